@@ -1,0 +1,15 @@
+export type { Capture, CapturingSystem } from './capturing.ts';
+export { ConnectorError, type ConnectorErrorCode } from './error.ts';
+export type {
+  Connector,
+  Finding,
+  FindingCode,
+  InverseBatch,
+  InverseOutcome,
+  InverseResult,
+  InverseStep,
+  PartAddress,
+  Probed,
+  SystemRegistration,
+  TargetSystem,
+} from './target.ts';

@@ -1,0 +1,3 @@
+export type { JsonObject, JsonValue } from './json.ts';
+export * from './limits.ts';
+export type * from './types.ts';

@@ -1,0 +1,99 @@
+import type { AttemptRef, JsonObject } from '@recant/events';
+import type { Vector } from './ports.ts';
+
+export type PlanMode = 'refuse' | 'skip';
+
+/**
+ * A plan is durable and deterministic: the same ledger, vector, selection and mode give the same bytes.
+ * `digest` = lower-case hex SHA-256 of the canonical JSON (RFC 8785) of `body`. Probe findings are the dated `annex`, outside the digest.
+ */
+export interface Plan {
+  readonly id: string;
+  readonly digest: string;
+  readonly body: PlanBody;
+  readonly annex: PlanAnnex;
+}
+
+export interface PlanBody {
+  readonly version: 1;
+  readonly tenant: string;
+  readonly mode: PlanMode;
+  readonly selection: JsonObject;
+  /** Sizes of the logs, by shard, decimal. */
+  readonly vector: Readonly<Record<string, string>>;
+  /** Last dense number seen of each source that has an attempt in the selection. */
+  readonly sources: Readonly<Record<string, number>>;
+  /** In the order in which they run. */
+  readonly steps: readonly PlanStep[];
+  /** Selected attempts that get no step, and why. */
+  readonly left: readonly LeftAttempt[];
+  /** Why the plan cannot run (mode `refuse`), or what `skip` dropped attempts for. */
+  readonly conflicts: readonly Conflict[];
+  /** Attempts of others that read a state which is taken back: a lower bound. */
+  readonly tainted: readonly Taint[];
+}
+
+export interface PlanStep {
+  /** From 1. */
+  readonly step: number;
+  readonly undoes: AttemptRef;
+  readonly agent: string;
+  readonly tool: string;
+  readonly grade: 'attested' | 'claimed';
+  /** Systems that take part, in the order in which their inverses are applied. */
+  readonly systems: readonly StepSystem[];
+  /** Steps that must have ended well before this one, because they wrote the same parts later. */
+  readonly after: readonly number[];
+}
+
+export interface StepSystem {
+  readonly system: string;
+  readonly connector: string;
+  readonly effects: number;
+  /** Highest ordinal known of each resource the step touches (see InverseStep.knownOrdinals). */
+  readonly knownOrdinals: Readonly<Record<string, string>>;
+  /** What each part must be at, and goes back to; `null` is absent. Net over the attempt's effects. */
+  readonly guards: readonly PartGuard[];
+}
+export interface PartGuard {
+  readonly resource: string;
+  readonly part: string;
+  readonly before: string | null;
+  readonly after: string | null;
+}
+
+export interface LeftAttempt {
+  readonly ref: AttemptRef;
+  readonly agent: string;
+  readonly tool: string;
+  readonly reason: 'no_effect' | 'already_undone' | 'cancelled_out' | 'irreversible' | 'skipped' | 'open' | 'incomplete' | 'contested' | 'not_registered';
+  readonly detail: string;
+}
+
+export interface Conflict {
+  readonly kind: 'later_write' | 'drift' | 'open' | 'incomplete' | 'contested' | 'irreversible' | 'not_registered';
+  /** The selected attempt that cannot be undone. */
+  readonly ref: AttemptRef;
+  readonly agent: string;
+  readonly tool: string;
+  readonly resource?: string;
+  readonly part?: string;
+  /** Who wrote it later. */
+  readonly by?: { readonly ref: AttemptRef; readonly agent: string; readonly tool: string };
+  readonly detail: string;
+}
+
+export interface Taint {
+  readonly ref: AttemptRef;
+  readonly agent: string;
+  readonly tool: string;
+  readonly resource: string;
+  readonly parts: readonly string[];
+}
+
+export interface PlanAnnex {
+  /** Milliseconds since 1970, UTC. */
+  readonly probedAtMs: number;
+  /** Parts that are not where the plan expects them. */
+  readonly findings: readonly { readonly step: number; readonly resource: string; readonly part: string; readonly kind: 'drift' | 'unreadable' | 'already_before'; readonly detail: string }[];
+}

@@ -1,0 +1,19 @@
+/** What to undo. Fields are and-ed; several values of one field are or-ed. At least one field. One grammar in API, CLI and console. */
+export interface Selection {
+  readonly agents?: readonly string[];
+  readonly sessions?: readonly string[];
+  readonly traces?: readonly string[];
+  readonly tools?: readonly string[];
+  /** Resource URIs, exact or ending in `*`. */
+  readonly resources?: readonly string[];
+  readonly outcomes?: readonly string[];
+  /** Action ids. */
+  readonly actions?: readonly string[];
+  /** Runs whose inverses are to be undone (a rollback of a rollback). */
+  readonly runs?: readonly string[];
+  /** Half-open window `[fromMs, toMs)` in milliseconds since 1970, UTC. */
+  readonly fromMs?: number;
+  readonly toMs?: number;
+  /** Which clock the window is about: the ledger's (default) or the producer's claim. */
+  readonly clock?: 'received' | 'claimed';
+}
