@@ -1,0 +1,198 @@
+import { ROLLBACK_ERROR_CODES } from './rollback.ts';
+
+/** never: the same request is refused again. safe: repeat it as it is. after: repeat it after Retry-After. */
+export type RetryClass = 'never' | 'safe' | 'after';
+
+export interface ErrorDescription {
+  readonly status: number;
+  readonly title: string;
+  readonly retry: RetryClass;
+  /** What the caller can do about it. */
+  readonly action: string;
+}
+
+/** Refusals of one event: the same codes over HTTP and in a dead letter. */
+const EVENT_REFUSALS = {
+  unauthenticated: {
+    status: 401,
+    title: 'Not authenticated',
+    retry: 'never',
+    action: 'Send a key made by `recant keys create` as `Authorization: Bearer recant_<id>_<secret>`.',
+  },
+  mac_invalid: {
+    status: 401,
+    title: 'Signature does not fit the bytes',
+    retry: 'never',
+    action: 'Sign exactly the bytes of the message with the secret of the key that is named beside it.',
+  },
+  role_missing: {
+    status: 403,
+    title: 'This key may not do that',
+    retry: 'never',
+    action: 'Use a key that has one of the roles the request needs.',
+  },
+  source_foreign: {
+    status: 403,
+    title: 'Source of another key',
+    retry: 'never',
+    action: 'Start `source` with the prefix this key was made for.',
+  },
+  agent_foreign: {
+    status: 403,
+    title: 'Agent of another key',
+    retry: 'never',
+    action: 'Send as an agent that this key was made for, or make a key for this agent.',
+  },
+  too_large: {
+    status: 413,
+    title: 'Event too large',
+    retry: 'never',
+    action: 'Send contents over the inline limit as parts beside the event, and effects in more chunks.',
+  },
+  too_deep: { status: 400, title: 'Nested too deeply', retry: 'never', action: 'Flatten the event, or send the nested content as a part.' },
+  malformed_json: { status: 400, title: 'Not JSON', retry: 'never', action: 'Send one JSON document in UTF-8, without a byte order mark.' },
+  not_canonical: {
+    status: 400,
+    title: 'Not canonical JSON',
+    retry: 'never',
+    action: 'Encode the event with RFC 8785 once, and send those bytes unchanged every time.',
+  },
+  not_i_json: {
+    status: 400,
+    title: 'Not I-JSON',
+    retry: 'never',
+    action: 'Leave out duplicate names, lone surrogates, U+0000 and numbers that a double cannot hold.',
+  },
+  schema_invalid: {
+    status: 422,
+    title: 'Event does not fit its schema',
+    retry: 'never',
+    action: 'Compare the event with the JSON Schema of its type.',
+  },
+  version_unknown: {
+    status: 422,
+    title: 'Unknown version of an event type',
+    retry: 'never',
+    action: 'Send a version that this ledger knows, or update the ledger.',
+  },
+  type_unknown: { status: 422, title: 'Unknown event type', retry: 'never', action: 'Send one of the event types that this ledger knows.' },
+  resource_invalid: {
+    status: 422,
+    title: 'Not a resource URI',
+    retry: 'never',
+    action: 'Write resources as `<connector>://<system>/<path>`.',
+  },
+  id_mismatch: {
+    status: 422,
+    title: 'Identifier does not fit the content',
+    retry: 'never',
+    action: 'Derive the event id from its action, attempt and kind, and a part digest from its salt and bytes.',
+  },
+  equivocation: {
+    status: 409,
+    title: 'Another event has this id',
+    retry: 'never',
+    action: 'Send the bytes first sent under this id, or give the new event an id of its own.',
+  },
+} as const satisfies Record<string, ErrorDescription>;
+
+/** Refusals of a request, whatever it is about. */
+const REQUEST_ERRORS = {
+  request_invalid: {
+    status: 400,
+    title: 'Request does not fit its description',
+    retry: 'never',
+    action: 'Compare the request with GET /v1/openapi.json.',
+  },
+  cursor_invalid: {
+    status: 400,
+    title: 'Not a cursor of this list',
+    retry: 'never',
+    action: 'Send the `next` of the previous page unchanged, with the same filters.',
+  },
+  time_invalid: {
+    status: 400,
+    title: 'Not a time',
+    retry: 'never',
+    action:
+      'Write ISO 8601 with a zone (`2026-03-01T14:00:00Z`, `2026-03-01T14:00+02:00`), or how long ago (`90s`, `15m`, `2h`, `3d`, `PT2H`).',
+  },
+  time_zone_missing: {
+    status: 400,
+    title: 'Time without a zone',
+    retry: 'never',
+    action: 'Add the zone: `Z` for UTC, or an offset such as `+02:00`.',
+  },
+  window_empty: {
+    status: 400,
+    title: '`from` is not before `to`',
+    retry: 'never',
+    action: 'Give a `from` earlier than `to`; the window is from `from` up to, not including, `to`.',
+  },
+  agent_unknown: {
+    status: 404,
+    title: 'Unknown agent',
+    retry: 'never',
+    action: 'Check the spelling; `recant actions list` shows the agents that have sent something.',
+  },
+  action_unknown: {
+    status: 404,
+    title: 'Unknown action',
+    retry: 'never',
+    action: 'Check the id; `recant actions list` shows the actions of this tenant.',
+  },
+  part_unreferenced: {
+    status: 400,
+    title: 'Part does not fit its address',
+    retry: 'never',
+    action: 'Send the salt of the part as `recant-salt` and its SHA-256 of salt and bytes in the path.',
+  },
+  batch_too_long: { status: 413, title: 'Too many events in one batch', retry: 'never', action: 'Split the batch.' },
+  body_too_large: { status: 413, title: 'Body too large', retry: 'never', action: 'Send less at once.' },
+  media_type_unsupported: {
+    status: 415,
+    title: 'Media type not taken here',
+    retry: 'never',
+    action: 'Send the media type that GET /v1/openapi.json names for this request, without content encoding.',
+  },
+  route_unknown: { status: 404, title: 'No such address', retry: 'never', action: 'GET /v1/openapi.json lists every address.' },
+  method_not_allowed: {
+    status: 405,
+    title: 'Method not allowed here',
+    retry: 'never',
+    action: 'GET /v1/openapi.json lists the methods of every address.',
+  },
+  key_exists: { status: 409, title: 'A key with this id exists', retry: 'never', action: 'Choose another id, or leave it out.' },
+} as const satisfies Record<string, ErrorDescription>;
+
+/** The service cannot take it now, or at all. Nothing of the request was kept. */
+const SERVICE_ERRORS = {
+  overloaded: { status: 429, title: 'Too much at once', retry: 'after', action: 'Send the same again after Retry-After seconds.' },
+  store_unavailable: {
+    status: 503,
+    title: 'The store does not answer',
+    retry: 'after',
+    action: 'Send the same again after Retry-After seconds. If it stays so, check that PostgreSQL runs and that DATABASE_URL is right.',
+  },
+  store_full: {
+    status: 503,
+    title: 'The disk of the store is full',
+    retry: 'after',
+    action: 'Free space on the volume of PostgreSQL; nothing was half written, and the same request will then be taken.',
+  },
+  shutting_down: { status: 503, title: 'Shutting down', retry: 'after', action: 'Send the same again; a restarted service will take it.' },
+  internal: {
+    status: 500,
+    title: 'Internal error',
+    retry: 'safe',
+    action: 'Send the same again. If it stays so, report it with the request id in the answer.',
+  },
+} as const satisfies Record<string, ErrorDescription>;
+
+/** Every code that leaves a service, in one table. Codes are never renamed. */
+export const ERROR_CODES = { ...EVENT_REFUSALS, ...REQUEST_ERRORS, ...SERVICE_ERRORS, ...ROLLBACK_ERROR_CODES } as const;
+export type ErrorCode = keyof typeof ERROR_CODES;
+
+export function isErrorCode(code: string): code is ErrorCode {
+  return Object.hasOwn(ERROR_CODES, code);
+}

@@ -1,0 +1,10 @@
+export { ERROR_CODES, type ErrorCode, type ErrorDescription, isErrorCode, type RetryClass } from './error-codes.ts';
+export * from './ledger.ts';
+export { errorsOf, openApiOf } from './openapi.ts';
+export { PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX, type Page, PageQuery, pageOf } from './page.ts';
+export { ApiFault, describeError, PROBLEM_MEDIA_TYPE, Problem, problemOf } from './problem.ts';
+export { Role } from './role.ts';
+export * from './rollback.ts';
+export { type BodyDescriptor, type ParameterSchema, type RouteDescriptor, route } from './route.ts';
+export { getHealth, getOpenApi, HealthBody, SERVICE_ROUTES } from './service.ts';
+export { parseDurationMs, parseInstant, parseWindow, type Window } from './window.ts';

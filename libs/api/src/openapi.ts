@@ -1,0 +1,86 @@
+import { createDocument, type ZodOpenApiOperationObject, type ZodOpenApiPathsObject, type ZodOpenApiResponsesObject } from 'zod-openapi';
+import { ERROR_CODES, type ErrorCode } from './error-codes.ts';
+import { PROBLEM_MEDIA_TYPE, Problem } from './problem.ts';
+import type { RouteDescriptor } from './route.ts';
+
+/** What any request can be answered with. */
+const EVERYWHERE: readonly ErrorCode[] = ['request_invalid', 'overloaded', 'store_unavailable', 'shutting_down', 'internal'];
+const WITH_KEY: readonly ErrorCode[] = ['unauthenticated', 'role_missing'];
+const WITH_BODY: readonly ErrorCode[] = ['body_too_large', 'media_type_unsupported'];
+
+/** OpenAPI 3.1 of exactly these routes. Two routes with one method and path, or one operation id, are a defect and throw. */
+export function openApiOf(routes: readonly RouteDescriptor[], info: { title: string; version: string }) {
+  const paths: ZodOpenApiPathsObject = {};
+  const ids = new Set<string>();
+  for (const descriptor of routes) {
+    const path = (paths[descriptor.path] ??= {});
+    if (path[descriptor.method] || ids.has(descriptor.operationId)) throw new Error(`route described twice: ${descriptor.operationId}`);
+    ids.add(descriptor.operationId);
+    path[descriptor.method] = operationOf(descriptor);
+  }
+  return createDocument({
+    openapi: '3.1.1',
+    info,
+    paths,
+    components: { securitySchemes: { key: { type: 'http', scheme: 'bearer', bearerFormat: 'recant_<id>_<secret>' } } },
+  });
+}
+
+export function errorsOf(descriptor: RouteDescriptor): readonly ErrorCode[] {
+  const all = [
+    ...EVERYWHERE,
+    ...(descriptor.roles === 'public' ? [] : WITH_KEY),
+    ...(descriptor.body ? WITH_BODY : []),
+    ...(descriptor.errors ?? []),
+  ];
+  return [...new Set(all)];
+}
+
+function operationOf(descriptor: RouteDescriptor): ZodOpenApiOperationObject {
+  return {
+    operationId: descriptor.operationId,
+    tags: [descriptor.tag],
+    summary: descriptor.summary,
+    ...(descriptor.description === undefined ? {} : { description: descriptor.description }),
+    ...(descriptor.roles === 'public' ? { security: [] } : { security: [{ key: [] }], 'x-recant-roles': [...descriptor.roles] }),
+    requestParams: {
+      ...(descriptor.params ? { path: descriptor.params } : {}),
+      ...(descriptor.query ? { query: descriptor.query } : {}),
+      ...(descriptor.headers ? { header: descriptor.headers } : {}),
+    },
+    ...bodyOf(descriptor),
+    responses: { ...answersOf(descriptor), ...problemsOf(descriptor) },
+  };
+}
+
+function bodyOf({ body }: RouteDescriptor): Pick<ZodOpenApiOperationObject, 'requestBody'> {
+  if (!body) return {};
+  const content = body.kind === 'json' ? { 'application/json': body.schema } : body.content;
+  return {
+    requestBody: { required: true, content: Object.fromEntries(Object.entries(content).map(([type, schema]) => [type, { schema }])) },
+  };
+}
+
+function answersOf({ responses }: RouteDescriptor): ZodOpenApiResponsesObject {
+  const answers: ZodOpenApiResponsesObject = {};
+  for (const [status, { description, schema }] of Object.entries(responses)) {
+    answers[status as `${1 | 2 | 3 | 4 | 5}${string}`] = schema
+      ? { description, content: { 'application/json': { schema } } }
+      : { description };
+  }
+  return answers;
+}
+
+/** One response a status, naming the codes that go with it. A status that the route answers itself (health: 503) is left alone. */
+function problemsOf(descriptor: RouteDescriptor): ZodOpenApiResponsesObject {
+  const byStatus = Map.groupBy(errorsOf(descriptor), (code) => ERROR_CODES[code].status);
+  const problems: ZodOpenApiResponsesObject = {};
+  for (const [status, codes] of byStatus) {
+    if (Object.hasOwn(descriptor.responses, status)) continue;
+    problems[`${status}` as `4${string}`] = {
+      description: codes.map((each) => `\`${each}\`: ${ERROR_CODES[each].title}`).join('; '),
+      content: { [PROBLEM_MEDIA_TYPE]: { schema: Problem } },
+    };
+  }
+  return problems;
+}

@@ -1,0 +1,28 @@
+import { z } from 'zod';
+
+/** Items of one page, when nothing else is asked for; the most that can be asked for. */
+export const PAGE_ITEMS_DEFAULT = 50;
+export const PAGE_ITEMS_MAX = 500;
+
+export const PageQuery = {
+  cursor: z.string().max(512).optional().meta({ description: '`next` of the previous page.' }),
+  limit: z
+    .int()
+    .min(1)
+    .max(PAGE_ITEMS_MAX)
+    .optional()
+    .meta({ description: `Items of this page; ${PAGE_ITEMS_DEFAULT} if left out.` }),
+};
+
+/** A page and where the next one starts. Without `next` it was the last one. */
+export function pageOf<T extends z.ZodType>(item: T) {
+  return z.object({
+    items: z.array(item),
+    next: z.string().optional().meta({ description: 'Cursor of the next page; absent on the last.' }),
+  });
+}
+
+export interface Page<T> {
+  readonly items: readonly T[];
+  readonly next?: string;
+}

@@ -1,0 +1,57 @@
+import { z } from 'zod';
+import { ERROR_CODES, type ErrorCode, type ErrorDescription } from './error-codes.ts';
+
+/** RFC 9457 problem document, with a stable code and what to do. */
+export const Problem = z
+  .object({
+    type: z.string().meta({ description: '`urn:recant:problem:<code>`', example: 'urn:recant:problem:window_empty' }),
+    title: z.string(),
+    status: z.int().min(400).max(599),
+    code: z.string().meta({ description: 'Stable: programs decide by this and by nothing else.' }),
+    detail: z.string().meta({ description: 'What was wrong with this request.' }),
+    action: z.string().meta({ description: 'What to do about it.' }),
+    retry: z
+      .enum(['never', 'safe', 'after'])
+      .meta({ description: 'never: it will be refused again. safe: send the same again. after: send the same after Retry-After.' }),
+  })
+  .meta({ id: 'Problem' });
+export type Problem = z.infer<typeof Problem>;
+
+export const PROBLEM_MEDIA_TYPE = 'application/problem+json';
+
+export function describeError(code: ErrorCode): ErrorDescription {
+  return ERROR_CODES[code];
+}
+
+/** `action` replaces the registry's text where the caller can say something better. */
+export function problemOf(code: ErrorCode, detail: string, action?: string): Problem {
+  const known = describeError(code);
+  return {
+    type: `urn:recant:problem:${code}`,
+    title: known.title,
+    status: known.status,
+    code,
+    detail,
+    action: action ?? known.action,
+    retry: known.retry,
+  };
+}
+
+/** What a handler throws to answer with a problem document. `retryAfterSeconds` becomes the Retry-After header. */
+export class ApiFault extends Error {
+  readonly code: ErrorCode;
+  readonly action: string | undefined;
+  readonly retryAfterSeconds: number | undefined;
+
+  constructor(code: ErrorCode, detail: string, options: { action?: string; retryAfterSeconds?: number; cause?: unknown } = {}) {
+    super(detail, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = 'ApiFault';
+    this.code = code;
+    this.action = options.action;
+    this.retryAfterSeconds = options.retryAfterSeconds;
+  }
+
+  problem(): Problem {
+    return problemOf(this.code, this.message, this.action);
+  }
+}
