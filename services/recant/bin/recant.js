@@ -1,0 +1,62 @@
+#!/usr/bin/env node
+// Plain JavaScript on purpose: it has to start on whatever Node is installed, find one that can run the program, and hand over.
+import { spawn } from 'child_process';
+import { existsSync } from 'fs';
+import { createRequire } from 'module';
+import { dirname, join } from 'path';
+import { fileURLToPath } from 'url';
+
+const NODE_MAJOR_MIN = 24;
+const here = dirname(fileURLToPath(import.meta.url));
+const program = join(here, '..', 'src', 'main.ts');
+
+/** The Node that the workspace brings along as the npm package `node`; undefined where it is not installed. */
+function bundledNode() {
+  try {
+    const folder = dirname(createRequire(import.meta.url).resolve('node/package.json'));
+    const binary = join(folder, 'bin', process.platform === 'win32' ? 'node.exe' : 'node');
+    return existsSync(binary) ? binary : undefined;
+  } catch (_error) {
+    return undefined;
+  }
+}
+
+/** Runs the program under `binary`: same terminal, same signals, same exit code. The IPC channel tells it when this process is killed. */
+function handOver(binary) {
+  const child = spawn(binary, [program].concat(process.argv.slice(2)), { stdio: ['inherit', 'inherit', 'inherit', 'ipc'] });
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+  signals.forEach((signal) => {
+    process.on(signal, () => {
+      // A terminal sends SIGINT to the whole group: the child has it already.
+      if (signal !== 'SIGINT' || !process.stdin.isTTY) child.kill(signal);
+    });
+  });
+  child.on('error', (error) => {
+    process.stderr.write(`recant: cannot start ${binary}: ${error.message}\n`);
+    process.exit(1);
+  });
+  child.on('exit', (code, signal) => {
+    if (signal === null) process.exit(code === null ? 1 : code);
+    signals.forEach((name) => {
+      process.removeAllListeners(name);
+    });
+    process.kill(process.pid, signal);
+  });
+}
+
+if (Number(process.versions.node.split('.')[0]) >= NODE_MAJOR_MIN) {
+  import('../src/main.ts').catch((error) => {
+    process.stderr.write(`recant: ${error && error.stack ? error.stack : error}\n`);
+    process.exit(1);
+  });
+} else {
+  const binary = bundledNode();
+  if (binary) {
+    handOver(binary);
+  } else {
+    process.stderr.write(
+      `recant: needs Node ${NODE_MAJOR_MIN} or later and runs on ${process.versions.node}. Run \`npm ci\` in the workspace (it brings its own Node), or install Node ${NODE_MAJOR_MIN}.\n`,
+    );
+    process.exit(1);
+  }
+}

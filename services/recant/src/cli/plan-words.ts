@@ -1,0 +1,100 @@
+import type { Conflict, LeftAttempt, Plan, PlanStep, Taint } from '@recant/planner';
+import { type Paint, printable, table } from './output.ts';
+import { actionTimeMs, backWords, byResource, clockTime, resourceWords } from './resource-words.ts';
+
+/** Resources of a step that are written out; the rest is a number. `--json` has all. */
+const RESOURCES_SHOWN_MAX = 4;
+const ROWS_SHOWN_MAX = 40;
+
+/** The whole plan for people: what it is, each step, what stands in the way, what stays, and what to do next. */
+export function planText(plan: Plan, paint: Paint): string {
+  const { body } = plan;
+  const blocked = body.mode === 'refuse' && body.conflicts.length > 0;
+  const sections = [
+    `${paint('bold', `Plan ${plan.id}`)}  mode ${body.mode}, ${count(body.steps.length, 'step')}, ${count(body.conflicts.length, 'conflict')}, ${count(body.left.length, 'attempt')} left as ${body.left.length === 1 ? 'it is' : 'they are'}`,
+    stepsText(body.steps, paint),
+    conflictsText(body.conflicts, body.mode, paint),
+    leftText(body.left, paint),
+    taintText(body.tainted, paint),
+    findingsText(plan, paint),
+    nextText(plan, blocked, paint),
+  ];
+  return `${sections.filter((section) => section !== '').join('\n')}\n`;
+}
+
+function stepsText(steps: readonly PlanStep[], paint: Paint): string {
+  if (steps.length === 0) return 'Nothing would be undone.';
+  const rows = steps.slice(0, ROWS_SHOWN_MAX).map((step) => [step.step, `${step.agent} ${step.tool}`, clockTime(actionTimeMs(step.undoes.action)).slice(11, 19), stepWords(step)]);
+  const more = steps.length > ROWS_SHOWN_MAX ? `\n  ... and ${count(steps.length - ROWS_SHOWN_MAX, 'more step')} (--json has all)` : '';
+  return table(['step', 'undoes', 'at', 'what goes back'], rows, paint) + more;
+}
+
+export function stepWords(step: PlanStep): string {
+  const grouped = byResource(step.systems.flatMap((system) => system.guards));
+  const said = [...grouped].slice(0, RESOURCES_SHOWN_MAX).map(([resource, guards]) => `${resourceWords(resource)}: ${backWords(guards)}`);
+  const rest = grouped.size - said.length;
+  return printable(said.join('; ') + (rest > 0 ? `; ${count(rest, 'more resource')}` : ''));
+}
+
+/** One sentence a conflict. */
+export function conflictWords(conflict: Conflict): string {
+  const what = conflict.resource === undefined ? 'the attempt' : resourceWords(conflict.resource);
+  const attempt = `${conflict.agent}'s ${conflict.tool} (${clockTime(actionTimeMs(conflict.ref.action))})`;
+  const part = conflict.part === undefined ? 'it' : `\`${conflict.part}\``;
+  if (conflict.kind === 'later_write' && conflict.by) {
+    return printable(`${what}: ${part} was written later by ${conflict.by.agent} (tool ${conflict.by.tool}) at ${clockTime(actionTimeMs(conflict.by.ref.action))}; undoing ${attempt} would wipe that out`);
+  }
+  return printable(`${what}: ${part}: ${conflict.detail}; in the way of undoing ${attempt}`);
+}
+
+/** Several parts of one resource with one cause are one line. */
+export function conflictLines(conflicts: readonly Conflict[]): string[] {
+  const merged = new Map<string, Conflict>();
+  for (const conflict of conflicts) {
+    const key = JSON.stringify([conflict.kind, conflict.ref, conflict.resource, conflict.by?.ref]);
+    const seen = merged.get(key);
+    const part = [seen?.part, conflict.part].filter((name) => name !== undefined).join('`, `');
+    merged.set(key, part === '' ? conflict : { ...conflict, part });
+  }
+  return [...merged.values()].map(conflictWords);
+}
+
+function conflictsText(conflicts: readonly Conflict[], mode: string, paint: Paint): string {
+  if (conflicts.length === 0) return '';
+  const head = mode === 'skip' ? 'Skipped, because:' : 'In the way:';
+  const lines = conflictLines(conflicts);
+  const more = lines.length > ROWS_SHOWN_MAX ? [`  ... and ${lines.length - ROWS_SHOWN_MAX} more`] : [];
+  return [paint('yellow', head), ...lines.slice(0, ROWS_SHOWN_MAX).map((line) => `  ${line}`), ...more].join('\n');
+}
+
+function leftText(left: readonly LeftAttempt[], paint: Paint): string {
+  const told = left.filter((attempt) => attempt.reason !== 'skipped');
+  if (told.length === 0) return '';
+  const lines = told.slice(0, ROWS_SHOWN_MAX).map((attempt) => printable(`  ${attempt.agent} ${attempt.tool}: ${attempt.reason.replaceAll('_', ' ')}${attempt.detail === '' ? '' : `, ${attempt.detail}`}`));
+  return [paint('bold', 'No step for:'), ...lines].join('\n');
+}
+
+function taintText(tainted: readonly Taint[], paint: Paint): string {
+  if (tainted.length === 0) return '';
+  const lines = tainted
+    .slice(0, ROWS_SHOWN_MAX)
+    .map((taint) => printable(`  ${taint.agent} (tool ${taint.tool}) read ${resourceWords(taint.resource)} \`${taint.parts.join('`, `')}\` at ${clockTime(actionTimeMs(taint.ref.action))}`));
+  return [paint('yellow', 'Tainted (read what is taken back; a lower bound, and not undone):'), ...lines].join('\n');
+}
+
+function findingsText(plan: Plan, paint: Paint): string {
+  const { findings, probedAtMs } = plan.annex;
+  if (findings.length === 0) return '';
+  const lines = findings.slice(0, ROWS_SHOWN_MAX).map((found) => printable(`  step ${found.step}, ${resourceWords(found.resource)} \`${found.part}\`: ${found.kind.replaceAll('_', ' ')}${found.detail === '' ? '' : `, ${found.detail}`}`));
+  return [paint('yellow', `Not as recorded, seen at ${clockTime(probedAtMs)}:`), ...lines].join('\n');
+}
+
+function nextText(plan: Plan, blocked: boolean, paint: Paint): string {
+  if (blocked) return `${paint('red', 'Refused: nothing will be undone.')} Plan again with --mode skip to undo all but the ones in the way, or narrow the selection.`;
+  if (plan.body.steps.length === 0) return 'There is nothing to run.';
+  return `Digest ${plan.digest}\nNext: recant run ${plan.id}`;
+}
+
+export function count(n: number, noun: string): string {
+  return `${n} ${noun}${n === 1 ? '' : 's'}`;
+}

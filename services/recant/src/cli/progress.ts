@@ -1,0 +1,23 @@
+import type { Terminal } from './output.ts';
+
+/** One line on stderr that is written over on a terminal; on anything else a line only where `note` says something new. */
+export interface Progress {
+  note(text: string): void;
+  done(): void;
+}
+
+export function progressLine(stream: Terminal['err']): Progress {
+  const tty = (stream as NodeJS.WriteStream).isTTY === true;
+  let last = '';
+  return {
+    note(text) {
+      if (text === last) return;
+      last = text;
+      stream.write(tty ? `\r\u001b[2K${text}` : `${text}\n`);
+    },
+    done() {
+      if (tty && last !== '') stream.write('\r\u001b[2K');
+      last = '';
+    },
+  };
+}
