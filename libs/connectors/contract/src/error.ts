@@ -1,10 +1,4 @@
-export type ConnectorErrorCode =
-  | 'options_invalid'
-  | 'resource_invalid'
-  | 'capture_refused'
-  | 'not_prepared'
-  | 'too_large'
-  | 'unreachable';
+export type ConnectorErrorCode = 'options_invalid' | 'resource_invalid' | 'capture_refused' | 'not_prepared' | 'too_large' | 'unreachable';
 
 /** The one error class of connectors. `retry`: whether the same call may succeed later without anybody's doing. */
 export class ConnectorError extends Error {

@@ -67,7 +67,15 @@ export interface InverseStep {
   readonly knownOrdinals: Readonly<Record<string, string>>;
 }
 
-export type InverseOutcome = 'restored' | 'compensated' | 'already_undone' | 'conflicted' | 'expired' | 'irreversible' | 'undecided' | 'failed';
+export type InverseOutcome =
+  | 'restored'
+  | 'compensated'
+  | 'already_undone'
+  | 'conflicted'
+  | 'expired'
+  | 'irreversible'
+  | 'undecided'
+  | 'failed';
 
 export interface InverseResult {
   readonly step: number;

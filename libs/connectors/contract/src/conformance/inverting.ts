@@ -1,0 +1,132 @@
+import { expect, test } from 'vitest';
+import { batchOf, invertOne, type PlayedAttempt, plain, play } from './play.ts';
+import type { Setting } from './setting.ts';
+import type { ConformanceWorld, WorldOp } from './subject.ts';
+
+const MISCHIEF: readonly WorldOp[] = [
+  { kind: 'change', item: 'a', value: '7' },
+  { kind: 'remove', item: 'b' },
+  { kind: 'create', item: 'd', value: '8' },
+  { kind: 'change', item: 'd', value: '9' },
+];
+
+/** What `invert` and `applied` promise where nobody is in the way. */
+export function invertingProperties(setting: Setting): void {
+  test('undoing an attempt restores the system exactly, and a service that was not there can do it', async () => {
+    const { world, names } = setting.now();
+    const before = await world.snapshot();
+    const bad = await play(world, names.attempt('bad'), MISCHIEF);
+    const target = await world.reopen();
+    const result = await invertOne(target, batchOf(names, names.run(), [bad]));
+    expect(result).toMatchObject({ step: 1, outcome: 'restored', findings: [] });
+    expect(await world.snapshot()).toEqual(before);
+    await expectAtBefore(world, bad);
+  });
+
+  test('the images are durable before the tool runs: no release and no settlement is needed to keep them', async () => {
+    const { world, names } = setting.now();
+    const before = await world.snapshot();
+    const ref = names.attempt('bad');
+    const capture = await world.capturing.capture(ref, [world.resourceOf('a'), world.resourceOf('b')]);
+    await world.perform(capture.handle, MISCHIEF);
+    const effects = [];
+    for await (const effect of capture.settle()) effects.push(effect);
+    const target = await world.reopen();
+    const result = await invertOne(target, batchOf(names, names.run(), [{ ref, before: capture.before, effects }]));
+    expect(result.outcome).toBe('restored');
+    expect(await world.snapshot()).toEqual(before);
+    await capture.release();
+  });
+
+  test('several attempts on the same items, undone in one batch from the last to the first, restore exactly', async () => {
+    const { world, names } = setting.now();
+    const before = await world.snapshot();
+    const first = await play(world, names.attempt('bad'), MISCHIEF);
+    const second = await play(world, names.attempt('bad'), [
+      { kind: 'change', item: 'a', value: '77' },
+      { kind: 'create', item: 'b', value: '22' },
+      { kind: 'remove', item: 'd' },
+    ]);
+    const results = await world.target.invert(batchOf(names, names.run(), [second, first]));
+    expect(results.map(({ step, outcome }) => [step, outcome])).toEqual([
+      [1, 'restored'],
+      [2, 'restored'],
+    ]);
+    expect(await world.snapshot()).toEqual(before);
+  });
+
+  test('the same run and step take effect once: a repetition gets the stored result and writes nothing', async () => {
+    const { world, names } = setting.now();
+    const bad = await play(world, names.attempt('bad'), [{ kind: 'change', item: 'a', value: '7' }]);
+    const batch = batchOf(names, names.run(), [bad]);
+    const first = await invertOne(world.target, batch);
+    await world.outside([{ kind: 'change', item: 'a', value: '7' }]);
+    const again = await world.snapshot();
+    expect(plain(await invertOne(await world.reopen(), batch))).toEqual(plain(first));
+    expect(await world.snapshot()).toEqual(again);
+  });
+
+  test('applied is evidence of exactly the steps that took effect', async () => {
+    const { world, names } = setting.now();
+    const run = names.run();
+    const one = await play(world, names.attempt('bad'), [{ kind: 'change', item: 'a', value: '7' }]);
+    const two = await play(world, names.attempt('bad'), [{ kind: 'remove', item: 'b' }]);
+    const results = await world.target.invert(batchOf(names, run, [two, one]));
+    const target = await world.reopen();
+    expect((await target.applied(run, [1, 2, 3])).map(plain)).toEqual(results.map(plain));
+    expect(await target.applied(run, [])).toEqual([]);
+    expect(await target.applied(names.run(), [1, 2])).toEqual([]);
+  });
+
+  test('where everything is at before again there is nothing to undo', async () => {
+    const { world, names } = setting.now();
+    const bad = await play(world, names.attempt('bad'), [{ kind: 'change', item: 'a', value: '7' }]);
+    await world.outside([{ kind: 'change', item: 'a', value: '1' }]);
+    const before = await world.snapshot();
+    const result = await invertOne(world.target, batchOf(names, names.run(), [bad]));
+    expect(result).toMatchObject({ outcome: 'already_undone', effects: [] });
+    expect(await world.snapshot()).toEqual(before);
+  });
+
+  test('an attempt whose effects cancel out is undone by writing nothing', async () => {
+    const { world, names } = setting.now();
+    const before = await world.snapshot();
+    const calm = await play(world, names.attempt('one'), [
+      { kind: 'change', item: 'a', value: '7' },
+      { kind: 'change', item: 'a', value: '1' },
+      { kind: 'create', item: 'd', value: '4' },
+      { kind: 'remove', item: 'd' },
+      { kind: 'touch', item: 'b' },
+    ]);
+    const result = await invertOne(world.target, batchOf(names, names.run(), [calm]));
+    expect(['restored', 'already_undone']).toContain(result.outcome);
+    expect(await world.snapshot()).toEqual(before);
+  });
+
+  test('a rollback can be rolled back, and that too', async () => {
+    const { world, names } = setting.now();
+    const before = await world.snapshot();
+    let last = await play(world, names.attempt('bad'), MISCHIEF);
+    const after = await world.snapshot();
+    for (const expected of [before, after, before]) {
+      const batch = batchOf(names, names.run(), [last]);
+      const result = await invertOne(world.target, batch);
+      expect(result.outcome).toBe('restored');
+      expect(await world.snapshot()).toEqual(expected);
+      const [step] = batch.steps;
+      if (step === undefined) throw new Error('a batch of one step');
+      last = { ref: step.attempt, before: {}, effects: result.effects };
+    }
+  });
+}
+
+async function expectAtBefore(world: ConformanceWorld, attempt: PlayedAttempt): Promise<void> {
+  const first = new Map<string, { resource: string; part: string; version: string | null }>();
+  for (const { resource, parts } of attempt.effects) {
+    for (const [part, { before }] of Object.entries(parts)) {
+      if (!first.has(`${resource} ${part}`)) first.set(`${resource} ${part}`, { resource, part, version: before });
+    }
+  }
+  const probed = await world.target.probe([...first.values()]);
+  expect(probed).toEqual([...first.values()].map((part) => ({ kind: 'version', ...part })));
+}
