@@ -1,3 +1,28 @@
+export { API_SECRET_BYTES, type ApiKey, eventMac, formatApiKey, macSecretOf, parseApiKey } from './api-key.ts';
+export { type SplitBatch, splitBatch } from './batch.ts';
+export { canonicalize } from './canonical.ts';
+export { type Decoded, decodeEvent } from './decode.ts';
+export { createEffectsDigest, effectsDigest, partDigest, shardOf } from './digest.ts';
+export { encodeEvent } from './encode.ts';
+export { adviceOf, EventError, type EventErrorCode } from './error.ts';
+export { eventId } from './event-id.ts';
+export { checkEvent, isEventType, type Refused } from './guard/event.ts';
+export { isDigest, isName, isOrdinal, isRecordId, isTime, isTraceparent, isTracestate, isVersion } from './guard/texts.ts';
 export type { JsonObject, JsonValue } from './json.ts';
 export * from './limits.ts';
+export {
+  agentMatches,
+  formatResource,
+  isConnectorName,
+  isResource,
+  isSystemName,
+  parseResource,
+  percentDecode,
+  percentEncode,
+  type Resource,
+  resourceMatches,
+} from './resource.ts';
+export { formatSequence, isSequence, parseSequence } from './sequence.ts';
 export type * from './types.ts';
+export { isUuidV7, uuidv7 } from './uuid.ts';
+export * from './wire.ts';

@@ -8,6 +8,8 @@ export const EVENT_BYTES_MAX = 65_000;
 export const FRAME_BYTES_MAX = 65_535;
 /** Nesting of arrays and objects in one event, the event itself counted as 1. */
 export const EVENT_DEPTH_MAX = 32;
+/** Nesting of any value that is made canonical, the bytes of a part included. */
+export const JSON_DEPTH_MAX = 512;
 /** Canonical bytes of arguments, results or errors kept inside an event; anything larger is a part that stands beside it. */
 export const INLINE_BYTES_MAX = 8_192;
 /** Bytes of one part that stands beside its event. */
@@ -16,6 +18,18 @@ export const PART_BYTES_MAX = 524_288;
 export const RESOURCE_BYTES_MAX = 1_024;
 /** UTF-8 bytes of a source, an event id, an agent, a session, a tool or another name. */
 export const NAME_BYTES_MAX = 256;
+/** ASCII characters of a version. */
+export const VERSION_BYTES_MAX = 128;
+/** Decimal digits of an ordinal: what 128 bits need at most. */
+export const ORDINAL_DIGITS_MAX = 39;
+/** UTF-8 bytes of an error's message; the SDK cuts, the ledger refuses. */
+export const ERROR_MESSAGE_BYTES_MAX = 2_048;
+/** Labels of one attempt. */
+export const LABELS_MAX = 64;
+/** Tries of one action, and steps of one run: a 32-bit column. */
+export const COUNT_MAX = 2_147_483_647;
+/** Milliseconds of a deadline, a lease or a duration: 366 days. */
+export const DURATION_MS_MAX = 31_622_400_000;
 /** UTF-8 bytes of a tenant or of a key id: each is length-prefixed with one byte in the frame. */
 export const TENANT_BYTES_MAX = 64;
 /** Declared resources of one intent. */
@@ -26,6 +40,8 @@ export const EFFECT_CHUNKS_MAX = 100_000;
 export const BATCH_EVENTS_MAX = 2_000;
 /** Bytes of one HTTP batch body. */
 export const BATCH_BYTES_MAX = 4_194_304;
+/** Shards a tenant can have: `shardOf` computes modulo in doubles, exact below 2^21. */
+export const SHARDS_MAX = 4_096;
 /** Shards of a tenant: fixed in the first entry of each log. */
 export const SHARDS_DEFAULT = 8;
 /** Digits of the CloudEvents `sequence` extension: decimal, zero-padded, so that text order is number order (2^53 has 16). */

@@ -1,0 +1,27 @@
+import { refuseBytes } from './diagnose.ts';
+import { checkEvent, type Refused, refuse } from './guard/event.ts';
+import { EVENT_BYTES_MAX } from './limits.ts';
+import { scanCanonical } from './scan.ts';
+import type { RecantEvent } from './types.ts';
+
+export type Decoded = { readonly ok: true; readonly event: RecantEvent } | Refused;
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/**
+ * The event in the bytes, or why they are none. Never throws; bounded by EVENT_BYTES_MAX and EVENT_DEPTH_MAX before anything is parsed.
+ * Accepted are exactly the bytes that `encodeEvent` would give for the same event, so the bytes stand for the value and are kept as they are.
+ */
+export function decodeEvent(bytes: Uint8Array): Decoded {
+  if (bytes.length > EVENT_BYTES_MAX)
+    return refuse('too_large', `An event has at most ${EVENT_BYTES_MAX} bytes, this one has ${bytes.length}.`);
+  const scanned = scanCanonical(bytes);
+  if (scanned === 'other') return refuseBytes(bytes);
+  let value: unknown;
+  try {
+    value = JSON.parse(utf8.decode(bytes));
+  } catch {
+    return refuseBytes(bytes);
+  }
+  return checkEvent(value);
+}

@@ -1,0 +1,36 @@
+import { createHash, hash } from 'node:crypto';
+import { canonicalize } from './canonical.ts';
+import { SHARDS_MAX } from './limits.ts';
+import type { Effect } from './types.ts';
+
+/** Lower-case hex SHA-256 over the concatenated SHA-256 of the canonical JSON of each chunk's `effects`. */
+export function effectsDigest(chunks: Iterable<readonly Effect[]>): string {
+  const digest = createEffectsDigest();
+  for (const chunk of chunks) digest.add(chunk);
+  return digest.hex();
+}
+
+/** The same digest for chunks that come one after the other. `hex` ends it. */
+export function createEffectsDigest(): { add(effects: readonly Effect[]): void; hex(): string } {
+  const outer = createHash('sha256');
+  return {
+    add(effects) {
+      outer.update(hash('sha256', canonicalize(effects as never), 'buffer'));
+    },
+    hex: () => outer.digest('hex'),
+  };
+}
+
+/** Lower-case hex SHA-256 of salt ‖ bytes: the digest of a part. */
+export function partDigest(salt: Uint8Array, bytes: Uint8Array): string {
+  return createHash('sha256').update(salt).update(bytes).digest('hex');
+}
+
+/** Home shard of a source: first 8 bytes, big-endian, of SHA-256(UTF-8 of canonical `[tenant, source]`) modulo the number of shards. */
+export function shardOf(tenant: string, source: string, shards: number): number {
+  if (!Number.isInteger(shards) || shards < 1 || shards > SHARDS_MAX)
+    throw new RangeError(`shards is from 1 to ${SHARDS_MAX}, not ${shards}`);
+  const digest = hash('sha256', canonicalize([tenant, source]), 'buffer');
+  // Horner's rule keeps every intermediate below 2^53.
+  return ((digest.readUInt32BE(0) % shards) * (2 ** 32 % shards) + digest.readUInt32BE(4)) % shards;
+}

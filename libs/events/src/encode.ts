@@ -1,0 +1,25 @@
+import { toUtf8 } from './bytes.ts';
+import { canonicalize } from './canonical.ts';
+import { refuseBytes } from './diagnose.ts';
+import { EventError } from './error.ts';
+import { checkEvent } from './guard/event.ts';
+import { EVENT_BYTES_MAX } from './limits.ts';
+import { scanCanonical } from './scan.ts';
+import type { RecantEvent } from './types.ts';
+
+/**
+ * The canonical bytes of an event: made once by its producer, sent, signed and stored as they are.
+ * @throws EventError with the code that `decodeEvent` would refuse the same event with.
+ */
+export function encodeEvent(event: RecantEvent): Uint8Array {
+  const checked = checkEvent(event);
+  if (!checked.ok) throw new EventError(checked.code, checked.detail);
+  const bytes = toUtf8(canonicalize(event as never));
+  if (bytes.length > EVENT_BYTES_MAX)
+    throw new EventError('too_large', `An event has at most ${EVENT_BYTES_MAX} bytes, this one has ${bytes.length}.`);
+  if (scanCanonical(bytes) === 'other') {
+    const { code, detail } = refuseBytes(bytes);
+    throw new EventError(code, detail);
+  }
+  return bytes;
+}

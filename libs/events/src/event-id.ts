@@ -1,0 +1,41 @@
+import type { RecantEvent } from './types.ts';
+
+/** Ids are derived, so that a repeated send is a duplicate and never a second event. */
+export const eventId = {
+  intended: (action: string, attempt: number): string => `${action}.${attempt}.intended`,
+  effects: (action: string, attempt: number, chunk: number): string => `${action}.${attempt}.effects.${chunk}`,
+  settled: (action: string, attempt: number): string => `${action}.${attempt}.settled`,
+  opened: (): string => 'opened',
+  heartbeat: (n: number): string => `heartbeat.${n}`,
+  closed: (): string => 'closed',
+  planCreated: (plan: string): string => `plan.${plan}.created`,
+  runStarted: (run: string): string => `run.${run}.started`,
+  runFinished: (run: string): string => `run.${run}.finished`,
+} as const;
+
+const HEARTBEAT = /^heartbeat\.(?:0|[1-9][0-9]{0,15})$/;
+
+/** Whether an event's id is the one that its data demands. */
+export function idFits(event: RecantEvent): boolean {
+  const { id } = event;
+  switch (event.type) {
+    case 'recant.attempt.intended.v1':
+      return id === eventId.intended(event.data.action, event.data.attempt);
+    case 'recant.attempt.effects.v1':
+      return id === eventId.effects(event.data.action, event.data.attempt, event.data.chunk);
+    case 'recant.attempt.settled.v1':
+      return id === eventId.settled(event.data.action, event.data.attempt);
+    case 'recant.source.opened.v1':
+      return id === eventId.opened();
+    case 'recant.source.heartbeat.v1':
+      return HEARTBEAT.test(id);
+    case 'recant.source.closed.v1':
+      return id === eventId.closed();
+    case 'recant.plan.created.v1':
+      return id === eventId.planCreated(event.data.plan);
+    case 'recant.run.started.v1':
+      return id === eventId.runStarted(event.data.run);
+    case 'recant.run.finished.v1':
+      return id === eventId.runFinished(event.data.run);
+  }
+}

@@ -1,0 +1,120 @@
+import {
+  COUNT_MAX,
+  DECLARED_RESOURCES_MAX,
+  DURATION_MS_MAX,
+  EFFECT_CHUNKS_MAX,
+  ERROR_MESSAGE_BYTES_MAX,
+  INLINE_BYTES_MAX,
+  LABELS_MAX,
+  NAME_BYTES_MAX,
+  PART_BYTES_MAX,
+  RESOURCE_BYTES_MAX,
+} from '../limits.ts';
+import { isConnectorName, isResource } from '../resource.ts';
+import type { EventType } from '../types.ts';
+import { isUuidV7 } from '../uuid.ts';
+import { type Check, flag, integer, isObject, list, oneOf, orNull, problem, record, shape, text } from './check.ts';
+import { fitsInline } from './inline.ts';
+import { isDigest, isImageReference, isLabelValue, isMessage, isName, isOrdinal, isRecordId, isSalt, isTime, isVersion } from './texts.ts';
+
+export const name = text(`a name of 1 to ${NAME_BYTES_MAX} bytes without control characters`, isName);
+export const time = text('a UTC time such as 2026-11-23T09:30:00.000Z', isTime);
+const action = text('a lower-case UUIDv7', isUuidV7);
+const resource = text(
+  `a resource of at most ${RESOURCE_BYTES_MAX} bytes: <connector>://<system>/<percent-encoded path>`,
+  isResource,
+  'resource_invalid',
+);
+const connector = text('a connector: a-z, 0-9, -', isConnectorName);
+const version = orNull(text('null or a version of printable ASCII', isVersion));
+const digest = text('64 lower-case hex digits', isDigest);
+const recordId = text('an id of letters, digits, - and _', isRecordId);
+const count = integer(0, COUNT_MAX);
+const positive = integer(1, COUNT_MAX);
+const duration = integer(0, DURATION_MS_MAX);
+const span = integer(1, DURATION_MS_MAX);
+const total = integer(0, Number.MAX_SAFE_INTEGER);
+
+const partReference = shape({ digest, salt: text('base64url of 16 bytes', isSalt), size: integer(0, PART_BYTES_MAX) }, { subject: name });
+const inline = shape({
+  inline: (value) => (fitsInline(value) ? undefined : problem(`a JSON object of at most ${INLINE_BYTES_MAX} canonical bytes`)),
+});
+const part = shape({ part: partReference });
+const content: Check = (value) => (isObject(value) && Object.hasOwn(value, 'part') ? part(value) : inline(value));
+
+const versions = record(name, version);
+const versionsByResource = record(resource, versions, DECLARED_RESOURCES_MAX);
+const effect = shape(
+  {
+    resource,
+    operation: name,
+    ordinal: text('decimal digits without leading zeros', isOrdinal),
+    parts: record(name, shape({ before: version, after: version })),
+  },
+  { reads: versions, compensation: shape({ connector, images: list(text('an image reference', isImageReference), COUNT_MAX) }) },
+);
+
+const context = shape(
+  {},
+  {
+    session: name,
+    parent: action,
+    onBehalfOf: name,
+    model: name,
+    agentVersion: name,
+    labels: record(name, text(`at most ${NAME_BYTES_MAX} bytes without control characters`, isLabelValue), LABELS_MAX),
+  },
+);
+
+/** The guard of each type's data. */
+export const DATA_GUARDS: Readonly<Record<EventType, Check>> = {
+  'recant.attempt.intended.v1': shape(
+    {
+      action,
+      attempt: positive,
+      tool: name,
+      arguments: content,
+      resources: list(resource, DECLARED_RESOURCES_MAX),
+      reversibility: oneOf(['read', 'reversible', 'compensable', 'irreversible']),
+      deadlineMs: span,
+      context,
+    },
+    {
+      before: versionsByResource,
+      expectedAfter: versionsByResource,
+      inverts: shape({ source: name, action, attempt: positive, run: recordId, step: positive }),
+    },
+  ),
+  'recant.attempt.effects.v1': shape({
+    action,
+    attempt: positive,
+    chunk: integer(0, EFFECT_CHUNKS_MAX - 1),
+    effects: list(effect, COUNT_MAX),
+  }),
+  'recant.attempt.settled.v1': shape(
+    {
+      action,
+      attempt: positive,
+      outcome: oneOf(['succeeded', 'failed', 'denied', 'suspended']),
+      chunks: integer(0, EFFECT_CHUNKS_MAX),
+      effects: total,
+      digest,
+      durationMs: duration,
+    },
+    { error: shape({ code: name, message: text(`at most ${ERROR_MESSAGE_BYTES_MAX} bytes`, isMessage) }), result: content },
+  ),
+  'recant.source.opened.v1': shape({ sdk: name, leaseMs: span }),
+  'recant.source.heartbeat.v1': shape({ nothingOlderThan: time }),
+  'recant.source.closed.v1': shape({ reason: name }),
+  'recant.plan.created.v1': shape({
+    plan: recordId,
+    digest,
+    by: name,
+    mode: name,
+    selection: (value) => (fitsInline(value) ? undefined : problem(`a JSON object of at most ${INLINE_BYTES_MAX} canonical bytes`)),
+    steps: count,
+    conflicts: count,
+  }),
+  'recant.run.started.v1': shape({ run: recordId, plan: recordId, digest, by: name }),
+  'recant.run.finished.v1': shape({ run: recordId, plan: recordId, outcomes: record(name, count), fullyRestored: flag }),
+};

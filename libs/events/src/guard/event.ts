@@ -1,0 +1,72 @@
+import type { EventErrorCode } from '../error.ts';
+import { idFits } from '../event-id.ts';
+import { isSequence } from '../sequence.ts';
+import type { EventType, RecantEvent } from '../types.ts';
+import { type Check, describe, isObject, oneOf, shape, text } from './check.ts';
+import { DATA_GUARDS, name, time } from './data.ts';
+import { isTraceparent, isTracestate } from './texts.ts';
+
+export interface Refused {
+  readonly ok: false;
+  readonly code: EventErrorCode;
+  /** What was wrong and where. Safe to show to the sender. */
+  readonly detail: string;
+}
+
+const KNOWN_TYPE = /^(recant\.[a-z]+\.[a-z]+)\.v([0-9]{1,9})$/;
+const TYPES = Object.keys(DATA_GUARDS) as readonly EventType[];
+const FAMILIES = new Set(TYPES.map((type) => type.replace(/\.v1$/, '')));
+
+const ENVELOPES = new Map<string, Check>(TYPES.map((type) => [type, envelopeOf(type)]));
+
+function envelopeOf(type: EventType): Check {
+  return shape(
+    {
+      specversion: oneOf(['1.0']),
+      id: name,
+      source: name,
+      type: oneOf([type]),
+      time,
+      sequence: text('16 decimal digits from 0000000000000001', isSequence),
+      agent: name,
+      data: DATA_GUARDS[type],
+    },
+    {
+      traceparent: text('a W3C traceparent of version 00', isTraceparent),
+      tracestate: text('a W3C tracestate of at most 512 characters', isTracestate),
+    },
+  );
+}
+
+export function isEventType(type: string): type is EventType {
+  return ENVELOPES.has(type);
+}
+
+/** Whether a JSON value is an event of version 1; else what is wrong with it. Bytes and canonical form are not its business. */
+export function checkEvent(value: unknown): { readonly ok: true; readonly event: RecantEvent } | Refused {
+  if (!isObject(value)) return refuse('schema_invalid', 'An event is a JSON object.');
+  const { type } = value;
+  if (typeof type !== 'string') return refuse('schema_invalid', '$.type must be a string.');
+  const envelope = ENVELOPES.get(type);
+  if (envelope === undefined) return unknownType(type);
+  if (value.specversion !== '1.0' && typeof value.specversion === 'string') {
+    return refuse('version_unknown', `CloudEvents specversion must be 1.0, not ${JSON.stringify(value.specversion.slice(0, 32))}.`);
+  }
+  const found = envelope(value);
+  if (found !== undefined) return refuse(found.code, describe(found));
+  const event = value as unknown as RecantEvent;
+  if (!idFits(event)) return refuse('id_mismatch', '$.id is not the one that the data demands.');
+  return { ok: true, event };
+}
+
+function unknownType(type: string): Refused {
+  const shown = JSON.stringify(type.slice(0, 128));
+  const family = KNOWN_TYPE.exec(type)?.[1];
+  if (family !== undefined && FAMILIES.has(family))
+    return refuse('version_unknown', `This ledger knows version 1 of ${family}, not ${shown}.`);
+  return refuse('type_unknown', `No event type is called ${shown}.`);
+}
+
+export function refuse(code: EventErrorCode, detail: string): Refused {
+  return { ok: false, code, detail };
+}

@@ -1,0 +1,65 @@
+/** Predicates of single strings, used by the guards and by the zod schemas alike. */
+import { fitsUtf8 } from '../bytes.ts';
+import { ERROR_MESSAGE_BYTES_MAX, NAME_BYTES_MAX, ORDINAL_DIGITS_MAX, RESOURCE_BYTES_MAX, VERSION_BYTES_MAX } from '../limits.ts';
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused
+const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
+const VERSION = new RegExp(`^[\\x21-\\x7e]{1,${VERSION_BYTES_MAX}}$`);
+const ORDINAL = new RegExp(`^(?:0|[1-9][0-9]{0,${ORDINAL_DIGITS_MAX - 1}})$`);
+const HEX_64 = /^[0-9a-f]{64}$/;
+/** The last of 22 characters carries two bits of the 16th byte: A, Q, g or w. */
+const SALT = /^[A-Za-z0-9_-]{21}[AQgw]$/;
+const RECORD_ID = /^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$/;
+/** W3C trace context, version 00: neither id is all zero. */
+const TRACEPARENT = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
+const TRACESTATE = /^[\x20-\x7e]{1,512}$/;
+const TIME = /^(\d{4})-(\d{2})-(\d{2})T(\d{2}):(\d{2}):(\d{2})\.\d{3}Z$/;
+const DAYS = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+
+/** No control characters, which would reach terminals and logs; no `__proto__`, because names become keys of objects. */
+export function isName(value: string): boolean {
+  return value.length > 0 && fitsUtf8(value, NAME_BYTES_MAX) && !CONTROL.test(value) && value !== '__proto__' && value.isWellFormed();
+}
+export function isLabelValue(value: string): boolean {
+  return value === '' || isName(value);
+}
+export function isMessage(value: string): boolean {
+  return fitsUtf8(value, ERROR_MESSAGE_BYTES_MAX) && !value.includes('\u0000') && value.isWellFormed();
+}
+/** A connector's own reference to an image: opaque. */
+export function isImageReference(value: string): boolean {
+  return value.length > 0 && fitsUtf8(value, RESOURCE_BYTES_MAX) && !CONTROL.test(value) && value.isWellFormed();
+}
+export function isVersion(value: string): boolean {
+  return VERSION.test(value);
+}
+export function isOrdinal(value: string): boolean {
+  return ORDINAL.test(value);
+}
+export function isDigest(value: string): boolean {
+  return HEX_64.test(value);
+}
+export function isSalt(value: string): boolean {
+  return SALT.test(value);
+}
+/** Id of a plan or a run. */
+export function isRecordId(value: string): boolean {
+  return RECORD_ID.test(value);
+}
+export function isTraceparent(value: string): boolean {
+  return TRACEPARENT.test(value);
+}
+export function isTracestate(value: string): boolean {
+  return TRACESTATE.test(value);
+}
+
+/** RFC 3339 in UTC with milliseconds, a day that exists, from 1970. No leap seconds: neither JavaScript nor PostgreSQL keeps them. */
+export function isTime(value: string): boolean {
+  if (value.length !== 24) return false;
+  const match = TIME.exec(value);
+  if (match === null) return false;
+  const [, year, month, day, hour, minute, second] = match.map(Number) as [number, number, number, number, number, number, number];
+  if (year < 1970 || month < 1 || month > 12 || day < 1 || day > (DAYS[month - 1] as number)) return false;
+  if (month === 2 && day === 29 && !(year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0))) return false;
+  return hour < 24 && minute < 60 && second < 60;
+}

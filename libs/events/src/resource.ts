@@ -1,0 +1,86 @@
+import { fitsUtf8 } from './bytes.ts';
+import { EventError } from './error.ts';
+import { RESOURCE_BYTES_MAX } from './limits.ts';
+
+/** A resource taken apart. `path` stays percent-encoded: only its connector knows what separates its pieces. */
+export interface Resource {
+  readonly connector: string;
+  readonly system: string;
+  readonly path: string;
+}
+
+const CONNECTOR = /^[a-z][a-z0-9-]{0,31}$/;
+const SYSTEM = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
+/** RFC 3986 pchar and `/`, without `*`, which ends patterns. ASCII only, so bytes are characters. */
+const RESOURCE = /^([a-z][a-z0-9-]{0,31}):\/\/([A-Za-z0-9][A-Za-z0-9._-]{0,63})\/((?:[A-Za-z0-9._~!$&'()+,;=:@/-]|%[0-9A-F]{2})*)$/;
+/** One resource has one spelling: what needs no encoding is not encoded. The dot is the exception, for whole segments of dots. */
+const NEEDLESS = /%(?:3[0-9]|4[1-9A-F]|5[0-9A]|6[1-9A-F]|7[0-9A]|2D|5F|7E)/;
+const DOT_SEGMENT = /(?:^|\/)\.{1,2}(?:\/|$)/;
+
+export function isConnectorName(text: string): boolean {
+  return CONNECTOR.test(text);
+}
+
+export function isSystemName(text: string): boolean {
+  return SYSTEM.test(text);
+}
+
+export function parseResource(text: string): Resource | undefined {
+  if (text.length > RESOURCE_BYTES_MAX) return undefined;
+  const match = RESOURCE.exec(text);
+  if (match === null) return undefined;
+  const [, connector, system, path] = match as unknown as [string, string, string, string];
+  if (path.includes('%') && NEEDLESS.test(path)) return undefined;
+  if (path.includes('.') && DOT_SEGMENT.test(path)) return undefined;
+  return { connector, system, path };
+}
+
+export function isResource(text: string): boolean {
+  return parseResource(text) !== undefined;
+}
+
+/** @throws EventError `resource_invalid` */
+export function formatResource(resource: Resource): string {
+  const text = `${resource.connector}://${resource.system}/${resource.path}`;
+  const parsed = parseResource(text);
+  if (parsed === undefined || parsed.system !== resource.system || !fitsUtf8(text, RESOURCE_BYTES_MAX)) {
+    throw new EventError('resource_invalid', `Not a resource of at most ${RESOURCE_BYTES_MAX} bytes: ${text.slice(0, 200)}`);
+  }
+  return text;
+}
+
+/**
+ * Percent-encodes one piece of a path, a `/` in it included. The only spelling that `parseResource` accepts.
+ * @throws EventError `resource_invalid` for a lone surrogate.
+ */
+export function percentEncode(piece: string): string {
+  if (piece === '.' || piece === '..') return piece.replaceAll('.', '%2E');
+  try {
+    return encodeURIComponent(piece).replaceAll('*', '%2A');
+  } catch (cause) {
+    throw new EventError('resource_invalid', 'A lone surrogate cannot be part of a resource.', { cause });
+  }
+}
+
+/** @throws EventError `resource_invalid` where the bytes are not UTF-8. */
+export function percentDecode(piece: string): string {
+  try {
+    return decodeURIComponent(piece);
+  } catch (cause) {
+    throw new EventError('resource_invalid', `Not percent-encoded UTF-8: ${piece.slice(0, 200)}`, { cause });
+  }
+}
+
+/** Exact, or everything that starts with what stands before a final `*`. A resource never contains `*` itself. */
+export function resourceMatches(pattern: string, resource: string): boolean {
+  return matches(pattern, resource);
+}
+
+/** Exact, or everything that starts with what stands before a final `*`. */
+export function agentMatches(pattern: string, agent: string): boolean {
+  return matches(pattern, agent);
+}
+
+function matches(pattern: string, text: string): boolean {
+  return pattern.endsWith('*') ? text.startsWith(pattern.slice(0, -1)) : pattern === text;
+}
