@@ -1,7 +1,7 @@
 import { refuseBytes } from './diagnose.ts';
 import { checkEvent, type Refused, refuse } from './guard/event.ts';
 import { EVENT_BYTES_MAX } from './limits.ts';
-import { scanCanonical } from './scan.ts';
+import { isCanonical } from './scan.ts';
 import type { RecantEvent } from './types.ts';
 
 export type Decoded = { readonly ok: true; readonly event: RecantEvent } | Refused;
@@ -15,8 +15,7 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 export function decodeEvent(bytes: Uint8Array): Decoded {
   if (bytes.length > EVENT_BYTES_MAX)
     return refuse('too_large', `An event has at most ${EVENT_BYTES_MAX} bytes, this one has ${bytes.length}.`);
-  const scanned = scanCanonical(bytes);
-  if (scanned === 'other') return refuseBytes(bytes);
+  if (!isCanonical(bytes)) return refuseBytes(bytes);
   let value: unknown;
   try {
     value = JSON.parse(utf8.decode(bytes));

@@ -4,7 +4,7 @@ import { refuseBytes } from './diagnose.ts';
 import { EventError } from './error.ts';
 import { checkEvent } from './guard/event.ts';
 import { EVENT_BYTES_MAX } from './limits.ts';
-import { scanCanonical } from './scan.ts';
+import { isCanonical } from './scan.ts';
 import type { RecantEvent } from './types.ts';
 
 /**
@@ -17,7 +17,7 @@ export function encodeEvent(event: RecantEvent): Uint8Array {
   const bytes = toUtf8(canonicalize(event as never));
   if (bytes.length > EVENT_BYTES_MAX)
     throw new EventError('too_large', `An event has at most ${EVENT_BYTES_MAX} bytes, this one has ${bytes.length}.`);
-  if (scanCanonical(bytes) === 'other') {
+  if (!isCanonical(bytes)) {
     const { code, detail } = refuseBytes(bytes);
     throw new EventError(code, detail);
   }

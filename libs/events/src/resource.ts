@@ -1,4 +1,3 @@
-import { fitsUtf8 } from './bytes.ts';
 import { EventError } from './error.ts';
 import { RESOURCE_BYTES_MAX } from './limits.ts';
 
@@ -15,7 +14,7 @@ const SYSTEM = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 const RESOURCE = /^([a-z][a-z0-9-]{0,31}):\/\/([A-Za-z0-9][A-Za-z0-9._-]{0,63})\/((?:[A-Za-z0-9._~!$&'()+,;=:@/-]|%[0-9A-F]{2})*)$/;
 /** One resource has one spelling: what needs no encoding is not encoded. The dot is the exception, for whole segments of dots. */
 const NEEDLESS = /%(?:3[0-9]|4[1-9A-F]|5[0-9A]|6[1-9A-F]|7[0-9A]|2D|5F|7E)/;
-const DOT_SEGMENT = /(?:^|\/)\.{1,2}(?:\/|$)/;
+const DOT_SEGMENT = /\/\.{1,2}(?:\/|$)/;
 
 export function isConnectorName(text: string): boolean {
   return CONNECTOR.test(text);
@@ -26,24 +25,20 @@ export function isSystemName(text: string): boolean {
 }
 
 export function parseResource(text: string): Resource | undefined {
-  if (text.length > RESOURCE_BYTES_MAX) return undefined;
-  const match = RESOURCE.exec(text);
-  if (match === null) return undefined;
-  const [, connector, system, path] = match as unknown as [string, string, string, string];
-  if (path.includes('%') && NEEDLESS.test(path)) return undefined;
-  if (path.includes('.') && DOT_SEGMENT.test(path)) return undefined;
+  if (!isResource(text)) return undefined;
+  const [, connector, system, path] = RESOURCE.exec(text) as unknown as [string, string, string, string];
   return { connector, system, path };
 }
 
 export function isResource(text: string): boolean {
-  return parseResource(text) !== undefined;
+  if (text.length > RESOURCE_BYTES_MAX || !RESOURCE.test(text)) return false;
+  return !(text.includes('%') && NEEDLESS.test(text)) && !(text.includes('/.') && DOT_SEGMENT.test(text));
 }
 
 /** @throws EventError `resource_invalid` */
 export function formatResource(resource: Resource): string {
   const text = `${resource.connector}://${resource.system}/${resource.path}`;
-  const parsed = parseResource(text);
-  if (parsed === undefined || parsed.system !== resource.system || !fitsUtf8(text, RESOURCE_BYTES_MAX)) {
+  if (parseResource(text)?.system !== resource.system) {
     throw new EventError('resource_invalid', `Not a resource of at most ${RESOURCE_BYTES_MAX} bytes: ${text.slice(0, 200)}`);
   }
   return text;

@@ -1,11 +1,5 @@
 import { EVENT_DEPTH_MAX } from './limits.ts';
 
-/**
- * What one pass over the bytes says: canonical (and therefore valid) JSON of bounded depth, all ASCII or not, or something else that
- * the slow road has to name. Deciding without a parse keeps hostile depth away from the parser, and costs half of writing the value again.
- */
-export type Scanned = 'canonical_ascii' | 'canonical_utf8' | 'other';
-
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const COMMA = 0x2c;
@@ -15,196 +9,156 @@ const CLOSE_BRACKET = 0x5d;
 const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
 
-export function scanCanonical(bytes: Uint8Array): Scanned {
-  return new Scan(bytes).run();
+/** Index that stands for "not canonical". */
+const NONE = -1;
+
+/**
+ * Whether the bytes are canonical JSON of at most EVENT_DEPTH_MAX, but for the UTF-8 inside of strings, which the decoder checks.
+ * One pass without a parse keeps hostile depth away from the parser, and costs a third of writing the value again (2026-11: 1.4 against 5.7 µs
+ * for 1.1 kB). Where it says no, `refuseBytes` says why. Every function below takes an index and gives the next one, or NONE.
+ */
+export function isCanonical(bytes: Uint8Array): boolean {
+  return scanValue(bytes, 0, EVENT_DEPTH_MAX) === bytes.length;
 }
 
-class Scan {
-  private readonly bytes: Uint8Array;
-  private index = 0;
-  private ascii = true;
-  private sound = true;
-  constructor(bytes: Uint8Array) {
-    this.bytes = bytes;
-  }
-
-  run(): Scanned {
-    this.value(EVENT_DEPTH_MAX);
-    if (!this.sound || this.index !== this.bytes.length) return 'other';
-    return this.ascii ? 'canonical_ascii' : 'canonical_utf8';
-  }
-
-  private fail(): void {
-    this.sound = false;
-  }
-
-  /** Recursion is bounded by EVENT_DEPTH_MAX. */
-  private value(depthLeft: number): void {
-    const byte = this.bytes[this.index];
-    if (byte === QUOTE) this.string();
-    else if (byte === OPEN_BRACE) depthLeft === 0 ? this.fail() : this.object(depthLeft - 1);
-    else if (byte === OPEN_BRACKET) depthLeft === 0 ? this.fail() : this.array(depthLeft - 1);
-    else if (byte === 0x74) this.word('true');
-    else if (byte === 0x66) this.word('false');
-    else if (byte === 0x6e) this.word('null');
-    else this.number();
-  }
-
-  private array(depthLeft: number): void {
-    this.index += 1;
-    if (this.bytes[this.index] === CLOSE_BRACKET) {
-      this.index += 1;
-      return;
-    }
-    while (true) {
-      this.value(depthLeft);
-      if (!this.sound) return;
-      const byte = this.bytes[this.index];
-      this.index += 1;
-      if (byte === CLOSE_BRACKET) return;
-      if (byte !== COMMA) return this.fail();
-    }
-  }
-
-  private object(depthLeft: number): void {
-    const { bytes } = this;
-    this.index += 1;
-    if (bytes[this.index] === CLOSE_BRACE) {
-      this.index += 1;
-      return;
-    }
-    let lastFrom = -1;
-    let lastTo = -1;
-    while (true) {
-      if (bytes[this.index] !== QUOTE) return this.fail();
-      const from = this.index + 1;
-      this.string();
-      const to = this.index - 1;
-      if (!this.sound || (lastFrom >= 0 && !this.ascends(lastFrom, lastTo, from, to))) return this.fail();
-      lastFrom = from;
-      lastTo = to;
-      if (bytes[this.index] !== COLON) return this.fail();
-      this.index += 1;
-      this.value(depthLeft);
-      if (!this.sound) return;
-      const byte = bytes[this.index];
-      this.index += 1;
-      if (byte === CLOSE_BRACE) return;
-      if (byte !== COMMA) return this.fail();
-    }
-  }
-
-  /** Strictly ascending by UTF-16 code units. Escaped and non-ASCII keys are rare: decoded and compared as strings. */
-  private ascends(lastFrom: number, lastTo: number, from: number, to: number): boolean {
-    const { bytes } = this;
-    for (let offset = 0; ; offset += 1) {
-      const ended = lastFrom + offset === lastTo;
-      if (from + offset === to) return false;
-      if (ended) return true;
-      const last = bytes[lastFrom + offset] as number;
-      const next = bytes[from + offset] as number;
-      if (last === next) continue;
-      if (last < 0x80 && next < 0x80 && last !== BACKSLASH && next !== BACKSLASH) return last < next;
-      return keyOf(bytes, lastFrom, lastTo) < keyOf(bytes, from, to);
-    }
-  }
-
-  private string(): void {
-    const { bytes } = this;
-    let index = this.index + 1;
-    while (true) {
-      const byte = bytes[index] as number;
-      if (byte === QUOTE) break;
-      if (byte === BACKSLASH) {
-        const length = escapeLength(bytes, index);
-        if (length === 0) return this.fail();
-        index += length;
-      } else if (byte >= 0x20) {
-        if (byte >= 0x80) this.ascii = false;
-        index += 1;
-      } else {
-        // A control character, or `undefined` past the end.
-        return this.fail();
-      }
-    }
-    this.index = index + 1;
-  }
-
-  private word(word: string): void {
-    for (let offset = 0; offset < word.length; offset += 1) {
-      if (this.bytes[this.index + offset] !== word.charCodeAt(offset)) return this.fail();
-    }
-    this.index += word.length;
-  }
-
-  /** Whole numbers of up to 15 digits are canonical as they stand; any other number is compared with what ECMAScript would write. */
-  private number(): void {
-    const { bytes } = this;
-    const from = this.index;
-    let index = from;
-    let value = 0;
-    let byte = bytes[index] as number;
-    while (byte >= 0x30 && byte <= 0x39) {
-      value = value * 10 + byte - 0x30;
-      index += 1;
-      byte = bytes[index] as number;
-    }
-    const digits = index - from;
-    const whole = digits > 0 && byte !== 0x2e && byte !== 0x65;
-    if (whole && digits <= 15) {
-      if (digits > 1 && bytes[from] === 0x30) return this.fail();
-      this.index = index;
-      return;
-    }
-    this.longNumber(from);
-  }
-
-  private longNumber(from: number): void {
-    let token = '';
-    let index = from;
-    for (; index - from < 32; index += 1) {
-      const byte = this.bytes[index] as number;
-      const part = (byte >= 0x30 && byte <= 0x39) || byte === 0x2d || byte === 0x2b || byte === 0x2e || byte === 0x65;
-      if (!part) break;
-      token += String.fromCharCode(byte);
-    }
-    const value = Number(token);
-    if (token === '' || !Number.isFinite(value) || String(value) !== token) return this.fail();
-    this.index = index;
-  }
-}
-
-/** Length of a minimal escape (RFC 8785 section 3.2.2.2), or 0: another escape, or U+0000, which no store keeps. */
-function escapeLength(bytes: Uint8Array, index: number): number {
-  switch (bytes[index + 1]) {
+/** Recursion is bounded by `depthLeft`. */
+function scanValue(bytes: Uint8Array, index: number, depthLeft: number): number {
+  switch (bytes[index]) {
     case QUOTE:
-    case BACKSLASH:
-    case 0x62: // b
-    case 0x66: // f
-    case 0x6e: // n
-    case 0x72: // r
-    case 0x74: // t
-      return 2;
-    case 0x75: // u
-      return isControlEscape(bytes, index + 2) ? 6 : 0;
+      return scanString(bytes, index);
+    case OPEN_BRACE:
+      return depthLeft === 0 ? NONE : scanObject(bytes, index + 1, depthLeft - 1);
+    case OPEN_BRACKET:
+      return depthLeft === 0 ? NONE : scanArray(bytes, index + 1, depthLeft - 1);
+    case 0x74:
+      return scanWord(bytes, index, 'true');
+    case 0x66:
+      return scanWord(bytes, index, 'false');
+    case 0x6e:
+      return scanWord(bytes, index, 'null');
     default:
-      return 0;
+      return scanNumber(bytes, index);
   }
 }
 
-/** `001f` and its like: lower case, below 0x20, without a short form of their own, not zero. */
+function scanArray(bytes: Uint8Array, start: number, depthLeft: number): number {
+  if (bytes[start] === CLOSE_BRACKET) return start + 1;
+  for (let index = start; ; index += 1) {
+    index = scanValue(bytes, index, depthLeft);
+    if (index === NONE) return NONE;
+    if (bytes[index] === CLOSE_BRACKET) return index + 1;
+    if (bytes[index] !== COMMA) return NONE;
+  }
+}
+
+function scanObject(bytes: Uint8Array, start: number, depthLeft: number): number {
+  if (bytes[start] === CLOSE_BRACE) return start + 1;
+  let lastFrom = NONE;
+  for (let index = start; ; index += 1) {
+    const from = index;
+    if (bytes[from] !== QUOTE) return NONE;
+    index = scanString(bytes, from);
+    if (index === NONE || bytes[index] !== COLON) return NONE;
+    if (lastFrom !== NONE && !ascends(bytes, lastFrom, from)) return NONE;
+    lastFrom = from;
+    index = scanValue(bytes, index + 1, depthLeft);
+    if (index === NONE) return NONE;
+    if (bytes[index] === CLOSE_BRACE) return index + 1;
+    if (bytes[index] !== COMMA) return NONE;
+  }
+}
+
+/** Whether the keys whose quotes open at `last` and `next` strictly ascend by UTF-16 code units. Both are known to be whole strings. */
+function ascends(bytes: Uint8Array, last: number, next: number): boolean {
+  for (let offset = 1; ; offset += 1) {
+    const a = bytes[last + offset] as number;
+    const b = bytes[next + offset] as number;
+    if (a >= 0x80 || b >= 0x80 || a === BACKSLASH || b === BACKSLASH) return keyAt(bytes, last) < keyAt(bytes, next);
+    if (a === b) {
+      if (a === QUOTE) return false;
+      continue;
+    }
+    if (a === QUOTE) return true;
+    return b !== QUOTE && a < b;
+  }
+}
+
+function scanString(bytes: Uint8Array, start: number): number {
+  for (let index = start + 1; ; index += 1) {
+    const byte = bytes[index] as number;
+    if (byte === QUOTE) return index + 1;
+    if (byte === BACKSLASH) {
+      const escaped = bytes[index + 1] as number;
+      if (escaped === 0x75) {
+        if (!isControlEscape(bytes, index + 2)) return NONE;
+        index += 5;
+      } else {
+        if (!isShortEscape(escaped)) return NONE;
+        index += 1;
+      }
+    } else if (!(byte >= 0x20)) {
+      // A control character, or `undefined` past the end.
+      return NONE;
+    }
+  }
+}
+
+/** RFC 8785 section 3.2.2.2: \" \\ \b \f \n \r \t */
+function isShortEscape(byte: number): boolean {
+  return byte === QUOTE || byte === BACKSLASH || byte === 0x62 || byte === 0x66 || byte === 0x6e || byte === 0x72 || byte === 0x74;
+}
+
+/** `001f` and its like: lower case, below 0x20, without a short form, and not U+0000, which the store cannot keep. */
 function isControlEscape(bytes: Uint8Array, index: number): boolean {
   if (bytes[index] !== 0x30 || bytes[index + 1] !== 0x30) return false;
-  const high = bytes[index + 2] as number;
+  const high = (bytes[index + 2] as number) - 0x30;
   const low = bytes[index + 3] as number;
-  if (high !== 0x30 && high !== 0x31) return false;
-  const digit = low >= 0x30 && low <= 0x39 ? low - 0x30 : low >= 0x61 && low <= 0x66 ? low - 0x57 : -1;
-  if (digit < 0) return false;
-  const code = (high - 0x30) * 16 + digit;
+  const digit = low >= 0x30 && low <= 0x39 ? low - 0x30 : low >= 0x61 && low <= 0x66 ? low - 0x57 : NONE;
+  if ((high !== 0 && high !== 1) || digit === NONE) return false;
+  const code = high * 16 + digit;
   return code !== 0 && code !== 8 && code !== 9 && code !== 10 && code !== 12 && code !== 13;
 }
 
-function keyOf(bytes: Uint8Array, from: number, to: number): string {
-  const text = new TextDecoder().decode(bytes.subarray(from, to));
-  return text.includes('\\') ? (JSON.parse(`"${text}"`) as string) : text;
+function scanWord(bytes: Uint8Array, index: number, word: string): number {
+  for (let offset = 0; offset < word.length; offset += 1) {
+    if (bytes[index + offset] !== word.charCodeAt(offset)) return NONE;
+  }
+  return index + word.length;
+}
+
+/** Whole numbers of up to 15 digits are canonical as they stand; any other number is compared with what ECMAScript would write. */
+function scanNumber(bytes: Uint8Array, start: number): number {
+  let index = start;
+  while (isDigit(bytes[index])) index += 1;
+  const digits = index - start;
+  const next = bytes[index];
+  if (digits === 0 || digits > 15 || next === 0x2e || next === 0x65) return scanLongNumber(bytes, start);
+  return digits > 1 && bytes[start] === 0x30 ? NONE : index;
+}
+
+/** Longest number that ECMAScript writes: -1.7976931348623157e+308 has 24 characters. */
+const NUMBER_CHARS_MAX = 25;
+
+function scanLongNumber(bytes: Uint8Array, start: number): number {
+  let token = '';
+  let index = start;
+  for (; index - start <= NUMBER_CHARS_MAX; index += 1) {
+    const byte = bytes[index] as number;
+    if (!isDigit(byte) && byte !== 0x2d && byte !== 0x2b && byte !== 0x2e && byte !== 0x65) break;
+    token += String.fromCharCode(byte);
+  }
+  const value = Number(token);
+  return token !== '' && Number.isFinite(value) && String(value) === token ? index : NONE;
+}
+
+function isDigit(byte: number | undefined): boolean {
+  return byte !== undefined && byte >= 0x30 && byte <= 0x39;
+}
+
+const utf8 = new TextDecoder();
+
+/** The decoded key whose quote opens at `start`: only for keys with escapes or outside ASCII. */
+function keyAt(bytes: Uint8Array, start: number): string {
+  const text = utf8.decode(bytes.subarray(start, scanString(bytes, start)));
+  return JSON.parse(text) as string;
 }

@@ -13,12 +13,24 @@ const RECORD_ID = /^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$/;
 /** W3C trace context, version 00: neither id is all zero. */
 const TRACEPARENT = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
 const TRACESTATE = /^[\x20-\x7e]{1,512}$/;
-const TIME = /^(\d{4})-(\d{2})-(\d{2})T(\d{2}):(\d{2}):(\d{2})\.\d{3}Z$/;
+const TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$/;
 const DAYS = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
 
 /** No control characters, which would reach terminals and logs; no `__proto__`, because names become keys of objects. */
 export function isName(value: string): boolean {
-  return value.length > 0 && fitsUtf8(value, NAME_BYTES_MAX) && !CONTROL.test(value) && value !== '__proto__' && value.isWellFormed();
+  if (value === '__proto__' || value.length === 0) return false;
+  return isPrintable(value, NAME_BYTES_MAX);
+}
+
+/** At most `max` bytes of well-formed text without control characters. Nearly always ASCII, and then one loop decides. */
+function isPrintable(value: string, max: number): boolean {
+  const { length } = value;
+  if (length > max) return false;
+  for (let index = 0; index < length; index += 1) {
+    const code = value.charCodeAt(index);
+    if (code < 0x20 || code > 0x7e) return fitsUtf8(value, max) && !CONTROL.test(value) && value.isWellFormed();
+  }
+  return true;
 }
 export function isLabelValue(value: string): boolean {
   return value === '' || isName(value);
@@ -28,7 +40,7 @@ export function isMessage(value: string): boolean {
 }
 /** A connector's own reference to an image: opaque. */
 export function isImageReference(value: string): boolean {
-  return value.length > 0 && fitsUtf8(value, RESOURCE_BYTES_MAX) && !CONTROL.test(value) && value.isWellFormed();
+  return value.length > 0 && isPrintable(value, RESOURCE_BYTES_MAX);
 }
 export function isVersion(value: string): boolean {
   return VERSION.test(value);
@@ -55,11 +67,17 @@ export function isTracestate(value: string): boolean {
 
 /** RFC 3339 in UTC with milliseconds, a day that exists, from 1970. No leap seconds: neither JavaScript nor PostgreSQL keeps them. */
 export function isTime(value: string): boolean {
-  if (value.length !== 24) return false;
-  const match = TIME.exec(value);
-  if (match === null) return false;
-  const [, year, month, day, hour, minute, second] = match.map(Number) as [number, number, number, number, number, number, number];
+  if (!TIME.test(value)) return false;
+  const year = digits(value, 0, 4);
+  const month = digits(value, 5, 7);
+  const day = digits(value, 8, 10);
   if (year < 1970 || month < 1 || month > 12 || day < 1 || day > (DAYS[month - 1] as number)) return false;
   if (month === 2 && day === 29 && !(year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0))) return false;
-  return hour < 24 && minute < 60 && second < 60;
+  return digits(value, 11, 13) < 24 && digits(value, 14, 16) < 60 && digits(value, 17, 19) < 60;
+}
+
+function digits(value: string, from: number, to: number): number {
+  let number = 0;
+  for (let index = from; index < to; index += 1) number = number * 10 + value.charCodeAt(index) - 0x30;
+  return number;
 }
