@@ -18,6 +18,8 @@ export interface PostgresOptions {
   database?: string;
   /** False gives up fsync: for tests, whose data nobody misses after a power cut. */
   durable?: boolean;
+  /** True removes the folder, its log and its passwords with the server, also where this process is killed. */
+  temporary?: boolean;
   /** Settings of postgresql.conf. */
   settings?: Record<string, string>;
   /** How root runs the server; found out by default. */
@@ -53,6 +55,7 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningPo
     ownerPid: process.pid,
     ownerPassword: passwords.owner,
     durable: options.durable ?? true,
+    temporary: options.temporary ?? false,
     settings: options.settings ?? {},
     ...(options.identity && { identity: options.identity }),
   };

@@ -3,7 +3,7 @@
  * channel is the life line: the kernel closes it with the caller, however that one ended, and the server is stopped.
  */
 import { existsSync, statSync, truncateSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { findBinaries } from './binaries.ts';
 import { diskError, ensureCluster, lastLine } from './cluster.ts';
@@ -21,6 +21,7 @@ export interface Order {
   ownerPid: number;
   ownerPassword: string;
   durable: boolean;
+  temporary: boolean;
   settings: Record<string, string>;
   identity?: Identity['kind'];
 }
@@ -108,6 +109,11 @@ function send(report: Report): void {
   if (process.connected) process.send?.(report);
 }
 
+/** Only the files that this lib made. */
+async function removeFolder(dataDir: string): Promise<void> {
+  for (const suffix of ['', '.log', '.passwords']) await rm(`${dataDir}${suffix}`, { recursive: true, force: true });
+}
+
 const stopping = new AbortController();
 process.once('disconnect', () => stopping.abort());
 process.on('message', () => stopping.abort());
@@ -120,5 +126,6 @@ try {
   if (!stopping.signal.aborted) send({ kind: 'failed', code, message });
   process.exitCode = 1;
 } finally {
+  if (order.temporary) await removeFolder(order.dataDir);
   if (process.connected) process.disconnect();
 }

@@ -1,0 +1,2 @@
+export { LocalKafkaError, type LocalKafkaErrorCode } from './error.ts';
+export { type KafkaOptions, type RunningKafka, startKafka } from './start.ts';

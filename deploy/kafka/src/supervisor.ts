@@ -1,0 +1,119 @@
+/**
+ * The process between the caller and the broker: it owns the folder and the broker, and lives as long as its caller. The IPC channel is
+ * the life line: the kernel closes it with the caller, however that one ended; then the broker is killed and a temporary folder removed.
+ */
+import type { ChildProcess } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { type BrokerPlace, explainFailure, prepareBroker, spawnBroker } from './broker.ts';
+import { LocalKafkaError, type LocalKafkaErrorCode } from './error.ts';
+import { freePorts, isFree } from './ports.ts';
+
+/** As JSON in the first argument. */
+export interface Order {
+  dir: string;
+  temporary: boolean;
+  java: string;
+  jars: string;
+  /** 0 takes the one of the last start on this folder, if it is free, else any. */
+  port: number;
+}
+
+export type Report = { kind: 'started'; port: number; pid: number } | { kind: 'failed'; code: LocalKafkaErrorCode; message: string };
+export type Wish = 'stop' | 'kill';
+
+/** A broker stops in 2.5 s; one that does not is killed. */
+const STOP_MS = 20_000;
+/** How long the last owner may take to let the folder go. */
+const HANDOVER_MS = 10_000;
+
+async function supervise(order: Order, wish: Promise<Wish>, signal: AbortSignal): Promise<void> {
+  await takeFolder(order.dir);
+  const { brokerPort, controllerPort } = await choosePorts(order);
+  const place: BrokerPlace = { ...order, brokerPort, controllerPort };
+  await prepareBroker(place, signal);
+  if (signal.aborted) return;
+  const broker = spawnBroker(place);
+  const ended = new Promise<'ended'>((resolve) => {
+    broker.once('error', () => resolve('ended'));
+    broker.once('exit', () => resolve('ended'));
+  });
+  send({ kind: 'started', port: brokerPort, pid: broker.pid ?? -1 });
+  const reason = await Promise.race([wish, ended]);
+  if (reason === 'ended') {
+    const taken = !(await isFree(brokerPort));
+    throw taken ? portTaken(brokerPort) : await explainFailure(order.dir, `Kafka ended (${broker.exitCode ?? broker.signalCode})`);
+  }
+  await endBroker(broker, reason, ended);
+}
+
+async function endBroker(broker: ChildProcess, reason: Wish, ended: Promise<unknown>): Promise<void> {
+  broker.kill(reason === 'kill' ? 'SIGKILL' : 'SIGTERM');
+  const last = setTimeout(() => broker.kill('SIGKILL'), STOP_MS);
+  await ended;
+  clearTimeout(last);
+}
+
+/** The lock is a listening abstract socket (Linux): the kernel drops it with this process. Elsewhere Kafka's own lock file remains. */
+async function takeFolder(dir: string): Promise<void> {
+  if (process.platform !== 'linux') return;
+  const address = `\0recant-kafka-${createHash('sha256').update(dir).digest('hex').slice(0, 32)}`;
+  const deadline = performance.now() + HANDOVER_MS;
+  while (!(await listenOn(address))) {
+    if (performance.now() > deadline) {
+      throw new LocalKafkaError('folder_in_use', `${dir} is used by another broker: stop it, or choose another folder`);
+    }
+    await delay(50);
+  }
+}
+
+function listenOn(address: string): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const server = createServer((socket) => socket.destroy());
+    server.on('error', (error: NodeJS.ErrnoException) => (error.code === 'EADDRINUSE' ? resolve(false) : reject(error)));
+    server.listen(address, () => {
+      server.unref();
+      resolve(true);
+    });
+  });
+}
+
+/** Clients know the broker by its port, so a folder keeps its own from start to start where it can. */
+async function choosePorts({ dir, port }: Order): Promise<{ brokerPort: number; controllerPort: number }> {
+  if (port !== 0 && !(await isFree(port))) throw portTaken(port);
+  const file = join(dir, 'port');
+  const last = Number(await readFile(file, 'utf8').catch(() => '0'));
+  const [fresh = 0, controllerPort = 0] = await freePorts(2);
+  const brokerPort = port || (last !== 0 && (await isFree(last)) ? last : fresh);
+  await writeFile(file, String(brokerPort));
+  return { brokerPort, controllerPort };
+}
+
+function portTaken(port: number): LocalKafkaError {
+  return new LocalKafkaError('port_in_use', `Port ${port} of 127.0.0.1 is in use: stop what listens there, or choose another port`);
+}
+
+function send(report: Report): void {
+  if (process.connected) process.send?.(report);
+}
+
+const order = JSON.parse(process.argv[2] ?? '{}') as Order;
+const stopping = new AbortController();
+const wish = new Promise<Wish>((resolve) => {
+  process.once('disconnect', () => resolve('kill'));
+  process.on('message', (message: Wish) => resolve(message));
+});
+void wish.then(() => stopping.abort());
+try {
+  await supervise(order, wish, stopping.signal);
+} catch (error) {
+  const code = error instanceof LocalKafkaError ? error.code : 'start_failed';
+  if (!stopping.signal.aborted) send({ kind: 'failed', code, message: error instanceof Error ? error.message : String(error) });
+  process.exitCode = 1;
+} finally {
+  if (order.temporary) await rm(order.dir, { recursive: true, force: true });
+  if (process.connected) process.disconnect();
+}

@@ -1,0 +1,70 @@
+import { randomBytes } from 'node:crypto';
+import pg from 'pg';
+import { askServers } from './ask.ts';
+import type { PostgresAddress } from './servers.ts';
+
+export interface TestDatabase extends AsyncDisposable {
+  name: string;
+  /** As services connect: a role that owns nothing. */
+  url: string;
+  /** As migrations connect: the superuser. */
+  ownerUrl: string;
+  /** Ends whoever is still connected. `await using` does it too. */
+  drop(): Promise<void>;
+}
+
+/** A database with nothing in it, nobody else's. */
+export async function testDatabase(): Promise<TestDatabase> {
+  const server = await askServers<PostgresAddress>('/postgres');
+  return makeDatabase(server);
+}
+
+/** A database with the ledger's migrations applied: a copy of one that is migrated once per run. */
+export async function testLedgerDatabase(): Promise<TestDatabase> {
+  const server = await askServers<PostgresAddress>('/postgres');
+  await withClient(server.ownerUrl, ensureTemplate(server.ownerUrl));
+  return makeDatabase(server, TEMPLATE);
+}
+
+const TEMPLATE = 'ledger_template';
+/** Any number that nothing else locks: of the test files that run at once, one migrates. */
+const TEMPLATE_LOCK = 7_265_636_1;
+
+function ensureTemplate(ownerUrl: string): (client: pg.Client) => Promise<void> {
+  return async (client) => {
+    await client.query('SELECT pg_advisory_lock($1)', [TEMPLATE_LOCK]);
+    const { rowCount } = await client.query('SELECT 1 FROM pg_database WHERE datname = $1', [TEMPLATE]);
+    if (rowCount !== 0) return;
+    await client.query(`DROP DATABASE IF EXISTS ${TEMPLATE}_draft WITH (FORCE)`);
+    await client.query(`CREATE DATABASE ${TEMPLATE}_draft`);
+    const { migrate } = await import('@recant/store');
+    await migrate(withDatabase(ownerUrl, `${TEMPLATE}_draft`));
+    await client.query(`ALTER DATABASE ${TEMPLATE}_draft RENAME TO ${TEMPLATE}`);
+  };
+}
+
+async function makeDatabase(server: PostgresAddress, template?: string): Promise<TestDatabase> {
+  const name = `test_${randomBytes(8).toString('hex')}`;
+  await withClient(server.ownerUrl, (client) => client.query(`CREATE DATABASE ${name}${template ? ` TEMPLATE ${template}` : ''}`));
+  const drop = async (): Promise<void> => {
+    await withClient(server.ownerUrl, (client) => client.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`));
+  };
+  return { name, url: withDatabase(server.url, name), ownerUrl: withDatabase(server.ownerUrl, name), drop, [Symbol.asyncDispose]: drop };
+}
+
+function withDatabase(url: string, name: string): string {
+  const changed = new URL(url);
+  changed.pathname = `/${name}`;
+  return changed.href;
+}
+
+async function withClient(url: string, use: (client: pg.Client) => Promise<unknown>): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
+  client.on('error', () => {});
+  await client.connect();
+  try {
+    await use(client);
+  } finally {
+    await client.end();
+  }
+}

@@ -1,0 +1,3 @@
+export { type TestDatabase, testDatabase, testLedgerDatabase } from './database.ts';
+export { type TestKafka, testKafka } from './kafka.ts';
+export { waitUntil } from './wait-until.ts';

@@ -1,0 +1,51 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type RunningKafka, startKafka } from '@recant/local-kafka';
+import { type RunningPostgres, startPostgres } from '@recant/local-postgres';
+
+export interface PostgresAddress {
+  url: string;
+  ownerUrl: string;
+}
+export interface KafkaAddress {
+  brokers: string[];
+}
+
+/**
+ * One PostgreSQL and one broker for a whole test run, each started when the first test asks. The tests' processes ask over HTTP,
+ * because only the process of the run lives long enough to own them.
+ */
+export async function serveServers(): Promise<{ address: string; stop(): Promise<void> }> {
+  const folder = await mkdtemp(join(tmpdir(), 'recant-test-'));
+  let postgres: Promise<RunningPostgres> | undefined;
+  let kafka: Promise<RunningKafka> | undefined;
+  const answer = async (path: string | undefined): Promise<PostgresAddress | KafkaAddress> => {
+    if (path === '/kafka') {
+      kafka ??= startKafka();
+      return { brokers: (await kafka).brokers };
+    }
+    // 2 workers with several pools each; data of a test is missed by nobody.
+    postgres ??= startPostgres({ dataDir: join(folder, 'pg'), durable: false, temporary: true, settings: { max_connections: '300' } });
+    const { url, ownerUrl } = await postgres;
+    return { url, ownerUrl };
+  };
+  const server = createServer((request, response) => {
+    answer(request.url).then(
+      (value) => response.end(JSON.stringify(value)),
+      (error: Error) => response.writeHead(500).end(error.message),
+    );
+  });
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  const { port } = server.address() as AddressInfo;
+  const stop = async (): Promise<void> => {
+    server.closeAllConnections();
+    await new Promise((done) => server.close(done));
+    const running = await Promise.allSettled([postgres, kafka]);
+    await Promise.all(running.map((one) => (one.status === 'fulfilled' ? one.value?.stop() : undefined)));
+    await rm(folder, { recursive: true, force: true });
+  };
+  return { address: `http://127.0.0.1:${port}`, stop };
+}

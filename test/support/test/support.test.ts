@@ -1,0 +1,43 @@
+import { Kafka, logLevel } from 'kafkajs';
+import pg from 'pg';
+import { expect, test } from 'vitest';
+import { testDatabase, testKafka, waitUntil } from '../src/index.ts';
+
+test('each test database is empty and its own', async () => {
+  await using one = await testDatabase();
+  await using two = await testDatabase();
+  const client = new pg.Client({ connectionString: one.ownerUrl });
+  await client.connect();
+  await client.query('CREATE TABLE mine (id int)');
+  await client.end();
+  const other = new pg.Client({ connectionString: two.ownerUrl });
+  await other.connect();
+  await expect(other.query('SELECT * FROM mine')).rejects.toMatchObject({ code: '42P01' });
+  await other.end();
+});
+
+test('a dropped database is gone, even while somebody is connected', async () => {
+  const database = await testDatabase();
+  const client = new pg.Client({ connectionString: database.url });
+  const ended = new Promise((resolve) => client.on('error', resolve));
+  await client.connect();
+  await database.drop();
+  await ended;
+  await expect(new pg.Client({ connectionString: database.url }).connect()).rejects.toMatchObject({ code: '3D000' });
+});
+
+test('a fresh topic has the partitions asked for and no message', async () => {
+  const { brokers, topic } = await testKafka({ partitions: 3 });
+  const admin = new Kafka({ brokers, logLevel: logLevel.NOTHING }).admin();
+  await admin.connect();
+  const offsets = await admin.fetchTopicOffsets(topic);
+  await admin.disconnect();
+  expect(offsets.map(({ high }) => high)).toEqual(['0', '0', '0']);
+});
+
+test('waiting gives what came true, or the last error after the time is over', async () => {
+  let asked = 0;
+  expect(await waitUntil(() => (++asked > 2 ? 'third' : undefined))).toBe('third');
+  const failing = waitUntil(() => Promise.reject(new Error('not there')), { timeoutMs: 50, what: 'it to be there' });
+  await expect(failing).rejects.toMatchObject({ message: 'Not within 50 ms: it to be there', cause: { message: 'not there' } });
+});
