@@ -13,7 +13,8 @@ export function openApiOf(routes: readonly RouteDescriptor[], info: { title: str
   const paths: ZodOpenApiPathsObject = {};
   const ids = new Set<string>();
   for (const descriptor of routes) {
-    const path = (paths[descriptor.path] ??= {});
+    const path = paths[descriptor.path] ?? {};
+    paths[descriptor.path] = path;
     if (path[descriptor.method] || ids.has(descriptor.operationId)) throw new Error(`route described twice: ${descriptor.operationId}`);
     ids.add(descriptor.operationId);
     path[descriptor.method] = operationOf(descriptor);

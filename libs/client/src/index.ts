@@ -1,0 +1,17 @@
+import { type LedgerClient, ledgerClient } from './ledger.ts';
+import { type RollbackClient, rollbackClient } from './rollback.ts';
+import { type ClientOptions, createTransport } from './transport.ts';
+
+export { ApiError, ConnectionError } from './error.ts';
+export type { AttemptFilter, LedgerClient, PageRequest } from './ledger.ts';
+export { everyAttempt, everyItem, type TailOptions, tail } from './pages.ts';
+export type { RollbackClient } from './rollback.ts';
+export { type ClientOptions, TIMEOUT_MS_DEFAULT } from './transport.ts';
+
+export type Client = LedgerClient & RollbackClient;
+
+/** Every request of the API as a function. Nothing is sent before one is called. */
+export function createClient(options: ClientOptions): Client {
+  const transport = createTransport(options);
+  return { ...ledgerClient(transport), ...rollbackClient(transport) };
+}

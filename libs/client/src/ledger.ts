@@ -1,0 +1,94 @@
+import {
+  type ActionBody,
+  type AttemptBody,
+  BATCH_MEDIA_TYPE,
+  type BatchReceipts,
+  type CreatedKey,
+  type CreateKeyBody,
+  createKey,
+  type DeadLetterBody,
+  EVENT_MEDIA_TYPE,
+  getHealth,
+  type HealthBody,
+  type KeyBody,
+  type LogList,
+  listAttempts,
+  listDeadLetters,
+  listKeys,
+  listLogs,
+  type Page,
+  putPart,
+  type ReceiptBody,
+  type RouteDescriptor,
+  showAction,
+  submitEvents,
+} from '@recant/api';
+import type { Transport } from './transport.ts';
+
+/** Filters of attempts: fields are and-ed, values of one field or-ed. `from` and `to`: ISO 8601 with a zone, or how long ago (`2h`). */
+export interface AttemptFilter {
+  readonly agent?: readonly string[];
+  readonly session?: readonly string[];
+  readonly trace?: readonly string[];
+  readonly tool?: readonly string[];
+  readonly resource?: readonly string[];
+  readonly outcome?: readonly string[];
+  readonly from?: string;
+  readonly to?: string;
+  readonly clock?: 'received' | 'claimed';
+  readonly order?: 'newest' | 'oldest';
+}
+
+export interface PageRequest {
+  readonly cursor?: string;
+  readonly limit?: number;
+}
+
+export interface LedgerClient {
+  health(): Promise<HealthBody>;
+  /** Canonical bytes of one event. A refusal is thrown as ApiError. */
+  submitEvent(bytes: Uint8Array): Promise<ReceiptBody>;
+  /** Canonical bytes of many; one receipt each, in order. */
+  submitBatch(events: readonly Uint8Array[]): Promise<readonly ReceiptBody[]>;
+  /** `digest`: lower-case hex SHA-256 of salt ‖ bytes; `salt`: base64url. */
+  putPart(digest: string, salt: string, bytes: Uint8Array): Promise<void>;
+  attempts(filter: AttemptFilter, page?: PageRequest): Promise<Page<AttemptBody>>;
+  action(action: string): Promise<ActionBody>;
+  logs(): Promise<LogList['items']>;
+  deadLetters(page?: PageRequest): Promise<Page<DeadLetterBody>>;
+  keys(): Promise<readonly KeyBody[]>;
+  createKey(key: CreateKeyBody): Promise<CreatedKey>;
+}
+
+export function ledgerClient(transport: Transport): LedgerClient {
+  const call = <T>(route: RouteDescriptor, rest: Omit<Parameters<Transport>[0], 'method' | 'path'> = {}) =>
+    transport<T>({ method: route.method.toUpperCase(), path: route.path, ...rest });
+  return {
+    health: () => call(getHealth, { answers: [503] }),
+    submitEvent: (body) => call(submitEvents, { bytes: { body, mediaType: EVENT_MEDIA_TYPE } }),
+    submitBatch: async (events) =>
+      (await call<BatchReceipts>(submitEvents, { bytes: { body: joinBatch(events), mediaType: BATCH_MEDIA_TYPE } })).receipts,
+    putPart: (digest, salt, body) =>
+      call(putPart, { params: { digest }, headers: { 'recant-salt': salt }, bytes: { body, mediaType: 'application/octet-stream' } }),
+    attempts: (filter, page) => call(listAttempts, { query: { ...filter, ...page } }),
+    action: (action) => call(showAction, { params: { action } }),
+    logs: async () => (await call<LogList>(listLogs)).items,
+    deadLetters: (page) => call(listDeadLetters, { query: { ...page } }),
+    keys: async () => (await call<{ items: readonly KeyBody[] }>(listKeys)).items,
+    createKey: (key) => call(createKey, { json: key }),
+  };
+}
+
+/** `[` event `,` event … `]`, every event byte for byte. */
+function joinBatch(events: readonly Uint8Array[]): Uint8Array {
+  const body = new Uint8Array(events.reduce((size, event) => size + event.length + 1, 1) + (events.length === 0 ? 1 : 0));
+  body[0] = 0x5b;
+  let at = 1;
+  for (const event of events) {
+    body.set(event, at);
+    at += event.length;
+    body[at++] = 0x2c;
+  }
+  body[events.length === 0 ? 1 : at - 1] = 0x5d;
+  return body;
+}

@@ -1,0 +1,60 @@
+import {
+  cancelRun,
+  createPlan,
+  createRun,
+  listRuns,
+  listSystems,
+  type Page,
+  type PlanInput,
+  type PlanView,
+  pauseRun,
+  type RouteDescriptor,
+  type RunSummaryView,
+  type RunView,
+  registerSystem,
+  resumeRun,
+  retryStep,
+  type SystemBody,
+  type SystemInput,
+  type SystemList,
+  showPlan,
+  showRun,
+  skipStep,
+} from '@recant/api';
+import type { PageRequest } from './ledger.ts';
+import type { Transport } from './transport.ts';
+
+export interface RollbackClient {
+  systems(): Promise<readonly SystemBody[]>;
+  registerSystem(system: SystemInput): Promise<SystemBody>;
+  createPlan(plan: PlanInput): Promise<PlanView>;
+  plan(plan: string): Promise<PlanView>;
+  /** `digest` is the one of the plan that was looked at. Asked twice, the same run is answered. */
+  createRun(plan: string, digest: string): Promise<RunView>;
+  runs(page?: PageRequest): Promise<Page<RunSummaryView>>;
+  run(run: string): Promise<RunView>;
+  pauseRun(run: string): Promise<RunView>;
+  resumeRun(run: string): Promise<RunView>;
+  cancelRun(run: string): Promise<RunView>;
+  retryStep(run: string, step: number): Promise<RunView>;
+  skipStep(run: string, step: number): Promise<RunView>;
+}
+
+export function rollbackClient(transport: Transport): RollbackClient {
+  const call = <T>(route: RouteDescriptor, rest: Omit<Parameters<Transport>[0], 'method' | 'path'> = {}) =>
+    transport<T>({ method: route.method.toUpperCase(), path: route.path, ...rest });
+  return {
+    systems: async () => (await call<SystemList>(listSystems)).items,
+    registerSystem: (system) => call(registerSystem, { json: system }),
+    createPlan: (plan) => call(createPlan, { json: plan }),
+    plan: (plan) => call(showPlan, { params: { plan } }),
+    createRun: (plan, digest) => call(createRun, { json: { plan, digest } }),
+    runs: (page) => call(listRuns, { query: { ...page } }),
+    run: (run) => call(showRun, { params: { run } }),
+    pauseRun: (run) => call(pauseRun, { params: { run } }),
+    resumeRun: (run) => call(resumeRun, { params: { run } }),
+    cancelRun: (run) => call(cancelRun, { params: { run } }),
+    retryStep: (run, step) => call(retryStep, { params: { run, step } }),
+    skipStep: (run, step) => call(skipStep, { params: { run, step } }),
+  };
+}

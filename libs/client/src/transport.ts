@@ -1,0 +1,114 @@
+import { PROBLEM_MEDIA_TYPE, Problem } from '@recant/api';
+import { ApiError, ConnectionError } from './error.ts';
+
+export interface ClientOptions {
+  /** For instance `http://127.0.0.1:7300`. */
+  readonly url: string;
+  readonly apiKey: string;
+  /** Milliseconds for one request, its answer included. */
+  readonly timeoutMs?: number;
+  readonly fetch?: typeof fetch;
+}
+
+export const TIMEOUT_MS_DEFAULT = 30_000;
+/** Bytes of one answer. */
+const ANSWER_BYTES_MAX = 67_108_864;
+
+export type QueryValue = string | number | boolean | readonly string[] | undefined;
+
+export interface Call {
+  readonly method: string;
+  /** Template as the route has it: `/v1/actions/{action}`. */
+  readonly path: string;
+  readonly params?: Readonly<Record<string, string | number>>;
+  readonly query?: Readonly<Record<string, QueryValue>>;
+  readonly json?: unknown;
+  readonly bytes?: { readonly body: Uint8Array; readonly mediaType: string };
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly signal?: AbortSignal;
+  /** Statuses beside 2xx whose body is an answer and no problem. */
+  readonly answers?: readonly number[];
+}
+
+export type Transport = <T>(call: Call) => Promise<T>;
+
+/** One request. @throws ApiError for a refusal, ConnectionError where there was no answer to read */
+export function createTransport(options: ClientOptions): Transport {
+  const send = options.fetch ?? fetch;
+  return async <T>(call: Call): Promise<T> => {
+    const url = urlOf(options.url, call);
+    const timeout = AbortSignal.timeout(options.timeoutMs ?? TIMEOUT_MS_DEFAULT);
+    const init: RequestInit = {
+      method: call.method,
+      headers: headersOf(call, options.apiKey),
+      signal: call.signal ? AbortSignal.any([call.signal, timeout]) : timeout,
+      redirect: 'error',
+      ...bodyOf(call),
+    };
+    let response: Response;
+    let text: string;
+    try {
+      response = await send(url, init);
+      text = await readText(response);
+    } catch (cause) {
+      if (call.signal?.aborted) throw cause;
+      throw new ConnectionError(options.url, reasonOf(cause), cause);
+    }
+    if (response.ok || call.answers?.includes(response.status)) return (text === '' ? undefined : parse(options.url, text)) as T;
+    throw refusalOf(options.url, response, text);
+  };
+}
+
+function urlOf(base: string, call: Call): URL {
+  const path = call.path.replaceAll(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(String(call.params?.[name])));
+  const url = new URL(`${base.replace(/\/+$/, '')}${path}`);
+  for (const [name, value] of Object.entries(call.query ?? {})) {
+    if (value === undefined) continue;
+    for (const each of Array.isArray(value) ? value : [value]) url.searchParams.append(name, String(each));
+  }
+  return url;
+}
+
+function headersOf(call: Call, apiKey: string): Record<string, string> {
+  const type = call.bytes?.mediaType ?? (call.json === undefined ? undefined : 'application/json');
+  return {
+    authorization: `Bearer ${apiKey}`,
+    accept: `application/json, ${PROBLEM_MEDIA_TYPE}`,
+    ...(type === undefined ? {} : { 'content-type': type }),
+    ...call.headers,
+  };
+}
+
+function bodyOf(call: Call): { body?: NonNullable<RequestInit['body']> } {
+  if (call.bytes) return { body: call.bytes.body as Uint8Array<ArrayBuffer> };
+  return call.json === undefined ? {} : { body: JSON.stringify(call.json) };
+}
+
+async function readText(response: Response): Promise<string> {
+  const length = Number(response.headers.get('content-length') ?? 0);
+  if (length > ANSWER_BYTES_MAX) throw new Error(`the answer has ${length} bytes, over ${ANSWER_BYTES_MAX}`);
+  return response.text();
+}
+
+function parse(url: string, text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new ConnectionError(url, 'the answer is not JSON', cause);
+  }
+}
+
+function refusalOf(url: string, response: Response, text: string): Error {
+  const isProblem = response.headers.get('content-type')?.startsWith(PROBLEM_MEDIA_TYPE) ?? false;
+  const problem = isProblem ? Problem.safeParse(parse(url, text)) : undefined;
+  if (!problem?.success) return new ConnectionError(url, `status ${response.status} from something that is not Recant`);
+  const after = Number(response.headers.get('retry-after') ?? Number.NaN);
+  return new ApiError(problem.data, Number.isFinite(after) ? after : undefined);
+}
+
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if (error.name === 'TimeoutError') return 'no answer in time';
+  const cause = error.cause as { code?: string; message?: string } | undefined;
+  return cause?.code ?? cause?.message ?? error.message;
+}

@@ -1,0 +1,119 @@
+import { ApiFault, getHealth, getOpenApi, openApiOf, PROBLEM_MEDIA_TYPE, problemOf } from '@recant/api';
+import express, { type ErrorRequestHandler, type Express, type Request, type Response } from 'express';
+import helmet from 'helmet';
+import { createGate, type Gate } from './gate.ts';
+import { checkHealth, type HealthCheck } from './health.ts';
+import type { Keyring } from './keyring.ts';
+import type { Logger } from './log.ts';
+import { type BoundRoute, createRouter, handle, type Router } from './router.ts';
+import { type Serving, serve } from './serve.ts';
+import { withRequestSpan } from './telemetry.ts';
+
+export interface AppOptions {
+  readonly title: string;
+  readonly version: string;
+  readonly routers: readonly Router[];
+  readonly keyring: Keyring;
+  readonly logger: Logger;
+  readonly health: Readonly<Record<string, HealthCheck>>;
+  /** Names each request in logs and answers. */
+  readonly requestId: () => string;
+  readonly gate?: Gate;
+  /** Says what an error of an adapter means to a caller; undefined for what it does not know. */
+  readonly translate?: (error: unknown) => ApiFault | undefined;
+}
+
+/** Express with every route of the routers, health and the description of exactly these. Unknown errors are logged and answered as `internal`. */
+export function createApp(options: AppOptions): Express {
+  const app = express();
+  app.disable('x-powered-by').set('etag', false).set('query parser', false);
+  app.use(helmet({ contentSecurityPolicy: { directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] }, useDefaults: false } }));
+  app.use((_request, response, next) => {
+    response.set({ 'request-id': options.requestId(), 'cache-control': 'no-store' });
+    next();
+  });
+  const routes = [...options.routers, serviceRouter(options)].flatMap((router) => router.routes);
+  const serving = { keyring: options.keyring, gate: options.gate ?? createGate() };
+  for (const route of routes) mount(app, route, serving, options.logger);
+  refuseOtherMethods(app, routes);
+  app.use((request: Request) => {
+    throw new ApiFault('route_unknown', `There is nothing at ${request.path}.`);
+  });
+  app.use(problemHandler(options));
+  return app;
+}
+
+function serviceRouter(options: AppOptions): Router {
+  const described = options.routers.flatMap((router) => router.routes.map((route) => route.descriptor));
+  const document = openApiOf([...described, getHealth, getOpenApi], { title: options.title, version: options.version });
+  return createRouter('service', [
+    handle(getHealth, async () => {
+      const body = await checkHealth(options.health);
+      return body.status === 'ok' ? { status: 200, body } : { status: 503, body };
+    }),
+    handle(getOpenApi, async () => ({ status: 200, body: { ...document } })),
+  ]);
+}
+
+function mount(app: Express, route: BoundRoute, serving: Serving, logger: Logger): void {
+  const { descriptor } = route;
+  app[descriptor.method](expressPath(descriptor.path), async (request, response) => {
+    const log = logger.child({ requestId: response.get('request-id'), operation: descriptor.operationId });
+    const startedAt = performance.now();
+    await withRequestSpan(descriptor, request, response, () => serve(route, request, response, serving, log));
+    log.debug({ status: response.statusCode, ms: Math.round(performance.now() - startedAt) }, 'answered');
+  });
+}
+
+/** `/v1/actions/{action}` → `/v1/actions/:action`. */
+function expressPath(path: string): string {
+  return path.replaceAll(/\{(\w+)\}/g, ':$1');
+}
+
+function refuseOtherMethods(app: Express, routes: readonly BoundRoute[]): void {
+  const byPath = Map.groupBy(routes, (route) => route.descriptor.path);
+  for (const [path, all] of byPath) {
+    const allow = all.map((route) => route.descriptor.method.toUpperCase()).join(', ');
+    app.all(expressPath(path), (request, response) => {
+      response.set('allow', allow);
+      throw new ApiFault('method_not_allowed', `${request.method} is not possible at ${path}; ${allow} is.`);
+    });
+  }
+}
+
+function problemHandler({ logger, translate }: AppOptions): ErrorRequestHandler {
+  return (error: unknown, request: Request, response: Response, _next) => {
+    const fault = faultOf(error, translate);
+    const problem = fault?.problem() ?? problemOf('internal', `Something went wrong; the request was ${response.get('request-id')}.`);
+    const line = {
+      requestId: response.get('request-id'),
+      method: request.method,
+      path: request.path,
+      status: problem.status,
+      code: problem.code,
+    };
+    if (problem.status >= 500) logger.error({ ...line, err: fault?.cause ?? error }, 'failed');
+    else logger.debug({ ...line, detail: problem.detail }, 'refused');
+    if (response.headersSent) {
+      response.destroy();
+      return;
+    }
+    if (fault?.retryAfterSeconds !== undefined || problem.retry === 'after')
+      response.set('retry-after', String(fault?.retryAfterSeconds ?? 1));
+    if (problem.status === 401) response.set('www-authenticate', 'Bearer');
+    // What could not be read to its end must not be taken for the next request of this connection.
+    if (!request.readableEnded && hasBody(request)) response.set('connection', 'close');
+    response.status(problem.status).set('content-type', PROBLEM_MEDIA_TYPE).end(JSON.stringify(problem));
+  };
+}
+
+function hasBody({ headers }: Request): boolean {
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+}
+
+function faultOf(error: unknown, translate: AppOptions['translate']): ApiFault | undefined {
+  if (error instanceof ApiFault) return error;
+  // Express's own: a path that is no UTF-8.
+  if (error instanceof URIError) return new ApiFault('request_invalid', 'The address is not percent-encoded UTF-8.', { cause: error });
+  return translate?.(error);
+}

@@ -1,0 +1,48 @@
+import type { Logger } from './log.ts';
+
+/** Milliseconds from the first signal until the process ends, whatever still runs. */
+export const SHUTDOWN_MS_MAX = 15_000;
+
+export interface Running {
+  /** Stops in order: intake first, then what works, then what it works on. */
+  stop(deadlineMs: number): Promise<void>;
+}
+
+/**
+ * Starts, waits for SIGINT or SIGTERM, stops. A second signal, or the deadline, ends the process at once.
+ * An error at start is one line on stderr and exit code 1.
+ */
+export async function runProcess(start: () => Promise<Running>, logger: Logger, shutdownMs = SHUTDOWN_MS_MAX): Promise<void> {
+  let running: Running;
+  try {
+    running = await start();
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    logger.debug({ err: error }, 'did not start');
+    process.exitCode = 1;
+    return;
+  }
+  const signal = await nextSignal();
+  logger.info({ signal }, 'stopping');
+  const cut = setTimeout(() => process.exit(1), shutdownMs);
+  void nextSignal().then(() => process.exit(1));
+  try {
+    await running.stop(shutdownMs - 1_000);
+  } catch (error) {
+    logger.error({ err: error }, 'did not stop in order');
+    process.exitCode = 1;
+  }
+  clearTimeout(cut);
+  process.exit();
+}
+
+function nextSignal(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    const signals = ['SIGINT', 'SIGTERM'] as const;
+    const heard = (signal: NodeJS.Signals) => {
+      for (const each of signals) process.off(each, heard);
+      resolve(signal);
+    };
+    for (const each of signals) process.on(each, heard);
+  });
+}
