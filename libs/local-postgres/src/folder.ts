@@ -22,7 +22,7 @@ export async function takeFolder(dataDir: string, ownerPid: number, signal: Abor
   while (!signal.aborted) {
     if (await listenOn(address, ownerPid)) return;
     const holder = await askHolder(address);
-    if ((holder !== undefined && isAlive(holder)) || performance.now() > deadline) {
+    if ((holder !== undefined && (await isAlive(holder))) || performance.now() > deadline) {
       const who = holder === undefined ? 'another process' : `process ${holder}`;
       throw new LocalPostgresError('folder_in_use', `${dataDir} is used by ${who}: stop it, or choose another folder`);
     }
@@ -58,13 +58,10 @@ function askHolder(address: string): Promise<number | undefined> {
   });
 }
 
-export function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
+/** A process that ended and that nobody waited for still has its number: it is not alive. */
+async function isAlive(pid: number): Promise<boolean> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => 'State:\tX');
+  return !/^State:\s+[ZX]/m.test(status);
 }
 
 /**
