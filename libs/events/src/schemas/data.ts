@@ -1,0 +1,33 @@
+import { z } from 'zod';
+import type { EventType } from '../types.ts';
+import { attemptEffects, attemptIntended, attemptSettled } from './attempt.ts';
+import { count, digest, inlineObject, map, name, recordId, span, time } from './texts.ts';
+
+export const sourceOpened = z.strictObject({ sdk: name, leaseMs: span });
+export const sourceHeartbeat = z.strictObject({ nothingOlderThan: time });
+export const sourceClosed = z.strictObject({ reason: name });
+
+export const planCreated = z.strictObject({
+  plan: recordId,
+  digest,
+  by: name,
+  mode: name,
+  selection: inlineObject,
+  steps: count,
+  conflicts: count,
+});
+export const runStarted = z.strictObject({ run: recordId, plan: recordId, digest, by: name });
+export const runFinished = z.strictObject({ run: recordId, plan: recordId, outcomes: map(name, count), fullyRestored: z.boolean() });
+
+/** The schema of each type's data. */
+export const dataSchemas = {
+  'recant.attempt.intended.v1': attemptIntended,
+  'recant.attempt.effects.v1': attemptEffects,
+  'recant.attempt.settled.v1': attemptSettled,
+  'recant.source.opened.v1': sourceOpened,
+  'recant.source.heartbeat.v1': sourceHeartbeat,
+  'recant.source.closed.v1': sourceClosed,
+  'recant.plan.created.v1': planCreated,
+  'recant.run.started.v1': runStarted,
+  'recant.run.finished.v1': runFinished,
+} as const satisfies Record<EventType, z.ZodType>;

@@ -1,0 +1,140 @@
+import { type EventData, type EventType, effectsDigest, eventId, formatSequence, type RecantEvent } from '../src/index.ts';
+
+const ACTION = '01936a5c-7e00-7abc-8def-0123456789ab';
+const SOURCE = `recant://agent-7/${ACTION}`;
+const RESOURCE = 'postgres://shop/public.orders/42';
+const BEFORE = 'v1.AAECAwQFBgcICQoLDA0ODw';
+const AFTER = 'v1.EBESExQVFhcYGRobHB0eHw';
+const PART = { digest: 'ab'.repeat(32), salt: 'AAECAwQFBgcICQoLDA0ODw', size: 100_000, subject: 'customer-9' } as const;
+
+export const EFFECT = {
+  resource: RESOURCE,
+  operation: 'update',
+  ordinal: '18446744073709551616',
+  parts: { price: { before: BEFORE, after: AFTER }, note: { before: null, after: AFTER } },
+  reads: { exists: BEFORE, größe: null },
+  compensation: { connector: 'postgres', images: ['capture/18446744073709551616'] },
+} as const;
+
+type Example = { [T in EventType]: { readonly type: T; readonly id: string; readonly data: EventData[T] } }[EventType];
+
+/** At least one event of every type, with every optional member present in one and absent in another. */
+const EXAMPLES: Readonly<Record<string, Example>> = {
+  'intended-full': {
+    type: 'recant.attempt.intended.v1',
+    id: eventId.intended(ACTION, 2),
+    data: {
+      action: ACTION,
+      attempt: 2,
+      tool: 'reprice',
+      arguments: {
+        inline: { sku: 'A-1', price: 12.5, tiny: 1e-7, huge: 1e21, emoji: '😀', control: '\u001f\n"\\', nested: [[], {}, null, true] },
+      },
+      resources: [RESOURCE, 'filesystem://notes/a%20b.txt'],
+      before: { [RESOURCE]: { price: BEFORE, exists: BEFORE, gone: null } },
+      expectedAfter: { [RESOURCE]: { price: AFTER } },
+      reversibility: 'reversible',
+      deadlineMs: 60_000,
+      context: {
+        session: 'session-1',
+        parent: '01936a5c-7e00-7abc-8def-ffffffffffff',
+        onBehalfOf: 'alice@example.org',
+        model: 'model-x',
+        agentVersion: '1.2.3',
+        labels: { team: 'pricing', empty: '' },
+      },
+      inverts: { source: 'recant://agent-3/x', action: ACTION, attempt: 1, run: 'run-1', step: 50 },
+    },
+  },
+  'intended-least': {
+    type: 'recant.attempt.intended.v1',
+    id: eventId.intended(ACTION, 1),
+    data: {
+      action: ACTION,
+      attempt: 1,
+      tool: 'read_file',
+      arguments: { part: PART },
+      resources: [],
+      reversibility: 'read',
+      deadlineMs: 1,
+      context: {},
+    },
+  },
+  'effects-full': {
+    type: 'recant.attempt.effects.v1',
+    id: eventId.effects(ACTION, 1, 0),
+    data: { action: ACTION, attempt: 1, chunk: 0, effects: [EFFECT, { resource: RESOURCE, operation: 'touch', ordinal: '0', parts: {} }] },
+  },
+  'effects-empty': {
+    type: 'recant.attempt.effects.v1',
+    id: eventId.effects(ACTION, 1, 99_999),
+    data: { action: ACTION, attempt: 1, chunk: 99_999, effects: [] },
+  },
+  'settled-failed': {
+    type: 'recant.attempt.settled.v1',
+    id: eventId.settled(ACTION, 1),
+    data: {
+      action: ACTION,
+      attempt: 1,
+      outcome: 'failed',
+      chunks: 1,
+      effects: 2,
+      digest: effectsDigest([[EFFECT, { resource: RESOURCE, operation: 'touch', ordinal: '0', parts: {} }]]),
+      durationMs: 1_234,
+      error: { code: 'TypeError', message: 'first line\nsecond line' },
+      result: { inline: {} },
+    },
+  },
+  'settled-least': {
+    type: 'recant.attempt.settled.v1',
+    id: eventId.settled(ACTION, 1),
+    data: { action: ACTION, attempt: 1, outcome: 'succeeded', chunks: 0, effects: 0, digest: effectsDigest([]), durationMs: 0 },
+  },
+  opened: { type: 'recant.source.opened.v1', id: eventId.opened(), data: { sdk: '@recant/sdk 0.1.0', leaseMs: 30_000 } },
+  heartbeat: {
+    type: 'recant.source.heartbeat.v1',
+    id: eventId.heartbeat(17),
+    data: { nothingOlderThan: '2024-02-29T23:59:59.999Z' },
+  },
+  closed: { type: 'recant.source.closed.v1', id: eventId.closed(), data: { reason: 'closed' } },
+  'plan-created': {
+    type: 'recant.plan.created.v1',
+    id: eventId.planCreated('plan-1'),
+    data: {
+      plan: 'plan-1',
+      digest: 'cd'.repeat(32),
+      by: 'key:ops1',
+      mode: 'refuse',
+      selection: { agents: ['agent-7'], from: '2h' },
+      steps: 50,
+      conflicts: 1,
+    },
+  },
+  'run-started': {
+    type: 'recant.run.started.v1',
+    id: eventId.runStarted('run-1'),
+    data: { run: 'run-1', plan: 'plan-1', digest: 'cd'.repeat(32), by: 'key:ops1' },
+  },
+  'run-finished': {
+    type: 'recant.run.finished.v1',
+    id: eventId.runFinished('run-1'),
+    data: { run: 'run-1', plan: 'plan-1', outcomes: { restored: 49, conflicted: 1 }, fullyRestored: false },
+  },
+};
+
+const TRACE = { traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01', tracestate: 'vendor=1' } as const;
+
+export const examples: readonly { readonly name: string; readonly event: RecantEvent }[] = Object.entries(EXAMPLES).map(
+  ([name, example], index) => ({
+    name,
+    event: {
+      specversion: '1.0',
+      source: SOURCE,
+      time: '2026-11-23T09:30:00.000Z',
+      sequence: formatSequence(index + 1),
+      agent: 'agent-7',
+      ...(name.endsWith('-full') ? TRACE : {}),
+      ...example,
+    } as RecantEvent,
+  }),
+);
