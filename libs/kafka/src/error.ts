@@ -1,0 +1,12 @@
+export type KafkaErrorCode = 'unreachable' | 'topic_mismatch' | 'message_too_large' | 'closed';
+
+/** One line that says what is wrong with the broker or the topic, and what to do. */
+export class KafkaError extends Error {
+  readonly code: KafkaErrorCode;
+
+  constructor(code: KafkaErrorCode, message: string, cause?: unknown) {
+    super(message, { cause });
+    this.name = 'KafkaError';
+    this.code = code;
+  }
+}

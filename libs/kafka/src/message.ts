@@ -1,0 +1,40 @@
+import {
+  type ApiKey,
+  eventMac,
+  HEADER_KEY,
+  HEADER_KIND,
+  HEADER_MAC,
+  HEADER_PART,
+  HEADER_SALT,
+  MEDIA_TYPE_EVENT,
+  macSecretOf,
+} from '@recant/events';
+
+/** One message as it is read: headers are attacker's text, bounded by the broker only. */
+export interface ReceivedMessage {
+  readonly offset: bigint;
+  readonly value: Uint8Array;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+export interface OutgoingMessage {
+  /** Home shard of the source. */
+  readonly partition: number;
+  readonly value: Uint8Array;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** An event, signed with its key. */
+export function eventMessage(key: ApiKey, partition: number, bytes: Uint8Array): OutgoingMessage {
+  return { partition, value: bytes, headers: { ...signature(key, bytes), 'content-type': MEDIA_TYPE_EVENT } };
+}
+
+/** A part that an event will name; sent before it, to the same partition. */
+export function partMessage(key: ApiKey, partition: number, part: { digest: string; salt: string; bytes: Uint8Array }): OutgoingMessage {
+  const headers = { [HEADER_KIND]: 'part', [HEADER_PART]: part.digest, [HEADER_SALT]: part.salt };
+  return { partition, value: part.bytes, headers: { ...signature(key, part.bytes), ...headers } };
+}
+
+function signature(key: ApiKey, bytes: Uint8Array): Record<string, string> {
+  return { [HEADER_KEY]: key.keyId, [HEADER_MAC]: eventMac(macSecretOf(key.secret), bytes) };
+}

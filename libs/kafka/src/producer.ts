@@ -1,0 +1,69 @@
+import { CompressionTypes, type Message, Partitioners } from 'kafkajs';
+import { type ConnectionOptions, connectionOf } from './connection.ts';
+import { KafkaError } from './error.ts';
+import type { OutgoingMessage } from './message.ts';
+
+/** Bytes of one partition in one request. kafkajs never splits, and the broker refuses a record batch over `max.message.bytes` (1 MB) as a whole. */
+const REQUEST_BYTES_MAX = 900_000;
+/** Bytes that a record adds to its value: headers, lengths, offsets. */
+const RECORD_OVERHEAD_BYTES = 400;
+
+export interface EventProducer {
+  /** Resolves once all in-sync replicas have them. Calls are sent one after another, so that order within a partition is the order of calls. */
+  send(messages: readonly OutgoingMessage[]): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Sends in bounded requests. A failed send may have been taken: send the same again, the ledger knows duplicates. */
+export async function createProducer(options: ConnectionOptions & { topic: string }): Promise<EventProducer> {
+  const producer = connectionOf(options).producer({
+    createPartitioner: Partitioners.DefaultPartitioner,
+    allowAutoTopicCreation: false,
+    maxInFlightRequests: 1,
+  });
+  try {
+    await producer.connect();
+  } catch (cause) {
+    throw new KafkaError('unreachable', `Kafka at ${options.brokers.join(', ')} does not answer: start it or correct KAFKA_BROKERS`, cause);
+  }
+  let last: Promise<unknown> = Promise.resolve();
+  const sendAll = async (messages: readonly OutgoingMessage[]) => {
+    for (const round of roundsOf(messages)) {
+      await producer.sendBatch({
+        acks: -1,
+        compression: CompressionTypes.None,
+        topicMessages: [{ topic: options.topic, messages: round }],
+      });
+    }
+  };
+  return {
+    send(messages) {
+      const sent = last.then(() => sendAll(messages));
+      last = sent.catch(() => {});
+      return sent;
+    },
+    async close() {
+      await last;
+      await producer.disconnect();
+    },
+  };
+}
+
+/** Requests in order, each with at most REQUEST_BYTES_MAX a partition. @throws KafkaError `message_too_large` */
+function* roundsOf(messages: readonly OutgoingMessage[]): Generator<Message[]> {
+  let round: Message[] = [];
+  let bytes = new Map<number, number>();
+  for (const { partition, value, headers } of messages) {
+    const size = value.length + RECORD_OVERHEAD_BYTES;
+    if (size > REQUEST_BYTES_MAX)
+      throw new KafkaError('message_too_large', `a message has ${value.length} bytes, over ${REQUEST_BYTES_MAX - RECORD_OVERHEAD_BYTES}`);
+    if ((bytes.get(partition) ?? 0) + size > REQUEST_BYTES_MAX) {
+      yield round;
+      round = [];
+      bytes = new Map();
+    }
+    bytes.set(partition, (bytes.get(partition) ?? 0) + size);
+    round.push({ partition, value: Buffer.from(value.buffer, value.byteOffset, value.byteLength), headers: { ...headers } });
+  }
+  if (round.length > 0) yield round;
+}

@@ -1,0 +1,52 @@
+import type { KafkaMessage } from 'kafkajs';
+import type { ReceivedMessage } from './message.ts';
+
+/** Messages of one partition that are taken in one transaction, and the offsets they stand for: `[from, next)`. */
+export interface MessageBatch {
+  readonly cluster: string;
+  readonly topic: string;
+  readonly partition: number;
+  readonly from: bigint;
+  readonly next: bigint;
+  readonly messages: readonly ReceivedMessage[];
+}
+
+export interface SliceBounds {
+  readonly eventsMax: number;
+  readonly bytesMax: number;
+}
+
+/**
+ * Cuts a fetched batch into bounded slices that touch each other: each starts where the one before ends, offsets without a message
+ * (control records, compaction) belong to the slice before them, and the last one ends at `next`.
+ */
+export function* slicesOf(
+  place: Pick<MessageBatch, 'cluster' | 'topic' | 'partition' | 'from' | 'next'>,
+  messages: readonly KafkaMessage[],
+  bounds: SliceBounds,
+): Generator<MessageBatch> {
+  let from = place.from;
+  let taken: ReceivedMessage[] = [];
+  let bytes = 0;
+  for (const message of messages) {
+    const received = receivedOf(message);
+    if (taken.length > 0 && (taken.length === bounds.eventsMax || bytes + received.value.length > bounds.bytesMax)) {
+      yield { ...place, from, next: received.offset, messages: taken };
+      from = received.offset;
+      taken = [];
+      bytes = 0;
+    }
+    taken.push(received);
+    bytes += received.value.length;
+  }
+  yield { ...place, from, next: place.next, messages: taken };
+}
+
+function receivedOf(message: KafkaMessage): ReceivedMessage {
+  const headers: Record<string, string> = {};
+  for (const [name, value] of Object.entries(message.headers ?? {})) {
+    const first = Array.isArray(value) ? value[0] : value;
+    if (first !== undefined) headers[name] = first.toString();
+  }
+  return { offset: BigInt(message.offset), value: message.value ?? new Uint8Array(0), headers };
+}
