@@ -1,10 +1,10 @@
 #!/usr/bin/env node
 // Plain JavaScript on purpose: it has to start on whatever Node is installed, find one that can run the program, and hand over.
-import { spawn } from 'child_process';
-import { existsSync } from 'fs';
-import { createRequire } from 'module';
-import { dirname, join } from 'path';
-import { fileURLToPath } from 'url';
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
 const NODE_MAJOR_MIN = 24;
 const here = dirname(fileURLToPath(import.meta.url));
@@ -46,7 +46,7 @@ function handOver(binary) {
 
 if (Number(process.versions.node.split('.')[0]) >= NODE_MAJOR_MIN) {
   import('../src/main.ts').catch((error) => {
-    process.stderr.write(`recant: ${error && error.stack ? error.stack : error}\n`);
+    process.stderr.write(`recant: ${error instanceof Error ? error.stack : error}\n`);
     process.exit(1);
   });
 } else {

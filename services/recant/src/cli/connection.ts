@@ -26,7 +26,8 @@ export async function findConnection(options: ConnectionOptions, env: NodeJS.Pro
     const missing = url === undefined ? 'No service is known here' : 'No API key is known here';
     throw new CliError(EXIT.unreachable, missing, 'Start one with `recant up` in this folder, or set RECANT_URL and RECANT_API_KEY.');
   }
-  if (!/^https?:\/\//.test(url) || !URL.canParse(url)) throw new CliError(EXIT.usage, `${JSON.stringify(url)} is not an http(s) address`, 'Write it like http://127.0.0.1:7070.');
+  if (!/^https?:\/\//.test(url) || !URL.canParse(url))
+    throw new CliError(EXIT.usage, `${JSON.stringify(url)} is not an http(s) address`, 'Write it like http://127.0.0.1:7070.');
   return { url, apiKey };
 }
 
@@ -37,11 +38,21 @@ async function readKept(dir: string): Promise<Partial<Connection> | undefined> {
     text = await readFile(path, 'utf8');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw new CliError(EXIT.unreachable, `${path} cannot be read: ${(error as Error).message}`, 'Run as the user who started `recant up`, or set RECANT_URL and RECANT_API_KEY.', { cause: error });
+    throw new CliError(
+      EXIT.unreachable,
+      `${path} cannot be read: ${(error as Error).message}`,
+      'Run as the user who started `recant up`, or set RECANT_URL and RECANT_API_KEY.',
+      { cause: error },
+    );
   }
   try {
     return JSON.parse(text) as Partial<Connection>;
   } catch (cause) {
-    throw new CliError(EXIT.unreachable, `${path} is not JSON`, 'Set RECANT_URL and RECANT_API_KEY, or stop the service, delete the file and start it again.', { cause });
+    throw new CliError(
+      EXIT.unreachable,
+      `${path} is not JSON`,
+      'Set RECANT_URL and RECANT_API_KEY, or stop the service, delete the file and start it again.',
+      { cause },
+    );
   }
 }

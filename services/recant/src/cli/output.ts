@@ -1,4 +1,4 @@
-import { type InspectColor, styleText } from 'node:util';
+import { styleText } from 'node:util';
 import Table from 'cli-table3';
 
 /** Where a command writes: results to `out`, progress and remarks to `err`. */
@@ -7,12 +7,13 @@ export interface Terminal {
   readonly err: NodeJS.WriteStream | NodeJS.WritableStream;
 }
 
-export type Paint = (style: InspectColor | InspectColor[], text: string) => string;
+export type Paint = (style: Parameters<typeof styleText>[0], text: string) => string;
 
 /** Colours only where the stream is a terminal that wants them (NO_COLOR, FORCE_COLOR are heeded). */
 export function painter(stream: Terminal['out']): Paint {
   const tty = (stream as NodeJS.WriteStream).isTTY === true;
-  return (style, text) => (tty || process.env.FORCE_COLOR ? styleText(style, text, { stream: stream as NodeJS.WriteStream, validateStream: true }) : text);
+  return (style, text) =>
+    tty || process.env.FORCE_COLOR ? styleText(style, text, { stream: stream as NodeJS.WriteStream, validateStream: true }) : text;
 }
 
 /** Columns of the terminal; wide where there is none, so that files and pipes are not cut. */
@@ -24,7 +25,16 @@ export type Cell = string | number;
 
 /** A table without a frame: a header line, then rows; as wide as its content. */
 export function table(head: readonly string[], rows: readonly (readonly Cell[])[], paint: Paint): string {
-  const none = { top: '', 'top-mid': '', 'top-left': '', 'top-right': '', bottom: '', 'bottom-mid': '', 'bottom-left': '', 'bottom-right': '' };
+  const none = {
+    top: '',
+    'top-mid': '',
+    'top-left': '',
+    'top-right': '',
+    bottom: '',
+    'bottom-mid': '',
+    'bottom-left': '',
+    'bottom-right': '',
+  };
   const bare = new Table({
     chars: { ...none, left: '', 'left-mid': '', mid: '', 'mid-mid': '', right: '', 'right-mid': '', middle: '  ' },
     style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },

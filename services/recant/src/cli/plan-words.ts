@@ -1,15 +1,20 @@
-import type { Conflict, LeftAttempt, Plan, PlanStep, Taint } from '@recant/planner';
+import type { PlanView } from '@recant/api';
 import { type Paint, printable, table } from './output.ts';
 import { actionTimeMs, backWords, byResource, clockTime, resourceWords } from './resource-words.ts';
+
+type Contents = PlanView['body'];
+type Step = Contents['steps'][number];
+export type Conflict = Contents['conflicts'][number];
+export type LeftAttempt = Contents['left'][number];
+export type Taint = Contents['tainted'][number];
 
 /** Resources of a step that are written out; the rest is a number. `--json` has all. */
 const RESOURCES_SHOWN_MAX = 4;
 const ROWS_SHOWN_MAX = 40;
 
 /** The whole plan for people: what it is, each step, what stands in the way, what stays, and what to do next. */
-export function planText(plan: Plan, paint: Paint): string {
+export function planText(plan: PlanView, paint: Paint): string {
   const { body } = plan;
-  const blocked = body.mode === 'refuse' && body.conflicts.length > 0;
   const sections = [
     `${paint('bold', `Plan ${plan.id}`)}  mode ${body.mode}, ${count(body.steps.length, 'step')}, ${count(body.conflicts.length, 'conflict')}, ${count(body.left.length, 'attempt')} left as ${body.left.length === 1 ? 'it is' : 'they are'}`,
     stepsText(body.steps, paint),
@@ -17,19 +22,21 @@ export function planText(plan: Plan, paint: Paint): string {
     leftText(body.left, paint),
     taintText(body.tainted, paint),
     findingsText(plan, paint),
-    nextText(plan, blocked, paint),
+    nextText(plan, paint),
   ];
   return `${sections.filter((section) => section !== '').join('\n')}\n`;
 }
 
-function stepsText(steps: readonly PlanStep[], paint: Paint): string {
+function stepsText(steps: readonly Step[], paint: Paint): string {
   if (steps.length === 0) return 'Nothing would be undone.';
-  const rows = steps.slice(0, ROWS_SHOWN_MAX).map((step) => [step.step, `${step.agent} ${step.tool}`, clockTime(actionTimeMs(step.undoes.action)).slice(11, 19), stepWords(step)]);
+  const rows = steps
+    .slice(0, ROWS_SHOWN_MAX)
+    .map((step) => [step.step, `${step.agent} ${step.tool}`, clockTime(actionTimeMs(step.undoes.action)).slice(11, 19), stepWords(step)]);
   const more = steps.length > ROWS_SHOWN_MAX ? `\n  ... and ${count(steps.length - ROWS_SHOWN_MAX, 'more step')} (--json has all)` : '';
   return table(['step', 'undoes', 'at', 'what goes back'], rows, paint) + more;
 }
 
-export function stepWords(step: PlanStep): string {
+export function stepWords(step: Step): string {
   const grouped = byResource(step.systems.flatMap((system) => system.guards));
   const said = [...grouped].slice(0, RESOURCES_SHOWN_MAX).map(([resource, guards]) => `${resourceWords(resource)}: ${backWords(guards)}`);
   const rest = grouped.size - said.length;
@@ -42,7 +49,9 @@ export function conflictWords(conflict: Conflict): string {
   const attempt = `${conflict.agent}'s ${conflict.tool} (${clockTime(actionTimeMs(conflict.ref.action))})`;
   const part = conflict.part === undefined ? 'it' : `\`${conflict.part}\``;
   if (conflict.kind === 'later_write' && conflict.by) {
-    return printable(`${what}: ${part} was written later by ${conflict.by.agent} (tool ${conflict.by.tool}) at ${clockTime(actionTimeMs(conflict.by.ref.action))}; undoing ${attempt} would wipe that out`);
+    return printable(
+      `${what}: ${part} was written later by ${conflict.by.agent} (tool ${conflict.by.tool}) at ${clockTime(actionTimeMs(conflict.by.ref.action))}; undoing ${attempt} would wipe that out`,
+    );
   }
   return printable(`${what}: ${part}: ${conflict.detail}; in the way of undoing ${attempt}`);
 }
@@ -70,7 +79,13 @@ function conflictsText(conflicts: readonly Conflict[], mode: string, paint: Pain
 function leftText(left: readonly LeftAttempt[], paint: Paint): string {
   const told = left.filter((attempt) => attempt.reason !== 'skipped');
   if (told.length === 0) return '';
-  const lines = told.slice(0, ROWS_SHOWN_MAX).map((attempt) => printable(`  ${attempt.agent} ${attempt.tool}: ${attempt.reason.replaceAll('_', ' ')}${attempt.detail === '' ? '' : `, ${attempt.detail}`}`));
+  const lines = told
+    .slice(0, ROWS_SHOWN_MAX)
+    .map((attempt) =>
+      printable(
+        `  ${attempt.agent} ${attempt.tool}: ${attempt.reason.replaceAll('_', ' ')}${attempt.detail === '' ? '' : `, ${attempt.detail}`}`,
+      ),
+    );
   return [paint('bold', 'No step for:'), ...lines].join('\n');
 }
 
@@ -78,19 +93,31 @@ function taintText(tainted: readonly Taint[], paint: Paint): string {
   if (tainted.length === 0) return '';
   const lines = tainted
     .slice(0, ROWS_SHOWN_MAX)
-    .map((taint) => printable(`  ${taint.agent} (tool ${taint.tool}) read ${resourceWords(taint.resource)} \`${taint.parts.join('`, `')}\` at ${clockTime(actionTimeMs(taint.ref.action))}`));
+    .map((taint) =>
+      printable(
+        `  ${taint.agent} (tool ${taint.tool}) read ${resourceWords(taint.resource)} \`${taint.parts.join('`, `')}\` at ${clockTime(actionTimeMs(taint.ref.action))}`,
+      ),
+    );
   return [paint('yellow', 'Tainted (read what is taken back; a lower bound, and not undone):'), ...lines].join('\n');
 }
 
-function findingsText(plan: Plan, paint: Paint): string {
+function findingsText(plan: PlanView, paint: Paint): string {
   const { findings, probedAtMs } = plan.annex;
   if (findings.length === 0) return '';
-  const lines = findings.slice(0, ROWS_SHOWN_MAX).map((found) => printable(`  step ${found.step}, ${resourceWords(found.resource)} \`${found.part}\`: ${found.kind.replaceAll('_', ' ')}${found.detail === '' ? '' : `, ${found.detail}`}`));
+  const lines = findings
+    .slice(0, ROWS_SHOWN_MAX)
+    .map((found) =>
+      printable(
+        `  step ${found.step}, ${resourceWords(found.resource)} \`${found.part}\`: ${found.kind.replaceAll('_', ' ')}${found.detail === '' ? '' : `, ${found.detail}`}`,
+      ),
+    );
   return [paint('yellow', `Not as recorded, seen at ${clockTime(probedAtMs)}:`), ...lines].join('\n');
 }
 
-function nextText(plan: Plan, blocked: boolean, paint: Paint): string {
-  if (blocked) return `${paint('red', 'Refused: nothing will be undone.')} Plan again with --mode skip to undo all but the ones in the way, or narrow the selection.`;
+function nextText(plan: PlanView, paint: Paint): string {
+  if (plan.body.mode === 'refuse' && plan.body.conflicts.length > 0) {
+    return `${paint('red', 'Refused: nothing will be undone.')} Plan again with --mode skip to undo all but the ones in the way, or narrow the selection.`;
+  }
   if (plan.body.steps.length === 0) return 'There is nothing to run.';
   return `Digest ${plan.digest}\nNext: recant run ${plan.id}`;
 }

@@ -1,4 +1,6 @@
-import type { PartGuard } from '@recant/planner';
+import type { PlanView } from '@recant/api';
+
+type PartGuard = PlanView['body']['steps'][number]['systems'][number]['guards'][number];
 
 /** `postgres://shop/public.orders/7` → `shop orders 7`; `filesystem://notes/a%20b.txt` → `notes a b.txt`. Anything else stays as it is. */
 export function resourceWords(uri: string): string {

@@ -19,7 +19,9 @@ export interface Hands {
 export function recordedHands(recant: Recant, shop: ShopSystem, folder?: { system: FolderSystem; root: string }): Hands {
   return {
     onShop: (tool, args, work) =>
-      recant.action({ tool, arguments: args, systems: [shop.name], reversibility: 'reversible' }, (context) => context.on(shop).transaction((tx) => work(tx))),
+      recant.action({ tool, arguments: args, systems: [shop.name], reversibility: 'reversible' }, (context) =>
+        context.on(shop).transaction((tx) => work(tx)),
+      ),
     onFolder: (tool, args, paths, work) => {
       if (!folder) throw new Error(`${tool}: this agent has no folder`);
       const resources = paths.map((path) => `filesystem://${folder.system.name}/${path}`);
@@ -53,9 +55,13 @@ export interface Story {
 
 /** Goes wrong: it takes "tidy up the catalogue" literally. */
 export async function pricingBot(hands: Hands, story: Story): Promise<void> {
-  await hands.onFolder('write_file', { path: 'notes/plan.txt' }, ['notes/plan.txt'], (root) => writeNote(root, 'notes/plan.txt', 'Everything must go.\n'));
+  await hands.onFolder('write_file', { path: 'notes/plan.txt' }, ['notes/plan.txt'], (root) =>
+    writeNote(root, 'notes/plan.txt', 'Everything must go.\n'),
+  );
   await hands.onShop('reprice_all', { cents: 1 }, (db) => repriceAll(db, 1));
-  await hands.onFolder('edit_file', { path: 'price-list.csv' }, ['price-list.csv'], (root) => writeNote(root, 'price-list.csv', 'sku,price\n'));
+  await hands.onFolder('edit_file', { path: 'price-list.csv' }, ['price-list.csv'], (root) =>
+    writeNote(root, 'price-list.csv', 'sku,price\n'),
+  );
   for (const path of ['suppliers/acme.md', 'notes/margins.txt']) {
     await hands.onFolder('delete_file', { path }, [path], (root) => deleteFile(root, path));
   }

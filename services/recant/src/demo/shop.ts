@@ -10,7 +10,14 @@ export interface Database {
   query(text: string, values?: unknown[]): Promise<{ rows: unknown[]; rowCount: number | null }>;
 }
 
-export const SHOP_TABLES = ['products', 'orders', 'reservations', 'reserved_items', 'refunds'] as const;
+/** Tables and their primary keys. */
+export const SHOP_TABLES: Readonly<Record<string, readonly string[]>> = {
+  products: ['sku'],
+  orders: ['id'],
+  reservations: ['order_id'],
+  reserved_items: ['order_id', 'item'],
+  refunds: ['order_id'],
+};
 
 export const SHOP_SCHEMA = `
   CREATE TABLE products (sku text PRIMARY KEY, name text NOT NULL, price_cents integer NOT NULL, stock integer NOT NULL);

@@ -30,7 +30,11 @@ export async function lockFolder(dir: string): Promise<FolderLock> {
     const holder = await read(path);
     if (holder && (await isAlive(holder))) {
       const where = holder.url === undefined ? '' : ` at ${holder.url}`;
-      throw new CliError(EXIT.refused, `Recant already runs in ${dir}: process ${holder.pid}${where}`, 'Use that one, stop it, or give this one another folder (--dir).');
+      throw new CliError(
+        EXIT.refused,
+        `Recant already runs in ${dir}: process ${holder.pid}${where}`,
+        'Use that one, stop it, or give this one another folder (--dir).',
+      );
     }
     await removeStale(path, holder);
   }

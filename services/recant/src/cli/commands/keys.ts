@@ -1,0 +1,70 @@
+import { type CreateKeyBody, Role } from '@recant/api';
+import { type Command, Option } from 'commander';
+import { json, table } from '../output.ts';
+import { type CommonOptions, openSession, type World, withConnection } from '../session.ts';
+
+const several = (value: string, before: string[] | undefined): string[] => [...(before ?? []), value];
+const HELP = `
+A key for an agent says as whom it may record (--agent) and what may be undone on its word (--resource).
+
+Examples:
+  recant keys create --agent pricing-bot --resource "postgres://shop/*" --resource "filesystem://catalogue/*"
+  recant keys create --role view --role plan --role execute`;
+
+type CreateOptions = CommonOptions & { id?: string; role?: Role[]; agent?: string[]; resource?: string[]; sourcePrefix?: string };
+
+export function addKeys(program: Command, world: World): void {
+  const keys = program.command('keys').description('API keys: create, list');
+  withConnection(keys.command('create').description('make a key; it is shown once'))
+    .addOption(
+      new Option('--role <role>', 'emit (the default, for agents), view, plan, execute, export or administer; may be repeated').argParser(
+        roleOf,
+      ),
+    )
+    .option('--agent <name>', 'agent it may speak for, exact or ending in *; may be repeated', several)
+    .option('--resource <pattern>', 'what may be undone on its word, exact or ending in *; may be repeated', several)
+    .option('--source-prefix <uri>', 'what its sources begin with (default recant://AGENT)')
+    .option('--id <id>', 'key id: 4 to 32 of a-z and 0-9')
+    .addHelpText('after', HELP)
+    .action((options: CreateOptions) => create(world, options));
+  withConnection(keys.command('list').description('the keys there are, without their secrets'))
+    .addHelpText('after', '\nExample:\n  recant keys list')
+    .action((options: CommonOptions) => list(world, options));
+}
+
+function roleOf(value: string, before: Role[] | undefined): Role[] {
+  return [...(before ?? []), Role.parse(value)];
+}
+
+export function keyRequest(options: Omit<CreateOptions, keyof CommonOptions>): CreateKeyBody {
+  const agents = options.agent ?? [];
+  return {
+    roles: options.role ?? ['emit'],
+    agents,
+    resources: options.resource ?? [],
+    sourcePrefix: options.sourcePrefix ?? (agents.length === 1 ? `recant://${(agents[0] as string).replace(/\*$/, '')}` : 'recant://'),
+    ...(options.id === undefined ? {} : { keyId: options.id }),
+  };
+}
+
+async function create(world: World, options: CreateOptions): Promise<void> {
+  const session = await openSession(world, options);
+  const made = await session.client.createKey(keyRequest(options));
+  if (session.json) return void world.out.write(json(made));
+  world.out.write(`${made.key}\n`);
+  world.err.write(`Key ${made.keyId} (${made.roles.join(', ')}). It is not shown again: RECANT_API_KEY is where programs look for it.\n`);
+}
+
+async function list(world: World, options: CommonOptions): Promise<void> {
+  const session = await openSession(world, options);
+  const items = await session.client.keys();
+  if (session.json) return void world.out.write(json(items));
+  const rows = items.map((key) => [
+    key.keyId,
+    key.roles.join(' '),
+    key.agents.join(' ') || '-',
+    key.sourcePrefix,
+    key.resources.join(' ') || '-',
+  ]);
+  world.out.write(`${table(['key', 'roles', 'agents', 'source prefix', 'resources'], rows, session.paint)}\n`);
+}

@@ -1,0 +1,84 @@
+import { ApiError, ConnectionError } from '@recant/client';
+import { Command, CommanderError } from 'commander';
+import { addActions } from './commands/actions.ts';
+import { addConnect } from './commands/connect.ts';
+import { addDemo } from './commands/demo.ts';
+import { addKeys } from './commands/keys.ts';
+import { addPlan } from './commands/plan.ts';
+import { addRun } from './commands/run.ts';
+import { addStatus } from './commands/status.ts';
+import { addSystems } from './commands/systems.ts';
+import { addUp } from './commands/up.ts';
+import { CliError, EXIT } from './exit.ts';
+import { painter, printable } from './output.ts';
+import type { World } from './session.ts';
+
+const HELP = `
+Exit codes: 0 done, 1 failed, 2 wrong use or input, 3 refused (conflicts, already there), 4 no service or not with this key,
+5 a run ended and not everything went back.
+
+Examples:
+  recant up
+  recant actions list --agent pricing-bot --window 10m
+  recant plan --agent pricing-bot --window 10m
+  recant run PLAN`;
+
+/** Runs one command line and gives its exit code. Nothing is thrown: what went wrong is one line on stderr, and one that says what to do. */
+export async function runProgram(args: readonly string[], world: World): Promise<number> {
+  let code: number = EXIT.ok;
+  try {
+    await createProgram(world, (exit) => {
+      code = exit;
+    }).parseAsync([...args], { from: 'user' });
+    return code;
+  } catch (error) {
+    return report(error, world);
+  }
+}
+
+function createProgram(world: World, exit: (code: number) => void): Command {
+  const program = new Command('recant')
+    .description('The flight recorder and the undo button for autonomous agents.')
+    .exitOverride()
+    .configureOutput({ writeOut: (text) => void world.out.write(text), writeErr: (text) => void world.err.write(text) })
+    .showHelpAfterError('(--help shows how)')
+    .addHelpText('after', HELP);
+  addUp(program, world);
+  addActions(program, world);
+  addPlan(program, world, exit);
+  addRun(program, world, exit);
+  addStatus(program, world, exit);
+  addConnect(program, world);
+  addSystems(program, world);
+  addKeys(program, world);
+  addDemo(program, world, exit);
+  return program;
+}
+
+function report(error: unknown, world: World): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+  const paint = painter(world.err);
+  const known = asCliError(error);
+  const message =
+    known?.message ?? (error instanceof Error ? (world.env.RECANT_DEBUG ? error.stack : error.message) : String(error)) ?? 'failed';
+  world.err.write(`${paint('red', 'recant:')} ${printable(message)}\n`);
+  if (known?.action !== undefined) world.err.write(`        ${printable(known.action)}\n`);
+  return known?.exitCode ?? EXIT.failed;
+}
+
+/** Refusals of the service as exit codes: by status, never by text. */
+function asCliError(error: unknown): CliError | undefined {
+  if (error instanceof CliError) return error;
+  if (error instanceof ConnectionError) return new CliError(EXIT.unreachable, error.message, undefined, { cause: error });
+  if (!(error instanceof ApiError)) return undefined;
+  const { status, detail, action } = error.problem;
+  const exitCode =
+    status === 401 || status === 403
+      ? EXIT.unreachable
+      : status === 409
+        ? EXIT.refused
+        : status >= 500 || status === 429
+          ? EXIT.failed
+          : EXIT.usage;
+  return new CliError(exitCode, detail, action, { cause: error });
+}

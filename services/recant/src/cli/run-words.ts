@@ -1,0 +1,90 @@
+import type { RunSummaryView, RunView } from '@recant/api';
+import { type Paint, printable, table } from './output.ts';
+import { conflictLines, count } from './plan-words.ts';
+import { actionTimeMs, clockTime, resourceWords } from './resource-words.ts';
+
+const ROWS_SHOWN_MAX = 40;
+const ENDED = new Set<string>(['finished', 'cancelled']);
+
+export function hasEnded(run: { readonly state: string }): boolean {
+  return ENDED.has(run.state);
+}
+
+/** Ended, or nothing will move before a person does something. */
+export function standsStill(run: { readonly state: string }): boolean {
+  return hasEnded(run) || run.state === 'waiting' || run.state === 'paused';
+}
+
+/** The account: what came of every step, what was left, what stays behind, and the one sentence that sums it up. */
+export function runText(run: RunView, paint: Paint): string {
+  const sections = [
+    `${paint('bold', `Run ${run.id}`)} of plan ${run.plan}, ${run.state}${run.alarm === undefined ? '' : `: ${printable(run.alarm)}`}`,
+    stepsText(run, paint),
+    leftText(run, paint),
+    run.account.residue.length === 0
+      ? ''
+      : [paint('yellow', 'Stays behind:'), ...run.account.residue.slice(0, ROWS_SHOWN_MAX).map((line) => `  ${printable(line)}`)].join(
+          '\n',
+        ),
+    run.tainted.length === 0
+      ? ''
+      : `${paint('yellow', 'Tainted:')} ${count(run.tainted.length, 'attempt')} of others read what was taken back (at least); look at them with \`recant actions show\`.`,
+    verdict(run, paint),
+  ];
+  return `${sections.filter((section) => section !== '').join('\n')}\n`;
+}
+
+function stepsText(run: RunView, paint: Paint): string {
+  if (run.stepList.length === 0) return '';
+  const rows = run.stepList
+    .slice(0, ROWS_SHOWN_MAX)
+    .map((step) => [step.step, `${step.agent} ${step.tool}`, (step.outcome ?? step.state).replaceAll('_', ' '), findingWords(step)]);
+  const more =
+    run.stepList.length > ROWS_SHOWN_MAX ? `\n  ... and ${count(run.stepList.length - ROWS_SHOWN_MAX, 'more step')} (--json has all)` : '';
+  return table(['step', 'undoes', 'came to', ''], rows, paint) + more;
+}
+
+function findingWords(step: RunView['stepList'][number]): string {
+  const [first, ...rest] = step.findings;
+  if (!first) return '';
+  const where =
+    first.resource === undefined ? '' : `${resourceWords(first.resource)}${first.part === undefined ? '' : ` \`${first.part}\``}: `;
+  return `${where}${first.detail}${rest.length === 0 ? '' : ` (and ${rest.length} more)`}`;
+}
+
+function leftText(run: RunView, paint: Paint): string {
+  const skipped = run.left.filter((attempt) => attempt.reason !== 'no_effect' && attempt.reason !== 'cancelled_out');
+  if (skipped.length === 0) return '';
+  const reasons = run.conflicts.length === 0 ? [] : conflictLines(run.conflicts).map((line) => `  ${line}`);
+  const attempts = skipped
+    .slice(0, ROWS_SHOWN_MAX)
+    .map((attempt) =>
+      printable(
+        `  ${attempt.agent}'s ${attempt.tool} (${clockTime(actionTimeMs(attempt.ref.action))}): ${attempt.reason.replaceAll('_', ' ')}`,
+      ),
+    );
+  return [paint('yellow', 'Not undone:'), ...attempts, ...reasons].join('\n');
+}
+
+function verdict(run: RunView, paint: Paint): string {
+  const { account } = run;
+  const ended = Object.entries(account.outcomes).map(([outcome, steps]) => `${steps} ${outcome.replaceAll('_', ' ')}`);
+  const left = Object.entries(account.left).map(([reason, attempts]) => `${attempts} left (${reason.replaceAll('_', ' ')})`);
+  const sum = [...ended, ...left, ...(account.open === 0 ? [] : [`${account.open} not ended`])].join(', ');
+  const said = account.fullyRestored
+    ? paint('green', 'Fully restored.')
+    : paint('yellow', hasEnded(run) ? 'Not fully restored.' : 'Not done yet.');
+  return `${said} ${count(account.selected, 'attempt')} selected: ${sum === '' ? 'none had an effect' : sum}.`;
+}
+
+export function runsText(runs: readonly RunSummaryView[], paint: Paint): string {
+  if (runs.length === 0) return 'No runs yet. `recant plan` makes a plan, `recant run` runs it.\n';
+  const rows = runs.map((run) => [
+    run.id,
+    run.createdAt,
+    run.state,
+    run.steps,
+    hasEnded(run) ? (run.account.fullyRestored ? 'fully restored' : 'not fully restored') : (run.alarm ?? ''),
+  ]);
+  return `${table(['run', 'started', 'state', 'steps', ''], rows, paint)}\n`;
+}

@@ -1,0 +1,56 @@
+/** The operator at 3 a.m.: looks, plans, reads why not, plans again, runs. Everything here is a request that the command line can make too. */
+import type { AttemptBody, PlanView, RunView } from '@recant/api';
+import { type Client, everyAttempt } from '@recant/client';
+import type { Effect, RecantEvent } from '@recant/events';
+import { pause } from '../cli/pause.ts';
+import { standsStill } from '../cli/run-words.ts';
+import { partKey, type Remaining } from './compare.ts';
+
+const POLL_MS = 100;
+/** How far back the operator looks: the incident has just begun. */
+export const LAST_MINUTES = '10m';
+
+export async function lastMinutes(client: Client, agent: string): Promise<AttemptBody[]> {
+  return Array.fromAsync(everyAttempt(client, { agent: [agent], from: LAST_MINUTES, order: 'oldest' }));
+}
+
+export function plan(client: Client, agent: string, mode: 'refuse' | 'skip'): Promise<PlanView> {
+  return client.createPlan({ selection: { agents: [agent] }, window: { from: LAST_MINUTES }, mode });
+}
+
+/** Runs the plan that was looked at, to the end. */
+export async function run(client: Client, looked: PlanView, signal: AbortSignal): Promise<RunView> {
+  let current = await client.createRun(looked.id, looked.digest);
+  while (!standsStill(current)) {
+    await pause(POLL_MS, signal);
+    signal.throwIfAborted();
+    current = await client.run(current.id);
+  }
+  return current;
+}
+
+/** What the account says is still there: attempts left out of the plan, and steps that did not restore. */
+export async function remaining(client: Client, account: RunView): Promise<Remaining[]> {
+  const steps = account.stepList
+    .filter((step) => step.outcome !== 'restored' && step.outcome !== 'already_undone')
+    .map((step) => ({ ref: step.undoes, tool: step.tool, reason: step.outcome ?? step.state }));
+  const left = account.left.map((attempt) => ({ ref: attempt.ref, tool: attempt.tool, reason: attempt.reason }));
+  return Promise.all(
+    [...left, ...steps].map(async ({ ref, tool, reason }) => {
+      const effects = await effectsOf(client, ref);
+      return {
+        why: `${tool} was ${reason === 'skipped' ? 'skipped' : `left: ${reason.replaceAll('_', ' ')}`}`,
+        wrote: new Set(effects.flatMap((effect) => Object.keys(effect.parts).map((part) => partKey(effect.resource, part)))),
+      };
+    }),
+  );
+}
+
+async function effectsOf(client: Client, ref: { source: string; action: string; attempt: number }): Promise<Effect[]> {
+  const { attempts } = await client.action(ref.action);
+  const attempt = attempts.find((one) => one.source === ref.source && one.attempt === ref.attempt);
+  return (attempt?.events ?? []).flatMap(({ event }) => {
+    const recorded = event as unknown as RecantEvent;
+    return recorded.type === 'recant.attempt.effects.v1' ? recorded.data.effects : [];
+  });
+}

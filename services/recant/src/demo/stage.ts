@@ -1,0 +1,124 @@
+/** What the story needs: Recant itself, two shops, two folders, and a key and a login for each agent. All of it temporary. */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Client, createClient } from '@recant/client';
+import { filesystemSystem } from '@recant/connector-filesystem';
+import { postgresSystem } from '@recant/connector-postgres';
+import type { RecantOptions } from '@recant/sdk';
+import { kafkaTransport } from '@recant/sdk/kafka';
+import pg from 'pg';
+import type { World } from '../cli/session.ts';
+import type { RunningUp } from '../up/start.ts';
+import type { FolderSystem, ShopSystem } from './agents.ts';
+import { readFolder, readShop, type State } from './compare.ts';
+import { agentUrl, makeShops, type Shops } from './databases.ts';
+import { type Database, fillFolder } from './shop.ts';
+import { startRecant, type Transport } from './transport.ts';
+
+export const AGENTS = ['pricing-bot', 'support-bot'] as const;
+export type AgentName = (typeof AGENTS)[number];
+
+export interface Agent {
+  readonly options: RecantOptions;
+  readonly shop: ShopSystem;
+}
+
+export interface Stage {
+  readonly url: string;
+  readonly folder: string;
+  readonly recantDir: string;
+  readonly transportWords: string;
+  readonly operator: Client;
+  readonly root: string;
+  readonly controlRoot: string;
+  readonly folderSystem: FolderSystem;
+  /** Resolves when somebody asks for the end. */
+  readonly ended: Promise<void>;
+  agent(name: AgentName): Agent;
+  controlTransaction(work: (db: Database) => Promise<void>): Promise<void>;
+  look(): Promise<State>;
+  lookAtControl(): Promise<State>;
+  clear(): Promise<void>;
+}
+
+export async function setStage(world: World, folder: string, wanted: Transport | undefined): Promise<Stage> {
+  const recantDir = join(folder, 'recant');
+  const { running, transport, why } = await startRecant(world, recantDir, wanted);
+  try {
+    const [root, controlRoot] = [join(folder, 'catalogue'), join(folder, 'control')];
+    for (const place of [root, controlRoot]) await mkdir(place).then(() => fillFolder(place));
+    const shops = await makeShops(running.ownerUrl, ['pricing_bot', 'support_bot']);
+    const operator = createClient({ url: running.url, apiKey: running.operatorKey });
+    const store = join(folder, 'images');
+    await operator.registerSystem({ name: 'shop', connector: 'postgres', options: { url: shops.shopUrl } });
+    await operator.registerSystem({ name: 'catalogue', connector: 'filesystem', options: { root, store } });
+    return await assemble(world, { running, operator, shops, root, controlRoot, store, folder, recantDir, transport, why });
+  } catch (error) {
+    await running.stop();
+    throw error;
+  }
+}
+
+interface Props {
+  readonly running: RunningUp;
+  readonly operator: Client;
+  readonly shops: Shops;
+  readonly root: string;
+  readonly controlRoot: string;
+  readonly store: string;
+  readonly folder: string;
+  readonly recantDir: string;
+  readonly transport: Transport;
+  readonly why: string;
+}
+
+async function assemble(world: World, props: Props): Promise<Stage> {
+  const { running, operator, shops, root, controlRoot } = props;
+  const pools: pg.Pool[] = [];
+  const pool = (url: string): pg.Pool => {
+    const made = new pg.Pool({ connectionString: url, max: 2 });
+    pools.push(made);
+    return made;
+  };
+  const folderSystem = filesystemSystem({ name: 'catalogue', root, store: props.store });
+  const [shopOwner, controlOwner] = [pool(shops.shopUrl), pool(shops.controlUrl)];
+  const agents = new Map<AgentName, Agent>();
+  for (const name of AGENTS) {
+    const resources = name === 'pricing-bot' ? ['postgres://shop/*', 'filesystem://catalogue/*'] : ['postgres://shop/*'];
+    const { key } = await operator.createKey({ roles: ['emit'], agents: [name], sourcePrefix: `recant://${name}`, resources });
+    const shop = postgresSystem({ name: 'shop', pool: pool(agentUrl(shops, name.replace('-', '_'))) });
+    const systems = name === 'pricing-bot' ? [shop, folderSystem] : [shop];
+    const transport =
+      props.transport === 'kafka' ? { transport: kafkaTransport({ brokers: [...(running.brokers ?? [])], apiKey: key }) } : {};
+    agents.set(name, { shop, options: { url: running.url, apiKey: key, agent: name, session: `demo-${name}`, systems, ...transport } });
+  }
+  return {
+    ...{ operator, root, controlRoot, folderSystem },
+    ...{ url: running.url, folder: props.folder, recantDir: props.recantDir, transportWords: props.why },
+    ended: new Promise((resolve) =>
+      world.signal.aborted ? resolve() : world.signal.addEventListener('abort', () => resolve(), { once: true }),
+    ),
+    agent: (name) => agents.get(name) as Agent,
+    controlTransaction: (work) => transaction(controlOwner, work),
+    look: async () => new Map([...(await readShop(shopOwner, 'shop')), ...(await readFolder(root, 'catalogue'))]),
+    lookAtControl: async () => new Map([...(await readShop(controlOwner, 'shop')), ...(await readFolder(controlRoot, 'catalogue'))]),
+    async clear() {
+      await Promise.all(pools.map((one) => one.end()));
+      await running.stop();
+    },
+  };
+}
+
+async function transaction(pool: pg.Pool, work: (db: Database) => Promise<void>): Promise<void> {
+  const client = await pool.connect();
+  try {
+    await client.query('BEGIN');
+    await work(client);
+    await client.query('COMMIT');
+  } catch (error) {
+    await client.query('ROLLBACK');
+    throw error;
+  } finally {
+    client.release();
+  }
+}

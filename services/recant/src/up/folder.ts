@@ -1,0 +1,81 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { chmod, mkdir, open, readFile, rename } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { CliError, EXIT } from '../cli/exit.ts';
+
+/** Others may pass through (a server started by root runs as another user), not look around; every file in it has its own mode. */
+const FOLDER_MODE = 0o711;
+const SECRET_MODE = 0o600;
+const MASTER_KEY_BYTES = 32;
+
+/** Everything that `recant up` keeps, in one folder. */
+export interface Folder {
+  readonly path: string;
+  at(name: string): string;
+  /** The text of a file, or undefined where there is none. */
+  read(name: string): Promise<string | undefined>;
+  /** All or nothing: a crash here leaves the old file. Readable by this user only. */
+  keep(name: string, text: string): Promise<void>;
+}
+
+export async function openFolder(dir: string): Promise<Folder> {
+  const path = resolve(dir);
+  await mkdir(path, { recursive: true, mode: FOLDER_MODE }).catch((error: NodeJS.ErrnoException) => {
+    throw new CliError(
+      EXIT.failed,
+      `The folder ${path} cannot be made: ${error.message}`,
+      'Choose another one with --dir, or make it writable.',
+      { cause: error },
+    );
+  });
+  const at = (name: string): string => join(path, name);
+  return {
+    path,
+    at,
+    read: (name) =>
+      readFile(at(name), 'utf8').catch((error: NodeJS.ErrnoException) => {
+        if (error.code === 'ENOENT') return undefined;
+        throw error;
+      }),
+    keep: (name, text) => writeDurably(at(name), text),
+  };
+}
+
+async function writeDurably(path: string, text: string): Promise<void> {
+  const next = `${path}.${randomUUID()}`;
+  const file = await open(next, 'wx', SECRET_MODE);
+  try {
+    await file.writeFile(text);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await chmod(next, SECRET_MODE);
+  await rename(next, path);
+}
+
+/** The key that seals what the store must not show: made at the first start; losing it loses registered systems and Kafka secrets. */
+export async function masterKey(folder: Folder, file: string | undefined): Promise<Buffer> {
+  const path = file ?? folder.at('master.key');
+  let text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT' && file === undefined) return undefined;
+    throw new CliError(
+      EXIT.failed,
+      `The master key ${path} cannot be read: ${error.message}`,
+      'Correct RECANT_MASTER_KEY_FILE, or the mode of the file.',
+      { cause: error },
+    );
+  });
+  if (text === undefined) {
+    text = `${randomBytes(MASTER_KEY_BYTES).toString('base64')}\n`;
+    await folder.keep('master.key', text);
+  }
+  const key = Buffer.from(text.trim(), 'base64');
+  if (key.length !== MASTER_KEY_BYTES)
+    throw new CliError(
+      EXIT.failed,
+      `The master key ${path} is not ${MASTER_KEY_BYTES} bytes in base64`,
+      'Put back the file it was; a new one cannot open what the old one sealed.',
+    );
+  return key;
+}

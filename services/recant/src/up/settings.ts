@@ -1,0 +1,75 @@
+import { SHARDS_DEFAULT } from '@recant/events';
+import { ConfigError, DatabaseUrl, type Env, KafkaBrokers, Port, readConfig } from '@recant/service';
+import { z } from 'zod';
+import { DIR_DEFAULT } from '../cli/connection.ts';
+import { CliError, EXIT } from '../cli/exit.ts';
+
+export const PORT_DEFAULT = 7070;
+
+const Environment = z.object({
+  DATABASE_URL: DatabaseUrl.optional(),
+  KAFKA_BROKERS: KafkaBrokers.optional(),
+  RECANT_HOST: z.string().default('127.0.0.1'),
+  RECANT_PORT: Port.default(PORT_DEFAULT),
+  RECANT_DIR: z.string().default(DIR_DEFAULT),
+  RECANT_MASTER_KEY_FILE: z.string().optional(),
+  RECANT_SHARDS: z.coerce
+    .number('must be a whole number')
+    .int('must be a whole number')
+    .min(1, 'must be at least 1')
+    .max(256, 'must be at most 256')
+    .default(SHARDS_DEFAULT),
+  RECANT_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('warn'),
+  RECANT_FAILPOINT: z.string().optional(),
+});
+
+export interface UpOptions {
+  readonly dir?: string;
+  readonly host?: string;
+  readonly port?: string;
+  readonly kafka?: boolean;
+}
+
+export interface UpSettings {
+  readonly dir: string;
+  readonly host: string;
+  readonly port: number;
+  /** Undefined: an embedded server in `dir`. */
+  readonly databaseUrl: string | undefined;
+  /** `local` starts a broker in `dir`; undefined: events come over HTTP only. */
+  readonly kafka: 'local' | readonly string[] | undefined;
+  readonly masterKeyFile: string | undefined;
+  readonly shards: number;
+  readonly logLevel: string;
+  readonly failpoint: string | undefined;
+}
+
+/** Options over environment over defaults. @throws CliError `usage`, naming every problem at once */
+export function readSettings(options: UpOptions, env: Env): UpSettings {
+  const overlaid = {
+    ...env,
+    ...(options.dir === undefined ? {} : { RECANT_DIR: options.dir }),
+    ...(options.host === undefined ? {} : { RECANT_HOST: options.host }),
+    ...(options.port === undefined ? {} : { RECANT_PORT: options.port }),
+  };
+  try {
+    const read = readConfig(Environment, overlaid);
+    return {
+      dir: read.RECANT_DIR,
+      host: read.RECANT_HOST,
+      port: read.RECANT_PORT,
+      databaseUrl: read.DATABASE_URL,
+      kafka: read.KAFKA_BROKERS ?? (options.kafka ? 'local' : undefined),
+      masterKeyFile: read.RECANT_MASTER_KEY_FILE,
+      shards: read.RECANT_SHARDS,
+      logLevel: read.RECANT_LOG_LEVEL,
+      failpoint: read.RECANT_FAILPOINT,
+    };
+  } catch (error) {
+    if (error instanceof ConfigError)
+      throw new CliError(EXIT.usage, error.problems.join('; '), 'Correct the option or the environment variable of that name.', {
+        cause: error,
+      });
+    throw error;
+  }
+}

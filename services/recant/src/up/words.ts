@@ -1,0 +1,22 @@
+import { relative } from 'node:path';
+import type { Paint } from '../cli/output.ts';
+import type { RunningUp } from './start.ts';
+
+/** What a person reads when it is up. The keys stand here once and nowhere else but in the folder's own file. */
+export function upText(running: RunningUp, paint: Paint): string {
+  const database = running.embeddedPostgres ? 'PostgreSQL in the folder' : 'PostgreSQL of DATABASE_URL';
+  const events = running.brokers === undefined ? 'events over HTTP' : `events over HTTP and Kafka (${running.brokers.join(',')})`;
+  const lines = [
+    `${paint('bold', `Recant is up at ${running.url}`)}`,
+    `  folder ${relative('', running.dir) || running.dir}, ${database}, ${events}`,
+  ];
+  if (running.made) {
+    lines.push('', 'Made now and shown once:');
+    if (running.made.operatorKey !== undefined)
+      lines.push(`  operator  ${running.made.operatorKey}`, '            (kept in the folder: commands in this directory use it)');
+    if (running.made.agentKey !== undefined)
+      lines.push(`  agents    ${running.made.agentKey}`, '            (RECANT_API_KEY for the SDK; any agent name)');
+  }
+  lines.push('', 'Next: `npm run recant -- connect --help`, `npm run recant -- actions tail`. Ctrl-C stops.');
+  return `${lines.join('\n')}\n`;
+}
