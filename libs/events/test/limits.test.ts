@@ -1,0 +1,62 @@
+import { expect, test } from 'vitest';
+import {
+  BATCH_BYTES_MAX,
+  COUNT_MAX,
+  DECLARED_RESOURCES_MAX,
+  DURATION_MS_MAX,
+  EFFECT_CHUNKS_MAX,
+  ERROR_MESSAGE_BYTES_MAX,
+  EVENT_BYTES_MAX,
+  EVENT_DEPTH_MAX,
+  FRAME_BYTES_MAX,
+  formatSequence,
+  INLINE_BYTES_MAX,
+  JSON_DEPTH_MAX,
+  NAME_BYTES_MAX,
+  PART_BYTES_MAX,
+  RESOURCE_BYTES_MAX,
+  SEQUENCE_DIGITS,
+  SHARDS_DEFAULT,
+  SHARDS_MAX,
+  TENANT_BYTES_MAX,
+} from '../src/index.ts';
+
+test('the frame of the largest event fits a tile entry', () => {
+  // Format version, kind, length and tenant, length and key id, receivedAt.
+  const overhead = 1 + 1 + 1 + TENANT_BYTES_MAX + 1 + TENANT_BYTES_MAX + 8;
+  expect(EVENT_BYTES_MAX + overhead).toBeLessThanOrEqual(FRAME_BYTES_MAX);
+  expect(FRAME_BYTES_MAX).toBe(0xffff);
+  expect(TENANT_BYTES_MAX).toBeLessThanOrEqual(0xff);
+});
+
+test('an event holds arguments and a result, or a message, beside all its names', () => {
+  // JSON writes a control character in six bytes; an envelope has five names, a context five, a traceparent and a tracestate.
+  expect(2 * INLINE_BYTES_MAX + 6 * ERROR_MESSAGE_BYTES_MAX + 10 * NAME_BYTES_MAX + 1_024).toBeLessThan(EVENT_BYTES_MAX);
+});
+
+test('an effect on the longest resource fits a chunk many times', () => {
+  expect(16 * (RESOURCE_BYTES_MAX + 4 * NAME_BYTES_MAX)).toBeLessThan(EVENT_BYTES_MAX);
+});
+
+test('a resource is a key that PostgreSQL takes, beside a tenant and a source', () => {
+  expect(RESOURCE_BYTES_MAX + TENANT_BYTES_MAX + NAME_BYTES_MAX).toBeLessThan(2_704);
+});
+
+test('a batch holds the largest event, and a Kafka message the largest part', () => {
+  expect(BATCH_BYTES_MAX).toBeGreaterThan(EVENT_BYTES_MAX + 2);
+  expect(PART_BYTES_MAX).toBeLessThan(1_048_576 - 16_384);
+});
+
+test('what fits inline is no deeper than an event once it is in one', () => {
+  expect(EVENT_DEPTH_MAX).toBeLessThan(JSON_DEPTH_MAX);
+});
+
+test('numbers of the protocol are exact in a double and in their columns', () => {
+  expect(formatSequence(Number.MAX_SAFE_INTEGER)).toHaveLength(SEQUENCE_DIGITS);
+  expect(COUNT_MAX).toBe(2 ** 31 - 1);
+  expect(EFFECT_CHUNKS_MAX).toBeLessThanOrEqual(COUNT_MAX);
+  expect(DECLARED_RESOURCES_MAX).toBeLessThanOrEqual(COUNT_MAX);
+  expect(Number.isSafeInteger(DURATION_MS_MAX + 253_402_300_799_999)).toBe(true);
+  expect(Number.isSafeInteger(SHARDS_MAX * 2 ** 32 + SHARDS_MAX)).toBe(true);
+  expect(SHARDS_DEFAULT).toBeLessThanOrEqual(SHARDS_MAX);
+});

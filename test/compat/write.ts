@@ -1,0 +1,44 @@
+/**
+ * Writes the fixtures of a version that is about to be released. What is there already is never touched: released bytes are read for ever.
+ * Run: node test/compat/write.ts
+ */
+import { existsSync, writeFileSync } from 'node:fs';
+import { type EventErrorCode, encodeEvent, shardOf } from '@recant/events';
+import { EVENT_TYPES, eventJsonSchema } from '@recant/events/schemas';
+import { examples } from '../../libs/events/test/examples.ts';
+import { REFUSED } from './refused.ts';
+
+const TENANTS = ['default', 'tenant-b'];
+const at = (path: string): URL => new URL(path, import.meta.url);
+
+function writeOnce(path: string, content: string | Uint8Array): void {
+  if (!existsSync(at(path))) writeFileSync(at(path), content, { flag: 'wx' });
+}
+
+export interface ExpectedEvent {
+  readonly file: string;
+  readonly event: unknown;
+  readonly shards: readonly { readonly tenant: string; readonly shards: number; readonly shard: number }[];
+}
+export interface ExpectedRefusal {
+  readonly file: string;
+  readonly code: EventErrorCode;
+}
+
+const expected: ExpectedEvent[] = [];
+for (const { name, event } of examples) {
+  const file = `${name}.event`;
+  writeOnce(`v1/${file}`, encodeEvent(event));
+  const shards = TENANTS.flatMap((tenant) => [8, 13].map((of) => ({ tenant, shards: of, shard: shardOf(tenant, event.source, of) })));
+  expected.push({ file, event, shards });
+}
+writeOnce('v1/expected.json', `${JSON.stringify(expected, null, 2)}\n`);
+
+for (const type of EVENT_TYPES) writeOnce(`schemas/${type}.json`, `${JSON.stringify(eventJsonSchema(type), null, 2)}\n`);
+
+const refusals: ExpectedRefusal[] = [];
+for (const [name, code, text] of REFUSED) {
+  writeOnce(`refused/${name}.event`, typeof text === 'string' ? Buffer.from(text) : text);
+  refusals.push({ file: `${name}.event`, code });
+}
+writeOnce('refused/expected.json', `${JSON.stringify(refusals, null, 2)}\n`);
