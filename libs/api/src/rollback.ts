@@ -164,12 +164,10 @@ export const WindowInput = z
   });
 export type WindowInput = z.infer<typeof WindowInput>;
 
-export const PlanMode = z
-  .enum(['refuse', 'skip'])
-  .meta({
-    id: 'PlanMode',
-    description: 'refuse: any conflict stops the whole. skip: attempts that cannot be undone are left, and so is what depends on them.',
-  });
+export const PlanMode = z.enum(['refuse', 'skip']).meta({
+  id: 'PlanMode',
+  description: 'refuse: any conflict stops the whole. skip: attempts that cannot be undone are left, and so is what depends on them.',
+});
 export type PlanMode = z.infer<typeof PlanMode>;
 export const PlanInput = z
   .object({

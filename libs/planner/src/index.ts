@@ -1,3 +1,13 @@
+export { planBytes, planDigest } from './digest.ts';
+export { PlannerError, type PlannerErrorCode } from './error.ts';
+export { gather } from './gather.ts';
+export { PLAN_ATTEMPTS_MAX, PLAN_EFFECTS_MAX, SELECTION_VALUES_MAX } from './limits.ts';
+export { plan } from './make-plan.ts';
+export { parseSelection, selectionFromTerms, selectionJson, selects } from './parse-selection.ts';
 export type { Conflict, LeftAttempt, PartGuard, Plan, PlanAnnex, PlanBody, PlanMode, PlanStep, StepSystem, Taint } from './plan.ts';
 export type { AttemptStatus, EntryAddress, LedgerReader, RecordedAttempt, RecordedEffect, Vector } from './ports.ts';
+export { compareOrdinals, plainRef, refKey, sameRef } from './ref.ts';
 export type { Selection } from './selection.ts';
+export { stepSystems } from './steps.ts';
+export type { PlanInput } from './view.ts';
+export { parseDurationMs, parseWindow, type Window, type WindowText } from './window.ts';

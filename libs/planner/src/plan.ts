@@ -1,5 +1,4 @@
 import type { AttemptRef, JsonObject } from '@recant/events';
-import type { Vector } from './ports.ts';
 
 export type PlanMode = 'refuse' | 'skip';
 
@@ -66,7 +65,16 @@ export interface LeftAttempt {
   readonly ref: AttemptRef;
   readonly agent: string;
   readonly tool: string;
-  readonly reason: 'no_effect' | 'already_undone' | 'cancelled_out' | 'irreversible' | 'skipped' | 'open' | 'incomplete' | 'contested' | 'not_registered';
+  readonly reason:
+    | 'no_effect'
+    | 'already_undone'
+    | 'cancelled_out'
+    | 'irreversible'
+    | 'skipped'
+    | 'open'
+    | 'incomplete'
+    | 'contested'
+    | 'not_registered';
   readonly detail: string;
 }
 
@@ -95,5 +103,11 @@ export interface PlanAnnex {
   /** Milliseconds since 1970, UTC. */
   readonly probedAtMs: number;
   /** Parts that are not where the plan expects them. */
-  readonly findings: readonly { readonly step: number; readonly resource: string; readonly part: string; readonly kind: 'drift' | 'unreadable' | 'already_before'; readonly detail: string }[];
+  readonly findings: readonly {
+    readonly step: number;
+    readonly resource: string;
+    readonly part: string;
+    readonly kind: 'drift' | 'unreadable' | 'already_before';
+    readonly detail: string;
+  }[];
 }

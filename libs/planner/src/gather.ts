@@ -1,0 +1,42 @@
+import { PlannerError } from './error.ts';
+import { PLAN_ATTEMPTS_MAX, PLAN_EFFECTS_MAX } from './limits.ts';
+import type { PlanMode } from './plan.ts';
+import type { LedgerReader, Vector } from './ports.ts';
+import { refKey } from './ref.ts';
+import type { Selection } from './selection.ts';
+import type { PlanInput } from './view.ts';
+
+/**
+ * Reads what a plan needs, all under one vector.
+ * @throws PlannerError `plan_too_large`
+ */
+export async function gather(
+  ledger: LedgerReader,
+  question: {
+    readonly tenant: string;
+    readonly mode: PlanMode;
+    readonly selection: Selection;
+    readonly vector: Vector;
+    readonly systems: ReadonlyMap<string, string>;
+  },
+): Promise<PlanInput> {
+  const { tenant, selection, vector } = question;
+  const selected = await ledger.select(tenant, selection, vector);
+  if (selected.length > PLAN_ATTEMPTS_MAX)
+    throw new PlannerError('plan_too_large', `${selected.length} attempts are selected; a plan takes ${PLAN_ATTEMPTS_MAX}.`);
+  const own = await ledger.effectsOf(
+    tenant,
+    selected.map((attempt) => attempt.ref),
+    vector,
+  );
+  const resources = [...new Set(own.map((effect) => effect.resource))].sort();
+  const keys = new Set(selected.map((attempt) => refKey(attempt.ref)));
+  // What the selected attempts did is read by attempt, not by resource: a projection that hides an effect from its resource cannot thin out a step.
+  const others = (await ledger.effectsOn(tenant, resources, vector)).filter((effect) => !keys.has(refKey(effect.attempt)));
+  const effects = [...own, ...others];
+  if (effects.length > PLAN_EFFECTS_MAX)
+    throw new PlannerError('plan_too_large', `${effects.length} effects are in view; a plan takes ${PLAN_EFFECTS_MAX}.`);
+  const refs = new Map(others.map((effect) => [refKey(effect.attempt), effect.attempt]));
+  const attempts = await ledger.attempts(tenant, [...refs.values()], vector);
+  return { ...question, selected, attempts, effects };
+}

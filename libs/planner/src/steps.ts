@@ -1,0 +1,63 @@
+import { parseResource } from '@recant/events';
+import type { PartGuard, StepSystem } from './plan.ts';
+import type { RecordedEffect } from './ports.ts';
+import { compareOrdinals, compareText } from './ref.ts';
+import { believed, compareEffects, type Member, writes } from './view.ts';
+
+/**
+ * What one attempt's effects amount to, by system: the runner computes the same again from the entries before a step runs (DESIGN 6.7).
+ * @param known highest ordinal of each resource.
+ */
+export function stepSystems(effects: readonly RecordedEffect[], known: (resource: string) => string): readonly StepSystem[] {
+  const systems = new Map<string, { connector: string; effects: RecordedEffect[] }>();
+  for (const effect of effects.filter(writes).sort(compareEffects)) {
+    const resource = parseResource(effect.resource);
+    const system = resource?.system ?? '';
+    const entry = systems.get(system);
+    if (entry) entry.effects.push(effect);
+    else systems.set(system, { connector: resource?.connector ?? '', effects: [effect] });
+  }
+  return [...systems]
+    .sort(([a], [b]) => compareText(a, b))
+    .map(([system, { connector, effects: own }]) => ({
+      system,
+      connector,
+      effects: own.length,
+      knownOrdinals: Object.fromEntries(
+        [...new Set(own.map((effect) => effect.resource))].sort().map((resource) => [resource, known(resource)]),
+      ),
+      guards: netGuards(own),
+    }));
+}
+
+/** First before and last after of each part, over effects ascending by ordinal. */
+function netGuards(effects: readonly RecordedEffect[]): readonly PartGuard[] {
+  const guards = new Map<string, Map<string, { before: string | null; after: string | null }>>();
+  for (const effect of effects) {
+    const parts = guards.get(effect.resource) ?? new Map<string, { before: string | null; after: string | null }>();
+    guards.set(effect.resource, parts);
+    for (const [part, { before, after }] of Object.entries(effect.parts)) {
+      const net = parts.get(part);
+      if (net) net.after = after;
+      else parts.set(part, { before, after });
+    }
+  }
+  return [...guards]
+    .sort(([a], [b]) => compareText(a, b))
+    .flatMap(([resource, parts]) =>
+      [...parts].sort(([a], [b]) => compareText(a, b)).map(([part, { before, after }]) => ({ resource, part, before, after })),
+    );
+}
+
+/** Highest ordinal of any effect in view, by resource. */
+export function knownOrdinals(members: readonly Member[]): ReadonlyMap<string, string> {
+  const known = new Map<string, string>();
+  for (const member of members) {
+    for (const effect of member.effects) {
+      if (!believed(member, effect)) continue;
+      const highest = known.get(effect.resource);
+      if (highest === undefined || compareOrdinals(highest, effect.ordinal) < 0) known.set(effect.resource, effect.ordinal);
+    }
+  }
+  return known;
+}

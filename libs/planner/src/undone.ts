@@ -1,0 +1,36 @@
+import { refKey } from './ref.ts';
+import type { Member, View } from './view.ts';
+
+/** Which attempts are undone by an inverse that itself stands. An undone inverse makes its original effective again, to any depth. */
+export interface Undoing {
+  /** The standing inverses of an attempt; empty where it is in effect. */
+  standingInversesOf(member: Member): readonly Member[];
+}
+
+export function undoingOf(view: View): Undoing {
+  const inverses = new Map<string, Member[]>();
+  for (const member of view.members) {
+    const target = member.attempt.inverts;
+    if (target === undefined || !tookEffect(member)) continue;
+    const key = refKey(target);
+    const known = inverses.get(key);
+    if (known) known.push(member);
+    else inverses.set(key, [member]);
+  }
+  const known = new Map<string, readonly Member[]>();
+  /** Inverses point at what was there before them, so this ends; `path` stops it on entries that say otherwise. */
+  const standing = (key: string, path: ReadonlySet<string>): readonly Member[] => {
+    const before = known.get(key);
+    if (before) return before;
+    const deeper = new Set(path).add(key);
+    const found = (inverses.get(key) ?? []).filter((inverse) => !deeper.has(inverse.key) && standing(inverse.key, deeper).length === 0);
+    known.set(key, found);
+    return found;
+  };
+  return { standingInversesOf: (member) => standing(member.key, new Set()) };
+}
+
+/** Settled as a success with all its chunks in. One without effects found everything undone already. */
+function tookEffect(member: Member): boolean {
+  return member.attempt.status === 'succeeded' && member.attempt.complete;
+}
