@@ -1,0 +1,147 @@
+import { type Capture, type CapturingSystem, ConnectorError } from '@recant/connector';
+import type { AttemptRef, Effect } from '@recant/events';
+import { type EffectRow, effectOf } from './effect.ts';
+import { CONNECTOR, parseRow } from './resource.ts';
+
+/** What is used of a `pg` client and pool. */
+export interface PostgresClient {
+  // biome-ignore lint/suspicious/noExplicitAny: the shape of pg's own `query`, whose rows are what the caller says they are
+  query(text: string, values?: unknown[]): Promise<{ rows: any[]; rowCount: number | null }>;
+}
+export interface PostgresPool {
+  connect(): Promise<PostgresClient & { release(error?: Error | boolean): void }>;
+}
+
+export interface PostgresHandle {
+  /**
+   * Runs `work` in a transaction of this attempt; commits when it resolves, rolls back when it rejects. May be called several times.
+   * A rejected COMMIT leaves it open whether it took effect: the settlement asks the target.
+   */
+  transaction<T>(work: (client: PostgresClient) => Promise<T>): Promise<T>;
+}
+
+export interface PostgresSystemOptions {
+  readonly name: string;
+  /** A pool of the agent's own login. */
+  readonly pool: PostgresPool;
+  /** How long settling waits for a transaction of the attempt that is still open, in milliseconds. */
+  readonly settleTimeoutMs?: number;
+}
+
+const PAGE = 500;
+const SETTLE_TIMEOUT_MS = 10_000;
+
+/** The recording side: names each transaction, and asks the target afterwards which rows changed. Sees versions, never images. */
+export function postgresSystem({
+  name,
+  pool,
+  settleTimeoutMs = SETTLE_TIMEOUT_MS,
+}: PostgresSystemOptions): CapturingSystem<PostgresHandle> {
+  return {
+    name,
+    connector: CONNECTOR,
+    async capture(attempt, resources): Promise<Capture<PostgresHandle>> {
+      for (const resource of resources) {
+        if (parseRow(resource).system !== name) throw new ConnectorError('resource_invalid', `${resource} is not of system ${name}`);
+      }
+      await open(pool, name, attempt);
+      let released = false;
+      return {
+        before: {},
+        handle: {
+          transaction: (work) => {
+            if (released) throw new ConnectorError('capture_refused', 'this attempt is over; start another one');
+            return runTransaction(pool, attempt, work);
+          },
+        },
+        settle: () => settle(pool, name, attempt, settleTimeoutMs),
+        release: async () => {
+          released = true;
+        },
+      };
+    },
+  };
+}
+
+const refOf = (attempt: AttemptRef): unknown[] => [attempt.source, attempt.action, attempt.attempt];
+
+async function open(pool: PostgresPool, name: string, attempt: AttemptRef): Promise<void> {
+  const { rows } = await withClient(pool, (client) => client.query('SELECT recant.open_attempt($1, $2, $3) AS system', refOf(attempt)));
+  const system = (rows[0] as { system?: string } | undefined)?.system;
+  if (system !== name) throw new ConnectorError('not_prepared', `this database is prepared as system ${system}, not ${name}`);
+}
+
+async function runTransaction<T>(pool: PostgresPool, attempt: AttemptRef, work: (client: PostgresClient) => Promise<T>): Promise<T> {
+  const client = await pool.connect();
+  let broken: Error | undefined;
+  try {
+    await client.query('BEGIN');
+    await client.query('SELECT recant.name_attempt($1, $2, $3)', refOf(attempt));
+    const result = await work(client);
+    await client.query('COMMIT');
+    return result;
+  } catch (error) {
+    await client.query('ROLLBACK').catch((cause: Error) => {
+      broken = cause;
+    });
+    throw error;
+  } finally {
+    client.release(broken);
+  }
+}
+
+/** Closes the attempt in the target (later transactions of it are refused), then reads its committed rows page by page. */
+async function* settle(pool: PostgresPool, system: string, attempt: AttemptRef, timeoutMs: number): AsyncGenerator<Effect> {
+  await withClient(pool, async (client) => {
+    await client.query('BEGIN');
+    try {
+      await client.query(`SELECT set_config('lock_timeout', $1, true)`, [`${timeoutMs}ms`]);
+      await client.query('SELECT recant.settle_attempt($1, $2, $3)', refOf(attempt));
+      await client.query('COMMIT');
+    } catch (error) {
+      await client.query('ROLLBACK').catch(() => undefined);
+      throw error;
+    }
+  });
+  for (let after = '0'; ; ) {
+    const { rows } = await withClient(pool, (client) =>
+      client.query(
+        'SELECT ordinal::text, schema_name, table_name, key, operation, parts, read FROM recant.attempt_effects($1, $2, $3, $4, $5)',
+        [...refOf(attempt), after, PAGE],
+      ),
+    );
+    for (const row of rows as EffectRow[]) yield effectOf(system, row);
+    const last = (rows as EffectRow[]).at(-1);
+    if (last === undefined || rows.length < PAGE) return;
+    after = last.ordinal;
+  }
+}
+
+async function withClient<T>(pool: PostgresPool, work: (client: PostgresClient) => Promise<T>): Promise<T> {
+  let client: Awaited<ReturnType<PostgresPool['connect']>>;
+  try {
+    client = await pool.connect();
+  } catch (cause) {
+    throw refusalOf(cause);
+  }
+  let failed: Error | undefined;
+  try {
+    return await work(client);
+  } catch (cause) {
+    const refusal = refusalOf(cause);
+    if (refusal.code === 'unreachable') failed = refusal;
+    throw refusal;
+  } finally {
+    client.release(failed);
+  }
+}
+
+/** SQLSTATE 3F000 and 42883: no schema `recant`, no such function; 42501: not allowed; 55000: settled; 22023: malformed. */
+function refusalOf(cause: unknown): ConnectorError {
+  if (cause instanceof ConnectorError) return cause;
+  const { code, message } = cause as { code?: string; message?: string };
+  if (code === '3F000' || code === '42883')
+    return new ConnectorError('not_prepared', 'this database is not prepared for capture', { cause });
+  if (code === '42501' || code === '55000' || code === '22023') return new ConnectorError('capture_refused', `${message}`, { cause });
+  return new ConnectorError('unreachable', `the target database does not answer: ${message}`, { cause });
+}
