@@ -88,6 +88,12 @@ const EVENT_REFUSALS = {
     retry: 'never',
     action: 'Derive the event id from its action, attempt and kind, and a part digest from its salt and bytes.',
   },
+  unstorable: {
+    status: 422,
+    title: 'The database does not take this record',
+    retry: 'never',
+    action: 'Correct what the detail names, and send it under a new id.',
+  },
   equivocation: {
     status: 409,
     title: 'Another event has this id',
@@ -141,7 +147,7 @@ const REQUEST_ERRORS = {
     retry: 'never',
     action: 'Check the id; `recant actions list` shows the actions of this tenant.',
   },
-  part_unreferenced: {
+  part_unfit: {
     status: 400,
     title: 'Part does not fit its address',
     retry: 'never',

@@ -19,7 +19,6 @@ const CloudEvent = z
 
 export const ReceiptBody = z
   .object({
-    id: z.string().optional().meta({ description: 'The event id, where it could be read.' }),
     kind: z.enum(['appended', 'duplicate', 'refused']),
     shard: shard.optional(),
     index: index.optional().meta({ description: 'Of the first entry with this source and id; of the dead letter, for an equivocation.' }),
@@ -61,6 +60,7 @@ export const submitEvents = route({
     'source_foreign',
     'agent_foreign',
     'equivocation',
+    'unstorable',
     'batch_too_long',
     'media_type_unsupported',
     'store_full',
@@ -88,7 +88,7 @@ export const putPart = route({
   }),
   body: { kind: 'raw', bytesMax: PART_BYTES_MAX, content: { 'application/octet-stream': z.string().meta({ format: 'binary' }) } },
   responses: { 204: { description: 'Kept, now or before' } },
-  errors: ['part_unreferenced', 'store_full'],
+  errors: ['part_unfit', 'store_full'],
 });
 
 /** One grammar of selections for API, CLI and console: fields are and-ed, values of one field or-ed. */

@@ -23,6 +23,8 @@ export interface ConsumerOptions extends ConnectionOptions {
   readonly log: KafkaLog;
   /** The stored position; undefined where this partition was never read. Rejects where the store is away. */
   readPosition(topic: string, partition: number): Promise<StoredPosition | undefined>;
+  /** Stores the first position of a partition that has none. */
+  adoptPosition(topic: string, partition: number, position: StoredPosition): Promise<void>;
   /** Takes a batch and its position in one transaction. `moved`: the stored position is another one. Rejects where the store is away: nothing was taken. */
   take(batch: MessageBatch): Promise<'taken' | 'moved'>;
   /** Partitions that are worked on at once; at least 2, so that one that waits for a lock does not hold up the rest. */
@@ -208,15 +210,16 @@ class PartitionReader implements EventConsumer {
   /** First offset that a batch read from `fetched` stands for; undefined where it has to be read again elsewhere, or not at all. */
   async #place(consumer: Consumer, payload: EachBatchPayload, lane: Lane, fetched: bigint | undefined): Promise<bigint | undefined> {
     if (fetched !== undefined && lane.expected === fetched) return fetched;
-    const { topic, readPosition } = this.#options;
-    const stored = await readPosition(topic, lane.partition);
+    const { topic } = this.#options;
+    const stored = await this.#options.readPosition(topic, lane.partition);
     if (stored && stored.cluster !== this.#cluster) {
       this.#stop(payload, lane, `the ledger's position is of cluster ${stored.cluster}, this is ${this.#cluster}`);
       return undefined;
     }
-    lane.expected = stored?.next;
     const range = await readOffsetRange(this.#options, topic, lane.partition);
-    const placement = placeBatch(lane, fetched ?? -1n, range);
+    if (!stored) await this.#options.adoptPosition(topic, lane.partition, { cluster: this.#cluster, next: range.low });
+    lane.expected = stored?.next ?? range.low;
+    const placement = placeBatch(lane.expected, lane.sought, fetched ?? -1n, range);
     if (placement.kind === 'take') return placement.from;
     if (placement.kind === 'stop') this.#stop(payload, lane, placement.reason);
     else {

@@ -39,8 +39,7 @@ export function retryDelayMs(failures: number): number {
  * Whether a batch that was read from `fetched` may be taken. kafkajs resets an offset that the broker does not hold and goes on elsewhere
  * without a word, so that nothing but the stored position counts, and a position out of range is for a person.
  */
-export function placeBatch(lane: Lane, fetched: bigint, range: OffsetRange): Placement {
-  const expected = lane.expected ?? range.low;
+export function placeBatch(expected: bigint, sought: bigint | undefined, fetched: bigint, range: OffsetRange): Placement {
   if (expected < range.low || expected > range.high) {
     return {
       kind: 'stop',
@@ -48,6 +47,6 @@ export function placeBatch(lane: Lane, fetched: bigint, range: OffsetRange): Pla
     };
   }
   if (fetched === expected) return { kind: 'take', from: expected };
-  if (fetched > expected && lane.sought === expected) return { kind: 'take', from: expected };
+  if (fetched > expected && sought === expected) return { kind: 'take', from: expected };
   return { kind: 'seek', to: expected };
 }

@@ -1,0 +1,55 @@
+import { ApiFault, BATCH_MEDIA_TYPE, describeError, type ErrorCode, putPart, type ReceiptBody, submitEvents } from '@recant/api';
+import { partDigest, splitBatch } from '@recant/events';
+import type { Credential, Receipt, Refusal, Submission } from '@recant/ledger';
+import { type BoundRoute, handle } from '@recant/service';
+import type { GroupCommit } from './group-commit.ts';
+import type { PartStore } from './store.ts';
+
+export interface IngestDeps {
+  readonly groupCommit: GroupCommit;
+  readonly parts: PartStore;
+}
+
+/** Events and parts over HTTP. Answered after the commit. */
+export function ingestRoutes({ groupCommit, parts }: IngestDeps): readonly BoundRoute[] {
+  return [
+    handle(submitEvents, async ({ body, credential }) => {
+      if (body.mediaType === BATCH_MEDIA_TYPE) {
+        const receipts = await groupCommit.submit(batchOf(body.bytes, credential));
+        return { status: 200, body: { receipts: receipts.map(receiptBody) } };
+      }
+      const [receipt] = (await groupCommit.submit([submissionOf(body.bytes, credential)])) as readonly [Receipt];
+      if (receipt.kind === 'refused') throw faultOf(receipt.refusal);
+      return receipt.kind === 'appended' ? { status: 201, body: receiptBody(receipt) } : { status: 200, body: receiptBody(receipt) };
+    }),
+    handle(putPart, async ({ params, headers, body, credential }) => {
+      const salt = Buffer.from(headers['recant-salt'], 'base64url');
+      if (partDigest(salt, body.bytes) !== params.digest)
+        throw new ApiFault('part_unfit', 'The digest in the path is not the SHA-256 of salt and bytes.');
+      await parts.putParts(credential.tenant, [{ digest: params.digest, salt, bytes: body.bytes }]);
+      return { status: 204 };
+    }),
+  ];
+}
+
+function submissionOf(bytes: Uint8Array, credential: Credential): Submission {
+  return { credential, bytes, origin: 'http' };
+}
+
+function batchOf(bytes: Uint8Array, credential: Credential): readonly Submission[] {
+  const split = splitBatch(bytes);
+  if (!split.ok) throw new ApiFault(split.code === 'too_large' ? 'batch_too_long' : split.code, split.detail);
+  return split.items.map((item) => submissionOf(item, credential));
+}
+
+function receiptBody(receipt: Receipt): ReceiptBody {
+  const place = receipt.index === undefined ? {} : { shard: receipt.shard, index: Number(receipt.index) };
+  if (receipt.kind !== 'refused') return { kind: receipt.kind, ...place };
+  const { code, detail } = receipt.refusal;
+  return { kind: 'refused', ...place, code, detail, action: describeError(code).action };
+}
+
+/** Every refusal of an event is a code of the API: the compiler checks it here. */
+function faultOf({ code, detail }: Refusal): ApiFault {
+  return new ApiFault(code satisfies ErrorCode, detail);
+}
