@@ -1,40 +1,31 @@
-/** Two scripted agents. What each does is a list of tool calls; `Hands` decides whether they are recorded. */
-import type { filesystemSystem } from '@recant/connector-filesystem';
+/** Two scripted agents: each is a list of tool calls. Hands decide whether a call is recorded. */
+import type { Directory, FilesystemSystem } from '@recant/connector-filesystem';
 import type { postgresSystem } from '@recant/connector-postgres';
 import type { Recant } from '@recant/sdk';
-import { cancelOrder, changeAddress, type Database, deleteFile, moveFile, repriceAll, restock, shipOrder, writeNote } from './shop.ts';
+import { cancelOrder, changeAddress, type Database, repriceAll, restock, shipOrder } from './shop.ts';
 
 export type ShopSystem = ReturnType<typeof postgresSystem>;
-export type FolderSystem = ReturnType<typeof filesystemSystem>;
 type Arguments = Record<string, string | number>;
 
-/** How an agent reaches the world. */
-export interface Hands {
+export interface ShopHands {
   onShop(tool: string, args: Arguments, work: (db: Database) => Promise<void>): Promise<void>;
-  /** `paths`: the files that the tool is about to touch, named before it runs. */
-  onFolder(tool: string, args: Arguments, paths: readonly string[], work: (root: string) => Promise<void>): Promise<void>;
+}
+export interface Hands extends ShopHands {
+  onFolder(tool: string, args: Arguments, work: (folder: Directory) => Promise<void>): Promise<void>;
 }
 
-/** Through Recant: each call is intended, captured and settled. This is all that embedding the SDK takes. */
-export function recordedHands(recant: Recant, shop: ShopSystem, folder?: { system: FolderSystem; root: string }): Hands {
+/** Through Recant: a call is intended before it runs, captured where it takes effect, settled after it. This is all that embedding the SDK takes. */
+export function recordedShopHands(recant: Recant, shop: ShopSystem): ShopHands {
   return {
     onShop: (tool, args, work) =>
-      recant.action({ tool, arguments: args, systems: [shop.name], reversibility: 'reversible' }, (context) =>
-        context.on(shop).transaction((tx) => work(tx)),
-      ),
-    onFolder: (tool, args, paths, work) => {
-      if (!folder) throw new Error(`${tool}: this agent has no folder`);
-      const resources = paths.map((path) => `filesystem://${folder.system.name}/${path}`);
-      return recant.action({ tool, arguments: args, resources, reversibility: 'reversible' }, () => work(folder.root));
-    },
+      recant.action({ tool, arguments: args, systems: [shop.name] }, (context) => context.on(shop).transaction((tx) => work(tx))),
   };
 }
 
-/** Without Recant: the same tools as they are. */
-export function plainHands(transaction: (work: (db: Database) => Promise<void>) => Promise<void>, root: string): Hands {
+export function recordedHands(recant: Recant, shop: ShopSystem, folder: FilesystemSystem): Hands {
   return {
-    onShop: (_tool, _args, work) => transaction(work),
-    onFolder: (_tool, _args, _paths, work) => work(root),
+    ...recordedShopHands(recant, shop),
+    onFolder: (tool, args, work) => recant.action({ tool, arguments: args, systems: [folder.name] }, (context) => work(context.on(folder))),
   };
 }
 
@@ -53,31 +44,27 @@ export interface Story {
   readonly cancelledSeven: Moment;
 }
 
-/** Goes wrong: it takes "tidy up the catalogue" literally. */
+/** Goes wrong: it was told to tidy up the catalogue, and takes that literally. */
 export async function pricingBot(hands: Hands, story: Story): Promise<void> {
-  await hands.onFolder('write_file', { path: 'notes/plan.txt' }, ['notes/plan.txt'], (root) =>
-    writeNote(root, 'notes/plan.txt', 'Everything must go.\n'),
-  );
+  await hands.onFolder('write_file', { path: 'notes/plan.txt' }, (folder) => folder.writeFile('notes/plan.txt', 'Everything must go.\n'));
   await hands.onShop('reprice_all', { cents: 1 }, (db) => repriceAll(db, 1));
-  await hands.onFolder('edit_file', { path: 'price-list.csv' }, ['price-list.csv'], (root) =>
-    writeNote(root, 'price-list.csv', 'sku,price\n'),
-  );
+  await hands.onFolder('edit_file', { path: 'price-list.csv' }, (folder) => folder.edit('price-list.csv', '12.50', '0.01'));
   for (const path of ['suppliers/acme.md', 'notes/margins.txt']) {
-    await hands.onFolder('delete_file', { path }, [path], (root) => deleteFile(root, path));
+    await hands.onFolder('delete_file', { path }, (folder) => folder.remove(path));
   }
   const [from, to] = ['suppliers/globex.md', 'old-globex.md'] as const;
-  await hands.onFolder('move_file', { from, to }, [from, to], (root) => moveFile(root, from, to));
+  await hands.onFolder('move_file', { from, to }, (folder) => folder.move(from, to));
   for (const id of [3, 7, 9]) {
     await hands.onShop('cancel_order', { id }, (db) => cancelOrder(db, id));
     if (id === 7) story.cancelledSeven.reach();
   }
 }
 
-/** Does its work, partly on what the other one has just spoiled. */
-export async function supportBot(hands: Hands, story: Story): Promise<void> {
-  await hands.onShop('ship_order', { id: 2, tracking: 'T-2' }, (db) => shipOrder(db, 2, 'T-2'));
+/** Does its work, some of it on what the other one has just spoiled. */
+export async function supportBot(hands: ShopHands, story: Story): Promise<void> {
+  await hands.onShop('ship_order', { id: 2 }, (db) => shipOrder(db, 2, 'T-2'));
   await hands.onShop('restock', { sku: 'sku-4', pieces: 25 }, (db) => restock(db, 'sku-4', 25));
-  await hands.onShop('change_address', { id: 9, address: '1 New Road' }, (db) => changeAddress(db, 9, '1 New Road'));
+  await hands.onShop('change_address', { id: 9 }, (db) => changeAddress(db, 9, '1 New Road'));
   await story.cancelledSeven.reached;
-  await hands.onShop('ship_order', { id: 7, tracking: 'T-7' }, (db) => shipOrder(db, 7, 'T-7'));
+  await hands.onShop('ship_order', { id: 7 }, (db) => shipOrder(db, 7, 'T-7'));
 }

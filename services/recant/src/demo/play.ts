@@ -1,27 +1,27 @@
-/** Lets the agents play: recorded in the shop's own world, plain in the control's. */
+/** Lets the agents play: recorded in Recant's world, plain in the control's. */
 import { createRecant } from '@recant/sdk';
-import { moment, plainHands, pricingBot, recordedHands, type Story, supportBot } from './agents.ts';
+import { moment, pricingBot, recordedHands, recordedShopHands, supportBot } from './agents.ts';
 import type { Stage } from './stage.ts';
 
+/** Both agents at once. */
 export async function playRecorded(stage: Stage): Promise<void> {
-  const story: Story = { cancelledSeven: moment() };
-  const [pricing, support] = [stage.agent('pricing-bot'), stage.agent('support-bot')];
-  const recants = [pricing, support].map(({ options }) => createRecant(options));
-  const [pricingRecant, supportRecant] = recants as [ReturnType<typeof createRecant>, ReturnType<typeof createRecant>];
-  await Promise.all(recants.map((recant) => recant.open()));
+  const story = { cancelledSeven: moment() };
+  const pricing = createRecant(stage.agents['pricing-bot'].options);
+  const support = createRecant(stage.agents['support-bot'].options);
+  await Promise.all([pricing.open(), support.open()]);
   try {
     await Promise.all([
-      pricingBot(recordedHands(pricingRecant, pricing.shop, { system: stage.folderSystem, root: stage.root }), story),
-      supportBot(recordedHands(supportRecant, support.shop), story),
+      pricingBot(recordedHands(pricing, stage.agents['pricing-bot'].shop, stage.catalogue), story),
+      supportBot(recordedShopHands(support, stage.agents['support-bot'].shop), story),
     ]);
   } finally {
-    await Promise.all(recants.map((recant) => recant.close()));
+    await Promise.all([pricing.close(), support.close()]);
   }
 }
 
 /** The good agent alone, with the same tools and without Recant. */
 export async function playControl(stage: Stage): Promise<void> {
-  const story: Story = { cancelledSeven: moment() };
+  const story = { cancelledSeven: moment() };
   story.cancelledSeven.reach();
-  await supportBot(plainHands(stage.controlTransaction, stage.controlRoot), story);
+  await supportBot({ onShop: (_tool, _args, work) => stage.controlTransaction(work) }, story);
 }

@@ -1,8 +1,8 @@
 /**
  * A small shop: what stands in it at the start, and the tools that work on it. The tools are ordinary functions and know nothing of Recant:
- * agents.ts records them, the control run calls them as they are.
+ * agents.ts has them recorded, the control run calls them as they are.
  */
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 /** What a tool needs of a database: a pg client, or the transaction that the SDK hands out. */
@@ -45,8 +45,6 @@ export async function fillFolder(root: string): Promise<void> {
   }
 }
 
-// Tools on the database.
-
 export async function repriceAll(db: Database, cents: number): Promise<void> {
   await db.query('UPDATE products SET price_cents = $1', [cents]);
 }
@@ -68,18 +66,4 @@ export async function changeAddress(db: Database, id: number, address: string): 
 
 export async function restock(db: Database, sku: string, pieces: number): Promise<void> {
   await db.query('UPDATE products SET stock = stock + $2 WHERE sku = $1', [sku, pieces]);
-}
-
-// Tools on the folder.
-
-export async function writeNote(root: string, path: string, text: string): Promise<void> {
-  await writeFile(join(root, path), text);
-}
-
-export async function deleteFile(root: string, path: string): Promise<void> {
-  await rm(join(root, path));
-}
-
-export async function moveFile(root: string, from: string, to: string): Promise<void> {
-  await rename(join(root, from), join(root, to));
 }

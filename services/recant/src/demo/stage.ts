@@ -2,14 +2,14 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Client, createClient } from '@recant/client';
-import { filesystemSystem } from '@recant/connector-filesystem';
+import { type FilesystemSystem, filesystemSystem } from '@recant/connector-filesystem';
 import { postgresSystem } from '@recant/connector-postgres';
 import type { RecantOptions } from '@recant/sdk';
 import { kafkaTransport } from '@recant/sdk/kafka';
 import pg from 'pg';
 import type { World } from '../cli/session.ts';
 import type { RunningUp } from '../up/start.ts';
-import type { FolderSystem, ShopSystem } from './agents.ts';
+import type { ShopSystem } from './agents.ts';
 import { readFolder, readShop, type State } from './compare.ts';
 import { agentUrl, makeShops, type Shops } from './databases.ts';
 import { type Database, fillFolder } from './shop.ts';
@@ -31,10 +31,10 @@ export interface Stage {
   readonly operator: Client;
   readonly root: string;
   readonly controlRoot: string;
-  readonly folderSystem: FolderSystem;
+  readonly catalogue: FilesystemSystem;
   /** Resolves when somebody asks for the end. */
   readonly ended: Promise<void>;
-  agent(name: AgentName): Agent;
+  readonly agents: Readonly<Record<AgentName, Agent>>;
   controlTransaction(work: (db: Database) => Promise<void>): Promise<void>;
   look(): Promise<State>;
   lookAtControl(): Promise<State>;
@@ -80,25 +80,24 @@ async function assemble(world: World, props: Props): Promise<Stage> {
     pools.push(made);
     return made;
   };
-  const folderSystem = filesystemSystem({ name: 'catalogue', root, store: props.store });
+  const catalogue = filesystemSystem({ name: 'catalogue', root, store: props.store });
   const [shopOwner, controlOwner] = [pool(shops.shopUrl), pool(shops.controlUrl)];
   const agents = new Map<AgentName, Agent>();
   for (const name of AGENTS) {
     const resources = name === 'pricing-bot' ? ['postgres://shop/*', 'filesystem://catalogue/*'] : ['postgres://shop/*'];
     const { key } = await operator.createKey({ roles: ['emit'], agents: [name], sourcePrefix: `recant://${name}`, resources });
     const shop = postgresSystem({ name: 'shop', pool: pool(agentUrl(shops, name.replace('-', '_'))) });
-    const systems = name === 'pricing-bot' ? [shop, folderSystem] : [shop];
+    const systems = name === 'pricing-bot' ? [shop, catalogue] : [shop];
     const transport =
       props.transport === 'kafka' ? { transport: kafkaTransport({ brokers: [...(running.brokers ?? [])], apiKey: key }) } : {};
     agents.set(name, { shop, options: { url: running.url, apiKey: key, agent: name, session: `demo-${name}`, systems, ...transport } });
   }
   return {
-    ...{ operator, root, controlRoot, folderSystem },
+    ...{ operator, root, controlRoot, catalogue },
     ...{ url: running.url, folder: props.folder, recantDir: props.recantDir, transportWords: props.why },
     ended: new Promise((resolve) =>
       world.signal.aborted ? resolve() : world.signal.addEventListener('abort', () => resolve(), { once: true }),
     ),
-    agent: (name) => agents.get(name) as Agent,
     controlTransaction: (work) => transaction(controlOwner, work),
     look: async () => new Map([...(await readShop(shopOwner, 'shop')), ...(await readFolder(root, 'catalogue'))]),
     lookAtControl: async () => new Map([...(await readShop(controlOwner, 'shop')), ...(await readFolder(controlRoot, 'catalogue'))]),

@@ -1,0 +1,61 @@
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+
+const BIN = fileURLToPath(new URL('../bin/recant.js', import.meta.url));
+let dir: string;
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'recant-bin-'));
+  await mkdir(join(dir, 'bin'));
+  await mkdir(join(dir, 'src'));
+  await cp(BIN, join(dir, 'bin/recant.js'));
+  await writeFile(join(dir, 'package.json'), '{"type":"module"}');
+  // Stands in for an old Node: what the launcher asks of it is its version.
+  await writeFile(join(dir, 'old.cjs'), "Object.defineProperty(process.versions, 'node', { value: '12.22.0' });");
+});
+afterEach(() => rm(dir, { recursive: true }));
+
+async function bundleNode(): Promise<void> {
+  await mkdir(join(dir, 'node_modules/node/bin'), { recursive: true });
+  await writeFile(join(dir, 'node_modules/node/package.json'), '{"name":"node"}');
+  await writeFile(join(dir, 'node_modules/node/bin/node'), `#!/bin/sh\nexec ${process.execPath} "$@"\n`, { mode: 0o755 });
+}
+
+const old = (...args: string[]): string[] => ['--require', join(dir, 'old.cjs'), join(dir, 'bin/recant.js'), ...args];
+
+test('an old Node without the bundled one says what is missing', async () => {
+  await expect(promisify(execFile)(process.execPath, old('up'), { env: { PATH: process.env.PATH } })).rejects.toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(/needs Node 24 .* runs on 12\.22\.0.*npm ci/),
+  });
+});
+
+test('arguments and exit code pass through the hand-over', async () => {
+  await bundleNode();
+  await writeFile(join(dir, 'src/main.ts'), 'process.stdout.write(process.argv.slice(2).join("|")); process.exitCode = 5;');
+  await expect(promisify(execFile)(process.execPath, old('a b', '--c'))).rejects.toMatchObject({ code: 5, stdout: 'a b|--c' });
+});
+
+test('a signal reaches the program, and its exit code comes back', async () => {
+  await bundleNode();
+  await writeFile(
+    join(dir, 'src/main.ts'),
+    "process.on('SIGTERM', () => process.exit(7)); setInterval(() => {}, 1000); process.stdout.write('ready');",
+  );
+  const child = spawn(process.execPath, old(), { stdio: ['ignore', 'pipe', 'inherit'] });
+  await once(child.stdout, 'data');
+  child.kill('SIGTERM');
+  expect((await once(child, 'exit'))[0]).toBe(7);
+});
+
+test('a program that dies of a signal takes the launcher with it by the same one', async () => {
+  await bundleNode();
+  await writeFile(join(dir, 'src/main.ts'), "process.kill(process.pid, 'SIGKILL'); setInterval(() => {}, 1000);");
+  const child = spawn(process.execPath, old(), { stdio: 'ignore' });
+  expect((await once(child, 'exit'))[1]).toBe('SIGKILL');
+});

@@ -1,0 +1,42 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { EXIT } from '../src/cli/exit.ts';
+import { lockFolder } from '../src/up/lock.ts';
+
+let dir: string;
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'recant-lock-'));
+});
+afterEach(() => rm(dir, { recursive: true }));
+
+test('the second one in a folder is told who is there and where it answers', async () => {
+  const first = await lockFolder(dir);
+  await first.announce('http://127.0.0.1:7070');
+  await expect(lockFolder(dir)).rejects.toMatchObject({
+    exitCode: EXIT.refused,
+    message: expect.stringContaining(`process ${process.pid} at http://127.0.0.1:7070`),
+  });
+  await first.release();
+  await (await lockFolder(dir)).release();
+  expect(await readdir(dir)).toEqual([]);
+});
+
+test('of many at once one gets the folder', async () => {
+  const taken = await Promise.allSettled(Array.from({ length: 8 }, () => lockFolder(dir)));
+  expect(taken.filter((outcome) => outcome.status === 'fulfilled')).toHaveLength(1);
+});
+
+test('a file left by a killed process, by a later process of its number, or torn, is taken over', async () => {
+  const gone = spawn(process.execPath, ['-e', '']);
+  await once(gone, 'exit');
+  for (const left of [JSON.stringify({ pid: gone.pid, started: '1' }), JSON.stringify({ pid: process.pid, started: '1' }), '{"pid":', '']) {
+    await writeFile(join(dir, 'up.pid'), left);
+    const lock = await lockFolder(dir);
+    expect(JSON.parse(await readFile(join(dir, 'up.pid'), 'utf8'))).toMatchObject({ pid: process.pid });
+    await lock.release();
+  }
+});

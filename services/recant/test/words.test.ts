@@ -1,0 +1,51 @@
+import { expect, test } from 'vitest';
+import { printable, table } from '../src/cli/output.ts';
+import { conflictLines, stepWords } from '../src/cli/plan-words.ts';
+import { resourceWords } from '../src/cli/resource-words.ts';
+
+const plain = (_style: unknown, text: string): string => text;
+const ref = (action: string) => ({ source: 'recant://a/1', action, attempt: 1 });
+// UUIDv7 of 2026-03-01T12:00:00Z and a minute later.
+const NOON = '019ca945-0a00-7000-8000-000000000000';
+const LATER = '019ca945-f460-7000-8000-000000000000';
+
+test('a conflict is told in words: what, which parts, who, with which tool, when', () => {
+  const conflict = {
+    kind: 'later_write' as const,
+    ref: ref(NOON),
+    agent: 'pricing-bot',
+    tool: 'cancel_order',
+    resource: 'postgres://shop/public.orders/7',
+  };
+  const by = { ref: ref(LATER), agent: 'support-bot', tool: 'ship_order' };
+  expect(
+    conflictLines([
+      { ...conflict, part: 'status', by, detail: '' },
+      { ...conflict, part: 'note', by, detail: '' },
+    ]),
+  ).toEqual([
+    "shop orders 7: `status`, `note` was written later by support-bot (tool ship_order) at 2026-03-01 12:01:00 UTC; undoing pricing-bot's cancel_order (2026-03-01 12:00:00 UTC) would wipe that out",
+  ]);
+});
+
+test('a step says what goes back where', () => {
+  const resource = 'postgres://shop/public.refunds/7';
+  const step = (guards: { resource: string; part: string; before: string | null; after: string | null }[]) => ({
+    ...{ step: 1, undoes: ref(NOON), agent: 'a', tool: 't', grade: 'attested' as const, after: [] },
+    systems: [{ system: 'shop', connector: 'postgres', effects: 1, knownOrdinals: {}, guards }],
+  });
+  expect(stepWords(step([{ resource, part: 'exists', before: null, after: 'v1.x' }]))).toBe('shop refunds 7: is removed (it was created)');
+  expect(stepWords(step([{ resource, part: 'exists', before: 'v1.x', after: null }]))).toBe('shop refunds 7: comes back (it was deleted)');
+  expect(stepWords(step([{ resource, part: 'cents', before: 'v1.x', after: 'v1.y' }]))).toBe('shop refunds 7: cents as before');
+});
+
+test('resources read like names', () => {
+  expect(resourceWords('filesystem://catalogue/old%20prices/a.txt')).toBe('catalogue old prices/a.txt');
+  expect(resourceWords('postgres://shop/sales.orders/a%2Cb,7')).toBe('shop sales.orders a,b,7');
+  expect(resourceWords('not a uri')).toBe('not a uri');
+});
+
+test('no control character of an agent reaches the terminal', () => {
+  expect(printable('a\u001b[2Jb\u202ec\rd\u009be')).toBe('a\ufffd[2Jb\ufffdc\ufffdd\ufffde');
+  expect(table(['tool'], [['x\u001b]0;y']], plain)).not.toContain('\u001b');
+});
