@@ -1,0 +1,20 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const ROOT = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
+
+/** Files that are, or are about to be, in the repository: what git tracks and what it does not ignore. */
+export function repositoryFiles(): string[] {
+  const output = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], { cwd: ROOT, encoding: 'utf8' });
+  const deleted = execFileSync('git', ['ls-files', '-z', '--deleted'], { cwd: ROOT, encoding: 'utf8' }).split('\0');
+  return output
+    .split('\0')
+    .filter((file) => file !== '' && !deleted.includes(file) && !file.startsWith('test/architecture/fixtures/'))
+    .sort();
+}
+
+export function readText(file: string): string {
+  return readFileSync(join(ROOT, file), 'utf8');
+}
