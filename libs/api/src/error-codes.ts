@@ -168,7 +168,7 @@ const REQUEST_ERRORS = {
     retry: 'never',
     action: 'GET /v1/openapi.json lists the methods of every address.',
   },
-  key_exists: { status: 409, title: 'A key with this id exists', retry: 'never', action: 'Choose another id, or leave it out.' },
+  key_unknown: { status: 404, title: 'Unknown key', retry: 'never', action: 'List the keys of this tenant with GET /v1/keys.' },
 } as const satisfies Record<string, ErrorDescription>;
 
 /** The service cannot take it now, or at all. Nothing of the request was kept. */

@@ -11,6 +11,7 @@ import {
   getHealth,
   type HealthBody,
   type KeyBody,
+  type KeyList,
   type LogList,
   listAttempts,
   listDeadLetters,
@@ -20,6 +21,7 @@ import {
   putPart,
   type ReceiptBody,
   type RouteDescriptor,
+  revokeKey,
   showAction,
   submitEvents,
 } from '@recant/api';
@@ -58,6 +60,7 @@ export interface LedgerClient {
   deadLetters(page?: PageRequest): Promise<Page<DeadLetterBody>>;
   keys(): Promise<readonly KeyBody[]>;
   createKey(key: CreateKeyBody): Promise<CreatedKey>;
+  revokeKey(keyId: string): Promise<void>;
 }
 
 export function ledgerClient(transport: Transport): LedgerClient {
@@ -74,8 +77,9 @@ export function ledgerClient(transport: Transport): LedgerClient {
     action: (action) => call(showAction, { params: { action } }),
     logs: async () => (await call<LogList>(listLogs)).items,
     deadLetters: (page) => call(listDeadLetters, { query: { ...page } }),
-    keys: async () => (await call<{ items: readonly KeyBody[] }>(listKeys)).items,
+    keys: async () => (await call<KeyList>(listKeys)).items,
     createKey: (key) => call(createKey, { json: key }),
+    revokeKey: (keyId) => call(revokeKey, { params: { keyId } }),
   };
 }
 

@@ -3,7 +3,7 @@ export { JSON_BODY_BYTES_MAX, JSON_BODY_DEPTH_MAX, type RawBody } from './body.t
 export { ConfigError, DatabaseUrl, type Env, KafkaBrokers, Port, printableConfig, readConfig, secret } from './config.ts';
 export { createGate, type Gate, INFLIGHT_BYTES_MAX, INFLIGHT_BYTES_RESERVED } from './gate.ts';
 export { checkHealth, type HealthCheck } from './health.ts';
-export { createKeyring, KEY_TTL_MS, KEYS_MAX, type Keyring, type KnownKey } from './keyring.ts';
+export type { Keyring, KnownKey } from './keyring.ts';
 export { type Running, runProcess, SHUTDOWN_MS_MAX } from './lifecycle.ts';
 export { ListenError, type Listening, listen } from './listen.ts';
 export { createLogger, type Logger } from './log.ts';

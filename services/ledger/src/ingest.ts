@@ -1,13 +1,13 @@
 import { ApiFault, BATCH_MEDIA_TYPE, describeError, type ErrorCode, putPart, type ReceiptBody, submitEvents } from '@recant/api';
-import { partDigest, splitBatch } from '@recant/events';
+import { splitBatch } from '@recant/events';
 import type { Credential, Receipt, Refusal, Submission } from '@recant/ledger';
 import { type BoundRoute, handle } from '@recant/service';
+import type { Parts } from '@recant/store';
 import type { GroupCommit } from './group-commit.ts';
-import type { PartStore } from './store.ts';
 
 export interface IngestDeps {
   readonly groupCommit: GroupCommit;
-  readonly parts: PartStore;
+  readonly parts: Pick<Parts, 'put'>;
 }
 
 /** Events and parts over HTTP. Answered after the commit. */
@@ -24,9 +24,8 @@ export function ingestRoutes({ groupCommit, parts }: IngestDeps): readonly Bound
     }),
     handle(putPart, async ({ params, headers, body, credential }) => {
       const salt = Buffer.from(headers['recant-salt'], 'base64url');
-      if (partDigest(salt, body.bytes) !== params.digest)
-        throw new ApiFault('part_unfit', 'The digest in the path is not the SHA-256 of salt and bytes.');
-      await parts.putParts(credential.tenant, [{ digest: params.digest, salt, bytes: body.bytes }]);
+      const kept = await parts.put(credential.tenant, params.digest, { salt, bytes: body.bytes });
+      if (kept !== 'stored') throw new ApiFault('part_unfit', 'The digest in the path is not the SHA-256 of salt and bytes.');
       return { status: 204 };
     }),
   ];

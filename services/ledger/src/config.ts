@@ -1,0 +1,63 @@
+import { readFileSync } from 'node:fs';
+import { SHARDS_DEFAULT, SHARDS_MAX } from '@recant/events';
+import { ConfigError, DatabaseUrl, type Env, KafkaBrokers, Port, readConfig } from '@recant/service';
+import { z } from 'zod';
+
+export const PORT_DEFAULT = 7300;
+const MASTER_KEY_BYTES = 32;
+
+const LedgerEnv = z.object({
+  DATABASE_URL: DatabaseUrl,
+  KAFKA_BROKERS: KafkaBrokers.optional(),
+  RECANT_HOST: z.string().min(1).default('127.0.0.1'),
+  RECANT_PORT: Port.default(PORT_DEFAULT),
+  RECANT_MASTER_KEY_FILE: z.string().min(1),
+  RECANT_SHARDS: z.coerce.number('must be a number').int().min(1).max(SHARDS_MAX).default(SHARDS_DEFAULT),
+  RECANT_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
+  /** For fault tests: `<name>:<nth>`. */
+  RECANT_FAILPOINT: z.string().optional(),
+});
+
+export interface LedgerConfig {
+  readonly databaseUrl: string;
+  readonly kafkaBrokers: readonly string[] | undefined;
+  readonly host: string;
+  readonly port: number;
+  readonly masterKey: Uint8Array;
+  readonly shards: number;
+  readonly logLevel: string;
+  readonly failpoint: string | undefined;
+}
+
+/** @throws ConfigError naming every problem at once */
+export function readLedgerConfig(env: Env): LedgerConfig {
+  const read = readConfig(LedgerEnv, env);
+  return {
+    databaseUrl: read.DATABASE_URL,
+    kafkaBrokers: read.KAFKA_BROKERS,
+    host: read.RECANT_HOST,
+    port: read.RECANT_PORT,
+    masterKey: readMasterKey(read.RECANT_MASTER_KEY_FILE),
+    shards: read.RECANT_SHARDS,
+    logLevel: read.RECANT_LOG_LEVEL,
+    failpoint: read.RECANT_FAILPOINT,
+  };
+}
+
+/** 32 bytes, or their base64 or hex in one line. */
+function readMasterKey(path: string): Uint8Array {
+  let bytes: Buffer;
+  try {
+    bytes = readFileSync(path);
+  } catch (error) {
+    throw new ConfigError([`RECANT_MASTER_KEY_FILE: ${path} cannot be read (${(error as NodeJS.ErrnoException).code})`]);
+  }
+  const text = bytes.length === MASTER_KEY_BYTES ? '' : bytes.toString('latin1').trim();
+  const candidates = [bytes, Buffer.from(text, 'hex'), Buffer.from(text, 'base64')];
+  const key = candidates.find((candidate) => candidate.length === MASTER_KEY_BYTES);
+  if (!key)
+    throw new ConfigError([
+      `RECANT_MASTER_KEY_FILE: ${path} does not hold ${MASTER_KEY_BYTES} bytes, raw, as hex or as base64 (make one with \`openssl rand -base64 32\`)`,
+    ]);
+  return key;
+}
