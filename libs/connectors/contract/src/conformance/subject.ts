@@ -12,8 +12,10 @@ export interface ConformanceSubject<Handle = unknown> {
 
 /** What somebody does to one item. `touch` writes the value that is there. Item names match `[a-z]+`, values `[0-9a-z]+`. */
 export type WorldOp =
-  | { readonly kind: 'create' | 'change'; readonly item: string; readonly value: string }
-  | { readonly kind: 'remove' | 'touch'; readonly item: string };
+  | { readonly kind: 'create'; readonly item: string; readonly value: string }
+  | { readonly kind: 'change'; readonly item: string; readonly value: string }
+  | { readonly kind: 'remove'; readonly item: string }
+  | { readonly kind: 'touch'; readonly item: string };
 
 /** Abstract items of a real system (rows, files), and both sides of its connector. */
 export interface ConformanceWorld<Handle = unknown> {

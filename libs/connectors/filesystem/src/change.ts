@@ -1,0 +1,121 @@
+import { constants } from 'node:fs';
+import { chmod, link, lstat, mkdir, open, rename, rmdir, symlink, unlink, utimes } from 'node:fs/promises';
+import { codeOf, systemError } from './failure.ts';
+import type { Folder, Opened } from './folder.ts';
+import { withParent } from './look.ts';
+import { nameOf, ownName, type Path } from './path.ts';
+import type { Present } from './state.ts';
+
+/** Mode, and where something was there before: modification time in microseconds since 1970, owner and group. */
+export interface FileLook {
+  readonly m: number;
+  readonly u?: number;
+  readonly g?: readonly [number, number];
+}
+
+/** The folder of a path, opened; the errors are those of node:fs. */
+export async function inParent<T>(root: string, path: Path, work: (folder: Folder, name: string) => Promise<T>): Promise<T> {
+  return withParent(root, path, async (opened) => {
+    if (opened.kind !== 'folder') throw refusalOf(opened);
+    return work(opened.folder, nameOf(path));
+  });
+}
+
+export function refusalOf(opened: Exclude<Opened, { kind: 'folder' }>): Error {
+  if (opened.kind === 'missing') return systemError('ENOENT', 'no such file or directory', opened.at);
+  if (opened.kind === 'unreadable') return Object.assign(new Error(`${opened.reason}: '${opened.at}'`), { code: opened.reason });
+  return systemError('ENOTDIR', opened.kind === 'link' ? 'a symbolic link is not followed' : 'not a directory', opened.at);
+}
+
+/**
+ * Puts a whole file in place: written beside it, synced, then renamed over what is there, or linked where nothing may be there (a compare-and-set).
+ * A kill leaves the old file, the new one, or the new one and `ownName(ordinal)` beside it; `sweep` removes that.
+ */
+export async function putFile(
+  folder: Folder,
+  name: string,
+  content: Uint8Array,
+  to: FileLook,
+  how: { replace: boolean; ordinal: number },
+): Promise<void> {
+  const prepared = folder.at(ownName(how.ordinal));
+  const file = await open(prepared, constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW, 0o600);
+  try {
+    await file.writeFile(content);
+    if (to.g !== undefined) await file.chown(...to.g).catch(ignoreNotPermitted);
+    await file.chmod(to.m);
+    if (to.u !== undefined) await file.utimes(to.u / 1e6, to.u / 1e6);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  try {
+    if (how.replace) await rename(prepared, folder.at(name));
+    else await link(prepared, folder.at(name));
+  } finally {
+    await sweep(folder, how.ordinal);
+  }
+  await folder.sync();
+}
+
+/** Removes what a kill left of a file being written. */
+export async function sweep(folder: Folder, ordinal: number): Promise<void> {
+  await unlink(folder.at(ownName(ordinal))).catch((error) => {
+    if (codeOf(error) !== 'ENOENT') throw error;
+  });
+}
+
+/** Removes a file, a link or an empty folder; never what is beneath. */
+export async function removeOne(folder: Folder, name: string, type: Present['t']): Promise<void> {
+  await (type === 'dir' ? rmdir(folder.at(name)) : unlink(folder.at(name)));
+  await folder.sync();
+}
+
+export async function makeFolder(folder: Folder, name: string, mode: number): Promise<void> {
+  await mkdir(folder.at(name));
+  await setMode(folder, name, mode);
+  await folder.sync();
+}
+
+export async function makeLink(folder: Folder, name: string, target: string): Promise<void> {
+  await symlink(target, folder.at(name));
+  await folder.sync();
+}
+
+/** Of a file or a folder, never through a link. */
+export async function setMode(folder: Folder, name: string, mode: number): Promise<void> {
+  const file = await openToSet(folder, name);
+  // An owner may set the mode of what he may not read; lstat(2) in `openToSet` has seen that it is no link.
+  if (file === undefined) return chmod(folder.at(name), mode);
+  try {
+    await file.chmod(mode);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+/** @param to microseconds since 1970. */
+export async function setTimes(folder: Folder, name: string, to: number): Promise<void> {
+  const file = await openToSet(folder, name);
+  if (file === undefined) return utimes(folder.at(name), to / 1e6, to / 1e6);
+  try {
+    await file.utimes(to / 1e6, to / 1e6);
+  } finally {
+    await file.close();
+  }
+}
+
+async function openToSet(folder: Folder, name: string) {
+  if ((await lstat(folder.at(name))).isSymbolicLink()) throw systemError('EINVAL', 'a symbolic link has no mode', name);
+  try {
+    return await open(folder.at(name), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch (error) {
+    if (codeOf(error) === 'EACCES') return undefined;
+    throw error;
+  }
+}
+
+function ignoreNotPermitted(error: unknown): void {
+  if (codeOf(error) !== 'EPERM') throw error;
+}

@@ -1,0 +1,62 @@
+import type { AttemptRef } from '@recant/events';
+import { changing, type Planned, replacing } from './act.ts';
+import { entryOf, type Mark } from './history.ts';
+import { lookBeneath } from './look.ts';
+import { isWithin, type Path, ROOT } from './path.ts';
+import { imageOf, LETTERS, type State, samePart } from './state.ts';
+import type { Held } from './store.ts';
+
+/** The states before of everything at and beneath the declared paths, images durable, on record in the journal. */
+export async function declare(held: Held, at: AttemptRef, paths: readonly Path[]): Promise<ReadonlyMap<Path, State>> {
+  const states = new Map<Path, State>();
+  for (const path of paths) for (const [beneath, state] of await scan(held, path)) states.set(beneath, state);
+  if (paths.length > 0) await held.append({ k: 'declared', at, paths, states: [...states] });
+  return states;
+}
+
+/** What became of the declared paths other than through a directory handle: nobody's journalled effect explains it, so it is this attempt's. */
+export async function seenSince(held: Held, at: AttemptRef): Promise<Planned[]> {
+  const declared = held.history.declaredBy(at);
+  if (declared === undefined || declared.settled) return [];
+  const record = await held.read(declared.line);
+  if (record.k !== 'declared') return [];
+  const expected = new Map<Path, State>(record.states);
+  const within = (path: Path) => record.paths.some((folder) => isWithin(path, folder));
+  for (const path of held.history.pathsWhere(within)) {
+    const marks = held.history.marksOf(path).filter((mark) => mark.written.length > 0 && mark.line.offset > declared.line.offset);
+    for (const mark of marks) expected.set(path, await stateAfter(held, mark, expected.get(path) ?? null));
+  }
+  const live = new Map<Path, State>();
+  for (const path of record.paths) for (const [beneath, state] of await scan(held, path)) live.set(beneath, state);
+  const paths = [...new Set([...expected.keys(), ...live.keys()])].filter((path) => path !== ROOT).sort();
+  return paths.flatMap((path) => difference(path, expected.get(path) ?? null, live.get(path) ?? null));
+}
+
+/** A change of the mode alone did not look at the content. */
+async function stateAfter(held: Held, mark: Mark, before: State): Promise<State> {
+  const entry = await entryOf(held, mark);
+  if (entry.a?.t === 'file' && entry.a.c === undefined && before?.t === 'file' && before.c !== undefined)
+    return { ...entry.a, c: before.c };
+  return entry.a;
+}
+
+/** A file whose time alone moved was written with what was there: that is an effect. A folder's time moves with its children. */
+function difference(path: Path, before: State, after: State): Planned[] {
+  if (before?.t === 'file' && after?.t === 'file' && (before.c === undefined || after.c === undefined)) return [];
+  if (!samePart(before, after, 'e'))
+    return [replacing(before === null ? 'create' : after === null ? 'remove' : 'replace', path, before, after)];
+  const written = LETTERS.filter((letter) => !samePart(before, after, letter));
+  const touched =
+    before?.t === 'file' &&
+    after?.t === 'file' &&
+    before.u !== after.u &&
+    imageOf(before, 'c') === imageOf(after, 'c') &&
+    written.length === 0;
+  if (touched) return [changing('write', path, before, after, ['c'])];
+  if (written.length === 0) return [];
+  return [changing(written.includes('c') ? 'write' : 'chmod', path, before, after, written)];
+}
+
+function scan(held: Held, path: Path): Promise<ReadonlyMap<Path, State>> {
+  return lookBeneath({ ...held.look, images: held.images }, path);
+}

@@ -1,0 +1,85 @@
+import type { Connector, InverseResult, PartAddress, Probed, SystemRegistration, TargetSystem } from '@recant/connector';
+import { ConnectorError } from '@recant/connector';
+import { invertStep, storedResult } from './invert.ts';
+import { look } from './look.ts';
+import { CONNECTOR, pathOfResource, ROOT } from './path.ts';
+import { letterOf } from './state.ts';
+import { createStore, type Held, type Store, type StoreOptions } from './store.ts';
+
+/** Registered targets: `{ root, store? }`, and the bounds of StoreOptions. */
+export const filesystemConnector: Connector = createFilesystemConnector();
+
+/** @param failpoint called at named points, for tests that kill there. */
+export function createFilesystemConnector(failpoint?: NonNullable<StoreOptions['failpoint']>): Connector {
+  return {
+    kind: CONNECTOR,
+    async open(registration) {
+      const store = createStore({ ...optionsOf(registration), ...(failpoint === undefined ? {} : { failpoint }) });
+      await store.identity();
+      return createTarget(registration.name, store);
+    },
+  };
+}
+
+function createTarget(name: string, store: Store): TargetSystem {
+  return {
+    name,
+    connector: CONNECTOR,
+    identity: store.identity,
+    async probe(parts) {
+      try {
+        return await store.hold((held) => probeAll(held, parts));
+      } catch (error) {
+        if (!(error instanceof ConnectorError) || error.code !== 'unreachable') throw error;
+        return parts.map((part) => ({ ...part, kind: 'unreadable', reason: error.message }));
+      }
+    },
+    async invert(batch) {
+      const results: InverseResult[] = [];
+      // Agents get their turn between steps.
+      for (const step of batch.steps) results.push(await store.hold((held) => invertStep(held, batch, step)));
+      return results;
+    },
+    applied: (run, steps) =>
+      store.hold(async (held) => {
+        const results = await Promise.all(steps.map((step) => storedResult(held, run, step)));
+        return results.filter((result) => result !== undefined);
+      }),
+    close: store.close,
+  };
+}
+
+async function probeAll(held: Held, parts: readonly PartAddress[]): Promise<Probed[]> {
+  const probed: Probed[] = [];
+  for (const { resource, part } of parts) {
+    const [path, letter] = [pathOfResource(held.system, resource), letterOf(part)];
+    const seen =
+      path === undefined || path === ROOT || letter === undefined ? undefined : await look({ ...held.look, content: letter === 'c' }, path);
+    if (seen === undefined || letter === undefined)
+      probed.push({ resource, part, kind: 'unreadable', reason: 'Not a part of this system.' });
+    else if (seen.kind === 'unreadable') probed.push({ resource, part, kind: 'unreadable', reason: seen.reason });
+    else probed.push({ resource, part, kind: 'version', version: held.versionOf(seen.state, letter) });
+  }
+  return probed;
+}
+
+const TEXTS = ['root', 'store'] as const;
+const NUMBERS = ['fileBytesMax', 'treeEntriesMax', 'lockWaitMs'] as const;
+
+function optionsOf({ name, connector, options }: SystemRegistration): StoreOptions {
+  const problems = [
+    ...(connector === CONNECTOR ? [] : [`the connector is ${connector}`]),
+    ...(typeof options.root === 'string' ? [] : ['root is missing']),
+    ...TEXTS.filter(
+      (key) => options[key] !== undefined && (typeof options[key] !== 'string' || options[key] === '' || options[key].includes('\0')),
+    ).map((key) => `${key} is no path`),
+    ...NUMBERS.filter((key) => options[key] !== undefined && !(Number.isSafeInteger(options[key]) && Number(options[key]) > 0)).map(
+      (key) => `${key} is no positive number`,
+    ),
+    ...Object.keys(options)
+      .filter((key) => ![...TEXTS, ...NUMBERS].some((known) => known === key))
+      .map((key) => `${key} is unknown`),
+  ];
+  if (problems.length > 0) throw new ConnectorError('options_invalid', `The system ${name} cannot be opened: ${problems.join('; ')}.`);
+  return { name, ...(options as Omit<StoreOptions, 'name'>) };
+}

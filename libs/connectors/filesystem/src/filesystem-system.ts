@@ -1,0 +1,86 @@
+import type { Capture, CapturingSystem } from '@recant/connector';
+import { ConnectorError } from '@recant/connector';
+import type { AttemptRef, Effect, VersionOrAbsent } from '@recant/events';
+import { note } from './act.ts';
+import { declare, seenSince } from './declared.ts';
+import { createDirectory, type Directory } from './directory.ts';
+import { effectOf } from './effect.ts';
+import { CONNECTOR, type Path, pathOfResource, ROOT, resourceOf } from './path.ts';
+import { imageOf, LETTERS, PART_OF, type State, type VersionOf } from './state.ts';
+import { createStore, type Held, type Store, type StoreOptions } from './store.ts';
+
+export interface FilesystemSystem extends CapturingSystem<Directory> {
+  close(): Promise<void>;
+}
+
+/**
+ * A folder as the agent's process sees it. Tools work on the handle; what other tools do to declared files and folders is found by comparing.
+ * Several processes may capture on one root at once: they share its store.
+ */
+export function filesystemSystem(options: StoreOptions): FilesystemSystem {
+  const store = createStore(options);
+  return {
+    name: options.name,
+    connector: CONNECTOR,
+    async capture(attempt, resources) {
+      const paths = resources.map((resource) => pathOf(options.name, resource));
+      const before = await store.hold(async (held) => {
+        const states = await declare(held, attempt, paths);
+        const stated = [...new Set(paths)].filter((path) => path !== ROOT);
+        return Object.fromEntries(
+          stated.map((path) => [resourceOf(options.name, path), versionsOf(held.versionOf, states.get(path) ?? null)]),
+        );
+      });
+      return createCapture(store, attempt, before);
+    },
+    close: store.close,
+  };
+}
+
+function createCapture(store: Store, attempt: AttemptRef, before: Capture['before']): Capture<Directory> {
+  let ended: string | undefined;
+  const use: Store['hold'] = (work) => {
+    if (ended !== undefined)
+      throw new ConnectorError('capture_refused', `The attempt was ${ended}: nothing it does now would be recorded. Start another.`);
+    return store.hold(work);
+  };
+  return {
+    before,
+    handle: createDirectory(attempt, async (work) => use(work)),
+    async *settle() {
+      ended ??= 'settled';
+      yield* await store.hold((held) => settle(held, attempt));
+    },
+    async release() {
+      ended ??= 'released';
+    },
+  };
+}
+
+/** From the journal, so that it is the same when asked again, also by another process after a kill. */
+async function settle(held: Held, attempt: AttemptRef): Promise<Effect[]> {
+  const declared = held.history.declaredBy(attempt);
+  if (declared !== undefined && !declared.settled) {
+    await note(held, attempt, await seenSince(held, attempt), true);
+    await held.failpoint('settled.before');
+    await held.append({ k: 'settled', at: attempt });
+  }
+  const effects: Effect[] = [];
+  for (const line of held.history.linesOf(attempt)) {
+    const record = await held.read(line);
+    if ('es' in record) for (const entry of record.es) effects.push(effectOf(held.system, held.versionOf, entry));
+  }
+  return effects;
+}
+
+function pathOf(system: string, resource: string): Path {
+  const path = pathOfResource(system, resource);
+  if (path === undefined)
+    throw new ConnectorError('resource_invalid', `${JSON.stringify(resource.slice(0, 200))} is no resource of filesystem://${system}/.`);
+  return path;
+}
+
+function versionsOf(versionOf: VersionOf, state: State): Record<string, VersionOrAbsent> {
+  const letters = LETTERS.filter((letter) => letter === 'e' || imageOf(state, letter) !== null);
+  return Object.fromEntries(letters.map((letter) => [PART_OF[letter], versionOf(state, letter)]));
+}

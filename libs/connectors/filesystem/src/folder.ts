@@ -1,0 +1,72 @@
+import { constants } from 'node:fs';
+import { access, lstat, open } from 'node:fs/promises';
+import { codeOf } from './failure.ts';
+import { childOf, type Path, ROOT } from './path.ts';
+
+/** A folder beneath the root, held open: what is done through it stays in it, whatever becomes of its path meanwhile. */
+export interface Folder {
+  /** Path of a child for a system call. */
+  at(name: string): string;
+  sync(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export type Opened =
+  | { readonly kind: 'folder'; readonly folder: Folder }
+  /** Nothing there, seen in a folder that could be read. */
+  | { readonly kind: 'missing'; readonly at: Path }
+  | { readonly kind: 'file'; readonly at: Path }
+  /** A link where a folder has to be: never followed. */
+  | { readonly kind: 'link'; readonly at: Path }
+  | { readonly kind: 'unreadable'; readonly at: Path; readonly reason: string };
+
+const FOLDER_FLAGS = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
+
+/**
+ * Opens a folder beneath the root, segment by segment, following no link.
+ * On Linux each segment is opened relative to the one before (through /proc/self/fd, as openat(2) would), so that nobody can slip a link in between;
+ * elsewhere a process that swaps folders for links at that moment is not kept out.
+ */
+export async function openFolder(root: string, path: Path): Promise<Opened> {
+  let current = await openOne(root, ROOT);
+  let at = ROOT;
+  for (const name of path === ROOT ? [] : path.split('/')) {
+    if (current.kind !== 'folder') return current;
+    at = childOf(at, name);
+    const next: Opened = await openOne(current.folder.at(name), at);
+    await current.folder.close();
+    current = next;
+  }
+  return current;
+}
+
+/** @param path of a child, as its open parent gives it. */
+export async function openOne(path: string, at: Path): Promise<Opened> {
+  try {
+    const handle = await open(path, FOLDER_FLAGS);
+    const base = (await hasProc()) ? `/proc/self/fd/${handle.fd}` : path;
+    return { kind: 'folder', folder: { at: (name) => `${base}/${name}`, sync: () => handle.sync(), close: () => handle.close() } };
+  } catch (error) {
+    const code = codeOf(error);
+    if (code === 'ENOENT') return { kind: 'missing', at };
+    if (code === 'ENOTDIR' || code === 'ELOOP') return { kind: (await isLink(path)) ? 'link' : 'file', at };
+    return { kind: 'unreadable', at, reason: code ?? String(error) };
+  }
+}
+
+async function isLink(path: string): Promise<boolean> {
+  try {
+    return (await lstat(path)).isSymbolicLink();
+  } catch {
+    return false;
+  }
+}
+
+let proc: Promise<boolean> | undefined;
+function hasProc(): Promise<boolean> {
+  proc ??= access('/proc/self/fd').then(
+    () => true,
+    () => false,
+  );
+  return proc;
+}

@@ -1,0 +1,102 @@
+import type { Finding, FindingCode } from '@recant/connector';
+import { look, namesIn } from './look.ts';
+import type { Net } from './net.ts';
+import { childOf, type Path, parentOf, ROOT } from './path.ts';
+import { imageOf, LETTERS, type Letter, PART_OF, type State, samePart } from './state.ts';
+import type { Held } from './store.ts';
+
+/** One path of a step, as it is and as it has to become. Equal: left as it is. */
+export interface Judged {
+  readonly net: Net;
+  readonly live: State;
+  readonly target: State;
+}
+export type Judgement =
+  | { readonly kind: 'go'; readonly changes: readonly Judged[] }
+  | { readonly kind: 'already_undone' }
+  | { readonly kind: 'conflicted'; readonly findings: readonly Finding[] };
+
+/** The three-way test of every part, then what the folder tree allows. Reads only. */
+export async function judge(held: Held, nets: readonly Net[], run: string): Promise<Judgement> {
+  const findings: Finding[] = [];
+  const judged: Judged[] = [];
+  let differing = 0;
+  let atBefore = 0;
+  for (const net of nets) {
+    const find = (letter: Letter, code: FindingCode, detail: string, ends: Partial<Finding> = {}) =>
+      findings.push({ resource: net.resource, part: PART_OF[letter], code, detail, ...ends });
+    const seen = await look({ ...held.look, content: net.parts.has('c') }, net.path);
+    if (seen.kind === 'unreadable') {
+      find('e', 'unreadable', seen.reason);
+      continue;
+    }
+    const write: Letter[] = [];
+    for (const [letter, { before, after }] of net.parts) {
+      const found = held.versionOf(seen.state, letter);
+      if (before !== after) differing += 1;
+      if (found === before) atBefore += before === after ? 0 : 1;
+      else if (found === after) write.push(letter);
+      else find(letter, 'drift', 'Somebody changed this since.', { expected: after, found });
+    }
+    for (const letter of write) if (writtenLater(held, net, letter, run)) find(letter, 'later_write', 'Somebody wrote this later.');
+    judged.push({ net, live: seen.state, target: targetOf(net, seen.state, write, find) });
+  }
+  // Where nothing would be written nobody's work can be wiped, whoever brought it back.
+  if (findings.length === 0 && differing > 0 && atBefore === differing) return { kind: 'already_undone' };
+  findings.push(...(await constraints(held, judged)));
+  return findings.length > 0
+    ? { kind: 'conflicted', findings }
+    : { kind: 'go', changes: judged.filter(({ live, target }) => LETTERS.some((letter) => !samePart(live, target, letter))) };
+}
+
+function writtenLater(held: Held, net: Net, letter: Letter, run: string): boolean {
+  return held.history
+    .marksOf(net.path)
+    .some((mark) => BigInt(mark.ordinal) > net.known && mark.run !== run && mark.written.includes(letter));
+}
+
+/** Live, with the parts to be written as their images have them. Whatever comes, goes or changes its type is guarded in all its parts. */
+function targetOf(
+  net: Net,
+  live: State,
+  write: readonly Letter[],
+  find: (letter: Letter, code: FindingCode, detail: string) => void,
+): State {
+  const image = (letter: Letter): State => net.parts.get(letter)?.image ?? null;
+  if (write.includes('e')) {
+    for (const letter of LETTERS) {
+      const stands = imageOf(live, letter) !== null || imageOf(image('e'), letter) !== null;
+      if (stands && !net.parts.has(letter)) find(letter, 'side_effect', 'The plan says nothing about this part, and it would be lost.');
+    }
+    return image('e');
+  }
+  let target = live;
+  const [content, mode] = [image('c'), image('m')];
+  if (write.includes('c') && target?.t === 'file' && content?.t === 'file' && content.c !== undefined) target = { ...content, m: target.m };
+  if (write.includes('m') && target !== null && target.t !== 'link' && mode !== null && mode.t !== 'link')
+    target = { ...target, m: mode.m };
+  return target;
+}
+
+/** A folder that goes has to be empty by then; what comes needs its folder. */
+async function constraints(held: Held, judged: readonly Judged[]): Promise<Finding[]> {
+  const targets = new Map<Path, State>(judged.map(({ net, target }) => [net.path, target]));
+  const findings: Finding[] = [];
+  for (const { net, live, target } of judged) {
+    const find = (detail: string) => findings.push({ resource: net.resource, part: 'exists', code: 'constraint', detail });
+    if (live?.t === 'dir' && target?.t !== 'dir') {
+      const staying = (await namesIn(held.look.root, net.path)).filter((name) => targets.get(childOf(net.path, name)) !== null);
+      if (staying.length > 0) find(`The folder is not empty: ${staying.slice(0, 3).join(', ')}${staying.length > 3 ? ', ...' : ''}.`);
+    }
+    if (live === null && target !== null && !(await hasFolder(held, parentOf(net.path), targets))) find('The folder it stood in is gone.');
+  }
+  return findings;
+}
+
+async function hasFolder(held: Held, path: Path, targets: ReadonlyMap<Path, State>): Promise<boolean> {
+  if (path === ROOT) return true;
+  const target = targets.get(path);
+  if (target !== undefined) return target?.t === 'dir';
+  const seen = await look({ ...held.look, content: false }, path);
+  return seen.kind === 'state' && seen.state?.t === 'dir';
+}

@@ -1,0 +1,126 @@
+import { constants } from 'node:fs';
+import { lstat, open, readdir, readlink } from 'node:fs/promises';
+import { ConnectorError } from '@recant/connector';
+import { codeOf } from './failure.ts';
+import { type Folder, type Opened, openFolder } from './folder.ts';
+import { digestOf, type Images } from './images.ts';
+import { childOf, isOwnName, nameOf, type Path, parentOf, ROOT } from './path.ts';
+import type { State } from './state.ts';
+
+export interface LookOptions {
+  readonly root: string;
+  readonly fileBytesMax: number;
+  readonly treeEntriesMax: number;
+  /** Keeps the contents that are looked at. */
+  readonly images?: Images;
+  /** false: type and mode only. */
+  readonly content?: boolean;
+}
+
+export type Seen = { readonly kind: 'state'; readonly state: State } | { readonly kind: 'unreadable'; readonly reason: string };
+
+/** What stands at a path now. Absent only where a readable folder shows it. @throws ConnectorError `too_large` */
+export async function look(options: LookOptions, path: Path): Promise<Seen> {
+  return withParent(options.root, path, async (opened) => {
+    if (opened.kind === 'missing' || opened.kind === 'file') return { kind: 'state', state: null };
+    if (opened.kind === 'link') return { kind: 'unreadable', reason: `${opened.at} is a symbolic link, and is not followed` };
+    if (opened.kind === 'unreadable') return { kind: 'unreadable', reason: `${opened.at || 'the root'}: ${opened.reason}` };
+    return lookIn(options, opened.folder, path === ROOT ? '.' : nameOf(path), path);
+  });
+}
+
+/** Runs `work` with the folder that a path stands in; with the root itself for the root. */
+export async function withParent<T>(root: string, path: Path, work: (opened: Opened) => Promise<T>): Promise<T> {
+  const opened = await openFolder(root, parentOf(path));
+  try {
+    return await work(opened);
+  } finally {
+    if (opened.kind === 'folder') await opened.folder.close();
+  }
+}
+
+async function lookIn(options: LookOptions, folder: Folder, name: string, path: Path): Promise<Seen> {
+  const at = folder.at(name);
+  try {
+    const stat = await lstat(at, { bigint: true });
+    if (stat.isSymbolicLink()) return { kind: 'state', state: { t: 'link', l: await readlink(at) } };
+    const kept = { m: Number(stat.mode & 0o7777n), u: Number(stat.mtimeNs / 1000n), g: [Number(stat.uid), Number(stat.gid)] as const };
+    if (stat.isDirectory()) return { kind: 'state', state: { t: 'dir', ...kept } };
+    if (!stat.isFile()) return { kind: 'unreadable', reason: `${path} is neither file, folder nor link` };
+    if (options.content === false) return { kind: 'state', state: { t: 'file', ...kept } };
+    const content = await readContent(at, path, options.fileBytesMax);
+    const c = options.images === undefined ? digestOf(content) : await options.images.put(content);
+    return { kind: 'state', state: { t: 'file', c, ...kept } };
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return { kind: 'state', state: null };
+    // Where nothing has to be kept, a file over the bound is only one that cannot be compared.
+    if (error instanceof ConnectorError && options.images === undefined) return { kind: 'unreadable', reason: error.message };
+    if (error instanceof ConnectorError || codeOf(error) === undefined) throw error;
+    return { kind: 'unreadable', reason: `${path}: ${codeOf(error)}` };
+  }
+}
+
+export async function readContent(at: string, path: Path, bytesMax: number): Promise<Buffer> {
+  const file = await open(at, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  try {
+    const { size } = await file.stat();
+    if (size > bytesMax)
+      throw new ConnectorError(
+        'too_large',
+        `${path} has ${size} bytes; at most ${bytesMax} can be kept. Raise fileBytesMax or leave it out.`,
+      );
+    return await file.readFile();
+  } finally {
+    await file.close();
+  }
+}
+
+/** A path that has to be readable. @throws ConnectorError `too_large | capture_refused` */
+export async function lookOrRefuse(options: LookOptions, path: Path): Promise<State> {
+  const seen = await look(options, path);
+  if (seen.kind === 'unreadable') throw new ConnectorError('capture_refused', `Cannot be captured: ${seen.reason}.`);
+  return seen.state;
+}
+
+/**
+ * Everything at and beneath a path, parents before children, names in code unit order. Nothing there: one absent state.
+ * @throws ConnectorError `too_large | capture_refused | resource_invalid` (a name that is not UTF-8)
+ */
+export async function lookBeneath(options: LookOptions, path: Path): Promise<Map<Path, State>> {
+  const states = new Map<Path, State>();
+  const visit = async (at: Path): Promise<void> => {
+    if (states.size >= options.treeEntriesMax) {
+      throw new ConnectorError(
+        'too_large',
+        `${path || 'The root'} holds more than ${options.treeEntriesMax} entries. Name a smaller folder or raise treeEntriesMax.`,
+      );
+    }
+    const state = await lookOrRefuse(options, at);
+    states.set(at, state);
+    if (state?.t === 'dir') for (const name of await namesIn(options.root, at)) await visit(childOf(at, name));
+  };
+  await visit(path);
+  return states;
+}
+
+/** Names in a folder, without files that are being written. @throws ConnectorError `capture_refused | resource_invalid` */
+export async function namesIn(root: string, path: Path): Promise<string[]> {
+  const opened = await openFolder(root, path);
+  if (opened.kind !== 'folder') throw new ConnectorError('capture_refused', `${path} is no folder that can be read.`);
+  try {
+    const names = await readdir(opened.folder.at('.'), { encoding: 'buffer' });
+    return names
+      .map((bytes) => decodeName(bytes, path))
+      .filter((name) => !isOwnName(name))
+      .sort();
+  } finally {
+    await opened.folder.close();
+  }
+}
+
+function decodeName(bytes: Buffer, path: Path): string {
+  const name = bytes.toString();
+  if (Buffer.compare(Buffer.from(name), bytes) !== 0)
+    throw new ConnectorError('resource_invalid', `A name in ${path || 'the root'} is not UTF-8.`);
+  return name;
+}

@@ -1,0 +1,192 @@
+import { randomBytes } from 'node:crypto';
+import { link, mkdir, open, readdir, readFile, realpath, rm, stat, unlink } from 'node:fs/promises';
+import { basename, dirname, join, resolve, sep } from 'node:path';
+import { ConnectorError } from '@recant/connector';
+import { isSystemName } from '@recant/events';
+import { codeOf } from './failure.ts';
+import { createHistory, type History } from './history.ts';
+import { createImages, type Images, syncFolder } from './images.ts';
+import { type Journal, openJournal } from './journal.ts';
+import { FILE_BYTES_MAX, LOCK_WAIT_MS, TREE_ENTRIES_MAX } from './limits.ts';
+import { createLock } from './lock.ts';
+import type { LookOptions } from './look.ts';
+import type { JournalRecord } from './record.ts';
+import { recover } from './recover.ts';
+import { createVersions, type VersionOf } from './state.ts';
+
+export interface StoreOptions {
+  /** Name under which the system is registered. */
+  readonly name: string;
+  /** The folder that is captured. */
+  readonly root: string;
+  /** Folder of images, journal and key, outside the root; `<root>/../.recant-images-<name>` if not given. */
+  readonly store?: string;
+  readonly fileBytesMax?: number;
+  readonly treeEntriesMax?: number;
+  readonly lockWaitMs?: number;
+  /** Called at named points, for tests that kill there. */
+  readonly failpoint?: (point: string) => Promise<void> | void;
+}
+
+/** The store while this process holds its lock; everything that was begun by somebody who died is ended. */
+export interface Held {
+  readonly system: string;
+  readonly look: LookOptions;
+  readonly images: Images;
+  readonly history: History;
+  readonly versionOf: VersionOf;
+  append(record: JournalRecord, durable?: boolean): Promise<void>;
+  read: Journal['read'];
+  failpoint(point: string): Promise<void>;
+}
+
+/** One system's images, journal, key and identity, shared by every process that captures or undoes on the root. */
+export interface Store {
+  /** What tells this root from another of the same name. */
+  identity(): Promise<string>;
+  /** @throws ConnectorError `unreachable | not_prepared | options_invalid` */
+  hold<T>(work: (held: Held) => Promise<T>): Promise<T>;
+  close(): Promise<void>;
+}
+
+interface Marker {
+  readonly version: 1;
+  readonly id: string;
+  readonly system: string;
+  /** Inode of the root: another folder in its place (a volume that is not mounted) is not the system. */
+  readonly inode: string;
+}
+
+interface Prepared {
+  readonly root: string;
+  readonly folder: string;
+  readonly marker: Marker;
+  readonly journal: Journal;
+  readonly versionOf: VersionOf;
+  readonly images: Images;
+}
+
+/** Nothing happens before the first call. */
+export function createStore(options: StoreOptions): Store {
+  if (!isSystemName(options.name)) throw new ConnectorError('options_invalid', `${JSON.stringify(options.name)} is no name of a system.`);
+  const folder = resolve(options.store ?? join(dirname(resolve(options.root)), `.recant-images-${options.name}`));
+  const lock = createLock(join(folder, 'lock'), options.lockWaitMs ?? LOCK_WAIT_MS);
+  const history = createHistory();
+  const failpoint = async (point: string) => options.failpoint?.(point);
+  let prepared: Prepared | undefined;
+  let swept = false;
+
+  async function hold<T>(work: (held: Held) => Promise<T>): Promise<T> {
+    await checkPlace(options.root, folder);
+    return lock.hold(async (takenOver) => {
+      prepared ??= await prepare(options, folder);
+      await checkRoot(prepared);
+      const { journal, images, versionOf, root } = prepared;
+      if (takenOver || !swept) await emptyFolder(join(folder, 'scratch'));
+      swept = true;
+      const catchUp = async () => {
+        for await (const { record, line } of journal.news()) history.add(record, line);
+      };
+      await catchUp();
+      const held: Held = {
+        system: options.name,
+        look: { root, fileBytesMax: options.fileBytesMax ?? FILE_BYTES_MAX, treeEntriesMax: options.treeEntriesMax ?? TREE_ENTRIES_MAX },
+        images,
+        history,
+        versionOf,
+        append: async (record, durable = true) => history.add(record, await journal.append(record, durable)),
+        read: journal.read,
+        failpoint,
+      };
+      await recover(held);
+      return work(held);
+    });
+  }
+
+  return {
+    hold,
+    identity: () => hold(async () => `filesystem:${prepared?.marker.id}`),
+    async close() {
+      await prepared?.journal.close();
+      prepared = undefined;
+    },
+  };
+}
+
+async function checkPlace(root: string, folder: string): Promise<void> {
+  let realRoot: string;
+  try {
+    realRoot = await realpath(root);
+    if (!(await stat(realRoot)).isDirectory()) throw new ConnectorError('options_invalid', `The root ${root} is no folder.`);
+  } catch (cause) {
+    if (cause instanceof ConnectorError) throw cause;
+    throw new ConnectorError('unreachable', `The root ${root} cannot be reached (${codeOf(cause)}).`, { cause });
+  }
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const realFolder = await realpath(folder);
+  if (`${realFolder}${sep}`.startsWith(`${realRoot}${sep}`) || `${realRoot}${sep}`.startsWith(`${realFolder}${sep}`)) {
+    throw new ConnectorError('options_invalid', `The store ${folder} and the root ${root} must not hold each other. Choose another store.`);
+  }
+}
+
+/** Under the lock. */
+async function prepare(options: StoreOptions, folder: string): Promise<Prepared> {
+  const root = await realpath(options.root);
+  for (const name of ['images', 'scratch']) await mkdir(join(folder, name), { recursive: true, mode: 0o700 });
+  const key = await once(folder, 'key', () => randomBytes(32));
+  const inode = String((await stat(root, { bigint: true })).ino);
+  const fresh: Marker = { version: 1, id: randomBytes(16).toString('hex'), system: options.name, inode };
+  const marker = JSON.parse((await once(folder, 'marker.json', () => Buffer.from(JSON.stringify(fresh)))).toString()) as Marker;
+  if (marker.version !== 1) throw new ConnectorError('not_prepared', `The store ${folder} was made by a later version. Update.`);
+  if (marker.system !== options.name)
+    throw new ConnectorError('options_invalid', `The store ${folder} belongs to the system ${marker.system}. Choose another store.`);
+  const journal = await openJournal(join(folder, 'journal'));
+  await syncFolder(folder);
+  return {
+    root,
+    folder,
+    marker,
+    journal,
+    versionOf: createVersions(key),
+    images: createImages(join(folder, 'images'), join(folder, 'scratch')),
+  };
+}
+
+async function checkRoot({ root, folder, marker }: Prepared): Promise<void> {
+  const inode = await stat(root, { bigint: true }).then(
+    (found) => String(found.ino),
+    (error) => codeOf(error),
+  );
+  if (inode === marker.inode) return;
+  throw new ConnectorError(
+    'unreachable',
+    `${basename(root)} is not the folder that ${folder} belongs to. Mount the right one, or register the new one under a name and a store of its own.`,
+  );
+}
+
+/** A small file that is written once, whole and durable, and then only read. */
+async function once(folder: string, name: string, make: () => Uint8Array): Promise<Buffer> {
+  const path = join(folder, name);
+  try {
+    return await readFile(path);
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT') throw error;
+  }
+  const prepared = join(folder, 'scratch', name);
+  const file = await open(prepared, 'w', 0o600);
+  try {
+    await file.writeFile(make());
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await link(prepared, path);
+  await unlink(prepared);
+  await syncFolder(folder);
+  return readFile(path);
+}
+
+/** Only the lock's holder writes there, so whatever is in it was left by somebody who died. */
+async function emptyFolder(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) await rm(join(folder, name), { recursive: true });
+}
