@@ -1,0 +1,27 @@
+import { createProducer, describeCluster, ensureTopic, KafkaError, readOffsetRange } from '@recant/kafka';
+import { testKafka } from '@recant/test-support';
+import { expect, test } from 'vitest';
+
+test('sends more than one request can hold in several, and refuses a message that no request can hold', async () => {
+  const kafka = await testKafka({ partitions: 1 });
+  const producer = await createProducer(kafka);
+  const value = new Uint8Array(65_000);
+  await producer.send(Array.from({ length: 40 }, () => ({ partition: 0, value, headers: {} })));
+  await expect(producer.send([{ partition: 0, value: new Uint8Array(1_000_000), headers: {} }])).rejects.toMatchObject({
+    code: 'message_too_large',
+  });
+  await producer.close();
+  expect(await readOffsetRange(kafka, kafka.topic, 0)).toEqual({ low: 0n, high: 40n });
+});
+
+test('a topic with another number of partitions than there are shards is named', async () => {
+  const kafka = await testKafka({ partitions: 3 });
+  await ensureTopic(kafka, kafka.topic, 3);
+  await expect(ensureTopic(kafka, kafka.topic, 8)).rejects.toThrow(/has 3 partitions and the ledger 8 shards/);
+});
+
+test('a broker that is not there is one line that says what to do', async () => {
+  const error = await describeCluster({ brokers: ['127.0.0.1:1'] }).catch((caught: unknown) => caught);
+  expect(error).toBeInstanceOf(KafkaError);
+  expect((error as KafkaError).message).toMatch(/^Kafka at 127\.0\.0\.1:1 does not answer .*correct KAFKA_BROKERS$/);
+});

@@ -1,0 +1,48 @@
+import fc from 'fast-check';
+import type { KafkaMessage } from 'kafkajs';
+import { expect, test } from 'vitest';
+import { placeBatch, retryDelayMs } from '../src/lane.ts';
+import { slicesOf } from '../src/slices.ts';
+
+test('slices touch each other, cover the batch, keep order and stay within their bounds', () => {
+  const messages = fc.array(fc.record({ gap: fc.integer({ min: 1, max: 3 }), size: fc.integer({ min: 0, max: 50 }) }), {
+    minLength: 1,
+    maxLength: 40,
+  });
+  fc.assert(
+    fc.property(messages, fc.integer({ min: 1, max: 9 }), fc.integer({ min: 1, max: 120 }), (shape, eventsMax, bytesMax) => {
+      let offset = 10;
+      const batch = shape.map(({ gap, size }) => {
+        offset += gap;
+        return { offset: String(offset), value: Buffer.alloc(size), headers: {} } as unknown as KafkaMessage;
+      });
+      const place = { cluster: 'c', topic: 't', partition: 0, from: 10n, next: BigInt(offset) + 2n };
+      const slices = [...slicesOf(place, batch, { eventsMax, bytesMax })];
+      expect(slices[0]?.from).toBe(10n);
+      expect(slices.at(-1)?.next).toBe(place.next);
+      for (const [n, slice] of slices.entries()) {
+        if (n > 0) expect(slice.from).toBe(slices[n - 1]?.next);
+        expect(slice.messages.length).toBeLessThanOrEqual(eventsMax);
+        const bytes = slice.messages.reduce((sum, message) => sum + message.value.length, 0);
+        expect(bytes <= bytesMax || slice.messages.length === 1).toBe(true);
+      }
+      expect(slices.flatMap((slice) => slice.messages.map((message) => String(message.offset)))).toEqual(
+        batch.map((message) => message.offset),
+      );
+    }),
+  );
+});
+
+test('only the stored position may be taken, and one out of range is for a person', () => {
+  const range = { low: 5n, high: 20n };
+  expect(placeBatch(7n, undefined, 7n, range)).toEqual({ kind: 'take', from: 7n });
+  expect(placeBatch(7n, undefined, 9n, range)).toEqual({ kind: 'seek', to: 7n });
+  expect(placeBatch(7n, 7n, 9n, range)).toEqual({ kind: 'take', from: 7n });
+  expect(placeBatch(7n, 7n, 6n, range)).toEqual({ kind: 'seek', to: 7n });
+  expect(placeBatch(4n, 4n, 5n, range)).toMatchObject({ kind: 'stop' });
+  expect(placeBatch(21n, undefined, 5n, range)).toMatchObject({ kind: 'stop' });
+});
+
+test('waits for the store grow and stay bounded', () => {
+  expect([1, 2, 3, 6, 100].map(retryDelayMs)).toEqual([250, 500, 1_000, 5_000, 5_000]);
+});
