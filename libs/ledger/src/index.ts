@@ -1,1 +1,14 @@
+export { type Admission, admit, OWN_AGENT, sourceWithin } from './admit.ts';
+export { type AttemptState, type AttemptStatus, attemptState, deadlineOf } from './attempt-state.ts';
+export {
+  type DeadLetterDescription,
+  deadLetterBody,
+  decodeFrame,
+  encodeFrame,
+  type Frame,
+  type FrameKind,
+  type Genesis,
+  genesisBody,
+} from './frame.ts';
 export type { Appender, Credential, KafkaPosition, Receipt, Refusal, RefusalCode, Role, Submission } from './ports.ts';
+export { type Access, type AttemptRow, type EffectRow, type Projection, project, type SettlementRow } from './projection.ts';

@@ -28,9 +28,24 @@ export interface Submission {
 }
 
 export type RefusalCode =
-  | 'unauthenticated' | 'mac_invalid' | 'too_large' | 'too_deep' | 'malformed_json' | 'not_canonical' | 'not_i_json'
-  | 'schema_invalid' | 'version_unknown' | 'type_unknown' | 'source_foreign' | 'agent_foreign' | 'role_missing' | 'resource_invalid'
-  | 'equivocation' | 'id_mismatch';
+  | 'unauthenticated'
+  | 'mac_invalid'
+  | 'too_large'
+  | 'too_deep'
+  | 'malformed_json'
+  | 'not_canonical'
+  | 'not_i_json'
+  | 'schema_invalid'
+  | 'version_unknown'
+  | 'type_unknown'
+  | 'source_foreign'
+  | 'agent_foreign'
+  | 'role_missing'
+  | 'resource_invalid'
+  | 'equivocation'
+  | 'id_mismatch'
+  /** The database refused exactly this record (SQLSTATE class 22 or 23). */
+  | 'unstorable';
 
 export interface Refusal {
   readonly code: RefusalCode;
@@ -41,7 +56,12 @@ export interface Refusal {
 export type Receipt =
   | { readonly kind: 'appended'; readonly shard: number; readonly index: bigint }
   | { readonly kind: 'duplicate'; readonly shard: number; readonly index: bigint }
-  | { readonly kind: 'refused'; readonly refusal: Refusal; /** Where the dead letter's digest was logged; absent over HTTP, which keeps none but equivocations. */ readonly shard?: number; readonly index?: bigint };
+  | {
+      readonly kind: 'refused';
+      readonly refusal: Refusal /** Where the dead letter's digest was logged; absent over HTTP, which keeps none but equivocations. */;
+      readonly shard?: number;
+      readonly index?: bigint;
+    };
 
 /** Where a Kafka batch was read from, and where to resume after it. */
 export interface KafkaPosition {

@@ -1,0 +1,91 @@
+import { canonicalize, type EventOf, effectsDigest, type JsonValue, type Outcome, type RecantEvent } from '@recant/events';
+
+export type AttemptStatus = 'open' | Outcome | 'unknown' | 'contested';
+
+type Intended = EventOf<'recant.attempt.intended.v1'>;
+type Effects = EventOf<'recant.attempt.effects.v1'>;
+type Settled = EventOf<'recant.attempt.settled.v1'>;
+
+export interface AttemptState {
+  readonly status: AttemptStatus;
+  /** Every chunk that the one settlement counts is in, and the digest of all fits. */
+  readonly complete: boolean;
+  /** Absent where no intent is known, or two that differ. */
+  readonly intended?: Intended;
+  /** Absent where no settlement is known, or two that differ. */
+  readonly settled?: Settled;
+  /** Distinct chunks, ascending; of a chunk with two contents, neither. */
+  readonly chunks: readonly Effects[];
+}
+
+/**
+ * State of one attempt: a function of the set of its events, whatever their order and however often each is given.
+ * @param events events of one (tenant, source, action, attempt); others are ignored.
+ * @param nowMs milliseconds since 1970, UTC: an attempt without settlement is `unknown` from its deadline on.
+ */
+export function attemptState(events: readonly RecantEvent[], nowMs: number): AttemptState {
+  const intents = distinct(
+    events.filter((event) => event.type === 'recant.attempt.intended.v1'),
+    contentOf,
+  );
+  const ends = distinct(
+    events.filter((event) => event.type === 'recant.attempt.settled.v1'),
+    endOf,
+  );
+  const chunks = soleChunks(events.filter((event) => event.type === 'recant.attempt.effects.v1'));
+  const intended = intents.length === 1 ? intents[0] : undefined;
+  const settled = ends.length === 1 ? ends[0] : undefined;
+  return {
+    status: statusOf(intents, ends, nowMs),
+    complete: settled !== undefined && isComplete(settled, chunks),
+    ...(intended === undefined ? {} : { intended }),
+    ...(settled === undefined ? {} : { settled }),
+    chunks,
+  };
+}
+
+function statusOf(intents: readonly Intended[], ends: readonly Settled[], nowMs: number): AttemptStatus {
+  if (intents.length > 1 || ends.length > 1) return 'contested';
+  if (ends[0] !== undefined) return ends[0].data.outcome;
+  return intents[0] !== undefined && nowMs < deadlineOf(intents[0]) ? 'open' : 'unknown';
+}
+
+/** Year 9999: what every store and language of this project can hold. */
+const TIME_MS_MAX = 253_402_300_799_999;
+
+/** Milliseconds since 1970, UTC, from which an attempt without settlement is `unknown`. */
+export function deadlineOf(intended: Intended): number {
+  return Math.min(Date.parse(intended.time) + intended.data.deadlineMs, TIME_MS_MAX);
+}
+
+function isComplete(settled: Settled, chunks: readonly Effects[]): boolean {
+  const { data } = settled;
+  if (chunks.length !== data.chunks || chunks.some((event, n) => event.data.chunk !== n)) return false;
+  const lists = chunks.map((event) => event.data.effects);
+  return lists.reduce((sum, list) => sum + list.length, 0) === data.effects && effectsDigest(lists) === data.digest;
+}
+
+/** Two settlements that agree on what came of it are one end, whenever they were said. */
+function endOf({ data }: Settled): string {
+  return `${data.outcome}/${data.chunks}/${data.effects}/${data.digest}`;
+}
+function contentOf(event: RecantEvent): string {
+  return canonicalize(event as unknown as JsonValue);
+}
+
+/** One event for each key: the one whose canonical text is least, so that the choice does not depend on the order either. */
+function distinct<T extends RecantEvent>(events: readonly T[], keyOf: (event: T) => string): T[] {
+  const byKey = new Map<string, T>();
+  for (const event of events) {
+    const known = byKey.get(keyOf(event));
+    if (known === undefined || contentOf(event) < contentOf(known)) byKey.set(keyOf(event), event);
+  }
+  return [...byKey.keys()].sort().map((key) => byKey.get(key) as T);
+}
+
+function soleChunks(events: readonly Effects[]): Effects[] {
+  const contents = distinct(events, (event) => canonicalize(event.data as unknown as JsonValue));
+  const counts = new Map<number, number>();
+  for (const { data } of contents) counts.set(data.chunk, (counts.get(data.chunk) ?? 0) + 1);
+  return contents.filter(({ data }) => counts.get(data.chunk) === 1).sort((a, b) => a.data.chunk - b.data.chunk);
+}

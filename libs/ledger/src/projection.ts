@@ -1,0 +1,96 @@
+import type { AttemptRef, Outcome, RecantEvent, Reversibility } from '@recant/events';
+import { deadlineOf } from './attempt-state.ts';
+
+/** What an intent adds to the list of attempts. */
+export interface AttemptRow {
+  readonly action: string;
+  readonly attempt: number;
+  readonly agent: string;
+  readonly tool: string;
+  readonly session?: string;
+  /** 32 lower-case hex digits (W3C trace id). */
+  readonly trace?: string;
+  /** Milliseconds since 1970, UTC. */
+  readonly intendedAtMs: number;
+  readonly deadlineAtMs: number;
+  readonly reversibility: Reversibility;
+  readonly inverts?: AttemptRef & { readonly run: string; readonly step: number };
+}
+
+export interface SettlementRow {
+  readonly action: string;
+  readonly attempt: number;
+  readonly outcome: Outcome;
+  readonly chunks: number;
+  readonly effects: number;
+  readonly digest: string;
+  readonly settledAtMs: number;
+  readonly durationMs: number;
+}
+
+export type Access = 'declared' | 'read' | 'written';
+
+export interface EffectRow {
+  readonly action: string;
+  readonly attempt: number;
+  readonly resource: string;
+  /** The strongest access of this event to the resource. */
+  readonly access: Access;
+}
+
+export interface Projection {
+  readonly attempt?: AttemptRow;
+  readonly settlement?: SettlementRow;
+  /** One row for each resource, in order of first mention. */
+  readonly effects: readonly EffectRow[];
+}
+
+const NOTHING: Projection = { effects: [] };
+
+/** Rows that one entry adds: a pure function of the event, so that the verifier can rebuild every projection from the log. */
+export function project(event: RecantEvent): Projection {
+  switch (event.type) {
+    case 'recant.attempt.intended.v1': {
+      const { action, attempt, tool, reversibility, context, resources, inverts } = event.data;
+      return {
+        attempt: {
+          action,
+          attempt,
+          agent: event.agent,
+          tool,
+          ...(context.session === undefined ? {} : { session: context.session }),
+          ...(event.traceparent === undefined ? {} : { trace: event.traceparent.slice(3, 35) }),
+          intendedAtMs: Date.parse(event.time),
+          deadlineAtMs: deadlineOf(event),
+          reversibility,
+          ...(inverts === undefined ? {} : { inverts }),
+        },
+        effects: [...new Set(resources)].map((resource) => ({ action, attempt, resource, access: 'declared' })),
+      };
+    }
+    case 'recant.attempt.effects.v1':
+      return { effects: accessRows(event.data) };
+    case 'recant.attempt.settled.v1': {
+      const { action, attempt, outcome, chunks, effects, digest, durationMs } = event.data;
+      return {
+        settlement: { action, attempt, outcome, chunks, effects, digest, durationMs, settledAtMs: Date.parse(event.time) },
+        effects: [],
+      };
+    }
+    default:
+      return NOTHING;
+  }
+}
+
+function accessRows(data: Extract<RecantEvent, { type: 'recant.attempt.effects.v1' }>['data']): readonly EffectRow[] {
+  const accesses = new Map<string, Access>();
+  for (const { resource, parts } of data.effects) {
+    let writes = false;
+    for (const _part in parts) {
+      writes = true;
+      break;
+    }
+    if (writes || !accesses.has(resource)) accesses.set(resource, writes ? 'written' : 'read');
+  }
+  return Array.from(accesses, ([resource, access]) => ({ action: data.action, attempt: data.attempt, resource, access }));
+}

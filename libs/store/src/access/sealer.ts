@@ -1,0 +1,44 @@
+import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+import { StoreError } from '../error.ts';
+
+const ALGORITHM = 'aes-256-gcm';
+const SEAL_VERSION = 1;
+const NONCE_BYTES = 12;
+const TAG_BYTES = 16;
+export const MASTER_KEY_BYTES = 32;
+
+/** Seals small secrets under one key. `purpose` says what it is and whose: a sealed value opens only where it was put. */
+export interface Sealer {
+  seal(plain: Uint8Array, purpose: string): Buffer;
+  /** @throws StoreError `seal_broken` */
+  open(sealed: Uint8Array, purpose: string): Buffer;
+}
+
+/** AES-256-GCM with a random nonce. Layout: uint8 version = 1 | nonce | tag | ciphertext; the purpose is authenticated beside it. */
+export function createSealer(masterKey: Uint8Array): Sealer {
+  if (masterKey.length !== MASTER_KEY_BYTES) throw new RangeError(`a master key has ${MASTER_KEY_BYTES} bytes`);
+  return {
+    seal(plain, purpose) {
+      const nonce = randomBytes(NONCE_BYTES);
+      const cipher = createCipheriv(ALGORITHM, masterKey, nonce).setAAD(Buffer.from(purpose));
+      const text = Buffer.concat([cipher.update(plain), cipher.final()]);
+      return Buffer.concat([Buffer.from([SEAL_VERSION]), nonce, cipher.getAuthTag(), text]);
+    },
+    open(sealed, purpose) {
+      const bytes = Buffer.from(sealed);
+      const textAt = 1 + NONCE_BYTES + TAG_BYTES;
+      try {
+        if (bytes.length < textAt || bytes[0] !== SEAL_VERSION) throw new RangeError('not a sealed value');
+        const decipher = createDecipheriv(ALGORITHM, masterKey, bytes.subarray(1, 1 + NONCE_BYTES));
+        decipher.setAAD(Buffer.from(purpose)).setAuthTag(bytes.subarray(1 + NONCE_BYTES, textAt));
+        return Buffer.concat([decipher.update(bytes.subarray(textAt)), decipher.final()]);
+      } catch (cause) {
+        throw new StoreError(
+          'seal_broken',
+          'A sealed value does not open: it was changed, or RECANT_MASTER_KEY_FILE is not the key it was sealed with.',
+          { cause },
+        );
+      }
+    },
+  };
+}

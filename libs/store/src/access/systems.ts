@@ -1,0 +1,58 @@
+import type { JsonObject } from '@recant/events';
+import type { PrismaClient } from '../generated/client.ts';
+import type { Sealer } from './sealer.ts';
+
+/** A registered target of rollback. */
+export interface SystemRecord {
+  readonly name: string;
+  readonly connector: string;
+  /** What the target said of itself when it was registered; compared before anything is undone there. */
+  readonly identity?: string;
+  /** The connector's own, with its secrets: sealed at rest. */
+  readonly options: JsonObject;
+  /** Milliseconds since 1970, UTC. */
+  readonly createdAtMs: number;
+  readonly updatedAtMs: number;
+}
+
+/** Registered systems of a tenant, by name. Read-after-write. */
+export interface Systems {
+  /** Adds it, or replaces what is registered under the name. */
+  put(tenant: string, system: Pick<SystemRecord, 'name' | 'connector' | 'identity' | 'options'>): Promise<SystemRecord>;
+  find(tenant: string, name: string): Promise<SystemRecord | undefined>;
+  list(tenant: string): Promise<readonly SystemRecord[]>;
+}
+
+export function createSystems(prisma: PrismaClient, sealer: Sealer, clock: () => number): Systems {
+  type Row = NonNullable<Awaited<ReturnType<typeof prisma.system.findFirst>>>;
+  const toRecord = (row: Row): SystemRecord => ({
+    name: row.name,
+    connector: row.connector,
+    ...(row.identity === null ? {} : { identity: row.identity }),
+    options: JSON.parse(sealer.open(row.options, purposeOf(row.tenantId, row.name)).toString()) as JsonObject,
+    createdAtMs: row.createdAt.getTime(),
+    updatedAtMs: row.updatedAt.getTime(),
+  });
+  return {
+    async put(tenant, { name, connector, identity, options }) {
+      const sealed = new Uint8Array(sealer.seal(Buffer.from(JSON.stringify(options)), purposeOf(tenant, name)));
+      const data = { connector, identity: identity ?? null, options: sealed, updatedAt: new Date(clock()) };
+      await prisma.tenant.upsert({ where: { id: tenant }, create: { id: tenant }, update: {} });
+      const key = { tenantId: tenant, name };
+      return toRecord(
+        await prisma.system.upsert({ where: { tenantId_name: key }, create: { ...key, ...data, createdAt: data.updatedAt }, update: data }),
+      );
+    },
+    async find(tenant, name) {
+      const row = await prisma.system.findUnique({ where: { tenantId_name: { tenantId: tenant, name } } });
+      return row === null ? undefined : toRecord(row);
+    },
+    async list(tenant) {
+      return (await prisma.system.findMany({ where: { tenantId: tenant }, orderBy: { name: 'asc' } })).map(toRecord);
+    },
+  };
+}
+
+function purposeOf(tenant: string, name: string): string {
+  return `system.options ${tenant} ${name}`;
+}

@@ -1,0 +1,24 @@
+export const FAILPOINTS = ['copy.before', 'copy.after', 'commit.before', 'commit.after'] as const;
+export type FailpointName = (typeof FAILPOINTS)[number];
+
+/** Called as the commit path passes each point. For fault tests only. */
+export type Failpoints = (name: FailpointName) => void;
+
+/**
+ * Kills this process with SIGKILL as it passes the named point for the nth time.
+ * @param setting `<name>:<nth>`, nth from 1; undefined or empty for none.
+ * @throws RangeError naming what is allowed.
+ */
+export function killAtFailpoint(setting: string | undefined): Failpoints | undefined {
+  if (setting === undefined || setting === '') return undefined;
+  const [name, nth] = setting.split(':') as [string, string | undefined];
+  if (!FAILPOINTS.includes(name as FailpointName) || !/^[1-9][0-9]*$/.test(nth ?? '')) {
+    throw new RangeError(`RECANT_FAILPOINT is <name>:<nth> with one of ${FAILPOINTS.join(', ')} and nth from 1, not ${setting}`);
+  }
+  let left = Number(nth);
+  return (passed) => {
+    if (passed !== name) return;
+    left -= 1;
+    if (left === 0) process.kill(process.pid, 'SIGKILL');
+  };
+}

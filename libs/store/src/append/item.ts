@@ -1,0 +1,112 @@
+import { hash } from 'node:crypto';
+import { type RecantEvent, shardOf } from '@recant/events';
+import { admit, type Refusal, type Submission } from '@recant/ledger';
+
+/** Where refused messages over HTTP come from: the sender is told, so nothing but an equivocation is kept. */
+const ORIGIN_HTTP = 'http';
+
+/** One message after admission: an event of its credential, a dead letter, or a plain refusal. */
+export type Item = EventItem | DeadItem | RefusedItem;
+
+export interface EventItem {
+  readonly kind: 'event';
+  readonly tenant: string;
+  readonly shard: number;
+  readonly keyId: string;
+  readonly event: RecantEvent;
+  readonly bytes: Uint8Array;
+  readonly origin: string;
+}
+
+export interface DeadItem {
+  readonly kind: 'dead';
+  readonly tenant: string;
+  readonly shard: number;
+  readonly keyId: string;
+  readonly refusal: Refusal;
+  readonly bytes: Uint8Array;
+  readonly origin: string;
+  /** SHA-256 of `bytes`. */
+  readonly digest: Buffer;
+  /** The event that was refused because its id has other content already. */
+  readonly equivocates?: RecantEvent;
+}
+
+export interface RefusedItem {
+  readonly kind: 'refused';
+  readonly refusal: Refusal;
+}
+
+export interface ItemOptions {
+  readonly shards: number;
+  /** Tenant of dead letters whose sender is unknown. */
+  readonly systemTenant: string;
+}
+
+export function toItem(submission: Submission, options: ItemOptions): Item {
+  const { credential, bytes, origin, refused } = submission;
+  if (refused !== undefined || credential === undefined) {
+    return refuseItem(submission, refused ?? { code: 'unauthenticated', detail: 'No credential came with this message.' }, options);
+  }
+  const admission = admit(bytes, credential);
+  if (!admission.ok) return refuseItem(submission, admission.refusal, options);
+  const { tenant, keyId } = credential;
+  return {
+    kind: 'event',
+    tenant,
+    keyId,
+    shard: homeShard(tenant, admission.event.source, options.shards),
+    event: admission.event,
+    bytes,
+    origin,
+  };
+}
+
+/** What becomes of a message that cannot be recorded: kept whole where nobody is there to be told. */
+export function refuseItem(submission: Submission, refusal: Refusal, { systemTenant }: ItemOptions): Item {
+  if (submission.origin === ORIGIN_HTTP) return { kind: 'refused', refusal };
+  const tenant = submission.credential?.tenant ?? systemTenant;
+  return deadItem(
+    { tenant, shard: 0, keyId: submission.credential?.keyId ?? '', bytes: submission.bytes, origin: submission.origin },
+    refusal,
+  );
+}
+
+/** The first event keeps the id; this one is kept beside the log of its source, and shown. */
+export function equivocationItem(item: EventItem, index: bigint | undefined): DeadItem {
+  const where = index === undefined ? 'earlier in the same batch' : `as entry ${item.shard}/${index}`;
+  const detail = `The id ${item.event.id} of ${item.event.source} was recorded with other content ${where}: an id stands for one content for ever.`;
+  return { ...deadItem(item, { code: 'equivocation', detail }), equivocates: item.event };
+}
+
+function deadItem(item: Pick<DeadItem, 'tenant' | 'shard' | 'keyId' | 'bytes' | 'origin'>, refusal: Refusal): DeadItem {
+  const { tenant, shard, keyId, bytes, origin } = item;
+  const detail = refusal.detail.slice(0, DETAIL_LENGTH_MAX).toWellFormed().replaceAll('\0', '\uFFFD');
+  return {
+    kind: 'dead',
+    tenant,
+    shard,
+    keyId,
+    bytes,
+    origin,
+    refusal: { code: refusal.code, detail },
+    digest: hash('sha256', bytes, 'buffer'),
+  };
+}
+/** Characters of a dead letter's explanation: its frame has to fit. */
+const DETAIL_LENGTH_MAX = 2_000;
+
+/** Sources come in runs: the last few answers are kept. A pure function's memory, so it cannot be wrong. */
+const shardMemory = new Map<string, number>();
+const SHARD_MEMORY_MAX = 10_000;
+
+function homeShard(tenant: string, source: string, shards: number): number {
+  const key = `${shards} ${tenant} ${source}`;
+  let shard = shardMemory.get(key);
+  if (shard === undefined) {
+    if (shardMemory.size >= SHARD_MEMORY_MAX) shardMemory.clear();
+    shard = shardOf(tenant, source, shards);
+    shardMemory.set(key, shard);
+  }
+  return shard;
+}

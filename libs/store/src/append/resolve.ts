@@ -1,0 +1,101 @@
+import type pg from 'pg';
+import { type DeadItem, type EventItem, equivocationItem, type Item } from './item.ts';
+import { findKnown, findKnownLetters, type KnownEntry } from './known-keys.ts';
+import type { SourceNumbers } from './sources.ts';
+
+/** What is to be done with one item, now that the log is locked and the known keys are looked up. */
+export type Resolved =
+  | { readonly kind: 'event'; readonly item: EventItem; readonly sourceNo: number }
+  | { readonly kind: 'dead'; readonly item: DeadItem; readonly sourceNo?: number }
+  | { readonly kind: 'duplicate'; readonly shard: number; readonly index: bigint }
+  /** Same bytes as an earlier item of this batch. */
+  | { readonly kind: 'repeats'; readonly of: number }
+  /** Kept as a dead letter earlier, in the log at this place. */
+  | { readonly kind: 'kept'; readonly item: DeadItem; readonly shard: number; readonly index: bigint }
+  | { readonly kind: 'refused'; readonly item: Extract<Item, { kind: 'refused' }> };
+
+export interface Resolution {
+  readonly resolved: readonly Resolved[];
+  /** To be remembered after COMMIT. */
+  readonly sourceNumbers: ReadonlyMap<string, ReadonlyMap<string, number>>;
+}
+
+export async function resolve(client: pg.ClientBase, items: readonly Item[], sources: SourceNumbers): Promise<Resolution> {
+  const resolved: Resolved[] = items.map((item) =>
+    item.kind === 'refused' ? { kind: 'refused', item } : { kind: 'dead', item: item as DeadItem },
+  );
+  const sourceNumbers = new Map<string, ReadonlyMap<string, number>>();
+  for (const [tenant, places] of placesByTenant(items, 'event')) {
+    const events = places.map((place) => items[place] as EventItem);
+    const numbers = await sources.resolve(client, tenant, new Map(events.map((item) => [item.event.source, item.shard])));
+    sourceNumbers.set(tenant, numbers);
+    const keys = events.map(({ event }) => ({ sourceNo: numbers.get(event.source) as number, eventId: event.id }));
+    judgeEvents(places, events, keys, await findKnown(client, tenant, keys), resolved);
+  }
+  await recogniseLetters(client, resolved);
+  return { resolved, sourceNumbers };
+}
+
+/** The first event with a key gets it, be it in the log or in this batch; equal bytes later are duplicates, other bytes equivocations. */
+function judgeEvents(
+  places: readonly number[],
+  events: readonly EventItem[],
+  keys: readonly { readonly sourceNo: number; readonly eventId: string }[],
+  known: ReadonlyMap<number, KnownEntry>,
+  resolved: Resolved[],
+): void {
+  const firstByKey = new Map<string, number>();
+  for (const [n, item] of events.entries()) {
+    const { sourceNo, eventId } = keys[n] as { sourceNo: number; eventId: string };
+    const place = places[n] as number;
+    const entry = known.get(n);
+    const key = `${sourceNo} ${eventId}`;
+    const first = firstByKey.get(key);
+    if (entry !== undefined) {
+      resolved[place] = equal(entry.body, item.bytes)
+        ? { kind: 'duplicate', shard: entry.shard, index: entry.index }
+        : { kind: 'dead', item: equivocationItem(item, entry.index), sourceNo };
+    } else if (first !== undefined) {
+      const same = equal((resolved[first] as { item: EventItem }).item.bytes, item.bytes);
+      resolved[place] = same ? { kind: 'repeats', of: first } : { kind: 'dead', item: equivocationItem(item, undefined), sourceNo };
+    } else {
+      firstByKey.set(key, place);
+      resolved[place] = { kind: 'event', item, sourceNo };
+    }
+  }
+}
+
+function equal(a: Uint8Array, b: Uint8Array): boolean {
+  return Buffer.compare(a, b) === 0;
+}
+
+async function recogniseLetters(client: pg.ClientBase, resolved: Resolved[]): Promise<void> {
+  const items = resolved.map(
+    (one): Item => (one.kind === 'dead' ? one.item : { kind: 'refused', refusal: { code: 'unstorable', detail: '' } }),
+  );
+  for (const [tenant, places] of placesByTenant(items, 'dead')) {
+    const letters = places.map((place) => items[place] as DeadItem);
+    const known = await findKnownLetters(client, tenant, letters);
+    const firstByKey = new Map<string, number>();
+    for (const [n, item] of letters.entries()) {
+      const place = places[n] as number;
+      const key = `${item.digest.toString('hex')} ${item.origin}`;
+      const entry = known.get(n);
+      const first = firstByKey.get(key);
+      if (entry !== undefined) resolved[place] = { kind: 'kept', item, ...entry };
+      else if (first !== undefined) resolved[place] = { kind: 'repeats', of: first };
+      else firstByKey.set(key, place);
+    }
+  }
+}
+
+function placesByTenant(items: readonly Item[], kind: 'event' | 'dead'): Map<string, number[]> {
+  const places = new Map<string, number[]>();
+  for (const [place, item] of items.entries()) {
+    if (item.kind !== kind) continue;
+    const known = places.get(item.tenant);
+    if (known === undefined) places.set(item.tenant, [place]);
+    else known.push(place);
+  }
+  return places;
+}

@@ -1,0 +1,153 @@
+import { parseSequence } from '@recant/events';
+import { deadLetterBody, encodeFrame, genesisBody, type KafkaPosition, project, type Receipt } from '@recant/ledger';
+import { leafHash } from '@recant/transparency';
+import type pg from 'pg';
+import { StoreError } from '../error.ts';
+import { advanceLogs, advancePosition } from './advance.ts';
+import type { Failpoints } from './failpoint.ts';
+import type { DeadItem, Item } from './item.ts';
+import { type LogHead, type LogKey, lockLogs, logKeyOf } from './lock-logs.ts';
+import { type Resolved, resolve } from './resolve.ts';
+import { type Place, Rows } from './rows.ts';
+import type { SourceNumbers } from './sources.ts';
+import { RecordFault } from './sql-state.ts';
+
+export interface AppendContext {
+  readonly sources: SourceNumbers;
+  readonly shards: number;
+  readonly systemTenant: string;
+  /** Milliseconds since 1970, UTC. */
+  readonly clock: () => number;
+  readonly failpoints: Failpoints;
+}
+
+/**
+ * The one commit point. In this order: log heads locked ascending, known keys looked up, rows copied, heads and position moved by compare-and-set, COMMIT.
+ * A crash anywhere before COMMIT leaves nothing; after it everything, and the same batch again is answered with duplicates.
+ *
+ * @param dryRun does all of it and rolls back: what the database thinks of these items.
+ */
+export async function appendInTransaction(
+  client: pg.ClientBase,
+  items: readonly Item[],
+  position: KafkaPosition | undefined,
+  context: AppendContext,
+  dryRun = false,
+): Promise<readonly Receipt[]> {
+  const pass: Failpoints = dryRun ? () => {} : context.failpoints;
+  await client.query('BEGIN');
+  try {
+    const heads = await lockLogs(client, logKeys(items));
+    checkShards(heads, context.shards);
+    const { resolved, sourceNumbers } = await resolve(client, items, context.sources);
+    const { rows, receipts } = layOut(resolved, heads, context.clock());
+    pass('copy.before');
+    await rows.copy(client);
+    pass('copy.after');
+    await advanceLogs(client, [...heads.values()]);
+    if (position !== undefined) await advancePosition(client, context.systemTenant, position);
+    pass('commit.before');
+    await client.query(dryRun ? 'ROLLBACK' : 'COMMIT');
+    pass('commit.after');
+    if (!dryRun) for (const [tenant, numbers] of sourceNumbers) context.sources.remember(tenant, numbers);
+    return receipts;
+  } catch (error) {
+    // Where the connection is gone there is nothing left to roll back.
+    await client.query('ROLLBACK').catch(() => {});
+    throw error;
+  }
+}
+
+export function logKeys(items: readonly Item[]): readonly LogKey[] {
+  const keys = new Map<string, LogKey>();
+  for (const item of items) if (item.kind !== 'refused') keys.set(logKeyOf(item), { tenant: item.tenant, shard: item.shard });
+  return [...keys.values()];
+}
+
+function checkShards(heads: ReadonlyMap<string, LogHead>, shards: number): void {
+  for (const head of heads.values()) {
+    if (head.shards === shards) continue;
+    throw new StoreError(
+      'shards_changed',
+      `The logs of ${head.tenant} have ${head.shards} shards for ever: set RECANT_SHARDS=${head.shards}, not ${shards}.`,
+    );
+  }
+}
+
+/** Gives every item its place in its log, in the order in which they came. */
+function layOut(resolved: readonly Resolved[], heads: ReadonlyMap<string, LogHead>, nowMs: number): { rows: Rows; receipts: Receipt[] } {
+  const rows = new Rows();
+  const receipts: Receipt[] = [];
+  for (const head of heads.values()) head.receivedAtMs = Math.max(nowMs, head.receivedAtMs);
+  for (const one of resolved) receipts.push(layOutOne(one, heads, rows, receipts));
+  return { rows, receipts };
+}
+
+function layOutOne(one: Resolved, heads: ReadonlyMap<string, LogHead>, rows: Rows, receipts: readonly Receipt[]): Receipt {
+  switch (one.kind) {
+    case 'refused':
+      return { kind: 'refused', refusal: one.item.refusal };
+    case 'duplicate':
+      return one;
+    case 'kept':
+      return { kind: 'refused', refusal: one.item.refusal, shard: one.shard, index: one.index };
+    case 'repeats': {
+      const first = receipts[one.of] as Receipt;
+      return first.kind === 'appended' ? { ...first, kind: 'duplicate' } : first;
+    }
+    case 'dead':
+      return layOutDead(one.item, one.sourceNo, headOf(heads, one.item), rows);
+    case 'event':
+      try {
+        return layOutEvent(one, headOf(heads, one.item), rows);
+      } catch (cause) {
+        throw cause instanceof RangeError ? new RecordFault(cause.message, { cause }) : cause;
+      }
+  }
+}
+
+function layOutEvent({ item, sourceNo }: Extract<Resolved, { kind: 'event' }>, head: LogHead, rows: Rows): Receipt {
+  const { event, keyId, bytes } = item;
+  const place = placeNext(head, rows);
+  const frame = encodeFrame({ kind: 'event', tenant: head.tenant, keyId, receivedAtMs: head.receivedAtMs, body: bytes });
+  const key = { sourceNo, eventId: event.id, sequence: parseSequence(event.sequence) as number };
+  const leaf = leafHash(frame);
+  rows.entry(place, key, leaf, frame);
+  rows.projection(place, key, keyId, project(event));
+  head.frontier.append([leaf]);
+  return { kind: 'appended', shard: head.shard, index: BigInt(place.idx) };
+}
+
+function layOutDead(item: DeadItem, sourceNo: number | undefined, head: LogHead, rows: Rows): Receipt {
+  const { refusal, origin, digest, bytes, keyId } = item;
+  const place = placeNext(head, rows);
+  const body = deadLetterBody({ ...refusal, origin, digest: digest.toString('hex'), size: bytes.length });
+  const frame = encodeFrame({ kind: 'dead_letter', tenant: head.tenant, keyId, receivedAtMs: head.receivedAtMs, body });
+  const leaf = leafHash(frame);
+  rows.entry(place, undefined, leaf, frame);
+  rows.deadLetter(place, item);
+  head.frontier.append([leaf]);
+  // A second end with other content makes the attempt contested: the projection must show both.
+  const settlement = item.equivocates === undefined ? undefined : project(item.equivocates).settlement;
+  if (settlement !== undefined && sourceNo !== undefined) rows.settlement(place, sourceNo, settlement);
+  return { kind: 'refused', refusal, shard: head.shard, index: BigInt(place.idx) };
+}
+
+function headOf(heads: ReadonlyMap<string, LogHead>, key: LogKey): LogHead {
+  const head = heads.get(logKeyOf(key));
+  if (head === undefined)
+    throw new StoreError('not_found', `The log ${logKeyOf(key)} has no head: it must be made before it is appended to.`);
+  return head;
+}
+
+/** The next free place of a log; entry 0, its genesis, is laid out on the way. */
+function placeNext(head: LogHead, rows: Rows): Place {
+  const { tenant, shard, shards, epoch, frontier, receivedAtMs } = head;
+  if (frontier.size === 0n) {
+    const frame = encodeFrame({ kind: 'genesis', tenant, keyId: '', receivedAtMs, body: genesisBody({ epoch, shard, shards, tenant }) });
+    const leaf = leafHash(frame);
+    rows.entry({ tenant, shard, idx: 0, receivedAtMs }, undefined, leaf, frame);
+    frontier.append([leaf]);
+  }
+  return { tenant, shard, idx: Number(frontier.size), receivedAtMs };
+}

@@ -1,0 +1,48 @@
+export type StoreErrorCode =
+  | 'url_invalid'
+  | 'unreachable'
+  | 'access_refused'
+  | 'migration_failed'
+  | 'store_unavailable'
+  | 'position_moved'
+  | 'not_found'
+  | 'already_exists'
+  | 'cursor_invalid'
+  | 'seal_broken'
+  | 'shards_changed';
+
+/** The one error class of the store. The message is one line that says what is wrong and what to do. */
+export class StoreError extends Error {
+  override readonly name: string = 'StoreError';
+  readonly code: StoreErrorCode;
+  constructor(code: StoreErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+  /** Whether the same call may succeed later without anybody's doing. */
+  get retry(): boolean {
+    return this.code === 'store_unavailable' || this.code === 'unreachable';
+  }
+}
+
+/** Nothing was committed, or nothing is known about it: appending the same batch again is safe, the keys say what is a duplicate. */
+export class StoreUnavailable extends StoreError {
+  override readonly name = 'StoreUnavailable';
+  constructor(message: string, options?: ErrorOptions) {
+    super('store_unavailable', message, options);
+  }
+}
+
+/** The batch was read from another position than the stored one. Nothing was committed: seek to `expected` and read again. */
+export class PositionMoved extends StoreError {
+  override readonly name = 'PositionMoved';
+  /** Where to resume; undefined where no position was ever adopted. */
+  readonly expected: bigint | undefined;
+  /** Cluster of the stored position. */
+  readonly cluster: string | undefined;
+  constructor(message: string, expected: bigint | undefined, cluster: string | undefined) {
+    super('position_moved', message);
+    this.expected = expected;
+    this.cluster = cluster;
+  }
+}

@@ -1,0 +1,22 @@
+export {
+  type CredentialSummary,
+  type Credentials,
+  createCredentials,
+  type NewCredential,
+  type StoredCredential,
+} from './access/credentials.ts';
+export { createParts, type PartReceipt, type Parts, type StoredPart } from './access/parts.ts';
+export { createSealer, MASTER_KEY_BYTES, type Sealer } from './access/sealer.ts';
+export { createSystems, type SystemRecord, type Systems } from './access/systems.ts';
+export { type AppenderOptions, createAppender } from './append/appender.ts';
+export { FAILPOINTS, type FailpointName, type Failpoints, killAtFailpoint } from './append/failpoint.ts';
+export { checkConnection } from './connection.ts';
+export { PositionMoved, StoreError, type StoreErrorCode, StoreUnavailable } from './error.ts';
+export { migrate } from './migration/migrate.ts';
+export type { KafkaPositions, StoredPosition } from './positions.ts';
+export type { AttemptDetail, RecordedEvent } from './query/action.ts';
+export type { AttemptSummary, SettledSummary } from './query/attempt-row.ts';
+export { type AttemptPage, type AttemptQuery, PAGE_LIMIT_MAX } from './query/attempts.ts';
+export type { DeadLetterPage, DeadLetterSummary, LogSummary } from './query/cold.ts';
+export { createLedgerReader } from './reader/ledger-reader.ts';
+export { createStore, OPERATOR_TENANT, type Queries, type Store, type StoreOptions } from './store.ts';

@@ -1,0 +1,81 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { PrismaPg } from '@prisma/adapter-pg';
+import { bindMigrationAwareSqlAdapterFactory } from '@prisma/driver-adapter-utils';
+import type { MigrationDirectory, MigrationList, SchemaEngine } from '@prisma/schema-engine-wasm';
+import type pg from 'pg';
+
+const prismaFolder = new URL('../../../../prisma/', import.meta.url);
+const migrationsFolder = new URL('migrations/', prismaFolder);
+
+/** The part of the WebAssembly API that is used here; the compiler's Node types leave it to the DOM's. */
+declare const WebAssembly: {
+  instantiate(bytes: Uint8Array, imports: Record<string, unknown>): Promise<{ instance: { exports: Record<string, unknown> } }>;
+};
+
+/** What the engine is asked with: nothing of ours is outside its view. */
+export const noFilters = { externalTables: [], externalEnums: [] };
+
+/**
+ * Prisma's schema engine, in process: no native binary is fetched or started.
+ *
+ * @param script runs SQL scripts. Prisma's own adapter cuts them at every semicolon, also inside a function body or a comment, and commits piece by
+ *   piece; as one simple query a migration is atomic.
+ */
+export async function openSchemaEngine(connectionString: string, schema: string, script: pg.ClientBase): Promise<SchemaEngine> {
+  bindings ??= loadBindings();
+  const factory = new PrismaPg({ connectionString });
+  const connect = factory.connect.bind(factory);
+  factory.connect = async () => {
+    const adapter = await connect();
+    adapter.executeScript = async (sql) => {
+      await script.query(sql);
+    };
+    return adapter;
+  };
+  return (await bindings).SchemaEngine.new(
+    { datamodels: [['schema.prisma', schema]] },
+    () => {},
+    bindMigrationAwareSqlAdapterFactory(factory),
+  );
+}
+
+interface EngineBindings {
+  readonly SchemaEngine: typeof SchemaEngine;
+  __wbg_set_wasm(exports: Record<string, unknown>): void;
+}
+
+/** One instance for the process: the generated bindings keep views of its memory. */
+let bindings: Promise<EngineBindings> | undefined;
+
+/** The package expects a bundler to link the module, so its two halves are put together here. */
+async function loadBindings(): Promise<EngineBindings> {
+  const loaded = (await import('@prisma/schema-engine-wasm/schema_engine_bg')) as unknown as EngineBindings;
+  const wasm = await readFile(new URL('./schema_engine_bg.wasm', import.meta.resolve('@prisma/schema-engine-wasm')));
+  const { instance } = await WebAssembly.instantiate(wasm, { './schema_engine_bg.js': loaded });
+  loaded.__wbg_set_wasm(instance.exports);
+  (instance.exports['__wbindgen_start'] as (() => void) | undefined)?.();
+  return loaded;
+}
+
+export function readSchema(): Promise<string> {
+  return readFile(new URL('schema.prisma', prismaFolder), 'utf8');
+}
+
+/** The migrations folder as the engine wants it, in order of their names. */
+export async function readMigrations(): Promise<MigrationList> {
+  const entries = await readdir(migrationsFolder, { withFileTypes: true });
+  const names = entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name);
+  const migrationDirectories = await Promise.all(names.sort().map(readMigration));
+  const lock = await readFile(new URL('migration_lock.toml', migrationsFolder), 'utf8');
+  return {
+    baseDir: migrationsFolder.pathname,
+    lockfile: { path: './migration_lock.toml', content: lock },
+    shadowDbInitScript: '',
+    migrationDirectories,
+  };
+}
+
+async function readMigration(name: string): Promise<MigrationDirectory> {
+  const value = await readFile(new URL(`${name}/migration.sql`, migrationsFolder), 'utf8');
+  return { path: name, migrationFile: { path: 'migration.sql', content: { tag: 'ok', value } } };
+}

@@ -1,0 +1,40 @@
+import pg from 'pg';
+import { checkConnection } from '../connection.ts';
+import { StoreError } from '../error.ts';
+import { noFilters, openSchemaEngine, readMigrations, readSchema } from './engine.ts';
+
+/** Held while migrations are applied, so that replicas that start at once do it one after the other. Any fixed number. */
+const MIGRATION_LOCK = 7_267_143_201;
+
+/**
+ * Brings the database to the newest schema and leaves ordinary rows in `_prisma_migrations`, so that `prisma migrate deploy` elsewhere carries on.
+ * Idempotent; concurrent calls wait for each other.
+ * @returns names of the migrations that were applied now.
+ * @throws StoreError `url_invalid | unreachable | access_refused | migration_failed`
+ */
+export async function migrate(connectionString: string): Promise<readonly string[]> {
+  await checkConnection(connectionString);
+  const lock = new pg.Client({ connectionString });
+  lock.on('error', () => {});
+  await lock.connect();
+  try {
+    await lock.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);
+    const engine = await openSchemaEngine(connectionString, await readSchema(), lock);
+    try {
+      const { appliedMigrationNames } = await engine.applyMigrations({ migrationsList: await readMigrations(), filters: noFilters });
+      return appliedMigrationNames;
+    } finally {
+      engine.free();
+    }
+  } catch (cause) {
+    throw new StoreError('migration_failed', `The database schema could not be brought up to date: ${firstLine(cause)}`, { cause });
+  } finally {
+    await lock.end();
+  }
+}
+
+/** The engine's reports have many lines: the one that names the database's error says most. */
+function firstLine(cause: unknown): string {
+  const lines = (cause instanceof Error ? cause.message : String(cause)).split('\n').map((line) => line.trim());
+  return lines.find((line) => line.startsWith('Error querying the database')) ?? lines.find((line) => line !== '') ?? 'unknown error';
+}

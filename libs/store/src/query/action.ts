@@ -1,0 +1,54 @@
+import type { RecantEvent } from '@recant/events';
+import { type AttemptState, attemptState, decodeFrame } from '@recant/ledger';
+import type { EntryAddress } from '@recant/planner';
+import type pg from 'pg';
+
+/** Source numbers of an action come from its intents and settlements; its events are one range of the dedupe key each. */
+const ENTRIES_OF_ACTION = `SELECT e.shard, e.idx, e.frame, src.source, split_part(e.event_id, '.', 2)::int AS attempt
+  FROM (SELECT source_no FROM recant.attempt WHERE tenant_id = $1 AND action = $2::uuid
+    UNION SELECT source_no FROM recant.settlement WHERE tenant_id = $1 AND action = $2::uuid) k
+  JOIN recant.source src ON src.tenant_id = $1 AND src.source_no = k.source_no
+  JOIN recant.entry e ON e.tenant_id = $1 AND e.source_no = k.source_no AND e.event_id > $2 || '.' AND e.event_id < $2 || '/'
+  ORDER BY src.source, attempt, e.shard, e.idx`;
+const CONTESTING = `SELECT d.bytes FROM recant.settlement s JOIN recant.dead_letter d USING (tenant_id, shard, idx)
+  WHERE s.tenant_id = $1 AND s.action = $2::uuid ORDER BY shard, idx`;
+
+export interface RecordedEvent {
+  readonly entry: EntryAddress;
+  /** Milliseconds since 1970, UTC. */
+  readonly receivedAtMs: number;
+  readonly keyId: string;
+  readonly event: RecantEvent;
+}
+
+export interface AttemptDetail {
+  readonly source: string;
+  readonly attempt: number;
+  /** Computed from the events themselves, equivocated ends among them. */
+  readonly state: AttemptState;
+  /** In the order of the log. */
+  readonly events: readonly RecordedEvent[];
+}
+
+const ACTION = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+/** All attempts of an action, each with its events; empty where the tenant has none. */
+export async function readAction(pool: pg.Pool, tenant: string, action: string, nowMs: number): Promise<readonly AttemptDetail[]> {
+  if (!ACTION.test(action)) return [];
+  const { rows } = await pool.query(ENTRIES_OF_ACTION, [tenant, action]);
+  const contesting = (await pool.query(CONTESTING, [tenant, action])).rows.map(({ bytes }) => JSON.parse(bytes.toString()) as RecantEvent);
+  const groups = Map.groupBy(rows, (row) => `${row.source} ${row.attempt}`);
+  return [...groups.values()].map((group) => {
+    const { source, attempt } = group[0] as { source: string; attempt: number };
+    const events = group.map(toRecordedEvent);
+    const others = contesting.filter((event) => event.source === source && 'attempt' in event.data && event.data.attempt === attempt);
+    return { source, attempt, state: attemptState([...events.map(({ event }) => event), ...others], nowMs), events };
+  });
+}
+
+function toRecordedEvent(row: { shard: number; idx: string; frame: Buffer }): RecordedEvent {
+  const frame = decodeFrame(row.frame);
+  if (frame === undefined) throw new TypeError(`entry ${row.shard}/${row.idx} is not a frame`);
+  const event = JSON.parse(Buffer.from(frame.body).toString()) as RecantEvent;
+  return { entry: { shard: row.shard, index: BigInt(row.idx) }, receivedAtMs: frame.receivedAtMs, keyId: frame.keyId, event };
+}

@@ -1,0 +1,82 @@
+import type { AttemptRef, Outcome, Reversibility } from '@recant/events';
+import type { AttemptStatus } from '@recant/ledger';
+import type { EntryAddress } from '@recant/planner';
+
+/** One attempt as lists show it. */
+export interface AttemptSummary {
+  readonly ref: AttemptRef;
+  /** Entry of its intent. */
+  readonly entry: EntryAddress;
+  readonly agent: string;
+  readonly tool: string;
+  readonly session?: string;
+  readonly trace?: string;
+  readonly status: AttemptStatus;
+  readonly reversibility: Reversibility;
+  /** Milliseconds since 1970, UTC: producer's clock, ledger's clock. */
+  readonly intendedAtMs: number;
+  readonly receivedAtMs: number;
+  readonly deadlineAtMs: number;
+  readonly sequence: number;
+  readonly keyId: string;
+  readonly inverts?: AttemptRef & { readonly run: string; readonly step: number };
+  /** What the one settlement says; absent while there is none, or several that differ. */
+  readonly settled?: SettledSummary;
+}
+
+export interface SettledSummary {
+  readonly outcome: Outcome;
+  readonly chunks: number;
+  readonly effects: number;
+  readonly digest: string;
+  /** Producer's clock. */
+  readonly settledAtMs: number;
+  readonly durationMs: number;
+}
+
+/** A row of `attemptColumns`; bigints come as text. */
+export interface AttemptSqlRow {
+  readonly [column: string]: string | number | null;
+}
+
+export function toSummary(row: AttemptSqlRow): AttemptSummary {
+  const text = (column: string) => row[column] as string;
+  return {
+    ref: { source: text('source'), action: text('action'), attempt: row['attempt'] as number },
+    entry: { shard: row['shard'] as number, index: BigInt(text('idx')) },
+    agent: text('agent'),
+    tool: text('tool'),
+    ...(row['session'] === null ? {} : { session: text('session') }),
+    ...(row['trace'] === null ? {} : { trace: text('trace') }),
+    status: text('status') as AttemptStatus,
+    reversibility: text('reversibility') as Reversibility,
+    intendedAtMs: Number(row['intended_ms']),
+    receivedAtMs: Number(row['received_ms']),
+    deadlineAtMs: Number(row['deadline_ms']),
+    sequence: Number(row['sequence']),
+    keyId: text('key_id'),
+    ...(row['inverts_action'] === null ? {} : { inverts: invertsOf(row) }),
+    ...(Number(row['ends']) === 1 ? { settled: settledOf(row) } : {}),
+  };
+}
+
+function invertsOf(row: AttemptSqlRow): NonNullable<AttemptSummary['inverts']> {
+  return {
+    source: row['inverts_source'] as string,
+    action: row['inverts_action'] as string,
+    attempt: row['inverts_attempt'] as number,
+    run: row['inverts_run'] as string,
+    step: row['inverts_step'] as number,
+  };
+}
+
+function settledOf(row: AttemptSqlRow): SettledSummary {
+  return {
+    outcome: row['outcome'] as Outcome,
+    chunks: row['chunks'] as number,
+    effects: Number(row['effects']),
+    digest: row['digest'] as string,
+    settledAtMs: Number(row['settled_ms']),
+    durationMs: Number(row['duration_ms']),
+  };
+}

@@ -1,0 +1,71 @@
+import type { Selection } from '@recant/planner';
+import type pg from 'pg';
+import { type AttemptSqlRow, type AttemptSummary, toSummary } from './attempt-row.ts';
+import { attemptColumns, Parameters, selectionConditions, vectorArray, within } from './attempt-sql.ts';
+import { type Cursor, formatCursor, parseCursor } from './cursor.ts';
+import { readVector } from './vector.ts';
+
+export const PAGE_LIMIT_MAX = 1_000;
+
+export interface AttemptQuery {
+  /** All fields and-ed; no field means all attempts. */
+  readonly selection: Selection;
+  /** Rows of a page, 1 to PAGE_LIMIT_MAX. */
+  readonly limit: number;
+  /** Of the page before (`next`), or of a list before (`tail`): then only what was appended since. */
+  readonly cursor?: string;
+  /** Default `oldest`: ascending by (received, shard, index). */
+  readonly order?: 'oldest' | 'newest';
+  /** Milliseconds since 1970, UTC: tells `open` from `unknown`. */
+  readonly nowMs: number;
+}
+
+export interface AttemptPage {
+  readonly attempts: readonly AttemptSummary[];
+  /** Cursor of the next page; absent on the last. */
+  readonly next?: string;
+  /** Cursor that lists what is appended after the view of this list. */
+  readonly tail: string;
+}
+
+/** @throws StoreError `cursor_invalid` */
+export async function listAttempts(pool: pg.Pool, tenant: string, query: AttemptQuery): Promise<AttemptPage> {
+  const limit = Math.min(Math.max(1, query.limit), PAGE_LIMIT_MAX);
+  const view = await openView(pool, tenant, query.cursor);
+  const parameters = new Parameters();
+  const text = statement(tenant, query, view, limit, parameters);
+  const { rows } = await pool.query<AttemptSqlRow>(text, parameters.values);
+  const attempts = rows.slice(0, limit).map(toSummary);
+  const last = attempts.at(-1);
+  const tail = formatCursor({ vector: {}, since: view.vector });
+  if (rows.length <= limit || last === undefined) return { attempts, tail };
+  return { attempts, tail, next: formatCursor({ ...view, after: [last.receivedAtMs, last.entry.shard, String(last.entry.index)] }) };
+}
+
+/** A tail cursor has no view yet: it is what the logs hold now. */
+async function openView(pool: pg.Pool, tenant: string, text: string | undefined): Promise<Cursor> {
+  const cursor = text === undefined ? undefined : parseCursor(text);
+  if (cursor !== undefined && Object.keys(cursor.vector).length > 0) return cursor;
+  return { ...cursor, vector: await readVector(pool, tenant) };
+}
+
+function statement(tenant: string, query: AttemptQuery, view: Cursor, limit: number, parameters: Parameters): string {
+  const owner = parameters.add(tenant);
+  const vector = parameters.add(vectorArray(view.vector));
+  const nowMs = parameters.add(query.nowMs);
+  const conditions = selectionConditions(owner, query.selection, vector, nowMs, parameters);
+  const newest = query.order === 'newest';
+  if (view.since !== undefined)
+    conditions.push(`NOT coalesce(${within('a.shard', 'a.idx', parameters.add(vectorArray(view.since)))}, false)`);
+  if (view.after !== undefined) conditions.push(beyond(view.after, newest, parameters));
+  const direction = newest ? 'DESC' : 'ASC';
+  return `SELECT ${attemptColumns(vector, nowMs)} WHERE ${conditions.join(' AND ')}
+    ORDER BY a.received_at ${direction}, a.shard ${direction}, a.idx ${direction} LIMIT ${limit + 1}`;
+}
+
+function beyond([receivedMs, shard, idx]: readonly [number, number, string], newest: boolean, parameters: Parameters): string {
+  const received = `to_timestamp(${parameters.add(receivedMs)}::bigint / 1000.0)`;
+  const sign = newest ? '<' : '>';
+  // The first comparison says no more than the second; it is what an index on time can use.
+  return `a.received_at ${sign}= ${received} AND (a.received_at, a.shard, a.idx) ${sign} (${received}, ${parameters.add(shard)}::smallint, ${parameters.add(idx)}::bigint)`;
+}

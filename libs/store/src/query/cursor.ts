@@ -1,0 +1,59 @@
+import type { Vector } from '@recant/planner';
+import { StoreError } from '../error.ts';
+
+/** Place in a list and the view it is a list of: a page never sees what was appended after the first one. Opaque to callers. */
+export interface Cursor {
+  readonly vector: Vector;
+  /** Entries below it were listed before: absent for a list from the beginning. */
+  readonly since?: Vector;
+  /** Last row given: (received_at in ms, shard, idx). */
+  readonly after?: readonly [number, number, string];
+}
+
+/** Characters of a cursor: 4,096 shards of 20 digits fit. */
+const CURSOR_LENGTH_MAX = 262_144;
+
+export function formatCursor({ vector, since, after }: Cursor): string {
+  return Buffer.from(JSON.stringify([1, sizesOf(vector), since === undefined ? null : sizesOf(since), after ?? null])).toString(
+    'base64url',
+  );
+}
+
+/** @throws StoreError `cursor_invalid` */
+export function parseCursor(text: string): Cursor {
+  try {
+    if (text.length > CURSOR_LENGTH_MAX) throw new RangeError('too long');
+    const [version, sizes, since, after] = JSON.parse(Buffer.from(text, 'base64url').toString()) as [unknown, unknown, unknown, unknown];
+    if (version !== 1) throw new RangeError('of another version');
+    return {
+      vector: vectorOf(sizes),
+      ...(since === null ? {} : { since: vectorOf(since) }),
+      ...(after === null ? {} : { after: placeOf(after) }),
+    };
+  } catch (cause) {
+    throw new StoreError('cursor_invalid', 'This cursor was not given by a list of this ledger: start again without one.', { cause });
+  }
+}
+
+function sizesOf(vector: Vector): [number, string][] {
+  return Object.entries(vector).map(([shard, size]) => [Number(shard), String(size)]);
+}
+
+function vectorOf(value: unknown): Vector {
+  const pairs = (value as [unknown, unknown][]).map(([shard, size]): [number, bigint] => {
+    if (!Number.isInteger(shard) || (shard as number) < 0 || (shard as number) > 32_767) throw new RangeError('not a shard');
+    return [shard as number, wholeNumber(size)];
+  });
+  return Object.fromEntries(pairs);
+}
+
+function placeOf(value: unknown): readonly [number, number, string] {
+  const [received, shard, idx] = value as [unknown, unknown, unknown];
+  if (!Number.isSafeInteger(received) || !Number.isSafeInteger(shard)) throw new RangeError('not a place');
+  return [received as number, shard as number, String(wholeNumber(idx))];
+}
+
+function wholeNumber(value: unknown): bigint {
+  if (typeof value !== 'string' || !/^[0-9]{1,18}$/.test(value)) throw new RangeError('not a size');
+  return BigInt(value);
+}

@@ -1,0 +1,98 @@
+import { PrismaPg } from '@prisma/adapter-pg';
+import { SHARDS_DEFAULT } from '@recant/events';
+import { type Appender, OWN_AGENT } from '@recant/ledger';
+import type { LedgerReader } from '@recant/planner';
+import pg from 'pg';
+import { type Credentials, createCredentials } from './access/credentials.ts';
+import { createParts, type Parts } from './access/parts.ts';
+import { createSealer, type Sealer } from './access/sealer.ts';
+import { createSystems, type Systems } from './access/systems.ts';
+import { createAppender } from './append/appender.ts';
+import type { Failpoints } from './append/failpoint.ts';
+import { PrismaClient } from './generated/client.ts';
+import { createKafkaPositions, type KafkaPositions } from './positions.ts';
+import { type AttemptDetail, readAction } from './query/action.ts';
+import { type AttemptPage, type AttemptQuery, listAttempts } from './query/attempts.ts';
+import { type DeadLetterPage, type LogSummary, listDeadLetters, listLogs } from './query/cold.ts';
+import { createLedgerReader } from './reader/ledger-reader.ts';
+
+export interface StoreOptions {
+  readonly connectionString: string;
+  /** MASTER_KEY_BYTES bytes: seals MAC secrets and the options of systems. */
+  readonly masterKey: Uint8Array;
+  /** Milliseconds since 1970, UTC. Default: this machine's clock. */
+  readonly clock?: () => number;
+  readonly shards?: number;
+  /** Connections: what bounds the transactions at once. */
+  readonly connectionsMax?: number;
+  readonly failpoints?: Failpoints | undefined;
+}
+
+/** Questions about one tenant. None sees what another tenant has. */
+export interface Queries {
+  attempts(tenant: string, query: AttemptQuery): Promise<AttemptPage>;
+  action(tenant: string, action: string, nowMs: number): Promise<readonly AttemptDetail[]>;
+  logs(tenant: string): Promise<readonly LogSummary[]>;
+  deadLetters(tenant: string, page: { readonly limit: number; readonly cursor?: string }): Promise<DeadLetterPage>;
+}
+
+export interface Store {
+  readonly appender: Appender;
+  readonly credentials: Credentials;
+  readonly systems: Systems;
+  readonly parts: Parts;
+  readonly positions: KafkaPositions;
+  readonly queries: Queries;
+  readonly ledgerReader: LedgerReader;
+  readonly sealer: Sealer;
+  /** For what stands beside the ledger in the same database (rollback). */
+  readonly pool: pg.Pool;
+  /** One round trip. @throws where the database does not answer. */
+  ping(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Tenant of the operator: dead letters of unknown senders, Kafka positions. */
+export const OPERATOR_TENANT = OWN_AGENT;
+
+const CONNECTIONS_MAX_DEFAULT = 10;
+/** Milliseconds to wait for a connection before the store counts as unavailable. */
+const CONNECT_TIMEOUT_MS = 5_000;
+
+/** Connects on first use; `migrate` first. */
+export function createStore(options: StoreOptions): Store {
+  const { connectionString, masterKey, clock = Date.now, shards = SHARDS_DEFAULT, failpoints } = options;
+  const pool = new pg.Pool({
+    connectionString,
+    max: options.connectionsMax ?? CONNECTIONS_MAX_DEFAULT,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    application_name: 'recant',
+  });
+  // A connection that breaks while idle is replaced on the next use; nobody waits for it.
+  pool.on('error', () => {});
+  const prisma = new PrismaClient({ adapter: new PrismaPg(pool, { schema: 'recant' }) });
+  const sealer = createSealer(masterKey);
+  return {
+    appender: createAppender(pool, { clock, shards, systemTenant: OPERATOR_TENANT, failpoints }),
+    credentials: createCredentials(prisma, sealer, clock),
+    systems: createSystems(prisma, sealer, clock),
+    parts: createParts(pool),
+    positions: createKafkaPositions(pool, OPERATOR_TENANT),
+    queries: {
+      attempts: (tenant, query) => listAttempts(pool, tenant, query),
+      action: (tenant, action, nowMs) => readAction(pool, tenant, action, nowMs),
+      logs: (tenant) => listLogs(prisma, tenant),
+      deadLetters: (tenant, page) => listDeadLetters(prisma, tenant, page),
+    },
+    ledgerReader: createLedgerReader(pool, clock),
+    sealer,
+    pool,
+    async ping() {
+      await pool.query('SELECT 1');
+    },
+    async close() {
+      await prisma.$disconnect();
+      if (!pool.ended) await pool.end();
+    },
+  };
+}

@@ -1,0 +1,62 @@
+import { emptyRoot, HASH_BYTES, nodeHash } from './hash.ts';
+
+/**
+ * The right edge of an append-only tree: the roots of its complete subtrees, largest first. It is all that appending needs.
+ *
+ * Invariant: `#roots.length` is the number of one bits in `size`. Serialised it is the concatenation of those roots; the size is kept beside it.
+ */
+export class Frontier {
+  readonly #roots: Buffer[];
+  #size: bigint;
+
+  private constructor(size: bigint, roots: Buffer[]) {
+    this.#size = size;
+    this.#roots = roots;
+  }
+
+  static empty(): Frontier {
+    return new Frontier(0n, []);
+  }
+
+  /** @throws RangeError where the bytes cannot be the frontier of a tree of that size. */
+  static parse(size: bigint, bytes: Uint8Array): Frontier {
+    if (size < 0n || bytes.length !== oneBits(size) * HASH_BYTES) {
+      throw new RangeError(`${bytes.length} bytes are not the frontier of a tree of ${size} leaves`);
+    }
+    const roots: Buffer[] = [];
+    for (let at = 0; at < bytes.length; at += HASH_BYTES) roots.push(Buffer.from(bytes.subarray(at, at + HASH_BYTES)));
+    return new Frontier(size, roots);
+  }
+
+  get size(): bigint {
+    return this.#size;
+  }
+
+  /** @param leaves leaf hashes, in order. */
+  append(leaves: Iterable<Uint8Array>): void {
+    for (const leaf of leaves) this.#appendOne(leaf);
+  }
+
+  #appendOne(leaf: Uint8Array): void {
+    let node = leaf as Buffer;
+    // Each trailing one bit of the size is a complete subtree as large as the node that grows: the two become one.
+    for (let rest = this.#size; rest & 1n; rest >>= 1n) node = nodeHash(this.#roots.pop() as Buffer, node);
+    this.#roots.push(node);
+    this.#size += 1n;
+  }
+
+  /** RFC 6962 section 2.1 Merkle tree hash of all leaves so far. */
+  root(): Buffer {
+    return this.#roots.length === 0 ? emptyRoot() : this.#roots.reduceRight((right, left) => nodeHash(left, right));
+  }
+
+  serialize(): Buffer {
+    return Buffer.concat(this.#roots);
+  }
+}
+
+function oneBits(size: bigint): number {
+  let bits = 0;
+  for (let rest = size; rest > 0n; rest >>= 1n) if (rest & 1n) bits += 1;
+  return bits;
+}

@@ -1,0 +1,2 @@
+export { Frontier } from './frontier.ts';
+export { emptyRoot, HASH_BYTES, leafHash, nodeHash } from './hash.ts';
