@@ -1,0 +1,160 @@
+/** The rules of this repository that no compiler checks: each looks at one file and says what is wrong with it. */
+
+export interface TidyRule {
+  name: string;
+  why: string;
+  applies(file: string): boolean;
+  /** Complaints, one each; none where the file keeps the rule. */
+  check(file: string, text: string): string[];
+  /** A file that breaks the rule: a rule that cannot fail is none. */
+  broken: { file: string; text: string };
+}
+
+const LINES_MAX = 400;
+const isTypeScript = (file: string): boolean => /\.ts$/.test(file);
+const isTest = (file: string): boolean => /\.test\.ts$|(^|\/)test\//.test(file);
+const isSource = (file: string): boolean => isTypeScript(file) && !isTest(file);
+const isPure = (file: string): boolean =>
+  /^libs\/(events|transparency|api|ledger|planner|runner|policy|verifier)\/src\//.test(file) && isSource(file);
+
+/** Lines of the text that match, named by their numbers. */
+function linesWith(pattern: RegExp, text: string): string[] {
+  return text.split('\n').flatMap((line, index) => (pattern.test(line) ? [`line ${index + 1}: ${line.trim().slice(0, 120)}`] : []));
+}
+
+const LAYOUT_RULES: TidyRule[] = [
+  {
+    name: 'short-files',
+    why: 'A file over 400 lines wants splitting by operation.',
+    applies: (file) => /\.(ts|js|cjs|mjs|sql)$/.test(file) && file !== 'prisma/schema.sql',
+    check: (_, text) => {
+      const lines = text.split('\n').length - 1;
+      return lines > LINES_MAX ? [`${lines} lines`] : [];
+    },
+    broken: { file: 'libs/store/src/long.ts', text: '\n'.repeat(LINES_MAX + 1) },
+  },
+  {
+    name: 'named-for-what-it-does',
+    why: 'A lib is one sentence; a drawer for odds and ends is none.',
+    applies: () => true,
+    check: (file) => {
+      const drawer = file.split('/').find((part) => /^(utils?|helpers?|common|shared|managers?|misc)(\.|$)|-manager\b/.test(part));
+      return drawer ? [drawer] : [];
+    },
+    broken: { file: 'libs/store/src/utils.ts', text: '' },
+  },
+  {
+    name: 'kebab-case',
+    why: 'A thing is found by its name.',
+    applies: (file) => isTypeScript(file),
+    check: (file) => (/^[a-z0-9.]+(-[a-z0-9.]+)*$/.test(file.split('/').at(-1) ?? '') ? [] : [file]),
+    broken: { file: 'libs/store/src/FooBar.ts', text: '' },
+  },
+  {
+    name: 'short-main',
+    why: 'main.ts parses, builds, runs and stops.',
+    applies: (file) => /^services\/[^/]+\/src\/main\.ts$/.test(file),
+    check: (_, text) => (text.split('\n').length > 40 ? [`${text.split('\n').length} lines`] : []),
+    broken: { file: 'services/ledger/src/main.ts', text: '\n'.repeat(40) },
+  },
+];
+
+const SOURCE_RULES: TidyRule[] = [
+  {
+    name: 'pure-is-told-time-and-chance',
+    why: 'Time, randomness and environment are arguments of protocol and domain.',
+    applies: isPure,
+    check: (_, text) =>
+      linesWith(
+        /Date\.now|new Date\(\s*\)|Math\.random|process\.(env|hrtime|cwd)|\brandom(Bytes|UUID|Int|FillSync)\b|getRandomValues|performance\.now|DateTime\.(now|utc\(\s*\)|local\(\s*\))|\bset(Timeout|Interval|Immediate)\b/,
+        text,
+      ),
+    broken: { file: 'libs/ledger/src/clock.ts', text: 'export const now = () => Date.now();' },
+  },
+  {
+    name: 'environment-is-read-once',
+    why: 'Configuration is parsed in main; a lib is given it.',
+    applies: (file) => /^libs\/(store|kafka|sdk|client|connectors|service)\//.test(file) && isSource(file),
+    check: (_, text) => linesWith(/process\.env/, text),
+    broken: { file: 'libs/store/src/pool.ts', text: 'const url = process.env.DATABASE_URL;' },
+  },
+  {
+    name: 'no-machine-paths',
+    why: 'A checkout works anywhere.',
+    applies: (file) => !file.endsWith('package-lock.json') && file !== 'test/architecture/tidy.ts',
+    check: (_, text) => linesWith(/(^|[\s'"`(=])\/(home|root|Users|work|tmp)\/[\w.-]/, text),
+    broken: { file: 'README.md', text: 'see /work/main/README.md' },
+  },
+  {
+    name: 'tests-wait-for-events',
+    why: 'A sleep is too long on a fast machine and too short on a slow one.',
+    applies: (file) =>
+      isTypeScript(file) && isTest(file) && !/^test\/(corpus|bench)\/|^test\/(support\/src\/wait-until|architecture\/tidy)\.ts$/.test(file),
+    check: (_, text) =>
+      linesWith(/await (new Promise\S* ?\(.*setTimeout|(delay|sleep|setTimeout)\()|setTimeout\(\s*(resolve|done|r)\b/, text),
+    broken: { file: 'libs/store/src/a.test.ts', text: 'await new Promise((done) => setTimeout(done, 100));' },
+  },
+  {
+    name: 'nothing-skipped',
+    why: 'A test that is not run proves nothing.',
+    applies: (file) => file.endsWith('.test.ts') && file !== 'test/architecture/tidy.test.ts',
+    check: (_, text) => linesWith(/\b(test|it|describe)(\.\w+)*\.(skip|only|todo|fails)\b|\.(skipIf|runIf)\(/, text),
+    broken: { file: 'libs/store/src/a.test.ts', text: "test.skip('later', () => {});" },
+  },
+  {
+    name: 'no-fixed-ports',
+    why: 'Two checkouts test at once on one machine.',
+    applies: (file) => file.endsWith('.test.ts'),
+    check: (_, text) => linesWith(/\.listen\(\s*[1-9]\d*|(localhost|127\.0\.0\.1):(5432|9092|3000|8080)\b/, text),
+    broken: { file: 'libs/store/src/a.test.ts', text: 'server.listen(8080);' },
+  },
+];
+
+const PACKAGE_RULES: TidyRule[] = [
+  {
+    name: 'one-sentence',
+    why: 'A lib is one sentence without a full stop in it.',
+    applies: (file) => /^(libs|services|deploy|test)\/.*package\.json$/.test(file),
+    check: (_, text) => {
+      const { description = '' } = JSON.parse(text) as { description?: string };
+      return description.length < 10 || /[.!]\s|\.$/.test(description) ? [`description: "${description}"`] : [];
+    },
+    broken: { file: 'libs/store/package.json', text: '{"description":"Stores. And more."}' },
+  },
+  {
+    name: 'lock-names-no-host',
+    why: 'The registry is the machine’s affair.',
+    applies: (file) => file === 'package-lock.json',
+    check: (_, text) => linesWith(/"resolved": "https?:/, text),
+    broken: { file: 'package-lock.json', text: '"resolved": "https://registry.example/x.tgz"' },
+  },
+  {
+    name: 'exact-versions',
+    why: 'The same commit installs the same code.',
+    applies: (file) => file.endsWith('package.json') && !file.startsWith('test/architecture/'),
+    check: (_, text) => {
+      const manifest = JSON.parse(text) as Record<string, Record<string, string> | undefined>;
+      const pinned = { ...manifest.dependencies, ...manifest.devDependencies };
+      return Object.entries(pinned).flatMap(([name, version]) => (/^\d/.test(version) ? [] : [`${name} ${version}`]));
+    },
+    broken: { file: 'package.json', text: '{"dependencies":{"pg":"^8.0.0"}}' },
+  },
+];
+
+export const TIDY_RULES: TidyRule[] = [...LAYOUT_RULES, ...SOURCE_RULES, ...PACKAGE_RULES];
+
+/** Packages that a source names in its imports, without Node's own and without itself. */
+export function importedPackages(text: string): string[] {
+  const specifiers = [
+    ...text.matchAll(/(?:^|\n)\s*(?:import|export)\s[^;]*?from\s+'([^']+)'|import\(\s*'([^']+)'\s*\)|(?:^|\n)import\s+'([^']+)'/g),
+  ];
+  return specifiers
+    .map(([, a, b, c]) => a ?? b ?? c ?? '')
+    .filter((name) => !name.startsWith('.') && !name.startsWith('node:'))
+    .map((name) =>
+      name
+        .split('/')
+        .slice(0, name.startsWith('@') ? 2 : 1)
+        .join('/'),
+    );
+}
