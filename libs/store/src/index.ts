@@ -10,8 +10,10 @@ export { createSealer, MASTER_KEY_BYTES, type Sealer } from './access/sealer.ts'
 export { createSystems, type SystemRecord, type Systems } from './access/systems.ts';
 export { type AppenderOptions, createAppender } from './append/appender.ts';
 export { FAILPOINTS, type FailpointName, type Failpoints, killAtFailpoint } from './append/failpoint.ts';
+export { withSnapshot } from './audit/snapshot.ts';
 export { checkConnection } from './connection.ts';
 export { PositionMoved, StoreError, type StoreErrorCode, StoreUnavailable } from './error.ts';
+export { grantServiceRole } from './migration/grant.ts';
 export { migrate } from './migration/migrate.ts';
 export type { KafkaPositions, StoredPosition } from './positions.ts';
 export type { AttemptDetail, RecordedEvent } from './query/action.ts';
