@@ -121,9 +121,8 @@ export const AttemptBody = z
     session: z.string().optional(),
     trace: z.string().optional(),
     status: z.string().meta({ description: 'Computed from the events: `open`, an outcome, `unknown` or `contested`.' }),
-    complete: z.boolean().meta({ description: 'All chunks that the settlement counts are in, and the digest fits.' }),
     reversibility: z.string(),
-    effects: z.int().meta({ description: 'Effects recorded so far.' }),
+    effects: z.int().meta({ description: 'Effects that the settlement counts; 0 while there is none.' }),
     intendedAt: instant.meta({ description: 'By the producer’s clock.' }),
     receivedAt: instant.meta({ description: 'By the ledger’s clock.' }),
     settledAt: instant.optional(),
@@ -133,7 +132,10 @@ export const AttemptBody = z
   })
   .meta({ id: 'Attempt' });
 export type AttemptBody = z.infer<typeof AttemptBody>;
-export const AttemptPage = pageOf(AttemptBody).meta({ id: 'AttemptPage' });
+export const AttemptPage = pageOf(AttemptBody)
+  .extend({ tail: z.string().meta({ description: 'Cursor of a list of what is appended after this page was made.' }) })
+  .meta({ id: 'AttemptPage' });
+export type AttemptPage = z.infer<typeof AttemptPage>;
 
 export const listAttempts = route({
   operationId: 'listAttempts',
@@ -151,9 +153,14 @@ export const listAttempts = route({
 export const RecordedEventBody = z
   .object({ shard, index, receivedAt: instant, key: z.string(), event: z.looseObject({}).meta({ description: 'The event as recorded.' }) })
   .meta({ id: 'RecordedEvent' });
-export const ActionBody = z
-  .object({ action: z.string(), attempts: z.array(AttemptBody.extend({ events: z.array(RecordedEventBody) })) })
-  .meta({ id: 'Action' });
+export type RecordedEventBody = z.infer<typeof RecordedEventBody>;
+/** `effects` counts what was recorded, whether or not a settlement counts it too. */
+export const ActionAttempt = AttemptBody.extend({
+  complete: z.boolean().meta({ description: 'All chunks that the settlement counts are in, and the digest fits.' }),
+  events: z.array(RecordedEventBody),
+}).meta({ id: 'ActionAttempt' });
+export type ActionAttempt = z.infer<typeof ActionAttempt>;
+export const ActionBody = z.object({ action: z.string(), attempts: z.array(ActionAttempt) }).meta({ id: 'Action' });
 export type ActionBody = z.infer<typeof ActionBody>;
 
 export const showAction = route({
@@ -197,6 +204,7 @@ export const DeadLetterBody = z
     code: z.string(),
     detail: z.string(),
     origin: z.string(),
+    key: z.string().meta({ description: 'Id of the key; empty where the sender could not be identified.' }),
     size: z.int(),
     digest: z.string().meta({ description: 'SHA-256 of the raw bytes, lower-case hex.' }),
     receivedAt: instant,
@@ -211,7 +219,7 @@ export const listDeadLetters = route({
   method: 'get',
   path: '/v1/dead-letters',
   tag: 'ledger',
-  summary: 'Messages that could not be recorded, kept whole, newest first',
+  summary: 'Messages that could not be recorded, kept whole, in the order of their logs',
   roles: ['view', 'administer'],
   query: z.object(PageQuery),
   responses: { 200: { description: 'A page', schema: DeadLetterPage } },

@@ -5,7 +5,7 @@ export const PAGE_ITEMS_DEFAULT = 50;
 export const PAGE_ITEMS_MAX = 500;
 
 export const PageQuery = {
-  cursor: z.string().max(512).optional().meta({ description: '`next` of the previous page.' }),
+  cursor: z.string().max(8_192).optional().meta({ description: '`next` of the previous page.' }),
   limit: z
     .int()
     .min(1)
@@ -24,5 +24,5 @@ export function pageOf<T extends z.ZodType>(item: T) {
 
 export interface Page<T> {
   readonly items: readonly T[];
-  readonly next?: string;
+  readonly next?: string | undefined;
 }

@@ -1,6 +1,6 @@
 import {
   type ActionBody,
-  type AttemptBody,
+  type AttemptPage,
   BATCH_MEDIA_TYPE,
   type BatchReceipts,
   type CreatedKey,
@@ -54,7 +54,7 @@ export interface LedgerClient {
   submitBatch(events: readonly Uint8Array[]): Promise<readonly ReceiptBody[]>;
   /** `digest`: lower-case hex SHA-256 of salt ‖ bytes; `salt`: base64url. */
   putPart(digest: string, salt: string, bytes: Uint8Array): Promise<void>;
-  attempts(filter: AttemptFilter, page?: PageRequest): Promise<Page<AttemptBody>>;
+  attempts(filter: AttemptFilter, page?: PageRequest): Promise<AttemptPage>;
   action(action: string): Promise<ActionBody>;
   logs(): Promise<LogList['items']>;
   deadLetters(page?: PageRequest): Promise<Page<DeadLetterBody>>;

@@ -23,40 +23,61 @@ export interface TailOptions {
   readonly last?: number;
 }
 
-/** How far back each question looks again: an attempt that settled meanwhile is told a second time, with its new status. Milliseconds. */
-const LOOK_BACK_MS = 60_000;
+/** Open attempts that are looked at again; the ones opened first are forgotten first. */
+const OPEN_MAX = 500;
+const PAGE_ITEMS = 200;
 
-/** Attempts as they come in, and again when their status changes, until the signal. Oldest first within one question. */
+/**
+ * Attempts as they come in, and again when their state changes, until the signal. None is missed between two questions: the ledger's
+ * `tail` cursor says what was listed. An outcome filter is applied here, since an attempt gets its outcome after it was listed.
+ */
 export async function* tail(
   client: Pick<LedgerClient, 'attempts'>,
   filter: Omit<AttemptFilter, 'from' | 'to' | 'order'>,
   options: TailOptions,
 ): AsyncGenerator<AttemptBody> {
-  let told = new Map<string, string>();
-  const first = await client.attempts(filter, { limit: Math.max(1, options.last ?? 10) });
-  let newest = first.items[0]?.receivedAt;
-  for (const attempt of first.items) told.set(keyOf(attempt), stateOf(attempt));
-  if (options.last !== 0) yield* [...first.items].reverse();
+  const { outcome, ...listed } = filter;
+  const wanted = (attempt: AttemptBody) => outcome === undefined || outcome.includes(attempt.status);
+  const open = new Map<string, AttemptBody>();
+  const note = (attempt: AttemptBody) => {
+    open.delete(keyOf(attempt));
+    if (attempt.status === 'open') open.set(keyOf(attempt), attempt);
+    if (open.size > OPEN_MAX) open.delete(open.keys().next().value as string);
+    return wanted(attempt);
+  };
+  const first = await client.attempts(listed, { limit: Math.max(1, options.last ?? 10) });
+  for (const attempt of options.last === 0 ? [] : first.items.toReversed()) if (note(attempt)) yield attempt;
+  let cursor = first.tail;
   while (await pause(options.everyMs ?? 1_000, options.signal)) {
-    const from = newest === undefined ? {} : { from: new Date(Date.parse(newest) - LOOK_BACK_MS).toISOString() };
-    const seen = new Map<string, string>();
-    for await (const attempt of everyAttempt(client, { ...filter, ...from, order: 'oldest' })) {
-      const key = keyOf(attempt);
-      seen.set(key, stateOf(attempt));
-      if (newest === undefined || attempt.receivedAt > newest) newest = attempt.receivedAt;
-      if (told.get(key) !== stateOf(attempt) && (told.has(key) || !first.items.some((old) => keyOf(old) === key))) yield attempt;
-      if (options.signal.aborted) return;
+    for (const attempt of await changedSince(client, open)) if (note(attempt)) yield attempt;
+    let page = await client.attempts({ ...listed, order: 'oldest' }, { cursor, limit: PAGE_ITEMS });
+    cursor = page.tail;
+    for (;;) {
+      for (const attempt of page.items) if (note(attempt)) yield attempt;
+      if (page.next === undefined || options.signal.aborted) break;
+      page = await client.attempts({ ...listed, order: 'oldest' }, { cursor: page.next, limit: PAGE_ITEMS });
     }
-    told = seen;
   }
+}
+
+/** Of the attempts that were open when they were told, those that are not what they were. */
+async function changedSince(
+  client: Pick<LedgerClient, 'attempts'>,
+  open: ReadonlyMap<string, AttemptBody>,
+): Promise<readonly AttemptBody[]> {
+  if (open.size === 0) return [];
+  const times = [...open.values()].map(({ receivedAt }) => Date.parse(receivedAt));
+  const window = { from: new Date(Math.min(...times)).toISOString(), to: new Date(Math.max(...times) + 1).toISOString() };
+  const changed: AttemptBody[] = [];
+  for await (const attempt of everyAttempt(client, { ...window, order: 'oldest' }, OPEN_MAX)) {
+    const before = open.get(keyOf(attempt));
+    if (before && before.status !== attempt.status) changed.push(attempt);
+  }
+  return changed;
 }
 
 function keyOf(attempt: AttemptBody): string {
   return `${attempt.source}\n${attempt.action}\n${attempt.attempt}`;
-}
-
-function stateOf(attempt: AttemptBody): string {
-  return `${attempt.status}\n${attempt.effects}\n${attempt.complete}`;
 }
 
 /** False once the signal came. */

@@ -7,6 +7,7 @@ import type { Keyring } from './keyring.ts';
 import type { Logger } from './log.ts';
 import { type BoundRoute, createRouter, handle, type Router } from './router.ts';
 import { type Serving, serve } from './serve.ts';
+import { faultOfStore } from './store-fault.ts';
 import { withRequestSpan } from './telemetry.ts';
 
 export interface AppOptions {
@@ -19,8 +20,6 @@ export interface AppOptions {
   /** Names each request in logs and answers. */
   readonly requestId: () => string;
   readonly gate?: Gate;
-  /** Says what an error of an adapter means to a caller; undefined for what it does not know. */
-  readonly translate?: (error: unknown) => ApiFault | undefined;
 }
 
 /** Express with every route of the routers, health and the description of exactly these. Unknown errors are logged and answered as `internal`. */
@@ -81,9 +80,9 @@ function refuseOtherMethods(app: Express, routes: readonly BoundRoute[]): void {
   }
 }
 
-function problemHandler({ logger, translate }: AppOptions): ErrorRequestHandler {
+function problemHandler({ logger }: AppOptions): ErrorRequestHandler {
   return (error: unknown, request: Request, response: Response, _next) => {
-    const fault = faultOf(error, translate);
+    const fault = faultOf(error);
     const problem = fault?.problem() ?? problemOf('internal', `Something went wrong; the request was ${response.get('request-id')}.`);
     const line = {
       requestId: response.get('request-id'),
@@ -111,9 +110,9 @@ function hasBody({ headers }: Request): boolean {
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 }
 
-function faultOf(error: unknown, translate: AppOptions['translate']): ApiFault | undefined {
+function faultOf(error: unknown): ApiFault | undefined {
   if (error instanceof ApiFault) return error;
   // Express's own: a path that is no UTF-8.
   if (error instanceof URIError) return new ApiFault('request_invalid', 'The address is not percent-encoded UTF-8.', { cause: error });
-  return translate?.(error);
+  return faultOfStore(error);
 }

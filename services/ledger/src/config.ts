@@ -9,6 +9,9 @@ const MASTER_KEY_BYTES = 32;
 const LedgerEnv = z.object({
   DATABASE_URL: DatabaseUrl,
   KAFKA_BROKERS: KafkaBrokers.optional(),
+  /** Another topic and consumer group than the usual ones. */
+  RECANT_KAFKA_TOPIC: z.string().min(1).optional(),
+  RECANT_KAFKA_GROUP: z.string().min(1).optional(),
   RECANT_HOST: z.string().min(1).default('127.0.0.1'),
   RECANT_PORT: Port.default(PORT_DEFAULT),
   RECANT_MASTER_KEY_FILE: z.string().min(1),
@@ -21,6 +24,7 @@ const LedgerEnv = z.object({
 export interface LedgerConfig {
   readonly databaseUrl: string;
   readonly kafkaBrokers: readonly string[] | undefined;
+  readonly kafkaNames: { readonly topic?: string; readonly groupId?: string };
   readonly host: string;
   readonly port: number;
   readonly masterKey: Uint8Array;
@@ -35,6 +39,10 @@ export function readLedgerConfig(env: Env): LedgerConfig {
   return {
     databaseUrl: read.DATABASE_URL,
     kafkaBrokers: read.KAFKA_BROKERS,
+    kafkaNames: {
+      ...(read.RECANT_KAFKA_TOPIC === undefined ? {} : { topic: read.RECANT_KAFKA_TOPIC }),
+      ...(read.RECANT_KAFKA_GROUP === undefined ? {} : { groupId: read.RECANT_KAFKA_GROUP }),
+    },
     host: read.RECANT_HOST,
     port: read.RECANT_PORT,
     masterKey: readMasterKey(read.RECANT_MASTER_KEY_FILE),

@@ -1,0 +1,41 @@
+import { listDeadLetters, listLogs, PAGE_ITEMS_DEFAULT } from '@recant/api';
+import { type BoundRoute, handle } from '@recant/service';
+import type { DeadLetterSummary, Queries } from '@recant/store';
+
+/** The caller's own logs, and what could not be recorded in them. */
+export function logRoutes(queries: Queries): readonly BoundRoute[] {
+  return [
+    handle(listLogs, async ({ credential }) => {
+      const logs = await queries.logs(credential.tenant);
+      return {
+        status: 200,
+        body: { items: logs.map(({ shard, shards, epoch, size, root }) => ({ shard, shards, epoch, size: Number(size), root })) },
+      };
+    }),
+    handle(listDeadLetters, async ({ credential, query }) => {
+      const page = await queries.deadLetters(credential.tenant, {
+        limit: query.limit ?? PAGE_ITEMS_DEFAULT,
+        ...(query.cursor === undefined ? {} : { cursor: query.cursor }),
+      });
+      return {
+        status: 200,
+        body: { items: page.deadLetters.map(deadLetterBody), ...(page.next === undefined ? {} : { next: page.next }) },
+      };
+    }),
+  ];
+}
+
+function deadLetterBody({ shard, index, code, detail, origin, keyId, digest, bytes, receivedAtMs }: DeadLetterSummary) {
+  return {
+    shard,
+    index: Number(index),
+    code,
+    detail,
+    origin,
+    key: keyId,
+    size: bytes.length,
+    digest,
+    receivedAt: new Date(receivedAtMs).toISOString(),
+    bytes: Buffer.from(bytes).toString('base64'),
+  };
+}

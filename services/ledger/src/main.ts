@@ -1,0 +1,36 @@
+import { randomUUID } from 'node:crypto';
+import { createApp, createLogger, listen, runProcess } from '@recant/service';
+import { checkConnection, createStore, killAtFailpoint } from '@recant/store';
+import { readLedgerConfig } from './config.ts';
+import { wireLedger } from './wire.ts';
+
+const logger = createLogger({ name: 'ledger', level: process.env.RECANT_LOG_LEVEL || 'info' });
+
+await runProcess(async () => {
+  const config = readLedgerConfig(process.env);
+  await checkConnection(config.databaseUrl);
+  const { shards, masterKey } = config;
+  const store = createStore({ connectionString: config.databaseUrl, masterKey, shards, failpoints: killAtFailpoint(config.failpoint) });
+  const kafka = config.kafkaBrokers && { brokers: config.kafkaBrokers, ...config.kafkaNames };
+  const ledger = wireLedger({ store, logger, clock: Date.now, shards, ...(kafka ? { kafka } : {}) });
+  const { routers, health } = ledger;
+  const app = createApp({
+    title: 'Recant ledger',
+    version: '0.1.0',
+    routers,
+    health,
+    keyring: store.credentials,
+    logger,
+    requestId: randomUUID,
+  });
+  const listening = await listen(app, config);
+  await ledger.start();
+  logger.info({ url: listening.url }, 'takes events');
+  return {
+    async stop(deadlineMs) {
+      await listening.close(deadlineMs);
+      await ledger.stop();
+      await store.close();
+    },
+  };
+}, logger);

@@ -1,0 +1,119 @@
+import {
+  type ActionAttempt,
+  ApiFault,
+  type AttemptBody,
+  listAttempts,
+  PAGE_ITEMS_DEFAULT,
+  parseWindow,
+  type RecordedEventBody,
+  showAction,
+} from '@recant/api';
+import { type BoundRoute, handle, type RequestOf } from '@recant/service';
+import type { AttemptDetail, AttemptQuery, AttemptSummary, Queries, RecordedEvent } from '@recant/store';
+
+type Query = RequestOf<typeof listAttempts>['query'];
+
+/** What was recorded about attempts, of the caller's own tenant. */
+export function queryRoutes(queries: Queries, clock: () => number): readonly BoundRoute[] {
+  return [
+    handle(listAttempts, async ({ query, credential }) => {
+      const nowMs = clock();
+      const selection = selectionOf(query, nowMs);
+      const page = await queries.attempts(credential.tenant, {
+        selection,
+        limit: query.limit ?? PAGE_ITEMS_DEFAULT,
+        order: query.order ?? 'newest',
+        nowMs,
+        ...(query.cursor === undefined ? {} : { cursor: query.cursor }),
+      });
+      if (page.attempts.length === 0 && query.cursor === undefined)
+        await refuseUnknownAgents(queries, credential.tenant, selection.agents ?? [], nowMs);
+      return {
+        status: 200,
+        body: { items: page.attempts.map(attemptBody), tail: page.tail, ...(page.next === undefined ? {} : { next: page.next }) },
+      };
+    }),
+    handle(showAction, async ({ params, credential }) => {
+      const attempts = await queries.action(credential.tenant, params.action, clock());
+      if (attempts.length === 0) throw new ApiFault('action_unknown', `There is no action ${params.action}.`);
+      return { status: 200, body: { action: params.action, attempts: attempts.map(attemptDetailBody) } };
+    }),
+  ];
+}
+
+function selectionOf(query: Query, nowMs: number): AttemptQuery['selection'] {
+  const { agent, session, trace, tool, resource, outcome, clock } = query;
+  return {
+    ...(agent && { agents: agent }),
+    ...(session && { sessions: session }),
+    ...(trace && { traces: trace }),
+    ...(tool && { tools: tool }),
+    ...(resource && { resources: resource }),
+    ...(outcome && { outcomes: outcome }),
+    ...(clock && { clock }),
+    ...parseWindow(query, nowMs),
+  };
+}
+
+/** A name that never sent anything is a slip of the pen, not an empty answer. */
+async function refuseUnknownAgents(queries: Queries, tenant: string, agents: readonly string[], nowMs: number): Promise<void> {
+  for (const agent of agents) {
+    const { attempts } = await queries.attempts(tenant, { selection: { agents: [agent] }, limit: 1, nowMs });
+    if (attempts.length === 0) throw new ApiFault('agent_unknown', `No attempt of an agent ${JSON.stringify(agent)} was recorded.`);
+  }
+}
+
+function attemptBody(summary: AttemptSummary): AttemptBody {
+  const { ref, entry, agent, tool, session, trace, status, reversibility, keyId, settled } = summary;
+  return {
+    ...ref,
+    agent,
+    tool,
+    ...(session === undefined ? {} : { session }),
+    ...(trace === undefined ? {} : { trace }),
+    status,
+    reversibility,
+    effects: settled?.effects ?? 0,
+    intendedAt: isoOf(summary.intendedAtMs),
+    receivedAt: isoOf(summary.receivedAtMs),
+    ...(settled ? { settledAt: isoOf(settled.settledAtMs) } : {}),
+    key: keyId,
+    shard: entry.shard,
+    index: Number(entry.index),
+  };
+}
+
+function attemptDetailBody({ source, attempt, state, events }: AttemptDetail): ActionAttempt {
+  const { intended, settled } = state;
+  const first = (events.find(({ event }) => event.id === intended?.id) ?? events[0]) as RecordedEvent;
+  const session = intended?.data.context.session;
+  const trace = intended?.traceparent?.split('-')[1];
+  return {
+    source,
+    action: (first.event.data as { action: string }).action,
+    attempt,
+    agent: first.event.agent,
+    tool: intended?.data.tool ?? '',
+    ...(session === undefined ? {} : { session }),
+    ...(trace === undefined ? {} : { trace }),
+    status: state.status,
+    complete: state.complete,
+    reversibility: intended?.data.reversibility ?? 'irreversible',
+    effects: state.chunks.reduce((sum, chunk) => sum + chunk.data.effects.length, 0),
+    intendedAt: first.event.time,
+    receivedAt: isoOf(first.receivedAtMs),
+    ...(settled ? { settledAt: settled.time } : {}),
+    key: first.keyId,
+    shard: first.entry.shard,
+    index: Number(first.entry.index),
+    events: events.map(eventBody),
+  };
+}
+
+function eventBody({ entry, receivedAtMs, keyId, event }: RecordedEvent): RecordedEventBody {
+  return { shard: entry.shard, index: Number(entry.index), receivedAt: isoOf(receivedAtMs), key: keyId, event: { ...event } };
+}
+
+function isoOf(ms: number): string {
+  return new Date(ms).toISOString();
+}

@@ -1,0 +1,106 @@
+import { TOPIC_EVENTS } from '@recant/events';
+import { createConsumer, type EventConsumer, ensureTopic } from '@recant/kafka';
+import { createRouter, type HealthCheck, type Logger, type Router } from '@recant/service';
+import { PositionMoved, type Store } from '@recant/store';
+import { createGroupCommit } from './group-commit.ts';
+import { ingestRoutes } from './ingest.ts';
+import { takeMessages } from './intake.ts';
+import { keyRoutes } from './keys.ts';
+import { logRoutes } from './logs.ts';
+import { queryRoutes } from './queries.ts';
+
+/** Members of this group share the partitions; two deployments with one name would split the stream. */
+const GROUP_ID = 'recant.ledger';
+
+export interface LedgerDeps {
+  /** Migrated. Closed by whoever made it, after `stop`. */
+  readonly store: Store;
+  readonly logger: Logger;
+  /** Milliseconds since 1970, UTC. */
+  readonly clock: () => number;
+  /** Partitions of the topic. */
+  readonly shards: number;
+  /** Without it events come over HTTP only. */
+  readonly kafka?: {
+    readonly brokers: readonly string[];
+    readonly topic?: string;
+    readonly groupId?: string;
+    readonly partitionsConcurrently?: number;
+  };
+}
+
+export interface WiredLedger {
+  readonly routers: readonly Router[];
+  readonly health: Readonly<Record<string, HealthCheck>>;
+  /** Starts to read Kafka, where there is one. Rejects with one line where the broker or the topic is not right. */
+  start(): Promise<void>;
+  /** Answers what waits, finishes the transactions that run. Call it after the listener was closed. */
+  stop(): Promise<void>;
+}
+
+/** Which adapter fills which port of the ledger service. Nothing runs before `start` but what requests ask for. */
+export function wireLedger({ store, logger, clock, shards, kafka }: LedgerDeps): WiredLedger {
+  const groupCommit = createGroupCommit(store.appender);
+  const consumer = kafka && createLedgerConsumer(store, logger, kafka);
+  const routes = [
+    ...ingestRoutes({ groupCommit, parts: store.parts }),
+    ...queryRoutes(store.queries, clock),
+    ...logRoutes(store.queries),
+    ...keyRoutes(store.credentials),
+  ];
+  return {
+    routers: [createRouter('ledger', routes)],
+    health: { store: checkStore(store), ...(consumer ? { kafka: checkConsumer(consumer) } : {}) },
+    async start() {
+      if (!kafka || !consumer) return;
+      await ensureTopic({ brokers: kafka.brokers }, kafka.topic ?? TOPIC_EVENTS, shards);
+      await consumer.start();
+    },
+    async stop() {
+      await consumer?.stop();
+      await groupCommit.close();
+    },
+  };
+}
+
+function createLedgerConsumer(store: Store, logger: Logger, kafka: NonNullable<LedgerDeps['kafka']>): EventConsumer {
+  const { appender, credentials, parts, positions } = store;
+  return createConsumer({
+    brokers: kafka.brokers,
+    topic: kafka.topic ?? TOPIC_EVENTS,
+    groupId: kafka.groupId ?? GROUP_ID,
+    log: logger.child({ part: 'kafka' }),
+    ...(kafka.partitionsConcurrently === undefined ? {} : { partitionsConcurrently: kafka.partitionsConcurrently }),
+    readPosition: async (topic, partition) => (await positions.read(topic)).find((position) => position.partition === partition),
+    adoptPosition: async (topic, partition, position) => {
+      await positions.adopt(topic, { partition, ...position }, undefined);
+    },
+    async take(batch) {
+      try {
+        await takeMessages(batch, { keyring: credentials, appender, parts });
+        return 'taken';
+      } catch (error) {
+        if (error instanceof PositionMoved) return 'moved';
+        throw error;
+      }
+    },
+  });
+}
+
+function checkStore(store: Store): HealthCheck {
+  return async () => {
+    await store.ping();
+    return { status: 'ok' };
+  };
+}
+
+function checkConsumer(consumer: EventConsumer): HealthCheck {
+  return async () => {
+    const halted = consumer.status().filter(({ state }) => state !== 'running');
+    if (halted.length === 0) return { status: 'ok' };
+    return {
+      status: 'degraded',
+      detail: halted.map(({ partition, state, reason }) => `partition ${partition} ${state}: ${reason}`).join('; '),
+    };
+  };
+}
