@@ -107,7 +107,7 @@ async function bring(held: Held, { path, to, ordinal }: Change): Promise<void> {
   await inParent(held.look.root, path, async (folder, name) => {
     if (to.t === 'dir') return makeFolder(folder, name, opened(to.m));
     if (to.t === 'link') return makeLink(folder, name, to.l);
-    return putFile(folder, name, await contentOf(held, to), to, { replace: false, ordinal });
+    return putFile(folder, name, await contentOf(held, to), to, { replace: false, ordinal, failpoint: held.failpoint });
   });
 }
 
@@ -117,7 +117,7 @@ async function rewrite(held: Held, { path, from, ordinal }: Change, to: Extract<
   if (live === null || live === undefined || isSame(live, content ? to : withoutContent(to))) return;
   await held.failpoint('apply.write');
   await inParent(held.look.root, path, async (folder, name) => {
-    if (content) return putFile(folder, name, await contentOf(held, to), to, { replace: true, ordinal });
+    if (content) return putFile(folder, name, await contentOf(held, to), to, { replace: true, ordinal, failpoint: held.failpoint });
     await setMode(folder, name, to.m);
   });
 }

@@ -13,6 +13,13 @@ export interface FileLook {
   readonly g?: readonly [number, number];
 }
 
+export interface Placing {
+  /** false: nothing may be there. */
+  readonly replace: boolean;
+  readonly ordinal: number;
+  failpoint(point: string): Promise<void>;
+}
+
 /** The folder of a path, opened; the errors are those of node:fs. */
 export async function inParent<T>(root: string, path: Path, work: (folder: Folder, name: string) => Promise<T>): Promise<T> {
   return withParent(root, path, async (opened) => {
@@ -31,27 +38,23 @@ export function refusalOf(opened: Exclude<Opened, { kind: 'folder' }>): Error {
  * Puts a whole file in place: written beside it, synced, then renamed over what is there, or linked where nothing may be there (a compare-and-set).
  * A kill leaves the old file, the new one, or the new one and `ownName(ordinal)` beside it; `sweep` removes that.
  */
-export async function putFile(
-  folder: Folder,
-  name: string,
-  content: Uint8Array,
-  to: FileLook,
-  how: { replace: boolean; ordinal: number },
-): Promise<void> {
+export async function putFile(folder: Folder, name: string, content: Uint8Array, to: FileLook, how: Placing): Promise<void> {
   const prepared = folder.at(ownName(how.ordinal));
   const file = await open(prepared, constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW, 0o600);
   try {
     await file.writeFile(content);
     if (to.g !== undefined) await file.chown(...to.g).catch(ignoreNotPermitted);
     await file.chmod(to.m);
-    if (to.u !== undefined) await file.utimes(to.u / 1e6, to.u / 1e6);
+    if (to.u !== undefined) await file.utimes(secondsOf(to.u), secondsOf(to.u));
     await file.sync();
   } finally {
     await file.close();
   }
+  await how.failpoint('put.prepared');
   try {
     if (how.replace) await rename(prepared, folder.at(name));
     else await link(prepared, folder.at(name));
+    await how.failpoint('put.placed');
   } finally {
     await sweep(folder, how.ordinal);
   }
@@ -98,9 +101,9 @@ export async function setMode(folder: Folder, name: string, mode: number): Promi
 /** @param to microseconds since 1970. */
 export async function setTimes(folder: Folder, name: string, to: number): Promise<void> {
   const file = await openToSet(folder, name);
-  if (file === undefined) return utimes(folder.at(name), to / 1e6, to / 1e6);
+  if (file === undefined) return utimes(folder.at(name), secondsOf(to), secondsOf(to));
   try {
-    await file.utimes(to / 1e6, to / 1e6);
+    await file.utimes(secondsOf(to), secondsOf(to));
   } finally {
     await file.close();
   }
@@ -119,3 +122,6 @@ async function openToSet(folder: Folder, name: string) {
 function ignoreNotPermitted(error: unknown): void {
   if (codeOf(error) !== 'EPERM') throw error;
 }
+
+/** Half a microsecond more, because Node cuts the fraction of a double: the kernel's time is the same to a microsecond. */
+const secondsOf = (microseconds: number) => (microseconds + 0.5) / 1e6;

@@ -68,6 +68,7 @@ export function createDirectory(attempt: AttemptRef, use: Store['hold']): Direct
           putFile(folder, name, content, before === null ? { m } : { m, g: before.g }, {
             replace: before !== null,
             ordinal: entry?.o ?? 0,
+            failpoint: held.failpoint,
           }),
         ),
       );

@@ -12,18 +12,22 @@ export async function makeRoot(): Promise<{ root: string; parent: string; remove
   return { root, parent, remove: () => rm(parent, { recursive: true, force: true }) };
 }
 
-/** Type, mode, content of everything beneath a root, read without the connector. */
+/** Type, mode, content of everything beneath a root, read without the connector; no link is followed. */
 export async function snapshotOf(root: string): Promise<Record<string, string>> {
-  const all: Record<string, string> = {};
-  for (const name of await readdir(root, { recursive: true })) {
+  const all: Record<string, string> = Object.create(null);
+  const visit = async (name: string): Promise<void> => {
     const path = join(root, name);
     const stat = await lstat(path);
     const mode = (stat.mode & 0o7777).toString(8);
     if (stat.isSymbolicLink()) all[name] = `link ${await readlink(path)}`;
-    else if (stat.isDirectory()) all[name] = `dir ${mode}`;
-    else all[name] = `file ${mode} ${(await readFile(path)).toString('base64')}`;
-  }
-  return all;
+    else if (stat.isFile()) all[name] = `file ${mode} ${(await readFile(path)).toString('base64')}`;
+    else {
+      all[name] = `dir ${mode}`;
+      for (const child of await readdir(path)) await visit(join(name, child));
+    }
+  };
+  await visit('');
+  return { ...all };
 }
 
 const SYSTEM = 'notes';

@@ -1,0 +1,165 @@
+import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdir, readdir, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { InverseBatch } from '@recant/connector';
+import type { Effect } from '@recant/events';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { filesystemConnector, filesystemSystem } from '../src/index.ts';
+import type { Errand } from './killed.ts';
+import { mischief } from './mischief.ts';
+import { outcomesOf, type Played, play, refOf, stepOf, undo } from './play.ts';
+import { makeRoot, snapshotOf } from './world.ts';
+
+const DECLARED = ['filesystem://notes/declared'];
+const TIMEOUT_MS = 120_000;
+let root: string;
+let parent: string;
+let remove: () => Promise<void>;
+
+beforeEach(async () => {
+  ({ root, parent, remove } = await makeRoot());
+  for (const folder of ['a/deep/er', 'b', 'c/c']) await mkdir(join(root, folder), { recursive: true });
+  for (const file of ['a/one', 'a/deep/two', 'a/deep/er/three', 'c/four', 'c/c/five', 'declared'])
+    await writeFile(join(root, file), `content of ${file}`);
+  await symlink('four', join(root, 'c/link'));
+});
+afterEach(() => remove());
+
+const open = () => filesystemConnector.open({ name: 'notes', connector: 'filesystem', options: { root } });
+
+/** True: killed at the point; false: it never came by that often. */
+async function killedAt(point: string, nth: number, act: Errand['act']): Promise<boolean> {
+  const errand = join(parent, 'errand.json');
+  await writeFile(errand, JSON.stringify({ root, point, nth, act } satisfies Errand));
+  const child = spawn(process.execPath, [join(import.meta.dirname, 'killed.ts'), errand], { stdio: ['ignore', 'ignore', 'inherit'] });
+  const [code, signal] = (await once(child, 'exit')) as [number | null, string | null];
+  if (signal !== 'SIGKILL' && code !== 0) throw new Error(`the child ended with ${code ?? signal}`);
+  return signal === 'SIGKILL';
+}
+
+/** The effects of an attempt as the next process finds them. */
+async function settledLater(played: Pick<Played, 'ref'>): Promise<Played> {
+  const system = filesystemSystem({ name: 'notes', root });
+  const capture = await system.capture(played.ref, []);
+  const effects: Effect[] = [];
+  for await (const effect of capture.settle()) effects.push(effect);
+  await system.close();
+  return { ref: played.ref, effects };
+}
+
+async function expectNothingLeftOver(): Promise<void> {
+  const names = await readdir(root, { recursive: true });
+  expect(names.filter((name) => name.includes('.recant'))).toEqual([]);
+  expect(await readdir(join(parent, '.recant-images-notes/scratch'))).toEqual([]);
+}
+
+describe('kill -9 of a tool: what took place is on record, and can be undone to the last byte', () => {
+  const POINTS: Record<string, number> = {
+    'do.written': 6,
+    'put.prepared': 2,
+    'put.placed': 2,
+    'work.done': 6,
+    'did.written': 6,
+    'remove.one': 5,
+    'settled.before': 1,
+  };
+  for (const [point, times] of Object.entries(POINTS)) {
+    test(`at ${point}, each time`, { timeout: TIMEOUT_MS }, async () => {
+      const before = await snapshotOf(root);
+      for (let nth = 1; nth <= times; nth += 1) {
+        const ref = refOf();
+        expect(await killedAt(point, nth, { kind: 'attempt', ref, declared: DECLARED })).toBe(true);
+        const attempt = await settledLater({ ref });
+        await expectNothingLeftOver();
+        const ordinals = attempt.effects.map(({ ordinal }) => BigInt(ordinal));
+        expect(ordinals).toEqual([...new Set(ordinals)].sort((one, other) => Number(one - other)));
+        const target = await open();
+        expect(['restored', 'already_undone']).toContain(outcomesOf((await undo(target, [attempt])).results)[0]);
+        await target.close();
+        expect(await snapshotOf(root)).toEqual(before);
+      }
+    });
+  }
+});
+
+describe('kill -9 of an inverse: the same end as without, once', () => {
+  const POINTS: Record<string, number> = {
+    'plan.written': 1,
+    'apply.remove': 7,
+    'apply.create': 9,
+    'apply.write': 2,
+    'put.prepared': 6,
+    'put.placed': 6,
+    'step.written': 1,
+  };
+
+  async function misdeed(): Promise<{ batch: InverseBatch; attempt: Played }> {
+    const system = filesystemSystem({ name: 'notes', root });
+    const attempt = await play(system, (handle) => mischief(handle, root), { declared: DECLARED });
+    await system.close();
+    return { attempt, batch: { run: randomUUID(), token: '1', steps: [stepOf(1, attempt)] } };
+  }
+
+  for (const [point, times] of Object.entries(POINTS)) {
+    test(`at ${point}, each time`, { timeout: TIMEOUT_MS }, async () => {
+      const before = await snapshotOf(root);
+      for (let nth = 1; nth <= times; nth += 1) {
+        const { batch } = await misdeed();
+        expect(await killedAt(point, nth, { kind: 'invert', batch })).toBe(true);
+        const target = await open();
+        const evidence = await target.applied(batch.run, [1]);
+        await expectNothingLeftOver();
+        expect(outcomesOf(evidence)).toEqual(['restored']);
+        expect(await snapshotOf(root)).toEqual(before);
+        await writeFile(join(root, 'a/one'), 'rewritten');
+        expect(await target.invert({ ...batch, token: '2' })).toEqual(evidence);
+        expect((await snapshotOf(root))['a/one']).not.toEqual(before['a/one']);
+        await writeFile(join(root, 'a/one'), 'content of a/one');
+        const ordinals = evidence.flatMap(({ effects }) => effects.map(({ resource }) => resource));
+        expect(ordinals).toHaveLength(new Set(ordinals).size);
+        await target.close();
+      }
+      const { batch } = await misdeed();
+      expect(await killedAt(point, times + 1, { kind: 'invert', batch })).toBe(false);
+    });
+  }
+
+  test('and where somebody wrote before the next process came, it is taken back whole and his work stays', {
+    timeout: TIMEOUT_MS,
+  }, async () => {
+    const { batch, attempt } = await misdeed();
+    const after = await snapshotOf(root);
+    expect(await killedAt('apply.create', 4, { kind: 'invert', batch })).toBe(true);
+    await writeFile(join(root, 'a/one'), 'by somebody');
+    const target = await open();
+    expect(await target.applied(batch.run, [1])).toEqual([]);
+    await expectNothingLeftOver();
+    const { 'a/one': one, ...others } = await snapshotOf(root);
+    const { 'a/one': _rewritten, ...othersAfter } = after;
+    expect(others).toEqual(othersAfter);
+    expect(one).toContain(Buffer.from('by somebody').toString('base64'));
+    const results = await target.invert({ ...batch, token: '2' });
+    expect(results).toMatchObject([{ outcome: 'conflicted', effects: [] }]);
+    expect(results[0]?.findings.map(({ code }) => code)).toEqual(['drift']);
+    expect(attempt.effects.length).toBeGreaterThan(0);
+    await target.close();
+  });
+});
+
+test('a lock whose holder died is passed over, and one holder at a time works', { timeout: TIMEOUT_MS }, async () => {
+  const systems = Array.from({ length: 4 }, () => filesystemSystem({ name: 'notes', root }));
+  expect(await killedAt('do.written', 1, { kind: 'attempt', ref: refOf(), declared: [] })).toBe(true);
+  const attempts = await Promise.all(
+    systems.map((system) =>
+      play(system, async (handle) => {
+        for (let at = 0; at < 10; at += 1) await handle.append('counted', 'x');
+      }),
+    ),
+  );
+  const ordinals = attempts.flatMap(({ effects }) => effects.map(({ ordinal }) => ordinal));
+  expect(new Set(ordinals).size).toBe(40);
+  expect((await snapshotOf(root)).counted).toContain(Buffer.from('x'.repeat(40)).toString('base64'));
+  await Promise.all(systems.map((system) => system.close()));
+});
