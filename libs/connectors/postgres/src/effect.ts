@@ -32,5 +32,5 @@ export function effectOf(system: string, row: EffectRow): Effect {
   };
 }
 
-/** A part costs about 90 bytes in an event beside its name; a table whose full row cannot be told in one event cannot be captured. */
-export const COLUMNS_MAX = Math.floor(EVENT_BYTES_MAX / 2 / 250);
+/** A part costs up to 160 bytes in an event, its name included: a full row has to fit one chunk of effects. */
+export const COLUMNS_MAX = Math.floor((EVENT_BYTES_MAX - 4_096) / 160);

@@ -1,5 +1,5 @@
 import { ConnectorError } from '@recant/connector';
-import { RESOURCE_BYTES_MAX } from '@recant/events';
+import { formatResource, parseResource, percentDecode, percentEncode } from '@recant/events';
 
 export const CONNECTOR = 'postgres';
 
@@ -11,35 +11,30 @@ export interface RowAddress {
   readonly key: readonly string[];
 }
 
-const KEY_RESERVED = /[,/%\p{Cc}]/gu;
-const NAME_RESERVED = /[./%\p{Cc}]/gu;
-
-const percent = (text: string): string =>
-  [...new TextEncoder().encode(text)].map((byte) => `%${byte.toString(16).toUpperCase().padStart(2, '0')}`).join('');
-
 export function formatRow({ system, schema, table, key }: RowAddress): string {
-  const name = (text: string) => text.replace(NAME_RESERVED, percent);
-  return `${CONNECTOR}://${system}/${name(schema)}.${name(table)}/${key.map((value) => value.replace(KEY_RESERVED, percent)).join(',')}`;
+  const name = (text: string) => percentEncode(text).replaceAll('.', '%2E');
+  return formatResource({ connector: CONNECTOR, system, path: `${name(schema)}.${name(table)}/${key.map(percentEncode).join(',')}` });
 }
 
-const ROW = /^postgres:\/\/([^/]+)\/([^./]+)\.([^./]+)\/([^/]*)$/u;
+const PATH = /^([^./]+)\.([^./]+)\/([^/]*)$/;
 
 /** @throws ConnectorError `resource_invalid`: not a row of this connector, or not in the one spelling that `formatRow` gives. */
 export function parseRow(resource: string): RowAddress {
-  const match = resource.length <= RESOURCE_BYTES_MAX ? ROW.exec(resource) : null;
+  const parsed = parseResource(resource);
+  const match = parsed?.connector === CONNECTOR ? PATH.exec(parsed.path) : null;
   try {
-    if (match !== null) {
-      const [, system = '', schema = '', table = '', key = ''] = match;
+    if (parsed !== undefined && match !== null) {
+      const [, schema = '', table = '', key = ''] = match;
       const row = {
-        system,
-        schema: decodeURIComponent(schema),
-        table: decodeURIComponent(table),
-        key: key.split(',').map(decodeURIComponent),
+        system: parsed.system,
+        schema: percentDecode(schema),
+        table: percentDecode(table),
+        key: key.split(',').map(percentDecode),
       };
       if (formatRow(row) === resource) return row;
     }
   } catch (cause) {
-    throw new ConnectorError('resource_invalid', `${resource} has a malformed percent-encoding`, { cause });
+    throw new ConnectorError('resource_invalid', `${resource.slice(0, 200)} is not percent-encoded UTF-8`, { cause });
   }
   throw new ConnectorError('resource_invalid', `${resource.slice(0, 200)} is not postgres://<system>/<schema>.<table>/<key>`);
 }

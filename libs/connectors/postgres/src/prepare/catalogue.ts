@@ -11,6 +11,8 @@ export interface Column {
   readonly output: string;
   /** Its text depends on settings (dates, floats, containers of anything). */
   readonly settings: boolean;
+  /** GENERATED ALWAYS AS IDENTITY: can be inserted (OVERRIDING SYSTEM VALUE), never updated. */
+  readonly identityAlways: boolean;
 }
 
 export interface Table {
@@ -45,7 +47,7 @@ SELECT c.oid::int8 AS relid, n.nspname AS schema, c.relname AS name, c.relkind =
   i.indisprimary IS TRUE AS keyed, i.indimmediate IS TRUE AS immediate, c.relispartition AS partition,
   (SELECT json_agg(a.attname ORDER BY k.n) FROM unnest(i.indkey) WITH ORDINALITY k(attnum, n) JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.attnum) AS key,
   (SELECT json_agg(json_build_object('name', a.attname, 'attnum', a.attnum, 'type', format_type(a.atttypid, NULL), 'castType', format_type(a.atttypid, a.atttypmod),
-      'output', format('%I.%I', pn.nspname, p.proname), 'settings', NOT (t.typtype = 'e' OR t.typname = ANY (${PLAIN}))) ORDER BY a.attnum)
+      'identityAlways', a.attidentity = 'a', 'output', format('%I.%I', pn.nspname, p.proname), 'settings', NOT (t.typtype = 'e' OR t.typname = ANY (${PLAIN}))) ORDER BY a.attnum)
     FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid JOIN pg_proc p ON p.oid = t.typoutput JOIN pg_namespace pn ON pn.oid = p.pronamespace
     WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '') AS columns
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace LEFT JOIN pg_index i ON i.indrelid = c.oid AND i.indisprimary

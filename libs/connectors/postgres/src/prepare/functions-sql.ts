@@ -106,7 +106,15 @@ BEGIN
   PERFORM pg_catalog.set_config('recant.noted', pg_catalog.concat(pg_catalog.current_setting('recant.noted', true), TG_ARGV[0]), true);
   RETURN NULL;
 END $$;
--- Row triggers of nested statements (a cascade, a user's trigger) fire before the outer row's own. Where they changed the same row again,
+CREATE OR REPLACE FUNCTION recant.check_key(p_key text[]) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE v_key text := array_to_string(p_key, ',');
+BEGIN
+  IF octet_length(v_key) + 2 * octet_length(regexp_replace(v_key, '[A-Za-z0-9_.!~''()-]', '', 'g')) > ${KEY_BYTES_MAX} THEN
+    RAISE EXCEPTION 'recant: a primary key of over ${KEY_BYTES_MAX} percent-encoded bytes cannot be recorded' USING ERRCODE = '54000';
+  END IF;
+END $$;
+-- Row triggers of nested statements (of a user's trigger) fire before the outer row's own. Where they changed the same row again,
 -- the outer change came first although it is recorded last: the two become one net change, so that ordinals keep the row's own order.
 CREATE OR REPLACE FUNCTION recant.record(p_attempt bigint, p_relation int, p_shape int, p_operation "char", p_key text[], p_old text[], p_new text[],
   p_written int[], p_overtaken boolean) RETURNS void
@@ -116,10 +124,8 @@ DECLARE
   v_depth int := pg_trigger_depth();
   v_first bigint; v_last record; v_written int[] := p_written; v_new text[] := p_new; v_operation "char" := p_operation;
 BEGIN
-  IF octet_length(p_key::text) > 100 AND octet_length(regexp_replace(array_to_string(p_key, ','), '[,/%[:cntrl:]]', '%00', 'g')) > ${KEY_BYTES_MAX} THEN
-    IF p_attempt IS NOT NULL THEN
-      RAISE EXCEPTION 'recant: a primary key of over ${KEY_BYTES_MAX} bytes cannot be recorded' USING ERRCODE = '54000';
-    END IF;
+  IF p_attempt IS NOT NULL AND octet_length(array_to_string(p_key, ',')) > ${Math.floor(KEY_BYTES_MAX / 3)} THEN
+    PERFORM recant.check_key(p_key);
   END IF;
   IF p_attempt IS NULL THEN
     INSERT INTO recant.change (relation, shape, key, key_hash, operation, written, depth) VALUES (p_relation, p_shape, p_key, v_hash, p_operation, p_written, v_depth);
@@ -150,7 +156,12 @@ CREATE OR REPLACE FUNCTION recant.record_rekey(p_attempt bigint, p_relation int,
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE v_from bigint := nextval('recant.ordinal'); v_to bigint := nextval('recant.ordinal'); v_depth int := pg_trigger_depth();
 BEGIN
-  IF p_attempt IS NULL THEN p_old := NULL; p_new := NULL; END IF;
+  IF p_attempt IS NULL THEN
+    p_old := NULL;
+    p_new := NULL;
+  ELSE
+    PERFORM recant.check_key(p_from), recant.check_key(p_to);
+  END IF;
   INSERT INTO recant.change (ordinal, attempt, relation, shape, key, key_hash, operation, pair, old, new, written, depth) VALUES
     (v_from, p_attempt, p_relation, p_shape, p_from, hashtextextended(array_to_string(p_from, ','), 0), 'f', v_to, p_old, NULL, p_written, v_depth),
     (v_to, p_attempt, p_relation, p_shape, p_to, hashtextextended(array_to_string(p_to, ','), 0), 't', v_from, NULL, p_new, p_written, v_depth);

@@ -1,5 +1,6 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { ConnectorError } from '@recant/connector';
+import { isSystemName } from '@recant/events';
 import pg, { escapeIdentifier } from 'pg';
 import { COLUMNS_MAX } from '../effect.ts';
 import { partOfColumn } from '../resource.ts';
@@ -116,7 +117,7 @@ function chooseTables(
       .map((name) => `${name}: ${skipped.find((table) => table.table === name)?.reason ?? 'no such table'}`),
     ...(options.history ?? []).filter((name) => !known.has(name)).map((name) => `history ${name}: no such table`),
     ...(options.derived ?? []).filter((name) => !columns.has(name)).map((name) => `derived ${name}: no such column`),
-    ...(/^[A-Za-z0-9._~-]{1,64}$/.test(options.system) ? [] : ['system: 1 to 64 letters, digits and . _ ~ -']),
+    ...(isSystemName(options.system) ? [] : ['system: 1 to 64 letters, digits and . _ -, a letter or digit first']),
   ];
   if (problems.length > 0) throw new ConnectorError('options_invalid', problems.join('; '));
   if (options.tables === undefined) return { tables, skipped };

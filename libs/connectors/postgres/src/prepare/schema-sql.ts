@@ -5,8 +5,8 @@
 
 /** Raised when a table or function changes shape: `preparePostgres` brings an older layout up to it. */
 export const LAYOUT = 1;
-/** UTF-8 bytes of a primary key in its URI: leaves room for the system, schema and table within RESOURCE_BYTES_MAX. */
-export const KEY_BYTES_MAX = 700;
+/** Bytes of a primary key, percent-encoded in its URI: leaves room for system, schema and table within RESOURCE_BYTES_MAX. */
+export const KEY_BYTES_MAX = 560;
 /** Effects of one page of `recant.attempt_effects`. */
 export const EFFECTS_PAGE_MAX = 1_000;
 

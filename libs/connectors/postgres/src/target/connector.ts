@@ -1,1 +1,58 @@
-export const postgresConnector = {};
+import { type Connector, ConnectorError, type SystemRegistration, type TargetSystem } from '@recant/connector';
+import type { Pool } from 'pg';
+import { CONNECTOR } from '../resource.ts';
+import { readApplied } from './applied.ts';
+import { invert } from './invert.ts';
+import { probe } from './probe.ts';
+import { readRegistry } from './registry.ts';
+import { inTransaction, isSqlError, openPool } from './session.ts';
+
+/** The rollback service's side. `options.url`: the login that prepared the target, or one that owns the same. */
+export const postgresConnector: Connector = {
+  kind: CONNECTOR,
+  async open(registration) {
+    const pool = openPool(urlOf(registration));
+    try {
+      await inTransaction(pool, (client) => readRegistry(client, registration.name));
+    } catch (error) {
+      await pool.end();
+      if (isSqlError(error))
+        throw new ConnectorError('not_prepared', `this login cannot read the capture: ${error.message}`, { cause: error });
+      throw error;
+    }
+    return targetOf(registration.name, pool);
+  },
+};
+
+function targetOf(name: string, pool: Pool): TargetSystem {
+  let closed: Promise<void> | undefined;
+  return {
+    name,
+    connector: CONNECTOR,
+    identity: () =>
+      inTransaction(pool, async (client) => {
+        const { rows } = await client.query<{ identity: string }>(IDENTITY_SQL);
+        if (rows[0] === undefined) throw new ConnectorError('not_prepared', 'this database is not prepared for capture');
+        return rows[0].identity;
+      }),
+    probe: (parts) => probe(pool, name, parts),
+    invert: (batch) => invert(pool, name, batch),
+    applied: (run, steps) => inTransaction(pool, (client) => readApplied(client, name, run, steps)),
+    close: () => {
+      closed ??= pool.end();
+      return closed;
+    },
+  };
+}
+
+/** The capture's own identity, the cluster and the database in it: a copy restored elsewhere is another system. */
+const IDENTITY_SQL = `SELECT y.identity || '@' || c.system_identifier || '/' || d.oid AS identity
+FROM recant.system y, pg_control_system() c, pg_database d WHERE d.datname = current_database()`;
+
+function urlOf({ name, options }: SystemRegistration): string {
+  const { url } = options;
+  if (typeof url !== 'string' || !/^postgres(ql)?:\/\//.test(url)) {
+    throw new ConnectorError('options_invalid', `system ${name}: options.url is not a postgres:// URL`);
+  }
+  return url;
+}

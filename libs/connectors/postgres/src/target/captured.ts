@@ -1,0 +1,49 @@
+import type { AttemptRef, Effect } from '@recant/events';
+import type { ClientBase } from 'pg';
+import { type EffectRow, effectOf } from '../effect.ts';
+
+/** A row of the capture table, described as its attempt's effect. */
+export interface Captured {
+  readonly effect: Effect;
+  readonly ordinal: string;
+  readonly attempt: string;
+  readonly relation: number;
+  readonly shape: number;
+  readonly key: readonly string[];
+  /** Ordinal of the other half of a changed key. */
+  readonly pair: string | null;
+}
+
+const COLUMNS = `e.ordinal::text, e.attempt::text, e.pair::text, e.relation, e.shape, e.schema_name, e.table_name, e.key, e.operation, e.parts, e.read`;
+const OF_REFS_SQL = `SELECT ${COLUMNS}, u.n::int AS n FROM unnest($1::text[], $2::text[], $3::int[]) WITH ORDINALITY u(source, action, attempt, n)
+JOIN recant.attempt a ON (a.source, a.action, a.attempt) = (u.source, u.action, u.attempt) JOIN recant.effect e ON e.attempt = a.id ORDER BY e.ordinal`;
+const OF_ID_SQL = `SELECT ${COLUMNS} FROM recant.effect e WHERE e.attempt = $1 ORDER BY e.ordinal`;
+
+type Row = EffectRow & Omit<Captured, 'effect'>;
+
+/** Everything the target captured for each of these attempts, ascending. */
+export async function capturedOf(client: ClientBase, system: string, refs: readonly AttemptRef[]): Promise<Captured[][]> {
+  const { rows } = await client.query<Row & { n: number }>(OF_REFS_SQL, [
+    refs.map((ref) => ref.source),
+    refs.map((ref) => ref.action),
+    refs.map((ref) => ref.attempt),
+  ]);
+  const all: Captured[][] = refs.map(() => []);
+  for (const row of rows) all[row.n - 1]?.push(describe(system, row));
+  return all;
+}
+
+export async function capturedById(client: ClientBase, system: string, attempt: string): Promise<Captured[]> {
+  const { rows } = await client.query<Row>(OF_ID_SQL, [attempt]);
+  return rows.map((row) => describe(system, row));
+}
+
+const describe = (system: string, row: Row): Captured => ({
+  effect: effectOf(system, row),
+  ordinal: row.ordinal,
+  attempt: row.attempt,
+  relation: row.relation,
+  shape: row.shape,
+  key: row.key,
+  pair: row.pair,
+});

@@ -1,0 +1,134 @@
+import type { InverseBatch, InverseResult, InverseStep } from '@recant/connector';
+import type { ClientBase, Pool } from 'pg';
+import { readApplied } from './applied.ts';
+import { capturedOf } from './captured.ts';
+import { goalOf, type StepGoal } from './goal.ts';
+import { readLaterWrites } from './later-writes.ts';
+import { lockRows } from './live.ts';
+import { isHiding, locate } from './probe.ts';
+import { type Registry, readRegistry } from './registry.ts';
+import { inTransaction } from './session.ts';
+import { byTable, refusalOf, resultOf, undoStep } from './step.ts';
+import { verifyEffects } from './verify.ts';
+
+/** Bounds of one transaction; a step is never split. */
+const STEPS_MAX = 50;
+const EFFECTS_MAX = 5_000;
+
+/** Steps in bounded transactions, in order. Where a transaction fails as a whole, each of its steps gets one of its own. */
+export async function invert(pool: Pool, system: string, batch: InverseBatch): Promise<InverseResult[]> {
+  const registry = await inTransaction(pool, (client) => readRegistry(client, system));
+  const results: InverseResult[] = [];
+  for (const steps of chunksOf(batch.steps)) results.push(...(await invertChunk(pool, registry, batch, steps)));
+  return results;
+}
+
+export function chunksOf(steps: readonly InverseStep[]): InverseStep[][] {
+  const chunks: InverseStep[][] = [];
+  let effects = 0;
+  for (const step of steps) {
+    const last = chunks.at(-1);
+    effects += step.effects.length;
+    if (last !== undefined && last.length < STEPS_MAX && effects <= EFFECTS_MAX) last.push(step);
+    else {
+      chunks.push([step]);
+      effects = step.effects.length;
+    }
+  }
+  return chunks;
+}
+
+async function invertChunk(pool: Pool, registry: Registry, batch: InverseBatch, steps: readonly InverseStep[]): Promise<InverseResult[]> {
+  try {
+    return await inTransaction(pool, (client) => invertSteps(client, registry, batch, steps));
+  } catch (error) {
+    const [step] = steps;
+    const refusal = step === undefined ? undefined : refusalOf(step, error);
+    if (refusal === undefined) throw error;
+    if (steps.length === 1) return [refusal];
+    const results: InverseResult[] = [];
+    for (const one of steps) results.push(...(await invertChunk(pool, registry, batch, [one])));
+    return results;
+  }
+}
+
+async function invertSteps(
+  client: ClientBase,
+  registry: Registry,
+  batch: InverseBatch,
+  steps: readonly InverseStep[],
+): Promise<InverseResult[]> {
+  const { run, token } = batch;
+  if (!(await passFence(client, run, token))) return steps.map(fenced);
+  const results = new Map(
+    (
+      await readApplied(
+        client,
+        registry.system,
+        run,
+        steps.map(({ step }) => step),
+      )
+    ).map((result) => [result.step, result]),
+  );
+  const goals = await readGoals(
+    client,
+    registry,
+    steps.filter(({ step }) => !results.has(step)),
+    results,
+  );
+  const hiding = new Set<number>();
+  for (const [captured, rows] of byTable([...goals.values()].flatMap((goal) => [...goal.rows.values()]))) {
+    if (await isHiding(client, captured)) hiding.add(captured.relation);
+    await lockRows(
+      client,
+      captured,
+      rows.map((row) => row.key),
+    );
+  }
+  const later = await readLaterWrites(client, registry, run, [...goals.values()]);
+  await client.query('SET CONSTRAINTS ALL DEFERRED');
+  for (const [step, goal] of goals) results.set(step.step, await undoStep({ client, registry, run, token, later, hiding }, step, goal));
+  return steps.flatMap(({ step }) => results.get(step) ?? []);
+}
+
+/** Only steps whose effects are what the target captured get a goal; the others get their result here. */
+async function readGoals(
+  client: ClientBase,
+  registry: Registry,
+  steps: readonly InverseStep[],
+  results: Map<number, InverseResult>,
+): Promise<Map<InverseStep, StepGoal>> {
+  const captured = await capturedOf(
+    client,
+    registry.system,
+    steps.map(({ undoes }) => undoes),
+  );
+  const place = (resource: string) => {
+    const found = locate(registry, resource);
+    if ('reason' in found) throw new Error(`${resource}: ${found.reason}`);
+    return found;
+  };
+  const goals = new Map<InverseStep, StepGoal>();
+  for (const [index, step] of steps.entries()) {
+    const findings = verifyEffects(registry, step, captured[index] ?? []);
+    if (findings.length > 0) results.set(step.step, resultOf(step.step, 'conflicted', { findings }));
+    else goals.set(step, goalOf(registry, captured[index] ?? [], place));
+  }
+  return goals;
+}
+
+/** Holds the run's row until the transaction ends: batches of one run follow one another, and an older claim is turned away. */
+async function passFence(client: ClientBase, run: string, token: string): Promise<boolean> {
+  const { rowCount } = await client.query(
+    `INSERT INTO recant.fence AS f (run, token) VALUES ($1, $2) ON CONFLICT (run) DO UPDATE SET token = excluded.token WHERE f.token <= excluded.token`,
+    [run, token],
+  );
+  return rowCount === 1;
+}
+
+const fenced = (step: InverseStep): InverseResult => {
+  const resource = step.effects[0]?.resource ?? '';
+  return resultOf(step.step, 'conflicted', {
+    findings: [{ resource, part: 'exists', code: 'fenced', detail: 'a newer claim of this run was here' }],
+  });
+};

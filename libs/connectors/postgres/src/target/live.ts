@@ -1,0 +1,56 @@
+import type { VersionOrAbsent } from '@recant/events';
+import { type ClientBase, escapeIdentifier } from 'pg';
+import { imageOf, outputOf } from '../prepare/capture-sql.ts';
+import { target } from '../prepare/catalogue.ts';
+import { EXISTS } from '../resource.ts';
+import type { CapturedTable } from './registry.ts';
+
+export type Key = readonly string[];
+/** Versions by part; every part absent where the row is not there. */
+export type Versions = ReadonlyMap<string, VersionOrAbsent>;
+
+export const keyId = (key: Key): string => JSON.stringify(key);
+
+/** The rows of these keys that are there, by `keyId`. One snapshot. */
+export async function readLive(client: ClientBase, captured: CapturedTable, keys: readonly Key[]): Promise<Map<string, Versions>> {
+  const { table, shape } = captured;
+  const image = imageOf('t', table.columns);
+  const { rows } = await client.query<{ key: string[]; versions: string[] }>(
+    `SELECT ${keyOf(captured)} AS key, recant.row_versions($1, ${image}) AS versions FROM ${target(table)} t JOIN ${keysFrom(captured, 2)}`,
+    [shape.id, ...keyColumns(captured, keys)],
+  );
+  const names = [EXISTS, ...shape.parts];
+  return new Map(rows.map((row) => [keyId(row.key), new Map(row.versions.map((version, index) => [names[index] ?? '', version]))]));
+}
+
+/** Locks the rows of these keys until the transaction ends, in the key's order. Absent rows cannot be locked: their insert is what collides. */
+export async function lockRows(client: ClientBase, captured: CapturedTable, keys: readonly Key[]): Promise<void> {
+  const order = captured.table.key.map((name) => `t.${escapeIdentifier(name)}`).join(', ');
+  await client.query(
+    `SELECT 1 FROM ${target(captured.table)} t JOIN ${keysFrom(captured, 1)} ORDER BY ${order} FOR UPDATE OF t`,
+    keyColumns(captured, keys),
+  );
+}
+
+const keyDefinitions = ({ table }: CapturedTable) =>
+  table.key.map((name) => {
+    const column = table.columns.find((candidate) => candidate.name === name);
+    if (column === undefined) throw new Error(`primary key column ${name} is not among the columns`);
+    return column;
+  });
+
+const keyOf = (captured: CapturedTable): string =>
+  `ARRAY[${keyDefinitions(captured)
+    .map((column) => outputOf('t', column))
+    .join(', ')}]`;
+
+/** `t` joined to its keys, given as one text array for each key column from parameter `first` on. */
+function keysFrom(captured: CapturedTable, first: number): string {
+  const columns = keyDefinitions(captured);
+  const arrays = columns.map((_, index) => `$${first + index}::text[]`).join(', ');
+  const on = columns.map((column, index) => `t.${escapeIdentifier(column.name)} = CAST(k.k${index} AS ${column.castType})`);
+  return `unnest(${arrays}) AS k(${columns.map((_, index) => `k${index}`).join(', ')}) ON ${on.join(' AND ')}`;
+}
+
+const keyColumns = ({ table }: CapturedTable, keys: readonly Key[]): string[][] =>
+  table.key.map((_, index) => keys.map((key) => key[index] ?? ''));

@@ -1,0 +1,67 @@
+import { ConnectorError } from '@recant/connector';
+import pg from 'pg';
+import { OUTPUT_SETTINGS } from '../prepare/capture-sql.ts';
+
+/** How long an inverse waits for a row that somebody holds, in milliseconds. */
+const LOCK_TIMEOUT_MS = 30_000;
+/** Serialisation failures and deadlocks are tried again this often. */
+const TRIES_MAX = 5;
+
+const BEGIN = [
+  'BEGIN ISOLATION LEVEL READ COMMITTED',
+  'SET LOCAL search_path = pg_catalog, pg_temp',
+  `SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}`,
+  'SET LOCAL row_security = on',
+  ...Object.entries(OUTPUT_SETTINGS).map(([name, value]) => `SET LOCAL ${name} = ${name === 'datestyle' ? value : `'${value}'`}`),
+].join('; ');
+
+export type SqlError = Error & { readonly code: string };
+export const isSqlError = (error: unknown): error is SqlError =>
+  error instanceof Error && /^[0-9A-Z]{5}$/.test((error as Partial<SqlError>).code ?? '');
+
+/** 40001 serialization_failure, 40P01 deadlock_detected: the same transaction may go through now. */
+const isCollision = (error: unknown): boolean => isSqlError(error) && (error.code === '40001' || error.code === '40P01');
+
+/** Nothing about the step: connection (08), resources (53), operator (57), system (58), lock not available, read-only server. */
+export const isAway = (error: unknown): boolean => !isSqlError(error) || /^(08|53|57|58|55P03|25006|XX)/.test(error.code);
+
+export const openPool = (url: string): pg.Pool => {
+  const pool = new pg.Pool({ connectionString: url, max: 4, application_name: 'recant', connectionTimeoutMillis: 10_000 });
+  // An idle connection that the server ends is replaced by the next call.
+  pool.on('error', () => undefined);
+  return pool;
+};
+
+/**
+ * One transaction under the settings that images are written in.
+ * @throws ConnectorError `unreachable` where nothing is known; SQL errors of the work itself as they are.
+ */
+export async function inTransaction<T>(pool: pg.Pool, work: (client: pg.ClientBase) => Promise<T>): Promise<T> {
+  for (let tried = 1; ; tried += 1) {
+    try {
+      return await once(pool, work);
+    } catch (error) {
+      if (isCollision(error) && tried < TRIES_MAX) continue;
+      if (error instanceof ConnectorError || (!isAway(error) && !isCollision(error))) throw error;
+      throw new ConnectorError('unreachable', `the target database does not answer: ${(error as Error).message}`, { cause: error });
+    }
+  }
+}
+
+async function once<T>(pool: pg.Pool, work: (client: pg.ClientBase) => Promise<T>): Promise<T> {
+  const client = await pool.connect();
+  let broken: Error | undefined;
+  try {
+    await client.query(BEGIN);
+    const result = await work(client);
+    await client.query('COMMIT');
+    return result;
+  } catch (error) {
+    await client.query('ROLLBACK').catch((cause: Error) => {
+      broken = cause;
+    });
+    throw error;
+  } finally {
+    client.release(broken);
+  }
+}

@@ -1,0 +1,164 @@
+import type { Finding, InverseOutcome, InverseResult, InverseStep } from '@recant/connector';
+import type { ClientBase } from 'pg';
+import { CONNECTOR } from '../resource.ts';
+import { capturedById } from './captured.ts';
+import { guard, type RowGoal, readBack, type StepGoal, sideEffects } from './goal.ts';
+import { type LaterWrites, laterFindings } from './later-writes.ts';
+import { keyId, readLive, type Versions } from './live.ts';
+import type { CapturedTable, Registry } from './registry.ts';
+import { isAway, isSqlError } from './session.ts';
+import { type Active, inverseStatement } from './statement.ts';
+
+export interface StepContext {
+  readonly client: ClientBase;
+  readonly registry: Registry;
+  readonly run: string;
+  readonly token: string;
+  readonly later: LaterWrites;
+  /** Relations whose rows a policy may hide. */
+  readonly hiding: ReadonlySet<number>;
+}
+
+/** Findings that roll the step back. */
+class StepRefused extends Error {
+  readonly findings: readonly Finding[];
+  constructor(findings: readonly Finding[]) {
+    super('step refused');
+    this.findings = findings;
+  }
+}
+
+/** One step under a savepoint: whole, guarded, marked, captured as planned and read back, or not at all. Locks are held already. */
+export async function undoStep(context: StepContext, step: InverseStep, goal: StepGoal): Promise<InverseResult> {
+  const { client } = context;
+  await client.query('SAVEPOINT recant_step');
+  try {
+    const result = await attempt(context, step, goal);
+    await client.query('RELEASE SAVEPOINT recant_step');
+    return result;
+  } catch (error) {
+    if (error instanceof StepRefused) {
+      await client.query('ROLLBACK TO SAVEPOINT recant_step; RELEASE SAVEPOINT recant_step');
+      return resultOf(step.step, 'conflicted', { findings: error.findings });
+    }
+    const refusal = refusalOf(step, error);
+    if (refusal === undefined) throw error;
+    await client.query('ROLLBACK TO SAVEPOINT recant_step; RELEASE SAVEPOINT recant_step');
+    return refusal;
+  }
+}
+
+async function attempt(context: StepContext, step: InverseStep, goal: StepGoal): Promise<InverseResult> {
+  const { client, registry } = context;
+  const active = await guardStep(context, step, goal);
+  if (active.size === 0) return resultOf(step.step, 'already_undone', { residue: goal.residue });
+  const attemptId = await nameInverse(context, step);
+  const statement = inverseStatement(registry, active);
+  await client.query(statement.text, [...statement.values]);
+  await client.query('SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED');
+  const written = await capturedById(client, registry.system, attemptId);
+  const rows = [...goal.rows.values()];
+  const live = await readRows(client, rows);
+  const findings = [...sideEffects(goal, written), ...rows.flatMap((row) => readBack(row, live.get(row.resource)))];
+  if (findings.length > 0) throw new StepRefused(findings);
+  const result = resultOf(step.step, 'restored', { residue: goal.residue });
+  await client.query('INSERT INTO recant.applied (run, step, token, attempt, result) VALUES ($1, $2, $3, $4, $5)', [
+    context.run,
+    step.step,
+    context.token,
+    attemptId,
+    JSON.stringify(result),
+  ]);
+  return { ...result, effects: written.map(({ effect }) => effect) };
+}
+
+/** The parts that go back. @throws StepRefused where a part is neither at after nor at before, or somebody wrote it later. */
+async function guardStep(context: StepContext, step: InverseStep, goal: StepGoal): Promise<Map<string, Active>> {
+  const rows = [...goal.rows.values()];
+  const live = await readRows(context.client, rows);
+  const findings: Finding[] = [];
+  const active = new Map<string, Active>();
+  for (const row of rows) {
+    const versions = live.get(row.resource);
+    if (versions === undefined && context.hiding.has(row.captured.relation)) {
+      findings.push({ resource: row.resource, part: 'exists', code: 'unreadable', detail: 'row-level security may hide it' });
+      continue;
+    }
+    const guarded = guard(row, versions);
+    findings.push(...guarded.findings, ...laterFindings(step, row, guarded.active, context.later));
+    if (guarded.active.size > 0) active.set(row.resource, { goal: row, parts: guarded.active });
+  }
+  if (findings.length > 0) throw new StepRefused(findings);
+  return active;
+}
+
+/** From here on this transaction's changes are captured as this step's inverse. */
+async function nameInverse({ client, run }: StepContext, step: InverseStep): Promise<string> {
+  const { source, action, attempt: n } = step.attempt;
+  const { rows } = await client.query<{ id: string }>(
+    `WITH named AS (
+       INSERT INTO recant.attempt AS a (source, action, attempt, login, run, step, settled_at) VALUES ($1, $2, $3, session_user, $4, $5, clock_timestamp())
+       ON CONFLICT (source, action, attempt) DO UPDATE SET settled_at = a.settled_at WHERE a.run = excluded.run AND a.step = excluded.step RETURNING a.id)
+     INSERT INTO recant.transaction (xid, attempt) SELECT pg_current_xact_id(), id FROM named
+     ON CONFLICT (xid) DO UPDATE SET attempt = excluded.attempt RETURNING attempt::text AS id`,
+    [source, action, n, run, step.step],
+  );
+  const id = rows[0]?.id;
+  if (id !== undefined) return id;
+  throw new StepRefused([
+    { ...addressOf(step), code: 'not_registered', detail: "the inverse's own attempt is one that somebody else named in the target" },
+  ]);
+}
+
+export async function readRows(client: ClientBase, rows: readonly RowGoal[]): Promise<Map<string, Versions>> {
+  const live = new Map<string, Versions>();
+  for (const [captured, wanted] of byTable(rows)) {
+    const found = await readLive(
+      client,
+      captured,
+      wanted.map((row) => row.key),
+    );
+    for (const row of wanted) {
+      const versions = found.get(keyId(row.key));
+      if (versions !== undefined) live.set(row.resource, versions);
+    }
+  }
+  return live;
+}
+
+/** Tables in one order for everybody: what locks them cannot deadlock with itself. */
+export function byTable(rows: readonly RowGoal[]): Map<CapturedTable, RowGoal[]> {
+  const tables = new Map<CapturedTable, RowGoal[]>();
+  for (const row of rows) {
+    const known = tables.get(row.captured);
+    if (known === undefined) tables.set(row.captured, [row]);
+    else known.push(row);
+  }
+  return new Map([...tables].sort(([a], [b]) => a.relation - b.relation));
+}
+
+export function resultOf(
+  step: number,
+  outcome: InverseOutcome,
+  { findings = [], residue = [] }: { findings?: readonly Finding[]; residue?: readonly string[] } = {},
+): InverseResult {
+  return { step, outcome, findings, effects: [], residue };
+}
+
+const addressOf = (step: InverseStep) => {
+  const effect = step.effects[0];
+  return { resource: effect?.resource ?? `${CONNECTOR}:`, part: Object.keys(effect?.parts ?? {})[0] ?? 'exists' };
+};
+
+/**
+ * What the target says to an inverse that it does not take: class 23 (constraints) and P0001 (a user's trigger raised) conflict, 42501 (no
+ * privilege) is unreadable, anything else about the statement failed. @returns undefined for errors that are not about this step.
+ */
+export function refusalOf(step: InverseStep, error: unknown): InverseResult | undefined {
+  if (isAway(error) || !isSqlError(error) || error.code.startsWith('40')) return undefined;
+  const detail = `SQLSTATE ${error.code}: ${error.message}`;
+  const address = addressOf(step);
+  if (error.code === '42501') return resultOf(step.step, 'failed', { findings: [{ ...address, code: 'unreadable', detail }] });
+  const outcome = error.code.startsWith('23') || error.code === 'P0001' ? 'conflicted' : 'failed';
+  return resultOf(step.step, outcome, { findings: [{ ...address, code: 'constraint', detail }] });
+}
