@@ -15,6 +15,11 @@ process.on('disconnect', onSignal);
 process.channel?.unref();
 // A closed pipe (`| head`) ends the output, not the orderly way out.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => (error.code === 'EPIPE' ? stop.abort() : process.exit(1)));
+// kafkajs 2.2.4 re-arms a timer with a negative delay; Node 24 would tell the user of it.
+process.removeAllListeners('warning');
+process.on('warning', (warning) => {
+  if (warning.name !== 'TimeoutNegativeWarning') process.stderr.write(`${warning.name}: ${warning.message}\n`);
+});
 
 process.exitCode = await runProgram(process.argv.slice(2), {
   out: process.stdout,

@@ -15,10 +15,10 @@ afterEach(() => rm(dir, { recursive: true }));
 
 test('the second one in a folder is told who is there and where it answers', async () => {
   const first = await lockFolder(dir);
-  await first.announce('http://127.0.0.1:7070');
+  await first.announce('http://127.0.0.1:7300');
   await expect(lockFolder(dir)).rejects.toMatchObject({
     exitCode: EXIT.refused,
-    message: expect.stringContaining(`process ${process.pid} at http://127.0.0.1:7070`),
+    message: expect.stringContaining(`process ${process.pid} at http://127.0.0.1:7300`),
   });
   await first.release();
   await (await lockFolder(dir)).release();

@@ -27,7 +27,7 @@ export async function findConnection(options: ConnectionOptions, env: NodeJS.Pro
     throw new CliError(EXIT.unreachable, missing, 'Start one with `recant up` in this folder, or set RECANT_URL and RECANT_API_KEY.');
   }
   if (!/^https?:\/\//.test(url) || !URL.canParse(url))
-    throw new CliError(EXIT.usage, `${JSON.stringify(url)} is not an http(s) address`, 'Write it like http://127.0.0.1:7070.');
+    throw new CliError(EXIT.usage, `${JSON.stringify(url)} is not an http(s) address`, 'Write it like http://127.0.0.1:7300.');
   return { url, apiKey };
 }
 

@@ -9,10 +9,11 @@ import { resourceWords } from '../cli/resource-words.ts';
 import { runText } from '../cli/run-words.ts';
 import type { World } from '../cli/session.ts';
 import { differences, differenceWords, explain } from './compare.ts';
-import { LAST_MINUTES, lastMinutes, plan, remaining, run } from './operator.ts';
-import { playControl, playRecorded } from './play.ts';
+import { LAST_MINUTES, lastMinutes, plan, remaining, run, untilRecorded } from './operator.ts';
+import { ATTEMPTS, playControl, playRecorded } from './play.ts';
 import { createScreen } from './screen.ts';
-import { type Stage, setStage, type Transport } from './stage.ts';
+import { type Stage, setStage } from './stage.ts';
+import type { Transport } from './transport.ts';
 
 export interface DemoOptions {
   readonly transport?: Transport;
@@ -43,6 +44,7 @@ async function tellStory(world: World, stage: Stage): Promise<boolean> {
   screen.scene(`Two agents work at once; each tool call is recorded first, over ${stage.transportWords}`);
   const before = await stage.look();
   await playRecorded(stage);
+  await untilRecorded(operator, ATTEMPTS, world.signal);
   const after = await stage.look();
   screen.show(
     `${ROGUE} works on the shop and on a folder, support-bot on the shop. ${count(differences(before, after).length, 'cell and file')} changed.`,
@@ -77,7 +79,7 @@ async function tellStory(world: World, stage: Stage): Promise<boolean> {
   const good = refused.body.conflicts.length > 0 && unexplained === 0;
   screen.verdict(
     good,
-    `${count(expected.size, 'row and file')} compared, ${found.length} differ, ${found.length - unexplained} explained by the account, ${unexplained} not.`,
+    `${count(expected.size, 'row and file').replace('row and', 'rows and')} compared, ${found.length} differ, ${found.length - unexplained} explained by the account, ${unexplained} not.`,
   );
   return good;
 }

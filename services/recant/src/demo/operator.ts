@@ -7,11 +7,26 @@ import { standsStill } from '../cli/run-words.ts';
 import { partKey, type Remaining } from './compare.ts';
 
 const POLL_MS = 100;
+/** Events of thirteen attempts: longer than this and the ledger does not take them. */
+const RECORDED_MS_MAX = 30_000;
 /** How far back the operator looks: the incident has just begun. */
 export const LAST_MINUTES = '10m';
 
+/** Over Kafka an agent is done when the broker has its events; the ledger is when it has taken them. */
+export async function untilRecorded(client: Client, attempts: number, signal: AbortSignal): Promise<void> {
+  const deadline = AbortSignal.any([signal, AbortSignal.timeout(RECORDED_MS_MAX)]);
+  for (;;) {
+    const { items } = await client.attempts({}, { limit: 500 });
+    if (items.filter((attempt) => attempt.status !== 'open').length >= attempts) return;
+    await pause(POLL_MS, deadline);
+    deadline.throwIfAborted();
+  }
+}
+
 export async function lastMinutes(client: Client, agent: string): Promise<AttemptBody[]> {
-  return Array.fromAsync(everyAttempt(client, { agent: [agent], from: LAST_MINUTES, order: 'oldest' }));
+  const found: AttemptBody[] = [];
+  for await (const attempt of everyAttempt(client, { agent: [agent], from: LAST_MINUTES, order: 'oldest' })) found.push(attempt);
+  return found;
 }
 
 export function plan(client: Client, agent: string, mode: 'refuse' | 'skip'): Promise<PlanView> {

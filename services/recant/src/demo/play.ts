@@ -3,6 +3,9 @@ import { createRecant } from '@recant/sdk';
 import { moment, pricingBot, recordedHands, recordedShopHands, supportBot } from './agents.ts';
 import type { Stage } from './stage.ts';
 
+/** Tool calls of both scripts. */
+export const ATTEMPTS = 9 + 4;
+
 /** Both agents at once. */
 export async function playRecorded(stage: Stage): Promise<void> {
   const story = { cancelledSeven: moment() };

@@ -15,8 +15,7 @@ import { agentUrl, makeShops, type Shops } from './databases.ts';
 import { type Database, fillFolder } from './shop.ts';
 import { startRecant, type Transport } from './transport.ts';
 
-export const AGENTS = ['pricing-bot', 'support-bot'] as const;
-export type AgentName = (typeof AGENTS)[number];
+export type AgentName = 'pricing-bot' | 'support-bot';
 
 export interface Agent {
   readonly options: RecantOptions;
@@ -82,18 +81,16 @@ async function assemble(world: World, props: Props): Promise<Stage> {
   };
   const catalogue = filesystemSystem({ name: 'catalogue', root, store: props.store });
   const [shopOwner, controlOwner] = [pool(shops.shopUrl), pool(shops.controlUrl)];
-  const agents = new Map<AgentName, Agent>();
-  for (const name of AGENTS) {
-    const resources = name === 'pricing-bot' ? ['postgres://shop/*', 'filesystem://catalogue/*'] : ['postgres://shop/*'];
-    const { key } = await operator.createKey({ roles: ['emit'], agents: [name], sourcePrefix: `recant://${name}`, resources });
+  const hire = async (name: AgentName, alsoOn: readonly FilesystemSystem[]): Promise<Agent> => {
+    const resources = ['postgres://shop/*', ...alsoOn.map((system) => `filesystem://${system.name}/*`)];
+    const { apiKey } = await operator.createKey({ roles: ['emit'], agents: [name], sourcePrefix: `recant://${name}`, resources });
     const shop = postgresSystem({ name: 'shop', pool: pool(agentUrl(shops, name.replace('-', '_'))) });
-    const systems = name === 'pricing-bot' ? [shop, catalogue] : [shop];
-    const transport =
-      props.transport === 'kafka' ? { transport: kafkaTransport({ brokers: [...(running.brokers ?? [])], apiKey: key }) } : {};
-    agents.set(name, { shop, options: { url: running.url, apiKey: key, agent: name, session: `demo-${name}`, systems, ...transport } });
-  }
+    const transport = props.transport === 'kafka' ? { transport: kafkaTransport({ brokers: [...(running.brokers ?? [])], apiKey }) } : {};
+    return { shop, options: { url: running.url, apiKey, agent: name, session: `demo-${name}`, systems: [shop, ...alsoOn], ...transport } };
+  };
+  const agents = { 'pricing-bot': await hire('pricing-bot', [catalogue]), 'support-bot': await hire('support-bot', []) };
   return {
-    ...{ operator, root, controlRoot, catalogue },
+    ...{ operator, root, controlRoot, catalogue, agents },
     ...{ url: running.url, folder: props.folder, recantDir: props.recantDir, transportWords: props.why },
     ended: new Promise((resolve) =>
       world.signal.aborted ? resolve() : world.signal.addEventListener('abort', () => resolve(), { once: true }),

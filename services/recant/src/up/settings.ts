@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { DIR_DEFAULT } from '../cli/connection.ts';
 import { CliError, EXIT } from '../cli/exit.ts';
 
-export const PORT_DEFAULT = 7070;
+export const PORT_DEFAULT = 7300;
 
 const Environment = z.object({
   DATABASE_URL: DatabaseUrl.optional(),

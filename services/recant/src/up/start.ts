@@ -1,0 +1,98 @@
+import { TOPIC_EVENTS } from '@recant/events';
+import { startKafka } from '@recant/local-kafka';
+import { createStore, killAtFailpoint } from '@recant/store';
+import { openDatabase } from './database.ts';
+import { startFailure } from './failure.ts';
+import { type Folder, masterKey, openFolder } from './folder.ts';
+import { ensureKeys, keepConnection, type UpKeys } from './keys.ts';
+import { lockFolder } from './lock.ts';
+import { openServices } from './services.ts';
+import type { UpSettings } from './settings.ts';
+
+export interface RunningUp {
+  readonly url: string;
+  readonly dir: string;
+  readonly operatorKey: string;
+  readonly made: UpKeys['made'];
+  /** Superuser of the embedded server; undefined with a DATABASE_URL. */
+  readonly ownerUrl: string | undefined;
+  readonly brokers: readonly string[] | undefined;
+  /** Resolves when somebody asks for the end; rejects when PostgreSQL went down for good. */
+  readonly ended: Promise<void>;
+  stop(): Promise<void>;
+}
+
+export interface UpHooks {
+  /** What it is doing now, for a progress line. */
+  tell(text: string): void;
+  readonly signal: AbortSignal;
+}
+
+type Closer = () => Promise<void>;
+
+/**
+ * Starts what is needed from the ground up; `stop` takes it down in the opposite order, and so does a start that fails half-way.
+ * What a crash leaves is a lock file and a database that recovers: both are taken over by the next start.
+ */
+export async function startUp(settings: UpSettings, hooks: UpHooks): Promise<RunningUp> {
+  const closers: Closer[] = [];
+  const stop = async (): Promise<void> => {
+    for (const close of closers.splice(0).reverse()) await close();
+  };
+  try {
+    return { ...(await build(settings, hooks, closers)), stop };
+  } catch (error) {
+    await stop();
+    throw startFailure(error, settings.dir);
+  }
+}
+
+async function build(settings: UpSettings, { tell, signal }: UpHooks, closers: Closer[]): Promise<Omit<RunningUp, 'stop'>> {
+  const folder = await openFolder(settings.dir);
+  const lock = await lockFolder(folder.path);
+  closers.push(lock.release);
+  const key = await masterKey(folder, settings.masterKeyFile);
+
+  tell('Starting PostgreSQL ...');
+  const database = await openDatabase(folder, settings.databaseUrl);
+  closers.push(database.stop);
+  const brokers = await openBrokers(settings, folder, tell, closers);
+
+  tell('Starting the services ...');
+  const store = createStore({
+    connectionString: database.url,
+    masterKey: key,
+    shards: settings.shards,
+    failpoints: killAtFailpoint(settings.failpoint),
+  });
+  closers.push(store.close);
+  const keys = await ensureKeys(folder, store.credentials);
+  const url = await openServices({ settings, store, brokers, rollbackKey: keys.rollbackKey }, closers);
+  await keepConnection(folder, url, keys.operatorKey);
+  await lock.announce(url);
+  const { operatorKey, made } = keys;
+  return { url, dir: folder.path, operatorKey, made, ownerUrl: database.ownerUrl, brokers, ended: ending(signal, database.down) };
+}
+
+async function openBrokers(
+  settings: UpSettings,
+  folder: Folder,
+  tell: UpHooks['tell'],
+  closers: Closer[],
+): Promise<readonly string[] | undefined> {
+  if (settings.kafka !== 'local') return settings.kafka;
+  tell('Starting Kafka (the first time its jars are fetched) ...');
+  const kafka = await startKafka({ dir: folder.at('kafka'), topics: [{ name: TOPIC_EVENTS, partitions: settings.shards }] });
+  closers.push(kafka.stop);
+  return kafka.brokers;
+}
+
+function ending(signal: AbortSignal, down: Promise<never>): Promise<void> {
+  const asked = new Promise<void>((resolve) =>
+    signal.aborted ? resolve() : signal.addEventListener('abort', () => resolve(), { once: true }),
+  );
+  const ended = Promise.race([asked, down]);
+  // The demo does not wait for it.
+  ended.catch(() => undefined);
+  return ended;
+}

@@ -4,12 +4,9 @@ import type { RunningUp } from './start.ts';
 
 /** What a person reads when it is up. The keys stand here once and nowhere else but in the folder's own file. */
 export function upText(running: RunningUp, paint: Paint): string {
-  const database = running.embeddedPostgres ? 'PostgreSQL in the folder' : 'PostgreSQL of DATABASE_URL';
+  const database = running.ownerUrl !== undefined ? 'PostgreSQL in the folder' : 'PostgreSQL of DATABASE_URL';
   const events = running.brokers === undefined ? 'events over HTTP' : `events over HTTP and Kafka (${running.brokers.join(',')})`;
-  const lines = [
-    `${paint('bold', `Recant is up at ${running.url}`)}`,
-    `  folder ${relative('', running.dir) || running.dir}, ${database}, ${events}`,
-  ];
+  const lines = [`${paint('bold', `Recant is up at ${running.url}`)}`, `  folder ${folderWords(running.dir)}, ${database}, ${events}`];
   if (running.made) {
     lines.push('', 'Made now and shown once:');
     if (running.made.operatorKey !== undefined)
@@ -19,4 +16,9 @@ export function upText(running: RunningUp, paint: Paint): string {
   }
   lines.push('', 'Next: `npm run recant -- connect --help`, `npm run recant -- actions tail`. Ctrl-C stops.');
   return `${lines.join('\n')}\n`;
+}
+
+function folderWords(dir: string): string {
+  const near = relative('', dir);
+  return near === '' || near.startsWith('..') ? dir : near;
 }

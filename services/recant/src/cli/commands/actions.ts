@@ -50,9 +50,8 @@ export function attemptsText(attempts: readonly AttemptBody[], paint: Paint): st
 }
 
 function attemptRow(attempt: AttemptBody): Cell[] {
-  const status = attempt.complete || attempt.status === 'open' ? attempt.status : `${attempt.status}, effects missing`;
   const action = attempt.attempt === 1 ? attempt.action : `${attempt.action} (try ${attempt.attempt})`;
-  return [clockTime(Date.parse(attempt.receivedAt)), attempt.agent, attempt.tool, status, attempt.effects, action];
+  return [clockTime(Date.parse(attempt.receivedAt)), attempt.agent, attempt.tool, attempt.status, attempt.effects, action];
 }
 
 async function show(world: World, action: string, options: CommonOptions): Promise<void> {

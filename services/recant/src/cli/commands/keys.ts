@@ -1,6 +1,7 @@
 import { type CreateKeyBody, Role } from '@recant/api';
-import { type Command, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { json, table } from '../output.ts';
+import { clockTime } from '../resource-words.ts';
 import { type CommonOptions, openSession, type World, withConnection } from '../session.ts';
 
 const several = (value: string, before: string[] | undefined): string[] => [...(before ?? []), value];
@@ -11,10 +12,10 @@ Examples:
   recant keys create --agent pricing-bot --resource "postgres://shop/*" --resource "filesystem://catalogue/*"
   recant keys create --role view --role plan --role execute`;
 
-type CreateOptions = CommonOptions & { id?: string; role?: Role[]; agent?: string[]; resource?: string[]; sourcePrefix?: string };
+type CreateOptions = CommonOptions & { label?: string; role?: Role[]; agent?: string[]; resource?: string[]; sourcePrefix?: string };
 
 export function addKeys(program: Command, world: World): void {
-  const keys = program.command('keys').description('API keys: create, list');
+  const keys = program.command('keys').description('API keys: create, list, revoke');
   withConnection(keys.command('create').description('make a key; it is shown once'))
     .addOption(
       new Option('--role <role>', 'emit (the default, for agents), view, plan, execute, export or administer; may be repeated').argParser(
@@ -24,16 +25,26 @@ export function addKeys(program: Command, world: World): void {
     .option('--agent <name>', 'agent it may speak for, exact or ending in *; may be repeated', several)
     .option('--resource <pattern>', 'what may be undone on its word, exact or ending in *; may be repeated', several)
     .option('--source-prefix <uri>', 'what its sources begin with (default recant://AGENT)')
-    .option('--id <id>', 'key id: 4 to 32 of a-z and 0-9')
+    .option('--label <text>', 'what it is for, as `keys list` shows it')
     .addHelpText('after', HELP)
     .action((options: CreateOptions) => create(world, options));
   withConnection(keys.command('list').description('the keys there are, without their secrets'))
     .addHelpText('after', '\nExample:\n  recant keys list')
     .action((options: CommonOptions) => list(world, options));
+  withConnection(
+    keys
+      .command('revoke')
+      .description('end a key; other processes believe it for a few seconds more')
+      .argument('<key-id>', 'as `list` shows it'),
+  )
+    .addHelpText('after', '\nExample:\n  recant keys revoke 3f6c0a9be1d24c7788aa')
+    .action((keyId: string, options: CommonOptions) => revoke(world, keyId, options));
 }
 
 function roleOf(value: string, before: Role[] | undefined): Role[] {
-  return [...(before ?? []), Role.parse(value)];
+  const role = Role.safeParse(value);
+  if (!role.success) throw new InvalidArgumentError(`One of ${Role.options.join(', ')}.`);
+  return [...(before ?? []), role.data];
 }
 
 export function keyRequest(options: Omit<CreateOptions, keyof CommonOptions>): CreateKeyBody {
@@ -43,7 +54,7 @@ export function keyRequest(options: Omit<CreateOptions, keyof CommonOptions>): C
     agents,
     resources: options.resource ?? [],
     sourcePrefix: options.sourcePrefix ?? (agents.length === 1 ? `recant://${(agents[0] as string).replace(/\*$/, '')}` : 'recant://'),
-    ...(options.id === undefined ? {} : { keyId: options.id }),
+    ...(options.label === undefined ? {} : { label: options.label }),
   };
 }
 
@@ -51,8 +62,14 @@ async function create(world: World, options: CreateOptions): Promise<void> {
   const session = await openSession(world, options);
   const made = await session.client.createKey(keyRequest(options));
   if (session.json) return void world.out.write(json(made));
-  world.out.write(`${made.key}\n`);
+  world.out.write(`${made.apiKey}\n`);
   world.err.write(`Key ${made.keyId} (${made.roles.join(', ')}). It is not shown again: RECANT_API_KEY is where programs look for it.\n`);
+}
+
+async function revoke(world: World, keyId: string, options: CommonOptions): Promise<void> {
+  const session = await openSession(world, options);
+  await session.client.revokeKey(keyId);
+  world.out.write(session.json ? json({ keyId, revoked: true }) : `${keyId} is revoked.\n`);
 }
 
 async function list(world: World, options: CommonOptions): Promise<void> {
@@ -60,11 +77,8 @@ async function list(world: World, options: CommonOptions): Promise<void> {
   const items = await session.client.keys();
   if (session.json) return void world.out.write(json(items));
   const rows = items.map((key) => [
-    key.keyId,
-    key.roles.join(' '),
-    key.agents.join(' ') || '-',
-    key.sourcePrefix,
-    key.resources.join(' ') || '-',
+    ...[key.keyId, key.roles.join(' '), key.agents.join(' ') || '-', key.sourcePrefix, key.resources.join(' ') || '-'],
+    key.revokedAt === undefined ? key.label : `revoked ${clockTime(Date.parse(key.revokedAt))}`,
   ]);
-  world.out.write(`${table(['key', 'roles', 'agents', 'source prefix', 'resources'], rows, session.paint)}\n`);
+  world.out.write(`${table(['key', 'roles', 'agents', 'source prefix', 'resources', ''], rows, session.paint)}\n`);
 }

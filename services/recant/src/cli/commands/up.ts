@@ -23,7 +23,7 @@ export function addUp(program: Command, world: World): void {
     .description('start everything here, until Ctrl-C')
     .option('--dir <folder>', 'where everything is kept (RECANT_DIR; default .recant)')
     .option('--host <host>', 'address to listen on (RECANT_HOST; default 127.0.0.1)')
-    .option('--port <port>', 'port to listen on, 0 for any free one (RECANT_PORT; default 7070)')
+    .option('--port <port>', 'port to listen on, 0 for any free one (RECANT_PORT; default 7300)')
     .option('--kafka', 'also take events from Kafka: a broker in the folder, or KAFKA_BROKERS')
     .addHelpText('after', HELP)
     .action(async (options: UpOptions) => {

@@ -1,0 +1,79 @@
+import { parseApiKey } from '@recant/events';
+import type { Credentials, NewCredential } from '@recant/store';
+import { CREDENTIALS_FILE } from '../cli/connection.ts';
+import type { Folder } from './folder.ts';
+
+/** The one tenant of the all-in-one. */
+export const TENANT = 'default';
+/** Agent of the rollback's own attempts. */
+const ROLLBACK_AGENT = 'recant';
+const ROLLBACK_FILE = 'rollback.key';
+
+const OPERATOR: NewCredential = {
+  tenant: TENANT,
+  roles: ['view', 'plan', 'execute', 'export', 'administer'],
+  sourcePrefix: 'recant://operator/',
+  agents: [],
+  resources: [],
+  label: 'operator, made by recant up',
+};
+const AGENTS: NewCredential = {
+  tenant: TENANT,
+  roles: ['emit'],
+  sourcePrefix: 'recant://',
+  agents: ['*'],
+  resources: ['*'],
+  label: 'agents, made by recant up',
+};
+const ROLLBACK: NewCredential = {
+  tenant: TENANT,
+  roles: ['rollback'],
+  sourcePrefix: `recant://${ROLLBACK_AGENT}/`,
+  agents: [ROLLBACK_AGENT],
+  resources: [],
+  label: 'rollback, made by recant up',
+};
+
+export interface UpKeys {
+  readonly operatorKey: string;
+  /** The rollback's own: stays in the folder, nobody else needs it. */
+  readonly rollbackKey: string;
+  /** Made just now: to be shown, once. The agents' key is kept nowhere. */
+  readonly made?: { readonly operatorKey: string; readonly agentKey: string };
+}
+
+/** Keys that the folder keeps and the database knows; new ones where either has lost them (first start, another DATABASE_URL). */
+export async function ensureKeys(folder: Folder, credentials: Credentials): Promise<UpKeys> {
+  const rollbackKey =
+    (await known(credentials, (await folder.read(ROLLBACK_FILE))?.trim())) ?? (await makeRollbackKey(folder, credentials));
+  const kept = await known(credentials, await keptOperatorKey(folder));
+  if (kept !== undefined) return { operatorKey: kept, rollbackKey };
+  const operatorKey = (await credentials.create(OPERATOR)).apiKey;
+  const agentKey = (await credentials.create(AGENTS)).apiKey;
+  return { operatorKey, rollbackKey, made: { operatorKey, agentKey } };
+}
+
+/** For the command line in the same directory. */
+export async function keepConnection(folder: Folder, url: string, apiKey: string): Promise<void> {
+  await folder.keep(CREDENTIALS_FILE, `${JSON.stringify({ url, apiKey })}\n`);
+}
+
+async function makeRollbackKey(folder: Folder, credentials: Credentials): Promise<string> {
+  const { apiKey } = await credentials.create(ROLLBACK);
+  await folder.keep(ROLLBACK_FILE, `${apiKey}\n`);
+  return apiKey;
+}
+
+async function keptOperatorKey(folder: Folder): Promise<string | undefined> {
+  try {
+    return (JSON.parse((await folder.read(CREDENTIALS_FILE)) ?? '{}') as { apiKey?: string }).apiKey;
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
+async function known(credentials: Credentials, key: string | undefined): Promise<string | undefined> {
+  const parsed = key === undefined ? undefined : parseApiKey(key);
+  return parsed && (await credentials.find(parsed.keyId)) ? key : undefined;
+}

@@ -1,0 +1,45 @@
+import { randomUUID } from 'node:crypto';
+import { createApp, createLogger, listen } from '@recant/service';
+import { wireLedger } from '@recant/service-ledger/wire';
+import type { Store } from '@recant/store';
+import type { UpSettings } from './settings.ts';
+
+/** Milliseconds that requests get to end in when it stops. */
+const STOP_MS_MAX = 5_000;
+
+export interface ServiceDeps {
+  readonly settings: UpSettings;
+  readonly store: Store;
+  readonly brokers: readonly string[] | undefined;
+  readonly rollbackKey: string;
+}
+
+/** Ledger and rollback on one port. @returns its address */
+export async function openServices({ settings, store, brokers }: ServiceDeps, closers: (() => Promise<void>)[]): Promise<string> {
+  const logger = createLogger({
+    name: 'recant',
+    level: settings.logLevel,
+    destination: { write: (line) => void process.stderr.write(line) },
+  });
+  const ledger = wireLedger({
+    store,
+    logger,
+    clock: Date.now,
+    shards: settings.shards,
+    ...(brokers === undefined ? {} : { kafka: { brokers } }),
+  });
+  const app = createApp({
+    title: 'Recant',
+    version: '0.1.0',
+    routers: [...ledger.routers],
+    health: { ...ledger.health },
+    keyring: store.credentials,
+    logger,
+    requestId: randomUUID,
+  });
+  closers.push(ledger.stop);
+  const listening = await listen(app, settings);
+  closers.push(() => listening.close(STOP_MS_MAX));
+  await ledger.start();
+  return listening.url;
+}

@@ -1,0 +1,175 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createClient } from '@recant/client';
+import { filesystemSystem } from '@recant/connector-filesystem';
+import { createRecant } from '@recant/sdk';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type Ended, recant, temporaryFolder, type Up, up } from './process.ts';
+
+let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+let service: Up;
+let root: string;
+let agentKey: string;
+
+beforeAll(async () => {
+  folder = await temporaryFolder();
+  root = join(folder.path, 'notes');
+  await mkdir(root);
+  for (const name of ['a', 'b', 'c']) await writeFile(join(root, name), `${name}\n`);
+  service = await up(folder.path);
+  agentKey = /agents\s+(recant_\S+)/.exec(service.out)?.[1] ?? '';
+  expect(await run('connect', 'filesystem', 'notes', '--root', root, '--store', join(folder.path, 'images'))).toMatchObject({ code: 0 });
+});
+afterAll(async () => {
+  await service?.end('SIGTERM');
+  await folder.remove();
+});
+
+const run = (...args: string[]): Promise<Ended> => recant(folder.path, args);
+const runJson = async (...args: string[]): Promise<{ code: number | null; data: never }> => {
+  const { code, out, err } = await run(...args, '--json');
+  expect(out, err).not.toBe('');
+  return { code, data: JSON.parse(out) as never };
+};
+
+/** Each agent writes its text into its files, one attempt a file. */
+async function write(agent: string, files: readonly string[], text: string): Promise<void> {
+  const notes = filesystemSystem({ name: 'notes', root, store: join(folder.path, 'images') });
+  const recant = createRecant({ url: service.url, apiKey: agentKey, agent, session: `of-${agent}`, systems: [notes] });
+  await recant.open();
+  for (const file of files) {
+    await recant.action({ tool: 'write_file', arguments: { file }, systems: ['notes'] }, (context) =>
+      context.on(notes).writeFile(file, text),
+    );
+  }
+  await recant.close();
+  await notes.close();
+}
+
+const content = (file: string): Promise<string> => readFile(join(root, file), 'utf8');
+
+test('record, list, show, plan, run, status: the whole way, and every exit code on it', async () => {
+  await write('clean', ['a'], 'clean was here\n');
+  const listed = await run('actions', 'list', '--agent', 'clean', '--window', '10m');
+  expect(listed).toMatchObject({ code: 0, out: expect.stringMatching(/clean\s+write_file\s+succeeded\s+1/) });
+  const page = (await runJson('actions', 'list', '--agent', 'clean')).data as {
+    items: { action: string; agent: string; status: string }[];
+  };
+  expect(page.items).toMatchObject([{ agent: 'clean', status: 'succeeded' }]);
+  const shown = await run('actions', 'show', page.items[0]?.action ?? '');
+  expect(shown).toMatchObject({ code: 0, out: expect.stringContaining('notes a: content') });
+
+  const plan = (await runJson('plan', '--agent', 'clean')).data as { id: string; digest: string; body: { steps: unknown[] } };
+  expect(plan.body.steps).toHaveLength(1);
+  expect(await run('plan', '--show', plan.id)).toMatchObject({ code: 0, out: expect.stringContaining(`recant run ${plan.id}`) });
+  expect(await run('run', plan.id)).toMatchObject({ code: 2, err: expect.stringContaining(plan.digest) });
+  expect(await run('run', plan.id, '--digest', '0'.repeat(64))).toMatchObject({ code: 3 });
+  const account = await run('run', plan.id, '--yes');
+  expect(account, account.err).toMatchObject({ code: 0, out: expect.stringContaining('Fully restored.') });
+  expect(await content('a')).toBe('a\n');
+
+  const runs = (await runJson('status')).data as { runs: { id: string }[] };
+  const status = await runJson('status', runs.runs[0]?.id ?? '');
+  expect(status).toMatchObject({ code: 0, data: { state: 'finished', account: { fullyRestored: true, outcomes: { restored: 1 } } } });
+});
+
+test('a refused plan is exit 3 and explains itself; skip restores the rest and is exit 5', async () => {
+  await write('rogue', ['b', 'c'], 'rogue\n');
+  await write('honest', ['c'], 'rogue, and honest\n');
+  const refused = await run('plan', '--agent', 'rogue');
+  expect(refused.code).toBe(3);
+  expect(refused.out).toMatch(/notes c: `content` was written later by honest \(tool write_file\) at \d{4}-/);
+  expect(refused.out).toContain('--mode skip');
+  const id = /Plan (\S+)/.exec(refused.out)?.[1] ?? '';
+  expect(await run('run', id, '--yes')).toMatchObject({ code: 3 });
+  expect(await content('b')).toBe('rogue\n');
+
+  const skip = (await runJson('plan', '--agent', 'rogue', '--mode', 'skip')).data as { id: string };
+  const account = await run('run', skip.id, '--yes');
+  expect(account).toMatchObject({
+    code: 5,
+    out: expect.stringMatching(/Not fully restored\. 2 attempts selected: 1 restored, 1 left \(skipped\)/),
+  });
+  expect([await content('b'), await content('c')]).toEqual(['b\n', 'rogue, and honest\n']);
+});
+
+test('what makes no sense is exit 2, says why and what to do, and asks nothing of the service', async () => {
+  const cases: [string[], RegExp][] = [
+    [['actions', 'list', '--from', '2026-01-01T00:00:00'], /zone/],
+    [['actions', 'list', '--from', '1h', '--to', '2h'], /not before/],
+    [['actions', 'list', '--limit', 'all'], /--limit/],
+    [['actions', 'list', '--agent', 'nobody-of-this-name'], /nobody-of-this-name/],
+    [['actions', 'show', '019ca945-0a00-7000-8000-000000000000'], /action/i],
+    [['plan'], /Nothing is selected/],
+    [['plan', '--agent', 'nobody-of-this-name'], /nobody-of-this-name/],
+    [['plan', '--agent', 'clean', '--window', 'soon'], /--window/],
+    [['plan', '--agent', 'clean', '--mode', 'force'], /refuse, skip/],
+    [['plan', '--show', 'no-such-plan'], /plan/i],
+    [['run', 'no-such-plan', '--yes'], /plan/i],
+    [['status', 'no-such-run'], /run/i],
+    [['status', '--wait'], /need a run/],
+    [['keys', 'create', '--role', 'king'], /administer/],
+    [['fly'], /unknown command/],
+    [['plan', '--agnt', 'clean'], /unknown option/],
+    [['run'], /missing required argument/],
+  ];
+  for (const [args, says] of cases) {
+    const refused = await run(...args);
+    expect(refused.code, `${args.join(' ')}: ${refused.err}`).toBe(2);
+    expect(refused.err, args.join(' ')).toMatch(says);
+    expect(refused.out, args.join(' ')).toBe('');
+    expect(refused.err, args.join(' ')).not.toContain('    at ');
+  }
+});
+
+test('no service, or a key it does not know, is exit 4', async () => {
+  expect(await run('status', '--url', 'http://127.0.0.1:1')).toMatchObject({ code: 4, err: expect.stringContaining('does not answer') });
+  expect(await run('systems', '--key', `recant_${'0'.repeat(20)}_${'A'.repeat(43)}`)).toMatchObject({ code: 4 });
+  expect(await run('systems', '--dir', join(folder.path, 'elsewhere'))).toMatchObject({
+    code: 4,
+    err: expect.stringContaining('recant up'),
+  });
+});
+
+test('systems and keys: made, listed, revoked; the same system twice is fine, another under its name is refused', async () => {
+  expect(await run('connect', 'filesystem', 'notes', '--root', root, '--store', join(folder.path, 'images'))).toMatchObject({ code: 0 });
+  await mkdir(join(folder.path, 'other'), { recursive: true });
+  expect(await run('connect', 'filesystem', 'notes', '--root', join(folder.path, 'other'))).toMatchObject({ code: 3 });
+  expect((await runJson('systems')).data).toMatchObject([{ name: 'notes', connector: 'filesystem' }]);
+  const made = (await runJson('keys', 'create', '--agent', 'writer', '--resource', 'filesystem://notes/*', '--label', 'for the writer'))
+    .data as { keyId: string; apiKey: string };
+  expect(await run('keys', 'list')).toMatchObject({ code: 0, out: expect.stringContaining('for the writer') });
+  expect(await run('keys', 'revoke', made.keyId)).toMatchObject({ code: 0 });
+  await expect(createClient({ url: service.url, apiKey: made.apiKey }).attempts({})).rejects.toMatchObject({
+    status: expect.toBeOneOf([401, 403]),
+  });
+});
+
+test('every command explains itself with examples', async () => {
+  for (const command of [
+    [],
+    ['up'],
+    ['actions'],
+    ['actions', 'list'],
+    ['actions', 'show'],
+    ['actions', 'tail'],
+    ['plan'],
+    ['run'],
+    ['status'],
+    ['connect'],
+    ['connect', 'postgres'],
+    ['connect', 'filesystem'],
+    ['systems'],
+    ['keys'],
+    ['keys', 'create'],
+    ['keys', 'list'],
+    ['keys', 'revoke'],
+    ['demo'],
+  ]) {
+    const help = await run(...command, '--help');
+    expect(help.code, command.join(' ')).toBe(0);
+    expect(help.out, command.join(' ')).toMatch(/Usage: recant/);
+    if (!['actions', 'connect', 'keys'].includes(command.join(' '))) expect(help.out, command.join(' ')).toMatch(/Examples?:\n/);
+    expect(help.out).not.toContain('npx recant');
+  }
+});

@@ -1,0 +1,66 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const BIN = fileURLToPath(new URL('../bin/recant.js', import.meta.url));
+
+export interface Ended {
+  readonly code: number | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+/** One command as a user gives it, in `cwd`, with nothing of this machine's environment but where programs are. */
+export function recant(cwd: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ended> {
+  const clean = { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '', ...env };
+  return new Promise((resolve) => {
+    execFile(process.execPath, [BIN, ...args], { cwd, env: clean, maxBuffer: 32 * 1024 * 1024 }, (error, out, err) => {
+      const code = error === null ? 0 : typeof error.code === 'number' ? error.code : null;
+      resolve({ code, out, err });
+    });
+  });
+}
+
+export interface Up {
+  readonly child: ChildProcess;
+  readonly url: string;
+  /** What it printed once it was up. */
+  readonly out: string;
+  end(signal: NodeJS.Signals): Promise<number | NodeJS.Signals | null>;
+}
+
+/** `recant up` on any free port, once it says that it is up. */
+export async function up(cwd: string, args: readonly string[] = [], env: Readonly<Record<string, string>> = {}): Promise<Up> {
+  const clean = { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '', ...env };
+  const child = spawn(process.execPath, [BIN, 'up', '--port', '0', ...args], { cwd, env: clean, stdio: ['ignore', 'pipe', 'pipe'] });
+  const exited = once(child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>;
+  let out = '';
+  let err = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    err += text;
+  });
+  await new Promise<void>((resolve, reject) => {
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      out += text;
+      if (out.includes('Ctrl-C stops')) resolve();
+    });
+    child.once('exit', (code, signal) => reject(new Error(`recant up ended (${code ?? signal}): ${err}`)));
+  });
+  const url = /http:\/\/\S+/.exec(out)?.[0] ?? '';
+  return {
+    ...{ child, url, out },
+    async end(signal) {
+      child.kill(signal);
+      const [code, by] = await exited;
+      return code ?? by;
+    },
+  };
+}
+
+export async function temporaryFolder(): Promise<{ path: string; remove(): Promise<void> }> {
+  const path = await mkdtemp(join(tmpdir(), 'recant-test-'));
+  return { path, remove: () => rm(path, { recursive: true, force: true }) };
+}

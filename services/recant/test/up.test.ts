@@ -1,0 +1,93 @@
+import { once } from 'node:events';
+import { readFile, stat } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { createClient } from '@recant/client';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { recant, temporaryFolder, type Up, up } from './process.ts';
+
+let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+const running: Up[] = [];
+beforeEach(async () => {
+  folder = await temporaryFolder();
+});
+afterEach(async () => {
+  for (const one of running.splice(0)) if (one.child.exitCode === null && one.child.signalCode === null) await one.end('SIGKILL');
+  await folder.remove();
+});
+
+async function start(args: readonly string[] = []): Promise<Up> {
+  const one = await up(folder.path, args);
+  running.push(one);
+  return one;
+}
+
+const operator = async () => JSON.parse(await readFile(join(folder.path, '.recant/cli.json'), 'utf8')) as { url: string; apiKey: string };
+
+test('the first start makes keys and prints them once; commands in the same directory find the service', async () => {
+  const first = await start();
+  expect(first.out).toContain((await operator()).apiKey);
+  expect((await stat(join(folder.path, '.recant/cli.json'))).mode & 0o777).toBe(0o600);
+  const agentKey = /agents\s+(recant_\S+)/.exec(first.out)?.[1] ?? '';
+  expect(await recant(folder.path, ['status'])).toMatchObject({ code: 0, out: expect.stringContaining('ok') });
+  expect(await recant(folder.path, ['keys', 'list', '--key', agentKey])).toMatchObject({ code: 4 });
+  expect(await first.end('SIGINT')).toBe(0);
+  expect(await recant(folder.path, ['status'])).toMatchObject({ code: 4, err: expect.stringContaining('recant up') });
+
+  const second = await start();
+  expect(second.out).not.toMatch(/recant_[a-z0-9]+_/);
+  expect(await recant(folder.path, ['status', '--json'])).toMatchObject({ code: 0 });
+  expect(await second.end('SIGTERM')).toBe(0);
+});
+
+test('a second one in the same folder says where the first one answers', async () => {
+  const first = await start();
+  const second = await recant(folder.path, ['up', '--port', '0']);
+  expect(second.code).toBe(3);
+  expect(second.err).toContain(first.url);
+});
+
+test('after kill -9 the next start has everything that was acknowledged', async () => {
+  const first = await start();
+  const made = await createClient(await operator()).createKey({
+    roles: ['emit'],
+    agents: ['a'],
+    resources: [],
+    sourcePrefix: 'recant://a',
+  });
+  expect(await first.end('SIGKILL')).toBe('SIGKILL');
+  await start();
+  const keys = await createClient(await operator()).keys();
+  expect(keys.map((key) => key.keyId)).toContain(made.keyId);
+});
+
+test('a port in use is one line that says so, and leaves nothing running', async () => {
+  const other = createServer().listen(0, '127.0.0.1');
+  await once(other, 'listening');
+  const { port } = other.address() as { port: number };
+  const refused = await recant(folder.path, ['up', '--port', String(port)]);
+  other.close();
+  expect(refused.code).toBe(1);
+  expect(refused.err).toMatch(new RegExp(`port ${port} .* in use`));
+  expect(await (await start()).end('SIGINT')).toBe(0);
+});
+
+test('a wrong DATABASE_URL and a wrong port are told in one line, without the password', async () => {
+  const cases = [
+    { env: { DATABASE_URL: 'postgres://me:s3cret@127.0.0.1:1/none' }, code: 1, says: /127\.0\.0\.1:1.*DATABASE_URL/ },
+    { env: { DATABASE_URL: 'mysql://me:s3cret@127.0.0.1/none' }, code: 2, says: /DATABASE_URL: must start with postgres/ },
+    { env: { RECANT_PORT: 'many', RECANT_SHARDS: '0' }, code: 2, says: /RECANT_PORT: .*RECANT_SHARDS: / },
+  ];
+  for (const { env, code, says } of cases) {
+    const refused = await recant(folder.path, ['up'], env);
+    expect(refused.code, refused.err).toBe(code);
+    expect(refused.err).toMatch(says);
+    expect(refused.err).not.toContain('s3cret');
+    expect(refused.err).not.toContain('    at ');
+  }
+});
+
+test('where Java is missing, --kafka says which package to install', async () => {
+  const refused = await recant(folder.path, ['up', '--port', '0', '--kafka'], { PATH: '/nonexistent', JAVA_HOME: '' });
+  expect(refused).toMatchObject({ code: 1, err: expect.stringMatching(/[Jj]ava/) });
+});
