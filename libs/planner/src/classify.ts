@@ -1,7 +1,7 @@
-import { parseResource } from '@recant/events';
 import type { Conflict, LeftAttempt } from './plan.ts';
+import { notRegistered } from './registered.ts';
 import type { Undoing } from './undone.ts';
-import { believed, type Member, writes } from './view.ts';
+import { type Member, writes } from './view.ts';
 
 /** Why a selected attempt gets no step, whatever others did. `conflict`: it stops a plan in mode `refuse`. */
 export interface Unfit {
@@ -66,24 +66,10 @@ function unwritable(member: Member, systems: ReadonlyMap<string, string>): Unfit
       ? irreversible('Its tool was declared irreversible.')
       : { reason: 'no_effect', detail: 'It changed nothing that was recorded.' };
   for (const effect of own) {
-    const refusal = unregistered(member, effect, systems);
+    const refusal = notRegistered(member.attempt, effect, systems);
     if (refusal) return { reason: 'not_registered', conflict: 'not_registered', detail: refusal, resource: effect.resource };
   }
   if (declared) return irreversible('Its tool was declared irreversible.');
   const without = own.find((effect) => effect.compensation === undefined);
   return without && irreversible('No inverse was recorded for this effect.', without.resource);
-}
-
-/** I13: names only, and only names that somebody registered. */
-function unregistered(member: Member, effect: Member['effects'][number], systems: ReadonlyMap<string, string>): string | undefined {
-  if (!believed(member, effect)) return `Key ${member.attempt.keyId} claims an effect on a resource that it is not registered for.`;
-  const resource = parseResource(effect.resource);
-  if (resource === undefined) return 'This is not a resource.';
-  const connector = systems.get(resource.system);
-  if (connector === undefined) return `No system ${resource.system} is registered.`;
-  if (connector !== resource.connector)
-    return `System ${resource.system} is registered for the connector ${connector}, not ${resource.connector}.`;
-  if (effect.compensation !== undefined && effect.compensation.connector !== connector)
-    return `Its recorded inverse names the connector ${effect.compensation.connector}, which is not that of the system.`;
-  return undefined;
 }

@@ -5,8 +5,7 @@ export type PlannerErrorCode =
   | 'time_invalid' // neither ISO 8601 nor a duration
   | 'time_zone_missing' // a time without a zone names two dozen instants
   | 'window_empty' // from is not before to
-  | 'plan_too_large' // over PLAN_ATTEMPTS_MAX or PLAN_EFFECTS_MAX
-  | 'ledger_inconsistent'; // the reader answers with effects of attempts it does not know
+  | 'plan_too_large'; // over PLAN_ATTEMPTS_MAX or PLAN_EFFECTS_MAX
 
 /** The one error class of the planner. Never worth a retry with the same input. */
 export class PlannerError extends Error {

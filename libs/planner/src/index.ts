@@ -7,6 +7,7 @@ export { parseSelection, selectionFromTerms, selectionJson, selects } from './pa
 export type { Conflict, LeftAttempt, PartGuard, Plan, PlanAnnex, PlanBody, PlanMode, PlanStep, StepSystem, Taint } from './plan.ts';
 export type { AttemptStatus, EntryAddress, LedgerReader, RecordedAttempt, RecordedEffect, Vector } from './ports.ts';
 export { compareOrdinals, plainRef, refKey, sameRef } from './ref.ts';
+export { notRegistered } from './registered.ts';
 export type { Selection } from './selection.ts';
 export { stepSystems } from './steps.ts';
 export type { PlanInput } from './view.ts';

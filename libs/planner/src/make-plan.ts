@@ -15,7 +15,6 @@ import { type Member, type PlanInput, type View, viewOf } from './view.ts';
 /**
  * The plan for a selection. In mode `skip`, `steps` is the greatest set that can be undone without touching anybody else's work; in mode `refuse` it is
  * the same set, shown, and must not run while there is a conflict.
- * @throws PlannerError `ledger_inconsistent`
  */
 export function plan(input: PlanInput): PlanBody {
   const view = viewOf(input);

@@ -13,7 +13,8 @@ export function taintOf(members: readonly Member[], steps: ReadonlySet<Member>, 
       if (effect.reads === undefined || !believed(member, effect)) continue;
       for (const part of Object.keys(effect.reads)) {
         const line = timelines.get(effect.resource)?.get(part);
-        const writer = line && line.marks[lastWriteBefore(line, effect.ordinal)]?.member;
+        if (!line) continue;
+        const writer = line.marks[lastWriteBefore(line, effect.ordinal)]?.member;
         if (!writer || !steps.has(writer)) continue;
         byResource.set(effect.resource, (byResource.get(effect.resource) ?? new Set()).add(part));
       }

@@ -1,8 +1,7 @@
-import { resourceMatches } from '@recant/events';
-import { PlannerError } from './error.ts';
 import type { PlanMode } from './plan.ts';
 import type { RecordedAttempt, RecordedEffect, Vector } from './ports.ts';
 import { compareOrdinals, compareReceived, compareText, refKey } from './ref.ts';
+import { isBelieved } from './registered.ts';
 import type { Selection } from './selection.ts';
 
 /** Everything a plan is made of: the same input gives the same bytes. */
@@ -34,7 +33,6 @@ export interface View {
   readonly byKey: ReadonlyMap<string, Member>;
 }
 
-/** @throws PlannerError `ledger_inconsistent` */
 export function viewOf(input: PlanInput): View {
   const attempts = new Map<string, RecordedAttempt>();
   for (const attempt of [...input.attempts, ...input.selected]) attempts.set(refKey(attempt.ref), attempt);
@@ -44,12 +42,8 @@ export function viewOf(input: PlanInput): View {
     const key = refKey(effect.attempt);
     const own = effects.get(key);
     if (own) own.push(effect);
+    // Without an intent there is no key that could vouch for it: as little believed as a claim outside a registration.
     else if (attempts.has(key)) effects.set(key, [effect]);
-    else
-      throw new PlannerError(
-        'ledger_inconsistent',
-        `The ledger answers with effects of an attempt it does not know: ${key.replaceAll('\u0000', ' ')}.`,
-      );
   }
   const members = [...attempts.entries()]
     .map(
@@ -64,13 +58,8 @@ export function writes(effect: RecordedEffect): boolean {
   return false;
 }
 
-/**
- * I13: what an agent's own process claims counts only on resources that its key was registered for. An effect that is not believed neither gets a
- * step nor stands in anybody's way, else any key could block any rollback; what really is at the target is guarded there.
- */
 export function believed(member: Member, effect: RecordedEffect): boolean {
-  const { grade, inverts, registered } = member.attempt;
-  return grade === 'attested' || inverts !== undefined || registered.some((pattern) => resourceMatches(pattern, effect.resource));
+  return isBelieved(member.attempt, effect.resource);
 }
 
 export function compareEffects(a: RecordedEffect, b: RecordedEffect): number {

@@ -21,4 +21,5 @@ export type { AttemptSummary, SettledSummary } from './query/attempt-row.ts';
 export { type AttemptPage, type AttemptQuery, PAGE_LIMIT_MAX } from './query/attempts.ts';
 export type { DeadLetterPage, DeadLetterSummary, LogSummary } from './query/cold.ts';
 export { createLedgerReader } from './reader/ledger-reader.ts';
+export * from './rollback/index.ts';
 export { createStore, OPERATOR_TENANT, type Queries, type Store, type StoreOptions } from './store.ts';

@@ -1,0 +1,52 @@
+import type { PlanBody } from '@recant/planner';
+import type { StepRecord } from './ports.ts';
+import { endedWell, type StepOutcome } from './step-machine.ts';
+
+/** What an account needs of its plan. */
+export interface PlanSummary {
+  /** Attempts in the selection. */
+  readonly selected: number;
+  /** Selected attempts without a step, by reason. */
+  readonly left: Readonly<Record<string, number>>;
+  /** Attempts of others that read what would be taken back. */
+  readonly tainted: number;
+}
+
+/** What came of a run, so far or in the end. */
+export interface Account extends PlanSummary {
+  /** Ended steps by outcome. */
+  readonly outcomes: Readonly<Partial<Record<StepOutcome, number>>>;
+  /** Steps that have not ended. */
+  readonly open: number;
+  readonly residue: readonly string[];
+  readonly fullyRestored: boolean;
+}
+
+/** Lines of residue in an account; a step keeps all of its own. */
+const RESIDUE_MAX = 1_000;
+/** Selected attempts that never were in effect, or no longer are, take nothing from "fully restored". */
+const HARMLESS = new Set(['no_effect', 'already_undone', 'cancelled_out']);
+
+export function summarize(body: PlanBody): PlanSummary {
+  const left: Record<string, number> = {};
+  for (const { reason } of body.left) left[reason] = (left[reason] ?? 0) + 1;
+  return {
+    selected: body.steps.length + body.left.length,
+    left,
+    tainted: new Set(body.tainted.map(({ ref }) => `${ref.source} ${ref.action} ${ref.attempt}`)).size,
+  };
+}
+
+export function accountOf(plan: PlanSummary, steps: readonly Pick<StepRecord, 'state' | 'outcome' | 'residue'>[]): Account {
+  const outcomes: Partial<Record<StepOutcome, number>> = {};
+  for (const { outcome } of steps) if (outcome !== undefined) outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
+  const open = steps.filter((step) => step.state !== 'ended').length;
+  const allWell = steps.every(({ outcome }) => outcome !== 'compensated' && endedWell(outcome));
+  return {
+    ...plan,
+    outcomes,
+    open,
+    residue: steps.flatMap((step) => step.residue).slice(0, RESIDUE_MAX),
+    fullyRestored: open === 0 && allWell && Object.keys(plan.left).every((reason) => HARMLESS.has(reason)),
+  };
+}

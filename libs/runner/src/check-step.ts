@@ -1,0 +1,43 @@
+import { canonicalize, type JsonValue } from '@recant/events';
+import { notRegistered, type PlanStep, type RecordedEffect, refKey, stepSystems } from '@recant/planner';
+import type { RunnerPorts } from './drive.ts';
+import type { StepFinding } from './ports.ts';
+import type { Session } from './session.ts';
+
+export interface Checked {
+  /** Effects of each step that is what the plan says, ascending by ordinal. */
+  readonly effects: ReadonlyMap<number, readonly RecordedEffect[]>;
+  readonly refused: ReadonlyMap<number, StepFinding>;
+}
+
+/**
+ * Reads the effects of steps again from the ledger's entries and compares them with the plan (DESIGN 6.7), and asks once more whether the attempt's key
+ * was registered for them (I13): an edited plan or projection cannot redirect a step.
+ */
+export async function checkSteps(session: Session, ports: RunnerPorts, steps: readonly PlanStep[]): Promise<Checked> {
+  const refs = steps.map((step) => step.undoes);
+  const { tenant } = session.claim;
+  const attempts = new Map((await ports.ledger.attempts(tenant, refs, session.vector)).map((attempt) => [refKey(attempt.ref), attempt]));
+  const byAttempt = Map.groupBy(await ports.ledger.effectsOf(tenant, refs, session.vector), (effect) => refKey(effect.attempt));
+  const effects = new Map<number, readonly RecordedEffect[]>();
+  const refused = new Map<number, StepFinding>();
+  for (const step of steps) {
+    const key = refKey(step.undoes);
+    const own = byAttempt.get(key) ?? [];
+    const attempt = attempts.get(key);
+    const systems = new Map(step.systems.map(({ system, connector }) => [system, connector]));
+    const written = own.filter((effect) => Object.keys(effect.parts).length > 0);
+    const foreign = attempt && written.map((effect) => notRegistered(attempt, effect, systems)).find((refusal) => refusal !== undefined);
+    if (!attempt?.complete || !isAsPlanned(step, own))
+      refused.set(step.step, { code: 'plan_mismatch', detail: 'The ledger’s entries say other than the plan about this attempt.' });
+    else if (foreign !== undefined) refused.set(step.step, { code: 'not_registered', detail: foreign });
+    else effects.set(step.step, written);
+  }
+  return { effects, refused };
+}
+
+function isAsPlanned(step: PlanStep, effects: readonly RecordedEffect[]): boolean {
+  const known = new Map(step.systems.flatMap((system) => Object.entries(system.knownOrdinals)));
+  const found = stepSystems(effects, (resource) => known.get(resource) ?? '');
+  return canonicalize(found as unknown as JsonValue) === canonicalize(step.systems as unknown as JsonValue);
+}

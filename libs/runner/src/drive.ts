@@ -1,0 +1,125 @@
+import { eventId } from '@recant/events';
+import type { LedgerReader } from '@recant/planner';
+import { accountOf, summarize } from './account.ts';
+import type { Emitter } from './emit.ts';
+import { nextWork, type Work } from './next-work.ts';
+import type { Claim, Clock, Failpoint, RunStore, Targets } from './ports.ts';
+import { runAcross, runSkipping } from './run-across.ts';
+import { runBatch } from './run-batch.ts';
+import { isRunEnd, nextRunState } from './run-machine.ts';
+import { isApproved, openSession, type Session } from './session.ts';
+import { endWithout, recordEnd } from './step-end.ts';
+
+export interface RunnerPorts {
+  readonly store: RunStore;
+  readonly emitter: Emitter;
+  readonly ledger: LedgerReader;
+  readonly targets: Targets;
+  readonly clock: Clock;
+  /** 16 random bytes. */
+  readonly random16: () => Uint8Array;
+  readonly failpoint?: Failpoint;
+}
+
+export interface RunnerConfig {
+  /** Independent steps of one system that are inverted together. */
+  readonly batchSteps: number;
+  /** Calls of a target that does not answer, and milliseconds before the second; doubled each time. */
+  readonly tries: number;
+  readonly retryMs: number;
+}
+export const RUNNER_CONFIG: RunnerConfig = { batchSteps: 50, tries: 4, retryMs: 250 };
+
+/** Why a worker stopped. `alarmed`: the plan is not what was approved; nothing of it runs. */
+export type Driven = 'finished' | 'cancelled' | 'paused' | 'waiting' | 'alarmed';
+
+/**
+ * Works on a claimed run until it ends, pauses, or only a person can go on. Killed anywhere, the next worker goes on from what is committed (I6).
+ * @throws RunnerError `claim_lost | ledger_unavailable | event_refused`; the run stays, for the next claim.
+ */
+export async function driveRun(ports: RunnerPorts, claim: Claim, config: RunnerConfig = RUNNER_CONFIG): Promise<Driven> {
+  const record = await ports.store.load(claim);
+  if (!record) return 'finished';
+  const session = openSession(record, ports.store, ports.clock);
+  if (!isApproved(record)) {
+    await session.commit([], 'The plan of this run is not the one that was approved: its digest differs.');
+    return 'alarmed';
+  }
+  for (let to = nextRunState(session.state, 'claim'); to !== session.state; to = nextRunState(session.state, 'claim')) {
+    if (to === undefined) return 'paused';
+    await session.move('claim');
+  }
+  await ports.emitter.flush(claim.tenant, session.source);
+  for (;;) {
+    const work = nextWork(session, config.batchSteps);
+    if (work.kind !== 'none') {
+      await perform(session, ports, config, work);
+      continue;
+    }
+    const stopped = await stop(session, work.stuck);
+    if (stopped === undefined) continue;
+    await ports.emitter.flush(claim.tenant, session.source);
+    return stopped;
+  }
+}
+
+async function perform(session: Session, ports: RunnerPorts, config: RunnerConfig, work: Exclude<Work, { kind: 'none' }>): Promise<void> {
+  switch (work.kind) {
+    case 'batch':
+      return runBatch(session, ports, config, work.steps, work.resumed);
+    case 'across':
+      return runAcross(session, ports, config, work.step);
+    case 'skipping':
+      return runSkipping(session, ports, config, work.step);
+    case 'blocked':
+      return session.commit(
+        work.steps.map(({ step, by }) =>
+          recordEnd(
+            session,
+            endWithout(step, 'conflicted', { code: 'predecessor', detail: `Step ${by} wrote the same later and was not undone.` }),
+            0,
+          ),
+        ),
+      );
+    case 'unreachable':
+      return session.commit(
+        work.steps.map(({ step, system }) => ({
+          step,
+          event: 'stick',
+          findings: [{ code: 'unreachable', system, detail: `System ${system} does not answer.` }],
+        })),
+      );
+    case 'cancelled': {
+      const cancelled = { code: 'cancelled', detail: 'The run was cancelled.' } as const;
+      return session.commit(
+        work.steps.map(({ step, state }) =>
+          state === 'stuck' ? { step, event: 'skip' } : recordEnd(session, endWithout(step, 'skipped', cancelled), 0),
+        ),
+      );
+    }
+  }
+}
+
+/** Undefined: a person changed the state meanwhile, look again. */
+async function stop(session: Session, stuck: number): Promise<Driven | undefined> {
+  const ended = session.steps.every(({ state }) => state === 'ended');
+  if (!ended && session.state === 'pausing') return (await session.move('reach')) ? 'paused' : undefined;
+  if (!ended) {
+    if (stuck === 0) throw new Error(`S1: run ${session.claim.run} has open steps and nothing to do`);
+    return (await session.move('wait')) ? 'waiting' : undefined;
+  }
+  const to = nextRunState(session.state, 'finish');
+  if (to === undefined || !isRunEnd(to)) throw new Error(`R1: no finish in ${session.state}`);
+  const { outcomes, fullyRestored } = accountOf(summarize(session.body), session.steps);
+  const { run } = session.claim;
+  session.lane.add('recant.run.finished.v1', eventId.runFinished(run), {
+    run,
+    plan: session.plan,
+    outcomes: outcomes as Record<string, number>,
+    fullyRestored,
+  });
+  session.lane.add('recant.source.closed.v1', eventId.closed(), { reason: to });
+  if (await session.move('finish')) return to === 'finished' ? 'finished' : 'cancelled';
+  session.lane.drop(2);
+  return undefined;
+}

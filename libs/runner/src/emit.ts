@@ -1,0 +1,60 @@
+import { BATCH_BYTES_MAX } from '@recant/events';
+import { RunnerError } from './error.ts';
+import type { EventTransport, Outbox, OutboxItem } from './ports.ts';
+
+/** Events of one request. */
+const SEND_EVENTS_MAX = 500;
+
+export interface Emitter {
+  /**
+   * Brings everything of a source that is committed to the ledger, in order; resolves when all of it is acknowledged. Two may do so at once: the ledger
+   * keeps one of each.
+   * @throws RunnerError `ledger_unavailable | event_refused`
+   */
+  flush(tenant: string, source: string): Promise<void>;
+}
+
+export function createEmitter(outbox: Outbox, transport: EventTransport): Emitter {
+  return {
+    async flush(tenant, source) {
+      for (;;) {
+        const items = bounded(await outbox.unsent(tenant, source, SEND_EVENTS_MAX));
+        const last = items.at(-1);
+        if (last === undefined) return;
+        const receipts = await send(transport, tenant, items);
+        const refused = receipts.findIndex((receipt) => receipt.kind === 'refused');
+        const through = refused < 0 ? last.sequence : (items[refused] as OutboxItem).sequence - 1;
+        await outbox.acknowledged(tenant, source, through);
+        if (refused >= 0)
+          throw new RunnerError(
+            'event_refused',
+            `The ledger refuses event ${through + 1} of ${source} (${receipts[refused]?.code}): ${receipts[refused]?.detail}`,
+          );
+      }
+    },
+  };
+}
+
+async function send(transport: EventTransport, tenant: string, items: readonly OutboxItem[]) {
+  try {
+    const receipts = await transport.send(
+      tenant,
+      items.map((item) => item.bytes),
+    );
+    if (receipts.length === items.length) return receipts;
+    throw new Error(`${receipts.length} receipts for ${items.length} events`);
+  } catch (cause) {
+    throw new RunnerError('ledger_unavailable', `The ledger took no events: ${cause instanceof Error ? cause.message : String(cause)}`, {
+      cause,
+    });
+  }
+}
+
+function bounded(items: readonly OutboxItem[]): readonly OutboxItem[] {
+  let bytes = 2;
+  const end = items.findIndex((item) => {
+    bytes += item.bytes.length + 1;
+    return bytes > BATCH_BYTES_MAX;
+  });
+  return end < 0 ? items : items.slice(0, end);
+}

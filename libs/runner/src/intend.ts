@@ -1,0 +1,34 @@
+import { type AttemptRef, DECLARED_RESOURCES_MAX, eventId, uuidv7 } from '@recant/events';
+import { plainRef } from '@recant/planner';
+import type { RunnerPorts } from './drive.ts';
+import type { Session } from './session.ts';
+
+/** Milliseconds after which an inverse without settlement counts as unknown. */
+const DEADLINE_MS = 600_000;
+
+/** Adds the intent of an inverse to the lane; the attempt is real once that is committed. */
+export function intend(
+  session: Session,
+  ports: Pick<RunnerPorts, 'clock' | 'random16'>,
+  inverse: {
+    readonly step: number;
+    readonly undoes: AttemptRef;
+    readonly resources: readonly string[];
+    readonly tool: 'undo' | 'take_back';
+  },
+): AttemptRef {
+  const ref: AttemptRef = { source: session.source, action: uuidv7(ports.clock.now(), ports.random16()), attempt: 1 };
+  const { run } = session.claim;
+  session.lane.add('recant.attempt.intended.v1', eventId.intended(ref.action, ref.attempt), {
+    action: ref.action,
+    attempt: ref.attempt,
+    tool: inverse.tool,
+    arguments: { inline: { run, step: inverse.step } },
+    resources: inverse.resources.slice(0, DECLARED_RESOURCES_MAX),
+    reversibility: 'reversible',
+    deadlineMs: DEADLINE_MS,
+    context: { session: run, parent: inverse.undoes.action },
+    inverts: { ...plainRef(inverse.undoes), run, step: inverse.step },
+  });
+  return ref;
+}

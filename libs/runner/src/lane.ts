@@ -1,0 +1,103 @@
+import {
+  canonicalize,
+  type Effect,
+  type EventData,
+  type EventType,
+  effectsDigest,
+  encodeEvent,
+  eventId,
+  formatSequence,
+  type JsonValue,
+  type RecantEvent,
+} from '@recant/events';
+import type { OutboxItem } from './ports.ts';
+
+/** The agent in whose name inverses are recorded. */
+export const AGENT = 'recant';
+/** Milliseconds of silence after which a run's source counts as lost. A run can be paused for long. */
+export const LEASE_MS = 86_400_000;
+/** Canonical bytes of the effects in one event: leaves room for the envelope under EVENT_BYTES_MAX. */
+const CHUNK_BYTES_MAX = 56_000;
+
+/** Numbers and encodes the events of one source. What it made is only real once it is committed. */
+export interface Lane {
+  add<T extends EventType>(type: T, id: string, data: EventData[T]): void;
+  /** What was added since the last call. */
+  take(): readonly OutboxItem[];
+  /** Takes back the last events added, and their numbers: what was to be committed with them was not. */
+  drop(count: number): void;
+  readonly sequenceNext: number;
+}
+
+export function createLane(source: string, sequenceNext: number, now: () => number): Lane {
+  let next = sequenceNext;
+  let items: OutboxItem[] = [];
+  return {
+    add(type, id, data) {
+      const event = {
+        specversion: '1.0',
+        id,
+        source,
+        type,
+        time: new Date(now()).toISOString(),
+        sequence: formatSequence(next),
+        agent: AGENT,
+        data,
+      } as RecantEvent;
+      items.push({ sequence: next, bytes: encodeEvent(event) });
+      next++;
+    },
+    take() {
+      const taken = items;
+      items = [];
+      return taken;
+    },
+    drop(count) {
+      next -= count;
+    },
+    get sequenceNext() {
+      return next;
+    },
+  };
+}
+
+/** Effects and settlement of one attempt. */
+export function addSettlement(
+  lane: Lane,
+  ref: { readonly action: string; readonly attempt: number },
+  end: {
+    readonly effects: readonly Effect[];
+    readonly failed?: { readonly code: string; readonly message: string };
+    readonly durationMs: number;
+  },
+): void {
+  const { action, attempt } = ref;
+  const chunks = chunked(end.effects);
+  for (const [chunk, effects] of chunks.entries())
+    lane.add('recant.attempt.effects.v1', eventId.effects(action, attempt, chunk), { action, attempt, chunk, effects });
+  lane.add('recant.attempt.settled.v1', eventId.settled(action, attempt), {
+    action,
+    attempt,
+    outcome: end.failed ? 'failed' : 'succeeded',
+    chunks: chunks.length,
+    effects: end.effects.length,
+    digest: effectsDigest(chunks),
+    durationMs: Math.max(0, Math.round(end.durationMs)),
+    ...(end.failed ? { error: { code: end.failed.code, message: end.failed.message.slice(0, 500).toWellFormed() } } : {}),
+  });
+}
+
+function chunked(effects: readonly Effect[]): readonly (readonly Effect[])[] {
+  const chunks: Effect[][] = [];
+  let bytes = Number.POSITIVE_INFINITY;
+  for (const effect of effects) {
+    const size = Buffer.byteLength(canonicalize(effect as unknown as JsonValue)) + 1;
+    if (bytes + size > CHUNK_BYTES_MAX) {
+      chunks.push([]);
+      bytes = 0;
+    }
+    chunks.at(-1)?.push(effect);
+    bytes += size;
+  }
+  return chunks;
+}

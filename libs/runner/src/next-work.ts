@@ -1,0 +1,77 @@
+import type { PlanStep } from '@recant/planner';
+import type { StepRecord } from './ports.ts';
+import type { Session } from './session.ts';
+import { endedWell } from './step-machine.ts';
+
+/** What a worker does next. Every kind but `none` moves at least one step, so a run ends. */
+export type Work =
+  | { readonly kind: 'batch'; readonly steps: readonly PlanStep[] /** The target is asked first. */; readonly resumed: boolean }
+  | { readonly kind: 'across'; readonly step: PlanStep }
+  | { readonly kind: 'skipping'; readonly step: PlanStep }
+  | { readonly kind: 'blocked'; readonly steps: readonly { readonly step: number; readonly by: number }[] }
+  | { readonly kind: 'cancelled'; readonly steps: readonly StepRecord[] }
+  | { readonly kind: 'unreachable'; readonly steps: readonly { readonly step: number; readonly system: string }[] }
+  /** `stuck`: steps that wait for a person. */
+  | { readonly kind: 'none'; readonly stuck: number };
+
+export function nextWork(session: Session, batchSteps: number): Work {
+  const inFlight = session.steps.filter(({ state }) => state === 'started' || state === 'taking_back' || state === 'skipping');
+  const first = inFlight[0];
+  if (first) return resume(session, first, inFlight, batchSteps);
+  if (session.state === 'pausing') return { kind: 'none', stuck: 0 };
+  if (session.state === 'cancelling') {
+    const rest = session.steps.filter(({ state }) => state === 'pending' || state === 'stuck');
+    return rest.length > 0 ? { kind: 'cancelled', steps: rest } : { kind: 'none', stuck: 0 };
+  }
+  return start(session, batchSteps);
+}
+
+function resume(session: Session, first: StepRecord, inFlight: readonly StepRecord[], batchSteps: number): Work {
+  const step = session.planStep(first.step);
+  if (first.state === 'skipping') return { kind: 'skipping', step };
+  if (step.systems.length > 1 || first.state === 'taking_back') return { kind: 'across', step };
+  const system = step.systems[0]?.system;
+  const same = inFlight.filter(({ state }) => state === 'started').map((record) => session.planStep(record.step));
+  return {
+    kind: 'batch',
+    steps: same.filter(({ systems }) => systems.length === 1 && systems[0]?.system === system).slice(0, batchSteps),
+    resumed: true,
+  };
+}
+
+function start(session: Session, batchSteps: number): Work {
+  const blocked: { step: number; by: number }[] = [];
+  const away: { step: number; system: string }[] = [];
+  const batch: PlanStep[] = [];
+  const chosen = new Set<number>();
+  for (const record of session.steps) {
+    if (record.state !== 'pending') continue;
+    const step = session.planStep(record.step);
+    const by = step.after.find((before) => isBadEnd(session.step(before)));
+    if (by !== undefined) {
+      blocked.push({ step: step.step, by });
+      continue;
+    }
+    if (step.after.some((before) => chosen.has(before))) break;
+    if (step.after.some((before) => session.step(before).state !== 'ended')) continue;
+    const missing = step.systems.find(({ system }) => session.unreachable.has(system));
+    if (missing) {
+      away.push({ step: step.step, system: missing.system });
+      continue;
+    }
+    const [head] = batch;
+    if (head && (step.systems.length > 1 || step.systems[0]?.system !== head.systems[0]?.system)) break;
+    batch.push(step);
+    chosen.add(step.step);
+    if (step.systems.length > 1 || batch.length === batchSteps) break;
+  }
+  if (blocked.length > 0) return { kind: 'blocked', steps: blocked };
+  const [head] = batch;
+  if (head) return head.systems.length > 1 ? { kind: 'across', step: head } : { kind: 'batch', steps: batch, resumed: false };
+  if (away.length > 0) return { kind: 'unreachable', steps: away };
+  return { kind: 'none', stuck: session.steps.filter(({ state }) => state === 'stuck').length };
+}
+
+function isBadEnd(record: StepRecord): boolean {
+  return record.state === 'ended' && !endedWell(record.outcome);
+}

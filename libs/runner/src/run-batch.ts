@@ -1,0 +1,140 @@
+import type { InverseStep, TargetSystem } from '@recant/connector';
+import { type PlanStep, plainRef, type RecordedEffect } from '@recant/planner';
+import { ask, invert, isSilent, type Silent } from './ask.ts';
+import { checkSteps } from './check-step.ts';
+import type { RunnerConfig, RunnerPorts } from './drive.ts';
+import { intend } from './intend.ts';
+import { readBack } from './read-back.ts';
+import type { Session } from './session.ts';
+import { endOf, endWithout, recordEnd, type StepEnd } from './step-end.ts';
+
+/** Steps on one system that do not depend on each other: one intent round, one call, one record. */
+export async function runBatch(
+  session: Session,
+  ports: RunnerPorts,
+  config: RunnerConfig,
+  steps: readonly PlanStep[],
+  resumed: boolean,
+): Promise<void> {
+  const [{ system, connector }] = (steps[0] as PlanStep).systems as [PlanStep['systems'][number]];
+  const opened = await ask(ports, config, system, () => ports.targets.open(session.claim.tenant, system, connector));
+  if (isSilent(opened)) return stick(session, steps, opened);
+  if (opened === undefined) return unknownSystem(session, steps, system, resumed);
+  const startedMs = ports.clock.now();
+  const ends: StepEnd[] = [];
+
+  if (resumed) {
+    const applied = await ask(ports, config, system, () =>
+      opened.applied(
+        session.claim.run,
+        steps.map(({ step }) => step),
+      ),
+    );
+    if (isSilent(applied)) return stick(session, steps, applied);
+    ends.push(...applied.map((result) => endOf(result, system)));
+  }
+  const known = new Set(ends.map(({ step }) => step));
+  const checked = await checkSteps(
+    session,
+    ports,
+    steps.filter(({ step }) => !known.has(step)),
+  );
+  for (const [step, finding] of checked.refused) ends.push(endWithout(step, 'failed', finding));
+  const going = steps.filter(({ step }) => checked.effects.has(step));
+
+  await start(session, ports, going);
+  await ports.emitter.flush(session.claim.tenant, session.source);
+  let left: Silent | undefined;
+  if (going.length > 0) {
+    const numbers = going.map(({ step }) => step);
+    ports.failpoint?.('inverse.before', numbers);
+    const answer = await invert(ports, config, opened, {
+      run: session.claim.run,
+      token: session.claim.token.toString(),
+      steps: going.map((step) => inverseStep(session, step, checked.effects.get(step.step) ?? [])),
+    });
+    ports.failpoint?.('inverse.after', numbers);
+    ends.push(...answer.results.map((result) => endOf(result, system)));
+    left = answer.left;
+  }
+  await finish(session, ports, config, { target: opened, steps, ends, startedMs, ...(left ? { left } : {}) });
+}
+
+/** Intents are committed here and acknowledged before the inverse: an inverse nobody knows of cannot be undone. Those of a former worker stand. */
+async function start(session: Session, ports: RunnerPorts, steps: readonly PlanStep[]): Promise<void> {
+  const fresh = steps.filter(({ step }) => session.step(step).inverse === undefined);
+  if (fresh.length === 0) return;
+  const numbers = fresh.map(({ step }) => step);
+  ports.failpoint?.('claim.before', numbers);
+  await session.commit(
+    fresh.map((step) => ({
+      step: step.step,
+      event: 'start',
+      inverse: intend(session, ports, {
+        step: step.step,
+        undoes: step.undoes,
+        tool: 'undo',
+        resources: step.systems.flatMap(({ knownOrdinals }) => Object.keys(knownOrdinals)),
+      }),
+    })),
+  );
+  ports.failpoint?.('claim.after', numbers);
+}
+
+interface Finishing {
+  readonly target: TargetSystem;
+  readonly steps: readonly PlanStep[];
+  readonly ends: readonly StepEnd[];
+  readonly left?: Silent;
+  readonly startedMs: number;
+}
+
+async function finish(
+  session: Session,
+  ports: RunnerPorts,
+  config: RunnerConfig,
+  { target, steps, ends, left, startedMs }: Finishing,
+): Promise<void> {
+  const numbers = ends.map(({ step }) => step);
+  ports.failpoint?.('readback.before', numbers);
+  const read = await ask(ports, config, target.name, () =>
+    readBack(target, ends, (step) => session.planStep(step).systems[0]?.guards ?? []),
+  );
+  ports.failpoint?.('readback.after', numbers);
+  if (isSilent(read)) return stick(session, steps, read);
+  ports.failpoint?.('record.before', numbers);
+  const durationMs = (ports.clock.now() - startedMs) / Math.max(1, read.length);
+  if (read.length > 0) await session.commit(read.map((end) => recordEnd(session, end, durationMs)));
+  ports.failpoint?.('record.after', numbers);
+  if (left)
+    await stick(
+      session,
+      steps.filter(({ step }) => !numbers.includes(step)),
+      left,
+    );
+}
+
+export function inverseStep(session: Session, step: PlanStep, effects: readonly RecordedEffect[]): InverseStep {
+  const attempt = session.step(step.step).inverse;
+  if (attempt === undefined) throw new Error(`S2: step ${step.step} has no intent`);
+  return {
+    step: step.step,
+    attempt,
+    undoes: plainRef(step.undoes),
+    effects: effects.map(({ attempt: _attempt, entry: _entry, ...effect }) => effect),
+    knownOrdinals: Object.assign({}, ...step.systems.map(({ knownOrdinals }) => knownOrdinals)),
+  };
+}
+
+/** The system did not answer: these wait for a person, and it is not asked again by this worker. */
+export async function stick(session: Session, steps: readonly PlanStep[], { silent }: Silent): Promise<void> {
+  if (silent.system !== undefined) session.unreachable.add(silent.system);
+  const known = (step: number) => session.step(step).findings.filter(({ code }) => code !== 'unreachable');
+  if (steps.length > 0) await session.commit(steps.map(({ step }) => ({ step, event: 'stick', findings: [...known(step), silent] })));
+}
+
+async function unknownSystem(session: Session, steps: readonly PlanStep[], system: string, resumed: boolean): Promise<void> {
+  const finding = { code: 'system_unknown', detail: `System ${system} is not registered any more.`, system } as const;
+  if (resumed) return stick(session, steps, { silent: finding });
+  await session.commit(steps.map(({ step }) => recordEnd(session, endWithout(step, 'failed', finding), 0)));
+}

@@ -1,0 +1,89 @@
+import { type PlanBody, type PlanStep, planDigest, type Vector } from '@recant/planner';
+import { RunnerError } from './error.ts';
+import { createLane, type Lane } from './lane.ts';
+import type { Change, Claim, Clock, RunRecord, RunStore, StepChange, StepRecord } from './ports.ts';
+import { nextRunState, type RunEvent, type RunState } from './run-machine.ts';
+import { nextStepState, type StepEvent } from './step-machine.ts';
+
+/** One worker's view of the run it has claimed. Nothing in it is true before `commit` resolved. */
+export interface Session {
+  readonly claim: Claim;
+  readonly plan: string;
+  readonly source: string;
+  readonly body: PlanBody;
+  readonly vector: Vector;
+  readonly lane: Lane;
+  /** Systems that did not answer while this worker has the run: not asked again. */
+  readonly unreachable: Set<string>;
+  readonly state: RunState;
+  step(number: number): StepRecord;
+  planStep(number: number): PlanStep;
+  readonly steps: readonly StepRecord[];
+  /** Steps, the events added to `lane`, and the lease, in one transaction. @throws RunnerError `claim_lost` */
+  commit(changes: readonly StepMove[], alarm?: string | null): Promise<void>;
+  /** False: a person changed the state meanwhile. `events` may be added to `lane` before. @throws RunnerError `claim_lost` */
+  move(event: RunEvent): Promise<boolean>;
+}
+
+/** What happens to a step, through the table. */
+export type StepMove = Omit<StepChange, 'state'> & { readonly event: StepEvent };
+
+export function openSession(record: RunRecord, store: RunStore, clock: Clock): Session {
+  const steps = new Map(record.steps.map((step) => [step.step, step]));
+  const planSteps = new Map(record.body.steps.map((step) => [step.step, step]));
+  const lane = createLane(record.source, record.sequenceNext, () => clock.now());
+  let state = record.state;
+
+  const commit = async (change: Change): Promise<boolean> => {
+    const committed = await store.commit(record.claim, change);
+    if (committed.kind === 'lost') throw new RunnerError('claim_lost', `Another worker holds run ${record.claim.run}.`);
+    state = committed.state;
+    if (committed.kind === 'moved') {
+      const now = await store.load(record.claim);
+      for (const step of now?.steps ?? []) steps.set(step.step, step);
+      return false;
+    }
+    for (const changed of change.steps) steps.set(changed.step, { ...(steps.get(changed.step) as StepRecord), ...changed });
+    return true;
+  };
+  return {
+    claim: record.claim,
+    plan: record.plan,
+    source: record.source,
+    body: record.body,
+    vector: Object.fromEntries(Object.entries(record.body.vector).map(([shard, size]) => [Number(shard), BigInt(size)])),
+    lane,
+    unreachable: new Set(),
+    get state() {
+      return state;
+    },
+    step: (number) => steps.get(number) as StepRecord,
+    planStep: (number) => planSteps.get(number) as PlanStep,
+    get steps() {
+      return [...steps.values()];
+    },
+    async commit(moves, alarm) {
+      const changes = moves.map(({ event, ...change }) => ({
+        ...change,
+        state: after((steps.get(change.step) as StepRecord).state, event, change.step),
+      }));
+      await commit({ steps: changes, events: lane.take(), ...(alarm === undefined ? {} : { alarm }) });
+    },
+    async move(event) {
+      const to = nextRunState(state, event);
+      if (to === undefined) throw new Error(`R1: no ${event} in ${state}`);
+      return commit({ steps: [], events: lane.take(), run: { from: state, to }, alarm: null });
+    },
+  };
+}
+
+/** I8: the plan that is about to run is the one whose digest was approved. */
+export function isApproved(record: RunRecord): boolean {
+  return planDigest(record.body) === record.digest;
+}
+
+function after(state: StepRecord['state'], event: StepEvent, step: number): StepRecord['state'] {
+  const next = nextStepState(state, event);
+  if (next === undefined) throw new Error(`S1: no ${event} of step ${step} in ${state}`);
+  return next;
+}

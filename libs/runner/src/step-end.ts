@@ -1,0 +1,62 @@
+import type { InverseResult } from '@recant/connector';
+import type { AttemptRef, Effect } from '@recant/events';
+import { addSettlement } from './lane.ts';
+import type { StepFinding } from './ports.ts';
+import type { Session, StepMove } from './session.ts';
+import { endedWell, type StepOutcome } from './step-machine.ts';
+
+/** What came of the inverse of one step. */
+export interface StepEnd {
+  readonly step: number;
+  readonly outcome: StepOutcome;
+  readonly findings: readonly StepFinding[];
+  readonly residue: readonly string[];
+  /** What the inverse itself changed. */
+  readonly effects: readonly Effect[];
+  /** Whether the inverse took effect, or had nothing to do. Undefined: nobody knows, so its attempt stays without a settlement. */
+  readonly took: boolean | undefined;
+}
+
+export function endOf(result: InverseResult, system: string): StepEnd {
+  return {
+    step: result.step,
+    outcome: result.outcome,
+    findings: result.findings.map((finding) => ({ ...finding, system })),
+    residue: result.residue,
+    effects: result.effects,
+    took: result.outcome === 'undecided' ? undefined : endedWell(result.outcome),
+  };
+}
+
+/** An end without anything written. */
+export function endWithout(step: number, outcome: StepOutcome, finding: StepFinding): StepEnd {
+  return { step, outcome, findings: [finding], residue: [], effects: [], took: false };
+}
+
+/** The move that ends a step; settles its inverse, where one was intended. */
+export function recordEnd(session: Session, end: StepEnd, durationMs: number): StepMove {
+  const { inverse } = session.step(end.step);
+  if (inverse && end.took !== undefined) settle(session, inverse, end.effects, end.took ? undefined : end, durationMs);
+  return { step: end.step, event: 'end', outcome: end.outcome, findings: end.findings, residue: end.residue };
+}
+
+export function settle(
+  session: Session,
+  attempt: AttemptRef,
+  effects: readonly Effect[],
+  failed: Pick<StepEnd, 'outcome' | 'findings'> | undefined,
+  durationMs: number,
+): void {
+  addSettlement(session.lane, attempt, {
+    effects,
+    durationMs,
+    ...(failed
+      ? {
+          failed: {
+            code: failed.findings[0]?.code ?? failed.outcome,
+            message: failed.findings[0]?.detail ?? `The inverse ended ${failed.outcome}.`,
+          },
+        }
+      : {}),
+  });
+}

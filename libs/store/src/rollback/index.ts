@@ -1,0 +1,4 @@
+export { createOutbox } from './outbox.ts';
+export { createPlans, type Plans, type StoredPlan } from './plans.ts';
+export { createRunStore } from './run-store.ts';
+export { createRuns, type NewRun, type RunPage, type Runs, type StoredRun } from './runs.ts';

@@ -1,0 +1,116 @@
+import type { PlanBody } from '@recant/planner';
+import { type Change, type Claim, type Committed, isRunEnd, type RunState, type RunStore, type StepChange } from '@recant/runner';
+import type pg from 'pg';
+import { putEvents } from './outbox.ts';
+import { STEP_COLUMNS, type StepSqlRow, toStep } from './step-row.ts';
+import { inTransaction } from './transaction.ts';
+
+/** The oldest run that somebody may work on, unless an older one that has not ended works on one of its resources. Leases are by the database's clock. */
+const CLAIM = `UPDATE recant.run SET token = token + 1, worker = $1, lease_until = now() + $2 * interval '1 millisecond'
+  WHERE (tenant_id, id) = (
+    SELECT r.tenant_id, r.id FROM recant.run r
+    WHERE r.state IN ('queued', 'running', 'pausing', 'cancelling') AND (r.lease_until IS NULL OR r.lease_until <= now())
+      AND NOT EXISTS (
+        SELECT 1 FROM recant.run_resource mine
+        JOIN recant.run_resource theirs ON theirs.tenant_id = mine.tenant_id AND theirs.resource = mine.resource AND theirs.run_id <> mine.run_id
+        JOIN recant.run older ON older.tenant_id = theirs.tenant_id AND older.id = theirs.run_id
+        WHERE mine.tenant_id = r.tenant_id AND mine.run_id = r.id AND (older.created_at, older.id) < (r.created_at, r.id))
+    ORDER BY r.created_at, r.id LIMIT 1 FOR UPDATE SKIP LOCKED)
+  RETURNING tenant_id, id, token`;
+const LOAD = `SELECT r.state, r.plan_id, encode(r.digest, 'hex') AS digest, r.source, r.sequence_next, p.body
+  FROM recant.run r JOIN recant.plan p ON p.tenant_id = r.tenant_id AND p.id = r.plan_id
+  WHERE r.tenant_id = $1 AND r.id = $2 AND r.token = $3`;
+const LOCK = 'SELECT state, token, sequence_next, source FROM recant.run WHERE tenant_id = $1 AND id = $2 FOR UPDATE';
+const IN_FLIGHT = `SELECT 1 FROM recant.run_step WHERE tenant_id = $1 AND run_id = $2 AND state IN ('started', 'taking_back', 'skipping') LIMIT 1`;
+const ADVANCE = `UPDATE recant.run SET lease_until = now() + $3 * interval '1 millisecond', sequence_next = sequence_next + $4, state = $5,
+    alarm = CASE WHEN $6 THEN $7 ELSE alarm END, finished_at = CASE WHEN $8 THEN now() ELSE finished_at END
+  WHERE tenant_id = $1 AND id = $2`;
+/** 100 steps are one statement; what a change does not name stays. */
+const STEPS = `UPDATE recant.run_step s SET state = coalesce(u.state, s.state), outcome = coalesce(u.outcome, s.outcome),
+    findings = coalesce(u.findings, s.findings), residue = coalesce(u.residue, s.residue),
+    inverse_action = coalesce(u.inverse, s.inverse_action), take_back_action = coalesce(u.take_back, s.take_back_action)
+  FROM unnest($3::int[], $4::text[], $5::text[], $6::text[], $7::text[], $8::uuid[], $9::uuid[]) AS u (step, state, outcome, findings, residue, inverse, take_back)
+  WHERE s.tenant_id = $1 AND s.run_id = $2 AND s.step = u.step`;
+
+/** @param leaseMs renewed by every commit. */
+export function createRunStore(pool: pg.Pool, leaseMs: number): RunStore {
+  return {
+    async claim(worker, forMs) {
+      const { rows } = await pool.query(CLAIM, [worker, forMs]);
+      const [row] = rows;
+      return row && { tenant: row.tenant_id, run: row.id, token: BigInt(row.token) };
+    },
+    async load(claim) {
+      const { tenant, run, token } = claim;
+      const { rows } = await pool.query(LOAD, [tenant, run, token.toString()]);
+      const [row] = rows;
+      if (!row) return undefined;
+      const steps = await pool.query<StepSqlRow>(
+        `SELECT ${STEP_COLUMNS} FROM recant.run_step WHERE tenant_id = $1 AND run_id = $2 ORDER BY step`,
+        [tenant, run],
+      );
+      return {
+        claim,
+        state: row.state,
+        plan: row.plan_id,
+        digest: row.digest,
+        body: JSON.parse(row.body) as PlanBody,
+        source: row.source,
+        sequenceNext: Number(row.sequence_next),
+        steps: steps.rows.map((step) => toStep(step, row.source)),
+      };
+    },
+    commit: (claim, change) => inTransaction(pool, (client) => commit(client, claim, change, leaseMs)),
+    async renew({ tenant, run, token }) {
+      const text = `UPDATE recant.run SET lease_until = now() + $4 * interval '1 millisecond' WHERE tenant_id = $1 AND id = $2 AND token = $3`;
+      return (await pool.query(text, [tenant, run, token.toString(), leaseMs])).rowCount === 1;
+    },
+    async release({ tenant, run, token }, pauseMs) {
+      const text = `UPDATE recant.run SET lease_until = CASE WHEN $4 > 0 THEN now() + $4 * interval '1 millisecond' END, worker = NULL WHERE tenant_id = $1 AND id = $2 AND token = $3`;
+      await pool.query(text, [tenant, run, token.toString(), pauseMs ?? 0]);
+    },
+  };
+}
+
+async function commit(client: pg.PoolClient, { tenant, run, token }: Claim, change: Change, leaseMs: number): Promise<Committed> {
+  const { rows } = await client.query(LOCK, [tenant, run]);
+  const [row] = rows;
+  const [first] = change.events;
+  if (!row || BigInt(row.token) !== token || (first && first.sequence !== Number(row.sequence_next))) return { kind: 'lost' };
+  const current = row.state as RunState;
+  const to = change.run?.to ?? current;
+  if (change.run && change.run.from !== current) return { kind: 'moved', state: current };
+  // A person may have decided about a stuck step since this worker looked.
+  const stops = change.run !== undefined && (to === 'waiting' || to === 'paused' || isRunEnd(to));
+  if (stops && (await client.query(IN_FLIGHT, [tenant, run])).rowCount !== 0) return { kind: 'moved', state: current };
+  await client.query(ADVANCE, [
+    tenant,
+    run,
+    leaseMs,
+    change.events.length,
+    to,
+    change.alarm !== undefined,
+    change.alarm ?? null,
+    isRunEnd(to),
+  ]);
+  await putSteps(client, tenant, run, change.steps);
+  await putEvents(client, tenant, row.source, change.events);
+  if (isRunEnd(to)) await client.query('DELETE FROM recant.run_resource WHERE tenant_id = $1 AND run_id = $2', [tenant, run]);
+  return { kind: 'committed', state: to };
+}
+
+async function putSteps(client: pg.PoolClient, tenant: string, run: string, steps: readonly StepChange[]): Promise<void> {
+  if (steps.length === 0) return;
+  const column = <T>(value: (change: StepChange) => T | undefined): (T | null)[] => steps.map((change) => value(change) ?? null);
+  await client.query(STEPS, [
+    tenant,
+    run,
+    column(({ step }) => step),
+    column(({ state }) => state),
+    column(({ outcome }) => outcome),
+    column(({ findings }) => findings && JSON.stringify(findings)),
+    column(({ residue }) => residue && JSON.stringify(residue)),
+    column(({ inverse }) => inverse?.action),
+    column(({ takeBack }) => takeBack?.action),
+  ]);
+}

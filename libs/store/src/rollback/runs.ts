@@ -1,0 +1,209 @@
+import {
+  type Account,
+  accountOf,
+  isRunEnd,
+  nextRunState,
+  nextStepState,
+  type OutboxItem,
+  type PlanSummary,
+  type RunEvent,
+  type RunState,
+  type StepOutcome,
+  type StepRecord,
+} from '@recant/runner';
+import type pg from 'pg';
+import { StoreError } from '../error.ts';
+import { putEvents } from './outbox.ts';
+import { STEP_COLUMNS, type StepSqlRow, toStep } from './step-row.ts';
+import { inTransaction } from './transaction.ts';
+
+export interface NewRun {
+  readonly id: string;
+  readonly plan: string;
+  /** Lower-case hex, of the plan that was looked at. */
+  readonly digest: string;
+  readonly by: string;
+  readonly source: string;
+  readonly steps: readonly number[];
+  readonly resources: readonly string[];
+  readonly events: readonly OutboxItem[];
+  readonly sequenceNext: number;
+}
+
+export interface StoredRun {
+  readonly id: string;
+  readonly plan: string;
+  readonly digest: string;
+  readonly by: string;
+  readonly mode: 'refuse' | 'skip';
+  readonly state: RunState;
+  readonly alarm?: string;
+  readonly createdAtMs: number;
+  readonly finishedAtMs?: number;
+  readonly stepCount: number;
+  readonly account: Account;
+}
+
+export interface RunPage {
+  readonly runs: readonly StoredRun[];
+  readonly next?: string;
+}
+
+/** What people do with runs. Read-after-write. */
+export interface Runs {
+  /** The run, its steps, what it works on and its first events in one transaction. A plan runs once: asked again, `id` is the one there is. */
+  create(tenant: string, run: NewRun): Promise<{ readonly id: string; readonly created: boolean }>;
+  find(tenant: string, id: string): Promise<{ readonly run: StoredRun; readonly steps: readonly StepRecord[] } | undefined>;
+  /** Newest first. @throws StoreError `cursor_invalid` */
+  list(tenant: string, page: { readonly limit: number; readonly cursor?: string | undefined }): Promise<RunPage>;
+  /** Refused where the table of states has no cell for it. */
+  act(tenant: string, id: string, event: Extract<RunEvent, 'pause' | 'resume' | 'cancel'>): Promise<'done' | 'unknown' | RunState>;
+  actOnStep(
+    tenant: string,
+    id: string,
+    step: number,
+    event: 'retry' | 'skip',
+  ): Promise<'done' | 'run_unknown' | 'step_unknown' | 'not_stuck'>;
+}
+
+const RUN_COLUMNS = `r.id, r.plan_id, encode(r.digest, 'hex') AS digest, r.key_id, r.state, r.alarm, r.created_at, r.finished_at, r.source, p.mode, p.summary`;
+const FROM = 'FROM recant.run r JOIN recant.plan p ON p.tenant_id = r.tenant_id AND p.id = r.plan_id';
+const INSERT = `INSERT INTO recant.run (tenant_id, id, plan_id, digest, state, key_id, source, sequence_next)
+  VALUES ($1, $2, $3, decode($4, 'hex'), 'queued', $5, $6, $7) ON CONFLICT (tenant_id, plan_id) DO NOTHING`;
+const COUNTS = `SELECT run_id, state = 'ended' AS ended, outcome, count(*)::int AS count FROM recant.run_step
+  WHERE tenant_id = $1 AND run_id = ANY ($2::text[]) GROUP BY 1, 2, 3`;
+
+export function createRuns(pool: pg.Pool): Runs {
+  return {
+    create: (tenant, run) => inTransaction(pool, (client) => insertRun(client, tenant, run)),
+    async find(tenant, id) {
+      const { rows } = await pool.query(`SELECT ${RUN_COLUMNS} ${FROM} WHERE r.tenant_id = $1 AND r.id = $2`, [tenant, id]);
+      const [row] = rows;
+      if (!row) return undefined;
+      const found = await pool.query<StepSqlRow>(
+        `SELECT ${STEP_COLUMNS} FROM recant.run_step WHERE tenant_id = $1 AND run_id = $2 ORDER BY step`,
+        [tenant, id],
+      );
+      const steps = found.rows.map((step) => toStep(step, row.source));
+      return { run: toRun(row, steps.length, accountOf(JSON.parse(row.summary) as PlanSummary, steps)), steps };
+    },
+    async list(tenant, { limit, cursor }) {
+      const after = cursor === undefined ? undefined : parseCursor(cursor);
+      const before = after ? 'AND (r.created_at, r.id) < (to_timestamp($3::bigint / 1000.0), $4)' : '';
+      const text = `SELECT ${RUN_COLUMNS} ${FROM} WHERE r.tenant_id = $1 ${before} ORDER BY r.created_at DESC, r.id DESC LIMIT $2`;
+      const { rows } = await pool.query(text, [tenant, limit + 1, ...(after ?? [])]);
+      const page = rows.slice(0, limit);
+      const counts = await pool.query(COUNTS, [tenant, page.map((row) => row.id)]);
+      const runs = page.map((row) =>
+        summaryOf(
+          row,
+          counts.rows.filter((count) => count.run_id === row.id),
+        ),
+      );
+      const last = page.at(-1);
+      return { runs, ...(rows.length > limit && last ? { next: `${last.created_at.getTime()}.${last.id}` } : {}) };
+    },
+    act: (tenant, id, event) =>
+      inTransaction(pool, async (client) => {
+        const state = await lockState(client, tenant, id);
+        if (state === undefined) return 'unknown';
+        const to = nextRunState(state, event);
+        if (to === undefined) return state;
+        await setState(client, tenant, id, to);
+        return 'done';
+      }),
+    actOnStep: (tenant, id, step, event) => inTransaction(pool, (client) => actOnStep(client, tenant, id, step, event)),
+  };
+}
+
+async function insertRun(client: pg.PoolClient, tenant: string, run: NewRun): Promise<{ id: string; created: boolean }> {
+  const { rowCount } = await client.query(INSERT, [tenant, run.id, run.plan, run.digest, run.by, run.source, run.sequenceNext]);
+  if (rowCount === 0) {
+    const { rows } = await client.query('SELECT id FROM recant.run WHERE tenant_id = $1 AND plan_id = $2', [tenant, run.plan]);
+    return { id: rows[0].id, created: false };
+  }
+  await client.query(
+    `INSERT INTO recant.run_step (tenant_id, run_id, step, state) SELECT $1, $2, step, 'pending' FROM unnest($3::int[]) AS u (step)`,
+    [tenant, run.id, run.steps],
+  );
+  await client.query(
+    'INSERT INTO recant.run_resource (tenant_id, run_id, resource) SELECT $1, $2, resource FROM unnest($3::text[]) AS u (resource)',
+    [tenant, run.id, run.resources],
+  );
+  await putEvents(client, tenant, run.source, run.events);
+  return { id: run.id, created: true };
+}
+
+async function actOnStep(client: pg.PoolClient, tenant: string, id: string, step: number, event: 'retry' | 'skip') {
+  // The run's row is locked first, as in every commit of a worker: one order of locks.
+  const state = await lockState(client, tenant, id);
+  if (state === undefined) return 'run_unknown';
+  const { rows } = await client.query('SELECT state FROM recant.run_step WHERE tenant_id = $1 AND run_id = $2 AND step = $3', [
+    tenant,
+    id,
+    step,
+  ]);
+  const [row] = rows;
+  if (!row) return 'step_unknown';
+  const to = nextStepState(row.state, event);
+  if (to === undefined || row.state !== 'stuck' || isRunEnd(state)) return 'not_stuck';
+  await client.query('UPDATE recant.run_step SET state = $4 WHERE tenant_id = $1 AND run_id = $2 AND step = $3', [tenant, id, step, to]);
+  await setState(client, tenant, id, nextRunState(state, 'nudge') ?? state);
+  return 'done';
+}
+
+async function lockState(client: pg.PoolClient, tenant: string, id: string): Promise<RunState | undefined> {
+  const { rows } = await client.query('SELECT state FROM recant.run WHERE tenant_id = $1 AND id = $2 FOR UPDATE', [tenant, id]);
+  return rows[0]?.state;
+}
+
+async function setState(client: pg.PoolClient, tenant: string, id: string, state: RunState): Promise<void> {
+  await client.query('UPDATE recant.run SET state = $3 WHERE tenant_id = $1 AND id = $2', [tenant, id, state]);
+}
+
+interface RunSqlRow {
+  readonly id: string;
+  readonly plan_id: string;
+  readonly digest: string;
+  readonly key_id: string;
+  readonly state: RunState;
+  readonly alarm: string | null;
+  readonly created_at: Date;
+  readonly finished_at: Date | null;
+  readonly mode: 'refuse' | 'skip';
+  readonly summary: string;
+}
+
+function toRun(row: RunSqlRow, stepCount: number, account: Account): StoredRun {
+  return {
+    id: row.id,
+    plan: row.plan_id,
+    digest: row.digest,
+    by: row.key_id,
+    mode: row.mode,
+    state: row.state,
+    ...(row.alarm === null ? {} : { alarm: row.alarm }),
+    createdAtMs: row.created_at.getTime(),
+    ...(row.finished_at === null ? {} : { finishedAtMs: row.finished_at.getTime() }),
+    stepCount,
+    account,
+  };
+}
+
+/** A list shows counts; what each step found and left behind is in the run itself. */
+function summaryOf(row: RunSqlRow, counts: readonly { ended: boolean; outcome: StepOutcome | null; count: number }[]): StoredRun {
+  const steps = counts.flatMap(({ ended, outcome, count }) =>
+    Array.from({ length: count }, () => ({
+      state: ended ? ('ended' as const) : ('pending' as const),
+      ...(outcome === null ? {} : { outcome }),
+      residue: [],
+    })),
+  );
+  return toRun(row, steps.length, accountOf(JSON.parse(row.summary) as PlanSummary, steps));
+}
+
+function parseCursor(cursor: string): readonly [string, string] {
+  const match = /^(\d{1,15})\.([\w-]{1,64})$/.exec(cursor);
+  if (!match) throw new StoreError('cursor_invalid', 'This is not a cursor of the list of runs.');
+  return [match[1] as string, match[2] as string];
+}
