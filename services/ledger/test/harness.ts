@@ -1,0 +1,103 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { type Client, createClient } from '@recant/client';
+import { type ApiKey, parseApiKey } from '@recant/events';
+import type { Credential } from '@recant/ledger';
+import { createApp, createLogger, type Listening, listen } from '@recant/service';
+import { createStore, type NewCredential, type Store } from '@recant/store';
+import { testLedgerDatabase } from '@recant/test-support';
+import { type LedgerDeps, type WiredLedger, wireLedger } from '../src/wire.ts';
+
+export const TENANT = 'acme';
+export const SHARDS = 4;
+
+export interface RunningLedger {
+  readonly store: Store;
+  readonly url: string;
+  readonly wired: WiredLedger;
+  readonly log: readonly Record<string, unknown>[];
+  /** May send as any agent from any source. */
+  readonly agentKey: string;
+  readonly agentApiKey: ApiKey;
+  readonly agents: Client;
+  readonly operator: Client;
+  client(key: string): Client;
+  makeKey(over?: Partial<NewCredential>): Promise<{ apiKey: string; credential: Credential }>;
+  post(
+    body: Uint8Array | string,
+    options?: { key?: string; type?: string; path?: string; method?: string; headers?: Record<string, string> },
+  ): Promise<Answer>;
+  stop(): Promise<void>;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly body: Record<string, unknown>;
+  readonly headers: Headers;
+}
+
+export interface HarnessOptions {
+  readonly kafka?: LedgerDeps['kafka'];
+  /** A database that outlives this ledger. */
+  readonly databaseUrl?: string;
+  readonly masterKey?: Uint8Array;
+}
+
+/** The ledger service on a real database, over real HTTP. */
+export async function startLedger(options: HarnessOptions = {}): Promise<RunningLedger> {
+  const database = options.databaseUrl === undefined ? await testLedgerDatabase() : undefined;
+  const store = createStore({
+    connectionString: options.databaseUrl ?? (database?.url as string),
+    masterKey: options.masterKey ?? randomBytes(32),
+    shards: SHARDS,
+  });
+  const log: Record<string, unknown>[] = [];
+  const logger = createLogger({ name: 'test', level: 'info', destination: { write: (line) => void log.push(JSON.parse(line)) } });
+  const wired = wireLedger({ store, logger, clock: Date.now, shards: SHARDS, ...(options.kafka ? { kafka: options.kafka } : {}) });
+  const app = createApp({
+    title: 'test',
+    version: '0',
+    routers: wired.routers,
+    health: wired.health,
+    keyring: store.credentials,
+    logger,
+    requestId: randomUUID,
+  });
+  const listening: Listening = await listen(app, { host: '127.0.0.1', port: 0 });
+  const { url } = listening;
+  const makeKey: RunningLedger['makeKey'] = (over = {}) =>
+    store.credentials.create({ tenant: TENANT, roles: ['emit'], sourcePrefix: 'recant://', agents: ['*'], resources: ['*'], ...over });
+  const agentKey = (await makeKey()).apiKey;
+  const operatorKey = (await makeKey({ roles: ['view', 'administer'], agents: [] })).apiKey;
+  const client = (apiKey: string) => createClient({ url, apiKey });
+  await wired.start();
+  return {
+    store,
+    url,
+    wired,
+    log,
+    agentKey,
+    client,
+    makeKey,
+    agentApiKey: parseApiKey(agentKey) as ApiKey,
+    agents: client(agentKey),
+    operator: client(operatorKey),
+    post: (body, { key = agentKey, type = 'application/cloudevents+json', path = '/v1/events', method = 'POST', headers = {} } = {}) =>
+      ask(`${url}${path}`, {
+        method,
+        body: body as Uint8Array<ArrayBuffer>,
+        headers: { authorization: `Bearer ${key}`, 'content-type': type, ...headers },
+      }),
+    async stop() {
+      await listening.close(2_000);
+      await wired.stop();
+      await store.close();
+      await database?.drop();
+    },
+  };
+}
+
+async function ask(url: string, init: RequestInit): Promise<Answer> {
+  const response = await fetch(url, init);
+  const text = await response.text();
+  return { status: response.status, body: text === '' ? {} : JSON.parse(text), headers: response.headers };
+}
