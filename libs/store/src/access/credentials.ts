@@ -72,7 +72,7 @@ export function createCredentials(prisma: PrismaClient, sealer: Sealer, clock: (
     async create({ tenant, roles, sourcePrefix, agents, resources, label = '' }) {
       const keyId = randomBytes(KEY_ID_BYTES).toString('hex');
       const secret = randomBytes(API_SECRET_BYTES);
-      await prisma.tenant.upsert({ where: { id: tenant }, create: { id: tenant }, update: {} });
+      await prisma.tenant.createMany({ data: [{ id: tenant }], skipDuplicates: true });
       const row = await prisma.credential.create({
         data: {
           tenantId: tenant,

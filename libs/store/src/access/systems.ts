@@ -37,7 +37,7 @@ export function createSystems(prisma: PrismaClient, sealer: Sealer, clock: () =>
     async put(tenant, { name, connector, identity, options }) {
       const sealed = new Uint8Array(sealer.seal(Buffer.from(JSON.stringify(options)), purposeOf(tenant, name)));
       const data = { connector, identity: identity ?? null, options: sealed, updatedAt: new Date(clock()) };
-      await prisma.tenant.upsert({ where: { id: tenant }, create: { id: tenant }, update: {} });
+      await prisma.tenant.createMany({ data: [{ id: tenant }], skipDuplicates: true });
       const key = { tenantId: tenant, name };
       return toRecord(
         await prisma.system.upsert({ where: { tenantId_name: key }, create: { ...key, ...data, createdAt: data.updatedAt }, update: data }),

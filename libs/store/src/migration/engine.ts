@@ -15,28 +15,44 @@ declare const WebAssembly: {
 /** What the engine is asked with: nothing of ours is outside its view. */
 export const noFilters = { externalTables: [], externalEnums: [] };
 
+export interface OpenEngine {
+  readonly engine: SchemaEngine;
+  /** Ends its connections: the engine itself leaves them open. */
+  close(): Promise<void>;
+}
+
 /**
  * Prisma's schema engine, in process: no native binary is fetched or started.
  *
  * @param script runs SQL scripts. Prisma's own adapter cuts them at every semicolon, also inside a function body or a comment, and commits piece by
  *   piece; as one simple query a migration is atomic.
  */
-export async function openSchemaEngine(connectionString: string, schema: string, script: pg.ClientBase): Promise<SchemaEngine> {
+export async function openSchemaEngine(connectionString: string, schema: string, script: pg.ClientBase): Promise<OpenEngine> {
   bindings ??= loadBindings();
+  const { SchemaEngine } = await bindings;
   const factory = new PrismaPg({ connectionString });
   const connect = factory.connect.bind(factory);
+  const adapters: { dispose(): Promise<void> }[] = [];
   factory.connect = async () => {
     const adapter = await connect();
+    adapters.push(adapter);
     adapter.executeScript = async (sql) => {
       await script.query(sql);
     };
     return adapter;
   };
-  return (await bindings).SchemaEngine.new(
+  const engine = await SchemaEngine.new(
     { datamodels: [['schema.prisma', schema]] },
     () => {},
     bindMigrationAwareSqlAdapterFactory(factory),
   );
+  return {
+    engine,
+    async close() {
+      engine.free();
+      for (const adapter of adapters) await adapter.dispose();
+    },
+  };
 }
 
 interface EngineBindings {
@@ -59,6 +75,11 @@ async function loadBindings(): Promise<EngineBindings> {
 
 export function readSchema(): Promise<string> {
   return readFile(new URL('schema.prisma', prismaFolder), 'utf8');
+}
+
+/** What the service's role may do, repeated after every migration. */
+export function readGrants(): Promise<string> {
+  return readFile(new URL('grants.sql', prismaFolder), 'utf8');
 }
 
 /** The migrations folder as the engine wants it, in order of their names. */

@@ -1,0 +1,20 @@
+import type pg from 'pg';
+
+const ROWS_PER_FETCH = 5_000;
+
+/** Reads a long result a piece at a time, within the client's open transaction. @param name not from outside: it is part of the statement. */
+export async function* readCursor<T>(
+  client: pg.ClientBase,
+  name: string,
+  text: string,
+  values: readonly unknown[],
+  toRow: (row: Record<string, unknown>) => T,
+): AsyncIterable<T> {
+  await client.query(`DECLARE recant_${name} NO SCROLL CURSOR FOR ${text}`, [...values]);
+  for (;;) {
+    const { rows } = await client.query(`FETCH ${ROWS_PER_FETCH} FROM recant_${name}`);
+    for (const row of rows) yield toRow(row);
+    if (rows.length < ROWS_PER_FETCH) break;
+  }
+  await client.query(`CLOSE recant_${name}`);
+}

@@ -1,0 +1,32 @@
+import type { JsonObject, RecantEvent } from '@recant/events';
+import { project } from '@recant/ledger';
+import type { ProjectionTable } from './ports.ts';
+
+export interface ExpectedRow {
+  readonly table: ProjectionTable;
+  readonly columns: JsonObject;
+}
+
+export interface EntryFacts {
+  readonly sourceNo: number;
+  readonly sequence: number;
+  readonly keyId: string;
+  readonly receivedAtMs: number;
+}
+
+/** Every projected row that an event's entry must have, and no other. */
+export function expectedRows(event: RecantEvent, facts: EntryFacts): ExpectedRow[] {
+  const { attempt, settlement, effects } = project(event);
+  const { sourceNo, sequence, keyId, receivedAtMs } = facts;
+  const rows: ExpectedRow[] = effects.map((row) => ({ table: 'effect', columns: { ...row, sourceNo } }));
+  if (attempt !== undefined)
+    rows.push({ table: 'attempt', columns: { ...attempt, sourceNo, sequence, keyId, receivedAtMs } as unknown as JsonObject });
+  if (settlement !== undefined)
+    rows.push({ table: 'settlement', columns: { ...settlement, sourceNo, receivedAtMs } as unknown as JsonObject });
+  return rows;
+}
+
+/** A contested end is projected at its dead letter. */
+export function expectedOfEquivocation(event: RecantEvent, facts: EntryFacts): ExpectedRow[] {
+  return expectedRows(event, facts).filter(({ table }) => table === 'settlement');
+}

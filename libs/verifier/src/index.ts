@@ -1,0 +1,3 @@
+export { auditTenant } from './audit.ts';
+export type { LedgerSnapshot, ProjectionTable, StoredDeadLetter, StoredEntry, StoredHead, StoredProjection } from './ports.ts';
+export type { Violation, ViolationCode } from './violation.ts';

@@ -1,0 +1,55 @@
+import type { JsonObject } from '@recant/events';
+
+/** A log's head as stored. */
+export interface StoredHead {
+  readonly shard: number;
+  readonly shards: number;
+  readonly epoch: number;
+  readonly size: bigint;
+  readonly root: Uint8Array;
+  readonly frontier: Uint8Array;
+  /** Milliseconds since 1970, UTC. */
+  readonly receivedAtLastMs: number;
+}
+
+export interface StoredEntry {
+  readonly shard: number;
+  readonly index: bigint;
+  readonly sourceNo: number | undefined;
+  readonly eventId: string | undefined;
+  readonly sequence: number | undefined;
+  readonly leaf: Uint8Array;
+  readonly frame: Uint8Array;
+}
+
+export interface StoredDeadLetter {
+  readonly shard: number;
+  readonly index: bigint;
+  readonly code: string;
+  readonly detail: string;
+  readonly origin: string;
+  readonly keyId: string;
+  readonly digest: Uint8Array;
+  readonly bytes: Uint8Array;
+  readonly receivedAtMs: number;
+}
+
+export type ProjectionTable = 'attempt' | 'settlement' | 'effect';
+
+/** One projected row, every column of it but tenant, shard and index. */
+export interface StoredProjection {
+  readonly table: ProjectionTable;
+  readonly shard: number;
+  readonly index: bigint;
+  readonly columns: JsonObject;
+}
+
+/** One tenant's ledger as it stands at one moment. All lists ascend by (shard, index). A compromise of it can hide, not excuse: roots are recomputed. */
+export interface LedgerSnapshot {
+  heads(): Promise<readonly StoredHead[]>;
+  /** Source by number. */
+  sources(): Promise<ReadonlyMap<number, { readonly source: string; readonly shard: number }>>;
+  entries(): AsyncIterable<StoredEntry>;
+  deadLetters(): AsyncIterable<StoredDeadLetter>;
+  projections(table: ProjectionTable): AsyncIterable<StoredProjection>;
+}
