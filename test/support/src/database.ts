@@ -22,7 +22,7 @@ export async function testDatabase(): Promise<TestDatabase> {
 /** A database with the ledger's migrations applied: a copy of one that is migrated once per run. */
 export async function testLedgerDatabase(): Promise<TestDatabase> {
   const server = await askServers<PostgresAddress>('/postgres');
-  await withClient(server.ownerUrl, ensureTemplate(server.ownerUrl));
+  await withClient(server.ownerUrl, ensureTemplate(server));
   return makeDatabase(server, TEMPLATE);
 }
 
@@ -30,15 +30,17 @@ const TEMPLATE = 'ledger_template';
 /** Any number that nothing else locks: of the test files that run at once, one migrates. */
 const TEMPLATE_LOCK = 7_265_636_1;
 
-function ensureTemplate(ownerUrl: string): (client: pg.Client) => Promise<void> {
+function ensureTemplate(server: PostgresAddress): (client: pg.Client) => Promise<void> {
   return async (client) => {
     await client.query('SELECT pg_advisory_lock($1)', [TEMPLATE_LOCK]);
     const { rowCount } = await client.query('SELECT 1 FROM pg_database WHERE datname = $1', [TEMPLATE]);
     if (rowCount !== 0) return;
     await client.query(`DROP DATABASE IF EXISTS ${TEMPLATE}_draft WITH (FORCE)`);
     await client.query(`CREATE DATABASE ${TEMPLATE}_draft`);
-    const { migrate } = await import('@recant/store');
-    await migrate(withDatabase(ownerUrl, `${TEMPLATE}_draft`));
+    const { grantServiceRole, migrate } = await import('@recant/store');
+    const draftUrl = withDatabase(server.ownerUrl, `${TEMPLATE}_draft`);
+    await migrate(draftUrl);
+    await grantServiceRole(draftUrl, new URL(server.url).username);
     await client.query(`ALTER DATABASE ${TEMPLATE}_draft RENAME TO ${TEMPLATE}`);
   };
 }

@@ -1,7 +1,7 @@
 import { Kafka, logLevel } from 'kafkajs';
 import pg from 'pg';
 import { expect, test } from 'vitest';
-import { testDatabase, testKafka, waitUntil } from '../src/index.ts';
+import { testDatabase, testKafka, testLedgerDatabase, waitUntil } from '../src/index.ts';
 
 test('each test database is empty and its own', async () => {
   await using one = await testDatabase();
@@ -40,4 +40,16 @@ test('waiting gives what came true, or the last error after the time is over', a
   expect(await waitUntil(() => (++asked > 2 ? 'third' : undefined))).toBe('third');
   const failing = waitUntil(() => Promise.reject(new Error('not there')), { timeoutMs: 50, what: 'it to be there' });
   await expect(failing).rejects.toMatchObject({ message: 'Not within 50 ms: it to be there', cause: { message: 'not there' } });
+});
+
+test('ledger databases are copies of one that was migrated once', async () => {
+  const databases = await Promise.all([testLedgerDatabase(), testLedgerDatabase()]);
+  for (const database of databases) {
+    const client = new pg.Client({ connectionString: database.ownerUrl });
+    await client.connect();
+    const { rows } = await client.query('SELECT count(*)::int AS migrations FROM _prisma_migrations WHERE finished_at IS NOT NULL');
+    await client.end();
+    expect(rows[0].migrations).toBeGreaterThan(0);
+    await database.drop();
+  }
 });
