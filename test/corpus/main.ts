@@ -58,8 +58,9 @@ async function replayAndUndo(stage: Stage, sessions: number, seed: number): Prom
 async function allSettled(stage: Stage, calls: number): Promise<void> {
   await waitUntil(
     async () => {
-      const attempts = await Array.fromAsync(everyAttempt(stage.operator, {}));
-      return attempts.filter((attempt) => attempt.status !== 'open').length >= calls;
+      let settled = 0;
+      for await (const attempt of everyAttempt(stage.operator, {})) if (attempt.status !== 'open') settled++;
+      return settled >= calls;
     },
     { timeoutMs: INGEST_MS_MAX, what: 'every call to be settled in the ledger' },
   );

@@ -53,20 +53,20 @@ export async function setStage(
   const transports: Transport[] = [];
   const agents = await Promise.all(
     deal(sessions).map(async (agent): Promise<Agent> => {
-      const { key } = await operator.createKey({
+      const { apiKey } = await operator.createKey({
         roles: ['emit'],
         agents: [agent.name],
         sourcePrefix: `recant://${agent.name}`,
         resources: [`postgres://${SHOP}/*`],
       });
-      const transport = kafkaTransport({ brokers: [...(running.brokers ?? [])], apiKey: key });
+      const transport = kafkaTransport({ brokers: [...(running.brokers ?? [])], apiKey });
       transports.push(transport);
       return {
         ...agent,
         async open(session) {
           const recant = createRecant({
             url: running.url,
-            apiKey: key,
+            apiKey,
             agent: agent.name,
             session,
             systems: [shop],
