@@ -1,0 +1,122 @@
+import { randomBytes } from 'node:crypto';
+import { DURATION_MS_MAX, isName, NAME_BYTES_MAX, parseApiKey, percentEncode, uuidv7 } from '@recant/events';
+import type { AnySystem } from './attempt/input.ts';
+import { RecantError } from './error.ts';
+import { httpTransport } from './http/transport.ts';
+import type { TraceContext } from './trace.ts';
+import type { Transport } from './transport.ts';
+
+export interface RecantOptions {
+  /** Where the ledger listens. Not needed with a `transport` of your own. */
+  readonly url?: string;
+  /** `recant_<id>_<secret>`. Not needed with a `transport` of your own. */
+  readonly apiKey?: string;
+  /** The agent in whose name actions are recorded; the key must allow it. */
+  readonly agent: string;
+  /** What the agent can reach and what can be captured. */
+  readonly systems?: readonly AnySystem[];
+  readonly session?: string;
+  readonly model?: string;
+  readonly agentVersion?: string;
+  readonly onBehalfOf?: string;
+  /** The key's source prefix, where it is another than `recant://<agent>`. */
+  readonly sourcePrefix?: string;
+  /** Default: HTTP to `url`. It belongs to this recorder, which closes it. */
+  readonly transport?: Transport;
+  /** Milliseconds after which an attempt without a settlement is `unknown`. */
+  readonly deadlineMs?: number;
+  /** Silence past this many milliseconds means that the source is lost; a heartbeat goes out three times as often. */
+  readonly leaseMs?: number;
+  /** How long a tool waits for its intent to be acknowledged, and a result for its settlement while the ledger is silent. */
+  readonly ackTimeoutMs?: number;
+  /** How long `close()` waits for actions to end and for acknowledgements. */
+  readonly closeTimeoutMs?: number;
+  /** Events and bytes that may wait for the ledger before a new action is refused (`queue_full`). */
+  readonly queueEventsMax?: number;
+  readonly queueBytesMax?: number;
+  /** Told of what goes wrong after a tool ran, where nobody can be thrown at. Default: `process.emitWarning`. */
+  readonly onProblem?: (problem: RecantError) => void;
+  /** Trace context of what is running now. Default: the active OpenTelemetry span, where its API is installed. */
+  readonly trace?: () => TraceContext;
+  /** Unix time in milliseconds. */
+  readonly clock?: () => number;
+  readonly random?: (bytes: number) => Uint8Array;
+}
+
+export interface Settings {
+  readonly agent: string;
+  readonly source: string;
+  readonly systems: ReadonlyMap<string, AnySystem>;
+  readonly transport: Transport;
+  readonly deadlineMs: number;
+  readonly leaseMs: number;
+  readonly ackTimeoutMs: number;
+  readonly closeTimeoutMs: number;
+  readonly queueEventsMax: number;
+  readonly queueBytesMax: number;
+  readonly onProblem: (problem: RecantError) => void;
+  readonly clock: () => number;
+  readonly random: (bytes: number) => Uint8Array;
+}
+
+const DEFAULTS = {
+  deadlineMs: 300_000,
+  leaseMs: 30_000,
+  ackTimeoutMs: 10_000,
+  closeTimeoutMs: 30_000,
+  queueEventsMax: 10_000,
+  queueBytesMax: 33_554_432,
+} as const;
+
+/** @throws RecantError `options_invalid`, naming every problem at once. */
+export function settingsOf(options: RecantOptions): Settings {
+  const problems: string[] = [];
+  const number = (name: keyof typeof DEFAULTS): number => {
+    const value = options[name] ?? DEFAULTS[name];
+    if (!Number.isSafeInteger(value) || value < 1 || value > DURATION_MS_MAX) problems.push(`${name} must be a whole number from 1`);
+    return value;
+  };
+  const numbers = Object.fromEntries(Object.keys(DEFAULTS).map((name) => [name, number(name as keyof typeof DEFAULTS)])) as {
+    [K in keyof typeof DEFAULTS]: number;
+  };
+  if (typeof options.agent !== 'string' || !isName(options.agent)) problems.push('agent must be a name of 1 to 256 bytes');
+  for (const name of ['session', 'model', 'agentVersion', 'onBehalfOf'] as const) {
+    if (options[name] !== undefined && !isName(options[name])) problems.push(`${name} must be a name of 1 to 256 bytes`);
+  }
+  const systems = new Map((options.systems ?? []).map((system) => [system.name, system]));
+  if (systems.size !== (options.systems ?? []).length) problems.push('each system needs a name of its own');
+  if (options.transport === undefined) {
+    if (options.url === undefined || !URL.canParse(options.url)) problems.push('url must be the address of the ledger');
+    if (options.apiKey === undefined || parseApiKey(options.apiKey) === undefined) problems.push('apiKey must be recant_<id>_<secret>');
+  }
+  const { clock = Date.now, random = randomBytes } = options;
+  const source = problems.length === 0 ? sourceOf(options, clock(), random(16)) : '';
+  if (source !== '' && !isName(source)) problems.push(`sourcePrefix and agent make a source over ${NAME_BYTES_MAX} bytes`);
+  if (problems.length > 0) throw new RecantError('options_invalid', `${problems.join('; ')}.`);
+  const transport = options.transport ?? httpTransport({ url: options.url as string, apiKey: options.apiKey as string });
+  const told = options.onProblem ?? ((problem) => process.emitWarning(problem));
+  const onProblem = (problem: RecantError): void => {
+    try {
+      told(problem);
+    } catch {
+      // A listener's own failure must not reach the tool's caller.
+    }
+  };
+  return {
+    agent: options.agent,
+    source,
+    systems,
+    transport,
+    ...numbers,
+    onProblem,
+    clock,
+    random: (bytes) => new Uint8Array(random(bytes)),
+  };
+}
+
+/** `<prefix>/<agent>/<uuid>`; the default prefix names the agent already. */
+function sourceOf({ agent, sourcePrefix }: RecantOptions, nowMs: number, random16: Uint8Array): string {
+  const name = percentEncode(agent);
+  const lane = uuidv7(nowMs, random16);
+  return sourcePrefix === undefined ? `recant://${name}/${lane}` : `${sourcePrefix.replace(/\/+$/, '')}/${name}/${lane}`;
+}

@@ -1,0 +1,245 @@
+import type { Capture, CapturingSystem } from '@recant/connector';
+import { ConnectorError } from '@recant/connector';
+import { EFFECT_CHUNKS_MAX, type Effect, EVENT_BYTES_MAX } from '@recant/events';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { createRecant, type RecantError, type RecantOptions } from '../src/index.ts';
+import { type FakeLedger, startLedger } from './ledger.ts';
+import { effectOf, type MemorySystem, memorySystem } from './systems.ts';
+
+let ledger: FakeLedger;
+let shop: MemorySystem;
+let problems: RecantError[];
+beforeEach(async () => {
+  ledger = await startLedger();
+  shop = memorySystem('shop');
+  problems = [];
+});
+afterEach(async () => {
+  expect(ledger.violations).toEqual([]);
+  await ledger.close();
+});
+
+const opened = async (options: Partial<RecantOptions> = {}) => {
+  const { url, apiKey } = ledger;
+  const recant = createRecant({
+    url,
+    apiKey,
+    agent: 'bot',
+    systems: [shop],
+    ackTimeoutMs: 300,
+    onProblem: (problem) => problems.push(problem),
+    ...options,
+  });
+  await recant.open();
+  return recant;
+};
+const reason = (promise: Promise<unknown>): Promise<RecantError> =>
+  promise.then(
+    () => Promise.reject(new Error('not refused')),
+    (error) => error,
+  );
+const settled = () => ledger.of('recant.attempt.settled.v1');
+
+test('I1: without the ledger the tool never runs, and the attempt ends denied once the ledger is back', async () => {
+  const recant = await opened();
+  ledger.mode = { kind: 'down' };
+  let ran = false;
+  const error = await reason(recant.action({ tool: 'drop' }, () => (ran = true)));
+  expect([error.code, ran, shop.released]).toEqual(['ledger_unavailable', false, 1]);
+  expect(error.cause).toMatchObject({ name: 'TransportError' });
+  ledger.mode = { kind: 'up' };
+  await ledger.until(() => settled().length === 1);
+  expect(settled()[0]?.data).toMatchObject({ outcome: 'denied', effects: 0 });
+  await recant.close();
+});
+
+test('the ledger goes away after the intent: the result comes through, and the settlement with the ledger', async () => {
+  const recant = await opened();
+  const result = await recant.action({ tool: 't' }, (ctx) => {
+    ledger.mode = { kind: 'down' };
+    ctx.on(shop).write('a');
+    return 'result';
+  });
+  expect([result, settled()]).toEqual(['result', []]);
+  ledger.mode = { kind: 'up' };
+  await recant.close();
+  expect(settled()[0]?.data).toMatchObject({ outcome: 'succeeded', effects: 1 });
+});
+
+test('the ledger stays away: close gives up at its deadline and lists what was not acknowledged', async () => {
+  const recant = await opened({ closeTimeoutMs: 200 });
+  const { action } = await recant.action({ tool: 't' }, (ctx) => {
+    ledger.mode = { kind: 'down' };
+    return ctx;
+  });
+  const error = await reason(recant.close());
+  expect(error.code).toBe('unacknowledged');
+  expect(error.pending).toContain(`${action}.1.settled`);
+  expect(await reason(recant.close())).toBe(error);
+});
+
+test('close waits for a tool that runs, and names the one that does not end', async () => {
+  const recant = await opened({ closeTimeoutMs: 150 });
+  let finish: () => void = () => {};
+  let action = '';
+  const running = recant.action({ tool: 't' }, (ctx) => {
+    action = ctx.action;
+    return new Promise<void>((resolve) => (finish = resolve));
+  });
+  await ledger.until(() => ledger.of('recant.attempt.intended.v1').length === 1);
+  await new Promise((resolve) => setImmediate(resolve));
+  expect((await reason(recant.close())).pending).toEqual([`${action}.1.settled`]);
+  finish();
+  await running;
+});
+
+test('answers that get lost are asked for again with the same bytes', async () => {
+  const recant = await opened();
+  ledger.mode = { kind: 'lost' };
+  const running = recant.action({ tool: 't' }, () => 'ran');
+  await ledger.until(() => ledger.received.requests >= 3);
+  ledger.mode = { kind: 'up' };
+  expect(await running).toBe('ran');
+  await recant.close();
+  expect(ledger.received.events).toBeGreaterThan(ledger.events.length);
+});
+
+test.each([429, 503, 500])('status %s is waited out, as long as it asks for', async (status) => {
+  const recant = await opened({ ackTimeoutMs: 5_000 });
+  ledger.mode = { kind: 'busy', status, retryAfter: '1' };
+  const started = performance.now();
+  const running = recant.action({ tool: 't' }, () => performance.now() - started);
+  const before = ledger.received.requests;
+  await ledger.until(() => ledger.received.requests > before);
+  ledger.mode = { kind: 'up' };
+  expect(await running).toBeGreaterThanOrEqual(990);
+  await recant.close();
+});
+
+test.each([400, 401, 403, 404])('status %s is not asked again', async (status) => {
+  const recant = await opened();
+  const before = ledger.received.requests;
+  ledger.mode = { kind: 'refuse', status };
+  expect(await reason(recant.action({ tool: 't' }, () => {}))).toMatchObject({ code: 'refused' });
+  expect(ledger.received.requests).toBe(before + 1);
+  ledger.mode = { kind: 'refuse', status };
+  await reason(recant.close());
+});
+
+test('an answer that is not the ledger’s is no acknowledgement', async () => {
+  const recant = await opened();
+  ledger.mode = { kind: 'nonsense' };
+  let ran = false;
+  expect(await reason(recant.action({ tool: 't' }, () => (ran = true)))).toMatchObject({ code: 'ledger_unavailable' });
+  ledger.mode = { kind: 'up' };
+  await recant.close();
+  expect(ran).toBe(false);
+});
+
+test('what the ledger refuses after the tool ran is told, and listed by close', async () => {
+  const recant = await opened();
+  ledger.mode = { kind: 'refuse_event', id: (id) => id.endsWith('.settled') };
+  expect(await recant.action({ tool: 't' }, () => 'result')).toBe('result');
+  expect(problems).toMatchObject([{ code: 'refused', refusal: { code: 'agent_foreign' } }]);
+  ledger.mode = { kind: 'up' };
+  ledger.violations.length = 0;
+  const error = await reason(recant.close());
+  expect(error.pending).toHaveLength(1);
+  ledger.violations.length = 0;
+});
+
+test('memory is bounded: what does not fit is refused by name before the tool runs', async () => {
+  const recant = await opened({ queueEventsMax: 4, ackTimeoutMs: 50 });
+  ledger.mode = { kind: 'down' };
+  const codes: string[] = [];
+  for (let n = 0; n < 4; n += 1) codes.push((await reason(recant.action({ tool: 't' }, () => {}))).code);
+  expect(codes).toEqual(['ledger_unavailable', 'ledger_unavailable', 'queue_full', 'queue_full']);
+  expect(await recant.action({ tool: 'look', reversibility: 'read', failClosed: false }, () => 'seen')).toBe('seen');
+  expect(problems).toMatchObject([{ code: 'queue_full' }]);
+  ledger.mode = { kind: 'up' };
+  await recant.close();
+  expect(settled()).toHaveLength(2);
+});
+
+test('a tool that only reads may go on without the ledger, and is recorded later', async () => {
+  const recant = await opened();
+  ledger.mode = { kind: 'down' };
+  const started = performance.now();
+  expect(await recant.action({ tool: 'look', reversibility: 'read', failClosed: false }, () => 'seen')).toBe('seen');
+  expect(performance.now() - started).toBeLessThan(2_000);
+  ledger.mode = { kind: 'up' };
+  await recant.close();
+  expect(settled()[0]?.data.outcome).toBe('succeeded');
+});
+
+test('effects that cannot be read at first are read again, each once', async () => {
+  const recant = await opened();
+  shop.settleErrors.push(new ConnectorError('unreachable', 'gone for a moment'));
+  await recant.action({ tool: 't' }, (ctx) => {
+    for (const key of ['a', 'b', 'c']) ctx.on(shop).write(key);
+  });
+  await recant.close();
+  expect(ledger.of('recant.attempt.effects.v1')[0]?.data.effects.map(({ ordinal }) => ordinal)).toEqual(['1', '2', '3']);
+});
+
+test('effects that cannot be read leave the attempt unsettled: the result comes through, the problem is told', async () => {
+  const recant = await opened();
+  const cause = new Error('broken');
+  shop.settleErrors.push(cause);
+  const value = await recant.action({ tool: 't' }, (ctx) => {
+    for (const key of ['a', 'b']) ctx.on(shop).write(key);
+    return 'result';
+  });
+  expect(value).toBe('result');
+  expect(problems).toMatchObject([{ code: 'settlement_failed', cause }]);
+  const error = await reason(recant.close());
+  expect([error.pending.length, settled(), shop.released]).toEqual([1, [], 1]);
+});
+
+test('a quarter of a million effects go out in chunks that fit, with flat memory', async () => {
+  const total = 250_000;
+  let made = 0;
+  let aheadMax = 0;
+  let recorded = 0;
+  const huge: CapturingSystem<void> = {
+    name: 'huge',
+    connector: 'memory',
+    capture: async (): Promise<Capture<void>> => ({
+      before: {},
+      handle: undefined,
+      async *settle(): AsyncGenerator<Effect> {
+        for (; made < total; made += 1) {
+          if (made % 1_000 === 0) aheadMax = Math.max(aheadMax, made - recorded);
+          yield effectOf('huge', String(made), made);
+        }
+      },
+      release: async () => {},
+    }),
+  };
+  let acknowledged = 0;
+  const bytesMax = 2_000_000;
+  const recant = createRecant({
+    agent: 'bot',
+    systems: [huge],
+    queueBytesMax: bytesMax,
+    transport: {
+      async send(items) {
+        await new Promise((resolve) => setImmediate(resolve));
+        for (const { bytes } of items) {
+          expect(bytes.length).toBeLessThanOrEqual(EVENT_BYTES_MAX);
+          acknowledged += 1;
+          recorded += Buffer.from(bytes).toString('latin1').split('"resource"').length - 1;
+        }
+        return items.map(() => ({ kind: 'acknowledged' }) as const);
+      },
+      close: async () => {},
+    },
+  });
+  await recant.open();
+  await recant.action({ tool: 't' }, () => {});
+  await recant.close();
+  expect(recorded).toBe(total);
+  expect(acknowledged).toBeLessThan(EFFECT_CHUNKS_MAX);
+  // An effect has over 150 bytes: no more than the queue, the chunk being gathered and the batch being sent can be ahead.
+  expect(aheadMax).toBeLessThan((bytesMax + 2 * EVENT_BYTES_MAX) / 150);
+}, 120_000);
