@@ -42,8 +42,9 @@ export function createGroupCommit(appender: Appender, options: GroupCommitOption
   async function drain(): Promise<void> {
     while (queue.length > 0) {
       const group = takeGroup(queue);
-      await commitGroup(appender, group);
+      const answer = await commitGroup(appender, group);
       waitingBytes -= group.reduce((sum, { bytes }) => sum + bytes, 0);
+      answer();
     }
     draining = undefined;
   }
@@ -84,16 +85,21 @@ function takeGroup(queue: Waiting[]): Waiting[] {
   return queue.splice(0, count);
 }
 
-async function commitGroup(appender: Appender, group: readonly Waiting[]): Promise<void> {
+/** Commits, and gives back how everybody is told. */
+async function commitGroup(appender: Appender, group: readonly Waiting[]): Promise<() => void> {
   try {
     const receipts = await appender.append(group.flatMap(({ batch }) => batch));
     let from = 0;
-    for (const { batch, resolve } of group) {
-      resolve(receipts.slice(from, from + batch.length));
-      from += batch.length;
-    }
+    return () => {
+      for (const { batch, resolve } of group) {
+        resolve(receipts.slice(from, from + batch.length));
+        from += batch.length;
+      }
+    };
   } catch (error) {
-    for (const { reject } of group) reject(error);
+    return () => {
+      for (const { reject } of group) reject(error);
+    };
   }
 }
 

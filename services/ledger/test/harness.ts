@@ -3,8 +3,9 @@ import { type Client, createClient } from '@recant/client';
 import { type ApiKey, parseApiKey } from '@recant/events';
 import type { Credential } from '@recant/ledger';
 import { createApp, createLogger, type Listening, listen } from '@recant/service';
-import { createStore, type NewCredential, type Store } from '@recant/store';
+import { createStore, type NewCredential, OPERATOR_TENANT, type Store, withSnapshot } from '@recant/store';
 import { testLedgerDatabase } from '@recant/test-support';
+import { auditTenant, type Violation } from '@recant/verifier';
 import { type LedgerDeps, type WiredLedger, wireLedger } from '../src/wire.ts';
 
 export const TENANT = 'acme';
@@ -26,6 +27,8 @@ export interface RunningLedger {
     body: Uint8Array | string,
     options?: { key?: string; type?: string; path?: string; method?: string; headers?: Record<string, string> },
   ): Promise<Answer>;
+  /** Every rule that the ledger breaks, of this tenant and of the operator's. */
+  audit(): Promise<readonly Violation[]>;
   stop(): Promise<void>;
 }
 
@@ -87,6 +90,12 @@ export async function startLedger(options: HarnessOptions = {}): Promise<Running
         body: body as Uint8Array<ArrayBuffer>,
         headers: { authorization: `Bearer ${key}`, 'content-type': type, ...headers },
       }),
+    async audit() {
+      const audits = [TENANT, OPERATOR_TENANT].map((tenant) =>
+        withSnapshot(store.pool, tenant, (snapshot) => auditTenant(tenant, snapshot)),
+      );
+      return (await Promise.all(audits)).flat();
+    },
     async stop() {
       await listening.close(2_000);
       await wired.stop();

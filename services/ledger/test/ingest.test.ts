@@ -8,7 +8,10 @@ let ledger: RunningLedger;
 beforeAll(async () => {
   ledger = await startLedger();
 });
-afterAll(() => ledger.stop());
+afterAll(async () => {
+  expect(await ledger.audit()).toEqual([]);
+  await ledger.stop();
+});
 
 function expectProblem(answer: Answer, status: number, code: string): void {
   expect({ status: answer.status, code: answer.body.code }).toEqual({ status, code });

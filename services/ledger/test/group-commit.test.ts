@@ -1,0 +1,101 @@
+import { ApiFault } from '@recant/api';
+import type { Appender, Credential, Submission } from '@recant/ledger';
+import { waitUntil } from '@recant/test-support';
+import { afterEach, expect, test } from 'vitest';
+import { createGroupCommit } from '../src/group-commit.ts';
+import { type RunningLedger, startLedger } from './harness.ts';
+import { TestSource } from './producer.ts';
+
+let ledger: RunningLedger | undefined;
+afterEach(async () => {
+  await ledger?.stop();
+  ledger = undefined;
+});
+
+const agent: Credential = { tenant: 't', keyId: 'k', roles: ['emit'], sourcePrefix: 'recant://', agents: ['*'], resources: [] };
+const operator: Credential = { ...agent, roles: ['rollback'] };
+const of = (credential: Credential, size = 10): Submission => ({ credential, bytes: new Uint8Array(size), origin: 'http' });
+
+/** Commits when told to. */
+function heldAppender(): { appender: Appender; batches: number[]; release(error?: Error): Promise<void> } {
+  const batches: number[] = [];
+  let waiting: PromiseWithResolvers<void> | undefined;
+  const appender: Appender = {
+    async append(batch) {
+      batches.push(batch.length);
+      waiting = Promise.withResolvers();
+      await waiting.promise;
+      return batch.map((_, n) => ({ kind: 'appended', shard: 0, index: BigInt(n) }));
+    },
+  };
+  const release = async (error?: Error) => {
+    const held = await waitUntil(() => waiting);
+    waiting = undefined;
+    if (error) held.reject(error);
+    else held.resolve();
+  };
+  return { appender, batches, release };
+}
+
+test('what comes in while a transaction runs shares the next one, and everybody gets their own receipts', async () => {
+  const { appender, batches, release } = heldAppender();
+  const group = createGroupCommit(appender);
+  const first = group.submit([of(agent)]);
+  const second = group.submit([of(agent), of(agent)]);
+  const third = group.submit([of(agent)]);
+  await release();
+  await first;
+  await release();
+  expect(batches).toEqual([1, 3]);
+  expect((await second).map((receipt) => 'index' in receipt && receipt.index)).toEqual([0n, 1n]);
+  expect((await third).map((receipt) => 'index' in receipt && receipt.index)).toEqual([2n]);
+  expect(group.waitingBytes).toBe(0);
+});
+
+test('over its bytes it refuses by name, keeps room for operators, and takes more once there is room', async () => {
+  const { appender, release } = heldAppender();
+  const group = createGroupCommit(appender, { waitingBytesMax: 1_000, waitingBytesReserved: 400 });
+  const first = group.submit([of(agent, 600)]);
+  await expect(group.submit([of(agent, 1)])).rejects.toMatchObject({ code: 'overloaded' });
+  const operators = group.submit([of(operator, 300)]);
+  await release();
+  await first;
+  await release();
+  await operators;
+  const next = group.submit([of(agent, 600)]);
+  await release();
+  await next;
+});
+
+test('an error of the store reaches everybody who waited for that transaction, and nobody else', async () => {
+  const { appender, release } = heldAppender();
+  const group = createGroupCommit(appender);
+  const failing = group.submit([of(agent)]);
+  const next = group.submit([of(agent)]);
+  await Promise.all([expect(failing).rejects.toThrow('away'), release(new Error('away'))]);
+  await release();
+  await expect(next).resolves.toHaveLength(1);
+});
+
+test('once closed it refuses, and answers what waits', async () => {
+  const { appender, release } = heldAppender();
+  const group = createGroupCommit(appender);
+  const waiting = group.submit([of(agent)]);
+  const closed = group.close();
+  await expect(group.submit([of(agent)])).rejects.toBeInstanceOf(ApiFault);
+  await release();
+  await closed;
+  await expect(waiting).resolves.toHaveLength(1);
+});
+
+test('a hundred requests at once become few transactions, with each source in its order', async () => {
+  ledger = await startLedger();
+  const running = ledger;
+  const source = new TestSource();
+  const { rows: before } = await running.store.pool.query('SELECT pg_current_xact_id()::text AS id');
+  const receipts = await Promise.all(Array.from({ length: 100 }, () => running.agents.submitEvent(source.intended().bytes)));
+  const { rows: after } = await running.store.pool.query('SELECT pg_current_xact_id()::text AS id');
+  expect(new Set(receipts.map(({ index }) => index)).size).toBe(100);
+  expect(Number(after[0].id) - Number(before[0].id)).toBeLessThan(60);
+  expect(await running.audit()).toEqual([]);
+});
