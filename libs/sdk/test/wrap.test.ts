@@ -1,0 +1,218 @@
+import fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { createRecant, type Recant, type RecantError } from '../src/index.ts';
+import { type FakeLedger, startLedger } from './ledger.ts';
+import { memorySystem } from './systems.ts';
+
+let ledger: FakeLedger;
+let recant: Recant;
+const shop = memorySystem('shop');
+beforeEach(async () => {
+  ledger = await startLedger();
+  recant = createRecant({ url: ledger.url, apiKey: ledger.apiKey, agent: 'bot', systems: [shop] });
+  await recant.open();
+});
+afterEach(async () => {
+  await recant.close();
+  expect(ledger.violations).toEqual([]);
+  await ledger.close();
+});
+const intents = () => ledger.of('recant.attempt.intended.v1').map(({ data }) => data);
+const outcomes = () => ledger.of('recant.attempt.settled.v1').map(({ data }) => data.outcome);
+
+describe('a function', () => {
+  test('keeps `this`, arguments, result and error', async () => {
+    const failure = new Error('no');
+    const till = {
+      total: 2,
+      async add(this: { total: number }, amount: { by: number }) {
+        if (amount.by < 0) throw failure;
+        this.total += amount.by;
+        return this;
+      },
+    };
+    const safe = { total: 5, add: recant.wrap(till.add, { name: 'add_to_till', resources: ({ by }) => [`memory://shop/${by}`] }) };
+    expect(await safe.add({ by: 3 })).toBe(safe);
+    await expect(safe.add({ by: -1 })).rejects.toBe(failure);
+    expect([safe.total, till.total]).toEqual([8, 2]);
+    expect(intents().map(({ tool, arguments: args, resources }) => ({ tool, args, resources }))).toEqual([
+      { tool: 'add_to_till', args: { inline: { by: 3 } }, resources: ['memory://shop/3'] },
+      { tool: 'add_to_till', args: { inline: { by: -1 } }, resources: ['memory://shop/-1'] },
+    ]);
+    expect(outcomes()).toEqual(['succeeded', 'failed']);
+  });
+
+  test('that is not asynchronous gives a promise', async () => {
+    const double = recant.wrap(function double(n: number) {
+      return 2 * n;
+    }, {});
+    const result: Promise<number> = double(4);
+    expect(await result).toBe(8);
+    expect(intents()[0]).toMatchObject({ tool: 'double', arguments: { inline: { arguments: [4] } } });
+  });
+
+  test('knows the action that it runs in', async () => {
+    const tool = recant.wrap(
+      async () => {
+        await new Promise((resolve) => setImmediate(resolve));
+        recant.current()?.on(shop).write('a');
+        return recant.current()?.action;
+      },
+      { name: 'tool' },
+    );
+    const actions = await Promise.all([tool(), tool()]);
+    expect(new Set(actions)).toEqual(new Set(intents().map(({ action }) => action)));
+    expect(ledger.of('recant.attempt.effects.v1')).toHaveLength(2);
+    expect(recant.current()).toBeUndefined();
+  });
+
+  test('keeps every property that hangs on it', () => {
+    const key = fc.oneof(
+      fc.string(),
+      fc.constantFrom('description', 'parameters', 'execute', 'toString'),
+      fc.string().map((text) => Symbol.for(text)),
+    );
+    const flags = { enumerable: fc.boolean(), configurable: fc.boolean() };
+    const data = fc.record({ ...flags, writable: fc.boolean(), value: fc.anything() });
+    const accessor = fc.record({ ...flags, get: fc.constant(() => 1), set: fc.constant(undefined) });
+    const made = [
+      () => () => {},
+      () => async () => {},
+      () => function named(_a: unknown, _b: unknown) {},
+      () => async function* () {},
+      () => ({ m() {} }).m,
+    ];
+    fc.assert(
+      fc.property(fc.constantFrom(...made), fc.array(fc.tuple(key, fc.oneof(data, accessor))), (make, properties) => {
+        const tool = make() as () => void;
+        for (const [name, descriptor] of properties) Reflect.defineProperty(tool, name, descriptor as PropertyDescriptor);
+        const wrapped = recant.wrap(tool, { name: 'tool' });
+        const expected = Object.getOwnPropertyDescriptors(tool) as Record<PropertyKey, PropertyDescriptor>;
+        for (const own of ['arguments', 'caller']) if (!properties.some(([name]) => name === own)) delete expected[own];
+        const found = Object.getOwnPropertyDescriptors(wrapped) as Record<PropertyKey, PropertyDescriptor>;
+        expect(Reflect.ownKeys(found).sort(byText)).toEqual(Reflect.ownKeys(expected).sort(byText));
+        for (const own of Reflect.ownKeys(expected)) {
+          const [a, b] = [found[own] as PropertyDescriptor, expected[own] as PropertyDescriptor];
+          expect([a.enumerable, a.configurable, a.writable, a.get, Object.is(a.value, b.value)]).toEqual([
+            b.enumerable,
+            b.configurable,
+            b.writable,
+            b.get,
+            true,
+          ]);
+        }
+      }),
+    );
+  });
+
+  test('that makes instances is refused', () => {
+    expect(() => recant.wrap(class {} as never, {})).toThrow(expect.objectContaining({ code: 'options_invalid' }));
+    expect(() => recant.wrap({} as never, {})).toThrow(expect.objectContaining({ code: 'options_invalid' }));
+  });
+});
+
+const byText = (a: PropertyKey, b: PropertyKey): number => (String(a) < String(b) ? -1 : String(a) > String(b) ? 1 : 0);
+
+describe('a generator', () => {
+  /** What a consumer does with it, and what the tool sees. */
+  async function* dialogue(this: unknown, first: number): AsyncGenerator<unknown, string, unknown> {
+    let heard: unknown = first;
+    try {
+      while (heard !== 'stop') {
+        try {
+          heard = yield heard;
+        } catch (error) {
+          heard = yield ['caught', error];
+        }
+      }
+      return 'stopped';
+    } finally {
+      if (heard === 'linger') yield 'lingering';
+    }
+  }
+  type Step = ['next' | 'throw' | 'return', unknown];
+  const play = async (generator: AsyncGenerator<unknown, unknown, unknown>, steps: readonly Step[]): Promise<unknown[]> => {
+    const seen: unknown[] = [];
+    for (const [step, value] of steps) {
+      seen.push(await (generator[step] as (value: unknown) => Promise<unknown>)(value).catch((error: unknown) => ({ thrown: error })));
+    }
+    return seen;
+  };
+
+  test('says what the tool’s own says, to any consumer', async () => {
+    const value = fc.constantFrom('a', 'stop', 'linger', 7);
+    const step = fc.tuple(fc.constantFrom('next' as const, 'next' as const, 'throw' as const, 'return' as const), value);
+    const wrapped = recant.wrap(dialogue, {});
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 6 }), async (steps) => {
+        const generator = wrapped(1);
+        expect(await play(generator, [['next', undefined], ...steps])).toEqual(await play(dialogue(1), [['next', undefined], ...steps]));
+        while (!(await generator.return('')).done);
+      }),
+      { numRuns: 50 },
+    );
+    expect(outcomes()).toHaveLength(intents().length);
+  });
+
+  test('is intended at its first step, and settled when its consumer leaves', async () => {
+    const wrapped = recant.wrap(dialogue, {});
+    const generator = wrapped(1);
+    expect(intents()).toEqual([]);
+    for await (const item of generator) {
+      expect([item, intents().length, outcomes().length]).toEqual([1, 1, 0]);
+      break;
+    }
+    expect(outcomes()).toEqual(['succeeded']);
+    expect(generator).toBeInstanceOf(wrapped);
+  });
+
+  test('without async becomes one with it', async () => {
+    const count = recant.wrap(function* count(this: { to: number }, from: number) {
+      for (let n = from; n <= this.to; n += 1) yield [n, recant.current()?.attempt];
+      return 'done';
+    }, {});
+    const seen: unknown[] = [];
+    const generator = count.call({ to: 3 }, 1);
+    for (let step = await generator.next(); ; step = await generator.next()) {
+      seen.push(step.value);
+      if (step.done) break;
+    }
+    expect(seen).toEqual([[1, 1], [2, 1], [3, 1], 'done']);
+  });
+
+  test('that throws is settled as failed, with the error as it was', async () => {
+    const failure = new Error('no');
+    const wrapped = recant.wrap(async function* failing() {
+      yield 1;
+      throw failure;
+    }, {});
+    const generator = wrapped();
+    await generator.next();
+    await expect(generator.next()).rejects.toBe(failure);
+    expect(outcomes()).toEqual(['failed']);
+  });
+
+  test('never starts where the ledger refuses', async () => {
+    let ran = false;
+    const wrapped = recant.wrap(
+      async function* () {
+        ran = true;
+        yield 1;
+      },
+      { name: 'tool' },
+    );
+    ledger.mode = { kind: 'refuse_event', id: (id) => id.endsWith('.intended') };
+    const error: RecantError = await wrapped()
+      .next()
+      .then(
+        () => undefined,
+        (caught) => caught,
+      );
+    ledger.mode = { kind: 'up' };
+    expect([error.code, ran]).toEqual(['refused', false]);
+    // The refused number is a hole that the ledger shows.
+    await recant.close();
+    expect(ledger.violations).toHaveLength(1);
+    ledger.violations.length = 0;
+  });
+});
