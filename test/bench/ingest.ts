@@ -1,0 +1,203 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseApiKey, SHARDS_DEFAULT, shardOf } from '@recant/events';
+import { createProducer, eventMessage, type OutgoingMessage } from '@recant/kafka';
+import { startKafka } from '@recant/local-kafka';
+import { startPostgres } from '@recant/local-postgres';
+import { createLogger } from '@recant/service';
+import { createStore, migrate, type Store, withSnapshot } from '@recant/store';
+import { auditTenant } from '@recant/verifier';
+import pg from 'pg';
+import { wireLedger } from '../../services/ledger/src/wire.ts';
+import { type Ceilings, measureCeilings } from './ceilings.ts';
+import { against, describeMachine, type Figure, type Results, round } from './figures.ts';
+import { cpuSecondsOf } from './processes.ts';
+import { profileSteps } from './steps.ts';
+import { createWorkload } from './workload.ts';
+
+const TENANT = 'bench';
+const PREFIX = 'recant://bench';
+const SEED = 20_261_101;
+/** Of the ceilings of the same run: see `measureCeilings`. */
+const FLOOR_BYTES_ONLY = 0.12;
+const FLOOR_ALL_ROWS = 0.35;
+/** The profiled pass is shorter: it says where the time goes, not how much is done. */
+const PROFILED_SHARE = 0.25;
+const MESSAGES_PER_SEND = 2_000;
+
+interface Place {
+  readonly store: Store;
+  readonly ownerUrl: string;
+  readonly brokers: readonly string[];
+  readonly kafkaPid: number;
+  readonly postgresPid: number;
+}
+
+/** Events a second from a filled Kafka topic into committed rows, beside what PostgreSQL would take of the same bytes and rows. */
+export async function benchIngest({ events }: { readonly events: number }): Promise<Results> {
+  const folder = await mkdtemp(join(tmpdir(), 'recant-bench-'));
+  const postgres = await startPostgres({ dataDir: join(folder, 'postgres'), temporary: true });
+  const kafka = await startKafka();
+  await migrate(postgres.ownerUrl);
+  const store = createStore({ connectionString: postgres.url, masterKey: new Uint8Array(32).fill(1) });
+  try {
+    const place = { store, ownerUrl: postgres.ownerUrl, brokers: kafka.brokers, kafkaPid: kafka.pid, postgresPid: postgres.pid };
+    const { apiKey } = await store.credentials.create({ tenant: TENANT, roles: ['emit'], sourcePrefix: PREFIX, agents: ['agent-*'], resources: [] });
+    const figures = await measure(place, apiKey, events);
+    return { name: 'ingest', machine: describeMachine(), figures };
+  } finally {
+    await store.close();
+    await kafka.stop();
+    await postgres.stop();
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function measure(place: Place, apiKey: string, events: number): Promise<Figure[]> {
+  const profiled = Math.round(events * PROFILED_SHARE);
+  const workload = createWorkload({ sources: 256, agents: 16, sourcePrefix: PREFIX, seed: SEED, startMs: Date.now() });
+  note(`filling a topic with ${events} events`);
+  const valueBytes = await fill(place, 'bench.measured', apiKey, workload, events);
+  await fill(place, 'bench.profiled', apiKey, workload, profiled);
+  note('reading it into the ledger');
+  const run = await consume(place, 'bench.measured', events);
+  const space = await measureSpace(place.ownerUrl, events);
+  await checkSound(place.store);
+  note('measuring what PostgreSQL takes of the same bytes and rows');
+  const ceilings = await measureCeilings(place.ownerUrl, TENANT);
+  note('reading a second topic under the profiler');
+  const steps = await profileSteps(async () => void (await consume(place, 'bench.profiled', profiled)));
+  return figuresOf(events, valueBytes, run, ceilings, space, steps, profiled);
+}
+
+function figuresOf(
+  events: number,
+  valueBytes: number,
+  run: Run,
+  ceilings: Ceilings,
+  space: readonly Figure[],
+  steps: ReadonlyMap<string, number>,
+  profiled: number,
+): Figure[] {
+  const rate: Figure = { metric: 'events through Kafka into committed rows', value: Math.round(events / run.seconds), unit: 'events/s' };
+  const cpu = (name: string, seconds: number): Figure => ({ metric: `CPU: ${name}`, value: round((seconds * 1e6) / events), unit: 'µs/event' });
+  return [
+    against({ ...rate, metric: `${rate.metric}, of (log, index, bytes) with its key` }, Math.round(ceilings.bytesOnly), FLOOR_BYTES_ONLY),
+    against({ ...rate, metric: `${rate.metric}, of all rows into all tables` }, Math.round(ceilings.allRows), FLOOR_ALL_ROWS),
+    { metric: 'events', value: events, unit: 'events' },
+    { metric: 'transactions', value: run.transactions, unit: 'transactions' },
+    { metric: 'event as sent', value: round(valueBytes / events, 0), unit: 'bytes' },
+    ...space,
+    cpu('ledger', run.ledgerCpu),
+    cpu('PostgreSQL', run.postgresCpu),
+    cpu('Kafka', run.kafkaCpu),
+    ...[...steps].sort((a, b) => b[1] - a[1]).map(([step, us]): Figure => ({ metric: `ledger step: ${step}`, value: round(us / profiled), unit: 'µs/event' })),
+  ];
+}
+
+async function fill(place: Place, topic: string, apiKey: string, workload: ReturnType<typeof createWorkload>, events: number): Promise<number> {
+  const key = parseApiKey(apiKey);
+  if (key === undefined) throw new TypeError('not an API key');
+  const { ensureTopic } = await import('@recant/kafka');
+  await ensureTopic({ brokers: place.brokers }, topic, SHARDS_DEFAULT);
+  const producer = await createProducer({ brokers: place.brokers, topic });
+  let bytes = 0;
+  try {
+    for (let made = 0; made < events; ) {
+      const messages: OutgoingMessage[] = [];
+      for (; messages.length < MESSAGES_PER_SEND && made < events; made += 1) {
+        const event = workload.next();
+        bytes += event.bytes.length;
+        messages.push(eventMessage(key, shardOf(TENANT, event.source, SHARDS_DEFAULT), event.bytes));
+      }
+      await producer.send(messages);
+    }
+  } finally {
+    await producer.close();
+  }
+  return bytes;
+}
+
+interface Run {
+  readonly seconds: number;
+  readonly transactions: number;
+  readonly ledgerCpu: number;
+  readonly postgresCpu: number;
+  readonly kafkaCpu: number;
+}
+
+/** From the first batch that the ledger takes to the last commit; joining the group is not counted. */
+async function consume(place: Place, topic: string, events: number): Promise<Run> {
+  const { promise: done, resolve } = Promise.withResolvers<void>();
+  let startedAt = 0;
+  let taken = 0;
+  let transactions = 0;
+  let before = { ledger: 0, postgres: 0, kafka: 0 };
+  const readCpu = () => {
+    const { user, system } = process.cpuUsage();
+    return { ledger: (user + system) / 1e6, postgres: cpuSecondsOf(place.postgresPid), kafka: cpuSecondsOf(place.kafkaPid) };
+  };
+  const store: Store = {
+    ...place.store,
+    appender: {
+      async append(batch, position) {
+        if (startedAt === 0) {
+          before = readCpu();
+          startedAt = performance.now();
+        }
+        const receipts = await place.store.appender.append(batch, position);
+        for (const receipt of receipts) if (receipt.kind === 'appended') taken += 1;
+        transactions += 1;
+        if (taken >= events) resolve();
+        return receipts;
+      },
+    },
+  };
+  const logger = createLogger({ name: 'bench', level: 'warn' });
+  const kafka = { brokers: place.brokers, topic, groupId: topic };
+  const ledger = wireLedger({ store, logger, clock: Date.now, shards: SHARDS_DEFAULT, kafka });
+  await ledger.start();
+  await done;
+  const seconds = (performance.now() - startedAt) / 1_000;
+  const after = readCpu();
+  await ledger.stop();
+  return {
+    seconds,
+    transactions,
+    ledgerCpu: after.ledger - before.ledger,
+    postgresCpu: after.postgres - before.postgres,
+    kafkaCpu: after.kafka - before.kafka,
+  };
+}
+
+const SPACE = `SELECT sum(pg_total_relation_size(c.oid))::float8 AS bytes,
+    sum((SELECT count(*) FROM pg_index i WHERE i.indrelid = c.oid) * s.n_tup_ins)::float8 AS entries
+  FROM pg_class c JOIN pg_stat_all_tables s ON s.relid = c.oid WHERE s.schemaname = 'recant' AND c.relkind = 'r'`;
+
+/** Bytes of tables with their indexes, and index entries, for each event. A row counts in every index of its table, partial ones included. */
+async function measureSpace(ownerUrl: string, events: number): Promise<Figure[]> {
+  const client = new pg.Client({ connectionString: ownerUrl });
+  await client.connect();
+  try {
+    await client.query('SELECT pg_stat_force_next_flush()');
+    const { rows } = await client.query(SPACE);
+    return [
+      { metric: 'stored with indexes', value: round(rows[0].bytes / events, 0), unit: 'bytes/event' },
+      { metric: 'index entries', value: round(rows[0].entries / events, 2), unit: 'entries/event' },
+    ];
+  } finally {
+    await client.end();
+  }
+}
+
+/** A rate of wrong rows is none. */
+async function checkSound(store: Store): Promise<void> {
+  const violations = await withSnapshot(store.pool, TENANT, (snapshot) => auditTenant(TENANT, snapshot));
+  if (violations.length > 0) throw new Error(`the ledger is not sound: ${JSON.stringify(violations[0], (_, value) => (typeof value === 'bigint' ? String(value) : value))}`);
+}
+
+/** Progress goes to standard error: standard output is the result. */
+function note(text: string): void {
+  console.error(text);
+}
