@@ -107,7 +107,7 @@ const names = z.array(name).min(1).max(1_000).optional();
 const instant = z.string().meta({ description: 'ISO 8601 in UTC with milliseconds.', example: '2026-03-01T14:00:00.000Z' });
 const systemName = z
   .string()
-  .regex(/^[a-z0-9][a-z0-9-]{0,62}$/)
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/)
   .meta({ description: 'Authority of the resource URIs of this system.' });
 
 export const SystemInput = z
@@ -294,7 +294,7 @@ export const StepFindingBody = z
 export const RunStepBody = z
   .object({
     step: z.int(),
-    state: z.enum(['pending', 'started', 'taking_back', 'stuck', 'ended']),
+    state: z.enum(['pending', 'started', 'taking_back', 'stuck', 'skipping', 'ended']),
     outcome: z.enum(STEP_OUTCOMES).optional(),
     undoes: AttemptRefBody,
     agent: z.string(),

@@ -3,6 +3,7 @@ export { PlannerError, type PlannerErrorCode } from './error.ts';
 export { gather } from './gather.ts';
 export { PLAN_ATTEMPTS_MAX, PLAN_EFFECTS_MAX, SELECTION_VALUES_MAX } from './limits.ts';
 export { plan } from './make-plan.ts';
+export { isOutgrown } from './outgrown.ts';
 export { parseSelection, selectionFromTerms, selectionJson, selects } from './parse-selection.ts';
 export type { Conflict, LeftAttempt, PartGuard, Plan, PlanAnnex, PlanBody, PlanMode, PlanStep, StepSystem, Taint } from './plan.ts';
 export type { AttemptStatus, EntryAddress, LedgerReader, RecordedAttempt, RecordedEffect, Vector } from './ports.ts';

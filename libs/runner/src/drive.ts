@@ -19,6 +19,8 @@ export interface RunnerPorts {
   /** 16 random bytes. */
   readonly random16: () => Uint8Array;
   readonly failpoint?: Failpoint;
+  /** The process is shutting down: stop at the next safe point. */
+  readonly stopping?: () => boolean;
 }
 
 export interface RunnerConfig {
@@ -30,8 +32,9 @@ export interface RunnerConfig {
 }
 export const RUNNER_CONFIG: RunnerConfig = { batchSteps: 50, tries: 4, retryMs: 250 };
 
-/** Why a worker stopped. `alarmed`: the plan is not what was approved; nothing of it runs. */
-export type Driven = 'finished' | 'cancelled' | 'paused' | 'waiting' | 'alarmed';
+/** Why a worker stopped. `alarmed`: the plan is not what was approved; nothing of it runs. `released`: for another
+ * worker to go on. */
+export type Driven = 'finished' | 'cancelled' | 'paused' | 'waiting' | 'released' | 'alarmed';
 
 /**
  * Works on a claimed run until it ends, pauses, or only a person can go on. Killed anywhere, the next worker goes on from what is committed (I6).
@@ -51,6 +54,7 @@ export async function driveRun(ports: RunnerPorts, claim: Claim, config: RunnerC
   }
   await ports.emitter.flush(claim.tenant, session.source);
   for (;;) {
+    if (ports.stopping?.()) return 'released';
     const work = nextWork(session, config.batchSteps);
     if (work.kind !== 'none') {
       await perform(session, ports, config, work);

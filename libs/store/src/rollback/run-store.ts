@@ -6,7 +6,7 @@ import { STEP_COLUMNS, type StepSqlRow, toStep } from './step-row.ts';
 import { inTransaction } from './transaction.ts';
 
 /** The oldest run that somebody may work on, unless an older one that has not ended works on one of its resources. Leases are by the database's clock. */
-const CLAIM = `UPDATE recant.run SET token = token + 1, worker = $1, lease_until = now() + $2 * interval '1 millisecond'
+const CLAIM = `UPDATE recant.run SET token = token + 1, worker = $1, alarm = NULL, lease_until = now() + $2 * interval '1 millisecond'
   WHERE (tenant_id, id) = (
     SELECT r.tenant_id, r.id FROM recant.run r
     WHERE r.state IN ('queued', 'running', 'pausing', 'cancelling') AND (r.lease_until IS NULL OR r.lease_until <= now())

@@ -53,6 +53,8 @@ export interface RunPage {
 export interface Runs {
   /** The run, its steps, what it works on and its first events in one transaction. A plan runs once: asked again, `id` is the one there is. */
   create(tenant: string, run: NewRun): Promise<{ readonly id: string; readonly created: boolean }>;
+  /** The run of a plan, where it was started. */
+  ofPlan(tenant: string, plan: string): Promise<string | undefined>;
   find(tenant: string, id: string): Promise<{ readonly run: StoredRun; readonly steps: readonly StepRecord[] } | undefined>;
   /** Newest first. @throws StoreError `cursor_invalid` */
   list(tenant: string, page: { readonly limit: number; readonly cursor?: string | undefined }): Promise<RunPage>;
@@ -76,6 +78,10 @@ const COUNTS = `SELECT run_id, state = 'ended' AS ended, outcome, count(*)::int 
 export function createRuns(pool: pg.Pool): Runs {
   return {
     create: (tenant, run) => inTransaction(pool, (client) => insertRun(client, tenant, run)),
+    async ofPlan(tenant, plan) {
+      const { rows } = await pool.query('SELECT id FROM recant.run WHERE tenant_id = $1 AND plan_id = $2', [tenant, plan]);
+      return rows[0]?.id;
+    },
     async find(tenant, id) {
       const { rows } = await pool.query(`SELECT ${RUN_COLUMNS} ${FROM} WHERE r.tenant_id = $1 AND r.id = $2`, [tenant, id]);
       const [row] = rows;

@@ -1,0 +1,39 @@
+import { createClient } from '@recant/client';
+import { parseApiKey } from '@recant/events';
+import { type EventTransport, RunnerError } from '@recant/runner';
+import type { Store } from '@recant/store';
+
+export interface LedgerAccess {
+  /** Of the ledger; a function where it is known only later. */
+  readonly url: string | (() => string);
+  /** With the role `rollback`. */
+  readonly apiKey: string;
+}
+
+export interface RollbackLane {
+  readonly transport: EventTransport;
+  /** Producer lane of a plan or run: under the prefix of the tenant's key. @throws RunnerError `ledger_unavailable` */
+  sourceOf(tenant: string, kind: 'plan' | 'run', id: string): Promise<string>;
+}
+
+/** Events over HTTP, as any other producer's: the rollback service has no way round the ledger. */
+export function createRollbackLane(credentials: Pick<Store['credentials'], 'find'>, access: LedgerAccess): RollbackLane {
+  const urlOf = (): string => (typeof access.url === 'string' ? access.url : access.url());
+  async function prefixOf(tenant: string): Promise<string> {
+    const keyId = parseApiKey(access.apiKey)?.keyId;
+    const known = keyId === undefined ? undefined : await credentials.find(keyId);
+    if (known?.credential.tenant === tenant && known.credential.roles.includes('rollback'))
+      return known.credential.sourcePrefix.replace(/\/$/, '');
+    throw new RunnerError('ledger_unavailable', `The rollback service has no key with the role rollback for tenant ${tenant}.`);
+  }
+  return {
+    transport: {
+      async send(tenant, events) {
+        await prefixOf(tenant);
+        const receipts = await createClient({ url: urlOf(), apiKey: access.apiKey }).submitBatch(events);
+        return receipts.map(({ kind, code = '', detail = '' }) => ({ kind, code, detail }));
+      },
+    },
+    sourceOf: async (tenant, kind, id) => `${await prefixOf(tenant)}/${kind}/${id}`,
+  };
+}

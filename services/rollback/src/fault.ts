@@ -1,0 +1,14 @@
+import { ApiFault } from '@recant/api';
+import { PlannerError } from '@recant/planner';
+import { RunnerError } from '@recant/runner';
+
+/** What the planner and the runner refuse, as an answer; everything else is thrown on. */
+export async function answering<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof PlannerError) throw new ApiFault(error.code, error.message, { cause: error });
+    if (error instanceof RunnerError) throw new ApiFault('ledger_unavailable', error.message, { cause: error });
+    throw error;
+  }
+}

@@ -1,0 +1,75 @@
+import { createHash } from 'node:crypto';
+import { ApiFault, type PlanInput } from '@recant/api';
+import { canonicalize, eventId, INLINE_BYTES_MAX, type JsonObject, uuidv7 } from '@recant/events';
+import { gather, isOutgrown, type PlanBody, parseSelection, plan, planDigest, type Selection } from '@recant/planner';
+import { createLane, LEASE_MS } from '@recant/runner';
+import type { StoredPlan } from '@recant/store';
+import { probePlan } from './probe-plan.ts';
+import type { Caller, RollbackCore } from './wire.ts';
+
+/** Plans for a caller: reads the ledger under one vector, probes, keeps the plan with the event that tells of it. */
+export async function makePlan(core: RollbackCore, caller: Caller, input: PlanInput): Promise<StoredPlan> {
+  const { store, clock } = core;
+  const { tenant } = caller;
+  const nowMs = clock.now();
+  const window = typeof input.window === 'string' ? { window: input.window } : input.window;
+  const selection = parseSelection({ ...input.selection, ...window }, nowMs);
+  await checkNames(core, tenant, selection);
+  const body = await planNow(core, tenant, selection, input.mode ?? 'refuse');
+  const id = uuidv7(nowMs, core.random16());
+  const made: StoredPlan = {
+    id,
+    digest: planDigest(body),
+    body,
+    annex: await probePlan(core.targets, tenant, body, clock.now()),
+    by: caller.keyId,
+    createdAtMs: nowMs,
+  };
+
+  const source = await core.lane.sourceOf(tenant, 'plan', id);
+  const lane = createLane(source, 1, () => clock.now());
+  lane.add('recant.source.opened.v1', eventId.opened(), { sdk: 'recant-rollback', leaseMs: LEASE_MS });
+  lane.add('recant.plan.created.v1', eventId.planCreated(id), {
+    plan: id,
+    digest: made.digest,
+    by: made.by,
+    mode: body.mode,
+    selection: bounded(body.selection),
+    steps: body.steps.length,
+    conflicts: body.conflicts.length,
+  });
+  lane.add('recant.source.closed.v1', eventId.closed(), { reason: 'planned' });
+  await store.plans.put(tenant, made, { source, items: lane.take() });
+  return made;
+}
+
+/** @throws ApiFault `plan_outgrown`: something new matches the selection or touches what would be undone */
+export async function checkOutgrown(core: RollbackCore, tenant: string, body: PlanBody): Promise<void> {
+  const vector = await core.store.ledgerReader.vector(tenant);
+  const same = Object.entries(vector).every(([shard, size]) => body.vector[shard] === size.toString());
+  if (same || !isOutgrown(body, await planNow(core, tenant, body.selection as unknown as Selection, body.mode))) return;
+  throw new ApiFault('plan_outgrown', 'Since it was made, attempts came in that it selects, or that touch what it would undo.');
+}
+
+async function planNow(core: RollbackCore, tenant: string, selection: Selection, mode: PlanBody['mode']): Promise<PlanBody> {
+  const { ledgerReader, systems } = core.store;
+  const registered = new Map((await systems.list(tenant)).map(({ name, connector }) => [name, connector]));
+  const vector = await ledgerReader.vector(tenant);
+  return plan(await gather(ledgerReader, { tenant, mode, selection, vector, systems: registered }));
+}
+
+/** A name that nothing was ever recorded under is a slip of the pen, not an empty plan. */
+async function checkNames({ store, clock }: RollbackCore, tenant: string, { agents = [], runs = [] }: Selection): Promise<void> {
+  for (const agent of agents) {
+    const { attempts } = await store.queries.attempts(tenant, { selection: { agents: [agent] }, limit: 1, nowMs: clock.now() });
+    if (attempts.length === 0) throw new ApiFault('agent_unknown', `Nothing was ever recorded for an agent ${JSON.stringify(agent)}.`);
+  }
+  for (const run of runs)
+    if (!(await store.runs.find(tenant, run))) throw new ApiFault('run_unknown', `There is no run ${JSON.stringify(run)}.`);
+}
+
+/** An event has its limit; the plan itself keeps the whole, under its digest. */
+function bounded(selection: JsonObject): JsonObject {
+  const text = canonicalize(selection);
+  return Buffer.byteLength(text) <= INLINE_BYTES_MAX ? selection : { sha256: createHash('sha256').update(text).digest('hex') };
+}

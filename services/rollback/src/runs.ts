@@ -1,0 +1,81 @@
+import {
+  ApiFault,
+  cancelRun,
+  createRun,
+  listRuns,
+  PAGE_ITEMS_DEFAULT,
+  pauseRun,
+  type RunSummaryView,
+  type RunView,
+  resumeRun,
+  retryStep,
+  showRun,
+  skipStep,
+} from '@recant/api';
+import type { PlanStep } from '@recant/planner';
+import { type BoundRoute, handle } from '@recant/service';
+import type { StoredRun } from '@recant/store';
+import { answering } from './fault.ts';
+import { findPlan } from './plans.ts';
+import { startRun } from './starting.ts';
+import type { RollbackCore } from './wire.ts';
+
+export function runRoutes(core: RollbackCore): readonly BoundRoute[] {
+  const act = async (tenant: string, run: string, event: 'pause' | 'resume' | 'cancel'): Promise<{ status: 200; body: RunView }> => {
+    const done = await core.store.runs.act(tenant, run, event);
+    if (done === 'unknown') throw unknownRun(run);
+    if (done !== 'done') throw new ApiFault('run_state', `A run that is ${done} cannot be told to ${event}.`);
+    core.wake();
+    return { status: 200, body: await viewRun(core, tenant, run) };
+  };
+  const actOnStep = async (tenant: string, run: string, step: number, event: 'retry' | 'skip'): Promise<{ status: 200; body: RunView }> => {
+    const done = await core.store.runs.actOnStep(tenant, run, step, event);
+    if (done === 'run_unknown') throw unknownRun(run);
+    if (done === 'step_unknown') throw new ApiFault('step_unknown', `Run ${run} has no step ${step}.`);
+    if (done === 'not_stuck') throw new ApiFault('step_not_stuck', `Step ${step} of run ${run} is not stuck.`);
+    core.wake();
+    return { status: 200, body: await viewRun(core, tenant, run) };
+  };
+  return [
+    handle(createRun, async ({ credential, body }) => {
+      const { id, created } = await answering(() => startRun(core, credential, body));
+      core.wake();
+      const view = await viewRun(core, credential.tenant, id);
+      return created ? { status: 201, body: view } : { status: 200, body: view };
+    }),
+    handle(listRuns, async ({ credential, query }) => {
+      const page = await core.store.runs.list(credential.tenant, { limit: query.limit ?? PAGE_ITEMS_DEFAULT, cursor: query.cursor });
+      return { status: 200, body: { items: page.runs.map(summaryOf), ...(page.next === undefined ? {} : { next: page.next }) } };
+    }),
+    handle(showRun, async ({ credential, params }) => ({ status: 200, body: await viewRun(core, credential.tenant, params.run) })),
+    handle(pauseRun, ({ credential, params }) => act(credential.tenant, params.run, 'pause')),
+    handle(resumeRun, ({ credential, params }) => act(credential.tenant, params.run, 'resume')),
+    handle(cancelRun, ({ credential, params }) => act(credential.tenant, params.run, 'cancel')),
+    handle(retryStep, ({ credential, params }) => actOnStep(credential.tenant, params.run, params.step, 'retry')),
+    handle(skipStep, ({ credential, params }) => actOnStep(credential.tenant, params.run, params.step, 'skip')),
+  ];
+}
+
+const unknownRun = (run: string): ApiFault => new ApiFault('run_unknown', `There is no run ${JSON.stringify(run)}.`);
+
+function summaryOf(run: StoredRun): RunSummaryView {
+  const { createdAtMs, finishedAtMs, stepCount, ...rest } = run;
+  return {
+    ...rest,
+    steps: stepCount,
+    createdAt: new Date(createdAtMs).toISOString(),
+    ...(finishedAtMs === undefined ? {} : { finishedAt: new Date(finishedAtMs).toISOString() }),
+  } as unknown as RunSummaryView;
+}
+
+async function viewRun(core: RollbackCore, tenant: string, id: string): Promise<RunView> {
+  const found = await core.store.runs.find(tenant, id);
+  if (!found) throw unknownRun(id);
+  const { body } = await findPlan(core, tenant, found.run.plan);
+  const planSteps = new Map(body.steps.map((step) => [step.step, step]));
+  const stepList = found.steps.map(({ takeBack: _takeBack, ...step }) => {
+    const { undoes, agent, tool, systems } = planSteps.get(step.step) as PlanStep;
+    return { ...step, undoes, agent, tool, systems: systems.map(({ system }) => system) };
+  });
+  return { ...summaryOf(found.run), stepList, left: body.left, conflicts: body.conflicts, tainted: body.tainted } as unknown as RunView;
+}

@@ -1,0 +1,44 @@
+import { ApiFault, type RunInput } from '@recant/api';
+import { eventId, uuidv7 } from '@recant/events';
+import { planDigest } from '@recant/planner';
+import { createLane, LEASE_MS } from '@recant/runner';
+import { checkOutgrown } from './planning.ts';
+import { findPlan } from './plans.ts';
+import type { Caller, RollbackCore } from './wire.ts';
+
+/** Queues the run of a plan that was looked at (I8). @returns its id; the one there is, where the plan was started before */
+export async function startRun(
+  core: RollbackCore,
+  caller: Caller,
+  input: RunInput,
+): Promise<{ readonly id: string; readonly created: boolean }> {
+  const { store, clock } = core;
+  const { tenant, keyId } = caller;
+  const { id: plan, digest, body } = await findPlan(core, tenant, input.plan);
+  if (input.digest !== digest || planDigest(body) !== digest)
+    throw new ApiFault('plan_digest_mismatch', `Plan ${plan} has the digest ${digest}.`);
+  const known = await store.runs.ofPlan(tenant, plan);
+  if (known !== undefined) return { id: known, created: false };
+  if (body.mode === 'refuse' && body.conflicts.length > 0)
+    throw new ApiFault('plan_conflicts', `It has ${body.conflicts.length} conflicts and its mode is refuse.`);
+  if (body.steps.length === 0) throw new ApiFault('plan_empty', 'None of the selected attempts has anything to undo.');
+  await checkOutgrown(core, tenant, body);
+
+  const run = uuidv7(clock.now(), core.random16());
+  const source = await core.lane.sourceOf(tenant, 'run', run);
+  const lane = createLane(source, 1, () => clock.now());
+  lane.add('recant.source.opened.v1', eventId.opened(), { sdk: 'recant-rollback', leaseMs: LEASE_MS });
+  lane.add('recant.run.started.v1', eventId.runStarted(run), { run, plan, digest, by: keyId });
+  const resources = [...new Set(body.steps.flatMap(({ systems }) => systems.flatMap(({ knownOrdinals }) => Object.keys(knownOrdinals))))];
+  return store.runs.create(tenant, {
+    id: run,
+    plan,
+    digest,
+    by: keyId,
+    source,
+    steps: body.steps.map(({ step }) => step),
+    resources,
+    events: lane.take(),
+    sequenceNext: lane.sequenceNext,
+  });
+}

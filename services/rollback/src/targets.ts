@@ -1,0 +1,44 @@
+import { type Connector, ConnectorError, type TargetSystem } from '@recant/connector';
+import type { Targets } from '@recant/runner';
+import type { SystemRecord, Systems } from '@recant/store';
+
+export interface OpenTargets extends Targets {
+  readonly connectors: ReadonlyMap<string, Connector>;
+  close(): Promise<void>;
+}
+
+/** Registered systems, opened once and kept; opened anew when their registration changed. Only what is registered can be opened (I13). */
+export function createTargets(systems: Pick<Systems, 'find'>, connectors: readonly Connector[]): OpenTargets {
+  const byKind = new Map(connectors.map((connector) => [connector.kind, connector]));
+  const open = new Map<string, { readonly updatedAtMs: number; readonly target: Promise<TargetSystem> }>();
+  return {
+    connectors: byKind,
+    async open(tenant, name, kind) {
+      const system = await systems.find(tenant, name);
+      const connector = byKind.get(kind);
+      if (!system || !connector || system.connector !== kind) return undefined;
+      const key = `${tenant} ${name}`;
+      const known = open.get(key);
+      if (known?.updatedAtMs === system.updatedAtMs) return known.target;
+      void known?.target.then((target) => target.close()).catch(() => undefined);
+      const target = openTarget(connector, system);
+      open.set(key, { updatedAtMs: system.updatedAtMs, target });
+      target.catch(() => open.delete(key));
+      return target;
+    },
+    async close() {
+      const targets = [...open.values()];
+      open.clear();
+      await Promise.allSettled(targets.map(async ({ target }) => (await target).close()));
+    },
+  };
+}
+
+/** @throws ConnectorError, also where another system answers under the registered address */
+async function openTarget(connector: Connector, { name, connector: kind, options, identity }: SystemRecord): Promise<TargetSystem> {
+  const target = await connector.open({ name, connector: kind, options });
+  const found = await target.identity();
+  if (identity === undefined || identity === found) return target;
+  await target.close();
+  throw new ConnectorError('not_prepared', `${name} is not the system that was registered under this name: it calls itself ${found}.`);
+}

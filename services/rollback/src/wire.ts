@@ -1,0 +1,105 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Connector } from '@recant/connector';
+import { filesystemConnector } from '@recant/connector-filesystem';
+import { postgresConnector } from '@recant/connector-postgres';
+import { type Clock, createEmitter, type Failpoint, type Outbox, RUNNER_CONFIG, type RunnerConfig, type RunnerPorts } from '@recant/runner';
+import { createRouter, type HealthCheck, type Logger, type Router } from '@recant/service';
+import { createOutbox, createPlans, createRunStore, createRuns, type Plans, type Runs, type Store } from '@recant/store';
+import { createRollbackLane, type LedgerAccess, type RollbackLane } from './event-transport.ts';
+import { planRoutes } from './plans.ts';
+import { runRoutes } from './runs.ts';
+import { systemRoutes } from './systems.ts';
+import { createTargets, type OpenTargets } from './targets.ts';
+import { createWorker, WORKER_OPTIONS, type WorkerOptions } from './worker.ts';
+
+export interface RollbackDeps {
+  /** Migrated. Closed by whoever made it, after `stop`. */
+  readonly store: Store;
+  readonly logger: Logger;
+  /** Milliseconds since 1970, UTC. */
+  readonly clock: () => number;
+  /** Where its own acts are recorded: nothing is undone without it. */
+  readonly ledger: LedgerAccess;
+  /** What it can undo on. Left out: postgres and filesystem. */
+  readonly connectors?: readonly Connector[];
+  readonly worker?: Partial<Omit<WorkerOptions, 'name'>>;
+  readonly runner?: Partial<RunnerConfig>;
+  readonly failpoint?: Failpoint | undefined;
+}
+
+export interface WiredRollback {
+  readonly routers: readonly Router[];
+  readonly health: Readonly<Record<string, HealthCheck>>;
+  /** Starts to work on runs. */
+  start(): Promise<void>;
+  /** Brings what runs to a safe point. Call it after the listener was closed. */
+  stop(): Promise<void>;
+}
+
+/** Who asks: from the credential. */
+export interface Caller {
+  readonly tenant: string;
+  readonly keyId: string;
+}
+
+/** What the routes and the worker share. */
+export interface RollbackCore {
+  readonly store: Pick<Store, 'ledgerReader' | 'queries' | 'systems'> & {
+    readonly plans: Plans;
+    readonly runs: Runs;
+    readonly outbox: Outbox;
+  };
+  readonly targets: OpenTargets;
+  readonly lane: RollbackLane;
+  readonly clock: Clock;
+  readonly random16: () => Uint8Array;
+  /** Tells the worker that there may be something to do. */
+  readonly wake: () => void;
+}
+
+/** Which adapter fills which port of the rollback service. Nothing runs before `start` but what requests ask for. */
+export function wireRollback(deps: RollbackDeps): WiredRollback {
+  const { store, logger } = deps;
+  const options: WorkerOptions = { ...WORKER_OPTIONS, ...deps.worker, name: randomUUID() };
+  const clock: Clock = { now: deps.clock, sleep: (ms) => delay(ms) };
+  const targets = createTargets(store.systems, deps.connectors ?? [postgresConnector, filesystemConnector]);
+  const lane = createRollbackLane(store.credentials, deps.ledger);
+  const outbox = createOutbox(store.pool);
+  const { ledgerReader, queries, systems } = store;
+  const random16 = () => new Uint8Array(randomBytes(16));
+  const core: RollbackCore = {
+    store: { ledgerReader, queries, systems, plans: createPlans(store.pool), runs: createRuns(store.pool), outbox },
+    targets,
+    lane,
+    clock,
+    random16,
+    wake: () => worker.wake(),
+  };
+  const ports: RunnerPorts = {
+    store: createRunStore(store.pool, options.leaseMs),
+    emitter: createEmitter(outbox, lane.transport),
+    ledger: ledgerReader,
+    targets,
+    clock,
+    random16,
+    ...(deps.failpoint ? { failpoint: deps.failpoint } : {}),
+  };
+  const worker = createWorker(core, ports, { ...RUNNER_CONFIG, ...deps.runner }, options, logger.child({ part: 'rollback' }));
+  return {
+    routers: [createRouter('rollback', [...systemRoutes(systems, targets), ...planRoutes(core), ...runRoutes(core)])],
+    health: {
+      async rollback() {
+        await store.ping();
+        return { status: 'ok' };
+      },
+    },
+    async start() {
+      worker.start();
+    },
+    async stop() {
+      await worker.stop();
+      await targets.close();
+    },
+  };
+}
