@@ -39,7 +39,7 @@ export async function note(held: Held, at: AttemptRef, planned: readonly Planned
 }
 
 /**
- * One operation: intent durable, work, effects durable. The images of all `b` are durable before this is called.
+ * One operation: intent durable, work, effects on record. The images of all `b` are durable before this is called.
  * A kill anywhere leaves an open intent, from which `conclude` finds out what took place, as it does where the work failed.
  */
 export async function perform(
@@ -60,7 +60,8 @@ export async function perform(
   await held.failpoint('work.done');
   const es: Entry[] = [];
   for (const entry of intent.es) es.push({ ...entry, a: await asItIs(held, entry) });
-  await held.append({ k: 'did', at, es });
+  // Not synced: if the machine stops before it is durable, its intent is still open, and `conclude` finds the same.
+  await held.append({ k: 'did', at, es }, false);
   await held.failpoint('did.written');
 }
 

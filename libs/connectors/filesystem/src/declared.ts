@@ -2,19 +2,24 @@ import type { AttemptRef } from '@recant/events';
 import { changing, type Planned, replacing } from './act.ts';
 import { entryOf, type Mark } from './history.ts';
 import { lookBeneath } from './look.ts';
-import { isWithin, type Path, ROOT } from './path.ts';
+import { isWithin, type Path, pathOf, ROOT, resourceOf } from './path.ts';
 import { imageOf, LETTERS, type State, samePart } from './state.ts';
 import type { Held } from './store.ts';
 
 /** The states before of everything at and beneath the declared paths, images durable, on record in the journal. */
 export async function declare(held: Held, at: AttemptRef, paths: readonly Path[]): Promise<ReadonlyMap<Path, State>> {
   const states = new Map<Path, State>();
-  for (const path of paths) for (const [beneath, state] of await scan(held, path)) states.set(beneath, state);
+  for (const path of paths)
+    for (const [beneath, state] of await lookBeneath({ ...held.look, images: held.images }, path)) states.set(beneath, state);
+  for (const path of states.keys()) resourceOf(held.system, pathOf(path));
   if (paths.length > 0) await held.append({ k: 'declared', at, paths, states: [...states] });
   return states;
 }
 
-/** What became of the declared paths other than through a directory handle: nobody's journalled effect explains it, so it is this attempt's. */
+/**
+ * What became of the declared paths other than through a directory handle: nobody's journalled effect explains it, so it is this attempt's.
+ * The tool has run: nothing may be refused any more, so what cannot be captured is left out, and what is over its bound cannot be undone.
+ */
 export async function seenSince(held: Held, at: AttemptRef): Promise<Planned[]> {
   const declared = held.history.declaredBy(at);
   if (declared === undefined || declared.settled) return [];
@@ -27,8 +32,9 @@ export async function seenSince(held: Held, at: AttemptRef): Promise<Planned[]> 
     for (const mark of marks) expected.set(path, await stateAfter(held, mark, expected.get(path) ?? null));
   }
   const live = new Map<Path, State>();
-  for (const path of record.paths) for (const [beneath, state] of await scan(held, path)) live.set(beneath, state);
-  const paths = [...new Set([...expected.keys(), ...live.keys()])].filter((path) => path !== ROOT).sort();
+  for (const path of record.paths)
+    for (const [beneath, state] of await lookBeneath({ ...held.look, lenient: true }, path)) live.set(beneath, state);
+  const paths = [...new Set([...expected.keys(), ...live.keys()])].filter((path) => path !== ROOT && isResource(held.system, path)).sort();
   return paths.flatMap((path) => difference(path, expected.get(path) ?? null, live.get(path) ?? null));
 }
 
@@ -57,6 +63,12 @@ function difference(path: Path, before: State, after: State): Planned[] {
   return [changing(written.includes('c') ? 'write' : 'chmod', path, before, after, written)];
 }
 
-function scan(held: Held, path: Path): Promise<ReadonlyMap<Path, State>> {
-  return lookBeneath({ ...held.look, images: held.images }, path);
+/** What the tool made may have a name that no resource can have; then it is not recorded. */
+function isResource(system: string, path: Path): boolean {
+  try {
+    resourceOf(system, pathOf(path));
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -181,7 +181,7 @@ export function createDirectory(attempt: AttemptRef, use: Store['hold']): Direct
     list: (text) =>
       seen('list', text, async (held, path, state) => {
         if (state.t !== 'dir') throw systemError('ENOTDIR', 'not a directory', path);
-        const names = await namesIn(held.look.root, path);
+        const names = await namesIn(held.look, path);
         const entries = [reading('list', path, state, ['e'])];
         for (const name of names.slice(0, LIST_READS_MAX))
           entries.push(reading('list', childOf(path, name), await typeAt(held, childOf(path, name)), ['e']));

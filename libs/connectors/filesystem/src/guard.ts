@@ -68,13 +68,16 @@ function targetOf(
       const stands = imageOf(live, letter) !== null || imageOf(image('e'), letter) !== null;
       if (stands && !net.parts.has(letter)) find(letter, 'side_effect', 'The plan says nothing about this part, and it would be lost.');
     }
-    return image('e');
+    return withParts(image('e'), image('c'), image('m'));
   }
-  let target = live;
-  const [content, mode] = [image('c'), image('m')];
-  if (write.includes('c') && target?.t === 'file' && content?.t === 'file' && content.c !== undefined) target = { ...content, m: target.m };
-  if (write.includes('m') && target !== null && target.t !== 'link' && mode !== null && mode.t !== 'link')
-    target = { ...target, m: mode.m };
+  return withParts(live, write.includes('c') ? image('c') : null, write.includes('m') ? image('m') : null);
+}
+
+/** The content and the mode may have been written before the item was removed: each part goes back to what its own first writer met. */
+function withParts(state: State, content: State, mode: State): State {
+  let target = state;
+  if (target?.t === 'file' && content?.t === 'file' && content.c !== undefined) target = { ...content, m: target.m };
+  if (target !== null && target.t !== 'link' && mode !== null && mode.t !== 'link') target = { ...target, m: mode.m };
   return target;
 }
 
@@ -85,7 +88,7 @@ async function constraints(held: Held, judged: readonly Judged[]): Promise<Findi
   for (const { net, live, target } of judged) {
     const find = (detail: string) => findings.push({ resource: net.resource, part: 'exists', code: 'constraint', detail });
     if (live?.t === 'dir' && target?.t !== 'dir') {
-      const staying = (await namesIn(held.look.root, net.path)).filter((name) => targets.get(childOf(net.path, name)) !== null);
+      const staying = (await namesIn(held.look, net.path)).filter((name) => targets.get(childOf(net.path, name)) !== null);
       if (staying.length > 0) find(`The folder is not empty: ${staying.slice(0, 3).join(', ')}${staying.length > 3 ? ', ...' : ''}.`);
     }
     if (live === null && target !== null && !(await hasFolder(held, parentOf(net.path), targets))) find('The folder it stood in is gone.');

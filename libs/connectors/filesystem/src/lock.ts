@@ -3,7 +3,7 @@ import { link, mkdir, readdir, readFile, unlink, writeFile } from 'node:fs/promi
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ConnectorError } from '@recant/connector';
-import { codeOf } from './failure.ts';
+import { codeOf, reaching } from './failure.ts';
 
 /** Generations left behind the highest, so that a slow reader of the folder always meets one that was there all the while. */
 const GENERATIONS_KEPT = 16;
@@ -26,7 +26,7 @@ export function createLock(folder: string, waitMs: number): Lock {
   return {
     hold(work) {
       const turn = queue.then(async () => {
-        const { generation, takenOver } = await acquire(folder, waitMs);
+        const { generation, takenOver } = await reaching('lock', acquire(folder, waitMs));
         try {
           return await work(takenOver);
         } finally {

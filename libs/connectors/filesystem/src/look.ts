@@ -15,6 +15,8 @@ export interface LookOptions {
   readonly images?: Images;
   /** false: type and mode only. */
   readonly content?: boolean;
+  /** true: nothing is refused. What cannot be captured is left out; a file over its bound gets a digest that no image has. */
+  readonly lenient?: boolean;
 }
 
 export type Seen = { readonly kind: 'state'; readonly state: State } | { readonly kind: 'unreadable'; readonly reason: string };
@@ -48,6 +50,9 @@ async function lookIn(options: LookOptions, folder: Folder, name: string, path: 
     if (stat.isDirectory()) return { kind: 'state', state: { t: 'dir', ...kept } };
     if (!stat.isFile()) return { kind: 'unreadable', reason: `${path} is neither file, folder nor link` };
     if (options.content === false) return { kind: 'state', state: { t: 'file', ...kept } };
+    if (options.lenient === true && stat.size > options.fileBytesMax) {
+      return { kind: 'state', state: { t: 'file', c: digestOf(Buffer.from(`${stat.size} ${stat.mtimeNs}`)), ...kept } };
+    }
     const content = await readContent(at, path, options.fileBytesMax);
     const c = options.images === undefined ? digestOf(content) : await options.images.put(content);
     return { kind: 'state', state: { t: 'file', c, ...kept } };
@@ -89,38 +94,45 @@ export async function lookOrRefuse(options: LookOptions, path: Path): Promise<St
 export async function lookBeneath(options: LookOptions, path: Path): Promise<Map<Path, State>> {
   const states = new Map<Path, State>();
   const visit = async (at: Path): Promise<void> => {
-    if (states.size >= options.treeEntriesMax) {
-      throw new ConnectorError(
-        'too_large',
-        `${path || 'The root'} holds more than ${options.treeEntriesMax} entries. Name a smaller folder or raise treeEntriesMax.`,
-      );
-    }
-    const state = await lookOrRefuse(options, at);
-    states.set(at, state);
-    if (state?.t === 'dir') for (const name of await namesIn(options.root, at)) await visit(childOf(at, name));
+    if (states.size >= options.treeEntriesMax && options.lenient !== true) throw tooMany(options, path);
+    const seen = await look(options, at);
+    if (seen.kind === 'unreadable' && options.lenient === true) return;
+    if (seen.kind === 'unreadable') throw new ConnectorError('capture_refused', `Cannot be captured: ${seen.reason}.`);
+    states.set(at, seen.state);
+    if (seen.state?.t === 'dir') for (const name of await namesIn(options, at)) await visit(childOf(at, name));
   };
   await visit(path);
   return states;
 }
 
+function tooMany({ treeEntriesMax }: LookOptions, path: Path): ConnectorError {
+  const where = path || 'The root';
+  return new ConnectorError(
+    'too_large',
+    `${where} holds more than ${treeEntriesMax} entries. Name a smaller folder or raise treeEntriesMax.`,
+  );
+}
+
 /** Names in a folder, without files that are being written. @throws ConnectorError `capture_refused | resource_invalid` */
-export async function namesIn(root: string, path: Path): Promise<string[]> {
-  const opened = await openFolder(root, path);
-  if (opened.kind !== 'folder') throw new ConnectorError('capture_refused', `${path} is no folder that can be read.`);
+export async function namesIn(options: Pick<LookOptions, 'root' | 'lenient'>, path: Path): Promise<string[]> {
+  const opened = await openFolder(options.root, path);
+  if (opened.kind !== 'folder') {
+    if (options.lenient === true) return [];
+    throw new ConnectorError('capture_refused', `${path || 'The root'} is no folder that can be read.`);
+  }
   try {
-    const names = await readdir(opened.folder.at('.'), { encoding: 'buffer' });
-    return names
-      .map((bytes) => decodeName(bytes, path))
-      .filter((name) => !isOwnName(name))
-      .sort();
+    const names = (await readdir(opened.folder.at('.'), { encoding: 'buffer' })).map(decodeName);
+    if (names.includes(undefined) && options.lenient !== true) {
+      throw new ConnectorError('resource_invalid', `A name in ${path || 'the root'} is not UTF-8. Rename it or leave the folder out.`);
+    }
+    return names.filter((name) => name !== undefined && !isOwnName(name)).sort() as string[];
   } finally {
     await opened.folder.close();
   }
 }
 
-function decodeName(bytes: Buffer, path: Path): string {
+/** Undefined where the bytes are not UTF-8. */
+function decodeName(bytes: Buffer): string | undefined {
   const name = bytes.toString();
-  if (Buffer.compare(Buffer.from(name), bytes) !== 0)
-    throw new ConnectorError('resource_invalid', `A name in ${path || 'the root'} is not UTF-8.`);
-  return name;
+  return Buffer.compare(Buffer.from(name), bytes) === 0 ? name : undefined;
 }

@@ -3,7 +3,7 @@ import { link, mkdir, open, readdir, readFile, realpath, rm, stat, unlink } from
 import { basename, dirname, join, resolve, sep } from 'node:path';
 import { ConnectorError } from '@recant/connector';
 import { isSystemName } from '@recant/events';
-import { codeOf } from './failure.ts';
+import { codeOf, reaching } from './failure.ts';
 import { createHistory, type History } from './history.ts';
 import { createImages, type Images, syncFolder } from './images.ts';
 import { type Journal, openJournal } from './journal.ts';
@@ -79,15 +79,15 @@ export function createStore(options: StoreOptions): Store {
   async function hold<T>(work: (held: Held) => Promise<T>): Promise<T> {
     await checkPlace(options.root, folder);
     return lock.hold(async (takenOver) => {
-      prepared ??= await prepare(options, folder);
+      prepared ??= await reaching('opening', prepare(options, folder));
       await checkRoot(prepared);
       const { journal, images, versionOf, root } = prepared;
-      if (takenOver || !swept) await emptyFolder(join(folder, 'scratch'));
+      if (takenOver || !swept) await reaching('scratch', emptyFolder(join(folder, 'scratch')));
       swept = true;
       const catchUp = async () => {
         for await (const { record, line } of journal.news()) history.add(record, line);
       };
-      await catchUp();
+      await reaching('journal', catchUp());
       const held: Held = {
         system: options.name,
         look: { root, fileBytesMax: options.fileBytesMax ?? FILE_BYTES_MAX, treeEntriesMax: options.treeEntriesMax ?? TREE_ENTRIES_MAX },
@@ -98,7 +98,7 @@ export function createStore(options: StoreOptions): Store {
         read: journal.read,
         failpoint,
       };
-      await recover(held);
+      await reaching('ending what was interrupted', recover(held));
       return work(held);
     });
   }
@@ -122,7 +122,7 @@ async function checkPlace(root: string, folder: string): Promise<void> {
     if (cause instanceof ConnectorError) throw cause;
     throw new ConnectorError('unreachable', `The root ${root} cannot be reached (${codeOf(cause)}).`, { cause });
   }
-  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await reaching('folder', mkdir(folder, { recursive: true, mode: 0o700 }));
   const realFolder = await realpath(folder);
   if (`${realFolder}${sep}`.startsWith(`${realRoot}${sep}`) || `${realRoot}${sep}`.startsWith(`${realFolder}${sep}`)) {
     throw new ConnectorError('options_invalid', `The store ${folder} and the root ${root} must not hold each other. Choose another store.`);
@@ -137,6 +137,7 @@ async function prepare(options: StoreOptions, folder: string): Promise<Prepared>
   const inode = String((await stat(root, { bigint: true })).ino);
   const fresh: Marker = { version: 1, id: randomBytes(16).toString('hex'), system: options.name, inode };
   const marker = JSON.parse((await once(folder, 'marker.json', () => Buffer.from(JSON.stringify(fresh)))).toString()) as Marker;
+  await checkPrivate(folder);
   if (marker.version !== 1) throw new ConnectorError('not_prepared', `The store ${folder} was made by a later version. Update.`);
   if (marker.system !== options.name)
     throw new ConnectorError('options_invalid', `The store ${folder} belongs to the system ${marker.system}. Choose another store.`);
@@ -150,6 +151,16 @@ async function prepare(options: StoreOptions, folder: string): Promise<Prepared>
     versionOf: createVersions(key),
     images: createImages(join(folder, 'images'), join(folder, 'scratch')),
   };
+}
+
+/** Who can write the journal can have files written as whoever undoes, so that is the same user. */
+async function checkPrivate(folder: string): Promise<void> {
+  const { uid, mode } = await stat(folder);
+  if (process.getuid !== undefined && uid !== process.getuid()) {
+    throw new ConnectorError('not_prepared', `The store ${folder} belongs to the user ${uid}. Capture and undo as the same user.`);
+  }
+  if ((mode & 0o022) !== 0)
+    throw new ConnectorError('not_prepared', `The store ${folder} can be written by others. Take that away (chmod 700).`);
 }
 
 async function checkRoot({ root, folder, marker }: Prepared): Promise<void> {

@@ -12,16 +12,21 @@ const MODES = [0o600, 0o640, 0o755];
 const TREE: Record<string, string | null> = { a: null, 'a/x': 'ax', b: null, 'b/c': null, 'b/c/z': 'bcz', w: 'w' };
 
 type Op =
-  | { readonly kind: 'write' | 'append'; readonly path: string; readonly value: string }
+  | { readonly kind: 'write'; readonly path: string; readonly value: string }
+  | { readonly kind: 'append'; readonly path: string; readonly value: string }
   | { readonly kind: 'move'; readonly path: string; readonly to: string }
-  | { readonly kind: 'remove' | 'mkdir'; readonly path: string }
+  | { readonly kind: 'remove'; readonly path: string }
+  | { readonly kind: 'mkdir'; readonly path: string }
   | { readonly kind: 'chmod'; readonly path: string; readonly mode: number };
 
+const VALUES = ['1', '2', '3'];
 const path = fc.constantFrom(...PATHS);
 const op: fc.Arbitrary<Op> = fc.oneof(
-  fc.record({ kind: fc.constantFrom('write' as const, 'append' as const), path, value: fc.constantFrom('1', '2', '3') }),
+  fc.record({ kind: fc.constant('write' as const), path, value: fc.constantFrom(...VALUES) }),
+  fc.record({ kind: fc.constant('append' as const), path, value: fc.constantFrom(...VALUES) }),
   fc.record({ kind: fc.constant('move' as const), path, to: path }),
-  fc.record({ kind: fc.constantFrom('remove' as const, 'mkdir' as const), path }),
+  fc.record({ kind: fc.constant('remove' as const), path }),
+  fc.record({ kind: fc.constant('mkdir' as const), path }),
   fc.record({ kind: fc.constant('chmod' as const), path, mode: fc.constantFrom(...MODES) }),
 );
 const attempts = fc.array(fc.record({ agent: fc.nat(2), ops: fc.array(op, { minLength: 1, maxLength: 3 }), chosen: fc.boolean() }), {
@@ -64,7 +69,7 @@ test('after undoing any selection without conflicts the folder is what the other
           deeds.map(({ played }) => played),
         );
         for (const result of results) expect(['restored', 'already_undone'], JSON.stringify(result)).toContain(result.outcome);
-        undone += selected.length;
+        undone += selected.filter(({ played }) => written(played).length > 0).length;
         expect(await snapshotOf(root)).toEqual(
           replay(
             initial,
@@ -78,7 +83,7 @@ test('after undoing any selection without conflicts the folder is what the other
     }),
     { numRuns: 60 },
   );
-  expect(undone).toBeGreaterThan(50);
+  expect(undone).toBeGreaterThan(40);
 });
 
 async function layOut(root: string): Promise<void> {
@@ -114,9 +119,10 @@ function withoutConflicts(deeds: readonly Deed[]): Deed[] {
 }
 
 function related(one: Deed, other: Deed): boolean {
-  const written = (deed: Deed) => deed.played.effects.filter(({ parts }) => Object.keys(parts).length > 0).map(({ resource }) => resource);
-  return written(one).some((a) => written(other).some((b) => a === b || a.startsWith(`${b}/`) || b.startsWith(`${a}/`)));
+  return written(one.played).some((a) => written(other.played).some((b) => a === b || a.startsWith(`${b}/`) || b.startsWith(`${a}/`)));
 }
+
+const written = ({ effects }: Played) => effects.filter(({ parts }) => Object.keys(parts).length > 0).map(({ resource }) => resource);
 
 /** Values as they were left, in the order in which they were: nothing is done again. */
 function replay(initial: Readonly<Record<string, string>>, deeds: readonly Deed[]): Record<string, string> {

@@ -51,6 +51,17 @@ const OPERATIONS: Record<string, (handle: Directory) => Promise<unknown>> = {
     await handle.remove('a/deep/two.bin');
     await handle.chmod('a/deep', 0o500);
   },
+  'changes content and mode of a file and then removes it': async (handle) => {
+    await handle.chmod('a/one.txt', 0o600);
+    await handle.append('a/one.txt', 'more');
+    await handle.remove('a/one.txt');
+  },
+  'sets the mode of a folder and then removes it with all beneath': async (handle) => {
+    await handle.append('a/deep/two.bin', 'more');
+    await handle.chmod('a/deep', 0o711);
+    await handle.move('a/deep', 'moved');
+    await handle.remove('moved', { recursive: true });
+  },
   'makes, moves, changes and removes': async (handle) => {
     await handle.mkdir('b');
     await handle.move('a/deep', 'b/deep');
