@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { createApp, createLogger, listen } from '@recant/service';
 import { wireLedger } from '@recant/service-ledger/wire';
+import { wireRollback } from '@recant/service-rollback/wire';
 import type { Store } from '@recant/store';
+import type { Closer } from './database.ts';
 import type { UpSettings } from './settings.ts';
 
 /** Milliseconds that requests get to end in when it stops. */
@@ -15,24 +17,21 @@ export interface ServiceDeps {
 }
 
 /** Ledger and rollback on one port. @returns its address */
-export async function openServices({ settings, store, brokers }: ServiceDeps, closers: (() => Promise<void>)[]): Promise<string> {
+export async function openServices({ settings, store, brokers, rollbackKey }: ServiceDeps, closers: Closer[]): Promise<string> {
   const logger = createLogger({
     name: 'recant',
     level: settings.logLevel,
     destination: { write: (line) => void process.stderr.write(line) },
   });
-  const ledger = wireLedger({
-    store,
-    logger,
-    clock: Date.now,
-    shards: settings.shards,
-    ...(brokers === undefined ? {} : { kafka: { brokers } }),
-  });
+  const kafka = brokers === undefined ? {} : { kafka: { brokers } };
+  const ledger = wireLedger({ store, logger, clock: Date.now, shards: settings.shards, ...kafka });
+  let url = '';
+  const rollback = wireRollback({ store, logger, clock: Date.now, ledger: { url: () => url, apiKey: rollbackKey } });
   const app = createApp({
     title: 'Recant',
     version: '0.1.0',
-    routers: [...ledger.routers],
-    health: { ...ledger.health },
+    routers: [...ledger.routers, ...rollback.routers],
+    health: { ...ledger.health, ...rollback.health },
     keyring: store.credentials,
     logger,
     requestId: randomUUID,
@@ -40,6 +39,10 @@ export async function openServices({ settings, store, brokers }: ServiceDeps, cl
   closers.push(ledger.stop);
   const listening = await listen(app, settings);
   closers.push(() => listening.close(STOP_MS_MAX));
+  url = listening.url;
   await ledger.start();
-  return listening.url;
+  await rollback.start();
+  // First to stop: what it still has to say goes through the listener, as any other producer's events do.
+  closers.push(rollback.stop);
+  return url;
 }

@@ -1,5 +1,5 @@
 import { SHARDS_DEFAULT } from '@recant/events';
-import { ConfigError, DatabaseUrl, type Env, KafkaBrokers, Port, readConfig } from '@recant/service';
+import { ConfigError, DatabaseUrl, type Env, KafkaBrokers, Port, readConfig, secret } from '@recant/service';
 import { z } from 'zod';
 import { DIR_DEFAULT } from '../cli/connection.ts';
 import { CliError, EXIT } from '../cli/exit.ts';
@@ -7,7 +7,7 @@ import { CliError, EXIT } from '../cli/exit.ts';
 export const PORT_DEFAULT = 7300;
 
 const Environment = z.object({
-  DATABASE_URL: DatabaseUrl.optional(),
+  DATABASE_URL: secret(DatabaseUrl.optional()),
   KAFKA_BROKERS: KafkaBrokers.optional(),
   RECANT_HOST: z.string().default('127.0.0.1'),
   RECANT_PORT: Port.default(PORT_DEFAULT),

@@ -1,6 +1,7 @@
 import { TOPIC_EVENTS } from '@recant/events';
 import { startKafka } from '@recant/local-kafka';
 import { createStore, killAtFailpoint } from '@recant/store';
+import type { Closer } from './database.ts';
 import { openDatabase } from './database.ts';
 import { startFailure } from './failure.ts';
 import { type Folder, masterKey, openFolder } from './folder.ts';
@@ -28,8 +29,6 @@ export interface UpHooks {
   readonly signal: AbortSignal;
 }
 
-type Closer = () => Promise<void>;
-
 /**
  * Starts what is needed from the ground up; `stop` takes it down in the opposite order, and so does a start that fails half-way.
  * What a crash leaves is a lock file and a database that recovers: both are taken over by the next start.
@@ -53,10 +52,8 @@ async function build(settings: UpSettings, { tell, signal }: UpHooks, closers: C
   closers.push(lock.release);
   const key = await masterKey(folder, settings.masterKeyFile);
 
-  tell('Starting PostgreSQL ...');
-  const database = await openDatabase(folder, settings.databaseUrl);
-  closers.push(database.stop);
-  const brokers = await openBrokers(settings, folder, tell, closers);
+  tell(settings.kafka === 'local' ? 'Starting PostgreSQL and Kafka (the first time its jars are fetched) ...' : 'Starting PostgreSQL ...');
+  const [brokers, database] = await both(openBrokers(settings, folder, closers), openDatabase(folder, settings.databaseUrl, closers));
 
   tell('Starting the services ...');
   const store = createStore({
@@ -74,16 +71,16 @@ async function build(settings: UpSettings, { tell, signal }: UpHooks, closers: C
   return { url, dir: folder.path, operatorKey, made, ownerUrl: database.ownerUrl, brokers, ended: ending(signal, database.down) };
 }
 
-async function openBrokers(
-  settings: UpSettings,
-  folder: Folder,
-  tell: UpHooks['tell'],
-  closers: Closer[],
-): Promise<readonly string[] | undefined> {
+/** Waits for both even where one fails, so that what the other one started is known and can be stopped. */
+async function both<A, B>(one: Promise<A>, other: Promise<B>): Promise<[A, B]> {
+  await Promise.allSettled([one, other]);
+  return [await one, await other];
+}
+
+async function openBrokers(settings: UpSettings, folder: Folder, closers: Closer[]): Promise<readonly string[] | undefined> {
   if (settings.kafka !== 'local') return settings.kafka;
-  tell('Starting Kafka (the first time its jars are fetched) ...');
   const kafka = await startKafka({ dir: folder.at('kafka'), topics: [{ name: TOPIC_EVENTS, partitions: settings.shards }] });
-  closers.push(kafka.stop);
+  closers.push(() => kafka.stop());
   return kafka.brokers;
 }
 
