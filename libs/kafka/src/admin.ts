@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Admin } from 'kafkajs';
 import { type ConnectionOptions, connectionOf } from './connection.ts';
 import { KafkaError } from './error.ts';
@@ -31,17 +32,31 @@ export function describeCluster(options: ConnectionOptions): Promise<Cluster> {
  */
 export function ensureTopic(options: ConnectionOptions, topic: string, partitions: number): Promise<void> {
   return asAdmin(options, async (admin) => {
-    const made = await admin.createTopics({ topics: [{ topic, numPartitions: partitions, replicationFactor: -1 }], waitForLeaders: true });
-    if (made) return;
-    const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
-    const found = topics[0]?.partitions.length ?? 0;
+    await admin.createTopics({ topics: [{ topic, numPartitions: partitions, replicationFactor: -1 }], waitForLeaders: false });
+    const found = await countPartitions(admin, topic);
     if (found === partitions) return;
-    throw new KafkaError(
-      'topic_mismatch',
-      `topic ${topic} has ${found} partitions and the ledger ${partitions} shards: set RECANT_SHARDS to ${found}, or use a topic of its own`,
-    );
+    const advice = `set RECANT_SHARDS to ${found}, or use a topic of its own`;
+    throw new KafkaError('topic_mismatch', `topic ${topic} has ${found} partitions and the ledger ${partitions} shards: ${advice}`);
   });
 }
+
+/** A new topic is not known everywhere at once, and has no leaders at first: the broker answers with errors until then. */
+async function countPartitions(admin: Admin, topic: string): Promise<number> {
+  for (let left = TOPIC_TRIES; ; left--) {
+    try {
+      const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
+      const all = topics[0]?.partitions ?? [];
+      if (all.length > 0 && all.every(({ leader }) => leader >= 0)) return all.length;
+    } catch (error) {
+      if (left === 0 || !TOPIC_PENDING.has((error as { type?: string }).type ?? '')) throw error;
+    }
+    if (left === 0) throw new KafkaError('unreachable', `topic ${topic} has no leaders: check the brokers`);
+    await delay(TOPIC_WAIT_MS);
+  }
+}
+const TOPIC_PENDING = new Set(['UNKNOWN_TOPIC_OR_PARTITION', 'LEADER_NOT_AVAILABLE']);
+const TOPIC_TRIES = 50;
+const TOPIC_WAIT_MS = 100;
 
 /** @throws KafkaError `unreachable` */
 export function readOffsetRange(options: ConnectionOptions, topic: string, partition: number): Promise<OffsetRange> {
