@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { printable, table } from '../src/cli/output.ts';
 import { conflictLines, stepWords } from '../src/cli/plan-words.ts';
-import { resourceWords } from '../src/cli/resource-words.ts';
+import { fateWords, resourceWords } from '../src/cli/resource-words.ts';
 
 const plain = (_style: unknown, text: string): string => text;
 const ref = (action: string) => ({ source: 'recant://a/1', action, attempt: 1 });
@@ -34,9 +34,14 @@ test('a step says what goes back where', () => {
     ...{ step: 1, undoes: ref(NOON), agent: 'a', tool: 't', grade: 'attested' as const, after: [] },
     systems: [{ system: 'shop', connector: 'postgres', effects: 1, knownOrdinals: {}, guards }],
   });
-  expect(stepWords(step([{ resource, part: 'exists', before: null, after: 'v1.x' }]))).toBe('shop refunds 7: is removed (it was created)');
-  expect(stepWords(step([{ resource, part: 'exists', before: 'v1.x', after: null }]))).toBe('shop refunds 7: comes back (it was deleted)');
+  expect(stepWords(step([{ resource, part: 'exists', before: null, after: 'v1.x' }]))).toBe('shop refunds 7: removed (was created)');
+  expect(stepWords(step([{ resource, part: 'exists', before: 'v1.x', after: null }]))).toBe('shop refunds 7: put back (was deleted)');
   expect(stepWords(step([{ resource, part: 'cents', before: 'v1.x', after: 'v1.y' }]))).toBe('shop refunds 7: cents as before');
+});
+
+test('resources with one fate are told together, and what their names share once', () => {
+  const guards = [1, 2, 3, 4].map((n) => ({ resource: `postgres://shop/public.items/${n}`, part: 'price', before: 'v1.a', after: 'v1.b' }));
+  expect(fateWords(guards, 3)).toEqual(['shop items 1, 2, 3 and 1 more: price as before']);
 });
 
 test('resources read like names', () => {

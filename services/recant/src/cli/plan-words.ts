@@ -1,6 +1,6 @@
 import type { PlanView } from '@recant/api';
 import { type Paint, printable, table } from './output.ts';
-import { actionTimeMs, backWords, byResource, clockTime, resourceWords } from './resource-words.ts';
+import { actionTimeMs, clockTime, fateWords, resourceWords } from './resource-words.ts';
 
 type Contents = PlanView['body'];
 type Step = Contents['steps'][number];
@@ -8,8 +8,8 @@ export type Conflict = Contents['conflicts'][number];
 export type LeftAttempt = Contents['left'][number];
 export type Taint = Contents['tainted'][number];
 
-/** Resources of a step that are written out; the rest is a number. `--json` has all. */
-const RESOURCES_SHOWN_MAX = 4;
+/** Resources with the same fate in a step that are written out; the rest is a number. `--json` has all. */
+const RESOURCES_SHOWN_MAX = 3;
 const ROWS_SHOWN_MAX = 40;
 
 /** The whole plan for people: what it is, each step, what stands in the way, what stays, and what to do next. */
@@ -37,10 +37,8 @@ function stepsText(steps: readonly Step[], paint: Paint): string {
 }
 
 export function stepWords(step: Step): string {
-  const grouped = byResource(step.systems.flatMap((system) => system.guards));
-  const said = [...grouped].slice(0, RESOURCES_SHOWN_MAX).map(([resource, guards]) => `${resourceWords(resource)}: ${backWords(guards)}`);
-  const rest = grouped.size - said.length;
-  return printable(said.join('; ') + (rest > 0 ? `; ${count(rest, 'more resource')}` : ''));
+  const guards = step.systems.flatMap((system) => system.guards);
+  return printable(fateWords(guards, RESOURCES_SHOWN_MAX).join('; '));
 }
 
 /** One sentence a conflict. */

@@ -18,21 +18,32 @@ export function resourceWords(uri: string): string {
 export function backWords(guards: readonly PartGuard[]): string {
   const exists = guards.find((guard) => guard.part === 'exists');
   if (exists && exists.before === null && exists.after === null) return 'came and went, stays away';
-  if (exists && exists.before === null) return 'is removed (it was created)';
-  if (exists && exists.after === null) return 'comes back (it was deleted)';
+  if (exists && exists.before === null) return 'removed (was created)';
+  if (exists && exists.after === null) return 'put back (was deleted)';
   const parts = guards.filter((guard) => guard.part !== 'exists').map((guard) => guard.part);
   return parts.length === 0 ? 'as before' : `${parts.join(', ')} as before`;
 }
 
-/** Guards by resource, in the order given. */
-export function byResource(guards: readonly PartGuard[]): Map<string, PartGuard[]> {
-  const found = new Map<string, PartGuard[]>();
-  for (const guard of guards) {
-    const same = found.get(guard.resource);
-    if (same) same.push(guard);
-    else found.set(guard.resource, [guard]);
+/** What undoing does, resources with the same fate together: `shop products sku-1, sku-2 and 6 more: price_cents as before`. */
+export function fateWords(guards: readonly PartGuard[], shownMax: number): string[] {
+  const byFate = new Map<string, string[]>();
+  for (const [resource, ofOne] of Map.groupBy(guards, (guard) => guard.resource)) {
+    const fate = backWords(ofOne);
+    byFate.set(fate, [...(byFate.get(fate) ?? []), resourceWords(resource)]);
   }
-  return found;
+  return [...byFate].map(([fate, resources]) => `${listWords(resources, shownMax)}: ${fate}`);
+}
+
+/** What each name has in common with the one before is said once, up to a whole word. */
+function listWords(names: readonly string[], shownMax: number): string {
+  const shown = names.slice(0, shownMax).map((name, at) => (at === 0 ? name : name.slice(sharedWords(names[at - 1] as string, name))));
+  return shown.join(', ') + (names.length > shownMax ? ` and ${names.length - shownMax} more` : '');
+}
+
+function sharedWords(one: string, other: string): number {
+  let length = 0;
+  while (length < other.length && one[length] === other[length]) length++;
+  return other.lastIndexOf(' ', length) + 1;
 }
 
 /** Milliseconds since 1970 in a UUIDv7 (RFC 9562, 5.7): when the producer says that the action began. */

@@ -46,8 +46,9 @@ async function tellStory(world: World, stage: Stage): Promise<boolean> {
   await playRecorded(stage);
   await untilRecorded(operator, ATTEMPTS, world.signal);
   const after = await stage.look();
+  const changed = differences(before, after).length;
   screen.show(
-    `${ROGUE} works on the shop and on a folder, support-bot on the shop. ${count(differences(before, after).length, 'cell and file')} changed.`,
+    `${ROGUE} works on a shop database and a folder, support-bot on the database. ${changed} rows, cells and files are not what they were.`,
   );
 
   screen.scene(`Something is wrong with the prices. What did ${ROGUE} do?`);
