@@ -73,6 +73,11 @@ export function createRecant(options: RecantOptions): Recant {
     const opened = state === 'open';
     state = 'closed';
     sourceEvents.rest();
+    if (!opened) {
+      // No tool has run: there is nothing to wait for.
+      lane.stop();
+      return settings.transport.close();
+    }
     const deadline = performance.now() + settings.closeTimeoutMs;
     const left = (): number => deadline - performance.now();
     const idle = async (): Promise<true> => {
@@ -80,7 +85,7 @@ export function createRecant(options: RecantOptions): Recant {
       return true;
     };
     const quiet = await within(idle(), left());
-    if (quiet && opened) void sourceEvents.close();
+    if (quiet) void sourceEvents.close();
     await within(lane.drained(), left());
     const pending = [...new Set([...lane.pending, ...attempts.unsettled, ...lost, ...attempts.lost])];
     lane.stop();

@@ -1,0 +1,75 @@
+import { decodeEvent, eventMac, formatApiKey, macSecretOf, partDigest, shardOf } from '@recant/events';
+import { testKafka, waitUntil } from '@recant/test-support';
+import { type EachMessagePayload, Kafka, logLevel } from 'kafkajs';
+import { expect, test } from 'vitest';
+import { createRecant } from '../src/index.ts';
+import { kafkaTransport } from '../src/kafka/index.ts';
+import { memorySystem } from './systems.ts';
+
+const key = { keyId: 'bot1', secret: new Uint8Array(32).fill(9) };
+const apiKey = formatApiKey(key);
+const PARTITIONS = 4;
+
+test('messages are signed, in the source’s partition, in order, parts before the event that names them', async () => {
+  const { brokers, topic } = await testKafka({ partitions: PARTITIONS });
+  const shop = memorySystem('shop');
+  const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+  const transport = kafkaTransport({ brokers, topic, apiKey, tenant: 'acme', shards: PARTITIONS });
+  const recant = createRecant({ agent: 'bot', systems: [shop], transport, trace: () => ({ traceparent }) });
+  await recant.open();
+  await recant.action({ tool: 'fill', arguments: { text: 'x'.repeat(400_000) } }, (ctx) => {
+    // Over two megabytes of effects: more than one request to the broker holds.
+    for (let n = 0; n < 12_000; n += 1) ctx.on(shop).write(`k${n}`);
+  });
+  await recant.close();
+
+  const messages = await readUntil(brokers, topic, ({ message }) => String(message.value).includes('recant.source.closed.v1'));
+  expect(new Set(messages.map(({ partition }) => partition))).toEqual(new Set([shardOf('acme', recant.source, PARTITIONS)]));
+  let sequence = 0;
+  const kinds: string[] = [];
+  for (const { message } of messages) {
+    const value = new Uint8Array(message.value as Buffer);
+    const headers = Object.fromEntries(Object.entries(message.headers ?? {}).map(([name, header]) => [name, String(header)]));
+    expect([headers['recant-key'], headers['recant-mac']]).toEqual(['bot1', eventMac(macSecretOf(key.secret), value)]);
+    if (headers['recant-kind'] === 'part') {
+      expect(partDigest(Buffer.from(headers['recant-salt'] as string, 'base64url'), value)).toBe(headers['recant-part']);
+      kinds.push('part');
+      continue;
+    }
+    const decoded = decodeEvent(value);
+    if (!decoded.ok) throw new Error(decoded.detail);
+    sequence += 1;
+    expect(Number(decoded.event.sequence)).toBe(sequence);
+    expect(headers['content-type']).toBe('application/cloudevents+json; charset=UTF-8');
+    expect(headers.traceparent).toBe(decoded.event.traceparent);
+    kinds.push(decoded.event.type.split('.')[2] as string);
+  }
+  expect(kinds.filter((kind, index) => kind !== kinds[index - 1])).toEqual(['opened', 'part', 'intended', 'effects', 'settled', 'closed']);
+});
+
+test('a broker that is not there is a ledger that is not there', async () => {
+  const recant = createRecant({ agent: 'bot', transport: kafkaTransport({ brokers: ['127.0.0.1:1'], apiKey }), ackTimeoutMs: 1_500 });
+  await expect(recant.open()).rejects.toMatchObject({ code: 'ledger_unavailable', cause: { name: 'TransportError' } });
+  await recant.close();
+});
+
+test.each([
+  { brokers: [], apiKey },
+  { brokers: ['a:1'], apiKey: 'nothing' },
+])('options %o are refused', (options) => {
+  expect(() => kafkaTransport(options)).toThrow(expect.objectContaining({ code: 'options_invalid' }));
+});
+
+async function readUntil(brokers: string[], topic: string, last: (payload: EachMessagePayload) => boolean): Promise<EachMessagePayload[]> {
+  const consumer = new Kafka({ clientId: 'test', brokers, logLevel: logLevel.NOTHING }).consumer({ groupId: `read-${topic}` });
+  const seen: EachMessagePayload[] = [];
+  await consumer.connect();
+  try {
+    await consumer.subscribe({ topic, fromBeginning: true });
+    await consumer.run({ autoCommit: false, eachMessage: async (payload) => void seen.push(payload) });
+    await waitUntil(() => seen.some(last));
+  } finally {
+    await consumer.disconnect();
+  }
+  return seen;
+}

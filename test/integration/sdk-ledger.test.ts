@@ -1,0 +1,68 @@
+import { randomUUID } from 'node:crypto';
+import { createRecant, type RecantOptions } from '@recant/sdk';
+import { kafkaTransport } from '@recant/sdk/kafka';
+import { testKafka, waitUntil } from '@recant/test-support';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { memorySystem } from '../../libs/sdk/test/systems.ts';
+import { type RunningLedger, SHARDS, startLedger, TENANT } from '../../services/ledger/test/harness.ts';
+
+describe.each(['http', 'kafka'] as const)('the SDK and the ledger, over %s', (way) => {
+  let ledger: RunningLedger;
+  let transport: () => Partial<RecantOptions>;
+  beforeAll(async () => {
+    const kafka = way === 'kafka' ? await testKafka({ partitions: SHARDS }) : undefined;
+    ledger = await startLedger(kafka === undefined ? {} : { kafka: { ...kafka, groupId: `test-${randomUUID()}` } });
+    transport = () =>
+      kafka === undefined
+        ? { url: ledger.url, apiKey: ledger.agentKey }
+        : { transport: kafkaTransport({ ...kafka, apiKey: ledger.agentKey, tenant: TENANT, shards: SHARDS }) };
+  });
+  afterAll(async () => {
+    expect(await ledger.audit()).toEqual([]);
+    await ledger.stop();
+  });
+
+  test('every action is recorded whole: large arguments, effects in chunks, failure, another try', async () => {
+    const shop = memorySystem('shop');
+    const recant = createRecant({ agent: 'bot', systems: [shop], session: 's', ...transport() });
+    await recant.open();
+    const first = await recant.action({ tool: 'fill', arguments: { text: 'x'.repeat(50_000) } }, (ctx) => {
+      for (let n = 0; n < 2_000; n += 1) ctx.on(shop).write(`k${n}`);
+      return ctx;
+    });
+    const failure = new Error('sold out');
+    const failed = await recant.action({ tool: 'fill', retryOf: first }, () => Promise.reject(failure)).catch((error: Error) => error);
+    const many = await Promise.all(Array.from({ length: 50 }, () => recant.action({ tool: 'touch' }, (ctx) => ctx.action)));
+    await recant.close();
+
+    expect(failed).toBe(failure);
+    const attempts = async () => (await ledger.operator.action(first.action)).attempts.toSorted((a, b) => a.attempt - b.attempt);
+    await waitUntil(async () => (await attempts().catch(() => [])).at(-1)?.status === 'failed');
+    expect(await attempts()).toMatchObject([
+      { attempt: 1, status: 'succeeded', complete: true, effects: 2_000, tool: 'fill', session: 's', source: recant.source },
+      { attempt: 2, status: 'failed', complete: true, effects: 0 },
+    ]);
+    for (const action of many) {
+      await waitUntil(async () => (await ledger.operator.action(action).catch(() => undefined))?.attempts[0]?.status === 'succeeded');
+    }
+  });
+});
+
+test('a key that does not allow the agent opens no source, and no tool runs', async () => {
+  const ledger = await startLedger();
+  try {
+    const { apiKey } = await ledger.makeKey({ agents: ['other'] });
+    const recant = createRecant({ agent: 'bot', url: ledger.url, apiKey });
+    await expect(recant.open()).rejects.toMatchObject({ code: 'refused', refusal: { code: 'agent_foreign' } });
+    let ran = false;
+    const action = recant.action({ tool: 'x' }, () => {
+      ran = true;
+    });
+    await expect(action).rejects.toMatchObject({ code: 'not_open' });
+    await recant.close();
+    expect(ran).toBe(false);
+    expect(await ledger.audit()).toEqual([]);
+  } finally {
+    await ledger.stop();
+  }
+});
