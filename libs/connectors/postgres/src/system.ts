@@ -9,7 +9,13 @@ export interface PostgresClient {
   query(text: string, values?: unknown[]): Promise<{ rows: any[]; rowCount: number | null }>;
 }
 export interface PostgresPool {
-  connect(): Promise<PostgresClient & { release(error?: Error | boolean): void }>;
+  connect(): Promise<PooledClient>;
+}
+export interface PooledClient extends PostgresClient {
+  release(error?: Error | boolean): void;
+  /** A client that is handed out tells of its connection's end by this event, which nobody listening would end the process. */
+  on(event: 'error', listener: (error: Error) => void): unknown;
+  off(event: 'error', listener: (error: Error) => void): unknown;
 }
 
 export interface PostgresHandle {
@@ -63,6 +69,9 @@ export function postgresSystem({
   };
 }
 
+/** The query that was under way fails by itself. */
+const ignore = (): void => undefined;
+
 const refOf = (attempt: AttemptRef): unknown[] => [attempt.source, attempt.action, attempt.attempt];
 
 async function open(pool: PostgresPool, name: string, attempt: AttemptRef): Promise<void> {
@@ -73,6 +82,7 @@ async function open(pool: PostgresPool, name: string, attempt: AttemptRef): Prom
 
 async function runTransaction<T>(pool: PostgresPool, attempt: AttemptRef, work: (client: PostgresClient) => Promise<T>): Promise<T> {
   const client = await pool.connect();
+  client.on('error', ignore);
   let broken: Error | undefined;
   try {
     await client.query('BEGIN');
@@ -86,6 +96,7 @@ async function runTransaction<T>(pool: PostgresPool, attempt: AttemptRef, work: 
     });
     throw error;
   } finally {
+    client.off('error', ignore);
     client.release(broken);
   }
 }
@@ -118,12 +129,10 @@ async function* settle(pool: PostgresPool, system: string, attempt: AttemptRef, 
 }
 
 async function withClient<T>(pool: PostgresPool, work: (client: PostgresClient) => Promise<T>): Promise<T> {
-  let client: Awaited<ReturnType<PostgresPool['connect']>>;
-  try {
-    client = await pool.connect();
-  } catch (cause) {
+  const client = await pool.connect().catch((cause: unknown) => {
     throw refusalOf(cause);
-  }
+  });
+  client.on('error', ignore);
   let failed: Error | undefined;
   try {
     return await work(client);
@@ -132,6 +141,7 @@ async function withClient<T>(pool: PostgresPool, work: (client: PostgresClient) 
     if (refusal.code === 'unreachable') failed = refusal;
     throw refusal;
   } finally {
+    client.off('error', ignore);
     client.release(failed);
   }
 }

@@ -7,9 +7,12 @@ const LOCK_TIMEOUT_MS = 30_000;
 /** Serialisation failures and deadlocks are tried again this often. */
 const TRIES_MAX = 5;
 
+/** Nothing that somebody put into another schema is called by our own statements. */
+const PINNED_PATH = 'SET LOCAL search_path = pg_catalog, pg_temp';
+
 const BEGIN = [
   'BEGIN ISOLATION LEVEL READ COMMITTED',
-  'SET LOCAL search_path = pg_catalog, pg_temp',
+  PINNED_PATH,
   `SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}`,
   'SET LOCAL row_security = on',
   ...Object.entries(OUTPUT_SETTINGS).map(([name, value]) => `SET LOCAL ${name} = ${name === 'datestyle' ? value : `'${value}'`}`),
@@ -32,6 +35,13 @@ export const openPool = (url: string): pg.Pool => {
   return pool;
 };
 
+/** The target's own triggers find what they name where the login's sessions find it. What `work` itself says is fully qualified. */
+export async function underOwnPath(client: pg.ClientBase, work: () => Promise<void>): Promise<void> {
+  await client.query('SET LOCAL search_path TO DEFAULT');
+  await work();
+  await client.query(PINNED_PATH);
+}
+
 /**
  * One transaction under the settings that images are written in.
  * @throws ConnectorError `unreachable` where nothing is known; SQL errors of the work itself as they are.
@@ -48,8 +58,12 @@ export async function inTransaction<T>(pool: pg.Pool, work: (client: pg.ClientBa
   }
 }
 
+/** A connection that ends while it is in use fails the query under way; its event says nothing more. */
+const ignore = (): void => undefined;
+
 async function once<T>(pool: pg.Pool, work: (client: pg.ClientBase) => Promise<T>): Promise<T> {
   const client = await pool.connect();
+  client.on('error', ignore);
   let broken: Error | undefined;
   try {
     await client.query(BEGIN);
@@ -62,6 +76,7 @@ async function once<T>(pool: pg.Pool, work: (client: pg.ClientBase) => Promise<T
     });
     throw error;
   } finally {
+    client.off('error', ignore);
     client.release(broken);
   }
 }

@@ -27,7 +27,7 @@ export interface Statement {
 
 /**
  * The whole step as one statement, so that foreign keys are checked when all of it is done. Values come from the capture table by ordinal,
- * identifiers and types from the catalogue.
+ * identifiers and types from the catalogue. It runs under the login's own search path, so every operator and function in it is qualified.
  */
 export function inverseStatement(registry: Registry, active: ReadonlyMap<string, Active>): Statement {
   const groups = new Map<string, Change[]>();
@@ -41,7 +41,7 @@ export function inverseStatement(registry: Registry, active: ReadonlyMap<string,
   const parts: string[] = [];
   for (const name of [...groups.keys()].sort()) {
     const group = groups.get(name) ?? [];
-    const after = parts.length === 0 ? 'true' : `(SELECT count(*) FROM s${parts.length - 1}) >= 0`;
+    const after = parts.length === 0 ? 'true' : `(SELECT pg_catalog.count(*) FROM s${parts.length - 1}) OPERATOR(pg_catalog.>=) 0`;
     const sql = groupStatement(registry, group, values, after);
     if (sql !== undefined) parts.push(`s${parts.length} AS (${sql} RETURNING 1)`);
   }
@@ -101,21 +101,21 @@ function groupStatement(registry: Registry, group: readonly Change[], values: st
     const list = columns.map(([column]) => escapeIdentifier(column.name)).join(', ');
     const images = columns.map(([column, position]) => castOf('c.old', column, position)).join(', ');
     const ordinals = parameter(group.map(({ row }) => row.first.ordinal));
-    return `INSERT INTO ${qualified(captured.table)} (${list}) OVERRIDING SYSTEM VALUE SELECT ${images} FROM recant.change c WHERE c.ordinal = ANY (${ordinals}) AND ${after}`;
+    return `INSERT INTO ${qualified(captured.table)} (${list}) OVERRIDING SYSTEM VALUE SELECT ${images} FROM recant.change c WHERE c.ordinal OPERATOR(pg_catalog.=) ANY (${ordinals}) AND ${after}`;
   }
   if (change.kind === 'delete') {
     const ordinals = parameter(group.map(({ row }) => row.last.ordinal));
-    return `DELETE FROM ${on} t USING recant.change c WHERE c.ordinal = ANY (${ordinals}) AND ${sameKey(captured, 'c')} AND ${after}`;
+    return `DELETE FROM ${on} t USING recant.change c WHERE c.ordinal OPERATOR(pg_catalog.=) ANY (${ordinals}) AND ${sameKey(captured, 'c')} AND ${after}`;
   }
   const sets = assignments(captured, shape, 'parts' in change ? change.parts : []);
   if (sets === '') return undefined;
   if (change.kind === 'update') {
     const ordinals = parameter(group.map(({ row }) => row.first.ordinal));
-    return `UPDATE ${on} t SET ${sets} FROM recant.change c WHERE c.ordinal = ANY (${ordinals}) AND ${sameKey(captured, 'c')} AND ${after}`;
+    return `UPDATE ${on} t SET ${sets} FROM recant.change c WHERE c.ordinal OPERATOR(pg_catalog.=) ANY (${ordinals}) AND ${sameKey(captured, 'c')} AND ${after}`;
   }
   const pairs = group.flatMap((one) => (one.kind === 'rekey' ? [one] : []));
   const [from, now] = [parameter(pairs.map((one) => one.from.first.ordinal)), parameter(pairs.map((one) => one.row.last.ordinal))];
-  return `UPDATE ${on} t SET ${sets} FROM unnest(${from}, ${now}) p(before, now) JOIN recant.change c ON c.ordinal = p.before JOIN recant.change n ON n.ordinal = p.now
+  return `UPDATE ${on} t SET ${sets} FROM ROWS FROM (pg_catalog.unnest(${from}), pg_catalog.unnest(${now})) AS p(before, now) JOIN recant.change c ON c.ordinal OPERATOR(pg_catalog.=) p.before JOIN recant.change n ON n.ordinal OPERATOR(pg_catalog.=) p.now
     WHERE ${sameKey(captured, 'n')} AND ${after}`;
 }
 
@@ -133,7 +133,9 @@ const castOf = (image: string, column: Column, position: number): string => `CAS
 
 const sameKey = ({ table }: CapturedTable, row: string): string =>
   table.key
-    .map((name, index) => `t.${escapeIdentifier(name)} = ${castOf(`${row}.key`, columnOf({ table }, name), index + 1)}`)
+    .map(
+      (name, index) => `t.${escapeIdentifier(name)} OPERATOR(pg_catalog.=) ${castOf(`${row}.key`, columnOf({ table }, name), index + 1)}`,
+    )
     .join(' AND ');
 
 function columnOf({ table }: Pick<CapturedTable, 'table'>, name: string): Column {

@@ -6,7 +6,7 @@ import { guard, type RowGoal, readBack, type StepGoal, sideEffects } from './goa
 import { type LaterWrites, laterFindings } from './later-writes.ts';
 import { keyId, readLive, type Versions } from './live.ts';
 import type { CapturedTable, Registry } from './registry.ts';
-import { isAway, isSqlError } from './session.ts';
+import { isAway, isSqlError, underOwnPath } from './session.ts';
 import { type Active, inverseStatement } from './statement.ts';
 
 export interface StepContext {
@@ -54,8 +54,10 @@ async function attempt(context: StepContext, step: InverseStep, goal: StepGoal):
   if (active.size === 0) return resultOf(step.step, 'already_undone', { residue: goal.residue });
   const attemptId = await nameInverse(context, step);
   const statement = inverseStatement(registry, active);
-  await client.query(statement.text, [...statement.values]);
-  await client.query('SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED');
+  await underOwnPath(client, async () => {
+    await client.query(statement.text, [...statement.values]);
+    await client.query('SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED');
+  });
   const written = await capturedById(client, registry.system, attemptId);
   const rows = [...goal.rows.values()];
   const live = await readRows(client, rows);

@@ -1,0 +1,211 @@
+import { expect, test } from 'vitest';
+import { postgresSystem } from '../src/index.ts';
+import { codes, createStage, nextAction, type Played, rowsOf, type Stage, SYSTEM, undo, undoOne } from './stage.ts';
+
+const ITEMS = `CREATE TABLE items (id int PRIMARY KEY, price numeric, stock int, note text);
+INSERT INTO items VALUES (1, 10, 5, 'a'), (2, 20, 5, 'b')`;
+const item = (id: number | string) => `postgres://${SYSTEM}/public.items/${id}`;
+const brief = (played: Played) =>
+  played.effects.map(({ operation, resource, parts }) => [operation, resource, Object.keys(parts).sort().join()]);
+
+test('an update writes what its SET list names, changed or not, and what a trigger changed besides; it reads exists', async () => {
+  await using stage = await createStage(`${ITEMS};
+    CREATE FUNCTION trim_note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.note := 'kept'; RETURN NEW; END $$;
+    CREATE TRIGGER t BEFORE UPDATE ON items FOR EACH ROW WHEN (NEW.id = 2) EXECUTE FUNCTION trim_note()`);
+  const played = await stage.play(0, (tx) => tx.query('UPDATE items SET price = price, stock = stock + 1'));
+  expect(brief(played)).toEqual([
+    ['update', item(1), 'price,stock'],
+    ['update', item(2), 'note,price,stock'],
+  ]);
+  const [effect] = played.effects;
+  expect(effect?.parts.price?.before).toBe(effect?.parts.price?.after);
+  expect(Object.keys(effect?.reads ?? {})).toEqual(['exists']);
+});
+
+test('insert, delete and a changed key write exists and every column', async () => {
+  await using stage = await createStage(ITEMS);
+  const played = await stage.play(0, async (tx) => {
+    await tx.query(`INSERT INTO items VALUES (3, 1, 1, NULL)`);
+    await tx.query(`DELETE FROM items WHERE id = 2`);
+    await tx.query(`UPDATE items SET id = 9 WHERE id = 1`);
+  });
+  const all = 'exists,id,note,price,stock';
+  expect(brief(played)).toEqual([
+    ['insert', item(3), all],
+    ['delete', item(2), all],
+    ['rekey', item(1), all],
+    ['rekey', item(9), all],
+  ]);
+});
+
+test('keys with any character have one spelling, in the target and in the URI', async () => {
+  const keys = ['a,b/c%d.e*f\'g"h', ' ', '', '.', '..', 'é😀', '\u0001', '100%', '%2C', 'a'.repeat(500)];
+  await using stage = await createStage('CREATE TABLE "Odd.Schema/Table" (k text, n int, v int, PRIMARY KEY (k, n))', { agents: 1 });
+  const played = await stage.play(0, (tx) => tx.query('INSERT INTO "Odd.Schema/Table" SELECT unnest($1::text[]), 1, 1', [keys]));
+  expect(new Set(played.effects.map(({ resource }) => resource)).size).toBe(keys.length);
+  const target = await stage.open();
+  const parts = played.effects.map(({ resource }) => ({ resource, part: 'v' }));
+  expect((await target.probe(parts)).map((probed) => probed.kind)).toEqual(keys.map(() => 'version'));
+  expect((await undoOne(target, played)).outcome).toBe('restored');
+  await expect(stage.play(0, (tx) => tx.query(`INSERT INTO "Odd.Schema/Table" VALUES (repeat('é', 200), 1, 1)`))).rejects.toThrow(/560/);
+});
+
+test('a transaction or savepoint that is rolled back leaves no effect, a failed action may leave some', async () => {
+  await using stage = await createStage(ITEMS);
+  const capture = await postgresSystem({ name: SYSTEM, pool: stage.pools[0] as never }).capture(
+    { source: 's', action: nextAction(), attempt: 1 },
+    [],
+  );
+  await capture.handle.transaction(async (tx) => {
+    await tx.query('SAVEPOINT a; UPDATE items SET price = 1; ROLLBACK TO a');
+    await tx.query('UPDATE items SET stock = 0 WHERE id = 1');
+  });
+  const failing = capture.handle.transaction(async (tx) => {
+    await tx.query('UPDATE items SET price = 2');
+    throw new Error('tool failed');
+  });
+  await expect(failing).rejects.toThrow('tool failed');
+  const effects = await collect(capture.settle());
+  expect(effects.map(({ resource, parts }) => [resource, Object.keys(parts)])).toEqual([[item(1), ['stock']]]);
+});
+
+test('settling works when the connection died after the commit, and no transaction of the attempt can follow', async () => {
+  await using stage = await createStage(ITEMS);
+  const capture = await postgresSystem({ name: SYSTEM, pool: stage.pools[0] as never }).capture(
+    { source: 's', action: nextAction(), attempt: 1 },
+    [],
+  );
+  const work = capture.handle.transaction(async (tx) => {
+    await tx.query('UPDATE items SET stock = 0; COMMIT');
+    await tx.query('SELECT pg_terminate_backend(pg_backend_pid())');
+  });
+  await expect(work).rejects.toThrow();
+  const effects = await collect(capture.settle());
+  expect(effects).toHaveLength(2);
+  await expect(capture.handle.transaction((tx) => tx.query('UPDATE items SET stock = 1'))).rejects.toThrow(/no such open attempt/);
+});
+
+test('settling waits for a transaction of the attempt that is still open', async () => {
+  await using stage = await createStage(ITEMS);
+  const system = postgresSystem({ name: SYSTEM, pool: stage.pools[0] as never });
+  const capture = await system.capture({ source: 's', action: nextAction(), attempt: 1 }, []);
+  let settled: Promise<unknown[]> | undefined;
+  await capture.handle.transaction(async (tx) => {
+    await tx.query('UPDATE items SET stock = 0 WHERE id = 1');
+    settled = collect(capture.settle());
+    await untilWaiting(stage);
+  });
+  expect(await settled).toHaveLength(1);
+});
+
+test('two agents on one row: the one who waits for the lock has the higher ordinal, and versions chain', async () => {
+  await using stage = await createStage(ITEMS);
+  let second: Promise<Played> | undefined;
+  const first = await stage.play(0, async (tx) => {
+    await tx.query('UPDATE items SET price = 11 WHERE id = 1');
+    second = stage.play(1, (other) => other.query('UPDATE items SET price = price + 1 WHERE id = 1'));
+    await untilWaiting(stage);
+  });
+  const [one, two] = [first.effects[0], (await second)?.effects[0]];
+  expect(BigInt(two?.ordinal ?? 0)).toBeGreaterThan(BigInt(one?.ordinal ?? 0));
+  expect(two?.parts.price?.before).toBe(one?.parts.price?.after);
+});
+
+test("a user's trigger that changes other rows, or the same row again, is part of the attempt and comes back", async () => {
+  await using stage = await createStage(`${ITEMS}; CREATE TABLE totals (id int PRIMARY KEY, stock int); INSERT INTO totals VALUES (0, 10);
+    CREATE FUNCTION follow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+      UPDATE totals SET stock = (SELECT sum(stock) FROM items);
+      IF NEW.note <> 'touched' THEN UPDATE items SET note = 'touched' WHERE id = NEW.id; END IF;
+      RETURN NULL; END $$;
+    CREATE TRIGGER follow AFTER UPDATE OF stock ON items FOR EACH ROW EXECUTE FUNCTION follow()`);
+  const before = await rowsOf(stage.owner, 'items');
+  const played = await stage.play(0, (tx) => tx.query('UPDATE items SET stock = stock - 1 WHERE id = 1'));
+  const on = played.effects.filter(({ resource }) => resource === item(1));
+  expect(on.map(({ parts }) => Object.keys(parts).sort())).toEqual([['note', 'stock']]);
+  const target = await stage.open();
+  expect(await undoOne(target, played)).toMatchObject({ outcome: 'conflicted' });
+  await stage.owner.query('DROP TRIGGER follow ON items');
+  expect(await undoOne(target, played)).toMatchObject({ outcome: 'restored', findings: [] });
+  expect(await rowsOf(stage.owner, 'items')).toEqual(before);
+  expect(await rowsOf(stage.owner, 'totals')).toHaveLength(1);
+});
+
+test('derived columns are no parts and left to the target; history is never undone, nor a side effect', async () => {
+  await using stage = await createStage(
+    `${ITEMS}; ALTER TABLE items ADD updated int DEFAULT 0; CREATE TABLE audit (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, what text);
+    CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+      NEW.updated := OLD.updated + 1; INSERT INTO audit (what) VALUES (NEW.id); RETURN NEW; END $$;
+    CREATE TRIGGER keep BEFORE UPDATE ON items FOR EACH ROW EXECUTE FUNCTION keep()`,
+    { prepare: false },
+  );
+  await stage.prepare({ derived: ['public.items.updated'], history: ['public.audit'] });
+  const played = await stage.play(0, (tx) => tx.query('UPDATE items SET stock = 0 WHERE id = 1'));
+  expect(played.effects.map(({ operation, parts, compensation }) => [operation, Object.keys(parts), compensation?.connector])).toEqual([
+    ['history', [], undefined],
+    ['update', ['stock'], 'postgres'],
+  ]);
+  const result = await undoOne(await stage.open(), played);
+  expect(result).toMatchObject({ outcome: 'restored', findings: [] });
+  expect(result.residue.join()).toMatch(/history.*audit.*updated/);
+  const { rows } = await stage.owner.query('SELECT stock, updated, (SELECT count(*)::int FROM audit) AS audited FROM items WHERE id = 1');
+  expect(rows).toEqual([{ stock: 5, updated: 2, audited: 2 }]);
+});
+
+test('rows of a partitioned table keep their name when they move between partitions', async () => {
+  await using stage = await createStage(`CREATE TABLE p (id int, region text, v int, PRIMARY KEY (id, region)) PARTITION BY LIST (region);
+    CREATE TABLE p_north PARTITION OF p FOR VALUES IN ('n'); CREATE TABLE p_south (v int, region text NOT NULL, id int NOT NULL);
+    ALTER TABLE p ATTACH PARTITION p_south FOR VALUES IN ('s'); INSERT INTO p VALUES (1, 'n', 1), (2, 's', 2)`);
+  await stage.owner.query(`CREATE TABLE p_east PARTITION OF p FOR VALUES IN ('e')`);
+  const before = await rowsOf(stage.owner, 'p');
+  const played = await stage.play(0, async (tx) => {
+    await tx.query(
+      `UPDATE p SET v = 5; UPDATE p SET region = 's' WHERE id = 1; UPDATE p SET region = 'e' WHERE id = 2; INSERT INTO p_north VALUES (3, 'n', 3)`,
+    );
+  });
+  expect(new Set(played.effects.map(({ resource }) => resource))).toEqual(
+    new Set(['1,n', '2,s', '1,s', '2,e', '3,n'].map((key) => `postgres://${SYSTEM}/public.p/${key}`)),
+  );
+  expect(await undoOne(await stage.open(), played)).toMatchObject({ outcome: 'restored', findings: [] });
+  expect(await rowsOf(stage.owner, 'p')).toEqual(before);
+});
+
+test('TRUNCATE is refused inside an attempt, and a later write of the whole table for anybody else', async () => {
+  await using stage = await createStage(ITEMS);
+  await stage.owner.query(`GRANT TRUNCATE ON items TO ${stage.agents[0]}`);
+  await expect(stage.play(0, (tx) => tx.query('TRUNCATE items'))).rejects.toThrow(/TRUNCATE/);
+  const bad = await stage.play(0, (tx) => tx.query('UPDATE items SET stock = 0 WHERE id = 1'));
+  await stage.owner.query(`TRUNCATE items; INSERT INTO items VALUES (1, 10, 0, 'a')`);
+  expect(codes(await undoOne(await stage.open(), bad))).toEqual(['later_write']);
+});
+
+test('preparing again follows the tables; until then an attempt on a changed table is refused, others go on', async () => {
+  await using stage = await createStage(ITEMS);
+  const old = await stage.play(0, (tx) => tx.query('UPDATE items SET stock = 0 WHERE id = 1'));
+  await stage.owner.query('ALTER TABLE items ADD colour text');
+  await stage.owner.query(`UPDATE items SET colour = 'red' WHERE id = 1`);
+  await expect(stage.play(0, (tx) => tx.query('UPDATE items SET stock = 1'))).rejects.toThrow(/prepare it again/);
+  const [unreadable] = await (await stage.open()).probe([{ resource: item(1), part: 'stock' }]);
+  expect(unreadable?.kind).toBe('unreadable');
+  const report = await stage.prepare();
+  expect(report.tables.map(({ table }) => table)).toEqual(['public.items']);
+  const played = await stage.play(0, (tx) => tx.query(`UPDATE items SET colour = 'blue' WHERE id = 2`));
+  expect(brief(played)).toEqual([['update', item(2), 'colour']]);
+  const results = await (await stage.open()).invert(undo([played, old]));
+  expect(results.map(({ outcome }) => outcome)).toEqual(['restored', 'restored']);
+});
+
+async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = [];
+  for await (const item of items) all.push(item);
+  return all;
+}
+
+/** Until a backend of this database waits for a lock. */
+async function untilWaiting(stage: Stage): Promise<void> {
+  for (;;) {
+    const { rows } = await stage.owner.query(
+      `SELECT 1 FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE a.datname = current_database() AND NOT l.granted`,
+    );
+    if (rows.length > 0) return;
+  }
+}

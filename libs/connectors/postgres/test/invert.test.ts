@@ -1,0 +1,122 @@
+import { expect, test } from 'vitest';
+import { createStage, nextAction, rowsOf, undo, undoOne } from './stage.ts';
+
+const ITEMS = `CREATE TABLE items (id int PRIMARY KEY, price numeric(12,2), note text UNIQUE);
+INSERT INTO items SELECT g, g, 'n' || g FROM generate_series(1, 20) g`;
+
+test('ten thousand rows of one attempt go back whole', { timeout: 120_000 }, async () => {
+  await using stage = await createStage(`CREATE TABLE big (id int PRIMARY KEY, a text, b numeric, c timestamptz DEFAULT '2026-01-01Z');
+    INSERT INTO big SELECT g, 'row ' || g, g / 3.0 FROM generate_series(1, 10000) g`);
+  const before = await rowsOf(stage.owner, 'big');
+  const bad = await stage.play(0, async (tx) => {
+    await tx.query(`UPDATE big SET a = upper(a) WHERE id % 3 = 0`);
+    await tx.query(`DELETE FROM big WHERE id % 3 = 1`);
+    await tx.query(`UPDATE big SET b = 0 WHERE id % 3 <> 1`);
+  });
+  expect(bad.effects.length).toBeGreaterThan(10_000);
+  const startedMs = performance.now();
+  expect(await undoOne(await stage.open(), bad)).toMatchObject({ outcome: 'restored', findings: [] });
+  expect(performance.now() - startedMs).toBeLessThan(60_000);
+  expect(await rowsOf(stage.owner, 'big')).toEqual(before);
+});
+
+test('two hundred steps run in bounded transactions, and one that fails takes no other along', { timeout: 120_000 }, async () => {
+  await using stage = await createStage(
+    `CREATE TABLE t (id int PRIMARY KEY, v int); INSERT INTO t SELECT g, 0 FROM generate_series(1, 200) g`,
+  );
+  const before = await rowsOf(stage.owner, 't');
+  const played = [];
+  for (let id = 1; id <= 200; id += 1)
+    played.push(await stage.play(id % 2, (tx) => tx.query(`UPDATE t SET v = v + 1 WHERE id = $1`, [id])));
+  await stage.owner.query(`CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no'; END $$;
+    CREATE TRIGGER refuse BEFORE UPDATE ON t FOR EACH ROW WHEN (OLD.id = 77) EXECUTE FUNCTION refuse()`);
+  const target = await stage.open();
+  const results = await target.invert(undo(played.toReversed()));
+  expect(results.filter(({ outcome }) => outcome !== 'restored')).toMatchObject([
+    { step: 124, outcome: 'conflicted', findings: [{ code: 'constraint' }] },
+  ]);
+  await stage.owner.query('DROP TRIGGER refuse ON t');
+  expect((await undoOne(target, played[76] ?? { ref: { source: '', action: '', attempt: 1 }, effects: [] })).outcome).toBe('restored');
+  expect(await rowsOf(stage.owner, 't')).toEqual(before);
+});
+
+test('unique values that were passed along come back, also where one statement has to swap them', async () => {
+  await using stage = await createStage(ITEMS);
+  const before = await rowsOf(stage.owner, 'items');
+  const bad = await stage.play(0, async (tx) => {
+    await tx.query(`DELETE FROM items WHERE id = 5; INSERT INTO items VALUES (50, 1, 'n5'); UPDATE items SET note = 'free' WHERE id = 6`);
+    await tx.query(`UPDATE items SET note = 'n6' WHERE id = 7; UPDATE items SET note = 'n7' WHERE id = 8`);
+    await tx.query(
+      `UPDATE items SET note = 't' WHERE id = 1; UPDATE items SET note = 'n1' WHERE id = 2; UPDATE items SET note = 'n2' WHERE id = 1`,
+    );
+  });
+  expect(await undoOne(await stage.open(), bad)).toMatchObject({ outcome: 'restored', findings: [] });
+  expect(await rowsOf(stage.owner, 'items')).toEqual(before);
+});
+
+test('columns that nobody undoes stay as the other agent left them', async () => {
+  await using stage = await createStage(ITEMS);
+  const bad = await stage.play(0, (tx) => tx.query(`UPDATE items SET price = 0 WHERE id < 3`));
+  const good = await stage.play(1, (tx) => tx.query(`UPDATE items SET note = 'good' WHERE id = 1`));
+  expect(await undoOne(await stage.open(), bad, { knowsToo: [good] })).toMatchObject({ outcome: 'restored' });
+  expect((await stage.owner.query(`SELECT price, note FROM items WHERE id = 1`)).rows).toEqual([{ price: '1.00', note: 'good' }]);
+});
+
+test('what is already back is left, the rest goes back', async () => {
+  await using stage = await createStage(ITEMS);
+  const before = await rowsOf(stage.owner, 'items');
+  const bad = await stage.play(0, (tx) => tx.query(`UPDATE items SET price = 0 WHERE id < 3; DELETE FROM items WHERE id = 4`));
+  await stage.owner.query(`UPDATE items SET price = 1 WHERE id = 1; INSERT INTO items VALUES (4, 4, 'n4')`);
+  const result = await undoOne(await stage.open(), bad);
+  expect(result).toMatchObject({ outcome: 'restored' });
+  expect(result.effects.map(({ resource }) => resource)).toEqual(['postgres://shop/public.items/2']);
+  expect(await rowsOf(stage.owner, 'items')).toEqual(before);
+});
+
+test('a row that somebody holds is waited for, and what he wrote is a conflict', async () => {
+  await using stage = await createStage(ITEMS);
+  const bad = await stage.play(0, (tx) => tx.query(`UPDATE items SET price = 0 WHERE id = 1`));
+  const target = await stage.open();
+  const holder = await stage.owner.connect();
+  await holder.query(`BEGIN; UPDATE items SET price = 0 WHERE id = 1`);
+  const undoing = undoOne(target, bad);
+  for (let waiting = 0; waiting === 0; ) {
+    waiting =
+      (
+        await stage.owner.query(
+          `SELECT FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE a.datname = current_database() AND NOT l.granted`,
+        )
+      ).rowCount ?? 0;
+  }
+  await holder.query('COMMIT');
+  holder.release();
+  expect(await undoing).toMatchObject({ outcome: 'conflicted', findings: [{ code: 'later_write', part: 'price' }] });
+});
+
+test('two claims of one run at once: each step takes effect once', async () => {
+  await using stage = await createStage(ITEMS);
+  const played = [];
+  for (let id = 1; id <= 10; id += 1)
+    played.push(await stage.play(0, (tx) => tx.query(`UPDATE items SET price = price + 100 WHERE id = $1`, [id])));
+  const run = nextAction();
+  const batch = undo(played, { run });
+  const [one, two] = await Promise.all([(await stage.open()).invert(batch), (await stage.open()).invert(batch)]);
+  expect(one).toEqual(two);
+  expect(one?.every(({ outcome }) => outcome === 'restored')).toBe(true);
+  expect((await stage.owner.query('SELECT sum(price)::text AS sum FROM items')).rows).toEqual([{ sum: '210.00' }]);
+});
+
+test('a connection that ends in the middle leaves nothing, and says that nothing is known', async () => {
+  await using stage = await createStage(`${ITEMS}; CREATE FUNCTION die() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NEW; END $$`);
+  const bad = await stage.play(0, (tx) => tx.query(`UPDATE items SET price = 0 WHERE id = 1`));
+  const before = await rowsOf(stage.owner, 'items');
+  await stage.owner.query('CREATE TRIGGER die BEFORE UPDATE ON items FOR EACH ROW EXECUTE FUNCTION die()');
+  const target = await stage.open();
+  const batch = undo([bad]);
+  await expect(target.invert(batch)).rejects.toMatchObject({ code: 'unreachable', retry: true });
+  expect(await target.applied(batch.run, [1])).toEqual([]);
+  expect(await rowsOf(stage.owner, 'items')).toEqual(before);
+  await stage.owner.query('DROP TRIGGER die ON items');
+  expect(await target.invert(batch)).toMatchObject([{ outcome: 'restored' }]);
+});
