@@ -94,7 +94,7 @@ export async function setStage(
 /** One connection for all sessions of an agent: a session's end leaves it open. */
 const shared = (transport: Transport): Transport => ({
   ...transport,
-  send: (events) => transport.send(events),
+  send: (events, signal) => transport.send(events, signal),
   close: async () => undefined,
 });
 
