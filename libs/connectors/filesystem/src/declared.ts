@@ -12,7 +12,8 @@ export async function declare(held: Held, at: AttemptRef, paths: readonly Path[]
   for (const path of paths)
     for (const [beneath, state] of await lookBeneath({ ...held.look, images: held.images }, path)) states.set(beneath, state);
   for (const path of states.keys()) resourceOf(held.system, pathOf(path));
-  if (paths.length > 0) await held.append({ k: 'declared', at, paths, states: [...states] });
+  // Captured again after a kill: what stood there first is what it is compared with.
+  if (paths.length > 0 && held.history.declaredBy(at) === undefined) await held.append({ k: 'declared', at, paths, states: [...states] });
   return states;
 }
 

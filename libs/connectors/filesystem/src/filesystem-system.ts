@@ -46,7 +46,7 @@ function createCapture(store: Store, attempt: AttemptRef, before: Capture['befor
   };
   return {
     before,
-    handle: createDirectory(attempt, async (work) => use(work)),
+    handle: createDirectory({ attempt, hold: async (work) => use(work) }),
     async *settle() {
       ended ??= 'settled';
       yield* await store.hold((held) => settle(held, attempt));

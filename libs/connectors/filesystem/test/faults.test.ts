@@ -163,3 +163,25 @@ test('a lock whose holder died is passed over, and one holder at a time works', 
   expect((await snapshotOf(root)).counted).toContain(Buffer.from('x'.repeat(40)).toString('base64'));
   await Promise.all(systems.map((system) => system.close()));
 });
+
+test('processes that write at once, one of them killed, lose nothing and give no ordinal twice', { timeout: TIMEOUT_MS }, async () => {
+  const start = (action: string, times: number) =>
+    spawn(process.execPath, [join(import.meta.dirname, 'counting.ts'), root, action, String(times)], { stdio: 'inherit' });
+  const killed = start('killed', 10_000);
+  const others = ['one', 'two'].map((action) => start(action, 25));
+  const exits = others.map((child) => once(child, 'exit'));
+  expect(await Promise.all(exits)).toEqual([
+    [0, null],
+    [0, null],
+  ]);
+  killed.kill('SIGKILL');
+  await once(killed, 'exit');
+  const attempts = await Promise.all(
+    ['killed', 'one', 'two'].map((action) => settledLater({ ref: { source: 'recant://counting/1', action, attempt: 1 } })),
+  );
+  await expectNothingLeftOver();
+  const ordinals = attempts.flatMap(({ effects }) => effects.map(({ ordinal }) => ordinal));
+  expect(new Set(ordinals).size).toBe(ordinals.length);
+  expect(attempts.slice(1).map(({ effects }) => effects.length)).toEqual([25, 25]);
+  expect((await snapshotOf(root)).counted).toBe(`file 644 ${Buffer.from('x'.repeat(ordinals.length)).toString('base64')}`);
+});
