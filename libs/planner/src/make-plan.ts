@@ -80,7 +80,8 @@ function solve(view: View, undoing: Undoing, systems: ReadonlyMap<string, string
     const chosen = new Set(candidates);
     const dropped = new Set(view.members.filter((member) => dropsOut(member, view, undoing, chosen)));
     const standing = timelinesWithout(dropped, all);
-    const needs = withEnclosures(needsOf(candidates, standing), all, dropped);
+    const closing = new Set([...dropped].filter((member) => member.attempt.inverts && undoing.standingInversesOf(member).length === 0));
+    const needs = withEnclosures(needsOf(candidates, standing), all, closing);
     const steps = undoable(needs);
     const blocked = candidates.filter((member) => !steps.has(member) && member.attempt.inverts !== undefined);
     if (blocked.length === 0) return { steps, unfit: merged(unfit, reasons, 'unfit'), needs: merged(needs, reasons, 'needs'), standing };
@@ -103,8 +104,8 @@ function dropsOut(member: Member, view: View, undoing: Undoing, candidates: Read
   return standing.includes(member) && !standing.some((inverse) => candidates.has(inverse));
 }
 
-function withEnclosures(needs: ReadonlyMap<Member, Needs>, all: Timelines, dropped: ReadonlySet<Member>): ReadonlyMap<Member, Needs> {
-  const found = enclosures(needs, all, dropped);
+function withEnclosures(needs: ReadonlyMap<Member, Needs>, all: Timelines, closing: ReadonlySet<Member>): ReadonlyMap<Member, Needs> {
+  const found = enclosures(needs, all, closing);
   if (found.size === 0) return needs;
   return new Map(
     [...needs].map(([member, need]) => [member, { first: need.first, obstacles: [...need.obstacles, ...(found.get(member) ?? [])] }]),

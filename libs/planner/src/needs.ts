@@ -29,31 +29,32 @@ export function needsOf(candidates: readonly Member[], standing: Timelines): Rea
 
 /**
  * A pair that cancels is as if it had not been, but for what stands between the two: whatever was there, the inverse wrote after it. Only undoing
- * that inverse would make way. (An inverse of an earlier run can stand there; it was undone itself when the pair closed around it.)
+ * that inverse would make way. `closing`: the inverses of such pairs. (An inverse of an earlier run can stand there; it was undone itself when the pair closed around it.)
  */
 export function enclosures(
   needs: ReadonlyMap<Member, Needs>,
   timelines: Timelines,
-  dropped: ReadonlySet<Member>,
+  closing: ReadonlySet<Member>,
 ): ReadonlyMap<Member, readonly Obstacle[]> {
   const found = new Map<Member, Obstacle[]>();
-  if (dropped.size === 0) return found;
+  if (closing.size === 0) return found;
   for (const parts of timelines.values()) {
     for (const { resource, part, marks } of parts.values()) {
       const start = new Map<string, number>();
-      marks.forEach(({ member }, at) => {
-        if (!start.has(member.key)) start.set(member.key, at);
+      marks.forEach(({ member, kind }, at) => {
+        if (kind === 'write' && !start.has(member.key)) start.set(member.key, at);
       });
       let around: { from: number; by: Member }[] = [];
       for (let at = marks.length - 1; at >= 0; at--) {
         const { member, kind } = marks[at] as Mark;
+        if (kind !== 'write') continue;
         around = around.filter(({ from }) => from < at);
         const [enclosing] = around;
-        if (enclosing && kind === 'write' && needs.has(member)) {
+        if (enclosing && needs.has(member)) {
           const obstacle: Obstacle = { kind: 'later_write', resource, part, by: enclosing.by };
           found.set(member, [...(found.get(member) ?? []), obstacle]);
         }
-        const from = member.attempt.inverts && dropped.has(member) ? start.get(refKey(member.attempt.inverts)) : undefined;
+        const from = member.attempt.inverts && closing.has(member) ? start.get(refKey(member.attempt.inverts)) : undefined;
         if (from !== undefined) around.push({ from, by: member });
       }
     }

@@ -177,6 +177,10 @@ test('a history with inverses, and inverses of inverses, is undone to what the a
         world.entries.filter((entry) => !world.inverts.has(entry.attempt as string) && inEffect(entry.attempt as string)),
       );
       expect(values(execute(world, body))).toEqual(values(left));
+      // With everything selected nobody stands in the way: what is in effect is undone, the rest has cancelled out.
+      const whole = plan(world.input(new Set(world.attempts())));
+      expect(whole.left.filter(({ reason }) => reason !== 'cancelled_out')).toEqual([]);
+      expect(values(execute(world, whole))).toEqual(values(new Map()));
     }),
     { numRuns: 1_000 },
   );

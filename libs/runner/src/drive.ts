@@ -60,6 +60,8 @@ export async function driveRun(ports: RunnerPorts, claim: Claim, config: RunnerC
       await perform(session, ports, config, work);
       continue;
     }
+    // Whoever reads that a run has ended may plan at once: the ledger knows by then what it did.
+    await ports.emitter.flush(claim.tenant, session.source);
     const stopped = await stop(session, work.stuck);
     if (stopped === undefined) continue;
     await ports.emitter.flush(claim.tenant, session.source);

@@ -1,0 +1,151 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { type Client, createClient } from '@recant/client';
+import type { Connector } from '@recant/connector';
+import { postgresSystem, preparePostgres } from '@recant/connector-postgres';
+import { createRecant, type Recant } from '@recant/sdk';
+import { createApp, createLogger, listen } from '@recant/service';
+import { wireLedger } from '@recant/service-ledger/wire';
+import { createStore, type NewCredential, type Store, withSnapshot } from '@recant/store';
+import { testDatabase, testLedgerDatabase } from '@recant/test-support';
+import { auditTenant } from '@recant/verifier';
+import pg from 'pg';
+import { type RollbackDeps, wireRollback } from '../src/wire.ts';
+
+export const TENANT = 'acme';
+export const SHARDS = 4;
+
+export interface Shop {
+  readonly ownerUrl: string;
+  readonly owner: pg.Pool;
+  readonly pool: pg.Pool;
+  readonly agentUrl: string;
+}
+
+export interface Stage {
+  readonly url: string;
+  readonly store: Store;
+  readonly databaseUrl: string;
+  readonly masterKey: Uint8Array;
+  readonly rollbackKey: string;
+  readonly shop: Shop;
+  /** view, plan, execute, administer */
+  readonly operator: Client;
+  readonly log: readonly Record<string, unknown>[];
+  makeKey(over?: Partial<NewCredential>): Promise<string>;
+  /** An agent of the SDK with the shop as its system. */
+  agent(name: string, over?: Partial<NewCredential>): Promise<Recant & { sql(tool: string, ...statements: string[]): Promise<void> }>;
+  audit(): Promise<readonly unknown[]>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+export interface StageOptions {
+  readonly schema?: string;
+  readonly connectors?: readonly Connector[];
+  /** Without: somebody else works on the runs. */
+  readonly worker?: boolean;
+  readonly runner?: RollbackDeps['runner'];
+}
+
+const SCHEMA = `CREATE TABLE orders (id int PRIMARY KEY, state text NOT NULL, price int NOT NULL);
+  INSERT INTO orders SELECT n, 'open', 100 FROM generate_series(1, 100) n`;
+
+/** Ledger and rollback on a real database, a prepared shop, over real HTTP. */
+export async function createStage(options: StageOptions = {}): Promise<Stage> {
+  const database = await testLedgerDatabase();
+  const shop = await createShop(options.schema ?? SCHEMA);
+  const masterKey = randomBytes(32);
+  const store = createStore({ connectionString: database.url, masterKey, shards: SHARDS });
+  const log: Record<string, unknown>[] = [];
+  const logger = createLogger({ name: 'test', level: 'info', destination: { write: (line) => void log.push(JSON.parse(line)) } });
+  const makeKey: Stage['makeKey'] = async (over = {}) =>
+    (
+      await store.credentials.create({
+        tenant: TENANT,
+        roles: ['emit'],
+        sourcePrefix: 'recant://',
+        agents: ['*'],
+        resources: ['*'],
+        ...over,
+      })
+    ).apiKey;
+  const rollbackKey = await makeKey({ roles: ['rollback'], sourcePrefix: 'recant://recant/', agents: ['recant'], resources: [] });
+  let url = '';
+  const ledger = wireLedger({ store, logger, clock: Date.now, shards: SHARDS });
+  const rollback = wireRollback({
+    store,
+    logger,
+    clock: Date.now,
+    ledger: { url: () => url, apiKey: rollbackKey },
+    worker: { pollMs: 50, leaseMs: 5_000 },
+    ...(options.connectors ? { connectors: options.connectors } : {}),
+    runner: { retryMs: 20, ...options.runner },
+  });
+  const routers = [...ledger.routers, ...rollback.routers];
+  const app = createApp({ title: 'test', version: '0', routers, health: {}, keyring: store.credentials, logger, requestId: randomUUID });
+  const listening = await listen(app, { host: '127.0.0.1', port: 0 });
+  url = listening.url;
+  await ledger.start();
+  if (options.worker !== false) await rollback.start();
+  const operator = createClient({
+    url,
+    apiKey: await makeKey({ roles: ['view', 'plan', 'execute', 'administer'], agents: [], resources: [] }),
+  });
+  const agents: Recant[] = [];
+  return {
+    url,
+    store,
+    databaseUrl: database.url,
+    masterKey,
+    rollbackKey,
+    shop,
+    operator,
+    log,
+    makeKey,
+    async agent(name, over = {}) {
+      const system = postgresSystem({ name: 'shop', pool: shop.pool });
+      const recant = createRecant({
+        url,
+        apiKey: await makeKey({ sourcePrefix: `recant://${name}`, agents: [name], ...over }),
+        agent: name,
+        systems: [system],
+      });
+      await recant.open();
+      agents.push(recant);
+      const sql = (tool: string, ...statements: string[]) =>
+        recant.action({ tool, arguments: {}, systems: ['shop'] }, async (context) => {
+          await context.on(system).transaction(async (tx) => {
+            for (const statement of statements) await tx.query(statement);
+          });
+        });
+      return Object.assign(recant, { sql });
+    },
+    audit: () => withSnapshot(store.pool, TENANT, (snapshot) => auditTenant(TENANT, snapshot)),
+    async [Symbol.asyncDispose]() {
+      for (const agent of agents) await agent.close().catch(() => undefined);
+      await listening.close(2_000);
+      await rollback.stop();
+      await ledger.stop();
+      await store.close();
+      await Promise.all([shop.owner.end(), shop.pool.end()]);
+      await database.drop();
+    },
+  };
+}
+
+async function createShop(schema: string): Promise<Shop> {
+  const database = await testDatabase();
+  const suffix = randomBytes(4).toString('hex');
+  const [owner, agent] = [`owner_${suffix}`, `agent_${suffix}`];
+  const root = new pg.Client({ connectionString: database.ownerUrl });
+  await root.connect();
+  for (const role of [owner, agent]) await root.query(`CREATE ROLE ${role} LOGIN PASSWORD '${role}'`);
+  await root.query(`ALTER DATABASE ${database.name} OWNER TO ${owner}; ALTER SCHEMA public OWNER TO ${owner}`);
+  await root.end();
+  const urlOf = (role: string) => Object.assign(new URL(database.ownerUrl), { username: role, password: role }).href;
+  const quiet = (url: string) => new pg.Pool({ connectionString: url, max: 4 }).on('error', () => undefined);
+  const pool = quiet(urlOf(owner));
+  await pool.query(schema);
+  await pool.query(`GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO ${agent}`);
+  await preparePostgres({ url: urlOf(owner), system: 'shop', agentRoles: [agent] });
+  return { ownerUrl: urlOf(owner), owner: pool, pool: quiet(urlOf(agent)), agentUrl: urlOf(agent) };
+}

@@ -1,0 +1,70 @@
+import { waitUntil } from '@recant/test-support';
+import { expect, test } from 'vitest';
+import { createStage, type Stage } from './harness.ts';
+
+const rows = async (stage: Stage) => (await stage.shop.owner.query('SELECT id, state, price FROM orders ORDER BY id')).rows;
+const ended = async (stage: Stage, run: string) =>
+  waitUntil(async () => {
+    const view = await stage.operator.run(run);
+    return ['finished', 'cancelled', 'waiting'].includes(view.state) ? view : undefined;
+  });
+const register = (stage: Stage) =>
+  stage.operator.registerSystem({ name: 'shop', connector: 'postgres', options: { url: stage.shop.ownerUrl } });
+
+test('an agent is undone as if it had not been, refuse stops at the work of another, and skip leaves it', async () => {
+  await using stage = await createStage();
+  await register(stage);
+  const before = await rows(stage);
+  const bad = await stage.agent('bad');
+  const good = await stage.agent('good');
+  await bad.sql('reprice', 'UPDATE orders SET price = 1 WHERE id <= 10');
+  await bad.sql('cancel', 'DELETE FROM orders WHERE id IN (20, 21)');
+  await bad.sql('invent', "INSERT INTO orders VALUES (200, 'new', 5)");
+  await good.sql('ship', "UPDATE orders SET state = 'shipped', price = 2 WHERE id = 5");
+  await good.sql('ship', "UPDATE orders SET state = 'shipped' WHERE id = 30");
+
+  const refuse = await stage.operator.createPlan({ selection: { agents: ['bad'] } });
+  expect(refuse).toMatchObject({ runnable: false, body: { conflicts: [{ kind: 'later_write', by: { agent: 'good', tool: 'ship' } }] } });
+  await expect(stage.operator.createRun(refuse.id, refuse.digest)).rejects.toMatchObject({ problem: { code: 'plan_conflicts' } });
+
+  const skip = await stage.operator.createPlan({ selection: { agents: ['bad'] }, mode: 'skip' });
+  expect(skip.body.steps.map(({ tool }) => tool)).toEqual(['invent', 'cancel']);
+  await expect(stage.operator.createRun(skip.id, '0'.repeat(64))).rejects.toMatchObject({ problem: { code: 'plan_digest_mismatch' } });
+  const run = await ended(stage, (await stage.operator.createRun(skip.id, skip.digest)).id);
+  expect(run).toMatchObject({
+    state: 'finished',
+    account: { selected: 3, outcomes: { restored: 2 }, left: { skipped: 1 }, open: 0, fullyRestored: false },
+  });
+  expect(await rows(stage)).toEqual(
+    before.map((row) =>
+      row.id <= 10
+        ? { ...row, price: row.id === 5 ? 2 : 1, ...(row.id === 5 ? { state: 'shipped' } : {}) }
+        : row.id === 30
+          ? { ...row, state: 'shipped' }
+          : row,
+    ),
+  );
+  expect((await stage.operator.createRun(skip.id, skip.digest)).id).toBe(run.id);
+  expect(await stage.audit()).toEqual([]);
+});
+
+test('a rollback is rolled back, and what was undone is in effect again', async () => {
+  await using stage = await createStage();
+  await register(stage);
+  const bad = await stage.agent('bad');
+  await bad.sql('reprice', 'UPDATE orders SET price = 1 WHERE id <= 10');
+  await bad.sql('cancel', 'DELETE FROM orders WHERE id = 3');
+  const after = await rows(stage);
+  const plan = await stage.operator.createPlan({ selection: { agents: ['bad'] } });
+  const first = await ended(stage, (await stage.operator.createRun(plan.id, plan.digest)).id);
+  expect(first.account).toMatchObject({ outcomes: { restored: 2 }, fullyRestored: true });
+
+  const again = await stage.operator.createPlan({ selection: { agents: ['bad'] } });
+  expect(again.body.left.map(({ reason }) => reason)).toEqual(['already_undone', 'already_undone']);
+  const back = await stage.operator.createPlan({ selection: { runs: [first.id] } });
+  const second = await ended(stage, (await stage.operator.createRun(back.id, back.digest)).id);
+  expect(second.account).toMatchObject({ outcomes: { restored: 2 }, fullyRestored: true });
+  expect(await rows(stage)).toEqual(after);
+  const third = await stage.operator.createPlan({ selection: { agents: ['bad'] } });
+  expect(third.body).toMatchObject({ left: [], conflicts: [], steps: [{ tool: 'cancel' }, { tool: 'reprice' }] });
+});
