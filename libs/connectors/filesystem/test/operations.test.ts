@@ -311,6 +311,29 @@ describe('what an uninstrumented tool does to declared resources is found', () =
     expect(effects.map(({ resource }) => resource)).toEqual(['filesystem://notes/a/mine']);
   });
 
+  test('also where it left what cannot be kept: recorded as far as it can be, and never undone', async () => {
+    const small = filesystemSystem({ name: 'notes', root, fileBytesMax: 20 });
+    const attempt = await play(
+      small,
+      async () => {
+        await writeFile(join(root, 'a/one.txt'), 'longer than what is kept of a file');
+        await writeFile(Buffer.concat([Buffer.from(`${root}/a/`), Buffer.from([0xff])]), 'no name for this');
+        await writeFile(join(root, 'a/fine'), 'fine');
+      },
+      { declared: ['filesystem://notes/a'] },
+    );
+    await small.close();
+    expect(attempt.effects.map(({ operation, resource }) => [operation, resource])).toEqual([
+      ['create', 'filesystem://notes/a/fine'],
+      ['write', 'filesystem://notes/a/one.txt'],
+    ]);
+    const before = await readFile(join(root, 'a/one.txt'));
+    expect((await undo(target, [attempt])).results).toMatchObject([
+      { outcome: 'conflicted', findings: [{ part: 'content' }], effects: [] },
+    ]);
+    expect(await readFile(join(root, 'a/one.txt'))).toEqual(before);
+  });
+
   test('and nothing over the bound is let through, nor a foreign or impossible resource', async () => {
     const small = filesystemSystem({ name: 'notes', root, fileBytesMax: 5 });
     await expect(small.capture({ source: 's', action: 'a', attempt: 1 }, ['filesystem://notes/a'])).rejects.toMatchObject({
