@@ -15,11 +15,11 @@ import { ROOT } from '../../deploy/npm/packages.ts';
 import { stockNode } from './stock-node.ts';
 
 /** What is published, compiled once; removed with the file's last test. */
-let built: { folder: string; names: string[] };
+const built = { folder: '', names: [] as string[] };
 
 beforeAll(async () => {
-  const folder = await realpath(await mkdtemp(join(tmpdir(), 'recant-packages-')));
-  built = { folder, names: buildPackages(folder) };
+  built.folder = await realpath(await mkdtemp(join(tmpdir(), 'recant-packages-')));
+  built.names = buildPackages(built.folder);
 });
 afterAll(() => rm(built.folder, { recursive: true, force: true }));
 

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -19,7 +19,8 @@ export interface KafkaAddress {
  * because only the process of the run lives long enough to own them.
  */
 export async function serveServers(): Promise<{ address: string; stop(): Promise<void> }> {
-  const folder = await mkdtemp(join(tmpdir(), 'recant-test-'));
+  // Temporary servers remove their folders themselves, also where this process is killed.
+  const dataDir = join(tmpdir(), `recant-test-${randomBytes(8).toString('hex')}`);
   let postgres: Promise<RunningPostgres> | undefined;
   let kafka: Promise<RunningKafka> | undefined;
   const answer = async (path: string | undefined): Promise<PostgresAddress | KafkaAddress> => {
@@ -28,7 +29,7 @@ export async function serveServers(): Promise<{ address: string; stop(): Promise
       return { brokers: (await kafka).brokers };
     }
     // 2 workers with several pools each; data of a test is missed by nobody.
-    postgres ??= startPostgres({ dataDir: join(folder, 'pg'), durable: false, temporary: true, settings: { max_connections: '300' } });
+    postgres ??= startPostgres({ dataDir, durable: false, temporary: true, settings: { max_connections: '300' } });
     const { url, ownerUrl } = await postgres;
     return { url, ownerUrl };
   };
@@ -45,7 +46,6 @@ export async function serveServers(): Promise<{ address: string; stop(): Promise
     await new Promise((done) => server.close(done));
     const running = await Promise.allSettled([postgres, kafka]);
     await Promise.all(running.map((one) => (one.status === 'fulfilled' ? one.value?.stop() : undefined)));
-    await rm(folder, { recursive: true, force: true });
   };
   return { address: `http://127.0.0.1:${port}`, stop };
 }
