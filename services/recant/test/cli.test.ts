@@ -4,7 +4,7 @@ import { createClient } from '@recant/client';
 import { filesystemSystem } from '@recant/connector-filesystem';
 import { createRecant } from '@recant/sdk';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Ended, recant, temporaryFolder, type Up, up } from './process.ts';
+import { type Ended, recantHere, temporaryFolder, type Up, up } from './process.ts';
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
 let service: Up;
@@ -25,7 +25,7 @@ afterAll(async () => {
   await folder.remove();
 });
 
-const run = (...args: string[]): Promise<Ended> => recant(folder.path, args);
+const run = (...args: string[]): Promise<Ended> => recantHere(join(folder.path, '.recant'), args);
 const runJson = async (...args: string[]): Promise<{ code: number | null; data: never }> => {
   const { code, out, err } = await run(...args, '--json');
   expect(out, err).not.toBe('');

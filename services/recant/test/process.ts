@@ -3,7 +3,9 @@ import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
+import { runProgram } from '../src/cli/program.ts';
 
 const BIN = fileURLToPath(new URL('../bin/recant.js', import.meta.url));
 
@@ -22,6 +24,23 @@ export function recant(cwd: string, args: readonly string[], env: Readonly<Recor
       resolve({ code, out, err });
     });
   });
+}
+
+/** The same without a process of its own: many commands in one test. */
+export async function recantHere(dir: string, args: readonly string[]): Promise<Ended> {
+  const texts = { out: '', err: '' };
+  const into = (name: 'out' | 'err') =>
+    new Writable({
+      write(chunk, _encoding, done) {
+        texts[name] += String(chunk);
+        done();
+      },
+    });
+  const code = await runProgram(args, {
+    ...{ out: into('out'), err: into('err'), input: process.stdin, env: { RECANT_DIR: dir }, nowMs: Date.now },
+    signal: new AbortController().signal,
+  });
+  return { code, ...texts };
 }
 
 export interface Up {

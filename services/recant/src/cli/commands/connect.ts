@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import type { SystemInput } from '@recant/api';
-import { type PrepareReport, preparePostgres } from '@recant/connector-postgres';
+import type { PrepareReport } from '@recant/connector-postgres';
 import type { Command } from 'commander';
 import { CliError, EXIT } from '../exit.ts';
 import { json, printable } from '../output.ts';
@@ -53,6 +53,7 @@ function agentRole(text: string): string | { role: string; sourcePrefix: string 
 
 async function connectPostgres(world: World, name: string, options: PostgresOptions): Promise<void> {
   const session = await openSession(world, options);
+  const { preparePostgres } = await import('@recant/connector-postgres');
   let report: PrepareReport;
   try {
     const agentRoles = (options.agentRole ?? []).map(agentRole);

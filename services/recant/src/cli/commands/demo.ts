@@ -1,5 +1,4 @@
 import { type Command, Option } from 'commander';
-import { runDemo } from '../../demo/demo.ts';
 import { EXIT } from '../exit.ts';
 import type { World } from '../session.ts';
 
@@ -22,6 +21,7 @@ export function addDemo(program: Command, world: World, exit: (code: number) => 
     .addHelpText('after', HELP)
     .action(async (options: { http?: boolean; kafka?: boolean; keep?: boolean }) => {
       const transport = options.http ? 'http' : options.kafka ? 'kafka' : undefined;
+      const { runDemo } = await import('../../demo/demo.ts');
       const good = await runDemo(world, { keep: options.keep === true, ...(transport === undefined ? {} : { transport }) });
       exit(good ? EXIT.ok : EXIT.failed);
     });

@@ -1,6 +1,5 @@
 import type { Command } from 'commander';
-import { readSettings, type UpOptions } from '../../up/settings.ts';
-import { startUp } from '../../up/start.ts';
+import type { UpOptions } from '../../up/settings.ts';
 import { upText } from '../../up/words.ts';
 import { painter } from '../output.ts';
 import { progressLine } from '../progress.ts';
@@ -27,6 +26,8 @@ export function addUp(program: Command, world: World): void {
     .option('--kafka', 'also take events from Kafka: a broker in the folder, or KAFKA_BROKERS')
     .addHelpText('after', HELP)
     .action(async (options: UpOptions) => {
+      // Loaded only here: the other commands start several times as fast without the services.
+      const [{ readSettings }, { startUp }] = await Promise.all([import('../../up/settings.ts'), import('../../up/start.ts')]);
       const settings = readSettings(options, world.env);
       const progress = progressLine(world.err);
       const running = await startUp(settings, { tell: (text) => progress.note(text), signal: world.signal }).finally(() => progress.done());
