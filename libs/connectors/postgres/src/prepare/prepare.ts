@@ -71,6 +71,7 @@ export async function preparePostgres(options: PrepareOptions): Promise<PrepareR
     await client.query(TABLES_SQL);
     await writeSystem(client, options.system);
     await client.query(FUNCTIONS_SQL);
+    await client.query(`UPDATE recant.system SET present = recant.version(inner_key, outer_key, 'exists', '') WHERE present IS NULL`);
     for (const table of wanted.tables) await captureTable(client, table, options);
     await releaseOthers(client, wanted.tables);
     await grant(client, options.agentRoles);

@@ -18,6 +18,8 @@ CREATE TABLE IF NOT EXISTS recant.system (
   -- HMAC-SHA256 key, padded to 64 bytes and xored with 0x36 and 0x5c (RFC 2104).
   inner_key bytea NOT NULL,
   outer_key bytea NOT NULL,
+  -- Version of \`exists\` where a row is there.
+  present text,
   layout int NOT NULL
 );
 CREATE TABLE IF NOT EXISTS recant.agent (login name PRIMARY KEY, source_prefix text NOT NULL);

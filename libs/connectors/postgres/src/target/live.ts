@@ -1,6 +1,6 @@
 import type { VersionOrAbsent } from '@recant/events';
-import { type ClientBase, escapeIdentifier } from 'pg';
-import { imageOf, outputOf } from '../prepare/capture-sql.ts';
+import { type ClientBase, escapeIdentifier, escapeLiteral } from 'pg';
+import { outputOf } from '../prepare/capture-sql.ts';
 import { target } from '../prepare/catalogue.ts';
 import { EXISTS } from '../resource.ts';
 import type { CapturedTable } from './registry.ts';
@@ -14,10 +14,13 @@ export const keyId = (key: Key): string => JSON.stringify(key);
 /** The rows of these keys that are there, by `keyId`. One snapshot. */
 export async function readLive(client: ClientBase, captured: CapturedTable, keys: readonly Key[]): Promise<Map<string, Versions>> {
   const { table, shape } = captured;
-  const image = imageOf('t', table.columns);
+  const versions = table.columns.map(
+    (column) => `recant.version(y.inner_key, y.outer_key, ${escapeLiteral(column.type)}, ${outputOf('t', column)})`,
+  );
   const { rows } = await client.query<{ key: string[]; versions: string[] }>(
-    `SELECT ${keyOf(captured)} AS key, recant.row_versions($1, ${image}) AS versions FROM ${target(table)} t JOIN ${keysFrom(captured, 2)}`,
-    [shape.id, ...keyColumns(captured, keys)],
+    `SELECT ${keyOf(captured)} AS key, ARRAY[y.present, ${versions.join(', ')}] AS versions
+     FROM recant.system y, ${target(table)} t JOIN ${keysFrom(captured, 1)}`,
+    keyColumns(captured, keys),
   );
   const names = [EXISTS, ...shape.parts];
   return new Map(rows.map((row) => [keyId(row.key), new Map(row.versions.map((version, index) => [names[index] ?? '', version]))]));

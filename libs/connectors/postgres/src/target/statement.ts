@@ -2,6 +2,7 @@ import { escapeIdentifier } from 'pg';
 import type { Column } from '../prepare/catalogue.ts';
 import { qualified, target } from '../prepare/catalogue.ts';
 import { EXISTS } from '../resource.ts';
+import type { Captured } from './captured.ts';
 import type { RowGoal } from './goal.ts';
 import type { CapturedTable, Registry, Shape } from './registry.ts';
 
@@ -46,6 +47,43 @@ export function inverseStatement(registry: Registry, active: ReadonlyMap<string,
     if (sql !== undefined) parts.push(`s${parts.length} AS (${sql} RETURNING 1)`);
   }
   return { text: parts.length === 0 ? 'SELECT 1' : `WITH ${parts.join(', ')} SELECT 1`, values };
+}
+
+/**
+ * The same step effect by effect, the last one first: for values that are unique and were passed along in a circle, which no single
+ * statement can put back. Every state on the way is one that was there before.
+ */
+export function reversal(registry: Registry, active: ReadonlyMap<string, Active>): Statement[] {
+  const goals = new Map([...active.values()].flatMap(({ goal }) => goal.effects.map((effect) => [effect.ordinal, goal] as const)));
+  const effects = [...active.values()].flatMap(({ goal, parts }) => goal.effects.map((effect) => ({ goal, parts, effect })));
+  return effects
+    .sort((a, b) => (BigInt(a.effect.ordinal) < BigInt(b.effect.ordinal) ? 1 : -1))
+    .flatMap(({ goal, parts, effect }) => {
+      const change = changeOf({ ...goal, first: effect, last: effect, parts: new Map() }, effect, parts, goals);
+      const values: string[][] = [];
+      const text = change === undefined ? undefined : groupStatement(registry, [change], values, 'true');
+      return text === undefined ? [] : [{ text, values }];
+    });
+}
+
+function changeOf(row: RowGoal, effect: Captured, active: ReadonlySet<string>, goals: ReadonlyMap<string, RowGoal>): Change | undefined {
+  const written = Object.keys(effect.effect.parts).filter((part) => part !== EXISTS && active.has(part));
+  if (effect.effect.operation === 'update') return written.length === 0 ? undefined : { kind: 'update', row, parts: written.sort() };
+  const made = effect.effect.parts[EXISTS]?.before === null;
+  const half = effect.pair === null ? undefined : goals.get(effect.pair);
+  if (half !== undefined && effect.pair !== null) {
+    const other = half.effects.find((candidate) => candidate.ordinal === effect.pair);
+    if (!made || other === undefined) return undefined;
+    return {
+      kind: 'rekey',
+      row,
+      from: { ...half, first: other, last: other },
+      parts: Object.keys(effect.effect.parts)
+        .filter((part) => part !== EXISTS)
+        .sort(),
+    };
+  }
+  return { kind: made ? 'delete' : 'insert', row };
 }
 
 function changesOf(active: ReadonlyMap<string, Active>): Change[] {

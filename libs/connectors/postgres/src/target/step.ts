@@ -7,7 +7,7 @@ import { type LaterWrites, laterFindings } from './later-writes.ts';
 import { keyId, readLive, type Versions } from './live.ts';
 import type { CapturedTable, Registry } from './registry.ts';
 import { isAway, isSqlError, underOwnPath } from './session.ts';
-import { type Active, inverseStatement } from './statement.ts';
+import { type Active, inverseStatement, reversal } from './statement.ts';
 
 export interface StepContext {
   readonly client: ClientBase;
@@ -53,9 +53,8 @@ async function attempt(context: StepContext, step: InverseStep, goal: StepGoal):
   const active = await guardStep(context, step, goal);
   if (active.size === 0) return resultOf(step.step, 'already_undone', { residue: goal.residue });
   const attemptId = await nameInverse(context, step);
-  const statement = inverseStatement(registry, active);
   await underOwnPath(client, async () => {
-    await client.query(statement.text, [...statement.values]);
+    await writeInverse(client, registry, active);
     await client.query('SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED');
   });
   const written = await capturedById(client, registry.system, attemptId);
@@ -72,6 +71,20 @@ async function attempt(context: StepContext, step: InverseStep, goal: StepGoal):
     JSON.stringify(result),
   ]);
   return { ...result, effects: written.map(({ effect }) => effect) };
+}
+
+/** All at once; where unique values (23505) or exclusions (23P01) are in each other's way, effect by effect. */
+async function writeInverse(client: ClientBase, registry: Registry, active: ReadonlyMap<string, Active>): Promise<void> {
+  const all = inverseStatement(registry, active);
+  await client.query('SAVEPOINT recant_write');
+  try {
+    await client.query(all.text, [...all.values]);
+  } catch (error) {
+    if (!isSqlError(error) || (error.code !== '23505' && error.code !== '23P01')) throw error;
+    await client.query('ROLLBACK TO SAVEPOINT recant_write');
+    for (const one of reversal(registry, active)) await client.query(one.text, [...one.values]);
+  }
+  await client.query('RELEASE SAVEPOINT recant_write');
 }
 
 /** The parts that go back. @throws StepRefused where a part is neither at after nor at before, or somebody wrote it later. */
