@@ -10,3 +10,8 @@ GRANT UPDATE (size, root, frontier, received_at_last) ON recant.log TO recant;
 GRANT UPDATE (cluster, next_offset, updated_at) ON recant.kafka_position TO recant;
 GRANT UPDATE (revoked_at) ON recant.credential TO recant;
 GRANT UPDATE (connector, identity, options, updated_at) ON recant.system TO recant;
+
+-- Rollback: a plan is written once; a run's state moves, and what is done with is removed.
+GRANT SELECT, INSERT ON recant.plan TO recant;
+GRANT SELECT, INSERT, UPDATE ON recant.run, recant.run_step TO recant;
+GRANT SELECT, INSERT, DELETE ON recant.run_resource, recant.outbox TO recant;

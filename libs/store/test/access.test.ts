@@ -1,0 +1,87 @@
+import { hash, randomBytes } from 'node:crypto';
+import { macSecretOf, PART_BYTES_MAX, parseApiKey, partDigest } from '@recant/events';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createSealer, killAtFailpoint } from '../src/index.ts';
+import { type Fixture, openFixture } from './fixture.ts';
+
+describe('credentials, systems, parts', () => {
+  let fixture: Fixture;
+  beforeAll(async () => {
+    fixture = await openFixture();
+  });
+  afterAll(() => fixture[Symbol.asyncDispose]());
+
+  it('gives an API key once and keeps only what checks it', async () => {
+    const { credentials } = fixture.store;
+    const wanted = { tenant: 'other', roles: ['view', 'emit'], sourcePrefix: 'recant://o', agents: ['a*'], resources: ['*'] } as const;
+    const { apiKey, credential } = await credentials.create({ ...wanted, label: 'ci' });
+    const { keyId, secret } = parseApiKey(apiKey) as { keyId: string; secret: Uint8Array };
+    expect(credential).toEqual({ ...wanted, keyId });
+    const stored = await credentials.find(keyId);
+    expect(stored?.credential).toEqual(credential);
+    expect(Buffer.from(stored?.secretHash ?? []).toString('hex')).toBe(hash('sha256', secret));
+    expect(new Uint8Array(stored?.macSecret ?? [])).toEqual(macSecretOf(secret));
+    const { rows } = await fixture.store.pool.query('SELECT * FROM recant.credential WHERE key_id = $1', [keyId]);
+    expect(JSON.stringify(rows)).not.toContain(JSON.stringify([...macSecretOf(secret)]).slice(1, -1));
+    expect((await credentials.list('other')).map(({ label }) => label)).toEqual(['ci']);
+  });
+
+  it('knows no revoked key, and lets no tenant revoke the key of another', async () => {
+    const { credentials } = fixture.store;
+    const { credential } = await credentials.create({ tenant: 'other', roles: [], sourcePrefix: 'x', agents: [], resources: [] });
+    expect(await credentials.revoke('acme', credential.keyId)).toBe(false);
+    expect(await credentials.find(credential.keyId)).toBeDefined();
+    expect(await credentials.revoke('other', credential.keyId)).toBe(true);
+    expect(await credentials.find(credential.keyId)).toBeUndefined();
+    expect(await credentials.find('nosuchkey')).toBeUndefined();
+  });
+
+  it('seals the options of a system to their tenant and name', async () => {
+    const { systems, pool } = fixture.store;
+    const system = { name: 'shop', connector: 'postgres', identity: '7', options: { url: 'postgres://u:secret@h/d' } };
+    expect(await systems.put('acme', system)).toMatchObject(system);
+    expect(await systems.put('acme', { ...system, options: { url: 'other' } })).toMatchObject({ options: { url: 'other' } });
+    expect(await systems.list('acme')).toHaveLength(1);
+    expect(await systems.find('other', 'shop')).toBeUndefined();
+    const { rows } = await pool.query('SELECT options FROM recant.system');
+    expect(rows[0].options.toString('latin1')).not.toContain('other');
+    expect(() => fixture.store.sealer.open(rows[0].options, 'system.options other shop')).toThrow(
+      expect.objectContaining({ code: 'seal_broken' }),
+    );
+  });
+
+  it('keeps a part under the digest of its salt and bytes, and no other', async () => {
+    const { parts } = fixture.store;
+    const salt = randomBytes(16);
+    const bytes = randomBytes(20_000);
+    const digest = partDigest(salt, bytes);
+    expect(await parts.put('acme', digest, { salt, bytes })).toBe('stored');
+    expect(await parts.put('acme', digest, { salt, bytes })).toBe('stored');
+    expect(await parts.put('acme', digest, { salt, bytes: bytes.subarray(1) })).toBe('digest_mismatch');
+    expect(await parts.put('acme', digest, { salt, bytes: Buffer.alloc(PART_BYTES_MAX + 1) })).toBe('too_large');
+    expect(await parts.get('acme', digest)).toEqual({ salt, bytes });
+    expect(await parts.get('other', digest)).toBeUndefined();
+  });
+});
+
+describe('sealer', () => {
+  it('opens only what was sealed, whole, under the same key and purpose', () => {
+    const sealer = createSealer(new Uint8Array(32).fill(1));
+    const sealed = sealer.seal(Buffer.from('secret'), 'a');
+    expect(sealer.open(sealed, 'a').toString()).toBe('secret');
+    expect(sealer.seal(Buffer.from('secret'), 'a').equals(sealed)).toBe(false);
+    const broken = [...sealed.keys()].map((n) => Buffer.from(sealed.map((byte, at) => (at === n ? byte ^ 1 : byte))));
+    for (const bytes of [...broken, sealed.subarray(0, 20), Buffer.alloc(0)]) expect(() => sealer.open(bytes, 'a')).toThrow();
+    expect(() => sealer.open(sealed, 'b')).toThrow();
+    expect(() => createSealer(new Uint8Array(32).fill(2)).open(sealed, 'a')).toThrow();
+    expect(() => createSealer(new Uint8Array(31))).toThrow(RangeError);
+  });
+});
+
+describe('failpoints', () => {
+  it('are none unless named, and a misspelt one is refused', () => {
+    expect(killAtFailpoint(undefined)).toBeUndefined();
+    expect(killAtFailpoint('')).toBeUndefined();
+    for (const wrong of ['copy', 'copy.before', 'copy.before:0', 'nowhere:1']) expect(() => killAtFailpoint(wrong)).toThrow(RangeError);
+  });
+});

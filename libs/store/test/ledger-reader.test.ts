@@ -1,0 +1,99 @@
+import type { Effect } from '@recant/events';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { effect, type Fixture, Lane, NOW_MS, openFixture, submit } from './fixture.ts';
+
+const EFFECTS_MANY = 100_000;
+const EFFECTS_PER_CHUNK = 250;
+
+describe('ledger reader', () => {
+  let fixture: Fixture;
+  beforeAll(async () => {
+    fixture = await openFixture();
+  });
+  afterAll(() => fixture[Symbol.asyncDispose]());
+
+  const append = (events: readonly Parameters<typeof submit>[1][], credential = fixture.credential) =>
+    fixture.store.appender.append(events.map((event) => submit(credential, event)));
+
+  it('answers the same question about the same vector with the same answer, whatever came later', async () => {
+    const { ledgerReader: reader } = fixture.store;
+    const lane = new Lane('vector', 'agent-vector');
+    const { action, events } = lane.attempt('postgres://shop/public.orders/v1');
+    const ref = { source: lane.source, action, attempt: 1 };
+    const ask = async (vector: Awaited<ReturnType<typeof reader.vector>>) => [
+      await reader.select('acme', { agents: [lane.agent] }, vector),
+      await reader.attempts('acme', [ref], vector),
+      await reader.effectsOf('acme', [ref], vector),
+      await reader.effectsOn('acme', ['postgres://shop/public.orders/v1'], vector),
+    ];
+    const vectors = [];
+    const answers = [];
+    for (const event of events) {
+      await append([event]);
+      vectors.push(await reader.vector('acme'));
+      answers.push(await ask(vectors.at(-1) as never));
+    }
+    await append(lane.attempt('postgres://shop/public.orders/v1').events);
+    for (const [n, vector] of vectors.entries()) expect(await ask(vector)).toEqual(answers[n]);
+    expect(answers.map(([selected]) => selected?.map((one) => 'status' in one && [one.status, one.complete]))).toEqual([
+      [['open', false]],
+      [['open', false]],
+      [['succeeded', true]],
+    ]);
+    expect(answers.map(([, , effects]) => effects?.length)).toEqual([0, 1, 1]);
+    expect(await ask({})).toEqual([[], [], [], []]);
+  });
+
+  it('gives effects as they stand in the entries, with grade and registration from the credential', async () => {
+    const { ledgerReader: reader, credentials } = fixture.store;
+    const lane = new Lane('grade', 'agent-grade');
+    const { action, events } = lane.attempt('postgres://shop/public.orders/g1');
+    await append(events);
+    const own = await credentials.create({
+      tenant: 'acme',
+      roles: ['rollback'],
+      sourcePrefix: 'recant://rollback',
+      agents: ['recant'],
+      resources: ['*'],
+    });
+    const inverse = Object.assign(new Lane('x', 'recant'), { source: 'recant://rollback/1' });
+    const undo = inverse.action();
+    const inverts = { source: lane.source, action, attempt: 1, run: inverse.action(), step: 3 };
+    await append([inverse.intended(undo, { inverts })], own.credential);
+    const vector = await reader.vector('acme');
+    const [claimed, attested] = [
+      await reader.select('acme', { agents: ['agent-grade'] }, vector),
+      await reader.select('acme', { runs: [inverts.run] }, vector),
+    ];
+    expect(claimed).toMatchObject([
+      { grade: 'claimed', registered: ['postgres://shop/*'], keyId: fixture.credential.keyId, receivedAtMs: NOW_MS },
+    ]);
+    expect(attested).toMatchObject([{ grade: 'attested', registered: ['*'], inverts, agent: 'recant', status: 'open' }]);
+    const expected = effect('postgres://shop/public.orders/g1');
+    const [found] = await reader.effectsOn('acme', [expected.resource, expected.resource], vector);
+    expect(found).toEqual({ ...expected, attempt: { source: lane.source, action, attempt: 1 }, entry: found?.entry });
+    expect(await reader.effectsOn('other', [expected.resource], vector)).toEqual([]);
+  });
+
+  it(`reads ${EFFECTS_MANY} effects set by set`, { timeout: 120_000 }, async () => {
+    const { ledgerReader: reader } = fixture.store;
+    const lane = new Lane('many', 'agent-many');
+    const action = lane.action();
+    await append([lane.intended(action)]);
+    const chunks: Effect[][] = [];
+    for (let n = 0; n * EFFECTS_PER_CHUNK < EFFECTS_MANY; n += 1) {
+      chunks.push(Array.from({ length: EFFECTS_PER_CHUNK }, (_, m) => effect(`postgres://shop/public.many/${n * EFFECTS_PER_CHUNK + m}`)));
+    }
+    for (let at = 0; at < chunks.length; at += 50)
+      await append(chunks.slice(at, at + 50).map((list, n) => lane.effects(action, list, at + n)));
+    await append([lane.settled(action, chunks)]);
+    const vector = await reader.vector('acme');
+    const [selected] = await reader.select('acme', { agents: ['agent-many'] }, vector);
+    expect(selected).toMatchObject({ status: 'succeeded', complete: true });
+    const effects = await reader.effectsOf('acme', [selected?.ref as never], vector);
+    expect(effects).toHaveLength(EFFECTS_MANY);
+    const resources = effects.map(({ resource }) => resource);
+    expect(await reader.effectsOn('acme', resources, vector)).toHaveLength(EFFECTS_MANY);
+    await fixture.expectSound();
+  });
+});
