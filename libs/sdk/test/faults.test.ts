@@ -172,6 +172,17 @@ test('a tool that only reads may go on without the ledger, and is recorded later
   expect(settled()[0]?.data.outcome).toBe('succeeded');
 });
 
+test('what the ledger refuses of a tool that only reads is told', async () => {
+  const recant = await opened();
+  ledger.mode = { kind: 'refuse_event', id: (id) => id.endsWith('.intended') };
+  expect(await recant.action({ tool: 'look', reversibility: 'read', failClosed: false }, () => 'seen')).toBe('seen');
+  expect(problems).toMatchObject([{ code: 'refused', refusal: { code: 'agent_foreign' } }]);
+  await recant.close();
+  // The refused number is a hole that the ledger shows.
+  expect(ledger.violations).toHaveLength(1);
+  ledger.violations.length = 0;
+});
+
 test('effects that cannot be read at first are read again, each once', async () => {
   const recant = await opened();
   shop.settleErrors.push(new ConnectorError('unreachable', 'gone for a moment'));

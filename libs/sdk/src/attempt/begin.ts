@@ -92,6 +92,12 @@ export function createAttempts({ lane, settings, who, trace }: AttemptsOptions) 
     );
   };
 
+  /** Of an intent that nobody waits for. */
+  const tellRefusal = async (answer: Promise<Fate>): Promise<void> => {
+    const fate = await answer;
+    if (fate.kind === 'refused') onProblem(refusedBy(fate, 'The ledger refused the intent of a tool that only reads'));
+  };
+
   /** Never rejects: what the tool gave or threw goes to its caller, whatever became of the record. */
   const end = async (intent: Intent, captures: Captures, ended: Ended): Promise<void> => {
     try {
@@ -115,6 +121,7 @@ export function createAttempts({ lane, settings, who, trace }: AttemptsOptions) 
     try {
       const answer = pushIntent(lane, intent, captures.before);
       if (!open) await acknowledged(intent, answer, startedMs);
+      else void tellRefusal(answer);
     } catch (error) {
       if (!open || !(error instanceof RecantError) || error.code !== 'queue_full') {
         await captures.release();
