@@ -1,5 +1,9 @@
+export * from './attempts.ts';
 export { ERROR_CODES, type ErrorCode, type ErrorDescription, isErrorCode, type RetryClass } from './error-codes.ts';
-export * from './ledger.ts';
+export * from './events.ts';
+export * from './keys.ts';
+export { LEDGER_ROUTES } from './ledger.ts';
+export * from './logs.ts';
 export { errorsOf, openApiOf } from './openapi.ts';
 export { PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX, type Page, PageQuery, pageOf } from './page.ts';
 export { ApiFault, describeError, PROBLEM_MEDIA_TYPE, Problem, problemOf } from './problem.ts';

@@ -35,10 +35,13 @@ export function connectionOf(options: ConnectionOptions, retries = 5): Kafka {
 function logTo(log: KafkaLog | undefined): logCreator {
   return () => (entry) => {
     const { message, timestamp: _timestamp, logger: _logger, stack: _stack, ...fields } = entry.log;
-    if (entry.level <= logLevel.WARN) log?.warn({ kafka: entry.namespace, ...fields }, message);
+    if (entry.level <= logLevel.WARN && !CHATTY.has(entry.namespace)) log?.warn({ kafka: entry.namespace, ...fields }, message);
     else log?.debug({ kafka: entry.namespace, ...fields }, message);
   };
 }
+
+/** They word each try to connect, several a second while the broker is away; the consumer says what came of it. */
+const CHATTY = new Set(['Connection', 'BrokerPool']);
 
 interface RequestQueue {
   readonly pending: readonly unknown[];

@@ -12,6 +12,9 @@ import { queryRoutes } from './queries.ts';
 /** Members of this group share the partitions; two deployments with one name would split the stream. */
 const GROUP_ID = 'recant.ledger';
 
+/** A broker that says nothing for this long is away. */
+const KAFKA_SILENT_MS = 30_000;
+
 export interface LedgerDeps {
   /** Migrated. Closed by whoever made it, after `stop`. */
   readonly store: Store;
@@ -96,6 +99,8 @@ function checkStore(store: Store): HealthCheck {
 
 function checkConsumer(consumer: EventConsumer): HealthCheck {
   return async () => {
+    if (consumer.silentMs() > KAFKA_SILENT_MS)
+      return { status: 'degraded', detail: `Kafka has not answered for ${Math.round(consumer.silentMs() / 1_000)} s` };
     const halted = consumer.status().filter(({ state }) => state !== 'running');
     if (halted.length === 0) return { status: 'ok' };
     return {

@@ -1,0 +1,85 @@
+import { BATCH_BYTES_MAX, PART_BYTES_MAX } from '@recant/events';
+import { z } from 'zod';
+import { index, name, shard } from './field.ts';
+import { route } from './route.ts';
+
+export const EVENT_MEDIA_TYPE = 'application/cloudevents+json';
+export const BATCH_MEDIA_TYPE = 'application/cloudevents-batch+json';
+
+const CloudEvent = z
+  .looseObject({ specversion: z.literal('1.0'), id: name, source: name, type: name })
+  .meta({ id: 'CloudEvent', description: 'RFC 8785 bytes of a Recant event; see the JSON Schemas of @recant/events.' });
+
+export const ReceiptBody = z
+  .object({
+    kind: z.enum(['appended', 'duplicate', 'refused']),
+    shard: shard.optional(),
+    index: index.optional().meta({ description: 'Of the first entry with this source and id; of the dead letter, for an equivocation.' }),
+    code: z.string().optional(),
+    detail: z.string().optional(),
+    action: z.string().optional(),
+  })
+  .meta({ id: 'Receipt' });
+export type ReceiptBody = z.infer<typeof ReceiptBody>;
+
+export const BatchReceipts = z.object({ receipts: z.array(ReceiptBody) }).meta({ id: 'BatchReceipts' });
+export type BatchReceipts = z.infer<typeof BatchReceipts>;
+
+export const submitEvents = route({
+  operationId: 'submitEvents',
+  method: 'post',
+  path: '/v1/events',
+  tag: 'events',
+  summary: 'Record one event, or a batch of them',
+  description:
+    'Answered after the commit. One event: 201 with its index, 200 where it was recorded before, 4xx with a problem document. A batch: 200 with one receipt an event, in order; refused ones do not hold up the others. Send the same bytes again after any lost answer.',
+  roles: ['emit', 'rollback'],
+  body: { kind: 'raw', bytesMax: BATCH_BYTES_MAX, content: { [EVENT_MEDIA_TYPE]: CloudEvent, [BATCH_MEDIA_TYPE]: z.array(CloudEvent) } },
+  responses: {
+    200: { description: 'A batch, or one event that was recorded before', schema: z.union([ReceiptBody, BatchReceipts]) },
+    201: { description: 'One event, recorded now', schema: ReceiptBody },
+  },
+  errors: [
+    'too_large',
+    'too_deep',
+    'malformed_json',
+    'not_canonical',
+    'not_i_json',
+    'schema_invalid',
+    'version_unknown',
+    'type_unknown',
+    'resource_invalid',
+    'id_mismatch',
+    'source_foreign',
+    'agent_foreign',
+    'equivocation',
+    'unstorable',
+    'batch_too_long',
+    'media_type_unsupported',
+    'store_full',
+  ],
+});
+
+export const putPart = route({
+  operationId: 'putPart',
+  method: 'put',
+  path: '/v1/parts/{digest}',
+  tag: 'events',
+  summary: 'Keep the bytes of a part, before the event that names it',
+  roles: ['emit', 'rollback'],
+  params: z.object({
+    digest: z
+      .string()
+      .regex(/^[0-9a-f]{64}$/)
+      .meta({ description: 'SHA-256 of salt and bytes, lower-case hex.' }),
+  }),
+  headers: z.object({
+    'recant-salt': z
+      .string()
+      .regex(/^[A-Za-z0-9_-]{22}$/)
+      .meta({ description: 'base64url of 16 random bytes.' }),
+  }),
+  body: { kind: 'raw', bytesMax: PART_BYTES_MAX, content: { 'application/octet-stream': z.string().meta({ format: 'binary' }) } },
+  responses: { 204: { description: 'Kept, now or before' } },
+  errors: ['part_unfit', 'store_full'],
+});
