@@ -1,0 +1,56 @@
+import { ApiFault, parseDurationMs, parseWindow } from '@recant/api';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+
+const NOW = Date.parse('2026-03-01T12:00:00Z');
+const codeOf = (window: { from?: string; to?: string }) => {
+  try {
+    parseWindow(window, NOW);
+    return 'fine';
+  } catch (error) {
+    return error instanceof ApiFault ? error.code : String(error);
+  }
+};
+
+test.each([
+  ['2026-03-01T10:00:00Z', Date.parse('2026-03-01T10:00:00Z')],
+  ['2026-03-01T10:00:00+02:00', Date.parse('2026-03-01T08:00:00Z')],
+  ['2026-03-01T10:00-0530', Date.parse('2026-03-01T15:30:00Z')],
+  ['2026-03-01T10Z', Date.parse('2026-03-01T10:00:00Z')],
+  ['2h', NOW - 7_200_000],
+  ['90s', NOW - 90_000],
+  ['PT15M', NOW - 900_000],
+  ['P1D', NOW - 86_400_000],
+])('%s is a time', (from, ms) => {
+  expect(parseWindow({ from }, NOW)).toEqual({ fromMs: ms });
+});
+
+test.each([
+  ['2026-03-01T10:00:00', 'time_zone_missing'],
+  ['2026-03-01', 'time_zone_missing'],
+  ['10:00', 'time_zone_missing'],
+  ['', 'time_invalid'],
+  ['now', 'time_invalid'],
+  ['2 h', 'time_invalid'],
+  ['-2h', 'time_invalid'],
+  ['P-1D', 'time_invalid'],
+  ['2026-02-30T10:00:00Z', 'time_invalid'],
+])('%s is %s', (from, code) => {
+  expect(codeOf({ from })).toBe(code);
+});
+
+test('a window ends after it begins, whatever the zones', () => {
+  expect(codeOf({ from: '1h', to: '2h' })).toBe('window_empty');
+  expect(codeOf({ from: '2026-03-01T10:00:00Z', to: '2026-03-01T12:00:00+02:00' })).toBe('window_empty');
+  expect(parseWindow({ from: '2h', to: '1h' }, NOW)).toEqual({ fromMs: NOW - 7_200_000, toMs: NOW - 3_600_000 });
+  expect(parseWindow({}, NOW)).toEqual({});
+});
+
+test('no text makes it throw anything but a named refusal', () => {
+  fc.assert(
+    fc.property(fc.string(), (text) =>
+      ['fine', 'time_invalid', 'time_zone_missing', 'window_empty'].includes(codeOf({ from: text, to: text })),
+    ),
+  );
+  fc.assert(fc.property(fc.string(), (text) => (parseDurationMs(text) ?? 1) >= 0));
+});

@@ -1,0 +1,165 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { connect } from 'node:net';
+import { ApiFault, route } from '@recant/api';
+import { formatApiKey } from '@recant/events';
+import type { Role } from '@recant/ledger';
+import { createApp, createGate, createLogger, createRouter, handle, type Listening, listen } from '@recant/service';
+import { afterEach, expect, test } from 'vitest';
+import { z } from 'zod';
+
+const secret = new Uint8Array(32).fill(7);
+const key = (keyId: string) => formatApiKey({ keyId, secret });
+const roles: Record<string, Role[]> = { view: ['view'], root: ['administer'] };
+const keyring = {
+  async find(keyId: string) {
+    if (keyId === 'away') throw Object.assign(new Error('no'), { code: 'ECONNREFUSED' });
+    const credential = { tenant: 't', keyId, roles: roles[keyId] ?? [], sourcePrefix: 'recant://', agents: [], resources: [] };
+    return keyId in roles ? { credential, secretHash: createHash('sha256').update(secret).digest(), macSecret: secret } : undefined;
+  },
+};
+
+const answer = { 200: { description: 'it', schema: z.object({ n: z.int(), names: z.array(z.string()) }) } };
+const echo = route({
+  operationId: 'echo',
+  method: 'post',
+  path: '/v1/echo/{n}',
+  tag: 't',
+  summary: 's',
+  roles: ['view', 'administer'],
+  params: z.object({ n: z.int() }),
+  query: z.object({ name: z.array(z.string()).optional(), loud: z.boolean().optional() }),
+  body: { kind: 'json', schema: z.object({ text: z.string() }), bytesMax: 1_000 },
+  responses: answer,
+});
+const fail = route({
+  operationId: 'fail',
+  method: 'get',
+  path: '/v1/fail/{how}',
+  tag: 't',
+  summary: 's',
+  roles: 'public',
+  params: z.object({ how: z.string() }),
+  responses: { 204: { description: 'never' } },
+});
+
+let listening: Listening | undefined;
+let lines: string[] = [];
+afterEach(async () => {
+  await listening?.close(1_000);
+  lines = [];
+});
+
+async function serve(gate = createGate()): Promise<string> {
+  const held = Promise.withResolvers<void>();
+  const router = createRouter('t', [
+    handle(echo, async ({ params, query, body }) => {
+      if (body.text === 'hold') await held.promise;
+      if (body.text === 'release') held.resolve();
+      return { status: 200, body: { n: params.n, names: query.name ?? [] } };
+    }),
+    handle(fail, async ({ params }) => {
+      if (params.how === 'store') throw Object.assign(new Error('secret detail'), { code: '57P01' });
+      if (params.how === 'disk') throw new Error('secret detail', { cause: { code: '53100' } });
+      if (params.how === 'fault') throw new ApiFault('overloaded', 'Full.', { retryAfterSeconds: 7 });
+      throw new Error('secret detail');
+    }),
+  ]);
+  const logger = createLogger({ name: 't', level: 'debug', destination: { write: (line) => void lines.push(line) } });
+  const health = { one: async () => ({ status: 'ok' as const }), two: async () => Promise.reject(new Error('broken')) };
+  const app = createApp({ title: 't', version: '1', routers: [router], keyring, logger, health, requestId: randomUUID, gate });
+  listening = await listen(app, { host: '127.0.0.1', port: 0 });
+  return listening.url;
+}
+
+async function ask(url: string, options: { body?: string; key?: string; type?: string } = {}) {
+  const { body, type = 'application/json' } = options;
+  const headers = {
+    ...(options.key ? { authorization: `Bearer ${options.key}` } : {}),
+    ...(body === undefined ? {} : { 'content-type': type }),
+  };
+  const response = await fetch(url, { method: body === undefined ? 'GET' : 'POST', headers, ...(body === undefined ? {} : { body }) });
+  const text = await response.text();
+  return { status: response.status, headers: response.headers, body: text === '' ? {} : JSON.parse(text) };
+}
+
+test('hands a handler what its description says, and nothing that does not fit', async () => {
+  const url = await serve();
+  const post = async (path: string, body: string) => {
+    const { status, body: got } = await ask(`${url}${path}`, { body, key: key('view') });
+    return status === 200 ? got : `${status} ${got.code}: ${got.detail}`;
+  };
+  expect(await post('/v1/echo/3?name=a&name=b', '{"text":"x"}')).toEqual({ n: 3, names: ['a', 'b'] });
+  expect(await post('/v1/echo/x', '{"text":"x"}')).toMatch(/^400 request_invalid: path\.n/);
+  expect(await post('/v1/echo/3?loud=perhaps', '{"text":"x"}')).toMatch(/^400 request_invalid: query\.loud/);
+  expect(await post('/v1/echo/3?loud=true&loud=true', '{"text":"x"}')).toMatch(/given 2 times/);
+  expect(await post('/v1/echo/3?other=1', '{"text":"x"}')).toMatch(/no parameter "other"/);
+  expect(await post('/v1/echo/3', '{"text":7}')).toMatch(/^400 request_invalid: body\.text/);
+  expect(await post('/v1/echo/3', '{"text":')).toMatch(/is not JSON/);
+  expect(await post('/v1/echo/3', `{"text":${'['.repeat(20)}${']'.repeat(20)}}`)).toMatch(/more than 16 deep/);
+  expect(await post('/v1/echo/3', `{"text":"${'x'.repeat(1_000)}"}`)).toMatch(/^413 body_too_large/);
+});
+
+test('lets in the roles of a route and nobody else, and says when keys cannot be looked up', async () => {
+  const url = `${await serve()}/v1/echo/1`;
+  const statusOf = async (with_: string | undefined) =>
+    (await ask(url, { body: '{"text":"x"}', ...(with_ === undefined ? {} : { key: with_ }) })).body.code ?? 'in';
+  expect(await statusOf(key('view'))).toBe('in');
+  expect(await statusOf(undefined)).toBe('unauthenticated');
+  expect(await statusOf(key('nobody'))).toBe('unauthenticated');
+  expect(await statusOf(formatApiKey({ keyId: 'view', secret: new Uint8Array(32) }))).toBe('unauthenticated');
+  expect(await statusOf(key('away'))).toBe('store_unavailable');
+});
+
+test('errors become problems: what the caller may see, and no more', async () => {
+  const url = await serve();
+  const store = await ask(`${url}/v1/fail/store`);
+  expect([store.status, store.body.code, store.headers.get('retry-after')]).toEqual([503, 'store_unavailable', '1']);
+  expect((await ask(`${url}/v1/fail/disk`)).body.code).toBe('store_full');
+  expect((await ask(`${url}/v1/fail/fault`)).headers.get('retry-after')).toBe('7');
+  const unknown = await ask(`${url}/v1/fail/other`);
+  expect([unknown.status, unknown.body.code, unknown.body.retry]).toEqual([500, 'internal', 'safe']);
+  expect(JSON.stringify(unknown.body)).not.toContain('secret detail');
+  expect(unknown.body.detail).toContain(unknown.headers.get('request-id'));
+  expect(lines.some((line) => line.includes('secret detail'))).toBe(true);
+  expect((await ask(`${url}/v1/other`)).body.code).toBe('route_unknown');
+  expect((await ask(`${url}/v1/echo/1`)).body.code).toBe('method_not_allowed');
+});
+
+test('refuses by name when it holds as many bytes as it may, keeps room for operators, and gives bytes back', async () => {
+  const gate = createGate(40, 20);
+  const url = `${await serve(gate)}/v1/echo/1`;
+  const first = ask(url, { body: '{"text":"hold"}', key: key('view') });
+  while (gate.bytes === 0) await new Promise((resolve) => setImmediate(resolve));
+  const second = await ask(url, { body: '{"text":"x"}', key: key('view') });
+  expect([second.status, second.body.code, second.headers.get('retry-after')]).toEqual([429, 'overloaded', '1']);
+  expect((await ask(url, { body: '{"text":"release"}', key: key('root') })).status).toBe(200);
+  expect((await first).status).toBe(200);
+  expect(gate.bytes).toBe(0);
+});
+
+test('a body without a length is bounded as it is read', async () => {
+  const url = new URL(await serve());
+  const socket = connect(Number(url.port), url.hostname);
+  const head = `POST /v1/echo/1 HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${key('view')}\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n`;
+  const chunk = `258\r\n${'x'.repeat(600)}\r\n`;
+  socket.write(`${head}${chunk.repeat(3)}0\r\n\r\n`);
+  const chunks: Buffer[] = [];
+  for await (const received of socket) {
+    chunks.push(received as Buffer);
+    if (Buffer.concat(chunks).toString().includes('"code"')) break;
+  }
+  expect(Buffer.concat(chunks).toString()).toContain('body_too_large');
+  socket.destroy();
+});
+
+test('health names what is wrong; an address in use is one line that says what to do', async () => {
+  const url = await serve();
+  const health = await ask(`${url}/health`);
+  expect(health.status).toBe(503);
+  expect(health.body).toEqual({ status: 'degraded', checks: { one: { status: 'ok' }, two: { status: 'degraded', detail: 'broken' } } });
+  const port = Number(new URL(url).port);
+  const error = await listen(() => {}, { host: '127.0.0.1', port }).catch((caught: Error) => caught);
+  expect((error as Error).message).toBe(
+    `port ${port} on 127.0.0.1 is in use: stop what listens there, or set RECANT_PORT to another port (0 for any free one)`,
+  );
+});
