@@ -11,10 +11,12 @@ import { readDatabase } from './recorder.ts';
 import { drawSelections } from './selections.ts';
 import { play, type Session } from './sessions.ts';
 import { type Stage, setStage } from './stage.ts';
-import { type Undone, undo } from './undo.ts';
+import { type Books, type Undone, undo } from './undo.ts';
 
 const INGEST_MS_MAX = 60_000;
 const OF_EACH_KIND_MIN = 5;
+/** The last runs are undone themselves: what they took back is there again. */
+const ROLLBACKS_OF_ROLLBACKS = 3;
 const tell = (text: string): void => void process.stderr.write(`${text}\n`);
 
 async function main(): Promise<number> {
@@ -42,16 +44,13 @@ async function replayAndUndo(stage: Stage, sessions: number, seed: number): Prom
   const calls = (await Promise.all(stage.agents.map((agent) => play(agent, stage.shop)))).flat();
   tell(`${calls.length} calls played`);
   await allSettled(stage, calls.length);
+  const books: Books = { start, calls, undone: new Set(), originals: new Map() };
   const undone: Undone[] = [];
-  const actions = new Set<string>();
-  for (const drawn of drawSelections(calls, seed)) {
-    const result = await undo(stage, drawn, calls, start, actions);
-    undone.push(result);
-    tell(
-      `${result.title}: ${result.steps} steps, ${result.conflicts} conflicts, ${result.restored} undone, ${result.mismatches.length} mismatches`,
-    );
-  }
-  return report(stage, sessions, calls.length, undone, seed);
+  for (const drawn of drawSelections(calls, seed)) undone.push(await undo(stage, drawn, books));
+  const runs = undone.flatMap(({ run }) => (run === undefined ? [] : [run])).slice(-ROLLBACKS_OF_ROLLBACKS);
+  const again: Undone[] = [];
+  for (const run of runs) again.push(await undo(stage, { title: `rollback of run ${run}`, selection: { runs: [run] } }, books));
+  return report(stage, { seed, sessions, attempts: calls.length, undone, again });
 }
 
 /** Kafka acknowledges before the ledger commits: waits until every call is settled there. */
@@ -66,22 +65,42 @@ async function allSettled(stage: Stage, calls: number): Promise<void> {
   );
 }
 
-async function report(stage: Stage, sessions: number, attempts: number, undone: readonly Undone[], seed: number): Promise<number> {
-  const sum = (of: (one: Undone) => number): number => undone.reduce((total, one) => total + of(one), 0);
-  const effects =
-    (await stage.db.query<{ n: number }>(`SELECT count(*)::int AS n FROM harness.change WHERE call IS NOT NULL`)).rows[0]?.n ?? 0;
+interface Played {
+  readonly seed: number;
+  readonly sessions: number;
+  readonly attempts: number;
+  readonly undone: readonly Undone[];
+  readonly again: readonly Undone[];
+}
+
+async function report(stage: Stage, { seed, sessions, attempts, undone, again }: Played): Promise<number> {
+  const all = [...undone, ...again];
+  for (const one of all) {
+    tell(`${one.title}: ${one.conflicts} conflicts, ${one.steps} steps, ${one.undone} undone, ${one.mismatches.length} mismatches`);
+    for (const { cell, expected, found } of one.mismatches.slice(0, 5)) tell(`  ${cell} is ${found}, not ${expected}`);
+  }
+  const sum = (of: (one: Undone) => number): number => all.reduce((total, one) => total + of(one), 0);
+  const { rows } = await stage.db.query<{ effects: number }>('SELECT count(*)::int AS effects FROM harness.change WHERE call IS NOT NULL');
   const withConflict = undone.filter((one) => one.conflicts > 0).length;
-  const mismatches = sum((one) => one.mismatches.length);
-  for (const { title, mismatches: cells } of undone)
-    for (const { cell, expected, found } of cells.slice(0, 5)) tell(`${title}: ${cell} is ${found}, not ${expected}`);
-  process.stdout.write(
-    `${JSON.stringify({ seed, sessions, attempts, effects, plans: undone.length, withConflict, withoutConflict: undone.length - withConflict, steps: sum((one) => one.steps), undone: sum((one) => one.restored), conflicts: sum((one) => one.conflicts), mismatches })}\n`,
-  );
-  if (withConflict < OF_EACH_KIND_MIN || undone.length - withConflict < OF_EACH_KIND_MIN) {
+  const figures = {
+    ...{
+      seed,
+      sessions,
+      attempts,
+      effects: rows[0]?.effects ?? 0,
+      plans: all.length,
+      withConflict,
+      withoutConflict: undone.length - withConflict,
+    },
+    ...{ rollbacksOfRollbacks: again.length, steps: sum((one) => one.steps), conflicts: sum((one) => one.conflicts) },
+    mismatches: sum((one) => one.mismatches.length),
+  };
+  for (const [name, value] of Object.entries(figures)) process.stdout.write(`${name.padEnd(20)} ${value}\n`);
+  if (Math.min(figures.withConflict, figures.withoutConflict) < OF_EACH_KIND_MIN) {
     tell(`This seed gives fewer than ${OF_EACH_KIND_MIN} selections with, or without, conflict: choose another.`);
     return 1;
   }
-  return mismatches === 0 ? 0 : 1;
+  return figures.mismatches === 0 ? 0 : 1;
 }
 
 process.exitCode = await main();

@@ -3,7 +3,7 @@ import type { Call } from './sessions.ts';
 /** What one of the seeded selections asks for, in the words of the CLI. */
 export interface Drawn {
   readonly title: string;
-  readonly selection: { agents?: string[]; sessions?: string[]; fromMs?: number; toMs?: number };
+  readonly selection: { agents?: string[]; sessions?: string[]; runs?: string[]; fromMs?: number; toMs?: number };
 }
 
 /** Mulberry32: a 32-bit generator, enough for drawing selections and replayable from its seed. */

@@ -10,7 +10,7 @@ import pg from 'pg';
 import { readSettings } from '../../services/recant/src/up/settings.ts';
 import { startUp } from '../../services/recant/src/up/start.ts';
 import { installRecorder } from './recorder.ts';
-import { loadRetail } from './retail-schema.ts';
+import { loadRetail, TABLES } from './retail-schema.ts';
 import { type Agent, deal, type Session } from './sessions.ts';
 
 const SHOP = 'retail';
@@ -46,7 +46,7 @@ export async function setStage(
   await loadRetail(db, data);
   await installRecorder(db);
   await db.query(`GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO ${LOGIN}`);
-  await preparePostgres({ url, system: SHOP, agentRoles: [LOGIN] });
+  await preparePostgres({ url, system: SHOP, agentRoles: [LOGIN], tables: TABLES.map((table) => `public.${table}`) });
   await operator.registerSystem({ name: SHOP, connector: 'postgres', options: { url } });
   const pool = new pg.Pool({ connectionString: loginUrl, max: 8 });
   const shop = postgresSystem({ name: SHOP, pool });

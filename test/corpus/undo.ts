@@ -9,14 +9,25 @@ import type { Stage } from './stage.ts';
 /** What one selection came to. */
 export interface Undone {
   readonly title: string;
+  /** Undefined where there was nothing to run. */
+  readonly run: string | undefined;
   readonly steps: number;
   readonly conflicts: number;
-  readonly restored: number;
-  readonly left: number;
+  readonly undone: number;
   readonly mismatches: readonly Mismatch[];
 }
 
-const ENDED = new Set(['finished', 'cancelled', 'waiting', 'paused']);
+/** What the accounts say so far, against what the harness recorded. */
+export interface Books {
+  readonly start: Database;
+  readonly calls: readonly Call[];
+  /** Actions that the accounts list as undone. */
+  readonly undone: Set<string>;
+  /** Action undone by each inverse. */
+  readonly originals: Map<string, string>;
+}
+
+const STANDS_STILL = new Set(['finished', 'cancelled', 'waiting', 'paused']);
 const RUN_MS_MAX = 120_000;
 const UNDONE = new Set<string>(['restored', 'already_undone']);
 
@@ -24,22 +35,16 @@ const UNDONE = new Set<string>(['restored', 'already_undone']);
  * Plans a selection with `refuse`; runs it, or, where it conflicts, sees that it is refused and changes nothing, and runs it with `skip`.
  * Afterwards the database has to be what the harness replays.
  */
-export async function undo(
-  stage: Stage,
-  drawn: Drawn,
-  calls: readonly Call[],
-  start: Database,
-  undoneActions: Set<string>,
-): Promise<Undone> {
+export async function undo(stage: Stage, drawn: Drawn, books: Books): Promise<Undone> {
   const refuse = await stage.operator.createPlan({ selection: drawn.selection, mode: 'refuse' });
   const conflicts = refuse.body.conflicts.length;
   if (conflicts > 0) await seeRefused(stage, refuse);
   const plan = conflicts > 0 ? await stage.operator.createPlan({ selection: drawn.selection, mode: 'skip' }) : refuse;
-  const restored = plan.runnable ? await run(stage, plan, undoneActions) : 0;
-  const undoneCalls = new Set(calls.filter((call) => undoneActions.has(call.action)).map((call) => call.call));
-  const expected = replay(start, await readChanges(stage.db), undoneCalls);
-  const mismatches = compare(expected, await readDatabase(stage.db));
-  return { title: drawn.title, steps: plan.body.steps.length, conflicts, restored, left: plan.body.left.length, mismatches };
+  const account = plan.runnable ? await run(stage, plan) : undefined;
+  const undone = account === undefined ? 0 : enter(books, account);
+  const undoneCalls = new Set(books.calls.filter((call) => books.undone.has(call.action)).map((call) => call.call));
+  const mismatches = compare(replay(books.start, await readChanges(stage.db), undoneCalls), await readDatabase(stage.db));
+  return { title: drawn.title, run: account?.id, steps: plan.body.steps.length, conflicts, undone, mismatches };
 }
 
 async function seeRefused(stage: Stage, plan: PlanView): Promise<void> {
@@ -53,17 +58,27 @@ async function seeRefused(stage: Stage, plan: PlanView): Promise<void> {
   if (compare(before, await readDatabase(stage.db)).length > 0) throw new Error('A refused plan changed the database');
 }
 
-async function run(stage: Stage, plan: PlanView, undoneActions: Set<string>): Promise<number> {
-  let account: RunView = await stage.operator.createRun(plan.id, plan.digest);
+async function run(stage: Stage, plan: PlanView): Promise<RunView> {
+  let account = await stage.operator.createRun(plan.id, plan.digest);
   await waitUntil(
     async () => {
       account = await stage.operator.run(account.id);
-      return ENDED.has(account.state);
+      return STANDS_STILL.has(account.state);
     },
-    { timeoutMs: RUN_MS_MAX, what: 'the run to end' },
+    { timeoutMs: RUN_MS_MAX, what: 'the run to stand still' },
   );
   if (account.state !== 'finished') throw new Error(`The run stands still: ${account.state} ${account.alarm ?? ''}`);
-  const undone = account.stepList.filter((step) => UNDONE.has(step.outcome ?? ''));
-  for (const step of undone) undoneActions.add(step.undoes.action);
-  return undone.length;
+  return account;
+}
+
+/** Nobody writes while the rollbacks run: a step that the plan promised and that did not end well is a defect. */
+function enter(books: Books, account: RunView): number {
+  for (const step of account.stepList) {
+    if (!UNDONE.has(step.outcome ?? '')) throw new Error(`Step ${step.step} ended ${step.outcome}: ${JSON.stringify(step.findings)}`);
+    const original = books.originals.get(step.undoes.action);
+    if (original === undefined) books.undone.add(step.undoes.action);
+    else books.undone.delete(original);
+    if (step.inverse !== undefined) books.originals.set(step.inverse.action, original ?? step.undoes.action);
+  }
+  return account.stepList.length;
 }
