@@ -16,5 +16,5 @@ for (const transport of ['http', 'kafka']) {
     expect(out).toMatch(/Not fully restored\. 9 attempts selected: 8 restored, 1 left \(skipped\)\./);
     expect(out).toMatch(/\d+ rows and files compared, \d+ differ, \d+ explained by the account, 0 not\./);
     expect(out).not.toContain('UNEXPLAINED');
-  });
+  }, 180_000);
 }

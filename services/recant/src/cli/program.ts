@@ -23,6 +23,9 @@ Examples:
   recant plan --agent pricing-bot --window 10m
   recant run PLAN`;
 
+/** What a shell says of a program that ended because of Ctrl-C. */
+const STOPPED = 130;
+
 /** Runs one command line and gives its exit code. Nothing is thrown: what went wrong is one line on stderr, and one that says what to do. */
 export async function runProgram(args: readonly string[], world: World): Promise<number> {
   let code: number = EXIT.ok;
@@ -57,6 +60,7 @@ function createProgram(world: World, exit: (code: number) => void): Command {
 
 function report(error: unknown, world: World): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+  if (world.signal.aborted && error instanceof Error && error.name === 'AbortError') return STOPPED;
   const paint = painter(world.err);
   const known = asCliError(error);
   const message =

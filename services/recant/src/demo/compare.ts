@@ -64,6 +64,10 @@ export function differences(expected: State, found: State): Difference[] {
   });
 }
 
+export interface Explained extends Difference {
+  readonly why: string | undefined;
+}
+
 /** An attempt that the account says was not undone, with the parts that it wrote. */
 export interface Remaining {
   readonly why: string;
@@ -74,13 +78,15 @@ export function partKey(resource: string, part: string): string {
   return `${resource}#${part}`;
 }
 
-/** The reason of each difference; undefined where nothing in the account accounts for it. */
-export function explain(
-  found: readonly Difference[],
-  remaining: readonly Remaining[],
-): (Difference & { readonly why: string | undefined })[] {
+/**
+ * The reason of each difference; undefined where nothing in the account accounts for it. What was left alone must also be as it was before
+ * undoing: a value that nobody left there is explained by nothing.
+ */
+export function explain(found: readonly Difference[], beforeUndoing: State, remaining: readonly Remaining[]): Explained[] {
   return found.map((difference) => {
-    const cause = remaining.find((attempt) => attempt.wrote.has(partKey(difference.resource, difference.part)));
+    const { resource, part } = difference;
+    const leftAlone = beforeUndoing.get(resource)?.[part] === difference.found;
+    const cause = leftAlone ? remaining.find((attempt) => attempt.wrote.has(partKey(resource, part))) : undefined;
     return { ...difference, why: cause?.why };
   });
 }

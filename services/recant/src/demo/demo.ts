@@ -25,13 +25,16 @@ const ROGUE = 'pricing-bot';
 /** True where every difference from the control run is explained. */
 export async function runDemo(world: World, options: DemoOptions): Promise<boolean> {
   const folder = await mkdtemp(join(tmpdir(), 'recant-demo-'));
-  const stage = await setStage(world, folder, options.transport);
   try {
-    const good = await tellStory(world, stage);
-    if (options.keep) await keepRunning(world, stage);
-    return good;
+    const stage = await setStage(world, folder, options.transport);
+    try {
+      const good = await tellStory(world, stage);
+      if (options.keep) await keepRunning(world, stage);
+      return good;
+    } finally {
+      await stage.clear();
+    }
   } finally {
-    await stage.clear();
     await rm(folder, { recursive: true, force: true });
   }
 }
@@ -73,11 +76,12 @@ async function tellStory(world: World, stage: Stage): Promise<boolean> {
   screen.scene('Is that what would be there without the pricing bot? Compared with a run without it, cell by cell, byte by byte');
   await playControl(stage);
   const expected = await stage.lookAtControl();
-  const found = explain(differences(expected, await stage.look()), await remaining(operator, account));
+  const found = explain(differences(expected, await stage.look()), after, await remaining(operator, account));
   for (const difference of found)
     screen.show(`${resourceWords(difference.resource)} ${differenceWords(difference)}: ${difference.why ?? paint('red', 'UNEXPLAINED')}`);
   const unexplained = found.filter((difference) => difference.why === undefined).length;
-  const good = refused.body.conflicts.length > 0 && unexplained === 0;
+  const undone = account.stepList.length > 0 && account.stepList.every((step) => step.outcome === 'restored');
+  const good = refused.body.conflicts.length > 0 && undone && unexplained === 0;
   screen.verdict(
     good,
     `${count(expected.size, 'row and file').replace('row and', 'rows and')} compared, ${found.length} differ, ${found.length - unexplained} explained by the account, ${unexplained} not.`,

@@ -44,19 +44,14 @@ export async function run(client: Client, looked: PlanView, signal: AbortSignal)
   return current;
 }
 
-/** What the account says is still there: attempts left out of the plan, and steps that did not restore. */
-export async function remaining(client: Client, account: RunView): Promise<Remaining[]> {
-  const steps = account.stepList
-    .filter((step) => step.outcome !== 'restored' && step.outcome !== 'already_undone')
-    .map((step) => ({ ref: step.undoes, tool: step.tool, reason: step.outcome ?? step.state }));
-  const left = account.left.map((attempt) => ({ ref: attempt.ref, tool: attempt.tool, reason: attempt.reason }));
+/** What the account says was left as it is, because others have built on it. */
+export function remaining(client: Client, account: RunView): Promise<Remaining[]> {
+  const skipped = account.left.filter((attempt) => attempt.reason === 'skipped');
   return Promise.all(
-    [...left, ...steps].map(async ({ ref, tool, reason }) => {
+    skipped.map(async ({ ref, tool }) => {
       const effects = await effectsOf(client, ref);
-      return {
-        why: `${tool} was ${reason === 'skipped' ? 'skipped' : `left: ${reason.replaceAll('_', ' ')}`}`,
-        wrote: new Set(effects.flatMap((effect) => Object.keys(effect.parts).map((part) => partKey(effect.resource, part)))),
-      };
+      const wrote = effects.flatMap((effect) => Object.keys(effect.parts).map((part) => partKey(effect.resource, part)));
+      return { why: `${tool} was skipped`, wrote: new Set(wrote) };
     }),
   );
 }

@@ -76,6 +76,8 @@ async function assemble(world: World, props: Props): Promise<Stage> {
   const pools: pg.Pool[] = [];
   const pool = (url: string): pg.Pool => {
     const made = new pg.Pool({ connectionString: url, max: 2 });
+    // An idle connection may still hear the server stop after `end`; nobody waits for it.
+    made.on('error', () => undefined);
     pools.push(made);
     return made;
   };
