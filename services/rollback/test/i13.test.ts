@@ -1,0 +1,186 @@
+import type { Effect } from '@recant/events';
+import { waitUntil } from '@recant/test-support';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type Forgery, forge } from './forged.ts';
+import { createStage, type Stage } from './harness.ts';
+
+/** I13: no event, whatever it says, makes Recant write a value or call a system that its credential was not registered for. */
+let stage: Stage;
+let mallory: string;
+let greedy: string;
+let victim: readonly Effect[];
+
+beforeAll(async () => {
+  stage = await createStage();
+  await stage.operator.registerSystem({ name: 'shop', connector: 'postgres', options: { url: stage.shop.ownerUrl } });
+  mallory = await stage.makeKey({ sourcePrefix: 'recant://mallory', agents: ['mallory'], resources: ['postgres://shop/public.orders/9*'] });
+  greedy = await stage.makeKey({ sourcePrefix: 'recant://greedy', agents: ['greedy'], resources: ['*'] });
+  const alice = await stage.agent('alice');
+  await alice.sql('reprice', 'UPDATE orders SET price = 7 WHERE id = 1');
+  victim = await effectsOf('alice');
+}, 120_000);
+afterAll(() => stage?.[Symbol.asyncDispose]());
+
+async function effectsOf(agent: string): Promise<readonly Effect[]> {
+  const vector = await stage.store.ledgerReader.vector('acme');
+  const attempts = await stage.store.ledgerReader.select('acme', { agents: [agent] }, vector);
+  const effects = await stage.store.ledgerReader.effectsOf(
+    'acme',
+    attempts.map(({ ref }) => ref),
+    vector,
+  );
+  return effects.map(({ attempt: _attempt, entry: _entry, ...effect }) => effect);
+}
+
+/** Every row, and every change that the target ever captured. */
+async function shop(): Promise<unknown> {
+  const { owner } = stage.shop;
+  const rows = await owner.query('SELECT id, state, price FROM orders ORDER BY id');
+  const changes = await owner.query('SELECT count(*)::int AS changes FROM recant.change');
+  return { rows: rows.rows, changes: changes.rows };
+}
+
+const effect = (resource: string, more: Partial<Effect> = {}): Effect => ({
+  resource,
+  operation: 'update',
+  ordinal: '999999999',
+  parts: { price: { before: 'v1.AAAAAAAAAAAAAAAAAAAAAA', after: 'v1.BBBBBBBBBBBBBBBBBBBBBB' } },
+  compensation: { connector: 'postgres', images: ['1'] },
+  ...more,
+});
+const order = (id: number): string => `postgres://shop/public.orders/${id}`;
+
+/** Forges, plans with skip, runs what there is to run; the shop is as it was. */
+async function attack(forgery: Omit<Forgery, 'apiKey' | 'agent'> & { key: 'mallory' | 'greedy' }) {
+  const before = await shop();
+  const { action, refused } = await forge(stage, { ...forgery, agent: forgery.key, apiKey: forgery.key === 'mallory' ? mallory : greedy });
+  const plan = await stage.operator.createPlan({ selection: { actions: [action] }, mode: 'skip' });
+  let outcomes: unknown;
+  let findings: string[] = [];
+  if (plan.runnable) {
+    const { id } = await stage.operator.createRun(plan.id, plan.digest);
+    const run = await waitUntil(async () => {
+      const view = await stage.operator.run(id);
+      return ['finished', 'waiting'].includes(view.state) ? view : undefined;
+    });
+    outcomes = run.account.outcomes;
+    findings = run.stepList.flatMap((step) => step.findings.map(({ code }) => code));
+  }
+  expect(await shop()).toEqual(before);
+  return {
+    refused,
+    steps: plan.body.steps.length,
+    kinds: plan.body.conflicts.map(({ kind }) => kind),
+    reasons: plan.body.left.map(({ reason }) => reason),
+    outcomes,
+    findings,
+  };
+}
+
+test('I13: a claim on another agent’s resource never becomes a step', async () => {
+  const found = await attack({ key: 'mallory', effects: [effect(order(1))] });
+  expect(found).toMatchObject({ refused: [], steps: 0, kinds: ['not_registered'], reasons: ['not_registered'] });
+});
+
+test('I13: one foreign claim takes the whole attempt along, its own resources too', async () => {
+  const found = await attack({ key: 'mallory', effects: [effect(order(90)), effect(order(1))] });
+  expect(found).toMatchObject({ steps: 0, kinds: ['not_registered'] });
+});
+
+test('I13: a claim on a system that nobody registered never becomes a step, whatever the key may', async () => {
+  for (const resource of ['postgres://bank/public.accounts/1', 'filesystem://shop/etc/passwd', 'http://shop/admin']) {
+    const connector = resource.slice(0, resource.indexOf(':'));
+    expect(await attack({ key: 'greedy', effects: [effect(resource, { compensation: { connector, images: [] } })] })).toMatchObject({
+      steps: 0,
+      kinds: ['not_registered'],
+    });
+  }
+});
+
+test('I13: an inverse by another connector than the resource’s own is refused by the ledger', async () => {
+  const found = await attack({ key: 'greedy', effects: [effect(order(90), { compensation: { connector: 'filesystem', images: [] } })] });
+  expect(found).toMatchObject({ refused: ['resource_invalid'], steps: 0 });
+});
+
+test.each([
+  ['SQL', 91, ["1'; DROP TABLE orders; --", '1; UPDATE orders SET price = 0']],
+  ['a URL', 92, ['http://127.0.0.1:1/steal', 'file:///etc/passwd']],
+  ['an image that was never captured', 93, ['123456789']],
+  ['a path', 94, ['../../../etc/passwd']],
+  ['nothing at all', 95, []],
+])('I13: %s as an image is data that the connector does not find, even where the live version is guessed', async (_what, id, images) => {
+  const bob = await stage.agent('bob');
+  await bob.sql('reprice', `UPDATE orders SET price = 9 WHERE id = ${id}`);
+  const live = (await effectsOf('bob')).find(({ resource }) => resource === order(id))?.parts.price?.after as string;
+  const parts = { price: { before: 'v1.AAAAAAAAAAAAAAAAAAAAAA', after: live } };
+  const found = await attack({ key: 'mallory', effects: [effect(order(id), { parts, compensation: { connector: 'postgres', images } })] });
+  expect(found).toMatchObject({ refused: [], steps: 1 });
+  expect(found.outcomes).not.toHaveProperty('restored');
+  expect(found.findings.length).toBeGreaterThan(0);
+});
+
+test('I13: SQL smuggled into a resource or a part is a name that nothing has', async () => {
+  for (const [resource, part] of [
+    [`${order(1)}%27%3B%20DROP%20TABLE%20orders%3B--`, 'price'],
+    ['postgres://shop/public.orders%22%3B%20DROP%20TABLE%20orders%3B--/1', 'price'],
+    [order(96), 'price" = 0; --'],
+  ] as const) {
+    const parts = { [part]: { before: 'v1.AAAAAAAAAAAAAAAAAAAAAA', after: 'v1.BBBBBBBBBBBBBBBBBBBBBB' } };
+    const found = await attack({ key: 'greedy', effects: [effect(resource, { parts })] });
+    expect(found.outcomes ?? {}).not.toHaveProperty('restored');
+  }
+});
+
+test('I13: the images of another’s attempt are not one’s own, even with its versions and a key for everything', async () => {
+  const found = await attack({
+    key: 'greedy',
+    effects: victim.map((stolen) => ({ ...stolen, ordinal: String(BigInt(stolen.ordinal) + 1_000n) })),
+  });
+  expect(found.outcomes ?? {}).not.toHaveProperty('restored');
+  expect(found.findings.length + found.kinds.length).toBeGreaterThan(0);
+});
+
+test('I13: nobody but the rollback service inverts, speaks as recant, or from another’s source', async () => {
+  const [{ ref }] = (await stage.store.ledgerReader.select(
+    'acme',
+    { agents: ['alice'] },
+    await stage.store.ledgerReader.vector('acme'),
+  )) as unknown as [{ ref: { source: string; action: string; attempt: number } }];
+  const inverse = await forge(stage, {
+    apiKey: greedy,
+    agent: 'greedy',
+    effects: victim,
+    intent: { inverts: { ...ref, run: 'r', step: 1 } },
+  });
+  expect(inverse.refused).toContain('role_missing');
+  expect((await forge(stage, { apiKey: greedy, agent: 'recant', source: 'recant://greedy/1', effects: victim })).refused).toEqual(
+    Array(4).fill('agent_foreign'),
+  );
+  expect((await forge(stage, { apiKey: greedy, agent: 'greedy', source: ref.source, effects: victim })).refused).toEqual(
+    Array(4).fill('source_foreign'),
+  );
+});
+
+test('I13: a claim that is not believed does not stand in the way of undoing what really happened', async () => {
+  await forge(stage, { apiKey: mallory, agent: 'mallory', effects: [effect(order(1))] });
+  const carol = await stage.agent('carol');
+  await carol.sql('reprice', 'UPDATE orders SET price = 8 WHERE id = 2');
+  await forge(stage, { apiKey: mallory, agent: 'mallory', effects: [effect(order(2))] });
+  const plan = await stage.operator.createPlan({ selection: { agents: ['carol'] } });
+  expect(plan).toMatchObject({ runnable: true, body: { conflicts: [], steps: [{ agent: 'carol' }] } });
+});
+
+test('I13: only an administrator registers a system, and a registered name never points elsewhere', async () => {
+  const { createClient } = await import('@recant/client');
+  const operator = createClient({ url: stage.url, apiKey: await stage.makeKey({ roles: ['plan', 'execute', 'view'], agents: [] }) });
+  const options = { url: stage.shop.ownerUrl };
+  await expect(operator.registerSystem({ name: 'shop2', connector: 'postgres', options })).rejects.toMatchObject({
+    problem: { code: 'role_missing' },
+  });
+  await expect(stage.operator.registerSystem({ name: 'shop', connector: 'filesystem', options: { root: '/tmp' } })).rejects.toMatchObject({
+    problem: { status: expect.any(Number) },
+  });
+  await expect(stage.operator.registerSystem({ name: 'shop', connector: 'http', options })).rejects.toMatchObject({
+    problem: { code: 'connector_unknown' },
+  });
+});
