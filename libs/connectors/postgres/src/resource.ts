@@ -39,6 +39,6 @@ export function parseRow(resource: string): RowAddress {
   throw new ConnectorError('resource_invalid', `${resource.slice(0, 200)} is not postgres://<system>/<schema>.<table>/<key>`);
 }
 
-/** Part of a column: its name; a column that is called like the part `exists` is told from it by its first letter's encoding. */
+/** Part of a column: its name, percent-encoded where it would not pass as a name or as the part `exists`. */
 export const EXISTS = 'exists';
-export const partOfColumn = (column: string): string => (column === EXISTS ? '%65xists' : column.replaceAll('%', '%25'));
+export const partOfColumn = (column: string): string => (column === EXISTS ? '%65xists' : column.replace(/[%\p{Cc}]/gu, percentEncode));

@@ -92,6 +92,18 @@ test('a login registered with a prefix names no source outside it; an unregister
   await expect(capture(1, 'recant://pricing/2'), second).rejects.toMatchObject({ code: 'capture_refused' });
 });
 
+test('a transaction number that another cluster used before a restore names nobody', async () => {
+  await using stage = await createStage(ITEMS);
+  await stage.play(0, (tx) => tx.query('SELECT 1'));
+  await stage.owner.query(
+    `INSERT INTO recant.transaction SELECT (pg_current_xact_id()::text::bigint + n)::text::xid8, 1, '2020-01-01Z' FROM generate_series(1, 200) n`,
+  );
+  await stage.owner.query(`UPDATE items SET secret = 'restored'`);
+  expect((await stage.owner.query('SELECT DISTINCT attempt FROM recant.change')).rows).toEqual([{ attempt: null }]);
+  const { effects } = await stage.play(1, (tx) => tx.query(`UPDATE items SET secret = 'named'`));
+  expect(effects).toHaveLength(2);
+});
+
 test('writers who name no attempt are seen, without images, and a write of theirs is in the way of an undo', async () => {
   await using stage = await createStage(ITEMS);
   const bad = await stage.play(0, (tx) => tx.query(`UPDATE items SET secret = 'x' WHERE id = 1`));
@@ -151,6 +163,10 @@ test('ways round the capture are listed, and only what is prepared under this na
   await expect(open(SYSTEM, 'http://x')).rejects.toMatchObject({ code: 'options_invalid' });
   await expect(stage.prepare({ system: 'other' })).rejects.toThrow(ConnectorError);
   await expect(stage.prepare({ tables: ['public.loose', 'public.none'] })).rejects.toThrow(/no primary key.*no such table/);
+  await expect(stage.prepare({ agentRoles: ['nobody_here'] })).rejects.toMatchObject({ code: 'options_invalid' });
+  const asAgent = new URL(stage.ownerUrl);
+  asAgent.username = asAgent.password = stage.agents[0] ?? '';
+  await expect(stage.prepare({ url: asAgent.href })).rejects.toMatchObject({ code: 'options_invalid' });
   const [one, two] = [await open(SYSTEM), await open(SYSTEM)];
   expect(await one.identity()).toBe(await two.identity());
   await Promise.all([one.close(), two.close()]);

@@ -46,7 +46,7 @@ export function captureFunction(table: Table, { relation, shape }: Recording): s
 ${settings.map(([name, value]) => `SET ${name} = ${name === 'datestyle' ? value : escapeLiteral(value)}`).join(' ')} AS $recant$
 DECLARE a bigint; o text[]; n text[]; x text[]; noted text; overtaken boolean;
 BEGIN
-  SELECT t.attempt INTO a FROM recant.transaction t WHERE t.xid = pg_current_xact_id();
+  SELECT t.attempt INTO a FROM recant.transaction t WHERE t.xid = pg_current_xact_id() AND t.started = now();
   IF a IS NOT NULL AND (SELECT c.relnatts FROM pg_class c WHERE c.oid = ${table.relid}) <> ${table.natts} THEN
     RAISE EXCEPTION 'recant: columns of % changed since it was prepared; prepare it again', ${escapeLiteral(qualified(table))} USING ERRCODE = '55000';
   END IF;

@@ -51,7 +51,7 @@ SELECT c.oid::int8 AS relid, n.nspname AS schema, c.relname AS name, c.relkind =
     FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid JOIN pg_proc p ON p.oid = t.typoutput JOIN pg_namespace pn ON pn.oid = p.pronamespace
     WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '') AS columns
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace LEFT JOIN pg_index i ON i.indrelid = c.oid AND i.indisprimary
-WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't' AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'recant') AND n.nspname !~ '^pg_'
+WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't' AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'recant') AND n.nspname !~ '^pg_' AND ($1::oid[] IS NULL OR c.oid = ANY ($1))
 ORDER BY n.nspname, c.relname`;
 
 type Row = Table & {
@@ -62,10 +62,14 @@ type Row = Table & {
   readonly relid: string;
 };
 
-/** Tables that can be captured, and those that cannot with the reason. Partitions are part of their root. */
-export async function readCatalogue(client: ClientBase, columnsMax: number): Promise<{ tables: Table[]; skipped: SkippedTable[] }> {
+/** Tables that can be captured, and those that cannot with the reason; of all tables or of these. Partitions are part of their root. */
+export async function readCatalogue(
+  client: ClientBase,
+  columnsMax: number,
+  relids?: readonly number[],
+): Promise<{ tables: Table[]; skipped: SkippedTable[] }> {
   await client.query(`SET LOCAL search_path = pg_catalog, pg_temp`);
-  const { rows } = await client.query<Row>(CATALOGUE_SQL);
+  const { rows } = await client.query<Row>(CATALOGUE_SQL, [relids ?? null]);
   const tables: Table[] = [];
   const skipped: SkippedTable[] = [];
   for (const row of rows) {

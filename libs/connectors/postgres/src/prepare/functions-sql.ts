@@ -68,7 +68,8 @@ BEGIN
   IF NOT FOUND THEN
     RAISE EXCEPTION 'recant: login % has no such open attempt', session_user USING ERRCODE = '42501';
   END IF;
-  INSERT INTO recant.transaction VALUES (pg_current_xact_id(), found_id) ON CONFLICT DO NOTHING;
+  INSERT INTO recant.transaction AS t VALUES (pg_current_xact_id(), found_id)
+  ON CONFLICT (xid) DO UPDATE SET attempt = excluded.attempt, started = excluded.started WHERE t.started <> excluded.started;
   SELECT t.attempt INTO named FROM recant.transaction t WHERE t.xid = pg_current_xact_id();
   IF named IS DISTINCT FROM found_id THEN
     RAISE EXCEPTION 'recant: this transaction already belongs to another attempt' USING ERRCODE = '55000';
@@ -128,13 +129,13 @@ BEGIN
   END IF;
   IF p_overtaken IS NOT NULL THEN
     SELECT c.ordinal, c.new INTO v_last FROM recant.change c
-    WHERE c.relation = p_relation AND c.key_hash = v_hash AND c.key = p_key AND c.xid = pg_current_xact_id() ORDER BY c.ordinal DESC LIMIT 1;
+    WHERE c.relation = p_relation AND c.key_hash = v_hash AND c.key = p_key AND c.xid = pg_current_xact_id() AND c.recorded_at >= now() ORDER BY c.ordinal DESC LIMIT 1;
     IF FOUND AND (p_overtaken OR v_last.new IS DISTINCT FROM p_old) THEN
       SELECT min(c.ordinal) INTO v_first FROM recant.change c WHERE c.relation = p_relation AND c.key_hash = v_hash AND c.key = p_key
-        AND c.xid = pg_current_xact_id() AND c.depth > v_depth AND c.old IS NOT DISTINCT FROM p_new AND c.operation IN ('i', 'u', 'd');
+        AND c.xid = pg_current_xact_id() AND c.recorded_at >= now() AND c.depth > v_depth AND c.old IS NOT DISTINCT FROM p_new AND c.operation IN ('i', 'u', 'd');
       IF v_first IS NOT NULL THEN
         WITH nested AS (
-          DELETE FROM recant.change c WHERE c.relation = p_relation AND c.key_hash = v_hash AND c.key = p_key AND c.xid = pg_current_xact_id()
+          DELETE FROM recant.change c WHERE c.relation = p_relation AND c.key_hash = v_hash AND c.key = p_key AND c.xid = pg_current_xact_id() AND c.recorded_at >= now()
             AND c.ordinal >= v_first RETURNING c.written)
         SELECT array_agg(DISTINCT p ORDER BY p) INTO v_written FROM (SELECT unnest(p_written) AS p UNION SELECT unnest(n.written) FROM nested n) w;
         v_new := v_last.new;
@@ -164,7 +165,7 @@ END $$;
 CREATE OR REPLACE FUNCTION recant.record_truncate() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-  IF EXISTS (SELECT FROM recant.transaction t WHERE t.xid = pg_current_xact_id()) THEN
+  IF EXISTS (SELECT FROM recant.transaction t WHERE t.xid = pg_current_xact_id() AND t.started = now()) THEN
     RAISE EXCEPTION 'recant: TRUNCATE cannot be captured row by row; use DELETE' USING ERRCODE = '0A000';
   END IF;
   INSERT INTO recant.change (relation, key_hash, operation, depth) VALUES (TG_ARGV[0]::int, 0, 'x', pg_trigger_depth());

@@ -57,6 +57,17 @@ async function inTransaction<T>(url: string, work: (client: pg.Client) => Promis
     const result = await work(client);
     await client.query('COMMIT');
     return result;
+  } catch (error) {
+    // 42501 insufficient_privilege, 42704 undefined_object: a role that is not there.
+    const { code, message } = error as { code?: string; message?: string };
+    if (code !== '42501' && code !== '42704') throw error;
+    throw new ConnectorError(
+      'options_invalid',
+      `the target refuses: ${message}; use a login that owns the tables, and agents' roles that exist`,
+      {
+        cause: error,
+      },
+    );
   } finally {
     await client.end();
   }

@@ -61,7 +61,8 @@ CREATE TABLE IF NOT EXISTS recant.attempt (
   settled_at timestamptz,
   UNIQUE (source, action, attempt)
 );
-CREATE TABLE IF NOT EXISTS recant.transaction (xid xid8 PRIMARY KEY, attempt bigint NOT NULL);
+-- \`started\` (transaction_timestamp) tells a transaction from one of the same number before a restore into another cluster.
+CREATE TABLE IF NOT EXISTS recant.transaction (xid xid8 PRIMARY KEY, attempt bigint NOT NULL, started timestamptz NOT NULL DEFAULT now());
 CREATE SEQUENCE IF NOT EXISTS recant.ordinal AS bigint CACHE 1;
 CREATE TABLE IF NOT EXISTS recant.change (
   -- Taken in the AFTER trigger, under the row's lock: per row, ordinals are in commit order.

@@ -32,15 +32,26 @@ export interface Registry {
 }
 
 const SHAPES_SQL = `SELECT s.id, s.columns, s.parts, s.types, s.derived, s.key_positions AS "keyPositions" FROM recant.shape s`;
-const RELATIONS_SQL = `SELECT id, schema_name, table_name, history, shape FROM recant.relation WHERE shape IS NOT NULL`;
+const RELATIONS_SQL = `SELECT id, relid::int8, schema_name, table_name, history, shape FROM recant.relation WHERE shape IS NOT NULL`;
+
+interface RelationRow {
+  readonly id: number;
+  readonly relid: string;
+  readonly schema_name: string;
+  readonly table_name: string;
+  readonly history: boolean;
+  readonly shape: number;
+}
 
 /** @throws ConnectorError `not_prepared` */
 export async function readRegistry(client: ClientBase, system: string): Promise<Registry> {
   await checkPrepared(client, system);
-  const { tables } = await readCatalogue(client, COLUMNS_MAX);
   const shapes = new Map((await client.query<Shape>(SHAPES_SQL)).rows.map((shape) => [shape.id, shape]));
-  const relations = await client.query<{ id: number; schema_name: string; table_name: string; history: boolean; shape: number }>(
-    RELATIONS_SQL,
+  const relations = await client.query<RelationRow>(RELATIONS_SQL);
+  const { tables } = await readCatalogue(
+    client,
+    COLUMNS_MAX,
+    relations.rows.map(({ relid }) => Number(relid)),
   );
   const nameOf = (schema: string, name: string) => JSON.stringify([schema, name]);
   const found = new Map(tables.map((table) => [nameOf(table.schema, table.name), table]));

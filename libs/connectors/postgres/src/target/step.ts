@@ -115,7 +115,7 @@ async function nameInverse({ client, run }: StepContext, step: InverseStep): Pro
        INSERT INTO recant.attempt AS a (source, action, attempt, login, run, step, settled_at) VALUES ($1, $2, $3, session_user, $4, $5, clock_timestamp())
        ON CONFLICT (source, action, attempt) DO UPDATE SET settled_at = a.settled_at WHERE a.run = excluded.run AND a.step = excluded.step RETURNING a.id)
      INSERT INTO recant.transaction (xid, attempt) SELECT pg_current_xact_id(), id FROM named
-     ON CONFLICT (xid) DO UPDATE SET attempt = excluded.attempt RETURNING attempt::text AS id`,
+     ON CONFLICT (xid) DO UPDATE SET attempt = excluded.attempt, started = excluded.started RETURNING attempt::text AS id`,
     [source, action, n, run, step.step],
   );
   const id = rows[0]?.id;
