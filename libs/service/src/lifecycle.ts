@@ -19,8 +19,8 @@ export async function runProcess(start: () => Promise<Running>, logger: Logger, 
   } catch (error) {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
     logger.debug({ err: error }, 'did not start');
-    process.exitCode = 1;
-    return;
+    // What was started half-way (a listener, a pool) would keep the process alive.
+    process.exit(1);
   }
   const signal = await nextSignal();
   logger.info({ signal }, 'stopping');
