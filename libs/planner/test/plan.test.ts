@@ -1,0 +1,190 @@
+import { expect, test } from 'vitest';
+import { type PlanInput, plan, planDigest, type RecordedAttempt, type RecordedEffect } from '../src/index.ts';
+import { attemptOf, effect, refOf, SYSTEMS } from './world.ts';
+
+const ROW = 'postgres://shop/public.t/1';
+const OTHER = 'postgres://shop/public.t/2';
+
+function inputOf(
+  attempts: readonly RecordedAttempt[],
+  effects: readonly RecordedEffect[],
+  selected: readonly string[],
+  mode: 'refuse' | 'skip' = 'skip',
+): PlanInput {
+  return {
+    tenant: 't',
+    mode,
+    selection: { agents: ['a'] },
+    vector: { 0: 9n },
+    selected: attempts.filter(({ ref }) => selected.includes(ref.action)),
+    attempts,
+    effects,
+    systems: SYSTEMS,
+  };
+}
+const write = (before: string | null, after: string | null) => ({ x: { before, after } });
+const left = (input: PlanInput) => plan(input).left.map(({ ref, reason }) => [ref.action, reason]);
+const conflicts = (input: PlanInput) => plan(input).conflicts.map(({ kind, ref, by }) => [kind, ref.action, by?.ref.action]);
+
+test('an equal value written later by somebody else is a write, and is named with agent, tool and attempt', () => {
+  const attempts = [attemptOf('bad', 0), attemptOf('good', 1, { agent: 'g', tool: 'confirm' })];
+  const input = inputOf(attempts, [effect('bad', 1, ROW, write('1', '2')), effect('good', 2, ROW, write('2', '2'))], ['bad'], 'refuse');
+  expect(plan(input).conflicts).toEqual([
+    expect.objectContaining({
+      kind: 'later_write',
+      ref: refOf('bad'),
+      resource: ROW,
+      part: 'x',
+      by: { ref: refOf('good'), agent: 'g', tool: 'confirm' },
+    }),
+  ]);
+});
+
+test('a later write to another part of the same row is nobody’s business', () => {
+  const effects = [effect('bad', 1, ROW, write('1', '2')), effect('good', 2, ROW, { y: { before: '1', after: '2' } })];
+  expect(plan(inputOf([attemptOf('bad', 0), attemptOf('good', 1)], effects, ['bad'], 'refuse'))).toMatchObject({
+    conflicts: [],
+    steps: [{ step: 1, systems: [{ knownOrdinals: { [ROW]: '2' } }] }],
+  });
+});
+
+test('ordinals are numbers, not text', () => {
+  const effects = [effect('late', 10, ROW, write('2', '3')), effect('early', 9, ROW, write('1', '2'))];
+  expect(
+    plan(inputOf([attemptOf('late', 0), attemptOf('early', 1)], effects, ['late', 'early'])).steps.map(({ undoes, after }) => [
+      undoes.action,
+      after,
+    ]),
+  ).toEqual([
+    ['late', []],
+    ['early', [1]],
+  ]);
+});
+
+test('a change that nobody recorded, between two recorded writes, is drift', () => {
+  const effects = [effect('bad', 1, ROW, write('1', '2')), effect('worse', 2, ROW, write('5', '6'))];
+  expect(conflicts(inputOf([attemptOf('bad', 0), attemptOf('worse', 1)], effects, ['bad', 'worse']))).toEqual([
+    ['drift', 'bad', undefined],
+  ]);
+});
+
+test('a write inside a row that was created leans on it; a mere read is tainted and blocks nothing', () => {
+  const attempts = [attemptOf('create', 0), attemptOf('reader', 1, { agent: 'r' }), attemptOf('writer', 2, { agent: 'w' })];
+  const create = effect('create', 1, ROW, { exists: { before: null, after: 'e' } }, { operation: 'insert' });
+  const read = effect('reader', 2, ROW, {}, { operation: 'read', reads: { exists: 'e' } });
+  const lean = effect('writer', 3, ROW, { z: { before: '1', after: '2' } }, { reads: { exists: 'e' } });
+  expect(conflicts(inputOf(attempts, [create, read, lean], ['create']))).toEqual([['later_write', 'create', 'writer']]);
+  expect(plan(inputOf(attempts, [create, read], ['create']))).toMatchObject({
+    conflicts: [],
+    steps: [{ undoes: refOf('create') }],
+    tainted: [{ agent: 'r', resource: ROW, parts: ['exists'] }],
+  });
+  expect(plan(inputOf(attempts, [create, lean], ['create', 'writer'])).steps.map(({ undoes }) => undoes.action)).toEqual([
+    'writer',
+    'create',
+  ]);
+});
+
+test.each([
+  ['open', { status: 'open', complete: false }, 'open'],
+  ['unknown', { status: 'unknown', complete: false }, 'open'],
+  ['contested', { status: 'contested' }, 'contested'],
+  ['missing chunks', { complete: false }, 'incomplete'],
+  ['declared irreversible', { reversibility: 'irreversible' }, 'irreversible'],
+  ['a key registered elsewhere', { registered: ['postgres://shop/public.u/*'] }, 'not_registered'],
+] as const)('%s: a conflict in refuse, left in skip, and never a step', (_name, change, reason) => {
+  const attempts = [attemptOf('bad', 0, change)];
+  const effects = [effect('bad', 1, ROW, write('1', '2'))];
+  expect(left(inputOf(attempts, effects, ['bad']))).toEqual([['bad', reason]]);
+  expect(plan(inputOf(attempts, effects, ['bad'], 'refuse'))).toMatchObject({ steps: [], conflicts: [{ kind: reason }] });
+});
+
+test('an effect without an inverse makes its attempt irreversible; one without effects has nothing to undo', () => {
+  const { compensation: _none, ...bare } = effect('bad', 1, ROW, write('1', '2'));
+  expect(left(inputOf([attemptOf('bad', 0)], [bare], ['bad']))).toEqual([['bad', 'irreversible']]);
+  expect(plan(inputOf([attemptOf('bad', 0)], [], ['bad'], 'refuse'))).toMatchObject({ conflicts: [], left: [{ reason: 'no_effect' }] });
+});
+
+test('an attempt and its inverse in one selection cancel; an attempt that is undone is left so', () => {
+  const attempts = [attemptOf('bad', 0), attemptOf('undo', 1, { agent: 'recant', inverts: { ...refOf('bad'), run: 'r1', step: 1 } })];
+  const effects = [effect('bad', 1, ROW, write('1', '2')), effect('undo', 2, ROW, write('2', '1'))];
+  expect(left(inputOf(attempts, effects, ['bad', 'undo'], 'refuse'))).toEqual([
+    ['bad', 'cancelled_out'],
+    ['undo', 'cancelled_out'],
+  ]);
+  expect(left(inputOf(attempts, effects, ['bad'], 'refuse'))).toEqual([['bad', 'already_undone']]);
+  expect(plan(inputOf(attempts, effects, ['undo'])).steps).toMatchObject([
+    { undoes: refOf('undo'), systems: [{ guards: [{ before: '2', after: '1' }] }] },
+  ]);
+});
+
+test('an inverse that failed undid nothing, and what took it back cancels it', () => {
+  const failed = { agent: 'recant', status: 'failed', inverts: { ...refOf('bad'), run: 'r1', step: 1 } } as const;
+  const attempts = [
+    attemptOf('bad', 0),
+    attemptOf('undo', 1, failed),
+    attemptOf('back', 2, { agent: 'recant', inverts: { ...refOf('undo'), run: 'r1', step: 1 } }),
+  ];
+  const effects = [
+    effect('bad', 1, ROW, write('1', '2')),
+    effect('undo', 2, ROW, write('2', '1')),
+    effect('back', 3, ROW, write('1', '2')),
+  ];
+  expect(plan(inputOf(attempts, effects, ['bad'], 'refuse'))).toMatchObject({ conflicts: [], steps: [{ undoes: refOf('bad') }] });
+});
+
+test('what an agent claims beyond its registration, or without an intent, stands in nobody’s way', () => {
+  const attempts = [attemptOf('bad', 0), attemptOf('liar', 1, { registered: [] })];
+  const effects = [
+    effect('bad', 1, ROW, write('1', '2')),
+    effect('liar', 5, ROW, write('2', '3')),
+    effect('nobody', 6, ROW, write('3', '4')),
+  ];
+  expect(plan(inputOf(attempts, effects, ['bad'], 'refuse'))).toMatchObject({
+    conflicts: [],
+    steps: [{ systems: [{ knownOrdinals: { [ROW]: '1' } }] }],
+  });
+});
+
+test('two attempts that wrote the same parts in turns are both left', () => {
+  const effects = [effect('p', 1, ROW, write('1', '2')), effect('q', 2, ROW, write('2', '3')), effect('p', 3, ROW, write('3', '4'))];
+  expect(left(inputOf([attemptOf('p', 0), attemptOf('q', 1)], effects, ['p', 'q']))).toEqual([
+    ['p', 'skipped'],
+    ['q', 'skipped'],
+  ]);
+});
+
+test('within a system the latest ordinal goes first, also where no part is shared', () => {
+  const effects = [effect('parent', 1, ROW, write(null, '1')), effect('child', 2, OTHER, write(null, '1'))];
+  expect(
+    plan(inputOf([attemptOf('child', 0), attemptOf('parent', 1)], effects, ['parent', 'child'])).steps.map(({ undoes }) => undoes.action),
+  ).toEqual(['child', 'parent']);
+});
+
+test('the digest is of the contents', () => {
+  const body = plan(inputOf([attemptOf('bad', 0)], [effect('bad', 1, ROW, write('1', '2'))], ['bad']));
+  expect(planDigest(body)).toMatch(/^[0-9a-f]{64}$/);
+  expect(planDigest({ ...body, mode: 'refuse' })).not.toBe(planDigest(body));
+});
+
+test('ten thousand attempts with a hundred thousand effects are planned in seconds', { timeout: 60_000 }, () => {
+  const attempts = Array.from({ length: 10_000 }, (_, at) => attemptOf(`n${at}`, at));
+  const effects = attempts.flatMap(({ ref }, at) =>
+    Array.from({ length: 10 }, (_, part) =>
+      effect(ref.action, at * 10 + part, `postgres://shop/public.t/${(at * 7 + part) % 5_000}`, {
+        [`c${part}`]: { before: String(at), after: String(at) },
+      }),
+    ),
+  );
+  const startedMs = performance.now();
+  const body = plan(
+    inputOf(
+      attempts,
+      effects,
+      attempts.filter((_, at) => at % 3 > 0).map(({ ref }) => ref.action),
+    ),
+  );
+  planDigest(body);
+  expect(body.steps.length + body.left.length).toBe(6_666);
+  expect(performance.now() - startedMs).toBeLessThan(20_000);
+});
