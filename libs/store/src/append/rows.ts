@@ -32,11 +32,16 @@ export interface EventKey {
 
 /** All rows of one transaction, gathered for one COPY a table. */
 export class Rows {
-  readonly #entry = new CopyWriter();
+  readonly #entry: CopyWriter;
   readonly #attempt = new CopyWriter();
   readonly #settlement = new CopyWriter();
   readonly #effect = new CopyWriter();
   readonly #deadLetter = new CopyWriter();
+
+  /** @param frameBytes about how many bytes of frames will come. */
+  constructor(frameBytes: number) {
+    this.#entry = new CopyWriter(frameBytes);
+  }
 
   entry({ tenant, shard, idx }: Place, key: EventKey | undefined, leaf: Buffer, frame: Buffer): void {
     const writer = this.#entry;

@@ -74,9 +74,14 @@ function checkShards(heads: ReadonlyMap<string, LogHead>, shards: number): void 
   }
 }
 
+/** About what an entry's row has beside the event: frame header, key, leaf, field lengths. */
+const ROW_BYTES = 256;
+
 /** Gives every item its place in its log, in the order in which they came. */
 function layOut(resolved: readonly Resolved[], heads: ReadonlyMap<string, LogHead>, nowMs: number): { rows: Rows; receipts: Receipt[] } {
-  const rows = new Rows();
+  const rows = new Rows(
+    resolved.reduce((sum, one) => sum + ('item' in one && 'bytes' in one.item ? one.item.bytes.length + ROW_BYTES : 0), 0),
+  );
   const receipts: Receipt[] = [];
   for (const head of heads.values()) head.receivedAtMs = Math.max(nowMs, head.receivedAtMs);
   for (const one of resolved) receipts.push(layOutOne(one, heads, rows, receipts));
