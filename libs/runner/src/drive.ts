@@ -49,7 +49,7 @@ export async function driveRun(ports: RunnerPorts, claim: Claim, config: RunnerC
     return 'alarmed';
   }
   for (let to = nextRunState(session.state, 'claim'); to !== session.state; to = nextRunState(session.state, 'claim')) {
-    if (to === undefined) return 'paused';
+    if (to === undefined) return isRunEnd(session.state) ? 'finished' : 'paused';
     await session.move('claim');
   }
   await ports.emitter.flush(claim.tenant, session.source);

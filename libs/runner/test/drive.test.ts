@@ -1,0 +1,201 @@
+import { expect, test } from 'vitest';
+import { accountOf, type Driven, driveRun, RUN_TABLE, STEP_TABLE, summarize } from '../src/index.ts';
+import { actionOf, type FakeWorld, fakeWorld, type Hook, type Write } from './fakes.ts';
+
+const A = (row: number) => `postgres://a/t/${row}`;
+const B = (row: number) => `postgres://b/t/${row}`;
+const write = (attempt: string, resource: string, before: string, after: string): Write => ({ attempt, resource, before, after });
+const CONFIG = { batchSteps: 50, tries: 2, retryMs: 1 };
+
+const drive = async (world: FakeWorld, config = CONFIG): Promise<Driven> => driveRun(world.ports, await world.store.claim(), config);
+const outcomes = (world: FakeWorld) => world.store.record.steps.map(({ outcome }) => outcome);
+const codes = (world: FakeWorld) => world.store.record.steps.map(({ findings }) => findings.map(({ code }) => code));
+const account = (world: FakeWorld) => accountOf(summarize(world.body), world.store.record.steps);
+const types = (world: FakeWorld) => world.events.map(({ type }) => type.replace(/^recant\.|\.v1$/g, ''));
+
+test('a chain is undone from its end; every intent is acknowledged before its inverse', async () => {
+  const calls: string[] = [];
+  const world = fakeWorld(
+    [write('p', A(1), '0', '1'), write('q', A(1), '1', '2'), write('r', A(2), '0', '1')],
+    (call, when) => when === 'before' && calls.push(call),
+  );
+  expect(await drive(world)).toBe('finished');
+  expect(outcomes(world)).toEqual(['restored', 'restored', 'restored']);
+  expect([...(world.targets.get('a')?.live.values() ?? [])]).toEqual(['0', '0']);
+  expect(account(world).fullyRestored).toBe(true);
+  expect(calls.indexOf('send')).toBeLessThan(calls.indexOf('a.invert'));
+  expect(types(world).at(-2)).toBe('run.finished');
+  expect(world.events.map(({ sequence }) => Number(sequence))).toEqual(world.events.map((_, at) => at + 1));
+});
+
+test('I5: what somebody changed since is left, and so is what it was written over', async () => {
+  const world = fakeWorld([write('p', A(1), '0', '1'), write('q', A(1), '1', '2'), write('r', A(2), '0', '1')]);
+  world.targets.get('a')?.live.set(`${A(1)} x`, 'somebody');
+  await drive(world);
+  expect(world.targets.get('a')?.live.get(`${A(1)} x`)).toBe('somebody');
+  expect(world.body.steps.map(({ undoes }, at) => [undoes.action, outcomes(world)[at]])).toEqual([
+    [actionOf('r'), 'restored'],
+    [actionOf('q'), 'conflicted'],
+    [actionOf('p'), 'conflicted'],
+  ]);
+  expect(codes(world)).toEqual([[], ['drift'], ['predecessor']]);
+  expect(account(world).fullyRestored).toBe(false);
+});
+
+test('I7: what does not read back as it was is not called restored', async () => {
+  const world = fakeWorld([write('p', A(1), '0', '1')], (call, when) => {
+    if (call === 'a.invert' && when === 'after') world.targets.get('a')?.live.set(`${A(1)} x`, 'faster');
+  });
+  await drive(world);
+  expect([outcomes(world), codes(world)]).toEqual([['conflicted'], [['read_back']]]);
+});
+
+test('a plan that says other than the ledger’s entries ends the step before anything is written', async () => {
+  const world = fakeWorld([write('p', A(1), '0', '1')]);
+  world.ledger.effects = world.ledger.effects.map((effect) => ({ ...effect, parts: { x: { before: 'forged', after: '1' } } }));
+  await drive(world);
+  expect([outcomes(world), codes(world), world.targets.get('a')?.writes]).toEqual([['failed'], [['plan_mismatch']], []]);
+});
+
+test('I13: a key that is no longer registered for a resource undoes nothing there', async () => {
+  const world = fakeWorld([write('p', A(1), '0', '1')]);
+  world.ledger.attempts = world.ledger.attempts.map((attempt) => ({ ...attempt, registered: [] }));
+  await drive(world);
+  expect([outcomes(world), codes(world), world.targets.get('a')?.writes]).toEqual([['failed'], [['not_registered']], []]);
+});
+
+test('I8: a plan that was changed after its approval does not run at all', async () => {
+  const world = fakeWorld([write('p', A(1), '0', '1')]);
+  world.store.record = { ...world.store.record, body: { ...world.body, mode: 'refuse' } };
+  expect(await drive(world)).toBe('alarmed');
+  expect([world.targets.get('a')?.writes, world.events, world.store.alarm]).toEqual([[], [], expect.stringContaining('approved')]);
+});
+
+test('an attempt on two systems is undone on both, or put back: the account says so, and the ledger', async () => {
+  const both = [write('p', A(1), '0', '1'), write('p', B(1), '0', '1')];
+  const good = fakeWorld(both);
+  await drive(good);
+  expect(outcomes(good)).toEqual(['restored']);
+
+  const bad = fakeWorld(both);
+  const b = bad.targets.get('b');
+  if (b) b.refuse = () => 'conflicted';
+  await drive(bad);
+  expect([outcomes(bad), codes(bad)]).toEqual([['conflicted'], [['constraint', 'taken_back']]]);
+  expect([bad.targets.get('a')?.live.get(`${A(1)} x`), b?.live.get(`${B(1)} x`)]).toEqual(['1', '1']);
+  const intents = bad.events.flatMap((event) => (event.type === 'recant.attempt.intended.v1' ? [event.data] : []));
+  expect(intents.map(({ tool, inverts }) => [tool, inverts?.action])).toEqual([
+    ['undo', actionOf('p')],
+    ['take_back', intents[0]?.action],
+  ]);
+});
+
+test('guards of all systems are probed before the first is written', async () => {
+  const world = fakeWorld([write('p', A(1), '0', '1'), write('p', B(1), '0', '1')]);
+  world.targets.get('b')?.live.set(`${B(1)} x`, 'somebody');
+  await drive(world);
+  expect([outcomes(world), world.targets.get('a')?.writes, world.events.some(({ type }) => type === 'recant.attempt.intended.v1')]).toEqual(
+    [['conflicted'], [], false],
+  );
+});
+
+test('a system that is away makes its steps stuck while others go on; retry and skip are a person’s', async () => {
+  const world = fakeWorld([write('p', A(1), '0', '1'), write('q', B(1), '0', '1'), write('r', A(2), '0', '1')]);
+  const a = world.targets.get('a');
+  if (a) a.away = true;
+  expect(await drive(world)).toBe('waiting');
+  expect(world.store.record.steps.map(({ state }) => state)).toEqual(['stuck', 'ended', 'stuck']);
+  const [retried, , skipped] = world.store.record.steps;
+  world.store.record = {
+    ...world.store.record,
+    state: 'queued',
+    steps: world.store.record.steps.map((step) =>
+      step === retried ? { ...step, state: 'started' } : step === skipped ? { ...step, state: 'skipping' } : step,
+    ),
+  };
+  if (a) a.away = false;
+  expect(await drive(world)).toBe('finished');
+  expect(outcomes(world)).toEqual(['restored', 'restored', 'skipped']);
+});
+
+test('without an acknowledgement of the intent nothing is undone', async () => {
+  const world = fakeWorld([write('p', A(1), '0', '1')], (call, when) => {
+    if (call === 'send' && when === 'before') throw new Error('no route to the ledger');
+  });
+  await expect(drive(world)).rejects.toMatchObject({ code: 'ledger_unavailable' });
+  expect(world.targets.get('a')?.writes).toEqual([]);
+});
+
+test('a worker that lost its claim writes nothing more', async () => {
+  const world = fakeWorld([write('p', A(1), '0', '1')]);
+  const claim = await world.store.claim();
+  await world.store.claim();
+  await expect(driveRun(world.ports, claim, CONFIG)).resolves.toBe('finished');
+  expect([world.targets.get('a')?.writes, world.store.record.state]).toEqual([[], 'queued']);
+});
+
+test('a pause and a cancel take effect at the next safe point; what was not started ends skipped', async () => {
+  const ask = (state: 'pausing' | 'cancelling'): FakeWorld => {
+    const world: FakeWorld = fakeWorld([write('p', A(1), '0', '1'), write('q', A(2), '0', '1')], (call, when) => {
+      if (call === 'a.invert' && when === 'before') world.store.record = { ...world.store.record, state };
+    });
+    return world;
+  };
+  const paused = ask('pausing');
+  expect(await drive(paused, { ...CONFIG, batchSteps: 1 })).toBe('paused');
+  expect(outcomes(paused)).toEqual(['restored', undefined]);
+  const cancelled = ask('cancelling');
+  expect(await drive(cancelled, { ...CONFIG, batchSteps: 1 })).toBe('cancelled');
+  expect(outcomes(cancelled)).toEqual(['restored', 'skipped']);
+});
+
+const SCENES: readonly [string, readonly Write[], (world: FakeWorld) => void][] = [
+  ['a chain and a branch', [write('p', A(1), '0', '1'), write('q', A(1), '1', '2'), write('r', B(2), '0', '1')], () => undefined],
+  ['two systems', [write('p', A(1), '0', '1'), write('p', B(1), '0', '1'), write('q', A(1), '1', '2')], () => undefined],
+  [
+    'two systems, one refuses',
+    [write('p', A(1), '0', '1'), write('p', B(1), '0', '1')],
+    (world) => Object.assign(world.targets.get('b') ?? {}, { refuse: () => 'conflicted' }),
+  ],
+];
+
+test.each(SCENES)(
+  'I6: killed before or after any call to the outside, the next worker ends it as if nothing had been (%s)',
+  async (_name, writes, arrange) => {
+    const end = (world: FakeWorld) => ({
+      outcomes: outcomes(world),
+      live: [...world.targets.values()].map(({ live }) => [...live]),
+      writes: [...world.targets.values()].map((target) => target.writes.length),
+      types: types(world).sort(),
+    });
+    const whole = fakeWorld(writes);
+    arrange(whole);
+    await drive(whole);
+    for (let at = 1; ; at++) {
+      let calls = 0;
+      let dead = false;
+      // The dead make no more calls: everything after the kill fails too, until another worker comes.
+      const hook: Hook = () => {
+        dead ||= ++calls === at;
+        if (dead) throw new Error('killed');
+      };
+      const world = fakeWorld(writes, hook);
+      arrange(world);
+      await drive(world).catch(() => undefined);
+      if (!dead) break;
+      dead = false;
+      calls = Number.NEGATIVE_INFINITY;
+      await drive(world);
+      // Events of a run that had ended before its worker died are sent by whoever looks after the outbox.
+      await world.ports.emitter.flush('t', world.store.record.source);
+      expect(end(world), `killed at call ${at}`).toEqual(end(whole));
+    }
+  },
+);
+
+test('the tables are total: an event that has no cell is refused, and ends have no way out', () => {
+  for (const [state, cells] of Object.entries(RUN_TABLE)) expect(Object.keys(cells), state).toHaveLength(8);
+  for (const [state, cells] of Object.entries(STEP_TABLE)) expect(Object.keys(cells), state).toHaveLength(6);
+  for (const end of [RUN_TABLE.finished, RUN_TABLE.cancelled, STEP_TABLE.ended])
+    expect(Object.values(end).every((next) => next === undefined)).toBe(true);
+});

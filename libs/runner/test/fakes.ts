@@ -1,0 +1,280 @@
+import type { InverseBatch, InverseResult, InverseStep, PartAddress, Probed, TargetSystem } from '@recant/connector';
+import { ConnectorError } from '@recant/connector';
+import { decodeEvent, type Effect, type RecantEvent } from '@recant/events';
+import { type LedgerReader, type PlanBody, plan, planDigest, type RecordedAttempt, type RecordedEffect, refKey } from '@recant/planner';
+import {
+  type Change,
+  type Claim,
+  type Committed,
+  createEmitter,
+  isRunEnd,
+  type Outbox,
+  type OutboxItem,
+  type RunnerPorts,
+  type RunRecord,
+  type RunStore,
+} from '../src/index.ts';
+
+/** What a port was about to do, or has done: where tests stop the world. */
+export type Hook = (call: string, when: 'before' | 'after') => void;
+
+/** A system of registers, with the rules of a target: guards, marks, capture. */
+export class FakeTarget implements TargetSystem {
+  readonly connector = 'postgres';
+  readonly live = new Map<string, string | null>();
+  readonly marks = new Map<number, InverseResult>();
+  /** Inverses that wrote, by step: I6 says at most one each. */
+  readonly writes: number[] = [];
+  ordinal = 1_000;
+  tokenMax = 0n;
+  /** Makes an inverse fail or the connection break. */
+  refuse: (step: InverseStep) => InverseResult['outcome'] | undefined = () => undefined;
+  away = false;
+  readonly name: string;
+  readonly #hook: Hook;
+
+  constructor(name: string, hook: Hook) {
+    this.name = name;
+    this.#hook = hook;
+  }
+
+  async identity(): Promise<string> {
+    return this.name;
+  }
+
+  async probe(parts: readonly PartAddress[]): Promise<readonly Probed[]> {
+    return this.#call('probe', () =>
+      parts.map(({ resource, part }) => ({ resource, part, kind: 'version', version: this.live.get(`${resource} ${part}`) ?? null })),
+    );
+  }
+
+  async invert({ token, steps }: InverseBatch): Promise<readonly InverseResult[]> {
+    return this.#call('invert', () => {
+      if (BigInt(token) < this.tokenMax) throw new ConnectorError('unreachable', 'fenced');
+      this.tokenMax = BigInt(token);
+      return steps.map((step) => this.marks.get(step.step) ?? this.#one(step));
+    });
+  }
+
+  async applied(_run: string, steps: readonly number[]): Promise<readonly InverseResult[]> {
+    return this.#call('applied', () => steps.flatMap((step) => this.marks.get(step) ?? []));
+  }
+
+  async close(): Promise<void> {}
+
+  #one(step: InverseStep): InverseResult {
+    const refused = this.refuse(step);
+    const result = (
+      outcome: InverseResult['outcome'],
+      effects: Effect[] = [],
+      findings: InverseResult['findings'] = [],
+    ): InverseResult => ({ step: step.step, outcome, findings, effects, residue: [] });
+    if (refused)
+      return result(refused, [], [{ code: 'constraint', resource: step.effects[0]?.resource ?? '', part: 'x', detail: 'refused' }]);
+    const effects: Effect[] = [];
+    for (const { resource, parts } of [...step.effects].reverse()) {
+      for (const [part, { before, after }] of Object.entries(parts)) {
+        const live = this.live.get(`${resource} ${part}`) ?? null;
+        if (live !== after && live !== before)
+          return result('conflicted', [], [{ code: 'drift', resource, part, detail: 'drift', expected: after, found: live }]);
+        if (live === after)
+          effects.push({
+            resource,
+            operation: 'update',
+            ordinal: String(++this.ordinal),
+            parts: { [part]: { before: live, after: before } },
+            compensation: { connector: 'postgres', images: [] },
+          });
+      }
+    }
+    for (const effect of effects)
+      for (const [part, { after }] of Object.entries(effect.parts)) this.live.set(`${effect.resource} ${part}`, after);
+    const done = result(effects.length > 0 ? 'restored' : 'already_undone', effects);
+    if (effects.length > 0) {
+      this.marks.set(step.step, done);
+      this.writes.push(step.step);
+    }
+    return done;
+  }
+
+  #call<T>(name: string, work: () => T): T {
+    this.#hook(`${this.name}.${name}`, 'before');
+    if (this.away) throw new ConnectorError('unreachable', `${this.name} is away`);
+    const result = work();
+    this.#hook(`${this.name}.${name}`, 'after');
+    return result;
+  }
+}
+
+/** A store with the rules of the real one, in memory. */
+export class FakeStore implements RunStore, Outbox {
+  record: RunRecord;
+  token = 0n;
+  outbox: OutboxItem[] = [];
+  alarm: string | null = null;
+  readonly #hook: Hook;
+
+  constructor(body: PlanBody, hook: Hook) {
+    this.#hook = hook;
+    const steps = body.steps.map(({ step }) => ({ step, state: 'pending' as const, findings: [], residue: [] }));
+    this.record = {
+      claim: { tenant: 't', run: 'run1', token: 0n },
+      state: 'queued',
+      plan: 'plan1',
+      digest: planDigest(body),
+      body,
+      source: 'recant://recant/run/run1',
+      sequenceNext: 1,
+      steps,
+    };
+  }
+
+  async claim(): Promise<Claim> {
+    return { tenant: 't', run: 'run1', token: ++this.token };
+  }
+
+  async load(claim: Claim): Promise<RunRecord | undefined> {
+    return claim.token === this.token ? structuredClone({ ...this.record, claim }) : undefined;
+  }
+
+  async commit(claim: Claim, change: Change): Promise<Committed> {
+    this.#hook('commit', 'before');
+    if (claim.token !== this.token || (change.events[0] && change.events[0].sequence !== this.record.sequenceNext)) return { kind: 'lost' };
+    const to = change.run?.to ?? this.record.state;
+    if (change.run && change.run.from !== this.record.state) return { kind: 'moved', state: this.record.state };
+    const stops = change.run && (to === 'waiting' || to === 'paused' || isRunEnd(to));
+    if (stops && this.record.steps.some(({ state }) => ['started', 'taking_back', 'skipping'].includes(state)))
+      return { kind: 'moved', state: this.record.state };
+    const changes = new Map(change.steps.map((step) => [step.step, step]));
+    this.record = {
+      ...this.record,
+      state: to,
+      sequenceNext: this.record.sequenceNext + change.events.length,
+      steps: this.record.steps.map((step) => ({ ...step, ...changes.get(step.step) })),
+    };
+    this.outbox.push(...change.events);
+    if (change.alarm !== undefined) this.alarm = change.alarm;
+    this.#hook('commit', 'after');
+    return { kind: 'committed', state: to };
+  }
+
+  async renew(claim: Claim): Promise<boolean> {
+    return claim.token === this.token;
+  }
+  async release(): Promise<void> {}
+  async sources() {
+    return [];
+  }
+  async unsent(): Promise<readonly OutboxItem[]> {
+    return this.outbox;
+  }
+  async acknowledged(_tenant: string, _source: string, through: number): Promise<void> {
+    this.outbox = this.outbox.filter(({ sequence }) => sequence > through);
+  }
+}
+
+export interface FakeWorld {
+  readonly store: FakeStore;
+  readonly ports: RunnerPorts;
+  readonly targets: ReadonlyMap<string, FakeTarget>;
+  readonly body: PlanBody;
+  /** What the ledger took, once each, in order. */
+  readonly events: RecantEvent[];
+  /** What the ledger's entries say; a test may change them behind the plan's back. */
+  readonly ledger: { attempts: RecordedAttempt[]; effects: RecordedEffect[] };
+}
+
+export interface Write {
+  readonly attempt: string;
+  readonly resource: string;
+  readonly before: string | null;
+  readonly after: string | null;
+}
+
+/** Action of the attempt with a name of one letter. */
+export const actionOf = (name: string): string => `018f0000-0000-7000-8000-0000000000${name.charCodeAt(0).toString(16)}`;
+
+/** Attempts of one agent that wrote registers of the systems a and b, all selected. */
+export function fakeWorld(writes: readonly Write[], hook: Hook = () => undefined): FakeWorld {
+  const refOf = (name: string) => ({ source: 'recant://bad/1', action: actionOf(name), attempt: 1 });
+  const names = [...new Set(writes.map(({ attempt }) => attempt))];
+  const attempts = names.map(
+    (name, at): RecordedAttempt => ({
+      ref: refOf(name),
+      entry: { shard: 0, index: BigInt(at) },
+      agent: 'bad',
+      tool: 'write',
+      status: 'succeeded',
+      complete: true,
+      reversibility: 'reversible',
+      intendedAtMs: at,
+      receivedAtMs: at,
+      sequence: at + 1,
+      keyId: 'key1',
+      grade: 'claimed',
+      registered: ['*'],
+    }),
+  );
+  const effects = writes.map(
+    ({ attempt, resource, before, after }, at): RecordedEffect => ({
+      attempt: refOf(attempt),
+      entry: { shard: 0, index: BigInt(at) },
+      resource,
+      operation: 'update',
+      ordinal: String(at + 1),
+      parts: { x: { before, after } },
+      compensation: { connector: 'postgres', images: [] },
+    }),
+  );
+  const targets = new Map(['a', 'b'].map((name) => [name, new FakeTarget(name, hook)]));
+  for (const { resource, after } of writes) targets.get(resource.slice(11, 12))?.live.set(`${resource} x`, after);
+  const systems = new Map([
+    ['a', 'postgres'],
+    ['b', 'postgres'],
+  ]);
+  const body = plan({
+    tenant: 't',
+    mode: 'skip',
+    selection: { agents: ['bad'] },
+    vector: { 0: 99n },
+    selected: attempts,
+    attempts,
+    effects,
+    systems,
+  });
+  const store = new FakeStore(body, hook);
+  const events: RecantEvent[] = [];
+  const known = new Set<string>();
+  const ledger = { attempts, effects };
+  const reader: LedgerReader = {
+    vector: async () => ({ 0: 99n }),
+    select: async () => ledger.attempts,
+    attempts: async (_tenant, refs) => ledger.attempts.filter(({ ref }) => refs.some((other) => refKey(other) === refKey(ref))),
+    effectsOf: async (_tenant, refs) => ledger.effects.filter(({ attempt }) => refs.some((other) => refKey(other) === refKey(attempt))),
+    effectsOn: async () => [],
+  };
+  let random = 0;
+  const ports: RunnerPorts = {
+    store,
+    emitter: createEmitter(store, {
+      async send(_tenant, sent) {
+        hook('send', 'before');
+        const receipts = sent.map((bytes) => {
+          const decoded = decodeEvent(bytes);
+          if (!decoded.ok) return { kind: 'refused' as const, code: decoded.code, detail: decoded.detail };
+          if (known.has(decoded.event.id)) return { kind: 'duplicate' as const };
+          known.add(decoded.event.id);
+          events.push(decoded.event);
+          return { kind: 'appended' as const };
+        });
+        hook('send', 'after');
+        return receipts;
+      },
+    }),
+    ledger: reader,
+    targets: { open: async (_tenant, name) => targets.get(name) },
+    clock: { now: () => 1_700_000_000_000, sleep: async () => undefined },
+    random16: () => new Uint8Array(16).fill(++random),
+  };
+  return { store, ports, targets, body, events, ledger };
+}
