@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { createClient } from '@recant/client';
 import { filesystemSystem } from '@recant/connector-filesystem';
 import { createRecant } from '@recant/sdk';
+import { testDatabase } from '@recant/test-support';
+import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Ended, recantHere, temporaryFolder, type Up, up } from './process.ts';
 
@@ -172,4 +174,38 @@ test('every command explains itself with examples', async () => {
     if (!['actions', 'connect', 'keys'].includes(command.join(' '))) expect(help.out, command.join(' ')).toMatch(/Examples?:\n/);
     expect(help.out).not.toContain('npx recant');
   }
+});
+
+test('connect postgres prepares the database and says what is captured, what is not, and every way round', async () => {
+  await using database = await testDatabase();
+  const client = new pg.Client({ connectionString: database.ownerUrl });
+  await client.connect();
+  await client.query('CREATE TABLE goods (id integer PRIMARY KEY, price integer); CREATE TABLE notes (text text)');
+  await client.end();
+  const connected = await run('connect', 'postgres', 'warehouse', '--database', database.ownerUrl);
+  expect(connected, connected.err).toMatchObject({ code: 0 });
+  expect(connected.out).toContain('Captured: public.goods.');
+  expect(connected.out).toContain('Not captured: public.notes');
+  expect(connected.out).not.toContain(new URL(database.ownerUrl).password);
+  const wrong = await run('connect', 'postgres', 'nowhere', '--database', 'postgres://me:s3cret@127.0.0.1:1/none');
+  expect(wrong.code).toBe(1);
+  expect(wrong.err).not.toContain('s3cret');
+});
+
+test('tail shows what comes in, one line each, until it is stopped', async () => {
+  await write('tailed', ['a'], 'once\n');
+  const stop = new AbortController();
+  const tailed = recantHere(join(folder.path, '.recant'), ['actions', 'tail', '--agent', 'tailed', '--json'], stop.signal, (out) => {
+    const settled = out.split('\n').filter((line) => line.includes('"succeeded"'));
+    if (settled.length === 2) stop.abort();
+  });
+  await write('tailed', ['a'], 'again\n');
+  const { code, out } = await tailed;
+  expect(code).toBe(0);
+  const lines = out
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { action: string });
+  expect(new Set(lines.map((line) => line.action)).size).toBe(2);
+  expect(lines.at(-1)).toMatchObject({ agent: 'tailed', tool: 'write_file', status: 'succeeded' });
 });

@@ -27,18 +27,24 @@ export function recant(cwd: string, args: readonly string[], env: Readonly<Recor
 }
 
 /** The same without a process of its own: many commands in one test. */
-export async function recantHere(dir: string, args: readonly string[]): Promise<Ended> {
+export async function recantHere(
+  dir: string,
+  args: readonly string[],
+  signal: AbortSignal = new AbortController().signal,
+  seen: (out: string) => void = () => undefined,
+): Promise<Ended> {
   const texts = { out: '', err: '' };
   const into = (name: 'out' | 'err') =>
     new Writable({
       write(chunk, _encoding, done) {
         texts[name] += String(chunk);
+        if (name === 'out') seen(texts.out);
         done();
       },
     });
   const code = await runProgram(args, {
     ...{ out: into('out'), err: into('err'), input: process.stdin, env: { RECANT_DIR: dir }, nowMs: Date.now },
-    signal: new AbortController().signal,
+    signal,
   });
   return { code, ...texts };
 }
