@@ -34,8 +34,8 @@ export function macSecretOf(apiSecret: Uint8Array): Uint8Array {
 
 /** base64url HMAC-SHA256 of a message's value bytes. */
 export function eventMac(macSecret: Uint8Array, bytes: Uint8Array): string {
-  let key = preparedKeys.get(macSecret);
-  if (key === undefined) preparedKeys.set(macSecret, (key = createSecretKey(macSecret)));
+  const key = preparedKeys.get(macSecret) ?? createSecretKey(macSecret);
+  preparedKeys.set(macSecret, key);
   return createHmac('sha256', key).update(bytes).digest('base64url');
 }
 
