@@ -11,25 +11,12 @@ await runProcess(async () => {
   const config = readRollbackConfig(process.env);
   await checkConnection(config.databaseUrl);
   const store = createStore({ connectionString: config.databaseUrl, masterKey: config.masterKey });
-  const rollback = wireRollback({
-    store,
-    logger,
-    clock: Date.now,
-    ledger: { url: config.ledgerUrl, apiKey: config.apiKey },
-    worker: { leaseMs: config.leaseMs },
-    runner: { batchSteps: config.batchSteps },
-    failpoint: killAt(config.failpoint),
-  });
+  const { apiKey, batchSteps, failpoint, ledgerUrl: url, leaseMs } = config;
+  const work = { worker: { leaseMs }, runner: { batchSteps }, failpoint: killAt(failpoint) };
+  const rollback = wireRollback({ store, logger, clock: Date.now, ledger: { url, apiKey }, ...work });
   const { routers, health } = rollback;
-  const app = createApp({
-    title: 'Recant rollback',
-    version: '0.1.0',
-    routers,
-    health,
-    keyring: store.credentials,
-    logger,
-    requestId: randomUUID,
-  });
+  const described = { title: 'Recant rollback', version: '0.1.0', requestId: randomUUID };
+  const app = createApp({ ...described, routers, health, keyring: store.credentials, logger });
   const listening = await listen(app, config);
   await rollback.start();
   logger.info({ url: listening.url }, 'plans and runs');

@@ -1,0 +1,248 @@
+import { NAME_BYTES_MAX, RESOURCE_BYTES_MAX } from '@recant/events';
+import { z } from 'zod';
+import { pageOf } from './page.ts';
+
+const name = z.string().min(1).max(NAME_BYTES_MAX);
+const names = z.array(name).min(1).max(1_000).optional();
+const instant = z.string().meta({ description: 'ISO 8601 in UTC with milliseconds.', example: '2026-03-01T14:00:00.000Z' });
+const systemName = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/)
+  .meta({ description: 'Authority of the resource URIs of this system.' });
+
+export const SystemInput = z
+  .object({
+    name: systemName,
+    connector: name,
+    options: z.record(z.string(), z.unknown()).meta({ description: 'The connector’s own; sealed at rest and never shown again.' }),
+  })
+  .meta({ id: 'SystemInput' });
+export type SystemInput = z.infer<typeof SystemInput>;
+export const SystemBody = z
+  .object({
+    name: systemName,
+    connector: name,
+    identity: z.string().meta({ description: 'What tells this system from another of the same name.' }),
+    registeredAt: instant,
+  })
+  .meta({ id: 'System' });
+export type SystemBody = z.infer<typeof SystemBody>;
+export const SystemList = z.object({ items: z.array(SystemBody) }).meta({ id: 'SystemList' });
+export type SystemList = z.infer<typeof SystemList>;
+
+/** One grammar of selections for API, CLI and console: fields are and-ed, values of one field or-ed. */
+export const SelectionInput = z
+  .strictObject({
+    agents: names,
+    sessions: names,
+    traces: names,
+    tools: names,
+    resources: z
+      .array(z.string().min(1).max(RESOURCE_BYTES_MAX))
+      .min(1)
+      .max(1_000)
+      .optional()
+      .meta({ description: 'Resource URIs, exact or ending in `*`.' }),
+    outcomes: names,
+    actions: names,
+    runs: names.meta({ description: 'Runs whose inverses are to be undone: a rollback of a rollback.' }),
+    fromMs: z.int().min(0).optional().meta({ description: 'Milliseconds since 1970, UTC; the window is `[fromMs, toMs)`.' }),
+    toMs: z.int().min(0).optional(),
+    clock: z
+      .enum(['received', 'claimed'])
+      .optional()
+      .meta({ description: 'Whose clock the window is about: the ledger’s (default) or the producer’s.' }),
+  })
+  .meta({ id: 'Selection' });
+export type SelectionInput = z.infer<typeof SelectionInput>;
+export const WindowInput = z
+  .strictObject({ from: z.string().max(64).optional(), to: z.string().max(64).optional(), window: z.string().max(64).optional() })
+  .meta({
+    id: 'Window',
+    description:
+      '`from` and `to`: ISO 8601 with a zone, or how long ago (`2h`). `window`: a length (`2h`), up to now or next to the one end given.',
+  });
+export type WindowInput = z.infer<typeof WindowInput>;
+
+export const PlanMode = z.enum(['refuse', 'skip']).meta({
+  id: 'PlanMode',
+  description: 'refuse: any conflict stops the whole. skip: attempts that cannot be undone are left, and so is what depends on them.',
+});
+export type PlanMode = z.infer<typeof PlanMode>;
+export const PlanInput = z
+  .object({
+    selection: SelectionInput.optional(),
+    mode: PlanMode.optional(),
+    window: z.union([z.string().max(64), WindowInput]).optional(),
+  })
+  .meta({ id: 'PlanInput' });
+export type PlanInput = z.infer<typeof PlanInput>;
+
+const AttemptRefBody = z.object({ source: z.string(), action: z.string(), attempt: z.int() }).meta({ id: 'AttemptRef' });
+const who = { ref: AttemptRefBody, agent: z.string(), tool: z.string() };
+const version = z.string().nullable();
+export const PlanStepBody = z
+  .object({
+    step: z.int(),
+    undoes: AttemptRefBody,
+    agent: z.string(),
+    tool: z.string(),
+    grade: z.enum(['attested', 'claimed']),
+    systems: z.array(
+      z.object({
+        system: z.string(),
+        connector: z.string(),
+        effects: z.int(),
+        knownOrdinals: z.record(z.string(), z.string()),
+        guards: z.array(z.object({ resource: z.string(), part: z.string(), before: version, after: version })),
+      }),
+    ),
+    after: z.array(z.int()),
+  })
+  .meta({ id: 'PlanStep' });
+export const ConflictBody = z
+  .object({
+    kind: z.enum(['later_write', 'drift', 'open', 'incomplete', 'contested', 'irreversible', 'not_registered']),
+    ...who,
+    resource: z.string().optional(),
+    part: z.string().optional(),
+    by: z.object(who).optional(),
+    detail: z.string(),
+  })
+  .meta({ id: 'Conflict' });
+export const LeftBody = z
+  .object({
+    ...who,
+    reason: z.enum([
+      'no_effect',
+      'already_undone',
+      'cancelled_out',
+      'irreversible',
+      'skipped',
+      'open',
+      'incomplete',
+      'contested',
+      'not_registered',
+    ]),
+    detail: z.string(),
+  })
+  .meta({ id: 'LeftAttempt' });
+export const TaintBody = z.object({ ...who, resource: z.string(), parts: z.array(z.string()) }).meta({ id: 'Taint' });
+export const PlanContents = z
+  .object({
+    version: z.literal(1),
+    tenant: z.string(),
+    mode: PlanMode,
+    selection: z.record(z.string(), z.unknown()),
+    vector: z.record(z.string(), z.string()),
+    sources: z.record(z.string(), z.int()),
+    steps: z.array(PlanStepBody),
+    left: z.array(LeftBody),
+    conflicts: z.array(ConflictBody),
+    tainted: z.array(TaintBody),
+  })
+  .meta({ id: 'PlanContents', description: 'What the digest covers: SHA-256 of its canonical JSON (RFC 8785).' });
+export const PlanBodyShape = z
+  .object({
+    id: z.string(),
+    digest: z.string(),
+    by: z.string().meta({ description: 'Id of the key that asked.' }),
+    createdAt: instant,
+    runnable: z.boolean().meta({ description: 'It has steps, and in mode `refuse` no conflict.' }),
+    body: PlanContents,
+    annex: z.object({
+      probedAtMs: z.int(),
+      findings: z.array(
+        z.object({
+          step: z.int(),
+          resource: z.string(),
+          part: z.string(),
+          kind: z.enum(['drift', 'unreadable', 'already_before']),
+          detail: z.string(),
+        }),
+      ),
+    }),
+  })
+  .meta({ id: 'Plan' });
+export type PlanView = z.infer<typeof PlanBodyShape>;
+
+export const RunInput = z.object({ plan: z.string().min(1), digest: z.string().regex(/^[0-9a-f]{64}$/) }).meta({ id: 'RunInput' });
+export type RunInput = z.infer<typeof RunInput>;
+export const STEP_OUTCOMES = [
+  'restored',
+  'compensated',
+  'already_undone',
+  'conflicted',
+  'expired',
+  'irreversible',
+  'undecided',
+  'skipped',
+  'failed',
+] as const;
+export const RUN_STATES = ['queued', 'running', 'pausing', 'paused', 'cancelling', 'waiting', 'finished', 'cancelled'] as const;
+export const StepFindingBody = z
+  .object({
+    code: z.string(),
+    detail: z.string(),
+    system: z.string().optional(),
+    resource: z.string().optional(),
+    part: z.string().optional(),
+    expected: version.optional(),
+    found: version.optional(),
+  })
+  .meta({ id: 'StepFinding' });
+export const RunStepBody = z
+  .object({
+    step: z.int(),
+    state: z.enum(['pending', 'started', 'taking_back', 'stuck', 'skipping', 'ended']),
+    outcome: z.enum(STEP_OUTCOMES).optional(),
+    undoes: AttemptRefBody,
+    agent: z.string(),
+    tool: z.string(),
+    systems: z.array(z.string()),
+    inverse: AttemptRefBody.optional().meta({ description: 'The inverse’s own attempt, once it was intended.' }),
+    findings: z.array(StepFindingBody),
+    residue: z.array(z.string()),
+  })
+  .meta({ id: 'RunStep' });
+export type RunStepView = z.infer<typeof RunStepBody>;
+export const AccountBody = z
+  .object({
+    selected: z.int().meta({ description: 'Attempts in the selection.' }),
+    outcomes: z.record(z.string(), z.int()).meta({ description: 'Ended steps by outcome.' }),
+    left: z.record(z.string(), z.int()).meta({ description: 'Selected attempts without a step, by reason.' }),
+    open: z.int().meta({ description: 'Steps that have not ended.' }),
+    residue: z.array(z.string()),
+    tainted: z.int(),
+    fullyRestored: z.boolean().meta({ description: 'Every selected attempt was restored or was undone already, and none was left.' }),
+  })
+  .meta({ id: 'Account' });
+export type AccountView = z.infer<typeof AccountBody>;
+const RunSummaryFields = {
+  id: z.string(),
+  plan: z.string(),
+  digest: z.string(),
+  by: z.string(),
+  mode: PlanMode,
+  state: z.enum(RUN_STATES),
+  createdAt: instant,
+  finishedAt: instant.optional(),
+  steps: z.int(),
+  account: AccountBody,
+  /** Why the run stands still, when it does. */
+  alarm: z.string().optional(),
+};
+export const RunSummary = z.object(RunSummaryFields).meta({ id: 'RunSummary' });
+export type RunSummaryView = z.infer<typeof RunSummary>;
+export const RunBody = z
+  .object({
+    ...RunSummaryFields,
+    stepList: z.array(RunStepBody),
+    left: z.array(LeftBody),
+    conflicts: z.array(ConflictBody),
+    tainted: z.array(TaintBody),
+  })
+  .meta({ id: 'Run' });
+export type RunView = z.infer<typeof RunBody>;
+export const RunPage = pageOf(RunSummary).meta({ id: 'RunPage' });
+export type RunPageView = z.infer<typeof RunPage>;

@@ -1,0 +1,102 @@
+import { createClient } from '@recant/client';
+import { waitUntil } from '@recant/test-support';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createStage, type Stage } from './harness.ts';
+
+let stage: Stage;
+beforeAll(async () => {
+  stage = await createStage();
+  await stage.operator.registerSystem({ name: 'shop', connector: 'postgres', options: { url: stage.shop.ownerUrl } });
+  const pricer = await stage.agent('pricer');
+  await pricer.sql('reprice', 'UPDATE orders SET price = 3 WHERE id = 50');
+}, 120_000);
+afterAll(() => stage?.[Symbol.asyncDispose]());
+
+const problem = async (work: Promise<unknown>): Promise<[number, string]> => {
+  try {
+    await work;
+  } catch (error) {
+    const { status, code, action } = (error as { problem: { status: number; code: string; action: string } }).problem;
+    expect(action).not.toBe('');
+    return [status, code];
+  }
+  throw new Error('it was accepted');
+};
+
+test.each([
+  [{ selection: {} }, 400, 'selection_empty'],
+  [{}, 400, 'selection_empty'],
+  [{ selection: { agents: ['nobody'] } }, 404, 'agent_unknown'],
+  [{ selection: { runs: ['nothing'] } }, 404, 'run_unknown'],
+  [{ selection: { agents: ['pricer'] }, window: { from: '1h', to: '2h' } }, 400, 'window_empty'],
+  [{ selection: { agents: ['pricer'] }, window: { from: '2026-03-01T10:00:00' } }, 400, 'time_zone_missing'],
+  [{ selection: { agents: ['pricer'] }, window: 'soon' }, 400, 'time_invalid'],
+  [{ selection: { outcomes: ['great'] } }, 400, 'selection_invalid'],
+  [{ selection: { agent: 'pricer' } }, 400, 'request_invalid'],
+  [{ selection: { agents: ['pricer'] }, mode: 'force' }, 400, 'request_invalid'],
+])('a plan of %j is refused: %i %s', async (input, status, code) => {
+  expect(await problem(stage.operator.createPlan(input as never))).toEqual([status, code]);
+});
+
+test('keys do what their roles say, and only for their tenant', async () => {
+  const plan = await stage.operator.createPlan({ selection: { agents: ['pricer'] } });
+  const as = async (over: Parameters<Stage['makeKey']>[0]) =>
+    createClient({ url: stage.url, apiKey: await stage.makeKey({ agents: [], ...over }) });
+  const viewer = await as({ roles: ['view'] });
+  const planner = await as({ roles: ['plan'] });
+  const stranger = await as({ tenant: 'other', roles: ['view', 'plan', 'execute', 'administer'] });
+  expect((await viewer.plan(plan.id)).digest).toBe(plan.digest);
+  expect(await problem(viewer.createPlan({ selection: { agents: ['pricer'] } }))).toEqual([403, 'role_missing']);
+  expect(await problem(planner.createRun(plan.id, plan.digest))).toEqual([403, 'role_missing']);
+  expect(await problem(stranger.plan(plan.id))).toEqual([404, 'plan_unknown']);
+  expect(await problem(stranger.createPlan({ selection: { agents: ['pricer'] } }))).toEqual([404, 'agent_unknown']);
+  expect(await stranger.systems()).toEqual([]);
+  expect(await problem(createClient({ url: stage.url, apiKey: `recant_abcd_${'A'.repeat(43)}` }).systems())).toEqual([
+    401,
+    'unauthenticated',
+  ]);
+});
+
+test('what is not there, or cannot be done now, has a code', async () => {
+  const { operator } = stage;
+  expect(await problem(operator.plan('nothing'))).toEqual([404, 'plan_unknown']);
+  expect(await problem(operator.run('nothing'))).toEqual([404, 'run_unknown']);
+  expect(await problem(operator.pauseRun('nothing'))).toEqual([404, 'run_unknown']);
+  expect(await problem(operator.createRun('nothing', '0'.repeat(64)))).toEqual([404, 'plan_unknown']);
+  expect(await problem(operator.registerSystem({ name: 'x', connector: 'postgres', options: { url: 'http://shop' } }))).toEqual([
+    422,
+    'system_options_invalid',
+  ]);
+  expect(
+    await problem(operator.registerSystem({ name: 'x', connector: 'postgres', options: { url: 'postgres://127.0.0.1:1/x' } })),
+  ).toEqual([422, 'system_unreachable']);
+});
+
+test('a plan that the ledger has outgrown is refused before the start, and planned again it runs', async () => {
+  const first = await stage.operator.createPlan({ selection: { agents: ['pricer'] } });
+  const bystander = await stage.agent('bystander');
+  await bystander.sql('ship', "UPDATE orders SET state = 'shipped' WHERE id IN (50, 51)");
+  const other = await stage.operator.createPlan({ selection: { agents: ['pricer'] } });
+  expect([first.runnable, other.runnable]).toEqual([true, true]);
+  await bystander.sql('reprice', 'UPDATE orders SET price = 3 WHERE id = 50');
+  expect(await problem(stage.operator.createRun(first.id, first.digest))).toEqual([409, 'plan_outgrown']);
+
+  const both = await stage.operator.createPlan({ selection: { agents: ['pricer', 'bystander'] } });
+  const { id } = await stage.operator.createRun(both.id, both.digest);
+  await waitUntil(async () => (await stage.operator.run(id)).state === 'finished');
+  const run = await stage.operator.run(id);
+  // An equal value written again is a write, and there is nothing of it to put back.
+  expect(run.account).toMatchObject({ selected: 3, outcomes: { restored: 3 }, fullyRestored: true });
+  expect(await problem(stage.operator.cancelRun(id))).toEqual([409, 'run_state']);
+  expect(await problem(stage.operator.retryStep(id, 1))).toEqual([409, 'step_not_stuck']);
+  expect(await problem(stage.operator.retryStep(id, 9))).toEqual([404, 'step_unknown']);
+  const listed = await stage.operator.runs({ limit: 1 });
+  expect(listed.items[0]).toMatchObject({
+    id,
+    state: 'finished',
+    steps: 3,
+    account: { outcomes: { restored: 2, already_undone: 1 }, fullyRestored: true },
+  });
+  const empty = await stage.operator.createPlan({ selection: { agents: ['pricer'] } });
+  expect(await problem(stage.operator.createRun(empty.id, empty.digest))).toEqual([409, 'plan_empty']);
+});
