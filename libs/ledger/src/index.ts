@@ -12,3 +12,13 @@ export {
 } from './frame.ts';
 export type { Appender, Credential, KafkaPosition, Receipt, Refusal, RefusalCode, Role, Submission } from './ports.ts';
 export { type Access, type AttemptRow, type EffectRow, type Projection, project, type SettlementRow } from './projection.ts';
+export { headOriginOf, originOf } from './publish/origin.ts';
+export {
+  type Anchor,
+  AnchorError,
+  type AnchorErrorCode,
+  type LogKey,
+  type PublishedCheckpoint,
+  type Signer,
+  type Witness,
+} from './publish/ports.ts';
