@@ -52,7 +52,9 @@ export function enclosures(
         const [enclosing] = around;
         if (enclosing && needs.has(member)) {
           const obstacle: Obstacle = { kind: 'later_write', resource, part, by: enclosing.by };
-          found.set(member, [...(found.get(member) ?? []), obstacle]);
+          const known = found.get(member);
+          if (known) known.push(obstacle);
+          else found.set(member, [obstacle]);
         }
         const from = member.attempt.inverts && closing.has(member) ? start.get(refKey(member.attempt.inverts)) : undefined;
         if (from !== undefined) around.push({ from, by: member });
