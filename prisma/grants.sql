@@ -15,3 +15,9 @@ GRANT UPDATE (connector, identity, options, updated_at) ON recant.system TO reca
 GRANT SELECT, INSERT ON recant.plan TO recant;
 GRANT SELECT, INSERT, UPDATE ON recant.run, recant.run_step TO recant;
 GRANT SELECT, INSERT, DELETE ON recant.run_resource, recant.outbox TO recant;
+
+-- Transparency: tiles grow (a trigger lets them do nothing else), everything else is written once; an epoch is opened on the log's own row.
+GRANT SELECT, INSERT ON recant.tile, recant.checkpoint, recant.anchored, recant.cosignature, recant.epoch, recant.ledger_head,
+  recant.head_member TO recant;
+GRANT UPDATE (hashes) ON recant.tile TO recant;
+GRANT UPDATE (epoch) ON recant.log TO recant;

@@ -2,7 +2,10 @@ import pg from 'pg';
 import { StoreError } from '../error.ts';
 
 /** What is written once and never again (DESIGN: entries never change): the services may add to it and read it. */
-const APPEND_ONLY = ['entry', 'dead_letter', 'attempt', 'settlement', 'effect', 'part'];
+const APPEND_ONLY = [
+  ...['entry', 'dead_letter', 'attempt', 'settlement', 'effect', 'part'],
+  ...['checkpoint', 'anchored', 'cosignature', 'epoch', 'ledger_head', 'head_member'],
+];
 
 /**
  * Lets a login that owns nothing work as the services do. Called by the owner after `migrate`, so that new tables are granted too. Idempotent.
