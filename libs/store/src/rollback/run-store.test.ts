@@ -1,0 +1,143 @@
+import type { PlanBody } from '@recant/planner';
+import { planDigest } from '@recant/planner';
+import { testLedgerDatabase } from '@recant/test-support';
+import pg from 'pg';
+import { expect, test } from 'vitest';
+import { createOutbox, createPlans, createRunStore, createRuns } from './index.ts';
+
+const LEASE_MS = 60_000;
+const TENANT = 'acme';
+
+async function stage() {
+  const database = await testLedgerDatabase();
+  const pool = new pg.Pool({ connectionString: database.url, max: 8 }).on('error', () => undefined);
+  const [plans, runs, store, outbox] = [createPlans(pool), createRuns(pool), createRunStore(pool, LEASE_MS), createOutbox(pool)];
+  const queue = async (name: string, resources: readonly string[], steps = 2) => {
+    const undoes = { source: 'recant://a/1', action: name, attempt: 1 };
+    const planSteps = Array.from({ length: steps }, (_, at) => ({
+      step: at + 1,
+      undoes,
+      agent: 'a',
+      tool: 't',
+      grade: 'claimed' as const,
+      systems: [],
+      after: [],
+    }));
+    const body: PlanBody = {
+      version: 1,
+      tenant: TENANT,
+      mode: 'skip',
+      selection: { agents: [name] },
+      vector: {},
+      sources: {},
+      steps: planSteps,
+      left: [],
+      conflicts: [],
+      tainted: [],
+    };
+    const digest = planDigest(body);
+    await plans.put(
+      TENANT,
+      { id: `plan-${name}`, digest, body, annex: { probedAtMs: 0, findings: [] }, by: 'key1', createdAtMs: 1 },
+      { source: `s/plan/${name}`, items: [] },
+    );
+    const events = [{ sequence: 1, bytes: Buffer.from('{}') }];
+    return runs.create(TENANT, {
+      id: name,
+      plan: `plan-${name}`,
+      digest,
+      by: 'key1',
+      source: `s/${name}`,
+      steps: planSteps.map(({ step }) => step),
+      resources,
+      events,
+      sequenceNext: 2,
+    });
+  };
+  const end = async (): Promise<void> => {
+    await pool.end();
+    await database.drop();
+  };
+  return { pool, runs, store, outbox, queue, [Symbol.asyncDispose]: end };
+}
+
+test('workers that ask at once get a run each; a run on the same resource waits until the older one has ended', async () => {
+  await using at = await stage();
+  await at.queue('first', ['r1', 'r2']);
+  await at.queue('second', ['r2', 'r3']);
+  await at.queue('third', ['r4']);
+  const claims = await Promise.all(['a', 'b', 'c', 'd'].map((worker) => at.store.claim(worker, LEASE_MS)));
+  const got = claims.flatMap((claim) => claim?.run ?? []);
+  // SKIP LOCKED may leave a free run to the next poll, never give one twice.
+  expect(new Set(got).size).toBe(got.length);
+  const rest = await at.store.claim('e', LEASE_MS);
+  expect(new Set([...got, ...(rest ? [rest.run] : [])])).toEqual(new Set(['first', 'third']));
+
+  const first = [...claims, rest].find((claim) => claim?.run === 'first');
+  if (!first) throw new Error('nobody has the first run');
+  await at.store.commit(first, { steps: [], events: [], run: { from: 'queued', to: 'running' } });
+  await at.store.commit(first, { steps: [1, 2].map((step) => ({ step, state: 'ended', outcome: 'restored' })), events: [] });
+  expect(await at.store.claim('f', LEASE_MS)).toBeUndefined();
+  await at.store.commit(first, { steps: [], events: [], run: { from: 'running', to: 'finished' } });
+  expect(await at.store.claim('f', LEASE_MS)).toMatchObject({ run: 'second' });
+});
+
+test('whoever lost the lease writes nothing, neither state nor events', async () => {
+  await using at = await stage();
+  await at.queue('run', ['r1']);
+  const old = await at.store.claim('old', 0);
+  const now = await at.store.claim('new', LEASE_MS);
+  if (!old || !now) throw new Error('both claim it, one after the other');
+  expect(now.token).toBeGreaterThan(old.token);
+  const events = [{ sequence: 2, bytes: Buffer.from('{}') }];
+  expect(await at.store.commit(old, { steps: [{ step: 1, state: 'started' }], events })).toEqual({ kind: 'lost' });
+  expect(await at.store.load(old)).toBeUndefined();
+  expect([await at.store.renew(old), await at.store.renew(now)]).toEqual([false, true]);
+  expect((await at.store.load(now))?.steps.map(({ state }) => state)).toEqual(['pending', 'pending']);
+  expect(await at.store.commit(now, { steps: [], events })).toEqual({ kind: 'committed', state: 'queued' });
+  // The same numbers again are somebody's memory of a commit that went through.
+  expect(await at.store.commit(now, { steps: [], events })).toEqual({ kind: 'lost' });
+  expect((await at.outbox.unsent(TENANT, 's/run', 10)).map(({ sequence }) => sequence)).toEqual([1, 2]);
+  await at.outbox.acknowledged(TENANT, 's/run', 1);
+  expect((await at.outbox.unsent(TENANT, 's/run', 10)).map(({ sequence }) => sequence)).toEqual([2]);
+});
+
+test('a person’s decision is never overwritten by a worker that has not seen it', async () => {
+  await using at = await stage();
+  await at.queue('run', ['r1']);
+  const claim = await at.store.claim('w', LEASE_MS);
+  if (!claim) throw new Error('it is free');
+  await at.store.commit(claim, {
+    steps: [
+      { step: 1, state: 'stuck' },
+      { step: 2, state: 'ended', outcome: 'restored' },
+    ],
+    events: [],
+    run: { from: 'queued', to: 'running' },
+  });
+  expect(await at.runs.actOnStep(TENANT, 'run', 2, 'retry')).toBe('not_stuck');
+  expect(await at.runs.actOnStep(TENANT, 'run', 1, 'retry')).toBe('done');
+  expect(await at.store.commit(claim, { steps: [], events: [], run: { from: 'running', to: 'waiting' } })).toEqual({
+    kind: 'moved',
+    state: 'running',
+  });
+  expect(await at.runs.act(TENANT, 'run', 'pause')).toBe('done');
+  expect(await at.store.commit(claim, { steps: [], events: [], run: { from: 'running', to: 'finished' } })).toEqual({
+    kind: 'moved',
+    state: 'pausing',
+  });
+  expect(await at.store.commit(claim, { steps: [{ step: 1, state: 'ended', outcome: 'restored' }], events: [] })).toEqual({
+    kind: 'committed',
+    state: 'pausing',
+  });
+  expect(await at.runs.act(TENANT, 'run', 'cancel')).toBe('done');
+  expect(await at.runs.act(TENANT, 'run', 'resume')).toBe('cancelling');
+});
+
+test('a plan runs once, whoever asks how often', async () => {
+  await using at = await stage();
+  const asked = await Promise.all(Array.from({ length: 5 }, () => at.queue('run', ['r1'])));
+  expect(asked.filter(({ created }) => created)).toHaveLength(1);
+  expect(new Set(asked.map(({ id }) => id)).size).toBe(1);
+  expect(await at.runs.list('other', { limit: 10 })).toEqual({ runs: [] });
+});
