@@ -169,6 +169,24 @@ const REQUEST_ERRORS = {
     action: 'GET /v1/openapi.json lists the methods of every address.',
   },
   key_unknown: { status: 404, title: 'Unknown key', retry: 'never', action: 'List the keys of this tenant with GET /v1/keys.' },
+  origin_unknown: {
+    status: 404,
+    title: 'Not a log of this witness',
+    retry: 'never',
+    action: 'Ask whoever runs the witness to add the key of the ledger, or check the origin.',
+  },
+  checkpoint_unsigned: {
+    status: 403,
+    title: 'No valid signature of a known key of this log',
+    retry: 'never',
+    action: 'Sign the checkpoint with a key that the witness was given for this log.',
+  },
+  checkpoint_inconsistent: {
+    status: 422,
+    title: 'Not the same log any more',
+    retry: 'never',
+    action: 'Compare the log with the last checkpoint that the witness cosigned: either the proof is wrong, or history was changed.',
+  },
 } as const satisfies Record<string, ErrorDescription>;
 
 /** The service cannot take it now, or at all. Nothing of the request was kept. */

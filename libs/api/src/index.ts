@@ -9,6 +9,13 @@ export { PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX, type Page, PageQuery, pageOf } from
 export { ApiFault, describeError, PROBLEM_MEDIA_TYPE, Problem, problemOf } from './problem.ts';
 export { Role } from './role.ts';
 export * from './rollback.ts';
-export { type BodyDescriptor, type ParameterSchema, type RouteDescriptor, route } from './route.ts';
+export {
+  ANY_MEDIA_TYPE,
+  type BodyDescriptor,
+  type ParameterSchema,
+  type ResponseDescriptor,
+  type RouteDescriptor,
+  route,
+} from './route.ts';
 export { getHealth, getOpenApi, HealthBody, SERVICE_ROUTES } from './service.ts';
 export { parseDurationMs, parseInstant, parseWindow, type Window } from './window.ts';

@@ -1,8 +1,11 @@
+import { z } from 'zod';
 import { createDocument, type ZodOpenApiOperationObject, type ZodOpenApiPathsObject, type ZodOpenApiResponsesObject } from 'zod-openapi';
 import { ERROR_CODES, type ErrorCode } from './error-codes.ts';
 import { PROBLEM_MEDIA_TYPE, Problem } from './problem.ts';
 import type { RouteDescriptor } from './route.ts';
 
+/** An answer that is no JSON. */
+const Bytes = z.string().meta({ format: 'binary' });
 /** What any request can be answered with. */
 const EVERYWHERE: readonly ErrorCode[] = ['request_invalid', 'overloaded', 'store_unavailable', 'shutting_down', 'internal'];
 const WITH_KEY: readonly ErrorCode[] = ['unauthenticated', 'role_missing'];
@@ -64,10 +67,9 @@ function bodyOf({ body }: RouteDescriptor): Pick<ZodOpenApiOperationObject, 'req
 
 function answersOf({ responses }: RouteDescriptor): ZodOpenApiResponsesObject {
   const answers: ZodOpenApiResponsesObject = {};
-  for (const [status, { description, schema }] of Object.entries(responses)) {
-    answers[status as `${1 | 2 | 3 | 4 | 5}${string}`] = schema
-      ? { description, content: { 'application/json': { schema } } }
-      : { description };
+  for (const [status, { description, schema, mediaType }] of Object.entries(responses)) {
+    const content = mediaType === undefined ? schema && { 'application/json': { schema } } : { [mediaType]: { schema: schema ?? Bytes } };
+    answers[status as `${1 | 2 | 3 | 4 | 5}${string}`] = content ? { description, content } : { description };
   }
   return answers;
 }

@@ -5,14 +5,25 @@ import type { Role } from './role.ts';
 /** Fields of a path or query, by name. Arrays take repeated parameters; numbers and booleans are read from their text. */
 export type ParameterSchema = z.ZodObject<z.ZodRawShape>;
 
+/** Of a raw body: whatever it is said to be, or not. */
+export const ANY_MEDIA_TYPE = '*/*';
+
 /** JSON that fits a schema, or bytes that the handler judges itself (`raw`), bounded before they are read. */
 export type BodyDescriptor =
   | { readonly kind: 'json'; readonly schema: z.ZodType; readonly bytesMax?: number }
   | {
       readonly kind: 'raw';
-      readonly bytesMax: number /** Schema by media type, for the description. */;
+      readonly bytesMax: number;
+      /** Schema by media type, for the description. */
       readonly content: Readonly<Record<string, z.ZodType>>;
     };
+
+/** JSON that fits a schema; or, with a media type, bytes or text exactly as the handler gives them; or nothing. */
+export interface ResponseDescriptor {
+  readonly description: string;
+  readonly schema?: z.ZodType;
+  readonly mediaType?: string;
+}
 
 /** One operation of the API: what it takes, who may call it, what it answers. A handler is bound to one of these, and OpenAPI comes out of them. */
 export interface RouteDescriptor {
@@ -29,7 +40,7 @@ export interface RouteDescriptor {
   readonly query?: ParameterSchema;
   readonly headers?: ParameterSchema;
   readonly body?: BodyDescriptor;
-  readonly responses: Readonly<Record<number, { readonly description: string; readonly schema?: z.ZodType }>>;
+  readonly responses: Readonly<Record<number, ResponseDescriptor>>;
   /** Codes beside those that every route can give. */
   readonly errors?: readonly ErrorCode[];
 }

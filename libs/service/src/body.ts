@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { ApiFault, type BodyDescriptor } from '@recant/api';
+import { ANY_MEDIA_TYPE, ApiFault, type BodyDescriptor } from '@recant/api';
 
 /** Bytes of a JSON request that is not about events. */
 export const JSON_BODY_BYTES_MAX = 1_048_576;
@@ -23,7 +23,7 @@ export function bodyBytesMax(body: BodyDescriptor): number {
 export function checkBodyHead(request: IncomingMessage, body: BodyDescriptor): { bytes: number; mediaType: string } {
   const mediaType = (request.headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase() ?? '';
   const taken = body.kind === 'json' ? ['application/json'] : Object.keys(body.content);
-  if (!taken.includes(mediaType))
+  if (!taken.includes(mediaType) && !taken.includes(ANY_MEDIA_TYPE))
     throw new ApiFault('media_type_unsupported', `The body is said to be ${JSON.stringify(mediaType)}; this takes ${taken.join(' or ')}.`);
   const encoding = request.headers['content-encoding'];
   if (encoding !== undefined && encoding !== 'identity')

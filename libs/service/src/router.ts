@@ -28,7 +28,11 @@ export type AnswerOf<R extends RouteDescriptor> = {
   [S in keyof R['responses'] & number]: {
     readonly status: S;
     readonly headers?: Readonly<Record<string, string>>;
-  } & (R['responses'][S] extends { schema: infer Z extends z.ZodType } ? { readonly body: z.input<Z> } : { readonly body?: undefined });
+  } & (R['responses'][S] extends { mediaType: string }
+    ? { readonly body: Uint8Array | string }
+    : R['responses'][S] extends { schema: infer Z extends z.ZodType }
+      ? { readonly body: z.input<Z> }
+      : { readonly body?: undefined });
 }[keyof R['responses'] & number];
 
 export interface BoundRoute {

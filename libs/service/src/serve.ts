@@ -36,12 +36,23 @@ export async function serve(route: BoundRoute, request: Request, response: Respo
       signal: abort.signal,
       log,
     } as unknown as RequestOf<BoundRoute['descriptor']>);
-    response.status(answer.status).set(answer.headers ?? {});
-    if (answer.body === undefined) response.end();
-    else response.json(answer.body);
+    send(response, descriptor, answer);
   } finally {
     body?.release();
   }
+}
+
+type Answer = Awaited<ReturnType<BoundRoute['handler']>>;
+
+function send(response: Response, { responses }: BoundRoute['descriptor'], { status, headers, body }: Answer): void {
+  response.status(status).set(headers ?? {});
+  const mediaType = responses[status]?.mediaType;
+  if (mediaType !== undefined) {
+    // Not through Express, which adds a charset.
+    response.setHeader('content-type', mediaType);
+    response.end(body);
+  } else if (body === undefined) response.end();
+  else response.json(body);
 }
 
 async function identify({ descriptor }: BoundRoute, request: Request, keyring: Keyring): Promise<Credential | undefined> {

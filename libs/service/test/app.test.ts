@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { connect } from 'node:net';
-import { ApiFault, route } from '@recant/api';
+import { ANY_MEDIA_TYPE, ApiFault, route } from '@recant/api';
 import { formatApiKey } from '@recant/events';
 import type { Role } from '@recant/ledger';
 import { createApp, createGate, createLogger, createRouter, handle, type Listening, listen } from '@recant/service';
@@ -42,6 +42,20 @@ const fail = route({
   responses: { 204: { description: 'never' } },
 });
 
+const raw = route({
+  operationId: 'raw',
+  method: 'post',
+  path: '/v1/raw',
+  tag: 't',
+  summary: 's',
+  roles: 'public',
+  body: { kind: 'raw', bytesMax: 100, content: { [ANY_MEDIA_TYPE]: z.string() } },
+  responses: {
+    200: { description: 'the same', mediaType: 'text/x.same' },
+    409: { description: 'none', mediaType: 'application/octet-stream' },
+  },
+});
+
 let listening: Listening | undefined;
 let lines: string[] = [];
 afterEach(async () => {
@@ -57,6 +71,7 @@ async function serve(gate = createGate()): Promise<string> {
       if (body.text === 'release') held.resolve();
       return { status: 200, body: { n: params.n, names: query.name ?? [] } };
     }),
+    handle(raw, async ({ body }) => (body.bytes.length === 0 ? { status: 409, body: '' } : { status: 200, body: body.bytes })),
     handle(fail, async ({ params }) => {
       if (params.how === 'store') throw Object.assign(new Error('secret detail'), { code: '57P01' });
       if (params.how === 'disk') throw new Error('secret detail', { cause: { code: '53100' } });
@@ -97,6 +112,23 @@ test('hands a handler what its description says, and nothing that does not fit',
   expect(await post('/v1/echo/3', '{"text":')).toMatch(/is not JSON/);
   expect(await post('/v1/echo/3', `{"text":${'['.repeat(20)}${']'.repeat(20)}}`)).toMatch(/more than 16 deep/);
   expect(await post('/v1/echo/3', `{"text":"${'x'.repeat(1_000)}"}`)).toMatch(/^413 body_too_large/);
+});
+
+test('hands bytes through as they are, of any media type, and says nothing of them but what is described', async () => {
+  const url = `${await serve()}/v1/raw`;
+  const bytes = new Uint8Array([0xff, 0x00, 0x0a]);
+  for (const type of [undefined, 'text/x.own; a=b']) {
+    const response = await fetch(url, {
+      method: 'POST',
+      body: bytes,
+      ...(type === undefined ? {} : { headers: { 'content-type': type } }),
+    });
+    expect([response.status, response.headers.get('content-type')]).toEqual([200, 'text/x.same']);
+    expect(new Uint8Array(await response.arrayBuffer())).toEqual(bytes);
+  }
+  const empty = await fetch(url, { method: 'POST', body: '' });
+  expect([empty.status, empty.headers.get('content-type'), await empty.text()]).toEqual([409, 'application/octet-stream', '']);
+  expect((await fetch(url, { method: 'POST', body: 'x'.repeat(101) })).status).toBe(413);
 });
 
 test('lets in the roles of a route and nobody else, and says when keys cannot be looked up', async () => {
