@@ -1,4 +1,3 @@
-import { Buffer } from 'node:buffer';
 import { finished } from 'node:stream/promises';
 import pg from 'pg';
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
@@ -60,12 +59,12 @@ async function readBatches(client: pg.Client, tenant: string): Promise<Batch[]> 
   for (let from = 0; from < largest; from += ENTRIES_PER_TRANSACTION) {
     for (const { shard, size } of rows.filter((log) => log.size > from)) {
       const range = `tenant_id = ${owner} AND shard = ${shard} AND idx >= ${from} AND idx < ${from + ENTRIES_PER_TRANSACTION}`;
-      const read = (columns: string, table: string) => copyOut(client, `SELECT ${columns} FROM recant.${table} WHERE ${range} ORDER BY idx`);
-      batches.push({
-        entries: Math.min(ENTRIES_PER_TRANSACTION, size - from),
-        bytes: await read('shard::int, idx, frame', 'entry'),
-        rows: await Promise.all(TABLES.map(async (table) => ({ table, data: await read('*', table) }))),
-      });
+      const read = (columns: string, table: string) =>
+        copyOut(client, `SELECT ${columns} FROM recant.${table} WHERE ${range} ORDER BY idx`);
+      const bytes = await read('shard::int, idx, frame', 'entry');
+      const rowsOfTables: { table: string; data: Buffer }[] = [];
+      for (const table of TABLES) rowsOfTables.push({ table, data: await read('*', table) });
+      batches.push({ entries: Math.min(ENTRIES_PER_TRANSACTION, size - from), bytes, rows: rowsOfTables });
     }
   }
   return batches;

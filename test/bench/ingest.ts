@@ -43,7 +43,13 @@ export async function benchIngest({ events }: { readonly events: number }): Prom
   const store = createStore({ connectionString: postgres.url, masterKey: new Uint8Array(32).fill(1) });
   try {
     const place = { store, ownerUrl: postgres.ownerUrl, brokers: kafka.brokers, kafkaPid: kafka.pid, postgresPid: postgres.pid };
-    const { apiKey } = await store.credentials.create({ tenant: TENANT, roles: ['emit'], sourcePrefix: PREFIX, agents: ['agent-*'], resources: [] });
+    const { apiKey } = await store.credentials.create({
+      tenant: TENANT,
+      roles: ['emit'],
+      sourcePrefix: PREFIX,
+      agents: ['agent-*'],
+      resources: [],
+    });
     const figures = await measure(place, apiKey, events);
     return { name: 'ingest', machine: describeMachine(), figures };
   } finally {
@@ -81,7 +87,11 @@ function figuresOf(
   profiled: number,
 ): Figure[] {
   const rate: Figure = { metric: 'events through Kafka into committed rows', value: Math.round(events / run.seconds), unit: 'events/s' };
-  const cpu = (name: string, seconds: number): Figure => ({ metric: `CPU: ${name}`, value: round((seconds * 1e6) / events), unit: 'µs/event' });
+  const cpu = (name: string, seconds: number): Figure => ({
+    metric: `CPU: ${name}`,
+    value: round((seconds * 1e6) / events),
+    unit: 'µs/event',
+  });
   return [
     against({ ...rate, metric: `${rate.metric}, of (log, index, bytes) with its key` }, Math.round(ceilings.bytesOnly), FLOOR_BYTES_ONLY),
     against({ ...rate, metric: `${rate.metric}, of all rows into all tables` }, Math.round(ceilings.allRows), FLOOR_ALL_ROWS),
@@ -92,11 +102,19 @@ function figuresOf(
     cpu('ledger', run.ledgerCpu),
     cpu('PostgreSQL', run.postgresCpu),
     cpu('Kafka', run.kafkaCpu),
-    ...[...steps].sort((a, b) => b[1] - a[1]).map(([step, us]): Figure => ({ metric: `ledger step: ${step}`, value: round(us / profiled), unit: 'µs/event' })),
+    ...[...steps]
+      .sort((a, b) => b[1] - a[1])
+      .map(([step, us]): Figure => ({ metric: `ledger step: ${step}`, value: round(us / profiled), unit: 'µs/event' })),
   ];
 }
 
-async function fill(place: Place, topic: string, apiKey: string, workload: ReturnType<typeof createWorkload>, events: number): Promise<number> {
+async function fill(
+  place: Place,
+  topic: string,
+  apiKey: string,
+  workload: ReturnType<typeof createWorkload>,
+  events: number,
+): Promise<number> {
   const key = parseApiKey(apiKey);
   if (key === undefined) throw new TypeError('not an API key');
   const { ensureTopic } = await import('@recant/kafka');
@@ -194,7 +212,10 @@ async function measureSpace(ownerUrl: string, events: number): Promise<Figure[]>
 /** A rate of wrong rows is none. */
 async function checkSound(store: Store): Promise<void> {
   const violations = await withSnapshot(store.pool, TENANT, (snapshot) => auditTenant(TENANT, snapshot));
-  if (violations.length > 0) throw new Error(`the ledger is not sound: ${JSON.stringify(violations[0], (_, value) => (typeof value === 'bigint' ? String(value) : value))}`);
+  if (violations.length > 0)
+    throw new Error(
+      `the ledger is not sound: ${JSON.stringify(violations[0], (_, value) => (typeof value === 'bigint' ? String(value) : value))}`,
+    );
 }
 
 /** Progress goes to standard error: standard output is the result. */
