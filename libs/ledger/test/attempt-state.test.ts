@@ -59,14 +59,25 @@ const whole = [intended, chunk(0, lists[0] as Effect[]), chunk(1, lists[1] as Ef
 
 describe('state of an attempt', () => {
   it('is a function of the set of its events: any order, any repetition', () => {
-    const pool = [...whole, settled(lists, 'failed'), settled(lists, 'succeeded', TIME_MS + 5), chunk(1, [effect(9)]), chunk(2, [effect(4)])];
+    const pool = [
+      ...whole,
+      settled(lists, 'failed'),
+      settled(lists, 'succeeded', TIME_MS + 5),
+      chunk(1, [effect(9)]),
+      chunk(2, [effect(4)]),
+    ];
     fc.assert(
-      fc.property(fc.subarray(pool), fc.integer({ min: TIME_MS, max: TIME_MS + 2_000 }), fc.infiniteStream(fc.nat()), (some, nowMs, random) => {
-        const expected = attemptState(some, nowMs);
-        const picks = () => random.next().value as number;
-        const shuffled = some.flatMap((event) => (picks() % 2 ? [event, structuredClone(event)] : [event])).sort(() => (picks() % 3) - 1);
-        expect(attemptState(shuffled, nowMs)).toEqual(expected);
-      }),
+      fc.property(
+        fc.subarray(pool),
+        fc.integer({ min: TIME_MS, max: TIME_MS + 2_000 }),
+        fc.infiniteStream(fc.nat()),
+        (some, nowMs, random) => {
+          const expected = attemptState(some, nowMs);
+          const picks = () => random.next().value as number;
+          const shuffled = some.flatMap((event) => (picks() % 2 ? [event, structuredClone(event)] : [event])).sort(() => (picks() % 3) - 1);
+          expect(attemptState(shuffled, nowMs)).toEqual(expected);
+        },
+      ),
     );
   });
 
@@ -79,7 +90,10 @@ describe('state of an attempt', () => {
 
   it('is contested by two ends that differ, not by one end said twice', () => {
     expect(attemptState([...whole, settled(lists, 'failed')], TIME_MS)).toMatchObject({ status: 'contested', complete: false });
-    expect(attemptState([...whole, settled(lists, 'succeeded', TIME_MS + 5)], TIME_MS)).toMatchObject({ status: 'succeeded', complete: true });
+    expect(attemptState([...whole, settled(lists, 'succeeded', TIME_MS + 5)], TIME_MS)).toMatchObject({
+      status: 'succeeded',
+      complete: true,
+    });
   });
 
   it('is complete only with every chunk that the settlement counts, and the digest of all', () => {

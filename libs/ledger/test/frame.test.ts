@@ -3,7 +3,7 @@ import { FRAME_BYTES_MAX } from '@recant/events';
 import { leafHash } from '@recant/transparency';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { decodeFrame, deadLetterBody, encodeFrame, type FrameKind, genesisBody } from '../src/index.ts';
+import { deadLetterBody, decodeFrame, encodeFrame, type FrameKind, genesisBody } from '../src/index.ts';
 
 /** Frames as every released version wrote them: hexadecimal bytes, what they say, and their leaf. They are never edited. */
 const folder = new URL('../../../test/compat/frames/', import.meta.url);
@@ -28,7 +28,9 @@ describe('frame', () => {
   });
 
   it('gives back what was framed, and has one encoding', () => {
-    const name = fc.string({ minLength: 1, maxLength: 21, unit: 'grapheme' }).filter((text) => text.isWellFormed() && Buffer.byteLength(text) <= 64);
+    const name = fc
+      .string({ minLength: 1, maxLength: 21, unit: 'grapheme' })
+      .filter((text) => text.isWellFormed() && Buffer.byteLength(text) <= 64);
     const frames = fc.record({
       kind: fc.constantFrom<FrameKind>('genesis', 'event', 'dead_letter'),
       tenant: name,
@@ -62,8 +64,12 @@ describe('frame', () => {
   });
 
   it('describes a log and a dead letter as canonical JSON', () => {
-    expect(Buffer.from(genesisBody({ tenant: 'acme', shards: 8, shard: 3, epoch: 1 })).toString()).toBe('{"epoch":1,"shard":3,"shards":8,"tenant":"acme"}');
+    expect(Buffer.from(genesisBody({ tenant: 'acme', shards: 8, shard: 3, epoch: 1 })).toString()).toBe(
+      '{"epoch":1,"shard":3,"shards":8,"tenant":"acme"}',
+    );
     const letter = { code: 'too_large', detail: 'd', digest: '00', origin: 'kafka:t/0/1', size: 70_000 } as const;
-    expect(Buffer.from(deadLetterBody(letter)).toString()).toBe('{"code":"too_large","detail":"d","digest":"00","origin":"kafka:t/0/1","size":70000}');
+    expect(Buffer.from(deadLetterBody(letter)).toString()).toBe(
+      '{"code":"too_large","detail":"d","digest":"00","origin":"kafka:t/0/1","size":70000}',
+    );
   });
 });
