@@ -1,3 +1,5 @@
+import type { Bytes } from '#crypto';
+import { concatBytes } from './bytes.ts';
 import { emptyRoot, HASH_BYTES, nodeHash } from './hash.ts';
 
 /**
@@ -6,10 +8,10 @@ import { emptyRoot, HASH_BYTES, nodeHash } from './hash.ts';
  * Invariant: `#roots.length` is the number of one bits in `size`. Serialised it is the concatenation of those roots; the size is kept beside it.
  */
 export class Frontier {
-  readonly #roots: Buffer[];
+  readonly #roots: Bytes[];
   #size: bigint;
 
-  private constructor(size: bigint, roots: Buffer[]) {
+  private constructor(size: bigint, roots: Bytes[]) {
     this.#size = size;
     this.#roots = roots;
   }
@@ -23,8 +25,8 @@ export class Frontier {
     if (size < 0n || bytes.length !== oneBits(size) * HASH_BYTES) {
       throw new RangeError(`${bytes.length} bytes are not the frontier of a tree of ${size} leaves`);
     }
-    const roots: Buffer[] = [];
-    for (let at = 0; at < bytes.length; at += HASH_BYTES) roots.push(Buffer.from(bytes.subarray(at, at + HASH_BYTES)));
+    const roots: Bytes[] = [];
+    for (let at = 0; at < bytes.length; at += HASH_BYTES) roots.push(concatBytes([bytes.subarray(at, at + HASH_BYTES)]));
     return new Frontier(size, roots);
   }
 
@@ -38,20 +40,20 @@ export class Frontier {
   }
 
   #appendOne(leaf: Uint8Array): void {
-    let node = leaf as Buffer;
+    let node = leaf as Bytes;
     // Each trailing one bit of the size is a complete subtree as large as the node that grows: the two become one.
-    for (let rest = this.#size; rest & 1n; rest >>= 1n) node = nodeHash(this.#roots.pop() as Buffer, node);
+    for (let rest = this.#size; rest & 1n; rest >>= 1n) node = nodeHash(this.#roots.pop() as Bytes, node);
     this.#roots.push(node);
     this.#size += 1n;
   }
 
   /** RFC 6962 section 2.1 Merkle tree hash of all leaves so far. */
-  root(): Buffer {
+  root(): Bytes {
     return this.#roots.length === 0 ? emptyRoot() : this.#roots.reduceRight((right, left) => nodeHash(left, right));
   }
 
-  serialize(): Buffer {
-    return Buffer.concat(this.#roots);
+  serialize(): Bytes {
+    return concatBytes(this.#roots);
   }
 }
 

@@ -1,2 +1,12 @@
+export { TransparencyError, type TransparencyErrorCode } from './error.ts';
 export { Frontier } from './frontier.ts';
 export { emptyRoot, HASH_BYTES, leafHash, nodeHash } from './hash.ts';
+export * from './limits.ts';
+export { growTiles, type TileContent } from './tiles/grow.ts';
+export { bundlesOfGrowth, type EntryBundle, entriesPath, parseTilePath, type Tile, tileOf, tilePath, tilesOfGrowth } from './tiles/tile.ts';
+export { decodeEntryBundle, decodeTile, encodeEntryBundle, encodeTile } from './tiles/tile-bytes.ts';
+export { type TileReader, tileHashReader } from './tiles/tile-reader.ts';
+export { proveConsistency, type TreeHead, verifyConsistency } from './tree/consistency.ts';
+export { proveInclusion, rootFromInclusion, verifyInclusion } from './tree/inclusion.ts';
+export { type HashReader, readRoot, type TreeNode } from './tree/nodes.ts';
+export { leavesReader, rootOf } from './tree/root.ts';

@@ -1,0 +1,22 @@
+import type { Bytes } from '#crypto';
+import { TransparencyError } from '../error.ts';
+import { Frontier } from '../frontier.ts';
+import type { HashReader } from './nodes.ts';
+
+/** RFC 6962 section 2.1: the root over leaf hashes. */
+export function rootOf(leaves: Iterable<Uint8Array>): Bytes {
+  const frontier = Frontier.empty();
+  frontier.append(leaves);
+  return frontier.root();
+}
+
+/** Reads from leaf hashes in memory; hashes every subtree anew, so for small trees only. */
+export function leavesReader(leaves: readonly Uint8Array[]): HashReader {
+  return async (nodes) =>
+    nodes.map(({ level, index }) => {
+      const from = Number(index) * 2 ** level;
+      const to = from + 2 ** level;
+      if (to > leaves.length) throw new TransparencyError('hashes_missing', `leaves ${from} to ${to} of ${leaves.length}`);
+      return rootOf(leaves.slice(from, to));
+    });
+}
