@@ -9,7 +9,7 @@ const FILES = Array.from({ length: 25 }, (_, n) => `file-${n}`);
 
 const running: Up[] = [];
 afterEach(async () => {
-  for (const one of running) if (one.child.exitCode === null && one.child.signalCode === null) await one.end('SIGKILL');
+  for (const one of running) if (one.child.exitCode === null && one.child.signalCode === null) await one.end('SIGTERM');
 });
 
 test('a run that kill -9 interrupts goes on at the next start, and ends as if nothing had been', async () => {

@@ -1,8 +1,9 @@
 import { once } from 'node:events';
-import { readFile, stat } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { createClient } from '@recant/client';
+import { testDatabase } from '@recant/test-support';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { recant, temporaryFolder, type Up, up } from './process.ts';
 
@@ -12,7 +13,7 @@ beforeEach(async () => {
   folder = await temporaryFolder();
 });
 afterEach(async () => {
-  for (const one of running.splice(0)) if (one.child.exitCode === null && one.child.signalCode === null) await one.end('SIGKILL');
+  for (const one of running.splice(0)) if (one.child.exitCode === null && one.child.signalCode === null) await one.end('SIGTERM');
   await folder.remove();
 });
 
@@ -85,6 +86,16 @@ test('a wrong DATABASE_URL and a wrong port are told in one line, without the pa
     expect(refused.err).not.toContain('s3cret');
     expect(refused.err).not.toContain('    at ');
   }
+});
+
+test('a PostgreSQL of the user takes the place of the one in the folder', async () => {
+  await using database = await testDatabase();
+  const one = await up(folder.path, [], { DATABASE_URL: database.ownerUrl });
+  running.push(one);
+  expect(one.out).toContain('PostgreSQL of DATABASE_URL');
+  expect(await recant(folder.path, ['status'])).toMatchObject({ code: 0 });
+  expect(await one.end('SIGINT')).toBe(0);
+  expect(await readdir(join(folder.path, '.recant'))).not.toContain('postgres');
 });
 
 test('where Java is missing, --kafka says which package to install', async () => {

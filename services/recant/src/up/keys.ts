@@ -1,10 +1,10 @@
 import { parseApiKey } from '@recant/events';
-import type { Credentials, NewCredential } from '@recant/store';
+import { type Credentials, type NewCredential, OPERATOR_TENANT } from '@recant/store';
 import { CREDENTIALS_FILE } from '../cli/connection.ts';
 import type { Folder } from './folder.ts';
 
-/** The one tenant of the all-in-one. */
-export const TENANT = 'default';
+/** The all-in-one has one tenant, the operator's own: dead letters of unknown senders are filed there, and its operator sees them. */
+const TENANT = OPERATOR_TENANT;
 /** Agent of the rollback's own attempts. */
 const ROLLBACK_AGENT = 'recant';
 const ROLLBACK_FILE = 'rollback.key';
