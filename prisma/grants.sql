@@ -1,23 +1,44 @@
--- What the services' own role may do, applied after every migration where that role exists. It owns nothing, deletes nothing, and changes only
--- what is named here: entries, dead letters and projections can be added, never altered.
-GRANT USAGE ON SCHEMA recant TO recant;
-GRANT USAGE ON SEQUENCE recant.source_source_no_seq TO recant;
+-- Who may do what, applied after every migration. What stands here is all there is: a table without a line can be used by its owner only.
+DO $$ DECLARE "it" RECORD; BEGIN
+  IF (SELECT nspowner FROM pg_catalog.pg_namespace WHERE nspname = 'recant') <> 'recant_owner'::regrole THEN ALTER SCHEMA recant OWNER TO recant_owner; END IF;
+  FOR "it" IN SELECT c.oid::regclass AS name FROM pg_catalog.pg_class c
+    WHERE c.relnamespace = 'recant'::regnamespace AND c.relkind IN ('r', 'p', 'v') AND c.relowner <> 'recant_owner'::regrole LOOP
+    EXECUTE format('ALTER TABLE %s OWNER TO recant_owner', "it".name);
+  END LOOP;
+  -- Event triggers' functions stay with the superuser who made them: their owner could disarm them.
+  FOR "it" IN SELECT p.oid::regprocedure AS name FROM pg_catalog.pg_proc p
+    WHERE p.pronamespace = 'recant'::regnamespace AND p.prorettype <> 'event_trigger'::regtype AND p.proowner <> 'recant_owner'::regrole LOOP
+    EXECUTE format('ALTER FUNCTION %s OWNER TO recant_owner', "it".name);
+  END LOOP;
+END $$;
 
+REVOKE ALL ON ALL TABLES IN SCHEMA recant FROM PUBLIC, recant_writer, recant_reader;
+REVOKE ALL ON ALL SEQUENCES IN SCHEMA recant FROM PUBLIC, recant_writer, recant_reader;
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA recant FROM PUBLIC, recant_writer, recant_reader;
+GRANT USAGE ON SCHEMA recant TO recant_writer, recant_reader;
+
+-- The writer adds. It owns nothing, and changes or deletes only what is named here: entries, dead letters and projections can be added, never altered.
+GRANT USAGE ON SEQUENCE recant.source_source_no_seq TO recant_writer;
 GRANT SELECT, INSERT ON recant.tenant, recant.credential, recant.system, recant.log, recant.source, recant.entry, recant.dead_letter,
-  recant.attempt, recant.settlement, recant.effect, recant.part, recant.kafka_position TO recant;
-
-GRANT UPDATE (size, root, frontier, received_at_last) ON recant.log TO recant;
-GRANT UPDATE (cluster, next_offset, updated_at) ON recant.kafka_position TO recant;
-GRANT UPDATE (revoked_at) ON recant.credential TO recant;
-GRANT UPDATE (connector, identity, options, updated_at) ON recant.system TO recant;
+  recant.attempt, recant.settlement, recant.effect, recant.part, recant.kafka_position TO recant_writer;
+GRANT UPDATE (size, root, frontier, received_at_last) ON recant.log TO recant_writer;
+GRANT UPDATE (cluster, next_offset, updated_at) ON recant.kafka_position TO recant_writer;
+GRANT UPDATE (revoked_at) ON recant.credential TO recant_writer;
+GRANT UPDATE (connector, identity, options, updated_at) ON recant.system TO recant_writer;
+GRANT EXECUTE ON FUNCTION recant.source_of (BYTEA) TO recant_writer;
 
 -- Rollback: a plan is written once; a run's state moves, and what is done with is removed.
-GRANT SELECT, INSERT ON recant.plan TO recant;
-GRANT SELECT, INSERT, UPDATE ON recant.run, recant.run_step TO recant;
-GRANT SELECT, INSERT, DELETE ON recant.run_resource, recant.outbox TO recant;
+GRANT SELECT, INSERT ON recant.plan TO recant_writer;
+GRANT SELECT, INSERT, UPDATE ON recant.run, recant.run_step TO recant_writer;
+GRANT SELECT, INSERT, DELETE ON recant.run_resource, recant.outbox TO recant_writer;
 
--- Transparency: tiles grow (a trigger lets them do nothing else), everything else is written once; an epoch is opened on the log's own row.
-GRANT SELECT, INSERT ON recant.tile, recant.checkpoint, recant.anchored, recant.cosignature, recant.epoch, recant.ledger_head,
-  recant.head_member TO recant;
-GRANT UPDATE (hashes) ON recant.tile TO recant;
-GRANT UPDATE (epoch) ON recant.log TO recant;
+-- Publishing: a tile grows as a prefix, everything else is written once.
+GRANT SELECT, INSERT ON recant.tile, recant.checkpoint, recant.anchored, recant.cosignature, recant.epoch, recant.ledger_head, recant.head_member
+  TO recant_writer;
+GRANT UPDATE (hashes) ON recant.tile TO recant_writer;
+
+-- The reader sees projections of one tenant, by row-level security, and entries through functions that are bound to that tenant.
+GRANT SELECT ON recant.log, recant.source, recant.dead_letter, recant.attempt, recant.settlement, recant.effect,
+  recant.tile, recant.checkpoint, recant.anchored, recant.cosignature, recant.epoch, recant.ledger_head, recant.head_member TO recant_reader;
+GRANT EXECUTE ON FUNCTION recant.read_entries (BIGINT, TEXT, TEXT), recant.source_numbers (BIGINT), recant.source_holes (BIGINT, INTEGER),
+  recant.event_of (BYTEA), recant.received_ms (BYTEA) TO recant_reader;

@@ -8,7 +8,7 @@ import type { Identity } from './identity.ts';
 /** PostgreSQL's major version: a folder of another one cannot be opened. */
 const MAJOR_VERSION = '18';
 /** The bootstrap superuser: migrations and target preparation connect as it, services never. */
-export const OWNER_ROLE = 'recant_owner';
+export const OWNER_ROLE = 'postgres';
 /** Below this a failed start is blamed on the disk: one WAL segment is 16 MiB. */
 const FREE_BYTES_MIN = 16 * 1024 * 1024;
 

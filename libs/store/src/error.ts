@@ -3,6 +3,7 @@ export type StoreErrorCode =
   | 'unreachable'
   | 'access_refused'
   | 'migration_failed'
+  | 'roles_missing'
   | 'store_unavailable'
   | 'position_moved'
   | 'not_found'

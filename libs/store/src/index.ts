@@ -13,8 +13,8 @@ export { FAILPOINTS, type FailpointName, type Failpoints, killAtFailpoint } from
 export { withSnapshot } from './audit/snapshot.ts';
 export { checkConnection } from './connection.ts';
 export { PositionMoved, StoreError, type StoreErrorCode, StoreUnavailable } from './error.ts';
-export { grantServiceRole } from './migration/grant.ts';
 export { migrate } from './migration/migrate.ts';
+export { grantServiceRole } from './migration/roles.ts';
 export type { KafkaPositions, StoredPosition } from './positions.ts';
 export type { AttemptDetail, RecordedEvent } from './query/action.ts';
 export type { AttemptSummary, SettledSummary } from './query/attempt-row.ts';

@@ -2,7 +2,8 @@ import { PrismaPg } from '@prisma/adapter-pg';
 import { SHARDS_DEFAULT } from '@recant/events';
 import { type Appender, OWN_AGENT } from '@recant/ledger';
 import type { LedgerReader } from '@recant/planner';
-import pg from 'pg';
+import type pg from 'pg';
+import { createPool } from './access/connect.ts';
 import { type Credentials, createCredentials } from './access/credentials.ts';
 import { createParts, type Parts } from './access/parts.ts';
 import { createSealer, type Sealer } from './access/sealer.ts';
@@ -56,20 +57,11 @@ export interface Store {
 export const OPERATOR_TENANT = OWN_AGENT;
 
 const CONNECTIONS_MAX_DEFAULT = 10;
-/** Milliseconds to wait for a connection before the store counts as unavailable. */
-const CONNECT_TIMEOUT_MS = 5_000;
 
 /** Connects on first use; `migrate` first. */
 export function createStore(options: StoreOptions): Store {
   const { connectionString, masterKey, clock = Date.now, shards = SHARDS_DEFAULT, failpoints } = options;
-  const pool = new pg.Pool({
-    connectionString,
-    max: options.connectionsMax ?? CONNECTIONS_MAX_DEFAULT,
-    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-    application_name: 'recant',
-  });
-  // A connection that breaks while idle is replaced on the next use; nobody waits for it.
-  pool.on('error', () => {});
+  const pool = createPool(connectionString, options.connectionsMax ?? CONNECTIONS_MAX_DEFAULT);
   const prisma = new PrismaClient({ adapter: new PrismaPg(pool, { schema: 'recant' }) });
   const sealer = createSealer(masterKey);
   return {

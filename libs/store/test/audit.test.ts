@@ -1,10 +1,11 @@
+import { disarm } from '@recant/test-support';
 import { auditTenant, type ViolationCode } from '@recant/verifier';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { withSnapshot } from '../src/index.ts';
 import { type Fixture, Lane, openFixture, submit } from './fixture.ts';
 
-/** What somebody with the owner's password may do, and what the auditor must call it. Rolled back by the opposite statement or by a copy. */
+/** What a superuser may do, and what the auditor must call it. Rolled back by the opposite statement or by a copy. */
 const TAMPERINGS: readonly (readonly [string, string, readonly ViolationCode[]])[] = [
   [
     'a changed byte of a frame',
@@ -53,6 +54,7 @@ describe('the auditor', () => {
     fixture = await openFixture({ shards: 1 });
     owner = new pg.Client({ connectionString: fixture.ownerUrl });
     await owner.connect();
+    await disarm(owner);
     const { events } = new Lane('audit').attempt();
     const garbage = submit(fixture.credential, new TextEncoder().encode('{'), 'kafka:t/0/0');
     await fixture.store.appender.append([...events.map((event) => submit(fixture.credential, event)), garbage]);

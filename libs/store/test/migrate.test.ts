@@ -37,13 +37,13 @@ async function scriptOfModel(url: string): Promise<string> {
   }
 }
 
-/** What Prisma has words for: columns with type, nullability and default; keys and indexes without predicates; foreign keys. */
+/** What Prisma has words for: columns with type, nullability and default; keys and indexes of columns, without predicates and INCLUDE; foreign keys. */
 const SHAPE = `SELECT 'column' AS kind, c.relname || '.' || a.attname AS name,
     concat_ws(' ', format_type(a.atttypid, a.atttypmod), a.attnotnull, pg_get_expr(d.adbin, d.adrelid)) AS definition
   FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
   WHERE c.relnamespace = 'recant'::regnamespace AND c.relkind = 'r'
-  UNION ALL SELECT 'index', c.relname, regexp_replace(pg_get_indexdef(c.oid), ' WHERE .*$', '')
-  FROM pg_class c WHERE c.relnamespace = 'recant'::regnamespace AND c.relkind = 'i'
+  UNION ALL SELECT 'index', c.relname, regexp_replace(pg_get_indexdef(c.oid), ' (INCLUDE|WHERE) .*$', '')
+  FROM pg_class c JOIN pg_index i ON i.indexrelid = c.oid WHERE c.relnamespace = 'recant'::regnamespace AND i.indexprs IS NULL
   UNION ALL SELECT 'key', conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE connamespace = 'recant'::regnamespace AND contype IN ('p', 'f', 'u')
   ORDER BY 1, 2, 3`;
 

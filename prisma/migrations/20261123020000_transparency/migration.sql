@@ -78,24 +78,35 @@ CREATE TABLE "recant"."epoch" (
     CONSTRAINT "epoch_pkey" PRIMARY KEY ("tenant_id", "shard", "epoch")
 );
 
--- A signed head over the logs of all tenants. Owned by the operator's tenant.
+-- A signed head over the logs of all tenants: publication n is entry n of the head log, and "path" leads from it to the root that "note" signs.
+-- Owned by the operator's tenant.
 CREATE TABLE "recant"."ledger_head" (
     "tenant_id" TEXT COLLATE "C" NOT NULL,
-    "n" BIGINT NOT NULL CHECK ("n" >= 1),
-    "width" BIGINT NOT NULL,
+    "epoch" INTEGER NOT NULL CHECK ("epoch" >= 1),
+    "n" BIGINT NOT NULL CHECK ("n" >= 0),
+    "width" INTEGER NOT NULL,
     "root" BYTEA NOT NULL CHECK (octet_length("root") = 32),
+    "path" BYTEA NOT NULL CHECK (octet_length("path") % 32 = 0),
     "signed_at" TIMESTAMPTZ(3) NOT NULL,
     "note" BYTEA NOT NULL,
-    CONSTRAINT "ledger_head_pkey" PRIMARY KEY ("tenant_id", "n")
+    CONSTRAINT "ledger_head_pkey" PRIMARY KEY ("tenant_id", "epoch", "n")
 );
 
--- One tenant's place under a head: what opens its commitment, and the hashes up to the root. Nobody else's row is needed, or shown.
+-- A tenant's place under every head, given at random and kept.
+CREATE TABLE "recant"."head_slot" (
+    "tenant_id" TEXT COLLATE "C" NOT NULL,
+    "slot" INTEGER NOT NULL CHECK ("slot" >= 0),
+    CONSTRAINT "head_slot_pkey" PRIMARY KEY ("tenant_id")
+);
+
+-- What one tenant is given of a head: what opens its commitment, and the hashes up to the root. Nobody else's row is needed, or shown.
 CREATE TABLE "recant"."head_member" (
     "tenant_id" TEXT COLLATE "C" NOT NULL,
+    "epoch" INTEGER NOT NULL,
     "n" BIGINT NOT NULL,
-    "slot" BIGINT NOT NULL,
-    "salt" BYTEA NOT NULL CHECK (octet_length("salt") >= 16),
-    "content" BYTEA NOT NULL,
+    "slot" INTEGER NOT NULL,
+    "salt" BYTEA NOT NULL CHECK (octet_length("salt") = 32),
+    "heads" TEXT NOT NULL,
     "path" BYTEA NOT NULL CHECK (octet_length("path") % 32 = 0),
-    CONSTRAINT "head_member_pkey" PRIMARY KEY ("tenant_id", "n")
+    CONSTRAINT "head_member_pkey" PRIMARY KEY ("tenant_id", "epoch", "n")
 );

@@ -17,6 +17,8 @@ export const noFilters = { externalTables: [], externalEnums: [] };
 
 export interface OpenEngine {
   readonly engine: SchemaEngine;
+  /** What the database said of the last script it refused: the engine's own error does not carry it. */
+  scriptFailure(): unknown;
   /** Ends its connections: the engine itself leaves them open. */
   close(): Promise<void>;
 }
@@ -33,11 +35,17 @@ export async function openSchemaEngine(connectionString: string, schema: string,
   const factory = new PrismaPg({ connectionString });
   const connect = factory.connect.bind(factory);
   const adapters: { dispose(): Promise<void> }[] = [];
+  let failure: unknown;
   factory.connect = async () => {
     const adapter = await connect();
     adapters.push(adapter);
     adapter.executeScript = async (sql) => {
-      await script.query(sql);
+      try {
+        await script.query(sql);
+      } catch (error) {
+        failure = error;
+        throw error;
+      }
     };
     return adapter;
   };
@@ -48,6 +56,7 @@ export async function openSchemaEngine(connectionString: string, schema: string,
   );
   return {
     engine,
+    scriptFailure: () => failure,
     async close() {
       engine.free();
       for (const adapter of adapters) await adapter.dispose();
@@ -77,9 +86,9 @@ export function readSchema(): Promise<string> {
   return readFile(new URL('schema.prisma', prismaFolder), 'utf8');
 }
 
-/** What the service's role may do, repeated after every migration. */
-export function readGrants(): Promise<string> {
-  return readFile(new URL('grants.sql', prismaFolder), 'utf8');
+/** SQL that stands beside the migrations. */
+export function readPrismaFile(name: 'roles.sql' | 'grants.sql' | 'event-trigger.sql'): Promise<string> {
+  return readFile(new URL(name, prismaFolder), 'utf8');
 }
 
 /** The migrations folder as the engine wants it, in order of their names. */

@@ -1,7 +1,8 @@
 import pg from 'pg';
 import { checkConnection } from '../connection.ts';
 import { StoreError } from '../error.ts';
-import { noFilters, openSchemaEngine, readGrants, readMigrations, readSchema } from './engine.ts';
+import { noFilters, openSchemaEngine, readMigrations, readSchema } from './engine.ts';
+import { applyGrants, prepareRoles } from './roles.ts';
 
 /** Held while migrations are applied, so that replicas that start at once do it one after the other. Any fixed number. */
 const MIGRATION_LOCK = 7_267_143_201;
@@ -9,9 +10,9 @@ const MIGRATION_LOCK = 7_267_143_201;
 /**
  * Brings the database to the newest schema and leaves ordinary rows in `_prisma_migrations`, so that `prisma migrate deploy` elsewhere carries on.
  * Idempotent; concurrent calls wait for each other.
- * @param connectionString of the role that owns the tables; services connect as `recant`, which is granted what it needs where it exists.
+ * @param connectionString of a superuser, or of a member of `recant_migrator`. Everything is handed over to `recant_owner`, whom nobody logs in as.
  * @returns names of the migrations that were applied now.
- * @throws StoreError `url_invalid | unreachable | access_refused | migration_failed`
+ * @throws StoreError `url_invalid | unreachable | access_refused | roles_missing | migration_failed`
  */
 export async function migrate(connectionString: string): Promise<readonly string[]> {
   await checkConnection(connectionString);
@@ -20,27 +21,23 @@ export async function migrate(connectionString: string): Promise<readonly string
   await lock.connect();
   try {
     await lock.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);
-    const { engine, close } = await openSchemaEngine(connectionString, await readSchema(), lock);
+    await prepareRoles(lock);
+    const { engine, scriptFailure, close } = await openSchemaEngine(connectionString, await readSchema(), lock);
     try {
       const { appliedMigrationNames } = await engine.applyMigrations({ migrationsList: await readMigrations(), filters: noFilters });
-      await grantServiceRole(lock);
+      await applyGrants(lock);
       return appliedMigrationNames;
+    } catch (error) {
+      throw scriptFailure() ?? error;
     } finally {
       await close();
     }
   } catch (cause) {
+    if (cause instanceof StoreError) throw cause;
     throw new StoreError('migration_failed', `The database schema could not be brought up to date: ${firstLine(cause)}`, { cause });
   } finally {
     await lock.end();
   }
-}
-
-/** Role that services connect as. */
-const SERVICE_ROLE = 'recant';
-
-async function grantServiceRole(client: pg.ClientBase): Promise<void> {
-  const { rowCount } = await client.query('SELECT 1 FROM pg_roles WHERE rolname = $1 AND rolname <> current_user', [SERVICE_ROLE]);
-  if (rowCount === 1) await client.query(await readGrants());
 }
 
 /** The engine's reports have many lines: the one that names the database's error says most. */

@@ -2,13 +2,14 @@ import type { RecantEvent } from '@recant/events';
 import { type AttemptState, attemptState, decodeFrame } from '@recant/ledger';
 import type { EntryAddress } from '@recant/planner';
 import type pg from 'pg';
+import { asReader } from '../access/connect.ts';
 
 /** Source numbers of an action come from its intents and settlements; its events are one range of the dedupe key each. */
 const ENTRIES_OF_ACTION = `SELECT e.shard, e.idx, e.frame, src.source, split_part(e.event_id, '.', 2)::int AS attempt
   FROM (SELECT source_no FROM recant.attempt WHERE tenant_id = $1 AND action = $2::uuid
     UNION SELECT source_no FROM recant.settlement WHERE tenant_id = $1 AND action = $2::uuid) k
   JOIN recant.source src ON src.tenant_id = $1 AND src.source_no = k.source_no
-  JOIN recant.entry e ON e.tenant_id = $1 AND e.source_no = k.source_no AND e.event_id > $2 || '.' AND e.event_id < $2 || '/'
+  CROSS JOIN LATERAL recant.read_entries(k.source_no, $2 || '.', $2 || '/') e
   ORDER BY src.source, attempt, e.shard, e.idx`;
 const CONTESTING = `SELECT d.bytes FROM recant.settlement s JOIN recant.dead_letter d USING (tenant_id, shard, idx)
   WHERE s.tenant_id = $1 AND s.action = $2::uuid ORDER BY shard, idx`;
@@ -35,8 +36,11 @@ const ACTION = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 /** All attempts of an action, each with its events; empty where the tenant has none. */
 export async function readAction(pool: pg.Pool, tenant: string, action: string, nowMs: number): Promise<readonly AttemptDetail[]> {
   if (!ACTION.test(action)) return [];
-  const { rows } = await pool.query(ENTRIES_OF_ACTION, [tenant, action]);
-  const contesting = (await pool.query(CONTESTING, [tenant, action])).rows.map(({ bytes }) => JSON.parse(bytes.toString()) as RecantEvent);
+  const { rows, letters } = await asReader(pool, tenant, async (client) => ({
+    rows: (await client.query(ENTRIES_OF_ACTION, [tenant, action])).rows,
+    letters: (await client.query(CONTESTING, [tenant, action])).rows,
+  }));
+  const contesting = letters.map(({ bytes }) => JSON.parse(bytes.toString()) as RecantEvent);
   const groups = Map.groupBy(rows, (row) => `${row.source} ${row.attempt}`);
   return [...groups.values()].map((group) => {
     const { source, attempt } = group[0] as { source: string; attempt: number };

@@ -1,5 +1,6 @@
 import type { Selection } from '@recant/planner';
 import type pg from 'pg';
+import { asReader } from '../access/connect.ts';
 import { type AttemptSqlRow, type AttemptSummary, toSummary } from './attempt-row.ts';
 import { attemptColumns, Parameters, selectionConditions, vectorArray, within } from './attempt-sql.ts';
 import { type Cursor, formatCursor, parseCursor } from './cursor.ts';
@@ -31,10 +32,13 @@ export interface AttemptPage {
 /** @throws StoreError `cursor_invalid` */
 export async function listAttempts(pool: pg.Pool, tenant: string, query: AttemptQuery): Promise<AttemptPage> {
   const limit = Math.min(Math.max(1, query.limit), PAGE_LIMIT_MAX);
-  const view = await openView(pool, tenant, query.cursor);
-  const parameters = new Parameters();
-  const text = statement(tenant, query, view, limit, parameters);
-  const { rows } = await pool.query<AttemptSqlRow>(text, parameters.values);
+  const cursor = query.cursor === undefined ? undefined : parseCursor(query.cursor);
+  const { view, rows } = await asReader(pool, tenant, async (client) => {
+    const view = await openView(client, tenant, cursor);
+    const parameters = new Parameters();
+    const text = statement(tenant, query, view, limit, parameters);
+    return { view, rows: (await client.query<AttemptSqlRow>(text, parameters.values)).rows };
+  });
   const attempts = rows.slice(0, limit).map(toSummary);
   const last = attempts.at(-1);
   const tail = formatCursor({ vector: {}, since: view.vector });
@@ -43,10 +47,9 @@ export async function listAttempts(pool: pg.Pool, tenant: string, query: Attempt
 }
 
 /** A tail cursor has no view yet: it is what the logs hold now. */
-async function openView(pool: pg.Pool, tenant: string, text: string | undefined): Promise<Cursor> {
-  const cursor = text === undefined ? undefined : parseCursor(text);
+async function openView(client: pg.ClientBase, tenant: string, cursor: Cursor | undefined): Promise<Cursor> {
   if (cursor !== undefined && Object.keys(cursor.vector).length > 0) return cursor;
-  return { ...cursor, vector: await readVector(pool, tenant) };
+  return { ...cursor, vector: await readVector(client, tenant) };
 }
 
 function statement(tenant: string, query: AttemptQuery, view: Cursor, limit: number, parameters: Parameters): string {

@@ -1,5 +1,6 @@
 import { StoreError } from '../error.ts';
 import type { PrismaClient } from '../generated/client.ts';
+import { READER_ROLE } from '../migration/roles.ts';
 
 export interface LogSummary {
   readonly shard: number;
@@ -34,7 +35,8 @@ export interface DeadLetterPage {
 
 /** Logs of a tenant, ascending by shard; those without entries are left out. */
 export async function listLogs(prisma: PrismaClient, tenant: string): Promise<readonly LogSummary[]> {
-  const rows = await prisma.log.findMany({ where: { tenantId: tenant, size: { gt: 0 } }, orderBy: { shard: 'asc' } });
+  const find = prisma.log.findMany({ where: { tenantId: tenant, size: { gt: 0 } }, orderBy: { shard: 'asc' } });
+  const [, rows] = await prisma.$transaction([becomeReader(prisma, tenant), find]);
   return rows.map(({ shard, shards, epoch, size, root, receivedAtLast }) => ({
     shard,
     shards,
@@ -52,11 +54,12 @@ export async function listDeadLetters(
   { limit, cursor }: { readonly limit: number; readonly cursor?: string },
 ): Promise<DeadLetterPage> {
   const after = cursor === undefined ? undefined : parsePlace(cursor);
-  const rows = await prisma.deadLetter.findMany({
+  const find = prisma.deadLetter.findMany({
     where: { tenantId: tenant, ...(after && { OR: [{ shard: after.shard, idx: { gt: after.idx } }, { shard: { gt: after.shard } }] }) },
     orderBy: [{ shard: 'asc' }, { idx: 'asc' }],
     take: limit + 1,
   });
+  const [, rows] = await prisma.$transaction([becomeReader(prisma, tenant), find]);
   const deadLetters = rows.slice(0, limit).map((row) => ({
     shard: row.shard,
     index: row.idx,
@@ -70,6 +73,11 @@ export async function listDeadLetters(
   }));
   const last = deadLetters.at(-1);
   return rows.length <= limit || last === undefined ? { deadLetters } : { deadLetters, next: `${last.shard}.${last.index}` };
+}
+
+/** As `asReader`: first in a transaction of Prisma's. */
+function becomeReader(prisma: PrismaClient, tenant: string) {
+  return prisma.$executeRaw`SELECT set_config('recant.tenant', ${tenant}, true), set_config('role', ${READER_ROLE}, true)`;
 }
 
 function parsePlace(cursor: string): { shard: number; idx: bigint } {
