@@ -8,17 +8,17 @@ import type { RefusalCode } from './ports.ts';
  */
 const FRAME_VERSION = 1;
 
-export type FrameKind = 'genesis' | 'event' | 'dead_letter';
-const KINDS: readonly FrameKind[] = ['genesis', 'event', 'dead_letter'];
+export type FrameKind = 'genesis' | 'event' | 'dead_letter' | 'epoch';
+const KINDS: readonly FrameKind[] = ['genesis', 'event', 'dead_letter', 'epoch'];
 
 export interface Frame {
   readonly kind: FrameKind;
   readonly tenant: string;
-  /** Credential that said so; empty for genesis and for a sender who could not be identified. */
+  /** Credential that said so; empty for genesis and for a sender who could not be identified. Of an epoch, the person's who opened it. */
   readonly keyId: string;
   /** Milliseconds since 1970, UTC; never falls within a log. */
   readonly receivedAtMs: number;
-  /** The event as received, or canonical JSON of the genesis or of the dead letter's description. */
+  /** The event as received, or canonical JSON of the genesis, of the dead letter's description or of the epoch's statement. */
   readonly body: Uint8Array;
 }
 

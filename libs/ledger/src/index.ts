@@ -12,13 +12,4 @@ export {
 } from './frame.ts';
 export type { Appender, Credential, KafkaPosition, Receipt, Refusal, RefusalCode, Role, Submission } from './ports.ts';
 export { type Access, type AttemptRow, type EffectRow, type Projection, project, type SettlementRow } from './projection.ts';
-export { headOriginOf, originOf } from './publish/origin.ts';
-export {
-  type Anchor,
-  AnchorError,
-  type AnchorErrorCode,
-  type LogKey,
-  type PublishedCheckpoint,
-  type Signer,
-  type Witness,
-} from './publish/ports.ts';
+export * from './publish/index.ts';

@@ -1,0 +1,33 @@
+import { Frontier, leafHash } from '@recant/transparency';
+import type { LogFacts } from './log.ts';
+import { LedgerTampered } from './tampered.ts';
+
+/**
+ * What a glance shows: the head against the last entry. Who edited an entry in the middle is found by its leaf when it is integrated, and by the auditor.
+ * @throws LedgerTampered
+ */
+export function checkHead(facts: LogFacts): void {
+  const { size, last, root } = facts;
+  const entries = last === undefined ? 0n : last.index + 1n;
+  if (entries !== size) throw new LedgerTampered(facts, 'size_mismatch', `the head says ${size}, the last entry ${entries}`);
+  const frontier = frontierOf(facts);
+  if (!same(frontier.root(), root)) throw new LedgerTampered(facts, 'frontier_differs', 'the root of the head is not that of its frontier');
+  if (last === undefined) return;
+  if (!same(leafHash(last.frame), last.leaf)) throw new LedgerTampered(facts, 'leaf_mismatch', `entry ${last.index} has another leaf`);
+  // In a tree of odd size the last leaf is the last complete subtree.
+  if (size % 2n === 1n && !same(frontier.serialize().subarray(-last.leaf.length), last.leaf))
+    throw new LedgerTampered(facts, 'frontier_differs', `entry ${last.index} is not the last leaf of the head`);
+}
+
+/** @throws LedgerTampered */
+export function frontierOf(facts: LogFacts): Frontier {
+  try {
+    return Frontier.parse(facts.size, facts.frontier);
+  } catch {
+    throw new LedgerTampered(facts, 'frontier_differs', `${facts.frontier.length} bytes are not the frontier of ${facts.size} entries`);
+  }
+}
+
+export function same(left: Uint8Array, right: Uint8Array): boolean {
+  return left.length === right.length && left.every((byte, at) => byte === right[at]);
+}

@@ -1,0 +1,19 @@
+export { ANCHOR_REFRESH_MS, type AnchorWatch, createAnchorWatch } from './anchor-watch.ts';
+export { type AnchoringContext, anchorAll, cosignAll, type Outgoing, type OutgoingFailure } from './anchoring.ts';
+export { type EpochStatement, epochBody } from './epoch.ts';
+export { type AnchoredHead, type Inspection, inspect } from './inspect.ts';
+export { INTEGRATE_LEAVES_MAX, integrate } from './integrate.ts';
+export type { LogFacts, OpenLog, PublishStore, StoredCheckpoint } from './log.ts';
+export { headOriginOf, originOf } from './origin.ts';
+export {
+  type Anchor,
+  AnchorError,
+  type AnchorErrorCode,
+  type LogKey,
+  type PublishedCheckpoint,
+  type Signer,
+  type Witness,
+} from './ports.ts';
+export { CHECKPOINT_MS_MIN, type PublishContext, publish } from './publish.ts';
+export { signCheckpoint } from './sign-checkpoint.ts';
+export { LedgerTampered, TAMPER_RULES, type TamperRule } from './tampered.ts';

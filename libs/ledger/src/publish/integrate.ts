@@ -1,0 +1,26 @@
+import { growTiles } from '@recant/transparency';
+import type { OpenLog } from './log.ts';
+import { LedgerTampered } from './tampered.ts';
+
+/** Leaves of one transaction: 2 MiB of hashes, and 256 full tiles. */
+export const INTEGRATE_LEAVES_MAX = 65_536;
+
+/**
+ * Makes tiles of the entries that have none yet. Repeated or taken over anywhere, it goes on where the tiles end.
+ * @returns whether there is more to do
+ * @throws LedgerTampered
+ */
+export async function integrate(log: OpenLog): Promise<boolean> {
+  const facts = await log.facts();
+  if (facts === undefined) return false;
+  const { epoch, size } = facts;
+  const from = await log.integrated(epoch);
+  if (from > size) throw new LedgerTampered(facts, 'tiles_ahead', `tiles cover ${from} entries, the log has ${size}`);
+  if (from === size) return false;
+  const to = size - from > INTEGRATE_LEAVES_MAX ? from + BigInt(INTEGRATE_LEAVES_MAX) : size;
+  const leaves = await log.leaves(from, to);
+  if (BigInt(leaves.length) !== to - from)
+    throw new LedgerTampered(facts, 'index_gap', `entry ${from + BigInt(leaves.length)} is missing, the head says ${size}`);
+  await log.putTiles(epoch, await growTiles(from, leaves, log.tiles(epoch)));
+  return to < size;
+}
