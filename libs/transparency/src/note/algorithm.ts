@@ -1,0 +1,48 @@
+import { ed25519Verifier } from '#crypto';
+import { decodeUint } from '../bytes.ts';
+import { SIZE_MAX } from '../limits.ts';
+import { encodeUtf8 } from '../text/utf8.ts';
+
+/** C2SP signed-note, section Signature types: the byte in front of a public key, and what a signature under it signs. */
+export interface NoteAlgorithm {
+  readonly type: number;
+  readonly publicKeyBytes: number;
+  /** @returns a test of a signature (without its key id) over a note's text. Never throws: what does not verify is false. */
+  verifier(publicKey: Uint8Array): (text: string, signature: Uint8Array) => boolean;
+}
+
+export const ED25519_TYPE = 0x01;
+export const COSIGNATURE_TYPE = 0x04;
+
+/** Bytes of the big-endian time, in seconds since 1970, in front of a cosignature's Ed25519 signature. */
+export const COSIGNATURE_TIME_BYTES = 8;
+
+/** C2SP tlog-cosignature, section Ed25519 signed message. @param timeSeconds since 1970. */
+export function cosignedMessage(text: string, timeSeconds: bigint): Uint8Array {
+  return encodeUtf8(`cosignature/v1\ntime ${timeSeconds}\n${text}`);
+}
+
+const ed25519: NoteAlgorithm = {
+  type: ED25519_TYPE,
+  publicKeyBytes: 32,
+  verifier(publicKey) {
+    const verify = ed25519Verifier(publicKey);
+    return (text, signature) => verify(encodeUtf8(text), signature);
+  },
+};
+
+const cosignature: NoteAlgorithm = {
+  type: COSIGNATURE_TYPE,
+  publicKeyBytes: 32,
+  verifier(publicKey) {
+    const verify = ed25519Verifier(publicKey);
+    return (text, signature) => {
+      const timeSeconds = decodeUint(signature.subarray(0, COSIGNATURE_TIME_BYTES));
+      if (timeSeconds > SIZE_MAX) return false;
+      return verify(cosignedMessage(text, timeSeconds), signature.subarray(COSIGNATURE_TIME_BYTES));
+    };
+  },
+};
+
+/** What this library verifies. Another type of key is carried along and its signatures are ignored, as those of an unknown key are. */
+export const NOTE_ALGORITHMS: readonly NoteAlgorithm[] = [ed25519, cosignature];

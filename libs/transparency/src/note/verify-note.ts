@@ -1,0 +1,48 @@
+import { equalBytes } from '../bytes.ts';
+import { TransparencyError } from '../error.ts';
+import type { Note, NoteSignature } from './note.ts';
+import { formatKeyId, type VerifierKey } from './verifier-key.ts';
+
+/** A signature that was verified, and by which key. */
+export interface VerifiedSignature extends NoteSignature {
+  readonly key: VerifierKey;
+}
+
+/**
+ * The signatures of known keys, each key once; every one of them was verified. Others are ignored, as are those of a type without algorithm.
+ * @throws key_ambiguous, signature_invalid where a known key's signature does not verify, signature_missing where no known key signed
+ */
+export function verifyNote(note: Note, keys: readonly VerifierKey[]): VerifiedSignature[] {
+  const verified = verifySignatures(note, keys);
+  if (verified.length === 0) throw new TransparencyError('signature_missing', `none of ${keys.length} known keys signed this note`);
+  return verified;
+}
+
+/** As `verifyNote`, and none is an answer too. */
+export function verifySignatures({ text, signatures }: Note, keys: readonly VerifierKey[]): VerifiedSignature[] {
+  const known = keyring(keys);
+  const verified = new Map<string, VerifiedSignature>();
+  for (const one of signatures) {
+    const id = identity(one);
+    const key = known.get(id);
+    if (key?.verify === undefined) continue;
+    if (!key.verify(text, one.signature)) throw new TransparencyError('signature_invalid', `the signature of ${id} is not of this text`);
+    if (!verified.has(id)) verified.set(id, { ...one, key });
+  }
+  return [...verified.values()];
+}
+
+function keyring(keys: readonly VerifierKey[]): Map<string, VerifierKey> {
+  const ring = new Map<string, VerifierKey>();
+  for (const key of keys) {
+    const id = identity(key);
+    const other = ring.get(id);
+    if (other !== undefined && (other.type !== key.type || !equalBytes(other.publicKey, key.publicKey))) {
+      throw new TransparencyError('key_ambiguous', `two keys are called ${id}`);
+    }
+    ring.set(id, key);
+  }
+  return ring;
+}
+
+const identity = ({ name, keyId }: { name: string; keyId: number }): string => `${name}+${formatKeyId(keyId)}`;
