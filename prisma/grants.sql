@@ -21,7 +21,7 @@ GRANT USAGE ON SCHEMA recant TO recant_writer, recant_reader;
 GRANT USAGE ON SEQUENCE recant.source_source_no_seq TO recant_writer;
 GRANT SELECT, INSERT ON recant.tenant, recant.credential, recant.system, recant.log, recant.source, recant.entry, recant.dead_letter,
   recant.attempt, recant.settlement, recant.effect, recant.part, recant.kafka_position TO recant_writer;
-GRANT UPDATE (size, root, frontier, received_at_last) ON recant.log TO recant_writer;
+GRANT UPDATE (epoch, size, root, frontier, received_at_last) ON recant.log TO recant_writer;
 GRANT UPDATE (cluster, next_offset, updated_at) ON recant.kafka_position TO recant_writer;
 GRANT UPDATE (revoked_at) ON recant.credential TO recant_writer;
 GRANT UPDATE (connector, identity, options, updated_at) ON recant.system TO recant_writer;
@@ -33,12 +33,12 @@ GRANT SELECT, INSERT, UPDATE ON recant.run, recant.run_step TO recant_writer;
 GRANT SELECT, INSERT, DELETE ON recant.run_resource, recant.outbox TO recant_writer;
 
 -- Publishing: a tile grows as a prefix, everything else is written once.
-GRANT SELECT, INSERT ON recant.tile, recant.checkpoint, recant.anchored, recant.cosignature, recant.epoch, recant.ledger_head, recant.head_member
+GRANT SELECT, INSERT ON recant.tile, recant.checkpoint, recant.anchored, recant.cosignature, recant.epoch, recant.ledger_head, recant.head_slot, recant.head_member
   TO recant_writer;
 GRANT UPDATE (hashes) ON recant.tile TO recant_writer;
 
 -- The reader sees projections of one tenant, by row-level security, and entries through functions that are bound to that tenant.
 GRANT SELECT ON recant.log, recant.source, recant.dead_letter, recant.attempt, recant.settlement, recant.effect,
-  recant.tile, recant.checkpoint, recant.anchored, recant.cosignature, recant.epoch, recant.ledger_head, recant.head_member TO recant_reader;
+  recant.tile, recant.checkpoint, recant.anchored, recant.cosignature, recant.epoch, recant.ledger_head, recant.head_slot, recant.head_member TO recant_reader;
 GRANT EXECUTE ON FUNCTION recant.read_entries (BIGINT, TEXT, TEXT), recant.source_numbers (BIGINT), recant.source_holes (BIGINT, INTEGER),
   recant.event_of (BYTEA), recant.received_ms (BYTEA) TO recant_reader;

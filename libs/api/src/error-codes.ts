@@ -169,6 +169,24 @@ const REQUEST_ERRORS = {
     action: 'GET /v1/openapi.json lists the methods of every address.',
   },
   key_unknown: { status: 404, title: 'Unknown key', retry: 'never', action: 'List the keys of this tenant with GET /v1/keys.' },
+  tlog_unknown: {
+    status: 404,
+    title: 'Not published',
+    retry: 'never',
+    action: 'Read the checkpoint first: only what it covers is there. A new entry is covered after about a second.',
+  },
+  receipt_pending: {
+    status: 409,
+    title: 'Recorded, and not yet under a checkpoint',
+    retry: 'after',
+    action: 'Ask again after Retry-After seconds.',
+  },
+  epoch_refused: {
+    status: 409,
+    title: 'No new epoch is needed',
+    retry: 'never',
+    action: 'Go on as it is: the log continues what was signed and anchored of it.',
+  },
   origin_unknown: {
     status: 404,
     title: 'Not a log of this witness',
@@ -203,6 +221,18 @@ const SERVICE_ERRORS = {
     title: 'The disk of the store is full',
     retry: 'after',
     action: 'Free space on the volume of PostgreSQL; nothing was half written, and the same request will then be taken.',
+  },
+  ledger_tampered: {
+    status: 503,
+    title: 'The log is not what it was',
+    retry: 'after',
+    action: 'Tell whoever runs the ledger: nothing is appended on top of it before a person has looked.',
+  },
+  not_signing: {
+    status: 503,
+    title: 'This ledger has no signing key',
+    retry: 'after',
+    action: 'Ask whoever runs it to set RECANT_SIGNING_KEY_FILE.',
   },
   shutting_down: { status: 503, title: 'Shutting down', retry: 'after', action: 'Send the same again; a restarted service will take it.' },
   internal: {

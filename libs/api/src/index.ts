@@ -18,4 +18,5 @@ export {
   route,
 } from './route.ts';
 export { getHealth, getOpenApi, HealthBody, SERVICE_ROUTES } from './service.ts';
+export * from './tlog.ts';
 export { parseDurationMs, parseInstant, parseWindow, type Window } from './window.ts';

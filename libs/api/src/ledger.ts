@@ -2,6 +2,7 @@ import { listAttempts, showAction } from './attempts.ts';
 import { putPart, submitEvents } from './events.ts';
 import { createKey, listKeys, revokeKey } from './keys.ts';
 import { listDeadLetters, listLogs } from './logs.ts';
+import { getCheckpoint, getHead, getReceipt, getTile, getVkeys, openEpoch } from './tlog.ts';
 
 /** Every route of the ledger service. */
 export const LEDGER_ROUTES = [
@@ -14,4 +15,10 @@ export const LEDGER_ROUTES = [
   listKeys,
   createKey,
   revokeKey,
+  getVkeys,
+  getCheckpoint,
+  getTile,
+  getReceipt,
+  getHead,
+  openEpoch,
 ] as const;

@@ -31,6 +31,8 @@ export interface RouteDescriptor {
   readonly method: 'get' | 'post' | 'put' | 'delete';
   /** OpenAPI path: `/v1/actions/{action}`. */
   readonly path: string;
+  /** Name of the path's last parameter, where it takes slashes too. */
+  readonly wildcard?: string;
   readonly tag: string;
   readonly summary: string;
   readonly description?: string;

@@ -1,4 +1,4 @@
-import { ApiFault, getHealth, getOpenApi, openApiOf, PROBLEM_MEDIA_TYPE, problemOf } from '@recant/api';
+import { ApiFault, getHealth, getOpenApi, openApiOf, PROBLEM_MEDIA_TYPE, problemOf, type RouteDescriptor } from '@recant/api';
 import express, { type ErrorRequestHandler, type Express, type Request, type Response } from 'express';
 import helmet from 'helmet';
 import { createGate, type Gate } from './gate.ts';
@@ -56,7 +56,7 @@ function serviceRouter(options: AppOptions): Router {
 
 function mount(app: Express, route: BoundRoute, serving: Serving, logger: Logger): void {
   const { descriptor } = route;
-  app[descriptor.method](expressPath(descriptor.path), async (request, response) => {
+  app[descriptor.method](expressPath(descriptor), async (request, response) => {
     const log = logger.child({ requestId: response.get('request-id'), operation: descriptor.operationId });
     const startedAt = performance.now();
     await withRequestSpan(descriptor, request, response, () => serve(route, request, response, serving, log));
@@ -64,16 +64,16 @@ function mount(app: Express, route: BoundRoute, serving: Serving, logger: Logger
   });
 }
 
-/** `/v1/actions/{action}` → `/v1/actions/:action`. */
-function expressPath(path: string): string {
-  return path.replaceAll(/\{(\w+)\}/g, ':$1');
+/** `/v1/actions/{action}` → `/v1/actions/:action`; a parameter that takes slashes is `*name`. */
+function expressPath({ path, wildcard }: RouteDescriptor): string {
+  return path.replaceAll(/\{(\w+)\}/g, (_, name: string) => `${name === wildcard ? '*' : ':'}${name}`);
 }
 
 function refuseOtherMethods(app: Express, routes: readonly BoundRoute[]): void {
   const byPath = Map.groupBy(routes, (route) => route.descriptor.path);
-  for (const [path, all] of byPath) {
+  for (const [path, all] of byPath as Map<string, [BoundRoute, ...BoundRoute[]]>) {
     const allow = all.map((route) => route.descriptor.method.toUpperCase()).join(', ');
-    app.all(expressPath(path), (request, response) => {
+    app.all(expressPath(all[0].descriptor), (request, response) => {
       response.set('allow', allow);
       throw new ApiFault('method_not_allowed', `${request.method} is not possible at ${path}; ${allow} is.`);
     });

@@ -25,9 +25,14 @@ export function parseQuery(schema: ParameterSchema | undefined, search: URLSearc
 export function parsePath(schema: ParameterSchema | undefined, given: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const values = Object.entries(schema?.shape ?? {}).map(([name, field]) => [
     name,
-    readText(unwrap(field as z.ZodType), String(given[name])),
+    readText(unwrap(field as z.ZodType), textOf(given[name])),
   ]);
   return parseParts('path', schema, Object.fromEntries(values));
+}
+
+/** A parameter that takes slashes comes as its segments. */
+function textOf(value: unknown): string {
+  return Array.isArray(value) ? value.join('/') : String(value);
 }
 
 /** @throws ApiFault `request_invalid` naming every field that does not fit */

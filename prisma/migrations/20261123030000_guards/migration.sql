@@ -66,7 +66,7 @@ END $$;
 
 DO $$ DECLARE "name" TEXT; BEGIN
   FOREACH "name" IN ARRAY ARRAY['entry', 'dead_letter', 'source', 'attempt', 'settlement', 'effect', 'checkpoint', 'anchored', 'cosignature', 'epoch',
-    'ledger_head', 'head_member'] LOOP
+    'ledger_head', 'head_slot', 'head_member'] LOOP
     EXECUTE format('CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON recant.%I FOR EACH STATEMENT EXECUTE FUNCTION recant.refuse_change()', "name");
     EXECUTE format('ALTER TABLE recant.%I ENABLE ALWAYS TRIGGER append_only', "name");
   END LOOP;
@@ -91,7 +91,7 @@ ALTER TABLE "recant"."log" ENABLE ALWAYS TRIGGER "append_only";
 -- Readers see the tenant that their transaction names. The writer sees all; COPY needs its BYPASSRLS beside this policy.
 DO $$ DECLARE "name" TEXT; BEGIN
   FOREACH "name" IN ARRAY ARRAY['log', 'source', 'dead_letter', 'attempt', 'settlement', 'effect', 'tile', 'checkpoint', 'anchored', 'cosignature', 'epoch',
-    'ledger_head', 'head_member'] LOOP
+    'ledger_head', 'head_slot', 'head_member'] LOOP
     EXECUTE format('ALTER TABLE recant.%I ENABLE ROW LEVEL SECURITY', "name");
     EXECUTE format('CREATE POLICY one_tenant ON recant.%I FOR SELECT TO recant_reader USING (tenant_id = current_setting(''recant.tenant'', true))', "name");
     EXECUTE format('CREATE POLICY all_tenants ON recant.%I TO recant_writer USING (true) WITH CHECK (true)', "name");

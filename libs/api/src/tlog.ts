@@ -1,0 +1,112 @@
+import { z } from 'zod';
+import { index, instant, name, shard } from './field.ts';
+import { route } from './route.ts';
+
+/** Who may read what is published: everybody who may read anything. */
+const READERS = ['view', 'plan', 'execute', 'export', 'administer', 'rollback'] as const;
+const TEXT = 'text/plain; charset=utf-8';
+/** Longer than the path of any tile. */
+const TILE_PATH_MAX = 80;
+
+export const getVkeys = route({
+  operationId: 'getVkeys',
+  method: 'get',
+  path: '/v1/tlog/vkeys',
+  tag: 'evidence',
+  summary: 'The keys that sign checkpoints, one verifier key a line (C2SP signed-note)',
+  description:
+    'Two of them while keys are rotated: every checkpoint is then under both. Get them over a way you trust once, and compare from then on.',
+  roles: READERS,
+  responses: { 200: { description: 'Verifier keys', mediaType: TEXT } },
+  errors: ['not_signing'],
+});
+
+export const getCheckpoint = route({
+  operationId: 'getCheckpoint',
+  method: 'get',
+  path: '/v1/tlog/{shard}/checkpoint',
+  tag: 'evidence',
+  summary: 'The newest checkpoint of one of this tenant’s logs (C2SP tlog-checkpoint), with the signatures of witnesses',
+  roles: READERS,
+  params: z.object({ shard }),
+  responses: { 200: { description: 'A signed note', mediaType: TEXT } },
+  errors: ['tlog_unknown'],
+});
+
+export const getTile = route({
+  operationId: 'getTile',
+  method: 'get',
+  path: '/v1/tlog/{shard}/tile/{path}',
+  wildcard: 'path',
+  tag: 'evidence',
+  summary: 'A tile of hashes or of entries (C2SP tlog-tiles)',
+  description: '`path` is `<L>/<N>[.p/<W>]` or `entries/<N>[.p/<W>]`, with N as `x001/x234/067`. An entry is a frame of this ledger.',
+  roles: READERS,
+  params: z.object({ shard, path: z.string().max(TILE_PATH_MAX) }),
+  responses: { 200: { description: 'Exactly as the specification has it', mediaType: 'application/octet-stream' } },
+  errors: ['tlog_unknown'],
+});
+
+export const getReceipt = route({
+  operationId: 'getReceipt',
+  method: 'get',
+  path: '/v1/actions/{action}/receipt',
+  tag: 'evidence',
+  summary: 'Proof that an attempt’s end (or its intent, while it has none) is in the log (C2SP tlog-proof)',
+  description:
+    'The extra data is the entry itself, whose RFC 6962 leaf hash the proof is about: the file is verified offline, with the verifier keys alone.',
+  roles: READERS,
+  params: z.object({ action: name }),
+  query: z.object({ attempt: z.int().min(1).optional().meta({ description: 'Default: the last one.' }) }),
+  responses: { 200: { description: 'A .tlog-proof file', mediaType: TEXT } },
+  errors: ['action_unknown', 'receipt_pending'],
+});
+
+const hash = z.string().meta({ description: 'Base64 of 32 bytes.' });
+export const HeadBody = z
+  .object({
+    publication: index,
+    slot: z.int(),
+    width: z.int(),
+    salt: hash,
+    path: z.array(hash).meta({ description: 'From the slot’s sibling up.' }),
+    heads: z.string().meta({ description: 'The text that the commitment is made of: this tenant’s logs as the head found them.' }),
+    proof: z.string().meta({ description: 'tlog-proof of the publication’s record in the head log.' }),
+    signedAt: instant,
+  })
+  .meta({ id: 'Head' });
+export type HeadBody = z.infer<typeof HeadBody>;
+
+export const getHead = route({
+  operationId: 'getHead',
+  method: 'get',
+  path: '/v1/head',
+  tag: 'evidence',
+  summary: 'This tenant’s path to the newest signed head over all logs of the ledger',
+  roles: READERS,
+  responses: { 200: { description: 'What opens the tenant’s commitment, and the way to the signed root', schema: HeadBody } },
+  errors: ['tlog_unknown'],
+});
+
+export const OpenEpochBody = z
+  .strictObject({ reason: z.string().min(1).max(500).meta({ description: 'Why, in a person’s words. It stands in the log for ever.' }) })
+  .meta({ id: 'OpenEpoch' });
+export const OpenedEpoch = z
+  .object({ shard, epoch: z.int(), start: index, origin: z.string().meta({ description: 'First line of checkpoints from now on.' }) })
+  .meta({ id: 'OpenedEpoch' });
+export type OpenedEpoch = z.infer<typeof OpenedEpoch>;
+
+export const openEpoch = route({
+  operationId: 'openEpoch',
+  method: 'post',
+  path: '/v1/tlog/{shard}/epochs',
+  tag: 'evidence',
+  summary: 'Say that a log was restored from an older copy, and go on in a new epoch',
+  description:
+    'Refused where the log is what was signed and anchored of it: then there is nothing to say. Entries after the older copy are lost to this ledger; whoever holds them can send them again.',
+  roles: ['administer'],
+  params: z.object({ shard }),
+  body: { kind: 'json', schema: OpenEpochBody },
+  responses: { 201: { description: 'The statement is an entry of the log', schema: OpenedEpoch } },
+  errors: ['epoch_refused', 'ledger_tampered', 'tlog_unknown', 'not_signing'],
+});
