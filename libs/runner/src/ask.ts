@@ -1,6 +1,5 @@
 import { ConnectorError, type InverseBatch, type InverseResult, type TargetSystem } from '@recant/connector';
-import type { RunnerConfig, RunnerPorts } from './drive.ts';
-import type { StepFinding } from './ports.ts';
+import type { RunnerConfig, RunnerPorts, StepFinding } from './ports.ts';
 
 /** A target that does not answer, after all tries. A value: it makes steps `stuck`, it does not end the run. */
 export interface Silent {

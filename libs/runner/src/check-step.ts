@@ -1,7 +1,6 @@
 import { canonicalize, type JsonValue } from '@recant/events';
 import { notRegistered, type PlanStep, type RecordedEffect, refKey, stepSystems } from '@recant/planner';
-import type { RunnerPorts } from './drive.ts';
-import type { StepFinding } from './ports.ts';
+import type { RunnerPorts, StepFinding } from './ports.ts';
 import type { Session } from './session.ts';
 
 export interface Checked {

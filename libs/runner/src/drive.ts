@@ -1,36 +1,12 @@
 import { eventId } from '@recant/events';
-import type { LedgerReader } from '@recant/planner';
 import { accountOf, summarize } from './account.ts';
-import type { Emitter } from './emit.ts';
 import { nextWork, type Work } from './next-work.ts';
-import type { Claim, Clock, Failpoint, RunStore, Targets } from './ports.ts';
+import { type Claim, RUNNER_CONFIG, type RunnerConfig, type RunnerPorts } from './ports.ts';
 import { runAcross, runSkipping } from './run-across.ts';
 import { runBatch } from './run-batch.ts';
 import { isRunEnd, nextRunState } from './run-machine.ts';
 import { isApproved, openSession, type Session } from './session.ts';
 import { endWithout, recordEnd } from './step-end.ts';
-
-export interface RunnerPorts {
-  readonly store: RunStore;
-  readonly emitter: Emitter;
-  readonly ledger: LedgerReader;
-  readonly targets: Targets;
-  readonly clock: Clock;
-  /** 16 random bytes. */
-  readonly random16: () => Uint8Array;
-  readonly failpoint?: Failpoint;
-  /** The process is shutting down: stop at the next safe point. */
-  readonly stopping?: () => boolean;
-}
-
-export interface RunnerConfig {
-  /** Independent steps of one system that are inverted together. */
-  readonly batchSteps: number;
-  /** Calls of a target that does not answer, and milliseconds before the second; doubled each time. */
-  readonly tries: number;
-  readonly retryMs: number;
-}
-export const RUNNER_CONFIG: RunnerConfig = { batchSteps: 50, tries: 4, retryMs: 250 };
 
 /** Why a worker stopped. `alarmed`: the plan is not what was approved; nothing of it runs. `released`: for another
  * worker to go on. */

@@ -1,6 +1,6 @@
 import { type AttemptRef, DECLARED_RESOURCES_MAX, eventId, uuidv7 } from '@recant/events';
 import { plainRef } from '@recant/planner';
-import type { RunnerPorts } from './drive.ts';
+import type { RunnerPorts } from './ports.ts';
 import type { Session } from './session.ts';
 
 /** Milliseconds after which an inverse without settlement counts as unknown. */

@@ -1,6 +1,7 @@
 import type { FindingCode, TargetSystem } from '@recant/connector';
 import type { AttemptRef } from '@recant/events';
-import type { PlanBody } from '@recant/planner';
+import type { LedgerReader, PlanBody } from '@recant/planner';
+import type { Emitter } from './emit.ts';
 import type { RunState } from './run-machine.ts';
 import type { StepOutcome, StepState } from './step-machine.ts';
 
@@ -130,3 +131,26 @@ export interface Clock {
   now(): number;
   sleep(ms: number): Promise<void>;
 }
+
+/** All that a run needs of the outside. */
+export interface RunnerPorts {
+  readonly store: RunStore;
+  readonly emitter: Emitter;
+  readonly ledger: LedgerReader;
+  readonly targets: Targets;
+  readonly clock: Clock;
+  /** 16 random bytes. */
+  readonly random16: () => Uint8Array;
+  readonly failpoint?: Failpoint;
+  /** The process is shutting down: stop at the next safe point. */
+  readonly stopping?: () => boolean;
+}
+
+export interface RunnerConfig {
+  /** Independent steps of one system that are inverted together. */
+  readonly batchSteps: number;
+  /** Calls of a target that does not answer, and milliseconds before the second; doubled each time. */
+  readonly tries: number;
+  readonly retryMs: number;
+}
+export const RUNNER_CONFIG: RunnerConfig = { batchSteps: 50, tries: 4, retryMs: 250 };

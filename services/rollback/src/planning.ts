@@ -4,8 +4,8 @@ import { canonicalize, eventId, INLINE_BYTES_MAX, type JsonObject, uuidv7 } from
 import { gather, isOutgrown, type PlanBody, parseSelection, plan, planDigest, type Selection } from '@recant/planner';
 import { createLane, LEASE_MS } from '@recant/runner';
 import type { StoredPlan } from '@recant/store';
+import type { Caller, RollbackCore } from './core.ts';
 import { probePlan } from './probe-plan.ts';
-import type { Caller, RollbackCore } from './wire.ts';
 
 /** Plans for a caller: reads the ledger under one vector, probes, keeps the plan with the event that tells of it. */
 export async function makePlan(core: RollbackCore, caller: Caller, input: PlanInput): Promise<StoredPlan> {

@@ -1,9 +1,9 @@
 import { ApiFault, createPlan, type PlanView, showPlan } from '@recant/api';
 import { type BoundRoute, handle } from '@recant/service';
 import type { StoredPlan } from '@recant/store';
+import type { RollbackCore } from './core.ts';
 import { answering } from './fault.ts';
 import { makePlan } from './planning.ts';
-import type { RollbackCore } from './wire.ts';
 
 export function planRoutes(core: RollbackCore): readonly BoundRoute[] {
   return [

@@ -15,10 +15,10 @@ import {
 import type { PlanStep } from '@recant/planner';
 import { type BoundRoute, handle } from '@recant/service';
 import type { StoredRun } from '@recant/store';
+import type { RollbackCore } from './core.ts';
 import { answering } from './fault.ts';
 import { findPlan } from './plans.ts';
 import { startRun } from './starting.ts';
-import type { RollbackCore } from './wire.ts';
 
 export function runRoutes(core: RollbackCore): readonly BoundRoute[] {
   const act = async (tenant: string, run: string, event: 'pause' | 'resume' | 'cancel'): Promise<{ status: 200; body: RunView }> => {

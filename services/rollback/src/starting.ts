@@ -2,9 +2,9 @@ import { ApiFault, type RunInput } from '@recant/api';
 import { eventId, uuidv7 } from '@recant/events';
 import { planDigest } from '@recant/planner';
 import { createLane, LEASE_MS } from '@recant/runner';
+import type { Caller, RollbackCore } from './core.ts';
 import { checkOutgrown } from './planning.ts';
 import { findPlan } from './plans.ts';
-import type { Caller, RollbackCore } from './wire.ts';
 
 /** Queues the run of a plan that was looked at (I8). @returns its id; the one there is, where the plan was started before */
 export async function startRun(

@@ -3,14 +3,15 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Connector } from '@recant/connector';
 import { filesystemConnector } from '@recant/connector-filesystem';
 import { postgresConnector } from '@recant/connector-postgres';
-import { type Clock, createEmitter, type Failpoint, type Outbox, RUNNER_CONFIG, type RunnerConfig, type RunnerPorts } from '@recant/runner';
+import { type Clock, createEmitter, type Failpoint, RUNNER_CONFIG, type RunnerConfig, type RunnerPorts } from '@recant/runner';
 import { createRouter, type HealthCheck, type Logger, type Router } from '@recant/service';
-import { createOutbox, createPlans, createRunStore, createRuns, type Plans, type Runs, type Store } from '@recant/store';
-import { createRollbackLane, type LedgerAccess, type RollbackLane } from './event-transport.ts';
+import { createOutbox, createPlans, createRunStore, createRuns, type Store } from '@recant/store';
+import type { RollbackCore } from './core.ts';
+import { createRollbackLane, type LedgerAccess } from './event-transport.ts';
 import { planRoutes } from './plans.ts';
 import { runRoutes } from './runs.ts';
 import { systemRoutes } from './systems.ts';
-import { createTargets, type OpenTargets } from './targets.ts';
+import { createTargets } from './targets.ts';
 import { createWorker, WORKER_OPTIONS, type WorkerOptions } from './worker.ts';
 
 export interface RollbackDeps {
@@ -35,27 +36,6 @@ export interface WiredRollback {
   start(): Promise<void>;
   /** Brings what runs to a safe point. Call it after the listener was closed. */
   stop(): Promise<void>;
-}
-
-/** Who asks: from the credential. */
-export interface Caller {
-  readonly tenant: string;
-  readonly keyId: string;
-}
-
-/** What the routes and the worker share. */
-export interface RollbackCore {
-  readonly store: Pick<Store, 'ledgerReader' | 'queries' | 'systems'> & {
-    readonly plans: Plans;
-    readonly runs: Runs;
-    readonly outbox: Outbox;
-  };
-  readonly targets: OpenTargets;
-  readonly lane: RollbackLane;
-  readonly clock: Clock;
-  readonly random16: () => Uint8Array;
-  /** Tells the worker that there may be something to do. */
-  readonly wake: () => void;
 }
 
 /** Which adapter fills which port of the rollback service. Nothing runs before `start` but what requests ask for. */

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Claim, driveRun, type RunnerConfig, RunnerError, type RunnerPorts } from '@recant/runner';
 import type { Logger } from '@recant/service';
-import type { RollbackCore } from './wire.ts';
+import type { RollbackCore } from './core.ts';
 
 export interface WorkerOptions {
   /** Names this worker in the store. */

@@ -1,0 +1,25 @@
+import type { Clock, Outbox } from '@recant/runner';
+import type { Plans, Runs, Store } from '@recant/store';
+import type { RollbackLane } from './event-transport.ts';
+import type { OpenTargets } from './targets.ts';
+
+/** Who asks: from the credential. */
+export interface Caller {
+  readonly tenant: string;
+  readonly keyId: string;
+}
+
+/** What the routes and the worker share. */
+export interface RollbackCore {
+  readonly store: Pick<Store, 'ledgerReader' | 'queries' | 'systems'> & {
+    readonly plans: Plans;
+    readonly runs: Runs;
+    readonly outbox: Outbox;
+  };
+  readonly targets: OpenTargets;
+  readonly lane: RollbackLane;
+  readonly clock: Clock;
+  readonly random16: () => Uint8Array;
+  /** Tells the worker that there may be something to do. */
+  readonly wake: () => void;
+}
