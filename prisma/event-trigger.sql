@@ -1,29 +1,43 @@
--- Keeps the owner of the schema, and whoever is a member of it, from dropping what is recorded or taking its guards off. Only a superuser can make
--- (and unmake) an event trigger: where migrations run as anybody else this file is left out, and an administrator may run it once.
+-- Keeps the owner of the schema, and whoever is a member of it, from dropping or rewriting what is recorded and from taking its guards off. Only a
+-- superuser can make (and unmake) event triggers. Where migrations run as anybody else this file is left out; an administrator may run it once, and
+-- from then on applies migrations himself.
 CREATE OR REPLACE FUNCTION recant.refuse_ddl () RETURNS event_trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS
 $$ DECLARE lost TEXT; BEGIN
   IF (SELECT rolsuper FROM pg_roles WHERE rolname = session_user) THEN RETURN; END IF;
   IF TG_EVENT = 'sql_drop' THEN
+    -- Triggers and policies have no schema of their own: they are `name on recant.table`.
     SELECT object_identity INTO lost FROM pg_event_trigger_dropped_objects()
-      WHERE NOT is_temporary AND (schema_name = 'recant' OR object_type = 'schema' AND object_name = 'recant') LIMIT 1;
+      WHERE NOT is_temporary AND (schema_name = 'recant' OR object_identity = 'recant' OR object_identity LIKE '% on recant.%') LIMIT 1;
+  ELSIF TG_EVENT = 'table_rewrite' THEN
+    SELECT c.relname INTO lost FROM pg_class c WHERE c.oid = pg_event_trigger_table_rewrite_oid() AND c.relnamespace = 'recant'::regnamespace;
   ELSE
-    SELECT c.relname || '.' || t.tgname INTO lost FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
-      WHERE c.relnamespace = 'recant'::regnamespace AND NOT t.tgisinternal AND t.tgenabled <> 'A' LIMIT 1;
+    SELECT d.object_identity INTO lost FROM pg_event_trigger_ddl_commands() d
+      WHERE d.command_tag LIKE '%POLICY' AND d.object_identity LIKE '% on recant.%'
+        OR d.command_tag LIKE '%FUNCTION' AND EXISTS (SELECT FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
+          WHERE t.tgfoid = d.objid AND c.relnamespace = 'recant'::regnamespace) LIMIT 1;
     IF lost IS NULL THEN
-      SELECT c.relname || ' row security' INTO lost FROM pg_class c
+      SELECT t.tgname || ' on ' || c.relname INTO lost FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
+        WHERE c.relnamespace = 'recant'::regnamespace AND NOT t.tgisinternal AND t.tgenabled <> 'A' LIMIT 1;
+    END IF;
+    IF lost IS NULL THEN
+      SELECT 'row security on ' || c.relname INTO lost FROM pg_class c
         WHERE c.relnamespace = 'recant'::regnamespace AND NOT c.relrowsecurity AND EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid) LIMIT 1;
     END IF;
   END IF;
   IF lost IS NULL THEN RETURN; END IF;
-  RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = format('%s would be lost: %s is refused in the schema recant', lost, TG_TAG),
+  RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = format('%s in the schema recant is refused: %s would be lost', TG_TAG, lost),
     HINT = 'Only a superuser may take away what guards the ledger.';
 END $$;
+REVOKE ALL ON FUNCTION recant.refuse_ddl () FROM PUBLIC;
 
 DO $$ BEGIN
   IF NOT EXISTS (SELECT FROM pg_catalog.pg_event_trigger WHERE evtname = 'recant_refuse_drop') THEN
     CREATE EVENT TRIGGER recant_refuse_drop ON sql_drop EXECUTE FUNCTION recant.refuse_ddl ();
-    CREATE EVENT TRIGGER recant_refuse_disarm ON ddl_command_end WHEN TAG IN ('ALTER TABLE', 'ALTER TRIGGER', 'CREATE FUNCTION') EXECUTE FUNCTION recant.refuse_ddl ();
+    CREATE EVENT TRIGGER recant_refuse_rewrite ON table_rewrite EXECUTE FUNCTION recant.refuse_ddl ();
+    CREATE EVENT TRIGGER recant_refuse_disarm ON ddl_command_end
+      WHEN TAG IN ('ALTER TABLE', 'ALTER TRIGGER', 'CREATE FUNCTION', 'ALTER FUNCTION', 'CREATE POLICY', 'ALTER POLICY') EXECUTE FUNCTION recant.refuse_ddl ();
     ALTER EVENT TRIGGER recant_refuse_drop ENABLE ALWAYS;
+    ALTER EVENT TRIGGER recant_refuse_rewrite ENABLE ALWAYS;
     ALTER EVENT TRIGGER recant_refuse_disarm ENABLE ALWAYS;
   END IF;
 END $$;

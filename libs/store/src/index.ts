@@ -13,6 +13,7 @@ export { FAILPOINTS, type FailpointName, type Failpoints, killAtFailpoint } from
 export { withSnapshot } from './audit/snapshot.ts';
 export { checkConnection } from './connection.ts';
 export { PositionMoved, StoreError, type StoreErrorCode, StoreUnavailable } from './error.ts';
+export { dumpSchema } from './migration/dump-schema.ts';
 export { migrate } from './migration/migrate.ts';
 export { grantServiceRole } from './migration/roles.ts';
 export type { KafkaPositions, StoredPosition } from './positions.ts';

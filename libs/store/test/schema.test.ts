@@ -1,0 +1,14 @@
+import { readFileSync } from 'node:fs';
+import { testDatabase } from '@recant/test-support';
+import { expect, it } from 'vitest';
+import { dumpSchema, migrate } from '../src/index.ts';
+
+it('prisma/schema.sql is what the migrations make: `npm run schema:dump` writes it anew', async () => {
+  await using database = await testDatabase();
+  await migrate(database.ownerUrl);
+  const dumped = await dumpSchema(database.ownerUrl);
+  expect(dumped).toBe(readFileSync(new URL('../../../prisma/schema.sql', import.meta.url), 'utf8'));
+  // Applied again, grants and guards are what they were.
+  await migrate(database.ownerUrl);
+  expect(await dumpSchema(database.ownerUrl)).toBe(dumped);
+});

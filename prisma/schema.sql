@@ -1,0 +1,664 @@
+-- The schema as it is after all migrations, read from the catalogue of an empty database. Written by `npm run schema:dump`, compared by a test;
+-- to be read, not to be run.
+
+CREATE ROLE recant_migrator NOLOGIN NOSUPERUSER NOBYPASSRLS NOCREATEROLE INHERIT;
+GRANT recant_owner TO recant_migrator;
+
+CREATE ROLE recant_owner NOLOGIN NOSUPERUSER NOBYPASSRLS NOCREATEROLE INHERIT;
+
+CREATE ROLE recant_reader NOLOGIN NOSUPERUSER NOBYPASSRLS NOCREATEROLE INHERIT;
+
+CREATE ROLE recant_writer NOLOGIN NOSUPERUSER BYPASSRLS NOCREATEROLE INHERIT;
+
+CREATE SCHEMA recant AUTHORIZATION recant_owner;
+GRANT USAGE ON SCHEMA recant TO recant_reader;
+GRANT USAGE ON SCHEMA recant TO recant_writer;
+
+CREATE SEQUENCE recant.source_source_no_seq AS bigint; -- owner recant_owner
+GRANT USAGE ON SEQUENCE recant.source_source_no_seq TO recant_writer;
+
+CREATE TABLE recant.anchored (
+    tenant_id text COLLATE "C" NOT NULL,
+    shard smallint NOT NULL,
+    epoch integer NOT NULL,
+    size bigint NOT NULL,
+    anchor text COLLATE "C" NOT NULL,
+    anchored_at timestamp(3) with time zone NOT NULL
+);
+ALTER TABLE recant.anchored OWNER TO recant_owner;
+ALTER TABLE recant.anchored ADD CONSTRAINT anchored_pkey PRIMARY KEY (tenant_id, shard, epoch, anchor, size);
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON recant.anchored FOR EACH STATEMENT EXECUTE FUNCTION recant.refuse_change();
+ALTER TABLE recant.anchored ENABLE ALWAYS TRIGGER append_only;
+ALTER TABLE recant.anchored ENABLE ROW LEVEL SECURITY;
+CREATE POLICY all_tenants ON recant.anchored AS PERMISSIVE FOR ALL TO recant_writer USING (true) WITH CHECK (true);
+CREATE POLICY one_tenant ON recant.anchored AS PERMISSIVE FOR SELECT TO recant_reader USING ((tenant_id = current_setting('recant.tenant'::text, true)));
+GRANT INSERT, SELECT ON TABLE recant.anchored TO recant_writer;
+GRANT SELECT ON TABLE recant.anchored TO recant_reader;
+
+CREATE TABLE recant.attempt (
+    tenant_id text COLLATE "C" NOT NULL,
+    source_no bigint NOT NULL,
+    action uuid NOT NULL,
+    attempt integer NOT NULL,
+    shard smallint NOT NULL,
+    idx bigint NOT NULL,
+    sequence bigint NOT NULL,
+    agent text COLLATE "C" NOT NULL,
+    tool text COLLATE "C" NOT NULL,
+    session text COLLATE "C",
+    trace bytea,
+    intended_at timestamp(3) with time zone NOT NULL,
+    received_at timestamp(3) with time zone NOT NULL,
+    deadline_at timestamp(3) with time zone NOT NULL,
+    reversibility text NOT NULL,
+    key_id text NOT NULL,
+    inverts_source text,
+    inverts_action uuid,
+    inverts_attempt integer,
+    inverts_run text COLLATE "C",
+    inverts_step integer
+);
+ALTER TABLE recant.attempt OWNER TO recant_owner;
+ALTER TABLE recant.attempt ADD CONSTRAINT attempt_pkey PRIMARY KEY (tenant_id, action, attempt, source_no);
+CREATE INDEX attempt_tenant_id_agent_received_at_idx ON recant.attempt USING btree (tenant_id, agent, received_at);
+CREATE INDEX attempt_tenant_id_inverts_run_idx ON recant.attempt USING btree (tenant_id, inverts_run) WHERE (inverts_run IS NOT NULL);
+CREATE INDEX attempt_tenant_id_received_at_idx ON recant.attempt USING btree (tenant_id, received_at);
+CREATE INDEX attempt_tenant_id_session_received_at_idx ON recant.attempt USING btree (tenant_id, session, received_at) WHERE (session IS NOT NULL);
+CREATE INDEX attempt_tenant_id_tool_received_at_idx ON recant.attempt USING btree (tenant_id, tool, received_at);
+CREATE INDEX attempt_tenant_id_trace_idx ON recant.attempt USING btree (tenant_id, trace) WHERE (trace IS NOT NULL);
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON recant.attempt FOR EACH STATEMENT EXECUTE FUNCTION recant.refuse_change();
+ALTER TABLE recant.attempt ENABLE ALWAYS TRIGGER append_only;
+ALTER TABLE recant.attempt ENABLE ROW LEVEL SECURITY;
+CREATE POLICY all_tenants ON recant.attempt AS PERMISSIVE FOR ALL TO recant_writer USING (true) WITH CHECK (true);
+CREATE POLICY one_tenant ON recant.attempt AS PERMISSIVE FOR SELECT TO recant_reader USING ((tenant_id = current_setting('recant.tenant'::text, true)));
+GRANT INSERT, SELECT ON TABLE recant.attempt TO recant_writer;
+GRANT SELECT ON TABLE recant.attempt TO recant_reader;
+
+CREATE TABLE recant.checkpoint (
+    tenant_id text COLLATE "C" NOT NULL,
+    shard smallint NOT NULL,
+    epoch integer NOT NULL,
+    size bigint NOT NULL,
+    root bytea NOT NULL,
+    signed_at timestamp(3) with time zone NOT NULL,
+    note bytea NOT NULL
+);
+ALTER TABLE recant.checkpoint OWNER TO recant_owner;
+ALTER TABLE recant.checkpoint ADD CONSTRAINT checkpoint_pkey PRIMARY KEY (tenant_id, shard, epoch, size);
+ALTER TABLE recant.checkpoint ADD CONSTRAINT checkpoint_root_check CHECK ((octet_length(root) = 32));
+ALTER TABLE recant.checkpoint ADD CONSTRAINT checkpoint_size_check CHECK ((size >= 1));
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON recant.checkpoint FOR EACH STATEMENT EXECUTE FUNCTION recant.refuse_change();
+ALTER TABLE recant.checkpoint ENABLE ALWAYS TRIGGER append_only;
+ALTER TABLE recant.checkpoint ENABLE ROW LEVEL SECURITY;
+CREATE POLICY all_tenants ON recant.checkpoint AS PERMISSIVE FOR ALL TO recant_writer USING (true) WITH CHECK (true);
+CREATE POLICY one_tenant ON recant.checkpoint AS PERMISSIVE FOR SELECT TO recant_reader USING ((tenant_id = current_setting('recant.tenant'::text, true)));
+GRANT INSERT, SELECT ON TABLE recant.checkpoint TO recant_writer;
+GRANT SELECT ON TABLE recant.checkpoint TO recant_reader;
+
+CREATE TABLE recant.cosignature (
+    tenant_id text COLLATE "C" NOT NULL,
+    shard smallint NOT NULL,
+    epoch integer NOT NULL,
+    size bigint NOT NULL,
+    witness text COLLATE "C" NOT NULL,
+    line text COLLATE "C" NOT NULL,
+    signed_at timestamp(3) with time zone NOT NULL
+);
+ALTER TABLE recant.cosignature OWNER TO recant_owner;
+ALTER TABLE recant.cosignature ADD CONSTRAINT cosignature_pkey PRIMARY KEY (tenant_id, shard, epoch, size, witness, line);
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON recant.cosignature FOR EACH STATEMENT EXECUTE FUNCTION recant.refuse_change();
+ALTER TABLE recant.cosignature ENABLE ALWAYS TRIGGER append_only;
+ALTER TABLE recant.cosignature ENABLE ROW LEVEL SECURITY;
+CREATE POLICY all_tenants ON recant.cosignature AS PERMISSIVE FOR ALL TO recant_writer USING (true) WITH CHECK (true);
+CREATE POLICY one_tenant ON recant.cosignature AS PERMISSIVE FOR SELECT TO recant_reader USING ((tenant_id = current_setting('recant.tenant'::text, true)));
+GRANT INSERT, SELECT ON TABLE recant.cosignature TO recant_writer;
+GRANT SELECT ON TABLE recant.cosignature TO recant_reader;
+
+CREATE TABLE recant.credential (
+    tenant_id text COLLATE "C" NOT NULL,
+    key_id text COLLATE "C" NOT NULL,
+    secret_hash bytea NOT NULL,
+    mac_sealed bytea NOT NULL,
+    roles text[],
+    source_prefix text NOT NULL,
+    agents text[],
+    resources text[],
+    label text NOT NULL,
+    created_at timestamp(3) with time zone NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    revoked_at timestamp(3) with time zone
+);
+ALTER TABLE recant.credential OWNER TO recant_owner;
+ALTER TABLE recant.credential ADD CONSTRAINT credential_key_id_check CHECK (((octet_length(key_id) >= 1) AND (octet_length(key_id) <= 64)));
+ALTER TABLE recant.credential ADD CONSTRAINT credential_pkey PRIMARY KEY (tenant_id, key_id);
+ALTER TABLE recant.credential ADD CONSTRAINT credential_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES recant.tenant(id) ON UPDATE RESTRICT ON DELETE RESTRICT;
+CREATE INDEX credential_key_id_idx ON recant.credential USING btree (key_id);
+GRANT INSERT, SELECT ON TABLE recant.credential TO recant_writer;
+GRANT UPDATE (revoked_at) ON TABLE recant.credential TO recant_writer;
+
+CREATE TABLE recant.dead_letter (
+    tenant_id text COLLATE "C" NOT NULL,
+    shard smallint NOT NULL,
+    idx bigint NOT NULL,
+    code text NOT NULL,
+    detail text NOT NULL,
+    origin text COLLATE "C" NOT NULL,
+    key_id text NOT NULL,
+    digest bytea NOT NULL,
+    bytes bytea NOT NULL,
+    received_at timestamp(3) with time zone NOT NULL
+);
+ALTER TABLE recant.dead_letter OWNER TO recant_owner;
+ALTER TABLE recant.dead_letter ADD CONSTRAINT dead_letter_digest_check CHECK ((octet_length(digest) = 32));
+ALTER TABLE recant.dead_letter ADD CONSTRAINT dead_letter_pkey PRIMARY KEY (tenant_id, shard, idx);
+CREATE INDEX dead_letter_equivocation_idx ON recant.dead_letter USING btree (tenant_id, recant.source_of(bytes)) WHERE (code = 'equivocation'::text);
+CREATE UNIQUE INDEX dead_letter_tenant_id_digest_origin_key ON recant.dead_letter USING btree (tenant_id, digest, origin);
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON recant.dead_letter FOR EACH STATEMENT EXECUTE FUNCTION recant.refuse_change();
+ALTER TABLE recant.dead_letter ENABLE ALWAYS TRIGGER append_only;
+ALTER TABLE recant.dead_letter ENABLE ROW LEVEL SECURITY;
+CREATE POLICY all_tenants ON recant.dead_letter AS PERMISSIVE FOR ALL TO recant_writer USING (true) WITH CHECK (true);
+CREATE POLICY one_tenant ON recant.dead_letter AS PERMISSIVE FOR SELECT TO recant_reader USING ((tenant_id = current_setting('recant.tenant'::text, true)));
+GRANT INSERT, SELECT ON TABLE recant.dead_letter TO recant_writer;
+GRANT SELECT ON TABLE recant.dead_letter TO recant_reader;
+
+CREATE TABLE recant.effect (
+    tenant_id text COLLATE "C" NOT NULL,
+    resource text COLLATE "C" NOT NULL,
+    shard smallint NOT NULL,
+    idx bigint NOT NULL,
+    source_no bigint NOT NULL,
+    action uuid NOT NULL,
+    attempt integer NOT NULL,
+    access smallint NOT NULL
+);
+ALTER TABLE recant.effect OWNER TO recant_owner;
+ALTER TABLE recant.effect ADD CONSTRAINT effect_pkey PRIMARY KEY (tenant_id, resource, shard, idx);
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON recant.effect FOR EACH STATEMENT EXECUTE FUNCTION recant.refuse_change();
+ALTER TABLE recant.effect ENABLE ALWAYS TRIGGER append_only;
+ALTER TABLE recant.effect ENABLE ROW LEVEL SECURITY;
+CREATE POLICY all_tenants ON recant.effect AS PERMISSIVE FOR ALL TO recant_writer USING (true) WITH CHECK (true);
+CREATE POLICY one_tenant ON recant.effect AS PERMISSIVE FOR SELECT TO recant_reader USING ((tenant_id = current_setting('recant.tenant'::text, true)));
+GRANT INSERT, SELECT ON TABLE recant.effect TO recant_writer;
+GRANT SELECT ON TABLE recant.effect TO recant_reader;
+
+CREATE TABLE recant.entry (
+    tenant_id text COLLATE "C" NOT NULL,
+    shard smallint NOT NULL,
+    idx bigint NOT NULL,
+    source_no bigint,
+    event_id text COLLATE "C",
+    sequence bigint,
+    leaf bytea NOT NULL,
+    frame bytea NOT NULL
+);
+ALTER TABLE recant.entry OWNER TO recant_owner;
+ALTER TABLE recant.entry ADD CONSTRAINT entry_event CHECK ((((source_no IS NULL) = (event_id IS NULL)) AND ((source_no IS NULL) = (sequence IS NULL))));
+ALTER TABLE recant.entry ADD CONSTRAINT entry_frame_check CHECK ((octet_length(frame) <= 65535));
+ALTER TABLE recant.entry ADD CONSTRAINT entry_idx_check CHECK ((idx >= 0));
+ALTER TABLE recant.entry ADD CONSTRAINT entry_leaf_check CHECK ((octet_length(leaf) = 32));
+ALTER TABLE recant.entry ADD CONSTRAINT entry_pkey PRIMARY KEY (tenant_id, shard, idx);
+CREATE UNIQUE INDEX entry_tenant_id_source_no_event_id_key ON recant.entry USING btree (tenant_id, source_no, event_id) INCLUDE (sequence, idx);
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON recant.entry FOR EACH STATEMENT EXECUTE FUNCTION recant.refuse_change();
+ALTER TABLE recant.entry ENABLE ALWAYS TRIGGER append_only;
+GRANT INSERT, SELECT ON TABLE recant.entry TO recant_writer;
+
+CREATE TABLE recant.epoch (
+    tenant_id text COLLATE "C" NOT NULL,
+    shard smallint NOT NULL,
+    epoch integer NOT NULL,
+    start bigint NOT NULL,
+    statement bytea NOT NULL,
+    previous_note bytea,
+    key_id text NOT NULL,
+    opened_at timestamp(3) with time zone NOT NULL
+);
+ALTER TABLE recant.epoch OWNER TO recant_owner;
+ALTER TABLE recant.epoch ADD CONSTRAINT epoch_epoch_check CHECK ((epoch >= 2));
+ALTER TABLE recant.epoch ADD CONSTRAINT epoch_pkey PRIMARY KEY (tenant_id, shard, epoch);
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON recant.epoch FOR EACH STATEMENT EXECUTE FUNCTION recant.refuse_change();
+ALTER TABLE recant.epoch ENABLE ALWAYS TRIGGER append_only;
+ALTER TABLE recant.epoch ENABLE ROW LEVEL SECURITY;
+CREATE POLICY all_tenants ON recant.epoch AS PERMISSIVE FOR ALL TO recant_writer USING (true) WITH CHECK (true);
+CREATE POLICY one_tenant ON recant.epoch AS PERMISSIVE FOR SELECT TO recant_reader USING ((tenant_id = current_setting('recant.tenant'::text, true)));
+GRANT INSERT, SELECT ON TABLE recant.epoch TO recant_writer;
+GRANT SELECT ON TABLE recant.epoch TO recant_reader;
+
+CREATE TABLE recant.head_member (
+    tenant_id text COLLATE "C" NOT NULL,
+    epoch integer NOT NULL,
+    n bigint NOT NULL,
+    slot integer NOT NULL,
+    salt bytea NOT NULL,
+    heads text NOT NULL,
+    path bytea NOT NULL
+);
+ALTER TABLE recant.head_member OWNER TO recant_owner;
+ALTER TABLE recant.head_member ADD CONSTRAINT head_member_path_check CHECK (((octet_length(path) % 32) = 0));
+ALTER TABLE recant.head_member ADD CONSTRAINT head_member_pkey PRIMARY KEY (tenant_id, epoch, n);
+ALTER TABLE recant.head_member ADD CONSTRAINT head_member_salt_check CHECK ((octet_length(salt) = 32));
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON recant.head_member FOR EACH STATEMENT EXECUTE FUNCTION recant.refuse_change();
+ALTER TABLE recant.head_member ENABLE ALWAYS TRIGGER append_only;
+ALTER TABLE recant.head_member ENABLE ROW LEVEL SECURITY;
+CREATE POLICY all_tenants ON recant.head_member AS PERMISSIVE FOR ALL TO recant_writer USING (true) WITH CHECK (true);
+CREATE POLICY one_tenant ON recant.head_member AS PERMISSIVE FOR SELECT TO recant_reader USING ((tenant_id = current_setting('recant.tenant'::text, true)));
+GRANT INSERT, SELECT ON TABLE recant.head_member TO recant_writer;
+GRANT SELECT ON TABLE recant.head_member TO recant_reader;
+
+CREATE TABLE recant.head_slot (
+    tenant_id text COLLATE "C" NOT NULL,
+    slot integer NOT NULL
+);
+ALTER TABLE recant.head_slot OWNER TO recant_owner;
+ALTER TABLE recant.head_slot ADD CONSTRAINT head_slot_pkey PRIMARY KEY (tenant_id);
+ALTER TABLE recant.head_slot ADD CONSTRAINT head_slot_slot_check CHECK ((slot >= 0));
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON recant.head_slot FOR EACH STATEMENT EXECUTE FUNCTION recant.refuse_change();
+ALTER TABLE recant.head_slot ENABLE ALWAYS TRIGGER append_only;
+ALTER TABLE recant.head_slot ENABLE ROW LEVEL SECURITY;
+CREATE POLICY all_tenants ON recant.head_slot AS PERMISSIVE FOR ALL TO recant_writer USING (true) WITH CHECK (true);
+CREATE POLICY one_tenant ON recant.head_slot AS PERMISSIVE FOR SELECT TO recant_reader USING ((tenant_id = current_setting('recant.tenant'::text, true)));
+GRANT INSERT, SELECT ON TABLE recant.head_slot TO recant_writer;
+GRANT SELECT ON TABLE recant.head_slot TO recant_reader;
+
+CREATE TABLE recant.kafka_position (
+    tenant_id text COLLATE "C" NOT NULL,
+    topic text COLLATE "C" NOT NULL,
+    partition integer NOT NULL,
+    cluster text NOT NULL,
+    next_offset bigint NOT NULL,
+    updated_at timestamp(3) with time zone NOT NULL DEFAULT CURRENT_TIMESTAMP
+);
+ALTER TABLE recant.kafka_position OWNER TO recant_owner;
+ALTER TABLE recant.kafka_position ADD CONSTRAINT kafka_position_pkey PRIMARY KEY (tenant_id, topic, partition);
+GRANT INSERT, SELECT ON TABLE recant.kafka_position TO recant_writer;
+GRANT UPDATE (cluster, next_offset, updated_at) ON TABLE recant.kafka_position TO recant_writer;
+
+CREATE TABLE recant.ledger_head (
+    tenant_id text COLLATE "C" NOT NULL,
+    epoch integer NOT NULL,
+    n bigint NOT NULL,
+    width integer NOT NULL,
+    root bytea NOT NULL,
+    path bytea NOT NULL,
+    signed_at timestamp(3) with time zone NOT NULL,
+    note bytea NOT NULL
+);
+ALTER TABLE recant.ledger_head OWNER TO recant_owner;
+ALTER TABLE recant.ledger_head ADD CONSTRAINT ledger_head_epoch_check CHECK ((epoch >= 1));
+ALTER TABLE recant.ledger_head ADD CONSTRAINT ledger_head_n_check CHECK ((n >= 0));
+ALTER TABLE recant.ledger_head ADD CONSTRAINT ledger_head_path_check CHECK (((octet_length(path) % 32) = 0));
+ALTER TABLE recant.ledger_head ADD CONSTRAINT ledger_head_pkey PRIMARY KEY (tenant_id, epoch, n);
+ALTER TABLE recant.ledger_head ADD CONSTRAINT ledger_head_root_check CHECK ((octet_length(root) = 32));
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON recant.ledger_head FOR EACH STATEMENT EXECUTE FUNCTION recant.refuse_change();
+ALTER TABLE recant.ledger_head ENABLE ALWAYS TRIGGER append_only;
+ALTER TABLE recant.ledger_head ENABLE ROW LEVEL SECURITY;
+CREATE POLICY all_tenants ON recant.ledger_head AS PERMISSIVE FOR ALL TO recant_writer USING (true) WITH CHECK (true);
+CREATE POLICY one_tenant ON recant.ledger_head AS PERMISSIVE FOR SELECT TO recant_reader USING ((tenant_id = current_setting('recant.tenant'::text, true)));
+GRANT INSERT, SELECT ON TABLE recant.ledger_head TO recant_writer;
+GRANT SELECT ON TABLE recant.ledger_head TO recant_reader;
+
+CREATE TABLE recant.log (
+    tenant_id text COLLATE "C" NOT NULL,
+    shard smallint NOT NULL,
+    epoch integer NOT NULL,
+    shards smallint NOT NULL,
+    size bigint NOT NULL,
+    root bytea NOT NULL,
+    frontier bytea NOT NULL,
+    received_at_last timestamp(3) with time zone NOT NULL
+);
+ALTER TABLE recant.log OWNER TO recant_owner;
+ALTER TABLE recant.log ADD CONSTRAINT log_check CHECK (((shard >= 0) AND (shard < shards)));
+ALTER TABLE recant.log ADD CONSTRAINT log_epoch_check CHECK ((epoch >= 1));
+ALTER TABLE recant.log ADD CONSTRAINT log_pkey PRIMARY KEY (tenant_id, shard);
+ALTER TABLE recant.log ADD CONSTRAINT log_root_check CHECK ((octet_length(root) = 32));
+ALTER TABLE recant.log ADD CONSTRAINT log_shards_check CHECK ((shards >= 1));
+ALTER TABLE recant.log ADD CONSTRAINT log_size_check CHECK ((size >= 0));
+ALTER TABLE recant.log ADD CONSTRAINT log_tenant_id_check CHECK (((octet_length(tenant_id) >= 1) AND (octet_length(tenant_id) <= 64)));
+CREATE TRIGGER append_only BEFORE DELETE OR TRUNCATE ON recant.log FOR EACH STATEMENT EXECUTE FUNCTION recant.refuse_change();
+ALTER TABLE recant.log ENABLE ALWAYS TRIGGER append_only;
+CREATE TRIGGER only_grows BEFORE UPDATE ON recant.log FOR EACH ROW EXECUTE FUNCTION recant.refuse_shrink();
+ALTER TABLE recant.log ENABLE ALWAYS TRIGGER only_grows;
+ALTER TABLE recant.log ENABLE ROW LEVEL SECURITY;
+CREATE POLICY all_tenants ON recant.log AS PERMISSIVE FOR ALL TO recant_writer USING (true) WITH CHECK (true);
+CREATE POLICY one_tenant ON recant.log AS PERMISSIVE FOR SELECT TO recant_reader USING ((tenant_id = current_setting('recant.tenant'::text, true)));
+GRANT INSERT, SELECT ON TABLE recant.log TO recant_writer;
+GRANT SELECT ON TABLE recant.log TO recant_reader;
+GRANT UPDATE (epoch, size, root, frontier, received_at_last) ON TABLE recant.log TO recant_writer;
+
+CREATE TABLE recant.outbox (
+    tenant_id text COLLATE "C" NOT NULL,
+    source text COLLATE "C" NOT NULL,
+    sequence bigint NOT NULL,
+    bytes bytea NOT NULL,
+    created_at timestamp(3) with time zone NOT NULL DEFAULT CURRENT_TIMESTAMP
+);
+ALTER TABLE recant.outbox OWNER TO recant_owner;
+ALTER TABLE recant.outbox ADD CONSTRAINT outbox_pkey PRIMARY KEY (tenant_id, source, sequence);
+GRANT DELETE, INSERT, SELECT ON TABLE recant.outbox TO recant_writer;
+
+CREATE TABLE recant.part (
+    tenant_id text COLLATE "C" NOT NULL,
+    digest bytea NOT NULL,
+    salt bytea NOT NULL,
+    bytes bytea NOT NULL,
+    received_at timestamp(3) with time zone NOT NULL DEFAULT CURRENT_TIMESTAMP
+);
+ALTER TABLE recant.part OWNER TO recant_owner;
+ALTER TABLE recant.part ADD CONSTRAINT part_bytes_check CHECK ((octet_length(bytes) <= 524288));
+ALTER TABLE recant.part ADD CONSTRAINT part_digest_check CHECK ((octet_length(digest) = 32));
+ALTER TABLE recant.part ADD CONSTRAINT part_pkey PRIMARY KEY (tenant_id, digest);
+CREATE TRIGGER append_only BEFORE UPDATE OR TRUNCATE ON recant.part FOR EACH STATEMENT EXECUTE FUNCTION recant.refuse_change();
+ALTER TABLE recant.part ENABLE ALWAYS TRIGGER append_only;
+GRANT INSERT, SELECT ON TABLE recant.part TO recant_writer;
+
+CREATE TABLE recant.plan (
+    tenant_id text COLLATE "C" NOT NULL,
+    id text COLLATE "C" NOT NULL,
+    digest bytea NOT NULL,
+    mode text NOT NULL,
+    body text NOT NULL,
+    annex text NOT NULL,
+    summary text NOT NULL,
+    key_id text NOT NULL,
+    created_at timestamp(3) with time zone NOT NULL DEFAULT CURRENT_TIMESTAMP
+);
+ALTER TABLE recant.plan OWNER TO recant_owner;
+ALTER TABLE recant.plan ADD CONSTRAINT plan_digest_check CHECK ((octet_length(digest) = 32));
+ALTER TABLE recant.plan ADD CONSTRAINT plan_pkey PRIMARY KEY (tenant_id, id);
+ALTER TABLE recant.plan ADD CONSTRAINT plan_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES recant.tenant(id) ON UPDATE RESTRICT ON DELETE RESTRICT;
+GRANT INSERT, SELECT ON TABLE recant.plan TO recant_writer;
+
+CREATE TABLE recant.run (
+    tenant_id text COLLATE "C" NOT NULL,
+    id text COLLATE "C" NOT NULL,
+    plan_id text COLLATE "C" NOT NULL,
+    digest bytea NOT NULL,
+    state text NOT NULL,
+    key_id text NOT NULL,
+    source text NOT NULL,
+    sequence_next bigint NOT NULL,
+    token bigint NOT NULL DEFAULT 0,
+    worker text,
+    lease_until timestamp(3) with time zone,
+    alarm text,
+    created_at timestamp(3) with time zone NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    finished_at timestamp(3) with time zone
+);
+ALTER TABLE recant.run OWNER TO recant_owner;
+ALTER TABLE recant.run ADD CONSTRAINT run_digest_check CHECK ((octet_length(digest) = 32));
+ALTER TABLE recant.run ADD CONSTRAINT run_pkey PRIMARY KEY (tenant_id, id);
+ALTER TABLE recant.run ADD CONSTRAINT run_state_check CHECK ((state = ANY (ARRAY['queued'::text, 'running'::text, 'pausing'::text, 'paused'::text, 'cancelling'::text, 'waiting'::text, 'finished'::text, 'cancelled'::text])));
+ALTER TABLE recant.run ADD CONSTRAINT run_tenant_id_plan_id_fkey FOREIGN KEY (tenant_id, plan_id) REFERENCES recant.plan(tenant_id, id) ON UPDATE RESTRICT ON DELETE RESTRICT;
+CREATE INDEX run_open_idx ON recant.run USING btree (created_at) WHERE (state <> ALL (ARRAY['finished'::text, 'cancelled'::text]));
+CREATE INDEX run_tenant_id_created_at_id_idx ON recant.run USING btree (tenant_id, created_at, id);
+CREATE UNIQUE INDEX run_tenant_id_plan_id_key ON recant.run USING btree (tenant_id, plan_id);
+GRANT INSERT, SELECT, UPDATE ON TABLE recant.run TO recant_writer;
+
+CREATE TABLE recant.run_resource (
+    tenant_id text COLLATE "C" NOT NULL,
+    resource text COLLATE "C" NOT NULL,
+    run_id text COLLATE "C" NOT NULL
+);
+ALTER TABLE recant.run_resource OWNER TO recant_owner;
+ALTER TABLE recant.run_resource ADD CONSTRAINT run_resource_pkey PRIMARY KEY (tenant_id, resource, run_id);
+ALTER TABLE recant.run_resource ADD CONSTRAINT run_resource_tenant_id_run_id_fkey FOREIGN KEY (tenant_id, run_id) REFERENCES recant.run(tenant_id, id) ON UPDATE RESTRICT ON DELETE RESTRICT;
+CREATE INDEX run_resource_tenant_id_run_id_idx ON recant.run_resource USING btree (tenant_id, run_id);
+GRANT DELETE, INSERT, SELECT ON TABLE recant.run_resource TO recant_writer;
+
+CREATE TABLE recant.run_step (
+    tenant_id text COLLATE "C" NOT NULL,
+    run_id text COLLATE "C" NOT NULL,
+    step integer NOT NULL,
+    state text NOT NULL,
+    outcome text,
+    findings text NOT NULL DEFAULT '[]'::text,
+    residue text NOT NULL DEFAULT '[]'::text,
+    inverse_action uuid,
+    take_back_action uuid
+);
+ALTER TABLE recant.run_step OWNER TO recant_owner;
+ALTER TABLE recant.run_step ADD CONSTRAINT run_step_outcome_check CHECK (((state = 'ended'::text) = (outcome IS NOT NULL)));
+ALTER TABLE recant.run_step ADD CONSTRAINT run_step_pkey PRIMARY KEY (tenant_id, run_id, step);
+ALTER TABLE recant.run_step ADD CONSTRAINT run_step_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'started'::text, 'taking_back'::text, 'stuck'::text, 'skipping'::text, 'ended'::text])));
+ALTER TABLE recant.run_step ADD CONSTRAINT run_step_tenant_id_run_id_fkey FOREIGN KEY (tenant_id, run_id) REFERENCES recant.run(tenant_id, id) ON UPDATE RESTRICT ON DELETE RESTRICT;
+GRANT INSERT, SELECT, UPDATE ON TABLE recant.run_step TO recant_writer;
+
+CREATE TABLE recant.settlement (
+    tenant_id text COLLATE "C" NOT NULL,
+    source_no bigint NOT NULL,
+    action uuid NOT NULL,
+    attempt integer NOT NULL,
+    shard smallint NOT NULL,
+    idx bigint NOT NULL,
+    outcome text NOT NULL,
+    chunks integer NOT NULL,
+    effects bigint NOT NULL,
+    digest bytea NOT NULL,
+    settled_at timestamp(3) with time zone NOT NULL,
+    received_at timestamp(3) with time zone NOT NULL,
+    duration_ms bigint NOT NULL
+);
+ALTER TABLE recant.settlement OWNER TO recant_owner;
+ALTER TABLE recant.settlement ADD CONSTRAINT settlement_pkey PRIMARY KEY (tenant_id, action, attempt, source_no, idx);
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON recant.settlement FOR EACH STATEMENT EXECUTE FUNCTION recant.refuse_change();
+ALTER TABLE recant.settlement ENABLE ALWAYS TRIGGER append_only;
+ALTER TABLE recant.settlement ENABLE ROW LEVEL SECURITY;
+CREATE POLICY all_tenants ON recant.settlement AS PERMISSIVE FOR ALL TO recant_writer USING (true) WITH CHECK (true);
+CREATE POLICY one_tenant ON recant.settlement AS PERMISSIVE FOR SELECT TO recant_reader USING ((tenant_id = current_setting('recant.tenant'::text, true)));
+GRANT INSERT, SELECT ON TABLE recant.settlement TO recant_writer;
+GRANT SELECT ON TABLE recant.settlement TO recant_reader;
+
+CREATE TABLE recant.source (
+    tenant_id text COLLATE "C" NOT NULL,
+    source_no bigint NOT NULL DEFAULT nextval('recant.source_source_no_seq'::regclass),
+    source text COLLATE "C" NOT NULL,
+    shard smallint NOT NULL,
+    created_at timestamp(3) with time zone NOT NULL DEFAULT CURRENT_TIMESTAMP
+);
+ALTER TABLE recant.source OWNER TO recant_owner;
+ALTER TABLE recant.source ADD CONSTRAINT source_pkey PRIMARY KEY (tenant_id, source_no);
+CREATE UNIQUE INDEX source_tenant_id_source_key ON recant.source USING btree (tenant_id, source);
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON recant.source FOR EACH STATEMENT EXECUTE FUNCTION recant.refuse_change();
+ALTER TABLE recant.source ENABLE ALWAYS TRIGGER append_only;
+ALTER TABLE recant.source ENABLE ROW LEVEL SECURITY;
+CREATE POLICY all_tenants ON recant.source AS PERMISSIVE FOR ALL TO recant_writer USING (true) WITH CHECK (true);
+CREATE POLICY one_tenant ON recant.source AS PERMISSIVE FOR SELECT TO recant_reader USING ((tenant_id = current_setting('recant.tenant'::text, true)));
+GRANT INSERT, SELECT ON TABLE recant.source TO recant_writer;
+GRANT SELECT ON TABLE recant.source TO recant_reader;
+
+CREATE TABLE recant.system (
+    tenant_id text COLLATE "C" NOT NULL,
+    name text COLLATE "C" NOT NULL,
+    connector text NOT NULL,
+    identity text,
+    options bytea NOT NULL,
+    created_at timestamp(3) with time zone NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    updated_at timestamp(3) with time zone NOT NULL DEFAULT CURRENT_TIMESTAMP
+);
+ALTER TABLE recant.system OWNER TO recant_owner;
+ALTER TABLE recant.system ADD CONSTRAINT system_pkey PRIMARY KEY (tenant_id, name);
+ALTER TABLE recant.system ADD CONSTRAINT system_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES recant.tenant(id) ON UPDATE RESTRICT ON DELETE RESTRICT;
+GRANT INSERT, SELECT ON TABLE recant.system TO recant_writer;
+GRANT UPDATE (connector, identity, options, updated_at) ON TABLE recant.system TO recant_writer;
+
+CREATE TABLE recant.tenant (
+    id text COLLATE "C" NOT NULL,
+    created_at timestamp(3) with time zone NOT NULL DEFAULT CURRENT_TIMESTAMP
+);
+ALTER TABLE recant.tenant OWNER TO recant_owner;
+ALTER TABLE recant.tenant ADD CONSTRAINT tenant_id_check CHECK (((octet_length(id) >= 1) AND (octet_length(id) <= 64)));
+ALTER TABLE recant.tenant ADD CONSTRAINT tenant_pkey PRIMARY KEY (id);
+GRANT INSERT, SELECT ON TABLE recant.tenant TO recant_writer;
+
+CREATE TABLE recant.tile (
+    tenant_id text COLLATE "C" NOT NULL,
+    shard smallint NOT NULL,
+    epoch integer NOT NULL,
+    level smallint NOT NULL,
+    n bigint NOT NULL,
+    hashes bytea NOT NULL STORAGE e
+);
+ALTER TABLE recant.tile OWNER TO recant_owner;
+ALTER TABLE recant.tile ADD CONSTRAINT tile_hashes_check CHECK ((((octet_length(hashes) >= 32) AND (octet_length(hashes) <= 8192)) AND ((octet_length(hashes) % 32) = 0)));
+ALTER TABLE recant.tile ADD CONSTRAINT tile_level_check CHECK (((level >= 0) AND (level <= 7)));
+ALTER TABLE recant.tile ADD CONSTRAINT tile_n_check CHECK ((n >= 0));
+ALTER TABLE recant.tile ADD CONSTRAINT tile_pkey PRIMARY KEY (tenant_id, shard, epoch, level, n);
+CREATE TRIGGER tile_only_grows BEFORE DELETE OR UPDATE ON recant.tile FOR EACH ROW EXECUTE FUNCTION recant.tile_only_grows();
+ALTER TABLE recant.tile ENABLE ALWAYS TRIGGER tile_only_grows;
+CREATE TRIGGER tile_stays BEFORE TRUNCATE ON recant.tile FOR EACH STATEMENT EXECUTE FUNCTION recant.tile_only_grows();
+ALTER TABLE recant.tile ENABLE ALWAYS TRIGGER tile_stays;
+ALTER TABLE recant.tile ENABLE ROW LEVEL SECURITY;
+CREATE POLICY all_tenants ON recant.tile AS PERMISSIVE FOR ALL TO recant_writer USING (true) WITH CHECK (true);
+CREATE POLICY one_tenant ON recant.tile AS PERMISSIVE FOR SELECT TO recant_reader USING ((tenant_id = current_setting('recant.tenant'::text, true)));
+GRANT INSERT, SELECT ON TABLE recant.tile TO recant_writer;
+GRANT SELECT ON TABLE recant.tile TO recant_reader;
+GRANT UPDATE (hashes) ON TABLE recant.tile TO recant_writer;
+
+CREATE OR REPLACE FUNCTION recant.event_of(frame bytea)
+ RETURNS json
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE STRICT
+AS $function$ SELECT pg_catalog.convert_from(pg_catalog.substr(frame, 13 + pg_catalog.get_byte(frame, 2)
+  + pg_catalog.get_byte(frame, 3 + pg_catalog.get_byte(frame, 2))), 'UTF8')::pg_catalog.json $function$;
+ALTER FUNCTION recant.event_of(bytea) OWNER TO recant_owner;
+GRANT EXECUTE ON FUNCTION recant.event_of(bytea) TO recant_reader;
+
+CREATE OR REPLACE FUNCTION recant.read_entries(wanted_source bigint, id_from text, id_below text)
+ RETURNS TABLE(shard smallint, idx bigint, event_id text, frame bytea)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER ROWS 10
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$ SELECT e.shard, e.idx, e.event_id, e.frame FROM recant.entry e
+  WHERE e.tenant_id = current_setting('recant.tenant', true) AND e.source_no = wanted_source AND e.event_id >= id_from AND e.event_id < id_below $function$;
+ALTER FUNCTION recant.read_entries(bigint,text,text) OWNER TO recant_owner;
+GRANT EXECUTE ON FUNCTION recant.read_entries(bigint,text,text) TO recant_reader;
+
+CREATE OR REPLACE FUNCTION recant.received_ms(frame bytea)
+ RETURNS bigint
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE STRICT
+AS $function$ SELECT ('x' || pg_catalog.encode(pg_catalog.substr(frame, 5 + pg_catalog.get_byte(frame, 2)
+  + pg_catalog.get_byte(frame, 3 + pg_catalog.get_byte(frame, 2)), 8), 'hex'))::pg_catalog.bit(64)::pg_catalog.int8 $function$;
+ALTER FUNCTION recant.received_ms(bytea) OWNER TO recant_owner;
+GRANT EXECUTE ON FUNCTION recant.received_ms(bytea) TO recant_reader;
+
+CREATE OR REPLACE FUNCTION recant.refuse_change()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$ BEGIN
+  RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = format('recant.%s is append-only: %s is refused', TG_TABLE_NAME, TG_OP),
+    HINT = 'What was recorded stays. Nobody but a superuser can lift this, and the verifier finds what he changed.';
+END $function$;
+ALTER FUNCTION recant.refuse_change() OWNER TO recant_owner;
+
+CREATE OR REPLACE FUNCTION recant.refuse_ddl()
+ RETURNS event_trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$ DECLARE lost TEXT; BEGIN
+  IF (SELECT rolsuper FROM pg_roles WHERE rolname = session_user) THEN RETURN; END IF;
+  IF TG_EVENT = 'sql_drop' THEN
+    -- Triggers and policies have no schema of their own: they are `name on recant.table`.
+    SELECT object_identity INTO lost FROM pg_event_trigger_dropped_objects()
+      WHERE NOT is_temporary AND (schema_name = 'recant' OR object_identity = 'recant' OR object_identity LIKE '% on recant.%') LIMIT 1;
+  ELSIF TG_EVENT = 'table_rewrite' THEN
+    SELECT c.relname INTO lost FROM pg_class c WHERE c.oid = pg_event_trigger_table_rewrite_oid() AND c.relnamespace = 'recant'::regnamespace;
+  ELSE
+    SELECT d.object_identity INTO lost FROM pg_event_trigger_ddl_commands() d
+      WHERE d.command_tag LIKE '%POLICY' AND d.object_identity LIKE '% on recant.%'
+        OR d.command_tag LIKE '%FUNCTION' AND EXISTS (SELECT FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
+          WHERE t.tgfoid = d.objid AND c.relnamespace = 'recant'::regnamespace) LIMIT 1;
+    IF lost IS NULL THEN
+      SELECT t.tgname || ' on ' || c.relname INTO lost FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
+        WHERE c.relnamespace = 'recant'::regnamespace AND NOT t.tgisinternal AND t.tgenabled <> 'A' LIMIT 1;
+    END IF;
+    IF lost IS NULL THEN
+      SELECT 'row security on ' || c.relname INTO lost FROM pg_class c
+        WHERE c.relnamespace = 'recant'::regnamespace AND NOT c.relrowsecurity AND EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid) LIMIT 1;
+    END IF;
+  END IF;
+  IF lost IS NULL THEN RETURN; END IF;
+  RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = format('%s in the schema recant is refused: %s would be lost', TG_TAG, lost),
+    HINT = 'Only a superuser may take away what guards the ledger.';
+END $function$;
+ALTER FUNCTION recant.refuse_ddl() OWNER TO postgres;
+
+CREATE OR REPLACE FUNCTION recant.refuse_shrink()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$ BEGIN
+  IF (NEW.tenant_id, NEW.shard, NEW.shards) = (OLD.tenant_id, OLD.shard, OLD.shards) AND NEW.epoch >= OLD.epoch AND NEW.size >= OLD.size
+    AND NEW.received_at_last >= OLD.received_at_last THEN RETURN NEW; END IF;
+  RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = format('the log %s/%s only grows: this UPDATE is refused', OLD.tenant_id, OLD.shard),
+    HINT = 'A restored ledger opens a new epoch; nothing makes a log shorter.';
+END $function$;
+ALTER FUNCTION recant.refuse_shrink() OWNER TO recant_owner;
+
+CREATE OR REPLACE FUNCTION recant.source_holes(wanted_source bigint, holes_max integer)
+ RETURNS TABLE(first bigint, last bigint)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER ROWS 10
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$ SELECT s.below + 1, s.sequence - 1
+  FROM (SELECT e.sequence, lead(e.sequence, 1, 0::int8) OVER (ORDER BY e.sequence DESC) AS below
+    FROM recant.entry e WHERE e.tenant_id = current_setting('recant.tenant', true) AND e.source_no = wanted_source) s
+  WHERE s.sequence - s.below > 1 ORDER BY s.sequence DESC LIMIT holes_max $function$;
+ALTER FUNCTION recant.source_holes(bigint,integer) OWNER TO recant_owner;
+GRANT EXECUTE ON FUNCTION recant.source_holes(bigint,integer) TO recant_reader;
+
+CREATE OR REPLACE FUNCTION recant.source_numbers(wanted_source bigint)
+ RETURNS TABLE(seen bigint, last bigint, holes bigint, missing bigint, late bigint, repeated bigint, equivocations bigint, beat text, agent text, received_ms bigint)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER ROWS 1
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$ SELECT n.seen, n.last, n.holes, n.missing, n.late, n.repeated,
+    (SELECT count(*) FROM recant.dead_letter d WHERE d.tenant_id = src.tenant_id AND d.code = 'equivocation' AND recant.source_of(d.bytes) = src.source),
+    (SELECT b.event_id FROM recant.entry b WHERE b.tenant_id = src.tenant_id AND b.source_no = src.source_no
+      AND b.event_id >= 'heartbeat.' AND b.event_id < 'heartbeat/' ORDER BY length(b.event_id) DESC, b.event_id DESC LIMIT 1),
+    recant.event_of(f.frame) ->> 'agent', recant.received_ms(f.frame)
+  FROM recant.source src
+  CROSS JOIN LATERAL (SELECT count(*) AS seen, max(s.sequence) AS last, count(*) FILTER (WHERE s.step > 1) AS holes,
+      coalesce(sum(s.step - 1) FILTER (WHERE s.step > 1), 0)::int8 AS missing, count(*) FILTER (WHERE s.idx > s.idx_of_higher) AS late,
+      count(*) FILTER (WHERE s.step = 0) AS repeated, max(s.idx) AS idx
+    FROM (SELECT e.sequence, e.idx, e.sequence - lead(e.sequence, 1, 0::int8) OVER w AS step,
+        min(e.idx) OVER (w ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS idx_of_higher
+      FROM recant.entry e WHERE e.tenant_id = src.tenant_id AND e.source_no = src.source_no
+      WINDOW w AS (ORDER BY e.sequence DESC, e.idx DESC)) s) n
+  LEFT JOIN recant.entry f ON f.tenant_id = src.tenant_id AND f.shard = src.shard AND f.idx = n.idx
+  WHERE src.tenant_id = current_setting('recant.tenant', true) AND src.source_no = wanted_source $function$;
+ALTER FUNCTION recant.source_numbers(bigint) OWNER TO recant_owner;
+GRANT EXECUTE ON FUNCTION recant.source_numbers(bigint) TO recant_reader;
+
+CREATE OR REPLACE FUNCTION recant.source_of(bytes bytea)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE STRICT
+AS $function$ SELECT pg_catalog.convert_from(bytes, 'UTF8')::pg_catalog.json ->> 'source' $function$;
+ALTER FUNCTION recant.source_of(bytea) OWNER TO recant_owner;
+GRANT EXECUTE ON FUNCTION recant.source_of(bytea) TO recant_writer;
+
+CREATE OR REPLACE FUNCTION recant.tile_only_grows()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  IF TG_OP = 'UPDATE' THEN
+    IF (NEW.tenant_id, NEW.shard, NEW.epoch, NEW.level, NEW.n) = (OLD.tenant_id, OLD.shard, OLD.epoch, OLD.level, OLD.n)
+      AND substr(NEW.hashes, 1, octet_length(OLD.hashes)) = OLD.hashes THEN
+      RETURN NEW;
+    END IF;
+    RAISE EXCEPTION 'a tile only grows: %/% tile %/% of epoch %', OLD.tenant_id, OLD.shard, OLD.level, OLD.n, OLD.epoch USING ERRCODE = 'RC001';
+  END IF;
+  RAISE EXCEPTION 'tiles are not removed' USING ERRCODE = 'RC001';
+END $function$;
+ALTER FUNCTION recant.tile_only_grows() OWNER TO recant_owner;
+
+CREATE EVENT TRIGGER recant_refuse_disarm ON ddl_command_end WHEN TAG IN ('ALTER FUNCTION', 'ALTER POLICY', 'ALTER TABLE', 'ALTER TRIGGER', 'CREATE FUNCTION', 'CREATE POLICY') EXECUTE FUNCTION recant.refuse_ddl();
+ALTER EVENT TRIGGER recant_refuse_disarm ENABLE ALWAYS;
+
+CREATE EVENT TRIGGER recant_refuse_drop ON sql_drop EXECUTE FUNCTION recant.refuse_ddl();
+ALTER EVENT TRIGGER recant_refuse_drop ENABLE ALWAYS;
+
+CREATE EVENT TRIGGER recant_refuse_rewrite ON table_rewrite EXECUTE FUNCTION recant.refuse_ddl();
+ALTER EVENT TRIGGER recant_refuse_rewrite ENABLE ALWAYS;
