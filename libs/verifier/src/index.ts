@@ -1,3 +1,33 @@
-export { auditTenant } from './audit.ts';
-export type { LedgerSnapshot, ProjectionTable, StoredDeadLetter, StoredEntry, StoredHead, StoredProjection } from './ports.ts';
-export type { Violation, ViolationCode } from './violation.ts';
+export { ANCHORS_MAX, type KeptCheckpoint } from './anchors.ts';
+export {
+  type BundleRecord,
+  encodeRecord,
+  entryRecord,
+  LETTER_BYTES_MAX,
+  letterRecords,
+  MAGIC,
+  RECORD_BYTES_MAX,
+  type RecordType,
+} from './bundle/format.ts';
+export { type BundleLog, encodeManifest, type Manifest, parseManifest } from './bundle/manifest.ts';
+export { splitRecords } from './bundle/record-parser.ts';
+export { sealBundle } from './bundle/seal.ts';
+export { verifyBundle } from './bundle/verify.ts';
+export { type BundleLogSource, type BundleSource, writeBundle } from './bundle/write.ts';
+export { type EventBatch, type Inspection, type Inspector, inspectEvents } from './facts/inspect.ts';
+export { memoryScratch, type Scratch } from './facts/scratch.ts';
+export type {
+  LedgerSnapshot,
+  ProjectionTable,
+  StoredContent,
+  StoredDeadLetter,
+  StoredEntry,
+  StoredHead,
+  StoredNote,
+  StoredProjection,
+} from './ledger/ports.ts';
+export { auditTenant, type LedgerOptions, verifyLedger } from './ledger/verify.ts';
+export type { VerifyOptions } from './ledger-walk.ts';
+export { BrokenRule, RULES, type Rule, WARNINGS, type WarningRule } from './rules.ts';
+export type { Broken, Counts, Sound, Verdict, Warning } from './verdict.ts';
+export type { Violation } from './violation.ts';

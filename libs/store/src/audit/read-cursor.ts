@@ -2,19 +2,20 @@ import type pg from 'pg';
 
 const ROWS_PER_FETCH = 5_000;
 
-/** Reads a long result a piece at a time, within the client's open transaction. @param name not from outside: it is part of the statement. */
+/** Reads a long result a piece at a time, within the client's open transaction. @param name not from outside: it is part of the statement. @param rowsPerFetch fewer where rows are long. */
 export async function* readCursor<T>(
   client: pg.ClientBase,
   name: string,
   text: string,
   values: readonly unknown[],
   toRow: (row: Record<string, unknown>) => T,
+  rowsPerFetch = ROWS_PER_FETCH,
 ): AsyncIterable<T> {
   await client.query(`DECLARE recant_${name} NO SCROLL CURSOR FOR ${text}`, [...values]);
   for (;;) {
-    const { rows } = await client.query(`FETCH ${ROWS_PER_FETCH} FROM recant_${name}`);
+    const { rows } = await client.query(`FETCH ${rowsPerFetch} FROM recant_${name}`);
     for (const row of rows) yield toRow(row);
-    if (rows.length < ROWS_PER_FETCH) break;
+    if (rows.length < rowsPerFetch) break;
   }
   await client.query(`CLOSE recant_${name}`);
 }

@@ -1,5 +1,13 @@
 import type { JsonObject } from '@recant/events';
-import type { LedgerSnapshot, ProjectionTable, StoredDeadLetter, StoredEntry, StoredProjection } from '@recant/verifier';
+import type {
+  LedgerSnapshot,
+  ProjectionTable,
+  StoredContent,
+  StoredDeadLetter,
+  StoredEntry,
+  StoredNote,
+  StoredProjection,
+} from '@recant/verifier';
 import type pg from 'pg';
 import { readCursor } from './read-cursor.ts';
 
@@ -8,6 +16,7 @@ const MS = (column: string): string => `(extract(epoch FROM ${column}) * 1000)::
 const ENTRIES = 'SELECT shard, idx, source_no, event_id, sequence, leaf, frame FROM recant.entry WHERE tenant_id = $1 ORDER BY shard, idx';
 const DEAD_LETTERS = `SELECT shard, idx, code, detail, origin, key_id, digest, bytes, ${MS('received_at')} AS received_ms
   FROM recant.dead_letter WHERE tenant_id = $1 ORDER BY shard, idx`;
+const CHECKPOINTS = 'SELECT shard, epoch, size, note FROM recant.checkpoint WHERE tenant_id = $1 ORDER BY shard, size, epoch';
 
 /** Columns as the ledger's projections name them; nulls are left out, as a projection leaves out what is absent. */
 const PROJECTIONS: Readonly<Record<ProjectionTable, string>> = {
@@ -62,6 +71,8 @@ function openSnapshot(client: pg.ClientBase, tenant: string): LedgerSnapshot {
         (row): StoredProjection => ({ table, ...placeOf(row), columns: row.columns as JsonObject }),
       );
     },
+    checkpoints: () => readCursor(client, 'checkpoints', CHECKPOINTS, [tenant], toNote),
+    parts: () => readCursor(client, 'parts', 'SELECT digest, salt, bytes FROM recant.part WHERE tenant_id = $1', [tenant], toContent, 64),
   };
 }
 
@@ -93,4 +104,12 @@ function toDeadLetter(row: Row): StoredDeadLetter {
     bytes: row.bytes as Buffer,
     receivedAtMs: row.received_ms as number,
   };
+}
+
+function toNote(row: Row): StoredNote {
+  return { shard: row.shard as number, epoch: row.epoch as number, size: BigInt(row.size as string), note: row.note as Buffer };
+}
+
+function toContent(row: Row): StoredContent {
+  return { digest: (row.digest as Buffer).toString('hex'), salt: row.salt as Buffer, bytes: row.bytes as Buffer };
 }

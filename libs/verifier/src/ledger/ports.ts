@@ -44,6 +44,22 @@ export interface StoredProjection {
   readonly columns: JsonObject;
 }
 
+/** A signed checkpoint as stored. */
+export interface StoredNote {
+  readonly shard: number;
+  readonly epoch: number;
+  readonly size: bigint;
+  readonly note: Uint8Array;
+}
+
+/** Content that stands beside an event. */
+export interface StoredContent {
+  /** Lower-case hex. */
+  readonly digest: string;
+  readonly salt: Uint8Array;
+  readonly bytes: Uint8Array;
+}
+
 /** One tenant's ledger as it stands at one moment. All lists ascend by (shard, index). A compromise of it can hide, not excuse: roots are recomputed. */
 export interface LedgerSnapshot {
   heads(): Promise<readonly StoredHead[]>;
@@ -52,4 +68,8 @@ export interface LedgerSnapshot {
   entries(): AsyncIterable<StoredEntry>;
   deadLetters(): AsyncIterable<StoredDeadLetter>;
   projections(table: ProjectionTable): AsyncIterable<StoredProjection>;
+  /** Ascending by shard, size and epoch. */
+  checkpoints(): AsyncIterable<StoredNote>;
+  /** In any order. */
+  parts(): AsyncIterable<StoredContent>;
 }

@@ -1,0 +1,73 @@
+import { canonicalize, isTime, type JsonObject, SHARDS_MAX } from '@recant/events';
+import { originOf } from '@recant/ledger';
+import { BrokenRule } from '../rules.ts';
+import { hasMembers, parseJsonRecord } from './json-record.ts';
+
+/** One log of a bundle: its entries from `from` to `size`, `size` excluded. */
+export interface BundleLog {
+  readonly shard: number;
+  readonly shards: number;
+  /** The epoch the log is in at its end. */
+  readonly epoch: number;
+  readonly origin: string;
+  readonly from: bigint;
+  readonly size: bigint;
+}
+
+export interface Manifest {
+  readonly ledger: string;
+  readonly tenant: string;
+  /** RFC 3339, UTC, milliseconds. */
+  readonly made: string;
+  /** What was asked for. */
+  readonly query: JsonObject;
+  readonly logs: readonly BundleLog[];
+}
+
+const DECIMAL = /^(0|[1-9][0-9]{0,18})$/;
+const SIZE_MAX = 2n ** 63n - 1n;
+
+export function encodeManifest({ ledger, tenant, made, query, logs }: Manifest): Buffer {
+  const listed = logs.map(({ shard, shards, epoch, origin, from, size }) => {
+    return { shard, shards, epoch, origin, from: String(from), size: String(size) };
+  });
+  return Buffer.from(canonicalize({ ledger, tenant, made, query, logs: listed }));
+}
+
+/** @throws BrokenRule `format` */
+export function parseManifest(bytes: Uint8Array): Manifest {
+  const value = parseJsonRecord(bytes, 'the manifest');
+  if (!hasMembers(value, ['ledger', 'tenant', 'made', 'query', 'logs'])) throw bad('has other members');
+  const { ledger, tenant, made, query, logs } = value;
+  if (typeof ledger !== 'string' || ledger === '' || typeof tenant !== 'string' || tenant === '') throw bad('names no ledger or tenant');
+  if (!isTime(made as string) || typeof query !== 'object' || query === null || Array.isArray(query)) throw bad('has no time or query');
+  if (!Array.isArray(logs) || logs.length > SHARDS_MAX) throw bad('has no list of logs');
+  const parsed = logs.map((log) => parseLog(log, ledger, tenant));
+  if (parsed.some(({ shard }, n) => n > 0 && shard <= (parsed[n - 1]?.shard ?? 0))) throw bad('lists its logs in another order');
+  return { ledger, tenant, made: made as string, query: query as JsonObject, logs: parsed };
+}
+
+function parseLog(value: unknown, ledger: string, tenant: string): BundleLog {
+  if (!hasMembers(value, ['shard', 'shards', 'epoch', 'origin', 'from', 'size'])) throw bad('has a log with other members');
+  const { shard, shards, epoch, origin, from, size } = value as Record<string, unknown>;
+  if (!isCount(shards, 1, SHARDS_MAX) || !isCount(shard, 0, shards - 1) || !isCount(epoch, 1, 2 ** 31 - 1))
+    throw bad('numbers a log wrongly');
+  const log = { shard, shards, epoch, origin: origin as string, from: parseSize(from), size: parseSize(size) };
+  if (log.from > log.size) throw bad('has a log that ends before it starts');
+  if (origin !== originOf(ledger, { tenant, shard }, epoch)) throw bad('has a log of another origin');
+  return log;
+}
+
+function isCount(value: unknown, min: number, max: number): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max;
+}
+
+function parseSize(value: unknown): bigint {
+  const size = typeof value === 'string' && DECIMAL.test(value) ? BigInt(value) : -1n;
+  if (size < 0n || size > SIZE_MAX) throw bad('has a log of no size');
+  return size;
+}
+
+function bad(what: string): BrokenRule {
+  return new BrokenRule('format', `the manifest ${what}`);
+}

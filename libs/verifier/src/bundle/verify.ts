@@ -1,0 +1,200 @@
+import { TransparencyError } from '@recant/transparency';
+import { Keys } from '../keys.ts';
+import { LedgerWalk, type VerifyOptions } from '../ledger-walk.ts';
+import { LetterCheck } from '../letter-check.ts';
+import { BrokenRule } from '../rules.ts';
+import { brokenVerdict, type Sound, type Verdict } from '../verdict.ts';
+import { type BundleRecord, INDEX_BYTES, KEYS_MAX, LETTER_BYTES_MAX } from './format.ts';
+import { hasMembers, parseJsonRecord } from './json-record.ts';
+import { type BundleLog, type Manifest, parseManifest } from './manifest.ts';
+import { RecordParser } from './record-parser.ts';
+import { checkStatement, parseEnvelope } from './statement.ts';
+
+/**
+ * Verifies a bundle while it is read, once, from its first byte to its last. Needs nothing but the file.
+ * @param chunks pieces of the file; the memory of a piece must not be used again.
+ */
+export async function verifyBundle(chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, options: VerifyOptions): Promise<Verdict> {
+  const reading = new BundleReading(options);
+  try {
+    return await reading.read(chunks);
+  } catch (cause) {
+    if (!(cause instanceof BrokenRule)) throw cause;
+    return brokenVerdict(await reading.firstBroken(cause));
+  }
+}
+
+/** The grammar of the file: which record may stand where. What records mean is the walk's affair. */
+class BundleReading {
+  readonly #options: VerifyOptions;
+  readonly #parser = new RecordParser();
+  readonly #vkeys: string[] = [];
+  #manifest: Manifest | undefined;
+  #keys = new Keys([]);
+  #walk: LedgerWalk | undefined;
+  /** Logs begun, and the one that is open. */
+  #logs = 0;
+  #log: BundleLog | undefined;
+  #isStarted = false;
+  #letter: LetterCheck | undefined;
+  #statement: (() => void) | undefined;
+
+  constructor(options: VerifyOptions) {
+    this.#options = options;
+  }
+
+  async read(chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<Sound> {
+    for await (const chunk of chunks) {
+      this.#parser.push(chunk);
+      if (this.#statement !== undefined) break;
+      for (let record = this.#parser.next(); record !== undefined; record = this.#parser.next()) {
+        await this.#take(record);
+        if (this.#statement !== undefined) break;
+      }
+    }
+    if (this.#statement === undefined) throw new BrokenRule('truncated', 'the file ends before its signed statement', this.#log?.shard);
+    this.#statement();
+    if (this.#parser.rest > 0) throw new BrokenRule('trailing', 'bytes follow the statement');
+    const { query } = this.#manifest as Manifest;
+    return await (this.#walk as LedgerWalk).finish(query.shard === undefined, this.#options.keys !== undefined);
+  }
+
+  /** What was found first need not be what stands first: events are looked at in batches. */
+  async firstBroken(found: BrokenRule): Promise<BrokenRule> {
+    try {
+      await this.#walk?.drain();
+      return found;
+    } catch (earlier) {
+      if (earlier instanceof BrokenRule) return earlier;
+      throw earlier;
+    }
+  }
+
+  #take(record: BundleRecord): Promise<void> | void {
+    const { type, payload } = record;
+    if (type === 'E') return this.#entry(payload);
+    if (type === 'D') return this.#deadLetter(payload);
+    this.#endLetter();
+    if (type === 'C') return this.#checkpoint(payload);
+    if (type === 'M') return this.#readManifest(payload);
+    if (type === 'K') return this.#key(payload);
+    if (type === 'L') return this.#openLog(payload);
+    if (type === 'P') return this.#start(payload);
+    return this.#readStatement(payload);
+  }
+
+  #readManifest(payload: Buffer): void {
+    if (this.#manifest !== undefined) throw this.#misplaced('M');
+    this.#manifest = parseManifest(payload);
+  }
+
+  #key(payload: Buffer): void {
+    const vkey = payload.toString('utf8');
+    if (this.#manifest === undefined || this.#walk !== undefined || this.#vkeys.length >= KEYS_MAX) throw this.#misplaced('K');
+    if (this.#vkeys.includes(vkey) || !vkey.startsWith(`${this.#manifest.ledger}+`))
+      throw new BrokenRule('format', 'a key is listed twice, or of another name');
+    this.#vkeys.push(vkey);
+  }
+
+  async #openLog(payload: Buffer): Promise<void> {
+    const walk = this.#begin('L');
+    await this.#closeLog(walk);
+    const log = this.#manifest?.logs[this.#logs];
+    const value = parseJsonRecord(payload, 'a log’s record');
+    if (log === undefined || !hasMembers(value, ['shard']) || value.shard !== log.shard) throw this.#misplaced('L');
+    this.#logs += 1;
+    this.#log = log;
+    this.#isStarted = false;
+    if (log.from === 0n) await this.#startLog(log, Buffer.alloc(0));
+  }
+
+  async #start(payload: Buffer): Promise<void> {
+    if (this.#log === undefined || this.#isStarted) throw this.#misplaced('P');
+    await this.#startLog(this.#log, payload);
+  }
+
+  async #startLog(log: BundleLog, start: Uint8Array): Promise<void> {
+    this.#isStarted = true;
+    try {
+      await this.#walk?.open({ ...log, start });
+    } catch (cause) {
+      if (cause instanceof RangeError) throw new BrokenRule('format', cause.message, log.shard, undefined, cause);
+      throw cause;
+    }
+  }
+
+  #entry(payload: Buffer): Promise<void> | undefined {
+    this.#endLetter();
+    const walk = this.#inLog('E');
+    if (payload.length < INDEX_BYTES) throw new BrokenRule('format', 'an entry without an index', this.#log?.shard);
+    const index = payload.readBigUInt64BE();
+    const frame = walk.entry(index, payload.subarray(INDEX_BYTES));
+    if (frame.kind === 'dead_letter') this.#letter = new LetterCheck((this.#log as BundleLog).shard, index, frame);
+    return walk.due ? walk.settle() : undefined;
+  }
+
+  #deadLetter(payload: Buffer): void {
+    this.#inLog('D');
+    if (payload.length < INDEX_BYTES) throw new BrokenRule('format', 'a dead letter without an index', this.#log?.shard);
+    const index = payload.readBigUInt64BE();
+    if (this.#letter === undefined)
+      throw new BrokenRule('dead_letter_mismatch', 'no entry describes this message', this.#log?.shard, index);
+    this.#letter.add(index, payload.subarray(INDEX_BYTES), LETTER_BYTES_MAX);
+  }
+
+  #checkpoint(payload: Buffer): void {
+    this.#inLog('C').checkpoint(payload);
+  }
+
+  async #readStatement(payload: Buffer): Promise<void> {
+    const walk = this.#begin('S');
+    await this.#closeLog(walk);
+    const { logs, tenant, made } = this.#manifest as Manifest;
+    if (this.#logs < logs.length) throw new BrokenRule('size_mismatch', 'the log is not here at all', logs[this.#logs]?.shard);
+    const { keyId, message, signature, payload: signed } = parseEnvelope(payload);
+    this.#keys.requireSigned(keyId, message, signature, 'the statement');
+    this.#statement = () => checkStatement(signed, { digest: this.#parser.digest, tenant, made, counts: walk.counts });
+  }
+
+  /** Keys are all there now. @throws BrokenRule `key_unknown` where none of them is one of those given. */
+  #begin(type: string): LedgerWalk {
+    if (this.#walk !== undefined) return this.#walk;
+    if (this.#manifest === undefined || this.#vkeys.length === 0) throw this.#misplaced(type);
+    const listed = parseKeys(this.#vkeys);
+    const { keys } = this.#options;
+    this.#keys = keys === undefined ? listed : listed.within(Keys.parse(keys));
+    if (this.#keys.list().length === 0) throw new BrokenRule('key_unknown', `the file is signed under ${this.#vkeys.join(', ')}`);
+    this.#walk = new LedgerWalk(this.#manifest.ledger, this.#manifest.tenant, this.#keys, this.#options);
+    return this.#walk;
+  }
+
+  #inLog(type: string): LedgerWalk {
+    if (this.#walk === undefined || this.#log === undefined || !this.#isStarted) throw this.#misplaced(type);
+    return this.#walk;
+  }
+
+  async #closeLog(walk: LedgerWalk): Promise<void> {
+    if (this.#log === undefined) return;
+    if (!this.#isStarted) throw this.#misplaced('end of a log');
+    await walk.close();
+    this.#log = undefined;
+  }
+
+  #endLetter(): void {
+    this.#letter?.requireDone();
+    this.#letter = undefined;
+  }
+
+  #misplaced(type: string): BrokenRule {
+    return new BrokenRule('format', `no ${type} may stand here`, this.#log?.shard);
+  }
+}
+
+function parseKeys(vkeys: readonly string[]): Keys {
+  try {
+    return Keys.parse(vkeys);
+  } catch (cause) {
+    if (!(cause instanceof TransparencyError)) throw cause;
+    throw new BrokenRule('format', `a key: ${cause.message}`, undefined, undefined, cause);
+  }
+}

@@ -1,0 +1,99 @@
+import { compareFacts, FACT_BYTES, KEY_BYTES } from './fact.ts';
+import type { Scratch } from './scratch.ts';
+
+/** Facts kept in memory before any is written out: 19.7 MB. */
+const FACTS_IN_MEMORY_MAX = 262_144;
+/** By the first bits of a key. 10^9 events are partitions of 150 MB each. */
+const PARTITIONS = 512;
+/** Of one partition, before it is written out: 8 MB for all. */
+const PARTITION_BUFFER_BYTES = Math.floor(16_384 / FACT_BYTES) * FACT_BYTES;
+
+/**
+ * Brings together facts of one key, however far apart they were found: a join over the whole log in memory that does not grow with it.
+ * What does not fit is parted by key into scratch space, and each part is joined alone.
+ */
+export class FactStore {
+  readonly #scratch: Scratch;
+  #memory: Buffer = Buffer.alloc(0);
+  #bytes = 0;
+  #partitions: { buffer: Buffer; bytes: number }[] | undefined;
+
+  constructor(scratch: Scratch) {
+    this.#scratch = scratch;
+  }
+
+  /** @param facts whole facts */
+  async add(facts: Buffer): Promise<void> {
+    if (this.#partitions === undefined && this.#bytes + facts.length > FACTS_IN_MEMORY_MAX * FACT_BYTES) await this.#spill();
+    if (this.#partitions !== undefined) return this.#part(facts);
+    if (this.#bytes + facts.length > this.#memory.length) {
+      const grown = Buffer.allocUnsafe(Math.min(FACTS_IN_MEMORY_MAX * FACT_BYTES, Math.max(65_536, 2 * (this.#bytes + facts.length))));
+      this.#memory.copy(grown, 0, 0, this.#bytes);
+      this.#memory = grown;
+    }
+    facts.copy(this.#memory, this.#bytes);
+    this.#bytes += facts.length;
+  }
+
+  /** Each group of facts of one key, ordered by kind, n and place: offsets into the bytes given with them. */
+  async groups(use: (facts: Buffer, offsets: readonly number[]) => void): Promise<void> {
+    if (this.#partitions === undefined) return groupsOf(this.#memory.subarray(0, this.#bytes), use);
+    for (let partition = 0; partition < PARTITIONS; partition += 1) {
+      await this.#flush(partition);
+      groupsOf(await this.#scratch.read(partition), use);
+    }
+  }
+
+  async #spill(): Promise<void> {
+    this.#partitions = Array.from({ length: PARTITIONS }, () => ({ buffer: Buffer.allocUnsafe(PARTITION_BUFFER_BYTES), bytes: 0 }));
+    await this.#part(this.#memory.subarray(0, this.#bytes));
+    this.#memory = Buffer.alloc(0);
+    this.#bytes = 0;
+  }
+
+  async #part(facts: Buffer): Promise<void> {
+    for (let at = 0; at < facts.length; at += FACT_BYTES) {
+      const partition = facts.readUInt16BE(at) % PARTITIONS;
+      const part = this.#partitions?.[partition] as { buffer: Buffer; bytes: number };
+      facts.copy(part.buffer, part.bytes, at, at + FACT_BYTES);
+      part.bytes += FACT_BYTES;
+      if (part.bytes === PARTITION_BUFFER_BYTES) await this.#flush(partition);
+    }
+  }
+
+  async #flush(partition: number): Promise<void> {
+    const part = this.#partitions?.[partition] as { buffer: Buffer; bytes: number };
+    if (part.bytes > 0) await this.#scratch.append(partition, part.buffer.subarray(0, part.bytes));
+    part.bytes = 0;
+  }
+}
+
+function groupsOf(facts: Buffer, use: (facts: Buffer, offsets: readonly number[]) => void): void {
+  const count = facts.length / FACT_BYTES;
+  const slots = new Int32Array(2 ** Math.ceil(Math.log2(Math.max(2, 2 * count)))).fill(-1);
+  const next = new Int32Array(count);
+  for (let fact = count - 1; fact >= 0; fact -= 1) {
+    const slot = facts.readUInt32BE(fact * FACT_BYTES + 4) & (slots.length - 1);
+    next[fact] = slots[slot] as number;
+    slots[slot] = fact;
+  }
+  for (const head of slots) {
+    if (head === -1) continue;
+    const chain: number[] = [];
+    for (let fact = head; fact !== -1; fact = next[fact] as number) chain.push(fact * FACT_BYTES);
+    useChain(facts, chain, use);
+  }
+}
+
+/** A chain holds facts of one key, and seldom of a few. */
+function useChain(facts: Buffer, chain: number[], use: (facts: Buffer, offsets: readonly number[]) => void): void {
+  if (chain.length > 1) chain.sort((a, b) => facts.compare(facts, b, b + KEY_BYTES, a, a + KEY_BYTES) || compareFacts(facts, a, b));
+  let from = 0;
+  for (let to = 1; to <= chain.length; to += 1) {
+    const a = chain[from] as number;
+    const b = chain[to] ?? -1;
+    if (b !== -1 && facts.compare(facts, b, b + KEY_BYTES, a, a + KEY_BYTES) === 0) continue;
+    use(facts, chain.slice(from, to));
+    from = to;
+  }
+}

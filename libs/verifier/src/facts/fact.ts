@@ -1,0 +1,116 @@
+import { hash } from 'node:crypto';
+import type { RecantEvent } from '@recant/events';
+
+/**
+ * What has to be known of one event to compare it with all others, in a fixed number of bytes:
+ * key 16 | kind 1 | n 4 | shard 2 | index 8 | count 8 | chunks 4 | digest 32.
+ * The key is the first half of a SHA-256: of source and attempt for the events of an attempt, of source and id for any other, of the source for a run.
+ */
+export const FACT_BYTES = 75;
+export const KEY_BYTES = 16;
+
+const KIND_AT = 16;
+const N_AT = 17;
+const SHARD_AT = 21;
+const INDEX_AT = 23;
+const COUNT_AT = 31;
+const CHUNKS_AT = 39;
+const DIGEST_AT = 43;
+
+/** `run`: a stretch of numbers without a hole that one source gave, its first in `count`, its last in the digest's place. */
+export const FACT_KINDS = ['other', 'intended', 'effects', 'settled', 'run'] as const;
+export type FactKind = (typeof FACT_KINDS)[number];
+
+export interface Fact {
+  readonly kind: FactKind;
+  /** Chunk. */
+  readonly n: number;
+  readonly shard: number;
+  readonly index: bigint;
+  /** Effects of a chunk, or that a settlement counts; first number of a run. */
+  readonly count: number;
+  /** Chunks that a settlement counts. */
+  readonly chunks: number;
+  readonly digest: Buffer;
+}
+
+/** Writes the fact of an event without its place. @param body the event's canonical bytes. */
+export function writeFact(facts: Buffer, at: number, event: RecantEvent, body: Uint8Array): void {
+  facts.fill(0, at, at + FACT_BYTES);
+  switch (event.type) {
+    case 'recant.attempt.intended.v1':
+      writeAttempt(facts, at, event.source, event.data, 1);
+      return;
+    case 'recant.attempt.effects.v1':
+      writeAttempt(facts, at, event.source, event.data, 2);
+      facts.writeUInt32BE(event.data.chunk, at + N_AT);
+      facts.writeDoubleBE(event.data.effects.length, at + COUNT_AT);
+      facts.set(hash('sha256', effectsBytes(event, body), 'buffer'), at + DIGEST_AT);
+      return;
+    case 'recant.attempt.settled.v1':
+      writeAttempt(facts, at, event.source, event.data, 3);
+      facts.writeDoubleBE(event.data.effects, at + COUNT_AT);
+      facts.writeUInt32BE(event.data.chunks, at + CHUNKS_AT);
+      facts.write(event.data.digest, at + DIGEST_AT, 'hex');
+      return;
+    default:
+      writeKey(facts, at, `${event.source}\n\n${event.id}`);
+  }
+}
+
+export function writeRun(facts: Buffer, at: number, source: string, first: number, last: number): void {
+  facts.fill(0, at, at + FACT_BYTES);
+  writeKey(facts, at, `${source}\n`);
+  facts[at + KIND_AT] = 4;
+  facts.writeDoubleBE(first, at + COUNT_AT);
+  facts.writeDoubleBE(last, at + DIGEST_AT);
+}
+
+export function writePlace(facts: Buffer, at: number, shard: number, index: bigint): void {
+  facts.writeUInt16BE(shard, at + SHARD_AT);
+  facts.writeBigUInt64BE(index, at + INDEX_AT);
+}
+
+export function readFact(facts: Buffer, at: number): Fact {
+  return {
+    kind: FACT_KINDS[facts[at + KIND_AT] as number] as FactKind,
+    n: facts.readUInt32BE(at + N_AT),
+    shard: facts.readUInt16BE(at + SHARD_AT),
+    index: facts.readBigUInt64BE(at + INDEX_AT),
+    count: facts.readDoubleBE(at + COUNT_AT),
+    chunks: facts.readUInt32BE(at + CHUNKS_AT),
+    digest: facts.subarray(at + DIGEST_AT, at + FACT_BYTES),
+  };
+}
+
+/** Facts of one key: by kind, n and place. They share their first 16 bytes, so the bytes up to the place's end order them. */
+export function compareFacts(facts: Buffer, a: number, b: number): number {
+  return facts.compare(facts, b + KIND_AT, b + COUNT_AT, a + KIND_AT, a + COUNT_AT);
+}
+
+export const runLast = ({ digest }: Fact): number => digest.readDoubleBE(0);
+
+function writeAttempt(
+  facts: Buffer,
+  at: number,
+  source: string,
+  { action, attempt }: { readonly action: string; readonly attempt: number },
+  kind: number,
+): void {
+  // Neither an action nor a number holds a newline, so no other event's text is this one.
+  writeKey(facts, at, `${source}\n${action}.${attempt}`);
+  facts[at + KIND_AT] = kind;
+}
+
+function writeKey(facts: Buffer, at: number, text: string): void {
+  facts.set(hash('sha256', text, 'buffer').subarray(0, KEY_BYTES), at);
+}
+
+/** The canonical bytes of `effects`, cut out of the event's own: members are sorted, so they are the last of the data, and `id` follows the data. */
+function effectsBytes({ id, data }: Extract<RecantEvent, { type: 'recant.attempt.effects.v1' }>, body: Uint8Array): Uint8Array {
+  const bytes = Buffer.from(body.buffer, body.byteOffset, body.length);
+  const before = `"data":{"action":"${data.action}","attempt":${data.attempt},"chunk":${data.chunk},"effects":`;
+  const start = bytes.indexOf(before) + before.length;
+  const end = bytes.lastIndexOf(`},"id":"${id}","sequence":"`);
+  return bytes.subarray(start, end);
+}

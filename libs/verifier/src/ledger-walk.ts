@@ -1,0 +1,231 @@
+import type { Frame } from '@recant/ledger';
+import { originOf } from '@recant/ledger';
+import { Anchors, type AnchorWalk, type KeptCheckpoint } from './anchors.ts';
+import { EventQueue } from './event-queue.ts';
+import { FactStore } from './facts/fact-store.ts';
+import { type Inspector, inspectEvents } from './facts/inspect.ts';
+import { judgeGroup } from './facts/judge.ts';
+import type { Scratch } from './facts/scratch.ts';
+import type { Keys } from './keys.ts';
+import { LogCheck } from './log-check.ts';
+import { BrokenRule, type Rule } from './rules.ts';
+import { type Sound, Warnings } from './verdict.ts';
+import type { Report } from './violation.ts';
+
+export interface VerifyOptions {
+  /** Verifier keys that are believed. None: those that come with what is verified, which proves only that it fits itself. */
+  readonly keys?: readonly string[];
+  readonly anchors?: readonly KeptCheckpoint[];
+  readonly scratch: Scratch;
+  /** Default: on this thread. */
+  readonly inspect?: Inspector;
+  /** Now and again, with the entries so far. */
+  readonly progress?: (entries: number) => void;
+}
+
+export interface WalkedLog {
+  readonly shard: number;
+  readonly shards: number;
+  readonly epoch: number;
+  readonly from: bigint;
+  readonly size: bigint;
+  readonly start: Uint8Array;
+}
+
+/** A log's head as the database keeps it. */
+export interface LogHead {
+  readonly root: Uint8Array;
+  readonly frontier: Uint8Array;
+  readonly receivedAtLastMs: number;
+}
+
+const PROGRESS_ENTRIES = 16_384;
+
+/**
+ * Walks over the logs of one tenant, one after the other, and throws the first broken rule. Where the bytes come from is the caller's affair.
+ * Memory does not grow with the logs.
+ */
+export class LedgerWalk {
+  readonly #ledger: string;
+  readonly #tenant: string;
+  readonly #keys: Keys;
+  readonly #options: VerifyOptions;
+  readonly #facts: FactStore;
+  readonly #events: EventQueue;
+  readonly #anchors: Anchors;
+  readonly #warnings = new Warnings();
+  readonly #partial = new Set<number>();
+  readonly #counts = { logs: 0, entries: 0, deadLetters: 0, checkpoints: 0 };
+  #log: LogCheck | undefined;
+  #walked: WalkedLog = { shard: 0, shards: 1, epoch: 1, from: 0n, size: 0n, start: Buffer.alloc(0) };
+  #anchorWalk: AnchorWalk | undefined;
+  /** Size of the newest checkpoint of this log. */
+  #signed: bigint | undefined;
+
+  constructor(ledger: string, tenant: string, keys: Keys, options: VerifyOptions) {
+    this.#ledger = ledger;
+    this.#tenant = tenant;
+    this.#keys = keys;
+    this.#options = options;
+    this.#facts = new FactStore(options.scratch);
+    this.#events = new EventQueue(tenant, options.inspect ?? inspectEvents, this.#facts);
+    this.#anchors = new Anchors(options.anchors ?? [], keys, ledger);
+  }
+
+  /** Of the open log. */
+  get epoch(): number {
+    return this.#log?.epoch ?? 1;
+  }
+
+  get counts(): { readonly logs: number; readonly entries: number; readonly deadLetters: number; readonly checkpoints: number } {
+    return this.#counts;
+  }
+
+  /** @throws RangeError where `start` is not the right edge of `from` leaves. */
+  async open(log: WalkedLog): Promise<void> {
+    const { shard, shards, from } = log;
+    await this.#events.drain();
+    this.#log = new LogCheck(this.#tenant, log, throwing);
+    this.#walked = log;
+    this.#signed = undefined;
+    this.#counts.logs += 1;
+    this.#events.enter({ shard, shards });
+    if (from > 0n) this.#partial.add(shard);
+    this.#anchorWalk = this.#anchors.follow(originOf(this.#ledger, { tenant: this.#tenant, shard }, log.epoch), shard, from);
+    this.#meetAnchors(this.#log);
+  }
+
+  /** The next entry of the open log. @returns its frame; call `due` after it. */
+  entry(index: bigint, bytes: Uint8Array, leaf?: Uint8Array): Frame {
+    const log = this.#log as LogCheck;
+    const { shard, size } = this.#walked;
+    if (log.size >= size && index === log.size)
+      throw new BrokenRule('size_mismatch', `entry ${index} is beyond the ${size} entries of this log`, shard, index);
+    const epoch = log.epoch;
+    const frame = log.entry(index, bytes, leaf) as Frame;
+    if (frame.kind === 'event') this.#isDue = this.#events.add(index, frame.body);
+    else if (frame.kind === 'dead_letter') this.#counts.deadLetters += 1;
+    else if (frame.kind === 'epoch') {
+      this.#warnings.add({ rule: 'epoch_opened', shard, index, detail: `epoch ${log.epoch} begins after epoch ${epoch ?? 'unknown'}` });
+    }
+    this.#counts.entries += 1;
+    if (this.#anchorWalk?.next === log.size) this.#meetAnchors(log);
+    return frame;
+  }
+
+  #isDue = false;
+  /** Whether `settle` is to be called before the next entry. */
+  get due(): boolean {
+    return this.#isDue;
+  }
+
+  async settle(): Promise<void> {
+    this.#isDue = false;
+    await this.#events.send();
+    if (this.#counts.entries % PROGRESS_ENTRIES < 512) this.#options.progress?.(this.#counts.entries);
+  }
+
+  /** A checkpoint that stands where the open log has its size. */
+  checkpoint(note: Uint8Array): void {
+    const log = this.#log as LogCheck;
+    const { shard, size: final } = this.#walked;
+    const place = log.size === 0n ? undefined : log.size - 1n;
+    const { origin, size, root, extensions } = this.#keys.openCheckpoint(note, shard, place);
+    const epoch = log.epoch ?? epochOf(origin);
+    if (origin !== originOf(this.#ledger, { tenant: this.#tenant, shard }, epoch) || extensions.length > 0) {
+      throw new BrokenRule(
+        'origin_mismatch',
+        `a checkpoint of ${JSON.stringify(origin)} stands in epoch ${epoch} of this log`,
+        shard,
+        place,
+      );
+    }
+    log.adoptEpoch(epoch);
+    if (size !== log.size) throw new BrokenRule('size_mismatch', `a checkpoint of ${size} entries stands after ${log.size}`, shard, place);
+    if (this.#signed === size) throw new BrokenRule('format', `a second checkpoint of ${size} entries`, shard, place);
+    this.#signed = size;
+    this.#counts.checkpoints += 1;
+    if (Buffer.compare(log.root(), root) === 0) return;
+    const detail = `the entries give ${log.root().toString('hex')}, the checkpoint of ${size} entries says ${Buffer.from(root).toString('hex')}`;
+    throw new BrokenRule(size === final ? 'root_mismatch' : 'checkpoint_inconsistent', detail, shard, place);
+  }
+
+  /** The open log ends here. @param head what the database says of it: then its newest entries need not be signed yet. */
+  async close(head?: LogHead): Promise<void> {
+    const log = this.#log as LogCheck;
+    const { shard, size, epoch } = this.#walked;
+    await this.#events.drain();
+    const last = log.size === 0n ? undefined : log.size - 1n;
+    if (log.size !== size) throw new BrokenRule('size_mismatch', `${log.size} entries are here, ${size} should be`, shard, last);
+    if (head !== undefined) requireHead(log, head, shard);
+    else if (size > 0n && this.#signed !== size)
+      throw new BrokenRule('size_mismatch', `no checkpoint of ${size} entries is here`, shard, last);
+    if ((log.epoch ?? epoch) !== epoch)
+      throw new BrokenRule('epoch_invalid', `the log ends in epoch ${log.epoch}, not in ${epoch}`, shard, last);
+    const anchors = this.#anchorWalk as AnchorWalk;
+    this.#finished.push(() => anchors.finish(size, epoch));
+    this.#log = undefined;
+  }
+
+  readonly #finished: (() => void)[] = [];
+
+  /** What can be known only after all logs. @param whole whether every log of the tenant was here. */
+  async finish(whole: boolean, keysGiven: boolean): Promise<Sound> {
+    await this.#events.finish();
+    await this.#judge();
+    for (const finish of this.#finished) finish();
+    if (whole) this.#anchors.requireNone(`${this.#ledger}/${encodeURIComponent(this.#tenant)}/`);
+    return {
+      sound: true,
+      counts: { ...this.#counts, events: this.#events.events, anchors: this.#anchors.compared },
+      warnings: this.#warnings.list(),
+      warningCounts: this.#warnings.counts,
+      keys: this.#keys.list(),
+      keysGiven,
+      anchorsUnused: this.#anchors.unused,
+    };
+  }
+
+  /** After something was found broken: an event before it may be so too, and comes first. @throws BrokenRule */
+  async drain(): Promise<void> {
+    await this.#events.drain();
+  }
+
+  #meetAnchors(log: LogCheck): void {
+    if (this.#anchorWalk?.next === log.size) this.#anchorWalk.at(log.size, log.epoch, log.root());
+  }
+
+  async #judge(): Promise<void> {
+    let duplicate: BrokenRule | undefined;
+    await this.#facts.groups((facts, offsets) =>
+      judgeGroup(facts, offsets, {
+        partial: this.#partial,
+        warn: (rule, { shard, index }, detail) => this.#warnings.add({ rule, shard, index, detail }),
+        duplicate: ({ shard, index }, first) => {
+          const isEarlier =
+            duplicate === undefined || shard < (duplicate.shard ?? 0) || (shard === duplicate.shard && index < (duplicate.index ?? 0n));
+          if (isEarlier)
+            duplicate = new BrokenRule('key_duplicate', `the same event is entry ${first.index} of shard ${first.shard}`, shard, index);
+        },
+      }),
+    );
+    if (duplicate !== undefined) throw duplicate;
+  }
+}
+
+const throwing: Report = ({ code, shard, index, detail }) => {
+  throw new BrokenRule(code, detail, shard, index);
+};
+
+function epochOf(origin: string): number {
+  return Number(/\/e([1-9][0-9]{0,8})$/.exec(origin)?.[1] ?? 0);
+}
+
+function requireHead(log: LogCheck, { root, frontier, receivedAtLastMs }: LogHead, shard: number): void {
+  const differs = (rule: Rule, what: string, stored: string, found: string) => {
+    if (stored !== found) throw new BrokenRule(rule, `${what} of the head is ${stored}, the entries give ${found}`, shard);
+  };
+  differs('root_mismatch', 'the root', Buffer.from(root).toString('hex'), log.root().toString('hex'));
+  differs('projection_differs', 'the frontier', Buffer.from(frontier).toString('hex'), log.frontier().toString('hex'));
+  differs('projection_differs', 'the newest time', String(receivedAtLastMs), String(log.receivedAtMs));
+}

@@ -1,0 +1,128 @@
+import { partDigest } from '@recant/events';
+import { memoryScratch } from '../facts/scratch.ts';
+import { Keys } from '../keys.ts';
+import { LedgerWalk, type VerifyOptions } from '../ledger-walk.ts';
+import { BrokenRule } from '../rules.ts';
+import { brokenVerdict, type Sound, type Verdict } from '../verdict.ts';
+import type { Violation } from '../violation.ts';
+import { Beside } from './beside.ts';
+import type { LedgerSnapshot, StoredEntry, StoredHead, StoredNote } from './ports.ts';
+import { RowsCheck } from './rows-check.ts';
+
+export interface LedgerOptions extends VerifyOptions {
+  /** The ledger's name. Without it no checkpoint is looked at: of a database that publishes none. */
+  readonly ledger?: string;
+  /** Keys of the ledger as the database's side knows them, where `keys` names none. */
+  readonly ownKeys?: readonly string[];
+}
+
+/** Verifies one tenant's ledger in its database: entries, checkpoints, and every row beside them. Nothing stored beside an entry is believed. */
+export async function verifyLedger(tenant: string, snapshot: LedgerSnapshot, options: LedgerOptions): Promise<Verdict> {
+  const keys = Keys.parse(options.keys ?? options.ownKeys ?? []);
+  const verification = { walk: undefined as LedgerWalk | undefined };
+  try {
+    verification.walk = new LedgerWalk(options.ledger ?? '', tenant, keys, options);
+    return await new LedgerVerification(verification.walk, snapshot, options).run();
+  } catch (cause) {
+    if (!(cause instanceof BrokenRule)) throw cause;
+    return brokenVerdict(await earliest(cause, verification.walk));
+  }
+}
+
+/** The last line of an integration test: the broken rule, or nothing. Checkpoints are not looked at. */
+export async function auditTenant(tenant: string, snapshot: LedgerSnapshot): Promise<readonly Violation[]> {
+  const verdict = await verifyLedger(tenant, snapshot, { scratch: memoryScratch() });
+  if (verdict.sound) return [];
+  const { rule: code, shard = 0, index, detail } = verdict;
+  return [{ code, shard, ...(index === undefined ? {} : { index }), detail }];
+}
+
+class LedgerVerification {
+  readonly #walk: LedgerWalk;
+  readonly #snapshot: LedgerSnapshot;
+  readonly #options: LedgerOptions;
+  readonly #notes: Beside<StoredNote & { readonly index: bigint }>;
+  #head: StoredHead | undefined;
+
+  constructor(walk: LedgerWalk, snapshot: LedgerSnapshot, options: LedgerOptions) {
+    this.#walk = walk;
+    this.#snapshot = snapshot;
+    this.#options = options;
+    this.#notes = new Beside(options.ledger === undefined ? none() : placed(snapshot.checkpoints()));
+  }
+
+  async run(): Promise<Sound> {
+    const heads = [...(await this.#snapshot.heads())];
+    const rows = new RowsCheck(await this.#snapshot.sources(), this.#snapshot);
+    for await (const entry of this.#snapshot.entries()) {
+      if (entry.shard !== this.#head?.shard) await this.#openUpTo(entry, heads);
+      const frame = this.#walk.entry(entry.index, entry.frame, entry.leaf);
+      await rows.entry(entry, frame);
+      await this.#checkpoints(entry, this.#head as StoredHead);
+      if (this.#walk.due) await this.#walk.settle();
+    }
+    await this.#openUpTo(undefined, heads);
+    await rows.finish();
+    await this.#notes.rest(strayNote);
+    await this.#checkParts();
+    return await this.#walk.finish(true, this.#options.keys !== undefined);
+  }
+
+  /** Closes the open log and goes on to the one that the entry is of, through those without entries. */
+  async #openUpTo(entry: StoredEntry | undefined, heads: StoredHead[]): Promise<void> {
+    for (;;) {
+      if (this.#head !== undefined) await this.#walk.close(headOf(this.#head));
+      this.#head = undefined;
+      const next = heads[0];
+      if (next === undefined || (entry !== undefined && next.shard > entry.shard)) break;
+      heads.shift();
+      this.#head = next;
+      await this.#walk.open({ ...next, from: 0n, start: Buffer.alloc(0) });
+      if (next.shard === entry?.shard) return;
+    }
+    if (entry !== undefined)
+      throw new BrokenRule('size_mismatch', 'entries stand here of a log that has no head', entry.shard, entry.index);
+  }
+
+  /** What an earlier epoch signed after the place where the next one began was given up with it. */
+  async #checkpoints(entry: StoredEntry, head: StoredHead): Promise<void> {
+    for (const { note, epoch } of await this.#notes.take(entry, strayNote)) {
+      if (epoch >= this.#walk.epoch || epoch > head.epoch) this.#walk.checkpoint(note);
+    }
+  }
+
+  async #checkParts(): Promise<void> {
+    for await (const { digest, salt, bytes } of this.#snapshot.parts()) {
+      if (partDigest(salt, bytes) !== digest) throw new BrokenRule('part_mismatch', `the part ${digest} holds something else`);
+    }
+  }
+}
+
+function headOf({
+  root,
+  frontier,
+  receivedAtLastMs,
+  size,
+}: StoredHead): { root: Uint8Array; frontier: Uint8Array; receivedAtLastMs: number } | undefined {
+  return size === 0n ? undefined : { root, frontier, receivedAtLastMs };
+}
+
+function strayNote({ shard, size }: StoredNote): never {
+  throw new BrokenRule('size_mismatch', `the ledger signed a checkpoint of ${size} entries that are not here`, shard, size - 1n);
+}
+
+async function* placed(notes: AsyncIterable<StoredNote>): AsyncGenerator<StoredNote & { readonly index: bigint }> {
+  for await (const note of notes) yield { ...note, index: note.size - 1n };
+}
+
+async function* none(): AsyncGenerator<never> {}
+
+async function earliest(found: BrokenRule, walk: LedgerWalk | undefined): Promise<BrokenRule> {
+  try {
+    await walk?.drain();
+    return found;
+  } catch (earlier) {
+    if (earlier instanceof BrokenRule) return earlier;
+    throw earlier;
+  }
+}

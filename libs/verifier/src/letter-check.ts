@@ -1,0 +1,63 @@
+import { createHash, type Hash } from 'node:crypto';
+import { type DeadLetterDescription, deadLetterBody, type Frame } from '@recant/ledger';
+import { hasMembers, parseJsonRecord } from './bundle/json-record.ts';
+import { BrokenRule } from './rules.ts';
+
+/** A refused message against its entry, piece by piece. */
+export class LetterCheck {
+  readonly #place: readonly [number, bigint];
+  readonly #digest: string;
+  readonly #hash: Hash = createHash('sha256');
+  #left: number;
+  #pieces = 0;
+
+  /** @throws BrokenRule `dead_letter_mismatch` where the entry describes no message. */
+  constructor(shard: number, index: bigint, { body }: Frame) {
+    this.#place = [shard, index];
+    const { digest, size } = this.#read(body);
+    this.#digest = digest;
+    this.#left = size;
+  }
+
+  /** @param bytesMax what every piece but the last holds. @throws BrokenRule */
+  add(index: bigint, bytes: Uint8Array, bytesMax: number): void {
+    if (index !== this.#place[1]) throw this.#mismatch(`a message of entry ${index} stands here`);
+    if (this.done || bytes.length !== Math.min(this.#left, bytesMax))
+      throw this.#mismatch('the message has another length than its entry says');
+    this.#hash.update(bytes);
+    this.#left -= bytes.length;
+    this.#pieces += 1;
+    if (this.done && this.#hash.digest('hex') !== this.#digest) throw this.#mismatch('the message is another one than its entry describes');
+  }
+
+  get done(): boolean {
+    return this.#pieces > 0 && this.#left === 0;
+  }
+
+  /** @throws BrokenRule where the message is not whole. */
+  requireDone(): void {
+    if (!this.done) throw this.#mismatch(this.#pieces === 0 ? 'the message is missing' : 'the end of the message is missing');
+  }
+
+  #read(body: Uint8Array): DeadLetterDescription {
+    const value = parseBody(body);
+    if (!hasMembers(value, ['code', 'detail', 'digest', 'origin', 'size'])) throw this.#mismatch('the entry describes no message');
+    const letter = value as unknown as DeadLetterDescription;
+    const isWhole = Number.isSafeInteger(letter.size) && letter.size >= 0;
+    if (!isWhole || Buffer.compare(deadLetterBody(letter), body) !== 0) throw this.#mismatch('the entry describes no message');
+    return letter;
+  }
+
+  #mismatch(detail: string): BrokenRule {
+    return new BrokenRule('dead_letter_mismatch', detail, ...this.#place);
+  }
+}
+
+function parseBody(body: Uint8Array): unknown {
+  try {
+    return parseJsonRecord(body, 'a dead letter’s entry');
+  } catch (cause) {
+    if (cause instanceof BrokenRule) return undefined;
+    throw cause;
+  }
+}

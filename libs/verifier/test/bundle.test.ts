@@ -1,0 +1,26 @@
+import { describe, expect, it } from 'vitest';
+import { memoryScratch, type VerifyOptions, verifyBundle } from '../src/index.ts';
+import { makeBundle, makeLog, testSigner } from './make-ledger.ts';
+
+const verify = (bytes: Uint8Array, options: Partial<VerifyOptions> = {}) => verifyBundle([bytes], { scratch: memoryScratch(), ...options });
+
+describe('a sound bundle', () => {
+  it.each([1, 2, 255, 256, 257, 1_000])('of two logs, one with %i entries, is sound, in whatever pieces it comes', async (size) => {
+    const logs = [makeLog(0, 4, size), makeLog(2, 4, 20)];
+    const bytes = await makeBundle(logs.map((log) => log.source()));
+    const verdict = await verify(bytes);
+    expect(verdict).toMatchObject({ sound: true, warnings: [], counts: { logs: 2, entries: size + 20 } });
+    const pieces = Array.from({ length: Math.ceil(bytes.length / 777) }, (_, n) => bytes.subarray(n * 777, n * 777 + 777));
+    expect(await verifyBundle(pieces, { scratch: memoryScratch() })).toEqual(verdict);
+    expect(await verify(bytes, { keys: [testSigner().vkey] })).toMatchObject({ sound: true, keysGiven: true });
+  });
+
+  it('may hold no log, or one without entries', async () => {
+    expect(await verify(await makeBundle([]))).toMatchObject({ sound: true, counts: { logs: 0, entries: 0 } });
+  });
+
+  it.each([1n, 2n, 255n, 256n, 300n])('may begin at entry %i of a log', async (from) => {
+    const bytes = await makeBundle([makeLog(1, 4, 300).source(from)], { query: { shard: 1, from: String(from) } });
+    expect(await verify(bytes)).toMatchObject({ sound: true, warnings: [], counts: { entries: 300 - Number(from) } });
+  });
+});
