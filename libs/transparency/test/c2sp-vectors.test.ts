@@ -170,6 +170,9 @@ describe('C2SP tlog-proof', () => {
   it.each(Object.entries(proof.bad))('transparency-dev/formats refuses: %s', (_, bad) => {
     expect(() => decodeTlogProof(bytes(bad))).toThrow(TransparencyError);
   });
+  it('transparency-dev/formats refuses: a line of 65 KiB', () => {
+    expectCode('malformed', () => decodeTlogProof(bytes(`c2sp.org/tlog-proof@v1\nindex 0\n${'a'.repeat(65 * 1024)}\n`)));
+  });
   it('specification, example: index, hashes and checkpoint text', () => {
     const { index, hashes, checkpoint: text } = proof.spec;
     const read = decodeTlogProof(bytes(`c2sp.org/tlog-proof@v1\nindex ${index}\n${hashes.join('\n')}\n\n${text}`));

@@ -1,7 +1,7 @@
 import { createPrivateKey, createPublicKey, hash, type KeyObject, sign, verify } from 'node:crypto';
 
 /** What bytes made here are: under Node a Buffer, elsewhere a plain Uint8Array. */
-export type Bytes = Buffer;
+export type Bytes = Buffer<ArrayBuffer>;
 
 /** Not zeroed: whoever asks fills it. */
 export const allocateBytes = (length: number): Bytes => Buffer.allocUnsafe(length);

@@ -1,7 +1,9 @@
 import { ed25519Verifier } from '#crypto';
 import { decodeUint } from '../bytes.ts';
+import { TransparencyError } from '../error.ts';
 import { SIZE_MAX } from '../limits.ts';
 import { encodeUtf8 } from '../text/utf8.ts';
+import { isWeakPoint } from './weak-point.ts';
 
 /** C2SP signed-note, section Signature types: the byte in front of a public key, and what a signature under it signs. */
 export interface NoteAlgorithm {
@@ -22,11 +24,18 @@ export function cosignedMessage(text: string, timeSeconds: bigint): Uint8Array {
   return encodeUtf8(`cosignature/v1\ntime ${timeSeconds}\n${text}`);
 }
 
+/** @throws key_invalid */
+function strictVerifier(publicKey: Uint8Array): ReturnType<typeof ed25519Verifier> {
+  if (isWeakPoint(publicKey)) throw new TransparencyError('key_invalid', 'an Ed25519 key of small order, or not canonical');
+  const verify = ed25519Verifier(publicKey);
+  return (message, signature) => !isWeakPoint(signature.subarray(0, 32)) && verify(message, signature);
+}
+
 const ed25519: NoteAlgorithm = {
   type: ED25519_TYPE,
   publicKeyBytes: 32,
   verifier(publicKey) {
-    const verify = ed25519Verifier(publicKey);
+    const verify = strictVerifier(publicKey);
     return (text, signature) => verify(encodeUtf8(text), signature);
   },
 };
@@ -35,7 +44,7 @@ const cosignature: NoteAlgorithm = {
   type: COSIGNATURE_TYPE,
   publicKeyBytes: 32,
   verifier(publicKey) {
-    const verify = ed25519Verifier(publicKey);
+    const verify = strictVerifier(publicKey);
     return (text, signature) => {
       const timeSeconds = decodeUint(signature.subarray(0, COSIGNATURE_TIME_BYTES));
       if (timeSeconds > SIZE_MAX) return false;
