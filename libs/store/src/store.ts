@@ -1,6 +1,7 @@
+import { hkdfSync } from 'node:crypto';
 import { PrismaPg } from '@prisma/adapter-pg';
 import { SHARDS_DEFAULT } from '@recant/events';
-import { type Appender, OWN_AGENT } from '@recant/ledger';
+import { type Appender, type HeadStore, type LogKey, OWN_AGENT, type PublishStore } from '@recant/ledger';
 import type { LedgerReader } from '@recant/planner';
 import type pg from 'pg';
 import { createPool } from './access/connect.ts';
@@ -12,9 +13,14 @@ import { createAppender } from './append/appender.ts';
 import type { Failpoints } from './append/failpoint.ts';
 import { PrismaClient } from './generated/client.ts';
 import { createKafkaPositions, type KafkaPositions } from './positions.ts';
+import { createHeadStore } from './publish/head-store.ts';
+import { type EpochOpening, openEpochInStore } from './publish/open-epoch.ts';
+import { createPublishStore } from './publish/publish-store.ts';
+import { createPublished, type Published } from './publish/published.ts';
 import { type AttemptDetail, readAction } from './query/action.ts';
 import { type AttemptPage, type AttemptQuery, listAttempts } from './query/attempts.ts';
 import { type DeadLetterPage, type LogSummary, listDeadLetters, listLogs } from './query/cold.ts';
+import { countSources, listSources, type SourcePage, type SourceQuery, type SourceTotals } from './query/sources.ts';
 import { createLedgerReader } from './reader/ledger-reader.ts';
 
 export interface StoreOptions {
@@ -34,6 +40,8 @@ export interface Queries {
   attempts(tenant: string, query: AttemptQuery): Promise<AttemptPage>;
   action(tenant: string, action: string, nowMs: number): Promise<readonly AttemptDetail[]>;
   logs(tenant: string): Promise<readonly LogSummary[]>;
+  sources(tenant: string, query: SourceQuery): Promise<SourcePage>;
+  sourceTotals(tenant: string, nowMs: number): Promise<SourceTotals>;
   deadLetters(tenant: string, page: { readonly limit: number; readonly cursor?: string }): Promise<DeadLetterPage>;
 }
 
@@ -45,6 +53,13 @@ export interface Store {
   readonly positions: KafkaPositions;
   readonly queries: Queries;
   readonly ledgerReader: LedgerReader;
+  readonly publishing: PublishStore;
+  readonly heads: HeadStore;
+  readonly published: Published;
+  /** @returns index of the statement. @throws StoreError `already_exists` where the log is at another epoch than the opening says. */
+  openEpoch(log: LogKey, opening: EpochOpening): Promise<bigint>;
+  /** From now on nothing is appended to a log that `check` rejects. Said once, by whoever watches the logs. */
+  guardLogs(check: (log: LogKey) => Promise<void>): void;
   readonly sealer: Sealer;
   /** For what stands beside the ledger in the same database (rollback). */
   readonly pool: pg.Pool;
@@ -64,8 +79,9 @@ export function createStore(options: StoreOptions): Store {
   const pool = createPool(connectionString, options.connectionsMax ?? CONNECTIONS_MAX_DEFAULT);
   const prisma = new PrismaClient({ adapter: new PrismaPg(pool, { schema: 'recant' }) });
   const sealer = createSealer(masterKey);
+  let guard: (log: LogKey) => Promise<void> = async () => {};
   return {
-    appender: createAppender(pool, { clock, shards, systemTenant: OPERATOR_TENANT, failpoints }),
+    appender: createAppender(pool, { clock, shards, systemTenant: OPERATOR_TENANT, failpoints, guard: (log) => guard(log) }),
     credentials: createCredentials(prisma, sealer, clock),
     systems: createSystems(prisma, sealer, clock),
     parts: createParts(pool),
@@ -74,9 +90,18 @@ export function createStore(options: StoreOptions): Store {
       attempts: (tenant, query) => listAttempts(pool, tenant, query),
       action: (tenant, action, nowMs) => readAction(pool, tenant, action, nowMs),
       logs: (tenant) => listLogs(prisma, tenant),
+      sources: (tenant, query) => listSources(pool, tenant, query),
+      sourceTotals: (tenant, nowMs) => countSources(pool, tenant, nowMs),
       deadLetters: (tenant, page) => listDeadLetters(prisma, tenant, page),
     },
     ledgerReader: createLedgerReader(pool, clock),
+    publishing: createPublishStore(pool, failpoints),
+    heads: createHeadStore(pool, OPERATOR_TENANT, headSecretOf(masterKey)),
+    published: createPublished(pool, OPERATOR_TENANT),
+    openEpoch: (log, opening) => openEpochInStore(pool, log, opening),
+    guardLogs(check) {
+      guard = check;
+    },
     sealer,
     pool,
     async ping() {
@@ -87,4 +112,9 @@ export function createStore(options: StoreOptions): Store {
       if (!pool.ended) await pool.end();
     },
   };
+}
+
+/** What the salts of heads come from: with the master key alone they can be made again. */
+function headSecretOf(masterKey: Uint8Array): Uint8Array {
+  return new Uint8Array(hkdfSync('sha256', masterKey, '', 'recant.heads.v1', 32));
 }

@@ -1,9 +1,19 @@
 export { ANCHOR_REFRESH_MS, type AnchorWatch, createAnchorWatch } from './anchor-watch.ts';
 export { type AnchoringContext, anchorAll, cosignAll, type Outgoing, type OutgoingFailure } from './anchoring.ts';
 export { type EpochStatement, epochBody } from './epoch.ts';
+export {
+  type HeadContext,
+  type HeadMember,
+  type HeadStore,
+  type OpenHeads,
+  publishHead,
+  type StoredHead,
+  type TenantLogs,
+} from './head.ts';
 export { type AnchoredHead, type Inspection, inspect } from './inspect.ts';
 export { INTEGRATE_LEAVES_MAX, integrate } from './integrate.ts';
 export type { LogFacts, OpenLog, PublishStore, StoredCheckpoint } from './log.ts';
+export { createLogGuard, type LogGuard, type LogGuardOptions } from './log-guard.ts';
 export { headOriginOf, originOf } from './origin.ts';
 export {
   type Anchor,

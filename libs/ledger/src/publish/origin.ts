@@ -8,7 +8,7 @@ export function originOf(ledger: string, { tenant, shard }: LogKey, epoch: numbe
   return `${ledger}/${encodeURIComponent(tenant)}/${shard}/e${epoch}`;
 }
 
-/** First line of the ledger heads, which bind all logs. */
-export function headOriginOf(ledger: string): string {
-  return `${ledger}/head`;
+/** First line of the ledger heads, which bind all logs. They have a log and an epoch of their own. */
+export function headOriginOf(ledger: string, epoch = 1): string {
+  return epoch === 1 ? `${ledger}/head` : `${ledger}/head/e${epoch}`;
 }

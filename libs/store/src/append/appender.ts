@@ -1,5 +1,5 @@
 import { BATCH_EVENTS_MAX } from '@recant/events';
-import type { Appender, KafkaPosition, Receipt, Submission } from '@recant/ledger';
+import type { Appender, KafkaPosition, LogKey, Receipt, Submission } from '@recant/ledger';
 import type pg from 'pg';
 import { StoreError, StoreUnavailable } from '../error.ts';
 import { findRefused } from './bisect.ts';
@@ -18,6 +18,8 @@ export interface AppenderOptions {
   /** Tenant of dead letters whose sender is unknown, and owner of Kafka positions. */
   readonly systemTenant: string;
   readonly failpoints?: Failpoints | undefined;
+  /** Asked for every log of a batch, before anything is written. @throws LedgerTampered where nothing may be appended to it */
+  readonly guard?: (log: LogKey) => Promise<void>;
 }
 
 /** Serialisation failures, deadlocks and keys taken meanwhile: the same transaction again finds what changed. */
@@ -33,6 +35,7 @@ export function createAppender(pool: pg.Pool, options: AppenderOptions): Appende
       throw new RangeError(`a batch has at most ${BATCH_EVENTS_MAX} messages, this one has ${batch.length}`);
     const items = batch.map((submission) => toItem(submission, options));
     if (position === undefined && items.every(({ kind }) => kind === 'refused')) return items.map(refusedReceipt);
+    for (const log of logKeys(items)) await options.guard?.(log);
     const client = await connect(pool);
     let broken: Error | undefined;
     try {

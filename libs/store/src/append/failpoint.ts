@@ -1,5 +1,8 @@
 export const FAILPOINTS = ['copy.before', 'copy.after', 'commit.before', 'commit.after'] as const;
-export type FailpointName = (typeof FAILPOINTS)[number];
+/** Around the commit of tiles and of checkpoints. */
+export const PUBLISH_FAILPOINTS = ['publishing.before', 'publishing.after'] as const;
+const ALL = [...FAILPOINTS, ...PUBLISH_FAILPOINTS] as const;
+export type FailpointName = (typeof ALL)[number];
 
 /** Called as the commit path passes each point. For fault tests only. */
 export type Failpoints = (name: FailpointName) => void;
@@ -12,8 +15,8 @@ export type Failpoints = (name: FailpointName) => void;
 export function killAtFailpoint(setting: string | undefined): Failpoints | undefined {
   if (setting === undefined || setting === '') return undefined;
   const [name, nth] = setting.split(':') as [string, string | undefined];
-  if (!FAILPOINTS.includes(name as FailpointName) || !/^[1-9][0-9]*$/.test(nth ?? '')) {
-    throw new RangeError(`RECANT_FAILPOINT is <name>:<nth> with one of ${FAILPOINTS.join(', ')} and nth from 1, not ${setting}`);
+  if (!ALL.includes(name as FailpointName) || !/^[1-9][0-9]*$/.test(nth ?? '')) {
+    throw new RangeError(`RECANT_FAILPOINT is <name>:<nth> with one of ${ALL.join(', ')} and nth from 1, not ${setting}`);
   }
   let left = Number(nth);
   return (passed) => {

@@ -1,0 +1,168 @@
+import {
+  buildHeadsTree,
+  encodeHeadRecord,
+  Frontier,
+  formatTenantHeads,
+  type HeadsPath,
+  headsWidth,
+  type LogHead,
+  leafHash,
+  type PlacedHeads,
+  parseCheckpoint,
+  parseNote,
+} from '@recant/transparency';
+import { same } from './check-head.ts';
+import { headOriginOf } from './origin.ts';
+import { type Anchor, AnchorError, type Signer } from './ports.ts';
+import { signCheckpoint } from './sign-checkpoint.ts';
+
+/** Publication n of an epoch of the head log, whose entry n it is. */
+export interface StoredHead {
+  readonly epoch: number;
+  readonly publication: bigint;
+  readonly width: number;
+  /** Of the tree over all tenants. */
+  readonly root: Uint8Array;
+  /** From the record's leaf to the root that `note` signs. */
+  readonly recordPath: readonly Uint8Array[];
+  readonly signedAtMs: number;
+  readonly note: Uint8Array;
+}
+
+/** What one tenant is given. */
+export interface HeadMember extends HeadsPath {
+  readonly tenant: string;
+  /** The text of its commitment. */
+  readonly heads: string;
+}
+
+export interface TenantLogs {
+  readonly tenant: string;
+  /** Undefined until it has one. */
+  readonly slot: number | undefined;
+  /** The newest checkpoint of each log. */
+  readonly logs: readonly LogHead[];
+}
+
+/** Everything within one transaction under one lock for the whole ledger; a crash before its end leaves nothing. */
+export interface OpenHeads {
+  /** 32 bytes, the same on every replica: salts and padding come from it. */
+  readonly secret: Uint8Array;
+  last(): Promise<StoredHead | undefined>;
+  at(epoch: number, publication: bigint): Promise<StoredHead | undefined>;
+  /** Milliseconds since 1970, UTC, of the newest checkpoint of any log; undefined where there is none. */
+  newestCheckpointMs(): Promise<number | undefined>;
+  /** Whether a person opened an epoch of any log after that time. */
+  epochOpenedAfter(ms: number): Promise<boolean>;
+  tenants(): Promise<readonly TenantLogs[]>;
+  put(head: StoredHead, slots: ReadonlyMap<string, number>, members: readonly HeadMember[]): Promise<void>;
+}
+
+export interface HeadStore {
+  /** @returns undefined where another replica does it. */
+  exclusively<T>(work: (heads: OpenHeads) => Promise<T>): Promise<T | undefined>;
+}
+
+export interface HeadContext {
+  readonly ledger: string;
+  readonly signers: readonly Signer[];
+  readonly anchors: readonly Anchor[];
+  /** Milliseconds since 1970, UTC. */
+  readonly nowMs: number;
+  /** A whole number from 0 to below `below`, at random. */
+  readonly random: (below: number) => number;
+}
+
+/**
+ * Signs a head over the logs of all tenants, where any log's checkpoint is newer than the last head.
+ * @returns the newest head there is
+ * @throws AnchorError `anchor_conflict` where an anchor knows more heads than this ledger, and nobody has opened an epoch since
+ */
+export async function publishHead(heads: OpenHeads, context: HeadContext): Promise<StoredHead | undefined> {
+  const last = await heads.last();
+  const newestMs = await heads.newestCheckpointMs();
+  if (newestMs === undefined || (last !== undefined && newestMs <= last.signedAtMs)) return last;
+  const epoch = await epochOf(heads, last, context);
+  const before = last?.epoch === epoch ? last : undefined;
+  const publication = before === undefined ? 0n : before.publication + 1n;
+  const tenants = await heads.tenants();
+  const width = headsWidth(tenants.length, before?.width);
+  const { placed, slots } = place(tenants, width, context.random);
+  const tree = buildHeadsTree(publication, width, placed, heads.secret);
+  const frontier = frontierAfter(before);
+  const recordPath = hashesOf(frontier).toReversed();
+  frontier.append([leafHash(encodeHeadRecord({ publication, width, root: tree.root }))]);
+  const note = await signCheckpoint(
+    headOriginOf(context.ledger, epoch),
+    { size: publication + 1n, root: frontier.root() },
+    context.signers,
+  );
+  const head: StoredHead = { epoch, publication, width, root: tree.root, recordPath, signedAtMs: context.nowMs, note };
+  const members = placed.map(({ tenant, logs }) => ({ tenant, heads: formatTenantHeads({ tenant, logs }), ...tree.pathOf(tenant) }));
+  await heads.put(head, slots, members);
+  return head;
+}
+
+/** Which epoch of the head log goes on: the last one, unless an anchor knows more of it than this database and a person has said why. */
+async function epochOf(heads: OpenHeads, last: StoredHead | undefined, { ledger, anchors }: HeadContext): Promise<number> {
+  for (let epoch = last?.epoch ?? 1; ; epoch += 1) {
+    const origin = headOriginOf(ledger, epoch);
+    const kept = await Promise.all(anchors.map(async (anchor) => ({ anchor, note: await anchor.latest(origin) })));
+    const ahead = await firstAhead(heads, epoch, last, kept);
+    if (ahead === undefined) return epoch;
+    if (!(await heads.epochOpenedAfter(last?.signedAtMs ?? 0)))
+      throw new AnchorError(
+        'anchor_conflict',
+        `${ahead} keeps a head of ${origin} that this ledger does not have: open an epoch of the logs that were restored.`,
+      );
+  }
+}
+
+async function firstAhead(
+  heads: OpenHeads,
+  epoch: number,
+  last: StoredHead | undefined,
+  kept: readonly { readonly anchor: Anchor; readonly note: Uint8Array | undefined }[],
+): Promise<string | undefined> {
+  for (const { anchor, note } of kept) {
+    if (note === undefined) continue;
+    const { size, root } = parseCheckpoint(parseNote(note).text);
+    const own = size === 0n || last?.epoch !== epoch ? undefined : await heads.at(epoch, size - 1n);
+    if (own === undefined || !same(parseCheckpoint(parseNote(own.note).text).root, root)) return anchor.name;
+  }
+  return undefined;
+}
+
+/** The path of the last leaf is the right edge before it, smallest subtree first. */
+function frontierAfter(before: StoredHead | undefined): Frontier {
+  if (before === undefined) return Frontier.empty();
+  const frontier = Frontier.parse(before.publication, Buffer.concat(before.recordPath.toReversed()));
+  const { publication, width, root } = before;
+  frontier.append([leafHash(encodeHeadRecord({ publication, width, root }))]);
+  return frontier;
+}
+
+const HASH_BYTES = 32;
+
+function hashesOf(frontier: Frontier): Uint8Array[] {
+  const bytes = frontier.serialize();
+  return Array.from({ length: bytes.length / HASH_BYTES }, (_, at) => bytes.subarray(at * HASH_BYTES, (at + 1) * HASH_BYTES));
+}
+
+/** Slots are given at random, once, so that a place says nothing of who came when. */
+function place(
+  tenants: readonly TenantLogs[],
+  width: number,
+  random: (below: number) => number,
+): { placed: readonly PlacedHeads[]; slots: ReadonlyMap<string, number> } {
+  const taken = new Set(tenants.map(({ slot }) => slot));
+  const slots = new Map<string, number>();
+  const placed = tenants.map(({ tenant, slot: given, logs }) => {
+    let slot = given ?? random(width);
+    while (given === undefined && taken.has(slot)) slot = random(width);
+    taken.add(slot);
+    if (given === undefined) slots.set(tenant, slot);
+    return { tenant, slot, logs };
+  });
+  return { placed, slots };
+}

@@ -1,0 +1,58 @@
+import type { LogKey, StoredCheckpoint } from '@recant/ledger';
+import type { Tile } from '@recant/transparency';
+import type pg from 'pg';
+import { readLastCheckpoint, toCheckpoint } from './checkpoints.ts';
+import { readTenantHead, type TenantHead } from './head-store.ts';
+import { readCosignatures } from './outgoing.ts';
+import { findReceiptPlace, type ReceiptPlace } from './receipt-place.ts';
+import { readTiles } from './tiles.ts';
+
+const EPOCH = 'SELECT epoch FROM recant.log WHERE tenant_id = $1 AND shard = $2';
+const ENTRIES = 'SELECT frame FROM recant.entry WHERE tenant_id = $1 AND shard = $2 AND idx >= $3 AND idx < $4 ORDER BY idx';
+const SINCE = `SELECT epoch, size, root, (extract(epoch FROM signed_at) * 1000)::float8 AS signed_ms, note FROM recant.checkpoint
+  WHERE tenant_id = $1 AND shard = $2 AND epoch = $3 AND size > $4 ORDER BY size LIMIT $5`;
+
+/** A checkpoint as anybody may have it: the note, and the signatures of witnesses that came for it. */
+export interface PublicCheckpoint extends StoredCheckpoint {
+  readonly cosignatures: readonly string[];
+}
+
+/** What is published of one tenant's logs. Tiles and entries are those of the log's present epoch. */
+export interface Published {
+  checkpoint(log: LogKey): Promise<PublicCheckpoint | undefined>;
+  /** Checkpoints of an epoch over `size`, ascending. */
+  checkpointsAfter(log: LogKey, epoch: number, size: bigint, limit: number): Promise<readonly StoredCheckpoint[]>;
+  /** One value for each tile; undefined where it is not there, or not as wide. */
+  tiles(log: LogKey, tiles: readonly Tile[]): Promise<readonly (Uint8Array | undefined)[]>;
+  /** Frames [from, from + width), undefined where some are not there. */
+  entries(log: LogKey, from: bigint, width: number): Promise<readonly Uint8Array[] | undefined>;
+  /** The entry that a receipt is about: an attempt's end, else its intent. @param attempt undefined for the last one. */
+  receiptPlace(tenant: string, action: string, attempt: number | undefined): Promise<ReceiptPlace | undefined>;
+  /** A tenant's own path under the newest head that has it. */
+  head(tenant: string): Promise<TenantHead | undefined>;
+}
+
+export function createPublished(pool: pg.Pool, operator: string): Published {
+  const epochOf = async ({ tenant, shard }: LogKey): Promise<number | undefined> =>
+    (await pool.query({ name: 'recant-epoch', text: EPOCH, values: [tenant, shard] })).rows[0]?.epoch;
+  return {
+    async checkpoint(log) {
+      const epoch = await epochOf(log);
+      const last = epoch === undefined ? undefined : await readLastCheckpoint(pool, log, epoch);
+      return last && { ...last, cosignatures: await readCosignatures(pool, log, last.epoch, last.size) };
+    },
+    async checkpointsAfter({ tenant, shard }, epoch, size, limit) {
+      return (await pool.query(SINCE, [tenant, shard, epoch, size, limit])).rows.map(toCheckpoint);
+    },
+    async tiles(log, tiles) {
+      const epoch = await epochOf(log);
+      return epoch === undefined ? tiles.map(() => undefined) : readTiles(pool, log, epoch, tiles);
+    },
+    async entries({ tenant, shard }, from, width) {
+      const { rows } = await pool.query({ name: 'recant-bundle', text: ENTRIES, values: [tenant, shard, from, from + BigInt(width)] });
+      return rows.length === width ? rows.map(({ frame }) => frame) : undefined;
+    },
+    receiptPlace: (...args) => findReceiptPlace(pool, ...args),
+    head: (tenant) => readTenantHead(pool, tenant, operator),
+  };
+}
