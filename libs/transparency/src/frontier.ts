@@ -9,29 +9,30 @@ import { emptyRoot, HASH_BYTES, nodeHash } from './hash.ts';
  */
 export class Frontier {
   readonly #roots: Bytes[];
-  #size: bigint;
+  /** Under 2^53, so that appending counts in numbers. */
+  #size: number;
 
-  private constructor(size: bigint, roots: Bytes[]) {
+  private constructor(size: number, roots: Bytes[]) {
     this.#size = size;
     this.#roots = roots;
   }
 
   static empty(): Frontier {
-    return new Frontier(0n, []);
+    return new Frontier(0, []);
   }
 
   /** @throws RangeError where the bytes cannot be the frontier of a tree of that size. */
   static parse(size: bigint, bytes: Uint8Array): Frontier {
-    if (size < 0n || bytes.length !== oneBits(size) * HASH_BYTES) {
+    if (size < 0n || size > Number.MAX_SAFE_INTEGER || bytes.length !== oneBits(size) * HASH_BYTES) {
       throw new RangeError(`${bytes.length} bytes are not the frontier of a tree of ${size} leaves`);
     }
     const roots: Bytes[] = [];
     for (let at = 0; at < bytes.length; at += HASH_BYTES) roots.push(concatBytes([bytes.subarray(at, at + HASH_BYTES)]));
-    return new Frontier(size, roots);
+    return new Frontier(Number(size), roots);
   }
 
   get size(): bigint {
-    return this.#size;
+    return BigInt(this.#size);
   }
 
   /** @param leaves leaf hashes, in order. */
@@ -42,9 +43,9 @@ export class Frontier {
   #appendOne(leaf: Uint8Array): void {
     let node = leaf as Bytes;
     // Each trailing one bit of the size is a complete subtree as large as the node that grows: the two become one.
-    for (let rest = this.#size; rest & 1n; rest >>= 1n) node = nodeHash(this.#roots.pop() as Bytes, node);
+    for (let rest = this.#size; rest % 2 === 1; rest = (rest - 1) / 2) node = nodeHash(this.#roots.pop() as Bytes, node);
     this.#roots.push(node);
-    this.#size += 1n;
+    this.#size += 1;
   }
 
   /** RFC 6962 section 2.1 Merkle tree hash of all leaves so far. */
