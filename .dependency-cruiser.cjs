@@ -3,8 +3,8 @@
  * breaks it, and a test that sees it broken; a new rule without one fails that test.
  */
 const PROTOCOL = '(events|transparency|api)';
-const DOMAIN = '(ledger|planner|runner|policy|verifier)';
-const ADAPTERS = '(store|kafka|connectors|service|local-postgres)';
+const DOMAIN = '(ledger|planner|runner|policy|verifier|witness)';
+const ADAPTERS = '(store|kafka|anchors|connectors|service|local-postgres)';
 const CLIENTS = '(sdk|client|recorders)';
 const CONNECTOR_CONTRACT = '^libs/connectors/contract/';
 const TESTS = ['\\.test\\.ts$', '(^|/)test/', '/conformance/'];
@@ -97,7 +97,7 @@ const forbidden = [
     name: 'pure-imports-little',
     comment: 'Protocol and domain need schemas and a calendar from npm, no driver and no framework.',
     from: { path: [`^libs/${PROTOCOL}/`, `^libs/${DOMAIN}/`], pathNot: TESTS },
-    to: { path: '(^|/)node_modules/', pathNot: npm('(zod|zod-openapi|luxon|@types)') },
+    to: { path: '(^|/)node_modules/', pathNot: npm('(zod|zod-openapi|luxon|@noble|@types)') },
   },
   {
     name: 'embedded-imports-little',
