@@ -18,5 +18,6 @@ export {
   route,
 } from './route.ts';
 export { getHealth, getOpenApi, HealthBody, SERVICE_ROUTES } from './service.ts';
+export * from './sources.ts';
 export * from './tlog.ts';
 export { parseDurationMs, parseInstant, parseWindow, type Window } from './window.ts';

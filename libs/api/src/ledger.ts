@@ -2,6 +2,7 @@ import { listAttempts, showAction } from './attempts.ts';
 import { putPart, submitEvents } from './events.ts';
 import { createKey, listKeys, revokeKey } from './keys.ts';
 import { listDeadLetters, listLogs } from './logs.ts';
+import { listSources } from './sources.ts';
 import { getCheckpoint, getHead, getReceipt, getTile, getVkeys, openEpoch } from './tlog.ts';
 
 /** Every route of the ledger service. */
@@ -11,6 +12,7 @@ export const LEDGER_ROUTES = [
   listAttempts,
   showAction,
   listLogs,
+  listSources,
   listDeadLetters,
   listKeys,
   createKey,

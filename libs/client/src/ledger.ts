@@ -17,11 +17,13 @@ import {
   listDeadLetters,
   listKeys,
   listLogs,
+  listSources,
   type Page,
   putPart,
   type ReceiptBody,
   type RouteDescriptor,
   revokeKey,
+  type SourcePage,
   showAction,
   submitEvents,
 } from '@recant/api';
@@ -57,6 +59,8 @@ export interface LedgerClient {
   attempts(filter: AttemptFilter, page?: PageRequest): Promise<AttemptPage>;
   action(action: string): Promise<ActionBody>;
   logs(): Promise<LogList['items']>;
+  /** Newest first. `gaps`: only those with something to look at; `totals`: counts over all sources too. */
+  sources(filter?: { readonly gaps?: boolean; readonly totals?: boolean }, page?: PageRequest): Promise<SourcePage>;
   deadLetters(page?: PageRequest): Promise<Page<DeadLetterBody>>;
   keys(): Promise<readonly KeyBody[]>;
   createKey(key: CreateKeyBody): Promise<CreatedKey>;
@@ -76,6 +80,7 @@ export function ledgerClient(transport: Transport): LedgerClient {
     attempts: (filter, page) => call(listAttempts, { query: { ...filter, ...page } }),
     action: (action) => call(showAction, { params: { action } }),
     logs: async () => (await call<LogList>(listLogs)).items,
+    sources: (filter, page) => call(listSources, { query: { ...filter, ...page } }),
     deadLetters: (page) => call(listDeadLetters, { query: { ...page } }),
     keys: async () => (await call<KeyList>(listKeys)).items,
     createKey: (key) => call(createKey, { json: key }),

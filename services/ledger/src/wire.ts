@@ -8,6 +8,7 @@ import { takeMessages } from './intake.ts';
 import { keyRoutes } from './keys.ts';
 import { logRoutes } from './logs.ts';
 import { queryRoutes } from './queries.ts';
+import { sourceRoutes } from './sources.ts';
 
 /** Members of this group share the partitions; two deployments with one name would split the stream. */
 const GROUP_ID = 'recant.ledger';
@@ -49,6 +50,7 @@ export function wireLedger({ store, logger, clock, shards, kafka }: LedgerDeps):
     ...ingestRoutes({ groupCommit, parts: store.parts }),
     ...queryRoutes(store.queries, clock),
     ...logRoutes(store.queries),
+    ...sourceRoutes(store.queries, clock),
     ...keyRoutes(store.credentials),
   ];
   return {

@@ -75,6 +75,16 @@ test('record, list, show, plan, run, status: the whole way, and every exit code 
   expect(status).toMatchObject({ code: 0, data: { state: 'finished', account: { fullyRestored: true, outcomes: { restored: 1 } } } });
 });
 
+test('sources tells what is missing, and says so where nothing is', async () => {
+  await write('dense', ['a'], 'dense\n');
+  const whole = await run('sources', '--totals');
+  expect(whole, whole.err).toMatchObject({ code: 0, out: expect.stringMatching(/ dense +closed +\d+ +0 +0 +0 +0 +recant:/) });
+  expect(whole.out).toMatch(/\n\d+ sources: 0 lost, \d+ restarted; 0 numbers missing in 0 holes, 0 late, 0 twice; 0 equivocations\n$/);
+  expect(await run('sources', '--gaps')).toMatchObject({ code: 0, out: 'No gaps.\n' });
+  const { data } = await runJson('sources', '--limit', '1');
+  expect(data).toMatchObject({ items: [{ holes: 0, holesShown: [] }] });
+});
+
 test('a refused plan is exit 3 and explains itself; skip restores the rest and is exit 5', async () => {
   await write('rogue', ['b', 'c'], 'rogue\n');
   await write('honest', ['c'], 'rogue, and honest\n');
@@ -158,6 +168,7 @@ test('every command explains itself with examples', async () => {
     ['plan'],
     ['run'],
     ['status'],
+    ['sources'],
     ['connect'],
     ['connect', 'postgres'],
     ['connect', 'filesystem'],

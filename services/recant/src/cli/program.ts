@@ -6,6 +6,7 @@ import { addDemo } from './commands/demo.ts';
 import { addKeys } from './commands/keys.ts';
 import { addPlan } from './commands/plan.ts';
 import { addRun } from './commands/run.ts';
+import { addSources } from './commands/sources.ts';
 import { addStatus } from './commands/status.ts';
 import { addSystems } from './commands/systems.ts';
 import { addUp } from './commands/up.ts';
@@ -48,6 +49,7 @@ function createProgram(world: World, exit: (code: number) => void): Command {
     .addHelpText('after', HELP);
   addUp(program, world);
   addActions(program, world);
+  addSources(program, world);
   addPlan(program, world, exit);
   addRun(program, world, exit);
   addStatus(program, world, exit);

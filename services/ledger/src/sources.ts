@@ -1,0 +1,30 @@
+import { listSources, PAGE_ITEMS_DEFAULT, type SourceBody } from '@recant/api';
+import { type BoundRoute, handle } from '@recant/service';
+import type { Queries, SourceSummary } from '@recant/store';
+
+/** What is missing, late or said twice, of the caller's own sources. */
+export function sourceRoutes(queries: Queries, clock: () => number): readonly BoundRoute[] {
+  return [
+    handle(listSources, async ({ credential, query }) => {
+      const nowMs = clock();
+      const page = await queries.sources(credential.tenant, {
+        limit: query.limit ?? PAGE_ITEMS_DEFAULT,
+        nowMs,
+        ...(query.cursor === undefined ? {} : { cursor: query.cursor }),
+        ...(query.gaps === undefined ? {} : { gaps: query.gaps }),
+      });
+      return {
+        status: 200,
+        body: {
+          items: page.sources.map(sourceBody),
+          ...(page.next === undefined ? {} : { next: page.next }),
+          ...(query.totals ? { totals: await queries.sourceTotals(credential.tenant, nowMs) } : {}),
+        },
+      };
+    }),
+  ];
+}
+
+function sourceBody({ receivedAtMs, holesShown, ...rest }: SourceSummary): SourceBody {
+  return { ...rest, holesShown: [...holesShown], receivedAt: new Date(receivedAtMs).toISOString() };
+}
