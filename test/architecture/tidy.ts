@@ -15,7 +15,7 @@ const isTypeScript = (file: string): boolean => /\.ts$/.test(file);
 const isTest = (file: string): boolean => /\.test\.ts$|(^|\/)test\//.test(file);
 const isSource = (file: string): boolean => isTypeScript(file) && !isTest(file);
 const isPure = (file: string): boolean =>
-  /^libs\/(events|transparency|api|ledger|planner|runner|policy|verifier)\/src\//.test(file) && isSource(file);
+  /^libs\/(events|transparency|api|ledger|planner|runner|policy|verifier|witness)\/src\//.test(file) && isSource(file);
 
 /** Lines of the text that match, named by their numbers. */
 function linesWith(pattern: RegExp, text: string): string[] {
@@ -74,7 +74,7 @@ const SOURCE_RULES: TidyRule[] = [
   {
     name: 'environment-is-read-once',
     why: 'Configuration is parsed in main; a lib is given it.',
-    applies: (file) => /^libs\/(store|kafka|sdk|client|connectors|service)\//.test(file) && isSource(file),
+    applies: (file) => /^libs\/(store|kafka|anchors|sdk|client|connectors|service)\//.test(file) && isSource(file),
     check: (_, text) => linesWith(/process\.env/, text),
     broken: { file: 'libs/store/src/pool.ts', text: 'const url = process.env.DATABASE_URL;' },
   },
@@ -150,7 +150,7 @@ export function importedPackages(text: string): string[] {
   ];
   return specifiers
     .map(([, a, b, c]) => a ?? b ?? c ?? '')
-    .filter((name) => !name.startsWith('.') && !name.startsWith('node:'))
+    .filter((name) => !/^(\.|#|node:)/.test(name))
     .map((name) =>
       name
         .split('/')

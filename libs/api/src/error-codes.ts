@@ -234,6 +234,12 @@ const SERVICE_ERRORS = {
     retry: 'after',
     action: 'Ask whoever runs it to set RECANT_SIGNING_KEY_FILE.',
   },
+  witness_full: {
+    status: 503,
+    title: 'The witness takes no more logs',
+    retry: 'after',
+    action: 'Ask whoever runs the witness to let it take more logs, or use another one.',
+  },
   shutting_down: { status: 503, title: 'Shutting down', retry: 'after', action: 'Send the same again; a restarted service will take it.' },
   internal: {
     status: 500,

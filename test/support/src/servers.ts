@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type RunningKafka, startKafka } from '@recant/local-kafka';
 import { type RunningPostgres, startPostgres } from '@recant/local-postgres';
+import { type RunningS3, type S3Address, startS3 } from './s3-server.ts';
 
 export interface PostgresAddress {
   url: string;
@@ -15,7 +16,7 @@ export interface KafkaAddress {
 }
 
 /**
- * One PostgreSQL and one broker for a whole test run, each started when the first test asks. The tests' processes ask over HTTP,
+ * One PostgreSQL, one broker and one S3 server for a whole test run, each started when the first test asks. The tests' processes ask over HTTP,
  * because only the process of the run lives long enough to own them.
  */
 export async function serveServers(): Promise<{ address: string; stop(): Promise<void> }> {
@@ -23,7 +24,12 @@ export async function serveServers(): Promise<{ address: string; stop(): Promise
   const dataDir = join(tmpdir(), `recant-test-${randomBytes(8).toString('hex')}`);
   let postgres: Promise<RunningPostgres> | undefined;
   let kafka: Promise<RunningKafka> | undefined;
-  const answer = async (path: string | undefined): Promise<PostgresAddress | KafkaAddress> => {
+  let s3: Promise<RunningS3> | undefined;
+  const answer = async (path: string | undefined): Promise<PostgresAddress | KafkaAddress | S3Address> => {
+    if (path === '/s3') {
+      s3 ??= startS3();
+      return s3;
+    }
     if (path === '/kafka') {
       kafka ??= startKafka();
       return { brokers: (await kafka).brokers };
@@ -44,7 +50,7 @@ export async function serveServers(): Promise<{ address: string; stop(): Promise
   const stop = async (): Promise<void> => {
     server.closeAllConnections();
     await new Promise((done) => server.close(done));
-    const running = await Promise.allSettled([postgres, kafka]);
+    const running = await Promise.allSettled([postgres, kafka, s3]);
     await Promise.all(running.map((one) => (one.status === 'fulfilled' ? one.value?.stop() : undefined)));
   };
   return { address: `http://127.0.0.1:${port}`, stop };

@@ -1,0 +1,127 @@
+import { createHash } from 'node:crypto';
+import { AnchorError } from '@recant/ledger';
+import { NOTE_BYTES_MAX } from '@recant/transparency';
+import { AwsV4Signer } from 'aws4fetch';
+import { ANSWER_MS_MAX, type Answer, ask } from '../answer.ts';
+
+export interface BucketOptions {
+  /** `https://s3.eu-central-1.amazonaws.com`; the bucket is named in the path. */
+  readonly endpoint: string;
+  readonly region: string;
+  readonly bucket: string;
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  readonly sessionToken?: string;
+  readonly timeoutMs?: number;
+  /** Milliseconds since 1970, UTC; S3 refuses what is 15 minutes off. */
+  readonly clock: () => number;
+}
+
+/** Two notes: an object, or a page of a list. */
+const ANSWER_BYTES_MAX = 2 * NOTE_BYTES_MAX;
+
+/** One bucket over the S3 API (SigV4, path style). Each call is one request, never repeated here. */
+export interface Bucket {
+  /** `exists`: something stands there, and stays. `unconditional`: this store cannot be asked to keep what is there. */
+  create(key: string, bytes: Uint8Array): Promise<'created' | 'exists' | 'unconditional'>;
+  /** Whatever stands there. */
+  overwrite(key: string, bytes: Uint8Array): Promise<void>;
+  read(key: string): Promise<Uint8Array | undefined>;
+  /** The first names that begin so, in the order of their bytes. */
+  first(prefix: string, count: number): Promise<readonly string[]>;
+}
+
+/** @throws (each method) AnchorError `anchor_unavailable` */
+export function openBucket(options: BucketOptions): Bucket {
+  const root = `${options.endpoint.replace(/\/+$/, '')}/${encodeURIComponent(options.bucket)}`;
+  const call = async (method: string, path: string, body?: Uint8Array, headers: Record<string, string> = {}): Promise<Answer> => {
+    const request = await signed(options, { method, url: `${root}${path}`, body, headers });
+    try {
+      return await ask(request, ANSWER_BYTES_MAX, options.timeoutMs ?? ANSWER_MS_MAX);
+    } catch (cause) {
+      throw unavailable(options, `does not answer (${(cause as Error).message}): check the endpoint and the way to it`, cause);
+    }
+  };
+  return {
+    async create(key, bytes) {
+      const answer = await call('PUT', `/${key}`, bytes, { 'if-none-match': '*' });
+      if (answer.status === 200) return 'created';
+      if (answer.status === 412) return 'exists';
+      if (answer.status === 501) return 'unconditional';
+      throw refused(options, answer);
+    },
+    async overwrite(key, bytes) {
+      const answer = await call('PUT', `/${key}`, bytes);
+      if (answer.status !== 200) throw refused(options, answer);
+    },
+    async read(key) {
+      const answer = await call('GET', `/${key}`);
+      if (answer.status === 200) return answer.body;
+      // A missing bucket is 404 too, and is no answer to what it keeps.
+      if (answer.status === 404 && codeOf(answer) === 'NoSuchKey') return undefined;
+      throw refused(options, answer);
+    },
+    async first(prefix, count) {
+      const query = new URLSearchParams({ 'list-type': '2', prefix, 'max-keys': String(count) });
+      const answer = await call('GET', `?${query}`);
+      const text = new TextDecoder().decode(answer.body);
+      // An answer that is no list (a portal's, a proxy's) must not pass for an empty one.
+      if (answer.status !== 200 || !/<ListBucketResult[\s>]/.test(text)) throw refused(options, answer);
+      return [...text.matchAll(/<Key>([^<]*)<\/Key>/g)].map(([, key = '']) => key);
+    },
+  };
+}
+
+interface Call {
+  readonly method: string;
+  readonly url: string;
+  readonly body: Uint8Array | undefined;
+  readonly headers: Record<string, string>;
+}
+
+/** The digest of the body is signed with the rest: nobody on the way changes what is anchored. */
+async function signed(options: BucketOptions, { method, url, body, headers }: Call): Promise<Request> {
+  const { accessKeyId, secretAccessKey, sessionToken, region } = options;
+  const digest = createHash('sha256')
+    .update(body ?? '')
+    .digest('hex');
+  const signer = new AwsV4Signer({
+    method,
+    url,
+    headers: { ...headers, 'x-amz-content-sha256': digest },
+    accessKeyId,
+    secretAccessKey,
+    ...(sessionToken === undefined ? {} : { sessionToken }),
+    service: 's3',
+    region,
+    datetime: new Date(options.clock()).toISOString().replace(/[:-]|\.\d{3}/g, ''),
+  });
+  const made = await signer.sign();
+  return new Request(made.url, { method, headers: made.headers, ...(body === undefined ? {} : { body: Buffer.from(body) }) });
+}
+
+const WHAT_TO_DO = new Map(
+  Object.entries({
+    AccessDenied: 'allow this key s3:PutObject, s3:GetObject and s3:ListBucket',
+    InvalidAccessKeyId: 'correct the access key id',
+    NoSuchBucket: 'make the bucket, or correct its name',
+    PermanentRedirect: 'set the region of the bucket',
+    AuthorizationHeaderMalformed: 'set the region of the bucket',
+    RequestTimeTooSkewed: 'correct the clock of this machine',
+    SignatureDoesNotMatch: 'correct the secret access key',
+  }),
+);
+
+function refused(options: BucketOptions, answer: Answer): AnchorError {
+  const code = codeOf(answer);
+  return unavailable(options, `answers ${answer.status}${code && ` ${code}`}: ${WHAT_TO_DO.get(code) ?? 'it is tried again'}`);
+}
+
+/** `<Error><Code>…`; empty where there is none. Letters only, since it goes into a line for people. */
+function codeOf({ body }: Answer): string {
+  return /<Code>([A-Za-z0-9]{1,64})<\/Code>/.exec(new TextDecoder().decode(body.subarray(0, 8_192)))?.[1] ?? '';
+}
+
+function unavailable({ bucket, endpoint }: BucketOptions, what: string, cause?: unknown): AnchorError {
+  return new AnchorError('anchor_unavailable', `The bucket ${bucket} at ${endpoint} ${what}.`, { cause });
+}

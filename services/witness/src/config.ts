@@ -1,0 +1,41 @@
+import { type Env, Port, readConfig } from '@recant/service';
+import { z } from 'zod';
+
+export const PORT_DEFAULT = 7310;
+
+const WitnessEnv = z.object({
+  RECANT_WITNESS_DIR: z.string().min(1),
+  /** Only at the first start. */
+  RECANT_WITNESS_NAME: z.string().min(1).optional(),
+  /** Vkeys, separated by spaces. */
+  RECANT_WITNESS_LOGS: z
+    .string()
+    .default('')
+    .transform((text) => text.split(/\s+/).filter((vkey) => vkey !== '')),
+  RECANT_HOST: z.string().min(1).default('127.0.0.1'),
+  RECANT_PORT: Port.default(PORT_DEFAULT),
+  /** For fault tests: `advanced` kills the process there. */
+  RECANT_FAILPOINT: z.enum(['advanced']).optional(),
+});
+
+export interface WitnessConfig {
+  readonly dir: string;
+  readonly name: string | undefined;
+  readonly logKeys: readonly string[];
+  readonly host: string;
+  readonly port: number;
+  readonly failpoint: 'advanced' | undefined;
+}
+
+/** @throws ConfigError naming every problem at once */
+export function readWitnessConfig(env: Env): WitnessConfig {
+  const read = readConfig(WitnessEnv, env);
+  return {
+    dir: read.RECANT_WITNESS_DIR,
+    name: read.RECANT_WITNESS_NAME,
+    logKeys: read.RECANT_WITNESS_LOGS,
+    host: read.RECANT_HOST,
+    port: read.RECANT_PORT,
+    failpoint: read.RECANT_FAILPOINT,
+  };
+}
