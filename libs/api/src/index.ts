@@ -21,3 +21,4 @@ export { getHealth, getOpenApi, HealthBody, SERVICE_ROUTES } from './service.ts'
 export * from './sources.ts';
 export * from './tlog.ts';
 export { parseDurationMs, parseInstant, parseWindow, type Window } from './window.ts';
+export { addCheckpoint, getCosignedCheckpoint } from './witness.ts';
