@@ -12,6 +12,14 @@ export function faultOfStore(error: unknown): ApiFault | undefined {
   const codes = codesOf(error);
   if (codes.includes(DISK_FULL))
     return new ApiFault('store_full', 'PostgreSQL has no space left.', { cause: error, retryAfterSeconds: 10 });
+  if (codes[0] === 'ledger_tampered' && error instanceof Error) {
+    const { action } = error as { action?: string };
+    return new ApiFault('ledger_tampered', error.message, {
+      cause: error,
+      retryAfterSeconds: 10,
+      ...(action === undefined ? {} : { action }),
+    });
+  }
   if (codes[0] === 'cursor_invalid' && error instanceof Error) return new ApiFault('cursor_invalid', error.message, { cause: error });
   if (codes.some((code) => AWAY.test(code))) return new ApiFault('store_unavailable', 'PostgreSQL does not take it now.', { cause: error });
   return undefined;

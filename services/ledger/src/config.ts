@@ -1,7 +1,10 @@
 import { readFileSync } from 'node:fs';
+import type { Places } from '@recant/anchors';
 import { SHARDS_DEFAULT, SHARDS_MAX } from '@recant/events';
 import { ConfigError, DatabaseUrl, type Env, KafkaBrokers, Port, readConfig } from '@recant/service';
 import { z } from 'zod';
+import { EVIDENCE_ENV, placesOf } from './places.ts';
+import { readSigningKeys, type SigningKeys } from './signing-keys.ts';
 
 export const PORT_DEFAULT = 7300;
 const MASTER_KEY_BYTES = 32;
@@ -16,6 +19,7 @@ const LedgerEnv = z.object({
   RECANT_PORT: Port.default(PORT_DEFAULT),
   RECANT_MASTER_KEY_FILE: z.string().min(1),
   RECANT_SHARDS: z.coerce.number('must be a number').int().min(1).max(SHARDS_MAX).default(SHARDS_DEFAULT),
+  ...EVIDENCE_ENV,
   RECANT_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
   /** For fault tests: `<name>:<nth>`. */
   RECANT_FAILPOINT: z.string().optional(),
@@ -31,6 +35,9 @@ export interface LedgerConfig {
   readonly shards: number;
   readonly logLevel: string;
   readonly failpoint: string | undefined;
+  readonly signingKeys: SigningKeys | undefined;
+  /** Where checkpoints go. */
+  readonly places: Places;
 }
 
 /** @throws ConfigError naming every problem at once */
@@ -49,6 +56,8 @@ export function readLedgerConfig(env: Env): LedgerConfig {
     shards: read.RECANT_SHARDS,
     logLevel: read.RECANT_LOG_LEVEL,
     failpoint: read.RECANT_FAILPOINT,
+    signingKeys: read.RECANT_SIGNING_KEY_FILE === undefined ? undefined : readSigningKeys(read.RECANT_SIGNING_KEY_FILE),
+    places: placesOf(read),
   };
 }
 

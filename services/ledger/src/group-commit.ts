@@ -1,6 +1,6 @@
 import { ApiFault } from '@recant/api';
 import { BATCH_EVENTS_MAX } from '@recant/events';
-import type { Appender, Receipt, Submission } from '@recant/ledger';
+import { type Appender, LedgerTampered, type Receipt, type Submission } from '@recant/ledger';
 
 /** Bytes of events that wait for their transaction; over it requests are refused. */
 export const WAITING_BYTES_MAX = 33_554_432;
@@ -85,7 +85,7 @@ function takeGroup(queue: Waiting[]): Waiting[] {
   return queue.splice(0, count);
 }
 
-/** Commits, and gives back how everybody is told. */
+/** Commits, and gives back how everybody is told. A log that nothing may be appended to fails who wrote to it, not who happened to come along. */
 async function commitGroup(appender: Appender, group: readonly Waiting[]): Promise<() => void> {
   try {
     const receipts = await appender.append(group.flatMap(({ batch }) => batch));
@@ -97,6 +97,13 @@ async function commitGroup(appender: Appender, group: readonly Waiting[]): Promi
       }
     };
   } catch (error) {
+    if (error instanceof LedgerTampered && group.length > 1) {
+      const answers: (() => void)[] = [];
+      for (const waiting of group) answers.push(await commitGroup(appender, [waiting]));
+      return () => {
+        for (const answer of answers) answer();
+      };
+    }
     return () => {
       for (const { reject } of group) reject(error);
     };

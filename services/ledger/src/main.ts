@@ -12,7 +12,8 @@ await runProcess(async () => {
   const { shards, masterKey } = config;
   const store = createStore({ connectionString: config.databaseUrl, masterKey, shards, failpoints: killAtFailpoint(config.failpoint) });
   const kafka = config.kafkaBrokers && { brokers: config.kafkaBrokers, ...config.kafkaNames };
-  const ledger = wireLedger({ store, logger, clock: Date.now, shards, ...(kafka ? { kafka } : {}) });
+  const evidence = { keys: config.signingKeys, ...config.places };
+  const ledger = wireLedger({ store, logger, clock: Date.now, shards, evidence, ...(kafka ? { kafka } : {}) });
   const { routers, health } = ledger;
   const app = createApp({
     title: 'Recant ledger',

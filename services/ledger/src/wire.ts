@@ -9,6 +9,10 @@ import { keyRoutes } from './keys.ts';
 import { logRoutes } from './logs.ts';
 import { queryRoutes } from './queries.ts';
 import { sourceRoutes } from './sources.ts';
+import { type EvidenceOptions, wireEvidence } from './wire-evidence.ts';
+
+export { EVIDENCE_ENV, placesOf } from './places.ts';
+export { newSigningKey, parseSigningKeys, readSigningKeys, type SigningKeys } from './signing-keys.ts';
 
 /** Members of this group share the partitions; two deployments with one name would split the stream. */
 const GROUP_ID = 'recant.ledger';
@@ -31,6 +35,8 @@ export interface LedgerDeps {
     readonly groupId?: string;
     readonly partitionsConcurrently?: number;
   };
+  /** Without it nothing is signed, and no anchor is asked. */
+  readonly evidence?: EvidenceOptions;
 }
 
 export interface WiredLedger {
@@ -43,7 +49,8 @@ export interface WiredLedger {
 }
 
 /** Which adapter fills which port of the ledger service. Nothing runs before `start` but what requests ask for. */
-export function wireLedger({ store, logger, clock, shards, kafka }: LedgerDeps): WiredLedger {
+export function wireLedger({ store, logger, clock, shards, kafka, evidence: options }: LedgerDeps): WiredLedger {
+  const evidence = wireEvidence({ store, logger: logger.child({ part: 'evidence' }), clock, shards, ...options });
   const groupCommit = createGroupCommit(store.appender);
   const consumer = kafka && createLedgerConsumer(store, logger, kafka);
   const routes = [
@@ -52,11 +59,13 @@ export function wireLedger({ store, logger, clock, shards, kafka }: LedgerDeps):
     ...logRoutes(store.queries),
     ...sourceRoutes(store.queries, clock),
     ...keyRoutes(store.credentials),
+    ...evidence.routes,
   ];
   return {
     routers: [createRouter('ledger', routes)],
-    health: { store: checkStore(store), ...(consumer ? { kafka: checkConsumer(consumer) } : {}) },
+    health: { store: checkStore(store), evidence: evidence.health, ...(consumer ? { kafka: checkConsumer(consumer) } : {}) },
     async start() {
+      evidence.start();
       if (!kafka || !consumer) return;
       await ensureTopic({ brokers: kafka.brokers }, kafka.topic ?? TOPIC_EVENTS, shards);
       await consumer.start();
@@ -64,6 +73,7 @@ export function wireLedger({ store, logger, clock, shards, kafka }: LedgerDeps):
     async stop() {
       await consumer?.stop();
       await groupCommit.close();
+      await evidence.stop();
     },
   };
 }

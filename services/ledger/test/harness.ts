@@ -43,6 +43,7 @@ export interface HarnessOptions {
   /** A database that outlives this ledger. */
   readonly databaseUrl?: string;
   readonly masterKey?: Uint8Array;
+  readonly evidence?: LedgerDeps['evidence'];
 }
 
 /** The ledger service on a real database, over real HTTP. */
@@ -55,7 +56,8 @@ export async function startLedger(options: HarnessOptions = {}): Promise<Running
   });
   const log: Record<string, unknown>[] = [];
   const logger = createLogger({ name: 'test', level: 'info', destination: { write: (line) => void log.push(JSON.parse(line)) } });
-  const wired = wireLedger({ store, logger, clock: Date.now, shards: SHARDS, ...(options.kafka ? { kafka: options.kafka } : {}) });
+  const { kafka, evidence } = options;
+  const wired = wireLedger({ store, logger, clock: Date.now, shards: SHARDS, ...(kafka && { kafka }), ...(evidence && { evidence }) });
   const app = createApp({
     title: 'test',
     version: '0',

@@ -26,4 +26,4 @@ export {
 } from './ports.ts';
 export { CHECKPOINT_MS_MIN, type PublishContext, publish } from './publish.ts';
 export { signCheckpoint } from './sign-checkpoint.ts';
-export { LedgerTampered, TAMPER_RULES, type TamperRule } from './tampered.ts';
+export { isOfRestored, LedgerTampered, TAMPER_RULES, type TamperRule } from './tampered.ts';

@@ -27,6 +27,11 @@ const RESTORED: readonly TamperRule[] = [
   'epoch_behind_anchor',
 ];
 
+/** Whether an older copy of the database would break this rule. Then, and only then, a person may open an epoch. */
+export function isOfRestored(rule: TamperRule): boolean {
+  return RESTORED.includes(rule);
+}
+
 /** Nothing is appended to this log and nothing of it is signed until a person has acted. Other logs go on. */
 export class LedgerTampered extends Error {
   override readonly name = 'LedgerTampered';
@@ -46,7 +51,7 @@ export class LedgerTampered extends Error {
 
 function actionOf({ shard }: LogKey, rule: TamperRule): string {
   const look = 'Run `recant verify` and keep what it says, find out who changed the database';
-  if (RESTORED.includes(rule))
+  if (isOfRestored(rule))
     return `${look}. If it was restored from an older copy, say so with \`recant epoch open ${shard}\`; else put back the newest copy.`;
   return `${look}, and put back a copy from before the change.`;
 }

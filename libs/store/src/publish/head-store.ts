@@ -12,7 +12,7 @@ const LAST = `${HEAD} ORDER BY epoch DESC, n DESC LIMIT 1`;
 const AT = `${HEAD} AND epoch = $2 AND n = $3`;
 const EPOCH_AFTER = 'SELECT EXISTS (SELECT 1 FROM recant.epoch WHERE opened_at > to_timestamp($1 / 1000.0)) AS opened';
 /** One index probe a log. */
-const NEWEST = `FROM recant.log l, LATERAL (SELECT size, root, signed_at FROM recant.checkpoint
+const NEWEST = `FROM recant.log l CROSS JOIN LATERAL (SELECT size, root, signed_at FROM recant.checkpoint
   WHERE tenant_id = l.tenant_id AND shard = l.shard AND epoch = l.epoch ORDER BY size DESC LIMIT 1) c`;
 const NEWEST_AT = `SELECT ${MS('max(c.signed_at)')} AS ms ${NEWEST}`;
 const TENANTS = `SELECT l.tenant_id, l.shard, l.epoch, c.size, c.root, s.slot ${NEWEST}

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { createApp, createLogger, listen } from '@recant/service';
-import { wireLedger } from '@recant/service-ledger/wire';
+import { type SigningKeys, wireLedger } from '@recant/service-ledger/wire';
 import { wireRollback } from '@recant/service-rollback/wire';
 import type { Store } from '@recant/store';
 import type { Closer } from './database.ts';
@@ -14,17 +14,19 @@ export interface ServiceDeps {
   readonly store: Store;
   readonly brokers: readonly string[] | undefined;
   readonly rollbackKey: string;
+  readonly signing: SigningKeys;
 }
 
 /** Ledger and rollback on one port. @returns its address */
-export async function openServices({ settings, store, brokers, rollbackKey }: ServiceDeps, closers: Closer[]): Promise<string> {
+export async function openServices({ settings, store, brokers, rollbackKey, signing }: ServiceDeps, closers: Closer[]): Promise<string> {
   const logger = createLogger({
     name: 'recant',
     level: settings.logLevel,
     destination: { write: (line) => void process.stderr.write(line) },
   });
   const kafka = brokers === undefined ? {} : { kafka: { brokers } };
-  const ledger = wireLedger({ store, logger, clock: Date.now, shards: settings.shards, ...kafka });
+  const evidence = { keys: signing, ...settings.places };
+  const ledger = wireLedger({ store, logger, clock: Date.now, shards: settings.shards, evidence, ...kafka });
   let url = '';
   const rollback = wireRollback({ store, logger, clock: Date.now, ledger: { url: () => url, apiKey: rollbackKey } });
   const app = createApp({

@@ -1,5 +1,6 @@
 import { SHARDS_DEFAULT } from '@recant/events';
 import { ConfigError, DatabaseUrl, type Env, KafkaBrokers, Port, readConfig, secret } from '@recant/service';
+import { EVIDENCE_ENV, placesOf } from '@recant/service-ledger/wire';
 import { z } from 'zod';
 import { DIR_DEFAULT } from '../cli/connection.ts';
 import { CliError, EXIT } from '../cli/exit.ts';
@@ -21,6 +22,13 @@ const Environment = z.object({
     .default(SHARDS_DEFAULT),
   RECANT_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('warn'),
   RECANT_FAILPOINT: z.string().optional(),
+  /** Name of the ledger, and of its keys: for the first start, which makes one where none is given. */
+  RECANT_LEDGER_NAME: z
+    .string()
+    .regex(/^[A-Za-z0-9][A-Za-z0-9._-]*(\/[A-Za-z0-9][A-Za-z0-9._-]*)*$/, 'must be like a host name, or a host name and a path')
+    .max(200)
+    .optional(),
+  ...EVIDENCE_ENV,
 });
 
 export interface UpOptions {
@@ -42,6 +50,10 @@ export interface UpSettings {
   readonly shards: number;
   readonly logLevel: string;
   readonly failpoint: string | undefined;
+  readonly ledgerName: string | undefined;
+  readonly signingKeyFile: string | undefined;
+  /** Where checkpoints go, beside the database. */
+  readonly places: ReturnType<typeof placesOf>;
 }
 
 /** Options over environment over defaults. @throws CliError `usage`, naming every problem at once */
@@ -64,6 +76,9 @@ export function readSettings(options: UpOptions, env: Env): UpSettings {
       shards: read.RECANT_SHARDS,
       logLevel: read.RECANT_LOG_LEVEL,
       failpoint: read.RECANT_FAILPOINT,
+      ledgerName: read.RECANT_LEDGER_NAME,
+      signingKeyFile: read.RECANT_SIGNING_KEY_FILE,
+      places: placesOf(read),
     };
   } catch (error) {
     if (error instanceof ConfigError)

@@ -9,6 +9,7 @@ import { ensureKeys, keepConnection, type UpKeys } from './keys.ts';
 import { lockFolder } from './lock.ts';
 import { openServices } from './services.ts';
 import type { UpSettings } from './settings.ts';
+import { signingKeys } from './signing.ts';
 
 export interface RunningUp {
   readonly url: string;
@@ -51,6 +52,7 @@ async function build(settings: UpSettings, { tell, signal }: UpHooks, closers: C
   const lock = await lockFolder(folder.path);
   closers.push(lock.release);
   const key = await masterKey(folder, settings.masterKeyFile);
+  const signing = await signingKeys(folder, settings);
 
   tell(settings.kafka === 'local' ? 'Starting PostgreSQL and Kafka (the first time its jars are fetched) ...' : 'Starting PostgreSQL ...');
   const [brokers, database] = await both(openBrokers(settings, folder, closers), openDatabase(folder, settings.databaseUrl, closers));
@@ -64,7 +66,7 @@ async function build(settings: UpSettings, { tell, signal }: UpHooks, closers: C
   });
   closers.push(store.close);
   const keys = await ensureKeys(folder, store.credentials);
-  const url = await openServices({ settings, store, brokers, rollbackKey: keys.rollbackKey }, closers);
+  const url = await openServices({ settings, store, brokers, signing, rollbackKey: keys.rollbackKey }, closers);
   await keepConnection(folder, url, keys.operatorKey);
   await lock.announce(url);
   const { operatorKey, made } = keys;

@@ -1,0 +1,74 @@
+import { type Anchor, createAnchorWatch, createLogGuard, type Witness } from '@recant/ledger';
+import type { BoundRoute, HealthCheck, Logger } from '@recant/service';
+import type { Store } from '@recant/store';
+import { epochRoutes } from './epochs.ts';
+import { evidenceRoutes } from './evidence.ts';
+import { createHeadLoop } from './heads.ts';
+import { createPublisher, type PublisherTiming } from './publisher.ts';
+import type { SigningKeys } from './signing-keys.ts';
+
+export interface EvidenceOptions {
+  readonly keys?: SigningKeys | undefined;
+  readonly anchors?: readonly Anchor[];
+  readonly witnesses?: readonly Witness[];
+  readonly timing?: Partial<PublisherTiming> & { readonly headMs?: number };
+}
+
+export interface EvidenceDeps extends EvidenceOptions {
+  readonly store: Store;
+  readonly logger: Logger;
+  /** Milliseconds since 1970, UTC. */
+  readonly clock: () => number;
+  readonly shards: number;
+}
+
+export interface WiredEvidence {
+  readonly routes: readonly BoundRoute[];
+  readonly health: HealthCheck;
+  start(): void;
+  stop(): Promise<void>;
+}
+
+/** Milliseconds between two heads: each writes a row for every tenant. */
+const HEAD_MS = 60_000;
+
+/** What makes the ledger provable to others, and what stops it where it no longer is. */
+export function wireEvidence(deps: EvidenceDeps): WiredEvidence {
+  const { store, logger, clock, shards, keys, anchors = [], witnesses = [], timing = {} } = deps;
+  const watch = createAnchorWatch(keys?.ledger ?? '', keys === undefined ? [] : anchors, clock);
+  const guard = createLogGuard({
+    store: store.publishing,
+    watch,
+    clock,
+    alarm: (error) =>
+      logger.error(
+        { alarm: 'ledger_tampered', tenant: error.log.tenant, shard: error.log.shard, rule: error.rule, action: error.action },
+        error.message,
+      ),
+  });
+  store.guardLogs(guard.admit);
+  const publisher = keys && createPublisher({ keys, store: store.publishing, anchors, witnesses, watch, guard, logger, clock, timing });
+  const head = keys && createHeadLoop({ keys, heads: store.heads, anchors, logger, clock }, timing.headMs ?? HEAD_MS);
+  return {
+    routes: [
+      ...evidenceRoutes({ published: store.published, keys }),
+      ...epochRoutes({ store, keys, anchors, watch, guard, clock, shards }),
+    ],
+    health: async () => {
+      const troubles = [
+        ...guard.broken().map(({ message }) => message),
+        ...(publisher?.troubles() ?? []),
+        ...(head?.failure ? [head.failure] : []),
+      ];
+      return troubles.length === 0 ? { status: 'ok' } : { status: 'degraded', detail: troubles.join(' ') };
+    },
+    start() {
+      if (keys === undefined) logger.warn('nothing is signed: RECANT_SIGNING_KEY_FILE is not set');
+      publisher?.start();
+      head?.start();
+    },
+    async stop() {
+      await Promise.all([publisher?.stop(), head?.stop()]);
+    },
+  };
+}

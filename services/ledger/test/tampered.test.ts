@@ -1,0 +1,165 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { folderAnchor } from '@recant/anchors';
+import { shardOf } from '@recant/events';
+import { headOriginOf, originOf } from '@recant/ledger';
+import { type TestDatabase, testLedgerDatabase, waitUntil } from '@recant/test-support';
+import { Frontier, parseCheckpoint, parseNote, parseVerifierKey, verifyCheckpoint } from '@recant/transparency';
+import pg from 'pg';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { newSigningKey, parseSigningKeys } from '../src/signing-keys.ts';
+import { type RunningLedger, SHARDS, startLedger, TENANT } from './harness.ts';
+import { TestSource } from './producer.ts';
+
+const LEDGER = 'example.org';
+const keys = parseSigningKeys(newSigningKey(LEDGER), 'a test');
+const timing = { integrateMs: 20, publishMs: 20, anchorMs: 50, headMs: 100 };
+const masterKey = new Uint8Array(32).fill(3);
+
+/** Two sources with logs of their own. */
+const source = new TestSource('a');
+const shard = shardOf(TENANT, source.source, SHARDS);
+let other = new TestSource('b');
+while (shardOf(TENANT, other.source, SHARDS) === shard) other = new TestSource('b');
+
+let dir: string;
+let database: TestDatabase;
+let ledger: RunningLedger;
+const start = (databaseUrl: string) => startLedger({ databaseUrl, masterKey, evidence: { keys, anchors: [folderAnchor(dir)], timing } });
+const checkpoint = async (of = shard) =>
+  (await ledger.store.published.checkpoint({ tenant: TENANT, shard: of })) as NonNullable<
+    Awaited<ReturnType<RunningLedger['store']['published']['checkpoint']>>
+  >;
+/** Sends one event, and waits until it is anchored. */
+async function sendAnchored(from: TestSource): Promise<void> {
+  const { status, body } = await ledger.post(from.intended().bytes);
+  expect(status).toBe(201);
+  const log = { tenant: TENANT, shard: shardOf(TENANT, from.source, SHARDS) };
+  await waitUntil(async () => {
+    const note = await folderAnchor(dir).latest(originOf(LEDGER, log, (await checkpoint(log.shard))?.epoch ?? 1));
+    return note !== undefined && parseCheckpoint(parseNote(note).text).size > BigInt(body.index as number);
+  });
+}
+async function asSuperuser(...statements: readonly [string, unknown[]?][]): Promise<void> {
+  const client = new pg.Client({ connectionString: database.ownerUrl });
+  await client.connect();
+  // Triggers are ENABLE ALWAYS: even a superuser has to disarm them by name.
+  for (const table of ['entry', 'log', 'tile', 'checkpoint']) await client.query(`ALTER TABLE recant.${table} DISABLE TRIGGER ALL`);
+  for (const [text, values] of statements) await client.query(text, values);
+  for (const table of ['entry', 'log', 'tile', 'checkpoint'])
+    await client.query(`ALTER TABLE recant.${table} ENABLE ALWAYS TRIGGER ALL`).catch(() => {});
+  await client.end();
+}
+const refused = async (rule: string): Promise<void> => {
+  const { status, body, headers } = await ledger.post(source.intended().bytes);
+  expect({ status, code: body.code }).toEqual({ status: 503, code: 'ledger_tampered' });
+  expect(body.detail).toContain(rule);
+  expect(body.action).toContain('recant verify');
+  expect(Number(headers.get('retry-after'))).toBeGreaterThan(0);
+  expect(ledger.log.find(({ alarm }) => alarm === 'ledger_tampered')).toMatchObject({ tenant: TENANT, shard, rule });
+  expect(await ledger.operator.health()).toMatchObject({ status: 'degraded', checks: { evidence: { status: 'degraded' } } });
+};
+
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'recant-anchor-'));
+  database = await testLedgerDatabase();
+  ledger = await start(database.url);
+});
+afterEach(async () => {
+  await ledger.stop();
+  await database.drop();
+  await rm(dir, { recursive: true });
+});
+
+test('an older copy of the database takes nothing and signs nothing until a person opens an epoch, and other logs go on', async () => {
+  await sendAnchored(source);
+  await sendAnchored(other);
+  await ledger.stop();
+  const owner = new pg.Client({ connectionString: new URL('/postgres', database.ownerUrl).href });
+  await owner.connect();
+  await owner.query(`CREATE DATABASE ${database.name}_old TEMPLATE ${database.name}`);
+  ledger = await start(database.url);
+  await sendAnchored(source);
+  await ledger.stop();
+
+  const old = new URL(database.url);
+  old.pathname = `/${database.name}_old`;
+  ledger = await start(old.href);
+  const before = await checkpoint();
+  await refused('log_behind_anchor');
+  await sendAnchored(other);
+  expect(await checkpoint()).toEqual(before);
+
+  const open = (reason: string) =>
+    ledger.post(JSON.stringify({ reason }), { path: `/v1/tlog/${shard}/epochs`, type: 'application/json', key: operatorKey });
+  const operatorKey = (await ledger.makeKey({ roles: ['administer'], agents: [] })).apiKey;
+  const opened = await open('the disk of the database died, restored from the backup of the night');
+  expect(opened).toMatchObject({ status: 201, body: { shard, epoch: 2, origin: `${LEDGER}/${TENANT}/${shard}/e2` } });
+  expect(await open('again')).toMatchObject({ status: 409, body: { code: 'epoch_refused' } });
+  await sendAnchored(source);
+  const after = await checkpoint();
+  expect(after.epoch).toBe(2);
+  verifyCheckpoint(after.note, {
+    origin: `${LEDGER}/${TENANT}/${shard}/e2`,
+    logKeys: keys.signers.map(({ vkey }) => parseVerifierKey(vkey)),
+  });
+  expect((await ledger.operator.health()).checks.evidence?.detail).toBeUndefined();
+  // Heads go on too, in an epoch of their own.
+  await waitUntil(async () => (await folderAnchor(dir).latest(headOriginOf(LEDGER, 2))) !== undefined);
+  expect(await ledger.audit()).toEqual([]);
+  await ledger.stop();
+  ledger = await start(database.url);
+  // The newer database is not what is anchored any more: two ledgers of one name do not both go on.
+  await refused('epoch_behind_anchor');
+  await owner.query(`DROP DATABASE ${database.name}_old WITH (FORCE)`);
+  await owner.end();
+});
+
+test.each([
+  ['size_mismatch', 'DELETE FROM recant.entry WHERE shard = $1 AND idx = (SELECT max(idx) FROM recant.entry WHERE shard = $1)'],
+  [
+    'size_mismatch',
+    'INSERT INTO recant.entry (tenant_id, shard, idx, leaf, frame) SELECT tenant_id, shard, idx + 100, leaf, frame FROM recant.entry WHERE shard = $1 AND idx = 1',
+  ],
+  [
+    'leaf_mismatch',
+    "UPDATE recant.entry SET frame = frame || ' ' WHERE shard = $1 AND idx = (SELECT max(idx) FROM recant.entry WHERE shard = $1)",
+  ],
+  ['frontier_differs', 'UPDATE recant.log SET root = sha256(root) WHERE shard = $1'],
+  ['frontier_differs', 'UPDATE recant.log SET frontier = substr(frontier, 33) WHERE shard = $1'],
+  ['log_differs_from_checkpoint', 'UPDATE recant.checkpoint SET root = sha256(root) WHERE shard = $1'],
+])('%s: what a superuser did is named before anything is appended on top of it: %s', async (rule, statement) => {
+  await sendAnchored(source);
+  await sendAnchored(source);
+  await ledger.stop();
+  await asSuperuser([statement, [shard]]);
+  ledger = await start(database.url);
+  await refused(rule);
+  expect((await ledger.post(other.intended().bytes)).status).toBe(201);
+});
+
+test('tiles are derived: what is gone of them is made again', async () => {
+  await sendAnchored(source);
+  await ledger.stop();
+  await asSuperuser(['DELETE FROM recant.tile WHERE shard = $1', [shard]]);
+  ledger = await start(database.url);
+  await sendAnchored(source);
+  expect((await ledger.operator.health()).checks.evidence).toEqual({ status: 'ok' });
+});
+
+test('a tail cut off with its head made to fit, and the tree made anew, is caught against the anchor while the service runs', async () => {
+  for (let n = 0; n < 3; n += 1) await sendAnchored(source);
+  const frontier = Frontier.empty();
+  const { rows } = await ledger.store.pool.query('SELECT leaf FROM recant.entry WHERE shard = $1 ORDER BY idx LIMIT 3', [shard]);
+  frontier.append(rows.map(({ leaf }) => leaf));
+  await asSuperuser(
+    ['DELETE FROM recant.entry WHERE shard = $1 AND idx >= 3', [shard]],
+    ['DELETE FROM recant.tile WHERE shard = $1', [shard]],
+    ['DELETE FROM recant.checkpoint WHERE shard = $1', [shard]],
+    ['UPDATE recant.log SET size = 3, root = $2, frontier = $3 WHERE shard = $1', [shard, frontier.root(), frontier.serialize()]],
+  );
+  await waitUntil(() => ledger.log.some(({ alarm }) => alarm === 'ledger_tampered'));
+  await refused('log_behind_anchor');
+  expect(await checkpoint()).toBeUndefined();
+});
