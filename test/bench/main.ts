@@ -1,8 +1,12 @@
 import { parseArgs } from 'node:util';
 import { belowFloor, formatTable, type Results } from './figures.ts';
 import { benchIngest } from './ingest.ts';
+import { benchVerify } from './verify.ts';
 
-const BENCHMARKS: Readonly<Record<string, (options: { events: number }) => Promise<Results>>> = { ingest: benchIngest };
+const BENCHMARKS: Readonly<Record<string, (options: { events: number }) => Promise<Results>>> = {
+  ingest: benchIngest,
+  verify: benchVerify,
+};
 const EVENTS_DEFAULT = 200_000;
 
 const { values, positionals } = parseArgs({

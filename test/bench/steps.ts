@@ -5,6 +5,8 @@ const STEPS: readonly (readonly [string, RegExp])[] = [
   ['garbage collection', /^\(garbage collector\)/],
   ['check MACs', /eventMac|services\/ledger\/src\/intake\.ts/],
   ['decode and check events', /libs\/events\/src\/|libs\/ledger\/src\/admit\.ts/],
+  ['facts of events', /libs\/verifier\/src\/facts\//],
+  ['read records', /libs\/verifier\/src\/bundle\//],
   ['frame and hash', /libs\/transparency\/|libs\/ledger\/src\/frame\.ts/],
   ['project rows', /libs\/ledger\/src\/projection\.ts|libs\/ledger\/src\/attempt-state\.ts/],
   ['write COPY rows', /libs\/store\/src\/(copy\/copy-writer|append\/rows)/],

@@ -1,4 +1,4 @@
-import { shardOf } from '@recant/events';
+import { FRAME_BYTES_MAX, shardOf } from '@recant/events';
 import { FACT_BYTES, writePlace } from './facts/fact.ts';
 import type { FactStore } from './facts/fact-store.ts';
 import type { Inspection, Inspector } from './facts/inspect.ts';
@@ -6,8 +6,9 @@ import { SourceRuns } from './facts/sources.ts';
 import { BrokenRule } from './rules.ts';
 
 /** Events looked at together, and bytes: what one message to another thread is worth. */
-const BATCH_EVENTS = 512;
+const BATCH_EVENTS = 2_048;
 const BATCH_BYTES = 1_048_576;
+const BUFFER_BYTES = BATCH_BYTES + FRAME_BYTES_MAX;
 /** Batches being looked at: bounds memory, and keeps two threads busy. */
 const BATCHES_AHEAD_MAX = 3;
 
@@ -26,7 +27,7 @@ export class EventQueue {
   readonly #facts: FactStore;
   readonly #runs = new SourceRuns();
   readonly #pending: (() => Promise<void>)[] = [];
-  #bytes = Buffer.allocUnsafeSlow(BATCH_BYTES + 65_536);
+  #bytes = Buffer.allocUnsafeSlow(BUFFER_BYTES);
   #length = 0;
   #ends: number[] = [];
   #indexes: bigint[] = [];
@@ -63,7 +64,8 @@ export class EventQueue {
     // Whoever takes it up later handles it.
     inspected.catch(() => {});
     this.#pending.push(async () => this.#take(await inspected, indexes, home));
-    this.#bytes = Buffer.allocUnsafeSlow(this.#bytes.length);
+    // The old one may belong to another thread by now.
+    this.#bytes = Buffer.allocUnsafeSlow(BUFFER_BYTES);
     this.#length = 0;
     this.#ends = [];
     this.#indexes = [];

@@ -14,7 +14,7 @@ export { splitRecords } from './bundle/record-parser.ts';
 export { sealBundle } from './bundle/seal.ts';
 export { verifyBundle } from './bundle/verify.ts';
 export { type BundleLogSource, type BundleSource, writeBundle } from './bundle/write.ts';
-export { type EventBatch, type Inspection, type Inspector, inspectEvents } from './facts/inspect.ts';
+export { createInspector, type EventBatch, type Inspection, type Inspector } from './facts/inspect.ts';
 export { memoryScratch, type Scratch } from './facts/scratch.ts';
 export type {
   LedgerSnapshot,

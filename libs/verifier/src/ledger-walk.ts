@@ -3,7 +3,7 @@ import { originOf } from '@recant/ledger';
 import { Anchors, type AnchorWalk, type KeptCheckpoint } from './anchors.ts';
 import { EventQueue } from './event-queue.ts';
 import { FactStore } from './facts/fact-store.ts';
-import { type Inspector, inspectEvents } from './facts/inspect.ts';
+import { createInspector, type Inspector } from './facts/inspect.ts';
 import { judgeGroup } from './facts/judge.ts';
 import type { Scratch } from './facts/scratch.ts';
 import type { Keys } from './keys.ts';
@@ -68,7 +68,7 @@ export class LedgerWalk {
     this.#keys = keys;
     this.#options = options;
     this.#facts = new FactStore(options.scratch);
-    this.#events = new EventQueue(tenant, options.inspect ?? inspectEvents, this.#facts);
+    this.#events = new EventQueue(tenant, options.inspect ?? createInspector(), this.#facts);
     this.#anchors = new Anchors(options.anchors ?? [], keys, ledger);
   }
 

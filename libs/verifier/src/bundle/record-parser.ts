@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto';
 import { BrokenRule } from '../rules.ts';
-import { type BundleRecord, HEADER_BYTES, MAGIC, RECORD_BYTES_MAX, RECORD_TYPES, type RecordType } from './format.ts';
+import { type BundleRecord, HEADER_BYTES, INDEX_BYTES, MAGIC, RECORD_BYTES_MAX, RECORD_TYPES, type RecordType } from './format.ts';
 
-const TYPES = new Map<number, RecordType>(RECORD_TYPES.map((type) => [type.charCodeAt(0), type]));
+/** By code of the character. */
+const TYPES: (RecordType | undefined)[] = new Array(256).fill(undefined);
+for (const type of RECORD_TYPES) TYPES[type.charCodeAt(0)] = type;
 
 /**
  * Cuts a bundle into records as its bytes come. Holds at most one record and one chunk: a length is judged before anything is kept for it.
@@ -13,6 +15,7 @@ export class RecordParser {
   /** Of the buffer: start of what was not given out yet, and of what was not hashed yet. */
   #at = 0;
   #hashed = 0;
+  #payloadAt = 0;
   #started = false;
   #digest: string | undefined;
   readonly #hash = createHash('sha256');
@@ -26,13 +29,13 @@ export class RecordParser {
     this.#hashed = 0;
   }
 
-  /** The next record; undefined where more bytes are needed. */
-  next(): BundleRecord | undefined {
+  /** Type of the next record; undefined where more bytes are needed. Its payload is what `payload` and `index` give until the next call. */
+  next(): RecordType | undefined {
     if (!this.#started && !this.#start()) return undefined;
     const buffer = this.#buffer;
     const start = this.#at;
     if (buffer.length - start < HEADER_BYTES) return undefined;
-    const type = TYPES.get(buffer[start] as number);
+    const type = TYPES[buffer[start] as number];
     const length = buffer.readUInt32BE(start + 1);
     if (type === undefined) throw new BrokenRule('format', `no record is of type 0x${buffer.toString('hex', start, start + 1)}`);
     if (length > RECORD_BYTES_MAX) throw new BrokenRule('format', `a record of ${length} bytes is over ${RECORD_BYTES_MAX}`);
@@ -42,8 +45,20 @@ export class RecordParser {
       this.#hashTo(start);
       this.#digest = this.#hash.digest('hex');
     }
+    this.#payloadAt = start + HEADER_BYTES;
     this.#at = end;
-    return { type, payload: buffer.subarray(start + HEADER_BYTES, end) };
+    return type;
+  }
+
+  /** A view: its memory is that of the pieces given. @param from bytes to leave out. */
+  payload(from = 0): Buffer {
+    return this.#buffer.subarray(this.#payloadAt + from, this.#at);
+  }
+
+  /** What an entry or a dead letter begins with. @throws BrokenRule */
+  index(): bigint {
+    if (this.#at - this.#payloadAt < INDEX_BYTES) throw new BrokenRule('format', 'an entry or a dead letter without an index');
+    return this.#buffer.readBigUInt64BE(this.#payloadAt);
   }
 
   /** Bytes that are no whole record. */
@@ -77,7 +92,7 @@ export function splitRecords(bytes: Uint8Array): readonly BundleRecord[] {
   const parser = new RecordParser();
   parser.push(bytes);
   const records: BundleRecord[] = [];
-  for (let record = parser.next(); record !== undefined; record = parser.next()) records.push(record);
+  for (let type = parser.next(); type !== undefined; type = parser.next()) records.push({ type, payload: parser.payload() });
   if (parser.rest > 0 || records.length === 0) throw new BrokenRule('truncated', 'the file ends within a record');
   return records;
 }

@@ -4,7 +4,7 @@ import { LedgerWalk, type VerifyOptions } from '../ledger-walk.ts';
 import { LetterCheck } from '../letter-check.ts';
 import { BrokenRule } from '../rules.ts';
 import { brokenVerdict, type Sound, type Verdict } from '../verdict.ts';
-import { type BundleRecord, INDEX_BYTES, KEYS_MAX, LETTER_BYTES_MAX } from './format.ts';
+import { INDEX_BYTES, KEYS_MAX, LETTER_BYTES_MAX, type RecordType } from './format.ts';
 import { hasMembers, parseJsonRecord } from './json-record.ts';
 import { type BundleLog, type Manifest, parseManifest } from './manifest.ts';
 import { RecordParser } from './record-parser.ts';
@@ -47,8 +47,10 @@ class BundleReading {
     for await (const chunk of chunks) {
       this.#parser.push(chunk);
       if (this.#statement !== undefined) break;
-      for (let record = this.#parser.next(); record !== undefined; record = this.#parser.next()) {
-        await this.#take(record);
+      for (let type = this.#parser.next(); type !== undefined; type = this.#parser.next()) {
+        // Most records are taken at once: to wait for nothing costs as much as a hash.
+        const taken = this.#take(type);
+        if (taken !== undefined) await taken;
         if (this.#statement !== undefined) break;
       }
     }
@@ -70,10 +72,10 @@ class BundleReading {
     }
   }
 
-  #take(record: BundleRecord): Promise<void> | void {
-    const { type, payload } = record;
-    if (type === 'E') return this.#entry(payload);
-    if (type === 'D') return this.#deadLetter(payload);
+  #take(type: RecordType): Promise<void> | void {
+    if (type === 'E') return this.#entry();
+    if (type === 'D') return this.#deadLetter();
+    const payload = this.#parser.payload();
     this.#endLetter();
     if (type === 'C') return this.#checkpoint(payload);
     if (type === 'M') return this.#readManifest(payload);
@@ -123,23 +125,21 @@ class BundleReading {
     }
   }
 
-  #entry(payload: Buffer): Promise<void> | undefined {
+  #entry(): Promise<void> | undefined {
     this.#endLetter();
     const walk = this.#inLog('E');
-    if (payload.length < INDEX_BYTES) throw new BrokenRule('format', 'an entry without an index', this.#log?.shard);
-    const index = payload.readBigUInt64BE();
-    const frame = walk.entry(index, payload.subarray(INDEX_BYTES));
+    const index = this.#parser.index();
+    const frame = walk.entry(index, this.#parser.payload(INDEX_BYTES));
     if (frame.kind === 'dead_letter') this.#letter = new LetterCheck((this.#log as BundleLog).shard, index, frame);
     return walk.due ? walk.settle() : undefined;
   }
 
-  #deadLetter(payload: Buffer): void {
+  #deadLetter(): void {
     this.#inLog('D');
-    if (payload.length < INDEX_BYTES) throw new BrokenRule('format', 'a dead letter without an index', this.#log?.shard);
-    const index = payload.readBigUInt64BE();
+    const index = this.#parser.index();
     if (this.#letter === undefined)
       throw new BrokenRule('dead_letter_mismatch', 'no entry describes this message', this.#log?.shard, index);
-    this.#letter.add(index, payload.subarray(INDEX_BYTES), LETTER_BYTES_MAX);
+    this.#letter.add(index, this.#parser.payload(INDEX_BYTES), LETTER_BYTES_MAX);
   }
 
   #checkpoint(payload: Buffer): void {

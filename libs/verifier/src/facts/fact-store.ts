@@ -79,6 +79,10 @@ function groupsOf(facts: Buffer, use: (facts: Buffer, offsets: readonly number[]
   }
   for (const head of slots) {
     if (head === -1) continue;
+    if (next[head] === -1) {
+      use(facts, [head * FACT_BYTES]);
+      continue;
+    }
     const chain: number[] = [];
     for (let fact = head; fact !== -1; fact = next[fact] as number) chain.push(fact * FACT_BYTES);
     useChain(facts, chain, use);
@@ -87,13 +91,20 @@ function groupsOf(facts: Buffer, use: (facts: Buffer, offsets: readonly number[]
 
 /** A chain holds facts of one key, and seldom of a few. */
 function useChain(facts: Buffer, chain: number[], use: (facts: Buffer, offsets: readonly number[]) => void): void {
-  if (chain.length > 1) chain.sort((a, b) => facts.compare(facts, b, b + KEY_BYTES, a, a + KEY_BYTES) || compareFacts(facts, a, b));
-  let from = 0;
-  for (let to = 1; to <= chain.length; to += 1) {
-    const a = chain[from] as number;
-    const b = chain[to] ?? -1;
-    if (b !== -1 && facts.compare(facts, b, b + KEY_BYTES, a, a + KEY_BYTES) === 0) continue;
-    use(facts, chain.slice(from, to));
-    from = to;
+  chain.sort((a, b) => facts.compare(facts, b, b + KEY_BYTES, a, a + KEY_BYTES) || compareFacts(facts, a, b));
+  let group: number[] = [];
+  for (const at of chain) {
+    const first = group[0];
+    if (first !== undefined && !isSameKey(facts, first, at)) {
+      use(facts, group);
+      group = [];
+    }
+    group.push(at);
   }
+  use(facts, group);
+}
+
+function isSameKey(facts: Buffer, a: number, b: number): boolean {
+  for (let byte = 0; byte < KEY_BYTES; byte += 1) if (facts[a + byte] !== facts[b + byte]) return false;
+  return true;
 }

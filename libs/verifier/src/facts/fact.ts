@@ -34,33 +34,59 @@ export interface Fact {
   readonly digest: Buffer;
 }
 
-/** Writes the fact of an event without its place. @param body the event's canonical bytes. */
-export function writeFact(facts: Buffer, at: number, event: RecantEvent, body: Uint8Array): void {
-  facts.fill(0, at, at + FACT_BYTES);
-  switch (event.type) {
-    case 'recant.attempt.intended.v1':
-      writeAttempt(facts, at, event.source, event.data, 1);
-      return;
-    case 'recant.attempt.effects.v1':
-      writeAttempt(facts, at, event.source, event.data, 2);
-      facts.writeUInt32BE(event.data.chunk, at + N_AT);
-      facts.writeDoubleBE(event.data.effects.length, at + COUNT_AT);
-      facts.set(hash('sha256', effectsBytes(event, body), 'buffer'), at + DIGEST_AT);
-      return;
-    case 'recant.attempt.settled.v1':
-      writeAttempt(facts, at, event.source, event.data, 3);
-      facts.writeDoubleBE(event.data.effects, at + COUNT_AT);
-      facts.writeUInt32BE(event.data.chunks, at + CHUNKS_AT);
-      facts.write(event.data.digest, at + DIGEST_AT, 'hex');
-      return;
-    default:
-      writeKey(facts, at, `${event.source}\n\n${event.id}`);
+/** Sources whose last attempt is remembered. */
+const SOURCES_MAX = 4_096;
+
+interface LastAttempt {
+  action: string;
+  attempt: number;
+  key: Buffer;
+}
+
+/** Writes facts of events. Remembers the key of each source's last attempt, of which most events are: a hash costs a third of the rest. */
+export class FactWriter {
+  readonly #last = new Map<string, LastAttempt>();
+
+  /** The fact without its place, into bytes that are zero. @param body the event's canonical bytes. */
+  write(facts: Buffer, at: number, event: RecantEvent, body: Buffer): void {
+    switch (event.type) {
+      case 'recant.attempt.intended.v1':
+        this.#attempt(facts, at, event.source, event.data, 1);
+        return;
+      case 'recant.attempt.effects.v1':
+        this.#attempt(facts, at, event.source, event.data, 2);
+        facts.writeUInt32BE(event.data.chunk, at + N_AT);
+        facts.writeDoubleBE(event.data.effects.length, at + COUNT_AT);
+        hash('sha256', effectsBytes(event, body), 'buffer').copy(facts, at + DIGEST_AT);
+        return;
+      case 'recant.attempt.settled.v1':
+        this.#attempt(facts, at, event.source, event.data, 3);
+        facts.writeDoubleBE(event.data.effects, at + COUNT_AT);
+        facts.writeUInt32BE(event.data.chunks, at + CHUNKS_AT);
+        facts.write(event.data.digest, at + DIGEST_AT, 'hex');
+        return;
+      default:
+        keyOf(`${event.source}\n\n${event.id}`).copy(facts, at, 0, KEY_BYTES);
+    }
+  }
+
+  #attempt(facts: Buffer, at: number, source: string, data: { readonly action: string; readonly attempt: number }, kind: number): void {
+    const { action, attempt } = data;
+    let last = this.#last.get(source);
+    if (last === undefined || last.action !== action || last.attempt !== attempt) {
+      // Neither an action nor a number holds a newline, so no other event's text is this one.
+      last = { action, attempt, key: keyOf(`${source}\n${action}.${attempt}`) };
+      if (this.#last.size >= SOURCES_MAX) this.#last.clear();
+      this.#last.set(source, last);
+    }
+    last.key.copy(facts, at, 0, KEY_BYTES);
+    facts[at + KIND_AT] = kind;
   }
 }
 
 export function writeRun(facts: Buffer, at: number, source: string, first: number, last: number): void {
   facts.fill(0, at, at + FACT_BYTES);
-  writeKey(facts, at, `${source}\n`);
+  keyOf(`${source}\n`).copy(facts, at, 0, KEY_BYTES);
   facts[at + KIND_AT] = 4;
   facts.writeDoubleBE(first, at + COUNT_AT);
   facts.writeDoubleBE(last, at + DIGEST_AT);
@@ -88,27 +114,20 @@ export function compareFacts(facts: Buffer, a: number, b: number): number {
   return facts.compare(facts, b + KIND_AT, b + COUNT_AT, a + KIND_AT, a + COUNT_AT);
 }
 
+/** What a glance needs, without an object for each fact. */
+export const kindAt = (facts: Buffer, at: number): FactKind => FACT_KINDS[facts[at + KIND_AT] as number] as FactKind;
+export const shardAt = (facts: Buffer, at: number): number => facts.readUInt16BE(at + SHARD_AT);
+
+/** Whether two facts of one key are of one event. */
+export const isSameEvent = (facts: Buffer, a: number, b: number): boolean =>
+  facts[a + KIND_AT] === facts[b + KIND_AT] && facts.readUInt32BE(a + N_AT) === facts.readUInt32BE(b + N_AT);
+
 export const runLast = ({ digest }: Fact): number => digest.readDoubleBE(0);
 
-function writeAttempt(
-  facts: Buffer,
-  at: number,
-  source: string,
-  { action, attempt }: { readonly action: string; readonly attempt: number },
-  kind: number,
-): void {
-  // Neither an action nor a number holds a newline, so no other event's text is this one.
-  writeKey(facts, at, `${source}\n${action}.${attempt}`);
-  facts[at + KIND_AT] = kind;
-}
-
-function writeKey(facts: Buffer, at: number, text: string): void {
-  facts.set(hash('sha256', text, 'buffer').subarray(0, KEY_BYTES), at);
-}
+const keyOf = (text: string): Buffer => hash('sha256', text, 'buffer');
 
 /** The canonical bytes of `effects`, cut out of the event's own: members are sorted, so they are the last of the data, and `id` follows the data. */
-function effectsBytes({ id, data }: Extract<RecantEvent, { type: 'recant.attempt.effects.v1' }>, body: Uint8Array): Uint8Array {
-  const bytes = Buffer.from(body.buffer, body.byteOffset, body.length);
+function effectsBytes({ id, data }: Extract<RecantEvent, { type: 'recant.attempt.effects.v1' }>, bytes: Buffer): Buffer {
   const before = `"data":{"action":"${data.action}","attempt":${data.attempt},"chunk":${data.chunk},"effects":`;
   const start = bytes.indexOf(before) + before.length;
   const end = bytes.lastIndexOf(`},"id":"${id}","sequence":"`);

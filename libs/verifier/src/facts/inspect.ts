@@ -1,5 +1,5 @@
 import { decodeEvent, parseSequence } from '@recant/events';
-import { FACT_BYTES, writeFact } from './fact.ts';
+import { FACT_BYTES, FactWriter } from './fact.ts';
 
 /** Bodies of events, one after the other. */
 export interface EventBatch {
@@ -21,33 +21,40 @@ export interface Inspection {
 }
 
 /**
- * Looks at events one by one: a pure function, and the part of a verification that takes longest, so that it may run on another thread.
+ * Looks at events one by one: a function of its batch alone, and the part of a verification that takes longest, so that it may run on another thread.
  * A compromise of it can hide an event that is none, or that is there twice; roots do not pass through it.
  */
 export type Inspector = (batch: EventBatch) => Inspection | Promise<Inspection>;
 
-export function inspectEvents({ bytes, ends }: EventBatch): Inspection {
-  const body = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-  const facts = Buffer.allocUnsafeSlow(ends.length * FACT_BYTES);
-  const numbers = new Map<string, number>();
-  const sourceOf = new Uint32Array(ends.length);
-  const sequences = new Float64Array(ends.length);
-  let start = 0;
-  for (let n = 0; n < ends.length; n += 1) {
-    const own = body.subarray(start, ends[n]);
-    start = ends[n] as number;
-    const decoded = decodeEvent(own);
-    if (!decoded.ok)
-      return { facts: facts.subarray(0, n * FACT_BYTES), sources: [...numbers.keys()], sourceOf, sequences, invalid: decoded.detail };
-    const { event } = decoded;
-    writeFact(facts, n * FACT_BYTES, event, own);
-    let number = numbers.get(event.source);
-    if (number === undefined) {
-      number = numbers.size;
-      numbers.set(event.source, number);
+export function createInspector(): (batch: EventBatch) => Inspection {
+  const writer = new FactWriter();
+  return ({ bytes, ends }) => {
+    const body = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+    const facts = Buffer.alloc(ends.length * FACT_BYTES);
+    const numbers = new Map<string, number>();
+    const sourceOf = new Uint32Array(ends.length);
+    const sequences = new Float64Array(ends.length);
+    let n = 0;
+    let invalid: string | undefined;
+    for (let start = 0; n < ends.length; n += 1) {
+      const own = body.subarray(start, ends[n]);
+      start = ends[n] as number;
+      const decoded = decodeEvent(own);
+      if (!decoded.ok) {
+        invalid = decoded.detail;
+        break;
+      }
+      const { event } = decoded;
+      writer.write(facts, n * FACT_BYTES, event, own);
+      let number = numbers.get(event.source);
+      if (number === undefined) {
+        number = numbers.size;
+        numbers.set(event.source, number);
+      }
+      sourceOf[n] = number;
+      sequences[n] = parseSequence(event.sequence) as number;
     }
-    sourceOf[n] = number;
-    sequences[n] = parseSequence(event.sequence) as number;
-  }
-  return { facts, sources: [...numbers.keys()], sourceOf, sequences };
+    const found = { facts: facts.subarray(0, n * FACT_BYTES), sources: [...numbers.keys()], sourceOf, sequences };
+    return invalid === undefined ? found : { ...found, invalid };
+  };
 }

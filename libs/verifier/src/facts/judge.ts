@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { WarningRule } from '../rules.ts';
-import { type Fact, readFact, runLast } from './fact.ts';
+import { type Fact, isSameEvent, kindAt, readFact, runLast, shardAt } from './fact.ts';
 
 export interface JudgeOptions {
   /** Logs of which the beginning is not known: what is missing there may stand in it. */
@@ -12,34 +12,37 @@ export interface JudgeOptions {
 
 /** Judges all facts of one key together. */
 export function judgeGroup(facts: Buffer, offsets: readonly number[], options: JudgeOptions): void {
-  const group = offsets.map((at) => readFact(facts, at));
-  const [first] = group as [Fact];
-  if (first.kind === 'run') judgeRuns(group, options);
-  else judgeEvents(group, options);
+  const first = offsets[0] as number;
+  if (kindAt(facts, first) === 'run') {
+    const runs = offsets.map((at) => readFact(facts, at));
+    judgeRuns(runs, options);
+    return;
+  }
+  let distinct = offsets;
+  for (let n = 1; n < offsets.length; n += 1) {
+    const at = offsets[n] as number;
+    const before = offsets[n - 1] as number;
+    if (!isSameEvent(facts, at, before)) continue;
+    options.duplicate(readFact(facts, at), readFact(facts, before));
+    distinct = distinct.filter((other) => other !== at);
+  }
+  const last = distinct[distinct.length - 1] as number;
+  if (kindAt(facts, last) === 'settled' && !options.partial.has(shardAt(facts, last))) judgeAttempt(facts, distinct, last, options);
 }
 
-function judgeEvents(group: readonly Fact[], options: JudgeOptions): void {
-  const distinct = group.filter((fact, n) => {
-    const before = group[n - 1];
-    const again = before !== undefined && before.kind === fact.kind && before.n === fact.n;
-    if (again) options.duplicate(fact, before);
-    return !again;
-  });
-  const settled = distinct.find(({ kind }) => kind === 'settled');
-  if (settled !== undefined && !options.partial.has(settled.shard)) judgeAttempt(settled, distinct, options);
-}
-
-function judgeAttempt(settled: Fact, group: readonly Fact[], { warn }: JudgeOptions): void {
-  if (!group.some(({ kind }) => kind === 'intended')) warn('settlement_without_intent', settled, 'no intent of this attempt is recorded');
-  const chunks = group.filter(({ kind }) => kind === 'effects');
+/** By kind, so the settlement is the last, and the intent the first. */
+function judgeAttempt(facts: Buffer, offsets: readonly number[], last: number, { warn }: JudgeOptions): void {
+  const hasIntent = kindAt(facts, offsets[0] as number) === 'intended';
+  const settled = readFact(facts, last);
+  if (!hasIntent) warn('settlement_without_intent', settled, 'no intent of this attempt is recorded');
+  const chunks = offsets.slice(hasIntent ? 1 : 0, -1).map((at) => readFact(facts, at));
   if (chunks.length !== settled.chunks || chunks.some(({ n }, at) => n !== at)) {
     warn('chunk_missing', settled, `${settled.chunks} chunks were reported, ${chunks.length} are recorded`);
     return;
   }
   const effects = chunks.reduce((sum, { count }) => sum + count, 0);
-  const digest = createHash('sha256');
-  for (const chunk of chunks) digest.update(chunk.digest);
-  if (effects !== settled.count || !digest.digest().equals(settled.digest)) {
+  const digest = hash('sha256', Buffer.concat(chunks.map((chunk) => chunk.digest)), 'buffer');
+  if (effects !== settled.count || !digest.equals(settled.digest)) {
     warn('chunk_missing', settled, `${settled.count} effects were reported, the ${effects} that are recorded are others`);
   }
 }
