@@ -1,7 +1,8 @@
 -- Keeps the owner of the schema, and whoever is a member of it, from dropping or rewriting what is recorded and from taking its guards off. Only a
 -- superuser can make (and unmake) event triggers. Where migrations run as anybody else this file is left out; an administrator may run it once, and
--- from then on applies migrations himself.
-CREATE OR REPLACE FUNCTION recant.refuse_ddl () RETURNS event_trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS
+-- from then on applies migrations himself. In a schema of its own: the owner of a schema can drop whatever is in it, this function with it.
+CREATE SCHEMA IF NOT EXISTS recant_guard;
+CREATE OR REPLACE FUNCTION recant_guard.refuse_ddl () RETURNS event_trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS
 $$ DECLARE lost TEXT; BEGIN
   IF (SELECT rolsuper FROM pg_roles WHERE rolname = session_user) THEN RETURN; END IF;
   IF TG_EVENT = 'sql_drop' THEN
@@ -28,14 +29,14 @@ $$ DECLARE lost TEXT; BEGIN
   RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = format('%s in the schema recant is refused: %s would be lost', TG_TAG, lost),
     HINT = 'Only a superuser may take away what guards the ledger.';
 END $$;
-REVOKE ALL ON FUNCTION recant.refuse_ddl () FROM PUBLIC;
+REVOKE ALL ON FUNCTION recant_guard.refuse_ddl () FROM PUBLIC;
 
 DO $$ BEGIN
   IF NOT EXISTS (SELECT FROM pg_catalog.pg_event_trigger WHERE evtname = 'recant_refuse_drop') THEN
-    CREATE EVENT TRIGGER recant_refuse_drop ON sql_drop EXECUTE FUNCTION recant.refuse_ddl ();
-    CREATE EVENT TRIGGER recant_refuse_rewrite ON table_rewrite EXECUTE FUNCTION recant.refuse_ddl ();
+    CREATE EVENT TRIGGER recant_refuse_drop ON sql_drop EXECUTE FUNCTION recant_guard.refuse_ddl ();
+    CREATE EVENT TRIGGER recant_refuse_rewrite ON table_rewrite EXECUTE FUNCTION recant_guard.refuse_ddl ();
     CREATE EVENT TRIGGER recant_refuse_disarm ON ddl_command_end
-      WHEN TAG IN ('ALTER TABLE', 'ALTER TRIGGER', 'CREATE FUNCTION', 'ALTER FUNCTION', 'CREATE POLICY', 'ALTER POLICY') EXECUTE FUNCTION recant.refuse_ddl ();
+      WHEN TAG IN ('ALTER TABLE', 'ALTER TRIGGER', 'CREATE FUNCTION', 'ALTER FUNCTION', 'CREATE POLICY', 'ALTER POLICY') EXECUTE FUNCTION recant_guard.refuse_ddl ();
     ALTER EVENT TRIGGER recant_refuse_drop ENABLE ALWAYS;
     ALTER EVENT TRIGGER recant_refuse_rewrite ENABLE ALWAYS;
     ALTER EVENT TRIGGER recant_refuse_disarm ENABLE ALWAYS;

@@ -5,9 +5,8 @@ DO $$ DECLARE "it" RECORD; BEGIN
     WHERE c.relnamespace = 'recant'::regnamespace AND c.relkind IN ('r', 'p', 'v') AND c.relowner <> 'recant_owner'::regrole LOOP
     EXECUTE format('ALTER TABLE %s OWNER TO recant_owner', "it".name);
   END LOOP;
-  -- Event triggers' functions stay with the superuser who made them: their owner could disarm them.
   FOR "it" IN SELECT p.oid::regprocedure AS name FROM pg_catalog.pg_proc p
-    WHERE p.pronamespace = 'recant'::regnamespace AND p.prorettype <> 'event_trigger'::regtype AND p.proowner <> 'recant_owner'::regrole LOOP
+    WHERE p.pronamespace = 'recant'::regnamespace AND p.proowner <> 'recant_owner'::regrole LOOP
     EXECUTE format('ALTER FUNCTION %s OWNER TO recant_owner', "it".name);
   END LOOP;
 END $$;

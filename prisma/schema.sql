@@ -14,6 +14,8 @@ CREATE SCHEMA recant AUTHORIZATION recant_owner;
 GRANT USAGE ON SCHEMA recant TO recant_reader;
 GRANT USAGE ON SCHEMA recant TO recant_writer;
 
+CREATE SCHEMA recant_guard AUTHORIZATION postgres;
+
 CREATE SEQUENCE recant.source_source_no_seq AS bigint; -- owner recant_owner
 GRANT USAGE ON SEQUENCE recant.source_source_no_seq TO recant_writer;
 
@@ -551,38 +553,6 @@ AS $function$ BEGIN
 END $function$;
 ALTER FUNCTION recant.refuse_change() OWNER TO recant_owner;
 
-CREATE OR REPLACE FUNCTION recant.refuse_ddl()
- RETURNS event_trigger
- LANGUAGE plpgsql
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$ DECLARE lost TEXT; BEGIN
-  IF (SELECT rolsuper FROM pg_roles WHERE rolname = session_user) THEN RETURN; END IF;
-  IF TG_EVENT = 'sql_drop' THEN
-    -- Triggers and policies have no schema of their own: they are `name on recant.table`.
-    SELECT object_identity INTO lost FROM pg_event_trigger_dropped_objects()
-      WHERE NOT is_temporary AND (schema_name = 'recant' OR object_identity = 'recant' OR object_identity LIKE '% on recant.%') LIMIT 1;
-  ELSIF TG_EVENT = 'table_rewrite' THEN
-    SELECT c.relname INTO lost FROM pg_class c WHERE c.oid = pg_event_trigger_table_rewrite_oid() AND c.relnamespace = 'recant'::regnamespace;
-  ELSE
-    SELECT d.object_identity INTO lost FROM pg_event_trigger_ddl_commands() d
-      WHERE d.command_tag LIKE '%POLICY' AND d.object_identity LIKE '% on recant.%'
-        OR d.command_tag LIKE '%FUNCTION' AND EXISTS (SELECT FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
-          WHERE t.tgfoid = d.objid AND c.relnamespace = 'recant'::regnamespace) LIMIT 1;
-    IF lost IS NULL THEN
-      SELECT t.tgname || ' on ' || c.relname INTO lost FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
-        WHERE c.relnamespace = 'recant'::regnamespace AND NOT t.tgisinternal AND t.tgenabled <> 'A' LIMIT 1;
-    END IF;
-    IF lost IS NULL THEN
-      SELECT 'row security on ' || c.relname INTO lost FROM pg_class c
-        WHERE c.relnamespace = 'recant'::regnamespace AND NOT c.relrowsecurity AND EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid) LIMIT 1;
-    END IF;
-  END IF;
-  IF lost IS NULL THEN RETURN; END IF;
-  RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = format('%s in the schema recant is refused: %s would be lost', TG_TAG, lost),
-    HINT = 'Only a superuser may take away what guards the ledger.';
-END $function$;
-ALTER FUNCTION recant.refuse_ddl() OWNER TO postgres;
-
 CREATE OR REPLACE FUNCTION recant.refuse_shrink()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -654,11 +624,43 @@ BEGIN
 END $function$;
 ALTER FUNCTION recant.tile_only_grows() OWNER TO recant_owner;
 
-CREATE EVENT TRIGGER recant_refuse_disarm ON ddl_command_end WHEN TAG IN ('ALTER FUNCTION', 'ALTER POLICY', 'ALTER TABLE', 'ALTER TRIGGER', 'CREATE FUNCTION', 'CREATE POLICY') EXECUTE FUNCTION recant.refuse_ddl();
+CREATE OR REPLACE FUNCTION recant_guard.refuse_ddl()
+ RETURNS event_trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$ DECLARE lost TEXT; BEGIN
+  IF (SELECT rolsuper FROM pg_roles WHERE rolname = session_user) THEN RETURN; END IF;
+  IF TG_EVENT = 'sql_drop' THEN
+    -- Triggers and policies have no schema of their own: they are `name on recant.table`.
+    SELECT object_identity INTO lost FROM pg_event_trigger_dropped_objects()
+      WHERE NOT is_temporary AND (schema_name = 'recant' OR object_identity = 'recant' OR object_identity LIKE '% on recant.%') LIMIT 1;
+  ELSIF TG_EVENT = 'table_rewrite' THEN
+    SELECT c.relname INTO lost FROM pg_class c WHERE c.oid = pg_event_trigger_table_rewrite_oid() AND c.relnamespace = 'recant'::regnamespace;
+  ELSE
+    SELECT d.object_identity INTO lost FROM pg_event_trigger_ddl_commands() d
+      WHERE d.command_tag LIKE '%POLICY' AND d.object_identity LIKE '% on recant.%'
+        OR d.command_tag LIKE '%FUNCTION' AND EXISTS (SELECT FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
+          WHERE t.tgfoid = d.objid AND c.relnamespace = 'recant'::regnamespace) LIMIT 1;
+    IF lost IS NULL THEN
+      SELECT t.tgname || ' on ' || c.relname INTO lost FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
+        WHERE c.relnamespace = 'recant'::regnamespace AND NOT t.tgisinternal AND t.tgenabled <> 'A' LIMIT 1;
+    END IF;
+    IF lost IS NULL THEN
+      SELECT 'row security on ' || c.relname INTO lost FROM pg_class c
+        WHERE c.relnamespace = 'recant'::regnamespace AND NOT c.relrowsecurity AND EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid) LIMIT 1;
+    END IF;
+  END IF;
+  IF lost IS NULL THEN RETURN; END IF;
+  RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = format('%s in the schema recant is refused: %s would be lost', TG_TAG, lost),
+    HINT = 'Only a superuser may take away what guards the ledger.';
+END $function$;
+ALTER FUNCTION recant_guard.refuse_ddl() OWNER TO postgres;
+
+CREATE EVENT TRIGGER recant_refuse_disarm ON ddl_command_end WHEN TAG IN ('ALTER FUNCTION', 'ALTER POLICY', 'ALTER TABLE', 'ALTER TRIGGER', 'CREATE FUNCTION', 'CREATE POLICY') EXECUTE FUNCTION recant_guard.refuse_ddl();
 ALTER EVENT TRIGGER recant_refuse_disarm ENABLE ALWAYS;
 
-CREATE EVENT TRIGGER recant_refuse_drop ON sql_drop EXECUTE FUNCTION recant.refuse_ddl();
+CREATE EVENT TRIGGER recant_refuse_drop ON sql_drop EXECUTE FUNCTION recant_guard.refuse_ddl();
 ALTER EVENT TRIGGER recant_refuse_drop ENABLE ALWAYS;
 
-CREATE EVENT TRIGGER recant_refuse_rewrite ON table_rewrite EXECUTE FUNCTION recant.refuse_ddl();
+CREATE EVENT TRIGGER recant_refuse_rewrite ON table_rewrite EXECUTE FUNCTION recant_guard.refuse_ddl();
 ALTER EVENT TRIGGER recant_refuse_rewrite ENABLE ALWAYS;

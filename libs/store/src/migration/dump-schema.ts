@@ -13,9 +13,9 @@ const ROLES = `SELECT format('CREATE ROLE %I %s %s %s %s %s;', rolname, CASE WHE
       FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid WHERE m.member = r.oid), '')
   FROM pg_roles r WHERE rolname IN ('recant_owner', 'recant_migrator', 'recant_writer', 'recant_reader') ORDER BY rolname`;
 
-const SCHEMA = `SELECT format('CREATE SCHEMA recant AUTHORIZATION %I;', pg_get_userbyid(nspowner))
-    || coalesce(E'\\n' || (SELECT string_agg(line, E'\\n' ORDER BY line) FROM (${grantsOn('SCHEMA', "'recant'", 'n.nspacl', 'n.nspowner')}) g (line)), '')
-  FROM pg_namespace n WHERE nspname = 'recant'`;
+const SCHEMA = `SELECT format('CREATE SCHEMA %I AUTHORIZATION %I;', nspname, pg_get_userbyid(nspowner))
+    || coalesce(E'\\n' || (SELECT string_agg(line, E'\\n' ORDER BY line) FROM (${grantsOn('SCHEMA', 'n.nspname', 'n.nspacl', 'n.nspowner')}) g (line)), '')
+  FROM pg_namespace n WHERE nspname IN ('recant', 'recant_guard') ORDER BY nspname`;
 
 const TYPES = `SELECT format('CREATE %s %s; -- %s', CASE typtype WHEN 'e' THEN 'TYPE' ELSE 'DOMAIN' END, t.oid::regtype,
     coalesce((SELECT string_agg(enumlabel, ', ' ORDER BY enumsortorder) FROM pg_enum WHERE enumtypid = t.oid), format_type(typbasetype, typtypmod)))
@@ -65,7 +65,7 @@ const VIEWS = `SELECT format(E'CREATE VIEW %s WITH (%s) AS\\n%s\\nALTER VIEW %s 
 const FUNCTIONS = `SELECT rtrim(pg_get_functiondef(p.oid), E'\\n') || E';\\n' || format('ALTER FUNCTION %s OWNER TO %I;', p.oid::regprocedure, pg_get_userbyid(p.proowner))
     || coalesce(E'\\n' || (SELECT string_agg(line, E'\\n' ORDER BY line)
       FROM (${grantsOn('FUNCTION', 'p.oid::regprocedure', "coalesce(p.proacl, acldefault('f', p.proowner))", 'p.proowner')}) g (line)), '')
-  FROM pg_proc p WHERE p.pronamespace = 'recant'::regnamespace ORDER BY p.oid::regprocedure::text COLLATE "C"`;
+  FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE n.nspname IN ('recant', 'recant_guard') ORDER BY p.oid::regprocedure::text COLLATE "C"`;
 
 const EVENT_TRIGGERS = `SELECT format('CREATE EVENT TRIGGER %I ON %s%s EXECUTE FUNCTION %s;', evtname, evtevent,
     coalesce(' WHEN TAG IN (' || (SELECT string_agg(quote_literal(t), ', ' ORDER BY t) FROM unnest(evttags) t) || ')', ''), evtfoid::regprocedure)
