@@ -53,4 +53,6 @@ test('resources read like names', () => {
 test('no control character of an agent reaches the terminal', () => {
   expect(printable('a\u001b[2Jb\u202ec\rd\u009be')).toBe('a\ufffd[2Jb\ufffdc\ufffdd\ufffde');
   expect(table(['tool'], [['x\u001b]0;y']], plain)).not.toContain('\u001b');
+  expect(printable('k\nFully restored.\u2028Next:\tx\u200f')).toBe('k\ufffdFully restored.\ufffdNext:\ufffdx\ufffd');
+  expect(table(['tool'], [['x\nFully restored.']], plain).split('\n')).toHaveLength(2);
 });

@@ -44,10 +44,10 @@ export function table(head: readonly string[], rows: readonly (readonly Cell[])[
   return bare.toString().replace(/[ \t]+$/gm, '');
 }
 
-/** What was recorded comes from agents: no control character of theirs reaches the terminal. */
+/** What was recorded comes from agents: no control character of theirs reaches the terminal, and no end of a line that would pass for ours. */
 export function printable(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: removing them is the point
-  return text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, '\ufffd');
+  return text.replace(/[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g, '\ufffd');
 }
 
 export function json(value: unknown): string {

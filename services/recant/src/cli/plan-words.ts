@@ -51,7 +51,8 @@ export function conflictWords(conflict: Conflict): string {
       `${what}: ${part} was written later by ${conflict.by.agent} (tool ${conflict.by.tool}) at ${clockTime(actionTimeMs(conflict.by.ref.action))}; undoing ${attempt} would wipe that out`,
     );
   }
-  return printable(`${what}: ${part}: ${conflict.detail}; in the way of undoing ${attempt}`);
+  const where = conflict.part === undefined ? what : `${what}: ${part}`;
+  return printable(`${where}: ${conflict.detail.replace(/\.$/, '')}; in the way of undoing ${attempt}`);
 }
 
 /** Several parts of one resource with one cause are one line. */
@@ -116,7 +117,8 @@ function nextText(plan: PlanView, paint: Paint): string {
   if (plan.body.mode === 'refuse' && plan.body.conflicts.length > 0) {
     return `${paint('red', 'Refused: nothing will be undone.')} Plan again with --mode skip to undo all but the ones in the way, or narrow the selection.`;
   }
-  if (plan.body.steps.length === 0) return 'There is nothing to run.';
+  if (plan.body.steps.length === 0)
+    return plan.body.left.length === 0 ? 'Nothing that was recorded fits this selection.' : 'There is nothing to run.';
   return `Digest ${plan.digest}\nNext: recant run ${plan.id}`;
 }
 
