@@ -53,6 +53,8 @@ function agentRole(text: string): string | { role: string; sourcePrefix: string 
 
 async function connectPostgres(world: World, name: string, options: PostgresOptions): Promise<void> {
   const session = await openSession(world, options);
+  // A key that may not look at systems may not register one: known before anything is installed in the target.
+  await session.client.systems();
   const { preparePostgres } = await import('@recant/connector-postgres');
   let report: PrepareReport;
   try {

@@ -1,5 +1,7 @@
 import { type CreateKeyBody, Role } from '@recant/api';
+import { percentEncode } from '@recant/events';
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { CliError, EXIT } from '../exit.ts';
 import { json, table } from '../output.ts';
 import { clockTime } from '../resource-words.ts';
 import { type CommonOptions, openSession, type World, withConnection } from '../session.ts';
@@ -49,13 +51,22 @@ function roleOf(value: string, before: Role[] | undefined): Role[] {
 
 export function keyRequest(options: Omit<CreateOptions, keyof CommonOptions>): CreateKeyBody {
   const agents = options.agent ?? [];
+  const roles = options.role ?? ['emit'];
+  if (roles.includes('emit') && agents.length === 0)
+    throw new CliError(EXIT.usage, 'A key for agents needs to know as whom it may record', 'Name an --agent, or other roles with --role.');
   return {
-    roles: options.role ?? ['emit'],
+    roles,
     agents,
     resources: options.resource ?? [],
-    sourcePrefix: options.sourcePrefix ?? (agents.length === 1 ? `recant://${(agents[0] as string).replace(/\*$/, '')}` : 'recant://'),
+    sourcePrefix: options.sourcePrefix ?? defaultPrefix(agents),
     ...(options.label === undefined ? {} : { label: options.label }),
   };
+}
+
+/** What the SDK begins its sources with. Prefixes end at a slash, so several agents share only the beginning of all. */
+function defaultPrefix(agents: readonly string[]): string {
+  const [agent = '*'] = agents;
+  return agents.length === 1 && !agent.endsWith('*') ? `recant://${percentEncode(agent)}` : 'recant://';
 }
 
 async function create(world: World, options: CreateOptions): Promise<void> {

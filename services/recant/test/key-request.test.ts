@@ -1,0 +1,16 @@
+import { expect, test } from 'vitest';
+import { keyRequest } from '../src/cli/commands/keys.ts';
+
+test.each([
+  [['pricing-bot'], 'recant://pricing-bot'],
+  [['büro bot/2'], 'recant://b%C3%BCro%20bot%2F2'],
+  [['team-*'], 'recant://'],
+  [['a', 'b'], 'recant://'],
+])('a key for %j covers the sources that the SDK makes for them', (agent, prefix) => {
+  expect(keyRequest({ agent }).sourcePrefix).toBe(prefix);
+});
+
+test('a key that could record as nobody is not made', () => {
+  expect(() => keyRequest({})).toThrow(/as whom/);
+  expect(keyRequest({ role: ['view'] })).toMatchObject({ roles: ['view'], agents: [] });
+});
