@@ -35,6 +35,11 @@ test.each([
   ['-2h', 'time_invalid'],
   ['P-1D', 'time_invalid'],
   ['2026-02-30T10:00:00Z', 'time_invalid'],
+  ['0m', 'time_invalid'],
+  ['99999999d', 'time_invalid'],
+  ['P99999999999D', 'time_invalid'],
+  ['-100000-01-01T00:00:00Z', 'time_invalid'],
+  ['+100000-01-01T00:00:00Z', 'time_invalid'],
 ])('%s is %s', (from, code) => {
   expect(codeOf({ from })).toBe(code);
 });

@@ -38,10 +38,17 @@ function textOf(value: unknown): string {
 /** @throws ApiFault `request_invalid` naming every field that does not fit */
 export function parseParts(place: string, schema: z.ZodType | undefined, value: unknown): Record<string, unknown> {
   if (!schema) return {};
+  if (holdsNul(value)) throw new ApiFault('request_invalid', `The ${place} holds U+0000, which PostgreSQL does not take.`);
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data as Record<string, unknown>;
   const problems = parsed.error.issues.slice(0, 10).map((issue) => `${[place, ...issue.path].join('.')}: ${issue.message}`);
   throw new ApiFault('request_invalid', `${problems.join('; ')}.`);
+}
+
+function holdsNul(value: unknown): boolean {
+  if (typeof value === 'string') return value.includes('\0');
+  if (typeof value !== 'object' || value === null) return false;
+  return Object.entries(value).some(([name, field]) => name.includes('\0') || holdsNul(field));
 }
 
 function readText(field: z.ZodType, text: string): unknown {

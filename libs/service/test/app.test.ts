@@ -108,6 +108,8 @@ test('hands a handler what its description says, and nothing that does not fit',
   expect(await post('/v1/echo/3?loud=perhaps', '{"text":"x"}')).toMatch(/^400 request_invalid: query\.loud/);
   expect(await post('/v1/echo/3?loud=true&loud=true', '{"text":"x"}')).toMatch(/given 2 times/);
   expect(await post('/v1/echo/3?other=1', '{"text":"x"}')).toMatch(/no parameter "other"/);
+  expect(await post('/v1/echo/3?name=%00', '{"text":"x"}')).toMatch(/^400 request_invalid: The query holds U\+0000/);
+  expect(await post('/v1/echo/3', '{"text":"a\\u0000"}')).toMatch(/^400 request_invalid: The body holds U\+0000/);
   expect(await post('/v1/echo/3', '{"text":7}')).toMatch(/^400 request_invalid: body\.text/);
   expect(await post('/v1/echo/3', '{"text":')).toMatch(/is not JSON/);
   expect(await post('/v1/echo/3', `{"text":${'['.repeat(20)}${']'.repeat(20)}}`)).toMatch(/more than 16 deep/);
