@@ -8,7 +8,10 @@ import {
   createKey,
   type DeadLetterBody,
   EVENT_MEDIA_TYPE,
+  getCheckpoint,
   getHealth,
+  getReceipt,
+  getVkeys,
   type HealthBody,
   type KeyBody,
   type KeyList,
@@ -18,6 +21,8 @@ import {
   listKeys,
   listLogs,
   listSources,
+  type OpenedEpoch,
+  openEpoch,
   type Page,
   putPart,
   type ReceiptBody,
@@ -65,6 +70,14 @@ export interface LedgerClient {
   keys(): Promise<readonly KeyBody[]>;
   createKey(key: CreateKeyBody): Promise<CreatedKey>;
   revokeKey(keyId: string): Promise<void>;
+  /** Verifier keys of the ledger, one line each. */
+  vkeys(): Promise<string>;
+  /** The newest checkpoint of a log: a signed note. */
+  checkpoint(shard: number): Promise<string>;
+  /** A .tlog-proof file. @param attempt default: the last one. */
+  receipt(action: string, attempt?: number): Promise<string>;
+  /** Says that a log was restored from an older copy. */
+  openEpoch(shard: number, reason: string): Promise<OpenedEpoch>;
 }
 
 export function ledgerClient(transport: Transport): LedgerClient {
@@ -85,6 +98,10 @@ export function ledgerClient(transport: Transport): LedgerClient {
     keys: async () => (await call<KeyList>(listKeys)).items,
     createKey: (key) => call(createKey, { json: key }),
     revokeKey: (keyId) => call(revokeKey, { params: { keyId } }),
+    vkeys: () => call(getVkeys, { text: true }),
+    checkpoint: (shard) => call(getCheckpoint, { params: { shard }, text: true }),
+    receipt: (action, attempt) => call(getReceipt, { params: { action }, query: { attempt }, text: true }),
+    openEpoch: (shard, reason) => call(openEpoch, { params: { shard }, json: { reason } }),
   };
 }
 

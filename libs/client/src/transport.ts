@@ -28,6 +28,8 @@ export interface Call {
   readonly signal?: AbortSignal;
   /** Statuses beside 2xx whose body is an answer and no problem. */
   readonly answers?: readonly number[];
+  /** The answer is text that is no JSON, given as it came. */
+  readonly text?: true;
 }
 
 export type Transport = <T>(call: Call) => Promise<T>;
@@ -54,6 +56,7 @@ export function createTransport(options: ClientOptions): Transport {
       if (call.signal?.aborted) throw cause;
       throw new ConnectionError(options.url, reasonOf(cause), cause);
     }
+    if (response.ok && call.text) return text as T;
     if (response.ok || call.answers?.includes(response.status)) return (text === '' ? undefined : parse(options.url, text)) as T;
     throw refusalOf(options.url, response, text);
   };

@@ -1,7 +1,7 @@
 import type { HeadMember, HeadStore, OpenHeads, StoredHead, TenantLogs } from '@recant/ledger';
 import { HASH_BYTES, type LogHead } from '@recant/transparency';
 import type pg from 'pg';
-import { inTransaction, withClient } from './publish-store.ts';
+import { inTransaction, underLock, withClient } from './publish-store.ts';
 
 /** Held by whoever signs a head. Any fixed number. */
 const HEAD_LOCK = 726_715;
@@ -30,15 +30,11 @@ const OF_TENANT = `SELECT h.epoch, h.n, h.width, h.root, h.path, ${MS('h.signed_
 export function createHeadStore(pool: pg.Pool, operator: string, secret: Uint8Array): HeadStore {
   return {
     exclusively: (work) =>
-      withClient(pool, async (client) => {
-        const { rows } = await client.query('SELECT pg_try_advisory_lock($1, 0) AS locked', [HEAD_LOCK]);
-        if (!rows[0].locked) return undefined;
-        const result = await inTransaction(client, 'BEGIN ISOLATION LEVEL REPEATABLE READ', () =>
-          work(openHeads(client, operator, secret)),
-        );
-        await client.query('SELECT pg_advisory_unlock($1, 0)', [HEAD_LOCK]);
-        return result;
-      }),
+      withClient(pool, (client) =>
+        underLock(client, HEAD_LOCK, 'head', () =>
+          inTransaction(client, 'BEGIN ISOLATION LEVEL REPEATABLE READ', () => work(openHeads(client, operator, secret))),
+        ),
+      ),
   };
 }
 

@@ -19,20 +19,18 @@ export function createPublishStore(pool: pg.Pool, pass: Failpoints = () => {}): 
     unpublished: () => listLogKeys(pool, UNPUBLISHED),
     unintegrated: () => listLogKeys(pool, UNINTEGRATED),
     publishing: (key, work) =>
-      withClient(pool, async (client) => {
-        const lock = [PUBLISH_LOCK, `${key.tenant}/${key.shard}`];
+      withClient(pool, (client) =>
         // Before BEGIN: the transaction's one moment is after everything that the last holder did.
-        const { rows } = await client.query(LOCK, lock);
-        if (!rows[0].locked) return undefined;
-        const result = await inTransaction(client, 'BEGIN ISOLATION LEVEL REPEATABLE READ', async () => {
-          const done = await work(openLog(client, key));
-          pass('publishing.before');
-          return done;
-        });
-        pass('publishing.after');
-        await client.query(UNLOCK, lock);
-        return result;
-      }),
+        underLock(client, PUBLISH_LOCK, `${key.tenant}/${key.shard}`, async () => {
+          const result = await inTransaction(client, 'BEGIN ISOLATION LEVEL REPEATABLE READ', async () => {
+            const done = await work(openLog(client, key));
+            pass('publishing.before');
+            return done;
+          });
+          pass('publishing.after');
+          return result;
+        }),
+      ),
     reading: (key, work) =>
       withClient(pool, (client) =>
         inTransaction(client, 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY', () => work(openLog(client, key))),
@@ -56,16 +54,19 @@ export function openLog(client: pg.ClientBase, key: LogKey): OpenLog {
   };
 }
 
-/** A connection on which anything failed is closed, and with it its locks. */
+/** A connection that cannot end its transaction is closed, and its locks fall with it. */
 export async function withClient<T>(pool: pg.Pool, use: (client: pg.PoolClient) => Promise<T>): Promise<T> {
   const client = await pool.connect();
-  let failed = true;
+  let broken = false;
   try {
-    const result = await use(client);
-    failed = false;
-    return result;
+    return await use(client);
+  } catch (error) {
+    await client.query('ROLLBACK').catch(() => {
+      broken = true;
+    });
+    throw error;
   } finally {
-    client.release(failed);
+    client.release(broken);
   }
 }
 
@@ -74,4 +75,19 @@ export async function inTransaction<T>(client: pg.ClientBase, begin: string, wor
   const result = await work();
   await client.query('COMMIT');
   return result;
+}
+
+/** Runs `work` under an advisory lock of this connection, or not at all where another one holds it. */
+export async function underLock<T>(client: pg.ClientBase, group: number, name: string, work: () => Promise<T>): Promise<T | undefined> {
+  const { rows } = await client.query(LOCK, [group, name]);
+  if (!rows[0].locked) return undefined;
+  try {
+    return await work();
+  } catch (error) {
+    // A lock outlives a transaction. Where the connection is gone, so is the lock.
+    await client.query('ROLLBACK').catch(() => {});
+    throw error;
+  } finally {
+    await client.query(UNLOCK, [group, name]).catch(() => {});
+  }
 }

@@ -3,20 +3,26 @@ import { Command, CommanderError } from 'commander';
 import { addActions } from './commands/actions.ts';
 import { addConnect } from './commands/connect.ts';
 import { addDemo } from './commands/demo.ts';
+import { addEpoch } from './commands/epoch.ts';
+import { addExport } from './commands/export.ts';
 import { addKeys } from './commands/keys.ts';
+import { addLog } from './commands/log.ts';
 import { addPlan } from './commands/plan.ts';
+import { addReceipt } from './commands/receipt.ts';
 import { addRun } from './commands/run.ts';
 import { addSources } from './commands/sources.ts';
 import { addStatus } from './commands/status.ts';
 import { addSystems } from './commands/systems.ts';
 import { addUp } from './commands/up.ts';
+import { addVerify } from './commands/verify.ts';
+import { addWitness } from './commands/witness.ts';
 import { CliError, EXIT } from './exit.ts';
 import { painter, printable } from './output.ts';
 import type { World } from './session.ts';
 
 const HELP = `
 Exit codes: 0 done, 1 failed, 2 wrong use or input, 3 refused (conflicts, already there), 4 no service or not with this key,
-5 a run ended and not everything went back.
+5 a run ended and not everything went back, 6 what was verified is not sound.
 
 Examples:
   recant up
@@ -56,6 +62,12 @@ function createProgram(world: World, exit: (code: number) => void): Command {
   addConnect(program, world);
   addSystems(program, world);
   addKeys(program, world);
+  addWitness(program, world);
+  addReceipt(program, world);
+  addLog(program, world);
+  addEpoch(program, world);
+  addExport(program, world);
+  addVerify(program, world, exit);
   addDemo(program, world, exit);
   return program;
 }

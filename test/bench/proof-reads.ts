@@ -1,0 +1,53 @@
+import { proveInclusion, TILE_WIDTH, type Tile, tileHashReader } from '@recant/transparency';
+import pg from 'pg';
+import { READ_TILES } from '../../libs/store/src/publish/tiles.ts';
+
+export interface ProofReads {
+  /** Tiles that one proof asked for, and rows that PostgreSQL read for them. */
+  readonly tiles: number;
+  readonly rows: number;
+  /** Pages of 8 KiB, of indexes and of TOAST too. */
+  readonly buffers: number;
+  readonly ms: number;
+}
+
+const LOG = ['bench', 0, 1] as const;
+/** Every tile that a tree of that size has, made set-based: what is in them does not matter to how they are read. */
+const MAKE_TILES = `INSERT INTO recant.tile (tenant_id, shard, epoch, level, n, hashes)
+  SELECT $1, $2, $3, $4, n, decode(repeat('ab', 32 * least($6, $5 - n * $6)::int), 'hex') FROM generate_series(0, ($5 - 1) / $6) AS n`;
+
+/** Makes a log of that many entries, and asks PostgreSQL what the proof of one in its middle reads. @param url of the owner of the tables */
+export async function explainProof(url: string, size: bigint): Promise<ProofReads> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    for (let level = 0, hashes = size; hashes > 0n; level += 1, hashes /= BigInt(TILE_WIDTH))
+      await client.query(MAKE_TILES, [...LOG, level, hashes, TILE_WIDTH]);
+    await client.query('ANALYZE recant.tile');
+    let asked: readonly Tile[] = [];
+    const reader = tileHashReader(size, async (tiles) => {
+      asked = tiles;
+      return tiles.map(({ width }) => new Uint8Array(32 * width));
+    });
+    await proveInclusion(size / 3n, size, reader);
+    const columns = [asked.map(({ level }) => level), asked.map(({ index }) => index), asked.map(({ width }) => 32 * width)];
+    const { rows } = await client.query(`EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) ${READ_TILES}`, [...LOG, ...columns]);
+    const [{ Plan: plan, 'Execution Time': ms }] = rows[0]['QUERY PLAN'];
+    return { tiles: asked.length, rows: rowsOfTiles(plan), buffers: plan['Shared Hit Blocks'] + plan['Shared Read Blocks'], ms };
+  } finally {
+    await client.end();
+  }
+}
+
+interface PlanNode {
+  readonly 'Relation Name'?: string;
+  readonly 'Actual Rows': number;
+  readonly 'Actual Loops': number;
+  readonly 'Rows Removed by Filter'?: number;
+  readonly Plans?: readonly PlanNode[];
+}
+
+function rowsOfTiles(node: PlanNode): number {
+  const own = node['Relation Name'] === 'tile' ? (node['Actual Rows'] + (node['Rows Removed by Filter'] ?? 0)) * node['Actual Loops'] : 0;
+  return (node.Plans ?? []).reduce((sum, child) => sum + rowsOfTiles(child), Math.round(own));
+}
