@@ -39,9 +39,7 @@ test.each(FAILPOINTS)(
       startLedgerProcess({
         databaseUrl: database.url,
         masterKeyFile,
-        brokers,
-        topic,
-        groupId: `${topic}.${n}`,
+        kafka: { brokers, topic, groupId: `${topic}.${n}` },
         shards: SHARDS,
         ...(setting === undefined ? {} : { failpoint: setting }),
       });

@@ -175,12 +175,6 @@ const REQUEST_ERRORS = {
     retry: 'never',
     action: 'Read the checkpoint first: only what it covers is there. A new entry is covered after about a second.',
   },
-  receipt_pending: {
-    status: 409,
-    title: 'Recorded, and not yet under a checkpoint',
-    retry: 'after',
-    action: 'Ask again after Retry-After seconds.',
-  },
   epoch_refused: {
     status: 409,
     title: 'No new epoch is needed',
@@ -221,6 +215,12 @@ const SERVICE_ERRORS = {
     title: 'The disk of the store is full',
     retry: 'after',
     action: 'Free space on the volume of PostgreSQL; nothing was half written, and the same request will then be taken.',
+  },
+  receipt_pending: {
+    status: 503,
+    title: 'Recorded, and not yet under a checkpoint',
+    retry: 'after',
+    action: 'Ask again after Retry-After seconds.',
   },
   ledger_tampered: {
     status: 503,
