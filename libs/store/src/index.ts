@@ -10,6 +10,7 @@ export { createSealer, MASTER_KEY_BYTES, type Sealer } from './access/sealer.ts'
 export { createSystems, type SystemRecord, type Systems } from './access/systems.ts';
 export { type AppenderOptions, createAppender } from './append/appender.ts';
 export { FAILPOINTS, type FailpointName, type Failpoints, killAtFailpoint } from './append/failpoint.ts';
+export { type BundleQuery, withBundleSource } from './audit/bundle-source.ts';
 export { withSnapshot } from './audit/snapshot.ts';
 export { checkConnection } from './connection.ts';
 export { PositionMoved, StoreError, type StoreErrorCode, StoreUnavailable } from './error.ts';

@@ -28,6 +28,7 @@ export type {
 } from './ledger/ports.ts';
 export { auditTenant, type LedgerOptions, verifyLedger } from './ledger/verify.ts';
 export type { VerifyOptions } from './ledger-walk.ts';
+export { type LogReader, verifyLog } from './log/verify.ts';
 export { BrokenRule, RULES, type Rule, WARNINGS, type WarningRule } from './rules.ts';
 export type { Broken, Counts, Sound, Verdict, Warning } from './verdict.ts';
 export type { Violation } from './violation.ts';

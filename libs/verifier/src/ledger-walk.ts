@@ -186,9 +186,15 @@ export class LedgerWalk {
     };
   }
 
-  /** After something was found broken: an event before it may be so too, and comes first. @throws BrokenRule */
-  async drain(): Promise<void> {
-    await this.#events.drain();
+  /** After something was found broken: an event before it may be so too, and comes first. */
+  async earliest(found: BrokenRule): Promise<BrokenRule> {
+    try {
+      await this.#events.drain();
+      return found;
+    } catch (earlier) {
+      if (earlier instanceof BrokenRule) return earlier;
+      throw earlier;
+    }
   }
 
   #meetAnchors(log: LogCheck): void {

@@ -63,13 +63,7 @@ class BundleReading {
 
   /** What was found first need not be what stands first: events are looked at in batches. */
   async firstBroken(found: BrokenRule): Promise<BrokenRule> {
-    try {
-      await this.#walk?.drain();
-      return found;
-    } catch (earlier) {
-      if (earlier instanceof BrokenRule) return earlier;
-      throw earlier;
-    }
+    return (await this.#walk?.earliest(found)) ?? found;
   }
 
   #take(type: RecordType): Promise<void> | void {

@@ -19,13 +19,13 @@ export interface LedgerOptions extends VerifyOptions {
 /** Verifies one tenant's ledger in its database: entries, checkpoints, and every row beside them. Nothing stored beside an entry is believed. */
 export async function verifyLedger(tenant: string, snapshot: LedgerSnapshot, options: LedgerOptions): Promise<Verdict> {
   const keys = Keys.parse(options.keys ?? options.ownKeys ?? []);
-  const verification = { walk: undefined as LedgerWalk | undefined };
+  const verification: { walk?: LedgerWalk } = {};
   try {
     verification.walk = new LedgerWalk(options.ledger ?? '', tenant, keys, options);
     return await new LedgerVerification(verification.walk, snapshot, options).run();
   } catch (cause) {
     if (!(cause instanceof BrokenRule)) throw cause;
-    return brokenVerdict(await earliest(cause, verification.walk));
+    return brokenVerdict((await verification.walk?.earliest(cause)) ?? cause);
   }
 }
 
@@ -116,13 +116,3 @@ async function* placed(notes: AsyncIterable<StoredNote>): AsyncGenerator<StoredN
 }
 
 async function* none(): AsyncGenerator<never> {}
-
-async function earliest(found: BrokenRule, walk: LedgerWalk | undefined): Promise<BrokenRule> {
-  try {
-    await walk?.drain();
-    return found;
-  } catch (earlier) {
-    if (earlier instanceof BrokenRule) return earlier;
-    throw earlier;
-  }
-}

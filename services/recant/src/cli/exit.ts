@@ -11,6 +11,8 @@ export const EXIT = {
   unreachable: 4,
   /** The run ended, and not everything went back. */
   notFullyRestored: 5,
+  /** What was verified is not sound: a rule is broken, and named. */
+  notSound: 6,
 } as const;
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 

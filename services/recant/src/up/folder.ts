@@ -8,6 +8,9 @@ const FOLDER_MODE = 0o711;
 const SECRET_MODE = 0o600;
 const MASTER_KEY_BYTES = 32;
 
+/** Connection of the services to the database, while `recant up` runs: for the commands that read it themselves. */
+export const DATABASE_FILE = 'database.url';
+
 /** Everything that `recant up` keeps, in one folder. */
 export interface Folder {
   readonly path: string;

@@ -4,7 +4,7 @@ import { createStore, killAtFailpoint } from '@recant/store';
 import type { Closer } from './database.ts';
 import { openDatabase } from './database.ts';
 import { startFailure } from './failure.ts';
-import { type Folder, masterKey, openFolder } from './folder.ts';
+import { DATABASE_FILE, type Folder, masterKey, openFolder } from './folder.ts';
 import { ensureKeys, keepConnection, type UpKeys } from './keys.ts';
 import { lockFolder } from './lock.ts';
 import { openServices } from './services.ts';
@@ -68,6 +68,7 @@ async function build(settings: UpSettings, { tell, signal }: UpHooks, closers: C
   const keys = await ensureKeys(folder, store.credentials);
   const url = await openServices({ settings, store, brokers, signing, rollbackKey: keys.rollbackKey }, closers);
   await keepConnection(folder, url, keys.operatorKey);
+  await folder.keep(DATABASE_FILE, `${database.url}\n`);
   await lock.announce(url);
   const { operatorKey, made } = keys;
   return { url, dir: folder.path, operatorKey, made, ownerUrl: database.ownerUrl, brokers, ended: ending(signal, database.down) };

@@ -1,0 +1,96 @@
+import type { JsonObject } from '@recant/events';
+import { originOf } from '@recant/ledger';
+import { Frontier } from '@recant/transparency';
+import type { BundleLogSource, BundleSource } from '@recant/verifier';
+import type pg from 'pg';
+import { readCursor } from './read-cursor.ts';
+
+export interface BundleQuery {
+  readonly ledger: string;
+  readonly tenant: string;
+  /** RFC 3339, UTC, milliseconds. */
+  readonly made: string;
+  /** Every key that signed a checkpoint. */
+  readonly vkeys: readonly string[];
+  /** One log; default: all of the tenant. */
+  readonly shard?: number;
+  /** First entry of that one log. */
+  readonly from?: bigint;
+}
+
+/** Each log up to its newest checkpoint: what is not signed yet cannot be exported. */
+const LOGS = `SELECT l.shard, l.shards, l.epoch, c.size FROM recant.log l
+  JOIN LATERAL (SELECT size FROM recant.checkpoint WHERE tenant_id = l.tenant_id AND shard = l.shard AND epoch = l.epoch
+    ORDER BY size DESC LIMIT 1) c ON true
+  WHERE l.tenant_id = $1 AND ($2::int IS NULL OR l.shard = $2) ORDER BY l.shard`;
+const RANGE = 'tenant_id = $1 AND shard = $2 AND idx >= $3 AND idx < $4 ORDER BY idx';
+const LEAVES = `SELECT leaf FROM recant.entry WHERE ${RANGE}`;
+const ENTRIES = `SELECT idx, frame FROM recant.entry WHERE ${RANGE}`;
+const LETTERS = `SELECT idx, bytes FROM recant.dead_letter WHERE ${RANGE}`;
+/** What an earlier epoch signed after the place where a later one began was given up with it. */
+const CHECKPOINTS = `SELECT c.size, c.note FROM recant.checkpoint c
+  WHERE tenant_id = $1 AND shard = $2 AND size BETWEEN $3 AND $4 AND NOT EXISTS (SELECT 1 FROM recant.epoch e
+    WHERE e.tenant_id = c.tenant_id AND e.shard = c.shard AND e.epoch > c.epoch AND e.start < c.size) ORDER BY size`;
+/** A dead letter can be a megabyte. */
+const LETTERS_PER_FETCH = 16;
+
+/** One tenant's logs as a bundle is written from them, as they stand at one moment: within one transaction, which ends with `use`. */
+export async function withBundleSource<T>(pool: pg.Pool, query: BundleQuery, use: (source: BundleSource) => Promise<T>): Promise<T> {
+  const client = await pool.connect();
+  try {
+    await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
+    const { ledger, tenant, made, vkeys, shard, from } = query;
+    const { rows } = await client.query(LOGS, [tenant, shard ?? null]);
+    const logs: BundleLogSource[] = [];
+    for (const row of rows) logs.push(await logSource(client, query, { ...row, size: BigInt(row.size) }));
+    const asked: JsonObject = { ...(shard === undefined ? {} : { shard }), ...(from === undefined ? {} : { from: String(from) }) };
+    return await use({ ledger, tenant, made, vkeys, query: asked, logs });
+  } finally {
+    await client.query('ROLLBACK').catch(() => {});
+    client.release();
+  }
+}
+
+interface LogRow {
+  readonly shard: number;
+  readonly shards: number;
+  readonly epoch: number;
+  readonly size: bigint;
+}
+
+async function logSource(client: pg.ClientBase, { ledger, tenant, from = 0n }: BundleQuery, log: LogRow): Promise<BundleLogSource> {
+  const { shard, size } = log;
+  if (from > size) throw new RangeError(`shard ${shard} has ${size} signed entries: it cannot be exported from entry ${from}`);
+  const range = [tenant, shard, from, size];
+  return {
+    ...log,
+    from,
+    origin: originOf(ledger, { tenant, shard }, log.epoch),
+    start: await startOf(client, tenant, shard, from),
+    entries: () =>
+      readCursor(client, `entries_${shard}`, ENTRIES, range, (row) => ({ index: BigInt(row.idx as string), frame: row.frame as Buffer })),
+    checkpoints: () =>
+      readCursor(client, `checkpoints_${shard}`, CHECKPOINTS, range, (row) => ({
+        size: BigInt(row.size as string),
+        note: row.note as Buffer,
+      })),
+    deadLetters: () =>
+      readCursor(
+        client,
+        `letters_${shard}`,
+        LETTERS,
+        range,
+        (row) => ({ index: BigInt(row.idx as string), bytes: row.bytes as Buffer }),
+        LETTERS_PER_FETCH,
+      ),
+  };
+}
+
+/** From leaves, not from tiles: it is compared with a signed root anyway, and tiles may not have been made yet. */
+async function startOf(client: pg.ClientBase, tenant: string, shard: number, from: bigint): Promise<Uint8Array> {
+  const frontier = Frontier.empty();
+  if (from === 0n) return frontier.serialize();
+  const leaves = readCursor(client, `leaves_${shard}`, LEAVES, [tenant, shard, 0n, from], (row) => row.leaf as Buffer);
+  for await (const leaf of leaves) frontier.append([leaf]);
+  return frontier.serialize();
+}

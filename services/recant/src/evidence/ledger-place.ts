@@ -1,0 +1,55 @@
+import { readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { ConfigError } from '@recant/service';
+import { parseSigningKeys, type SigningKeys } from '@recant/service-ledger/wire';
+import { OPERATOR_TENANT } from '@recant/store';
+import { DIR_DEFAULT } from '../cli/connection.ts';
+import { CliError, EXIT } from '../cli/exit.ts';
+import { DATABASE_FILE } from '../up/folder.ts';
+
+export interface PlaceOptions {
+  readonly dir?: string;
+  readonly tenant?: string;
+}
+
+/** A ledger's own place: its database, and the keys it signs with. */
+export interface LedgerPlace {
+  readonly databaseUrl: string;
+  readonly tenant: string;
+  readonly keys: SigningKeys;
+}
+
+/** DATABASE_URL and RECANT_SIGNING_KEY_FILE, else what `recant up` left in its folder. */
+export async function findLedger({ dir, tenant }: PlaceOptions, env: NodeJS.ProcessEnv): Promise<LedgerPlace> {
+  const folder = resolve(dir ?? env.RECANT_DIR ?? DIR_DEFAULT);
+  const databaseUrl = env.DATABASE_URL ?? (await readKept(join(folder, DATABASE_FILE)));
+  if (databaseUrl === undefined) {
+    throw new CliError(EXIT.failed, 'No ledger is known here', 'Set DATABASE_URL, start `recant up` in this folder, or give --dir.');
+  }
+  const keyFile = env.RECANT_SIGNING_KEY_FILE ?? join(folder, 'signing.key');
+  const text = await readKept(keyFile);
+  if (text === undefined) {
+    throw new CliError(
+      EXIT.failed,
+      `The ledger’s keys are not at ${keyFile}`,
+      'Set RECANT_SIGNING_KEY_FILE to the file with the keys of this ledger.',
+    );
+  }
+  try {
+    return { databaseUrl, tenant: tenant ?? OPERATOR_TENANT, keys: parseSigningKeys(text, keyFile) };
+  } catch (cause) {
+    if (!(cause instanceof ConfigError)) throw cause;
+    throw new CliError(EXIT.usage, cause.problems.join('; '), 'Put back the file it was.', { cause });
+  }
+}
+
+async function readKept(path: string): Promise<string | undefined> {
+  try {
+    return (await readFile(path, 'utf8')).trim();
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw new CliError(EXIT.failed, `${path} cannot be read: ${(cause as Error).message}`, 'Run as the user who started `recant up`.', {
+      cause,
+    });
+  }
+}
