@@ -54,24 +54,20 @@ export interface Publisher {
 export function createPublisher(deps: PublisherDeps): Publisher {
   const { store, logger, anchors, witnesses, watch, guard } = deps;
   const { integrateMs, publishMs, anchorMs } = { ...TIMING, ...deps.timing };
-  const places = new Map<string, string>();
-  const context: Omit<AnchoringContext, 'failed'> = { store, ledger: deps.keys.ledger, clock: deps.clock };
+  const context: Omit<AnchoringContext, 'failed' | 'stopping'> = { store, ledger: deps.keys.ledger, clock: deps.clock };
   const outgoing = (place: string, round: (context: AnchoringContext) => Promise<void>): Loop =>
     createLoop(
       place,
       anchorMs,
-      async () => {
-        let failure: string | undefined;
+      async (stopping) => {
+        const failures: Error[] = [];
         const failed: AnchoringContext['failed'] = (_log, error) => {
           if (error instanceof LedgerTampered) guard.found(error);
-          failure ??= error.message;
+          failures.push(error);
         };
-        await round({ ...context, failed });
-        if (failure === undefined) places.delete(place);
-        else if (places.get(place) !== failure) {
-          places.set(place, failure);
-          logger.warn({ place, failure }, 'a checkpoint is not kept outside yet; it is tried again');
-        }
+        await round({ ...context, failed, stopping });
+        // Every log was tried; what is missing is the next round's, and this is how it is told.
+        if (failures[0] !== undefined) throw failures[0];
       },
       logger,
     );
@@ -88,7 +84,7 @@ export function createPublisher(deps: PublisherDeps): Publisher {
     async stop() {
       await Promise.all(loops.map((loop) => loop.stop()));
     },
-    troubles: () => [...loops.flatMap(({ failure }) => failure ?? []), ...places.values()],
+    troubles: () => loops.flatMap(({ failure }) => failure ?? []),
   };
 }
 

@@ -23,7 +23,12 @@ export async function witnessFolder(): Promise<string> {
 export const dropFolder = (dir: string): Promise<void> => rm(dir, { recursive: true, force: true });
 
 /** The witness over real HTTP, in this process. */
-export async function startWitness(dir: string, logKeys: readonly string[], clock: () => number = Date.now): Promise<RunningWitness> {
+export async function startWitness(
+  dir: string,
+  logKeys: readonly string[],
+  clock: () => number = Date.now,
+  port = 0,
+): Promise<RunningWitness> {
   const witness: WiredWitness = await wireWitness({ dir, logKeys, clock });
   const log: Record<string, unknown>[] = [];
   const logger = createLogger({ name: 'test', level: 'info', destination: { write: (line) => void log.push(JSON.parse(line)) } });
@@ -36,7 +41,7 @@ export async function startWitness(dir: string, logKeys: readonly string[], cloc
     logger,
     requestId: randomUUID,
   });
-  const listening = await listen(app, { host: '127.0.0.1', port: 0 });
+  const listening = await listen(app, { host: '127.0.0.1', port });
   const stop = async (): Promise<void> => {
     await listening.close(1_000);
     await witness.stop();

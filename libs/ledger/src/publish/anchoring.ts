@@ -20,23 +20,28 @@ export interface AnchoringContext {
   /** Milliseconds since 1970, UTC. */
   readonly clock: () => number;
   readonly failed: OutgoingFailure;
+  /** Asked between two logs: what is left is the next start's. */
+  readonly stopping: () => boolean;
 }
 
 /** Puts the newest checkpoint of every log where it is not yet. A crash between `put` and the note of it repeats the `put`, which changes nothing. */
 export async function anchorAll(anchor: Anchor, watch: AnchorWatch, context: AnchoringContext): Promise<void> {
   const { store, ledger, clock } = context;
-  for (const { log, checkpoint } of await store.unanchored(anchor.name))
+  for (const { log, checkpoint } of await store.unanchored(anchor.name)) {
+    if (context.stopping()) return;
     await attempt(log, anchor.name, context, async () => {
       await anchor.put(publishedOf(ledger, log, checkpoint));
       await store.markAnchored(log, checkpoint, anchor.name, clock());
       watch.saw(anchor, checkpoint.note);
     });
+  }
 }
 
 /** Has the newest checkpoint of every log cosigned. */
 export async function cosignAll(witness: Witness, context: AnchoringContext): Promise<void> {
   const { store, ledger, clock } = context;
-  for (const { log, checkpoint } of await store.uncosigned(witness.name))
+  for (const { log, checkpoint } of await store.uncosigned(witness.name)) {
+    if (context.stopping()) return;
     await attempt(log, witness.name, context, async () => {
       const { epoch, size } = checkpoint;
       const published = publishedOf(ledger, log, checkpoint);
@@ -45,6 +50,7 @@ export async function cosignAll(witness: Witness, context: AnchoringContext): Pr
       const lines = await witness.cosign(published.origin, published, proof);
       await store.markCosigned(log, checkpoint, witness.name, lines, clock());
     });
+  }
 }
 
 function publishedOf(ledger: string, log: LogKey, { epoch, size, note }: StoredCheckpoint): PublishedCheckpoint {

@@ -1,0 +1,65 @@
+import { randomUUID } from 'node:crypto';
+import { createApp, createLogger, ListenError, listen, readConfig } from '@recant/service';
+import { PORT_DEFAULT, type WiredWitness, wireWitness } from '@recant/service-witness/wire';
+import { z } from 'zod';
+import type { WitnessCommandOptions } from '../cli/commands/witness.ts';
+import { CliError, EXIT } from '../cli/exit.ts';
+import type { World } from '../cli/session.ts';
+
+/** Milliseconds that requests get to end in when it stops. */
+const STOP_MS_MAX = 5_000;
+
+const Environment = z.object({
+  RECANT_WITNESS_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('warn'),
+});
+
+export interface RunningWitness {
+  readonly url: string;
+  readonly vkey: string;
+  readonly logs: readonly string[];
+  /** Resolves when it is asked to stop. */
+  readonly ended: Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** @throws CliError */
+export async function startWitness(options: WitnessCommandOptions, world: World): Promise<RunningWitness> {
+  const port = readPort(options.port);
+  const { RECANT_WITNESS_LOG_LEVEL: level } = readConfig(Environment, world.env);
+  const logger = createLogger({ name: 'witness', level, destination: { write: (line) => void world.err.write(line) } });
+  const { dir, name, log = [] } = options;
+  const witness = await wireWitness({ dir, name, logKeys: log, clock: world.nowMs }).catch((cause: Error) => {
+    throw new CliError(EXIT.failed, cause.message, 'recant witness --help says what it needs.', { cause });
+  });
+  const app = appOf(witness, logger);
+  const listening = await listen(app, { host: options.host, port }).catch(async (cause: unknown) => {
+    await witness.stop();
+    throw cause instanceof ListenError ? new CliError(EXIT.failed, cause.message, undefined, { cause }) : cause;
+  });
+  return {
+    url: listening.url,
+    vkey: witness.vkey,
+    logs: witness.logs,
+    ended: new Promise((done) => {
+      if (world.signal.aborted) done();
+      world.signal.addEventListener('abort', () => done(), { once: true });
+    }),
+    async stop() {
+      await listening.close(STOP_MS_MAX);
+      await witness.stop();
+    },
+  };
+}
+
+function appOf({ routers, health }: WiredWitness, logger: ReturnType<typeof createLogger>) {
+  // Nobody has a key here: what a checkpoint is signed with says whose it is.
+  const keyring = { find: async () => undefined };
+  return createApp({ title: 'Recant witness', version: '0.1.0', routers, health, keyring, logger, requestId: randomUUID });
+}
+
+function readPort(text: string | undefined): number {
+  const port = text === undefined ? PORT_DEFAULT : Number(text);
+  if (text?.trim() === '' || !Number.isInteger(port) || port < 0 || port > 65_535)
+    throw new CliError(EXIT.usage, `--port must be a port, not ${JSON.stringify(text)}`, 'Give a number from 0 to 65535.');
+  return port;
+}

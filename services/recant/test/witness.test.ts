@@ -1,0 +1,104 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createRecant } from '@recant/sdk';
+import { testBucket, testLog, waitUntil } from '@recant/test-support';
+import { encodeAddCheckpoint, parseCheckpoint, parseNote, parseVerifierKey, verifyCheckpoint } from '@recant/transparency';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { CREDENTIALS_FILE } from '../src/cli/connection.ts';
+import { recantHere, temporaryFolder, type Up, up } from './process.ts';
+
+let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+beforeAll(async () => {
+  folder = await temporaryFolder();
+});
+afterAll(async () => {
+  for (const each of running) if (each.child.exitCode === null) await each.end('SIGTERM');
+  await folder.remove();
+});
+
+const running: Up[] = [];
+async function upHere(env: Readonly<Record<string, string>> = {}): Promise<Up> {
+  const service = await up(folder.path, [], env);
+  running.push(service);
+  return service;
+}
+
+/** `recant witness` on any free port, once it says that it runs. */
+async function witnessWith(...args: string[]) {
+  const stop = new AbortController();
+  const started = Promise.withResolvers<string>();
+  const ended = recantHere(folder.path, ['witness', '--dir', join(folder.path, 'witness'), '--port', '0', ...args], stop.signal, (out) => {
+    if (out.includes('Ctrl-C stops')) started.resolve(out);
+  });
+  const out = await Promise.race([started.promise, ended.then(({ err }) => Promise.reject(new Error(err)))]);
+  const [, setting = ''] = /RECANT_WITNESSES='([^']+)'/.exec(out) ?? [];
+  const [url = '', vkey = ''] = setting.split(' ');
+  return {
+    ...{ url, vkey, setting },
+    async end() {
+      stop.abort();
+      return (await ended).code;
+    },
+  };
+}
+
+const authorization = async (): Promise<{ authorization: string }> => {
+  const { apiKey } = JSON.parse(await readFile(join(folder.path, '.recant', CREDENTIALS_FILE), 'utf8')) as { apiKey: string };
+  return { authorization: `Bearer ${apiKey}` };
+};
+
+test('two teams: a ledger gives its vkey, a witness runs for it, and what the ledger publishes is cosigned and anchored', async () => {
+  const first = await upHere();
+  const vkeys = (await (await fetch(`${first.url}/v1/tlog/vkeys`, { headers: await authorization() })).text()).trim().split('\n');
+  const agentKey = /agents\s+(recant_\S+)/.exec(first.out)?.[1] ?? '';
+  expect(await first.end('SIGTERM')).toBe(0);
+
+  const witness = await witnessWith('--log', ...vkeys);
+  const { endpoint, region, bucket, accessKeyId, secretAccessKey } = await testBucket();
+  const service = await upHere({
+    RECANT_WITNESSES: witness.setting,
+    RECANT_ANCHOR_S3_ENDPOINT: endpoint,
+    RECANT_ANCHOR_S3_REGION: region,
+    RECANT_ANCHOR_S3_BUCKET: bucket,
+    RECANT_ANCHOR_S3_ACCESS_KEY_ID: accessKeyId,
+    RECANT_ANCHOR_S3_SECRET_ACCESS_KEY: secretAccessKey,
+  });
+  const recant = createRecant({ url: service.url, apiKey: agentKey, agent: 'clerk', systems: [] });
+  await recant.open();
+  await recant.action({ tool: 'think', arguments: {} }, async () => 1);
+  await recant.close();
+  const headers = await authorization();
+  const { items } = (await (await fetch(`${service.url}/v1/logs`, { headers })).json()) as { items: { shard: number; size: number }[] };
+  const { shard } = items.reduce((a, b) => (a.size >= b.size ? a : b));
+  const note = await waitUntil(async () => {
+    const bytes = new Uint8Array(await (await fetch(`${service.url}/v1/tlog/${shard}/checkpoint`, { headers })).arrayBuffer());
+    const { origin } = parseCheckpoint(parseNote(bytes).text);
+    const policy = { origin, logKeys: vkeys.map((each) => parseVerifierKey(each)) };
+    verifyCheckpoint(bytes, { ...policy, witnessKeys: [parseVerifierKey(witness.vkey)], witnessesMin: 1 });
+    return bytes;
+  });
+  await waitUntil(async () => (await fetch(`${service.url}/health`)).status === 200);
+  expect(await service.end('SIGTERM')).toBe(0);
+
+  // Said again with the size it knows, the witness signs the same tree again; a log of nobody's it does not.
+  const { size } = parseCheckpoint(parseNote(note).text);
+  const ask = (checkpoint: Uint8Array, sizeBefore: bigint) =>
+    fetch(`${witness.url}/add-checkpoint`, {
+      method: 'POST',
+      body: Buffer.from(encodeAddCheckpoint({ sizeBefore, proof: [], checkpoint })),
+    });
+  expect((await ask(note, size)).status).toBe(200);
+  expect((await ask(testLog().checkpoint(1).note, 0n)).status).toBe(404);
+  expect(await witness.end()).toBe(0);
+});
+
+test('a witness says in one line what keeps it from starting', async () => {
+  const run = async (...args: string[]) => {
+    const { code, err } = await recantHere(folder.path, ['witness', '--dir', join(folder.path, 'other'), ...args]);
+    return `${code} ${err}`;
+  };
+  expect(await run()).toMatch(/^1 recant: no log to watch: name its vkey/);
+  expect(await run('--log', 'x')).toMatch(/^1 recant: x is not the vkey of a log/);
+  expect(await run('--log', testLog().vkey, '--port', '99999')).toMatch(/^2 recant: --port must be a port/);
+  expect(await run('--log', testLog().vkey, '--name', 'a b')).toMatch(/^1 recant: .*not the name of a key/);
+});
