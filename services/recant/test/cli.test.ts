@@ -1,9 +1,10 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createClient } from '@recant/client';
 import { filesystemSystem } from '@recant/connector-filesystem';
 import { createRecant } from '@recant/sdk';
 import { testDatabase } from '@recant/test-support';
+import { decodeTlogProof, leafHash, parseVerifierKey, verifyTlogProof } from '@recant/transparency';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Ended, recantHere, temporaryFolder, type Up, up } from './process.ts';
@@ -219,4 +220,31 @@ test('tail shows what comes in, one line each, until it is stopped', async () =>
     .map((line) => JSON.parse(line) as { action: string });
   expect(new Set(lines.map((line) => line.action)).size).toBe(2);
   expect(lines.at(-1)).toMatchObject({ agent: 'tailed', tool: 'write_file', status: 'succeeded' });
+});
+
+test('receipt, log and epoch: evidence in files that others verify, and no epoch where nothing was restored', async () => {
+  await write('witnessed', ['c'], 'on record\n');
+  const page = (await runJson('actions', 'list', '--agent', 'witnessed')).data as { items: { action: string; shard: number }[] };
+  const [{ action, shard }] = page.items as [{ action: string; shard: number }];
+  const file = join(folder.path, 'one.tlog-proof');
+  expect(await run('receipt', action, '--out', file)).toEqual({ code: 0, out: `${file}\n`, err: '' });
+  const keys = await run('log', 'vkeys');
+  const [vkey = ''] = keys.out.trim().split('\n');
+  expect(vkey).toMatch(/^recant\.local\/[0-9a-f]{8}\+[0-9a-f]{8}\+/);
+  const origin = `${vkey.split('+')[0]}/recant/${shard}/e1`;
+  const bytes = await readFile(file);
+  const frame = decodeTlogProof(bytes).extra as Uint8Array;
+  const { checkpoint } = verifyTlogProof(bytes, leafHash(frame), { origin, logKeys: [parseVerifierKey(vkey)] });
+  expect(Buffer.from(frame).toString()).toContain(action);
+  expect(await run('log', 'checkpoint', String(shard))).toMatchObject({ code: 0, out: expect.stringContaining(`${origin}\n`) });
+  expect(checkpoint.size).toBeGreaterThan(2n);
+  expect((await stat(join(folder.path, '.recant/signing.key'))).mode & 0o777).toBe(0o600);
+  expect(await run('receipt', action, '--attempt', '9')).toMatchObject({ code: 2 });
+  expect(await run('epoch', 'open', String(shard), '--reason', 'nothing')).toMatchObject({
+    code: 3,
+    err: expect.stringContaining('continues'),
+  });
+  const made = await run('log', 'new-key', 'example.org/ledger');
+  expect(made.out).toMatch(/^PRIVATE\+KEY\+example\.org\/ledger\+/);
+  expect(await run('log', 'new-key', 'two words')).toMatchObject({ code: 2 });
 });
