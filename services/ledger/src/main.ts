@@ -11,6 +11,8 @@ await runProcess(async () => {
   await checkConnection(config.databaseUrl);
   const { shards, masterKey } = config;
   const store = createStore({ connectionString: config.databaseUrl, masterKey, shards, failpoints: killAtFailpoint(config.failpoint) });
+  // A login without the writer's role is told now, not at the first event.
+  await store.ping();
   const kafka = config.kafkaBrokers && { brokers: config.kafkaBrokers, ...config.kafkaNames };
   const evidence = { keys: config.signingKeys, ...config.places };
   const ledger = wireLedger({ store, logger, clock: Date.now, shards, evidence, ...(kafka ? { kafka } : {}) });

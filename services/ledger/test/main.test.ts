@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { listen } from '@recant/service';
 import { type TestDatabase, testLedgerDatabase } from '@recant/test-support';
+import pg from 'pg';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 
 const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url));
@@ -71,6 +72,22 @@ test.each([
   expect(code).toBe(1);
   expect(stderr.trim().split('\n')).toHaveLength(1);
   expect(stderr).toMatch(expected);
+  expect(stderr).not.toContain('hunter2');
+});
+
+test('a login that was not let in is one line that says what to do', async () => {
+  const owner = new pg.Client({ connectionString: database.ownerUrl });
+  await owner.connect();
+  const login = `stranger_${database.name}`;
+  await owner.query(`CREATE ROLE ${login} LOGIN PASSWORD 'hunter2'`);
+  const { code, stderr } = await failing({
+    ...good(),
+    DATABASE_URL: Object.assign(new URL(database.url), { username: login, password: 'hunter2' }).href,
+  });
+  await owner.query(`DROP ROLE ${login}`);
+  await owner.end();
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/^[^\n]*GRANT recant_writer, recant_reader[^\n]*\n$/);
   expect(stderr).not.toContain('hunter2');
 });
 

@@ -11,6 +11,8 @@ await runProcess(async () => {
   const config = readRollbackConfig(process.env);
   await checkConnection(config.databaseUrl);
   const store = createStore({ connectionString: config.databaseUrl, masterKey: config.masterKey });
+  // A login without the writer's role is told now, not at the first run.
+  await store.ping();
   const { apiKey, batchSteps, failpoint, ledgerUrl: url, leaseMs } = config;
   const work = { worker: { leaseMs }, runner: { batchSteps }, failpoint: killAt(failpoint) };
   const rollback = wireRollback({ store, logger, clock: Date.now, ledger: { url, apiKey }, ...work });

@@ -1,6 +1,6 @@
 import type { SourceBody, SourcePage, SourceTotals } from '@recant/api';
 import type { Command } from 'commander';
-import { type Cell, json, type Paint, table } from '../output.ts';
+import { type Cell, json, type Paint, printable, table } from '../output.ts';
 import { clockTime } from '../resource-words.ts';
 import { type CommonOptions, openSession, type World, withConnection } from '../session.ts';
 import { limitOf } from './actions.ts';
@@ -54,7 +54,7 @@ function sourceRow({ receivedAt, agent, state, events, holes, late, repeated, eq
 function missingLine({ source, missing, holes, holesShown }: SourceBody): string {
   const ranges = holesShown.map(({ first, last }) => (first === last ? String(first) : `${first}–${last}`));
   const more = holes > holesShown.length ? `, and ${holes - holesShown.length} ranges before` : '';
-  return `${source}: ${missing} missing: ${ranges.join(', ')}${more}\n`;
+  return `${printable(source)}: ${missing} missing: ${ranges.join(', ')}${more}\n`;
 }
 
 function totalsLine({ sources, lost, restarts, missing, holes, late, repeated, equivocations }: SourceTotals): string {
