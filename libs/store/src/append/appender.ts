@@ -6,8 +6,9 @@ import { findRefused } from './bisect.ts';
 import type { Failpoints } from './failpoint.ts';
 import { type Item, refuseItem, toItem } from './item.ts';
 import { createLogs, logKeyOf } from './lock-logs.ts';
+import { Repeats } from './repeats.ts';
 import { SourceNumbers } from './sources.ts';
-import { isRecordFault, isTransient } from './sql-state.ts';
+import { isRecordFault, isTaken, isTransient } from './sql-state.ts';
 import { type AppendContext, appendInTransaction, logKeys } from './transaction.ts';
 
 export interface AppenderOptions {
@@ -27,7 +28,12 @@ const TRIES_MAX = 5;
 
 /** The ledger's commit point on PostgreSQL. See `Appender` for what it promises. */
 export function createAppender(pool: pg.Pool, options: AppenderOptions): Appender {
-  const context: AppendContext = { ...options, sources: new SourceNumbers(), failpoints: options.failpoints ?? (() => {}) };
+  const context: AppendContext = {
+    ...options,
+    sources: new SourceNumbers(),
+    repeats: new Repeats(),
+    failpoints: options.failpoints ?? (() => {}),
+  };
   const knownLogs = new Set<string>();
 
   async function append(batch: readonly Submission[], position?: KafkaPosition): Promise<readonly Receipt[]> {
@@ -69,6 +75,7 @@ export function createAppender(pool: pg.Pool, options: AppenderOptions): Appende
       } catch (error) {
         if (isRecordFault(error)) await refuseFaulty(client, batch, items, error);
         else if (!isTransient(error) || attempt === TRIES_MAX) throw error;
+        else if (isTaken(error)) context.repeats.seen();
       }
     }
   }

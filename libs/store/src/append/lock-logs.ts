@@ -14,11 +14,6 @@ export interface LogHead {
   receivedAtMs: number;
 }
 
-/** Ascending order is what keeps two batches with the same logs from waiting for each other. 25 µs for 1 row (2026-11). */
-const LOCK_LOGS = `SELECT tenant_id, shard, shards, epoch, size, frontier, (extract(epoch FROM received_at_last) * 1000)::bigint AS received_ms
-  FROM recant.log WHERE (tenant_id, shard) IN (SELECT * FROM unnest($1::text[], $2::smallint[]))
-  ORDER BY tenant_id, shard FOR UPDATE`;
-
 const CREATE_LOGS = `INSERT INTO recant.log (tenant_id, shard, epoch, shards, size, root, frontier, received_at_last)
   SELECT t, s, 1, $3, 0, $4, ''::bytea, to_timestamp(0) FROM unnest($1::text[], $2::smallint[]) AS k (t, s) ORDER BY t, s
   ON CONFLICT DO NOTHING`;
@@ -29,9 +24,22 @@ export interface LogKey {
 }
 export const logKeyOf = ({ tenant, shard }: LogKey): string => `${tenant}/${shard}`;
 
+/** Ascending order is what keeps two batches with the same logs from waiting for each other. Literals, so that it can share an exchange. */
+export function lockStatement(client: pg.ClientBase, keys: readonly LogKey[]): string {
+  const tenants = keys.map(({ tenant }) => client.escapeLiteral(tenant));
+  const shards = keys.map(({ shard }) => Number(shard));
+  return `SELECT tenant_id, shard, shards, epoch, size, frontier, (extract(epoch FROM received_at_last) * 1000)::bigint AS received_ms
+    FROM recant.log WHERE (tenant_id, shard) IN (SELECT * FROM unnest(ARRAY[${tenants}]::text[], ARRAY[${shards}]::smallint[]))
+    ORDER BY tenant_id, shard FOR UPDATE`;
+}
+
 /** Locks the heads in ascending (tenant, shard) order. A log that does not exist is not in the result. */
 export async function lockLogs(client: pg.ClientBase, keys: readonly LogKey[]): Promise<Map<string, LogHead>> {
-  const { rows } = await client.query({ name: 'recant-lock-logs', text: LOCK_LOGS, values: columnsOf(keys) });
+  return headsOf(await client.query(lockStatement(client, keys)));
+}
+
+/** @param locked what `lockStatement` gave. */
+export function headsOf({ rows }: pg.QueryResult): Map<string, LogHead> {
   const heads = rows.map((row): [string, LogHead] => {
     const sizeBefore = BigInt(row.size);
     const head = {
@@ -50,9 +58,5 @@ export async function lockLogs(client: pg.ClientBase, keys: readonly LogKey[]): 
 
 /** Makes heads of size 0, outside the appending transaction: a crash here leaves empty logs, which the next batch fills. */
 export async function createLogs(client: pg.ClientBase, keys: readonly LogKey[], shards: number): Promise<void> {
-  await client.query(CREATE_LOGS, [...columnsOf(keys), shards, emptyRoot()]);
-}
-
-function columnsOf(keys: readonly LogKey[]): [string[], number[]] {
-  return [keys.map(({ tenant }) => tenant), keys.map(({ shard }) => shard)];
+  await client.query(CREATE_LOGS, [keys.map(({ tenant }) => tenant), keys.map(({ shard }) => shard), shards, emptyRoot()]);
 }

@@ -18,22 +18,30 @@ export interface Resolution {
   readonly resolved: readonly Resolved[];
   /** To be remembered after COMMIT. */
   readonly sourceNumbers: ReadonlyMap<string, ReadonlyMap<string, number>>;
+  /** Whether an event was in the log already. */
+  readonly repeats: boolean;
 }
 
-export async function resolve(client: pg.ClientBase, items: readonly Item[], sources: SourceNumbers): Promise<Resolution> {
+const NOTHING_KNOWN: ReadonlyMap<number, KnownEntry> = new Map();
+
+/** @param lookUp false takes every key for new but those within the batch: the unique key has the last word. */
+export async function resolve(client: pg.ClientBase, items: readonly Item[], sources: SourceNumbers, lookUp: boolean): Promise<Resolution> {
   const resolved: Resolved[] = items.map((item) =>
     item.kind === 'refused' ? { kind: 'refused', item } : { kind: 'dead', item: item as DeadItem },
   );
   const sourceNumbers = new Map<string, ReadonlyMap<string, number>>();
+  let repeats = false;
   for (const [tenant, places] of placesByTenant(items, 'event')) {
     const events = places.map((place) => items[place] as EventItem);
     const numbers = await sources.resolve(client, tenant, new Map(events.map((item) => [item.event.source, item.shard])));
     sourceNumbers.set(tenant, numbers);
     const keys = events.map(({ event }) => ({ sourceNo: numbers.get(event.source) as number, eventId: event.id }));
-    judgeEvents(places, events, keys, await findKnown(client, tenant, keys), resolved);
+    const known = lookUp ? await findKnown(client, tenant, keys) : NOTHING_KNOWN;
+    repeats ||= known.size > 0;
+    judgeEvents(places, events, keys, known, resolved);
   }
   await recogniseLetters(client, resolved);
-  return { resolved, sourceNumbers };
+  return { resolved, sourceNumbers, repeats };
 }
 
 /** The first event with a key gets it, be it in the log or in this batch; equal bytes later are duplicates, other bytes equivocations. */

@@ -1,6 +1,5 @@
 import type { Access, Projection } from '@recant/ledger';
-import type pg from 'pg';
-import { copyIn } from '../copy/copy-in.ts';
+import type { Copy } from '../copy/copy-in.ts';
 import { CopyWriter } from '../copy/copy-writer.ts';
 import type { DeadItem } from './item.ts';
 
@@ -140,11 +139,14 @@ export class Rows {
     writer.timestamp(receivedAtMs);
   }
 
-  async copy(client: pg.ClientBase): Promise<void> {
-    await copyIn(client, COPY_ENTRY, this.#entry);
-    await copyIn(client, COPY_ATTEMPT, this.#attempt);
-    await copyIn(client, COPY_SETTLEMENT, this.#settlement);
-    await copyIn(client, COPY_EFFECT, this.#effect);
-    await copyIn(client, COPY_DEAD_LETTER, this.#deadLetter);
+  /** In the order in which they are to be sent. */
+  copies(): readonly Copy[] {
+    return [
+      { statement: COPY_ENTRY, rows: this.#entry },
+      { statement: COPY_ATTEMPT, rows: this.#attempt },
+      { statement: COPY_SETTLEMENT, rows: this.#settlement },
+      { statement: COPY_EFFECT, rows: this.#effect },
+      { statement: COPY_DEAD_LETTER, rows: this.#deadLetter },
+    ];
   }
 }

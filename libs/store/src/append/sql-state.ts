@@ -21,6 +21,11 @@ export function isRecordFault(error: unknown): boolean {
   return (/^2[23]/.test(state) && state !== UNIQUE_VIOLATION) || error instanceof RecordFault;
 }
 
+/** A key is in the table already. */
+export function isTaken(error: unknown): boolean {
+  return sqlStateOf(error) === UNIQUE_VIOLATION;
+}
+
 /** The same transaction may well succeed now. */
 export function isTransient(error: unknown): boolean {
   return [UNIQUE_VIOLATION, SERIALIZATION_FAILURE, DEADLOCK_DETECTED].includes(sqlStateOf(error));

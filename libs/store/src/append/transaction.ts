@@ -2,11 +2,13 @@ import { parseSequence } from '@recant/events';
 import { deadLetterBody, encodeFrame, genesisBody, type KafkaPosition, project, type Receipt } from '@recant/ledger';
 import { leafHash } from '@recant/transparency';
 import type pg from 'pg';
+import { copyThen } from '../copy/copy-in.ts';
 import { StoreError } from '../error.ts';
-import { advanceLogs, advancePosition } from './advance.ts';
+import { advanceStatement, checkAdvanced, hasGrown, positionMoved, positionStatement } from './advance.ts';
 import type { Failpoints } from './failpoint.ts';
 import type { DeadItem, Item } from './item.ts';
-import { type LogHead, type LogKey, lockLogs, logKeyOf } from './lock-logs.ts';
+import { headsOf, type LogHead, type LogKey, lockStatement, logKeyOf } from './lock-logs.ts';
+import type { Repeats } from './repeats.ts';
 import { type Resolved, resolve } from './resolve.ts';
 import { type Place, Rows } from './rows.ts';
 import type { SourceNumbers } from './sources.ts';
@@ -14,6 +16,7 @@ import { RecordFault } from './sql-state.ts';
 
 export interface AppendContext {
   readonly sources: SourceNumbers;
+  readonly repeats: Repeats;
   readonly shards: number;
   readonly systemTenant: string;
   /** Milliseconds since 1970, UTC. */
@@ -22,8 +25,8 @@ export interface AppendContext {
 }
 
 /**
- * The one commit point. In this order: log heads locked ascending, known keys looked up, rows copied, heads and position moved by compare-and-set, COMMIT.
- * A crash anywhere before COMMIT leaves nothing; after it everything, and the same batch again is answered with duplicates.
+ * The one commit point. In this order: log heads locked ascending, position moved by compare-and-set, known keys looked up, rows copied, heads moved by
+ * compare-and-set, COMMIT. A crash anywhere before COMMIT leaves nothing; after it everything, and the same batch again is answered with duplicates.
  *
  * @param dryRun does all of it and rolls back: what the database thinks of these items.
  */
@@ -35,17 +38,17 @@ export async function appendInTransaction(
   dryRun = false,
 ): Promise<readonly Receipt[]> {
   const pass: Failpoints = dryRun ? () => {} : context.failpoints;
-  await client.query('BEGIN');
   try {
-    const heads = await lockLogs(client, logKeys(items));
+    const heads = await begin(client, items, position, context);
     checkShards(heads, context.shards);
-    const { resolved, sourceNumbers } = await resolve(client, items, context.sources);
+    const lookUp = dryRun || context.repeats.expected();
+    const { resolved, sourceNumbers, repeats } = await resolve(client, items, context.sources, lookUp);
+    if (repeats) context.repeats.seen();
     const { rows, receipts } = layOut(resolved, heads, context.clock());
     pass('copy.before');
-    await rows.copy(client);
+    const grown = [...heads.values()].filter(hasGrown);
+    if (grown.length > 0) checkAdvanced(await copyThen(client, rows.copies(), advanceStatement(client, grown)), grown);
     pass('copy.after');
-    await advanceLogs(client, [...heads.values()]);
-    if (position !== undefined) await advancePosition(client, context.systemTenant, position);
     pass('commit.before');
     await client.query(dryRun ? 'ROLLBACK' : 'COMMIT');
     pass('commit.after');
@@ -56,6 +59,20 @@ export async function appendInTransaction(
     await client.query('ROLLBACK').catch(() => {});
     throw error;
   }
+}
+
+/** One exchange: the transaction is begun, the heads are locked, the position is moved. @throws PositionMoved where it is another one. */
+async function begin(
+  client: pg.ClientBase,
+  items: readonly Item[],
+  position: KafkaPosition | undefined,
+  { systemTenant }: AppendContext,
+): Promise<Map<string, LogHead>> {
+  const statements = ['BEGIN', lockStatement(client, logKeys(items))];
+  if (position !== undefined) statements.push(positionStatement(client, systemTenant, position));
+  const [, locked, moved] = (await client.query(statements.join(';'))) as unknown as readonly pg.QueryResult[];
+  if (position !== undefined && moved?.rowCount !== 1) throw await positionMoved(client, systemTenant, position);
+  return headsOf(locked as pg.QueryResult);
 }
 
 export function logKeys(items: readonly Item[]): readonly LogKey[] {

@@ -1,13 +1,82 @@
-import { finished } from 'node:stream/promises';
 import type pg from 'pg';
-import { from as copyFrom } from 'pg-copy-streams';
 import type { CopyWriter } from './copy-writer.ts';
 
-/** Sends the rows, if there are any. @param statement `COPY table (columns) FROM STDIN (FORMAT binary)` */
-export async function copyIn(client: pg.ClientBase, statement: string, rows: CopyWriter): Promise<void> {
-  if (rows.rows === 0) return;
-  const stream = client.query(copyFrom(statement));
-  const done = finished(stream);
-  stream.end(rows.finish());
-  await done;
+export interface Copy {
+  /** `COPY table (columns) FROM STDIN (FORMAT binary)` */
+  readonly statement: string;
+  readonly rows: CopyWriter;
+}
+
+/** What of pg's connection a query uses; its types leave it out. */
+interface Connection {
+  readonly stream: { cork(): void; write(bytes: Uint8Array): boolean; uncork(): void };
+  query(text: string): void;
+}
+
+const COPY_DATA = 0x64;
+const COPY_DONE = Buffer.from([0x63, 0, 0, 0, 4]);
+/** Bytes of one CopyData message: what the server keeps in its cache between receiving and reading it. */
+const COPY_DATA_BYTES = 65_536;
+
+/**
+ * Sends all rows and one statement behind them in one exchange, without waiting for the server in between. Where one of them fails, the rest of
+ * the exchange is skipped by the server ("Simple Query", "COPY Operations" in its protocol documentation).
+ *
+ * A transaction waits for the server 3 times instead of 12: whoever waits on a busy event loop waits for the batch that is prepared meanwhile, too.
+ * @returns rows that the last statement changed.
+ */
+export function copyThen(client: pg.ClientBase, copies: readonly Copy[], last: string): Promise<number> {
+  const filled = copies.filter(({ rows }) => rows.rows > 0);
+  return new Promise((resolve, reject) => {
+    client.query(new CopyExchange(filled, last, resolve, reject));
+  });
+}
+
+class CopyExchange implements pg.Submittable {
+  readonly #copies: readonly Copy[];
+  readonly #last: string;
+  readonly #resolve: (changed: number) => void;
+  readonly #reject: (error: Error) => void;
+  #changed = 0;
+
+  constructor(copies: readonly Copy[], last: string, resolve: (changed: number) => void, reject: (error: Error) => void) {
+    this.#copies = copies;
+    this.#last = last;
+    this.#resolve = resolve;
+    this.#reject = reject;
+  }
+
+  submit(connection: pg.Connection): void {
+    const { stream } = connection as unknown as Connection;
+    stream.cork();
+    (connection as unknown as Connection).query([...this.#copies.map(({ statement }) => statement), this.#last].join(';'));
+    for (const { rows } of this.#copies) {
+      const data = rows.finish();
+      for (let at = 0; at < data.length; at += COPY_DATA_BYTES) {
+        const chunk = data.subarray(at, at + COPY_DATA_BYTES);
+        const header = Buffer.allocUnsafe(5);
+        header[0] = COPY_DATA;
+        header.writeInt32BE(chunk.length + 4, 1);
+        stream.write(header);
+        stream.write(chunk);
+      }
+      stream.write(COPY_DONE);
+    }
+    stream.uncork();
+  }
+
+  handleCopyInResponse(): void {}
+
+  /** The last statement's comes last: `UPDATE 1`. */
+  handleCommandComplete({ text }: { readonly text: string }): void {
+    this.#changed = Number(text.split(' ').at(-1));
+  }
+
+  handleError(error: Error): void {
+    this.#reject(error);
+  }
+
+  handleReadyForQuery(): void {
+    this.#resolve(this.#changed);
+  }
 }
