@@ -1,11 +1,13 @@
 import { parseArgs } from 'node:util';
 import { belowFloor, formatTable, type Results } from './figures.ts';
 import { benchIngest } from './ingest.ts';
+import { benchProof } from './proof-reads.ts';
 import { benchVerify } from './verify.ts';
 
 const BENCHMARKS: Readonly<Record<string, (options: { events: number }) => Promise<Results>>> = {
   ingest: benchIngest,
   verify: benchVerify,
+  proof: benchProof,
 };
 const EVENTS_DEFAULT = 200_000;
 

@@ -1,6 +1,12 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { startPostgres } from '@recant/local-postgres';
+import { migrate } from '@recant/store';
 import { proveInclusion, TILE_WIDTH, type Tile, tileHashReader } from '@recant/transparency';
 import pg from 'pg';
 import { READ_TILES } from '../../libs/store/src/publish/tiles.ts';
+import { describeMachine, type Results } from './figures.ts';
 
 export interface ProofReads {
   /** Tiles that one proof asked for, and rows that PostgreSQL read for them. */
@@ -50,4 +56,27 @@ interface PlanNode {
 function rowsOfTiles(node: PlanNode): number {
   const own = node['Relation Name'] === 'tile' ? (node['Actual Rows'] + (node['Rows Removed by Filter'] ?? 0)) * node['Actual Loops'] : 0;
   return (node.Plans ?? []).reduce((sum, child) => sum + rowsOfTiles(child), Math.round(own));
+}
+
+const ENTRIES = 10_000_000n;
+const TILES_MAX = 8;
+
+/** What a proof among 10 million entries costs the database. */
+export async function benchProof(): Promise<Results> {
+  const folder = await mkdtemp(join(tmpdir(), 'recant-bench-'));
+  const postgres = await startPostgres({ dataDir: join(folder, 'postgres'), temporary: true });
+  try {
+    await migrate(postgres.ownerUrl);
+    const { rows, buffers, ms } = await explainProof(postgres.ownerUrl, ENTRIES);
+    const figures = [
+      // More rows than the limit is below the floor.
+      { metric: 'tile rows of a proof', value: rows, unit: 'rows', limit: TILES_MAX, ratio: TILES_MAX / rows, floor: 1 },
+      { metric: 'pages of a proof', value: buffers, unit: '8 KiB' },
+      { metric: 'time of a proof', value: ms, unit: 'ms' },
+    ];
+    return { name: 'proof', machine: describeMachine(), figures };
+  } finally {
+    await postgres.stop();
+    await rm(folder, { recursive: true, force: true });
+  }
 }
