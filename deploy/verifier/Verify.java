@@ -67,7 +67,10 @@ public final class Verify {
         try {
             Verdict verdict = verify(options.file, options.anchor, options.keys);
             out.print(options.json ? verdict.json(options.file) + "\n" : verdict.words(options.file));
-            System.exit(verdict.broken == null ? EXIT_SOUND : EXIT_UNSOUND);
+            if (verdict.broken != null) System.exit(EXIT_UNSOUND);
+            if (options.anchor == null || verdict.anchors > 0) System.exit(EXIT_SOUND);
+            System.err.println("nothing in " + options.anchor + " is of what was verified: give the folder with checkpoints of this ledger and tenant");
+            System.exit(EXIT_FAILED);
         } catch (IOException cause) {
             System.err.println("cannot read: " + cause);
             System.exit(EXIT_FAILED);
@@ -119,7 +122,7 @@ public final class Verify {
                     case "--json" -> options.json = true;
                     case "--anchor" -> { options.anchor = value; at += 1; }
                     case "--batch" -> { options.batch = value; at += 1; }
-                    case "--key" -> {
+                    case "--key", "--vkey" -> {
                         if (value == null || Key.parse(value) == null) return null;
                         options.keys.add(value);
                         at += 1;
@@ -966,14 +969,15 @@ public final class Verify {
         private final String within;
         long compared;
 
-        /** Every file of the folder and of those in it whose name ends in `.checkpoint`. */
-        static List<Kept> read(Path folder) throws IOException {
+        /** Every file of the folder and of those in it, or one file. What an anchor's crash leaves ends in `.draft`. */
+        static List<Kept> read(Path place) throws IOException {
             List<Kept> kept = new ArrayList<>();
-            try (Stream<Path> files = Files.walk(folder)) {
-                for (Path file : files.filter(Files::isRegularFile).filter(file -> file.toString().endsWith(".checkpoint")).sorted().toList()) {
+            try (Stream<Path> files = Files.walk(place)) {
+                for (Path file : files.filter(Files::isRegularFile).filter(file -> !file.toString().endsWith(".draft")).sorted().toList()) {
                     if (kept.size() >= ANCHORS_MAX) throw new IOException("more than " + ANCHORS_MAX + " anchors: give the newest of each log");
-                    if (Files.size(file) > Checkpoint.NOTE_BYTES_MAX) throw new IOException(file + " is too large for a checkpoint");
-                    kept.add(new Kept(folder.relativize(file).toString(), Files.readAllBytes(file)));
+                    if (Files.size(file) > RECORD_BYTES_MAX) throw new IOException(file + " is too large for a checkpoint");
+                    String name = place.equals(file) ? file.toString() : place.relativize(file).toString();
+                    kept.add(new Kept(name, Files.readAllBytes(file)));
                 }
             }
             return kept;

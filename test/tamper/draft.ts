@@ -1,0 +1,131 @@
+import { canonicalize, type JsonObject } from '@recant/events';
+import type { Signer } from '@recant/ledger';
+import { Frontier, formatCheckpoint, leafHash } from '@recant/transparency';
+import { type BundleRecord, type RecordType, sealBundle, splitRecords } from '@recant/verifier';
+import { LEDGER, TENANT, type testSigner } from '../../libs/verifier/test/make-ledger.ts';
+
+export type NoteSigner = ReturnType<typeof testSigner>;
+export type Item =
+  | { readonly type: 'E'; readonly index: bigint; readonly frame: Buffer }
+  | { readonly type: 'D'; readonly index: bigint; readonly bytes: Buffer }
+  | { readonly type: 'C'; readonly note: Buffer }
+  | { readonly type: 'P'; readonly roots: Buffer };
+export type Entry = Extract<Item, { type: 'E' }>;
+
+export interface DraftLog {
+  shard: number;
+  shards: number;
+  epoch: number;
+  from: bigint;
+  size: bigint;
+  origin: string;
+  items: Item[];
+}
+
+/** A bundle taken apart, for whoever wants to change it. Buffers are shared with the one it was taken from: they are replaced, never written to. */
+export interface Draft {
+  manifest: JsonObject;
+  keys: string[];
+  logs: DraftLog[];
+}
+
+export function takeApart(bytes: Buffer): Draft {
+  const draft: Draft = { manifest: {}, keys: [], logs: [] };
+  for (const { type, payload } of splitRecords(bytes)) {
+    const log = draft.logs.at(-1);
+    if (type === 'M') draft.manifest = JSON.parse(payload.toString()) as JsonObject;
+    else if (type === 'K') draft.keys.push(payload.toString());
+    else if (type === 'L') draft.logs.push(logOf(draft.manifest, draft.logs.length));
+    else if (type === 'E') log?.items.push({ type, index: payload.readBigUInt64BE(), frame: payload.subarray(8) });
+    else if (type === 'D') log?.items.push({ type, index: payload.readBigUInt64BE(), bytes: payload.subarray(8) });
+    else if (type === 'C') log?.items.push({ type, note: payload });
+    else if (type === 'P') log?.items.push({ type, roots: payload });
+  }
+  return draft;
+}
+
+function logOf(manifest: JsonObject, at: number): DraftLog {
+  const listed = (manifest.logs as unknown as Record<string, unknown>[])[at] as Record<string, unknown>;
+  return { ...listed, from: BigInt(listed.from as string), size: BigInt(listed.size as string), items: [] } as unknown as DraftLog;
+}
+
+export function copyDraft({ manifest, keys, logs }: Draft): Draft {
+  return { manifest: { ...manifest }, keys: [...keys], logs: logs.map((log) => ({ ...log, items: [...log.items] })) };
+}
+
+/** All records but the statement. */
+export function recordsOf({ manifest, keys, logs }: Draft): BundleRecord[] {
+  const listed = logs.map(({ shard, shards, epoch, origin, from, size }) => {
+    return { shard, shards, epoch, origin, from: String(from), size: String(size) };
+  });
+  const records = [record('M', Buffer.from(canonicalize({ ...manifest, logs: listed })))];
+  for (const key of keys) records.push(record('K', Buffer.from(key)));
+  for (const { shard, items } of logs) {
+    records.push(record('L', Buffer.from(`{"shard":${shard}}`)));
+    for (const item of items) records.push(recordOf(item));
+  }
+  return records;
+}
+
+function recordOf(item: Item): BundleRecord {
+  if (item.type === 'C') return record('C', item.note);
+  if (item.type === 'P') return record('P', item.roots);
+  const index = Buffer.alloc(8);
+  index.writeBigUInt64BE(item.index);
+  return record(item.type, Buffer.concat([index, item.type === 'E' ? item.frame : item.bytes]));
+}
+
+export function record(type: RecordType, payload: Buffer): BundleRecord {
+  return { type, payload };
+}
+
+export function seal(draft: Draft, signer: Signer): Promise<Buffer> {
+  return sealBundle(recordsOf(draft), signer);
+}
+
+export function entriesOf(log: DraftLog): Entry[] {
+  return log.items.filter((item): item is Entry => item.type === 'E');
+}
+
+export function originOfLog({ shard, epoch }: DraftLog): string {
+  return `${LEDGER}/${TENANT}/${shard}/e${epoch}`;
+}
+
+/**
+ * What somebody does who holds a key: numbers entries anew, adapts sizes, and signs every checkpoint of the log as it is now.
+ * Checkpoints stand where they stood, but for one at the end.
+ */
+export function rebuild(log: DraftLog, signer: NoteSigner): void {
+  const frontier = Frontier.empty();
+  const items: Item[] = [];
+  let hasCheckpoint = false;
+  const sign = () => {
+    if (hasCheckpoint) return;
+    const note = signer.note(formatCheckpoint({ origin: log.origin, size: BigInt(frontier.size), root: frontier.root() }));
+    items.push({ type: 'C', note });
+    hasCheckpoint = true;
+  };
+  for (const item of log.items) {
+    if (item.type === 'C') sign();
+    else if (item.type === 'D') items.push({ ...item, index: BigInt(frontier.size) - 1n });
+    else if (item.type === 'E') {
+      items.push({ ...item, index: BigInt(frontier.size) });
+      frontier.append([leafOf(item.frame)]);
+      hasCheckpoint = false;
+    }
+  }
+  log.size = BigInt(frontier.size);
+  if (log.size > 0n) sign();
+  log.items = items;
+}
+
+const leaves = new WeakMap<Buffer, Uint8Array>();
+
+/** Frames are shared by all that is made of one bundle. */
+function leafOf(frame: Buffer): Uint8Array {
+  const known = leaves.get(frame);
+  if (known !== undefined) return known;
+  const leaf = leafHash(frame);
+  leaves.set(frame, leaf);
+  return leaf;
+}

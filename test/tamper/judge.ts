@@ -1,0 +1,89 @@
+import { mkdtemp, rm, unlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { memoryScratch, type Verdict, verifyBundle } from '@recant/verifier';
+import { type JavaVerdict, JavaVerifier } from './java.ts';
+import type { Kept } from './kind.ts';
+
+/** Pieces in which the TypeScript verifier gets a file. */
+const PIECE_BYTES = 65_536;
+
+/** Rules about an entry, for which both must name the same place. */
+const PLACELESS = new Set(['format', 'version', 'truncated', 'trailing', 'statement_invalid', 'key_unknown', 'signature_invalid']);
+
+export interface Judged {
+  readonly verdict: Verdict;
+  readonly java: JavaVerdict;
+  /** Absent where the two agree. */
+  readonly difference?: string;
+}
+
+/** Both verifiers, side by side, over one file after the other. */
+export class Judges {
+  readonly #java = new JavaVerifier();
+  readonly #folder: string;
+  #files = 0;
+
+  private constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  static async open(): Promise<Judges> {
+    return new Judges(await mkdtemp(join(tmpdir(), 'recant-tamper-')));
+  }
+
+  /** Writes anchors into a folder of their own. */
+  async keep(kept: readonly Kept[]): Promise<string> {
+    const folder = await mkdtemp(join(this.#folder, 'anchors-'));
+    for (const { name, note } of kept) await writeFile(join(folder, name), note);
+    return folder;
+  }
+
+  async judge(
+    bytes: Buffer,
+    keys: readonly string[] = [],
+    anchors: { folder: string; kept: readonly Kept[] } | undefined = undefined,
+  ): Promise<Judged> {
+    this.#files += 1;
+    const file = join(this.#folder, `${this.#files}.recant`);
+    await writeFile(file, bytes);
+    const [java, verdict] = await Promise.all([
+      this.#java.verify(file, anchors?.folder, keys),
+      verifyBundle(pieces(bytes), {
+        scratch: memoryScratch(),
+        ...(keys.length > 0 && { keys }),
+        ...(anchors && { anchors: anchors.kept }),
+      }),
+    ]);
+    await unlink(file);
+    const difference = compare(verdict, java);
+    return { verdict, java, ...(difference !== undefined && { difference }) };
+  }
+
+  async close(): Promise<void> {
+    await this.#java.close();
+    await rm(this.#folder, { recursive: true });
+  }
+}
+
+function* pieces(bytes: Buffer): Generator<Buffer> {
+  for (let at = 0; at < bytes.length; at += PIECE_BYTES) yield bytes.subarray(at, at + PIECE_BYTES);
+}
+
+function compare(verdict: Verdict, java: JavaVerdict): string | undefined {
+  const ours = summary(verdict);
+  const theirs = java.error ?? summary(java);
+  return ours === theirs
+    ? undefined
+    : `TypeScript says ${ours}, Java ${theirs} (${verdict.sound ? '' : verdict.detail}; ${java.detail ?? ''})`;
+}
+
+function summary(verdict: Verdict | JavaVerdict): string {
+  if (verdict.sound === true) return JSON.stringify([verdict.counts, verdict.warningCounts].map(sorted));
+  const { rule = '', shard, index } = verdict as JavaVerdict;
+  return PLACELESS.has(rule) ? rule : `${rule} at ${shard ?? '-'}/${index ?? '-'}`;
+}
+
+function sorted(counts: object | undefined): [string, unknown][] {
+  return Object.entries(counts ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
+}

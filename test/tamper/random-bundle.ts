@@ -1,0 +1,106 @@
+import type { Effect, RecantEvent } from '@recant/events';
+import { examples } from '../../libs/events/test/examples.ts';
+import { effect, MadeLog, makeBundle, type Producer, sourcesOf, testSigner } from '../../libs/verifier/test/make-ledger.ts';
+import type { Chance } from './chance.ts';
+
+const NUMBERS = [
+  0,
+  1,
+  -1,
+  0.1,
+  -2.5e-7,
+  1e21,
+  1e-7,
+  5e-324,
+  1.7976931348623157e308,
+  2 ** -44,
+  2 ** 53,
+  123456789012345680000,
+  4.35,
+  0.000001,
+];
+const TEXTS = ['', 'plain', 'größe "quoted" \\ /', '\u0001\u001f\u007f', '\b\t\n\f\r', '😀 𝄞', '\u2028\u2029\ufeff\ufffe', '<script>', 'é́'];
+
+/** A sound bundle of any shape: logs begun in the middle, rotated keys, epochs, gaps and half-reported attempts, dead letters of all lengths. */
+export async function randomBundle(chance: Chance): Promise<Buffer> {
+  const shards = chance.of([1, 2, 4, 64, 4_096]);
+  const count = Math.min(shards, chance.below(4));
+  const homes = [...new Set(Array.from({ length: count }, () => chance.below(Math.min(shards, 64))))].sort((a, b) => a - b);
+  const from = chance.isOneIn(3) ? 1n + BigInt(chance.below(40)) : 0n;
+  const logs = homes.map((shard) => randomLog(shard, shards, chance, Number(from)));
+  const begun = logs.map((log) => log.source(from < BigInt(log.frames.length) ? from : 0n));
+  const vkeys = [testSigner(1).vkey, testSigner(2).vkey];
+  return makeBundle(begun, { vkeys, query: { text: chance.of(TEXTS), number: chance.of(NUMBERS), nested: [[{}], null, true] } });
+}
+
+/** Its key can be rotated. */
+class TurningLog extends MadeLog {
+  rotate(): void {
+    Object.assign(this, { signer: testSigner(2) });
+  }
+}
+
+function randomLog(shard: number, shards: number, chance: Chance, from: number): TurningLog {
+  const log = new TurningLog(shard, shards, testSigner(1));
+  const size = from + chance.of([0, 1, 2, 3, 10, 60, 200]);
+  const lanes = sourcesOf(shard, shards, shards > 64 ? 1 : 1 + chance.below(5)).map((producer) => ({
+    producer,
+    queue: [] as RecantEvent[],
+  }));
+  const signEvery = chance.of([1, 7, 64, 1_000]);
+  while (log.frames.length < size) {
+    const lane = chance.of(lanes);
+    if (chance.isOneIn(12)) log.letter(randomLetter(chance));
+    else if (chance.isOneIn(150)) log.openEpoch(log.epoch + 1 + chance.below(3));
+    else if (chance.isOneIn(200)) log.rotate();
+    else {
+      if (lane.queue.length === 0) lane.queue.push(...randomEvents(lane.producer, chance));
+      const event = lane.queue.shift();
+      if (event !== undefined) log.event(event);
+    }
+    log.nowMs += chance.of([0, 0, 1, 60_000]);
+    if (log.frames.length % signEvery === 0) sign(log);
+  }
+  sign(log);
+  return log;
+}
+
+function sign(log: MadeLog): void {
+  if (log.checkpoints.at(-1)?.size !== BigInt(log.frames.length)) log.sign();
+}
+
+function randomLetter(chance: Chance): Buffer {
+  if (chance.isOneIn(400)) return Buffer.alloc(chance.of([1_048_568, 1_048_569, 2_200_000]), 0x61);
+  return Buffer.alloc(chance.of([0, 1, 20, 5_000]), 0x7b);
+}
+
+/** What a sender says next, some of it lost on the way. */
+function randomEvents(producer: Producer, chance: Chance): RecantEvent[] {
+  const events = chance.isOneIn(3) ? [example(producer, chance)] : attempt(producer, chance);
+  return events.filter(() => !chance.isOneIn(40));
+}
+
+const examplesOf = new WeakMap<Producer, Set<string>>();
+
+/** Once a sender: the same example again would be the same event. */
+function example(producer: Producer, chance: Chance): RecantEvent {
+  const { event } = chance.of(examples);
+  const told = examplesOf.get(producer) ?? new Set();
+  examplesOf.set(producer, told);
+  if (event.type === 'recant.source.heartbeat.v1' || told.has(event.id)) return producer.heartbeat();
+  told.add(event.id);
+  return producer.event({ id: event.id, type: event.type, data: event.data } as never);
+}
+
+function attempt(producer: Producer, chance: Chance): RecantEvent[] {
+  const action = producer.action();
+  const chunks = Array.from({ length: chance.below(4) }, () => Array.from({ length: chance.below(5) }, () => randomEffect(chance)));
+  const intended = producer.intended(action);
+  const inline = { [chance.of(TEXTS)]: chance.of(NUMBERS), list: [chance.of(TEXTS), chance.of(NUMBERS), { [chance.of(TEXTS)]: null }] };
+  const own = { ...intended, data: { ...intended.data, arguments: { inline } } } as RecantEvent;
+  return [own, ...chunks.map((effects, n) => producer.effects(action, effects, n)), producer.settled(action, chunks)];
+}
+
+function randomEffect(chance: Chance): Effect {
+  return { ...effect(String(chance.below(1_000_000))), reads: { 'größe 😀': null } };
+}

@@ -1,0 +1,52 @@
+import { makeBundle } from '../../libs/verifier/test/make-ledger.ts';
+import { Chance } from './chance.ts';
+import type { Judges } from './judge.ts';
+import { randomBundle } from './random-bundle.ts';
+import { soundLog } from './sound-log.ts';
+
+/** What went wrong, with the seed that shows it again. */
+export interface Found {
+  readonly seed: string;
+  readonly complaint: string;
+}
+
+/** Changes one byte at a time, each time of the sound file: every edit must be caught, and be called the same by both. */
+export async function editBytes(judges: Judges, seed: number, edits: number): Promise<Found[]> {
+  const found: Found[] = [];
+  const chance = new Chance(seed);
+  const files = await soundFiles();
+  for (let n = 0; n < edits; n += 1) {
+    const bytes = Buffer.from(chance.of(files));
+    const at = chance.below(bytes.length);
+    bytes[at] = (bytes[at] as number) ^ (1 + chance.below(255));
+    const { verdict, difference } = await judges.judge(bytes);
+    const complaint = difference ?? (verdict.sound ? 'not caught' : undefined);
+    if (complaint !== undefined) found.push({ seed: `${seed}, edit ${n}, byte ${at}`, complaint });
+  }
+  return found;
+}
+
+/** Small files, so that every kind of byte is met often. */
+async function soundFiles(): Promise<Buffer[]> {
+  const restored = soundLog(1, 4, 15, 5);
+  restored.openEpoch();
+  restored.sign();
+  return [
+    await makeBundle([soundLog(0, 4, 30, 10), soundLog(2, 4, 6, 50)].map((log) => log.source())),
+    await makeBundle([soundLog(3, 4, 24, 8).source(13n)], { query: { from: '13', shard: 3 } }),
+    await makeBundle([restored.source()]),
+    await makeBundle([soundLog(0, 1, 1, 1).source()]),
+  ];
+}
+
+/** Makes sound logs: no rule may be broken, and both must count and warn alike. */
+export async function makeSound(judges: Judges, seed: number, bundles: number): Promise<Found[]> {
+  const found: Found[] = [];
+  for (let n = 0; n < bundles; n += 1) {
+    const bytes = await randomBundle(new Chance(seed * 100_000 + n));
+    const { verdict, difference } = await judges.judge(bytes);
+    const complaint = difference ?? (verdict.sound ? undefined : `${verdict.rule}: ${verdict.detail}`);
+    if (complaint !== undefined) found.push({ seed: `${seed}, bundle ${n}`, complaint });
+  }
+  return found;
+}
