@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { link, mkdir, readdir, readFile, unlink, writeFile } from 'node:fs/promises';
+import { link, mkdir, readdir, readFile, truncate, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ConnectorError } from '@recant/connector';
@@ -62,22 +62,27 @@ async function acquire(folder: string, waitMs: number): Promise<{ generation: nu
 
 async function claim(folder: string, generation: number, content: string): Promise<boolean> {
   const prepared = join(folder, `.${randomUUID()}`);
-  await writeFile(prepared, content, { mode: 0o600 });
   try {
+    await writeFile(prepared, content, { mode: 0o600 });
     await link(prepared, join(folder, String(generation)));
   } catch (error) {
     if (codeOf(error) === 'EEXIST') return false;
     throw error;
   } finally {
-    await unlink(prepared);
+    await unlinkIfThere(prepared);
   }
   if ((await highestIn(folder)) === generation) return true;
   await unlinkIfThere(join(folder, String(generation)));
   return false;
 }
 
+/** A full disk must not leave the lock with a process that lives on: an emptied file needs no room, and reads like that of one that died. */
 async function release(folder: string, generation: number): Promise<void> {
-  await claim(folder, generation + 1, FREE);
+  try {
+    await claim(folder, generation + 1, FREE);
+  } catch {
+    return truncate(join(folder, String(generation)));
+  }
   for (const old of (await generationsIn(folder)).filter((number) => number <= generation - GENERATIONS_KEPT)) {
     await unlinkIfThere(join(folder, String(old)));
   }

@@ -1,0 +1,36 @@
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, test, vi } from 'vitest';
+import { createLock } from '../src/lock.ts';
+
+const disk = vi.hoisted(() => ({ full: false }));
+vi.mock('node:fs/promises', async (original) => {
+  const fs = await original<typeof import('node:fs/promises')>();
+  const writeFile = async (...given: Parameters<typeof fs.writeFile>): Promise<void> => {
+    if (!disk.full) return fs.writeFile(...given);
+    await fs.writeFile(given[0], '');
+    throw Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' });
+  };
+  return { ...fs, writeFile };
+});
+
+test('a disk that fills up while the lock is held does not leave it with a process that lives on', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'recant-lock-'));
+  try {
+    const lock = createLock(folder, 50);
+    const done = await lock.hold(async () => {
+      disk.full = true;
+      return 'done';
+    });
+    expect(done).toBe('done');
+    await expect(lock.hold(async () => undefined)).rejects.toThrow(/ENOSPC/);
+    disk.full = false;
+    expect(await createLock(folder, 50).hold(async (takenOver) => takenOver)).toBe(true);
+    expect(await lock.hold(async (takenOver) => takenOver)).toBe(false);
+    expect((await readdir(folder)).filter((name) => name.startsWith('.'))).toEqual([]);
+  } finally {
+    disk.full = false;
+    await rm(folder, { recursive: true });
+  }
+});
