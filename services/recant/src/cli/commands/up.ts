@@ -9,7 +9,8 @@ const HELP = `
 One process: ledger and rollback on one port, PostgreSQL in the folder, or the one that DATABASE_URL names. Keys are made at the first start
 and printed once. Ctrl-C stops it in order; after a crash the next start recovers.
 
-Environment: DATABASE_URL, KAFKA_BROKERS, RECANT_DIR, RECANT_HOST, RECANT_PORT, RECANT_MASTER_KEY_FILE, RECANT_SHARDS, RECANT_LOG_LEVEL.
+Environment: DATABASE_URL, KAFKA_BROKERS, RECANT_DIR, RECANT_HOST, RECANT_PORT, RECANT_MASTER_KEY_FILE, RECANT_SHARDS, RECANT_LOG_LEVEL;
+RECANT_LEDGER_NAME, RECANT_SIGNING_KEY_FILE; where checkpoints go: RECANT_ANCHOR_DIR, RECANT_ANCHOR_S3_*, RECANT_WITNESSES.
 
 Examples:
   recant up
