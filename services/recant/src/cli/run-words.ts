@@ -30,6 +30,7 @@ export function runText(run: RunView, paint: Paint): string {
       ? ''
       : `${paint('yellow', 'Tainted:')} ${count(run.tainted.length, 'attempt')} of others read what was taken back (at least); look at them with \`recant actions show\`.`,
     verdict(run, paint),
+    nextText(run),
   ];
   return `${sections.filter((section) => section !== '').join('\n')}\n`;
 }
@@ -75,6 +76,14 @@ function verdict(run: RunView, paint: Paint): string {
     ? paint('green', 'Fully restored.')
     : paint('yellow', hasEnded(run) ? 'Not fully restored.' : 'Not done yet.');
   return `${said} ${count(account.selected, 'attempt')} selected: ${sum === '' ? 'none had an effect' : sum}.`;
+}
+
+/** What a person can do about a run that stands still. */
+function nextText(run: RunView): string {
+  if (run.state === 'paused') return `Next: recant status ${run.id} --do resume`;
+  const stuck = run.stepList.filter((step) => step.state === 'stuck').map((step) => step.step);
+  if (run.state !== 'waiting' || stuck.length === 0) return '';
+  return `Next: remove the cause, then recant status ${run.id} --step ${stuck[0]} --do retry (or skip)${stuck.length > 1 ? `, and so for the other ${count(stuck.length - 1, 'stuck step')}` : ''}`;
 }
 
 export function runsText(runs: readonly RunSummaryView[], paint: Paint): string {
