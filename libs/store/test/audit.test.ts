@@ -40,6 +40,11 @@ const TAMPERINGS: readonly (readonly [string, string, readonly Rule[]])[] = [
   ['a dedupe key changed', "UPDATE recant.entry SET event_id = 'x' WHERE idx = 1", ['projection_differs']],
   ['a source renamed', "UPDATE recant.source SET source = 'recant://acme/x'", ['projection_differs']],
   ['a dead letter rewritten', "UPDATE recant.dead_letter SET bytes = 'x'", ['dead_letter_mismatch']],
+  [
+    'a part that holds something else',
+    "INSERT INTO recant.part (tenant_id, digest, salt, bytes) VALUES ('acme', sha256('x'), 'y', 'z')",
+    ['part_mismatch'],
+  ],
   ['a dead letter removed', 'DELETE FROM recant.dead_letter', ['dead_letter_mismatch']],
 ];
 
@@ -66,7 +71,7 @@ describe('the auditor', () => {
   });
 
   it.each(TAMPERINGS)('names %s', async (_, statement, codes) => {
-    const tables = ['entry', 'log', 'source', 'dead_letter', 'attempt', 'settlement', 'effect'];
+    const tables = ['entry', 'log', 'source', 'dead_letter', 'attempt', 'settlement', 'effect', 'part'];
     for (const table of tables) await owner.query(`CREATE TEMP TABLE kept_${table} AS TABLE recant.${table}`);
     try {
       await owner.query(statement);

@@ -60,12 +60,13 @@ export class EventQueue {
     const batch = { bytes: this.#bytes.subarray(0, this.#length), ends: Uint32Array.from(this.#ends) };
     const indexes = this.#indexes;
     const home = this.#home;
-    const inspected = Promise.resolve(this.#inspect(batch));
-    // Whoever takes it up later handles it.
-    inspected.catch(() => {});
-    this.#pending.push(async () => this.#take(await inspected, indexes, home));
-    // The old one may belong to another thread by now.
-    this.#bytes = Buffer.allocUnsafeSlow(BUFFER_BYTES);
+    const inspection = this.#inspect(batch);
+    if (inspection instanceof Promise) {
+      // Whoever takes it up later handles it. The bytes may belong to another thread by now.
+      inspection.catch(() => {});
+      this.#bytes = Buffer.allocUnsafeSlow(BUFFER_BYTES);
+    }
+    this.#pending.push(async () => this.#take(await inspection, indexes, home));
     this.#length = 0;
     this.#ends = [];
     this.#indexes = [];

@@ -22,6 +22,7 @@ export interface Inspection {
 
 /**
  * Looks at events one by one: a function of its batch alone, and the part of a verification that takes longest, so that it may run on another thread.
+ * A promise keeps the batch's memory; without one it is used again at once.
  * A compromise of it can hide an event that is none, or that is there twice; roots do not pass through it.
  */
 export type Inspector = (batch: EventBatch) => Inspection | Promise<Inspection>;
