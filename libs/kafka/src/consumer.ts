@@ -8,7 +8,8 @@ const SESSION_MS = 30_000;
 const HEARTBEAT_MS = 3_000;
 /** Longest wait of one fetch: also how fast a resumed partition is read again. */
 const FETCH_WAIT_MS = 500;
-const PARTITION_BYTES_MAX = 1_048_576;
+/** About what one transaction takes: 1,600 events of 1 kB. */
+const PARTITION_BYTES_MAX = 2_097_152;
 /** Memory of one fetch, before decoding. */
 const FETCH_BYTES_MAX = 8_388_608;
 /** kafkajs can stop without a word: no fetch and no heartbeat for this long, and the consumer is made anew. */

@@ -24,24 +24,33 @@ export interface Frame {
 
 /** @throws RangeError where the frame would not fit: the ledger bounds events and names before it frames them. */
 export function encodeFrame(frame: Frame): Buffer {
-  const tenantBytes = Buffer.byteLength(frame.tenant);
-  const keyBytes = Buffer.byteLength(frame.keyId);
-  const size = 12 + tenantBytes + keyBytes + frame.body.length;
+  const head = encodeFrameHead(frame);
+  checkFrameSize(head.length + frame.body.length);
+  return Buffer.concat([head, frame.body]);
+}
+
+/** What stands before the body: the same for all that one key said at one time. @throws RangeError where a name is too long. */
+export function encodeFrameHead({ kind, tenant, keyId, receivedAtMs }: Omit<Frame, 'body'>): Buffer {
+  const tenantBytes = Buffer.byteLength(tenant);
+  const keyBytes = Buffer.byteLength(keyId);
   if (tenantBytes < 1 || tenantBytes > TENANT_BYTES_MAX || keyBytes > TENANT_BYTES_MAX)
     throw new RangeError('tenant or key id too long for a frame');
-  if (size > FRAME_BYTES_MAX) throw new RangeError(`a frame of ${size} bytes is over ${FRAME_BYTES_MAX}`);
-  const bytes = Buffer.allocUnsafe(size);
+  const bytes = Buffer.allocUnsafe(12 + tenantBytes + keyBytes);
   bytes[0] = FRAME_VERSION;
-  bytes[1] = KINDS.indexOf(frame.kind);
+  bytes[1] = KINDS.indexOf(kind);
   bytes[2] = tenantBytes;
-  bytes.write(frame.tenant, 3);
+  bytes.write(tenant, 3);
   bytes[3 + tenantBytes] = keyBytes;
-  bytes.write(frame.keyId, 4 + tenantBytes);
+  bytes.write(keyId, 4 + tenantBytes);
   const at = 4 + tenantBytes + keyBytes;
-  bytes.writeUIntBE(Math.floor(frame.receivedAtMs / 2 ** 32), at, 4);
-  bytes.writeUInt32BE(frame.receivedAtMs % 2 ** 32, at + 4);
-  bytes.set(frame.body, at + 8);
+  bytes.writeUIntBE(Math.floor(receivedAtMs / 2 ** 32), at, 4);
+  bytes.writeUInt32BE(receivedAtMs % 2 ** 32, at + 4);
   return bytes;
+}
+
+/** @throws RangeError */
+export function checkFrameSize(size: number): void {
+  if (size > FRAME_BYTES_MAX) throw new RangeError(`a frame of ${size} bytes is over ${FRAME_BYTES_MAX}`);
 }
 
 /** The frame, or undefined where these bytes are none: every byte is accounted for, so one frame has one encoding. */

@@ -1,10 +1,12 @@
 export { type Admission, admit, OWN_AGENT, sourceWithin } from './admit.ts';
 export { type AttemptState, type AttemptStatus, attemptState, deadlineOf } from './attempt-state.ts';
 export {
+  checkFrameSize,
   type DeadLetterDescription,
   deadLetterBody,
   decodeFrame,
   encodeFrame,
+  encodeFrameHead,
   type Frame,
   type FrameKind,
   type Genesis,

@@ -52,7 +52,7 @@ describe('frame', () => {
     const bytes = encodeFrame({ kind: 'event', tenant: 'acme', keyId: 'key1', receivedAtMs: 1, body: Buffer.alloc(0) });
     for (let length = 0; length < bytes.length; length += 1) expect(decodeFrame(bytes.subarray(0, length))).toBeUndefined();
     expect(decodeFrame(Buffer.concat([Buffer.from([2]), bytes.subarray(1)]))).toBeUndefined();
-    expect(decodeFrame(Buffer.concat([Buffer.from([1, 3]), bytes.subarray(2)]))).toBeUndefined();
+    expect(decodeFrame(Buffer.concat([Buffer.from([1, 4]), bytes.subarray(2)]))).toBeUndefined();
     expect(decodeFrame(Buffer.alloc(FRAME_BYTES_MAX + 1, 1))).toBeUndefined();
     const body = Buffer.alloc(FRAME_BYTES_MAX);
     expect(() => encodeFrame({ kind: 'event', tenant: 'acme', keyId: '', receivedAtMs: 1, body })).toThrow(RangeError);

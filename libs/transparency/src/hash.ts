@@ -19,6 +19,12 @@ export function leafHash(data: Uint8Array): Bytes {
   return sha256(input);
 }
 
+/** The same without a copy. @param room one byte, which is overwritten, and then the data. */
+export function leafHashInPlace(room: Uint8Array): Bytes {
+  room[0] = LEAF_PREFIX;
+  return sha256(room);
+}
+
 /** RFC 6962 section 2.1: SHA-256(0x01 ‖ left ‖ right). */
 export function nodeHash(left: Uint8Array, right: Uint8Array): Bytes {
   requireHash(left, 'the left node');

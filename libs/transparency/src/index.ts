@@ -8,7 +8,7 @@ export {
 } from './checkpoint/verify-checkpoint.ts';
 export { TransparencyError, type TransparencyErrorCode } from './error.ts';
 export { Frontier } from './frontier.ts';
-export { emptyRoot, HASH_BYTES, leafHash, nodeHash } from './hash.ts';
+export { emptyRoot, HASH_BYTES, leafHash, leafHashInPlace, nodeHash } from './hash.ts';
 export { commitHeads, formatTenantHeads, headPadding, headSalt, type LogHead, type TenantHeads } from './head/commitment.ts';
 export { decodeHeadRecord, encodeHeadRecord, type HeadRecord } from './head/head-record.ts';
 export {

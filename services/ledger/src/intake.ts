@@ -2,7 +2,7 @@ import { timingSafeEqual } from 'node:crypto';
 import { eventMac, HEADER_KEY, HEADER_KIND, HEADER_MAC, HEADER_PART, HEADER_SALT, PART_BYTES_MAX } from '@recant/events';
 import type { MessageBatch, ReceivedMessage } from '@recant/kafka';
 import type { Appender, Credential, Refusal, RefusalCode, Submission } from '@recant/ledger';
-import type { Keyring } from '@recant/service';
+import type { Keyring, KnownKey } from '@recant/service';
 import type { Parts } from '@recant/store';
 
 export interface IntakeDeps {
@@ -17,31 +17,41 @@ export interface IntakeDeps {
  */
 export async function takeMessages(batch: MessageBatch, deps: IntakeDeps): Promise<void> {
   const submissions: Submission[] = [];
+  const keys = await findKeys(batch.messages, deps.keyring);
   for (const message of batch.messages) {
-    const submission = await judge(message, `kafka:${batch.topic}/${batch.partition}/${message.offset}`, deps);
-    if (submission) submissions.push(submission);
+    const bytes = message.value;
+    const origin = `kafka:${batch.topic}/${batch.partition}/${message.offset}`;
+    const sender = identify(message, keys);
+    if (!('tenant' in sender)) submissions.push({ credential: undefined, bytes, origin, refused: sender });
+    else if (message.headers[HEADER_KIND] === undefined) submissions.push({ credential: sender, bytes, origin });
+    else {
+      const refused = await keepPart(message, sender, deps.parts);
+      if (refused) submissions.push({ credential: sender, bytes, origin, refused });
+    }
   }
   const { cluster, topic, partition, from, next } = batch;
   await deps.appender.append(submissions, { cluster, topic, partition, from, next });
 }
 
-/** What goes to the ledger; undefined for a part that was kept. */
-async function judge(message: ReceivedMessage, origin: string, deps: IntakeDeps): Promise<Submission | undefined> {
-  const bytes = message.value;
-  const sender = await identify(message, deps.keyring);
-  if (!('tenant' in sender)) return { credential: undefined, bytes, origin, refused: sender };
-  if (message.headers[HEADER_KIND] === undefined) return { credential: sender, bytes, origin };
-  const refused = await keepPart(message, sender, deps.parts);
-  return refused && { credential: sender, bytes, origin, refused };
+type Keys = ReadonlyMap<string, KnownKey | undefined>;
+
+/** Each key of the batch once: a look-up for every message costs a turn of the event loop for every message. */
+async function findKeys(messages: readonly ReceivedMessage[], keyring: Keyring): Promise<Keys> {
+  const keys = new Map<string, KnownKey | undefined>();
+  for (const { headers } of messages) {
+    const keyId = headers[HEADER_KEY];
+    if (keyId !== undefined && !keys.has(keyId)) keys.set(keyId, KEY_ID.test(keyId) ? await keyring.find(keyId) : undefined);
+  }
+  return keys;
 }
 
 /** Whose message it is. Key id and MAC are the only headers that are believed, and only together. */
-async function identify({ headers, value }: ReceivedMessage, keyring: Keyring): Promise<Credential | Refusal> {
+function identify({ headers, value }: ReceivedMessage, keys: Keys): Credential | Refusal {
   const keyId = headers[HEADER_KEY];
   const mac = headers[HEADER_MAC];
   if (keyId === undefined || mac === undefined)
     return refusal('unauthenticated', `The message has no ${HEADER_KEY} and ${HEADER_MAC} headers: sign it with a key.`);
-  const key = KEY_ID.test(keyId) ? await keyring.find(keyId) : undefined;
+  const key = keys.get(keyId);
   if (!key) return refusal('unauthenticated', 'The key that the message names is not known here: make one, or correct the id.');
   const given = Buffer.from(mac, 'base64url');
   const right = Buffer.from(eventMac(key.macSecret, value), 'base64url');

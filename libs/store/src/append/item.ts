@@ -79,6 +79,14 @@ export function equivocationItem(item: EventItem, index: bigint | undefined): De
   return { ...deadItem(item, { code: 'equivocation', detail }), equivocates: item.event };
 }
 
+/** Another agent's source: refused like any message that its credential may not send, and kept where nobody is there to be told. */
+export function foreignItem(item: EventItem, owner: string): DeadItem | RefusedItem {
+  const { source, agent } = item.event;
+  const detail = `The source ${source} is agent ${owner}'s since its first event: ${agent} cannot send from it, give it a source of its own.`;
+  const refusal: Refusal = { code: 'source_foreign', detail };
+  return item.origin === ORIGIN_HTTP ? { kind: 'refused', refusal } : deadItem(item, refusal);
+}
+
 function deadItem(item: Pick<DeadItem, 'tenant' | 'shard' | 'keyId' | 'bytes' | 'origin'>, refusal: Refusal): DeadItem {
   const { tenant, shard, keyId, bytes, origin } = item;
   const detail = refusal.detail.slice(0, DETAIL_LENGTH_MAX).toWellFormed().replaceAll('\0', '\uFFFD');

@@ -12,6 +12,8 @@ export interface LogHead {
   readonly frontier: Frontier;
   /** Milliseconds since 1970, UTC. */
   receivedAtMs: number;
+  /** What stands before the last event in its frame, for the next one: `receivedAtMs` no longer changes then. */
+  framed?: { readonly keyId: string; readonly bytes: Buffer };
 }
 
 const CREATE_LOGS = `INSERT INTO recant.log (tenant_id, shard, epoch, shards, size, root, frontier, received_at_last)

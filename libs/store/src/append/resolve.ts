@@ -1,7 +1,7 @@
 import type pg from 'pg';
-import { type DeadItem, type EventItem, equivocationItem, type Item } from './item.ts';
+import { type DeadItem, type EventItem, equivocationItem, foreignItem, type Item } from './item.ts';
 import { findKnown, findKnownLetters, type KnownEntry } from './known-keys.ts';
-import type { SourceNumbers } from './sources.ts';
+import type { KnownSource, SourceNumbers } from './sources.ts';
 
 /** What is to be done with one item, now that the log is locked and the known keys are looked up. */
 export type Resolved =
@@ -17,7 +17,7 @@ export type Resolved =
 export interface Resolution {
   readonly resolved: readonly Resolved[];
   /** To be remembered after COMMIT. */
-  readonly sourceNumbers: ReadonlyMap<string, ReadonlyMap<string, number>>;
+  readonly sourceNumbers: ReadonlyMap<string, ReadonlyMap<string, KnownSource>>;
   /** Whether an event was in the log already. */
   readonly repeats: boolean;
 }
@@ -29,19 +29,34 @@ export async function resolve(client: pg.ClientBase, items: readonly Item[], sou
   const resolved: Resolved[] = items.map((item) =>
     item.kind === 'refused' ? { kind: 'refused', item } : { kind: 'dead', item: item as DeadItem },
   );
-  const sourceNumbers = new Map<string, ReadonlyMap<string, number>>();
+  const sourceNumbers = new Map<string, ReadonlyMap<string, KnownSource>>();
   let repeats = false;
-  for (const [tenant, places] of placesByTenant(items, 'event')) {
-    const events = places.map((place) => items[place] as EventItem);
-    const numbers = await sources.resolve(client, tenant, new Map(events.map((item) => [item.event.source, item.shard])));
+  for (const [tenant, all] of placesByTenant(items, 'event')) {
+    const numbers = await sources.resolve(client, tenant, firstOfSources(all.map((place) => items[place] as EventItem)));
     sourceNumbers.set(tenant, numbers);
-    const keys = events.map(({ event }) => ({ sourceNo: numbers.get(event.source) as number, eventId: event.id }));
+    const places = all.filter((place) => {
+      const item = items[place] as EventItem;
+      const owner = (numbers.get(item.event.source) as KnownSource).agent;
+      if (owner === item.event.agent) return true;
+      const foreign = foreignItem(item, owner);
+      resolved[place] = foreign.kind === 'dead' ? { kind: 'dead', item: foreign } : { kind: 'refused', item: foreign };
+      return false;
+    });
+    const events = places.map((place) => items[place] as EventItem);
+    const keys = events.map(({ event }) => ({ sourceNo: (numbers.get(event.source) as KnownSource).sourceNo, eventId: event.id }));
     const known = lookUp ? await findKnown(client, tenant, keys) : NOTHING_KNOWN;
     repeats ||= known.size > 0;
     judgeEvents(places, events, keys, known, resolved);
   }
   await recogniseLetters(client, resolved);
   return { resolved, sourceNumbers, repeats };
+}
+
+/** The first event of each source says whose it is, where the tenant has no such source yet. */
+function firstOfSources(events: readonly EventItem[]): Map<string, { shard: number; agent: string }> {
+  const first = new Map<string, { shard: number; agent: string }>();
+  for (const { event, shard } of events) if (!first.has(event.source)) first.set(event.source, { shard, agent: event.agent });
+  return first;
 }
 
 /** The first event with a key gets it, be it in the log or in this batch; equal bytes later are duplicates, other bytes equivocations. */

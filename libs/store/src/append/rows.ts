@@ -1,4 +1,5 @@
-import type { Access, Projection } from '@recant/ledger';
+import { type Access, checkFrameSize, type Projection } from '@recant/ledger';
+import { HASH_BYTES, leafHashInPlace } from '@recant/transparency';
 import type { Copy } from '../copy/copy-in.ts';
 import { CopyWriter } from '../copy/copy-writer.ts';
 import type { DeadItem } from './item.ts';
@@ -42,7 +43,9 @@ export class Rows {
     this.#entry = new CopyWriter(frameBytes);
   }
 
-  entry({ tenant, shard, idx }: Place, key: EventKey | undefined, leaf: Buffer, frame: Buffer): void {
+  /** @returns the leaf. @throws RangeError where the frame would not fit. */
+  entry({ tenant, shard, idx }: Place, key: EventKey | undefined, frameHead: Uint8Array, body: Uint8Array): Uint8Array {
+    checkFrameSize(frameHead.length + body.length);
     const writer = this.#entry;
     writer.row(8);
     writer.text(tenant);
@@ -54,8 +57,7 @@ export class Rows {
       writer.text(key.eventId);
       writer.int64(key.sequence);
     }
-    writer.bytes(leaf);
-    writer.bytes(frame);
+    return writer.hashed(frameHead, body, HASH_BYTES, leafHashInPlace);
   }
 
   projection(place: Place, key: EventKey, keyId: string, { attempt, settlement, effects }: Projection): void {

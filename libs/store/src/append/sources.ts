@@ -1,43 +1,59 @@
 import type pg from 'pg';
 
-const FIND_SOURCES = 'SELECT source, source_no FROM recant.source WHERE tenant_id = $1 AND source = ANY ($2::text[])';
-const ADD_SOURCES = `INSERT INTO recant.source (tenant_id, source, shard)
-  SELECT $1, k.source, k.shard FROM unnest($2::text[], $3::smallint[]) AS k (source, shard) RETURNING source, source_no`;
+const FIND_SOURCES = 'SELECT source, source_no, agent FROM recant.source WHERE tenant_id = $1 AND source = ANY ($2::text[])';
+const ADD_SOURCES = `INSERT INTO recant.source (tenant_id, source, shard, agent)
+  SELECT $1, k.source, k.shard, k.agent FROM unnest($2::text[], $3::smallint[], $4::text[]) AS k (source, shard, agent)
+  RETURNING source, source_no, agent`;
 
 const MEMORY_MAX = 100_000;
 
+/** A source belongs to the agent of its first event for ever: nobody else can add to, or end, that agent's attempts. */
+export interface KnownSource {
+  readonly sourceNo: number;
+  readonly agent: string;
+}
+
 /**
- * Numbers of sources. A source belongs to one log, whose lock the caller holds: nobody else numbers it meanwhile.
- * A number is remembered only after the transaction that gave it was committed.
+ * Numbers and agents of sources. A source belongs to one log, whose lock the caller holds: nobody else numbers it meanwhile.
+ * It is remembered only after the transaction that numbered it was committed.
  */
 export class SourceNumbers {
-  readonly #committed = new Map<string, number>();
+  readonly #committed = new Map<string, KnownSource>();
 
-  /** @returns number by source; all of them, those new to the tenant added. */
-  async resolve(client: pg.ClientBase, tenant: string, sources: ReadonlyMap<string, number>): Promise<Map<string, number>> {
-    const numbers = new Map<string, number>();
+  /** @returns by source; all of them, those new to the tenant added. */
+  async resolve(
+    client: pg.ClientBase,
+    tenant: string,
+    sources: ReadonlyMap<string, { readonly shard: number; readonly agent: string }>,
+  ): Promise<Map<string, KnownSource>> {
+    const numbers = new Map<string, KnownSource>();
     for (const source of sources.keys()) {
       const known = this.#committed.get(`${tenant} ${source}`);
       if (known !== undefined) numbers.set(source, known);
     }
     await this.#read(client, FIND_SOURCES, [tenant, missing(sources, numbers)], numbers);
     const added = missing(sources, numbers);
-    await this.#read(client, ADD_SOURCES, [tenant, added, added.map((source) => sources.get(source))], numbers);
+    await this.#read(
+      client,
+      ADD_SOURCES,
+      [tenant, added, added.map((source) => sources.get(source)?.shard), added.map((source) => sources.get(source)?.agent)],
+      numbers,
+    );
     return numbers;
   }
 
-  async #read(client: pg.ClientBase, text: string, values: unknown[], into: Map<string, number>): Promise<void> {
+  async #read(client: pg.ClientBase, text: string, values: unknown[], into: Map<string, KnownSource>): Promise<void> {
     if ((values[1] as unknown[]).length === 0) return;
     const { rows } = await client.query(text, values);
-    for (const row of rows) into.set(row.source, Number(row.source_no));
+    for (const row of rows) into.set(row.source, { sourceNo: Number(row.source_no), agent: row.agent });
   }
 
-  remember(tenant: string, numbers: ReadonlyMap<string, number>): void {
+  remember(tenant: string, numbers: ReadonlyMap<string, KnownSource>): void {
     if (this.#committed.size + numbers.size > MEMORY_MAX) this.#committed.clear();
     for (const [source, number] of numbers) this.#committed.set(`${tenant} ${source}`, number);
   }
 }
 
-function missing(wanted: ReadonlyMap<string, number>, found: ReadonlyMap<string, number>): string[] {
+function missing(wanted: ReadonlyMap<string, unknown>, found: ReadonlyMap<string, unknown>): string[] {
   return [...wanted.keys()].filter((source) => !found.has(source));
 }

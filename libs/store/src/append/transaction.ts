@@ -1,6 +1,5 @@
 import { parseSequence } from '@recant/events';
-import { deadLetterBody, encodeFrame, genesisBody, type KafkaPosition, project, type Receipt } from '@recant/ledger';
-import { leafHash } from '@recant/transparency';
+import { deadLetterBody, encodeFrameHead, genesisBody, type KafkaPosition, project, type Receipt } from '@recant/ledger';
 import type pg from 'pg';
 import { copyThen } from '../copy/copy-in.ts';
 import { StoreError } from '../error.ts';
@@ -131,12 +130,9 @@ function layOutOne(one: Resolved, heads: ReadonlyMap<string, LogHead>, rows: Row
 function layOutEvent({ item, sourceNo }: Extract<Resolved, { kind: 'event' }>, head: LogHead, rows: Rows): Receipt {
   const { event, keyId, bytes } = item;
   const place = placeNext(head, rows);
-  const frame = encodeFrame({ kind: 'event', tenant: head.tenant, keyId, receivedAtMs: head.receivedAtMs, body: bytes });
   const key = { sourceNo, eventId: event.id, sequence: parseSequence(event.sequence) as number };
-  const leaf = leafHash(frame);
-  rows.entry(place, key, leaf, frame);
+  head.frontier.append([rows.entry(place, key, frameHeadOf(head, keyId), bytes)]);
   rows.projection(place, key, keyId, project(event));
-  head.frontier.append([leaf]);
   return { kind: 'appended', shard: head.shard, index: BigInt(place.idx) };
 }
 
@@ -144,15 +140,22 @@ function layOutDead(item: DeadItem, sourceNo: number | undefined, head: LogHead,
   const { refusal, origin, digest, bytes, keyId } = item;
   const place = placeNext(head, rows);
   const body = deadLetterBody({ ...refusal, origin, digest: digest.toString('hex'), size: bytes.length });
-  const frame = encodeFrame({ kind: 'dead_letter', tenant: head.tenant, keyId, receivedAtMs: head.receivedAtMs, body });
-  const leaf = leafHash(frame);
-  rows.entry(place, undefined, leaf, frame);
+  const frameHead = encodeFrameHead({ kind: 'dead_letter', tenant: head.tenant, keyId, receivedAtMs: head.receivedAtMs });
+  head.frontier.append([rows.entry(place, undefined, frameHead, body)]);
   rows.deadLetter(place, item);
-  head.frontier.append([leaf]);
   // A second end with other content makes the attempt contested: the projection must show both.
   const settlement = item.equivocates === undefined ? undefined : project(item.equivocates).settlement;
   if (settlement !== undefined && sourceNo !== undefined) rows.settlement(place, sourceNo, settlement);
   return { kind: 'refused', refusal, shard: head.shard, index: BigInt(place.idx) };
+}
+
+/** Events of one log and key have the same one for as long as the batch lasts. */
+function frameHeadOf(head: LogHead, keyId: string): Buffer {
+  if (head.framed?.keyId !== keyId) {
+    const { tenant, receivedAtMs } = head;
+    head.framed = { keyId, bytes: encodeFrameHead({ kind: 'event', tenant, keyId, receivedAtMs }) };
+  }
+  return head.framed.bytes;
 }
 
 function headOf(heads: ReadonlyMap<string, LogHead>, key: LogKey): LogHead {
@@ -166,10 +169,9 @@ function headOf(heads: ReadonlyMap<string, LogHead>, key: LogKey): LogHead {
 function placeNext(head: LogHead, rows: Rows): Place {
   const { tenant, shard, shards, epoch, frontier, receivedAtMs } = head;
   if (frontier.size === 0n) {
-    const frame = encodeFrame({ kind: 'genesis', tenant, keyId: '', receivedAtMs, body: genesisBody({ epoch, shard, shards, tenant }) });
-    const leaf = leafHash(frame);
-    rows.entry({ tenant, shard, idx: 0, receivedAtMs }, undefined, leaf, frame);
-    frontier.append([leaf]);
+    const frameHead = encodeFrameHead({ kind: 'genesis', tenant, keyId: '', receivedAtMs });
+    const body = genesisBody({ epoch, shard, shards, tenant });
+    frontier.append([rows.entry({ tenant, shard, idx: 0, receivedAtMs }, undefined, frameHead, body)]);
   }
   return { tenant, shard, idx: Number(frontier.size), receivedAtMs };
 }

@@ -99,6 +99,24 @@ export class CopyWriter {
     this.#at += value.length;
   }
 
+  /**
+   * Two fields: a hash of the second one, then the second one itself, its halves joined.
+   * @param hash is given the second field with one byte of room before it, and keeps neither.
+   */
+  hashed(head: Uint8Array, body: Uint8Array, hashBytes: number, hash: (room: Uint8Array) => Uint8Array): Uint8Array {
+    const size = head.length + body.length;
+    this.#reserve(8 + hashBytes + size);
+    const from = this.#at + 8 + hashBytes;
+    this.#buffer.set(head, from);
+    this.#buffer.set(body, from + head.length);
+    const digest = hash(this.#buffer.subarray(from - 1, from + size));
+    this.#buffer.writeInt32BE(hashBytes, this.#at);
+    this.#buffer.set(digest, this.#at + 4);
+    this.#buffer.writeInt32BE(size, from - 4);
+    this.#at = from + size;
+    return digest;
+  }
+
   null(): void {
     this.#reserve(4);
     this.#at = this.#buffer.writeInt32BE(-1, this.#at);
