@@ -1,10 +1,12 @@
+import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { folderAnchor } from '@recant/anchors';
 import { shardOf } from '@recant/events';
+import { createProducer, eventMessage } from '@recant/kafka';
 import { headOriginOf, originOf } from '@recant/ledger';
-import { type TestDatabase, testLedgerDatabase, waitUntil } from '@recant/test-support';
+import { type TestDatabase, testKafka, testLedgerDatabase, waitUntil } from '@recant/test-support';
 import { Frontier, parseCheckpoint, parseNote, parseVerifierKey, verifyCheckpoint } from '@recant/transparency';
 import pg from 'pg';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -51,6 +53,17 @@ async function asSuperuser(...statements: readonly [string, unknown[]?][]): Prom
     await client.query(`ALTER TABLE recant.${table} ENABLE ALWAYS TRIGGER ALL`).catch(() => {});
   await client.end();
 }
+const headsAnchored = async (): Promise<bigint> => {
+  const note = await folderAnchor(dir).latest(headOriginOf(LEDGER));
+  return note === undefined ? 0n : parseCheckpoint(parseNote(note).text).size;
+};
+async function query(text: string): Promise<unknown[]> {
+  const client = new pg.Client({ connectionString: database.ownerUrl });
+  await client.connect();
+  const { rows } = await client.query(text, [shard]);
+  await client.end();
+  return rows;
+}
 const refused = async (rule: string): Promise<void> => {
   const { status, body, headers } = await ledger.post(source.intended().bytes);
   expect({ status, code: body.code }).toEqual({ status: 503, code: 'ledger_tampered' });
@@ -79,8 +92,10 @@ test('an older copy of the database takes nothing and signs nothing until a pers
   const owner = new pg.Client({ connectionString: new URL('/postgres', database.ownerUrl).href });
   await owner.connect();
   await owner.query(`CREATE DATABASE ${database.name}_old TEMPLATE ${database.name}`);
+  const headsBefore = await headsAnchored();
   ledger = await start(database.url);
   await sendAnchored(source);
+  await waitUntil(async () => (await headsAnchored()) > headsBefore);
   await ledger.stop();
 
   const old = new URL(database.url);
@@ -137,6 +152,33 @@ test.each([
   ledger = await start(database.url);
   await refused(rule);
   expect((await ledger.post(other.intended().bytes)).status).toBe(201);
+});
+
+test('from Kafka nothing of a broken log is taken: its partition waits with an alarm, the others go on, and nothing is lost', async () => {
+  await sendAnchored(source);
+  await ledger.stop();
+  const kafka = { ...(await testKafka({ partitions: SHARDS })), groupId: `test-${randomUUID()}` };
+  const [root] = (await query('SELECT root FROM recant.log WHERE shard = $1')) as [{ root: Buffer }];
+  await asSuperuser(['UPDATE recant.log SET root = sha256(root) WHERE shard = $1', [shard]]);
+  ledger = await startLedger({ databaseUrl: database.url, masterKey, kafka, evidence: { keys, anchors: [folderAnchor(dir)], timing } });
+  const producer = await createProducer(kafka);
+  const send = (from: TestSource, event: { bytes: Uint8Array }) =>
+    producer.send([eventMessage(ledger.agentApiKey, shardOf(TENANT, from.source, SHARDS), event.bytes)]);
+  const [waiting, taken] = [source.intended(), other.intended()];
+  await send(source, waiting);
+  await send(other, taken);
+  const recorded = (action: string) =>
+    ledger.operator.action(action).then(
+      () => true,
+      () => false,
+    );
+  await waitUntil(() => recorded(taken.action));
+  await waitUntil(() => ledger.log.some(({ alarm }) => alarm === 'ledger_tampered'));
+  await waitUntil(async () => (await ledger.operator.health()).checks.kafka?.status === 'degraded');
+  expect(await recorded(waiting.action)).toBe(false);
+  await asSuperuser(['UPDATE recant.log SET root = $2 WHERE shard = $1', [shard, root.root]]);
+  await waitUntil(() => recorded(waiting.action));
+  await producer.close();
 });
 
 test('tiles are derived: what is gone of them is made again', async () => {
