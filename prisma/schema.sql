@@ -453,6 +453,7 @@ CREATE TABLE recant.source (
     tenant_id text COLLATE "C" NOT NULL,
     source_no bigint NOT NULL DEFAULT nextval('recant.source_source_no_seq'::regclass),
     source text COLLATE "C" NOT NULL,
+    agent text COLLATE "C" NOT NULL,
     shard smallint NOT NULL,
     created_at timestamp(3) with time zone NOT NULL DEFAULT CURRENT_TIMESTAMP
 );

@@ -70,6 +70,22 @@ describe('append', () => {
     await fixture.expectSound(OPERATOR_TENANT);
   });
 
+  it('lets no agent end the attempt of another one, whoever may send under the same prefix', async () => {
+    const both = { ...fixture.credential, agents: ['*'] };
+    const lane = new Lane('owned');
+    const { action, events } = lane.attempt();
+    const settled = events[2] as (typeof events)[number];
+    const forged = { ...settled, agent: 'somebody-else', data: { ...settled.data, outcome: 'failed' } } as never;
+    await append(events.slice(0, 2).map((event) => submit(both, event)));
+    const [refused, kept] = [...(await append([submit(both, forged)])), ...(await append([submit(both, forged, kafka(90))]))];
+    expect(refused).toMatchObject({ kind: 'refused', refusal: { code: 'source_foreign' } });
+    expect(refused).not.toHaveProperty('index');
+    expect(kept).toMatchObject({ kind: 'refused', refusal: { code: 'source_foreign' }, index: expect.any(BigInt) });
+    expect(await append([submit(both, forged), submit(both, settled)])).toMatchObject([{ kind: 'refused' }, { kind: 'appended' }]);
+    expect((await fixture.store.queries.action('acme', action, NOW_MS))[0]?.state).toMatchObject({ status: 'succeeded', complete: true });
+    await fixture.expectSound();
+  });
+
   it('believes the credential, never the event: foreign sources, agents, roles and inverses are refused by name', async () => {
     const lane = new Lane('foreign');
     const foreign = { ...lane.intended(lane.action()), source: 'recant://acmeevil/1' };

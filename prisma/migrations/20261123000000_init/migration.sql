@@ -51,6 +51,8 @@ CREATE TABLE "recant"."source" (
     "tenant_id" TEXT COLLATE "C" NOT NULL,
     "source_no" BIGSERIAL NOT NULL,
     "source" TEXT COLLATE "C" NOT NULL,
+    -- of its first event: events of another agent under this source are refused
+    "agent" TEXT COLLATE "C" NOT NULL,
     "shard" SMALLINT NOT NULL,
     "created_at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
     CONSTRAINT "source_pkey" PRIMARY KEY ("tenant_id", "source_no")
