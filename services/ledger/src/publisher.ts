@@ -73,7 +73,7 @@ export function createPublisher(deps: PublisherDeps): Publisher {
     );
   const loops = [
     createLoop('integrate', integrateMs, () => eachLog(store.unintegrated(), (log) => integrateLog(deps, log)), logger),
-    createLoop('publish', publishMs, () => eachLog(store.unpublished(), (log) => publishLog(deps, log)), logger),
+    createLoop('publish', publishMs, () => publishRound(deps), logger),
     ...anchors.map((anchor) => outgoing(anchor.name, (all) => anchorAll(anchor, watch, all))),
     ...witnesses.map((witness) => outgoing(witness.name, (all) => cosignAll(witness, all))),
   ];
@@ -86,6 +86,12 @@ export function createPublisher(deps: PublisherDeps): Publisher {
     },
     troubles: () => loops.flatMap(({ failure }) => failure ?? []),
   };
+}
+
+async function publishRound(deps: PublisherDeps): Promise<void> {
+  // What a person or another replica has put right is found without waiting for somebody to append.
+  for (const { log } of deps.guard.broken()) await tellGuard(deps.guard, () => deps.guard.admit(log));
+  await eachLog(deps.store.unpublished(), (log) => publishLog(deps, log));
 }
 
 async function eachLog(logs: Promise<readonly LogKey[]>, work: (log: LogKey) => Promise<void>): Promise<void> {
