@@ -1,3 +1,4 @@
+export { createPool } from './access/connect.ts';
 export {
   type CredentialSummary,
   type Credentials,

@@ -79,11 +79,7 @@ interface Written {
 
 /** Whole or not at all: what a crash leaves ends in `.part`. */
 async function write(place: LedgerPlace, path: string, wanted: Wanted, world: World, tell: (bytes: number) => void): Promise<Written> {
-  const [{ withBundleSource }, { writeBundle }, { default: pg }] = await Promise.all([
-    import('@recant/store'),
-    import('@recant/verifier'),
-    import('pg'),
-  ]);
+  const [{ createPool, withBundleSource }, { writeBundle }] = await Promise.all([import('@recant/store'), import('@recant/verifier')]);
   const { ledger, signers } = place.keys;
   const [signer] = signers;
   if (signer === undefined) throw new CliError(EXIT.usage, 'There is no signing key', 'Set RECANT_SIGNING_KEY_FILE.');
@@ -94,7 +90,7 @@ async function write(place: LedgerPlace, path: string, wanted: Wanted, world: Wo
     ...(wanted.from === undefined ? {} : { from: BigInt(wanted.from) }),
   };
   const part = `${path}.part`;
-  const pool = new pg.Pool({ connectionString: place.databaseUrl, max: 1 });
+  const pool = createPool(place.databaseUrl, 1);
   try {
     return await withBundleSource(pool, { ...query, ...range }, async (source) => {
       if (source.logs.length === 0)

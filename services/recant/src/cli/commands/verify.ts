@@ -101,12 +101,23 @@ async function look(
     return await verifyLog(log, common.keys === undefined ? await log.vkeys() : [], common);
   }
   const { findLedger } = await import('../../evidence/ledger-place.ts');
-  const [{ withSnapshot }, { default: pg }] = await Promise.all([import('@recant/store'), import('pg')]);
+  const { createPool, withSnapshot } = await import('@recant/store');
   const { databaseUrl, tenant, keys } = await findLedger(options, world.env);
-  const pool = new pg.Pool({ connectionString: databaseUrl, max: 1 });
+  const pool = createPool(databaseUrl, 1);
   try {
     const ownKeys = keys.signers.map(({ vkey }) => vkey);
-    return await withSnapshot(pool, tenant, (snapshot) => verifyLedger(tenant, snapshot, { ...common, ledger: keys.ledger, ownKeys }));
+    const verdict = await withSnapshot(pool, tenant, (snapshot) =>
+      verifyLedger(tenant, snapshot, { ...common, ledger: keys.ledger, ownKeys }),
+    );
+    // Without a kept checkpoint an emptied ledger looks like one that never had an entry.
+    if (verdict.sound && verdict.counts.logs === 0) {
+      throw new CliError(
+        EXIT.failed,
+        `There is no entry of tenant ${tenant} here`,
+        'Is it the right database and --tenant? Give --anchor to know.',
+      );
+    }
+    return verdict;
   } finally {
     await pool.end();
   }
