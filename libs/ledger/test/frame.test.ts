@@ -32,7 +32,7 @@ describe('frame', () => {
       .string({ minLength: 1, maxLength: 21, unit: 'grapheme' })
       .filter((text) => text.isWellFormed() && Buffer.byteLength(text) <= 64);
     const frames = fc.record({
-      kind: fc.constantFrom<FrameKind>('genesis', 'event', 'dead_letter'),
+      kind: fc.constantFrom<FrameKind>('genesis', 'event', 'dead_letter', 'epoch'),
       tenant: name,
       keyId: fc.oneof(fc.constant(''), name),
       receivedAtMs: fc.nat({ max: Number.MAX_SAFE_INTEGER }),
