@@ -2,14 +2,15 @@ import { finished } from 'node:stream/promises';
 import pg from 'pg';
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
 
-/** Entries of one transaction: what one fetched batch brings. */
-const ENTRIES_PER_TRANSACTION = 1_000;
+/** Entries of one transaction: the most that one of the ledger's takes. */
+const ENTRIES_PER_TRANSACTION = 2_000;
 const TABLES = ['entry', 'attempt', 'settlement', 'effect'] as const;
 
+/** Events a second. */
 export interface Ceilings {
-  /** Events a second: the same bytes into (log, index, bytes), primary key only, one connection. */
+  /** The same bytes into (log, index, bytes), primary key only, one connection. */
   readonly bytesOnly: number;
-  /** Events a second: all rows into all tables with all their indexes, one connection. */
+  /** All rows into all tables with all their indexes, one connection. */
   readonly allRows: number;
 }
 
@@ -19,55 +20,87 @@ interface Batch {
   readonly rows: readonly { readonly table: string; readonly data: Buffer }[];
 }
 
-/** What PostgreSQL takes of exactly the rows that the measured run committed, sent as ready-made binary COPY by a client that does nothing else. */
-export async function measureCeilings(ownerUrl: string, tenant: string): Promise<Ceilings> {
-  const client = new pg.Client({ connectionString: ownerUrl });
-  await client.connect();
-  try {
+/**
+ * What PostgreSQL takes of exactly the rows that the ledger committed, sent as ready-made binary COPY by a client that does nothing else. Its
+ * tables grow with the ledger's, so that indexes are of equal size.
+ */
+export class CeilingTables {
+  readonly #client: pg.Client;
+  readonly #tenant: string;
+  /** Entries that were measured already, by shard. */
+  readonly #measured = new Map<number, number>();
+
+  private constructor(client: pg.Client, tenant: string) {
+    this.#client = client;
+    this.#tenant = tenant;
+  }
+
+  static async create(ownerUrl: string, tenant: string): Promise<CeilingTables> {
+    const client = new pg.Client({ connectionString: ownerUrl });
+    await client.connect();
     await client.query('CREATE SCHEMA ceiling');
     await client.query('CREATE TABLE ceiling.bytes_only (log int, idx bigint, bytes bytea, PRIMARY KEY (log, idx))');
     for (const table of TABLES) await client.query(`CREATE TABLE ceiling.${table} (LIKE recant.${table} INCLUDING ALL)`);
-    const batches = await readBatches(client, tenant);
+    return new CeilingTables(client, tenant);
+  }
+
+  async close(): Promise<void> {
+    await this.#client.query('DROP SCHEMA ceiling CASCADE');
+    await this.#client.end();
+  }
+
+  /** So that whatever is measured next writes its pages whole to the log, as everything else does. */
+  async checkpoint(): Promise<void> {
+    await this.#client.query('CHECKPOINT');
+  }
+
+  /** Writes what was committed since the last call, twice. */
+  async measure(): Promise<Ceilings> {
+    const batches = await this.#readBatches();
     const entries = batches.reduce((sum, batch) => sum + batch.entries, 0);
     const rate = async (write: (batch: Batch) => Promise<void>) => {
-      await client.query('CHECKPOINT');
+      await this.checkpoint();
       const start = performance.now();
       for (const batch of batches) {
-        await client.query('BEGIN');
+        await this.#client.query('BEGIN');
         await write(batch);
-        await client.query('COMMIT');
+        await this.#client.query('COMMIT');
       }
       return (entries * 1_000) / (performance.now() - start);
     };
-    const bytesOnly = await rate(({ bytes }) => copyIn(client, 'ceiling.bytes_only', bytes));
+    const bytesOnly = await rate(({ bytes }) => copyIn(this.#client, 'ceiling.bytes_only', bytes));
     const allRows = await rate(async ({ rows }) => {
-      for (const { table, data } of rows) await copyIn(client, `ceiling.${table}`, data);
+      for (const { table, data } of rows) await copyIn(this.#client, `ceiling.${table}`, data);
     });
     return { bytesOnly, allRows };
-  } finally {
-    await client.query('DROP SCHEMA IF EXISTS ceiling CASCADE');
-    await client.end();
   }
-}
 
-/** Batches of one log each, the logs taking turns, as they came in. */
-async function readBatches(client: pg.Client, tenant: string): Promise<Batch[]> {
-  const { rows } = await client.query('SELECT shard, size::int FROM recant.log WHERE tenant_id = $1 AND size > 0 ORDER BY shard', [tenant]);
-  const batches: Batch[] = [];
-  const largest = Math.max(...rows.map(({ size }) => size));
-  const owner = client.escapeLiteral(tenant);
-  for (let from = 0; from < largest; from += ENTRIES_PER_TRANSACTION) {
-    for (const { shard, size } of rows.filter((log) => log.size > from)) {
-      const range = `tenant_id = ${owner} AND shard = ${shard} AND idx >= ${from} AND idx < ${from + ENTRIES_PER_TRANSACTION}`;
-      const read = (columns: string, table: string) =>
-        copyOut(client, `SELECT ${columns} FROM recant.${table} WHERE ${range} ORDER BY idx`);
-      const bytes = await read('shard::int, idx, frame', 'entry');
-      const rowsOfTables: { table: string; data: Buffer }[] = [];
-      for (const table of TABLES) rowsOfTables.push({ table, data: await read('*', table) });
-      batches.push({ entries: Math.min(ENTRIES_PER_TRANSACTION, size - from), bytes, rows: rowsOfTables });
+  /** Batches of one log each, the logs taking turns, as they came in. */
+  async #readBatches(): Promise<Batch[]> {
+    const sizes = 'SELECT shard, size::int FROM recant.log WHERE tenant_id = $1 AND size > 0 ORDER BY shard';
+    let open: { shard: number; size: number }[] = (await this.#client.query(sizes, [this.#tenant])).rows;
+    const batches: Batch[] = [];
+    while (open.length > 0) {
+      open = open.filter(({ shard, size }) => size > (this.#measured.get(shard) ?? 0));
+      for (const { shard, size } of open) {
+        const from = this.#measured.get(shard) ?? 0;
+        const to = Math.min(size, from + ENTRIES_PER_TRANSACTION);
+        batches.push(await this.#readBatch(shard, from, to));
+        this.#measured.set(shard, to);
+      }
     }
+    return batches;
   }
-  return batches;
+
+  async #readBatch(shard: number, from: number, to: number): Promise<Batch> {
+    const range = `tenant_id = ${this.#client.escapeLiteral(this.#tenant)} AND shard = ${shard} AND idx >= ${from} AND idx < ${to}`;
+    const read = (columns: string, table: string) =>
+      copyOut(this.#client, `SELECT ${columns} FROM recant.${table} WHERE ${range} ORDER BY idx`);
+    const bytes = await read('shard::int, idx, frame', 'entry');
+    const rows: { table: string; data: Buffer }[] = [];
+    for (const table of TABLES) rows.push({ table, data: await read('*', table) });
+    return { entries: to - from, bytes, rows };
+  }
 }
 
 async function copyOut(client: pg.Client, query: string): Promise<Buffer> {
