@@ -15,6 +15,7 @@ import { SHARDS, startLedger, TENANT } from '../../services/ledger/test/harness.
 import { TestSource } from '../../services/ledger/test/producer.ts';
 import { runProgram } from '../../services/recant/src/cli/program.ts';
 import type { Ended } from '../../services/recant/test/process.ts';
+import { type JavaVerdict, JavaVerifier } from './java.ts';
 import { Superuser } from './superuser.ts';
 
 /** With nothing but `recant verify` and a folder of checkpoints: what somebody did who had every right in the database, and the ledger's key. */
@@ -25,8 +26,10 @@ const source = new TestSource('pricing');
 const place = { ledger: LEDGER, tenant: TENANT, shard: shardOf(TENANT, source.source, SHARDS), signer: keys.signers[0] as Signer };
 let dir: string;
 let database: TestDatabase;
+let java: JavaVerifier;
 
 beforeAll(async () => {
+  java = new JavaVerifier();
   dir = await mkdtemp(join(tmpdir(), 'recant-superuser-'));
   await writeFile(join(dir, 'signing.key'), keyFile);
   database = await testLedgerDatabase();
@@ -44,6 +47,7 @@ beforeAll(async () => {
   await ledger.stop();
 }, 120_000);
 afterAll(async () => {
+  await java.close();
   await database.drop();
   await rm(dir, { recursive: true });
 });
@@ -51,7 +55,7 @@ afterAll(async () => {
 const kept = (): string => join(dir, 'anchor');
 
 /** A copy of the ledger, changed. @returns what `recant verify` says of it without the folder of checkpoints, and with it */
-async function verifyAfter(change: (superuser: Superuser) => Promise<void>): Promise<{ alone: Ended; anchored: Ended }> {
+async function verifyAfter(change: (superuser: Superuser) => Promise<void>): Promise<{ alone: Ended; anchored: Ended; java: JavaVerdict }> {
   await using copy = await testDatabase();
   await cloneInto(copy);
   const superuser = await Superuser.at(copy.ownerUrl, place);
@@ -59,7 +63,11 @@ async function verifyAfter(change: (superuser: Superuser) => Promise<void>): Pro
   await superuser.leave();
   const env = { DATABASE_URL: copy.ownerUrl, RECANT_SIGNING_KEY_FILE: join(dir, 'signing.key') };
   const verify = (...more: string[]) => recant(['verify', '--tenant', TENANT, ...more], env);
-  return { alone: await verify(), anchored: await verify('--anchor', kept()) };
+  const file = join(dir, `${copy.name}.recant`);
+  const exported = await recant(['export', '--tenant', TENANT, '--out', file], env);
+  if (exported.code !== 0) throw new Error(exported.err);
+  const evidence = await java.verify(file, kept(), [place.signer.vkey]);
+  return { alone: await verify(), anchored: await verify('--anchor', kept()), java: evidence };
 }
 
 /** As a user types it, without a process of its own. */
@@ -88,7 +96,9 @@ async function cloneInto(copy: TestDatabase): Promise<void> {
 const named = (rule: Rule) => ({ code: 6, out: expect.stringContaining(`Not sound: ${rule} at shard ${place.shard}`) });
 
 test('a ledger that nobody touched is sound, and is what was kept of it', async () => {
-  const { alone, anchored } = await verifyAfter(async (superuser) => superuser.rebuild());
+  const { alone, anchored, java: evidence } = await verifyAfter(async (superuser) => superuser.rebuild());
+  expect(evidence).toMatchObject({ sound: true, counts: { entries: 301, anchors: expect.any(Number) } });
+  expect(evidence.counts?.anchors).toBeGreaterThan(0);
   expect(alone, alone.err).toMatchObject({ code: 0, out: expect.stringMatching(/^Sound\./) });
   expect(anchored, anchored.err).toMatchObject({ code: 0, out: expect.stringContaining('Compared with') });
 });
@@ -118,13 +128,19 @@ test.each<[string, Rule, (superuser: Superuser) => Promise<void>]>([
     },
   ],
 ])('a superuser with the ledger’s key %s, and makes everything fit: only what was kept elsewhere tells', async (_what, rule, change) => {
-  const { alone, anchored } = await verifyAfter(async (superuser) => {
+  const {
+    alone,
+    anchored,
+    java: evidence,
+  } = await verifyAfter(async (superuser) => {
     await change(superuser);
     await superuser.rebuild();
   });
   expect(alone, alone.err).toMatchObject({ code: 0, out: expect.stringContaining('a ledger replaced as a whole would look the same') });
   expect(anchored, anchored.err).toMatchObject(named(rule));
   expect(anchored.out).toContain(RULES[rule]);
+  // And to the other verifier, from the exported file.
+  expect(evidence).toMatchObject({ sound: false, rule, shard: place.shard });
 });
 
 test.each<[string, Rule, (superuser: Superuser) => Promise<void>]>([
