@@ -1708,7 +1708,8 @@ public final class Verify {
         static final int DIGEST_AT = 47;
         static final int BYTES = 79;
 
-        private static final int IN_MEMORY = 200_000;
+        /** Facts kept before any is written out: 16 MB. Tests make it small, so that small bundles are sorted through the file too. */
+        private static final int IN_MEMORY = Integer.getInteger("recant.facts", 200_000);
         private static final int RUN_BUFFER = 64;
         private byte[] buffer = new byte[1_024 * BYTES];
         private int count;
@@ -1734,7 +1735,7 @@ public final class Verify {
 
         private int place(String key, int kind, long number, int shard, long index) throws IOException {
             if (count == IN_MEMORY) spill();
-            if ((count + 1) * BYTES > buffer.length) buffer = Arrays.copyOf(buffer, Math.min(IN_MEMORY, 4 * count) * BYTES);
+            if ((count + 1) * BYTES > buffer.length) buffer = Arrays.copyOf(buffer, Math.max(count + 1, Math.min(IN_MEMORY, 4 * count)) * BYTES);
             int at = count * BYTES;
             count += 1;
             Arrays.fill(buffer, at, at + BYTES, (byte) 0);
