@@ -1,4 +1,4 @@
-import { Kafka, logLevel } from 'kafkajs';
+import { type Admin, Kafka, logLevel } from 'kafkajs';
 import { LocalKafkaError } from './error.ts';
 
 /** A cold broker on a busy machine. */
@@ -40,8 +40,34 @@ export async function createTopics(brokers: readonly string[], topics: readonly 
   try {
     const existing = new Set(await admin.listTopics());
     const wanted = topics.filter(({ name }) => !existing.has(name));
-    await admin.createTopics({ topics: wanted.map(({ name, partitions }) => ({ topic: name, numPartitions: partitions })) });
+    const made = wanted.map(({ name, partitions }) => ({ topic: name, numPartitions: partitions }));
+    await admin.createTopics({ topics: made, waitForLeaders: false });
+    await untilLed(
+      admin,
+      wanted.map(({ name }) => name),
+    );
   } finally {
     await admin.disconnect();
   }
 }
+
+/** A new topic has no leaders at first, and the broker may answer that it knows nothing of it; waiting inside kafkajs gives up on that answer. */
+async function untilLed(admin: Admin, topics: string[]): Promise<void> {
+  const deadline = performance.now() + ANSWER_MS;
+  for (;;) {
+    const found =
+      topics.length === 0
+        ? []
+        : await admin.fetchTopicMetadata({ topics }).then(
+            (metadata) => metadata.topics,
+            (cause: { type?: string }) => {
+              if (performance.now() > deadline || !NOT_YET.has(cause.type ?? '')) throw cause;
+              return undefined;
+            },
+          );
+    if (found?.every(({ partitions }) => partitions.every(({ leader }) => leader >= 0))) return;
+    if (performance.now() > deadline) throw new LocalKafkaError('start_failed', `Kafka gives ${topics} no leaders`);
+    await new Promise((done) => setTimeout(done, RETRY_MS));
+  }
+}
+const NOT_YET = new Set(['UNKNOWN_TOPIC_OR_PARTITION', 'LEADER_NOT_AVAILABLE']);

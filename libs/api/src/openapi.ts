@@ -4,6 +4,8 @@ import { ERROR_CODES, type ErrorCode } from './error-codes.ts';
 import { PROBLEM_MEDIA_TYPE, Problem } from './problem.ts';
 import type { RouteDescriptor } from './route.ts';
 
+export type OpenApiDocument = ReturnType<typeof createDocument>;
+
 /** An answer that is no JSON. */
 const Bytes = z.string().meta({ format: 'binary' });
 /** What any request can be answered with. */
@@ -12,7 +14,7 @@ const WITH_KEY: readonly ErrorCode[] = ['unauthenticated', 'role_missing'];
 const WITH_BODY: readonly ErrorCode[] = ['body_too_large', 'media_type_unsupported'];
 
 /** OpenAPI 3.1 of exactly these routes. Two routes with one method and path, or one operation id, are a defect and throw. */
-export function openApiOf(routes: readonly RouteDescriptor[], info: { title: string; version: string }) {
+export function openApiOf(routes: readonly RouteDescriptor[], info: { title: string; version: string }): OpenApiDocument {
   const paths: ZodOpenApiPathsObject = {};
   const ids = new Set<string>();
   for (const descriptor of routes) {
@@ -76,7 +78,11 @@ function answersOf({ responses }: RouteDescriptor): ZodOpenApiResponsesObject {
 
 /** One response a status, naming the codes that go with it. A status that the route answers itself (health: 503) is left alone. */
 function problemsOf(descriptor: RouteDescriptor): ZodOpenApiResponsesObject {
-  const byStatus = Map.groupBy(errorsOf(descriptor), (code) => ERROR_CODES[code].status);
+  const byStatus = new Map<number, ErrorCode[]>();
+  for (const code of errorsOf(descriptor)) {
+    const { status } = ERROR_CODES[code];
+    byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
+  }
   const problems: ZodOpenApiResponsesObject = {};
   for (const [status, codes] of byStatus) {
     if (Object.hasOwn(descriptor.responses, status)) continue;

@@ -90,7 +90,7 @@ export function createPublisher(deps: PublisherDeps): Publisher {
 
 async function publishRound(deps: PublisherDeps): Promise<void> {
   // What a person or another replica has put right is found without waiting for somebody to append.
-  for (const { log } of deps.guard.broken()) await tellGuard(deps.guard, () => deps.guard.admit(log));
+  for (const { log } of deps.guard.broken()) await lookAgain(deps.guard, log);
   await eachLog(deps.store.unpublished(), (log) => publishLog(deps, log));
 }
 
@@ -121,6 +121,15 @@ async function publishLog(deps: PublisherDeps, log: LogKey): Promise<void> {
     });
     if (done) guard.sound(log);
   });
+}
+
+/** The guard tells itself what it finds; told again of what it has just said, it would never look again. */
+async function lookAgain(guard: LogGuard, log: LogKey): Promise<void> {
+  try {
+    await guard.admit(log);
+  } catch (error) {
+    if (!(error instanceof LedgerTampered)) throw error;
+  }
 }
 
 /** A broken log is the guard's to tell of; the loop goes on with the others. */

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { Kafka, logLevel } from 'kafkajs';
+import { ensureTopic } from '@recant/kafka';
 import { askServers } from './ask.ts';
 import type { KafkaAddress } from './servers.ts';
 
@@ -13,12 +13,6 @@ export interface TestKafka {
 export async function testKafka(options: { partitions?: number } = {}): Promise<TestKafka> {
   const { brokers } = await askServers<KafkaAddress>('/kafka');
   const topic = `test.${randomBytes(8).toString('hex')}`;
-  const admin = new Kafka({ clientId: 'recant-test', brokers, logLevel: logLevel.NOTHING }).admin();
-  await admin.connect();
-  try {
-    await admin.createTopics({ topics: [{ topic, numPartitions: options.partitions ?? 8 }], waitForLeaders: true });
-  } finally {
-    await admin.disconnect();
-  }
+  await ensureTopic({ brokers }, topic, options.partitions ?? 8);
   return { brokers, topic };
 }
