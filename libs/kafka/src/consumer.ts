@@ -92,7 +92,7 @@ class GroupMember implements EventConsumer {
     await consumer.run({
       autoCommit: false,
       eachBatchAutoResolve: false,
-      partitionsConsumedConcurrently: this.#options.partitionsConcurrently ?? 2,
+      partitionsConsumedConcurrently: this.#options.partitionsConcurrently ?? 4,
       eachBatch: (payload) => this.#reader.eachBatch(consumer, payload),
     });
   }
