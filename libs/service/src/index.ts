@@ -1,7 +1,7 @@
 export { type AppOptions, createApp } from './app.ts';
 export { JSON_BODY_BYTES_MAX, JSON_BODY_DEPTH_MAX, type RawBody } from './body.ts';
 export { ConfigError, DatabaseUrl, type Env, KafkaBrokers, Port, printableConfig, readConfig, secret } from './config.ts';
-export { createGate, type Gate, INFLIGHT_BYTES_MAX, INFLIGHT_BYTES_RESERVED } from './gate.ts';
+export { createGate, type Entrant, type Gate, INFLIGHT_BYTES_MAX, INFLIGHT_BYTES_RESERVED } from './gate.ts';
 export { checkHealth, type HealthCheck } from './health.ts';
 export type { Keyring, KnownKey } from './keyring.ts';
 export { type Running, runProcess, SHUTDOWN_MS_MAX } from './lifecycle.ts';

@@ -80,9 +80,12 @@ async function takeBody(
   if (!descriptor.body) return undefined;
   try {
     const head = checkBodyHead(request, descriptor.body);
-    const release = gate.enter(head.bytes, credential?.roles.some((role) => OPERATORS.has(role)) ?? false);
+    const operator = credential?.roles.some((role) => OPERATORS.has(role)) ?? false;
+    const release = gate.enter(head.bytes, { tenant: credential?.tenant, operator });
     if (!release)
-      throw new ApiFault('overloaded', 'The service holds as many request bodies as it may.', { retryAfterSeconds: RETRY_AFTER_SECONDS });
+      throw new ApiFault('overloaded', 'The service holds as much of request bodies of this tenant as it may.', {
+        retryAfterSeconds: RETRY_AFTER_SECONDS,
+      });
     try {
       return { bytes: await readBody(request, bodyBytesMax(descriptor.body)), mediaType: head.mediaType, release };
     } catch (error) {

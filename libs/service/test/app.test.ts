@@ -160,7 +160,7 @@ test('errors become problems: what the caller may see, and no more', async () =>
 });
 
 test('refuses by name when it holds as many bytes as it may, keeps room for operators, and gives bytes back', async () => {
-  const gate = createGate(40, 20);
+  const gate = createGate(52, 20);
   const url = `${await serve(gate)}/v1/echo/1`;
   const first = ask(url, { body: '{"text":"hold"}', key: key('view') });
   while (gate.bytes === 0) await new Promise((resolve) => setImmediate(resolve));

@@ -1,6 +1,8 @@
 import { ApiFault } from '@recant/api';
 import { BATCH_EVENTS_MAX } from '@recant/events';
 import { type Appender, LedgerTampered, type Receipt, type Submission } from '@recant/ledger';
+import { createGate } from '@recant/service';
+import { createLanes, type Lanes } from './lanes.ts';
 
 /** Bytes of events that wait for their transaction; over it requests are refused. */
 export const WAITING_BYTES_MAX = 33_554_432;
@@ -9,7 +11,7 @@ export const WAITING_BYTES_RESERVED = 4_194_304;
 /** Bytes of one transaction. */
 const GROUP_BYTES_MAX = 8_388_608;
 
-/** Many requests, few transactions: what comes in while one transaction runs shares the next one. */
+/** Many requests, few transactions: what comes in while one transaction runs shares the next one, tenants in turns. */
 export interface GroupCommit {
   /** Receipts in order, after the commit. Rejects with ApiFault `overloaded` or `shutting_down`, or with what the appender says: then nothing is known to be kept. */
   submit(batch: readonly Submission[]): Promise<readonly Receipt[]>;
@@ -30,22 +32,18 @@ export interface GroupCommitOptions {
   readonly waitingBytesReserved?: number;
 }
 
-/** Groups are committed one after another in order of arrival, so that a source's order over one connection is kept. */
+/**
+ * Groups are committed one after another, each tenant's requests in order of arrival, so that a source's order over one connection is kept. As with
+ * request bodies (`createGate`) a tenant's events hold at most as much as they leave free.
+ */
 export function createGroupCommit(appender: Appender, options: GroupCommitOptions = {}): GroupCommit {
-  const bytesMax = options.waitingBytesMax ?? WAITING_BYTES_MAX;
-  const reserved = options.waitingBytesReserved ?? WAITING_BYTES_RESERVED;
-  const queue: Waiting[] = [];
-  let waitingBytes = 0;
+  const gate = createGate(options.waitingBytesMax ?? WAITING_BYTES_MAX, options.waitingBytesReserved ?? WAITING_BYTES_RESERVED);
+  const lanes = createLanes<Waiting>();
   let closed = false;
   let draining: Promise<void> | undefined;
 
   async function drain(): Promise<void> {
-    while (queue.length > 0) {
-      const group = takeGroup(queue);
-      const answer = await commitGroup(appender, group);
-      waitingBytes -= group.reduce((sum, { bytes }) => sum + bytes, 0);
-      answer();
-    }
+    for (let group = takeGroup(lanes); group.length > 0; group = takeGroup(lanes)) (await commitGroup(appender, group))();
     draining = undefined;
   }
 
@@ -53,11 +51,14 @@ export function createGroupCommit(appender: Appender, options: GroupCommitOption
     submit(batch) {
       if (closed) return Promise.reject(new ApiFault('shutting_down', 'The ledger is shutting down.'));
       const bytes = batch.reduce((sum, submission) => sum + submission.bytes.length, 0);
-      const room = bytesMax - (isOperator(batch) ? 0 : reserved);
-      if (waitingBytes + bytes > room && waitingBytes > 0)
-        return Promise.reject(new ApiFault('overloaded', `${waitingBytes} bytes of events wait for the store.`));
-      waitingBytes += bytes;
-      const answer = new Promise<readonly Receipt[]>((resolve, reject) => queue.push({ batch, bytes, resolve, reject }));
+      const operator = isOperator(batch);
+      const tenant = batch[0]?.credential?.tenant ?? '';
+      const leave = gate.enter(bytes, { tenant, operator });
+      if (!leave) return Promise.reject(new ApiFault('overloaded', 'As many events of this tenant wait for the store as may.'));
+      const answer = new Promise<readonly Receipt[]>((resolve, reject) =>
+        // Operators have a lane of their own in each tenant: they do not wait behind its agents.
+        lanes.add(`${operator} ${tenant}`, { batch, bytes, resolve, reject }),
+      ).finally(leave);
       draining ??= drain();
       return answer;
     },
@@ -66,23 +67,23 @@ export function createGroupCommit(appender: Appender, options: GroupCommitOption
       await draining;
     },
     get waitingBytes() {
-      return waitingBytes;
+      return gate.bytes;
     },
   };
 }
 
-/** At least one request; no request is split, since its order is its own. */
-function takeGroup(queue: Waiting[]): Waiting[] {
+/** At least one request, one of each lane in turn; no request is split, since its order is its own. */
+function takeGroup(lanes: Lanes<Waiting>): Waiting[] {
+  const group: Waiting[] = [];
   let events = 0;
   let bytes = 0;
-  let count = 0;
-  for (const waiting of queue) {
-    events += waiting.batch.length;
-    bytes += waiting.bytes;
-    if (count > 0 && (events > BATCH_EVENTS_MAX || bytes > GROUP_BYTES_MAX)) break;
-    count += 1;
+  for (let next = lanes.peek(); next !== undefined; next = lanes.peek()) {
+    events += next.batch.length;
+    bytes += next.bytes;
+    if (group.length > 0 && (events > BATCH_EVENTS_MAX || bytes > GROUP_BYTES_MAX)) break;
+    group.push(lanes.take() as Waiting);
   }
-  return queue.splice(0, count);
+  return group;
 }
 
 /** Commits, and gives back how everybody is told. A log that nothing may be appended to fails who wrote to it, not who happened to come along. */

@@ -55,16 +55,50 @@ test('what comes in while a transaction runs shares the next one, and everybody 
 test('over its bytes it refuses by name, keeps room for operators, and takes more once there is room', async () => {
   const { appender, release } = heldAppender();
   const group = createGroupCommit(appender, { waitingBytesMax: 1_000, waitingBytesReserved: 400 });
-  const first = group.submit([of(agent, 600)]);
+  const first = group.submit([of(agent, 300)]);
   await expect(group.submit([of(agent, 1)])).rejects.toMatchObject({ code: 'overloaded' });
-  const operators = group.submit([of(operator, 300)]);
+  const operators = group.submit([of(operator, 700)]);
   await release();
   await first;
   await release();
   await operators;
-  const next = group.submit([of(agent, 600)]);
+  const next = group.submit([of(agent, 300)]);
   await release();
   await next;
+});
+
+test('a tenant never holds more than it leaves free, and what it is told says nothing of the others', async () => {
+  const { appender, release } = heldAppender();
+  const group = createGroupCommit(appender, { waitingBytesMax: 1_200, waitingBytesReserved: 0 });
+  const waiting = [group.submit([of(agent, 600)])];
+  const full = await group.submit([of(agent, 1)]).catch((error: ApiFault) => error);
+  for (const [tenant, bytes] of [
+    ['b', 300],
+    ['c', 150],
+  ] as const)
+    waiting.push(group.submit([of({ ...agent, tenant }, bytes)]));
+  const crowded = await group.submit([of({ ...agent, tenant: 'd' }, 76)]).catch((error: ApiFault) => error);
+  expect([full, crowded]).toMatchObject([{ code: 'overloaded' }, { code: 'overloaded' }]);
+  expect((crowded as ApiFault).message).toBe((full as ApiFault).message);
+  waiting.push(group.submit([of({ ...agent, tenant: 'd' }, 75)]));
+  await release();
+  await release();
+  await Promise.all(waiting);
+});
+
+test('tenants take turns: one that sent much waits behind one that sent little, and operators do not wait behind agents', async () => {
+  const { appender, batches, release } = heldAppender();
+  const group = createGroupCommit(appender);
+  const ended: string[] = [];
+  const send = (name: string, credential: Credential, events: number) =>
+    group.submit(Array.from({ length: events }, () => of(credential))).then(() => void ended.push(name));
+  const all = [send('running', agent, 1)];
+  for (let n = 0; n < 4; n++) all.push(send(`flood ${n}`, agent, 1_500));
+  all.push(send('other', { ...agent, tenant: 'b' }, 1), send('operator', operator, 1));
+  for (let n = 0; n < 5; n++) await release();
+  await Promise.all(all);
+  expect(batches).toEqual([1, 1_502, 1_500, 1_500, 1_500]);
+  expect(ended).toEqual(['running', 'flood 0', 'other', 'operator', 'flood 1', 'flood 2', 'flood 3']);
 });
 
 test('an error of the store reaches everybody who waited for that transaction, and nobody else', async () => {
