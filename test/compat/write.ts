@@ -2,7 +2,7 @@
  * Writes the fixtures of a version that is about to be released. What is there already is never touched: released bytes are read for ever.
  * Run: node test/compat/write.ts
  */
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { type EventErrorCode, encodeEvent, shardOf } from '@recant/events';
 import { EVENT_TYPES, eventJsonSchema } from '@recant/events/schemas';
 import { examples } from '../../libs/events/test/examples.ts';
@@ -25,6 +25,13 @@ export interface ExpectedRefusal {
   readonly code: EventErrorCode;
 }
 
+/** What is released stands as it is; what is new comes behind it. */
+function writeExpected<T extends { readonly file: string }>(path: string, items: readonly T[]): void {
+  const released = existsSync(at(path)) ? (JSON.parse(readFileSync(at(path), 'utf8')) as T[]) : [];
+  const known = new Set(released.map(({ file }) => file));
+  writeFileSync(at(path), `${JSON.stringify([...released, ...items.filter(({ file }) => !known.has(file))], null, 2)}\n`);
+}
+
 const expected: ExpectedEvent[] = [];
 for (const { name, event } of examples) {
   const file = `${name}.event`;
@@ -32,7 +39,7 @@ for (const { name, event } of examples) {
   const shards = TENANTS.flatMap((tenant) => [8, 13].map((of) => ({ tenant, shards: of, shard: shardOf(tenant, event.source, of) })));
   expected.push({ file, event, shards });
 }
-writeOnce('v1/expected.json', `${JSON.stringify(expected, null, 2)}\n`);
+writeExpected('v1/expected.json', expected);
 
 for (const type of EVENT_TYPES) writeOnce(`schemas/${type}.json`, `${JSON.stringify(eventJsonSchema(type), null, 2)}\n`);
 
@@ -41,4 +48,4 @@ for (const [name, code, text] of REFUSED) {
   writeOnce(`refused/${name}.event`, typeof text === 'string' ? Buffer.from(text) : text);
   refusals.push({ file: `${name}.event`, code });
 }
-writeOnce('refused/expected.json', `${JSON.stringify(refusals, null, 2)}\n`);
+writeExpected('refused/expected.json', refusals);

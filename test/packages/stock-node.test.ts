@@ -49,6 +49,7 @@ async function startLedger(): Promise<{ store: Store; url: string }> {
     version: '0.1.0',
     routers: ledger.routers,
     health: ledger.health,
+    acts: ledger.acts,
     keyring: store.credentials,
     logger,
     requestId: randomUUID,

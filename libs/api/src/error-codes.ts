@@ -104,6 +104,12 @@ const EVENT_REFUSALS = {
 
 /** Refusals of a request, whatever it is about. */
 const REQUEST_ERRORS = {
+  caller_unfit: {
+    status: 403,
+    title: 'Not for this kind of caller',
+    retry: 'never',
+    action: 'Send events with a key. What only a person may do asks for somebody who has signed in.',
+  },
   request_invalid: {
     status: 400,
     title: 'Request does not fit its description',

@@ -27,6 +27,8 @@ export type BatchReceipts = z.infer<typeof BatchReceipts>;
 
 export const submitEvents = route({
   operationId: 'submitEvents',
+  callers: 'keys',
+  record: 'none',
   method: 'post',
   path: '/v1/events',
   tag: 'events',
@@ -62,6 +64,8 @@ export const submitEvents = route({
 
 export const putPart = route({
   operationId: 'putPart',
+  callers: 'keys',
+  record: 'none',
   method: 'put',
   path: '/v1/parts/{digest}',
   tag: 'events',

@@ -5,7 +5,7 @@ import { Role } from './role.ts';
 import { route } from './route.ts';
 
 const KeyFields = {
-  roles: z.array(Role).min(1).max(7),
+  roles: z.array(Role).min(1).max(Role.options.length),
   sourcePrefix: z.string().min(1).max(NAME_BYTES_MAX).meta({ description: 'Sources are this, or below it.', example: 'recant://pricing' }),
   agents: z.array(name).max(100).meta({ description: 'Agents it may speak for: exact, or ending in `*`.' }),
   resources: z
@@ -45,7 +45,7 @@ export const createKey = route({
   path: '/v1/keys',
   tag: 'keys',
   summary: 'Make a key for this tenant',
-  description: 'The role `rollback` is the rollback service’s own and is given to no key made here.',
+  description: 'No key made here has the roles `rollback` (Recant’s own services) or `approve` (people only).',
   roles: ['administer'],
   body: { kind: 'json', schema: CreateKeyBody, bytesMax: 262_144 },
   responses: { 201: { description: 'The key, shown once', schema: CreatedKey } },

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 
-/** What a key may do. `rollback` is the rollback service's own. */
-export const Role = z.enum(['emit', 'view', 'plan', 'execute', 'export', 'administer', 'rollback']).meta({ id: 'Role' });
+/** What a caller may do. `rollback` is for Recant's own services, `approve` for people only. `unseal`: read what was sealed. */
+export const ROLES = ['emit', 'view', 'plan', 'execute', 'export', 'administer', 'unseal', 'approve', 'rollback'] as const;
+export const Role = z.enum(ROLES).meta({ id: 'Role' });
 export type Role = z.infer<typeof Role>;

@@ -38,6 +38,7 @@ export const registerSystem = route({
 export const createPlan = route({
   ...common,
   operationId: 'createPlan',
+  record: 'none',
   method: 'post',
   path: '/v1/plans',
   summary: 'Plan the undoing of a selection',
@@ -71,6 +72,7 @@ export const showPlan = route({
 export const createRun = route({
   ...common,
   operationId: 'createRun',
+  record: 'none',
   method: 'post',
   path: '/v1/runs',
   summary: 'Run a plan',

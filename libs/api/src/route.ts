@@ -38,6 +38,10 @@ export interface RouteDescriptor {
   readonly description?: string;
   /** Any one of these lets a key in. `public`: no key needed. */
   readonly roles: readonly Role[] | 'public';
+  /** Left out: keys and people alike. */
+  readonly callers?: 'keys' | 'people';
+  /** Whether the request is recorded as an act. Left out: every one that is not a GET. `none`: events of its own tell of it, or are it. */
+  readonly record?: 'act' | 'none';
   readonly params?: ParameterSchema;
   readonly query?: ParameterSchema;
   readonly headers?: ParameterSchema;
@@ -45,6 +49,11 @@ export interface RouteDescriptor {
   readonly responses: Readonly<Record<number, ResponseDescriptor>>;
   /** Codes beside those that every route can give. */
   readonly errors?: readonly ErrorCode[];
+}
+
+/** Whether asking for it is an operator's act, recorded before it is carried out. */
+export function isAct({ method, record, roles }: RouteDescriptor): boolean {
+  return roles !== 'public' && record !== 'none' && (record === 'act' || method !== 'get');
 }
 
 /** Keeps the literal types of a descriptor, so that handlers are typed by it. */

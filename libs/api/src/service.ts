@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ROLES } from './role.ts';
 import { route } from './route.ts';
 
 export const HealthBody = z
@@ -28,7 +29,7 @@ export const getOpenApi = route({
   path: '/v1/openapi.json',
   tag: 'service',
   summary: 'This description',
-  roles: 'public',
+  roles: ROLES,
   responses: { 200: { description: 'OpenAPI 3.1', schema: z.looseObject({ openapi: z.string() }) } },
 });
 

@@ -98,6 +98,7 @@ export type OpenedEpoch = z.infer<typeof OpenedEpoch>;
 
 export const openEpoch = route({
   operationId: 'openEpoch',
+  record: 'none',
   method: 'post',
   path: '/v1/tlog/{shard}/epochs',
   tag: 'evidence',

@@ -11,6 +11,9 @@ export const eventId = {
   planCreated: (plan: string): string => `plan.${plan}.created`,
   runStarted: (run: string): string => `run.${run}.started`,
   runFinished: (run: string): string => `run.${run}.finished`,
+  actOrdered: (act: string): string => `act.${act}.ordered`,
+  actEnded: (act: string): string => `act.${act}.ended`,
+  authorityRefused: (refusal: string): string => `refusal.${refusal}`,
 } as const;
 
 const HEARTBEAT = /^heartbeat\.(?:0|[1-9][0-9]{0,15})$/;
@@ -37,5 +40,11 @@ export function idFits(event: RecantEvent): boolean {
       return id === eventId.runStarted(event.data.run);
     case 'recant.run.finished.v1':
       return id === eventId.runFinished(event.data.run);
+    case 'recant.act.ordered.v1':
+      return id === eventId.actOrdered(event.data.act);
+    case 'recant.act.ended.v1':
+      return id === eventId.actEnded(event.data.act);
+    case 'recant.authority.refused.v1':
+      return id === eventId.authorityRefused(event.data.refusal);
   }
 }

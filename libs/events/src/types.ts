@@ -145,6 +145,42 @@ export interface RunFinished {
   readonly fullyRestored: boolean;
 }
 
+/** An operator's request that changes something, or opens something sealed: recorded before it is carried out. */
+export interface ActOrdered {
+  /** UUIDv7, lower case. */
+  readonly act: string;
+  /** `operationId` of the API, or the command that stands for it. */
+  readonly operation: string;
+  /** Key id, or `person:<subject>`. */
+  readonly by: string;
+  /** What it is about: the parameters of the path. */
+  readonly target: JsonObject;
+  /** Request id, as in the service's log. */
+  readonly request: string;
+}
+export interface ActEnded {
+  readonly act: string;
+  /** `refused`: by a rule, nothing changed. `failed`: what it left is unknown. */
+  readonly outcome: 'done' | 'refused' | 'failed';
+  /** Error code, where it was refused or failed. */
+  readonly code?: string;
+  /** What came of it, for instance the bindings of a new key. Never a secret. */
+  readonly detail?: JsonObject;
+}
+/** Requests that were refused for want of authority, alike ones of a moment counted together. */
+export interface AuthorityRefused {
+  /** UUIDv7, lower case. */
+  readonly refusal: string;
+  readonly code: string;
+  readonly operation: string;
+  /** Key id, or `person:<subject>`; absent where nobody could be identified. */
+  readonly by?: string;
+  readonly count: number;
+  /** RFC 3339. */
+  readonly first: string;
+  readonly last: string;
+}
+
 /** Every event type of version 1, with the shape of its data. */
 export interface EventData {
   'recant.attempt.intended.v1': AttemptIntended;
@@ -156,6 +192,9 @@ export interface EventData {
   'recant.plan.created.v1': PlanCreated;
   'recant.run.started.v1': RunStarted;
   'recant.run.finished.v1': RunFinished;
+  'recant.act.ordered.v1': ActOrdered;
+  'recant.act.ended.v1': ActEnded;
+  'recant.authority.refused.v1': AuthorityRefused;
 }
 export type EventType = keyof EventData;
 

@@ -1,6 +1,7 @@
 import { type EventData, type EventType, effectsDigest, eventId, formatSequence, type RecantEvent } from '../src/index.ts';
 
 const ACTION = '01936a5c-7e00-7abc-8def-0123456789ab';
+const ACT = ACTION;
 const SOURCE = `recant://agent-7/${ACTION}`;
 const RESOURCE = 'postgres://shop/public.orders/42';
 const BEFORE = 'v1.AAECAwQFBgcICQoLDA0ODw';
@@ -119,6 +120,30 @@ const EXAMPLES: Readonly<Record<string, Example>> = {
     type: 'recant.run.finished.v1',
     id: eventId.runFinished('run-1'),
     data: { run: 'run-1', plan: 'plan-1', outcomes: { restored: 49, conflicted: 1 }, fullyRestored: false },
+  },
+  'act-ordered': {
+    type: 'recant.act.ordered.v1',
+    id: eventId.actOrdered(ACT),
+    data: { act: ACT, operation: 'revokeKey', by: 'person:ada@example.org', target: { keyId: 'abc123' }, request: 'request-1' },
+  },
+  'act-ended': { type: 'recant.act.ended.v1', id: eventId.actEnded(ACT), data: { act: ACT, outcome: 'done' } },
+  'act-refused': {
+    type: 'recant.act.ended.v1',
+    id: eventId.actEnded(ACT),
+    data: { act: ACT, outcome: 'refused', code: 'key_unknown', detail: { keys: 3 } },
+  },
+  'authority-refused': {
+    type: 'recant.authority.refused.v1',
+    id: eventId.authorityRefused(ACT),
+    data: {
+      refusal: ACT,
+      code: 'role_missing',
+      operation: 'createRun',
+      by: 'abc123',
+      count: 2,
+      first: '2026-11-26T09:30:00.000Z',
+      last: '2026-11-26T09:30:01.000Z',
+    },
   },
 };
 

@@ -9,6 +9,9 @@ export type Admission =
 /** Name under which Recant itself acts. */
 export const OWN_AGENT = 'recant';
 
+/** What only Recant's own services say. */
+const OWN_ACTS = /^recant\.(plan|run|act|authority)\./;
+
 /** Judges one message: first its bytes, then whether its credential may say it. Tenant, sources and agents come from the credential alone. */
 export function admit(bytes: Uint8Array, credential: Credential): Admission {
   const decoded = decodeEvent(bytes);
@@ -20,11 +23,11 @@ export function admit(bytes: Uint8Array, credential: Credential): Admission {
 }
 
 function checkRole(event: RecantEvent, { roles, keyId }: Credential): Refusal | undefined {
-  const ownAct = event.type.startsWith('recant.plan.') || event.type.startsWith('recant.run.');
+  const ownAct = OWN_ACTS.test(event.type);
   const inverse = event.type === 'recant.attempt.intended.v1' && event.data.inverts !== undefined;
   if ((ownAct || inverse) && !roles.includes('rollback')) {
     const what = ownAct ? event.type : 'an intent with "inverts"';
-    return { code: 'role_missing', detail: `Key ${keyId} has no role "rollback": only the rollback service may send ${what}.` };
+    return { code: 'role_missing', detail: `Key ${keyId} has no role "rollback": only Recant's own services may send ${what}.` };
   }
   if (roles.includes('emit') || roles.includes('rollback')) return undefined;
   return { code: 'role_missing', detail: `Key ${keyId} has no role "emit": send events with a key that has it.` };

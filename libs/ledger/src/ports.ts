@@ -1,12 +1,14 @@
 /** Ports of the ledger: what the domain needs of a store, and what it promises to services. */
 
-export type Role = 'emit' | 'view' | 'plan' | 'execute' | 'export' | 'administer' | 'rollback';
+export type Role = 'emit' | 'view' | 'plan' | 'execute' | 'export' | 'administer' | 'unseal' | 'approve' | 'rollback';
 
 /** What a verified API key (or Kafka MAC) stands for. Tenant, sources and agents come from here, never from the event. */
 export interface Credential {
   readonly tenant: string;
   readonly keyId: string;
   readonly roles: readonly Role[];
+  /** The service's own voice: no key of anybody's, so nothing revokes it. Never set from a request. */
+  readonly own?: true;
   /** Sources must start with this. */
   readonly sourcePrefix: string;
   /** Agents it may speak for: exact names, or a prefix ending in `*`. */

@@ -1,6 +1,7 @@
 import { ApiFault, getHealth, getOpenApi, openApiOf, PROBLEM_MEDIA_TYPE, problemOf, type RouteDescriptor } from '@recant/api';
 import express, { type ErrorRequestHandler, type Express, type Request, type Response } from 'express';
 import helmet from 'helmet';
+import type { ActRecorder } from './acts/port.ts';
 import { createGate, type Gate } from './gate.ts';
 import { checkHealth, type HealthCheck } from './health.ts';
 import type { Keyring } from './keyring.ts';
@@ -15,6 +16,8 @@ export interface AppOptions {
   readonly version: string;
   readonly routers: readonly Router[];
   readonly keyring: Keyring;
+  /** Needed as soon as one route is not public: no service is run whose operators leave no trace. */
+  readonly acts?: ActRecorder;
   readonly logger: Logger;
   readonly health: Readonly<Record<string, HealthCheck>>;
   /** Names each request in logs and answers. */
@@ -32,7 +35,9 @@ export function createApp(options: AppOptions): Express {
     next();
   });
   const routes = [...options.routers, serviceRouter(options)].flatMap((router) => router.routes);
-  const serving = { keyring: options.keyring, gate: options.gate ?? createGate() };
+  if (options.acts === undefined && routes.some(({ descriptor }) => descriptor.roles !== 'public'))
+    throw new TypeError('an app with routes that are not public needs `acts`');
+  const serving = { keyring: options.keyring, gate: options.gate ?? createGate(), acts: options.acts };
   for (const route of routes) mount(app, route, serving, options.logger);
   refuseOtherMethods(app, routes);
   app.use((request: Request) => {
@@ -44,13 +49,16 @@ export function createApp(options: AppOptions): Express {
 
 function serviceRouter(options: AppOptions): Router {
   const described = options.routers.flatMap((router) => router.routes.map((route) => route.descriptor));
-  const document = openApiOf([...described, getHealth, getOpenApi], { title: options.title, version: options.version });
+  // Where nobody has a key (a witness), everybody may read what it is.
+  const isPublic = described.every(({ roles }) => roles === 'public');
+  const getDescription: typeof getOpenApi = { ...getOpenApi, ...(isPublic ? { roles: 'public' as never } : {}) };
+  const document = openApiOf([...described, getHealth, getDescription], { title: options.title, version: options.version });
   return createRouter('service', [
     handle(getHealth, async () => {
       const body = await checkHealth(options.health);
       return body.status === 'ok' ? { status: 200, body } : { status: 503, body };
     }),
-    handle(getOpenApi, async () => ({ status: 200, body: { ...document } })),
+    handle(getDescription, async () => ({ status: 200, body: { ...document } })),
   ]);
 }
 

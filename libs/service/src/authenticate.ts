@@ -1,14 +1,14 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { ApiFault, type RouteDescriptor } from '@recant/api';
 import { parseApiKey } from '@recant/events';
-import type { Credential } from '@recant/ledger';
+import { type Caller, callerOfKey } from './caller.ts';
 import type { Keyring } from './keyring.ts';
 
 const BEARER = /^Bearer +(\S+)$/i;
 const NOBODY = Buffer.alloc(32);
 
-/** The credential behind an Authorization header. @throws ApiFault `unauthenticated`: the same for no key, an unknown one and a wrong secret */
-export async function authenticate(keyring: Keyring, authorization: string | undefined): Promise<Credential> {
+/** Who is behind an Authorization header. @throws ApiFault `unauthenticated`: the same for no key, an unknown one and a wrong secret */
+export async function authenticate(keyring: Keyring, authorization: string | undefined): Promise<Caller> {
   const token = BEARER.exec(authorization ?? '')?.[1];
   const key = token === undefined ? undefined : parseApiKey(token);
   if (!key)
@@ -21,14 +21,16 @@ export async function authenticate(keyring: Keyring, authorization: string | und
   // The comparison runs for unknown keys too, so that its time tells nothing.
   const fits = timingSafeEqual(hash, known?.secretHash ?? NOBODY);
   if (!known || !fits) throw new ApiFault('unauthenticated', 'The key is not known here, or its secret is wrong.');
-  return known.credential;
+  return callerOfKey(known.credential);
 }
 
-/** @throws ApiFault `role_missing` */
-export function authorize(credential: Credential, route: RouteDescriptor): void {
-  if (route.roles === 'public' || route.roles.some((role) => credential.roles.includes(role))) return;
-  throw new ApiFault(
-    'role_missing',
-    `Key ${credential.keyId} has the roles ${credential.roles.join(', ')}; this needs ${route.roles.join(' or ')}.`,
-  );
+/** @throws ApiFault `caller_unfit`, `role_missing` */
+export function authorize({ kind, id, roles }: Caller, route: RouteDescriptor): void {
+  if (route.roles === 'public') return;
+  if (route.callers === 'keys' && kind !== 'key') throw new ApiFault('caller_unfit', 'This is for keys, not for people.');
+  if (route.callers === 'people' && kind !== 'person')
+    throw new ApiFault('caller_unfit', `This is for people, not for keys: ${id} is one.`);
+  if (route.roles.some((role) => roles.includes(role))) return;
+  const who = kind === 'key' ? `Key ${id}` : id;
+  throw new ApiFault('role_missing', `${who} has the roles ${roles.join(', ')}; this needs ${route.roles.join(' or ')}.`);
 }

@@ -1,7 +1,8 @@
 import type { RouteDescriptor } from '@recant/api';
-import type { Credential } from '@recant/ledger';
+import type { JsonObject } from '@recant/events';
 import type { z } from 'zod';
 import type { RawBody } from './body.ts';
+import type { Caller, KeyCaller, PersonCaller } from './caller.ts';
 import type { Logger } from './log.ts';
 
 type OutputOf<T> = T extends z.ZodType ? z.output<T> : Record<string, never>;
@@ -11,13 +12,21 @@ type BodyOf<R extends RouteDescriptor> = R['body'] extends { kind: 'json'; schem
     ? RawBody
     : undefined;
 
+type CallerOf<R extends RouteDescriptor> = R['roles'] extends 'public'
+  ? undefined
+  : R['callers'] extends 'keys'
+    ? KeyCaller
+    : R['callers'] extends 'people'
+      ? PersonCaller
+      : Caller;
+
 /** What a handler is given: checked against the descriptor, nothing else of the request. */
 export interface RequestOf<R extends RouteDescriptor> {
   readonly params: OutputOf<R['params']>;
   readonly query: OutputOf<R['query']>;
   readonly headers: OutputOf<R['headers']>;
   readonly body: BodyOf<R>;
-  readonly credential: R['roles'] extends 'public' ? undefined : Credential;
+  readonly caller: CallerOf<R>;
   /** Aborted when the caller goes away. */
   readonly signal: AbortSignal;
   readonly log: Logger;
@@ -28,6 +37,8 @@ export type AnswerOf<R extends RouteDescriptor> = {
   [S in keyof R['responses'] & number]: {
     readonly status: S;
     readonly headers?: Readonly<Record<string, string>>;
+    /** What the record of this act says came of it. Never a secret. */
+    readonly act?: JsonObject;
   } & (R['responses'][S] extends { mediaType: string }
     ? { readonly body: Uint8Array | string }
     : R['responses'][S] extends { schema: infer Z extends z.ZodType }
@@ -37,9 +48,12 @@ export type AnswerOf<R extends RouteDescriptor> = {
 
 export interface BoundRoute {
   readonly descriptor: RouteDescriptor;
-  readonly handler: (
-    request: RequestOf<RouteDescriptor>,
-  ) => Promise<{ readonly status: number; readonly headers?: Readonly<Record<string, string>>; readonly body?: unknown }>;
+  readonly handler: (request: RequestOf<RouteDescriptor>) => Promise<{
+    readonly status: number;
+    readonly headers?: Readonly<Record<string, string>>;
+    readonly act?: JsonObject;
+    readonly body?: unknown;
+  }>;
 }
 
 /** Routes of one service. `createApp` mounts them and describes them: there is no other way in. */

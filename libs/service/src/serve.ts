@@ -1,8 +1,10 @@
-import { ApiFault } from '@recant/api';
-import type { Credential } from '@recant/ledger';
+import { ApiFault, isAct } from '@recant/api';
+import type { JsonObject } from '@recant/events';
 import type { Request, Response } from 'express';
+import type { ActEnd, ActRecorder } from './acts/port.ts';
 import { authenticate, authorize } from './authenticate.ts';
 import { bodyBytesMax, checkBodyHead, discardBody, parseJson, type RawBody, readBody } from './body.ts';
+import type { Caller } from './caller.ts';
 import type { Gate } from './gate.ts';
 import type { Keyring } from './keyring.ts';
 import type { Logger } from './log.ts';
@@ -12,34 +14,63 @@ import type { BoundRoute, RequestOf } from './router.ts';
 /** Seconds after which a refused caller may try again. */
 const RETRY_AFTER_SECONDS = 1;
 /** Roles whose requests may use the reserved room. */
-const OPERATORS = new Set(['administer', 'execute', 'plan', 'rollback']);
+const OPERATORS = new Set(['administer', 'execute', 'plan', 'approve', 'rollback']);
 
 export interface Serving {
   readonly keyring: Keyring;
   readonly gate: Gate;
+  /** There wherever a route is not public: `createApp` sees to it. */
+  readonly acts: ActRecorder | undefined;
 }
 
 /** One request through its route: who, may they, is there room, does it fit, then the handler. Nothing is read of a body before the first three. */
 export async function serve(route: BoundRoute, request: Request, response: Response, serving: Serving, log: Logger): Promise<void> {
   const { descriptor } = route;
-  const credential = await identify(route, request, serving.keyring);
-  const body = await takeBody(route, request, credential, serving.gate);
+  const caller = await identify(route, request, serving);
+  const body = await takeBody(route, request, caller, serving.gate);
   try {
     const abort = new AbortController();
     response.once('close', () => abort.abort());
-    const answer = await route.handler({
+    const taken = {
       params: parsePath(descriptor.params, request.params),
       query: parseQuery(descriptor.query, new URL(request.originalUrl, 'http://localhost').searchParams),
       headers: parseParts('header', descriptor.headers, request.headers),
       body: readAs(route, body),
-      credential,
+      caller,
       signal: abort.signal,
       log,
-    } as unknown as RequestOf<BoundRoute['descriptor']>);
-    send(response, descriptor, answer);
+    } as unknown as RequestOf<BoundRoute['descriptor']>;
+    const act = { target: { ...request.params } as JsonObject, request: String(response.get('request-id')) };
+    send(response, descriptor, await recorded(route, caller, act, serving.acts, () => route.handler(taken)));
   } finally {
     body?.release();
   }
+}
+
+/** What is an act is in the log before it is carried out, and so is what came of it before it is answered. */
+async function recorded(
+  { descriptor }: BoundRoute,
+  caller: Caller | undefined,
+  about: { readonly target: JsonObject; readonly request: string },
+  acts: ActRecorder | undefined,
+  carryOut: () => Promise<Answer>,
+): Promise<Answer> {
+  if (!acts || !caller || !isAct(descriptor)) return carryOut();
+  const ended = await acts.order({ tenant: caller.tenant, operation: descriptor.operationId, by: caller.id, ...about });
+  try {
+    const answer = await carryOut();
+    await ended({ outcome: 'done', ...(answer.act === undefined ? {} : { detail: answer.act }) });
+    return answer;
+  } catch (error) {
+    await ended(endOf(error));
+    throw error;
+  }
+}
+
+/** What is answered with a problem of 4xx changed nothing. */
+function endOf(error: unknown): ActEnd {
+  if (!(error instanceof ApiFault)) return { outcome: 'failed', code: 'internal' };
+  return { outcome: error.problem().status < 500 ? 'refused' : 'failed', code: error.code };
 }
 
 type Answer = Awaited<ReturnType<BoundRoute['handler']>>;
@@ -55,13 +86,16 @@ function send(response: Response, { responses }: BoundRoute['descriptor'], { sta
   else response.json(body);
 }
 
-async function identify({ descriptor }: BoundRoute, request: Request, keyring: Keyring): Promise<Credential | undefined> {
+async function identify({ descriptor }: BoundRoute, request: Request, { keyring, acts }: Serving): Promise<Caller | undefined> {
   if (descriptor.roles === 'public') return undefined;
+  const { operationId: operation } = descriptor;
+  let caller: Caller | undefined;
   try {
-    const credential = await authenticate(keyring, request.headers.authorization);
-    authorize(credential, descriptor);
-    return credential;
+    caller = await authenticate(keyring, request.headers.authorization);
+    authorize(caller, descriptor);
+    return caller;
   } catch (error) {
+    if (error instanceof ApiFault) acts?.refused({ code: error.code, operation, ...(caller && { tenant: caller.tenant, by: caller.id }) });
     await discardBody(request);
     throw error;
   }
@@ -74,14 +108,14 @@ interface TakenBody extends RawBody {
 async function takeBody(
   { descriptor }: BoundRoute,
   request: Request,
-  credential: Credential | undefined,
+  caller: Caller | undefined,
   gate: Gate,
 ): Promise<TakenBody | undefined> {
   if (!descriptor.body) return undefined;
   try {
     const head = checkBodyHead(request, descriptor.body);
-    const operator = credential?.roles.some((role) => OPERATORS.has(role)) ?? false;
-    const release = gate.enter(head.bytes, { tenant: credential?.tenant, operator });
+    const operator = caller?.roles.some((role) => OPERATORS.has(role)) ?? false;
+    const release = gate.enter(head.bytes, { tenant: caller?.tenant, operator });
     if (!release)
       throw new ApiFault('overloaded', 'The service holds as much of request bodies of this tenant as it may.', {
         retryAfterSeconds: RETRY_AFTER_SECONDS,

@@ -3,13 +3,13 @@ import { connect } from 'node:net';
 import { ANY_MEDIA_TYPE, ApiFault, route } from '@recant/api';
 import { formatApiKey } from '@recant/events';
 import type { Role } from '@recant/ledger';
-import { createApp, createGate, createLogger, createRouter, handle, type Listening, listen } from '@recant/service';
+import { type ActRecorder, createApp, createGate, createLogger, createRouter, handle, type Listening, listen } from '@recant/service';
 import { afterEach, expect, test } from 'vitest';
 import { z } from 'zod';
 
 const secret = new Uint8Array(32).fill(7);
 const key = (keyId: string) => formatApiKey({ keyId, secret });
-const roles: Record<string, Role[]> = { view: ['view'], root: ['administer'] };
+const roles: Record<string, Role[]> = { view: ['view'], root: ['administer'], emit: ['emit'] };
 const keyring = {
   async find(keyId: string) {
     if (keyId === 'away') throw Object.assign(new Error('no'), { code: 'ECONNREFUSED' });
@@ -58,15 +58,32 @@ const raw = route({
 
 let listening: Listening | undefined;
 let lines: string[] = [];
+/** What was told to the record, in order; a test can make it fail. */
+let told: string[] = [];
+let recordFails: Error | undefined;
+const acts: ActRecorder = {
+  async order({ tenant, operation, by, target }) {
+    if (recordFails) throw recordFails;
+    told.push(`ordered ${operation} ${JSON.stringify(target)} by ${by} of ${tenant}`);
+    return async (end) => void told.push(`ended ${end.outcome}${end.outcome === 'done' ? '' : ` ${end.code}`}`);
+  },
+  refused: ({ tenant, code, operation, by }) => void told.push(`refused ${operation} ${code} to ${by} of ${tenant}`),
+  async close() {},
+};
 afterEach(async () => {
   await listening?.close(1_000);
   lines = [];
+  told = [];
+  recordFails = undefined;
 });
 
 async function serve(gate = createGate()): Promise<string> {
   const held = Promise.withResolvers<void>();
   const router = createRouter('t', [
     handle(echo, async ({ params, query, body }) => {
+      told.push('carried out');
+      if (body.text === 'break') throw new Error('broken');
+      if (body.text === 'refuse') throw new ApiFault('key_unknown', 'None.');
       if (body.text === 'hold') await held.promise;
       if (body.text === 'release') held.resolve();
       return { status: 200, body: { n: params.n, names: query.name ?? [] } };
@@ -81,7 +98,7 @@ async function serve(gate = createGate()): Promise<string> {
   ]);
   const logger = createLogger({ name: 't', level: 'debug', destination: { write: (line) => void lines.push(line) } });
   const health = { one: async () => ({ status: 'ok' as const }), two: async () => Promise.reject(new Error('broken')) };
-  const app = createApp({ title: 't', version: '1', routers: [router], keyring, logger, health, requestId: randomUUID, gate });
+  const app = createApp({ title: 't', version: '1', routers: [router], keyring, acts, logger, health, requestId: randomUUID, gate });
   listening = await listen(app, { host: '127.0.0.1', port: 0 });
   return listening.url;
 }
@@ -114,6 +131,40 @@ test('hands a handler what its description says, and nothing that does not fit',
   expect(await post('/v1/echo/3', '{"text":')).toMatch(/is not JSON/);
   expect(await post('/v1/echo/3', `{"text":${'['.repeat(20)}${']'.repeat(20)}}`)).toMatch(/more than 16 deep/);
   expect(await post('/v1/echo/3', `{"text":"${'x'.repeat(1_000)}"}`)).toMatch(/^413 body_too_large/);
+});
+
+test('records an act before it is carried out and what came of it before it is answered, and carries out nothing that is not recorded', async () => {
+  const url = `${await serve()}/v1/echo/3`;
+  const actOf = async (text: string, who = key('view')) => {
+    told = [];
+    const { status } = await ask(url, { body: JSON.stringify({ text }), key: who });
+    return [...told, status];
+  };
+  const ordered = 'ordered echo {"n":"3"} by view of t';
+  expect(await actOf('x')).toEqual([ordered, 'carried out', 'ended done', 200]);
+  expect(await actOf('refuse')).toEqual([ordered, 'carried out', 'ended refused key_unknown', 404]);
+  expect(await actOf('break')).toEqual([ordered, 'carried out', 'ended failed internal', 500]);
+  recordFails = Object.assign(new Error('no'), { code: 'ECONNREFUSED' });
+  expect(await actOf('x')).toEqual([503]);
+});
+
+test('records whom it refused, as far as they are known, and no reading', async () => {
+  const url = await serve();
+  const echo = `${url}/v1/echo/3`;
+  await ask(echo, { body: '{"text":"x"}' });
+  await ask(echo, { body: '{"text":"x"}', key: key('emit') });
+  await ask(`${url}/v1/openapi.json`, { key: key('view') });
+  await ask(`${url}/health`);
+  expect(told).toEqual(['refused echo unauthenticated to undefined of undefined', 'refused echo role_missing to emit of t']);
+});
+
+test('does not run routes that need a key without a record of acts', () => {
+  const logger = createLogger({ name: 't', level: 'silent' });
+  const nobody: string[] = [];
+  const router = createRouter('t', [handle(echo, async ({ params }) => ({ status: 200, body: { n: params.n, names: nobody } }))]);
+  expect(() => createApp({ title: 't', version: '1', routers: [router], keyring, logger, health: {}, requestId: randomUUID })).toThrow(
+    'acts',
+  );
 });
 
 test('hands bytes through as they are, of any media type, and says nothing of them but what is described', async () => {

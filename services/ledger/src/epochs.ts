@@ -35,9 +35,9 @@ const EPOCHS_MAX = 10_000;
 /** A person says that a log was restored. Refused where nothing says that it was, and where another rule is broken too. */
 export function epochRoutes(deps: EpochDeps): readonly BoundRoute[] {
   return [
-    handle(openEpoch, async ({ params, body, credential }) => {
+    handle(openEpoch, async ({ params, body, caller }) => {
       const { ledger } = signing(deps.keys);
-      const log = { tenant: credential.tenant, shard: params.shard };
+      const log = { tenant: caller.tenant, shard: params.shard };
       if (params.shard >= deps.shards) throw new ApiFault('tlog_unknown', `There are ${deps.shards} shards: 0 to ${deps.shards - 1}.`);
       const present = await readPresent(deps, log);
       await requireRestored(deps, log, present.epoch);
@@ -50,7 +50,7 @@ export function epochRoutes(deps: EpochDeps): readonly BoundRoute[] {
         previous: previousNote && previousOf(previousNote),
         previousNote,
         reason: body.reason,
-        keyId: credential.keyId,
+        keyId: caller.id,
         nowMs: deps.clock(),
       });
       deps.guard.sound(log);

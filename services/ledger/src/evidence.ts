@@ -32,19 +32,19 @@ export function evidenceRoutes({ published, keys }: EvidenceDeps): readonly Boun
         .signers.map(({ vkey }) => vkey)
         .join('\n')}\n`,
     })),
-    handle(getCheckpoint, async ({ params, credential }) => {
-      const log = { tenant: credential.tenant, shard: params.shard };
+    handle(getCheckpoint, async ({ params, caller }) => {
+      const log = { tenant: caller.tenant, shard: params.shard };
       return { status: 200, body: (await readCheckpoint(published, log)).note };
     }),
-    handle(getTile, async ({ params, credential }) => {
-      const log = { tenant: credential.tenant, shard: params.shard };
+    handle(getTile, async ({ params, caller }) => {
+      const log = { tenant: caller.tenant, shard: params.shard };
       return { status: 200, body: await readTile(published, log, params.path) };
     }),
-    handle(getReceipt, async ({ params, query, credential }) => {
-      return { status: 200, body: await makeReceipt(published, credential.tenant, params.action, query.attempt) };
+    handle(getReceipt, async ({ params, query, caller }) => {
+      return { status: 200, body: await makeReceipt(published, caller.tenant, params.action, query.attempt) };
     }),
-    handle(getHead, async ({ credential }) => {
-      const head = await published.head(credential.tenant);
+    handle(getHead, async ({ caller }) => {
+      const head = await published.head(caller.tenant);
       if (head === undefined) throw new ApiFault('tlog_unknown', 'No head was signed over this tenant’s logs yet.');
       const base64 = (bytes: Uint8Array) => Buffer.from(bytes).toString('base64');
       const { publication, slot, width, heads, signedAtMs } = head;

@@ -13,7 +13,7 @@ export interface IngestDeps {
 /** Events and parts over HTTP. Answered after the commit. */
 export function ingestRoutes({ groupCommit, parts }: IngestDeps): readonly BoundRoute[] {
   return [
-    handle(submitEvents, async ({ body, credential }) => {
+    handle(submitEvents, async ({ body, caller: { credential } }) => {
       if (body.mediaType === BATCH_MEDIA_TYPE) {
         const receipts = await groupCommit.submit(batchOf(body.bytes, credential));
         return { status: 200, body: { receipts: receipts.map(receiptBody) } };
@@ -22,9 +22,9 @@ export function ingestRoutes({ groupCommit, parts }: IngestDeps): readonly Bound
       if (receipt.kind === 'refused') throw faultOf(receipt.refusal);
       return receipt.kind === 'appended' ? { status: 201, body: receiptBody(receipt) } : { status: 200, body: receiptBody(receipt) };
     }),
-    handle(putPart, async ({ params, headers, body, credential }) => {
+    handle(putPart, async ({ params, headers, body, caller }) => {
       const salt = Buffer.from(headers['recant-salt'], 'base64url');
-      const kept = await parts.put(credential.tenant, params.digest, { salt, bytes: body.bytes });
+      const kept = await parts.put(caller.tenant, params.digest, { salt, bytes: body.bytes });
       if (kept !== 'stored') throw new ApiFault('part_unfit', 'The digest in the path is not the SHA-256 of salt and bytes.');
       return { status: 204 };
     }),

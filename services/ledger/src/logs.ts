@@ -5,15 +5,15 @@ import type { DeadLetterSummary, Queries } from '@recant/store';
 /** The caller's own logs, and what could not be recorded in them. */
 export function logRoutes(queries: Queries): readonly BoundRoute[] {
   return [
-    handle(listLogs, async ({ credential }) => {
-      const logs = await queries.logs(credential.tenant);
+    handle(listLogs, async ({ caller }) => {
+      const logs = await queries.logs(caller.tenant);
       return {
         status: 200,
         body: { items: logs.map(({ shard, shards, epoch, size, root }) => ({ shard, shards, epoch, size: Number(size), root })) },
       };
     }),
-    handle(listDeadLetters, async ({ credential, query }) => {
-      const page = await queries.deadLetters(credential.tenant, {
+    handle(listDeadLetters, async ({ caller, query }) => {
+      const page = await queries.deadLetters(caller.tenant, {
         limit: query.limit ?? PAGE_ITEMS_DEFAULT,
         ...(query.cursor === undefined ? {} : { cursor: query.cursor }),
       });

@@ -16,16 +16,9 @@ await runProcess(async () => {
   const kafka = config.kafkaBrokers && { brokers: config.kafkaBrokers, ...config.kafkaNames };
   const evidence = { keys: config.signingKeys, ...config.places };
   const ledger = wireLedger({ store, logger, clock: Date.now, shards, evidence, ...(kafka ? { kafka } : {}) });
-  const { routers, health } = ledger;
-  const app = createApp({
-    title: 'Recant ledger',
-    version: '0.1.0',
-    routers,
-    health,
-    keyring: store.credentials,
-    logger,
-    requestId: randomUUID,
-  });
+  const { routers, health, acts } = ledger;
+  const described = { title: 'Recant ledger', version: '0.1.0', requestId: randomUUID };
+  const app = createApp({ ...described, routers, health, acts, keyring: store.credentials, logger });
   const listening = await listen(app, config);
   await ledger.start();
   logger.info({ url: listening.url }, 'takes events');

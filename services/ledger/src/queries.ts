@@ -16,10 +16,10 @@ type Query = RequestOf<typeof listAttempts>['query'];
 /** What was recorded about attempts, of the caller's own tenant. */
 export function queryRoutes(queries: Queries, clock: () => number): readonly BoundRoute[] {
   return [
-    handle(listAttempts, async ({ query, credential }) => {
+    handle(listAttempts, async ({ query, caller }) => {
       const nowMs = clock();
       const selection = selectionOf(query, nowMs);
-      const page = await queries.attempts(credential.tenant, {
+      const page = await queries.attempts(caller.tenant, {
         selection,
         limit: query.limit ?? PAGE_ITEMS_DEFAULT,
         order: query.order ?? 'newest',
@@ -27,14 +27,14 @@ export function queryRoutes(queries: Queries, clock: () => number): readonly Bou
         ...(query.cursor === undefined ? {} : { cursor: query.cursor }),
       });
       if (page.attempts.length === 0 && query.cursor === undefined)
-        await refuseUnknownAgents(queries, credential.tenant, selection.agents ?? [], nowMs);
+        await refuseUnknownAgents(queries, caller.tenant, selection.agents ?? [], nowMs);
       return {
         status: 200,
         body: { items: page.attempts.map(attemptBody), tail: page.tail, ...(page.next === undefined ? {} : { next: page.next }) },
       };
     }),
-    handle(showAction, async ({ params, credential }) => {
-      const attempts = await queries.action(credential.tenant, params.action, clock());
+    handle(showAction, async ({ params, caller }) => {
+      const attempts = await queries.action(caller.tenant, params.action, clock());
       if (attempts.length === 0) throw new ApiFault('action_unknown', `There is no action ${params.action}.`);
       return { status: 200, body: { action: params.action, attempts: attempts.map(attemptDetailBody) } };
     }),

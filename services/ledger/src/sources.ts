@@ -5,9 +5,9 @@ import type { Queries, SourceSummary } from '@recant/store';
 /** What is missing, late or said twice, of the caller's own sources. */
 export function sourceRoutes(queries: Queries, clock: () => number): readonly BoundRoute[] {
   return [
-    handle(listSources, async ({ credential, query }) => {
+    handle(listSources, async ({ caller, query }) => {
       const nowMs = clock();
-      const page = await queries.sources(credential.tenant, {
+      const page = await queries.sources(caller.tenant, {
         limit: query.limit ?? PAGE_ITEMS_DEFAULT,
         nowMs,
         ...(query.cursor === undefined ? {} : { cursor: query.cursor }),
@@ -18,7 +18,7 @@ export function sourceRoutes(queries: Queries, clock: () => number): readonly Bo
         body: {
           items: page.sources.map(sourceBody),
           ...(page.next === undefined ? {} : { next: page.next }),
-          ...(query.totals ? { totals: await queries.sourceTotals(credential.tenant, nowMs) } : {}),
+          ...(query.totals ? { totals: await queries.sourceTotals(caller.tenant, nowMs) } : {}),
         },
       };
     }),

@@ -1,7 +1,9 @@
+import { randomBytes } from 'node:crypto';
 import { TOPIC_EVENTS } from '@recant/events';
 import { createConsumer, type EventConsumer, ensureTopic } from '@recant/kafka';
-import { createRouter, type HealthCheck, type Logger, type Router } from '@recant/service';
+import { type ActRecorder, createRouter, type HealthCheck, type Logger, type Router } from '@recant/service';
 import { PositionMoved, type Store } from '@recant/store';
+import { createLedgerActs } from './acts.ts';
 import { createGroupCommit } from './group-commit.ts';
 import { ingestRoutes } from './ingest.ts';
 import { takeMessages } from './intake.ts';
@@ -42,6 +44,8 @@ export interface LedgerDeps {
 export interface WiredLedger {
   readonly routers: readonly Router[];
   readonly health: Readonly<Record<string, HealthCheck>>;
+  /** For every service on the same listener. */
+  readonly acts: ActRecorder;
   /** Starts to read Kafka, where there is one. Rejects with one line where the broker or the topic is not right. */
   start(): Promise<void>;
   /** Answers what waits, finishes the transactions that run. Call it after the listener was closed. */
@@ -52,6 +56,7 @@ export interface WiredLedger {
 export function wireLedger({ store, logger, clock, shards, kafka, evidence: options }: LedgerDeps): WiredLedger {
   const evidence = wireEvidence({ store, logger: logger.child({ part: 'evidence' }), clock, shards, ...options });
   const groupCommit = createGroupCommit(store.appender);
+  const acts = createLedgerActs({ groupCommit, logger: logger.child({ part: 'acts' }), clock, random16: () => randomBytes(16) });
   const consumer = kafka && createLedgerConsumer(store, logger, kafka);
   const routes = [
     ...ingestRoutes({ groupCommit, parts: store.parts }),
@@ -64,6 +69,7 @@ export function wireLedger({ store, logger, clock, shards, kafka, evidence: opti
   return {
     routers: [createRouter('ledger', routes)],
     health: { store: checkStore(store), evidence: evidence.health, ...(consumer ? { kafka: checkConsumer(consumer) } : {}) },
+    acts,
     async start() {
       evidence.start();
       if (!kafka || !consumer) return;
@@ -72,6 +78,7 @@ export function wireLedger({ store, logger, clock, shards, kafka, evidence: opti
     },
     async stop() {
       await consumer?.stop();
+      await acts.close();
       await groupCommit.close();
       await evidence.stop();
     },

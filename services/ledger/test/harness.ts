@@ -63,6 +63,7 @@ export async function startLedger(options: HarnessOptions = {}): Promise<Running
     version: '0',
     routers: wired.routers,
     health: wired.health,
+    acts: wired.acts,
     keyring: store.credentials,
     logger,
     requestId: randomUUID,

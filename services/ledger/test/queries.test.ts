@@ -138,7 +138,9 @@ test('logs say size and root; keys are made, listed without their secrets, and r
 });
 
 test('the description names every route, and health says that the store is there', async () => {
-  const document = (await (await fetch(`${ledger.url}/v1/openapi.json`)).json()) as { openapi: string; paths: Record<string, object> };
+  const document = (await (
+    await fetch(`${ledger.url}/v1/openapi.json`, { headers: { authorization: `Bearer ${ledger.agentKey}` } })
+  ).json()) as { openapi: string; paths: Record<string, object> };
   expect(document.openapi).toMatch(/^3\.1/);
   const described = new Set([...LEDGER_ROUTES, ...SERVICE_ROUTES].map(({ path }) => path));
   expect(Object.keys(document.paths).sort()).toEqual([...described].sort());

@@ -3,12 +3,6 @@ import type { Plans, Runs, Store } from '@recant/store';
 import type { RollbackLane } from './event-transport.ts';
 import type { OpenTargets } from './targets.ts';
 
-/** Who asks: from the credential. */
-export interface Caller {
-  readonly tenant: string;
-  readonly keyId: string;
-}
-
 /** What the routes and the worker share. */
 export interface RollbackCore {
   readonly store: Pick<Store, 'ledgerReader' | 'queries' | 'systems'> & {

@@ -12,8 +12,8 @@ export interface LedgerAccess {
 
 export interface RollbackLane {
   readonly transport: EventTransport;
-  /** Producer lane of a plan or run: under the prefix of the tenant's key. @throws RunnerError `ledger_unavailable` */
-  sourceOf(tenant: string, kind: 'plan' | 'run', id: string): Promise<string>;
+  /** Producer lane of a plan, a run, or of acts: under the prefix of the tenant's key. @throws RunnerError `ledger_unavailable` */
+  sourceOf(tenant: string, kind: 'plan' | 'run' | 'acts', id: string): Promise<string>;
 }
 
 /** Events over HTTP, as any other producer's: the rollback service has no way round the ledger. */

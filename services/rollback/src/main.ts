@@ -16,15 +16,16 @@ await runProcess(async () => {
   const { apiKey, batchSteps, failpoint, ledgerUrl: url, leaseMs } = config;
   const work = { worker: { leaseMs }, runner: { batchSteps }, failpoint: killAt(failpoint) };
   const rollback = wireRollback({ store, logger, clock: Date.now, ledger: { url, apiKey }, ...work });
-  const { routers, health } = rollback;
+  const { routers, health, acts } = rollback;
   const described = { title: 'Recant rollback', version: '0.1.0', requestId: randomUUID };
-  const app = createApp({ ...described, routers, health, keyring: store.credentials, logger });
+  const app = createApp({ ...described, routers, health, acts, keyring: store.credentials, logger });
   const listening = await listen(app, config);
   await rollback.start();
   logger.info({ url: listening.url }, 'plans and runs');
   return {
     async stop(deadlineMs) {
       await listening.close(deadlineMs);
+      await acts.close();
       await rollback.stop();
       await store.close();
     },

@@ -3,8 +3,9 @@ import { ApiFault, type PlanInput } from '@recant/api';
 import { canonicalize, eventId, INLINE_BYTES_MAX, type JsonObject, uuidv7 } from '@recant/events';
 import { gather, isOutgrown, type PlanBody, parseSelection, plan, planDigest, type Selection } from '@recant/planner';
 import { createLane, LEASE_MS } from '@recant/runner';
+import type { Caller } from '@recant/service';
 import type { StoredPlan } from '@recant/store';
-import type { Caller, RollbackCore } from './core.ts';
+import type { RollbackCore } from './core.ts';
 import { probePlan } from './probe-plan.ts';
 
 /** Plans for a caller: reads the ledger under one vector, probes, keeps the plan with the event that tells of it. */
@@ -22,7 +23,7 @@ export async function makePlan(core: RollbackCore, caller: Caller, input: PlanIn
     digest: planDigest(body),
     body,
     annex: await probePlan(core.targets, tenant, body, clock.now()),
-    by: caller.keyId,
+    by: caller.id,
     createdAtMs: nowMs,
   };
 

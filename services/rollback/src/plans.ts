@@ -7,14 +7,14 @@ import { makePlan } from './planning.ts';
 
 export function planRoutes(core: RollbackCore): readonly BoundRoute[] {
   return [
-    handle(createPlan, async ({ credential, body }) => {
-      const made = await answering(() => makePlan(core, credential, body));
+    handle(createPlan, async ({ caller, body }) => {
+      const made = await answering(() => makePlan(core, caller, body));
       core.wake();
       return { status: 201, body: viewOf(made) };
     }),
-    handle(showPlan, async ({ credential, params }) => ({
+    handle(showPlan, async ({ caller, params }) => ({
       status: 200,
-      body: viewOf(await findPlan(core, credential.tenant, params.plan)),
+      body: viewOf(await findPlan(core, caller.tenant, params.plan)),
     })),
   ];
 }

@@ -37,22 +37,22 @@ export function runRoutes(core: RollbackCore): readonly BoundRoute[] {
     return { status: 200, body: await viewRun(core, tenant, run) };
   };
   return [
-    handle(createRun, async ({ credential, body }) => {
-      const { id, created } = await answering(() => startRun(core, credential, body));
+    handle(createRun, async ({ caller, body }) => {
+      const { id, created } = await answering(() => startRun(core, caller, body));
       core.wake();
-      const view = await viewRun(core, credential.tenant, id);
+      const view = await viewRun(core, caller.tenant, id);
       return created ? { status: 201, body: view } : { status: 200, body: view };
     }),
-    handle(listRuns, async ({ credential, query }) => {
-      const page = await core.store.runs.list(credential.tenant, { limit: query.limit ?? PAGE_ITEMS_DEFAULT, cursor: query.cursor });
+    handle(listRuns, async ({ caller, query }) => {
+      const page = await core.store.runs.list(caller.tenant, { limit: query.limit ?? PAGE_ITEMS_DEFAULT, cursor: query.cursor });
       return { status: 200, body: { items: page.runs.map(summaryOf), ...(page.next === undefined ? {} : { next: page.next }) } };
     }),
-    handle(showRun, async ({ credential, params }) => ({ status: 200, body: await viewRun(core, credential.tenant, params.run) })),
-    handle(pauseRun, ({ credential, params }) => act(credential.tenant, params.run, 'pause')),
-    handle(resumeRun, ({ credential, params }) => act(credential.tenant, params.run, 'resume')),
-    handle(cancelRun, ({ credential, params }) => act(credential.tenant, params.run, 'cancel')),
-    handle(retryStep, ({ credential, params }) => actOnStep(credential.tenant, params.run, params.step, 'retry')),
-    handle(skipStep, ({ credential, params }) => actOnStep(credential.tenant, params.run, params.step, 'skip')),
+    handle(showRun, async ({ caller, params }) => ({ status: 200, body: await viewRun(core, caller.tenant, params.run) })),
+    handle(pauseRun, ({ caller, params }) => act(caller.tenant, params.run, 'pause')),
+    handle(resumeRun, ({ caller, params }) => act(caller.tenant, params.run, 'resume')),
+    handle(cancelRun, ({ caller, params }) => act(caller.tenant, params.run, 'cancel')),
+    handle(retryStep, ({ caller, params }) => actOnStep(caller.tenant, params.run, params.step, 'retry')),
+    handle(skipStep, ({ caller, params }) => actOnStep(caller.tenant, params.run, params.step, 'skip')),
   ];
 }
 

@@ -2,7 +2,8 @@ import { ApiFault, type RunInput } from '@recant/api';
 import { eventId, uuidv7 } from '@recant/events';
 import { planDigest } from '@recant/planner';
 import { createLane, LEASE_MS } from '@recant/runner';
-import type { Caller, RollbackCore } from './core.ts';
+import type { Caller } from '@recant/service';
+import type { RollbackCore } from './core.ts';
 import { checkOutgrown } from './planning.ts';
 import { findPlan } from './plans.ts';
 
@@ -13,7 +14,7 @@ export async function startRun(
   input: RunInput,
 ): Promise<{ readonly id: string; readonly created: boolean }> {
   const { store, clock } = core;
-  const { tenant, keyId } = caller;
+  const { tenant, id: by } = caller;
   const { id: plan, digest, body } = await findPlan(core, tenant, input.plan);
   if (input.digest !== digest || planDigest(body) !== digest)
     throw new ApiFault('plan_digest_mismatch', `Plan ${plan} has the digest ${digest}.`);
@@ -28,13 +29,13 @@ export async function startRun(
   const source = await core.lane.sourceOf(tenant, 'run', run);
   const lane = createLane(source, 1, () => clock.now());
   lane.add('recant.source.opened.v1', eventId.opened(), { sdk: 'recant-rollback', leaseMs: LEASE_MS });
-  lane.add('recant.run.started.v1', eventId.runStarted(run), { run, plan, digest, by: keyId });
+  lane.add('recant.run.started.v1', eventId.runStarted(run), { run, plan, digest, by });
   const resources = [...new Set(body.steps.flatMap(({ systems }) => systems.flatMap(({ knownOrdinals }) => Object.keys(knownOrdinals))))];
   return store.runs.create(tenant, {
     id: run,
     plan,
     digest,
-    by: keyId,
+    by,
     source,
     steps: body.steps.map(({ step }) => step),
     resources,

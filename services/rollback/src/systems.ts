@@ -8,15 +8,15 @@ import type { OpenTargets } from './targets.ts';
 /** Which systems may be written to when undoing. Only an administrator says so; an event can name them, never make or change them. */
 export function systemRoutes(systems: Systems, targets: Pick<OpenTargets, 'connectors'>): readonly BoundRoute[] {
   return [
-    handle(listSystems, async ({ credential }) => ({ status: 200, body: { items: (await systems.list(credential.tenant)).map(viewOf) } })),
-    handle(registerSystem, async ({ credential, body }) => {
+    handle(listSystems, async ({ caller }) => ({ status: 200, body: { items: (await systems.list(caller.tenant)).map(viewOf) } })),
+    handle(registerSystem, async ({ caller, body }) => {
       const identity = await identify(targets, body);
-      const known = await systems.find(credential.tenant, body.name);
+      const known = await systems.find(caller.tenant, body.name);
       if (known && (known.connector !== body.connector || known.identity !== identity)) {
         throw new ApiFault('system_exists', `${body.name} is registered for ${known.connector} at ${known.identity}.`);
       }
       const kept = viewOf(
-        await systems.put(credential.tenant, { name: body.name, connector: body.connector, identity, options: body.options as JsonObject }),
+        await systems.put(caller.tenant, { name: body.name, connector: body.connector, identity, options: body.options as JsonObject }),
       );
       return known ? { status: 200, body: kept } : { status: 201, body: kept };
     }),

@@ -4,8 +4,9 @@ import type { Connector } from '@recant/connector';
 import { filesystemConnector } from '@recant/connector-filesystem';
 import { postgresConnector } from '@recant/connector-postgres';
 import { type Clock, createEmitter, type Failpoint, RUNNER_CONFIG, type RunnerConfig, type RunnerPorts } from '@recant/runner';
-import { createRouter, type HealthCheck, type Logger, type Router } from '@recant/service';
+import { type ActRecorder, createRouter, type HealthCheck, type Logger, type Router } from '@recant/service';
 import { createOutbox, createPlans, createRunStore, createRuns, type Store } from '@recant/store';
+import { createRollbackActs } from './acts.ts';
 import type { RollbackCore } from './core.ts';
 import { createRollbackLane, type LedgerAccess } from './event-transport.ts';
 import { planRoutes } from './plans.ts';
@@ -32,6 +33,8 @@ export interface RollbackDeps {
 export interface WiredRollback {
   readonly routers: readonly Router[];
   readonly health: Readonly<Record<string, HealthCheck>>;
+  /** For a listener of its own; beside a ledger, the ledger's serves both. */
+  readonly acts: ActRecorder;
   /** Starts to work on runs. */
   start(): Promise<void>;
   /** Brings what runs to a safe point. Call it after the listener was closed. */
@@ -67,6 +70,7 @@ export function wireRollback(deps: RollbackDeps): WiredRollback {
   };
   const worker = createWorker(core, ports, { ...RUNNER_CONFIG, ...deps.runner }, options, logger.child({ part: 'rollback' }));
   return {
+    acts: createRollbackActs({ lane, logger: logger.child({ part: 'acts' }), clock: deps.clock, random16 }),
     routers: [createRouter('rollback', [...systemRoutes(systems, targets), ...planRoutes(core), ...runRoutes(core)])],
     health: {
       async rollback() {

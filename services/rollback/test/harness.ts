@@ -81,7 +81,16 @@ export async function createStage(options: StageOptions = {}): Promise<Stage> {
     runner: { retryMs: 20, ...options.runner },
   });
   const routers = [...ledger.routers, ...rollback.routers];
-  const app = createApp({ title: 'test', version: '0', routers, health: {}, keyring: store.credentials, logger, requestId: randomUUID });
+  const app = createApp({
+    title: 'test',
+    version: '0',
+    routers,
+    health: {},
+    acts: ledger.acts,
+    keyring: store.credentials,
+    logger,
+    requestId: randomUUID,
+  });
   const listening = await listen(app, { host: '127.0.0.1', port: 0 });
   url = listening.url;
   await ledger.start();

@@ -35,10 +35,11 @@ const duration = integer(0, DURATION_MS_MAX);
 const span = integer(1, DURATION_MS_MAX);
 const total = integer(0, Number.MAX_SAFE_INTEGER);
 
+const inlineObject: Check = (value) =>
+  fitsInline(value) ? undefined : problem(`a JSON object of at most ${INLINE_BYTES_MAX} canonical bytes`);
+
 const partReference = shape({ digest, salt: text('base64url of 16 bytes', isSalt), size: integer(0, PART_BYTES_MAX) }, { subject: name });
-const inline = shape({
-  inline: (value) => (fitsInline(value) ? undefined : problem(`a JSON object of at most ${INLINE_BYTES_MAX} canonical bytes`)),
-});
+const inline = shape({ inline: inlineObject });
 const part = shape({ part: partReference });
 const content: Check = (value) => (isObject(value) && Object.hasOwn(value, 'part') ? part(value) : inline(value));
 
@@ -111,10 +112,16 @@ export const DATA_GUARDS: Readonly<Record<EventType, Check>> = {
     digest,
     by: name,
     mode: name,
-    selection: (value) => (fitsInline(value) ? undefined : problem(`a JSON object of at most ${INLINE_BYTES_MAX} canonical bytes`)),
+    selection: inlineObject,
     steps: count,
     conflicts: count,
   }),
   'recant.run.started.v1': shape({ run: recordId, plan: recordId, digest, by: name }),
   'recant.run.finished.v1': shape({ run: recordId, plan: recordId, outcomes: record(name, count), fullyRestored: flag }),
+  'recant.act.ordered.v1': shape({ act: action, operation: name, by: name, target: inlineObject, request: name }),
+  'recant.act.ended.v1': shape({ act: action, outcome: oneOf(['done', 'refused', 'failed']) }, { code: name, detail: inlineObject }),
+  'recant.authority.refused.v1': shape(
+    { refusal: action, code: name, operation: name, count: positive, first: time, last: time },
+    { by: name },
+  ),
 };

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { EventType } from '../types.ts';
 import { attemptEffects, attemptIntended, attemptSettled } from './attempt.ts';
-import { count, digest, inlineObject, map, name, recordId, span, time } from './texts.ts';
+import { action, count, digest, inlineObject, map, name, positive, recordId, span, time } from './texts.ts';
 
 export const sourceOpened = z.strictObject({ sdk: name, leaseMs: span });
 export const sourceHeartbeat = z.strictObject({ nothingOlderThan: time });
@@ -19,6 +19,23 @@ export const planCreated = z.strictObject({
 export const runStarted = z.strictObject({ run: recordId, plan: recordId, digest, by: name });
 export const runFinished = z.strictObject({ run: recordId, plan: recordId, outcomes: map(name, count), fullyRestored: z.boolean() });
 
+export const actOrdered = z.strictObject({ act: action, operation: name, by: name, target: inlineObject, request: name });
+export const actEnded = z.strictObject({
+  act: action,
+  outcome: z.enum(['done', 'refused', 'failed']),
+  code: name.exactOptional(),
+  detail: inlineObject.exactOptional(),
+});
+export const authorityRefused = z.strictObject({
+  refusal: action,
+  code: name,
+  operation: name,
+  by: name.exactOptional(),
+  count: positive,
+  first: time,
+  last: time,
+});
+
 /** The schema of each type's data. */
 export const dataSchemas = {
   'recant.attempt.intended.v1': attemptIntended,
@@ -30,4 +47,7 @@ export const dataSchemas = {
   'recant.plan.created.v1': planCreated,
   'recant.run.started.v1': runStarted,
   'recant.run.finished.v1': runFinished,
+  'recant.act.ordered.v1': actOrdered,
+  'recant.act.ended.v1': actEnded,
+  'recant.authority.refused.v1': authorityRefused,
 } as const satisfies Record<EventType, z.ZodType>;

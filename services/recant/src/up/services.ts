@@ -34,6 +34,7 @@ export async function openServices({ settings, store, brokers, rollbackKey, sign
     version: '0.1.0',
     routers: [...ledger.routers, ...rollback.routers],
     health: { ...ledger.health, ...rollback.health },
+    acts: ledger.acts,
     keyring: store.credentials,
     logger,
     requestId: randomUUID,

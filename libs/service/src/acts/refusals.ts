@@ -1,0 +1,45 @@
+import type { Refused } from './port.ts';
+
+/** Milliseconds within which a refusal is recorded. */
+export const REFUSALS_MS = 1_000;
+/** Different refusals counted at once; what comes over it is counted without its caller and operation. */
+const KINDS_MAX = 256;
+
+export interface CountedRefusal extends Refused {
+  readonly count: number;
+  /** Milliseconds since 1970, UTC. */
+  readonly firstMs: number;
+  readonly lastMs: number;
+}
+
+/** Counts refusals that are alike, so that one entry tells of all that came within REFUSALS_MS. `record` never rejects. */
+export function createRefusals(clock: () => number, record: (counted: CountedRefusal) => Promise<void>) {
+  let counted = new Map<string, CountedRefusal>();
+  let timer: NodeJS.Timeout | undefined;
+  let flushing: Promise<void> = Promise.resolve();
+
+  function flush(): Promise<void> {
+    clearTimeout(timer);
+    timer = undefined;
+    const all = [...counted.values()];
+    counted = new Map();
+    flushing = flushing.then(async () => {
+      for (const each of all) await record(each);
+    });
+    return flushing;
+  }
+
+  return {
+    count(refused: Refused): void {
+      const key = JSON.stringify([refused.tenant, refused.code, refused.operation, refused.by]);
+      const crowded = counted.size >= KINDS_MAX && !counted.has(key);
+      const kept: Refused = crowded ? { code: refused.code, operation: '*' } : refused;
+      const place = crowded ? refused.code : key;
+      const now = clock();
+      const before = counted.get(place);
+      counted.set(place, { ...kept, count: (before?.count ?? 0) + 1, firstMs: before?.firstMs ?? now, lastMs: now });
+      timer ??= setTimeout(() => void flush(), REFUSALS_MS).unref();
+    },
+    flush,
+  };
+}

@@ -1,0 +1,80 @@
+import { decodeEvent, type RecantEvent } from '@recant/events';
+import { decodeFrame } from '@recant/ledger';
+import { OPERATOR_TENANT, withSnapshot } from '@recant/store';
+import { waitUntil } from '@recant/test-support';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type RunningLedger, startLedger, TENANT } from './harness.ts';
+
+let ledger: RunningLedger;
+beforeAll(async () => {
+  ledger = await startLedger();
+});
+afterAll(async () => {
+  await ledger.stop();
+});
+
+/** Recant's own events of a tenant, in the order of their source. */
+async function ownEvents(tenant: string): Promise<RecantEvent[]> {
+  const found: RecantEvent[] = [];
+  await withSnapshot(ledger.store.pool, tenant, async (snapshot) => {
+    for await (const { frame } of snapshot.entries()) {
+      const decoded = decodeFrame(frame);
+      const event = decoded?.kind === 'event' ? decodeEvent(decoded.body) : undefined;
+      if (event?.ok && event.event.agent === 'recant') found.push(event.event);
+    }
+  });
+  return found.sort((a, b) => (a.sequence < b.sequence ? -1 : 1));
+}
+
+const said = (events: readonly RecantEvent[]) =>
+  events.flatMap((event) => {
+    if (event.type === 'recant.act.ordered.v1') return [`${event.data.operation} by ${event.data.by} ${JSON.stringify(event.data.target)}`];
+    if (event.type === 'recant.act.ended.v1') return [`${event.data.outcome} ${event.data.code ?? ''}`.trim()];
+    return [];
+  });
+
+test('every act on keys is an entry, with who did it and what came of it, and no secret', async () => {
+  const { apiKey, credential } = await ledger.makeKey({ roles: ['administer'] });
+  const boss = ledger.client(apiKey);
+  const made = await boss.createKey({ roles: ['view'], sourcePrefix: 'recant://x', agents: [], resources: [] });
+  await boss.revokeKey(made.keyId);
+  await boss.revokeKey('nobody').catch(() => {});
+  await boss.keys();
+  const events = (await ownEvents(TENANT)).filter(({ type }) => type.startsWith('recant.act.'));
+  const by = `by ${credential.keyId}`;
+  expect(said(events)).toEqual([
+    `createKey ${by} {}`,
+    'done',
+    `revokeKey ${by} {"keyId":"${made.keyId}"}`,
+    'done',
+    `revokeKey ${by} {"keyId":"nobody"}`,
+    'refused key_unknown',
+  ]);
+  expect(JSON.stringify(events)).toContain(`"keyId":"${made.keyId}"`);
+  expect(JSON.stringify(events)).not.toContain(made.apiKey.slice(-20));
+});
+
+test('refusals of authority are entries: of a known key in its tenant, of nobody in the operator’s, alike ones counted together', async () => {
+  const { apiKey, credential } = await ledger.makeKey({ roles: ['emit'] });
+  const ask = (key: string | undefined) =>
+    fetch(`${ledger.url}/v1/keys`, key === undefined ? {} : { headers: { authorization: `Bearer ${key}` } });
+  const statuses = await Promise.all([apiKey, apiKey, apiKey, undefined, 'recant_nobody_x'].map(ask));
+  expect(statuses.map(({ status }) => status)).toEqual([403, 403, 403, 401, 401]);
+  const refusals = async (tenant: string) =>
+    (await ownEvents(tenant)).flatMap((event) => (event.type === 'recant.authority.refused.v1' ? [event.data] : []));
+  const count = (all: readonly { readonly count: number }[]) => all.reduce((sum, each) => sum + each.count, 0);
+  await waitUntil(async () => count(await refusals(TENANT)) === 3 && count(await refusals(OPERATOR_TENANT)) === 2);
+  expect(await refusals(TENANT)).toContainEqual(
+    expect.objectContaining({ by: credential.keyId, code: 'role_missing', operation: 'listKeys' }),
+  );
+  for (const refusal of await refusals(OPERATOR_TENANT)) {
+    expect(refusal).toMatchObject({ code: 'unauthenticated', operation: 'listKeys' });
+    expect(refusal.by).toBeUndefined();
+  }
+});
+
+test('the record says when nothing more comes, and is sound', async () => {
+  await ledger.wired.acts.close();
+  expect((await ownEvents(TENANT)).at(-1)?.type).toBe('recant.source.closed.v1');
+  expect(await ledger.audit()).toEqual([]);
+});
