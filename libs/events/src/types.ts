@@ -151,7 +151,7 @@ export interface ActOrdered {
   readonly act: string;
   /** `operationId` of the API, or the command that stands for it. */
   readonly operation: string;
-  /** Key id, or `person:<subject>`. */
+  /** Key id, `person:<subject>`, or `local:<login>` of who works on the ledger's own database. */
   readonly by: string;
   /** What it is about: the parameters of the path. */
   readonly target: JsonObject;

@@ -21,6 +21,7 @@ export { grantServiceRole } from './migration/roles.ts';
 export type { KafkaPositions, StoredPosition } from './positions.ts';
 export type { TenantHead } from './publish/head-store.ts';
 export type { EpochOpening } from './publish/open-epoch.ts';
+export { createPublishStore } from './publish/publish-store.ts';
 export type { PublicCheckpoint, Published } from './publish/published.ts';
 export type { ReceiptPlace } from './publish/receipt-place.ts';
 export type { AttemptDetail, RecordedEvent } from './query/action.ts';

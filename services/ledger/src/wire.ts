@@ -13,6 +13,7 @@ import { queryRoutes } from './queries.ts';
 import { sourceRoutes } from './sources.ts';
 import { type EvidenceOptions, wireEvidence } from './wire-evidence.ts';
 
+export { createLedgerActs } from './acts.ts';
 export { EVIDENCE_ENV, placesOf } from './places.ts';
 export { newSigningKey, parseSigningKeys, readSigningKeys, type SigningKeys } from './signing-keys.ts';
 

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
 import { open, rename, rm, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
@@ -11,7 +12,7 @@ import type { World } from '../session.ts';
 
 const HELP = `
 Writes all signed entries of the ledger (or of one log) into one file that anybody can verify without this ledger: entries, refused messages, checkpoints,
-keys, and a signed statement at its end. It reads the database (DATABASE_URL, or that of the running \`recant up\`) and signs with the ledger's key.
+keys, and a signed statement at its end. The export is an entry itself, in the log of its tenant. It reads the database (DATABASE_URL, or that of the running \`recant up\`) and signs with the ledger's key.
 
 Examples:
   recant export --out ledger.recant
@@ -79,7 +80,11 @@ interface Written {
 
 /** Whole or not at all: what a crash leaves ends in `.part`. */
 async function write(place: LedgerPlace, path: string, wanted: Wanted, world: World, tell: (bytes: number) => void): Promise<Written> {
-  const [{ createPool, withBundleSource }, { writeBundle }] = await Promise.all([import('@recant/store'), import('@recant/verifier')]);
+  const [{ createPool, withBundleSource }, { writeBundle }, { recordExport }] = await Promise.all([
+    import('@recant/store'),
+    import('@recant/verifier'),
+    import('../../evidence/record-export.ts'),
+  ]);
   const { ledger, signers } = place.keys;
   const [signer] = signers;
   if (signer === undefined) throw new CliError(EXIT.usage, 'There is no signing key', 'Set RECANT_SIGNING_KEY_FILE.');
@@ -95,9 +100,12 @@ async function write(place: LedgerPlace, path: string, wanted: Wanted, world: Wo
     return await withBundleSource(pool, { ...query, ...range }, async (source) => {
       if (source.logs.length === 0)
         throw new CliError(EXIT.refused, 'Nothing is signed yet that could be exported', 'Wait for the first checkpoint.');
+      await using record = await recordExport(place, source, wanted, world);
+      const digest = createHash('sha256');
       let bytes = 0;
       const counted = async function* (): AsyncGenerator<Buffer> {
         for await (const piece of writeBundle(source, signer)) {
+          digest.update(piece);
           bytes += piece.length;
           tell(bytes);
           yield piece;
@@ -105,9 +113,10 @@ async function write(place: LedgerPlace, path: string, wanted: Wanted, world: Wo
       };
       await pipeline(counted, createWriteStream(part, { flags: 'w', mode: 0o600 }), { signal: world.signal });
       await sync(part);
+      const entries = String(source.logs.reduce((sum, log) => sum + log.size - log.from, 0n));
+      await record.done({ entries, bytes, sha256: digest.digest('hex') });
       await rename(part, path);
-      const entries = source.logs.reduce((sum, log) => sum + log.size - log.from, 0n);
-      return { logs: source.logs.length, entries: String(entries), bytes };
+      return { logs: source.logs.length, entries, bytes };
     });
   } catch (cause) {
     await rm(part, { force: true });
