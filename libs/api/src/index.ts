@@ -21,5 +21,6 @@ export {
 export { getHealth, getOpenApi, HealthBody, SERVICE_ROUTES } from './service.ts';
 export * from './sources.ts';
 export * from './tlog.ts';
+export { explainTls, type TlsSettings } from './tls-failure.ts';
 export { parseDurationMs, parseInstant, parseWindow, type Window } from './window.ts';
 export { addCheckpoint, getCosignedCheckpoint } from './witness.ts';

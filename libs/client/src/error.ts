@@ -1,4 +1,4 @@
-import { isErrorCode, type Problem } from '@recant/api';
+import { explainTls, isErrorCode, type Problem } from '@recant/api';
 
 /** A refusal of a service, as its problem document says it. */
 export class ApiError extends Error {
@@ -27,12 +27,22 @@ export class ApiError extends Error {
   }
 }
 
+const TLS = {
+  trust: 'set RECANT_CA_FILE (of other programs: NODE_EXTRA_CA_CERTS) to its certificate',
+  certificate: 'this client has none; ask through a proxy that has',
+};
+
 /** The service could not be asked, or its answer could not be read: whether it did what was asked is unknown. */
 export class ConnectionError extends Error {
   readonly url: string;
 
   constructor(url: string, reason: string, cause?: unknown) {
-    super(`${url} does not answer (${reason}): check the address, and that \`recant up\` runs.`, { cause });
+    const tls = explainTls(cause, TLS);
+    const text =
+      tls === undefined
+        ? `${url} does not answer (${reason}): check the address, and that \`recant up\` runs.`
+        : `${url} cannot be trusted: ${tls}.`;
+    super(text, { cause });
     this.name = 'ConnectionError';
     this.url = url;
   }

@@ -1,5 +1,6 @@
 export type { Act, ActEnd, ActRecorder, ActSink, Refused } from './acts/port.ts';
 export { type ActRecorderDeps, createActRecorder } from './acts/recorder.ts';
+export { type ListenAddress, listenAddressOf, listenEnv } from './address.ts';
 export { type AppOptions, createApp } from './app.ts';
 export { JSON_BODY_BYTES_MAX, JSON_BODY_DEPTH_MAX, type RawBody } from './body.ts';
 export { type Caller, callerOfKey, callerOfPerson, type KeyCaller, type PersonCaller } from './caller.ts';
@@ -8,6 +9,8 @@ export { createGate, type Entrant, type Gate, INFLIGHT_BYTES_MAX, INFLIGHT_BYTES
 export { checkHealth, type HealthCheck } from './health.ts';
 export type { Keyring, KnownKey } from './keyring.ts';
 export { type Running, runProcess, SHUTDOWN_MS_MAX } from './lifecycle.ts';
-export { ListenError, type Listening, listen } from './listen.ts';
+export { checkListen, type Listening, type ListenOptions, listen, type Timeouts } from './listen.ts';
+export { ListenError } from './listen-error.ts';
 export { createLogger, type Logger } from './log.ts';
 export { type AnswerOf, type BoundRoute, createRouter, handle, type RequestOf, type Router } from './router.ts';
+export { readPem, type TlsFiles, trustCertificates } from './tls.ts';

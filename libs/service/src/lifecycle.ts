@@ -6,10 +6,12 @@ export const SHUTDOWN_MS_MAX = 15_000;
 export interface Running {
   /** Stops in order: intake first, then what works, then what it works on. */
   stop(deadlineMs: number): Promise<void>;
+  /** On SIGHUP: reads again what may have changed in files. */
+  reload?(): void;
 }
 
 /**
- * Starts, waits for SIGINT or SIGTERM, stops. A second signal, or the deadline, ends the process at once.
+ * Starts, waits for SIGINT or SIGTERM, stops. SIGHUP reloads. A second signal, or the deadline, ends the process at once.
  * An error at start is one line on stderr and exit code 1.
  */
 export async function runProcess(start: () => Promise<Running>, logger: Logger, shutdownMs = SHUTDOWN_MS_MAX): Promise<void> {
@@ -22,6 +24,7 @@ export async function runProcess(start: () => Promise<Running>, logger: Logger, 
     // What was started half-way (a listener, a pool) would keep the process alive.
     process.exit(1);
   }
+  process.on('SIGHUP', () => running.reload?.());
   const signal = await nextSignal();
   logger.info({ signal }, 'stopping');
   const cut = setTimeout(() => process.exit(1), shutdownMs);

@@ -1,43 +1,62 @@
-import { createServer, type RequestListener } from 'node:http';
+import { unwatchFile, watchFile } from 'node:fs';
+import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { type ListenAddress, requireSafeAddress } from './address.ts';
+import { ConfigError } from './config.ts';
+import { ListenError, listenError } from './listen-error.ts';
+import type { Logger } from './log.ts';
+import { readServerCertificate, type TlsFiles } from './tls.ts';
 
 /** Sockets of one process; more wait in the backlog of the system. */
 const CONNECTIONS_MAX = 2_048;
-/** A request has to be complete within this, its headers within the next. */
-const REQUEST_MS_MAX = 60_000;
-const HEADERS_MS_MAX = 10_000;
+/** Milliseconds between two looks at a certificate's files. */
+const RELOAD_MS = 2_000;
+
+/** Whoever is slower is cut off. */
+export interface Timeouts {
+  /** For a request to be complete, and of it for its headers. */
+  readonly requestMs: number;
+  readonly headersMs: number;
+  /** Between two looks at who is too slow. */
+  readonly checkMs: number;
+}
+const TIMEOUTS: Timeouts = { requestMs: 60_000, headersMs: 10_000, checkMs: 5_000 };
+
+export interface ListenOptions extends ListenAddress {
+  readonly timeouts?: Timeouts;
+  /** Told of certificates that were loaded anew, or could not be. */
+  readonly logger?: Logger;
+}
 
 export interface Listening {
   readonly url: string;
   readonly port: number;
+  /** Reads the certificate's files again; the old ones stay where the new ones are no good. They are read by themselves when they change. */
+  reload(): void;
   /** Takes no more, lets what runs finish, and cuts it off at the deadline. */
   close(deadlineMs: number): Promise<void>;
 }
 
-/** One line that says what is wrong with an address, and what to do. */
-export class ListenError extends Error {
-  readonly code: string;
-
-  constructor(code: string, message: string, cause: unknown) {
-    super(message, { cause });
-    this.name = 'ListenError';
-    this.code = code;
-  }
-}
-
-/** Port 0 lets the system choose. @throws ListenError */
-export async function listen(app: RequestListener, { host, port }: { host: string; port: number }): Promise<Listening> {
-  const server = createServer({ requestTimeout: REQUEST_MS_MAX, headersTimeout: HEADERS_MS_MAX, keepAliveTimeout: 10_000 }, app);
+/** Port 0 lets the system choose. @throws ListenError, also where others could listen in: a foreign address without TLS */
+export async function listen(app: RequestListener, options: ListenOptions): Promise<Listening> {
+  const { host, port, tls } = options;
+  await checkListen(options);
+  const server = serverOf(app, options);
   server.maxConnections = CONNECTIONS_MAX;
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, host, port)));
     server.listen(port, host, resolve);
   });
   const bound = (server.address() as AddressInfo).port;
+  const reload = tls === undefined ? () => {} : () => reloadCertificate(server as TlsServer, tls, options.logger);
+  const unwatch = watch(tls, reload);
   return {
-    url: `http://${host.includes(':') ? `[${host}]` : host}:${bound}`,
+    url: `${tls === undefined ? 'http' : 'https'}://${host.includes(':') ? `[${host}]` : host}:${bound}`,
     port: bound,
+    reload,
     async close(deadlineMs) {
+      unwatch();
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       const timer = setTimeout(() => server.closeAllConnections(), deadlineMs);
       await closed.finally(() => clearTimeout(timer));
@@ -45,17 +64,47 @@ export async function listen(app: RequestListener, { host, port }: { host: strin
   };
 }
 
-function listenError(error: NodeJS.ErrnoException, host: string, port: number): ListenError {
-  const code = error.code ?? 'UNKNOWN';
-  if (code === 'EADDRINUSE')
-    return new ListenError(
-      code,
-      `port ${port} on ${host} is in use: stop what listens there, or set RECANT_PORT to another port (0 for any free one)`,
-      error,
-    );
-  if (code === 'EACCES')
-    return new ListenError(code, `port ${port} on ${host} is not allowed to this user: set RECANT_PORT to a port above 1023`, error);
-  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND')
-    return new ListenError(code, `this machine has no address ${host}: set RECANT_HOST to one that it has, such as 127.0.0.1`, error);
-  return new ListenError(code, `cannot listen on ${host}:${port}: ${error.message}`, error);
+/** What would keep it from listening, but for who else is there: told before anything else is started. @throws ListenError */
+export async function checkListen(address: ListenAddress): Promise<void> {
+  await requireSafeAddress(address);
+  if (address.tls !== undefined) certificateOf(address.tls);
+}
+
+function serverOf(app: RequestListener, { tls, timeouts = TIMEOUTS }: ListenOptions): Server {
+  const options = {
+    requestTimeout: timeouts.requestMs,
+    headersTimeout: timeouts.headersMs,
+    connectionsCheckingInterval: timeouts.checkMs,
+    keepAliveTimeout: 10_000,
+  };
+  if (tls === undefined) return createServer(options, app);
+  const clients = tls.clientCaFile === undefined ? {} : { requestCert: true, rejectUnauthorized: true };
+  return createTlsServer({ ...options, ...clients, ...certificateOf(tls), handshakeTimeout: timeouts.headersMs }, app);
+}
+
+function certificateOf(tls: TlsFiles) {
+  try {
+    return readServerCertificate(tls, Date.now());
+  } catch (error) {
+    throw error instanceof ConfigError ? new ListenError('TLS_INVALID', error.message, error) : error;
+  }
+}
+
+/** Connections that stand keep the certificate that they began with. */
+function reloadCertificate(server: TlsServer, tls: TlsFiles, logger: Logger | undefined): void {
+  try {
+    server.setSecureContext(certificateOf(tls));
+    logger?.info({ certFile: tls.certFile }, 'certificate loaded anew');
+  } catch (err) {
+    logger?.error({ err }, 'the old certificate stays: the new one is no good');
+  }
+}
+
+/** By their times, as they are behind any symbolic link: that is how secrets are mounted. */
+function watch(tls: TlsFiles | undefined, reload: () => void): () => void {
+  const files = tls === undefined ? [] : [tls.certFile, tls.keyFile, ...(tls.clientCaFile === undefined ? [] : [tls.clientCaFile])];
+  for (const file of files) watchFile(file, { interval: RELOAD_MS, persistent: false }, reload);
+  return () => {
+    for (const file of files) unwatchFile(file, reload);
+  };
 }

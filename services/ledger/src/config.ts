@@ -1,7 +1,16 @@
 import { readFileSync } from 'node:fs';
 import type { Places } from '@recant/anchors';
 import { SHARDS_DEFAULT, SHARDS_MAX } from '@recant/events';
-import { ConfigError, DatabaseUrl, type Env, KafkaBrokers, Port, readConfig } from '@recant/service';
+import {
+  ConfigError,
+  DatabaseUrl,
+  type Env,
+  KafkaBrokers,
+  type ListenAddress,
+  listenAddressOf,
+  listenEnv,
+  readConfig,
+} from '@recant/service';
 import { z } from 'zod';
 import { EVIDENCE_ENV, placesOf } from './places.ts';
 import { readSigningKeys, type SigningKeys } from './signing-keys.ts';
@@ -15,8 +24,8 @@ const LedgerEnv = z.object({
   /** Another topic and consumer group than the usual ones. */
   RECANT_KAFKA_TOPIC: z.string().min(1).optional(),
   RECANT_KAFKA_GROUP: z.string().min(1).optional(),
-  RECANT_HOST: z.string().min(1).default('127.0.0.1'),
-  RECANT_PORT: Port.default(PORT_DEFAULT),
+  ...listenEnv(PORT_DEFAULT),
+  RECANT_CA_FILE: z.string().min(1).optional(),
   RECANT_MASTER_KEY_FILE: z.string().min(1),
   RECANT_SHARDS: z.coerce.number('must be a number').int().min(1).max(SHARDS_MAX).default(SHARDS_DEFAULT),
   ...EVIDENCE_ENV,
@@ -29,8 +38,9 @@ export interface LedgerConfig {
   readonly databaseUrl: string;
   readonly kafkaBrokers: readonly string[] | undefined;
   readonly kafkaNames: { readonly topic?: string; readonly groupId?: string };
-  readonly host: string;
-  readonly port: number;
+  readonly address: ListenAddress;
+  /** Authorities to believe, beside Node's own. */
+  readonly caFile: string | undefined;
   readonly masterKey: Uint8Array;
   readonly shards: number;
   readonly logLevel: string;
@@ -50,8 +60,8 @@ export function readLedgerConfig(env: Env): LedgerConfig {
       ...(read.RECANT_KAFKA_TOPIC === undefined ? {} : { topic: read.RECANT_KAFKA_TOPIC }),
       ...(read.RECANT_KAFKA_GROUP === undefined ? {} : { groupId: read.RECANT_KAFKA_GROUP }),
     },
-    host: read.RECANT_HOST,
-    port: read.RECANT_PORT,
+    address: listenAddressOf(read),
+    caFile: read.RECANT_CA_FILE,
     masterKey: readMasterKey(read.RECANT_MASTER_KEY_FILE),
     shards: read.RECANT_SHARDS,
     logLevel: read.RECANT_LOG_LEVEL,

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { createApp, createLogger, listen, runProcess } from '@recant/service';
+import { createApp, createLogger, listen, runProcess, trustCertificates } from '@recant/service';
 import { checkConnection, createStore, killAtFailpoint } from '@recant/store';
 import { readLedgerConfig } from './config.ts';
 import { wireLedger } from './wire.ts';
@@ -8,6 +8,7 @@ const logger = createLogger({ name: 'ledger', level: process.env.RECANT_LOG_LEVE
 
 await runProcess(async () => {
   const config = readLedgerConfig(process.env);
+  if (config.caFile !== undefined) trustCertificates(config.caFile);
   await checkConnection(config.databaseUrl);
   const { shards, masterKey } = config;
   const store = createStore({ connectionString: config.databaseUrl, masterKey, shards, failpoints: killAtFailpoint(config.failpoint) });
@@ -19,10 +20,11 @@ await runProcess(async () => {
   const { routers, health, acts } = ledger;
   const described = { title: 'Recant ledger', version: '0.1.0', requestId: randomUUID };
   const app = createApp({ ...described, routers, health, acts, keyring: store.credentials, logger });
-  const listening = await listen(app, config);
+  const listening = await listen(app, { ...config.address, logger });
   await ledger.start();
   logger.info({ url: listening.url }, 'takes events');
   return {
+    reload: listening.reload,
     async stop(deadlineMs) {
       await listening.close(deadlineMs);
       await ledger.stop();

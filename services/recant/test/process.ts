@@ -74,7 +74,7 @@ export async function up(cwd: string, args: readonly string[] = [], env: Readonl
     });
     child.once('exit', (code, signal) => reject(new Error(`recant up ended (${code ?? signal}): ${err}`)));
   });
-  const url = /http:\/\/\S+/.exec(out)?.[0] ?? '';
+  const url = /https?:\/\/\S+/.exec(out)?.[0] ?? '';
   return {
     ...{ child, url, out },
     async end(signal) {

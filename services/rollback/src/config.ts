@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { ConfigError, DatabaseUrl, type Env, Port, readConfig, secret } from '@recant/service';
+import { ConfigError, DatabaseUrl, type Env, type ListenAddress, listenAddressOf, listenEnv, readConfig, secret } from '@recant/service';
 import { MASTER_KEY_BYTES } from '@recant/store';
 import { z } from 'zod';
 
@@ -9,8 +9,8 @@ const RollbackEnv = z.object({
   DATABASE_URL: DatabaseUrl,
   RECANT_LEDGER_URL: z.url('must be the URL of the ledger').default('http://127.0.0.1:7300'),
   RECANT_ROLLBACK_KEY: secret(z.string().min(1)),
-  RECANT_HOST: z.string().min(1).default('127.0.0.1'),
-  RECANT_PORT: Port.default(PORT_DEFAULT),
+  ...listenEnv(PORT_DEFAULT),
+  RECANT_CA_FILE: z.string().min(1).optional(),
   RECANT_MASTER_KEY_FILE: z.string().min(1),
   /** Steps that are inverted together. */
   RECANT_BATCH_STEPS: z.coerce.number('must be a number').int().min(1).max(1_000).default(50),
@@ -23,8 +23,9 @@ export interface RollbackConfig {
   readonly databaseUrl: string;
   readonly ledgerUrl: string;
   readonly apiKey: string;
-  readonly host: string;
-  readonly port: number;
+  readonly address: ListenAddress;
+  /** Authorities to believe, beside Node's own. */
+  readonly caFile: string | undefined;
   readonly masterKey: Uint8Array;
   readonly batchSteps: number;
   readonly leaseMs: number;
@@ -38,8 +39,8 @@ export function readRollbackConfig(env: Env): RollbackConfig {
     databaseUrl: read.DATABASE_URL,
     ledgerUrl: read.RECANT_LEDGER_URL,
     apiKey: read.RECANT_ROLLBACK_KEY,
-    host: read.RECANT_HOST,
-    port: read.RECANT_PORT,
+    address: listenAddressOf(read),
+    caFile: read.RECANT_CA_FILE,
     masterKey: readMasterKey(read.RECANT_MASTER_KEY_FILE),
     batchSteps: read.RECANT_BATCH_STEPS,
     leaseMs: read.RECANT_LEASE_MS,

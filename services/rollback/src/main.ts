@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { createApp, createLogger, listen, runProcess } from '@recant/service';
+import { createApp, createLogger, listen, runProcess, trustCertificates } from '@recant/service';
 import { checkConnection, createStore } from '@recant/store';
 import { readRollbackConfig } from './config.ts';
 import { killAt } from './failpoint.ts';
@@ -9,6 +9,7 @@ const logger = createLogger({ name: 'rollback', level: process.env.RECANT_LOG_LE
 
 await runProcess(async () => {
   const config = readRollbackConfig(process.env);
+  if (config.caFile !== undefined) trustCertificates(config.caFile);
   await checkConnection(config.databaseUrl);
   const store = createStore({ connectionString: config.databaseUrl, masterKey: config.masterKey });
   // A login without the writer's role is told now, not at the first run.
@@ -19,10 +20,11 @@ await runProcess(async () => {
   const { routers, health, acts } = rollback;
   const described = { title: 'Recant rollback', version: '0.1.0', requestId: randomUUID };
   const app = createApp({ ...described, routers, health, acts, keyring: store.credentials, logger });
-  const listening = await listen(app, config);
+  const listening = await listen(app, { ...config.address, logger });
   await rollback.start();
   logger.info({ url: listening.url }, 'plans and runs');
   return {
+    reload: listening.reload,
     async stop(deadlineMs) {
       await listening.close(deadlineMs);
       await acts.close();

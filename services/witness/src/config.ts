@@ -1,4 +1,4 @@
-import { type Env, Port, readConfig } from '@recant/service';
+import { type Env, type ListenAddress, listenAddressOf, listenEnv, readConfig } from '@recant/service';
 import { z } from 'zod';
 
 export const PORT_DEFAULT = 7310;
@@ -12,8 +12,7 @@ const WitnessEnv = z.object({
     .string()
     .default('')
     .transform((text) => text.split(/\s+/).filter((vkey) => vkey !== '')),
-  RECANT_HOST: z.string().min(1).default('127.0.0.1'),
-  RECANT_PORT: Port.default(PORT_DEFAULT),
+  ...listenEnv(PORT_DEFAULT),
   /** For fault tests: `advanced` kills the process there. */
   RECANT_FAILPOINT: z.enum(['advanced']).optional(),
 });
@@ -22,8 +21,7 @@ export interface WitnessConfig {
   readonly dir: string;
   readonly name: string | undefined;
   readonly logKeys: readonly string[];
-  readonly host: string;
-  readonly port: number;
+  readonly address: ListenAddress;
   readonly failpoint: 'advanced' | undefined;
 }
 
@@ -34,8 +32,7 @@ export function readWitnessConfig(env: Env): WitnessConfig {
     dir: read.RECANT_WITNESS_DIR,
     name: read.RECANT_WITNESS_NAME,
     logKeys: read.RECANT_WITNESS_LOGS,
-    host: read.RECANT_HOST,
-    port: read.RECANT_PORT,
+    address: listenAddressOf(read),
     failpoint: read.RECANT_FAILPOINT,
   };
 }

@@ -6,7 +6,7 @@ import { wireWitness } from './wire.ts';
 const logger = createLogger({ name: 'witness', level: process.env.RECANT_LOG_LEVEL || 'info' });
 
 await runProcess(async () => {
-  const { dir, name, logKeys, failpoint, ...address } = readWitnessConfig(process.env);
+  const { dir, name, logKeys, failpoint, address } = readWitnessConfig(process.env);
   const advanced = failpoint && (() => void process.kill(process.pid, 'SIGKILL'));
   const witness = await wireWitness({ dir, name, logKeys, clock: Date.now, ...(advanced ? { advanced } : {}) });
   const app = createApp({
@@ -19,9 +19,10 @@ await runProcess(async () => {
     logger,
     requestId: randomUUID,
   });
-  const listening = await listen(app, address);
+  const listening = await listen(app, { ...address, logger });
   logger.info({ url: listening.url, vkey: witness.vkey, logs: witness.logs }, 'cosigns');
   return {
+    reload: listening.reload,
     async stop(deadlineMs) {
       await listening.close(deadlineMs);
       await witness.stop();

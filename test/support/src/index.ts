@@ -1,3 +1,4 @@
+export { type CertificateOptions, type TestCertificate, testCertificate } from './certificate.ts';
 export { type TestDatabase, testDatabase, testLedgerDatabase } from './database.ts';
 export { disarm } from './disarm.ts';
 export { type TestKafka, testKafka } from './kafka.ts';

@@ -31,7 +31,7 @@ export function httpTransport(options: HttpTransportOptions): Transport {
         signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
       });
     } catch (cause) {
-      throw new TransportError(`the ledger at ${base.origin} does not answer`, { cause });
+      throw new TransportError(`the ledger at ${base.origin} does not answer (${reasonOf(cause)})`, { cause });
     }
   };
 
@@ -74,6 +74,12 @@ export function httpTransport(options: HttpTransportOptions): Transport {
     },
     close: async () => {},
   };
+}
+
+/** fetch says "fetch failed", and why in its cause: `ECONNREFUSED`, `CERT_HAS_EXPIRED`, ... */
+function reasonOf(error: unknown): string {
+  const { code } = ((error as Error).cause ?? error) as { code?: unknown };
+  return typeof code === 'string' ? code : (error as Error).name;
 }
 
 function baseOf(url: string): URL {

@@ -37,12 +37,25 @@ const STOPPED = 130;
 export async function runProgram(args: readonly string[], world: World): Promise<number> {
   let code: number = EXIT.ok;
   try {
+    await trustAuthority(world);
     await createProgram(world, (exit) => {
       code = exit;
     }).parseAsync([...args], { from: 'user' });
     return code;
   } catch (error) {
     return report(error, world);
+  }
+}
+
+/** A service's certificate may be under an authority that Node does not know. */
+async function trustAuthority({ env }: World): Promise<void> {
+  if (!env.RECANT_CA_FILE) return;
+  // Loaded only here: the other commands start several times as fast without it.
+  const { ConfigError, trustCertificates } = await import('@recant/service');
+  try {
+    trustCertificates(env.RECANT_CA_FILE);
+  } catch (error) {
+    throw error instanceof ConfigError ? new CliError(EXIT.usage, error.message, 'Correct RECANT_CA_FILE.', { cause: error }) : error;
   }
 }
 

@@ -40,9 +40,9 @@ export async function openServices({ settings, store, brokers, rollbackKey, sign
     requestId: randomUUID,
   });
   closers.push(ledger.stop);
-  const listening = await listen(app, settings);
+  const listening = await listen(app, { ...settings.address, logger });
   closers.push(() => listening.close(STOP_MS_MAX));
-  url = listening.url;
+  url = settings.publicUrl ?? listening.url;
   await ledger.start();
   await rollback.start();
   // First to stop: what it still has to say goes through the listener, as any other producer's events do.

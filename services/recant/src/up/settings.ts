@@ -1,5 +1,15 @@
 import { SHARDS_DEFAULT } from '@recant/events';
-import { ConfigError, DatabaseUrl, type Env, KafkaBrokers, Port, readConfig, secret } from '@recant/service';
+import {
+  ConfigError,
+  DatabaseUrl,
+  type Env,
+  KafkaBrokers,
+  type ListenAddress,
+  listenAddressOf,
+  listenEnv,
+  readConfig,
+  secret,
+} from '@recant/service';
 import { EVIDENCE_ENV, placesOf } from '@recant/service-ledger/wire';
 import { z } from 'zod';
 import { DIR_DEFAULT } from '../cli/connection.ts';
@@ -10,8 +20,9 @@ export const PORT_DEFAULT = 7300;
 const Environment = z.object({
   DATABASE_URL: secret(DatabaseUrl.optional()),
   KAFKA_BROKERS: KafkaBrokers.optional(),
-  RECANT_HOST: z.string().default('127.0.0.1'),
-  RECANT_PORT: Port.default(PORT_DEFAULT),
+  ...listenEnv(PORT_DEFAULT),
+  /** Where others reach it, if that is not the address that it listens on: a name that its certificate has. */
+  RECANT_PUBLIC_URL: z.url({ protocol: /^https?$/, error: 'must be an http(s) address' }).optional(),
   RECANT_DIR: z.string().default(DIR_DEFAULT),
   RECANT_MASTER_KEY_FILE: z.string().optional(),
   RECANT_SHARDS: z.coerce
@@ -40,8 +51,8 @@ export interface UpOptions {
 
 export interface UpSettings {
   readonly dir: string;
-  readonly host: string;
-  readonly port: number;
+  readonly address: ListenAddress;
+  readonly publicUrl: string | undefined;
   /** Undefined: an embedded server in `dir`. */
   readonly databaseUrl: string | undefined;
   /** `local` starts a broker in `dir`; undefined: events come over HTTP only. */
@@ -68,8 +79,8 @@ export function readSettings(options: UpOptions, env: Env): UpSettings {
     const read = readConfig(Environment, overlaid);
     return {
       dir: read.RECANT_DIR,
-      host: read.RECANT_HOST,
-      port: read.RECANT_PORT,
+      address: listenAddressOf(read),
+      publicUrl: read.RECANT_PUBLIC_URL?.replace(/\/$/, ''),
       databaseUrl: read.DATABASE_URL,
       kafka: read.KAFKA_BROKERS ?? (options.kafka ? 'local' : undefined),
       masterKeyFile: read.RECANT_MASTER_KEY_FILE,

@@ -1,5 +1,6 @@
 import { TOPIC_EVENTS } from '@recant/events';
 import { startKafka } from '@recant/local-kafka';
+import { checkListen } from '@recant/service';
 import { createStore, killAtFailpoint } from '@recant/store';
 import type { Closer } from './database.ts';
 import { openDatabase } from './database.ts';
@@ -48,6 +49,7 @@ export async function startUp(settings: UpSettings, hooks: UpHooks): Promise<Run
 }
 
 async function build(settings: UpSettings, { tell, signal }: UpHooks, closers: Closer[]): Promise<Omit<RunningUp, 'stop'>> {
+  await checkListen(settings.address);
   const folder = await openFolder(settings.dir);
   const lock = await lockFolder(folder.path);
   closers.push(lock.release);

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { createApp, createLogger, ListenError, listen, readConfig } from '@recant/service';
+import { ConfigError, createApp, createLogger, ListenError, listen, listenAddressOf, listenEnv, readConfig } from '@recant/service';
 import { PORT_DEFAULT, type WiredWitness, wireWitness } from '@recant/service-witness/wire';
 import { z } from 'zod';
 import type { WitnessCommandOptions } from '../cli/commands/witness.ts';
@@ -10,6 +10,7 @@ import type { World } from '../cli/session.ts';
 const STOP_MS_MAX = 5_000;
 
 const Environment = z.object({
+  ...listenEnv(PORT_DEFAULT),
   RECANT_WITNESS_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('warn'),
 });
 
@@ -25,14 +26,14 @@ export interface RunningWitness {
 /** @throws CliError */
 export async function startWitness(options: WitnessCommandOptions, world: World): Promise<RunningWitness> {
   const port = readPort(options.port);
-  const { RECANT_WITNESS_LOG_LEVEL: level } = readConfig(Environment, world.env);
+  const { level, address } = readEnvironment(world);
   const logger = createLogger({ name: 'witness', level, destination: { write: (line) => void world.err.write(line) } });
   const { dir, name, log = [] } = options;
   const witness = await wireWitness({ dir, name, logKeys: log, clock: world.nowMs }).catch((cause: Error) => {
     throw new CliError(EXIT.failed, cause.message, 'recant witness --help says what it needs.', { cause });
   });
   const app = appOf(witness, logger);
-  const listening = await listen(app, { host: options.host, port }).catch(async (cause: unknown) => {
+  const listening = await listen(app, { ...address, host: options.host, port, logger }).catch(async (cause: unknown) => {
     await witness.stop();
     throw cause instanceof ListenError ? new CliError(EXIT.failed, cause.message, undefined, { cause }) : cause;
   });
@@ -49,6 +50,16 @@ export async function startWitness(options: WitnessCommandOptions, world: World)
       await witness.stop();
     },
   };
+}
+
+function readEnvironment({ env }: World) {
+  try {
+    const read = readConfig(Environment, { ...env, RECANT_HOST: undefined, RECANT_PORT: undefined });
+    return { level: read.RECANT_WITNESS_LOG_LEVEL, address: listenAddressOf(read) };
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    throw new CliError(EXIT.usage, error.problems.join('; '), 'Correct the environment variable of that name.', { cause: error });
+  }
 }
 
 function appOf({ routers, health }: WiredWitness, logger: ReturnType<typeof createLogger>) {

@@ -10,6 +10,7 @@ One process: ledger and rollback on one port, PostgreSQL in the folder, or the o
 and printed once. Ctrl-C stops it in order; after a crash the next start recovers.
 
 Environment: DATABASE_URL, KAFKA_BROKERS, RECANT_DIR, RECANT_HOST, RECANT_PORT, RECANT_MASTER_KEY_FILE, RECANT_SHARDS, RECANT_LOG_LEVEL;
+RECANT_TLS_CERT_FILE, RECANT_TLS_KEY_FILE, RECANT_TLS_CLIENT_CA_FILE, RECANT_CA_FILE, RECANT_PUBLIC_URL, RECANT_INSECURE_HTTP;
 RECANT_LEDGER_NAME, RECANT_SIGNING_KEY_FILE; where checkpoints go: RECANT_ANCHOR_DIR, RECANT_ANCHOR_S3_*, RECANT_WITNESSES.
 
 Examples:

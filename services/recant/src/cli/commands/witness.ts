@@ -10,7 +10,7 @@ or forked. It needs no database. Its key is made at the first start and stays in
   witness's team  runs:                 recant witness --dir witness --log 'VKEY'
   ledger's team   sets what it prints:  RECANT_WITNESSES='http://127.0.0.1:7310 VKEY'
 
-Environment: RECANT_WITNESS_LOG_LEVEL. Vkeys may also stand in the folder's file log-keys, one a line.`;
+Environment: RECANT_WITNESS_LOG_LEVEL; TLS: RECANT_TLS_CERT_FILE, RECANT_TLS_KEY_FILE, RECANT_INSECURE_HTTP. Vkeys may also stand in the folder's file log-keys, one a line.`;
 
 export interface WitnessCommandOptions {
   readonly dir: string;
