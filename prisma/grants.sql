@@ -24,7 +24,7 @@ GRANT UPDATE (epoch, size, root, frontier, received_at_last) ON recant.log TO re
 GRANT UPDATE (cluster, next_offset, updated_at) ON recant.kafka_position TO recant_writer;
 GRANT UPDATE (revoked_at) ON recant.credential TO recant_writer;
 GRANT UPDATE (connector, identity, options, updated_at) ON recant.system TO recant_writer;
-GRANT EXECUTE ON FUNCTION recant.source_of (BYTEA) TO recant_writer;
+GRANT EXECUTE ON FUNCTION recant.source_of (BYTEA), recant.received_ms (BYTEA) TO recant_writer;
 
 -- Rollback: a plan is written once; a run's state moves, and what is done with is removed.
 GRANT SELECT, INSERT ON recant.plan TO recant_writer;
@@ -39,5 +39,5 @@ GRANT UPDATE (hashes) ON recant.tile TO recant_writer;
 -- The reader sees projections of one tenant, by row-level security, and entries through functions that are bound to that tenant.
 GRANT SELECT ON recant.log, recant.source, recant.dead_letter, recant.attempt, recant.settlement, recant.effect,
   recant.tile, recant.checkpoint, recant.anchored, recant.cosignature, recant.epoch, recant.ledger_head, recant.head_slot, recant.head_member TO recant_reader;
-GRANT EXECUTE ON FUNCTION recant.read_entries (BIGINT, TEXT, TEXT), recant.source_numbers (BIGINT), recant.source_holes (BIGINT, INTEGER),
+GRANT EXECUTE ON FUNCTION recant.read_entries (BIGINT, TEXT, TEXT), recant.own_acts (BIGINT, BIGINT, INTEGER, BIGINT, TEXT[], INTEGER), recant.source_numbers (BIGINT), recant.source_holes (BIGINT, INTEGER),
   recant.event_of (BYTEA), recant.received_ms (BYTEA) TO recant_reader;

@@ -1,3 +1,4 @@
+export * from './acts.ts';
 export * from './attempts.ts';
 export { ERROR_CODES, type ErrorCode, type ErrorDescription, isErrorCode, type RetryClass } from './error-codes.ts';
 export * from './events.ts';

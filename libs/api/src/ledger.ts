@@ -1,3 +1,4 @@
+import { listActs } from './acts.ts';
 import { listAttempts, showAction } from './attempts.ts';
 import { putPart, submitEvents } from './events.ts';
 import { createKey, listKeys, revokeKey } from './keys.ts';
@@ -11,6 +12,7 @@ export const LEDGER_ROUTES = [
   putPart,
   listAttempts,
   showAction,
+  listActs,
   listLogs,
   listSources,
   listDeadLetters,

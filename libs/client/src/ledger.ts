@@ -1,5 +1,6 @@
 import {
   type ActionBody,
+  type ActPage,
   type AttemptPage,
   BATCH_MEDIA_TYPE,
   type BatchReceipts,
@@ -16,6 +17,7 @@ import {
   type KeyBody,
   type KeyList,
   type LogList,
+  listActs,
   listAttempts,
   listDeadLetters,
   listKeys,
@@ -48,6 +50,12 @@ export interface AttemptFilter {
   readonly order?: 'newest' | 'oldest';
 }
 
+export interface ActFilter {
+  readonly by?: readonly string[];
+  readonly from?: string;
+  readonly to?: string;
+}
+
 export interface PageRequest {
   readonly cursor?: string;
   readonly limit?: number;
@@ -63,6 +71,8 @@ export interface LedgerClient {
   putPart(digest: string, salt: string, bytes: Uint8Array): Promise<void>;
   attempts(filter: AttemptFilter, page?: PageRequest): Promise<AttemptPage>;
   action(action: string): Promise<ActionBody>;
+  /** What Recant and its operators did, newest first. */
+  acts(filter?: ActFilter, page?: PageRequest): Promise<ActPage>;
   logs(): Promise<LogList['items']>;
   /** Newest first. `gaps`: only those with something to look at; `totals`: counts over all sources too. */
   sources(filter?: { readonly gaps?: boolean; readonly totals?: boolean }, page?: PageRequest): Promise<SourcePage>;
@@ -92,6 +102,7 @@ export function ledgerClient(transport: Transport): LedgerClient {
       call(putPart, { params: { digest }, headers: { 'recant-salt': salt }, bytes: { body, mediaType: 'application/octet-stream' } }),
     attempts: (filter, page) => call(listAttempts, { query: { ...filter, ...page } }),
     action: (action) => call(showAction, { params: { action } }),
+    acts: (filter, page) => call(listActs, { query: { ...filter, ...page } }),
     logs: async () => (await call<LogList>(listLogs)).items,
     sources: (filter, page) => call(listSources, { query: { ...filter, ...page } }),
     deadLetters: (page) => call(listDeadLetters, { query: { ...page } }),

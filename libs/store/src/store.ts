@@ -18,6 +18,7 @@ import { type EpochOpening, openEpochInStore } from './publish/open-epoch.ts';
 import { createPublishStore } from './publish/publish-store.ts';
 import { createPublished, type Published } from './publish/published.ts';
 import { type AttemptDetail, readAction } from './query/action.ts';
+import { type ActPage, type ActQuery, listActs } from './query/acts.ts';
 import { type AttemptPage, type AttemptQuery, listAttempts } from './query/attempts.ts';
 import { type DeadLetterPage, type LogSummary, listDeadLetters, listLogs } from './query/cold.ts';
 import { countSources, listSources, type SourcePage, type SourceQuery, type SourceTotals } from './query/sources.ts';
@@ -39,6 +40,7 @@ export interface StoreOptions {
 export interface Queries {
   attempts(tenant: string, query: AttemptQuery): Promise<AttemptPage>;
   action(tenant: string, action: string, nowMs: number): Promise<readonly AttemptDetail[]>;
+  acts(tenant: string, query: ActQuery): Promise<ActPage>;
   logs(tenant: string): Promise<readonly LogSummary[]>;
   sources(tenant: string, query: SourceQuery): Promise<SourcePage>;
   sourceTotals(tenant: string, nowMs: number): Promise<SourceTotals>;
@@ -89,6 +91,7 @@ export function createStore(options: StoreOptions): Store {
     queries: {
       attempts: (tenant, query) => listAttempts(pool, tenant, query),
       action: (tenant, action, nowMs) => readAction(pool, tenant, action, nowMs),
+      acts: (tenant, query) => listActs(pool, tenant, query),
       logs: (tenant) => listLogs(prisma, tenant),
       sources: (tenant, query) => listSources(pool, tenant, query),
       sourceTotals: (tenant, nowMs) => countSources(pool, tenant, nowMs),

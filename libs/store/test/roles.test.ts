@@ -131,7 +131,7 @@ describe('roles', () => {
     'ALTER TABLE recant.entry ENABLE TRIGGER append_only',
     'ALTER TABLE recant.attempt DISABLE ROW LEVEL SECURITY',
     'ALTER TABLE recant.dead_letter DROP COLUMN bytes',
-    "ALTER TABLE recant.entry ALTER COLUMN frame TYPE text USING 'rewritten'",
+    "ALTER TABLE recant.entry ALTER COLUMN frame TYPE bytea USING 'rewritten'",
     'ALTER POLICY one_tenant ON recant.attempt USING (true)',
     'CREATE POLICY everybody ON recant.attempt USING (true)',
     "CREATE OR REPLACE FUNCTION recant.refuse_change() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'",

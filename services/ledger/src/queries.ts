@@ -2,6 +2,7 @@ import {
   type ActionAttempt,
   ApiFault,
   type AttemptBody,
+  listActs,
   listAttempts,
   PAGE_ITEMS_DEFAULT,
   parseWindow,
@@ -13,7 +14,7 @@ import type { AttemptDetail, AttemptQuery, AttemptSummary, Queries, RecordedEven
 
 type Query = RequestOf<typeof listAttempts>['query'];
 
-/** What was recorded about attempts, of the caller's own tenant. */
+/** What was recorded of the caller's own tenant: attempts of agents, acts of operators. */
 export function queryRoutes(queries: Queries, clock: () => number): readonly BoundRoute[] {
   return [
     handle(listAttempts, async ({ query, caller }) => {
@@ -37,6 +38,16 @@ export function queryRoutes(queries: Queries, clock: () => number): readonly Bou
       const attempts = await queries.action(caller.tenant, params.action, clock());
       if (attempts.length === 0) throw new ApiFault('action_unknown', `There is no action ${params.action}.`);
       return { status: 200, body: { action: params.action, attempts: attempts.map(attemptDetailBody) } };
+    }),
+    handle(listActs, async ({ query, caller }) => {
+      const { by, limit = PAGE_ITEMS_DEFAULT, cursor } = query;
+      const page = await queries.acts(caller.tenant, {
+        limit,
+        ...parseWindow(query, clock()),
+        ...(by && { by }),
+        ...(cursor === undefined ? {} : { cursor }),
+      });
+      return { status: 200, body: { items: page.events.map(eventBody), ...(page.next === undefined ? {} : { next: page.next }) } };
     }),
   ];
 }

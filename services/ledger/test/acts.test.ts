@@ -73,6 +73,32 @@ test('refusals of authority are entries: of a known key in its tenant, of nobody
   }
 });
 
+test('acts are listed newest first, page by page, by who and when, each once, and no other tenant’s', async () => {
+  const { credential, apiKey } = await ledger.makeKey({ roles: ['administer'], tenant: 'other' });
+  await ledger.client(apiKey).createKey({ roles: ['view'], sourcePrefix: 'recant://x', agents: [], resources: [] });
+  const listed: string[] = [];
+  let cursor: string | undefined;
+  do {
+    const page = await ledger.operator.acts({}, { limit: 2, ...(cursor === undefined ? {} : { cursor }) });
+    expect(page.items.length).toBeLessThanOrEqual(2);
+    listed.push(...page.items.map(({ shard, index }) => `${shard}/${index}`));
+    cursor = page.next;
+  } while (cursor !== undefined);
+  const all = (await ledger.operator.acts({}, { limit: 500 })).items;
+  expect(listed).toEqual(all.map(({ shard, index }) => `${shard}/${index}`));
+  expect(new Set(listed).size).toBe(listed.length);
+  expect(all.length).toBe((await ownEvents(TENANT)).filter(({ type }) => !type.startsWith('recant.source.')).length);
+  const times = all.map(({ receivedAt }) => receivedAt);
+  expect(times).toEqual(times.toSorted().toReversed());
+  const others = await ledger.client(apiKey).acts({ by: [credential.keyId] });
+  expect(others.items.map(({ event }) => event.type)).toEqual(['recant.act.ordered.v1']);
+  expect((await ledger.operator.acts({ by: [credential.keyId] })).items).toEqual([]);
+  const { items } = await ledger.operator.acts({ from: '2001-01-01T00:00:00Z', to: '2001-01-02T00:00:00Z' });
+  expect(items).toEqual([]);
+  await expect(ledger.operator.acts({}, { cursor: 'x' })).rejects.toMatchObject({ code: 'cursor_invalid' });
+  await expect(ledger.operator.acts({ from: '2001-01-01T00:00:00' })).rejects.toMatchObject({ code: 'time_zone_missing' });
+});
+
 test('the record says when nothing more comes, and is sound', async () => {
   await ledger.wired.acts.close();
   expect((await ownEvents(TENANT)).at(-1)?.type).toBe('recant.source.closed.v1');

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { createClient } from '@recant/client';
 import { filesystemSystem } from '@recant/connector-filesystem';
 import { createRecant } from '@recant/sdk';
-import { testDatabase } from '@recant/test-support';
+import { testDatabase, waitUntil } from '@recant/test-support';
 import { decodeTlogProof, leafHash, parseVerifierKey, verifyTlogProof } from '@recant/transparency';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -158,6 +158,19 @@ test('systems and keys: made, listed, revoked; the same system twice is fine, an
   });
 });
 
+test('acts tells who did what with Recant, what came of it, and whom it refused', async () => {
+  const made = (await runJson('keys', 'create', '--agent', 'told')).data as { keyId: string; apiKey: string };
+  await expect(createClient({ url: service.url, apiKey: made.apiKey }).keys()).rejects.toMatchObject({ status: 403 });
+  await waitUntil(async () => (await run('acts', '--by', made.keyId)).out.includes('refused: role_missing'));
+  const { code, out } = await run('acts', '--window', '10m');
+  expect(code).toBe(0);
+  expect(out).toMatch(/createKey\s+ordered/);
+  expect(out).toMatch(new RegExp(`done\\s+.*${made.keyId}`));
+  expect(out).not.toContain(made.apiKey.slice(-30));
+  expect(await run('acts', '--window', '10m', '--from', '2h')).toMatchObject({ code: 2 });
+  expect(await run('acts', '--from', '2026-11-23T10:00:00')).toMatchObject({ code: 2, err: expect.stringContaining('zone') });
+});
+
 test('every command explains itself with examples', async () => {
   for (const command of [
     [],
@@ -170,6 +183,7 @@ test('every command explains itself with examples', async () => {
     ['run'],
     ['status'],
     ['sources'],
+    ['acts'],
     ['connect'],
     ['connect', 'postgres'],
     ['connect', 'filesystem'],

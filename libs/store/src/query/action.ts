@@ -1,8 +1,8 @@
 import type { RecantEvent } from '@recant/events';
-import { type AttemptState, attemptState, decodeFrame } from '@recant/ledger';
-import type { EntryAddress } from '@recant/planner';
+import { type AttemptState, attemptState } from '@recant/ledger';
 import type pg from 'pg';
 import { asReader } from '../access/connect.ts';
+import { type RecordedEvent, toRecordedEvent } from './recorded-event.ts';
 
 /** Source numbers of an action come from its intents and settlements; its events are one range of the dedupe key each. */
 const ENTRIES_OF_ACTION = `SELECT e.shard, e.idx, e.frame, src.source, split_part(e.event_id, '.', 2)::int AS attempt
@@ -13,14 +13,6 @@ const ENTRIES_OF_ACTION = `SELECT e.shard, e.idx, e.frame, src.source, split_par
   ORDER BY src.source, attempt, e.shard, e.idx`;
 const CONTESTING = `SELECT d.bytes FROM recant.settlement s JOIN recant.dead_letter d USING (tenant_id, shard, idx)
   WHERE s.tenant_id = $1 AND s.action = $2::uuid ORDER BY shard, idx`;
-
-export interface RecordedEvent {
-  readonly entry: EntryAddress;
-  /** Milliseconds since 1970, UTC. */
-  readonly receivedAtMs: number;
-  readonly keyId: string;
-  readonly event: RecantEvent;
-}
 
 export interface AttemptDetail {
   readonly source: string;
@@ -48,11 +40,4 @@ export async function readAction(pool: pg.Pool, tenant: string, action: string, 
     const others = contesting.filter((event) => event.source === source && 'attempt' in event.data && event.data.attempt === attempt);
     return { source, attempt, state: attemptState([...events.map(({ event }) => event), ...others], nowMs), events };
   });
-}
-
-function toRecordedEvent(row: { shard: number; idx: string; frame: Buffer }): RecordedEvent {
-  const frame = decodeFrame(row.frame);
-  if (frame === undefined) throw new TypeError(`entry ${row.shard}/${row.idx} is not a frame`);
-  const event = JSON.parse(Buffer.from(frame.body).toString()) as RecantEvent;
-  return { entry: { shard: row.shard, index: BigInt(row.idx) }, receivedAtMs: frame.receivedAtMs, keyId: frame.keyId, event };
 }

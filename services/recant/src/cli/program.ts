@@ -1,6 +1,7 @@
 import { ApiError, ConnectionError } from '@recant/client';
 import { Command, CommanderError } from 'commander';
 import { addActions } from './commands/actions.ts';
+import { addActs } from './commands/acts.ts';
 import { addConnect } from './commands/connect.ts';
 import { addDemo } from './commands/demo.ts';
 import { addEpoch } from './commands/epoch.ts';
@@ -69,6 +70,7 @@ function createProgram(world: World, exit: (code: number) => void): Command {
   addUp(program, world);
   addActions(program, world);
   addSources(program, world);
+  addActs(program, world);
   addPlan(program, world, exit);
   addRun(program, world, exit);
   addStatus(program, world, exit);

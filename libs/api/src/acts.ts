@@ -1,0 +1,25 @@
+import { z } from 'zod';
+import { attemptFilters, RecordedEventBody } from './attempts.ts';
+import { names } from './field.ts';
+import { PageQuery, pageOf } from './page.ts';
+import { route } from './route.ts';
+
+export const ActPage = pageOf(RecordedEventBody).meta({ id: 'ActPage' });
+export type ActPage = z.infer<typeof ActPage>;
+
+export const listActs = route({
+  operationId: 'listActs',
+  method: 'get',
+  path: '/v1/acts',
+  tag: 'ledger',
+  summary: 'What Recant and its operators did, newest first: acts and their ends, plans, runs, refusals of authority',
+  roles: ['view', 'export', 'administer'],
+  query: z.object({
+    by: names.meta({ description: 'Exact: a key’s id, `person:<subject>`, or `local:<login>`.' }),
+    from: attemptFilters.from,
+    to: attemptFilters.to,
+    ...PageQuery,
+  }),
+  responses: { 200: { description: 'A page', schema: ActPage } },
+  errors: ['time_invalid', 'time_zone_missing', 'window_empty', 'cursor_invalid'],
+});

@@ -1,0 +1,42 @@
+import type pg from 'pg';
+import { asReader } from '../access/connect.ts';
+import { StoreError } from '../error.ts';
+import { type RecordedEvent, toRecordedEvent } from './recorded-event.ts';
+
+export interface ActQuery {
+  readonly limit: number;
+  readonly cursor?: string;
+  /** By the ledger's clock, milliseconds since 1970, UTC: included, not included. */
+  readonly fromMs?: number;
+  readonly toMs?: number;
+  /** `by` of the acts: exact. */
+  readonly by?: readonly string[];
+}
+
+export interface ActPage {
+  readonly events: readonly RecordedEvent[];
+  readonly next?: string;
+}
+
+const ACTS = 'SELECT * FROM recant.own_acts($1, $2, $3, $4, $5, $6)';
+/** Above every time that a frame can hold. */
+const LATEST_MS = 2 ** 53;
+/** One above the shards there can be: every entry of the time itself is below. */
+const SHARD_ABOVE = -1;
+
+/** What Recant and its operators did, newest first: plans, runs, acts, refusals of authority. @throws StoreError `cursor_invalid` */
+export async function listActs(pool: pg.Pool, tenant: string, { limit, cursor, fromMs = 0, toMs, by }: ActQuery): Promise<ActPage> {
+  const below = cursor === undefined ? [toMs ?? LATEST_MS, SHARD_ABOVE, '0'] : placeOf(cursor);
+  const rows = await asReader(pool, tenant, async (client) => (await client.query(ACTS, [fromMs, ...below, by ?? null, limit + 1])).rows);
+  const events = rows.slice(0, limit).map(toRecordedEvent);
+  const last = events.at(-1);
+  if (rows.length <= limit || last === undefined) return { events };
+  return { events, next: `${last.receivedAtMs}.${last.entry.shard}.${last.entry.index}` };
+}
+
+function placeOf(cursor: string): readonly (string | number)[] {
+  const match = /^([0-9]{1,16})\.([0-9]{1,5})\.([0-9]{1,18})$/.exec(cursor);
+  if (match === null)
+    throw new StoreError('cursor_invalid', 'This cursor was not given by a list of this ledger: start again without one.');
+  return match.slice(1);
+}
