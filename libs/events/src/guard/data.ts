@@ -4,30 +4,43 @@ import {
   DURATION_MS_MAX,
   EFFECT_CHUNKS_MAX,
   ERROR_MESSAGE_BYTES_MAX,
-  INLINE_BYTES_MAX,
   LABELS_MAX,
   NAME_BYTES_MAX,
   PART_BYTES_MAX,
   RESOURCE_BYTES_MAX,
 } from '../limits.ts';
 import { isConnectorName, isResource } from '../resource.ts';
+import { NONE } from '../scan.ts';
 import type { EventType } from '../types.ts';
 import { isUuidV7 } from '../uuid.ts';
-import { type Check, flag, integer, isObject, list, oneOf, orNull, problem, record, shape, text } from './check.ts';
-import { fitsInline } from './inline.ts';
+import { flag, type Guard, integer, isObject, oneOf, orNull, text } from './guard.ts';
+import { inlineObject } from './inline.ts';
+import { list, record, shape } from './members.ts';
+import {
+  plainConnector,
+  plainDigest,
+  plainImageReference,
+  plainName,
+  plainOrdinal,
+  plainResource,
+  plainTime,
+  plainUuidV7,
+  plainVersion,
+} from './plain.ts';
 import { isDigest, isImageReference, isLabelValue, isMessage, isName, isOrdinal, isRecordId, isSalt, isTime, isVersion } from './texts.ts';
 
-export const name = text(`a name of 1 to ${NAME_BYTES_MAX} bytes without control characters`, isName);
-export const time = text('a UTC time such as 2026-11-23T09:30:00.000Z', isTime);
-const action = text('a lower-case UUIDv7', isUuidV7);
+export const name = text(`a name of 1 to ${NAME_BYTES_MAX} bytes without control characters`, isName, plainName);
+export const time = text('a UTC time such as 2026-11-23T09:30:00.000Z', isTime, plainTime);
+const action = text('a lower-case UUIDv7', isUuidV7, plainUuidV7);
 const resource = text(
   `a resource of at most ${RESOURCE_BYTES_MAX} bytes: <connector>://<system>/<percent-encoded path>`,
   isResource,
+  plainResource,
   'resource_invalid',
 );
-const connector = text('a connector: a-z, 0-9, -', isConnectorName);
-const version = orNull(text('null or a version of printable ASCII', isVersion));
-const digest = text('64 lower-case hex digits', isDigest);
+const connector = text('a connector: a-z, 0-9, -', isConnectorName, plainConnector);
+const version = orNull(text('null or a version of printable ASCII', isVersion, plainVersion));
+const digest = text('64 lower-case hex digits', isDigest, plainDigest);
 const recordId = text('an id of letters, digits, - and _', isRecordId);
 const count = integer(0, COUNT_MAX);
 const positive = integer(1, COUNT_MAX);
@@ -35,13 +48,16 @@ const duration = integer(0, DURATION_MS_MAX);
 const span = integer(1, DURATION_MS_MAX);
 const total = integer(0, Number.MAX_SAFE_INTEGER);
 
-const inlineObject: Check = (value) =>
-  fitsInline(value) ? undefined : problem(`a JSON object of at most ${INLINE_BYTES_MAX} canonical bytes`);
-
 const partReference = shape({ digest, salt: text('base64url of 16 bytes', isSalt), size: integer(0, PART_BYTES_MAX) }, { subject: name });
 const inline = shape({ inline: inlineObject });
 const part = shape({ part: partReference });
-const content: Check = (value) => (isObject(value) && Object.hasOwn(value, 'part') ? part(value) : inline(value));
+const content: Guard = {
+  check: (value) => (isObject(value) && Object.hasOwn(value, 'part') ? part : inline).check(value),
+  scan(bytes, index, depthLeft) {
+    const end = inline.scan(bytes, index, depthLeft);
+    return end === NONE ? part.scan(bytes, index, depthLeft) : end;
+  },
+};
 
 const versions = record(name, version);
 const versionsByResource = record(resource, versions, DECLARED_RESOURCES_MAX);
@@ -49,10 +65,13 @@ const effect = shape(
   {
     resource,
     operation: name,
-    ordinal: text('decimal digits without leading zeros', isOrdinal),
+    ordinal: text('decimal digits without leading zeros', isOrdinal, plainOrdinal),
     parts: record(name, shape({ before: version, after: version })),
   },
-  { reads: versions, compensation: shape({ connector, images: list(text('an image reference', isImageReference), COUNT_MAX) }) },
+  {
+    reads: versions,
+    compensation: shape({ connector, images: list(text('an image reference', isImageReference, plainImageReference), COUNT_MAX) }),
+  },
 );
 
 const context = shape(
@@ -63,12 +82,12 @@ const context = shape(
     onBehalfOf: name,
     model: name,
     agentVersion: name,
-    labels: record(name, text(`at most ${NAME_BYTES_MAX} bytes without control characters`, isLabelValue), LABELS_MAX),
+    labels: record(name, text(`at most ${NAME_BYTES_MAX} bytes without control characters`, isLabelValue, plainName), LABELS_MAX),
   },
 );
 
 /** The guard of each type's data. */
-export const DATA_GUARDS: Readonly<Record<EventType, Check>> = {
+export const DATA_GUARDS: Readonly<Record<EventType, Guard>> = {
   'recant.attempt.intended.v1': shape(
     {
       action,

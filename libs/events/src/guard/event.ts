@@ -1,9 +1,14 @@
 import type { EventErrorCode } from '../error.ts';
 import { idFits } from '../event-id.ts';
+import { EVENT_DEPTH_MAX } from '../limits.ts';
+import { bytesOf, matches } from '../scan.ts';
 import { isSequence } from '../sequence.ts';
 import type { EventType, RecantEvent } from '../types.ts';
-import { type Check, describe, isObject, oneOf, shape, text } from './check.ts';
 import { DATA_GUARDS, name, time } from './data.ts';
+import { type Guard, isObject, oneOf, text } from './guard.ts';
+import { shape } from './members.ts';
+import { plainSequence, plainTraceparent } from './plain.ts';
+import { describe } from './problem.ts';
 import { isTraceparent, isTracestate } from './texts.ts';
 
 export interface Refused {
@@ -17,9 +22,9 @@ const KNOWN_TYPE = /^(recant\.[a-z]+\.[a-z]+)\.v([0-9]{1,9})$/;
 const TYPES = Object.keys(DATA_GUARDS) as readonly EventType[];
 const FAMILIES = new Set(TYPES.map((type) => type.replace(/\.v1$/, '')));
 
-const ENVELOPES = new Map<string, Check>(TYPES.map((type) => [type, envelopeOf(type)]));
+const ENVELOPES = new Map<string, Guard>(TYPES.map((type) => [type, envelopeOf(type)]));
 
-function envelopeOf(type: EventType): Check {
+function envelopeOf(type: EventType): Guard {
   return shape(
     {
       specversion: oneOf(['1.0']),
@@ -27,15 +32,26 @@ function envelopeOf(type: EventType): Check {
       source: name,
       type: oneOf([type]),
       time,
-      sequence: text('16 decimal digits from 0000000000000001', isSequence),
+      sequence: text('16 decimal digits from 0000000000000001', isSequence, plainSequence),
       agent: name,
       data: DATA_GUARDS[type],
     },
     {
-      traceparent: text('a W3C traceparent of version 00', isTraceparent),
+      traceparent: text('a W3C traceparent of version 00', isTraceparent, plainTraceparent),
       tracestate: text('a W3C tracestate of at most 512 characters', isTracestate),
     },
   );
+}
+
+/** How the canonical bytes of each type end. */
+const ENDS = TYPES.map((type) => ({ end: bytesOf(`"type":"${type}"}`), envelope: ENVELOPES.get(type) as Guard }));
+
+/** Whether the bytes are the canonical form of what `checkEvent` accepts, but for their UTF-8 and an id that does not fit the data. */
+export function scanEvent(bytes: Uint8Array): boolean {
+  for (const { end, envelope } of ENDS) {
+    if (matches(bytes, bytes.length - end.length, end)) return envelope.scan(bytes, 0, EVENT_DEPTH_MAX) === bytes.length;
+  }
+  return false;
 }
 
 export function isEventType(type: string): type is EventType {
@@ -52,11 +68,14 @@ export function checkEvent(value: unknown): { readonly ok: true; readonly event:
   if (value.specversion !== '1.0' && typeof value.specversion === 'string') {
     return refuse('version_unknown', `CloudEvents specversion must be 1.0, not ${JSON.stringify(value.specversion.slice(0, 32))}.`);
   }
-  const found = envelope(value);
+  const found = envelope.check(value);
   if (found !== undefined) return refuse(found.code, describe(found));
   const event = value as unknown as RecantEvent;
-  if (!idFits(event)) return refuse('id_mismatch', '$.id is not the one that the data demands.');
-  return { ok: true, event };
+  return idFits(event) ? { ok: true, event } : idMismatch();
+}
+
+export function idMismatch(): Refused {
+  return refuse('id_mismatch', '$.id is not the one that the data demands.');
 }
 
 function unknownType(type: string): Refused {

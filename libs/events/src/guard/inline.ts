@@ -2,7 +2,17 @@ import { toUtf8 } from '../bytes.ts';
 import { canonicalize } from '../canonical.ts';
 import type { JsonValue } from '../json.ts';
 import { INLINE_BYTES_MAX } from '../limits.ts';
-import { isObject } from './check.ts';
+import { NONE, OPEN_BRACE, scanValue } from '../scan.ts';
+import { type Guard, isObject } from './guard.ts';
+import { problem } from './problem.ts';
+
+export const inlineObject: Guard = {
+  check: (value) => (fitsInline(value) ? undefined : problem(`a JSON object of at most ${INLINE_BYTES_MAX} canonical bytes`)),
+  scan(bytes, index, depthLeft) {
+    const end = bytes[index] === OPEN_BRACE ? scanValue(bytes, index, depthLeft) : NONE;
+    return end - index > INLINE_BYTES_MAX ? NONE : end;
+  },
+};
 
 /** Whether a value is a JSON object of at most INLINE_BYTES_MAX canonical bytes. */
 export function fitsInline(value: unknown): boolean {

@@ -68,12 +68,20 @@ export function isTracestate(value: string): boolean {
 /** RFC 3339 in UTC with milliseconds, a day that exists, from 1970. No leap seconds: neither JavaScript nor PostgreSQL keeps them. */
 export function isTime(value: string): boolean {
   if (!TIME.test(value)) return false;
-  const year = digits(value, 0, 4);
-  const month = digits(value, 5, 7);
-  const day = digits(value, 8, 10);
-  if (year < 1970 || month < 1 || month > 12 || day < 1 || day > (DAYS[month - 1] as number)) return false;
-  if (month === 2 && day === 29 && !(year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0))) return false;
-  return digits(value, 11, 13) < 24 && digits(value, 14, 16) < 60 && digits(value, 17, 19) < 60;
+  return isInstant(
+    digits(value, 0, 4),
+    digits(value, 5, 7),
+    digits(value, 8, 10),
+    digits(value, 11, 13),
+    digits(value, 14, 16),
+    digits(value, 17, 19),
+  );
+}
+
+export function isInstant(year: number, month: number, day: number, hour: number, minute: number, second: number): boolean {
+  const isLeapDay = month === 2 && day === 29;
+  if (isLeapDay && !(year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0))) return false;
+  return year >= 1970 && day >= 1 && day <= (DAYS[month - 1] ?? 0) && hour < 24 && minute < 60 && second < 60;
 }
 
 function digits(value: string, from: number, to: number): number {

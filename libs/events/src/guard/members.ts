@@ -1,0 +1,115 @@
+import { ascends, bytesOf, CLOSE_BRACE, CLOSE_BRACKET, COLON, COMMA, matches, NONE, OPEN_BRACE, OPEN_BRACKET } from '../scan.ts';
+import { type Guard, isObject } from './guard.ts';
+import { at, problem } from './problem.ts';
+
+/** An array. */
+export function list({ check, scan }: Guard, max: number): Guard {
+  return {
+    check(value) {
+      if (!Array.isArray(value)) return problem('an array');
+      if (value.length > max) return problem(`an array of at most ${max}`);
+      for (let index = 0; index < value.length; index += 1) {
+        const found = check(value[index]);
+        if (found !== undefined) return at(index, found);
+      }
+      return undefined;
+    },
+    scan(bytes, start, depthLeft) {
+      if (depthLeft === 0 || bytes[start] !== OPEN_BRACKET) return NONE;
+      if (bytes[start + 1] === CLOSE_BRACKET) return start + 2;
+      for (let count = 1, index = start + 1; count <= max; count += 1, index += 1) {
+        index = scan(bytes, index, depthLeft - 1);
+        if (index === NONE) return NONE;
+        if (bytes[index] === CLOSE_BRACKET) return index + 1;
+        if (bytes[index] !== COMMA) return NONE;
+      }
+      return NONE;
+    },
+  };
+}
+
+/** An object used as a map. */
+export function record(key: Guard, member: Guard, max = Number.POSITIVE_INFINITY): Guard {
+  return {
+    check(value) {
+      if (!isObject(value)) return problem('an object');
+      const names = Object.keys(value);
+      if (names.length > max) return problem(`an object of at most ${max} members`);
+      for (const name of names) {
+        const found = key.check(name) ?? member.check(value[name]);
+        if (found !== undefined) return at(name, found);
+      }
+      return undefined;
+    },
+    scan(bytes, start, depthLeft) {
+      if (depthLeft === 0 || bytes[start] !== OPEN_BRACE) return NONE;
+      if (bytes[start + 1] === CLOSE_BRACE) return start + 2;
+      let last = NONE;
+      for (let count = 1, index = start + 1; count <= max; count += 1, index += 1) {
+        const from = index;
+        index = key.scan(bytes, from, depthLeft - 1);
+        if (index === NONE || bytes[index] !== COLON || (last !== NONE && !ascends(bytes, last, from))) return NONE;
+        last = from;
+        index = member.scan(bytes, index + 1, depthLeft - 1);
+        if (index === NONE) return NONE;
+        if (bytes[index] === CLOSE_BRACE) return index + 1;
+        if (bytes[index] !== COMMA) return NONE;
+      }
+      return NONE;
+    },
+  };
+}
+
+interface Member {
+  readonly name: string;
+  /** `"name":` */
+  readonly token: Uint8Array;
+  readonly guard: Guard;
+  readonly required: boolean;
+}
+
+/** An object of exactly these members: a version of the protocol is closed, and something new is a new version. */
+export function shape(required: Readonly<Record<string, Guard>>, optional: Readonly<Record<string, Guard>> = {}): Guard {
+  const all = { ...optional, ...required };
+  const members = Object.keys(all)
+    .sort()
+    .map((name) => ({ name, token: bytesOf(`"${name}":`), guard: all[name] as Guard, required: Object.hasOwn(required, name) }));
+  return { check: checkMembers(members), scan: scanMembers(members) };
+}
+
+function checkMembers(members: readonly Member[]): Guard['check'] {
+  const fields = new Map(members.map((member) => [member.name, member]));
+  const needed = members.filter(({ required }) => required);
+  return (value) => {
+    if (!isObject(value)) return problem('an object');
+    let missing = needed.length;
+    // Nothing is inherited by what JSON.parse gives, and for-in allocates nothing.
+    for (const name in value) {
+      const field = fields.get(name);
+      if (field === undefined) return at(name, problem('absent: this version does not know it'));
+      if (field.required) missing -= 1;
+      const found = field.guard.check(value[name]);
+      if (found !== undefined) return at(name, found);
+    }
+    if (missing === 0) return undefined;
+    const absent = needed.find(({ name }) => !Object.hasOwn(value, name)) as Member;
+    return at(absent.name, problem('present'));
+  };
+}
+
+/** Members of canonical JSON are sorted, so that there is one order in which they can come. */
+function scanMembers(members: readonly Member[]): Guard['scan'] {
+  return (bytes, start, depthLeft) => {
+    if (depthLeft === 0 || bytes[start] !== OPEN_BRACE) return NONE;
+    let index = start;
+    for (const { token, guard, required } of members) {
+      if (bytes[index] === (index === start ? OPEN_BRACE : COMMA) && matches(bytes, index + 1, token)) {
+        index = guard.scan(bytes, index + 1 + token.length, depthLeft - 1);
+        if (index === NONE) return NONE;
+      } else if (required) return NONE;
+    }
+    // The brace that opens an object without members is still to be passed.
+    if (index === start) index += 1;
+    return bytes[index] === CLOSE_BRACE ? index + 1 : NONE;
+  };
+}
