@@ -209,6 +209,12 @@ const REQUEST_ERRORS = {
 
 /** The service cannot take it now, or at all. Nothing of the request was kept. */
 const SERVICE_ERRORS = {
+  rate_limited: {
+    status: 429,
+    title: 'Too many at once from this key or tenant',
+    retry: 'after',
+    action: 'Send the same again after Retry-After seconds, and fewer or smaller requests from then on.',
+  },
   overloaded: { status: 429, title: 'Too much at once', retry: 'after', action: 'Send the same again after Retry-After seconds.' },
   store_unavailable: {
     status: 503,

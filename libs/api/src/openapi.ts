@@ -10,7 +10,7 @@ export type OpenApiDocument = ReturnType<typeof createDocument>;
 const Bytes = z.string().meta({ format: 'binary' });
 /** What any request can be answered with. */
 const EVERYWHERE: readonly ErrorCode[] = ['request_invalid', 'overloaded', 'store_unavailable', 'shutting_down', 'internal'];
-const WITH_KEY: readonly ErrorCode[] = ['unauthenticated', 'role_missing'];
+const WITH_KEY: readonly ErrorCode[] = ['unauthenticated', 'role_missing', 'rate_limited'];
 const WITH_BODY: readonly ErrorCode[] = ['body_too_large', 'media_type_unsupported'];
 
 /** OpenAPI 3.1 of exactly these routes. Two routes with one method and path, or one operation id, are a defect and throw. */

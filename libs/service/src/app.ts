@@ -6,6 +6,7 @@ import { createGate, type Gate } from './gate.ts';
 import { checkHealth, type HealthCheck } from './health.ts';
 import type { Keyring } from './keyring.ts';
 import type { Logger } from './log.ts';
+import { createRateLimits, RATES_DEFAULT, type Rates } from './rate-limit.ts';
 import { type BoundRoute, createRouter, handle, type Router } from './router.ts';
 import { type Serving, serve } from './serve.ts';
 import { faultOfStore } from './store-fault.ts';
@@ -23,6 +24,8 @@ export interface AppOptions {
   /** Names each request in logs and answers. */
   readonly requestId: () => string;
   readonly gate?: Gate;
+  /** Default: RATES_DEFAULT. */
+  readonly rates?: Rates;
 }
 
 /** Express with every route of the routers, health and the description of exactly these. Unknown errors are logged and answered as `internal`. */
@@ -37,7 +40,8 @@ export function createApp(options: AppOptions): Express {
   const routes = [...options.routers, serviceRouter(options)].flatMap((router) => router.routes);
   if (options.acts === undefined && routes.some(({ descriptor }) => descriptor.roles !== 'public'))
     throw new TypeError('an app with routes that are not public needs `acts`');
-  const serving = { keyring: options.keyring, gate: options.gate ?? createGate(), acts: options.acts };
+  const { keyring, acts, gate = createGate(), rates = RATES_DEFAULT } = options;
+  const serving = { keyring, gate, acts, limits: createRateLimits(rates, () => performance.now()) };
   for (const route of routes) mount(app, route, serving, options.logger);
   refuseOtherMethods(app, routes);
   app.use((request: Request) => {

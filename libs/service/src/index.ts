@@ -12,5 +12,7 @@ export { type Running, runProcess, SHUTDOWN_MS_MAX } from './lifecycle.ts';
 export { checkListen, type Listening, type ListenOptions, listen, type Timeouts } from './listen.ts';
 export { ListenError } from './listen-error.ts';
 export { createLogger, type Logger } from './log.ts';
+export { RATE_ENV, ratesOf } from './rate-env.ts';
+export { type Cost, createRateLimits, type Payer, RATES_DEFAULT, type Rate, type RateLimits, type Rates } from './rate-limit.ts';
 export { type AnswerOf, type BoundRoute, createRouter, handle, type RequestOf, type Router } from './router.ts';
 export { readPem, type TlsFiles, trustCertificates } from './tls.ts';

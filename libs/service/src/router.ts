@@ -4,6 +4,7 @@ import type { z } from 'zod';
 import type { RawBody } from './body.ts';
 import type { Caller, KeyCaller, PersonCaller } from './caller.ts';
 import type { Logger } from './log.ts';
+import type { Cost } from './rate-limit.ts';
 
 type OutputOf<T> = T extends z.ZodType ? z.output<T> : Record<string, never>;
 type BodyOf<R extends RouteDescriptor> = R['body'] extends { kind: 'json'; schema: infer S extends z.ZodType }
@@ -27,6 +28,8 @@ export interface RequestOf<R extends RouteDescriptor> {
   readonly headers: OutputOf<R['headers']>;
   readonly body: BodyOf<R>;
   readonly caller: CallerOf<R>;
+  /** What it turns out to cost beside itself and its bytes. @throws ApiFault `rate_limited` */
+  readonly charge: (cost: Cost) => void;
   /** Aborted when the caller goes away. */
   readonly signal: AbortSignal;
   readonly log: Logger;

@@ -9,6 +9,7 @@ import type { Gate } from './gate.ts';
 import type { Keyring } from './keyring.ts';
 import type { Logger } from './log.ts';
 import { parseParts, parsePath, parseQuery } from './parameters.ts';
+import type { Cost, Payer, RateLimits } from './rate-limit.ts';
 import type { BoundRoute, RequestOf } from './router.ts';
 
 /** Seconds after which a refused caller may try again. */
@@ -19,15 +20,17 @@ const OPERATORS = new Set(['administer', 'execute', 'plan', 'approve', 'rollback
 export interface Serving {
   readonly keyring: Keyring;
   readonly gate: Gate;
+  readonly limits: RateLimits;
   /** There wherever a route is not public: `createApp` sees to it. */
   readonly acts: ActRecorder | undefined;
 }
 
-/** One request through its route: who, may they, is there room, does it fit, then the handler. Nothing is read of a body before the first three. */
+/** One request through its route: who, may they, not too often, is there room, does it fit, then the handler. Nothing is read of a body before that. */
 export async function serve(route: BoundRoute, request: Request, response: Response, serving: Serving, log: Logger): Promise<void> {
   const { descriptor } = route;
   const caller = await identify(route, request, serving);
-  const body = await takeBody(route, request, caller, serving.gate);
+  const payer = caller && payerOf(caller);
+  const body = await takeBody(route, request, payer, serving);
   try {
     const abort = new AbortController();
     response.once('close', () => abort.abort());
@@ -37,6 +40,7 @@ export async function serve(route: BoundRoute, request: Request, response: Respo
       headers: parseParts('header', descriptor.headers, request.headers),
       body: readAs(route, body),
       caller,
+      charge: (cost: Cost) => charge(serving.limits, payer, cost),
       signal: abort.signal,
       log,
     } as unknown as RequestOf<BoundRoute['descriptor']>;
@@ -105,17 +109,33 @@ interface TakenBody extends RawBody {
   readonly release: () => void;
 }
 
+function payerOf({ tenant, id, roles }: Caller): Payer {
+  return { tenant, id, operator: roles.some((role) => OPERATORS.has(role)) };
+}
+
+/** @throws ApiFault `rate_limited` */
+function charge(limits: RateLimits, payer: Payer | undefined, cost: Cost): void {
+  const debt = payer && limits.charge(payer, cost);
+  if (debt === undefined) return;
+  const { whose, kind, perSecond, retryAfterSeconds } = debt;
+  throw new ApiFault('rate_limited', `This ${whose} may send ${perSecond} ${kind} a second, and sent more.`, { retryAfterSeconds });
+}
+
+/** Refused before anything of it is read, and what is refused costs nothing but its way here. */
 async function takeBody(
   { descriptor }: BoundRoute,
   request: Request,
-  caller: Caller | undefined,
-  gate: Gate,
+  payer: Payer | undefined,
+  { gate, limits }: Serving,
 ): Promise<TakenBody | undefined> {
-  if (!descriptor.body) return undefined;
   try {
+    if (!descriptor.body) {
+      charge(limits, payer, { requests: 1 });
+      return undefined;
+    }
     const head = checkBodyHead(request, descriptor.body);
-    const operator = caller?.roles.some((role) => OPERATORS.has(role)) ?? false;
-    const release = gate.enter(head.bytes, { tenant: caller?.tenant, operator });
+    charge(limits, payer, { requests: 1, events: 0, bytes: head.bytes });
+    const release = gate.enter(head.bytes, { tenant: payer?.tenant, operator: payer?.operator ?? false });
     if (!release)
       throw new ApiFault('overloaded', 'The service holds as much of request bodies of this tenant as it may.', {
         retryAfterSeconds: RETRY_AFTER_SECONDS,

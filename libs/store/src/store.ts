@@ -4,7 +4,7 @@ import { SHARDS_DEFAULT } from '@recant/events';
 import { type Appender, type HeadStore, type LogKey, OWN_AGENT, type PublishStore } from '@recant/ledger';
 import type { LedgerReader } from '@recant/planner';
 import type pg from 'pg';
-import { createPool } from './access/connect.ts';
+import { CONNECT_TIMEOUT_MS, createPool } from './access/connect.ts';
 import { type Credentials, createCredentials } from './access/credentials.ts';
 import { createParts, type Parts } from './access/parts.ts';
 import { createSealer, type Sealer } from './access/sealer.ts';
@@ -74,12 +74,14 @@ export interface Store {
 export const OPERATOR_TENANT = OWN_AGENT;
 
 const CONNECTIONS_MAX_DEFAULT = 10;
+/** Milliseconds: a cold read waits for a connection as long as any other. */
+const TRANSACTION = { maxWait: CONNECT_TIMEOUT_MS, timeout: 30_000 };
 
 /** Connects on first use; `migrate` first. */
 export function createStore(options: StoreOptions): Store {
   const { connectionString, masterKey, clock = Date.now, shards = SHARDS_DEFAULT, failpoints } = options;
   const pool = createPool(connectionString, options.connectionsMax ?? CONNECTIONS_MAX_DEFAULT);
-  const prisma = new PrismaClient({ adapter: new PrismaPg(pool, { schema: 'recant' }) });
+  const prisma = new PrismaClient({ adapter: new PrismaPg(pool, { schema: 'recant' }), transactionOptions: TRANSACTION });
   const sealer = createSealer(masterKey);
   let guard: (log: LogKey) => Promise<void> = async () => {};
   return {

@@ -9,6 +9,9 @@ import {
   type ListenAddress,
   listenAddressOf,
   listenEnv,
+  RATE_ENV,
+  type Rates,
+  ratesOf,
   readConfig,
 } from '@recant/service';
 import { z } from 'zod';
@@ -25,6 +28,7 @@ const LedgerEnv = z.object({
   RECANT_KAFKA_TOPIC: z.string().min(1).optional(),
   RECANT_KAFKA_GROUP: z.string().min(1).optional(),
   ...listenEnv(PORT_DEFAULT),
+  ...RATE_ENV,
   RECANT_CA_FILE: z.string().min(1).optional(),
   RECANT_MASTER_KEY_FILE: z.string().min(1),
   RECANT_SHARDS: z.coerce.number('must be a number').int().min(1).max(SHARDS_MAX).default(SHARDS_DEFAULT),
@@ -39,6 +43,7 @@ export interface LedgerConfig {
   readonly kafkaBrokers: readonly string[] | undefined;
   readonly kafkaNames: { readonly topic?: string; readonly groupId?: string };
   readonly address: ListenAddress;
+  readonly rates: Rates;
   /** Authorities to believe, beside Node's own. */
   readonly caFile: string | undefined;
   readonly masterKey: Uint8Array;
@@ -61,6 +66,7 @@ export function readLedgerConfig(env: Env): LedgerConfig {
       ...(read.RECANT_KAFKA_GROUP === undefined ? {} : { groupId: read.RECANT_KAFKA_GROUP }),
     },
     address: listenAddressOf(read),
+    rates: ratesOf(read),
     caFile: read.RECANT_CA_FILE,
     masterKey: readMasterKey(read.RECANT_MASTER_KEY_FILE),
     shards: read.RECANT_SHARDS,

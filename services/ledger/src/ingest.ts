@@ -13,11 +13,14 @@ export interface IngestDeps {
 /** Events and parts over HTTP. Answered after the commit. */
 export function ingestRoutes({ groupCommit, parts }: IngestDeps): readonly BoundRoute[] {
   return [
-    handle(submitEvents, async ({ body, caller: { credential } }) => {
+    handle(submitEvents, async ({ body, caller: { credential }, charge }) => {
       if (body.mediaType === BATCH_MEDIA_TYPE) {
-        const receipts = await groupCommit.submit(batchOf(body.bytes, credential));
+        const batch = batchOf(body.bytes, credential);
+        charge({ events: batch.length });
+        const receipts = await groupCommit.submit(batch);
         return { status: 200, body: { receipts: receipts.map(receiptBody) } };
       }
+      charge({ events: 1 });
       const [receipt] = (await groupCommit.submit([submissionOf(body.bytes, credential)])) as readonly [Receipt];
       if (receipt.kind === 'refused') throw faultOf(receipt.refusal);
       return receipt.kind === 'appended' ? { status: 201, body: receiptBody(receipt) } : { status: 200, body: receiptBody(receipt) };

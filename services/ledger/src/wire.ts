@@ -4,7 +4,7 @@ import { createConsumer, type EventConsumer, ensureTopic } from '@recant/kafka';
 import { type ActRecorder, createRouter, type HealthCheck, type Logger, type Router } from '@recant/service';
 import { PositionMoved, type Store } from '@recant/store';
 import { createLedgerActs } from './acts.ts';
-import { createGroupCommit } from './group-commit.ts';
+import { createGroupCommit, type GroupCommitOptions } from './group-commit.ts';
 import { ingestRoutes } from './ingest.ts';
 import { takeMessages } from './intake.ts';
 import { keyRoutes } from './keys.ts';
@@ -38,6 +38,8 @@ export interface LedgerDeps {
     readonly groupId?: string;
     readonly partitionsConcurrently?: number;
   };
+  /** How much may wait for the store. */
+  readonly groupCommit?: GroupCommitOptions;
   /** Without it nothing is signed, and no anchor is asked. */
   readonly evidence?: EvidenceOptions;
 }
@@ -54,9 +56,9 @@ export interface WiredLedger {
 }
 
 /** Which adapter fills which port of the ledger service. Nothing runs before `start` but what requests ask for. */
-export function wireLedger({ store, logger, clock, shards, kafka, evidence: options }: LedgerDeps): WiredLedger {
+export function wireLedger({ store, logger, clock, shards, kafka, evidence: options, groupCommit: waiting }: LedgerDeps): WiredLedger {
   const evidence = wireEvidence({ store, logger: logger.child({ part: 'evidence' }), clock, shards, ...options });
-  const groupCommit = createGroupCommit(store.appender);
+  const groupCommit = createGroupCommit(store.appender, waiting);
   const acts = createLedgerActs({ groupCommit, logger: logger.child({ part: 'acts' }), clock, random16: () => randomBytes(16) });
   const consumer = kafka && createLedgerConsumer(store, logger, kafka);
   const routes = [

@@ -2,7 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { type Client, createClient } from '@recant/client';
 import { type ApiKey, parseApiKey } from '@recant/events';
 import type { Credential } from '@recant/ledger';
-import { createApp, createLogger, type Listening, listen } from '@recant/service';
+import { createApp, createLogger, type Gate, type Listening, listen, type Rates } from '@recant/service';
 import { createStore, type NewCredential, OPERATOR_TENANT, type Store, withSnapshot } from '@recant/store';
 import { testLedgerDatabase } from '@recant/test-support';
 import { auditTenant, type Violation } from '@recant/verifier';
@@ -44,6 +44,9 @@ export interface HarnessOptions {
   readonly databaseUrl?: string;
   readonly masterKey?: Uint8Array;
   readonly evidence?: LedgerDeps['evidence'];
+  readonly rates?: Rates;
+  readonly gate?: Gate;
+  readonly groupCommit?: LedgerDeps['groupCommit'];
 }
 
 /** The ledger service on a real database, over real HTTP. */
@@ -56,8 +59,16 @@ export async function startLedger(options: HarnessOptions = {}): Promise<Running
   });
   const log: Record<string, unknown>[] = [];
   const logger = createLogger({ name: 'test', level: 'info', destination: { write: (line) => void log.push(JSON.parse(line)) } });
-  const { kafka, evidence } = options;
-  const wired = wireLedger({ store, logger, clock: Date.now, shards: SHARDS, ...(kafka && { kafka }), ...(evidence && { evidence }) });
+  const { kafka, evidence, rates, gate, groupCommit } = options;
+  const wired = wireLedger({
+    store,
+    logger,
+    clock: Date.now,
+    shards: SHARDS,
+    ...(kafka && { kafka }),
+    ...(evidence && { evidence }),
+    ...(groupCommit && { groupCommit }),
+  });
   const app = createApp({
     title: 'test',
     version: '0',
@@ -67,6 +78,8 @@ export async function startLedger(options: HarnessOptions = {}): Promise<Running
     keyring: store.credentials,
     logger,
     requestId: randomUUID,
+    ...(rates && { rates }),
+    ...(gate && { gate }),
   });
   const listening: Listening = await listen(app, { host: '127.0.0.1', port: 0 });
   const { url } = listening;

@@ -1,5 +1,17 @@
 import { readFileSync } from 'node:fs';
-import { ConfigError, DatabaseUrl, type Env, type ListenAddress, listenAddressOf, listenEnv, readConfig, secret } from '@recant/service';
+import {
+  ConfigError,
+  DatabaseUrl,
+  type Env,
+  type ListenAddress,
+  listenAddressOf,
+  listenEnv,
+  RATE_ENV,
+  type Rates,
+  ratesOf,
+  readConfig,
+  secret,
+} from '@recant/service';
 import { MASTER_KEY_BYTES } from '@recant/store';
 import { z } from 'zod';
 
@@ -10,6 +22,7 @@ const RollbackEnv = z.object({
   RECANT_LEDGER_URL: z.url('must be the URL of the ledger').default('http://127.0.0.1:7300'),
   RECANT_ROLLBACK_KEY: secret(z.string().min(1)),
   ...listenEnv(PORT_DEFAULT),
+  ...RATE_ENV,
   RECANT_CA_FILE: z.string().min(1).optional(),
   RECANT_MASTER_KEY_FILE: z.string().min(1),
   /** Steps that are inverted together. */
@@ -24,6 +37,7 @@ export interface RollbackConfig {
   readonly ledgerUrl: string;
   readonly apiKey: string;
   readonly address: ListenAddress;
+  readonly rates: Rates;
   /** Authorities to believe, beside Node's own. */
   readonly caFile: string | undefined;
   readonly masterKey: Uint8Array;
@@ -40,6 +54,7 @@ export function readRollbackConfig(env: Env): RollbackConfig {
     ledgerUrl: read.RECANT_LEDGER_URL,
     apiKey: read.RECANT_ROLLBACK_KEY,
     address: listenAddressOf(read),
+    rates: ratesOf(read),
     caFile: read.RECANT_CA_FILE,
     masterKey: readMasterKey(read.RECANT_MASTER_KEY_FILE),
     batchSteps: read.RECANT_BATCH_STEPS,

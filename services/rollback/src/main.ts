@@ -19,7 +19,7 @@ await runProcess(async () => {
   const rollback = wireRollback({ store, logger, clock: Date.now, ledger: { url, apiKey }, ...work });
   const { routers, health, acts } = rollback;
   const described = { title: 'Recant rollback', version: '0.1.0', requestId: randomUUID };
-  const app = createApp({ ...described, routers, health, acts, keyring: store.credentials, logger });
+  const app = createApp({ ...described, rates: config.rates, routers, health, acts, keyring: store.credentials, logger });
   const listening = await listen(app, { ...config.address, logger });
   await rollback.start();
   logger.info({ url: listening.url }, 'plans and runs');

@@ -36,6 +36,7 @@ export async function openServices({ settings, store, brokers, rollbackKey, sign
     health: { ...ledger.health, ...rollback.health },
     acts: ledger.acts,
     keyring: store.credentials,
+    rates: settings.rates,
     logger,
     requestId: randomUUID,
   });

@@ -7,6 +7,9 @@ import {
   type ListenAddress,
   listenAddressOf,
   listenEnv,
+  RATE_ENV,
+  type Rates,
+  ratesOf,
   readConfig,
   secret,
 } from '@recant/service';
@@ -21,6 +24,7 @@ const Environment = z.object({
   DATABASE_URL: secret(DatabaseUrl.optional()),
   KAFKA_BROKERS: KafkaBrokers.optional(),
   ...listenEnv(PORT_DEFAULT),
+  ...RATE_ENV,
   /** Where others reach it, if that is not the address that it listens on: a name that its certificate has. */
   RECANT_PUBLIC_URL: z.url({ protocol: /^https?$/, error: 'must be an http(s) address' }).optional(),
   RECANT_DIR: z.string().default(DIR_DEFAULT),
@@ -52,6 +56,7 @@ export interface UpOptions {
 export interface UpSettings {
   readonly dir: string;
   readonly address: ListenAddress;
+  readonly rates: Rates;
   readonly publicUrl: string | undefined;
   /** Undefined: an embedded server in `dir`. */
   readonly databaseUrl: string | undefined;
@@ -80,6 +85,7 @@ export function readSettings(options: UpOptions, env: Env): UpSettings {
     return {
       dir: read.RECANT_DIR,
       address: listenAddressOf(read),
+      rates: ratesOf(read),
       publicUrl: read.RECANT_PUBLIC_URL?.replace(/\/$/, ''),
       databaseUrl: read.DATABASE_URL,
       kafka: read.KAFKA_BROKERS ?? (options.kafka ? 'local' : undefined),

@@ -1,0 +1,67 @@
+import { createRateLimits, type Rates } from '@recant/service';
+import { expect, test } from 'vitest';
+
+const NONE = { requests: 0, events: 0, bytes: 0 };
+const rates = (key: Partial<Rates['key']>, tenant: Partial<Rates['tenant']> = {}): Rates => ({
+  key: { ...NONE, ...key },
+  tenant: { ...NONE, ...tenant },
+});
+const agent = (id: string, tenant = 'a') => ({ tenant, id, operator: false });
+
+function limits(rates: Rates) {
+  let now = 0;
+  const made = createRateLimits(rates, () => now);
+  const pass = (ms: number): void => {
+    now += ms;
+  };
+  return { charge: (...args: Parameters<typeof made.charge>) => made.charge(...args)?.retryAfterSeconds, pass };
+}
+
+test('a key may use ten seconds of its rate at once, is then told how long to wait, and may go on after that', () => {
+  const { charge, pass } = limits(rates({ requests: 2 }));
+  const answers = Array.from({ length: 21 }, () => charge(agent('k'), { requests: 1 }));
+  expect(answers.slice(0, 20)).toEqual(Array.from({ length: 20 }, () => undefined));
+  expect(answers[20]).toBe(1);
+  pass(499);
+  expect(charge(agent('k'), { requests: 1 })).toBeUndefined();
+  expect(charge(agent('k'), { requests: 1 })).toBe(1);
+  pass(3_600_000);
+  expect(Array.from({ length: 21 }, () => charge(agent('k'), { requests: 1 })).filter((wait) => wait !== undefined)).toHaveLength(1);
+});
+
+test('what is larger than a burst is let through once and paid off: the wait is as long as the debt', () => {
+  const { charge, pass } = limits(rates({ bytes: 100 }));
+  expect(charge(agent('k'), { requests: 1, bytes: 2_000 })).toBeUndefined();
+  expect(charge(agent('k'), { requests: 1, bytes: 1 })).toBe(10);
+  pass(9_900);
+  expect(charge(agent('k'), { requests: 1, bytes: 1 })).toBe(1);
+  pass(200);
+  expect(charge(agent('k'), { requests: 1, bytes: 1 })).toBeUndefined();
+});
+
+test('a refused request costs nothing of anything', () => {
+  const { charge } = limits(rates({ requests: 100, events: 1 }));
+  charge(agent('k'), { events: 1_000 });
+  for (let n = 0; n < 2_000; n++) expect(charge(agent('k'), { requests: 1, events: 1 })).toBe(990);
+  expect(charge(agent('k'), { requests: 1 })).toBeUndefined();
+});
+
+test('keys of one tenant share its rate; other tenants, the same key id among them, and its operators do not', () => {
+  const { charge } = limits(rates({}, { events: 10 }));
+  expect(charge(agent('k'), { events: 60 })).toBeUndefined();
+  expect(charge(agent('l'), { events: 60 })).toBeUndefined();
+  expect(charge(agent('m'), { events: 1 })).toBe(2);
+  expect(charge(agent('k', 'b'), { events: 1 })).toBeUndefined();
+  expect(charge({ ...agent('m'), operator: true }, { events: 1 })).toBeUndefined();
+});
+
+test('0 is no limit, and the buckets of any number of keys stay few', () => {
+  const open = limits(rates({}));
+  expect(charge1(open, 100_000)).toBeUndefined();
+  const { charge } = limits(rates({ requests: 1 }));
+  for (let n = 0; n < 30_000; n++) expect(charge(agent(`k${n}`), { requests: 1 })).toBeUndefined();
+});
+
+function charge1({ charge }: ReturnType<typeof limits>, events: number) {
+  return charge(agent('k'), { events }) ?? charge(agent('k'), { events });
+}
