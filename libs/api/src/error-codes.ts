@@ -100,6 +100,12 @@ const EVENT_REFUSALS = {
     retry: 'never',
     action: 'Send the bytes first sent under this id, or give the new event an id of its own.',
   },
+  source_behind: {
+    status: 409,
+    title: 'The log does not have what came before',
+    retry: 'never',
+    action: 'The ledger was set back to an older copy: send again all that is kept of this source, oldest first, and then this.',
+  },
 } as const satisfies Record<string, ErrorDescription>;
 
 /** Refusals of a request, whatever it is about. */

@@ -36,6 +36,12 @@ export const submitEvents = route({
   description:
     'Answered after the commit. One event: 201 with its index, 200 where it was recorded before, 4xx with a problem document. A batch: 200 with one receipt an event, in order; refused ones do not hold up the others. Send the same bytes again after any lost answer.',
   roles: ['emit', 'rollback'],
+  headers: z.object({
+    'recant-after': name.optional().meta({
+      description:
+        'Id of the last event of this source that was acknowledged. A log that does not have it was set back, and refuses these events (`source_behind`). Only with events of one source.',
+    }),
+  }),
   body: { kind: 'raw', bytesMax: BATCH_BYTES_MAX, content: { [EVENT_MEDIA_TYPE]: CloudEvent, [BATCH_MEDIA_TYPE]: z.array(CloudEvent) } },
   responses: {
     200: { description: 'A batch, or one event that was recorded before', schema: z.union([ReceiptBody, BatchReceipts]) },
@@ -55,6 +61,7 @@ export const submitEvents = route({
     'source_foreign',
     'agent_foreign',
     'equivocation',
+    'source_behind',
     'unstorable',
     'batch_too_long',
     'media_type_unsupported',

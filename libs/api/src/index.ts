@@ -21,6 +21,7 @@ export {
 } from './route.ts';
 export { getHealth, getOpenApi, HealthBody, SERVICE_ROUTES } from './service.ts';
 export * from './sources.ts';
+export * from './standing.ts';
 export * from './tlog.ts';
 export { explainTls, type TlsSettings } from './tls-failure.ts';
 export { parseDurationMs, parseInstant, parseWindow, type Window } from './window.ts';

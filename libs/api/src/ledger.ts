@@ -4,12 +4,14 @@ import { putPart, submitEvents } from './events.ts';
 import { createKey, listKeys, revokeKey } from './keys.ts';
 import { listDeadLetters, listLogs } from './logs.ts';
 import { listSources } from './sources.ts';
+import { getStanding } from './standing.ts';
 import { getCheckpoint, getHead, getReceipt, getTile, getVkeys, openEpoch } from './tlog.ts';
 
 /** Every route of the ledger service. */
 export const LEDGER_ROUTES = [
   submitEvents,
   putPart,
+  getStanding,
   listAttempts,
   showAction,
   listActs,

@@ -12,6 +12,7 @@ import {
   getCheckpoint,
   getHealth,
   getReceipt,
+  getStanding,
   getVkeys,
   type HealthBody,
   type KeyBody,
@@ -31,6 +32,7 @@ import {
   type RouteDescriptor,
   revokeKey,
   type SourcePage,
+  type StandingBody,
   showAction,
   submitEvents,
 } from '@recant/api';
@@ -69,6 +71,8 @@ export interface LedgerClient {
   submitBatch(events: readonly Uint8Array[]): Promise<readonly ReceiptBody[]>;
   /** `digest`: lower-case hex SHA-256 of salt ‖ bytes; `salt`: base64url. */
   putPart(digest: string, salt: string, bytes: Uint8Array): Promise<void>;
+  /** How safely an event of a source is kept. */
+  standing(source: string, id: string): Promise<StandingBody>;
   attempts(filter: AttemptFilter, page?: PageRequest): Promise<AttemptPage>;
   action(action: string): Promise<ActionBody>;
   /** What Recant and its operators did, newest first. */
@@ -100,6 +104,7 @@ export function ledgerClient(transport: Transport): LedgerClient {
       (await call<BatchReceipts>(submitEvents, { bytes: { body: joinBatch(events), mediaType: BATCH_MEDIA_TYPE } })).receipts,
     putPart: (digest, salt, body) =>
       call(putPart, { params: { digest }, headers: { 'recant-salt': salt }, bytes: { body, mediaType: 'application/octet-stream' } }),
+    standing: (source, id) => call(getStanding, { query: { source, id } }),
     attempts: (filter, page) => call(listAttempts, { query: { ...filter, ...page } }),
     action: (action) => call(showAction, { params: { action } }),
     acts: (filter, page) => call(listActs, { query: { ...filter, ...page } }),

@@ -17,6 +17,10 @@ export type RecantErrorCode =
   | 'queue_full'
   /** The tool ran, and what it did could not be read from the system: the attempt stays unsettled and becomes `unknown`. */
   | 'settlement_failed'
+  /** Acknowledged events were let go that nothing outside the ledger covers yet. */
+  | 'kept_full'
+  /** A restored ledger does not have what it had acknowledged, and cannot get it from here: `pending` has ids. */
+  | 'acknowledged_lost'
   /** `open()` has not been called, or did not succeed. */
   | 'not_open'
   | 'closed'

@@ -34,6 +34,9 @@ export interface RecantOptions {
   /** Events and bytes that may wait for the ledger before a new action is refused (`queue_full`). */
   readonly queueEventsMax?: number;
   readonly queueBytesMax?: number;
+  /** Acknowledged events (parts among them) and bytes that are kept, to be sent again should the ledger be restored from an older copy. 0: none. */
+  readonly keptEventsMax?: number;
+  readonly keptBytesMax?: number;
   /** Told of what goes wrong after a tool ran, where nobody can be thrown at. Default: `process.emitWarning`. */
   readonly onProblem?: (problem: RecantError) => void;
   /** Trace context of what is running now. Default: the active OpenTelemetry span, where its API is installed. */
@@ -54,6 +57,8 @@ export interface Settings {
   readonly closeTimeoutMs: number;
   readonly queueEventsMax: number;
   readonly queueBytesMax: number;
+  readonly keptEventsMax: number;
+  readonly keptBytesMax: number;
   readonly onProblem: (problem: RecantError) => void;
   readonly clock: () => number;
   readonly random: (bytes: number) => Uint8Array;
@@ -66,14 +71,20 @@ const DEFAULTS = {
   closeTimeoutMs: 30_000,
   queueEventsMax: 10_000,
   queueBytesMax: 33_554_432,
+  keptEventsMax: 10_000,
+  keptBytesMax: 16_777_216,
 } as const;
+/** Zero is a bound too. */
+const MAY_BE_NONE: readonly string[] = ['keptEventsMax', 'keptBytesMax'];
 
 /** @throws RecantError `options_invalid`, naming every problem at once. */
 export function settingsOf(options: RecantOptions): Settings {
   const problems: string[] = [];
   const number = (name: keyof typeof DEFAULTS): number => {
     const value = options[name] ?? DEFAULTS[name];
-    if (!Number.isSafeInteger(value) || value < 1 || value > DURATION_MS_MAX) problems.push(`${name} must be a whole number from 1`);
+    const least = MAY_BE_NONE.includes(name) ? 0 : 1;
+    if (!Number.isSafeInteger(value) || value < least || value > DURATION_MS_MAX)
+      problems.push(`${name} must be a whole number from ${least}`);
     return value;
   };
   const numbers = Object.fromEntries(Object.keys(DEFAULTS).map((name) => [name, number(name as keyof typeof DEFAULTS)])) as {

@@ -31,6 +31,7 @@ export function createSource(lane: Lane, settings: Settings): Source {
     void lane.push({ type: 'recant.source.heartbeat.v1', id: eventId.heartbeat(beats), data: { nothingOlderThan } }).finally(() => {
       beating = false;
     });
+    void lane.look();
   };
 
   return {
@@ -44,6 +45,7 @@ export function createSource(lane: Lane, settings: Settings): Source {
       }
       if (fate.kind === 'refused') throw refusedBy(fate, 'The ledger refused this source');
       if (fate.kind === 'abandoned') throw new RecantError('closed', 'Closed while opening.');
+      void lane.look();
       beat ??= setInterval(heartbeat, Math.max(1, Math.floor(leaseMs / 3))).unref();
     },
     rest: () => clearInterval(beat),

@@ -15,6 +15,12 @@ export interface FakeLedger {
   readonly violations: string[];
   readonly traceparents: (string | undefined)[];
   mode: Mode;
+  /** What it says of its log: the epoch, and how many of its events are covered. */
+  standing: { epoch: number; covered: number };
+  /** Count of questions how safe an event is. */
+  asked: number;
+  /** An older copy takes its place, with the first so many events, and without the parts that came since the start. */
+  setBack(events: number): void;
   of<T extends EventType>(type: T): Extract<RecantEvent, { type: T }>[];
   /** Resolves once the condition holds; looked at after each request. */
   until(condition: () => boolean): Promise<void>;
@@ -43,6 +49,14 @@ export async function startLedger(): Promise<FakeLedger> {
     violations: [],
     traceparents: [],
     mode: { kind: 'up' },
+    standing: { epoch: 1, covered: 0 },
+    asked: 0,
+    setBack(events) {
+      for (const { source, id } of ledger.events.splice(events)) taken.delete(`${source} ${id}`);
+      sequences.clear();
+      for (const { source, sequence } of ledger.events) sequences.set(source, Number(sequence));
+      ledger.parts.clear();
+    },
     of: (type) => ledger.events.filter((event) => event.type === type) as never,
     async until(condition) {
       while (!condition()) await new Promise<void>((resolve) => watchers.push(resolve));
@@ -80,6 +94,15 @@ export async function startLedger(): Promise<FakeLedger> {
       return [mode.status, { code: 'unauthenticated', detail: 'The key is not known.', action: 'Make a new one.' }];
     if (mode.kind === 'nonsense') return [200, '<html>'];
     if (request.headers.authorization !== `Bearer ${ledger.apiKey}`) return [401, { code: 'unauthenticated' }];
+    if (request.method === 'GET') {
+      const { searchParams } = new URL(request.url as string, 'http://ledger');
+      const index = taken.get(`${searchParams.get('source')} ${searchParams.get('id')}`)?.index;
+      const { epoch, covered } = ledger.standing;
+      return [
+        200,
+        { shard: 0, epoch, start: 0, ...(index === undefined ? {} : { index }), covered: index !== undefined && index < covered },
+      ];
+    }
     if (request.method === 'PUT') {
       const digest = (request.url as string).split('/').at(-1) as string;
       const salt = Buffer.from(String(request.headers['recant-salt']), 'base64url');
@@ -90,7 +113,10 @@ export async function startLedger(): Promise<FakeLedger> {
     const split = splitBatch(body);
     if (!split.ok) return [400, { code: split.code, detail: split.detail }];
     ledger.received.events += split.items.length;
-    return [200, { receipts: split.items.map(take) }];
+    const after = request.headers['recant-after'] as string | undefined;
+    const has = ({ source }: { source: string }): boolean => after === undefined || taken.has(`${source} ${after}`);
+    const behind = { kind: 'refused', code: 'source_behind', detail: `no ${after}`, action: 'Send all again.' };
+    return [200, { receipts: split.items.map((item) => (has(JSON.parse(Buffer.from(item).toString())) ? take(item) : behind)) }];
   };
 
   const server = createServer((request, response) => {
@@ -101,7 +127,8 @@ export async function startLedger(): Promise<FakeLedger> {
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.on('end', () => {
-      ledger.received.requests += 1;
+      if (request.method === 'GET') ledger.asked += 1;
+      else ledger.received.requests += 1;
       ledger.traceparents.push(request.headers.traceparent as string | undefined);
       const [status, body, headers] = handle(request, new Uint8Array(Buffer.concat(chunks)));
       if (ledger.mode.kind === 'lost') request.socket.destroy();

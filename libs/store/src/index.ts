@@ -24,6 +24,7 @@ export type { EpochOpening } from './publish/open-epoch.ts';
 export { createPublishStore } from './publish/publish-store.ts';
 export type { PublicCheckpoint, Published } from './publish/published.ts';
 export type { ReceiptPlace } from './publish/receipt-place.ts';
+export type { PlaceNames, Standing } from './publish/standing.ts';
 export type { AttemptDetail } from './query/action.ts';
 export type { ActPage, ActQuery } from './query/acts.ts';
 export type { AttemptSummary, SettledSummary } from './query/attempt-row.ts';

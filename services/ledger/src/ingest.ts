@@ -13,15 +13,16 @@ export interface IngestDeps {
 /** Events and parts over HTTP. Answered after the commit. */
 export function ingestRoutes({ groupCommit, parts }: IngestDeps): readonly BoundRoute[] {
   return [
-    handle(submitEvents, async ({ body, caller: { credential }, charge }) => {
+    handle(submitEvents, async ({ headers, body, caller: { credential }, charge }) => {
+      const after = headers['recant-after'];
       if (body.mediaType === BATCH_MEDIA_TYPE) {
-        const batch = batchOf(body.bytes, credential);
+        const batch = batchOf(body.bytes, credential, after);
         charge({ events: batch.length });
         const receipts = await groupCommit.submit(batch);
         return { status: 200, body: { receipts: receipts.map(receiptBody) } };
       }
       charge({ events: 1 });
-      const [receipt] = (await groupCommit.submit([submissionOf(body.bytes, credential)])) as readonly [Receipt];
+      const [receipt] = (await groupCommit.submit([submissionOf(body.bytes, credential, after)])) as readonly [Receipt];
       if (receipt.kind === 'refused') throw faultOf(receipt.refusal);
       return receipt.kind === 'appended' ? { status: 201, body: receiptBody(receipt) } : { status: 200, body: receiptBody(receipt) };
     }),
@@ -34,14 +35,14 @@ export function ingestRoutes({ groupCommit, parts }: IngestDeps): readonly Bound
   ];
 }
 
-function submissionOf(bytes: Uint8Array, credential: Credential): Submission {
-  return { credential, bytes, origin: 'http' };
+function submissionOf(bytes: Uint8Array, credential: Credential, after: string | undefined): Submission {
+  return { credential, bytes, origin: 'http', ...(after === undefined ? {} : { after }) };
 }
 
-function batchOf(bytes: Uint8Array, credential: Credential): readonly Submission[] {
+function batchOf(bytes: Uint8Array, credential: Credential, after: string | undefined): readonly Submission[] {
   const split = splitBatch(bytes);
   if (!split.ok) throw new ApiFault(split.code === 'too_large' ? 'batch_too_long' : split.code, split.detail);
-  return split.items.map((item) => submissionOf(item, credential));
+  return split.items.map((item) => submissionOf(item, credential, after));
 }
 
 function receiptBody(receipt: Receipt): ReceiptBody {

@@ -1,11 +1,12 @@
 import { type Anchor, createAnchorWatch, createLogGuard, type Witness } from '@recant/ledger';
 import type { BoundRoute, HealthCheck, Logger } from '@recant/service';
-import type { Store } from '@recant/store';
+import type { PlaceNames, Store } from '@recant/store';
 import { epochRoutes } from './epochs.ts';
 import { evidenceRoutes } from './evidence.ts';
 import { createHeadLoop } from './heads.ts';
 import { createPublisher, type PublisherTiming } from './publisher.ts';
 import type { SigningKeys } from './signing-keys.ts';
+import { standingRoutes } from './standing.ts';
 
 export interface EvidenceOptions {
   readonly keys?: SigningKeys | undefined;
@@ -32,6 +33,12 @@ export interface WiredEvidence {
 /** Milliseconds between two heads: each writes a row for every tenant. */
 const HEAD_MS = 60_000;
 
+/** Without keys nothing is put anywhere. */
+function namesOf({ keys, anchors = [], witnesses = [] }: EvidenceOptions): PlaceNames {
+  if (keys === undefined) return { anchors: [], witnesses: [] };
+  return { anchors: anchors.map(({ name }) => name), witnesses: witnesses.map(({ name }) => name) };
+}
+
 /** What makes the ledger provable to others, and what stops it where it no longer is. */
 export function wireEvidence(deps: EvidenceDeps): WiredEvidence {
   const { store, logger, clock, shards, keys, anchors = [], witnesses = [], timing = {} } = deps;
@@ -53,6 +60,7 @@ export function wireEvidence(deps: EvidenceDeps): WiredEvidence {
     routes: [
       ...evidenceRoutes({ published: store.published, keys }),
       ...epochRoutes({ store, keys, anchors, watch, guard, clock, shards }),
+      ...standingRoutes({ published: store.published, places: namesOf(deps), signs: keys !== undefined, shards }),
     ],
     health: async () => {
       const troubles = [

@@ -47,6 +47,8 @@ export interface HarnessOptions {
   readonly rates?: Rates;
   readonly gate?: Gate;
   readonly groupCommit?: LedgerDeps['groupCommit'];
+  /** Of the ledger that this one takes the place of. Default: any free one. */
+  readonly port?: number;
 }
 
 /** The ledger service on a real database, over real HTTP. */
@@ -81,7 +83,7 @@ export async function startLedger(options: HarnessOptions = {}): Promise<Running
     ...(rates && { rates }),
     ...(gate && { gate }),
   });
-  const listening: Listening = await listen(app, { host: '127.0.0.1', port: 0 });
+  const listening: Listening = await listen(app, { host: '127.0.0.1', port: options.port ?? 0 });
   const { url } = listening;
   const makeKey: RunningLedger['makeKey'] = (over = {}) =>
     store.credentials.create({ tenant: TENANT, roles: ['emit'], sourcePrefix: 'recant://', agents: ['*'], resources: ['*'], ...over });

@@ -1,8 +1,11 @@
-import { type SendResult, TransportError } from '../transport.ts';
+import { type SendResult, SourceBehind, type Standing, TransportError } from '../transport.ts';
 import { retryAfterMs } from './retry-after.ts';
 
 /** Bytes of an answer that are read at all: receipts of a full batch fit many times. */
 const ANSWER_BYTES_MAX = 4_194_304;
+
+/** The code of a refusal that is no refusal of the event. */
+const SOURCE_BEHIND = 'source_behind';
 
 /** @throws TransportError for whatever may be sent again: an overloaded, restarting or absent ledger. */
 export async function refusalOf(response: Response): Promise<SendResult & { kind: 'refused' }> {
@@ -19,7 +22,7 @@ export async function refusalOf(response: Response): Promise<SendResult & { kind
   return { kind: 'refused', code, detail: detail.filter((text) => text !== undefined).join(' ') };
 }
 
-/** @throws TransportError where the answer is not the ledger's: a proxy in between, a version apart. */
+/** @throws TransportError where the answer is not the ledger's: a proxy in between, a version apart. SourceBehind where the ledger was set back. */
 export async function receiptsOf(response: Response, count: number): Promise<readonly SendResult[]> {
   const receipts = memberOf(await readJson(response), 'receipts');
   if (!Array.isArray(receipts) || receipts.length !== count)
@@ -35,7 +38,21 @@ function resultOf(receipt: unknown): SendResult {
   }
   if (kind !== 'refused') throw new TransportError(`the ledger's answer has a receipt of unknown kind`);
   const detail = [textOf(receipt, 'detail'), textOf(receipt, 'action')].filter((text) => text !== undefined).join(' ');
-  return { kind: 'refused', code: textOf(receipt, 'code') ?? 'refused', detail };
+  const code = textOf(receipt, 'code') ?? 'refused';
+  if (code === SOURCE_BEHIND) throw new SourceBehind(`the ledger was set back: ${detail}`);
+  return { kind: 'refused', code, detail };
+}
+
+/** @throws TransportError where it was not given */
+export async function standingOf(response: Response): Promise<Standing> {
+  if (!response.ok) {
+    await response.body?.cancel();
+    throw new TransportError(`the ledger answered ${response.status}`);
+  }
+  const answer = await readJson(response);
+  const [epoch, covered] = [memberOf(answer, 'epoch'), memberOf(answer, 'covered')];
+  if (typeof epoch !== 'number' || typeof covered !== 'boolean') throw new TransportError('the answer does not say how safe the event is');
+  return { epoch, covered };
 }
 
 async function readJson(response: Response): Promise<unknown> {

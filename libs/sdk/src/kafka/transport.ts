@@ -14,11 +14,14 @@ import {
 } from '@recant/events';
 import type { KafkaConfig, Message, Producer } from 'kafkajs';
 import { RecantError } from '../error.ts';
+import { standingAt } from '../http/standing.ts';
 import { type Outgoing, type SendResult, type Transport, TransportError } from '../transport.ts';
 
 export interface KafkaTransportOptions {
   readonly brokers: readonly string[];
   readonly apiKey: string;
+  /** Where the ledger listens over HTTP. Asked now and then: with it, what was acknowledged is sent again after an older copy was restored. */
+  readonly url?: string;
   /** Decides the partition together with the source; the ledger takes the tenant from the key. */
   readonly tenant?: string;
   /** Shards of the tenant's logs. */
@@ -108,6 +111,7 @@ export function kafkaTransport(options: KafkaTransportOptions): Transport {
   };
 
   return {
+    ...(options.url === undefined ? {} : { standing: standingAt({ url: options.url, apiKey: options.apiKey }) }),
     async send(items) {
       const results: SendResult[] = [];
       for (const round of roundsOf(items)) {

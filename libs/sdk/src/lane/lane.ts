@@ -1,7 +1,11 @@
 import { type EventOf, type EventType, encodeEvent, formatSequence, type RecantEvent } from '@recant/events';
 import { RecantError } from '../error.ts';
-import { type Outgoing, type SendResult, type Transport, TransportError } from '../transport.ts';
+import { type Outgoing, type SendResult, SourceBehind, type Transport, TransportError } from '../transport.ts';
 import { backoffMs, pause } from './backoff.ts';
+import { batchOf } from './batch.ts';
+import { Coverage } from './coverage.ts';
+import { Kept } from './kept.ts';
+import { lostBefore, refusedAgain, uncovered } from './set-back.ts';
 
 /** What became of an event. `abandoned`: the lane was stopped before an answer came. */
 export type Fate = SendResult | { readonly kind: 'abandoned' };
@@ -15,15 +19,16 @@ export interface LaneOptions {
   /** Events that may be unacknowledged before a new action is refused. */
   readonly queueEventsMax: number;
   readonly queueBytesMax: number;
+  /** Acknowledged events, parts among them, that are kept to be sent again. */
+  readonly keptEventsMax: number;
+  readonly keptBytesMax: number;
   /** Told of every event that the ledger refused. */
   readonly onRefused: (id: string, refusal: SendResult & { readonly kind: 'refused' }) => void;
+  /** Told of acknowledged events that a restored ledger does not have, or might not have and then not get. */
+  readonly onProblem: (problem: RecantError) => void;
 }
 
 export type Draft = { readonly [T in EventType]: Pick<EventOf<T>, 'type' | 'id' | 'data' | 'traceparent' | 'tracestate'> }[EventType];
-
-/** Items and bytes of one send. */
-const SEND_ITEMS_MAX = 500;
-const SEND_BYTES_MAX = 1_048_576;
 
 interface Waiting {
   readonly id: string;
@@ -37,10 +42,13 @@ interface Waiting {
  * L2 One send at a time; what comes meanwhile is the next batch. So events arrive in the order of their numbers.
  * L3 A repeated send has the same bytes.
  * L4 Memory is bounded: `admit` refuses new actions at the bound, `room` holds back effects; only settlements of what was admitted go over it.
+ * L5 What was acknowledged is kept within bounds, and goes again before anything newer where the ledger turns out not to have it.
  */
 export class Lane {
   private readonly options: LaneOptions;
   private readonly waiting: Waiting[] = [];
+  private readonly kept: Kept;
+  private readonly coverage: Coverage;
   private readonly stopping = new AbortController();
   private bytes = 0;
   private sequence = 0;
@@ -52,6 +60,17 @@ export class Lane {
 
   constructor(options: LaneOptions) {
     this.options = options;
+    const { transport, keptEventsMax, keptBytesMax, onProblem } = options;
+    // Who cannot ask would never learn that it is time to send again.
+    const none = transport.standing === undefined;
+    this.kept = new Kept({
+      keptEventsMax: none ? 0 : keptEventsMax,
+      keptBytesMax,
+      onUncovered: () => {
+        if (!none) onProblem(uncovered(options));
+      },
+    });
+    this.coverage = new Coverage(options, this.kept);
   }
 
   /** Count of answers so far: grows while the ledger is alive. */
@@ -60,7 +79,7 @@ export class Lane {
   }
   /** Ids of events without an answer, oldest first. */
   get pending(): readonly string[] {
-    return this.waiting.map(({ id }) => id);
+    return [...this.kept.pending, ...this.waiting.map(({ id }) => id)];
   }
   /** Why the last send failed, as the end of a message. */
   get whyNot(): string {
@@ -107,6 +126,14 @@ export class Lane {
     return this.queue(`part.${digest}`, { bytes, source: this.options.source, part: { digest, salt } });
   }
 
+  /** Asks how safe what was acknowledged is. Never rejects, and no send waits for it. */
+  async look(): Promise<void> {
+    const opened = await this.coverage.look(this.stopping.signal);
+    if (!opened || this.stopping.signal.aborted) return;
+    this.kept.again();
+    this.pumping ??= this.pump();
+  }
+
   /** Resolves once nothing waits any more. */
   async drained(): Promise<void> {
     while (this.pumping !== undefined) await this.pumping;
@@ -133,40 +160,41 @@ export class Lane {
     const { signal } = this.stopping;
     // Lets everything that is queued in the same turn go together.
     await Promise.resolve();
-    for (let failures = 0; this.waiting.length > 0 && !signal.aborted; ) {
-      const batch = this.nextBatch();
+    for (let failures = 0; !signal.aborted; ) {
+      const again = this.kept.batch();
+      const live = again === undefined ? batchOf(this.waiting) : [];
+      if (again === undefined && live.length === 0) break;
       let results: readonly SendResult[];
       try {
-        results = await this.options.transport.send(
-          batch.map(({ item }) => item),
-          signal,
-        );
-        if (results.length !== batch.length)
-          throw new TransportError(`the transport gave ${results.length} results for ${batch.length} items`);
+        results = await this.send(again ?? live);
       } catch (error) {
         this.lastError = error;
         failures += 1;
+        if (error instanceof SourceBehind) this.setBack();
         const askedMs = error instanceof TransportError ? error.retryAfterMs : 0;
         await pause(backoffMs(failures, (this.options.random(1)[0] as number) / 256, askedMs), signal);
         continue;
       }
       if (signal.aborted) break;
       failures = 0;
-      this.settle(batch, results);
+      if (again === undefined) this.settle(live, results);
+      else this.settleAgain(results);
     }
     // In the same turn as the last look at `waiting`: what is queued from now on starts a pump of its own.
     this.pumping = undefined;
   }
 
-  private nextBatch(): Waiting[] {
-    let bytes = 0;
-    let count = 0;
-    for (const { item } of this.waiting) {
-      bytes += item.bytes.length + 1;
-      if (count > 0 && (bytes > SEND_BYTES_MAX || count === SEND_ITEMS_MAX)) break;
-      count += 1;
-    }
-    return this.waiting.slice(0, count);
+  private async send(batch: readonly { readonly item: Outgoing }[]): Promise<readonly SendResult[]> {
+    const items = batch.map(({ item }) => item);
+    const results = await this.options.transport.send(items, this.stopping.signal, this.kept.after);
+    if (results.length !== items.length) throw new TransportError(`the transport gave ${results.length} results for ${items.length} items`);
+    return results;
+  }
+
+  private setBack(): void {
+    this.coverage.forget();
+    const lost = this.kept.behind();
+    if (lost !== undefined) this.options.onProblem(lostBefore(lost));
   }
 
   private settle(batch: readonly Waiting[], results: readonly SendResult[]): void {
@@ -176,9 +204,17 @@ export class Lane {
       this.bytes -= item.bytes.length;
       this.answers += 1;
       if (result.kind === 'refused') this.options.onRefused(id, result);
+      else this.kept.add(id, item);
       resolve(result);
     }
     this.wakeRoom();
+  }
+
+  private settleAgain(results: readonly SendResult[]): void {
+    this.answers += results.length;
+    const refused = this.kept.sent(results).map(({ id }) => id);
+    const refusal = results.find((result) => result.kind === 'refused');
+    if (refusal !== undefined) this.options.onProblem(refusedAgain(refused, refusal));
   }
 
   private wakeRoom(): void {

@@ -3,6 +3,7 @@ import type { Appender, KafkaPosition, LogKey, Receipt, Submission } from '@reca
 import type pg from 'pg';
 import { StoreError, StoreUnavailable } from '../error.ts';
 import { findRefused } from './bisect.ts';
+import { Continuity } from './continuity.ts';
 import type { Failpoints } from './failpoint.ts';
 import { type Item, refuseItem, toItem } from './item.ts';
 import { createLogs, logKeyOf } from './lock-logs.ts';
@@ -31,10 +32,17 @@ export function createAppender(pool: pg.Pool, options: AppenderOptions): Appende
   const context: AppendContext = {
     ...options,
     sources: new SourceNumbers(),
+    continuity: new Continuity(),
     repeats: new Repeats(),
     failpoints: options.failpoints ?? (() => {}),
   };
   const knownLogs = new Set<string>();
+  // A new connection may lead to another copy of the database: what was known of the one before is asked again.
+  pool.on('connect', () => {
+    context.sources.forget();
+    context.continuity.forget();
+    knownLogs.clear();
+  });
 
   async function append(batch: readonly Submission[], position?: KafkaPosition): Promise<readonly Receipt[]> {
     if (batch.length > BATCH_EVENTS_MAX)

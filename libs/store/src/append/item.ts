@@ -16,6 +16,8 @@ export interface EventItem {
   readonly event: RecantEvent;
   readonly bytes: Uint8Array;
   readonly origin: string;
+  /** Id of an event of the same source that the log must have. */
+  readonly after: string | undefined;
 }
 
 export interface DeadItem {
@@ -59,6 +61,7 @@ export function toItem(submission: Submission, options: ItemOptions): Item {
     event: admission.event,
     bytes,
     origin,
+    after: submission.after,
   };
 }
 

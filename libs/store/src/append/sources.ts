@@ -48,6 +48,10 @@ export class SourceNumbers {
     for (const row of rows) into.set(row.source, { sourceNo: Number(row.source_no), agent: row.agent });
   }
 
+  forget(): void {
+    this.#committed.clear();
+  }
+
   remember(tenant: string, numbers: ReadonlyMap<string, KnownSource>): void {
     if (this.#committed.size + numbers.size > MEMORY_MAX) this.#committed.clear();
     for (const [source, number] of numbers) this.#committed.set(`${tenant} ${source}`, number);

@@ -4,6 +4,7 @@ import type pg from 'pg';
 import { copyThen } from '../copy/copy-in.ts';
 import { StoreError } from '../error.ts';
 import { advanceStatement, checkAdvanced, hasGrown, positionMoved, positionStatement } from './advance.ts';
+import type { Continuity } from './continuity.ts';
 import type { Failpoints } from './failpoint.ts';
 import type { DeadItem, Item } from './item.ts';
 import { headsOf, type LogHead, type LogKey, lockStatement, logKeyOf } from './lock-logs.ts';
@@ -15,6 +16,7 @@ import { RecordFault } from './sql-state.ts';
 
 export interface AppendContext {
   readonly sources: SourceNumbers;
+  readonly continuity: Continuity;
   readonly repeats: Repeats;
   readonly shards: number;
   readonly systemTenant: string;
@@ -41,7 +43,8 @@ export async function appendInTransaction(
     const heads = await begin(client, items, position, context);
     checkShards(heads, context.shards);
     const lookUp = dryRun || context.repeats.expected();
-    const { resolved, sourceNumbers, repeats } = await resolve(client, items, context.sources, lookUp);
+    const continued = await context.continuity.check(client, items, heads);
+    const { resolved, sourceNumbers, repeats } = await resolve(client, continued, context.sources, lookUp);
     if (repeats) context.repeats.seen();
     const { rows, receipts } = layOut(resolved, heads, context.clock());
     pass('copy.before');

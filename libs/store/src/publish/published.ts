@@ -5,6 +5,7 @@ import { readLastCheckpoint, toCheckpoint } from './checkpoints.ts';
 import { readTenantHead, type TenantHead } from './head-store.ts';
 import { readCosignatures } from './outgoing.ts';
 import { findReceiptPlace, type ReceiptPlace } from './receipt-place.ts';
+import { type PlaceNames, readStanding, type Standing } from './standing.ts';
 import { readTiles } from './tiles.ts';
 
 const EPOCH = 'SELECT epoch FROM recant.log WHERE tenant_id = $1 AND shard = $2';
@@ -28,6 +29,8 @@ export interface Published {
   entries(log: LogKey, from: bigint, width: number): Promise<readonly Uint8Array[] | undefined>;
   /** The entry that a receipt is about: an attempt's end, else its intent. @param attempt undefined for the last one. */
   receiptPlace(tenant: string, action: string, attempt: number | undefined): Promise<ReceiptPlace | undefined>;
+  /** @param places that are asked about: others that ever kept a checkpoint do not count. */
+  standing(log: LogKey, source: string, eventId: string, places: PlaceNames): Promise<Standing>;
   /** A tenant's own path under the newest head that has it. */
   head(tenant: string): Promise<TenantHead | undefined>;
 }
@@ -53,6 +56,7 @@ export function createPublished(pool: pg.Pool, operator: string): Published {
       return rows.length === width ? rows.map(({ frame }) => frame) : undefined;
     },
     receiptPlace: (...args) => findReceiptPlace(pool, ...args),
+    standing: (...args) => readStanding(pool, ...args),
     head: (tenant) => readTenantHead(pool, tenant, operator),
   };
 }

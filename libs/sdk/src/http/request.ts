@@ -1,0 +1,53 @@
+import { RecantError } from '../error.ts';
+import { TransportError } from '../transport.ts';
+
+export interface LedgerAddress {
+  /** Where the ledger listens, for instance `http://127.0.0.1:7300`. */
+  readonly url: string;
+  readonly apiKey: string;
+  /** How long one request may take. */
+  readonly requestTimeoutMs?: number;
+}
+
+export interface LedgerRequest {
+  readonly method: 'GET' | 'POST' | 'PUT';
+  /** Relative, without a slash in front. */
+  readonly path: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: Uint8Array;
+}
+
+const REQUEST_TIMEOUT_MS = 15_000;
+
+/** Asks one ledger, over the connections that the global fetch keeps alive. @throws RecantError `options_invalid` */
+export function requester(address: LedgerAddress): (request: LedgerRequest, signal: AbortSignal) => Promise<Response> {
+  const base = baseOf(address.url);
+  const timeoutMs = address.requestTimeoutMs ?? REQUEST_TIMEOUT_MS;
+  const authorization = `Bearer ${address.apiKey}`;
+  return async ({ method, path, headers, body }, signal) => {
+    try {
+      return await fetch(new URL(path, base), {
+        method,
+        headers: { ...headers, authorization },
+        ...(body === undefined ? {} : { body: body as Uint8Array<ArrayBuffer> }),
+        redirect: 'error',
+        signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
+      });
+    } catch (cause) {
+      throw new TransportError(`the ledger at ${base.origin} does not answer (${reasonOf(cause)})`, { cause });
+    }
+  };
+}
+
+function baseOf(url: string): URL {
+  const base = URL.canParse(url) ? new URL(url.endsWith('/') ? url : `${url}/`) : undefined;
+  if (base === undefined || !/^https?:$/.test(base.protocol))
+    throw new RecantError('options_invalid', 'url must be the http(s) address of the ledger.');
+  return base;
+}
+
+/** fetch says "fetch failed", and why in its cause: `ECONNREFUSED`, `CERT_HAS_EXPIRED`, ... */
+function reasonOf(error: unknown): string {
+  const { code } = ((error as Error).cause ?? error) as { code?: unknown };
+  return typeof code === 'string' ? code : (error as Error).name;
+}

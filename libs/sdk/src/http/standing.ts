@@ -1,0 +1,10 @@
+import type { Transport } from '../transport.ts';
+import { standingOf } from './answer.ts';
+import { type LedgerAddress, requester } from './request.ts';
+
+/** Asks by `GET /v1/standing`, whichever way events take. @throws RecantError `options_invalid` */
+export function standingAt(address: LedgerAddress): NonNullable<Transport['standing']> {
+  const request = requester(address);
+  return async (source, id, signal) =>
+    standingOf(await request({ method: 'GET', path: `v1/standing?${new URLSearchParams({ source, id })}` }, signal));
+}

@@ -1,0 +1,53 @@
+import type { LogKey } from '@recant/ledger';
+import type pg from 'pg';
+
+/** The newest size that one of these places keeps: one index probe a place. */
+const newest = (table: string, column: string, names: string): string =>
+  `(SELECT max(k.size) FROM unnest(${names}::text[]) AS p (name), LATERAL (SELECT size FROM recant.${table}
+    WHERE tenant_id = l.tenant_id AND shard = l.shard AND epoch = l.epoch AND ${column} = p.name ORDER BY size DESC LIMIT 1) k)`;
+const STANDING = `SELECT l.epoch,
+    (SELECT start FROM recant.epoch WHERE tenant_id = l.tenant_id AND shard = l.shard AND epoch = l.epoch) AS start,
+    (SELECT e.idx FROM recant.source s JOIN recant.entry e ON e.tenant_id = s.tenant_id AND e.source_no = s.source_no
+      WHERE s.tenant_id = l.tenant_id AND s.source = $3 AND e.event_id = $4) AS idx,
+    (SELECT size FROM recant.checkpoint WHERE tenant_id = l.tenant_id AND shard = l.shard AND epoch = l.epoch ORDER BY size DESC LIMIT 1) AS signed,
+    greatest(${newest('anchored', 'anchor', '$5')}, ${newest('cosignature', 'witness', '$6')}) AS kept
+  FROM recant.log l WHERE l.tenant_id = $1 AND l.shard = $2`;
+
+/** Places outside the ledger, by the names that they are noted under. */
+export interface PlaceNames {
+  readonly anchors: readonly string[];
+  readonly witnesses: readonly string[];
+}
+
+/** How safely one event is kept. Sizes are of the log's present epoch. */
+export interface Standing {
+  readonly epoch: number;
+  /** First entry of the epoch. */
+  readonly start: bigint;
+  /** Of the event's entry; undefined where the log does not have it. */
+  readonly index: bigint | undefined;
+  /** Entries under the newest checkpoint. */
+  readonly signed: bigint;
+  /** Entries under the newest checkpoint that one of the places keeps. */
+  readonly kept: bigint;
+}
+
+export async function readStanding(
+  pool: pg.Pool,
+  { tenant, shard }: LogKey,
+  source: string,
+  eventId: string,
+  { anchors, witnesses }: PlaceNames,
+): Promise<Standing> {
+  const values = [tenant, shard, source, eventId, anchors, witnesses];
+  const { rows } = await pool.query({ name: 'recant-standing', text: STANDING, values });
+  const { epoch = 1, start, idx, signed, kept } = rows[0] ?? {};
+  const orNone = (value: string | null | undefined): bigint => BigInt(value ?? 0);
+  return {
+    epoch,
+    start: orNone(start),
+    index: typeof idx === 'string' ? BigInt(idx) : undefined,
+    signed: orNone(signed),
+    kept: orNone(kept),
+  };
+}

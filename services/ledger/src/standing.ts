@@ -1,0 +1,37 @@
+import { ApiFault, getStanding } from '@recant/api';
+import { shardOf } from '@recant/events';
+import { sourceWithin } from '@recant/ledger';
+import { type BoundRoute, handle } from '@recant/service';
+import type { PlaceNames, Published, Standing } from '@recant/store';
+
+export interface StandingDeps {
+  readonly published: Pick<Published, 'standing'>;
+  readonly places: PlaceNames;
+  /** Whether checkpoints are signed at all. */
+  readonly signs: boolean;
+  readonly shards: number;
+}
+
+/** How safely an event is kept, for whoever sent it: a key sees the sources that it may send from. */
+export function standingRoutes(deps: StandingDeps): readonly BoundRoute[] {
+  return [
+    handle(getStanding, async ({ query, caller: { credential } }) => {
+      const { source, id } = query;
+      const { tenant, sourcePrefix, keyId } = credential;
+      if (!sourceWithin(sourcePrefix, source))
+        throw new ApiFault('source_foreign', `Key ${keyId} may ask about sources under ${sourcePrefix}, not about ${source}.`);
+      const shard = shardOf(tenant, source, deps.shards);
+      const standing = await deps.published.standing({ tenant, shard }, source, id, deps.places);
+      const { epoch, start, index } = standing;
+      const place = index === undefined ? {} : { index: Number(index) };
+      return { status: 200, body: { shard, epoch, start: Number(start), ...place, covered: isCovered(standing, deps) } };
+    }),
+  ];
+}
+
+/** By what is as far out of this ledger's reach as it is set up to have anything. */
+function isCovered({ index, signed, kept }: Standing, { places, signs }: StandingDeps): boolean {
+  if (index === undefined) return false;
+  if (places.anchors.length + places.witnesses.length > 0) return index < kept;
+  return !signs || index < signed;
+}

@@ -1,0 +1,104 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { folderAnchor, httpWitness } from '@recant/anchors';
+import { shardOf } from '@recant/events';
+import { waitUntil } from '@recant/test-support';
+import { afterEach, expect, test } from 'vitest';
+import { dropFolder, startWitness, witnessFolder } from '../../witness/test/harness.ts';
+import { newSigningKey, parseSigningKeys } from '../src/signing-keys.ts';
+import { type HarnessOptions, type RunningLedger, SHARDS, startLedger, TENANT } from './harness.ts';
+import { TestSource } from './producer.ts';
+
+const keys = parseSigningKeys(newSigningKey('example.org'), 'a test');
+const timing = { integrateMs: 20, publishMs: 20, anchorMs: 50 };
+const source = new TestSource('standing');
+const shard = shardOf(TENANT, source.source, SHARDS);
+
+const closing: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const close of closing.splice(0).reverse()) await close();
+});
+async function ledgerWith(evidence?: HarnessOptions['evidence']): Promise<RunningLedger> {
+  const ledger = await startLedger(evidence === undefined ? {} : { evidence });
+  closing.push(async () => {
+    expect(await ledger.audit()).toEqual([]);
+    await ledger.stop();
+  });
+  return ledger;
+}
+/** Sends one event. @returns how it stands */
+async function send(ledger: RunningLedger) {
+  const { action, bytes } = source.intended();
+  const { index } = await ledger.agents.submitEvent(bytes);
+  return { index, standing: () => ledger.agents.standing(source.source, `${action}.1.intended`) };
+}
+
+test('a ledger that signs nothing covers what it has recorded', async () => {
+  const ledger = await ledgerWith();
+  expect(await ledger.agents.standing(source.source, 'opened')).toEqual({ shard, epoch: 1, start: 0, covered: false });
+  const { index, standing } = await send(ledger);
+  expect(await standing()).toEqual({ shard, epoch: 1, start: 0, index, covered: true });
+  expect(await ledger.agents.standing(source.source, 'opened')).toEqual({ shard, epoch: 1, start: 0, covered: false });
+});
+
+test('without a place outside, what is signed is covered', async () => {
+  const ledger = await ledgerWith({ keys, timing });
+  const { index, standing } = await send(ledger);
+  await waitUntil(async () => (await standing()).covered);
+  const signed = await ledger.store.published.checkpoint({ tenant: TENANT, shard });
+  expect(signed?.size).toBeGreaterThan(BigInt(index as number));
+});
+
+test('with an anchor, only what it keeps is covered', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'recant-anchor-'));
+  closing.push(() => rm(dir, { recursive: true }));
+  const real = folderAnchor(dir);
+  let open = false;
+  // Away at first: the real one, once it is there.
+  const anchor = { ...real, put: (...args: Parameters<typeof real.put>) => (open ? real.put(...args) : Promise.reject(new Error('away'))) };
+  const ledger = await ledgerWith({ keys, timing, anchors: [anchor] });
+  const { index, standing } = await send(ledger);
+  await waitUntil(async () => (await ledger.store.published.checkpoint({ tenant: TENANT, shard }))?.size === BigInt(index as number) + 1n);
+  expect((await standing()).covered).toBe(false);
+  open = true;
+  await waitUntil(async () => (await standing()).covered);
+});
+
+test('what a witness has cosigned is covered', async () => {
+  const dir = await witnessFolder();
+  closing.push(() => dropFolder(dir));
+  const vkeys = keys.signers.map(({ vkey }) => vkey);
+  const first = await startWitness(dir, vkeys);
+  const port = Number(new URL(first.url).port);
+  await first.stop();
+  const ledger = await ledgerWith({ keys, timing, witnesses: [httpWitness({ url: first.url, vkey: first.vkey, clock: Date.now })] });
+  const { index, standing } = await send(ledger);
+  await waitUntil(async () => (await ledger.store.published.checkpoint({ tenant: TENANT, shard }))?.size === BigInt(index as number) + 1n);
+  expect((await standing()).covered).toBe(false);
+  closing.push((await startWitness(dir, vkeys, Date.now, port)).stop);
+  await waitUntil(async () => (await standing()).covered);
+});
+
+test('a key asks about the sources that it may send from, and no other', async () => {
+  const ledger = await ledgerWith();
+  const { standing } = await send(ledger);
+  const { apiKey } = await ledger.makeKey({ sourcePrefix: 'recant://elsewhere' });
+  const elsewhere = ledger.client(apiKey);
+  await expect(elsewhere.standing(source.source, 'opened')).rejects.toMatchObject({ status: 403, code: 'source_foreign' });
+  await expect(ledger.operator.standing(source.source, 'opened')).rejects.toMatchObject({ status: 403, code: 'role_missing' });
+  const other = await ledger.makeKey({ tenant: 'other' });
+  expect(await ledger.client(other.apiKey).standing(source.source, 'opened')).toMatchObject({ epoch: 1, covered: false });
+  expect((await standing()).covered).toBe(true);
+});
+
+test('a batch or an event behind what was acknowledged is refused by name over HTTP, and leaves nothing', async () => {
+  const ledger = await ledgerWith();
+  const headers = { 'recant-after': 'heartbeat.1' };
+  const { bytes } = source.intended();
+  expect(await ledger.post(bytes, { headers })).toMatchObject({ status: 409, body: { code: 'source_behind' } });
+  const batch = await ledger.post(`[${Buffer.from(bytes)}]`, { headers, type: 'application/cloudevents-batch+json' });
+  expect(batch).toMatchObject({ status: 200, body: { receipts: [{ kind: 'refused', code: 'source_behind' }] } });
+  expect(await ledger.post(bytes, { headers: { 'recant-after': 'x'.repeat(300) } })).toMatchObject({ status: 400 });
+  expect(await ledger.operator.logs()).toEqual([]);
+});
