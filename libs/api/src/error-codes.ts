@@ -17,7 +17,8 @@ const EVENT_REFUSALS = {
     status: 401,
     title: 'Not authenticated',
     retry: 'never',
-    action: 'Send a key made by `recant keys create` as `Authorization: Bearer recant_<id>_<secret>`.',
+    action:
+      'Send a key made by `recant keys create` as `Authorization: Bearer recant_<id>_<secret>`, or a token for people where they sign in.',
   },
   mac_invalid: {
     status: 401,
@@ -27,9 +28,9 @@ const EVENT_REFUSALS = {
   },
   role_missing: {
     status: 403,
-    title: 'This key may not do that',
+    title: 'Not with these roles',
     retry: 'never',
-    action: 'Use a key that has one of the roles the request needs.',
+    action: 'Use a key that has one of the roles the request needs, or sign in as somebody who has.',
   },
   source_foreign: {
     status: 403,
@@ -220,6 +221,18 @@ const SERVICE_ERRORS = {
     title: 'Too many at once from this key or tenant',
     retry: 'after',
     action: 'Send the same again after Retry-After seconds, and fewer or smaller requests from then on.',
+  },
+  password_throttled: {
+    status: 429,
+    title: 'Too many wrong passwords',
+    retry: 'after',
+    action: 'Wait for Retry-After seconds; `recant password` makes a new one. Keys are taken meanwhile.',
+  },
+  identity_unavailable: {
+    status: 503,
+    title: 'The identity provider does not answer',
+    retry: 'after',
+    action: 'Send the same again after Retry-After seconds. If it stays so, check RECANT_OIDC_ISSUER. Keys are taken meanwhile.',
   },
   overloaded: { status: 429, title: 'Too much at once', retry: 'after', action: 'Send the same again after Retry-After seconds.' },
   store_unavailable: {

@@ -10,8 +10,21 @@ export type OpenApiDocument = ReturnType<typeof createDocument>;
 const Bytes = z.string().meta({ format: 'binary' });
 /** What any request can be answered with. */
 const EVERYWHERE: readonly ErrorCode[] = ['request_invalid', 'overloaded', 'store_unavailable', 'shutting_down', 'internal'];
-const WITH_KEY: readonly ErrorCode[] = ['unauthenticated', 'role_missing', 'rate_limited'];
+const WITH_CALLER: readonly ErrorCode[] = ['unauthenticated', 'role_missing', 'rate_limited'];
+const WITH_PERSON: readonly ErrorCode[] = ['password_throttled', 'identity_unavailable'];
 const WITH_BODY: readonly ErrorCode[] = ['body_too_large', 'media_type_unsupported'];
+
+/** `operator` is the one local person of an all-in-one; nobody else has a password. */
+const SECURITY_SCHEMES = {
+  key: { type: 'http', scheme: 'bearer', bearerFormat: 'recant_<id>_<secret>' },
+  person: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: 'An access token of the OpenID provider (RFC 9068).' },
+  operator: { type: 'http', scheme: 'basic', description: 'The local person of `recant up`.' },
+} as const;
+const SECURITY_OF = {
+  keys: [{ key: [] }],
+  people: [{ person: [] }, { operator: [] }],
+  both: [{ key: [] }, { person: [] }, { operator: [] }],
+};
 
 /** OpenAPI 3.1 of exactly these routes. Two routes with one method and path, or one operation id, are a defect and throw. */
 export function openApiOf(routes: readonly RouteDescriptor[], info: { title: string; version: string }): OpenApiDocument {
@@ -28,14 +41,16 @@ export function openApiOf(routes: readonly RouteDescriptor[], info: { title: str
     openapi: '3.1.1',
     info,
     paths,
-    components: { securitySchemes: { key: { type: 'http', scheme: 'bearer', bearerFormat: 'recant_<id>_<secret>' } } },
+    components: { securitySchemes: SECURITY_SCHEMES },
   });
 }
 
 export function errorsOf(descriptor: RouteDescriptor): readonly ErrorCode[] {
   const all = [
     ...EVERYWHERE,
-    ...(descriptor.roles === 'public' ? [] : WITH_KEY),
+    ...(descriptor.roles === 'public' ? [] : WITH_CALLER),
+    ...(descriptor.roles === 'public' || descriptor.callers === 'keys' ? [] : WITH_PERSON),
+    ...(descriptor.callers === undefined ? [] : (['caller_unfit'] as const)),
     ...(descriptor.body ? WITH_BODY : []),
     ...(descriptor.errors ?? []),
   ];
@@ -48,7 +63,9 @@ function operationOf(descriptor: RouteDescriptor): ZodOpenApiOperationObject {
     tags: [descriptor.tag],
     summary: descriptor.summary,
     ...(descriptor.description === undefined ? {} : { description: descriptor.description }),
-    ...(descriptor.roles === 'public' ? { security: [] } : { security: [{ key: [] }], 'x-recant-roles': [...descriptor.roles] }),
+    ...(descriptor.roles === 'public'
+      ? { security: [] }
+      : { security: SECURITY_OF[descriptor.callers ?? 'both'], 'x-recant-roles': [...descriptor.roles] }),
     requestParams: {
       ...(descriptor.params ? { path: descriptor.params } : {}),
       ...(descriptor.query ? { query: descriptor.query } : {}),

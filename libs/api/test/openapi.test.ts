@@ -10,6 +10,7 @@ import {
 } from '@recant/api';
 import { expect, test } from 'vitest';
 
+const SCHEMES = { keys: ['key'], people: ['person', 'operator'], both: ['key', 'person', 'operator'] };
 const ROUTES: readonly RouteDescriptor[] = [...LEDGER_ROUTES, ...ROLLBACK_ROUTES, ...SERVICE_ROUTES];
 
 test('every route is described once, with who may call it and each code that it can give', () => {
@@ -18,7 +19,9 @@ test('every route is described once, with who may call it and each code that it 
   for (const route of ROUTES) {
     const operation = document.paths?.[route.path]?.[route.method];
     expect(operation?.operationId).toBe(route.operationId);
-    expect(operation?.security).toEqual(route.roles === 'public' ? [] : [{ key: [] }]);
+    expect(operation?.security?.flatMap((scheme) => Object.keys(scheme))).toEqual(
+      route.roles === 'public' ? [] : SCHEMES[route.callers ?? 'both'],
+    );
     for (const code of errorsOf(route)) {
       const { status } = ERROR_CODES[code];
       if (Object.hasOwn(route.responses, status)) continue;

@@ -6,6 +6,7 @@ import { createGate, type Gate } from './gate.ts';
 import { checkHealth, type HealthCheck } from './health.ts';
 import type { Keyring } from './keyring.ts';
 import type { Logger } from './log.ts';
+import type { People } from './people/port.ts';
 import { createRateLimits, RATES_DEFAULT, type Rates } from './rate-limit.ts';
 import { type BoundRoute, createRouter, handle, type Router } from './router.ts';
 import { type Serving, serve } from './serve.ts';
@@ -17,6 +18,8 @@ export interface AppOptions {
   readonly version: string;
   readonly routers: readonly Router[];
   readonly keyring: Keyring;
+  /** Who tells people; without any there are keys only. */
+  readonly people?: readonly People[];
   /** Needed as soon as one route is not public: no service is run whose operators leave no trace. */
   readonly acts?: ActRecorder;
   readonly logger: Logger;
@@ -40,8 +43,8 @@ export function createApp(options: AppOptions): Express {
   const routes = [...options.routers, serviceRouter(options)].flatMap((router) => router.routes);
   if (options.acts === undefined && routes.some(({ descriptor }) => descriptor.roles !== 'public'))
     throw new TypeError('an app with routes that are not public needs `acts`');
-  const { keyring, acts, gate = createGate(), rates = RATES_DEFAULT } = options;
-  const serving = { keyring, gate, acts, limits: createRateLimits(rates, () => performance.now()) };
+  const { keyring, people = [], acts, gate = createGate(), rates = RATES_DEFAULT } = options;
+  const serving = { keyring, people, gate, acts, limits: createRateLimits(rates, () => performance.now()) };
   for (const route of routes) mount(app, route, serving, options.logger);
   refuseOtherMethods(app, routes);
   app.use((request: Request) => {

@@ -1,23 +1,43 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { ApiFault, type RouteDescriptor } from '@recant/api';
-import { parseApiKey } from '@recant/events';
-import { type Caller, callerOfKey } from './caller.ts';
+import { type ApiKey, parseApiKey } from '@recant/events';
+import { type Caller, callerOfKey, type KeyCaller } from './caller.ts';
 import type { Keyring } from './keyring.ts';
+import type { Logger } from './log.ts';
+import type { People } from './people/port.ts';
 
-const BEARER = /^Bearer +(\S+)$/i;
+const AUTHORIZATION = /^([A-Za-z]+) +(\S+)$/;
 const NOBODY = Buffer.alloc(32);
 
-/** Who is behind an Authorization header. @throws ApiFault `unauthenticated`: the same for no key, an unknown one and a wrong secret */
-export async function authenticate(keyring: Keyring, authorization: string | undefined): Promise<Caller> {
-  const token = BEARER.exec(authorization ?? '')?.[1];
-  const key = token === undefined ? undefined : parseApiKey(token);
-  if (!key)
-    throw new ApiFault(
-      'unauthenticated',
-      authorization === undefined ? 'The request has no Authorization header.' : 'The Authorization header holds no Recant key.',
-    );
-  const known = await keyring.find(key.keyId);
-  const hash = createHash('sha256').update(key.secret).digest();
+export interface Identifying {
+  readonly keyring: Keyring;
+  /** One for each scheme at most. */
+  readonly people: readonly People[];
+}
+
+/** Who is behind an Authorization header. @throws ApiFault `unauthenticated`, and what it says is one text for each kind of credential, whatever was wrong with it */
+export async function authenticate({ keyring, people }: Identifying, authorization: string | undefined, log: Logger): Promise<Caller> {
+  if (authorization === undefined) throw new ApiFault('unauthenticated', 'The request has no Authorization header.');
+  const [, named = '', credentials = ''] = AUTHORIZATION.exec(authorization) ?? [];
+  const scheme = named.toLowerCase();
+  const key = scheme === 'bearer' ? parseApiKey(credentials) : undefined;
+  if (key) return callerBehind(keyring, key);
+  const who = people.find((each) => each.scheme === scheme);
+  if (!who) throw new ApiFault('unauthenticated', 'The Authorization header holds nothing that is taken here.');
+  const identified = await who.identify(credentials);
+  if (identified.kind === 'person') return identified.caller;
+  if (identified.kind === 'throttled')
+    throw new ApiFault('password_throttled', 'After wrong passwords none is looked at for a while.', {
+      retryAfterSeconds: identified.retryAfterSeconds,
+    });
+  log.debug({ scheme, reason: identified.reason }, 'a person was not believed');
+  if (identified.kind === 'away') throw new ApiFault('identity_unavailable', 'Who vouches for people does not answer now.');
+  throw new ApiFault('unauthenticated', 'What the Authorization header holds is not believed here.');
+}
+
+async function callerBehind(keyring: Keyring, { keyId, secret }: ApiKey): Promise<KeyCaller> {
+  const known = await keyring.find(keyId);
+  const hash = createHash('sha256').update(secret).digest();
   // The comparison runs for unknown keys too, so that its time tells nothing.
   const fits = timingSafeEqual(hash, known?.secretHash ?? NOBODY);
   if (!known || !fits) throw new ApiFault('unauthenticated', 'The key is not known here, or its secret is wrong.');
@@ -32,5 +52,6 @@ export function authorize({ kind, id, roles }: Caller, route: RouteDescriptor): 
     throw new ApiFault('caller_unfit', `This is for people, not for keys: ${id} is one.`);
   if (route.roles.some((role) => roles.includes(role))) return;
   const who = kind === 'key' ? `Key ${id}` : id;
-  throw new ApiFault('role_missing', `${who} has the roles ${roles.join(', ')}; this needs ${route.roles.join(' or ')}.`);
+  const has = roles.length === 0 ? 'has no role' : `has the roles ${roles.join(', ')}`;
+  throw new ApiFault('role_missing', `${who} ${has}; this needs ${route.roles.join(' or ')}.`);
 }

@@ -2,11 +2,10 @@ import { ApiFault, isAct } from '@recant/api';
 import type { JsonObject } from '@recant/events';
 import type { Request, Response } from 'express';
 import type { ActEnd, ActRecorder } from './acts/port.ts';
-import { authenticate, authorize } from './authenticate.ts';
+import { authenticate, authorize, type Identifying } from './authenticate.ts';
 import { bodyBytesMax, checkBodyHead, discardBody, parseJson, type RawBody, readBody } from './body.ts';
 import type { Caller } from './caller.ts';
 import type { Gate } from './gate.ts';
-import type { Keyring } from './keyring.ts';
 import type { Logger } from './log.ts';
 import { parseParts, parsePath, parseQuery } from './parameters.ts';
 import type { Cost, Payer, RateLimits } from './rate-limit.ts';
@@ -17,8 +16,7 @@ const RETRY_AFTER_SECONDS = 1;
 /** Roles whose requests may use the reserved room. */
 const OPERATORS = new Set(['administer', 'execute', 'plan', 'approve', 'rollback']);
 
-export interface Serving {
-  readonly keyring: Keyring;
+export interface Serving extends Identifying {
   readonly gate: Gate;
   readonly limits: RateLimits;
   /** There wherever a route is not public: `createApp` sees to it. */
@@ -28,7 +26,7 @@ export interface Serving {
 /** One request through its route: who, may they, not too often, is there room, does it fit, then the handler. Nothing is read of a body before that. */
 export async function serve(route: BoundRoute, request: Request, response: Response, serving: Serving, log: Logger): Promise<void> {
   const { descriptor } = route;
-  const caller = await identify(route, request, serving);
+  const caller = await identify(route, request, serving, log);
   const payer = caller && payerOf(caller);
   const body = await takeBody(route, request, payer, serving);
   try {
@@ -90,16 +88,17 @@ function send(response: Response, { responses }: BoundRoute['descriptor'], { sta
   else response.json(body);
 }
 
-async function identify({ descriptor }: BoundRoute, request: Request, { keyring, acts }: Serving): Promise<Caller | undefined> {
+async function identify({ descriptor }: BoundRoute, request: Request, serving: Serving, log: Logger): Promise<Caller | undefined> {
   if (descriptor.roles === 'public') return undefined;
   const { operationId: operation } = descriptor;
   let caller: Caller | undefined;
   try {
-    caller = await authenticate(keyring, request.headers.authorization);
+    caller = await authenticate(serving, request.headers.authorization, log);
     authorize(caller, descriptor);
     return caller;
   } catch (error) {
-    if (error instanceof ApiFault) acts?.refused({ code: error.code, operation, ...(caller && { tenant: caller.tenant, by: caller.id }) });
+    if (error instanceof ApiFault && error.problem().status < 500)
+      serving.acts?.refused({ code: error.code, operation, ...(caller && { tenant: caller.tenant, by: caller.id }) });
     await discardBody(request);
     throw error;
   }

@@ -9,6 +9,9 @@ import {
   type ListenAddress,
   listenAddressOf,
   listenEnv,
+  OPENID_ENV,
+  openIdPeople,
+  type People,
   RATE_ENV,
   type Rates,
   ratesOf,
@@ -33,6 +36,7 @@ const LedgerEnv = z.object({
   RECANT_MASTER_KEY_FILE: z.string().min(1),
   RECANT_SHARDS: z.coerce.number('must be a number').int().min(1).max(SHARDS_MAX).default(SHARDS_DEFAULT),
   ...EVIDENCE_ENV,
+  ...OPENID_ENV,
   RECANT_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
   /** For fault tests: `<name>:<nth>`. */
   RECANT_FAILPOINT: z.string().optional(),
@@ -53,6 +57,7 @@ export interface LedgerConfig {
   readonly signingKeys: SigningKeys | undefined;
   /** Where checkpoints go. */
   readonly places: Places;
+  readonly people: readonly People[];
 }
 
 /** @throws ConfigError naming every problem at once */
@@ -74,6 +79,7 @@ export function readLedgerConfig(env: Env): LedgerConfig {
     failpoint: read.RECANT_FAILPOINT,
     signingKeys: read.RECANT_SIGNING_KEY_FILE === undefined ? undefined : readSigningKeys(read.RECANT_SIGNING_KEY_FILE),
     places: placesOf(read),
+    people: openIdPeople(read, Date.now),
   };
 }
 

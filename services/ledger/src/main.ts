@@ -19,8 +19,9 @@ await runProcess(async () => {
   const ledger = wireLedger({ store, logger, clock: Date.now, shards, evidence, ...(kafka ? { kafka } : {}) });
   const { routers, health, acts } = ledger;
   const described = { title: 'Recant ledger', version: '0.1.0', requestId: randomUUID };
-  const app = createApp({ ...described, rates: config.rates, routers, health, acts, keyring: store.credentials, logger });
-  const listening = await listen(app, { ...config.address, logger });
+  const { rates, people, address } = config;
+  const app = createApp({ ...described, routers, health, acts, rates, people, keyring: store.credentials, logger });
+  const listening = await listen(app, { ...address, logger });
   await ledger.start();
   logger.info({ url: listening.url }, 'takes events');
   return {

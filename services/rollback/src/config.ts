@@ -6,6 +6,9 @@ import {
   type ListenAddress,
   listenAddressOf,
   listenEnv,
+  OPENID_ENV,
+  openIdPeople,
+  type People,
   RATE_ENV,
   type Rates,
   ratesOf,
@@ -28,6 +31,7 @@ const RollbackEnv = z.object({
   /** Steps that are inverted together. */
   RECANT_BATCH_STEPS: z.coerce.number('must be a number').int().min(1).max(1_000).default(50),
   RECANT_LEASE_MS: z.coerce.number('must be a number').int().min(500).default(30_000),
+  ...OPENID_ENV,
   /** For fault tests: `<point>:<step>`. */
   RECANT_FAILPOINT: z.string().optional(),
 });
@@ -43,6 +47,7 @@ export interface RollbackConfig {
   readonly masterKey: Uint8Array;
   readonly batchSteps: number;
   readonly leaseMs: number;
+  readonly people: readonly People[];
   readonly failpoint: string | undefined;
 }
 
@@ -59,6 +64,7 @@ export function readRollbackConfig(env: Env): RollbackConfig {
     masterKey: readMasterKey(read.RECANT_MASTER_KEY_FILE),
     batchSteps: read.RECANT_BATCH_STEPS,
     leaseMs: read.RECANT_LEASE_MS,
+    people: openIdPeople(read, Date.now),
     failpoint: read.RECANT_FAILPOINT,
   };
 }

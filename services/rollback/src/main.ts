@@ -19,8 +19,9 @@ await runProcess(async () => {
   const rollback = wireRollback({ store, logger, clock: Date.now, ledger: { url, apiKey }, ...work });
   const { routers, health, acts } = rollback;
   const described = { title: 'Recant rollback', version: '0.1.0', requestId: randomUUID };
-  const app = createApp({ ...described, rates: config.rates, routers, health, acts, keyring: store.credentials, logger });
-  const listening = await listen(app, { ...config.address, logger });
+  const { rates, people, address } = config;
+  const app = createApp({ ...described, routers, health, acts, rates, people, keyring: store.credentials, logger });
+  const listening = await listen(app, { ...address, logger });
   await rollback.start();
   logger.info({ url: listening.url }, 'plans and runs');
   return {

@@ -37,6 +37,7 @@ export async function openServices({ settings, store, brokers, rollbackKey, sign
     acts: ledger.acts,
     keyring: store.credentials,
     rates: settings.rates,
+    people: settings.people,
     logger,
     requestId: randomUUID,
   });

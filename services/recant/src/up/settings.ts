@@ -7,6 +7,9 @@ import {
   type ListenAddress,
   listenAddressOf,
   listenEnv,
+  OPENID_ENV,
+  openIdPeople,
+  type People,
   RATE_ENV,
   type Rates,
   ratesOf,
@@ -14,6 +17,7 @@ import {
   secret,
 } from '@recant/service';
 import { EVIDENCE_ENV, placesOf } from '@recant/service-ledger/wire';
+import { OPERATOR_TENANT } from '@recant/store';
 import { z } from 'zod';
 import { DIR_DEFAULT } from '../cli/connection.ts';
 import { CliError, EXIT } from '../cli/exit.ts';
@@ -44,6 +48,7 @@ const Environment = z.object({
     .max(200)
     .optional(),
   ...EVIDENCE_ENV,
+  ...OPENID_ENV,
 });
 
 export interface UpOptions {
@@ -70,6 +75,8 @@ export interface UpSettings {
   readonly signingKeyFile: string | undefined;
   /** Where checkpoints go, beside the database. */
   readonly places: ReturnType<typeof placesOf>;
+  /** Who are vouched for by an OpenID provider: all of the one tenant. */
+  readonly people: readonly People[];
 }
 
 /** Options over environment over defaults. @throws CliError `usage`, naming every problem at once */
@@ -96,6 +103,7 @@ export function readSettings(options: UpOptions, env: Env): UpSettings {
       ledgerName: read.RECANT_LEDGER_NAME,
       signingKeyFile: read.RECANT_SIGNING_KEY_FILE,
       places: placesOf(read),
+      people: openIdPeople(read, Date.now, OPERATOR_TENANT),
     };
   } catch (error) {
     if (error instanceof ConfigError)
