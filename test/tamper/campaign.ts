@@ -1,41 +1,32 @@
-import type { Rule } from '@recant/verifier';
+import { naive, recordsOf, seal } from './bundle-file.ts';
 import { Chance } from './chance.ts';
-import { copyDraft, type Draft, type DraftLog, rebuild, recordsOf, seal } from './draft.ts';
+import { copyDraft, type Draft, type DraftLog, rebuild } from './draft.ts';
 import type { Judges } from './judge.ts';
 import type { EntryKind, FileKind, Kept, Stage } from './kind.ts';
 import { CHECKPOINT_KINDS } from './kinds/checkpoints.ts';
 import { ENTRY_KINDS } from './kinds/entries.ts';
-import { FILE_KINDS, naive } from './kinds/files.ts';
+import { FILE_KINDS } from './kinds/files.ts';
 import { FRAME_KINDS } from './kinds/frames.ts';
-import { keptOf } from './stage.ts';
-
-/** Where not everything was signed anew; by whose key, where it was. */
-export type Way = 'as it is' | 'signed anew by a foreign key' | 'signed anew by the ledger’s key';
+import { type Expected, type Outcome, outcomeOf, type Way } from './outcome.ts';
+import { keptOf, makeStage } from './stage.ts';
 
 export interface Case {
   readonly kind: string;
   readonly way: Way;
   readonly sizeMin: number;
-  readonly expected: readonly Rule[];
+  readonly expected: Expected;
   make(stage: Stage, chance: Chance): Buffer | Promise<Buffer>;
   keep?(stage: Stage): readonly Kept[];
 }
 
-export interface Outcome {
-  readonly kind: string;
-  readonly way: Way;
-  readonly size: number;
-  /** What it was called. */
-  readonly rule: string;
-  /** What is wrong with that; absent where both verifiers caught it by a rule that was expected. */
-  readonly complaint?: string;
-}
+const NOTHING: Case = { kind: 'nothing', way: 'as it is', sizeMin: 1, expected: 'sound', make: ({ bytes }) => bytes };
 
-export const CASES: readonly Case[] = [
+const TAMPERED: readonly Case[] = [
   ...[...ENTRY_KINDS, ...FRAME_KINDS].flatMap(waysOf),
   ...[...FILE_KINDS, ...CHECKPOINT_KINDS].map(caseOf),
 ];
-export const KINDS: readonly string[] = [...new Set(CASES.map(({ kind }) => kind))];
+export const CASES: readonly Case[] = [...TAMPERED, NOTHING];
+export const KINDS: readonly string[] = [...new Set(TAMPERED.map(({ kind }) => kind))];
 
 function caseOf({ name, sizeMin, make, rule, keep }: FileKind): Case {
   return { kind: name, way: 'as it is', sizeMin, expected: rule, make, ...(keep && { keep }) };
@@ -69,36 +60,41 @@ function sealAnew(draft: Draft, key: Stage['ledgerKey']): Promise<Buffer> {
   return seal(draft, key);
 }
 
-/** Every case that a bundle of this size has room for. */
-export async function* runCases(judges: Judges, stage: Stage, seed: number, cases: readonly Case[] = CASES): AsyncGenerator<Outcome> {
-  const kept = keptOf(stage);
-  const folder = await judges.keep(kept);
-  const sound = await judges.judge(stage.bytes, [stage.ledgerKey.vkey], { folder, kept });
-  const outcome = { kind: 'nothing', way: 'as it is', size: stage.size, rule: 'sound' } as const;
-  const complaint = sound.difference ?? (sound.verdict.sound ? undefined : sound.verdict.detail);
-  yield { ...outcome, ...(complaint !== undefined && { complaint }) };
-  for (const [n, each] of cases.entries()) {
-    if (each.sizeMin > stage.size) continue;
-    yield await runCase(judges, stage, each, new Chance(seed * 1_000 + n), { folder, kept });
+/** Bundles of one size, tampered with case by case. */
+export class Trial {
+  readonly #judges: Judges;
+  readonly #stage: Stage;
+  readonly #kept: readonly Kept[];
+  readonly #folder: string;
+
+  private constructor(judges: Judges, stage: Stage, kept: readonly Kept[], folder: string) {
+    this.#judges = judges;
+    this.#stage = stage;
+    this.#kept = kept;
+    this.#folder = folder;
+  }
+
+  static async open(judges: Judges, size: number): Promise<Trial> {
+    const stage = await makeStage(size);
+    const kept = keptOf(stage);
+    return new Trial(judges, stage, kept, await judges.keep(kept));
+  }
+
+  get size(): number {
+    return this.#stage.size;
+  }
+
+  /** @param seed gives the same bundle again */
+  async run({ kind, way, expected, make, keep }: Case, seed: number): Promise<Outcome> {
+    const stage = this.#stage;
+    const bytes = await make(stage, new Chance(seed));
+    const own = keep?.(stage);
+    const anchors = own === undefined ? { folder: this.#folder, kept: this.#kept } : { folder: await this.#judges.keep(own), kept: own };
+    const judged = await this.#judges.judge(bytes, [stage.ledgerKey.vkey], anchors);
+    return outcomeOf({ part: partOf(stage.size), kind, way, expected }, `seed ${seed}`, judged);
   }
 }
 
-async function runCase(
-  judges: Judges,
-  stage: Stage,
-  { kind, way, expected, make, keep }: Case,
-  chance: Chance,
-  anchors: { folder: string; kept: readonly Kept[] },
-): Promise<Outcome> {
-  const bytes = await make(stage, chance);
-  const own = keep?.(stage);
-  const compared = own === undefined ? anchors : { folder: await judges.keep(own), kept: own };
-  const { verdict, java, difference } = await judges.judge(bytes, [stage.ledgerKey.vkey], compared);
-  const rule = verdict.sound ? 'sound' : verdict.rule;
-  const isExpected = !verdict.sound && expected.includes(verdict.rule);
-  const wrong = isExpected
-    ? undefined
-    : `called ${rule}, not ${expected.join(' or ')} (${verdict.sound ? '' : verdict.detail}; Java: ${java.rule})`;
-  const complaint = difference ?? wrong;
-  return { kind, way, size: stage.size, rule, ...(complaint !== undefined && { complaint }) };
+export function partOf(size: number): string {
+  return `logs of ${size.toLocaleString('en')}`;
 }

@@ -1,8 +1,7 @@
-import { canonicalize, type JsonObject } from '@recant/events';
-import type { Signer } from '@recant/ledger';
+import type { JsonObject } from '@recant/events';
 import { Frontier, formatCheckpoint, leafHash } from '@recant/transparency';
-import { type BundleRecord, type RecordType, sealBundle, splitRecords } from '@recant/verifier';
-import { LEDGER, TENANT, type testSigner } from '../../libs/verifier/test/make-ledger.ts';
+import { splitRecords } from '@recant/verifier';
+import type { testSigner } from '../../libs/verifier/test/make-ledger.ts';
 
 export type NoteSigner = ReturnType<typeof testSigner>;
 export type Item =
@@ -51,44 +50,6 @@ function logOf(manifest: JsonObject, at: number): DraftLog {
 
 export function copyDraft({ manifest, keys, logs }: Draft): Draft {
   return { manifest: { ...manifest }, keys: [...keys], logs: logs.map((log) => ({ ...log, items: [...log.items] })) };
-}
-
-/** All records but the statement. */
-export function recordsOf({ manifest, keys, logs }: Draft): BundleRecord[] {
-  const listed = logs.map(({ shard, shards, epoch, origin, from, size }) => {
-    return { shard, shards, epoch, origin, from: String(from), size: String(size) };
-  });
-  const records = [record('M', Buffer.from(canonicalize({ ...manifest, logs: listed })))];
-  for (const key of keys) records.push(record('K', Buffer.from(key)));
-  for (const { shard, items } of logs) {
-    records.push(record('L', Buffer.from(`{"shard":${shard}}`)));
-    for (const item of items) records.push(recordOf(item));
-  }
-  return records;
-}
-
-function recordOf(item: Item): BundleRecord {
-  if (item.type === 'C') return record('C', item.note);
-  if (item.type === 'P') return record('P', item.roots);
-  const index = Buffer.alloc(8);
-  index.writeBigUInt64BE(item.index);
-  return record(item.type, Buffer.concat([index, item.type === 'E' ? item.frame : item.bytes]));
-}
-
-export function record(type: RecordType, payload: Buffer): BundleRecord {
-  return { type, payload };
-}
-
-export function seal(draft: Draft, signer: Signer): Promise<Buffer> {
-  return sealBundle(recordsOf(draft), signer);
-}
-
-export function entriesOf(log: DraftLog): Entry[] {
-  return log.items.filter((item): item is Entry => item.type === 'E');
-}
-
-export function originOfLog({ shard, epoch }: DraftLog): string {
-  return `${LEDGER}/${TENANT}/${shard}/e${epoch}`;
 }
 
 /**

@@ -11,9 +11,15 @@ const PIECE_BYTES = 65_536;
 /** Rules about an entry, for which both must name the same place. */
 const PLACELESS = new Set(['format', 'version', 'truncated', 'trailing', 'statement_invalid', 'key_unknown', 'signature_invalid']);
 
+export const VERIFIERS = ['TypeScript', 'Java'] as const;
+
+/** What each called a bundle: a rule, or `sound`. */
+export type Said = Readonly<Record<(typeof VERIFIERS)[number], string>>;
+
 export interface Judged {
   readonly verdict: Verdict;
   readonly java: JavaVerdict;
+  readonly said: Said;
   /** Absent where the two agree. */
   readonly difference?: string;
 }
@@ -57,7 +63,8 @@ export class Judges {
     ]);
     await unlink(file);
     const difference = compare(verdict, java);
-    return { verdict, java, ...(difference !== undefined && { difference }) };
+    const said = { TypeScript: verdict.sound ? 'sound' : verdict.rule, Java: nameOf(java) };
+    return { verdict, java, said, ...(difference !== undefined && { difference }) };
   }
 
   async close(): Promise<void> {
@@ -68,6 +75,11 @@ export class Judges {
 
 function* pieces(bytes: Buffer): Generator<Buffer> {
   for (let at = 0; at < bytes.length; at += PIECE_BYTES) yield bytes.subarray(at, at + PIECE_BYTES);
+}
+
+/** A file that it could not read counts as neither sound nor caught. */
+function nameOf({ sound, rule, error }: JavaVerdict): string {
+  return sound === true ? 'sound' : (rule ?? `error: ${error}`);
 }
 
 function compare(verdict: Verdict, java: JavaVerdict): string | undefined {

@@ -1,29 +1,26 @@
 import { makeBundle } from '../../libs/verifier/test/make-ledger.ts';
 import { Chance } from './chance.ts';
 import type { Judges } from './judge.ts';
+import { type Outcome, outcomeOf } from './outcome.ts';
 import { randomBundle } from './random-bundle.ts';
 import { soundLog } from './sound-log.ts';
 
-/** What went wrong, with the seed that shows it again. */
-export interface Found {
-  readonly seed: string;
-  readonly complaint: string;
-}
+export const EDITS_PART = 'edits of one byte';
+export const SOUND_PART = 'sound ledgers of random shapes';
+
+const EDITED = { part: EDITS_PART, kind: 'a byte is edited', way: 'as it is', expected: 'any rule' } as const;
+const UNTOUCHED = { part: SOUND_PART, kind: 'nothing', way: 'as it is', expected: 'sound' } as const;
 
 /** Changes one byte at a time, each time of the sound file: every edit must be caught, and be called the same by both. */
-export async function editBytes(judges: Judges, seed: number, edits: number): Promise<Found[]> {
-  const found: Found[] = [];
+export async function* editBytes(judges: Judges, seed: number, edits: number): AsyncGenerator<Outcome> {
   const chance = new Chance(seed);
   const files = await soundFiles();
   for (let n = 0; n < edits; n += 1) {
     const bytes = Buffer.from(chance.of(files));
     const at = chance.below(bytes.length);
     bytes[at] = (bytes[at] as number) ^ (1 + chance.below(255));
-    const { verdict, difference } = await judges.judge(bytes);
-    const complaint = difference ?? (verdict.sound ? 'not caught' : undefined);
-    if (complaint !== undefined) found.push({ seed: `${seed}, edit ${n}, byte ${at}`, complaint });
+    yield outcomeOf(EDITED, `seed ${seed}, edit ${n}, byte ${at}`, await judges.judge(bytes));
   }
-  return found;
 }
 
 /** Small files, so that every kind of byte is met often. */
@@ -40,13 +37,9 @@ async function soundFiles(): Promise<Buffer[]> {
 }
 
 /** Makes sound logs: no rule may be broken, and both must count and warn alike. */
-export async function makeSound(judges: Judges, seed: number, bundles: number): Promise<Found[]> {
-  const found: Found[] = [];
+export async function* makeSound(judges: Judges, seed: number, bundles: number): AsyncGenerator<Outcome> {
   for (let n = 0; n < bundles; n += 1) {
-    const bytes = await randomBundle(new Chance(seed * 100_000 + n));
-    const { verdict, difference } = await judges.judge(bytes);
-    const complaint = difference ?? (verdict.sound ? undefined : `${verdict.rule}: ${verdict.detail}`);
-    if (complaint !== undefined) found.push({ seed: `${seed}, bundle ${n}`, complaint });
+    const bytes = await randomBundle(new Chance(seed * 1_000 + n));
+    yield outcomeOf(UNTOUCHED, `seed ${seed}, bundle ${n}`, await judges.judge(bytes));
   }
-  return found;
 }

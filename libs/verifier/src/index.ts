@@ -12,6 +12,7 @@ export {
 export { type BundleLog, encodeManifest, type Manifest, parseManifest } from './bundle/manifest.ts';
 export { splitRecords } from './bundle/record-parser.ts';
 export { sealBundle } from './bundle/seal.ts';
+export { encodeStatement } from './bundle/statement.ts';
 export { verifyBundle } from './bundle/verify.ts';
 export { type BundleLogSource, type BundleSource, writeBundle } from './bundle/write.ts';
 export { createInspector, type EventBatch, type Inspection, type Inspector } from './facts/inspect.ts';

@@ -1,11 +1,11 @@
 import { formatCheckpoint, parseCheckpoint, parseNote } from '@recant/transparency';
 import type { Rule } from '@recant/verifier';
 import { makeBundle, makeLog, testSigner } from '../../../libs/verifier/test/make-ledger.ts';
+import { naive, recordsOf, seal } from '../bundle-file.ts';
 import type { Chance } from '../chance.ts';
-import { copyDraft, type Draft, type DraftLog, type Item, type NoteSigner, rebuild, recordsOf, seal } from '../draft.ts';
+import { copyDraft, type Draft, type DraftLog, type Item, type NoteSigner, rebuild } from '../draft.ts';
 import { find, replaceFrame } from '../edit.ts';
 import type { FileKind, Kept, Stage } from '../kind.ts';
-import { naive } from './files.ts';
 
 /** Changes of what was signed, and of what was kept outside. */
 export const CHECKPOINT_KINDS: readonly FileKind[] = [

@@ -1,7 +1,8 @@
 import { encodeRecord, MAGIC, type Rule } from '@recant/verifier';
 import { testSigner } from '../../../libs/verifier/test/make-ledger.ts';
+import { type DraftRecord, naive, recordsOf, seal, statementAt } from '../bundle-file.ts';
 import type { Chance } from '../chance.ts';
-import { copyDraft, type Draft, recordsOf, seal } from '../draft.ts';
+import { copyDraft, type Draft } from '../draft.ts';
 import type { FileKind, Stage } from '../kind.ts';
 
 /** Changes of the file around the records, of its manifest, its keys and its statement. */
@@ -23,7 +24,9 @@ export const FILE_KINDS: readonly FileKind[] = [
   file('a record announces more than a record holds', 'format', ({ bytes }) => at(bytes, MAGIC.length + 1, [0, 0x10, 0, 1])),
   file('a record is of an unknown type', 'format', ({ bytes }) => at(bytes, MAGIC.length, [0x58])),
   file('the manifest is missing', 'format', ({ draft, bytes }) => naive(bytes, recordsOf(draft).slice(1))),
-  file('the manifest is there twice', 'format', ({ draft, bytes }) => naive(bytes, [recordsOf(draft)[0] as Recorded, ...recordsOf(draft)])),
+  file('the manifest is there twice', 'format', ({ draft, bytes }) =>
+    naive(bytes, [recordsOf(draft)[0] as DraftRecord, ...recordsOf(draft)]),
+  ),
   manifest('the manifest is nested a thousand deep', 'format', (text) =>
     text.replace('"query":{}', `"query":{"a":${'['.repeat(1_000)}${']'.repeat(1_000)}}`),
   ),
@@ -113,7 +116,6 @@ export const FILE_KINDS: readonly FileKind[] = [
   }),
 ];
 
-type Recorded = ReturnType<typeof recordsOf>[number];
 type Changed = Draft['logs'][number];
 
 function file(name: string, rule: Rule, make: FileKind['make']): FileKind {
@@ -135,7 +137,7 @@ function changeFirst(draft: Draft, change: (log: Changed) => unknown): void {
 
 function manifest(name: string, rule: Rule, change: (text: string) => string): FileKind {
   return file(name, rule, ({ draft, bytes }) => {
-    const [first, ...rest] = recordsOf(draft) as [Recorded, ...Recorded[]];
+    const [first, ...rest] = recordsOf(draft) as [DraftRecord, ...DraftRecord[]];
     return naive(bytes, [{ ...first, payload: Buffer.from(change(first.payload.toString())) }, ...rest]);
   });
 }
@@ -146,19 +148,6 @@ function statement(name: string, rule: Rule, change: (envelope: Record<string, u
     const envelope = JSON.parse(bytes.subarray(start + 5).toString()) as Record<string, unknown>;
     return Buffer.concat([bytes.subarray(0, start), encodeRecord('S', Buffer.from(JSON.stringify(change(envelope))))]);
   });
-}
-
-/** These records, and the statement as it was. */
-export function naive(bytes: Buffer, records: readonly Recorded[]): Buffer {
-  return Buffer.concat([MAGIC, ...records.map(({ type, payload }) => encodeRecord(type, payload)), bytes.subarray(statementAt(bytes))]);
-}
-
-/** The last record's place: of all that begin so, the one that ends the file. */
-function statementAt(bytes: Buffer): number {
-  for (let start = bytes.length - 5; start >= 0; start -= 1) {
-    if (bytes[start] === 0x53 && start + 5 + bytes.readUInt32BE(start + 1) === bytes.length) return start;
-  }
-  throw new RangeError('no statement ends this file');
 }
 
 function at(bytes: Buffer, place: number, written: readonly number[]): Buffer {
