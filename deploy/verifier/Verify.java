@@ -1,5 +1,4 @@
 import java.io.BufferedReader;
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStreamReader;
 import java.io.PrintStream;
@@ -33,6 +32,7 @@ import java.util.PriorityQueue;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
@@ -1333,28 +1333,36 @@ public final class Verify {
         private static final int INLINE_BYTES_MAX = 8_192;
         private static final int PART_BYTES_MAX = 524_288;
         private static final int MESSAGE_BYTES_MAX = 2_048;
+        private static final int VERSION_BYTES_MAX = 128;
         private static final int RESOURCES_MAX = 256;
         private static final int LABELS_MAX = 64;
         private static final int CHUNKS_MAX = 100_000;
         private static final long COUNT_MAX = Integer.MAX_VALUE;
         private static final long DURATION_MS_MAX = 31_622_400_000L;
 
-        private static final Pattern UUID_V7 = Pattern.compile("[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}");
-        private static final Pattern RESOURCE =
-            Pattern.compile("[a-z][a-z0-9-]{0,31}://[A-Za-z0-9][A-Za-z0-9._-]{0,63}/(?:[A-Za-z0-9._~!$&'()+,;=:@/-]|%[0-9A-F]{2})*+");
+        /** Forms: `0` is a digit, `f` a hexadecimal one, `v` the variant of RFC 9562; everything else is itself. */
+        private static final String UUID_V7 = "ffffffff-ffff-7fff-vfff-ffffffffffff";
+        private static final String HEX_64 = "f".repeat(64);
+        private static final String SEQUENCE = "0".repeat(16);
+        private static final String TIME = "0000-00-00T00:00:00.000Z";
+
+        private static final Pattern SYSTEM = Pattern.compile("[a-z][a-z0-9-]{0,31}://[A-Za-z0-9][A-Za-z0-9._-]{0,63}/");
+        private static final String PATH = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._~!$&'()+,;=:@/-";
+        private static final boolean[] IN_PATH = new boolean[128];
+
+        static {
+            for (char character : PATH.toCharArray()) IN_PATH[character] = true;
+        }
+
         private static final Pattern NEEDLESS = Pattern.compile("%(?:3[0-9]|4[1-9A-F]|5[0-9A]|6[1-9A-F]|7[0-9A]|2D|5F|7E)");
         private static final Pattern DOT_SEGMENT = Pattern.compile("/\\.{1,2}(?:/|\\z)");
         private static final Pattern CONNECTOR = Pattern.compile("[a-z][a-z0-9-]{0,31}");
         private static final Pattern ORDINAL = Pattern.compile("0|[1-9][0-9]{0,38}");
-        private static final Pattern VERSION = Pattern.compile("[\\x21-\\x7e]{1,128}");
-        private static final Pattern HEX_64 = Pattern.compile("[0-9a-f]{64}");
         private static final Pattern SALT = Pattern.compile("[A-Za-z0-9_-]{21}[AQgw]");
         private static final Pattern RECORD_ID = Pattern.compile("[A-Za-z0-9][A-Za-z0-9_-]{0,127}");
         private static final Pattern TRACEPARENT = Pattern.compile("00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}");
         private static final Pattern TRACESTATE = Pattern.compile("[\\x20-\\x7e]{1,512}");
         private static final Pattern HEARTBEAT = Pattern.compile("heartbeat\\.(?:0|[1-9][0-9]{0,15})");
-        private static final Pattern SEQUENCE = Pattern.compile("[0-9]{16}");
-        private static final Pattern TIME = Pattern.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}Z");
 
         /** What a value must be; the exception says where it is not. */
         private static final class Refused extends RuntimeException {
@@ -1403,7 +1411,7 @@ public final class Verify {
             require("1.0".equals(event.text("specversion")), "specversion");
             require(isTime(string(event, "time")), "time");
             String digits = string(event, "sequence");
-            sequence = SEQUENCE.matcher(digits).matches() ? Long.parseLong(digits) : 0;
+            sequence = hasForm(digits, SEQUENCE) ? Long.parseLong(digits) : 0;
             require(sequence >= 1 && sequence <= SAFE_MAX, "sequence");
             if (event.get("traceparent") != null) matches(event, "traceparent", TRACEPARENT);
             if (event.get("tracestate") != null) matches(event, "tracestate", TRACESTATE);
@@ -1464,6 +1472,24 @@ public final class Verify {
                     names(outcomes, Integer.MAX_VALUE, "outcomes");
                     for (Json count : outcomes.items) require(count.whole(0, COUNT_MAX) >= 0, "outcomes");
                     return id.equals("run." + matches(data, "run", RECORD_ID) + ".finished");
+                case "recant.act.ordered.v1":
+                    shape(data, "act by operation request target", "", "data");
+                    for (String member : new String[] {"by", "operation", "request"}) name(data, member);
+                    inline(data.get("target"));
+                    return id.equals("act." + matches(data, "act", UUID_V7) + ".ordered");
+                case "recant.act.ended.v1":
+                    shape(data, "act outcome", "code detail", "data");
+                    require(List.of("done", "refused", "failed").contains(string(data, "outcome")), "outcome");
+                    if (data.get("code") != null) name(data, "code");
+                    if (data.get("detail") != null) inline(data.get("detail"));
+                    return id.equals("act." + matches(data, "act", UUID_V7) + ".ended");
+                case "recant.authority.refused.v1":
+                    shape(data, "code count first last operation refusal", "by", "data");
+                    for (String member : new String[] {"code", "operation"}) name(data, member);
+                    if (data.get("by") != null) name(data, "by");
+                    whole(data, "count", 1, COUNT_MAX);
+                    require(isTime(string(data, "first")) && isTime(string(data, "last")), "first or last");
+                    return id.equals("refusal." + matches(data, "refusal", UUID_V7));
                 default:
                     throw new Refused("no event type of this version is called " + quote(type));
             }
@@ -1589,7 +1615,7 @@ public final class Verify {
         }
 
         private static void version(Json version, String where) {
-            require(version.kind == 'n' || (version.kind == '"' && VERSION.matcher(version.text).matches()), where);
+            require(version.kind == 'n' || (version.kind == '"' && isVersion(version.text)), where);
         }
 
         private static void names(Json object, int max, String where) {
@@ -1597,25 +1623,23 @@ public final class Verify {
             for (String key : object.keys) require(isName(key), where);
         }
 
-        /** An object of exactly these members: a version of the protocol is closed. */
+        /** An object of exactly these members: a version of the protocol is closed. Names ascend, as the members of canonical JSON do. */
         private static void shape(Json object, String required, String optional, String where) {
             require(object.kind == '{', where);
+            List<String> wanted = words(required);
+            List<String> allowed = words(optional);
             int found = 0;
             for (String key : object.keys) {
-                if (isWordOf(required, key)) found += 1;
-                else if (!isWordOf(optional, key)) throw new Refused(where + " has a member that this version does not know");
+                if (found < wanted.size() && wanted.get(found).equals(key)) found += 1;
+                else if (!allowed.contains(key)) throw new Refused(where + " lacks a member, or has one that this version does not know");
             }
-            require(found == (required.isEmpty() ? 0 : required.split(" ").length), where);
+            require(found == wanted.size(), where);
         }
 
-        private static boolean isWordOf(String words, String key) {
-            for (int at = words.indexOf(key); at >= 0; at = words.indexOf(key, at + 1)) {
-                int end = at + key.length();
-                boolean isWhole = (at == 0 || words.charAt(at - 1) == ' ') && (end == words.length() || words.charAt(end) == ' ');
-                if (isWhole && !key.isEmpty() && key.indexOf(' ') < 0) return true;
-                if (key.isEmpty()) return false;
-            }
-            return false;
+        private static final Map<String, List<String>> WORDS = new HashMap<>();
+
+        private static List<String> words(String names) {
+            return WORDS.computeIfAbsent(names, all -> all.isEmpty() ? List.of() : List.of(all.split(" ")));
         }
 
         private static String string(Json object, String key) {
@@ -1627,6 +1651,12 @@ public final class Verify {
         private static String name(Json object, String key) {
             String text = string(object, key);
             require(isName(text), key);
+            return text;
+        }
+
+        private static String matches(Json object, String key, String form) {
+            String text = string(object, key);
+            require(hasForm(text, form), key);
             return text;
         }
 
@@ -1661,19 +1691,55 @@ public final class Verify {
             return isAscii || utf8(text).length <= max;
         }
 
+        private static boolean isVersion(String text) {
+            for (int at = 0; at < text.length(); at += 1) if (text.charAt(at) <= ' ' || text.charAt(at) > '~') return false;
+            return !text.isEmpty() && text.length() <= VERSION_BYTES_MAX;
+        }
+
         private static boolean isResource(String text) {
-            if (text.length() > RESOURCE_BYTES_MAX || !RESOURCE.matcher(text).matches()) return false;
+            Matcher system = SYSTEM.matcher(text);
+            if (text.length() > RESOURCE_BYTES_MAX || !system.lookingAt()) return false;
+            for (int at = system.end(); at < text.length(); at += 1) {
+                char character = text.charAt(at);
+                if (character < 128 && IN_PATH[character]) continue;
+                if (character != '%' || at + 2 >= text.length() || !isUpperHex(text.charAt(at + 1)) || !isUpperHex(text.charAt(at + 2))) return false;
+                at += 2;
+            }
             return !(text.indexOf('%') >= 0 && NEEDLESS.matcher(text).find()) && !(text.contains("/.") && DOT_SEGMENT.matcher(text).find());
+        }
+
+        private static boolean isUpperHex(char character) {
+            return (character >= '0' && character <= '9') || (character >= 'A' && character <= 'F');
+        }
+
+        private static boolean hasForm(String text, String form) {
+            if (text.length() != form.length()) return false;
+            for (int at = 0; at < form.length(); at += 1) {
+                char character = text.charAt(at);
+                boolean isDigit = character >= '0' && character <= '9';
+                boolean fits = switch (form.charAt(at)) {
+                    case '0' -> isDigit;
+                    case 'f' -> isDigit || (character >= 'a' && character <= 'f');
+                    case 'v' -> character == '8' || character == '9' || character == 'a' || character == 'b';
+                    default -> character == form.charAt(at);
+                };
+                if (!fits) return false;
+            }
+            return true;
         }
 
         /** RFC 3339 in UTC with milliseconds, a day that exists, from 1970, without leap seconds. */
         static boolean isTime(String text) {
-            if (!TIME.matcher(text).matches()) return false;
-            int year = Integer.parseInt(text.substring(0, 4));
-            int month = Integer.parseInt(text.substring(5, 7));
-            int day = Integer.parseInt(text.substring(8, 10));
+            if (!hasForm(text, TIME)) return false;
+            int year = Integer.parseInt(text, 0, 4, 10);
+            int month = twoDigits(text, 5);
+            int day = twoDigits(text, 8);
             if (year < 1970 || month < 1 || month > 12 || day < 1 || day > java.time.YearMonth.of(year, month).lengthOfMonth()) return false;
-            return text.substring(11, 13).compareTo("24") < 0 && text.substring(14, 16).compareTo("60") < 0 && text.substring(17, 19).compareTo("60") < 0;
+            return twoDigits(text, 11) < 24 && twoDigits(text, 14) < 60 && twoDigits(text, 17) < 60;
+        }
+
+        private static int twoDigits(String text, int at) {
+            return (text.charAt(at) - '0') * 10 + text.charAt(at + 1) - '0';
         }
     }
 
@@ -1711,6 +1777,8 @@ public final class Verify {
         /** Facts kept before any is written out: 16 MB. Tests make it small, so that small bundles are sorted through the file too. */
         private static final int IN_MEMORY = Integer.getInteger("recant.facts", 200_000);
         private static final int RUN_BUFFER = 64;
+        /** Facts written at once. */
+        private static final int SPILL_PIECE = 4_096;
         private byte[] buffer = new byte[1_024 * BYTES];
         private int count;
         private final List<long[]> runs = new ArrayList<>();
@@ -1804,14 +1872,16 @@ public final class Verify {
             }
             long start = file.length();
             file.seek(start);
-            ByteArrayOutputStream out = new ByteArrayOutputStream(1 << 20);
+            byte[] piece = new byte[Math.min(count, SPILL_PIECE) * BYTES];
+            int length = 0;
             for (int at : sorted()) {
-                out.write(buffer, at, BYTES);
-                if (out.size() < (1 << 20) - BYTES) continue;
-                file.write(out.toByteArray());
-                out.reset();
+                System.arraycopy(buffer, at, piece, length, BYTES);
+                length += BYTES;
+                if (length < piece.length) continue;
+                file.write(piece, 0, length);
+                length = 0;
             }
-            file.write(out.toByteArray());
+            file.write(piece, 0, length);
             runs.add(new long[] {start, start + (long) count * BYTES});
             count = 0;
         }
