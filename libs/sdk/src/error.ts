@@ -7,6 +7,8 @@ export type RecantErrorCode =
   | 'too_large'
   /** A system that was not given to `createRecant`, or that this action did not name. */
   | 'system_unknown'
+  /** A rule says that what stands in `finding.place` must not leave the process, and it cannot be left out. */
+  | 'redaction_refused'
   /** Before images could not be made durable. The cause is the connector's error. */
   | 'capture_failed'
   /** The ledger did not acknowledge in time. */
@@ -21,6 +23,8 @@ export type RecantErrorCode =
   | 'kept_full'
   /** A restored ledger does not have what it had acknowledged, and cannot get it from here: `pending` has ids. */
   | 'acknowledged_lost'
+  /** The tool touched resources that a rule forbids to name: they are recorded under masked names, and the attempt cannot be undone. */
+  | 'effect_withheld'
   /** `open()` has not been called, or did not succeed. */
   | 'not_open'
   | 'closed'
@@ -30,6 +34,13 @@ export type RecantErrorCode =
 export interface RecantErrorDetails extends ErrorOptions {
   readonly refusal?: { readonly code: string; readonly detail: string };
   readonly pending?: readonly string[];
+  readonly finding?: Finding;
+}
+
+/** What a redaction rule found: where, never what. */
+export interface Finding {
+  readonly rule: string;
+  readonly place: string;
 }
 
 /** The one error class of the SDK. Whatever a tool throws is passed on unchanged and never wrapped in it. */
@@ -38,10 +49,12 @@ export class RecantError extends Error {
   readonly code: RecantErrorCode;
   readonly refusal: { readonly code: string; readonly detail: string } | undefined;
   readonly pending: readonly string[];
+  readonly finding: Finding | undefined;
   constructor(code: RecantErrorCode, message: string, details: RecantErrorDetails = {}) {
     super(message, 'cause' in details ? { cause: details.cause } : undefined);
     this.code = code;
     this.refusal = details.refusal;
     this.pending = details.pending ?? [];
+    this.finding = details.finding;
   }
 }

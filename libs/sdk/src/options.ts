@@ -3,6 +3,9 @@ import { DURATION_MS_MAX, isName, NAME_BYTES_MAX, parseApiKey, percentEncode, uu
 import type { AnySystem } from './attempt/input.ts';
 import { RecantError } from './error.ts';
 import { httpTransport } from './http/transport.ts';
+import { type RedactionOptions, rulesOf } from './redaction/options.ts';
+import { printable } from './redaction/problem.ts';
+import { createRedactor, type Redactor } from './redaction/redactor.ts';
 import type { TraceContext } from './trace.ts';
 import type { Transport } from './transport.ts';
 
@@ -37,6 +40,8 @@ export interface RecantOptions {
   /** Acknowledged events (parts among them) and bytes that are kept, to be sent again should the ledger be restored from an older copy. 0: none. */
   readonly keptEventsMax?: number;
   readonly keptBytesMax?: number;
+  /** What must not leave this process. Default: credentials are masked wherever they stand. */
+  readonly redaction?: RedactionOptions;
   /** Told of what goes wrong after a tool ran, where nobody can be thrown at. Default: `process.emitWarning`. */
   readonly onProblem?: (problem: RecantError) => void;
   /** Trace context of what is running now. Default: the active OpenTelemetry span, where its API is installed. */
@@ -51,6 +56,7 @@ export interface Settings {
   readonly source: string;
   readonly systems: ReadonlyMap<string, AnySystem>;
   readonly transport: Transport;
+  readonly redactor: Redactor;
   readonly deadlineMs: number;
   readonly leaseMs: number;
   readonly ackTimeoutMs: number;
@@ -101,6 +107,11 @@ export function settingsOf(options: RecantOptions): Settings {
     if (options.apiKey === undefined || parseApiKey(options.apiKey) === undefined) problems.push('apiKey must be recant_<id>_<secret>');
   }
   const { clock = Date.now, random = randomBytes } = options;
+  const redactor = createRedactor(rulesOf(options.redaction ?? {}), (bytes) => new Uint8Array(random(bytes)));
+  for (const name of ['agent', 'sourcePrefix'] as const) {
+    const rule = redactor.find(String(options[name] ?? ''));
+    if (rule !== undefined) problems.push(`${name} holds what the redaction rule ${rule} finds`);
+  }
   const source = problems.length === 0 ? sourceOf(options, clock(), random(16)) : '';
   if (source !== '' && !isName(source)) problems.push(`sourcePrefix and agent make a source over ${NAME_BYTES_MAX} bytes`);
   if (problems.length > 0) throw new RecantError('options_invalid', `${problems.join('; ')}.`);
@@ -108,7 +119,7 @@ export function settingsOf(options: RecantOptions): Settings {
   const told = options.onProblem ?? ((problem) => process.emitWarning(problem));
   const onProblem = (problem: RecantError): void => {
     try {
-      told(problem);
+      told(printable(problem, redactor.text));
     } catch {
       // A listener's own failure must not reach the tool's caller.
     }
@@ -118,6 +129,7 @@ export function settingsOf(options: RecantOptions): Settings {
     source,
     systems,
     transport,
+    redactor,
     ...numbers,
     onProblem,
     clock,

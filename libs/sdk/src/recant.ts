@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { type ActionContext, type Begun, createAttempts } from './attempt/begin.ts';
+import { type Begun, createAttempts } from './attempt/begin.ts';
+import type { ActionContext } from './attempt/context.ts';
 import type { ActionInput } from './attempt/input.ts';
 import { RecantError } from './error.ts';
 import { Lane } from './lane/lane.ts';
@@ -122,7 +123,7 @@ export function createRecant(options: RecantOptions): Recant {
         await begun.end({ outcome: 'succeeded' });
         return result;
       }),
-    wrap: (tool, wrapOptions) => wrapTool(tool, wrapOptions, { recant, begin, storage, track }),
+    wrap: (tool, wrapOptions) => wrapTool(tool, wrapOptions, { recant, begin, storage, track, onProblem }),
     current: () => storage.getStore(),
     close: () => {
       closing ??= shut();

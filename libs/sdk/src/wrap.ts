@@ -1,5 +1,6 @@
 import type { AsyncLocalStorage } from 'node:async_hooks';
-import type { ActionContext, Begun } from './attempt/begin.ts';
+import type { Begun } from './attempt/begin.ts';
+import type { ActionContext } from './attempt/context.ts';
 import type { ActionInput } from './attempt/input.ts';
 import { RecantError } from './error.ts';
 import type { Recant } from './recant.ts';
@@ -14,6 +15,8 @@ export interface WrapOptions<T extends Tool> extends Omit<ActionInput, 'tool' | 
   readonly resources?: (...given: Parameters<T>) => readonly string[];
   /** What is recorded as arguments. Default: the only argument where it is an object, else `{arguments: [...]}`. */
   readonly arguments?: (...given: Parameters<T>) => Readonly<Record<string, unknown>>;
+  /** What is kept of the result. Default: nothing. Not asked of a generator, which may say so itself by `current()?.result`. */
+  readonly result?: (result: Awaited<ReturnType<T>>) => Readonly<Record<string, unknown>>;
 }
 
 /** A generator cannot wait before its first step unless it is an async one. */
@@ -27,6 +30,7 @@ export interface WrapPorts {
   readonly recant: Recant;
   readonly begin: (input: ActionInput) => Promise<Begun>;
   readonly storage: AsyncLocalStorage<ActionContext>;
+  readonly onProblem: (problem: RecantError) => void;
   readonly track: <R>(work: () => Promise<R>) => Promise<R>;
 }
 
@@ -49,15 +53,33 @@ export function wrapTool<T extends Tool>(tool: T, options: WrapOptions<T>, ports
         }
       : {
           wrapped(this: unknown, ...given: unknown[]) {
-            return ports.recant.action(input(given), () => tool.apply(this, given));
+            return ports.recant.action(input(given), (context) =>
+              keeping(() => tool.apply(this, given), options.result as ResultOf, context, ports),
+            );
           },
         };
   return dress(wrapped, tool, prototype !== GENERATOR) as Wrapped<T>;
 }
 
+type ResultOf = ((result: unknown) => Readonly<Record<string, unknown>>) | undefined;
+
+/** What the tool gives, with that of it kept which its options name. Options that fail are a problem of the record, not of the tool. */
+function keeping(run: () => unknown, resultOf: ResultOf, context: ActionContext, { onProblem }: WrapPorts): unknown {
+  if (resultOf === undefined) return run();
+  return (async () => {
+    const result = await run();
+    try {
+      context.result(resultOf(result));
+    } catch (cause) {
+      onProblem(new RecantError('arguments_invalid', 'The option `result` of a wrapped tool failed: its result is not kept.', { cause }));
+    }
+    return result;
+  })();
+}
+
 function inputOf<T extends Tool>(
   tool: T,
-  { name, resources, arguments: argumentsOf, ...rest }: WrapOptions<T>,
+  { name, resources, arguments: argumentsOf, result: _, ...rest }: WrapOptions<T>,
 ): (given: unknown[]) => ActionInput {
   return (given) => ({
     ...rest,
@@ -114,8 +136,8 @@ function within(inner: AnyGenerator, run: <R>(step: () => R) => R): AsyncIterabl
 /** Gives the wrapper the tool's own properties: name, length, schemas, `prototype`, whatever a framework hangs on it. */
 function dress(wrapped: Tool, tool: Tool, withPrototype: boolean): Tool {
   for (const key of Reflect.ownKeys(tool)) {
-    // Of sloppy functions, and nobody's business. A generator's prototype makes generators, which the wrapper's are not.
-    if (key === 'arguments' || key === 'caller' || (key === 'prototype' && !withPrototype)) continue;
+    // A generator's prototype makes generators, which the wrapper's are not.
+    if (key === 'prototype' && !withPrototype) continue;
     Object.defineProperty(wrapped, key, Object.getOwnPropertyDescriptor(tool, key) as PropertyDescriptor);
   }
   return wrapped;

@@ -1,19 +1,12 @@
-import {
-  type AttemptIntended,
-  type AttemptRef,
-  ERROR_MESSAGE_BYTES_MAX,
-  EventError,
-  effectsDigest,
-  eventId,
-  isName,
-  type Outcome,
-} from '@recant/events';
+import { type AttemptIntended, type AttemptRef, type Effect, EventError, effectsDigest, eventId, type Outcome } from '@recant/events';
 import { RecantError } from '../error.ts';
 import type { Fate, Lane } from '../lane/lane.ts';
+import type { Withheld } from '../redaction/resource.ts';
 import type { TraceContext } from '../trace.ts';
 import type { Before, Captures } from './captures.ts';
 import { sendInChunks } from './chunks.ts';
 import type { Contained } from './content.ts';
+import { errorOf } from './error-of.ts';
 
 export interface Intent {
   readonly ref: AttemptRef;
@@ -26,6 +19,20 @@ export interface Ended {
   readonly outcome: Outcome;
   readonly durationMs: number;
   readonly thrown?: { readonly value: unknown };
+  /** What the tool said to keep of its result. */
+  readonly result?: Contained;
+}
+
+/** What effects and errors go through on their way out. */
+export interface Outlet {
+  readonly withhold: (effect: Effect) => Withheld;
+  readonly mask: (text: string) => string;
+}
+
+export interface Settled {
+  readonly fate: Fate;
+  /** Effects whose names were withheld, and a rule that did so. */
+  readonly withheld: { readonly effects: number; readonly rule?: string };
 }
 
 /** Queues the intent behind its part. Where `before` does not fit beside everything else, versions are left out: effects carry them again. */
@@ -65,9 +72,17 @@ function refusedDraft(error: unknown): unknown {
 }
 
 /** Effects, then the settlement. Resolves once the settlement has an answer; effects wait for room, so memory stays flat. */
-export async function settle(lane: Lane, intent: Intent, captures: Captures, ended: Ended): Promise<Fate> {
+export async function settle(lane: Lane, intent: Intent, captures: Captures, ended: Ended, { withhold, mask }: Outlet): Promise<Settled> {
   const { action, attempt } = intent.ref;
-  const chunked = await sendInChunks(captures.effects(), async (chunk, effects) => {
+  let withheld: Settled['withheld'] = { effects: 0 };
+  const outgoing = async function* (): AsyncGenerator<Effect> {
+    for await (const captured of captures.effects()) {
+      const { effect, rule } = withhold(captured);
+      if (rule !== undefined) withheld = { effects: withheld.effects + 1, rule };
+      yield effect;
+    }
+  };
+  const chunked = await sendInChunks(outgoing(), async (chunk, effects) => {
     await lane.room();
     void lane.push({
       type: 'recant.attempt.effects.v1',
@@ -76,19 +91,23 @@ export async function settle(lane: Lane, intent: Intent, captures: Captures, end
       ...intent.trace,
     });
   });
-  return lane.push({
+  const { outcome, thrown, result } = ended;
+  if (result?.part !== undefined) void lane.pushPart(result.part);
+  const fate = await lane.push({
     type: 'recant.attempt.settled.v1',
     id: eventId.settled(action, attempt),
     data: {
       action,
       attempt,
-      outcome: ended.outcome,
+      outcome,
       ...chunked,
       durationMs: Math.max(0, Math.round(ended.durationMs)),
-      ...(ended.thrown === undefined ? {} : { error: errorOf(ended.thrown.value) }),
+      ...(thrown === undefined ? {} : { error: errorOf(thrown.value, mask) }),
+      ...(result === undefined ? {} : { result: result.content }),
     },
     ...intent.trace,
   });
+  return { fate, withheld };
 }
 
 /** The tool never ran: settled as soon as the ledger takes it, behind the intent. */
@@ -109,23 +128,4 @@ export function settleDenied(lane: Lane, intent: Intent, durationMs: number): Pr
     },
     ...intent.trace,
   });
-}
-
-/** Name and message of whatever was thrown, cut to what an event holds. */
-export function errorOf(thrown: unknown): { code: string; message: string } {
-  try {
-    const { name, code, message } = Object(thrown) as { name?: unknown; code?: unknown; message?: unknown };
-    const label = [code, name].find((given): given is string => typeof given === 'string' && isName(given)) ?? 'error';
-    const text = typeof message === 'string' ? message : typeof thrown === 'object' ? '' : String(thrown);
-    return { code: label, message: cut(text) };
-  } catch {
-    return { code: 'error', message: '' };
-  }
-}
-
-function cut(text: string): string {
-  const sound = text.slice(0, ERROR_MESSAGE_BYTES_MAX).replaceAll('\u0000', '\ufffd').toWellFormed();
-  const bytes = Buffer.from(sound);
-  // A cut within a character leaves U+FFFD, which is three bytes long: room for it is left.
-  return bytes.length <= ERROR_MESSAGE_BYTES_MAX ? sound : bytes.subarray(0, ERROR_MESSAGE_BYTES_MAX - 3).toString();
 }

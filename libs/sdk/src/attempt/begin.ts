@@ -2,23 +2,17 @@ import { eventId, uuidv7 } from '@recant/events';
 import { RecantError } from '../error.ts';
 import type { Fate, Lane } from '../lane/lane.ts';
 import type { RecantOptions, Settings } from '../options.ts';
+import { printable } from '../redaction/problem.ts';
+import { createWithholding } from '../redaction/resource.ts';
 import { refusedBy } from '../source.ts';
 import type { TraceContext } from '../trace.ts';
 import { within } from '../within.ts';
-import { type Ended, type Intent, pushIntent, settle, settleDenied } from './attempt.ts';
+import { type Ended, type Intent, type Outlet, pushIntent, settle, settleDenied } from './attempt.ts';
 import { type Captures, captureAll } from './captures.ts';
-import { contain } from './content.ts';
-import { type ActionInput, type AnySystem, checkInput, contextOf, systemsOf } from './input.ts';
-
-/** What a tool is given while it runs. */
-export interface ActionContext {
-  readonly action: string;
-  /** 1 for the first try. */
-  readonly attempt: number;
-  readonly source: string;
-  /** The handle of a captured system: a transaction runner, a directory. @throws RecantError `system_unknown` */
-  on<Handle>(system: { readonly name: string; capture(...given: never[]): Promise<{ readonly handle: Handle }> }): Handle;
-}
+import { type ActionContext, contextFor, type Kept } from './context.ts';
+import { describe, redactBefore, redactTrace } from './describe.ts';
+import type { ActionInput } from './input.ts';
+import { createKeep } from './keep.ts';
 
 /** An attempt whose tool may run. */
 export interface Begun {
@@ -42,7 +36,9 @@ const REMEMBERED_MAX = 10_000;
  * without them. Where it rejects, the tool must not run; what was announced is settled `denied`.
  */
 export function createAttempts({ lane, settings, who, trace }: AttemptsOptions) {
-  const { source, clock, random, ackTimeoutMs, onProblem } = settings;
+  const { source, clock, random, ackTimeoutMs, onProblem, redactor } = settings;
+  const keep = createKeep(redactor, random);
+  const outlet: Outlet = { withhold: createWithholding(redactor), mask: redactor.text };
   const lastAttempts = new Map<string, number>();
   /** Ids of settlements that are due: from the intent on until they are answered. */
   const unsettled = new Set<string>();
@@ -61,21 +57,6 @@ export function createAttempts({ lane, settings, who, trace }: AttemptsOptions) 
     lastAttempts.set(action, attempt);
     if (lastAttempts.size > REMEMBERED_MAX) lastAttempts.delete(lastAttempts.keys().next().value as string);
     return { action, attempt };
-  };
-
-  const describe = (input: ActionInput): { intent: Intent; systems: Map<AnySystem, string[]> } => {
-    checkInput(input);
-    const contained = contain(input.arguments ?? {}, random);
-    const systems = systemsOf(input, settings.systems);
-    const data: Intent['data'] = {
-      tool: input.tool,
-      resources: [...(input.resources ?? [])],
-      reversibility: input.reversibility ?? (systems.size > 0 ? 'reversible' : 'irreversible'),
-      deadlineMs: input.deadlineMs ?? settings.deadlineMs,
-      context: contextOf(input, who),
-      ...(input.expectedAfter === undefined ? {} : { expectedAfter: input.expectedAfter }),
-    };
-    return { intent: { ref: { source, ...number(input) }, contained, data, trace: trace() }, systems };
   };
 
   /** Waits for the intent. @throws RecantError `refused | ledger_unavailable | closed` */
@@ -100,10 +81,11 @@ export function createAttempts({ lane, settings, who, trace }: AttemptsOptions) 
 
   /** Never rejects: what the tool gave or threw goes to its caller, whatever became of the record. */
   const end = async (intent: Intent, captures: Captures, ended: Ended): Promise<void> => {
+    const { action, attempt } = intent.ref;
     try {
-      await settle(lane, intent, captures, ended);
+      const { withheld } = await settle(lane, intent, captures, ended, outlet);
+      if (withheld.rule !== undefined) onProblem(effectWithheld(intent, withheld.effects, withheld.rule));
     } catch (cause) {
-      const { action, attempt } = intent.ref;
       const message = `Attempt ${attempt} of ${action} ran, but its effects could not be recorded: ${cause instanceof Error ? cause.message : cause}`;
       lost.add(eventId.settled(action, attempt));
       onProblem(new RecantError('settlement_failed', message, { cause }));
@@ -112,14 +94,28 @@ export function createAttempts({ lane, settings, who, trace }: AttemptsOptions) 
     }
   };
 
+  /** What the tool said to keep of its result. */
+  const resultOf = (given: Kept): Pick<Ended, 'result'> => {
+    if (given.result === undefined) return {};
+    try {
+      return { result: keep(given.result, 'result') };
+    } catch (error) {
+      onProblem(error as RecantError);
+      return {};
+    }
+  };
+
   const begin = async (input: ActionInput): Promise<Begun> => {
-    const { intent, systems } = describe(input);
+    const { systems, ...described } = describe(input, who, settings, keep);
+    const intent: Intent = { ref: { source, ...number(input) }, ...described, trace: redactTrace(trace(), redactor) };
     const open = input.failClosed === false;
     if (!open) lane.admit();
     const startedMs = clock();
     const captures = await captureAll(intent.ref, systems);
+    const kept: Kept = { result: undefined };
+    const context = contextFor(intent, captures, kept, onProblem);
     try {
-      const answer = pushIntent(lane, intent, captures.before);
+      const answer = pushIntent(lane, intent, redactBefore(captures.before, redactor));
       if (!open) await acknowledged(intent, answer, startedMs);
       else void tellRefusal(answer);
     } catch (error) {
@@ -128,14 +124,14 @@ export function createAttempts({ lane, settings, who, trace }: AttemptsOptions) 
         throw error;
       }
       onProblem(error);
-      return { context: contextFor(intent, captures), end: () => captures.release() };
+      return { context, end: () => captures.release() };
     }
     const id = eventId.settled(intent.ref.action, intent.ref.attempt);
     unsettled.add(id);
     return {
-      context: contextFor(intent, captures),
+      context,
       end(ended) {
-        const ending = end(intent, captures, { ...ended, durationMs: clock() - startedMs }).finally(() => {
+        const ending = end(intent, captures, { ...ended, ...resultOf(kept), durationMs: clock() - startedMs }).finally(() => {
           unsettled.delete(id);
           endings.delete(ending);
         });
@@ -145,12 +141,24 @@ export function createAttempts({ lane, settings, who, trace }: AttemptsOptions) 
     };
   };
 
-  return { begin, unsettled, endings, lost };
+  /** What it throws may be printed: no text of it holds what a rule finds. */
+  const beginPrintably = async (input: ActionInput): Promise<Begun> => {
+    try {
+      return await begin(input);
+    } catch (error) {
+      throw error instanceof RecantError ? printable(error, redactor.text) : error;
+    }
+  };
+
+  return { begin: beginPrintably, unsettled, endings, lost };
 }
 
-function contextFor(intent: Intent, captures: Captures): ActionContext {
-  const { action, attempt, source } = intent.ref;
-  return { action, attempt, source, on: (system) => captures.handleOf(system as never) as never };
+function effectWithheld({ ref }: Intent, effects: number, rule: string): RecantError {
+  return new RecantError(
+    'effect_withheld',
+    `${effects} effects of attempt ${ref.attempt} of ${ref.action} touched resources whose names the redaction rule ${rule} finds: they are recorded under masked names, and that attempt cannot be undone.`,
+    { finding: { rule, place: 'effects' } },
+  );
 }
 
 /** Waits for `ending` as long as the ledger answers anything, or has nothing to answer. */

@@ -21,30 +21,45 @@ export interface Contained {
   readonly part?: { readonly digest: string; readonly salt: string; readonly bytes: Uint8Array };
 }
 
-/**
- * Arguments as an event carries them: inside it, or as a salted digest of canonical bytes that stand beside it, where they are too large, too
- * deep, or contain U+0000, which an event cannot.
- * @throws RecantError `arguments_invalid | too_large`
- */
-export function contain(value: unknown, random: (bytes: number) => Uint8Array): Contained {
+/** A copy of a tool's arguments, or of its result. @throws RecantError `arguments_invalid | too_large` */
+export function copyContent(value: unknown, what: 'Arguments' | 'Results' = 'Arguments'): JsonObject {
   const copied = copyJson(value);
   if (typeof copied !== 'object' || copied === null || Array.isArray(copied)) {
-    throw new RecantError('arguments_invalid', 'Arguments are one JSON object: name each of them.');
+    throw new RecantError('arguments_invalid', `${what} are one JSON object: name each of them.`);
   }
-  const text = canonicalize(copied);
-  const bytes = new TextEncoder().encode(text);
-  const inline = bytes.length <= INLINE_BYTES_MAX && depthOf(copied) + LEVELS_AROUND <= EVENT_DEPTH_MAX && !hasNul(copied);
-  if (inline) return { content: { inline: copied as JsonObject } };
-  if (bytes.length > PART_BYTES_MAX) {
-    throw new RecantError(
-      'too_large',
-      `Arguments have ${bytes.length} bytes, at most ${PART_BYTES_MAX} are kept: pass large data by reference.`,
-    );
-  }
+  canonicalBytes(copied as JsonObject, what);
+  return copied as JsonObject;
+}
+
+/**
+ * Content as an event carries it: inside it, or as a salted digest of canonical bytes that stand beside it, where they are too large, too
+ * deep, or contain U+0000, which an event cannot.
+ * @throws RecantError `too_large`
+ */
+export function contain(value: JsonObject, random: (bytes: number) => Uint8Array): Contained {
+  const bytes = canonicalBytes(value, 'Arguments');
+  const inline = bytes.length <= INLINE_BYTES_MAX && depthOf(value) + LEVELS_AROUND <= EVENT_DEPTH_MAX && !hasNul(value);
+  return inline ? { content: { inline: value } } : beside(bytes, random);
+}
+
+/** Bytes that stand beside the event. */
+export function beside(bytes: Uint8Array, random: (bytes: number) => Uint8Array, subject?: string): Contained {
   const saltBytes = random(SALT_BYTES);
   const digest = partDigest(saltBytes, bytes);
   const salt = Buffer.from(saltBytes).toString('base64url');
-  return { content: { part: { digest, salt, size: bytes.length } }, part: { digest, salt, bytes } };
+  return {
+    content: { part: { digest, salt, size: bytes.length, ...(subject === undefined ? {} : { subject }) } },
+    part: { digest, salt, bytes },
+  };
+}
+
+function canonicalBytes(value: JsonObject, what: string): Uint8Array {
+  const bytes = new TextEncoder().encode(canonicalize(value));
+  if (bytes.length <= PART_BYTES_MAX) return bytes;
+  throw new RecantError(
+    'too_large',
+    `${what} have ${bytes.length} bytes, at most ${PART_BYTES_MAX} are kept: pass large data by reference.`,
+  );
 }
 
 function depthOf(value: JsonValue): number {

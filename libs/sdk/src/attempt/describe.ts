@@ -1,0 +1,90 @@
+import { type AttemptContext, type AttemptIntended, NAME_BYTES_MAX } from '@recant/events';
+import type { RecantOptions, Settings } from '../options.ts';
+import { type Redactor, redactionRefused } from '../redaction/redactor.ts';
+import { readablePath } from '../redaction/resource.ts';
+import type { TraceContext } from '../trace.ts';
+import type { Intent } from './attempt.ts';
+import { copyContent } from './content.ts';
+import { type ActionInput, type AnySystem, checkInput, contextOf, systemsOf } from './input.ts';
+import type { KeepContent } from './keep.ts';
+
+export interface Described {
+  readonly contained: Intent['contained'];
+  readonly data: Intent['data'];
+  readonly systems: Map<AnySystem, string[]>;
+}
+
+/**
+ * What is going to be said of an action, with nothing in it that a rule finds.
+ * @throws RecantError `options_invalid | arguments_invalid | too_large | system_unknown | redaction_refused`
+ */
+export function describe(
+  input: ActionInput,
+  who: Pick<RecantOptions, 'session' | 'model' | 'agentVersion' | 'onBehalfOf'>,
+  settings: Settings,
+  keep: KeepContent,
+): Described {
+  checkInput(input);
+  const copied = copyContent(input.arguments ?? {});
+  refuseNames(input, settings.redactor);
+  const systems = systemsOf(input, settings.systems);
+  return {
+    contained: keep(copied, 'arguments'),
+    data: {
+      tool: input.tool,
+      resources: [...(input.resources ?? [])],
+      reversibility: input.reversibility ?? (systems.size > 0 ? 'reversible' : 'irreversible'),
+      deadlineMs: input.deadlineMs ?? settings.deadlineMs,
+      context: redactContext(contextOf(input, who), settings.redactor),
+      ...(input.expectedAfter === undefined ? {} : { expectedAfter: input.expectedAfter }),
+    },
+    systems,
+  };
+}
+
+/** Names by which undoing finds things again cannot be masked. */
+function refuseNames({ tool, resources = [], expectedAfter = {} }: ActionInput, { find }: Redactor): void {
+  const refuse = (text: string, place: string): void => {
+    const rule = find(text);
+    if (rule !== undefined) throw redactionRefused(rule, place);
+  };
+  refuse(tool, 'tool');
+  for (const [index, resource] of resources.entries()) refuse(readablePath(resource), `resources[${index}]`);
+  for (const [resource, parts] of Object.entries(expectedAfter)) {
+    refuse(readablePath(resource), 'a resource of expectedAfter');
+    for (const part of Object.keys(parts)) refuse(part, 'a part of expectedAfter');
+  }
+}
+
+function redactContext(context: AttemptContext, redactor: Redactor): AttemptContext {
+  const { labels, parent, ...names } = context;
+  const redacted = Object.entries(names).map(([name, value]) => [name, redactor.name(value, name)]);
+  return {
+    ...Object.fromEntries(redacted),
+    ...(parent === undefined ? {} : { parent }),
+    ...(labels === undefined ? {} : { labels: redactLabels(labels, redactor) }),
+  };
+}
+
+function redactLabels(labels: Readonly<Record<string, string>>, { json, mask }: Redactor): Readonly<Record<string, string>> {
+  const short = (masked: unknown, given: string): unknown =>
+    masked === given || Buffer.byteLength(String(masked)) <= NAME_BYTES_MAX ? masked : mask('label', given);
+  const redacted = Object.entries(labels).flatMap(([name, value]) =>
+    Object.entries(json({ [name]: value }, 'labels').value).map(([maskedName, masked]) => [short(maskedName, name), short(masked, value)]),
+  );
+  return Object.fromEntries(redacted) as Readonly<Record<string, string>>;
+}
+
+/** Versions before, without resources that may not be named: effects of them are withheld as well. */
+export function redactBefore(before: NonNullable<AttemptIntended['before']>, { find }: Redactor): NonNullable<AttemptIntended['before']> {
+  return Object.fromEntries(
+    Object.entries(before).filter(
+      ([resource, parts]) => find(readablePath(resource)) === undefined && Object.keys(parts).every((part) => find(part) === undefined),
+    ),
+  );
+}
+
+/** Tracing is no way out either. */
+export function redactTrace({ tracestate, ...trace }: TraceContext, { find }: Redactor): TraceContext {
+  return tracestate === undefined || find(tracestate) !== undefined ? trace : { ...trace, tracestate };
+}

@@ -1,0 +1,143 @@
+import { createHmac, createSecretKey } from 'node:crypto';
+import { type JsonObject, type JsonValue, NAME_BYTES_MAX } from '@recant/events';
+import { RecantError } from '../error.ts';
+import { pathMatches } from './path.ts';
+import { type KeyRule, keyMatches, keyWords, type RuleSet, type TextRule, type Treatment } from './rule.ts';
+import { piecesOf, replacePieces } from './scan.ts';
+
+export interface Redacted {
+  readonly value: JsonObject;
+  /** The rule that wants the whole of it sealed. What such rules found still stands in it. */
+  readonly seal?: string;
+}
+
+/**
+ * Takes out what must not leave the process. One key for its life, made of `random`: the same value has the same fingerprint within one recorder
+ * and another one anywhere else, so that nobody who reads a mask can try values against it.
+ */
+export interface Redactor {
+  /** @param sealing whether `seal` may leave values in; else they are masked. @throws RecantError `redaction_refused` unless `after` the tool ran */
+  json(value: JsonObject, place: string, how?: { readonly sealing?: boolean; readonly after?: boolean }): Redacted;
+  /** With every piece masked, whatever its rule says. */
+  text(text: string): string;
+  /** As `text`, within the bytes of a name. @throws RecantError `redaction_refused` */
+  name(text: string, place: string): string;
+  /** The rule that finds something here. */
+  find(text: string): string | undefined;
+  /** What stands in place of a value. */
+  mask(rule: string, value: string): string;
+}
+
+const FINGERPRINT_HEX = 8;
+
+export function createRedactor(rules: RuleSet, random: (bytes: number) => Uint8Array): Redactor {
+  const key = createSecretKey(random(32));
+  const mask = (rule: string, value: string): string =>
+    `[${rule}#${createHmac('sha256', key).update(`${rule}\0${value}`).digest('hex').slice(0, FINGERPRINT_HEX)}]`;
+  const text = (given: string): string => replacePieces(given, piecesOf(given, rules.texts), mask);
+
+  return {
+    mask,
+    text,
+    find: (given) => piecesOf(given, rules.texts)[0]?.rule.name,
+    name(given, place) {
+      const pieces = piecesOf(given, rules.texts);
+      if (pieces.length === 0) return given;
+      refuseSome(
+        pieces.map(({ rule }) => rule),
+        place,
+      );
+      const masked = replacePieces(given, pieces, mask);
+      return Buffer.byteLength(masked) <= NAME_BYTES_MAX ? masked : mask((pieces[0] as { rule: TextRule }).rule.name, given);
+    },
+    json(value, place, { sealing = false, after = false } = {}) {
+      const walk = new Walk(rules, mask, sealing, after);
+      const walked = walk.value(value, [], place);
+      const whole = typeof walked === 'object' && walked !== null && !Array.isArray(walked) ? walked : { value: walked };
+      return { value: whole as JsonObject, ...(walk.seal === undefined ? {} : { seal: walk.seal }) };
+    },
+  };
+}
+
+interface Found {
+  readonly name: string;
+  readonly treat: Treatment;
+}
+
+function refuseSome(found: readonly Found[], place: string): void {
+  const refusing = found.find(({ treat }) => treat === 'refuse');
+  if (refusing !== undefined) throw redactionRefused(refusing.name, place);
+}
+
+export function redactionRefused(rule: string, place: string): RecantError {
+  return new RecantError('redaction_refused', `The redaction rule ${rule} refuses what stands in ${place}; the tool did not run.`, {
+    finding: { rule, place },
+  });
+}
+
+/** One pass over a value. What does not change is given back as it is. */
+class Walk {
+  seal: string | undefined;
+  private readonly rules: RuleSet;
+  private readonly mask: (rule: string, value: string) => string;
+  private readonly sealing: boolean;
+  private readonly after: boolean;
+
+  constructor(rules: RuleSet, mask: (rule: string, value: string) => string, sealing: boolean, after: boolean) {
+    this.rules = rules;
+    this.mask = mask;
+    this.sealing = sealing;
+    this.after = after;
+  }
+
+  value(value: JsonValue, at: readonly string[], place: string, key?: KeyRule): JsonValue {
+    const path = this.rules.paths.find((rule) => pathMatches(rule.path, at));
+    if (path !== undefined && value !== null && this.hides(path, place)) return this.mask(path.name, JSON.stringify(value));
+    if (value === null) return value;
+    if (Array.isArray(value)) return this.list(value, at, place, key);
+    if (typeof value === 'object') return this.members(value as JsonObject, at, place, key);
+    const text = String(value);
+    const taken = key === undefined || text === '' ? 0 : (key.take?.(text) ?? text.length);
+    if (key !== undefined && taken > 0 && this.hides(key, place)) return this.mask(key.name, text);
+    const masked = this.text(text, place);
+    return masked === text ? value : masked;
+  }
+
+  private list(values: readonly JsonValue[], at: readonly string[], place: string, key: KeyRule | undefined): JsonValue {
+    const walked = values.map((member, index) => this.value(member, [...at, String(index)], `${place}[${index}]`, key));
+    return walked.every((member, index) => member === values[index]) ? (values as JsonValue) : walked;
+  }
+
+  private members(value: JsonObject, at: readonly string[], place: string, inherited: KeyRule | undefined): JsonValue {
+    const members = Object.create(null) as Record<string, JsonValue>;
+    let same = true;
+    for (const [name, member] of Object.entries(value)) {
+      const words = keyWords(name);
+      const key = this.rules.keys.find(({ keys }) => keyMatches(keys, words)) ?? inherited;
+      const masked = this.text(name, `a name in ${place}`);
+      const walked = this.value(member as JsonValue, [...at, name], `${place}.${masked}`, key);
+      same &&= masked === name && walked === member;
+      members[masked] = walked;
+    }
+    return same ? value : members;
+  }
+
+  private text(text: string, place: string): string {
+    const pieces = piecesOf(text, this.rules.texts);
+    return pieces.length === 0
+      ? text
+      : replacePieces(
+          text,
+          pieces.filter(({ rule }) => this.hides(rule, place)),
+          this.mask,
+        );
+  }
+
+  /** Whether what the rule found is masked; else it stays, and the whole is sealed. */
+  private hides({ name, treat }: Found, place: string): boolean {
+    if (treat === 'refuse' && !this.after) throw redactionRefused(name, place);
+    if (treat !== 'seal' || !this.sealing) return true;
+    this.seal ??= name;
+    return false;
+  }
+}

@@ -1,0 +1,81 @@
+import { type Effect, formatResource, parseResource, percentDecode, percentEncode, RESOURCE_BYTES_MAX } from '@recant/events';
+import type { Redactor } from './redactor.ts';
+
+/** Names of parts that are remembered: columns of tables come again with every row. */
+const REMEMBERED_MAX = 10_000;
+
+export interface Withheld {
+  readonly effect: Effect;
+  /** What withheld something of it. */
+  readonly rule?: string;
+}
+
+/** A resource's path as people write it; the text itself where it is none. */
+export function readablePath(resource: string): string {
+  const parsed = parseResource(resource);
+  return parsed === undefined ? resource : segmentsOf(parsed.path).join('/');
+}
+
+function segmentsOf(path: string): string[] {
+  return path.split('/').map((segment) => {
+    try {
+      return percentDecode(segment);
+    } catch {
+      // Not UTF-8: looked at as it stands.
+      return segment;
+    }
+  });
+}
+
+/**
+ * Effects as they may be recorded. One whose resource or part names hold what a rule finds keeps its operation, order and versions, under masked
+ * names and without its inverse: nobody can undo what Recant may not name, and planning says so (`irreversible`).
+ */
+export function createWithholding({ find, mask }: Pick<Redactor, 'find' | 'mask'>): (effect: Effect) => Withheld {
+  const parts = new Map<string, string | undefined>();
+  const findInPart = (name: string): string | undefined => {
+    if (parts.has(name)) return parts.get(name);
+    if (parts.size >= REMEMBERED_MAX) parts.clear();
+    const rule = find(name);
+    parts.set(name, rule);
+    return rule;
+  };
+  const masked = (name: string): string => {
+    const rule = findInPart(name);
+    return rule === undefined ? name : mask(rule, name);
+  };
+  const under = <T>(members: Readonly<Record<string, T>>): Record<string, T> =>
+    Object.fromEntries(Object.entries(members).map(([name, value]) => [masked(name), value]));
+
+  return (effect) => {
+    const inPath = find(readablePath(effect.resource));
+    const names = [...Object.keys(effect.parts), ...Object.keys(effect.reads ?? {})];
+    const rule = inPath ?? names.map(findInPart).find((found) => found !== undefined);
+    if (rule === undefined) return { effect };
+    const { resource, operation, ordinal, parts: written, reads } = effect;
+    return {
+      rule,
+      effect: {
+        resource: inPath === undefined ? resource : maskPath(resource, inPath, find, mask),
+        operation,
+        ordinal,
+        parts: under(written),
+        ...(reads === undefined ? {} : { reads: under(reads) }),
+      },
+    };
+  };
+}
+
+/** Masks the segments in which something is found, or all of them where it is found across them, or the masks do not fit. */
+function maskPath(resource: string, rule: string, find: Redactor['find'], mask: Redactor['mask']): string {
+  const { connector, system, path } = parseResource(resource) ?? { connector: 'unknown', system: 'unknown', path: resource };
+  const segments = segmentsOf(path);
+  const found = segments.map(find);
+  const piecewise = segments
+    .map((segment, index) => percentEncode(found[index] === undefined ? segment : mask(found[index], segment)))
+    .join('/');
+  const fits = found.some((each) => each !== undefined) && find(segmentsOf(piecewise).join('/')) === undefined;
+  if (fits && connector.length + system.length + piecewise.length + 4 <= RESOURCE_BYTES_MAX)
+    return formatResource({ connector, system, path: piecewise });
+  return formatResource({ connector, system, path: percentEncode(mask(rule, path)) });
+}

@@ -1,0 +1,73 @@
+import { looksRandom } from './randomness.ts';
+import type { RedactionRule } from './rule.ts';
+import { TOKEN_RULES } from './tokens.ts';
+
+/** Members whose value is secret whatever it looks like, and those whose value is where it looks made by a machine. */
+const SECRET_KEYS = [
+  ...['password', 'passwd', 'pwd', 'passphrase', 'passcode', 'secret', 'secrets', 'private_key', 'credential', 'credentials'],
+  ...['authorization', 'cookie', 'cookies', 'set_cookie', 'pgpassword', 'connection_string'],
+];
+const TOKEN_KEYS = [
+  ...['token', 'tokens', 'api_key', 'apikey', 'access_key', 'accesskey', 'secret_key', 'secretkey', 'auth', 'auth_key', 'account_key'],
+  ...['encryption_key', 'signing_key', 'sig', 'signature', 'webhook'],
+];
+
+const SECRET_WORDS = 'pass(?:word|wd|phrase|code)|pwd|secret|private[_-]?key|identified\\s+by';
+const TOKEN_WORDS = '(?:token|api[_-]?key|(?:access|account|auth|encryption|signing|secret)[_-]?(?:access[_-]?)?key|[?&]sig)';
+
+/** `name = value`, `name: value`, `"name": "value"`, `--name value`, `NAME 'value'`, `name to 'value'`; quoted values to their quote. */
+const beside = (words: string): RegExp =>
+  new RegExp(
+    `(?:${words})(?:\\\\?["'\`\\]]){0,2}(?:\\s{0,4}(?:=>|:=|=|:)\\s{0,4}|\\s{1,4}to\\s{1,4}|\\s{1,4}(?=["'])|(?<=--[\\w-]{0,64})\\s{1,4})` +
+      `(?:\\\\["']([^"'\\\\]+)|"((?:[^"\\\\]|\\\\[^])+)|'((?:[^'\\\\]|\\\\[^]|'')+)|([^\\s"'\`\\\\,;&)}\\]>]+))`,
+    'i',
+  );
+
+/** What stands beside a name without being a value: placeholders, types, places where the value is looked up. */
+const NO_VALUE = new RegExp(
+  `^(?:${[
+    '\\$\\d{1,4}|\\?|%s|%\\(\\w{1,64}\\)s|[:@$](?:password|passwd|pass|pwd|secret|token|key)|\\$[A-Z_][A-Z0-9_]{0,63}|\\$?\\{\\{?[\\w .]{1,64}\\}{0,2}',
+    '<[a-z _-]{1,64}>|null|none|nil|undefined|true|false|string|str|boolean|bool|any|unknown',
+    'process\\.env\\b.{0,255}|os\\.(?:environ|getenv)\\b.{0,255}|\\*{3,64}|\\[?redacted\\]?',
+  ].join('|')})$`,
+  'i',
+);
+
+const isValue = (piece: string): number => (NO_VALUE.test(piece) ? 0 : piece.length);
+const isToken = (piece: string): number => (looksRandom(piece) && !NO_VALUE.test(piece) ? piece.length : 0);
+
+/** On unless told otherwise. All of them are masked: nobody ever needs a credential back from a record, sealed or not. */
+export const SECRET_RULES: readonly RedactionRule[] = [
+  ...TOKEN_RULES,
+  {
+    name: 'url-password',
+    matches: { pattern: /(?<=\b[a-z][a-z0-9+.-]{1,30}:\/\/[^\s:@/?#"']{0,256}:)[^\s/"']{1,256}(?=@)/i },
+    treat: 'mask',
+  },
+  {
+    name: 'authorization',
+    matches: { pattern: /\b(?:proxy-)?authorization\\?["']?\s{0,4}[:=]\s{0,4}\\?["']?([^"'\\\r\n]+)/i },
+    treat: 'mask',
+  },
+  { name: 'cookie', matches: { pattern: /\b(?:set-)?cookie\\?["']?\s{0,4}:\s{0,4}\\?["']?([^"'\\\r\n]+)/i }, treat: 'mask' },
+  {
+    name: 'bearer',
+    matches: {
+      pattern: /\bbearer\s{1,4}([A-Za-z0-9._~+/=-]{12,})/i,
+      take: isToken,
+    },
+    treat: 'mask',
+  },
+  {
+    name: 'basic',
+    matches: {
+      pattern: /\bbasic\s{1,4}([A-Za-z0-9+/=]{8,})/i,
+      take: (piece) => (Buffer.from(piece.slice(0, 1_024), 'base64').includes(0x3a) ? piece.length : 0),
+    },
+    treat: 'mask',
+  },
+  { name: 'password', matches: { pattern: beside(SECRET_WORDS), take: isValue }, treat: 'mask' },
+  { name: 'token', matches: { pattern: beside(TOKEN_WORDS), take: isToken }, treat: 'mask' },
+  { name: 'secret-field', matches: { keys: SECRET_KEYS, take: isValue }, treat: 'mask' },
+  { name: 'token-field', matches: { keys: TOKEN_KEYS, take: isToken }, treat: 'mask' },
+];
