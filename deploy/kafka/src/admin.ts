@@ -1,14 +1,17 @@
-import { type Admin, Kafka, logLevel } from 'kafkajs';
+import { type Admin, Kafka, type KafkaConfig, logLevel } from 'kafkajs';
 import { LocalKafkaError } from './error.ts';
 
 /** A cold broker on a busy machine. */
 const ANSWER_MS = 120_000;
 const RETRY_MS = 100;
 
-function client(brokers: readonly string[]): Kafka {
+/** Where the broker is, and how it is spoken to. */
+export type Way = Pick<KafkaConfig, 'ssl' | 'sasl'> & { readonly brokers: string[] };
+
+function client(way: Way): Kafka {
   return new Kafka({
     clientId: 'recant-local-kafka',
-    brokers: [...brokers],
+    ...way,
     logLevel: logLevel.NOTHING,
     connectionTimeout: 2_000,
     retry: { initialRetryTime: RETRY_MS, maxRetryTime: 500, retries: 5 },
@@ -16,16 +19,16 @@ function client(brokers: readonly string[]): Kafka {
 }
 
 /** An open port is not yet a ready group coordinator: asking for a group's offsets reaches it. */
-export async function untilAnswering(brokers: readonly string[]): Promise<void> {
+export async function untilAnswering(way: Way): Promise<void> {
   const deadline = performance.now() + ANSWER_MS;
   for (;;) {
-    const admin = client(brokers).admin();
+    const admin = client(way).admin();
     try {
       await admin.connect();
       await admin.fetchOffsets({ groupId: 'recant-ready', topics: [] });
       return;
     } catch (cause) {
-      if (performance.now() > deadline) throw new LocalKafkaError('start_failed', `Kafka does not answer on ${brokers}`, { cause });
+      if (performance.now() > deadline) throw new LocalKafkaError('start_failed', `Kafka does not answer on ${way.brokers}`, { cause });
       await new Promise((done) => setTimeout(done, RETRY_MS));
     } finally {
       await admin.disconnect().catch(() => {});
@@ -33,9 +36,9 @@ export async function untilAnswering(brokers: readonly string[]): Promise<void> 
   }
 }
 
-export async function createTopics(brokers: readonly string[], topics: readonly { name: string; partitions: number }[]): Promise<void> {
+export async function createTopics(way: Way, topics: readonly { name: string; partitions: number }[]): Promise<void> {
   if (topics.length === 0) return;
-  const admin = client(brokers).admin();
+  const admin = client(way).admin();
   await admin.connect();
   try {
     const existing = new Set(await admin.listTopics());

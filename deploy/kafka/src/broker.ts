@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { brokerProperties, LOG4J_CONFIG } from './config.ts';
 import { LocalKafkaError } from './error.ts';
+import { type BrokerSecurity, scramArguments, writeSecurity } from './security.ts';
 
 const run = promisify(execFile);
 const HEAP_MIB = 256;
@@ -17,13 +18,16 @@ export interface BrokerPlace {
   jars: string;
   brokerPort: number;
   controllerPort: number;
+  security?: BrokerSecurity | undefined;
 }
 
 /** Writes the configuration for the ports of this start, and formats the folder the first time. */
 export async function prepareBroker(place: BrokerPlace, signal: AbortSignal): Promise<void> {
   const { dir, java, jars } = place;
   await mkdir(dir, { recursive: true });
-  await writeFile(join(dir, 'server.properties'), brokerProperties(place));
+  await rm(join(dir, 'server.properties'), { force: true });
+  await writeFile(join(dir, 'server.properties'), brokerProperties(place), { mode: 0o600 });
+  await writeSecurity(dir, place.security);
   await writeFile(join(dir, 'log4j2.properties'), LOG4J_CONFIG);
   // The mark comes last: a folder whose formatting was cut short is formatted anew, there is nothing in it yet.
   const mark = join(dir, 'formatted');
@@ -31,6 +35,7 @@ export async function prepareBroker(place: BrokerPlace, signal: AbortSignal): Pr
   await rm(join(dir, 'data'), { recursive: true, force: true });
   const clusterId = randomBytes(16).toString('base64url');
   const format = [...javaFlags(dir, jars), 'kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', join(dir, 'server.properties')];
+  format.push(...scramArguments(place.security));
   await run(java, format, { cwd: dir, signal, killSignal: 'SIGKILL' }).catch(async (cause) => {
     throw await explainFailure(dir, `Kafka's folder could not be formatted: ${(cause as { stderr?: string }).stderr?.trim() ?? cause}`);
   });

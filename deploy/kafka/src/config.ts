@@ -1,19 +1,25 @@
+import { type BrokerSecurity, securityProperties } from './security.ts';
+
 export interface BrokerConfig {
   dir: string;
   brokerPort: number;
   controllerPort: number;
+  security?: BrokerSecurity | undefined;
 }
 
 /** One KRaft node that is broker and controller, on loopback. Topics are made on purpose, never by a client's typing error. */
-export function brokerProperties({ dir, brokerPort, controllerPort }: BrokerConfig): string {
+export function brokerProperties({ dir, brokerPort, controllerPort, security }: BrokerConfig): string {
+  const protocol = security === undefined ? 'PLAINTEXT' : 'SASL_SSL';
   const properties = {
     'process.roles': 'broker,controller',
     'node.id': 1,
     'controller.quorum.voters': `1@127.0.0.1:${controllerPort}`,
     'controller.listener.names': 'CONTROLLER',
-    listeners: `PLAINTEXT://127.0.0.1:${brokerPort},CONTROLLER://127.0.0.1:${controllerPort}`,
-    'advertised.listeners': `PLAINTEXT://127.0.0.1:${brokerPort}`,
-    'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
+    listeners: `${protocol}://127.0.0.1:${brokerPort},CONTROLLER://127.0.0.1:${controllerPort}`,
+    'advertised.listeners': `${protocol}://127.0.0.1:${brokerPort}`,
+    'inter.broker.listener.name': protocol,
+    'listener.security.protocol.map': `${protocol}:${protocol},CONTROLLER:PLAINTEXT`,
+    ...(security === undefined ? {} : securityProperties(dir, security)),
     'log.dirs': `${dir}/data`,
     'auto.create.topics.enable': false,
     'num.partitions': 8,

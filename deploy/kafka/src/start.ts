@@ -7,6 +7,7 @@ import { createTopics, untilAnswering } from './admin.ts';
 import { LocalKafkaError } from './error.ts';
 import { ensureJars } from './jars.ts';
 import { findJava } from './java.ts';
+import { type BrokerSecurity, clientSecurity } from './security.ts';
 import type { Order, Report, Wish } from './supervisor.ts';
 
 export interface KafkaOptions {
@@ -15,6 +16,10 @@ export interface KafkaOptions {
   port?: number;
   /** Made before the broker is handed out. */
   topics?: readonly { name: string; partitions: number }[];
+  /** TLS and passwords; left out: neither, on loopback. Users are fixed by the first start on a folder. */
+  security?: BrokerSecurity;
+  /** Shown to a broker that asks its clients for a certificate. */
+  client?: { readonly cert: string; readonly key: string };
   /** Where Java and Maven are looked for (PATH, JAVA_HOME). */
   env?: NodeJS.ProcessEnv;
 }
@@ -42,11 +47,11 @@ export async function startKafka(options: KafkaOptions = {}): Promise<RunningKaf
   const jars = await ensureJars(env);
   const temporary = options.dir === undefined;
   const dir = await preparePlace(options.dir);
-  const order: Order = { dir, temporary, java, jars, port: options.port ?? 0 };
-  const supervisor = spawn(process.execPath, [fileURLToPath(new URL('./supervisor.ts', import.meta.url)), JSON.stringify(order)], {
+  const order: Order = { dir, temporary, java, jars, port: options.port ?? 0, security: options.security };
+  const supervisor = spawn(process.execPath, [fileURLToPath(new URL('./supervisor.ts', import.meta.url))], {
     detached: true,
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-    env: { ...env, NODE_OPTIONS: '' },
+    env: { ...env, NODE_OPTIONS: '', RECANT_KAFKA_ORDER: JSON.stringify(order) },
   });
   const ended = new Promise<void>((done) => supervisor.once('exit', () => done()));
   const end = async (wish: Wish): Promise<void> => {
@@ -57,9 +62,10 @@ export async function startKafka(options: KafkaOptions = {}): Promise<RunningKaf
   const failure = failureOf(supervisor);
   const { port, pid } = await Promise.race([started(supervisor), failure]);
   const brokers = [`127.0.0.1:${port}`];
+  const way = { brokers, ...clientSecurity(options.security, options.client) };
   try {
-    await Promise.race([untilAnswering(brokers), failure]);
-    await createTopics(brokers, options.topics ?? []);
+    await Promise.race([untilAnswering(way), failure]);
+    await createTopics(way, options.topics ?? []);
   } catch (error) {
     await end('kill');
     throw error instanceof LocalKafkaError ? error : new LocalKafkaError('start_failed', String(error), { cause: error });
@@ -72,7 +78,7 @@ export async function startKafka(options: KafkaOptions = {}): Promise<RunningKaf
     port,
     pid,
     dir,
-    createTopic: (name, partitions) => createTopics(brokers, [{ name, partitions }]),
+    createTopic: (name, partitions) => createTopics(way, [{ name, partitions }]),
     stop: () => end('stop'),
     kill: () => end('kill'),
   };

@@ -11,8 +11,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type BrokerPlace, explainFailure, prepareBroker, spawnBroker } from './broker.ts';
 import { LocalKafkaError, type LocalKafkaErrorCode } from './error.ts';
 import { freePorts, isFree } from './ports.ts';
+import type { BrokerSecurity } from './security.ts';
 
-/** As JSON in the first argument. */
+/** As JSON in the environment variable RECANT_KAFKA_ORDER: passwords are not for the process list. */
 export interface Order {
   dir: string;
   temporary: boolean;
@@ -20,6 +21,7 @@ export interface Order {
   jars: string;
   /** 0 takes the one of the last start on this folder, if it is free, else any. */
   port: number;
+  security?: BrokerSecurity | undefined;
 }
 
 export type Report = { kind: 'started'; port: number; pid: number } | { kind: 'failed'; code: LocalKafkaErrorCode; message: string };
@@ -100,7 +102,7 @@ function send(report: Report): void {
   if (process.connected) process.send?.(report);
 }
 
-const order = JSON.parse(process.argv[2] ?? '{}') as Order;
+const order = JSON.parse(process.env.RECANT_KAFKA_ORDER ?? '{}') as Order;
 const stopping = new AbortController();
 const wish = new Promise<Wish>((resolve) => {
   process.once('disconnect', () => resolve('kill'));

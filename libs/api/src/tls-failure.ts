@@ -7,6 +7,7 @@ export interface TlsSettings {
 }
 
 const UNTRUSTED = 'its certificate is not under an authority that is believed here';
+const NONE_SHOWN = 'it wants a certificate of this side';
 const EXPIRED = 'renew it, or check the clock';
 
 /** Codes of Node and OpenSSL: what is wrong with the other side, and what to do. */
@@ -25,12 +26,17 @@ const FAILURES: Readonly<Record<string, readonly [reason: string, action: keyof 
   CERT_SIGNATURE_FAILURE: [UNTRUSTED, 'trust'],
   ERR_SSL_WRONG_VERSION_NUMBER: ['it does not speak TLS on this port', { say: 'correct the port, or leave TLS out' }],
   ERR_SSL_PACKET_LENGTH_TOO_LONG: ['it does not speak TLS on this port', { say: 'correct the port, or leave TLS out' }],
-  ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: ['it wants a certificate of this side', 'certificate'],
-  ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE: ['it wants a certificate of this side, or speaks another TLS', 'certificate'],
-  ERR_SSL_TLSV1_ALERT_UNKNOWN_CA: ['it does not believe the certificate of this side', 'certificate'],
-  ERR_SSL_SSLV3_ALERT_CERTIFICATE_EXPIRED: ['the certificate of this side has expired', { say: EXPIRED }],
+  // What the other side sent an alert about.
+  ALERT_CERTIFICATE_REQUIRED: [NONE_SHOWN, 'certificate'],
+  ALERT_BAD_CERTIFICATE: [NONE_SHOWN, 'certificate'],
+  ALERT_HANDSHAKE_FAILURE: [`${NONE_SHOWN}, or speaks another TLS`, 'certificate'],
+  ALERT_UNKNOWN_CA: ['it does not believe the certificate of this side', 'certificate'],
+  ALERT_CERTIFICATE_UNKNOWN: ['it does not believe the certificate of this side', 'certificate'],
+  ALERT_CERTIFICATE_EXPIRED: ['the certificate of this side has expired', { say: EXPIRED }],
 };
 
+/** OpenSSL's names of alerts change with its version: `ERR_SSL_SSLV3_ALERT_`, `ERR_SSL_TLSV13_ALERT_`, `ERR_SSL_SSL/TLS_ALERT_`. */
+const ALERT = /^ERR_SSL_[A-Z0-9/]+_ALERT_/;
 /** Causes followed, should they go in circles. */
 const CAUSES_MAX = 8;
 
@@ -38,7 +44,8 @@ const CAUSES_MAX = 8;
 export function explainTls(error: unknown, settings: TlsSettings): string | undefined {
   for (let each = error, depth = 0; typeof each === 'object' && each !== null && depth < CAUSES_MAX; depth++) {
     const { code, cause } = each as { code?: unknown; cause?: unknown };
-    const found = typeof code === 'string' && Object.hasOwn(FAILURES, code) ? FAILURES[code] : undefined;
+    const name = typeof code === 'string' ? code.replace(ALERT, 'ALERT_') : '';
+    const found = Object.hasOwn(FAILURES, name) ? FAILURES[name] : undefined;
     if (found !== undefined) {
       const [reason, action] = found;
       return `${reason}: ${typeof action === 'string' ? settings[action] : action.say}`;

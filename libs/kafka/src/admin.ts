@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Admin } from 'kafkajs';
 import { type ConnectionOptions, connectionOf } from './connection.ts';
 import { KafkaError } from './error.ts';
+import { explainRefusal } from './explain-refusal.ts';
 
 /** Tries of one question to the broker before it is called unreachable. */
 const RETRIES = 3;
@@ -18,7 +19,7 @@ export interface OffsetRange {
   readonly high: bigint;
 }
 
-/** @throws KafkaError `unreachable` */
+/** @throws KafkaError `unreachable`, `untrusted`, `access_refused` */
 export function describeCluster(options: ConnectionOptions): Promise<Cluster> {
   return asAdmin(options, async (admin) => {
     const { clusterId, brokers } = await admin.describeCluster();
@@ -58,7 +59,7 @@ const TOPIC_PENDING = new Set(['UNKNOWN_TOPIC_OR_PARTITION', 'LEADER_NOT_AVAILAB
 const TOPIC_TRIES = 50;
 const TOPIC_WAIT_MS = 100;
 
-/** @throws KafkaError `unreachable` */
+/** @throws KafkaError `unreachable`, `untrusted`, `access_refused` */
 export function readOffsetRange(options: ConnectionOptions, topic: string, partition: number): Promise<OffsetRange> {
   return asAdmin(options, async (admin) => {
     const offsets = await admin.fetchTopicOffsets(topic);
@@ -75,12 +76,7 @@ async function asAdmin<T>(options: ConnectionOptions, ask: (admin: Admin) => Pro
     return await ask(admin);
   } catch (cause) {
     if (cause instanceof KafkaError) throw cause;
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new KafkaError(
-      'unreachable',
-      `Kafka at ${options.brokers.join(', ')} does not answer (${reason}): start it or correct KAFKA_BROKERS`,
-      cause,
-    );
+    throw explainRefusal(cause, options);
   } finally {
     await admin.disconnect().catch(() => {});
   }

@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module';
-import { Kafka, type logCreator, logLevel } from 'kafkajs';
+import { Kafka, type KafkaConfig, type logCreator, logLevel, type SASLOptions } from 'kafkajs';
 
 /** What pino offers: fields first, then the message. */
 export interface KafkaLog {
@@ -9,7 +9,27 @@ export interface KafkaLog {
   error(fields: object, message: string): void;
 }
 
-export interface ConnectionOptions {
+export interface KafkaTls {
+  /** PEM. Who signed the brokers' certificates; left out: who Node believes anyway. */
+  readonly ca?: string;
+  /** PEM. Shown to the brokers. */
+  readonly cert?: string;
+  readonly key?: string;
+}
+
+export interface KafkaLogin {
+  readonly mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512';
+  readonly username: string;
+  readonly password: string;
+}
+
+/** How the brokers are spoken to; nothing of it: in the clear, as nobody. */
+export interface KafkaSecurity {
+  readonly tls?: KafkaTls;
+  readonly sasl?: KafkaLogin;
+}
+
+export interface ConnectionOptions extends KafkaSecurity {
   readonly brokers: readonly string[];
   readonly clientId?: string;
   readonly log?: KafkaLog;
@@ -26,9 +46,14 @@ export function connectionOf(options: ConnectionOptions, retries = 5): Kafka {
     connectionTimeout: CONNECT_MS_MAX,
     requestTimeout: REQUEST_MS_MAX,
     retry: { initialRetryTime: 200, maxRetryTime: 5_000, retries },
+    ...securityOf(options),
     logLevel: options.log ? logLevel.WARN : logLevel.NOTHING,
     logCreator: logTo(options.log),
   });
+}
+
+function securityOf({ tls, sasl }: KafkaSecurity): Pick<KafkaConfig, 'ssl' | 'sasl'> {
+  return { ...(tls && { ssl: { ...tls } }), ...(sasl && { sasl: { ...sasl } as SASLOptions }) };
 }
 
 /** kafkajs words everything that it recovers from as an error: it is a warning here, and what stops a partition is told apart by the consumer. */

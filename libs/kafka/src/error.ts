@@ -1,4 +1,4 @@
-export type KafkaErrorCode = 'unreachable' | 'topic_mismatch' | 'message_too_large' | 'closed';
+export type KafkaErrorCode = 'unreachable' | 'untrusted' | 'access_refused' | 'topic_mismatch' | 'message_too_large' | 'closed';
 
 /** One line that says what is wrong with the broker or the topic, and what to do. */
 export class KafkaError extends Error {

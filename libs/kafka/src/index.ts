@@ -1,5 +1,5 @@
 export { type Cluster, describeCluster, ensureTopic, type OffsetRange, readOffsetRange } from './admin.ts';
-export type { ConnectionOptions, KafkaLog } from './connection.ts';
+export type { ConnectionOptions, KafkaLog, KafkaLogin, KafkaSecurity, KafkaTls } from './connection.ts';
 export { type ConsumerOptions, createConsumer, type EventConsumer } from './consumer.ts';
 export { KafkaError, type KafkaErrorCode } from './error.ts';
 export type { LaneState, StoredPosition } from './lane.ts';

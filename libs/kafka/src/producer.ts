@@ -1,6 +1,7 @@
 import { CompressionTypes, type Message, Partitioners } from 'kafkajs';
 import { type ConnectionOptions, connectionOf } from './connection.ts';
 import { KafkaError } from './error.ts';
+import { explainRefusal } from './explain-refusal.ts';
 import type { OutgoingMessage } from './message.ts';
 
 /** Bytes of one partition in one request. kafkajs never splits, and the broker refuses a record batch over `max.message.bytes` (1 MB) as a whole. */
@@ -24,7 +25,7 @@ export async function createProducer(options: ConnectionOptions & { topic: strin
   try {
     await producer.connect();
   } catch (cause) {
-    throw new KafkaError('unreachable', `Kafka at ${options.brokers.join(', ')} does not answer: start it or correct KAFKA_BROKERS`, cause);
+    throw explainRefusal(cause, options);
   }
   let last: Promise<unknown> = Promise.resolve();
   const sendAll = async (messages: readonly OutgoingMessage[]) => {

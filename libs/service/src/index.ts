@@ -7,6 +7,7 @@ export { type Caller, callerOfKey, callerOfPerson, type KeyCaller, type PersonCa
 export { ConfigError, DatabaseUrl, type Env, KafkaBrokers, Port, printableConfig, readConfig, secret } from './config.ts';
 export { createGate, type Entrant, type Gate, INFLIGHT_BYTES_MAX, INFLIGHT_BYTES_RESERVED } from './gate.ts';
 export { checkHealth, type HealthCheck } from './health.ts';
+export { KAFKA_ENV, type KafkaAccess, kafkaAccessOf } from './kafka-env.ts';
 export type { Keyring, KnownKey } from './keyring.ts';
 export { type Running, runProcess, SHUTDOWN_MS_MAX } from './lifecycle.ts';
 export { checkListen, type Listening, type ListenOptions, listen, type Timeouts } from './listen.ts';

@@ -5,7 +5,9 @@ import {
   ConfigError,
   DatabaseUrl,
   type Env,
-  KafkaBrokers,
+  KAFKA_ENV,
+  type KafkaAccess,
+  kafkaAccessOf,
   type ListenAddress,
   listenAddressOf,
   listenEnv,
@@ -26,7 +28,7 @@ const MASTER_KEY_BYTES = 32;
 
 const LedgerEnv = z.object({
   DATABASE_URL: DatabaseUrl,
-  KAFKA_BROKERS: KafkaBrokers.optional(),
+  ...KAFKA_ENV,
   /** Another topic and consumer group than the usual ones. */
   RECANT_KAFKA_TOPIC: z.string().min(1).optional(),
   RECANT_KAFKA_GROUP: z.string().min(1).optional(),
@@ -44,7 +46,7 @@ const LedgerEnv = z.object({
 
 export interface LedgerConfig {
   readonly databaseUrl: string;
-  readonly kafkaBrokers: readonly string[] | undefined;
+  readonly kafka: KafkaAccess | undefined;
   readonly kafkaNames: { readonly topic?: string; readonly groupId?: string };
   readonly address: ListenAddress;
   readonly rates: Rates;
@@ -65,7 +67,7 @@ export function readLedgerConfig(env: Env): LedgerConfig {
   const read = readConfig(LedgerEnv, env);
   return {
     databaseUrl: read.DATABASE_URL,
-    kafkaBrokers: read.KAFKA_BROKERS,
+    kafka: kafkaAccessOf(read),
     kafkaNames: {
       ...(read.RECANT_KAFKA_TOPIC === undefined ? {} : { topic: read.RECANT_KAFKA_TOPIC }),
       ...(read.RECANT_KAFKA_GROUP === undefined ? {} : { groupId: read.RECANT_KAFKA_GROUP }),

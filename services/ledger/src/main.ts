@@ -14,7 +14,7 @@ await runProcess(async () => {
   const store = createStore({ connectionString: config.databaseUrl, masterKey, shards, failpoints: killAtFailpoint(config.failpoint) });
   // A login without the writer's role is told now, not at the first event.
   await store.ping();
-  const kafka = config.kafkaBrokers && { brokers: config.kafkaBrokers, ...config.kafkaNames };
+  const kafka = config.kafka && { ...config.kafka, ...config.kafkaNames };
   const evidence = { keys: config.signingKeys, ...config.places };
   const ledger = wireLedger({ store, logger, clock: Date.now, shards, evidence, ...(kafka ? { kafka } : {}) });
   const { routers, health, acts } = ledger;

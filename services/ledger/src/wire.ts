@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { TOPIC_EVENTS } from '@recant/events';
-import { createConsumer, type EventConsumer, ensureTopic } from '@recant/kafka';
+import { createConsumer, type EventConsumer, ensureTopic, type KafkaSecurity } from '@recant/kafka';
 import { type ActRecorder, createRouter, type HealthCheck, type Logger, type Router } from '@recant/service';
 import { PositionMoved, type Store } from '@recant/store';
 import { createLedgerActs } from './acts.ts';
@@ -32,7 +32,7 @@ export interface LedgerDeps {
   /** Partitions of the topic. */
   readonly shards: number;
   /** Without it events come over HTTP only. */
-  readonly kafka?: {
+  readonly kafka?: KafkaSecurity & {
     readonly brokers: readonly string[];
     readonly topic?: string;
     readonly groupId?: string;
@@ -76,7 +76,7 @@ export function wireLedger({ store, logger, clock, shards, kafka, evidence: opti
     async start() {
       evidence.start();
       if (!kafka || !consumer) return;
-      await ensureTopic({ brokers: kafka.brokers }, kafka.topic ?? TOPIC_EVENTS, shards);
+      await ensureTopic(connectionOf(kafka), kafka.topic ?? TOPIC_EVENTS, shards);
       await consumer.start();
     },
     async stop() {
@@ -91,7 +91,7 @@ export function wireLedger({ store, logger, clock, shards, kafka, evidence: opti
 function createLedgerConsumer(store: Store, logger: Logger, kafka: NonNullable<LedgerDeps['kafka']>): EventConsumer {
   const { appender, credentials, parts, positions } = store;
   return createConsumer({
-    brokers: kafka.brokers,
+    ...connectionOf(kafka),
     topic: kafka.topic ?? TOPIC_EVENTS,
     groupId: kafka.groupId ?? GROUP_ID,
     log: logger.child({ part: 'kafka' }),
@@ -110,6 +110,10 @@ function createLedgerConsumer(store: Store, logger: Logger, kafka: NonNullable<L
       }
     },
   });
+}
+
+function connectionOf({ brokers, tls, sasl }: NonNullable<LedgerDeps['kafka']>) {
+  return { brokers, ...(tls && { tls }), ...(sasl && { sasl }) };
 }
 
 function checkStore(store: Store): HealthCheck {

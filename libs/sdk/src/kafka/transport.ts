@@ -106,7 +106,9 @@ export function kafkaTransport(options: KafkaTransportOptions): Transport {
       const broken = producer;
       producer = undefined;
       await broken?.then((one) => one.disconnect()).catch(() => {});
-      throw new TransportError(`Kafka at ${options.brokers.join(', ')} did not take the events`, { cause: error });
+      throw new TransportError(`Kafka at ${options.brokers.join(', ')} did not take the events (${(error as Error).message})`, {
+        cause: error,
+      });
     }
   };
 

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { createApp, createLogger, listen } from '@recant/service';
+import { createApp, createLogger, type KafkaAccess, listen } from '@recant/service';
 import { type SigningKeys, wireLedger } from '@recant/service-ledger/wire';
 import { wireRollback } from '@recant/service-rollback/wire';
 import type { Store } from '@recant/store';
@@ -12,19 +12,22 @@ const STOP_MS_MAX = 5_000;
 export interface ServiceDeps {
   readonly settings: UpSettings;
   readonly store: Store;
-  readonly brokers: readonly string[] | undefined;
+  readonly kafka: KafkaAccess | undefined;
   readonly rollbackKey: string;
   readonly signing: SigningKeys;
 }
 
 /** Ledger and rollback on one port. @returns its address */
-export async function openServices({ settings, store, brokers, rollbackKey, signing }: ServiceDeps, closers: Closer[]): Promise<string> {
+export async function openServices(
+  { settings, store, kafka: access, rollbackKey, signing }: ServiceDeps,
+  closers: Closer[],
+): Promise<string> {
   const logger = createLogger({
     name: 'recant',
     level: settings.logLevel,
     destination: { write: (line) => void process.stderr.write(line) },
   });
-  const kafka = brokers === undefined ? {} : { kafka: { brokers } };
+  const kafka = access === undefined ? {} : { kafka: access };
   const evidence = { keys: signing, ...settings.places };
   const ledger = wireLedger({ store, logger, clock: Date.now, shards: settings.shards, evidence, ...kafka });
   let url = '';

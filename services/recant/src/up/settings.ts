@@ -3,7 +3,9 @@ import {
   ConfigError,
   DatabaseUrl,
   type Env,
-  KafkaBrokers,
+  KAFKA_ENV,
+  type KafkaAccess,
+  kafkaAccessOf,
   type ListenAddress,
   listenAddressOf,
   listenEnv,
@@ -26,7 +28,7 @@ export const PORT_DEFAULT = 7300;
 
 const Environment = z.object({
   DATABASE_URL: secret(DatabaseUrl.optional()),
-  KAFKA_BROKERS: KafkaBrokers.optional(),
+  ...KAFKA_ENV,
   ...listenEnv(PORT_DEFAULT),
   ...RATE_ENV,
   /** Where others reach it, if that is not the address that it listens on: a name that its certificate has. */
@@ -66,7 +68,7 @@ export interface UpSettings {
   /** Undefined: an embedded server in `dir`. */
   readonly databaseUrl: string | undefined;
   /** `local` starts a broker in `dir`; undefined: events come over HTTP only. */
-  readonly kafka: 'local' | readonly string[] | undefined;
+  readonly kafka: 'local' | KafkaAccess | undefined;
   readonly masterKeyFile: string | undefined;
   readonly shards: number;
   readonly logLevel: string;
@@ -95,7 +97,7 @@ export function readSettings(options: UpOptions, env: Env): UpSettings {
       rates: ratesOf(read),
       publicUrl: read.RECANT_PUBLIC_URL?.replace(/\/$/, ''),
       databaseUrl: read.DATABASE_URL,
-      kafka: read.KAFKA_BROKERS ?? (options.kafka ? 'local' : undefined),
+      kafka: kafkaAccessOf(read) ?? (options.kafka ? 'local' : undefined),
       masterKeyFile: read.RECANT_MASTER_KEY_FILE,
       shards: read.RECANT_SHARDS,
       logLevel: read.RECANT_LOG_LEVEL,

@@ -1,6 +1,6 @@
 import { TOPIC_EVENTS } from '@recant/events';
 import { startKafka } from '@recant/local-kafka';
-import { checkListen } from '@recant/service';
+import { checkListen, type KafkaAccess } from '@recant/service';
 import { createStore, killAtFailpoint } from '@recant/store';
 import type { Closer } from './database.ts';
 import { openDatabase } from './database.ts';
@@ -57,7 +57,7 @@ async function build(settings: UpSettings, { tell, signal }: UpHooks, closers: C
   const signing = await signingKeys(folder, settings);
 
   tell(settings.kafka === 'local' ? 'Starting PostgreSQL and Kafka (the first time its jars are fetched) ...' : 'Starting PostgreSQL ...');
-  const [brokers, database] = await both(openBrokers(settings, folder, closers), openDatabase(folder, settings.databaseUrl, closers));
+  const [kafka, database] = await both(openBrokers(settings, folder, closers), openDatabase(folder, settings.databaseUrl, closers));
 
   tell('Starting the services ...');
   const store = createStore({
@@ -68,12 +68,20 @@ async function build(settings: UpSettings, { tell, signal }: UpHooks, closers: C
   });
   closers.push(store.close);
   const keys = await ensureKeys(folder, store.credentials);
-  const url = await openServices({ settings, store, brokers, signing, rollbackKey: keys.rollbackKey }, closers);
+  const url = await openServices({ settings, store, kafka, signing, rollbackKey: keys.rollbackKey }, closers);
   await keepConnection(folder, url, keys.operatorKey);
   await folder.keep(DATABASE_FILE, `${database.url}\n`);
   await lock.announce(url);
   const { operatorKey, made } = keys;
-  return { url, dir: folder.path, operatorKey, made, ownerUrl: database.ownerUrl, brokers, ended: ending(signal, database.down) };
+  return {
+    url,
+    dir: folder.path,
+    operatorKey,
+    made,
+    ownerUrl: database.ownerUrl,
+    brokers: kafka?.brokers,
+    ended: ending(signal, database.down),
+  };
 }
 
 /** Waits for both even where one fails, so that what the other one started is known and can be stopped. */
@@ -82,11 +90,11 @@ async function both<A, B>(one: Promise<A>, other: Promise<B>): Promise<[A, B]> {
   return [await one, await other];
 }
 
-async function openBrokers(settings: UpSettings, folder: Folder, closers: Closer[]): Promise<readonly string[] | undefined> {
+async function openBrokers(settings: UpSettings, folder: Folder, closers: Closer[]): Promise<KafkaAccess | undefined> {
   if (settings.kafka !== 'local') return settings.kafka;
   const kafka = await startKafka({ dir: folder.at('kafka'), topics: [{ name: TOPIC_EVENTS, partitions: settings.shards }] });
   closers.push(() => kafka.stop());
-  return kafka.brokers;
+  return { brokers: kafka.brokers };
 }
 
 function ending(signal: AbortSignal, down: Promise<never>): Promise<void> {
