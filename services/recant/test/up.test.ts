@@ -36,9 +36,31 @@ test('the first start makes keys and prints them once; commands in the same dire
   expect(await recant(folder.path, ['status'])).toMatchObject({ code: 4, err: expect.stringContaining('recant up') });
 
   const second = await start();
-  expect(second.out).not.toMatch(/recant_[a-z0-9]+_/);
+  expect(second.out).not.toMatch(/recant_[a-z0-9]+_|password/);
   expect(await recant(folder.path, ['status', '--json'])).toMatchObject({ code: 0 });
   expect(await second.end('SIGTERM')).toBe(0);
+});
+
+test('one local person has a password, shown once, kept as a hash; `recant password` makes another, at once', async () => {
+  const { url, out } = await start();
+  const as = async (name: string, password: string) =>
+    (await fetch(`${url}/v1/keys`, { headers: { authorization: `Basic ${Buffer.from(`${name}:${password}`).toString('base64')}` } }))
+      .status;
+  const shown = /password\s+(\S+)/.exec(out)?.[1] ?? '';
+  expect(await as('operator', shown)).toBe(200);
+  expect([await as('operator', `${shown}x`), await as('root', shown)]).toEqual([401, 401]);
+  const file = join(folder.path, '.recant/operator.password');
+  expect((await stat(file)).mode & 0o777).toBe(0o600);
+  expect(await readFile(file, 'utf8')).not.toContain(shown);
+
+  const reset = await recant(folder.path, ['password']);
+  expect(reset).toMatchObject({ code: 0, err: expect.stringContaining('not shown again') });
+  expect([await as('operator', shown), await as('operator', reset.out.trim())]).toEqual([401, 200]);
+  expect(await recant(folder.path, ['password', '--dir', 'elsewhere'])).toMatchObject({
+    code: 2,
+    err: expect.stringContaining('recant up'),
+  });
+  expect(await readdir(folder.path)).not.toContain('elsewhere');
 });
 
 test('a second one in the same folder says where the first one answers', async () => {

@@ -8,6 +8,7 @@ import { addEpoch } from './commands/epoch.ts';
 import { addExport } from './commands/export.ts';
 import { addKeys } from './commands/keys.ts';
 import { addLog } from './commands/log.ts';
+import { addPassword } from './commands/password.ts';
 import { addPlan } from './commands/plan.ts';
 import { addReceipt } from './commands/receipt.ts';
 import { addRun } from './commands/run.ts';
@@ -77,6 +78,7 @@ function createProgram(world: World, exit: (code: number) => void): Command {
   addConnect(program, world);
   addSystems(program, world);
   addKeys(program, world);
+  addPassword(program, world);
   addWitness(program, world);
   addReceipt(program, world);
   addLog(program, world);

@@ -21,16 +21,15 @@ export interface Folder {
   keep(name: string, text: string): Promise<void>;
 }
 
+/** Makes it where it is not there. */
 export async function openFolder(dir: string): Promise<Folder> {
+  await makeFolder(resolve(dir));
+  return folderAt(dir);
+}
+
+/** Where it is not there, it reads as empty. */
+export function folderAt(dir: string): Folder {
   const path = resolve(dir);
-  await mkdir(path, { recursive: true, mode: FOLDER_MODE }).catch((error: NodeJS.ErrnoException) => {
-    throw new CliError(
-      EXIT.failed,
-      `The folder ${path} cannot be made: ${error.message}`,
-      'Choose another one with --dir, or make it writable.',
-      { cause: error },
-    );
-  });
   const at = (name: string): string => join(path, name);
   return {
     path,
@@ -42,6 +41,17 @@ export async function openFolder(dir: string): Promise<Folder> {
       }),
     keep: (name, text) => writeDurably(at(name), text),
   };
+}
+
+async function makeFolder(path: string): Promise<void> {
+  await mkdir(path, { recursive: true, mode: FOLDER_MODE }).catch((error: NodeJS.ErrnoException) => {
+    throw new CliError(
+      EXIT.failed,
+      `The folder ${path} cannot be made: ${error.message}`,
+      'Choose another one with --dir, or make it writable.',
+      { cause: error },
+    );
+  });
 }
 
 async function writeDurably(path: string, text: string): Promise<void> {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { createApp, createLogger, type KafkaAccess, listen } from '@recant/service';
+import { createApp, createLogger, type KafkaAccess, listen, type People } from '@recant/service';
 import { type SigningKeys, wireLedger } from '@recant/service-ledger/wire';
 import { wireRollback } from '@recant/service-rollback/wire';
 import type { Store } from '@recant/store';
@@ -15,13 +15,12 @@ export interface ServiceDeps {
   readonly kafka: KafkaAccess | undefined;
   readonly rollbackKey: string;
   readonly signing: SigningKeys;
+  readonly people: readonly People[];
 }
 
 /** Ledger and rollback on one port. @returns its address */
-export async function openServices(
-  { settings, store, kafka: access, rollbackKey, signing }: ServiceDeps,
-  closers: Closer[],
-): Promise<string> {
+export async function openServices(deps: ServiceDeps, closers: Closer[]): Promise<string> {
+  const { settings, store, kafka: access, rollbackKey, signing, people } = deps;
   const logger = createLogger({
     name: 'recant',
     level: settings.logLevel,
@@ -40,7 +39,7 @@ export async function openServices(
     acts: ledger.acts,
     keyring: store.credentials,
     rates: settings.rates,
-    people: settings.people,
+    people,
     logger,
     requestId: randomUUID,
   });

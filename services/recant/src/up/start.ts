@@ -8,6 +8,7 @@ import { startFailure } from './failure.ts';
 import { DATABASE_FILE, type Folder, masterKey, openFolder } from './folder.ts';
 import { ensureKeys, keepConnection, type UpKeys } from './keys.ts';
 import { lockFolder } from './lock.ts';
+import { ensurePassword, localPeople } from './password.ts';
 import { openServices } from './services.ts';
 import type { UpSettings } from './settings.ts';
 import { signingKeys } from './signing.ts';
@@ -17,6 +18,8 @@ export interface RunningUp {
   readonly dir: string;
   readonly operatorKey: string;
   readonly made: UpKeys['made'];
+  /** Of the local person, where it was made just now: to be shown, once. */
+  readonly password: string | undefined;
   /** Superuser of the embedded server; undefined with a DATABASE_URL. */
   readonly ownerUrl: string | undefined;
   readonly brokers: readonly string[] | undefined;
@@ -68,20 +71,15 @@ async function build(settings: UpSettings, { tell, signal }: UpHooks, closers: C
   });
   closers.push(store.close);
   const keys = await ensureKeys(folder, store.credentials);
-  const url = await openServices({ settings, store, kafka, signing, rollbackKey: keys.rollbackKey }, closers);
+  const password = await ensurePassword(folder);
+  const people = [...settings.people, localPeople(folder)];
+  const url = await openServices({ settings, store, kafka, signing, people, rollbackKey: keys.rollbackKey }, closers);
   await keepConnection(folder, url, keys.operatorKey);
   await folder.keep(DATABASE_FILE, `${database.url}\n`);
   await lock.announce(url);
   const { operatorKey, made } = keys;
-  return {
-    url,
-    dir: folder.path,
-    operatorKey,
-    made,
-    ownerUrl: database.ownerUrl,
-    brokers: kafka?.brokers,
-    ended: ending(signal, database.down),
-  };
+  const { ownerUrl, down } = database;
+  return { url, dir: folder.path, operatorKey, made, password, ownerUrl, brokers: kafka?.brokers, ended: ending(signal, down) };
 }
 
 /** Waits for both even where one fails, so that what the other one started is known and can be stopped. */

@@ -6,8 +6,8 @@ import { progressLine } from '../progress.ts';
 import type { World } from '../session.ts';
 
 const HELP = `
-One process: ledger and rollback on one port, PostgreSQL in the folder, or the one that DATABASE_URL names. Keys are made at the first start
-and printed once. Ctrl-C stops it in order; after a crash the next start recovers.
+One process: ledger and rollback on one port, PostgreSQL in the folder, or the one that DATABASE_URL names. Keys and the password of
+the one local person are made at the first start and printed once. Ctrl-C stops it in order; after a crash the next start recovers.
 
 Environment: DATABASE_URL, KAFKA_BROKERS, RECANT_DIR, RECANT_HOST, RECANT_PORT, RECANT_MASTER_KEY_FILE, RECANT_SHARDS, RECANT_LOG_LEVEL;
 RECANT_TLS_CERT_FILE, RECANT_TLS_KEY_FILE, RECANT_TLS_CLIENT_CA_FILE, RECANT_CA_FILE, RECANT_PUBLIC_URL, RECANT_INSECURE_HTTP;

@@ -1,0 +1,25 @@
+import type { Command } from 'commander';
+import { json } from '../output.ts';
+import type { World } from '../session.ts';
+
+const HELP = `
+The local person of \`recant up\` is called operator; its password was made and shown at the first start. The new one counts at once, also for a service
+that is running. With people of an OpenID provider nobody needs it.
+
+Example:
+  recant password`;
+
+export function addPassword(program: Command, world: World): void {
+  program
+    .command('password')
+    .description('a new password for the local person; it is shown once')
+    .option('--dir <folder>', 'folder of `recant up` (RECANT_DIR; default .recant)')
+    .option('--json', 'print JSON for programs instead of text for people')
+    .addHelpText('after', HELP)
+    .action(async (options: { dir?: string; json?: boolean }) => {
+      const { resetPassword } = await import('../../up/password.ts');
+      const password = await resetPassword(options.dir ?? world.env.RECANT_DIR);
+      world.out.write(options.json ? json({ name: 'operator', password }) : `${password}\n`);
+      if (!options.json) world.err.write('This is the password of `operator` from now on. It is not shown again.\n');
+    });
+}
