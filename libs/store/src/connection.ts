@@ -1,11 +1,15 @@
+import { explainTls } from '@recant/api';
 import pg from 'pg';
 import { StoreError } from './error.ts';
+import { requireSafeTransport } from './transport.ts';
 
+const TLS = { trust: 'add sslrootcert=FILE to DATABASE_URL', certificate: 'add sslcert=FILE and sslkey=FILE to DATABASE_URL' };
 /** Milliseconds to wait for a server that does not answer. */
 const CONNECT_TIMEOUT_MS = 10_000;
 
 /** Opens and closes one connection, so that a wrong URL is told at once and in one line. The password is never part of it. */
 export async function checkConnection(connectionString: string): Promise<void> {
+  requireSafeTransport(connectionString);
   const where = describeTarget(connectionString);
   const client = new pg.Client({ connectionString, connectionTimeoutMillis: CONNECT_TIMEOUT_MS });
   client.on('error', () => {});
@@ -17,16 +21,23 @@ export async function checkConnection(connectionString: string): Promise<void> {
   await client.end();
 }
 
+/** Of a connection string that was judged safe: an address. */
 function describeTarget(connectionString: string): string {
-  const url = URL.canParse(connectionString) ? new URL(connectionString) : undefined;
-  if (url === undefined || !/^postgres(ql)?:$/.test(url.protocol)) {
-    throw new StoreError('url_invalid', 'DATABASE_URL is not a PostgreSQL URL: give it as postgres://user:password@host:5432/database.');
-  }
-  return `${url.hostname}:${url.port || '5432'}${url.pathname}`;
+  const { searchParams, hostname, port, pathname } = new URL(connectionString);
+  return `${searchParams.get('host') ?? hostname}:${searchParams.get('port') ?? (port || '5432')}${pathname}`;
 }
 
 function explain(cause: unknown, where: string): StoreError {
   const code = (cause as { code?: string }).code ?? '';
+  const untrusted = explainTls(cause, TLS);
+  if (untrusted !== undefined)
+    return new StoreError('access_refused', `PostgreSQL at ${where} cannot be trusted: ${untrusted}.`, { cause });
+  if (code === '28000')
+    return new StoreError(
+      'access_refused',
+      `PostgreSQL at ${where} does not let this user in from here, or not without TLS: correct DATABASE_URL (sslmode=verify-full) or pg_hba.conf.`,
+      { cause },
+    );
   if (code.startsWith('28'))
     return new StoreError('access_refused', `PostgreSQL at ${where} refused the user or password: correct DATABASE_URL.`, { cause });
   if (code === '3D000')

@@ -1,12 +1,14 @@
 import pg from 'pg';
 import { StoreError } from '../error.ts';
 import { READER_ROLE, WRITER_ROLE } from '../migration/roles.ts';
+import { requireSafeTransport } from '../transport.ts';
 
 /** Milliseconds to wait for a connection before the store counts as unavailable. */
 export const CONNECT_TIMEOUT_MS = 5_000;
 
 /** Connections that work as the writer, whatever the login may do besides. @param max what bounds the transactions at once. */
 export function createPool(connectionString: string, max: number): pg.Pool {
+  requireSafeTransport(connectionString);
   const pool = new pg.Pool({
     connectionString,
     max,

@@ -1,0 +1,130 @@
+import { chmod, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type RunningPostgres, startPostgres } from '@recant/local-postgres';
+import { type TestCertificate, testCertificate, waitUntil } from '@recant/test-support';
+import pg from 'pg';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { checkConnection, createStore, grantServiceRole, migrate, StoreError } from '../src/index.ts';
+
+const ca = testCertificate('authority', { ca: true });
+let folder: string;
+let server: RunningPostgres;
+let owner: pg.Client;
+
+beforeAll(async () => {
+  folder = await realpath(await mkdtemp(join(tmpdir(), 'recant-pgtls-')));
+  await chmod(folder, 0o755);
+  await put('ca.pem', ca.cert);
+  await put('other.pem', testCertificate('other', { ca: true }).cert);
+  await show(testCertificate('postgres', { issuer: ca }));
+  const settings = { ssl: 'on', ssl_cert_file: join(folder, 'server.pem'), ssl_key_file: join(folder, 'server.key') };
+  server = await startPostgres({ dataDir: join(folder, 'data'), durable: false, settings });
+  owner = new pg.Client({ connectionString: server.ownerUrl });
+  await owner.connect();
+}, 120_000);
+afterAll(async () => {
+  await owner.end();
+  await server.stop();
+  await rm(folder, { recursive: true, force: true });
+});
+
+async function put(name: string, text: string): Promise<void> {
+  await writeFile(join(folder, name), text, { mode: 0o600 });
+}
+async function show({ cert, key }: TestCertificate): Promise<void> {
+  await put('server.pem', cert);
+  await put('server.key', key);
+}
+
+/** The service's address with this behind it. */
+function url(query: Record<string, string>, of = server.url): string {
+  const changed = new URL(of);
+  for (const [name, value] of Object.entries(query)) changed.searchParams.set(name, value);
+  return changed.href;
+}
+const FULL = { sslmode: 'verify-full' };
+const trusting = () => ({ ...FULL, sslrootcert: join(folder, 'ca.pem') });
+
+it('is migrated and served over TLS alone, every connection of it, once DATABASE_URL says so', async () => {
+  await migrate(url(trusting(), server.ownerUrl));
+  await grantServiceRole(server.ownerUrl, new URL(server.url).username);
+  const store = createStore({ connectionString: url(trusting()), masterKey: new Uint8Array(32) });
+  await store.credentials.create({ tenant: 'acme', roles: ['view'], sourcePrefix: 'recant://', agents: [], resources: [] });
+  expect(await store.queries.logs('acme')).toEqual([]);
+  const { rows } = await owner.query(
+    "SELECT DISTINCT s.ssl FROM pg_stat_ssl s JOIN pg_stat_activity a USING (pid) WHERE a.application_name = 'recant'",
+  );
+  expect(rows).toEqual([{ ssl: true }]);
+  await store.close();
+});
+
+const refusal = (connectionString: string): Promise<StoreError> => checkConnection(connectionString).catch((error) => error);
+
+it('does not talk to a server that it cannot tell from another one, and says what to do in one line without the password', async () => {
+  const { password } = new URL(server.url);
+  const told = async (connectionString: string) => {
+    const error = await refusal(connectionString);
+    expect(error).toBeInstanceOf(StoreError);
+    expect(error.message).not.toMatch(new RegExp(`${password}|\n`));
+    return `${error.code}: ${error.message.replaceAll(folder, '').replaceAll(/127\.0\.0\.1:\d+/g, 'SERVER')}`;
+  };
+  const untrusted = 'access_refused: PostgreSQL at SERVER/recant cannot be trusted: its certificate ';
+  expect(await told(url(FULL))).toBe(`${untrusted}is not under an authority that is believed here: add sslrootcert=FILE to DATABASE_URL.`);
+  expect(await told(url({ ...FULL, sslrootcert: join(folder, 'other.pem') }))).toContain('is not under an authority that is believed here');
+  expect(await told(url({ ...FULL, sslrootcert: join(folder, 'none.pem') }))).toBe(
+    'url_invalid: DATABASE_URL names /none.pem, which cannot be read (ENOENT): correct it.',
+  );
+  const wrong = Object.assign(new URL(url(trusting())), { password: 'wrong-word' }).href;
+  expect(await told(wrong)).toBe('access_refused: PostgreSQL at SERVER/recant refused the user or password: correct DATABASE_URL.');
+
+  for (const [certificate, says] of [
+    [testCertificate('old', { issuer: ca, notAfter: new Date('2021-01-01Z') }), 'has expired: renew it, or check the clock.'],
+    [testCertificate('elsewhere', { issuer: ca, dns: ['db.example'] }), 'is for another name: use a name that the certificate has'],
+  ] as const) {
+    await show(certificate);
+    await owner.query('SELECT pg_reload_conf()');
+    await waitUntil(async () => (await told(url(trusting()))).includes(says));
+  }
+  await show(testCertificate('postgres', { issuer: ca }));
+  await owner.query('SELECT pg_reload_conf()');
+  await waitUntil(async () => (await refusal(url(trusting()))) === undefined);
+});
+
+it('is told that a server wants TLS', async () => {
+  await writeFile(
+    join(folder, 'data', 'pg_hba.conf'),
+    'hostssl all recant 127.0.0.1/32 scram-sha-256\nhost all postgres 127.0.0.1/32 scram-sha-256\n',
+  );
+  await owner.query('SELECT pg_reload_conf()');
+  await waitUntil(async () => (await refusal(server.url))?.message.includes('or not without TLS'));
+  expect(await refusal(url(trusting()))).toBeUndefined();
+});
+
+it.each([
+  ['postgres://u:secret@db.example/recant', /names another machine \(db\.example\) and says nothing of TLS: add sslmode=verify-full/],
+  ['postgres://u:secret@db.example/recant?sslmode=require', /says sslmode=require, which does not mean the same everywhere/],
+  ['postgres://u:secret@db.example/recant?sslmode=no-verify', /says sslmode=no-verify/],
+  ['postgres://u:secret@db.example/recant?sslmode=verify-ca&uselibpqcompat=true', /sslmode=verify-ca/],
+  ['postgres://u:secret@db.example/recant?sslmode=verify-full&sslmode=no-verify', /says sslmode=no-verify/],
+  ['postgres://u:secret@127.0.0.1/recant?host=db.example', /another machine \(db\.example\)/],
+  ['postgres://u:secret@192.0.2.7/recant?ssl=0', /another machine \(192\.0\.2\.7\)/],
+  ['postgres://u:secret@[2001:db8::1]/recant', /another machine/],
+])('%s is refused before anything is sent', async (connectionString, says) => {
+  const error = await refusal(connectionString);
+  expect(error).toMatchObject({ code: 'url_invalid', message: expect.stringMatching(says) });
+  expect(error.message).not.toContain('secret');
+  expect(() => createStore({ connectionString, masterKey: new Uint8Array(32) })).toThrow(error.message);
+});
+
+it('takes a socket, the loopback, and another machine without TLS where somebody says so', async () => {
+  for (const connectionString of [
+    'postgres:///recant?host=/run/none',
+    'postgres://u@localhost:1/recant',
+    'postgres://u@[::1]:1/recant',
+    'postgres://u@db.invalid/recant?sslmode=disable',
+  ]) {
+    const store = createStore({ connectionString, masterKey: new Uint8Array(32) });
+    await store.close();
+  }
+});
