@@ -1,4 +1,4 @@
-import { createHmac, createSecretKey, hkdfSync, type KeyObject } from 'node:crypto';
+import { hash, hkdfSync } from 'node:crypto';
 
 /** An API key: `recant_<keyId>_<base64url of 32 bytes>`. */
 export interface ApiKey {
@@ -32,12 +32,37 @@ export function macSecretOf(apiSecret: Uint8Array): Uint8Array {
   return new Uint8Array(hkdfSync('sha256', apiSecret, new Uint8Array(0), 'recant.event-mac.v1', 32));
 }
 
-/** base64url HMAC-SHA256 of a message's value bytes. */
+/** base64url HMAC-SHA256 of a message's value bytes. @param macSecret at most 64 bytes */
 export function eventMac(macSecret: Uint8Array, bytes: Uint8Array): string {
-  const key = preparedKeys.get(macSecret) ?? createSecretKey(macSecret);
-  preparedKeys.set(macSecret, key);
-  return createHmac('sha256', key).update(bytes).digest('base64url');
+  const pads = preparedPads.get(macSecret) ?? preparePads(macSecret);
+  const inner = Buffer.allocUnsafe(BLOCK_BYTES + bytes.length);
+  inner.set(pads.inner);
+  inner.set(bytes, BLOCK_BYTES);
+  pads.outer.write(hash('sha256', inner, 'binary'), BLOCK_BYTES, 'latin1');
+  return hash('sha256', pads.outer, 'base64url');
 }
 
-/** A prepared key makes a MAC of 1 kB 3 µs instead of 17 (Node 24, 2026-11). Lives as long as the secret that it was made of. */
-const preparedKeys = new WeakMap<Uint8Array, KeyObject>();
+/** RFC 2104 with SHA-256. */
+const BLOCK_BYTES = 64;
+const HASH_BYTES = 32;
+
+interface Pads {
+  readonly inner: Uint8Array;
+  /** Room for the inner hash is behind it: hashing is synchronous. */
+  readonly outer: Buffer;
+}
+
+/** As two one-shot hashes a MAC of 1 kB takes 1.3 µs, with `createHmac` 2.0 (Node 24, 2026-11). Lives as long as the secret that it was made of. */
+const preparedPads = new WeakMap<Uint8Array, Pads>();
+
+function preparePads(secret: Uint8Array): Pads {
+  if (secret.length > BLOCK_BYTES) throw new RangeError(`a MAC secret has at most ${BLOCK_BYTES} bytes`);
+  const pad = (byte: number, bytes: number): Buffer => {
+    const padded = Buffer.alloc(bytes);
+    for (let at = 0; at < BLOCK_BYTES; at += 1) padded[at] = byte ^ (secret[at] ?? 0);
+    return padded;
+  };
+  const pads = { inner: pad(0x36, BLOCK_BYTES), outer: pad(0x5c, BLOCK_BYTES + HASH_BYTES) };
+  preparedPads.set(secret, pads);
+  return pads;
+}

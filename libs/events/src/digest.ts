@@ -15,7 +15,7 @@ export function createEffectsDigest(): { add(effects: readonly Effect[]): void; 
   const outer = createHash('sha256');
   return {
     add(effects) {
-      outer.update(hash('sha256', canonicalize(effects as never), 'buffer'));
+      outer.update(hash('sha256', canonicalize(effects as never), 'binary'), 'latin1');
     },
     hex: () => outer.digest('hex'),
   };
@@ -30,7 +30,7 @@ export function partDigest(salt: Uint8Array, bytes: Uint8Array): string {
 export function shardOf(tenant: string, source: string, shards: number): number {
   if (!Number.isInteger(shards) || shards < 1 || shards > SHARDS_MAX)
     throw new RangeError(`shards is from 1 to ${SHARDS_MAX}, not ${shards}`);
-  const digest = hash('sha256', canonicalize([tenant, source]), 'buffer');
+  const digest = Buffer.from(hash('sha256', canonicalize([tenant, source]), 'binary'), 'latin1');
   // Horner's rule keeps every intermediate below 2^53.
   return ((digest.readUInt32BE(0) % shards) * (2 ** 32 % shards) + digest.readUInt32BE(4)) % shards;
 }

@@ -6,6 +6,7 @@ export { createEffectsDigest, effectsDigest, partDigest, shardOf } from './diges
 export { encodeEvent } from './encode.ts';
 export { adviceOf, EventError, type EventErrorCode } from './error.ts';
 export { eventId } from './event-id.ts';
+export { type Glance, glanceEvent } from './glance.ts';
 export { checkEvent, isEventType, type Refused } from './guard/event.ts';
 export { isDigest, isName, isOrdinal, isRecordId, isTime, isTraceparent, isTracestate, isVersion } from './guard/texts.ts';
 export type { JsonObject, JsonValue } from './json.ts';

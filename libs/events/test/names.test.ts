@@ -188,4 +188,13 @@ describe('API keys', () => {
     expect(eventMac(mac, Buffer.from('{ }'))).not.toBe(eventMac(mac, bytes));
     expect(eventMac(secret, bytes)).not.toBe(eventMac(mac, bytes));
   });
+  test('the MAC is HMAC-SHA256 of any message under any secret of up to 64 bytes', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 64 }), fc.uint8Array({ maxLength: 300 }), (key, bytes) => {
+        const expected = createHmac('sha256', key).update(bytes).digest('base64url');
+        expect([eventMac(key, bytes), eventMac(key, bytes)]).toEqual([expected, expected]);
+      }),
+    );
+    expect(() => eventMac(new Uint8Array(65), new Uint8Array(0))).toThrow(RangeError);
+  });
 });

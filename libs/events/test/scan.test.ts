@@ -4,7 +4,19 @@ import { scanEvent } from '../src/guard/event.ts';
 import type { Plain } from '../src/guard/guard.ts';
 import * as plain from '../src/guard/plain.ts';
 import * as texts from '../src/guard/texts.ts';
-import { canonicalize, checkEvent, decodeEvent, encodeEvent, isConnectorName, isResource, isSequence, isUuidV7 } from '../src/index.ts';
+import {
+  canonicalize,
+  checkEvent,
+  decodeEvent,
+  encodeEvent,
+  type Glance,
+  glanceEvent,
+  isConnectorName,
+  isResource,
+  isSequence,
+  isUuidV7,
+  type RecantEvent,
+} from '../src/index.ts';
 import { isCanonical, NONE } from '../src/scan.ts';
 import { examples } from './examples.ts';
 import { mutatedEvent } from './hostile.ts';
@@ -25,7 +37,36 @@ function isEvent(bytes: Uint8Array): { shape: boolean; whole: boolean } {
 function judge(bytes: Uint8Array): { shape: boolean; whole: boolean } {
   // Bytes that are no UTF-8 are left to the decoder.
   const shape = scanEvent(bytes) && isUtf8(bytes);
-  return { shape, whole: decodeEvent(bytes).ok };
+  const decoded = decodeEvent(bytes);
+  expect(glanceEvent(Buffer.from(bytes))).toEqual(decoded.ok ? glanceOf(decoded.event) : undefined);
+  return { shape, whole: decoded.ok };
+}
+
+/** What a glance at its bytes is to see of an event. */
+function glanceOf(event: RecantEvent): Glance {
+  const seen = { source: event.source, sequence: Number(event.sequence) };
+  switch (event.type) {
+    case 'recant.attempt.intended.v1':
+      return { kind: 'intended', ...seen, action: event.data.action, attempt: event.data.attempt };
+    case 'recant.attempt.effects.v1': {
+      const { action, attempt, chunk, effects } = event.data;
+      return {
+        kind: 'effects',
+        ...seen,
+        action,
+        attempt,
+        chunk,
+        effects: effects.length,
+        list: Buffer.from(canonicalize(effects as never)),
+      };
+    }
+    case 'recant.attempt.settled.v1': {
+      const { action, attempt, chunks, effects, digest } = event.data;
+      return { kind: 'settled', ...seen, action, attempt, chunks, effects, digest };
+    }
+    default:
+      return { kind: 'other', ...seen, id: event.id };
+  }
 }
 
 function isUtf8(bytes: Uint8Array): boolean {
@@ -67,6 +108,16 @@ describe('scanning bytes and checking the value accept the same', () => {
         const bytes = Buffer.from(writeSpoilt(event, nth, spoil));
         expect(judge(bytes)).toEqual(isEvent(bytes));
       }
+    }
+  });
+
+  test('of events whose source is not plain, or that repeat their data in the id', () => {
+    for (const { event } of examples) {
+      const odd = { ...event, source: 'recant://größe/"\\😀' };
+      expect(judge(encodeEvent(odd))).toEqual({ shape: true, whole: true });
+      const bytes = Buffer.from(canonicalize({ ...event, id: `${event.id}0` } as never));
+      // Heartbeats are the ones that number themselves.
+      expect(judge(bytes)).toEqual({ shape: true, whole: event.type === 'recant.source.heartbeat.v1' });
     }
   });
 

@@ -15,7 +15,7 @@ import type { EventType } from '../types.ts';
 import { isUuidV7 } from '../uuid.ts';
 import { flag, type Guard, integer, isObject, oneOf, orNull, text } from './guard.ts';
 import { inlineObject } from './inline.ts';
-import { list, record, shape } from './members.ts';
+import { list, record, type Shape, shape } from './members.ts';
 import {
   plainConnector,
   plainDigest,
@@ -74,6 +74,8 @@ const effect = shape(
   },
 );
 
+export const effects = list(effect, COUNT_MAX);
+
 const context = shape(
   {},
   {
@@ -87,7 +89,7 @@ const context = shape(
 );
 
 /** The guard of each type's data. */
-export const DATA_GUARDS: Readonly<Record<EventType, Guard>> = {
+export const DATA_GUARDS: Readonly<Record<EventType, Shape>> = {
   'recant.attempt.intended.v1': shape(
     {
       action,
@@ -109,7 +111,7 @@ export const DATA_GUARDS: Readonly<Record<EventType, Guard>> = {
     action,
     attempt: positive,
     chunk: integer(0, EFFECT_CHUNKS_MAX - 1),
-    effects: list(effect, COUNT_MAX),
+    effects,
   }),
   'recant.attempt.settled.v1': shape(
     {

@@ -5,8 +5,8 @@ import { bytesOf, matches } from '../scan.ts';
 import { isSequence } from '../sequence.ts';
 import type { EventType, RecantEvent } from '../types.ts';
 import { DATA_GUARDS, name, time } from './data.ts';
-import { type Guard, isObject, oneOf, text } from './guard.ts';
-import { shape } from './members.ts';
+import { isObject, oneOf, text } from './guard.ts';
+import { type Shape, shape } from './members.ts';
 import { plainSequence, plainTraceparent } from './plain.ts';
 import { describe } from './problem.ts';
 import { isTraceparent, isTracestate } from './texts.ts';
@@ -22,9 +22,9 @@ const KNOWN_TYPE = /^(recant\.[a-z]+\.[a-z]+)\.v([0-9]{1,9})$/;
 const TYPES = Object.keys(DATA_GUARDS) as readonly EventType[];
 const FAMILIES = new Set(TYPES.map((type) => type.replace(/\.v1$/, '')));
 
-const ENVELOPES = new Map<string, Guard>(TYPES.map((type) => [type, envelopeOf(type)]));
+const ENVELOPES = new Map<string, Shape>(TYPES.map((type) => [type, envelopeOf(type)]));
 
-function envelopeOf(type: EventType): Guard {
+function envelopeOf(type: EventType): Shape {
   return shape(
     {
       specversion: oneOf(['1.0']),
@@ -44,14 +44,22 @@ function envelopeOf(type: EventType): Guard {
 }
 
 /** How the canonical bytes of each type end. */
-const ENDS = TYPES.map((type) => ({ end: bytesOf(`"type":"${type}"}`), envelope: ENVELOPES.get(type) as Guard }));
+const ENDS = TYPES.map((type) => ({ type, end: bytesOf(`"type":"${type}"}`) }));
+
+/** The type that the bytes name where a canonical event names it: nothing else is known of them. */
+export function typeAtEnd(bytes: Uint8Array): EventType | undefined {
+  for (const { type, end } of ENDS) if (matches(bytes, bytes.length - end.length, end)) return type;
+  return undefined;
+}
 
 /** Whether the bytes are the canonical form of what `checkEvent` accepts, but for their UTF-8 and an id that does not fit the data. */
 export function scanEvent(bytes: Uint8Array): boolean {
-  for (const { end, envelope } of ENDS) {
-    if (matches(bytes, bytes.length - end.length, end)) return envelope.scan(bytes, 0, EVENT_DEPTH_MAX) === bytes.length;
-  }
-  return false;
+  const type = typeAtEnd(bytes);
+  return type !== undefined && envelopeFor(type).scan(bytes, 0, EVENT_DEPTH_MAX) === bytes.length;
+}
+
+export function envelopeFor(type: EventType): Shape {
+  return ENVELOPES.get(type) as Shape;
 }
 
 export function isEventType(type: string): type is EventType {

@@ -3,8 +3,14 @@ import { type Guard, isObject } from './guard.ts';
 import { at, problem } from './problem.ts';
 
 /** An array. */
-export function list({ check, scan }: Guard, max: number): Guard {
-  return {
+export interface List extends Guard {
+  /** Of the array that was scanned last. */
+  count: number;
+}
+
+export function list({ check, scan }: Guard, max: number): List {
+  const self: List = {
+    count: 0,
     check(value) {
       if (!Array.isArray(value)) return problem('an array');
       if (value.length > max) return problem(`an array of at most ${max}`);
@@ -15,17 +21,20 @@ export function list({ check, scan }: Guard, max: number): Guard {
       return undefined;
     },
     scan(bytes, start, depthLeft) {
+      self.count = 0;
       if (depthLeft === 0 || bytes[start] !== OPEN_BRACKET) return NONE;
       if (bytes[start + 1] === CLOSE_BRACKET) return start + 2;
-      for (let count = 1, index = start + 1; count <= max; count += 1, index += 1) {
+      for (let index = start + 1; self.count < max; index += 1) {
         index = scan(bytes, index, depthLeft - 1);
         if (index === NONE) return NONE;
+        self.count += 1;
         if (bytes[index] === CLOSE_BRACKET) return index + 1;
         if (bytes[index] !== COMMA) return NONE;
       }
       return NONE;
     },
   };
+  return self;
 }
 
 /** An object used as a map. */
@@ -60,21 +69,32 @@ export function record(key: Guard, member: Guard, max = Number.POSITIVE_INFINITY
   };
 }
 
-interface Member {
+export interface Member {
   readonly name: string;
   /** `"name":` */
   readonly token: Uint8Array;
   readonly guard: Guard;
   readonly required: boolean;
+  /** Where its value stands in the object that was scanned last. */
+  from: number;
+  to: number;
 }
 
 /** An object of exactly these members: a version of the protocol is closed, and something new is a new version. */
-export function shape(required: Readonly<Record<string, Guard>>, optional: Readonly<Record<string, Guard>> = {}): Guard {
+export interface Shape extends Guard {
+  member(name: string): Member;
+}
+
+export function shape(required: Readonly<Record<string, Guard>>, optional: Readonly<Record<string, Guard>> = {}): Shape {
   const all = { ...optional, ...required };
-  const members = Object.keys(all)
+  const members: readonly Member[] = Object.keys(all)
     .sort()
-    .map((name) => ({ name, token: bytesOf(`"${name}":`), guard: all[name] as Guard, required: Object.hasOwn(required, name) }));
-  return { check: checkMembers(members), scan: scanMembers(members) };
+    .map((name) => {
+      const token = bytesOf(`"${name}":`);
+      return { name, token, guard: all[name] as Guard, required: Object.hasOwn(required, name), from: NONE, to: NONE };
+    });
+  const member = (name: string) => members.find((one) => one.name === name) as Member;
+  return { member, check: checkMembers(members), scan: scanMembers(members) };
 }
 
 function checkMembers(members: readonly Member[]): Guard['check'] {
@@ -102,11 +122,14 @@ function scanMembers(members: readonly Member[]): Guard['scan'] {
   return (bytes, start, depthLeft) => {
     if (depthLeft === 0 || bytes[start] !== OPEN_BRACE) return NONE;
     let index = start;
-    for (const { token, guard, required } of members) {
+    for (const member of members) {
+      const { token } = member;
       if (bytes[index] === (index === start ? OPEN_BRACE : COMMA) && matches(bytes, index + 1, token)) {
-        index = guard.scan(bytes, index + 1 + token.length, depthLeft - 1);
+        member.from = index + 1 + token.length;
+        index = member.guard.scan(bytes, member.from, depthLeft - 1);
         if (index === NONE) return NONE;
-      } else if (required) return NONE;
+        member.to = index;
+      } else if (member.required) return NONE;
     }
     // The brace that opens an object without members is still to be passed.
     if (index === start) index += 1;

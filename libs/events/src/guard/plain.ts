@@ -104,7 +104,7 @@ function isZero(bytes: Uint8Array, from: number, count: number): boolean {
 }
 
 /** The number in so many decimal digits; NaN where anything else is among them. */
-function numberAt(bytes: Uint8Array, from: number, count: number): number {
+export function numberAt(bytes: Uint8Array, from: number, count: number): number {
   let number = 0;
   for (let index = from; index < from + count; index += 1) {
     const digit = (bytes[index] as number) - ZERO;

@@ -6,8 +6,8 @@ export type Bytes = Buffer<ArrayBuffer>;
 /** Not zeroed: whoever asks fills it. */
 export const allocateBytes = (length: number): Bytes => Buffer.allocUnsafe(length);
 
-/** One-shot: 1.25 to 2.1 times as fast as `createHash` on small inputs (2026-11). */
-export const sha256 = (data: Uint8Array): Bytes => hash('sha256', data, 'buffer');
+/** One-shot, and by way of a string: of 65 bytes in 0.36 µs, 0.82 as a buffer of its own, 1.2 with `createHash` (Node 24, 2026-11). */
+export const sha256 = (data: Uint8Array): Bytes => Buffer.from(hash('sha256', data, 'binary'), 'latin1');
 
 /** RFC 8410: what stands before the 32 bytes of a public key (SPKI) and of a seed (PKCS #8). */
 const SPKI_PREFIX = Buffer.from('302a300506032b6570032100', 'hex');

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import type { RecantEvent } from '@recant/events';
+import type { Glance } from '@recant/events';
 
 /**
  * What has to be known of one event to compare it with all others, in a fixed number of bytes:
@@ -40,38 +40,37 @@ const SOURCES_MAX = 4_096;
 interface LastAttempt {
   action: string;
   attempt: number;
-  key: Buffer;
+  key: string;
 }
 
 /** Writes facts of events. Remembers the key of each source's last attempt, of which most events are: a hash costs a third of the rest. */
 export class FactWriter {
   readonly #last = new Map<string, LastAttempt>();
 
-  /** The fact without its place, into bytes that are zero. @param body the event's canonical bytes. */
-  write(facts: Buffer, at: number, event: RecantEvent, body: Buffer): void {
-    switch (event.type) {
-      case 'recant.attempt.intended.v1':
-        this.#attempt(facts, at, event.source, event.data, 1);
+  /** The fact without its place, into bytes that are zero. */
+  write(facts: Buffer, at: number, event: Glance): void {
+    switch (event.kind) {
+      case 'intended':
+        this.#attempt(facts, at, event, 1);
         return;
-      case 'recant.attempt.effects.v1':
-        this.#attempt(facts, at, event.source, event.data, 2);
-        facts.writeUInt32BE(event.data.chunk, at + N_AT);
-        facts.writeDoubleBE(event.data.effects.length, at + COUNT_AT);
-        hash('sha256', effectsBytes(event, body), 'buffer').copy(facts, at + DIGEST_AT);
+      case 'effects':
+        this.#attempt(facts, at, event, 2);
+        facts.writeUInt32BE(event.chunk, at + N_AT);
+        facts.writeDoubleBE(event.effects, at + COUNT_AT);
+        facts.write(hash('sha256', event.list, 'binary'), at + DIGEST_AT, 'latin1');
         return;
-      case 'recant.attempt.settled.v1':
-        this.#attempt(facts, at, event.source, event.data, 3);
-        facts.writeDoubleBE(event.data.effects, at + COUNT_AT);
-        facts.writeUInt32BE(event.data.chunks, at + CHUNKS_AT);
-        facts.write(event.data.digest, at + DIGEST_AT, 'hex');
+      case 'settled':
+        this.#attempt(facts, at, event, 3);
+        facts.writeDoubleBE(event.effects, at + COUNT_AT);
+        facts.writeUInt32BE(event.chunks, at + CHUNKS_AT);
+        facts.write(event.digest, at + DIGEST_AT, 'hex');
         return;
       default:
-        keyOf(`${event.source}\n\n${event.id}`).copy(facts, at, 0, KEY_BYTES);
+        writeKey(facts, at, keyOf(`${event.source}\n\n${event.id}`));
     }
   }
 
-  #attempt(facts: Buffer, at: number, source: string, data: { readonly action: string; readonly attempt: number }, kind: number): void {
-    const { action, attempt } = data;
+  #attempt(facts: Buffer, at: number, { source, action, attempt }: Exclude<Glance, { kind: 'other' }>, kind: number): void {
     let last = this.#last.get(source);
     if (last === undefined || last.action !== action || last.attempt !== attempt) {
       // Neither an action nor a number holds a newline, so no other event's text is this one.
@@ -79,14 +78,14 @@ export class FactWriter {
       if (this.#last.size >= SOURCES_MAX) this.#last.clear();
       this.#last.set(source, last);
     }
-    last.key.copy(facts, at, 0, KEY_BYTES);
+    writeKey(facts, at, last.key);
     facts[at + KIND_AT] = kind;
   }
 }
 
 export function writeRun(facts: Buffer, at: number, source: string, first: number, last: number): void {
   facts.fill(0, at, at + FACT_BYTES);
-  keyOf(`${source}\n`).copy(facts, at, 0, KEY_BYTES);
+  writeKey(facts, at, keyOf(`${source}\n`));
   facts[at + KIND_AT] = 4;
   facts.writeDoubleBE(first, at + COUNT_AT);
   facts.writeDoubleBE(last, at + DIGEST_AT);
@@ -127,16 +126,9 @@ export const isSameEvent = (facts: Buffer, a: number, b: number): boolean =>
 
 export const runLast = ({ digest }: Fact): number => digest.readDoubleBE(0);
 
-const keyOf = (text: string): Buffer => hash('sha256', text, 'buffer');
+/** Bytes as characters: what costs least to hash, keep and write. */
+const keyOf = (text: string): string => hash('sha256', text, 'binary');
 
-const DATA = Buffer.from('"data":');
-const AFTER_DATA = Buffer.from('},"id":');
-
-/**
- * The canonical bytes of `effects`, cut out of the event's own: members are sorted, so they are the last of the data, and `id` follows the data.
- * No string holds these needles, since a quote in a string is escaped; and short ones are found without a table being built for them.
- */
-function effectsBytes({ data }: Extract<RecantEvent, { type: 'recant.attempt.effects.v1' }>, bytes: Buffer): Buffer {
-  const before = `{"action":"${data.action}","attempt":${data.attempt},"chunk":${data.chunk},"effects":`;
-  return bytes.subarray(bytes.indexOf(DATA) + DATA.length + before.length, bytes.lastIndexOf(AFTER_DATA));
+function writeKey(facts: Buffer, at: number, key: string): void {
+  facts.write(key, at, KEY_BYTES, 'latin1');
 }

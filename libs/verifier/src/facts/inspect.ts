@@ -1,4 +1,4 @@
-import { decodeEvent, parseSequence } from '@recant/events';
+import { decodeEvent, glanceEvent } from '@recant/events';
 import { FACT_BYTES, FactWriter } from './fact.ts';
 
 /** Bodies of events, one after the other. */
@@ -40,22 +40,27 @@ export function createInspector(): (batch: EventBatch) => Inspection {
     for (let start = 0; n < ends.length; n += 1) {
       const own = body.subarray(start, ends[n]);
       start = ends[n] as number;
-      const decoded = decodeEvent(own);
-      if (!decoded.ok) {
-        invalid = decoded.detail;
+      const event = glanceEvent(own);
+      if (event === undefined) {
+        invalid = reasonOf(own);
         break;
       }
-      const { event } = decoded;
-      writer.write(facts, n * FACT_BYTES, event, own);
+      writer.write(facts, n * FACT_BYTES, event);
       let number = numbers.get(event.source);
       if (number === undefined) {
         number = numbers.size;
         numbers.set(event.source, number);
       }
       sourceOf[n] = number;
-      sequences[n] = parseSequence(event.sequence) as number;
+      sequences[n] = event.sequence;
     }
     const found = { facts: facts.subarray(0, n * FACT_BYTES), sources: [...numbers.keys()], sourceOf, sequences };
     return invalid === undefined ? found : { ...found, invalid };
   };
+}
+
+function reasonOf(body: Buffer): string {
+  const decoded = decodeEvent(body);
+  if (decoded.ok) throw new Error('an event was decoded that cannot be glanced at');
+  return decoded.detail;
 }

@@ -41,8 +41,8 @@ function judgeAttempt(facts: Buffer, offsets: readonly number[], last: number, {
     return;
   }
   const effects = chunks.reduce((sum, { count }) => sum + count, 0);
-  const digest = hash('sha256', Buffer.concat(chunks.map((chunk) => chunk.digest)), 'buffer');
-  if (effects !== settled.count || !digest.equals(settled.digest)) {
+  const digest = hash('sha256', Buffer.concat(chunks.map((chunk) => chunk.digest)), 'hex');
+  if (effects !== settled.count || digest !== settled.digest.toString('hex')) {
     warn('chunk_missing', settled, `${settled.count} effects were reported, the ${effects} that are recorded are others`);
   }
 }
