@@ -127,15 +127,21 @@ CREATE TABLE recant.credential (
     resources text[],
     label text NOT NULL,
     created_at timestamp(3) with time zone NOT NULL DEFAULT CURRENT_TIMESTAMP,
-    revoked_at timestamp(3) with time zone
+    revoked_at timestamp(3) with time zone,
+    expires_at timestamp(3) with time zone,
+    predecessor text COLLATE "C"
 );
 ALTER TABLE recant.credential OWNER TO recant_owner;
 ALTER TABLE recant.credential ADD CONSTRAINT credential_key_id_check CHECK (((octet_length(key_id) >= 1) AND (octet_length(key_id) <= 64)));
 ALTER TABLE recant.credential ADD CONSTRAINT credential_pkey PRIMARY KEY (tenant_id, key_id);
+ALTER TABLE recant.credential ADD CONSTRAINT credential_predecessor_fkey FOREIGN KEY (tenant_id, predecessor) REFERENCES recant.credential(tenant_id, key_id) ON UPDATE RESTRICT ON DELETE RESTRICT;
 ALTER TABLE recant.credential ADD CONSTRAINT credential_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES recant.tenant(id) ON UPDATE RESTRICT ON DELETE RESTRICT;
 CREATE INDEX credential_key_id_idx ON recant.credential USING btree (key_id);
+CREATE UNIQUE INDEX credential_tenant_id_predecessor_key ON recant.credential USING btree (tenant_id, predecessor);
+CREATE TRIGGER only_ends BEFORE UPDATE ON recant.credential FOR EACH ROW EXECUTE FUNCTION recant.refuse_revival();
+ALTER TABLE recant.credential ENABLE ALWAYS TRIGGER only_ends;
 GRANT INSERT, SELECT ON TABLE recant.credential TO recant_writer;
-GRANT UPDATE (revoked_at) ON TABLE recant.credential TO recant_writer;
+GRANT UPDATE (revoked_at, expires_at) ON TABLE recant.credential TO recant_writer;
 
 CREATE TABLE recant.dead_letter (
     tenant_id text COLLATE "C" NOT NULL,
@@ -571,6 +577,20 @@ AS $function$ BEGIN
     HINT = 'What was recorded stays. Nobody but a superuser can lift this, and the verifier finds what he changed.';
 END $function$;
 ALTER FUNCTION recant.refuse_change() OWNER TO recant_owner;
+
+CREATE OR REPLACE FUNCTION recant.refuse_revival()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$ BEGIN
+  IF (NEW.tenant_id, NEW.key_id, NEW.secret_hash, NEW.roles, NEW.source_prefix, NEW.agents, NEW.resources, NEW.predecessor)
+    IS NOT DISTINCT FROM (OLD.tenant_id, OLD.key_id, OLD.secret_hash, OLD.roles, OLD.source_prefix, OLD.agents, OLD.resources, OLD.predecessor)
+    AND (OLD.revoked_at IS NULL OR NEW.revoked_at = OLD.revoked_at) IS TRUE
+    AND (OLD.expires_at IS NULL OR NEW.expires_at <= OLD.expires_at) IS TRUE THEN RETURN NEW; END IF;
+  RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = format('the key %s only ends: this UPDATE is refused', OLD.key_id),
+    HINT = 'No key gets more rights or a later end than it was made with: make another one.';
+END $function$;
+ALTER FUNCTION recant.refuse_revival() OWNER TO recant_owner;
 
 CREATE OR REPLACE FUNCTION recant.refuse_shrink()
  RETURNS trigger

@@ -181,6 +181,18 @@ const REQUEST_ERRORS = {
     retry: 'never',
     action: 'GET /v1/openapi.json lists the methods of every address.',
   },
+  key_time_invalid: {
+    status: 400,
+    title: 'Not a time for a key',
+    retry: 'never',
+    action: 'Write how long from now on (`12h`, `90d`; an overlap may be `0`), or for `expires` a time to come in ISO 8601 with a zone.',
+  },
+  key_over: {
+    status: 409,
+    title: 'The key has ended, or has a successor already',
+    retry: 'never',
+    action: 'Rotate the successor that GET /v1/keys names, or make a new key.',
+  },
   key_unknown: { status: 404, title: 'Unknown key', retry: 'never', action: 'List the keys of this tenant with GET /v1/keys.' },
   tlog_unknown: {
     status: 404,

@@ -14,7 +14,10 @@ export const ReceiptBody = z
   .object({
     kind: z.enum(['appended', 'duplicate', 'refused']),
     shard: shard.optional(),
-    index: index.optional().meta({ description: 'Of the first entry with this source and id; of the dead letter, for an equivocation.' }),
+    index: index.optional().meta({
+      description:
+        'Of the first entry with this source and id; of the dead letter, where the refusal is kept as one (another content, or what the key may not say).',
+    }),
     code: z.string().optional(),
     detail: z.string().optional(),
     action: z.string().optional(),

@@ -2,6 +2,7 @@ export * from './acts.ts';
 export * from './attempts.ts';
 export { ERROR_CODES, type ErrorCode, type ErrorDescription, isErrorCode, type RetryClass } from './error-codes.ts';
 export * from './events.ts';
+export { KEY_LIFETIME_MS_MAX, OVERLAP_MS_DEFAULT, OVERLAP_MS_MAX, parseExpiry, parseOverlap } from './key-times.ts';
 export * from './keys.ts';
 export { LEDGER_ROUTES } from './ledger.ts';
 export * from './logs.ts';

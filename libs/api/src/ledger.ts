@@ -1,7 +1,7 @@
 import { listActs } from './acts.ts';
 import { listAttempts, showAction } from './attempts.ts';
 import { putPart, submitEvents } from './events.ts';
-import { createKey, listKeys, revokeKey } from './keys.ts';
+import { createKey, listKeys, revokeKey, rotateKey } from './keys.ts';
 import { listDeadLetters, listLogs } from './logs.ts';
 import { listSources } from './sources.ts';
 import { getStanding } from './standing.ts';
@@ -20,6 +20,7 @@ export const LEDGER_ROUTES = [
   listDeadLetters,
   listKeys,
   createKey,
+  rotateKey,
   revokeKey,
   getVkeys,
   getCheckpoint,

@@ -49,7 +49,14 @@ export const listDeadLetters = route({
   tag: 'ledger',
   summary: 'Messages that could not be recorded, kept whole, in the order of their logs',
   roles: ['view', 'administer'],
-  query: z.object(PageQuery),
+  query: z.object({
+    code: z
+      .array(z.string().max(64))
+      .max(100)
+      .optional()
+      .meta({ description: 'Only those refused so: `mac_invalid`, `unauthenticated` and `source_foreign` are what a forger leaves.' }),
+    ...PageQuery,
+  }),
   responses: { 200: { description: 'A page', schema: DeadLetterPage } },
   errors: ['cursor_invalid'],
 });

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { ERROR_CODES, type ErrorCode, type ErrorDescription } from './error-codes.ts';
+import { index, shard } from './field.ts';
 
 /** RFC 9457 problem document, with a stable code and what to do. */
 export const Problem = z
@@ -13,6 +14,10 @@ export const Problem = z
     retry: z
       .enum(['never', 'safe', 'after'])
       .meta({ description: 'never: it will be refused again. safe: send the same again. after: send the same after Retry-After.' }),
+    shard: shard.optional(),
+    index: index.optional().meta({
+      description: 'Of the entry that keeps the digest of what was refused, in the log of this shard; the message is a dead letter.',
+    }),
   })
   .meta({ id: 'Problem' });
 export type Problem = z.infer<typeof Problem>;
@@ -37,21 +42,31 @@ export function problemOf(code: ErrorCode, detail: string, action?: string): Pro
   };
 }
 
+export interface FaultOptions {
+  readonly action?: string;
+  readonly retryAfterSeconds?: number;
+  readonly cause?: unknown;
+  /** Where the refusal is an entry. */
+  readonly kept?: { readonly shard: number; readonly index: number };
+}
+
 /** What a handler throws to answer with a problem document. `retryAfterSeconds` becomes the Retry-After header. */
 export class ApiFault extends Error {
   readonly code: ErrorCode;
   readonly action: string | undefined;
   readonly retryAfterSeconds: number | undefined;
+  readonly kept: FaultOptions['kept'];
 
-  constructor(code: ErrorCode, detail: string, options: { action?: string; retryAfterSeconds?: number; cause?: unknown } = {}) {
+  constructor(code: ErrorCode, detail: string, options: FaultOptions = {}) {
     super(detail, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = 'ApiFault';
     this.code = code;
     this.action = options.action;
     this.retryAfterSeconds = options.retryAfterSeconds;
+    this.kept = options.kept;
   }
 
   problem(): Problem {
-    return problemOf(this.code, this.message, this.action);
+    return { ...problemOf(this.code, this.message, this.action), ...this.kept };
   }
 }

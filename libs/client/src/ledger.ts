@@ -29,8 +29,11 @@ import {
   type Page,
   putPart,
   type ReceiptBody,
+  type RotatedKey,
+  type RotateKeyBody,
   type RouteDescriptor,
   revokeKey,
+  rotateKey,
   type SourcePage,
   type StandingBody,
   showAction,
@@ -80,9 +83,12 @@ export interface LedgerClient {
   logs(): Promise<LogList['items']>;
   /** Newest first. `gaps`: only those with something to look at; `totals`: counts over all sources too. */
   sources(filter?: { readonly gaps?: boolean; readonly totals?: boolean }, page?: PageRequest): Promise<SourcePage>;
-  deadLetters(page?: PageRequest): Promise<Page<DeadLetterBody>>;
+  /** `code`: only those refused so. */
+  deadLetters(page?: PageRequest & { readonly code?: readonly string[] }): Promise<Page<DeadLetterBody>>;
   keys(): Promise<readonly KeyBody[]>;
   createKey(key: CreateKeyBody): Promise<CreatedKey>;
+  /** Makes a successor; the old key goes on working for the overlap. */
+  rotateKey(keyId: string, rotation?: RotateKeyBody): Promise<RotatedKey>;
   revokeKey(keyId: string): Promise<void>;
   /** Verifier keys of the ledger, one line each. */
   vkeys(): Promise<string>;
@@ -113,6 +119,7 @@ export function ledgerClient(transport: Transport): LedgerClient {
     deadLetters: (page) => call(listDeadLetters, { query: { ...page } }),
     keys: async () => (await call<KeyList>(listKeys)).items,
     createKey: (key) => call(createKey, { json: key }),
+    rotateKey: (keyId, rotation = {}) => call(rotateKey, { params: { keyId }, json: rotation }),
     revokeKey: (keyId) => call(revokeKey, { params: { keyId } }),
     vkeys: () => call(getVkeys, { text: true }),
     checkpoint: (shard) => call(getCheckpoint, { params: { shard }, text: true }),

@@ -64,7 +64,7 @@ export type Receipt =
   | { readonly kind: 'duplicate'; readonly shard: number; readonly index: bigint }
   | {
       readonly kind: 'refused';
-      readonly refusal: Refusal /** Where the dead letter's digest was logged; absent over HTTP, which keeps none but equivocations. */;
+      readonly refusal: Refusal /** Where the dead letter's digest was logged; absent over HTTP, which keeps only equivocations and what a key may not say. */;
       readonly shard?: number;
       readonly index?: bigint;
     };
@@ -82,7 +82,7 @@ export interface KafkaPosition {
 
 /**
  * The one commit point. Atomic: entries, dead letters, projections, frontiers, sizes and Kafka position in one transaction, or nothing.
- * Idempotent per (tenant, source, id). Read-after-write: receipts are given after COMMIT. Retry: `StoreUnavailable` and `PositionMoved` only.
+ * Idempotent per (tenant, source, id). Nothing is committed under a key after its end was: what was on its way then is refused as `unauthenticated`. Read-after-write: receipts are given after COMMIT. Retry: `StoreUnavailable` and `PositionMoved` only.
  */
 export interface Appender {
   append(batch: readonly Submission[], position?: KafkaPosition): Promise<readonly Receipt[]>;

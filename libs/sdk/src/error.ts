@@ -15,6 +15,8 @@ export type RecantErrorCode =
   | 'ledger_unavailable'
   /** The ledger said no: `refusal` says why. */
   | 'refused'
+  /** The ledger does not take the key. Events wait, and are sent once `apiKey` gives another one. */
+  | 'key_refused'
   /** Too much is unacknowledged already. */
   | 'queue_full'
   /** The tool ran, and what it did could not be read from the system: the attempt stays unsettled and becomes `unknown`. */

@@ -1,3 +1,4 @@
+export type { ApiKeySource } from './api-key.ts';
 export type { ActionContext } from './attempt/context.ts';
 export type { ActionInput, AnySystem } from './attempt/input.ts';
 export { type Finding, RecantError, type RecantErrorCode } from './error.ts';
@@ -7,5 +8,5 @@ export { createRecant, type Recant } from './recant.ts';
 export type { RedactionOptions } from './redaction/options.ts';
 export type { Matches, RedactionRule, Treatment } from './redaction/rule.ts';
 export type { TraceContext } from './trace.ts';
-export { type Outgoing, type SendResult, SourceBehind, type Standing, type Transport, TransportError } from './transport.ts';
+export { KeyRefused, type Outgoing, type SendResult, SourceBehind, type Standing, type Transport, TransportError } from './transport.ts';
 export type { Tool, WrapOptions, Wrapped } from './wrap.ts';

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { DURATION_MS_MAX, isName, NAME_BYTES_MAX, parseApiKey, percentEncode, uuidv7 } from '@recant/events';
+import type { ApiKeySource } from './api-key.ts';
 import type { AnySystem } from './attempt/input.ts';
 import { RecantError } from './error.ts';
 import { httpTransport } from './http/transport.ts';
@@ -12,8 +13,8 @@ import type { Transport } from './transport.ts';
 export interface RecantOptions {
   /** Where the ledger listens. Not needed with a `transport` of your own. */
   readonly url?: string;
-  /** `recant_<id>_<secret>`. Not needed with a `transport` of your own. */
-  readonly apiKey?: string;
+  /** `recant_<id>_<secret>`, or a function that gives it, asked before every request: so a key can be replaced in a running agent. Not needed with a `transport` of your own. */
+  readonly apiKey?: ApiKeySource;
   /** The agent in whose name actions are recorded; the key must allow it. */
   readonly agent: string;
   /** What the agent can reach and what can be captured. */
@@ -104,7 +105,9 @@ export function settingsOf(options: RecantOptions): Settings {
   if (systems.size !== (options.systems ?? []).length) problems.push('each system needs a name of its own');
   if (options.transport === undefined) {
     if (options.url === undefined || !URL.canParse(options.url)) problems.push('url must be the address of the ledger');
-    if (options.apiKey === undefined || parseApiKey(options.apiKey) === undefined) problems.push('apiKey must be recant_<id>_<secret>');
+    const { apiKey } = options;
+    if (typeof apiKey !== 'function' && (apiKey === undefined || parseApiKey(apiKey) === undefined))
+      problems.push('apiKey must be recant_<id>_<secret>, or a function that gives it');
   }
   const { clock = Date.now, random = randomBytes } = options;
   const redactor = createRedactor(rulesOf(options.redaction ?? {}), (bytes) => new Uint8Array(random(bytes)));
@@ -115,7 +118,7 @@ export function settingsOf(options: RecantOptions): Settings {
   const source = problems.length === 0 ? sourceOf(options, clock(), random(16)) : '';
   if (source !== '' && !isName(source)) problems.push(`sourcePrefix and agent make a source over ${NAME_BYTES_MAX} bytes`);
   if (problems.length > 0) throw new RecantError('options_invalid', `${problems.join('; ')}.`);
-  const transport = options.transport ?? httpTransport({ url: options.url as string, apiKey: options.apiKey as string });
+  const transport = options.transport ?? httpTransport({ url: options.url as string, apiKey: options.apiKey as ApiKeySource });
   const told = options.onProblem ?? ((problem) => process.emitWarning(problem));
   const onProblem = (problem: RecantError): void => {
     try {

@@ -13,12 +13,12 @@ import { type Tool, type WrapOptions, type Wrapped, wrapTool } from './wrap.ts';
 /** Records the actions of one agent, in one ordered source. */
 export interface Recant {
   readonly source: string;
-  /** Tells the ledger of this source. @throws RecantError `ledger_unavailable | refused` */
+  /** Tells the ledger of this source. @throws RecantError `ledger_unavailable | key_refused | refused` */
   open(): Promise<void>;
   /**
    * Runs `tool` once its intent and before images are durable; gives what it gives, throws what it throws.
    * @throws RecantError before the tool runs: `options_invalid | arguments_invalid | too_large | system_unknown | capture_failed | queue_full |
-   *   ledger_unavailable | refused | not_open | closed`.
+   *   ledger_unavailable | key_refused | refused | not_open | closed`.
    */
   action<T>(input: ActionInput, tool: (context: ActionContext) => T): Promise<Awaited<T>>;
   /** The same tool, recorded. A generator stays a generator (an async one); anything else gives a promise. */
@@ -43,6 +43,10 @@ export function createRecant(options: RecantOptions): Recant {
       if (id.endsWith('.intended') || id === 'opened') return;
       lost.add(id);
       onProblem(new RecantError('refused', `The ledger refused ${id} (${code}): ${detail}`, { refusal: { code, detail } }));
+    },
+    onKeyRefused(cause) {
+      // Who waits for `open` is told by an exception.
+      if (state !== 'new') onProblem(new RecantError('key_refused', `${cause.message} Events wait until there is another key.`, { cause }));
     },
   });
   const sourceEvents = createSource(lane, settings);

@@ -2,6 +2,7 @@ import { eventId } from '@recant/events';
 import { RecantError } from './error.ts';
 import type { Fate, Lane } from './lane/lane.ts';
 import type { Settings } from './options.ts';
+import { KeyRefused } from './transport.ts';
 import { SDK_VERSION } from './version.ts';
 import { within } from './within.ts';
 
@@ -37,7 +38,9 @@ export function createSource(lane: Lane, settings: Settings): Source {
   return {
     async open() {
       opened ??= lane.push({ type: 'recant.source.opened.v1', id: eventId.opened(), data: { sdk: `@recant/sdk ${SDK_VERSION}`, leaseMs } });
-      const fate = await within(opened, ackTimeoutMs);
+      // No tool has run yet: whoever gave a wrong key is told now. What is queued goes out under a right one.
+      const fate = await within(Promise.race([opened, lane.key.next()]), ackTimeoutMs);
+      if (fate instanceof KeyRefused) throw new RecantError('key_refused', fate.message, { cause: fate });
       if (fate === undefined) {
         throw new RecantError('ledger_unavailable', `The ledger did not answer within ${ackTimeoutMs} ms: is it running?${lane.whyNot}`, {
           cause: lane.lastError,

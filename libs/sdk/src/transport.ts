@@ -46,6 +46,11 @@ export class TransportError extends Error {
   }
 }
 
+/** The key is not taken, or there is none. Nothing was kept; the same may be sent again under another key. */
+export class KeyRefused extends TransportError {
+  override readonly name = 'KeyRefused';
+}
+
 /** The ledger does not have what it acknowledged: an older copy of it was restored. What is kept goes first, then the same again. */
 export class SourceBehind extends TransportError {
   override readonly name = 'SourceBehind';

@@ -1,8 +1,8 @@
 import type { Capture, CapturingSystem } from '@recant/connector';
 import { ConnectorError } from '@recant/connector';
-import { EFFECT_CHUNKS_MAX, type Effect, EVENT_BYTES_MAX } from '@recant/events';
+import { EFFECT_CHUNKS_MAX, type Effect, EVENT_BYTES_MAX, formatApiKey } from '@recant/events';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { createRecant, type RecantError, type RecantOptions } from '../src/index.ts';
+import { createRecant, KeyRefused, type RecantError, type RecantOptions } from '../src/index.ts';
 import { type FakeLedger, startLedger } from './ledger.ts';
 import { effectOf, type MemorySystem, memorySystem } from './systems.ts';
 
@@ -116,7 +116,7 @@ test.each([429, 503, 500])('status %s is waited out, as long as it asks for', as
   await recant.close();
 });
 
-test.each([400, 401, 403, 404])('status %s is not asked again', async (status) => {
+test.each([400, 403, 404])('status %s is not asked again', async (status) => {
   const recant = await opened();
   const before = ledger.received.requests;
   ledger.mode = { kind: 'refuse', status };
@@ -124,6 +124,72 @@ test.each([400, 401, 403, 404])('status %s is not asked again', async (status) =
   expect(ledger.received.requests).toBe(before + 1);
   ledger.mode = { kind: 'refuse', status };
   await reason(recant.close());
+});
+
+const keyOf = (fill: number) => formatApiKey({ keyId: 'test', secret: new Uint8Array(32).fill(fill) });
+
+test('a key refused in mid-stream loses nothing: what waits goes out once and in order under the next one, and the application is told once', async () => {
+  let apiKey = ledger.apiKey;
+  const recant = await opened({ apiKey: () => apiKey, ackTimeoutMs: 20_000 });
+  await recant.action({ tool: 'before' }, (ctx) => ctx.on(shop).write('a'));
+  ledger.apiKey = keyOf(8);
+  const running = Array.from({ length: 5 }, (_, n) => recant.action({ tool: `t${n}` }, (ctx) => ctx.on(shop).write(`b${n}`)));
+  const before = ledger.received.requests;
+  await ledger.until(() => ledger.received.requests >= before + 2);
+  expect(problems.map(({ code }) => code)).toEqual(['key_refused']);
+  expect(problems[0]?.message).toContain('another key');
+  apiKey = ledger.apiKey;
+  await Promise.all(running);
+  await recant.close();
+  expect(settled().map(({ data }) => data.outcome)).toEqual(Array.from({ length: 6 }, () => 'succeeded'));
+  expect(ledger.events.map(({ sequence }) => Number(sequence))).toEqual(ledger.events.map((_, n) => n + 1));
+  expect(problems).toHaveLength(1);
+});
+
+test('a key refused for good: the tool never runs, and close lists what waits', async () => {
+  const recant = await opened({ closeTimeoutMs: 200 });
+  ledger.apiKey = keyOf(8);
+  let ran = false;
+  const error = await reason(recant.action({ tool: 't' }, () => (ran = true)));
+  expect([error.code, ran]).toEqual(['key_refused', false]);
+  expect(error.cause).toBeInstanceOf(KeyRefused);
+  expect((await reason(recant.close())).pending.some((id) => id.endsWith('.intended'))).toBe(true);
+});
+
+test('open tells of a wrong key at once, whether it was given or asked for, and succeeds under a right one', async () => {
+  const right = ledger.apiKey;
+  let apiKey = keyOf(8);
+  const recant = createRecant({
+    url: ledger.url,
+    apiKey: async () => apiKey,
+    agent: 'bot',
+    onProblem: (problem) => problems.push(problem),
+  });
+  for (const wrong of [keyOf(8), 'no key at all', keyOf(9)]) {
+    apiKey = wrong;
+    expect(await reason(recant.open())).toMatchObject({ code: 'key_refused' });
+  }
+  apiKey = right;
+  await recant.open();
+  expect(problems).toEqual([]);
+  await recant.close();
+});
+
+test('whoever is asked for the key and throws is asked again', async () => {
+  let asked = 0;
+  const recant = await opened({
+    ackTimeoutMs: 20_000,
+    apiKey: () => {
+      asked += 1;
+      if (asked === 2) throw new Error('the vault is sealed');
+      return ledger.apiKey;
+    },
+  });
+  expect(await recant.action({ tool: 't' }, () => 'ran')).toBe('ran');
+  expect(problems.map(({ code, cause }) => [code, String((cause as Error).cause)])).toEqual([
+    ['key_refused', 'Error: the vault is sealed'],
+  ]);
+  await recant.close();
 });
 
 test('an answer that is not the ledger’s is no acknowledgement', async () => {

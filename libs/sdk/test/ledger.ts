@@ -5,7 +5,8 @@ import { decodeEvent, type EventType, formatApiKey, partDigest, type RecantEvent
 /** A real HTTP server that answers as the ledger does, keeps what it takes in memory, and checks what every producer owes: order and density. */
 export interface FakeLedger {
   readonly url: string;
-  readonly apiKey: string;
+  /** The one key that it takes. */
+  apiKey: string;
   /** Events taken, in order, duplicates left out. */
   readonly events: RecantEvent[];
   readonly parts: Map<string, Uint8Array>;

@@ -107,7 +107,7 @@ function problemHandler({ logger }: AppOptions): ErrorRequestHandler {
       code: problem.code,
     };
     if (problem.status >= 500) logger.error({ ...line, err: fault?.cause ?? error }, 'failed');
-    else logger.debug({ ...line, detail: problem.detail }, 'refused');
+    else logger.debug({ ...line, detail: problem.detail, why: whyOf(fault) }, 'refused');
     if (response.headersSent) {
       response.destroy();
       return;
@@ -119,6 +119,11 @@ function problemHandler({ logger }: AppOptions): ErrorRequestHandler {
     if (!request.readableEnded && hasBody(request)) response.set('connection', 'close');
     response.status(problem.status).set('content-type', PROBLEM_MEDIA_TYPE).end(JSON.stringify(problem));
   };
+}
+
+/** What is known of a refusal, and told to the log only. */
+function whyOf(fault: ApiFault | undefined): string | undefined {
+  return fault?.cause instanceof Error ? fault.cause.message : undefined;
 }
 
 function hasBody({ headers }: Request): boolean {

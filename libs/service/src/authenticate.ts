@@ -9,6 +9,16 @@ import type { People } from './people/port.ts';
 const AUTHORIZATION = /^([A-Za-z]+) +(\S+)$/;
 const NOBODY = Buffer.alloc(32);
 
+/** What whoever holds no valid key is told: never which of these it is. `cause` is for the log, `who` for the record where the bearer is known all the same. */
+export class KeyRefusal extends ApiFault {
+  readonly who: Caller | undefined;
+
+  constructor(why: string, who?: Caller) {
+    super('unauthenticated', 'The key is not known here, has ended, or its secret is wrong.', { cause: new Error(why) });
+    this.who = who;
+  }
+}
+
 export interface Identifying {
   readonly keyring: Keyring;
   /** One for each scheme at most. */
@@ -40,7 +50,9 @@ async function callerBehind(keyring: Keyring, { keyId, secret }: ApiKey): Promis
   const hash = createHash('sha256').update(secret).digest();
   // The comparison runs for unknown keys too, so that its time tells nothing.
   const fits = timingSafeEqual(hash, known?.secretHash ?? NOBODY);
-  if (!known || !fits) throw new ApiFault('unauthenticated', 'The key is not known here, or its secret is wrong.');
+  if (!known) throw new KeyRefusal(`there is no key ${keyId}`);
+  if (!fits) throw new KeyRefusal(`the secret of key ${keyId} is another one`);
+  if ('ended' in known) throw new KeyRefusal(`key ${keyId} is ${known.ended}`, callerOfKey(known.was));
   return callerOfKey(known.credential);
 }
 

@@ -2,13 +2,14 @@ export type { Act, ActEnd, ActRecorder, ActSink, Refused } from './acts/port.ts'
 export { type ActRecorderDeps, createActRecorder } from './acts/recorder.ts';
 export { type ListenAddress, listenAddressOf, listenEnv } from './address.ts';
 export { type AppOptions, createApp } from './app.ts';
+export { KeyRefusal } from './authenticate.ts';
 export { JSON_BODY_BYTES_MAX, JSON_BODY_DEPTH_MAX, type RawBody } from './body.ts';
 export { type Caller, callerOfKey, callerOfPerson, type KeyCaller, type PersonCaller } from './caller.ts';
 export { ConfigError, DatabaseUrl, type Env, KafkaBrokers, Port, printableConfig, readConfig, secret } from './config.ts';
 export { createGate, type Entrant, type Gate, INFLIGHT_BYTES_MAX, INFLIGHT_BYTES_RESERVED } from './gate.ts';
 export { checkHealth, type HealthCheck } from './health.ts';
 export { KAFKA_ENV, type KafkaAccess, kafkaAccessOf } from './kafka-env.ts';
-export type { Keyring, KnownKey } from './keyring.ts';
+export type { EndedKey, Keyring, KnownKey } from './keyring.ts';
 export { type Running, runProcess, SHUTDOWN_MS_MAX } from './lifecycle.ts';
 export { checkListen, type Listening, type ListenOptions, listen, type Timeouts } from './listen.ts';
 export { ListenError } from './listen-error.ts';

@@ -7,8 +7,14 @@ export interface KnownKey {
   readonly macSecret: Uint8Array;
 }
 
-/** Keys by id. Asked for every request and every Kafka message: whoever implements it remembers, for seconds and not for longer. */
+/** A key that lets nobody in any more: it only tells whose a message was. */
+export interface EndedKey extends Omit<KnownKey, 'credential'> {
+  readonly ended: 'revoked' | 'expired';
+  readonly was: Credential;
+}
+
+/** Keys by id, as they are now: no answer is older than its question, whichever process ended the key. Asked for every request and every batch from Kafka. */
 export interface Keyring {
-  /** Undefined where there is no such key, or it was revoked. Rejects where the store does not answer. */
-  find(keyId: string): Promise<KnownKey | undefined>;
+  /** Undefined where there is no such key. Rejects where the store does not answer. */
+  find(keyId: string): Promise<KnownKey | EndedKey | undefined>;
 }

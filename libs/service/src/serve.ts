@@ -2,7 +2,7 @@ import { ApiFault, isAct } from '@recant/api';
 import type { JsonObject } from '@recant/events';
 import type { Request, Response } from 'express';
 import type { ActEnd, ActRecorder } from './acts/port.ts';
-import { authenticate, authorize, type Identifying } from './authenticate.ts';
+import { authenticate, authorize, type Identifying, KeyRefusal } from './authenticate.ts';
 import { bodyBytesMax, checkBodyHead, discardBody, parseJson, type RawBody, readBody } from './body.ts';
 import type { Caller } from './caller.ts';
 import type { Gate } from './gate.ts';
@@ -44,6 +44,11 @@ export async function serve(route: BoundRoute, request: Request, response: Respo
     } as unknown as RequestOf<BoundRoute['descriptor']>;
     const act = { target: { ...request.params } as JsonObject, request: String(response.get('request-id')) };
     send(response, descriptor, await recorded(route, caller, act, serving.acts, () => route.handler(taken)));
+  } catch (error) {
+    // The key ended while its request was on its way.
+    if (caller && error instanceof KeyRefusal)
+      serving.acts?.refused({ code: error.code, operation: descriptor.operationId, tenant: caller.tenant, by: caller.id });
+    throw error;
   } finally {
     body?.release();
   }
@@ -97,8 +102,9 @@ async function identify({ descriptor }: BoundRoute, request: Request, serving: S
     authorize(caller, descriptor);
     return caller;
   } catch (error) {
+    const who = caller ?? (error instanceof KeyRefusal ? error.who : undefined);
     if (error instanceof ApiFault && error.problem().status < 500)
-      serving.acts?.refused({ code: error.code, operation, ...(caller && { tenant: caller.tenant, by: caller.id }) });
+      serving.acts?.refused({ code: error.code, operation, ...(who && { tenant: who.tenant, by: who.id }) });
     await discardBody(request);
     throw error;
   }

@@ -1,4 +1,5 @@
 import { ApiFault } from '@recant/api';
+import { KeyRefusal } from './authenticate.ts';
 
 /** SQLSTATE classes, socket codes, Prisma codes and the store's own: it is away, or cannot do more at the moment. */
 const AWAY =
@@ -21,6 +22,7 @@ export function faultOfStore(error: unknown): ApiFault | undefined {
       ...(action === undefined ? {} : { action }),
     });
   }
+  if (codes[0] === 'key_ended' && error instanceof Error) return new KeyRefusal(error.message);
   if (codes[0] === 'cursor_invalid' && error instanceof Error) return new ApiFault('cursor_invalid', error.message, { cause: error });
   if (codes.some((code) => AWAY.test(code))) return new ApiFault('store_unavailable', 'PostgreSQL does not take it now.', { cause: error });
   return undefined;

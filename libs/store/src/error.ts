@@ -10,7 +10,8 @@ export type StoreErrorCode =
   | 'already_exists'
   | 'cursor_invalid'
   | 'seal_broken'
-  | 'shards_changed';
+  | 'shards_changed'
+  | 'key_ended';
 
 /** The one error class of the store. The message is one line that says what is wrong and what to do. */
 export class StoreError extends Error {

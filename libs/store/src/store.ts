@@ -20,7 +20,7 @@ import { createPublished, type Published } from './publish/published.ts';
 import { type AttemptDetail, readAction } from './query/action.ts';
 import { type ActPage, type ActQuery, listActs } from './query/acts.ts';
 import { type AttemptPage, type AttemptQuery, listAttempts } from './query/attempts.ts';
-import { type DeadLetterPage, type LogSummary, listDeadLetters, listLogs } from './query/cold.ts';
+import { type DeadLetterPage, type DeadLetterQuery, type LogSummary, listDeadLetters, listLogs } from './query/cold.ts';
 import { countSources, listSources, type SourcePage, type SourceQuery, type SourceTotals } from './query/sources.ts';
 import { createLedgerReader } from './reader/ledger-reader.ts';
 
@@ -44,7 +44,7 @@ export interface Queries {
   logs(tenant: string): Promise<readonly LogSummary[]>;
   sources(tenant: string, query: SourceQuery): Promise<SourcePage>;
   sourceTotals(tenant: string, nowMs: number): Promise<SourceTotals>;
-  deadLetters(tenant: string, page: { readonly limit: number; readonly cursor?: string }): Promise<DeadLetterPage>;
+  deadLetters(tenant: string, query: DeadLetterQuery): Promise<DeadLetterPage>;
 }
 
 export interface Store {
@@ -58,7 +58,7 @@ export interface Store {
   readonly publishing: PublishStore;
   readonly heads: HeadStore;
   readonly published: Published;
-  /** @returns index of the statement. @throws StoreError `already_exists` where the log is at another epoch than the opening says. */
+  /** @returns index of the statement. @throws StoreError `already_exists` where the log is at another epoch than the opening says; `key_ended`. */
   openEpoch(log: LogKey, opening: EpochOpening): Promise<bigint>;
   /** From now on nothing is appended to a log that `check` rejects. Said once, by whoever watches the logs. */
   guardLogs(check: (log: LogKey) => Promise<void>): void;
@@ -86,7 +86,7 @@ export function createStore(options: StoreOptions): Store {
   let guard: (log: LogKey) => Promise<void> = async () => {};
   return {
     appender: createAppender(pool, { clock, shards, systemTenant: OPERATOR_TENANT, failpoints, guard: (log) => guard(log) }),
-    credentials: createCredentials(prisma, sealer, clock),
+    credentials: createCredentials(pool, prisma, sealer, clock),
     systems: createSystems(prisma, sealer, clock),
     parts: createParts(pool),
     positions: createKafkaPositions(pool, OPERATOR_TENANT),
@@ -97,7 +97,7 @@ export function createStore(options: StoreOptions): Store {
       logs: (tenant) => listLogs(prisma, tenant),
       sources: (tenant, query) => listSources(pool, tenant, query),
       sourceTotals: (tenant, nowMs) => countSources(pool, tenant, nowMs),
-      deadLetters: (tenant, page) => listDeadLetters(prisma, tenant, page),
+      deadLetters: (tenant, query) => listDeadLetters(prisma, tenant, query),
     },
     ledgerReader: createLedgerReader(pool, clock),
     publishing: createPublishStore(pool, failpoints),

@@ -18,7 +18,7 @@ describe('credentials, systems, parts', () => {
     const { keyId, secret } = parseApiKey(apiKey) as { keyId: string; secret: Uint8Array };
     expect(credential).toEqual({ ...wanted, keyId });
     const stored = await credentials.find(keyId);
-    expect(stored?.credential).toEqual(credential);
+    expect(stored).toMatchObject({ credential });
     expect(Buffer.from(stored?.secretHash ?? []).toString('hex')).toBe(hash('sha256', secret));
     expect(new Uint8Array(stored?.macSecret ?? [])).toEqual(macSecretOf(secret));
     const { rows } = await fixture.store.pool.query('SELECT * FROM recant.credential WHERE key_id = $1', [keyId]);
@@ -26,13 +26,13 @@ describe('credentials, systems, parts', () => {
     expect((await credentials.list('other')).map(({ label }) => label)).toEqual(['ci']);
   });
 
-  it('knows no revoked key, and lets no tenant revoke the key of another', async () => {
+  it('tells a revoked key from one that lets somebody in, and lets no tenant revoke the key of another', async () => {
     const { credentials } = fixture.store;
     const { credential } = await credentials.create({ tenant: 'other', roles: [], sourcePrefix: 'x', agents: [], resources: [] });
     expect(await credentials.revoke('acme', credential.keyId)).toBe(false);
-    expect(await credentials.find(credential.keyId)).toBeDefined();
+    expect(await credentials.find(credential.keyId)).toMatchObject({ credential });
     expect(await credentials.revoke('other', credential.keyId)).toBe(true);
-    expect(await credentials.find(credential.keyId)).toBeUndefined();
+    expect(await credentials.find(credential.keyId)).toMatchObject({ ended: 'revoked', was: credential });
     expect(await credentials.find('nosuchkey')).toBeUndefined();
   });
 

@@ -53,7 +53,7 @@ describe('append', () => {
     await fixture.expectSound();
   });
 
-  it('keeps nothing of what is refused over HTTP, and everything from Kafka, under the tenant whose MAC was right', async () => {
+  it('keeps nothing of what is no event over HTTP, and everything from Kafka, under the tenant whose MAC was right', async () => {
     const before = (await fixture.store.queries.logs('acme')).map(({ size }) => size);
     const [refused] = await append([submit(fixture.credential, garbage)]);
     expect(refused).toMatchObject({ kind: 'refused' });
@@ -77,10 +77,9 @@ describe('append', () => {
     const settled = events[2] as (typeof events)[number];
     const forged = { ...settled, agent: 'somebody-else', data: { ...settled.data, outcome: 'failed' } } as never;
     await append(events.slice(0, 2).map((event) => submit(both, event)));
-    const [refused, kept] = [...(await append([submit(both, forged)])), ...(await append([submit(both, forged, kafka(90))]))];
-    expect(refused).toMatchObject({ kind: 'refused', refusal: { code: 'source_foreign' } });
-    expect(refused).not.toHaveProperty('index');
-    expect(kept).toMatchObject({ kind: 'refused', refusal: { code: 'source_foreign' }, index: expect.any(BigInt) });
+    const receipts = [...(await append([submit(both, forged)])), ...(await append([submit(both, forged, kafka(90))]))];
+    const kept = { kind: 'refused', refusal: { code: 'source_foreign' }, index: expect.any(BigInt) };
+    expect(receipts).toMatchObject([kept, kept]);
     expect(await append([submit(both, forged), submit(both, settled)])).toMatchObject([{ kind: 'refused' }, { kind: 'appended' }]);
     expect((await fixture.store.queries.action('acme', action, NOW_MS))[0]?.state).toMatchObject({ status: 'succeeded', complete: true });
     await fixture.expectSound();
@@ -106,6 +105,30 @@ describe('append', () => {
     ]);
     const viewer = { ...fixture.credential, roles: ['view'] as const };
     expect((await append([submit(viewer, lane.intended(lane.action()))]))[0]).toMatchObject({ refusal: { code: 'role_missing' } });
+    await fixture.expectSound();
+  });
+
+  it('keeps what a key may not say as a dead letter whose digest is an entry, whichever way it came, and the same bytes once', async () => {
+    const lane = new Lane('refused');
+    const of = (over: object) => encodeEvent({ ...lane.intended(lane.action()), ...over } as never);
+    const viewer = { ...fixture.credential, roles: ['view'] as const };
+    const bad: [string, Uint8Array, typeof fixture.credential][] = [
+      ['source_foreign', of({ source: 'recant://elsewhere/1' }), fixture.credential],
+      ['agent_foreign', of({ agent: 'somebody' }), fixture.credential],
+      ['role_missing', of({}), viewer],
+    ];
+    const batch = bad.map(([, bytes, credential]) => submit(credential, bytes));
+    const receipts = await append(batch);
+    expect(receipts).toMatchObject(bad.map(([code]) => ({ kind: 'refused', refusal: { code }, index: expect.any(BigInt) })));
+    const sizes = (await fixture.store.queries.logs('acme')).map(({ size }) => size);
+    expect(await append([...batch, ...batch])).toEqual([...receipts, ...receipts]);
+    expect((await fixture.store.queries.logs('acme')).map(({ size }) => size)).toEqual(sizes);
+    const { deadLetters } = await fixture.store.queries.deadLetters('acme', { limit: 500, codes: bad.map(([code]) => code) });
+    for (const [n, [code, bytes]] of bad.entries()) {
+      const letter = deadLetters.find(({ index, shard }) => index === receipts[n]?.index && shard === receipts[n]?.shard);
+      expect(letter).toMatchObject({ code, origin: 'http', keyId: fixture.credential.keyId, bytes: new Uint8Array(bytes) });
+    }
+    await fixture.expectSound();
   });
 
   it('never lets receivedAt fall within a log, whatever the clock does', async () => {

@@ -26,7 +26,7 @@ const EXPECTED: Readonly<Record<string, { readonly owner: string; readonly write
   tile: { owner: 'SELECT INSERT UPDATE', writer: 'SELECT INSERT UPDATE(hashes)', reader: 'SELECT own' },
   part: { owner: 'SELECT INSERT DELETE', writer: 'SELECT INSERT', reader: '' },
   ...same(['tenant', 'plan'], { owner: 'SELECT INSERT UPDATE DELETE TRUNCATE', writer: 'SELECT INSERT', reader: '' }),
-  credential: { owner: 'SELECT INSERT UPDATE DELETE TRUNCATE', writer: 'SELECT INSERT UPDATE(revoked_at)', reader: '' },
+  credential: { owner: 'SELECT INSERT UPDATE DELETE TRUNCATE', writer: 'SELECT INSERT UPDATE(expires_at, revoked_at)', reader: '' },
   system: {
     owner: 'SELECT INSERT UPDATE DELETE TRUNCATE',
     writer: 'SELECT INSERT UPDATE(connector, identity, options, updated_at)',

@@ -1,7 +1,7 @@
 import { ApiFault, BATCH_MEDIA_TYPE, describeError, type ErrorCode, putPart, type ReceiptBody, submitEvents } from '@recant/api';
 import { splitBatch } from '@recant/events';
-import type { Credential, Receipt, Refusal, Submission } from '@recant/ledger';
-import { type BoundRoute, handle } from '@recant/service';
+import type { Credential, Receipt, Submission } from '@recant/ledger';
+import { type BoundRoute, handle, KeyRefusal } from '@recant/service';
 import type { Parts } from '@recant/store';
 import type { GroupCommit } from './group-commit.ts';
 
@@ -19,11 +19,13 @@ export function ingestRoutes({ groupCommit, parts }: IngestDeps): readonly Bound
         const batch = batchOf(body.bytes, credential, after);
         charge({ events: batch.length });
         const receipts = await groupCommit.submit(batch);
+        for (const receipt of receipts) checkKey(receipt);
         return { status: 200, body: { receipts: receipts.map(receiptBody) } };
       }
       charge({ events: 1 });
       const [receipt] = (await groupCommit.submit([submissionOf(body.bytes, credential, after)])) as readonly [Receipt];
-      if (receipt.kind === 'refused') throw faultOf(receipt.refusal);
+      checkKey(receipt);
+      if (receipt.kind === 'refused') throw faultOf(receipt);
       return receipt.kind === 'appended' ? { status: 201, body: receiptBody(receipt) } : { status: 200, body: receiptBody(receipt) };
     }),
     handle(putPart, async ({ params, headers, body, caller }) => {
@@ -52,7 +54,13 @@ function receiptBody(receipt: Receipt): ReceiptBody {
   return { kind: 'refused', ...place, code, detail, action: describeError(code).action };
 }
 
+/** A key that ended while its request was on its way: nothing of it is kept, and the answer is what it would be a moment later. */
+function checkKey(receipt: Receipt): void {
+  if (receipt.kind === 'refused' && receipt.refusal.code === 'unauthenticated') throw new KeyRefusal(receipt.refusal.detail);
+}
+
 /** Every refusal of an event is a code of the API: the compiler checks it here. */
-function faultOf({ code, detail }: Refusal): ApiFault {
-  return new ApiFault(code satisfies ErrorCode, detail);
+function faultOf({ refusal, shard, index }: Extract<Receipt, { kind: 'refused' }>): ApiFault {
+  const kept = shard === undefined ? {} : { kept: { shard, index: Number(index) } };
+  return new ApiFault(refusal.code satisfies ErrorCode, refusal.detail, kept);
 }

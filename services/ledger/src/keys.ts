@@ -1,44 +1,102 @@
-import { ApiFault, createKey, type KeyBody, listKeys, revokeKey } from '@recant/api';
+import {
+  ApiFault,
+  type CreatedKey,
+  createKey,
+  type KeyBody,
+  listKeys,
+  OVERLAP_MS_DEFAULT,
+  parseExpiry,
+  parseOverlap,
+  revokeKey,
+  rotateKey,
+} from '@recant/api';
 import { type BoundRoute, handle } from '@recant/service';
-import type { CredentialSummary, Credentials } from '@recant/store';
+import type { CredentialSummary, Credentials, MadeCredential } from '@recant/store';
 
 /** Whoever has the first is believed about what undoes what; the second is a person's word. */
 const KEPT_ROLES: ReadonlySet<string> = new Set(['rollback', 'approve']);
 
 /** Keys of the caller's own tenant. */
-export function keyRoutes(credentials: Credentials): readonly BoundRoute[] {
+export function keyRoutes(credentials: Credentials, clock: () => number): readonly BoundRoute[] {
   return [
     handle(listKeys, async ({ caller }) => ({
       status: 200,
       body: { items: (await credentials.list(caller.tenant)).map(keyBody) },
     })),
     handle(createKey, async ({ caller, body }) => {
-      const kept = body.roles.find((role) => KEPT_ROLES.has(role));
-      if (kept !== undefined)
-        throw new ApiFault('role_missing', `No key made here has the role ${kept}.`, { action: `Leave out the role \`${kept}\`.` });
-      const { label, ...fields } = body;
-      const { apiKey, credential: made } = await credentials.create({
+      const { label, expires, ...fields } = body;
+      refuseKeptRoles(body.roles);
+      const made = await credentials.create({
         tenant: caller.tenant,
         ...fields,
         ...(label === undefined ? {} : { label }),
+        ...expiry(expires, clock()),
       });
-      return { status: 201, body: { apiKey, ...fieldsOf(made) }, act: fieldsOf(made) };
+      return { status: 201, body: createdBody(made), act: boundBody(made) };
+    }),
+    handle(rotateKey, async ({ caller, params, body }) => {
+      const { keyId } = params;
+      refuseKeptRoles((await ownKey(credentials, caller.tenant, keyId)).credential.roles);
+      const overlapMs = body.overlap === undefined ? OVERLAP_MS_DEFAULT : parseOverlap(body.overlap);
+      const rotated = await credentials.rotate(caller.tenant, keyId, { overlapMs, ...expiry(body.expires, clock()) });
+      if (rotated.kind === 'unknown') throw new ApiFault('key_unknown', `There is no key ${keyId}.`);
+      if (rotated.kind === 'over')
+        throw new ApiFault('key_over', `The key ${keyId} ${rotated.why === 'rotated' ? 'has a successor already' : `is ${rotated.why}`}.`);
+      const old = { predecessor: keyId, predecessorEndsAt: isoOf(rotated.predecessorEndsAtMs) };
+      return { status: 201, body: { ...createdBody(rotated.made), ...old }, act: { ...boundBody(rotated.made), ...old } };
     }),
     handle(revokeKey, async ({ caller, params }) => {
-      const known = await credentials.revoke(caller.tenant, params.keyId);
-      if (!known && !(await credentials.list(caller.tenant)).some((key) => key.credential.keyId === params.keyId)) {
-        throw new ApiFault('key_unknown', `There is no key ${params.keyId}.`);
-      }
+      await ownKey(credentials, caller.tenant, params.keyId);
+      await credentials.revoke(caller.tenant, params.keyId);
       return { status: 204 };
     }),
   ];
 }
 
-function keyBody({ credential, label, createdAtMs, revokedAtMs }: CredentialSummary): KeyBody {
-  const revoked = revokedAtMs === undefined ? {} : { revokedAt: new Date(revokedAtMs).toISOString() };
-  return { ...fieldsOf(credential), label, createdAt: new Date(createdAtMs).toISOString(), ...revoked };
+/** @throws ApiFault `role_missing` */
+function refuseKeptRoles(roles: readonly string[]): void {
+  const kept = roles.find((role) => KEPT_ROLES.has(role));
+  if (kept !== undefined)
+    throw new ApiFault('role_missing', `No key made here has the role ${kept}.`, { action: `Leave out the role \`${kept}\`.` });
+}
+
+/** @throws ApiFault `key_unknown` */
+async function ownKey(credentials: Credentials, tenant: string, keyId: string): Promise<CredentialSummary> {
+  const key = (await credentials.list(tenant)).find((one) => one.credential.keyId === keyId);
+  if (key === undefined) throw new ApiFault('key_unknown', `There is no key ${keyId}.`);
+  return key;
+}
+
+function expiry(expires: string | undefined, nowMs: number): { expiresAtMs?: number } {
+  return expires === undefined ? {} : { expiresAtMs: parseExpiry(expires, nowMs) };
+}
+
+function keyBody({ credential, label, createdAtMs, expiresAtMs, revokedAtMs, state, predecessor, successor }: CredentialSummary): KeyBody {
+  return {
+    ...fieldsOf(credential),
+    label,
+    createdAt: isoOf(createdAtMs),
+    ...(expiresAtMs === undefined ? {} : { expiresAt: isoOf(expiresAtMs) }),
+    ...(revokedAtMs === undefined ? {} : { revokedAt: isoOf(revokedAtMs) }),
+    state,
+    ...(predecessor === undefined ? {} : { predecessor }),
+    ...(successor === undefined ? {} : { successor }),
+  };
+}
+
+/** Of a new key, what is no secret. */
+function boundBody({ credential, expiresAtMs }: MadeCredential) {
+  return { ...fieldsOf(credential), ...(expiresAtMs === undefined ? {} : { expiresAt: isoOf(expiresAtMs) }) };
+}
+
+function createdBody(made: MadeCredential): CreatedKey {
+  return { apiKey: made.apiKey, ...boundBody(made) };
 }
 
 function fieldsOf({ keyId, roles, sourcePrefix, agents, resources }: CredentialSummary['credential']) {
   return { keyId, roles: [...roles], sourcePrefix, agents: [...agents], resources: [...resources] };
+}
+
+function isoOf(ms: number): string {
+  return new Date(ms).toISOString();
 }

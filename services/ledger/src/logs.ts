@@ -16,6 +16,7 @@ export function logRoutes(queries: Queries): readonly BoundRoute[] {
       const page = await queries.deadLetters(caller.tenant, {
         limit: query.limit ?? PAGE_ITEMS_DEFAULT,
         ...(query.cursor === undefined ? {} : { cursor: query.cursor }),
+        ...(query.code === undefined ? {} : { codes: query.code }),
       });
       return {
         status: 200,

@@ -66,7 +66,7 @@ export function wireLedger({ store, logger, clock, shards, kafka, evidence: opti
     ...queryRoutes(store.queries, clock),
     ...logRoutes(store.queries),
     ...sourceRoutes(store.queries, clock),
-    ...keyRoutes(store.credentials),
+    ...keyRoutes(store.credentials, clock),
     ...evidence.routes,
   ];
   return {
@@ -88,13 +88,14 @@ export function wireLedger({ store, logger, clock, shards, kafka, evidence: opti
   };
 }
 
-function createLedgerConsumer(store: Store, logger: Logger, kafka: NonNullable<LedgerDeps['kafka']>): EventConsumer {
+function createLedgerConsumer(store: Store, parent: Logger, kafka: NonNullable<LedgerDeps['kafka']>): EventConsumer {
   const { appender, credentials, parts, positions } = store;
+  const logger = parent.child({ part: 'kafka' });
   return createConsumer({
     ...connectionOf(kafka),
     topic: kafka.topic ?? TOPIC_EVENTS,
     groupId: kafka.groupId ?? GROUP_ID,
-    log: logger.child({ part: 'kafka' }),
+    log: logger,
     ...(kafka.partitionsConcurrently === undefined ? {} : { partitionsConcurrently: kafka.partitionsConcurrently }),
     readPosition: async (topic, partition) => (await positions.read(topic)).find((position) => position.partition === partition),
     adoptPosition: async (topic, partition, position) => {
@@ -102,7 +103,7 @@ function createLedgerConsumer(store: Store, logger: Logger, kafka: NonNullable<L
     },
     async take(batch) {
       try {
-        await takeMessages(batch, { keyring: credentials, appender, parts });
+        await takeMessages(batch, { keyring: credentials, appender, parts, logger });
         return 'taken';
       } catch (error) {
         if (error instanceof PositionMoved) return 'moved';

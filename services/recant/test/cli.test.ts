@@ -122,6 +122,11 @@ test('what makes no sense is exit 2, says why and what to do, and asks nothing o
     [['status', 'no-such-run'], /run/i],
     [['status', '--wait'], /need a run/],
     [['keys', 'create', '--role', 'king'], /administer/],
+    [['keys', 'create', '--agent', 'a', '--expires', '2026-01-01T00:00:00'], /zone/],
+    [['keys', 'create', '--agent', 'a', '--expires', '1999-01-01T00:00:00Z'], /ten years/],
+    [['keys', 'create', '--agent', 'a', '--expires', '5000d'], /ten years/],
+    [['keys', 'rotate', 'nosuchkey'], /nosuchkey/],
+    [['keys', 'rotate', 'nosuchkey', '--overlap'], /argument missing/],
     [['fly'], /unknown command/],
     [['plan', '--agnt', 'clean'], /unknown option/],
     [['run'], /missing required argument/],
@@ -171,6 +176,29 @@ test('acts tells who did what with Recant, what came of it, and whom it refused'
   expect(await run('acts', '--from', '2026-11-23T10:00:00')).toMatchObject({ code: 2, err: expect.stringContaining('zone') });
 });
 
+test('a key that expires is rotated: the list says what each is, and the old one goes on for the overlap', async () => {
+  type Made = { keyId: string; apiKey: string; expiresAt: string };
+  const made = (await runJson('keys', 'create', '--agent', 'turning', '--expires', '90d')).data as Made;
+  expect(await run('keys', 'list')).toMatchObject({ out: expect.stringMatching(`${made.keyId} +active, expires in 89 d +emit`) });
+  const successor = (await runJson('keys', 'rotate', made.keyId, '--overlap', '1h')).data as Made & { predecessor: string };
+  expect(successor.predecessor).toBe(made.keyId);
+  const { out } = await run('keys', 'list');
+  expect(out).toMatch(new RegExp(`${made.keyId} +rotated, expires in [5-6]\\d m .*replaced by ${successor.keyId}`));
+  expect(out).toMatch(new RegExp(`${successor.keyId} +active, expires in (89|90) d .*replaces ${made.keyId}`));
+  const actionsAs = (apiKey: string) => createClient({ url: service.url, apiKey }).submitBatch([]);
+  expect([await actionsAs(made.apiKey), await actionsAs(successor.apiKey)]).toEqual([[], []]);
+  expect(await run('keys', 'rotate', made.keyId)).toMatchObject({ code: 3, err: expect.stringContaining('successor') });
+  const last = await run('keys', 'rotate', successor.keyId, '--overlap', '0');
+  expect(last).toMatchObject({ code: 0, out: expect.stringMatching(/^recant_/), err: expect.stringContaining('is revoked') });
+  await expect(actionsAs(successor.apiKey)).rejects.toMatchObject({ status: 401 });
+  expect((await run('keys', 'list')).out).toMatch(new RegExp(`${successor.keyId} +revoked \\d{4}-`));
+  for (const overlap of ['31d', '-1h', 'soon'])
+    expect(await run('keys', 'rotate', made.keyId, '--overlap', overlap)).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('30 days'),
+    });
+});
+
 test('every command explains itself with examples', async () => {
   for (const command of [
     [],
@@ -190,6 +218,7 @@ test('every command explains itself with examples', async () => {
     ['systems'],
     ['keys'],
     ['keys', 'create'],
+    ['keys', 'rotate'],
     ['keys', 'list'],
     ['keys', 'revoke'],
     ['demo'],

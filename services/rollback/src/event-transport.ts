@@ -22,8 +22,8 @@ export function createRollbackLane(credentials: Pick<Store['credentials'], 'find
   async function prefixOf(tenant: string): Promise<string> {
     const keyId = parseApiKey(access.apiKey)?.keyId;
     const known = keyId === undefined ? undefined : await credentials.find(keyId);
-    if (known?.credential.tenant === tenant && known.credential.roles.includes('rollback'))
-      return known.credential.sourcePrefix.replace(/\/$/, '');
+    const own = known !== undefined && 'credential' in known ? known.credential : undefined;
+    if (own?.tenant === tenant && own.roles.includes('rollback')) return own.sourcePrefix.replace(/\/$/, '');
     throw new RunnerError('ledger_unavailable', `The rollback service has no key with the role rollback for tenant ${tenant}.`);
   }
   return {

@@ -6,6 +6,7 @@ import { printable } from '../redaction/problem.ts';
 import { createWithholding } from '../redaction/resource.ts';
 import { refusedBy } from '../source.ts';
 import type { TraceContext } from '../trace.ts';
+import { KeyRefused } from '../transport.ts';
 import { within } from '../within.ts';
 import { type Ended, type Intent, type Outlet, pushIntent, settle, settleDenied } from './attempt.ts';
 import { type Captures, captureAll } from './captures.ts';
@@ -59,7 +60,7 @@ export function createAttempts({ lane, settings, who, trace }: AttemptsOptions) 
     return { action, attempt };
   };
 
-  /** Waits for the intent. @throws RecantError `refused | ledger_unavailable | closed` */
+  /** Waits for the intent. @throws RecantError `refused | ledger_unavailable | key_refused | closed` */
   const acknowledged = async (intent: Intent, answer: Promise<Fate>, startedMs: number): Promise<void> => {
     const fate = await within(answer, ackTimeoutMs);
     if (fate?.kind === 'acknowledged') return;
@@ -67,7 +68,7 @@ export function createAttempts({ lane, settings, who, trace }: AttemptsOptions) 
     if (fate?.kind === 'abandoned') throw new RecantError('closed', 'Closed before the intent was acknowledged; the tool did not run.');
     void settleDenied(lane, intent, clock() - startedMs);
     throw new RecantError(
-      'ledger_unavailable',
+      lane.lastError instanceof KeyRefused ? 'key_refused' : 'ledger_unavailable',
       `The ledger did not acknowledge the intent within ${ackTimeoutMs} ms, so the tool did not run.${lane.whyNot}`,
       { cause: lane.lastError },
     );

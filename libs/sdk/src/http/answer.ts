@@ -1,4 +1,4 @@
-import { type SendResult, SourceBehind, type Standing, TransportError } from '../transport.ts';
+import { KeyRefused, type SendResult, SourceBehind, type Standing, TransportError } from '../transport.ts';
 import { retryAfterMs } from './retry-after.ts';
 
 /** Bytes of an answer that are read at all: receipts of a full batch fit many times. */
@@ -7,7 +7,7 @@ const ANSWER_BYTES_MAX = 4_194_304;
 /** The code of a refusal that is no refusal of the event. */
 const SOURCE_BEHIND = 'source_behind';
 
-/** @throws TransportError for whatever may be sent again: an overloaded, restarting or absent ledger. */
+/** @throws TransportError for whatever may be sent again: an overloaded, restarting or absent ledger, and a key that it does not take. */
 export async function refusalOf(response: Response): Promise<SendResult & { kind: 'refused' }> {
   const { status } = response;
   if (status === 429 || status === 408 || status >= 500) {
@@ -19,7 +19,9 @@ export async function refusalOf(response: Response): Promise<SendResult & { kind
   const problem = await readJson(response).catch(() => undefined);
   const code = textOf(problem, 'code') ?? `http_${status}`;
   const detail = [textOf(problem, 'detail') ?? textOf(problem, 'title') ?? `The ledger answered ${status}.`, textOf(problem, 'action')];
-  return { kind: 'refused', code, detail: detail.filter((text) => text !== undefined).join(' ') };
+  const text = detail.filter((each) => each !== undefined).join(' ');
+  if (status === 401) throw new KeyRefused(text);
+  return { kind: 'refused', code, detail: text };
 }
 
 /** @throws TransportError where the answer is not the ledger's: a proxy in between, a version apart. SourceBehind where the ledger was set back. */

@@ -1,10 +1,11 @@
+import { type ApiKeySource, keyReader } from '../api-key.ts';
 import { RecantError } from '../error.ts';
 import { TransportError } from '../transport.ts';
 
 export interface LedgerAddress {
   /** Where the ledger listens, for instance `http://127.0.0.1:7300`. */
   readonly url: string;
-  readonly apiKey: string;
+  readonly apiKey: ApiKeySource;
   /** How long one request may take. */
   readonly requestTimeoutMs?: number;
 }
@@ -19,12 +20,13 @@ export interface LedgerRequest {
 
 const REQUEST_TIMEOUT_MS = 15_000;
 
-/** Asks one ledger, over the connections that the global fetch keeps alive. @throws RecantError `options_invalid` */
+/** Asks one ledger, over the connections that the global fetch keeps alive. A request rejects with TransportError. @throws RecantError `options_invalid` */
 export function requester(address: LedgerAddress): (request: LedgerRequest, signal: AbortSignal) => Promise<Response> {
   const base = baseOf(address.url);
   const timeoutMs = address.requestTimeoutMs ?? REQUEST_TIMEOUT_MS;
-  const authorization = `Bearer ${address.apiKey}`;
+  const readKey = keyReader(address.apiKey);
   return async ({ method, path, headers, body }, signal) => {
+    const authorization = `Bearer ${(await readKey()).text}`;
     try {
       return await fetch(new URL(path, base), {
         method,

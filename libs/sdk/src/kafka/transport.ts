@@ -13,13 +13,15 @@ import {
   TOPIC_EVENTS,
 } from '@recant/events';
 import type { KafkaConfig, Message, Producer } from 'kafkajs';
+import { type ApiKeySource, keyReader } from '../api-key.ts';
 import { RecantError } from '../error.ts';
 import { standingAt } from '../http/standing.ts';
 import { type Outgoing, type SendResult, type Transport, TransportError } from '../transport.ts';
 
 export interface KafkaTransportOptions {
   readonly brokers: readonly string[];
-  readonly apiKey: string;
+  /** Brokers do not look at it: let a function give the new one before the old one ends. What comes under an ended key is a dead letter. */
+  readonly apiKey: ApiKeySource;
   /** Where the ledger listens over HTTP. Asked now and then: with it, what was acknowledged is sent again after an older copy was restored. */
   readonly url?: string;
   /** Decides the partition together with the source; the ledger takes the tenant from the key. */
@@ -46,18 +48,19 @@ const TERMINAL = new Set(['MESSAGE_TOO_LARGE', 'TOPIC_AUTHORIZATION_FAILED', 'CL
  * by source and id. Needs `kafkajs` beside it.
  */
 export function kafkaTransport(options: KafkaTransportOptions): Transport {
-  const key = parseApiKey(options.apiKey);
-  if (key === undefined) throw new RecantError('options_invalid', 'apiKey must be recant_<id>_<secret>.');
+  const { apiKey } = options;
+  if (typeof apiKey === 'string' && parseApiKey(apiKey) === undefined)
+    throw new RecantError('options_invalid', 'apiKey must be recant_<id>_<secret>, or a function that gives it.');
   if (options.brokers.length === 0) throw new RecantError('options_invalid', 'brokers must name at least one host:port.');
   const { tenant = 'default', shards = SHARDS_DEFAULT, topic = TOPIC_EVENTS } = options;
-  const macSecret = macSecretOf(key.secret);
+  const readKey = keyReader(apiKey);
   let producer: Promise<Producer> | undefined;
 
-  const messageOf = ({ bytes, source, part, traceparent }: Outgoing): Message => ({
+  const messageOf = (keyId: string, macSecret: Uint8Array, { bytes, source, part, traceparent }: Outgoing): Message => ({
     key: source,
     value: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength),
     headers: {
-      [HEADER_KEY]: key.keyId,
+      [HEADER_KEY]: keyId,
       [HEADER_MAC]: eventMac(macSecret, bytes),
       ...(part === undefined
         ? { 'content-type': MEDIA_TYPE_EVENT }
@@ -94,11 +97,11 @@ export function kafkaTransport(options: KafkaTransportOptions): Transport {
     return made;
   };
 
-  const sendRound = async (items: readonly Outgoing[]): Promise<SendResult> => {
+  const sendRound = async (messages: Message[]): Promise<SendResult> => {
     try {
       producer ??= connect();
       const connected = await producer;
-      await connected.sendBatch({ acks: -1, topicMessages: [{ topic, messages: items.map(messageOf) }] });
+      await connected.sendBatch({ acks: -1, topicMessages: [{ topic, messages }] });
       return { kind: 'acknowledged' };
     } catch (error) {
       const type = brokerError(error);
@@ -116,8 +119,10 @@ export function kafkaTransport(options: KafkaTransportOptions): Transport {
     ...(options.url === undefined ? {} : { standing: standingAt({ url: options.url, apiKey: options.apiKey }) }),
     async send(items) {
       const results: SendResult[] = [];
+      const { keyId, secret } = await readKey();
+      const macSecret = macSecretOf(secret);
       for (const round of roundsOf(items)) {
-        const result = await sendRound(round);
+        const result = await sendRound(round.map((item) => messageOf(keyId, macSecret, item)));
         for (const _ of round) results.push(result);
       }
       return results;

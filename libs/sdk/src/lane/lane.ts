@@ -1,10 +1,11 @@
 import { type EventOf, type EventType, encodeEvent, formatSequence, type RecantEvent } from '@recant/events';
 import { RecantError } from '../error.ts';
-import { type Outgoing, type SendResult, SourceBehind, type Transport, TransportError } from '../transport.ts';
+import { KeyRefused, type Outgoing, type SendResult, SourceBehind, type Transport, TransportError } from '../transport.ts';
 import { backoffMs, pause } from './backoff.ts';
 import { batchOf } from './batch.ts';
 import { Coverage } from './coverage.ts';
 import { Kept } from './kept.ts';
+import { KeyWatch } from './key-watch.ts';
 import { lostBefore, refusedAgain, uncovered } from './set-back.ts';
 
 /** What became of an event. `abandoned`: the lane was stopped before an answer came. */
@@ -24,6 +25,8 @@ export interface LaneOptions {
   readonly keptBytesMax: number;
   /** Told of every event that the ledger refused. */
   readonly onRefused: (id: string, refusal: SendResult & { readonly kind: 'refused' }) => void;
+  /** Told when the ledger stops to take the key. */
+  readonly onKeyRefused: (refusal: KeyRefused) => void;
   /** Told of acknowledged events that a restored ledger does not have, or might not have and then not get. */
   readonly onProblem: (problem: RecantError) => void;
 }
@@ -42,13 +45,15 @@ interface Waiting {
  * L2 One send at a time; what comes meanwhile is the next batch. So events arrive in the order of their numbers.
  * L3 A repeated send has the same bytes.
  * L4 Memory is bounded: `admit` refuses new actions at the bound, `room` holds back effects; only settlements of what was admitted go over it.
- * L5 What was acknowledged is kept within bounds, and goes again before anything newer where the ledger turns out not to have it.
+ * L5 A refused key loses nothing: events wait, and go out in their order under the one that comes after it.
+ * L6 What was acknowledged is kept within bounds, and goes again before anything newer where the ledger turns out not to have it.
  */
 export class Lane {
   private readonly options: LaneOptions;
   private readonly waiting: Waiting[] = [];
   private readonly kept: Kept;
   private readonly coverage: Coverage;
+  readonly key: KeyWatch;
   private readonly stopping = new AbortController();
   private bytes = 0;
   private sequence = 0;
@@ -71,6 +76,7 @@ export class Lane {
       },
     });
     this.coverage = new Coverage(options, this.kept);
+    this.key = new KeyWatch(options.onKeyRefused);
   }
 
   /** Count of answers so far: grows while the ledger is alive. */
@@ -171,12 +177,14 @@ export class Lane {
         this.lastError = error;
         failures += 1;
         if (error instanceof SourceBehind) this.setBack();
+        if (error instanceof KeyRefused) this.key.refused(error);
         const askedMs = error instanceof TransportError ? error.retryAfterMs : 0;
         await pause(backoffMs(failures, (this.options.random(1)[0] as number) / 256, askedMs), signal);
         continue;
       }
       if (signal.aborted) break;
       failures = 0;
+      this.key.taken();
       if (again === undefined) this.settle(live, results);
       else this.settleAgain(results);
     }

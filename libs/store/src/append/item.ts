@@ -1,9 +1,12 @@
 import { hash } from 'node:crypto';
 import { type RecantEvent, shardOf } from '@recant/events';
-import { admit, type Refusal, type Submission } from '@recant/ledger';
+import { admit, type Refusal, type RefusalCode, type Submission } from '@recant/ledger';
+import type { KeyEnd } from '../access/key-end.ts';
 
-/** Where refused messages over HTTP come from: the sender is told, so nothing but an equivocation is kept. */
+/** Where refused messages over HTTP come from: the sender is told, so that only what is somebody else's, or has another content, is kept. */
 const ORIGIN_HTTP = 'http';
+/** Refusals of what a key may not say: each is an entry, whichever way it came. */
+const OF_AUTHORITY: ReadonlySet<RefusalCode> = new Set(['role_missing', 'source_foreign', 'agent_foreign']);
 
 /** One message after admission: an event of its credential, a dead letter, or a plain refusal. */
 export type Item = EventItem | DeadItem | RefusedItem;
@@ -13,6 +16,8 @@ export interface EventItem {
   readonly tenant: string;
   readonly shard: number;
   readonly keyId: string;
+  /** Said by a service of ours, under no key. */
+  readonly own: boolean;
   readonly event: RecantEvent;
   readonly bytes: Uint8Array;
   readonly origin: string;
@@ -25,6 +30,7 @@ export interface DeadItem {
   readonly tenant: string;
   readonly shard: number;
   readonly keyId: string;
+  readonly own: boolean;
   readonly refusal: Refusal;
   readonly bytes: Uint8Array;
   readonly origin: string;
@@ -52,11 +58,12 @@ export function toItem(submission: Submission, options: ItemOptions): Item {
   }
   const admission = admit(bytes, credential);
   if (!admission.ok) return refuseItem(submission, admission.refusal, options);
-  const { tenant, keyId } = credential;
+  const { tenant, keyId, own = false } = credential;
   return {
     kind: 'event',
     tenant,
     keyId,
+    own,
     shard: homeShard(tenant, admission.event.source, options.shards),
     event: admission.event,
     bytes,
@@ -65,14 +72,12 @@ export function toItem(submission: Submission, options: ItemOptions): Item {
   };
 }
 
-/** What becomes of a message that cannot be recorded: kept whole where nobody is there to be told. */
+/** What becomes of a message that cannot be recorded: kept whole where nobody is there to be told, and where it says what its key may not. */
 export function refuseItem(submission: Submission, refusal: Refusal, { systemTenant }: ItemOptions): Item {
-  if (submission.origin === ORIGIN_HTTP) return { kind: 'refused', refusal };
-  const tenant = submission.credential?.tenant ?? systemTenant;
-  return deadItem(
-    { tenant, shard: 0, keyId: submission.credential?.keyId ?? '', bytes: submission.bytes, origin: submission.origin },
-    refusal,
-  );
+  if (submission.origin === ORIGIN_HTTP && !OF_AUTHORITY.has(refusal.code)) return { kind: 'refused', refusal };
+  const { credential, bytes, origin } = submission;
+  const { tenant = systemTenant, keyId = '', own = false } = credential ?? {};
+  return deadItem({ tenant, shard: 0, keyId, own, bytes, origin }, refusal);
 }
 
 /** The first event keeps the id; this one is kept beside the log of its source, and shown. */
@@ -82,22 +87,31 @@ export function equivocationItem(item: EventItem, index: bigint | undefined): De
   return { ...deadItem(item, { code: 'equivocation', detail }), equivocates: item.event };
 }
 
-/** Another agent's source: refused like any message that its credential may not send, and kept where nobody is there to be told. */
-export function foreignItem(item: EventItem, owner: string): DeadItem | RefusedItem {
+/** Another agent's source: refused and kept like any message that its credential may not send. */
+export function foreignItem(item: EventItem, owner: string): DeadItem {
   const { source, agent } = item.event;
   const detail = `The source ${source} is agent ${owner}'s since its first event: ${agent} cannot send from it, give it a source of its own.`;
-  const refusal: Refusal = { code: 'source_foreign', detail };
-  return item.origin === ORIGIN_HTTP ? { kind: 'refused', refusal } : deadItem(item, refusal);
+  return deadItem(item, { code: 'source_foreign', detail });
 }
 
-function deadItem(item: Pick<DeadItem, 'tenant' | 'shard' | 'keyId' | 'bytes' | 'origin'>, refusal: Refusal): DeadItem {
-  const { tenant, shard, keyId, bytes, origin } = item;
+/** Sent under a key that ended before this was recorded. Over HTTP it is as if it had come a moment later: nothing is kept. */
+export function endedItem(item: EventItem | DeadItem, ended: KeyEnd | 'unknown'): DeadItem | RefusedItem {
+  const detail = `Key ${item.keyId} ${END_WORDS[ended]} before this was recorded: send it under another one.`;
+  const refusal: Refusal = { code: 'unauthenticated', detail };
+  if (item.origin === ORIGIN_HTTP) return { kind: 'refused', refusal };
+  return item.kind === 'dead' ? item : deadItem(item, refusal);
+}
+const END_WORDS: Readonly<Record<KeyEnd | 'unknown', string>> = { revoked: 'was revoked', expired: 'expired', unknown: 'was not known' };
+
+function deadItem(item: Pick<DeadItem, 'tenant' | 'shard' | 'keyId' | 'own' | 'bytes' | 'origin'>, refusal: Refusal): DeadItem {
+  const { tenant, shard, keyId, own, bytes, origin } = item;
   const detail = refusal.detail.slice(0, DETAIL_LENGTH_MAX).toWellFormed().replaceAll('\0', '\uFFFD');
   return {
     kind: 'dead',
     tenant,
     shard,
     keyId,
+    own,
     bytes,
     origin,
     refusal: { code: refusal.code, detail },

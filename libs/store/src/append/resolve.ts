@@ -38,8 +38,7 @@ export async function resolve(client: pg.ClientBase, items: readonly Item[], sou
       const item = items[place] as EventItem;
       const owner = (numbers.get(item.event.source) as KnownSource).agent;
       if (owner === item.event.agent) return true;
-      const foreign = foreignItem(item, owner);
-      resolved[place] = foreign.kind === 'dead' ? { kind: 'dead', item: foreign } : { kind: 'refused', item: foreign };
+      resolved[place] = { kind: 'dead', item: foreignItem(item, owner) };
       return false;
     });
     const events = places.map((place) => items[place] as EventItem);

@@ -5,6 +5,7 @@ import { copyThen } from '../copy/copy-in.ts';
 import { StoreError } from '../error.ts';
 import { advanceStatement, checkAdvanced, hasGrown, positionMoved, positionStatement } from './advance.ts';
 import type { Continuity } from './continuity.ts';
+import { keyStatements, keysOf, refuseEnded } from './end-keys.ts';
 import type { Failpoints } from './failpoint.ts';
 import type { DeadItem, Item } from './item.ts';
 import { headsOf, type LogHead, type LogKey, lockStatement, logKeyOf } from './lock-logs.ts';
@@ -26,8 +27,8 @@ export interface AppendContext {
 }
 
 /**
- * The one commit point. In this order: log heads locked ascending, position moved by compare-and-set, known keys looked up, rows copied, heads moved by
- * compare-and-set, COMMIT. A crash anywhere before COMMIT leaves nothing; after it everything, and the same batch again is answered with duplicates.
+ * The one commit point. In this order: log heads locked ascending, API keys held and looked up, position moved by compare-and-set, known events looked up, rows
+ * copied, heads moved by compare-and-set, COMMIT. A crash anywhere before COMMIT leaves nothing; after it everything, and the same batch again is answered with duplicates.
  *
  * @param dryRun does all of it and rolls back: what the database thinks of these items.
  */
@@ -40,13 +41,13 @@ export async function appendInTransaction(
 ): Promise<readonly Receipt[]> {
   const pass: Failpoints = dryRun ? () => {} : context.failpoints;
   try {
-    const heads = await begin(client, items, position, context);
+    const { heads, allowed } = await begin(client, items, position, context);
     checkShards(heads, context.shards);
     const lookUp = dryRun || context.repeats.expected();
-    const continued = await context.continuity.check(client, items, heads);
+    const continued = await context.continuity.check(client, allowed, heads);
     const { resolved, sourceNumbers, repeats } = await resolve(client, continued, context.sources, lookUp);
     if (repeats) context.repeats.seen();
-    const { rows, receipts } = layOut(resolved, heads, context.clock());
+    const { rows, receipts } = layOut(resolved, heads);
     pass('copy.before');
     const grown = [...heads.values()].filter(hasGrown);
     if (grown.length > 0) checkAdvanced(await copyThen(client, rows.copies(), advanceStatement(client, grown)), grown);
@@ -63,18 +64,30 @@ export async function appendInTransaction(
   }
 }
 
-/** One exchange: the transaction is begun, the heads are locked, the position is moved. @throws PositionMoved where it is another one. */
+interface Begun {
+  readonly heads: ReadonlyMap<string, LogHead>;
+  /** The items as they are now that their keys are looked up. */
+  readonly allowed: readonly Item[];
+}
+
+/** One exchange: the transaction is begun, heads are locked, keys held and looked up, the position is moved. @throws PositionMoved where it is another one. */
 async function begin(
   client: pg.ClientBase,
   items: readonly Item[],
   position: KafkaPosition | undefined,
-  { systemTenant }: AppendContext,
-): Promise<Map<string, LogHead>> {
+  { systemTenant, clock }: AppendContext,
+): Promise<Begun> {
+  const keys = keysOf(items);
   const statements = ['BEGIN', lockStatement(client, logKeys(items))];
+  if (keys.size > 0) statements.push(...keyStatements(client, keys));
   if (position !== undefined) statements.push(positionStatement(client, systemTenant, position));
-  const [, locked, moved] = (await client.query(statements.join(';'))) as unknown as readonly pg.QueryResult[];
-  if (position !== undefined && moved?.rowCount !== 1) throw await positionMoved(client, systemTenant, position);
-  return headsOf(locked as pg.QueryResult);
+  const results = (await client.query(statements.join(';'))) as unknown as readonly pg.QueryResult[];
+  if (position !== undefined && results.at(-1)?.rowCount !== 1) throw await positionMoved(client, systemTenant, position);
+  const [, locked, , found] = results as readonly [unknown, pg.QueryResult, unknown, pg.QueryResult];
+  const heads = headsOf(locked);
+  const nowMs = clock();
+  for (const head of heads.values()) head.receivedAtMs = Math.max(nowMs, head.receivedAtMs);
+  return { heads, allowed: keys.size === 0 ? items : refuseEnded(items, found, heads) };
 }
 
 export function logKeys(items: readonly Item[]): readonly LogKey[] {
@@ -97,12 +110,11 @@ function checkShards(heads: ReadonlyMap<string, LogHead>, shards: number): void 
 const ROW_BYTES = 256;
 
 /** Gives every item its place in its log, in the order in which they came. */
-function layOut(resolved: readonly Resolved[], heads: ReadonlyMap<string, LogHead>, nowMs: number): { rows: Rows; receipts: Receipt[] } {
+function layOut(resolved: readonly Resolved[], heads: ReadonlyMap<string, LogHead>): { rows: Rows; receipts: Receipt[] } {
   const rows = new Rows(
     resolved.reduce((sum, one) => sum + ('item' in one && 'bytes' in one.item ? one.item.bytes.length + ROW_BYTES : 0), 0),
   );
   const receipts: Receipt[] = [];
-  for (const head of heads.values()) head.receivedAtMs = Math.max(nowMs, head.receivedAtMs);
   for (const one of resolved) receipts.push(layOutOne(one, heads, rows, receipts));
   return { rows, receipts };
 }

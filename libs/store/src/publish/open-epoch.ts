@@ -2,6 +2,7 @@ import { type EpochStatement, encodeFrame, epochBody, genesisBody, type LogKey }
 import { leafHash } from '@recant/transparency';
 import type pg from 'pg';
 import { advanceLogs } from '../append/advance.ts';
+import { requireKey } from '../append/end-keys.ts';
 import { createLogs, lockLogs, logKeyOf } from '../append/lock-logs.ts';
 import { StoreError } from '../error.ts';
 import { inTransaction, withClient } from './publish-store.ts';
@@ -19,7 +20,7 @@ export interface EpochOpening {
   readonly previous: EpochStatement['previous'];
   readonly previousNote: Uint8Array | undefined;
   readonly reason: string;
-  /** The person's key. */
+  /** Id of the key, or of the person, who opens it. */
   readonly keyId: string;
   /** Milliseconds since 1970, UTC. */
   readonly nowMs: number;
@@ -41,6 +42,7 @@ async function append(client: pg.ClientBase, log: LogKey, opening: EpochOpening)
   const { frontier, shards } = head;
   head.receivedAtMs = Math.max(head.receivedAtMs, opening.nowMs);
   const { receivedAtMs } = head;
+  await requireKey(client, tenant, opening.keyId, receivedAtMs);
   const add = async (frame: Buffer): Promise<void> => {
     const leaf = leafHash(frame);
     await client.query(ADD_ENTRY, [tenant, shard, frontier.size, leaf, frame]);

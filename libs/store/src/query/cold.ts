@@ -28,6 +28,13 @@ export interface DeadLetterSummary {
   readonly receivedAtMs: number;
 }
 
+export interface DeadLetterQuery {
+  readonly limit: number;
+  readonly cursor?: string;
+  /** Only those refused so. */
+  readonly codes?: readonly string[];
+}
+
 export interface DeadLetterPage {
   readonly deadLetters: readonly DeadLetterSummary[];
   readonly next?: string;
@@ -51,11 +58,15 @@ export async function listLogs(prisma: PrismaClient, tenant: string): Promise<re
 export async function listDeadLetters(
   prisma: PrismaClient,
   tenant: string,
-  { limit, cursor }: { readonly limit: number; readonly cursor?: string },
+  { limit, cursor, codes }: DeadLetterQuery,
 ): Promise<DeadLetterPage> {
   const after = cursor === undefined ? undefined : parsePlace(cursor);
   const find = prisma.deadLetter.findMany({
-    where: { tenantId: tenant, ...(after && { OR: [{ shard: after.shard, idx: { gt: after.idx } }, { shard: { gt: after.shard } }] }) },
+    where: {
+      tenantId: tenant,
+      ...(codes && { code: { in: [...codes] } }),
+      ...(after && { OR: [{ shard: after.shard, idx: { gt: after.idx } }, { shard: { gt: after.shard } }] }),
+    },
     orderBy: [{ shard: 'asc' }, { idx: 'asc' }],
     take: limit + 1,
   });

@@ -42,7 +42,7 @@ export interface UpKeys {
   readonly made?: { readonly operatorKey: string; readonly agentKey: string };
 }
 
-/** Keys that the folder keeps and the database knows; new ones where either has lost them (first start, another DATABASE_URL). */
+/** Keys that the folder keeps and the database knows; new ones where either has lost them (first start, another DATABASE_URL) or they have ended. */
 export async function ensureKeys(folder: Folder, credentials: Credentials): Promise<UpKeys> {
   const rollbackKey =
     (await known(credentials, (await folder.read(ROLLBACK_FILE))?.trim())) ?? (await makeRollbackKey(folder, credentials));
@@ -75,5 +75,6 @@ async function keptOperatorKey(folder: Folder): Promise<string | undefined> {
 
 async function known(credentials: Credentials, key: string | undefined): Promise<string | undefined> {
   const parsed = key === undefined ? undefined : parseApiKey(key);
-  return parsed && (await credentials.find(parsed.keyId)) ? key : undefined;
+  const found = parsed && (await credentials.find(parsed.keyId));
+  return found !== undefined && 'credential' in found ? key : undefined;
 }

@@ -1,0 +1,64 @@
+import type { Credential, Role } from '@recant/ledger';
+import type pg from 'pg';
+import { createFreshReads } from './fresh-reads.ts';
+import { endOf, type KeyEnd, keyTimesOf } from './key-end.ts';
+import type { Sealer } from './sealer.ts';
+
+interface Secrets {
+  /** SHA-256 of the 32 bytes of the API secret; compare with `timingSafeEqual`. */
+  readonly secretHash: Uint8Array;
+  /** Secret of the Kafka header `recant-mac`. */
+  readonly macSecret: Uint8Array;
+}
+
+/** A key that may be used, as the services check it. */
+export interface StoredCredential extends Secrets {
+  readonly credential: Credential;
+}
+
+/** A key that may no longer be used: only what it signed can still be told from what somebody else did. */
+export interface EndedCredential extends Secrets {
+  readonly ended: KeyEnd;
+  readonly was: Credential;
+}
+
+const FIND_KEYS = `SELECT tenant_id, key_id, secret_hash, mac_sealed, roles, source_prefix, agents, resources, revoked_at, expires_at
+  FROM recant.credential WHERE key_id = ANY ($1::text[])`;
+
+/**
+ * Keys as they are now. Nothing is remembered between reads: a key revoked through another process is refused by the next request here. Requests that
+ * come at once share one read by primary key (about 0.1 ms), so that remembering would save little, and telling other processes would come too late.
+ */
+export function createKeyFinder(pool: pg.Pool, sealer: Sealer, clock: () => number) {
+  const toStored = (row: KeyRow): StoredCredential | EndedCredential => {
+    const secrets = { secretHash: row.secret_hash, macSecret: sealer.open(row.mac_sealed, macPurpose(row.tenant_id, row.key_id)) };
+    const ended = endOf(keyTimesOf(row.revoked_at, row.expires_at), clock());
+    const credential = credentialOf(row);
+    return ended === undefined ? { credential, ...secrets } : { ended, was: credential, ...secrets };
+  };
+  return createFreshReads(async (keyIds: readonly string[]) => {
+    const { rows } = await pool.query<KeyRow>({ name: 'recant-find-keys', text: FIND_KEYS, values: [keyIds] });
+    return new Map(rows.map((row) => [row.key_id, toStored(row)]));
+  });
+}
+
+export function macPurpose(tenant: string, keyId: string): string {
+  return `credential.mac ${tenant} ${keyId}`;
+}
+
+interface KeyRow {
+  readonly tenant_id: string;
+  readonly key_id: string;
+  readonly secret_hash: Uint8Array;
+  readonly mac_sealed: Buffer;
+  readonly roles: string[];
+  readonly source_prefix: string;
+  readonly agents: string[];
+  readonly resources: string[];
+  readonly revoked_at: Date | null;
+  readonly expires_at: Date | null;
+}
+
+function credentialOf({ tenant_id, key_id, roles, source_prefix, agents, resources }: KeyRow): Credential {
+  return { tenant: tenant_id, keyId: key_id, roles: roles as Role[], sourcePrefix: source_prefix, agents, resources };
+}

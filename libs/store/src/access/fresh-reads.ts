@@ -1,0 +1,21 @@
+/**
+ * Answers that are never older than their question: whoever asks while a read is under way gets the next one, which begins after that. So there is
+ * one read at a time, for however many ask.
+ */
+export function createFreshReads<K, V>(read: (keys: readonly K[]) => Promise<ReadonlyMap<K, V>>): (key: K) => Promise<V | undefined> {
+  let next: { readonly keys: Set<K>; readonly answer: Promise<ReadonlyMap<K, V>> } | undefined;
+  let last: Promise<unknown> = Promise.resolve();
+  return async (key) => {
+    if (next === undefined) {
+      const keys = new Set<K>();
+      const answer = last.then(() => {
+        next = undefined;
+        return read([...keys]);
+      });
+      last = answer.catch(() => {});
+      next = { keys, answer };
+    }
+    next.keys.add(key);
+    return (await next.answer).get(key);
+  };
+}

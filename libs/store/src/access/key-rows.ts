@@ -1,0 +1,85 @@
+import { hash, randomBytes } from 'node:crypto';
+import { API_SECRET_BYTES, formatApiKey, macSecretOf } from '@recant/events';
+import type { Credential, Role } from '@recant/ledger';
+import type { Prisma } from '../generated/client.ts';
+import { macPurpose } from './find-keys.ts';
+import { endOf, type KeyEnd, type KeyTimes, keyTimesOf } from './key-end.ts';
+import type { Sealer } from './sealer.ts';
+
+export interface NewCredential {
+  readonly tenant: string;
+  readonly roles: readonly Role[];
+  readonly sourcePrefix: string;
+  readonly agents: readonly string[];
+  readonly resources: readonly string[];
+  readonly label?: string;
+  /** Milliseconds since 1970, UTC. Default: it does not expire. */
+  readonly expiresAtMs?: number;
+}
+
+export interface MadeCredential {
+  /** The key itself: given once and kept nowhere. */
+  readonly apiKey: string;
+  readonly credential: Credential;
+  readonly expiresAtMs?: number;
+}
+
+/** A key as it may be listed: no secrets. */
+export interface CredentialSummary extends KeyTimes {
+  readonly credential: Credential;
+  readonly label: string;
+  /** Milliseconds since 1970, UTC. */
+  readonly createdAtMs: number;
+  /** Of the key that this one was made to replace. */
+  readonly predecessor?: string;
+  /** Of the key that was made to replace this one. */
+  readonly successor?: string;
+  /** What it is now. `rotated`: it has a successor, and works until it expires. */
+  readonly state: 'active' | 'rotated' | KeyEnd;
+}
+
+/** Random bytes of a key id: 80 bits. */
+const KEY_ID_BYTES = 10;
+
+export async function insertKey(
+  tx: Prisma.TransactionClient,
+  sealer: Sealer,
+  wanted: NewCredential,
+  made: { readonly nowMs: number; readonly predecessor?: string },
+): Promise<MadeCredential> {
+  const { tenant, roles, sourcePrefix, agents, resources, label = '', expiresAtMs } = wanted;
+  const keyId = randomBytes(KEY_ID_BYTES).toString('hex');
+  const secret = randomBytes(API_SECRET_BYTES);
+  const bindings = { roles: [...roles], sourcePrefix, agents: [...agents], resources: [...resources] };
+  await tx.credential.create({
+    data: {
+      tenantId: tenant,
+      keyId,
+      secretHash: new Uint8Array(hash('sha256', secret, 'buffer')),
+      macSealed: new Uint8Array(sealer.seal(macSecretOf(secret), macPurpose(tenant, keyId))),
+      ...bindings,
+      label,
+      createdAt: new Date(made.nowMs),
+      expiresAt: expiresAtMs === undefined ? null : new Date(expiresAtMs),
+      predecessor: made.predecessor ?? null,
+    },
+  });
+  const credential = { tenant, keyId, ...bindings };
+  return { apiKey: formatApiKey({ keyId, secret }), credential, ...(expiresAtMs === undefined ? {} : { expiresAtMs }) };
+}
+
+export type KeyRow = Prisma.CredentialGetPayload<{ include: { successor: true } }>;
+
+export function summaryOf(row: KeyRow, nowMs: number): CredentialSummary {
+  const { tenantId, keyId, roles, sourcePrefix, agents, resources, label, createdAt, predecessor, successor } = row;
+  const times = keyTimesOf(row.revokedAt, row.expiresAt);
+  return {
+    credential: { tenant: tenantId, keyId, roles: roles as Role[], sourcePrefix, agents, resources },
+    label,
+    createdAtMs: createdAt.getTime(),
+    ...times,
+    ...(predecessor === null ? {} : { predecessor }),
+    ...(successor === null ? {} : { successor: successor.keyId }),
+    state: endOf(times, nowMs) ?? (successor === null ? 'active' : 'rotated'),
+  };
+}

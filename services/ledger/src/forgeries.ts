@@ -1,0 +1,20 @@
+import type { Receipt, RefusalCode, Submission } from '@recant/ledger';
+import type { Logger } from '@recant/service';
+
+/** Refusals by which somebody may be trying to speak for somebody else. */
+const FORGED: ReadonlySet<RefusalCode> = new Set(['unauthenticated', 'mac_invalid', 'role_missing', 'source_foreign', 'agent_foreign']);
+
+/** The alarm of one batch: one line, however many forged messages there are, with the place of the first one's dead letter. */
+export function tellForgeries(batch: readonly Submission[], receipts: readonly Receipt[], logger: Pick<Logger, 'warn'>): void {
+  const codes: Partial<Record<RefusalCode, number>> = {};
+  let first: object | undefined;
+  for (const [n, receipt] of receipts.entries()) {
+    if (receipt.kind !== 'refused' || !FORGED.has(receipt.refusal.code)) continue;
+    const { code, detail } = receipt.refusal;
+    codes[code] = (codes[code] ?? 0) + 1;
+    const { origin, credential } = batch[n] as Submission;
+    first ??= { origin, shard: receipt.shard, index: Number(receipt.index), tenant: credential?.tenant, detail };
+  }
+  if (first !== undefined)
+    logger.warn({ alarm: 'forged_event', codes, first }, 'refused what somebody may have forged; see GET /v1/dead-letters');
+}
