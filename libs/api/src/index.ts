@@ -20,7 +20,7 @@ export {
   type RouteDescriptor,
   route,
 } from './route.ts';
-export { getHealth, getOpenApi, HealthBody, SERVICE_ROUTES } from './service.ts';
+export { getHealth, getHealthDetails, getOpenApi, HealthBody, HealthDetails, SERVICE_ROUTES } from './service.ts';
 export * from './sources.ts';
 export * from './standing.ts';
 export * from './tlog.ts';

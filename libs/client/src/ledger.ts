@@ -11,10 +11,12 @@ import {
   EVENT_MEDIA_TYPE,
   getCheckpoint,
   getHealth,
+  getHealthDetails,
   getReceipt,
   getStanding,
   getVkeys,
   type HealthBody,
+  type HealthDetails,
   type KeyBody,
   type KeyList,
   type LogList,
@@ -67,7 +69,10 @@ export interface PageRequest {
 }
 
 export interface LedgerClient {
+  /** Needs no key. */
   health(): Promise<HealthBody>;
+  /** What is wrong, where the key is of the tenant of whoever runs the service. */
+  healthDetails(): Promise<HealthDetails>;
   /** Canonical bytes of one event. A refusal is thrown as ApiError. */
   submitEvent(bytes: Uint8Array): Promise<ReceiptBody>;
   /** Canonical bytes of many; one receipt each, in order. */
@@ -105,6 +110,7 @@ export function ledgerClient(transport: Transport): LedgerClient {
     transport<T>({ method: route.method.toUpperCase(), path: route.path, ...rest });
   return {
     health: () => call(getHealth, { answers: [503] }),
+    healthDetails: () => call(getHealthDetails),
     submitEvent: (body) => call(submitEvents, { bytes: { body, mediaType: EVENT_MEDIA_TYPE } }),
     submitBatch: async (events) =>
       (await call<BatchReceipts>(submitEvents, { bytes: { body: joinBatch(events), mediaType: BATCH_MEDIA_TYPE } })).receipts,

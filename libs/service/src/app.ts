@@ -1,15 +1,16 @@
-import { ApiFault, getHealth, getOpenApi, openApiOf, PROBLEM_MEDIA_TYPE, problemOf, type RouteDescriptor } from '@recant/api';
+import { ApiFault, PROBLEM_MEDIA_TYPE, problemOf, type RouteDescriptor } from '@recant/api';
 import express, { type ErrorRequestHandler, type Express, type Request, type Response } from 'express';
 import helmet from 'helmet';
 import type { ActRecorder } from './acts/port.ts';
 import { createGate, type Gate } from './gate.ts';
-import { checkHealth, type HealthCheck } from './health.ts';
+import type { HealthChecks } from './health.ts';
 import type { Keyring } from './keyring.ts';
 import type { Logger } from './log.ts';
 import type { People } from './people/port.ts';
 import { createRateLimits, RATES_DEFAULT, type Rates } from './rate-limit.ts';
-import { type BoundRoute, createRouter, handle, type Router } from './router.ts';
+import type { BoundRoute, Router } from './router.ts';
 import { type Serving, serve } from './serve.ts';
+import { serviceRouter } from './service-router.ts';
 import { faultOfStore } from './store-fault.ts';
 import { withRequestSpan } from './telemetry.ts';
 
@@ -23,7 +24,7 @@ export interface AppOptions {
   /** Needed as soon as one route is not public: no service is run whose operators leave no trace. */
   readonly acts?: ActRecorder;
   readonly logger: Logger;
-  readonly health: Readonly<Record<string, HealthCheck>>;
+  readonly health: HealthChecks;
   /** Names each request in logs and answers. */
   readonly requestId: () => string;
   readonly gate?: Gate;
@@ -52,21 +53,6 @@ export function createApp(options: AppOptions): Express {
   });
   app.use(problemHandler(options));
   return app;
-}
-
-function serviceRouter(options: AppOptions): Router {
-  const described = options.routers.flatMap((router) => router.routes.map((route) => route.descriptor));
-  // Where nobody has a key (a witness), everybody may read what it is.
-  const isPublic = described.every(({ roles }) => roles === 'public');
-  const getDescription: typeof getOpenApi = { ...getOpenApi, ...(isPublic ? { roles: 'public' as never } : {}) };
-  const document = openApiOf([...described, getHealth, getDescription], { title: options.title, version: options.version });
-  return createRouter('service', [
-    handle(getHealth, async () => {
-      const body = await checkHealth(options.health);
-      return body.status === 'ok' ? { status: 200, body } : { status: 503, body };
-    }),
-    handle(getDescription, async () => ({ status: 200, body: { ...document } })),
-  ]);
 }
 
 function mount(app: Express, route: BoundRoute, serving: Serving, logger: Logger): void {

@@ -9,11 +9,18 @@ import { z } from 'zod';
 
 const secret = new Uint8Array(32).fill(7);
 const key = (keyId: string) => formatApiKey({ keyId, secret });
-const roles: Record<string, Role[]> = { view: ['view'], root: ['administer'], emit: ['emit'] };
+const roles: Record<string, Role[]> = { owner: ['view'], view: ['view'], root: ['administer'], emit: ['emit'] };
 const keyring = {
   async find(keyId: string) {
     if (keyId === 'away') throw Object.assign(new Error('no'), { code: 'ECONNREFUSED' });
-    const credential = { tenant: 't', keyId, roles: roles[keyId] ?? [], sourcePrefix: 'recant://', agents: [], resources: [] };
+    const credential = {
+      tenant: keyId === 'owner' ? 'recant' : 't',
+      keyId,
+      roles: roles[keyId] ?? [],
+      sourcePrefix: 'recant://',
+      agents: [],
+      resources: [],
+    };
     return keyId in roles ? { credential, secretHash: createHash('sha256').update(secret).digest(), macSecret: secret } : undefined;
   },
 };
@@ -237,11 +244,15 @@ test('a body without a length is bounded as it is read', async () => {
   socket.destroy();
 });
 
-test('health names what is wrong; an address in use is one line that says what to do', async () => {
+test('health tells everybody whether all is well, whoever runs the service what is wrong, and looks once for all; an address in use is one line that says what to do', async () => {
   const url = await serve();
   const health = await ask(`${url}/health`);
   expect(health.status).toBe(503);
-  expect(health.body).toEqual({ status: 'degraded', checks: { one: { status: 'ok' }, two: { status: 'degraded', detail: 'broken' } } });
+  expect(health.body).toEqual({ status: 'degraded' });
+  expect((await ask(`${url}/v1/health`, { key: key('view') })).body).toEqual({ status: 'degraded' });
+  const checks = { one: { status: 'ok' }, two: { status: 'degraded', detail: 'broken' } };
+  expect((await ask(`${url}/v1/health`, { key: key('owner') })).body).toEqual({ status: 'degraded', checks });
+  expect((await ask(`${url}/v1/health`)).status).toBe(401);
   const port = Number(new URL(url).port);
   const error = await listen(() => {}, { host: '127.0.0.1', port }).catch((caught: Error) => caught);
   expect((error as Error).message).toBe(

@@ -21,6 +21,8 @@ export interface RunningLedger {
   readonly agentApiKey: ApiKey;
   readonly agents: Client;
   readonly operator: Client;
+  /** Of whoever runs the service: sees what is wrong with it. */
+  readonly owner: Client;
   client(key: string): Client;
   makeKey(over?: Partial<NewCredential>): Promise<{ apiKey: string; credential: Credential }>;
   post(
@@ -89,6 +91,7 @@ export async function startLedger(options: HarnessOptions = {}): Promise<Running
     store.credentials.create({ tenant: TENANT, roles: ['emit'], sourcePrefix: 'recant://', agents: ['*'], resources: ['*'], ...over });
   const agentKey = (await makeKey()).apiKey;
   const operatorKey = (await makeKey({ roles: ['view', 'administer'], agents: [] })).apiKey;
+  const ownerKey = (await makeKey({ tenant: OPERATOR_TENANT, roles: ['view'], agents: [] })).apiKey;
   const client = (apiKey: string) => createClient({ url, apiKey });
   await wired.start();
   return {
@@ -102,6 +105,7 @@ export async function startLedger(options: HarnessOptions = {}): Promise<Running
     agentApiKey: parseApiKey(agentKey) as ApiKey,
     agents: client(agentKey),
     operator: client(operatorKey),
+    owner: client(ownerKey),
     post: (body, { key = agentKey, type = 'application/cloudevents+json', path = '/v1/events', method = 'POST', headers = {} } = {}) =>
       ask(`${url}${path}`, {
         method,

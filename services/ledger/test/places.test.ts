@@ -52,9 +52,8 @@ const send = async (ledger: RunningLedger, attempts: number): Promise<void> => {
   await ledger.agents.submitBatch(made.flatMap(({ events }) => events));
 };
 
-const healthOf = async ({ url }: RunningLedger): Promise<{ status: string; detail?: string }> => {
-  const body = (await (await fetch(`${url}/health`)).json()) as { checks: Record<string, { status: string; detail?: string }> };
-  return body.checks.evidence ?? { status: 'none' };
+const healthOf = async ({ owner }: RunningLedger): Promise<{ status: string; detail?: string | undefined }> => {
+  return (await owner.healthDetails()).checks?.evidence ?? { status: 'none' };
 };
 
 /** The served checkpoint, once this witness has cosigned it. */

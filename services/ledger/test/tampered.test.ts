@@ -71,7 +71,7 @@ const refused = async (rule: string): Promise<void> => {
   expect(body.action).toContain('recant verify');
   expect(Number(headers.get('retry-after'))).toBeGreaterThan(0);
   expect(ledger.log.find(({ alarm }) => alarm === 'ledger_tampered')).toMatchObject({ tenant: TENANT, shard, rule });
-  expect(await ledger.operator.health()).toMatchObject({ status: 'degraded', checks: { evidence: { status: 'degraded' } } });
+  await waitUntil(async () => (await ledger.owner.healthDetails()).checks?.evidence?.status === 'degraded');
 };
 
 beforeEach(async () => {
@@ -174,7 +174,7 @@ test('from Kafka nothing of a broken log is taken: its partition waits with an a
     );
   await waitUntil(() => recorded(taken.action));
   await waitUntil(() => ledger.log.some(({ alarm }) => alarm === 'ledger_tampered'));
-  await waitUntil(async () => (await ledger.operator.health()).checks.kafka?.status === 'degraded');
+  await waitUntil(async () => (await ledger.owner.healthDetails()).checks?.kafka?.status === 'degraded');
   expect(await recorded(waiting.action)).toBe(false);
   await asSuperuser(['UPDATE recant.log SET root = $2 WHERE shard = $1', [shard, root.root]]);
   await waitUntil(() => recorded(waiting.action));
@@ -187,7 +187,7 @@ test('tiles are derived: what is gone of them is made again', async () => {
   await asSuperuser(['DELETE FROM recant.tile WHERE shard = $1', [shard]]);
   ledger = await start(database.url);
   await sendAnchored(source);
-  expect((await ledger.operator.health()).checks.evidence).toEqual({ status: 'ok' });
+  expect((await ledger.owner.healthDetails()).checks?.evidence).toEqual({ status: 'ok' });
 });
 
 test('a tail cut off with its head made to fit, and the tree made anew, is caught against the anchor while the service runs', async () => {

@@ -53,10 +53,10 @@ async function act(session: Session, run: string, what: Act, step: string | unde
 }
 
 async function overview(world: World, session: Session): Promise<void> {
-  const health = await session.client.health();
+  const health = await session.client.healthDetails();
   const runs = await session.client.runs();
   if (session.json) return void world.out.write(json({ url: session.connection.url, health, runs: runs.items }));
-  const checks = Object.entries(health.checks).map(
+  const checks = Object.entries(health.checks ?? {}).map(
     ([name, check]) => `${name} ${check.status}${check.detail === undefined ? '' : ` (${check.detail})`}`,
   );
   world.out.write(

@@ -1,0 +1,40 @@
+import { getHealth, getHealthDetails, getOpenApi, openApiOf } from '@recant/api';
+import { OWN_AGENT } from '@recant/ledger';
+import { type HealthChecks, rememberHealth } from './health.ts';
+import { createRouter, handle, type Router } from './router.ts';
+
+/** Tenant of whoever runs the service. */
+const OPERATOR_TENANT = OWN_AGENT;
+
+export interface ServiceRouterOptions {
+  readonly title: string;
+  readonly version: string;
+  readonly routers: readonly Router[];
+  readonly health: HealthChecks;
+}
+
+/** What every service answers: how it is, and what it is. */
+export function serviceRouter({ title, version, routers, health }: ServiceRouterOptions): Router {
+  const described = routers.flatMap((router) => router.routes.map((route) => route.descriptor));
+  // Where nobody has a key (a witness), everybody may read what it is, and how it is stands in its log.
+  const isPublic = described.every(({ roles }) => roles === 'public');
+  const getDescription: typeof getOpenApi = { ...getOpenApi, ...(isPublic ? { roles: 'public' as never } : {}) };
+  const own = [getHealth, ...(isPublic ? [] : [getHealthDetails]), getDescription];
+  const document = openApiOf([...described, ...own], { title, version });
+  const look = rememberHealth(health, () => performance.now());
+  return createRouter('service', [
+    handle(getHealth, async () => {
+      const { status } = await look();
+      return status === 'ok' ? { status: 200, body: { status } } : { status: 503, body: { status } };
+    }),
+    ...(isPublic
+      ? []
+      : [
+          handle(getHealthDetails, async ({ caller }) => {
+            const { status, checks } = await look();
+            return { status: 200, body: caller.tenant === OPERATOR_TENANT ? { status, checks } : { status } };
+          }),
+        ]),
+    handle(getDescription, async () => ({ status: 200, body: { ...document } })),
+  ]);
+}
