@@ -26,8 +26,8 @@ GRANT UPDATE (revoked_at, expires_at) ON recant.credential TO recant_writer;
 GRANT UPDATE (connector, identity, options, updated_at) ON recant.system TO recant_writer;
 GRANT EXECUTE ON FUNCTION recant.source_of (BYTEA), recant.received_ms (BYTEA) TO recant_writer;
 
--- Rollback: a plan is written once; a run's state moves, and what is done with is removed.
-GRANT SELECT, INSERT ON recant.plan TO recant_writer;
+-- Rollback: a plan and what people say of it is written once; a run's state moves, and what is done with is removed.
+GRANT SELECT, INSERT ON recant.plan, recant.approval TO recant_writer;
 GRANT SELECT, INSERT, UPDATE ON recant.run, recant.run_step TO recant_writer;
 GRANT SELECT, INSERT, DELETE ON recant.run_resource, recant.outbox TO recant_writer;
 

@@ -37,6 +37,24 @@ CREATE POLICY one_tenant ON recant.anchored AS PERMISSIVE FOR SELECT TO recant_r
 GRANT INSERT, SELECT ON TABLE recant.anchored TO recant_writer;
 GRANT SELECT ON TABLE recant.anchored TO recant_reader;
 
+CREATE TABLE recant.approval (
+    tenant_id text COLLATE "C" NOT NULL,
+    plan_id text COLLATE "C" NOT NULL,
+    person text COLLATE "C" NOT NULL,
+    approved_at timestamp(3) with time zone NOT NULL,
+    digest bytea NOT NULL,
+    expires_at timestamp(3) with time zone NOT NULL
+);
+ALTER TABLE recant.approval OWNER TO recant_owner;
+ALTER TABLE recant.approval ADD CONSTRAINT approval_digest_check CHECK ((octet_length(digest) = 32));
+ALTER TABLE recant.approval ADD CONSTRAINT approval_expires_check CHECK ((expires_at > approved_at));
+ALTER TABLE recant.approval ADD CONSTRAINT approval_person_check CHECK ((person ~~ 'person:_%'::text));
+ALTER TABLE recant.approval ADD CONSTRAINT approval_pkey PRIMARY KEY (tenant_id, plan_id, person, approved_at);
+ALTER TABLE recant.approval ADD CONSTRAINT approval_tenant_id_plan_id_fkey FOREIGN KEY (tenant_id, plan_id) REFERENCES recant.plan(tenant_id, id) ON UPDATE RESTRICT ON DELETE RESTRICT;
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON recant.approval FOR EACH STATEMENT EXECUTE FUNCTION recant.refuse_change();
+ALTER TABLE recant.approval ENABLE ALWAYS TRIGGER append_only;
+GRANT INSERT, SELECT ON TABLE recant.approval TO recant_writer;
+
 CREATE TABLE recant.attempt (
     tenant_id text COLLATE "C" NOT NULL,
     source_no bigint NOT NULL,

@@ -29,6 +29,7 @@ export async function startRollbackWorker(stage: Stage, { failpoint, batchSteps 
       RECANT_ROLLBACK_KEY: stage.rollbackKey,
       RECANT_MASTER_KEY_FILE: keyFile,
       RECANT_PORT: '0',
+      RECANT_APPROVALS: 'never',
       RECANT_BATCH_STEPS: String(batchSteps),
       RECANT_LEASE_MS: '1000',
       RECANT_LOG_LEVEL: 'warn',

@@ -70,6 +70,24 @@ export const ROLLBACK_ERROR_CODES = {
     retry: 'never',
     action: 'Plan again: something new matches the selection or touches what would be undone.',
   },
+  approval_missing: {
+    status: 409,
+    title: 'Nobody has approved the plan',
+    retry: 'never',
+    action: 'Have another person look at it and approve it: `recant approve PLAN`. Then run it.',
+  },
+  approval_expired: {
+    status: 409,
+    title: 'The approval has expired',
+    retry: 'never',
+    action: 'Have it approved again: `recant approve PLAN`. Then run it.',
+  },
+  approval_own: {
+    status: 409,
+    title: 'Not by who asked for the plan',
+    retry: 'never',
+    action: 'Have another person approve it.',
+  },
   plan_too_large: {
     status: 413,
     title: 'Too much selected for one plan',

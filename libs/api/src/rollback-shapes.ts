@@ -1,5 +1,6 @@
 import { NAME_BYTES_MAX, RESOURCE_BYTES_MAX } from '@recant/events';
 import { z } from 'zod';
+import { ApprovalBody, ApprovalState } from './approval-shapes.ts';
 import { pageOf } from './page.ts';
 
 const name = z.string().min(1).max(NAME_BYTES_MAX);
@@ -146,9 +147,10 @@ export const PlanBodyShape = z
   .object({
     id: z.string(),
     digest: z.string(),
-    by: z.string().meta({ description: 'Id of the key that asked.' }),
+    by: z.string().meta({ description: 'Who asked: the id of a key, or `person:<subject>`.' }),
     createdAt: instant,
     runnable: z.boolean().meta({ description: 'It has steps, and in mode `refuse` no conflict.' }),
+    approval: ApprovalState,
     body: PlanContents,
     annex: z.object({
       probedAtMs: z.int(),
@@ -238,6 +240,7 @@ export const RunBody = z
   .object({
     ...RunSummaryFields,
     stepList: z.array(RunStepBody),
+    approvals: z.array(ApprovalBody).meta({ description: 'Of its plan.' }),
     left: z.array(LeftBody),
     conflicts: z.array(ConflictBody),
     tainted: z.array(TaintBody),

@@ -1,9 +1,11 @@
 import { NAME_BYTES_MAX } from '@recant/events';
 import { z } from 'zod';
+import { ApprovalBody, ApprovalInput } from './approval-shapes.ts';
 import { PageQuery } from './page.ts';
 import { PlanBodyShape, PlanInput, RunBody, RunInput, RunPage, SystemBody, SystemInput, SystemList } from './rollback-shapes.ts';
 import { route } from './route.ts';
 
+export { ApprovalBody, ApprovalInput, ApprovalState } from './approval-shapes.ts';
 export { ROLLBACK_ERROR_CODES } from './rollback-codes.ts';
 export * from './rollback-shapes.ts';
 
@@ -64,10 +66,24 @@ export const showPlan = route({
   method: 'get',
   path: '/v1/plans/{plan}',
   summary: 'A plan',
-  roles: readers,
+  roles: [...readers, 'approve'],
   params: z.object({ plan: name }),
   responses: { 200: { description: 'The plan', schema: PlanBodyShape } },
   errors: ['plan_unknown'],
+});
+export const approvePlan = route({
+  ...common,
+  operationId: 'approvePlan',
+  method: 'post',
+  path: '/v1/plans/{plan}/approvals',
+  summary: 'Approve a plan, as another person than who asked for it',
+  roles: ['approve'],
+  callers: 'people',
+  description: 'The digest says that this is the plan which was looked at. It expires, and cannot be taken back.',
+  params: z.object({ plan: name }),
+  body: { kind: 'json', schema: ApprovalInput, bytesMax: 4_096 },
+  responses: { 201: { description: 'Approved', schema: ApprovalBody } },
+  errors: ['plan_unknown', 'plan_digest_mismatch', 'approval_own'],
 });
 export const createRun = route({
   ...common,
@@ -81,7 +97,16 @@ export const createRun = route({
     'The digest says that this is the plan which was looked at. A plan runs once: asked again, the answer is 200 with the run there is.',
   body: { kind: 'json', schema: RunInput, bytesMax: 4_096 },
   responses: { 200: { description: 'Asked before', schema: RunBody }, 201: { description: 'Queued', schema: RunBody } },
-  errors: ['plan_unknown', 'plan_digest_mismatch', 'plan_conflicts', 'plan_empty', 'plan_outgrown', 'ledger_unavailable'],
+  errors: [
+    'plan_unknown',
+    'plan_digest_mismatch',
+    'plan_conflicts',
+    'plan_empty',
+    'plan_outgrown',
+    'approval_missing',
+    'approval_expired',
+    'ledger_unavailable',
+  ],
 });
 export const listRuns = route({
   ...common,
@@ -153,6 +178,7 @@ export const ROLLBACK_ROUTES = [
   registerSystem,
   createPlan,
   showPlan,
+  approvePlan,
   createRun,
   listRuns,
   showRun,

@@ -1,4 +1,6 @@
 import {
+  type ApprovalBody,
+  approvePlan,
   cancelRun,
   createPlan,
   createRun,
@@ -29,6 +31,8 @@ export interface RollbackClient {
   registerSystem(system: SystemInput): Promise<SystemBody>;
   createPlan(plan: PlanInput): Promise<PlanView>;
   plan(plan: string): Promise<PlanView>;
+  /** For people only. @param seconds how long it is good for; default 3600 */
+  approve(plan: string, digest: string, seconds?: number): Promise<ApprovalBody>;
   /** `digest` is the one of the plan that was looked at. Asked twice, the same run is answered. */
   createRun(plan: string, digest: string): Promise<RunView>;
   runs(page?: PageRequest): Promise<Page<RunSummaryView>>;
@@ -48,6 +52,7 @@ export function rollbackClient(transport: Transport): RollbackClient {
     registerSystem: (system) => call(registerSystem, { json: system }),
     createPlan: (plan) => call(createPlan, { json: plan }),
     plan: (plan) => call(showPlan, { params: { plan } }),
+    approve: (plan, digest, seconds) => call(approvePlan, { params: { plan }, json: { digest, seconds } }),
     createRun: (plan, digest) => call(createRun, { json: { plan, digest } }),
     runs: (page) => call(listRuns, { query: { ...page } }),
     run: (run) => call(showRun, { params: { run } }),

@@ -1,14 +1,22 @@
 import { PROBLEM_MEDIA_TYPE, Problem } from '@recant/api';
 import { ApiError, ConnectionError } from './error.ts';
 
-export interface ClientOptions {
+export type ClientOptions = {
   /** For instance `http://127.0.0.1:7300`. */
   readonly url: string;
-  readonly apiKey: string;
   /** Milliseconds for one request, its answer included. */
   readonly timeoutMs?: number;
   readonly fetch?: typeof fetch;
-}
+} & (
+  | {
+      /** A key, or a person's token of the OpenID provider. */
+      readonly apiKey: string;
+    }
+  | {
+      /** The local person of `recant up`. */
+      readonly person: { readonly name: string; readonly password: string };
+    }
+);
 
 export const TIMEOUT_MS_DEFAULT = 30_000;
 /** Bytes of one answer. */
@@ -37,12 +45,13 @@ export type Transport = <T>(call: Call) => Promise<T>;
 /** One request. @throws ApiError for a refusal, ConnectionError where there was no answer to read */
 export function createTransport(options: ClientOptions): Transport {
   const send = options.fetch ?? fetch;
+  const authorization = authorizationOf(options);
   return async <T>(call: Call): Promise<T> => {
     const url = urlOf(options.url, call);
     const timeout = AbortSignal.timeout(options.timeoutMs ?? TIMEOUT_MS_DEFAULT);
     const init: RequestInit = {
       method: call.method,
-      headers: headersOf(call, options.apiKey),
+      headers: headersOf(call, authorization),
       signal: call.signal ? AbortSignal.any([call.signal, timeout]) : timeout,
       redirect: 'error',
       ...bodyOf(call),
@@ -72,10 +81,16 @@ function urlOf(base: string, call: Call): URL {
   return url;
 }
 
-function headersOf(call: Call, apiKey: string): Record<string, string> {
+function authorizationOf(options: ClientOptions): string {
+  if ('apiKey' in options) return `Bearer ${options.apiKey}`;
+  const { name, password } = options.person;
+  return `Basic ${btoa(`${name}:${password}`)}`;
+}
+
+function headersOf(call: Call, authorization: string): Record<string, string> {
   const type = call.bytes?.mediaType ?? (call.json === undefined ? undefined : 'application/json');
   return {
-    authorization: `Bearer ${apiKey}`,
+    authorization,
     accept: `application/json, ${PROBLEM_MEDIA_TYPE}`,
     ...(type === undefined ? {} : { 'content-type': type }),
     ...call.headers,

@@ -8,7 +8,7 @@ import { isRunEnd, nextRunState } from './run-machine.ts';
 import { isApproved, openSession, type Session } from './session.ts';
 import { endWithout, recordEnd } from './step-end.ts';
 
-/** Why a worker stopped. `alarmed`: the plan is not what was approved; nothing of it runs. `released`: for another
+/** Why a worker stopped. `alarmed`: the plan is not what was approved, or by nobody; nothing of it runs. `released`: for another
  * worker to go on. */
 export type Driven = 'finished' | 'cancelled' | 'paused' | 'waiting' | 'released' | 'alarmed';
 
@@ -20,8 +20,11 @@ export async function driveRun(ports: RunnerPorts, claim: Claim, config: RunnerC
   const record = await ports.store.load(claim);
   if (!record) return 'finished';
   const session = openSession(record, ports.store, ports.clock);
-  if (!isApproved(record)) {
-    await session.commit([], 'The plan of this run is not the one that was approved: its digest differs.');
+  const objection = isApproved(record)
+    ? await ports.objection?.(record)
+    : 'The plan of this run is not the one that was approved: its digest differs.';
+  if (objection !== undefined) {
+    await session.commit([], objection);
     return 'alarmed';
   }
   for (let to = nextRunState(session.state, 'claim'); to !== session.state; to = nextRunState(session.state, 'claim')) {

@@ -25,6 +25,8 @@ export interface RunRecord {
   /** Number of the next event. */
   readonly sequenceNext: number;
   readonly steps: readonly StepRecord[];
+  /** Milliseconds since 1970, UTC: when somebody started it. */
+  readonly createdAtMs: number;
 }
 
 export interface StepRecord {
@@ -142,6 +144,8 @@ export interface RunnerPorts {
   /** 16 random bytes. */
   readonly random16: () => Uint8Array;
   readonly failpoint?: Failpoint;
+  /** Asked at each claim: why this run must not go on, where it must not. */
+  readonly objection?: (record: RunRecord) => Promise<string | undefined>;
   /** The process is shutting down: stop at the next safe point. */
   readonly stopping?: () => boolean;
 }

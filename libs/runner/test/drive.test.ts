@@ -50,6 +50,15 @@ test('I7: what does not read back as it was is not called restored', async () =>
   expect([outcomes(world), codes(world)]).toEqual([['conflicted'], [['read_back']]]);
 });
 
+test('I8: what somebody objects to writes nothing and tells nothing, and goes on with the first claim without an objection', async () => {
+  const world = fakeWorld([write('p', A(1), '0', '1')]);
+  const objecting = { ...world.ports, objection: async () => 'Nobody has approved it.' };
+  expect(await driveRun(objecting, await world.store.claim(), CONFIG)).toBe('alarmed');
+  expect([world.targets.get('a')?.writes, world.events, world.store.alarm]).toEqual([[], [], 'Nobody has approved it.']);
+  expect(await driveRun({ ...objecting, objection: async () => undefined }, await world.store.claim(), CONFIG)).toBe('finished');
+  expect(outcomes(world)).toEqual(['restored']);
+});
+
 test('a plan that says other than the ledger’s entries ends the step before anything is written', async () => {
   const world = fakeWorld([write('p', A(1), '0', '1')]);
   world.ledger.effects = world.ledger.effects.map((effect) => ({ ...effect, parts: { x: { before: 'forged', after: '1' } } }));

@@ -126,6 +126,7 @@ export class FakeStore implements RunStore, Outbox {
       source: 'recant://recant/run/run1',
       sequenceNext: 1,
       steps,
+      createdAtMs: 1_700_000_000_000,
     };
   }
 

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
  * `UPDATE(a, b)`: these columns and no others. A superuser, the owner and whoever migrates are the same: the guards are triggers, and hold for each.
  */
 const EXPECTED: Readonly<Record<string, { readonly owner: string; readonly writer: string; readonly reader: string }>> = {
-  ...same(['entry'], { owner: 'SELECT INSERT', writer: 'SELECT INSERT', reader: '' }),
+  ...same(['entry', 'approval'], { owner: 'SELECT INSERT', writer: 'SELECT INSERT', reader: '' }),
   ...same(['source', 'dead_letter', 'attempt', 'settlement', 'effect'], {
     owner: 'SELECT INSERT',
     writer: 'SELECT INSERT',
@@ -57,6 +57,7 @@ const TENANTS = ['acme', 'other'] as const;
 
 /** What a generated row needs beside a value of each column's type. */
 const VALUES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  approval: { person: "'person:x'", expires_at: "now() + interval '1 hour'" },
   log: { shard: '1', shards: '4' },
   run: { state: "'queued'" },
   run_step: { state: "'pending'" },

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Writable } from 'node:stream';
+import { PassThrough, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { runProgram } from '../src/cli/program.ts';
 
@@ -32,6 +32,7 @@ export async function recantHere(
   args: readonly string[],
   signal: AbortSignal = new AbortController().signal,
   seen: (out: string) => void = () => undefined,
+  around: { readonly env?: Readonly<Record<string, string>>; readonly terminal?: TypedTerminal } = {},
 ): Promise<Ended> {
   const texts = { out: '', err: '' };
   const into = (name: 'out' | 'err') =>
@@ -39,14 +40,45 @@ export async function recantHere(
       write(chunk, _encoding, done) {
         texts[name] += String(chunk);
         if (name === 'out') seen(texts.out);
+        else around.terminal?.read(String(chunk));
         done();
       },
     });
   const code = await runProgram(args, {
-    ...{ out: into('out'), err: into('err'), input: process.stdin, env: { RECANT_DIR: dir }, nowMs: Date.now },
+    ...{
+      out: into('out'),
+      err: into('err'),
+      input: around.terminal?.input ?? process.stdin,
+      env: { RECANT_DIR: dir, ...around.env },
+      nowMs: Date.now,
+    },
     signal,
   });
   return { code, ...texts };
+}
+
+/** Somebody at a terminal who answers each question that ends so with the line beside it. */
+export interface TypedTerminal {
+  readonly input: NodeJS.ReadStream;
+  read(text: string): void;
+}
+
+export function typing(answers: readonly (readonly [question: RegExp, answer: string])[]): TypedTerminal {
+  const input = Object.assign(new PassThrough(), { isTTY: true, setRawMode: () => input }) as unknown as NodeJS.ReadStream & PassThrough;
+  let shown = '';
+  const left = [...answers];
+  return {
+    input,
+    read(text) {
+      shown += text;
+      const [next] = left;
+      if (!next?.[0].test(shown)) return;
+      left.shift();
+      shown = '';
+      // Not before whoever asks listens.
+      setImmediate(() => input.write(`${next[1]}\n`));
+    },
+  };
 }
 
 export interface Up {

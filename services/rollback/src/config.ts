@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { APPROVAL_RULES, type ApprovalRule } from '@recant/policy';
 import {
   ConfigError,
   DatabaseUrl,
@@ -31,6 +32,8 @@ const RollbackEnv = z.object({
   /** Steps that are inverted together. */
   RECANT_BATCH_STEPS: z.coerce.number('must be a number').int().min(1).max(1_000).default(50),
   RECANT_LEASE_MS: z.coerce.number('must be a number').int().min(500).default(30_000),
+  /** Which plans need a second person. */
+  RECANT_APPROVALS: z.enum(APPROVAL_RULES, `must be one of ${APPROVAL_RULES.join(', ')}`).default('always'),
   ...OPENID_ENV,
   /** For fault tests: `<point>:<step>`. */
   RECANT_FAILPOINT: z.string().optional(),
@@ -48,6 +51,7 @@ export interface RollbackConfig {
   readonly batchSteps: number;
   readonly leaseMs: number;
   readonly people: readonly People[];
+  readonly approvals: ApprovalRule;
   readonly failpoint: string | undefined;
 }
 
@@ -64,6 +68,7 @@ export function readRollbackConfig(env: Env): RollbackConfig {
     masterKey: readMasterKey(read.RECANT_MASTER_KEY_FILE),
     batchSteps: read.RECANT_BATCH_STEPS,
     leaseMs: read.RECANT_LEASE_MS,
+    approvals: read.RECANT_APPROVALS,
     people: openIdPeople(read, Date.now),
     failpoint: read.RECANT_FAILPOINT,
   };

@@ -15,13 +15,14 @@ await runProcess(async () => {
   // A login without the writer's role is told now, not at the first run.
   await store.ping();
   const { apiKey, batchSteps, failpoint, ledgerUrl: url, leaseMs } = config;
-  const work = { worker: { leaseMs }, runner: { batchSteps }, failpoint: killAt(failpoint) };
+  const work = { worker: { leaseMs }, runner: { batchSteps }, failpoint: killAt(failpoint), approvals: config.approvals };
   const rollback = wireRollback({ store, logger, clock: Date.now, ledger: { url, apiKey }, ...work });
   const { routers, health, acts } = rollback;
   const described = { title: 'Recant rollback', version: '0.1.0', requestId: randomUUID };
   const { rates, people, address } = config;
   const app = createApp({ ...described, routers, health, acts, rates, people, keyring: store.credentials, logger });
   const listening = await listen(app, { ...address, logger });
+  if (config.approvals === 'never') logger.warn('RECANT_APPROVALS is never: whoever may execute needs nobody else');
   await rollback.start();
   logger.info({ url: listening.url }, 'plans and runs');
   return {

@@ -1,6 +1,9 @@
 import { ApiFault, createPlan, type PlanView, showPlan } from '@recant/api';
+import { planDigest } from '@recant/planner';
+import type { Approval } from '@recant/policy';
 import { type BoundRoute, handle } from '@recant/service';
 import type { StoredPlan } from '@recant/store';
+import { approvalState } from './approvals.ts';
 import type { RollbackCore } from './core.ts';
 import { answering } from './fault.ts';
 import { makePlan } from './planning.ts';
@@ -10,12 +13,12 @@ export function planRoutes(core: RollbackCore): readonly BoundRoute[] {
     handle(createPlan, async ({ caller, body }) => {
       const made = await answering(() => makePlan(core, caller, body));
       core.wake();
-      return { status: 201, body: viewOf(made) };
+      return { status: 201, body: viewOf(core, made, []) };
     }),
-    handle(showPlan, async ({ caller, params }) => ({
-      status: 200,
-      body: viewOf(await findPlan(core, caller.tenant, params.plan)),
-    })),
+    handle(showPlan, async ({ caller, params }) => {
+      const plan = await findPlan(core, caller.tenant, params.plan);
+      return { status: 200, body: viewOf(core, plan, await core.store.approvals.of(caller.tenant, plan.id)) };
+    }),
   ];
 }
 
@@ -26,7 +29,14 @@ export async function findPlan({ store }: RollbackCore, tenant: string, id: stri
   return found;
 }
 
-function viewOf({ id, digest, by, createdAtMs, body, annex }: StoredPlan): PlanView {
+/** @throws ApiFault `plan_digest_mismatch` */
+export function requireDigest({ id, digest, body }: StoredPlan, said: string): void {
+  if (said !== digest || planDigest(body) !== digest) throw new ApiFault('plan_digest_mismatch', `Plan ${id} has the digest ${digest}.`);
+}
+
+function viewOf(core: RollbackCore, plan: StoredPlan, given: readonly Approval[]): PlanView {
+  const { id, digest, by, createdAtMs, body, annex } = plan;
   const runnable = body.steps.length > 0 && (body.mode === 'skip' || body.conflicts.length === 0);
-  return { id, digest, by, createdAt: new Date(createdAtMs).toISOString(), runnable, body, annex } as unknown as PlanView;
+  const approval = approvalState(core, plan, given);
+  return { id, digest, by, createdAt: new Date(createdAtMs).toISOString(), runnable, approval, body, annex } as unknown as PlanView;
 }

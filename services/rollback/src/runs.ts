@@ -15,6 +15,7 @@ import {
 import type { PlanStep } from '@recant/planner';
 import { type BoundRoute, handle } from '@recant/service';
 import type { StoredRun } from '@recant/store';
+import { bodyOf } from './approvals.ts';
 import type { RollbackCore } from './core.ts';
 import { answering } from './fault.ts';
 import { findPlan } from './plans.ts';
@@ -72,10 +73,18 @@ async function viewRun(core: RollbackCore, tenant: string, id: string): Promise<
   const found = await core.store.runs.find(tenant, id);
   if (!found) throw unknownRun(id);
   const { body } = await findPlan(core, tenant, found.run.plan);
+  const approvals = (await core.store.approvals.of(tenant, found.run.plan)).map(bodyOf);
   const planSteps = new Map(body.steps.map((step) => [step.step, step]));
   const stepList = found.steps.map(({ takeBack: _takeBack, ...step }) => {
     const { undoes, agent, tool, systems } = planSteps.get(step.step) as PlanStep;
     return { ...step, undoes, agent, tool, systems: systems.map(({ system }) => system) };
   });
-  return { ...summaryOf(found.run), stepList, left: body.left, conflicts: body.conflicts, tainted: body.tainted } as unknown as RunView;
+  return {
+    ...summaryOf(found.run),
+    stepList,
+    approvals,
+    left: body.left,
+    conflicts: body.conflicts,
+    tainted: body.tainted,
+  } as unknown as RunView;
 }

@@ -1,11 +1,11 @@
 import { ApiFault, type RunInput } from '@recant/api';
 import { eventId, uuidv7 } from '@recant/events';
-import { planDigest } from '@recant/planner';
 import { createLane, LEASE_MS } from '@recant/runner';
 import type { Caller } from '@recant/service';
+import { requireApproval } from './approvals.ts';
 import type { RollbackCore } from './core.ts';
 import { checkOutgrown } from './planning.ts';
-import { findPlan } from './plans.ts';
+import { findPlan, requireDigest } from './plans.ts';
 
 /** Queues the run of a plan that was looked at (I8). @returns its id; the one there is, where the plan was started before */
 export async function startRun(
@@ -15,14 +15,15 @@ export async function startRun(
 ): Promise<{ readonly id: string; readonly created: boolean }> {
   const { store, clock } = core;
   const { tenant, id: by } = caller;
-  const { id: plan, digest, body } = await findPlan(core, tenant, input.plan);
-  if (input.digest !== digest || planDigest(body) !== digest)
-    throw new ApiFault('plan_digest_mismatch', `Plan ${plan} has the digest ${digest}.`);
+  const found = await findPlan(core, tenant, input.plan);
+  requireDigest(found, input.digest);
+  const { id: plan, digest, body } = found;
   const known = await store.runs.ofPlan(tenant, plan);
   if (known !== undefined) return { id: known, created: false };
   if (body.mode === 'refuse' && body.conflicts.length > 0)
     throw new ApiFault('plan_conflicts', `It has ${body.conflicts.length} conflicts and its mode is refuse.`);
   if (body.steps.length === 0) throw new ApiFault('plan_empty', 'None of the selected attempts has anything to undo.');
+  await requireApproval(core, tenant, found);
   await checkOutgrown(core, tenant, body);
 
   const run = uuidv7(clock.now(), core.random16());

@@ -3,10 +3,13 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Connector } from '@recant/connector';
 import { filesystemConnector } from '@recant/connector-filesystem';
 import { postgresConnector } from '@recant/connector-postgres';
+import type { ApprovalRule } from '@recant/policy';
 import { type Clock, createEmitter, type Failpoint, RUNNER_CONFIG, type RunnerConfig, type RunnerPorts } from '@recant/runner';
 import { type ActRecorder, createRouter, type HealthCheck, type Logger, type Router } from '@recant/service';
-import { createOutbox, createPlans, createRunStore, createRuns, type Store } from '@recant/store';
+import { createApprovals, createOutbox, createPlans, createRunStore, createRuns, type Store } from '@recant/store';
 import { createRollbackActs } from './acts.ts';
+import { objectionTo } from './approvals.ts';
+import { approvalRoutes } from './approving.ts';
 import type { RollbackCore } from './core.ts';
 import { createRollbackLane, type LedgerAccess } from './event-transport.ts';
 import { planRoutes } from './plans.ts';
@@ -21,6 +24,8 @@ export interface RollbackDeps {
   readonly logger: Logger;
   /** Milliseconds since 1970, UTC. */
   readonly clock: () => number;
+  /** Which plans need a second person. */
+  readonly approvals: ApprovalRule;
   /** Where its own acts are recorded: nothing is undone without it. */
   readonly ledger: LedgerAccess;
   /** What it can undo on. Left out: postgres and filesystem. */
@@ -52,7 +57,16 @@ export function wireRollback(deps: RollbackDeps): WiredRollback {
   const { ledgerReader, queries, systems } = store;
   const random16 = () => new Uint8Array(randomBytes(16));
   const core: RollbackCore = {
-    store: { ledgerReader, queries, systems, plans: createPlans(store.pool), runs: createRuns(store.pool), outbox },
+    store: {
+      ledgerReader,
+      queries,
+      systems,
+      plans: createPlans(store.pool),
+      runs: createRuns(store.pool),
+      approvals: createApprovals(store.pool),
+      outbox,
+    },
+    approvals: deps.approvals,
     targets,
     lane,
     clock,
@@ -66,12 +80,15 @@ export function wireRollback(deps: RollbackDeps): WiredRollback {
     targets,
     clock,
     random16,
+    objection: (record) => objectionTo(core, record),
     ...(deps.failpoint ? { failpoint: deps.failpoint } : {}),
   };
   const worker = createWorker(core, ports, { ...RUNNER_CONFIG, ...deps.runner }, options, logger.child({ part: 'rollback' }));
   return {
     acts: createRollbackActs({ lane, logger: logger.child({ part: 'acts' }), clock: deps.clock, random16 }),
-    routers: [createRouter('rollback', [...systemRoutes(systems, targets), ...planRoutes(core), ...runRoutes(core)])],
+    routers: [
+      createRouter('rollback', [...systemRoutes(systems, targets), ...planRoutes(core), ...approvalRoutes(core), ...runRoutes(core)]),
+    ],
     health: {
       async rollback() {
         await store.ping();

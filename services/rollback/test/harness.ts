@@ -3,7 +3,7 @@ import { type Client, createClient } from '@recant/client';
 import type { Connector } from '@recant/connector';
 import { postgresSystem, preparePostgres } from '@recant/connector-postgres';
 import { createRecant, type Recant } from '@recant/sdk';
-import { createApp, createLogger, listen } from '@recant/service';
+import { createApp, createLogger, listen, type People } from '@recant/service';
 import { wireLedger } from '@recant/service-ledger/wire';
 import { createStore, type NewCredential, type Store, withSnapshot } from '@recant/store';
 import { testDatabase, testLedgerDatabase } from '@recant/test-support';
@@ -44,6 +44,9 @@ export interface StageOptions {
   /** Without: somebody else works on the runs. */
   readonly worker?: boolean;
   readonly runner?: RollbackDeps['runner'];
+  /** Left out: never. */
+  readonly approvals?: RollbackDeps['approvals'];
+  readonly people?: readonly People[];
 }
 
 const SCHEMA = `CREATE TABLE orders (id int PRIMARY KEY, state text NOT NULL, price int NOT NULL);
@@ -76,6 +79,7 @@ export async function createStage(options: StageOptions = {}): Promise<Stage> {
     logger,
     clock: Date.now,
     ledger: { url: () => url, apiKey: rollbackKey },
+    approvals: options.approvals ?? 'never',
     worker: { pollMs: 50, leaseMs: 5_000 },
     ...(options.connectors ? { connectors: options.connectors } : {}),
     runner: { retryMs: 20, ...options.runner },
@@ -88,6 +92,7 @@ export async function createStage(options: StageOptions = {}): Promise<Stage> {
     health: {},
     acts: ledger.acts,
     keyring: store.credentials,
+    people: options.people ?? [],
     logger,
     requestId: randomUUID,
   });

@@ -1,3 +1,4 @@
+export { type Approvals, createApprovals } from './approvals.ts';
 export { createOutbox } from './outbox.ts';
 export { createPlans, type Plans, type StoredPlan } from './plans.ts';
 export { createRunStore } from './run-store.ts';

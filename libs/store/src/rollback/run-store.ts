@@ -17,7 +17,7 @@ const CLAIM = `UPDATE recant.run SET token = token + 1, worker = $1, alarm = NUL
         WHERE mine.tenant_id = r.tenant_id AND mine.run_id = r.id AND (older.created_at, older.id) < (r.created_at, r.id))
     ORDER BY r.created_at, r.id LIMIT 1 FOR UPDATE SKIP LOCKED)
   RETURNING tenant_id, id, token`;
-const LOAD = `SELECT r.state, r.plan_id, encode(r.digest, 'hex') AS digest, r.source, r.sequence_next, p.body
+const LOAD = `SELECT r.state, r.plan_id, encode(r.digest, 'hex') AS digest, r.source, r.sequence_next, r.created_at, p.body
   FROM recant.run r JOIN recant.plan p ON p.tenant_id = r.tenant_id AND p.id = r.plan_id
   WHERE r.tenant_id = $1 AND r.id = $2 AND r.token = $3`;
 const LOCK = 'SELECT state, token, sequence_next, source FROM recant.run WHERE tenant_id = $1 AND id = $2 FOR UPDATE';
@@ -58,6 +58,7 @@ export function createRunStore(pool: pg.Pool, leaseMs: number): RunStore {
         source: row.source,
         sequenceNext: Number(row.sequence_next),
         steps: steps.rows.map((step) => toStep(step, row.source)),
+        createdAtMs: row.created_at.getTime(),
       };
     },
     commit: (claim, change) => inTransaction(pool, (client) => commit(client, claim, change, leaseMs)),

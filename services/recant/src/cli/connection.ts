@@ -6,6 +6,8 @@ import { CliError, EXIT } from './exit.ts';
 export const DIR_DEFAULT = '.recant';
 export const CREDENTIALS_FILE = 'cli.json';
 
+const START = 'Start one with `recant up` in this folder, or set RECANT_URL and RECANT_API_KEY.';
+
 export interface ConnectionOptions {
   readonly url?: string;
   readonly key?: string;
@@ -17,18 +19,26 @@ export interface Connection {
   readonly apiKey: string;
 }
 
-/** Where the service is and as whom: options, then RECANT_URL and RECANT_API_KEY, then what `recant up` left in its folder. */
+/** Where the service is and as whom: options, then RECANT_URL and RECANT_API_KEY or a person's RECANT_TOKEN, then what `recant up` left in its folder. */
 export async function findConnection(options: ConnectionOptions, env: NodeJS.ProcessEnv): Promise<Connection> {
   const kept = await readKept(options.dir ?? env.RECANT_DIR ?? DIR_DEFAULT);
+  const url = urlOf(options, env, kept);
+  const apiKey = options.key ?? env.RECANT_API_KEY ?? env.RECANT_TOKEN ?? kept?.apiKey;
+  if (apiKey === undefined) throw new CliError(EXIT.unreachable, 'No API key is known here', START);
+  return { url, apiKey };
+}
+
+/** Where the service is, for whoever says otherwise who they are. */
+export async function findUrl(options: ConnectionOptions, env: NodeJS.ProcessEnv): Promise<string> {
+  return urlOf(options, env, await readKept(options.dir ?? env.RECANT_DIR ?? DIR_DEFAULT));
+}
+
+function urlOf(options: ConnectionOptions, env: NodeJS.ProcessEnv, kept: Partial<Connection> | undefined): string {
   const url = options.url ?? env.RECANT_URL ?? kept?.url;
-  const apiKey = options.key ?? env.RECANT_API_KEY ?? kept?.apiKey;
-  if (url === undefined || apiKey === undefined) {
-    const missing = url === undefined ? 'No service is known here' : 'No API key is known here';
-    throw new CliError(EXIT.unreachable, missing, 'Start one with `recant up` in this folder, or set RECANT_URL and RECANT_API_KEY.');
-  }
+  if (url === undefined) throw new CliError(EXIT.unreachable, 'No service is known here', START);
   if (!/^https?:\/\//.test(url) || !URL.canParse(url))
     throw new CliError(EXIT.usage, `${JSON.stringify(url)} is not an http(s) address`, 'Write it like http://127.0.0.1:7300.');
-  return { url, apiKey };
+  return url;
 }
 
 async function readKept(dir: string): Promise<Partial<Connection> | undefined> {

@@ -1,4 +1,5 @@
 import type { PlanView } from '@recant/api';
+import { approvalText } from './approval-words.ts';
 import { type Paint, printable, table } from './output.ts';
 import { actionTimeMs, clockTime, fateWords, resourceWords } from './resource-words.ts';
 
@@ -119,7 +120,10 @@ function nextText(plan: PlanView, paint: Paint): string {
   }
   if (plan.body.steps.length === 0)
     return plan.body.left.length === 0 ? 'Nothing that was recorded fits this selection.' : 'There is nothing to run.';
-  return `Digest ${plan.digest}\nNext: recant run ${plan.id}`;
+  const approval = approvalText(plan, paint);
+  const isMissing = plan.approval.state === 'missing' || plan.approval.state === 'expired';
+  const next = isMissing ? `another person’s recant approve ${plan.id}, then recant run ${plan.id}` : `recant run ${plan.id}`;
+  return [`Digest ${plan.digest}`, ...(approval === '' ? [] : [approval]), `Next: ${next}`].join('\n');
 }
 
 export function count(n: number, noun: string): string {

@@ -2,6 +2,7 @@ import { ApiError, ConnectionError } from '@recant/client';
 import { Command, CommanderError } from 'commander';
 import { addActions } from './commands/actions.ts';
 import { addActs } from './commands/acts.ts';
+import { addApprove } from './commands/approve.ts';
 import { addConnect } from './commands/connect.ts';
 import { addDemo } from './commands/demo.ts';
 import { addEpoch } from './commands/epoch.ts';
@@ -23,7 +24,7 @@ import { painter, printable } from './output.ts';
 import type { World } from './session.ts';
 
 const HELP = `
-Exit codes: 0 done, 1 failed, 2 wrong use or input, 3 refused (conflicts, already there), 4 no service or not with this key,
+Exit codes: 0 done, 1 failed, 2 wrong use or input, 3 refused (conflicts, not approved, already there), 4 no service or not with this key,
 5 a run ended and not everything went back, 6 what was verified is not sound.
 
 Examples:
@@ -73,6 +74,7 @@ function createProgram(world: World, exit: (code: number) => void): Command {
   addSources(program, world);
   addActs(program, world);
   addPlan(program, world, exit);
+  addApprove(program, world);
   addRun(program, world, exit);
   addStatus(program, world, exit);
   addConnect(program, world);

@@ -1,4 +1,5 @@
 import type { RunSummaryView, RunView } from '@recant/api';
+import { givenWords } from './approval-words.ts';
 import { type Paint, printable, table } from './output.ts';
 import { conflictLines, count } from './plan-words.ts';
 import { actionTimeMs, clockTime, resourceWords } from './resource-words.ts';
@@ -19,6 +20,7 @@ export function standsStill(run: { readonly state: string }): boolean {
 export function runText(run: RunView, paint: Paint): string {
   const sections = [
     `${paint('bold', `Run ${run.id}`)} of plan ${run.plan}, ${run.state}${run.alarm === undefined ? '' : `: ${printable(run.alarm)}`}`,
+    ...run.approvals.slice(0, 1).map((given) => `Approved ${givenWords(given)}`),
     stepsText(run, paint),
     leftText(run, paint),
     run.account.residue.length === 0

@@ -34,6 +34,9 @@ export function withConnection(command: Command): Command {
   return command
     .option('--json', 'print JSON for programs instead of text for people')
     .option('--url <address>', 'address of the service (RECANT_URL; default: what `recant up` left in --dir)')
-    .option('--key <key>', 'API key (RECANT_API_KEY; better than here, where other users of the machine can read it)')
+    .option(
+      '--key <key>',
+      'API key (RECANT_API_KEY, or RECANT_TOKEN of a person; better than here, where other users of the machine can read it)',
+    )
     .option('--dir <folder>', 'folder of `recant up` (RECANT_DIR; default .recant)');
 }

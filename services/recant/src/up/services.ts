@@ -30,7 +30,13 @@ export async function openServices(deps: ServiceDeps, closers: Closer[]): Promis
   const evidence = { keys: signing, ...settings.places };
   const ledger = wireLedger({ store, logger, clock: Date.now, shards: settings.shards, evidence, ...kafka });
   let url = '';
-  const rollback = wireRollback({ store, logger, clock: Date.now, ledger: { url: () => url, apiKey: rollbackKey } });
+  const rollback = wireRollback({
+    store,
+    logger,
+    clock: Date.now,
+    ledger: { url: () => url, apiKey: rollbackKey },
+    approvals: settings.approvals,
+  });
   const app = createApp({
     title: 'Recant',
     version: '0.1.0',

@@ -1,4 +1,5 @@
 import { SHARDS_DEFAULT } from '@recant/events';
+import { APPROVAL_RULES, type ApprovalRule } from '@recant/policy';
 import {
   ConfigError,
   DatabaseUrl,
@@ -51,6 +52,8 @@ const Environment = z.object({
     .optional(),
   ...EVIDENCE_ENV,
   ...OPENID_ENV,
+  /** Which plans need a second person: there may be one only. */
+  RECANT_APPROVALS: z.enum(APPROVAL_RULES, `must be one of ${APPROVAL_RULES.join(', ')}`).default('never'),
 });
 
 export interface UpOptions {
@@ -79,6 +82,7 @@ export interface UpSettings {
   readonly places: ReturnType<typeof placesOf>;
   /** Who are vouched for by an OpenID provider: all of the one tenant. */
   readonly people: readonly People[];
+  readonly approvals: ApprovalRule;
 }
 
 /** Options over environment over defaults. @throws CliError `usage`, naming every problem at once */
@@ -105,6 +109,7 @@ export function readSettings(options: UpOptions, env: Env): UpSettings {
       ledgerName: read.RECANT_LEDGER_NAME,
       signingKeyFile: read.RECANT_SIGNING_KEY_FILE,
       places: placesOf(read),
+      approvals: read.RECANT_APPROVALS,
       people: openIdPeople(read, Date.now, OPERATOR_TENANT),
     };
   } catch (error) {

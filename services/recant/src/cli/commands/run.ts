@@ -1,10 +1,9 @@
-import { createInterface } from 'node:readline/promises';
 import type { PlanView, RunView } from '@recant/api';
 import type { Command } from 'commander';
-import { CliError, EXIT } from '../exit.ts';
+import { agreedDigest } from '../agree.ts';
+import { EXIT } from '../exit.ts';
 import { json } from '../output.ts';
 import { pause } from '../pause.ts';
-import { planText } from '../plan-words.ts';
 import { progressLine } from '../progress.ts';
 import { hasEnded, runText, standsStill } from '../run-words.ts';
 import { type CommonOptions, openSession, type Session, type World, withConnection } from '../session.ts';
@@ -12,7 +11,7 @@ import { type CommonOptions, openSession, type Session, type World, withConnecti
 const POLL_MS = 200;
 const HELP = `
 Asks before it starts: the answer is the beginning of the plan's digest. --yes takes the digest as the service gives it now, --digest insists on one.
-Exit codes: 0 fully restored, 5 ended but not fully restored, 3 refused (conflicts, outgrown, another digest), 1 stopped and waits for a person.
+Exit codes: 0 fully restored, 5 ended but not fully restored, 3 refused (conflicts, outgrown, another digest, not approved), 1 stopped and waits for a person.
 
 Examples:
   recant run PLAN
@@ -44,19 +43,7 @@ async function agreed(world: World, session: Session, plan: PlanView, yes: boole
     if (!session.json) world.err.write(`Digest ${plan.digest}\n`);
     return plan.digest;
   }
-  if (world.input.isTTY !== true)
-    throw new CliError(EXIT.usage, 'Nobody is there to confirm the plan', `Say --yes, or --digest ${plan.digest}.`);
-  world.err.write(planText(plan, session.paint));
-  const lines = createInterface({ input: world.input, output: world.err as NodeJS.WritableStream });
-  try {
-    const answer = (
-      await lines.question(`Undo ${plan.body.steps.length} attempts? Type ${plan.digest.slice(0, 8)} to go on: `, { signal: world.signal })
-    ).trim();
-    if (answer.length < 8 || !plan.digest.startsWith(answer)) throw new CliError(EXIT.refused, 'Not confirmed: nothing was undone');
-    return plan.digest;
-  } finally {
-    lines.close();
-  }
+  return agreedDigest(world, plan, session.paint, `Undo ${plan.body.steps.length} attempts?`, `Say --yes, or --digest ${plan.digest}.`);
 }
 
 /** Until nothing moves any more. Ctrl-C stops the watching; the run goes on in the service. */

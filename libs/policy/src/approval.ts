@@ -1,0 +1,61 @@
+import type { PlanBody } from '@recant/planner';
+
+/**
+ * Which plans need a second person. `never`: one person has it all, for an all-in-one with one person. `critical`: where DESIGN 9.7 says that it cannot be
+ * waived, and the agent's word or a window alone decides what is undone. `always`: every plan.
+ */
+export const APPROVAL_RULES = ['never', 'critical', 'always'] as const;
+export type ApprovalRule = (typeof APPROVAL_RULES)[number];
+
+/** A person's word for the plan with this digest, until it expires. */
+export interface Approval {
+  readonly digest: string;
+  /** `person:<subject>`: no key approves. */
+  readonly by: string;
+  /** Milliseconds since 1970, UTC. */
+  readonly approvedAtMs: number;
+  readonly expiresAtMs: number;
+}
+
+export interface PlanInQuestion {
+  readonly digest: string;
+  /** Who asked for it. */
+  readonly by: string;
+  readonly body: Pick<PlanBody, 'selection' | 'steps'>;
+}
+
+/** `rule`: every plan does. `claimed`: it undoes what only the agent's process has said. `window`: nothing but a window selects. */
+export type ApprovalNeed = 'rule' | 'claimed' | 'window';
+
+export type ApprovalVerdict =
+  | { readonly kind: 'not_needed' }
+  | { readonly kind: 'approved'; readonly need: ApprovalNeed; readonly approval: Approval }
+  | { readonly kind: 'missing'; readonly need: ApprovalNeed }
+  /** The last one that there was. */
+  | { readonly kind: 'expired'; readonly need: ApprovalNeed; readonly approval: Approval };
+
+const WINDOW_FIELDS: ReadonlySet<string> = new Set(['fromMs', 'toMs', 'clock']);
+
+export function whySecondPerson(rule: ApprovalRule, { selection, steps }: PlanInQuestion['body']): ApprovalNeed | undefined {
+  if (rule === 'never') return undefined;
+  if (steps.some(({ grade }) => grade === 'claimed')) return 'claimed';
+  if (Object.keys(selection).every((field) => WINDOW_FIELDS.has(field))) return 'window';
+  return rule === 'always' ? 'rule' : undefined;
+}
+
+/** A second person is another one than who asked for the plan. */
+export function mayApprove(plan: Pick<PlanInQuestion, 'by'>, person: string): boolean {
+  return plan.by !== person;
+}
+
+/** Whether the plan may run now. An approval counts for the digest it was given for, from its time up to its end. */
+export function judgeApprovals(rule: ApprovalRule, plan: PlanInQuestion, approvals: readonly Approval[], nowMs: number): ApprovalVerdict {
+  const need = whySecondPerson(rule, plan.body);
+  if (need === undefined) return { kind: 'not_needed' };
+  const fit = approvals
+    .filter(({ digest, by, approvedAtMs }) => digest === plan.digest && mayApprove(plan, by) && approvedAtMs <= nowMs)
+    .sort((a, b) => b.expiresAtMs - a.expiresAtMs);
+  const [last] = fit;
+  if (last === undefined) return { kind: 'missing', need };
+  return { kind: last.expiresAtMs > nowMs ? 'approved' : 'expired', need, approval: last };
+}

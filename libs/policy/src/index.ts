@@ -1,0 +1,11 @@
+export {
+  APPROVAL_RULES,
+  type Approval,
+  type ApprovalNeed,
+  type ApprovalRule,
+  type ApprovalVerdict,
+  judgeApprovals,
+  mayApprove,
+  type PlanInQuestion,
+  whySecondPerson,
+} from './approval.ts';

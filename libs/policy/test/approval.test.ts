@@ -1,0 +1,59 @@
+import type { PlanStep } from '@recant/planner';
+import { type Approval, type ApprovalRule, judgeApprovals, mayApprove, type PlanInQuestion, whySecondPerson } from '@recant/policy';
+import { expect, test } from 'vitest';
+
+const NOW = 1_000_000;
+const step = (grade: 'attested' | 'claimed'): PlanStep => ({
+  step: 1,
+  undoes: { source: 's', action: 'a', attempt: 1 },
+  agent: 'a',
+  tool: 't',
+  grade,
+  systems: [],
+  after: [],
+});
+const plan = (over: Partial<PlanInQuestion['body']> = {}, by = 'person:ada'): PlanInQuestion => ({
+  digest: 'd1',
+  by,
+  body: { selection: { agents: ['a'] }, steps: [step('attested')], ...over },
+});
+const approval = (over: Partial<Approval> = {}): Approval => ({
+  digest: 'd1',
+  by: 'person:bob',
+  approvedAtMs: NOW - 10,
+  expiresAtMs: NOW + 10,
+  ...over,
+});
+const judge = (rule: ApprovalRule, ...approvals: Approval[]) => judgeApprovals(rule, plan(), approvals, NOW).kind;
+
+test.each<[ApprovalRule, string | undefined, PlanInQuestion]>([
+  ['never', undefined, plan({ steps: [step('claimed')], selection: { fromMs: 1 } })],
+  ['critical', undefined, plan()],
+  ['critical', 'claimed', plan({ steps: [step('attested'), step('claimed')] })],
+  ['critical', 'window', plan({ selection: { fromMs: 1, toMs: 2, clock: 'claimed' } })],
+  ['critical', undefined, plan({ selection: { fromMs: 1, tools: ['t'] } })],
+  ['always', 'rule', plan()],
+  ['always', 'claimed', plan({ steps: [step('claimed')] })],
+  ['always', 'rule', plan({ steps: [] })],
+])('under %s a second person is needed because of: %s', (rule, need, { body }) => {
+  expect(whySecondPerson(rule, body)).toBe(need);
+});
+
+test('an approval counts from its time up to its end, for its digest, from another person than who asked', () => {
+  expect(judge('never')).toBe('not_needed');
+  expect(judge('critical')).toBe('not_needed');
+  expect(judge('always')).toBe('missing');
+  expect(judge('always', approval())).toBe('approved');
+  expect(judge('always', approval({ approvedAtMs: NOW }))).toBe('approved');
+  expect(judge('always', approval({ approvedAtMs: NOW + 1 }))).toBe('missing');
+  expect(judge('always', approval({ expiresAtMs: NOW + 1 }))).toBe('approved');
+  expect(judge('always', approval({ expiresAtMs: NOW }))).toBe('expired');
+  expect(judge('always', approval({ digest: 'd2' }))).toBe('missing');
+  expect(judge('always', approval({ by: 'person:ada' }))).toBe('missing');
+  expect(judge('always', approval({ by: 'person:ada' }), approval({ expiresAtMs: NOW - 1 }))).toBe('expired');
+  expect(judge('always', approval({ expiresAtMs: NOW - 1 }), approval())).toBe('approved');
+});
+
+test('who asked for a plan is no second person', () => {
+  expect([mayApprove(plan(), 'person:ada'), mayApprove(plan(), 'person:bob')]).toEqual([false, true]);
+});

@@ -1,0 +1,24 @@
+import { createInterface } from 'node:readline/promises';
+import type { PlanView } from '@recant/api';
+import { CliError, EXIT } from './exit.ts';
+import type { Paint } from './output.ts';
+import { planText } from './plan-words.ts';
+import type { World } from './session.ts';
+
+/** Characters of the digest that are typed. */
+const TYPED_MIN = 8;
+
+/** The digest of a plan that the person in front of the terminal has looked at and agreed to. `otherwise` is what to do where there is nobody. */
+export async function agreedDigest(world: World, plan: PlanView, paint: Paint, question: string, otherwise: string): Promise<string> {
+  if (world.input.isTTY !== true) throw new CliError(EXIT.usage, 'Nobody is there to confirm the plan', otherwise);
+  world.err.write(planText(plan, paint));
+  const lines = createInterface({ input: world.input, output: world.err as NodeJS.WritableStream });
+  try {
+    const asked = `${question} Type ${plan.digest.slice(0, TYPED_MIN)} to go on: `;
+    const answer = (await lines.question(asked, { signal: world.signal })).trim();
+    if (answer.length < TYPED_MIN || !plan.digest.startsWith(answer)) throw new CliError(EXIT.refused, 'Not confirmed: nothing was done');
+    return plan.digest;
+  } finally {
+    lines.close();
+  }
+}

@@ -1,0 +1,91 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { filesystemSystem } from '@recant/connector-filesystem';
+import { createRecant } from '@recant/sdk';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { recantHere, type TypedTerminal, temporaryFolder, typing, type Up, up } from './process.ts';
+
+let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+let service: Up;
+let password: string;
+
+beforeAll(async () => {
+  folder = await temporaryFolder();
+  await mkdir(join(folder.path, 'notes'));
+  await writeFile(join(folder.path, 'notes/a'), 'a\n');
+  service = await up(folder.path, [], { RECANT_APPROVALS: 'always' });
+  password = /password\s+(\S+)/.exec(service.out)?.[1] ?? '';
+  const [root, store] = [join(folder.path, 'notes'), join(folder.path, 'images')];
+  expect(await run(['connect', 'filesystem', 'notes', '--root', root, '--store', store])).toMatchObject({ code: 0 });
+  const apiKey = /agents\s+(recant_\S+)/.exec(service.out)?.[1] ?? '';
+  const notes = filesystemSystem({ name: 'notes', root, store });
+  const recant = createRecant({ url: service.url, apiKey, agent: 'writer', systems: [notes] });
+  await recant.open();
+  await recant.action({ tool: 'write_file', arguments: {}, systems: ['notes'] }, (context) =>
+    context.on(notes).writeFile('a', 'changed\n'),
+  );
+  await recant.close();
+  await notes.close();
+});
+afterAll(async () => {
+  await service?.end('SIGTERM');
+  await folder.remove();
+});
+
+const run = (args: string[], env: Record<string, string> = {}, terminal?: TypedTerminal) =>
+  recantHere(join(folder.path, '.recant'), args, undefined, undefined, { env, ...(terminal && { terminal }) });
+
+test('a plan says that it needs a second person; run explains what is missing; a person approves at the terminal; then it runs', async () => {
+  const planned = await run(['plan', '--agent', 'writer']);
+  expect(planned).toMatchObject({
+    code: 0,
+    out: expect.stringContaining('Needs a second person: it undoes what only the agent’s own process'),
+  });
+  const [, plan = '', digest = ''] = /Plan (\S+)[\s\S]*Digest (\S+)/.exec(planned.out) ?? [];
+  expect(planned.out).toContain(`recant approve ${plan}`);
+  const refused = await run(['run', plan, '--yes']);
+  expect(refused).toMatchObject({ code: 3, err: expect.stringContaining('Nobody else has approved it') });
+  expect(refused.err).toContain('recant approve');
+
+  expect(await run(['approve', plan])).toMatchObject({ code: 2, err: expect.stringContaining('RECANT_PASSWORD') });
+  expect(await run(['approve', plan], { RECANT_PASSWORD: password })).toMatchObject({ code: 2, err: expect.stringContaining(digest) });
+  expect(await run(['approve', plan, '--digest', digest], { RECANT_PASSWORD: 'guess' })).toMatchObject({ code: 4 });
+  expect(await run(['approve', plan, '--digest', digest], { RECANT_TOKEN: 'no.token.here' })).toMatchObject({ code: 4 });
+  expect(await run(['approve', plan, '--digest', '0'.repeat(64)], { RECANT_PASSWORD: password })).toMatchObject({ code: 3 });
+  expect(await run(['approve', plan, '--for', 'ever'])).toMatchObject({ code: 2 });
+
+  const wrong = typing([
+    [/Password of operator: $/, password],
+    [/to go on: $/, 'no'],
+  ]);
+  expect(await run(['approve', plan], {}, wrong)).toMatchObject({ code: 3, err: expect.stringContaining('Not confirmed') });
+  const right = typing([
+    [/Password of operator: $/, password],
+    [/to go on: $/, digest.slice(0, 8)],
+  ]);
+  const approved = await run(['approve', plan, '--for', '15m'], {}, right);
+  expect(approved, approved.err).toMatchObject({ code: 0, out: expect.stringMatching(/is approved by person:operator until \d{4}-/) });
+  expect(approved.err).toContain('write_file');
+  expect(approved.err + approved.out).not.toContain(password);
+
+  expect(await run(['plan', '--show', plan])).toMatchObject({ out: expect.stringContaining('Approved by person:operator') });
+  const account = await run(['run', plan, '--yes']);
+  expect(account, account.err).toMatchObject({ code: 0, out: expect.stringContaining('Fully restored.') });
+  expect(account.out).toContain('Approved by person:operator');
+  expect(await readFile(join(folder.path, 'notes/a'), 'utf8')).toBe('a\n');
+});
+
+test('a plan of the local person’s own is approved by somebody else or not at all', async () => {
+  const authorization = `Basic ${Buffer.from(`operator:${password}`).toString('base64')}`;
+  const response = await fetch(`${service.url}/v1/plans`, {
+    method: 'POST',
+    headers: { authorization, 'content-type': 'application/json' },
+    body: JSON.stringify({ selection: { agents: ['writer'] } }),
+  });
+  const { id, digest, by } = (await response.json()) as { id: string; digest: string; by: string };
+  expect(by).toBe('person:operator');
+  expect(await run(['approve', id, '--digest', digest], { RECANT_PASSWORD: password })).toMatchObject({
+    code: 3,
+    err: expect.stringContaining('person:operator asked for plan'),
+  });
+});

@@ -1,0 +1,47 @@
+import { ApiFault, type ApprovalBody, type ApprovalState } from '@recant/api';
+import { type Approval, type ApprovalNeed, type ApprovalVerdict, judgeApprovals } from '@recant/policy';
+import type { RunRecord } from '@recant/runner';
+import type { StoredPlan } from '@recant/store';
+import type { RollbackCore } from './core.ts';
+
+const NEEDS: Readonly<Record<ApprovalNeed, string>> = {
+  rule: 'every plan needs one here',
+  claimed: 'it undoes what only the agent’s own process has said',
+  window: 'it selects by nothing but a window',
+};
+
+/** @throws ApiFault `approval_missing`, `approval_expired` */
+export async function requireApproval(core: RollbackCore, tenant: string, plan: StoredPlan): Promise<void> {
+  const refusal = refusalOf(judgeApprovals(core.approvals, plan, await core.store.approvals.of(tenant, plan.id), core.clock.now()));
+  if (refusal) throw refusal;
+}
+
+/**
+ * Why a claimed run must not go on. What counts is that it was approved when it started, or is now: an approval that ends under way leaves nothing half
+ * undone. What is being cancelled starts nothing more.
+ */
+export async function objectionTo(core: RollbackCore, { claim, plan: id, state, createdAtMs }: RunRecord): Promise<string | undefined> {
+  if (core.approvals === 'never' || state === 'cancelling') return undefined;
+  const plan = await core.store.plans.find(claim.tenant, id);
+  if (!plan) return `There is no plan ${id}.`;
+  const given = await core.store.approvals.of(claim.tenant, id);
+  const refusals = [createdAtMs, core.clock.now()].map((atMs) => refusalOf(judgeApprovals(core.approvals, plan, given, atMs)));
+  return refusals.includes(undefined) ? undefined : refusals[1]?.message;
+}
+
+export function approvalState(core: RollbackCore, plan: StoredPlan, given: readonly Approval[]): ApprovalState {
+  const verdict = judgeApprovals(core.approvals, plan, given, core.clock.now());
+  return { state: verdict.kind, ...('need' in verdict ? { need: verdict.need } : {}), given: given.map(bodyOf) };
+}
+
+export function bodyOf({ digest, by, approvedAtMs, expiresAtMs }: Approval): ApprovalBody {
+  return { digest, by, approvedAt: new Date(approvedAtMs).toISOString(), expiresAt: new Date(expiresAtMs).toISOString() };
+}
+
+function refusalOf(verdict: ApprovalVerdict): ApiFault | undefined {
+  if (verdict.kind === 'not_needed' || verdict.kind === 'approved') return undefined;
+  const why = `The plan needs a second person: ${NEEDS[verdict.need]}.`;
+  if (verdict.kind === 'missing') return new ApiFault('approval_missing', `${why} Nobody else has approved it.`);
+  const { by, expiresAtMs } = verdict.approval;
+  return new ApiFault('approval_expired', `${why} ${by} approved it until ${new Date(expiresAtMs).toISOString()}.`);
+}

@@ -1,0 +1,155 @@
+import { createClient } from '@recant/client';
+import { decodeEvent, type RecantEvent } from '@recant/events';
+import { decodeFrame } from '@recant/ledger';
+import { createOpenIdPeople } from '@recant/service';
+import { createApprovals, createRuns, withSnapshot } from '@recant/store';
+import { waitUntil } from '@recant/test-support';
+import { type TestProvider, testOpenIdProvider } from '@recant/test-support/openid';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createStage, type Stage, TENANT } from './harness.ts';
+
+const AUDIENCE = 'urn:recant';
+const ROLES = new Map([
+  ['oncall', ['view', 'plan', 'execute']],
+  ['lead', ['approve', 'plan']],
+] as const);
+
+let provider: TestProvider;
+let stage: Stage;
+beforeAll(async () => {
+  provider = await testOpenIdProvider();
+  const rules = {
+    issuer: provider.issuer,
+    audience: AUDIENCE,
+    algorithms: ['RS256'],
+    tokenTypes: ['at+jwt'],
+    rolesClaim: 'roles',
+    roles: ROLES,
+  };
+  stage = await createStage({ approvals: 'always', people: [createOpenIdPeople({ ...rules, tenant: { claim: 'org' } }, Date.now)] });
+  await stage.operator.registerSystem({ name: 'shop', connector: 'postgres', options: { url: stage.shop.ownerUrl } });
+}, 120_000);
+afterAll(async () => {
+  await stage?.[Symbol.asyncDispose]();
+  await provider?.[Symbol.asyncDispose]();
+});
+
+const as = async (subject: string, roles: readonly string[], org = TENANT) =>
+  createClient({ url: stage.url, apiKey: await provider.signIn({ subject, claims: { roles, org } }, AUDIENCE) });
+
+const problem = async (work: Promise<unknown>): Promise<string> => {
+  try {
+    await work;
+  } catch (error) {
+    const { status, code } = (error as { problem: { status: number; code: string } }).problem;
+    return `${status} ${code}`;
+  }
+  return 'taken';
+};
+
+/** An agent of its own for each test, with one row repriced. */
+async function repriced(agent: string, row: number): Promise<{ selection: { agents: string[] } }> {
+  const recant = await stage.agent(agent);
+  await recant.sql('reprice', `UPDATE orders SET price = 1 WHERE id = ${row}`);
+  return { selection: { agents: [agent] } };
+}
+
+const priceOf = async (row: number): Promise<number> =>
+  (await stage.shop.owner.query(`SELECT price FROM orders WHERE id = ${row}`)).rows[0].price;
+
+async function acts(operation: string): Promise<RecantEvent[]> {
+  const found: RecantEvent[] = [];
+  await withSnapshot(stage.store.pool, TENANT, async (snapshot) => {
+    for await (const { frame } of snapshot.entries()) {
+      const decoded = decodeFrame(frame);
+      const event = decoded?.kind === 'event' ? decodeEvent(decoded.body) : undefined;
+      if (event?.ok) found.push(event.event);
+    }
+  });
+  const ordered = found.filter((event) => event.type === 'recant.act.ordered.v1' && event.data.operation === operation);
+  const ids = new Set(ordered.map((event) => (event.data as { act: string }).act));
+  return found.filter((event) => ids.has((event.data as { act?: string }).act ?? ''));
+}
+
+test('a plan runs after another person has approved it, and both are on record', async () => {
+  const [ada, bob] = [await as('ada', ['oncall', 'lead']), await as('bob', ['lead'])];
+  const plan = await ada.createPlan(await repriced('pricer', 1));
+  expect(plan).toMatchObject({ by: 'person:ada', approval: { state: 'missing', need: 'claimed', given: [] } });
+  expect(await problem(ada.createRun(plan.id, plan.digest))).toBe('409 approval_missing');
+  expect(await problem(ada.approve(plan.id, plan.digest))).toBe('409 approval_own');
+  expect(await problem(bob.approve(plan.id, '0'.repeat(64)))).toBe('409 plan_digest_mismatch');
+  expect(await problem(bob.approve('nothing', plan.digest))).toBe('404 plan_unknown');
+  expect(await problem(bob.approve(plan.id, plan.digest, 59))).toBe('400 request_invalid');
+  expect(await problem(bob.approve(plan.id, plan.digest, 86_401))).toBe('400 request_invalid');
+  expect(await problem(ada.createRun(plan.id, plan.digest))).toBe('409 approval_missing');
+
+  const given = await bob.approve(plan.id, plan.digest);
+  expect(given).toMatchObject({ digest: plan.digest, by: 'person:bob' });
+  expect(Date.parse(given.expiresAt) - Date.parse(given.approvedAt)).toBe(3_600_000);
+  expect((await ada.plan(plan.id)).approval).toEqual({ state: 'approved', need: 'claimed', given: [given] });
+  const { id } = await ada.createRun(plan.id, plan.digest);
+  await waitUntil(async () => (await ada.run(id)).state === 'finished');
+  expect(await ada.run(id)).toMatchObject({ by: 'person:ada', approvals: [given], account: { fullyRestored: true } });
+  expect(await priceOf(1)).toBe(100);
+
+  const told = (await acts('approvePlan')).map(({ data }) => data);
+  expect(told).toContainEqual(expect.objectContaining({ by: 'person:bob', target: { plan: plan.id } }));
+  expect(told).toContainEqual(expect.objectContaining({ outcome: 'done', detail: { digest: plan.digest, expiresAt: given.expiresAt } }));
+  expect(await stage.audit()).toEqual([]);
+});
+
+test('keys cannot approve, whatever their roles, nor can people without the role or of another tenant', async () => {
+  const plan = await stage.operator.createPlan(await repriced('shipper', 2));
+  const key = createClient({ url: stage.url, apiKey: await stage.makeKey({ roles: ['approve', 'administer'], agents: [] }) });
+  expect(await problem(key.approve(plan.id, plan.digest))).toBe('403 caller_unfit');
+  expect(await problem((await as('eve', ['oncall'])).approve(plan.id, plan.digest))).toBe('403 role_missing');
+  expect(await problem((await as('mallory', ['lead'], 'other')).approve(plan.id, plan.digest))).toBe('404 plan_unknown');
+  expect((await stage.operator.plan(plan.id)).approval.given).toEqual([]);
+});
+
+test('an approval that has expired does not count, and is said to have been there', async () => {
+  const bob = await as('bob', ['lead']);
+  const plan = await stage.operator.createPlan(await repriced('stocker', 3));
+  const now = Date.now();
+  const expired = { digest: plan.digest, by: 'person:carl', approvedAtMs: now - 120_000, expiresAtMs: now - 60_000 };
+  await createApprovals(stage.store.pool).put(TENANT, plan.id, expired);
+  expect(await problem(stage.operator.createRun(plan.id, plan.digest))).toBe('409 approval_expired');
+  expect((await stage.operator.plan(plan.id)).approval).toMatchObject({ state: 'expired', given: [{ by: 'person:carl' }] });
+  await bob.approve(plan.id, plan.digest, 60);
+  expect((await stage.operator.plan(plan.id)).approval).toMatchObject({
+    state: 'approved',
+    given: [{ by: 'person:bob' }, { by: 'person:carl' }],
+  });
+});
+
+test('a run that got into the store without an approval is claimed and not carried out', async () => {
+  const plan = await stage.operator.createPlan(await repriced('smuggler', 4));
+  await createRuns(stage.store.pool).create(TENANT, {
+    id: 'smuggled',
+    plan: plan.id,
+    digest: plan.digest,
+    by: 'nobody',
+    source: 'recant://recant/run/smuggled',
+    steps: plan.body.steps.map(({ step }) => step),
+    resources: [],
+    events: [],
+    sequenceNext: 1,
+  });
+  const alarmed = await waitUntil(async () => {
+    const run = await stage.operator.run('smuggled');
+    return run.alarm === undefined ? undefined : run;
+  });
+  expect(alarmed).toMatchObject({ state: 'queued', alarm: expect.stringContaining('needs a second person'), account: { open: 1 } });
+  expect(await priceOf(4)).toBe(1);
+});
+
+test('an approval is never changed or taken back in the database', async () => {
+  const { rowCount } = await stage.store.pool.query('SELECT 1 FROM recant.approval');
+  expect(rowCount).toBeGreaterThan(0);
+  for (const statement of [
+    "UPDATE recant.approval SET expires_at = 'infinity'",
+    'DELETE FROM recant.approval',
+    "INSERT INTO recant.approval SELECT tenant_id, plan_id, 'a1b2', approved_at, digest, expires_at FROM recant.approval",
+  ])
+    await expect(stage.store.pool.query(statement), statement).rejects.toMatchObject({ code: expect.stringMatching(/^(42501|23514)$/) });
+});
