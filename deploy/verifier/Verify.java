@@ -19,6 +19,7 @@ import java.security.MessageDigest;
 import java.security.PublicKey;
 import java.security.Signature;
 import java.security.spec.X509EncodedKeySpec;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
@@ -69,7 +70,9 @@ public final class Verify {
             out.print(options.json ? verdict.json(options.file) + "\n" : verdict.words(options.file));
             if (verdict.broken != null) System.exit(EXIT_UNSOUND);
             if (options.anchor == null || verdict.anchors > 0) System.exit(EXIT_SOUND);
-            System.err.println("nothing in " + options.anchor + " is of what was verified: give the folder with checkpoints of this ledger and tenant");
+            System.err.println(verdict.anchorsNewer.isEmpty()
+                ? "nothing in " + options.anchor + " is of what was verified: give the folder with checkpoints of this ledger and tenant"
+                : "all that " + options.anchor + " keeps of this ledger is newer than this file: give a folder that keeps older checkpoints too");
             System.exit(EXIT_FAILED);
         } catch (IOException cause) {
             System.err.println("cannot read: " + cause);
@@ -220,6 +223,7 @@ public final class Verify {
         long logs, entries, events, deadLetters, checkpoints, anchors;
         List<String> keys = List.of();
         List<String> anchorsUnused = List.of();
+        List<String> anchorsNewer = List.of();
         boolean keysGiven;
 
         static Verdict broken(Broken broken) {
@@ -237,7 +241,7 @@ public final class Verify {
                 if (broken.shard >= 0) text.append(",\"shard\":").append(broken.shard);
                 return text.append(",\"sound\":false}").toString();
             }
-            text.append("\"anchorsUnused\":").append(quoteAll(anchorsUnused));
+            text.append("\"anchorsNewer\":").append(quoteAll(anchorsNewer)).append(",\"anchorsUnused\":").append(quoteAll(anchorsUnused));
             text.append(",\"counts\":{\"anchors\":").append(anchors).append(",\"checkpoints\":").append(checkpoints).append(",\"deadLetters\":")
                 .append(deadLetters).append(",\"entries\":").append(entries).append(",\"events\":").append(events).append(",\"logs\":").append(logs);
             text.append("},\"file\":").append(quote(file)).append(",\"keys\":").append(quoteAll(keys)).append(",\"keysGiven\":").append(keysGiven);
@@ -270,6 +274,7 @@ public final class Verify {
             for (String key : keys) text.append("  signed by ").append(printable(key)).append('\n');
             if (!keysGiven) text.append("  No key was given: this file fits together, but anybody could have made it. Say --key with the ledger's key.\n");
             for (String name : anchorsUnused) text.append("  not compared with anything here: ").append(printable(name)).append('\n');
+            for (String name : anchorsNewer) text.append("  newer than this file, of more entries: ").append(printable(name)).append('\n');
             for (Warning warning : warnings.list()) {
                 text.append("  warning: ").append(warning.rule).append(", log ").append(warning.shard).append(", entry ").append(warning.index).append(": ")
                     .append(printable(warning.detail)).append('\n');
@@ -415,6 +420,7 @@ public final class Verify {
             anchors.finish(!isOneLog);
             verdict.anchors = anchors.compared;
             verdict.anchorsUnused = anchors.unused();
+            verdict.anchorsNewer = List.copyOf(anchors.newer);
             verdict.keys = vkeys.stream().filter(vkey -> believed.containsKey(keyIdOf(vkey))).toList();
             verdict.keysGiven = !given.isEmpty();
             return verdict;
@@ -496,7 +502,7 @@ public final class Verify {
             if (ledger == null || vkeys.isEmpty()) throw misplaced(String.valueOf(reader.type));
             if (believed.isEmpty()) throw new Broken("key_unknown", "the file is signed under " + String.join(", ", vkeys));
             senders = new Senders(facts);
-            anchors = new Anchors(kept, believed, ledger, ledger + "/" + percentEncode(tenant) + "/");
+            anchors = new Anchors(kept, believed, ledger, ledger + "/" + percentEncode(tenant) + "/", Instant.parse(made).toEpochMilli());
         }
 
         private void openLog() {
@@ -507,7 +513,7 @@ public final class Verify {
             if (next == null || !value.hasMembers("shard") || value.whole("shard", 0, LOGS_MAX) != next.shard) throw misplaced("L");
             opened += 1;
             verdict.logs += 1;
-            log = new LogCheck(tenant, next, anchors.follow(originOf(next.shard, next.epoch), next.shard, next.from));
+            log = new LogCheck(tenant, next, anchors.follow(originOf(next.shard, next.epoch), next.epoch, next.shard, next.from));
             if (next.from == 0) log.start(reader.bytes(), 0, 0);
             else partial.add(next.shard);
         }
@@ -955,17 +961,22 @@ public final class Verify {
         }
     }
 
-    /** A checkpoint that somebody kept outside the ledger. */
-    record Kept(String name, byte[] note) {}
+    /** A checkpoint that somebody kept outside the ledger, and the time of its file. */
+    record Kept(String name, byte[] note, long keptAtMs) {}
 
-    record Anchor(String name, long epoch, long size, byte[] root) {}
+    /** @param isNewer kept after the file was made: of a log that went on it may have more */
+    record Anchor(String name, long epoch, long size, byte[] root, boolean isNewer) {}
 
     static final class Anchors {
         private static final Pattern ORIGIN = Pattern.compile("(.+)/e([1-9][0-9]{0,9})", Pattern.DOTALL);
         private static final int ANCHORS_MAX = 100_000;
+        /** Milliseconds that the clocks of the ledger and of the folder may be apart. */
+        private static final long KEPT_SKEW_MS = 60_000;
         private final Map<String, List<Anchor>> byLog = new TreeMap<>();
         private final List<AnchorWalk> walks = new ArrayList<>();
         private final Set<String> unused = new TreeSet<>();
+        /** Kept later, and not compared. */
+        final Set<String> newer = new TreeSet<>();
         private final String within;
         long compared;
 
@@ -977,13 +988,13 @@ public final class Verify {
                     if (kept.size() >= ANCHORS_MAX) throw new IOException("more than " + ANCHORS_MAX + " anchors: give the newest of each log");
                     if (Files.size(file) > RECORD_BYTES_MAX) throw new IOException(file + " is too large for a checkpoint");
                     String name = place.equals(file) ? file.toString() : place.relativize(file).toString();
-                    kept.add(new Kept(name, Files.readAllBytes(file)));
+                    kept.add(new Kept(name, Files.readAllBytes(file), Files.getLastModifiedTime(file).toMillis()));
                 }
             }
             return kept;
         }
 
-        Anchors(List<Kept> kept, Map<String, Key> keys, String ledger, String within) {
+        Anchors(List<Kept> kept, Map<String, Key> keys, String ledger, String within, long madeMs) {
             this.within = within;
             for (Kept file : kept) {
                 unused.add(file.name);
@@ -993,15 +1004,20 @@ public final class Verify {
                 var origin = ORIGIN.matcher(new String(note, 0, end, StandardCharsets.UTF_8));
                 if (end == note.length || !origin.matches() || !origin.group(1).startsWith(ledger + "/")) continue;
                 Checkpoint checkpoint = Checkpoint.open(note, 0, note.length, keys, file.name + ": a checkpoint", -1, -1);
+                boolean isNewer = file.keptAtMs > madeMs - KEPT_SKEW_MS;
                 byLog.computeIfAbsent(origin.group(1), log -> new ArrayList<>())
-                    .add(new Anchor(file.name, Long.parseLong(origin.group(2)), checkpoint.size, checkpoint.root));
+                    .add(new Anchor(file.name, Long.parseLong(origin.group(2)), checkpoint.size, checkpoint.root, isNewer));
             }
             for (List<Anchor> anchors : byLog.values()) anchors.sort(Comparator.comparingLong(Anchor::size));
         }
 
-        AnchorWalk follow(String origin, int shard, long from) {
-            List<Anchor> anchors = byLog.remove(origin.substring(0, origin.lastIndexOf('/')));
-            AnchorWalk walk = new AnchorWalk(this, anchors == null ? List.of() : anchors.stream().filter(anchor -> anchor.size >= from).toList(), shard);
+        AnchorWalk follow(String origin, long epoch, int shard, long from) {
+            List<Anchor> found = byLog.remove(origin.substring(0, origin.lastIndexOf('/')));
+            List<Anchor> anchors = found == null ? List.of() : found;
+            noteNewer(anchors);
+            // An epoch that was opened since put something else there.
+            AnchorWalk walk = new AnchorWalk(this,
+                anchors.stream().filter(anchor -> anchor.size >= from && !(anchor.isNewer && anchor.epoch > epoch)).toList(), shard);
             walks.add(walk);
             return walk;
         }
@@ -1009,6 +1025,12 @@ public final class Verify {
         void used(Anchor anchor) {
             compared += 1;
             unused.remove(anchor.name);
+            newer.remove(anchor.name);
+        }
+
+        /** Until they are compared after all: what is not of more entries is as good as any. */
+        private void noteNewer(List<Anchor> anchors) {
+            for (Anchor anchor : anchors) if (anchor.isNewer) newer.add(anchor.name);
         }
 
         /** @param isWhole whether every log of the tenant should be here */
@@ -1016,14 +1038,16 @@ public final class Verify {
             for (AnchorWalk walk : walks) walk.finish();
             for (Map.Entry<String, List<Anchor>> missing : byLog.entrySet()) {
                 if (!isWhole || !missing.getKey().startsWith(within)) continue;
-                Anchor anchor = missing.getValue().get(0);
+                noteNewer(missing.getValue());
+                Anchor anchor = missing.getValue().stream().filter(each -> !each.isNewer).findFirst().orElse(null);
+                if (anchor == null) continue;
                 String detail = anchor.name + " is of " + anchor.size + " entries of the log " + missing.getKey() + ", which is not here at all";
                 throw new Broken("anchor_ahead", detail, (int) decimal(missing.getKey().substring(within.length())), -1);
             }
         }
 
         List<String> unused() {
-            return List.copyOf(unused);
+            return unused.stream().filter(name -> !newer.contains(name)).toList();
         }
     }
 
@@ -1061,7 +1085,7 @@ public final class Verify {
             if (differs != null) throw differs;
             for (; at < anchors.size(); at += 1) {
                 Anchor anchor = anchors.get(at);
-                if (anchor.epoch < epoch) continue;
+                if (anchor.epoch < epoch || anchor.isNewer) continue;
                 String detail = anchor.name + " is of " + anchor.size + " entries in epoch " + anchor.epoch + ", the log has " + size;
                 throw new Broken("anchor_ahead", detail, shard, size);
             }

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, unlink, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, unlink, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { memoryScratch, type Verdict, verifyBundle } from '@recant/verifier';
@@ -41,7 +41,10 @@ export class Judges {
   /** Writes anchors into a folder of their own. */
   async keep(kept: readonly Kept[]): Promise<string> {
     const folder = await mkdtemp(join(this.#folder, 'anchors-'));
-    for (const { name, note } of kept) await writeFile(join(folder, name), note);
+    for (const { name, note, keptAtMs = 0 } of kept) {
+      await writeFile(join(folder, name), note);
+      await utimes(join(folder, name), 0, keptAtMs / 1_000);
+    }
     return folder;
   }
 

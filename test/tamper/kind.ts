@@ -18,6 +18,8 @@ export interface Stage {
 export interface Kept {
   readonly name: string;
   readonly note: Buffer;
+  /** Milliseconds since 1970, UTC; left out: before everything. */
+  readonly keptAtMs?: number;
 }
 
 /** A change of what was recorded. Made three times: as it is; with everything signed anew by a foreign key; and by the ledger's own. */

@@ -2,14 +2,13 @@ import type { Anchor, Witness } from '@recant/ledger';
 import { ConfigError, secret } from '@recant/service';
 import { COSIGNATURE_TYPE, parseVerifierKey } from '@recant/transparency';
 import { z } from 'zod';
-import { s3Anchor } from './s3/anchor.ts';
+import { type S3AnchorOptions, s3Anchor } from './s3/anchor.ts';
 import { httpWitness } from './witness/http-witness.ts';
 
 const Address = z.url({ protocol: /^https?$/, error: 'must be an address with http:// or https://' });
 
-/** Fields of a service's environment that name places outside. */
-export const PLACES_ENV = {
-  RECANT_ANCHOR_S3_BUCKET: z.string().min(3).max(63).optional(),
+/** Fields of the environment that say how a bucket is reached. */
+export const BUCKET_ENV = {
   RECANT_ANCHOR_S3_REGION: z.string().min(1).default('us-east-1'),
   /** Default: the one of Amazon in the region. */
   RECANT_ANCHOR_S3_ENDPOINT: Address.optional(),
@@ -20,6 +19,14 @@ export const PLACES_ENV = {
   RECANT_ANCHOR_S3_ACCESS_KEY_ID: z.string().min(1).optional(),
   RECANT_ANCHOR_S3_SECRET_ACCESS_KEY: secret(z.string().min(1).optional()),
   RECANT_ANCHOR_S3_SESSION_TOKEN: secret(z.string().min(1).optional()),
+} as const;
+
+export type BucketEnv = z.output<z.ZodObject<typeof BUCKET_ENV>>;
+
+/** Fields of a service's environment that name places outside. */
+export const PLACES_ENV = {
+  RECANT_ANCHOR_S3_BUCKET: z.string().min(3).max(63).optional(),
+  ...BUCKET_ENV,
   /** `<address> <vkey>`, comma-separated. */
   RECANT_WITNESSES: z.string().default('').transform(parseWitnesses),
 } as const;
@@ -34,21 +41,22 @@ export interface Places {
 /** Asks nobody yet. @param clock milliseconds since 1970, UTC. @throws ConfigError */
 export function openPlaces(env: PlacesEnv, clock: () => number): Places {
   return {
-    anchors: env.RECANT_ANCHOR_S3_BUCKET === undefined ? [] : [bucketOf(env, env.RECANT_ANCHOR_S3_BUCKET, clock)],
+    anchors: env.RECANT_ANCHOR_S3_BUCKET === undefined ? [] : [s3Anchor(bucketOf(env, env.RECANT_ANCHOR_S3_BUCKET, clock))],
     witnesses: env.RECANT_WITNESSES.map(({ url, vkey }) => httpWitness({ url, vkey, clock })),
   };
 }
 
-function bucketOf(env: PlacesEnv, bucket: string, clock: () => number): Anchor {
+/** One bucket as the environment reaches it. @throws ConfigError */
+export function bucketOf(env: BucketEnv, bucket: string, clock: () => number): S3AnchorOptions {
   const region = env.RECANT_ANCHOR_S3_REGION;
   const accessKeyId = env.RECANT_ANCHOR_S3_ACCESS_KEY_ID;
   const secretAccessKey = env.RECANT_ANCHOR_S3_SECRET_ACCESS_KEY;
   const sessionToken = env.RECANT_ANCHOR_S3_SESSION_TOKEN;
   if (accessKeyId === undefined || secretAccessKey === undefined)
     throw new ConfigError([
-      'RECANT_ANCHOR_S3_BUCKET needs RECANT_ANCHOR_S3_ACCESS_KEY_ID and RECANT_ANCHOR_S3_SECRET_ACCESS_KEY: set both, or leave the bucket out',
+      `The bucket ${bucket} needs RECANT_ANCHOR_S3_ACCESS_KEY_ID and RECANT_ANCHOR_S3_SECRET_ACCESS_KEY: set both, or leave the bucket out`,
     ]);
-  return s3Anchor({
+  return {
     endpoint: env.RECANT_ANCHOR_S3_ENDPOINT ?? `https://s3.${region}.amazonaws.com`,
     region,
     bucket,
@@ -57,7 +65,7 @@ function bucketOf(env: PlacesEnv, bucket: string, clock: () => number): Anchor {
     secretAccessKey,
     ...(sessionToken === undefined ? {} : { sessionToken }),
     clock,
-  });
+  };
 }
 
 interface WitnessPlace {

@@ -31,7 +31,7 @@ test('places are those that the environment names', () => {
 });
 
 test('names what is wrong, and prints no secret', () => {
-  expect(problemsOf({ RECANT_ANCHOR_S3_BUCKET: 'kept' })[0]).toMatch(/needs RECANT_ANCHOR_S3_ACCESS_KEY_ID and/);
+  expect(problemsOf({ RECANT_ANCHOR_S3_BUCKET: 'kept' })[0]).toMatch(/^The bucket kept needs RECANT_ANCHOR_S3_ACCESS_KEY_ID and/);
   expect(problemsOf({ ...BUCKET, RECANT_ANCHOR_S3_ENDPOINT: 'ftp://x', RECANT_ANCHOR_S3_PREFIX: '../' })).toHaveLength(2);
   const key = witness('a.example');
   const wrong: [string, RegExp][] = [

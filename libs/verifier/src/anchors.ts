@@ -7,12 +7,19 @@ export interface KeptCheckpoint {
   /** Where it was kept: a file's name. Shown to people. */
   readonly name: string;
   readonly note: Uint8Array;
+  /** Milliseconds since 1970, UTC: since when it lies there, by the clock of that place. Left out: since before anything that is verified. */
+  readonly keptAtMs?: number;
 }
 
 interface Anchor extends Checkpoint {
   readonly name: string;
   readonly epoch: number;
+  /** Kept after what is verified was made: of a log that went on it may have more. */
+  readonly isNewer: boolean;
 }
+
+/** Milliseconds that the clocks of the ledger and of a place may be apart. */
+export const KEPT_SKEW_MS = 60_000;
 
 /** Anchors of one verification: as many as are given fit into memory. */
 export const ANCHORS_MAX = 100_000;
@@ -22,17 +29,19 @@ export class Anchors {
   /** By log: `<ledger>/<tenant>/<shard>`, ascending by size. */
   readonly #byLog = new Map<string, Anchor[]>();
   readonly #unused = new Set<string>();
+  readonly #newer = new Set<string>();
   #compared = 0;
 
-  /** @throws BrokenRule where one is not signed by the ledger's keys: the ledger speaks with another key now, or the file was changed. */
-  constructor(kept: readonly KeptCheckpoint[], keys: Keys, ledger: string) {
+  /** @param madeMs when a bundle was made; undefined for what is read now. @throws BrokenRule where one is not signed by the ledger's keys: the ledger speaks with another key now, or the file was changed. */
+  constructor(kept: readonly KeptCheckpoint[], keys: Keys, ledger: string, madeMs?: number) {
     if (kept.length > ANCHORS_MAX) throw new RangeError(`${kept.length} anchors are more than ${ANCHORS_MAX}: give the newest of each log`);
-    for (const { name, note } of kept) {
+    for (const { name, note, keptAtMs } of kept) {
       this.#unused.add(name);
       const [log, epoch] = splitOrigin(firstLine(note));
       if (log === undefined || epoch === undefined || !log.startsWith(`${ledger}/`)) continue;
       const anchors = this.#byLog.get(log) ?? [];
-      anchors.push({ ...openKept(name, note, keys), name, epoch });
+      const isNewer = keptAtMs !== undefined && madeMs !== undefined && keptAtMs > madeMs - KEPT_SKEW_MS;
+      anchors.push({ ...openKept(name, note, keys), name, epoch, isNewer });
       this.#byLog.set(log, anchors);
     }
     for (const anchors of this.#byLog.values()) anchors.sort((a, b) => (a.size < b.size ? -1 : a.size > b.size ? 1 : 0));
@@ -41,20 +50,31 @@ export class Anchors {
   get compared(): number {
     return this.#compared;
   }
-  /** Names of those that nothing was compared with. */
+  /** Names of those that nothing was compared with, the newer ones aside. */
   get unused(): readonly string[] {
-    return [...this.#unused];
+    return [...this.#unused].filter((name) => !this.#newer.has(name));
+  }
+  /** Names of those that say nothing of it, because they were kept after it was made. */
+  get newer(): readonly string[] {
+    return [...this.#newer];
   }
 
   /** Follows one log. @param origin of any epoch. @param from anchors of less cannot be compared. */
   follow(origin: string, shard: number, from: bigint): AnchorWalk {
-    const [log = ''] = splitOrigin(origin);
-    const anchors = (this.#byLog.get(log) ?? []).filter(({ size }) => size >= from);
+    const [log = '', epoch = 1] = splitOrigin(origin);
+    const anchors = (this.#byLog.get(log) ?? []).filter((anchor) => anchor.size >= from && !(anchor.isNewer && anchor.epoch > epoch));
+    this.#noteNewer(this.#byLog.get(log) ?? []);
     this.#byLog.delete(log);
     return new AnchorWalk(anchors, shard, ({ name }) => {
       this.#unused.delete(name);
+      this.#newer.delete(name);
       this.#compared += 1;
     });
+  }
+
+  /** Until they are compared after all: what is not of more entries is as good as any. */
+  #noteNewer(anchors: readonly Anchor[]): void {
+    for (const { name, isNewer } of anchors) if (isNewer) this.#newer.add(name);
   }
 
   /**
@@ -63,8 +83,10 @@ export class Anchors {
    */
   requireNone(within: string): void {
     for (const [log, anchors] of [...this.#byLog].sort(([a], [b]) => (a < b ? -1 : 1))) {
-      const [anchor] = anchors;
-      if (!log.startsWith(within) || anchor === undefined) continue;
+      if (!log.startsWith(within)) continue;
+      this.#noteNewer(anchors);
+      const anchor = anchors.find(({ isNewer }) => !isNewer);
+      if (anchor === undefined) continue;
       const shard = Number(log.slice(within.length));
       throw new BrokenRule(
         'anchor_ahead',
@@ -109,7 +131,7 @@ export class AnchorWalk {
   /** @param epoch of the log at its end. @throws BrokenRule `anchor_differs`, `anchor_ahead` */
   finish(size: bigint, epoch: number): void {
     if (this.#differs !== undefined) throw this.#differs;
-    const ahead = this.#anchors.slice(this.#at).filter((anchor) => anchor.epoch >= epoch);
+    const ahead = this.#anchors.slice(this.#at).filter((anchor) => anchor.epoch >= epoch && !anchor.isNewer);
     const [anchor] = ahead;
     if (anchor === undefined) return;
     const detail = `${anchor.name} is of ${anchor.size} entries in epoch ${anchor.epoch}, the log has ${size} in epoch ${epoch}`;

@@ -1,4 +1,4 @@
-export { ANCHORS_MAX, type KeptCheckpoint } from './anchors.ts';
+export { ANCHORS_MAX, KEPT_SKEW_MS, type KeptCheckpoint } from './anchors.ts';
 export {
   type BundleRecord,
   encodeRecord,
@@ -9,6 +9,7 @@ export {
   RECORD_BYTES_MAX,
   type RecordType,
 } from './bundle/format.ts';
+export { HEAD_BYTES_MAX, manifestOf } from './bundle/head.ts';
 export { type BundleLog, encodeManifest, type Manifest, parseManifest } from './bundle/manifest.ts';
 export { splitRecords } from './bundle/record-parser.ts';
 export { sealBundle } from './bundle/seal.ts';

@@ -62,14 +62,15 @@ export class LedgerWalk {
   /** Size of the newest checkpoint of this log. */
   #signed: bigint | undefined;
 
-  constructor(ledger: string, tenant: string, keys: Keys, options: VerifyOptions) {
+  /** @param madeMs when a bundle was made: what was kept of it later may have more. */
+  constructor(ledger: string, tenant: string, keys: Keys, options: VerifyOptions, madeMs?: number) {
     this.#ledger = ledger;
     this.#tenant = tenant;
     this.#keys = keys;
     this.#options = options;
     this.#facts = new FactStore(options.scratch);
     this.#events = new EventQueue(tenant, options.inspect ?? createInspector(), this.#facts);
-    this.#anchors = new Anchors(options.anchors ?? [], keys, ledger);
+    this.#anchors = new Anchors(options.anchors ?? [], keys, ledger, madeMs);
   }
 
   /** Of the open log. */
@@ -183,6 +184,7 @@ export class LedgerWalk {
       keys: this.#keys.list(),
       keysGiven,
       anchorsUnused: this.#anchors.unused,
+      anchorsNewer: this.#anchors.newer,
     };
   }
 

@@ -31,6 +31,8 @@ export interface Sound {
   readonly keysGiven: boolean;
   /** Anchors that nothing here could be compared with: of another ledger or tenant, or from before the first entry of this bundle. */
   readonly anchorsUnused: readonly string[];
+  /** Anchors that were kept after this bundle was made, and are of more entries: they say nothing of it. */
+  readonly anchorsNewer: readonly string[];
 }
 
 export interface Broken {

@@ -6,8 +6,10 @@ import {
   type BundleRecord,
   encodeManifest,
   encodeRecord,
+  KEPT_SKEW_MS,
   type KeptCheckpoint,
   MAGIC,
+  manifestOf,
   memoryScratch,
   parseManifest,
   RULES,
@@ -204,6 +206,32 @@ it('anchor_ahead and anchor_differs: a log that was cut, made anew, or taken awa
   expect(await verify(await makeBundle([]), { anchors })).toMatchObject({ sound: false, rule: 'anchor_ahead', shard: SHARD });
   const other = await makeBundle([makeLog(2, SHARDS, 5).source()], { query: { shard: 2 } });
   expect(await verify(other, { anchors })).toMatchObject({ sound: true, anchorsUnused: [anchors[0]?.name] });
+});
+
+it('what was kept after a bundle was made may be of more, and is told; what was kept before may not', async () => {
+  const log = makeLog(SHARD, SHARDS, SIZE);
+  const { name } = kept(log);
+  const cut = await makeBundle([makeLog(SHARD, SHARDS, SIZE - 9).source()]);
+  const madeMs = Date.parse(manifestOf(cut).made);
+  const keptAt = (keptAtMs: number, of = log): readonly KeptCheckpoint[] => [{ ...kept(of), keptAtMs }];
+  const before = keptAt(madeMs - KEPT_SKEW_MS);
+  const after = keptAt(madeMs - KEPT_SKEW_MS + 1);
+  const newer = { sound: true, counts: { anchors: 0 }, anchorsNewer: [name], anchorsUnused: [] };
+  expect(await verify(cut, { anchors: before })).toMatchObject({ sound: false, rule: 'anchor_ahead' });
+  expect(await verify(cut, { anchors: after })).toMatchObject(newer);
+  expect(await verify(await makeBundle([]), { anchors: before })).toMatchObject({ sound: false, rule: 'anchor_ahead' });
+  expect(await verify(await makeBundle([]), { anchors: after })).toMatchObject(newer);
+  // What is not of more is compared, whenever it was kept.
+  const whole = await makeBundle([makeLog(SHARD, SHARDS, SIZE + 9).source()]);
+  expect(await verify(whole, { anchors: after })).toMatchObject({ sound: true, counts: { anchors: 1 }, anchorsNewer: [] });
+  const edited = await ofLog((made) => reframe(made, 7, (frame) => retime(Buffer.concat([Buffer.alloc(8), frame])).subarray(8)), SIZE + 9);
+  expect(await verify(edited, { anchors: after })).toMatchObject({ sound: false, rule: 'anchor_differs' });
+  // An epoch that was opened since put something else there.
+  const restored = makeLog(SHARD, SHARDS, SIZE - 9);
+  restored.openEpoch();
+  restored.event(own().heartbeat());
+  expect(await verify(whole, { anchors: keptAt(madeMs, restored) })).toMatchObject(newer);
+  expect(await verify(whole, { anchors: [kept(restored)] })).toMatchObject({ sound: false, rule: 'anchor_differs' });
 });
 
 it('an epoch that was opened is told, and lets an anchor of what was lost stand', async () => {

@@ -61,16 +61,16 @@ export async function spawnWitness(env: Record<string, string>) {
   child.stderr.on('data', (chunk: Buffer) => {
     complained += chunk;
   });
-  const url = new Promise<string>((resolve, reject) => {
+  const started = new Promise<{ readonly url: string; readonly vkey: string }>((resolve, reject) => {
     child.stdout.on('data', (chunk: Buffer) => {
       said += chunk;
-      const found = /"url":"([^"]+)"/.exec(said)?.[1];
-      if (found !== undefined) resolve(found);
+      const [, url, vkey] = /"url":"([^"]+)","vkey":"([^"]+)"/.exec(said) ?? [];
+      if (url !== undefined && vkey !== undefined) resolve({ url, vkey });
     });
     void exited.then(() => reject(new Error(complained.trim())));
   });
   return {
-    url: await url,
+    ...(await started),
     exited,
     async stop() {
       child.kill('SIGTERM');

@@ -34,8 +34,8 @@ export function s3Anchor(options: S3AnchorOptions): Anchor {
     },
     async latest(origin) {
       const place = placeOf(prefix, origin);
-      const listed = await bucket.first(place, LISTED_MAX);
-      const key = listed.find((each) => isKeyOf(place, each));
+      const listed = await bucket.list(place, LISTED_MAX);
+      const key = listed.find((each) => isKeyOf(place, each.key))?.key;
       if (key === undefined && listed.length === 0) return undefined;
       const note = key === undefined ? undefined : await bucket.read(key);
       if (note === undefined) throw new AnchorError('anchor_unavailable', `${name}: ${place} holds what is no checkpoint: take it away.`);

@@ -27,8 +27,14 @@ export interface Bucket {
   /** Whatever stands there. */
   overwrite(key: string, bytes: Uint8Array): Promise<void>;
   read(key: string): Promise<Uint8Array | undefined>;
-  /** The first names that begin so, in the order of their bytes. */
-  first(prefix: string, count: number): Promise<readonly string[]>;
+  /** The first names that begin so, of those that come after `after`, in the order of their bytes. */
+  list(prefix: string, count: number, after?: string): Promise<readonly Listed[]>;
+}
+
+export interface Listed {
+  readonly key: string;
+  /** Milliseconds since 1970, UTC, by the store's clock; undefined where it does not say. */
+  readonly modifiedMs: number | undefined;
 }
 
 /** @throws (each method) AnchorError `anchor_unavailable` */
@@ -61,13 +67,14 @@ export function openBucket(options: BucketOptions): Bucket {
       if (answer.status === 404 && codeOf(answer) === 'NoSuchKey') return undefined;
       throw refused(options, answer);
     },
-    async first(prefix, count) {
+    async list(prefix, count, after) {
       const query = new URLSearchParams({ 'list-type': '2', prefix, 'max-keys': String(count) });
+      if (after !== undefined) query.set('start-after', after);
       const answer = await call('GET', `?${query}`);
       const text = new TextDecoder().decode(answer.body);
       // An answer that is no list (a portal's, a proxy's) must not pass for an empty one.
       if (answer.status !== 200 || !/<ListBucketResult[\s>]/.test(text)) throw refused(options, answer);
-      return [...text.matchAll(/<Key>([^<]*)<\/Key>/g)].map(([, key = '']) => key);
+      return [...text.matchAll(/<Contents>(.*?)<\/Contents>/gs)].map(([, content = '']) => listedIn(content));
     },
   };
 }
@@ -102,7 +109,7 @@ async function signed(options: BucketOptions, { method, url, body, headers }: Ca
 
 const WHAT_TO_DO = new Map(
   Object.entries({
-    AccessDenied: 'allow this key s3:PutObject, s3:GetObject and s3:ListBucket',
+    AccessDenied: 'allow this key s3:GetObject and s3:ListBucket, and s3:PutObject where it anchors',
     InvalidAccessKeyId: 'correct the access key id',
     NoSuchBucket: 'make the bucket, or correct its name',
     PermanentRedirect: 'set the region of the bucket',
@@ -120,6 +127,24 @@ function refused(options: BucketOptions, answer: Answer): AnchorError {
 /** `<Error><Code>…`; empty where there is none. Letters only, since it goes into a line for people. */
 function codeOf({ body }: Answer): string {
   return /<Code>([A-Za-z0-9]{1,64})<\/Code>/.exec(new TextDecoder().decode(body.subarray(0, 8_192)))?.[1] ?? '';
+}
+
+function listedIn(content: string): Listed {
+  const modifiedMs = Date.parse(/<LastModified>([^<]*)<\/LastModified>/.exec(content)?.[1] ?? '');
+  return {
+    key: plain(/<Key>([^<]*)<\/Key>/.exec(content)?.[1] ?? ''),
+    modifiedMs: Number.isNaN(modifiedMs) ? undefined : modifiedMs,
+  };
+}
+
+const ENTITIES = new Map(Object.entries({ amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" }));
+
+/** A name as XML has it: of ours none has anything to escape, others' may. */
+function plain(text: string): string {
+  return text.replace(/&(?:#x([0-9a-fA-F]{1,6})|#([0-9]{1,7})|([a-z]{2,4}));/g, (whole, hex, decimal, name) => {
+    const code = hex === undefined ? Number(decimal) : Number.parseInt(hex, 16);
+    return ENTITIES.get(name) ?? (code <= 0x10ffff ? String.fromCodePoint(code) : whole);
+  });
 }
 
 function unavailable({ bucket, endpoint }: BucketOptions, what: string, cause?: unknown): AnchorError {

@@ -31,3 +31,14 @@ export function isKeyOf(place: string, key: string): boolean {
   const size = /^\d{19}-(\d{1,19})\.checkpoint$/.exec(key.slice(place.length))?.[1];
   return size !== undefined && BigInt(size) <= SIZE_MAX && keyOf(place, BigInt(size)) === key;
 }
+
+/** The place of a key that is a checkpoint's; undefined for whatever else lies there. */
+export function placeIn(key: string): string | undefined {
+  const place = key.slice(0, key.lastIndexOf('/') + 1);
+  return place !== '' && isKeyOf(place, key) ? place : undefined;
+}
+
+/** After every checkpoint of a place, and before what comes behind the place. */
+export function endOf(place: string): string {
+  return `${place}~`;
+}

@@ -158,7 +158,8 @@ class BundleReading {
     const { keys } = this.#options;
     this.#keys = keys === undefined ? listed : listed.within(Keys.parse(keys));
     if (this.#keys.list().length === 0) throw new BrokenRule('key_unknown', `the file is signed under ${this.#vkeys.join(', ')}`);
-    this.#walk = new LedgerWalk(this.#manifest.ledger, this.#manifest.tenant, this.#keys, this.#options);
+    const { ledger, tenant, made } = this.#manifest;
+    this.#walk = new LedgerWalk(ledger, tenant, this.#keys, this.#options, Date.parse(made));
     return this.#walk;
   }
 

@@ -1,22 +1,17 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join, relative } from 'node:path';
+import { NOTE_BYTES_MAX } from '@recant/transparency';
 import { ANCHORS_MAX, type KeptCheckpoint } from '@recant/verifier';
-import { CliError, EXIT } from '../cli/exit.ts';
+import { CliError, EXIT } from '../../cli/exit.ts';
 
-/** Bytes of a signed note, many times over. */
-const NOTE_BYTES_MAX = 1_048_576;
-
-/** Every checkpoint that somebody kept in a folder, or one file: as an anchor writes them, or copied there by hand. */
-export async function readKept(path: string): Promise<readonly KeptCheckpoint[]> {
-  const names = await listFiles(path);
-  const kept: KeptCheckpoint[] = [];
-  for (const name of names) {
-    const { size } = await stat(name);
+/** Every checkpoint in a folder, or one file: as an anchor writes them, or copied there by hand, each with the time of its file. */
+export async function* keptInFolder(path: string): AsyncGenerator<KeptCheckpoint> {
+  for (const name of await listFiles(path)) {
+    const { size, mtimeMs } = await stat(name);
     if (size > NOTE_BYTES_MAX)
       throw new CliError(EXIT.usage, `${name} is too large for a checkpoint`, 'Give a folder with checkpoints only.');
-    kept.push({ name: relative(path, name) || name, note: await readFile(name) });
+    yield { name: relative(path, name) || name, note: await readFile(name), keptAtMs: mtimeMs };
   }
-  return kept;
 }
 
 async function listFiles(path: string): Promise<readonly string[]> {

@@ -1,0 +1,66 @@
+import { AnchorError } from '@recant/ledger';
+import type { KeptNote } from '../kept-note.ts';
+import type { S3AnchorOptions } from './anchor.ts';
+import { type Bucket, type Listed, openBucket } from './bucket.ts';
+import { endOf, placeIn } from './key.ts';
+
+/** Checkpoints of one log that are read: 14 hours of one that is anchored every 5 seconds. */
+export const KEPT_OF_LOG_MAX = 10_000;
+/** Names of one answer: as many as S3 gives. */
+const PAGE_NAMES_MAX = 1_000;
+/** Objects read at once. */
+const READ_AT_ONCE = 8;
+
+export interface S3CheckpointsOptions extends S3AnchorOptions {
+  readonly ofLogMax?: number;
+  readonly pageMax?: number;
+  /** Told of each log that has more than are read, by its place. */
+  readonly onCut?: (place: string) => void;
+}
+
+/**
+ * Every checkpoint under the prefix, log by log, of each the newest first. What else lies there is passed over.
+ * @throws AnchorError `anchor_unavailable`
+ */
+export async function* s3Checkpoints(options: S3CheckpointsOptions): AsyncGenerator<KeptNote> {
+  const bucket = openBucket(options);
+  const read = async ({ key, modifiedMs }: Listed): Promise<KeptNote> => {
+    const name = `s3://${options.bucket}/${key}`;
+    const note = await bucket.read(key);
+    if (note === undefined) throw new AnchorError('anchor_unavailable', `${name} was there and is not any more: look again.`);
+    return { name, note, ...(modifiedMs === undefined ? {} : { keptAtMs: modifiedMs }) };
+  };
+  for await (const found of checkpointsOf(bucket, options))
+    for (let at = 0; at < found.length; at += READ_AT_ONCE) yield* await Promise.all(found.slice(at, at + READ_AT_ONCE).map(read));
+}
+
+/** Names of checkpoints, a page at a time. A log that has too many is left for the next one. */
+async function* checkpointsOf(bucket: Bucket, options: S3CheckpointsOptions): AsyncGenerator<readonly Listed[]> {
+  const { prefix = 'recant/', ofLogMax = KEPT_OF_LOG_MAX, pageMax = PAGE_NAMES_MAX, onCut = () => {} } = options;
+  let after: string | undefined;
+  let place: string | undefined;
+  let ofLog = 0;
+  for (;;) {
+    const page = await bucket.list(prefix, pageMax, after);
+    const found: Listed[] = [];
+    const start = after;
+    for (const listed of page) {
+      const { key } = listed;
+      if (after !== undefined && Buffer.compare(Buffer.from(key), Buffer.from(after)) <= 0) continue;
+      after = key;
+      const within = placeIn(key);
+      if (within === undefined) continue;
+      ofLog = within === place ? ofLog + 1 : 1;
+      place = within;
+      if (ofLog <= ofLogMax) found.push(listed);
+      else {
+        onCut(place);
+        after = endOf(place);
+      }
+    }
+    yield found;
+    if (page.length < pageMax) return;
+    if (after === start)
+      throw new AnchorError('anchor_unavailable', `The bucket ${options.bucket} lists the same names again: it is no S3 bucket.`);
+  }
+}

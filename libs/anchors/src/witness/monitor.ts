@@ -1,0 +1,54 @@
+import { createHash } from 'node:crypto';
+import { AnchorError } from '@recant/ledger';
+import { NOTE_BYTES_MAX, parseNote } from '@recant/transparency';
+import { ANSWER_MS_MAX, ask } from '../answer.ts';
+import { checkpointIn, type KeptNote } from '../kept-note.ts';
+
+/**
+ * What a witness shows of a log to monitors (`<url>/<hex SHA-256 of the origin>/checkpoint`); undefined where it knows no such log.
+ * @throws AnchorError `anchor_unavailable`
+ */
+export async function cosignedCheckpoint(url: string, origin: string, timeoutMs = ANSWER_MS_MAX): Promise<KeptNote | undefined> {
+  const hash = createHash('sha256').update(origin).digest('hex');
+  const kept = await get(new URL(`${url.replace(/\/+$/, '')}/${hash}/checkpoint`), timeoutMs);
+  if (kept === undefined) return undefined;
+  const said = checkpointIn(kept).origin;
+  if (said !== origin) throw new AnchorError('anchor_unavailable', `${kept.name} is of ${said}, not of ${origin}: check the address.`);
+  return withTime(kept);
+}
+
+/** One checkpoint at an address of its own. @throws AnchorError `anchor_unavailable` */
+export async function checkpointAt(url: string, timeoutMs = ANSWER_MS_MAX): Promise<KeptNote> {
+  const address = new URL(url);
+  const kept = await get(address, timeoutMs);
+  if (kept === undefined) throw new AnchorError('anchor_unavailable', `There is nothing at ${nameOf(address)}: check the address.`);
+  checkpointIn(kept);
+  return withTime(kept);
+}
+
+async function get(address: URL, timeoutMs: number): Promise<KeptNote | undefined> {
+  const name = nameOf(address);
+  const answer = await ask(new Request(address), NOTE_BYTES_MAX, timeoutMs).catch((cause: Error) => {
+    throw new AnchorError('anchor_unavailable', `${name} does not answer (${cause.message}): check the address and the way to it.`, {
+      cause,
+    });
+  });
+  if (answer.status === 404) return undefined;
+  if (answer.status !== 200) throw new AnchorError('anchor_unavailable', `${name} answers ${answer.status}: check the address.`);
+  return { name, note: answer.body };
+}
+
+/** The earliest time in a cosignature, which nothing is believed for but that the checkpoint was there then. */
+function withTime(kept: KeptNote): KeptNote {
+  const times = parseNote(kept.note).signatures.flatMap(({ signature }) =>
+    signature.length === COSIGNATURE_BYTES ? Number(Buffer.from(signature).readBigUInt64BE(0)) * 1_000 : [],
+  );
+  return times.length === 0 ? kept : { ...kept, keptAtMs: Math.min(...times) };
+}
+/** Eight bytes of time in front of Ed25519 (C2SP tlog-cosignature). */
+const COSIGNATURE_BYTES = 72;
+
+/** Without the query, which may be what lets somebody in. */
+function nameOf({ origin, pathname }: URL): string {
+  return `${origin}${pathname}`;
+}

@@ -1,0 +1,33 @@
+import { type Broken, RULES, type Sound, type Verdict, WARNINGS } from '@recant/verifier';
+import { type Paint, printable } from './output.ts';
+
+/** What a verification found, for people. */
+export function verdictWords(verdict: Verdict, paint: Paint): string {
+  return verdict.sound ? soundText(verdict, paint) : brokenText(verdict, paint);
+}
+
+function soundText({ counts, warnings, warningCounts, keys, keysGiven, anchorsUnused, anchorsNewer }: Sound, paint: Paint): string {
+  const { logs, entries, events, deadLetters, checkpoints, anchors } = counts;
+  const lines = [
+    `${paint(['bold', 'green'], 'Sound.')} ${logs} logs, ${entries} entries: ${events} events, ${deadLetters} refused messages; ${checkpoints} checkpoints.`,
+    anchors > 0
+      ? `Compared with ${anchors} checkpoints that were kept elsewhere.`
+      : 'Not compared with checkpoints kept elsewhere (--anchor): a ledger replaced as a whole would look the same.',
+    `Signed by ${keys.length === 0 ? 'nobody yet' : keys.join(', ')}${keysGiven ? '' : ' (its own word: compare with what you were told, or give --vkey)'}.`,
+  ];
+  if (anchors > 0 && anchorsUnused.length > 0)
+    lines.push(`${anchorsUnused.length} of the kept checkpoints are of something else, or of entries before these.`);
+  if (anchorsNewer.length > 0)
+    lines.push(`${anchorsNewer.length} of the kept checkpoints are newer than this bundle and of more entries: they say nothing of it.`);
+  for (const [rule, count] of Object.entries(warningCounts)) {
+    const first = warnings.find((warning) => warning.rule === rule);
+    lines.push(`${paint('yellow', 'Note:')} ${rule}, ${count} times. ${WARNINGS[rule as keyof typeof WARNINGS]}`);
+    if (first !== undefined) lines.push(`      First: shard ${first.shard}, entry ${first.index}: ${printable(first.detail)}.`);
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+function brokenText({ rule, shard, index, detail }: Broken, paint: Paint): string {
+  const place = [...(shard === undefined ? [] : [`shard ${shard}`]), ...(index === undefined ? [] : [`entry ${index}`])].join(', ');
+  return `${paint(['bold', 'red'], 'Not sound:')} ${rule}${place === '' ? '' : ` at ${place}`}.\n${RULES[rule]}\n${printable(detail)}\n`;
+}
