@@ -1,0 +1,117 @@
+import { randomBytes } from 'node:crypto';
+import { ApiError } from '@recant/client';
+import { decodeEvent, formatApiKey } from '@recant/events';
+import { decodeFrame } from '@recant/ledger';
+import { withSnapshot } from '@recant/store';
+import { waitUntil } from '@recant/test-support';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type RunningLedger, startLedger, TENANT } from './harness.ts';
+import { changed, TestSource } from './producer.ts';
+
+let ledger: RunningLedger;
+beforeAll(async () => {
+  ledger = await startLedger();
+});
+afterAll(async () => {
+  expect(await ledger.audit()).toEqual([]);
+  await ledger.stop();
+});
+
+const BINDINGS = { roles: ['emit'] as ['emit'], sourcePrefix: 'recant://bot', agents: ['bot'], resources: ['postgres://shop/*'] };
+const codeOf = (call: Promise<unknown>) =>
+  call.then(
+    () => 'answered',
+    (error: unknown) => (error instanceof ApiError ? `${error.status} ${error.code}` : String(error)),
+  );
+const keyOf = async (keyId: string) => (await ledger.operator.keys()).find((key) => key.keyId === keyId);
+const send = (apiKey: string) => codeOf(ledger.client(apiKey).submitEvent(new TestSource('bot').intended().bytes));
+
+/** What the tenant's log says of an operation on keys: its ends, and refusals of authority. */
+async function said(): Promise<string> {
+  const events: unknown[] = [];
+  await withSnapshot(ledger.store.pool, TENANT, async (snapshot) => {
+    for await (const { frame } of snapshot.entries()) {
+      const decoded = decodeFrame(frame);
+      const event = decoded?.kind === 'event' ? decodeEvent(decoded.body) : undefined;
+      if (event?.ok && /^recant\.(act|authority)\./.test(event.event.type)) events.push(event.event);
+    }
+  });
+  return JSON.stringify(events);
+}
+
+test('a key is made with an end, rotated with an overlap, and each of the two names the other', async () => {
+  const made = await ledger.operator.createKey({ ...BINDINGS, expires: '90d' });
+  const before = await keyOf(made.keyId);
+  expect(before).toMatchObject({ state: 'active', expiresAt: made.expiresAt });
+  expect(Date.parse(made.expiresAt as string) - Date.parse(before?.createdAt as string)).toBeGreaterThan(89 * 86_400_000);
+  const successor = await ledger.operator.rotateKey(made.keyId, { overlap: '1h' });
+  expect(successor).toMatchObject({ ...BINDINGS, predecessor: made.keyId });
+  expect([await send(made.apiKey), await send(successor.apiKey)]).toEqual(['answered', 'answered']);
+  expect(await keyOf(made.keyId)).toMatchObject({ state: 'rotated', successor: successor.keyId, expiresAt: successor.predecessorEndsAt });
+  expect(await keyOf(successor.keyId)).toMatchObject({ state: 'active', predecessor: made.keyId });
+  expect(await codeOf(ledger.operator.rotateKey(made.keyId))).toBe('409 key_over');
+  const last = await ledger.operator.rotateKey(successor.keyId, { overlap: '0', expires: '2h' });
+  expect([await send(successor.apiKey), await send(last.apiKey)]).toEqual(['401 unauthenticated', 'answered']);
+  const log = await said();
+  for (const { keyId, apiKey } of [made, successor, last]) {
+    expect(log).toContain(`"keyId":"${keyId}"`);
+    expect(log).not.toContain(apiKey.slice(-43));
+  }
+});
+
+test('times that make no sense, keys of others and keys of Recant’s own are refused', async () => {
+  const { keyId } = await ledger.operator.createKey(BINDINGS);
+  expect(await codeOf(ledger.operator.createKey({ ...BINDINGS, expires: '2020-01-01T00:00:00Z' }))).toBe('400 key_time_invalid');
+  expect(await codeOf(ledger.operator.createKey({ ...BINDINGS, expires: '2120-01-01T00:00:00Z' }))).toBe('400 key_time_invalid');
+  expect(await codeOf(ledger.operator.createKey({ ...BINDINGS, expires: '2027-01-01' }))).toBe('400 time_zone_missing');
+  expect(await codeOf(ledger.operator.rotateKey(keyId, { overlap: '31d' }))).toBe('400 key_time_invalid');
+  expect(await codeOf(ledger.operator.rotateKey(keyId, { overlap: '1h', more: 1 } as never))).toBe('400 request_invalid');
+  const foreign = await ledger.makeKey({ tenant: 'other' });
+  expect(await codeOf(ledger.operator.rotateKey(foreign.credential.keyId))).toBe('404 key_unknown');
+  const own = await ledger.makeKey({ roles: ['rollback'] });
+  expect(await codeOf(ledger.operator.rotateKey(own.credential.keyId))).toBe('403 role_missing');
+  expect(await codeOf(ledger.agents.rotateKey(keyId))).toBe('403 role_missing');
+});
+
+test('an ended key, an unknown one and a wrong secret are answered alike; the log of the key’s tenant says whose key it was', async () => {
+  const revoked = await ledger.operator.createKey(BINDINGS);
+  await ledger.operator.revokeKey(revoked.keyId);
+  const expired = await ledger.operator.createKey({ ...BINDINGS, expires: '1ms' });
+  await waitUntil(async () => (await keyOf(expired.keyId))?.state === 'expired');
+  const unknown = formatApiKey({ keyId: '0'.repeat(20), secret: randomBytes(32) });
+  const wrong = formatApiKey({ ...ledger.agentApiKey, secret: randomBytes(32) });
+  const answers = await Promise.all(
+    [revoked.apiKey, expired.apiKey, unknown, wrong].map(async (key) => {
+      const { status, body } = await ledger.post(new TestSource('bot').intended().bytes, { key });
+      return { status, body };
+    }),
+  );
+  expect(answers[0]).toMatchObject({ status: 401, body: { code: 'unauthenticated' } });
+  for (const answer of answers) expect(answer).toEqual(answers[0]);
+  await waitUntil(async () => {
+    const log = await said();
+    return [revoked, expired].every(({ keyId }) => log.includes(`"by":"${keyId}","code":"unauthenticated"`));
+  });
+});
+
+test('what a key may not say over HTTP is an entry: the answer says where, and the same bytes again say the same', async () => {
+  const { apiKey, keyId } = await ledger.operator.createKey(BINDINGS);
+  const foreign = new TestSource('bot', 'recant://elsewhere').intended().bytes;
+  const first = await ledger.post(foreign, { key: apiKey });
+  expect(first).toMatchObject({ status: 403, body: { code: 'source_foreign', shard: expect.any(Number), index: expect.any(Number) } });
+  expect((await ledger.post(foreign, { key: apiKey })).body).toEqual(first.body);
+  const good = new TestSource('bot').intended().bytes;
+  const batch = [good, changed(good, { agent: 'other' }), foreign];
+  const receipts = await ledger.client(apiKey).submitBatch(batch);
+  expect(receipts.map(({ kind, code }) => code ?? kind)).toEqual(['appended', 'agent_foreign', 'source_foreign']);
+  expect(receipts[2]).toMatchObject({ shard: first.body.shard, index: first.body.index });
+  const { items } = await ledger.operator.deadLetters({ code: ['source_foreign', 'agent_foreign'] });
+  expect(items.map(({ code, key, origin, bytes }) => [code, key, origin, bytes])).toEqual(
+    [foreign, batch[1] as Uint8Array].map((bytes, n) => [
+      ['source_foreign', 'agent_foreign'][n],
+      keyId,
+      'http',
+      Buffer.from(bytes).toString('base64'),
+    ]),
+  );
+});
