@@ -1,9 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
 
 export interface LedgerProcess extends AsyncDisposable {
   readonly exited: Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>;
+  /** Where it listens, once it takes events. */
+  readonly url: Promise<string>;
   /** Orderly (SIGTERM). */
   stop(): Promise<void>;
 }
@@ -36,15 +40,30 @@ export function startLedgerProcess(options: LedgerProcessOptions): LedgerProcess
       RECANT_MASTER_KEY_FILE: options.masterKeyFile,
       RECANT_SHARDS: String(options.shards),
       RECANT_PORT: '0',
-      RECANT_LOG_LEVEL: 'error',
+      RECANT_LOG_LEVEL: 'info',
       ...(options.failpoint === undefined ? {} : { RECANT_FAILPOINT: options.failpoint }),
     },
-    stdio: ['ignore', 'inherit', 'inherit'],
+    stdio: ['ignore', 'pipe', 'inherit'],
   });
   const exited = once(child, 'exit').then(([code, signal]) => ({ code: code as number | null, signal: signal as NodeJS.Signals | null }));
   const end = async (signal: NodeJS.Signals): Promise<void> => {
     if (child.exitCode === null && child.signalCode === null) child.kill(signal);
     await exited;
   };
-  return { exited, stop: () => end('SIGTERM'), [Symbol.asyncDispose]: () => end('SIGKILL') };
+  const url = readLog(child.stdout as Readable);
+  url.catch(() => {});
+  return { exited, url, stop: () => end('SIGTERM'), [Symbol.asyncDispose]: () => end('SIGKILL') };
+}
+
+/** Shows what went wrong. @returns where the ledger says that it listens */
+async function readLog(stdout: Readable): Promise<string> {
+  const found = Promise.withResolvers<string>();
+  const lines = createInterface({ input: stdout });
+  lines.on('line', (line) => {
+    const { level = 60, url } = line.startsWith('{') ? (JSON.parse(line) as { level?: number; url?: string }) : {};
+    if (level >= 50) process.stderr.write(`${line}\n`);
+    if (url !== undefined) found.resolve(url);
+  });
+  lines.on('close', () => found.reject(new Error('the ledger ended before it took events')));
+  return found.promise;
 }

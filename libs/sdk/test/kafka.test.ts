@@ -47,6 +47,33 @@ test('messages are signed, in the source’s partition, in order, parts before t
   expect(kinds.filter((kind, index) => kind !== kinds[index - 1])).toEqual(['opened', 'part', 'intended', 'effects', 'settled', 'closed']);
 });
 
+test('the key can be replaced between two requests: what is sent from then on is signed with the new one', async () => {
+  const { brokers, topic } = await testKafka({ partitions: PARTITIONS });
+  const keys = [key, { keyId: 'bot2', secret: new Uint8Array(32).fill(8) }] as const;
+  let current = 0;
+  const transport = kafkaTransport({
+    brokers,
+    topic,
+    apiKey: async () => formatApiKey(keys[current] ?? key),
+    tenant: 'acme',
+    shards: PARTITIONS,
+  });
+  const recant = createRecant({ agent: 'bot', transport });
+  await recant.open();
+  await recant.action({ tool: 'first' }, () => {
+    current = 1;
+  });
+  await recant.close();
+  const messages = await readUntil(brokers, topic, ({ message }) => String(message.value).includes('recant.source.closed.v1'));
+  const signers = messages.map(({ message }) => {
+    const value = new Uint8Array(message.value as Buffer);
+    const by = keys.find(({ keyId }) => keyId === String(message.headers?.['recant-key'])) ?? key;
+    expect(String(message.headers?.['recant-mac'])).toBe(eventMac(macSecretOf(by.secret), value));
+    return by.keyId;
+  });
+  expect(signers).toEqual(['bot1', 'bot1', 'bot2', 'bot2']);
+});
+
 test('a broker that is not there is a ledger that is not there', async () => {
   const recant = createRecant({ agent: 'bot', transport: kafkaTransport({ brokers: ['127.0.0.1:1'], apiKey }), ackTimeoutMs: 1_500 });
   await expect(recant.open()).rejects.toMatchObject({ code: 'ledger_unavailable', cause: { name: 'TransportError' } });

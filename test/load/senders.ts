@@ -1,0 +1,127 @@
+import { BATCH_MEDIA_TYPE } from '@recant/api';
+import { type ApiKey, decodeEvent, parseApiKey, shardOf } from '@recant/events';
+import { type EventProducer, eventMessage } from '@recant/kafka';
+import { createWorkload } from '../bench/workload.ts';
+
+export interface Sent {
+  readonly source: string;
+  readonly id: string;
+}
+
+/** Somebody who sends without end, in order, until told to stop or, where no other key is given, until the key is refused. */
+export interface Sender {
+  readonly name: string;
+  /** What was acknowledged (by the ledger, or by the broker), in the order of sending. */
+  readonly acknowledged: readonly Sent[];
+  /** Answers that refused the key. */
+  readonly refusals: number;
+  /** From the next request on. */
+  useKey(apiKey: string): void;
+  stop(): void;
+  readonly ended: Promise<void>;
+}
+
+export interface SenderOptions {
+  readonly name: string;
+  readonly apiKey: string;
+  readonly tenant: string;
+  readonly seed: number;
+  readonly startMs: number;
+}
+
+const SOURCES = 6;
+const BATCH_EVENTS = 60;
+
+/** The prefix that a sender's key needs. */
+export const prefixOf = (name: string): string => `recant://${name}`;
+
+/** Sends each batch until it is taken, to the replicas in turns. @param nextKey asked where the key is refused */
+export function httpSender(options: SenderOptions, urls: readonly string[], nextKey: () => Promise<string | undefined>): Sender {
+  let { apiKey } = options;
+  let turn = 0;
+  return run(options, {
+    use: (key) => (apiKey = key),
+    async send(bytes, state) {
+      const body = Buffer.from(`[${bytes.map((each) => Buffer.from(each).toString()).join(',')}]`);
+      for (;;) {
+        const headers = { authorization: `Bearer ${apiKey}`, 'content-type': BATCH_MEDIA_TYPE };
+        const response = await fetch(`${urls[turn++ % urls.length]}/v1/events`, { method: 'POST', headers, body });
+        const answer = (await response.json()) as { receipts?: readonly { kind: string }[] };
+        if (response.status === 401) {
+          state.refusals += 1;
+          const next = await nextKey();
+          if (next === undefined) return false;
+          apiKey = next;
+        } else if (response.status === 200) {
+          const refused = answer.receipts?.filter(({ kind }) => kind === 'refused') ?? [];
+          if (refused.length > 0) throw new Error(`${options.name}: ${JSON.stringify(refused[0])}`);
+          return true;
+        } else if (response.status !== 429 && response.status !== 503) throw new Error(`${options.name}: ${JSON.stringify(answer)}`);
+      }
+    },
+  });
+}
+
+/** @param room resolves when the ledger has caught up enough */
+export function kafkaSender(
+  options: SenderOptions,
+  shards: number,
+  producer: Pick<EventProducer, 'send'>,
+  room: () => Promise<unknown>,
+): Sender {
+  let key = parseApiKey(options.apiKey) as ApiKey;
+  return run(options, {
+    use: (apiKey) => (key = parseApiKey(apiKey) as ApiKey),
+    async send(bytes, _state, sources) {
+      await room();
+      const shard = (n: number) => shardOf(options.tenant, sources[n] as string, shards);
+      await producer.send(bytes.map((each, n) => eventMessage(key, shard(n), each)));
+      return true;
+    },
+  });
+}
+
+interface Way {
+  use(apiKey: string): void;
+  /** @returns whether the batch was acknowledged */
+  send(bytes: readonly Uint8Array[], state: { refusals: number }, sources: readonly string[]): Promise<boolean>;
+}
+
+function run({ name, seed, startMs }: SenderOptions, way: Way): Sender {
+  const workload = createWorkload({ sources: SOURCES, agents: 1, sourcePrefix: prefixOf(name), seed, startMs });
+  const acknowledged: Sent[] = [];
+  const state = { refusals: 0 };
+  let stopped = false;
+  const loop = async (): Promise<void> => {
+    while (!stopped) {
+      const batch = Array.from({ length: BATCH_EVENTS }, () => workload.next());
+      const taken = await way.send(
+        batch.map(({ bytes }) => bytes),
+        state,
+        batch.map(({ source }) => source),
+      );
+      if (!taken) return;
+      for (const { source, bytes } of batch) acknowledged.push({ source, id: idOf(bytes) });
+    }
+  };
+  const ended = loop();
+  ended.catch(() => {});
+  return {
+    name,
+    acknowledged,
+    get refusals() {
+      return state.refusals;
+    },
+    useKey: (apiKey) => void way.use(apiKey),
+    stop() {
+      stopped = true;
+    },
+    ended,
+  };
+}
+
+function idOf(bytes: Uint8Array): string {
+  const decoded = decodeEvent(bytes);
+  if (!decoded.ok) throw new TypeError(decoded.detail);
+  return decoded.event.id;
+}
