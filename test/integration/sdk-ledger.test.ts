@@ -66,3 +66,35 @@ test('a key that does not allow the agent opens no source, and no tool runs', as
     await ledger.stop();
   }
 });
+
+test('an agent whose key is rotated away under its hands goes on under the next one: every action is recorded, and no number is missing', async () => {
+  const ledger = await startLedger();
+  try {
+    let { apiKey, credential } = await ledger.makeKey();
+    const problems: string[] = [];
+    const recant = createRecant({
+      agent: 'bot',
+      url: ledger.url,
+      apiKey: () => apiKey,
+      onProblem: ({ code }) => void problems.push(code),
+    });
+    await recant.open();
+    const tool = (count: number) => Array.from({ length: count }, () => recant.action({ tool: 'touch' }, ({ action }) => action));
+    const actions = await Promise.all(tool(20));
+    const successor = await ledger.operator.rotateKey(credential.keyId, { overlap: '0' });
+    const waiting = tool(20);
+    await waitUntil(() => problems.length > 0);
+    ({ apiKey } = successor);
+    actions.push(...(await Promise.all(waiting)), ...(await Promise.all(tool(20))));
+    await recant.close();
+    expect(problems).toEqual(['key_refused']);
+    const recorded = await Promise.all(actions.map(async (action) => (await ledger.operator.action(action)).attempts[0]));
+    expect(recorded.every((attempt) => attempt?.status === 'succeeded')).toBe(true);
+    expect(new Set(recorded.map((attempt) => attempt?.key))).toEqual(new Set([credential.keyId, successor.keyId]));
+    const { items } = await ledger.operator.sources();
+    expect(items.find(({ source }) => source === recant.source)).toMatchObject({ holes: 0, missing: 0, late: 0, state: 'closed' });
+    expect(await ledger.audit()).toEqual([]);
+  } finally {
+    await ledger.stop();
+  }
+});
