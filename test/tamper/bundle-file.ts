@@ -15,6 +15,7 @@ export interface DraftRecord {
 /** Type and length; index. */
 const HEADER_BYTES = 5;
 const INDEX_BYTES = 8;
+const STATEMENT_BYTES_MAX = 4_096;
 
 /** All records but the statement. */
 export function recordsOf({ manifest, keys, logs }: Draft): DraftRecord[] {
@@ -38,21 +39,35 @@ function recordOf(item: Item): DraftRecord {
 
 /** These records, and the statement of another file. */
 export function naive(bytes: Buffer, records: readonly DraftRecord[]): Buffer {
-  return write(records, bytes.subarray(statementAt(bytes)));
+  const statement = bytes.subarray(statementAt(bytes));
+  const { file, end } = write(records, statement.length);
+  statement.copy(file, end);
+  return file;
 }
 
 /** By whoever has the key: the statement is of these records, whatever they say. */
 export async function seal(draft: Draft, signer: Signer): Promise<Buffer> {
   const records = recordsOf(draft);
-  const body = write(records);
-  const count = (type: RecordType) => records.filter((record) => record.type === type).length;
-  // The kind stands behind the frame's version: 2 is a dead letter.
-  const deadLetters = records.filter(({ type, payload }) => type === 'E' && payload[1] === 2).length;
-  const counts = { logs: count('L'), entries: count('E'), deadLetters, checkpoints: count('C') };
+  const { file, end } = write(records, STATEMENT_BYTES_MAX);
+  const digest = createHash('sha256').update(file.subarray(0, end)).digest('hex');
   const { tenant = '', made = '' } = draft.manifest as Record<string, string>;
-  const digest = createHash('sha256').update(body).digest('hex');
-  const statement = await encodeStatement({ digest, tenant, made, counts }, signer);
-  return Buffer.concat([body, encodeRecord('S', statement)]);
+  const statement = encodeRecord('S', await encodeStatement({ digest, tenant, made, counts: countRecords(records) }, signer));
+  if (statement.copy(file, end) < statement.length) throw new RangeError(`a statement of ${statement.length} bytes`);
+  return file.subarray(0, end + statement.length);
+}
+
+function countRecords(records: readonly DraftRecord[]): Parameters<typeof encodeStatement>[0]['counts'] {
+  const counts = { logs: 0, entries: 0, deadLetters: 0, checkpoints: 0 };
+  for (const { type, payload } of records) {
+    if (type === 'L') counts.logs += 1;
+    else if (type === 'C') counts.checkpoints += 1;
+    else if (type === 'E') {
+      counts.entries += 1;
+      // The kind stands behind the frame's version: 2 is a dead letter.
+      if (payload[1] === 2) counts.deadLetters += 1;
+    }
+  }
+  return counts;
 }
 
 /** The last record's place: of all that begin so, the one that ends the file. */
@@ -63,20 +78,19 @@ export function statementAt(bytes: Buffer): number {
   throw new RangeError('no statement ends this file');
 }
 
-/** Into one piece of memory: a bundle of 70,000 entries is made some hundred times. */
-function write(records: readonly DraftRecord[], rest: Buffer = Buffer.alloc(0)): Buffer {
-  let length = MAGIC.length + rest.length;
+/** Into one piece of memory, with room for what follows: a bundle of 70,000 entries is made some hundred times. */
+function write(records: readonly DraftRecord[], room: number): { readonly file: Buffer; readonly end: number } {
+  let length = MAGIC.length + room;
   for (const record of records) length += HEADER_BYTES + lengthOf(record);
   const file = Buffer.allocUnsafe(length);
-  let at = MAGIC.copy(file);
+  let end = MAGIC.copy(file);
   for (const record of records) {
-    file[at] = record.type.charCodeAt(0);
-    at = file.writeUInt32BE(lengthOf(record), at + 1);
-    if (record.index !== undefined) at = file.writeBigUInt64BE(record.index, at);
-    at += record.payload.copy(file, at);
+    file[end] = record.type.charCodeAt(0);
+    end = file.writeUInt32BE(lengthOf(record), end + 1);
+    if (record.index !== undefined) end = file.writeBigUInt64BE(record.index, end);
+    end += record.payload.copy(file, end);
   }
-  rest.copy(file, at);
-  return file;
+  return { file, end };
 }
 
 function lengthOf({ index, payload }: DraftRecord): number {

@@ -62,20 +62,20 @@ export function rebuild(log: DraftLog, signer: NoteSigner): void {
   let hasCheckpoint = false;
   const sign = () => {
     if (hasCheckpoint) return;
-    const note = signer.note(formatCheckpoint({ origin: log.origin, size: BigInt(frontier.size), root: frontier.root() }));
+    const note = signer.note(formatCheckpoint({ origin: log.origin, size: frontier.size, root: frontier.root() }));
     items.push({ type: 'C', note });
     hasCheckpoint = true;
   };
   for (const item of log.items) {
     if (item.type === 'C') sign();
-    else if (item.type === 'D') items.push({ ...item, index: BigInt(frontier.size) - 1n });
+    else if (item.type === 'D') items.push({ ...item, index: frontier.size - 1n });
     else if (item.type === 'E') {
-      items.push({ ...item, index: BigInt(frontier.size) });
+      items.push({ ...item, index: frontier.size });
       frontier.append([leafOf(item.frame)]);
       hasCheckpoint = false;
     }
   }
-  log.size = BigInt(frontier.size);
+  log.size = frontier.size;
   if (log.size > 0n) sign();
   log.items = items;
 }

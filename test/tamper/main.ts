@@ -8,7 +8,7 @@ import { Report } from './report.ts';
 
 /** A lane holds a few bundles of 35 MB, and a JVM. */
 const LANES_MAX = 4;
-const PROGRESS_MS = 5_000;
+const PROGRESS_MS = 10_000;
 
 const seed = Number(process.argv[2] ?? '1');
 const lanes = Math.min(LANES_MAX, availableParallelism());
