@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { createApp, createLogger, type KafkaAccess, listen, type People } from '@recant/service';
-import { type SigningKeys, wireLedger } from '@recant/service-ledger/wire';
+import { type LedgerDeps, type SigningKeys, wireLedger } from '@recant/service-ledger/wire';
 import { wireRollback } from '@recant/service-rollback/wire';
 import type { Store } from '@recant/store';
 import type { Closer } from './database.ts';
@@ -16,18 +16,20 @@ export interface ServiceDeps {
   readonly rollbackKey: string;
   readonly signing: SigningKeys;
   readonly people: readonly People[];
+  /** Of the loops that publish; left out, as it is in production. */
+  readonly timing?: NonNullable<LedgerDeps['evidence']>['timing'];
 }
 
 /** Ledger and rollback on one port. @returns its address */
 export async function openServices(deps: ServiceDeps, closers: Closer[]): Promise<string> {
-  const { settings, store, kafka: access, rollbackKey, signing, people } = deps;
+  const { settings, store, kafka: access, rollbackKey, signing, people, timing } = deps;
   const logger = createLogger({
     name: 'recant',
     level: settings.logLevel,
     destination: { write: (line) => void process.stderr.write(line) },
   });
   const kafka = access === undefined ? {} : { kafka: access };
-  const evidence = { keys: signing, ...settings.places };
+  const evidence = { keys: signing, ...settings.places, ...(timing && { timing }) };
   const ledger = wireLedger({ store, logger, clock: Date.now, shards: settings.shards, evidence, ...kafka });
   let url = '';
   const rollback = wireRollback({

@@ -1,0 +1,130 @@
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { EVENT_MEDIA_TYPE } from '@recant/api';
+import { eventId, partDigest, shardOf } from '@recant/events';
+import { TestSource } from '../../services/ledger/test/producer.ts';
+import { OWN } from './callers.ts';
+import { setBack } from './set-back.ts';
+import { SHARDS, SYSTEM, type World } from './world.ts';
+
+/** What fills an operation's description. */
+export interface Asked {
+  readonly params?: Readonly<Record<string, string | number>>;
+  readonly query?: Readonly<Record<string, string>>;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: { readonly type: string; readonly bytes: string | Uint8Array };
+}
+
+export interface Fixture {
+  /** A request that is carried out if its caller may; made anew for each who may. */
+  ask(world: World): Asked | Promise<Asked>;
+  /** Stands in the answer to its own tenant, and in none to another, unless it is `shared`. */
+  shows(world: World): string;
+  readonly shared?: true;
+}
+
+const json = (value: unknown): NonNullable<Asked['body']> => ({ type: 'application/json', bytes: JSON.stringify(value) });
+const shared = { shared: true } as const;
+const home = ({ source }: World): number => shardOf(OWN, source, SHARDS);
+
+const EVENTS: Readonly<Record<string, Fixture>> = {
+  submitEvents: {
+    ...shared,
+    ask: () => ({ body: { type: EVENT_MEDIA_TYPE, bytes: new TestSource('acme-agent').opened() } }),
+    shows: () => '"kind":"appended"',
+  },
+  putPart: {
+    ...shared,
+    ask() {
+      const [salt, bytes] = [randomBytes(16), randomBytes(8)];
+      return {
+        params: { digest: partDigest(salt, bytes) },
+        headers: { 'recant-salt': salt.toString('base64url') },
+        body: { type: 'application/octet-stream', bytes },
+      };
+    },
+    shows: () => '',
+  },
+  getStanding: { ask: ({ source }) => ({ query: { source, id: eventId.opened() } }), shows: () => '"index":' },
+  listAttempts: { ask: () => ({}), shows: ({ action }) => action },
+  showAction: { ask: ({ action }) => ({ params: { action } }), shows: ({ action }) => action },
+  listActs: { ask: ({ adminKeyId }) => ({ query: { by: adminKeyId } }), shows: ({ adminKeyId }) => adminKeyId },
+  listLogs: { ...shared, ask: () => ({}), shows: () => '"shard":' },
+  listSources: { ask: () => ({ query: { limit: '200' } }), shows: ({ source }) => source },
+  listDeadLetters: { ask: () => ({}), shows: ({ strangerKeyId }) => strangerKeyId },
+};
+
+const freshKey = async ({ makeKey }: World): Promise<Asked> => ({
+  params: { keyId: (await makeKey({ roles: ['view'] })).credential.keyId },
+});
+const KEYS: Readonly<Record<string, Fixture>> = {
+  listKeys: { ask: () => ({}), shows: ({ adminKeyId }) => adminKeyId },
+  createKey: {
+    ...shared,
+    ask: () => ({ body: json({ roles: ['view'], agents: [], resources: [], sourcePrefix: 'recant://new' }) }),
+    shows: () => '"apiKey":"recant_',
+  },
+  rotateKey: { ask: async (world) => ({ ...(await freshKey(world)), body: json({}) }), shows: () => '"apiKey":"recant_' },
+  revokeKey: { ...shared, ask: freshKey, shows: () => '' },
+};
+
+const EVIDENCE: Readonly<Record<string, Fixture>> = {
+  getVkeys: { ...shared, ask: () => ({}), shows: ({ signing }) => signing.ledger },
+  getCheckpoint: { ask: (world) => ({ params: { shard: home(world) } }), shows: () => `/${OWN}/` },
+  getTile: { ask: (world) => ({ params: { shard: home(world), path: 'entries/000.p/1' } }), shows: () => OWN },
+  getReceipt: { ask: ({ action }) => ({ params: { action } }), shows: () => 'c2sp.org/tlog-proof' },
+  getHead: { ...shared, ask: () => ({}), shows: () => '"slot":' },
+  openEpoch: {
+    ask: async (world) => ({ params: { shard: await setBack(world) }, body: json({ reason: 'a test' }) }),
+    shows: () => '"epoch":',
+  },
+};
+
+const runIn = (state: string): Fixture => ({
+  ask: async (world) => ({ params: { run: await world.run(state) } }),
+  shows: () => '"stepList":[{',
+});
+const stuckStep: Fixture = { ...runIn('waiting'), ask: async (world) => ({ params: { run: await world.run('waiting'), step: 1 } }) };
+const ROLLBACK: Readonly<Record<string, Fixture>> = {
+  listSystems: { ask: () => ({}), shows: () => SYSTEM },
+  registerSystem: {
+    ...shared,
+    ask: ({ folder }) => ({ body: json({ name: 'more', connector: 'filesystem', options: { root: join(folder, 'notes') } }) }),
+    shows: () => '"name":"more"',
+  },
+  createPlan: {
+    ask: ({ action }) => ({ body: json({ selection: { actions: [action] } }) }),
+    shows: ({ source }) => `"undoes":{"source":"${source}"`,
+  },
+  showPlan: { ask: async ({ plan }) => ({ params: { plan: (await plan()).id } }), shows: ({ action }) => action },
+  approvePlan: {
+    async ask({ plan }) {
+      const { id, digest } = await plan();
+      return { params: { plan: id }, body: json({ digest }) };
+    },
+    shows: () => '"by":"person:',
+  },
+  createRun: {
+    async ask({ plan }) {
+      const { id, digest } = await plan();
+      return { body: json({ plan: id, digest }) };
+    },
+    shows: () => '"stepList":[{',
+  },
+  listRuns: { ask: () => ({}), shows: ({ firstRun }) => firstRun },
+  showRun: runIn('paused'),
+  pauseRun: runIn('running'),
+  resumeRun: runIn('paused'),
+  cancelRun: runIn('paused'),
+  retryStep: stuckStep,
+  skipStep: stuckStep,
+};
+
+const SERVICE: Readonly<Record<string, Fixture>> = {
+  getHealth: { ...shared, ask: () => ({}), shows: () => '"status":"ok"' },
+  getHealthDetails: { ...shared, ask: () => ({}), shows: () => '"status":"ok"' },
+  getOpenApi: { ...shared, ask: () => ({}), shows: () => '"openapi":"3.1' },
+};
+
+/** By operation id. An operation without one fails the test: whoever adds it says here what there is to be had from it. */
+export const FIXTURES: Readonly<Record<string, Fixture>> = { ...EVENTS, ...KEYS, ...EVIDENCE, ...ROLLBACK, ...SERVICE };

@@ -1,0 +1,39 @@
+import type { Role } from '@recant/api';
+
+export type Scheme = 'key' | 'person' | 'operator';
+
+/** One operation as the description has it: all that is expected of it follows from this. */
+export interface Operation {
+  readonly operationId: string;
+  readonly method: string;
+  readonly path: string;
+  /** None: it is public. */
+  readonly schemes: readonly Scheme[];
+  readonly roles: readonly Role[];
+  /** Its path names something that somebody made, and others cannot know. */
+  readonly isAddressed: boolean;
+}
+
+interface Described {
+  readonly paths: Readonly<Record<string, Readonly<Record<string, DescribedOperation>>>>;
+}
+interface DescribedOperation {
+  readonly operationId: string;
+  readonly security: readonly Readonly<Record<string, unknown>>[];
+  readonly 'x-recant-roles'?: readonly Role[];
+}
+
+const IDS = /\{(action|keyId|plan|run)\}/;
+
+export function operationsOf(document: unknown): Operation[] {
+  return Object.entries((document as Described).paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, { operationId, security, 'x-recant-roles': roles = [] }]) => ({
+      operationId,
+      method: method.toUpperCase(),
+      path,
+      schemes: security.flatMap((scheme) => Object.keys(scheme) as Scheme[]),
+      roles,
+      isAddressed: IDS.test(path),
+    })),
+  );
+}

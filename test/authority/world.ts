@@ -1,0 +1,156 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { PlanView } from '@recant/api';
+import { type Client, createClient } from '@recant/client';
+import { filesystemSystem } from '@recant/connector-filesystem';
+import { uuidv7 } from '@recant/events';
+import { createRecant } from '@recant/sdk';
+import { createLocalPeople, hashPassword, newPassword } from '@recant/service';
+import { createStore, type NewCredential, OPERATOR_TENANT, type Store } from '@recant/store';
+import { testLedgerDatabase, waitUntil } from '@recant/test-support';
+import type { TestProvider } from '@recant/test-support/openid';
+import { newSigningKey, parseSigningKeys, type SigningKeys } from '../../services/ledger/src/wire.ts';
+import { TestSource } from '../../services/ledger/test/producer.ts';
+import { openServices } from '../../services/recant/src/up/services.ts';
+import { readSettings } from '../../services/recant/src/up/settings.ts';
+import { AUDIENCE, OWN } from './callers.ts';
+
+export const SHARDS = 64;
+export const SYSTEM = 'acme-notes';
+
+/** What `recant up` mounts, on a real database, with something of the tenant's own behind each operation. */
+export interface World {
+  readonly url: string;
+  readonly store: Store;
+  readonly admin: Client;
+  readonly adminKeyId: string;
+  readonly password: string;
+  readonly folder: string;
+  readonly signing: SigningKeys;
+  /** Of the one attempt that there is. */
+  readonly action: string;
+  readonly source: string;
+  /** A run that stands still on the one file: later ones wait for it, and keep the state that a fixture gives them. */
+  readonly firstRun: string;
+  /** Key that sent what became a dead letter. */
+  readonly strangerKeyId: string;
+  plan(): Promise<PlanView>;
+  /** A run of a plan of its own, in this state, that no worker goes on with. */
+  run(state: string): Promise<string>;
+  makeKey(over?: Partial<NewCredential>): ReturnType<Store['credentials']['create']>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+export async function createWorld(provider: TestProvider): Promise<World> {
+  const database = await testLedgerDatabase();
+  const folder = await mkdtemp(join(tmpdir(), 'recant-authority-'));
+  const store = createStore({ connectionString: database.url, masterKey: randomBytes(32), shards: SHARDS });
+  const makeKey: World['makeKey'] = (over = {}) =>
+    store.credentials.create({ tenant: OWN, roles: ['administer'], sourcePrefix: 'recant://', agents: [], resources: [], ...over });
+  const closers: (() => Promise<void>)[] = [() => rm(folder, { recursive: true, force: true }), database.drop, store.close];
+  const signing = parseSigningKeys(newSigningKey('example.org/matrix'), 'a test');
+  const password = newPassword();
+  const url = await serve({ provider, folder, store, signing, password, closers });
+
+  const { apiKey: agentKey } = await makeKey({ roles: ['emit'], agents: ['acme-agent'], resources: ['*'] });
+  const { apiKey, credential } = await makeKey({ roles: ['administer', 'plan', 'execute'] });
+  const admin = createClient({ url, apiKey });
+  await admin.registerSystem({ name: SYSTEM, connector: 'filesystem', options: await notes(folder) });
+  const { action, source } = await actOnce(url, agentKey, folder);
+  const stranger = await makeKey({ roles: ['emit'], agents: ['acme-agent'] });
+  await createClient({ url, apiKey: stranger.apiKey })
+    .submitEvent(new TestSource('stranger').opened())
+    .catch(() => undefined);
+  const plan = () => admin.createPlan({ selection: { actions: [action] } });
+  const firstRun = await holdUp(store, await plan());
+  await waitUntil(() => admin.receipt(action));
+  await waitUntil(async () => (await fetch(`${url}/v1/head`, { headers: { authorization: `Bearer ${apiKey}` } })).ok);
+  return {
+    ...{ url, store, admin, password, folder, signing, action, source, firstRun, plan, makeKey },
+    adminKeyId: credential.keyId,
+    strangerKeyId: stranger.credential.keyId,
+    async run(state) {
+      const { id, digest } = await plan();
+      const { id: run } = await admin.createRun(id, digest);
+      await store.pool.query('UPDATE recant.run SET state = $3 WHERE tenant_id = $1 AND id = $2', [OWN, run, state]);
+      if (state === 'waiting')
+        await store.pool.query(`UPDATE recant.run_step SET state = 'stuck' WHERE tenant_id = $1 AND run_id = $2`, [OWN, run]);
+      return run;
+    },
+    async [Symbol.asyncDispose]() {
+      for (const close of closers.reverse()) await close();
+    },
+  };
+}
+
+interface Served {
+  readonly provider: TestProvider;
+  readonly folder: string;
+  readonly store: Store;
+  readonly signing: SigningKeys;
+  readonly password: string;
+  readonly closers: (() => Promise<void>)[];
+}
+
+async function serve({ provider, folder, store, signing, password, closers }: Served): Promise<string> {
+  await mkdir(join(folder, 'anchor'));
+  const settings = readSettings(
+    { port: '0' },
+    {
+      RECANT_SHARDS: String(SHARDS),
+      RECANT_LOG_LEVEL: 'silent',
+      RECANT_ANCHOR_DIR: join(folder, 'anchor'),
+      RECANT_OIDC_ISSUER: provider.issuer,
+      RECANT_OIDC_AUDIENCE: AUDIENCE,
+      RECANT_OIDC_ALGORITHMS: 'RS256',
+      RECANT_OIDC_TENANT_CLAIM: 'org',
+    },
+  );
+  const kept = await hashPassword(password);
+  const local = createLocalPeople({ tenant: OPERATOR_TENANT, readHash: async () => kept, clock: Date.now });
+  const own = { tenant: OWN, roles: ['rollback'], sourcePrefix: 'recant://recant/', agents: ['recant'], resources: [] } as const;
+  const { apiKey: rollbackKey } = await store.credentials.create(own);
+  const deps = { settings, store, kafka: undefined, rollbackKey, signing, people: [...settings.people, local], timing: { headMs: 100 } };
+  return openServices(deps, closers);
+}
+
+async function notes(folder: string): Promise<{ root: string; store: string }> {
+  const root = join(folder, 'notes');
+  await mkdir(root, { recursive: true });
+  return { root, store: join(folder, 'images') };
+}
+
+/** One file written by one agent. */
+async function actOnce(url: string, apiKey: string, folder: string): Promise<{ action: string; source: string }> {
+  const system = filesystemSystem({ name: SYSTEM, ...(await notes(folder)) });
+  await writeFile(join(folder, 'notes', 'a'), 'before\n');
+  const recant = createRecant({ url, apiKey, agent: 'acme-agent', systems: [system] });
+  await recant.open();
+  let action = '';
+  await recant.action({ tool: 'write_file', arguments: {}, systems: [SYSTEM] }, async (context) => {
+    action = context.action;
+    await context.on(system).writeFile('a', 'after\n');
+  });
+  const { source } = recant;
+  await recant.close();
+  await system.close();
+  return { action, source };
+}
+
+/** @returns the run that holds up all others */
+async function holdUp(store: Store, { id, digest, body }: PlanView): Promise<string> {
+  const run = uuidv7(Date.now(), randomBytes(16));
+  const resources = body.steps.flatMap(({ systems }) => systems.flatMap(({ knownOrdinals }) => Object.keys(knownOrdinals)));
+  await store.pool.query(
+    `INSERT INTO recant.run (tenant_id, id, plan_id, digest, state, key_id, source, sequence_next) VALUES ($1, $2, $3, $4, 'paused', 'k', 's', 1)`,
+    [OWN, run, id, Buffer.from(digest, 'hex')],
+  );
+  await store.pool.query('INSERT INTO recant.run_resource (tenant_id, run_id, resource) SELECT $1, $2, unnest($3::text[])', [
+    OWN,
+    run,
+    resources,
+  ]);
+  return run;
+}
