@@ -74,18 +74,20 @@ export interface HeadContext {
 }
 
 /**
- * Signs a head over the logs of all tenants, where any log's checkpoint is newer than the last head.
+ * Signs a head over the logs of all tenants, where any log's checkpoint is newer than the last head; with more than one tenant always, so that none of
+ * them can tell from the number of heads whether another did anything.
  * @returns the newest head there is
  * @throws AnchorError `anchor_conflict` where an anchor knows more heads than this ledger, and nobody has opened an epoch since
  */
 export async function publishHead(heads: OpenHeads, context: HeadContext): Promise<StoredHead | undefined> {
   const last = await heads.last();
   const newestMs = await heads.newestCheckpointMs();
-  if (newestMs === undefined || (last !== undefined && newestMs <= last.signedAtMs)) return last;
+  if (newestMs === undefined) return last;
+  const tenants = await heads.tenants();
+  if (last !== undefined && newestMs <= last.signedAtMs && tenants.length < 2) return last;
   const epoch = await epochOf(heads, last, context);
   const before = last?.epoch === epoch ? last : undefined;
   const publication = before === undefined ? 0n : before.publication + 1n;
-  const tenants = await heads.tenants();
   const width = headsWidth(tenants.length, before?.width);
   const { placed, slots } = place(tenants, width, context.random);
   const tree = buildHeadsTree(publication, width, placed, heads.secret);

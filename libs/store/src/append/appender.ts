@@ -83,7 +83,7 @@ export function createAppender(pool: pg.Pool, options: AppenderOptions): Appende
       } catch (error) {
         if (isRecordFault(error)) await refuseFaulty(client, batch, items, error);
         else if (!isTransient(error) || attempt === TRIES_MAX) throw error;
-        else if (isTaken(error)) context.repeats.seen();
+        else if (isTaken(error)) context.repeats.suspect(logKeys(items).map(({ tenant }) => tenant));
       }
     }
   }

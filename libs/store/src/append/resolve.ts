@@ -19,18 +19,18 @@ export interface Resolution {
   /** To be remembered after COMMIT. */
   readonly sourceNumbers: ReadonlyMap<string, ReadonlyMap<string, KnownSource>>;
   /** Whether an event was in the log already. */
-  readonly repeats: boolean;
+  readonly repeats: ReadonlySet<string>;
 }
 
 const NOTHING_KNOWN: ReadonlyMap<number, KnownEntry> = new Map();
 
 /** @param lookUp false takes every key for new but those within the batch: the unique key has the last word. */
-export async function resolve(client: pg.ClientBase, items: readonly Item[], sources: SourceNumbers, lookUp: boolean): Promise<Resolution> {
+export async function resolve(client: pg.ClientBase, items: readonly Item[], sources: SourceNumbers, lookUp: (tenant: string) => boolean): Promise<Resolution> {
   const resolved: Resolved[] = items.map((item) =>
     item.kind === 'refused' ? { kind: 'refused', item } : { kind: 'dead', item: item as DeadItem },
   );
   const sourceNumbers = new Map<string, ReadonlyMap<string, KnownSource>>();
-  let repeats = false;
+  const repeats = new Set<string>();
   for (const [tenant, all] of placesByTenant(items, 'event')) {
     const numbers = await sources.resolve(client, tenant, firstOfSources(all.map((place) => items[place] as EventItem)));
     sourceNumbers.set(tenant, numbers);
@@ -43,8 +43,8 @@ export async function resolve(client: pg.ClientBase, items: readonly Item[], sou
     });
     const events = places.map((place) => items[place] as EventItem);
     const keys = events.map(({ event }) => ({ sourceNo: (numbers.get(event.source) as KnownSource).sourceNo, eventId: event.id }));
-    const known = lookUp ? await findKnown(client, tenant, keys) : NOTHING_KNOWN;
-    repeats ||= known.size > 0;
+    const known = lookUp(tenant) ? await findKnown(client, tenant, keys) : NOTHING_KNOWN;
+    if (known.size > 0) repeats.add(tenant);
     judgeEvents(places, events, keys, known, resolved);
   }
   await recogniseLetters(client, resolved);

@@ -43,10 +43,10 @@ export async function appendInTransaction(
   try {
     const { heads, allowed } = await begin(client, items, position, context);
     checkShards(heads, context.shards);
-    const lookUp = dryRun || context.repeats.expected();
+    const lookUp = (tenant: string) => dryRun || context.repeats.expected(tenant);
     const continued = await context.continuity.check(client, allowed, heads);
     const { resolved, sourceNumbers, repeats } = await resolve(client, continued, context.sources, lookUp);
-    if (repeats) context.repeats.seen();
+    for (const tenant of repeats) context.repeats.seen(tenant);
     const { rows, receipts } = layOut(resolved, heads);
     pass('copy.before');
     const grown = [...heads.values()].filter(hasGrown);

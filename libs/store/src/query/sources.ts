@@ -103,16 +103,26 @@ const TOTALS = `SELECT count(*) AS sources, count(*) FILTER (WHERE state = 'lost
 /** Above every number of a source. */
 const NONE_BELOW = '9223372036854775807';
 
-/** @throws StoreError `cursor_invalid` */
+const PLACE = 'SELECT source_no FROM recant.source WHERE tenant_id = $1 AND source = $2';
+
+/**
+ * A cursor names the last source given. Its number would tell how many sources all tenants have: they are counted together.
+ * @throws StoreError `cursor_invalid`
+ */
 export async function listSources(pool: pg.Pool, tenant: string, { limit, cursor, gaps = false, nowMs }: SourceQuery): Promise<SourcePage> {
-  if (cursor !== undefined && !/^[0-9]{1,18}$/.test(cursor))
-    throw new StoreError('cursor_invalid', 'This cursor was not given by a list of this ledger: start again without one.');
-  const values = [tenant, nowMs, cursor ?? NONE_BELOW, gaps, limit + 1];
-  const rows = await asReader(pool, tenant, async (client) => (await client.query<SourceSqlRow>(PAGE, values)).rows);
+  const rows = await asReader(pool, tenant, async (client) => {
+    const below = cursor === undefined ? NONE_BELOW : (await client.query(PLACE, [tenant, sourceOf(cursor)])).rows[0]?.source_no;
+    if (below === undefined)
+      throw new StoreError('cursor_invalid', 'This cursor was not given by a list of this ledger: start again without one.');
+    return (await client.query<SourceSqlRow>(PAGE, [tenant, nowMs, below, gaps, limit + 1])).rows;
+  });
   const sources = rows.slice(0, limit).map(toSummary);
-  const last = rows[limit - 1];
-  return rows.length <= limit || last === undefined ? { sources } : { sources, next: last.source_no };
+  const last = sources.at(-1);
+  return rows.length <= limit || last === undefined ? { sources } : { sources, next: Buffer.from(last.source).toString('base64url') };
 }
+
+/** PostgreSQL takes no U+0000: no source has one. */
+const sourceOf = (cursor: string): string => Buffer.from(cursor, 'base64url').toString().replaceAll('\0', '');
 
 /** Reads the numbers of every source of the tenant. */
 export async function countSources(pool: pg.Pool, tenant: string, nowMs: number): Promise<SourceTotals> {
@@ -123,7 +133,6 @@ export async function countSources(pool: pg.Pool, tenant: string, nowMs: number)
 
 /** A row of PAGE; bigints come as text. */
 interface SourceSqlRow {
-  readonly source_no: string;
   readonly source: string;
   readonly shard: number;
   readonly agent: string;
