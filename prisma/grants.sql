@@ -38,6 +38,7 @@ GRANT UPDATE (hashes) ON recant.tile TO recant_writer;
 
 -- The reader sees projections of one tenant, by row-level security, and entries through functions that are bound to that tenant.
 GRANT SELECT ON recant.log, recant.source, recant.dead_letter, recant.attempt, recant.settlement, recant.effect,
-  recant.tile, recant.checkpoint, recant.anchored, recant.cosignature, recant.epoch, recant.ledger_head, recant.head_slot, recant.head_member TO recant_reader;
+  recant.tile, recant.checkpoint, recant.anchored, recant.cosignature, recant.epoch, recant.ledger_head, recant.head_slot, recant.head_member,
+  recant.plan, recant.run, recant.run_step TO recant_reader;
 GRANT EXECUTE ON FUNCTION recant.read_entries (BIGINT, TEXT, TEXT), recant.own_acts (BIGINT, BIGINT, INTEGER, BIGINT, TEXT[], INTEGER), recant.source_numbers (BIGINT), recant.source_holes (BIGINT, INTEGER),
   recant.event_of (BYTEA), recant.received_ms (BYTEA) TO recant_reader;

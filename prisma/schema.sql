@@ -158,6 +158,9 @@ CREATE INDEX credential_key_id_idx ON recant.credential USING btree (key_id);
 CREATE UNIQUE INDEX credential_tenant_id_predecessor_key ON recant.credential USING btree (tenant_id, predecessor);
 CREATE TRIGGER only_ends BEFORE UPDATE ON recant.credential FOR EACH ROW EXECUTE FUNCTION recant.refuse_revival();
 ALTER TABLE recant.credential ENABLE ALWAYS TRIGGER only_ends;
+ALTER TABLE recant.credential ENABLE ROW LEVEL SECURITY;
+CREATE POLICY all_tenants ON recant.credential AS PERMISSIVE FOR ALL TO recant_writer USING (true) WITH CHECK (true);
+CREATE POLICY one_tenant ON recant.credential AS PERMISSIVE FOR SELECT TO recant_reader USING ((tenant_id = current_setting('recant.tenant'::text, true)));
 GRANT INSERT, SELECT ON TABLE recant.credential TO recant_writer;
 GRANT UPDATE (revoked_at, expires_at) ON TABLE recant.credential TO recant_writer;
 
@@ -226,6 +229,9 @@ CREATE INDEX entry_own_acts_idx ON recant.entry USING btree (tenant_id, recant.r
 CREATE UNIQUE INDEX entry_tenant_id_source_no_event_id_key ON recant.entry USING btree (tenant_id, source_no, event_id) INCLUDE (sequence, idx);
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON recant.entry FOR EACH STATEMENT EXECUTE FUNCTION recant.refuse_change();
 ALTER TABLE recant.entry ENABLE ALWAYS TRIGGER append_only;
+ALTER TABLE recant.entry ENABLE ROW LEVEL SECURITY;
+CREATE POLICY all_tenants ON recant.entry AS PERMISSIVE FOR ALL TO recant_writer USING (true) WITH CHECK (true);
+CREATE POLICY one_tenant ON recant.entry AS PERMISSIVE FOR SELECT TO recant_reader USING ((tenant_id = current_setting('recant.tenant'::text, true)));
 GRANT INSERT, SELECT ON TABLE recant.entry TO recant_writer;
 
 CREATE TABLE recant.epoch (
@@ -295,6 +301,9 @@ CREATE TABLE recant.kafka_position (
 );
 ALTER TABLE recant.kafka_position OWNER TO recant_owner;
 ALTER TABLE recant.kafka_position ADD CONSTRAINT kafka_position_pkey PRIMARY KEY (tenant_id, topic, partition);
+ALTER TABLE recant.kafka_position ENABLE ROW LEVEL SECURITY;
+CREATE POLICY all_tenants ON recant.kafka_position AS PERMISSIVE FOR ALL TO recant_writer USING (true) WITH CHECK (true);
+CREATE POLICY one_tenant ON recant.kafka_position AS PERMISSIVE FOR SELECT TO recant_reader USING ((tenant_id = current_setting('recant.tenant'::text, true)));
 GRANT INSERT, SELECT ON TABLE recant.kafka_position TO recant_writer;
 GRANT UPDATE (cluster, next_offset, updated_at) ON TABLE recant.kafka_position TO recant_writer;
 
@@ -360,6 +369,9 @@ CREATE TABLE recant.outbox (
 );
 ALTER TABLE recant.outbox OWNER TO recant_owner;
 ALTER TABLE recant.outbox ADD CONSTRAINT outbox_pkey PRIMARY KEY (tenant_id, source, sequence);
+ALTER TABLE recant.outbox ENABLE ROW LEVEL SECURITY;
+CREATE POLICY all_tenants ON recant.outbox AS PERMISSIVE FOR ALL TO recant_writer USING (true) WITH CHECK (true);
+CREATE POLICY one_tenant ON recant.outbox AS PERMISSIVE FOR SELECT TO recant_reader USING ((tenant_id = current_setting('recant.tenant'::text, true)));
 GRANT DELETE, INSERT, SELECT ON TABLE recant.outbox TO recant_writer;
 
 CREATE TABLE recant.part (
@@ -375,6 +387,9 @@ ALTER TABLE recant.part ADD CONSTRAINT part_digest_check CHECK ((octet_length(di
 ALTER TABLE recant.part ADD CONSTRAINT part_pkey PRIMARY KEY (tenant_id, digest);
 CREATE TRIGGER append_only BEFORE UPDATE OR TRUNCATE ON recant.part FOR EACH STATEMENT EXECUTE FUNCTION recant.refuse_change();
 ALTER TABLE recant.part ENABLE ALWAYS TRIGGER append_only;
+ALTER TABLE recant.part ENABLE ROW LEVEL SECURITY;
+CREATE POLICY all_tenants ON recant.part AS PERMISSIVE FOR ALL TO recant_writer USING (true) WITH CHECK (true);
+CREATE POLICY one_tenant ON recant.part AS PERMISSIVE FOR SELECT TO recant_reader USING ((tenant_id = current_setting('recant.tenant'::text, true)));
 GRANT INSERT, SELECT ON TABLE recant.part TO recant_writer;
 
 CREATE TABLE recant.plan (
@@ -392,7 +407,11 @@ ALTER TABLE recant.plan OWNER TO recant_owner;
 ALTER TABLE recant.plan ADD CONSTRAINT plan_digest_check CHECK ((octet_length(digest) = 32));
 ALTER TABLE recant.plan ADD CONSTRAINT plan_pkey PRIMARY KEY (tenant_id, id);
 ALTER TABLE recant.plan ADD CONSTRAINT plan_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES recant.tenant(id) ON UPDATE RESTRICT ON DELETE RESTRICT;
+ALTER TABLE recant.plan ENABLE ROW LEVEL SECURITY;
+CREATE POLICY all_tenants ON recant.plan AS PERMISSIVE FOR ALL TO recant_writer USING (true) WITH CHECK (true);
+CREATE POLICY one_tenant ON recant.plan AS PERMISSIVE FOR SELECT TO recant_reader USING ((tenant_id = current_setting('recant.tenant'::text, true)));
 GRANT INSERT, SELECT ON TABLE recant.plan TO recant_writer;
+GRANT SELECT ON TABLE recant.plan TO recant_reader;
 
 CREATE TABLE recant.run (
     tenant_id text COLLATE "C" NOT NULL,
@@ -418,7 +437,11 @@ ALTER TABLE recant.run ADD CONSTRAINT run_tenant_id_plan_id_fkey FOREIGN KEY (te
 CREATE INDEX run_open_idx ON recant.run USING btree (created_at) WHERE (state <> ALL (ARRAY['finished'::text, 'cancelled'::text]));
 CREATE INDEX run_tenant_id_created_at_id_idx ON recant.run USING btree (tenant_id, created_at, id);
 CREATE UNIQUE INDEX run_tenant_id_plan_id_key ON recant.run USING btree (tenant_id, plan_id);
+ALTER TABLE recant.run ENABLE ROW LEVEL SECURITY;
+CREATE POLICY all_tenants ON recant.run AS PERMISSIVE FOR ALL TO recant_writer USING (true) WITH CHECK (true);
+CREATE POLICY one_tenant ON recant.run AS PERMISSIVE FOR SELECT TO recant_reader USING ((tenant_id = current_setting('recant.tenant'::text, true)));
 GRANT INSERT, SELECT, UPDATE ON TABLE recant.run TO recant_writer;
+GRANT SELECT ON TABLE recant.run TO recant_reader;
 
 CREATE TABLE recant.run_resource (
     tenant_id text COLLATE "C" NOT NULL,
@@ -429,6 +452,9 @@ ALTER TABLE recant.run_resource OWNER TO recant_owner;
 ALTER TABLE recant.run_resource ADD CONSTRAINT run_resource_pkey PRIMARY KEY (tenant_id, resource, run_id);
 ALTER TABLE recant.run_resource ADD CONSTRAINT run_resource_tenant_id_run_id_fkey FOREIGN KEY (tenant_id, run_id) REFERENCES recant.run(tenant_id, id) ON UPDATE RESTRICT ON DELETE RESTRICT;
 CREATE INDEX run_resource_tenant_id_run_id_idx ON recant.run_resource USING btree (tenant_id, run_id);
+ALTER TABLE recant.run_resource ENABLE ROW LEVEL SECURITY;
+CREATE POLICY all_tenants ON recant.run_resource AS PERMISSIVE FOR ALL TO recant_writer USING (true) WITH CHECK (true);
+CREATE POLICY one_tenant ON recant.run_resource AS PERMISSIVE FOR SELECT TO recant_reader USING ((tenant_id = current_setting('recant.tenant'::text, true)));
 GRANT DELETE, INSERT, SELECT ON TABLE recant.run_resource TO recant_writer;
 
 CREATE TABLE recant.run_step (
@@ -447,7 +473,11 @@ ALTER TABLE recant.run_step ADD CONSTRAINT run_step_outcome_check CHECK (((state
 ALTER TABLE recant.run_step ADD CONSTRAINT run_step_pkey PRIMARY KEY (tenant_id, run_id, step);
 ALTER TABLE recant.run_step ADD CONSTRAINT run_step_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'started'::text, 'taking_back'::text, 'stuck'::text, 'skipping'::text, 'ended'::text])));
 ALTER TABLE recant.run_step ADD CONSTRAINT run_step_tenant_id_run_id_fkey FOREIGN KEY (tenant_id, run_id) REFERENCES recant.run(tenant_id, id) ON UPDATE RESTRICT ON DELETE RESTRICT;
+ALTER TABLE recant.run_step ENABLE ROW LEVEL SECURITY;
+CREATE POLICY all_tenants ON recant.run_step AS PERMISSIVE FOR ALL TO recant_writer USING (true) WITH CHECK (true);
+CREATE POLICY one_tenant ON recant.run_step AS PERMISSIVE FOR SELECT TO recant_reader USING ((tenant_id = current_setting('recant.tenant'::text, true)));
 GRANT INSERT, SELECT, UPDATE ON TABLE recant.run_step TO recant_writer;
+GRANT SELECT ON TABLE recant.run_step TO recant_reader;
 
 CREATE TABLE recant.settlement (
     tenant_id text COLLATE "C" NOT NULL,
@@ -505,6 +535,9 @@ CREATE TABLE recant.system (
 ALTER TABLE recant.system OWNER TO recant_owner;
 ALTER TABLE recant.system ADD CONSTRAINT system_pkey PRIMARY KEY (tenant_id, name);
 ALTER TABLE recant.system ADD CONSTRAINT system_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES recant.tenant(id) ON UPDATE RESTRICT ON DELETE RESTRICT;
+ALTER TABLE recant.system ENABLE ROW LEVEL SECURITY;
+CREATE POLICY all_tenants ON recant.system AS PERMISSIVE FOR ALL TO recant_writer USING (true) WITH CHECK (true);
+CREATE POLICY one_tenant ON recant.system AS PERMISSIVE FOR SELECT TO recant_reader USING ((tenant_id = current_setting('recant.tenant'::text, true)));
 GRANT INSERT, SELECT ON TABLE recant.system TO recant_writer;
 GRANT UPDATE (connector, identity, options, updated_at) ON TABLE recant.system TO recant_writer;
 

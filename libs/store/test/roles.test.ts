@@ -25,7 +25,8 @@ const EXPECTED: Readonly<Record<string, { readonly owner: string; readonly write
   },
   tile: { owner: 'SELECT INSERT UPDATE', writer: 'SELECT INSERT UPDATE(hashes)', reader: 'SELECT own' },
   part: { owner: 'SELECT INSERT DELETE', writer: 'SELECT INSERT', reader: '' },
-  ...same(['tenant', 'plan'], { owner: 'SELECT INSERT UPDATE DELETE TRUNCATE', writer: 'SELECT INSERT', reader: '' }),
+  tenant: { owner: 'SELECT INSERT UPDATE DELETE TRUNCATE', writer: 'SELECT INSERT', reader: '' },
+  plan: { owner: 'SELECT INSERT UPDATE DELETE TRUNCATE', writer: 'SELECT INSERT', reader: 'SELECT own' },
   credential: { owner: 'SELECT INSERT UPDATE DELETE TRUNCATE', writer: 'SELECT INSERT UPDATE(expires_at, revoked_at)', reader: '' },
   system: {
     owner: 'SELECT INSERT UPDATE DELETE TRUNCATE',
@@ -37,7 +38,7 @@ const EXPECTED: Readonly<Record<string, { readonly owner: string; readonly write
     writer: 'SELECT INSERT UPDATE(cluster, next_offset, updated_at)',
     reader: '',
   },
-  ...same(['run', 'run_step'], { owner: 'SELECT INSERT UPDATE DELETE TRUNCATE', writer: 'SELECT INSERT UPDATE', reader: '' }),
+  ...same(['run', 'run_step'], { owner: 'SELECT INSERT UPDATE DELETE TRUNCATE', writer: 'SELECT INSERT UPDATE', reader: 'SELECT own' }),
   ...same(['run_resource', 'outbox'], { owner: 'SELECT INSERT UPDATE DELETE TRUNCATE', writer: 'SELECT INSERT DELETE', reader: '' }),
 };
 

@@ -25,7 +25,12 @@ export interface Resolution {
 const NOTHING_KNOWN: ReadonlyMap<number, KnownEntry> = new Map();
 
 /** @param lookUp false takes every key for new but those within the batch: the unique key has the last word. */
-export async function resolve(client: pg.ClientBase, items: readonly Item[], sources: SourceNumbers, lookUp: (tenant: string) => boolean): Promise<Resolution> {
+export async function resolve(
+  client: pg.ClientBase,
+  items: readonly Item[],
+  sources: SourceNumbers,
+  lookUp: (tenant: string) => boolean,
+): Promise<Resolution> {
   const resolved: Resolved[] = items.map((item) =>
     item.kind === 'refused' ? { kind: 'refused', item } : { kind: 'dead', item: item as DeadItem },
   );

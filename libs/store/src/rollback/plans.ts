@@ -2,6 +2,7 @@ import type { Plan, PlanAnnex, PlanBody } from '@recant/planner';
 import { planBytes } from '@recant/planner';
 import { type OutboxItem, summarize } from '@recant/runner';
 import type pg from 'pg';
+import { asReader } from '../access/connect.ts';
 import { putEvents } from './outbox.ts';
 import { inTransaction } from './transaction.ts';
 
@@ -44,7 +45,7 @@ export function createPlans(pool: pg.Pool): Plans {
         if (rowCount === 1) await putEvents(client, tenant, source, items);
       }),
     async find(tenant, id) {
-      const { rows } = await pool.query(FIND, [tenant, id]);
+      const { rows } = await asReader(pool, tenant, (client) => client.query(FIND, [tenant, id]));
       const [row] = rows;
       if (!row) return undefined;
       const body = JSON.parse(row.body) as PlanBody;

@@ -12,6 +12,7 @@ import {
   type StepRecord,
 } from '@recant/runner';
 import type pg from 'pg';
+import { asReader } from '../access/connect.ts';
 import { StoreError } from '../error.ts';
 import { putEvents } from './outbox.ts';
 import { STEP_COLUMNS, type StepSqlRow, toStep } from './step-row.ts';
@@ -70,6 +71,9 @@ export interface Runs {
 
 const RUN_COLUMNS = `r.id, r.plan_id, encode(r.digest, 'hex') AS digest, r.key_id, r.state, r.alarm, r.created_at, r.finished_at, r.source, p.mode, p.summary`;
 const FROM = 'FROM recant.run r JOIN recant.plan p ON p.tenant_id = r.tenant_id AND p.id = r.plan_id';
+const FIND = `SELECT ${RUN_COLUMNS} ${FROM} WHERE r.tenant_id = $1 AND r.id = $2`;
+const STEPS = `SELECT ${STEP_COLUMNS} FROM recant.run_step WHERE tenant_id = $1 AND run_id = $2 ORDER BY step`;
+const OF_PLAN = 'SELECT id FROM recant.run WHERE tenant_id = $1 AND plan_id = $2';
 const INSERT = `INSERT INTO recant.run (tenant_id, id, plan_id, digest, state, key_id, source, sequence_next)
   VALUES ($1, $2, $3, decode($4, 'hex'), 'queued', $5, $6, $7) ON CONFLICT (tenant_id, plan_id) DO NOTHING`;
 const COUNTS = `SELECT run_id, state = 'ended' AS ended, outcome, count(*)::int AS count FROM recant.run_step
@@ -79,17 +83,16 @@ export function createRuns(pool: pg.Pool): Runs {
   return {
     create: (tenant, run) => inTransaction(pool, (client) => insertRun(client, tenant, run)),
     async ofPlan(tenant, plan) {
-      const { rows } = await pool.query('SELECT id FROM recant.run WHERE tenant_id = $1 AND plan_id = $2', [tenant, plan]);
+      const { rows } = await asReader(pool, tenant, (client) => client.query(OF_PLAN, [tenant, plan]));
       return rows[0]?.id;
     },
     async find(tenant, id) {
-      const { rows } = await pool.query(`SELECT ${RUN_COLUMNS} ${FROM} WHERE r.tenant_id = $1 AND r.id = $2`, [tenant, id]);
-      const [row] = rows;
+      const { runs, found } = await asReader(pool, tenant, async (client) => ({
+        runs: await client.query(FIND, [tenant, id]),
+        found: await client.query<StepSqlRow>(STEPS, [tenant, id]),
+      }));
+      const [row] = runs.rows;
       if (!row) return undefined;
-      const found = await pool.query<StepSqlRow>(
-        `SELECT ${STEP_COLUMNS} FROM recant.run_step WHERE tenant_id = $1 AND run_id = $2 ORDER BY step`,
-        [tenant, id],
-      );
       const steps = found.rows.map((step) => toStep(step, row.source));
       return { run: toRun(row, steps.length, accountOf(JSON.parse(row.summary) as PlanSummary, steps)), steps };
     },
@@ -97,9 +100,11 @@ export function createRuns(pool: pg.Pool): Runs {
       const after = cursor === undefined ? undefined : parseCursor(cursor);
       const before = after ? 'AND (r.created_at, r.id) < (to_timestamp($3::bigint / 1000.0), $4)' : '';
       const text = `SELECT ${RUN_COLUMNS} ${FROM} WHERE r.tenant_id = $1 ${before} ORDER BY r.created_at DESC, r.id DESC LIMIT $2`;
-      const { rows } = await pool.query(text, [tenant, limit + 1, ...(after ?? [])]);
+      const { rows, counts } = await asReader(pool, tenant, async (client) => {
+        const { rows } = await client.query(text, [tenant, limit + 1, ...(after ?? [])]);
+        return { rows, counts: await client.query(COUNTS, [tenant, rows.slice(0, limit).map((row) => row.id)]) };
+      });
       const page = rows.slice(0, limit);
-      const counts = await pool.query(COUNTS, [tenant, page.map((row) => row.id)]);
       const runs = page.map((row) =>
         summaryOf(
           row,
@@ -125,7 +130,7 @@ export function createRuns(pool: pg.Pool): Runs {
 async function insertRun(client: pg.PoolClient, tenant: string, run: NewRun): Promise<{ id: string; created: boolean }> {
   const { rowCount } = await client.query(INSERT, [tenant, run.id, run.plan, run.digest, run.by, run.source, run.sequenceNext]);
   if (rowCount === 0) {
-    const { rows } = await client.query('SELECT id FROM recant.run WHERE tenant_id = $1 AND plan_id = $2', [tenant, run.plan]);
+    const { rows } = await client.query(OF_PLAN, [tenant, run.plan]);
     return { id: rows[0].id, created: false };
   }
   await client.query(
