@@ -11,6 +11,7 @@ import {
   parseCheckpoint,
   parseNote,
 } from '@recant/transparency';
+import { OWN_AGENT } from '../admit.ts';
 import { same } from './check-head.ts';
 import { headOriginOf } from './origin.ts';
 import { type Anchor, AnchorError, type Signer } from './ports.ts';
@@ -74,8 +75,8 @@ export interface HeadContext {
 }
 
 /**
- * Signs a head over the logs of all tenants, where any log's checkpoint is newer than the last head; with more than one tenant always, so that none of
- * them can tell from the number of heads whether another did anything.
+ * Signs a head over the logs of all tenants, each time it is called, so that no tenant can tell from the number of heads whether another one did
+ * anything, or is there. A ledger of the operator alone is spared heads that say nothing new.
  * @returns the newest head there is
  * @throws AnchorError `anchor_conflict` where an anchor knows more heads than this ledger, and nobody has opened an epoch since
  */
@@ -84,7 +85,7 @@ export async function publishHead(heads: OpenHeads, context: HeadContext): Promi
   const newestMs = await heads.newestCheckpointMs();
   if (newestMs === undefined) return last;
   const tenants = await heads.tenants();
-  if (last !== undefined && newestMs <= last.signedAtMs && tenants.length < 2) return last;
+  if (last !== undefined && newestMs <= last.signedAtMs && tenants.every(({ tenant }) => tenant === OWN_AGENT)) return last;
   const epoch = await epochOf(heads, last, context);
   const before = last?.epoch === epoch ? last : undefined;
   const publication = before === undefined ? 0n : before.publication + 1n;

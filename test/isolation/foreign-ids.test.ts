@@ -1,0 +1,129 @@
+import { randomUUID } from 'node:crypto';
+import { LEDGER_ROUTES, ROLLBACK_ROUTES, type Role, type RouteDescriptor } from '@recant/api';
+import { createClient } from '@recant/client';
+import pg from 'pg';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createStage, type Stage } from '../../services/rollback/test/harness.ts';
+import { rowsLookedAt, type Statement, shapeOf, statementsOf } from './statements.ts';
+
+/** Every route that takes an id, from the descriptors: a new one is here by itself, and a new kind of id fails until it is given one below. */
+const ROUTES: readonly RouteDescriptor[] = [...LEDGER_ROUTES, ...ROLLBACK_ROUTES];
+const ROLES: readonly Role[] = ['view', 'plan', 'execute', 'export', 'administer'];
+/** Of no tenant: every tenant has each of them. */
+const PLACES = { shard: '0', path: '0/000', step: '1', digest: 'f'.repeat(64) };
+
+let stage: Stage;
+let bearer: string;
+let database: pg.Client;
+/** What is A's, and what is nobody's, by the name of the parameter. */
+let ids: Readonly<Record<string, { readonly theirs: string; readonly nobodys: string }>>;
+let digest: string;
+
+beforeAll(async () => {
+  stage = await createStage({ worker: false });
+  await stage.operator.registerSystem({ name: 'shop', connector: 'postgres', options: { url: stage.shop.ownerUrl } });
+  const bot = await stage.agent('pricer');
+  await bot.sql('reprice', 'UPDATE orders SET price = 3 WHERE id = 50');
+  const action = (await stage.operator.attempts({ agent: ['pricer'] })).items[0]?.action ?? '';
+  const plan = await stage.operator.createPlan({ selection: { agents: ['pricer'] } });
+  const run = await stage.operator.createRun(plan.id, plan.digest);
+  const key = await stage.operator.createKey({ roles: ['view'], agents: [], resources: [], sourcePrefix: 'recant://' });
+  digest = plan.digest;
+  const nobodys = (like: string) =>
+    like.length === 36 ? `${like.slice(0, 14)}${randomUUID().slice(14)}` : `${like.slice(0, -4)}zzzz`.slice(-like.length);
+  ids = Object.fromEntries(
+    Object.entries({ action, plan: plan.id, run: run.id, keyId: key.keyId, agent: 'pricer' }).map(([name, theirs]) => [
+      name,
+      { theirs, nobodys: nobodys(theirs) },
+    ]),
+  );
+  bearer = await stage.makeKey({ tenant: 'globex', roles: [...ROLES], agents: [], resources: [] });
+  // The first act of a tenant opens its source; logs are made on first use.
+  await createClient({ url: stage.url, apiKey: bearer }).createKey({
+    roles: ['view'],
+    agents: [],
+    resources: [],
+    sourcePrefix: 'recant://',
+  });
+  database = new pg.Client({ connectionString: stage.databaseUrl });
+  await database.connect();
+  await database.query('SET ROLE recant_writer');
+}, 120_000);
+afterAll(async () => {
+  await database?.end();
+  await stage?.[Symbol.asyncDispose]();
+});
+
+const parametersOf = ({ params }: RouteDescriptor): string[] => Object.keys(params?.shape ?? {});
+const withIds = ROUTES.filter((route) => parametersOf(route).some((name) => !(name in PLACES)));
+
+/** Bodies of the requests that need one to be looked at at all. */
+function bodyOf({ operationId }: RouteDescriptor): object | undefined {
+  return { createRun: { plan: '', digest: '' }, rotateKey: {} }[operationId as string];
+}
+
+interface Asked {
+  readonly answer: { readonly status: number; readonly text: string; readonly headers: Record<string, string> };
+  readonly statements: readonly Statement[];
+}
+
+async function ask(route: RouteDescriptor, whose: 'theirs' | 'nobodys', over: { path?: string; body?: object } = {}): Promise<Asked> {
+  const path = (over.path ?? route.path).replaceAll(/\{(\w+)\}/g, (_, name: string) => {
+    const value = ids[name]?.[whose] ?? PLACES[name as keyof typeof PLACES];
+    if (value === undefined) throw new Error(`${route.operationId} takes a ${name}: say here what one of A is`);
+    return value;
+  });
+  const body = over.body ?? bodyOf(route);
+  const { result, statements } = await statementsOf(async () => {
+    const response = await fetch(`${stage.url}${path}`, {
+      method: route.method.toUpperCase(),
+      headers: { authorization: `Bearer ${bearer}`, ...(body && { 'content-type': 'application/json' }) },
+      ...(body && { body: JSON.stringify(body) }),
+    });
+    return { status: response.status, text: await response.text(), headers: Object.fromEntries(response.headers) };
+  });
+  const { 'request-id': _id, date: _date, ...headers } = result.headers;
+  const used = Object.values(ids).map((pair) => pair[whose]);
+  return { answer: { ...result, headers, text: used.reduce((text, id) => text.replaceAll(id, 'ID'), result.text) }, statements };
+}
+
+/** Same answer to the byte, same statements in the same order, same rows looked at. */
+async function expectAlike(
+  route: RouteDescriptor,
+  over: (whose: 'theirs' | 'nobodys') => Parameters<typeof ask>[2] = () => ({}),
+): Promise<void> {
+  // Keys are remembered for a while: both are asked as somebody who was just here.
+  await ask(route, 'nobodys', over('nobodys'));
+  const nobodys = await ask(route, 'nobodys', over('nobodys'));
+  const theirs = await ask(route, 'theirs', over('theirs'));
+  expect(nobodys.answer.status, nobodys.answer.text).toBeGreaterThanOrEqual(400);
+  expect(nobodys.answer.status).toBeLessThan(500);
+  expect(theirs.answer).toEqual(nobodys.answer);
+  expect(theirs.statements.map(shapeOf)).toEqual(nobodys.statements.map(shapeOf));
+  const rows = await rowsLookedAt(database, theirs.statements);
+  expect(rows.some((count) => count !== undefined)).toBe(true);
+  expect(rows).toEqual(await rowsLookedAt(database, nobodys.statements));
+}
+
+test('the ids that are asked for are really A’s, and nobody’s', async () => {
+  const { action, plan, run, keyId } = ids as Record<'action' | 'plan' | 'run' | 'keyId', { theirs: string; nobodys: string }>;
+  expect((await stage.operator.action(action.theirs)).attempts).toHaveLength(1);
+  expect([(await stage.operator.plan(plan.theirs)).id, (await stage.operator.run(run.theirs)).id]).toEqual([plan.theirs, run.theirs]);
+  expect((await stage.operator.keys()).map((key) => key.keyId)).toContain(keyId.theirs);
+  await expect(stage.operator.plan(plan.nobodys)).rejects.toMatchObject({ code: 'plan_unknown' });
+});
+
+test.each(withIds.map((route) => [route.operationId, route] as const))(
+  'I10: %s answers another tenant’s id as one that nobody has, with the same work',
+  async (_, route) => {
+    await expectAlike(route);
+  },
+);
+
+const routeOf = (operationId: string): RouteDescriptor => ROUTES.find((route) => route.operationId === operationId) as RouteDescriptor;
+
+test('I10: a plan that is named in a body, runs, agents and resources in a selection: the same', async () => {
+  await expectAlike(routeOf('createRun'), (whose) => ({ body: { plan: ids.plan?.[whose], digest } }));
+  await expectAlike(routeOf('createPlan'), (whose) => ({ body: { selection: { runs: [ids.run?.[whose]] } } }));
+  await expectAlike(routeOf('createPlan'), (whose) => ({ body: { selection: { agents: [ids.agent?.[whose]] } } }));
+});

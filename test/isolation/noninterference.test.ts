@@ -1,0 +1,99 @@
+import { partDigest } from '@recant/events';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { RunningLedger } from '../../services/ledger/test/harness.ts';
+import { changed, TestSource } from '../../services/ledger/test/producer.ts';
+import { CANARY, liveOnce, type World } from './world.ts';
+
+let alone: World;
+let beside: World;
+beforeAll(async () => {
+  alone = await liveOnce(async () => {});
+  beside = await liveOnce(actAsA);
+}, 240_000);
+afterAll(async () => {
+  await alone?.ledger.stop();
+  await beside?.ledger.stop();
+});
+
+/** As much as B does not: B's own sources, ids and parts, many others, repeats, equivocations, keys, refusals, strangers. */
+async function actAsA(ledger: RunningLedger, round: number): Promise<void> {
+  const own = Object.assign(new TestSource('bot'), { source: `recant://bot/${['one', 'two', 'three'][round] ?? CANARY}` });
+  const action = `018f0000-0000-7000-8000-00000000000${round + 1}`;
+  const { events } = own.attempt([`postgres://${CANARY}/public.orders/1`], { action, tool: CANARY });
+  await ledger.agents.submitBatch([own.opened(), ...events]);
+  await ledger.agents.submitBatch([...events, changed(events[0] as Uint8Array, { time: '2029-01-01T00:00:00.000Z' })]);
+  const many = Array.from({ length: 20 }, (_, n) => Object.assign(new TestSource(CANARY), { source: `recant://${CANARY}/${round}/${n}` }));
+  await ledger.agents.submitBatch(
+    many.flatMap((source) => [source.opened(), source.intended({ arguments: { inline: { text: CANARY } } }).bytes]),
+  );
+  const salt = Buffer.alloc(16, 7);
+  const bytes = Buffer.from('a part');
+  await ledger.agents.putPart(partDigest(salt, bytes), salt.toString('base64url'), bytes);
+  await ledger.operator.createKey({ roles: ['view'], agents: [], resources: [], sourcePrefix: 'recant://', label: CANARY });
+  await ledger.post(`{"${CANARY}":1}`);
+  await ledger.post(`{"${CANARY}":1}`, { key: `recant_abcd_${'A'.repeat(43)}` });
+  await ledger.post('', { path: '/v1/keys' });
+}
+
+/** What hangs on chance and the clock alone: ids, times, hashes, signatures. What counts something stays. */
+function plain(bytes: Buffer): string {
+  const text = bytes.toString('latin1');
+  const opened = text.replaceAll(
+    /"(next|tail)":"([A-Za-z0-9_-]+)"/g,
+    (_, name: string, cursor: string) => `"${name}":"${Buffer.from(cursor, 'base64url').toString('latin1')}"`,
+  );
+  return opened
+    .replaceAll(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, 'UUID')
+    .replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, 'TIME')
+    .replaceAll(/\b1[789]\d{11}\b/g, 'MS')
+    .replaceAll(/"slot":\d+/g, '"slot":DRAWN')
+    .replaceAll(/\b[0-9a-f]{64}\b/g, 'HASH')
+    .replaceAll(/\b[0-9a-f]{20}\b/g, 'KEY')
+    .replaceAll(/[A-Za-z0-9+/]{40,}={0,2}/g, 'BYTES');
+}
+
+/** Hashes and frames are bytes: of those only how many there are. */
+const told = (world: World): Record<string, unknown> =>
+  Object.fromEntries(
+    [...world.answers].map(([path, { status, headers, bytes }]) => {
+      const binary = headers.get('content-type') === 'application/octet-stream';
+      const names = [...headers.keys()].filter((name) => name !== 'content-length').sort();
+      return [path, { status, names, body: binary ? bytes.length : plain(bytes) }];
+    }),
+  );
+
+test('I10: ids, counts, indexes, sizes, tiles, cursors, heads: B is told the same whether A is there or not', () => {
+  expect(told(beside)).toEqual(told(alone));
+});
+
+test('I10: what B sends is answered the same, though A sent the same sources, ids and parts, with the same bytes and with others', () => {
+  expect(beside.receipts).toEqual(alone.receipts);
+  expect(beside.receipts.map((receipt) => (receipt as { kind: string }).kind)).toEqual(
+    Array.from({ length: 3 }, () => ['appended', 'appended', 'appended', 'appended', 'duplicate', 'refused']).flat(),
+  );
+});
+
+test('I10: nothing that A ever said reaches B by any route', () => {
+  for (const [path, { bytes, headers }] of beside.answers) {
+    const text = `${bytes.toString('latin1')}${JSON.stringify([...headers])}${Buffer.from(bytes.toString('latin1'), 'base64').toString('latin1')}`;
+    const asked = new RegExp(`${CANARY}|acme`);
+    // B's own question is repeated to it.
+    if (path.includes(CANARY)) continue;
+    expect(text, path).not.toMatch(asked);
+  }
+});
+
+test('the two worlds differ, and A is told so: the tests above can fail', async () => {
+  const logs = async ({ ledger }: World) => (await ledger.operator.logs()).reduce((sum, { size }) => sum + size, 0);
+  expect(await logs(alone)).toBe(0);
+  expect(await logs(beside)).toBeGreaterThan(200);
+  expect((await beside.ledger.operator.sources({ totals: true })).totals?.sources).toBeGreaterThan(100);
+  const read = [...alone.answers]
+    .filter(([, { status, bytes }]) => status === 200 && bytes.length > 0)
+    .map(([path]) => path.split(/[?]/)[0]);
+  expect(new Set(read).size).toBeGreaterThan(15);
+});
+
+test('both ledgers are sound', async () => {
+  expect([await alone.ledger.audit(), await beside.ledger.audit()]).toEqual([[], []]);
+});

@@ -1,0 +1,68 @@
+import pg from 'pg';
+
+export interface Statement {
+  readonly text: string;
+  readonly values: readonly unknown[];
+}
+
+/** Everything that this process asks PostgreSQL, in order, while `work` runs. */
+export async function statementsOf<T>(work: () => Promise<T>): Promise<{ readonly result: T; readonly statements: readonly Statement[] }> {
+  const statements: Statement[] = [];
+  const { prototype } = pg.Client as unknown as { prototype: { query(...args: unknown[]): unknown } };
+  const { query } = prototype;
+  prototype.query = function (this: unknown, ...args: unknown[]) {
+    const [config, values] = args as [string | { text?: string; values?: unknown[] }, unknown];
+    const text = typeof config === 'string' ? config : (config.text ?? '');
+    const given = Array.isArray(values) ? values : typeof config === 'string' ? [] : (config.values ?? []);
+    statements.push({ text, values: given });
+    return query.apply(this, args);
+  };
+  try {
+    return { result: await work(), statements };
+  } finally {
+    prototype.query = query;
+  }
+}
+
+/** The statement without what it was asked with. */
+export function shapeOf({ text, values }: Statement): string {
+  return `${text
+    .replaceAll(/E?'(?:[^']|'')*'/g, '?')
+    .replaceAll(/\b\d+\b/g, '?')
+    .replaceAll(/\s+/g, ' ')} [${values.length}]`;
+}
+
+/**
+ * Rows that each reading statement looks at, whether or not they are part of its answer; undefined for one that does more than read. Asked again in
+ * order, in the same transactions, as the same roles, of a connection that has no other use.
+ */
+export async function rowsLookedAt(client: pg.Client, statements: readonly Statement[]): Promise<(number | undefined)[]> {
+  const rows: (number | undefined)[] = [];
+  for (const { text, values } of statements) {
+    const control = /^\s*(BEGIN READ ONLY;|SELECT set_config|(BEGIN|COMMIT|ROLLBACK)$)/i.test(text);
+    if (control) await client.query(text, [...values]);
+    const reads = !control && /^\s*(SELECT|WITH)\b/i.test(text) && !/FOR UPDATE|pg_advisory/i.test(text);
+    rows.push(reads ? await explain(client, text, values) : undefined);
+  }
+  await client.query('ROLLBACK');
+  return rows;
+}
+
+async function explain(client: pg.Client, text: string, values: readonly unknown[]): Promise<number> {
+  const { rows } = await client.query(`EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) ${text}`, [...values]);
+  return sum(rows[0]['QUERY PLAN'][0].Plan);
+}
+
+interface PlanNode {
+  readonly 'Actual Rows'?: number;
+  readonly 'Actual Loops'?: number;
+  readonly 'Rows Removed by Filter'?: number;
+  readonly 'Rows Removed by Index Recheck'?: number;
+  readonly Plans?: readonly PlanNode[];
+}
+
+function sum(node: PlanNode): number {
+  const loops = node['Actual Loops'] ?? 1;
+  const own = (node['Actual Rows'] ?? 0) + (node['Rows Removed by Filter'] ?? 0) + (node['Rows Removed by Index Recheck'] ?? 0);
+  return (node.Plans ?? []).reduce((rows, plan) => rows + sum(plan), own * loops);
+}

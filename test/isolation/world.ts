@@ -1,0 +1,115 @@
+import { LEDGER_ROUTES, type RouteDescriptor, SERVICE_ROUTES } from '@recant/api';
+import type { Client } from '@recant/client';
+import { partDigest } from '@recant/events';
+import { publishHead } from '@recant/ledger';
+import { newSigningKey, parseSigningKeys } from '@recant/service-ledger/wire';
+import { waitUntil } from '@recant/test-support';
+import { type RunningLedger, SHARDS, startLedger } from '../../services/ledger/test/harness.ts';
+import { changed, TestSource } from '../../services/ledger/test/producer.ts';
+
+export const B = 'globex';
+/** In everything that A says, and in nothing of B's. */
+export const CANARY = 'zebra';
+const keys = parseSigningKeys(newSigningKey('example.org/ledger'), 'a test');
+/** Heads are published by hand: how many there are must not hang on how long a test takes. */
+const TIMING = { integrateMs: 20, publishMs: 20, anchorMs: 50, headMs: 100_000_000 };
+const ACTIONS = ['1', '2', '3', '4'].map((n) => `018f0000-0000-7000-8000-00000000000${n}`);
+
+export interface World {
+  readonly ledger: RunningLedger;
+  /** What B is told by every route that it may read, as it came. */
+  readonly answers: ReadonlyMap<string, { readonly status: number; readonly headers: Headers; readonly bytes: Buffer }>;
+  /** What B was told about what it sent. */
+  readonly receipts: readonly unknown[];
+}
+
+/** A source whose name, and so whose shard, is always the same. */
+function sourceOf(name: string): TestSource {
+  return Object.assign(new TestSource('bot'), { source: `recant://bot/${name}` });
+}
+
+/** B does always the same. @param noise what A does in between */
+export async function liveOnce(noise: (ledger: RunningLedger, round: number) => Promise<void>): Promise<World> {
+  const ledger = await startLedger({ evidence: { keys, timing: TIMING } });
+  await noise(ledger, 0);
+  const emitter = ledger.client((await ledger.makeKey({ tenant: B, label: 'agents' })).apiKey);
+  const bearer = (await ledger.makeKey({ tenant: B, roles: ['view', 'plan', 'execute', 'export', 'administer', 'emit'], agents: ['bot'] }))
+    .apiKey;
+  const operator = ledger.client(bearer);
+  const receipts: unknown[] = [];
+  const sources = ['one', 'two', 'three'].map(sourceOf);
+  for (const [round, source] of sources.entries()) {
+    receipts.push(await emitter.submitEvent(source.opened()));
+    await noise(ledger, round + 1);
+    receipts.push(...(await actAsB(emitter, source, ACTIONS[round] as string)));
+  }
+  // Not over HTTP: acts have a source of a random name, and so a random shard.
+  const { credential } = await ledger.makeKey({ tenant: B, roles: ['view'], label: 'spare' });
+  await ledger.store.credentials.revoke(B, credential.keyId);
+  await noise(ledger, 4);
+  await covered(operator);
+  for (let n = 0; n < 3; n++) await publish(ledger, n);
+  await noise(ledger, 5);
+  return { ledger, answers: await readAll(ledger, bearer), receipts };
+}
+
+async function actAsB(client: Client, source: TestSource, action: string): Promise<unknown[]> {
+  const { events } = source.attempt(['postgres://shop/public.orders/1'], { action });
+  const [intent] = events as [Uint8Array];
+  const salt = Buffer.alloc(16, 7);
+  const bytes = Buffer.from('a part');
+  await client.putPart(partDigest(salt, bytes), salt.toString('base64url'), bytes);
+  const other = changed(intent, { time: '2030-01-01T00:00:00.000Z' });
+  return [...(await client.submitBatch(events)), ...(await client.submitBatch([intent, other]))];
+}
+
+/** Checkpoints of all of B's logs over all that is in them. */
+async function covered(operator: Client): Promise<void> {
+  for (const { shard, size } of await operator.logs())
+    await waitUntil(async () => (await operator.checkpoint(shard)).split('\n')[1] === String(size), {
+      what: `a checkpoint of shard ${shard}`,
+    });
+}
+
+function publish({ store }: RunningLedger, n: number) {
+  let drawn = n;
+  const random = (below: number) => ++drawn % below;
+  return store.heads.exclusively((open) =>
+    publishHead(open, { ledger: keys.ledger, signers: keys.signers, anchors: [], nowMs: Date.now() + n, random }),
+  );
+}
+
+/** Every route that reads, from the descriptors; a new one is here by itself, a new parameter fails until it has values. */
+const READING: readonly RouteDescriptor[] = [...LEDGER_ROUTES, ...SERVICE_ROUTES].filter(({ method }) => method === 'get');
+const VALUES: Readonly<Record<string, readonly string[]>> = {
+  shard: Array.from({ length: SHARDS }, (_, shard) => String(shard)),
+  action: ACTIONS,
+  path: ['0/000', '0/000.p/5', 'entries/000.p/5', '1/000'],
+};
+const QUERIES: Readonly<Record<string, readonly string[]>> = {
+  listAttempts: ['', '?limit=1', '?agent=bot&order=oldest&limit=2', `?agent=${CANARY}`, '?resource=postgres://*'],
+  listSources: ['', '?limit=1&totals=true', '?gaps=true'],
+  listDeadLetters: ['', '?limit=1'],
+  listActs: ['', '?limit=1'],
+  getStanding: [`?source=recant://bot/one&id=${ACTIONS[0]}.1.intended`, `?source=recant://bot/${CANARY}&id=opened`],
+};
+
+async function readAll({ url }: RunningLedger, bearer: string): Promise<World['answers']> {
+  const answers = new Map<string, { status: number; headers: Headers; bytes: Buffer }>();
+  const read = async (path: string): Promise<void> => {
+    const response = await fetch(`${url}${path}`, { headers: { authorization: `Bearer ${bearer}` } });
+    const bytes = Buffer.from(await response.arrayBuffer());
+    answers.set(path, { status: response.status, headers: response.headers, bytes });
+  };
+  for (const route of READING)
+    for (const path of pathsOf(route.path)) for (const query of QUERIES[route.operationId] ?? ['']) await read(`${path}${query}`);
+  return answers;
+}
+
+function pathsOf(template: string): readonly string[] {
+  const name = /\{(\w+)\}/.exec(template)?.[1];
+  if (name === undefined) return [template];
+  const values = VALUES[name];
+  if (values === undefined) throw new Error(`say here what a ${name} may be`);
+  return values.flatMap((value) => pathsOf(template.replace(`{${name}}`, value)));
+}
