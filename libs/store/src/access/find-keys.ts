@@ -26,8 +26,9 @@ const FIND_KEYS = `SELECT tenant_id, key_id, secret_hash, mac_sealed, roles, sou
   FROM recant.credential WHERE key_id = ANY ($1::text[])`;
 
 /**
- * Keys as they are now. Nothing is remembered between reads: a key revoked through another process is refused by the next request here. Requests that
- * come at once share one read by primary key (about 0.1 ms), so that remembering would save little, and telling other processes would come too late.
+ * Keys as they are now. Nothing is remembered between reads: a key revoked through another process is refused by the next request here, which no
+ * message between processes could promise. Requests that come at once share one read: a lone one takes 0.26 ms, 250 at once 3 µs of this process each
+ * (on a busy machine, 2026-11).
  */
 export function createKeyFinder(pool: pg.Pool, sealer: Sealer, clock: () => number) {
   const toStored = (row: KeyRow): StoredCredential | EndedCredential => {

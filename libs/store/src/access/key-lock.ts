@@ -10,9 +10,9 @@ const LOCKS = 64;
  * every transaction that still took the key for valid. What appends later waits for the end and then sees it. Advisory locks rather than the row's:
  * nothing is written for them, and they are fair, while a row that is always locked FOR SHARE by somebody could never be revoked.
  */
-export function shareKeysStatement(keyIds: Iterable<string>): string {
+export function shareKeysStatement(keyIds: readonly string[]): string {
   // Ascending, as every other batch: two of them never wait for each other in a ring.
-  const locks = [...new Set(Array.from(keyIds, lockOf))].sort((one, other) => one - other);
+  const locks = [...new Set(keyIds.map(lockOf))].sort((one, other) => one - other);
   return `SELECT pg_advisory_xact_lock_shared(${LOCK_CLASS}, n) FROM unnest(ARRAY[${locks}]::int[]) AS n`;
 }
 

@@ -5,11 +5,21 @@ import { StoreError } from '../error.ts';
 import { type DeadItem, type EventItem, endedItem, type Item } from './item.ts';
 import { type LogHead, logKeyOf } from './lock-logs.ts';
 
-/** Keys that a batch was sent under. */
-export function keysOf(items: readonly Item[]): ReadonlySet<string> {
-  const keys = new Set<string>();
-  for (const item of items) if (hasKey(item)) keys.add(item.keyId);
-  return keys;
+interface KeyUse {
+  readonly tenant: string;
+  readonly keyId: string;
+}
+
+/** Keys that a batch was sent under, each once. */
+export function keysOf(items: readonly Item[]): readonly KeyUse[] {
+  const uses = new Map<string, KeyUse>();
+  let last: KeyUse | undefined;
+  for (const item of items) {
+    if (!hasKey(item) || (item.keyId === last?.keyId && item.tenant === last.tenant)) continue;
+    last = item;
+    uses.set(nameOf(item), item);
+  }
+  return [...uses.values()];
 }
 
 /** What a service says by itself is under nobody's key, and so is a message whose sender is not known. */
@@ -17,13 +27,16 @@ function hasKey(item: Item): item is EventItem | DeadItem {
   return item.kind !== 'refused' && !item.own && item.keyId !== '';
 }
 
+const nameOf = ({ tenant, keyId }: KeyUse): string => `${tenant} ${keyId}`;
+
 /**
  * For the exchange that begins the transaction, in this order: the second has a snapshot of its own, and so sees every end that the first waited for.
+ * Both add 0.07 ms to an exchange of 0.35, ten keys 0.19 (on a busy machine, 2026-11).
  */
-export function keyStatements(client: pg.ClientBase, keyIds: ReadonlySet<string>): readonly [string, string] {
-  const ids = Array.from(keyIds, (keyId) => client.escapeLiteral(keyId));
+export function keyStatements(client: pg.ClientBase, keys: readonly KeyUse[]): readonly [string, string] {
+  const ids = keys.map(({ keyId }) => client.escapeLiteral(keyId));
   return [
-    shareKeysStatement(keyIds),
+    shareKeysStatement(keys.map(({ keyId }) => keyId)),
     `SELECT tenant_id, key_id, revoked_at, expires_at FROM recant.credential WHERE key_id = ANY (ARRAY[${ids}])`,
   ];
 }
@@ -33,11 +46,19 @@ export function keyStatements(client: pg.ClientBase, keyIds: ReadonlySet<string>
  * so the log itself shows that none was taken after.
  * @param found what the second statement gave
  */
-export function refuseEnded(items: readonly Item[], found: pg.QueryResult, heads: ReadonlyMap<string, LogHead>): readonly Item[] {
+export function refuseEnded(
+  items: readonly Item[],
+  keys: readonly KeyUse[],
+  found: pg.QueryResult,
+  heads: ReadonlyMap<string, LogHead>,
+): readonly Item[] {
   const known = timesOf(found);
+  const latestMs = Math.max(...Array.from(heads.values(), ({ receivedAtMs }) => receivedAtMs));
+  // Nearly always: no event needs a look of its own.
+  if (keys.every((key) => endedAt(known.get(nameOf(key)), latestMs) === undefined)) return items;
   return items.map((item) => {
     if (!hasKey(item)) return item;
-    const ended = endedAt(known.get(`${item.tenant} ${item.keyId}`), heads.get(logKeyOf(item))?.receivedAtMs);
+    const ended = endedAt(known.get(nameOf(item)), heads.get(logKeyOf(item))?.receivedAtMs);
     return ended === undefined ? item : endedItem(item, ended);
   });
 }
@@ -45,13 +66,13 @@ export function refuseEnded(items: readonly Item[], found: pg.QueryResult, heads
 /** As for events, of an entry that one request makes. @param by a key id, or a person, who has none and is named with a colon. @throws StoreError `key_ended` */
 export async function requireKey(client: pg.ClientBase, tenant: string, by: string, atMs: number): Promise<void> {
   if (by.includes(':')) return;
-  const [, found] = (await client.query(keyStatements(client, new Set([by])).join(';'))) as unknown as readonly pg.QueryResult[];
-  const ended = endedAt(timesOf(found as pg.QueryResult).get(`${tenant} ${by}`), atMs);
+  const [, found] = (await client.query(keyStatements(client, [{ tenant, keyId: by }]).join(';'))) as unknown as readonly pg.QueryResult[];
+  const ended = endedAt(timesOf(found as pg.QueryResult).get(nameOf({ tenant, keyId: by })), atMs);
   if (ended !== undefined) throw new StoreError('key_ended', `Key ${by} is ${ended}: use another one.`);
 }
 
 function timesOf({ rows }: pg.QueryResult): ReadonlyMap<string, KeyTimes> {
-  return new Map(rows.map((row) => [`${row.tenant_id} ${row.key_id}`, keyTimesOf(row.revoked_at, row.expires_at)]));
+  return new Map(rows.map((row) => [nameOf({ tenant: row.tenant_id, keyId: row.key_id }), keyTimesOf(row.revoked_at, row.expires_at)]));
 }
 
 function endedAt(times: KeyTimes | undefined, atMs = Number.POSITIVE_INFINITY): KeyEnd | 'unknown' | undefined {

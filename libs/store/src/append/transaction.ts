@@ -79,7 +79,7 @@ async function begin(
 ): Promise<Begun> {
   const keys = keysOf(items);
   const statements = ['BEGIN', lockStatement(client, logKeys(items))];
-  if (keys.size > 0) statements.push(...keyStatements(client, keys));
+  if (keys.length > 0) statements.push(...keyStatements(client, keys));
   if (position !== undefined) statements.push(positionStatement(client, systemTenant, position));
   const results = (await client.query(statements.join(';'))) as unknown as readonly pg.QueryResult[];
   if (position !== undefined && results.at(-1)?.rowCount !== 1) throw await positionMoved(client, systemTenant, position);
@@ -87,7 +87,7 @@ async function begin(
   const heads = headsOf(locked);
   const nowMs = clock();
   for (const head of heads.values()) head.receivedAtMs = Math.max(nowMs, head.receivedAtMs);
-  return { heads, allowed: keys.size === 0 ? items : refuseEnded(items, found, heads) };
+  return { heads, allowed: keys.length === 0 ? items : refuseEnded(items, keys, found, heads) };
 }
 
 export function logKeys(items: readonly Item[]): readonly LogKey[] {
