@@ -32,10 +32,18 @@ const FIND_KEYS = `SELECT tenant_id, key_id, secret_hash, mac_sealed, roles, sou
  */
 export function createKeyFinder(pool: pg.Pool, sealer: Sealer, clock: () => number) {
   const toStored = (row: KeyRow): StoredCredential | EndedCredential => {
-    const secrets = { secretHash: row.secret_hash, macSecret: sealer.open(row.mac_sealed, macPurpose(row.tenant_id, row.key_id)) };
+    let macSecret: Uint8Array | undefined;
+    const secrets: Secrets = {
+      secretHash: row.secret_hash,
+      // Opened when first asked for: over HTTP never, so that a key that exists takes no longer than one that does not.
+      get macSecret() {
+        macSecret ??= sealer.open(row.mac_sealed, macPurpose(row.tenant_id, row.key_id));
+        return macSecret;
+      },
+    };
     const ended = endOf(keyTimesOf(row.revoked_at, row.expires_at), clock());
     const credential = credentialOf(row);
-    return ended === undefined ? { credential, ...secrets } : { ended, was: credential, ...secrets };
+    return ended === undefined ? Object.assign(secrets, { credential }) : Object.assign(secrets, { ended, was: credential });
   };
   return createFreshReads(async (keyIds: readonly string[]) => {
     const { rows } = await pool.query<KeyRow>({ name: 'recant-find-keys', text: FIND_KEYS, values: [keyIds] });

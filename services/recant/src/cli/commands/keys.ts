@@ -37,9 +37,10 @@ export function addKeys(program: Command, world: World): void {
   const keys = program.command('keys').description('API keys: create, rotate, list, revoke');
   withConnection(keys.command('create').description('make a key; it is shown once'))
     .addOption(
-      new Option('--role <role>', 'emit (the default, for agents), view, plan, execute, export or administer; may be repeated').argParser(
-        roleOf,
-      ),
+      new Option(
+        '--role <role>',
+        'emit (the default, for agents), view, plan, execute, export, administer or unseal; may be repeated',
+      ).argParser(roleOf),
     )
     .option('--agent <name>', 'agent it may speak for, exact or ending in *; may be repeated', several)
     .option('--resource <pattern>', 'what may be undone on its word, exact or ending in *; may be repeated', several)
