@@ -53,6 +53,9 @@ ALTER TABLE recant.approval ADD CONSTRAINT approval_pkey PRIMARY KEY (tenant_id,
 ALTER TABLE recant.approval ADD CONSTRAINT approval_tenant_id_plan_id_fkey FOREIGN KEY (tenant_id, plan_id) REFERENCES recant.plan(tenant_id, id) ON UPDATE RESTRICT ON DELETE RESTRICT;
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON recant.approval FOR EACH STATEMENT EXECUTE FUNCTION recant.refuse_change();
 ALTER TABLE recant.approval ENABLE ALWAYS TRIGGER append_only;
+ALTER TABLE recant.approval ENABLE ROW LEVEL SECURITY;
+CREATE POLICY all_tenants ON recant.approval AS PERMISSIVE FOR ALL TO recant_writer USING (true) WITH CHECK (true);
+CREATE POLICY one_tenant ON recant.approval AS PERMISSIVE FOR SELECT TO recant_reader USING ((tenant_id = current_setting('recant.tenant'::text, true)));
 GRANT INSERT, SELECT ON TABLE recant.approval TO recant_writer;
 
 CREATE TABLE recant.attempt (
