@@ -40,8 +40,9 @@ export async function authenticate({ keyring, people }: Identifying, authorizati
     throw new ApiFault('password_throttled', 'After wrong passwords none is looked at for a while.', {
       retryAfterSeconds: identified.retryAfterSeconds,
     });
+  if (identified.kind === 'away')
+    throw new ApiFault('identity_unavailable', 'Who vouches for people does not answer now.', { cause: new Error(identified.reason) });
   log.debug({ scheme, reason: identified.reason }, 'a person was not believed');
-  if (identified.kind === 'away') throw new ApiFault('identity_unavailable', 'Who vouches for people does not answer now.');
   throw new ApiFault('unauthenticated', 'What the Authorization header holds is not believed here.');
 }
 

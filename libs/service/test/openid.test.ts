@@ -202,6 +202,7 @@ test('a provider that is away is said to be; it is not asked for a moment, then 
 async function dishonestProvider(jwks: (issuer: string) => unknown, document: (issuer: string) => object) {
   const server = createServer((request, response) => {
     const issuer = `http://${request.headers.host}`;
+    if (request.url === '/elsewhere') Object.assign(response, { statusCode: 302 }).setHeader('location', `${issuer}/jwks`);
     const body = request.url === '/jwks' ? jwks(issuer) : document(issuer);
     response.setHeader('content-type', 'application/json');
     response.end(JSON.stringify(body));
@@ -284,6 +285,7 @@ test.each<[name: string, jwks: (issuer: string) => unknown, document: (issuer: s
   ],
   ['names keys over plain HTTP elsewhere', () => ({}), (issuer) => ({ issuer, jwks_uri: 'http://keys.example/jwks' })],
   ['answers without end', () => ({ keys: [], more: 'x'.repeat(300_000) }), (issuer) => ({ issuer, jwks_uri: `${issuer}/jwks` })],
+  ['sends it elsewhere', () => ({ keys: [pair('ok').jwk] }), (issuer) => ({ issuer, jwks_uri: `${issuer}/elsewhere` })],
   ['shows no keys', () => ['nothing'], (issuer) => ({ issuer, jwks_uri: `${issuer}/jwks` })],
 ])('a provider that %s is as good as away', async (_name, jwks, document) => {
   await using place = await dishonestProvider(jwks, document);

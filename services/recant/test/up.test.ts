@@ -39,7 +39,7 @@ test('the first start makes keys and prints them once; commands in the same dire
   expect(second.out).not.toMatch(/recant_[a-z0-9]+_|password/);
   expect(await recant(folder.path, ['status', '--json'])).toMatchObject({ code: 0 });
   expect(await second.end('SIGTERM')).toBe(0);
-});
+}, 120_000);
 
 test('one local person has a password, shown once, kept as a hash; `recant password` makes another, at once', async () => {
   const { url, out } = await start();
@@ -93,7 +93,7 @@ test('a port in use is one line that says so, and leaves nothing running', async
   expect(refused.code).toBe(1);
   expect(refused.err).toMatch(new RegExp(`port ${port} .* in use`));
   expect(await (await start()).end('SIGINT')).toBe(0);
-});
+}, 120_000);
 
 test('a wrong DATABASE_URL and a wrong port are told in one line, without the password', async () => {
   const cases = [

@@ -36,7 +36,10 @@ export function createProviderKeys(issuer: string, clock: () => number, limits: 
     try {
       const { issuer: said, jwks_uri } = await ask(document, Discovery, init);
       if (said !== issuer) throw new ProviderAway(`${document.href} says that it is of another issuer`);
-      const keys = await ask(new URL(jwks_uri), Jwks, init);
+      const place = new URL(jwks_uri);
+      // A provider elsewhere has no business with what listens on this machine.
+      if (place.protocol !== 'https:' && !(isLoopback(place) && isLoopback(document))) throw new ProviderAway(`${place.href} is not https`);
+      const keys = await ask(place, Jwks, init);
       away = undefined;
       return Response.json(keys);
     } catch (error) {
@@ -55,7 +58,6 @@ export function createProviderKeys(issuer: string, clock: () => number, limits: 
 
 /** One answer, all of it within bounds; a redirect is no answer. */
 async function ask<T>(url: URL, schema: z.ZodType<T>, init: RequestInit): Promise<T> {
-  if (url.protocol !== 'https:' && !isLoopback(url)) throw new ProviderAway(`${url.href} is not https`);
   const response = await fetch(url, init);
   const chunks: Uint8Array[] = [];
   let size = 0;
