@@ -61,7 +61,8 @@ async function start({ kafka, anchored }: Setting, name = database.name): Promis
 /** A copy of what is there now, while the ledger is away. */
 async function copy(setting: Setting): Promise<void> {
   await ledger.stop();
-  await owner.query(`CREATE DATABASE ${database.name}_old TEMPLATE ${database.name}`);
+  // A backend outlives its connection, by seconds where the machine is busy.
+  await waitUntil(() => owner.query(`CREATE DATABASE ${database.name}_old TEMPLATE ${database.name}`));
   await start(setting);
 }
 async function restore(setting: Setting, between: () => Promise<void> = async () => {}): Promise<void> {

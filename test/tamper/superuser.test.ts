@@ -89,7 +89,8 @@ async function cloneInto(copy: TestDatabase): Promise<void> {
   const server = new pg.Client({ connectionString: Object.assign(new URL(copy.ownerUrl), { pathname: '/postgres' }).href });
   await server.connect();
   await server.query(`DROP DATABASE ${copy.name}`);
-  await server.query(`CREATE DATABASE ${copy.name} TEMPLATE ${database.name}`);
+  // A backend outlives its connection, by seconds where the machine is busy.
+  await waitUntil(() => server.query(`CREATE DATABASE ${copy.name} TEMPLATE ${database.name}`));
   await server.end();
 }
 

@@ -56,7 +56,8 @@ test('an older copy in its place, under a store that runs: what it does not have
   await append([submit(fixture.credential, intended)]);
   await withOwner(fixture.ownerUrl, async (owner, name) => {
     await owner.query(endConnections, [name]);
-    await owner.query(`CREATE DATABASE ${name}_old TEMPLATE ${name}`);
+    // A backend outlives its connection, by seconds where the machine is busy.
+    await waitUntil(() => owner.query(`CREATE DATABASE ${name}_old TEMPLATE ${name}`));
     await append([after(fixture, effects, intended.id), submit(fixture.credential, first)]);
     await owner.query(`DROP DATABASE ${name} WITH (FORCE)`);
     await owner.query(`ALTER DATABASE ${name}_old RENAME TO ${name}`);

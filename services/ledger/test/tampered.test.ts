@@ -91,7 +91,8 @@ test('an older copy of the database takes nothing and signs nothing until a pers
   await ledger.stop();
   const owner = new pg.Client({ connectionString: new URL('/postgres', database.ownerUrl).href });
   await owner.connect();
-  await owner.query(`CREATE DATABASE ${database.name}_old TEMPLATE ${database.name}`);
+  // A backend outlives its connection, by seconds where the machine is busy.
+  await waitUntil(() => owner.query(`CREATE DATABASE ${database.name}_old TEMPLATE ${database.name}`));
   const headsBefore = await headsAnchored();
   ledger = await start(database.url);
   await sendAnchored(source);
