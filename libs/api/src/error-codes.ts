@@ -32,6 +32,12 @@ const EVENT_REFUSALS = {
     retry: 'never',
     action: 'Use a key that has one of the roles the request needs, or sign in as somebody who has.',
   },
+  topic_foreign: {
+    status: 403,
+    title: 'Topic of another tenant',
+    retry: 'never',
+    action: 'Send to the topic of this key’s tenant.',
+  },
   source_foreign: {
     status: 403,
     title: 'Source of another key',

@@ -43,6 +43,7 @@ export type RefusalCode =
   | 'version_unknown'
   | 'type_unknown'
   | 'source_foreign'
+  | 'topic_foreign'
   | 'agent_foreign'
   | 'role_missing'
   | 'resource_invalid'

@@ -3,7 +3,7 @@ import { KeyRefusal } from './authenticate.ts';
 
 /** SQLSTATE classes, socket codes, Prisma codes and the store's own: it is away, or cannot do more at the moment. */
 const AWAY =
-  /^(08|53|57P|58)|^(ECONNREFUSED|ECONNRESET|ETIMEDOUT|EPIPE|P1001|P1002|P1008|P1017|P2024|P2028|store_unavailable|unreachable)$/;
+  /^(08|53|57014|57P|58)|^(ECONNREFUSED|ECONNRESET|ETIMEDOUT|EPIPE|P1001|P1002|P1008|P1017|P2024|P2028|store_unavailable|unreachable)$/;
 /** SQLSTATE disk_full. */
 const DISK_FULL = '53100';
 /** Causes followed, should they go in circles. */

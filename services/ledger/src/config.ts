@@ -20,11 +20,20 @@ import {
   readConfig,
 } from '@recant/service';
 import { z } from 'zod';
+import type { KafkaDeps } from './consumers.ts';
 import { EVIDENCE_ENV, placesOf } from './places.ts';
 import { readSigningKeys, type SigningKeys } from './signing-keys.ts';
 
 export const PORT_DEFAULT = 7300;
 const MASTER_KEY_BYTES = 32;
+
+/** Each tenant once, each topic once: two tenants in one topic would share what this is to keep apart. */
+const TenantTopics = z
+  .string()
+  .regex(/^[^\s,=]+=[A-Za-z0-9._-]{1,249}(,[^\s,=]+=[A-Za-z0-9._-]{1,249})*$/, 'must be tenant=topic, comma-separated')
+  .transform((text) => text.split(',').map((pair) => pair.split('=') as [string, string]))
+  .refine((pairs) => [0, 1].every((at) => new Set(pairs.map((pair) => pair[at])).size === pairs.length), 'names a tenant or a topic twice')
+  .transform((pairs) => Object.fromEntries(pairs));
 
 const LedgerEnv = z.object({
   DATABASE_URL: DatabaseUrl,
@@ -32,6 +41,8 @@ const LedgerEnv = z.object({
   /** Another topic and consumer group than the usual ones. */
   RECANT_KAFKA_TOPIC: z.string().min(1).optional(),
   RECANT_KAFKA_GROUP: z.string().min(1).optional(),
+  /** `tenant=topic`, comma-separated. */
+  RECANT_KAFKA_TENANT_TOPICS: TenantTopics.optional(),
   ...listenEnv(PORT_DEFAULT),
   ...RATE_ENV,
   RECANT_CA_FILE: z.string().min(1).optional(),
@@ -47,7 +58,7 @@ const LedgerEnv = z.object({
 export interface LedgerConfig {
   readonly databaseUrl: string;
   readonly kafka: KafkaAccess | undefined;
-  readonly kafkaNames: { readonly topic?: string; readonly groupId?: string };
+  readonly kafkaNames: Pick<KafkaDeps, 'topic' | 'groupId' | 'tenantTopics'>;
   readonly address: ListenAddress;
   readonly rates: Rates;
   /** Authorities to believe, beside Node's own. */
@@ -71,6 +82,7 @@ export function readLedgerConfig(env: Env): LedgerConfig {
     kafkaNames: {
       ...(read.RECANT_KAFKA_TOPIC === undefined ? {} : { topic: read.RECANT_KAFKA_TOPIC }),
       ...(read.RECANT_KAFKA_GROUP === undefined ? {} : { groupId: read.RECANT_KAFKA_GROUP }),
+      ...(read.RECANT_KAFKA_TENANT_TOPICS === undefined ? {} : { tenantTopics: read.RECANT_KAFKA_TENANT_TOPICS }),
     },
     address: listenAddressOf(read),
     rates: ratesOf(read),

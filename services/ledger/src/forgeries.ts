@@ -2,7 +2,14 @@ import type { Receipt, RefusalCode, Submission } from '@recant/ledger';
 import type { Logger } from '@recant/service';
 
 /** Refusals by which somebody may be trying to speak for somebody else. */
-const FORGED: ReadonlySet<RefusalCode> = new Set(['unauthenticated', 'mac_invalid', 'role_missing', 'source_foreign', 'agent_foreign']);
+const FORGED: ReadonlySet<RefusalCode> = new Set([
+  'unauthenticated',
+  'mac_invalid',
+  'role_missing',
+  'source_foreign',
+  'agent_foreign',
+  'topic_foreign',
+]);
 
 /** The alarm of one batch: one line, however many forged messages there are, with the place of the first one's dead letter. */
 export function tellForgeries(batch: readonly Submission[], receipts: readonly Receipt[], logger: Pick<Logger, 'warn'>): void {

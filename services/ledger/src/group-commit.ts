@@ -2,7 +2,7 @@ import { ApiFault } from '@recant/api';
 import { BATCH_EVENTS_MAX } from '@recant/events';
 import { type Appender, LedgerTampered, type Receipt, type Submission } from '@recant/ledger';
 import { createGate } from '@recant/service';
-import { createLanes, type Lanes } from './lanes.ts';
+import { createLanes, type Lanes } from '@recant/store';
 
 /** Bytes of events that wait for their transaction; over it requests are refused. */
 export const WAITING_BYTES_MAX = 33_554_432;
@@ -81,7 +81,8 @@ function takeGroup(lanes: Lanes<Waiting>): Waiting[] {
     events += next.batch.length;
     bytes += next.bytes;
     if (group.length > 0 && (events > BATCH_EVENTS_MAX || bytes > GROUP_BYTES_MAX)) break;
-    group.push(lanes.take() as Waiting);
+    lanes.take();
+    group.push(next);
   }
   return group;
 }

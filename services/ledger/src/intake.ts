@@ -5,12 +5,14 @@ import type { Appender, Credential, Refusal, RefusalCode, Submission } from '@re
 import type { EndedKey, Keyring, KnownKey, Logger } from '@recant/service';
 import type { Parts } from '@recant/store';
 import { tellForgeries } from './forgeries.ts';
+import type { Topics } from './topics.ts';
 
 export interface IntakeDeps {
   readonly keyring: Keyring;
   readonly appender: Appender;
   readonly parts: Pick<Parts, 'put'>;
   readonly logger: Pick<Logger, 'warn'>;
+  readonly topics: Pick<Topics, 'refusal'>;
 }
 
 /**
@@ -23,7 +25,7 @@ export async function takeMessages(batch: MessageBatch, deps: IntakeDeps): Promi
   for (const message of batch.messages) {
     const bytes = message.value;
     const origin = `kafka:${batch.topic}/${batch.partition}/${message.offset}`;
-    const sender = identify(message, keys);
+    const sender = inPlace(identify(message, keys), batch.topic, deps.topics);
     if ('refused' in sender) submissions.push({ ...sender, bytes, origin });
     else if (message.headers[HEADER_KIND] === undefined) submissions.push({ ...sender, bytes, origin });
     else {
@@ -61,6 +63,13 @@ function identify({ headers, value }: ReceivedMessage, keys: Keys): Sender {
     return nobody('mac_invalid', `The signature is not that of key ${keyId} over these bytes: sign exactly the bytes that are sent.`);
   if (!('ended' in key)) return { credential: key.credential };
   return { credential: key.was, refused: refusal('unauthenticated', `Key ${keyId} is ${key.ended}: send it under another one.`) };
+}
+
+/** A key is believed in the topic of its tenant alone. */
+function inPlace(sender: Sender, topic: string, topics: IntakeDeps['topics']): Sender {
+  if ('refused' in sender) return sender;
+  const refused = topics.refusal(topic, sender.credential.tenant);
+  return refused === undefined ? sender : { ...sender, refused };
 }
 const KEY_ID = /^[a-z0-9]{4,32}$/;
 const SALT = /^[A-Za-z0-9_-]{22}$/;

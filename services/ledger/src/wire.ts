@@ -1,12 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { TOPIC_EVENTS } from '@recant/events';
-import { createConsumer, type EventConsumer, ensureTopic, type KafkaSecurity } from '@recant/kafka';
 import { type ActRecorder, createRouter, type HealthCheck, type Logger, type Router } from '@recant/service';
-import { PositionMoved, type Store } from '@recant/store';
+import type { Store } from '@recant/store';
 import { createLedgerActs } from './acts.ts';
+import { createConsumers, type KafkaDeps } from './consumers.ts';
 import { createGroupCommit, type GroupCommitOptions } from './group-commit.ts';
 import { ingestRoutes } from './ingest.ts';
-import { takeMessages } from './intake.ts';
 import { keyRoutes } from './keys.ts';
 import { logRoutes } from './logs.ts';
 import { queryRoutes } from './queries.ts';
@@ -17,27 +15,16 @@ export { createLedgerActs } from './acts.ts';
 export { EVIDENCE_ENV, placesOf } from './places.ts';
 export { newSigningKey, parseSigningKeys, readSigningKeys, type SigningKeys } from './signing-keys.ts';
 
-/** Members of this group share the partitions; two deployments with one name would split the stream. */
-const GROUP_ID = 'recant.ledger';
-
-/** A broker that says nothing for this long is away. */
-const KAFKA_SILENT_MS = 30_000;
-
 export interface LedgerDeps {
   /** Migrated. Closed by whoever made it, after `stop`. */
   readonly store: Store;
   readonly logger: Logger;
   /** Milliseconds since 1970, UTC. */
   readonly clock: () => number;
-  /** Partitions of the topic. */
+  /** Partitions of each topic. */
   readonly shards: number;
   /** Without it events come over HTTP only. */
-  readonly kafka?: KafkaSecurity & {
-    readonly brokers: readonly string[];
-    readonly topic?: string;
-    readonly groupId?: string;
-    readonly partitionsConcurrently?: number;
-  };
+  readonly kafka?: KafkaDeps;
   /** How much may wait for the store. */
   readonly groupCommit?: GroupCommitOptions;
   /** Without it nothing is signed, and no anchor is asked. */
@@ -60,7 +47,7 @@ export function wireLedger({ store, logger, clock, shards, kafka, evidence: opti
   const evidence = wireEvidence({ store, logger: logger.child({ part: 'evidence' }), clock, shards, ...options });
   const groupCommit = createGroupCommit(store.appender, waiting);
   const acts = createLedgerActs({ groupCommit, logger: logger.child({ part: 'acts' }), clock, random16: () => randomBytes(16) });
-  const consumer = kafka && createLedgerConsumer(store, logger, kafka);
+  const consumers = kafka && createConsumers(store, logger, kafka, shards);
   const routes = [
     ...ingestRoutes({ groupCommit, parts: store.parts }),
     ...queryRoutes(store.queries, clock),
@@ -71,16 +58,14 @@ export function wireLedger({ store, logger, clock, shards, kafka, evidence: opti
   ];
   return {
     routers: [createRouter('ledger', routes)],
-    health: { store: checkStore(store), evidence: evidence.health, ...(consumer ? { kafka: checkConsumer(consumer) } : {}) },
+    health: { store: checkStore(store), evidence: evidence.health, ...(consumers ? { kafka: consumers.health } : {}) },
     acts,
     async start() {
       evidence.start();
-      if (!kafka || !consumer) return;
-      await ensureTopic(connectionOf(kafka), kafka.topic ?? TOPIC_EVENTS, shards);
-      await consumer.start();
+      await consumers?.start();
     },
     async stop() {
-      await consumer?.stop();
+      await consumers?.stop();
       await acts.close();
       await groupCommit.close();
       await evidence.stop();
@@ -88,51 +73,9 @@ export function wireLedger({ store, logger, clock, shards, kafka, evidence: opti
   };
 }
 
-function createLedgerConsumer(store: Store, parent: Logger, kafka: NonNullable<LedgerDeps['kafka']>): EventConsumer {
-  const { appender, credentials, parts, positions } = store;
-  const logger = parent.child({ part: 'kafka' });
-  return createConsumer({
-    ...connectionOf(kafka),
-    topic: kafka.topic ?? TOPIC_EVENTS,
-    groupId: kafka.groupId ?? GROUP_ID,
-    log: logger,
-    ...(kafka.partitionsConcurrently === undefined ? {} : { partitionsConcurrently: kafka.partitionsConcurrently }),
-    readPosition: async (topic, partition) => (await positions.read(topic)).find((position) => position.partition === partition),
-    adoptPosition: async (topic, partition, position) => {
-      await positions.adopt(topic, { partition, ...position }, undefined);
-    },
-    async take(batch) {
-      try {
-        await takeMessages(batch, { keyring: credentials, appender, parts, logger });
-        return 'taken';
-      } catch (error) {
-        if (error instanceof PositionMoved) return 'moved';
-        throw error;
-      }
-    },
-  });
-}
-
-function connectionOf({ brokers, tls, sasl }: NonNullable<LedgerDeps['kafka']>) {
-  return { brokers, ...(tls && { tls }), ...(sasl && { sasl }) };
-}
-
 function checkStore(store: Store): HealthCheck {
   return async () => {
     await store.ping();
     return { status: 'ok' };
-  };
-}
-
-function checkConsumer(consumer: EventConsumer): HealthCheck {
-  return async () => {
-    if (consumer.silentMs() > KAFKA_SILENT_MS)
-      return { status: 'degraded', detail: `Kafka has not answered for ${Math.round(consumer.silentMs() / 1_000)} s` };
-    const halted = consumer.status().filter(({ state }) => state !== 'running');
-    if (halted.length === 0) return { status: 'ok' };
-    return {
-      status: 'degraded',
-      detail: halted.map(({ partition, state, reason }) => `partition ${partition} ${state}: ${reason}`).join('; '),
-    };
   };
 }

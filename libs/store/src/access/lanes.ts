@@ -3,7 +3,8 @@ export interface Lanes<T> {
   add(lane: string, item: T): void;
   /** What `take` would give. */
   peek(): T | undefined;
-  take(): T | undefined;
+  /** @param may which lanes may give one now. Default: all. */
+  take(may?: (lane: string) => boolean): { readonly lane: string; readonly item: T } | undefined;
 }
 
 export function createLanes<T>(): Lanes<T> {
@@ -16,14 +17,14 @@ export function createLanes<T>(): Lanes<T> {
       else lanes.set(lane, [item]);
     },
     peek: () => lanes.values().next().value?.[0],
-    take() {
-      const first = lanes.entries().next().value;
-      if (first === undefined) return undefined;
-      const [lane, queue] = first;
-      const item = queue.shift();
+    take(may = () => true) {
+      const next = [...lanes].find(([lane]) => may(lane));
+      if (next === undefined) return undefined;
+      const [lane, queue] = next;
+      const item = queue.shift() as T;
       lanes.delete(lane);
       if (queue.length > 0) lanes.set(lane, queue);
-      return item;
+      return { lane, item };
     },
   };
 }
