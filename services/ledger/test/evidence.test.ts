@@ -128,6 +128,7 @@ test('a receipt is verified offline, with its own entry and the keys alone; an i
     expect(() => verifyTlogProof(bytes, leafHash(changed), policy)).toThrow(expect.objectContaining({ code: 'root_mismatch' }));
   }
   expect((await read(`/v1/actions/${action}/receipt?attempt=2`)).status).toBe(404);
+  expect((await read('/v1/actions/no-such-action/receipt')).status).toBe(404);
 });
 
 test('the head binds the tenant’s logs, with a path of its own', async () => {

@@ -1,5 +1,6 @@
 import type { LogKey } from '@recant/ledger';
 import type pg from 'pg';
+import { ACTION } from '../query/action.ts';
 
 /** The end of an attempt, or where there is none its intent. Of several sources or ends that which came first. */
 const PLACE = `SELECT shard, idx FROM (
@@ -21,6 +22,7 @@ export async function findReceiptPlace(
   action: string,
   attempt: number | undefined,
 ): Promise<ReceiptPlace | undefined> {
+  if (!ACTION.test(action)) return undefined;
   const wanted = attempt ?? (await pool.query(LAST_ATTEMPT, [tenant, action])).rows[0]?.attempt;
   const { rows } = await pool.query(PLACE, [tenant, action, wanted ?? 1]);
   return rows[0] && { log: { tenant, shard: rows[0].shard }, index: BigInt(rows[0].idx) };

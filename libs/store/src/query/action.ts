@@ -23,7 +23,8 @@ export interface AttemptDetail {
   readonly events: readonly RecordedEvent[];
 }
 
-const ACTION = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+/** What the column takes: of anything else there is no action. */
+export const ACTION = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** All attempts of an action, each with its events; empty where the tenant has none. */
 export async function readAction(pool: pg.Pool, tenant: string, action: string, nowMs: number): Promise<readonly AttemptDetail[]> {
