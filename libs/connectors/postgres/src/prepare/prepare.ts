@@ -44,12 +44,19 @@ export interface PrepareReport {
 /** One change of the target's capture at a time. */
 const PREPARE_LOCK = 7_263_941_552_018n;
 
+/** A server that answers with an SQLSTATE (28P01 invalid_password, 3D000 invalid_catalog_name, ...) is there and says why not. */
+function whyNotConnected(cause: unknown): string {
+  const { message, code } = cause as { message?: string; code?: string };
+  if (cause instanceof pg.DatabaseError) return `the target database refuses the login: ${message}`;
+  return `the target database does not answer (${message || code})`;
+}
+
 async function inTransaction<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
   const client = new pg.Client({ connectionString: url, application_name: 'recant-prepare' });
   try {
     await client.connect();
   } catch (cause) {
-    throw new ConnectorError('unreachable', 'the target database does not answer; check its URL', { cause });
+    throw new ConnectorError('unreachable', whyNotConnected(cause), { cause });
   }
   try {
     await client.query('BEGIN');
