@@ -4,6 +4,10 @@ import { index, instant, name, names, shard } from './field.ts';
 import { PageQuery, pageOf } from './page.ts';
 import { route } from './route.ts';
 
+/** Computed from the events of an attempt: how it ended, or that it has not, or that nobody knows, or that there is more than one end. */
+export const AttemptStatus = z.enum(['open', 'succeeded', 'failed', 'denied', 'suspended', 'unknown', 'contested']);
+export type AttemptStatus = z.infer<typeof AttemptStatus>;
+
 /** One grammar of selections for API, CLI and console: fields are and-ed, values of one field or-ed. */
 export const attemptFilters = {
   agent: names.meta({ description: 'Exact agent names.' }),
@@ -15,7 +19,7 @@ export const attemptFilters = {
     .max(100)
     .optional()
     .meta({ description: 'Resource URIs, exact or ending in `*`.' }),
-  outcome: names.meta({ description: '`open`, `succeeded`, `failed`, `denied`, `suspended`, `unknown` or `contested`.' }),
+  outcome: z.array(AttemptStatus).max(100).optional(),
   from: z.string().max(64).optional().meta({ description: 'ISO 8601 with a zone, or how long ago: `2h`, `PT15M`. Included.' }),
   to: z.string().max(64).optional().meta({ description: 'As `from`. Not included.' }),
   clock: z

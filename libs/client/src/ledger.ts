@@ -2,6 +2,7 @@ import {
   type ActionBody,
   type ActPage,
   type AttemptPage,
+  type AttemptStatus,
   BATCH_MEDIA_TYPE,
   type BatchReceipts,
   type CreatedKey,
@@ -50,7 +51,7 @@ export interface AttemptFilter {
   readonly trace?: readonly string[];
   readonly tool?: readonly string[];
   readonly resource?: readonly string[];
-  readonly outcome?: readonly string[];
+  readonly outcome?: readonly AttemptStatus[];
   readonly from?: string;
   readonly to?: string;
   readonly clock?: 'received' | 'claimed';

@@ -37,7 +37,7 @@ export async function* tail(
   options: TailOptions,
 ): AsyncGenerator<AttemptBody> {
   const { outcome, ...listed } = filter;
-  const wanted = (attempt: AttemptBody) => outcome === undefined || outcome.includes(attempt.status);
+  const wanted = (attempt: AttemptBody) => outcome === undefined || outcome.some((one) => one === attempt.status);
   const open = new Map<string, AttemptBody>();
   const note = (attempt: AttemptBody) => {
     open.delete(keyOf(attempt));

@@ -1,5 +1,5 @@
-import type { PlanInput, SelectionInput } from '@recant/api';
-import { type Command, Option } from 'commander';
+import { AttemptStatus, type PlanInput, type SelectionInput } from '@recant/api';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { CliError, EXIT } from './exit.ts';
 import { type WindowOptions, windowOf } from './time.ts';
 
@@ -10,7 +10,7 @@ export interface FilterOptions extends WindowOptions {
   readonly trace?: string[];
   readonly tool?: string[];
   readonly resource?: string[];
-  readonly outcome?: string[];
+  readonly outcome?: AttemptStatus[];
   readonly clock?: 'received' | 'claimed';
 }
 
@@ -21,6 +21,13 @@ export interface SelectionOptions extends FilterOptions {
 
 const several = (value: string, before: string[] | undefined): string[] => [...(before ?? []), value];
 
+/** A misspelt one would find nothing, and look like good news. */
+function outcomes(value: string, before: AttemptStatus[] | undefined): AttemptStatus[] {
+  const outcome = AttemptStatus.safeParse(value);
+  if (!outcome.success) throw new InvalidArgumentError(`One of ${AttemptStatus.options.join(', ')}.`);
+  return [...(before ?? []), outcome.data];
+}
+
 export function withFilters(command: Command): Command {
   return command
     .option('--agent <name>', 'of this agent; may be repeated, as all of these may', several)
@@ -28,7 +35,7 @@ export function withFilters(command: Command): Command {
     .option('--trace <id>', 'of this W3C trace', several)
     .option('--tool <name>', 'through this tool', several)
     .option('--resource <uri>', 'on this resource, exact or ending in *', several)
-    .option('--outcome <outcome>', 'open, succeeded, failed, denied, suspended, unknown or contested', several)
+    .option('--outcome <outcome>', 'open, succeeded, failed, denied, suspended, unknown or contested', outcomes)
     .option('--window <duration>', 'the last while: 90s, 10m, 2h, 7d')
     .option('--from <time>', 'from then on: ISO 8601 with a zone, or how long ago')
     .option('--to <time>', 'until then, not included')
@@ -57,7 +64,11 @@ export function selectionOf(options: SelectionOptions, nowMs: number): Pick<Plan
   const window = windowOf(options, nowMs);
   const names = Object.keys(selection).filter((field) => field !== 'clock');
   if (names.length === 0 && Object.keys(window).length === 0) {
-    throw new CliError(EXIT.usage, 'Nothing is selected', 'Name an --agent, --session, --tool, --resource, --action, --run or a --window.');
+    throw new CliError(
+      EXIT.usage,
+      'Nothing is selected',
+      'Name an --agent, --session, --trace, --tool, --resource, --outcome, --action, --run or a --window.',
+    );
   }
   return { selection, ...(Object.keys(window).length === 0 ? {} : { window }) };
 }
