@@ -1,4 +1,4 @@
-import { ApiFault } from './problem.ts';
+import { ApiFault, describeError } from './problem.ts';
 import { parseDurationMs, parseInstant } from './window.ts';
 
 /** Milliseconds until a key expires, at most: ten years. */
@@ -12,9 +12,19 @@ const NO_TIME = /^(0+(ms|s|m|h|d|w)?|PT0S)$/;
 /** When a key is to expire: ISO 8601 with a zone, or how long from `nowMs` on. @throws ApiFault `time_invalid`, `time_zone_missing`, `key_time_invalid` */
 export function parseExpiry(text: string, nowMs: number): number {
   const aheadMs = parseDurationMs(text);
-  const atMs = aheadMs === undefined ? parseInstant('expires', text, nowMs) : nowMs + aheadMs;
+  const atMs = aheadMs === undefined ? instantOf(text, nowMs) : nowMs + aheadMs;
   if (atMs > nowMs && atMs <= nowMs + KEY_LIFETIME_MS_MAX) return atMs;
   throw new ApiFault('key_time_invalid', `\`expires\` is not within the ten years from now on: ${JSON.stringify(text)}.`);
+}
+
+/** A window's text may also say how long ago; a key's may not. */
+function instantOf(text: string, nowMs: number): number {
+  try {
+    return parseInstant('expires', text, nowMs);
+  } catch (error) {
+    if (!(error instanceof ApiFault) || error.code !== 'time_invalid') throw error;
+    throw new ApiFault('time_invalid', error.message, { action: describeError('key_time_invalid').action, cause: error });
+  }
 }
 
 /** Milliseconds that a rotated key goes on working; `0` for none. @throws ApiFault `key_time_invalid` */

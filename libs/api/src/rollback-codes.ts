@@ -56,7 +56,7 @@ export const ROLLBACK_ERROR_CODES = {
     status: 409,
     title: 'The plan has conflicts',
     retry: 'never',
-    action: 'Widen the selection, or plan again with mode `skip`.',
+    action: 'Plan again with mode `skip` to undo all but what is in the way, or with another selection.',
   },
   plan_empty: {
     status: 409,

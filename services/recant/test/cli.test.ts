@@ -111,17 +111,25 @@ test('what makes no sense is exit 2, says why and what to do, and asks nothing o
     [['actions', 'list', '--from', '2026-01-01T00:00:00'], /zone/],
     [['actions', 'list', '--from', '1h', '--to', '2h'], /not before/],
     [['actions', 'list', '--limit', 'all'], /--limit/],
+    [['actions', 'list', '--outcome', 'fail'], /One of open, succeeded, failed/],
     [['actions', 'list', '--agent', 'nobody-of-this-name'], /nobody-of-this-name/],
     [['actions', 'show', '019ca945-0a00-7000-8000-000000000000'], /action/i],
     [['plan'], /Nothing is selected/],
     [['plan', '--agent', 'nobody-of-this-name'], /nobody-of-this-name/],
     [['plan', '--agent', 'clean', '--window', 'soon'], /--window/],
     [['plan', '--agent', 'clean', '--mode', 'force'], /refuse, skip/],
-    [['plan', '--show', 'no-such-plan'], /plan/i],
-    [['run', 'no-such-plan', '--yes'], /plan/i],
-    [['status', 'no-such-run'], /run/i],
+    [['plan', '--show', 'no-such-plan'], /`recant plan`/],
+    [['run', 'no-such-plan', '--yes'], /`recant plan`/],
+    [['run', 'no-such-plan', '--digest', '3f6c'], /all 64 characters/],
+    [['approve', 'no-such-plan', '--for', '2d'], /from 1m to 24h/],
+    [['status', 'no-such-run'], /`recant status`/],
+    [['receipt', 'no-such-action'], /no such attempt/],
+    [['export', '--out', join(folder.path, 'elsewhere', 'ledger.recant')], /no folder/],
+    [['connect', 'postgres', 'shop', '--database', 'shop'], /not an address/],
     [['status', '--wait'], /need a run/],
     [['keys', 'create', '--role', 'king'], /administer/],
+    [['keys', 'create', '--role', 'approve'], /only people approve/],
+    [['keys', 'create', '--agent', 'a', '--expires', 'soon'], /how long from now on/],
     [['keys', 'create', '--agent', 'a', '--expires', '2026-01-01T00:00:00'], /zone/],
     [['keys', 'create', '--agent', 'a', '--expires', '1999-01-01T00:00:00Z'], /ten years/],
     [['keys', 'create', '--agent', 'a', '--expires', '5000d'], /ten years/],
@@ -137,12 +145,17 @@ test('what makes no sense is exit 2, says why and what to do, and asks nothing o
     expect(refused.err, args.join(' ')).toMatch(says);
     expect(refused.out, args.join(' ')).toBe('');
     expect(refused.err, args.join(' ')).not.toContain('    at ');
+    // What to do is said in the words of this program.
+    expect(refused.err, args.join(' ')).not.toMatch(/(GET|POST) \/v1|Authorization/);
   }
 });
 
 test('no service, or a key it does not know, is exit 4', async () => {
   expect(await run('status', '--url', 'http://127.0.0.1:1')).toMatchObject({ code: 4, err: expect.stringContaining('does not answer') });
-  expect(await run('systems', '--key', `recant_${'0'.repeat(20)}_${'A'.repeat(43)}`)).toMatchObject({ code: 4 });
+  expect(await run('systems', '--key', `recant_${'0'.repeat(20)}_${'A'.repeat(43)}`)).toMatchObject({
+    code: 4,
+    err: expect.stringContaining('RECANT_API_KEY'),
+  });
   expect(await run('systems', '--dir', join(folder.path, 'elsewhere'))).toMatchObject({
     code: 4,
     err: expect.stringContaining('recant up'),

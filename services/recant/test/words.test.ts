@@ -28,6 +28,20 @@ test('a conflict is told in words: what, which parts, who, with which tool, when
   ]);
 });
 
+test('what was written over by something that stays is told of both, and what has no end of the attempt itself', () => {
+  const attempt = { ref: ref(NOON), agent: 'pricing-bot', tool: 'cancel_order' };
+  const by = { ref: ref(LATER), agent: 'pricing-bot', tool: 'cancel_order' };
+  expect(
+    conflictLines([
+      { kind: 'later_write', ...attempt, by, detail: '' },
+      { kind: 'open', ...attempt, detail: 'It has not settled: it may still have effects.' },
+    ]),
+  ).toEqual([
+    "pricing-bot's cancel_order (2026-03-01 12:00:00 UTC): pricing-bot's cancel_order (2026-03-01 12:01:00 UTC) wrote the same later, and is not undone itself",
+    "pricing-bot's cancel_order (2026-03-01 12:00:00 UTC): It has not settled: it may still have effects",
+  ]);
+});
+
 test('a step says what goes back where', () => {
   const resource = 'postgres://shop/public.refunds/7';
   const step = (guards: { resource: string; part: string; before: string | null; after: string | null }[]) => ({

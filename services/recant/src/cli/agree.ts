@@ -1,5 +1,6 @@
 import { createInterface } from 'node:readline/promises';
 import type { PlanView } from '@recant/api';
+import { InvalidArgumentError } from 'commander';
 import { CliError, EXIT } from './exit.ts';
 import type { Paint } from './output.ts';
 import { planText } from './plan-words.ts';
@@ -7,6 +8,12 @@ import type { World } from './session.ts';
 
 /** Characters of the digest that are typed. */
 const TYPED_MIN = 8;
+
+/** Of --digest. */
+export function digestOf(text: string): string {
+  if (!/^[0-9a-f]{64}$/.test(text)) throw new InvalidArgumentError('Give all 64 characters, as `recant plan --show PLAN` prints them.');
+  return text;
+}
 
 /** The digest of a plan that the person in front of the terminal has looked at and agreed to. `otherwise` is what to do where there is nobody. */
 export async function agreedDigest(world: World, plan: PlanView, paint: Paint, question: string, otherwise: string): Promise<string> {

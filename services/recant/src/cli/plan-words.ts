@@ -44,8 +44,10 @@ export function stepWords(step: Step): string {
 
 /** One sentence a conflict. */
 export function conflictWords(conflict: Conflict): string {
-  const what = conflict.resource === undefined ? 'the attempt' : resourceWords(conflict.resource);
   const attempt = `${conflict.agent}'s ${conflict.tool} (${clockTime(actionTimeMs(conflict.ref.action))})`;
+  const detail = conflict.detail.replace(/\.$/, '');
+  if (conflict.resource === undefined) return printable(`${attempt}: ${staysWords(conflict) ?? detail}`);
+  const what = resourceWords(conflict.resource);
   const part = conflict.part === undefined ? 'it' : `\`${conflict.part}\``;
   if (conflict.kind === 'later_write' && conflict.by) {
     return printable(
@@ -53,7 +55,13 @@ export function conflictWords(conflict: Conflict): string {
     );
   }
   const where = conflict.part === undefined ? what : `${what}: ${part}`;
-  return printable(`${where}: ${conflict.detail.replace(/\.$/, '')}; in the way of undoing ${attempt}`);
+  return printable(`${where}: ${detail}; in the way of undoing ${attempt}`);
+}
+
+/** What wrote over it is selected too, and cannot be undone itself. */
+function staysWords({ kind, by }: Conflict): string | undefined {
+  if (kind !== 'later_write' || by === undefined) return undefined;
+  return `${by.agent}'s ${by.tool} (${clockTime(actionTimeMs(by.ref.action))}) wrote the same later, and is not undone itself`;
 }
 
 /** Several parts of one resource with one cause are one line. */
@@ -83,7 +91,7 @@ function leftText(left: readonly LeftAttempt[], paint: Paint): string {
     .slice(0, ROWS_SHOWN_MAX)
     .map((attempt) =>
       printable(
-        `  ${attempt.agent} ${attempt.tool}: ${attempt.reason.replaceAll('_', ' ')}${attempt.detail === '' ? '' : `, ${attempt.detail}`}`,
+        `  ${attempt.agent} ${attempt.tool}: ${attempt.reason.replaceAll('_', ' ')}${attempt.detail === '' ? '' : ` (${attempt.detail.replace(/\.$/, '')})`}`,
       ),
     );
   return [paint('bold', 'No step for:'), ...lines].join('\n');

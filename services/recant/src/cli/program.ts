@@ -21,6 +21,7 @@ import { addVerify } from './commands/verify.ts';
 import { addWitness } from './commands/witness.ts';
 import { CliError, EXIT } from './exit.ts';
 import { painter, printable } from './output.ts';
+import { problemWords } from './problem-words.ts';
 import type { World } from './session.ts';
 
 const HELP = `
@@ -108,7 +109,8 @@ function asCliError(error: unknown): CliError | undefined {
   if (error instanceof CliError) return error;
   if (error instanceof ConnectionError) return new CliError(EXIT.unreachable, error.message, undefined, { cause: error });
   if (!(error instanceof ApiError)) return undefined;
-  const { status, detail, action } = error.problem;
+  const { status } = error.problem;
+  const { message, action } = problemWords(error.problem);
   const exitCode =
     status === 401 || status === 403
       ? EXIT.unreachable
@@ -117,5 +119,5 @@ function asCliError(error: unknown): CliError | undefined {
         : status >= 500 || status === 429
           ? EXIT.failed
           : EXIT.usage;
-  return new CliError(exitCode, detail, action, { cause: error });
+  return new CliError(exitCode, message, action, { cause: error });
 }

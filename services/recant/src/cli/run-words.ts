@@ -92,7 +92,7 @@ export function runsText(runs: readonly RunSummaryView[], paint: Paint): string 
   if (runs.length === 0) return 'No runs yet. `recant plan` makes a plan, `recant run` runs it.\n';
   const rows = runs.map((run) => [
     run.id,
-    run.createdAt,
+    clockTime(Date.parse(run.createdAt)),
     run.state,
     run.steps,
     hasEnded(run) ? (run.account.fullyRestored ? 'fully restored' : 'not fully restored') : (run.alarm ?? ''),

@@ -1,7 +1,7 @@
 import { parseDurationMs } from '@recant/api';
 import { createClient } from '@recant/client';
 import { type Command, InvalidArgumentError } from 'commander';
-import { agreedDigest } from '../agree.ts';
+import { agreedDigest, digestOf } from '../agree.ts';
 import { givenWords } from '../approval-words.ts';
 import { type ConnectionOptions, findUrl } from '../connection.ts';
 import { json, painter } from '../output.ts';
@@ -25,7 +25,7 @@ export function addApprove(program: Command, world: World): void {
     .command('approve')
     .description('say, as a second person, that a plan may run')
     .argument('<plan>', 'its id')
-    .option('--digest <sha256>', 'approve only if the plan has this digest')
+    .option('--digest <sha256>', 'approve only if the plan has this digest', digestOf)
     .option('--for <duration>', 'how long it is good for, from 1m to 24h (default 1h)', secondsOf)
     .option('--json', 'print JSON for programs instead of text for people')
     .option('--url <address>', 'address of the service (RECANT_URL; default: what `recant up` left in --dir)')
@@ -44,6 +44,7 @@ export function addApprove(program: Command, world: World): void {
 
 function secondsOf(text: string): number {
   const ms = parseDurationMs(text);
-  if (ms === undefined || ms % 1_000 !== 0) throw new InvalidArgumentError('Give a number and a unit: 90s, 15m, 2h.');
+  if (ms === undefined || ms % 1_000 !== 0 || ms < 60_000 || ms > 86_400_000)
+    throw new InvalidArgumentError('Give a number and a unit, from 1m to 24h: 90s, 15m, 2h.');
   return ms / 1_000;
 }

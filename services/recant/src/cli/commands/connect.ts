@@ -52,6 +52,8 @@ function agentRole(text: string): string | { role: string; sourcePrefix: string 
 }
 
 async function connectPostgres(world: World, name: string, options: PostgresOptions): Promise<void> {
+  if (!/^postgres(ql)?:\/\//.test(options.database))
+    throw new CliError(EXIT.usage, '--database is not an address of PostgreSQL', 'Write it like postgres://owner:...@db.example/shop.');
   const session = await openSession(world, options);
   // A key that may not look at systems may not register one: known before anything is installed in the target.
   await session.client.systems();

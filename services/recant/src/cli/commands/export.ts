@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
 import { open, rename, rm, stat } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { Command } from 'commander';
 import type { LedgerPlace } from '../../evidence/ledger-place.ts';
@@ -51,12 +51,14 @@ async function run(world: World, options: ExportOptions): Promise<void> {
   const path = resolve(options.out);
   if (await exists(path))
     throw new CliError(EXIT.refused, `${path} is there already`, 'Choose another name: evidence is not written over.');
+  if (!(await exists(dirname(path))))
+    throw new CliError(EXIT.usage, `There is no folder ${dirname(path)}`, 'Make it, or choose another --out.');
   const { findLedger } = await import('../../evidence/ledger-place.ts');
   const place = await findLedger(options, world.env);
   const progress = progressLine(world.err);
   const made = new Date(world.nowMs()).toISOString();
   const written = await write(place, path, { made, shard, from, vkeys: options.vkey ?? [] }, world, (bytes) => {
-    progress.note(`${Math.round(bytes / 2 ** 20)} MiB written`);
+    if (bytes >= 2 ** 20) progress.note(`${Math.round(bytes / 2 ** 20)} MiB written`);
   }).finally(() => progress.done());
   const keys = place.keys.signers.map(({ vkey }) => vkey);
   if (options.json) return void world.out.write(json({ file: path, ...written, keys }));

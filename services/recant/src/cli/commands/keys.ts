@@ -74,7 +74,8 @@ export function addKeys(program: Command, world: World): void {
 
 function roleOf(value: string, before: Role[] | undefined): Role[] {
   const role = Role.safeParse(value);
-  if (!role.success) throw new InvalidArgumentError(`One of ${Role.options.join(', ')}.`);
+  if (!role.success || role.data === 'approve')
+    throw new InvalidArgumentError(`One of ${Role.options.filter((option) => option !== 'approve').join(', ')}; only people approve.`);
   return [...(before ?? []), role.data];
 }
 

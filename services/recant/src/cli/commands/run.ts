@@ -1,6 +1,6 @@
 import type { PlanView, RunView } from '@recant/api';
 import type { Command } from 'commander';
-import { agreedDigest } from '../agree.ts';
+import { agreedDigest, digestOf } from '../agree.ts';
 import { EXIT } from '../exit.ts';
 import { json } from '../output.ts';
 import { pause } from '../pause.ts';
@@ -23,7 +23,7 @@ type RunOptions = CommonOptions & { yes?: boolean; digest?: string; detach?: boo
 export function addRun(program: Command, world: World, exit: (code: number) => void): void {
   withConnection(program.command('run').description('carry out a plan, step by step').argument('<plan>', 'its id'))
     .option('--yes', 'do not ask')
-    .option('--digest <sha256>', 'run only if the plan has this digest')
+    .option('--digest <sha256>', 'run only if the plan has this digest', digestOf)
     .option('--detach', 'do not wait for the end')
     .addHelpText('after', HELP)
     .action(async (id: string, options: RunOptions) => {
