@@ -4,7 +4,7 @@
  */
 const PROTOCOL = '(events|transparency|api)';
 const DOMAIN = '(ledger|planner|runner|policy|verifier|witness)';
-const ADAPTERS = '(store|kafka|anchors|connectors|service|local-postgres)';
+const ADAPTERS = '(store|data-keys|kafka|anchors|connectors|service|local-postgres)';
 const CLIENTS = '(sdk|client|recorders)';
 const CONNECTOR_CONTRACT = '^libs/connectors/contract/';
 const TESTS = ['\\.test\\.ts$', '(^|/)test/', '/conformance/'];

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { EVENT_MEDIA_TYPE } from '@recant/api';
 import { eventId, partDigest, shardOf } from '@recant/events';
@@ -44,6 +44,17 @@ const EVENTS: Readonly<Record<string, Fixture>> = {
       };
     },
     shows: () => '',
+  },
+  getPart: { ask: ({ plainPart }) => ({ params: { digest: plainPart } }), shows: ({ plainPart }) => plainPart },
+  unsealPart: { ask: ({ sealedPart }) => ({ params: { digest: sealedPart } }), shows: () => '"subject":"acme-customer"' },
+  createDataKey: { ...shared, ask: () => ({ body: json({ subject: 'somebody' }) }), shows: () => '"key":"' },
+  eraseSubject: {
+    async ask({ seal }) {
+      const subject = randomUUID();
+      await seal(subject);
+      return { params: { subject } };
+    },
+    shows: () => '"destroyed":1',
   },
   getStanding: { ask: ({ source }) => ({ query: { source, id: eventId.opened() } }), shows: () => '"index":' },
   listAttempts: { ask: () => ({}), shows: ({ action }) => action },

@@ -5,11 +5,12 @@ import { join } from 'node:path';
 import type { PlanView } from '@recant/api';
 import { type Client, createClient } from '@recant/client';
 import { filesystemSystem } from '@recant/connector-filesystem';
-import { uuidv7 } from '@recant/events';
+import { prepareDataKeys } from '@recant/data-keys';
+import { partDigest, SEAL_NONCE_BYTES, sealPart, uuidv7 } from '@recant/events';
 import { createRecant } from '@recant/sdk';
 import { createLocalPeople, hashPassword, newPassword } from '@recant/service';
 import { createStore, type NewCredential, OPERATOR_TENANT, type Store } from '@recant/store';
-import { testLedgerDatabase, waitUntil } from '@recant/test-support';
+import { testDatabase, testLedgerDatabase, waitUntil } from '@recant/test-support';
 import type { TestProvider } from '@recant/test-support/openid';
 import { newSigningKey, parseSigningKeys, type SigningKeys } from '../../services/ledger/src/wire.ts';
 import { TestSource } from '../../services/ledger/test/producer.ts';
@@ -34,6 +35,11 @@ export interface World {
   readonly source: string;
   /** A run that stands still on the one file: later ones wait for it, and keep the state that a fixture gives them. */
   readonly firstRun: string;
+  /** Digests of parts: one kept as it came, one sealed. */
+  readonly plainPart: string;
+  readonly sealedPart: string;
+  /** A data key of this subject, made now. */
+  seal(subject: string): Promise<void>;
   /** Key that sent what became a dead letter. */
   readonly strangerKeyId: string;
   plan(): Promise<PlanView>;
@@ -45,19 +51,29 @@ export interface World {
 
 export async function createWorld(provider: TestProvider): Promise<World> {
   const database = await testLedgerDatabase();
+  const keysDatabase = await testDatabase();
+  await prepareDataKeys(keysDatabase.ownerUrl, new URL(keysDatabase.url).username);
   const folder = await mkdtemp(join(tmpdir(), 'recant-authority-'));
   const store = createStore({ connectionString: database.url, masterKey: randomBytes(32), shards: SHARDS });
   const makeKey: World['makeKey'] = (over = {}) =>
     store.credentials.create({ tenant: OWN, roles: ['administer'], sourcePrefix: 'recant://', agents: [], resources: [], ...over });
-  const closers: (() => Promise<void>)[] = [() => rm(folder, { recursive: true, force: true }), database.drop, store.close];
+  const closers: (() => Promise<void>)[] = [
+    () => rm(folder, { recursive: true, force: true }),
+    database.drop,
+    keysDatabase.drop,
+    store.close,
+  ];
   const signing = parseSigningKeys(newSigningKey('example.org/matrix'), 'a test');
   const password = newPassword();
-  const url = await serve({ provider, folder, store, signing, password, closers });
+  const url = await serve({ provider, folder, store, signing, password, closers, keysDatabaseUrl: keysDatabase.url });
 
   const { apiKey: agentKey } = await makeKey({ roles: ['emit'], agents: ['acme-agent'], resources: ['*'] });
   const { apiKey, credential } = await makeKey({ roles: ['administer', 'plan', 'execute'] });
   const admin = createClient({ url, apiKey });
   await admin.registerSystem({ name: SYSTEM, connector: 'filesystem', options: await notes(folder) });
+  const agents = createClient({ url, apiKey: agentKey });
+  const plain = Buffer.from('{"part":"of acme"}');
+  const [plainPart, sealedPart] = [await keepPart(agents, plain), await keepPart(agents, await sealed(agents, plain))];
   const { action, source } = await actOnce(url, agentKey, folder);
   const stranger = await makeKey({ roles: ['emit'], agents: ['acme-agent'] });
   await createClient({ url, apiKey: stranger.apiKey })
@@ -68,9 +84,10 @@ export async function createWorld(provider: TestProvider): Promise<World> {
   await waitUntil(() => admin.receipt(action));
   await waitUntil(async () => (await fetch(`${url}/v1/head`, { headers: { authorization: `Bearer ${apiKey}` } })).ok);
   return {
-    ...{ url, store, admin, password, folder, signing, action, source, firstRun, plan, makeKey },
+    ...{ url, store, admin, password, folder, signing, action, source, firstRun, plan, makeKey, plainPart, sealedPart },
     adminKeyId: credential.keyId,
     strangerKeyId: stranger.credential.keyId,
+    seal: async (subject) => void (await agents.createDataKey(subject)),
     async run(state) {
       const { id, digest } = await plan();
       const { id: run } = await admin.createRun(id, digest);
@@ -92,9 +109,10 @@ interface Served {
   readonly signing: SigningKeys;
   readonly password: string;
   readonly closers: (() => Promise<void>)[];
+  readonly keysDatabaseUrl: string;
 }
 
-async function serve({ provider, folder, store, signing, password, closers }: Served): Promise<string> {
+async function serve({ provider, folder, store, signing, password, closers, keysDatabaseUrl }: Served): Promise<string> {
   await mkdir(join(folder, 'anchor'));
   const settings = readSettings(
     { port: '0' },
@@ -112,7 +130,9 @@ async function serve({ provider, folder, store, signing, password, closers }: Se
   const local = createLocalPeople({ tenant: OPERATOR_TENANT, readHash: async () => kept, clock: Date.now });
   const own = { tenant: OWN, roles: ['rollback'], sourcePrefix: 'recant://recant/', agents: ['recant'], resources: [] } as const;
   const { apiKey: rollbackKey } = await store.credentials.create(own);
-  const deps = { settings, store, kafka: undefined, rollbackKey, signing, people: [...settings.people, local], timing: { headMs: 100 } };
+  const keys = { masterKeys: [randomBytes(32)] as const, keysDatabaseUrl };
+  const people = [...settings.people, local];
+  const deps = { settings, store, kafka: undefined, rollbackKey, signing, people, timing: { headMs: 100 }, ...keys };
   return openServices(deps, closers);
 }
 
@@ -120,6 +140,18 @@ async function notes(folder: string): Promise<{ root: string; store: string }> {
   const root = join(folder, 'notes');
   await mkdir(root, { recursive: true });
   return { root, store: join(folder, 'images') };
+}
+
+async function keepPart(agents: Client, bytes: Uint8Array): Promise<string> {
+  const salt = randomBytes(16);
+  const digest = partDigest(salt, bytes);
+  await agents.putPart(digest, salt.toString('base64url'), bytes);
+  return digest;
+}
+
+async function sealed(agents: Client, plain: Uint8Array): Promise<Uint8Array> {
+  const made = await agents.createDataKey('acme-customer');
+  return sealPart(plain, { keyId: made.keyId, key: Buffer.from(made.key, 'base64') }, made, randomBytes(SEAL_NONCE_BYTES));
 }
 
 /** One file written by one agent. */

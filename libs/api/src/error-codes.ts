@@ -172,6 +172,25 @@ const REQUEST_ERRORS = {
     retry: 'never',
     action: 'Send the salt of the part as `recant-salt` and its SHA-256 of salt and bytes in the path.',
   },
+  part_unknown: {
+    status: 404,
+    title: 'No such part',
+    retry: 'never',
+    action: 'Take the digest from the event that names the part; a part is kept before its event.',
+  },
+  part_not_sealed: { status: 409, title: 'The part is not sealed', retry: 'never', action: 'Read it with GET /v1/parts/{digest}.' },
+  part_erased: {
+    status: 410,
+    title: 'Erased: its key was destroyed',
+    retry: 'never',
+    action: 'Nobody can read it any more. The entry that names it, and every proof of it, stay valid.',
+  },
+  part_unreadable: {
+    status: 422,
+    title: 'The part does not open under its key',
+    retry: 'never',
+    action: 'Compare its digest with the event: it was changed, sealed for another subject, or its key is not in this store of keys.',
+  },
   batch_too_long: { status: 413, title: 'Too many events in one batch', retry: 'never', action: 'Split the batch.' },
   body_too_large: { status: 413, title: 'Body too large', retry: 'never', action: 'Send less at once.' },
   media_type_unsupported: {
@@ -282,6 +301,12 @@ const SERVICE_ERRORS = {
     title: 'This ledger has no signing key',
     retry: 'after',
     action: 'Ask whoever runs it to set RECANT_SIGNING_KEY_FILE.',
+  },
+  sealing_off: {
+    status: 503,
+    title: 'This ledger keeps no keys that seal',
+    retry: 'never',
+    action: 'Ask whoever runs it to set RECANT_KEYS_DATABASE_URL.',
   },
   witness_full: {
     status: 503,

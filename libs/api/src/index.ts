@@ -20,6 +20,7 @@ export {
   type RouteDescriptor,
   route,
 } from './route.ts';
+export * from './sealing.ts';
 export { getHealth, getHealthDetails, getOpenApi, HealthBody, HealthDetails, SERVICE_ROUTES } from './service.ts';
 export * from './sources.ts';
 export * from './standing.ts';

@@ -3,6 +3,7 @@ import { listAttempts, showAction } from './attempts.ts';
 import { putPart, submitEvents } from './events.ts';
 import { createKey, listKeys, revokeKey, rotateKey } from './keys.ts';
 import { listDeadLetters, listLogs } from './logs.ts';
+import { createDataKey, eraseSubject, getPart, unsealPart } from './sealing.ts';
 import { listSources } from './sources.ts';
 import { getStanding } from './standing.ts';
 import { getCheckpoint, getHead, getReceipt, getTile, getVkeys, openEpoch } from './tlog.ts';
@@ -11,6 +12,10 @@ import { getCheckpoint, getHead, getReceipt, getTile, getVkeys, openEpoch } from
 export const LEDGER_ROUTES = [
   submitEvents,
   putPart,
+  getPart,
+  unsealPart,
+  createDataKey,
+  eraseSubject,
   getStanding,
   listAttempts,
   showAction,

@@ -5,14 +5,19 @@ import {
   type AttemptStatus,
   BATCH_MEDIA_TYPE,
   type BatchReceipts,
+  type CreatedDataKey,
   type CreatedKey,
   type CreateKeyBody,
+  createDataKey,
   createKey,
   type DeadLetterBody,
+  type ErasedSubject,
   EVENT_MEDIA_TYPE,
+  eraseSubject,
   getCheckpoint,
   getHealth,
   getHealthDetails,
+  getPart,
   getReceipt,
   getStanding,
   getVkeys,
@@ -30,6 +35,7 @@ import {
   type OpenedEpoch,
   openEpoch,
   type Page,
+  type PartBody,
   putPart,
   type ReceiptBody,
   type RotatedKey,
@@ -41,6 +47,8 @@ import {
   type StandingBody,
   showAction,
   submitEvents,
+  type UnsealedPart,
+  unsealPart,
 } from '@recant/api';
 import type { Transport } from './transport.ts';
 
@@ -80,6 +88,14 @@ export interface LedgerClient {
   submitBatch(events: readonly Uint8Array[]): Promise<readonly ReceiptBody[]>;
   /** `digest`: lower-case hex SHA-256 of salt ‖ bytes; `salt`: base64url. */
   putPart(digest: string, salt: string, bytes: Uint8Array): Promise<void>;
+  /** As it is kept: sealed, where it is. */
+  part(digest: string): Promise<PartBody>;
+  /** What a sealed part holds; recorded. */
+  unsealPart(digest: string): Promise<UnsealedPart>;
+  /** A new key that seals parts of a subject, given once. */
+  createDataKey(subject: string): Promise<CreatedDataKey>;
+  /** Destroys the keys of a subject, for ever. */
+  eraseSubject(subject: string): Promise<ErasedSubject>;
   /** How safely an event of a source is kept. */
   standing(source: string, id: string): Promise<StandingBody>;
   attempts(filter: AttemptFilter, page?: PageRequest): Promise<AttemptPage>;
@@ -117,6 +133,10 @@ export function ledgerClient(transport: Transport): LedgerClient {
       (await call<BatchReceipts>(submitEvents, { bytes: { body: joinBatch(events), mediaType: BATCH_MEDIA_TYPE } })).receipts,
     putPart: (digest, salt, body) =>
       call(putPart, { params: { digest }, headers: { 'recant-salt': salt }, bytes: { body, mediaType: 'application/octet-stream' } }),
+    part: (digest) => call(getPart, { params: { digest } }),
+    unsealPart: (digest) => call(unsealPart, { params: { digest } }),
+    createDataKey: (subject) => call(createDataKey, { json: { subject } }),
+    eraseSubject: (subject) => call(eraseSubject, { params: { subject } }),
     standing: (source, id) => call(getStanding, { query: { source, id } }),
     attempts: (filter, page) => call(listAttempts, { query: { ...filter, ...page } }),
     action: (action) => call(showAction, { params: { action } }),

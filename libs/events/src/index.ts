@@ -23,6 +23,17 @@ export {
   type Resource,
   resourceMatches,
 } from './resource.ts';
+export {
+  DATA_KEY_BYTES,
+  type DataKey,
+  isDataKeyId,
+  openPart,
+  SEAL_NONCE_BYTES,
+  SEAL_OVERHEAD_BYTES,
+  type SealedFor,
+  sealingKeyOf,
+  sealPart,
+} from './sealed-part.ts';
 export { formatSequence, isSequence, parseSequence } from './sequence.ts';
 export type * from './types.ts';
 export { isUuidV7, uuidv7 } from './uuid.ts';

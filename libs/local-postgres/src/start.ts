@@ -36,6 +36,8 @@ export interface RunningPostgres {
   port: number;
   /** The postmaster's; another one after a restart. */
   readonly pid: number;
+  /** Another database on this server, made where it is missing. */
+  ensureDatabase(name: string): Promise<{ readonly url: string; readonly ownerUrl: string }>;
   /** Ends the server after its running statements are broken off and its data is written. Safe to call twice. */
   stop(): Promise<void>;
 }
@@ -99,6 +101,10 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningPo
     port,
     get pid() {
       return pid;
+    },
+    async ensureDatabase(name) {
+      await prepareDatabase(url(OWNER_ROLE, passwords.owner, 'postgres'), name, passwords.service);
+      return { url: url(SERVICE_ROLE, passwords.service, name), ownerUrl: url(OWNER_ROLE, passwords.owner, name) };
     },
     stop,
   };

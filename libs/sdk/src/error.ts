@@ -27,6 +27,8 @@ export type RecantErrorCode =
   | 'acknowledged_lost'
   /** The tool touched resources that a rule forbids to name: they are recorded under masked names, and the attempt cannot be undone. */
   | 'effect_withheld'
+  /** No key that seals is to be had: what was to be sealed is masked for now. */
+  | 'sealing_failed'
   /** `open()` has not been called, or did not succeed. */
   | 'not_open'
   | 'closed'

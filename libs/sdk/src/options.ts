@@ -7,6 +7,7 @@ import { httpTransport } from './http/transport.ts';
 import { type RedactionOptions, rulesOf } from './redaction/options.ts';
 import { printable } from './redaction/problem.ts';
 import { createRedactor, type Redactor } from './redaction/redactor.ts';
+import { createSealer, type Sealer, type SealerOptions, type SealingOptions } from './sealing/sealer.ts';
 import type { TraceContext } from './trace.ts';
 import type { Transport } from './transport.ts';
 
@@ -43,6 +44,8 @@ export interface RecantOptions {
   readonly keptBytesMax?: number;
   /** What must not leave this process. Default: credentials are masked wherever they stand. */
   readonly redaction?: RedactionOptions;
+  /** How personal contents are sealed. Default: under keys of the ledger, where it is reached over HTTP; `false` masks instead. */
+  readonly sealing?: SealingOptions | false;
   /** Told of what goes wrong after a tool ran, where nobody can be thrown at. Default: `process.emitWarning`. */
   readonly onProblem?: (problem: RecantError) => void;
   /** Trace context of what is running now. Default: the active OpenTelemetry span, where its API is installed. */
@@ -58,6 +61,10 @@ export interface Settings {
   readonly systems: ReadonlyMap<string, AnySystem>;
   readonly transport: Transport;
   readonly redactor: Redactor;
+  /** Undefined: nothing is sealed, what was to be is masked. */
+  readonly sealer: Sealer | undefined;
+  /** Whose data it is where an action does not say. */
+  readonly subject: string;
   readonly deadlineMs: number;
   readonly leaseMs: number;
   readonly ackTimeoutMs: number;
@@ -110,9 +117,12 @@ export function settingsOf(options: RecantOptions): Settings {
       problems.push('apiKey must be recant_<id>_<secret>, or a function that gives it');
   }
   const { clock = Date.now, random = randomBytes } = options;
-  const redactor = createRedactor(rulesOf(options.redaction ?? {}), (bytes) => new Uint8Array(random(bytes)));
-  for (const name of ['agent', 'sourcePrefix'] as const) {
-    const rule = redactor.find(String(options[name] ?? ''));
+  const bytesOf = (bytes: number): Uint8Array => new Uint8Array(random(bytes));
+  const redactor = createRedactor(rulesOf(options.redaction ?? {}), bytesOf);
+  const subject = subjectOf(options);
+  if (!isName(subject)) problems.push('sealing.subject must be a name of 1 to 256 bytes');
+  for (const [name, text] of Object.entries({ agent: options.agent, sourcePrefix: options.sourcePrefix, 'sealing.subject': subject })) {
+    const rule = redactor.find(String(text ?? ''));
     if (rule !== undefined) problems.push(`${name} holds what the redaction rule ${rule} finds`);
   }
   const source = problems.length === 0 ? sourceOf(options, clock(), random(16)) : '';
@@ -133,11 +143,24 @@ export function settingsOf(options: RecantOptions): Settings {
     systems,
     transport,
     redactor,
+    sealer: sealerOf(options, transport, { clock, random: bytesOf, onProblem }),
+    subject,
     ...numbers,
     onProblem,
     clock,
-    random: (bytes) => new Uint8Array(random(bytes)),
+    random: bytesOf,
   };
+}
+
+function subjectOf({ agent, sealing }: RecantOptions): string {
+  const given = sealing === false ? undefined : sealing?.subject;
+  const named = `agent/${agent}`;
+  return given ?? (isName(named) ? named : agent);
+}
+
+function sealerOf({ sealing }: RecantOptions, transport: Transport, ports: Omit<SealerOptions, 'dataKey'>): Sealer | undefined {
+  const dataKey = sealing === false ? undefined : (sealing?.dataKey ?? transport.dataKey);
+  return dataKey && createSealer({ dataKey, ...ports });
 }
 
 /** `<prefix>/<agent>/<uuid>`; the default prefix names the agent already. */

@@ -1,3 +1,5 @@
+import type { MakeDataKey } from './sealing/sealer.ts';
+
 /** What goes out: an event's canonical bytes, or the bytes of a part. */
 export interface Outgoing {
   readonly bytes: Uint8Array;
@@ -32,6 +34,8 @@ export interface Transport {
   send(items: readonly Outgoing[], signal: AbortSignal, after?: string): Promise<readonly SendResult[]>;
   /** Asks about an event that was acknowledged. Absent where this way cannot ask: then nothing that was acknowledged is kept. */
   standing?(source: string, id: string, signal: AbortSignal): Promise<Standing>;
+  /** Asks for a new key that seals. Absent where this way cannot ask: then what was to be sealed is masked. */
+  readonly dataKey?: MakeDataKey;
   close(): Promise<void>;
 }
 

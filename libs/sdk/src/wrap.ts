@@ -9,12 +9,14 @@ import type { Recant } from './recant.ts';
 export type Tool = (this: any, ...given: any[]) => unknown;
 
 /** What each call says of itself, from what it was given. */
-export interface WrapOptions<T extends Tool> extends Omit<ActionInput, 'tool' | 'arguments' | 'resources' | 'retryOf'> {
+export interface WrapOptions<T extends Tool> extends Omit<ActionInput, 'tool' | 'arguments' | 'resources' | 'subject' | 'retryOf'> {
   /** The tool's name in the ledger. Default: the function's. */
   readonly name?: string;
   readonly resources?: (...given: Parameters<T>) => readonly string[];
   /** What is recorded as arguments. Default: the only argument where it is an object, else `{arguments: [...]}`. */
   readonly arguments?: (...given: Parameters<T>) => Readonly<Record<string, unknown>>;
+  /** Whose data the call is about. */
+  readonly subject?: (...given: Parameters<T>) => string | undefined;
   /** What is kept of the result. Default: nothing. Not asked of a generator, which may say so itself by `current()?.result`. */
   readonly result?: (result: Awaited<ReturnType<T>>) => Readonly<Record<string, unknown>>;
 }
@@ -79,14 +81,19 @@ function keeping(run: () => unknown, resultOf: ResultOf, context: ActionContext,
 
 function inputOf<T extends Tool>(
   tool: T,
-  { name, resources, arguments: argumentsOf, result: _, ...rest }: WrapOptions<T>,
+  { name, resources, subject, arguments: argumentsOf, result: _, ...rest }: WrapOptions<T>,
 ): (given: unknown[]) => ActionInput {
-  return (given) => ({
-    ...rest,
-    tool: name ?? tool.name,
-    arguments: argumentsOf?.(...(given as Parameters<T>)) ?? record(given),
-    ...(resources === undefined ? {} : { resources: resources(...(given as Parameters<T>)) }),
-  });
+  return (all) => {
+    const given = all as Parameters<T>;
+    const whose = subject?.(...given);
+    return {
+      ...rest,
+      tool: name ?? tool.name,
+      arguments: argumentsOf?.(...given) ?? record(all),
+      ...(resources === undefined ? {} : { resources: resources(...given) }),
+      ...(whose === undefined ? {} : { subject: whose }),
+    };
+  };
 }
 
 function record(given: readonly unknown[]): Readonly<Record<string, unknown>> {

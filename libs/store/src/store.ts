@@ -28,6 +28,8 @@ export interface StoreOptions {
   readonly connectionString: string;
   /** MASTER_KEY_BYTES bytes: seals MAC secrets and the options of systems. */
   readonly masterKey: Uint8Array;
+  /** Master keys of before: what they sealed still opens. */
+  readonly olderMasterKeys?: readonly Uint8Array[];
   /** Milliseconds since 1970, UTC. Default: this machine's clock. */
   readonly clock?: () => number;
   readonly shards?: number;
@@ -82,7 +84,7 @@ export function createStore(options: StoreOptions): Store {
   const { connectionString, masterKey, clock = Date.now, shards = SHARDS_DEFAULT, failpoints } = options;
   const pool = createPool(connectionString, options.connectionsMax ?? CONNECTIONS_MAX_DEFAULT);
   const prisma = new PrismaClient({ adapter: new PrismaPg(pool, { schema: 'recant' }), transactionOptions: TRANSACTION });
-  const sealer = createSealer(masterKey);
+  const sealer = createSealer(masterKey, options.olderMasterKeys);
   let guard: (log: LogKey) => Promise<void> = async () => {};
   return {
     appender: createAppender(pool, { clock, shards, systemTenant: OPERATOR_TENANT, failpoints, guard: (log) => guard(log) }),

@@ -76,6 +76,17 @@ describe('sealer', () => {
     expect(() => createSealer(new Uint8Array(32).fill(2)).open(sealed, 'a')).toThrow();
     expect(() => createSealer(new Uint8Array(31))).toThrow(RangeError);
   });
+
+  it('opens what an earlier master key sealed, and seals under the newest', () => {
+    const [older, newest] = [new Uint8Array(32).fill(1), new Uint8Array(32).fill(2)];
+    const rotated = createSealer(newest, [older]);
+    expect(rotated.open(createSealer(older).seal(Buffer.from('secret'), 'a'), 'a').toString()).toBe('secret');
+    expect(
+      createSealer(newest)
+        .open(rotated.seal(Buffer.from('secret'), 'a'), 'a')
+        .toString(),
+    ).toBe('secret');
+  });
 });
 
 describe('failpoints', () => {

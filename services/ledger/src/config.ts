@@ -1,8 +1,6 @@
-import { readFileSync } from 'node:fs';
 import type { Places } from '@recant/anchors';
 import { SHARDS_DEFAULT, SHARDS_MAX } from '@recant/events';
 import {
-  ConfigError,
   DatabaseUrl,
   type Env,
   KAFKA_ENV,
@@ -11,6 +9,10 @@ import {
   type ListenAddress,
   listenAddressOf,
   listenEnv,
+  MASTER_KEY_ENV,
+  type MasterKeys,
+  masterKeysOf,
+  needingMasterKey,
   OPENID_ENV,
   openIdPeople,
   type People,
@@ -21,11 +23,11 @@ import {
 } from '@recant/service';
 import { z } from 'zod';
 import type { KafkaDeps } from './consumers.ts';
+import { keysDatabaseOf } from './keys-database.ts';
 import { EVIDENCE_ENV, placesOf } from './places.ts';
 import { readSigningKeys, type SigningKeys } from './signing-keys.ts';
 
 export const PORT_DEFAULT = 7300;
-const MASTER_KEY_BYTES = 32;
 
 /** Each tenant once, each topic once: two tenants in one topic would share what this is to keep apart. */
 const TenantTopics = z
@@ -46,7 +48,9 @@ const LedgerEnv = z.object({
   ...listenEnv(PORT_DEFAULT),
   ...RATE_ENV,
   RECANT_CA_FILE: z.string().min(1).optional(),
-  RECANT_MASTER_KEY_FILE: z.string().min(1),
+  ...MASTER_KEY_ENV,
+  /** Where keys that seal parts are kept: another database. */
+  RECANT_KEYS_DATABASE_URL: DatabaseUrl.optional(),
   RECANT_SHARDS: z.coerce.number('must be a number').int().min(1).max(SHARDS_MAX).default(SHARDS_DEFAULT),
   ...EVIDENCE_ENV,
   ...OPENID_ENV,
@@ -63,7 +67,8 @@ export interface LedgerConfig {
   readonly rates: Rates;
   /** Authorities to believe, beside Node's own. */
   readonly caFile: string | undefined;
-  readonly masterKey: Uint8Array;
+  readonly masterKeys: MasterKeys;
+  readonly keysDatabaseUrl: string | undefined;
   readonly shards: number;
   readonly logLevel: string;
   readonly failpoint: string | undefined;
@@ -75,7 +80,7 @@ export interface LedgerConfig {
 
 /** @throws ConfigError naming every problem at once */
 export function readLedgerConfig(env: Env): LedgerConfig {
-  const read = readConfig(LedgerEnv, env);
+  const read = readConfig(needingMasterKey(LedgerEnv, env), env);
   return {
     databaseUrl: read.DATABASE_URL,
     kafka: kafkaAccessOf(read),
@@ -87,7 +92,8 @@ export function readLedgerConfig(env: Env): LedgerConfig {
     address: listenAddressOf(read),
     rates: ratesOf(read),
     caFile: read.RECANT_CA_FILE,
-    masterKey: readMasterKey(read.RECANT_MASTER_KEY_FILE),
+    masterKeys: masterKeysOf(read),
+    keysDatabaseUrl: keysDatabaseOf(read),
     shards: read.RECANT_SHARDS,
     logLevel: read.RECANT_LOG_LEVEL,
     failpoint: read.RECANT_FAILPOINT,
@@ -95,22 +101,4 @@ export function readLedgerConfig(env: Env): LedgerConfig {
     places: placesOf(read),
     people: openIdPeople(read, Date.now),
   };
-}
-
-/** 32 bytes, or their base64 or hex in one line. */
-function readMasterKey(path: string): Uint8Array {
-  let bytes: Buffer;
-  try {
-    bytes = readFileSync(path);
-  } catch (error) {
-    throw new ConfigError([`RECANT_MASTER_KEY_FILE: ${path} cannot be read (${(error as NodeJS.ErrnoException).code})`]);
-  }
-  const text = bytes.length === MASTER_KEY_BYTES ? '' : bytes.toString('latin1').trim();
-  const candidates = [bytes, Buffer.from(text, 'hex'), Buffer.from(text, 'base64')];
-  const key = candidates.find((candidate) => candidate.length === MASTER_KEY_BYTES);
-  if (!key)
-    throw new ConfigError([
-      `RECANT_MASTER_KEY_FILE: ${path} does not hold ${MASTER_KEY_BYTES} bytes, raw, as hex or as base64 (make one with \`openssl rand -base64 32\`)`,
-    ]);
-  return key;
 }

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { createApp, createLogger, listen, runProcess, trustCertificates } from '@recant/service';
 import { checkConnection, createStore, killAtFailpoint } from '@recant/store';
 import { readLedgerConfig } from './config.ts';
-import { wireLedger } from './wire.ts';
+import { openDataKeys, wireLedger } from './wire.ts';
 
 const logger = createLogger({ name: 'ledger', level: process.env.RECANT_LOG_LEVEL || 'info' });
 
@@ -10,13 +10,15 @@ await runProcess(async () => {
   const config = readLedgerConfig(process.env);
   if (config.caFile !== undefined) trustCertificates(config.caFile);
   await checkConnection(config.databaseUrl);
-  const { shards, masterKey } = config;
-  const store = createStore({ connectionString: config.databaseUrl, masterKey, shards, failpoints: killAtFailpoint(config.failpoint) });
+  const { databaseUrl: connectionString, shards } = config;
+  const [masterKey, ...olderMasterKeys] = config.masterKeys;
+  const store = createStore({ connectionString, masterKey, olderMasterKeys, shards, failpoints: killAtFailpoint(config.failpoint) });
   // A login without the writer's role is told now, not at the first event.
   await store.ping();
+  const dataKeys = await openDataKeys(config, logger);
   const kafka = config.kafka && { ...config.kafka, ...config.kafkaNames };
   const evidence = { keys: config.signingKeys, ...config.places };
-  const ledger = wireLedger({ store, logger, clock: Date.now, shards, evidence, ...(kafka ? { kafka } : {}) });
+  const ledger = wireLedger({ store, logger, clock: Date.now, shards, evidence, dataKeys, ...(kafka ? { kafka } : {}) });
   const { routers, health, acts } = ledger;
   const described = { title: 'Recant ledger', version: '0.1.0', requestId: randomUUID };
   const { rates, people, address } = config;
@@ -30,6 +32,7 @@ await runProcess(async () => {
       await listening.close(deadlineMs);
       await ledger.stop();
       await store.close();
+      await dataKeys?.close();
     },
   };
 }, logger);

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import type { DataKeys } from '@recant/data-keys';
 import { type ActRecorder, createRouter, type HealthCheck, type Logger, type Router } from '@recant/service';
 import type { Store } from '@recant/store';
 import { createLedgerActs } from './acts.ts';
@@ -8,10 +9,12 @@ import { ingestRoutes } from './ingest.ts';
 import { keyRoutes } from './keys.ts';
 import { logRoutes } from './logs.ts';
 import { queryRoutes } from './queries.ts';
+import { sealingRoutes } from './sealing.ts';
 import { sourceRoutes } from './sources.ts';
 import { type EvidenceOptions, wireEvidence } from './wire-evidence.ts';
 
 export { createLedgerActs } from './acts.ts';
+export { keysDatabaseOf, openDataKeys } from './keys-database.ts';
 export { EVIDENCE_ENV, placesOf } from './places.ts';
 export { newSigningKey, parseSigningKeys, readSigningKeys, type SigningKeys } from './signing-keys.ts';
 
@@ -25,6 +28,8 @@ export interface LedgerDeps {
   readonly shards: number;
   /** Without it events come over HTTP only. */
   readonly kafka?: KafkaDeps;
+  /** Without it nothing is sealed. Closed by whoever made it. */
+  readonly dataKeys?: DataKeys | undefined;
   /** How much may wait for the store. */
   readonly groupCommit?: GroupCommitOptions;
   /** Without it nothing is signed, and no anchor is asked. */
@@ -43,13 +48,15 @@ export interface WiredLedger {
 }
 
 /** Which adapter fills which port of the ledger service. Nothing runs before `start` but what requests ask for. */
-export function wireLedger({ store, logger, clock, shards, kafka, evidence: options, groupCommit: waiting }: LedgerDeps): WiredLedger {
+export function wireLedger(deps: LedgerDeps): WiredLedger {
+  const { store, logger, clock, shards, kafka, dataKeys, evidence: options, groupCommit: waiting } = deps;
   const evidence = wireEvidence({ store, logger: logger.child({ part: 'evidence' }), clock, shards, ...options });
   const groupCommit = createGroupCommit(store.appender, waiting);
   const acts = createLedgerActs({ groupCommit, logger: logger.child({ part: 'acts' }), clock, random16: () => randomBytes(16) });
   const consumers = kafka && createConsumers(store, logger, kafka, shards);
   const routes = [
     ...ingestRoutes({ groupCommit, parts: store.parts }),
+    ...sealingRoutes({ parts: store.parts, dataKeys }),
     ...queryRoutes(store.queries, clock),
     ...logRoutes(store.queries),
     ...sourceRoutes(store.queries, clock),
@@ -58,7 +65,12 @@ export function wireLedger({ store, logger, clock, shards, kafka, evidence: opti
   ];
   return {
     routers: [createRouter('ledger', routes)],
-    health: { store: checkStore(store), evidence: evidence.health, ...(consumers ? { kafka: consumers.health } : {}) },
+    health: {
+      store: checkAnswers(store),
+      evidence: evidence.health,
+      ...(dataKeys ? { keys: checkAnswers(dataKeys) } : {}),
+      ...(consumers ? { kafka: consumers.health } : {}),
+    },
     acts,
     async start() {
       evidence.start();
@@ -73,9 +85,9 @@ export function wireLedger({ store, logger, clock, shards, kafka, evidence: opti
   };
 }
 
-function checkStore(store: Store): HealthCheck {
+function checkAnswers(asked: { ping(): Promise<void> }): HealthCheck {
   return async () => {
-    await store.ping();
+    await asked.ping();
     return { status: 'ok' };
   };
 }

@@ -49,6 +49,7 @@ export interface HarnessOptions {
   readonly rates?: Rates;
   readonly gate?: Gate;
   readonly groupCommit?: LedgerDeps['groupCommit'];
+  readonly dataKeys?: LedgerDeps['dataKeys'];
   /** Of the ledger that this one takes the place of. Default: any free one. */
   readonly port?: number;
 }
@@ -63,12 +64,13 @@ export async function startLedger(options: HarnessOptions = {}): Promise<Running
   });
   const log: Record<string, unknown>[] = [];
   const logger = createLogger({ name: 'test', level: 'info', destination: { write: (line) => void log.push(JSON.parse(line)) } });
-  const { kafka, evidence, rates, gate, groupCommit } = options;
+  const { kafka, evidence, rates, gate, groupCommit, dataKeys } = options;
   const wired = wireLedger({
     store,
     logger,
     clock: Date.now,
     shards: SHARDS,
+    dataKeys,
     ...(kafka && { kafka }),
     ...(evidence && { evidence }),
     ...(groupCommit && { groupCommit }),

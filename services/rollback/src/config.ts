@@ -1,12 +1,14 @@
-import { readFileSync } from 'node:fs';
 import { APPROVAL_RULES, type ApprovalRule } from '@recant/policy';
 import {
-  ConfigError,
   DatabaseUrl,
   type Env,
   type ListenAddress,
   listenAddressOf,
   listenEnv,
+  MASTER_KEY_ENV,
+  type MasterKeys,
+  masterKeysOf,
+  needingMasterKey,
   OPENID_ENV,
   openIdPeople,
   type People,
@@ -16,7 +18,6 @@ import {
   readConfig,
   secret,
 } from '@recant/service';
-import { MASTER_KEY_BYTES } from '@recant/store';
 import { z } from 'zod';
 
 export const PORT_DEFAULT = 7301;
@@ -28,7 +29,7 @@ const RollbackEnv = z.object({
   ...listenEnv(PORT_DEFAULT),
   ...RATE_ENV,
   RECANT_CA_FILE: z.string().min(1).optional(),
-  RECANT_MASTER_KEY_FILE: z.string().min(1),
+  ...MASTER_KEY_ENV,
   /** Steps that are inverted together. */
   RECANT_BATCH_STEPS: z.coerce.number('must be a number').int().min(1).max(1_000).default(50),
   RECANT_LEASE_MS: z.coerce.number('must be a number').int().min(500).default(30_000),
@@ -47,7 +48,7 @@ export interface RollbackConfig {
   readonly rates: Rates;
   /** Authorities to believe, beside Node's own. */
   readonly caFile: string | undefined;
-  readonly masterKey: Uint8Array;
+  readonly masterKeys: MasterKeys;
   readonly batchSteps: number;
   readonly leaseMs: number;
   readonly people: readonly People[];
@@ -57,7 +58,7 @@ export interface RollbackConfig {
 
 /** @throws ConfigError naming every problem at once */
 export function readRollbackConfig(env: Env): RollbackConfig {
-  const read = readConfig(RollbackEnv, env);
+  const read = readConfig(needingMasterKey(RollbackEnv, env), env);
   return {
     databaseUrl: read.DATABASE_URL,
     ledgerUrl: read.RECANT_LEDGER_URL,
@@ -65,25 +66,11 @@ export function readRollbackConfig(env: Env): RollbackConfig {
     address: listenAddressOf(read),
     rates: ratesOf(read),
     caFile: read.RECANT_CA_FILE,
-    masterKey: readMasterKey(read.RECANT_MASTER_KEY_FILE),
+    masterKeys: masterKeysOf(read),
     batchSteps: read.RECANT_BATCH_STEPS,
     leaseMs: read.RECANT_LEASE_MS,
     approvals: read.RECANT_APPROVALS,
     people: openIdPeople(read, Date.now),
     failpoint: read.RECANT_FAILPOINT,
   };
-}
-
-/** 32 bytes, or their base64 or hex in one line. */
-function readMasterKey(path: string): Uint8Array {
-  let bytes: Buffer;
-  try {
-    bytes = readFileSync(path);
-  } catch (error) {
-    throw new ConfigError([`RECANT_MASTER_KEY_FILE: ${path} cannot be read (${(error as NodeJS.ErrnoException).code})`]);
-  }
-  const text = bytes.length === MASTER_KEY_BYTES ? '' : bytes.toString('latin1').trim();
-  const key = [bytes, Buffer.from(text, 'hex'), Buffer.from(text, 'base64')].find((candidate) => candidate.length === MASTER_KEY_BYTES);
-  if (key) return key;
-  throw new ConfigError([`RECANT_MASTER_KEY_FILE: ${path} does not hold ${MASTER_KEY_BYTES} bytes, raw, as hex or as base64`]);
 }

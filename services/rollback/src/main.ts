@@ -11,7 +11,8 @@ await runProcess(async () => {
   const config = readRollbackConfig(process.env);
   if (config.caFile !== undefined) trustCertificates(config.caFile);
   await checkConnection(config.databaseUrl);
-  const store = createStore({ connectionString: config.databaseUrl, masterKey: config.masterKey });
+  const [masterKey, ...olderMasterKeys] = config.masterKeys;
+  const store = createStore({ connectionString: config.databaseUrl, masterKey, olderMasterKeys });
   // A login without the writer's role is told now, not at the first run.
   await store.ping();
   const { apiKey, batchSteps, failpoint, ledgerUrl: url, leaseMs } = config;

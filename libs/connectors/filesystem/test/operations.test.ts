@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { chmod, link, lstat, mkdir, readFile, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TargetSystem } from '@recant/connector';
@@ -366,5 +367,31 @@ test('the store is private, and may not stand in the root', async () => {
     await expect(
       filesystemSystem({ name: 'notes', root, store: inside }).capture({ source: 's', action: 'a', attempt: 1 }, []),
     ).rejects.toMatchObject({ code: 'options_invalid' });
+  }
+});
+
+test('equal contents have equal versions on one system and others on another: without its key no small content can be guessed', async () => {
+  const versionsOf = async (made: FilesystemSystem) => {
+    const { effects } = await play(made, async (handle) => {
+      await handle.writeFile('first', 'yes');
+      await handle.writeFile('second', 'yes');
+    });
+    return effects.map(({ parts }) => parts.content?.after);
+  };
+  const other = await makeRoot();
+  const elsewhere = filesystemSystem({ name: 'notes', root: other.root });
+  try {
+    const [mine, theirs] = [await versionsOf(system), await versionsOf(elsewhere)];
+    expect(mine[0]).toBe(mine[1]);
+    expect(new Set([...mine, ...theirs]).size).toBe(2);
+    // Nor do they say by themselves what they are a digest of.
+    const images = ['yes', hash('sha256', 'yes'), `content ${hash('sha256', 'yes')}`];
+    const guesses = images.flatMap((image) =>
+      ['sha256', 'md5', 'sha1'].map((name) => hash(name, image, 'buffer').subarray(0, 16).toString('base64url')),
+    );
+    expect(guesses).not.toContain(mine[0]?.replace(/^v1\./, ''));
+  } finally {
+    await elsewhere.close();
+    await other.remove();
   }
 });

@@ -1,4 +1,4 @@
-import { eventId, uuidv7 } from '@recant/events';
+import { eventId } from '@recant/events';
 import { RecantError } from '../error.ts';
 import type { Fate, Lane } from '../lane/lane.ts';
 import type { RecantOptions, Settings } from '../options.ts';
@@ -14,6 +14,7 @@ import { type ActionContext, contextFor, type Kept } from './context.ts';
 import { describe, redactBefore, redactTrace } from './describe.ts';
 import type { ActionInput } from './input.ts';
 import { createKeep } from './keep.ts';
+import { createNumbering } from './numbering.ts';
 
 /** An attempt whose tool may run. */
 export interface Begun {
@@ -29,36 +30,21 @@ export interface AttemptsOptions {
   readonly trace: () => TraceContext;
 }
 
-/** Actions whose last attempt is remembered for `retryOf`. */
-const REMEMBERED_MAX = 10_000;
-
 /**
  * I1 for the SDK: `begin` resolves only when every image is durable and the intent acknowledged, so a tool that waits for it has no effect
  * without them. Where it rejects, the tool must not run; what was announced is settled `denied`.
  */
 export function createAttempts({ lane, settings, who, trace }: AttemptsOptions) {
   const { source, clock, random, ackTimeoutMs, onProblem, redactor } = settings;
-  const keep = createKeep(redactor, random);
+  const keep = createKeep({ redactor, sealer: settings.sealer, random });
   const outlet: Outlet = { withhold: createWithholding(redactor), mask: redactor.text };
-  const lastAttempts = new Map<string, number>();
+  const number = createNumbering(clock, random);
   /** Ids of settlements that are due: from the intent on until they are answered. */
   const unsettled = new Set<string>();
   /** Settlements under way. */
   const endings = new Set<Promise<void>>();
   /** Ids of settlements that cannot be made. */
   const lost = new Set<string>();
-
-  const number = (input: ActionInput): { action: string; attempt: number } => {
-    const action = input.retryOf?.action ?? uuidv7(clock(), random(16));
-    const last = input.retryOf === undefined ? 0 : (input.retryOf.attempt ?? lastAttempts.get(action));
-    if (last === undefined)
-      throw new RecantError('options_invalid', 'retryOf names an action of another recorder: give its attempt as well.');
-    const attempt = last + 1;
-    lastAttempts.delete(action);
-    lastAttempts.set(action, attempt);
-    if (lastAttempts.size > REMEMBERED_MAX) lastAttempts.delete(lastAttempts.keys().next().value as string);
-    return { action, attempt };
-  };
 
   /** Waits for the intent. @throws RecantError `refused | ledger_unavailable | key_refused | closed` */
   const acknowledged = async (intent: Intent, answer: Promise<Fate>, startedMs: number): Promise<void> => {
@@ -96,10 +82,10 @@ export function createAttempts({ lane, settings, who, trace }: AttemptsOptions) 
   };
 
   /** What the tool said to keep of its result. */
-  const resultOf = (given: Kept): Pick<Ended, 'result'> => {
+  const resultOf = async (given: Kept, subject: string): Promise<Pick<Ended, 'result'>> => {
     if (given.result === undefined) return {};
     try {
-      return { result: keep(given.result, 'result') };
+      return { result: await keep(given.result, 'result', subject) };
     } catch (error) {
       onProblem(error as RecantError);
       return {};
@@ -107,7 +93,7 @@ export function createAttempts({ lane, settings, who, trace }: AttemptsOptions) 
   };
 
   const begin = async (input: ActionInput): Promise<Begun> => {
-    const { systems, ...described } = describe(input, who, settings, keep);
+    const { systems, ...described } = await describe(input, who, settings, keep);
     const intent: Intent = { ref: { source, ...number(input) }, ...described, trace: redactTrace(trace(), redactor) };
     const open = input.failClosed === false;
     if (!open) lane.admit();
@@ -132,7 +118,10 @@ export function createAttempts({ lane, settings, who, trace }: AttemptsOptions) 
     return {
       context,
       end(ended) {
-        const ending = end(intent, captures, { ...ended, ...resultOf(kept), durationMs: clock() - startedMs }).finally(() => {
+        const durationMs = clock() - startedMs;
+        const settling = async (): Promise<void> =>
+          end(intent, captures, { ...ended, ...(await resultOf(kept, input.subject ?? settings.subject)), durationMs });
+        const ending = settling().finally(() => {
           unsettled.delete(id);
           endings.delete(ending);
         });

@@ -42,8 +42,9 @@ export function contain(value: JsonObject, random: (bytes: number) => Uint8Array
   return inline ? { content: { inline: value } } : beside(bytes, random);
 }
 
-/** Bytes that stand beside the event. */
+/** Bytes that stand beside the event; sealed where there is a subject. @throws RecantError `too_large` */
 export function beside(bytes: Uint8Array, random: (bytes: number) => Uint8Array, subject?: string): Contained {
+  fitting(bytes, 'Sealed contents');
   const saltBytes = random(SALT_BYTES);
   const digest = partDigest(saltBytes, bytes);
   const salt = Buffer.from(saltBytes).toString('base64url');
@@ -53,8 +54,12 @@ export function beside(bytes: Uint8Array, random: (bytes: number) => Uint8Array,
   };
 }
 
-function canonicalBytes(value: JsonObject, what: string): Uint8Array {
-  const bytes = new TextEncoder().encode(canonicalize(value));
+/** @throws RecantError `too_large` */
+export function canonicalBytes(value: JsonObject, what: string): Uint8Array {
+  return fitting(new TextEncoder().encode(canonicalize(value)), what);
+}
+
+function fitting(bytes: Uint8Array, what: string): Uint8Array {
   if (bytes.length <= PART_BYTES_MAX) return bytes;
   throw new RecantError(
     'too_large',

@@ -16,20 +16,20 @@ export interface Described {
 
 /**
  * What is going to be said of an action, with nothing in it that a rule finds.
- * @throws RecantError `options_invalid | arguments_invalid | too_large | system_unknown | redaction_refused`
+ * Arguments are copied before it returns. Rejects with RecantError `options_invalid | arguments_invalid | too_large | system_unknown | redaction_refused`
  */
-export function describe(
+export async function describe(
   input: ActionInput,
   who: Pick<RecantOptions, 'session' | 'model' | 'agentVersion' | 'onBehalfOf'>,
   settings: Settings,
   keep: KeepContent,
-): Described {
+): Promise<Described> {
   checkInput(input);
   const copied = copyContent(input.arguments ?? {});
   refuseNames(input, settings.redactor);
   const systems = systemsOf(input, settings.systems);
   return {
-    contained: keep(copied, 'arguments'),
+    contained: await keep(copied, 'arguments', input.subject ?? settings.subject),
     data: {
       tool: input.tool,
       resources: [...(input.resources ?? [])],
@@ -42,13 +42,14 @@ export function describe(
   };
 }
 
-/** Names by which undoing finds things again cannot be masked. */
-function refuseNames({ tool, resources = [], expectedAfter = {} }: ActionInput, { find }: Redactor): void {
+/** Names by which undoing or erasing finds things again cannot be masked. */
+function refuseNames({ tool, subject = '', resources = [], expectedAfter = {} }: ActionInput, { find }: Redactor): void {
   const refuse = (text: string, place: string): void => {
     const rule = find(text);
     if (rule !== undefined) throw redactionRefused(rule, place);
   };
   refuse(tool, 'tool');
+  refuse(subject, 'subject');
   for (const [index, resource] of resources.entries()) refuse(readablePath(resource), `resources[${index}]`);
   for (const [resource, parts] of Object.entries(expectedAfter)) {
     refuse(readablePath(resource), 'a resource of expectedAfter');

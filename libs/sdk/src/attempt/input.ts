@@ -18,6 +18,8 @@ export interface ActionInput {
   readonly labels?: Readonly<Record<string, string>>;
   readonly session?: string;
   readonly onBehalfOf?: string;
+  /** Whose data its arguments and result are, where they are sealed: the key hangs on it. A name that says nothing outside, such as `customer/42`. */
+  readonly subject?: string;
   /** Milliseconds after which the attempt is `unknown` without a settlement. */
   readonly deadlineMs?: number;
   readonly expectedAfter?: AttemptIntended['expectedAfter'];
@@ -64,6 +66,7 @@ export function checkInput(input: ActionInput): void {
   const problems: string[] = [];
   if (typeof input.tool !== 'string' || !isName(input.tool)) problems.push('tool must be a name of 1 to 256 bytes');
   if (input.failClosed === false && input.reversibility !== 'read') problems.push('failClosed: false is for reversibility read only');
+  if (input.subject !== undefined && !isName(input.subject)) problems.push('subject must be a name of 1 to 256 bytes');
   if (input.parent !== undefined && !isUuidV7(input.parent)) problems.push('parent must be the id of an action');
   if (input.retryOf !== undefined && !isUuidV7(input.retryOf.action)) problems.push('retryOf.action must be the id of an action');
   if (problems.length > 0) throw new RecantError('options_invalid', `${problems.join('; ')}.`);

@@ -57,7 +57,7 @@ export async function standingOf(response: Response): Promise<Standing> {
   return { epoch, covered };
 }
 
-async function readJson(response: Response): Promise<unknown> {
+export async function readJson(response: Response): Promise<unknown> {
   const length = Number(response.headers.get('content-length') ?? 0);
   if (length > ANSWER_BYTES_MAX) {
     await response.body?.cancel();
@@ -73,7 +73,7 @@ async function readJson(response: Response): Promise<unknown> {
 function memberOf(value: unknown, name: string): unknown {
   return typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[name] : undefined;
 }
-function textOf(value: unknown, name: string): string | undefined {
+export function textOf(value: unknown, name: string): string | undefined {
   const member = memberOf(value, name);
   return typeof member === 'string' ? member : undefined;
 }

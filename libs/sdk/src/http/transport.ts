@@ -1,6 +1,7 @@
 import { MEDIA_TYPE_BATCH } from '@recant/events';
 import type { Outgoing, SendResult, Transport } from '../transport.ts';
 import { receiptsOf, refusalOf } from './answer.ts';
+import { dataKeyAt } from './data-key.ts';
 import { type LedgerAddress, requester } from './request.ts';
 import { standingAt } from './standing.ts';
 
@@ -52,6 +53,7 @@ export function httpTransport(options: HttpTransportOptions): Transport {
       return results;
     },
     standing: standingAt(options),
+    dataKey: dataKeyAt(options),
     close: async () => {},
   };
 }

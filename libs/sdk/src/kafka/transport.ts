@@ -15,6 +15,8 @@ import {
 import type { KafkaConfig, Message, Producer } from 'kafkajs';
 import { type ApiKeySource, keyReader } from '../api-key.ts';
 import { RecantError } from '../error.ts';
+import { dataKeyAt } from '../http/data-key.ts';
+import type { LedgerAddress } from '../http/request.ts';
 import { standingAt } from '../http/standing.ts';
 import { type Outgoing, type SendResult, type Transport, TransportError } from '../transport.ts';
 
@@ -22,7 +24,10 @@ export interface KafkaTransportOptions {
   readonly brokers: readonly string[];
   /** Brokers do not look at it: let a function give the new one before the old one ends. What comes under an ended key is a dead letter. */
   readonly apiKey: ApiKeySource;
-  /** Where the ledger listens over HTTP. Asked now and then: with it, what was acknowledged is sent again after an older copy was restored. */
+  /**
+   * Where the ledger listens over HTTP. Asked now and then: with it, what was acknowledged is sent again after an older copy was restored, and
+   * personal contents are sealed under keys that it gives; without it they are masked.
+   */
   readonly url?: string;
   /** Decides the partition together with the source; the ledger takes the tenant from the key. */
   readonly tenant?: string;
@@ -116,7 +121,7 @@ export function kafkaTransport(options: KafkaTransportOptions): Transport {
   };
 
   return {
-    ...(options.url === undefined ? {} : { standing: standingAt({ url: options.url, apiKey: options.apiKey }) }),
+    ...(options.url === undefined ? {} : overHttp({ url: options.url, apiKey: options.apiKey })),
     async send(items) {
       const results: SendResult[] = [];
       const { keyId, secret } = await readKey();
@@ -133,6 +138,11 @@ export function kafkaTransport(options: KafkaTransportOptions): Transport {
       await connected?.then((one) => one.disconnect()).catch(() => {});
     },
   };
+}
+
+/** What Kafka cannot answer. */
+function overHttp(address: LedgerAddress): Pick<Transport, 'standing' | 'dataKey'> {
+  return { standing: standingAt(address), dataKey: dataKeyAt(address) };
 }
 
 /** Requests in order, each under REQUEST_BYTES_MAX: whatever the partitions, none gets more. */

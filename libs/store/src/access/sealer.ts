@@ -14,9 +14,13 @@ export interface Sealer {
   open(sealed: Uint8Array, purpose: string): Buffer;
 }
 
-/** AES-256-GCM with a random nonce. Layout: uint8 version = 1 | nonce | tag | ciphertext; the purpose is authenticated beside it. */
-export function createSealer(masterKey: Uint8Array): Sealer {
-  if (masterKey.length !== MASTER_KEY_BYTES) throw new RangeError(`a master key has ${MASTER_KEY_BYTES} bytes`);
+/**
+ * AES-256-GCM with a random nonce. Layout: uint8 version = 1 | nonce | tag | ciphertext; the purpose is authenticated beside it.
+ * @param older keys that sealed before `masterKey` did: they open, and seal nothing more
+ */
+export function createSealer(masterKey: Uint8Array, older: readonly Uint8Array[] = []): Sealer {
+  const keys = [masterKey, ...older];
+  if (keys.some((key) => key.length !== MASTER_KEY_BYTES)) throw new RangeError(`a master key has ${MASTER_KEY_BYTES} bytes`);
   return {
     seal(plain, purpose) {
       const nonce = randomBytes(NONCE_BYTES);
@@ -26,19 +30,27 @@ export function createSealer(masterKey: Uint8Array): Sealer {
     },
     open(sealed, purpose) {
       const bytes = Buffer.from(sealed);
-      const textAt = 1 + NONCE_BYTES + TAG_BYTES;
-      try {
-        if (bytes.length < textAt || bytes[0] !== SEAL_VERSION) throw new RangeError('not a sealed value');
-        const decipher = createDecipheriv(ALGORITHM, masterKey, bytes.subarray(1, 1 + NONCE_BYTES));
-        decipher.setAAD(Buffer.from(purpose)).setAuthTag(bytes.subarray(1 + NONCE_BYTES, textAt));
-        return Buffer.concat([decipher.update(bytes.subarray(textAt)), decipher.final()]);
-      } catch (cause) {
-        throw new StoreError(
-          'seal_broken',
-          'A sealed value does not open: it was changed, or RECANT_MASTER_KEY_FILE is not the key it was sealed with.',
-          { cause },
-        );
+      let cause: unknown;
+      for (const key of keys) {
+        try {
+          return openWith(key, bytes, purpose);
+        } catch (error) {
+          cause ??= error;
+        }
       }
+      throw new StoreError(
+        'seal_broken',
+        'A sealed value does not open: it was changed, or none of the master keys is the one it was sealed with.',
+        { cause },
+      );
     },
   };
+}
+
+function openWith(key: Uint8Array, bytes: Buffer, purpose: string): Buffer {
+  const textAt = 1 + NONCE_BYTES + TAG_BYTES;
+  if (bytes.length < textAt || bytes[0] !== SEAL_VERSION) throw new RangeError('not a sealed value');
+  const decipher = createDecipheriv(ALGORITHM, key, bytes.subarray(1, 1 + NONCE_BYTES));
+  decipher.setAAD(Buffer.from(purpose)).setAuthTag(bytes.subarray(1 + NONCE_BYTES, textAt));
+  return Buffer.concat([decipher.update(bytes.subarray(textAt)), decipher.final()]);
 }

@@ -1,6 +1,6 @@
-import { createInterface } from 'node:readline/promises';
 import type { PlanView } from '@recant/api';
 import { InvalidArgumentError } from 'commander';
+import { ask, requirePerson } from './ask.ts';
 import { CliError, EXIT } from './exit.ts';
 import type { Paint } from './output.ts';
 import { planText } from './plan-words.ts';
@@ -17,15 +17,9 @@ export function digestOf(text: string): string {
 
 /** The digest of a plan that the person in front of the terminal has looked at and agreed to. `otherwise` is what to do where there is nobody. */
 export async function agreedDigest(world: World, plan: PlanView, paint: Paint, question: string, otherwise: string): Promise<string> {
-  if (world.input.isTTY !== true) throw new CliError(EXIT.usage, 'Nobody is there to confirm the plan', otherwise);
+  requirePerson(world, 'Nobody is there to confirm the plan', otherwise);
   world.err.write(planText(plan, paint));
-  const lines = createInterface({ input: world.input, output: world.err as NodeJS.WritableStream });
-  try {
-    const asked = `${question} Type ${plan.digest.slice(0, TYPED_MIN)} to go on: `;
-    const answer = (await lines.question(asked, { signal: world.signal })).trim();
-    if (answer.length < TYPED_MIN || !plan.digest.startsWith(answer)) throw new CliError(EXIT.refused, 'Not confirmed: nothing was done');
-    return plan.digest;
-  } finally {
-    lines.close();
-  }
+  const answer = await ask(world, `${question} Type ${plan.digest.slice(0, TYPED_MIN)} to go on: `);
+  if (answer.length < TYPED_MIN || !plan.digest.startsWith(answer)) throw new CliError(EXIT.refused, 'Not confirmed: nothing was done');
+  return plan.digest;
 }

@@ -1,5 +1,5 @@
 import type { ActionBody } from '@recant/api';
-import type { Effect, RecantEvent } from '@recant/events';
+import type { Content, Effect, RecantEvent } from '@recant/events';
 import { resourceWords } from './resource-words.ts';
 
 const EFFECTS_SHOWN_MAX = 50;
@@ -11,23 +11,28 @@ export function effectLines(recorded: RecordedEvent): string[] {
   const head = `  [${recorded.shard}/${recorded.index}] ${event.type} ${event.time}`;
   switch (event.type) {
     case 'recant.attempt.intended.v1': {
-      const content = event.data.arguments;
-      return [
-        `${head}  arguments ${'inline' in content ? JSON.stringify(content.inline) : `part ${content.part.digest} (${content.part.size} bytes)`}`,
-      ];
+      return [`${head}  arguments ${contentWords(event.data.arguments)}`];
     }
     case 'recant.attempt.effects.v1': {
       const shown = event.data.effects.slice(0, EFFECTS_SHOWN_MAX).map(effectLine);
       const more = event.data.effects.length - shown.length;
       return [head, ...shown, ...(more > 0 ? [`    ... and ${more} more (--json has all)`] : [])];
     }
-    case 'recant.attempt.settled.v1':
-      return [
-        `${head}  ${event.data.outcome} after ${event.data.durationMs} ms${event.data.error === undefined ? '' : `: ${event.data.error.message}`}`,
-      ];
+    case 'recant.attempt.settled.v1': {
+      const { outcome, durationMs, error, result } = event.data;
+      const why = error === undefined ? '' : `: ${error.message}`;
+      return [`${head}  ${outcome} after ${durationMs} ms${why}${result === undefined ? '' : `, result ${contentWords(result)}`}`];
+    }
     default:
       return [head];
   }
+}
+
+function contentWords(content: Content): string {
+  if ('inline' in content) return JSON.stringify(content.inline);
+  const { digest, size, subject } = content.part;
+  const sealed = subject === undefined ? '' : `, sealed for ${subject}`;
+  return `in a part of ${size} bytes${sealed}: recant parts show ${digest}`;
 }
 
 function effectLine(effect: Effect): string {

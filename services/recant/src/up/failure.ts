@@ -1,3 +1,4 @@
+import { DataKeysError } from '@recant/data-keys';
 import { LocalKafkaError } from '@recant/local-kafka';
 import { LocalPostgresError } from '@recant/local-postgres';
 import { ListenError } from '@recant/service';
@@ -5,7 +6,7 @@ import { StoreError } from '@recant/store';
 import { CliError, EXIT } from '../cli/exit.ts';
 
 /** Errors whose message is already one line that says what is wrong and what to do. */
-const SELF_EXPLAINING = [LocalKafkaError, LocalPostgresError, ListenError, StoreError];
+const SELF_EXPLAINING = [DataKeysError, LocalKafkaError, LocalPostgresError, ListenError, StoreError];
 
 /** Why it did not start, in one line for a person. */
 export function startFailure(error: unknown, dir: string): CliError {

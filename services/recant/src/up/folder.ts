@@ -1,12 +1,13 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { chmod, mkdir, open, readFile, rename } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { MASTER_KEY_BYTES, type MasterKeys, parseMasterKeys } from '@recant/service';
 import { CliError, EXIT } from '../cli/exit.ts';
 
 /** Others may pass through (a server started by root runs as another user), not look around; every file in it has its own mode. */
 const FOLDER_MODE = 0o711;
 const SECRET_MODE = 0o600;
-const MASTER_KEY_BYTES = 32;
+const MASTER_KEY_FILE = 'master.key';
 
 /** Connection of the services to the database, while `recant up` runs: for the commands that read it themselves. */
 export const DATABASE_FILE = 'database.url';
@@ -67,28 +68,20 @@ async function writeDurably(path: string, text: string): Promise<void> {
   await rename(next, path);
 }
 
-/** The key that seals what the store must not show: made at the first start; losing it loses registered systems and Kafka secrets. */
-export async function masterKey(folder: Folder, file: string | undefined): Promise<Buffer> {
-  const path = file ?? folder.at('master.key');
-  let text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT' && file === undefined) return undefined;
-    throw new CliError(
-      EXIT.failed,
-      `The master key ${path} cannot be read: ${error.message}`,
-      'Correct RECANT_MASTER_KEY_FILE, or the mode of the file.',
-      { cause: error },
-    );
-  });
-  if (text === undefined) {
-    text = `${randomBytes(MASTER_KEY_BYTES).toString('base64')}\n`;
-    await folder.keep('master.key', text);
-  }
-  const key = Buffer.from(text.trim(), 'base64');
-  if (key.length !== MASTER_KEY_BYTES)
-    throw new CliError(
-      EXIT.failed,
-      `The master key ${path} is not ${MASTER_KEY_BYTES} bytes in base64`,
-      'Put back the file it was; a new one cannot open what the old one sealed.',
-    );
-  return key;
+/** The keys that seal what the store must not show: one is made at the first start; losing it loses registered systems, Kafka secrets and sealed parts. */
+export async function folderMasterKeys(folder: Folder): Promise<MasterKeys> {
+  const text = (await folder.read(MASTER_KEY_FILE)) ?? (await makeMasterKey(folder));
+  const keys = parseMasterKeys(Buffer.from(text));
+  if (keys) return keys;
+  throw new CliError(
+    EXIT.failed,
+    `The master key ${folder.at(MASTER_KEY_FILE)} is not ${MASTER_KEY_BYTES} bytes in base64`,
+    'Put back the file it was; a new one cannot open what the old one sealed.',
+  );
+}
+
+async function makeMasterKey(folder: Folder): Promise<string> {
+  const text = `${randomBytes(MASTER_KEY_BYTES).toString('base64')}\n`;
+  await folder.keep(MASTER_KEY_FILE, text);
+  return text;
 }

@@ -11,7 +11,7 @@ const ROLLBACK_FILE = 'rollback.key';
 
 const OPERATOR: NewCredential = {
   tenant: TENANT,
-  roles: ['view', 'plan', 'execute', 'export', 'administer'],
+  roles: ['view', 'plan', 'execute', 'export', 'administer', 'unseal'],
   sourcePrefix: 'recant://operator/',
   agents: [],
   resources: [],

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { createApp, createLogger, type KafkaAccess, listen, type People } from '@recant/service';
-import { type LedgerDeps, type SigningKeys, wireLedger } from '@recant/service-ledger/wire';
+import { createApp, createLogger, type KafkaAccess, listen, type MasterKeys, type People } from '@recant/service';
+import { type LedgerDeps, openDataKeys, type SigningKeys, wireLedger } from '@recant/service-ledger/wire';
 import { wireRollback } from '@recant/service-rollback/wire';
 import type { Store } from '@recant/store';
 import type { Closer } from './database.ts';
@@ -18,6 +18,8 @@ export interface ServiceDeps {
   readonly people: readonly People[];
   /** Of the loops that publish; left out, as it is in production. */
   readonly timing?: NonNullable<LedgerDeps['evidence']>['timing'];
+  readonly masterKeys: MasterKeys;
+  readonly keysDatabaseUrl: string | undefined;
 }
 
 /** Ledger and rollback on one port. @returns its address */
@@ -30,7 +32,9 @@ export async function openServices(deps: ServiceDeps, closers: Closer[]): Promis
   });
   const kafka = access === undefined ? {} : { kafka: access };
   const evidence = { keys: signing, ...settings.places, ...(timing && { timing }) };
-  const ledger = wireLedger({ store, logger, clock: Date.now, shards: settings.shards, evidence, ...kafka });
+  const dataKeys = await openDataKeys(deps, logger);
+  if (dataKeys) closers.push(dataKeys.close);
+  const ledger = wireLedger({ store, logger, clock: Date.now, shards: settings.shards, evidence, dataKeys, ...kafka });
   let url = '';
   const rollback = wireRollback({
     store,

@@ -10,6 +10,9 @@ import {
   type ListenAddress,
   listenAddressOf,
   listenEnv,
+  MASTER_KEY_ENV,
+  type MasterKeys,
+  masterKeysOf,
   OPENID_ENV,
   openIdPeople,
   type People,
@@ -19,7 +22,7 @@ import {
   readConfig,
   secret,
 } from '@recant/service';
-import { EVIDENCE_ENV, placesOf } from '@recant/service-ledger/wire';
+import { EVIDENCE_ENV, keysDatabaseOf, placesOf } from '@recant/service-ledger/wire';
 import { OPERATOR_TENANT } from '@recant/store';
 import { z } from 'zod';
 import { DIR_DEFAULT } from '../cli/connection.ts';
@@ -35,7 +38,8 @@ const Environment = z.object({
   /** Where others reach it, if that is not the address that it listens on: a name that its certificate has. */
   RECANT_PUBLIC_URL: z.url({ protocol: /^https?$/, error: 'must be an http(s) address' }).optional(),
   RECANT_DIR: z.string().default(DIR_DEFAULT),
-  RECANT_MASTER_KEY_FILE: z.string().optional(),
+  ...MASTER_KEY_ENV,
+  RECANT_KEYS_DATABASE_URL: DatabaseUrl.optional(),
   RECANT_SHARDS: z.coerce
     .number('must be a whole number')
     .int('must be a whole number')
@@ -72,7 +76,10 @@ export interface UpSettings {
   readonly databaseUrl: string | undefined;
   /** `local` starts a broker in `dir`; undefined: events come over HTTP only. */
   readonly kafka: 'local' | KafkaAccess | undefined;
-  readonly masterKeyFile: string | undefined;
+  /** Undefined: the folder's own. */
+  readonly masterKeys: MasterKeys | undefined;
+  /** Undefined: beside the embedded database, or nowhere. */
+  readonly keysDatabaseUrl: string | undefined;
   readonly shards: number;
   readonly logLevel: string;
   readonly failpoint: string | undefined;
@@ -102,7 +109,8 @@ export function readSettings(options: UpOptions, env: Env): UpSettings {
       publicUrl: read.RECANT_PUBLIC_URL?.replace(/\/$/, ''),
       databaseUrl: read.DATABASE_URL,
       kafka: kafkaAccessOf(read) ?? (options.kafka ? 'local' : undefined),
-      masterKeyFile: read.RECANT_MASTER_KEY_FILE,
+      masterKeys: (read.RECANT_MASTER_KEY_FILE ?? read.RECANT_MASTER_KEY) ? masterKeysOf(read) : undefined,
+      keysDatabaseUrl: keysDatabaseOf(read),
       shards: read.RECANT_SHARDS,
       logLevel: read.RECANT_LOG_LEVEL,
       failpoint: read.RECANT_FAILPOINT,

@@ -5,7 +5,7 @@ import { createStore, killAtFailpoint } from '@recant/store';
 import type { Closer } from './database.ts';
 import { openDatabase } from './database.ts';
 import { startFailure } from './failure.ts';
-import { DATABASE_FILE, type Folder, masterKey, openFolder } from './folder.ts';
+import { DATABASE_FILE, type Folder, folderMasterKeys, openFolder } from './folder.ts';
 import { ensureKeys, keepConnection, type UpKeys } from './keys.ts';
 import { lockFolder } from './lock.ts';
 import { ensurePassword, localPeople } from './password.ts';
@@ -56,16 +56,18 @@ async function build(settings: UpSettings, { tell, signal }: UpHooks, closers: C
   const folder = await openFolder(settings.dir);
   const lock = await lockFolder(folder.path);
   closers.push(lock.release);
-  const key = await masterKey(folder, settings.masterKeyFile);
+  const masterKeys = settings.masterKeys ?? (await folderMasterKeys(folder));
   const signing = await signingKeys(folder, settings);
 
   tell(settings.kafka === 'local' ? 'Starting PostgreSQL and Kafka (the first time its jars are fetched) ...' : 'Starting PostgreSQL ...');
-  const [kafka, database] = await both(openBrokers(settings, folder, closers), openDatabase(folder, settings.databaseUrl, closers));
+  const [kafka, database] = await both(openBrokers(settings, folder, closers), openDatabase(folder, settings, closers));
 
   tell('Starting the services ...');
+  const [masterKey, ...olderMasterKeys] = masterKeys;
   const store = createStore({
     connectionString: database.url,
-    masterKey: key,
+    masterKey,
+    olderMasterKeys,
     shards: settings.shards,
     failpoints: killAtFailpoint(settings.failpoint),
   });
@@ -73,7 +75,17 @@ async function build(settings: UpSettings, { tell, signal }: UpHooks, closers: C
   const keys = await ensureKeys(folder, store.credentials);
   const password = await ensurePassword(folder);
   const people = [...settings.people, localPeople(folder)];
-  const url = await openServices({ settings, store, kafka, signing, people, rollbackKey: keys.rollbackKey }, closers);
+  const services = {
+    settings,
+    store,
+    kafka,
+    signing,
+    people,
+    masterKeys,
+    keysDatabaseUrl: database.keysUrl,
+    rollbackKey: keys.rollbackKey,
+  };
+  const url = await openServices(services, closers);
   await keepConnection(folder, url, keys.operatorKey);
   await folder.keep(DATABASE_FILE, `${database.url}\n`);
   await lock.announce(url);

@@ -1,0 +1,27 @@
+import { DATA_KEY_BYTES, isDataKeyId } from '@recant/events';
+import type { MakeDataKey, SealingKey } from '../sealing/sealer.ts';
+import { TransportError } from '../transport.ts';
+import { readJson, refusalOf, textOf } from './answer.ts';
+import { type LedgerAddress, requester } from './request.ts';
+
+/** Asks by `POST /v1/data-keys`, whichever way events take. @throws RecantError `options_invalid` */
+export function dataKeyAt(address: LedgerAddress): MakeDataKey {
+  const request = requester(address);
+  return async (subject, signal) => {
+    const headers = { 'content-type': 'application/json' };
+    const body = new TextEncoder().encode(JSON.stringify({ subject }));
+    const response = await request({ method: 'POST', path: 'v1/data-keys', headers, body }, signal);
+    if (response.status === 201) return keyOf(await readJson(response));
+    const { code, detail } = await refusalOf(response);
+    throw new TransportError(`the ledger gives no key (${code}): ${detail}`);
+  };
+}
+
+/** @throws TransportError where the answer is not the ledger's. */
+function keyOf(answer: unknown): SealingKey {
+  const [keyId, tenant] = [textOf(answer, 'keyId') ?? '', textOf(answer, 'tenant')];
+  const key = new Uint8Array(Buffer.from(textOf(answer, 'key') ?? '', 'base64'));
+  if (!isDataKeyId(keyId) || key.length !== DATA_KEY_BYTES || tenant === undefined)
+    throw new TransportError("the ledger's answer holds no key");
+  return { keyId, key, tenant };
+}

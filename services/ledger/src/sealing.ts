@@ -1,0 +1,61 @@
+import { ApiFault, createDataKey, eraseSubject, getPart, unsealPart } from '@recant/api';
+import type { DataKeys } from '@recant/data-keys';
+import { openPart, sealingKeyOf } from '@recant/events';
+import { type BoundRoute, handle } from '@recant/service';
+import type { Parts, StoredPart } from '@recant/store';
+
+export interface SealingDeps {
+  readonly parts: Pick<Parts, 'get'>;
+  /** Without it nothing is sealed, opened or erased here. */
+  readonly dataKeys: DataKeys | undefined;
+}
+
+/** Parts, as they are kept and opened; the keys that seal them. All of the caller's own tenant. */
+export function sealingRoutes({ parts, dataKeys }: SealingDeps): readonly BoundRoute[] {
+  const keys = (): DataKeys => {
+    if (!dataKeys) throw new ApiFault('sealing_off', 'RECANT_KEYS_DATABASE_URL is not set here.');
+    return dataKeys;
+  };
+  const find = async (tenant: string, digest: string): Promise<StoredPart> => {
+    const part = await parts.get(tenant, digest);
+    if (!part) throw new ApiFault('part_unknown', `There is no part ${digest}.`);
+    return part;
+  };
+  return [
+    handle(getPart, async ({ caller, params: { digest } }) => {
+      const { salt, bytes } = await find(caller.tenant, digest);
+      const sealed = sealingKeyOf(bytes) !== undefined;
+      return { status: 200, body: { digest, salt: base64url(salt), size: bytes.length, sealed, bytes: base64(bytes) } };
+    }),
+    handle(unsealPart, async ({ caller: { tenant }, params: { digest } }) => {
+      const { bytes } = await find(tenant, digest);
+      const { subject, keyId, plain } = await open(keys(), tenant, bytes);
+      return { status: 200, body: { digest, subject, bytes: base64(plain) }, act: { subject, keyId } };
+    }),
+    handle(createDataKey, async ({ caller: { tenant }, body: { subject } }) => {
+      const { keyId, key } = await keys().make(tenant, subject);
+      return { status: 201, body: { keyId, key: base64(key), tenant, subject } };
+    }),
+    handle(eraseSubject, async ({ caller: { tenant }, params: { subject } }) => {
+      const destroyed = await keys().destroy(tenant, subject);
+      return { status: 200, body: { subject, destroyed }, act: { destroyed } };
+    }),
+  ];
+}
+
+/** @throws ApiFault `part_not_sealed | part_erased | part_unreadable` */
+async function open(dataKeys: DataKeys, tenant: string, bytes: Uint8Array) {
+  const keyId = sealingKeyOf(bytes);
+  if (keyId === undefined) throw new ApiFault('part_not_sealed', 'Its bytes are kept as they came.');
+  const found = await dataKeys.find(tenant, keyId);
+  if (found.kind === 'unknown') throw new ApiFault('part_unreadable', `It was sealed with the key ${keyId}, which is not known here.`);
+  const { subject } = found;
+  if (found.kind === 'destroyed')
+    throw new ApiFault('part_erased', `The key of ${subject} was destroyed at ${new Date(found.destroyedAtMs).toISOString()}.`);
+  const plain = openPart(bytes, { keyId, key: found.key }, { tenant, subject });
+  if (!plain) throw new ApiFault('part_unreadable', `It does not open under the key ${keyId} of ${subject}.`);
+  return { keyId, subject, plain };
+}
+
+const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64');
+const base64url = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64url');

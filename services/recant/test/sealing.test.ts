@@ -1,0 +1,88 @@
+import { readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createRecant } from '@recant/sdk';
+import { waitUntil } from '@recant/test-support';
+import pg from 'pg';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type Ended, recant, recantHere, temporaryFolder, type Up, up } from './process.ts';
+
+let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+let service: Up;
+let agentKey: string;
+beforeAll(async () => {
+  folder = await temporaryFolder();
+  service = await up(folder.path);
+  agentKey = /agents\s+(recant_\S+)/.exec(service.out)?.[1] ?? '';
+}, 180_000);
+afterAll(async () => {
+  await service?.end('SIGTERM');
+  await folder.remove();
+});
+
+const run = (...args: string[]): Promise<Ended> => recantHere(join(folder.path, '.recant'), args);
+const at = (name: string): string => join(folder.path, name);
+
+/** One mail to a customer. @returns the digest of its sealed arguments */
+async function sendMail(to: string, subject: string): Promise<string> {
+  const client = createRecant({ url: service.url, apiKey: agentKey, agent: 'support', redaction: { personal: true } });
+  await client.open();
+  const action = await client.action({ tool: 'send_mail', arguments: { to }, subject }, (context) => context.action);
+  await client.close();
+  const { out } = await run('actions', 'show', action);
+  expect(out).toContain(`sealed for ${subject}: recant parts show `);
+  return /parts show ([0-9a-f]{64})/.exec(out)?.[1] ?? '';
+}
+
+test('I9 erasing a subject leaves every proof valid and nothing of it readable, and all of others as it was', async () => {
+  const [mine, others] = [await sendMail('ada@example.com', 'customer/42'), await sendMail('eve@example.com', 'customer/43')];
+  const shown = await run('parts', 'show', mine);
+  expect(shown, shown.err).toMatchObject({
+    code: 0,
+    out: '{\n  "to": "ada@example.com"\n}\n',
+    err: expect.stringContaining('customer/42'),
+  });
+  expect((await run('acts')).out).toMatch(/unsealPart/);
+
+  await waitUntil(async () => {
+    await rm(at('before.recant'), { force: true });
+    const exported = await run('export', '--out', at('before.recant'));
+    return exported.code === 0 && (await readFile(at('before.recant'))).includes('"operation":"unsealPart"');
+  });
+  expect((await readFile(at('before.recant'))).includes('ada@example.com')).toBe(false);
+
+  expect(await run('subjects', 'erase', 'customer/42')).toMatchObject({ code: 2, err: expect.stringContaining('--yes') });
+  expect(await run('subjects', 'erase', 'customer/42', '--yes')).toMatchObject({
+    code: 0,
+    out: expect.stringContaining('1 key of customer/42 destroyed'),
+  });
+  expect(await run('subjects', 'erase', 'customer/42', '--yes')).toMatchObject({
+    code: 0,
+    out: expect.stringContaining('no key of customer/42 left'),
+  });
+  const erased = await run('parts', 'show', mine);
+  expect(erased).toMatchObject({ code: 2, out: '', err: expect.stringContaining('was destroyed') });
+  expect(await run('parts', 'show', others, '--json')).toMatchObject({ code: 0, out: expect.stringContaining('eve@example.com') });
+
+  // What was exported before verifies, and so does the ledger as it is now.
+  const offline = await recant('/', ['verify', at('before.recant')], { RECANT_DIR: '/nonexistent' });
+  expect(offline, offline.err).toMatchObject({ code: 0 });
+  expect(await run('verify')).toMatchObject({ code: 0 });
+}, 120_000);
+
+test('keys stand in a database of their own, and the ledger’s holds none', async () => {
+  await sendMail('ada@example.com', 'customer/44');
+  const ledgerUrl = (await readFile(join(folder.path, '.recant', 'database.url'), 'utf8')).trim();
+  const keysUrl = new URL(ledgerUrl);
+  keysUrl.pathname = '/recant_keys';
+  const count = async (url: string, text: string): Promise<number> => {
+    const client = new pg.Client({ connectionString: url });
+    await client.connect();
+    try {
+      return Number((await client.query(text)).rows[0].count);
+    } finally {
+      await client.end();
+    }
+  };
+  expect(await count(keysUrl.href, 'SELECT count(*) FROM recant_keys.data_key')).toBeGreaterThan(0);
+  expect(await count(ledgerUrl, "SELECT count(*) FROM pg_catalog.pg_namespace WHERE nspname = 'recant_keys'")).toBe(0);
+});
