@@ -10,7 +10,7 @@ const CONNECTOR_CONTRACT = '^libs/connectors/contract/';
 const TESTS = ['\\.test\\.ts$', '(^|/)test/', '/conformance/'];
 const FRONT_DOORS = ['^libs/[^/]+/', '^libs/(connectors|recorders)/[^/]+/'].flatMap((lib) => [
   `${lib}src/index\\.ts$`,
-  `${lib}src/(schemas|kafka|conformance)/index\\.ts$`,
+  `${lib}src/(schemas|kafka|facts|conformance)/index\\.ts$`,
 ]);
 const npm = (names) => `(^|/)node_modules/${names}/`;
 

@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { encodeFrame, genesisBody, originOf, type Signer } from '@recant/ledger';
 import { ed25519Signer, encodeNote, Frontier, formatCheckpoint, formatVerifierKey, leafHash, signNote } from '@recant/transparency';
-import { type BundleLogSource, verifyBundle, writeBundle } from '@recant/verifier';
-import { threadInspector } from '../../services/recant/src/evidence/inspector.ts';
-import { scratchFiles } from '../../services/recant/src/evidence/scratch-files.ts';
+import { type BundleLogSource, createEventCheck, type EventCheck, verifyBundle, writeBundle } from '@recant/verifier';
+import { threadedEventCheck } from '../../services/recant/src/evidence/event-thread.ts';
+import { scratchFile } from '../../services/recant/src/evidence/scratch-file.ts';
 import { against, describeMachine, type Figure, type Results, round } from './figures.ts';
 import { profileSteps } from './steps.ts';
 import { createWorkload } from './workload.ts';
@@ -38,11 +38,11 @@ export async function benchVerify({ events }: { readonly events: number }): Prom
     for (let turn = 1; turn <= ROUNDS; turn += 1) {
       note(`reading and verifying it, ${turn} of ${ROUNDS}`);
       bare = Math.max(bare, await rate(entries, () => bareLoop(file)));
-      verified = Math.max(verified, await rate(entries, () => verify(file)));
+      verified = Math.max(verified, await rate(entries, () => verifyOnTwoThreads(file)));
     }
-    const alone = await rate(entries, () => verify(file, false));
+    const alone = await rate(entries, () => verifyOnOne(file));
     note('verifying it under the profiler, on one thread');
-    const steps = await profileSteps(() => verify(file, false));
+    const steps = await profileSteps(() => verifyOnOne(file));
     return { name: 'verify', machine: describeMachine(), figures: figuresOf(entries, bytes, { bare, verified, alone }, steps) };
   } finally {
     await rm(folder, { recursive: true, force: true });
@@ -94,11 +94,18 @@ async function bareLoop(file: string): Promise<void> {
   tree.root();
 }
 
-async function verify(file: string, onTwoThreads = true): Promise<void> {
-  await using scratch = scratchFiles();
-  await using thread = threadInspector();
-  const inspect = onTwoThreads ? { inspect: thread.inspect } : {};
-  const verdict = await verifyBundle(createReadStream(file, { highWaterMark: READ_BYTES }), { scratch, ...inspect });
+async function verifyOnTwoThreads(file: string): Promise<void> {
+  await using events = threadedEventCheck();
+  await verify(file, events);
+}
+
+async function verifyOnOne(file: string): Promise<void> {
+  using scratch = scratchFile();
+  await verify(file, createEventCheck(scratch));
+}
+
+async function verify(file: string, events: EventCheck): Promise<void> {
+  const verdict = await verifyBundle(createReadStream(file, { highWaterMark: READ_BYTES }), { events });
   if (!verdict.sound) throw new Error(`the bundle of the benchmark is not sound: ${verdict.rule} at ${verdict.index}: ${verdict.detail}`);
 }
 

@@ -1,7 +1,7 @@
 import { mkdtemp, rm, unlink, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { memoryScratch, type Verdict, verifyBundle } from '@recant/verifier';
+import { createEventCheck, type Verdict, verifyBundle } from '@recant/verifier';
 import { type JavaVerdict, JavaVerifier } from './java.ts';
 import type { Kept } from './kind.ts';
 
@@ -59,7 +59,7 @@ export class Judges {
     const [java, verdict] = await Promise.all([
       this.#java.verify(file, anchors?.folder, keys),
       verifyBundle(pieces(bytes), {
-        scratch: memoryScratch(),
+        events: createEventCheck(),
         ...(keys.length > 0 && { keys }),
         ...(anchors && { anchors: anchors.kept }),
       }),

@@ -90,8 +90,11 @@ export function bytesAmong(characters: string): Uint8Array {
   return table;
 }
 
-/** Printable ASCII without quote and backslash: what stands in a string as it is. */
+/** Printable ASCII without quote and backslash: text that is its own bytes. */
 export const PLAIN = new Uint8Array(256).fill(1, 0x20, 0x7f).with(QUOTE, 0).with(BACKSLASH, 0);
+
+/** What stands in a string as it is, well-formed or not. */
+const UNESCAPED = new Uint8Array(256).fill(1, 0x20).with(QUOTE, 0).with(BACKSLASH, 0);
 
 /** Where a run of bytes ends that are all in the table. */
 export function runEnd(bytes: Uint8Array, start: number, table: Uint8Array): number {
@@ -102,29 +105,28 @@ export function runEnd(bytes: Uint8Array, start: number, table: Uint8Array): num
 
 /** Whether these bytes stand there. */
 export function matches(bytes: Uint8Array, index: number, wanted: Uint8Array): boolean {
-  for (let place = 0; place < wanted.length; place += 1) if (bytes[index + place] !== wanted[place]) return false;
+  const { length } = wanted;
+  if (index + length > bytes.length) return false;
+  for (let place = 0; place < length; place += 1) if (bytes[index + place] !== wanted[place]) return false;
   return true;
 }
 
 export function scanString(bytes: Uint8Array, start: number): number {
   if (bytes[start] !== QUOTE) return NONE;
-  for (let index = start + 1; ; index += 1) {
-    const byte = bytes[index] as number;
-    if (byte === QUOTE) return index + 1;
-    if (byte === BACKSLASH) {
-      const escaped = bytes[index + 1] as number;
-      if (escaped === 0x75) {
-        if (!isControlEscape(bytes, index + 2)) return NONE;
-        index += 5;
-      } else {
-        if (!isShortEscape(escaped)) return NONE;
-        index += 1;
-      }
-    } else if (!(byte >= 0x20)) {
-      // A control character, or `undefined` past the end.
-      return NONE;
-    }
+  for (let index = runEnd(bytes, start + 1, UNESCAPED); ; index = runEnd(bytes, index + 1, UNESCAPED)) {
+    if (bytes[index] === QUOTE) return index + 1;
+    // Else it is a control character, or the end.
+    if (bytes[index] !== BACKSLASH) return NONE;
+    index = scanEscape(bytes, index + 1);
+    if (index === NONE) return NONE;
   }
+}
+
+/** What follows a backslash. @returns the index of its last character */
+function scanEscape(bytes: Uint8Array, index: number): number {
+  const escaped = bytes[index] as number;
+  if (escaped === 0x75) return isControlEscape(bytes, index + 1) ? index + 4 : NONE;
+  return isShortEscape(escaped) ? index : NONE;
 }
 
 /** RFC 8785 section 3.2.2.2: \" \\ \b \f \n \r \t */

@@ -55,7 +55,7 @@ export function checkFrameSize(size: number): void {
 
 /** The frame, or undefined where these bytes are none: every byte is accounted for, so one frame has one encoding. */
 export function decodeFrame(bytes: Uint8Array): Frame | undefined {
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  const buffer = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   if (buffer.length < 12 || buffer.length > FRAME_BYTES_MAX || buffer[0] !== FRAME_VERSION) return undefined;
   const kind = KINDS[buffer[1] as number];
   const keyAt = 4 + (buffer[2] as number);

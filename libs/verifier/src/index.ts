@@ -16,7 +16,7 @@ export { sealBundle } from './bundle/seal.ts';
 export { encodeStatement } from './bundle/statement.ts';
 export { verifyBundle } from './bundle/verify.ts';
 export { type BundleLogSource, type BundleSource, writeBundle } from './bundle/write.ts';
-export { createInspector, type EventBatch, type Inspection, type Inspector } from './facts/inspect.ts';
+export { type BrokenEvent, createEventCheck, type EventBatch, type EventCheck, type Findings, type Looked } from './facts/index.ts';
 export { memoryScratch, type Scratch } from './facts/scratch.ts';
 export type {
   LedgerSnapshot,

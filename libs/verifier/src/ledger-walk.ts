@@ -1,11 +1,8 @@
 import type { Frame } from '@recant/ledger';
 import { originOf } from '@recant/ledger';
 import { Anchors, type AnchorWalk, type KeptCheckpoint } from './anchors.ts';
-import { EventQueue } from './event-queue.ts';
-import { FactStore } from './facts/fact-store.ts';
-import { createInspector, type Inspector } from './facts/inspect.ts';
-import { judgeGroup } from './facts/judge.ts';
-import type { Scratch } from './facts/scratch.ts';
+import { brokenBy, EventQueue } from './event-queue.ts';
+import type { EventCheck } from './facts/event-check.ts';
 import type { Keys } from './keys.ts';
 import { LogCheck } from './log-check.ts';
 import { BrokenRule, type Rule } from './rules.ts';
@@ -16,9 +13,8 @@ export interface VerifyOptions {
   /** Verifier keys that are believed. None: those that come with what is verified, which proves only that it fits itself. */
   readonly keys?: readonly string[];
   readonly anchors?: readonly KeptCheckpoint[];
-  readonly scratch: Scratch;
-  /** Default: on this thread. */
-  readonly inspect?: Inspector;
+  /** Of this verification alone. */
+  readonly events: EventCheck;
   /** Now and again, with the entries so far. */
   readonly progress?: (entries: number) => void;
 }
@@ -50,7 +46,6 @@ export class LedgerWalk {
   readonly #tenant: string;
   readonly #keys: Keys;
   readonly #options: VerifyOptions;
-  readonly #facts: FactStore;
   readonly #events: EventQueue;
   readonly #anchors: Anchors;
   readonly #warnings = new Warnings();
@@ -68,8 +63,7 @@ export class LedgerWalk {
     this.#tenant = tenant;
     this.#keys = keys;
     this.#options = options;
-    this.#facts = new FactStore(options.scratch);
-    this.#events = new EventQueue(tenant, options.inspect ?? createInspector(), this.#facts);
+    this.#events = new EventQueue(tenant, options.events);
     this.#anchors = new Anchors(options.anchors ?? [], keys, ledger, madeMs);
   }
 
@@ -172,8 +166,9 @@ export class LedgerWalk {
 
   /** What can be known only after all logs. @param whole whether every log of the tenant was here. */
   async finish(whole: boolean, keysGiven: boolean): Promise<Sound> {
-    await this.#events.finish();
-    await this.#judge();
+    const { duplicate, warnings, warningCounts } = await this.#events.finish(this.#partial);
+    if (duplicate !== undefined) throw brokenBy(duplicate);
+    this.#warnings.join(warnings, warningCounts);
     for (const finish of this.#finished) finish();
     if (whole) this.#anchors.requireNone(`${this.#ledger}/${encodeURIComponent(this.#tenant)}/`);
     return {
@@ -201,23 +196,6 @@ export class LedgerWalk {
 
   #meetAnchors(log: LogCheck): void {
     if (this.#anchorWalk?.next === log.size) this.#anchorWalk.at(log.size, log.epoch, log.root());
-  }
-
-  async #judge(): Promise<void> {
-    let duplicate: BrokenRule | undefined;
-    await this.#facts.groups((facts, offsets) =>
-      judgeGroup(facts, offsets, {
-        partial: this.#partial,
-        warn: (rule, { shard, index }, detail) => this.#warnings.add({ rule, shard, index, detail }),
-        duplicate: ({ shard, index }, first) => {
-          const isEarlier =
-            duplicate === undefined || shard < (duplicate.shard ?? 0) || (shard === duplicate.shard && index < (duplicate.index ?? 0n));
-          if (isEarlier)
-            duplicate = new BrokenRule('key_duplicate', `the same event is entry ${first.index} of shard ${first.shard}`, shard, index);
-        },
-      }),
-    );
-    if (duplicate !== undefined) throw duplicate;
   }
 }
 

@@ -73,6 +73,15 @@ export class Warnings {
     this.#kept.set(rule, kept.length > 2 * WARNINGS_MAX ? first(kept) : kept);
   }
 
+  /** @param warnings the first of each rule. @param counts of all of them */
+  join(warnings: readonly Warning[], counts: Readonly<Partial<Record<WarningRule, number>>>): void {
+    for (const warning of warnings) this.add(warning);
+    for (const [rule, count] of Object.entries(counts) as [WarningRule, number][]) {
+      const listed = warnings.filter((warning) => warning.rule === rule).length;
+      this.#counts[rule] = (this.#counts[rule] ?? 0) + count - listed;
+    }
+  }
+
   list(): readonly Warning[] {
     return [...this.#kept.values()].flatMap(first).sort(byPlace);
   }

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { memoryScratch, type VerifyOptions, verifyBundle } from '../src/index.ts';
+import { createEventCheck, type VerifyOptions, verifyBundle } from '../src/index.ts';
 import { makeBundle, makeLog, testSigner } from './make-ledger.ts';
 
-const verify = (bytes: Uint8Array, options: Partial<VerifyOptions> = {}) => verifyBundle([bytes], { scratch: memoryScratch(), ...options });
+const verify = (bytes: Uint8Array, options: Partial<VerifyOptions> = {}) =>
+  verifyBundle([bytes], { events: createEventCheck(), ...options });
 
 describe('a sound bundle', () => {
   it.each([1, 2, 255, 256, 257, 1_000])('of two logs, one with %i entries, is sound, in whatever pieces it comes', async (size) => {
@@ -10,8 +11,10 @@ describe('a sound bundle', () => {
     const bytes = await makeBundle(logs.map((log) => log.source()));
     const verdict = await verify(bytes);
     expect(verdict).toMatchObject({ sound: true, warnings: [], counts: { logs: 2, entries: size + 20 } });
-    const pieces = Array.from({ length: Math.ceil(bytes.length / 777) }, (_, n) => bytes.subarray(n * 777, n * 777 + 777));
-    expect(await verifyBundle(pieces, { scratch: memoryScratch() })).toEqual(verdict);
+    for (const length of [3, 777, 50_000]) {
+      const pieces = Array.from({ length: Math.ceil(bytes.length / length) }, (_, n) => bytes.subarray(n * length, (n + 1) * length));
+      expect(await verifyBundle(pieces, { events: createEventCheck() })).toEqual(verdict);
+    }
     expect(await verify(bytes, { keys: [testSigner().vkey] })).toMatchObject({ sound: true, keysGiven: true });
   });
 

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { memoryScratch, verifyBundle } from '../src/index.ts';
+import { createEventCheck, verifyBundle } from '../src/index.ts';
 import { makeBundle, makeLog } from './make-ledger.ts';
 
-const verify = (bytes: Uint8Array) => verifyBundle([bytes], { scratch: memoryScratch() });
+const verify = (bytes: Uint8Array) => verifyBundle([bytes], { events: createEventCheck() });
 
 it('any byte of a bundle that is changed, put in or taken out is noticed', async () => {
   const bytes = await makeBundle([makeLog(0, 2, 12, 5).source(), makeLog(1, 2, 3).source()]);

@@ -4,7 +4,16 @@ import { join } from 'node:path';
 import { encodeEvent, eventId, formatSequence } from '@recant/events';
 import { encodeFrame, genesisBody, originOf } from '@recant/ledger';
 import { Frontier, formatCheckpoint, leafHash } from '@recant/transparency';
-import { type BundleLogSource, encodeRecord, entryRecord, MAGIC, type Scratch, verifyBundle, writeBundle } from '../src/index.ts';
+import {
+  type BundleLogSource,
+  createEventCheck,
+  encodeRecord,
+  entryRecord,
+  MAGIC,
+  type Scratch,
+  verifyBundle,
+  writeBundle,
+} from '../src/index.ts';
 import { bundleSource, each, LEDGER, MADE, MadeLog, makeBundle, TENANT, testSigner } from './make-ledger.ts';
 
 /**
@@ -66,7 +75,7 @@ async function* endless(start: Uint8Array, again: Uint8Array): AsyncGenerator<Bu
 }
 
 async function ruleOf(pieces: AsyncIterable<Buffer>, scratch: Scratch): Promise<string> {
-  const verdict = await verifyBundle(pieces, { scratch });
+  const verdict = await verifyBundle(pieces, { events: createEventCheck(scratch) });
   return verdict.sound ? 'sound' : verdict.rule;
 }
 
@@ -82,7 +91,9 @@ const scratch: Scratch = {
 };
 try {
   const seen = { bytes: 0 };
-  const verdict = await verifyBundle(measured(writeBundle(bundleSource([bigLog(entries)]), testSigner()), seen), { scratch });
+  const verdict = await verifyBundle(measured(writeBundle(bundleSource([bigLog(entries)]), testSigner()), seen), {
+    events: createEventCheck(scratch),
+  });
   if (!verdict.sound || Object.keys(verdict.warningCounts).length > 0)
     throw new Error(`not sound: ${JSON.stringify(verdict, (_, v) => String(v))}`);
   const log = new MadeLog(0, 1);

@@ -1,6 +1,6 @@
 import { encodeEntryBundle, encodeTile, leafHash, TILE_WIDTH } from '@recant/transparency';
 import { describe, expect, it } from 'vitest';
-import { type LogReader, memoryScratch, verifyLog } from '../src/index.ts';
+import { createEventCheck, type LogReader, verifyLog } from '../src/index.ts';
 import { type MadeLog, makeLog, testSigner } from './make-ledger.ts';
 
 /** What the static endpoints of a log give. */
@@ -15,7 +15,7 @@ function reader(log: MadeLog, change: (kind: string, index: bigint, bytes: Buffe
   };
 }
 
-const verify = (log: LogReader) => verifyLog(log, [testSigner().vkey], { scratch: memoryScratch() });
+const verify = (log: LogReader) => verifyLog(log, [testSigner().vkey], { events: createEventCheck() });
 
 describe('a published log', () => {
   it.each([1, 2, 255, 256, 257, 600])('of %i entries is sound', async (size) => {

@@ -4,13 +4,13 @@ import { formatCheckpoint } from '@recant/transparency';
 import { expect, it } from 'vitest';
 import {
   type BundleRecord,
+  createEventCheck,
   encodeManifest,
   encodeRecord,
   KEPT_SKEW_MS,
   type KeptCheckpoint,
   MAGIC,
   manifestOf,
-  memoryScratch,
   parseManifest,
   RULES,
   type Rule,
@@ -27,7 +27,7 @@ const SHARDS = 4;
 const SIZE = 60;
 
 const verify = (bytes: Uint8Array, options: Partial<VerifyOptions> = {}): Promise<Verdict> =>
-  verifyBundle([bytes], { scratch: memoryScratch(), ...options });
+  verifyBundle([bytes], { events: createEventCheck(), ...options });
 
 /** A log that somebody with the ledger's key made, with one thing wrong in it, and everything around it right. */
 async function ofLog(breakIt: (log: MadeLog) => void, size = SIZE): Promise<Uint8Array> {

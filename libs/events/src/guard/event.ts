@@ -48,7 +48,10 @@ const ENDS = TYPES.map((type) => ({ type, end: bytesOf(`"type":"${type}"}`) }));
 
 /** The type that the bytes name where a canonical event names it: nothing else is known of them. */
 export function typeAtEnd(bytes: Uint8Array): EventType | undefined {
-  for (const { type, end } of ENDS) if (matches(bytes, bytes.length - end.length, end)) return type;
+  for (let n = 0; n < ENDS.length; n += 1) {
+    const { type, end } = ENDS[n] as (typeof ENDS)[number];
+    if (matches(bytes, bytes.length - end.length, end)) return type;
+  }
   return undefined;
 }
 

@@ -66,7 +66,10 @@ export function oneOf(values: readonly string[]): Guard {
   return {
     check: (value) => (set.has(value) ? undefined : problem(`one of ${values.join(', ')}`)),
     scan(bytes, index) {
-      for (const text of texts) if (matches(bytes, index, text)) return index + text.length;
+      for (let n = 0; n < texts.length; n += 1) {
+        const text = texts[n] as Uint8Array;
+        if (matches(bytes, index, text)) return index + text.length;
+      }
       return NONE;
     },
   };

@@ -52,12 +52,15 @@ export const plainDigest: Plain = (bytes, from) => {
   return to - from === 64 ? to : NONE;
 };
 
+const UUID_GROUPS = [8, 4, 4, 4, 12];
+const TRACEPARENT_GROUPS = [2, 32, 16, 2];
+
 export const plainUuidV7: Plain = (bytes, from) =>
-  bytes[from + 14] === SEVEN && isAmong(bytes[from + 19], IS_VARIANT) ? hexGroupsEnd(bytes, from, [8, 4, 4, 4, 12]) : NONE;
+  bytes[from + 14] === SEVEN && isAmong(bytes[from + 19], IS_VARIANT) ? hexGroupsEnd(bytes, from, UUID_GROUPS) : NONE;
 
 export const plainTraceparent: Plain = (bytes, from) => {
   const isVersion0 = isZero(bytes, from, 2);
-  return isVersion0 && !isZero(bytes, from + 3, 32) && !isZero(bytes, from + 36, 16) ? hexGroupsEnd(bytes, from, [2, 32, 16, 2]) : NONE;
+  return isVersion0 && !isZero(bytes, from + 3, 32) && !isZero(bytes, from + 36, 16) ? hexGroupsEnd(bytes, from, TRACEPARENT_GROUPS) : NONE;
 };
 
 const TIME = bytesOf('YYYY-MM-DDThh:mm:ss.mmmZ');
@@ -117,8 +120,9 @@ export function numberAt(bytes: Uint8Array, from: number, count: number): number
 /** Where groups of so many lower-case hex digits end, with a hyphen between each two. */
 function hexGroupsEnd(bytes: Uint8Array, from: number, lengths: readonly number[]): number {
   let index = from - 1;
-  for (const length of lengths) {
-    if (index >= from && bytes[index] !== HYPHEN) return NONE;
+  for (let group = 0; group < lengths.length; group += 1) {
+    const length = lengths[group] as number;
+    if (group > 0 && bytes[index] !== HYPHEN) return NONE;
     index += 1 + length;
     if (runEnd(bytes, index - length, IS_HEX) !== index) return NONE;
   }

@@ -6,12 +6,16 @@ import { type BundleRecord, HEADER_BYTES, INDEX_BYTES, MAGIC, RECORD_BYTES_MAX, 
 const TYPES: (RecordType | undefined)[] = new Array(256).fill(undefined);
 for (const type of RECORD_TYPES) TYPES[type.charCodeAt(0)] = type;
 
+const NOTHING = Buffer.alloc(0);
+
 /**
  * Cuts a bundle into records as its bytes come. Holds at most one record and one chunk: a length is judged before anything is kept for it.
  * Hashes every byte in front of the statement.
  */
 export class RecordParser {
-  #buffer: Buffer = Buffer.alloc(0);
+  #buffer: Buffer = NOTHING;
+  /** What follows the buffer: chunks are not copied, but for the record that begins in one and ends in another. */
+  #after: Buffer = NOTHING;
   /** Of the buffer: start of what was not given out yet, and of what was not hashed yet. */
   #at = 0;
   #hashed = 0;
@@ -21,16 +25,19 @@ export class RecordParser {
   readonly #hash = createHash('sha256');
 
   push(chunk: Uint8Array): void {
-    this.#hashTo(this.#at);
-    const rest = this.#buffer.subarray(this.#at);
     const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length);
-    this.#buffer = rest.length === 0 ? bytes : Buffer.concat([rest, bytes]);
-    this.#at = 0;
-    this.#hashed = 0;
+    const rest = Buffer.concat([this.#buffer.subarray(this.#at), this.#after]);
+    const missing = this.#missing(rest, bytes);
+    this.#use(missing === 0 ? rest : Buffer.concat([rest, bytes.subarray(0, missing)]));
+    this.#after = bytes.subarray(missing);
   }
 
   /** Type of the next record; undefined where more bytes are needed. Its payload is what `payload` and `index` give until the next call. */
   next(): RecordType | undefined {
+    if (this.#at === this.#buffer.length && this.#after.length > 0) {
+      this.#use(this.#after);
+      this.#after = NOTHING;
+    }
     if (!this.#started && !this.#start()) return undefined;
     const buffer = this.#buffer;
     const start = this.#at;
@@ -63,13 +70,29 @@ export class RecordParser {
 
   /** Bytes that are no whole record. */
   get rest(): number {
-    return this.#buffer.length - this.#at;
+    return this.#buffer.length - this.#at + this.#after.length;
   }
 
   /** Lower-case hex SHA-256 of every byte in front of the statement, once that was given. */
   get digest(): string {
     if (this.#digest === undefined) throw new Error('there was no statement yet');
     return this.#digest;
+  }
+
+  /** How many bytes the record needs that `rest` begins, as far as they are there. */
+  #missing(rest: Buffer, bytes: Buffer): number {
+    if (rest.length === 0) return 0;
+    const head = rest.length >= HEADER_BYTES ? rest : Buffer.concat([rest, bytes.subarray(0, HEADER_BYTES)]);
+    if (!this.#started || head.length < HEADER_BYTES) return bytes.length;
+    const end = HEADER_BYTES + head.readUInt32BE(1);
+    return Math.min(bytes.length, Math.max(0, end - rest.length));
+  }
+
+  #use(buffer: Buffer): void {
+    this.#hashTo(this.#at);
+    this.#buffer = buffer;
+    this.#at = 0;
+    this.#hashed = 0;
   }
 
   #start(): boolean {

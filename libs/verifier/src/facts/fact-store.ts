@@ -1,4 +1,4 @@
-import { compareFacts, FACT_BYTES, KEY_BYTES } from './fact.ts';
+import { compareFacts, FACT_BYTES, isSameKey } from './fact.ts';
 import type { Scratch } from './scratch.ts';
 
 /** Facts kept in memory before any is written out: 19.7 MB. */
@@ -91,7 +91,7 @@ function groupsOf(facts: Buffer, use: (facts: Buffer, offsets: readonly number[]
 
 /** A chain holds facts of one key, and seldom of a few. */
 function useChain(facts: Buffer, chain: number[], use: (facts: Buffer, offsets: readonly number[]) => void): void {
-  chain.sort((a, b) => facts.compare(facts, b, b + KEY_BYTES, a, a + KEY_BYTES) || compareFacts(facts, a, b));
+  chain.sort((a, b) => compareFacts(facts, a, b));
   let group: number[] = [];
   for (const at of chain) {
     const first = group[0];
@@ -102,9 +102,4 @@ function useChain(facts: Buffer, chain: number[], use: (facts: Buffer, offsets: 
     group.push(at);
   }
   use(facts, group);
-}
-
-function isSameKey(facts: Buffer, a: number, b: number): boolean {
-  for (let byte = 0; byte < KEY_BYTES; byte += 1) if (facts[a + byte] !== facts[b + byte]) return false;
-  return true;
 }

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import type { WarningRule } from '../rules.ts';
-import { type Fact, isSameEvent, kindAt, readFact, runLast, shardAt } from './fact.ts';
+import { chunkAt, chunksAt, countAt, digestAt, type Fact, isSameEvent, kindAt, readFact, runLast, shardAt } from './fact.ts';
 
 export interface JudgeOptions {
   /** Logs of which the beginning is not known: what is missing there may stand in it. */
@@ -18,14 +18,12 @@ export function judgeGroup(facts: Buffer, offsets: readonly number[], options: J
     judgeRuns(runs, options);
     return;
   }
-  let distinct = offsets;
-  for (let n = 1; n < offsets.length; n += 1) {
-    const at = offsets[n] as number;
-    const before = offsets[n - 1] as number;
-    if (!isSameEvent(facts, at, before)) continue;
+  const distinct = offsets.filter((at, n) => {
+    const before = offsets[n - 1];
+    if (before === undefined || !isSameEvent(facts, at, before)) return true;
     options.duplicate(readFact(facts, at), readFact(facts, before));
-    distinct = distinct.filter((other) => other !== at);
-  }
+    return false;
+  });
   const last = distinct[distinct.length - 1] as number;
   if (kindAt(facts, last) === 'settled' && !options.partial.has(shardAt(facts, last))) judgeAttempt(facts, distinct, last, options);
 }
@@ -33,17 +31,19 @@ export function judgeGroup(facts: Buffer, offsets: readonly number[], options: J
 /** By kind, so the settlement is the last, and the intent the first. */
 function judgeAttempt(facts: Buffer, offsets: readonly number[], last: number, { warn }: JudgeOptions): void {
   const hasIntent = kindAt(facts, offsets[0] as number) === 'intended';
-  const settled = readFact(facts, last);
-  if (!hasIntent) warn('settlement_without_intent', settled, 'no intent of this attempt is recorded');
-  const chunks = offsets.slice(hasIntent ? 1 : 0, -1).map((at) => readFact(facts, at));
-  if (chunks.length !== settled.chunks || chunks.some(({ n }, at) => n !== at)) {
-    warn('chunk_missing', settled, `${settled.chunks} chunks were reported, ${chunks.length} are recorded`);
+  if (!hasIntent) warn('settlement_without_intent', readFact(facts, last), 'no intent of this attempt is recorded');
+  const chunks = offsets.slice(hasIntent ? 1 : 0, -1);
+  const reported = chunksAt(facts, last);
+  if (chunks.length !== reported || chunks.some((at, n) => chunkAt(facts, at) !== n)) {
+    warn('chunk_missing', readFact(facts, last), `${reported} chunks were reported, ${chunks.length} are recorded`);
     return;
   }
-  const effects = chunks.reduce((sum, { count }) => sum + count, 0);
-  const digest = hash('sha256', Buffer.concat(chunks.map((chunk) => chunk.digest)), 'hex');
-  if (effects !== settled.count || digest !== settled.digest.toString('hex')) {
-    warn('chunk_missing', settled, `${settled.count} effects were reported, the ${effects} that are recorded are others`);
+  const effects = chunks.reduce((sum, at) => sum + countAt(facts, at), 0);
+  const digests = chunks.map((at) => digestAt(facts, at));
+  const digest = hash('sha256', digests.length === 1 ? (digests[0] as Buffer) : Buffer.concat(digests), 'hex');
+  if (effects !== countAt(facts, last) || digest !== digestAt(facts, last).toString('hex')) {
+    const detail = `${countAt(facts, last)} effects were reported, the ${effects} that are recorded are others`;
+    warn('chunk_missing', readFact(facts, last), detail);
   }
 }
 

@@ -7,7 +7,7 @@ interface Run {
   first: number;
   last: number;
   readonly shard: number;
-  readonly index: bigint;
+  readonly index: number;
 }
 
 /** Follows the numbers that each source gives, as runs without holes: one fact a run, not one an event. */
@@ -16,7 +16,7 @@ export class SourceRuns {
   #done: Buffer[] = [];
 
   /** @returns whether the source was not followed before: it wants to be looked at. */
-  add(source: string, sequence: number, shard: number, index: bigint): boolean {
+  add(source: string, sequence: number, shard: number, index: number): boolean {
     const run = this.#runs.get(source);
     if (run !== undefined && run.shard === shard) {
       if (sequence === run.last + 1) run.last = sequence;

@@ -1,5 +1,5 @@
 import { partDigest } from '@recant/events';
-import { memoryScratch } from '../facts/scratch.ts';
+import { createEventCheck } from '../facts/event-check.ts';
 import { Keys } from '../keys.ts';
 import { LedgerWalk, type VerifyOptions } from '../ledger-walk.ts';
 import { BrokenRule } from '../rules.ts';
@@ -31,7 +31,7 @@ export async function verifyLedger(tenant: string, snapshot: LedgerSnapshot, opt
 
 /** The last line of an integration test: the broken rule, or nothing. Checkpoints are not looked at. */
 export async function auditTenant(tenant: string, snapshot: LedgerSnapshot): Promise<readonly Violation[]> {
-  const verdict = await verifyLedger(tenant, snapshot, { scratch: memoryScratch() });
+  const verdict = await verifyLedger(tenant, snapshot, { events: createEventCheck() });
   if (verdict.sound) return [];
   const { rule: code, shard = 0, index, detail } = verdict;
   return [{ code, shard, ...(index === undefined ? {} : { index }), detail }];

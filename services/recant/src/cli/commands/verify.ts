@@ -2,11 +2,10 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { type Sound, type Verdict, type VerifyOptions, verifyBundle, verifyLedger, verifyLog } from '@recant/verifier';
 import type { Command } from 'commander';
-import { threadInspector } from '../../evidence/inspector.ts';
+import { threadedEventCheck } from '../../evidence/event-thread.ts';
 import { type Origins, originsOfBundle, originsOfLedger, originsOfLog } from '../../evidence/kept/origins.ts';
 import { readKept } from '../../evidence/kept/read-kept.ts';
 import { publishedLog } from '../../evidence/published-log.ts';
-import { scratchFiles } from '../../evidence/scratch-files.ts';
 import { findConnection } from '../connection.ts';
 import { CliError, EXIT } from '../exit.ts';
 import { json, painter } from '../output.ts';
@@ -68,11 +67,9 @@ async function run(world: World, file: string | undefined, options: Options): Pr
   const shard = wholeNumber('--log', options.log);
   if (file !== undefined && shard !== undefined) throw new CliError(EXIT.usage, 'A file or --log, not both');
   const progress = progressLine(world.err);
-  await using scratch = scratchFiles();
-  await using thread = threadInspector();
+  await using events = threadedEventCheck();
   const common: VerifyOptions = {
-    scratch,
-    inspect: thread.inspect,
+    events,
     progress: (entries) => {
       world.signal.throwIfAborted();
       progress.note(`${entries} entries`);

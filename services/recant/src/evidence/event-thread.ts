@@ -1,0 +1,44 @@
+import { type TransferListItem, Worker } from 'node:worker_threads';
+import type { EventBatch, EventCheck, Findings, Looked } from '@recant/verifier';
+
+export type Question = { readonly look: EventBatch } | { readonly finish: ReadonlySet<number> };
+/** In the order of the questions. */
+export type Answer = { readonly said: Looked | Findings } | { readonly failed: Error };
+
+interface Waiting {
+  resolve(said: unknown): void;
+  reject(cause: Error): void;
+}
+
+/** Looks at events on a second thread, beside the trees on this one. It is started with the first batch, and keeps a scratch file of its own. */
+export function threadedEventCheck(): EventCheck & AsyncDisposable {
+  const waiting: Waiting[] = [];
+  let worker: Worker | undefined;
+  let failure: Error | undefined;
+  const fail = (cause: Error): void => {
+    failure ??= cause;
+    for (const { reject } of waiting.splice(0)) reject(failure);
+  };
+  const start = (): Worker => {
+    const started = new Worker(new URL('./event-worker.ts', import.meta.url));
+    started.on('message', (answer: Answer) => ('failed' in answer ? fail(answer.failed) : waiting.shift()?.resolve(answer.said)));
+    started.on('error', (cause) => fail(cause as Error));
+    started.on('exit', () => fail(new Error('the thread that looks at events ended')));
+    return started;
+  };
+  const ask = async (question: Question, transfer: TransferListItem[] = []): Promise<unknown> => {
+    if (failure !== undefined) throw failure;
+    worker ??= start();
+    worker.postMessage(question, transfer);
+    return await new Promise((resolve, reject) => {
+      waiting.push({ resolve, reject });
+    });
+  };
+  return {
+    look: async (batch) => (await ask({ look: batch }, [batch.bytes.buffer])) as Looked,
+    finish: async (partial) => (await ask({ finish: partial })) as Findings,
+    async [Symbol.asyncDispose]() {
+      await worker?.terminate();
+    },
+  };
+}
