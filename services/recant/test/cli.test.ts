@@ -4,10 +4,10 @@ import { createClient } from '@recant/client';
 import { filesystemSystem } from '@recant/connector-filesystem';
 import { createRecant } from '@recant/sdk';
 import { testDatabase, waitUntil } from '@recant/test-support';
-import { decodeTlogProof, leafHash, parseVerifierKey, verifyTlogProof } from '@recant/transparency';
+import { decodeTlogProof, ed25519Signer, formatVerifierKey, leafHash, parseVerifierKey, verifyTlogProof } from '@recant/transparency';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Ended, recantHere, temporaryFolder, type Up, up } from './process.ts';
+import { type Ended, recant, recantHere, temporaryFolder, type Up, up } from './process.ts';
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
 let service: Up;
@@ -295,6 +295,16 @@ test('receipt, log and epoch: evidence in files that others verify, and no epoch
   expect(await run('log', 'checkpoint', String(shard))).toMatchObject({ code: 0, out: expect.stringContaining(`${origin}\n`) });
   expect(checkpoint.size).toBeGreaterThan(2n);
   expect((await stat(join(folder.path, '.recant/signing.key'))).mode & 0o777).toBe(0o600);
+  // Offline, with nothing but the file and the keys.
+  const alone = (...args: string[]): Promise<Ended> => recant('/', ['verify', file, ...args], { RECANT_DIR: '/nonexistent' });
+  expect(await alone('--vkey', vkey)).toMatchObject({ code: 0, out: expect.stringMatching(/^Sound\. recant\.attempt\.settled\.v1/) });
+  expect(await alone()).toMatchObject({ code: 2, err: expect.stringContaining('--vkey') });
+  expect(await alone('--vkey', formatVerifierKey(ed25519Signer(vkey.split('+')[0] ?? '', new Uint8Array(32)).key))).toMatchObject({
+    code: 6,
+  });
+  bytes[60] = (bytes[60] ?? 0) === 0x41 ? 0x42 : 0x41;
+  await writeFile(file, bytes);
+  expect(await alone('--vkey', vkey)).toMatchObject({ code: 6, out: expect.stringMatching(/^Not sound: root_mismatch/) });
   expect(await run('receipt', action, '--attempt', '9')).toMatchObject({ code: 2 });
   expect(await run('epoch', 'open', String(shard), '--reason', 'nothing')).toMatchObject({
     code: 3,

@@ -1,4 +1,5 @@
 import { type Broken, RULES, type Sound, type Verdict, WARNINGS } from '@recant/verifier';
+import type { ReceiptVerdict } from '../evidence/verify-receipt.ts';
 import { type Paint, printable } from './output.ts';
 
 /** What a verification found, for people. */
@@ -30,4 +31,16 @@ function soundText({ counts, warnings, warningCounts, keys, keysGiven, anchorsUn
 function brokenText({ rule, shard, index, detail }: Broken, paint: Paint): string {
   const place = [...(shard === undefined ? [] : [`shard ${shard}`]), ...(index === undefined ? [] : [`entry ${index}`])].join(', ');
   return `${paint(['bold', 'red'], 'Not sound:')} ${rule}${place === '' ? '' : ` at ${place}`}.\n${RULES[rule]}\n${printable(detail)}\n`;
+}
+
+/** What a receipt proves, for people. */
+export function receiptWords(verdict: ReceiptVerdict, paint: Paint): string {
+  if (!verdict.sound) return `${paint(['bold', 'red'], 'Not sound:')} ${verdict.rule}.\n${printable(verdict.detail)}\n`;
+  const { origin, index, size, receivedAt, event } = verdict.receipt;
+  const action = 'action' in event.data ? ` of action ${event.data.action}` : '';
+  return [
+    `${paint(['bold', 'green'], 'Sound.')} ${event.type}${action}, sent by ${printable(event.agent)}, was recorded at ${receivedAt}.`,
+    `It is entry ${index} of ${printable(origin)}, under its signed checkpoint of ${size} entries.`,
+    '',
+  ].join('\n');
 }

@@ -11,13 +11,13 @@ import { CliError, EXIT } from '../exit.ts';
 import { json, painter } from '../output.ts';
 import { progressLine } from '../progress.ts';
 import { type CommonOptions, type World, withConnection } from '../session.ts';
-import { verdictWords } from '../verdict-words.ts';
+import { receiptWords, verdictWords } from '../verdict-words.ts';
 import { wholeNumber } from './export.ts';
 
 const HELP = `
 Says "sound", or names the first broken rule, the entry, and what it means. With FILE it needs no service, no database and no network. With --log it reads a
 log as the service publishes it. With neither it reads the whole ledger from its database (DATABASE_URL, or that of the running \`recant up\`), and compares
-every row that stands beside the entries.
+every row that stands beside the entries. A receipt (\`recant receipt\`) is verified under the --vkey that you were told.
 
 Without --anchor nobody can tell a ledger that was replaced as a whole by another one that was signed with its key. Keep checkpoints elsewhere, and give them:
 a folder or a file, a bucket (s3://bucket/prefix, reached as RECANT_ANCHOR_S3_ENDPOINT, _REGION, _ACCESS_KEY_ID and _SECRET_ACCESS_KEY say), a witness (the
@@ -30,6 +30,7 @@ Examples:
   recant verify ledger.recant
   recant verify ledger.recant --anchor /mnt/usb/checkpoints --vkey "recant.local/1a2b3c4d+0f3e2d1c+AZ..."
   recant verify ledger.recant --anchor s3://kept-by-others/recant/ --anchor https://witness.example
+  recant verify order-42.tlog-proof --vkey "recant.local/1a2b3c4d+0f3e2d1c+AZ..."
   recant verify --log 3
   recant verify --json`;
 
@@ -44,10 +45,11 @@ interface Options extends CommonOptions {
 type Kept = (origins: Origins) => Promise<VerifyOptions>;
 
 const READ_BYTES = 1_048_576;
+const NEEDED = 'Give a bundle that `recant export` wrote, or a receipt of `recant receipt`.';
 
 export function addVerify(program: Command, world: World, exit: (code: number) => void): void {
   withConnection(program.command('verify').description('is the ledger what it was? a bundle file, a log, or the whole ledger'))
-    .argument('[file]', 'a bundle, as `recant export` writes it')
+    .argument('[file]', 'a bundle, as `recant export` writes it, or a receipt')
     .option('--log <shard>', 'a log over HTTP, as any C2SP client reads it')
     .option(
       '--anchor <place>',
@@ -66,6 +68,8 @@ const gather = (value: string, before: readonly string[]): readonly string[] => 
 async function run(world: World, file: string | undefined, options: Options): Promise<number> {
   const shard = wholeNumber('--log', options.log);
   if (file !== undefined && shard !== undefined) throw new CliError(EXIT.usage, 'A file or --log, not both');
+  const receipt = file === undefined ? undefined : await openFile(file);
+  if (receipt !== undefined) return await verifyOne(world, receipt, options);
   const progress = progressLine(world.err);
   await using events = threadedEventCheck();
   const common: VerifyOptions = {
@@ -136,13 +140,31 @@ async function look(world: World, file: string | undefined, shard: number | unde
   }
 }
 
-async function verifyFile(file: string, kept: Kept): Promise<Verdict> {
+/** The receipt in the file; undefined where it is a bundle, or nothing that is known. */
+async function openFile(file: string): Promise<Uint8Array | undefined> {
   const found = await stat(file).catch((cause: unknown) => {
-    throw new CliError(EXIT.failed, `${file} cannot be read: ${(cause as Error).message}`, 'Give a bundle that `recant export` wrote.', {
-      cause,
-    });
+    throw new CliError(EXIT.failed, `${file} cannot be read: ${(cause as Error).message}`, NEEDED, { cause });
   });
-  if (!found.isFile()) throw new CliError(EXIT.failed, `${file} is not a file`, 'Give a bundle that `recant export` wrote.');
+  if (!found.isFile()) throw new CliError(EXIT.failed, `${file} is not a file`, NEEDED);
+  const { readReceipt } = await import('../../evidence/verify-receipt.ts');
+  return await readReceipt(file);
+}
+
+async function verifyOne(world: World, receipt: Uint8Array, { vkey, anchor, json: asJson }: Options): Promise<number> {
+  if (vkey === undefined)
+    throw new CliError(
+      EXIT.usage,
+      'A receipt has no keys of its own',
+      'Give --vkey as you were told it; `recant log vkeys` says it at the ledger.',
+    );
+  if (anchor.length > 0) throw new CliError(EXIT.usage, '--anchor is not for a receipt: it holds its checkpoint itself', 'Leave it out.');
+  const { verifyReceipt } = await import('../../evidence/verify-receipt.ts');
+  const verdict = verifyReceipt(receipt, vkey);
+  world.out.write(asJson ? json(verdict) : receiptWords(verdict, painter(world.out)));
+  return verdict.sound ? EXIT.ok : EXIT.notSound;
+}
+
+async function verifyFile(file: string, kept: Kept): Promise<Verdict> {
   const options = await kept(originsOfBundle(file));
   return await verifyBundle(createReadStream(file, { highWaterMark: READ_BYTES }), options);
 }
