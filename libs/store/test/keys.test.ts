@@ -52,10 +52,12 @@ describe('a key that expires', () => {
 });
 
 describe('a key that is revoked', () => {
-  const waiting = () =>
+  /** Resolves when somebody waits for such a lock in this database: the server has others, of other tests. */
+  const waiting = (which: 'advisory' | 'relation') =>
     waitUntil(async () => {
-      const { rows } = await fixture.store.pool.query("SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted");
-      return rows.length > 0;
+      const WAITING = `SELECT 1 FROM pg_locks WHERE locktype = $1 AND NOT granted
+        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`;
+      return (await fixture.store.pool.query(WAITING, [which])).rows.length > 0;
     });
   /** Keeps every append from going on to its COMMIT. */
   async function holdEntries(): Promise<{ release(): Promise<void> }> {
@@ -75,13 +77,10 @@ describe('a key that is revoked', () => {
     const held = await holdEntries();
     const before = send(key, lane);
     void before.then(told('appended'));
-    await waitUntil(async () => {
-      const { rows } = await fixture.store.pool.query("SELECT 1 FROM pg_locks WHERE relation = 'recant.entry'::regclass AND NOT granted");
-      return rows.length > 0;
-    });
+    await waiting('relation');
     const revoking = other.credentials.revoke('acme', key.keyId);
     void revoking.then(told('revoked'));
-    await waiting();
+    await waiting('advisory');
     expect(order).toEqual([]);
     await held.release();
     expect([await before, await revoking]).toMatchObject([{ kind: 'appended' }, true]);
@@ -97,12 +96,9 @@ describe('a key that is revoked', () => {
     const [key, other] = [await make(), await make()];
     const held = await holdEntries();
     const first = send(key, lane);
-    await waitUntil(async () => {
-      const { rows } = await fixture.store.pool.query("SELECT 1 FROM pg_locks WHERE relation = 'recant.entry'::regclass AND NOT granted");
-      return rows.length > 0;
-    });
+    await waiting('relation');
     const revoking = fixture.store.credentials.revoke('acme', key.keyId);
-    await waiting();
+    await waiting('advisory');
     const late = fixture.store.appender.append([submit(key, next(lane)), submit(other, next(others)), submit(key, next(lane), kafka(7))]);
     await held.release();
     expect(await first).toMatchObject({ kind: 'appended' });
