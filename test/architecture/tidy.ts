@@ -79,6 +79,17 @@ const SOURCE_RULES: TidyRule[] = [
     broken: { file: 'libs/store/src/pool.ts', text: 'const url = process.env.DATABASE_URL;' },
   },
   {
+    name: 'secrets-in-constant-time',
+    why: 'How long a comparison of secrets takes tells how much of a guess was right: timingSafeEqual.',
+    applies: (file) => /^(libs|services)\//.test(file) && isSource(file),
+    check: (_, text) =>
+      linesWith(
+        /\b(\w*(mac|secretHash|passwordHash|derived|signature)|secret|password)\s*[!=]==\s*(\w+\.)*(mac|right|given|expected|secret|secretHash|password|known)\b/i,
+        text,
+      ),
+    broken: { file: 'libs/service/src/compare.ts', text: 'if (mac === expected) return credential;' },
+  },
+  {
     name: 'no-machine-paths',
     why: 'A checkout works anywhere.',
     applies: (file) => !file.endsWith('package-lock.json') && file !== 'test/architecture/tidy.ts',

@@ -6,6 +6,7 @@ import { createGate, type Gate } from './gate.ts';
 import type { HealthChecks } from './health.ts';
 import type { Keyring } from './keyring.ts';
 import type { Logger } from './log.ts';
+import { maskSecrets } from './mask.ts';
 import type { People } from './people/port.ts';
 import { createRateLimits, RATES_DEFAULT, type Rates } from './rate-limit.ts';
 import type { BoundRoute, Router } from './router.ts';
@@ -31,6 +32,9 @@ export interface AppOptions {
   /** Default: RATES_DEFAULT. */
   readonly rates?: Rates;
 }
+
+/** Characters of what a refusal repeats of its request. */
+const DETAIL_LENGTH_MAX = 2_000;
 
 /** Express with every route of the routers, health and the description of exactly these. Unknown errors are logged and answered as `internal`. */
 export function createApp(options: AppOptions): Express {
@@ -84,7 +88,8 @@ function refuseOtherMethods(app: Express, routes: readonly BoundRoute[]): void {
 function problemHandler({ logger }: AppOptions): ErrorRequestHandler {
   return (error: unknown, request: Request, response: Response, _next) => {
     const fault = faultOf(error);
-    const problem = fault?.problem() ?? problemOf('internal', `Something went wrong; the request was ${response.get('request-id')}.`);
+    const found = fault?.problem() ?? problemOf('internal', `Something went wrong; the request was ${response.get('request-id')}.`);
+    const problem = { ...found, detail: maskSecrets(found.detail).slice(0, DETAIL_LENGTH_MAX) };
     const line = {
       requestId: response.get('request-id'),
       method: request.method,

@@ -14,6 +14,7 @@ export { type Running, runProcess, SHUTDOWN_MS_MAX } from './lifecycle.ts';
 export { checkListen, type Listening, type ListenOptions, listen, type Timeouts } from './listen.ts';
 export { ListenError } from './listen-error.ts';
 export { createLogger, type Logger } from './log.ts';
+export { maskSecrets } from './mask.ts';
 export { MASTER_KEY_BYTES, MASTER_KEY_ENV, type MasterKeys, masterKeysOf, needingMasterKey, parseMasterKeys } from './master-keys.ts';
 export { createLocalPeople, LOCAL_PERSON } from './people/local-people.ts';
 export { OPENID_ENV, openIdPeople } from './people/openid-env.ts';

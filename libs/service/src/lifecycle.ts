@@ -1,4 +1,5 @@
 import type { Logger } from './log.ts';
+import { maskSecrets } from './mask.ts';
 
 /** Milliseconds from the first signal until the process ends, whatever still runs. */
 export const SHUTDOWN_MS_MAX = 15_000;
@@ -19,7 +20,7 @@ export async function runProcess(start: () => Promise<Running>, logger: Logger, 
   try {
     running = await start();
   } catch (error) {
-    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    process.stderr.write(`${maskSecrets(error instanceof Error ? error.message : String(error))}\n`);
     logger.debug({ err: error }, 'did not start');
     // What was started half-way (a listener, a pool) would keep the process alive.
     process.exit(1);

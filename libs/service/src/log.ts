@@ -1,4 +1,5 @@
 import { type DestinationStream, type Logger, pino } from 'pino';
+import { maskSecrets } from './mask.ts';
 
 export type { Logger };
 
@@ -9,7 +10,7 @@ const REDACTED = ['authorization', 'secret', 'password', 'apiKey', 'databaseUrl'
   `*.*.${name}`,
 ]);
 
-/** JSON lines to stdout, or to `destination`. Synchronous: a worker would lose the lines before a crash. */
+/** JSON lines to stdout, or to `destination`, with `***` for what looks like a secret anywhere in them. Synchronous: a worker would lose the lines before a crash. */
 export function createLogger(options: { name: string; level?: string; destination?: DestinationStream }): Logger {
   const settings = {
     name: options.name,
@@ -17,5 +18,6 @@ export function createLogger(options: { name: string; level?: string; destinatio
     redact: { paths: REDACTED, censor: '***' },
     base: { name: options.name },
   };
-  return options.destination ? pino(settings, options.destination) : pino(settings);
+  const destination = options.destination ?? pino.destination({ fd: 1, sync: true });
+  return pino(settings, { write: (line) => void destination.write(maskSecrets(line)) });
 }

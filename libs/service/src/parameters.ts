@@ -1,6 +1,8 @@
 import { ApiFault, type ParameterSchema } from '@recant/api';
 import { z } from 'zod';
 
+/** Characters of one problem: a body can have a hundred thousand unknown keys, each of which would be named. */
+const PROBLEM_LENGTH_MAX = 300;
 /** Repeated parameters of one request. */
 const PARAMETERS_MAX = 500;
 
@@ -41,7 +43,9 @@ export function parseParts(place: string, schema: z.ZodType | undefined, value: 
   if (holdsNul(value)) throw new ApiFault('request_invalid', `The ${place} holds U+0000, which PostgreSQL does not take.`);
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data as Record<string, unknown>;
-  const problems = parsed.error.issues.slice(0, 10).map((issue) => `${[place, ...issue.path].join('.')}: ${issue.message}`);
+  const problems = parsed.error.issues
+    .slice(0, 10)
+    .map((issue) => `${[place, ...issue.path].join('.')}: ${issue.message}`.slice(0, PROBLEM_LENGTH_MAX));
   throw new ApiFault('request_invalid', `${problems.join('; ')}.`);
 }
 
