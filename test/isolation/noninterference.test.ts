@@ -2,7 +2,7 @@ import { partDigest } from '@recant/events';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { RunningLedger } from '../../services/ledger/test/harness.ts';
 import { changed, TestSource } from '../../services/ledger/test/producer.ts';
-import { CANARY, liveOnce, type World } from './world.ts';
+import { CANARY, liveOnce, PART, SALT, type World } from './world.ts';
 
 let alone: World;
 let beside: World;
@@ -26,9 +26,7 @@ async function actAsA(ledger: RunningLedger, round: number): Promise<void> {
   await ledger.agents.submitBatch(
     many.flatMap((source) => [source.opened(), source.intended({ arguments: { inline: { text: CANARY } } }).bytes]),
   );
-  const salt = Buffer.alloc(16, 7);
-  const bytes = Buffer.from('a part');
-  await ledger.agents.putPart(partDigest(salt, bytes), salt.toString('base64url'), bytes);
+  await ledger.agents.putPart(partDigest(SALT, PART), SALT.toString('base64url'), PART);
   await ledger.operator.createKey({ roles: ['view'], agents: [], resources: [], sourcePrefix: 'recant://', label: CANARY });
   await ledger.post(`{"${CANARY}":1}`);
   await ledger.post(`{"${CANARY}":1}`, { key: `recant_abcd_${'A'.repeat(43)}` });

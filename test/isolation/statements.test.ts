@@ -7,7 +7,17 @@ import { type Statement, shapeOf, statementsOf } from './statements.ts';
 
 const TENANT = 'globex';
 const VALUES: Readonly<Record<string, string>> = {
-  ...{ shard: '0', path: '0/000', step: '1', action: '018f0000-0000-7000-8000-000000000001', plan: 'p', run: 'r', keyId: 'abcd' },
+  ...{
+    digest: 'f'.repeat(64),
+    subject: 's',
+    shard: '0',
+    path: '0/000',
+    step: '1',
+    action: '018f0000-0000-7000-8000-000000000001',
+    plan: 'p',
+    run: 'r',
+    keyId: 'abcd',
+  },
 };
 const QUERIES: Readonly<Record<string, string>> = { getStanding: '?source=recant://bot/one&id=opened' };
 let stage: Stage;

@@ -41,7 +41,7 @@ export async function rowsLookedAt(client: pg.Client, statements: readonly State
   for (const { text, values } of statements) {
     const control = /^\s*(BEGIN READ ONLY;|SELECT set_config|(BEGIN|COMMIT|ROLLBACK)$)/i.test(text);
     if (control) await client.query(text, [...values]);
-    const reads = !control && /^\s*(SELECT|WITH)\b/i.test(text) && !/FOR UPDATE|pg_advisory/i.test(text);
+    const reads = !control && /^\s*(SELECT|WITH)\b/i.test(text) && !/FOR UPDATE|pg_advisory|recant_keys/i.test(text);
     rows.push(reads ? await explain(client, text, values) : undefined);
   }
   await client.query('ROLLBACK');

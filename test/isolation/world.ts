@@ -13,6 +13,9 @@ export const CANARY = 'zebra';
 const keys = parseSigningKeys(newSigningKey('example.org/ledger'), 'a test');
 /** Heads are published by hand: how many there are must not hang on how long a test takes. */
 const TIMING = { integrateMs: 20, publishMs: 20, anchorMs: 50, headMs: 100_000_000 };
+/** The same as A's, in the world that has one. */
+export const SALT = Buffer.alloc(16, 7);
+export const PART = Buffer.from('a part');
 const ACTIONS = ['1', '2', '3', '4'].map((n) => `018f0000-0000-7000-8000-00000000000${n}`);
 
 export interface World {
@@ -56,9 +59,7 @@ export async function liveOnce(noise: (ledger: RunningLedger, round: number) => 
 async function actAsB(client: Client, source: TestSource, action: string): Promise<unknown[]> {
   const { events } = source.attempt(['postgres://shop/public.orders/1'], { action });
   const [intent] = events as [Uint8Array];
-  const salt = Buffer.alloc(16, 7);
-  const bytes = Buffer.from('a part');
-  await client.putPart(partDigest(salt, bytes), salt.toString('base64url'), bytes);
+  await client.putPart(partDigest(SALT, PART), SALT.toString('base64url'), PART);
   const other = changed(intent, { time: '2030-01-01T00:00:00.000Z' });
   return [...(await client.submitBatch(events)), ...(await client.submitBatch([intent, other]))];
 }
@@ -84,6 +85,7 @@ const READING: readonly RouteDescriptor[] = [...LEDGER_ROUTES, ...SERVICE_ROUTES
 const VALUES: Readonly<Record<string, readonly string[]>> = {
   shard: Array.from({ length: SHARDS }, (_, shard) => String(shard)),
   action: ACTIONS,
+  digest: [partDigest(SALT, PART), '0'.repeat(64)],
   path: ['0/000', '0/000.p/5', 'entries/000.p/5', '1/000'],
 };
 const QUERIES: Readonly<Record<string, readonly string[]>> = {

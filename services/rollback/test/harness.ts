@@ -2,6 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { type Client, createClient } from '@recant/client';
 import type { Connector } from '@recant/connector';
 import { postgresSystem, preparePostgres } from '@recant/connector-postgres';
+import type { DataKeys } from '@recant/data-keys';
 import { createRecant, type Recant } from '@recant/sdk';
 import { createApp, createLogger, listen, type People } from '@recant/service';
 import { wireLedger } from '@recant/service-ledger/wire';
@@ -39,6 +40,8 @@ export interface Stage {
 }
 
 export interface StageOptions {
+  /** Left out: nothing is sealed. */
+  readonly dataKeys?: DataKeys;
   readonly schema?: string;
   readonly connectors?: readonly Connector[];
   /** Without: somebody else works on the runs. */
@@ -73,7 +76,7 @@ export async function createStage(options: StageOptions = {}): Promise<Stage> {
     ).apiKey;
   const rollbackKey = await makeKey({ roles: ['rollback'], sourcePrefix: 'recant://recant/', agents: ['recant'], resources: [] });
   let url = '';
-  const ledger = wireLedger({ store, logger, clock: Date.now, shards: SHARDS });
+  const ledger = wireLedger({ store, logger, clock: Date.now, shards: SHARDS, dataKeys: options.dataKeys });
   const rollback = wireRollback({
     store,
     logger,
