@@ -63,11 +63,14 @@ async function verifyAfter(change: (superuser: Superuser) => Promise<void>): Pro
   await superuser.leave();
   const env = { DATABASE_URL: copy.ownerUrl, RECANT_SIGNING_KEY_FILE: join(dir, 'signing.key') };
   const verify = (...more: string[]) => recant(['verify', '--tenant', TENANT, ...more], env);
+  const alone = await verify();
+  const anchored = await verify('--anchor', kept());
+  // Last: an export is an entry of its own.
   const file = join(dir, `${copy.name}.recant`);
   const exported = await recant(['export', '--tenant', TENANT, '--out', file], env);
   if (exported.code !== 0) throw new Error(exported.err);
   const evidence = await java.verify(file, kept(), [place.signer.vkey]);
-  return { alone: await verify(), anchored: await verify('--anchor', kept()), java: evidence };
+  return { alone, anchored, java: evidence };
 }
 
 /** As a user types it, without a process of its own. */
