@@ -124,14 +124,27 @@ async function expectAlike(
 ): Promise<void> {
   // Keys are remembered for a while: both are asked as somebody who was just here.
   await ask(route, 'nobodys', over('nobodys'));
-  const nobodys = await ask(route, 'nobodys', over('nobodys'));
-  const theirs = await ask(route, 'theirs', over('theirs'));
+  // What the service does beside requests (a connection made anew, what was counted written down) falls into one of the two at times; a difference stays.
+  const [nobodys, theirs] = await untilSameWork(async () => [
+    await ask(route, 'nobodys', over('nobodys')),
+    await ask(route, 'theirs', over('theirs')),
+  ]);
   expect(Math.floor(nobodys.answer.status / 100), nobodys.answer.text).toBe(ANSWERED.includes(route.operationId) ? 2 : 4);
   expect(theirs.answer).toEqual(nobodys.answer);
   expect(theirs.statements.map(shapeOf)).toEqual(nobodys.statements.map(shapeOf));
   const rows = await rowsLookedAt(database, theirs.statements);
   expect(rows.some((count) => count !== undefined)).toBe(true);
   expect(rows).toEqual(await rowsLookedAt(database, nobodys.statements));
+}
+
+const TRIES_MAX = 10;
+
+async function untilSameWork(askBoth: () => Promise<[Asked, Asked]>): Promise<[Asked, Asked]> {
+  for (let tried = 1; ; tried += 1) {
+    const [one, other] = await askBoth();
+    const isSame = JSON.stringify(one.statements.map(shapeOf)) === JSON.stringify(other.statements.map(shapeOf));
+    if (isSame || tried === TRIES_MAX) return [one, other];
+  }
 }
 
 test('the ids that are asked for are really A’s, and nobody’s', async () => {
