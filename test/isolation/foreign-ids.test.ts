@@ -34,6 +34,8 @@ beforeAll(async () => {
   await stage.operator.registerSystem({ name: 'shop', connector: 'postgres', options: { url: stage.shop.ownerUrl } });
   const bot = await stage.agent('pricer');
   await bot.sql('reprice', 'UPDATE orders SET price = 3 WHERE id = 50');
+  // Its heartbeats would stand between the statements of a request.
+  await bot.close();
   const action = (await stage.operator.attempts({ agent: ['pricer'] })).items[0]?.action ?? '';
   const plan = await stage.operator.createPlan({ selection: { agents: ['pricer'] } });
   const run = await stage.operator.createRun(plan.id, plan.digest);
@@ -85,7 +87,10 @@ async function sealedPart(): Promise<{ digest: string; subject: string }> {
 }
 
 const parametersOf = ({ params }: RouteDescriptor): string[] => Object.keys(params?.shape ?? {});
-const withIds = ROUTES.filter((route) => parametersOf(route).some((name) => !(name in PLACES)));
+/** What is for people alone refuses a key before it looks at an id, and tells of it a second later: between the statements of another request. */
+const withIds = ROUTES.filter(({ callers }) => callers !== 'people').filter((route) =>
+  parametersOf(route).some((name) => !(name in PLACES)),
+);
 
 /** Bodies of the requests that need one to be looked at at all. */
 function bodyOf({ operationId }: RouteDescriptor): object | undefined {

@@ -26,6 +26,7 @@ beforeAll(async () => {
   stage = await createStage({ worker: false });
   const bot = await stage.agent('pricer');
   await bot.sql('reprice', 'UPDATE orders SET price = 3 WHERE id = 50');
+  await bot.close();
   bearer = await stage.makeKey({ tenant: TENANT, roles: ['emit', 'view', 'plan', 'execute', 'export', 'administer'] });
 }, 120_000);
 afterAll(() => stage?.[Symbol.asyncDispose]());

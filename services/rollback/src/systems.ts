@@ -3,13 +3,21 @@ import { ConnectorError } from '@recant/connector';
 import type { JsonObject } from '@recant/events';
 import { type BoundRoute, handle } from '@recant/service';
 import type { SystemRecord, Systems } from '@recant/store';
+import type { RollbackLane } from './event-transport.ts';
+import { answering } from './fault.ts';
 import type { OpenTargets } from './targets.ts';
 
 /** Which systems may be written to when undoing. Only an administrator says so; an event can name them, never make or change them. */
-export function systemRoutes(systems: Systems, targets: Pick<OpenTargets, 'connectors'>): readonly BoundRoute[] {
+export function systemRoutes(
+  systems: Systems,
+  targets: Pick<OpenTargets, 'connectors'>,
+  lane: Pick<RollbackLane, 'requireServed'>,
+): readonly BoundRoute[] {
   return [
     handle(listSystems, async ({ caller }) => ({ status: 200, body: { items: (await systems.list(caller.tenant)).map(viewOf) } })),
     handle(registerSystem, async ({ caller, body }) => {
+      // What is opened here is opened with the rights of this process: a folder of this machine, an address of its network.
+      await answering(() => lane.requireServed(caller.tenant));
       const identity = await identify(targets, body);
       const known = await systems.find(caller.tenant, body.name);
       if (known && (known.connector !== body.connector || known.identity !== identity)) {

@@ -46,6 +46,9 @@ export interface WiredRollback {
   stop(): Promise<void>;
 }
 
+/** No tenant has this name. */
+const NOBODY = '';
+
 /** Which adapter fills which port of the rollback service. Nothing runs before `start` but what requests ask for. */
 export function wireRollback(deps: RollbackDeps): WiredRollback {
   const { store, logger } = deps;
@@ -53,7 +56,9 @@ export function wireRollback(deps: RollbackDeps): WiredRollback {
   const clock: Clock = { now: deps.clock, sleep: (ms) => delay(ms) };
   const targets = createTargets(store.systems, deps.connectors ?? [postgresConnector, filesystemConnector]);
   const lane = createRollbackLane(store.credentials, deps.ledger);
-  const outbox = createOutbox(store.pool);
+  // Runs of other tenants are for the services that have their keys.
+  const served = async () => (await lane.tenant()) ?? NOBODY;
+  const outbox = createOutbox(store.pool, served);
   const { ledgerReader, queries, systems } = store;
   const random16 = () => new Uint8Array(randomBytes(16));
   const core: RollbackCore = {
@@ -74,7 +79,7 @@ export function wireRollback(deps: RollbackDeps): WiredRollback {
     wake: () => worker.wake(),
   };
   const ports: RunnerPorts = {
-    store: createRunStore(store.pool, options.leaseMs),
+    store: createRunStore(store.pool, options.leaseMs, served),
     emitter: createEmitter(outbox, lane.transport),
     ledger: ledgerReader,
     targets,
@@ -87,7 +92,7 @@ export function wireRollback(deps: RollbackDeps): WiredRollback {
   return {
     acts: createRollbackActs({ lane, logger: logger.child({ part: 'acts' }), clock: deps.clock, random16 }),
     routers: [
-      createRouter('rollback', [...systemRoutes(systems, targets), ...planRoutes(core), ...approvalRoutes(core), ...runRoutes(core)]),
+      createRouter('rollback', [...systemRoutes(systems, targets, lane), ...planRoutes(core), ...approvalRoutes(core), ...runRoutes(core)]),
     ],
     health: {
       async rollback() {

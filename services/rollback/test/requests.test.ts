@@ -100,3 +100,15 @@ test('a plan that the ledger has outgrown is refused before the start, and plann
   const empty = await stage.operator.createPlan({ selection: { agents: ['pricer'] } });
   expect(await problem(stage.operator.createRun(empty.id, empty.digest))).toEqual([409, 'plan_empty']);
 });
+
+test('a tenant whose key this service does not have registers nothing here: not a folder of this machine, not an address of its network', async () => {
+  const apiKey = await stage.makeKey({ tenant: 'other', roles: ['administer', 'view'], agents: [] });
+  const stranger = createClient({ url: stage.url, apiKey });
+  for (const options of [{ root: '/' }, { root: '/no/such/folder' }])
+    expect(await problem(stranger.registerSystem({ name: 'disk', connector: 'filesystem', options }))).toEqual([503, 'ledger_unavailable']);
+  expect(await problem(stranger.registerSystem({ name: 'db', connector: 'postgres', options: { url: stage.shop.ownerUrl } }))).toEqual([
+    503,
+    'ledger_unavailable',
+  ]);
+  expect(await stranger.systems()).toEqual([]);
+});

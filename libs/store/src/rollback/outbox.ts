@@ -10,13 +10,12 @@ export async function putEvents(client: pg.PoolClient, tenant: string, source: s
   await client.query(INSERT, [tenant, source, events.map(({ sequence }) => sequence), events.map(({ bytes }) => Buffer.from(bytes))]);
 }
 
-/** An acknowledged event is in the ledger; here it is deleted. */
-export function createOutbox(pool: pg.Pool): Outbox {
+/** An acknowledged event is in the ledger; here it is deleted. @param tenantOf whose events are sent; undefined: everybody's */
+export function createOutbox(pool: pg.Pool, tenantOf: () => Promise<string | undefined> = async () => undefined): Outbox {
   return {
     async sources(limit) {
-      const { rows } = await pool.query('SELECT tenant_id, source FROM recant.outbox GROUP BY 1, 2 ORDER BY min(created_at) LIMIT $1', [
-        limit,
-      ]);
+      const text = `SELECT tenant_id, source FROM recant.outbox WHERE $2::text IS NULL OR tenant_id = $2 GROUP BY 1, 2 ORDER BY min(created_at) LIMIT $1`;
+      const { rows } = await pool.query(text, [limit, (await tenantOf()) ?? null]);
       return rows.map((row) => ({ tenant: row.tenant_id, source: row.source }));
     },
     async unsent(tenant, source, limit) {

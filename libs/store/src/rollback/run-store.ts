@@ -9,7 +9,7 @@ import { inTransaction } from './transaction.ts';
 const CLAIM = `UPDATE recant.run SET token = token + 1, worker = $1, alarm = NULL, lease_until = now() + $2 * interval '1 millisecond'
   WHERE (tenant_id, id) = (
     SELECT r.tenant_id, r.id FROM recant.run r
-    WHERE r.state IN ('queued', 'running', 'pausing', 'cancelling') AND (r.lease_until IS NULL OR r.lease_until <= now())
+    WHERE ($3::text IS NULL OR r.tenant_id = $3) AND r.state IN ('queued', 'running', 'pausing', 'cancelling') AND (r.lease_until IS NULL OR r.lease_until <= now())
       AND NOT EXISTS (
         SELECT 1 FROM recant.run_resource mine
         JOIN recant.run_resource theirs ON theirs.tenant_id = mine.tenant_id AND theirs.resource = mine.resource AND theirs.run_id <> mine.run_id
@@ -32,11 +32,15 @@ const STEPS = `UPDATE recant.run_step s SET state = coalesce(u.state, s.state), 
   FROM unnest($3::int[], $4::text[], $5::text[], $6::text[], $7::text[], $8::uuid[], $9::uuid[]) AS u (step, state, outcome, findings, residue, inverse, take_back)
   WHERE s.tenant_id = $1 AND s.run_id = $2 AND s.step = u.step`;
 
-/** @param leaseMs renewed by every commit. */
-export function createRunStore(pool: pg.Pool, leaseMs: number): RunStore {
+/** @param leaseMs renewed by every commit. @param tenantOf whose runs are claimed; undefined: everybody's */
+export function createRunStore(
+  pool: pg.Pool,
+  leaseMs: number,
+  tenantOf: () => Promise<string | undefined> = async () => undefined,
+): RunStore {
   return {
     async claim(worker, forMs) {
-      const { rows } = await pool.query(CLAIM, [worker, forMs]);
+      const { rows } = await pool.query(CLAIM, [worker, forMs, (await tenantOf()) ?? null]);
       const [row] = rows;
       return row && { tenant: row.tenant_id, run: row.id, token: BigInt(row.token) };
     },
