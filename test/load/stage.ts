@@ -32,19 +32,24 @@ export interface Stage extends AsyncDisposable {
   caughtUp(): Promise<unknown>;
 }
 
-/** Two processes of the ledger, one consumer group, one database. @param seed same seed, same events */
+/** Two processes of the ledger, one consumer group, one database. What was started is stopped also where the rest does not start. @param seed same seed, same events */
 export async function setStage(seed: number): Promise<Stage> {
+  await using started = new AsyncDisposableStack();
   const [database, kafka] = await Promise.all([testLedgerDatabase(), testKafka({ partitions: SHARDS })]);
+  started.use(database);
   const folder = await mkdtemp(join(tmpdir(), 'recant-load-'));
+  started.defer(() => rm(folder, { recursive: true, force: true }));
   const masterKey = new Uint8Array(32).fill(6);
   const masterKeyFile = join(folder, 'master.key');
   await writeFile(masterKeyFile, masterKey, { mode: 0o600 });
   const store = createStore({ connectionString: database.url, masterKey, shards: SHARDS });
+  started.defer(() => store.close());
   const group = { ...kafka, groupId: `test-${randomUUID()}` };
-  const start = () => startLedgerProcess({ databaseUrl: database.url, masterKeyFile, shards: SHARDS, kafka: group });
-  const ledgers = [start(), start()];
+  const ledgers = [1, 2].map(() => startLedgerProcess({ databaseUrl: database.url, masterKeyFile, shards: SHARDS, kafka: group }));
+  for (const ledger of ledgers) started.defer(() => ledger.stop());
   const urls = await Promise.all(ledgers.map(({ url }) => url));
   const connected = await createProducer(kafka);
+  started.defer(() => connected.close());
   let sent = 0;
   const producer = {
     async send(messages: Parameters<typeof connected.send>[0]) {
@@ -58,6 +63,11 @@ export async function setStage(seed: number): Promise<Stage> {
     store.credentials.create({ tenant: TENANT, roles: ['emit'], sourcePrefix: 'recant://', agents: ['*'], resources: [], ...over });
   const operatorKey = await make({ roles: ['view', 'administer'], agents: [] });
   const senders: Sender[] = [];
+  started.defer(async () => {
+    for (const sender of senders) sender.stop();
+    await Promise.allSettled(senders.map(({ ended }) => ended));
+  });
+  const running = started.move();
   return {
     store,
     operator: createClient({ url: urls[0] as string, apiKey: operatorKey.apiKey }),
@@ -77,14 +87,6 @@ export async function setStage(seed: number): Promise<Stage> {
       return { keyId: credential.keyId, http, kafka: over, next };
     },
     caughtUp: () => behind(0),
-    async [Symbol.asyncDispose]() {
-      for (const sender of senders) sender.stop();
-      for (const ledger of ledgers) await ledger.stop();
-      await Promise.allSettled(senders.map(({ ended }) => ended));
-      await connected.close();
-      await store.close();
-      await database.drop();
-      await rm(folder, { recursive: true, force: true });
-    },
+    [Symbol.asyncDispose]: () => running.disposeAsync(),
   };
 }
