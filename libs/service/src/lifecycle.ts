@@ -16,6 +16,13 @@ export interface Running {
  * An error at start is one line on stderr and exit code 1.
  */
 export async function runProcess(start: () => Promise<Running>, logger: Logger, shutdownMs = SHUTDOWN_MS_MAX): Promise<void> {
+  // Heard from the first moment on: one that comes while it starts is heeded as soon as there is something to stop.
+  const asked = nextSignal();
+  let cut: NodeJS.Timeout | undefined;
+  void asked.then(() => {
+    cut = setTimeout(() => process.exit(1), shutdownMs);
+    void nextSignal().then(() => process.exit(1));
+  });
   let running: Running;
   try {
     running = await start();
@@ -26,10 +33,8 @@ export async function runProcess(start: () => Promise<Running>, logger: Logger, 
     process.exit(1);
   }
   process.on('SIGHUP', () => running.reload?.());
-  const signal = await nextSignal();
+  const signal = await asked;
   logger.info({ signal }, 'stopping');
-  const cut = setTimeout(() => process.exit(1), shutdownMs);
-  void nextSignal().then(() => process.exit(1));
   try {
     await running.stop(shutdownMs - 1_000);
   } catch (error) {
