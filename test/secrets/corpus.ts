@@ -14,6 +14,8 @@ export interface Planted {
   readonly text?: string;
   /** The name of a member that holds it, where the name gives it away. */
   readonly key?: string;
+  /** Known by its own shape: wherever it stands, also as the name of a file. */
+  readonly shaped?: true;
 }
 
 const ALNUM = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
@@ -41,7 +43,7 @@ type Characters = ReturnType<typeof characters>;
 function tokens(some: Characters): Planted[] {
   const found = (rule: string, ...pieces: string[]): Planted => {
     const value = pieces.join('');
-    return { rule, kind: 'secret', value, text: `curl -H 'x-auth: ${value}' https://api.example/v1` };
+    return { rule, kind: 'secret', value, text: `curl -H 'x-auth: ${value}' https://api.example/v1`, shaped: true };
   };
   const pem = (label: string): Planted => {
     const lines = Array.from({ length: 8 }, () => some(64));
@@ -68,7 +70,7 @@ function tokens(some: Characters): Planted[] {
     found('slack-token', 'xo', 'xb-', some(12, '0123456789'), '-', some(12, '0123456789'), '-', some(24)),
     found('slack-token', 'xo', 'xp-', some(12, '0123456789'), '-', some(24)),
     found('slack-token', 'xa', 'pp-1-', some(40)),
-    { ...found('slack-webhook', webhook), text: `curl https://hooks.slack.com/services/${webhook}` },
+    { rule: 'slack-webhook', kind: 'secret', value: webhook, text: `curl https://hooks.slack.com/services/${webhook}` },
     found('stripe-key', 'sk', '_live_', some(24)),
     found('stripe-key', 'rk', '_test_', some(24)),
     found('stripe-key', 'wh', 'sec_', some(32)),
@@ -142,6 +144,7 @@ function personal(): Planted[] {
     kind: 'personal',
     value,
     text: text.replace('%', () => value),
+    shaped: true,
   });
   const beside = (value: string, key: string): Planted => ({ rule: 'personal-field', kind: 'personal', value, key });
   return [
