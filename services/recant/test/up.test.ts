@@ -1,6 +1,7 @@
 import { once } from 'node:events';
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
+import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { createClient } from '@recant/client';
 import { testDatabase } from '@recant/test-support';
@@ -62,6 +63,50 @@ test('one local person has a password, shown once, kept as a hash; `recant passw
   });
   expect(await readdir(folder.path)).not.toContain('elsewhere');
 });
+
+test('whoever makes a password is an entry: of the first start, at once where it runs, at the next start where not; the password is in none', async () => {
+  const first = await start();
+  const acts = async () => {
+    const { items } = await createClient(await operator()).acts({ by: [`local:${userInfo().username}`] });
+    return items.map(({ event }) => event).reverse() as { type: string; data: { operation: string; target: object; act: string } }[];
+  };
+  const ordered = async () => (await acts()).filter(({ data }) => data.operation === 'password').map(({ data }) => data.target);
+  expect(await ordered()).toEqual([{ person: 'operator', time: expect.any(String) }]);
+  const online = await recant(folder.path, ['password']);
+  expect(online.err).not.toContain('next start');
+  expect(await ordered()).toHaveLength(2);
+  expect(await first.end('SIGTERM')).toBe(0);
+
+  const before = new Date().toISOString();
+  const offline = await recant(folder.path, ['password']);
+  expect(offline).toMatchObject({ code: 0, err: expect.stringContaining('next start of `recant up`') });
+  expect(JSON.parse((await recant(folder.path, ['password', '--json'])).out)).toMatchObject({ name: 'operator', recorded: false });
+  await start();
+  const targets = (await ordered()) as { time: string }[];
+  expect(targets).toHaveLength(4);
+  expect(targets.slice(2).map(({ time }) => time > before)).toEqual([true, true]);
+  expect((await readdir(join(folder.path, '.recant'))).filter((name) => name.startsWith('password-act'))).toEqual([]);
+  const { items } = await createClient(await operator()).acts({});
+  const told = JSON.stringify(items);
+  for (const { data } of (await acts()).filter(({ type }) => type === 'recant.act.ordered.v1'))
+    expect(told).toContain(`"data":{"act":"${data.act}","outcome":"done"}`);
+  for (const password of [/password\s+(\S+)/.exec(first.out)?.[1] ?? '', online.out.trim(), offline.out.trim()]) {
+    expect(password).toMatch(/\S{10}/);
+    expect(told).not.toContain(password);
+  }
+}, 120_000);
+
+test('an act that the folder owes without knowing how it ended is an order without its end', async () => {
+  const first = await start();
+  expect(await first.end('SIGTERM')).toBe(0);
+  const act = { by: 'local:ada', request: 'r-1', time: '2026-03-01T12:00:00.000Z', done: false };
+  await writeFile(join(folder.path, '.recant/password-act.019ca945-0a00-7000-8000-000000000000.json'), JSON.stringify(act));
+  await start();
+  const { items } = await createClient(await operator()).acts({ by: ['local:ada'] });
+  expect(items.map(({ event }) => event)).toMatchObject([{ data: { target: { time: act.time }, request: 'r-1' } }]);
+  const ends = (await createClient(await operator()).acts({})).items.filter(({ event }) => event.type === 'recant.act.ended.v1');
+  expect(ends).toHaveLength(1);
+}, 120_000);
 
 test('a second one in the same folder says where the first one answers', async () => {
   const first = await start();

@@ -1,13 +1,10 @@
-import { randomBytes, randomUUID } from 'node:crypto';
-import { userInfo } from 'node:os';
+import { randomUUID } from 'node:crypto';
 import type { JsonObject } from '@recant/events';
-import { createAnchorWatch, createLogGuard, LedgerTampered } from '@recant/ledger';
-import { createLogger } from '@recant/service';
-import { createLedgerActs } from '@recant/service-ledger/wire';
-import { createAppender, createPool, createPublishStore, OPERATOR_TENANT } from '@recant/store';
+import { LedgerTampered } from '@recant/ledger';
 import type { BundleSource } from '@recant/verifier';
 import type { World } from '../cli/session.ts';
 import type { LedgerPlace } from './ledger-place.ts';
+import { localUser, openLocalActs } from './local-acts.ts';
 
 export interface ExportRecord extends AsyncDisposable {
   /** Told before the file gets its name: what is there under it is recorded. */
@@ -24,13 +21,13 @@ export async function recordExport(
   range: { readonly shard: number | undefined; readonly from: number | undefined },
   world: World,
 ): Promise<ExportRecord> {
-  const { acts, close } = openActs(place, source.logs[0]?.shards ?? 1, world);
+  const { acts, close } = await openLocalActs(place.databaseUrl, place.tenant, world);
   const target = {
     tenant: place.tenant,
     ...(range.shard === undefined ? {} : { shard: range.shard }),
     ...(range.from === undefined ? {} : { from: range.from }),
   };
-  const act = { tenant: place.tenant, operation: 'export', by: `local:${userInfo().username}`, target, request: randomUUID() };
+  const act = { tenant: place.tenant, operation: 'export', by: localUser(), target, request: randomUUID() };
   try {
     const end = await acts.order(act);
     let ended = false;
@@ -50,23 +47,6 @@ export async function recordExport(
     world.err.write(`This export is not recorded, because no log takes an entry: ${error.message}\n`);
     return { done: async () => {}, [Symbol.asyncDispose]: async () => {} };
   }
-}
-
-function openActs({ databaseUrl }: LedgerPlace, shards: number, { nowMs, err }: World) {
-  const pool = createPool(databaseUrl, 1);
-  const logger = createLogger({ name: 'recant', level: 'warn', destination: { write: (line) => void err.write(line) } });
-  const watch = createAnchorWatch('', [], nowMs);
-  const guard = createLogGuard({ store: createPublishStore(pool), watch, clock: nowMs, alarm: () => {} });
-  const appender = createAppender(pool, { clock: nowMs, shards, systemTenant: OPERATOR_TENANT, guard: guard.admit });
-  const groupCommit = { submit: appender.append };
-  const acts = createLedgerActs({ groupCommit, logger, clock: nowMs, random16: () => randomBytes(16) });
-  return {
-    acts,
-    async close() {
-      await acts.close();
-      await pool.end();
-    },
-  };
 }
 
 function logsOf({ logs }: BundleSource): JsonObject | readonly JsonObject[] {

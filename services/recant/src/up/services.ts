@@ -1,5 +1,14 @@
 import { randomUUID } from 'node:crypto';
-import { createApp, createLogger, type KafkaAccess, listen, type MasterKeys, type People } from '@recant/service';
+import {
+  type ActRecorder,
+  createApp,
+  createLogger,
+  type KafkaAccess,
+  type Logger,
+  listen,
+  type MasterKeys,
+  type People,
+} from '@recant/service';
 import { type LedgerDeps, openDataKeys, type SigningKeys, wireLedger } from '@recant/service-ledger/wire';
 import { wireRollback } from '@recant/service-rollback/wire';
 import type { Store } from '@recant/store';
@@ -10,6 +19,8 @@ import type { UpSettings } from './settings.ts';
 const STOP_MS_MAX = 5_000;
 
 export interface ServiceDeps {
+  /** Records what the log is still owed, before anything is served. */
+  readonly owed?: (acts: ActRecorder, logger: Logger) => Promise<void>;
   readonly settings: UpSettings;
   readonly store: Store;
   readonly kafka: KafkaAccess | undefined;
@@ -24,7 +35,7 @@ export interface ServiceDeps {
 
 /** Ledger and rollback on one port. @returns its address */
 export async function openServices(deps: ServiceDeps, closers: Closer[]): Promise<string> {
-  const { settings, store, kafka: access, rollbackKey, signing, people, timing } = deps;
+  const { owed, settings, store, kafka: access, rollbackKey, signing, people, timing } = deps;
   const logger = createLogger({
     name: 'recant',
     level: settings.logLevel,
@@ -56,6 +67,7 @@ export async function openServices(deps: ServiceDeps, closers: Closer[]): Promis
     requestId: randomUUID,
   });
   closers.push(ledger.stop);
+  await owed?.(ledger.acts, logger);
   const listening = await listen(app, { ...settings.address, logger });
   closers.push(() => listening.close(STOP_MS_MAX));
   url = settings.publicUrl ?? listening.url;

@@ -9,7 +9,8 @@ import { DATABASE_FILE, type Folder, folderMasterKeys, openFolder } from './fold
 import { ensureKeys, keepConnection, type UpKeys } from './keys.ts';
 import { lockFolder } from './lock.ts';
 import { ensurePassword, localPeople } from './password.ts';
-import { openServices } from './services.ts';
+import { recordOwed } from './password-acts.ts';
+import { openServices, type ServiceDeps } from './services.ts';
 import type { UpSettings } from './settings.ts';
 import { signingKeys } from './signing.ts';
 
@@ -73,9 +74,10 @@ async function build(settings: UpSettings, { tell, signal }: UpHooks, closers: C
   });
   closers.push(store.close);
   const keys = await ensureKeys(folder, store.credentials);
-  const password = await ensurePassword(folder);
+  const password = await ensurePassword(folder, Date.now());
   const people = [...settings.people, localPeople(folder)];
-  const services = {
+  const services: ServiceDeps = {
+    owed: (acts, logger) => recordOwed(folder, acts, logger),
     settings,
     store,
     kafka,

@@ -1,10 +1,11 @@
 import type { Command } from 'commander';
-import { json } from '../output.ts';
+import { json, printable } from '../output.ts';
 import type { World } from '../session.ts';
 
 const HELP = `
 The local person of \`recant up\` is called operator; its password was made and shown at the first start. The new one counts at once, also for a service
-that is running. With people of an OpenID provider nobody needs it.
+that is running. With people of an OpenID provider nobody needs it. Who made it, and when, is an entry (\`recant acts\`), at once where \`recant up\` runs, else
+as soon as it starts; what it is stands nowhere.
 
 Example:
   recant password`;
@@ -18,8 +19,10 @@ export function addPassword(program: Command, world: World): void {
     .addHelpText('after', HELP)
     .action(async (options: { dir?: string; json?: boolean }) => {
       const { resetPassword } = await import('../../up/password.ts');
-      const password = await resetPassword(options.dir ?? world.env.RECANT_DIR);
-      world.out.write(options.json ? json({ name: 'operator', password }) : `${password}\n`);
+      const { password, owed } = await resetPassword(options.dir ?? world.env.RECANT_DIR, world);
+      world.out.write(options.json ? json({ name: 'operator', password, recorded: owed === undefined }) : `${password}\n`);
       if (!options.json) world.err.write('This is the password of `operator` from now on. It is not shown again.\n');
+      if (owed !== undefined)
+        world.err.write(`No log took the record of it (${printable(owed)}): the next start of \`recant up\` makes it an entry.\n`);
     });
 }
