@@ -10,10 +10,12 @@ const NEEDS: Readonly<Record<ApprovalNeed, string>> = {
   window: 'it selects by nothing but a window',
 };
 
-/** @throws ApiFault `approval_missing`, `approval_expired` */
-export async function requireApproval(core: RollbackCore, tenant: string, plan: StoredPlan): Promise<void> {
-  const refusal = refusalOf(judgeApprovals(core.approvals, plan, await core.store.approvals.of(tenant, plan.id), core.clock.now()));
+/** @returns the one it may run by; undefined where it needs none. @throws ApiFault `approval_missing`, `approval_expired` */
+export async function requireApproval(core: RollbackCore, tenant: string, plan: StoredPlan): Promise<Approval | undefined> {
+  const verdict = judgeApprovals(core.approvals, plan, await core.store.approvals.of(tenant, plan.id), core.clock.now());
+  const refusal = refusalOf(verdict);
   if (refusal) throw refusal;
+  return verdict.kind === 'approved' ? verdict.approval : undefined;
 }
 
 /**

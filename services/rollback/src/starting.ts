@@ -1,8 +1,9 @@
 import { ApiFault, type RunInput } from '@recant/api';
-import { eventId, uuidv7 } from '@recant/events';
+import { type ActOrdered, eventId, type JsonObject, uuidv7 } from '@recant/events';
+import type { Approval } from '@recant/policy';
 import { createLane, LEASE_MS } from '@recant/runner';
 import type { Caller } from '@recant/service';
-import { requireApproval } from './approvals.ts';
+import { bodyOf, requireApproval } from './approvals.ts';
 import type { RollbackCore } from './core.ts';
 import { checkOutgrown } from './planning.ts';
 import { findPlan, requireDigest } from './plans.ts';
@@ -23,14 +24,17 @@ export async function startRun(
   if (body.mode === 'refuse' && body.conflicts.length > 0)
     throw new ApiFault('plan_conflicts', `It has ${body.conflicts.length} conflicts and its mode is refuse.`);
   if (body.steps.length === 0) throw new ApiFault('plan_empty', 'None of the selected attempts has anything to undo.');
-  await requireApproval(core, tenant, found);
+  const approval = await requireApproval(core, tenant, found);
   await checkOutgrown(core, tenant, body);
 
   const run = uuidv7(clock.now(), core.random16());
   const source = await core.lane.sourceOf(tenant, 'run', run);
   const lane = createLane(source, 1, () => clock.now());
   lane.add('recant.source.opened.v1', eventId.opened(), { sdk: 'recant-rollback', leaseMs: LEASE_MS });
+  const act = approval && actOf(uuidv7(clock.now(), core.random16()), by, { run, plan, approval: namedIn(approval) });
+  if (act) lane.add('recant.act.ordered.v1', eventId.actOrdered(act.act), act);
   lane.add('recant.run.started.v1', eventId.runStarted(run), { run, plan, digest, by });
+  if (act) lane.add('recant.act.ended.v1', eventId.actEnded(act.act), { act: act.act, outcome: 'done' });
   const resources = [...new Set(body.steps.flatMap(({ systems }) => systems.flatMap(({ knownOrdinals }) => Object.keys(knownOrdinals))))];
   return store.runs.create(tenant, {
     id: run,
@@ -43,4 +47,18 @@ export async function startRun(
     events: lane.take(),
     sequenceNext: lane.sequenceNext,
   });
+}
+
+/** `recant.run.started.v1` is released without a place for an approval: an act of the same transaction names it, before the run's first effect. */
+function actOf(
+  act: string,
+  by: string,
+  target: { readonly run: string; readonly plan: string; readonly approval: JsonObject },
+): ActOrdered {
+  return { act, operation: 'createRun', by, target, request: target.run };
+}
+
+function namedIn(approval: Approval): JsonObject {
+  const { by, approvedAt, expiresAt } = bodyOf(approval);
+  return { by, approvedAt, expiresAt };
 }

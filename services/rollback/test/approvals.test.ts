@@ -95,6 +95,9 @@ test('a plan runs after another person has approved it, and both are on record',
   const told = (await acts('approvePlan')).map(({ data }) => data);
   expect(told).toContainEqual(expect.objectContaining({ by: 'person:bob', target: { plan: plan.id } }));
   expect(told).toContainEqual(expect.objectContaining({ outcome: 'done', detail: { digest: plan.digest, expiresAt: given.expiresAt } }));
+  const { approvedAt, expiresAt } = given;
+  const target = { run: id, plan: plan.id, approval: { by: 'person:bob', approvedAt, expiresAt } };
+  expect((await acts('createRun')).map(({ data }) => data)).toMatchObject([{ by: 'person:ada', target }, { outcome: 'done' }]);
   expect(await stage.audit()).toEqual([]);
 });
 
