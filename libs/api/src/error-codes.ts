@@ -212,6 +212,12 @@ const REQUEST_ERRORS = {
     retry: 'never',
     action: 'Write how long from now on (`12h`, `90d`; an overlap may be `0`), or for `expires` a time to come in ISO 8601 with a zone.',
   },
+  resource_pattern_invalid: {
+    status: 400,
+    title: 'Not a pattern of resources',
+    retry: 'never',
+    action: 'Write a resource (`postgres://shop/public.orders/42`), the beginning of one and a `*` (`postgres://shop/*`), or `*` for all.',
+  },
   key_over: {
     status: 409,
     title: 'The key has ended, or has a successor already',

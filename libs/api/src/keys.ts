@@ -11,7 +11,10 @@ const KeyFields = {
   resources: z
     .array(z.string().min(1).max(RESOURCE_BYTES_MAX))
     .max(100)
-    .meta({ description: 'Resources whose effects may be undone when claimed under this key: exact, or ending in `*`.' }),
+    .meta({
+      description: 'Resources whose effects may be undone when claimed under this key: exact, or ending in `*`.',
+      example: ['postgres://shop/*'],
+    }),
 };
 const expiresAt = instant.optional().meta({ description: 'From then on it is refused. Absent: it does not expire.' });
 const expires = z
@@ -93,7 +96,7 @@ export const createKey = route({
   roles: ['administer'],
   body: { kind: 'json', schema: CreateKeyBody, bytesMax: 262_144 },
   responses: { 201: { description: 'The key, shown once', schema: CreatedKey } },
-  errors: ['key_time_invalid', 'time_invalid', 'time_zone_missing'],
+  errors: ['resource_pattern_invalid', 'key_time_invalid', 'time_invalid', 'time_zone_missing'],
 });
 export const rotateKey = route({
   operationId: 'rotateKey',

@@ -16,6 +16,7 @@ export {
   formatResource,
   isConnectorName,
   isResource,
+  isResourcePattern,
   isSystemName,
   parseResource,
   percentDecode,

@@ -66,6 +66,15 @@ export function percentDecode(piece: string): string {
   }
 }
 
+const CONNECTOR_WIDE = /^[a-z][a-z0-9-]{0,31}:\/\/[A-Za-z0-9._-]*$/;
+
+/** Whether some resource can match: a resource, the beginning of one from its connector on and a final `*`, or `*` alone. */
+export function isResourcePattern(text: string): boolean {
+  if (!text.endsWith('*')) return isResource(text);
+  const start = text.slice(0, -1);
+  return start === '' || isResource(`${start}${CONNECTOR_WIDE.test(start) ? 'x/' : 'x'}`);
+}
+
 /** Exact, or everything that starts with what stands before a final `*`. A resource never contains `*` itself. */
 export function resourceMatches(pattern: string, resource: string): boolean {
   return matches(pattern, resource);

@@ -9,6 +9,7 @@ import {
   formatApiKey,
   formatResource,
   formatSequence,
+  isResourcePattern,
   isTime,
   isUuidV7,
   macSecretOf,
@@ -25,6 +26,28 @@ import {
 import { EFFECT } from './examples.ts';
 
 describe('resources', () => {
+  test.each([
+    '*',
+    'postgres://*',
+    'postgres://sh*',
+    'postgres://shop/*',
+    'postgres://shop/public.orders/4*',
+    'filesystem://notes/.*',
+    'postgres://shop/public.orders/42',
+  ])('%s is a pattern of them', (pattern) => expect(isResourcePattern(pattern)).toBe(true));
+  test.each([
+    '',
+    'nonsense',
+    'shop',
+    'nonsense*',
+    'postgres*',
+    '*shop',
+    'postgres://shop',
+    'postgres://sh*p/x',
+    'postgres://shop/**',
+    'https://me@host/*',
+    'postgres://-*',
+  ])('%j matches none, and is no pattern', (pattern) => expect(isResourcePattern(pattern)).toBe(false));
   test('every text is one path segment, there and back', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'grapheme', maxLength: 20 }), (piece) => {

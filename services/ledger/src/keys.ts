@@ -10,6 +10,7 @@ import {
   revokeKey,
   rotateKey,
 } from '@recant/api';
+import { isResourcePattern } from '@recant/events';
 import { type BoundRoute, handle } from '@recant/service';
 import type { CredentialSummary, Credentials, MadeCredential } from '@recant/store';
 
@@ -26,6 +27,7 @@ export function keyRoutes(credentials: Credentials, clock: () => number): readon
     handle(createKey, async ({ caller, body }) => {
       const { label, expires, ...fields } = body;
       refuseKeptRoles(body.roles);
+      requirePatterns(body.resources);
       const made = await credentials.create({
         tenant: caller.tenant,
         ...fields,
@@ -58,6 +60,16 @@ function refuseKeptRoles(roles: readonly string[]): void {
   const kept = roles.find((role) => KEPT_ROLES.has(role));
   if (kept !== undefined)
     throw new ApiFault('role_missing', `No key made here has the role ${kept}.`, { action: `Leave out the role \`${kept}\`.` });
+}
+
+/** What nothing can match would look like a binding. @throws ApiFault `resource_pattern_invalid` */
+function requirePatterns(resources: readonly string[]): void {
+  const none = resources.find((pattern) => !isResourcePattern(pattern));
+  if (none !== undefined)
+    throw new ApiFault(
+      'resource_pattern_invalid',
+      `${JSON.stringify(none.slice(0, 80))} is not a pattern of resources: no resource can match it.`,
+    );
 }
 
 /** @throws ApiFault `key_unknown` */

@@ -39,6 +39,16 @@ async function said(): Promise<string> {
   return JSON.stringify(events);
 }
 
+test('what no resource can match is refused as a binding, with what a pattern looks like', async () => {
+  for (const resource of ['nonsense', 'shop/*', 'postgres*', 'postgres://shop/*/1']) {
+    const refused = ledger.operator.createKey({ ...BINDINGS, resources: ['postgres://shop/*', resource] });
+    expect(await codeOf(refused), resource).toBe('400 resource_pattern_invalid');
+    await expect(refused).rejects.toMatchObject({
+      problem: { detail: expect.stringContaining(JSON.stringify(resource)), action: expect.stringContaining('postgres://shop/*') },
+    });
+  }
+});
+
 test('a key is made with an end, rotated with an overlap, and each of the two names the other', async () => {
   const made = await ledger.operator.createKey({ ...BINDINGS, expires: '90d' });
   const before = await keyOf(made.keyId);

@@ -129,6 +129,7 @@ test('what makes no sense is exit 2, says why and what to do, and asks nothing o
     [['status', '--wait'], /need a run/],
     [['keys', 'create', '--role', 'king'], /administer/],
     [['keys', 'create', '--role', 'approve'], /only people approve/],
+    [['keys', 'create', '--agent', 'a', '--resource', 'nonsense'], /"nonsense" is not a pattern[\s\S]*postgres:\/\/shop\/\*/],
     [['keys', 'create', '--agent', 'a', '--expires', 'soon'], /how long from now on/],
     [['keys', 'create', '--agent', 'a', '--expires', '2026-01-01T00:00:00'], /zone/],
     [['keys', 'create', '--agent', 'a', '--expires', '1999-01-01T00:00:00Z'], /ten years/],

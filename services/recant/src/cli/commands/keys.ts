@@ -43,7 +43,7 @@ export function addKeys(program: Command, world: World): void {
       ).argParser(roleOf),
     )
     .option('--agent <name>', 'agent it may speak for, exact or ending in *; may be repeated', several)
-    .option('--resource <pattern>', 'what may be undone on its word, exact or ending in *; may be repeated', several)
+    .option('--resource <pattern>', 'what may be undone on its word: a resource, or the beginning of one and *; may be repeated', several)
     .option('--source-prefix <uri>', 'what its sources begin with (default recant://AGENT)')
     .option('--label <text>', 'what it is for, as `keys list` shows it')
     .option('--expires <when>', 'how long it works (90d, 12h) or until when (2027-01-01T00:00:00Z); at most ten years')
