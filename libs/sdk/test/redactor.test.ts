@@ -37,6 +37,28 @@ test.for(PLANTED.flatMap((planted, index) => (planted.key === undefined ? [] : [
   },
 );
 
+/** As texts come that were put into other texts. */
+const INSIDE: Readonly<Record<string, (members: Readonly<Record<string, string>>) => string>> = {
+  json: (members) => JSON.stringify(members),
+  'json in json': (members) => JSON.stringify({ body: JSON.stringify(members) }),
+  'json in json in json': (members) => JSON.stringify([JSON.stringify({ body: JSON.stringify(members) })]),
+  'a statement of SQL': (members) => `UPDATE x SET ${assignments(members)} WHERE id = 7`,
+  'SQL in SQL': (members) => `EXECUTE 'UPDATE x SET ${assignments(members).replaceAll("'", "''")}'`,
+};
+const assignments = (members: Readonly<Record<string, string>>): string =>
+  Object.entries(members)
+    .map(([name, value]) => `${name} = '${value.replaceAll("'", "''")}'`)
+    .join(', ');
+
+test.for(
+  PLANTED.flatMap((planted, index) =>
+    Object.entries(INSIDE).map(([name, put]) => [`${index} ${planted.rule}`, name, planted, put] as const),
+  ),
+)('%s does not stay in %s', ([, , { kind, value, text, key }, put]) => {
+  const members = { ...(text === undefined ? {} : { text }), ...(key === undefined ? {} : { [key]: value }) };
+  expect(redactorOf({ personal: kind === 'personal' }).text(put(members))).not.toContain(value);
+});
+
 /** What agents say all day. */
 const HARMLESS = [
   'Reprice the summer collection by ten percent; see https://example.com/a/b?c=d&page=2 and src/components/Header.tsx',
@@ -68,6 +90,18 @@ test('what is no secret stays as it is, by identity', () => {
 test('personal values are left alone until they are switched on', () => {
   const value = { texts: PLANTED.filter(({ kind, text }) => kind === 'personal' && text !== undefined).map(({ text = '' }) => text) };
   expect(redactorOf().json(value, 'arguments').value).toBe(value);
+});
+
+test('names beside which no value stands are only names', () => {
+  const texts = [
+    'SELECT email, phone FROM customer WHERE email = $1 AND phone = :phone',
+    'the street to the left; a street of houses; mobile first; the surname comes last',
+    'type Customer = { email: string; phone?: string | null }',
+    'domain: x, subnin = y',
+  ];
+  const { json } = redactorOf({ personal: true });
+  const value = { texts };
+  expect(json(value, 'arguments').value).toBe(value);
 });
 
 test('numbers with a right checksum only are taken for what they look like', () => {
@@ -246,6 +280,7 @@ const HOSTILE = [
     '(012) ',
     'é',
   ],
+  ...["password=''a", "password=''", 'password\\\\"', 'email: ', 'street_', 'signature=', "dob=''''"],
   ...['identified by ', 'secret to ', 'token=token', 'basic Og==', '00:', '1.1.1.', 'x', '='],
 ];
 test('hostile texts of half a megabyte are looked through', () => {

@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { beside } from './beside.ts';
 import {
   digitsOf,
   isBrazilianTaxId,
@@ -80,6 +81,11 @@ const PERSONAL_KEYS = [
   ...['passport_number', 'iban', 'account_number', 'card_number', 'cvv', 'cvc', 'bsn', 'nin'],
 ];
 
+/** The same names in texts; short ones only where no other word ends with them. */
+const PERSONAL_WORDS = PERSONAL_KEYS.map((key) => `${key.length < 6 ? '(?<![a-z])' : ''}${key.replaceAll('_', '[_-]?')}`).join('|');
+/** What stands beside such a name without being a value: a parameter, a type, another name. */
+const NO_VALUE = /^(?:\$\d{1,4}|\?|%s|[:@$][a-z_]\w{0,63}|null|none|undefined|true|false|string|text|varchar|boolean|any)$/i;
+
 /** Switched on by `personal`. Sealed: an operator may have to read what was done to whom, and a person may ask for its erasure. */
 export const PERSONAL_RULES: readonly RedactionRule[] = [
   rule(
@@ -114,5 +120,6 @@ export const PERSONAL_RULES: readonly RedactionRule[] = [
     isIP(piece) === 6 && piece !== '::' ? piece.length : 0,
   ),
   rule('mac-address', /(?<![\w:-])(?:(?:[0-9A-F]{2}:){5}|(?:[0-9A-F]{2}-){5})[0-9A-F]{2}(?![\w:-])/i),
+  rule('personal-text', beside(PERSONAL_WORDS), (piece) => (NO_VALUE.test(piece) ? 0 : piece.length)),
   { name: 'personal-field', matches: { keys: PERSONAL_KEYS }, treat: 'seal' },
 ];

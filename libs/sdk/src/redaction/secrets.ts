@@ -1,3 +1,4 @@
+import { beside } from './beside.ts';
 import { looksRandom } from './randomness.ts';
 import type { RedactionRule } from './rule.ts';
 import { TOKEN_RULES } from './tokens.ts';
@@ -12,16 +13,11 @@ const TOKEN_KEYS = [
   ...['encryption_key', 'signing_key', 'sig', 'signature', 'webhook'],
 ];
 
+/** `SET password TO value` */
+const TO = '\\s{1,4}to\\s{1,4}';
 const SECRET_WORDS = 'pass(?:word|wd|phrase|code)|pwd|secret|private[_-]?key|identified\\s+by';
-const TOKEN_WORDS = '(?:token|api[_-]?key|(?:access|account|auth|encryption|signing|secret)[_-]?(?:access[_-]?)?key|[?&]sig)';
-
-/** `name = value`, `name: value`, `"name": "value"`, `--name value`, `NAME 'value'`, `name to 'value'`; quoted values to their quote. */
-const beside = (words: string): RegExp =>
-  new RegExp(
-    `(?:${words})(?:\\\\?["'\`\\]]){0,2}(?:\\s{0,4}(?:=>|:=|=|:)\\s{0,4}|\\s{1,4}to\\s{1,4}|\\s{1,4}(?=["'])|(?<=--[\\w-]{0,64})\\s{1,4})` +
-      `(?:\\\\["']([^"'\\\\]+)|"((?:[^"\\\\]|\\\\[^])+)|'((?:[^'\\\\]|\\\\[^]|'')+)|([^\\s"'\`\\\\,;&)}\\]>]+))`,
-    'i',
-  );
+const TOKEN_WORDS =
+  '(?:token|api[_-]?key|(?:access|account|auth|encryption|signing|secret)[_-]?(?:access[_-]?)?key|[?&]sig|signature|webhook|credentials?|(?<![a-z])auth)';
 
 /** What stands beside a name without being a value: placeholders, types, places where the value is looked up. */
 const NO_VALUE = new RegExp(
@@ -66,8 +62,8 @@ export const SECRET_RULES: readonly RedactionRule[] = [
     },
     treat: 'mask',
   },
-  { name: 'password', matches: { pattern: beside(SECRET_WORDS), take: isValue }, treat: 'mask' },
-  { name: 'token', matches: { pattern: beside(TOKEN_WORDS), take: isToken }, treat: 'mask' },
+  { name: 'password', matches: { pattern: beside(SECRET_WORDS, TO), take: isValue }, treat: 'mask' },
+  { name: 'token', matches: { pattern: beside(TOKEN_WORDS, TO), take: isToken }, treat: 'mask' },
   { name: 'secret-field', matches: { keys: SECRET_KEYS, take: isValue }, treat: 'mask' },
   { name: 'token-field', matches: { keys: TOKEN_KEYS, take: isToken }, treat: 'mask' },
 ];
