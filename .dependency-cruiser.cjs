@@ -2,7 +2,7 @@
  * The layers of ARCHITECTURE.md as rules: imports point only downwards. Each rule has a fixture under test/architecture/fixtures that
  * breaks it, and a test that sees it broken; a new rule without one fails that test.
  */
-const PROTOCOL = '(events|transparency|api)';
+const PROTOCOL = '(events|transparency|redaction|api)';
 const DOMAIN = '(ledger|planner|runner|policy|verifier|witness)';
 const ADAPTERS = '(store|data-keys|kafka|anchors|connectors|service|local-postgres)';
 const CLIENTS = '(sdk|client|recorders)';
@@ -50,6 +50,12 @@ const forbidden = [
     comment: 'What agents embed brings the protocol and the contract of a connector along, nothing else of ours.',
     from: { path: `^libs/${CLIENTS}/`, pathNot: TESTS },
     to: { path: '^(libs|services|deploy|prisma|test)/', pathNot: [`^libs/${PROTOCOL}/`, `^libs/${CLIENTS}/`, CONNECTOR_CONTRACT] },
+  },
+  {
+    name: 'redaction-imports-events',
+    comment: 'What may stand in a record is judged without knowing who asks: agents and services bring the same rules along.',
+    from: { path: '^libs/redaction/', pathNot: TESTS },
+    to: { path: '^(libs|services|deploy|prisma|test)/', pathNot: ['^libs/redaction/', '^libs/events/'] },
   },
   {
     name: 'no-lib-imports-service',
@@ -103,7 +109,7 @@ const forbidden = [
     name: 'embedded-imports-little',
     comment: 'What agents embed has no heavy dependency: schemas are apart, Kafka and OpenTelemetry are optional peers.',
     from: {
-      path: ['^libs/sdk/', CONNECTOR_CONTRACT, '^libs/events/'],
+      path: ['^libs/sdk/', CONNECTOR_CONTRACT, '^libs/events/', '^libs/redaction/'],
       pathNot: ['^libs/sdk/src/kafka/', '^libs/events/src/schemas/', ...TESTS],
     },
     to: { path: '(^|/)node_modules/', pathNot: npm('(@opentelemetry/api|@types)') },

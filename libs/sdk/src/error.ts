@@ -1,3 +1,5 @@
+import type { Finding } from '@recant/redaction';
+
 export type RecantErrorCode =
   /** Options or the description of an action are wrong. */
   | 'options_invalid'
@@ -39,12 +41,6 @@ export interface RecantErrorDetails extends ErrorOptions {
   readonly refusal?: { readonly code: string; readonly detail: string };
   readonly pending?: readonly string[];
   readonly finding?: Finding;
-}
-
-/** What a redaction rule found: where, never what. */
-export interface Finding {
-  readonly rule: string;
-  readonly place: string;
 }
 
 /** The one error class of the SDK. Whatever a tool throws is passed on unchanged and never wrapped in it. */

@@ -1,12 +1,11 @@
+export type { Finding, Matches, RedactionOptions, RedactionRule, Treatment } from '@recant/redaction';
 export type { ApiKeySource } from './api-key.ts';
 export type { ActionContext } from './attempt/context.ts';
 export type { ActionInput, AnySystem } from './attempt/input.ts';
-export { type Finding, RecantError, type RecantErrorCode } from './error.ts';
+export { RecantError, type RecantErrorCode } from './error.ts';
 export { type HttpTransportOptions, httpTransport } from './http/transport.ts';
 export type { RecantOptions } from './options.ts';
 export { createRecant, type Recant } from './recant.ts';
-export type { RedactionOptions } from './redaction/options.ts';
-export type { Matches, RedactionRule, Treatment } from './redaction/rule.ts';
 export type { MakeDataKey, SealingKey, SealingOptions } from './sealing/sealer.ts';
 export type { TraceContext } from './trace.ts';
 export { KeyRefused, type Outgoing, type SendResult, SourceBehind, type Standing, type Transport, TransportError } from './transport.ts';

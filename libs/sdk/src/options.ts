@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { DURATION_MS_MAX, isName, NAME_BYTES_MAX, parseApiKey, percentEncode, uuidv7 } from '@recant/events';
+import type { RedactionOptions, Redactor } from '@recant/redaction';
 import type { ApiKeySource } from './api-key.ts';
 import type { AnySystem } from './attempt/input.ts';
 import { RecantError } from './error.ts';
 import { httpTransport } from './http/transport.ts';
-import { type RedactionOptions, rulesOf } from './redaction/options.ts';
 import { printable } from './redaction/problem.ts';
-import { createRedactor, type Redactor } from './redaction/redactor.ts';
+import { recorderRedactor } from './redaction/recorder.ts';
 import { createSealer, type Sealer, type SealerOptions, type SealingOptions } from './sealing/sealer.ts';
 import type { TraceContext } from './trace.ts';
 import type { Transport } from './transport.ts';
@@ -118,7 +118,7 @@ export function settingsOf(options: RecantOptions): Settings {
   }
   const { clock = Date.now, random = randomBytes } = options;
   const bytesOf = (bytes: number): Uint8Array => new Uint8Array(random(bytes));
-  const redactor = createRedactor(rulesOf(options.redaction ?? {}), bytesOf);
+  const redactor = recorderRedactor(options.redaction ?? {}, bytesOf);
   const subject = subjectOf(options);
   if (!isName(subject)) problems.push('sealing.subject must be a name of 1 to 256 bytes');
   for (const [name, text] of Object.entries({ agent: options.agent, sourcePrefix: options.sourcePrefix, 'sealing.subject': subject })) {

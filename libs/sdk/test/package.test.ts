@@ -11,9 +11,9 @@ test('the version that sources report is the package’s', () => {
 });
 
 test('agents take on nothing but the protocol: everything else is a type, or an optional peer loaded when it is used', () => {
-  expect(Object.keys(manifest.dependencies).sort()).toEqual(['@recant/connector', '@recant/events']);
+  expect(Object.keys(manifest.dependencies).sort()).toEqual(['@recant/connector', '@recant/events', '@recant/redaction']);
   const builtins = new Set(builtinModules.map((name) => `node:${name}`));
-  for (const folder of ['..', '../../events'].map((root) => `${root}/src`)) {
+  for (const folder of ['..', '../../events', '../../redaction'].map((root) => `${root}/src`)) {
     const files = readdirSync(new URL(folder, import.meta.url), { recursive: true, encoding: 'utf8' });
     for (const file of files.filter((name) => name.endsWith('.ts') && !name.startsWith('schemas'))) {
       const imported = [...read(`${folder}/${file}`).matchAll(/^(?:import|export) (?!type )[^;]*? from '([^']+)'/gms)].map(

@@ -248,3 +248,23 @@ test('an agent or source that is named like a secret is no agent', () => {
     expect(() => createRecant({ url: 'http://127.0.0.1:1', apiKey: ledger.apiKey, agent: 'bot', ...named })).toThrow(RecantError);
   }
 });
+
+test('what redaction refuses is said in the words of the SDK: wrong rules before anything runs, values by rule and place', async () => {
+  expect(() => createRecant({ url: ledger.url, apiKey: ledger.apiKey, agent: 'bot', redaction: { except: ['emial'] } })).toThrow(
+    expect.objectContaining({ name: 'RecantError', code: 'options_invalid', message: expect.stringContaining('emial') }),
+  );
+  const recant = await opened({ redaction: { secrets: 'refuse' } });
+  for (const [input, place] of [
+    [{ arguments: { a: [SECRET] } }, 'arguments.a[0]'],
+    [{ labels: { a: SECRET } }, 'labels.a'],
+  ] as const) {
+    const refused = recant.action({ tool: 't', ...input }, () => expect.unreachable());
+    await expect(refused).rejects.toMatchObject({
+      name: 'RecantError',
+      code: 'redaction_refused',
+      finding: { rule: 'github-token', place },
+      message: expect.stringContaining('the tool did not run'),
+    });
+  }
+  await recant.close();
+});

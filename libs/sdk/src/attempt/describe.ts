@@ -1,6 +1,7 @@
 import { type AttemptContext, type AttemptIntended, NAME_BYTES_MAX } from '@recant/events';
+import type { Redactor } from '@recant/redaction';
 import type { RecantOptions, Settings } from '../options.ts';
-import { type Redactor, redactionRefused } from '../redaction/redactor.ts';
+import { redactionRefused } from '../redaction/recorder.ts';
 import { readablePath } from '../redaction/resource.ts';
 import type { TraceContext } from '../trace.ts';
 import type { Intent } from './attempt.ts';

@@ -1,5 +1,5 @@
 import type { JsonObject } from '@recant/events';
-import type { Redactor } from '../redaction/redactor.ts';
+import type { Redactor } from '@recant/redaction';
 import type { Sealer } from '../sealing/sealer.ts';
 import { beside, type Contained, canonicalBytes, contain } from './content.ts';
 

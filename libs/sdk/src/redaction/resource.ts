@@ -1,5 +1,5 @@
 import { type Effect, formatResource, parseResource, percentDecode, percentEncode, RESOURCE_BYTES_MAX } from '@recant/events';
-import type { Redactor } from './redactor.ts';
+import type { Redactor } from '@recant/redaction';
 
 /** Names of parts that are remembered: columns of tables come again with every row. */
 const REMEMBERED_MAX = 10_000;

@@ -1,4 +1,4 @@
-import { RecantError } from '../error.ts';
+import { RedactionError } from './error.ts';
 import { type PathSegment, parsePath } from './path.ts';
 
 /** `refuse`: the tool does not run. `mask`: the value is left out. `seal`: it is kept where a role opens it; masked where nothing seals. */
@@ -47,7 +47,7 @@ export interface RuleSet {
 
 const NAME = /^[a-z0-9][a-z0-9-]{0,39}$/;
 
-/** @throws RecantError `options_invalid`, naming the rule. */
+/** @throws RedactionError `rules_invalid`, naming the rule. */
 export function compileRules(rules: readonly RedactionRule[]): RuleSet {
   const texts: TextRule[] = [];
   const keys: KeyRule[] = [];
@@ -70,8 +70,8 @@ export function compileRules(rules: readonly RedactionRule[]): RuleSet {
   return { texts, keys, paths };
 }
 
-function invalid(name: unknown, what: string): RecantError {
-  return new RecantError('options_invalid', `The redaction rule ${JSON.stringify(String(name).slice(0, 60))} ${what}.`);
+function invalid(name: unknown, what: string): RedactionError {
+  return new RedactionError('rules_invalid', `The redaction rule ${JSON.stringify(String(name).slice(0, 60))} ${what}.`);
 }
 
 /** `accessToken`, `access-token`, `ACCESS_TOKEN` and `X-Access-Token` as lower-case words between underscores. */

@@ -1,6 +1,6 @@
 import { createHmac, createSecretKey } from 'node:crypto';
 import { type JsonObject, type JsonValue, NAME_BYTES_MAX } from '@recant/events';
-import { RecantError } from '../error.ts';
+import { RedactionError } from './error.ts';
 import { pathMatches } from './path.ts';
 import { type KeyRule, keyMatches, keyWords, type RuleSet, type TextRule, type Treatment } from './rule.ts';
 import { piecesOf, replacePieces } from './scan.ts';
@@ -16,11 +16,11 @@ export interface Redacted {
  * and another one anywhere else, so that nobody who reads a mask can try values against it.
  */
 export interface Redactor {
-  /** @param sealing whether `seal` may leave values in; else they are masked. @throws RecantError `redaction_refused` unless `after` the tool ran */
+  /** @param sealing whether `seal` may leave values in; else they are masked. @throws RedactionError `refused` unless `after` the tool ran */
   json(value: JsonObject, place: string, how?: { readonly sealing?: boolean; readonly after?: boolean }): Redacted;
   /** With every piece masked, whatever its rule says. */
   text(text: string): string;
-  /** As `text`, within the bytes of a name. @throws RecantError `redaction_refused` */
+  /** As `text`, within the bytes of a name. @throws RedactionError `refused` */
   name(text: string, place: string): string;
   /** The rule that finds something here. */
   find(text: string): string | undefined;
@@ -66,13 +66,11 @@ interface Found {
 
 function refuseSome(found: readonly Found[], place: string): void {
   const refusing = found.find(({ treat }) => treat === 'refuse');
-  if (refusing !== undefined) throw redactionRefused(refusing.name, place);
+  if (refusing !== undefined) throw refused(refusing.name, place);
 }
 
-export function redactionRefused(rule: string, place: string): RecantError {
-  return new RecantError('redaction_refused', `The redaction rule ${rule} refuses what stands in ${place}; the tool did not run.`, {
-    finding: { rule, place },
-  });
+function refused(rule: string, place: string): RedactionError {
+  return new RedactionError('refused', `The redaction rule ${rule} refuses what stands in ${place}.`, { rule, place });
 }
 
 /** One pass over a value. What does not change is given back as it is. */
@@ -135,7 +133,7 @@ class Walk {
 
   /** Whether what the rule found is masked; else it stays, and the whole is sealed. */
   private hides({ name, treat }: Found, place: string): boolean {
-    if (treat === 'refuse' && !this.after) throw redactionRefused(name, place);
+    if (treat === 'refuse' && !this.after) throw refused(name, place);
     if (treat !== 'seal' || !this.sealing) return true;
     this.seal ??= name;
     return false;

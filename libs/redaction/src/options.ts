@@ -1,4 +1,4 @@
-import { RecantError } from '../error.ts';
+import { RedactionError } from './error.ts';
 import { PERSONAL_RULES } from './personal.ts';
 import { compileRules, type RedactionRule, type RuleSet, type Treatment } from './rule.ts';
 import { SECRET_RULES } from './secrets.ts';
@@ -15,7 +15,7 @@ export interface RedactionOptions {
   readonly except?: readonly string[];
 }
 
-/** @throws RecantError `options_invalid` */
+/** @throws RedactionError `rules_invalid` */
 export function rulesOf({ secrets = 'mask', personal = false, rules = [], except = [] }: RedactionOptions): RuleSet {
   const named = (set: readonly RedactionRule[], treat: Treatment | false): RedactionRule[] =>
     treat === false ? [] : set.map((rule) => ({ ...rule, treat }));
@@ -23,6 +23,6 @@ export function rulesOf({ secrets = 'mask', personal = false, rules = [], except
   const known = new Set([...SECRET_RULES, ...PERSONAL_RULES, ...rules].map(({ name }) => name));
   const unknown = except.filter((name) => !known.has(name));
   if (unknown.length > 0)
-    throw new RecantError('options_invalid', `redaction.except names rules that do not exist: ${unknown.join(', ')}.`);
+    throw new RedactionError('rules_invalid', `redaction.except names rules that do not exist: ${unknown.join(', ')}.`);
   return compileRules(all.filter(({ name }) => !except.includes(name)));
 }

@@ -1,8 +1,7 @@
 import { randomBytes } from 'node:crypto';
+import { createRedactor, type RedactionOptions, rulesOf } from '@recant/redaction';
 import { expect, test } from 'vitest';
 import { corpus } from '../../../test/secrets/corpus.ts';
-import { type RedactionOptions, rulesOf } from '../src/redaction/options.ts';
-import { createRedactor } from '../src/redaction/redactor.ts';
 
 const redactorOf = (options: RedactionOptions = {}) => createRedactor(rulesOf(options), (bytes) => new Uint8Array(randomBytes(bytes)));
 const PLANTED = corpus();
@@ -193,7 +192,7 @@ test('refuse says rule and place, never the value, and masks where the tool has 
   const secret = `${'gh'}p_${'a1'.repeat(18)}`;
   const { json, name } = redactorOf({ secrets: 'refuse' });
   const refused = expect.objectContaining({
-    code: 'redaction_refused',
+    code: 'refused',
     finding: { rule: 'github-token', place: 'arguments.a[1].b' },
     message: expect.not.stringContaining(secret),
   });
@@ -221,7 +220,7 @@ test.for<[string, RedactionOptions]>([
   ['a path', { rules: [{ name: 'a', matches: { path: '$..x' }, treat: 'mask' }] }],
   ['an exception', { except: ['emial'] }],
 ])('%s that is wrong is named', ([, options]) => {
-  expect(() => rulesOf(options)).toThrow(expect.objectContaining({ code: 'options_invalid' }));
+  expect(() => rulesOf(options)).toThrow(expect.objectContaining({ code: 'rules_invalid' }));
 });
 
 test('rules can be left out by name, and all of them', () => {

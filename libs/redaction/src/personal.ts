@@ -1,4 +1,3 @@
-import { isIP } from 'node:net';
 import { beside } from './beside.ts';
 import {
   digitsOf,
@@ -11,6 +10,7 @@ import {
   remainder,
   weighted,
 } from './checksums.ts';
+import { isIpv4, isIpv6 } from './ip.ts';
 import type { RedactionRule } from './rule.ts';
 
 /** Lengths of IBANs by country (SWIFT registry, release 99). */
@@ -115,9 +115,9 @@ export const PERSONAL_RULES: readonly RedactionRule[] = [
   rule('phone', /(?<![\w+.-])(?:\+|00(?=[1-9]))\(?[1-9](?:[ .()/-]{0,3}\d){6,14}(?!\w)/, phoneIn),
   rule('phone', /(?<![\w.-])(?:\(\d{3}\) ?|\d{3}[-. ])\d{3}[-. ]\d{4}(?![\w-])/),
   rule('phone', /(?<![\w.-])\(?0\d{2,5}\)?[ /-]{1,3}\d{3,9}(?:[ -]\d{1,8}){0,2}(?![\w-])/, phoneIn),
-  rule('ip-address', /(?<![\w.-])\d{1,3}(?:\.\d{1,3}){3}(?![\w-]|\.\d)/, (piece) => (isIP(piece) === 4 ? piece.length : 0)),
+  rule('ip-address', /(?<![\w.-])\d{1,3}(?:\.\d{1,3}){3}(?![\w-]|\.\d)/, (piece) => (isIpv4(piece) ? piece.length : 0)),
   rule('ip-address', /(?<![\w.:])(?=[0-9A-Fa-f]{0,4}:)[0-9A-Fa-f:]{2,39}(?:\d{1,3}(?:\.\d{1,3}){3})?(?![\w:])/, (piece) =>
-    isIP(piece) === 6 && piece !== '::' ? piece.length : 0,
+    isIpv6(piece) && piece !== '::' ? piece.length : 0,
   ),
   rule('mac-address', /(?<![\w:-])(?:(?:[0-9A-F]{2}:){5}|(?:[0-9A-F]{2}-){5})[0-9A-F]{2}(?![\w:-])/i),
   rule('personal-text', beside(PERSONAL_WORDS), (piece) => (NO_VALUE.test(piece) ? 0 : piece.length)),
