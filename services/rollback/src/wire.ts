@@ -12,6 +12,7 @@ import { objectionTo } from './approvals.ts';
 import { approvalRoutes } from './approving.ts';
 import type { RollbackCore } from './core.ts';
 import { createRollbackLane, type LedgerAccess } from './event-transport.ts';
+import { maskWords } from './masked-words.ts';
 import { planRoutes } from './plans.ts';
 import { runRoutes } from './runs.ts';
 import { systemRoutes } from './systems.ts';
@@ -54,7 +55,7 @@ export function wireRollback(deps: RollbackDeps): WiredRollback {
   const { store, logger } = deps;
   const options: WorkerOptions = { ...WORKER_OPTIONS, ...deps.worker, name: randomUUID() };
   const clock: Clock = { now: deps.clock, sleep: (ms) => delay(ms) };
-  const targets = createTargets(store.systems, deps.connectors ?? [postgresConnector, filesystemConnector]);
+  const targets = createTargets(store.systems, maskWords(deps.connectors ?? [postgresConnector, filesystemConnector], randomBytes));
   const lane = createRollbackLane(store.credentials, deps.ledger);
   // Runs of other tenants are for the services that have their keys.
   const served = async () => (await lane.tenant()) ?? NOBODY;

@@ -26,6 +26,8 @@ export interface Stage {
   readonly url: string;
   readonly store: Store;
   readonly databaseUrl: string;
+  /** A superuser's, for looking at every row. */
+  readonly databaseOwnerUrl: string;
   readonly masterKey: Uint8Array;
   readonly rollbackKey: string;
   readonly shop: Shop;
@@ -112,6 +114,7 @@ export async function createStage(options: StageOptions = {}): Promise<Stage> {
     url,
     store,
     databaseUrl: database.url,
+    databaseOwnerUrl: database.ownerUrl,
     masterKey,
     rollbackKey,
     shop,
