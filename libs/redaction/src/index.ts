@@ -1,4 +1,4 @@
 export { type Finding, RedactionError, type RedactionErrorCode } from './error.ts';
 export { type RedactionOptions, rulesOf } from './options.ts';
-export { createRedactor, type Redacted, type Redactor } from './redactor.ts';
+export { createRedactor, type Mask, type Redacted, type Redactor, redactorWith } from './redactor.ts';
 export type { Matches, RedactionRule, RuleSet, Treatment } from './rule.ts';

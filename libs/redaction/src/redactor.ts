@@ -11,10 +11,10 @@ export interface Redacted {
   readonly seal?: string;
 }
 
-/**
- * Takes out what must not leave the process. One key for its life, made of `random`: the same value has the same fingerprint within one recorder
- * and another one anywhere else, so that nobody who reads a mask can try values against it.
- */
+/** What stands in place of a value that a rule found. */
+export type Mask = (rule: string, value: string) => string;
+
+/** Takes out what must not leave the process. */
 export interface Redactor {
   /** @param sealing whether `seal` may leave values in; else they are masked. @throws RedactionError `refused` unless `after` the tool ran */
   json(value: JsonObject, place: string, how?: { readonly sealing?: boolean; readonly after?: boolean }): Redacted;
@@ -24,16 +24,23 @@ export interface Redactor {
   name(text: string, place: string): string;
   /** The rule that finds something here. */
   find(text: string): string | undefined;
-  /** What stands in place of a value. */
-  mask(rule: string, value: string): string;
+  readonly mask: Mask;
 }
 
 const FINGERPRINT_HEX = 8;
 
+/**
+ * Its masks tell equal values. One key for its life, made of `random`: the same value has the same fingerprint within one redactor and another one
+ * anywhere else, so that nobody who reads a mask can try values against it.
+ */
 export function createRedactor(rules: RuleSet, random: (bytes: number) => Uint8Array): Redactor {
   const key = createSecretKey(random(32));
-  const mask = (rule: string, value: string): string =>
-    `[${rule}#${createHmac('sha256', key).update(`${rule}\0${value}`).digest('hex').slice(0, FINGERPRINT_HEX)}]`;
+  const fingerprint = (text: string): string => createHmac('sha256', key).update(text).digest('hex').slice(0, FINGERPRINT_HEX);
+  return redactorWith(rules, (rule, value) => `[${rule}#${fingerprint(`${rule}\0${value}`)}]`);
+}
+
+/** A redactor with masks of one's own. They are to look like nothing that a rule finds. */
+export function redactorWith(rules: RuleSet, mask: Mask): Redactor {
   const text = (given: string): string => replacePieces(given, piecesOf(given, rules.texts), mask);
 
   return {
@@ -77,11 +84,11 @@ function refused(rule: string, place: string): RedactionError {
 class Walk {
   seal: string | undefined;
   private readonly rules: RuleSet;
-  private readonly mask: (rule: string, value: string) => string;
+  private readonly mask: Mask;
   private readonly sealing: boolean;
   private readonly after: boolean;
 
-  constructor(rules: RuleSet, mask: (rule: string, value: string) => string, sealing: boolean, after: boolean) {
+  constructor(rules: RuleSet, mask: Mask, sealing: boolean, after: boolean) {
     this.rules = rules;
     this.mask = mask;
     this.sealing = sealing;

@@ -1,5 +1,5 @@
 import { type DestinationStream, type Logger, pino } from 'pino';
-import { maskSecrets } from './mask.ts';
+import { maskLine } from './mask.ts';
 
 export type { Logger };
 
@@ -19,5 +19,5 @@ export function createLogger(options: { name: string; level?: string; destinatio
     base: { name: options.name },
   };
   const destination = options.destination ?? pino.destination({ fd: 1, sync: true });
-  return pino(settings, { write: (line) => void destination.write(maskSecrets(line)) });
+  return pino(settings, { write: (line) => void destination.write(maskLine(line)) });
 }
