@@ -1,7 +1,7 @@
 import { PlannerError } from './error.ts';
 import { PLAN_ATTEMPTS_MAX, PLAN_EFFECTS_MAX } from './limits.ts';
 import type { PlanMode } from './plan.ts';
-import type { LedgerReader, Vector } from './ports.ts';
+import type { LedgerReader, RecordedAttempt, Vector } from './ports.ts';
 import { refKey } from './ref.ts';
 import type { Selection } from './selection.ts';
 import type { PlanInput } from './view.ts';
@@ -38,5 +38,29 @@ export async function gather(
     throw new PlannerError('plan_too_large', `${effects.length} effects are in view; a plan takes ${PLAN_EFFECTS_MAX}.`);
   const refs = new Map(others.map((effect) => [refKey(effect.attempt), effect.attempt]));
   const attempts = await ledger.attempts(tenant, [...refs.values()], vector);
-  return { ...question, selected, attempts, effects };
+  const inverses = await inversesOf(ledger, tenant, [...selected, ...attempts], vector);
+  return { ...question, selected, attempts: [...attempts, ...inverses], effects };
+}
+
+/** The inverses of these and of one another that are not among them. */
+async function inversesOf(
+  ledger: LedgerReader,
+  tenant: string,
+  known: readonly RecordedAttempt[],
+  vector: Vector,
+): Promise<readonly RecordedAttempt[]> {
+  const keys = new Set(known.map(({ ref }) => refKey(ref)));
+  const found: RecordedAttempt[] = [];
+  let asked = known;
+  while (asked.length > 0) {
+    const inverses = await ledger.inversesOf(
+      tenant,
+      asked.map(({ ref }) => ref),
+      vector,
+    );
+    asked = inverses.filter(({ ref }) => !keys.has(refKey(ref)));
+    for (const { ref } of asked) keys.add(refKey(ref));
+    found.push(...asked);
+  }
+  return found;
 }

@@ -51,6 +51,8 @@ export interface LedgerReader {
   /** Attempts that fit the selection, ascending by (receivedAtMs, shard, index). */
   select(tenant: string, selection: Selection, vector: Vector): Promise<readonly RecordedAttempt[]>;
   attempts(tenant: string, refs: readonly AttemptRef[], vector: Vector): Promise<readonly RecordedAttempt[]>;
+  /** Inverses of these attempts, whatever they touched: one that found nothing to write has no effect by which it could be found. */
+  inversesOf(tenant: string, refs: readonly AttemptRef[], vector: Vector): Promise<readonly RecordedAttempt[]>;
   effectsOf(tenant: string, refs: readonly AttemptRef[], vector: Vector): Promise<readonly RecordedEffect[]>;
   /** All effects, writes and reads, of anybody, on these resources (exact URIs). */
   effectsOn(tenant: string, resources: readonly string[], vector: Vector): Promise<readonly RecordedEffect[]>;

@@ -251,6 +251,7 @@ export function fakeWorld(writes: readonly Write[], hook: Hook = () => undefined
     vector: async () => ({ 0: 99n }),
     select: async () => ledger.attempts,
     attempts: async (_tenant, refs) => ledger.attempts.filter(({ ref }) => refs.some((other) => refKey(other) === refKey(ref))),
+    inversesOf: async () => [],
     effectsOf: async (_tenant, refs) => ledger.effects.filter(({ attempt }) => refs.some((other) => refKey(other) === refKey(attempt))),
     effectsOn: async () => [],
   };

@@ -69,6 +69,10 @@ describe('ledger reader', () => {
       { grade: 'claimed', registered: ['postgres://shop/*'], keyId: fixture.credential.keyId, receivedAtMs: NOW_MS },
     ]);
     expect(attested).toMatchObject([{ grade: 'attested', registered: ['*'], inverts, agent: 'recant', status: 'open' }]);
+    const original = { source: lane.source, action, attempt: 1 };
+    expect(await reader.inversesOf('acme', [original, { ...original, attempt: 2 }], vector)).toEqual(attested);
+    expect(await reader.inversesOf('other', [original], vector)).toEqual([]);
+    expect(await reader.inversesOf('acme', [original], {})).toEqual([]);
     const expected = effect('postgres://shop/public.orders/g1');
     const [found] = await reader.effectsOn('acme', [expected.resource, expected.resource], vector);
     expect(found).toEqual({ ...expected, attempt: { source: lane.source, action, attempt: 1 }, entry: found?.entry });

@@ -68,3 +68,27 @@ test('a rollback is rolled back, and what was undone is in effect again', async 
   const third = await stage.operator.createPlan({ selection: { agents: ['bad'] } });
   expect(third.body).toMatchObject({ left: [], conflicts: [], steps: [{ tool: 'cancel' }, { tool: 'reprice' }] });
 });
+
+test('what needed no write to be undone is told as undone when it is planned again, and is in nobody’s way', async () => {
+  await using stage = await createStage();
+  await register(stage);
+  const bad = await stage.agent('bad');
+  await bad.sql('reprice', 'UPDATE orders SET price = 1 WHERE id = 1');
+  await bad.sql('confirm', 'UPDATE orders SET price = price WHERE id = 1');
+  const plan = await stage.operator.createPlan({ selection: { agents: ['bad'] } });
+  const run = await ended(stage, (await stage.operator.createRun(plan.id, plan.digest)).id);
+  expect(run.account).toMatchObject({ outcomes: { restored: 1, already_undone: 1 } });
+  const again = await stage.operator.createPlan({ selection: { agents: ['bad'] } });
+  expect(again.body).toMatchObject({ steps: [], conflicts: [], left: [{ reason: 'already_undone' }, { reason: 'already_undone' }] });
+  const [, { detail = '' } = {}] = again.body.left;
+  expect(detail).toContain(run.id);
+  // Nor is it a dependant of what was before it.
+  const other = await stage.agent('other');
+  await other.sql('reprice', 'UPDATE orders SET price = 7 WHERE id = 2');
+  await bad.sql('confirm', 'UPDATE orders SET price = price WHERE id = 2');
+  const confirm = await stage.operator.createPlan({ selection: { agents: ['bad'] } });
+  await ended(stage, (await stage.operator.createRun(confirm.id, confirm.digest)).id);
+  const others = await stage.operator.createPlan({ selection: { agents: ['other'] } });
+  expect(others.body).toMatchObject({ steps: [{ tool: 'reprice' }], conflicts: [], left: [] });
+  expect(await stage.audit()).toEqual([]);
+});

@@ -23,6 +23,12 @@ export function createLedgerReader(pool: pg.Pool, clock: () => number): LedgerRe
       return recorded(pool, tenant, (await pool.query(text, parameters.values)).rows, vector);
     },
 
+    async inversesOf(tenant, refs, vector) {
+      const parameters = new Parameters();
+      const text = inversesStatement(tenant, refs, vector, clock(), parameters);
+      return recorded(pool, tenant, (await pool.query(text, parameters.values)).rows, vector);
+    },
+
     async effectsOf(tenant, refs, vector) {
       return (await readEffectsOf(pool, tenant, refs, vector)).flatMap((entry) => effectsIn(entry));
     },
@@ -46,13 +52,30 @@ function attemptsStatement(tenant: string, refs: readonly AttemptRef[], vector: 
   const owner = parameters.add(tenant);
   const sizes = parameters.add(vectorArray(vector));
   const nowMs = parameters.add(now);
-  const keys = [refs.map(({ source }) => source), refs.map(({ action }) => action), refs.map(({ attempt }) => attempt)].map((list) =>
-    parameters.add(list),
-  );
   return `SELECT ${attemptColumns(sizes, nowMs)}
-    JOIN unnest(${keys[0]}::text[], ${keys[1]}::uuid[], ${keys[2]}::int[]) AS k (source, action, attempt)
-      ON src.source = k.source AND a.action = k.action AND a.attempt = k.attempt
+    JOIN ${keysOf(refs, parameters)} ON src.source = k.source AND a.action = k.action AND a.attempt = k.attempt
     WHERE a.tenant_id = ${owner} AND ${within('a.shard', 'a.idx', sizes)} ORDER BY a.received_at, a.shard, a.idx`;
+}
+
+/** By the partial index of the inverses there are: of a tenant's attempts they are few. */
+function inversesStatement(tenant: string, refs: readonly AttemptRef[], vector: Vector, now: number, parameters: Parameters): string {
+  const owner = parameters.add(tenant);
+  const sizes = parameters.add(vectorArray(vector));
+  const nowMs = parameters.add(now);
+  return `SELECT ${attemptColumns(sizes, nowMs)}
+    JOIN ${keysOf(refs, parameters)} ON a.inverts_source = k.source AND a.inverts_action = k.action AND a.inverts_attempt = k.attempt
+    WHERE a.tenant_id = ${owner} AND a.inverts_run IS NOT NULL AND ${within('a.shard', 'a.idx', sizes)}
+    ORDER BY a.received_at, a.shard, a.idx`;
+}
+
+/** The attempts `k (source, action, attempt)`. */
+function keysOf(refs: readonly AttemptRef[], parameters: Parameters): string {
+  const [sources, actions, attempts] = [
+    refs.map(({ source }) => source),
+    refs.map(({ action }) => action),
+    refs.map(({ attempt }) => attempt),
+  ].map((list) => parameters.add(list));
+  return `unnest(${sources}::text[], ${actions}::uuid[], ${attempts}::int[]) AS k (source, action, attempt)`;
 }
 
 async function recorded(
