@@ -143,6 +143,10 @@ export const PlanContents = z
     tainted: z.array(TaintBody),
   })
   .meta({ id: 'PlanContents', description: 'What the digest covers: SHA-256 of its canonical JSON (RFC 8785).' });
+export const RUN_STATES = ['queued', 'running', 'pausing', 'paused', 'cancelling', 'waiting', 'finished', 'cancelled'] as const;
+export const PlanRunBody = z
+  .object({ id: z.string(), state: z.enum(RUN_STATES), createdAt: instant, finishedAt: instant.optional() })
+  .meta({ id: 'PlanRun' });
 export const PlanBodyShape = z
   .object({
     id: z.string(),
@@ -151,6 +155,7 @@ export const PlanBodyShape = z
     createdAt: instant,
     runnable: z.boolean().meta({ description: 'It has steps, and in mode `refuse` no conflict.' }),
     approval: ApprovalState,
+    run: PlanRunBody.optional().meta({ description: 'Its run, once it was started: a plan runs once.' }),
     body: PlanContents,
     annex: z.object({
       probedAtMs: z.int(),
@@ -181,7 +186,6 @@ export const STEP_OUTCOMES = [
   'skipped',
   'failed',
 ] as const;
-export const RUN_STATES = ['queued', 'running', 'pausing', 'paused', 'cancelling', 'waiting', 'finished', 'cancelled'] as const;
 export const StepFindingBody = z
   .object({
     code: z.string(),

@@ -70,9 +70,16 @@ test('record, list, show, plan, run, status: the whole way, and every exit code 
   const account = await run('run', plan.id, '--yes');
   expect(account, account.err).toMatchObject({ code: 0, out: expect.stringContaining('Fully restored.') });
   expect(await content('a')).toBe('a\n');
+  const ran = await run('plan', '--show', plan.id);
+  expect(ran).toMatchObject({
+    code: 0,
+    out: expect.stringMatching(/has its run, since \S+ \S+ UTC, finished at \S+ \S+ UTC\.\nNext: recant status/),
+  });
+  expect(ran.out).not.toContain('recant run');
 
   const runs = (await runJson('status')).data as { runs: { id: string }[] };
   const status = await runJson('status', runs.runs[0]?.id ?? '');
+  expect(ran.out).toContain(`recant status ${runs.runs[0]?.id}\n`);
   expect(status).toMatchObject({ code: 0, data: { state: 'finished', account: { fullyRestored: true, outcomes: { restored: 1 } } } });
 });
 

@@ -17,7 +17,9 @@ export function planRoutes(core: RollbackCore): readonly BoundRoute[] {
     }),
     handle(showPlan, async ({ caller, params }) => {
       const plan = await findPlan(core, caller.tenant, params.plan);
-      return { status: 200, body: viewOf(core, plan, await core.store.approvals.of(caller.tenant, plan.id)) };
+      const view = viewOf(core, plan, await core.store.approvals.of(caller.tenant, plan.id));
+      const run = await runOf(core, caller.tenant, plan.id);
+      return { status: 200, body: run ? { ...view, run } : view };
     }),
   ];
 }
@@ -32,6 +34,15 @@ export async function findPlan({ store }: RollbackCore, tenant: string, id: stri
 /** @throws ApiFault `plan_digest_mismatch` */
 export function requireDigest({ id, digest, body }: StoredPlan, said: string): void {
   if (said !== digest || planDigest(body) !== digest) throw new ApiFault('plan_digest_mismatch', `Plan ${id} has the digest ${digest}.`);
+}
+
+async function runOf({ store }: RollbackCore, tenant: string, plan: string): Promise<PlanView['run']> {
+  const id = await store.runs.ofPlan(tenant, plan);
+  const found = id === undefined ? undefined : await store.runs.find(tenant, id);
+  if (!found) return undefined;
+  const { state, createdAtMs, finishedAtMs } = found.run;
+  const finishedAt = finishedAtMs === undefined ? {} : { finishedAt: new Date(finishedAtMs).toISOString() };
+  return { id: found.run.id, state, createdAt: new Date(createdAtMs).toISOString(), ...finishedAt };
 }
 
 function viewOf(core: RollbackCore, plan: StoredPlan, given: readonly Approval[]): PlanView {

@@ -123,6 +123,7 @@ function findingsText(plan: PlanView, paint: Paint): string {
 }
 
 function nextText(plan: PlanView, paint: Paint): string {
+  if (plan.run) return ranText(plan.digest, plan.run);
   if (plan.body.mode === 'refuse' && plan.body.conflicts.length > 0) {
     return `${paint('red', 'Refused: nothing will be undone.')} Plan again with --mode skip to undo all but the ones in the way, or narrow the selection.`;
   }
@@ -132,6 +133,13 @@ function nextText(plan: PlanView, paint: Paint): string {
   const isMissing = plan.approval.state === 'missing' || plan.approval.state === 'expired';
   const next = isMissing ? `another person’s recant approve ${plan.id}, then recant run ${plan.id}` : `recant run ${plan.id}`;
   return [`Digest ${plan.digest}`, ...(approval === '' ? [] : [approval]), `Next: ${next}`].join('\n');
+}
+
+/** A plan runs once. */
+function ranText(digest: string, { id, state, createdAt, finishedAt }: NonNullable<PlanView['run']>): string {
+  const since = `since ${clockTime(Date.parse(createdAt))}`;
+  const when = finishedAt === undefined ? `${since}: ${state}` : `${since}, ${state} at ${clockTime(Date.parse(finishedAt))}`;
+  return [`Digest ${digest}`, `It has its run, ${when}.`, `Next: recant status ${id}`].join('\n');
 }
 
 export function count(n: number, noun: string): string {

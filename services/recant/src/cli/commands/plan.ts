@@ -7,7 +7,8 @@ import { type SelectionOptions, selectionOf, withFilters } from '../selection.ts
 import { type CommonOptions, openSession, type World, withConnection } from '../session.ts';
 
 const HELP = `
-A plan changes nothing. In mode refuse one conflict stops the whole; skip leaves the attempts that cannot be undone, and what depends on them.
+A plan changes nothing, and runs once: --show tells of its run. In mode refuse one conflict stops the whole; skip leaves the attempts that cannot be
+undone, and what depends on them.
 Exit code 3: the plan has conflicts in mode refuse.
 
 Examples:
