@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { createClient } from '@recant/client';
 import { testDatabase } from '@recant/test-support';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { openFolder } from '../src/up/folder.ts';
 import { recant, temporaryFolder, type Up, up } from './process.ts';
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
@@ -163,6 +164,18 @@ test('a PostgreSQL of the user takes the place of the one in the folder', async 
   expect(await recant(folder.path, ['status'])).toMatchObject({ code: 0 });
   expect(await one.end('SIGINT')).toBe(0);
   expect(await readdir(join(folder.path, '.recant'))).not.toContain('postgres');
+});
+
+test('a folder that cannot be made is told at once, and one below others that are not there yet is made', async () => {
+  await writeFile(join(folder.path, 'file'), '');
+  for (const dir of ['/proc/x', '/proc/x/y', join(folder.path, 'file'), join(folder.path, 'file/x')]) {
+    const refused = await recant(folder.path, ['up', '--port', '0'], { RECANT_DIR: dir });
+    expect(refused, dir).toMatchObject({ code: 1, err: expect.stringMatching(/cannot be made: .*\n.*--dir/) });
+  }
+  const made = await openFolder(join(folder.path, 'one/two/three'));
+  await made.keep('text', 'kept');
+  expect(await made.read('text')).toBe('kept');
+  expect((await openFolder(made.path)).path).toBe(made.path);
 });
 
 test('where Java is missing, --kafka says which package to install', async () => {

@@ -1,6 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { chmod, mkdir, open, readFile, rename } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { chmod, mkdir, open, readFile, rename, stat } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 import { MASTER_KEY_BYTES, type MasterKeys, parseMasterKeys } from '@recant/service';
 import { CliError, EXIT } from '../cli/exit.ts';
 
@@ -45,7 +45,7 @@ export function folderAt(dir: string): Folder {
 }
 
 async function makeFolder(path: string): Promise<void> {
-  await mkdir(path, { recursive: true, mode: FOLDER_MODE }).catch((error: NodeJS.ErrnoException) => {
+  await makeWithParents(path).catch((error: NodeJS.ErrnoException) => {
     throw new CliError(
       EXIT.failed,
       `The folder ${path} cannot be made: ${error.message}`,
@@ -53,6 +53,25 @@ async function makeFolder(path: string): Promise<void> {
       { cause: error },
     );
   });
+}
+
+/** Node's recursive mkdir goes on for ever where a file system has no place for a folder in one that is there (/proc answers ENOENT). */
+async function makeWithParents(path: string): Promise<void> {
+  try {
+    await mkdir(path, { mode: FOLDER_MODE });
+  } catch (error) {
+    if (await isFolder(path)) return;
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || (await isFolder(dirname(path)))) throw error;
+    await makeWithParents(dirname(path));
+    await mkdir(path, { mode: FOLDER_MODE });
+  }
+}
+
+function isFolder(path: string): Promise<boolean> {
+  return stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
 }
 
 async function writeDurably(path: string, text: string): Promise<void> {
