@@ -2,12 +2,30 @@ import { expect, test } from 'vitest';
 import { printable, table } from '../src/cli/output.ts';
 import { conflictLines, stepWords } from '../src/cli/plan-words.ts';
 import { fateWords, resourceWords } from '../src/cli/resource-words.ts';
+import { verdictWords } from '../src/cli/verdict-words.ts';
 
 const plain = (_style: unknown, text: string): string => text;
 const ref = (action: string) => ({ source: 'recant://a/1', action, attempt: 1 });
 // UUIDv7 of 2026-03-01T12:00:00Z and a minute later.
 const NOON = '019ca945-0a00-7000-8000-000000000000';
 const LATER = '019ca945-f460-7000-8000-000000000000';
+
+test('a verification accounts for every entry', () => {
+  const counts = { logs: 6, entries: 148, events: 141, deadLetters: 1, checkpoints: 1, anchors: 0 };
+  const verdict = {
+    sound: true as const,
+    counts,
+    warnings: [],
+    warningCounts: {},
+    keys: [],
+    keysGiven: false,
+    anchorsUnused: [],
+    anchorsNewer: [],
+  };
+  expect(verdictWords(verdict, plain).split('\n')[0]).toBe(
+    'Sound. 6 logs, 148 entries: 141 events (acts among them), 1 refused message, 6 beginnings of logs and epochs; 1 checkpoint.',
+  );
+});
 
 test('a conflict is told in words: what, which parts, who, with which tool, when', () => {
   const conflict = {
