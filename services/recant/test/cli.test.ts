@@ -1,4 +1,5 @@
 import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { createClient } from '@recant/client';
 import { filesystemSystem } from '@recant/connector-filesystem';
@@ -187,11 +188,15 @@ test('systems and keys: made, listed, revoked; the same system twice is fine, an
 test('acts tells who did what with Recant, what came of it, and whom it refused', async () => {
   const made = (await runJson('keys', 'create', '--agent', 'told')).data as { keyId: string; apiKey: string };
   await expect(createClient({ url: service.url, apiKey: made.apiKey }).keys()).rejects.toMatchObject({ status: 403 });
-  await waitUntil(async () => (await run('acts', '--by', made.keyId)).out.includes('refused: role_missing'));
+  await waitUntil(async () => (await run('acts', '--by', made.keyId)).out.includes('refused: role missing'));
   const { code, out } = await run('acts', '--window', '10m');
   expect(code).toBe(0);
-  expect(out).toMatch(/createKey\s+ordered/);
-  expect(out).toMatch(new RegExp(`done\\s+.*${made.keyId}`));
+  expect(out).toMatch(new RegExp(`key \\S+ +create key +done +.*key id ${made.keyId}`));
+  expect(out).toMatch(new RegExp(`key ${made.keyId} +list keys +refused: role missing +1 time\\n`));
+  // Ends name nobody, and are found for whom is asked.
+  const { out: local } = await run('acts', '--by', `local:${userInfo().username}`);
+  expect(local).toMatch(/local:\S+ +password +done +person operator, time \S+Z\n/);
+  expect(out).not.toMatch(/\[[0-9a-f]{6}\]|ordered|"/);
   expect(out).not.toContain(made.apiKey.slice(-30));
   expect(await run('acts', '--window', '10m', '--from', '2h')).toMatchObject({ code: 2 });
   expect(await run('acts', '--from', '2026-11-23T10:00:00')).toMatchObject({ code: 2, err: expect.stringContaining('zone') });

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { actsText } from '../src/cli/act-words.ts';
 import { printable, table } from '../src/cli/output.ts';
 import { conflictLines, stepWords } from '../src/cli/plan-words.ts';
 import { fateWords, resourceWords } from '../src/cli/resource-words.ts';
@@ -9,6 +10,32 @@ const ref = (action: string) => ({ source: 'recant://a/1', action, attempt: 1 })
 // UUIDv7 of 2026-03-01T12:00:00Z and a minute later.
 const NOON = '019ca945-0a00-7000-8000-000000000000';
 const LATER = '019ca945-f460-7000-8000-000000000000';
+
+test('an act is one line from order to end, a run too, and what is counted is counted in words', () => {
+  const item = (event: object, at = 0) => ({ shard: 0, index: at, receivedAt: '2026-03-01T12:00:00.000Z', event }) as never;
+  const ordered = (act: string) =>
+    item({ type: 'recant.act.ordered.v1', data: { act, by: 'abc', operation: 'revokeKey', target: { keyId: 'k1' } } });
+  const ended = (act: string) => item({ type: 'recant.act.ended.v1', data: { act, outcome: 'refused', code: 'key_unknown' } });
+  const started = item({ type: 'recant.run.started.v1', data: { run: 'r1', plan: 'p1', by: 'person:ada' } });
+  const finished = item({ type: 'recant.run.finished.v1', data: { run: 'r1', plan: 'p1', fullyRestored: true } });
+  const planned = item({ type: 'recant.plan.created.v1', data: { plan: 'p1', by: 'person:ada', steps: 1, conflicts: 2 } });
+  const lines = (items: never[], more: never[] = []) =>
+    actsText({ items }, plain, more)
+      .trim()
+      .split('\n')
+      .slice(1)
+      .map((line) => line.replace('2026-03-01 12:00:00 UTC', '').replace(/ +/g, ' ').trim());
+  expect(lines([finished, started, planned, ended('1'), ordered('1')])).toEqual([
+    'person:ada run fully restored run r1 of plan p1',
+    'person:ada plan 1 step, 2 conflicts plan p1',
+    'key abc revoke key refused: key unknown key id k1',
+  ]);
+  expect(lines([ended('0'), ordered('1')])).toEqual([
+    'end of an earlier act refused: key unknown',
+    'key abc revoke key no end in view key id k1',
+  ]);
+  expect(lines([ordered('1')], [ended('1')])).toEqual(['key abc revoke key refused: key unknown key id k1']);
+});
 
 test('a verification accounts for every entry', () => {
   const counts = { logs: 6, entries: 148, events: 141, deadLetters: 1, checkpoints: 1, anchors: 0 };

@@ -1,15 +1,15 @@
 import type { ActPage } from '@recant/api';
-import type { RecantEvent } from '@recant/events';
+import type { Client } from '@recant/client';
 import type { Command } from 'commander';
+import { actsText, withoutEnd } from '../act-words.ts';
 import { CliError, EXIT } from '../exit.ts';
-import { type Cell, json, type Paint, table } from '../output.ts';
-import { clockTime } from '../resource-words.ts';
+import { json } from '../output.ts';
 import { type CommonOptions, openSession, type World, withConnection } from '../session.ts';
 import { limitOf } from './actions.ts';
 
 const HELP = `
-Who used Recant itself, and for what: every request that changed something (once when it was ordered, once when it ended), plans, runs, exports, reads of
-sealed parts, and whom it refused. The entries are those of the log: what is listed here can be proved like anything else in it.
+Who used Recant itself, and for what: every request that changed something, plans, runs, exports, passwords, reads of sealed parts, and whom it refused.
+One line tells an act from its order to its end, which are two entries. The entries are those of the log: what is listed here can be proved like anything else in it.
 
 Examples:
   recant acts
@@ -38,41 +38,20 @@ export function addActs(program: Command, world: World): void {
         { limit: limitOf(options.limit), ...(cursor === undefined ? {} : { cursor }) },
       );
       if (session.json) return void world.out.write(json(page));
-      world.out.write(actsText(page, session.paint));
+      world.out.write(actsText(page, session.paint, await endsOf(session.client, page)));
       if (page.next !== undefined) world.err.write(`There is more: --cursor ${page.next}\n`);
     });
 }
 
-export function actsText({ items }: ActPage, paint: Paint): string {
-  if (items.length === 0) return 'Nothing fits.\n';
-  const rows = items.map(({ receivedAt, event }): Cell[] => [
-    clockTime(Date.parse(receivedAt)),
-    ...wordsOf(event as unknown as RecantEvent),
-  ]);
-  return `${table(['recorded', 'who', 'what', 'came to', 'about'], rows, paint)}\n`;
-}
+/** Milliseconds after its order within which the end of an act is looked for. */
+const END_MS_MAX = 60_000;
+const ENDS_MAX = 500;
 
-function wordsOf(event: RecantEvent): Cell[] {
-  switch (event.type) {
-    case 'recant.act.ordered.v1':
-      return [event.data.by, event.data.operation, 'ordered', aboutOf(event.data.target, event.data.act)];
-    case 'recant.act.ended.v1':
-      return ['', '', [event.data.outcome, event.data.code].filter(Boolean).join(': '), aboutOf(event.data.detail ?? {}, event.data.act)];
-    case 'recant.authority.refused.v1':
-      return [event.data.by ?? 'nobody known', event.data.operation, `refused: ${event.data.code}`, `${event.data.count} times`];
-    case 'recant.plan.created.v1':
-      return [event.data.by, 'plan', `${event.data.steps} steps, ${event.data.conflicts} conflicts`, event.data.plan];
-    case 'recant.run.started.v1':
-      return [event.data.by, 'run', 'started', event.data.run];
-    case 'recant.run.finished.v1':
-      return ['', 'run', event.data.fullyRestored ? 'fully restored' : 'not all of it restored', event.data.run];
-    default:
-      return ['', event.type, '', event.id];
-  }
-}
-
-/** The last characters of the act's id tell which end belongs to which order. */
-function aboutOf(about: object, act: string): string {
-  const text = Object.keys(about).length === 0 ? '' : JSON.stringify(about);
-  return `${text.length > 100 ? `${text.slice(0, 99)}…` : text} [${act.slice(-6)}]`.trim();
+/** Ends that `--by` leaves out, as they name nobody, or that are on another page. */
+async function endsOf(client: Client, page: ActPage): Promise<ActPage['items']> {
+  const times = withoutEnd(page).map(({ receivedAt }) => Date.parse(receivedAt));
+  if (times.length === 0) return [];
+  const from = new Date(Math.min(...times)).toISOString();
+  const to = new Date(Math.max(...times) + END_MS_MAX).toISOString();
+  return (await client.acts({ from, to }, { limit: ENDS_MAX })).items;
 }
