@@ -109,6 +109,22 @@ test('resources read like names', () => {
   expect(resourceWords('not a uri')).toBe('not a uri');
 });
 
+test('where the terminal is narrower than a table, ids are shortened, but for those that the next command takes', () => {
+  const uuid = '019ca945-0a00-7000-8000-000000abcdef';
+  const rows = [[uuid, `recant://recant/plan/${uuid} (restarted)`, 'replaced by 3f6c0a9be1d24c7788aa']];
+  const [asIs = '', wide = '', narrow = ''] = [undefined, 160, 100].map(
+    (columns) =>
+      table(
+        ['run', 'source', ''],
+        rows,
+        Object.assign((_: unknown, text: string) => text, { columns }),
+      ).split('\n')[1],
+  );
+  expect(asIs.length).toBeGreaterThan(100);
+  expect(wide).toBe(asIs);
+  expect(narrow).toBe(`${uuid}  recant://recant/plan/…abcdef (restarted)  replaced by …7788aa`);
+});
+
 test('no control character of an agent reaches the terminal', () => {
   expect(printable('a\u001b[2Jb\u202ec\rd\u009be')).toBe('a\ufffd[2Jb\ufffdc\ufffdd\ufffde');
   expect(table(['tool'], [['x\u001b]0;y']], plain)).not.toContain('\u001b');

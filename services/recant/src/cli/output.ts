@@ -1,4 +1,4 @@
-import { styleText } from 'node:util';
+import { stripVTControlCharacters, styleText } from 'node:util';
 import Table from 'cli-table3';
 
 /** Where a command writes: results to `out`, progress and remarks to `err`. */
@@ -7,24 +7,44 @@ export interface Terminal {
   readonly err: NodeJS.WriteStream | NodeJS.WritableStream;
 }
 
-export type Paint = (style: Parameters<typeof styleText>[0], text: string) => string;
+/** How one stream shows things. */
+export interface Paint {
+  (style: Parameters<typeof styleText>[0], text: string): string;
+  /** Columns of the terminal; undefined where there is none: files and pipes are not cut. */
+  readonly columns?: number | undefined;
+}
 
 /** Colours only where the stream is a terminal that wants them (NO_COLOR, FORCE_COLOR are heeded). */
 export function painter(stream: Terminal['out']): Paint {
   const tty = (stream as NodeJS.WriteStream).isTTY === true;
-  return (style, text) =>
+  const paint = (style: Parameters<typeof styleText>[0], text: string): string =>
     tty || process.env.FORCE_COLOR ? styleText(style, text, { stream: stream as NodeJS.WriteStream, validateStream: true }) : text;
-}
-
-/** Columns of the terminal; wide where there is none, so that files and pipes are not cut. */
-export function columnsOf(stream: Terminal['out']): number {
-  return (stream as NodeJS.WriteStream).columns ?? 200;
+  return Object.assign(paint, { columns: (stream as NodeJS.WriteStream).columns });
 }
 
 export type Cell = string | number;
 
-/** A table without a frame: a header line, then rows; as wide as its content. */
+/** A UUID, or the id of a key. */
+const ID = /\b(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{20})\b/g;
+const ID_END = 6;
+
+/**
+ * A table without a frame: a header line, then rows; as wide as its content. Where the terminal is narrower, ids are shortened to their ends; but an id that is
+ * a cell of its own is what the next command takes, and stays. `--json` has all.
+ */
 export function table(head: readonly string[], rows: readonly (readonly Cell[])[], paint: Paint): string {
+  const cells = rows.map((row) => row.map((cell) => printable(String(cell))));
+  const header = head.map((name) => paint('bold', name));
+  const whole = bareTable(header, cells);
+  if (paint.columns === undefined || widthOf(whole) <= paint.columns) return whole;
+  const shorten = (cell: string): string => cell.replace(ID, (id) => (id === cell ? id : `…${id.slice(-ID_END)}`));
+  return bareTable(
+    header,
+    cells.map((row) => row.map(shorten)),
+  );
+}
+
+function bareTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const none = {
     top: '',
     'top-mid': '',
@@ -39,9 +59,13 @@ export function table(head: readonly string[], rows: readonly (readonly Cell[])[
     chars: { ...none, left: '', 'left-mid': '', mid: '', 'mid-mid': '', right: '', 'right-mid': '', middle: '  ' },
     style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
   });
-  bare.push(head.map((name) => paint('bold', name)));
-  for (const row of rows) bare.push(row.map((cell) => ({ content: printable(String(cell)) })));
+  bare.push([...head]);
+  for (const row of rows) bare.push(row.map((content) => ({ content })));
   return bare.toString().replace(/[ \t]+$/gm, '');
+}
+
+function widthOf(text: string): number {
+  return Math.max(...text.split('\n').map((line) => stripVTControlCharacters(line).length));
 }
 
 /** What was recorded comes from agents: no control character of theirs reaches the terminal, and no end of a line that would pass for ours. */
