@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -13,6 +13,12 @@ export function repositoryFiles(): string[] {
     .split('\0')
     .filter((file) => file !== '' && !deleted.includes(file) && !file.startsWith('test/architecture/fixtures/'))
     .sort();
+}
+
+/** Which of these paths, whether there or not, git ignores. */
+export function ignored(paths: readonly string[]): string[] {
+  const { stdout } = spawnSync('git', ['check-ignore', '--no-index', ...paths], { cwd: ROOT, encoding: 'utf8' });
+  return stdout.split('\n').filter((path) => path !== '');
 }
 
 export function readText(file: string): string {

@@ -1,5 +1,6 @@
+import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
-import { readText, repositoryFiles } from './repository.ts';
+import { ignored, readText, repositoryFiles } from './repository.ts';
 import { runnableSnippets, typeErrors } from './snippets.ts';
 
 test('every program that a page shows as runnable compiles', () => {
@@ -13,4 +14,18 @@ test('a program that no longer fits the code is named', () => {
   const page = "# x\n```ts runnable\nimport { startPostgres } from '@recant/local-postgres';\nawait startPostgres({ folder: 'x' });\n```\n";
   const errors = typeErrors(new Map(runnableSnippets(page).map((code) => ['page', code])));
   expect(errors).toEqual([expect.stringContaining("'folder' does not exist")]);
+});
+
+test('what following README.md leaves in the checkout is ignored by git', () => {
+  const readme = readText('README.md');
+  const named = [...readme.matchAll(/npx node (\S+\.ts)|--root \.\/(\S+)|root: '(\S+)'|--out (\S+)|`(\S+\.tlog-proof)`/g)].map(
+    (match) => match.slice(1).find(Boolean) as string,
+  );
+  // The connector keeps its images beside the root.
+  const left = named.flatMap((path) =>
+    /\.\w/.test(path) ? [path] : [`${path}/a.txt`, join(dirname(path), '.recant-images-notes', 'key')],
+  );
+  expect(left).toContain('try/.recant-images-notes/key');
+  expect(ignored(left)).toEqual(left);
+  expect(ignored(['agent.ts', 'README.md'])).toEqual([]);
 });
