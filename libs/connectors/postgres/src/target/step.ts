@@ -6,7 +6,7 @@ import { guard, type RowGoal, readBack, type StepGoal, sideEffects } from './goa
 import { type LaterWrites, laterFindings } from './later-writes.ts';
 import { keyId, readLive, type Versions } from './live.ts';
 import type { CapturedTable, Registry } from './registry.ts';
-import { isAway, isSqlError, underOwnPath } from './session.ts';
+import { isAway, isSqlError, underOwnPath, wordsOf } from './session.ts';
 import { type Active, inverseStatement, reversal } from './statement.ts';
 
 export interface StepContext {
@@ -171,7 +171,7 @@ const addressOf = (step: InverseStep) => {
  */
 export function refusalOf(step: InverseStep, error: unknown): InverseResult | undefined {
   if (isAway(error) || !isSqlError(error) || error.code.startsWith('40')) return undefined;
-  const detail = `SQLSTATE ${error.code}: ${error.message}`;
+  const detail = wordsOf(error);
   const address = addressOf(step);
   if (error.code === '42501') return resultOf(step.step, 'failed', { findings: [{ ...address, code: 'unreadable', detail }] });
   const outcome = error.code.startsWith('23') || error.code === 'P0001' ? 'conflicted' : 'failed';
