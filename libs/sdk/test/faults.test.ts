@@ -230,9 +230,7 @@ test('memory is bounded: what does not fit is refused by name before the tool ru
 test('a tool that only reads may go on without the ledger, and is recorded later', async () => {
   const recant = await opened();
   ledger.mode = { kind: 'down' };
-  const started = performance.now();
   expect(await recant.action({ tool: 'look', reversibility: 'read', failClosed: false }, () => 'seen')).toBe('seen');
-  expect(performance.now() - started).toBeLessThan(2_000);
   ledger.mode = { kind: 'up' };
   await recant.close();
   expect(settled()[0]?.data.outcome).toBe('succeeded');
