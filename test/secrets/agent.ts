@@ -1,0 +1,55 @@
+/** A process of an agent: does with every value of a corpus what can be done with it. Its order comes as JSON on standard input. */
+import { text } from 'node:stream/consumers';
+import { inspect } from 'node:util';
+import { filesystemSystem } from '@recant/connector-filesystem';
+import { postgresSystem } from '@recant/connector-postgres';
+import { createRecant, type RecantOptions } from '@recant/sdk';
+import { kafkaTransport } from '@recant/sdk/kafka';
+import pg from 'pg';
+import { corpus } from './corpus.ts';
+import { doAll, WAYS } from './deeds.ts';
+
+export interface AgentOrder {
+  readonly name: string;
+  readonly seed: string;
+  /** Of the ways that a value takes, each so manieth. */
+  readonly every: number;
+  readonly url: string;
+  readonly apiKey: string;
+  /** Events go to Kafka. */
+  readonly brokers?: readonly string[];
+  readonly shopUrl: string;
+  readonly root: string;
+  readonly store: string;
+  readonly redaction: NonNullable<RecantOptions['redaction']>;
+}
+
+/** Values that are at work at once. */
+const LANES = 4;
+
+const order = JSON.parse(await text(process.stdin)) as AgentOrder;
+const { name, url, apiKey, brokers, redaction } = order;
+const pool = new pg.Pool({ connectionString: order.shopUrl, max: LANES });
+const shop = postgresSystem({ name: 'shop', pool });
+const files = filesystemSystem({ name: 'files', root: order.root, store: order.store });
+const transport = brokers && kafkaTransport({ brokers: [...brokers], apiKey, tenant: 'default', url });
+/** What a careful agent writes to its log: all that the SDK tells it; what its own tools throw is its own affair. */
+const log = (what: unknown): void => void process.stderr.write(`${inspect(what, { depth: 10, maxStringLength: null })}\n`);
+const recant = createRecant({
+  ...{ agent: name, url, apiKey, redaction, systems: [shop, files], onProblem: log },
+  ...(transport ? { transport } : {}),
+});
+await recant.open();
+const left = corpus(order.seed).entries();
+const lane = async (): Promise<void> => {
+  for (const [index, planted] of left) {
+    const ways = WAYS.filter((_, n) => (n + index) % order.every === 0);
+    await doAll({ agent: name, recant, shop, files }, planted, index, ways, (error) => {
+      if ((error as { name?: unknown }).name === 'RecantError') log(error);
+    });
+  }
+};
+await Promise.all(Array.from({ length: LANES }, lane));
+await recant.close();
+await pool.end();
+process.stdout.write('done\n');

@@ -1,0 +1,135 @@
+import { join, relative, sep } from 'node:path';
+import { waitUntil } from '@recant/test-support';
+import { corpus } from './corpus.ts';
+import { dumpRows } from './dump.ts';
+import { needlesOf } from './needles.ts';
+import { type Find, Search } from './search.ts';
+import { READ, type Stage, setStage } from './stage.ts';
+import { AGENT_ROLE } from './target.ts';
+
+export interface CampaignOptions {
+  readonly seed: string;
+  /** Also an agent whose events go to a broker of Recant's own. */
+  readonly kafka: boolean;
+  /** False: nothing is taken out, to see that the search finds what stands there. */
+  readonly redaction: boolean;
+  /** Of the ways that a value takes, each so manieth: a sample. */
+  readonly every?: number;
+}
+
+/** Where what Recant leaves behind was looked through. */
+export const PLACES = ['database', 'rows', 'broker', 'logs', 'exports', 'agent', 'folder'] as const;
+export type Place = (typeof PLACES)[number];
+
+export interface Searched {
+  /** What was planted, in words that may be printed, and whether it is a secret of Recant's own. */
+  readonly planted: readonly { readonly name: string; readonly own: boolean }[];
+  /** By place: which of them were found, and where. */
+  readonly found: Readonly<Record<Place, ReadonlyMap<number, readonly string[]>>>;
+  readonly bytes: number;
+  readonly files: number;
+  /** What `recant parts show` gave back of what was sealed. */
+  readonly unsealed: string;
+}
+
+/** Lets agents work with every value in every way, undoes what they did, exports, stops, and searches all that is left. */
+export async function runCampaign({ seed, kafka, redaction, every = 1 }: CampaignOptions): Promise<Searched> {
+  await using stage = await setStage({ kafka });
+  const { folder, target, brokers } = stage;
+  await stage.recant(['connect', 'postgres', 'shop', '--database', target.ownerUrl, '--agent-role', AGENT_ROLE]);
+  await stage.recant(['connect', 'filesystem', 'files', '--root', target.root, '--store', target.store]);
+  const rules = redaction ? { personal: true } : ({ secrets: false } as const);
+  const agents = [{ name: 'by-http' }, ...(brokers ? [{ name: 'by-kafka', brokers }] : [])];
+  for (const agent of agents) {
+    await stage.play({ ...agent, seed, every, redaction: rules });
+    await untilHeard(stage, agent.name);
+    await undo(stage, agent.name);
+  }
+  const unsealed = redaction ? await readSealed(stage) : '';
+  await stage.recant(['acts']);
+  await stage.recant(['status']);
+  await exportAll(stage);
+  await stage.end();
+  await dumpRows(join(folder, 'recant', 'postgres'), join(folder, 'rows'));
+
+  const secrets = corpus(seed);
+  const own = ownSecrets(stage);
+  const search = new Search(needlesOf([...secrets.map(({ value }) => value), ...own.map(({ value }) => value)]));
+  const finds = (await search.folder(folder, (path) => ![join(folder, 'target'), join(folder, READ)].includes(path))).filter(
+    ({ file, value }) => !own[value - secrets.length]?.allowed.includes(relative(folder, file)),
+  );
+  const planted = [
+    ...secrets.map(({ rule, key }, n) => ({ name: `${n} ${rule}${key ? ` (${key})` : ''}`, own: false })),
+    ...own.map(({ name }) => ({ name, own: true })),
+  ];
+  return { planted, found: byPlace(finds, folder), bytes: search.bytes, files: search.files, unsealed };
+}
+
+/** Recant's own, and the files that are there to hold them. */
+function ownSecrets({ made, target }: Stage): readonly { name: string; value: string; allowed: readonly string[] }[] {
+  const password = (url: string): string => decodeURIComponent(new URL(url).password);
+  const secretOf = (apiKey: string): string => apiKey.split('_').slice(2).join('_');
+  const shown = join('logs', 'up.out');
+  return [
+    { name: 'the operator’s key', value: secretOf(made.operatorKey), allowed: [shown, join('recant', 'cli.json')] },
+    { name: 'the agents’ key', value: secretOf(made.agentKey), allowed: [shown] },
+    { name: 'the operator’s password', value: made.password, allowed: [shown] },
+    { name: 'the target’s password', value: password(target.ownerUrl), allowed: [] },
+    { name: 'the agents’ password of the target', value: password(target.agentUrl), allowed: [] },
+  ];
+}
+
+async function readSealed(stage: Stage): Promise<string> {
+  const listed = await stage.recant(['actions', 'list', '--tool', 'note', '--limit', '500', '--json']);
+  const actions = [...new Set([...listed.matchAll(/"action":\s*"([0-9a-f-]{36})"/g)].map(([, action]) => action as string))];
+  for (const action of actions) {
+    const [, digest] = /recant parts show ([0-9a-f]{64})/.exec(await stage.recant(['actions', 'show', action])) ?? [];
+    if (digest !== undefined) return stage.recant(['parts', 'show', digest], { place: READ });
+  }
+  throw new Error('nothing was sealed');
+}
+
+/** What went to Kafka is read from there some time later; the last that a source says is that it is closed. */
+async function untilHeard(stage: Stage, agent: string): Promise<void> {
+  await waitUntil(async () => {
+    const { items } = JSON.parse(await stage.recant(['sources', '--json'])) as { items: { agent: string; state: string }[] };
+    return items.some((source) => source.agent === agent && source.state === 'closed');
+  });
+}
+
+/** All that the agent did and that can be undone. What the target refuses, it refuses in words that have values in them. */
+async function undo(stage: Stage, agent: string): Promise<void> {
+  const planned = JSON.parse(await stage.recant(['plan', '--agent', agent, '--mode', 'skip', '--json'])) as { id: string };
+  const { id: plan } = planned;
+  await stage.recant(['plan', '--show', plan]);
+  await stage.recant(['run', plan, '--yes'], { expected: 5 });
+}
+
+async function exportAll(stage: Stage): Promise<void> {
+  const { counts } = JSON.parse(await stage.recant(['verify', '--json'])) as { counts: { entries: number } };
+  let n = 0;
+  await waitUntil(async () => {
+    n += 1;
+    const file = join(stage.folder, 'exports', `${n}.recant`);
+    const written = JSON.parse(await stage.recant(['export', '--out', file, '--json'])) as { entries: string };
+    return Number(written.entries) >= counts.entries;
+  });
+}
+
+function byPlace(finds: readonly Find[], folder: string): Searched['found'] {
+  const found = Object.fromEntries(PLACES.map((place) => [place, new Map<number, string[]>()])) as Record<Place, Map<number, string[]>>;
+  for (const { file, value, form } of finds) {
+    const path = relative(folder, file);
+    const seen = found[placeOf(path)];
+    const where = `${path} (${form})`;
+    const all = seen.get(value) ?? [];
+    if (!all.includes(where)) seen.set(value, [...all, where]);
+  }
+  return found;
+}
+
+function placeOf(path: string): Place {
+  const [first, second = ''] = path.split(sep);
+  if (first === 'recant') return second.startsWith('postgres') ? 'database' : second === 'kafka' ? 'broker' : 'folder';
+  return PLACES.find((place) => place === first) ?? 'folder';
+}

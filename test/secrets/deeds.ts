@@ -1,0 +1,117 @@
+import type { FilesystemSystem } from '@recant/connector-filesystem';
+import type { PostgresClient, postgresSystem } from '@recant/connector-postgres';
+import { percentEncode } from '@recant/events';
+import type { ActionInput, Recant } from '@recant/sdk';
+import type { Planted } from './corpus.ts';
+
+/** What an agent works with. */
+export interface Hands {
+  readonly agent: string;
+  readonly recant: Recant;
+  readonly shop: ReturnType<typeof postgresSystem>;
+  readonly files: FilesystemSystem;
+}
+
+/** A value at work. */
+interface Case extends Planted {
+  readonly index: number;
+  /** As a program shows it; the value itself where only a name gives it away. */
+  readonly shown: string;
+  /** Members that hold it, beside others. */
+  readonly members: Readonly<Record<string, unknown>>;
+}
+type Deed = (hands: Hands, planted: Case) => Promise<unknown>;
+
+/** Longer than what stands in an event: it becomes a part beside it. */
+const LONG = 'All work and no play makes a dull log. '.repeat(600);
+const FILE_NAME_BYTES_MAX = 180;
+
+/** What agents do with values that nobody should read, by the way that each could take into a record. */
+const DEEDS: Readonly<Record<string, Deed>> = {
+  arguments: ({ recant }, { members }) => recant.action({ tool: 'note', arguments: { list: [{ members }] } }, () => {}),
+  'arguments in json in a text': ({ recant }, { members }) =>
+    recant.action({ tool: 'post', arguments: { body: JSON.stringify(members) } }, () => {}),
+  'long arguments': ({ recant }, { members }) => recant.action({ tool: 'note', arguments: { LONG, members } }, () => {}),
+  'name of an argument': ({ recant }, { text }) =>
+    text === undefined ? done : recant.action({ tool: 'note', arguments: { [text]: true } }, () => {}),
+  result: ({ recant }, { members }) => recant.action({ tool: 'read' }, (context) => context.result({ rows: [members] })),
+  'long result': ({ recant }, { members }) => recant.action({ tool: 'read' }, (context) => context.result({ LONG, members })),
+  'result of a wrapped tool': ({ recant }, { members }) =>
+    recant.wrap(async () => members, { name: 'fetch', result: (all) => ({ all }) })(),
+  error: ({ recant }, { shown }) =>
+    recant.action({ tool: 'call' }, () => {
+      throw Object.assign(new Error(`it failed: ${shown}`, { cause: new Error(shown) }), { name: shown, code: shown });
+    }),
+  'sql as an argument': ({ recant }, { members }) => {
+    const [[name, value] = ['', '']] = Object.entries(members);
+    const sql = `UPDATE customer SET ${name} = '${String(value).replaceAll("'", "''")}' WHERE id = 7`;
+    return recant.action({ tool: 'query', arguments: { sql } }, () => {});
+  },
+  'rows of a database': (hands, { index, shown }) =>
+    onShop(hands, { tool: 'remember' }, async (tx) => {
+      await tx.query('INSERT INTO note VALUES ($1, $2)', [index, shown]);
+      await tx.query(`UPDATE note SET body = body || ' again' WHERE id = $1`, [index]);
+    }),
+  'rows that cannot go back': (hands, { shown }) =>
+    onShop(hands, { tool: 'seal' }, (tx) => tx.query('INSERT INTO sealed (body) VALUES ($1)', [shown])),
+  'key of a row': (hands, { text }) =>
+    text === undefined ? done : onShop(hands, { tool: 'file' }, (tx) => tx.query('INSERT INTO filed VALUES ($1, $2)', [hands.agent, text])),
+  'error of a database': (hands, { text }) =>
+    text === undefined ? done : onShop(hands, { tool: 'file' }, (tx) => tx.query('INSERT INTO filed VALUES ($1, $2)', [hands.agent, text])),
+  'message of a database': (hands, { shown }) => onShop(hands, { tool: 'count' }, (tx) => tx.query('SELECT $1::text::integer', [shown])),
+  path: (hands, planted) => {
+    const path = pathOf(hands, planted);
+    return path === undefined ? done : onFiles(hands, { tool: 'write_file' }, path);
+  },
+  'declared resource': (hands, planted) => {
+    const path = pathOf(hands, planted);
+    if (path === undefined) return done;
+    return onFiles(hands, { tool: 'write_file', resources: [`filesystem://${hands.files.name}/${percentEncode(path)}`] }, path);
+  },
+  'declared address': ({ recant }, { shown }) =>
+    recant.action({ tool: 'get', resources: [`https://host/${shown}`], reversibility: 'read' }, () => {}),
+  context: ({ recant }, { members, shown }) => {
+    const labels = Object.fromEntries(Object.entries(members).map(([name, value]) => [name, String(value)]));
+    return recant.action({ tool: 'note', session: shown, onBehalfOf: shown, labels }, () => {});
+  },
+  'name of a tool': ({ recant }, { text }) => (text === undefined ? done : recant.action({ tool: text }, () => {})),
+  'name of a subject': ({ recant }, { text, members }) =>
+    text === undefined ? done : recant.action({ tool: 'note', arguments: members, subject: text }, () => {}),
+};
+const done = Promise.resolve();
+
+export const WAYS: readonly string[] = Object.keys(DEEDS);
+
+/** What can be done with one value. @param failed told what the agent sees of each deed that does not succeed */
+export async function doAll(
+  hands: Hands,
+  planted: Planted,
+  index: number,
+  ways: readonly string[],
+  failed: (error: unknown) => void,
+): Promise<void> {
+  const { key, text, value } = planted;
+  const members = { ...(text === undefined ? {} : { text }), ...(key === undefined ? {} : { [key]: value }) };
+  const all = { ...planted, index, members, shown: text ?? `${key} = '${value}'` };
+  for (const way of ways) await DEEDS[way]?.(hands, all).catch(failed);
+}
+
+function onShop({ recant, shop }: Hands, input: ActionInput, work: (tx: PostgresClient) => Promise<unknown>): Promise<unknown> {
+  return recant.action({ systems: [shop.name], ...input }, (context) => context.on(shop).transaction(work));
+}
+
+async function onFiles({ agent, recant, files }: Hands, input: ActionInput, path: string): Promise<void> {
+  await recant.action({ systems: [files.name], ...input }, async (context) => {
+    await context.on(files).mkdir(agent, { recursive: true });
+    await context.on(files).writeFile(path, 'x');
+    await context.on(files).move(path, `${path} moved`);
+  });
+}
+
+/** A name of a file in which the value can be recognised. */
+function pathOf({ agent }: Hands, { text, value, shaped }: Case): string | undefined {
+  const name = [text, ...(shaped ? [`of ${value}`] : [])].find(
+    (name) => name !== undefined && !/[/\n]/.test(name) && Buffer.byteLength(name) <= FILE_NAME_BYTES_MAX,
+  );
+  return name && `${agent}/${name}`;
+}
