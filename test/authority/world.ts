@@ -132,7 +132,16 @@ async function serve({ provider, folder, store, signing, password, closers, keys
   const { apiKey: rollbackKey } = await store.credentials.create(own);
   const keys = { masterKeys: [randomBytes(32)] as const, keysDatabaseUrl };
   const people = [...settings.people, local];
-  const deps = { settings, store, kafka: undefined, rollbackKey, signing, people, timing: { headMs: 100 }, ...keys };
+  const deps = {
+    settings,
+    store,
+    kafka: undefined,
+    prepare: async () => ({ rollbackKey }),
+    signing,
+    people,
+    timing: { headMs: 100 },
+    ...keys,
+  };
   return openServices(deps, closers);
 }
 

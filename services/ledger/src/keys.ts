@@ -97,7 +97,7 @@ function keyBody({ credential, label, createdAtMs, expiresAtMs, revokedAtMs, sta
 }
 
 /** Of a new key, what is no secret. */
-function boundBody({ credential, expiresAtMs }: MadeCredential) {
+export function boundBody({ credential, expiresAtMs }: MadeCredential) {
   return { ...fieldsOf(credential), ...(expiresAtMs === undefined ? {} : { expiresAt: isoOf(expiresAtMs) }) };
 }
 

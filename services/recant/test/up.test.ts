@@ -89,12 +89,32 @@ test('whoever makes a password is an entry: of the first start, at once where it
   expect((await readdir(join(folder.path, '.recant'))).filter((name) => name.startsWith('password-act'))).toEqual([]);
   const { items } = await createClient(await operator()).acts({});
   const told = JSON.stringify(items);
-  for (const { data } of (await acts()).filter(({ type }) => type === 'recant.act.ordered.v1'))
+  for (const { data } of (await acts()).filter(({ data }) => data.operation === 'password'))
     expect(told).toContain(`"data":{"act":"${data.act}","outcome":"done"}`);
   for (const password of [/password\s+(\S+)/.exec(first.out)?.[1] ?? '', online.out.trim(), offline.out.trim()]) {
     expect(password).toMatch(/\S{10}/);
     expect(told).not.toContain(password);
   }
+}, 120_000);
+
+test('keys that the first start makes are entries, without their secrets, and a later start makes none', async () => {
+  const first = await start();
+  const client = createClient(await operator());
+  const ordered = (await client.acts({})).items.map(
+    ({ event }) => event as { type: string; data: { operation?: string; by?: string; act: string } },
+  );
+  const orders = ordered.filter(({ data }) => data.operation === 'createKey');
+  expect(orders.map(({ data }) => data.by)).toEqual(Array(3).fill(`local:${userInfo().username}`));
+  const ends = ordered.filter(({ type, data }) => type === 'recant.act.ended.v1' && orders.some((order) => order.data.act === data.act));
+  const keys = (await client.keys()).map(({ keyId, roles }) => ({ keyId, roles }));
+  expect(ends.map((end) => (end.data as { detail?: object }).detail)).toEqual(
+    expect.arrayContaining(keys.map((key) => expect.objectContaining(key))),
+  );
+  expect(keys).toHaveLength(3);
+  for (const key of first.out.match(/recant_\S+/g) ?? []) expect(JSON.stringify(ordered)).not.toContain(key.split('_').at(-1));
+  expect(await first.end('SIGTERM')).toBe(0);
+  await start();
+  expect((await createClient(await operator()).keys()).length).toBe(3);
 }, 120_000);
 
 test('an act that the folder owes without knowing how it ended is an order without its end', async () => {
@@ -106,7 +126,8 @@ test('an act that the folder owes without knowing how it ended is an order witho
   const { items } = await createClient(await operator()).acts({ by: ['local:ada'] });
   expect(items.map(({ event }) => event)).toMatchObject([{ data: { target: { time: act.time }, request: 'r-1' } }]);
   const ends = (await createClient(await operator()).acts({})).items.filter(({ event }) => event.type === 'recant.act.ended.v1');
-  expect(ends).toHaveLength(1);
+  // Of the password and the three keys of the first start.
+  expect(ends).toHaveLength(4);
 }, 120_000);
 
 test('a second one in the same folder says where the first one answers', async () => {

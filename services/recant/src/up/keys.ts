@@ -1,6 +1,11 @@
+import { randomUUID } from 'node:crypto';
+import { createKey } from '@recant/api';
 import { parseApiKey } from '@recant/events';
+import type { ActRecorder } from '@recant/service';
+import { boundBody } from '@recant/service-ledger/wire';
 import { type Credentials, type NewCredential, OPERATOR_TENANT } from '@recant/store';
 import { CREDENTIALS_FILE } from '../cli/connection.ts';
+import { localUser } from '../evidence/local-acts.ts';
 import type { Folder } from './folder.ts';
 
 /** The all-in-one has one tenant, the operator's own: dead letters of unknown senders are filed there, and its operator sees them. */
@@ -42,15 +47,28 @@ export interface UpKeys {
   readonly made?: { readonly operatorKey: string; readonly agentKey: string };
 }
 
-/** Keys that the folder keeps and the database knows; new ones where either has lost them (first start, another DATABASE_URL) or they have ended. */
-export async function ensureKeys(folder: Folder, credentials: Credentials): Promise<UpKeys> {
-  const rollbackKey =
-    (await known(credentials, (await folder.read(ROLLBACK_FILE))?.trim())) ?? (await makeRollbackKey(folder, credentials));
+/**
+ * Keys that the folder keeps and the database knows; new ones where either has lost them (first start, another DATABASE_URL) or they have ended.
+ * Each is an entry before it is made, like those that are made over HTTP.
+ */
+export async function ensureKeys(folder: Folder, credentials: Credentials, acts: ActRecorder): Promise<UpKeys> {
+  const make = (wanted: NewCredential): Promise<string> => makeKey(credentials, acts, wanted);
+  const rollbackKey = (await known(credentials, (await folder.read(ROLLBACK_FILE))?.trim())) ?? (await makeRollbackKey(folder, make));
   const kept = await known(credentials, await keptOperatorKey(folder));
   if (kept !== undefined) return { operatorKey: kept, rollbackKey };
-  const operatorKey = (await credentials.create(OPERATOR)).apiKey;
-  const agentKey = (await credentials.create(AGENTS)).apiKey;
+  const operatorKey = await make(OPERATOR);
+  const agentKey = await make(AGENTS);
   return { operatorKey, rollbackKey, made: { operatorKey, agentKey } };
+}
+
+async function makeKey(credentials: Credentials, acts: ActRecorder, wanted: NewCredential): Promise<string> {
+  const end = await acts.order({ tenant: TENANT, operation: createKey.operationId, by: localUser(), target: {}, request: randomUUID() });
+  const made = await credentials.create(wanted).catch(async (error: unknown) => {
+    await end({ outcome: 'failed', code: 'internal' });
+    throw error;
+  });
+  await end({ outcome: 'done', detail: boundBody(made) });
+  return made.apiKey;
 }
 
 /** For the command line in the same directory. */
@@ -58,8 +76,8 @@ export async function keepConnection(folder: Folder, url: string, apiKey: string
   await folder.keep(CREDENTIALS_FILE, `${JSON.stringify({ url, apiKey })}\n`);
 }
 
-async function makeRollbackKey(folder: Folder, credentials: Credentials): Promise<string> {
-  const { apiKey } = await credentials.create(ROLLBACK);
+async function makeRollbackKey(folder: Folder, make: (wanted: NewCredential) => Promise<string>): Promise<string> {
+  const apiKey = await make(ROLLBACK);
   await folder.keep(ROLLBACK_FILE, `${apiKey}\n`);
   return apiKey;
 }

@@ -19,12 +19,11 @@ import type { UpSettings } from './settings.ts';
 const STOP_MS_MAX = 5_000;
 
 export interface ServiceDeps {
-  /** Records what the log is still owed, before anything is served. */
-  readonly owed?: (acts: ActRecorder, logger: Logger) => Promise<void>;
+  /** What has to be in the log before anything is served: keys that are made, and what the log is still owed. */
+  readonly prepare: (acts: ActRecorder, logger: Logger) => Promise<{ readonly rollbackKey: string }>;
   readonly settings: UpSettings;
   readonly store: Store;
   readonly kafka: KafkaAccess | undefined;
-  readonly rollbackKey: string;
   readonly signing: SigningKeys;
   readonly people: readonly People[];
   /** Of the loops that publish; left out, as it is in production. */
@@ -35,7 +34,7 @@ export interface ServiceDeps {
 
 /** Ledger and rollback on one port. @returns its address */
 export async function openServices(deps: ServiceDeps, closers: Closer[]): Promise<string> {
-  const { owed, settings, store, kafka: access, rollbackKey, signing, people, timing } = deps;
+  const { prepare, settings, store, kafka: access, signing, people, timing } = deps;
   const logger = createLogger({
     name: 'recant',
     level: settings.logLevel,
@@ -46,6 +45,8 @@ export async function openServices(deps: ServiceDeps, closers: Closer[]): Promis
   const dataKeys = await openDataKeys(deps, logger);
   if (dataKeys) closers.push(dataKeys.close);
   const ledger = wireLedger({ store, logger, clock: Date.now, shards: settings.shards, evidence, dataKeys, ...kafka });
+  closers.push(ledger.stop);
+  const { rollbackKey } = await prepare(ledger.acts, logger);
   let url = '';
   const rollback = wireRollback({
     store,
@@ -66,8 +67,6 @@ export async function openServices(deps: ServiceDeps, closers: Closer[]): Promis
     logger,
     requestId: randomUUID,
   });
-  closers.push(ledger.stop);
-  await owed?.(ledger.acts, logger);
   const listening = await listen(app, { ...settings.address, logger });
   closers.push(() => listening.close(STOP_MS_MAX));
   url = settings.publicUrl ?? listening.url;

@@ -73,11 +73,16 @@ async function build(settings: UpSettings, { tell, signal }: UpHooks, closers: C
     failpoints: killAtFailpoint(settings.failpoint),
   });
   closers.push(store.close);
-  const keys = await ensureKeys(folder, store.credentials);
   const password = await ensurePassword(folder, Date.now());
   const people = [...settings.people, localPeople(folder)];
+  const ready = Promise.withResolvers<UpKeys>();
   const services: ServiceDeps = {
-    owed: (acts, logger) => recordOwed(folder, acts, logger),
+    async prepare(acts, logger) {
+      await recordOwed(folder, acts, logger);
+      const keys = await ensureKeys(folder, store.credentials, acts);
+      ready.resolve(keys);
+      return keys;
+    },
     settings,
     store,
     kafka,
@@ -85,9 +90,9 @@ async function build(settings: UpSettings, { tell, signal }: UpHooks, closers: C
     people,
     masterKeys,
     keysDatabaseUrl: database.keysUrl,
-    rollbackKey: keys.rollbackKey,
   };
   const url = await openServices(services, closers);
+  const keys = await ready.promise;
   await keepConnection(folder, url, keys.operatorKey);
   await folder.keep(DATABASE_FILE, `${database.url}\n`);
   await lock.announce(url);
