@@ -32,7 +32,7 @@ export const ApprovalState = z
     state: z.enum(['not_needed', 'missing', 'expired', 'approved']),
     need: z.enum(['rule', 'claimed', 'window']).optional().meta({
       description:
-        'Why a second person is needed. rule: every plan needs one here. claimed: it undoes what only the agent’s process has said. window: nothing but a window selects.',
+        'Why a second person is needed. rule: every plan needs one here. claimed: it undoes what only the agent’s process has said. window: no name selects, but a window, outcomes or resources of any system.',
     }),
     given: z.array(ApprovalBody).meta({ description: 'The last 100, newest first; expired ones too.' }),
   })

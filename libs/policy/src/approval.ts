@@ -24,7 +24,7 @@ export interface PlanInQuestion {
   readonly body: Pick<PlanBody, 'selection' | 'steps'>;
 }
 
-/** `rule`: every plan does. `claimed`: it undoes what only the agent's process has said. `window`: nothing but a window selects. */
+/** `rule`: every plan does. `claimed`: it undoes what only the agent's process has said. `window`: no name selects, nothing but a window or how attempts ended. */
 export type ApprovalNeed = 'rule' | 'claimed' | 'window';
 
 export type ApprovalVerdict =
@@ -34,13 +34,23 @@ export type ApprovalVerdict =
   /** The last one that there was. */
   | { readonly kind: 'expired'; readonly need: ApprovalNeed; readonly approval: Approval };
 
-const WINDOW_FIELDS: ReadonlySet<string> = new Set(['fromMs', 'toMs', 'clock']);
+/** Fields that name nobody and nothing: all outcomes together are as good as none. */
+const NAMELESS_FIELDS: ReadonlySet<string> = new Set(['fromMs', 'toMs', 'clock', 'outcomes']);
+/** A pattern of resources that ends before it has named a system. */
+const ANY_SYSTEM = /^[^/]*:\/\/[^/]*\*$/;
 
 export function whySecondPerson(rule: ApprovalRule, { selection, steps }: PlanInQuestion['body']): ApprovalNeed | undefined {
   if (rule === 'never') return undefined;
   if (steps.some(({ grade }) => grade === 'claimed')) return 'claimed';
-  if (Object.keys(selection).every((field) => WINDOW_FIELDS.has(field))) return 'window';
+  if (!namesSomething(selection)) return 'window';
   return rule === 'always' ? 'rule' : undefined;
+}
+
+function namesSomething(selection: PlanBody['selection']): boolean {
+  return Object.entries(selection).some(([field, values]) => {
+    if (field === 'resources') return !(values as readonly string[]).some((pattern) => ANY_SYSTEM.test(pattern));
+    return !NAMELESS_FIELDS.has(field);
+  });
 }
 
 /** A second person is another one than who asked for the plan. */

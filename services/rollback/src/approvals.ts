@@ -7,7 +7,7 @@ import type { RollbackCore } from './core.ts';
 const NEEDS: Readonly<Record<ApprovalNeed, string>> = {
   rule: 'every plan needs one here',
   claimed: 'it undoes what only the agent’s own process has said',
-  window: 'it selects by nothing but a window',
+  window: 'no name selects in it, but a window, outcomes or resources of any system',
 };
 
 /** @returns the one it may run by; undefined where it needs none. @throws ApiFault `approval_missing`, `approval_expired` */

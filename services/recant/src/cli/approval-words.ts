@@ -5,7 +5,7 @@ import { clockTime } from './resource-words.ts';
 const NEEDS: Readonly<Record<NonNullable<PlanView['approval']['need']>, string>> = {
   rule: 'every plan does here',
   claimed: 'it undoes what only the agent’s own process has said',
-  window: 'nothing but a window selects',
+  window: 'no name selects in it, but a window, outcomes or resources of any system',
 };
 
 /** Whether the plan has the second person that it needs; nothing where it needs none. */
