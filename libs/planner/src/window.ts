@@ -18,6 +18,9 @@ export interface Window {
 const SHORT = /^(?:\d{1,9}(?:ms|s|m|h|d|w))+$/;
 const SHORT_PIECE = /(\d+)(ms|s|m|h|d|w)/g;
 const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 };
+/** Years that ISO 8601 writes in four digits: PostgreSQL takes less than a Date does. */
+const TIME_MS_MIN = Date.parse('0001-01-01T00:00:00Z');
+const TIME_MS_MAX = Date.parse('9999-12-31T23:59:59.999Z');
 /** Zone at the end of an ISO 8601 time: `Z`, `+02`, `+0200`, `+02:00`. A date alone has none. */
 const ZONED = /T.*(?:Z|[+-]\d{2}(?::?\d{2})?)$/i;
 
@@ -38,6 +41,9 @@ export function parseWindow(text: WindowText, nowMs: number, zone?: string): Win
     if (fromMs !== undefined) toMs = fromMs + length;
     else fromMs = (toMs ?? nowMs) - length;
   }
+  for (const [field, ms] of Object.entries({ from: fromMs, to: toMs }))
+    if (ms !== undefined && !(ms >= TIME_MS_MIN && ms <= TIME_MS_MAX))
+      throw new PlannerError('time_invalid', `\`${field}\` is outside the years 1 to 9999.`);
   if (fromMs !== undefined && toMs !== undefined && fromMs >= toMs) {
     throw new PlannerError('window_empty', `\`from\` (${iso(fromMs)}) is not before \`to\` (${iso(toMs)}).`);
   }

@@ -1,4 +1,5 @@
-import { decodeEvent, type RecantEvent } from '@recant/events';
+import { createHash } from 'node:crypto';
+import { canonicalize, decodeEvent, type RecantEvent } from '@recant/events';
 import { decodeFrame } from '@recant/ledger';
 import { OPERATOR_TENANT, withSnapshot } from '@recant/store';
 import { waitUntil } from '@recant/test-support';
@@ -52,6 +53,16 @@ test('every act on keys is an entry, with who did it and what came of it, and no
   ]);
   expect(JSON.stringify(events)).toContain(`"keyId":"${made.keyId}"`);
   expect(JSON.stringify(events)).not.toContain(made.apiKey.slice(-20));
+});
+
+test('a key with more bindings than an entry holds is recorded all the same, with what tells that it is that one', async () => {
+  const { apiKey } = await ledger.makeKey({ roles: ['administer'] });
+  const resources = Array.from({ length: 100 }, (_, n) => `postgres://shop/${n}/${'x'.repeat(900)}`);
+  const agents = ['reader'];
+  const made = await ledger.client(apiKey).createKey({ roles: ['emit'], sourcePrefix: 'recant://x', agents, resources });
+  const ends = (await ownEvents(TENANT)).flatMap((event) => (event.type === 'recant.act.ended.v1' ? [event.data] : []));
+  const sha256 = createHash('sha256').update(canonicalize(resources)).digest('hex');
+  expect(ends.at(-1)).toMatchObject({ outcome: 'done', detail: { keyId: made.keyId, roles: ['emit'], agents, resources: { sha256 } } });
 });
 
 test('refusals of authority are entries: of a known key in its tenant, of nobody in the operator’s, alike ones counted together', async () => {

@@ -26,7 +26,8 @@ export function systemRoutes(
       const kept = viewOf(
         await systems.put(caller.tenant, { name: body.name, connector: body.connector, identity, options: body.options as JsonObject }),
       );
-      return known ? { status: 200, body: kept } : { status: 201, body: kept };
+      const act = { name: kept.name, connector: kept.connector, identity };
+      return known ? { status: 200, body: kept, act } : { status: 201, body: kept, act };
     }),
   ];
 }

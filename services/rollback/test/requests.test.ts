@@ -1,4 +1,5 @@
 import { createClient } from '@recant/client';
+import type { ActEnded, ActOrdered } from '@recant/events';
 import { waitUntil } from '@recant/test-support';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createStage, type Stage } from './harness.ts';
@@ -31,6 +32,8 @@ test.each([
   [{ selection: { agents: ['pricer'] }, window: { from: '1h', to: '2h' } }, 400, 'window_empty'],
   [{ selection: { agents: ['pricer'] }, window: { from: '2026-03-01T10:00:00' } }, 400, 'time_zone_missing'],
   [{ selection: { agents: ['pricer'] }, window: 'soon' }, 400, 'time_invalid'],
+  [{ selection: { agents: ['pricer'] }, window: { from: '99999999d' } }, 400, 'time_invalid'],
+  [{ selection: { agents: ['pricer'] }, window: { to: '+275760-09-13T00:00:00Z' } }, 400, 'time_invalid'],
   [{ selection: { outcomes: ['great'] } }, 400, 'selection_invalid'],
   [{ selection: { agent: 'pricer' } }, 400, 'request_invalid'],
   [{ selection: { agents: ['pricer'] }, mode: 'force' }, 400, 'request_invalid'],
@@ -99,6 +102,29 @@ test('a plan that the ledger has outgrown is refused before the start, and plann
   });
   const empty = await stage.operator.createPlan({ selection: { agents: ['pricer'] } });
   expect(await problem(stage.operator.createRun(empty.id, empty.digest))).toEqual([409, 'plan_empty']);
+});
+
+test('the record of a registration says which system it was, and nothing of how it is reached', async () => {
+  const { items } = await stage.operator.acts();
+  const [registered] = await stage.operator.systems();
+  const orders = items.flatMap(({ event: { type, data } }) =>
+    type === 'recant.act.ordered.v1' && (data as ActOrdered).operation === 'registerSystem' ? [(data as ActOrdered).act] : [],
+  );
+  const ends = items.filter(({ event: { type, data } }) => type === 'recant.act.ended.v1' && orders.includes((data as ActEnded).act));
+  expect(ends.map(({ event }) => (event.data as ActEnded).detail)).toContainEqual({
+    name: 'shop',
+    connector: 'postgres',
+    identity: registered?.identity,
+  });
+  expect(JSON.stringify(items)).not.toContain(new URL(stage.shop.ownerUrl).password);
+});
+
+test('an address that Node does not take is refused, not waited for', async () => {
+  const options = { url: 'postgres://owner:secret@%00/shop' };
+  expect(await problem(stage.operator.registerSystem({ name: 'gone', connector: 'postgres', options }))).toEqual([
+    422,
+    'system_options_invalid',
+  ]);
 });
 
 test('a tenant whose key this service does not have registers nothing here: not a folder of this machine, not an address of its network', async () => {

@@ -1,7 +1,8 @@
 import { eventId, uuidv7 } from '@recant/events';
 import type { Logger } from '../log.ts';
+import { fittingDetail } from './detail.ts';
 import { ActLane, type LaneDeps } from './lane.ts';
-import type { ActRecorder } from './port.ts';
+import type { ActEnd, ActRecorder } from './port.ts';
 import { type CountedRefusal, createRefusals } from './refusals.ts';
 
 export interface ActRecorderDeps extends LaneDeps {
@@ -49,7 +50,7 @@ export function createActRecorder(deps: ActRecorderDeps): ActRecorder {
       await lane.push({ type: 'recant.act.ordered.v1', id: eventId.actOrdered(act), data: { act, operation, by, target, request } });
       return async (end) => {
         try {
-          await lane.push({ type: 'recant.act.ended.v1', id: eventId.actEnded(act), data: { act, ...end } });
+          await lane.push({ type: 'recant.act.ended.v1', id: eventId.actEnded(act), data: { act, ...fitting(end) } });
         } catch (err) {
           // It was carried out: the entry that ordered it stands, without its end.
           logger.error(
@@ -65,4 +66,8 @@ export function createActRecorder(deps: ActRecorderDeps): ActRecorder {
       await Promise.allSettled([...lanes.values()].map((lane) => lane.close()));
     },
   };
+}
+
+function fitting(end: ActEnd): ActEnd {
+  return end.outcome === 'done' && end.detail !== undefined ? { ...end, detail: fittingDetail(end.detail) } : end;
 }

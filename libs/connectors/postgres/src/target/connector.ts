@@ -54,5 +54,7 @@ function urlOf({ name, options }: SystemRegistration): string {
   if (typeof url !== 'string' || !/^postgres(ql)?:\/\//.test(url)) {
     throw new ConnectorError('options_invalid', `system ${name}: options.url is not a postgres:// URL`);
   }
+  // Node refuses it from within the driver, which then never answers.
+  if (/%00|\0/.test(url)) throw new ConnectorError('options_invalid', `system ${name}: options.url holds U+0000`);
   return url;
 }
