@@ -35,8 +35,20 @@ async function ask(path: string, init: RequestInit & { key?: string } = {}): Pro
 }
 
 const HOSTILE = ['x', '%00', '%ff', '..%2f..%2fetc%2fpasswd', "'%20OR%201=1--", '%24%7Bjndi%7D', '9'.repeat(400), '__proto__'];
+/** As a number, an instant or a place no column takes them. */
+const BEYOND = ['32768', '99999', '9007199254740991'];
+const cursorAfter = (...place: readonly unknown[]): string =>
+  Buffer.from(JSON.stringify([1, [[0, '5']], null, place])).toString('base64url');
+const CURSORS = [
+  cursorAfter(-9_007_199_254_740_991, 0, '1'),
+  cursorAfter(9_007_199_254_740_991, 0, '1'),
+  cursorAfter(1, 99_999, '1'),
+  ...['99999.1', '9999999999999999.99999.999999999999999999', '999999999999999.x'],
+];
 const BODIES = [
   ...['', '{', 'null', '[]', '{"__proto__":{"roles":["administer"]}}', `{"a":${'['.repeat(100)}`, '{"mode":"force"}', '\u0000', '"\ud800"'],
+  ...['{"window":{"from":"99999999d"}}', '{"reason":"\\ud800"}'],
+  '{"roles":["view"],"sourcePrefix":"recant://x","agents":["\\ud800"],"resources":[]}',
   JSON.stringify(Object.fromEntries(Array.from({ length: 20_000 }, (_, n) => [`k${n}`, n]))),
 ];
 
@@ -55,6 +67,8 @@ async function provokeAll(): Promise<Told[]> {
         }),
       );
     for (const value of HOSTILE) all.push(await ask(`${pathOf('1')}?limit=${value}&cursor=${value}&${value}=1`, { method }));
+    for (const value of BEYOND) all.push(await ask(`${pathOf(value)}?attempt=${value}`, { method }));
+    for (const cursor of CURSORS) all.push(await ask(`${pathOf('1')}?cursor=${cursor}`, { method }));
     if (!route.body) continue;
     const type = route.body.kind === 'json' ? 'application/json' : (Object.keys(route.body.content)[0] as string);
     for (const body of BODIES) all.push(await ask(pathOf('1'), { method, body, headers: { 'content-type': type } }));
@@ -124,6 +138,11 @@ test('headers, an address and parameters are bounded before anybody looks at the
   expect(await send(`GET /health HTTP/1.1\r\nhost: x\r\nx: ${'x'.repeat(20_000)}`)).toMatch(/^HTTP\/1\.1 431 /);
   expect(await send(`GET /health HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\ntransfer-encoding: chunked`)).toMatch(/^HTTP\/1\.1 400 /);
   expect(await send('nonsense')).toMatch(/^HTTP\/1\.1 400 /);
+  const absolute = (query: string) => send(`GET http://a:99999/v1/logs${query} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${bearer}`);
+  expect([await absolute(''), await absolute('?x=1')]).toEqual([
+    expect.stringMatching(/^HTTP\/1\.1 200 /),
+    expect.stringMatching(/^HTTP\/1\.1 400 /),
+  ]);
   const many = Array.from({ length: 501 }, (_, n) => `agent=${n}`).join('&');
   expect(await ask(`/v1/attempts?${many}`)).toMatchObject({ status: 400, text: expect.stringContaining('more than 500 parameters') });
   for (const text of [await send(`GET /${'x'.repeat(20_000)} HTTP/1.1\r\nhost: x`), await send('nonsense')])

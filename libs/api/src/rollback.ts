@@ -1,6 +1,7 @@
 import { NAME_BYTES_MAX } from '@recant/events';
 import { z } from 'zod';
 import { ApprovalBody, ApprovalInput } from './approval-shapes.ts';
+import { ordinal } from './field.ts';
 import { PageQuery } from './page.ts';
 import { PlanBodyShape, PlanInput, RunBody, RunInput, RunPage, SystemBody, SystemInput, SystemList } from './rollback-shapes.ts';
 import { route } from './route.ts';
@@ -13,7 +14,7 @@ const name = z.string().min(1).max(NAME_BYTES_MAX);
 const readers = ['view', 'plan', 'execute', 'administer'] as const;
 const common = { tag: 'rollback' } as const;
 const runParams = z.object({ run: name });
-const stepParams = z.object({ run: name, step: z.int().min(1) });
+const stepParams = z.object({ run: name, step: ordinal });
 
 export const listSystems = route({
   ...common,

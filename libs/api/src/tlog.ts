@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { index, instant, name, shard } from './field.ts';
+import { index, instant, name, ordinal, shard } from './field.ts';
 import { route } from './route.ts';
 
 /** Who may read what is published: everybody who may read anything. */
@@ -57,7 +57,7 @@ export const getReceipt = route({
     'The extra data is the entry itself, whose RFC 6962 leaf hash the proof is about: the file is verified offline, with the verifier keys alone.',
   roles: READERS,
   params: z.object({ action: name }),
-  query: z.object({ attempt: z.int().min(1).optional().meta({ description: 'Default: the last one.' }) }),
+  query: z.object({ attempt: ordinal.optional().meta({ description: 'Default: the last one.' }) }),
   responses: { 200: { description: 'A .tlog-proof file', mediaType: TEXT } },
   errors: ['action_unknown', 'receipt_pending'],
 });

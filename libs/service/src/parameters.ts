@@ -40,7 +40,8 @@ function textOf(value: unknown): string {
 /** @throws ApiFault `request_invalid` naming every field that does not fit */
 export function parseParts(place: string, schema: z.ZodType | undefined, value: unknown): Record<string, unknown> {
   if (!schema) return {};
-  if (holdsNul(value)) throw new ApiFault('request_invalid', `The ${place} holds U+0000, which PostgreSQL does not take.`);
+  const unfit = unfitTextIn(value);
+  if (unfit !== undefined) throw new ApiFault('request_invalid', `The ${place} holds ${unfit}.`);
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data as Record<string, unknown>;
   const problems = parsed.error.issues
@@ -49,10 +50,18 @@ export function parseParts(place: string, schema: z.ZodType | undefined, value: 
   throw new ApiFault('request_invalid', `${problems.join('; ')}.`);
 }
 
-function holdsNul(value: unknown): boolean {
-  if (typeof value === 'string') return value.includes('\0');
-  if (typeof value !== 'object' || value === null) return false;
-  return Object.entries(value).some(([name, field]) => name.includes('\0') || holdsNul(field));
+/** Neither is kept as it came: PostgreSQL has no U+0000, and UTF-8 no half of a surrogate pair. */
+function unfitTextIn(value: unknown): string | undefined {
+  if (typeof value === 'string') {
+    if (value.includes('\0')) return 'U+0000, which PostgreSQL does not take';
+    return value.isWellFormed() ? undefined : 'half of a surrogate pair, which is no character';
+  }
+  if (typeof value !== 'object' || value === null) return undefined;
+  for (const [name, field] of Object.entries(value)) {
+    const unfit = unfitTextIn(name) ?? unfitTextIn(field);
+    if (unfit !== undefined) return unfit;
+  }
+  return undefined;
 }
 
 function readText(field: z.ZodType, text: string): unknown {

@@ -34,7 +34,7 @@ export async function serve(route: BoundRoute, request: Request, response: Respo
     response.once('close', () => abort.abort());
     const taken = {
       params: parsePath(descriptor.params, request.params),
-      query: parseQuery(descriptor.query, new URL(request.originalUrl, 'http://localhost').searchParams),
+      query: parseQuery(descriptor.query, searchOf(request.originalUrl)),
       headers: parseParts('header', descriptor.headers, request.headers),
       body: readAs(route, body),
       caller,
@@ -52,6 +52,13 @@ export async function serve(route: BoundRoute, request: Request, response: Respo
   } finally {
     body?.release();
   }
+}
+
+/** An address may be absolute (RFC 9112, 3.2.2), and its host no host: only what it asks for counts here. */
+function searchOf(address: string): URLSearchParams {
+  const [target = ''] = address.split('#', 1);
+  const at = target.indexOf('?');
+  return new URLSearchParams(at < 0 ? '' : target.slice(at));
 }
 
 /** What is an act is in the log before it is carried out, and so is what came of it before it is answered. */

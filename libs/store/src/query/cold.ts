@@ -1,6 +1,7 @@
 import { StoreError } from '../error.ts';
 import type { PrismaClient } from '../generated/client.ts';
 import { READER_ROLE } from '../migration/roles.ts';
+import { SHARD_MAX } from './cursor.ts';
 
 export interface LogSummary {
   readonly shard: number;
@@ -93,7 +94,7 @@ function becomeReader(prisma: PrismaClient, tenant: string) {
 
 function parsePlace(cursor: string): { shard: number; idx: bigint } {
   const match = /^([0-9]{1,5})\.([0-9]{1,18})$/.exec(cursor);
-  if (match === null)
+  if (match === null || Number(match[1]) > SHARD_MAX)
     throw new StoreError('cursor_invalid', 'This cursor was not given by a list of this ledger: start again without one.');
   return { shard: Number(match[1]), idx: BigInt(match[2] as string) };
 }

@@ -12,6 +12,9 @@ export interface Cursor {
 
 /** Characters of a cursor: 4,096 shards of 20 digits fit. */
 const CURSOR_LENGTH_MAX = 262_144;
+/** What the columns take: PostgreSQL's smallint, and times that it has too. */
+export const SHARD_MAX = 32_767;
+const TIME_MS_MAX = Date.parse('9999-12-31T23:59:59.999Z');
 
 export function formatCursor({ vector, since, after }: Cursor): string {
   return Buffer.from(JSON.stringify([1, sizesOf(vector), since === undefined ? null : sizesOf(since), after ?? null])).toString(
@@ -41,16 +44,20 @@ function sizesOf(vector: Vector): [number, string][] {
 
 function vectorOf(value: unknown): Vector {
   const pairs = (value as [unknown, unknown][]).map(([shard, size]): [number, bigint] => {
-    if (!Number.isInteger(shard) || (shard as number) < 0 || (shard as number) > 32_767) throw new RangeError('not a shard');
-    return [shard as number, wholeNumber(size)];
+    if (!isWithin(shard, SHARD_MAX)) throw new RangeError('not a shard');
+    return [shard, wholeNumber(size)];
   });
   return Object.fromEntries(pairs);
 }
 
 function placeOf(value: unknown): readonly [number, number, string] {
   const [received, shard, idx] = value as [unknown, unknown, unknown];
-  if (!Number.isSafeInteger(received) || !Number.isSafeInteger(shard)) throw new RangeError('not a place');
-  return [received as number, shard as number, String(wholeNumber(idx))];
+  if (!isWithin(received, TIME_MS_MAX) || !isWithin(shard, SHARD_MAX)) throw new RangeError('not a place');
+  return [received, shard, String(wholeNumber(idx))];
+}
+
+function isWithin(value: unknown, max: number): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= max;
 }
 
 function wholeNumber(value: unknown): bigint {
