@@ -135,6 +135,8 @@ function named(some: Characters): Planted[] {
     found('token', `1${some(40)}`, '"access_token": "%"', 'access-token'),
     found('token', `2${some(31, HEX)}`, 'https://store.example/blob?sv=1&sig=%', 'signature'),
     found('token', `3${some(63)}`, 'aws_secret_access_key = %', 'SecretAccessKey'),
+    found('password', `lynx-${some(6)}`, 'SMTP_PASS=% node mail.js', 'pass'),
+    found('password', `hare-${some(6)}`, 'user[password_confirmation]=%', 'password2'),
   ];
 }
 

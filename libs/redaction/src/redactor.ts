@@ -28,6 +28,9 @@ export interface Redactor {
 }
 
 const FINGERPRINT_HEX = 8;
+/** Members that say what stands in the `value` beside them. */
+const NAMING = ['name', 'Name', 'key', 'Key'] as const;
+const OPTION = /^--[A-Za-z][\w-]{0,63}$/;
 
 /**
  * Its masks tell equal values. One key for its life, made of `random`: the same value has the same fingerprint within one redactor and another one
@@ -109,22 +112,42 @@ class Walk {
   }
 
   private list(values: readonly JsonValue[], at: readonly string[], place: string, key: KeyRule | undefined): JsonValue {
-    const walked = values.map((member, index) => this.value(member, [...at, String(index)], `${place}[${index}]`, key));
+    const walked = values.map((member, index) =>
+      this.value(member, [...at, String(index)], `${place}[${index}]`, this.optionBefore(values[index - 1], member) ?? key),
+    );
     return walked.every((member, index) => member === values[index]) ? (values as JsonValue) : walked;
   }
 
   private members(value: JsonObject, at: readonly string[], place: string, inherited: KeyRule | undefined): JsonValue {
     const members = Object.create(null) as Record<string, JsonValue>;
+    const named = this.nameIn(value);
     let same = true;
     for (const [name, member] of Object.entries(value)) {
-      const words = keyWords(name);
-      const key = this.rules.keys.find(({ keys }) => keyMatches(keys, words)) ?? inherited;
+      const key = this.keyFor(name) ?? (name.toLowerCase() === 'value' ? named : undefined) ?? inherited;
       const masked = this.text(name, `a name in ${place}`);
       const walked = this.value(member as JsonValue, [...at, name], `${place}.${masked}`, key);
       same &&= masked === name && walked === member;
       members[masked] = walked;
     }
     return same ? value : members;
+  }
+
+  private keyFor(name: string): KeyRule | undefined {
+    const words = keyWords(name);
+    const unnumbered = words.replace(/_?\d{1,3}$/, '');
+    return this.rules.keys.find(({ keys }) => keyMatches(keys, words) || keyMatches(keys, unnumbered));
+  }
+
+  /** `{ name: 'DB_PASSWORD', value: '...' }`: how variables and headers are listed. */
+  private nameIn(value: JsonObject): KeyRule | undefined {
+    const name = NAMING.map((member) => value[member]).find((named) => typeof named === 'string');
+    return name === undefined ? undefined : this.keyFor(name as string);
+  }
+
+  /** `['--password', '...']`: arguments of a command. */
+  private optionBefore(before: JsonValue | undefined, value: JsonValue): KeyRule | undefined {
+    if (typeof before !== 'string' || !OPTION.test(before) || OPTION.test(String(value))) return undefined;
+    return this.keyFor(before);
   }
 
   private text(text: string, place: string): string {

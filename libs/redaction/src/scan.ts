@@ -9,6 +9,11 @@ export interface Piece {
 
 /** Matches up to this many characters that turn out to be nothing are looked at again from their second one: linear, times this. */
 const LOOK_AGAIN_CHARACTERS_MAX = 96;
+/**
+ * What a quote opens may hold a whole text with names and values of its own: longer ones are looked at from within too. Quoted values do not lie within one another
+ * more often than there are kinds of quotes, so that this is linear as well; those without quotes would.
+ */
+const QUOTE = /["']/;
 const MASK = /^\[[a-z0-9-]{1,40}#[0-9a-f]{8}\]?$/;
 
 /** What the rules find in a text. Time is linear in the text for patterns that are, such as all of those that come with Recant. */
@@ -22,8 +27,12 @@ export function piecesOf(text: string, rules: readonly TextRule[]): Piece[] {
       const found = match.find((group, index) => index > 0 && group !== undefined) ?? whole;
       const start = match.index + whole.length - found.length;
       const length = MASK.test(found) ? 0 : (take?.(found) ?? found.length);
-      if (length > 0) pieces.push({ start, end: start + length, rule });
-      else if (whole.length <= LOOK_AGAIN_CHARACTERS_MAX) pattern.lastIndex = match.index + 1;
+      if (length > 0) {
+        pieces.push({ start, end: start + length, rule });
+        // What a match took and the piece does not need is looked at for the next one.
+        if (length < found.length) pattern.lastIndex = start + length;
+      } else if (whole.length <= LOOK_AGAIN_CHARACTERS_MAX) pattern.lastIndex = match.index + 1;
+      else if (start > match.index && QUOTE.test(text[start - 1] as string)) pattern.lastIndex = start;
     }
   }
   return pieces;

@@ -5,6 +5,7 @@ import { TOKEN_RULES } from './tokens.ts';
 
 /** Members whose value is secret whatever it looks like, and those whose value is where it looks made by a machine. */
 const SECRET_KEYS = [
+  ...['passwords', 'passphrases', 'password_confirmation', 'password_confirm', 'secret_string'],
   ...['password', 'passwd', 'pwd', 'passphrase', 'passcode', 'secret', 'secrets', 'private_key', 'credential', 'credentials'],
   ...['authorization', 'cookie', 'cookies', 'set_cookie', 'pgpassword', 'connection_string'],
 ];
@@ -15,7 +16,9 @@ const TOKEN_KEYS = [
 
 /** `SET password TO value` */
 const TO = '\\s{1,4}to\\s{1,4}';
-const SECRET_WORDS = 'pass(?:word|wd|phrase|code)|pwd|secret|private[_-]?key|identified\\s+by';
+const SECRET_WORDS = 'pass(?:word|wd|phrase|code)(?:[_-]?confirm(?:ation)?|\\d{1,2})?|pwd|secret|private[_-]?key|identified\\s+by';
+/** `SMTP_PASS`, `"pass"`, `--pass`, `pass = '...'`: the word alone has other meanings in texts. */
+const PASS_WORD = `(?<=[_"'\`]|--)pass|(?<![a-z])pass(?=\\s{0,4}=\\s{0,4}["'])`;
 const TOKEN_WORDS =
   '(?:token|api[_-]?key|(?:access|account|auth|encryption|signing|secret)[_-]?(?:access[_-]?)?key|[?&]sig|signature|webhook|credentials?|(?<![a-z])auth)';
 
@@ -30,6 +33,8 @@ const NO_VALUE = new RegExp(
 );
 
 const isValue = (piece: string): number => (NO_VALUE.test(piece) ? 0 : piece.length);
+/** Beside a name that also counts what has passed. */
+const isPass = (piece: string): number => (/^\d{1,6}$/.test(piece) ? 0 : isValue(piece));
 const isToken = (piece: string): number => (looksRandom(piece) && !NO_VALUE.test(piece) ? piece.length : 0);
 
 /** On unless told otherwise. All of them are masked: nobody ever needs a credential back from a record, sealed or not. */
@@ -63,7 +68,9 @@ export const SECRET_RULES: readonly RedactionRule[] = [
     treat: 'mask',
   },
   { name: 'password', matches: { pattern: beside(SECRET_WORDS, TO), take: isValue }, treat: 'mask' },
+  { name: 'password', matches: { pattern: beside(PASS_WORD), take: isPass }, treat: 'mask' },
   { name: 'token', matches: { pattern: beside(TOKEN_WORDS, TO), take: isToken }, treat: 'mask' },
   { name: 'secret-field', matches: { keys: SECRET_KEYS, take: isValue }, treat: 'mask' },
+  { name: 'secret-field', matches: { keys: ['pass'], take: isPass }, treat: 'mask' },
   { name: 'token-field', matches: { keys: TOKEN_KEYS, take: isToken }, treat: 'mask' },
 ];

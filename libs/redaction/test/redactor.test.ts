@@ -67,6 +67,7 @@ const HARMLESS = [
   'SELECT id, password_hash FROM users WHERE password = $1 AND token = :token',
   'const secret = process.env.SECRET; type Credentials = { password: string; apiKey?: string }',
   'nextPageToken and max_tokens: 4096, then Basic training for the bearer of this letter',
+  '12 tests, pass: 11; second pass: done; bypass = on; [pass=true]',
   'postgres://shop/public.orders/42 at http://localhost:18080/health',
   '-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----',
   '1764201600000 2026-11-26T12:00:00.000Z 4.5e10 v1.2.3 #1234',
@@ -143,6 +144,44 @@ test('values under a secret name are masked however they are nested, and what sa
     credentials: { user: expect.stringMatching(maskOf('secret-field')), keys: [expect.any(String), expect.any(String), null, true, ''] },
   });
   expect(JSON.stringify(value)).not.toMatch(/ada|k1/);
+});
+
+test('a value is told by the name that is listed beside it, and by the option before it', () => {
+  const { json } = redactorOf({ personal: true });
+  const given = {
+    env: [
+      { name: 'DB_PASSWORD', value: 'hunter2' },
+      { Name: 'lastName', Value: 'Lovelace' },
+      { name: 'LOG_LEVEL', value: 'debug' },
+    ],
+    argv: ['psql', '--password', 'hunter2', '--secret', '--verbose', '--user', 'app'],
+    auth: { user: 'app', pass: 'hunter2' },
+    password1: 'hunter2',
+    password_confirmation: 'hunter2',
+    results: { pass: 12, passed: 'all' },
+  };
+  const { value } = json(given, 'arguments');
+  expect(JSON.stringify(value)).not.toMatch(/hunter2|Lovelace/);
+  expect(value).toMatchObject({
+    env: [{ name: 'DB_PASSWORD' }, { Name: 'lastName' }, { name: 'LOG_LEVEL', value: 'debug' }],
+    argv: ['psql', '--password', expect.stringMatching(maskOf('secret-field')), '--secret', '--verbose', '--user', 'app'],
+    auth: { user: 'app' },
+    results: { pass: 12, passed: 'all' },
+  });
+});
+
+test('a long quoted text is looked through for what stands in it, though it stands beside a name itself', () => {
+  const { text } = redactorOf();
+  const words = 'see the page of the vendor for where this comes from and for whom it is good, and then say '.repeat(2);
+  const secret = 'abcDEF123456ghiJKL789';
+  for (const given of [`export TOKEN="$(${words} api_key=${secret})"`, `signature='${words} token=${secret}'`])
+    expect(text(given)).toMatch(/(?:api_key|token)=\[token#[0-9a-f]{8}\]/);
+});
+
+test('of numbers in a row each is found', () => {
+  const { text } = redactorOf({ personal: true });
+  expect(text('4111 1111 1111 1111 5555 5555 5555 4444')).toMatch(/^\[payment-card#.{8}\] \[payment-card#.{8}\]$/);
+  expect(text('DE89 3704 0044 0532 0130 00 GB29 NWBK 6016 1331 9268 19')).toMatch(/^\[iban#.{8}\] \[iban#.{8}\]$/);
 });
 
 test('the name of a member is looked at as well', () => {
@@ -279,6 +318,7 @@ const HOSTILE = [
     '(012) ',
     'é',
   ],
+  ...['token=\'token="', "token=''' x", 'token="token=\\"', '4111 1111 1111 1111 ', "'password' '", '_pass='],
   ...["password=''a", "password=''", 'password\\\\"', 'email: ', 'street_', 'signature=', "dob=''''"],
   ...['identified by ', 'secret to ', 'token=token', 'basic Og==', '00:', '1.1.1.', 'x', '='],
 ];
