@@ -171,6 +171,11 @@ test('no service, or a key it does not know, is exit 4', async () => {
   });
 });
 
+test('a variable that is empty is one that is left out', async () => {
+  const env = { RECANT_URL: '', RECANT_API_KEY: '', RECANT_TOKEN: '', RECANT_DIR: '', DATABASE_URL: '' };
+  expect(await recant(folder.path, ['systems'], env)).toMatchObject({ code: 0, out: expect.stringContaining('notes') });
+});
+
 test('systems and keys: made, listed, revoked; the same system twice is fine, another under its name is refused', async () => {
   expect(await run('connect', 'filesystem', 'notes', '--root', root, '--store', join(folder.path, 'images'))).toMatchObject({ code: 0 });
   await mkdir(join(folder.path, 'other'), { recursive: true });

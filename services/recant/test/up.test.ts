@@ -197,6 +197,8 @@ test('a folder that cannot be made is told at once, and one below others that ar
   await made.keep('text', 'kept');
   expect(await made.read('text')).toBe('kept');
   expect((await openFolder(made.path)).path).toBe(made.path);
+  const twice = join(folder.path, 'of/several/that/start/at/once');
+  await Promise.all(Array.from({ length: 8 }, () => openFolder(twice)));
 });
 
 test('where Java is missing, --kafka says which package to install', async () => {

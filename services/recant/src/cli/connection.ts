@@ -21,20 +21,25 @@ export interface Connection {
 
 /** Where the service is and as whom: options, then RECANT_URL and RECANT_API_KEY or a person's RECANT_TOKEN, then what `recant up` left in its folder. */
 export async function findConnection(options: ConnectionOptions, env: NodeJS.ProcessEnv): Promise<Connection> {
-  const kept = await readKept(options.dir ?? env.RECANT_DIR ?? DIR_DEFAULT);
+  const kept = await readKept(folderOf(options.dir, env));
   const url = urlOf(options, env, kept);
-  const apiKey = options.key ?? env.RECANT_API_KEY ?? env.RECANT_TOKEN ?? kept?.apiKey;
+  const apiKey = options.key ?? (env.RECANT_API_KEY || env.RECANT_TOKEN || kept?.apiKey);
   if (apiKey === undefined) throw new CliError(EXIT.unreachable, 'No API key is known here', START);
   return { url, apiKey };
 }
 
+/** An empty variable counts as left out, as it does for services. */
+export function folderOf(dir: string | undefined, env: NodeJS.ProcessEnv): string {
+  return dir ?? (env.RECANT_DIR || DIR_DEFAULT);
+}
+
 /** Where the service is, for whoever says otherwise who they are. */
 export async function findUrl(options: ConnectionOptions, env: NodeJS.ProcessEnv): Promise<string> {
-  return urlOf(options, env, await readKept(options.dir ?? env.RECANT_DIR ?? DIR_DEFAULT));
+  return urlOf(options, env, await readKept(folderOf(options.dir, env)));
 }
 
 function urlOf(options: ConnectionOptions, env: NodeJS.ProcessEnv, kept: Partial<Connection> | undefined): string {
-  const url = options.url ?? env.RECANT_URL ?? kept?.url;
+  const url = options.url ?? (env.RECANT_URL || kept?.url);
   if (url === undefined) throw new CliError(EXIT.unreachable, 'No service is known here', START);
   if (!/^https?:\/\//.test(url) || !URL.canParse(url))
     throw new CliError(EXIT.usage, `${JSON.stringify(url)} is not an http(s) address`, 'Write it like http://127.0.0.1:7300.');

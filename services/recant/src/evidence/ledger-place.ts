@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { ConfigError } from '@recant/service';
 import { parseSigningKeys, type SigningKeys } from '@recant/service-ledger/wire';
 import { OPERATOR_TENANT } from '@recant/store';
-import { DIR_DEFAULT } from '../cli/connection.ts';
+import { folderOf } from '../cli/connection.ts';
 import { CliError, EXIT } from '../cli/exit.ts';
 import { DATABASE_FILE } from '../up/folder.ts';
 
@@ -21,12 +21,12 @@ export interface LedgerPlace {
 
 /** DATABASE_URL and RECANT_SIGNING_KEY_FILE, else what `recant up` left in its folder. */
 export async function findLedger({ dir, tenant }: PlaceOptions, env: NodeJS.ProcessEnv): Promise<LedgerPlace> {
-  const folder = resolve(dir ?? env.RECANT_DIR ?? DIR_DEFAULT);
-  const databaseUrl = env.DATABASE_URL ?? (await readKept(join(folder, DATABASE_FILE)));
+  const folder = resolve(folderOf(dir, env));
+  const databaseUrl = env.DATABASE_URL || (await readKept(join(folder, DATABASE_FILE)));
   if (databaseUrl === undefined) {
     throw new CliError(EXIT.failed, 'No ledger is known here', 'Set DATABASE_URL, start `recant up` in this folder, or give --dir.');
   }
-  const keyFile = env.RECANT_SIGNING_KEY_FILE ?? join(folder, 'signing.key');
+  const keyFile = env.RECANT_SIGNING_KEY_FILE || join(folder, 'signing.key');
   const text = await readKept(keyFile);
   if (text === undefined) {
     throw new CliError(

@@ -63,7 +63,8 @@ async function makeWithParents(path: string): Promise<void> {
     if (await isFolder(path)) return;
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || (await isFolder(dirname(path)))) throw error;
     await makeWithParents(dirname(path));
-    await mkdir(path, { mode: FOLDER_MODE });
+    // Once more from the beginning: another start may have made it meanwhile.
+    await makeWithParents(path);
   }
 }
 

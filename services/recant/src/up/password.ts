@@ -1,6 +1,5 @@
 import { createLocalPeople, hashPassword, newPassword, type People } from '@recant/service';
 import { OPERATOR_TENANT } from '@recant/store';
-import { DIR_DEFAULT } from '../cli/connection.ts';
 import { CliError, EXIT } from '../cli/exit.ts';
 import type { World } from '../cli/session.ts';
 import { type Folder, folderAt } from './folder.ts';
@@ -22,8 +21,8 @@ export async function ensurePassword(folder: Folder, nowMs: number): Promise<str
 }
 
 /** A new password in place of the old one, for a service that runs too. @throws CliError where there is none to replace */
-export async function resetPassword(dir: string | undefined, world: World): Promise<NewPassword> {
-  const folder = folderAt(dir ?? DIR_DEFAULT);
+export async function resetPassword(dir: string, world: World): Promise<NewPassword> {
+  const folder = folderAt(dir);
   if ((await folder.read(FILE)) !== undefined) return keepNew(folder, await orderPassword(folder, world));
   throw new CliError(EXIT.usage, `No \`recant up\` has been started in ${folder.path}`, 'Name its folder with --dir or RECANT_DIR.');
 }

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { folderOf } from '../connection.ts';
 import { json, printable } from '../output.ts';
 import type { World } from '../session.ts';
 
@@ -19,7 +20,7 @@ export function addPassword(program: Command, world: World): void {
     .addHelpText('after', HELP)
     .action(async (options: { dir?: string; json?: boolean }) => {
       const { resetPassword } = await import('../../up/password.ts');
-      const { password, owed } = await resetPassword(options.dir ?? world.env.RECANT_DIR, world);
+      const { password, owed } = await resetPassword(folderOf(options.dir, world.env), world);
       world.out.write(options.json ? json({ name: 'operator', password, recorded: owed === undefined }) : `${password}\n`);
       if (!options.json) world.err.write('This is the password of `operator` from now on. It is not shown again.\n');
       if (owed !== undefined)
