@@ -33,36 +33,49 @@ export interface Searched {
 }
 
 /** Lets agents work with every value in every way, undoes what they did, exports, stops, and searches all that is left. */
-export async function runCampaign({ seed, kafka, redaction, every = 1 }: CampaignOptions): Promise<Searched> {
-  await using stage = await setStage({ kafka });
-  const { folder, target, brokers } = stage;
+export async function runCampaign(options: CampaignOptions): Promise<Searched> {
+  await using stage = await setStage(options);
+  const { target } = stage;
   await stage.recant(['connect', 'postgres', 'shop', '--database', target.ownerUrl, '--agent-role', AGENT_ROLE]);
   await stage.recant(['connect', 'filesystem', 'files', '--root', target.root, '--store', target.store]);
-  const rules = redaction ? { personal: true } : ({ secrets: false } as const);
-  const agents = [{ name: 'by-http' }, ...(brokers ? [{ name: 'by-kafka', brokers }] : [])];
-  for (const agent of agents) {
-    await stage.play({ ...agent, seed, every, redaction: rules });
-    await untilHeard(stage, agent.name);
-    await undo(stage, agent.name);
-  }
-  const unsealed = redaction ? await readSealed(stage) : '';
+  await playAndUndo(stage, options);
+  const unsealed = options.redaction ? await readSealed(stage) : '';
   await stage.recant(['acts']);
   await stage.recant(['status']);
   await exportAll(stage);
   await stage.end();
-  await dumpRows(join(folder, 'recant', 'postgres'), join(folder, 'rows'));
+  return { ...(await searchAll(stage, options.seed)), unsealed };
+}
 
-  const secrets = corpus(seed);
-  const own = ownSecrets(stage);
-  const search = new Search(needlesOf([...secrets.map(({ value }) => value), ...own.map(({ value }) => value)]));
-  const finds = (await search.folder(folder, (path) => ![join(folder, 'target'), join(folder, READ)].includes(path))).filter(
-    ({ file, value }) => !own[value - secrets.length]?.allowed.includes(relative(folder, file)),
-  );
-  const planted = [
-    ...secrets.map(({ rule, key }, n) => ({ name: `${n} ${rule}${key ? ` (${key})` : ''}`, own: false })),
-    ...own.map(({ name }) => ({ name, own: true })),
-  ];
-  return { planted, found: byPlace(finds, folder), bytes: search.bytes, files: search.files, unsealed };
+async function playAndUndo(stage: Stage, { seed, redaction, every = 1 }: CampaignOptions): Promise<void> {
+  const { brokers } = stage;
+  const rules = redaction ? { personal: true } : ({ secrets: false } as const);
+  for (const agent of [{ name: 'by-http' }, ...(brokers ? [{ name: 'by-kafka', brokers }] : [])]) {
+    await stage.play({ ...agent, seed, every, redaction: rules });
+    await untilHeard(stage, agent.name);
+    await undo(stage, agent.name);
+  }
+}
+
+async function searchAll(stage: Stage, seed: string): Promise<Omit<Searched, 'unsealed'>> {
+  const { folder } = stage;
+  await dumpRows(join(folder, 'recant', 'postgres'), join(folder, 'rows'));
+  const secrets = corpus(seed).map(({ value, rule, key }, n) => ({
+    name: `${n} ${rule}${key ? ` (${key})` : ''}`,
+    value,
+    own: false,
+    allowed: [] as readonly string[],
+  }));
+  const planted = [...secrets, ...ownSecrets(stage).map((secret) => ({ ...secret, own: true }))];
+  const search = new Search(needlesOf(planted.map(({ value }) => value)));
+  const finds = await search.folder(folder, (path) => ![join(folder, 'target'), join(folder, READ)].includes(path));
+  const unwanted = finds.filter(({ file, value }) => !planted[value]?.allowed.includes(relative(folder, file)));
+  return {
+    planted: planted.map(({ name, own }) => ({ name, own })),
+    found: byPlace(unwanted, folder),
+    bytes: search.bytes,
+    files: search.files,
+  };
 }
 
 /** Recant's own, and the files that are there to hold them. */
