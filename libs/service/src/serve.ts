@@ -13,6 +13,8 @@ import type { BoundRoute, RequestOf } from './router.ts';
 
 /** Seconds after which a refused caller may try again. */
 const RETRY_AFTER_SECONDS = 1;
+/** Milliseconds within which a request of a person comes as a rule. */
+const HELD_MS = 1_000;
 /** Roles whose requests may use the reserved room. */
 const OPERATORS = new Set(['administer', 'execute', 'plan', 'approve', 'rollback']);
 
@@ -27,6 +29,7 @@ export interface Serving extends Identifying {
 export async function serve(route: BoundRoute, request: Request, response: Response, serving: Serving, log: Logger): Promise<void> {
   const { descriptor } = route;
   const caller = await identify(route, request, serving, log);
+  const identifiedMs = performance.now();
   const payer = caller && payerOf(caller);
   const body = await takeBody(route, request, payer, serving);
   try {
@@ -42,8 +45,13 @@ export async function serve(route: BoundRoute, request: Request, response: Respo
       signal: abort.signal,
       log,
     } as unknown as RequestOf<BoundRoute['descriptor']>;
+    const carryOut = async () => {
+      if (caller && isStale(route, caller, performance.now() - identifiedMs))
+        authorize(await authenticate(serving, request.headers.authorization, log), descriptor);
+      return route.handler(taken);
+    };
     const act = { target: { ...request.params } as JsonObject, request: String(response.get('request-id')) };
-    send(response, descriptor, await recorded(route, caller, act, serving.acts, () => route.handler(taken)));
+    send(response, descriptor, await recorded(route, caller, act, serving.acts, carryOut));
   } catch (error) {
     // The key ended while its request was on its way.
     if (caller && error instanceof KeyRefusal)
@@ -59,6 +67,15 @@ function searchOf(address: string): URLSearchParams {
   const [target = ''] = address.split('#', 1);
   const at = target.indexOf('?');
   return new URLSearchParams(at < 0 ? '' : target.slice(at));
+}
+
+/**
+ * Whether who it is has to be asked again: whoever sends a body chooses how long that takes, and a key may have ended meanwhile. Keys of acts always are;
+ * those of events are not, as their transaction judges them, nor those of parts, which say nothing without one. A password takes time to look at, and a token ends by itself.
+ */
+function isStale({ descriptor }: BoundRoute, { kind }: Caller, sinceMs: number): boolean {
+  if (kind === 'person') return descriptor.body !== undefined && sinceMs > HELD_MS;
+  return isAct(descriptor) || descriptor.body?.kind === 'json';
 }
 
 /** What is an act is in the log before it is carried out, and so is what came of it before it is answered. */

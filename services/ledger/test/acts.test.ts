@@ -1,14 +1,17 @@
 import { createHash } from 'node:crypto';
+import { request } from 'node:http';
 import { canonicalize, decodeEvent, type RecantEvent } from '@recant/events';
 import { decodeFrame } from '@recant/ledger';
+import { createGate } from '@recant/service';
 import { OPERATOR_TENANT, withSnapshot } from '@recant/store';
 import { waitUntil } from '@recant/test-support';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type RunningLedger, startLedger, TENANT } from './harness.ts';
 
+const gate = createGate();
 let ledger: RunningLedger;
 beforeAll(async () => {
-  ledger = await startLedger();
+  ledger = await startLedger({ gate });
 });
 afterAll(async () => {
   await ledger.stop();
@@ -108,6 +111,31 @@ test('acts are listed newest first, page by page, by who and when, each once, an
   expect(items).toEqual([]);
   await expect(ledger.operator.acts({}, { cursor: 'x' })).rejects.toMatchObject({ code: 'cursor_invalid' });
   await expect(ledger.operator.acts({ from: '2001-01-01T00:00:00' })).rejects.toMatchObject({ code: 'time_zone_missing' });
+});
+
+test('a key that is revoked while its request is on its way does nothing more, and the try is on record', async () => {
+  const stolen = await ledger.makeKey({ roles: ['administer'] });
+  const body = JSON.stringify({ roles: ['administer'], sourcePrefix: 'recant://x', agents: [], resources: [] });
+  const headers = { authorization: `Bearer ${stolen.apiKey}`, 'content-type': 'application/json', 'content-length': body.length };
+  const held = request(`${ledger.url}/v1/keys`, { method: 'POST', headers });
+  const answered = new Promise<number | undefined>((resolve, reject) => {
+    held.once('response', (response) => resolve(response.resume().statusCode)).once('error', reject);
+  });
+  held.write(body.slice(0, 10));
+  await waitUntil(async () => gate.bytes > 0);
+  const { apiKey } = await ledger.makeKey({ roles: ['administer'] });
+  await ledger.client(apiKey).revokeKey(stolen.credential.keyId);
+  const before = await ledger.client(apiKey).keys();
+  held.end(body.slice(10));
+  expect(await answered).toBe(401);
+  expect(await ledger.client(apiKey).keys()).toEqual(before);
+  const events = await ownEvents(TENANT);
+  const ordered = events.flatMap(({ type, data }) =>
+    type === 'recant.act.ordered.v1' && data.by === stolen.credential.keyId ? [[data.operation, data.act]] : [],
+  );
+  expect(ordered).toEqual([['createKey', expect.any(String)]]);
+  const ends = events.flatMap(({ type, data }) => (type === 'recant.act.ended.v1' && data.act === ordered[0]?.[1] ? [data] : []));
+  expect(ends).toMatchObject([{ outcome: 'refused', code: 'unauthenticated' }]);
 });
 
 test('the record says when nothing more comes, and is sound', async () => {
