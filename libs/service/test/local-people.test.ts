@@ -96,3 +96,19 @@ test('a new password counts at once, and ends the waiting', async () => {
   expect(await say(old)).toBe('unknown');
   expect(await say(at.password)).toBe('person');
 });
+
+test('who was let in before is not shut out by whoever guesses without end, and a password that was replaced is', async () => {
+  const { at, say } = local();
+  expect(await say(at.password)).toBe('person');
+  for (let n = 0; n < 5; n += 1) expect(await say('guess')).toBe('unknown');
+  expect(await say('guess')).toMatch(/^throttled/);
+  expect(await say(at.password)).toBe('person');
+  const crowd = Array.from({ length: 20 }, () => say('guess'));
+  expect(await say(at.password)).toBe('person');
+  await Promise.all(crowd);
+  expect(await say(at.password, 'root')).toMatch(/^throttled/);
+  at.hash = await hashPassword(newPassword());
+  expect(await say(at.password)).toBe('unknown');
+  at.hash = undefined;
+  expect(await say(at.password)).toBe('unknown');
+});
