@@ -7,6 +7,7 @@ import { bodyBytesMax, checkBodyHead, discardBody, parseJson, type RawBody, read
 import type { Caller } from './caller.ts';
 import type { Gate } from './gate.ts';
 import type { Logger } from './log.ts';
+import { maskSecrets } from './mask.ts';
 import { parseParts, parsePath, parseQuery } from './parameters.ts';
 import type { Cost, Payer, RateLimits } from './rate-limit.ts';
 import type { BoundRoute, RequestOf } from './router.ts';
@@ -50,7 +51,7 @@ export async function serve(route: BoundRoute, request: Request, response: Respo
         authorize(await authenticate(serving, request.headers.authorization, log), descriptor);
       return route.handler(taken);
     };
-    const act = { target: { ...request.params } as JsonObject, request: String(response.get('request-id')) };
+    const act = { target: targetOf(request.params), request: String(response.get('request-id')) };
     send(response, descriptor, await recorded(route, caller, act, serving.acts, carryOut));
   } catch (error) {
     // The key ended while its request was on its way.
@@ -60,6 +61,11 @@ export async function serve(route: BoundRoute, request: Request, response: Respo
   } finally {
     body?.release();
   }
+}
+
+/** What the address names, as the log may keep it for ever: somebody may have put a whole key where its id belongs. */
+function targetOf(params: Request['params']): JsonObject {
+  return Object.fromEntries(Object.entries(params).map(([name, value]) => [name, maskSecrets([value].flat().join('/'))]));
 }
 
 /** An address may be absolute (RFC 9112, 3.2.2), and its host no host: only what it asks for counts here. */

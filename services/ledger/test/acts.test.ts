@@ -43,6 +43,7 @@ test('every act on keys is an entry, with who did it and what came of it, and no
   const made = await boss.createKey({ roles: ['view'], sourcePrefix: 'recant://x', agents: [], resources: [] });
   await boss.revokeKey(made.keyId);
   await boss.revokeKey('nobody').catch(() => {});
+  await boss.revokeKey(made.apiKey).catch(() => {});
   await boss.keys();
   const events = (await ownEvents(TENANT)).filter(({ type }) => type.startsWith('recant.act.'));
   const by = `by ${credential.keyId}`;
@@ -52,6 +53,8 @@ test('every act on keys is an entry, with who did it and what came of it, and no
     `revokeKey ${by} {"keyId":"${made.keyId}"}`,
     'done',
     `revokeKey ${by} {"keyId":"nobody"}`,
+    'refused key_unknown',
+    `revokeKey ${by} {"keyId":"recant_${made.keyId}_***"}`,
     'refused key_unknown',
   ]);
   expect(JSON.stringify(events)).toContain(`"keyId":"${made.keyId}"`);

@@ -184,7 +184,7 @@ test('systems and keys: made, listed, revoked; the same system twice is fine, an
   const made = (await runJson('keys', 'create', '--agent', 'writer', '--resource', 'filesystem://notes/*', '--label', 'for the writer'))
     .data as { keyId: string; apiKey: string };
   expect(await run('keys', 'list')).toMatchObject({ code: 0, out: expect.stringContaining('for the writer') });
-  expect(await run('keys', 'revoke', made.keyId)).toMatchObject({ code: 0 });
+  expect(await run('keys', 'revoke', made.apiKey)).toMatchObject({ code: 0, out: `${made.keyId} is revoked.\n` });
   await expect(createClient({ url: service.url, apiKey: made.apiKey }).attempts({})).rejects.toMatchObject({
     status: expect.toBeOneOf([401, 403]),
   });

@@ -58,7 +58,7 @@ export function addKeys(program: Command, world: World): void {
     .option('--overlap <duration>', 'how long the old key goes on working, at most 30d; 0 revokes it (default 24h)')
     .option('--expires <when>', 'when the new key expires, as for `create`')
     .addHelpText('after', ROTATE_HELP)
-    .action((keyId: string, options: RotateOptions) => rotate(world, keyId, options));
+    .action((key: string, options: RotateOptions) => rotate(world, idIn(key), options));
   withConnection(keys.command('list').description('the keys there are, without their secrets: active, rotated, expired or revoked'))
     .addHelpText('after', '\nExample:\n  recant keys list')
     .action((options: CommonOptions) => list(world, options));
@@ -69,8 +69,11 @@ export function addKeys(program: Command, world: World): void {
       .argument('<key-id>', 'as `list` shows it'),
   )
     .addHelpText('after', '\nExample:\n  recant keys revoke 3f6c0a9be1d24c7788aa')
-    .action((keyId: string, options: CommonOptions) => revoke(world, keyId, options));
+    .action((key: string, options: CommonOptions) => revoke(world, idIn(key), options));
 }
+
+/** Whoever has the key itself need not look for its id, and its secret goes nowhere. */
+const idIn = (key: string): string => parseApiKey(key)?.keyId ?? key;
 
 function roleOf(value: string, before: Role[] | undefined): Role[] {
   const role = Role.safeParse(value);
