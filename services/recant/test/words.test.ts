@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest';
 import { actsText } from '../src/cli/act-words.ts';
 import { printable, table } from '../src/cli/output.ts';
-import { conflictLines, stepWords } from '../src/cli/plan-words.ts';
+import { conflictLines, planText, stepWords } from '../src/cli/plan-words.ts';
 import { fateWords, resourceWords } from '../src/cli/resource-words.ts';
+import { runText } from '../src/cli/run-words.ts';
 import { verdictWords } from '../src/cli/verdict-words.ts';
 
 const plain = (_style: unknown, text: string): string => text;
@@ -85,6 +86,60 @@ test('what was written over by something that stays is told of both, and what ha
     "pricing-bot's cancel_order (2026-03-01 12:00:00 UTC): pricing-bot's cancel_order (2026-03-01 12:01:00 UTC) wrote the same later, and is not undone itself",
     "pricing-bot's cancel_order (2026-03-01 12:00:00 UTC): It has not settled: it may still have effects",
   ]);
+});
+
+test('of a long run what did not go back is shown before what did, and of all that is cut how much', () => {
+  const steps = Array.from({ length: 60 }, (_, n) => ({
+    ...{ step: n + 1, state: 'ended', outcome: n === 58 ? 'conflicted' : 'restored', agent: 'bot', tool: 'write' },
+    findings: n === 58 ? [{ resource: 'filesystem://notes/a.txt', part: 'content', detail: 'somebody changed it since' }] : [],
+  }));
+  const mail = { ref: ref(NOON), agent: 'bot', tool: 'send_mail' };
+  const left = [
+    { ...mail, reason: 'irreversible', detail: '' },
+    ...Array.from({ length: 43 }, (_, n) => ({
+      ...mail,
+      ref: ref(LATER.replace(/00$/, `${n + 10}`)),
+      reason: 'already_undone',
+      detail: '',
+    })),
+  ];
+  const conflicts = [{ ...mail, kind: 'irreversible', detail: 'Its tool was declared irreversible.' }];
+  const account = { selected: 104, outcomes: {}, left: {}, open: 0, residue: [], tainted: 0, fullyRestored: false };
+  const run = { id: 'r', plan: 'p', state: 'finished', approvals: [], tainted: [], stepList: steps, left, conflicts, account };
+  const lines = runText(run as never, plain).split('\n');
+  expect(lines.filter((line) => /^\d+ +bot/.test(line))).toHaveLength(40);
+  expect(lines.find((line) => line.startsWith('59 '))).toContain('notes a.txt `content`: somebody changed it since');
+  expect(lines.filter((line) => line.includes('more'))).toEqual([
+    '  ... and 20 more steps (--json has all)',
+    '  ... and 3 more (--json has all)',
+  ]);
+  expect(lines.filter((line) => line.includes('irreversible'))).toEqual([
+    "  bot's send_mail (2026-03-01 12:00:00 UTC): Its tool was declared irreversible",
+  ]);
+});
+
+test('a plan names an attempt without a step once, and those alike in one line', () => {
+  const attempt = { agent: 'bot', tool: 'look', reason: 'no_effect', detail: 'It changed nothing that was recorded.' };
+  const mail = { ref: ref(NOON), agent: 'bot', tool: 'send_mail' };
+  const body = {
+    ...{ mode: 'refuse', steps: [], tainted: [] },
+    left: [
+      { ...attempt, ref: ref('1') },
+      { ...mail, reason: 'irreversible', detail: 'Its tool was declared irreversible.' },
+      { ...attempt, ref: ref('2') },
+    ],
+    conflicts: [{ ...mail, kind: 'irreversible', detail: 'Its tool was declared irreversible.' }],
+  };
+  const finding = (n: number) => ({ step: n, resource: `filesystem://notes/${n}`, part: 'content', kind: 'drift', detail: '' });
+  const annex = { probedAtMs: 0, findings: Array.from({ length: 41 }, (_, n) => finding(n)) };
+  const lines = planText({ id: 'p', digest: 'd', body, annex, approval: { state: 'not_needed', given: [] } } as never, plain).split('\n');
+  expect(lines.slice(2, 6)).toEqual([
+    'In the way:',
+    "  bot's send_mail (2026-03-01 12:00:00 UTC): Its tool was declared irreversible",
+    'No step for:',
+    '  bot look: no effect (It changed nothing that was recorded), 2 attempts',
+  ]);
+  expect(lines.at(-3)).toBe('  ... and 1 more (--json has all)');
 });
 
 test('a step says what goes back where', () => {

@@ -11,7 +11,7 @@ export type Taint = Contents['tainted'][number];
 
 /** Resources with the same fate in a step that are written out; the rest is a number. `--json` has all. */
 const RESOURCES_SHOWN_MAX = 3;
-const ROWS_SHOWN_MAX = 40;
+export const ROWS_SHOWN_MAX = 40;
 
 /** The whole plan for people: what it is, each step, what stands in the way, what stays, and what to do next. */
 export function planText(plan: PlanView, paint: Paint): string {
@@ -20,7 +20,7 @@ export function planText(plan: PlanView, paint: Paint): string {
     `${paint('bold', `Plan ${plan.id}`)}  mode ${body.mode}, ${count(body.steps.length, 'step')}, ${count(body.conflicts.length, 'conflict')}, ${count(body.left.length, 'attempt')} left as ${body.left.length === 1 ? 'it is' : 'they are'}`,
     stepsText(body.steps, paint),
     conflictsText(body.conflicts, body.mode, paint),
-    leftText(body.left, paint),
+    leftText(body, paint),
     taintText(body.tainted, paint),
     findingsText(plan, paint),
     nextText(plan, paint),
@@ -79,47 +79,48 @@ export function conflictLines(conflicts: readonly Conflict[]): string[] {
 function conflictsText(conflicts: readonly Conflict[], mode: string, paint: Paint): string {
   if (conflicts.length === 0) return '';
   const head = mode === 'skip' ? 'Skipped, because:' : 'In the way:';
-  const lines = conflictLines(conflicts);
-  const more = lines.length > ROWS_SHOWN_MAX ? [`  ... and ${lines.length - ROWS_SHOWN_MAX} more`] : [];
-  return [paint('yellow', head), ...lines.slice(0, ROWS_SHOWN_MAX).map((line) => `  ${line}`), ...more].join('\n');
+  return [paint('yellow', head), ...listed(conflictLines(conflicts).map((line) => `  ${line}`))].join('\n');
 }
 
-function leftText(left: readonly LeftAttempt[], paint: Paint): string {
-  const told = left.filter((attempt) => attempt.reason !== 'skipped');
-  if (told.length === 0) return '';
-  const lines = told
-    .slice(0, ROWS_SHOWN_MAX)
-    .map((attempt) =>
-      printable(
-        `  ${attempt.agent} ${attempt.tool}: ${attempt.reason.replaceAll('_', ' ')}${attempt.detail === '' ? '' : ` (${attempt.detail.replace(/\.$/, '')})`}`,
-      ),
-    );
-  return [paint('bold', 'No step for:'), ...lines].join('\n');
+/** Attempts that no conflict tells of. */
+export function unnamed<A extends Pick<LeftAttempt, 'ref'>>(left: readonly A[], conflicts: readonly Pick<Conflict, 'ref'>[]): A[] {
+  const key = ({ ref }: Pick<Conflict, 'ref'>): string => JSON.stringify([ref.source, ref.action, ref.attempt]);
+  const named = new Set(conflicts.map(key));
+  return left.filter((attempt) => !named.has(key(attempt)));
+}
+
+/** Attempts of one agent and tool that stay for one reason are one line. */
+function leftText({ left, conflicts }: Contents, paint: Paint): string {
+  const told = new Map<string, number>();
+  for (const { agent, tool, reason, detail } of unnamed(left, conflicts)) {
+    if (reason === 'skipped') continue;
+    const line = `  ${agent} ${tool}: ${reason.replaceAll('_', ' ')}${detail === '' ? '' : ` (${detail.replace(/\.$/, '')})`}`;
+    told.set(line, (told.get(line) ?? 0) + 1);
+  }
+  if (told.size === 0) return '';
+  const lines = [...told].map(([line, attempts]) => printable(attempts === 1 ? line : `${line}, ${attempts} attempts`));
+  return [paint('bold', 'No step for:'), ...listed(lines)].join('\n');
 }
 
 function taintText(tainted: readonly Taint[], paint: Paint): string {
   if (tainted.length === 0) return '';
-  const lines = tainted
-    .slice(0, ROWS_SHOWN_MAX)
-    .map((taint) =>
-      printable(
-        `  ${taint.agent} (tool ${taint.tool}) read ${resourceWords(taint.resource)} \`${taint.parts.join('`, `')}\` at ${clockTime(actionTimeMs(taint.ref.action))}`,
-      ),
-    );
-  return [paint('yellow', 'Tainted (read what is taken back; a lower bound, and not undone):'), ...lines].join('\n');
+  const lines = tainted.map((taint) =>
+    printable(
+      `  ${taint.agent} (tool ${taint.tool}) read ${resourceWords(taint.resource)} \`${taint.parts.join('`, `')}\` at ${clockTime(actionTimeMs(taint.ref.action))}`,
+    ),
+  );
+  return [paint('yellow', 'Tainted (read what is taken back; a lower bound, and not undone):'), ...listed(lines)].join('\n');
 }
 
 function findingsText(plan: PlanView, paint: Paint): string {
   const { findings, probedAtMs } = plan.annex;
   if (findings.length === 0) return '';
-  const lines = findings
-    .slice(0, ROWS_SHOWN_MAX)
-    .map((found) =>
-      printable(
-        `  step ${found.step}, ${resourceWords(found.resource)} \`${found.part}\`: ${found.kind.replaceAll('_', ' ')}${found.detail === '' ? '' : `, ${found.detail}`}`,
-      ),
-    );
-  return [paint('yellow', `Not as recorded, seen at ${clockTime(probedAtMs)}:`), ...lines].join('\n');
+  const lines = findings.map((found) =>
+    printable(
+      `  step ${found.step}, ${resourceWords(found.resource)} \`${found.part}\`: ${found.kind.replaceAll('_', ' ')}${found.detail === '' ? '' : `, ${found.detail}`}`,
+    ),
+  );
+  return [paint('yellow', `Not as recorded, seen at ${clockTime(probedAtMs)}:`), ...listed(lines)].join('\n');
 }
 
 function nextText(plan: PlanView, paint: Paint): string {
@@ -144,4 +145,10 @@ function ranText(digest: string, { id, state, createdAt, finishedAt }: NonNullab
 
 export function count(n: number, noun: string): string {
   return `${n} ${noun}${n === 1 ? '' : 's'}`;
+}
+
+/** As many lines as are shown, and how many more there are. */
+export function listed(lines: readonly string[]): string[] {
+  const more = lines.length - ROWS_SHOWN_MAX;
+  return more <= 0 ? [...lines] : [...lines.slice(0, ROWS_SHOWN_MAX), `  ... and ${more} more (--json has all)`];
 }

@@ -1,10 +1,9 @@
 import type { RunSummaryView, RunView } from '@recant/api';
 import { givenWords } from './approval-words.ts';
 import { type Paint, printable, table } from './output.ts';
-import { conflictLines, count } from './plan-words.ts';
+import { conflictLines, count, listed, ROWS_SHOWN_MAX, unnamed } from './plan-words.ts';
 import { actionTimeMs, clockTime, resourceWords } from './resource-words.ts';
 
-const ROWS_SHOWN_MAX = 40;
 const ENDED = new Set<string>(['finished', 'cancelled']);
 
 export function hasEnded(run: { readonly state: string }): boolean {
@@ -25,9 +24,7 @@ export function runText(run: RunView, paint: Paint): string {
     leftText(run, paint),
     run.account.residue.length === 0
       ? ''
-      : [paint('yellow', 'Stays behind:'), ...run.account.residue.slice(0, ROWS_SHOWN_MAX).map((line) => `  ${printable(line)}`)].join(
-          '\n',
-        ),
+      : [paint('yellow', 'Stays behind:'), ...listed(run.account.residue.map((line) => `  ${printable(line)}`))].join('\n'),
     run.tainted.length === 0
       ? ''
       : `${paint('yellow', 'Tainted:')} ${count(run.tainted.length, 'attempt')} of others read what was taken back (at least); look at them with \`recant actions show\`.`,
@@ -39,12 +36,27 @@ export function runText(run: RunView, paint: Paint): string {
 
 function stepsText(run: RunView, paint: Paint): string {
   if (run.stepList.length === 0) return '';
-  const rows = run.stepList
-    .slice(0, ROWS_SHOWN_MAX)
-    .map((step) => [step.step, `${step.agent} ${step.tool}`, (step.outcome ?? step.state).replaceAll('_', ' '), findingWords(step)]);
+  const rows = stepsShown(run.stepList).map((step) => [
+    step.step,
+    `${step.agent} ${step.tool}`,
+    (step.outcome ?? step.state).replaceAll('_', ' '),
+    findingWords(step),
+  ]);
   const more =
     run.stepList.length > ROWS_SHOWN_MAX ? `\n  ... and ${count(run.stepList.length - ROWS_SHOWN_MAX, 'more step')} (--json has all)` : '';
   return table(['step', 'undoes', 'came to', ''], rows, paint) + more;
+}
+
+/** Where there are more than are shown, what did not go back comes before what is still to come, and that before what went back. */
+function stepsShown(steps: RunView['stepList']): RunView['stepList'] {
+  const rank = ({ outcome, state }: RunView['stepList'][number]): number => {
+    if (outcome === undefined) return state === 'stuck' ? 0 : 1;
+    return outcome === 'restored' ? 2 : 0;
+  };
+  return [...steps]
+    .sort((a, b) => rank(a) - rank(b))
+    .slice(0, ROWS_SHOWN_MAX)
+    .sort((a, b) => a.step - b.step);
 }
 
 function findingWords(step: RunView['stepList'][number]): string {
@@ -57,16 +69,14 @@ function findingWords(step: RunView['stepList'][number]): string {
 
 function leftText(run: RunView, paint: Paint): string {
   const skipped = run.left.filter((attempt) => attempt.reason !== 'no_effect' && attempt.reason !== 'cancelled_out');
-  if (skipped.length === 0) return '';
-  const reasons = run.conflicts.length === 0 ? [] : conflictLines(run.conflicts).map((line) => `  ${line}`);
-  const attempts = skipped
-    .slice(0, ROWS_SHOWN_MAX)
-    .map((attempt) =>
-      printable(
-        `  ${attempt.agent}'s ${attempt.tool} (${clockTime(actionTimeMs(attempt.ref.action))}): ${attempt.reason.replaceAll('_', ' ')}`,
-      ),
-    );
-  return [paint('yellow', 'Not undone:'), ...attempts, ...reasons].join('\n');
+  const attempts = unnamed(skipped, run.conflicts).map((attempt) =>
+    printable(
+      `  ${attempt.agent}'s ${attempt.tool} (${clockTime(actionTimeMs(attempt.ref.action))}): ${attempt.reason.replaceAll('_', ' ')}`,
+    ),
+  );
+  const reasons = conflictLines(run.conflicts).map((line) => `  ${line}`);
+  if (attempts.length + reasons.length === 0) return '';
+  return [paint('yellow', 'Not undone:'), ...listed(reasons), ...listed(attempts)].join('\n');
 }
 
 function verdict(run: RunView, paint: Paint): string {

@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import { effectLines } from '../event-words.ts';
 import { CliError, EXIT } from '../exit.ts';
 import { type Cell, json, type Paint, printable, table } from '../output.ts';
+import { count } from '../plan-words.ts';
 import { clockTime } from '../resource-words.ts';
 import { type FilterOptions, filtersOf, withFilters } from '../selection.ts';
 import { type CommonOptions, openSession, type World, withConnection } from '../session.ts';
@@ -65,7 +66,7 @@ function actionText(action: ActionBody, paint: Paint): string {
     .map((attempt) => {
       const head = [
         `${paint('bold', `${attempt.agent} ${attempt.tool}`)}  action ${attempt.action}, try ${attempt.attempt}`,
-        `  ${attempt.status}, ${attempt.reversibility}, ${attempt.effects} effects${attempt.complete ? '' : ' (not all in)'}, key ${attempt.key}`,
+        `  ${attempt.status}, ${attempt.reversibility}, ${count(attempt.effects, 'effect')}${attempt.complete ? '' : ' (not all in)'}, key ${attempt.key}`,
         `  intended ${attempt.intendedAt}, received ${attempt.receivedAt}${attempt.settledAt === undefined ? '' : `, settled ${attempt.settledAt}`}`,
         `  source ${attempt.source}${attempt.session === undefined ? '' : `, session ${attempt.session}`}${attempt.trace === undefined ? '' : `, trace ${attempt.trace}`}`,
       ];
