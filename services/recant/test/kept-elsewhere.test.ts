@@ -145,6 +145,20 @@ test('one checkpoint at an address of its own is enough; under another key it is
   });
 });
 
+test('a receipt that somebody has is a checkpoint kept elsewhere; a file without one is refused by name', async () => {
+  const folderOf = join(folder.path, '.recant');
+  const listed = await recantHere(folderOf, ['actions', 'list', '--json']);
+  const { action = '' } = (JSON.parse(listed.out) as { items: { action: string }[] }).items[0] ?? {};
+  const receipt = join(folder.path, 'one.tlog-proof');
+  expect(await recantHere(folderOf, ['receipt', action, '--out', receipt])).toMatchObject({ code: 0 });
+  expect(compared(await verified('--anchor', receipt))).toBe(1);
+  expect(await verify([bundle(forged), '--anchor', receipt])).toMatchObject({
+    code: 6,
+    out: expect.stringMatching(/^Not sound: anchor_differs/),
+  });
+  expect(await verify([bundle(), '--anchor', bundle()])).toMatchObject({ code: 2, err: expect.stringContaining('holds no checkpoint') });
+});
+
 test('a place that cannot be asked, or answers with something else, is no place with nothing in it', async () => {
   const some = inBucket();
   const cases: readonly [string, Record<string, string>, number, RegExp][] = [

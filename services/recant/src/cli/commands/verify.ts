@@ -9,6 +9,7 @@ import { publishedLog } from '../../evidence/published-log.ts';
 import { findConnection } from '../connection.ts';
 import { CliError, EXIT } from '../exit.ts';
 import { json, painter } from '../output.ts';
+import { count } from '../plan-words.ts';
 import { progressLine } from '../progress.ts';
 import { type CommonOptions, type World, withConnection } from '../session.ts';
 import { receiptWords, verdictWords } from '../verdict-words.ts';
@@ -20,7 +21,7 @@ log as the service publishes it. With neither it reads the whole ledger from its
 every row that stands beside the entries. A receipt (\`recant receipt\`) is verified under the --vkey that you were told.
 
 Without --anchor nobody can tell a ledger that was replaced as a whole by another one that was signed with its key. Keep checkpoints elsewhere, and give them:
-a folder or a file, a bucket (s3://bucket/prefix, reached as RECANT_ANCHOR_S3_ENDPOINT, _REGION, _ACCESS_KEY_ID and _SECRET_ACCESS_KEY say), a witness (the
+a folder or a file of them, somebody's receipt, a bucket (s3://bucket/prefix, reached as RECANT_ANCHOR_S3_ENDPOINT, _REGION, _ACCESS_KEY_ID and _SECRET_ACCESS_KEY say), a witness (the
 address that it runs at), or the address of one checkpoint, which ends with "checkpoint". Where one does not answer nothing is verified.
 Without --vkey the keys are the file's or the service's own word.
 
@@ -53,7 +54,7 @@ export function addVerify(program: Command, world: World, exit: (code: number) =
     .option('--log <shard>', 'a log over HTTP, as any C2SP client reads it')
     .option(
       '--anchor <place>',
-      'checkpoints that were kept elsewhere: folder, file, s3://bucket/prefix or http(s) address; repeatable',
+      'checkpoints that were kept elsewhere: folder, file, receipt, s3://bucket/prefix or http(s) address; repeatable',
       gather,
       [],
     )
@@ -81,7 +82,7 @@ async function run(world: World, file: string | undefined, options: Options): Pr
     ...(options.vkey === undefined ? {} : { keys: options.vkey }),
   };
   const kept: Kept = async (origins) => {
-    const anchors = await readKept(options.anchor, origins, world, (read) => progress.note(`${read} kept checkpoints`));
+    const anchors = await readKept(options.anchor, origins, world, (read) => progress.note(count(read, 'kept checkpoint')));
     return { ...common, anchors };
   };
   const verdict = await look(world, file, shard, options, kept).finally(() => progress.done());

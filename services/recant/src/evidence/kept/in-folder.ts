@@ -1,16 +1,35 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join, relative } from 'node:path';
-import { NOTE_BYTES_MAX } from '@recant/transparency';
+import { decodeTlogProof, NOTE_BYTES_MAX, parseNote, TransparencyError } from '@recant/transparency';
 import { ANCHORS_MAX, type KeptCheckpoint } from '@recant/verifier';
 import { CliError, EXIT } from '../../cli/exit.ts';
+import { readReceipt } from '../verify-receipt.ts';
 
-/** Every checkpoint in a folder, or one file: as an anchor writes them, or copied there by hand, each with the time of its file. */
+/** Every checkpoint in a folder, or one file: as an anchor writes them, in a receipt, or copied there by hand, each with the time of its file. */
 export async function* keptInFolder(path: string): AsyncGenerator<KeptCheckpoint> {
   for (const name of await listFiles(path)) {
     const { size, mtimeMs } = await stat(name);
-    if (size > NOTE_BYTES_MAX)
+    const receipt = name === path || name.endsWith('.tlog-proof') ? await readReceipt(name) : undefined;
+    if (receipt === undefined && size > NOTE_BYTES_MAX)
       throw new CliError(EXIT.usage, `${name} is too large for a checkpoint`, 'Give a folder with checkpoints only.');
-    yield { name: relative(path, name) || name, note: await readFile(name), keptAtMs: mtimeMs };
+    const note = receipt === undefined ? await readFile(name) : inFile(name, () => decodeTlogProof(receipt).checkpoint);
+    // In a folder something else may lie beside them; a file that was named is one.
+    if (name === path) inFile(name, () => parseNote(note));
+    yield { name: relative(path, name) || name, note, keptAtMs: mtimeMs };
+  }
+}
+
+function inFile<T>(name: string, read: () => T): T {
+  try {
+    return read();
+  } catch (cause) {
+    if (!(cause instanceof TransparencyError)) throw cause;
+    throw new CliError(
+      EXIT.usage,
+      `${name} holds no checkpoint: ${cause.message}`,
+      'Give a checkpoint (`recant log checkpoint SHARD`), a receipt (`recant receipt ACTION`), or a folder with either.',
+      { cause },
+    );
   }
 }
 
