@@ -54,8 +54,8 @@ export async function serve(route: BoundRoute, request: Request, response: Respo
     const act = { target: targetOf(request.params), request: String(response.get('request-id')) };
     send(response, descriptor, await recorded(route, caller, act, serving.acts, carryOut));
   } catch (error) {
-    // The key ended while its request was on its way.
-    if (caller && error instanceof KeyRefusal)
+    // The key ended while its request was on its way, or a second person's word is wanting; of an act its end says so.
+    if (caller && (error instanceof KeyRefusal || (isSecondPersonWanting(error) && !isAct(descriptor))))
       serving.acts?.refused({ code: error.code, operation: descriptor.operationId, tenant: caller.tenant, by: caller.id });
     throw error;
   } finally {
@@ -82,6 +82,10 @@ function searchOf(address: string): URLSearchParams {
 function isStale({ descriptor }: BoundRoute, { kind }: Caller, sinceMs: number): boolean {
   if (kind === 'person') return descriptor.body !== undefined && sinceMs > HELD_MS;
   return isAct(descriptor) || descriptor.body?.kind === 'json';
+}
+
+function isSecondPersonWanting(error: unknown): error is ApiFault {
+  return error instanceof ApiFault && (error.code === 'approval_missing' || error.code === 'approval_expired');
 }
 
 /** What is an act is in the log before it is carried out, and so is what came of it before it is answered. */

@@ -57,7 +57,7 @@ async function repriced(agent: string, row: number): Promise<{ selection: { agen
 const priceOf = async (row: number): Promise<number> =>
   (await stage.shop.owner.query(`SELECT price FROM orders WHERE id = ${row}`)).rows[0].price;
 
-async function acts(operation: string): Promise<RecantEvent[]> {
+async function entries(): Promise<RecantEvent[]> {
   const found: RecantEvent[] = [];
   await withSnapshot(stage.store.pool, TENANT, async (snapshot) => {
     for await (const { frame } of snapshot.entries()) {
@@ -66,10 +66,27 @@ async function acts(operation: string): Promise<RecantEvent[]> {
       if (event?.ok) found.push(event.event);
     }
   });
+  return found;
+}
+
+async function acts(operation: string): Promise<RecantEvent[]> {
+  const found = await entries();
   const ordered = found.filter((event) => event.type === 'recant.act.ordered.v1' && event.data.operation === operation);
   const ids = new Set(ordered.map((event) => (event.data as { act: string }).act));
   return found.filter((event) => ids.has((event.data as { act?: string }).act ?? ''));
 }
+
+test('a run that wants a second person is an entry: who asked for it, and how often', async () => {
+  const eve = await as('eve', ['oncall']);
+  const plan = await eve.createPlan(await repriced('unapproved', 9));
+  for (let n = 0; n < 2; n += 1) expect(await problem(eve.createRun(plan.id, plan.digest))).toBe('409 approval_missing');
+  const refusals = await waitUntil(async () => {
+    const found = (await entries()).flatMap((event) => (event.type === 'recant.authority.refused.v1' ? [event.data] : []));
+    const hers = found.filter(({ by }) => by === 'person:eve');
+    return hers.reduce((sum, { count }) => sum + count, 0) === 2 ? hers : undefined;
+  });
+  for (const refusal of refusals) expect(refusal).toMatchObject({ operation: 'createRun', code: 'approval_missing' });
+});
 
 test('a plan runs after another person has approved it, and both are on record', async () => {
   const [ada, bob] = [await as('ada', ['oncall', 'lead']), await as('bob', ['lead'])];
