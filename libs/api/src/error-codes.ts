@@ -18,7 +18,7 @@ const EVENT_REFUSALS = {
     title: 'Not authenticated',
     retry: 'never',
     action:
-      'Send a key made by `recant keys create` as `Authorization: Bearer recant_<id>_<secret>`, or a token for people where they sign in.',
+      'Give a key made by `recant keys create` that has not ended, or a token for people where they sign in; either goes into the header Authorization, after the word Bearer.',
   },
   mac_invalid: {
     status: 401,

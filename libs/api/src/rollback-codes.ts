@@ -68,7 +68,8 @@ export const ROLLBACK_ERROR_CODES = {
     status: 409,
     title: 'The ledger has outgrown the plan',
     retry: 'never',
-    action: 'Plan again: something new matches the selection or touches what would be undone.',
+    action:
+      'Plan again: something new matches the selection or touches what would be undone. An agent that goes on outgrows every plan: stop it or revoke its key first (`recant keys revoke KEY`).',
   },
   approval_missing: {
     status: 409,

@@ -114,7 +114,11 @@ export function settingsOf(options: RecantOptions): Settings {
     if (options.url === undefined || !URL.canParse(options.url)) problems.push('url must be the address of the ledger');
     const { apiKey } = options;
     if (typeof apiKey !== 'function' && (apiKey === undefined || parseApiKey(apiKey) === undefined))
-      problems.push('apiKey must be recant_<id>_<secret>, or a function that gives it');
+      problems.push(
+        apiKey
+          ? 'apiKey must be recant_<id>_<secret>, or a function that gives it'
+          : 'apiKey is empty: give a key of `recant keys create`, or a function that gives it',
+      );
   }
   const { clock = Date.now, random = randomBytes } = options;
   const bytesOf = (bytes: number): Uint8Array => new Uint8Array(random(bytes));

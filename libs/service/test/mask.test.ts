@@ -1,3 +1,5 @@
+import { ERROR_CODES } from '@recant/api';
+import { redactorWith, rulesOf } from '@recant/redaction';
 import { createLogger, maskSecrets } from '@recant/service';
 import { expect, test } from 'vitest';
 import { corpus } from '../../../test/secrets/corpus.ts';
@@ -18,6 +20,12 @@ test.each([
   ['Bearer of news', 'Bearer of news'],
 ])('%s is written as %s', (text, masked) => {
   expect(maskSecrets(text)).toBe(masked);
+});
+
+test('what an error tells its reader to do is no secret to the rules: who records and who logs would show it as one', () => {
+  const actions = Object.values(ERROR_CODES).map(({ action }) => action);
+  expect(actions.map((action) => redactorWith(rulesOf({}), () => '***').text(action))).toEqual(actions);
+  expect(actions.map(maskSecrets)).toEqual(actions);
 });
 
 /** Lines of a log, as written. */

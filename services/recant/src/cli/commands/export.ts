@@ -101,7 +101,11 @@ async function write(place: LedgerPlace, path: string, wanted: Wanted, world: Wo
   try {
     return await withBundleSource(pool, { ...query, ...range }, async (source) => {
       if (source.logs.length === 0)
-        throw new CliError(EXIT.refused, 'Nothing is signed yet that could be exported', 'Wait for the first checkpoint.');
+        throw new CliError(
+          EXIT.refused,
+          'Nothing of this tenant is signed that could be exported',
+          'Is it the right --tenant? A new entry is signed after about a second.',
+        );
       await using record = await recordExport(place, source, wanted, world);
       const digest = createHash('sha256');
       let bytes = 0;

@@ -38,7 +38,7 @@ async function erase(world: World, subject: string, options: CommonOptions & { y
   const keys = `${destroyed} key${destroyed === 1 ? '' : 's'}`;
   world.out.write(
     destroyed === 0
-      ? `There was no key of ${printable(subject)} left to destroy.\n`
+      ? `There is no key of ${printable(subject)}: it was erased before, or nothing was ever sealed under this name (\`recant actions show\` has the names).\n`
       : `${keys} of ${printable(subject)} destroyed: what they sealed is erased.\n`,
   );
 }
