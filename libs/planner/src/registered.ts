@@ -18,7 +18,8 @@ export function isBelieved(attempt: RecordedAttempt, resource: string): boolean 
  * @param systems connector by name of system.
  */
 export function notRegistered(attempt: RecordedAttempt, effect: RecordedEffect, systems: ReadonlyMap<string, string>): string | undefined {
-  if (!isBelieved(attempt, effect.resource)) return `Key ${attempt.keyId} claims an effect on a resource that it is not registered for.`;
+  if (!isBelieved(attempt, effect.resource))
+    return `Key ${attempt.keyId} was not made for this resource (\`--resource\` of \`recant keys create\`), so nothing is undone on its word.`;
   const resource = parseResource(effect.resource);
   if (resource === undefined) return 'This is not a resource.';
   const connector = systems.get(resource.system);

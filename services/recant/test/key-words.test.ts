@@ -1,6 +1,6 @@
 import type { KeyBody } from '@recant/api';
 import { expect, test } from 'vitest';
-import { keyNoteWords, keyStateWords, timeLeft } from '../src/cli/key-words.ts';
+import { keyNoteWords, keyStateWords, timeLeft, undoableWords } from '../src/cli/key-words.ts';
 
 const NOW = Date.parse('2026-03-01T12:00:00Z');
 const key: KeyBody = {
@@ -38,4 +38,10 @@ test.each<[Partial<KeyBody>, string]>([
 test('a key names what it replaces and what replaces it', () => {
   expect(keyNoteWords({ ...key, predecessor: 'p', successor: 's' })).toBe('ci; replaces p; replaced by s');
   expect(keyNoteWords({ ...key, label: '' })).toBe('');
+});
+
+test('a key for agents that nothing can be undone by is said to be one', () => {
+  expect(undoableWords({ roles: ['emit'], resources: [] })).toMatch(/^Nothing .* can be undone/);
+  expect(undoableWords({ roles: ['emit'], resources: ['postgres://shop/*'] })).toBe('');
+  expect(undoableWords({ roles: ['view'], resources: [] })).toBe('');
 });

@@ -1,4 +1,4 @@
-import type { KeyBody } from '@recant/api';
+import type { CreateKeyBody, KeyBody } from '@recant/api';
 import { clockTime } from './resource-words.ts';
 
 const UNITS: readonly (readonly [string, number])[] = [
@@ -30,4 +30,10 @@ export function keyNoteWords({ label, predecessor, successor }: KeyBody): string
     successor === undefined ? '' : `replaced by ${successor}`,
   ];
   return notes.filter((note) => note !== '').join('; ');
+}
+
+/** Said while another key can still be made: what was recorded under this one stays as it is for ever. */
+export function undoableWords({ roles, resources }: Pick<CreateKeyBody, 'roles' | 'resources'>): string {
+  if (!roles.includes('emit') || resources.length > 0) return '';
+  return 'Nothing that is recorded under it can be undone, as it was made for no --resource. If that is not meant, revoke it and make another.\n';
 }

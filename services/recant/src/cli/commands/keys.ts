@@ -2,7 +2,7 @@ import { type CreateKeyBody, Role } from '@recant/api';
 import { parseApiKey, percentEncode } from '@recant/events';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { CliError, EXIT } from '../exit.ts';
-import { keyNoteWords, keyStateWords } from '../key-words.ts';
+import { keyNoteWords, keyStateWords, undoableWords } from '../key-words.ts';
 import { json, table } from '../output.ts';
 import { clockTime } from '../resource-words.ts';
 import { type CommonOptions, openSession, type World, withConnection } from '../session.ts';
@@ -105,13 +105,15 @@ function defaultPrefix(agents: readonly string[]): string {
 
 async function create(world: World, options: CreateOptions): Promise<void> {
   const session = await openSession(world, options);
-  const made = await session.client.createKey(keyRequest(options));
+  const asked = keyRequest(options);
+  const made = await session.client.createKey(asked);
   if (session.json) return void world.out.write(json(made));
   world.out.write(`${made.apiKey}\n`);
   const until = made.expiresAt === undefined ? 'It does not expire' : `It works until ${clockTime(Date.parse(made.expiresAt))}`;
   world.err.write(
     `Key ${made.keyId} (${made.roles.join(', ')}). ${until}, and is not shown again: RECANT_API_KEY is where programs look for it.\n`,
   );
+  world.err.write(undoableWords(asked));
 }
 
 async function rotate(world: World, keyId: string, { overlap, expires, ...options }: RotateOptions): Promise<void> {
