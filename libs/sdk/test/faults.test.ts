@@ -19,6 +19,8 @@ afterEach(async () => {
   await ledger.close();
 });
 
+/** For what waits until somebody gives up: long enough that a ledger that is there has answered, also on a busy machine. */
+const IMPATIENT = { ackTimeoutMs: 1_500 };
 const opened = async (options: Partial<RecantOptions> = {}) => {
   const { url, apiKey } = ledger;
   const recant = createRecant({
@@ -26,7 +28,7 @@ const opened = async (options: Partial<RecantOptions> = {}) => {
     apiKey,
     agent: 'bot',
     systems: [shop],
-    ackTimeoutMs: 300,
+    ackTimeoutMs: 20_000,
     onProblem: (problem) => problems.push(problem),
     ...options,
   });
@@ -41,7 +43,7 @@ const reason = (promise: Promise<unknown>): Promise<RecantError> =>
 const settled = () => ledger.of('recant.attempt.settled.v1');
 
 test('I1: without the ledger the tool never runs, and the attempt ends denied once the ledger is back', async () => {
-  const recant = await opened();
+  const recant = await opened(IMPATIENT);
   ledger.mode = { kind: 'down' };
   let ran = false;
   const error = await reason(recant.action({ tool: 'drop' }, () => (ran = true)));
@@ -54,7 +56,7 @@ test('I1: without the ledger the tool never runs, and the attempt ends denied on
 });
 
 test('the ledger goes away after the intent: the result comes through, and the settlement with the ledger', async () => {
-  const recant = await opened();
+  const recant = await opened(IMPATIENT);
   const result = await recant.action({ tool: 't' }, (ctx) => {
     ledger.mode = { kind: 'down' };
     ctx.on(shop).write('a');
@@ -67,7 +69,7 @@ test('the ledger goes away after the intent: the result comes through, and the s
 });
 
 test('the ledger stays away: close gives up at its deadline and lists what was not acknowledged', async () => {
-  const recant = await opened({ closeTimeoutMs: 200 });
+  const recant = await opened({ ...IMPATIENT, closeTimeoutMs: 200 });
   const { action } = await recant.action({ tool: 't' }, (ctx) => {
     ledger.mode = { kind: 'down' };
     return ctx;
@@ -80,16 +82,14 @@ test('the ledger stays away: close gives up at its deadline and lists what was n
 
 test('close waits for a tool that runs, and names the one that does not end', async () => {
   const recant = await opened({ closeTimeoutMs: 150 });
-  let finish: () => void = () => {};
-  let action = '';
+  const [begun, finished] = [Promise.withResolvers<string>(), Promise.withResolvers<void>()];
   const running = recant.action({ tool: 't' }, (ctx) => {
-    action = ctx.action;
-    return new Promise<void>((resolve) => (finish = resolve));
+    begun.resolve(ctx.action);
+    return finished.promise;
   });
-  await ledger.until(() => ledger.of('recant.attempt.intended.v1').length === 1);
-  await new Promise((resolve) => setImmediate(resolve));
+  const action = await begun.promise;
   expect((await reason(recant.close())).pending).toEqual([`${action}.1.settled`]);
-  finish();
+  finished.resolve();
   await running;
 });
 
@@ -147,7 +147,7 @@ test('a key refused in mid-stream loses nothing: what waits goes out once and in
 });
 
 test('a key refused for good: the tool never runs, and close lists what waits', async () => {
-  const recant = await opened({ closeTimeoutMs: 200 });
+  const recant = await opened({ ...IMPATIENT, closeTimeoutMs: 200 });
   ledger.apiKey = keyOf(8);
   let ran = false;
   const error = await reason(recant.action({ tool: 't' }, () => (ran = true)));
@@ -193,7 +193,7 @@ test('whoever is asked for the key and throws is asked again', async () => {
 });
 
 test('an answer that is not the ledger’s is no acknowledgement', async () => {
-  const recant = await opened();
+  const recant = await opened(IMPATIENT);
   ledger.mode = { kind: 'nonsense' };
   let ran = false;
   expect(await reason(recant.action({ tool: 't' }, () => (ran = true)))).toMatchObject({ code: 'ledger_unavailable' });
@@ -215,7 +215,7 @@ test('what the ledger refuses after the tool ran is told, and listed by close', 
 });
 
 test('memory is bounded: what does not fit is refused by name before the tool runs', async () => {
-  const recant = await opened({ queueEventsMax: 4, ackTimeoutMs: 50 });
+  const recant = await opened({ queueEventsMax: 4, ...IMPATIENT });
   ledger.mode = { kind: 'down' };
   const codes: string[] = [];
   for (let n = 0; n < 4; n += 1) codes.push((await reason(recant.action({ tool: 't' }, () => {}))).code);
@@ -228,7 +228,7 @@ test('memory is bounded: what does not fit is refused by name before the tool ru
 });
 
 test('a tool that only reads may go on without the ledger, and is recorded later', async () => {
-  const recant = await opened();
+  const recant = await opened(IMPATIENT);
   ledger.mode = { kind: 'down' };
   expect(await recant.action({ tool: 'look', reversibility: 'read', failClosed: false }, () => 'seen')).toBe('seen');
   ledger.mode = { kind: 'up' };
