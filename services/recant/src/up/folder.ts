@@ -57,15 +57,12 @@ async function makeFolder(path: string): Promise<void> {
 
 /** Node's recursive mkdir goes on for ever where a file system has no place for a folder in one that is there (/proc answers ENOENT). */
 async function makeWithParents(path: string): Promise<void> {
-  try {
-    await mkdir(path, { mode: FOLDER_MODE });
-  } catch (error) {
-    if (await isFolder(path)) return;
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || (await isFolder(dirname(path)))) throw error;
-    await makeWithParents(dirname(path));
-    // Once more from the beginning: another start may have made it meanwhile.
-    await makeWithParents(path);
-  }
+  if (await isFolder(path)) return;
+  await makeWithParents(dirname(path));
+  await mkdir(path, { mode: FOLDER_MODE }).catch(async (error: unknown) => {
+    // Another start may have made it meanwhile.
+    if (!(await isFolder(path))) throw error;
+  });
 }
 
 function isFolder(path: string): Promise<boolean> {
