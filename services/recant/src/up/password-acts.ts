@@ -101,14 +101,18 @@ function actOf({ by, request, time }: Pick<Owed, 'by' | 'request'> & Partial<Owe
 }
 
 function parseOwed(folder: Folder, file: string, text: string | undefined): Owed {
+  const broken = (cause: unknown) =>
+    new CliError(EXIT.failed, `${folder.at(file)} is not as it was written`, 'It says who made a password: look at it, then delete it.', {
+      cause,
+    });
+  let owed: Partial<Owed> | null;
   try {
-    const { by, request, time, done } = JSON.parse(text ?? '') as Owed;
-    if (typeof by === 'string' && typeof request === 'string' && typeof time === 'string')
-      return { by, request, time, done: done === true };
-  } catch {}
-  throw new CliError(
-    EXIT.failed,
-    `${folder.at(file)} is not as it was written`,
-    'It says who made a password: look at it, then delete it.',
-  );
+    owed = JSON.parse(text ?? '') as Partial<Owed> | null;
+  } catch (cause) {
+    throw broken(cause);
+  }
+  const { by, request, time, done } = owed ?? {};
+  if (typeof by !== 'string' || typeof request !== 'string' || typeof time !== 'string')
+    throw broken(new TypeError('by, request or time is missing'));
+  return { by, request, time, done: done === true };
 }
