@@ -142,7 +142,7 @@ async function serve({ provider, folder, store, signing, password, closers, keys
     timing: { headMs: 100 },
     ...keys,
   };
-  return openServices(deps, closers);
+  return (await openServices(deps, closers)).url;
 }
 
 async function notes(folder: string): Promise<{ root: string; store: string }> {

@@ -34,7 +34,7 @@ export function keyRoutes(credentials: Credentials, clock: () => number): readon
         ...(label === undefined ? {} : { label }),
         ...expiry(expires, clock()),
       });
-      return { status: 201, body: createdBody(made), act: boundBody(made) };
+      return { status: 201, body: createdBody(made), act: keyBindings(made) };
     }),
     handle(rotateKey, async ({ caller, params, body }) => {
       const { keyId } = params;
@@ -45,7 +45,7 @@ export function keyRoutes(credentials: Credentials, clock: () => number): readon
       if (rotated.kind === 'over')
         throw new ApiFault('key_over', `The key ${keyId} ${rotated.why === 'rotated' ? 'has a successor already' : `is ${rotated.why}`}.`);
       const old = { predecessor: keyId, predecessorEndsAt: isoOf(rotated.predecessorEndsAtMs) };
-      return { status: 201, body: { ...createdBody(rotated.made), ...old }, act: { ...boundBody(rotated.made), ...old } };
+      return { status: 201, body: { ...createdBody(rotated.made), ...old }, act: { ...keyBindings(rotated.made), ...old } };
     }),
     handle(revokeKey, async ({ caller, params }) => {
       await ownKey(credentials, caller.tenant, params.keyId);
@@ -97,12 +97,12 @@ function keyBody({ credential, label, createdAtMs, expiresAtMs, revokedAtMs, sta
 }
 
 /** Of a new key, what is no secret. */
-export function boundBody({ credential, expiresAtMs }: MadeCredential) {
+export function keyBindings({ credential, expiresAtMs }: MadeCredential) {
   return { ...fieldsOf(credential), ...(expiresAtMs === undefined ? {} : { expiresAt: isoOf(expiresAtMs) }) };
 }
 
 function createdBody(made: MadeCredential): CreatedKey {
-  return { apiKey: made.apiKey, ...boundBody(made) };
+  return { apiKey: made.apiKey, ...keyBindings(made) };
 }
 
 function fieldsOf({ keyId, roles, sourcePrefix, agents, resources }: CredentialSummary['credential']) {

@@ -14,7 +14,7 @@ import { sourceRoutes } from './sources.ts';
 import { type EvidenceOptions, wireEvidence } from './wire-evidence.ts';
 
 export { createLedgerActs } from './acts.ts';
-export { boundBody } from './keys.ts';
+export { keyBindings } from './keys.ts';
 export { keysDatabaseOf, openDataKeys } from './keys-database.ts';
 export { EVIDENCE_ENV, placesOf } from './places.ts';
 export { newSigningKey, parseSigningKeys, readSigningKeys, type SigningKeys } from './signing-keys.ts';

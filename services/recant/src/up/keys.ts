@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { createKey } from '@recant/api';
 import { parseApiKey } from '@recant/events';
 import type { ActRecorder } from '@recant/service';
-import { boundBody } from '@recant/service-ledger/wire';
+import { keyBindings } from '@recant/service-ledger/wire';
 import { type Credentials, type NewCredential, OPERATOR_TENANT } from '@recant/store';
 import { CREDENTIALS_FILE } from '../cli/connection.ts';
 import { localUser } from '../evidence/local-acts.ts';
@@ -67,7 +67,7 @@ async function makeKey(credentials: Credentials, acts: ActRecorder, wanted: NewC
     await end({ outcome: 'failed', code: 'internal' });
     throw error;
   });
-  await end({ outcome: 'done', detail: boundBody(made) });
+  await end({ outcome: 'done', detail: keyBindings(made) });
   return made.apiKey;
 }
 

@@ -18,9 +18,9 @@ import type { UpSettings } from './settings.ts';
 /** Milliseconds that requests get to end in when it stops. */
 const STOP_MS_MAX = 5_000;
 
-export interface ServiceDeps {
+export interface ServiceDeps<Keys extends { readonly rollbackKey: string }> {
   /** What has to be in the log before anything is served: keys that are made, and what the log is still owed. */
-  readonly prepare: (acts: ActRecorder, logger: Logger) => Promise<{ readonly rollbackKey: string }>;
+  readonly prepare: (acts: ActRecorder, logger: Logger) => Promise<Keys>;
   readonly settings: UpSettings;
   readonly store: Store;
   readonly kafka: KafkaAccess | undefined;
@@ -32,8 +32,11 @@ export interface ServiceDeps {
   readonly keysDatabaseUrl: string | undefined;
 }
 
-/** Ledger and rollback on one port. @returns its address */
-export async function openServices(deps: ServiceDeps, closers: Closer[]): Promise<string> {
+/** Ledger and rollback on one port. @returns its address, and what `prepare` gave */
+export async function openServices<Keys extends { readonly rollbackKey: string }>(
+  deps: ServiceDeps<Keys>,
+  closers: Closer[],
+): Promise<{ readonly url: string; readonly keys: Keys }> {
   const { prepare, settings, store, kafka: access, signing, people, timing } = deps;
   const logger = createLogger({
     name: 'recant',
@@ -46,13 +49,13 @@ export async function openServices(deps: ServiceDeps, closers: Closer[]): Promis
   if (dataKeys) closers.push(dataKeys.close);
   const ledger = wireLedger({ store, logger, clock: Date.now, shards: settings.shards, evidence, dataKeys, ...kafka });
   closers.push(ledger.stop);
-  const { rollbackKey } = await prepare(ledger.acts, logger);
+  const keys = await prepare(ledger.acts, logger);
   let url = '';
   const rollback = wireRollback({
     store,
     logger,
     clock: Date.now,
-    ledger: { url: () => url, apiKey: rollbackKey },
+    ledger: { url: () => url, apiKey: keys.rollbackKey },
     approvals: settings.approvals,
   });
   const app = createApp({
@@ -74,5 +77,5 @@ export async function openServices(deps: ServiceDeps, closers: Closer[]): Promis
   await rollback.start();
   // First to stop: what it still has to say goes through the listener, as any other producer's events do.
   closers.push(rollback.stop);
-  return url;
+  return { url, keys };
 }

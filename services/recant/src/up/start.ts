@@ -75,13 +75,10 @@ async function build(settings: UpSettings, { tell, signal }: UpHooks, closers: C
   closers.push(store.close);
   const password = await ensurePassword(folder, Date.now());
   const people = [...settings.people, localPeople(folder)];
-  const ready = Promise.withResolvers<UpKeys>();
-  const services: ServiceDeps = {
+  const services: ServiceDeps<UpKeys> = {
     async prepare(acts, logger) {
       await recordOwed(folder, acts, logger);
-      const keys = await ensureKeys(folder, store.credentials, acts);
-      ready.resolve(keys);
-      return keys;
+      return ensureKeys(folder, store.credentials, acts);
     },
     settings,
     store,
@@ -91,8 +88,7 @@ async function build(settings: UpSettings, { tell, signal }: UpHooks, closers: C
     masterKeys,
     keysDatabaseUrl: database.keysUrl,
   };
-  const url = await openServices(services, closers);
-  const keys = await ready.promise;
+  const { url, keys } = await openServices(services, closers);
   await keepConnection(folder, url, keys.operatorKey);
   await folder.keep(DATABASE_FILE, `${database.url}\n`);
   await lock.announce(url);
