@@ -1,7 +1,6 @@
 import type { ActPage } from '@recant/api';
 import type { EventOf, RecantEvent } from '@recant/events';
-import { type Cell, type Paint, table } from './output.ts';
-import { count } from './plan-words.ts';
+import { type Cell, count, type Paint, table } from './output.ts';
 import { clockTime } from './resource-words.ts';
 
 type Item = ActPage['items'][number];

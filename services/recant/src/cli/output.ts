@@ -77,3 +77,8 @@ export function printable(text: string): string {
 export function json(value: unknown): string {
   return `${JSON.stringify(value, (_key, field) => (typeof field === 'bigint' ? field.toString() : field), 2)}\n`;
 }
+
+/** `1 step`, `2 steps`. */
+export function count(n: number, noun: string): string {
+  return `${n} ${noun}${n === 1 ? '' : 's'}`;
+}

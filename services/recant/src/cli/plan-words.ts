@@ -1,6 +1,6 @@
 import type { PlanView } from '@recant/api';
 import { approvalText } from './approval-words.ts';
-import { type Paint, printable, table } from './output.ts';
+import { count, type Paint, printable, table } from './output.ts';
 import { actionTimeMs, clockTime, fateWords, resourceWords } from './resource-words.ts';
 
 type Contents = PlanView['body'];
@@ -141,10 +141,6 @@ function ranText(digest: string, { id, state, createdAt, finishedAt }: NonNullab
   const since = `since ${clockTime(Date.parse(createdAt))}`;
   const when = finishedAt === undefined ? `${since}: ${state}` : `${since}, ${state} at ${clockTime(Date.parse(finishedAt))}`;
   return [`Digest ${digest}`, `It has its run, ${when}.`, `Next: recant status ${id}`].join('\n');
-}
-
-export function count(n: number, noun: string): string {
-  return `${n} ${noun}${n === 1 ? '' : 's'}`;
 }
 
 /** As many lines as are shown, and how many more there are. */

@@ -1,7 +1,7 @@
 import type { RunSummaryView, RunView } from '@recant/api';
 import { givenWords } from './approval-words.ts';
-import { type Paint, printable, table } from './output.ts';
-import { conflictLines, count, listed, ROWS_SHOWN_MAX, unnamed } from './plan-words.ts';
+import { count, type Paint, printable, table } from './output.ts';
+import { conflictLines, listed, ROWS_SHOWN_MAX, unnamed } from './plan-words.ts';
 import { actionTimeMs, clockTime, resourceWords } from './resource-words.ts';
 
 const ENDED = new Set<string>(['finished', 'cancelled']);

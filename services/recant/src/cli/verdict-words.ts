@@ -1,7 +1,6 @@
 import { type Broken, RULES, type Sound, type Verdict, WARNINGS } from '@recant/verifier';
 import type { ReceiptVerdict } from '../evidence/verify-receipt.ts';
-import { type Paint, printable } from './output.ts';
-import { count } from './plan-words.ts';
+import { count, type Paint, printable } from './output.ts';
 
 /** What a verification found, for people. */
 export function verdictWords(verdict: Verdict, paint: Paint): string {
