@@ -28,8 +28,8 @@ export interface Searched {
   readonly found: Readonly<Record<Place, ReadonlyMap<number, readonly string[]>>>;
   readonly bytes: number;
   readonly files: number;
-  /** What `recant parts show` gave back of what was sealed. */
-  readonly unsealed: string;
+  /** Whether `recant parts show` gave back a value that was sealed. */
+  readonly unsealed: boolean;
 }
 
 /** Lets agents work with every value in every way, undoes what they did, exports, stops, and searches all that is left. */
@@ -39,7 +39,7 @@ export async function runCampaign(options: CampaignOptions): Promise<Searched> {
   await stage.recant(['connect', 'postgres', 'shop', '--database', target.ownerUrl, '--agent-role', AGENT_ROLE]);
   await stage.recant(['connect', 'filesystem', 'files', '--root', target.root, '--store', target.store]);
   await playAndUndo(stage, options);
-  const unsealed = options.redaction ? await readSealed(stage) : '';
+  const unsealed = options.redaction && isPersonal(await readSealed(stage));
   await stage.recant(['acts']);
   await stage.recant(['status']);
   await exportAll(stage);
@@ -91,6 +91,8 @@ function ownSecrets({ made, target }: Stage): readonly { name: string; value: st
     { name: 'the agents’ password of the target', value: password(target.agentUrl), allowed: [] },
   ];
 }
+
+const isPersonal = (text: string): boolean => corpus().some(({ kind, value }) => kind === 'personal' && text.includes(value));
 
 async function readSealed(stage: Stage): Promise<string> {
   const listed = await stage.recant(['actions', 'list', '--tool', 'note', '--limit', '500', '--json']);

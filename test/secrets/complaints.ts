@@ -14,7 +14,7 @@ export function complaintsOf(
       return where !== undefined && (redaction || own) ? [`${name} stands in ${place}: ${where.slice(0, 3).join(', ')}`] : [];
     }),
   );
-  if (redaction) return unsealed === '' ? [...complaints, 'nothing of what was sealed can be read'] : complaints;
+  if (redaction) return unsealed ? complaints : [...complaints, 'nothing of what was sealed can be read'];
   const unseen = SEEN_IN.filter((places) => kafka || !places.includes('broker')).flatMap((places) =>
     planted.flatMap(({ name, own }, value) =>
       own || places.some((place) => found[place].has(value)) ? [] : [`${name} was not found in ${places.join(' or ')}`],

@@ -68,11 +68,11 @@ test('complains of a value that was found, of one that was not where it has to b
   ];
   const found = (places: object) => ({ ...nothing(), ...places });
   const nothing = () => Object.fromEntries(PLACES.map((place) => [place, new Map<number, string[]>()])) as never as Record<string, never>;
-  const judge = (places: object, redaction: boolean, unsealed = '{}') =>
+  const judge = (places: object, redaction: boolean, unsealed = true) =>
     complaintsOf({ planted, unsealed, found: found(places) as never }, { redaction, kafka: true });
   const everywhere = new Map([[0, ['a file']]]);
   expect(judge({}, true)).toEqual([]);
-  expect(judge({}, true, '')).toEqual(['nothing of what was sealed can be read']);
+  expect(judge({}, true, false)).toEqual(['nothing of what was sealed can be read']);
   expect(judge({ logs: everywhere }, true)).toEqual(['a token stands in logs: a file']);
   expect(judge({ rows: everywhere, exports: everywhere, broker: everywhere }, false)).toEqual([]);
   expect(judge({ rows: everywhere, exports: new Map([[1, ['a file']]]), broker: everywhere }, false)).toEqual([
