@@ -15,7 +15,7 @@ export const maskSecrets = text;
 
 /**
  * A line of JSON likewise, value by value: in the line itself a value that never ends would take the rest of it along. Members whose name says that
- * they are secret are `***` whatever they hold. 15 µs for a line, 45 µs for an error with its
+ * they are secret are `***` whatever they hold. 28 µs for a line, 65 µs for an error with its
  * stack (Node 24.21, 2026-11).
  */
 export function maskLine(line: string): string {
