@@ -2,11 +2,10 @@
  * The layers of ARCHITECTURE.md as rules: imports point only downwards. Each rule has a fixture under test/architecture/fixtures that
  * breaks it, and a test that sees it broken; a new rule without one fails that test.
  */
-const PROTOCOL = '(events|transparency|redaction|api)';
-const DOMAIN = '(ledger|planner|runner|policy|verifier|witness)';
-const ADAPTERS = '(store|data-keys|kafka|anchors|connectors|service|local-postgres)';
+const PROTOCOL = '(events|transparency|redaction|api|connector)';
+const DOMAIN = '(ledger|planner|runner|policy|verifier|witness|queues)';
+const ADAPTERS = '(store|data-keys|kafka|anchors|connectors|service|local-postgres|local-kafka)';
 const CLIENTS = '(sdk|client|recorders)';
-const CONNECTOR_CONTRACT = '^libs/connectors/contract/';
 const TESTS = ['\\.test\\.ts$', '(^|/)test/', '/conformance/'];
 const FRONT_DOORS = ['^libs/[^/]+/', '^libs/(connectors|recorders)/[^/]+/'].flatMap((lib) => [
   `${lib}src/index\\.ts$`,
@@ -37,7 +36,7 @@ const forbidden = [
     name: 'domain-imports-downwards',
     comment: 'The domain knows the protocol and the contract of a connector; adapters come in through its ports.',
     from: { path: `^libs/${DOMAIN}/`, pathNot: TESTS },
-    to: { path: '^(libs|services|deploy|prisma|test)/', pathNot: [`^libs/${PROTOCOL}/`, `^libs/${DOMAIN}/`, CONNECTOR_CONTRACT] },
+    to: { path: '^(libs|services|deploy|prisma|test)/', pathNot: [`^libs/${PROTOCOL}/`, `^libs/${DOMAIN}/`] },
   },
   {
     name: 'adapters-import-downwards',
@@ -49,7 +48,7 @@ const forbidden = [
     name: 'clients-stay-small',
     comment: 'What agents embed brings the protocol and the contract of a connector along, nothing else of ours.',
     from: { path: `^libs/${CLIENTS}/`, pathNot: TESTS },
-    to: { path: '^(libs|services|deploy|prisma|test)/', pathNot: [`^libs/${PROTOCOL}/`, `^libs/${CLIENTS}/`, CONNECTOR_CONTRACT] },
+    to: { path: '^(libs|services|deploy|prisma|test)/', pathNot: [`^libs/${PROTOCOL}/`, `^libs/${CLIENTS}/`] },
   },
   {
     name: 'redaction-imports-events',
@@ -109,7 +108,7 @@ const forbidden = [
     name: 'embedded-imports-little',
     comment: 'What agents embed has no heavy dependency: schemas are apart, Kafka and OpenTelemetry are optional peers.',
     from: {
-      path: ['^libs/sdk/', CONNECTOR_CONTRACT, '^libs/events/', '^libs/redaction/'],
+      path: ['^libs/sdk/', '^libs/connector/', '^libs/events/', '^libs/redaction/'],
       pathNot: ['^libs/sdk/src/kafka/', '^libs/events/src/schemas/', ...TESTS],
     },
     to: { path: '(^|/)node_modules/', pathNot: npm('(@opentelemetry/api|@types)') },
@@ -123,7 +122,7 @@ const forbidden = [
   {
     name: 'only-kafka-sees-kafkajs',
     comment: 'The Kafka client is behind one lib, the SDK’s optional transport and the local broker.',
-    from: { pathNot: ['^libs/kafka/', '^libs/sdk/src/kafka/', '^deploy/kafka/', ...TESTS] },
+    from: { pathNot: ['^libs/kafka/', '^libs/sdk/src/kafka/', '^libs/local-kafka/', ...TESTS] },
     to: { path: npm('kafkajs') },
   },
   {

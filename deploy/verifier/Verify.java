@@ -156,13 +156,13 @@ public final class Verify {
             "index_gap", "An entry is missing, repeated or out of order: the numbering of a log has no holes.",
             "size_mismatch", "The log has fewer or more entries than its checkpoint or manifest says: entries were cut off or added.",
             "frame_invalid", "These bytes are no entry: they were overwritten.",
-            "frame_foreign", "The entry belongs to another tenant: it was moved here.",
+            "frame_tenant_mismatch", "The entry belongs to another tenant: it was moved here.",
             "received_at_falls", "An entry is older than the one before it: entries were put in later, or moved.",
             "genesis_missing", "The log does not begin with the entry that says which log it is: its beginning was cut off or replaced.",
             "genesis_misplaced", "A log's first entry stands in the middle: two logs were joined.",
             "epoch_invalid", "The entry that opens an epoch does not fit where it stands: a restart of the log was made up, or hidden.",
             "event_invalid", "What was recorded is not an event the ledger would have taken: it was changed, or put in past the ledger.",
-            "shard_foreign", "The event belongs into another log of this tenant: it was moved.",
+            "shard_mismatch", "The event belongs into another log of this tenant: it was moved.",
             "dead_letter_mismatch", "A refused message is missing, or is not the one its entry describes.",
             "checkpoint_inconsistent", "The ledger signed an earlier state of this log that is not the beginning of what is here: history was changed after it was signed.",
             "root_mismatch", "The entries do not give the root of the newest checkpoint: an entry was changed, added or taken out.",
@@ -555,7 +555,7 @@ public final class Verify {
             String invalid = eventCheck.check(bytes, frame.bodyAt, reader.to);
             if (invalid != null) throw new Broken("event_invalid", invalid, shard, index);
             if (senders.add(eventCheck.source, eventCheck.sequence, shard, index) && shardOf(tenant, eventCheck.source, log.log.shards) != shard) {
-                throw new Broken("shard_foreign", quote(eventCheck.source) + " has another home shard", shard, index);
+                throw new Broken("shard_mismatch", quote(eventCheck.source) + " has another home shard", shard, index);
             }
             facts.add(eventCheck, shard, index);
         }
@@ -704,7 +704,7 @@ public final class Verify {
             if (index == log.size) throw broken("size_mismatch", "entry " + index + " is beyond the " + log.size + " entries of this log", index);
             if (!frame.parse(bytes, at, to)) throw broken("frame_invalid", "these bytes are no frame", index);
             if (!Arrays.equals(bytes, frame.tenantAt, frame.tenantTo, tenantBytes, 0, tenantBytes.length)) {
-                throw broken("frame_foreign", "the frame is of another tenant", index);
+                throw broken("frame_tenant_mismatch", "the frame is of another tenant", index);
             }
             if (Long.compareUnsigned(frame.receivedAtMs, receivedAtMs) < 0) {
                 String detail = "received " + Long.toUnsignedString(frame.receivedAtMs) + " ms after 1970, the entry before it " + Long.toUnsignedString(receivedAtMs);

@@ -15,7 +15,8 @@ const isTypeScript = (file: string): boolean => /\.ts$/.test(file);
 const isTest = (file: string): boolean => /\.test\.ts$|(^|\/)test\//.test(file);
 const isSource = (file: string): boolean => isTypeScript(file) && !isTest(file);
 const isPure = (file: string): boolean =>
-  /^libs\/(events|transparency|redaction|api|ledger|planner|runner|policy|verifier|witness)\/src\//.test(file) && isSource(file);
+  /^libs\/(events|transparency|redaction|api|connector|ledger|planner|queues|runner|policy|verifier|witness)\/src\//.test(file) &&
+  isSource(file);
 
 /** Lines of the text that match, named by their numbers. */
 function linesWith(pattern: RegExp, text: string): string[] {

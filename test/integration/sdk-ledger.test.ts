@@ -53,7 +53,7 @@ test('a key that does not allow the agent opens no source, and no tool runs', as
   try {
     const { apiKey } = await ledger.makeKey({ agents: ['other'] });
     const recant = createRecant({ agent: 'bot', url: ledger.url, apiKey });
-    await expect(recant.open()).rejects.toMatchObject({ code: 'refused', refusal: { code: 'agent_foreign' } });
+    await expect(recant.open()).rejects.toMatchObject({ code: 'refused', refusal: { code: 'agent_not_allowed' } });
     let ran = false;
     const action = recant.action({ tool: 'x' }, () => {
       ran = true;

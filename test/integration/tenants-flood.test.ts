@@ -1,5 +1,6 @@
 import { ApiError, type Client } from '@recant/client';
-import { createGate, RATES_DEFAULT } from '@recant/service';
+import { createByteBudget } from '@recant/queues';
+import { RATES_DEFAULT } from '@recant/service';
 import { waitUntil } from '@recant/test-support';
 import { afterEach, expect, test } from 'vitest';
 import { type RunningLedger, startLedger, TENANT } from '../../services/ledger/test/harness.ts';
@@ -55,9 +56,9 @@ function flood(client: Client) {
 }
 
 test('I10: while one tenant floods, another one’s single events and the operators of both are answered, and none of them is refused', async () => {
-  const gate = createGate(1_048_576, 131_072);
+  const budget = createByteBudget(1_048_576, 131_072);
   const groupCommit = { waitingBytesMax: 524_288, waitingBytesReserved: 65_536 };
-  ledger = await startLedger({ rates: { key: OPEN, tenant: OPEN }, gate, groupCommit });
+  ledger = await startLedger({ rates: { key: OPEN, tenant: OPEN }, budget, groupCommit });
   const other = ledger.client((await ledger.makeKey({ tenant: 'globex' })).apiKey);
   const otherOperator = ledger.client((await ledger.makeKey({ tenant: 'globex', roles: ['view', 'administer'], agents: [] })).apiKey);
   const flooding = flood(ledger.agents);

@@ -97,8 +97,10 @@ test('a key is believed in the topic of its tenant and in no other; what it send
   await waitUntil(
     async () => (await letters(TENANT)).length === 2 && (await letters(B)).length === 1 && (await letters('initech')).length === 1,
   );
-  expect((await letters(TENANT)).sort()).toEqual([`topic_foreign kafka:${topics.ofB}`, `topic_foreign kafka:${topics.shared}`].sort());
-  expect(await letters('initech')).toEqual([`topic_foreign kafka:${topics.ofA}`]);
+  expect((await letters(TENANT)).sort()).toEqual(
+    [`topic_not_allowed kafka:${topics.ofB}`, `topic_not_allowed kafka:${topics.shared}`].sort(),
+  );
+  expect(await letters('initech')).toEqual([`topic_not_allowed kafka:${topics.ofA}`]);
   await waitUntil(async () => (await attemptsOf('initech')).attempts.length === 1);
   expect([(await attemptsOf(TENANT)).attempts, (await attemptsOf(B)).attempts]).toEqual([[], []]);
   await waitUntil(() => ledger.log.some(({ alarm }) => alarm === 'forged_event'));

@@ -32,19 +32,19 @@ const EVENT_REFUSALS = {
     retry: 'never',
     action: 'Use a key that has one of the roles the request needs, or sign in as somebody who has.',
   },
-  topic_foreign: {
+  topic_not_allowed: {
     status: 403,
     title: 'Topic of another tenant',
     retry: 'never',
     action: 'Send to the topic of this key’s tenant.',
   },
-  source_foreign: {
+  source_not_allowed: {
     status: 403,
     title: 'Source of another key',
     retry: 'never',
     action: 'Start `source` with the prefix this key was made for.',
   },
-  agent_foreign: {
+  agent_not_allowed: {
     status: 403,
     title: 'Agent of another key',
     retry: 'never',
@@ -117,7 +117,7 @@ const EVENT_REFUSALS = {
 
 /** Refusals of a request, whatever it is about. */
 const REQUEST_ERRORS = {
-  caller_unfit: {
+  caller_type_not_allowed: {
     status: 403,
     title: 'Not for this kind of caller',
     retry: 'never',
@@ -166,7 +166,7 @@ const REQUEST_ERRORS = {
     retry: 'never',
     action: 'Check the id; `recant actions list` shows the actions of this tenant.',
   },
-  part_unfit: {
+  part_digest_mismatch: {
     status: 400,
     title: 'Part does not fit its address',
     retry: 'never',
@@ -218,7 +218,7 @@ const REQUEST_ERRORS = {
     retry: 'never',
     action: 'Write a resource (`postgres://shop/public.orders/42`), the beginning of one and a `*` (`postgres://shop/*`), or `*` for all.',
   },
-  key_over: {
+  key_inactive: {
     status: 409,
     title: 'The key has ended, or has a successor already',
     retry: 'never',

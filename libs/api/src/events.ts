@@ -61,8 +61,8 @@ export const submitEvents = route({
     'type_unknown',
     'resource_invalid',
     'id_mismatch',
-    'source_foreign',
-    'agent_foreign',
+    'source_not_allowed',
+    'agent_not_allowed',
     'equivocation',
     'source_behind',
     'unstorable',
@@ -95,5 +95,5 @@ export const putPart = route({
   }),
   body: { kind: 'raw', bytesMax: PART_BYTES_MAX, content: { 'application/octet-stream': z.string().meta({ format: 'binary' }) } },
   responses: { 204: { description: 'Kept, now or before' } },
-  errors: ['part_unfit', 'store_full'],
+  errors: ['part_digest_mismatch', 'store_full'],
 });

@@ -109,7 +109,7 @@ export const rotateKey = route({
   params: z.object({ keyId: name }),
   body: { kind: 'json', schema: RotateKeyBody },
   responses: { 201: { description: 'The successor, shown once', schema: RotatedKey } },
-  errors: ['key_unknown', 'key_over', 'key_time_invalid', 'time_invalid', 'time_zone_missing'],
+  errors: ['key_unknown', 'key_inactive', 'key_time_invalid', 'time_invalid', 'time_zone_missing'],
 });
 export const revokeKey = route({
   operationId: 'revokeKey',

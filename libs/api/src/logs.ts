@@ -54,7 +54,7 @@ export const listDeadLetters = route({
       .array(z.string().max(64))
       .max(100)
       .optional()
-      .meta({ description: 'Only those refused so: `mac_invalid`, `unauthenticated` and `source_foreign` are what a forger leaves.' }),
+      .meta({ description: 'Only those refused so: `mac_invalid`, `unauthenticated` and `source_not_allowed` are what a forger leaves.' }),
     ...PageQuery,
   }),
   responses: { 200: { description: 'A page', schema: DeadLetterPage } },

@@ -50,7 +50,7 @@ export function errorsOf(descriptor: RouteDescriptor): readonly ErrorCode[] {
     ...EVERYWHERE,
     ...(descriptor.roles === 'public' ? [] : WITH_CALLER),
     ...(descriptor.roles === 'public' || descriptor.callers === 'keys' ? [] : WITH_PERSON),
-    ...(descriptor.callers === undefined ? [] : (['caller_unfit'] as const)),
+    ...(descriptor.callers === undefined ? [] : (['caller_type_not_allowed'] as const)),
     ...(descriptor.body ? WITH_BODY : []),
     ...(descriptor.errors ?? []),
   ];

@@ -64,7 +64,7 @@ export const ROLLBACK_ERROR_CODES = {
     retry: 'never',
     action: 'Nothing is left to undo; `left` of the plan says why.',
   },
-  plan_outgrown: {
+  plan_stale: {
     status: 409,
     title: 'The ledger has outgrown the plan',
     retry: 'never',

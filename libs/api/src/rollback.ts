@@ -103,7 +103,7 @@ export const createRun = route({
     'plan_digest_mismatch',
     'plan_conflicts',
     'plan_empty',
-    'plan_outgrown',
+    'plan_stale',
     'approval_missing',
     'approval_expired',
     'ledger_unavailable',

@@ -28,5 +28,5 @@ export const getStanding = route({
   callers: 'keys',
   query: z.object({ source: name, id: name.meta({ description: 'Of an event of that source.' }) }),
   responses: { 200: { description: 'As of now', schema: StandingBody } },
-  errors: ['source_foreign'],
+  errors: ['source_not_allowed'],
 });

@@ -35,7 +35,7 @@ function checkRole(event: RecantEvent, { roles, keyId }: Credential): Refusal | 
 
 function checkSource(event: RecantEvent, { sourcePrefix, keyId }: Credential): Refusal | undefined {
   if (sourceWithin(sourcePrefix, event.source)) return undefined;
-  return { code: 'source_foreign', detail: `Key ${keyId} may send from sources under ${sourcePrefix}, not from ${event.source}.` };
+  return { code: 'source_not_allowed', detail: `Key ${keyId} may send from sources under ${sourcePrefix}, not from ${event.source}.` };
 }
 
 /** Prefixes end at a slash: `recant://shop` covers `recant://shop/1` and not `recant://shopping/1`. */
@@ -46,11 +46,11 @@ export function sourceWithin(prefix: string, source: string): boolean {
 function checkAgent(event: RecantEvent, { agents, roles, keyId }: Credential): Refusal | undefined {
   const { agent } = event;
   if (agent === OWN_AGENT && !roles.includes('rollback')) {
-    return { code: 'agent_foreign', detail: `The agent "${OWN_AGENT}" is Recant itself: key ${keyId} may not speak for it.` };
+    return { code: 'agent_not_allowed', detail: `The agent "${OWN_AGENT}" is Recant itself: key ${keyId} may not speak for it.` };
   }
   if (agents.some((pattern) => agentMatches(pattern, agent))) return undefined;
   return {
-    code: 'agent_foreign',
+    code: 'agent_not_allowed',
     detail: `Key ${keyId} may not speak for the agent ${agent}: register the agent for the key, or use its own key.`,
   };
 }

@@ -206,7 +206,7 @@ test('what the ledger refuses after the tool ran is told, and listed by close', 
   const recant = await opened();
   ledger.mode = { kind: 'refuse_event', id: (id) => id.endsWith('.settled') };
   expect(await recant.action({ tool: 't' }, () => 'result')).toBe('result');
-  expect(problems).toMatchObject([{ code: 'refused', refusal: { code: 'agent_foreign' } }]);
+  expect(problems).toMatchObject([{ code: 'refused', refusal: { code: 'agent_not_allowed' } }]);
   ledger.mode = { kind: 'up' };
   ledger.violations.length = 0;
   const error = await reason(recant.close());
@@ -240,7 +240,7 @@ test('what the ledger refuses of a tool that only reads is told', async () => {
   const recant = await opened();
   ledger.mode = { kind: 'refuse_event', id: (id) => id.endsWith('.intended') };
   expect(await recant.action({ tool: 'look', reversibility: 'read', failClosed: false }, () => 'seen')).toBe('seen');
-  expect(problems).toMatchObject([{ code: 'refused', refusal: { code: 'agent_foreign' } }]);
+  expect(problems).toMatchObject([{ code: 'refused', refusal: { code: 'agent_not_allowed' } }]);
   await recant.close();
   // The refused number is a hole that the ledger shows.
   expect(ledger.violations).toHaveLength(1);

@@ -68,7 +68,8 @@ export async function startLedger(): Promise<FakeLedger> {
     const decoded = decodeEvent(bytes);
     if (!decoded.ok) return { kind: 'refused', code: decoded.code, detail: decoded.detail };
     const { event } = decoded;
-    if (ledger.mode.kind === 'refuse_event' && ledger.mode.id(event.id)) return { kind: 'refused', code: 'agent_foreign', detail: 'no' };
+    if (ledger.mode.kind === 'refuse_event' && ledger.mode.id(event.id))
+      return { kind: 'refused', code: 'agent_not_allowed', detail: 'no' };
     const key = `${event.source} ${event.id}`;
     const text = Buffer.from(bytes).toString();
     const known = taken.get(key);

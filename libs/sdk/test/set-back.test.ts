@@ -134,7 +134,7 @@ test('what a ledger refuses that it had acknowledged is told once, with all ids,
   expect(problems).toMatchObject([
     {
       code: 'acknowledged_lost',
-      refusal: { code: 'agent_foreign' },
+      refusal: { code: 'agent_not_allowed' },
       pending: ['opened', expect.stringMatching(/intended$/), expect.stringMatching(/intended$/)],
     },
   ]);

@@ -1,8 +1,8 @@
 import { ApiFault, PROBLEM_MEDIA_TYPE, problemOf, type RouteDescriptor } from '@recant/api';
+import { type ByteBudget, createByteBudget } from '@recant/queues';
 import express, { type ErrorRequestHandler, type Express, type Request, type Response } from 'express';
 import helmet from 'helmet';
 import type { ActRecorder } from './acts/port.ts';
-import { createGate, type Gate } from './gate.ts';
 import type { HealthChecks } from './health.ts';
 import type { Keyring } from './keyring.ts';
 import type { Logger } from './log.ts';
@@ -28,7 +28,7 @@ export interface AppOptions {
   readonly health: HealthChecks;
   /** Names each request in logs and answers. */
   readonly requestId: () => string;
-  readonly gate?: Gate;
+  readonly budget?: ByteBudget;
   /** Default: RATES_DEFAULT. */
   readonly rates?: Rates;
 }
@@ -48,8 +48,8 @@ export function createApp(options: AppOptions): Express {
   const routes = [...options.routers, serviceRouter(options)].flatMap((router) => router.routes);
   if (options.acts === undefined && routes.some(({ descriptor }) => descriptor.roles !== 'public'))
     throw new TypeError('an app with routes that are not public needs `acts`');
-  const { keyring, people = [], acts, gate = createGate(), rates = RATES_DEFAULT } = options;
-  const serving = { keyring, people, gate, acts, limits: createRateLimits(rates, () => performance.now()) };
+  const { keyring, people = [], acts, budget = createByteBudget(), rates = RATES_DEFAULT } = options;
+  const serving = { keyring, people, budget, acts, limits: createRateLimits(rates, () => performance.now()) };
   for (const route of routes) mount(app, route, serving, options.logger);
   refuseOtherMethods(app, routes);
   app.use((request: Request) => {

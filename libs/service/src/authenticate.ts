@@ -57,12 +57,12 @@ async function callerBehind(keyring: Keyring, { keyId, secret }: ApiKey): Promis
   return callerOfKey(known.credential);
 }
 
-/** @throws ApiFault `caller_unfit`, `role_missing` */
+/** @throws ApiFault `caller_type_not_allowed`, `role_missing` */
 export function authorize({ kind, id, roles }: Caller, route: RouteDescriptor): void {
   if (route.roles === 'public') return;
-  if (route.callers === 'keys' && kind !== 'key') throw new ApiFault('caller_unfit', 'This is for keys, not for people.');
+  if (route.callers === 'keys' && kind !== 'key') throw new ApiFault('caller_type_not_allowed', 'This is for keys, not for people.');
   if (route.callers === 'people' && kind !== 'person')
-    throw new ApiFault('caller_unfit', `This is for people, not for keys: ${id} is one.`);
+    throw new ApiFault('caller_type_not_allowed', `This is for people, not for keys: ${id} is one.`);
   if (route.roles.some((role) => roles.includes(role))) return;
   const who = kind === 'key' ? `Key ${id}` : id;
   const has = roles.length === 0 ? 'has no role' : `has the roles ${roles.join(', ')}`;

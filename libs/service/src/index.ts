@@ -6,7 +6,6 @@ export { KeyRefusal } from './authenticate.ts';
 export { JSON_BODY_BYTES_MAX, JSON_BODY_DEPTH_MAX, type RawBody } from './body.ts';
 export { type Caller, callerOfKey, callerOfPerson, type KeyCaller, type PersonCaller } from './caller.ts';
 export { ConfigError, DatabaseUrl, type Env, KafkaBrokers, Port, printableConfig, readConfig, secret } from './config.ts';
-export { createGate, type Entrant, type Gate, INFLIGHT_BYTES_MAX, INFLIGHT_BYTES_RESERVED } from './gate.ts';
 export type { HealthCheck, HealthChecks } from './health.ts';
 export { KAFKA_ENV, type KafkaAccess, kafkaAccessOf } from './kafka-env.ts';
 export type { EndedKey, Keyring, KnownKey } from './keyring.ts';

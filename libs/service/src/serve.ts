@@ -1,11 +1,11 @@
 import { ApiFault, isAct } from '@recant/api';
 import type { JsonObject } from '@recant/events';
+import type { ByteBudget } from '@recant/queues';
 import type { Request, Response } from 'express';
 import type { ActEnd, ActRecorder } from './acts/port.ts';
 import { authenticate, authorize, type Identifying, KeyRefusal } from './authenticate.ts';
 import { bodyBytesMax, checkBodyHead, discardBody, parseJson, type RawBody, readBody } from './body.ts';
 import type { Caller } from './caller.ts';
-import type { Gate } from './gate.ts';
 import type { Logger } from './log.ts';
 import { maskSecrets } from './mask.ts';
 import { parseParts, parsePath, parseQuery } from './parameters.ts';
@@ -20,7 +20,7 @@ const HELD_MS = 1_000;
 const OPERATORS = new Set(['administer', 'execute', 'plan', 'approve', 'rollback']);
 
 export interface Serving extends Identifying {
-  readonly gate: Gate;
+  readonly budget: ByteBudget;
   readonly limits: RateLimits;
   /** There wherever a route is not public: `createApp` sees to it. */
   readonly acts: ActRecorder | undefined;
@@ -165,7 +165,7 @@ async function takeBody(
   { descriptor }: BoundRoute,
   request: Request,
   payer: Payer | undefined,
-  { gate, limits }: Serving,
+  { budget, limits }: Serving,
 ): Promise<TakenBody | undefined> {
   try {
     if (!descriptor.body) {
@@ -174,7 +174,7 @@ async function takeBody(
     }
     const head = checkBodyHead(request, descriptor.body);
     charge(limits, payer, { requests: 1, events: 0, bytes: head.bytes });
-    const release = gate.enter(head.bytes, { tenant: payer?.tenant, operator: payer?.operator ?? false });
+    const release = budget.reserve(head.bytes, { tenant: payer?.tenant, operator: payer?.operator ?? false });
     if (!release)
       throw new ApiFault('overloaded', 'The service holds as much of request bodies of this tenant as it may.', {
         retryAfterSeconds: RETRY_AFTER_SECONDS,

@@ -3,7 +3,8 @@ import { connect } from 'node:net';
 import { ANY_MEDIA_TYPE, ApiFault, route } from '@recant/api';
 import { formatApiKey } from '@recant/events';
 import type { Role } from '@recant/ledger';
-import { type ActRecorder, createApp, createGate, createLogger, createRouter, handle, type Listening, listen } from '@recant/service';
+import { createByteBudget } from '@recant/queues';
+import { type ActRecorder, createApp, createLogger, createRouter, handle, type Listening, listen } from '@recant/service';
 import { afterEach, expect, test } from 'vitest';
 import { z } from 'zod';
 
@@ -84,7 +85,7 @@ afterEach(async () => {
   recordFails = undefined;
 });
 
-async function serve(gate = createGate()): Promise<string> {
+async function serve(budget = createByteBudget()): Promise<string> {
   const held = Promise.withResolvers<void>();
   const router = createRouter('t', [
     handle(echo, async ({ params, query, body }) => {
@@ -105,7 +106,7 @@ async function serve(gate = createGate()): Promise<string> {
   ]);
   const logger = createLogger({ name: 't', level: 'debug', destination: { write: (line) => void lines.push(line) } });
   const health = { one: async () => ({ status: 'ok' as const }), two: async () => Promise.reject(new Error('broken')) };
-  const app = createApp({ title: 't', version: '1', routers: [router], keyring, acts, logger, health, requestId: randomUUID, gate });
+  const app = createApp({ title: 't', version: '1', routers: [router], keyring, acts, logger, health, requestId: randomUUID, budget });
   listening = await listen(app, { host: '127.0.0.1', port: 0 });
   return listening.url;
 }
@@ -218,15 +219,15 @@ test('errors become problems: what the caller may see, and no more', async () =>
 });
 
 test('refuses by name when it holds as many bytes as it may, keeps room for operators, and gives bytes back', async () => {
-  const gate = createGate(52, 20);
-  const url = `${await serve(gate)}/v1/echo/1`;
+  const budget = createByteBudget(52, 20);
+  const url = `${await serve(budget)}/v1/echo/1`;
   const first = ask(url, { body: '{"text":"hold"}', key: key('view') });
-  while (gate.bytes === 0) await new Promise((resolve) => setImmediate(resolve));
+  while (budget.bytes === 0) await new Promise((resolve) => setImmediate(resolve));
   const second = await ask(url, { body: '{"text":"x"}', key: key('view') });
   expect([second.status, second.body.code, second.headers.get('retry-after')]).toEqual([429, 'overloaded', '1']);
   expect((await ask(url, { body: '{"text":"release"}', key: key('root') })).status).toBe(200);
   expect((await first).status).toBe(200);
-  expect(gate.bytes).toBe(0);
+  expect(budget.bytes).toBe(0);
 });
 
 test('a body without a length is bounded as it is read', async () => {

@@ -78,7 +78,7 @@ describe('append', () => {
     const forged = { ...settled, agent: 'somebody-else', data: { ...settled.data, outcome: 'failed' } } as never;
     await append(events.slice(0, 2).map((event) => submit(both, event)));
     const receipts = [...(await append([submit(both, forged)])), ...(await append([submit(both, forged, kafka(90))]))];
-    const kept = { kind: 'refused', refusal: { code: 'source_foreign' }, index: expect.any(BigInt) };
+    const kept = { kind: 'refused', refusal: { code: 'source_not_allowed' }, index: expect.any(BigInt) };
     expect(receipts).toMatchObject([kept, kept]);
     expect(await append([submit(both, forged), submit(both, settled)])).toMatchObject([{ kind: 'refused' }, { kind: 'appended' }]);
     expect((await fixture.store.queries.action('acme', action, NOW_MS))[0]?.state).toMatchObject({ status: 'succeeded', complete: true });
@@ -97,9 +97,9 @@ describe('append', () => {
     const compensation = lane.effects(lane.action(), [smuggled]);
     const receipts = await append([foreign, agent, own, inverts, compensation].map((event) => submit(fixture.credential, event)));
     expect(receipts.map((receipt) => receipt.kind === 'refused' && receipt.refusal.code)).toEqual([
-      'source_foreign',
-      'agent_foreign',
-      'agent_foreign',
+      'source_not_allowed',
+      'agent_not_allowed',
+      'agent_not_allowed',
       'role_missing',
       'resource_invalid',
     ]);
@@ -113,8 +113,8 @@ describe('append', () => {
     const of = (over: object) => encodeEvent({ ...lane.intended(lane.action()), ...over } as never);
     const viewer = { ...fixture.credential, roles: ['view'] as const };
     const bad: [string, Uint8Array, typeof fixture.credential][] = [
-      ['source_foreign', of({ source: 'recant://elsewhere/1' }), fixture.credential],
-      ['agent_foreign', of({ agent: 'somebody' }), fixture.credential],
+      ['source_not_allowed', of({ source: 'recant://elsewhere/1' }), fixture.credential],
+      ['agent_not_allowed', of({ agent: 'somebody' }), fixture.credential],
       ['role_missing', of({}), viewer],
     ];
     const batch = bad.map(([, bytes, credential]) => submit(credential, bytes));

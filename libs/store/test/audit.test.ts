@@ -35,7 +35,7 @@ const TAMPERINGS: readonly (readonly [string, string, readonly Rule[]])[] = [
   [
     'an effect invented',
     "INSERT INTO recant.effect SELECT tenant_id, 'postgres://shop/x/2', shard, idx, source_no, action, attempt, 2 FROM recant.effect LIMIT 1",
-    ['projection_foreign'],
+    ['projection_unexpected'],
   ],
   ['a dedupe key changed', "UPDATE recant.entry SET event_id = 'x' WHERE idx = 1", ['projection_differs']],
   ['a source renamed', "UPDATE recant.source SET source = 'recant://acme/x'", ['projection_differs']],

@@ -75,7 +75,7 @@ export class LogCheck {
   #checkFrame(frame: Frame, index: bigint): void {
     const { shard } = this.#log;
     if (frame.tenant !== this.#tenant) {
-      this.#report({ code: 'frame_foreign', shard, index, detail: `the frame is of tenant ${JSON.stringify(frame.tenant)}` });
+      this.#report({ code: 'frame_tenant_mismatch', shard, index, detail: `the frame is of tenant ${JSON.stringify(frame.tenant)}` });
     }
     if (frame.receivedAtMs < this.#receivedAtMs) {
       const detail = `received ${frame.receivedAtMs} ms after 1970, the entry before it ${this.#receivedAtMs}`;

@@ -1,7 +1,8 @@
 import { TOPIC_EVENTS } from '@recant/events';
 import { createConsumer, type EventConsumer, ensureTopic, type KafkaSecurity } from '@recant/kafka';
+import { createFairSlots, type FairSlots } from '@recant/queues';
 import type { HealthCheck, Logger } from '@recant/service';
-import { createTurns, PositionMoved, type Store, type Turns } from '@recant/store';
+import { PositionMoved, type Store } from '@recant/store';
 import { takeMessages } from './intake.ts';
 import { createTopics, type Topics } from './topics.ts';
 
@@ -32,9 +33,9 @@ export interface Consumers {
 /** @param shards partitions of each topic */
 export function createConsumers(store: Store, parent: Logger, kafka: KafkaDeps, shards: number): Consumers {
   const topics = createTopics(kafka.topic ?? TOPIC_EVENTS, kafka.tenantTopics ?? {});
-  const turns = createTurns(TAKES_AT_ONCE, topics.names.length === 1 ? TAKES_AT_ONCE : TAKES_AT_ONCE - 1);
+  const slots = createFairSlots(TAKES_AT_ONCE, topics.names.length === 1 ? TAKES_AT_ONCE : TAKES_AT_ONCE - 1);
   const logger = parent.child({ part: 'kafka' });
-  const consumers = topics.names.map((topic) => createReader(topic, { store, logger, kafka, topics, turns }));
+  const consumers = topics.names.map((topic) => createReader(topic, { store, logger, kafka, topics, slots }));
   return {
     health: async () => {
       const troubles = consumers.flatMap((consumer, at) => troublesOf(consumer, topics.names[at] as string));
@@ -55,10 +56,10 @@ interface ReaderDeps {
   readonly logger: Logger;
   readonly kafka: KafkaDeps;
   readonly topics: Topics;
-  readonly turns: Turns;
+  readonly slots: FairSlots;
 }
 
-function createReader(topic: string, { store, logger, kafka, topics, turns }: ReaderDeps): EventConsumer {
+function createReader(topic: string, { store, logger, kafka, topics, slots }: ReaderDeps): EventConsumer {
   const { appender, credentials, parts, positions } = store;
   const groupId = kafka.groupId ?? GROUP_ID;
   return createConsumer({
@@ -74,7 +75,7 @@ function createReader(topic: string, { store, logger, kafka, topics, turns }: Re
     },
     async take(batch) {
       try {
-        await turns.run(topic, () => takeMessages(batch, { keyring: credentials, appender, parts, logger, topics }));
+        await slots.run(topic, () => takeMessages(batch, { keyring: credentials, appender, parts, logger, topics }));
         return 'taken';
       } catch (error) {
         if (error instanceof PositionMoved) return 'moved';

@@ -6,9 +6,9 @@ const FORGED: ReadonlySet<RefusalCode> = new Set([
   'unauthenticated',
   'mac_invalid',
   'role_missing',
-  'source_foreign',
-  'agent_foreign',
-  'topic_foreign',
+  'source_not_allowed',
+  'agent_not_allowed',
+  'topic_not_allowed',
 ]);
 
 /** The alarm of one batch: one line, however many forged messages there are, with the place of the first one's dead letter. */

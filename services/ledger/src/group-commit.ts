@@ -1,8 +1,7 @@
 import { ApiFault } from '@recant/api';
 import { BATCH_EVENTS_MAX } from '@recant/events';
 import { type Appender, LedgerTampered, type Receipt, type Submission } from '@recant/ledger';
-import { createGate } from '@recant/service';
-import { createLanes, type Lanes } from '@recant/store';
+import { createByteBudget, createFairQueue, type FairQueue } from '@recant/queues';
 
 /** Bytes of events that wait for their transaction; over it requests are refused. */
 export const WAITING_BYTES_MAX = 33_554_432;
@@ -34,16 +33,16 @@ export interface GroupCommitOptions {
 
 /**
  * Groups are committed one after another, each tenant's requests in order of arrival, so that a source's order over one connection is kept. As with
- * request bodies (`createGate`) a tenant's events hold at most as much as they leave free.
+ * request bodies (`createByteBudget`) a tenant's events hold at most as much as they leave free.
  */
 export function createGroupCommit(appender: Appender, options: GroupCommitOptions = {}): GroupCommit {
-  const gate = createGate(options.waitingBytesMax ?? WAITING_BYTES_MAX, options.waitingBytesReserved ?? WAITING_BYTES_RESERVED);
-  const lanes = createLanes<Waiting>();
+  const budget = createByteBudget(options.waitingBytesMax ?? WAITING_BYTES_MAX, options.waitingBytesReserved ?? WAITING_BYTES_RESERVED);
+  const queue = createFairQueue<Waiting>();
   let closed = false;
   let draining: Promise<void> | undefined;
 
   async function drain(): Promise<void> {
-    for (let group = takeGroup(lanes); group.length > 0; group = takeGroup(lanes)) (await commitGroup(appender, group))();
+    for (let group = takeGroup(queue); group.length > 0; group = takeGroup(queue)) (await commitGroup(appender, group))();
     draining = undefined;
   }
 
@@ -53,12 +52,12 @@ export function createGroupCommit(appender: Appender, options: GroupCommitOption
       const bytes = batch.reduce((sum, submission) => sum + submission.bytes.length, 0);
       const operator = isOperator(batch);
       const tenant = batch[0]?.credential?.tenant ?? '';
-      const leave = gate.enter(bytes, { tenant, operator });
-      if (!leave) return Promise.reject(new ApiFault('overloaded', 'As many events of this tenant wait for the store as may.'));
+      const release = budget.reserve(bytes, { tenant, operator });
+      if (!release) return Promise.reject(new ApiFault('overloaded', 'As many events of this tenant wait for the store as may.'));
       const answer = new Promise<readonly Receipt[]>((resolve, reject) =>
-        // Operators have a lane of their own in each tenant: they do not wait behind its agents.
-        lanes.add(`${operator} ${tenant}`, { batch, bytes, resolve, reject }),
-      ).finally(leave);
+        // Operators have a queue of their own in each tenant: they do not wait behind its agents.
+        queue.add(`${operator} ${tenant}`, { batch, bytes, resolve, reject }),
+      ).finally(release);
       draining ??= drain();
       return answer;
     },
@@ -67,21 +66,21 @@ export function createGroupCommit(appender: Appender, options: GroupCommitOption
       await draining;
     },
     get waitingBytes() {
-      return gate.bytes;
+      return budget.bytes;
     },
   };
 }
 
-/** At least one request, one of each lane in turn; no request is split, since its order is its own. */
-function takeGroup(lanes: Lanes<Waiting>): Waiting[] {
+/** At least one request, taken from the queues round-robin. A request is never split, which would lose its order. */
+function takeGroup(queue: FairQueue<Waiting>): Waiting[] {
   const group: Waiting[] = [];
   let events = 0;
   let bytes = 0;
-  for (let next = lanes.peek(); next !== undefined; next = lanes.peek()) {
+  for (let next = queue.peek(); next !== undefined; next = queue.peek()) {
     events += next.batch.length;
     bytes += next.bytes;
     if (group.length > 0 && (events > BATCH_EVENTS_MAX || bytes > GROUP_BYTES_MAX)) break;
-    lanes.take();
+    queue.take();
     group.push(next);
   }
   return group;

@@ -31,7 +31,7 @@ export function ingestRoutes({ groupCommit, parts }: IngestDeps): readonly Bound
     handle(putPart, async ({ params, headers, body, caller }) => {
       const salt = Buffer.from(headers['recant-salt'], 'base64url');
       const kept = await parts.put(caller.tenant, params.digest, { salt, bytes: body.bytes });
-      if (kept !== 'stored') throw new ApiFault('part_unfit', 'The digest in the path is not the SHA-256 of salt and bytes.');
+      if (kept !== 'stored') throw new ApiFault('part_digest_mismatch', 'The digest in the path is not the SHA-256 of salt and bytes.');
       return { status: 204 };
     }),
   ];

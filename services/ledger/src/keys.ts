@@ -43,7 +43,10 @@ export function keyRoutes(credentials: Credentials, clock: () => number): readon
       const rotated = await credentials.rotate(caller.tenant, keyId, { overlapMs, ...expiry(body.expires, clock()) });
       if (rotated.kind === 'unknown') throw new ApiFault('key_unknown', `There is no key ${keyId}.`);
       if (rotated.kind === 'over')
-        throw new ApiFault('key_over', `The key ${keyId} ${rotated.why === 'rotated' ? 'has a successor already' : `is ${rotated.why}`}.`);
+        throw new ApiFault(
+          'key_inactive',
+          `The key ${keyId} ${rotated.why === 'rotated' ? 'has a successor already' : `is ${rotated.why}`}.`,
+        );
       const old = { predecessor: keyId, predecessorEndsAt: isoOf(rotated.predecessorEndsAtMs) };
       return { status: 201, body: { ...createdBody(rotated.made), ...old }, act: { ...keyBindings(rotated.made), ...old } };
     }),

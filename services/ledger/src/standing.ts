@@ -19,7 +19,7 @@ export function standingRoutes(deps: StandingDeps): readonly BoundRoute[] {
       const { source, id } = query;
       const { tenant, sourcePrefix, keyId } = credential;
       if (!sourceWithin(sourcePrefix, source))
-        throw new ApiFault('source_foreign', `Key ${keyId} may ask about sources under ${sourcePrefix}, not about ${source}.`);
+        throw new ApiFault('source_not_allowed', `Key ${keyId} may ask about sources under ${sourcePrefix}, not about ${source}.`);
       const shard = shardOf(tenant, source, deps.shards);
       const standing = await deps.published.standing({ tenant, shard }, source, id, deps.places);
       const { epoch, start, index } = standing;

@@ -20,7 +20,7 @@ export function createTopics(shared: string, tenantTopics: Readonly<Record<strin
       if (topic === (ofTenant.get(tenant) ?? shared)) return undefined;
       // What topics other tenants have is not for the sender to know.
       return {
-        code: 'topic_foreign',
+        code: 'topic_not_allowed',
         detail: 'The events of this key are taken from another topic: send them to the topic of its tenant.',
       };
     },

@@ -2,16 +2,17 @@ import { createHash } from 'node:crypto';
 import { request } from 'node:http';
 import { canonicalize, decodeEvent, type RecantEvent } from '@recant/events';
 import { decodeFrame } from '@recant/ledger';
-import { createGate } from '@recant/service';
+import { createByteBudget } from '@recant/queues';
+
 import { OPERATOR_TENANT, withSnapshot } from '@recant/store';
 import { waitUntil } from '@recant/test-support';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type RunningLedger, startLedger, TENANT } from './harness.ts';
 
-const gate = createGate();
+const budget = createByteBudget();
 let ledger: RunningLedger;
 beforeAll(async () => {
-  ledger = await startLedger({ gate });
+  ledger = await startLedger({ budget });
 });
 afterAll(async () => {
   await ledger.stop();
@@ -125,7 +126,7 @@ test('a key that is revoked while its request is on its way does nothing more, a
     held.once('response', (response) => resolve(response.resume().statusCode)).once('error', reject);
   });
   held.write(body.slice(0, 10));
-  await waitUntil(async () => gate.bytes > 0);
+  await waitUntil(async () => budget.bytes > 0);
   const { apiKey } = await ledger.makeKey({ roles: ['administer'] });
   await ledger.client(apiKey).revokeKey(stolen.credential.keyId);
   const before = await ledger.client(apiKey).keys();

@@ -11,7 +11,7 @@ import { changed, TestSource } from './producer.ts';
 
 /** Of another tenant, on the same topic. */
 const RIVAL = 'rival';
-const CODES = ['unauthenticated', 'mac_invalid', 'source_foreign', 'agent_foreign'];
+const CODES = ['unauthenticated', 'mac_invalid', 'source_not_allowed', 'agent_not_allowed'];
 
 let kafka: TestKafka;
 let ledger: RunningLedger;
@@ -121,16 +121,16 @@ test.each<[string, Forgery]>([
   ],
   [
     'captured bytes signed by another key of the tenant',
-    { code: 'source_foreign', tenant: TENANT, key: () => attacker.keyId, make: () => signed(attacker, captured.value) },
+    { code: 'source_not_allowed', tenant: TENANT, key: () => attacker.keyId, make: () => signed(attacker, captured.value) },
   ],
   [
     'captured bytes signed by another tenant’s key',
-    { code: 'source_foreign', tenant: RIVAL, key: () => rival.keyId, make: () => signed(rival, captured.value) },
+    { code: 'source_not_allowed', tenant: RIVAL, key: () => rival.keyId, make: () => signed(rival, captured.value) },
   ],
   [
     'captured bytes replayed under the attacker’s own source and key',
     {
-      code: 'agent_foreign',
+      code: 'agent_not_allowed',
       tenant: TENANT,
       key: () => attacker.keyId,
       make: () => signed(attacker, changed(captured.value, { source: 'recant://attacker/1' })),
@@ -193,8 +193,10 @@ test('any bit that is flipped, in the bytes, the HMAC or the key id, makes a dea
 test('what was forged is listed by its code, to those whose log it is in', async () => {
   const rivals = await keyOf({ tenant: RIVAL, roles: ['view'], agents: [] });
   const asRival = ledger.client(`recant_${rivals.keyId}_${Buffer.from(rivals.secret).toString('base64url')}`);
-  const { items } = await ledger.operator.deadLetters({ code: ['source_foreign'] });
+  const { items } = await ledger.operator.deadLetters({ code: ['source_not_allowed'] });
   expect(items.map(({ key }) => key)).toEqual([attacker.keyId]);
   expect((await ledger.operator.deadLetters({ code: ['mac_invalid', 'unauthenticated'] })).items).toEqual([]);
-  expect((await asRival.deadLetters({ code: CODES })).items.map(({ code, key }) => [code, key])).toEqual([['source_foreign', rival.keyId]]);
+  expect((await asRival.deadLetters({ code: CODES })).items.map(({ code, key }) => [code, key])).toEqual([
+    ['source_not_allowed', rival.keyId],
+  ]);
 });

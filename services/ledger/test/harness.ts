@@ -2,7 +2,8 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { type Client, createClient } from '@recant/client';
 import { type ApiKey, parseApiKey } from '@recant/events';
 import type { Credential } from '@recant/ledger';
-import { createApp, createLogger, type Gate, type Listening, listen, type Rates } from '@recant/service';
+import type { ByteBudget } from '@recant/queues';
+import { createApp, createLogger, type Listening, listen, type Rates } from '@recant/service';
 import { createStore, type NewCredential, OPERATOR_TENANT, type Store, withSnapshot } from '@recant/store';
 import { testLedgerDatabase } from '@recant/test-support';
 import { auditTenant, type Violation } from '@recant/verifier';
@@ -47,7 +48,7 @@ export interface HarnessOptions {
   readonly masterKey?: Uint8Array;
   readonly evidence?: LedgerDeps['evidence'];
   readonly rates?: Rates;
-  readonly gate?: Gate;
+  readonly budget?: ByteBudget;
   readonly groupCommit?: LedgerDeps['groupCommit'];
   readonly dataKeys?: LedgerDeps['dataKeys'];
   /** Of the ledger that this one takes the place of. Default: any free one. */
@@ -64,7 +65,7 @@ export async function startLedger(options: HarnessOptions = {}): Promise<Running
   });
   const log: Record<string, unknown>[] = [];
   const logger = createLogger({ name: 'test', level: 'info', destination: { write: (line) => void log.push(JSON.parse(line)) } });
-  const { kafka, evidence, rates, gate, groupCommit, dataKeys } = options;
+  const { kafka, evidence, rates, budget, groupCommit, dataKeys } = options;
   const wired = wireLedger({
     store,
     logger,
@@ -85,7 +86,7 @@ export async function startLedger(options: HarnessOptions = {}): Promise<Running
     logger,
     requestId: randomUUID,
     ...(rates && { rates }),
-    ...(gate && { gate }),
+    ...(budget && { budget }),
   });
   const listening: Listening = await listen(app, { host: '127.0.0.1', port: options.port ?? 0 });
   const { url } = listening;

@@ -68,8 +68,8 @@ describe('one event over HTTP', () => {
 
   test('what the key may not say is refused: source, agent, role', async () => {
     const key = (await ledger.makeKey({ sourcePrefix: 'recant://pricing', agents: ['pricing'] })).apiKey;
-    expectProblem(await ledger.post(new TestSource('pricing', 'recant://stock').intended().bytes, { key }), 403, 'source_foreign');
-    expectProblem(await ledger.post(new TestSource('stock', 'recant://pricing').intended().bytes, { key }), 403, 'agent_foreign');
+    expectProblem(await ledger.post(new TestSource('pricing', 'recant://stock').intended().bytes, { key }), 403, 'source_not_allowed');
+    expectProblem(await ledger.post(new TestSource('stock', 'recant://pricing').intended().bytes, { key }), 403, 'agent_not_allowed');
     const inverse = new TestSource().intended({
       inverts: { source: 's', action: newAction(), attempt: 1, run: newAction(), step: 1 } as never,
     });
@@ -111,7 +111,7 @@ describe('a batch over HTTP', () => {
       events[0] as Uint8Array,
       events[2] as Uint8Array,
     ]);
-    expect(receipts.map(({ kind, code }) => code ?? kind)).toEqual(['appended', 'agent_foreign', 'appended', 'duplicate', 'appended']);
+    expect(receipts.map(({ kind, code }) => code ?? kind)).toEqual(['appended', 'agent_not_allowed', 'appended', 'duplicate', 'appended']);
     expect(receipts[1]?.action).toMatch(/\w+/);
     expect(new Set(receipts.filter(({ kind }) => kind === 'appended').map(({ shard }) => shard)).size).toBe(1);
     expect(await ledger.agents.submitBatch([])).toEqual([]);
@@ -136,7 +136,7 @@ describe('a part', () => {
   test('under another digest is refused', async () => {
     const salt = randomBytes(16).toString('base64url');
     const put = { method: 'PUT', path: `/v1/parts/${'0'.repeat(64)}`, type: 'application/octet-stream' };
-    expectProblem(await ledger.post('abc', { ...put, headers: { 'recant-salt': salt } }), 400, 'part_unfit');
+    expectProblem(await ledger.post('abc', { ...put, headers: { 'recant-salt': salt } }), 400, 'part_digest_mismatch');
     expectProblem(await ledger.post('abc', put), 400, 'request_invalid');
   });
 });

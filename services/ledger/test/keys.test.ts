@@ -59,7 +59,7 @@ test('a key is made with an end, rotated with an overlap, and each of the two na
   expect([await send(made.apiKey), await send(successor.apiKey)]).toEqual(['answered', 'answered']);
   expect(await keyOf(made.keyId)).toMatchObject({ state: 'rotated', successor: successor.keyId, expiresAt: successor.predecessorEndsAt });
   expect(await keyOf(successor.keyId)).toMatchObject({ state: 'active', predecessor: made.keyId });
-  expect(await codeOf(ledger.operator.rotateKey(made.keyId))).toBe('409 key_over');
+  expect(await codeOf(ledger.operator.rotateKey(made.keyId))).toBe('409 key_inactive');
   const last = await ledger.operator.rotateKey(successor.keyId, { overlap: '0', expires: '2h' });
   expect([await send(successor.apiKey), await send(last.apiKey)]).toEqual(['401 unauthenticated', 'answered']);
   const log = await said();
@@ -108,17 +108,17 @@ test('what a key may not say over HTTP is an entry: the answer says where, and t
   const { apiKey, keyId } = await ledger.operator.createKey(BINDINGS);
   const foreign = new TestSource('bot', 'recant://elsewhere').intended().bytes;
   const first = await ledger.post(foreign, { key: apiKey });
-  expect(first).toMatchObject({ status: 403, body: { code: 'source_foreign', shard: expect.any(Number), index: expect.any(Number) } });
+  expect(first).toMatchObject({ status: 403, body: { code: 'source_not_allowed', shard: expect.any(Number), index: expect.any(Number) } });
   expect((await ledger.post(foreign, { key: apiKey })).body).toEqual(first.body);
   const good = new TestSource('bot').intended().bytes;
   const batch = [good, changed(good, { agent: 'other' }), foreign];
   const receipts = await ledger.client(apiKey).submitBatch(batch);
-  expect(receipts.map(({ kind, code }) => code ?? kind)).toEqual(['appended', 'agent_foreign', 'source_foreign']);
+  expect(receipts.map(({ kind, code }) => code ?? kind)).toEqual(['appended', 'agent_not_allowed', 'source_not_allowed']);
   expect(receipts[2]).toMatchObject({ shard: first.body.shard, index: first.body.index });
-  const { items } = await ledger.operator.deadLetters({ code: ['source_foreign', 'agent_foreign'] });
+  const { items } = await ledger.operator.deadLetters({ code: ['source_not_allowed', 'agent_not_allowed'] });
   expect(items.map(({ code, key, origin, bytes }) => [code, key, origin, bytes])).toEqual(
     [foreign, batch[1] as Uint8Array].map((bytes, n) => [
-      ['source_foreign', 'agent_foreign'][n],
+      ['source_not_allowed', 'agent_not_allowed'][n],
       keyId,
       'http',
       Buffer.from(bytes).toString('base64'),

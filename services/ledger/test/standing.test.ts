@@ -85,7 +85,7 @@ test('a key asks about the sources that it may send from, and no other', async (
   const { standing } = await send(ledger);
   const { apiKey } = await ledger.makeKey({ sourcePrefix: 'recant://elsewhere' });
   const elsewhere = ledger.client(apiKey);
-  await expect(elsewhere.standing(source.source, 'opened')).rejects.toMatchObject({ status: 403, code: 'source_foreign' });
+  await expect(elsewhere.standing(source.source, 'opened')).rejects.toMatchObject({ status: 403, code: 'source_not_allowed' });
   await expect(ledger.operator.standing(source.source, 'opened')).rejects.toMatchObject({ status: 403, code: 'role_missing' });
   const other = await ledger.makeKey({ tenant: 'other' });
   expect(await ledger.client(other.apiKey).standing(source.source, 'opened')).toMatchObject({ epoch: 1, covered: false });

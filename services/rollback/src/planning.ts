@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { ApiFault, type PlanInput } from '@recant/api';
 import { canonicalize, eventId, INLINE_BYTES_MAX, type JsonObject, uuidv7 } from '@recant/events';
-import { gather, isOutgrown, type PlanBody, parseSelection, plan, planDigest, type Selection } from '@recant/planner';
+import { gather, isStale, type PlanBody, parseSelection, plan, planDigest, type Selection } from '@recant/planner';
 import { createLane, LEASE_MS } from '@recant/runner';
 import type { Caller } from '@recant/service';
 import type { StoredPlan } from '@recant/store';
@@ -44,12 +44,12 @@ export async function makePlan(core: RollbackCore, caller: Caller, input: PlanIn
   return made;
 }
 
-/** @throws ApiFault `plan_outgrown`: something new matches the selection or touches what would be undone */
-export async function checkOutgrown(core: RollbackCore, tenant: string, body: PlanBody): Promise<void> {
+/** @throws ApiFault `plan_stale`: something new matches the selection or touches what would be undone */
+export async function checkStale(core: RollbackCore, tenant: string, body: PlanBody): Promise<void> {
   const vector = await core.store.ledgerReader.vector(tenant);
   const same = Object.entries(vector).every(([shard, size]) => body.vector[shard] === size.toString());
-  if (same || !isOutgrown(body, await planNow(core, tenant, body.selection as unknown as Selection, body.mode))) return;
-  throw new ApiFault('plan_outgrown', 'Since it was made, attempts came in that it selects, or that touch what it would undo.');
+  if (same || !isStale(body, await planNow(core, tenant, body.selection as unknown as Selection, body.mode))) return;
+  throw new ApiFault('plan_stale', 'Since it was made, attempts came in that it selects, or that touch what it would undo.');
 }
 
 async function planNow(core: RollbackCore, tenant: string, selection: Selection, mode: PlanBody['mode']): Promise<PlanBody> {

@@ -5,7 +5,7 @@ import { createLane, LEASE_MS } from '@recant/runner';
 import type { Caller } from '@recant/service';
 import { bodyOf, requireApproval } from './approvals.ts';
 import type { RollbackCore } from './core.ts';
-import { checkOutgrown } from './planning.ts';
+import { checkStale } from './planning.ts';
 import { findPlan, requireDigest } from './plans.ts';
 
 /** Queues the run of a plan that was looked at (I8). @returns its id; the one there is, where the plan was started before */
@@ -25,7 +25,7 @@ export async function startRun(
     throw new ApiFault('plan_conflicts', `It has ${body.conflicts.length} conflicts and its mode is refuse.`);
   if (body.steps.length === 0) throw new ApiFault('plan_empty', 'None of the selected attempts has anything to undo.');
   const approval = await requireApproval(core, tenant, found);
-  await checkOutgrown(core, tenant, body);
+  await checkStale(core, tenant, body);
 
   const run = uuidv7(clock.now(), core.random16());
   const source = await core.lane.sourceOf(tenant, 'run', run);

@@ -121,7 +121,7 @@ test('a plan runs after another person has approved it, and both are on record',
 test('keys cannot approve, whatever their roles, nor can people without the role or of another tenant', async () => {
   const plan = await stage.operator.createPlan(await repriced('shipper', 2));
   const key = createClient({ url: stage.url, apiKey: await stage.makeKey({ roles: ['approve', 'administer'], agents: [] }) });
-  expect(await problem(key.approve(plan.id, plan.digest))).toBe('403 caller_unfit');
+  expect(await problem(key.approve(plan.id, plan.digest))).toBe('403 caller_type_not_allowed');
   expect(await problem((await as('eve', ['oncall'])).approve(plan.id, plan.digest))).toBe('403 role_missing');
   expect(await problem((await as('mallory', ['lead'], 'other')).approve(plan.id, plan.digest))).toBe('404 plan_unknown');
   expect((await stage.operator.plan(plan.id)).approval.given).toEqual([]);

@@ -154,10 +154,10 @@ test('I13: nobody but the rollback service inverts, speaks as recant, or from an
   });
   expect(inverse.refused).toContain('role_missing');
   expect((await forge(stage, { apiKey: greedy, agent: 'recant', source: 'recant://greedy/1', effects: victim })).refused).toEqual(
-    Array(4).fill('agent_foreign'),
+    Array(4).fill('agent_not_allowed'),
   );
   expect((await forge(stage, { apiKey: greedy, agent: 'greedy', source: ref.source, effects: victim })).refused).toEqual(
-    Array(4).fill('source_foreign'),
+    Array(4).fill('source_not_allowed'),
   );
 });
 

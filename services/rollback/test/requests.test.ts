@@ -82,7 +82,7 @@ test('a plan that the ledger has outgrown is refused before the start, and plann
   const other = await stage.operator.createPlan({ selection: { agents: ['pricer'] } });
   expect([first.runnable, other.runnable]).toEqual([true, true]);
   await bystander.sql('reprice', 'UPDATE orders SET price = 3 WHERE id = 50');
-  expect(await problem(stage.operator.createRun(first.id, first.digest))).toEqual([409, 'plan_outgrown']);
+  expect(await problem(stage.operator.createRun(first.id, first.digest))).toEqual([409, 'plan_stale']);
 
   const both = await stage.operator.createPlan({ selection: { agents: ['pricer', 'bystander'] } });
   const { id } = await stage.operator.createRun(both.id, both.digest);

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { createSerial } from '@recant/queues';
 import { parseCheckpoint, parseNote } from '@recant/transparency';
 import type { Vouched, WitnessStore } from '@recant/witness';
 import { readIfThere, syncFolder, writeDurably } from './durable-file.ts';
@@ -18,7 +19,7 @@ export async function openFolderStore(dir: string, logsMax = LOGS_MAX): Promise<
   for (const each of [vouchedDir, cosignedDir]) await mkdir(each, { recursive: true, mode: 0o700 });
   await syncFolder(dir);
   const logs = new Set((await readdir(vouchedDir)).filter((name) => isHash(name)));
-  const inOrder = createLanes();
+  const inOrder = createSerial();
 
   async function read(origin: string): Promise<Vouched | undefined> {
     const path = join(vouchedDir, hashOf(origin));
@@ -62,18 +63,4 @@ function parseKept(path: string, note: Uint8Array) {
   } catch (cause) {
     throw new Error(`${path} is damaged: put back what was there; without it this witness must not sign for that log`, { cause });
   }
-}
-
-/** Work on one key is done in the order it came; keys do not wait for each other. */
-function createLanes(): <T>(key: string, work: () => Promise<T>) => Promise<T> {
-  const lanes = new Map<string, Promise<unknown>>();
-  return (key, work) => {
-    const done = (lanes.get(key) ?? Promise.resolve()).then(work, work);
-    lanes.set(key, done);
-    const leave = (): void => {
-      if (lanes.get(key) === done) lanes.delete(key);
-    };
-    done.then(leave, leave);
-    return done;
-  };
 }

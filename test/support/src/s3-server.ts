@@ -90,7 +90,7 @@ function portIn(out: NodeJS.ReadableStream, err: NodeJS.ReadableStream, ended: P
   });
 }
 
-/** As `deploy/kafka` keeps its own: a folder named after the pom's digest, which appears whole by a rename. */
+/** As `libs/local-kafka` keeps its own: a folder named after the pom's digest, which appears whole by a rename. */
 async function ensureJars(): Promise<string> {
   const digest = createHash('sha256')
     .update(await readFile(POM))

@@ -37,7 +37,7 @@ export const FILE_KINDS: readonly FileKind[] = [
   manifest('the manifest names another tenant', 'format', (text) => text.replace('"tenant":"acme"', '"tenant":"other"')),
   manifest('the manifest was made at another time', 'statement_invalid', (text) => text.replace(/"made":"2026/, '"made":"2025')),
   manifest('the manifest was asked something else', 'statement_invalid', (text) => text.replace('"query":{}', '"query":{"shard":0}')),
-  insider('the manifest and its origins name another tenant', 'frame_foreign', (draft) => {
+  insider('the manifest and its origins name another tenant', 'frame_tenant_mismatch', (draft) => {
     draft.manifest = { ...draft.manifest, tenant: 'other' };
     for (const log of draft.logs) log.origin = log.origin.replace('/acme/', '/other/');
   }),

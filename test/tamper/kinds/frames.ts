@@ -16,11 +16,11 @@ export const FRAME_KINDS: readonly EntryKind[] = [
     const at = chance.isOneIn(2) ? found : log.items.findLastIndex(({ type }) => type === 'E');
     log.items[at] = { ...(log.items[at] as Entry), frame: Buffer.from([1, 1, 255, 65, 65, 65, 65, 65, 65, 65, 65, 65, 65, 65]) };
   }),
-  always('a frame of another tenant', 1, 'frame_foreign', (log) => {
+  always('a frame of another tenant', 1, 'frame_tenant_mismatch', (log) => {
     const entry = log.items[0] as Entry;
     replaceFrame(log, { at: 0, entry, frame: frameOf(entry) }, { tenant: 'other' });
   }),
-  always('an event of another tenant', 2, 'frame_foreign', (log, chance) =>
+  always('an event of another tenant', 2, 'frame_tenant_mismatch', (log, chance) =>
     replaceFrame(log, find(log, chance, 'event'), { tenant: 'other' }),
   ),
   always('receivedAt falls', 255, 'received_at_falls', (log, chance) => {
@@ -102,7 +102,7 @@ export const FRAME_KINDS: readonly EntryKind[] = [
     naive: TREE,
     insider: ANCHOR,
   },
-  always('an event of another log is moved here', 2, 'shard_foreign', (log, chance, draft) => {
+  always('an event of another log is moved here', 2, 'shard_mismatch', (log, chance, draft) => {
     const { frame } = find(draft.logs[1] as DraftLog, chance, 'event');
     replaceFrame(log, find(log, chance, 'event'), { body: frame.body });
   }),

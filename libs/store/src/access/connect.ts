@@ -1,8 +1,8 @@
+import { createFairSlots, type FairSlots } from '@recant/queues';
 import pg from 'pg';
 import { StoreError } from '../error.ts';
 import { READER_ROLE, WRITER_ROLE } from '../migration/roles.ts';
 import { requireSafeTransport } from '../transport.ts';
-import { createTurns, type Turns } from './turns.ts';
 
 /** Milliseconds to wait for a connection before the store counts as unavailable. */
 export const CONNECT_TIMEOUT_MS = 5_000;
@@ -36,14 +36,14 @@ async function becomeWriter(client: pg.ClientBase): Promise<void> {
 /** Milliseconds of one statement: what takes longer is a question that was put too widely, and holds a connection that others wait for. */
 const READ_MS_MAX = 60_000;
 
-const readers = new WeakMap<pg.Pool, Turns>();
+const slotsOfPools = new WeakMap<pg.Pool, FairSlots>();
 
-/** Half of the connections: appending has the rest, whatever is read. Tenants take turns at them, and none has all of them. */
-function readersOf(pool: pg.Pool): Turns {
-  const atOnce = Math.max(1, (pool.options.max ?? 1) >> 1);
-  const turns = readers.get(pool) ?? createTurns(atOnce, Math.max(1, atOnce - 1));
-  readers.set(pool, turns);
-  return turns;
+/** Half of the connections read, so that appending always has the other half. Tenants share them round-robin; none gets all of them. */
+function readSlotsOf(pool: pg.Pool): FairSlots {
+  const slotsMax = Math.max(1, (pool.options.max ?? 1) >> 1);
+  const slots = slotsOfPools.get(pool) ?? createFairSlots(slotsMax, Math.max(1, slotsMax - 1));
+  slotsOfPools.set(pool, slots);
+  return slots;
 }
 
 /**
@@ -51,7 +51,7 @@ function readersOf(pool: pg.Pool): Turns {
  * instead of one (0.1 ms each on a loopback, 2026-11), on a connection of the same pool.
  */
 export function asReader<T>(pool: pg.Pool, tenant: string, read: (client: pg.PoolClient) => Promise<T>): Promise<T> {
-  return readersOf(pool).run(tenant, () => readAlone(pool, tenant, read));
+  return readSlotsOf(pool).run(tenant, () => readAlone(pool, tenant, read));
 }
 
 async function readAlone<T>(pool: pg.Pool, tenant: string, read: (client: pg.PoolClient) => Promise<T>): Promise<T> {

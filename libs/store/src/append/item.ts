@@ -6,7 +6,7 @@ import type { KeyEnd } from '../access/key-end.ts';
 /** Where refused messages over HTTP come from: the sender is told, so that only what is somebody else's, or has another content, is kept. */
 const ORIGIN_HTTP = 'http';
 /** Refusals of what a key may not say: each is an entry, whichever way it came. */
-const OF_AUTHORITY: ReadonlySet<RefusalCode> = new Set(['role_missing', 'source_foreign', 'agent_foreign']);
+const OF_AUTHORITY: ReadonlySet<RefusalCode> = new Set(['role_missing', 'source_not_allowed', 'agent_not_allowed']);
 
 /** One message after admission: an event of its credential, a dead letter, or a plain refusal. */
 export type Item = EventItem | DeadItem | RefusedItem;
@@ -91,7 +91,7 @@ export function equivocationItem(item: EventItem, index: bigint | undefined): De
 export function foreignItem(item: EventItem, owner: string): DeadItem {
   const { source, agent } = item.event;
   const detail = `The source ${source} is agent ${owner}'s since its first event: ${agent} cannot send from it, give it a source of its own.`;
-  return deadItem(item, { code: 'source_foreign', detail });
+  return deadItem(item, { code: 'source_not_allowed', detail });
 }
 
 /** Sent under a key that ended before this was recorded. Over HTTP it is as if it had come a moment later: nothing is kept. */

@@ -66,7 +66,7 @@ export class FactFinder {
     const { source, sequence } = event;
     const isNew = this.#runs.add(source, sequence, shard, index);
     if (!isNew || shardOf(tenant, source, shards) === shard) return undefined;
-    return { rule: 'shard_foreign', detail: `${JSON.stringify(source)} has another home shard`, shard, index: BigInt(index) };
+    return { rule: 'shard_mismatch', detail: `${JSON.stringify(source)} has another home shard`, shard, index: BigInt(index) };
   }
 }
 

@@ -108,7 +108,7 @@ function compareRows(
   const missing = [...wanted].filter((row) => !found.has(row));
   const foreign = [...found].filter((row) => !wanted.has(row));
   if (missing.length === 0 && foreign.length === 0) return;
-  const rule: Rule = missing.length === 0 ? 'projection_foreign' : foreign.length === 0 ? 'projection_missing' : 'projection_differs';
+  const rule: Rule = missing.length === 0 ? 'projection_unexpected' : foreign.length === 0 ? 'projection_missing' : 'projection_differs';
   throw new BrokenRule(rule, `${table}: stored ${foreign[0] ?? 'nothing'}, the entry gives ${missing[0] ?? 'nothing'}`, shard, index);
 }
 
@@ -117,7 +117,7 @@ function strayLetter({ shard, index }: StoredDeadLetter): never {
 }
 
 function strayRow({ shard, index, table }: StoredProjection): never {
-  throw new BrokenRule('projection_foreign', `${table}: no entry stands here`, shard, index);
+  throw new BrokenRule('projection_unexpected', `${table}: no entry stands here`, shard, index);
 }
 
 function describe({ code, detail, origin, bytes }: StoredDeadLetter): Uint8Array {

@@ -14,7 +14,7 @@ const WORDS: Partial<Record<ErrorCode, Words>> = {
   },
   request_invalid: { action: 'Correct what it names; --help shows how.' },
   key_unknown: { action: 'Look at `recant keys list`.' },
-  key_over: { action: 'Rotate the successor that `recant keys list` names, or make a new key.' },
+  key_inactive: { action: 'Rotate the successor that `recant keys list` names, or make a new key.' },
   plan_unknown: { action: 'Make one with `recant plan`.' },
   run_unknown: { action: 'Look at `recant status`: it lists the latest runs.' },
   run_state: { action: 'Look at it with `recant status RUN`.' },

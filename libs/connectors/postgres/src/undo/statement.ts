@@ -1,6 +1,6 @@
 import { escapeIdentifier } from 'pg';
-import type { Column } from '../prepare/catalogue.ts';
-import { qualified, target } from '../prepare/catalogue.ts';
+import type { Column } from '../install/catalogue.ts';
+import { qualified, target } from '../install/catalogue.ts';
 import { EXISTS } from '../resource.ts';
 import type { Captured } from './captured.ts';
 import type { RowGoal } from './goal.ts';

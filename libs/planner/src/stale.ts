@@ -5,7 +5,7 @@ import type { PlanBody } from './plan.ts';
  * Whether the same question has another answer now: an attempt came in that the selection takes, or one that touches a part of a step. Ordinals of
  * other parts of the same resources do not matter, nor does who read what.
  */
-export function isOutgrown(then: PlanBody, now: PlanBody): boolean {
+export function isStale(then: PlanBody, now: PlanBody): boolean {
   return essence(then) !== essence(now);
 }
 

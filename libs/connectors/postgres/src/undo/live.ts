@@ -1,7 +1,7 @@
 import type { VersionOrAbsent } from '@recant/events';
 import { type ClientBase, escapeIdentifier, escapeLiteral } from 'pg';
-import { outputOf } from '../prepare/capture-sql.ts';
-import { target } from '../prepare/catalogue.ts';
+import { outputOf } from '../install/capture-sql.ts';
+import { target } from '../install/catalogue.ts';
 import { EXISTS } from '../resource.ts';
 import type { CapturedTable } from './registry.ts';
 

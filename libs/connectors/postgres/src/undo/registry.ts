@@ -1,8 +1,8 @@
 import { ConnectorError } from '@recant/connector';
 import type { ClientBase } from 'pg';
 import { COLUMNS_MAX } from '../effect.ts';
-import { readCatalogue, type Table } from '../prepare/catalogue.ts';
-import { LAYOUT } from '../prepare/schema-sql.ts';
+import { readCatalogue, type Table } from '../install/catalogue.ts';
+import { LAYOUT } from '../install/schema-sql.ts';
 
 /** Columns of a captured image, by position from 1. */
 export interface Shape {
