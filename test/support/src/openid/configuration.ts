@@ -1,11 +1,16 @@
 import { generateKeyPairSync, type JsonWebKey, randomBytes } from 'node:crypto';
 import { createMemoryAdapter } from 'oidc-provider/lib/adapters/memory_adapter.js';
-import type { TestPerson } from './provider.ts';
 
 export type Algorithm = 'RS256' | 'ES256' | 'EdDSA';
 export const SCOPE = 'use';
 export const REDIRECT = 'https://console.invalid/signed-in';
 const TOKEN_SECONDS = 600;
+
+export interface TestPerson {
+  readonly subject: string;
+  /** Copied into the access token unchanged. */
+  readonly claims?: Readonly<Record<string, unknown>>;
+}
 
 export interface ProviderState {
   readonly keys: readonly JsonWebKey[];
@@ -24,7 +29,7 @@ interface Context {
   };
 }
 
-/** One account a person, consent to one scope given by itself, and JWTs for whatever resource is asked for. */
+/** One account per person, consent to one scope granted automatically, and a JWT for each requested resource. */
 export function configurationOf({ keys, secret, people, algorithms }: ProviderState): Readonly<Record<string, unknown>> {
   const client = { client_secret: secret, response_types: [], redirect_uris: [] };
   return {
@@ -67,7 +72,7 @@ export function configurationOf({ keys, secret, people, algorithms }: ProviderSt
   };
 }
 
-/** One of each kind, private halves. */
+/** One private key of each algorithm. */
 export function newKeys(): JsonWebKey[] {
   const pairs = [
     { alg: 'RS256', ...generateKeyPairSync('rsa', { modulusLength: 2048 }) },

@@ -3,31 +3,25 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Provider } from 'oidc-provider';
-import { type Algorithm, configurationOf, newKeys, SCOPE } from './configuration.ts';
+import { type Algorithm, configurationOf, newKeys, SCOPE, type TestPerson } from './configuration.ts';
 import { signInByCode } from './sign-in.ts';
-
-export interface TestPerson {
-  readonly subject: string;
-  /** Stand in the token as they stand here. */
-  readonly claims?: Readonly<Record<string, unknown>>;
-}
 
 export interface TestProvider {
   readonly issuer: string;
-  /** Through the provider's own pages (code flow, PKCE), for an API by its resource indicator. @returns the access token */
+  /** Signs in through the provider's own pages (authorization code flow with PKCE). @returns an access token for the audience */
   signIn(person: TestPerson, audience: string, algorithm?: Algorithm): Promise<string>;
-  /** A program's own token (client credentials). */
+  /** A client-credentials token, as a program gets it. */
   programToken(audience: string): Promise<string>;
-  /** Signs with new keys from now on, and still shows the old ones where it is told to. */
+  /** Signs with new keys from now on; `keepOld` leaves the old ones in the key set. */
   rotate(options: { readonly keepOld: boolean }): void;
-  /** Hangs up on everybody, or no longer. */
+  /** While away, the provider closes every connection without an answer. */
   setAway(away: boolean): void;
-  /** Requests for the discovery document. */
+  /** Number of requests for `/.well-known/` documents. */
   readonly asked: number;
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-/** A real OpenID provider on a port of its own, which believes whoever signs in. */
+/** Starts a real OpenID provider on its own port; it accepts every subject without a password. */
 export async function testOpenIdProvider(): Promise<TestProvider> {
   const people = new Map<string, TestPerson>();
   const algorithms = new Map<string, Algorithm>();

@@ -10,7 +10,7 @@ interface SignIn {
 
 const REDIRECTS_MAX = 10;
 
-/** What a browser and a web application do together: authorize, log in, come back with a code, change it for a token. */
+/** Acts as browser and web application: authorize, log in, receive the code, exchange it for a token. */
 export async function signInByCode({ issuer, secret, audience, subject }: SignIn): Promise<string> {
   const verifier = randomBytes(32).toString('base64url');
   const asked = new URLSearchParams({
@@ -34,11 +34,11 @@ export async function signInByCode({ issuer, secret, audience, subject }: SignIn
   const authorization = `Basic ${Buffer.from(`console:${secret}`).toString('base64')}`;
   const response = await fetch(`${issuer}/token`, { method: 'POST', body: form, headers: { authorization } });
   const { access_token: token } = (await response.json()) as { access_token?: string };
-  if (token === undefined) throw new Error(`the provider gives no token: ${response.status}`);
+  if (token === undefined) throw new Error(`OpenID provider answered ${response.status} without an access_token`);
   return token;
 }
 
-/** The provider's pages one after the other, with its cookies, up to the application's. @returns the code in its address */
+/** Follows the provider's redirects, with its cookies, up to the application's. @returns the code in that address */
 async function follow(start: URL): Promise<string> {
   const cookies = new Map<string, string>();
   let at = start;
@@ -50,10 +50,10 @@ async function follow(start: URL): Promise<string> {
       cookies.set(name, value);
     }
     const location = response.headers.get('location');
-    if (location === null) throw new Error(`the provider stops at ${at.pathname}: ${response.status} ${await response.text()}`);
+    if (location === null) throw new Error(`expected a redirect from ${at.pathname}, got ${response.status}: ${await response.text()}`);
     at = new URL(location, at);
     const code = at.searchParams.get('code');
     if (at.href.startsWith(REDIRECT) && code !== null) return code;
   }
-  throw new Error('the provider sends the browser round in circles');
+  throw new Error(`no authorization code after ${REDIRECTS_MAX} redirects`);
 }
