@@ -17,7 +17,7 @@ export function repositoryFiles(): string[] {
 
 /** Which of these paths, whether there or not, git ignores. */
 export function ignored(paths: readonly string[]): string[] {
-  const { stdout } = spawnSync('git', ['check-ignore', '--no-index', ...paths], { cwd: ROOT, encoding: 'utf8' });
+  const { stdout } = spawnSync('git', ['check-ignore', '--no-index', '--', ...paths], { cwd: ROOT, encoding: 'utf8' });
   return stdout.split('\n').filter((path) => path !== '');
 }
 

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { LocalKafkaError } from './error.ts';
 
@@ -6,9 +7,9 @@ const run = promisify(execFile);
 /** Kafka 4 brokers need it. */
 const JAVA_MAJOR_MIN = 17;
 
-/** The `java` of JAVA_HOME, else of PATH, if it is new enough. */
+/** The `java` in JAVA_HOME, else on PATH. @throws LocalKafkaError `java_missing`, or `java_too_old` before Java 17 */
 export async function findJava(env: NodeJS.ProcessEnv): Promise<string> {
-  const java = env.JAVA_HOME ? `${env.JAVA_HOME}/bin/java` : 'java';
+  const java = env.JAVA_HOME ? resolve(env.JAVA_HOME, 'bin', 'java') : 'java';
   const output = await run(java, ['-version'], { env, timeout: 30_000 }).then(
     ({ stdout, stderr }) => stdout + stderr,
     (cause) => {
@@ -22,6 +23,11 @@ export async function findJava(env: NodeJS.ProcessEnv): Promise<string> {
     throw new LocalKafkaError('java_too_old', message);
   }
   return java;
+}
+
+/** Flags of every JVM started here. @param dir absolute @param jars folder of Kafka's jars, absolute */
+export function javaFlags(dir: string, jars: string): string[] {
+  return ['-XX:+UseSerialGC', `-Dlog4j2.configurationFile=${join(dir, 'log4j2.properties')}`, '-cp', `${jars}/*`];
 }
 
 /** `version "17.0.15"` is 17; `version "1.8.0_402"` is 8. */

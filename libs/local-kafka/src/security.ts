@@ -15,7 +15,8 @@ export interface BrokerSecurity {
   readonly users: Readonly<Record<string, string>>;
 }
 
-const MECHANISMS = ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'] as const;
+/** The storage tool writes these users' passwords into the cluster metadata when it formats the folder. */
+export const SCRAM_MECHANISMS = ['SCRAM-SHA-256', 'SCRAM-SHA-512'] as const;
 const LISTENER = 'listener.name.sasl_ssl';
 
 /** Properties beside those of a broker without security. */
@@ -23,7 +24,7 @@ export function securityProperties(dir: string, { clientCa, users }: BrokerSecur
   const [[name, password] = ['', '']] = Object.entries(users);
   const known = Object.entries(users).map(([user, secret]) => `user_${user}="${secret}"`);
   return {
-    'sasl.enabled.mechanisms': MECHANISMS.join(','),
+    'sasl.enabled.mechanisms': ['PLAIN', ...SCRAM_MECHANISMS].join(','),
     'sasl.mechanism.inter.broker.protocol': 'PLAIN',
     [`${LISTENER}.plain.sasl.jaas.config`]: `org.apache.kafka.common.security.plain.PlainLoginModule required username="${name}" password="${password}" ${known.join(' ')};`,
     [`${LISTENER}.scram-sha-256.sasl.jaas.config`]: 'org.apache.kafka.common.security.scram.ScramLoginModule required;',
@@ -47,13 +48,6 @@ export async function writeSecurity(dir: string, security: BrokerSecurity | unde
     await rm(join(dir, name), { force: true });
     if (text !== undefined) await writeFile(join(dir, name), text, { mode: 0o600 });
   }
-}
-
-/** Arguments of the folder's first formatting: SCRAM's passwords are kept in the cluster's own metadata. */
-export function scramArguments(security: BrokerSecurity | undefined): string[] {
-  return Object.entries(security?.users ?? {}).flatMap(([name, password]) =>
-    MECHANISMS.slice(1).flatMap((mechanism) => ['--add-scram', `${mechanism}=[name=${name},password=${password}]`]),
-  );
 }
 
 /** For this package's own questions to the broker. */

@@ -49,14 +49,14 @@ async function readAccounts(): Promise<Account[]> {
 
 async function tryNamespace(accounts: readonly Account[], program: string): Promise<Identity | undefined> {
   for (const { uid, gid } of accounts) {
-    const prefix = ['unshare', '--user', `--map-user=${uid}`, `--map-group=${gid}`];
+    const prefix = ['unshare', '--user', `--map-user=${uid}`, `--map-group=${gid}`, '--'];
     if (await succeeds([...prefix, program, '--version'])) return { kind: 'namespace', prefix };
   }
   return undefined;
 }
 
 function asUser({ uid, gid }: Account): string[] {
-  return ['setpriv', `--reuid=${uid}`, `--regid=${gid}`, '--clear-groups'];
+  return ['setpriv', `--reuid=${uid}`, `--regid=${gid}`, '--clear-groups', '--'];
 }
 
 async function canReach(account: Account, { program, folder }: { program: string; folder: string }): Promise<boolean> {

@@ -38,7 +38,7 @@ export async function startS3(): Promise<RunningS3> {
   const command = ['java', ...flags, '-cp', `${jars}/*`, 'org.gaul.s3proxy.Main', '--properties', properties];
   // On Linux the kernel ends it with this process, however this one ends.
   const tied = spawnSync('setpriv', ['--pdeathsig', 'KILL', 'true']).status === 0;
-  const [file = '', ...args] = tied ? ['setpriv', '--pdeathsig', 'KILL', ...command] : command;
+  const [file = '', ...args] = tied ? ['setpriv', '--pdeathsig', 'KILL', '--', ...command] : command;
   const server = spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe'] });
   const ended = new Promise<void>((done) => server.once('exit', () => done()).once('error', () => done()));
   const stop = async (): Promise<void> => {
