@@ -11,6 +11,8 @@ const FRONT_DOORS = ['^libs/[^/]+/', '^libs/(connectors|recorders)/[^/]+/'].flat
   `${lib}src/index\\.ts$`,
   `${lib}src/(schemas|kafka|facts|conformance)/index\\.ts$`,
 ]);
+/** Of services/recant, from the bottom up. */
+const RECANT_LAYERS = ['terminal', 'render', 'folder', 'evidence', 'up', 'witness', 'demo', 'cli'];
 const npm = (names) => `(^|/)node_modules/${names}/`;
 
 const forbidden = [
@@ -74,6 +76,12 @@ const forbidden = [
     from: { path: '^services/recant/', pathNot: TESTS },
     to: { path: '^services/', pathNot: ['^services/recant/', '^services/[^/]+/src/wire\\.ts$'] },
   },
+  ...RECANT_LAYERS.slice(0, -1).map((layer, at) => ({
+    name: `recant-${layer}-imports-down`,
+    comment: `Layers of services/recant, from the bottom up: ${RECANT_LAYERS.join(', ')}.`,
+    from: { path: `^services/recant/src/${layer}/` },
+    to: { path: `^services/recant/src/(main\\.ts$|(${RECANT_LAYERS.slice(at + 1).join('|')})/)` },
+  })),
   {
     name: 'one-front-door',
     comment: 'A lib is entered through what its package.json exports.',

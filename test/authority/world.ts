@@ -14,8 +14,8 @@ import { testDatabase, testLedgerDatabase, waitUntil } from '@recant/test-suppor
 import type { TestProvider } from '@recant/test-support/openid';
 import { newSigningKey, parseSigningKeys, type SigningKeys } from '../../services/ledger/src/wire.ts';
 import { TestSource } from '../../services/ledger/test/producer.ts';
-import { openServices } from '../../services/recant/src/up/services.ts';
 import { readSettings } from '../../services/recant/src/up/settings.ts';
+import { openServices } from '../../services/recant/src/up/wire.ts';
 import { AUDIENCE, OWN } from './callers.ts';
 
 export const SHARDS = 64;

@@ -1,6 +1,6 @@
 import type { KeyBody } from '@recant/api';
 import { expect, test } from 'vitest';
-import { keyNoteWords, keyStateWords, timeLeft, undoableWords } from '../src/cli/key-words.ts';
+import { keyNoteWords, keyStateWords, timeLeft, undoableWords } from '../src/render/key.ts';
 
 const NOW = Date.parse('2026-03-01T12:00:00Z');
 const key: KeyBody = {

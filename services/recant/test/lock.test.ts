@@ -4,8 +4,8 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { EXIT } from '../src/cli/exit.ts';
-import { lockFolder } from '../src/up/lock.ts';
+import { lockFolder } from '../src/folder/lock.ts';
+import { EXIT } from '../src/terminal/exit.ts';
 
 let dir: string;
 beforeEach(async () => {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { CliError, EXIT } from '../src/cli/exit.ts';
-import { windowOf } from '../src/cli/time.ts';
+import { windowOf } from '../src/cli/window.ts';
+import { CliError, EXIT } from '../src/terminal/exit.ts';
 
 const NOW = Date.parse('2026-03-01T12:00:00.000Z');
 

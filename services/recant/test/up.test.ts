@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { createClient } from '@recant/client';
 import { testDatabase } from '@recant/test-support';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { openFolder } from '../src/up/folder.ts';
+import { openFolder } from '../src/folder/folder.ts';
 import { recant, temporaryFolder, type Up, up } from './process.ts';
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;

@@ -4,7 +4,7 @@ import { createRecant } from '@recant/sdk';
 import { testBucket, testLog, waitUntil } from '@recant/test-support';
 import { encodeAddCheckpoint, parseCheckpoint, parseNote, parseVerifierKey, verifyCheckpoint } from '@recant/transparency';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { CREDENTIALS_FILE } from '../src/cli/connection.ts';
+import { CREDENTIALS_FILE } from '../src/terminal/connection.ts';
 import { recantHere, temporaryFolder, type Up, up } from './process.ts';
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;

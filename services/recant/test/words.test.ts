@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
-import { actsText } from '../src/cli/act-words.ts';
-import { printable, table } from '../src/cli/output.ts';
-import { conflictLines, planText, stepWords } from '../src/cli/plan-words.ts';
-import { fateWords, resourceWords } from '../src/cli/resource-words.ts';
-import { runText } from '../src/cli/run-words.ts';
-import { verdictWords } from '../src/cli/verdict-words.ts';
+import { verdictWords } from '../src/cli/verdict-text.ts';
+import { actsText } from '../src/render/act.ts';
+import { conflictLines, planText, stepWords } from '../src/render/plan.ts';
+import { fateWords, resourceWords } from '../src/render/resource.ts';
+import { runText } from '../src/render/run.ts';
+import { printable, table } from '../src/terminal/output.ts';
 
 const plain = (_style: unknown, text: string): string => text;
 const ref = (action: string) => ({ source: 'recant://a/1', action, attempt: 1 });

@@ -1,5 +1,8 @@
 import { ApiError, ConnectionError } from '@recant/client';
 import { Command, CommanderError } from 'commander';
+import { CliError, EXIT } from '../terminal/exit.ts';
+import { painter, printable } from '../terminal/output.ts';
+import type { World } from '../terminal/session.ts';
 import { addActions } from './commands/actions.ts';
 import { addActs } from './commands/acts.ts';
 import { addApprove } from './commands/approve.ts';
@@ -21,10 +24,7 @@ import { addSystems } from './commands/systems.ts';
 import { addUp } from './commands/up.ts';
 import { addVerify } from './commands/verify.ts';
 import { addWitness } from './commands/witness.ts';
-import { CliError, EXIT } from './exit.ts';
-import { painter, printable } from './output.ts';
-import { problemWords } from './problem-words.ts';
-import type { World } from './session.ts';
+import { problemWords } from './problem-text.ts';
 
 const HELP = `
 Exit codes: 0 done, 1 failed, 2 wrong use or input, 3 refused (conflicts, not approved, already there), 4 no service or not with this key,

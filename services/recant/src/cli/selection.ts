@@ -1,7 +1,8 @@
 import { AttemptStatus, type PlanInput, type SelectionInput } from '@recant/api';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { CliError, EXIT } from './exit.ts';
-import { type WindowOptions, windowOf } from './time.ts';
+import { CliError, EXIT } from '../terminal/exit.ts';
+import { several } from './options.ts';
+import { type WindowOptions, windowOf } from './window.ts';
 
 /** Options that say which attempts are meant: the same in every command. */
 export interface FilterOptions extends WindowOptions {
@@ -18,8 +19,6 @@ export interface SelectionOptions extends FilterOptions {
   readonly action?: string[];
   readonly run?: string[];
 }
-
-const several = (value: string, before: string[] | undefined): string[] => [...(before ?? []), value];
 
 /** A misspelt one would find nothing, and look like good news. */
 function outcomes(value: string, before: AttemptStatus[] | undefined): AttemptStatus[] {

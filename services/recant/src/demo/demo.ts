@@ -2,12 +2,12 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { attemptsText } from '../cli/commands/actions.ts';
-import { count, painter } from '../cli/output.ts';
-import { conflictLines, planText } from '../cli/plan-words.ts';
-import { resourceWords } from '../cli/resource-words.ts';
-import { runText } from '../cli/run-words.ts';
-import type { World } from '../cli/session.ts';
+import { attemptsText } from '../render/attempt.ts';
+import { conflictLines, planText } from '../render/plan.ts';
+import { resourceWords } from '../render/resource.ts';
+import { runText } from '../render/run.ts';
+import { count, painter } from '../terminal/output.ts';
+import type { World } from '../terminal/session.ts';
 import { differences, differenceWords, explain } from './compare.ts';
 import { LAST_MINUTES, lastMinutes, plan, remaining, run, untilRecorded } from './operator.ts';
 import { ATTEMPTS, playControl, playRecorded } from './play.ts';

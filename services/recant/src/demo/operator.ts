@@ -2,8 +2,8 @@
 import type { AttemptBody, PlanView, RunView } from '@recant/api';
 import { type Client, everyAttempt } from '@recant/client';
 import type { Effect, RecantEvent } from '@recant/events';
-import { pause } from '../cli/pause.ts';
-import { standsStill } from '../cli/run-words.ts';
+import { standsStill } from '../render/run.ts';
+import { pause } from '../terminal/delay.ts';
 import { partKey, type Remaining } from './compare.ts';
 
 const POLL_MS = 100;

@@ -1,5 +1,5 @@
 /** How the demo talks: numbered scenes, the command that an operator would type, its output indented. */
-import { painter, type Terminal } from '../cli/output.ts';
+import { painter, type Terminal } from '../terminal/output.ts';
 
 export interface Screen {
   scene(title: string): void;

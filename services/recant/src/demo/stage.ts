@@ -7,7 +7,7 @@ import { postgresSystem } from '@recant/connector-postgres';
 import type { RecantOptions } from '@recant/sdk';
 import { kafkaTransport } from '@recant/sdk/kafka';
 import pg from 'pg';
-import type { World } from '../cli/session.ts';
+import type { World } from '../terminal/session.ts';
 import type { RunningUp } from '../up/start.ts';
 import type { ShopSystem } from './agents.ts';
 import { readFolder, readShop, type State } from './compare.ts';

@@ -1,7 +1,7 @@
 /** Kafka where Java and Maven are there, else HTTP; and says which, and why. */
 import { LocalKafkaError } from '@recant/local-kafka';
-import { progressLine } from '../cli/progress.ts';
-import type { World } from '../cli/session.ts';
+import { progressLine } from '../terminal/progress.ts';
+import type { World } from '../terminal/session.ts';
 import { readSettings } from '../up/settings.ts';
 import { type RunningUp, startUp } from '../up/start.ts';
 

@@ -3,9 +3,9 @@ import { join, resolve } from 'node:path';
 import { ConfigError } from '@recant/service';
 import { parseSigningKeys, type SigningKeys } from '@recant/service-ledger/wire';
 import { OPERATOR_TENANT } from '@recant/store';
-import { folderOf } from '../cli/connection.ts';
-import { CliError, EXIT } from '../cli/exit.ts';
-import { DATABASE_FILE } from '../up/folder.ts';
+import { DATABASE_FILE } from '../folder/folder.ts';
+import { folderOf } from '../terminal/connection.ts';
+import { CliError, EXIT } from '../terminal/exit.ts';
 
 export interface PlaceOptions {
   readonly dir?: string;

@@ -1,7 +1,7 @@
 import { entriesPath, NOTE_BYTES_MAX, tilePath } from '@recant/transparency';
 import type { LogReader } from '@recant/verifier';
-import type { Connection } from '../cli/connection.ts';
-import { CliError, EXIT } from '../cli/exit.ts';
+import type { Connection } from '../terminal/connection.ts';
+import { CliError, EXIT } from '../terminal/exit.ts';
 
 /** 256 entries of 65,535 bytes, each behind its length. */
 const BODY_BYTES_MAX = 256 * (65_535 + 2);

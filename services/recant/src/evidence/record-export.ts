@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto';
 import type { JsonObject } from '@recant/events';
 import { LedgerTampered } from '@recant/ledger';
 import type { BundleSource } from '@recant/verifier';
-import type { World } from '../cli/session.ts';
+import { localUser, openLocalActs } from '../folder/local-acts.ts';
+import type { World } from '../terminal/session.ts';
 import type { LedgerPlace } from './ledger-place.ts';
-import { localUser, openLocalActs } from './local-acts.ts';
 
 export interface ExportRecord extends AsyncDisposable {
   /** Told before the file gets its name: what is there under it is recorded. */

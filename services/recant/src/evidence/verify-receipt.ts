@@ -13,7 +13,7 @@ import {
   type TransparencyErrorCode,
   verifyTlogProof,
 } from '@recant/transparency';
-import { CliError, EXIT } from '../cli/exit.ts';
+import { CliError, EXIT } from '../terminal/exit.ts';
 
 const HEADER = 'c2sp.org/tlog-proof@v1\n';
 /** Of any receipt: the entry in base64, the path, the signed checkpoint. */

@@ -1,7 +1,7 @@
 import { prepareDataKeys } from '@recant/data-keys';
 import { type RunningPostgres, startPostgres } from '@recant/local-postgres';
 import { grantServiceRole, migrate } from '@recant/store';
-import type { Folder } from './folder.ts';
+import type { Folder } from '../folder/folder.ts';
 import type { UpSettings } from './settings.ts';
 
 const KEYS_DATABASE = 'recant_keys';

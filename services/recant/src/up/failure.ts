@@ -3,7 +3,7 @@ import { LocalKafkaError } from '@recant/local-kafka';
 import { LocalPostgresError } from '@recant/local-postgres';
 import { ListenError } from '@recant/service';
 import { StoreError } from '@recant/store';
-import { CliError, EXIT } from '../cli/exit.ts';
+import { CliError, EXIT } from '../terminal/exit.ts';
 
 /** Errors whose message is already one line that says what is wrong and what to do. */
 const SELF_EXPLAINING = [DataKeysError, LocalKafkaError, LocalPostgresError, ListenError, StoreError];

@@ -25,8 +25,8 @@ import {
 import { EVIDENCE_ENV, keysDatabaseOf, placesOf } from '@recant/service-ledger/wire';
 import { OPERATOR_TENANT } from '@recant/store';
 import { z } from 'zod';
-import { DIR_DEFAULT } from '../cli/connection.ts';
-import { CliError, EXIT } from '../cli/exit.ts';
+import { DIR_DEFAULT } from '../terminal/connection.ts';
+import { CliError, EXIT } from '../terminal/exit.ts';
 
 export const PORT_DEFAULT = 7300;
 

@@ -2,17 +2,17 @@ import { TOPIC_EVENTS } from '@recant/events';
 import { startKafka } from '@recant/local-kafka';
 import { checkListen, type KafkaAccess } from '@recant/service';
 import { createStore, killAtFailpoint } from '@recant/store';
+import { DATABASE_FILE, type Folder, folderMasterKeys, openFolder } from '../folder/folder.ts';
+import { ensureKeys, keepConnection, type UpKeys } from '../folder/keys.ts';
+import { lockFolder } from '../folder/lock.ts';
+import { ensurePassword, localPeople } from '../folder/password.ts';
+import { recordOwed } from '../folder/password-acts.ts';
+import { signingKeys } from '../folder/signing.ts';
 import type { Closer } from './database.ts';
 import { openDatabase } from './database.ts';
 import { startFailure } from './failure.ts';
-import { DATABASE_FILE, type Folder, folderMasterKeys, openFolder } from './folder.ts';
-import { ensureKeys, keepConnection, type UpKeys } from './keys.ts';
-import { lockFolder } from './lock.ts';
-import { ensurePassword, localPeople } from './password.ts';
-import { recordOwed } from './password-acts.ts';
-import { openServices, type ServiceDeps } from './services.ts';
 import type { UpSettings } from './settings.ts';
-import { signingKeys } from './signing.ts';
+import { openServices, type ServiceDeps } from './wire.ts';
 
 export interface RunningUp {
   readonly url: string;

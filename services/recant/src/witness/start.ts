@@ -2,9 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { ConfigError, createApp, createLogger, ListenError, listen, listenAddressOf, listenEnv, readConfig } from '@recant/service';
 import { PORT_DEFAULT, type WiredWitness, wireWitness } from '@recant/service-witness/wire';
 import { z } from 'zod';
-import type { WitnessCommandOptions } from '../cli/commands/witness.ts';
-import { CliError, EXIT } from '../cli/exit.ts';
-import type { World } from '../cli/session.ts';
+import { CliError, EXIT } from '../terminal/exit.ts';
+import type { World } from '../terminal/session.ts';
 
 /** Milliseconds that requests get to end in when it stops. */
 const STOP_MS_MAX = 5_000;
@@ -13,6 +12,14 @@ const Environment = z.object({
   ...listenEnv(PORT_DEFAULT),
   RECANT_WITNESS_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('warn'),
 });
+
+export interface WitnessOptions {
+  readonly dir: string;
+  readonly log?: readonly string[];
+  readonly name?: string;
+  readonly host: string;
+  readonly port?: string;
+}
 
 export interface RunningWitness {
   readonly url: string;
@@ -24,7 +31,7 @@ export interface RunningWitness {
 }
 
 /** @throws CliError */
-export async function startWitness(options: WitnessCommandOptions, world: World): Promise<RunningWitness> {
+export async function startWitness(options: WitnessOptions, world: World): Promise<RunningWitness> {
   const port = readPort(options.port);
   const { level, address } = readEnvironment(world);
   const logger = createLogger({ name: 'witness', level, destination: { write: (line) => void world.err.write(line) } });

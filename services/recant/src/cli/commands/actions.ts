@@ -1,14 +1,11 @@
-import type { ActionBody, AttemptBody } from '@recant/api';
 import { tail as follow } from '@recant/client';
 import type { Command } from 'commander';
-import { effectLines } from '../event-words.ts';
-import { CliError, EXIT } from '../exit.ts';
-import { type Cell, count, json, type Paint, printable, table } from '../output.ts';
-import { clockTime } from '../resource-words.ts';
+import { actionText, attemptRow, attemptsText } from '../../render/attempt.ts';
+import { CliError, EXIT } from '../../terminal/exit.ts';
+import { json, printable } from '../../terminal/output.ts';
+import { type CommonOptions, openSession, type World, withConnection } from '../../terminal/session.ts';
+import { LIMIT_DEFAULT, limitOf } from '../options.ts';
 import { type FilterOptions, filtersOf, withFilters } from '../selection.ts';
-import { type CommonOptions, openSession, type World, withConnection } from '../session.ts';
-
-const LIMIT_DEFAULT = 50;
 
 type ListOptions = CommonOptions & FilterOptions & { limit?: string; cursor?: string; all?: boolean };
 
@@ -44,35 +41,10 @@ async function list(world: World, options: ListOptions): Promise<void> {
   if (page.next !== undefined) world.err.write(`There is more: --limit ${Math.min(limit * 4, 500)}, or --cursor ${page.next}\n`);
 }
 
-export function attemptsText(attempts: readonly AttemptBody[], paint: Paint): string {
-  if (attempts.length === 0) return 'Nothing fits.\n';
-  return `${table(['received', 'agent', 'tool', 'came to', 'effects', 'action'], attempts.map(attemptRow), paint)}\n`;
-}
-
-function attemptRow(attempt: AttemptBody): Cell[] {
-  const action = attempt.attempt === 1 ? attempt.action : `${attempt.action} (try ${attempt.attempt})`;
-  return [clockTime(Date.parse(attempt.receivedAt)), attempt.agent, attempt.tool, attempt.status, attempt.effects, action];
-}
-
 async function show(world: World, action: string, options: CommonOptions): Promise<void> {
   const session = await openSession(world, options);
   const found = await session.client.action(action);
   world.out.write(session.json ? json(found) : actionText(found, session.paint));
-}
-
-function actionText(action: ActionBody, paint: Paint): string {
-  return action.attempts
-    .map((attempt) => {
-      const head = [
-        `${paint('bold', `${attempt.agent} ${attempt.tool}`)}  action ${attempt.action}, try ${attempt.attempt}`,
-        `  ${attempt.status}, ${attempt.reversibility}, ${count(attempt.effects, 'effect')}${attempt.complete ? '' : ' (not all in)'}, key ${attempt.key}`,
-        `  intended ${attempt.intendedAt}, received ${attempt.receivedAt}${attempt.settledAt === undefined ? '' : `, settled ${attempt.settledAt}`}`,
-        `  source ${attempt.source}${attempt.session === undefined ? '' : `, session ${attempt.session}`}${attempt.trace === undefined ? '' : `, trace ${attempt.trace}`}`,
-      ];
-      return [...head, ...attempt.events.flatMap((entry) => effectLines(entry))].map(printable).join('\n');
-    })
-    .join('\n\n')
-    .concat('\n');
 }
 
 /** An attempt is told when it comes in, and again when its state changes. */
@@ -93,11 +65,4 @@ async function tail(world: World, options: ListOptions): Promise<void> {
           .join('  ');
     world.out.write(`${line}\n`);
   }
-}
-
-export function limitOf(text: string | undefined): number {
-  const limit = text === undefined ? LIMIT_DEFAULT : Number(text);
-  if (!Number.isInteger(limit) || limit < 1 || limit > 500)
-    throw new CliError(EXIT.usage, `--limit: ${JSON.stringify(text)} is not a number from 1 to 500`);
-  return limit;
 }

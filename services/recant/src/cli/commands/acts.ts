@@ -1,11 +1,11 @@
 import type { ActPage } from '@recant/api';
 import type { Client } from '@recant/client';
 import type { Command } from 'commander';
-import { actsText, withoutEnd } from '../act-words.ts';
-import { CliError, EXIT } from '../exit.ts';
-import { json } from '../output.ts';
-import { type CommonOptions, openSession, type World, withConnection } from '../session.ts';
-import { limitOf } from './actions.ts';
+import { actsText, withoutEnd } from '../../render/act.ts';
+import { CliError, EXIT } from '../../terminal/exit.ts';
+import { json } from '../../terminal/output.ts';
+import { type CommonOptions, openSession, type World, withConnection } from '../../terminal/session.ts';
+import { limitOf } from '../options.ts';
 
 const HELP = `
 Who used Recant itself, and for what: every request that changed something, plans, runs, exports, passwords, reads of sealed parts, and whom it refused.

@@ -1,12 +1,12 @@
 import { parseDurationMs } from '@recant/api';
 import { createClient } from '@recant/client';
 import { type Command, InvalidArgumentError } from 'commander';
-import { agreedDigest, digestOf } from '../agree.ts';
-import { givenWords } from '../approval-words.ts';
-import { type ConnectionOptions, findUrl } from '../connection.ts';
-import { json, painter } from '../output.ts';
-import { findPerson } from '../person.ts';
-import type { World } from '../session.ts';
+import { givenWords } from '../../render/approval.ts';
+import { type ConnectionOptions, findUrl } from '../../terminal/connection.ts';
+import { json, painter } from '../../terminal/output.ts';
+import { findPerson } from '../../terminal/person.ts';
+import type { World } from '../../terminal/session.ts';
+import { agreedDigest, digestOf } from '../confirm.ts';
 
 const HELP = `
 Keys cannot approve, only people can, and not whoever asked for the plan. Shows the plan and asks for the beginning of its digest; --digest insists on one

@@ -2,11 +2,11 @@ import { resolve } from 'node:path';
 import type { SystemInput } from '@recant/api';
 import type { PrepareReport } from '@recant/connector-postgres';
 import type { Command } from 'commander';
-import { CliError, EXIT } from '../exit.ts';
-import { json, printable } from '../output.ts';
-import { type CommonOptions, openSession, type World, withConnection } from '../session.ts';
+import { CliError, EXIT } from '../../terminal/exit.ts';
+import { json, printable } from '../../terminal/output.ts';
+import { type CommonOptions, openSession, type World, withConnection } from '../../terminal/session.ts';
+import { several } from '../options.ts';
 
-const several = (value: string, before: string[] | undefined): string[] => [...(before ?? []), value];
 const POSTGRES_HELP = `
 Installs the capture in the database (a schema "recant" and triggers), and registers the database under NAME. The address is the owner's:
 the service keeps it sealed and undoes with it. Agents go on with their own logins, which must be able to change neither triggers nor capture.

@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
-import { EXIT } from '../exit.ts';
-import type { World } from '../session.ts';
+import { EXIT } from '../../terminal/exit.ts';
+import type { World } from '../../terminal/session.ts';
 
 const HELP = `
 Two scripted agents work on a shop and a folder, one goes wrong, an operator undoes it, and the result is compared with a run without it.

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
-import { json } from '../output.ts';
-import { type CommonOptions, openSession, type World, withConnection } from '../session.ts';
-import { shardOf } from './log.ts';
+import { json } from '../../terminal/output.ts';
+import { type CommonOptions, openSession, type World, withConnection } from '../../terminal/session.ts';
+import { shardOf } from '../options.ts';
 
 const HELP = `
 A database restored from an older copy lacks entries that were signed and anchored. The ledger then takes nothing into that log and signs nothing of it,

@@ -5,10 +5,11 @@ import { dirname, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { Command } from 'commander';
 import type { LedgerPlace } from '../../evidence/ledger-place.ts';
-import { CliError, EXIT } from '../exit.ts';
-import { json, painter } from '../output.ts';
-import { progressLine } from '../progress.ts';
-import type { World } from '../session.ts';
+import { CliError, EXIT } from '../../terminal/exit.ts';
+import { json, painter } from '../../terminal/output.ts';
+import { progressLine } from '../../terminal/progress.ts';
+import type { World } from '../../terminal/session.ts';
+import { wholeNumber } from '../options.ts';
 
 const HELP = `
 Writes all signed entries of the ledger (or of one log) into one file that anybody can verify without this ledger: entries, refused messages, checkpoints,
@@ -147,12 +148,4 @@ async function exists(path: string): Promise<boolean> {
     () => true,
     () => false,
   );
-}
-
-export function wholeNumber(option: string, text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  const value = Number(text);
-  if (!/^[0-9]+$/.test(text) || !Number.isSafeInteger(value))
-    throw new CliError(EXIT.usage, `${option} is a whole number, not ${JSON.stringify(text)}`);
-  return value;
 }

@@ -1,13 +1,13 @@
 import { type CreateKeyBody, Role } from '@recant/api';
 import { parseApiKey, percentEncode } from '@recant/events';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { CliError, EXIT } from '../exit.ts';
-import { keyNoteWords, keyStateWords, undoableWords } from '../key-words.ts';
-import { json, table } from '../output.ts';
-import { clockTime } from '../resource-words.ts';
-import { type CommonOptions, openSession, type World, withConnection } from '../session.ts';
+import { keyNoteWords, keyStateWords, undoableWords } from '../../render/key.ts';
+import { CliError, EXIT } from '../../terminal/exit.ts';
+import { json, table } from '../../terminal/output.ts';
+import { type CommonOptions, openSession, type World, withConnection } from '../../terminal/session.ts';
+import { clockTime } from '../../terminal/time.ts';
+import { several } from '../options.ts';
 
-const several = (value: string, before: string[] | undefined): string[] => [...(before ?? []), value];
 const HELP = `
 A key for an agent says as whom it may record (--agent) and what may be undone on its word (--resource). Without --expires it does not expire.
 

@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
-import { CliError, EXIT } from '../exit.ts';
-import { json } from '../output.ts';
-import { type CommonOptions, openSession, type World, withConnection } from '../session.ts';
+import { CliError, EXIT } from '../../terminal/exit.ts';
+import { json } from '../../terminal/output.ts';
+import { type CommonOptions, openSession, type World, withConnection } from '../../terminal/session.ts';
+import { shardOf } from '../options.ts';
 
 const VKEYS_HELP = `
 Auditors keep these, and get them over a way that they trust. Two of them mean that keys are being rotated: checkpoints are under both.
@@ -50,10 +51,4 @@ async function newKey(world: World, ledger: string): Promise<void> {
   } catch (cause) {
     throw new CliError(EXIT.usage, (cause as Error).message, 'Use a name such as example.org/ledger.', { cause });
   }
-}
-
-export function shardOf(text: string): number {
-  const shard = Number(text);
-  if (!/^[0-9]{1,5}$/.test(text)) throw new CliError(EXIT.usage, `${JSON.stringify(text)} is not the number of a shard`);
-  return shard;
 }

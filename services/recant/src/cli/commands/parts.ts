@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import { json, printable } from '../output.ts';
-import { type CommonOptions, openSession, type Session, type World, withConnection } from '../session.ts';
+import { json, printable } from '../../terminal/output.ts';
+import { type CommonOptions, openSession, type Session, type World, withConnection } from '../../terminal/session.ts';
 
 const HELP = `
 Contents that are large or personal stand beside their event, as parts. One that is sealed is opened for a key with the role \`unseal\`, and that is

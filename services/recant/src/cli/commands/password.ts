@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
-import { folderOf } from '../connection.ts';
-import { json, printable } from '../output.ts';
-import type { World } from '../session.ts';
+import { folderOf } from '../../terminal/connection.ts';
+import { json, printable } from '../../terminal/output.ts';
+import type { World } from '../../terminal/session.ts';
 
 const HELP = `
 The local person of \`recant up\` is called operator; its password was made and shown at the first start. The new one counts at once, also for a service
@@ -19,7 +19,7 @@ export function addPassword(program: Command, world: World): void {
     .option('--json', 'print JSON for programs instead of text for people')
     .addHelpText('after', HELP)
     .action(async (options: { dir?: string; json?: boolean }) => {
-      const { resetPassword } = await import('../../up/password.ts');
+      const { resetPassword } = await import('../../folder/password.ts');
       const { password, owed } = await resetPassword(folderOf(options.dir, world.env), world);
       world.out.write(options.json ? json({ name: 'operator', password, recorded: owed === undefined }) : `${password}\n`);
       if (!options.json) world.err.write('This is the password of `operator` from now on. It is not shown again.\n');

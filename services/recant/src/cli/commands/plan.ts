@@ -1,10 +1,11 @@
 import { type Command, Option } from 'commander';
-import { EXIT } from '../exit.ts';
-import { json } from '../output.ts';
-import { planText } from '../plan-words.ts';
-import { progressLine } from '../progress.ts';
+import { planText } from '../../render/plan.ts';
+import { EXIT } from '../../terminal/exit.ts';
+import { json } from '../../terminal/output.ts';
+import { progressLine } from '../../terminal/progress.ts';
+import { type CommonOptions, openSession, type World, withConnection } from '../../terminal/session.ts';
+import { several } from '../options.ts';
 import { type SelectionOptions, selectionOf, withFilters } from '../selection.ts';
-import { type CommonOptions, openSession, type World, withConnection } from '../session.ts';
 
 const HELP = `
 A plan changes nothing, and runs once: --show tells of its run. In mode refuse one conflict stops the whole; skip leaves the attempts that cannot be
@@ -19,8 +20,6 @@ Examples:
   recant plan --show PLAN`;
 
 type PlanOptions = CommonOptions & SelectionOptions & { mode: 'refuse' | 'skip'; show?: string };
-const several = (value: string, before: string[] | undefined): string[] => [...(before ?? []), value];
-
 export function addPlan(program: Command, world: World, exit: (code: number) => void): void {
   withFilters(withConnection(program.command('plan').description('what undoing would do, and what stands in its way')))
     .option('--action <id>', 'this action', several)

@@ -2,9 +2,9 @@ import { writeFile } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 import { ApiError } from '@recant/client';
 import type { Command } from 'commander';
-import { CliError, EXIT } from '../exit.ts';
-import { json } from '../output.ts';
-import { type CommonOptions, openSession, type Session, type World, withConnection } from '../session.ts';
+import { CliError, EXIT } from '../../terminal/exit.ts';
+import { json } from '../../terminal/output.ts';
+import { type CommonOptions, openSession, type Session, type World, withConnection } from '../../terminal/session.ts';
 
 /** Milliseconds to wait for the checkpoint that covers what was just recorded. */
 const PENDING_MS_MAX = 15_000;

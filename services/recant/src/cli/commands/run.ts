@@ -1,12 +1,12 @@
 import type { PlanView, RunView } from '@recant/api';
 import type { Command } from 'commander';
-import { agreedDigest, digestOf } from '../agree.ts';
-import { EXIT } from '../exit.ts';
-import { json } from '../output.ts';
-import { pause } from '../pause.ts';
-import { progressLine } from '../progress.ts';
-import { hasEnded, runText, standsStill } from '../run-words.ts';
-import { type CommonOptions, openSession, type Session, type World, withConnection } from '../session.ts';
+import { hasEnded, runText, standsStill } from '../../render/run.ts';
+import { pause } from '../../terminal/delay.ts';
+import { EXIT } from '../../terminal/exit.ts';
+import { json } from '../../terminal/output.ts';
+import { progressLine } from '../../terminal/progress.ts';
+import { type CommonOptions, openSession, type Session, type World, withConnection } from '../../terminal/session.ts';
+import { agreedDigest, digestOf } from '../confirm.ts';
 
 const POLL_MS = 200;
 const HELP = `

@@ -1,9 +1,9 @@
 import type { SourceBody, SourcePage, SourceTotals } from '@recant/api';
 import type { Command } from 'commander';
-import { type Cell, json, type Paint, printable, table } from '../output.ts';
-import { clockTime } from '../resource-words.ts';
-import { type CommonOptions, openSession, type World, withConnection } from '../session.ts';
-import { limitOf } from './actions.ts';
+import { type Cell, json, type Paint, printable, table } from '../../terminal/output.ts';
+import { type CommonOptions, openSession, type World, withConnection } from '../../terminal/session.ts';
+import { clockTime } from '../../terminal/time.ts';
+import { limitOf } from '../options.ts';
 
 const HELP = `
 Each source numbers its events from 1 without leaving one out. A hole is a number for which nothing came; late is what came after a higher number;

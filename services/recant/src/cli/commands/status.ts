@@ -1,9 +1,9 @@
 import type { RunView } from '@recant/api';
 import { type Command, Option } from 'commander';
-import { CliError, EXIT } from '../exit.ts';
-import { json } from '../output.ts';
-import { runsText, runText } from '../run-words.ts';
-import { type CommonOptions, openSession, type Session, type World, withConnection } from '../session.ts';
+import { runsText, runText } from '../../render/run.ts';
+import { CliError, EXIT } from '../../terminal/exit.ts';
+import { json } from '../../terminal/output.ts';
+import { type CommonOptions, openSession, type Session, type World, withConnection } from '../../terminal/session.ts';
 import { exitOf, follow } from './run.ts';
 
 const HELP = `

@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
-import { ask, requirePerson } from '../ask.ts';
-import { CliError, EXIT } from '../exit.ts';
-import { json, printable } from '../output.ts';
-import { type CommonOptions, openSession, type World, withConnection } from '../session.ts';
+import { ask, requirePerson } from '../../terminal/ask.ts';
+import { CliError, EXIT } from '../../terminal/exit.ts';
+import { json, printable } from '../../terminal/output.ts';
+import { type CommonOptions, openSession, type World, withConnection } from '../../terminal/session.ts';
 
 const HELP = `
 Destroys every key of the subject. What was sealed for it can never be read again by anybody, backups of the ledger included; backups of the store of keys

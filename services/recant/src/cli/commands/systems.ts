@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
-import { json, table } from '../output.ts';
-import { clockTime } from '../resource-words.ts';
-import { type CommonOptions, openSession, type World, withConnection } from '../session.ts';
+import { json, table } from '../../terminal/output.ts';
+import { type CommonOptions, openSession, type World, withConnection } from '../../terminal/session.ts';
+import { clockTime } from '../../terminal/time.ts';
 
 export function addSystems(program: Command, world: World): void {
   withConnection(program.command('systems').description('the systems that may be written to when undoing'))

@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
+import { painter } from '../../terminal/output.ts';
+import { progressLine } from '../../terminal/progress.ts';
+import type { World } from '../../terminal/session.ts';
 import type { UpOptions } from '../../up/settings.ts';
-import { upText } from '../../up/words.ts';
-import { painter } from '../output.ts';
-import { progressLine } from '../progress.ts';
-import type { World } from '../session.ts';
+import { upText } from '../../up/text.ts';
 
 const HELP = `
 One process: ledger and rollback on one port, PostgreSQL in the folder, or the one that DATABASE_URL names. Keys and the password of

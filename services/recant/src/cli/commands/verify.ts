@@ -6,13 +6,13 @@ import { threadedEventCheck } from '../../evidence/event-thread.ts';
 import { type Origins, originsOfBundle, originsOfLedger, originsOfLog } from '../../evidence/kept/origins.ts';
 import { readKept } from '../../evidence/kept/read-kept.ts';
 import { publishedLog } from '../../evidence/published-log.ts';
-import { findConnection } from '../connection.ts';
-import { CliError, EXIT } from '../exit.ts';
-import { count, json, painter } from '../output.ts';
-import { progressLine } from '../progress.ts';
-import { type CommonOptions, type World, withConnection } from '../session.ts';
-import { receiptWords, verdictWords } from '../verdict-words.ts';
-import { wholeNumber } from './export.ts';
+import { findConnection } from '../../terminal/connection.ts';
+import { CliError, EXIT } from '../../terminal/exit.ts';
+import { count, json, painter } from '../../terminal/output.ts';
+import { progressLine } from '../../terminal/progress.ts';
+import { type CommonOptions, type World, withConnection } from '../../terminal/session.ts';
+import { wholeNumber } from '../options.ts';
+import { receiptWords, verdictWords } from '../verdict-text.ts';
 
 const HELP = `
 Says "sound", or names the first broken rule, the entry, and what it means. With FILE it needs no service, no database and no network. With --log it reads a

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
-import { painter } from '../output.ts';
-import type { World } from '../session.ts';
+import { painter } from '../../terminal/output.ts';
+import type { World } from '../../terminal/session.ts';
+import type { WitnessOptions } from '../../witness/start.ts';
 
 const HELP = `
 For a second team: a witness cosigns the checkpoints of a ledger's logs while each continues the last, and refuses a log that was changed, cut
@@ -12,14 +13,6 @@ or forked. It needs no database. Its key is made at the first start and stays in
 
 Environment: RECANT_WITNESS_LOG_LEVEL; TLS: RECANT_TLS_CERT_FILE, RECANT_TLS_KEY_FILE, RECANT_INSECURE_HTTP. Vkeys may also stand in the folder's file log-keys, one a line.`;
 
-export interface WitnessCommandOptions {
-  readonly dir: string;
-  readonly log?: readonly string[];
-  readonly name?: string;
-  readonly host: string;
-  readonly port?: string;
-}
-
 export function addWitness(program: Command, world: World): void {
   program
     .command('witness')
@@ -30,7 +23,7 @@ export function addWitness(program: Command, world: World): void {
     .option('--host <host>', 'address to listen on', '127.0.0.1')
     .option('--port <port>', 'port to listen on, 0 for any free one (default 7310)')
     .addHelpText('after', HELP)
-    .action(async (options: WitnessCommandOptions) => {
+    .action(async (options: WitnessOptions) => {
       // Loaded only here: the other commands start several times as fast without the service.
       const { startWitness } = await import('../../witness/start.ts');
       const running = await startWitness(options, world);

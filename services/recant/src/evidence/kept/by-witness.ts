@@ -1,6 +1,6 @@
 import { checkpointAt, cosignedCheckpoint } from '@recant/anchors';
 import type { KeptCheckpoint } from '@recant/verifier';
-import { CliError, EXIT } from '../../cli/exit.ts';
+import { CliError, EXIT } from '../../terminal/exit.ts';
 import type { Origins } from './origins.ts';
 
 /** Questions at once. */

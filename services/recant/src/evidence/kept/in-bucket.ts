@@ -2,9 +2,9 @@ import { BUCKET_ENV, bucketOf, KEPT_OF_LOG_MAX, s3Checkpoints } from '@recant/an
 import { ConfigError, readConfig } from '@recant/service';
 import type { KeptCheckpoint } from '@recant/verifier';
 import { z } from 'zod';
-import { CliError, EXIT } from '../../cli/exit.ts';
-import { printable } from '../../cli/output.ts';
-import type { World } from '../../cli/session.ts';
+import { CliError, EXIT } from '../../terminal/exit.ts';
+import { printable } from '../../terminal/output.ts';
+import type { World } from '../../terminal/session.ts';
 
 /** Where an anchor writes unless told otherwise. */
 const PREFIX = 'recant/';

@@ -2,7 +2,7 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { decodeTlogProof, NOTE_BYTES_MAX, parseNote, TransparencyError } from '@recant/transparency';
 import { ANCHORS_MAX, type KeptCheckpoint } from '@recant/verifier';
-import { CliError, EXIT } from '../../cli/exit.ts';
+import { CliError, EXIT } from '../../terminal/exit.ts';
 import { readReceipt } from '../verify-receipt.ts';
 
 /** Every checkpoint in a folder, or one file: as an anchor writes them, in a receipt, or copied there by hand, each with the time of its file. */

@@ -2,7 +2,7 @@ import { open } from 'node:fs/promises';
 import { SHARDS_DEFAULT } from '@recant/events';
 import { originOf } from '@recant/ledger';
 import { ANCHORS_MAX, BrokenRule, HEAD_BYTES_MAX, type LedgerSnapshot, type LogReader, manifestOf } from '@recant/verifier';
-import { CliError, EXIT } from '../../cli/exit.ts';
+import { CliError, EXIT } from '../../terminal/exit.ts';
 
 /** First lines of the checkpoints that what is verified can have, for places that are asked log by log. */
 export type Origins = () => Promise<readonly string[]>;

@@ -1,7 +1,7 @@
 import { AnchorError } from '@recant/ledger';
 import { ANCHORS_MAX, type KeptCheckpoint } from '@recant/verifier';
-import { CliError, EXIT } from '../../cli/exit.ts';
-import type { World } from '../../cli/session.ts';
+import { CliError, EXIT } from '../../terminal/exit.ts';
+import type { World } from '../../terminal/session.ts';
 import { keptByWitness } from './by-witness.ts';
 import { keptInBucket } from './in-bucket.ts';
 import { keptInFolder } from './in-folder.ts';

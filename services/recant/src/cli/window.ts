@@ -1,0 +1,29 @@
+import { ApiFault, parseDurationMs, parseWindow } from '@recant/api';
+import { CliError, EXIT } from '../terminal/exit.ts';
+
+export interface WindowOptions {
+  readonly window?: string;
+  readonly from?: string;
+  readonly to?: string;
+}
+
+/** The window [from, to) as ISO 8601 in UTC, checked before anything is sent. `--window 10m` is the last ten minutes. */
+export function windowOf(options: WindowOptions, nowMs: number): { from?: string; to?: string } {
+  const { window, from, to } = options;
+  if (window !== undefined && (from !== undefined || to !== undefined)) {
+    throw new CliError(EXIT.usage, '--window excludes --from and --to', 'Give either the last while (--window 10m) or its two ends.');
+  }
+  if (window !== undefined && parseDurationMs(window) === undefined) {
+    throw new CliError(EXIT.usage, `--window: ${JSON.stringify(window)} is not a duration`, 'Give a number and a unit: 90s, 10m, 2h, 7d.');
+  }
+  try {
+    const parsed = parseWindow({ from: window ?? from, to }, nowMs);
+    return {
+      ...(parsed.fromMs === undefined ? {} : { from: new Date(parsed.fromMs).toISOString() }),
+      ...(parsed.toMs === undefined ? {} : { to: new Date(parsed.toMs).toISOString() }),
+    };
+  } catch (error) {
+    if (error instanceof ApiFault) throw new CliError(EXIT.usage, error.message, error.problem().action, { cause: error });
+    throw error;
+  }
+}

@@ -1,0 +1,40 @@
+import { randomBytes } from 'node:crypto';
+import { userInfo } from 'node:os';
+import { createAnchorWatch, createLogGuard } from '@recant/ledger';
+import { type ActRecorder, createLogger } from '@recant/service';
+import { createLedgerActs } from '@recant/service-ledger/wire';
+import { createAppender, createPool, createPublishStore, OPERATOR_TENANT, withSnapshot } from '@recant/store';
+import type { World } from '../terminal/session.ts';
+
+export interface LocalActs {
+  readonly acts: ActRecorder;
+  close(): Promise<void>;
+}
+
+/** Who acts past the service, as the operating system knows them. */
+export const localUser = (): string => `local:${userInfo().username}`;
+
+/** For acts of whoever can reach the ledger's database itself: into the same logs, under the same rules. @throws where it cannot be reached, or has no log of the tenant */
+export async function openLocalActs(databaseUrl: string, tenant: string, { nowMs, err }: World): Promise<LocalActs> {
+  const pool = createPool(databaseUrl, 1);
+  try {
+    const [log] = await withSnapshot(pool, tenant, (snapshot) => snapshot.heads());
+    if (log === undefined) throw new Error(`the ledger has no log of ${tenant} yet`);
+    const logger = createLogger({ name: 'recant', level: 'warn', destination: { write: (line) => void err.write(line) } });
+    const watch = createAnchorWatch('', [], nowMs);
+    const guard = createLogGuard({ store: createPublishStore(pool), watch, clock: nowMs, alarm: () => {} });
+    const appender = createAppender(pool, { clock: nowMs, shards: log.shards, systemTenant: OPERATOR_TENANT, guard: guard.admit });
+    const groupCommit = { submit: appender.append };
+    const acts = createLedgerActs({ groupCommit, logger, clock: nowMs, random16: () => randomBytes(16) });
+    return {
+      acts,
+      async close() {
+        await acts.close();
+        await pool.end();
+      },
+    };
+  } catch (error) {
+    await pool.end();
+    throw error;
+  }
+}

@@ -1,0 +1,112 @@
+import type { RunSummaryView, RunView } from '@recant/api';
+import { count, type Paint, printable, table } from '../terminal/output.ts';
+import { actionTimeMs, clockTime } from '../terminal/time.ts';
+import { givenWords } from './approval.ts';
+import { conflictLines, listed, ROWS_SHOWN_MAX, unnamed } from './plan.ts';
+import { resourceWords } from './resource.ts';
+
+const ENDED = new Set<string>(['finished', 'cancelled']);
+
+export function hasEnded(run: { readonly state: string }): boolean {
+  return ENDED.has(run.state);
+}
+
+/** Ended, or nothing will move before a person does something. */
+export function standsStill(run: { readonly state: string }): boolean {
+  return hasEnded(run) || run.state === 'waiting' || run.state === 'paused';
+}
+
+/** The account: what came of every step, what was left, what stays behind, and the one sentence that sums it up. */
+export function runText(run: RunView, paint: Paint): string {
+  const sections = [
+    `${paint('bold', `Run ${run.id}`)} of plan ${run.plan}, ${run.state}${run.alarm === undefined ? '' : `: ${printable(run.alarm)}`}`,
+    ...run.approvals.slice(0, 1).map((given) => `Approved ${givenWords(given)}`),
+    stepsText(run, paint),
+    leftText(run, paint),
+    run.account.residue.length === 0
+      ? ''
+      : [paint('yellow', 'Stays behind:'), ...listed(run.account.residue.map((line) => `  ${printable(line)}`))].join('\n'),
+    run.tainted.length === 0
+      ? ''
+      : `${paint('yellow', 'Tainted:')} ${count(run.tainted.length, 'attempt')} of others read what was taken back (at least); look at them with \`recant actions show\`.`,
+    verdict(run, paint),
+    nextText(run),
+  ];
+  return `${sections.filter((section) => section !== '').join('\n')}\n`;
+}
+
+function stepsText(run: RunView, paint: Paint): string {
+  if (run.stepList.length === 0) return '';
+  const rows = stepsShown(run.stepList).map((step) => [
+    step.step,
+    `${step.agent} ${step.tool}`,
+    (step.outcome ?? step.state).replaceAll('_', ' '),
+    findingWords(step),
+  ]);
+  const more =
+    run.stepList.length > ROWS_SHOWN_MAX ? `\n  ... and ${count(run.stepList.length - ROWS_SHOWN_MAX, 'more step')} (--json has all)` : '';
+  return table(['step', 'undoes', 'came to', ''], rows, paint) + more;
+}
+
+/** Where there are more than are shown, what did not go back comes before what is still to come, and that before what went back. */
+function stepsShown(steps: RunView['stepList']): RunView['stepList'] {
+  const rank = ({ outcome, state }: RunView['stepList'][number]): number => {
+    if (outcome === undefined) return state === 'stuck' ? 0 : 1;
+    return outcome === 'restored' ? 2 : 0;
+  };
+  return [...steps]
+    .sort((a, b) => rank(a) - rank(b))
+    .slice(0, ROWS_SHOWN_MAX)
+    .sort((a, b) => a.step - b.step);
+}
+
+function findingWords(step: RunView['stepList'][number]): string {
+  const [first, ...rest] = step.findings;
+  if (!first) return '';
+  const where =
+    first.resource === undefined ? '' : `${resourceWords(first.resource)}${first.part === undefined ? '' : ` \`${first.part}\``}: `;
+  return `${where}${first.detail}${rest.length === 0 ? '' : ` (and ${rest.length} more)`}`;
+}
+
+function leftText(run: RunView, paint: Paint): string {
+  const skipped = run.left.filter((attempt) => attempt.reason !== 'no_effect' && attempt.reason !== 'cancelled_out');
+  const attempts = unnamed(skipped, run.conflicts).map((attempt) =>
+    printable(
+      `  ${attempt.agent}'s ${attempt.tool} (${clockTime(actionTimeMs(attempt.ref.action))}): ${attempt.reason.replaceAll('_', ' ')}`,
+    ),
+  );
+  const reasons = conflictLines(run.conflicts).map((line) => `  ${line}`);
+  if (attempts.length + reasons.length === 0) return '';
+  return [paint('yellow', 'Not undone:'), ...listed(reasons), ...listed(attempts)].join('\n');
+}
+
+function verdict(run: RunView, paint: Paint): string {
+  const { account } = run;
+  const ended = Object.entries(account.outcomes).map(([outcome, steps]) => `${steps} ${outcome.replaceAll('_', ' ')}`);
+  const left = Object.entries(account.left).map(([reason, attempts]) => `${attempts} left (${reason.replaceAll('_', ' ')})`);
+  const sum = [...ended, ...left, ...(account.open === 0 ? [] : [`${account.open} not ended`])].join(', ');
+  const said = account.fullyRestored
+    ? paint('green', 'Fully restored.')
+    : paint('yellow', hasEnded(run) ? 'Not fully restored.' : 'Not done yet.');
+  return `${said} ${count(account.selected, 'attempt')} selected: ${sum === '' ? 'none had an effect' : sum}.`;
+}
+
+/** What a person can do about a run that stands still. */
+function nextText(run: RunView): string {
+  if (run.state === 'paused') return `Next: recant status ${run.id} --do resume`;
+  const stuck = run.stepList.filter((step) => step.state === 'stuck').map((step) => step.step);
+  if (run.state !== 'waiting' || stuck.length === 0) return '';
+  return `Next: remove the cause, then recant status ${run.id} --step ${stuck[0]} --do retry (or skip)${stuck.length > 1 ? `, and so for the other ${count(stuck.length - 1, 'stuck step')}` : ''}`;
+}
+
+export function runsText(runs: readonly RunSummaryView[], paint: Paint): string {
+  if (runs.length === 0) return 'No runs yet. `recant plan` makes a plan, `recant run` runs it.\n';
+  const rows = runs.map((run) => [
+    run.id,
+    clockTime(Date.parse(run.createdAt)),
+    run.state,
+    run.steps,
+    hasEnded(run) ? (run.account.fullyRestored ? 'fully restored' : 'not fully restored') : (run.alarm ?? ''),
+  ]);
+  return `${table(['run', 'started', 'state', 'steps', ''], rows, paint)}\n`;
+}
