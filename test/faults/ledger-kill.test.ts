@@ -24,7 +24,7 @@ const SOURCES = 32;
 const TENANT = 'acme';
 
 test.each(FAILPOINTS)(
-  `killed ${KILLS} times at %s while ${EVENTS} events flow, every acknowledged event is there once and in its source's order`,
+  `I2: killed ${KILLS} times at %s while ${EVENTS} events flow, every acknowledged event is there once and in its source's order`,
   { timeout: FULL ? 600_000 : 120_000 },
   async (failpoint) => {
     await using database = await testLedgerDatabase();

@@ -39,7 +39,7 @@ const inverseChanges = async (run: string) =>
   ).rows;
 
 test.each(CASES)(
-  'killed at $failpoint with $batchSteps at once, another worker ends the run as if nothing had been',
+  'I6: killed at $failpoint with $batchSteps at once, another worker ends the run as if nothing had been',
   { timeout: 180_000 },
   async ({ failpoint, batchSteps }) => {
     const before = await rows();

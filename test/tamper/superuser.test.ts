@@ -134,21 +134,24 @@ test.each<[string, Rule, (superuser: Superuser) => Promise<void>]>([
       );
     },
   ],
-])('a superuser with the ledger’s key %s, and makes everything fit: only what was kept elsewhere tells', async (_what, rule, change) => {
-  const {
-    alone,
-    anchored,
-    java: evidence,
-  } = await verifyAfter(async (superuser) => {
-    await change(superuser);
-    await superuser.rebuild();
-  });
-  expect(alone, alone.err).toMatchObject({ code: 0, out: expect.stringContaining('a ledger replaced as a whole would look the same') });
-  expect(anchored, anchored.err).toMatchObject(named(rule));
-  expect(anchored.out).toContain(RULES[rule]);
-  // And to the other verifier, from the exported file.
-  expect(evidence).toMatchObject({ sound: false, rule, shard: place.shard });
-});
+])(
+  'I12: a superuser with the ledger’s key %s and rebuilds the rest: only checkpoints stored elsewhere show it',
+  async (_what, rule, change) => {
+    const {
+      alone,
+      anchored,
+      java: evidence,
+    } = await verifyAfter(async (superuser) => {
+      await change(superuser);
+      await superuser.rebuild();
+    });
+    expect(alone, alone.err).toMatchObject({ code: 0, out: expect.stringContaining('a ledger replaced as a whole would look the same') });
+    expect(anchored, anchored.err).toMatchObject(named(rule));
+    expect(anchored.out).toContain(RULES[rule]);
+    // And to the other verifier, from the exported file.
+    expect(evidence).toMatchObject({ sound: false, rule, shard: place.shard });
+  },
+);
 
 test.each<[string, Rule, (superuser: Superuser) => Promise<void>]>([
   [

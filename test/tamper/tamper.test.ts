@@ -37,7 +37,7 @@ describe('two verifiers that share no code', () => {
     expect(await complaintsOf(outcomes)).toEqual([]);
   });
 
-  it('catch an edit of any one byte', async () => {
+  it('I12: catch an edit of any one byte', async () => {
     expect(await complaintsOf(editBytes(judges, 42, 200))).toEqual([]);
   });
 

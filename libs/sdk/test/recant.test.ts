@@ -41,7 +41,7 @@ const reason = async (promise: Promise<unknown>): Promise<RecantError> =>
 const ids = (): string[] => ledger.events.map(({ id }) => id.replace(/^[0-9a-f-]{36}\./, ''));
 
 describe('an action', () => {
-  test('is intended before the tool runs and settled after it, with its effects', async () => {
+  test('I1: is intended before the tool runs and settled after it, with its effects', async () => {
     const recant = await opened({ session: 's-1', model: 'm', agentVersion: '1', onBehalfOf: 'alice' });
     const seen: string[] = [];
     const context = await recant.action(

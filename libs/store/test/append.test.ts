@@ -25,7 +25,7 @@ describe('append', () => {
     await fixture.expectSound();
   });
 
-  it('answers the same bytes with the first index, within a batch and across batches', async () => {
+  it('I2: answers the same bytes with the first index, within a batch and across batches', async () => {
     const [event] = new Lane('twice').attempt().events;
     const submission = submit(fixture.credential, event as never);
     const [first, again] = await append([submission, submission]);
@@ -183,7 +183,7 @@ describe('append from Kafka', () => {
     await fixture.expectSound();
   });
 
-  it('makes a dead letter of exactly the records that the database does not take, and keeps the rest', async () => {
+  it('I4: makes a dead letter of exactly the records that the database does not take, and keeps the rest', async () => {
     await using fixture = await openFixture();
     const owner = new pg.Client({ connectionString: fixture.ownerUrl });
     await owner.connect();

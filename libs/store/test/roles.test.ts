@@ -111,7 +111,7 @@ describe('roles', () => {
     await client.query('ROLLBACK');
   });
 
-  it('are refused by triggers also where replication is played, which ordinary triggers sleep through', async () => {
+  it('I3: are refused by triggers also where replication is played, which ordinary triggers sleep through', async () => {
     await client.query('SET session_replication_role = replica');
     for (const statement of [
       'UPDATE recant.entry SET leaf = leaf',

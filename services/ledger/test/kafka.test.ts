@@ -64,16 +64,19 @@ async function keyFor(over: object): Promise<ApiKey> {
   return parseApiKey((await ledger.makeKey(over)).apiKey) as ApiKey;
 }
 
-test.each(refusals)('%s becomes a dead letter of %s with the raw bytes, and the partition goes on in order', async (code, tenant, make) => {
-  const bad = await make();
-  const { action, bytes } = source.intended();
-  await producer.send([bad, signed(source, bytes), signed(source, source.settled(action))]);
-  const letter = await deadLetterOf(bad.value);
-  expect({ code: letter.code, tenant: letter.tenant }).toEqual({ code, tenant });
-  expect(letter.origin).toMatch(new RegExp(`^kafka:${kafka.topic}/${homeOf(source)}/\\d+$`));
-  expect(letter.detail).toMatch(/\w+ \w+/);
-  await waitUntil(async () => (await settledStatus(action)) === 'succeeded');
-});
+test.each(refusals)(
+  'I4: %s becomes a dead letter of %s with the raw bytes, and the partition goes on in order',
+  async (code, tenant, make) => {
+    const bad = await make();
+    const { action, bytes } = source.intended();
+    await producer.send([bad, signed(source, bytes), signed(source, source.settled(action))]);
+    const letter = await deadLetterOf(bad.value);
+    expect({ code: letter.code, tenant: letter.tenant }).toEqual({ code, tenant });
+    expect(letter.origin).toMatch(new RegExp(`^kafka:${kafka.topic}/${homeOf(source)}/\\d+$`));
+    expect(letter.detail).toMatch(/\w+ \w+/);
+    await waitUntil(async () => (await settledStatus(action)) === 'succeeded');
+  },
+);
 
 test('the same event by both ways is recorded once; another content under its id is an equivocation by either', async () => {
   const both = new TestSource('both');

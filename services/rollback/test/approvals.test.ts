@@ -142,7 +142,7 @@ test('an approval that has expired does not count, and is said to have been ther
   });
 });
 
-test('a run that got into the store without an approval is claimed and not carried out', async () => {
+test('I8: a run that got into the store without an approval is claimed and not carried out', async () => {
   const plan = await stage.operator.createPlan(await repriced('smuggler', 4));
   await createRuns(stage.store.pool).create(TENANT, {
     id: 'smuggled',

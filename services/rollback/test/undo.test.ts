@@ -11,7 +11,7 @@ const ended = async (stage: Stage, run: string) =>
 const register = (stage: Stage) =>
   stage.operator.registerSystem({ name: 'shop', connector: 'postgres', options: { url: stage.shop.ownerUrl } });
 
-test('an agent is undone as if it had not been, refuse stops at the work of another, and skip leaves it', async () => {
+test('I5: an agent is undone as if it had not been, refuse stops at the work of another, and skip leaves it', async () => {
   await using stage = await createStage();
   await register(stage);
   const before = await rows(stage);

@@ -84,7 +84,7 @@ describe('kill -9 of a tool: what took place is on record, and can be undone to 
   }
 });
 
-describe('kill -9 of an inverse: the same end as without, once', () => {
+describe('I6: kill -9 of an inverse: the same end as without, once', () => {
   const POINTS: Record<string, number> = {
     'plan.written': 1,
     'apply.remove': 7,

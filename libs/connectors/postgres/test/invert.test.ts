@@ -83,7 +83,7 @@ test('what is already back is left, the rest goes back', async () => {
   expect(await rowsOf(stage.owner, 'items')).toEqual(before);
 });
 
-test('a row that somebody holds is waited for, and what he wrote is a conflict', async () => {
+test('I5: a row that somebody holds is waited for, and what he wrote is a conflict', async () => {
   await using stage = await createStage(ITEMS);
   const bad = await stage.play(0, (tx) => tx.query(`UPDATE items SET price = 0 WHERE id = 1`));
   const target = await stage.open();
