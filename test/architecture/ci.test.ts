@@ -24,7 +24,7 @@ const REPORTS = [
   ['no report', undefined, '0 passed, 0 failed', 1],
 ] as const;
 
-test.for(REPORTS)('the last line of a run counts its tests: %s', async ([, report, line, status]) => {
+test.for(REPORTS)('the last line of a test run counts its tests: %s', async ([, report, line, status]) => {
   const folder = await mkdtemp(join(tmpdir(), 'recant-ci-'));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
   const file = join(folder, 'report.json');

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
 
-/** Files that are, or are about to be, in the repository: what git tracks and what it does not ignore. */
+/** Files that git tracks, and untracked ones that it does not ignore. */
 export function repositoryFiles(): string[] {
   const output = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], { cwd: ROOT, encoding: 'utf8' });
   const deleted = execFileSync('git', ['ls-files', '-z', '--deleted'], { cwd: ROOT, encoding: 'utf8' }).split('\0');
@@ -15,7 +15,7 @@ export function repositoryFiles(): string[] {
     .sort();
 }
 
-/** Which of these paths, whether there or not, git ignores. */
+/** The given paths that git ignores; they need not exist. */
 export function ignored(paths: readonly string[]): string[] {
   const { stdout } = spawnSync('git', ['check-ignore', '--no-index', '--', ...paths], { cwd: ROOT, encoding: 'utf8' });
   return stdout.split('\n').filter((path) => path !== '');

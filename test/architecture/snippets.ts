@@ -2,12 +2,12 @@ import { join } from 'node:path';
 import ts from 'typescript';
 import { ROOT } from './repository.ts';
 
-/** The TypeScript blocks of a page that are marked as whole programs: ```ts runnable */
+/** TypeScript blocks of a page that are complete programs, marked ```ts runnable. */
 export function runnableSnippets(markdown: string): string[] {
   return [...markdown.matchAll(/^```ts runnable\n([\s\S]*?)^```$/gm)].map(([, code = '']) => code);
 }
 
-/** What the compiler says about snippets as if each were a file of the checkout; they are never written to it. */
+/** Compiler errors of the snippets, each compiled as a file of the checkout without being written to disk. */
 export function typeErrors(snippets: ReadonlyMap<string, string>): string[] {
   const config = ts.getParsedCommandLineOfConfigFile(
     join(ROOT, 'tsconfig.json'),

@@ -6,7 +6,7 @@ import { importedPackages, TIDY_RULES } from './tidy.ts';
 
 const files = repositoryFiles();
 
-test.for(TIDY_RULES)('the repository keeps $name', ({ applies, check }) => {
+test.for(TIDY_RULES)('the repository follows $name', ({ applies, check }) => {
   const complaints = files.filter(applies).flatMap((file) => check(file, readText(file)).map((complaint) => `${file}: ${complaint}`));
   expect(complaints).toEqual([]);
 });
@@ -16,7 +16,7 @@ test.for(TIDY_RULES)('the rule $name can fail', ({ applies, check, broken }) => 
   expect(check(broken.file, broken.text)).not.toEqual([]);
 });
 
-test('each package says in a README what it owns', () => {
+test('each package has a README', () => {
   const missing = files
     .filter((file) => /^(libs|services|deploy)\/.*package\.json$/.test(file))
     .filter((file) => !existsSync(join(ROOT, dirname(file), 'README.md')));
@@ -30,7 +30,7 @@ test('each package declares what it imports', () => {
   expect(undeclared).toEqual([]);
 });
 
-test('an import is seen in each of its forms', () => {
+test('importedPackages finds every form of import', () => {
   const text =
     "import a from 'pg';\nimport {\n  b,\n} from '@recant/store/x';\nexport * from 'zod';\nimport 'tap';\nconst d = await import('luxon');\nimport 'node:fs';";
   expect(importedPackages(text)).toEqual(['pg', '@recant/store', 'zod', 'tap', 'luxon']);

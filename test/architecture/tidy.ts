@@ -1,12 +1,12 @@
-/** The rules of this repository that no compiler checks: each looks at one file and says what is wrong with it. */
+/** Repository rules that no compiler checks: each reads one file and returns what is wrong with it. */
 
 export interface TidyRule {
   name: string;
   why: string;
   applies(file: string): boolean;
-  /** Complaints, one each; none where the file keeps the rule. */
+  /** One text per violation. */
   check(file: string, text: string): string[];
-  /** A file that breaks the rule: a rule that cannot fail is none. */
+  /** A file that breaks the rule: proof that the rule can fail. */
   broken: { file: string; text: string };
 }
 
@@ -18,7 +18,7 @@ const isPure = (file: string): boolean =>
   /^libs\/(events|transparency|redaction|api|connector|ledger|planner|queues|runner|policy|verifier|witness)\/src\//.test(file) &&
   isSource(file);
 
-/** Lines of the text that match, named by their numbers. */
+/** Matching lines with their line numbers. */
 function linesWith(pattern: RegExp, text: string): string[] {
   return text.split('\n').flatMap((line, index) => (pattern.test(line) ? [`line ${index + 1}: ${line.trim().slice(0, 120)}`] : []));
 }
@@ -26,7 +26,7 @@ function linesWith(pattern: RegExp, text: string): string[] {
 const LAYOUT_RULES: TidyRule[] = [
   {
     name: 'short-files',
-    why: 'A file over 400 lines wants splitting by operation.',
+    why: 'Split a file over 400 lines by operation.',
     applies: (file) => /\.(ts|js|cjs|mjs|sql)$/.test(file) && file !== 'prisma/schema.sql',
     check: (_, text) => {
       const lines = text.split('\n').length - 1;
@@ -36,24 +36,24 @@ const LAYOUT_RULES: TidyRule[] = [
   },
   {
     name: 'named-for-what-it-does',
-    why: 'A lib is one sentence; a drawer for odds and ends is none.',
+    why: 'A name states the purpose of a file; utils and common state none.',
     applies: () => true,
     check: (file) => {
-      const drawer = file.split('/').find((part) => /^(utils?|helpers?|common|shared|managers?|misc)(\.|$)|-manager\b/.test(part));
-      return drawer ? [drawer] : [];
+      const vague = file.split('/').find((part) => /^(utils?|helpers?|common|shared|managers?|misc)(\.|$)|-manager\b/.test(part));
+      return vague ? [vague] : [];
     },
     broken: { file: 'libs/store/src/utils.ts', text: '' },
   },
   {
     name: 'kebab-case',
-    why: 'A thing is found by its name.',
+    why: 'One spelling for file names.',
     applies: (file) => isTypeScript(file),
     check: (file) => (/^[a-z0-9.]+(-[a-z0-9.]+)*$/.test(file.split('/').at(-1) ?? '') ? [] : [file]),
     broken: { file: 'libs/store/src/FooBar.ts', text: '' },
   },
   {
     name: 'short-main',
-    why: 'main.ts parses, builds, runs and stops.',
+    why: 'main.ts parses the configuration, builds, runs and stops.',
     applies: (file) => /^services\/[^/]+\/src\/main\.ts$/.test(file),
     check: (_, text) => (text.split('\n').length > 40 ? [`${text.split('\n').length} lines`] : []),
     broken: { file: 'services/ledger/src/main.ts', text: '\n'.repeat(40) },
@@ -62,8 +62,8 @@ const LAYOUT_RULES: TidyRule[] = [
 
 const SOURCE_RULES: TidyRule[] = [
   {
-    name: 'pure-is-told-time-and-chance',
-    why: 'Time, randomness and environment are arguments of protocol and domain.',
+    name: 'no-clock-or-randomness-in-pure-libs',
+    why: 'Protocol and domain take time, randomness and environment as arguments.',
     applies: isPure,
     check: (_, text) =>
       linesWith(
@@ -73,15 +73,15 @@ const SOURCE_RULES: TidyRule[] = [
     broken: { file: 'libs/ledger/src/clock.ts', text: 'export const now = () => Date.now();' },
   },
   {
-    name: 'environment-is-read-once',
-    why: 'Configuration is parsed in main; a lib is given it.',
+    name: 'no-environment-in-libs',
+    why: 'main.ts parses the configuration once and passes it to libs.',
     applies: (file) => /^libs\/(store|kafka|anchors|sdk|client|connectors|service)\//.test(file) && isSource(file),
     check: (_, text) => linesWith(/process\.env/, text),
     broken: { file: 'libs/store/src/pool.ts', text: 'const url = process.env.DATABASE_URL;' },
   },
   {
     name: 'secrets-in-constant-time',
-    why: 'How long a comparison of secrets takes tells how much of a guess was right: timingSafeEqual.',
+    why: 'Comparing secrets with === leaks the length of the matching prefix; use timingSafeEqual.',
     applies: (file) => /^(libs|services)\//.test(file) && isSource(file),
     check: (_, text) =>
       linesWith(
@@ -92,14 +92,14 @@ const SOURCE_RULES: TidyRule[] = [
   },
   {
     name: 'no-machine-paths',
-    why: 'A checkout works anywhere.',
+    why: 'A checkout works in any folder.',
     applies: (file) => !file.endsWith('package-lock.json') && file !== 'test/architecture/tidy.ts',
     check: (_, text) => linesWith(/(^|[\s'"`(=])\/(home|root|Users|work|tmp)\/[\w.-]/, text),
     broken: { file: 'README.md', text: 'see /work/main/README.md' },
   },
   {
-    name: 'tests-wait-for-events',
-    why: 'A sleep is too long on a fast machine and too short on a slow one.',
+    name: 'no-sleep-in-tests',
+    why: 'A sleep is too long on a fast machine and too short on a slow one; wait for a condition.',
     applies: (file) =>
       isTypeScript(file) && isTest(file) && !/^test\/(corpus|bench)\/|^test\/(support\/src\/wait-until|architecture\/tidy)\.ts$/.test(file),
     check: (_, text) =>
@@ -107,15 +107,15 @@ const SOURCE_RULES: TidyRule[] = [
     broken: { file: 'libs/store/src/a.test.ts', text: 'await new Promise((done) => setTimeout(done, 100));' },
   },
   {
-    name: 'nothing-skipped',
-    why: 'A test that is not run proves nothing.',
+    name: 'no-skipped-tests',
+    why: 'A skipped test proves nothing.',
     applies: (file) => file.endsWith('.test.ts') && file !== 'test/architecture/tidy.test.ts',
     check: (_, text) => linesWith(/\b(test|it|describe)(\.\w+)*\.(skip|only|todo|fails)\b|\.(skipIf|runIf)\(/, text),
     broken: { file: 'libs/store/src/a.test.ts', text: "test.skip('later', () => {});" },
   },
   {
     name: 'no-fixed-ports',
-    why: 'Two checkouts test at once on one machine.',
+    why: 'Two checkouts can run their tests on one machine at the same time.',
     applies: (file) => file.endsWith('.test.ts'),
     check: (_, text) => linesWith(/\.listen\(\s*[1-9]\d*|(localhost|127\.0\.0\.1):(5432|9092|3000|8080)\b/, text),
     broken: { file: 'libs/store/src/a.test.ts', text: 'server.listen(8080);' },
@@ -124,8 +124,8 @@ const SOURCE_RULES: TidyRule[] = [
 
 const PACKAGE_RULES: TidyRule[] = [
   {
-    name: 'one-sentence',
-    why: 'A lib is one sentence without a full stop in it.',
+    name: 'one-sentence-description',
+    why: 'A package description is one sentence without a full stop.',
     applies: (file) => /^(libs|services|deploy|test)\/.*package\.json$/.test(file),
     check: (_, text) => {
       const { description = '' } = JSON.parse(text) as { description?: string };
@@ -134,8 +134,8 @@ const PACKAGE_RULES: TidyRule[] = [
     broken: { file: 'libs/store/package.json', text: '{"description":"Stores. And more."}' },
   },
   {
-    name: 'lock-names-no-host',
-    why: 'The registry is the machine’s affair.',
+    name: 'no-registry-in-lock',
+    why: 'Each machine configures its own registry.',
     applies: (file) => file === 'package-lock.json',
     check: (_, text) => linesWith(/"resolved": "https?:/, text),
     broken: { file: 'package-lock.json', text: '"resolved": "https://registry.example/x.tgz"' },
@@ -155,7 +155,7 @@ const PACKAGE_RULES: TidyRule[] = [
 
 export const TIDY_RULES: TidyRule[] = [...LAYOUT_RULES, ...SOURCE_RULES, ...PACKAGE_RULES];
 
-/** Packages that a source names in its imports, without Node's own and without itself. */
+/** Names of the packages that a source imports; Node built-ins, relative and `#` imports are left out. */
 export function importedPackages(text: string): string[] {
   const specifiers = [
     ...text.matchAll(/(?:^|\n)\s*(?:import|export)\s[^;]*?from\s+'([^']+)'|import\(\s*'([^']+)'\s*\)|(?:^|\n)import\s+'([^']+)'/g),
