@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { openPlaces, PLACES_ENV } from '@recant/anchors';
-import { type ConfigError, type Env, printableConfig, readConfig } from '@recant/service';
+import { type ConfigError, type Env, readConfig } from '@recant/service';
 import { cosigner, ed25519Signer, formatVerifierKey } from '@recant/transparency';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
@@ -43,5 +43,5 @@ test('names what is wrong, and prints no secret', () => {
     [`http://a.example ${key}, http://b.example ${witness('a.example')}`, /a\.example stands there twice/],
   ];
   for (const [text, says] of wrong) expect(problemsOf({ RECANT_WITNESSES: text })[0]).toMatch(says);
-  expect(JSON.stringify(printableConfig(Environment, readConfig(Environment, BUCKET)))).not.toContain('not for eyes');
+  expect(problemsOf({ ...BUCKET, RECANT_ANCHOR_S3_ENDPOINT: 'ftp://x' }).join()).not.toContain('not for eyes');
 });

@@ -20,23 +20,23 @@ export interface AppOptions {
   readonly version: string;
   readonly routers: readonly Router[];
   readonly keyring: Keyring;
-  /** Who tells people; without any there are keys only. */
+  /** Identity providers of people; without any, only keys authenticate. */
   readonly people?: readonly People[];
-  /** Needed as soon as one route is not public: no service is run whose operators leave no trace. */
+  /** Required unless all routes are public: every operator's act is recorded. */
   readonly acts?: ActRecorder;
   readonly logger: Logger;
   readonly health: HealthChecks;
-  /** Names each request in logs and answers. */
+  /** Id of each request, in logs and in the `request-id` header. */
   readonly requestId: () => string;
   readonly budget?: ByteBudget;
   /** Default: RATES_DEFAULT. */
   readonly rates?: Rates;
 }
 
-/** Characters of what a refusal repeats of its request. */
+/** Characters of a problem's detail, which may quote the request. */
 const DETAIL_LENGTH_MAX = 2_000;
 
-/** Express with every route of the routers, health and the description of exactly these. Unknown errors are logged and answered as `internal`. */
+/** Express app with all routes of the routers, health and an OpenAPI description of exactly these. Unknown errors are logged and answered as `internal`. */
 export function createApp(options: AppOptions): Express {
   const app = express();
   app.disable('x-powered-by').set('etag', false).set('query parser', false);
@@ -53,7 +53,7 @@ export function createApp(options: AppOptions): Express {
   for (const route of routes) mount(app, route, serving, options.logger);
   refuseOtherMethods(app, routes);
   app.use((request: Request) => {
-    throw new ApiFault('route_unknown', `There is nothing at ${request.path}.`);
+    throw new ApiFault('route_unknown', `No route at ${request.path}.`);
   });
   app.use(problemHandler(options));
   return app;
@@ -65,11 +65,11 @@ function mount(app: Express, route: BoundRoute, serving: Serving, logger: Logger
     const log = logger.child({ requestId: response.get('request-id'), operation: descriptor.operationId });
     const startedAt = performance.now();
     await withRequestSpan(descriptor, request, response, () => serve(route, request, response, serving, log));
-    log.debug({ status: response.statusCode, ms: Math.round(performance.now() - startedAt) }, 'answered');
+    log.debug({ status: response.statusCode, ms: Math.round(performance.now() - startedAt) }, 'http: request answered');
   });
 }
 
-/** `/v1/actions/{action}` → `/v1/actions/:action`; a parameter that takes slashes is `*name`. */
+/** `/v1/actions/{action}` → `/v1/actions/:action`; a parameter that may contain slashes is `*name`. */
 function expressPath({ path, wildcard }: RouteDescriptor): string {
   return path.replaceAll(/\{(\w+)\}/g, (_, name: string) => `${name === wildcard ? '*' : ':'}${name}`);
 }
@@ -80,7 +80,7 @@ function refuseOtherMethods(app: Express, routes: readonly BoundRoute[]): void {
     const allow = all.map((route) => route.descriptor.method.toUpperCase()).join(', ');
     app.all(expressPath(all[0].descriptor), (request, response) => {
       response.set('allow', allow);
-      throw new ApiFault('method_not_allowed', `${request.method} is not possible at ${path}; ${allow} is.`);
+      throw new ApiFault('method_not_allowed', `${request.method} is not supported at ${path}; expected ${allow}.`);
     });
   }
 }
@@ -88,7 +88,7 @@ function refuseOtherMethods(app: Express, routes: readonly BoundRoute[]): void {
 function problemHandler({ logger }: AppOptions): ErrorRequestHandler {
   return (error: unknown, request: Request, response: Response, _next) => {
     const fault = faultOf(error);
-    const found = fault?.problem() ?? problemOf('internal', `Something went wrong; the request was ${response.get('request-id')}.`);
+    const found = fault?.problem() ?? problemOf('internal', `Unexpected error; request id ${response.get('request-id')}.`);
     const problem = { ...found, detail: maskSecrets(found.detail).slice(0, DETAIL_LENGTH_MAX) };
     const line = {
       requestId: response.get('request-id'),
@@ -97,8 +97,8 @@ function problemHandler({ logger }: AppOptions): ErrorRequestHandler {
       status: problem.status,
       code: problem.code,
     };
-    if (problem.status >= 500) logger.error({ ...line, err: fault?.cause ?? error }, 'failed');
-    else logger.debug({ ...line, detail: problem.detail, why: whyOf(fault) }, 'refused');
+    if (problem.status >= 500) logger.error({ ...line, err: fault?.cause ?? error }, 'http: request failed');
+    else logger.debug({ ...line, detail: problem.detail, why: reasonOf(fault) }, 'http: request refused');
     if (response.headersSent) {
       response.destroy();
       return;
@@ -106,14 +106,14 @@ function problemHandler({ logger }: AppOptions): ErrorRequestHandler {
     if (fault?.retryAfterSeconds !== undefined || problem.retry === 'after')
       response.set('retry-after', String(fault?.retryAfterSeconds ?? 1));
     if (problem.status === 401) response.set('www-authenticate', 'Bearer');
-    // What could not be read to its end must not be taken for the next request of this connection.
+    // The unread rest of a body must not be parsed as the next request of this connection.
     if (!request.readableEnded && hasBody(request)) response.set('connection', 'close');
     response.status(problem.status).set('content-type', PROBLEM_MEDIA_TYPE).end(JSON.stringify(problem));
   };
 }
 
-/** What is known of a refusal, and told to the log only. */
-function whyOf(fault: ApiFault | undefined): string | undefined {
+/** The cause of a refusal, for the log only. */
+function reasonOf(fault: ApiFault | undefined): string | undefined {
   return fault?.cause instanceof Error ? fault.cause.message : undefined;
 }
 
@@ -123,7 +123,7 @@ function hasBody({ headers }: Request): boolean {
 
 function faultOf(error: unknown): ApiFault | undefined {
   if (error instanceof ApiFault) return error;
-  // Express's own: a path that is no UTF-8.
-  if (error instanceof URIError) return new ApiFault('request_invalid', 'The address is not percent-encoded UTF-8.', { cause: error });
+  // Thrown by Express for a path that is not UTF-8.
+  if (error instanceof URIError) return new ApiFault('request_invalid', 'The request path is not percent-encoded UTF-8.', { cause: error });
   return faultOfStore(error);
 }

@@ -1,15 +1,15 @@
 import type { IncomingMessage } from 'node:http';
 import { ANY_MEDIA_TYPE, ApiFault, type BodyDescriptor } from '@recant/api';
 
-/** Bytes of a JSON request that is not about events. */
+/** Bytes of a JSON request body, unless its descriptor sets a limit. */
 export const JSON_BODY_BYTES_MAX = 1_048_576;
-/** Nesting of a JSON request, the outermost value counted as 1. */
+/** Nesting levels of a JSON request; the outermost value is level 1. */
 export const JSON_BODY_DEPTH_MAX = 16;
-/** Bytes of a refused body that are read and thrown away, so that its sender gets to read the answer. */
+/** Bytes of a refused body that are read and discarded, so that the client can read the answer. */
 const DISCARD_BYTES_MAX = 16_777_216;
 const DISCARD_MS_MAX = 5_000;
 
-/** Exactly the bytes received, and of which kind they were said to be (lower case, without parameters). */
+/** The bytes as received, with their declared media type (lower case, without parameters). */
 export interface RawBody {
   readonly bytes: Uint8Array;
   readonly mediaType: string;
@@ -19,15 +19,15 @@ export function bodyBytesMax(body: BodyDescriptor): number {
   return body.kind === 'raw' ? body.bytesMax : (body.bytesMax ?? JSON_BODY_BYTES_MAX);
 }
 
-/** Bytes to hold for a request before it is read: what it announces, else all that it may send. @throws ApiFault `body_too_large`, `media_type_unsupported` */
+/** Bytes to reserve before the body is read: its Content-Length, else the limit. @throws ApiFault `body_too_large`, `media_type_unsupported` */
 export function checkBodyHead(request: IncomingMessage, body: BodyDescriptor): { bytes: number; mediaType: string } {
   const mediaType = (request.headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase() ?? '';
-  const taken = body.kind === 'json' ? ['application/json'] : Object.keys(body.content);
-  if (!taken.includes(mediaType) && !taken.includes(ANY_MEDIA_TYPE))
-    throw new ApiFault('media_type_unsupported', `The body is said to be ${JSON.stringify(mediaType)}; this takes ${taken.join(' or ')}.`);
+  const accepted = body.kind === 'json' ? ['application/json'] : Object.keys(body.content);
+  if (!accepted.includes(mediaType) && !accepted.includes(ANY_MEDIA_TYPE))
+    throw new ApiFault('media_type_unsupported', `Expected Content-Type ${accepted.join(' or ')}, got ${JSON.stringify(mediaType)}.`);
   const encoding = request.headers['content-encoding'];
   if (encoding !== undefined && encoding !== 'identity')
-    throw new ApiFault('media_type_unsupported', `The body is encoded with ${JSON.stringify(encoding)}; send it as it is.`);
+    throw new ApiFault('media_type_unsupported', `Content-Encoding ${JSON.stringify(encoding)} is not supported; send the body unencoded.`);
   const bytesMax = bodyBytesMax(body);
   const length = request.headers['content-length'];
   const bytes = length === undefined ? bytesMax : Number(length);
@@ -35,7 +35,7 @@ export function checkBodyHead(request: IncomingMessage, body: BodyDescriptor): {
   return { bytes, mediaType };
 }
 
-/** Reads at most `bytesMax`. @throws ApiFault `body_too_large`; `request_invalid` where the sender hangs up */
+/** Reads at most `bytesMax`. @throws ApiFault `body_too_large`; `request_invalid` if the client disconnects */
 export async function readBody(request: IncomingMessage, bytesMax: number): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let size = 0;
@@ -47,12 +47,12 @@ export async function readBody(request: IncomingMessage, bytesMax: number): Prom
     }
   } catch (cause) {
     if (cause instanceof ApiFault) throw cause;
-    throw new ApiFault('request_invalid', 'The body ended before it was complete.', { cause });
+    throw new ApiFault('request_invalid', 'The connection closed before the body was complete.', { cause });
   }
   return chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, size);
 }
 
-/** Throws away what is left of a refused body, within bounds. A socket reset would lose the answer on its way. */
+/** Reads and discards the rest of a refused body, up to DISCARD_BYTES_MAX and DISCARD_MS_MAX. Closing the socket instead could lose the answer. */
 export async function discardBody(request: IncomingMessage): Promise<void> {
   if (request.readableEnded || request.destroyed) return;
   await new Promise<void>((resolve) => {
@@ -71,15 +71,15 @@ export async function discardBody(request: IncomingMessage): Promise<void> {
 /** @throws ApiFault `request_invalid` */
 export function parseJson(bytes: Uint8Array): unknown {
   if (depthOf(bytes) > JSON_BODY_DEPTH_MAX)
-    throw new ApiFault('request_invalid', `The body is nested more than ${JSON_BODY_DEPTH_MAX} deep.`);
+    throw new ApiFault('request_invalid', `The JSON body exceeds ${JSON_BODY_DEPTH_MAX} nesting levels.`);
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes));
   } catch (cause) {
-    throw new ApiFault('request_invalid', 'The body is not JSON in UTF-8.', { cause });
+    throw new ApiFault('request_invalid', 'The body is not valid JSON in UTF-8.', { cause });
   }
 }
 
-/** Deepest nesting of JSON text, found before it is parsed. Over the bound it stops counting. */
+/** Nesting depth of JSON text, counted before parsing; stops above the limit. */
 function depthOf(bytes: Uint8Array): number {
   let depth = 0;
   let inString = false;
@@ -96,5 +96,5 @@ function depthOf(bytes: Uint8Array): number {
 }
 
 function tooLarge(bytesMax: number): ApiFault {
-  return new ApiFault('body_too_large', `The body is larger than ${bytesMax} bytes.`);
+  return new ApiFault('body_too_large', `The body exceeds ${bytesMax} bytes.`);
 }

@@ -1,29 +1,29 @@
 import type { Credential, Role } from '@recant/ledger';
 
-interface Identified {
+interface CallerFields {
   readonly tenant: string;
   readonly roles: readonly Role[];
-  /** As it stands in entries and plans: a key's id, or `person:<subject>`. No key id has a colon. */
+  /** The id in entries and plans: a key id, or `person:<subject>`. Key ids contain no colon. */
   readonly id: string;
 }
 
-export interface KeyCaller extends Identified {
+export interface KeyCaller extends CallerFields {
   readonly kind: 'key';
   readonly credential: Credential;
 }
 
-export interface PersonCaller extends Identified {
+export interface PersonCaller extends CallerFields {
   readonly kind: 'person';
 }
 
-/** Who asks, and what they may do. Tenant and roles come from what identified them, never from the request. */
+/** The authenticated caller. Tenant and roles come from the credential, never from the request. */
 export type Caller = KeyCaller | PersonCaller;
 
 export function callerOfKey(credential: Credential): KeyCaller {
   return { kind: 'key', tenant: credential.tenant, roles: credential.roles, id: credential.keyId, credential };
 }
 
-/** @param subject of the identity provider, unique within it */
+/** @param subject unique within the identity provider */
 export function callerOfPerson({ tenant, subject, roles }: { tenant: string; subject: string; roles: readonly Role[] }): PersonCaller {
   return { kind: 'person', tenant, roles, id: `person:${subject}` };
 }

@@ -1,26 +1,26 @@
 import type { HealthDetails } from '@recant/api';
 
-/** One thing that can be wrong. Fast and bounded: `/health` waits for it. */
+/** Checks one component. Must be fast: `/health` waits for it, up to CHECK_MS_MAX. */
 export type HealthCheck = () => Promise<{ readonly status: 'ok' | 'degraded'; readonly detail?: string }>;
 export type HealthChecks = Readonly<Record<string, HealthCheck>>;
 
 const CHECK_MS_MAX = 2_000;
-/** Anybody may ask, as often as he likes: what was found is given again for so long. */
-const KEEP_MS = 1_000;
+/** Milliseconds for which a result is reused: `/health` needs no authentication, so anybody may call it at any rate. */
+const CACHE_MS = 1_000;
 
-/** All checks at once; one that throws or takes over CHECK_MS_MAX is degraded. */
+/** Runs all checks in parallel; a check that throws or exceeds CHECK_MS_MAX is degraded. */
 export async function checkHealth(checks: HealthChecks): Promise<Required<HealthDetails>> {
   const entries = await Promise.all(Object.entries(checks).map(async ([name, check]) => [name, await bounded(check)] as const));
   const degraded = entries.some(([, result]) => result.status === 'degraded');
   return { status: degraded ? 'degraded' : 'ok', checks: Object.fromEntries(entries) };
 }
 
-/** Looks once for all who ask within KEEP_MS. @param clock milliseconds, monotonic. */
-export function rememberHealth(checks: HealthChecks, clock: () => number): () => ReturnType<typeof checkHealth> {
-  let last: { readonly at: number; readonly found: ReturnType<typeof checkHealth> } | undefined;
+/** Shares one result among all requests within CACHE_MS. @param clock milliseconds, monotonic. */
+export function cachedHealth(checks: HealthChecks, clock: () => number): () => ReturnType<typeof checkHealth> {
+  let last: { readonly at: number; readonly result: ReturnType<typeof checkHealth> } | undefined;
   return () => {
-    if (last === undefined || clock() - last.at >= KEEP_MS) last = { at: clock(), found: checkHealth(checks) };
-    return last.found;
+    if (last === undefined || clock() - last.at >= CACHE_MS) last = { at: clock(), result: checkHealth(checks) };
+    return last.result;
   };
 }
 

@@ -5,7 +5,7 @@ export { type AppOptions, createApp } from './app.ts';
 export { KeyRefusal } from './authenticate.ts';
 export { JSON_BODY_BYTES_MAX, JSON_BODY_DEPTH_MAX, type RawBody } from './body.ts';
 export { type Caller, callerOfKey, callerOfPerson, type KeyCaller, type PersonCaller } from './caller.ts';
-export { ConfigError, DatabaseUrl, type Env, KafkaBrokers, Port, printableConfig, readConfig, secret } from './config.ts';
+export { ConfigError, DatabaseUrl, type Env, KafkaBrokers, Port, readConfig, secret } from './config.ts';
 export type { HealthCheck, HealthChecks } from './health.ts';
 export { KAFKA_ENV, type KafkaAccess, kafkaAccessOf } from './kafka-env.ts';
 export type { EndedKey, Keyring, KnownKey } from './keyring.ts';
@@ -14,7 +14,7 @@ export { checkListen, type Listening, type ListenOptions, listen, type Timeouts 
 export { ListenError } from './listen-error.ts';
 export { createLogger, type Logger } from './log.ts';
 export { maskSecrets } from './mask.ts';
-export { MASTER_KEY_BYTES, MASTER_KEY_ENV, type MasterKeys, masterKeysOf, needingMasterKey, parseMasterKeys } from './master-keys.ts';
+export { MASTER_KEY_BYTES, MASTER_KEY_ENV, type MasterKeys, masterKeysOf, parseMasterKeys, requireMasterKey } from './master-keys.ts';
 export { createLocalPeople, LOCAL_PERSON } from './people/local-people.ts';
 export { OPENID_ENV, openIdPeople } from './people/openid-env.ts';
 export { createOpenIdPeople, type OpenIdRules } from './people/openid-people.ts';

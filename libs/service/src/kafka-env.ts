@@ -4,10 +4,10 @@ import { readPem } from './tls.ts';
 
 const file = z.string().min(1).optional();
 
-/** Environment of whoever speaks to Kafka. */
+/** Environment of a Kafka client. */
 export const KAFKA_ENV = {
   KAFKA_BROKERS: KafkaBrokers.optional(),
-  RECANT_KAFKA_TLS: z.enum(['0', '1'], 'must be 1, or left out').optional(),
+  RECANT_KAFKA_TLS: z.enum(['0', '1'], 'must be 1 or unset').optional(),
   RECANT_KAFKA_CA_FILE: file,
   RECANT_KAFKA_CERT_FILE: file,
   RECANT_KAFKA_KEY_FILE: file,
@@ -18,14 +18,14 @@ export const KAFKA_ENV = {
 
 type KafkaEnv = z.output<z.ZodObject<typeof KAFKA_ENV>>;
 
-/** As `@recant/kafka` takes it. */
+/** The connection options of `@recant/kafka`. */
 export interface KafkaAccess {
   readonly brokers: readonly string[];
   readonly tls?: { readonly ca?: string; readonly cert?: string; readonly key?: string };
   readonly sasl?: { readonly mechanism: NonNullable<KafkaEnv['RECANT_KAFKA_SASL']>; readonly username: string; readonly password: string };
 }
 
-/** Undefined where there are no brokers. @throws ConfigError naming every problem at once */
+/** Undefined without KAFKA_BROKERS. @throws ConfigError naming all problems */
 export function kafkaAccessOf(env: KafkaEnv): KafkaAccess | undefined {
   const brokers = env.KAFKA_BROKERS;
   if (brokers === undefined) return undefined;
@@ -47,22 +47,23 @@ function problemsOf(env: KafkaEnv): string[] {
   const together = (names: readonly (keyof KafkaEnv)[]) => {
     const given = names.filter((name) => env[name] !== undefined);
     if (given.length > 0 && given.length < names.length)
-      problems.push(`${names.filter((name) => env[name] === undefined).join(' and ')} is missing: ${given.join(' and ')} is set`);
+      problems.push(`${names.filter((name) => env[name] === undefined).join(' and ')} missing: required with ${given.join(' and ')}`);
   };
   together(['RECANT_KAFKA_CERT_FILE', 'RECANT_KAFKA_KEY_FILE']);
   together(['RECANT_KAFKA_SASL', 'RECANT_KAFKA_USER', 'RECANT_KAFKA_PASSWORD_FILE']);
   if (env.RECANT_KAFKA_TLS !== '1') {
     if (env.RECANT_KAFKA_CA_FILE !== undefined || env.RECANT_KAFKA_CERT_FILE !== undefined)
-      problems.push('RECANT_KAFKA_TLS is missing: certificates are for TLS, set it to 1');
+      problems.push('RECANT_KAFKA_TLS is missing: set it to 1 to use certificates');
     if (env.RECANT_KAFKA_SASL === 'plain')
-      problems.push('RECANT_KAFKA_SASL: plain sends the password in the clear; set RECANT_KAFKA_TLS=1, or use scram-sha-512');
+      problems.push('RECANT_KAFKA_SASL: plain would send the password unencrypted; set RECANT_KAFKA_TLS=1 or use scram-sha-512');
   }
   return problems;
 }
 
-/** One line; the end of the line is not part of it. */
+/** The only line of the file, without its line end. */
 function readPassword(path: string): string {
   const password = readPem('RECANT_KAFKA_PASSWORD_FILE', path).replace(/\r?\n$/, '');
-  if (password === '' || /[\r\n]/.test(password)) throw new ConfigError([`RECANT_KAFKA_PASSWORD_FILE: ${path} does not hold one line`]);
+  if (password === '' || /[\r\n]/.test(password))
+    throw new ConfigError([`RECANT_KAFKA_PASSWORD_FILE: expected exactly one line in ${path}`]);
   return password;
 }

@@ -1,20 +1,20 @@
 import type { Credential } from '@recant/ledger';
 
-/** A key as it is checked. `secretHash`: SHA-256 of the API secret's bytes; `macSecret` signs Kafka messages. */
+/** `secretHash`: SHA-256 of the API secret's bytes. `macSecret`: HMAC key of Kafka messages. */
 export interface KnownKey {
   readonly credential: Credential;
   readonly secretHash: Uint8Array;
   readonly macSecret: Uint8Array;
 }
 
-/** A key that lets nobody in any more: it only tells whose a message was. */
+/** A revoked or expired key: it authenticates nobody, but still attributes a message or a refusal. */
 export interface EndedKey extends Omit<KnownKey, 'credential'> {
   readonly ended: 'revoked' | 'expired';
   readonly was: Credential;
 }
 
-/** Keys by id, as they are now: no answer is older than its question, whichever process ended the key. Asked for every request and every batch from Kafka. */
+/** Keys by id. Never cached: a key ended by any process is seen by every later call. Called for each request and each Kafka batch. */
 export interface Keyring {
-  /** Undefined where there is no such key. Rejects where the store does not answer. */
+  /** Undefined for an unknown key. Rejects if the store is unavailable. */
   find(keyId: string): Promise<KnownKey | EndedKey | undefined>;
 }

@@ -8,37 +8,37 @@ import { ListenError, listenError } from './listen-error.ts';
 import type { Logger } from './log.ts';
 import { readServerCertificate, type TlsFiles } from './tls.ts';
 
-/** Sockets of one process; more wait in the backlog of the system. */
+/** Open connections of one process; further ones wait in the system's backlog. */
 const CONNECTIONS_MAX = 2_048;
-/** Milliseconds between two looks at a certificate's files. */
+/** Milliseconds between two checks of the certificate files. */
 const RELOAD_MS = 2_000;
 
-/** Whoever is slower is cut off. */
+/** Slower clients are disconnected. */
 export interface Timeouts {
-  /** For a request to be complete, and of it for its headers. */
+  /** To receive a whole request, and its headers. */
   readonly requestMs: number;
   readonly headersMs: number;
-  /** Between two looks at who is too slow. */
+  /** Between two checks for slow clients. */
   readonly checkMs: number;
 }
 const TIMEOUTS: Timeouts = { requestMs: 60_000, headersMs: 10_000, checkMs: 5_000 };
 
 export interface ListenOptions extends ListenAddress {
   readonly timeouts?: Timeouts;
-  /** Told of certificates that were loaded anew, or could not be. */
+  /** For certificate reloads. */
   readonly logger?: Logger;
 }
 
 export interface Listening {
   readonly url: string;
   readonly port: number;
-  /** Reads the certificate's files again; the old ones stay where the new ones are no good. They are read by themselves when they change. */
+  /** Reloads the certificate files; keeps the old certificate if the new one is invalid. Also runs when a file changes. */
   reload(): void;
-  /** Takes no more, lets what runs finish, and cuts it off at the deadline. */
+  /** Stops accepting, waits for running requests, closes the rest at the deadline. */
   close(deadlineMs: number): Promise<void>;
 }
 
-/** Port 0 lets the system choose. @throws ListenError, also where others could listen in: a foreign address without TLS */
+/** Port 0: any free port. @throws ListenError, also for a non-loopback address without TLS */
 export async function listen(app: RequestListener, options: ListenOptions): Promise<Listening> {
   const { host, port, tls } = options;
   await checkListen(options);
@@ -64,7 +64,7 @@ export async function listen(app: RequestListener, options: ListenOptions): Prom
   };
 }
 
-/** What would keep it from listening, but for who else is there: told before anything else is started. @throws ListenError */
+/** Checks everything but whether the port is free, so that a wrong setting fails before anything else starts. @throws ListenError */
 export async function checkListen(address: ListenAddress): Promise<void> {
   await requireSafeAddress(address);
   if (address.tls !== undefined) certificateOf(address.tls);
@@ -90,17 +90,17 @@ function certificateOf(tls: TlsFiles) {
   }
 }
 
-/** Connections that stand keep the certificate that they began with. */
+/** Open connections keep their certificate. */
 function reloadCertificate(server: TlsServer, tls: TlsFiles, logger: Logger | undefined): void {
   try {
     server.setSecureContext(certificateOf(tls));
-    logger?.info({ certFile: tls.certFile }, 'certificate loaded anew');
+    logger?.info({ certFile: tls.certFile }, 'tls: certificate reloaded');
   } catch (err) {
-    logger?.error({ err }, 'the old certificate stays: the new one is no good');
+    logger?.error({ err }, 'tls: new certificate is invalid; keeping the old one');
   }
 }
 
-/** By their times, as they are behind any symbolic link: that is how secrets are mounted. */
+/** By modification time, following symbolic links, which is how secrets are mounted. */
 function watch(tls: TlsFiles | undefined, reload: () => void): () => void {
   const files = tls === undefined ? [] : [tls.certFile, tls.keyFile, ...(tls.clientCaFile === undefined ? [] : [tls.clientCaFile])];
   for (const file of files) watchFile(file, { interval: RELOAD_MS, persistent: false }, reload);

@@ -3,14 +3,14 @@ import { maskLine } from './mask.ts';
 
 export type { Logger };
 
-/** Paths that never reach a log, wherever a caller puts them. */
+/** Member names that are masked in every line, up to two levels down. */
 const REDACTED = ['authorization', 'secret', 'password', 'apiKey', 'databaseUrl', 'macSecret'].flatMap((name) => [
   name,
   `*.${name}`,
   `*.*.${name}`,
 ]);
 
-/** JSON lines to stdout, or to `destination`, with `***` for what looks like a secret anywhere in them. Synchronous: a worker would lose the lines before a crash. */
+/** JSON lines to stdout or to `destination`, secrets as `***`. Synchronous, because a worker thread would lose the last lines before a crash. */
 export function createLogger(options: { name: string; level?: string; destination?: DestinationStream }): Logger {
   const settings = {
     name: options.name,

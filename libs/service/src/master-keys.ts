@@ -4,17 +4,17 @@ import { ConfigError, type Env, secret } from './config.ts';
 
 export const MASTER_KEY_BYTES = 32;
 
-/** The key that is used now, and earlier ones, which still open what they sealed. */
+/** The current key first; older ones only decrypt. */
 export type MasterKeys = readonly [Uint8Array, ...Uint8Array[]];
 
-/** The variables that say where master keys come from: a file, or the environment itself, where a secret store puts them there. */
+/** Master keys come from a file, or from the environment itself, for secret stores that inject them there. */
 export const MASTER_KEY_ENV = {
   RECANT_MASTER_KEY_FILE: z.string().min(1).optional(),
   RECANT_MASTER_KEY: secret(z.string().min(1).optional()),
 };
 
-/** The schema where the file has to be named, unless the environment holds the keys themselves: so a missing one is told with all else that is wrong. */
-export function needingMasterKey<S extends z.ZodRawShape & typeof MASTER_KEY_ENV>(schema: z.ZodObject<S>, env: Env): z.ZodObject<S> {
+/** Makes RECANT_MASTER_KEY_FILE required unless RECANT_MASTER_KEY is set, so that a missing key is reported with all other problems. */
+export function requireMasterKey<S extends z.ZodRawShape & typeof MASTER_KEY_ENV>(schema: z.ZodObject<S>, env: Env): z.ZodObject<S> {
   const named = { RECANT_MASTER_KEY_FILE: true } as const;
   return env.RECANT_MASTER_KEY ? schema : (schema.required(named as never) as unknown as z.ZodObject<S>);
 }
@@ -25,16 +25,16 @@ export function masterKeysOf(read: { RECANT_MASTER_KEY_FILE?: string | undefined
   if ((file === undefined) === (text === undefined))
     throw new ConfigError([
       file === undefined
-        ? 'RECANT_MASTER_KEY_FILE is missing (or RECANT_MASTER_KEY)'
-        : 'RECANT_MASTER_KEY_FILE and RECANT_MASTER_KEY: give one of them',
+        ? 'RECANT_MASTER_KEY_FILE or RECANT_MASTER_KEY is missing'
+        : 'RECANT_MASTER_KEY_FILE and RECANT_MASTER_KEY are both set: set only one',
     ]);
   const [name, bytes] =
     file === undefined ? ['RECANT_MASTER_KEY', Buffer.from(text as string)] : ['RECANT_MASTER_KEY_FILE', readKeys(file)];
   const keys = parseMasterKeys(bytes);
   if (keys) return keys;
-  const what = file === undefined ? 'it' : file;
+  const where = file === undefined ? '' : ` in ${file}`;
   throw new ConfigError([
-    `${name}: ${what} does not hold ${MASTER_KEY_BYTES} bytes as base64 or hex, one key a line, the newest first (make one with \`openssl rand -base64 32\`)`,
+    `${name}: expected keys of ${MASTER_KEY_BYTES} bytes as base64 or hex${where}, one per line, newest first (create one with \`openssl rand -base64 32\`)`,
   ]);
 }
 
@@ -42,7 +42,7 @@ function readKeys(file: string): Buffer {
   try {
     return readFileSync(file);
   } catch (error) {
-    throw new ConfigError([`RECANT_MASTER_KEY_FILE: ${file} cannot be read (${(error as NodeJS.ErrnoException).code})`]);
+    throw new ConfigError([`RECANT_MASTER_KEY_FILE: ${file} is not readable (${(error as NodeJS.ErrnoException).code})`]);
   }
 }
 

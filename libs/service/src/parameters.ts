@@ -1,29 +1,30 @@
 import { ApiFault, type ParameterSchema } from '@recant/api';
 import { z } from 'zod';
 
-/** Characters of one problem: a body can have a hundred thousand unknown keys, each of which would be named. */
+/** Characters of one problem: a body could list a hundred thousand unknown keys. */
 const PROBLEM_LENGTH_MAX = 300;
-/** Repeated parameters of one request. */
+/** Query parameters of one request. */
 const PARAMETERS_MAX = 500;
 
-/** Fits text parameters to a schema: arrays take repetitions, numbers and booleans are read from their text, unknown names are refused. @throws ApiFault `request_invalid` */
+/** Parses query parameters by a schema: a repeated parameter is an array, numbers and booleans are parsed, unknown names are refused. @throws ApiFault `request_invalid` */
 export function parseQuery(schema: ParameterSchema | undefined, search: URLSearchParams): Record<string, unknown> {
   const shape = schema?.shape ?? {};
-  if (search.size > PARAMETERS_MAX) throw new ApiFault('request_invalid', `The query has more than ${PARAMETERS_MAX} parameters.`);
+  if (search.size > PARAMETERS_MAX)
+    throw new ApiFault('request_invalid', `Too many query parameters: expected at most ${PARAMETERS_MAX}, got ${search.size}.`);
   const values: Record<string, unknown> = {};
   for (const name of new Set(search.keys())) {
     const field = Object.hasOwn(shape, name) ? shape[name] : undefined;
-    if (!field) throw new ApiFault('request_invalid', `There is no parameter ${JSON.stringify(name)} here.`);
+    if (!field) throw new ApiFault('request_invalid', `Unknown query parameter ${JSON.stringify(name)}.`);
     const all = search.getAll(name);
     const inner = unwrap(field as z.ZodType);
     if (!(inner instanceof z.ZodArray) && all.length > 1)
-      throw new ApiFault('request_invalid', `The parameter ${JSON.stringify(name)} is given ${all.length} times; it takes one value.`);
+      throw new ApiFault('request_invalid', `Query parameter ${JSON.stringify(name)}: expected one value, got ${all.length}.`);
     values[name] = inner instanceof z.ZodArray ? all : readText(inner, all[0] as string);
   }
   return parseParts('query', schema, values);
 }
 
-/** Path parameters: each is one text. @throws ApiFault `request_invalid` */
+/** Parses path parameters by a schema. @throws ApiFault `request_invalid` */
 export function parsePath(schema: ParameterSchema | undefined, given: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const values = Object.entries(schema?.shape ?? {}).map(([name, field]) => [
     name,
@@ -32,16 +33,16 @@ export function parsePath(schema: ParameterSchema | undefined, given: Readonly<R
   return parseParts('path', schema, Object.fromEntries(values));
 }
 
-/** A parameter that takes slashes comes as its segments. */
+/** Express passes a wildcard parameter as an array of path segments. */
 function textOf(value: unknown): string {
   return Array.isArray(value) ? value.join('/') : String(value);
 }
 
-/** @throws ApiFault `request_invalid` naming every field that does not fit */
+/** @throws ApiFault `request_invalid` naming the first 10 invalid fields */
 export function parseParts(place: string, schema: z.ZodType | undefined, value: unknown): Record<string, unknown> {
   if (!schema) return {};
-  const unfit = unfitTextIn(value);
-  if (unfit !== undefined) throw new ApiFault('request_invalid', `The ${place} holds ${unfit}.`);
+  const invalid = invalidTextIn(value);
+  if (invalid !== undefined) throw new ApiFault('request_invalid', `The ${place} contains ${invalid}.`);
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data as Record<string, unknown>;
   const problems = parsed.error.issues
@@ -50,16 +51,16 @@ export function parseParts(place: string, schema: z.ZodType | undefined, value: 
   throw new ApiFault('request_invalid', `${problems.join('; ')}.`);
 }
 
-/** Neither is kept as it came: PostgreSQL has no U+0000, and UTF-8 no half of a surrogate pair. */
-function unfitTextIn(value: unknown): string | undefined {
+/** Texts that could not be stored unchanged: PostgreSQL refuses U+0000, and UTF-8 cannot encode an unpaired surrogate. */
+function invalidTextIn(value: unknown): string | undefined {
   if (typeof value === 'string') {
-    if (value.includes('\0')) return 'U+0000, which PostgreSQL does not take';
-    return value.isWellFormed() ? undefined : 'half of a surrogate pair, which is no character';
+    if (value.includes('\0')) return 'U+0000, which PostgreSQL cannot store';
+    return value.isWellFormed() ? undefined : 'an unpaired surrogate';
   }
   if (typeof value !== 'object' || value === null) return undefined;
   for (const [name, field] of Object.entries(value)) {
-    const unfit = unfitTextIn(name) ?? unfitTextIn(field);
-    if (unfit !== undefined) return unfit;
+    const invalid = invalidTextIn(name) ?? invalidTextIn(field);
+    if (invalid !== undefined) return invalid;
   }
   return undefined;
 }

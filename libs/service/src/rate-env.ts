@@ -4,7 +4,7 @@ import { RATES_DEFAULT, type Rates } from './rate-limit.ts';
 const rate = (perSecond: number) =>
   z.coerce.number('must be a number').int('must be a whole number').min(0, 'must be 0 or more').default(perSecond);
 
-/** What a key, and all keys of a tenant together, may send to one process a second. 0: no limit. */
+/** Limits per second and process, of one key and of all keys of a tenant. 0: no limit. */
 export const RATE_ENV = {
   RECANT_RATE_KEY_REQUESTS: rate(RATES_DEFAULT.key.requests),
   RECANT_RATE_KEY_EVENTS: rate(RATES_DEFAULT.key.events),

@@ -1,11 +1,11 @@
-/** What a request costs. */
+/** Cost of a request. */
 export interface Cost {
   readonly requests?: number;
   readonly events?: number;
   readonly bytes?: number;
 }
 
-/** A second; 0: no limit. */
+/** Units per second; 0: no limit. */
 export type Rate = Readonly<Required<Cost>>;
 
 export interface Rates {
@@ -13,26 +13,26 @@ export interface Rates {
   readonly tenant: Rate;
 }
 
-/** Far above what an agent does, of one process each. */
+/** Per process; far above an agent's usual rate. */
 export const RATES_DEFAULT: Rates = {
   key: { requests: 2_000, events: 50_000, bytes: 67_108_864 },
   tenant: { requests: 4_000, events: 100_000, bytes: 134_217_728 },
 };
 
-/** Seconds of its rate that somebody who was quiet may use at once. */
+/** Bucket size, in seconds of its rate. */
 const BURST_SECONDS = 10;
-/** Buckets kept; those that are full again are forgotten first. */
+/** Buckets in memory; the least recently used is dropped first. */
 const BUCKETS_MAX = 10_000;
 
 export interface Payer {
   readonly tenant: string;
-  /** Of the key or person. */
+  /** Key id or person id. */
   readonly id: string;
-  /** Pays from its own bucket alone: what its tenant's agents send is not held against a person who wants to stop them. */
+  /** Pays from its own bucket only: a tenant's agents must not throttle the person who stops them. */
   readonly operator: boolean;
 }
 
-/** Why nothing more is taken now. */
+/** The exhausted bucket with the longest wait. */
 export interface Debt {
   readonly retryAfterSeconds: number;
   readonly whose: 'key' | 'tenant';
@@ -42,21 +42,21 @@ export interface Debt {
 
 export interface RateLimits {
   /**
-   * Charges the cost, or nothing where the payer is in debt with any of it. Who is not in debt may go into it, once: what a request costs is
-   * known only after it was read. A cost of 0 asks.
+   * Charges the cost; charges nothing and returns the debt if one of the buckets is empty. A bucket may become negative once, because the cost of a request is
+   * known only after reading it. A cost of 0 only checks.
    */
   charge(payer: Payer, cost: Cost): Debt | undefined;
 }
 
 interface Bucket {
-  /** Units left; below 0 is debt. */
+  /** Units left; negative: debt. */
   level: number;
   at: number;
 }
 
 const KINDS = ['requests', 'events', 'bytes'] as const;
 
-/** Token buckets of each key and tenant. @param clock milliseconds, monotonic. */
+/** Token buckets for each key and tenant. @param clock milliseconds, monotonic. */
 export function createRateLimits(rates: Rates, clock: () => number): RateLimits {
   const buckets = new Map<string, Bucket>();
 
@@ -64,13 +64,13 @@ export function createRateLimits(rates: Rates, clock: () => number): RateLimits 
     const bucket = buckets.get(name) ?? { level: perSecond * BURST_SECONDS, at: now };
     bucket.level = Math.min(perSecond * BURST_SECONDS, bucket.level + ((now - bucket.at) / 1_000) * perSecond);
     bucket.at = now;
-    // The one that was used last stands last.
+    // Map order is use order: the most recently used bucket is last.
     buckets.delete(name);
     buckets.set(name, bucket);
     return bucket;
   }
 
-  function forget(): void {
+  function dropOldest(): void {
     for (const name of buckets.keys()) {
       if (buckets.size <= BUCKETS_MAX) return;
       buckets.delete(name);
@@ -90,7 +90,7 @@ export function createRateLimits(rates: Rates, clock: () => number): RateLimits 
           bucket: bucketOf(`${kind} ${name}`, rate[kind], now),
         })),
       );
-      forget();
+      dropOldest();
       const debts = charged
         .filter(({ bucket }) => bucket.level <= 0)
         .map(({ bucket, whose, kind, perSecond }) => {

@@ -21,26 +21,26 @@ type CallerOf<R extends RouteDescriptor> = R['roles'] extends 'public'
       ? PersonCaller
       : Caller;
 
-/** What a handler is given: checked against the descriptor, nothing else of the request. */
+/** Input of a handler: the parts of the request that its descriptor names, validated. */
 export interface RequestOf<R extends RouteDescriptor> {
   readonly params: OutputOf<R['params']>;
   readonly query: OutputOf<R['query']>;
   readonly headers: OutputOf<R['headers']>;
   readonly body: BodyOf<R>;
   readonly caller: CallerOf<R>;
-  /** What it turns out to cost beside itself and its bytes. @throws ApiFault `rate_limited` */
+  /** Charges costs known only to the handler, such as events. @throws ApiFault `rate_limited` */
   readonly charge: (cost: Cost) => void;
-  /** Aborted when the caller goes away. */
+  /** Aborted when the client disconnects. */
   readonly signal: AbortSignal;
   readonly log: Logger;
 }
 
-/** One of the answers that the descriptor names. */
+/** One of the responses that the descriptor lists. */
 export type AnswerOf<R extends RouteDescriptor> = {
   [S in keyof R['responses'] & number]: {
     readonly status: S;
     readonly headers?: Readonly<Record<string, string>>;
-    /** What the record of this act says came of it. Never a secret. */
+    /** Detail for the end of the act in the log. Never a secret. */
     readonly act?: JsonObject;
   } & (R['responses'][S] extends { mediaType: string }
     ? { readonly body: Uint8Array | string }
@@ -59,13 +59,13 @@ export interface BoundRoute {
   }>;
 }
 
-/** Routes of one service. `createApp` mounts them and describes them: there is no other way in. */
+/** Routes of one service. `createApp` mounts them and adds them to the OpenAPI description. */
 export interface Router {
   readonly name: string;
   readonly routes: readonly BoundRoute[];
 }
 
-/** Binds a handler to its description. A handler throws `ApiFault` to answer with a problem. */
+/** Binds a handler to its descriptor. A handler throws `ApiFault` to answer with a problem document. */
 export function handle<R extends RouteDescriptor, const A extends AnswerOf<R>>(
   descriptor: R,
   handler: (request: RequestOf<R>) => Promise<A>,

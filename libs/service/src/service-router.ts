@@ -1,9 +1,9 @@
 import { getHealth, getHealthDetails, getOpenApi, openApiOf } from '@recant/api';
 import { OWN_AGENT } from '@recant/ledger';
-import { type HealthChecks, rememberHealth } from './health.ts';
+import { cachedHealth, type HealthChecks } from './health.ts';
 import { createRouter, handle, type Router } from './router.ts';
 
-/** Tenant of whoever runs the service. */
+/** Tenant of the operator who runs the service. */
 const OPERATOR_TENANT = OWN_AGENT;
 
 export interface ServiceRouterOptions {
@@ -13,25 +13,25 @@ export interface ServiceRouterOptions {
   readonly health: HealthChecks;
 }
 
-/** What every service answers: how it is, and what it is. */
+/** Routes of every service: health and the OpenAPI description. */
 export function serviceRouter({ title, version, routers, health }: ServiceRouterOptions): Router {
   const described = routers.flatMap((router) => router.routes.map((route) => route.descriptor));
-  // Where nobody has a key (a witness), everybody may read what it is, and how it is stands in its log.
+  // A service without keys (a witness) publishes its description; its health details are in its log.
   const isPublic = described.every(({ roles }) => roles === 'public');
   const getDescription: typeof getOpenApi = { ...getOpenApi, ...(isPublic ? { roles: 'public' as never } : {}) };
   const own = [getHealth, ...(isPublic ? [] : [getHealthDetails]), getDescription];
   const document = openApiOf([...described, ...own], { title, version });
-  const look = rememberHealth(health, () => performance.now());
+  const readHealth = cachedHealth(health, () => performance.now());
   return createRouter('service', [
     handle(getHealth, async () => {
-      const { status } = await look();
+      const { status } = await readHealth();
       return status === 'ok' ? { status: 200, body: { status } } : { status: 503, body: { status } };
     }),
     ...(isPublic
       ? []
       : [
           handle(getHealthDetails, async ({ caller }) => {
-            const { status, checks } = await look();
+            const { status, checks } = await readHealth();
             return { status: 200, body: caller.tenant === OPERATOR_TENANT ? { status, checks } : { status } };
           }),
         ]),

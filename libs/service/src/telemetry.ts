@@ -2,7 +2,7 @@ import { context, propagation, type Span, SpanKind, SpanStatusCode, trace } from
 import type { RouteDescriptor } from '@recant/api';
 import type { Request, Response } from 'express';
 
-/** Runs `serve` in a server span that continues the caller's trace. Without an SDK installed this costs a few calls of no-ops. */
+/** Runs `serve` in a server span that continues the caller's trace. Without an OpenTelemetry SDK these calls are no-ops. */
 export function withRequestSpan(
   descriptor: RouteDescriptor,
   request: Request,

@@ -7,7 +7,7 @@ import { ConfigError } from './config.ts';
 export interface TlsFiles {
   readonly certFile: string;
   readonly keyFile: string;
-  /** Only who shows a certificate under it is let in. */
+  /** If set, clients need a certificate issued by this CA. */
   readonly clientCaFile?: string | undefined;
 }
 
@@ -17,26 +17,26 @@ export interface ServerCertificate {
   readonly ca?: string;
 }
 
-/** @param nowMs since 1970, UTC. @throws ConfigError that never repeats what the key file holds */
+/** @param nowMs since 1970, UTC. @throws ConfigError, which never quotes the key file */
 export function readServerCertificate({ certFile, keyFile, clientCaFile }: TlsFiles, nowMs: number): ServerCertificate {
   const cert = readPem('RECANT_TLS_CERT_FILE', certFile);
   const key = readPem('RECANT_TLS_KEY_FILE', keyFile);
   const leaf = certificateIn('RECANT_TLS_CERT_FILE', certFile, cert);
   if (Date.parse(leaf.validTo) <= nowMs)
-    throw new ConfigError([`RECANT_TLS_CERT_FILE: the certificate in ${certFile} expired on ${dayOf(leaf.validTo)}: renew it`]);
+    throw new ConfigError([`RECANT_TLS_CERT_FILE: the certificate in ${certFile} expired on ${dayOf(leaf.validTo)}; renew it`]);
   if (Date.parse(leaf.validFrom) > nowMs)
     throw new ConfigError([
-      `RECANT_TLS_CERT_FILE: the certificate in ${certFile} is valid from ${dayOf(leaf.validFrom)} on: check the clock`,
+      `RECANT_TLS_CERT_FILE: the certificate in ${certFile} is not valid before ${dayOf(leaf.validFrom)}; check the clock`,
     ]);
   if (!leaf.checkPrivateKey(privateKeyIn(keyFile, key)))
-    throw new ConfigError([`RECANT_TLS_KEY_FILE: the key in ${keyFile} is not that of the certificate in ${certFile}`]);
+    throw new ConfigError([`RECANT_TLS_KEY_FILE: the key in ${keyFile} does not match the certificate in ${certFile}`]);
   if (clientCaFile === undefined) return { cert, key };
   const ca = readPem('RECANT_TLS_CLIENT_CA_FILE', clientCaFile);
   certificateIn('RECANT_TLS_CLIENT_CA_FILE', clientCaFile, ca);
   return { cert, key, ca };
 }
 
-/** Certificates of authorities that this whole process believes from now on, beside Node's own. @throws ConfigError */
+/** Adds CA certificates to the ones that this process trusts, next to Node's own. @throws ConfigError */
 export function trustCertificates(path: string): void {
   const pem = readPem('RECANT_CA_FILE', path);
   certificateIn('RECANT_CA_FILE', path, pem);
@@ -48,16 +48,16 @@ export function readPem(variable: string, path: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {
-    throw new ConfigError([`${variable}: ${path} cannot be read (${(error as NodeJS.ErrnoException).code})`]);
+    throw new ConfigError([`${variable}: ${path} is not readable (${(error as NodeJS.ErrnoException).code})`]);
   }
 }
 
-/** The first one. */
+/** The first certificate of the file. */
 function certificateIn(variable: string, path: string, pem: string): X509Certificate {
   try {
     return new X509Certificate(pem);
   } catch {
-    throw new ConfigError([`${variable}: ${path} holds no certificate in PEM`]);
+    throw new ConfigError([`${variable}: no PEM certificate in ${path}`]);
   }
 }
 
@@ -65,7 +65,7 @@ function privateKeyIn(path: string, pem: string) {
   try {
     return createPrivateKey(pem);
   } catch {
-    throw new ConfigError([`RECANT_TLS_KEY_FILE: ${path} holds no private key in PEM without a passphrase`]);
+    throw new ConfigError([`RECANT_TLS_KEY_FILE: no unencrypted PEM private key in ${path}`]);
   }
 }
 

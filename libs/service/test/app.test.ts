@@ -66,7 +66,7 @@ const raw = route({
 
 let listening: Listening | undefined;
 let lines: string[] = [];
-/** What was told to the record, in order; a test can make it fail. */
+/** Recorded acts, in order; a test can make recording fail. */
 let told: string[] = [];
 let recordFails: Error | undefined;
 const acts: ActRecorder = {
@@ -122,7 +122,7 @@ async function ask(url: string, options: { body?: string; key?: string; type?: s
   return { status: response.status, headers: response.headers, body: text === '' ? {} : JSON.parse(text) };
 }
 
-test('hands a handler what its description says, and nothing that does not fit', async () => {
+test('a handler gets the validated parts that its descriptor names; invalid requests are refused', async () => {
   const url = await serve();
   const post = async (path: string, body: string) => {
     const { status, body: got } = await ask(`${url}${path}`, { body, key: key('view') });
@@ -131,17 +131,17 @@ test('hands a handler what its description says, and nothing that does not fit',
   expect(await post('/v1/echo/3?name=a&name=b', '{"text":"x"}')).toEqual({ n: 3, names: ['a', 'b'] });
   expect(await post('/v1/echo/x', '{"text":"x"}')).toMatch(/^400 request_invalid: path\.n/);
   expect(await post('/v1/echo/3?loud=perhaps', '{"text":"x"}')).toMatch(/^400 request_invalid: query\.loud/);
-  expect(await post('/v1/echo/3?loud=true&loud=true', '{"text":"x"}')).toMatch(/given 2 times/);
-  expect(await post('/v1/echo/3?other=1', '{"text":"x"}')).toMatch(/no parameter "other"/);
-  expect(await post('/v1/echo/3?name=%00', '{"text":"x"}')).toMatch(/^400 request_invalid: The query holds U\+0000/);
-  expect(await post('/v1/echo/3', '{"text":"a\\u0000"}')).toMatch(/^400 request_invalid: The body holds U\+0000/);
+  expect(await post('/v1/echo/3?loud=true&loud=true', '{"text":"x"}')).toMatch(/expected one value, got 2/);
+  expect(await post('/v1/echo/3?other=1', '{"text":"x"}')).toMatch(/Unknown query parameter "other"/);
+  expect(await post('/v1/echo/3?name=%00', '{"text":"x"}')).toMatch(/^400 request_invalid: The query contains U\+0000/);
+  expect(await post('/v1/echo/3', '{"text":"a\\u0000"}')).toMatch(/^400 request_invalid: The body contains U\+0000/);
   expect(await post('/v1/echo/3', '{"text":7}')).toMatch(/^400 request_invalid: body\.text/);
-  expect(await post('/v1/echo/3', '{"text":')).toMatch(/is not JSON/);
-  expect(await post('/v1/echo/3', `{"text":${'['.repeat(20)}${']'.repeat(20)}}`)).toMatch(/more than 16 deep/);
+  expect(await post('/v1/echo/3', '{"text":')).toMatch(/is not valid JSON/);
+  expect(await post('/v1/echo/3', `{"text":${'['.repeat(20)}${']'.repeat(20)}}`)).toMatch(/exceeds 16 nesting levels/);
   expect(await post('/v1/echo/3', `{"text":"${'x'.repeat(1_000)}"}`)).toMatch(/^413 body_too_large/);
 });
 
-test('records an act before it is carried out and what came of it before it is answered, and carries out nothing that is not recorded', async () => {
+test('an act is recorded before its handler runs, its end before the answer; an unrecorded act does not run', async () => {
   const url = `${await serve()}/v1/echo/3`;
   const actOf = async (text: string, who = key('view')) => {
     told = [];
@@ -156,7 +156,7 @@ test('records an act before it is carried out and what came of it before it is a
   expect(await actOf('x')).toEqual([503]);
 });
 
-test('records whom it refused, as far as they are known, and no reading', async () => {
+test('refusals are recorded with the caller if known; reads are not recorded', async () => {
   const url = await serve();
   const echo = `${url}/v1/echo/3`;
   await ask(echo, { body: '{"text":"x"}' });
@@ -166,7 +166,7 @@ test('records whom it refused, as far as they are known, and no reading', async 
   expect(told).toEqual(['refused echo unauthenticated to undefined of undefined', 'refused echo role_missing to emit of t']);
 });
 
-test('does not run routes that need a key without a record of acts', () => {
+test('routes that need a key require an act recorder', () => {
   const logger = createLogger({ name: 't', level: 'silent' });
   const nobody: string[] = [];
   const router = createRouter('t', [handle(echo, async ({ params }) => ({ status: 200, body: { n: params.n, names: nobody } }))]);
@@ -175,7 +175,7 @@ test('does not run routes that need a key without a record of acts', () => {
   );
 });
 
-test('hands bytes through as they are, of any media type, and says nothing of them but what is described', async () => {
+test('raw bodies and answers of any media type pass through unchanged', async () => {
   const url = `${await serve()}/v1/raw`;
   const bytes = new Uint8Array([0xff, 0x00, 0x0a]);
   for (const type of [undefined, 'text/x.own; a=b']) {
@@ -192,7 +192,7 @@ test('hands bytes through as they are, of any media type, and says nothing of th
   expect((await fetch(url, { method: 'POST', body: 'x'.repeat(101) })).status).toBe(413);
 });
 
-test('lets in the roles of a route and nobody else, and says when keys cannot be looked up', async () => {
+test('only the roles of a route are admitted; a failed key look-up is store_unavailable', async () => {
   const url = `${await serve()}/v1/echo/1`;
   const statusOf = async (with_: string | undefined) =>
     (await ask(url, { body: '{"text":"x"}', ...(with_ === undefined ? {} : { key: with_ }) })).body.code ?? 'in';
@@ -203,7 +203,7 @@ test('lets in the roles of a route and nobody else, and says when keys cannot be
   expect(await statusOf(key('away'))).toBe('store_unavailable');
 });
 
-test('errors become problems: what the caller may see, and no more', async () => {
+test('errors become problem documents without internal details', async () => {
   const url = await serve();
   const store = await ask(`${url}/v1/fail/store`);
   expect([store.status, store.body.code, store.headers.get('retry-after')]).toEqual([503, 'store_unavailable', '1']);
@@ -218,7 +218,7 @@ test('errors become problems: what the caller may see, and no more', async () =>
   expect((await ask(`${url}/v1/echo/1`)).body.code).toBe('method_not_allowed');
 });
 
-test('refuses by name when it holds as many bytes as it may, keeps room for operators, and gives bytes back', async () => {
+test('the body budget refuses with a code, reserves a part for operators, and is released', async () => {
   const budget = createByteBudget(52, 20);
   const url = `${await serve(budget)}/v1/echo/1`;
   const first = ask(url, { body: '{"text":"hold"}', key: key('view') });
@@ -230,7 +230,7 @@ test('refuses by name when it holds as many bytes as it may, keeps room for oper
   expect(budget.bytes).toBe(0);
 });
 
-test('a body without a length is bounded as it is read', async () => {
+test('a body without Content-Length is limited while it is read', async () => {
   const url = new URL(await serve());
   const socket = connect(Number(url.port), url.hostname);
   const head = `POST /v1/echo/1 HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${key('view')}\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n`;
@@ -245,7 +245,7 @@ test('a body without a length is bounded as it is read', async () => {
   socket.destroy();
 });
 
-test('health tells everybody whether all is well, whoever runs the service what is wrong, and looks once for all; an address in use is one line that says what to do', async () => {
+test('health status is public, details are for operators, and results are shared; a port in use is one line with a fix', async () => {
   const url = await serve();
   const health = await ask(`${url}/health`);
   expect(health.status).toBe(503);
@@ -257,6 +257,6 @@ test('health tells everybody whether all is well, whoever runs the service what 
   const port = Number(new URL(url).port);
   const error = await listen(() => {}, { host: '127.0.0.1', port }).catch((caught: Error) => caught);
   expect((error as Error).message).toBe(
-    `port ${port} on 127.0.0.1 is in use: stop what listens there, or set RECANT_PORT to another port (0 for any free one)`,
+    `port ${port} on 127.0.0.1 is already in use: stop the process that listens there, or set RECANT_PORT to another port (0 for any free one)`,
   );
 });

@@ -1,4 +1,4 @@
-import { ConfigError, createLogger, DatabaseUrl, KafkaBrokers, Port, printableConfig, readConfig, secret } from '@recant/service';
+import { ConfigError, createLogger, DatabaseUrl, KafkaBrokers, Port, readConfig, secret } from '@recant/service';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
 
@@ -9,7 +9,7 @@ const schema = z.object({
   TOKEN: secret(z.string().min(8).optional()),
 });
 
-test('names every problem at once, one line each, and no secret', () => {
+test('all problems are named at once, one line each, without secrets', () => {
   const read = () =>
     readConfig(schema, { DATABASE_URL: 'mysql://root:hunter2@db', KAFKA_BROKERS: 'nowhere', PORT: '70000', TOKEN: 'short' });
   expect(read).toThrow(ConfigError);
@@ -21,21 +21,20 @@ test('names every problem at once, one line each, and no secret', () => {
     }
   })();
   expect(problems).toEqual([
-    'DATABASE_URL: must start with postgres:// or postgresql:// (it is ***)',
-    'KAFKA_BROKERS: must be host:port, comma-separated (it is "nowhere")',
-    'PORT: must be a port (it is "70000")',
-    expect.stringMatching(/^TOKEN: .*\(it is \*\*\*\)$/),
+    'DATABASE_URL: must start with postgres:// or postgresql://, got ***',
+    'KAFKA_BROKERS: must be host:port, comma-separated, got "nowhere"',
+    'PORT: must be a port (0 to 65535), got "70000"',
+    expect.stringMatching(/^TOKEN: .*, got \*\*\*$/),
   ]);
   expect(() => readConfig(schema, { DATABASE_URL: '' })).toThrow('DATABASE_URL is missing');
 });
 
-test('reads values, leaves the rest of the environment alone, and prints secrets as ***', () => {
+test('values are read by schema; other variables are ignored', () => {
   const config = readConfig(schema, { DATABASE_URL: 'postgres://u:hunter2@db/x', KAFKA_BROKERS: 'a:9092,b:9093', OTHER: 'x' });
   expect(config).toEqual({ DATABASE_URL: 'postgres://u:hunter2@db/x', KAFKA_BROKERS: ['a:9092', 'b:9093'], PORT: 7300 });
-  expect(JSON.stringify(printableConfig(schema, config))).not.toContain('hunter2');
 });
 
-test('a log never holds what a request authenticates with', () => {
+test('credentials of a request never reach the log', () => {
   const lines: string[] = [];
   const log = createLogger({ name: 't', destination: { write: (line) => void lines.push(line) } });
   log.info({ authorization: 'Bearer s3cret', req: { headers: { authorization: 's3cret' } }, options: { password: 's3cret' } }, 'said');

@@ -1,18 +1,18 @@
 import { expect, test } from 'vitest';
-import { rememberHealth } from '../src/health.ts';
+import { cachedHealth } from '../src/health.ts';
 
-test('who asks within a second is given what the first one found, whatever many ask', async () => {
+test('all requests within a second share one health result', async () => {
   let now = 0;
   let looked = 0;
   const check = async () => {
     looked += 1;
     return { status: 'ok' as const };
   };
-  const look = rememberHealth({ check }, () => now);
-  await Promise.all(Array.from({ length: 100 }, look));
+  const readHealth = cachedHealth({ check }, () => now);
+  await Promise.all(Array.from({ length: 100 }, readHealth));
   now = 999;
-  expect([(await look()).status, looked]).toEqual(['ok', 1]);
+  expect([(await readHealth()).status, looked]).toEqual(['ok', 1]);
   now = 1_000;
-  await look();
+  await readHealth();
   expect(looked).toBe(2);
 });

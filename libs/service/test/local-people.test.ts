@@ -19,7 +19,7 @@ function local() {
   return { at, people, say };
 }
 
-test('a password is of 125 random bits, and only its hash is kept, each time another', async () => {
+test('a password has 125 random bits; only a salted hash is stored', async () => {
   const [one, other] = [PASSWORD, newPassword()];
   expect(one).toMatch(/^([0-9a-hjkmnp-tv-z]{5}-){4}[0-9a-hjkmnp-tv-z]{5}$/);
   expect(one).not.toBe(other);
@@ -28,7 +28,7 @@ test('a password is of 125 random bits, and only its hash is kept, each time ano
   for (const hash of hashes) expect(hash).not.toContain(one);
 });
 
-test('one name with one password is one person, with every role that a person can have', async () => {
+test('the right name and password give the operator with all person roles', async () => {
   const { at, people } = local();
   expect(await people.identify(basic('operator', at.password))).toEqual({
     kind: 'person',
@@ -47,13 +47,13 @@ test.each([
   ['no password', () => basic('operator', '')],
   ['no colon', () => Buffer.from('operator').toString('base64')],
   ['no base64', () => '%%%%'],
-  ['more than it may be', (password: string) => basic('operator', `${password}:`.repeat(100))],
-])('it is nobody with %s', async (_name, credentials) => {
+  ['too many characters', (password: string) => basic('operator', `${password}:`.repeat(100))],
+])('authentication fails with %s', async (_name, credentials) => {
   const { at, people } = local();
   expect(await people.identify(credentials(at.password))).toMatchObject({ kind: 'unknown' });
 });
 
-test('where nothing fit is kept there is nobody', async () => {
+test('without a valid stored hash nobody authenticates', async () => {
   const { at, say } = local();
   for (const hash of [undefined, 'scrypt-v1..', `${at.hash}x`]) {
     at.hash = hash;
@@ -61,7 +61,7 @@ test('where nothing fit is kept there is nobody', async () => {
   }
 });
 
-test('after wrong passwords none is looked at for a while, longer each time and never for good; a right one ends it', async () => {
+test('wrong passwords throttle with growing, bounded waits; a right one resets them', async () => {
   const { at, say } = local();
   for (let n = 0; n < 5; n += 1) expect(await say('guess')).toBe('unknown');
   const waits: string[] = [];
@@ -78,7 +78,7 @@ test('after wrong passwords none is looked at for a while, longer each time and 
   expect(await say(at.password)).toBe('person');
 });
 
-test('guesses sent at once are no cheaper: they are looked at one after the other, and few wait', async () => {
+test('parallel guesses are checked one at a time, with a short queue', async () => {
   const { at, say } = local();
   const said = await Promise.all(Array.from({ length: 40 }, () => say('guess')));
   expect(said.filter((each) => each === 'unknown')).toHaveLength(5);
@@ -87,7 +87,7 @@ test('guesses sent at once are no cheaper: they are looked at one after the othe
   expect(await say(at.password)).toBe('person');
 });
 
-test('a new password counts at once, and ends the waiting', async () => {
+test('a new password takes effect at once and ends the throttling', async () => {
   const { at, say } = local();
   for (let n = 0; n < 6; n += 1) await say('guess');
   const old = at.password;
@@ -97,7 +97,7 @@ test('a new password counts at once, and ends the waiting', async () => {
   expect(await say(at.password)).toBe('person');
 });
 
-test('who was let in before is not shut out by whoever guesses without end, and a password that was replaced is', async () => {
+test('the last valid password is exempt from throttling, a replaced one is not', async () => {
   const { at, say } = local();
   expect(await say(at.password)).toBe('person');
   for (let n = 0; n < 5; n += 1) expect(await say('guess')).toBe('unknown');

@@ -22,13 +22,13 @@ test.each([
   expect(maskSecrets(text)).toBe(masked);
 });
 
-test('what an error tells its reader to do is no secret to the rules: who records and who logs would show it as one', () => {
+test('no error advice matches a redaction rule', () => {
   const actions = Object.values(ERROR_CODES).map(({ action }) => action);
   expect(actions.map((action) => redactorWith(rulesOf({}), () => '***').text(action))).toEqual(actions);
   expect(actions.map(maskSecrets)).toEqual(actions);
 });
 
-/** Lines of a log, as written. */
+/** Log lines as written. */
 function logged(write: (log: ReturnType<typeof createLogger>) => void): string[] {
   const lines: string[] = [];
   write(createLogger({ name: 't', level: 'debug', destination: { write: (line) => void lines.push(line) } }));
@@ -79,7 +79,7 @@ test.each([
   expect(JSON.parse(line)).toMatchObject({ text, token: '17', sha256: text, keyId: 'abcd1234', msg: text });
 });
 
-test('a line stays one line of JSON whatever a value holds, and a member that stands there twice hides nothing', () => {
+test('a line stays one valid JSON line, and a duplicate member hides no secret', () => {
   const endless = ["password 'oops", 'secret = "oops', '-----BEGIN PRIVATE KEY-----\noops', 'authorization: oops'];
   for (const text of endless) {
     const [line = '', more] = logged((log) => log.info({ text, after: 'stays' }, 'said'));
@@ -92,7 +92,7 @@ test('a line stays one line of JSON whatever a value holds, and a member that st
   expect(twice).not.toContain('hunter2');
 });
 
-test('a secret in an error, its cause, its properties or a field never gets into a line of the log', () => {
+test('a secret in an error, its cause, its properties or a field never reaches the log', () => {
   const lines: string[] = [];
   const log = createLogger({ name: 't', level: 'debug', destination: { write: (line) => void lines.push(line) } });
   const url = 'postgres://recant:hunter2@db.example/recant';

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
-import { MASTER_KEY_ENV, masterKeysOf, needingMasterKey, parseMasterKeys, readConfig } from '../src/index.ts';
+import { MASTER_KEY_ENV, masterKeysOf, parseMasterKeys, readConfig, requireMasterKey } from '../src/index.ts';
 
 const [newest, older] = [randomBytes(32), randomBytes(32)];
 let folder: string;
@@ -30,11 +30,11 @@ test.for([
   newest.toString('base64').slice(0, 40),
   `${newest.toString('base64')} nonsense`,
   randomBytes(33).toString('base64'),
-])('nothing else is one: %j', (text) => {
+])('not a master key: %j', (text) => {
   expect(parseMasterKeys(Buffer.from(text))).toBeUndefined();
 });
 
-test('they come from a file or from the environment, not from both, and no message repeats them', async () => {
+test('master keys come from a file or the environment, not both, and no message quotes them', async () => {
   const file = join(folder, 'keys');
   await writeFile(file, older.toString('base64'));
   const text = newest.toString('base64');
@@ -53,9 +53,9 @@ test('they come from a file or from the environment, not from both, and no messa
   }
 });
 
-test('a missing one is told together with all else that is wrong', () => {
+test('a missing master key is reported with all other problems', () => {
   const schema = z.object({ OTHER: z.string(), ...MASTER_KEY_ENV });
-  expect(() => readConfig(needingMasterKey(schema, {}), {})).toThrow(/OTHER is missing\nRECANT_MASTER_KEY_FILE is missing/);
+  expect(() => readConfig(requireMasterKey(schema, {}), {})).toThrow(/OTHER is missing\nRECANT_MASTER_KEY_FILE is missing/);
   const env = { OTHER: 'x', RECANT_MASTER_KEY: 'k' };
-  expect(readConfig(needingMasterKey(schema, env), env)).toEqual(env);
+  expect(readConfig(requireMasterKey(schema, env), env)).toEqual(env);
 });

@@ -14,14 +14,14 @@ const refusal = (env: Record<string, string>): string => {
   return 'taken';
 };
 
-test('nobody is vouched for without a provider; with one, its audience and somebody’s tenant are needed', () => {
+test('no provider, no people; a provider needs an audience and exactly one tenant setting', () => {
   expect(read({})).toEqual([]);
   expect(read(whole)).toMatchObject([{ scheme: 'bearer' }]);
   const { RECANT_OIDC_TENANT: _, ...without } = whole;
   expect(read(without, 'recant')).toHaveLength(1);
-  expect(refusal(without)).toMatch(/one of RECANT_OIDC_TENANT and RECANT_OIDC_TENANT_CLAIM/);
-  expect(refusal({ ...whole, RECANT_OIDC_TENANT_CLAIM: 'org' })).toMatch(/one of RECANT_OIDC_TENANT/);
-  expect(refusal({ RECANT_OIDC_AUDIENCE: 'urn:recant' })).toMatch(/RECANT_OIDC_AUDIENCE without RECANT_OIDC_ISSUER/);
+  expect(refusal(without)).toMatch(/either RECANT_OIDC_TENANT or RECANT_OIDC_TENANT_CLAIM/);
+  expect(refusal({ ...whole, RECANT_OIDC_TENANT_CLAIM: 'org' })).toMatch(/either RECANT_OIDC_TENANT/);
+  expect(refusal({ RECANT_OIDC_AUDIENCE: 'urn:recant' })).toMatch(/RECANT_OIDC_ISSUER is missing: required with RECANT_OIDC_AUDIENCE/);
   expect(refusal({ ...whole, RECANT_OIDC_AUDIENCE: '' })).toMatch(/RECANT_OIDC_AUDIENCE is missing/);
 });
 
@@ -33,7 +33,7 @@ test.each([
   ['RECANT_OIDC_ALGORITHMS', ['none', 'HS256', 'RS256 HS256', 'rs256', ',']],
   ['RECANT_OIDC_TOKEN_TYPES', ['logout+jwt', ' ']],
   ['RECANT_OIDC_ROLES', ['oncall', '=view', 'oncall=emit', 'oncall=view+rollback', 'oncall=everything', 'oncall=']],
-])('what must not be configured is refused at the start: %s', (name, values) => {
+])('an invalid value is refused at startup: %s', (name, values) => {
   for (const value of values) expect(refusal({ ...whole, [name]: value }), value).toContain(name);
 });
 
@@ -42,6 +42,6 @@ test.each([
   ['RECANT_OIDC_ALGORITHMS', ['PS256, ES384', 'Ed25519']],
   ['RECANT_OIDC_TOKEN_TYPES', ['at+jwt,JWT']],
   ['RECANT_OIDC_ROLES', ['oncall=view+plan+execute, leads=view+approve', 'a=b=view']],
-])('what may be is taken: %s', (name, values) => {
+])('a valid value is accepted: %s', (name, values) => {
   for (const value of values) expect(refusal({ ...whole, [name]: value }), value).toBe('taken');
 });

@@ -17,7 +17,7 @@ function limits(rates: Rates) {
   return { charge: (...args: Parameters<typeof made.charge>) => made.charge(...args)?.retryAfterSeconds, pass };
 }
 
-test('a key may use ten seconds of its rate at once, is then told how long to wait, and may go on after that', () => {
+test('a burst is ten seconds of the rate; then the wait is returned, and after it the key may send again', () => {
   const { charge, pass } = limits(rates({ requests: 2 }));
   const answers = Array.from({ length: 21 }, () => charge(agent('k'), { requests: 1 }));
   expect(answers.slice(0, 20)).toEqual(Array.from({ length: 20 }, () => undefined));
@@ -29,7 +29,7 @@ test('a key may use ten seconds of its rate at once, is then told how long to wa
   expect(Array.from({ length: 21 }, () => charge(agent('k'), { requests: 1 })).filter((wait) => wait !== undefined)).toHaveLength(1);
 });
 
-test('what is larger than a burst is let through once and paid off: the wait is as long as the debt', () => {
+test('one request above the burst passes; the next wait equals the debt', () => {
   const { charge, pass } = limits(rates({ bytes: 100 }));
   expect(charge(agent('k'), { requests: 1, bytes: 2_000 })).toBeUndefined();
   expect(charge(agent('k'), { requests: 1, bytes: 1 })).toBe(10);
@@ -39,14 +39,14 @@ test('what is larger than a burst is let through once and paid off: the wait is 
   expect(charge(agent('k'), { requests: 1, bytes: 1 })).toBeUndefined();
 });
 
-test('a refused request costs nothing of anything', () => {
+test('a refused request is charged to no bucket', () => {
   const { charge } = limits(rates({ requests: 100, events: 1 }));
   charge(agent('k'), { events: 1_000 });
   for (let n = 0; n < 2_000; n++) expect(charge(agent('k'), { requests: 1, events: 1 })).toBe(990);
   expect(charge(agent('k'), { requests: 1 })).toBeUndefined();
 });
 
-test('keys of one tenant share its rate; other tenants, the same key id among them, and its operators do not', () => {
+test('the keys of a tenant share its rate; operators and other tenants do not, even with the same key id', () => {
   const { charge } = limits(rates({}, { events: 10 }));
   expect(charge(agent('k'), { events: 60 })).toBeUndefined();
   expect(charge(agent('l'), { events: 60 })).toBeUndefined();
@@ -55,7 +55,7 @@ test('keys of one tenant share its rate; other tenants, the same key id among th
   expect(charge({ ...agent('m'), operator: true }, { events: 1 })).toBeUndefined();
 });
 
-test('0 is no limit, and the buckets of any number of keys stay few', () => {
+test('0 is no limit; the number of buckets is bounded', () => {
   const open = limits(rates({}));
   expect(charge1(open, 100_000)).toBeUndefined();
   const { charge } = limits(rates({ requests: 1 }));

@@ -36,7 +36,7 @@ async function serve(options: Partial<ListenOptions>): Promise<Listening> {
   return listening;
 }
 
-/** The answer, or the code of what went wrong. */
+/** The answer, or an error code. */
 function ask(url: string, trusted: string, client: Partial<TestCertificate> = {}): Promise<string> {
   return new Promise((resolve) => {
     const asked = request(url, { ca: trusted, ...client, agent: false }, (response) => {
@@ -53,7 +53,7 @@ const refused = (options: Partial<ListenOptions>): Promise<string> =>
     (error: Error) => `${error.name}: ${error.message}`,
   );
 
-test('speaks TLS under a certificate of its own, to whoever believes who signed it, and HTTP to nobody', async () => {
+test('with a certificate it serves TLS to clients that trust its issuer, and no plain HTTP', async () => {
   const { url, port } = await serve({ tls: await files(testCertificate('server', { issuer: ca })) });
   expect(url).toBe(`https://127.0.0.1:${port}`);
   expect(await ask(url, ca.cert)).toBe('here');
@@ -61,7 +61,7 @@ test('speaks TLS under a certificate of its own, to whoever believes who signed 
   await expect(fetch(`http://127.0.0.1:${port}`)).rejects.toThrow();
 });
 
-test('TLS below 1.2 is not spoken', async () => {
+test('TLS below 1.2 is refused', async () => {
   const { port } = await serve({ tls: await files(testCertificate('server', { issuer: ca })) });
   const code = await new Promise((resolve) => {
     const socket = connectTls({
@@ -77,7 +77,7 @@ test('TLS below 1.2 is not spoken', async () => {
   expect(code).toBe('ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION');
 });
 
-test('with an authority for clients only who shows a certificate under it is let in', async () => {
+test('with a client CA, only clients with a certificate from it can connect', async () => {
   const clientCaFile = await put('clients.pem', ca.cert);
   const { url } = await serve({ tls: { ...(await files(testCertificate('server', { issuer: ca }))), clientCaFile } });
   expect(await ask(url, ca.cert, testCertificate('client', { issuer: ca }))).toBe('here');
@@ -86,7 +86,7 @@ test('with an authority for clients only who shows a certificate under it is let
   expect(await ask(url, ca.cert, stranger)).not.toBe('here');
 });
 
-test('a renewed certificate is taken when its files change or somebody says so; one that is no good is told of, and the old one stays', async () => {
+test('a renewed certificate is loaded on file change or reload; an invalid one is logged and the old one stays', async () => {
   const listening = await serve({ tls: await files(testCertificate('first', { issuer: ca })) });
   const next = testCertificate('authority of the next', { ca: true });
   await files(testCertificate('second', { issuer: next }));
@@ -95,10 +95,10 @@ test('a renewed certificate is taken when its files change or somebody says so; 
   await put('cert.pem', testCertificate('of another key', { issuer: ca }).cert);
   listening.reload();
   expect(await ask(listening.url, next.cert)).toBe('here');
-  expect(lines.join('')).toMatch(/is not that of the certificate in .*the old certificate stays/);
+  expect(lines.join('')).toMatch(/does not match the certificate in .*keeping the old one/);
 });
 
-test('what is wrong with the files is one line that names the variable, says what to do and repeats nothing of the key', async () => {
+test('a problem with a TLS file is one line that names the variable and quotes nothing of the key', async () => {
   const good = testCertificate('server', { issuer: ca });
   const told = [
     await refused({ tls: { ...(await files(good)), keyFile: join(folder, 'nowhere') } }),
@@ -109,16 +109,16 @@ test('what is wrong with the files is one line that names the variable, says wha
     await refused({ tls: await files(testCertificate('early', { issuer: ca, notBefore: new Date('2098-01-01Z') })) }),
   ];
   expect(told.map((line) => line.replaceAll(folder, ''))).toEqual([
-    'ListenError: RECANT_TLS_KEY_FILE: /nowhere cannot be read (ENOENT)',
-    'ListenError: RECANT_TLS_CERT_FILE: /cert.pem holds no certificate in PEM',
-    'ListenError: RECANT_TLS_KEY_FILE: /key.pem holds no private key in PEM without a passphrase',
-    'ListenError: RECANT_TLS_KEY_FILE: the key in /key.pem is not that of the certificate in /cert.pem',
-    'ListenError: RECANT_TLS_CERT_FILE: the certificate in /cert.pem expired on 2021-01-01: renew it',
-    'ListenError: RECANT_TLS_CERT_FILE: the certificate in /cert.pem is valid from 2098-01-01 on: check the clock',
+    'ListenError: RECANT_TLS_KEY_FILE: /nowhere is not readable (ENOENT)',
+    'ListenError: RECANT_TLS_CERT_FILE: no PEM certificate in /cert.pem',
+    'ListenError: RECANT_TLS_KEY_FILE: no unencrypted PEM private key in /key.pem',
+    'ListenError: RECANT_TLS_KEY_FILE: the key in /key.pem does not match the certificate in /cert.pem',
+    'ListenError: RECANT_TLS_CERT_FILE: the certificate in /cert.pem expired on 2021-01-01; renew it',
+    'ListenError: RECANT_TLS_CERT_FILE: the certificate in /cert.pem is not valid before 2098-01-01; check the clock',
   ]);
 });
 
-test('an address that others reach is refused without TLS, unless somebody says that it is all right', async () => {
+test('a non-loopback address without TLS is refused, unless explicitly allowed', async () => {
   for (const host of ['0.0.0.0', '::', '::ffff:0.0.0.0'])
     expect(await refused({ host })).toMatch(/^ListenError: .*RECANT_TLS_CERT_FILE.*RECANT_INSECURE_HTTP=1/);
   for (const host of ['127.0.0.1', 'localhost']) expect(await refused({ host })).toBe('it listens');
@@ -127,7 +127,7 @@ test('an address that others reach is refused without TLS, unless somebody says 
   expect(await refused({ host: 'no such host.invalid' })).toMatch(/RECANT_HOST/);
 });
 
-test('who sends headers, or a body, or a handshake too slowly is cut off, and others are served meanwhile', async () => {
+test('slow headers, bodies and handshakes are cut off while other clients are served', async () => {
   const timeouts = { requestMs: 400, headersMs: 200, checkMs: 50 };
   const plain = await serve({ timeouts });
   const secure = await serve({ timeouts, tls: await files(testCertificate('server', { issuer: ca })) });

@@ -12,7 +12,6 @@ import {
   MASTER_KEY_ENV,
   type MasterKeys,
   masterKeysOf,
-  needingMasterKey,
   OPENID_ENV,
   openIdPeople,
   type People,
@@ -20,6 +19,7 @@ import {
   type Rates,
   ratesOf,
   readConfig,
+  requireMasterKey,
 } from '@recant/service';
 import { z } from 'zod';
 import type { KafkaDeps } from './consumers.ts';
@@ -80,7 +80,7 @@ export interface LedgerConfig {
 
 /** @throws ConfigError naming every problem at once */
 export function readLedgerConfig(env: Env): LedgerConfig {
-  const read = readConfig(needingMasterKey(LedgerEnv, env), env);
+  const read = readConfig(requireMasterKey(LedgerEnv, env), env);
   return {
     databaseUrl: read.DATABASE_URL,
     kafka: kafkaAccessOf(read),

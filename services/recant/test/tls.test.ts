@@ -58,7 +58,7 @@ test('an expired certificate, and an address that others reach without one, are 
   const open = await recant(folder.path, ['up', '--port', '0', '--host', '0.0.0.0']);
   expect(open).toMatchObject({
     code: 1,
-    err: expect.stringMatching(/^recant: 0\.0\.0\.0 can be reached from other machines, .*RECANT_INSECURE_HTTP=1/m),
+    err: expect.stringMatching(/^recant: refusing to serve plain HTTP on 0\.0\.0\.0: .*RECANT_INSECURE_HTTP=1/m),
   });
   const half = await recant(folder.path, ['up'], { RECANT_TLS_CERT_FILE: 'cert.pem' });
   expect(half).toMatchObject({ code: 2, err: expect.stringContaining('RECANT_TLS_KEY_FILE is missing') });

@@ -8,7 +8,6 @@ import {
   MASTER_KEY_ENV,
   type MasterKeys,
   masterKeysOf,
-  needingMasterKey,
   OPENID_ENV,
   openIdPeople,
   type People,
@@ -16,6 +15,7 @@ import {
   type Rates,
   ratesOf,
   readConfig,
+  requireMasterKey,
   secret,
 } from '@recant/service';
 import { z } from 'zod';
@@ -58,7 +58,7 @@ export interface RollbackConfig {
 
 /** @throws ConfigError naming every problem at once */
 export function readRollbackConfig(env: Env): RollbackConfig {
-  const read = readConfig(needingMasterKey(RollbackEnv, env), env);
+  const read = readConfig(requireMasterKey(RollbackEnv, env), env);
   return {
     databaseUrl: read.DATABASE_URL,
     ledgerUrl: read.RECANT_LEDGER_URL,

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import { canonicalize, INLINE_BYTES_MAX, type JsonObject, type JsonValue } from '@recant/events';
 
-/** Canonical bytes of a member that stands there as it is, where all of them do not fit. */
+/** Canonical bytes of a member; a larger one is replaced by its digest when the whole detail is too large. */
 const MEMBER_BYTES_MAX = 1_024;
 
-/** What came of an act, as an entry holds it. Of more than that a digest stands there: no act goes without its end because it said much. */
+/** The detail of an act's end, within INLINE_BYTES_MAX: large members are replaced by their digest, then the whole. An act never lacks its end because its detail was too large. */
 export function fittingDetail(detail: JsonObject): JsonObject {
   if (bytesOf(detail).length <= INLINE_BYTES_MAX) return detail;
   const members = Object.entries(detail).map(([name, value]) => [name, bytesOf(value).length > MEMBER_BYTES_MAX ? digestOf(value) : value]);
@@ -13,5 +13,5 @@ export function fittingDetail(detail: JsonObject): JsonObject {
 }
 
 const bytesOf = (value: JsonValue): Buffer => Buffer.from(canonicalize(value));
-/** Of canonical JSON (RFC 8785), so that whoever has the value can tell that it is that one. */
+/** SHA-256 over canonical JSON (RFC 8785), so that a copy of the value can be checked against it. */
 const digestOf = (value: JsonValue): JsonObject => ({ sha256: createHash('sha256').update(bytesOf(value)).digest('hex') });

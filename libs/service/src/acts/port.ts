@@ -1,6 +1,6 @@
 import type { JsonObject } from '@recant/events';
 
-/** A request that changes something, or opens something sealed. */
+/** A request that changes state or unseals a part. */
 export interface Act {
   readonly tenant: string;
   /** `operationId` of the route. */
@@ -15,29 +15,29 @@ export type ActEnd =
   | { readonly outcome: 'done'; readonly detail?: JsonObject }
   | { readonly outcome: 'refused' | 'failed'; readonly code: string };
 
-/** A request that was refused for want of authority. */
+/** A request refused by authentication or authorization. */
 export interface Refused {
-  /** Of who was identified; left out, it is told to the operator's own tenant. */
+  /** Tenant of the authenticated caller; absent: recorded under the operator's tenant. */
   readonly tenant?: string;
   readonly code: string;
   readonly operation: string;
   readonly by?: string;
 }
 
-/** Recant's own acts, as entries in the log of the tenant they are about. */
+/** Records acts as entries in the log of the tenant that they concern. */
 export interface ActRecorder {
-  /** Durable when it resolves; what it throws refuses the act. @returns to be told of the end, once; that never throws. */
+  /** Durable when it resolves; a rejection refuses the act. @returns a function that records the end; call it once, it never throws. */
   order(act: Act): Promise<(end: ActEnd) => Promise<void>>;
-  /** Counted at once and recorded within REFUSALS_MS: an attacker must not choose how many entries there are. */
+  /** Counted at once, recorded within REFUSALS_MS; aggregated, so that an attacker cannot flood the log. */
   refused(refusal: Refused): void;
-  /** Records what was counted, closes its sources. */
+  /** Records the pending counts and closes all sources. */
   close(): Promise<void>;
 }
 
-/** How entries get into a tenant's log. */
+/** Sends events of acts to a tenant's log. */
 export interface ActSink {
-  /** A source of `lane` that this service may send from. */
-  sourceOf(tenant: string, lane: string): Promise<string>;
-  /** In order, all or none of them durable when it resolves. @throws where one was refused or nothing is known */
+  /** A new source name that contains `id` and that this service may send from. */
+  sourceOf(tenant: string, id: string): Promise<string>;
+  /** In order and atomic: all events are durable when it resolves. @throws if one was refused or the outcome is unknown */
   send(tenant: string, events: readonly Uint8Array[]): Promise<void>;
 }

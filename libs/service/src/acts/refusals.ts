@@ -1,8 +1,8 @@
 import type { Refused } from './port.ts';
 
-/** Milliseconds within which a refusal is recorded. */
+/** Milliseconds until a refusal is recorded. */
 export const REFUSALS_MS = 1_000;
-/** Different refusals counted at once; what comes over it is counted without its caller and operation. */
+/** Distinct refusals counted separately; further ones are counted by code alone, without caller and operation. */
 const KINDS_MAX = 256;
 
 export interface CountedRefusal extends Refused {
@@ -12,7 +12,7 @@ export interface CountedRefusal extends Refused {
   readonly lastMs: number;
 }
 
-/** Counts refusals that are alike, so that one entry tells of all that came within REFUSALS_MS. `record` never rejects. */
+/** Aggregates identical refusals into one entry for each REFUSALS_MS. `record` never rejects. */
 export function createRefusals(clock: () => number, record: (counted: CountedRefusal) => Promise<void>) {
   let counted = new Map<string, CountedRefusal>();
   let timer: NodeJS.Timeout | undefined;
@@ -33,11 +33,11 @@ export function createRefusals(clock: () => number, record: (counted: CountedRef
     count(refused: Refused): void {
       const key = JSON.stringify([refused.tenant, refused.code, refused.operation, refused.by]);
       const crowded = counted.size >= KINDS_MAX && !counted.has(key);
-      const kept: Refused = crowded ? { code: refused.code, operation: '*' } : refused;
-      const place = crowded ? refused.code : key;
+      const recorded: Refused = crowded ? { code: refused.code, operation: '*' } : refused;
+      const slot = crowded ? refused.code : key;
       const now = clock();
-      const before = counted.get(place);
-      counted.set(place, { ...kept, count: (before?.count ?? 0) + 1, firstMs: before?.firstMs ?? now, lastMs: now });
+      const before = counted.get(slot);
+      counted.set(slot, { ...recorded, count: (before?.count ?? 0) + 1, firstMs: before?.firstMs ?? now, lastMs: now });
       timer ??= setTimeout(() => void flush(), REFUSALS_MS).unref();
     },
     flush,

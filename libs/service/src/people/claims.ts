@@ -4,46 +4,46 @@ import { OWN_AGENT } from '@recant/ledger';
 import type { PersonCaller } from '../caller.ts';
 import { callerOfPerson } from '../caller.ts';
 
-/** Recorders and Recant's own services have keys: no person speaks for an agent. */
+/** Roles of agents and of Recant's own services, which use keys; never granted to a person. */
 const KEYS_ONLY: ReadonlySet<Role> = new Set(['emit', 'rollback']);
-/** Roles that a claim can give. */
+/** Roles that a claim can grant. */
 export const PERSON_ROLES: readonly Role[] = ROLES.filter((role) => !KEYS_ONLY.has(role));
 
-/** OpenID Connect Core 5.1: at most 255 ASCII characters; here printable ones, since it stands in entries. */
+/** OpenID Connect Core 5.1: at most 255 ASCII characters; here printable ones only, because entries contain it. */
 const SUBJECT = /^[\x20-\x7e]{1,240}$/;
 
 export interface ClaimRules {
-  /** Everybody's tenant, or the claim that names it. */
+  /** One tenant for all people, or the claim that names it. */
   readonly tenant: { readonly fixed: string } | { readonly claim: string };
   readonly rolesClaim: string;
-  /** What a value of the roles claim gives. A value that is not here gives nothing. */
+  /** Roles by value of the roles claim. Unlisted values grant nothing. */
   readonly roles: ReadonlyMap<string, readonly Role[]>;
 }
 
 export type Claims = Readonly<Record<string, unknown>>;
 
-/** Who the claims of a verified token are about. @returns the claim that is missing or unfit where it is nobody */
-export function personOf(claims: Claims, rules: ClaimRules): PersonCaller | { readonly unfit: string } {
+/** The person that the claims of a verified token identify. @returns the name of the missing or invalid claim otherwise */
+export function personOf(claims: Claims, rules: ClaimRules): PersonCaller | { readonly invalidClaim: string } {
   const { sub: subject } = claims;
-  if (typeof subject !== 'string' || !SUBJECT.test(subject)) return { unfit: 'sub' };
-  // RFC 9068 2.2: who acts in nobody's name is its own subject. A program is no person, and has a key.
-  if (subject === claims.client_id || subject === claims.azp) return { unfit: 'sub' };
-  // A token bound to a key of its holder (RFC 7800) is worth nothing without the proof, which nobody asks for here.
-  if (claims.cnf !== undefined) return { unfit: 'cnf' };
+  if (typeof subject !== 'string' || !SUBJECT.test(subject)) return { invalidClaim: 'sub' };
+  // RFC 9068 2.2: a client acting on its own behalf is its own subject. Programs use keys.
+  if (subject === claims.client_id || subject === claims.azp) return { invalidClaim: 'sub' };
+  // A token bound to a key (RFC 7800) needs a proof of possession, which is not supported.
+  if (claims.cnf !== undefined) return { invalidClaim: 'cnf' };
   const tenant = tenantOf(claims, rules.tenant);
-  if (tenant === undefined) return { unfit: 'tenant' };
+  if (tenant === undefined) return { invalidClaim: 'tenant' };
   return callerOfPerson({ tenant, subject, roles: rolesOf(claims, rules) });
 }
 
-/** The operator's own tenant is named by configuration only: a customer who may choose a name at the provider must not choose that one. */
+/** A claim never names the operator's tenant: a customer who chooses a tenant name at the provider must not get that one. */
 function tenantOf(claims: Claims, rule: ClaimRules['tenant']): string | undefined {
   if ('fixed' in rule) return rule.fixed;
   const tenant = claimAt(claims, rule.claim);
-  const fits = typeof tenant === 'string' && /^[\x21-\x7e]+$/.test(tenant) && tenant.length <= NAME_BYTES_MAX && tenant !== OWN_AGENT;
-  return fits ? tenant : undefined;
+  const valid = typeof tenant === 'string' && /^[\x21-\x7e]+$/.test(tenant) && tenant.length <= NAME_BYTES_MAX && tenant !== OWN_AGENT;
+  return valid ? tenant : undefined;
 }
 
-/** A list of values, or one text of values with spaces between, as `scope` is. */
+/** The claim is an array, or one string of space-separated values as in `scope`. */
 function rolesOf(claims: Claims, { rolesClaim, roles }: ClaimRules): readonly Role[] {
   const value = claimAt(claims, rolesClaim);
   const values: readonly unknown[] = typeof value === 'string' ? value.split(' ') : Array.isArray(value) ? value : [];
@@ -51,7 +51,7 @@ function rolesOf(claims: Claims, { rolesClaim, roles }: ClaimRules): readonly Ro
   return PERSON_ROLES.filter((role) => given.has(role));
 }
 
-/** A claim by its name, dots and all; else step by step along the dots: `realm_access.roles`. */
+/** The claim with exactly this name, dots included; else a path into objects: `realm_access.roles`. */
 function claimAt(claims: Claims, name: string): unknown {
   if (Object.hasOwn(claims, name)) return claims[name];
   let at: unknown = claims;

@@ -1,4 +1,4 @@
-/** This machine, by an address that is nobody else's. */
+/** Whether a URL names this machine by a loopback address. */
 export function isLoopback({ hostname }: URL): boolean {
   return hostname === 'localhost' || hostname === '[::1]' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(hostname);
 }

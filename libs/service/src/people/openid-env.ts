@@ -11,24 +11,24 @@ const ALGORITHMS = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256
 const words = (text: string): string[] => text.split(/[\s,]+/).filter((word) => word !== '');
 const claim = z.string().min(1).max(NAME_BYTES_MAX);
 
-/** Fields of the environment that say who vouches for people. */
+/** Environment of the OpenID provider. */
 export const OPENID_ENV = {
   RECANT_OIDC_ISSUER: z
     .string()
-    .refine(isIssuer, 'must be an https address (http on this machine only) without a query, as the provider writes it in `iss`')
+    .refine(isIssuer, 'must be an https URL (http on loopback only) without a query, equal to the provider’s `iss`')
     .optional(),
   RECANT_OIDC_AUDIENCE: z.string().min(1).max(NAME_BYTES_MAX).optional(),
   RECANT_OIDC_ALGORITHMS: z
     .string()
     .default('RS256 ES256 EdDSA')
     .transform(words)
-    .pipe(z.array(z.enum(ALGORITHMS, `must be of ${ALGORITHMS.join(', ')}`)).min(1)),
+    .pipe(z.array(z.enum(ALGORITHMS, `must be among ${ALGORITHMS.join(', ')}`)).min(1)),
   RECANT_OIDC_TOKEN_TYPES: z
     .string()
     .default('at+jwt')
     .transform((text) => words(text.toLowerCase()))
-    .pipe(z.array(z.enum(['at+jwt', 'jwt'], 'must be of at+jwt, JWT')).min(1)),
-  /** The tenant of everybody; or the claim that names it. */
+    .pipe(z.array(z.enum(['at+jwt', 'jwt'], 'must be among at+jwt, JWT')).min(1)),
+  /** One tenant for all people, or the claim that names it. */
   RECANT_OIDC_TENANT: claim.optional(),
   RECANT_OIDC_TENANT_CLAIM: claim.optional(),
   RECANT_OIDC_ROLES_CLAIM: claim.default('roles'),
@@ -37,7 +37,7 @@ export const OPENID_ENV = {
 
 type OpenIdEnv = z.output<z.ZodObject<typeof OPENID_ENV>>;
 
-/** Whoever is vouched for by the provider, where there is one. Asks nobody yet. @param tenant of everybody, where nothing says another. @throws ConfigError */
+/** The OpenID provider, or an empty list without RECANT_OIDC_ISSUER. Sends no request yet. @param tenant of all people, unless the environment sets another. @throws ConfigError */
 export function openIdPeople(env: OpenIdEnv, clock: () => number, tenant?: string): readonly People[] {
   const rules = rulesOf(env, tenant);
   return rules ? [createOpenIdPeople(rules, clock)] : [];
@@ -50,13 +50,14 @@ function rulesOf(env: OpenIdEnv, tenant: string | undefined): OpenIdRules | unde
     const idle = (['RECANT_OIDC_AUDIENCE', 'RECANT_OIDC_TENANT', 'RECANT_OIDC_TENANT_CLAIM'] as const).filter(
       (name) => env[name] !== undefined,
     );
-    if (idle.length > 0) throw new ConfigError([`${idle.join(', ')} without RECANT_OIDC_ISSUER: set it too, or leave them out`]);
+    if (idle.length > 0) throw new ConfigError([`RECANT_OIDC_ISSUER is missing: required with ${idle.join(', ')}`]);
     return undefined;
   }
   const problems: string[] = [];
-  if (audience === undefined) problems.push('RECANT_OIDC_AUDIENCE is missing: a token for somebody else must not be good here');
+  if (audience === undefined)
+    problems.push('RECANT_OIDC_AUDIENCE is missing: required with RECANT_OIDC_ISSUER, or tokens for other services would be accepted');
   if ((fixed === undefined) === (tenantClaim === undefined))
-    problems.push('RECANT_OIDC_ISSUER needs one of RECANT_OIDC_TENANT and RECANT_OIDC_TENANT_CLAIM');
+    problems.push('RECANT_OIDC_ISSUER: set either RECANT_OIDC_TENANT or RECANT_OIDC_TENANT_CLAIM');
   if (audience === undefined || problems.length > 0) throw new ConfigError(problems);
   return {
     issuer,
@@ -69,7 +70,7 @@ function rulesOf(env: OpenIdEnv, tenant: string | undefined): OpenIdRules | unde
   };
 }
 
-/** `<value>=<role>+<role>`, with commas between; without any, `recant:<role>` gives the role. */
+/** `<value>=<role>+<role>`, comma-separated; by default `recant:<role>` grants each role. */
 function parseRoles(text: string, context: z.RefinementCtx): ReadonlyMap<string, readonly Role[]> {
   const items = text.split(',').map((item) => item.trim());
   if (items.every((item) => item === '')) return new Map(PERSON_ROLES.map((role) => [`recant:${role}`, [role]]));
@@ -82,13 +83,16 @@ function parseRoles(text: string, context: z.RefinementCtx): ReadonlyMap<string,
       .map((name) => Role.safeParse(name));
     const given = named.flatMap(({ data }) => (data !== undefined && PERSON_ROLES.includes(data) ? [data] : []));
     if (at < 1 || given.length !== named.length)
-      context.addIssue({ code: 'custom', message: `must be <value>=<role>+<role>, comma-separated, roles of ${PERSON_ROLES.join(', ')}` });
+      context.addIssue({
+        code: 'custom',
+        message: `must be <value>=<role>+<role>, comma-separated, with roles among ${PERSON_ROLES.join(', ')}`,
+      });
     roles.set(item.slice(0, at).trim(), given);
   }
   return roles;
 }
 
-/** OpenID Connect Discovery 1.0, 2: https, a host, perhaps a path, and nothing else. */
+/** OpenID Connect Discovery 1.0, 2: https, host and optional path; no query, fragment or credentials. */
 function isIssuer(text: string): boolean {
   if (!URL.canParse(text)) return false;
   const url = new URL(text);

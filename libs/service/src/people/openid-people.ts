@@ -1,25 +1,25 @@
 import { errors, type JWTPayload, jwtVerify } from 'jose';
 import { type ClaimRules, personOf } from './claims.ts';
 import type { Identified, People } from './port.ts';
-import { createProviderKeys, PROVIDER_LIMITS, ProviderAway, type ProviderLimits } from './provider-keys.ts';
+import { createProviderKeys, PROVIDER_LIMITS, type ProviderLimits, ProviderUnavailable } from './provider-keys.ts';
 
-/** Characters of a token; over it nothing is looked at. */
-export const TOKEN_CHARACTERS_MAX = 8_192;
-/** Seconds that the provider's clock and this one may differ. */
+/** Characters of a token; a longer one is refused unparsed. */
+const TOKEN_CHARACTERS_MAX = 8_192;
+/** Seconds of tolerated clock difference to the provider. */
 const CLOCK_TOLERANCE_SECONDS = 30;
-/** Seconds after which a token is too old, however long it says that it is good for. */
+/** Seconds after `iat` at which a token is refused, whatever its `exp`. */
 const TOKEN_AGE_SECONDS_MAX = 86_400;
 
 export interface OpenIdRules extends ClaimRules {
   readonly issuer: string;
   readonly audience: string;
-  /** Asymmetric ones: whoever can check a signature must not be able to make one. */
+  /** Asymmetric algorithms only: a verifier must not be able to sign. */
   readonly algorithms: readonly string[];
-  /** Values of `typ`, in lower case and without `application/`. RFC 9068 4 takes `at+jwt` alone, so that no other token of the provider passes for one. */
+  /** Values of `typ`, in lower case and without `application/`. RFC 9068 4 allows `at+jwt` only, so that no other kind of token passes as an access token. */
   readonly tokenTypes: readonly string[];
 }
 
-/** People by access tokens that an OpenID provider signed (RFC 9068). @param clock milliseconds since 1970, UTC */
+/** Authenticates people by access tokens of an OpenID provider (RFC 9068). @param clock milliseconds since 1970, UTC */
 export function createOpenIdPeople(rules: OpenIdRules, clock: () => number, limits: ProviderLimits = PROVIDER_LIMITS): People {
   const keys = createProviderKeys(rules.issuer, clock, limits);
   return {
@@ -47,20 +47,20 @@ export function createOpenIdPeople(rules: OpenIdRules, clock: () => number, limi
 
 function identified(payload: JWTPayload, rules: ClaimRules): Identified {
   const person = personOf(payload, rules);
-  return 'unfit' in person ? { kind: 'unknown', reason: person.unfit } : { kind: 'person', caller: person };
+  return 'invalidClaim' in person ? { kind: 'unknown', reason: person.invalidClaim } : { kind: 'person', caller: person };
 }
 
 function plainType(typ: unknown): string {
   return typeof typ === 'string' ? typ.toLowerCase().replace(/^application\//, '') : '';
 }
 
-/** What jose throws is about the token, but for keys that cannot be had. Its claim errors carry the whole token: only code and claim go on. */
+/** jose's errors concern the token, except for provider keys. Its claim errors contain the whole token, so that only code and claim name are used. */
 function refusalOf(error: unknown): Identified {
-  if (error instanceof ProviderAway) return { kind: 'away', reason: error.message };
-  if (error instanceof errors.JWKSTimeout) return { kind: 'away', reason: 'no answer in time' };
-  if (error instanceof errors.JWKSInvalid) return { kind: 'away', reason: 'its keys are no key set' };
+  if (error instanceof ProviderUnavailable) return { kind: 'unavailable', reason: error.message };
+  if (error instanceof errors.JWKSTimeout) return { kind: 'unavailable', reason: 'timeout' };
+  if (error instanceof errors.JWKSInvalid) return { kind: 'unavailable', reason: 'invalid key set' };
   if (error instanceof errors.JOSEError)
     return { kind: 'unknown', reason: 'claim' in error ? `${error.code} ${String(error.claim)}` : error.code };
-  // A key of the provider that does not fit its algorithm (jose: TypeError), or is shorter than it may be.
+  // jose throws TypeError for a provider key that does not match its algorithm or is too short.
   return { kind: 'unknown', reason: error instanceof Error ? error.name : 'unknown' };
 }

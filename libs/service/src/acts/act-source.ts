@@ -10,14 +10,14 @@ import {
 } from '@recant/events';
 import type { ActSink } from './port.ts';
 
-/** Name under which Recant itself acts. */
+/** Agent name of Recant's own acts. */
 const AGENT = 'recant';
-/** A log that takes nothing (it was tampered with) must not keep an operator from acting: another source may have another home. */
+/** A tampered log refuses appends but must not stop operators: another source may hash to another shard. */
 const SOURCES_TRIED_MAX = 8;
 
 export type Draft = { readonly [T in EventType]: Pick<EventOf<T>, 'type' | 'id' | 'data'> }[EventType];
 
-export interface LaneDeps {
+export interface ActSourceDeps {
   readonly sink: ActSink;
   /** Milliseconds since 1970, UTC. */
   readonly clock: () => number;
@@ -25,22 +25,22 @@ export interface LaneDeps {
   readonly random16: () => Uint8Array;
 }
 
-interface Open {
+interface OpenSource {
   readonly source: string;
   sequence: number;
 }
 
 /**
- * One tenant's source of acts, opened with the first of them. One send at a time. A send that failed ends the source: what became of its numbers
- * is not known, and none is ever used twice.
+ * One tenant's source of acts, opened by the first act. One send at a time. A failed send abandons the source: whether its sequence numbers were
+ * recorded is unknown, and a number is never used twice.
  */
-export class ActLane {
+export class ActSource {
   private readonly tenant: string;
-  private readonly deps: LaneDeps;
-  private open: Open | undefined;
+  private readonly deps: ActSourceDeps;
+  private open: OpenSource | undefined;
   private last: Promise<unknown> = Promise.resolve();
 
-  constructor(tenant: string, deps: LaneDeps) {
+  constructor(tenant: string, deps: ActSourceDeps) {
     this.tenant = tenant;
     this.deps = deps;
   }
@@ -51,7 +51,7 @@ export class ActLane {
     return done;
   }
 
-  /** Says that nothing more comes, where anything came. */
+  /** Records `source.closed` if the source was ever opened. */
   close(): Promise<void> {
     const done = this.last.then(async () => {
       if (this.open) await this.sendOn(this.open, [{ type: 'recant.source.closed.v1', id: eventId.closed(), data: { reason: 'stopped' } }]);
@@ -65,7 +65,7 @@ export class ActLane {
       const opened = this.open === undefined;
       const source = this.open ?? (await this.begin());
       try {
-        // It beats no heart: it speaks when somebody acts, and its silence says nothing.
+        // No heartbeats: this source sends only when somebody acts, so its silence is no alarm.
         const opening = { type: 'recant.source.opened.v1', id: eventId.opened(), data: { sdk: AGENT, leaseMs: DURATION_MS_MAX } } as const;
         await this.sendOn(source, opened ? [opening, draft] : [draft]);
         this.open = source;
@@ -77,12 +77,12 @@ export class ActLane {
     }
   }
 
-  private async begin(): Promise<Open> {
+  private async begin(): Promise<OpenSource> {
     const { sink, clock, random16 } = this.deps;
     return { source: await sink.sourceOf(this.tenant, uuidv7(clock(), random16())), sequence: 0 };
   }
 
-  private async sendOn(open: Open, drafts: readonly Draft[]): Promise<void> {
+  private async sendOn(open: OpenSource, drafts: readonly Draft[]): Promise<void> {
     const { sink, clock } = this.deps;
     const events = drafts.map((draft, at) => {
       const sequence = formatSequence(open.sequence + at + 1);
