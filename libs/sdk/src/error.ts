@@ -24,11 +24,11 @@ export type RecantErrorCode =
   /** The tool ran, and what it did could not be read from the system: the attempt stays unsettled and becomes `unknown`. */
   | 'settlement_failed'
   /** Acknowledged events were let go that nothing outside the ledger covers yet. */
-  | 'kept_full'
+  | 'resend_buffer_full'
   /** A restored ledger does not have what it had acknowledged, and cannot get it from here: `pending` has ids. */
   | 'acknowledged_lost'
   /** The tool touched resources that a rule forbids to name: they are recorded under masked names, and the attempt cannot be undone. */
-  | 'effect_withheld'
+  | 'effect_masked'
   /** No key that seals is to be had: what was to be sealed is masked for now. */
   | 'sealing_failed'
   /** `open()` has not been called, or did not succeed. */

@@ -1,7 +1,7 @@
 export type { Finding, Matches, RedactionOptions, RedactionRule, Treatment } from '@recant/redaction';
 export type { ApiKeySource } from './api-key.ts';
+export type { ActionInput, AnySystem } from './attempt/action-input.ts';
 export type { ActionContext } from './attempt/context.ts';
-export type { ActionInput, AnySystem } from './attempt/input.ts';
 export { RecantError, type RecantErrorCode } from './error.ts';
 export { type HttpTransportOptions, httpTransport } from './http/transport.ts';
 export type { RecantOptions } from './options.ts';

@@ -2,11 +2,11 @@ import { randomBytes } from 'node:crypto';
 import { DURATION_MS_MAX, isName, NAME_BYTES_MAX, parseApiKey, percentEncode, uuidv7 } from '@recant/events';
 import type { RedactionOptions, Redactor } from '@recant/redaction';
 import type { ApiKeySource } from './api-key.ts';
-import type { AnySystem } from './attempt/input.ts';
+import type { AnySystem } from './attempt/action-input.ts';
 import { RecantError } from './error.ts';
 import { httpTransport } from './http/transport.ts';
-import { printable } from './redaction/problem.ts';
-import { recorderRedactor } from './redaction/recorder.ts';
+import { printable } from './redaction/printable-error.ts';
+import { recorderRedactor } from './redaction/recorder-redactor.ts';
 import { createSealer, type Sealer, type SealerOptions, type SealingOptions } from './sealing/sealer.ts';
 import type { TraceContext } from './trace.ts';
 import type { Transport } from './transport.ts';
@@ -40,8 +40,8 @@ export interface RecantOptions {
   readonly queueEventsMax?: number;
   readonly queueBytesMax?: number;
   /** Acknowledged events (parts among them) and bytes that are kept, to be sent again should the ledger be restored from an older copy. 0: none. */
-  readonly keptEventsMax?: number;
-  readonly keptBytesMax?: number;
+  readonly resendEventsMax?: number;
+  readonly resendBytesMax?: number;
   /** What must not leave this process. Default: credentials are masked wherever they stand. */
   readonly redaction?: RedactionOptions;
   /** How personal contents are sealed. Default: under keys of the ledger, where it is reached over HTTP; `false` masks instead. */
@@ -71,8 +71,8 @@ export interface Settings {
   readonly closeTimeoutMs: number;
   readonly queueEventsMax: number;
   readonly queueBytesMax: number;
-  readonly keptEventsMax: number;
-  readonly keptBytesMax: number;
+  readonly resendEventsMax: number;
+  readonly resendBytesMax: number;
   readonly onProblem: (problem: RecantError) => void;
   readonly clock: () => number;
   readonly random: (bytes: number) => Uint8Array;
@@ -85,11 +85,11 @@ const DEFAULTS = {
   closeTimeoutMs: 30_000,
   queueEventsMax: 10_000,
   queueBytesMax: 33_554_432,
-  keptEventsMax: 10_000,
-  keptBytesMax: 16_777_216,
+  resendEventsMax: 10_000,
+  resendBytesMax: 16_777_216,
 } as const;
 /** Zero is a bound too. */
-const MAY_BE_NONE: readonly string[] = ['keptEventsMax', 'keptBytesMax'];
+const MAY_BE_NONE: readonly string[] = ['resendEventsMax', 'resendBytesMax'];
 
 /** @throws RecantError `options_invalid`, naming every problem at once. */
 export function settingsOf(options: RecantOptions): Settings {
@@ -170,6 +170,6 @@ function sealerOf({ sealing }: RecantOptions, transport: Transport, ports: Omit<
 /** `<prefix>/<agent>/<uuid>`; the default prefix names the agent already. */
 function sourceOf({ agent, sourcePrefix }: RecantOptions, nowMs: number, random16: Uint8Array): string {
   const name = percentEncode(agent);
-  const lane = uuidv7(nowMs, random16);
-  return sourcePrefix === undefined ? `recant://${name}/${lane}` : `${sourcePrefix.replace(/\/+$/, '')}/${name}/${lane}`;
+  const outbox = uuidv7(nowMs, random16);
+  return sourcePrefix === undefined ? `recant://${name}/${outbox}` : `${sourcePrefix.replace(/\/+$/, '')}/${name}/${outbox}`;
 }

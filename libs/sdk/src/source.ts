@@ -1,61 +1,69 @@
 import { eventId } from '@recant/events';
 import { RecantError } from './error.ts';
-import type { Fate, Lane } from './lane/lane.ts';
 import type { Settings } from './options.ts';
+import type { Delivery, Outbox } from './outbox/outbox.ts';
 import { KeyRefused } from './transport.ts';
 import { SDK_VERSION } from './version.ts';
-import { within } from './within.ts';
+import { withTimeout } from './with-timeout.ts';
 
-/** What a source says about itself: opened, alive, closed. */
+/** The events of a source about itself: opened, heartbeat, closed. */
 export interface Source {
-  /** Resolves once the ledger has taken `recant.source.opened`. May be called again after a failure. */
+  /** Resolves once the ledger has acknowledged `recant.source.opened`. May be called again after a failure. */
   open(): Promise<void>;
-  /** Stops the heartbeat. */
-  rest(): void;
+  stopHeartbeat(): void;
   /** Queues `recant.source.closed`. */
-  close(): Promise<Fate>;
+  close(): Promise<Delivery>;
 }
 
-export function createSource(lane: Lane, settings: Settings): Source {
+export function createSource(outbox: Outbox, settings: Settings): Source {
   const { leaseMs, ackTimeoutMs, clock } = settings;
-  let opened: Promise<Fate> | undefined;
-  let beat: NodeJS.Timeout | undefined;
-  let beats = 0;
-  let beating = false;
+  let opened: Promise<Delivery> | undefined;
+  let timer: NodeJS.Timeout | undefined;
+  let heartbeats = 0;
+  let unanswered = false;
 
   const heartbeat = (): void => {
-    if (beating) return;
-    beating = true;
-    beats += 1;
-    // The lane keeps order: when this arrives, everything queued before it has.
+    if (unanswered) return;
+    unanswered = true;
+    heartbeats += 1;
+    // True because the outbox is ordered: everything queued earlier arrives before this event.
     const nothingOlderThan = new Date(clock()).toISOString();
-    void lane.push({ type: 'recant.source.heartbeat.v1', id: eventId.heartbeat(beats), data: { nothingOlderThan } }).finally(() => {
-      beating = false;
+    void outbox.push({ type: 'recant.source.heartbeat.v1', id: eventId.heartbeat(heartbeats), data: { nothingOlderThan } }).finally(() => {
+      unanswered = false;
     });
-    void lane.look();
+    void outbox.checkCoverage();
   };
 
   return {
     async open() {
-      opened ??= lane.push({ type: 'recant.source.opened.v1', id: eventId.opened(), data: { sdk: `@recant/sdk ${SDK_VERSION}`, leaseMs } });
-      // No tool has run yet: whoever gave a wrong key is told now. What is queued goes out under a right one.
-      const fate = await within(Promise.race([opened, lane.key.next()]), ackTimeoutMs);
-      if (fate instanceof KeyRefused) throw new RecantError('key_refused', fate.message, { cause: fate });
-      if (fate === undefined) {
-        throw new RecantError('ledger_unavailable', `The ledger did not answer within ${ackTimeoutMs} ms: is it running?${lane.whyNot}`, {
-          cause: lane.lastError,
-        });
+      opened ??= outbox.push({
+        type: 'recant.source.opened.v1',
+        id: eventId.opened(),
+        data: { sdk: `@recant/sdk ${SDK_VERSION}`, leaseMs },
+      });
+      // No tool has run yet, so a refused key fails at once; the event stays queued and is sent under the next key.
+      const delivery = await withTimeout(Promise.race([opened, outbox.key.nextRefusal()]), ackTimeoutMs);
+      if (delivery instanceof KeyRefused) throw new RecantError('key_refused', delivery.message, { cause: delivery });
+      if (delivery === undefined) {
+        throw new RecantError(
+          'ledger_unavailable',
+          `The ledger did not answer within ${ackTimeoutMs} ms; is it running?${outbox.lastErrorText}`,
+          {
+            cause: outbox.lastError,
+          },
+        );
       }
-      if (fate.kind === 'refused') throw refusedBy(fate, 'The ledger refused this source');
-      if (fate.kind === 'abandoned') throw new RecantError('closed', 'Closed while opening.');
-      void lane.look();
-      beat ??= setInterval(heartbeat, Math.max(1, Math.floor(leaseMs / 3))).unref();
+      if (delivery.kind === 'refused') throw refusedBy(delivery, 'The ledger refused this source');
+      if (delivery.kind === 'abandoned') throw new RecantError('closed', 'The recorder was closed while opening.');
+      void outbox.checkCoverage();
+      timer ??= setInterval(heartbeat, Math.max(1, Math.floor(leaseMs / 3))).unref();
     },
-    rest: () => clearInterval(beat),
-    close: () => lane.push({ type: 'recant.source.closed.v1', id: eventId.closed(), data: { reason: 'closed' } }),
+    stopHeartbeat: () => clearInterval(timer),
+    close: () => outbox.push({ type: 'recant.source.closed.v1', id: eventId.closed(), data: { reason: 'closed' } }),
   };
 }
 
-export function refusedBy(fate: Fate & { readonly kind: 'refused' }, what: string): RecantError {
-  return new RecantError('refused', `${what} (${fate.code}): ${fate.detail}`, { refusal: { code: fate.code, detail: fate.detail } });
+export function refusedBy(delivery: Delivery & { readonly kind: 'refused' }, what: string): RecantError {
+  const { code, detail } = delivery;
+  return new RecantError('refused', `${what} (${code}): ${detail}`, { refusal: { code, detail } });
 }

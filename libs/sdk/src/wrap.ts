@@ -1,27 +1,26 @@
 import type { AsyncLocalStorage } from 'node:async_hooks';
-import type { Begun } from './attempt/begin.ts';
+import type { ActionInput } from './attempt/action-input.ts';
+import type { RunningAttempt } from './attempt/attempts.ts';
 import type { ActionContext } from './attempt/context.ts';
-import type { ActionInput } from './attempt/input.ts';
 import { RecantError } from './error.ts';
-import type { Recant } from './recant.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: any function is a tool
 export type Tool = (this: any, ...given: any[]) => unknown;
 
-/** What each call says of itself, from what it was given. */
+/** How each call of a tool is described; functions receive the call's arguments. */
 export interface WrapOptions<T extends Tool> extends Omit<ActionInput, 'tool' | 'arguments' | 'resources' | 'subject' | 'retryOf'> {
-  /** The tool's name in the ledger. Default: the function's. */
+  /** The tool's name in the ledger. Default: the function's name. */
   readonly name?: string;
   readonly resources?: (...given: Parameters<T>) => readonly string[];
-  /** What is recorded as arguments. Default: the only argument where it is an object, else `{arguments: [...]}`. */
+  /** What is recorded as arguments. Default: the argument itself if it is the only one and an object, else `{arguments: [...]}`. */
   readonly arguments?: (...given: Parameters<T>) => Readonly<Record<string, unknown>>;
   /** Whose data the call is about. */
   readonly subject?: (...given: Parameters<T>) => string | undefined;
-  /** What is kept of the result. Default: nothing. Not asked of a generator, which may say so itself by `current()?.result`. */
+  /** What is recorded of the result. Default: nothing. Not called for generators, which can use `current()?.result`. */
   readonly result?: (result: Awaited<ReturnType<T>>) => Readonly<Record<string, unknown>>;
 }
 
-/** A generator cannot wait before its first step unless it is an async one. */
+/** A generator becomes an async one, because it must wait before its first step. */
 export type Wrapped<T extends Tool> = T extends (this: infer This, ...given: infer Given) => infer Result
   ? Result extends AsyncGenerator<infer Y, infer R, infer N> | Generator<infer Y, infer R, infer N>
     ? (this: This, ...given: Given) => AsyncGenerator<Y, R, N>
@@ -29,8 +28,8 @@ export type Wrapped<T extends Tool> = T extends (this: infer This, ...given: inf
   : never;
 
 export interface WrapPorts {
-  readonly recant: Recant;
-  readonly begin: (input: ActionInput) => Promise<Begun>;
+  readonly action: (input: ActionInput, tool: (context: ActionContext) => unknown) => Promise<unknown>;
+  readonly begin: (input: ActionInput) => Promise<RunningAttempt>;
   readonly storage: AsyncLocalStorage<ActionContext>;
   readonly onProblem: (problem: RecantError) => void;
   readonly track: <R>(work: () => Promise<R>) => Promise<R>;
@@ -41,62 +40,64 @@ const ASYNC_GENERATOR = Object.getPrototypeOf(async function* () {}) as object;
 
 export function wrapTool<T extends Tool>(tool: T, options: WrapOptions<T>, ports: WrapPorts): Wrapped<T> {
   if (typeof tool !== 'function' || /^class\b/.test(Function.prototype.toString.call(tool))) {
-    throw new RecantError('options_invalid', 'wrap takes a function: wrap the methods of an object one by one.');
+    throw new RecantError('options_invalid', 'wrap expects a function; wrap the methods of an object one by one.');
   }
   const prototype = Object.getPrototypeOf(tool) as object;
-  const input = inputOf(tool, options);
-  // Methods, unlike functions, have neither `prototype` nor a constructor of their own.
+  const inputFor = inputReader(tool, options);
+  // Method syntax: unlike functions, methods have neither `prototype` nor a constructor of their own.
   const { wrapped } =
     prototype === GENERATOR || prototype === ASYNC_GENERATOR
       ? {
           async *wrapped(this: unknown, ...given: unknown[]) {
-            return yield* generate(() => tool.apply(this, given) as AnyGenerator, input(given), ports);
+            return yield* recordGenerator(() => tool.apply(this, given) as AnyGenerator, inputFor(given), ports);
           },
         }
       : {
           wrapped(this: unknown, ...given: unknown[]) {
-            return ports.recant.action(input(given), (context) =>
-              keeping(() => tool.apply(this, given), options.result as ResultOf, context, ports),
+            return ports.action(inputFor(given), (context) =>
+              runAndReport(() => tool.apply(this, given), options.result as ResultReader, context, ports),
             );
           },
         };
-  return dress(wrapped, tool, prototype !== GENERATOR) as Wrapped<T>;
+  return copyProperties(wrapped, tool, prototype !== GENERATOR) as Wrapped<T>;
 }
 
-type ResultOf = ((result: unknown) => Readonly<Record<string, unknown>>) | undefined;
+type ResultReader = ((result: unknown) => Readonly<Record<string, unknown>>) | undefined;
 
-/** What the tool gives, with that of it kept which its options name. Options that fail are a problem of the record, not of the tool. */
-function keeping(run: () => unknown, resultOf: ResultOf, context: ActionContext, { onProblem }: WrapPorts): unknown {
-  if (resultOf === undefined) return run();
+/** Runs the tool and reports its result. An error in the option `result` goes to `onProblem`, not to the tool's caller. */
+function runAndReport(run: () => unknown, readResult: ResultReader, context: ActionContext, { onProblem }: WrapPorts): unknown {
+  if (readResult === undefined) return run();
   return (async () => {
     const result = await run();
     try {
-      context.result(resultOf(result));
+      context.result(readResult(result));
     } catch (cause) {
-      onProblem(new RecantError('arguments_invalid', 'The option `result` of a wrapped tool failed: its result is not kept.', { cause }));
+      onProblem(
+        new RecantError('arguments_invalid', 'The option `result` of a wrapped tool threw, so the result was not recorded.', { cause }),
+      );
     }
     return result;
   })();
 }
 
-function inputOf<T extends Tool>(
+function inputReader<T extends Tool>(
   tool: T,
   { name, resources, subject, arguments: argumentsOf, result: _, ...rest }: WrapOptions<T>,
 ): (given: unknown[]) => ActionInput {
   return (all) => {
     const given = all as Parameters<T>;
-    const whose = subject?.(...given);
+    const subjectOfCall = subject?.(...given);
     return {
       ...rest,
       tool: name ?? tool.name,
-      arguments: argumentsOf?.(...given) ?? record(all),
+      arguments: argumentsOf?.(...given) ?? defaultArguments(all),
       ...(resources === undefined ? {} : { resources: resources(...given) }),
-      ...(whose === undefined ? {} : { subject: whose }),
+      ...(subjectOfCall === undefined ? {} : { subject: subjectOfCall }),
     };
   };
 }
 
-function record(given: readonly unknown[]): Readonly<Record<string, unknown>> {
+function defaultArguments(given: readonly unknown[]): Readonly<Record<string, unknown>> {
   const [only] = given;
   const single = given.length === 1 && typeof only === 'object' && only !== null && !Array.isArray(only);
   return single ? (only as Record<string, unknown>) : given.length === 0 ? {} : { arguments: given };
@@ -104,33 +105,33 @@ function record(given: readonly unknown[]): Readonly<Record<string, unknown>> {
 
 type AnyGenerator = Generator<unknown, unknown, unknown> | AsyncGenerator<unknown, unknown, unknown>;
 
-/** Begins at the first `next`; ends when the tool's generator does, by return, throw or the consumer's leaving. */
-async function* generate(
+/** Begins the attempt at the first `next` and ends it when the tool's generator returns or throws, or its consumer stops early. */
+async function* recordGenerator(
   start: () => AnyGenerator,
   input: ActionInput,
   { begin, storage, track }: WrapPorts,
 ): AsyncGenerator<unknown, unknown, unknown> {
-  let over: () => void = () => {};
-  void track(() => new Promise<void>((resolve) => (over = resolve)));
+  let finished: () => void = () => {};
+  void track(() => new Promise<void>((resolve) => (finished = resolve)));
   try {
-    const begun = await begin(input);
+    const attempt = await begin(input);
     let thrown: { value: unknown } | undefined;
     try {
-      const inner = storage.run(begun.context, start);
-      return yield* within(inner, (step) => storage.run(begun.context, step));
+      const inner = storage.run(attempt.context, start);
+      return yield* stepsThrough((step) => storage.run(attempt.context, step), inner);
     } catch (error) {
       thrown = { value: error };
       throw error;
     } finally {
-      await begun.end(thrown === undefined ? { outcome: 'succeeded' } : { outcome: 'failed', thrown });
+      await attempt.end(thrown === undefined ? { outcome: 'succeeded' } : { outcome: 'failed', thrown });
     }
   } finally {
-    over();
+    finished();
   }
 }
 
-/** The generator with every step taken by `run`. */
-function within(inner: AnyGenerator, run: <R>(step: () => R) => R): AsyncIterable<unknown, unknown, unknown> {
+/** The generator with every step executed by `run`. */
+function stepsThrough(run: <R>(step: () => R) => R, inner: AnyGenerator): AsyncIterable<unknown, unknown, unknown> {
   return {
     [Symbol.asyncIterator]: () => ({
       next: async (...sent: [] | [unknown]) => run(() => inner.next(...sent)),
@@ -140,10 +141,10 @@ function within(inner: AnyGenerator, run: <R>(step: () => R) => R): AsyncIterabl
   };
 }
 
-/** Gives the wrapper the tool's own properties: name, length, schemas, `prototype`, whatever a framework hangs on it. */
-function dress(wrapped: Tool, tool: Tool, withPrototype: boolean): Tool {
+/** Copies the tool's own properties to the wrapper: name, length, `prototype`, schemas and other properties that frameworks set. */
+function copyProperties(wrapped: Tool, tool: Tool, withPrototype: boolean): Tool {
   for (const key of Reflect.ownKeys(tool)) {
-    // A generator's prototype makes generators, which the wrapper's are not.
+    // A sync generator's prototype does not fit the wrapper, which is an async generator.
     if (key === 'prototype' && !withPrototype) continue;
     Object.defineProperty(wrapped, key, Object.getOwnPropertyDescriptor(tool, key) as PropertyDescriptor);
   }

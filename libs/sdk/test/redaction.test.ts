@@ -171,7 +171,7 @@ test('an effect on a resource that may not be named is recorded under masked nam
     expect.objectContaining({ resource: 'memory://shop/plain', compensation: { connector: 'memory', images: ['2'] } }),
   ]);
   expect(settlement()).toMatchObject({ effects: 2, outcome: 'succeeded' });
-  expect(problems).toEqual([expect.objectContaining({ code: 'effect_withheld', message: expect.stringContaining(context.action) })]);
+  expect(problems).toEqual([expect.objectContaining({ code: 'effect_masked', message: expect.stringContaining(context.action) })]);
   expect(sent()).not.toContain(SECRET);
 });
 

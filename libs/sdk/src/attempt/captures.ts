@@ -1,8 +1,8 @@
 import { type Capture, ConnectorError } from '@recant/connector';
 import type { AttemptIntended, AttemptRef, Effect } from '@recant/events';
 import { RecantError } from '../error.ts';
-import { pause } from '../lane/backoff.ts';
-import type { AnySystem } from './input.ts';
+import { pause } from '../outbox/backoff.ts';
+import type { AnySystem } from './action-input.ts';
 
 export type Before = NonNullable<AttemptIntended['before']>;
 

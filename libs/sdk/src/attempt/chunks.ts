@@ -1,8 +1,8 @@
 import { canonicalize, createEffectsDigest, type Effect, EVENT_BYTES_MAX, EventError } from '@recant/events';
 
 /** Bytes of an effects event beside its effects: envelope with names at their limits, trace context, data. */
-export const CHUNK_OVERHEAD_BYTES = 6_000;
-export const CHUNK_BYTES_MAX = EVENT_BYTES_MAX - CHUNK_OVERHEAD_BYTES;
+const CHUNK_OVERHEAD_BYTES = 6_000;
+const CHUNK_BYTES_MAX = EVENT_BYTES_MAX - CHUNK_OVERHEAD_BYTES;
 
 export interface Chunked {
   readonly chunks: number;

@@ -9,42 +9,42 @@ import {
   partDigest,
 } from '@recant/events';
 import { RecantError } from '../error.ts';
-import { copyJson } from './json.ts';
+import { copyJson } from './copy-json.ts';
 
 /** Levels of nesting that an event puts around its arguments: the event, its data, `arguments`. */
 const LEVELS_AROUND = 3;
 const SALT_BYTES = 16;
 
-export interface Contained {
+export interface EncodedContent {
+  /** The content as the event carries it: inline, or as a reference to a part. */
   readonly content: Content;
-  /** What has to be sent before the event, where the content stands beside it. */
+  /** The part to send before the event; absent for inline content. */
   readonly part?: { readonly digest: string; readonly salt: string; readonly bytes: Uint8Array };
 }
 
-/** A copy of a tool's arguments, or of its result. @throws RecantError `arguments_invalid | too_large` */
+/** Copies a tool's arguments, or its result. @throws RecantError `arguments_invalid | too_large` */
 export function copyContent(value: unknown, what: 'Arguments' | 'Results' = 'Arguments'): JsonObject {
   const copied = copyJson(value);
   if (typeof copied !== 'object' || copied === null || Array.isArray(copied)) {
-    throw new RecantError('arguments_invalid', `${what} are one JSON object: name each of them.`);
+    throw new RecantError('arguments_invalid', `${what} must be one JSON object with a name for each value.`);
   }
   canonicalBytes(copied as JsonObject, what);
   return copied as JsonObject;
 }
 
 /**
- * Content as an event carries it: inside it, or as a salted digest of canonical bytes that stand beside it, where they are too large, too
- * deep, or contain U+0000, which an event cannot.
+ * Encodes content inline, or as a part with a salted digest where it is too large or too deep for an event, or contains U+0000.
  * @throws RecantError `too_large`
  */
-export function contain(value: JsonObject, random: (bytes: number) => Uint8Array): Contained {
+export function toInlineOrPart(value: JsonObject, random: (bytes: number) => Uint8Array): EncodedContent {
   const bytes = canonicalBytes(value, 'Arguments');
   const inline = bytes.length <= INLINE_BYTES_MAX && depthOf(value) + LEVELS_AROUND <= EVENT_DEPTH_MAX && !hasNul(value);
-  return inline ? { content: { inline: value } } : beside(bytes, random);
+  return inline ? { content: { inline: value } } : toPart(bytes, random);
 }
 
-/** Bytes that stand beside the event; sealed where there is a subject. @throws RecantError `too_large` */
-export function beside(bytes: Uint8Array, random: (bytes: number) => Uint8Array, subject?: string): Contained {
-  fitting(bytes, 'Sealed contents');
+/** Encodes bytes as a part. @param subject given for sealed bytes only. @throws RecantError `too_large` */
+export function toPart(bytes: Uint8Array, random: (bytes: number) => Uint8Array, subject?: string): EncodedContent {
+  checkSize(bytes, 'Sealed contents');
   const saltBytes = random(SALT_BYTES);
   const digest = partDigest(saltBytes, bytes);
   const salt = Buffer.from(saltBytes).toString('base64url');
@@ -56,14 +56,14 @@ export function beside(bytes: Uint8Array, random: (bytes: number) => Uint8Array,
 
 /** @throws RecantError `too_large` */
 export function canonicalBytes(value: JsonObject, what: string): Uint8Array {
-  return fitting(new TextEncoder().encode(canonicalize(value)), what);
+  return checkSize(new TextEncoder().encode(canonicalize(value)), what);
 }
 
-function fitting(bytes: Uint8Array, what: string): Uint8Array {
+function checkSize(bytes: Uint8Array, what: string): Uint8Array {
   if (bytes.length <= PART_BYTES_MAX) return bytes;
   throw new RecantError(
     'too_large',
-    `${what} have ${bytes.length} bytes, at most ${PART_BYTES_MAX} are kept: pass large data by reference.`,
+    `${what} are too large: expected at most ${PART_BYTES_MAX} bytes, got ${bytes.length}. Pass large data by reference.`,
   );
 }
 

@@ -1,28 +1,28 @@
 import type { JsonObject } from '@recant/events';
 import type { RecantError } from '../error.ts';
 import type { Settings } from '../options.ts';
-import type { Intent } from './attempt.ts';
+import type { Intent } from './attempt-events.ts';
 import type { Captures } from './captures.ts';
 import { copyContent } from './content.ts';
 
-/** What a tool is given while it runs. */
+/** Passed to a tool while it runs. */
 export interface ActionContext {
   readonly action: string;
-  /** 1 for the first try. */
+  /** 1 for the first attempt. */
   readonly attempt: number;
   readonly source: string;
-  /** The handle of a captured system: a transaction runner, a directory. @throws RecantError `system_unknown` */
+  /** Returns the handle of a captured system: a transaction runner, a directory. @throws RecantError `system_unknown` */
   on<Handle>(system: { readonly name: string; capture(...given: never[]): Promise<{ readonly handle: Handle }> }): Handle;
-  /** What is kept of the tool's result; the last call counts, and without one nothing is. What cannot be kept is told to `onProblem`. */
+  /** Records (part of) the tool's result. The last call wins; without a call no result is recorded. Invalid values are reported to `onProblem`. */
   result(value: Readonly<Record<string, unknown>>): void;
 }
 
-/** What a tool has said so far. */
-export interface Kept {
-  result: JsonObject | undefined;
+/** The result that the tool reported last. */
+export interface ReportedResult {
+  value: JsonObject | undefined;
 }
 
-export function contextFor(intent: Intent, captures: Captures, kept: Kept, onProblem: Settings['onProblem']): ActionContext {
+export function contextFor(intent: Intent, captures: Captures, reported: ReportedResult, onProblem: Settings['onProblem']): ActionContext {
   const { action, attempt, source } = intent.ref;
   return {
     action,
@@ -31,7 +31,7 @@ export function contextFor(intent: Intent, captures: Captures, kept: Kept, onPro
     on: (system) => captures.handleOf(system as never) as never,
     result(value) {
       try {
-        kept.result = copyContent(value, 'Results');
+        reported.value = copyContent(value, 'Results');
       } catch (error) {
         onProblem(error as RecantError);
       }

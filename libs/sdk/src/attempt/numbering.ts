@@ -1,6 +1,6 @@
 import { uuidv7 } from '@recant/events';
 import { RecantError } from '../error.ts';
-import type { ActionInput } from './input.ts';
+import type { ActionInput } from './action-input.ts';
 
 /** Actions whose last attempt is remembered for `retryOf`. */
 const REMEMBERED_MAX = 10_000;

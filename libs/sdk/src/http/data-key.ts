@@ -1,8 +1,8 @@
 import { DATA_KEY_BYTES, isDataKeyId } from '@recant/events';
 import type { MakeDataKey, SealingKey } from '../sealing/sealer.ts';
 import { TransportError } from '../transport.ts';
-import { readJson, refusalOf, textOf } from './answer.ts';
 import { type LedgerAddress, requester } from './request.ts';
+import { readJson, refusalOf, textOf } from './response.ts';
 
 /** Asks by `POST /v1/data-keys`, whichever way events take. @throws RecantError `options_invalid` */
 export function dataKeyAt(address: LedgerAddress): MakeDataKey {

@@ -1,6 +1,6 @@
 import type { Transport } from '../transport.ts';
-import { standingOf } from './answer.ts';
 import { type LedgerAddress, requester } from './request.ts';
+import { standingOf } from './response.ts';
 
 /** Asks by `GET /v1/standing`, whichever way events take. @throws RecantError `options_invalid` */
 export function standingAt(address: LedgerAddress): NonNullable<Transport['standing']> {

@@ -1,8 +1,8 @@
 import { MEDIA_TYPE_BATCH } from '@recant/events';
 import type { Outgoing, SendResult, Transport } from '../transport.ts';
-import { receiptsOf, refusalOf } from './answer.ts';
 import { dataKeyAt } from './data-key.ts';
 import { type LedgerAddress, requester } from './request.ts';
+import { receiptsOf, refusalOf } from './response.ts';
 import { standingAt } from './standing.ts';
 
 export interface HttpTransportOptions extends LedgerAddress {}

@@ -1,1 +1,2 @@
-export { type KafkaTransportOptions, kafkaTransport } from './transport.ts';
+export type { KafkaTransportOptions } from './options.ts';
+export { kafkaTransport } from './transport.ts';

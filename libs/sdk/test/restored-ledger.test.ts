@@ -74,9 +74,9 @@ test('close waits until what was acknowledged is there again', async () => {
 });
 
 test('memory is bounded: the oldest is let go, which is told once where nothing outside covers it', async () => {
-  const recant = await opened({ keptEventsMax: 4 });
+  const recant = await opened({ resendEventsMax: 4 });
   await act(recant, 4);
-  expect(problems).toMatchObject([{ code: 'kept_full', message: expect.stringContaining('more than 4 events') }]);
+  expect(problems).toMatchObject([{ code: 'resend_buffer_full', message: expect.stringContaining('limits: 4 events') }]);
   ledger.setBack(1);
   await act(recant, 1);
   expect(problems.slice(1)).toMatchObject([{ code: 'acknowledged_lost', pending: [expect.stringMatching(/\.1\.settled$/)] }]);
@@ -88,16 +88,16 @@ test('memory is bounded: the oldest is let go, which is told once where nothing 
 });
 
 test('bytes are bounded too, those of parts among them', async () => {
-  const recant = await opened({ keptBytesMax: 60_000 });
+  const recant = await opened({ resendBytesMax: 60_000 });
   await act(recant, 1, 'x'.repeat(50_000));
   expect(problems).toEqual([]);
   await act(recant, 1, 'x'.repeat(50_000));
-  expect(problems).toMatchObject([{ code: 'kept_full' }]);
+  expect(problems).toMatchObject([{ code: 'resend_buffer_full' }]);
   await recant.close();
 });
 
 test('what is covered makes room without a word, and is sent again as long as it is kept', async () => {
-  const recant = await opened({ leaseMs: 30, keptEventsMax: 200 });
+  const recant = await opened({ leaseMs: 30, resendEventsMax: 200 });
   ledger.standing.covered = Number.MAX_SAFE_INTEGER;
   for (let n = 0; n < 6; n += 1) {
     await act(recant, 20);
@@ -114,13 +114,13 @@ test('what is covered makes room without a word, and is sent again as long as it
 });
 
 test('nothing is kept where nothing may be: a ledger that was set back goes on with a hole', async () => {
-  const recant = await opened({ keptEventsMax: 0 });
+  const recant = await opened({ resendEventsMax: 0 });
   await act(recant, 2);
   ledger.setBack(1);
   await act(recant, 1);
   await recant.close();
   expect(numbers()).toEqual([1, 6, 7, 8]);
-  expect(problems).toMatchObject([{ code: 'kept_full' }, { code: 'acknowledged_lost' }]);
+  expect(problems).toMatchObject([{ code: 'resend_buffer_full' }, { code: 'acknowledged_lost' }]);
   ledger.violations.length = 0;
 });
 
@@ -177,7 +177,7 @@ test('a way that can only ask sends all of it again once an epoch was opened', a
 
 test('a way that cannot ask keeps nothing, and says nothing', async () => {
   const recant = await opened({
-    keptEventsMax: 1,
+    resendEventsMax: 1,
     transport: { send: async (items) => items.map(() => ({ kind: 'acknowledged' }) as const), close: async () => {} },
   });
   await act(recant, 3);

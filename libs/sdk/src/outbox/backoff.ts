@@ -1,14 +1,14 @@
 /** First and longest pause between sends, in milliseconds. */
-export const BACKOFF_MS_FIRST = 100;
-export const BACKOFF_MS_MAX = 5_000;
+const BACKOFF_MS_FIRST = 100;
+const BACKOFF_MS_MAX = 5_000;
 
-/** Capped exponential pause with half of it random, so that many agents do not come back at once. Never shorter than what was asked for. */
+/** Capped exponential backoff, half of it random so that many agents do not retry at once; at least `askedMs`. */
 export function backoffMs(failures: number, random: number, askedMs: number): number {
   const full = Math.min(BACKOFF_MS_MAX, BACKOFF_MS_FIRST * 2 ** Math.min(failures - 1, 20));
   return Math.max(askedMs, full / 2 + (full / 2) * random);
 }
 
-/** Resolves after `ms`, or as soon as the signal aborts. */
+/** Resolves after `ms` milliseconds, or as soon as the signal aborts. */
 export function pause(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (signal.aborted) return resolve();

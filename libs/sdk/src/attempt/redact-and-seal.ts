@@ -1,36 +1,36 @@
 import { type AttemptContext, type AttemptIntended, NAME_BYTES_MAX } from '@recant/events';
 import type { Redactor } from '@recant/redaction';
 import type { RecantOptions, Settings } from '../options.ts';
-import { redactionRefused } from '../redaction/recorder.ts';
-import { readablePath } from '../redaction/resource.ts';
+import { readablePath } from '../redaction/effect-redactor.ts';
+import { redactionRefused } from '../redaction/recorder-redactor.ts';
 import type { TraceContext } from '../trace.ts';
-import type { Intent } from './attempt.ts';
+import { type ActionInput, type AnySystem, checkInput, contextOf, systemsOf } from './action-input.ts';
+import type { Intent } from './attempt-events.ts';
 import { copyContent } from './content.ts';
-import { type ActionInput, type AnySystem, checkInput, contextOf, systemsOf } from './input.ts';
-import type { KeepContent } from './keep.ts';
+import type { EncodeContent } from './content-encoder.ts';
 
-export interface Described {
-  readonly contained: Intent['contained'];
+export interface RedactedInput {
+  readonly encoded: Intent['encoded'];
   readonly data: Intent['data'];
   readonly systems: Map<AnySystem, string[]>;
 }
 
 /**
- * What is going to be said of an action, with nothing in it that a rule finds.
- * Arguments are copied before it returns. Rejects with RecantError `options_invalid | arguments_invalid | too_large | system_unknown | redaction_refused`
+ * Checks and redacts the description of an action and encodes its arguments; sealing them may fetch a key. The arguments are copied before the
+ * first await. Rejects with RecantError `options_invalid | arguments_invalid | too_large | system_unknown | redaction_refused`.
  */
-export async function describe(
+export async function redactAndSeal(
   input: ActionInput,
   who: Pick<RecantOptions, 'session' | 'model' | 'agentVersion' | 'onBehalfOf'>,
   settings: Settings,
-  keep: KeepContent,
-): Promise<Described> {
+  encode: EncodeContent,
+): Promise<RedactedInput> {
   checkInput(input);
   const copied = copyContent(input.arguments ?? {});
-  refuseNames(input, settings.redactor);
+  refuseSensitiveNames(input, settings.redactor);
   const systems = systemsOf(input, settings.systems);
   return {
-    contained: await keep(copied, 'arguments', input.subject ?? settings.subject),
+    encoded: await encode(copied, 'arguments', input.subject ?? settings.subject),
     data: {
       tool: input.tool,
       resources: [...(input.resources ?? [])],
@@ -43,8 +43,8 @@ export async function describe(
   };
 }
 
-/** Names by which undoing or erasing finds things again cannot be masked. */
-function refuseNames({ tool, subject = '', resources = [], expectedAfter = {} }: ActionInput, { find }: Redactor): void {
+/** Undoing and erasing look things up by these names, so they cannot be masked. */
+function refuseSensitiveNames({ tool, subject = '', resources = [], expectedAfter = {} }: ActionInput, { find }: Redactor): void {
   const refuse = (text: string, place: string): void => {
     const rule = find(text);
     if (rule !== undefined) throw redactionRefused(rule, place);
@@ -77,7 +77,7 @@ function redactLabels(labels: Readonly<Record<string, string>>, { json, mask }: 
   return Object.fromEntries(redacted) as Readonly<Record<string, string>>;
 }
 
-/** Versions before, without resources that may not be named: effects of them are withheld as well. */
+/** Drops the versions of resources and parts whose names a rule matches; their effects are masked as well. */
 export function redactBefore(before: NonNullable<AttemptIntended['before']>, { find }: Redactor): NonNullable<AttemptIntended['before']> {
   return Object.fromEntries(
     Object.entries(before).filter(
@@ -86,7 +86,7 @@ export function redactBefore(before: NonNullable<AttemptIntended['before']>, { f
   );
 }
 
-/** Tracing is no way out either. */
+/** Drops a trace state in which a rule matches. */
 export function redactTrace({ tracestate, ...trace }: TraceContext, { find }: Redactor): TraceContext {
   return tracestate === undefined || find(tracestate) !== undefined ? trace : { ...trace, tracestate };
 }

@@ -4,7 +4,7 @@ import { ERROR_MESSAGE_BYTES_MAX, isName } from '@recant/events';
 const LOOKED_AT_MAX = 65_536;
 
 /** Name and message of whatever was thrown, masked, and cut to what an event holds. */
-export function errorOf(thrown: unknown, mask: (text: string) => string): { code: string; message: string } {
+export function toolErrorOf(thrown: unknown, mask: (text: string) => string): { code: string; message: string } {
   try {
     const { name, code, message } = Object(thrown) as { name?: unknown; code?: unknown; message?: unknown };
     const label = [code, name].find((given): given is string => typeof given === 'string' && isName(given)) ?? 'error';

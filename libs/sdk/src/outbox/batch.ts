@@ -1,10 +1,10 @@
 import type { Outgoing } from '../transport.ts';
 
-/** Items and bytes of one send. */
+/** Limits of one send. */
 const SEND_ITEMS_MAX = 500;
 const SEND_BYTES_MAX = 1_048_576;
 
-/** What goes out at once: from `from` on as much as one send takes, at least one. */
+/** The items of one send, starting at `from`: at least one, at most SEND_ITEMS_MAX and SEND_BYTES_MAX. */
 export function batchOf<T extends { readonly item: Outgoing }>(queue: readonly T[], from = 0): T[] {
   let bytes = 0;
   let to = from;

@@ -4,7 +4,7 @@ import type { Redactor } from '@recant/redaction';
 /** Names of parts that are remembered: columns of tables come again with every row. */
 const REMEMBERED_MAX = 10_000;
 
-export interface Withheld {
+export interface RedactedEffect {
   readonly effect: Effect;
   /** What withheld something of it. */
   readonly rule?: string;
@@ -31,7 +31,7 @@ function segmentsOf(path: string): string[] {
  * Effects as they may be recorded. One whose resource or part names hold what a rule finds keeps its operation, order and versions, under masked
  * names and without its inverse: nobody can undo what Recant may not name, and planning says so (`irreversible`).
  */
-export function createWithholding({ find, mask }: Pick<Redactor, 'find' | 'mask'>): (effect: Effect) => Withheld {
+export function createEffectRedactor({ find, mask }: Pick<Redactor, 'find' | 'mask'>): (effect: Effect) => RedactedEffect {
   const parts = new Map<string, string | undefined>();
   const findInPart = (name: string): string | undefined => {
     if (parts.has(name)) return parts.get(name);
