@@ -1,7 +1,7 @@
 import type { Effect, VersionOrAbsent } from '@recant/events';
 import { CONNECTOR, resourceOf } from './path.ts';
-import type { Entry } from './record.ts';
 import { type Letter, PART_OF, type VersionOf } from './state.ts';
+import type { Entry } from './store/record.ts';
 
 /** An entry as the ledger gets it: versions and names only. The image it names is the entry itself, by its ordinal. */
 export function effectOf(system: string, versionOf: VersionOf, entry: Entry): Effect {

@@ -11,7 +11,7 @@ export function systemError(code: 'ENOENT' | 'EEXIST' | 'ENOTDIR' | 'EISDIR' | '
 }
 
 /** System errors of the store itself, as what they mean to its caller. */
-export async function reaching<T>(what: string, work: Promise<T>): Promise<T> {
+export async function wrapStoreErrors<T>(what: string, work: Promise<T>): Promise<T> {
   try {
     return await work;
   } catch (cause) {

@@ -3,7 +3,7 @@ import { access, lstat, open } from 'node:fs/promises';
 import { codeOf } from './failure.ts';
 import { childOf, type Path, ROOT } from './path.ts';
 
-/** A folder beneath the root, held open: what is done through it stays in it, whatever becomes of its path meanwhile. */
+/** A folder beneath the root, locked open: what is done through it stays in it, whatever becomes of its path meanwhile. */
 export interface Folder {
   /** Path of a child for a system call. */
   at(name: string): string;
@@ -41,7 +41,7 @@ export async function openFolder(root: string, path: Path): Promise<Opened> {
 }
 
 /** @param path of a child, as its open parent gives it. */
-export async function openOne(path: string, at: Path): Promise<Opened> {
+async function openOne(path: string, at: Path): Promise<Opened> {
   try {
     const handle = await open(path, FOLDER_FLAGS);
     const base = (await hasProc()) ? `/proc/self/fd/${handle.fd}` : path;

@@ -1,4 +1,4 @@
-export type { Directory } from './directory.ts';
-export { createFilesystemConnector, filesystemConnector } from './filesystem-connector.ts';
-export { type FilesystemSystem, filesystemSystem } from './filesystem-system.ts';
-export type { StoreOptions } from './store.ts';
+export type { Directory } from './capture/directory.ts';
+export { type FilesystemSystem, filesystemSystem } from './capture/filesystem-system.ts';
+export type { StoreOptions } from './store/store.ts';
+export { filesystemConnector } from './undo/filesystem-connector.ts';

@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import type { InverseBatch } from '@recant/connector';
 import type { AttemptRef } from '@recant/events';
-import { createFilesystemConnector, filesystemSystem } from '../src/index.ts';
+import { filesystemSystem } from '../src/index.ts';
+import { createFilesystemConnector } from '../src/undo/filesystem-connector.ts';
 import { mischief } from './mischief.ts';
 
 /** What the fault tests kill: does one thing on a root, and kills itself at the nth time that it comes by a point. */

@@ -2,7 +2,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
-import { createLock } from '../src/lock.ts';
+import { createLock } from '../src/store/lock.ts';
 
 const disk = vi.hoisted(() => ({ full: false }));
 vi.mock('node:fs/promises', async (original) => {
@@ -15,19 +15,19 @@ vi.mock('node:fs/promises', async (original) => {
   return { ...fs, writeFile };
 });
 
-test('a disk that fills up while the lock is held does not leave it with a process that lives on', async () => {
+test('a disk that fills up while the lock is locked does not leave it with a process that lives on', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'recant-lock-'));
   try {
     const lock = createLock(folder, 50);
-    const done = await lock.hold(async () => {
+    const done = await lock.withLock(async () => {
       disk.full = true;
       return 'done';
     });
     expect(done).toBe('done');
-    await expect(lock.hold(async () => undefined)).rejects.toThrow(/ENOSPC/);
+    await expect(lock.withLock(async () => undefined)).rejects.toThrow(/ENOSPC/);
     disk.full = false;
-    expect(await createLock(folder, 50).hold(async (takenOver) => takenOver)).toBe(true);
-    expect(await lock.hold(async (takenOver) => takenOver)).toBe(false);
+    expect(await createLock(folder, 50).withLock(async (takenOver) => takenOver)).toBe(true);
+    expect(await lock.withLock(async (takenOver) => takenOver)).toBe(false);
     expect((await readdir(folder)).filter((name) => name.startsWith('.'))).toEqual([]);
   } finally {
     disk.full = false;

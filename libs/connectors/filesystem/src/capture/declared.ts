@@ -1,19 +1,20 @@
 import type { AttemptRef } from '@recant/events';
-import { changing, type Planned, replacing } from './act.ts';
-import { entryOf, type Mark } from './history.ts';
-import { lookBeneath } from './look.ts';
-import { isWithin, type Path, pathOf, ROOT, resourceOf } from './path.ts';
-import { imageOf, LETTERS, type State, samePart } from './state.ts';
-import type { Held } from './store.ts';
+import { isWithin, type Path, pathOf, ROOT, resourceOf } from '../path.ts';
+import { readTree } from '../read-state.ts';
+import { imageOf, LETTERS, type State, samePart } from '../state.ts';
+import { entryOf, type Mark } from '../store/history.ts';
+import type { LockedStore } from '../store/locked-store.ts';
+import { changing, type Planned, replacing } from './perform.ts';
 
 /** The states before of everything at and beneath the declared paths, images durable, on record in the journal. */
-export async function declare(held: Held, at: AttemptRef, paths: readonly Path[]): Promise<ReadonlyMap<Path, State>> {
+export async function declare(locked: LockedStore, at: AttemptRef, paths: readonly Path[]): Promise<ReadonlyMap<Path, State>> {
   const states = new Map<Path, State>();
   for (const path of paths)
-    for (const [beneath, state] of await lookBeneath({ ...held.look, images: held.images }, path)) states.set(beneath, state);
-  for (const path of states.keys()) resourceOf(held.system, pathOf(path));
+    for (const [beneath, state] of await readTree({ ...locked.readOptions, images: locked.images }, path)) states.set(beneath, state);
+  for (const path of states.keys()) resourceOf(locked.system, pathOf(path));
   // Captured again after a kill: what stood there first is what it is compared with.
-  if (paths.length > 0 && held.history.declaredBy(at) === undefined) await held.append({ k: 'declared', at, paths, states: [...states] });
+  if (paths.length > 0 && locked.history.declaredBy(at) === undefined)
+    await locked.append({ k: 'declared', at, paths, states: [...states] });
   return states;
 }
 
@@ -21,27 +22,29 @@ export async function declare(held: Held, at: AttemptRef, paths: readonly Path[]
  * What became of the declared paths other than through a directory handle: nobody's journalled effect explains it, so it is this attempt's.
  * The tool has run: nothing may be refused any more, so what cannot be captured is left out, and what is over its bound cannot be undone.
  */
-export async function seenSince(held: Held, at: AttemptRef): Promise<Planned[]> {
-  const declared = held.history.declaredBy(at);
+export async function changesSince(locked: LockedStore, at: AttemptRef): Promise<Planned[]> {
+  const declared = locked.history.declaredBy(at);
   if (declared === undefined || declared.settled) return [];
-  const record = await held.read(declared.line);
+  const record = await locked.read(declared.line);
   if (record.k !== 'declared') return [];
   const expected = new Map<Path, State>(record.states);
   const within = (path: Path) => record.paths.some((folder) => isWithin(path, folder));
-  for (const path of held.history.pathsWhere(within)) {
-    const marks = held.history.marksOf(path).filter((mark) => mark.written.length > 0 && mark.line.offset > declared.line.offset);
-    for (const mark of marks) expected.set(path, await stateAfter(held, mark, expected.get(path) ?? null));
+  for (const path of locked.history.pathsWhere(within)) {
+    const marks = locked.history.marksOf(path).filter((mark) => mark.written.length > 0 && mark.line.offset > declared.line.offset);
+    for (const mark of marks) expected.set(path, await stateAfter(locked, mark, expected.get(path) ?? null));
   }
   const live = new Map<Path, State>();
   for (const path of record.paths)
-    for (const [beneath, state] of await lookBeneath({ ...held.look, lenient: true }, path)) live.set(beneath, state);
-  const paths = [...new Set([...expected.keys(), ...live.keys()])].filter((path) => path !== ROOT && isResource(held.system, path)).sort();
+    for (const [beneath, state] of await readTree({ ...locked.readOptions, lenient: true }, path)) live.set(beneath, state);
+  const paths = [...new Set([...expected.keys(), ...live.keys()])]
+    .filter((path) => path !== ROOT && isResource(locked.system, path))
+    .sort();
   return paths.flatMap((path) => difference(path, expected.get(path) ?? null, live.get(path) ?? null));
 }
 
 /** A change of the mode alone did not look at the content. */
-async function stateAfter(held: Held, mark: Mark, before: State): Promise<State> {
-  const entry = await entryOf(held, mark);
+async function stateAfter(locked: LockedStore, mark: Mark, before: State): Promise<State> {
+  const entry = await entryOf(locked, mark);
   if (entry.a?.t === 'file' && entry.a.c === undefined && before?.t === 'file' && before.c !== undefined)
     return { ...entry.a, c: before.c };
   return entry.a;

@@ -1,13 +1,13 @@
 import type { Finding, FindingCode, InverseStep } from '@recant/connector';
 import type { AttemptRef, Effect, VersionOrAbsent } from '@recant/events';
-import { entryOf } from './history.ts';
-import { CONNECTOR, type Path, pathOfResource, ROOT } from './path.ts';
-import type { Entry } from './record.ts';
-import { type Letter, letterOf, PART_OF, type State } from './state.ts';
-import type { Held } from './store.ts';
+import { CONNECTOR, type Path, pathOfResource, ROOT } from '../path.ts';
+import { type Letter, letterOf, PART_OF, type State } from '../state.ts';
+import { entryOf } from '../store/history.ts';
+import type { LockedStore } from '../store/locked-store.ts';
+import type { Entry } from '../store/record.ts';
 
 /** What one step comes to at one path: for each part written, from where to where, and the state that the first writer met. */
-export interface Net {
+export interface NetChange {
   readonly path: Path;
   readonly resource: string;
   readonly parts: Map<Letter, { readonly before: VersionOrAbsent; after: VersionOrAbsent; readonly image: State }>;
@@ -15,27 +15,27 @@ export interface Net {
   readonly known: bigint;
 }
 
-export type NetOrFindings =
-  | { readonly kind: 'net'; readonly nets: readonly Net[] }
+export type NetChangesOrFindings =
+  | { readonly kind: 'net'; readonly nets: readonly NetChange[] }
   | { readonly kind: 'refused'; readonly findings: readonly Finding[] };
 
 /**
  * Effects are data from a possibly hijacked agent. Each has to be the very entry that the journal holds for that attempt at that path;
  * states come from the journal alone. Anything else is refused before the file system is looked at.
  */
-export async function netOf(held: Held, step: InverseStep): Promise<NetOrFindings> {
-  const nets = new Map<Path, Net>();
+export async function netChangesOf(locked: LockedStore, step: InverseStep): Promise<NetChangesOrFindings> {
+  const nets = new Map<Path, NetChange>();
   const findings: Finding[] = [];
   for (const effect of step.effects) {
     if (Object.keys(effect.parts).length === 0) continue;
     const refuse = (code: FindingCode, detail: string) =>
       findings.push({ resource: effect.resource, part: Object.keys(effect.parts)[0] ?? 'exists', code, detail });
-    const path = pathOfResource(held.system, effect.resource);
+    const path = pathOfResource(locked.system, effect.resource);
     if (path === undefined || path === ROOT) {
-      refuse('not_registered', `No resource of filesystem://${held.system}/.`);
+      refuse('not_registered', `No resource of filesystem://${locked.system}/.`);
       continue;
     }
-    const entry = await journalled(held, path, effect, step.undoes);
+    const entry = await journalled(locked, path, effect, step.undoes);
     if (typeof entry === 'string')
       refuse(effect.compensation !== undefined && effect.compensation.connector !== CONNECTOR ? 'not_registered' : 'image_missing', entry);
     else addTo(nets, path, effect, entry, BigInt(step.knownOrdinals[effect.resource] ?? -1), refuse);
@@ -44,27 +44,27 @@ export async function netOf(held: Held, step: InverseStep): Promise<NetOrFinding
 }
 
 /** The entry that an effect says it is; or why it is not. */
-async function journalled(held: Held, path: Path, effect: Effect, undoes: AttemptRef): Promise<Entry | string> {
+async function journalled(locked: LockedStore, path: Path, effect: Effect, undoes: AttemptRef): Promise<Entry | string> {
   if (effect.compensation?.connector !== CONNECTOR) return 'The effect has no inverse of this connector.';
   if (effect.compensation.images.length !== 1 || effect.compensation.images[0] !== effect.ordinal)
     return 'The effect names no image of its own.';
-  const mark = held.history.marksOf(path).find(({ ordinal }) => String(ordinal) === effect.ordinal);
+  const mark = locked.history.marksOf(path).find(({ ordinal }) => String(ordinal) === effect.ordinal);
   if (mark === undefined) return 'The journal has no such effect here: its store is another one, or the effect was made up.';
-  const record = await held.read(mark.line);
+  const record = await locked.read(mark.line);
   if (!('at' in record) || !sameAttempt(record.at, undoes)) return 'The journal has this effect for another attempt.';
-  const entry = await entryOf(held, mark);
+  const entry = await entryOf(locked, mark);
   const letters = Object.keys(effect.parts).map(letterOf);
   if (letters.length !== entry.w.length || !letters.every((letter) => letter !== undefined && entry.w.includes(letter)))
     return 'The journal has other parts for this effect.';
   const fits = entry.w.every((letter) => {
     const said = effect.parts[PART_OF[letter]];
-    return said?.before === held.versionOf(entry.b, letter) && said.after === held.versionOf(entry.a, letter);
+    return said?.before === locked.versionOf(entry.b, letter) && said.after === locked.versionOf(entry.a, letter);
   });
   return fits ? entry : 'The journal has other versions for this effect.';
 }
 
 function addTo(
-  nets: Map<Path, Net>,
+  nets: Map<Path, NetChange>,
   path: Path,
   effect: Effect,
   entry: Entry,
@@ -73,7 +73,7 @@ function addTo(
 ): void {
   const own = known > BigInt(entry.o) ? known : BigInt(entry.o);
   const net = nets.get(path);
-  const parts: Net['parts'] = net?.parts ?? new Map();
+  const parts: NetChange['parts'] = net?.parts ?? new Map();
   for (const letter of entry.w) {
     const { before, after } = effect.parts[PART_OF[letter]] as { before: VersionOrAbsent; after: VersionOrAbsent };
     const earlier = parts.get(letter);

@@ -1,4 +1,4 @@
-import type { Acting } from './operations/acting.ts';
+import type { Operation } from './operations/operation.ts';
 import { list, readFile, type Stat, stat } from './operations/read.ts';
 import { chmod, mkdir, move, remove } from './operations/tree.ts';
 import { append, edit, writeFile } from './operations/write.ts';
@@ -25,24 +25,24 @@ export interface Directory {
   stat(path: string): Promise<Stat>;
 }
 
-export function createDirectory(acting: Acting): Directory {
+export function createDirectory(operation: Operation): Directory {
   async function read(path: string): Promise<Buffer>;
   async function read(path: string, encoding: BufferEncoding): Promise<string>;
   async function read(path: string, encoding?: BufferEncoding): Promise<Buffer | string> {
-    const content = await readFile(acting, path);
+    const content = await readFile(operation, path);
     return encoding === undefined ? content : content.toString(encoding);
   }
   return {
     readFile: read,
     // Refusals of a path are rejections like any other failure.
-    writeFile: async (path, content, options) => writeFile(acting, path, content, options?.mode),
-    edit: async (path, find, replacement) => edit(acting, path, find, replacement),
-    append: async (path, content) => append(acting, path, content),
-    move: async (from, to) => move(acting, from, to),
-    remove: async (path, options) => remove(acting, path, options?.recursive === true),
-    mkdir: async (path, options) => mkdir(acting, path, options ?? {}),
-    chmod: async (path, mode) => chmod(acting, path, mode),
-    list: async (path) => list(acting, path),
-    stat: async (path) => stat(acting, path),
+    writeFile: async (path, content, options) => writeFile(operation, path, content, options?.mode),
+    edit: async (path, find, replacement) => edit(operation, path, find, replacement),
+    append: async (path, content) => append(operation, path, content),
+    move: async (from, to) => move(operation, from, to),
+    remove: async (path, options) => remove(operation, path, options?.recursive === true),
+    mkdir: async (path, options) => mkdir(operation, path, options ?? {}),
+    chmod: async (path, mode) => chmod(operation, path, mode),
+    list: async (path) => list(operation, path),
+    stat: async (path) => stat(operation, path),
   };
 }

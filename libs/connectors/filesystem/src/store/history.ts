@@ -1,9 +1,9 @@
 import { ConnectorError } from '@recant/connector';
 import type { AttemptRef } from '@recant/events';
+import type { Path } from '../path.ts';
+import type { Letter } from '../state.ts';
 import type { Line } from './journal.ts';
-import type { Path } from './path.ts';
 import type { Entry, Intent, JournalRecord } from './record.ts';
-import type { Letter } from './state.ts';
 
 /** One write or read in the order of the system. The whole entry stands in its line. */
 export interface Mark {
@@ -77,8 +77,8 @@ export function createHistory(): History {
 const keyOf = (attempt: AttemptRef): string => JSON.stringify([attempt.source, attempt.action, attempt.attempt]);
 
 /** The whole entry that a mark stands for. */
-export async function entryOf(held: { read(line: Line): Promise<JournalRecord> }, mark: Mark): Promise<Entry> {
-  const record = await held.read(mark.line);
+export async function entryOf(locked: { read(line: Line): Promise<JournalRecord> }, mark: Mark): Promise<Entry> {
+  const record = await locked.read(mark.line);
   const entry = 'es' in record ? record.es.find(({ o }) => o === mark.ordinal) : undefined;
   if (entry === undefined)
     throw new ConnectorError('not_prepared', `The journal has no entry ${mark.ordinal} where it was. Restore it from a backup.`);

@@ -1,13 +1,15 @@
 import type { Capture, CapturingSystem } from '@recant/connector';
 import { ConnectorError } from '@recant/connector';
 import type { AttemptRef, Effect, VersionOrAbsent } from '@recant/events';
-import { note } from './act.ts';
-import { declare, seenSince } from './declared.ts';
+import { effectOf } from '../effect.ts';
+import { openStore } from '../open-store.ts';
+import { CONNECTOR, type Path, pathOfResource, ROOT, resourceOf } from '../path.ts';
+import { imageOf, LETTERS, PART_OF, type State, type VersionOf } from '../state.ts';
+import type { LockedStore } from '../store/locked-store.ts';
+import type { Store, StoreOptions } from '../store/store.ts';
+import { changesSince, declare } from './declared.ts';
 import { createDirectory, type Directory } from './directory.ts';
-import { effectOf } from './effect.ts';
-import { CONNECTOR, type Path, pathOfResource, ROOT, resourceOf } from './path.ts';
-import { imageOf, LETTERS, PART_OF, type State, type VersionOf } from './state.ts';
-import { createStore, type Held, type Store, type StoreOptions } from './store.ts';
+import { recordObserved } from './perform.ts';
 
 export interface FilesystemSystem extends CapturingSystem<Directory> {
   close(): Promise<void>;
@@ -18,17 +20,17 @@ export interface FilesystemSystem extends CapturingSystem<Directory> {
  * Several processes may capture on one root at once: they share its store.
  */
 export function filesystemSystem(options: StoreOptions): FilesystemSystem {
-  const store = createStore(options);
+  const store = openStore(options);
   return {
     name: options.name,
     connector: CONNECTOR,
     async capture(attempt, resources) {
       const paths = resources.map((resource) => pathOf(options.name, resource));
-      const before = await store.hold(async (held) => {
-        const states = await declare(held, attempt, paths);
+      const before = await store.withLock(async (locked) => {
+        const states = await declare(locked, attempt, paths);
         const stated = [...new Set(paths)].filter((path) => path !== ROOT);
         return Object.fromEntries(
-          stated.map((path) => [resourceOf(options.name, path), versionsOf(held.versionOf, states.get(path) ?? null)]),
+          stated.map((path) => [resourceOf(options.name, path), versionsOf(locked.versionOf, states.get(path) ?? null)]),
         );
       });
       return createCapture(store, attempt, before);
@@ -39,17 +41,17 @@ export function filesystemSystem(options: StoreOptions): FilesystemSystem {
 
 function createCapture(store: Store, attempt: AttemptRef, before: Capture['before']): Capture<Directory> {
   let ended: string | undefined;
-  const use: Store['hold'] = (work) => {
+  const use: Store['withLock'] = (work) => {
     if (ended !== undefined)
       throw new ConnectorError('capture_refused', `The attempt was ${ended}: nothing it does now would be recorded. Start another.`);
-    return store.hold(work);
+    return store.withLock(work);
   };
   return {
     before,
-    handle: createDirectory({ attempt, hold: async (work) => use(work) }),
+    handle: createDirectory({ attempt, withLock: async (work) => use(work) }),
     async *settle() {
       ended ??= 'settled';
-      yield* await store.hold((held) => settle(held, attempt));
+      yield* await store.withLock((locked) => settle(locked, attempt));
     },
     async release() {
       ended ??= 'released';
@@ -58,17 +60,17 @@ function createCapture(store: Store, attempt: AttemptRef, before: Capture['befor
 }
 
 /** From the journal, so that it is the same when asked again, also by another process after a kill. */
-async function settle(held: Held, attempt: AttemptRef): Promise<Effect[]> {
-  const declared = held.history.declaredBy(attempt);
+async function settle(locked: LockedStore, attempt: AttemptRef): Promise<Effect[]> {
+  const declared = locked.history.declaredBy(attempt);
   if (declared !== undefined && !declared.settled) {
-    await note(held, attempt, await seenSince(held, attempt), true);
-    await held.failpoint('settled.before');
-    await held.append({ k: 'settled', at: attempt });
+    await recordObserved(locked, attempt, await changesSince(locked, attempt), true);
+    await locked.failpoint('settled.before');
+    await locked.append({ k: 'settled', at: attempt });
   }
   const effects: Effect[] = [];
-  for (const line of held.history.linesOf(attempt)) {
-    const record = await held.read(line);
-    if ('es' in record) for (const entry of record.es) effects.push(effectOf(held.system, held.versionOf, entry));
+  for (const line of locked.history.linesOf(attempt)) {
+    const record = await locked.read(line);
+    if ('es' in record) for (const entry of record.es) effects.push(effectOf(locked.system, locked.versionOf, entry));
   }
   return effects;
 }

@@ -1,7 +1,7 @@
 import type { Finding, InverseOutcome } from '@recant/connector';
 import type { AttemptRef } from '@recant/events';
-import type { Path } from './path.ts';
-import type { Letter, State } from './state.ts';
+import type { Path } from '../path.ts';
+import type { Letter, State } from '../state.ts';
 
 /** What the journal keeps of one effect. */
 export interface Entry {

@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { access, mkdir, open, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
-import { codeOf } from './failure.ts';
+import { codeOf } from '../failure.ts';
 
 /** Contents by SHA-256, each in a file of its own. What was put is never changed; nothing here removes. */
 export interface Images {
@@ -19,7 +19,7 @@ export function createImages(folder: string, scratch: string): Images {
       if (durable.has(digest)) return digest;
       const parent = join(folder, digest.slice(0, 2));
       const path = join(parent, digest);
-      if (!(await isThere(path))) {
+      if (!(await exists(path))) {
         if ((await mkdir(parent, { recursive: true, mode: 0o700 })) !== undefined) await syncFolder(folder);
         const prepared = join(scratch, randomUUID());
         const file = await open(prepared, 'wx', 0o600);
@@ -62,7 +62,7 @@ export async function syncFolder(path: string): Promise<void> {
   }
 }
 
-async function isThere(path: string): Promise<boolean> {
+async function exists(path: string): Promise<boolean> {
   return access(path).then(
     () => true,
     () => false,

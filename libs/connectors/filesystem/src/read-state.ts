@@ -3,11 +3,11 @@ import { lstat, open, readdir, readlink } from 'node:fs/promises';
 import { ConnectorError } from '@recant/connector';
 import { codeOf } from './failure.ts';
 import { type Folder, type Opened, openFolder } from './folder.ts';
-import { digestOf, type Images } from './images.ts';
 import { childOf, isOwnName, nameOf, type Path, parentOf, ROOT } from './path.ts';
 import type { State } from './state.ts';
+import { digestOf, type Images } from './store/images.ts';
 
-export interface LookOptions {
+export interface ReadOptions {
   readonly root: string;
   readonly fileBytesMax: number;
   readonly treeEntriesMax: number;
@@ -19,15 +19,15 @@ export interface LookOptions {
   readonly lenient?: boolean;
 }
 
-export type Seen = { readonly kind: 'state'; readonly state: State } | { readonly kind: 'unreadable'; readonly reason: string };
+export type ObservedState = { readonly kind: 'state'; readonly state: State } | { readonly kind: 'unreadable'; readonly reason: string };
 
 /** What stands at a path now. Absent only where a readable folder shows it. @throws ConnectorError `too_large` */
-export async function look(options: LookOptions, path: Path): Promise<Seen> {
+export async function readState(options: ReadOptions, path: Path): Promise<ObservedState> {
   return withParent(options.root, path, async (opened) => {
     if (opened.kind === 'missing' || opened.kind === 'file') return { kind: 'state', state: null };
     if (opened.kind === 'link') return { kind: 'unreadable', reason: `${opened.at} is a symbolic link, and is not followed` };
     if (opened.kind === 'unreadable') return { kind: 'unreadable', reason: `${opened.at || 'the root'}: ${opened.reason}` };
-    return lookIn(options, opened.folder, path === ROOT ? '.' : nameOf(path), path);
+    return readStateIn(options, opened.folder, path === ROOT ? '.' : nameOf(path), path);
   });
 }
 
@@ -41,7 +41,7 @@ export async function withParent<T>(root: string, path: Path, work: (opened: Ope
   }
 }
 
-async function lookIn(options: LookOptions, folder: Folder, name: string, path: Path): Promise<Seen> {
+async function readStateIn(options: ReadOptions, folder: Folder, name: string, path: Path): Promise<ObservedState> {
   const at = folder.at(name);
   try {
     const stat = await lstat(at, { bigint: true });
@@ -81,8 +81,8 @@ export async function readContent(at: string, path: Path, bytesMax: number): Pro
 }
 
 /** A path that has to be readable. @throws ConnectorError `too_large | capture_refused` */
-export async function lookOrRefuse(options: LookOptions, path: Path): Promise<State> {
-  const seen = await look(options, path);
+export async function readStateOrThrow(options: ReadOptions, path: Path): Promise<State> {
+  const seen = await readState(options, path);
   if (seen.kind === 'unreadable') throw new ConnectorError('capture_refused', `Cannot be captured: ${seen.reason}.`);
   return seen.state;
 }
@@ -91,11 +91,11 @@ export async function lookOrRefuse(options: LookOptions, path: Path): Promise<St
  * Everything at and beneath a path, parents before children, names in code unit order. Nothing there: one absent state.
  * @throws ConnectorError `too_large | capture_refused | resource_invalid` (a name that is not UTF-8)
  */
-export async function lookBeneath(options: LookOptions, path: Path): Promise<Map<Path, State>> {
+export async function readTree(options: ReadOptions, path: Path): Promise<Map<Path, State>> {
   const states = new Map<Path, State>();
   const visit = async (at: Path): Promise<void> => {
     if (states.size >= options.treeEntriesMax && options.lenient !== true) throw tooMany(options, path);
-    const seen = await look(options, at);
+    const seen = await readState(options, at);
     if (seen.kind === 'unreadable' && options.lenient === true) return;
     if (seen.kind === 'unreadable') throw new ConnectorError('capture_refused', `Cannot be captured: ${seen.reason}.`);
     states.set(at, seen.state);
@@ -105,7 +105,7 @@ export async function lookBeneath(options: LookOptions, path: Path): Promise<Map
   return states;
 }
 
-function tooMany({ treeEntriesMax }: LookOptions, path: Path): ConnectorError {
+function tooMany({ treeEntriesMax }: ReadOptions, path: Path): ConnectorError {
   const where = path || 'The root';
   return new ConnectorError(
     'too_large',
@@ -114,7 +114,7 @@ function tooMany({ treeEntriesMax }: LookOptions, path: Path): ConnectorError {
 }
 
 /** Names in a folder, without files that are being written. @throws ConnectorError `capture_refused | resource_invalid` */
-export async function namesIn(options: Pick<LookOptions, 'root' | 'lenient'>, path: Path): Promise<string[]> {
+export async function namesIn(options: Pick<ReadOptions, 'root' | 'lenient'>, path: Path): Promise<string[]> {
   const opened = await openFolder(options.root, path);
   if (opened.kind !== 'folder') {
     if (options.lenient === true) return [];

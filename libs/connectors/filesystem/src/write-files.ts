@@ -2,12 +2,12 @@ import { constants } from 'node:fs';
 import { chmod, link, lstat, mkdir, open, rename, rmdir, symlink, unlink, utimes } from 'node:fs/promises';
 import { codeOf, systemError } from './failure.ts';
 import type { Folder, Opened } from './folder.ts';
-import { withParent } from './look.ts';
 import { nameOf, ownName, type Path } from './path.ts';
+import { withParent } from './read-state.ts';
 import type { Present } from './state.ts';
 
 /** Mode, and where something was there before: modification time in microseconds since 1970, owner and group. */
-export interface FileLook {
+export interface FileAttributes {
   readonly m: number;
   readonly u?: number;
   readonly g?: readonly [number, number];
@@ -38,7 +38,7 @@ export function refusalOf(opened: Exclude<Opened, { kind: 'folder' }>): Error {
  * Puts a whole file in place: written beside it, synced, then renamed over what is there, or linked where nothing may be there (a compare-and-set).
  * A kill leaves the old file, the new one, or the new one and `ownName(ordinal)` beside it; `sweep` removes that.
  */
-export async function putFile(folder: Folder, name: string, content: Uint8Array, to: FileLook, how: Placing): Promise<void> {
+export async function putFile(folder: Folder, name: string, content: Uint8Array, to: FileAttributes, how: Placing): Promise<void> {
   const prepared = folder.at(ownName(how.ordinal));
   const file = await open(prepared, constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW, 0o600);
   try {
@@ -62,9 +62,16 @@ export async function putFile(folder: Folder, name: string, content: Uint8Array,
 }
 
 /** Removes what a kill left of a file being written. */
-export async function sweep(folder: Folder, ordinal: number): Promise<void> {
+async function sweep(folder: Folder, ordinal: number): Promise<void> {
   await unlink(folder.at(ownName(ordinal))).catch((error) => {
     if (codeOf(error) !== 'ENOENT') throw error;
+  });
+}
+
+/** `sweep` in the parent folder of a path, where that exists. */
+export async function sweepAt(root: string, path: Path, ordinal: number): Promise<void> {
+  await withParent(root, path, async (opened) => {
+    if (opened.kind === 'folder') await sweep(opened.folder, ordinal);
   });
 }
 

@@ -1,10 +1,12 @@
 import type { Connector, InverseResult, PartAddress, Probed, SystemRegistration, TargetSystem } from '@recant/connector';
 import { ConnectorError } from '@recant/connector';
+import { openStore } from '../open-store.ts';
+import { CONNECTOR, pathOfResource, ROOT } from '../path.ts';
+import { readState } from '../read-state.ts';
+import { letterOf } from '../state.ts';
+import type { LockedStore } from '../store/locked-store.ts';
+import type { Store, StoreOptions } from '../store/store.ts';
 import { invertStep, storedResult } from './invert.ts';
-import { look } from './look.ts';
-import { CONNECTOR, pathOfResource, ROOT } from './path.ts';
-import { letterOf } from './state.ts';
-import { createStore, type Held, type Store, type StoreOptions } from './store.ts';
 
 /** Registered targets: `{ root, store? }`, and the bounds of StoreOptions. */
 export const filesystemConnector: Connector = createFilesystemConnector();
@@ -14,7 +16,7 @@ export function createFilesystemConnector(failpoint?: NonNullable<StoreOptions['
   return {
     kind: CONNECTOR,
     async open(registration) {
-      const store = createStore({ ...optionsOf(registration), ...(failpoint === undefined ? {} : { failpoint }) });
+      const store = openStore({ ...optionsOf(registration), ...(failpoint === undefined ? {} : { failpoint }) });
       await store.identity();
       return createTarget(registration.name, store);
     },
@@ -28,7 +30,7 @@ function createTarget(name: string, store: Store): TargetSystem {
     identity: store.identity,
     async probe(parts) {
       try {
-        return await store.hold((held) => probeAll(held, parts));
+        return await store.withLock((locked) => probeAll(locked, parts));
       } catch (error) {
         if (!(error instanceof ConnectorError) || error.code !== 'unreachable') throw error;
         return parts.map((part) => ({ ...part, kind: 'unreadable', reason: error.message }));
@@ -37,28 +39,30 @@ function createTarget(name: string, store: Store): TargetSystem {
     async invert(batch) {
       const results: InverseResult[] = [];
       // Agents get their turn between steps.
-      for (const step of batch.steps) results.push(await store.hold((held) => invertStep(held, batch, step)));
+      for (const step of batch.steps) results.push(await store.withLock((locked) => invertStep(locked, batch, step)));
       return results;
     },
     applied: (run, steps) =>
-      store.hold(async (held) => {
-        const results = await Promise.all(steps.map((step) => storedResult(held, run, step)));
+      store.withLock(async (locked) => {
+        const results = await Promise.all(steps.map((step) => storedResult(locked, run, step)));
         return results.filter((result) => result !== undefined);
       }),
     close: store.close,
   };
 }
 
-async function probeAll(held: Held, parts: readonly PartAddress[]): Promise<Probed[]> {
+async function probeAll(locked: LockedStore, parts: readonly PartAddress[]): Promise<Probed[]> {
   const probed: Probed[] = [];
   for (const { resource, part } of parts) {
-    const [path, letter] = [pathOfResource(held.system, resource), letterOf(part)];
+    const [path, letter] = [pathOfResource(locked.system, resource), letterOf(part)];
     const seen =
-      path === undefined || path === ROOT || letter === undefined ? undefined : await look({ ...held.look, content: letter === 'c' }, path);
+      path === undefined || path === ROOT || letter === undefined
+        ? undefined
+        : await readState({ ...locked.readOptions, content: letter === 'c' }, path);
     if (seen === undefined || letter === undefined)
       probed.push({ resource, part, kind: 'unreadable', reason: 'Not a part of this system.' });
     else if (seen.kind === 'unreadable') probed.push({ resource, part, kind: 'unreadable', reason: seen.reason });
-    else probed.push({ resource, part, kind: 'version', version: held.versionOf(seen.state, letter) });
+    else probed.push({ resource, part, kind: 'version', version: locked.versionOf(seen.state, letter) });
   }
   return probed;
 }

@@ -3,7 +3,7 @@ import { link, mkdir, readdir, readFile, truncate, unlink, writeFile } from 'nod
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ConnectorError } from '@recant/connector';
-import { codeOf, reaching } from './failure.ts';
+import { codeOf, wrapStoreErrors } from '../failure.ts';
 
 /** Generations left behind the highest, so that a slow reader of the folder always meets one that was there all the while. */
 const GENERATIONS_KEPT = 16;
@@ -18,15 +18,15 @@ const FREE = 'free';
  */
 export interface Lock {
   /** @throws ConnectorError `unreachable` after waiting `waitMs`. */
-  hold<T>(work: (takenOver: boolean) => Promise<T>): Promise<T>;
+  withLock<T>(work: (takenOver: boolean) => Promise<T>): Promise<T>;
 }
 
 export function createLock(folder: string, waitMs: number): Lock {
   let queue: Promise<unknown> = Promise.resolve();
   return {
-    hold(work) {
+    withLock(work) {
       const turn = queue.then(async () => {
-        const { generation, takenOver } = await reaching('lock', acquire(folder, waitMs));
+        const { generation, takenOver } = await wrapStoreErrors('lock', acquire(folder, waitMs));
         try {
           return await work(takenOver);
         } finally {
@@ -53,7 +53,7 @@ async function acquire(folder: string, waitMs: number): Promise<{ generation: nu
     if (waitedMs >= waitMs)
       throw new ConnectorError(
         'unreachable',
-        `The store ${folder} was held for ${waitMs} ms by process ${owner.split(' ')[0]}. Try again.`,
+        `The store ${folder} was locked for ${waitMs} ms by process ${owner.split(' ')[0]}. Try again.`,
       );
     await sleep(pauseMs);
     waitedMs += pauseMs;

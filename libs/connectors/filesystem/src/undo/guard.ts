@@ -1,13 +1,13 @@
 import type { Finding, FindingCode } from '@recant/connector';
-import { look, namesIn } from './look.ts';
-import type { Net } from './net.ts';
-import { childOf, type Path, parentOf, ROOT } from './path.ts';
-import { imageOf, LETTERS, type Letter, PART_OF, type State, samePart } from './state.ts';
-import type { Held } from './store.ts';
+import { childOf, type Path, parentOf, ROOT } from '../path.ts';
+import { namesIn, readState } from '../read-state.ts';
+import { imageOf, LETTERS, type Letter, PART_OF, type State, samePart } from '../state.ts';
+import type { LockedStore } from '../store/locked-store.ts';
+import type { NetChange } from './net-change.ts';
 
 /** One path of a step, as it is and as it has to become. Equal: left as it is. */
 export interface Judged {
-  readonly net: Net;
+  readonly net: NetChange;
   readonly live: State;
   readonly target: State;
 }
@@ -17,7 +17,7 @@ export type Judgement =
   | { readonly kind: 'conflicted'; readonly findings: readonly Finding[] };
 
 /** The three-way test of every part, then what the folder tree allows. Reads only. */
-export async function judge(held: Held, nets: readonly Net[], run: string): Promise<Judgement> {
+export async function judge(locked: LockedStore, nets: readonly NetChange[], run: string): Promise<Judgement> {
   const findings: Finding[] = [];
   const judged: Judged[] = [];
   let differing = 0;
@@ -25,39 +25,39 @@ export async function judge(held: Held, nets: readonly Net[], run: string): Prom
   for (const net of nets) {
     const find = (letter: Letter, code: FindingCode, detail: string, ends: Partial<Finding> = {}) =>
       findings.push({ resource: net.resource, part: PART_OF[letter], code, detail, ...ends });
-    const seen = await look({ ...held.look, content: net.parts.has('c') }, net.path);
+    const seen = await readState({ ...locked.readOptions, content: net.parts.has('c') }, net.path);
     if (seen.kind === 'unreadable') {
       find('e', 'unreadable', seen.reason);
       continue;
     }
     const write: Letter[] = [];
     for (const [letter, { before, after }] of net.parts) {
-      const found = held.versionOf(seen.state, letter);
+      const found = locked.versionOf(seen.state, letter);
       if (before !== after) differing += 1;
       if (found === before) atBefore += before === after ? 0 : 1;
       else if (found === after) write.push(letter);
       else find(letter, 'drift', 'Somebody changed this since.', { expected: after, found });
     }
-    for (const letter of write) if (writtenLater(held, net, letter, run)) find(letter, 'later_write', 'Somebody wrote this later.');
+    for (const letter of write) if (writtenLater(locked, net, letter, run)) find(letter, 'later_write', 'Somebody wrote this later.');
     judged.push({ net, live: seen.state, target: targetOf(net, seen.state, write, find) });
   }
   // Where nothing would be written nobody's work can be wiped, whoever brought it back.
   if (findings.length === 0 && differing > 0 && atBefore === differing) return { kind: 'already_undone' };
-  findings.push(...(await constraints(held, judged)));
+  findings.push(...(await constraints(locked, judged)));
   return findings.length > 0
     ? { kind: 'conflicted', findings }
     : { kind: 'go', changes: judged.filter(({ live, target }) => LETTERS.some((letter) => !samePart(live, target, letter))) };
 }
 
-function writtenLater(held: Held, net: Net, letter: Letter, run: string): boolean {
-  return held.history
+function writtenLater(locked: LockedStore, net: NetChange, letter: Letter, run: string): boolean {
+  return locked.history
     .marksOf(net.path)
     .some((mark) => BigInt(mark.ordinal) > net.known && mark.run !== run && mark.written.includes(letter));
 }
 
 /** Live, with the parts to be written as their images have them. Whatever comes, goes or changes its type is guarded in all its parts. */
 function targetOf(
-  net: Net,
+  net: NetChange,
   live: State,
   write: readonly Letter[],
   find: (letter: Letter, code: FindingCode, detail: string) => void,
@@ -82,24 +82,25 @@ function withParts(state: State, content: State, mode: State): State {
 }
 
 /** A folder that goes has to be empty by then; what comes needs its folder. */
-async function constraints(held: Held, judged: readonly Judged[]): Promise<Finding[]> {
+async function constraints(locked: LockedStore, judged: readonly Judged[]): Promise<Finding[]> {
   const targets = new Map<Path, State>(judged.map(({ net, target }) => [net.path, target]));
   const findings: Finding[] = [];
   for (const { net, live, target } of judged) {
     const find = (detail: string) => findings.push({ resource: net.resource, part: 'exists', code: 'constraint', detail });
     if (live?.t === 'dir' && target?.t !== 'dir') {
-      const staying = (await namesIn(held.look, net.path)).filter((name) => targets.get(childOf(net.path, name)) !== null);
+      const staying = (await namesIn(locked.readOptions, net.path)).filter((name) => targets.get(childOf(net.path, name)) !== null);
       if (staying.length > 0) find(`The folder is not empty: ${staying.slice(0, 3).join(', ')}${staying.length > 3 ? ', ...' : ''}.`);
     }
-    if (live === null && target !== null && !(await hasFolder(held, parentOf(net.path), targets))) find('The folder it stood in is gone.');
+    if (live === null && target !== null && !(await hasFolder(locked, parentOf(net.path), targets)))
+      find('The folder it stood in is gone.');
   }
   return findings;
 }
 
-async function hasFolder(held: Held, path: Path, targets: ReadonlyMap<Path, State>): Promise<boolean> {
+async function hasFolder(locked: LockedStore, path: Path, targets: ReadonlyMap<Path, State>): Promise<boolean> {
   if (path === ROOT) return true;
   const target = targets.get(path);
   if (target !== undefined) return target?.t === 'dir';
-  const seen = await look({ ...held.look, content: false }, path);
+  const seen = await readState({ ...locked.readOptions, content: false }, path);
   return seen.kind === 'state' && seen.state?.t === 'dir';
 }

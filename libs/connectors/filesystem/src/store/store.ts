@@ -3,16 +3,14 @@ import { link, mkdir, open, readdir, readFile, realpath, rm, stat, unlink } from
 import { basename, dirname, join, resolve, sep } from 'node:path';
 import { ConnectorError } from '@recant/connector';
 import { isSystemName } from '@recant/events';
-import { codeOf, reaching } from './failure.ts';
-import { createHistory, type History } from './history.ts';
+import { codeOf, wrapStoreErrors } from '../failure.ts';
+import { FILE_BYTES_MAX, LOCK_WAIT_MS, TREE_ENTRIES_MAX } from '../limits.ts';
+import { createVersions, type VersionOf } from '../state.ts';
+import { createHistory } from './history.ts';
 import { createImages, type Images, syncFolder } from './images.ts';
 import { type Journal, openJournal } from './journal.ts';
-import { FILE_BYTES_MAX, LOCK_WAIT_MS, TREE_ENTRIES_MAX } from './limits.ts';
 import { createLock } from './lock.ts';
-import type { LookOptions } from './look.ts';
-import type { JournalRecord } from './record.ts';
-import { recover } from './recover.ts';
-import { createVersions, type VersionOf } from './state.ts';
+import type { LockedStore } from './locked-store.ts';
 
 export interface StoreOptions {
   /** Name under which the system is registered. */
@@ -28,24 +26,12 @@ export interface StoreOptions {
   readonly failpoint?: (point: string) => Promise<void> | void;
 }
 
-/** The store while this process holds its lock; everything that was begun by somebody who died is ended. */
-export interface Held {
-  readonly system: string;
-  readonly look: LookOptions;
-  readonly images: Images;
-  readonly history: History;
-  readonly versionOf: VersionOf;
-  append(record: JournalRecord, durable?: boolean): Promise<void>;
-  read: Journal['read'];
-  failpoint(point: string): Promise<void>;
-}
-
 /** One system's images, journal, key and identity, shared by every process that captures or undoes on the root. */
 export interface Store {
   /** What tells this root from another of the same name. */
   identity(): Promise<string>;
   /** @throws ConnectorError `unreachable | not_prepared | options_invalid` */
-  hold<T>(work: (held: Held) => Promise<T>): Promise<T>;
+  withLock<T>(work: (locked: LockedStore) => Promise<T>): Promise<T>;
   close(): Promise<void>;
 }
 
@@ -66,8 +52,11 @@ interface Prepared {
   readonly images: Images;
 }
 
+/** Ends what a killed process had begun; runs under the lock, before any other work. */
+export type Recovery = (locked: LockedStore) => Promise<void>;
+
 /** Nothing happens before the first call. */
-export function createStore(options: StoreOptions): Store {
+export function createStore(options: StoreOptions, recover: Recovery): Store {
   if (!isSystemName(options.name)) throw new ConnectorError('options_invalid', `${JSON.stringify(options.name)} is no name of a system.`);
   const folder = resolve(options.store ?? join(dirname(resolve(options.root)), `.recant-images-${options.name}`));
   const lock = createLock(join(folder, 'lock'), options.lockWaitMs ?? LOCK_WAIT_MS);
@@ -76,21 +65,25 @@ export function createStore(options: StoreOptions): Store {
   let prepared: Prepared | undefined;
   let swept = false;
 
-  async function hold<T>(work: (held: Held) => Promise<T>): Promise<T> {
-    await checkPlace(options.root, folder);
-    return lock.hold(async (takenOver) => {
-      prepared ??= await reaching('opening', prepare(options, folder));
+  async function withLock<T>(work: (locked: LockedStore) => Promise<T>): Promise<T> {
+    await checkLocation(options.root, folder);
+    return lock.withLock(async (takenOver) => {
+      prepared ??= await wrapStoreErrors('opening', prepare(options, folder));
       await checkRoot(prepared);
       const { journal, images, versionOf, root } = prepared;
-      if (takenOver || !swept) await reaching('scratch', emptyFolder(join(folder, 'scratch')));
+      if (takenOver || !swept) await wrapStoreErrors('scratch', emptyFolder(join(folder, 'scratch')));
       swept = true;
       const catchUp = async () => {
-        for await (const { record, line } of journal.news()) history.add(record, line);
+        for await (const { record, line } of journal.readNew()) history.add(record, line);
       };
-      await reaching('journal', catchUp());
-      const held: Held = {
+      await wrapStoreErrors('journal', catchUp());
+      const locked: LockedStore = {
         system: options.name,
-        look: { root, fileBytesMax: options.fileBytesMax ?? FILE_BYTES_MAX, treeEntriesMax: options.treeEntriesMax ?? TREE_ENTRIES_MAX },
+        readOptions: {
+          root,
+          fileBytesMax: options.fileBytesMax ?? FILE_BYTES_MAX,
+          treeEntriesMax: options.treeEntriesMax ?? TREE_ENTRIES_MAX,
+        },
         images,
         history,
         versionOf,
@@ -98,14 +91,14 @@ export function createStore(options: StoreOptions): Store {
         read: journal.read,
         failpoint,
       };
-      await reaching('ending what was interrupted', recover(held));
-      return work(held);
+      await wrapStoreErrors('ending what was interrupted', recover(locked));
+      return work(locked);
     });
   }
 
   return {
-    hold,
-    identity: () => hold(async () => `filesystem:${prepared?.marker.id}`),
+    withLock,
+    identity: () => withLock(async () => `filesystem:${prepared?.marker.id}`),
     async close() {
       await prepared?.journal.close();
       prepared = undefined;
@@ -113,7 +106,7 @@ export function createStore(options: StoreOptions): Store {
   };
 }
 
-async function checkPlace(root: string, folder: string): Promise<void> {
+async function checkLocation(root: string, folder: string): Promise<void> {
   let realRoot: string;
   try {
     realRoot = await realpath(root);
@@ -122,7 +115,7 @@ async function checkPlace(root: string, folder: string): Promise<void> {
     if (cause instanceof ConnectorError) throw cause;
     throw new ConnectorError('unreachable', `The root ${root} cannot be reached (${codeOf(cause)}).`, { cause });
   }
-  await reaching('folder', mkdir(folder, { recursive: true, mode: 0o700 }));
+  await wrapStoreErrors('folder', mkdir(folder, { recursive: true, mode: 0o700 }));
   const realFolder = await realpath(folder);
   if (`${realFolder}${sep}`.startsWith(`${realRoot}${sep}`) || `${realRoot}${sep}`.startsWith(`${realFolder}${sep}`)) {
     throw new ConnectorError('options_invalid', `The store ${folder} and the root ${root} must not hold each other. Choose another store.`);
@@ -137,7 +130,7 @@ async function prepare(options: StoreOptions, folder: string): Promise<Prepared>
   const inode = String((await stat(root, { bigint: true })).ino);
   const fresh: Marker = { version: 1, id: randomBytes(16).toString('hex'), system: options.name, inode };
   const marker = JSON.parse((await once(folder, 'marker.json', () => Buffer.from(JSON.stringify(fresh)))).toString()) as Marker;
-  await checkPrivate(folder);
+  await checkOwnership(folder);
   if (marker.version !== 1) throw new ConnectorError('not_prepared', `The store ${folder} was made by a later version. Update.`);
   if (marker.system !== options.name)
     throw new ConnectorError('options_invalid', `The store ${folder} belongs to the system ${marker.system}. Choose another store.`);
@@ -154,7 +147,7 @@ async function prepare(options: StoreOptions, folder: string): Promise<Prepared>
 }
 
 /** Who can write the journal can have files written as whoever undoes, so that is the same user. */
-async function checkPrivate(folder: string): Promise<void> {
+async function checkOwnership(folder: string): Promise<void> {
   const { uid, mode } = await stat(folder);
   if (process.getuid !== undefined && uid !== process.getuid()) {
     throw new ConnectorError('not_prepared', `The store ${folder} belongs to the user ${uid}. Capture and undo as the same user.`);

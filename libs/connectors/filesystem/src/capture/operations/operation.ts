@@ -1,26 +1,32 @@
 import { ConnectorError } from '@recant/connector';
 import type { AttemptRef } from '@recant/events';
-import { type Planned, perform } from '../act.ts';
-import { systemError } from '../failure.ts';
-import { look } from '../look.ts';
-import { type Path, pathOf, ROOT, resourceOf } from '../path.ts';
-import type { State } from '../state.ts';
-import type { Held, Store } from '../store.ts';
+import { systemError } from '../../failure.ts';
+import { type Path, pathOf, ROOT, resourceOf } from '../../path.ts';
+import { readState } from '../../read-state.ts';
+import type { State } from '../../state.ts';
+import type { LockedStore } from '../../store/locked-store.ts';
+import type { Store } from '../../store/store.ts';
+import { type Planned, perform } from '../perform.ts';
 
 /** On whose behalf an operation acts. */
-export interface Acting {
+export interface Operation {
   readonly attempt: AttemptRef;
   /** Refuses once the attempt was settled or released. */
-  readonly hold: Store['hold'];
+  readonly withLock: Store['withLock'];
 }
 
 /** Time and owner of what is not there yet; read from the target once it is. */
 export const UNSEEN = { u: 0, g: [0, 0] as const };
 
 /** Performs an operation of which every path has a resource. */
-export function act({ attempt }: Acting, held: Held, planned: readonly Planned[], work: Parameters<typeof perform>[3]): Promise<void> {
-  for (const { p } of planned) resourceOf(held.system, p);
-  return perform(held, attempt, planned, work);
+export function performOperation(
+  { attempt }: Operation,
+  locked: LockedStore,
+  planned: readonly Planned[],
+  work: Parameters<typeof perform>[3],
+): Promise<void> {
+  for (const { p } of planned) resourceOf(locked.system, p);
+  return perform(locked, attempt, planned, work);
 }
 
 /** @throws ConnectorError `resource_invalid` also for the root itself. */
@@ -35,7 +41,7 @@ export function checkMode(mode: number | undefined, path: Path): void {
 }
 
 /** Type and mode; absent also where nothing can be seen. */
-export async function typeAt(held: Held, path: Path): Promise<State> {
-  const seen = await look({ ...held.look, content: false }, path);
+export async function typeAt(locked: LockedStore, path: Path): Promise<State> {
+  const seen = await readState({ ...locked.readOptions, content: false }, path);
   return seen.kind === 'state' ? seen.state : null;
 }

@@ -19,7 +19,7 @@ export interface Line {
  */
 export interface Journal {
   /** Records that were added since the last call, by anybody. */
-  news(): AsyncIterable<{ readonly record: JournalRecord; readonly line: Line }>;
+  readNew(): AsyncIterable<{ readonly record: JournalRecord; readonly line: Line }>;
   /** @param durable false for what only has to survive this process. */
   append(record: JournalRecord, durable: boolean): Promise<Line>;
   read(line: Line): Promise<JournalRecord>;
@@ -30,7 +30,7 @@ export async function openJournal(path: string): Promise<Journal> {
   const file = await open(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
   let end = 0;
   return {
-    async *news() {
+    async *readNew() {
       const size = (await file.stat()).size;
       let rest: Buffer = Buffer.alloc(0);
       let at = end;

@@ -1,0 +1,65 @@
+import { ConnectorError } from '@recant/connector';
+import { systemError } from '../../failure.ts';
+import type { Path } from '../../path.ts';
+import { readStateOrThrow } from '../../read-state.ts';
+import type { Present } from '../../state.ts';
+import { digestOf } from '../../store/images.ts';
+import type { LockedStore } from '../../store/locked-store.ts';
+import { inParent, putFile } from '../../write-files.ts';
+import { changing, replacing } from '../perform.ts';
+import { below, checkMode, type Operation, performOperation, UNSEEN } from './operation.ts';
+
+const FILE_MODE = 0o644;
+
+/** @param make the new content from the old one, which is undefined where there is no file. */
+type Make = (old: Buffer | undefined, path: Path) => Uint8Array;
+
+export const writeFile = (operation: Operation, path: string, content: string | Uint8Array, mode?: number): Promise<void> =>
+  rewrite(operation, 'write', path, () => bytesOf(content), mode);
+
+export const append = (operation: Operation, path: string, content: string | Uint8Array): Promise<void> =>
+  rewrite(operation, 'append', path, (old) => Buffer.concat([old ?? Buffer.alloc(0), bytesOf(content)]));
+
+export const edit = (operation: Operation, path: string, find: string, replacement: string): Promise<void> =>
+  rewrite(operation, 'edit', path, (old, at) => edited(at, old, find, replacement));
+
+async function rewrite(operation: Operation, op: string, text: string, make: Make, mode?: number): Promise<void> {
+  const path = below(text);
+  checkMode(mode, path);
+  await operation.withLock(async (locked) => {
+    const before = await fileAt(locked, path);
+    const content = make(before === null ? undefined : await locked.images.get(before.c ?? ''), path);
+    const { fileBytesMax } = locked.readOptions;
+    if (content.length > fileBytesMax) {
+      throw new ConnectorError('too_large', `${path} would have ${content.length} bytes; at most ${fileBytesMax} can be kept.`);
+    }
+    const m = mode ?? before?.m ?? FILE_MODE;
+    const after: Present = { t: 'file', c: digestOf(content), ...UNSEEN, m };
+    const planned =
+      before === null ? replacing('create', path, null, after) : changing(op, path, before, after, before.m === m ? ['c'] : ['c', 'm']);
+    const kept = before === null ? { m } : { m, g: before.g };
+    await performOperation(operation, locked, [planned], ([entry]) =>
+      inParent(locked.readOptions.root, path, (folder, name) =>
+        putFile(folder, name, content, kept, { replace: before !== null, ordinal: entry?.o ?? 0, failpoint: locked.failpoint }),
+      ),
+    );
+  });
+}
+
+/** Its content is durable as an image. */
+async function fileAt(locked: LockedStore, path: Path): Promise<Extract<Present, { t: 'file' }> | null> {
+  const state = await readStateOrThrow({ ...locked.readOptions, images: locked.images }, path);
+  if (state?.t === 'dir') throw systemError('EISDIR', 'is a directory', path);
+  if (state?.t !== 'link') return state;
+  throw new ConnectorError('resource_invalid', `${path} is a symbolic link, and is not followed. Write to its target.`);
+}
+
+function edited(path: Path, old: Buffer | undefined, find: string, replacement: string): Uint8Array {
+  if (old === undefined) throw systemError('ENOENT', 'no such file or directory', path);
+  const at = find === '' ? -1 : old.indexOf(find);
+  if (at === -1) throw systemError('EINVAL', 'the text to replace is not there', path);
+  if (old.indexOf(find, at + 1) !== -1) throw systemError('EINVAL', 'the text to replace is there more than once', path);
+  return Buffer.concat([old.subarray(0, at), Buffer.from(replacement), old.subarray(at + Buffer.byteLength(find))]);
+}
+
+const bytesOf = (content: string | Uint8Array): Uint8Array => (typeof content === 'string' ? Buffer.from(content) : content);

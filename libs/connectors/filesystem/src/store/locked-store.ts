@@ -1,0 +1,19 @@
+import type { ReadOptions } from '../read-state.ts';
+import type { VersionOf } from '../state.ts';
+import type { History } from './history.ts';
+import type { Images } from './images.ts';
+import type { Journal } from './journal.ts';
+import type { JournalRecord } from './record.ts';
+
+/** The store while this process owns its lock. Recovery has run: no intent of a killed process is open. */
+export interface LockedStore {
+  readonly system: string;
+  readonly readOptions: ReadOptions;
+  readonly images: Images;
+  readonly history: History;
+  readonly versionOf: VersionOf;
+  /** @param durable defaults to true. */
+  append(record: JournalRecord, durable?: boolean): Promise<void>;
+  read: Journal['read'];
+  failpoint(point: string): Promise<void>;
+}
