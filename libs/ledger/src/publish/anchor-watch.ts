@@ -4,7 +4,7 @@ import { originOf } from './origin.ts';
 import { type Anchor, AnchorError, type LogKey } from './ports.ts';
 
 /** Milliseconds that an answer of an anchor is believed: another replica may have anchored more meanwhile. */
-export const ANCHOR_REFRESH_MS = 60_000;
+const ANCHOR_REFRESH_MS = 60_000;
 /** Logs remembered. */
 const MEMORY_MAX = 100_000;
 

@@ -1,15 +1,10 @@
 import { proveConsistency, tileHashReader } from '@recant/transparency';
 import type { AnchorWatch } from './anchor-watch.ts';
-import type { PublishStore, StoredCheckpoint } from './log.ts';
+import type { StoredCheckpoint } from './checkpoint.ts';
+import type { PublishStore } from './log.ts';
 import { originOf } from './origin.ts';
 import { type Anchor, AnchorError, type LogKey, type PublishedCheckpoint, type Witness } from './ports.ts';
 import { LedgerTampered } from './tampered.ts';
-
-/** The newest checkpoint of a log, which a place does not have yet. */
-export interface Outgoing {
-  readonly log: LogKey;
-  readonly checkpoint: StoredCheckpoint;
-}
 
 /** Says what became of one log; the others go on. `LedgerTampered`: the place has seen another tree. */
 export type OutgoingFailure = (log: LogKey, error: LedgerTampered | AnchorError) => void;

@@ -1,5 +1,6 @@
-export { ANCHOR_REFRESH_MS, type AnchorWatch, createAnchorWatch } from './anchor-watch.ts';
-export { type AnchoringContext, anchorAll, cosignAll, type Outgoing, type OutgoingFailure } from './anchoring.ts';
+export { type AnchorWatch, createAnchorWatch } from './anchor-watch.ts';
+export { type AnchoringContext, anchorAll, cosignAll, type OutgoingFailure } from './anchoring.ts';
+export type { OutgoingCheckpoint, StoredCheckpoint } from './checkpoint.ts';
 export { type EpochStatement, epochBody } from './epoch.ts';
 export {
   type HeadContext,
@@ -12,7 +13,7 @@ export {
 } from './head.ts';
 export { type AnchoredHead, type Inspection, inspect } from './inspect.ts';
 export { INTEGRATE_LEAVES_MAX, integrate } from './integrate.ts';
-export type { LogFacts, OpenLog, PublishStore, StoredCheckpoint } from './log.ts';
+export type { LogFacts, OpenLog, PublishStore } from './log.ts';
 export { createLogGuard, type LogGuard, type LogGuardOptions } from './log-guard.ts';
 export { headOriginOf, originOf } from './origin.ts';
 export {
@@ -24,6 +25,6 @@ export {
   type Signer,
   type Witness,
 } from './ports.ts';
-export { CHECKPOINT_MS_MIN, type PublishContext, publish } from './publish.ts';
+export { type PublishContext, publish } from './publish.ts';
 export { signCheckpoint } from './sign-checkpoint.ts';
-export { isOfRestored, LedgerTampered, TAMPER_RULES, type TamperRule } from './tampered.ts';
+export { isOfRestored, LedgerTampered, type TamperRule } from './tampered.ts';

@@ -1,7 +1,8 @@
 import type { TreeHead } from '@recant/transparency';
 import { checkHead, frontierOf, same } from './check-head.ts';
+import type { StoredCheckpoint } from './checkpoint.ts';
 import { INTEGRATE_LEAVES_MAX } from './integrate.ts';
-import type { LogFacts, OpenLog, StoredCheckpoint } from './log.ts';
+import type { LogFacts, OpenLog } from './log.ts';
 import type { LogKey } from './ports.ts';
 import { LedgerTampered } from './tampered.ts';
 import { frontierAt, rootAt } from './tree.ts';

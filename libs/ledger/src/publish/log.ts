@@ -1,5 +1,5 @@
 import type { TileContent, TileReader } from '@recant/transparency';
-import type { Outgoing } from './anchoring.ts';
+import type { OutgoingCheckpoint, StoredCheckpoint } from './checkpoint.ts';
 import type { LogKey } from './ports.ts';
 
 /** A log's head and its last entry, read at one moment. */
@@ -11,16 +11,6 @@ export interface LogFacts extends LogKey {
   readonly frontier: Uint8Array;
   /** The entry of the highest index; undefined where there is none. */
   readonly last: { readonly index: bigint; readonly leaf: Uint8Array; readonly frame: Uint8Array } | undefined;
-}
-
-/** A checkpoint as the ledger keeps it. */
-export interface StoredCheckpoint {
-  readonly epoch: number;
-  readonly size: bigint;
-  readonly root: Uint8Array;
-  /** Milliseconds since 1970, UTC. */
-  readonly signedAtMs: number;
-  readonly note: Uint8Array;
 }
 
 /**
@@ -56,11 +46,11 @@ export interface PublishStore {
   /** Runs `work` in one transaction that only reads. */
   reading<T>(log: LogKey, work: (log: OpenLog) => Promise<T>): Promise<T>;
   /** Newest checkpoints that are not marked for this anchor, of logs that are at that epoch. */
-  unanchored(anchor: string): Promise<readonly Outgoing[]>;
+  unanchored(anchor: string): Promise<readonly OutgoingCheckpoint[]>;
   /** Idempotent. */
   markAnchored(log: LogKey, checkpoint: StoredCheckpoint, anchor: string, atMs: number): Promise<void>;
   /** Newest checkpoints that this witness has not cosigned. */
-  uncosigned(witness: string): Promise<readonly Outgoing[]>;
+  uncosigned(witness: string): Promise<readonly OutgoingCheckpoint[]>;
   /** Idempotent. @param lines of the note, without line breaks. */
   markCosigned(log: LogKey, checkpoint: StoredCheckpoint, witness: string, lines: readonly string[], atMs: number): Promise<void>;
 }

@@ -1,5 +1,6 @@
+import type { StoredCheckpoint } from './checkpoint.ts';
 import { type AnchoredHead, inspect } from './inspect.ts';
-import type { OpenLog, StoredCheckpoint } from './log.ts';
+import type { OpenLog } from './log.ts';
 import { originOf } from './origin.ts';
 import type { LogKey, Signer } from './ports.ts';
 import { checkStored, signCheckpoint } from './sign-checkpoint.ts';
@@ -17,7 +18,7 @@ export interface PublishContext {
 }
 
 /** Milliseconds between two checkpoints of one log. */
-export const CHECKPOINT_MS_MIN = 1_000;
+const CHECKPOINT_MS_MIN = 1_000;
 
 /**
  * Signs what tiles cover, where it grew. Invariant: what is signed has the last checkpoint, and everything that an anchor keeps, as its beginning,

@@ -8,7 +8,7 @@ import {
   verifySignatures,
 } from '@recant/transparency';
 import { same } from './check-head.ts';
-import type { StoredCheckpoint } from './log.ts';
+import type { StoredCheckpoint } from './checkpoint.ts';
 import type { LogKey, Signer } from './ports.ts';
 import { LedgerTampered } from './tampered.ts';
 

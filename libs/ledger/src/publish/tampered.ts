@@ -1,7 +1,7 @@
 import type { LogKey } from './ports.ts';
 
 /** What a log can break, seen from beside it. The offline auditor (`@recant/verifier`) knows more. A rule's name is for ever. */
-export const TAMPER_RULES = {
+const TAMPER_RULES = {
   size_mismatch: 'the head counts another number of entries than there are',
   index_gap: 'an entry is missing',
   leaf_mismatch: 'a leaf is not the hash of its entry',

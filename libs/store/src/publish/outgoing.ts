@@ -1,4 +1,4 @@
-import type { LogKey, Outgoing, StoredCheckpoint } from '@recant/ledger';
+import type { LogKey, OutgoingCheckpoint, StoredCheckpoint } from '@recant/ledger';
 import type pg from 'pg';
 import { toCheckpoint } from './checkpoints.ts';
 
@@ -17,10 +17,10 @@ const MARK_COSIGNED = `INSERT INTO recant.cosignature (tenant_id, shard, epoch, 
   SELECT $1, $2, $3, $4, $5, line, to_timestamp($7 / 1000.0) FROM unnest($6::text[]) AS k (line) ON CONFLICT DO NOTHING`;
 const COSIGNATURES = `SELECT line FROM recant.cosignature WHERE tenant_id = $1 AND shard = $2 AND epoch = $3 AND size = $4 ORDER BY witness, line`;
 
-export const listUnanchored = (pool: pg.Pool, anchor: string): Promise<Outgoing[]> => list(pool, UNANCHORED, anchor);
-export const listUncosigned = (pool: pg.Pool, witness: string): Promise<Outgoing[]> => list(pool, UNCOSIGNED, witness);
+export const listUnanchored = (pool: pg.Pool, anchor: string): Promise<OutgoingCheckpoint[]> => list(pool, UNANCHORED, anchor);
+export const listUncosigned = (pool: pg.Pool, witness: string): Promise<OutgoingCheckpoint[]> => list(pool, UNCOSIGNED, witness);
 
-async function list(pool: pg.Pool, text: string, place: string): Promise<Outgoing[]> {
+async function list(pool: pg.Pool, text: string, place: string): Promise<OutgoingCheckpoint[]> {
   const { rows } = await pool.query(text, [place]);
   return rows.map((row) => ({ log: { tenant: row.tenant_id, shard: row.shard }, checkpoint: toCheckpoint(row) }));
 }
