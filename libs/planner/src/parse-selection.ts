@@ -8,14 +8,6 @@ const LISTS = ['agents', 'sessions', 'traces', 'tools', 'resources', 'outcomes',
 type List = (typeof LISTS)[number];
 const OUTCOMES = ['succeeded', 'failed', 'denied', 'suspended', 'open', 'unknown', 'contested'];
 
-/** What a term of the command line calls a field: the singular or the plural. */
-const TERMS: Readonly<Record<string, List>> = Object.fromEntries(
-  LISTS.flatMap((list) => [
-    [list, list],
-    [list.slice(0, -1), list],
-  ]),
-);
-
 /**
  * A selection from JSON: lists, and a window as `fromMs`/`toMs` or as text in `from`, `to`, `window`.
  * The result is normal: values once each, sorted, so that the same choice has the same digest.
@@ -53,28 +45,6 @@ export function parseSelection(json: unknown, nowMs: number, zone?: string): Sel
   if (Object.keys(selection).every((field) => field === 'clock'))
     throw new PlannerError('selection_empty', 'Nothing is selected: name an agent, a session, a tool, a resource, a run or a window.');
   return selection;
-}
-
-/**
- * A selection from the terms of a command line: `agent=pricer tool=reprice,cancel window=2h`. Repeated fields add up.
- * @throws PlannerError as `parseSelection`
- */
-export function selectionFromTerms(terms: readonly string[], nowMs: number, zone?: string): Selection {
-  const json: Record<string, unknown> = {};
-  for (const term of terms) {
-    const at = term.indexOf('=');
-    const field = at < 0 ? term : term.slice(0, at);
-    const value = at < 0 ? '' : term.slice(at + 1);
-    if (value === '')
-      throw new PlannerError(
-        'selection_invalid',
-        `${JSON.stringify(term.slice(0, 80))} is not \`field=value\`, for instance agent=pricer.`,
-      );
-    const list = Object.hasOwn(TERMS, field) ? TERMS[field] : undefined;
-    if (list === undefined) json[field] = value;
-    else json[list] = [...((json[list] as string[] | undefined) ?? []), ...value.split(',')];
-  }
-  return parseSelection(json, nowMs, zone);
 }
 
 /** The selection as it stands in a plan, under its digest. */

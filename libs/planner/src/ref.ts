@@ -6,10 +6,6 @@ export function refKey(ref: AttemptRef): string {
   return `${ref.source}\u0000${ref.action}\u0000${ref.attempt}`;
 }
 
-export function sameRef(a: AttemptRef, b: AttemptRef): boolean {
-  return a.action === b.action && a.attempt === b.attempt && a.source === b.source;
-}
-
 /** A reference and nothing else: what came with extra fields must not reach a digest. */
 export function plainRef(ref: AttemptRef): AttemptRef {
   return { source: ref.source, action: ref.action, attempt: ref.attempt };

@@ -97,14 +97,14 @@ async function stop(session: Session, stuck: number): Promise<Driven | undefined
   if (to === undefined || !isRunEnd(to)) throw new Error(`R1: no finish in ${session.state}`);
   const { outcomes, fullyRestored } = accountOf(summarize(session.body), session.steps);
   const { run } = session.claim;
-  session.lane.add('recant.run.finished.v1', eventId.runFinished(run), {
+  session.events.add('recant.run.finished.v1', eventId.runFinished(run), {
     run,
     plan: session.plan,
     outcomes: outcomes as Record<string, number>,
     fullyRestored,
   });
-  session.lane.add('recant.source.closed.v1', eventId.closed(), { reason: to });
+  session.events.add('recant.source.closed.v1', eventId.closed(), { reason: to });
   if (await session.move('finish')) return to === 'finished' ? 'finished' : 'cancelled';
-  session.lane.drop(2);
+  session.events.discard(2);
   return undefined;
 }

@@ -1,18 +1,9 @@
 import { BATCH_BYTES_MAX } from '@recant/events';
 import { RunnerError } from './error.ts';
-import type { EventTransport, Outbox, OutboxItem } from './ports.ts';
+import type { Emitter, EventTransport, Outbox, OutboxItem } from './ports.ts';
 
 /** Events of one request. */
 const SEND_EVENTS_MAX = 500;
-
-export interface Emitter {
-  /**
-   * Brings everything of a source that is committed to the ledger, in order; resolves when all of it is acknowledged. Two may do so at once: the ledger
-   * keeps one of each.
-   * @throws RunnerError `ledger_unavailable | event_refused`
-   */
-  flush(tenant: string, source: string): Promise<void>;
-}
 
 export function createEmitter(outbox: Outbox, transport: EventTransport): Emitter {
   return {

@@ -1,13 +1,13 @@
 export { type Account, accountOf, type PlanSummary, summarize } from './account.ts';
 export { type Driven, driveRun } from './drive.ts';
-export { createEmitter, type Emitter } from './emit.ts';
+export { createEmitter } from './emit.ts';
 export { RunnerError, type RunnerErrorCode } from './error.ts';
-export { AGENT, createLane, type Lane, LEASE_MS } from './lane.ts';
 export {
   type Change,
   type Claim,
   type Clock,
   type Committed,
+  type Emitter,
   type EventReceipt,
   type EventTransport,
   type Failpoint,
@@ -25,13 +25,12 @@ export {
   type StepRecord,
   type Targets,
 } from './ports.ts';
-export { isRunEnd, nextRunState, RUN_STATES, RUN_TABLE, type RunEvent, type RunState } from './run-machine.ts';
+export { isRunEnd, nextRunState, RUN_STATES, type RunEvent, type RunState } from './run-machine.ts';
+export { AGENT, createSourceEvents, LEASE_MS, type SourceEvents } from './source-events.ts';
 export {
   endedWell,
   nextStepState,
   STEP_OUTCOMES,
-  STEP_STATES,
-  STEP_TABLE,
   type StepEvent,
   type StepOutcome,
   type StepState,

@@ -6,7 +6,7 @@ import type { Session } from './session.ts';
 /** Milliseconds after which an inverse without settlement counts as unknown. */
 const DEADLINE_MS = 600_000;
 
-/** Adds the intent of an inverse to the lane; the attempt is real once that is committed. */
+/** Adds the intent of an inverse to the source’s events; the attempt is real once that is committed. */
 export function intend(
   session: Session,
   ports: Pick<RunnerPorts, 'clock' | 'random16'>,
@@ -19,7 +19,7 @@ export function intend(
 ): AttemptRef {
   const ref: AttemptRef = { source: session.source, action: uuidv7(ports.clock.now(), ports.random16()), attempt: 1 };
   const { run } = session.claim;
-  session.lane.add('recant.attempt.intended.v1', eventId.intended(ref.action, ref.attempt), {
+  session.events.add('recant.attempt.intended.v1', eventId.intended(ref.action, ref.attempt), {
     action: ref.action,
     attempt: ref.attempt,
     tool: inverse.tool,

@@ -1,7 +1,6 @@
 import type { FindingCode, TargetSystem } from '@recant/connector';
 import type { AttemptRef } from '@recant/events';
 import type { LedgerReader, PlanBody } from '@recant/planner';
-import type { Emitter } from './emit.ts';
 import type { RunState } from './run-machine.ts';
 import type { StepOutcome, StepState } from './step-machine.ts';
 
@@ -116,6 +115,16 @@ export interface EventReceipt {
 /** Brings events to the ledger. Resolves after the ledger's commit, one receipt each, in order. Idempotent: a source and id is recorded once. */
 export interface EventTransport {
   send(tenant: string, events: readonly Uint8Array[]): Promise<readonly EventReceipt[]>;
+}
+
+/** Sends committed events to the ledger. */
+export interface Emitter {
+  /**
+   * Sends everything of a source that is committed, in order; resolves when all of it is acknowledged. Concurrent calls are safe: the ledger records each
+   * event once.
+   * @throws RunnerError `ledger_unavailable | event_refused`
+   */
+  flush(tenant: string, source: string): Promise<void>;
 }
 
 /** Registered systems, opened with their own credentials. Kept open between calls. */

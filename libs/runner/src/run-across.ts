@@ -1,140 +1,115 @@
-import type { InverseResult, TargetSystem } from '@recant/connector';
-import { compareOrdinals, type PlanStep, type RecordedEffect, type StepSystem } from '@recant/planner';
+import type { InverseResult } from '@recant/connector';
+import type { PlanStep, RecordedEffect, StepSystem } from '@recant/planner';
 import { ask, invert, isSilent, type Silent } from './ask.ts';
 import { checkSteps } from './check-step.ts';
-import { intend } from './intend.ts';
+import { appliedOn, type OpenTarget, openTargets } from './open-targets.ts';
 import type { RunnerConfig, RunnerPorts } from './ports.ts';
 import { readBack } from './read-back.ts';
-import { inverseStep, stick } from './run-batch.ts';
+import { inverseStep, noResult, startSteps, stick } from './run-batch.ts';
 import type { Session } from './session.ts';
-import { endOf, endWithout, recordEnd, type StepEnd, settle } from './step-end.ts';
+import { combineEnds, endOf, endWithout, recordEnd, type StepEnd } from './step-end.ts';
 import { endedWell, type StepOutcome } from './step-machine.ts';
+import { takeBack } from './take-back.ts';
+
+const REFUSED = { code: 'taken_back', detail: 'A system refused the inverse.' } as const;
+/** How the attempt on all systems ended. `takeBack`: some systems are undone, one refused. */
+type Inverted =
+  | { readonly kind: 'done' | 'undecided' }
+  | { readonly kind: 'stuck'; readonly silent: Silent }
+  | { readonly kind: 'refused'; readonly why: StepEnd };
 
 /**
- * One step on several systems. There is no transaction around them, so:
+ * One step on several systems. No transaction spans them, so:
  * A1 all guards are probed on all systems before the first write;
- * A2 where a system refuses after another was written, that one is put back by the inverse of the inverse, an attempt of its own;
- * A3 every system is asked what it has (`applied`) before anything is sent, so any worker goes on from any point.
+ * A2 where a system refuses after another was written, the inverse of the inverse puts that one back, as an attempt of its own;
+ * A3 every system is asked for its recorded results (`applied`) before anything is sent, so any worker resumes from any point.
  */
 export async function runAcross(session: Session, ports: RunnerPorts, config: RunnerConfig, step: PlanStep): Promise<void> {
   const startedMs = ports.clock.now();
-  const targets = await openAll(session, ports, config, step);
+  const targets = await openTargets(session, ports, config, step);
   if (isSilent(targets)) return stick(session, [step], targets);
   const record = session.step(step.step);
-  const done = record.inverse ? await applied(session, ports, config, targets, step.step) : new Map<string, InverseResult>();
+  const done = record.inverse ? await appliedOn(session, ports, config, targets, step.step) : new Map<string, InverseResult>();
   if (isSilent(done)) return stick(session, [step], done);
-  const end = async (ended: StepEnd): Promise<void> => {
-    ports.failpoint?.('record.before', [step.step]);
-    await session.commit([recordEnd(session, ended, ports.clock.now() - startedMs)]);
-    ports.failpoint?.('record.after', [step.step]);
-  };
-  if (record.takeBack)
-    return takeBack(session, ports, config, {
-      step,
-      targets,
-      done,
-      why: endWithout(step.step, outcomeBefore(record.findings), record.findings[0] ?? REFUSED),
-    });
+  const end = (ended: StepEnd): Promise<void> => commitEnd(session, ports, ended, startedMs);
+  const putBack = (why: StepEnd): Promise<void> => takeBack(session, ports, config, { step, targets, done, why });
+  if (record.takeBack) return putBack(endWithout(step.step, outcomeBefore(record.findings), record.findings[0] ?? REFUSED));
 
   const checked = await checkSteps(session, ports, [step]);
   const refusal = checked.refused.get(step.step);
-  if (refusal && done.size === 0) return end(endWithout(step.step, 'failed', refusal));
-  if (refusal) return takeBack(session, ports, config, { step, targets, done, why: endWithout(step.step, 'failed', refusal) });
+  if (refusal) return (done.size === 0 ? end : putBack)(endWithout(step.step, 'failed', refusal));
   if (done.size === 0) {
     const conflict = await probeAll(ports, config, targets, step);
     if (conflict && isSilent(conflict)) return stick(session, [step], conflict);
     if (conflict) return end(conflict);
   }
-  if (record.inverse === undefined) {
-    ports.failpoint?.('claim.before', [step.step]);
-    const resources = step.systems.flatMap(({ knownOrdinals }) => Object.keys(knownOrdinals));
-    await session.commit([
-      {
-        step: step.step,
-        event: 'start',
-        inverse: intend(session, ports, { step: step.step, undoes: step.undoes, tool: 'undo', resources }),
-      },
-    ]);
-    ports.failpoint?.('claim.after', [step.step]);
-  }
+  await startSteps(session, ports, [step]);
   await ports.emitter.flush(session.claim.tenant, session.source);
 
+  const inverted = await invertAll(session, ports, config, { step, targets, effects: checked.effects.get(step.step) ?? [], done });
+  if (inverted.kind === 'stuck') return stick(session, [step], inverted.silent);
+  if (inverted.kind === 'undecided') return end(combineEnds(step.step, [...done]));
+  if (inverted.kind === 'refused')
+    return [...done.values()].some(({ effects }) => effects.length > 0) ? putBack(inverted.why) : end(inverted.why);
+  const ended = await readBackAll(ports, config, { step, targets, done });
+  return isSilent(ended) ? stick(session, [step], ended) : end(ended);
+}
+
+interface Inverting {
+  readonly step: PlanStep;
+  readonly targets: readonly OpenTarget[];
+  readonly effects: readonly RecordedEffect[];
+  /** Results by system; added to. */
+  readonly done: Map<string, InverseResult>;
+}
+
+async function invertAll(session: Session, ports: RunnerPorts, config: RunnerConfig, inverting: Inverting): Promise<Inverted> {
+  const { step, targets, effects, done } = inverting;
   for (const { target, system } of targets) {
     if (done.has(system.system)) continue;
     ports.failpoint?.('inverse.before', [step.step]);
-    const inverse = inverseStep(session, { ...step, systems: [system] }, effectsOn(checked.effects.get(step.step) ?? [], system));
+    const inverse = inverseStep(session, { ...step, systems: [system] }, effectsOn(effects, system));
     const answer = await invert(ports, config, target, { run: session.claim.run, token: session.claim.token.toString(), steps: [inverse] });
     ports.failpoint?.('inverse.after', [step.step]);
     const [result] = answer.results;
-    if (!result)
-      return stick(
-        session,
-        [step],
-        answer.left ?? { silent: { code: 'unreachable', system: system.system, detail: 'The connector gave no result.' } },
-      );
-    if (result.outcome === 'undecided') return end(combine(step.step, [...done, [system.system, result]]));
-    if (!endedWell(result.outcome)) {
-      const why = endOf(result, system.system);
-      return [...done.values()].some(({ effects }) => effects.length > 0)
-        ? takeBack(session, ports, config, { step, targets, done, why })
-        : end(why);
-    }
+    if (!result) return { kind: 'stuck', silent: answer.left ?? noResult(system.system) };
+    if (result.outcome !== 'undecided' && !endedWell(result.outcome)) return { kind: 'refused', why: endOf(result, system.system) };
     done.set(system.system, result);
+    if (result.outcome === 'undecided') return { kind: 'undecided' };
   }
+  return { kind: 'done' };
+}
+
+async function readBackAll(
+  ports: RunnerPorts,
+  config: RunnerConfig,
+  { step, targets, done }: Omit<Inverting, 'effects'>,
+): Promise<StepEnd | Silent> {
   ports.failpoint?.('readback.before', [step.step]);
-  let ended = combine(step.step, [...done]);
+  let ended = combineEnds(step.step, [...done]);
   for (const { target, system } of targets) {
     const read = await ask(ports, config, target.name, () =>
       readBack(target, [{ ...ended, outcome: done.get(system.system)?.outcome ?? ended.outcome }], () => system.guards),
     );
-    if (isSilent(read)) return stick(session, [step], read);
+    if (isSilent(read)) return read;
     const [after] = read as [StepEnd];
     if (after.findings.length > ended.findings.length) ended = after;
   }
   ports.failpoint?.('readback.after', [step.step]);
-  await end(ended);
+  return ended;
 }
 
-interface Opened {
-  readonly target: TargetSystem;
-  readonly system: StepSystem;
-}
-const REFUSED = { code: 'taken_back', detail: 'A system refused the inverse.' } as const;
-
-async function openAll(session: Session, ports: RunnerPorts, config: RunnerConfig, step: PlanStep): Promise<readonly Opened[] | Silent> {
-  const opened: Opened[] = [];
-  for (const system of step.systems) {
-    const target = await ask(ports, config, system.system, () => ports.targets.open(session.claim.tenant, system.system, system.connector));
-    if (target === undefined)
-      return { silent: { code: 'system_unknown', system: system.system, detail: `System ${system.system} is not registered any more.` } };
-    if (isSilent(target)) return target;
-    opened.push({ target, system });
-  }
-  return opened;
+async function commitEnd(session: Session, ports: RunnerPorts, ended: StepEnd, startedMs: number): Promise<void> {
+  ports.failpoint?.('record.before', [ended.step]);
+  await session.commit([recordEnd(session, ended, ports.clock.now() - startedMs)]);
+  ports.failpoint?.('record.after', [ended.step]);
 }
 
-async function applied(
-  session: Session,
-  ports: RunnerPorts,
-  config: RunnerConfig,
-  targets: readonly Opened[],
-  step: number,
-): Promise<Map<string, InverseResult> | Silent> {
-  const done = new Map<string, InverseResult>();
-  for (const { target, system } of targets) {
-    const answer = await ask(ports, config, system.system, () => target.applied(session.claim.run, [step]));
-    if (isSilent(answer)) return answer;
-    const result = answer.find((candidate) => candidate.step === step);
-    if (result) done.set(system.system, result);
-  }
-  return done;
-}
-
-/** A1. What is at *before* already is left by the inverse; what is at neither is a conflict. */
+/** A1. A part that is at *before* already stays as it is; one at neither *before* nor *after* is a conflict. */
 async function probeAll(
   ports: RunnerPorts,
   config: RunnerConfig,
-  targets: readonly Opened[],
+  targets: readonly OpenTarget[],
   step: PlanStep,
 ): Promise<StepEnd | Silent | undefined> {
   for (const { target, system } of targets) {
@@ -150,13 +125,13 @@ async function probeAll(
         return endWithout(step.step, 'conflicted', {
           ...where,
           code: 'unreadable',
-          detail: answer?.reason ?? 'The system gave no answer about this part.',
+          detail: answer?.reason ?? 'The connector returned no version for this part.',
         });
       if (answer.version !== after && answer.version !== before) {
         return endWithout(step.step, 'conflicted', {
           ...where,
           code: 'drift',
-          detail: 'It is neither as the attempt left it nor as it was before.',
+          detail: 'Changed since the attempt: the current version is neither the one before it nor the one it left.',
           expected: after,
           found: answer.version,
         });
@@ -166,99 +141,11 @@ async function probeAll(
   return undefined;
 }
 
-/** A2. The inverse keeps its own record: effects, then the end that made it fail; what puts it back is recorded as its inverse. */
-async function takeBack(
-  session: Session,
-  ports: RunnerPorts,
-  config: RunnerConfig,
-  { step, targets, done, why }: { step: PlanStep; targets: readonly Opened[]; done: ReadonlyMap<string, InverseResult>; why: StepEnd },
-): Promise<void> {
-  const record = session.step(step.step);
-  const inverse = record.inverse;
-  const written = targets.filter(({ system }) => (done.get(system.system)?.effects.length ?? 0) > 0).reverse();
-  if (inverse === undefined) throw new Error(`S2: step ${step.step} has no intent`);
-  if (record.takeBack === undefined) {
-    settle(
-      session,
-      inverse,
-      [...done.values()].flatMap(({ effects }) => effects),
-      why,
-      0,
-    );
-    const attempt = intend(session, ports, {
-      step: step.step,
-      undoes: inverse,
-      tool: 'take_back',
-      resources: written.flatMap(({ system }) => Object.keys(system.knownOrdinals)),
-    });
-    await session.commit([{ step: step.step, event: 'take_back', takeBack: attempt, findings: why.findings }]);
-  }
-  await ports.emitter.flush(session.claim.tenant, session.source);
-  const attempt = session.step(step.step).takeBack;
-  if (attempt === undefined) throw new Error(`S2: step ${step.step} has no intent to take back`);
-
-  const number = session.body.steps.length + step.step;
-  const results: [string, InverseResult][] = [];
-  for (const { target, system } of written) {
-    const effects = done.get(system.system)?.effects ?? [];
-    const known = new Map<string, string>();
-    for (const { resource, ordinal } of effects)
-      if (compareOrdinals(known.get(resource) ?? '0', ordinal) <= 0) known.set(resource, ordinal);
-    const answer = await invert(ports, config, target, {
-      run: session.claim.run,
-      token: session.claim.token.toString(),
-      steps: [{ step: number, attempt, undoes: inverse, effects, knownOrdinals: Object.fromEntries(known) }],
-    });
-    const [result] = answer.results;
-    if (!result)
-      return stick(
-        session,
-        [step],
-        answer.left ?? { silent: { code: 'unreachable', system: system.system, detail: 'The connector gave no result.' } },
-      );
-    results.push([system.system, result]);
-  }
-  const failed = results.filter(([, { outcome }]) => !endedWell(outcome));
-  const all = combine(step.step, results);
-  settle(session, attempt, all.effects, failed.length > 0 ? all : undefined, 0);
-  const findings = [
-    ...why.findings,
-    {
-      code: 'taken_back',
-      detail: `Undone on ${results.map(([system]) => system).join(', ')} first, and put back there, because the attempt is undone whole or not at all.`,
-    } as const,
-    ...(failed.length > 0 ? all.findings : []),
-  ];
-  const residue = failed.map(
-    ([system]) => `${system} stays undone for this attempt while its other systems are not: putting it back was refused.`,
-  );
-  await session.commit([{ step: step.step, event: 'end', outcome: failed.length > 0 ? 'failed' : why.outcome, findings, residue }]);
-}
-
-function combine(step: number, results: readonly (readonly [string, InverseResult])[]): StepEnd {
-  const ends = results.map(([system, result]) => endOf(result, system));
-  const bad = ends.find(({ outcome }) => !endedWell(outcome));
-  const outcomes = ends.map(({ outcome }) => outcome);
-  const good: StepOutcome = outcomes.includes('compensated')
-    ? 'compensated'
-    : outcomes.includes('restored')
-      ? 'restored'
-      : 'already_undone';
-  return {
-    step,
-    outcome: bad?.outcome ?? good,
-    findings: ends.flatMap(({ findings }) => findings),
-    residue: ends.flatMap(({ residue }) => residue),
-    effects: ends.flatMap(({ effects }) => effects),
-    took: ends.some(({ took }) => took === undefined) ? undefined : bad === undefined,
-  };
-}
-
 function effectsOn(effects: readonly RecordedEffect[], system: StepSystem): readonly RecordedEffect[] {
   return effects.filter(({ resource }) => resource.startsWith(`${system.connector}://${system.system}/`));
 }
 
-/** After a take-back was begun by another worker: what it was begun for. */
+/** The outcome for which another worker began to take the inverse back. */
 function outcomeBefore(findings: readonly { readonly code: string }[]): StepOutcome {
   return findings.some(({ code }) => code === 'plan_mismatch' || code === 'not_registered')
     ? 'failed'
@@ -267,17 +154,17 @@ function outcomeBefore(findings: readonly { readonly code: string }[]): StepOutc
       : 'conflicted';
 }
 
-/** A person leaves this step: nothing new is sent but what puts back a half-done inverse. */
+/** A person skipped this step: only what puts back a half-done inverse is still sent. */
 export async function runSkipping(session: Session, ports: RunnerPorts, config: RunnerConfig, step: PlanStep): Promise<void> {
-  const left = { code: 'left_by_person', detail: 'A person left this step.' } as const;
+  const skipped = { code: 'left_by_person', detail: 'A person skipped this step.' } as const;
   const record = session.step(step.step);
   const end = (ended: StepEnd): Promise<void> => session.commit([recordEnd(session, ended, 0)]);
-  if (record.inverse === undefined) return end(endWithout(step.step, 'skipped', left));
-  const targets = await openAll(session, ports, config, step);
-  const done = isSilent(targets) ? targets : await applied(session, ports, config, targets, step.step);
+  if (record.inverse === undefined) return end(endWithout(step.step, 'skipped', skipped));
+  const targets = await openTargets(session, ports, config, step);
+  const done = isSilent(targets) ? targets : await appliedOn(session, ports, config, targets, step.step);
   if (isSilent(targets) || isSilent(done))
-    return end({ ...endWithout(step.step, 'undecided', left), took: undefined, findings: [left, ...record.findings] });
-  if (done.size === 0) return end(endWithout(step.step, 'skipped', left));
-  if (done.size === targets.length && !record.takeBack) return end(combine(step.step, [...done]));
-  return takeBack(session, ports, config, { step, targets, done, why: endWithout(step.step, 'skipped', left) });
+    return end({ ...endWithout(step.step, 'undecided', skipped), took: undefined, findings: [skipped, ...record.findings] });
+  if (done.size === 0) return end(endWithout(step.step, 'skipped', skipped));
+  if (done.size === targets.length && !record.takeBack) return end(combineEnds(step.step, [...done]));
+  return takeBack(session, ports, config, { step, targets, done, why: endWithout(step.step, 'skipped', skipped) });
 }

@@ -42,7 +42,7 @@ export async function runBatch(
   for (const [step, finding] of checked.refused) ends.push(endWithout(step, 'failed', finding));
   const going = steps.filter(({ step }) => checked.effects.has(step));
 
-  await start(session, ports, going);
+  await startSteps(session, ports, going);
   await ports.emitter.flush(session.claim.tenant, session.source);
   let left: Silent | undefined;
   if (going.length > 0) {
@@ -61,7 +61,7 @@ export async function runBatch(
 }
 
 /** Intents are committed here and acknowledged before the inverse: an inverse nobody knows of cannot be undone. Those of a former worker stand. */
-async function start(session: Session, ports: RunnerPorts, steps: readonly PlanStep[]): Promise<void> {
+export async function startSteps(session: Session, ports: RunnerPorts, steps: readonly PlanStep[]): Promise<void> {
   const fresh = steps.filter(({ step }) => session.step(step).inverse === undefined);
   if (fresh.length === 0) return;
   const numbers = fresh.map(({ step }) => step);
@@ -124,6 +124,10 @@ export function inverseStep(session: Session, step: PlanStep, effects: readonly 
     effects: effects.map(({ attempt: _attempt, entry: _entry, ...effect }) => effect),
     knownOrdinals: Object.assign({}, ...step.systems.map(({ knownOrdinals }) => knownOrdinals)),
   };
+}
+
+export function noResult(system: string): Silent {
+  return { silent: { code: 'unreachable', system, detail: 'The connector returned no result for this step.' } };
 }
 
 /** The system did not answer: these wait for a person, and it is not asked again by this worker. */

@@ -1,8 +1,8 @@
 import { type PlanBody, type PlanStep, planDigest, type Vector } from '@recant/planner';
 import { RunnerError } from './error.ts';
-import { createLane, type Lane } from './lane.ts';
 import type { Change, Claim, Clock, RunRecord, RunStore, StepChange, StepRecord } from './ports.ts';
 import { nextRunState, type RunEvent, type RunState } from './run-machine.ts';
+import { createSourceEvents, type SourceEvents } from './source-events.ts';
 import { nextStepState, type StepEvent } from './step-machine.ts';
 
 /** One worker's view of the run it has claimed. Nothing in it is true before `commit` resolved. */
@@ -12,16 +12,16 @@ export interface Session {
   readonly source: string;
   readonly body: PlanBody;
   readonly vector: Vector;
-  readonly lane: Lane;
+  readonly events: SourceEvents;
   /** Systems that did not answer while this worker has the run: not asked again. */
   readonly unreachable: Set<string>;
   readonly state: RunState;
   step(number: number): StepRecord;
   planStep(number: number): PlanStep;
   readonly steps: readonly StepRecord[];
-  /** Steps, the events added to `lane`, and the lease, in one transaction. @throws RunnerError `claim_lost` */
+  /** Steps, the events added to `events`, and the lease, in one transaction. @throws RunnerError `claim_lost` */
   commit(changes: readonly StepMove[], alarm?: string | null): Promise<void>;
-  /** False: a person changed the state meanwhile. `events` may be added to `lane` before. @throws RunnerError `claim_lost` */
+  /** False: a person changed the state meanwhile. `events` may be added to `events` before. @throws RunnerError `claim_lost` */
   move(event: RunEvent): Promise<boolean>;
 }
 
@@ -31,7 +31,7 @@ export type StepMove = Omit<StepChange, 'state'> & { readonly event: StepEvent }
 export function openSession(record: RunRecord, store: RunStore, clock: Clock): Session {
   const steps = new Map(record.steps.map((step) => [step.step, step]));
   const planSteps = new Map(record.body.steps.map((step) => [step.step, step]));
-  const lane = createLane(record.source, record.sequenceNext, () => clock.now());
+  const events = createSourceEvents(record.source, record.sequenceNext, () => clock.now());
   let state = record.state;
 
   const commit = async (change: Change): Promise<boolean> => {
@@ -52,7 +52,7 @@ export function openSession(record: RunRecord, store: RunStore, clock: Clock): S
     source: record.source,
     body: record.body,
     vector: Object.fromEntries(Object.entries(record.body.vector).map(([shard, size]) => [Number(shard), BigInt(size)])),
-    lane,
+    events,
     unreachable: new Set(),
     get state() {
       return state;
@@ -67,12 +67,12 @@ export function openSession(record: RunRecord, store: RunStore, clock: Clock): S
         ...change,
         state: after((steps.get(change.step) as StepRecord).state, event, change.step),
       }));
-      await commit({ steps: changes, events: lane.take(), ...(alarm === undefined ? {} : { alarm }) });
+      await commit({ steps: changes, events: events.drain(), ...(alarm === undefined ? {} : { alarm }) });
     },
     async move(event) {
       const to = nextRunState(state, event);
       if (to === undefined) throw new Error(`R1: no ${event} in ${state}`);
-      return commit({ steps: [], events: lane.take(), run: { from: state, to }, alarm: null });
+      return commit({ steps: [], events: events.drain(), run: { from: state, to }, alarm: null });
     },
   };
 }

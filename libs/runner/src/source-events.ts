@@ -20,16 +20,16 @@ export const LEASE_MS = 86_400_000;
 const CHUNK_BYTES_MAX = 56_000;
 
 /** Numbers and encodes the events of one source. What it made is only real once it is committed. */
-export interface Lane {
+export interface SourceEvents {
   add<T extends EventType>(type: T, id: string, data: EventData[T]): void;
   /** What was added since the last call. */
-  take(): readonly OutboxItem[];
+  drain(): readonly OutboxItem[];
   /** Takes back the last events added, and their numbers: what was to be committed with them was not. */
-  drop(count: number): void;
+  discard(count: number): void;
   readonly sequenceNext: number;
 }
 
-export function createLane(source: string, sequenceNext: number, now: () => number): Lane {
+export function createSourceEvents(source: string, sequenceNext: number, now: () => number): SourceEvents {
   let next = sequenceNext;
   let items: OutboxItem[] = [];
   return {
@@ -47,12 +47,12 @@ export function createLane(source: string, sequenceNext: number, now: () => numb
       items.push({ sequence: next, bytes: encodeEvent(event) });
       next++;
     },
-    take() {
+    drain() {
       const taken = items;
       items = [];
       return taken;
     },
-    drop(count) {
+    discard(count) {
       next -= count;
     },
     get sequenceNext() {
@@ -63,7 +63,7 @@ export function createLane(source: string, sequenceNext: number, now: () => numb
 
 /** Effects and settlement of one attempt. */
 export function addSettlement(
-  lane: Lane,
+  events: SourceEvents,
   ref: { readonly action: string; readonly attempt: number },
   end: {
     readonly effects: readonly Effect[];
@@ -73,9 +73,9 @@ export function addSettlement(
 ): void {
   const { action, attempt } = ref;
   const chunks = chunked(end.effects);
-  for (const [chunk, effects] of chunks.entries())
-    lane.add('recant.attempt.effects.v1', eventId.effects(action, attempt, chunk), { action, attempt, chunk, effects });
-  lane.add('recant.attempt.settled.v1', eventId.settled(action, attempt), {
+  for (const [chunk, part] of chunks.entries())
+    events.add('recant.attempt.effects.v1', eventId.effects(action, attempt, chunk), { action, attempt, chunk, effects: part });
+  events.add('recant.attempt.settled.v1', eventId.settled(action, attempt), {
     action,
     attempt,
     outcome: end.failed ? 'failed' : 'succeeded',

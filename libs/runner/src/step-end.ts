@@ -1,8 +1,8 @@
 import type { InverseResult } from '@recant/connector';
 import type { AttemptRef, Effect } from '@recant/events';
-import { addSettlement } from './lane.ts';
 import type { StepFinding } from './ports.ts';
 import type { Session, StepMove } from './session.ts';
+import { addSettlement } from './source-events.ts';
 import { endedWell, type StepOutcome } from './step-machine.ts';
 
 /** What came of the inverse of one step. */
@@ -33,6 +33,26 @@ export function endWithout(step: number, outcome: StepOutcome, finding: StepFind
   return { step, outcome, findings: [finding], residue: [], effects: [], took: false };
 }
 
+/** One end from the results of all systems of a step; the first bad outcome decides. */
+export function combineEnds(step: number, results: readonly (readonly [string, InverseResult])[]): StepEnd {
+  const ends = results.map(([system, result]) => endOf(result, system));
+  const bad = ends.find(({ outcome }) => !endedWell(outcome));
+  const outcomes = ends.map(({ outcome }) => outcome);
+  const good: StepOutcome = outcomes.includes('compensated')
+    ? 'compensated'
+    : outcomes.includes('restored')
+      ? 'restored'
+      : 'already_undone';
+  return {
+    step,
+    outcome: bad?.outcome ?? good,
+    findings: ends.flatMap(({ findings }) => findings),
+    residue: ends.flatMap(({ residue }) => residue),
+    effects: ends.flatMap(({ effects }) => effects),
+    took: ends.some(({ took }) => took === undefined) ? undefined : bad === undefined,
+  };
+}
+
 /** The move that ends a step; settles its inverse, where one was intended. */
 export function recordEnd(session: Session, end: StepEnd, durationMs: number): StepMove {
   const { inverse } = session.step(end.step);
@@ -47,7 +67,7 @@ export function settle(
   failed: Pick<StepEnd, 'outcome' | 'findings'> | undefined,
   durationMs: number,
 ): void {
-  addSettlement(session.lane, attempt, {
+  addSettlement(session.events, attempt, {
     effects,
     durationMs,
     ...(failed

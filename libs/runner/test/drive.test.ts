@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest';
-import { accountOf, type Driven, driveRun, RUN_TABLE, STEP_TABLE, summarize } from '../src/index.ts';
+import { accountOf, type Driven, driveRun, summarize } from '../src/index.ts';
+import { RUN_TABLE } from '../src/run-machine.ts';
+import { STEP_TABLE } from '../src/step-machine.ts';
 import { actionOf, type FakeWorld, fakeWorld, type Hook, type Write } from './fakes.ts';
 
 const A = (row: number) => `postgres://a/t/${row}`;

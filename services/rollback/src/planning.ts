@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { ApiFault, type PlanInput } from '@recant/api';
 import { canonicalize, eventId, INLINE_BYTES_MAX, type JsonObject, uuidv7 } from '@recant/events';
 import { gather, isStale, type PlanBody, parseSelection, plan, planDigest, type Selection } from '@recant/planner';
-import { createLane, LEASE_MS } from '@recant/runner';
+import { createSourceEvents, LEASE_MS } from '@recant/runner';
 import type { Caller } from '@recant/service';
 import type { StoredPlan } from '@recant/store';
 import type { RollbackCore } from './core.ts';
@@ -28,9 +28,9 @@ export async function makePlan(core: RollbackCore, caller: Caller, input: PlanIn
   };
 
   const source = await core.lane.sourceOf(tenant, 'plan', id);
-  const lane = createLane(source, 1, () => clock.now());
-  lane.add('recant.source.opened.v1', eventId.opened(), { sdk: 'recant-rollback', leaseMs: LEASE_MS });
-  lane.add('recant.plan.created.v1', eventId.planCreated(id), {
+  const events = createSourceEvents(source, 1, () => clock.now());
+  events.add('recant.source.opened.v1', eventId.opened(), { sdk: 'recant-rollback', leaseMs: LEASE_MS });
+  events.add('recant.plan.created.v1', eventId.planCreated(id), {
     plan: id,
     digest: made.digest,
     by: made.by,
@@ -39,8 +39,8 @@ export async function makePlan(core: RollbackCore, caller: Caller, input: PlanIn
     steps: body.steps.length,
     conflicts: body.conflicts.length,
   });
-  lane.add('recant.source.closed.v1', eventId.closed(), { reason: 'planned' });
-  await store.plans.put(tenant, made, { source, items: lane.take() });
+  events.add('recant.source.closed.v1', eventId.closed(), { reason: 'planned' });
+  await store.plans.put(tenant, made, { source, items: events.drain() });
   return made;
 }
 

@@ -1,7 +1,7 @@
 import { ApiFault, type RunInput } from '@recant/api';
 import { type ActOrdered, eventId, type JsonObject, uuidv7 } from '@recant/events';
 import type { Approval } from '@recant/policy';
-import { createLane, LEASE_MS } from '@recant/runner';
+import { createSourceEvents, LEASE_MS } from '@recant/runner';
 import type { Caller } from '@recant/service';
 import { bodyOf, requireApproval } from './approvals.ts';
 import type { RollbackCore } from './core.ts';
@@ -29,12 +29,12 @@ export async function startRun(
 
   const run = uuidv7(clock.now(), core.random16());
   const source = await core.lane.sourceOf(tenant, 'run', run);
-  const lane = createLane(source, 1, () => clock.now());
-  lane.add('recant.source.opened.v1', eventId.opened(), { sdk: 'recant-rollback', leaseMs: LEASE_MS });
+  const events = createSourceEvents(source, 1, () => clock.now());
+  events.add('recant.source.opened.v1', eventId.opened(), { sdk: 'recant-rollback', leaseMs: LEASE_MS });
   const act = approval && actOf(uuidv7(clock.now(), core.random16()), by, { run, plan, approval: namedIn(approval) });
-  if (act) lane.add('recant.act.ordered.v1', eventId.actOrdered(act.act), act);
-  lane.add('recant.run.started.v1', eventId.runStarted(run), { run, plan, digest, by });
-  if (act) lane.add('recant.act.ended.v1', eventId.actEnded(act.act), { act: act.act, outcome: 'done' });
+  if (act) events.add('recant.act.ordered.v1', eventId.actOrdered(act.act), act);
+  events.add('recant.run.started.v1', eventId.runStarted(run), { run, plan, digest, by });
+  if (act) events.add('recant.act.ended.v1', eventId.actEnded(act.act), { act: act.act, outcome: 'done' });
   const resources = [...new Set(body.steps.flatMap(({ systems }) => systems.flatMap(({ knownOrdinals }) => Object.keys(knownOrdinals))))];
   return store.runs.create(tenant, {
     id: run,
@@ -44,8 +44,8 @@ export async function startRun(
     source,
     steps: body.steps.map(({ step }) => step),
     resources,
-    events: lane.take(),
-    sequenceNext: lane.sequenceNext,
+    events: events.drain(),
+    sequenceNext: events.sequenceNext,
   });
 }
 

@@ -23,7 +23,7 @@ export async function invert(pool: Pool, system: string, batch: InverseBatch): P
   return results;
 }
 
-export function chunksOf(steps: readonly InverseStep[]): InverseStep[][] {
+function chunksOf(steps: readonly InverseStep[]): InverseStep[][] {
   const chunks: InverseStep[][] = [];
   let effects = 0;
   for (const step of steps) {

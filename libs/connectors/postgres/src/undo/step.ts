@@ -125,7 +125,7 @@ async function nameInverse({ client, run }: StepContext, step: InverseStep): Pro
   ]);
 }
 
-export async function readRows(client: ClientBase, rows: readonly RowGoal[]): Promise<Map<string, Versions>> {
+async function readRows(client: ClientBase, rows: readonly RowGoal[]): Promise<Map<string, Versions>> {
   const live = new Map<string, Versions>();
   for (const [captured, wanted] of byTable(rows)) {
     const found = await readLive(
