@@ -78,7 +78,7 @@ test('whoever cannot come in, or would talk to somebody else, is told why and wh
   for (const mechanism of ['plain', 'scram-sha-256', 'scram-sha-512'] as const)
     expect(await refusal({ sasl: login(mechanism, 'wrong-word') })).toEqual({
       code: 'access_refused',
-      message: `Kafka at BROKER refused the user alice or the password (${mechanism}): correct RECANT_KAFKA_USER, RECANT_KAFKA_PASSWORD_FILE or RECANT_KAFKA_SASL`,
+      message: `Kafka at BROKER rejected user alice or its password (${mechanism}): correct RECANT_KAFKA_USER, RECANT_KAFKA_PASSWORD_FILE or RECANT_KAFKA_SASL`,
     });
   expect(await refusal({ tls: { ca: ca.cert } })).toMatchObject({
     code: 'untrusted',
@@ -149,7 +149,7 @@ test('the service takes it all from its environment, says in one line what is wr
   expect(good).toMatchObject({ code: 0, err: '' });
   expect(good.out).not.toContain(PASSWORD);
   const wrong = await run({ RECANT_KAFKA_PASSWORD_FILE: await put('wrong', 'wrong-word') }, /takes events/);
-  expect(wrong).toMatchObject({ code: 1, err: expect.stringMatching(/^Kafka at [^\n]* refused the user alice[^\n]*\n$/) });
+  expect(wrong).toMatchObject({ code: 1, err: expect.stringMatching(/^Kafka at [^\n]* rejected user alice[^\n]*\n$/) });
   expect(wrong.out + wrong.err).not.toContain('wrong-word');
   const half = await run({ RECANT_KAFKA_TLS: undefined, RECANT_KAFKA_SASL: 'plain', RECANT_KAFKA_KEY_FILE: undefined }, /takes events/);
   expect(half.err.split('\n').map((line) => line.split(/[ :]/)[0])).toEqual([

@@ -4,16 +4,16 @@ import { type ConnectionOptions, connectionOf } from './connection.ts';
 import { KafkaError } from './error.ts';
 import { explainRefusal } from './explain-refusal.ts';
 
-/** Tries of one question to the broker before it is called unreachable. */
+/** Retries of one request before the broker counts as unreachable. */
 const RETRIES = 3;
 
 export interface Cluster {
-  /** Differs for every cluster, and for one that was made anew. */
+  /** Unique per cluster; a recreated cluster has another id. */
   readonly id: string;
   readonly brokers: number;
 }
 
-/** Offsets that the broker still holds: `[low, high)`. */
+/** Offsets that the broker still has: `[low, high)`. */
 export interface OffsetRange {
   readonly low: bigint;
   readonly high: bigint;
@@ -28,7 +28,7 @@ export function describeCluster(options: ConnectionOptions): Promise<Cluster> {
 }
 
 /**
- * Makes the topic, or checks the one that is there. Partitions are shards: another count would send sources elsewhere.
+ * Creates the topic, or checks an existing one. A partition is a shard: another count would move sources to other shards.
  * @throws KafkaError `unreachable`, `topic_mismatch`
  */
 export function ensureTopic(options: ConnectionOptions, topic: string, partitions: number): Promise<void> {
@@ -36,12 +36,12 @@ export function ensureTopic(options: ConnectionOptions, topic: string, partition
     await admin.createTopics({ topics: [{ topic, numPartitions: partitions, replicationFactor: -1 }], waitForLeaders: false });
     const found = await countPartitions(admin, topic);
     if (found === partitions) return;
-    const advice = `set RECANT_SHARDS to ${found}, or use a topic of its own`;
-    throw new KafkaError('topic_mismatch', `topic ${topic} has ${found} partitions and the ledger ${partitions} shards: ${advice}`);
+    const advice = `set RECANT_SHARDS=${found}, or use another topic`;
+    throw new KafkaError('topic_mismatch', `topic ${topic}: expected ${partitions} partitions (RECANT_SHARDS), got ${found}; ${advice}`);
   });
 }
 
-/** A new topic is not known everywhere at once, and has no leaders at first: the broker answers with errors until then. */
+/** A new topic has no leaders at first and some brokers do not know it yet: metadata requests fail until then. */
 async function countPartitions(admin: Admin, topic: string): Promise<number> {
   for (let left = TOPIC_TRIES; ; left--) {
     try {
@@ -68,7 +68,7 @@ export function readOffsetRange(options: ConnectionOptions, topic: string, parti
   });
 }
 
-/** A connection for one question: an admin client is too rarely used to be kept. */
+/** Connects for one request: admin requests are rare. */
 async function asAdmin<T>(options: ConnectionOptions, ask: (admin: Admin) => Promise<T>): Promise<T> {
   const admin = connectionOf(options, RETRIES).admin();
   try {

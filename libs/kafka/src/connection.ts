@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import { Kafka, type KafkaConfig, type logCreator, logLevel, type SASLOptions } from 'kafkajs';
 
-/** What pino offers: fields first, then the message. */
+/** pino's signature: fields first, then the message. */
 export interface KafkaLog {
   debug(fields: object, message: string): void;
   info(fields: object, message: string): void;
@@ -10,9 +10,9 @@ export interface KafkaLog {
 }
 
 export interface KafkaTls {
-  /** PEM. Who signed the brokers' certificates; left out: who Node believes anyway. */
+  /** PEM. CA certificates for the brokers; default: Node's own. */
   readonly ca?: string;
-  /** PEM. Shown to the brokers. */
+  /** PEM. Client certificate. */
   readonly cert?: string;
   readonly key?: string;
 }
@@ -23,7 +23,7 @@ export interface KafkaLogin {
   readonly password: string;
 }
 
-/** How the brokers are spoken to; nothing of it: in the clear, as nobody. */
+/** Default: no TLS, no authentication. */
 export interface KafkaSecurity {
   readonly tls?: KafkaTls;
   readonly sasl?: KafkaLogin;
@@ -39,7 +39,7 @@ const CONNECT_MS_MAX = 5_000;
 const REQUEST_MS_MAX = 30_000;
 
 export function connectionOf(options: ConnectionOptions, retries = 5): Kafka {
-  stopIdleWakeUps();
+  disableIdleTimers();
   return new Kafka({
     clientId: options.clientId ?? 'recant',
     brokers: [...options.brokers],
@@ -56,7 +56,7 @@ function securityOf({ tls, sasl }: KafkaSecurity): Pick<KafkaConfig, 'ssl' | 'sa
   return { ...(tls && { ssl: { ...tls } }), ...(sasl && { sasl: { ...sasl } as SASLOptions }) };
 }
 
-/** kafkajs words everything that it recovers from as an error: it is a warning here, and what stops a partition is told apart by the consumer. */
+/** kafkajs logs recoverable conditions as errors: they become warnings; the consumer itself logs an error when a partition stops. */
 function logTo(log: KafkaLog | undefined): logCreator {
   return () => (entry) => {
     const { message, timestamp: _timestamp, logger: _logger, stack: _stack, ...fields } = entry.log;
@@ -65,7 +65,7 @@ function logTo(log: KafkaLog | undefined): logCreator {
   };
 }
 
-/** They word each try to connect, several a second while the broker is away; the consumer says what came of it. */
+/** These log every connection attempt, several a second while the broker is down; the consumer logs the outcome. */
 const CHATTY = new Set(['Connection', 'BrokerPool']);
 
 interface RequestQueue {
@@ -73,15 +73,15 @@ interface RequestQueue {
   scheduleCheckPendingRequests(): void;
 }
 
-let calm = false;
+let isPatched = false;
 
 /**
  * kafkajs 2.2.4 re-arms a timer of `throttledUntil - now`, which is negative, on every idle connection: 890 wake-ups a second each.
- * Nothing has to be checked while nothing is pending; `push` arms the timer again.
+ * An empty queue needs no timer; `push` arms it again.
  */
-function stopIdleWakeUps(): void {
-  if (calm) return;
-  calm = true;
+function disableIdleTimers(): void {
+  if (isPatched) return;
+  isPatched = true;
   const queue = createRequire(import.meta.url)('kafkajs/src/network/requestQueue') as { prototype: RequestQueue };
   const schedule = queue.prototype.scheduleCheckPendingRequests;
   queue.prototype.scheduleCheckPendingRequests = function (this: RequestQueue) {

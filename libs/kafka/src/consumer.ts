@@ -3,39 +3,39 @@ import { describeCluster } from './admin.ts';
 import { type ConnectionOptions, connectionOf, type KafkaLog } from './connection.ts';
 import { PartitionReader, type PartitionStatus, type ReaderOptions } from './partition-reader.ts';
 
-/** The broker takes a member for dead after this. */
+/** The broker removes a member after this long without a heartbeat. */
 const SESSION_MS = 30_000;
 const HEARTBEAT_MS = 3_000;
-/** Longest wait of one fetch: also how fast a resumed partition is read again. */
+/** Longest wait of one fetch, so also the delay before a resumed partition is read again. */
 const FETCH_WAIT_MS = 500;
-/** About what one transaction takes: 1,600 events of 1 kB. */
+/** About one transaction: 1,600 events of 1 kB. */
 const PARTITION_BYTES_MAX = 2_097_152;
 /** Memory of one fetch, before decoding. */
 const FETCH_BYTES_MAX = 8_388_608;
-/** kafkajs can stop without a word: no fetch and no heartbeat for this long, and the consumer is made anew. */
+/** kafkajs can stall silently: after this long without a fetch or heartbeat the consumer is recreated. */
 const STALL_MS = 60_000;
 const RESTART_MS = 1_000;
 
 export interface ConsumerOptions extends ConnectionOptions, Omit<ReaderOptions, 'brokers' | 'clientId'> {
   readonly groupId: string;
   readonly log: KafkaLog;
-  /** Partitions that are worked on at once; at least 2, so that one that waits for a lock does not hold up the rest. */
+  /** Partitions processed concurrently; at least 2, so that one waiting for a lock does not delay the others. */
   readonly partitionsConcurrently?: number;
   readonly sessionMs?: number;
 }
 
 export interface EventConsumer {
-  /** Rejects where the broker cannot be reached at all. */
+  /** Rejects if no broker can be reached. */
   start(): Promise<void>;
-  /** Finishes the transactions that run, and leaves the group. */
+  /** Finishes running transactions and leaves the group. */
   stop(): Promise<void>;
-  /** Partitions that were read by this process since it joined. */
+  /** Partitions read by this process since it joined. */
   status(): readonly PartitionStatus[];
   /** Milliseconds since the broker last answered. */
   silentMs(): number;
 }
 
-/** One member of a consumer group, made anew when kafkajs gives up or hangs. */
+/** One member of a consumer group; recreated when kafkajs gives up or stalls. */
 export function createConsumer(options: ConsumerOptions): EventConsumer {
   return new GroupMember(options);
 }
@@ -107,16 +107,16 @@ class GroupMember implements EventConsumer {
     consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
       alive();
       const partitions = payload.memberAssignment[this.#options.topic] ?? [];
-      this.#options.log.info({ groupId: payload.groupId, partitions }, 'reads partitions');
+      this.#options.log.info({ groupId: payload.groupId, partitions }, 'kafka: partitions assigned');
       this.#reader.assigned(partitions);
     });
     consumer.on(consumer.events.CRASH, ({ payload }) => {
-      this.#options.log.error({ err: payload.error, restarts: payload.restart }, 'consumer crashed');
+      this.#options.log.error({ err: payload.error, restarts: payload.restart }, 'kafka: consumer crashed');
       if (!payload.restart && consumer === this.#consumer) this.#later(RESTART_MS, () => this.#restart());
     });
   }
 
-  /** A new consumer in place of one that died or hangs. Two at once do no harm: the stored position lets one of them in. */
+  /** Replaces a crashed or stalled consumer. Two at once are harmless: the stored position accepts batches from one of them. */
   async #restart(): Promise<void> {
     this.#consumer?.disconnect().catch(() => {});
     this.#consumer = undefined;
@@ -124,7 +124,7 @@ class GroupMember implements EventConsumer {
     try {
       await this.#run();
     } catch (err) {
-      this.#options.log.error({ err }, 'consumer does not start; trying again');
+      this.#options.log.error({ err }, 'kafka: consumer failed to start; retrying');
       this.#later(RESTART_MS, () => this.#restart());
     }
   }
@@ -132,7 +132,7 @@ class GroupMember implements EventConsumer {
   #watch(): void {
     this.#later(STALL_MS / 6, async () => {
       if (this.silentMs() > STALL_MS) {
-        this.#options.log.error({ silentMs: STALL_MS }, 'consumer hangs; making it anew');
+        this.#options.log.error({ silentMs: STALL_MS }, 'kafka: consumer stalled; recreating it');
         await this.#restart();
       }
       this.#watch();

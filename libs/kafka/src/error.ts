@@ -1,6 +1,6 @@
 export type KafkaErrorCode = 'unreachable' | 'untrusted' | 'access_refused' | 'topic_mismatch' | 'message_too_large' | 'closed';
 
-/** One line that says what is wrong with the broker or the topic, and what to do. */
+/** One line: what is wrong with the broker or topic, and what to do. */
 export class KafkaError extends Error {
   readonly code: KafkaErrorCode;
 

@@ -1,9 +1,9 @@
 const BEAT_MS = 3_000;
 
-/** kafkajs wants the group joined again: the one error that has to leave `eachBatch`. Its `cause` is kafkajs' own. */
+/** kafkajs has to rejoin the group: the one error that must leave `eachBatch`. `cause` is kafkajs' error. */
 export class HeartbeatFailed extends Error {}
 
-/** Keeps the membership while `work` takes its time. What `work` did stands, even where this rejects with HeartbeatFailed. */
+/** Sends heartbeats while `work` runs. The effects of `work` remain even if this rejects with HeartbeatFailed. */
 export async function withHeartbeats<T>(heartbeat: () => Promise<void>, work: () => Promise<T>): Promise<T> {
   let failed: unknown;
   const beat = () =>

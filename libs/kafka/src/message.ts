@@ -10,7 +10,7 @@ import {
   macSecretOf,
 } from '@recant/events';
 
-/** One message as it is read: headers are attacker's text, bounded by the broker only. */
+/** One message as received. Headers are untrusted; only the broker limits their size. */
 export interface ReceivedMessage {
   readonly offset: bigint;
   readonly value: Uint8Array;
@@ -24,12 +24,12 @@ export interface OutgoingMessage {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** An event, signed with its key. */
+/** An event, signed with the API key. */
 export function eventMessage(key: ApiKey, partition: number, bytes: Uint8Array): OutgoingMessage {
   return { partition, value: bytes, headers: { ...signature(key, bytes), 'content-type': MEDIA_TYPE_EVENT } };
 }
 
-/** A part that an event will name; sent before it, to the same partition. */
+/** A part referenced by an event; send it before the event, to the same partition. */
 export function partMessage(key: ApiKey, partition: number, part: { digest: string; salt: string; bytes: Uint8Array }): OutgoingMessage {
   const headers = { [HEADER_KIND]: 'part', [HEADER_PART]: part.digest, [HEADER_SALT]: part.salt };
   return { partition, value: part.bytes, headers: { ...signature(key, part.bytes), ...headers } };

@@ -3,146 +3,159 @@ import type { Consumer, EachBatchPayload } from 'kafkajs';
 import { readOffsetRange } from './admin.ts';
 import type { ConnectionOptions, KafkaLog } from './connection.ts';
 import { HeartbeatFailed, withHeartbeats } from './heartbeat.ts';
-import { createLane, type Lane, type LaneState, placeBatch, retryDelayMs, type StoredPosition } from './lane.ts';
+import {
+  createPartitionState,
+  type PartitionState,
+  placeBatch,
+  type ReadState,
+  retryDelayMs,
+  type StoredPosition,
+} from './partition-state.ts';
 import { type MessageBatch, type SliceBounds, slicesOf } from './slices.ts';
 
 export interface ReaderOptions extends ConnectionOptions {
   readonly topic: string;
   readonly log: KafkaLog;
-  /** The stored position; undefined where this partition was never read. Rejects where the store is away. */
+  /** The stored position; undefined for a partition that was never read. Rejects if the store is unavailable. */
   readPosition(topic: string, partition: number): Promise<StoredPosition | undefined>;
-  /** Stores the first position of a partition that has none. */
+  /** Stores the first position of a partition. */
   adoptPosition(topic: string, partition: number, position: StoredPosition): Promise<void>;
-  /** Takes a batch and its position in one transaction. `moved`: the stored position is another one. Rejects where the store is away: nothing was taken. */
-  take(batch: MessageBatch): Promise<'taken' | 'moved'>;
+  /** Appends a batch and moves the position in one transaction. `moved`: the stored position differs. Rejects if the store is unavailable: nothing was appended. */
+  append(batch: MessageBatch): Promise<'appended' | 'moved'>;
   readonly bounds?: SliceBounds;
 }
 
 export interface PartitionStatus {
   readonly partition: number;
-  readonly state: LaneState;
+  readonly state: ReadState;
   readonly reason: string | undefined;
 }
 
 const BOUNDS: SliceBounds = { eventsMax: BATCH_EVENTS_MAX, bytesMax: BATCH_BYTES_MAX };
 
 /**
- * Invariants: a partition's batches are taken in offset order, each exactly from the stored position; nothing is committed to the broker;
- * an error of the store never leaves `eachBatch`, so that the group stays as it is while partitions pause.
+ * Invariants: a partition's batches are appended in offset order, each exactly from the stored position; nothing is committed to the broker;
+ * a store error never leaves `eachBatch`, so that the group does not rebalance while partitions pause.
  */
 export class PartitionReader {
-  /** Set before the first batch; positions of another cluster are not ours. */
+  /** Id; set before the first batch. A position stored for another cluster stops the partition. */
   cluster = '';
   readonly #options: ReaderOptions;
   readonly #later: (ms: number, act: () => Promise<void>) => void;
-  readonly #lanes = new Map<number, Lane>();
+  readonly #partitions = new Map<number, PartitionState>();
 
-  /** @param later runs something after so many milliseconds, unless the consumer was stopped */
+  /** @param later runs `act` after `ms` milliseconds, unless the consumer was stopped */
   constructor(options: ReaderOptions, later: (ms: number, act: () => Promise<void>) => void) {
     this.#options = options;
     this.#later = later;
   }
 
   status(): readonly PartitionStatus[] {
-    return [...this.#lanes.values()].map(({ partition, state, reason }) => ({ partition, state, reason }));
+    return [...this.#partitions.values()].map(({ id, state, reason }) => ({ partition: id, state, reason }));
   }
 
-  /** Somebody else may have read on meanwhile. What was stopped stays stopped: only a person changes that. */
+  /** Forgets positions, because another member may have moved them. A stopped partition stays stopped until the service restarts. */
   assigned(partitions: readonly number[]): void {
-    for (const lane of this.#lanes.values()) {
-      lane.expected = undefined;
-      lane.sought = undefined;
-      if (!partitions.includes(lane.partition) && lane.state !== 'stopped') this.#lanes.delete(lane.partition);
+    for (const partition of this.#partitions.values()) {
+      partition.expected = undefined;
+      partition.sought = undefined;
+      if (!partitions.includes(partition.id) && partition.state !== 'stopped') this.#partitions.delete(partition.id);
     }
   }
 
   async eachBatch(consumer: Consumer, payload: EachBatchPayload): Promise<void> {
-    const { partition } = payload.batch;
-    const lane = this.#lanes.get(partition) ?? createLane(partition);
-    this.#lanes.set(partition, lane);
-    if (lane.state === 'stopped') {
+    const id = payload.batch.partition;
+    const partition = this.#partitions.get(id) ?? createPartitionState(id);
+    this.#partitions.set(id, partition);
+    if (partition.state === 'stopped') {
       payload.pause();
       return;
     }
     try {
-      await this.#takeBatch(consumer, payload, lane);
+      await this.#appendBatch(consumer, payload, partition);
     } catch (error) {
       if (error instanceof HeartbeatFailed) throw error.cause;
-      this.#pause(payload, lane, error);
+      this.#pause(payload, partition, error);
     }
   }
 
-  async #takeBatch(consumer: Consumer, payload: EachBatchPayload, lane: Lane): Promise<void> {
+  async #appendBatch(consumer: Consumer, payload: EachBatchPayload, partition: PartitionState): Promise<void> {
     const { batch } = payload;
-    const from = await this.#place(consumer, payload, lane, fetchedOffsetOf(payload));
+    const from = await this.#place(consumer, payload, partition, fetchedOffsetOf(payload));
     if (from === undefined) return;
-    const place = { cluster: this.cluster, topic: batch.topic, partition: lane.partition, from, next: BigInt(batch.lastOffset()) + 1n };
+    const place = { cluster: this.cluster, topic: batch.topic, partition: partition.id, from, next: BigInt(batch.lastOffset()) + 1n };
     for (const slice of slicesOf(place, batch.messages, this.#options.bounds ?? BOUNDS)) {
       if (!payload.isRunning() || payload.isStale()) return;
-      const outcome = await withHeartbeats(payload.heartbeat, () => this.#options.take(slice));
+      const outcome = await withHeartbeats(payload.heartbeat, () => this.#options.append(slice));
       if (outcome === 'moved') {
-        lane.expected = undefined;
-        await this.#place(consumer, payload, lane, undefined);
+        partition.expected = undefined;
+        await this.#place(consumer, payload, partition, undefined);
         return;
       }
-      lane.expected = slice.next;
-      lane.sought = undefined;
-      this.#resumed(lane);
+      partition.expected = slice.next;
+      partition.sought = undefined;
+      this.#resumed(partition);
       payload.resolveOffset((slice.next - 1n).toString());
     }
   }
 
-  /** First offset that a batch read from `fetched` stands for; undefined where it has to be read again elsewhere, or not at all. */
-  async #place(consumer: Consumer, payload: EachBatchPayload, lane: Lane, fetched: bigint | undefined): Promise<bigint | undefined> {
-    if (fetched !== undefined && lane.expected === fetched) return fetched;
+  /** First offset that a batch read from `fetched` covers; undefined if it must be read again from another offset, or the partition stopped. */
+  async #place(
+    consumer: Consumer,
+    payload: EachBatchPayload,
+    partition: PartitionState,
+    fetched: bigint | undefined,
+  ): Promise<bigint | undefined> {
+    if (fetched !== undefined && partition.expected === fetched) return fetched;
     const { topic } = this.#options;
-    const stored = await this.#options.readPosition(topic, lane.partition);
+    const stored = await this.#options.readPosition(topic, partition.id);
     if (stored && stored.cluster !== this.cluster) {
-      this.#stop(payload, lane, `the ledger's position is of cluster ${stored.cluster}, this is ${this.cluster}`);
+      this.#stop(payload, partition, `ledger position belongs to cluster ${stored.cluster}, connected to cluster ${this.cluster}`);
       return undefined;
     }
-    const range = await readOffsetRange(this.#options, topic, lane.partition);
-    if (!stored) await this.#options.adoptPosition(topic, lane.partition, { cluster: this.cluster, next: range.low });
-    lane.expected = stored?.next ?? range.low;
-    const placement = placeBatch(lane.expected, lane.sought, fetched ?? -1n, range);
-    if (placement.kind === 'take') return placement.from;
-    if (placement.kind === 'stop') this.#stop(payload, lane, placement.reason);
+    const range = await readOffsetRange(this.#options, topic, partition.id);
+    if (!stored) await this.#options.adoptPosition(topic, partition.id, { cluster: this.cluster, next: range.low });
+    partition.expected = stored?.next ?? range.low;
+    const placement = placeBatch(partition.expected, partition.sought, fetched ?? -1n, range);
+    if (placement.kind === 'append') return placement.from;
+    if (placement.kind === 'stop') this.#stop(payload, partition, placement.reason);
     else {
-      lane.sought = placement.to;
-      consumer.seek({ topic, partition: lane.partition, offset: placement.to.toString() });
+      partition.sought = placement.to;
+      consumer.seek({ topic, partition: partition.id, offset: placement.to.toString() });
     }
     return undefined;
   }
 
-  #pause(payload: EachBatchPayload, lane: Lane, error: unknown): void {
-    lane.failures += 1;
-    lane.expected = undefined;
+  #pause(payload: EachBatchPayload, partition: PartitionState, error: unknown): void {
+    partition.failures += 1;
+    partition.expected = undefined;
     const resume = payload.pause();
-    if (lane.state !== 'paused') {
-      this.#options.log.warn({ partition: lane.partition, err: error }, 'partition paused: the store does not take it');
+    if (partition.state !== 'paused') {
+      this.#options.log.warn({ partition: partition.id, err: error }, 'kafka: partition paused, store unavailable');
     }
-    lane.state = 'paused';
-    lane.reason = error instanceof Error ? error.message : String(error);
-    this.#later(retryDelayMs(lane.failures), async () => resume());
+    partition.state = 'paused';
+    partition.reason = error instanceof Error ? error.message : String(error);
+    this.#later(retryDelayMs(partition.failures), async () => resume());
   }
 
-  #resumed(lane: Lane): void {
-    if (lane.state === 'paused') this.#options.log.info({ partition: lane.partition, failures: lane.failures }, 'partition goes on');
-    lane.state = 'running';
-    lane.reason = undefined;
-    lane.failures = 0;
+  #resumed(partition: PartitionState): void {
+    if (partition.state === 'paused')
+      this.#options.log.info({ partition: partition.id, failures: partition.failures }, 'kafka: partition resumed');
+    partition.state = 'running';
+    partition.reason = undefined;
+    partition.failures = 0;
   }
 
-  #stop(payload: EachBatchPayload, lane: Lane, reason: string): void {
+  #stop(payload: EachBatchPayload, partition: PartitionState, reason: string): void {
     payload.pause();
-    lane.state = 'stopped';
-    lane.reason = reason;
-    const what = { alarm: 'kafka_position', topic: this.#options.topic, partition: lane.partition, reason };
-    this.#options.log.error(what, 'partition stopped: adopt a new position to go on');
+    partition.state = 'stopped';
+    partition.reason = reason;
+    const fields = { alarm: 'kafka_position', topic: this.#options.topic, partition: partition.id, reason };
+    this.#options.log.error(fields, 'kafka: partition stopped; adopt a new position and restart');
   }
 }
 
-/** Offset that the broker was asked for. kafkajs has it on the batch and not in its types. */
+/** Offset requested from the broker. kafkajs sets it on the batch but does not declare it, hence the double cast. */
 function fetchedOffsetOf({ batch }: EachBatchPayload): bigint {
   return BigInt((batch as unknown as { readonly fetchedOffset: string }).fetchedOffset);
 }

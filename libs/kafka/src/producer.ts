@@ -4,18 +4,18 @@ import { KafkaError } from './error.ts';
 import { explainRefusal } from './explain-refusal.ts';
 import type { OutgoingMessage } from './message.ts';
 
-/** Bytes of one partition in one request. kafkajs never splits, and the broker refuses a record batch over `max.message.bytes` (1 MB) as a whole. */
+/** Bytes of one partition in one request. kafkajs never splits, and the broker rejects a whole record batch over `max.message.bytes` (1 MB). */
 const REQUEST_BYTES_MAX = 900_000;
 /** Bytes that a record adds to its value: headers, lengths, offsets. */
 const RECORD_OVERHEAD_BYTES = 400;
 
 export interface EventProducer {
-  /** Resolves once all in-sync replicas have them. Calls are sent one after another, so that order within a partition is the order of calls. */
+  /** Resolves when all in-sync replicas have the messages. Calls are serialised: order within a partition is the order of calls. */
   send(messages: readonly OutgoingMessage[]): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Sends in bounded requests. A failed send may have been taken: send the same again, the ledger knows duplicates. */
+/** Sends in bounded requests. A failed send may have reached the broker: send the same messages again, the ledger recognises duplicates. */
 export async function createProducer(options: ConnectionOptions & { topic: string }): Promise<EventProducer> {
   const producer = connectionOf(options).producer({
     createPartitioner: Partitioners.DefaultPartitioner,
@@ -57,7 +57,10 @@ function* roundsOf(messages: readonly OutgoingMessage[]): Generator<Message[]> {
   for (const { partition, value, headers } of messages) {
     const size = value.length + RECORD_OVERHEAD_BYTES;
     if (size > REQUEST_BYTES_MAX)
-      throw new KafkaError('message_too_large', `a message has ${value.length} bytes, over ${REQUEST_BYTES_MAX - RECORD_OVERHEAD_BYTES}`);
+      throw new KafkaError(
+        'message_too_large',
+        `message too large: expected at most ${REQUEST_BYTES_MAX - RECORD_OVERHEAD_BYTES} bytes, got ${value.length}`,
+      );
     if ((bytes.get(partition) ?? 0) + size > REQUEST_BYTES_MAX) {
       yield round;
       round = [];

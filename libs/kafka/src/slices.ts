@@ -1,7 +1,7 @@
 import type { KafkaMessage } from 'kafkajs';
 import type { ReceivedMessage } from './message.ts';
 
-/** Messages of one partition that are taken in one transaction, and the offsets they stand for: `[from, next)`. */
+/** Messages of one partition that are appended in one transaction, and the offsets they cover: `[from, next)`. */
 export interface MessageBatch {
   readonly cluster: string;
   readonly topic: string;
@@ -17,8 +17,8 @@ export interface SliceBounds {
 }
 
 /**
- * Cuts a fetched batch into bounded slices that touch each other: each starts where the one before ends, offsets without a message
- * (control records, compaction) belong to the slice before them, and the last one ends at `next`.
+ * Splits a fetched batch into bounded, contiguous slices: each starts where the previous one ends. Offsets without a message (control records,
+ * compaction) belong to the slice before them; the last slice ends at `next`.
  */
 export function* slicesOf(
   place: Pick<MessageBatch, 'cluster' | 'topic' | 'partition' | 'from' | 'next'>,

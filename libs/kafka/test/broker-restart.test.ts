@@ -8,7 +8,7 @@ import { waitUntil } from '@recant/test-support';
 import { expect, test } from 'vitest';
 import { PositionStore } from './position-store.ts';
 
-test('a broker that is killed and started again is read on, from where the store is', async () => {
+test('reading resumes from the stored position after the broker is killed and restarted', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'recant-broker-'));
   const first = await startKafka({ dir });
   const topic = 'restarted';

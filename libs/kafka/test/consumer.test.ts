@@ -44,7 +44,7 @@ const send = (partition: number, names: readonly string[]) =>
 const numbered = (count: number, from = 0) => Array.from({ length: count }, (_, n) => `m${from + n}`);
 
 describe('reading from Kafka', () => {
-  test('takes every message once and in order, whatever the slices, and goes on from the stored position after a restart', async () => {
+  test('appends every message once and in order for any slice size, and resumes from the stored position after a restart', async () => {
     await send(0, numbered(50));
     await send(1, numbered(30));
     const first = await start({ bounds: { eventsMax: 7, bytesMax: 1_000 } });
@@ -60,23 +60,23 @@ describe('reading from Kafka', () => {
     expect(store.next(0)).toBe(60n);
   });
 
-  test('pauses while the store is away, stays a member of the group past its session, and loses nothing', async () => {
+  test('pauses while the store is unavailable, stays in the group past its session timeout, and loses nothing', async () => {
     await send(0, numbered(5));
     const consumer = await start({ sessionMs: 6_000 });
     await waitUntil(() => store.taken.length === 5);
     store.away = true;
     await send(0, numbered(5, 5));
-    await waitUntil(() => consumer.status().some((lane) => lane.partition === 0 && lane.state === 'paused'));
-    // Waits between the tries add up to 7.75 s, longer than the session.
+    await waitUntil(() => consumer.status().some((status) => status.partition === 0 && status.state === 'paused'));
+    // The retry delays add up to 7.75 s, longer than the session timeout.
     await waitUntil(() => store.refusals >= 6);
     store.away = false;
     await waitUntil(() => store.taken.length === 10);
     expect(store.of(0)).toEqual(numbered(10));
-    expect(consumer.status().find((lane) => lane.partition === 0)?.state).toBe('running');
-    expect(lines.filter((line) => line.message === 'reads partitions')).toHaveLength(1);
+    expect(consumer.status().find((status) => status.partition === 0)?.state).toBe('running');
+    expect(lines.filter((line) => line.message === 'kafka: partitions assigned')).toHaveLength(1);
   });
 
-  test('seeks to the stored position when somebody else moved it', async () => {
+  test('seeks to the stored position after another member moved it', async () => {
     await send(0, numbered(10));
     await start();
     await waitUntil(() => store.taken.length === 10);
@@ -87,14 +87,14 @@ describe('reading from Kafka', () => {
     expect(store.of(0).slice(10)).toEqual(numbered(7, 4));
   });
 
-  test('a position that the broker does not hold stops that partition with an alarm, and no other', async () => {
+  test('a position outside the broker’s offsets stops only that partition, with an alarm', async () => {
     const { id } = await describeCluster(kafka);
     await send(0, numbered(3));
     await send(1, numbered(3));
     store.set(0, { cluster: id, next: 1_000n });
     const consumer = await start();
     await waitUntil(() => store.of(1).length === 3);
-    const stopped = await waitUntil(() => consumer.status().find((lane) => lane.state === 'stopped'));
+    const stopped = await waitUntil(() => consumer.status().find((status) => status.state === 'stopped'));
     expect(stopped.partition).toBe(0);
     expect(stopped.reason).toContain('1000');
     expect(store.of(0)).toEqual([]);
@@ -105,14 +105,14 @@ describe('reading from Kafka', () => {
 
   test('a position of another cluster stops the partition', async () => {
     await send(0, numbered(3));
-    store.set(0, { cluster: 'somewhere-else', next: 0n });
+    store.set(0, { cluster: 'another-cluster', next: 0n });
     const consumer = await start();
-    const stopped = await waitUntil(() => consumer.status().find((lane) => lane.state === 'stopped'));
-    expect(stopped.reason).toContain('somewhere-else');
+    const stopped = await waitUntil(() => consumer.status().find((status) => status.state === 'stopped'));
+    expect(stopped.reason).toContain('another-cluster');
     expect(store.taken).toEqual([]);
   });
 
-  test('records that carry no message (transaction markers, aborted ones) do not hold it up', async () => {
+  test('records without a message (transaction markers, aborted records) do not block the partition', async () => {
     const transactional = new Kafka({ brokers: kafka.brokers, logLevel: logLevel.NOTHING }).producer({
       transactionalId: randomUUID(),
       maxInFlightRequests: 1,
@@ -136,7 +136,7 @@ describe('reading from Kafka', () => {
   });
 });
 
-test('an idle connection does not wake the process', async () => {
+test('an idle connection arms no timers', async () => {
   const original = globalThis.setTimeout;
   let timers = 0;
   globalThis.setTimeout = ((...args: Parameters<typeof setTimeout>) => {

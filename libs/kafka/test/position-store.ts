@@ -1,15 +1,15 @@
 import type { ConsumerOptions, MessageBatch, StoredPosition } from '@recant/kafka';
 
-/** Positions and what was taken, in memory, with the store's rule: a batch counts only from the stored position. */
+/** In-memory positions and appended messages, with the store's rule: a batch is accepted only from the stored position. */
 export class PositionStore {
   readonly taken: string[] = [];
   readonly batches: MessageBatch[] = [];
-  /** While set, everything rejects, as a database that is down does. */
+  /** While set, every call rejects, as with a database that is down. */
   away = false;
   refusals = 0;
   readonly #positions = new Map<number, StoredPosition>();
 
-  port(): Pick<ConsumerOptions, 'readPosition' | 'adoptPosition' | 'take'> {
+  port(): Pick<ConsumerOptions, 'readPosition' | 'adoptPosition' | 'append'> {
     return {
       readPosition: async (_topic, partition) => {
         this.#check();
@@ -19,14 +19,14 @@ export class PositionStore {
         this.#check();
         if (!this.#positions.has(partition)) this.#positions.set(partition, position);
       },
-      take: async (batch) => {
+      append: async (batch) => {
         this.#check();
         const stored = this.#positions.get(batch.partition);
         if (stored?.next !== batch.from || stored.cluster !== batch.cluster) return 'moved';
         this.#positions.set(batch.partition, { cluster: batch.cluster, next: batch.next });
         this.batches.push(batch);
         this.taken.push(...batch.messages.map((message) => `${batch.partition}:${Buffer.from(message.value).toString()}`));
-        return 'taken';
+        return 'appended';
       },
     };
   }
@@ -46,6 +46,6 @@ export class PositionStore {
   #check(): void {
     if (!this.away) return;
     this.refusals += 1;
-    throw new Error('the store is away');
+    throw new Error('store unavailable');
   }
 }

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import type { KafkaMessage } from 'kafkajs';
 import { expect, test } from 'vitest';
-import { placeBatch, retryDelayMs } from '../src/lane.ts';
+import { placeBatch, retryDelayMs } from '../src/partition-state.ts';
 import { slicesOf } from '../src/slices.ts';
 
 test('slices touch each other, cover the batch, keep order and stay within their bounds', () => {
@@ -33,16 +33,16 @@ test('slices touch each other, cover the batch, keep order and stay within their
   );
 });
 
-test('only the stored position may be taken, and one out of range is for a person', () => {
+test('a batch is accepted only from the stored position, and a position out of range stops the partition', () => {
   const range = { low: 5n, high: 20n };
-  expect(placeBatch(7n, undefined, 7n, range)).toEqual({ kind: 'take', from: 7n });
+  expect(placeBatch(7n, undefined, 7n, range)).toEqual({ kind: 'append', from: 7n });
   expect(placeBatch(7n, undefined, 9n, range)).toEqual({ kind: 'seek', to: 7n });
-  expect(placeBatch(7n, 7n, 9n, range)).toEqual({ kind: 'take', from: 7n });
+  expect(placeBatch(7n, 7n, 9n, range)).toEqual({ kind: 'append', from: 7n });
   expect(placeBatch(7n, 7n, 6n, range)).toEqual({ kind: 'seek', to: 7n });
   expect(placeBatch(4n, 4n, 5n, range)).toMatchObject({ kind: 'stop' });
   expect(placeBatch(21n, undefined, 5n, range)).toMatchObject({ kind: 'stop' });
 });
 
-test('waits for the store grow and stay bounded', () => {
+test('retry delays grow and stay bounded', () => {
   expect([1, 2, 3, 6, 100].map(retryDelayMs)).toEqual([250, 500, 1_000, 5_000, 5_000]);
 });

@@ -10,8 +10,8 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type BrokerPlace, explainFailure, prepareBroker, spawnBroker } from './broker.ts';
 import { LocalKafkaError, type LocalKafkaErrorCode } from './error.ts';
-import { freePorts, isFree } from './ports.ts';
 import type { BrokerSecurity } from './security.ts';
+import { freePorts, isFree } from './tcp-ports.ts';
 
 /** As JSON in the environment variable RECANT_KAFKA_ORDER: passwords are not for the process list. */
 export interface Order {

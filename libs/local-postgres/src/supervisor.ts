@@ -10,8 +10,8 @@ import { diskError, ensureCluster, lastLine } from './cluster.ts';
 import { LocalPostgresError, type LocalPostgresErrorCode } from './error.ts';
 import { clearLeftovers, takeFolder } from './folder.ts';
 import { chooseIdentity, type Identity } from './identity.ts';
-import { probePort } from './port.ts';
 import { type Server, type ServerOptions, spawnServer } from './server.ts';
+import { probePort } from './tcp-port.ts';
 
 /** What the caller asks for, as JSON in the environment variable RECANT_POSTGRES_ORDER (the password is not for the process list). */
 export interface Order {

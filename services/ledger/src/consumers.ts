@@ -73,10 +73,10 @@ function createReader(topic: string, { store, logger, kafka, topics, slots }: Re
     adoptPosition: async (topic, partition, position) => {
       await positions.adopt(topic, { partition, ...position }, undefined);
     },
-    async take(batch) {
+    async append(batch) {
       try {
         await slots.run(topic, () => takeMessages(batch, { keyring: credentials, appender, parts, logger, topics }));
-        return 'taken';
+        return 'appended';
       } catch (error) {
         if (error instanceof PositionMoved) return 'moved';
         throw error;

@@ -42,7 +42,7 @@ test('while PostgreSQL is away HTTP says so, partitions pause, and nothing is lo
   const answer = await ledger.post(new TestSource('away').intended().bytes);
   expect({ status: answer.status, code: answer.body.code }).toEqual({ status: 503, code: 'store_unavailable' });
   expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
-  await waitUntil(() => ledger.log.some((line) => line.msg === 'partition paused: the store does not take it'));
+  await waitUntil(() => ledger.log.some((line) => line.msg === 'kafka: partition paused, store unavailable'));
   expect(await ledger.operator.health()).toEqual({ status: 'degraded' });
 
   const second = await startPostgres({ dataDir, port: first.port, temporary: true });
