@@ -1,4 +1,5 @@
-import { ROLES, type Role } from '@recant/api';
+import type { Role } from '@recant/api';
+import { ROLES } from '@recant/events';
 import type { Store } from '@recant/store';
 import type { TestProvider } from '@recant/test-support/openid';
 import type { Operation, Scheme } from './operations.ts';

@@ -1,4 +1,4 @@
-import { ROLES } from '@recant/api';
+import { ROLES } from '@recant/events';
 import { withSnapshot } from '@recant/store';
 import { type TestProvider, testOpenIdProvider } from '@recant/test-support/openid';
 import { auditTenant } from '@recant/verifier';

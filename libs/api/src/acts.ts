@@ -1,11 +1,11 @@
 import { z } from 'zod';
 import { attemptFilters, RecordedEventBody } from './attempts.ts';
 import { names } from './field.ts';
-import { PageQuery, pageOf } from './page.ts';
+import { type Page, PageQuery, pageOf } from './page.ts';
 import { route } from './route.ts';
 
 export const ActPage = pageOf(RecordedEventBody).meta({ id: 'ActPage' });
-export type ActPage = z.infer<typeof ActPage>;
+export type ActPage = Page<RecordedEventBody>;
 
 export const listActs = route({
   operationId: 'listActs',

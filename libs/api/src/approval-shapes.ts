@@ -1,3 +1,4 @@
+import { APPROVAL_NEEDS, APPROVAL_STATES } from '@recant/events';
 import { z } from 'zod';
 import { instant } from './field.ts';
 
@@ -29,8 +30,8 @@ export type ApprovalBody = z.infer<typeof ApprovalBody>;
 
 export const ApprovalState = z
   .object({
-    state: z.enum(['not_needed', 'missing', 'expired', 'approved']),
-    need: z.enum(['rule', 'claimed', 'window']).optional().meta({
+    state: z.enum(APPROVAL_STATES),
+    need: z.enum(APPROVAL_NEEDS).optional().meta({
       description:
         'Why a second person is needed. rule: every plan needs one here. claimed: it undoes what only the agent’s process has said. window: no name selects, but a window, outcomes or resources of any system.',
     }),

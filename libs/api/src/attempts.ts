@@ -1,11 +1,12 @@
-import { RESOURCE_BYTES_MAX } from '@recant/events';
+import { ATTEMPT_STATUSES, RESOURCE_BYTES_MAX, type RecantEvent } from '@recant/events';
 import { z } from 'zod';
 import { index, instant, name, names, shard } from './field.ts';
+import type { Immutable } from './immutable.ts';
 import { PageQuery, pageOf } from './page.ts';
 import { route } from './route.ts';
 
 /** Computed from the events of an attempt: how it ended, or that it has not, or that nobody knows, or that there is more than one end. */
-export const AttemptStatus = z.enum(['open', 'succeeded', 'failed', 'denied', 'suspended', 'unknown', 'contested']);
+export const AttemptStatus = z.enum(ATTEMPT_STATUSES);
 export type AttemptStatus = z.infer<typeof AttemptStatus>;
 
 /** One grammar of selections for API, CLI and console: fields are and-ed, values of one field or-ed. */
@@ -70,15 +71,15 @@ export const listAttempts = route({
 export const RecordedEventBody = z
   .object({ shard, index, receivedAt: instant, key: z.string(), event: z.looseObject({}).meta({ description: 'The event as recorded.' }) })
   .meta({ id: 'RecordedEvent' });
-export type RecordedEventBody = z.infer<typeof RecordedEventBody>;
+export type RecordedEventBody = Immutable<Omit<z.infer<typeof RecordedEventBody>, 'event'>> & { readonly event: RecantEvent };
 /** `effects` counts what was recorded, whether or not a settlement counts it too. */
 export const ActionAttempt = AttemptBody.extend({
   complete: z.boolean().meta({ description: 'All chunks that the settlement counts are in, and the digest fits.' }),
   events: z.array(RecordedEventBody),
 }).meta({ id: 'ActionAttempt' });
-export type ActionAttempt = z.infer<typeof ActionAttempt>;
+export type ActionAttempt = Immutable<Omit<z.infer<typeof ActionAttempt>, 'events'>> & { readonly events: readonly RecordedEventBody[] };
 export const ActionBody = z.object({ action: z.string(), attempts: z.array(ActionAttempt) }).meta({ id: 'Action' });
-export type ActionBody = z.infer<typeof ActionBody>;
+export type ActionBody = { readonly action: string; readonly attempts: readonly ActionAttempt[] };
 
 export const showAction = route({
   operationId: 'showAction',

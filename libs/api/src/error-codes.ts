@@ -1,15 +1,5 @@
-import { ROLLBACK_ERROR_CODES } from './rollback.ts';
-
-/** never: the same request is refused again. safe: repeat it as it is. after: repeat it after Retry-After. */
-export type RetryClass = 'never' | 'safe' | 'after';
-
-export interface ErrorDescription {
-  readonly status: number;
-  readonly title: string;
-  readonly retry: RetryClass;
-  /** What the caller can do about it. */
-  readonly action: string;
-}
+import type { ErrorDescription } from './error-description.ts';
+import { ROLLBACK_ERROR_CODES } from './rollback-codes.ts';
 
 /** Refusals of one event: the same codes over HTTP and in a dead letter. */
 const EVENT_REFUSALS = {

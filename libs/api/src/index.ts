@@ -1,7 +1,9 @@
 export * from './acts.ts';
 export * from './attempts.ts';
-export { ERROR_CODES, type ErrorCode, type ErrorDescription, isErrorCode, type RetryClass } from './error-codes.ts';
+export { ERROR_CODES, type ErrorCode, isErrorCode } from './error-codes.ts';
+export type { ErrorDescription, RetryClass } from './error-description.ts';
 export * from './events.ts';
+export type { Immutable } from './immutable.ts';
 export { KEY_LIFETIME_MS_MAX, OVERLAP_MS_DEFAULT, OVERLAP_MS_MAX, parseExpiry, parseOverlap } from './key-times.ts';
 export * from './keys.ts';
 export { LEDGER_ROUTES } from './ledger.ts';
@@ -9,7 +11,7 @@ export * from './logs.ts';
 export { errorsOf, openApiOf } from './openapi.ts';
 export { PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX, type Page, PageQuery, pageOf } from './page.ts';
 export { ApiFault, describeError, PROBLEM_MEDIA_TYPE, Problem, problemOf } from './problem.ts';
-export { ROLES, Role } from './role.ts';
+export { Role } from './role.ts';
 export * from './rollback.ts';
 export {
   ANY_MEDIA_TYPE,
@@ -26,5 +28,5 @@ export * from './sources.ts';
 export * from './standing.ts';
 export * from './tlog.ts';
 export { explainTls, type TlsSettings } from './tls-failure.ts';
-export { parseDurationMs, parseInstant, parseWindow, type Window } from './window.ts';
+export { parseDurationMs, parseInstant, parseWindow, type Window, type WindowText } from './window.ts';
 export { addCheckpoint, getCosignedCheckpoint } from './witness.ts';

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { ERROR_CODES, type ErrorCode, type ErrorDescription } from './error-codes.ts';
+import { ERROR_CODES, type ErrorCode } from './error-codes.ts';
+import type { ErrorDescription } from './error-description.ts';
 import { index, shard } from './field.ts';
 
 /** RFC 9457 problem document, with a stable code and what to do. */

@@ -1,4 +1,4 @@
-import type { ErrorDescription } from './error-codes.ts';
+import type { ErrorDescription } from './error-description.ts';
 
 /** Codes that only the rollback service gives. */
 export const ROLLBACK_ERROR_CODES = {

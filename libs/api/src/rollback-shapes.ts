@@ -1,6 +1,18 @@
-import { NAME_BYTES_MAX, RESOURCE_BYTES_MAX } from '@recant/events';
+import {
+  CONFLICT_KINDS,
+  GRADES,
+  LEFT_REASONS,
+  NAME_BYTES_MAX,
+  PLAN_MODES,
+  PROBE_FINDINGS,
+  RESOURCE_BYTES_MAX,
+  RUN_STATES,
+  STEP_OUTCOMES,
+  STEP_STATES,
+} from '@recant/events';
 import { z } from 'zod';
 import { ApprovalBody, ApprovalState } from './approval-shapes.ts';
+import type { Immutable } from './immutable.ts';
 import { pageOf } from './page.ts';
 
 const name = z.string().min(1).max(NAME_BYTES_MAX);
@@ -65,7 +77,7 @@ export const WindowInput = z
   });
 export type WindowInput = z.infer<typeof WindowInput>;
 
-export const PlanMode = z.enum(['refuse', 'skip']).meta({
+export const PlanMode = z.enum(PLAN_MODES).meta({
   id: 'PlanMode',
   description: 'refuse: any conflict stops the whole. skip: attempts that cannot be undone are left, and so is what depends on them.',
 });
@@ -88,7 +100,7 @@ export const PlanStepBody = z
     undoes: AttemptRefBody,
     agent: z.string(),
     tool: z.string(),
-    grade: z.enum(['attested', 'claimed']),
+    grade: z.enum(GRADES),
     systems: z.array(
       z.object({
         system: z.string(),
@@ -103,7 +115,7 @@ export const PlanStepBody = z
   .meta({ id: 'PlanStep' });
 export const ConflictBody = z
   .object({
-    kind: z.enum(['later_write', 'drift', 'open', 'incomplete', 'contested', 'irreversible', 'not_registered']),
+    kind: z.enum(CONFLICT_KINDS),
     ...who,
     resource: z.string().optional(),
     part: z.string().optional(),
@@ -114,17 +126,7 @@ export const ConflictBody = z
 export const LeftBody = z
   .object({
     ...who,
-    reason: z.enum([
-      'no_effect',
-      'already_undone',
-      'cancelled_out',
-      'irreversible',
-      'skipped',
-      'open',
-      'incomplete',
-      'contested',
-      'not_registered',
-    ]),
+    reason: z.enum(LEFT_REASONS),
     detail: z.string(),
   })
   .meta({ id: 'LeftAttempt' });
@@ -143,7 +145,6 @@ export const PlanContents = z
     tainted: z.array(TaintBody),
   })
   .meta({ id: 'PlanContents', description: 'What the digest covers: SHA-256 of its canonical JSON (RFC 8785).' });
-export const RUN_STATES = ['queued', 'running', 'pausing', 'paused', 'cancelling', 'waiting', 'finished', 'cancelled'] as const;
 export const PlanRunBody = z
   .object({ id: z.string(), state: z.enum(RUN_STATES), createdAt: instant, finishedAt: instant.optional() })
   .meta({ id: 'PlanRun' });
@@ -164,28 +165,17 @@ export const PlanBodyShape = z
           step: z.int(),
           resource: z.string(),
           part: z.string(),
-          kind: z.enum(['drift', 'unreadable', 'already_before']),
+          kind: z.enum(PROBE_FINDINGS),
           detail: z.string(),
         }),
       ),
     }),
   })
   .meta({ id: 'Plan' });
-export type PlanView = z.infer<typeof PlanBodyShape>;
+export type PlanView = Immutable<z.infer<typeof PlanBodyShape>>;
 
 export const RunInput = z.object({ plan: z.string().min(1), digest: z.string().regex(/^[0-9a-f]{64}$/) }).meta({ id: 'RunInput' });
 export type RunInput = z.infer<typeof RunInput>;
-export const STEP_OUTCOMES = [
-  'restored',
-  'compensated',
-  'already_undone',
-  'conflicted',
-  'expired',
-  'irreversible',
-  'undecided',
-  'skipped',
-  'failed',
-] as const;
 export const StepFindingBody = z
   .object({
     code: z.string(),
@@ -200,7 +190,7 @@ export const StepFindingBody = z
 export const RunStepBody = z
   .object({
     step: z.int(),
-    state: z.enum(['pending', 'started', 'taking_back', 'stuck', 'skipping', 'ended']),
+    state: z.enum(STEP_STATES),
     outcome: z.enum(STEP_OUTCOMES).optional(),
     undoes: AttemptRefBody,
     agent: z.string(),
@@ -211,7 +201,7 @@ export const RunStepBody = z
     residue: z.array(z.string()),
   })
   .meta({ id: 'RunStep' });
-export type RunStepView = z.infer<typeof RunStepBody>;
+export type RunStepView = Immutable<z.infer<typeof RunStepBody>>;
 export const AccountBody = z
   .object({
     selected: z.int().meta({ description: 'Attempts in the selection.' }),
@@ -223,7 +213,7 @@ export const AccountBody = z
     fullyRestored: z.boolean().meta({ description: 'Every selected attempt was restored or was undone already, and none was left.' }),
   })
   .meta({ id: 'Account' });
-export type AccountView = z.infer<typeof AccountBody>;
+export type AccountView = Immutable<z.infer<typeof AccountBody>>;
 const RunSummaryFields = {
   id: z.string(),
   plan: z.string(),
@@ -239,7 +229,7 @@ const RunSummaryFields = {
   alarm: z.string().optional(),
 };
 export const RunSummary = z.object(RunSummaryFields).meta({ id: 'RunSummary' });
-export type RunSummaryView = z.infer<typeof RunSummary>;
+export type RunSummaryView = Immutable<z.infer<typeof RunSummary>>;
 export const RunBody = z
   .object({
     ...RunSummaryFields,
@@ -250,6 +240,6 @@ export const RunBody = z
     tainted: z.array(TaintBody),
   })
   .meta({ id: 'Run' });
-export type RunView = z.infer<typeof RunBody>;
+export type RunView = Immutable<z.infer<typeof RunBody>>;
 export const RunPage = pageOf(RunSummary).meta({ id: 'RunPage' });
-export type RunPageView = z.infer<typeof RunPage>;
+export type RunPageView = Immutable<z.infer<typeof RunPage>>;

@@ -7,7 +7,6 @@ import { PlanBodyShape, PlanInput, RunBody, RunInput, RunPage, SystemBody, Syste
 import { route } from './route.ts';
 
 export { ApprovalBody, ApprovalInput, ApprovalState } from './approval-shapes.ts';
-export { ROLLBACK_ERROR_CODES } from './rollback-codes.ts';
 export * from './rollback-shapes.ts';
 
 const name = z.string().min(1).max(NAME_BYTES_MAX);

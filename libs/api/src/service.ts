@@ -1,5 +1,5 @@
+import { ROLES } from '@recant/events';
 import { z } from 'zod';
-import { ROLES } from './role.ts';
 import { route } from './route.ts';
 
 const status = z.enum(['ok', 'degraded']);

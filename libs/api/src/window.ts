@@ -1,5 +1,23 @@
+import { TIME_MS_MAX, TIME_MS_MIN } from '@recant/events';
 import { DateTime, Duration } from 'luxon';
 import { ApiFault } from './problem.ts';
+
+/**
+ * The grammar of times, durations and windows, for API and CLI alike:
+ *
+ *     window   = [from] [to] | length [from | to]     half-open [from, to)
+ *     from, to = instant | duration                   a duration counts back from now
+ *     length   = duration                             next to the end that is given, else up to now
+ *     instant  = ISO 8601 date and time with a zone   2026-03-01T14:00Z, 2026-03-01T14:00:00+02:00
+ *     duration = 1*(digits unit) | ISO 8601 duration  90s, 2h, 1h30m, PT1H30M
+ *     unit     = ms | s | m | h | d | w
+ */
+export interface WindowText {
+  readonly from?: string | undefined;
+  readonly to?: string | undefined;
+  /** Its length. */
+  readonly window?: string | undefined;
+}
 
 /** Milliseconds since 1970, UTC: `[fromMs, toMs)`. */
 export interface Window {
@@ -7,53 +25,62 @@ export interface Window {
   readonly toMs?: number;
 }
 
-const SHORT = /^(\d{1,9})(ms|s|m|h|d|w)$/;
+const SHORT = /^(?:\d{1,9}(?:ms|s|m|h|d|w))+$/;
+const SHORT_TERM = /(\d+)(ms|s|m|h|d|w)/g;
 const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 };
 /** A zone at the end of an ISO 8601 time: `Z`, `+02`, `+0200`, `+02:00`. A date alone has none. */
 const ZONED = /T.*(?:Z|[+-]\d{2}(?::?\d{2})?)$/i;
-
-/** Years that ISO 8601 writes in four digits: PostgreSQL takes less than a Date does. */
-const TIME_MS_MIN = Date.parse('0001-01-01T00:00:00Z');
-const TIME_MS_MAX = Date.parse('9999-12-31T23:59:59.999Z');
+const TEXT_CHARS_MAX = 64;
 
 /**
- * The window of a request. Each end is ISO 8601 with a zone, or a duration before `nowMs`.
+ * @param nowMs what durations count back from, and where a length without an end stops.
  * @throws ApiFault `time_invalid`, `time_zone_missing`, `window_empty`
  */
-export function parseWindow(text: { from?: string | undefined; to?: string | undefined }, nowMs: number): Window {
-  const fromMs = text.from === undefined ? undefined : parseInstant('from', text.from, nowMs);
-  const toMs = text.to === undefined ? undefined : parseInstant('to', text.to, nowMs);
-  if (fromMs !== undefined && toMs !== undefined && fromMs >= toMs) {
-    throw new ApiFault(
-      'window_empty',
-      `\`from\` (${DateTime.fromMillis(fromMs, { zone: 'utc' }).toISO()}) is not before \`to\` (${DateTime.fromMillis(toMs, { zone: 'utc' }).toISO()}).`,
-    );
+export function parseWindow(text: WindowText, nowMs: number): Window {
+  let fromMs = text.from === undefined ? undefined : parseInstant('from', text.from, nowMs);
+  let toMs = text.to === undefined ? undefined : parseInstant('to', text.to, nowMs);
+  if (text.window !== undefined) {
+    const lengthMs = parseLength(text.window);
+    if (fromMs !== undefined && toMs !== undefined)
+      throw new ApiFault('time_invalid', '`window` goes with one of `from` and `to`, not with both.');
+    if (fromMs === undefined) fromMs = within('window', text.window, (toMs ?? nowMs) - lengthMs);
+    else toMs = within('window', text.window, fromMs + lengthMs);
   }
+  if (fromMs !== undefined && toMs !== undefined && fromMs >= toMs)
+    throw new ApiFault('window_empty', `\`from\` (${iso(fromMs)}) is not before \`to\` (${iso(toMs)}).`);
   return { ...(fromMs === undefined ? {} : { fromMs }), ...(toMs === undefined ? {} : { toMs }) };
 }
 
-/** Milliseconds since 1970 of one end of a window; `field` names it in errors. */
+/** Milliseconds since 1970 of one end of a window; `field` names it in errors. @throws ApiFault `time_invalid`, `time_zone_missing` */
 export function parseInstant(field: string, text: string, nowMs: number): number {
-  const ago = parseDurationMs(text);
-  if (ago !== undefined) return within(field, text, nowMs - ago);
-  const time = DateTime.fromISO(text, { setZone: true });
-  if (!time.isValid) throw new ApiFault('time_invalid', `\`${field}\` is not a time: ${JSON.stringify(text)}.`);
-  if (!ZONED.test(text)) throw new ApiFault('time_zone_missing', `\`${field}\` does not say in which zone it is: ${JSON.stringify(text)}.`);
+  const agoMs = parseDurationMs(text);
+  if (agoMs !== undefined) return within(field, text, nowMs - agoMs);
+  const time = DateTime.fromISO(text.slice(0, TEXT_CHARS_MAX), { setZone: true });
+  if (!time.isValid) throw new ApiFault('time_invalid', `\`${field}\` is not a time: ${quote(text)}.`);
+  if (!ZONED.test(text)) throw new ApiFault('time_zone_missing', `\`${field}\` has no time zone: ${quote(text)}.`);
   return within(field, text, time.toMillis());
+}
+
+/** `90s`, `2h`, `1h30m`, `PT15M`, `P1D`; whole milliseconds; undefined for anything that is not a positive duration. */
+export function parseDurationMs(text: string): number | undefined {
+  if (text.length > TEXT_CHARS_MAX) return undefined;
+  let ms = 0;
+  if (SHORT.test(text)) for (const [, count, unit] of text.matchAll(SHORT_TERM)) ms += Number(count) * (UNIT_MS[unit as string] as number);
+  else if (text.startsWith('P')) ms = Duration.fromISO(text).toMillis();
+  return ms >= 1 ? Math.round(ms) : undefined;
+}
+
+function parseLength(text: string): number {
+  const lengthMs = parseDurationMs(text);
+  if (lengthMs === undefined)
+    throw new ApiFault('time_invalid', `\`window\` is not a duration such as 90s, 2h, 1h30m or PT2H: ${quote(text)}.`);
+  return lengthMs;
 }
 
 function within(field: string, text: string, ms: number): number {
   if (ms >= TIME_MS_MIN && ms <= TIME_MS_MAX) return ms;
-  throw new ApiFault('time_invalid', `\`${field}\` is outside the years 1 to 9999: ${JSON.stringify(text)}.`);
+  throw new ApiFault('time_invalid', `\`${field}\` is outside the years 1 to 9999: ${quote(text)}.`);
 }
 
-/** `90s`, `2h`, `PT15M`, `P1D`; undefined for anything that is not a positive duration. */
-export function parseDurationMs(text: string): number | undefined {
-  const short = SHORT.exec(text);
-  const ms = short
-    ? Number(short[1]) * (UNIT_MS[short[2] as string] as number)
-    : text.startsWith('P')
-      ? Duration.fromISO(text).toMillis()
-      : Number.NaN;
-  return ms > 0 ? ms : undefined;
-}
+const iso = (ms: number): string => DateTime.fromMillis(ms, { zone: 'utc' }).toISO() ?? String(ms);
+const quote = (text: string): string => JSON.stringify(text.slice(0, 80));

@@ -1,9 +1,9 @@
-import { ApiFault, parseDurationMs, parseWindow } from '@recant/api';
+import { ApiFault, parseDurationMs, parseWindow, type WindowText } from '@recant/api';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 
 const NOW = Date.parse('2026-03-01T12:00:00Z');
-const codeOf = (window: { from?: string; to?: string }) => {
+const codeOf = (window: WindowText) => {
   try {
     parseWindow(window, NOW);
     return 'fine';
@@ -19,6 +19,8 @@ test.each([
   ['2026-03-01T10Z', Date.parse('2026-03-01T10:00:00Z')],
   ['2h', NOW - 7_200_000],
   ['90s', NOW - 90_000],
+  ['1h30m', NOW - 5_400_000],
+  ['1d12h', NOW - 129_600_000],
   ['PT15M', NOW - 900_000],
   ['P1D', NOW - 86_400_000],
 ])('%s is a time', (from, ms) => {
@@ -49,6 +51,17 @@ test('a window ends after it begins, whatever the zones', () => {
   expect(codeOf({ from: '2026-03-01T10:00:00Z', to: '2026-03-01T12:00:00+02:00' })).toBe('window_empty');
   expect(parseWindow({ from: '2h', to: '1h' }, NOW)).toEqual({ fromMs: NOW - 7_200_000, toMs: NOW - 3_600_000 });
   expect(parseWindow({}, NOW)).toEqual({});
+});
+
+test('a length reaches up to now, or from the one end that is given', () => {
+  const from = '2026-03-01T08:00Z';
+  const fromMs = Date.parse(from);
+  expect(parseWindow({ window: '1h30m' }, NOW)).toEqual({ fromMs: NOW - 5_400_000 });
+  expect(parseWindow({ from, window: 'PT1H' }, NOW)).toEqual({ fromMs, toMs: fromMs + 3_600_000 });
+  expect(parseWindow({ to: from, window: '1h' }, NOW)).toEqual({ fromMs: fromMs - 3_600_000, toMs: fromMs });
+  expect(codeOf({ window: '-2h' })).toBe('time_invalid');
+  expect(codeOf({ window: '99999999d' })).toBe('time_invalid');
+  expect(codeOf({ window: '2h', from: '3h', to: '1h' })).toBe('time_invalid');
 });
 
 test('no text makes it throw anything but a named refusal', () => {

@@ -21,7 +21,7 @@ export function formatApiKey(key: ApiKey): string {
 export function parseApiKey(text: string): ApiKey | undefined {
   const match = API_KEY.exec(text);
   if (match === null) return undefined;
-  const [, keyId, encoded] = match as unknown as [string, string, string];
+  const [, keyId = '', encoded = ''] = match;
   const secret = Buffer.from(encoded, 'base64url');
   if (secret.length !== API_SECRET_BYTES || secret.toString('base64url') !== encoded) return undefined;
   return { keyId, secret: new Uint8Array(secret) };

@@ -6,12 +6,12 @@ import { JSON_DEPTH_MAX } from './limits.ts';
 const SHORT_CHARS = 48;
 
 /**
- * RFC 8785 text of a value.
+ * RFC 8785 text of a value. An object of any type is accepted; what JSON cannot hold is refused when it is read.
  * Noncharacters (U+FFFE ...) pass, as in the RFC's own test data, although RFC 7493 discourages them.
  * @throws EventError `not_i_json` (NaN, infinities, lone surrogates, undefined, bigint, functions, instances of classes, sparse arrays)
  *   or `too_deep` (which a cycle is, too).
  */
-export function canonicalize(value: JsonValue): string {
+export function canonicalize(value: JsonValue | object): string {
   return write(value, JSON_DEPTH_MAX);
 }
 

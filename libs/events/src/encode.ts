@@ -14,7 +14,7 @@ import type { RecantEvent } from './types.ts';
 export function encodeEvent(event: RecantEvent): Uint8Array {
   const checked = checkEvent(event);
   if (!checked.ok) throw new EventError(checked.code, checked.detail);
-  const bytes = toUtf8(canonicalize(event as never));
+  const bytes = toUtf8(canonicalize(event));
   if (bytes.length > EVENT_BYTES_MAX)
     throw new EventError('too_large', `An event has at most ${EVENT_BYTES_MAX} bytes, this one has ${bytes.length}.`);
   if (!isCanonical(bytes)) {

@@ -4,7 +4,7 @@ export { canonicalize } from './canonical.ts';
 export { type Decoded, decodeEvent } from './decode.ts';
 export { createEffectsDigest, effectsDigest, partDigest, shardOf } from './digest.ts';
 export { encodeEvent } from './encode.ts';
-export { adviceOf, EventError, type EventErrorCode } from './error.ts';
+export { EventError, type EventErrorCode } from './error.ts';
 export { eventId } from './event-id.ts';
 export { type Glance, glanceEvent } from './glance.ts';
 export { checkEvent, isEventType, type Refused } from './guard/event.ts';
@@ -36,6 +36,7 @@ export {
   sealPart,
 } from './sealed-part.ts';
 export { formatSequence, isSequence, parseSequence } from './sequence.ts';
+export * from './transport-names.ts';
 export type * from './types.ts';
 export { isUuidV7, uuidv7 } from './uuid.ts';
-export * from './wire.ts';
+export * from './vocabulary.ts';

@@ -26,7 +26,7 @@ export function isSystemName(text: string): boolean {
 
 export function parseResource(text: string): Resource | undefined {
   if (!isResource(text)) return undefined;
-  const [, connector, system, path] = RESOURCE.exec(text) as unknown as [string, string, string, string];
+  const [, connector = '', system = '', path = ''] = RESOURCE.exec(text) ?? [];
   return { connector, system, path };
 }
 

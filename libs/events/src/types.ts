@@ -1,18 +1,19 @@
 import type { JsonObject } from './json.ts';
+import type { ActOutcome, Outcome, Reversibility } from './vocabulary.ts';
 
 /** State of a part at a moment: a keyed digest, or `null` for absent (DESIGN: version). */
 export type Version = string;
 export type VersionOrAbsent = Version | null;
 
 /** One try of an action. It belongs to the source that intended it: another source cannot add to it. */
-export interface AttemptRef {
+export type AttemptRef = {
   /** Producer lane (CloudEvents `source`). */
   readonly source: string;
   /** UUIDv7 of the action, lower case. */
   readonly action: string;
   /** 1 for the first try. */
   readonly attempt: number;
-}
+};
 
 /** A value kept in the event, or a salted digest of bytes that stand beside it (over INLINE_BYTES_MAX, or personal). */
 export type Content = { readonly inline: JsonObject } | { readonly part: PartReference };
@@ -27,10 +28,6 @@ export interface PartReference {
   /** Whose data it is, when somebody's: the key that seals it hangs on this. */
   readonly subject?: string;
 }
-
-export type Reversibility = 'read' | 'reversible' | 'compensable' | 'irreversible';
-export type Outcome = 'succeeded' | 'failed' | 'denied' | 'suspended';
-export type Grade = 'attested' | 'claimed';
 
 /** What one attempt did to one resource. */
 export interface Effect {
@@ -160,8 +157,7 @@ export interface ActOrdered {
 }
 export interface ActEnded {
   readonly act: string;
-  /** `refused`: by a rule, nothing changed. `failed`: what it left is unknown. */
-  readonly outcome: 'done' | 'refused' | 'failed';
+  readonly outcome: ActOutcome;
   /** Error code, where it was refused or failed. */
   readonly code?: string;
   /** What came of it, for instance the bindings of a new key. Never a secret. */
@@ -199,7 +195,7 @@ export interface EventData {
 export type EventType = keyof EventData;
 
 /** A CloudEvent 1.0 in structured mode. On the wire it is the RFC 8785 bytes of exactly this object. */
-export interface EventOf<T extends EventType> {
+export type EventOf<T extends EventType> = {
   readonly specversion: '1.0';
   /** Unique within its source; derived from (action, attempt, kind, n), see `eventId`. */
   readonly id: string;
@@ -215,5 +211,5 @@ export interface EventOf<T extends EventType> {
   readonly traceparent?: string;
   readonly tracestate?: string;
   readonly data: EventData[T];
-}
+};
 export type RecantEvent = { [T in EventType]: EventOf<T> }[EventType];

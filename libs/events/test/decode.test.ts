@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
-  adviceOf,
   canonicalize,
   decodeEvent,
   EVENT_BYTES_MAX,
@@ -21,7 +20,7 @@ const first = (examples[0] as (typeof examples)[number]).event;
 const text = canonicalize(first as never);
 const codeOf = (bytes: Uint8Array): EventErrorCode | 'ok' => {
   const decoded = decodeEvent(bytes);
-  if (!decoded.ok) expect([decoded.detail.length > 0, adviceOf(decoded.code).length > 0]).toEqual([true, true]);
+  if (!decoded.ok) expect(decoded.detail).not.toBe('');
   return decoded.ok ? 'ok' : decoded.code;
 };
 const changed = (change: (event: Record<string, never> & RecantEvent) => void, of: RecantEvent = first): Uint8Array => {

@@ -1,13 +1,10 @@
-import { agentMatches, decodeEvent, type EventOf, type RecantEvent } from '@recant/events';
+import { agentMatches, decodeEvent, type EventOf, OWN_AGENT, type RecantEvent } from '@recant/events';
 import type { Credential, Refusal } from './ports.ts';
 
 export type Admission =
   | { readonly ok: true; readonly event: RecantEvent }
   /** `event` is there where the bytes were an event and the credential does not allow it. */
   | { readonly ok: false; readonly refusal: Refusal; readonly event?: RecantEvent };
-
-/** Name under which Recant itself acts. */
-export const OWN_AGENT = 'recant';
 
 /** What only Recant's own services say. */
 const OWN_ACTS = /^recant\.(plan|run|act|authority)\./;

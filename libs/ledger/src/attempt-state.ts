@@ -1,6 +1,4 @@
-import { canonicalize, type EventOf, effectsDigest, type JsonValue, type Outcome, type RecantEvent } from '@recant/events';
-
-export type AttemptStatus = 'open' | Outcome | 'unknown' | 'contested';
+import { type AttemptStatus, canonicalize, type EventOf, effectsDigest, type RecantEvent, TIME_MS_MAX } from '@recant/events';
 
 type Intended = EventOf<'recant.attempt.intended.v1'>;
 type Effects = EventOf<'recant.attempt.effects.v1'>;
@@ -50,9 +48,6 @@ function statusOf(intents: readonly Intended[], ends: readonly Settled[], nowMs:
   return intents[0] !== undefined && nowMs < deadlineOf(intents[0]) ? 'open' : 'unknown';
 }
 
-/** Year 9999: what every store and language of this project can hold. */
-const TIME_MS_MAX = 253_402_300_799_999;
-
 /** Milliseconds since 1970, UTC, from which an attempt without settlement is `unknown`. */
 export function deadlineOf(intended: Intended): number {
   return Math.min(Date.parse(intended.time) + intended.data.deadlineMs, TIME_MS_MAX);
@@ -70,7 +65,7 @@ function endOf({ data }: Settled): string {
   return `${data.outcome}/${data.chunks}/${data.effects}/${data.digest}`;
 }
 function contentOf(event: RecantEvent): string {
-  return canonicalize(event as unknown as JsonValue);
+  return canonicalize(event);
 }
 
 /** One event for each key: the one whose canonical text is least, so that the choice does not depend on the order either. */
@@ -84,7 +79,7 @@ function distinct<T extends RecantEvent>(events: readonly T[], keyOf: (event: T)
 }
 
 function soleChunks(events: readonly Effects[]): Effects[] {
-  const contents = distinct(events, (event) => canonicalize(event.data as unknown as JsonValue));
+  const contents = distinct(events, (event) => canonicalize(event.data));
   const counts = new Map<number, number>();
   for (const { data } of contents) counts.set(data.chunk, (counts.get(data.chunk) ?? 0) + 1);
   return contents.filter(({ data }) => counts.get(data.chunk) === 1).sort((a, b) => a.data.chunk - b.data.chunk);

@@ -1,5 +1,5 @@
-export { type Admission, admit, OWN_AGENT, sourceWithin } from './admit.ts';
-export { type AttemptState, type AttemptStatus, attemptState, deadlineOf } from './attempt-state.ts';
+export { type Admission, admit, sourceWithin } from './admit.ts';
+export { type AttemptState, attemptState, deadlineOf } from './attempt-state.ts';
 export {
   checkFrameSize,
   type DeadLetterDescription,
@@ -12,6 +12,6 @@ export {
   type Genesis,
   genesisBody,
 } from './frame.ts';
-export type { Appender, Credential, KafkaPosition, Receipt, Refusal, RefusalCode, Role, Submission } from './ports.ts';
+export type { Appender, Credential, KafkaPosition, Receipt, Refusal, RefusalCode, Submission } from './ports.ts';
 export { type Access, type AttemptRow, type EffectRow, type Projection, project, type SettlementRow } from './projection.ts';
 export * from './publish/index.ts';

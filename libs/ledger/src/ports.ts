@@ -1,6 +1,5 @@
 /** Ports of the ledger: what the domain needs of a store, and what it promises to services. */
-
-export type Role = 'emit' | 'view' | 'plan' | 'execute' | 'export' | 'administer' | 'unseal' | 'approve' | 'rollback';
+import type { Role } from '@recant/events';
 
 /** What a verified API key (or Kafka MAC) stands for. Tenant, sources and agents come from here, never from the event. */
 export interface Credential {

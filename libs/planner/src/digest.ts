@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
-import { canonicalize, type JsonValue } from '@recant/events';
+import { canonicalize } from '@recant/events';
 import type { PlanBody } from './plan.ts';
 
 /** Canonical JSON (RFC 8785) of what the digest covers. */
 export function planBytes(body: PlanBody): string {
-  return canonicalize(body as unknown as JsonValue);
+  return canonicalize(body);
 }
 
 /** Lower-case hex SHA-256 of `planBytes`. */

@@ -2,8 +2,7 @@
 export type PlannerErrorCode =
   | 'selection_invalid' // a field or value that the grammar does not know
   | 'selection_empty' // nothing narrows it: it would select everything
-  | 'time_invalid' // neither ISO 8601 nor a duration
-  | 'time_zone_missing' // a time without a zone names two dozen instants
+  | 'time_invalid' // not a whole number of milliseconds since 1970
   | 'window_empty' // from is not before to
   | 'plan_too_large'; // over PLAN_ATTEMPTS_MAX or PLAN_EFFECTS_MAX
 

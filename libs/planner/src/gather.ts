@@ -1,6 +1,6 @@
+import type { PlanMode } from '@recant/events';
 import { PlannerError } from './error.ts';
 import { PLAN_ATTEMPTS_MAX, PLAN_EFFECTS_MAX } from './limits.ts';
-import type { PlanMode } from './plan.ts';
 import type { LedgerReader, RecordedAttempt, Vector } from './ports.ts';
 import { refKey } from './ref.ts';
 import type { Selection } from './selection.ts';

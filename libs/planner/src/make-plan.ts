@@ -2,7 +2,6 @@ import { cancelledPairs, type Unfit, unfitness } from './classify.ts';
 import { conflictOfUnfit, conflictsOfNeeds } from './conflicts.ts';
 import { enclosures, type Needs, needsOf } from './needs.ts';
 import { orderSteps } from './order.ts';
-import { selectionJson } from './parse-selection.ts';
 import type { Conflict, LeftAttempt, PlanBody, PlanStep } from './plan.ts';
 import { compareText, plainRef, refKey } from './ref.ts';
 import { undoable } from './solve.ts';
@@ -37,7 +36,7 @@ export function plan(input: PlanInput): PlanBody {
     version: 1,
     tenant: input.tenant,
     mode: input.mode,
-    selection: selectionJson(input.selection),
+    selection: input.selection,
     vector: Object.fromEntries(Object.entries(input.vector).map(([shard, size]) => [shard, size.toString()])),
     sources: lastNumbers(input),
     steps: numbered(steps, solved.needs, view),

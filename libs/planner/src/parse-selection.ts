@@ -1,38 +1,33 @@
-import { type JsonObject, resourceMatches } from '@recant/events';
+import { ATTEMPT_STATUSES, resourceMatches } from '@recant/events';
 import { PlannerError } from './error.ts';
 import { SELECTION_VALUE_CHARS_MAX, SELECTION_VALUES_MAX } from './limits.ts';
 import type { Selection } from './selection.ts';
-import { parseWindow } from './window.ts';
 
 const LISTS = ['agents', 'sessions', 'traces', 'tools', 'resources', 'outcomes', 'actions', 'runs'] as const;
 type List = (typeof LISTS)[number];
-const OUTCOMES = ['succeeded', 'failed', 'denied', 'suspended', 'open', 'unknown', 'contested'];
+const OUTCOMES: readonly string[] = ATTEMPT_STATUSES;
 
 /**
- * A selection from JSON: lists, and a window as `fromMs`/`toMs` or as text in `from`, `to`, `window`.
- * The result is normal: values once each, sorted, so that the same choice has the same digest.
- * @throws PlannerError `selection_invalid | selection_empty | time_invalid | time_zone_missing | window_empty`
+ * A selection from JSON: lists of names, and a window `[fromMs, toMs)`. The result is normal: values once each, sorted, so that equal selections have
+ * equal digests.
+ * @throws PlannerError `selection_invalid | selection_empty | time_invalid | window_empty`
  */
-export function parseSelection(json: unknown, nowMs: number, zone?: string): Selection {
+export function parseSelection(json: unknown): Selection {
   if (typeof json !== 'object' || json === null || Array.isArray(json))
     throw new PlannerError('selection_invalid', 'A selection is an object of lists.');
   const given = json as Record<string, unknown>;
-  const known = new Set<string>([...LISTS, 'fromMs', 'toMs', 'clock', 'from', 'to', 'window']);
+  const known = new Set<string>([...LISTS, 'fromMs', 'toMs', 'clock']);
   const foreign = Object.keys(given).find((field) => !known.has(field));
   if (foreign !== undefined)
-    throw new PlannerError(
-      'selection_invalid',
-      `No field ${JSON.stringify(foreign.slice(0, 80))}; known are ${[...LISTS, 'from', 'to', 'window', 'clock'].join(', ')}.`,
-    );
+    throw new PlannerError('selection_invalid', `No field ${JSON.stringify(foreign.slice(0, 80))}; known are ${[...known].join(', ')}.`);
 
   const selection: { -readonly [K in keyof Selection]: Selection[K] } = {};
   for (const list of LISTS) {
     const values = given[list];
     if (values !== undefined) selection[list] = valuesOf(list, values);
   }
-  const window = parseWindow({ from: textOf(given, 'from'), to: textOf(given, 'to'), window: textOf(given, 'window') }, nowMs, zone);
-  const fromMs = window.fromMs ?? instantOf(given, 'fromMs');
-  const toMs = window.toMs ?? instantOf(given, 'toMs');
+  const fromMs = instantOf(given, 'fromMs');
+  const toMs = instantOf(given, 'toMs');
   if (fromMs !== undefined && toMs !== undefined && fromMs >= toMs)
     throw new PlannerError('window_empty', `\`fromMs\` (${fromMs}) is not before \`toMs\` (${toMs}).`);
   if (fromMs !== undefined) selection.fromMs = fromMs;
@@ -45,11 +40,6 @@ export function parseSelection(json: unknown, nowMs: number, zone?: string): Sel
   if (Object.keys(selection).every((field) => field === 'clock'))
     throw new PlannerError('selection_empty', 'Nothing is selected: name an agent, a session, a tool, a resource, a run or a window.');
   return selection;
-}
-
-/** The selection as it stands in a plan, under its digest. */
-export function selectionJson(selection: Selection): JsonObject {
-  return selection as unknown as JsonObject;
 }
 
 function valuesOf(list: List, values: unknown): readonly string[] {
@@ -70,12 +60,6 @@ function valuesOf(list: List, values: unknown): readonly string[] {
     }
   }
   return [...new Set(values as string[])].sort();
-}
-
-function textOf(given: Record<string, unknown>, field: string): string | undefined {
-  const value = given[field];
-  if (value === undefined || typeof value === 'string') return value;
-  throw new PlannerError('time_invalid', `\`${field}\` is text.`);
 }
 
 function instantOf(given: Record<string, unknown>, field: string): number | undefined {

@@ -1,6 +1,5 @@
-import type { AttemptRef, JsonObject } from '@recant/events';
-
-export type PlanMode = 'refuse' | 'skip';
+import type { AttemptRef, ConflictKind, Grade, LeftReason, PlanMode, ProbeFinding } from '@recant/events';
+import type { Selection } from './selection.ts';
 
 /**
  * A plan is durable and deterministic: the same ledger, vector, selection and mode give the same bytes.
@@ -17,7 +16,7 @@ export interface PlanBody {
   readonly version: 1;
   readonly tenant: string;
   readonly mode: PlanMode;
-  readonly selection: JsonObject;
+  readonly selection: Selection;
   /** Sizes of the logs, by shard, decimal. */
   readonly vector: Readonly<Record<string, string>>;
   /** Last dense number seen of each source that has an attempt in the selection. */
@@ -38,7 +37,7 @@ export interface PlanStep {
   readonly undoes: AttemptRef;
   readonly agent: string;
   readonly tool: string;
-  readonly grade: 'attested' | 'claimed';
+  readonly grade: Grade;
   /** Systems that take part, in the order in which their inverses are applied. */
   readonly systems: readonly StepSystem[];
   /** Steps that must have ended well before this one, because they wrote the same parts later. */
@@ -65,21 +64,12 @@ export interface LeftAttempt {
   readonly ref: AttemptRef;
   readonly agent: string;
   readonly tool: string;
-  readonly reason:
-    | 'no_effect'
-    | 'already_undone'
-    | 'cancelled_out'
-    | 'irreversible'
-    | 'skipped'
-    | 'open'
-    | 'incomplete'
-    | 'contested'
-    | 'not_registered';
+  readonly reason: LeftReason;
   readonly detail: string;
 }
 
 export interface Conflict {
-  readonly kind: 'later_write' | 'drift' | 'open' | 'incomplete' | 'contested' | 'irreversible' | 'not_registered';
+  readonly kind: ConflictKind;
   /** The selected attempt that cannot be undone. */
   readonly ref: AttemptRef;
   readonly agent: string;
@@ -107,7 +97,7 @@ export interface PlanAnnex {
     readonly step: number;
     readonly resource: string;
     readonly part: string;
-    readonly kind: 'drift' | 'unreadable' | 'already_before';
+    readonly kind: ProbeFinding;
     readonly detail: string;
   }[];
 }

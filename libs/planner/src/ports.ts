@@ -1,8 +1,5 @@
-import type { AttemptRef, Effect, Grade, Outcome, Reversibility } from '@recant/events';
+import type { AttemptRef, AttemptStatus, Effect, Grade, Reversibility } from '@recant/events';
 import type { Selection } from './selection.ts';
-
-/** State of an attempt as computed from its events (DESIGN 5.4). */
-export type AttemptStatus = 'open' | Outcome | 'unknown' | 'contested';
 
 export interface RecordedAttempt {
   readonly ref: AttemptRef;

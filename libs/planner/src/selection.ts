@@ -1,5 +1,5 @@
 /** What to undo. Fields are and-ed; several values of one field are or-ed. At least one field. One grammar in API, CLI and console. */
-export interface Selection {
+export type Selection = {
   readonly agents?: readonly string[];
   readonly sessions?: readonly string[];
   readonly traces?: readonly string[];
@@ -16,4 +16,4 @@ export interface Selection {
   readonly toMs?: number;
   /** Which clock the window is about: the ledger's (default) or the producer's claim. */
   readonly clock?: 'received' | 'claimed';
-}
+};

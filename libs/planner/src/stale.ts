@@ -1,4 +1,4 @@
-import { canonicalize, type JsonValue } from '@recant/events';
+import { canonicalize } from '@recant/events';
 import type { PlanBody } from './plan.ts';
 
 /**
@@ -15,5 +15,5 @@ function essence({ steps, left, conflicts }: PlanBody): string {
     left: left.map(({ ref, reason }) => ({ ref, reason })),
     conflicts: conflicts.map(({ kind, ref, by }) => ({ kind, ref, by: by?.ref ?? null })),
   };
-  return canonicalize(essential as unknown as JsonValue);
+  return canonicalize(essential);
 }

@@ -1,4 +1,4 @@
-import type { PlanMode } from './plan.ts';
+import type { PlanMode } from '@recant/events';
 import type { RecordedAttempt, RecordedEffect, Vector } from './ports.ts';
 import { compareOrdinals, compareReceived, compareText, refKey } from './ref.ts';
 import { isBelieved } from './registered.ts';

@@ -1,3 +1,4 @@
+import type { ApprovalNeed } from '@recant/events';
 import type { PlanBody } from '@recant/planner';
 
 /**
@@ -23,9 +24,6 @@ export interface PlanInQuestion {
   readonly by: string;
   readonly body: Pick<PlanBody, 'selection' | 'steps'>;
 }
-
-/** `rule`: every plan does. `claimed`: it undoes what only the agent's process has said. `window`: no name selects, nothing but a window or how attempts ended. */
-export type ApprovalNeed = 'rule' | 'claimed' | 'window';
 
 export type ApprovalVerdict =
   | { readonly kind: 'not_needed' }

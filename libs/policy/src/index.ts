@@ -1,7 +1,6 @@
 export {
   APPROVAL_RULES,
   type Approval,
-  type ApprovalNeed,
   type ApprovalRule,
   type ApprovalVerdict,
   judgeApprovals,

@@ -1,6 +1,7 @@
+import type { StepOutcome } from '@recant/events';
 import type { PlanBody } from '@recant/planner';
 import type { StepRecord } from './ports.ts';
-import { endedWell, type StepOutcome } from './step-machine.ts';
+import { endedWell } from './step-machine.ts';
 
 /** What an account needs of its plan. */
 export interface PlanSummary {

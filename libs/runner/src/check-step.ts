@@ -1,4 +1,4 @@
-import { canonicalize, type JsonValue } from '@recant/events';
+import { canonicalize } from '@recant/events';
 import { notRegistered, type PlanStep, type RecordedEffect, refKey, stepSystems } from '@recant/planner';
 import type { RunnerPorts, StepFinding } from './ports.ts';
 import type { Session } from './session.ts';
@@ -38,5 +38,5 @@ export async function checkSteps(session: Session, ports: RunnerPorts, steps: re
 function isAsPlanned(step: PlanStep, effects: readonly RecordedEffect[]): boolean {
   const known = new Map(step.systems.flatMap((system) => Object.entries(system.knownOrdinals)));
   const found = stepSystems(effects, (resource) => known.get(resource) ?? '');
-  return canonicalize(found as unknown as JsonValue) === canonicalize(step.systems as unknown as JsonValue);
+  return canonicalize(found) === canonicalize(step.systems);
 }

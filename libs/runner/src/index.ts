@@ -25,13 +25,10 @@ export {
   type StepRecord,
   type Targets,
 } from './ports.ts';
-export { isRunEnd, nextRunState, RUN_STATES, type RunEvent, type RunState } from './run-machine.ts';
-export { AGENT, createSourceEvents, LEASE_MS, type SourceEvents } from './source-events.ts';
+export { isRunEnd, nextRunState, type RunEvent } from './run-machine.ts';
+export { createSourceEvents, LEASE_MS, type SourceEvents } from './source-events.ts';
 export {
   endedWell,
   nextStepState,
-  STEP_OUTCOMES,
   type StepEvent,
-  type StepOutcome,
-  type StepState,
 } from './step-machine.ts';

@@ -1,8 +1,6 @@
 import type { FindingCode, TargetSystem } from '@recant/connector';
-import type { AttemptRef } from '@recant/events';
+import type { AttemptRef, RunState, StepOutcome, StepState } from '@recant/events';
 import type { LedgerReader, PlanBody } from '@recant/planner';
-import type { RunState } from './run-machine.ts';
-import type { StepOutcome, StepState } from './step-machine.ts';
 
 /** The right to work on one run until the lease ends. `token` grows with each claim of the run; a target and the store refuse lower ones. */
 export interface Claim {

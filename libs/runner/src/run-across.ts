@@ -1,4 +1,5 @@
 import type { InverseResult } from '@recant/connector';
+import type { StepOutcome } from '@recant/events';
 import type { PlanStep, RecordedEffect, StepSystem } from '@recant/planner';
 import { ask, invert, isSilent, type Silent } from './ask.ts';
 import { checkSteps } from './check-step.ts';
@@ -8,7 +9,7 @@ import { readBack } from './read-back.ts';
 import { inverseStep, noResult, startSteps, stick } from './run-batch.ts';
 import type { Session } from './session.ts';
 import { combineEnds, endOf, endWithout, recordEnd, type StepEnd } from './step-end.ts';
-import { endedWell, type StepOutcome } from './step-machine.ts';
+import { endedWell } from './step-machine.ts';
 import { takeBack } from './take-back.ts';
 
 const REFUSED = { code: 'taken_back', detail: 'A system refused the inverse.' } as const;

@@ -1,10 +1,10 @@
+import type { RunState } from '@recant/events';
+
 /**
  * R1 Every pair of state and event has a cell. `undefined`: the event is refused there (a person is told, a worker stops).
  * R2 Only the holder of the claim sends `claim`, `reach`, `wait` and `finish`; only people send the others. Both go through a compare-and-set.
  * R3 `finished` and `cancelled` are ends.
  */
-export const RUN_STATES = ['queued', 'running', 'pausing', 'paused', 'cancelling', 'waiting', 'finished', 'cancelled'] as const;
-export type RunState = (typeof RUN_STATES)[number];
 export type RunEvent =
   | 'claim' // a worker took it
   | 'pause' // a person asked; takes effect at the next safe point

@@ -1,7 +1,8 @@
+import type { RunState } from '@recant/events';
 import { type PlanBody, type PlanStep, planDigest, type Vector } from '@recant/planner';
 import { RunnerError } from './error.ts';
 import type { Change, Claim, Clock, RunRecord, RunStore, StepChange, StepRecord } from './ports.ts';
-import { nextRunState, type RunEvent, type RunState } from './run-machine.ts';
+import { nextRunState, type RunEvent } from './run-machine.ts';
 import { createSourceEvents, type SourceEvents } from './source-events.ts';
 import { nextStepState, type StepEvent } from './step-machine.ts';
 

@@ -7,13 +7,11 @@ import {
   encodeEvent,
   eventId,
   formatSequence,
-  type JsonValue,
+  OWN_AGENT,
   type RecantEvent,
 } from '@recant/events';
 import type { OutboxItem } from './ports.ts';
 
-/** The agent in whose name inverses are recorded. */
-export const AGENT = 'recant';
 /** Milliseconds of silence after which a run's source counts as lost. A run can be paused for long. */
 export const LEASE_MS = 86_400_000;
 /** Canonical bytes of the effects in one event: leaves room for the envelope under EVENT_BYTES_MAX. */
@@ -41,7 +39,7 @@ export function createSourceEvents(source: string, sequenceNext: number, now: ()
         type,
         time: new Date(now()).toISOString(),
         sequence: formatSequence(next),
-        agent: AGENT,
+        agent: OWN_AGENT,
         data,
       } as RecantEvent;
       items.push({ sequence: next, bytes: encodeEvent(event) });
@@ -91,7 +89,7 @@ function chunked(effects: readonly Effect[]): readonly (readonly Effect[])[] {
   const chunks: Effect[][] = [];
   let bytes = Number.POSITIVE_INFINITY;
   for (const effect of effects) {
-    const size = Buffer.byteLength(canonicalize(effect as unknown as JsonValue)) + 1;
+    const size = Buffer.byteLength(canonicalize(effect)) + 1;
     if (bytes + size > CHUNK_BYTES_MAX) {
       chunks.push([]);
       bytes = 0;

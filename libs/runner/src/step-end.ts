@@ -1,9 +1,9 @@
 import type { InverseResult } from '@recant/connector';
-import type { AttemptRef, Effect } from '@recant/events';
+import type { AttemptRef, Effect, StepOutcome } from '@recant/events';
 import type { StepFinding } from './ports.ts';
 import type { Session, StepMove } from './session.ts';
 import { addSettlement } from './source-events.ts';
-import { endedWell, type StepOutcome } from './step-machine.ts';
+import { endedWell } from './step-machine.ts';
 
 /** What came of the inverse of one step. */
 export interface StepEnd {

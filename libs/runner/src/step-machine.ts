@@ -1,10 +1,10 @@
+import type { StepOutcome, StepState } from '@recant/events';
+
 /**
  * S1 Every pair of state and event has a cell. `undefined`: the event cannot happen there, and sending it is a defect.
  * S2 From `started` on an inverse may have taken effect: the target is asked (`applied`) before anything else is done.
  * S3 `ended` is an end, and carries exactly one outcome.
  */
-export const STEP_STATES = ['pending', 'started', 'taking_back', 'stuck', 'skipping', 'ended'] as const;
-export type StepState = (typeof STEP_STATES)[number];
 export type StepEvent =
   | 'start' // its intent goes to the ledger; the inverse may run once that is acknowledged
   | 'take_back' // one system refused after another had taken the inverse
@@ -30,19 +30,6 @@ export const STEP_TABLE: Readonly<Record<StepState, Readonly<Record<StepEvent, S
 export function nextStepState(state: StepState, event: StepEvent): StepState | undefined {
   return STEP_TABLE[state][event];
 }
-
-export const STEP_OUTCOMES = [
-  'restored',
-  'compensated',
-  'already_undone',
-  'conflicted',
-  'expired',
-  'irreversible',
-  'undecided',
-  'skipped',
-  'failed',
-] as const;
-export type StepOutcome = (typeof STEP_OUTCOMES)[number];
 
 /** The attempt is no longer in effect: what was written before it may be undone too. */
 export function endedWell(outcome: StepOutcome | undefined): boolean {

@@ -1,4 +1,5 @@
-import type { Credential, Role } from '@recant/ledger';
+import type { Role } from '@recant/events';
+import type { Credential } from '@recant/ledger';
 
 interface CallerFields {
   readonly tenant: string;

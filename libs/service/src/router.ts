@@ -1,4 +1,4 @@
-import type { RouteDescriptor } from '@recant/api';
+import type { Immutable, RouteDescriptor } from '@recant/api';
 import type { JsonObject } from '@recant/events';
 import type { z } from 'zod';
 import type { RawBody } from './body.ts';
@@ -45,7 +45,7 @@ export type AnswerOf<R extends RouteDescriptor> = {
   } & (R['responses'][S] extends { mediaType: string }
     ? { readonly body: Uint8Array | string }
     : R['responses'][S] extends { schema: infer Z extends z.ZodType }
-      ? { readonly body: z.input<Z> }
+      ? { readonly body: Immutable<z.input<Z>> }
       : { readonly body?: undefined });
 }[keyof R['responses'] & number];
 

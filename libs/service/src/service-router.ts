@@ -1,10 +1,7 @@
 import { getHealth, getHealthDetails, getOpenApi, openApiOf } from '@recant/api';
-import { OWN_AGENT } from '@recant/ledger';
+import { OPERATOR_TENANT } from '@recant/events';
 import { cachedHealth, type HealthChecks } from './health.ts';
 import { createRouter, handle, type Router } from './router.ts';
-
-/** Tenant of the operator who runs the service. */
-const OPERATOR_TENANT = OWN_AGENT;
 
 export interface ServiceRouterOptions {
   readonly title: string;

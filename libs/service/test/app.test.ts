@@ -1,8 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { connect } from 'node:net';
 import { ANY_MEDIA_TYPE, ApiFault, route } from '@recant/api';
-import { formatApiKey } from '@recant/events';
-import type { Role } from '@recant/ledger';
+import { formatApiKey, type Role } from '@recant/events';
 import { createByteBudget } from '@recant/queues';
 import { type ActRecorder, createApp, createLogger, createRouter, handle, type Listening, listen } from '@recant/service';
 import { afterEach, expect, test } from 'vitest';

@@ -32,4 +32,4 @@ export type { RecordedEvent } from './query/recorded-event.ts';
 export type { NumberRange, SourcePage, SourceQuery, SourceState, SourceSummary, SourceTotals } from './query/sources.ts';
 export { createLedgerReader } from './reader/ledger-reader.ts';
 export * from './rollback/index.ts';
-export { createStore, OPERATOR_TENANT, type Queries, type Store, type StoreOptions } from './store.ts';
+export { createStore, type Queries, type Store, type StoreOptions } from './store.ts';

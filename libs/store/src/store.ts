@@ -1,7 +1,7 @@
 import { hkdfSync } from 'node:crypto';
 import { PrismaPg } from '@prisma/adapter-pg';
-import { SHARDS_DEFAULT } from '@recant/events';
-import { type Appender, type HeadStore, type LogKey, OWN_AGENT, type PublishStore } from '@recant/ledger';
+import { OPERATOR_TENANT, SHARDS_DEFAULT } from '@recant/events';
+import type { Appender, HeadStore, LogKey, PublishStore } from '@recant/ledger';
 import type { LedgerReader } from '@recant/planner';
 import type pg from 'pg';
 import { CONNECT_TIMEOUT_MS, createPool } from './access/connect.ts';
@@ -71,9 +71,6 @@ export interface Store {
   ping(): Promise<void>;
   close(): Promise<void>;
 }
-
-/** Tenant of the operator: dead letters of unknown senders, Kafka positions. */
-export const OPERATOR_TENANT = OWN_AGENT;
 
 const CONNECTIONS_MAX_DEFAULT = 10;
 /** Milliseconds: a cold read waits for a connection as long as any other. */

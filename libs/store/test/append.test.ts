@@ -1,8 +1,8 @@
-import { encodeEvent, shardOf } from '@recant/events';
+import { encodeEvent, OPERATOR_TENANT, shardOf } from '@recant/events';
 import type { KafkaPosition } from '@recant/ledger';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { OPERATOR_TENANT, PositionMoved, StoreUnavailable } from '../src/index.ts';
+import { PositionMoved, StoreUnavailable } from '../src/index.ts';
 import { effect, type Fixture, Lane, NOW_MS, openFixture, SHARDS, submit } from './fixture.ts';
 
 const garbage = new TextEncoder().encode('{"not":"an event"}');

@@ -1,6 +1,6 @@
-import { type Credential, OWN_AGENT, type Receipt } from '@recant/ledger';
+import { OPERATOR_TENANT, OWN_AGENT } from '@recant/events';
+import type { Credential, Receipt } from '@recant/ledger';
 import { type ActRecorder, createActRecorder, type Logger } from '@recant/service';
-import { OPERATOR_TENANT } from '@recant/store';
 import type { GroupCommit } from './group-commit.ts';
 
 /** Where Recant's own sources begin. */

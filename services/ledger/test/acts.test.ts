@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import { request } from 'node:http';
-import { canonicalize, decodeEvent, type RecantEvent } from '@recant/events';
+import { canonicalize, decodeEvent, OPERATOR_TENANT, type RecantEvent } from '@recant/events';
 import { decodeFrame } from '@recant/ledger';
 import { createByteBudget } from '@recant/queues';
 
-import { OPERATOR_TENANT, withSnapshot } from '@recant/store';
+import { withSnapshot } from '@recant/store';
 import { waitUntil } from '@recant/test-support';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type RunningLedger, startLedger, TENANT } from './harness.ts';

@@ -1,8 +1,8 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { type ApiKey, decodeEvent, HEADER_KEY, HEADER_MAC, parseApiKey, shardOf } from '@recant/events';
+import { type ApiKey, decodeEvent, HEADER_KEY, HEADER_MAC, OPERATOR_TENANT, parseApiKey, shardOf } from '@recant/events';
 import { createProducer, type EventProducer, eventMessage, type OutgoingMessage } from '@recant/kafka';
 import { decodeFrame } from '@recant/ledger';
-import { type DeadLetterSummary, type NewCredential, OPERATOR_TENANT, withSnapshot } from '@recant/store';
+import { type DeadLetterSummary, type NewCredential, withSnapshot } from '@recant/store';
 import { type TestKafka, testKafka, waitUntil } from '@recant/test-support';
 import { auditTenant } from '@recant/verifier';
 import { afterAll, beforeAll, expect, test } from 'vitest';

@@ -1,10 +1,10 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { type Client, createClient } from '@recant/client';
-import { type ApiKey, parseApiKey } from '@recant/events';
+import { type ApiKey, OPERATOR_TENANT, parseApiKey } from '@recant/events';
 import type { Credential } from '@recant/ledger';
 import type { ByteBudget } from '@recant/queues';
 import { createApp, createLogger, type Listening, listen, type Rates } from '@recant/service';
-import { createStore, type NewCredential, OPERATOR_TENANT, type Store, withSnapshot } from '@recant/store';
+import { createStore, type NewCredential, type Store, withSnapshot } from '@recant/store';
 import { testLedgerDatabase } from '@recant/test-support';
 import { auditTenant, type Violation } from '@recant/verifier';
 import { type LedgerDeps, type WiredLedger, wireLedger } from '../src/wire.ts';

@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { type ApiKey, EVENT_BYTES_MAX, PART_BYTES_MAX, parseApiKey, partDigest, shardOf } from '@recant/events';
+import { type ApiKey, EVENT_BYTES_MAX, OPERATOR_TENANT, PART_BYTES_MAX, parseApiKey, partDigest, shardOf } from '@recant/events';
 import { createProducer, type EventProducer, eventMessage, type OutgoingMessage, partMessage } from '@recant/kafka';
-import { type DeadLetterSummary, OPERATOR_TENANT } from '@recant/store';
+import type { DeadLetterSummary } from '@recant/store';
 import { type TestKafka, testKafka, testLedgerDatabase, waitUntil } from '@recant/test-support';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type RunningLedger, SHARDS, startLedger, TENANT } from './harness.ts';

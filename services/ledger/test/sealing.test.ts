@@ -1,8 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Client } from '@recant/client';
 import { type DataKeys, localMasterKey, postgresDataKeys, prepareDataKeys } from '@recant/data-keys';
-import { partDigest, SEAL_NONCE_BYTES, sealPart } from '@recant/events';
-import { OPERATOR_TENANT } from '@recant/store';
+import { OPERATOR_TENANT, partDigest, SEAL_NONCE_BYTES, sealPart } from '@recant/events';
 import { type TestDatabase, testDatabase, waitUntil } from '@recant/test-support';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -44,12 +43,11 @@ async function keepSealed(subject = SUBJECT): Promise<{ digest: string; keyId: s
 
 const acts = async (operation: string) => {
   const { items } = await ledger.operator.acts({});
-  const events = items.map(({ event }) => event as { type: string; data: Record<string, unknown> });
-  const ordered = events.filter(({ type, data }) => type === 'recant.act.ordered.v1' && data.operation === operation);
-  return ordered.map(({ data }) => ({
-    ...data,
-    end: events.find(({ type, data: end }) => type === 'recant.act.ended.v1' && end.act === data.act)?.data,
-  }));
+  const events = items.map(({ event }) => event);
+  const ends = new Map(events.flatMap(({ type, data }) => (type === 'recant.act.ended.v1' ? [[data.act, data] as const] : [])));
+  return events.flatMap(({ type, data }) =>
+    type === 'recant.act.ordered.v1' && data.operation === operation ? [{ ...data, end: ends.get(data.act) }] : [],
+  );
 };
 
 test('a part that is not sealed is read as it was kept, by who may view', async () => {

@@ -1,5 +1,5 @@
+import { OPERATOR_TENANT } from '@recant/events';
 import { type ActRecorder, createActRecorder, type Logger } from '@recant/service';
-import { OPERATOR_TENANT } from '@recant/store';
 import type { RollbackLane } from './event-transport.ts';
 
 export interface RollbackActsDeps {

@@ -1,5 +1,6 @@
 import { ApiFault, type ApprovalBody, type ApprovalState } from '@recant/api';
-import { type Approval, type ApprovalNeed, type ApprovalVerdict, judgeApprovals } from '@recant/policy';
+import type { ApprovalNeed } from '@recant/events';
+import { type Approval, type ApprovalVerdict, judgeApprovals } from '@recant/policy';
 import type { RunRecord } from '@recant/runner';
 import type { StoredPlan } from '@recant/store';
 import type { RollbackCore } from './core.ts';

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { ApiFault, type PlanInput } from '@recant/api';
+import { ApiFault, type PlanInput, parseWindow } from '@recant/api';
 import { canonicalize, eventId, INLINE_BYTES_MAX, type JsonObject, uuidv7 } from '@recant/events';
 import { gather, isStale, type PlanBody, parseSelection, plan, planDigest, type Selection } from '@recant/planner';
 import { createSourceEvents, LEASE_MS } from '@recant/runner';
@@ -13,8 +13,8 @@ export async function makePlan(core: RollbackCore, caller: Caller, input: PlanIn
   const { store, clock } = core;
   const { tenant } = caller;
   const nowMs = clock.now();
-  const window = typeof input.window === 'string' ? { window: input.window } : input.window;
-  const selection = parseSelection({ ...input.selection, ...window }, nowMs);
+  const window = typeof input.window === 'string' ? { window: input.window } : (input.window ?? {});
+  const selection = parseSelection({ ...input.selection, ...parseWindow(window, nowMs) });
   await checkNames(core, tenant, selection);
   const body = await planNow(core, tenant, selection, input.mode ?? 'refuse');
   const id = uuidv7(nowMs, core.random16());
@@ -48,7 +48,7 @@ export async function makePlan(core: RollbackCore, caller: Caller, input: PlanIn
 export async function checkStale(core: RollbackCore, tenant: string, body: PlanBody): Promise<void> {
   const vector = await core.store.ledgerReader.vector(tenant);
   const same = Object.entries(vector).every(([shard, size]) => body.vector[shard] === size.toString());
-  if (same || !isStale(body, await planNow(core, tenant, body.selection as unknown as Selection, body.mode))) return;
+  if (same || !isStale(body, await planNow(core, tenant, body.selection, body.mode))) return;
   throw new ApiFault('plan_stale', 'Since it was made, attempts came in that it selects, or that touch what it would undo.');
 }
 

@@ -49,5 +49,5 @@ function viewOf(core: RollbackCore, plan: StoredPlan, given: readonly Approval[]
   const { id, digest, by, createdAtMs, body, annex } = plan;
   const runnable = body.steps.length > 0 && (body.mode === 'skip' || body.conflicts.length === 0);
   const approval = approvalState(core, plan, given);
-  return { id, digest, by, createdAt: new Date(createdAtMs).toISOString(), runnable, approval, body, annex } as unknown as PlanView;
+  return { id, digest, by, createdAt: new Date(createdAtMs).toISOString(), runnable, approval, body, annex };
 }

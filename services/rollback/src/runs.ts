@@ -66,7 +66,7 @@ function summaryOf(run: StoredRun): RunSummaryView {
     steps: stepCount,
     createdAt: new Date(createdAtMs).toISOString(),
     ...(finishedAtMs === undefined ? {} : { finishedAt: new Date(finishedAtMs).toISOString() }),
-  } as unknown as RunSummaryView;
+  };
 }
 
 async function viewRun(core: RollbackCore, tenant: string, id: string): Promise<RunView> {
@@ -86,5 +86,5 @@ async function viewRun(core: RollbackCore, tenant: string, id: string): Promise<
     left: body.left,
     conflicts: body.conflicts,
     tainted: body.tainted,
-  } as unknown as RunView;
+  };
 }

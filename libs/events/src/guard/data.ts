@@ -13,6 +13,7 @@ import { isConnectorName, isResource } from '../resource.ts';
 import { NONE } from '../scan.ts';
 import type { EventType } from '../types.ts';
 import { isUuidV7 } from '../uuid.ts';
+import { ACT_OUTCOMES, OUTCOMES, REVERSIBILITIES } from '../vocabulary.ts';
 import { flag, type Guard, integer, isObject, oneOf, orNull, text } from './guard.ts';
 import { inlineObject } from './inline.ts';
 import { list, record, type Shape, shape } from './members.ts';
@@ -97,7 +98,7 @@ export const DATA_GUARDS: Readonly<Record<EventType, Shape>> = {
       tool: name,
       arguments: content,
       resources: list(resource, DECLARED_RESOURCES_MAX),
-      reversibility: oneOf(['read', 'reversible', 'compensable', 'irreversible']),
+      reversibility: oneOf(REVERSIBILITIES),
       deadlineMs: span,
       context,
     },
@@ -117,7 +118,7 @@ export const DATA_GUARDS: Readonly<Record<EventType, Shape>> = {
     {
       action,
       attempt: positive,
-      outcome: oneOf(['succeeded', 'failed', 'denied', 'suspended']),
+      outcome: oneOf(OUTCOMES),
       chunks: integer(0, EFFECT_CHUNKS_MAX),
       effects: total,
       digest,
@@ -140,7 +141,7 @@ export const DATA_GUARDS: Readonly<Record<EventType, Shape>> = {
   'recant.run.started.v1': shape({ run: recordId, plan: recordId, digest, by: name }),
   'recant.run.finished.v1': shape({ run: recordId, plan: recordId, outcomes: record(name, count), fullyRestored: flag }),
   'recant.act.ordered.v1': shape({ act: action, operation: name, by: name, target: inlineObject, request: name }),
-  'recant.act.ended.v1': shape({ act: action, outcome: oneOf(['done', 'refused', 'failed']) }, { code: name, detail: inlineObject }),
+  'recant.act.ended.v1': shape({ act: action, outcome: oneOf(ACT_OUTCOMES) }, { code: name, detail: inlineObject }),
   'recant.authority.refused.v1': shape(
     { refusal: action, code: name, operation: name, count: positive, first: time, last: time },
     { by: name },

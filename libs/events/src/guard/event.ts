@@ -81,6 +81,7 @@ export function checkEvent(value: unknown): { readonly ok: true; readonly event:
   }
   const found = envelope.check(value);
   if (found !== undefined) return refuse(found.code, describe(found));
+  // The envelope's guard has just checked the shape that the type names.
   const event = value as unknown as RecantEvent;
   return idFits(event) ? { ok: true, event } : idMismatch();
 }

@@ -10,7 +10,11 @@ import { isInstant } from './texts.ts';
 const DIGITS = '0123456789';
 const LOWER = 'abcdefghijklmnopqrstuvwxyz';
 const ALPHANUMERIC = `${DIGITS}${LOWER}${LOWER.toUpperCase()}`;
-const [ZERO, SEVEN, HYPHEN, DOT, SLASH] = bytesOf('07-./') as unknown as [number, number, number, number, number];
+const ZERO = 0x30;
+const SEVEN = 0x37;
+const HYPHEN = 0x2d;
+const DOT = 0x2e;
+const SLASH = 0x2f;
 
 const IS_DIGIT = bytesAmong(DIGITS);
 const IS_HEX = bytesAmong(`${DIGITS}abcdef`);

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { COUNT_MAX, DECLARED_RESOURCES_MAX, EFFECT_CHUNKS_MAX, LABELS_MAX, PART_BYTES_MAX } from '../limits.ts';
+import { OUTCOMES, REVERSIBILITIES } from '../vocabulary.ts';
 import {
   action,
   connector,
@@ -60,7 +61,7 @@ export const attemptIntended = z.strictObject({
   resources: z.array(resource).max(DECLARED_RESOURCES_MAX),
   before: versionsByResource.exactOptional(),
   expectedAfter: versionsByResource.exactOptional(),
-  reversibility: z.enum(['read', 'reversible', 'compensable', 'irreversible']),
+  reversibility: z.enum(REVERSIBILITIES),
   deadlineMs: span,
   context: attemptContext,
   inverts: z.strictObject({ source: name, action, attempt: positive, run: recordId, step: positive }).exactOptional(),
@@ -79,7 +80,7 @@ export const attemptEffects = z.strictObject({
 export const attemptSettled = z.strictObject({
   action,
   attempt: positive,
-  outcome: z.enum(['succeeded', 'failed', 'denied', 'suspended']),
+  outcome: z.enum(OUTCOMES),
   chunks: z.int().min(0).max(EFFECT_CHUNKS_MAX),
   effects: z.int().min(0).max(Number.MAX_SAFE_INTEGER),
   digest,

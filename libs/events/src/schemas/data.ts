@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { EventType } from '../types.ts';
+import { ACT_OUTCOMES } from '../vocabulary.ts';
 import { attemptEffects, attemptIntended, attemptSettled } from './attempt.ts';
 import { action, count, digest, inlineObject, map, name, positive, recordId, span, time } from './texts.ts';
 
@@ -22,7 +23,7 @@ export const runFinished = z.strictObject({ run: recordId, plan: recordId, outco
 export const actOrdered = z.strictObject({ act: action, operation: name, by: name, target: inlineObject, request: name });
 export const actEnded = z.strictObject({
   act: action,
-  outcome: z.enum(['done', 'refused', 'failed']),
+  outcome: z.enum(ACT_OUTCOMES),
   code: name.exactOptional(),
   detail: inlineObject.exactOptional(),
 });

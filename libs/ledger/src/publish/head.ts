@@ -1,3 +1,4 @@
+import { OPERATOR_TENANT } from '@recant/events';
 import {
   buildHeadsTree,
   encodeHeadRecord,
@@ -11,7 +12,6 @@ import {
   parseCheckpoint,
   parseNote,
 } from '@recant/transparency';
-import { OWN_AGENT } from '../admit.ts';
 import { same } from './check-head.ts';
 import { headOriginOf } from './origin.ts';
 import { type Anchor, AnchorError, type Signer } from './ports.ts';
@@ -85,7 +85,7 @@ export async function publishHead(heads: OpenHeads, context: HeadContext): Promi
   const newestMs = await heads.newestCheckpointMs();
   if (newestMs === undefined) return last;
   const tenants = await heads.tenants();
-  if (last !== undefined && newestMs <= last.signedAtMs && tenants.every(({ tenant }) => tenant === OWN_AGENT)) return last;
+  if (last !== undefined && newestMs <= last.signedAtMs && tenants.every(({ tenant }) => tenant === OPERATOR_TENANT)) return last;
   const epoch = await epochOf(heads, last, context);
   const before = last?.epoch === epoch ? last : undefined;
   const publication = before === undefined ? 0n : before.publication + 1n;

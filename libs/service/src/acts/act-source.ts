@@ -5,13 +5,12 @@ import {
   encodeEvent,
   eventId,
   formatSequence,
+  OWN_AGENT,
   type RecantEvent,
   uuidv7,
 } from '@recant/events';
 import type { ActSink } from './port.ts';
 
-/** Agent name of Recant's own acts. */
-const AGENT = 'recant';
 /** A tampered log refuses appends but must not stop operators: another source may hash to another shard. */
 const SOURCES_TRIED_MAX = 8;
 
@@ -66,7 +65,11 @@ export class ActSource {
       const source = this.open ?? (await this.begin());
       try {
         // No heartbeats: this source sends only when somebody acts, so its silence is no alarm.
-        const opening = { type: 'recant.source.opened.v1', id: eventId.opened(), data: { sdk: AGENT, leaseMs: DURATION_MS_MAX } } as const;
+        const opening = {
+          type: 'recant.source.opened.v1',
+          id: eventId.opened(),
+          data: { sdk: OWN_AGENT, leaseMs: DURATION_MS_MAX },
+        } as const;
         await this.sendOn(source, opened ? [opening, draft] : [draft]);
         this.open = source;
         return;
@@ -87,7 +90,7 @@ export class ActSource {
     const events = drafts.map((draft, at) => {
       const sequence = formatSequence(open.sequence + at + 1);
       const time = new Date(clock()).toISOString();
-      return encodeEvent({ specversion: '1.0', source: open.source, agent: AGENT, time, sequence, ...draft } as RecantEvent);
+      return encodeEvent({ specversion: '1.0', source: open.source, agent: OWN_AGENT, time, sequence, ...draft } as RecantEvent);
     });
     open.sequence += events.length;
     await sink.send(this.tenant, events);

@@ -1,6 +1,5 @@
-import { ROLES, type Role } from '@recant/api';
-import { NAME_BYTES_MAX } from '@recant/events';
-import { OWN_AGENT } from '@recant/ledger';
+import type { Role } from '@recant/api';
+import { NAME_BYTES_MAX, OPERATOR_TENANT, ROLES } from '@recant/events';
 import type { PersonCaller } from '../caller.ts';
 import { callerOfPerson } from '../caller.ts';
 
@@ -39,7 +38,8 @@ export function personOf(claims: Claims, rules: ClaimRules): PersonCaller | { re
 function tenantOf(claims: Claims, rule: ClaimRules['tenant']): string | undefined {
   if ('fixed' in rule) return rule.fixed;
   const tenant = claimAt(claims, rule.claim);
-  const valid = typeof tenant === 'string' && /^[\x21-\x7e]+$/.test(tenant) && tenant.length <= NAME_BYTES_MAX && tenant !== OWN_AGENT;
+  const valid =
+    typeof tenant === 'string' && /^[\x21-\x7e]+$/.test(tenant) && tenant.length <= NAME_BYTES_MAX && tenant !== OPERATOR_TENANT;
   return valid ? tenant : undefined;
 }
 

@@ -1,4 +1,5 @@
-import type { Credential, Role } from '@recant/ledger';
+import type { Role } from '@recant/events';
+import type { Credential } from '@recant/ledger';
 import type pg from 'pg';
 import { createFreshReads } from './fresh-reads.ts';
 import { endOf, type KeyEnd, keyTimesOf } from './key-end.ts';

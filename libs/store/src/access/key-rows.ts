@@ -1,6 +1,6 @@
 import { hash, randomBytes } from 'node:crypto';
-import { API_SECRET_BYTES, formatApiKey, macSecretOf } from '@recant/events';
-import type { Credential, Role } from '@recant/ledger';
+import { API_SECRET_BYTES, formatApiKey, macSecretOf, type Role } from '@recant/events';
+import type { Credential } from '@recant/ledger';
 import type { Prisma } from '../generated/client.ts';
 import { macPurpose } from './find-keys.ts';
 import { endOf, type KeyEnd, type KeyTimes, keyTimesOf } from './key-end.ts';

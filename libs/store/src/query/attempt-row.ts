@@ -1,5 +1,4 @@
-import type { AttemptRef, Outcome, Reversibility } from '@recant/events';
-import type { AttemptStatus } from '@recant/ledger';
+import type { AttemptRef, AttemptStatus, Outcome, Reversibility } from '@recant/events';
 import type { EntryAddress } from '@recant/planner';
 
 /** One attempt as lists show it. */

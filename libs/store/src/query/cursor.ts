@@ -1,3 +1,4 @@
+import { TIME_MS_MAX } from '@recant/events';
 import type { Vector } from '@recant/planner';
 import { StoreError } from '../error.ts';
 
@@ -14,7 +15,6 @@ export interface Cursor {
 const CURSOR_LENGTH_MAX = 262_144;
 /** What the columns take: PostgreSQL's smallint, and times that it has too. */
 export const SHARD_MAX = 32_767;
-const TIME_MS_MAX = Date.parse('9999-12-31T23:59:59.999Z');
 
 export function formatCursor({ vector, since, after }: Cursor): string {
   return Buffer.from(JSON.stringify([1, sizesOf(vector), since === undefined ? null : sizesOf(since), after ?? null])).toString(

@@ -1,5 +1,6 @@
+import type { RunState } from '@recant/events';
 import type { PlanBody } from '@recant/planner';
-import { type Change, type Claim, type Committed, isRunEnd, type RunState, type RunStore, type StepChange } from '@recant/runner';
+import { type Change, type Claim, type Committed, isRunEnd, type RunStore, type StepChange } from '@recant/runner';
 import type pg from 'pg';
 import { putEvents } from './outbox.ts';
 import { STEP_COLUMNS, type StepSqlRow, toStep } from './step-row.ts';

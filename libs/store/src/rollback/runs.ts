@@ -1,3 +1,4 @@
+import type { PlanMode, RunState, StepOutcome } from '@recant/events';
 import {
   type Account,
   accountOf,
@@ -7,8 +8,6 @@ import {
   type OutboxItem,
   type PlanSummary,
   type RunEvent,
-  type RunState,
-  type StepOutcome,
   type StepRecord,
 } from '@recant/runner';
 import type pg from 'pg';
@@ -36,7 +35,7 @@ export interface StoredRun {
   readonly plan: string;
   readonly digest: string;
   readonly by: string;
-  readonly mode: 'refuse' | 'skip';
+  readonly mode: PlanMode;
   readonly state: RunState;
   readonly alarm?: string;
   readonly createdAtMs: number;
@@ -181,7 +180,7 @@ interface RunSqlRow {
   readonly alarm: string | null;
   readonly created_at: Date;
   readonly finished_at: Date | null;
-  readonly mode: 'refuse' | 'skip';
+  readonly mode: PlanMode;
   readonly summary: string;
 }
 

@@ -19,10 +19,8 @@ export function expectedRows(event: RecantEvent, facts: EntryFacts): ExpectedRow
   const { attempt, settlement, effects } = project(event);
   const { sourceNo, sequence, keyId, receivedAtMs } = facts;
   const rows: ExpectedRow[] = effects.map((row) => ({ table: 'effect', columns: { ...row, sourceNo } }));
-  if (attempt !== undefined)
-    rows.push({ table: 'attempt', columns: { ...attempt, sourceNo, sequence, keyId, receivedAtMs } as unknown as JsonObject });
-  if (settlement !== undefined)
-    rows.push({ table: 'settlement', columns: { ...settlement, sourceNo, receivedAtMs } as unknown as JsonObject });
+  if (attempt !== undefined) rows.push({ table: 'attempt', columns: { ...attempt, sourceNo, sequence, keyId, receivedAtMs } });
+  if (settlement !== undefined) rows.push({ table: 'settlement', columns: { ...settlement, sourceNo, receivedAtMs } });
   return rows;
 }
 

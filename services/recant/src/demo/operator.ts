@@ -1,7 +1,7 @@
 /** The operator at 3 a.m.: looks, plans, reads why not, plans again, runs. Everything here is a request that the command line can make too. */
 import type { AttemptBody, PlanView, RunView } from '@recant/api';
 import { type Client, everyAttempt } from '@recant/client';
-import type { Effect, RecantEvent } from '@recant/events';
+import type { Effect } from '@recant/events';
 import { standsStill } from '../render/run.ts';
 import { pause } from '../terminal/delay.ts';
 import { partKey, type Remaining } from './compare.ts';
@@ -60,7 +60,7 @@ async function effectsOf(client: Client, ref: { source: string; action: string; 
   const { attempts } = await client.action(ref.action);
   const attempt = attempts.find((one) => one.source === ref.source && one.attempt === ref.attempt);
   return (attempt?.events ?? []).flatMap(({ event }) => {
-    const recorded = event as unknown as RecantEvent;
+    const recorded = event;
     return recorded.type === 'recant.attempt.effects.v1' ? recorded.data.effects : [];
   });
 }

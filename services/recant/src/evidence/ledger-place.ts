@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { OPERATOR_TENANT } from '@recant/events';
 import { ConfigError } from '@recant/service';
 import { parseSigningKeys, type SigningKeys } from '@recant/service-ledger/wire';
-import { OPERATOR_TENANT } from '@recant/store';
 import { DATABASE_FILE } from '../folder/folder.ts';
 import { folderOf } from '../terminal/connection.ts';
 import { CliError, EXIT } from '../terminal/exit.ts';

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { createKey } from '@recant/api';
-import { parseApiKey } from '@recant/events';
+import { OPERATOR_TENANT, OWN_AGENT, parseApiKey } from '@recant/events';
 import type { ActRecorder } from '@recant/service';
 import { keyBindings } from '@recant/service-ledger/wire';
-import { type Credentials, type NewCredential, OPERATOR_TENANT } from '@recant/store';
+import type { Credentials, NewCredential } from '@recant/store';
 import { CREDENTIALS_FILE } from '../terminal/connection.ts';
 import type { Folder } from './folder.ts';
 import { localUser } from './local-acts.ts';
@@ -11,7 +11,6 @@ import { localUser } from './local-acts.ts';
 /** The all-in-one has one tenant, the operator's own: dead letters of unknown senders are filed there, and its operator sees them. */
 const TENANT = OPERATOR_TENANT;
 /** Agent of the rollback's own attempts. */
-const ROLLBACK_AGENT = 'recant';
 const ROLLBACK_FILE = 'rollback.key';
 
 const OPERATOR: NewCredential = {
@@ -33,8 +32,8 @@ const AGENTS: NewCredential = {
 const ROLLBACK: NewCredential = {
   tenant: TENANT,
   roles: ['rollback'],
-  sourcePrefix: `recant://${ROLLBACK_AGENT}/`,
-  agents: [ROLLBACK_AGENT],
+  sourcePrefix: `recant://${OWN_AGENT}/`,
+  agents: [OWN_AGENT],
   resources: [],
   label: 'rollback, made by recant up',
 };

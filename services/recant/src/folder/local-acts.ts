@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { userInfo } from 'node:os';
+import { OPERATOR_TENANT } from '@recant/events';
 import { createAnchorWatch, createLogGuard } from '@recant/ledger';
 import { type ActRecorder, createLogger } from '@recant/service';
 import { createLedgerActs } from '@recant/service-ledger/wire';
-import { createAppender, createPool, createPublishStore, OPERATOR_TENANT, withSnapshot } from '@recant/store';
+import { createAppender, createPool, createPublishStore, withSnapshot } from '@recant/store';
 import type { World } from '../terminal/session.ts';
 
 export interface LocalActs {

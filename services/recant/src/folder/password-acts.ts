@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { readdir, unlink } from 'node:fs/promises';
+import { OPERATOR_TENANT } from '@recant/events';
 import type { Act, ActRecorder, Logger } from '@recant/service';
 import { LOCAL_PERSON } from '@recant/service';
-import { OPERATOR_TENANT } from '@recant/store';
 import { CliError, EXIT } from '../terminal/exit.ts';
 import type { World } from '../terminal/session.ts';
 import { DATABASE_FILE, type Folder } from './folder.ts';

@@ -1,5 +1,5 @@
+import { OPERATOR_TENANT } from '@recant/events';
 import { createLocalPeople, hashPassword, newPassword, type People } from '@recant/service';
-import { OPERATOR_TENANT } from '@recant/store';
 import { CliError, EXIT } from '../terminal/exit.ts';
 import type { World } from '../terminal/session.ts';
 import { type Folder, folderAt } from './folder.ts';

@@ -20,9 +20,9 @@ interface Ends {
 export function actsText({ items }: ActPage, paint: Paint, more: readonly Item[] = []): string {
   if (items.length === 0) return 'Nothing fits.\n';
   const ends = endsIn([...items, ...more]);
-  const begun = new Set(items.map(({ event }) => beginningOf(event as unknown as RecantEvent)));
+  const begun = new Set(items.map(({ event }) => beginningOf(event)));
   const rows = items.flatMap(({ receivedAt, event }): Cell[][] => {
-    const words = wordsOf(event as unknown as RecantEvent, ends, begun);
+    const words = wordsOf(event, ends, begun);
     return words ? [[clockTime(Date.parse(receivedAt)), ...words]] : [];
   });
   return `${table(['recorded', 'who', 'what', 'came to', 'about'], rows, paint)}\n`;
@@ -32,13 +32,13 @@ export function actsText({ items }: ActPage, paint: Paint, more: readonly Item[]
 export function withoutEnd({ items }: ActPage): readonly Item[] {
   const { acts } = endsIn(items);
   return items.filter(({ event }) => {
-    const recorded = event as unknown as RecantEvent;
+    const recorded = event;
     return recorded.type === 'recant.act.ordered.v1' && !acts.has(recorded.data.act);
   });
 }
 
 function endsIn(items: readonly Item[]): Ends {
-  const events = items.map(({ event }) => event as unknown as RecantEvent);
+  const events = items.map(({ event }) => event);
   return {
     acts: new Map(events.flatMap((event) => (event.type === 'recant.act.ended.v1' ? [[event.data.act, event.data] as const] : []))),
     runs: new Map(events.flatMap((event) => (event.type === 'recant.run.finished.v1' ? [[event.data.run, event.data] as const] : []))),

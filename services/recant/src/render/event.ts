@@ -1,5 +1,5 @@
 import type { ActionBody } from '@recant/api';
-import type { Content, Effect, RecantEvent } from '@recant/events';
+import type { Content, Effect } from '@recant/events';
 import { resourceWords } from './resource.ts';
 
 const EFFECTS_SHOWN_MAX = 50;
@@ -7,7 +7,7 @@ type RecordedEvent = ActionBody['attempts'][number]['events'][number];
 
 /** One event of an attempt: a line for itself, and one for each effect that it carries. */
 export function effectLines(recorded: RecordedEvent): string[] {
-  const event = recorded.event as unknown as RecantEvent;
+  const event = recorded.event;
   const head = `  [${recorded.shard}/${recorded.index}] ${event.type} ${event.time}`;
   switch (event.type) {
     case 'recant.attempt.intended.v1': {

@@ -6,7 +6,7 @@ type PartGuard = PlanView['body']['steps'][number]['systems'][number]['guards'][
 export function resourceWords(uri: string): string {
   const found = /^([a-z0-9+.-]+):\/\/([^/]+)\/(.+)$/.exec(uri);
   if (!found) return uri;
-  const [, connector, system, path] = found as unknown as [string, string, string, string];
+  const [, connector = '', system = '', path = ''] = found;
   if (connector !== 'postgres') return `${system} ${decode(path)}`;
   const slash = path.indexOf('/');
   if (slash < 0) return `${system} ${decode(path)}`;

@@ -1,4 +1,4 @@
-import { SHARDS_DEFAULT } from '@recant/events';
+import { OPERATOR_TENANT, SHARDS_DEFAULT } from '@recant/events';
 import { APPROVAL_RULES, type ApprovalRule } from '@recant/policy';
 import {
   ConfigError,
@@ -23,7 +23,6 @@ import {
   secret,
 } from '@recant/service';
 import { EVIDENCE_ENV, keysDatabaseOf, placesOf } from '@recant/service-ledger/wire';
-import { OPERATOR_TENANT } from '@recant/store';
 import { z } from 'zod';
 import { DIR_DEFAULT } from '../terminal/connection.ts';
 import { CliError, EXIT } from '../terminal/exit.ts';

@@ -1,4 +1,4 @@
-/** Names on the wire: topics, headers, media types. */
+/** Names that a transport carries: topic, message headers, media types. */
 export const TOPIC_EVENTS = 'recant.events';
 
 export const HEADER_KEY = 'recant-key';

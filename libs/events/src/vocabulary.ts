@@ -1,0 +1,88 @@
+/**
+ * The closed lists of words that logs, API, domain, store and CLI share. Each is defined here and nowhere else; a word that a log or a database
+ * already holds is never renamed.
+ */
+
+/** The agent that Recant's own events and inverses are recorded under. No key of a user may use it. */
+export const OWN_AGENT = 'recant';
+/** The tenant of the operator who runs the ledger: it owns what no other tenant can be named for. */
+export const OPERATOR_TENANT = OWN_AGENT;
+
+/**
+ * What a caller may do. `rollback` is reserved for Recant's own services, `approve` for people; `unseal` reads sealed parts.
+ */
+export const ROLES = ['emit', 'view', 'plan', 'execute', 'export', 'administer', 'unseal', 'approve', 'rollback'] as const;
+export type Role = (typeof ROLES)[number];
+
+/** How a settlement says that an attempt ended. */
+export const OUTCOMES = ['succeeded', 'failed', 'denied', 'suspended'] as const;
+export type Outcome = (typeof OUTCOMES)[number];
+
+/** State of an attempt, computed from its events: its outcome, or that there is none yet, none in time (`unknown`), or more than one (`contested`). */
+export const ATTEMPT_STATUSES = ['open', ...OUTCOMES, 'unknown', 'contested'] as const;
+export type AttemptStatus = (typeof ATTEMPT_STATUSES)[number];
+
+/** `attested`: recorded by the target system itself. `claimed`: reported by the agent's process. */
+export const GRADES = ['attested', 'claimed'] as const;
+export type Grade = (typeof GRADES)[number];
+
+export const REVERSIBILITIES = ['read', 'reversible', 'compensable', 'irreversible'] as const;
+export type Reversibility = (typeof REVERSIBILITIES)[number];
+
+/** How an operator's act ended. `refused`: by a rule, nothing changed. `failed`: its effect is unknown. */
+export const ACT_OUTCOMES = ['done', 'refused', 'failed'] as const;
+export type ActOutcome = (typeof ACT_OUTCOMES)[number];
+
+/** `refuse`: any conflict refuses the whole plan. `skip`: attempts that cannot be undone are skipped, with what depends on them. */
+export const PLAN_MODES = ['refuse', 'skip'] as const;
+export type PlanMode = (typeof PLAN_MODES)[number];
+
+/** Why a plan, or an attempt of it, cannot be undone. */
+export const CONFLICT_KINDS = ['later_write', 'drift', 'open', 'incomplete', 'contested', 'irreversible', 'not_registered'] as const;
+export type ConflictKind = (typeof CONFLICT_KINDS)[number];
+
+/** Why a selected attempt has no step. */
+export const LEFT_REASONS = [
+  'no_effect',
+  'already_undone',
+  'cancelled_out',
+  'irreversible',
+  'skipped',
+  'open',
+  'incomplete',
+  'contested',
+  'not_registered',
+] as const;
+export type LeftReason = (typeof LEFT_REASONS)[number];
+
+/** What a probe of the target found while planning. */
+export const PROBE_FINDINGS = ['drift', 'unreadable', 'already_before'] as const;
+export type ProbeFinding = (typeof PROBE_FINDINGS)[number];
+
+export const RUN_STATES = ['queued', 'running', 'pausing', 'paused', 'cancelling', 'waiting', 'finished', 'cancelled'] as const;
+export type RunState = (typeof RUN_STATES)[number];
+
+export const STEP_STATES = ['pending', 'started', 'taking_back', 'stuck', 'skipping', 'ended'] as const;
+export type StepState = (typeof STEP_STATES)[number];
+
+/** How a step ended. A connector gives all of them but `skipped`. */
+export const STEP_OUTCOMES = [
+  'restored',
+  'compensated',
+  'already_undone',
+  'conflicted',
+  'expired',
+  'irreversible',
+  'undecided',
+  'skipped',
+  'failed',
+] as const;
+export type StepOutcome = (typeof STEP_OUTCOMES)[number];
+
+/** Whether a plan may run under the approval rule. */
+export const APPROVAL_STATES = ['not_needed', 'missing', 'expired', 'approved'] as const;
+export type ApprovalStatus = (typeof APPROVAL_STATES)[number];
+
+/** Why a plan needs a second person: the rule asks for it, it undoes claimed effects, or nothing in its selection names an agent, tool or system. */
+export const APPROVAL_NEEDS = ['rule', 'claimed', 'window'] as const;
+export type ApprovalNeed = (typeof APPROVAL_NEEDS)[number];
