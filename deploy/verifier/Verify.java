@@ -962,7 +962,7 @@ public final class Verify {
     }
 
     /** A checkpoint that somebody kept outside the ledger, and the time of its file. */
-    record Kept(String name, byte[] note, long keptAtMs) {}
+    record Kept(String name, byte[] note, long savedAtMs) {}
 
     /** @param isNewer kept after the file was made: of a log that went on it may have more */
     record Anchor(String name, long epoch, long size, byte[] root, boolean isNewer) {}
@@ -971,7 +971,7 @@ public final class Verify {
         private static final Pattern ORIGIN = Pattern.compile("(.+)/e([1-9][0-9]{0,9})", Pattern.DOTALL);
         private static final int ANCHORS_MAX = 100_000;
         /** Milliseconds that the clocks of the ledger and of the folder may be apart. */
-        private static final long KEPT_SKEW_MS = 60_000;
+        private static final long CLOCK_SKEW_MS = 60_000;
         private final Map<String, List<Anchor>> byLog = new TreeMap<>();
         private final List<AnchorWalk> walks = new ArrayList<>();
         private final Set<String> unused = new TreeSet<>();
@@ -1004,7 +1004,7 @@ public final class Verify {
                 var origin = ORIGIN.matcher(new String(note, 0, end, StandardCharsets.UTF_8));
                 if (end == note.length || !origin.matches() || !origin.group(1).startsWith(ledger + "/")) continue;
                 Checkpoint checkpoint = Checkpoint.open(note, 0, note.length, keys, file.name + ": a checkpoint", -1, -1);
-                boolean isNewer = file.keptAtMs > madeMs - KEPT_SKEW_MS;
+                boolean isNewer = file.savedAtMs > madeMs - CLOCK_SKEW_MS;
                 byLog.computeIfAbsent(origin.group(1), log -> new ArrayList<>())
                     .add(new Anchor(file.name, Long.parseLong(origin.group(2)), checkpoint.size, checkpoint.root, isNewer));
             }

@@ -41,9 +41,9 @@ export class Judges {
   /** Writes anchors into a folder of their own. */
   async keep(kept: readonly Kept[]): Promise<string> {
     const folder = await mkdtemp(join(this.#folder, 'anchors-'));
-    for (const { name, note, keptAtMs = 0 } of kept) {
+    for (const { name, note, savedAtMs = 0 } of kept) {
       await writeFile(join(folder, name), note);
-      await utimes(join(folder, name), 0, keptAtMs / 1_000);
+      await utimes(join(folder, name), 0, savedAtMs / 1_000);
     }
     return folder;
   }

@@ -19,7 +19,7 @@ export interface Kept {
   readonly name: string;
   readonly note: Buffer;
   /** Milliseconds since 1970, UTC; left out: before everything. */
-  readonly keptAtMs?: number;
+  readonly savedAtMs?: number;
 }
 
 /** A change of what was recorded. Made three times: as it is; with everything signed anew by a foreign key; and by the ledger's own. */

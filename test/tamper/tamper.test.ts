@@ -1,4 +1,4 @@
-import { KEPT_SKEW_MS, manifestOf } from '@recant/verifier';
+import { CLOCK_SKEW_MS, manifestOf } from '@recant/verifier';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { makeBundle, testSigner } from '../../libs/verifier/test/make-ledger.ts';
 import { CASES, KINDS, partOf, Trial } from './campaign.ts';
@@ -76,11 +76,11 @@ describe('two verifiers that share no code', () => {
     const kept = log.checkpoints.map(({ note }, n) => ({ name: `${n}.checkpoint`, note: Buffer.from(note) }));
     const cut = await makeBundle([soundLog(0, 4, 5, 50).source()]);
     const madeMs = Date.parse(manifestOf(cut).made);
-    for (const [keptAtMs, expected] of [
-      [madeMs - KEPT_SKEW_MS, { rule: 'anchor_ahead' }],
-      [madeMs - KEPT_SKEW_MS + 1_000, { sound: true, anchorsNewer: kept.map(({ name }) => name) }],
+    for (const [savedAtMs, expected] of [
+      [madeMs - CLOCK_SKEW_MS, { rule: 'anchor_ahead' }],
+      [madeMs - CLOCK_SKEW_MS + 1_000, { sound: true, anchorsNewer: kept.map(({ name }) => name) }],
     ] as const) {
-      const anchors = kept.map((each) => ({ ...each, keptAtMs }));
+      const anchors = kept.map((each) => ({ ...each, savedAtMs }));
       const { verdict, java, difference } = await judges.judge(cut, [], { folder: await judges.keep(anchors), kept: anchors });
       expect([verdict, java, difference]).toMatchObject([expected, expected, undefined]);
     }

@@ -7,7 +7,7 @@ export interface KeptNote {
   readonly name: string;
   readonly note: Uint8Array;
   /** Milliseconds since 1970, UTC: since when it lies there, by the clock of that place; left out where nothing tells. */
-  readonly keptAtMs?: number;
+  readonly savedAtMs?: number;
 }
 
 /** @throws AnchorError `anchor_unavailable` where it is no checkpoint: a page of a portal, something that was damaged */

@@ -36,8 +36,8 @@ test('a witness shows what it cosigned last of a log, and nothing of one that it
     const kept = await cosignedCheckpoint(`${witness.url}/`, log.origin);
     expect(kept?.name).toBe(`${witness.url}/${hash}/checkpoint`);
     // The time of its cosignature, in seconds.
-    expect(kept?.keptAtMs).toBeGreaterThan(0);
-    expect((kept?.keptAtMs ?? 1) % 1_000).toBe(0);
+    expect(kept?.savedAtMs).toBeGreaterThan(0);
+    expect((kept?.savedAtMs ?? 1) % 1_000).toBe(0);
     // With its cosignature behind the log's own.
     const note = Buffer.from(log.checkpoint(5).note).toString();
     expect(

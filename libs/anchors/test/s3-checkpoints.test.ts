@@ -9,8 +9,8 @@ type Options = Partial<Parameters<typeof s3Checkpoints>[0]>;
 
 async function read(bucket: Omit<TestBucket, 'put'>, options: Options = {}): Promise<string[]> {
   const names: string[] = [];
-  for await (const { name, note, keptAtMs = 0 } of s3Checkpoints({ ...bucket, clock: Date.now, ...options })) {
-    expect(keptAtMs).toBeGreaterThan(0);
+  for await (const { name, note, savedAtMs = 0 } of s3Checkpoints({ ...bucket, clock: Date.now, ...options })) {
+    expect(savedAtMs).toBeGreaterThan(0);
     names.push(`${name} ${Buffer.from(note).toString()}`);
   }
   return names;

@@ -2,29 +2,29 @@ import type { Checkpoint } from '@recant/transparency';
 import type { Keys } from './keys.ts';
 import { BrokenRule } from './rules.ts';
 
-/** A checkpoint that somebody kept outside the ledger. */
-export interface KeptCheckpoint {
-  /** Where it was kept: a file's name. Shown to people. */
+/** A checkpoint saved outside the ledger. */
+export interface SavedCheckpoint {
+  /** File name or address of the saved copy, for messages. */
   readonly name: string;
   readonly note: Uint8Array;
-  /** Milliseconds since 1970, UTC: since when it lies there, by the clock of that place. Left out: since before anything that is verified. */
-  readonly keptAtMs?: number;
+  /** When the copy was saved: milliseconds since 1970, UTC, by the clock of its store. Absent: before the verified data was made. */
+  readonly savedAtMs?: number;
 }
 
 interface Anchor extends Checkpoint {
   readonly name: string;
   readonly epoch: number;
-  /** Kept after what is verified was made: of a log that went on it may have more. */
+  /** Saved after the bundle was made: it may cover entries that the bundle lacks. */
   readonly isNewer: boolean;
 }
 
-/** Milliseconds that the clocks of the ledger and of a place may be apart. */
-export const KEPT_SKEW_MS = 60_000;
+/** Milliseconds that the clocks of the ledger and of an anchor's store may differ. */
+export const CLOCK_SKEW_MS = 60_000;
 
-/** Anchors of one verification: as many as are given fit into memory. */
+/** Anchors of one verification; all are in memory. */
 export const ANCHORS_MAX = 100_000;
 
-/** Compares a log with what was kept of it, while the log goes by. */
+/** Compares logs with their saved checkpoints while the logs are read. */
 export class Anchors {
   /** By log: `<ledger>/<tenant>/<shard>`, ascending by size. */
   readonly #byLog = new Map<string, Anchor[]>();
@@ -32,16 +32,17 @@ export class Anchors {
   readonly #newer = new Set<string>();
   #compared = 0;
 
-  /** @param madeMs when a bundle was made; undefined for what is read now. @throws BrokenRule where one is not signed by the ledger's keys: the ledger speaks with another key now, or the file was changed. */
-  constructor(kept: readonly KeptCheckpoint[], keys: Keys, ledger: string, madeMs?: number) {
-    if (kept.length > ANCHORS_MAX) throw new RangeError(`${kept.length} anchors are more than ${ANCHORS_MAX}: give the newest of each log`);
-    for (const { name, note, keptAtMs } of kept) {
+  /** @param madeMs when the bundle was made; undefined for a live ledger. @throws BrokenRule where an anchor is not signed by the ledger's keys: the ledger uses another key, or the saved copy was changed. */
+  constructor(saved: readonly SavedCheckpoint[], keys: Keys, ledger: string, madeMs?: number) {
+    if (saved.length > ANCHORS_MAX)
+      throw new RangeError(`expected at most ${ANCHORS_MAX} anchors, got ${saved.length}; pass only the newest checkpoint of each log`);
+    for (const { name, note, savedAtMs } of saved) {
       this.#unused.add(name);
       const [log, epoch] = splitOrigin(firstLine(note));
       if (log === undefined || epoch === undefined || !log.startsWith(`${ledger}/`)) continue;
       const anchors = this.#byLog.get(log) ?? [];
-      const isNewer = keptAtMs !== undefined && madeMs !== undefined && keptAtMs > madeMs - KEPT_SKEW_MS;
-      anchors.push({ ...openKept(name, note, keys), name, epoch, isNewer });
+      const isNewer = savedAtMs !== undefined && madeMs !== undefined && savedAtMs > madeMs - CLOCK_SKEW_MS;
+      anchors.push({ ...openSaved(name, note, keys), name, epoch, isNewer });
       this.#byLog.set(log, anchors);
     }
     for (const anchors of this.#byLog.values()) anchors.sort((a, b) => (a.size < b.size ? -1 : a.size > b.size ? 1 : 0));
@@ -50,16 +51,16 @@ export class Anchors {
   get compared(): number {
     return this.#compared;
   }
-  /** Names of those that nothing was compared with, the newer ones aside. */
+  /** Names of the anchors that were not compared, without the newer ones. */
   get unused(): readonly string[] {
     return [...this.#unused].filter((name) => !this.#newer.has(name));
   }
-  /** Names of those that say nothing of it, because they were kept after it was made. */
+  /** Names of the anchors that were not compared because they were saved after the bundle was made. */
   get newer(): readonly string[] {
     return [...this.#newer];
   }
 
-  /** Follows one log. @param origin of any epoch. @param from anchors of less cannot be compared. */
+  /** Starts the comparison of one log. @param origin of any of its epochs. @param from anchors of fewer entries cannot be compared. */
   follow(origin: string, shard: number, from: bigint): AnchorWalk {
     const [log = '', epoch = 1] = splitOrigin(origin);
     const anchors = (this.#byLog.get(log) ?? []).filter((anchor) => anchor.size >= from && !(anchor.isNewer && anchor.epoch > epoch));
@@ -72,14 +73,14 @@ export class Anchors {
     });
   }
 
-  /** Until they are compared after all: what is not of more entries is as good as any. */
+  /** Marks newer anchors as not compared; a comparison removes the mark. */
   #noteNewer(anchors: readonly Anchor[]): void {
     for (const { name, isNewer } of anchors) if (isNewer) this.#newer.add(name);
   }
 
   /**
-   * What is left are logs that are not here.
-   * @param within prefix of the logs that should be here, `<ledger>/<tenant>/`. @throws BrokenRule `anchor_ahead`
+   * Requires that no anchor is left of a log that is missing.
+   * @param within prefix of the logs that must be present, `<ledger>/<tenant>/`. @throws BrokenRule `anchor_ahead`
    */
   requireNone(within: string): void {
     for (const [log, anchors] of [...this.#byLog].sort(([a], [b]) => (a < b ? -1 : 1))) {
@@ -88,11 +89,7 @@ export class Anchors {
       const anchor = anchors.find(({ isNewer }) => !isNewer);
       if (anchor === undefined) continue;
       const shard = Number(log.slice(within.length));
-      throw new BrokenRule(
-        'anchor_ahead',
-        `${anchor.name} is of ${anchor.size} entries of the log ${log}, which is not here at all`,
-        shard,
-      );
+      throw new BrokenRule('anchor_ahead', `${anchor.name} covers ${anchor.size} entries of the log ${log}, which is missing`, shard);
     }
   }
 }
@@ -110,20 +107,20 @@ export class AnchorWalk {
     this.#compared = compared;
   }
 
-  /** Size of the next anchor: ask for the root only there. */
+  /** Size of the next anchor; `at` needs the root at this size only. */
   get next(): bigint | undefined {
     return this.#anchors[this.#at]?.size;
   }
 
-  /** Says where the tree has this size. What differs is kept until the end: a broken log is named for what broke it. */
+  /** Compares the anchors of this size. A difference is thrown by `finish`, so that a rule broken inside the log is reported first. */
   at(size: bigint, epoch: number | undefined, root: Uint8Array): void {
     for (let anchor = this.#anchors[this.#at]; anchor?.size === size; anchor = this.#anchors[this.#at]) {
       this.#at += 1;
-      // What an epoch lost is not compared with what the next one put in its place.
+      // Entries that an epoch lost differ from those of the next epoch at the same indexes.
       if (epoch !== undefined && anchor.epoch < epoch) continue;
       this.#compared(anchor);
       if (Buffer.compare(anchor.root, root) === 0) continue;
-      const detail = `${anchor.name} has the root ${hex(anchor.root)} at ${size} entries, the log ${hex(root)}`;
+      const detail = `expected the root ${hex(anchor.root)} of ${anchor.name} at ${size} entries, got ${hex(root)}`;
       this.#differs ??= new BrokenRule('anchor_differs', detail, this.#shard, size === 0n ? undefined : size - 1n);
     }
   }
@@ -134,12 +131,12 @@ export class AnchorWalk {
     const ahead = this.#anchors.slice(this.#at).filter((anchor) => anchor.epoch >= epoch && !anchor.isNewer);
     const [anchor] = ahead;
     if (anchor === undefined) return;
-    const detail = `${anchor.name} is of ${anchor.size} entries in epoch ${anchor.epoch}, the log has ${size} in epoch ${epoch}`;
+    const detail = `${anchor.name} covers ${anchor.size} entries in epoch ${anchor.epoch}; the log has ${size} in epoch ${epoch}`;
     throw new BrokenRule('anchor_ahead', detail, this.#shard, size);
   }
 }
 
-function openKept(name: string, note: Uint8Array, keys: Keys): Checkpoint {
+function openSaved(name: string, note: Uint8Array, keys: Keys): Checkpoint {
   try {
     return keys.openCheckpoint(note);
   } catch (cause) {

@@ -1,13 +1,13 @@
 import { FRAME_BYTES_MAX } from '@recant/events';
-import type { EventCheck, Findings, Looked } from './facts/event-check.ts';
+import type { BatchResult, EventCheck, Findings } from './facts/event-check.ts';
 import type { BrokenEvent } from './facts/find.ts';
 import { BrokenRule } from './rules.ts';
 
-/** Events looked at together, and bytes: what one message to another thread is worth. */
+/** Events and bytes per batch: large enough to be worth a message to another thread. */
 const BATCH_EVENTS = 2_048;
 const BATCH_BYTES = 1_048_576;
 const BUFFER_BYTES = BATCH_BYTES + FRAME_BYTES_MAX;
-/** Batches that another thread looks at: bounds memory, and keeps both busy. */
+/** Batches in flight to another thread: bounds memory and keeps both threads busy. */
 const BATCHES_AHEAD_MAX = 3;
 
 interface Home {
@@ -16,13 +16,13 @@ interface Home {
 }
 
 /**
- * The way of events to their check, in order.
+ * Sends events to their check in batches, in order.
  * Invariant: `drain` has thrown the first event that breaks a rule before anything later is reported.
  */
 export class EventQueue {
   readonly #tenant: string;
   readonly #check: EventCheck;
-  readonly #pending: Promise<Looked>[] = [];
+  readonly #pending: Promise<BatchResult>[] = [];
   readonly #free: Uint8Array<ArrayBuffer>[] = [];
   readonly #ends = new Uint32Array(BATCH_EVENTS);
   readonly #indexes = new Float64Array(BATCH_EVENTS);
@@ -37,12 +37,12 @@ export class EventQueue {
     this.#check = check;
   }
 
-  /** Only after `drain`. */
+  /** Sets the log of the following events. Call after `drain`. */
   enter(home: Home): void {
     this.#home = home;
   }
 
-  /** The body is copied. @returns whether `send` is due. */
+  /** Copies the body. @returns whether the batch is full and `send` is due. */
   add(index: bigint, body: Uint8Array): boolean {
     this.#bytes.set(body, this.#length);
     this.#length += body.length;
@@ -56,7 +56,7 @@ export class EventQueue {
 
   async send(): Promise<void> {
     if (this.#count === 0) return;
-    const looked = this.#check.look({
+    const result = this.#check.checkBatch({
       tenant: this.#tenant,
       ...this.#home,
       bytes: this.#bytes.subarray(0, this.#length),
@@ -65,9 +65,9 @@ export class EventQueue {
     });
     this.#length = 0;
     this.#count = 0;
-    // Whoever takes it up later handles it. The bytes may belong to another thread by now.
-    looked.catch(() => {});
-    this.#pending.push(looked);
+    // #take handles a rejection. The bytes may already belong to another thread.
+    result.catch(() => {});
+    this.#pending.push(result);
     while (this.#pending.length > BATCHES_AHEAD_MAX) await this.#take();
     this.#bytes = this.#free.pop() ?? new Uint8Array(BUFFER_BYTES);
   }
@@ -78,17 +78,17 @@ export class EventQueue {
     while (this.#pending.length > 0) await this.#take();
   }
 
-  /** What all events together tell. @throws BrokenRule of an event */
+  /** Findings across all events. @throws BrokenRule of an event */
   async finish(partial: ReadonlySet<number>): Promise<Findings> {
     await this.drain();
     return await this.#check.finish(partial);
   }
 
   async #take(): Promise<void> {
-    const looked = await this.#pending.shift();
-    if (looked === undefined) return;
-    if (looked.broken !== undefined) throw brokenBy(looked.broken);
-    this.#free.push(new Uint8Array(looked.bytes.buffer));
+    const result = await this.#pending.shift();
+    if (result === undefined) return;
+    if (result.broken !== undefined) throw brokenBy(result.broken);
+    this.#free.push(new Uint8Array(result.bytes.buffer));
   }
 }
 

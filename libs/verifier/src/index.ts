@@ -1,4 +1,4 @@
-export { ANCHORS_MAX, KEPT_SKEW_MS, type KeptCheckpoint } from './anchors.ts';
+export { ANCHORS_MAX, CLOCK_SKEW_MS, type SavedCheckpoint } from './anchors.ts';
 export {
   type BundleRecord,
   encodeRecord,
@@ -12,11 +12,11 @@ export {
 export { HEAD_BYTES_MAX, manifestOf } from './bundle/head.ts';
 export { type BundleLog, encodeManifest, type Manifest, parseManifest } from './bundle/manifest.ts';
 export { splitRecords } from './bundle/record-parser.ts';
-export { sealBundle } from './bundle/seal.ts';
+export { signBundle } from './bundle/sign.ts';
 export { encodeStatement } from './bundle/statement.ts';
 export { verifyBundle } from './bundle/verify.ts';
 export { type BundleLogSource, type BundleSource, writeBundle } from './bundle/write.ts';
-export { type BrokenEvent, createEventCheck, type EventBatch, type EventCheck, type Findings, type Looked } from './facts/index.ts';
+export { type BatchResult, type BrokenEvent, createEventCheck, type EventBatch, type EventCheck, type Findings } from './facts/index.ts';
 export { memoryScratch, type Scratch } from './facts/scratch.ts';
 export type {
   LedgerSnapshot,

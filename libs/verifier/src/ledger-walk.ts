@@ -1,6 +1,6 @@
 import type { Frame } from '@recant/ledger';
 import { originOf } from '@recant/ledger';
-import { Anchors, type AnchorWalk, type KeptCheckpoint } from './anchors.ts';
+import { Anchors, type AnchorWalk, type SavedCheckpoint } from './anchors.ts';
 import { brokenBy, EventQueue } from './event-queue.ts';
 import type { EventCheck } from './facts/event-check.ts';
 import type { Keys } from './keys.ts';
@@ -10,12 +10,12 @@ import { type Sound, Warnings } from './verdict.ts';
 import type { Report } from './violation.ts';
 
 export interface VerifyOptions {
-  /** Verifier keys that are believed. None: those that come with what is verified, which proves only that it fits itself. */
+  /** Trusted verifier keys. Without them the keys that come with the verified data are used, which proves only that the data is consistent. */
   readonly keys?: readonly string[];
-  readonly anchors?: readonly KeptCheckpoint[];
-  /** Of this verification alone. */
+  readonly anchors?: readonly SavedCheckpoint[];
+  /** Used by this verification alone. */
   readonly events: EventCheck;
-  /** Now and again, with the entries so far. */
+  /** Called from time to time with the number of entries so far. */
   readonly progress?: (entries: number) => void;
 }
 
@@ -28,7 +28,7 @@ export interface WalkedLog {
   readonly start: Uint8Array;
 }
 
-/** A log's head as the database keeps it. */
+/** A log's head as stored in the database. */
 export interface LogHead {
   readonly root: Uint8Array;
   readonly frontier: Uint8Array;
@@ -38,7 +38,7 @@ export interface LogHead {
 const PROGRESS_ENTRIES = 16_384;
 
 /**
- * Walks over the logs of one tenant, one after the other, and throws the first broken rule. Where the bytes come from is the caller's affair.
+ * Verifies the logs of one tenant, one after the other, and throws the first broken rule. The caller reads the bytes: file, database or network.
  * Memory does not grow with the logs.
  */
 export class LedgerWalk {
@@ -54,10 +54,10 @@ export class LedgerWalk {
   #log: LogCheck | undefined;
   #walked: WalkedLog = { shard: 0, shards: 1, epoch: 1, from: 0n, size: 0n, start: Buffer.alloc(0) };
   #anchorWalk: AnchorWalk | undefined;
-  /** Size of the newest checkpoint of this log. */
+  /** Size of the newest checkpoint of the open log. */
   #signed: bigint | undefined;
 
-  /** @param madeMs when a bundle was made: what was kept of it later may have more. */
+  /** @param madeMs when the bundle was made: anchors saved later may cover more entries. */
   constructor(ledger: string, tenant: string, keys: Keys, options: VerifyOptions, madeMs?: number) {
     this.#ledger = ledger;
     this.#tenant = tenant;
@@ -67,7 +67,7 @@ export class LedgerWalk {
     this.#anchors = new Anchors(options.anchors ?? [], keys, ledger, madeMs);
   }
 
-  /** Of the open log. */
+  /** Epoch of the open log. */
   get epoch(): number {
     return this.#log?.epoch ?? 1;
   }
@@ -76,7 +76,7 @@ export class LedgerWalk {
     return this.#counts;
   }
 
-  /** @throws RangeError where `start` is not the right edge of `from` leaves. */
+  /** @throws RangeError where `start` is not the frontier of `from` leaves. */
   async open(log: WalkedLog): Promise<void> {
     const { shard, shards, from } = log;
     await this.#events.drain();
@@ -87,15 +87,15 @@ export class LedgerWalk {
     this.#events.enter({ shard, shards });
     if (from > 0n) this.#partial.add(shard);
     this.#anchorWalk = this.#anchors.follow(originOf(this.#ledger, { tenant: this.#tenant, shard }, log.epoch), shard, from);
-    this.#meetAnchors(this.#log);
+    this.#compareAnchors(this.#log);
   }
 
-  /** The next entry of the open log. @returns its frame; call `due` after it. */
+  /** Verifies the next entry of the open log. @returns its frame; call `settle` next where `due` is true. */
   entry(index: bigint, bytes: Uint8Array, leaf?: Uint8Array): Frame {
     const log = this.#log as LogCheck;
     const { shard, size } = this.#walked;
     if (log.size >= size && index === log.size)
-      throw new BrokenRule('size_mismatch', `entry ${index} is beyond the ${size} entries of this log`, shard, index);
+      throw new BrokenRule('size_mismatch', `expected ${size} entries in this log, got entry ${index}`, shard, index);
     const epoch = log.epoch;
     const frame = log.entry(index, bytes, leaf) as Frame;
     if (frame.kind === 'event') this.#isDue = this.#events.add(index, frame.body);
@@ -104,12 +104,12 @@ export class LedgerWalk {
       this.#warnings.add({ rule: 'epoch_opened', shard, index, detail: `epoch ${log.epoch} begins after epoch ${epoch ?? 'unknown'}` });
     }
     this.#counts.entries += 1;
-    if (this.#anchorWalk?.next === log.size) this.#meetAnchors(log);
+    if (this.#anchorWalk?.next === log.size) this.#compareAnchors(log);
     return frame;
   }
 
   #isDue = false;
-  /** Whether `settle` is to be called before the next entry. */
+  /** Whether `settle` must be called before the next entry. */
   get due(): boolean {
     return this.#isDue;
   }
@@ -120,7 +120,7 @@ export class LedgerWalk {
     if (this.#counts.entries % PROGRESS_ENTRIES < 512) this.#options.progress?.(this.#counts.entries);
   }
 
-  /** A checkpoint that stands where the open log has its size. */
+  /** Verifies a checkpoint at the current size of the open log. */
   checkpoint(note: Uint8Array): void {
     const log = this.#log as LogCheck;
     const { shard, size: final } = this.#walked;
@@ -130,33 +130,34 @@ export class LedgerWalk {
     if (origin !== originOf(this.#ledger, { tenant: this.#tenant, shard }, epoch) || extensions.length > 0) {
       throw new BrokenRule(
         'origin_mismatch',
-        `a checkpoint of ${JSON.stringify(origin)} stands in epoch ${epoch} of this log`,
+        `expected a checkpoint of this log in epoch ${epoch}, got one of ${JSON.stringify(origin)}`,
         shard,
         place,
       );
     }
     log.adoptEpoch(epoch);
-    if (size !== log.size) throw new BrokenRule('size_mismatch', `a checkpoint of ${size} entries stands after ${log.size}`, shard, place);
-    if (this.#signed === size) throw new BrokenRule('format', `a second checkpoint of ${size} entries`, shard, place);
+    if (size !== log.size)
+      throw new BrokenRule('size_mismatch', `expected a checkpoint of ${log.size} entries, got one of ${size}`, shard, place);
+    if (this.#signed === size) throw new BrokenRule('format', `duplicate checkpoint of ${size} entries`, shard, place);
     this.#signed = size;
     this.#counts.checkpoints += 1;
     if (Buffer.compare(log.root(), root) === 0) return;
-    const detail = `the entries give ${log.root().toString('hex')}, the checkpoint of ${size} entries says ${Buffer.from(root).toString('hex')}`;
+    const detail = `expected the root ${Buffer.from(root).toString('hex')} of the checkpoint at ${size} entries, got ${log.root().toString('hex')}`;
     throw new BrokenRule(size === final ? 'root_mismatch' : 'checkpoint_inconsistent', detail, shard, place);
   }
 
-  /** The open log ends here. @param head what the database says of it: then its newest entries need not be signed yet. */
+  /** Ends the open log. @param head the stored head of a log in the database, whose newest entries need not be signed yet. */
   async close(head?: LogHead): Promise<void> {
     const log = this.#log as LogCheck;
     const { shard, size, epoch } = this.#walked;
     await this.#events.drain();
     const last = log.size === 0n ? undefined : log.size - 1n;
-    if (log.size !== size) throw new BrokenRule('size_mismatch', `${log.size} entries are here, ${size} should be`, shard, last);
+    if (log.size !== size) throw new BrokenRule('size_mismatch', `expected ${size} entries, got ${log.size}`, shard, last);
     if (head !== undefined) requireHead(log, head, shard);
     else if (size > 0n && this.#signed !== size)
-      throw new BrokenRule('size_mismatch', `no checkpoint of ${size} entries is here`, shard, last);
+      throw new BrokenRule('size_mismatch', `the checkpoint of ${size} entries is missing`, shard, last);
     if ((log.epoch ?? epoch) !== epoch)
-      throw new BrokenRule('epoch_invalid', `the log ends in epoch ${log.epoch}, not in ${epoch}`, shard, last);
+      throw new BrokenRule('epoch_invalid', `expected the log to end in epoch ${epoch}, got ${log.epoch}`, shard, last);
     const anchors = this.#anchorWalk as AnchorWalk;
     this.#finished.push(() => anchors.finish(size, epoch));
     this.#log = undefined;
@@ -164,7 +165,7 @@ export class LedgerWalk {
 
   readonly #finished: (() => void)[] = [];
 
-  /** What can be known only after all logs. @param whole whether every log of the tenant was here. */
+  /** Checks that need all logs. @param whole whether every log of the tenant was read. */
   async finish(whole: boolean, keysGiven: boolean): Promise<Sound> {
     const { duplicate, warnings, warningCounts } = await this.#events.finish(this.#partial);
     if (duplicate !== undefined) throw brokenBy(duplicate);
@@ -183,7 +184,7 @@ export class LedgerWalk {
     };
   }
 
-  /** After something was found broken: an event before it may be so too, and comes first. */
+  /** The first broken rule by place, given one that was found: queued events before it may break a rule too. */
   async earliest(found: BrokenRule): Promise<BrokenRule> {
     try {
       await this.#events.drain();
@@ -194,7 +195,7 @@ export class LedgerWalk {
     }
   }
 
-  #meetAnchors(log: LogCheck): void {
+  #compareAnchors(log: LogCheck): void {
     if (this.#anchorWalk?.next === log.size) this.#anchorWalk.at(log.size, log.epoch, log.root());
   }
 }
@@ -209,9 +210,9 @@ function epochOf(origin: string): number {
 
 function requireHead(log: LogCheck, { root, frontier, receivedAtLastMs }: LogHead, shard: number): void {
   const differs = (rule: Rule, what: string, stored: string, found: string) => {
-    if (stored !== found) throw new BrokenRule(rule, `${what} of the head is ${stored}, the entries give ${found}`, shard);
+    if (stored !== found) throw new BrokenRule(rule, `expected ${found} as ${what} of the head, got ${stored}`, shard);
   };
   differs('root_mismatch', 'the root', Buffer.from(root).toString('hex'), log.root().toString('hex'));
   differs('projection_differs', 'the frontier', Buffer.from(frontier).toString('hex'), log.frontier().toString('hex'));
-  differs('projection_differs', 'the newest time', String(receivedAtLastMs), String(log.receivedAtMs));
+  differs('projection_differs', 'the newest receivedAt', String(receivedAtLastMs), String(log.receivedAtMs));
 }

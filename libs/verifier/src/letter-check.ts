@@ -3,7 +3,7 @@ import { type DeadLetterDescription, deadLetterBody, type Frame } from '@recant/
 import { hasMembers, parseJsonRecord } from './bundle/json-record.ts';
 import { BrokenRule } from './rules.ts';
 
-/** A refused message against its entry, piece by piece. */
+/** Compares a refused message with the description in its entry, piece by piece. */
 export class LetterCheck {
   readonly #place: readonly [number, bigint];
   readonly #digest: string;
@@ -11,7 +11,7 @@ export class LetterCheck {
   #left: number;
   #pieces = 0;
 
-  /** @throws BrokenRule `dead_letter_mismatch` where the entry describes no message. */
+  /** @throws BrokenRule `dead_letter_mismatch` where the entry does not describe a message. */
   constructor(shard: number, index: bigint, { body }: Frame) {
     this.#place = [shard, index];
     const { digest, size } = this.#read(body);
@@ -19,32 +19,32 @@ export class LetterCheck {
     this.#left = size;
   }
 
-  /** @param bytesMax what every piece but the last holds. @throws BrokenRule */
+  /** @param bytesMax length of every piece except the last. @throws BrokenRule */
   add(index: bigint, bytes: Uint8Array, bytesMax: number): void {
-    if (index !== this.#place[1]) throw this.#mismatch(`a message of entry ${index} stands here`);
+    if (index !== this.#place[1]) throw this.#mismatch(`expected the message of entry ${this.#place[1]}, got one of entry ${index}`);
     if (this.done || bytes.length !== Math.min(this.#left, bytesMax))
-      throw this.#mismatch('the message has another length than its entry says');
+      throw this.#mismatch('the length of the message differs from its entry');
     this.#hash.update(bytes);
     this.#left -= bytes.length;
     this.#pieces += 1;
-    if (this.done && this.#hash.digest('hex') !== this.#digest) throw this.#mismatch('the message is another one than its entry describes');
+    if (this.done && this.#hash.digest('hex') !== this.#digest) throw this.#mismatch('the digest of the message differs from its entry');
   }
 
   get done(): boolean {
     return this.#pieces > 0 && this.#left === 0;
   }
 
-  /** @throws BrokenRule where the message is not whole. */
-  requireDone(): void {
-    if (!this.done) throw this.#mismatch(this.#pieces === 0 ? 'the message is missing' : 'the end of the message is missing');
+  /** @throws BrokenRule where the message is missing or incomplete. */
+  requireComplete(): void {
+    if (!this.done) throw this.#mismatch(this.#pieces === 0 ? 'the message is missing' : 'the message is incomplete');
   }
 
   #read(body: Uint8Array): DeadLetterDescription {
     const value = parseBody(body);
-    if (!hasMembers(value, ['code', 'detail', 'digest', 'origin', 'size'])) throw this.#mismatch('the entry describes no message');
+    if (!hasMembers(value, ['code', 'detail', 'digest', 'origin', 'size'])) throw this.#mismatch('the entry does not describe a message');
     const letter = value as unknown as DeadLetterDescription;
     const isWhole = Number.isSafeInteger(letter.size) && letter.size >= 0;
-    if (!isWhole || Buffer.compare(deadLetterBody(letter), body) !== 0) throw this.#mismatch('the entry describes no message');
+    if (!isWhole || Buffer.compare(deadLetterBody(letter), body) !== 0) throw this.#mismatch('the entry does not describe a message');
     return letter;
   }
 
@@ -55,7 +55,7 @@ export class LetterCheck {
 
 function parseBody(body: Uint8Array): unknown {
   try {
-    return parseJsonRecord(body, 'a dead letter’s entry');
+    return parseJsonRecord(body, 'the body of a dead-letter entry');
   } catch (cause) {
     if (cause instanceof BrokenRule) return undefined;
     throw cause;

@@ -6,12 +6,13 @@ import type { Report } from './violation.ts';
 export interface LogFacts {
   readonly shard: number;
   readonly shards: number;
-  /** Index of the first entry that is looked at, and the right edge of the tree before it. */
+  /** Index of the first verified entry. */
   readonly from: bigint;
+  /** Frontier of the tree before `from`. */
   readonly start: Uint8Array;
 }
 
-/** Recomputes one log, entry by entry: numbering, frames, time, genesis, epochs and the tree. */
+/** Verifies one log, entry by entry: numbering, frames, time, genesis, epochs and the tree. */
 export class LogCheck {
   readonly #frontier: Frontier;
   readonly #tenant: string;
@@ -19,10 +20,10 @@ export class LogCheck {
   readonly #report: Report;
   #receivedAtMs = 0;
   #rootBefore: Buffer = Buffer.alloc(0);
-  /** Unknown until a checkpoint or an epoch's first entry says so, where the log's beginning is not here. */
+  /** Where the first entries are not here: undefined until a checkpoint or an epoch entry states it. */
   #epoch: number | undefined;
 
-  /** @throws RangeError where `start` is not the right edge of `from` leaves. */
+  /** @throws RangeError where `start` is not the frontier of `from` leaves. */
   constructor(tenant: string, log: LogFacts, report: Report) {
     this.#tenant = tenant;
     this.#log = log;
@@ -31,7 +32,7 @@ export class LogCheck {
     this.#epoch = log.from === 0n ? 1 : undefined;
   }
 
-  /** Entries of the tree so far. */
+  /** Entries in the tree so far. */
   get size(): bigint {
     return this.#frontier.size;
   }
@@ -48,21 +49,21 @@ export class LogCheck {
     return this.#frontier.serialize();
   }
 
-  /** The log's epoch as its first checkpoint here says. */
+  /** Sets the epoch from the first checkpoint, where it is unknown. */
   adoptEpoch(epoch: number): void {
     this.#epoch ??= epoch;
   }
 
-  /** @param stored its leaf hash, where one is kept beside it. @returns the frame, where it is one of this log. */
+  /** @param stored the stored leaf hash, if any. @returns the frame, where it belongs to this tenant. */
   entry(index: bigint, bytes: Uint8Array, stored?: Uint8Array): Frame | undefined {
     const { shard } = this.#log;
-    if (index !== this.size) this.#report({ code: 'index_gap', shard, index, detail: `entry ${this.size} is expected here` });
+    if (index !== this.size) this.#report({ code: 'index_gap', shard, index, detail: `expected entry ${this.size}, got ${index}` });
     const frame = decodeFrame(bytes);
     if (frame?.kind === 'epoch') this.#rootBefore = this.#frontier.root();
     const leaf = leafHash(bytes);
     this.#frontier.append([leaf]);
     if (frame === undefined) {
-      this.#report({ code: 'frame_invalid', shard, index, detail: 'these bytes are no frame' });
+      this.#report({ code: 'frame_invalid', shard, index, detail: 'the bytes are not a frame' });
       return undefined;
     }
     this.#checkFrame(frame, index);
@@ -75,25 +76,38 @@ export class LogCheck {
   #checkFrame(frame: Frame, index: bigint): void {
     const { shard } = this.#log;
     if (frame.tenant !== this.#tenant) {
-      this.#report({ code: 'frame_tenant_mismatch', shard, index, detail: `the frame is of tenant ${JSON.stringify(frame.tenant)}` });
+      this.#report({
+        code: 'frame_tenant_mismatch',
+        shard,
+        index,
+        detail: `expected tenant ${JSON.stringify(this.#tenant)}, got ${JSON.stringify(frame.tenant)}`,
+      });
     }
     if (frame.receivedAtMs < this.#receivedAtMs) {
-      const detail = `received ${frame.receivedAtMs} ms after 1970, the entry before it ${this.#receivedAtMs}`;
+      const detail = `expected receivedAt of at least ${this.#receivedAtMs} ms, got ${frame.receivedAtMs} ms`;
       this.#report({ code: 'received_at_falls', shard, index, detail });
     }
     this.#receivedAtMs = Math.max(this.#receivedAtMs, frame.receivedAtMs);
     if ((frame.kind === 'genesis') !== (index === 0n)) {
-      this.#report({ code: index === 0n ? 'genesis_missing' : 'genesis_misplaced', shard, index, detail: `a ${frame.kind} stands here` });
+      this.#report({
+        code: index === 0n ? 'genesis_missing' : 'genesis_misplaced',
+        shard,
+        index,
+        detail: `expected ${index === 0n ? 'a genesis entry' : 'any other kind'}, got ${frame.kind}`,
+      });
     } else if (index === 0n) this.#checkGenesis(frame);
     else if (frame.kind === 'epoch') this.#checkEpoch(frame, index);
   }
 
-  /** The root before an entry is known only before it is appended. */
+  /** Uses `#rootBefore`, taken before the entry was appended. */
   #checkEpoch({ body }: Frame, index: bigint): void {
     const { shard, shards } = this.#log;
     const epoch = readEpoch(body, { tenant: this.#tenant, shard, shards, start: Number(index), root: this.#rootBefore.toString('hex') });
     if (epoch === undefined || epoch <= (this.#epoch ?? 1)) {
-      const detail = `after epoch ${this.#epoch ?? 'unknown'} this entry opens ${epoch ?? 'none: it does not say what stands before it'}`;
+      const detail =
+        epoch === undefined
+          ? 'the entry does not match the log before it'
+          : `expected an epoch after ${this.#epoch ?? 'unknown'}, got ${epoch}`;
       this.#report({ code: 'epoch_invalid', shard, index, detail });
       return;
     }
@@ -103,7 +117,7 @@ export class LogCheck {
   #checkGenesis({ body }: Frame): void {
     const { shard, shards } = this.#log;
     if (Buffer.compare(body, genesisBody({ epoch: 1, shard, shards, tenant: this.#tenant })) !== 0) {
-      this.#report({ code: 'genesis_missing', shard, index: 0n, detail: 'the first entry describes another log' });
+      this.#report({ code: 'genesis_missing', shard, index: 0n, detail: 'the genesis entry describes another log' });
     }
   }
 }

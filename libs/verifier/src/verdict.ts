@@ -1,6 +1,6 @@
 import { type BrokenRule, RULES, type Rule, type WarningRule } from './rules.ts';
 
-/** One thing to know about a sound ledger. */
+/** A fault of a sender in a sound ledger. */
 export interface Warning {
   readonly rule: WarningRule;
   readonly shard: number;
@@ -14,24 +14,24 @@ export interface Counts {
   readonly events: number;
   readonly deadLetters: number;
   readonly checkpoints: number;
-  /** Checkpoints given from outside that were compared with the log. */
+  /** Saved checkpoints that were compared with the log. */
   readonly anchors: number;
 }
 
 export interface Sound {
   readonly sound: true;
   readonly counts: Counts;
-  /** The first WARNINGS_MAX of each rule, by place. */
+  /** The first WARNINGS_MAX of each rule, ordered by place. */
   readonly warnings: readonly Warning[];
-  /** How often each rule was found, listed or not. */
+  /** Occurrences of each rule, listed or not. */
   readonly warningCounts: Readonly<Partial<Record<WarningRule, number>>>;
-  /** Keys whose signatures were believed. */
+  /** Keys whose signatures were trusted. */
   readonly keys: readonly string[];
-  /** Whether those keys were given from outside, or are only the word of what was verified. */
+  /** Whether the caller passed those keys; otherwise they come from the verified data and prove nothing about its author. */
   readonly keysGiven: boolean;
-  /** Anchors that nothing here could be compared with: of another ledger or tenant, or from before the first entry of this bundle. */
+  /** Anchors that were not compared: of another ledger or tenant, or of fewer entries than the bundle's first index. */
   readonly anchorsUnused: readonly string[];
-  /** Anchors that were kept after this bundle was made, and are of more entries: they say nothing of it. */
+  /** Anchors that were not compared: saved after the bundle was made, and of more entries. */
   readonly anchorsNewer: readonly string[];
 }
 
@@ -41,7 +41,7 @@ export interface Broken {
   readonly shard?: number;
   readonly index?: bigint;
   readonly detail: string;
-  /** What it means, for somebody who never saw the format. */
+  /** The meaning of the rule for a reader who does not know the format. */
   readonly meaning: string;
 }
 export type Verdict = Sound | Broken;
@@ -57,23 +57,23 @@ export function brokenVerdict({ rule, shard, index, message }: BrokenRule): Brok
   };
 }
 
-/** Warnings of each rule that are kept to be shown. */
+/** Warnings listed per rule. */
 export const WARNINGS_MAX = 100;
 
-/** Counts all warnings and keeps the first of each rule, whatever the order in which they are found. */
+/** Counts all warnings and lists the first of each rule by place, in whatever order they are found. */
 export class Warnings {
-  readonly #kept = new Map<WarningRule, Warning[]>();
+  readonly #listed = new Map<WarningRule, Warning[]>();
   readonly #counts: Partial<Record<WarningRule, number>> = {};
 
   add(warning: Warning): void {
     const { rule } = warning;
     this.#counts[rule] = (this.#counts[rule] ?? 0) + 1;
-    const kept = this.#kept.get(rule) ?? [];
-    kept.push(warning);
-    this.#kept.set(rule, kept.length > 2 * WARNINGS_MAX ? first(kept) : kept);
+    const listed = this.#listed.get(rule) ?? [];
+    listed.push(warning);
+    this.#listed.set(rule, listed.length > 2 * WARNINGS_MAX ? first(listed) : listed);
   }
 
-  /** @param warnings the first of each rule. @param counts of all of them */
+  /** Adds the result of another check. @param warnings the first of each rule. @param counts of all warnings */
   join(warnings: readonly Warning[], counts: Readonly<Partial<Record<WarningRule, number>>>): void {
     for (const warning of warnings) this.add(warning);
     for (const [rule, count] of Object.entries(counts) as [WarningRule, number][]) {
@@ -83,7 +83,7 @@ export class Warnings {
   }
 
   list(): readonly Warning[] {
-    return [...this.#kept.values()].flatMap(first).sort(byPlace);
+    return [...this.#listed.values()].flatMap(first).sort(byPlace);
   }
 
   get counts(): Readonly<Partial<Record<WarningRule, number>>> {

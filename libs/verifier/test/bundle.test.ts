@@ -6,7 +6,7 @@ const verify = (bytes: Uint8Array, options: Partial<VerifyOptions> = {}) =>
   verifyBundle([bytes], { events: createEventCheck(), ...options });
 
 describe('a sound bundle', () => {
-  it.each([1, 2, 255, 256, 257, 1_000])('of two logs, one with %i entries, is sound, in whatever pieces it comes', async (size) => {
+  it.each([1, 2, 255, 256, 257, 1_000])('of two logs, one with %i entries, is sound in pieces of any size', async (size) => {
     const logs = [makeLog(0, 4, size), makeLog(2, 4, 20)];
     const bytes = await makeBundle(logs.map((log) => log.source()));
     const verdict = await verify(bytes);
@@ -18,7 +18,7 @@ describe('a sound bundle', () => {
     expect(await verify(bytes, { keys: [testSigner().vkey] })).toMatchObject({ sound: true, keysGiven: true });
   });
 
-  it('may hold no log, or one without entries', async () => {
+  it('may contain no log, or a log without entries', async () => {
     expect(await verify(await makeBundle([]))).toMatchObject({ sound: true, counts: { logs: 0, entries: 0 } });
   });
 

@@ -1,13 +1,13 @@
 import { encodeEvent, eventId, formatSequence } from '@recant/events';
 import { expect, it } from 'vitest';
-import { createEventCheck, type EventBatch, type Looked, memoryScratch, type Scratch } from '../src/index.ts';
+import { type BatchResult, createEventCheck, type EventBatch, memoryScratch, type Scratch } from '../src/index.ts';
 
-/** More than is kept in memory. */
+/** More than FACTS_IN_MEMORY_MAX. */
 const EVENTS = 300_000;
 const BATCH_EVENTS = 5_000;
 const [TENANT, SHARD] = ['acme', 0];
 
-/** Heartbeats of one source, numbered as they are given. */
+/** Heartbeats of one source with the given sequence numbers. */
 function batchOf(numbers: readonly number[], from: number): EventBatch {
   const bodies = numbers.map((n) =>
     TEMPLATE.replace('"heartbeat.1"', `"${eventId.heartbeat(n)}"`).replace(formatSequence(1), formatSequence(n)),
@@ -28,7 +28,7 @@ const TEMPLATE = Buffer.from(
   }),
 ).toString();
 
-/** Never done at once, as files are not. */
+/** A scratch that completes asynchronously, as files do. */
 function slowScratch(): Scratch & { readonly appended: () => number } {
   const memory = memoryScratch();
   let appended = 0;
@@ -43,17 +43,18 @@ function slowScratch(): Scratch & { readonly appended: () => number } {
   };
 }
 
-it('more events than memory holds are compared with each other, though the next ones are given before the last ones are looked at', async () => {
+it('finds duplicates and gaps among more events than fit in memory, with batches in flight', async () => {
   const scratch = slowScratch();
   const check = createEventCheck(scratch);
   const numbers = Array.from({ length: EVENTS }, (_, n) => n + 1);
-  // The 200,001st repeats the first, and leaves its own number out.
+  // The 200,001st event repeats the first and leaves a gap at its own number.
   numbers[200_000] = 1;
-  const looked: Promise<Looked>[] = [];
-  for (let from = 0; from < EVENTS; from += BATCH_EVENTS) looked.push(check.look(batchOf(numbers.slice(from, from + BATCH_EVENTS), from)));
-  expect((await Promise.all(looked)).filter(({ broken }) => broken !== undefined)).toEqual([]);
+  const results: Promise<BatchResult>[] = [];
+  for (let from = 0; from < EVENTS; from += BATCH_EVENTS)
+    results.push(check.checkBatch(batchOf(numbers.slice(from, from + BATCH_EVENTS), from)));
+  expect((await Promise.all(results)).filter(({ broken }) => broken !== undefined)).toEqual([]);
   const { duplicate, warnings } = await check.finish(new Set());
-  expect(duplicate).toMatchObject({ rule: 'key_duplicate', shard: SHARD, index: 200_000n, detail: 'the same event is entry 0 of shard 0' });
+  expect(duplicate).toMatchObject({ rule: 'key_duplicate', shard: SHARD, index: 200_000n, detail: 'entry 0 of shard 0 is the same event' });
   expect(warnings).toMatchObject([{ rule: 'source_gap', index: 200_001n }]);
   expect(scratch.appended()).toBeGreaterThan(0);
 });

@@ -5,7 +5,7 @@ import { makeBundle, makeLog } from './make-ledger.ts';
 
 const verify = (bytes: Uint8Array) => verifyBundle([bytes], { events: createEventCheck() });
 
-it('I12: any byte of a bundle that is changed, put in or taken out is noticed', async () => {
+it('I12: a changed, inserted or removed byte of a bundle is detected', async () => {
   const bytes = await makeBundle([makeLog(0, 2, 12, 5).source(), makeLog(1, 2, 3).source()]);
   expect(await verify(bytes)).toMatchObject({ sound: true });
   const edit = fc.record({

@@ -31,7 +31,7 @@ function bigLog(size: number): BundleLogSource {
   const frameOf = (n: number): Buffer => {
     const head = { tenant: TENANT, keyId: 'key1', receivedAtMs: 1_700_000_000_000 + n };
     if (n === 0) return encodeFrame({ ...head, kind: 'genesis', body: genesisBody({ epoch: 1, shard: 0, shards: 1, tenant: TENANT }) });
-    // A new source every ten events: what a verifier keeps of sources must not grow either.
+    // A new source every ten events: the state per source must not grow either.
     const source = `recant://acme/${'x'.repeat(60)}/${Math.floor((n - 1) / 10)}`;
     const sequence = ((n - 1) % 10) + 1;
     const data = { nothingOlderThan: MADE };
@@ -68,7 +68,7 @@ async function* measured(pieces: AsyncIterable<Buffer>, seen: { bytes: number })
   }
 }
 
-/** Never ends: whoever reads on after the first broken rule reads for ever. */
+/** An endless file: a verifier that reads on after the first broken rule never returns. */
 async function* endless(start: Uint8Array, again: Uint8Array): AsyncGenerator<Buffer> {
   yield Buffer.from(start);
   for (;;) yield Buffer.from(again);

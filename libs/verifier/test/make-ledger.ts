@@ -10,7 +10,7 @@ export const TENANT = 'acme';
 export const MADE = '2026-11-01T12:00:00.000Z';
 const START_MS = Date.parse(MADE);
 
-/** A ledger's key made from one byte. */
+/** A ledger key derived from one byte. */
 export function testSigner(byte = 1, name = LEDGER): Signer & { note(text: string): Buffer } {
   const signer = ed25519Signer(name, new Uint8Array(32).fill(byte));
   return {
@@ -21,7 +21,7 @@ export function testSigner(byte = 1, name = LEDGER): Signer & { note(text: strin
   };
 }
 
-/** One log in memory, as the ledger would have written it; everything in it can be changed by hand. */
+/** One log in memory, as the ledger writes it; tests may change any part of it. */
 export class MadeLog {
   readonly shard: number;
   readonly shards: number;
@@ -74,7 +74,7 @@ export class MadeLog {
     return originOf(LEDGER, { tenant: TENANT, shard: this.shard }, this.epoch);
   }
 
-  /** Signs the log as it is now. */
+  /** Signs a checkpoint of the log's current size. */
   sign(): Buffer {
     const size = BigInt(this.frames.length);
     const note = this.signer.note(formatCheckpoint({ origin: this.origin, size, root: this.frontier.root() }));
@@ -190,7 +190,7 @@ export function effect(ordinal: string): Effect {
   return { resource: `postgres://shop/public.orders/${ordinal}`, operation: 'update', ordinal, parts: { 'prix, "€"': versions } };
 }
 
-/** Names of sources that live in a shard. */
+/** Names of sources whose home is the given shard. */
 export function sourcesOf(shard: number, shards: number, count: number): Producer[] {
   const found: Producer[] = [];
   for (let n = 0; found.length < count; n += 1) {
@@ -200,7 +200,7 @@ export function sourcesOf(shard: number, shards: number, count: number): Produce
   return found;
 }
 
-/** A sound log of a size, of several sources, with dead letters, signed now and then and at its end. */
+/** A sound log of the given size: several sources, dead letters, checkpoints at intervals and at its end. */
 export function makeLog(shard: number, shards: number, size: number, signEvery = 50): MadeLog {
   const log = new MadeLog(shard, shards);
   const lanes = sourcesOf(shard, shards, 3).map((producer) => ({ producer, queue: [] as RecantEvent[] }));

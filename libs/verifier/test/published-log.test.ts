@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { createEventCheck, type LogReader, verifyLog } from '../src/index.ts';
 import { type MadeLog, makeLog, testSigner } from './make-ledger.ts';
 
-/** What the static endpoints of a log give. */
+/** The static endpoints of a log. */
 function reader(log: MadeLog, change: (kind: string, index: bigint, bytes: Buffer) => Buffer = (_kind, _index, bytes) => bytes): LogReader {
   return {
     checkpoint: async () => log.checkpoints.at(-1)?.note as Buffer,
@@ -22,7 +22,7 @@ describe('a published log', () => {
     expect(await verify(reader(makeLog(1, 4, size)))).toMatchObject({ sound: true, counts: { entries: size } });
   });
 
-  it('is not, where a tile of hashes or of entries is another one', async () => {
+  it('is not sound with a changed tile of hashes or entries', async () => {
     const log = makeLog(1, 4, 300);
     const flipped = (kind: string, at: number) =>
       reader(log, (asked, index, bytes) => {

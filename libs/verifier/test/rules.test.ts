@@ -4,17 +4,17 @@ import { formatCheckpoint } from '@recant/transparency';
 import { expect, it } from 'vitest';
 import {
   type BundleRecord,
+  CLOCK_SKEW_MS,
   createEventCheck,
   encodeManifest,
   encodeRecord,
-  KEPT_SKEW_MS,
-  type KeptCheckpoint,
   MAGIC,
   manifestOf,
   parseManifest,
   RULES,
   type Rule,
-  sealBundle,
+  type SavedCheckpoint,
+  signBundle,
   splitRecords,
   type Verdict,
   type VerifyOptions,
@@ -29,7 +29,7 @@ const SIZE = 60;
 const verify = (bytes: Uint8Array, options: Partial<VerifyOptions> = {}): Promise<Verdict> =>
   verifyBundle([bytes], { events: createEventCheck(), ...options });
 
-/** A log that somebody with the ledger's key made, with one thing wrong in it, and everything around it right. */
+/** A log with exactly one fault, signed with the ledger's key. */
 async function ofLog(breakIt: (log: MadeLog) => void, size = SIZE): Promise<Uint8Array> {
   const log = makeLog(SHARD, SHARDS, size);
   log.checkpoints.length = 0;
@@ -38,17 +38,17 @@ async function ofLog(breakIt: (log: MadeLog) => void, size = SIZE): Promise<Uint
   return makeBundle([log.source()]);
 }
 
-/** A bundle whose records somebody without the key changed: the statement does not fit any more, but what stands before it is read first. */
+/** A bundle changed without the key: its statement no longer matches, but earlier records are verified first. */
 async function ofRecords(change: (records: BundleRecord[]) => BundleRecord[]): Promise<Uint8Array> {
   const records = [...splitRecords(await makeBundle([makeLog(SHARD, SHARDS, SIZE, 25).source()]))];
   const changed = change(records);
   return Buffer.concat([MAGIC, ...changed.map(({ type, payload }) => encodeRecord(type, payload))]);
 }
 
-/** The same, signed anew with the ledger's key. */
-async function resealed(change: (records: BundleRecord[]) => BundleRecord[]): Promise<Uint8Array> {
+/** The same, signed again with the ledger's key. */
+async function resigned(change: (records: BundleRecord[]) => BundleRecord[]): Promise<Uint8Array> {
   const changed = splitRecords(await ofRecords(change)).filter(({ type }) => type !== 'S');
-  return sealBundle(changed, testSigner());
+  return signBundle(changed, testSigner());
 }
 
 const nth = (records: readonly BundleRecord[], type: string, n: number): number =>
@@ -60,7 +60,7 @@ function flip(payload: Buffer, at: number): Buffer {
   return copy;
 }
 
-/** Changes one frame of a log, as nobody who has to recompute the tree would: the tree is made anew. */
+/** Changes one frame of a log and recomputes the tree. */
 function reframe(log: MadeLog, at: number, change: (frame: Buffer) => Buffer): void {
   const frames = log.frames.splice(0);
   const { frontier } = new MadeLog(SHARD, SHARDS);
@@ -68,7 +68,7 @@ function reframe(log: MadeLog, at: number, change: (frame: Buffer) => Buffer): v
   for (const [n, frame] of frames.entries()) log.pushFrame(n === at ? change(frame) : frame);
 }
 
-const kept = (log: MadeLog, name = 'kept/1.checkpoint'): KeptCheckpoint => ({ name, note: log.sign() });
+const saved = (log: MadeLog, name = 'saved/1.checkpoint'): SavedCheckpoint => ({ name, note: log.sign() });
 
 const BROKEN: readonly (readonly [Rule, string, () => Promise<Uint8Array>])[] = [
   ['version', 'another file', async () => Buffer.from('PK\u0003\u0004 not a bundle')],
@@ -80,37 +80,37 @@ const BROKEN: readonly (readonly [Rule, string, () => Promise<Uint8Array>])[] = 
   ['format', 'a huge length', async () => Buffer.concat([MAGIC, Buffer.from([0x4d, 0xff, 0xff, 0xff, 0xff])])],
   ['format', 'deep JSON', async () => Buffer.concat([MAGIC, encodeRecord('M', Buffer.from('['.repeat(500_000)))])],
   ['format', 'two manifests', () => ofRecords(([first, ...rest]) => [first as BundleRecord, first as BundleRecord, ...rest])],
-  ['format', 'records in another order', () => ofRecords((records) => records.toSpliced(0, 1))],
+  ['format', 'records out of order', () => ofRecords((records) => records.toSpliced(0, 1))],
   ['format', 'a space in the manifest', () => ofRecords((r) => r.with(0, { type: 'M', payload: Buffer.from(`${r[0]?.payload} `) }))],
-  ['format', 'one checkpoint twice', () => resealed((r) => r.toSpliced(nth(r, 'C', 0), 0, r[nth(r, 'C', 0)] as BundleRecord))],
+  ['format', 'one checkpoint twice', () => resigned((r) => r.toSpliced(nth(r, 'C', 0), 0, r[nth(r, 'C', 0)] as BundleRecord))],
   ['key_unknown', 'a checkpoint of another key', () => ofLog((log) => Object.assign(log, { signer: testSigner(2) }))],
   ['signature_invalid', 'a made-up signature', () => ofRecords((r) => tweak(r, 'C', 0, (note) => forge(note)))],
-  ['origin_mismatch', 'a checkpoint of another log', () => resealed((r) => tweak(r, 'C', 0, () => foreignNote()))],
-  ['index_gap', 'an entry taken out', () => resealed((r) => r.toSpliced(nth(r, 'E', 7), 1))],
-  ['index_gap', 'an entry twice', () => resealed((r) => r.toSpliced(nth(r, 'E', 7), 0, r[nth(r, 'E', 7)] as BundleRecord))],
-  ['index_gap', 'an index of the far future', () => resealed((r) => tweak(r, 'E', 7, (entry) => flip(entry, 0)))],
-  ['size_mismatch', 'a cut tail', () => resealed((r) => r.toSpliced(nth(r, 'E', SIZE - 1), 2))],
-  ['size_mismatch', 'a tail added', () => resealed((r) => resize(r, -1n))],
-  ['size_mismatch', 'no last checkpoint', () => resealed((r) => r.toSpliced(r.length - 2, 1))],
-  ['frame_invalid', 'bytes that are no frame', () => ofLog((log) => reframe(log, 9, () => Buffer.from('nothing')))],
+  ['origin_mismatch', 'a checkpoint of another log', () => resigned((r) => tweak(r, 'C', 0, () => foreignNote()))],
+  ['index_gap', 'an entry taken out', () => resigned((r) => r.toSpliced(nth(r, 'E', 7), 1))],
+  ['index_gap', 'an entry twice', () => resigned((r) => r.toSpliced(nth(r, 'E', 7), 0, r[nth(r, 'E', 7)] as BundleRecord))],
+  ['index_gap', 'an index far beyond the log', () => resigned((r) => tweak(r, 'E', 7, (entry) => flip(entry, 0)))],
+  ['size_mismatch', 'a truncated tail', () => resigned((r) => r.toSpliced(nth(r, 'E', SIZE - 1), 2))],
+  ['size_mismatch', 'a tail added', () => resigned((r) => resize(r, -1n))],
+  ['size_mismatch', 'no last checkpoint', () => resigned((r) => r.toSpliced(r.length - 2, 1))],
+  ['frame_invalid', 'bytes that are not a frame', () => ofLog((log) => reframe(log, 9, () => Buffer.from('nothing')))],
   ['frame_tenant_mismatch', 'an entry of another tenant', () => ofLog((log) => log.push('event', Buffer.from('{}'), 'key1', 'other'))],
   ['received_at_falls', 'an older entry', () => ofLog((log) => older(log))],
   ['genesis_missing', 'another first entry', () => ofLog((log) => reframe(log, 0, () => log.frames[1] ?? eventFrame()))],
   ['genesis_misplaced', 'a genesis in the middle', () => ofLog((log) => log.push('genesis', Buffer.from('{}')))],
   ['epoch_invalid', 'an epoch twice', () => ofLog((log) => twice(log))],
-  ['epoch_invalid', 'an epoch that says nothing', () => ofLog((log) => log.push('epoch', Buffer.from('{}')))],
-  ['event_invalid', 'an event that is none', () => ofLog((log) => log.push('event', Buffer.from('{"a":1}')))],
+  ['epoch_invalid', 'an empty epoch entry', () => ofLog((log) => log.push('epoch', Buffer.from('{}')))],
+  ['event_invalid', 'a body that is not an event', () => ofLog((log) => log.push('event', Buffer.from('{"a":1}')))],
   ['shard_mismatch', 'an event of another log', () => ofLog((log) => log.event((sourcesOf(2, SHARDS, 1)[0] as Producer).heartbeat()))],
-  ['dead_letter_mismatch', 'a message removed', () => resealed((r) => r.toSpliced(nth(r, 'D', 0), 1))],
-  ['dead_letter_mismatch', 'a message changed', () => resealed((r) => tweak(r, 'D', 0, (letter) => flip(letter, 12)))],
+  ['dead_letter_mismatch', 'a message removed', () => resigned((r) => r.toSpliced(nth(r, 'D', 0), 1))],
+  ['dead_letter_mismatch', 'a message changed', () => resigned((r) => tweak(r, 'D', 0, (letter) => flip(letter, 12)))],
   [
     'dead_letter_mismatch',
-    'a message of nothing',
-    () => resealed((r) => r.toSpliced(nth(r, 'E', 2), 0, r[nth(r, 'D', 0)] as BundleRecord)),
+    'a message without an entry',
+    () => resigned((r) => r.toSpliced(nth(r, 'E', 2), 0, r[nth(r, 'D', 0)] as BundleRecord)),
   ],
-  ['checkpoint_inconsistent', 'an entry changed under an old checkpoint', () => resealed((r) => tweak(r, 'E', 7, retime))],
-  ['root_mismatch', 'an entry changed under the last one', () => resealed((r) => tweak(r, 'E', SIZE - 2, retime))],
-  ['statement_invalid', 'bytes that are not those that were signed', () => ofRecords((r) => rename(r))],
+  ['checkpoint_inconsistent', 'an entry changed under an old checkpoint', () => resigned((r) => tweak(r, 'E', 7, retime))],
+  ['root_mismatch', 'an entry changed under the last one', () => resigned((r) => tweak(r, 'E', SIZE - 2, retime))],
+  ['statement_invalid', 'bytes changed after signing', () => ofRecords((r) => rename(r))],
   ['trailing', 'a byte after the end', async () => Buffer.concat([await ofLog(() => {}), Buffer.from('x')])],
   ['key_duplicate', 'an event twice', () => ofLog((log) => log.pushFrame(retimed(log.frames[7] as Buffer, log.nowMs)))],
 ];
@@ -139,7 +139,7 @@ function tweak(records: BundleRecord[], type: 'C' | 'E' | 'D', n: number, change
   return records.with(at, { type, payload: change((records[at] as BundleRecord).payload) });
 }
 
-/** Another key id: nothing but the tree notices. */
+/** Changes the key id in a frame, which only the tree detects. */
 function retime(entry: Buffer): Buffer {
   const frame = decodeFrame(entry.subarray(8));
   if (frame === undefined) throw new Error('no frame');
@@ -174,7 +174,7 @@ it.each(BROKEN)('%s: %s', async (rule, _, make) => {
   expect(verdict).toMatchObject({ sound: false, rule, meaning: RULES[rule] });
 });
 
-it('signature_invalid: a statement signed over something else', async () => {
+it('signature_invalid: a signature over another statement', async () => {
   const bytes = await ofRecords((records) => {
     const last = records.at(-1) as BundleRecord;
     const envelope = JSON.parse(last.payload.toString()) as { signatures: { sig: string }[] };
@@ -185,7 +185,7 @@ it('signature_invalid: a statement signed over something else', async () => {
   expect(await verify(bytes)).toMatchObject({ sound: false, rule: 'signature_invalid' });
 });
 
-it('key_unknown: a whole ledger that was made anew under another key, where the right one is given', async () => {
+it('key_unknown: a ledger rebuilt under another key, verified with the right key', async () => {
   const forger = testSigner(9);
   const log = new MadeLog(SHARD, SHARDS, forger);
   log.sign();
@@ -194,9 +194,9 @@ it('key_unknown: a whole ledger that was made anew under another key, where the 
   expect(await verify(forged, { keys: [testSigner().vkey] })).toMatchObject({ sound: false, rule: 'key_unknown' });
 });
 
-it('anchor_ahead and anchor_differs: a log that was cut, made anew, or taken away as a whole', async () => {
+it('anchor_ahead and anchor_differs: a log that was truncated, rebuilt or removed', async () => {
   const log = makeLog(SHARD, SHARDS, SIZE);
-  const anchors = [kept(log)];
+  const anchors = [saved(log)];
   const same = await makeBundle([makeLog(SHARD, SHARDS, SIZE + 9).source()]);
   expect(await verify(same, { anchors })).toMatchObject({ sound: true, counts: { anchors: 1 } });
   const cut = await makeBundle([makeLog(SHARD, SHARDS, SIZE - 9).source()]);
@@ -208,35 +208,35 @@ it('anchor_ahead and anchor_differs: a log that was cut, made anew, or taken awa
   expect(await verify(other, { anchors })).toMatchObject({ sound: true, anchorsUnused: [anchors[0]?.name] });
 });
 
-it('what was kept after a bundle was made may be of more, and is told; what was kept before may not', async () => {
+it('only an anchor saved after the bundle was made may cover more entries; it is reported as newer', async () => {
   const log = makeLog(SHARD, SHARDS, SIZE);
-  const { name } = kept(log);
+  const { name } = saved(log);
   const cut = await makeBundle([makeLog(SHARD, SHARDS, SIZE - 9).source()]);
   const madeMs = Date.parse(manifestOf(cut).made);
-  const keptAt = (keptAtMs: number, of = log): readonly KeptCheckpoint[] => [{ ...kept(of), keptAtMs }];
-  const before = keptAt(madeMs - KEPT_SKEW_MS);
-  const after = keptAt(madeMs - KEPT_SKEW_MS + 1);
+  const savedAt = (savedAtMs: number, of = log): readonly SavedCheckpoint[] => [{ ...saved(of), savedAtMs }];
+  const before = savedAt(madeMs - CLOCK_SKEW_MS);
+  const after = savedAt(madeMs - CLOCK_SKEW_MS + 1);
   const newer = { sound: true, counts: { anchors: 0 }, anchorsNewer: [name], anchorsUnused: [] };
   expect(await verify(cut, { anchors: before })).toMatchObject({ sound: false, rule: 'anchor_ahead' });
   expect(await verify(cut, { anchors: after })).toMatchObject(newer);
   expect(await verify(await makeBundle([]), { anchors: before })).toMatchObject({ sound: false, rule: 'anchor_ahead' });
   expect(await verify(await makeBundle([]), { anchors: after })).toMatchObject(newer);
-  // What is not of more is compared, whenever it was kept.
+  // An anchor of no more entries is compared, whenever it was saved.
   const whole = await makeBundle([makeLog(SHARD, SHARDS, SIZE + 9).source()]);
   expect(await verify(whole, { anchors: after })).toMatchObject({ sound: true, counts: { anchors: 1 }, anchorsNewer: [] });
   const edited = await ofLog((made) => reframe(made, 7, (frame) => retime(Buffer.concat([Buffer.alloc(8), frame])).subarray(8)), SIZE + 9);
   expect(await verify(edited, { anchors: after })).toMatchObject({ sound: false, rule: 'anchor_differs' });
-  // An epoch that was opened since put something else there.
+  // Entries of a later epoch replaced the anchored ones.
   const restored = makeLog(SHARD, SHARDS, SIZE - 9);
   restored.openEpoch();
   restored.event(own().heartbeat());
-  expect(await verify(whole, { anchors: keptAt(madeMs, restored) })).toMatchObject(newer);
-  expect(await verify(whole, { anchors: [kept(restored)] })).toMatchObject({ sound: false, rule: 'anchor_differs' });
+  expect(await verify(whole, { anchors: savedAt(madeMs, restored) })).toMatchObject(newer);
+  expect(await verify(whole, { anchors: [saved(restored)] })).toMatchObject({ sound: false, rule: 'anchor_differs' });
 });
 
-it('an epoch that was opened is told, and lets an anchor of what was lost stand', async () => {
+it('an opened epoch is a warning, and anchors of lost entries do not break a rule', async () => {
   const before = makeLog(SHARD, SHARDS, SIZE);
-  const anchors = [kept(before)];
+  const anchors = [saved(before)];
   const log = makeLog(SHARD, SHARDS, SIZE - 9);
   log.openEpoch();
   log.event(own().heartbeat());
@@ -245,7 +245,7 @@ it('an epoch that was opened is told, and lets an anchor of what was lost stand'
   expect(verdict).toMatchObject({ sound: true, warningCounts: { epoch_opened: 1 } });
 });
 
-it('warnings: what senders left out is listed and counted, and the ledger is sound', async () => {
+it('faults of senders are listed and counted as warnings, and the ledger is sound', async () => {
   const log = makeLog(SHARD, SHARDS, 3);
   const sender = own();
   log.event(sender.heartbeat());
@@ -255,11 +255,11 @@ it('warnings: what senders left out is listed and counted, and the ledger is sou
   expect(second).toBeDefined();
   log.sign();
   const verdict = await verify(await makeBundle([log.source()]));
-  // The intent and the second chunk of the attempt have numbers too.
+  // The intent and the second chunk of the attempt also have sequence numbers.
   expect(verdict).toMatchObject({ sound: true, warningCounts: { source_gap: 2, settlement_without_intent: 1, chunk_missing: 1 } });
 });
 
-it('a dead letter over a megabyte goes on in a second record', async () => {
+it('a dead letter over a megabyte continues in a second record', async () => {
   const log = new MadeLog(SHARD, SHARDS);
   log.letter(Buffer.alloc(2_500_000, 'x'));
   log.letter(Buffer.alloc(0));
@@ -269,7 +269,7 @@ it('a dead letter over a megabyte goes on in a second record', async () => {
   expect(splitRecords(bytes).filter(({ type }) => type === 'D')).toHaveLength(4);
 });
 
-it('a checkpoint of an earlier size stands where it was signed', async () => {
+it('a checkpoint of an earlier size is verified at its place', async () => {
   const log = makeLog(SHARD, SHARDS, SIZE);
   const wrong = log.signer.note(formatCheckpoint({ origin: log.origin, size: 30n, root: createHash('sha256').update('x').digest() }));
   log.checkpoints.unshift({ size: 30n, note: wrong });

@@ -26,33 +26,33 @@ function batchOf(bodies: readonly Uint8Array[], first: number): EventBatch {
   return { tenant: 'acme', shard: 0, shards: 1, bytes: new Uint8Array(Buffer.concat(bodies)), ends, indexes };
 }
 
-/** Ten numbers, of which one is left out and one comes twice. */
+/** Ten sequence numbers with one gap and one duplicate. */
 async function findings(check: EventCheck) {
   const numbers = [1, 2, 3, 5, 6, 7, 8, 9, 10, 2];
-  const looked = await Promise.all(
-    [numbers.slice(0, 5), numbers.slice(5)].map((some, n) => check.look(batchOf(some.map(heartbeat), n * 5))),
+  const results = await Promise.all(
+    [numbers.slice(0, 5), numbers.slice(5)].map((some, n) => check.checkBatch(batchOf(some.map(heartbeat), n * 5))),
   );
-  return { broken: looked.map(({ broken }) => broken), ...(await check.finish(new Set())) };
+  return { broken: results.map(({ broken }) => broken), ...(await check.finish(new Set())) };
 }
 
-it('a second thread finds what this one finds', async () => {
+it('a second thread returns the findings of this thread', async () => {
   await using thread = threadedEventCheck();
   const found = await findings(thread);
   expect(found).toEqual(await findings(createEventCheck()));
   expect(found).toMatchObject({ duplicate: { rule: 'key_duplicate', index: 9n }, warnings: [{ rule: 'source_gap', index: 3n }] });
 });
 
-it('a second thread names the first event that is none', async () => {
+it('a second thread reports the first invalid event', async () => {
   await using thread = threadedEventCheck();
-  const { broken } = await thread.look(batchOf([heartbeat(1), Buffer.from('{}'), Buffer.from('[]')], 7));
+  const { broken } = await thread.checkBatch(batchOf([heartbeat(1), Buffer.from('{}'), Buffer.from('[]')], 7));
   expect(broken).toMatchObject({ rule: 'event_invalid', shard: 0, index: 8n });
 });
 
-it('a thread that ended answers with an error', async () => {
+it('a thread that exited rejects with an error', async () => {
   const thread = threadedEventCheck();
-  await thread.look(batchOf([heartbeat(1)], 0));
+  await thread.checkBatch(batchOf([heartbeat(1)], 0));
   await thread[Symbol.asyncDispose]();
-  await expect(thread.finish(new Set())).rejects.toThrow('ended');
+  await expect(thread.finish(new Set())).rejects.toThrow('event-check thread exited');
 });
 
 it('scratch space gives back what each partition was given, in order, and leaves nothing in its folder', async () => {

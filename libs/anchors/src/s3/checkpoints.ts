@@ -28,7 +28,7 @@ export async function* s3Checkpoints(options: S3CheckpointsOptions): AsyncGenera
     const name = `s3://${options.bucket}/${key}`;
     const note = await bucket.read(key);
     if (note === undefined) throw new AnchorError('anchor_unavailable', `${name} was there and is not any more: look again.`);
-    return { name, note, ...(modifiedMs === undefined ? {} : { keptAtMs: modifiedMs }) };
+    return { name, note, ...(modifiedMs === undefined ? {} : { savedAtMs: modifiedMs }) };
   };
   for await (const found of checkpointsOf(bucket, options))
     for (let at = 0; at < found.length; at += READ_AT_ONCE) yield* await Promise.all(found.slice(at, at + READ_AT_ONCE).map(read));

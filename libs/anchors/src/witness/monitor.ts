@@ -43,7 +43,7 @@ function withTime(kept: KeptNote): KeptNote {
   const times = parseNote(kept.note).signatures.flatMap(({ signature }) =>
     signature.length === COSIGNATURE_BYTES ? Number(Buffer.from(signature).readBigUInt64BE(0)) * 1_000 : [],
   );
-  return times.length === 0 ? kept : { ...kept, keptAtMs: Math.min(...times) };
+  return times.length === 0 ? kept : { ...kept, savedAtMs: Math.min(...times) };
 }
 /** Eight bytes of time in front of Ed25519 (C2SP tlog-cosignature). */
 const COSIGNATURE_BYTES = 72;

@@ -1,4 +1,4 @@
-/** Bounds and words of the bundle file. The format is described byte by byte in this library's README. */
+/** Limits and record types of the bundle file. README.md describes the format byte by byte. */
 
 export const MAGIC = Buffer.from('recant-bundle/v1\n');
 
@@ -8,7 +8,7 @@ export const RECORD_BYTES_MAX = 1_048_576;
 export const HEADER_BYTES = 5;
 /** Index in front of an entry's frame and of a dead letter's bytes. */
 export const INDEX_BYTES = 8;
-/** Bytes of a dead letter in one record: a longer one goes on in the next. */
+/** Bytes of a dead letter in one record; a longer message continues in the next. */
 export const LETTER_BYTES_MAX = RECORD_BYTES_MAX - INDEX_BYTES;
 /** Nesting of the JSON records. */
 export const JSON_RECORD_DEPTH_MAX = 16;
@@ -20,13 +20,13 @@ export type RecordType = (typeof RECORD_TYPES)[number];
 
 export interface BundleRecord {
   readonly type: RecordType;
-  /** A view: valid until the parser is given more bytes. */
+  /** A view, valid until the next `push` to the parser. */
   readonly payload: Buffer;
 }
 
 export function encodeRecord(type: RecordType, ...payload: readonly Uint8Array[]): Buffer {
   const length = payload.reduce((sum, part) => sum + part.length, 0);
-  if (length > RECORD_BYTES_MAX) throw new RangeError(`a record of ${length} bytes is over ${RECORD_BYTES_MAX}`);
+  if (length > RECORD_BYTES_MAX) throw new RangeError(`expected at most ${RECORD_BYTES_MAX} bytes in a record, got ${length}`);
   const header = Buffer.allocUnsafe(HEADER_BYTES);
   header.write(type, 'latin1');
   header.writeUInt32BE(length, 1);
@@ -43,7 +43,7 @@ export function entryRecord(index: bigint, frame: Uint8Array): Buffer {
   return encodeRecord('E', encodeIndex(index), frame);
 }
 
-/** One record, or several where the message is long. */
+/** One record, or several for a message over LETTER_BYTES_MAX. */
 export function letterRecords(index: bigint, bytes: Uint8Array): Buffer[] {
   const records: Buffer[] = [];
   for (let at = 0; at === 0 || at < bytes.length; at += LETTER_BYTES_MAX) {

@@ -4,9 +4,10 @@ import { JSON_RECORD_DEPTH_MAX } from './format.ts';
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-/** @throws BrokenRule `format` where the bytes are not the canonical JSON of an object, or are nested too deep, which is seen before parsing. */
+/** Parses canonical JSON of an object; the depth is checked before parsing. @throws BrokenRule `format` */
 export function parseJsonRecord(bytes: Uint8Array, what: string): JsonObject {
-  if (depthOf(bytes) > JSON_RECORD_DEPTH_MAX) throw new BrokenRule('format', `${what} is nested deeper than ${JSON_RECORD_DEPTH_MAX}`);
+  if (depthOf(bytes) > JSON_RECORD_DEPTH_MAX)
+    throw new BrokenRule('format', `${what} is nested deeper than ${JSON_RECORD_DEPTH_MAX} levels`);
   try {
     const text = utf8.decode(bytes);
     const value = JSON.parse(text) as JsonValue;
@@ -17,7 +18,7 @@ export function parseJsonRecord(bytes: Uint8Array, what: string): JsonObject {
   throw new BrokenRule('format', `${what} is not a canonical JSON object`);
 }
 
-/** Whether an object has exactly these members. Canonical JSON has no duplicates. */
+/** Whether the value is an object with exactly these members. Canonical JSON has no duplicates. */
 export function hasMembers(value: unknown, names: readonly string[]): value is JsonObject {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
   const found = Object.keys(value);

@@ -7,7 +7,7 @@ import { hasMembers, parseJsonRecord } from './json-record.ts';
 export interface BundleLog {
   readonly shard: number;
   readonly shards: number;
-  /** The epoch the log is in at its end. */
+  /** The log's epoch at its end. */
   readonly epoch: number;
   readonly origin: string;
   readonly from: bigint;
@@ -19,7 +19,7 @@ export interface Manifest {
   readonly tenant: string;
   /** RFC 3339, UTC, milliseconds. */
   readonly made: string;
-  /** What was asked for. */
+  /** The export request. */
   readonly query: JsonObject;
   readonly logs: readonly BundleLog[];
 }
@@ -37,24 +37,26 @@ export function encodeManifest({ ledger, tenant, made, query, logs }: Manifest):
 /** @throws BrokenRule `format` */
 export function parseManifest(bytes: Uint8Array): Manifest {
   const value = parseJsonRecord(bytes, 'the manifest');
-  if (!hasMembers(value, ['ledger', 'tenant', 'made', 'query', 'logs'])) throw bad('has other members');
+  if (!hasMembers(value, ['ledger', 'tenant', 'made', 'query', 'logs'])) throw bad('has other members than listed in the format');
   const { ledger, tenant, made, query, logs } = value;
-  if (typeof ledger !== 'string' || ledger === '' || typeof tenant !== 'string' || tenant === '') throw bad('names no ledger or tenant');
-  if (!isTime(made as string) || typeof query !== 'object' || query === null || Array.isArray(query)) throw bad('has no time or query');
-  if (!Array.isArray(logs) || logs.length > SHARDS_MAX) throw bad('has no list of logs');
+  if (typeof ledger !== 'string' || ledger === '' || typeof tenant !== 'string' || tenant === '') throw bad('lacks a ledger or tenant');
+  if (!isTime(made as string) || typeof query !== 'object' || query === null || Array.isArray(query))
+    throw bad('lacks a valid `made` or `query`');
+  if (!Array.isArray(logs) || logs.length > SHARDS_MAX) throw bad(`lacks a list of at most ${SHARDS_MAX} logs`);
   const parsed = logs.map((log) => parseLog(log, ledger, tenant));
-  if (parsed.some(({ shard }, n) => n > 0 && shard <= (parsed[n - 1]?.shard ?? 0))) throw bad('lists its logs in another order');
+  if (parsed.some(({ shard }, n) => n > 0 && shard <= (parsed[n - 1]?.shard ?? 0))) throw bad('does not list its logs ascending by shard');
   return { ledger, tenant, made: made as string, query: query as JsonObject, logs: parsed };
 }
 
 function parseLog(value: unknown, ledger: string, tenant: string): BundleLog {
-  if (!hasMembers(value, ['shard', 'shards', 'epoch', 'origin', 'from', 'size'])) throw bad('has a log with other members');
+  if (!hasMembers(value, ['shard', 'shards', 'epoch', 'origin', 'from', 'size']))
+    throw bad('has a log with other members than listed in the format');
   const { shard, shards, epoch, origin, from, size } = value as Record<string, unknown>;
   if (!isCount(shards, 1, SHARDS_MAX) || !isCount(shard, 0, shards - 1) || !isCount(epoch, 1, 2 ** 31 - 1))
-    throw bad('numbers a log wrongly');
+    throw bad('has a log with an invalid shard, shards or epoch');
   const log = { shard, shards, epoch, origin: origin as string, from: parseSize(from), size: parseSize(size) };
-  if (log.from > log.size) throw bad('has a log that ends before it starts');
-  if (origin !== originOf(ledger, { tenant, shard }, epoch)) throw bad('has a log of another origin');
+  if (log.from > log.size) throw bad('has a log with `from` over `size`');
+  if (origin !== originOf(ledger, { tenant, shard }, epoch)) throw bad('has a log whose origin does not match its shard and epoch');
   return log;
 }
 
@@ -64,7 +66,7 @@ function isCount(value: unknown, min: number, max: number): value is number {
 
 function parseSize(value: unknown): bigint {
   const size = typeof value === 'string' && DECIMAL.test(value) ? BigInt(value) : -1n;
-  if (size < 0n || size > SIZE_MAX) throw bad('has a log of no size');
+  if (size < 0n || size > SIZE_MAX) throw bad('has a log with an invalid `from` or `size`');
   return size;
 }
 

@@ -2,21 +2,21 @@ import { createHash } from 'node:crypto';
 import { BrokenRule } from '../rules.ts';
 import { type BundleRecord, HEADER_BYTES, INDEX_BYTES, MAGIC, RECORD_BYTES_MAX, RECORD_TYPES, type RecordType } from './format.ts';
 
-/** By code of the character. */
+/** Indexed by character code. */
 const TYPES: (RecordType | undefined)[] = new Array(256).fill(undefined);
 for (const type of RECORD_TYPES) TYPES[type.charCodeAt(0)] = type;
 
 const NOTHING = Buffer.alloc(0);
 
 /**
- * Cuts a bundle into records as its bytes come. Holds at most one record and one chunk: a length is judged before anything is kept for it.
- * Hashes every byte in front of the statement.
+ * Splits a bundle into records as its bytes arrive. Buffers at most one record and one chunk; a length is checked before anything is buffered for
+ * it. Hashes every byte before the statement.
  */
 export class RecordParser {
   #buffer: Buffer = NOTHING;
-  /** What follows the buffer: chunks are not copied, but for the record that begins in one and ends in another. */
+  /** Bytes after the buffer. Chunks are not copied, except for a record that spans two of them. */
   #after: Buffer = NOTHING;
-  /** Of the buffer: start of what was not given out yet, and of what was not hashed yet. */
+  /** Offsets in the buffer: first byte not yet returned, first byte not yet hashed. */
   #at = 0;
   #hashed = 0;
   #payloadAt = 0;
@@ -32,7 +32,7 @@ export class RecordParser {
     this.#after = bytes.subarray(missing);
   }
 
-  /** Type of the next record; undefined where more bytes are needed. Its payload is what `payload` and `index` give until the next call. */
+  /** Type of the next record; undefined where more bytes are needed. `payload` and `index` refer to it until the next call. */
   next(): RecordType | undefined {
     if (this.#at === this.#buffer.length && this.#after.length > 0) {
       this.#use(this.#after);
@@ -44,8 +44,8 @@ export class RecordParser {
     if (buffer.length - start < HEADER_BYTES) return undefined;
     const type = TYPES[buffer[start] as number];
     const length = buffer.readUInt32BE(start + 1);
-    if (type === undefined) throw new BrokenRule('format', `no record is of type 0x${buffer.toString('hex', start, start + 1)}`);
-    if (length > RECORD_BYTES_MAX) throw new BrokenRule('format', `a record of ${length} bytes is over ${RECORD_BYTES_MAX}`);
+    if (type === undefined) throw new BrokenRule('format', `unknown record type 0x${buffer.toString('hex', start, start + 1)}`);
+    if (length > RECORD_BYTES_MAX) throw new BrokenRule('format', `expected at most ${RECORD_BYTES_MAX} bytes in a record, got ${length}`);
     const end = start + HEADER_BYTES + length;
     if (end > buffer.length) return undefined;
     if (type === 'S' && this.#digest === undefined) {
@@ -57,29 +57,29 @@ export class RecordParser {
     return type;
   }
 
-  /** A view: its memory is that of the pieces given. @param from bytes to leave out. */
+  /** A view of the pushed chunks. @param from leading bytes to skip. */
   payload(from = 0): Buffer {
     return this.#buffer.subarray(this.#payloadAt + from, this.#at);
   }
 
-  /** What an entry or a dead letter begins with. @throws BrokenRule */
+  /** Index at the start of an entry or a dead letter. @throws BrokenRule */
   index(): bigint {
-    if (this.#at - this.#payloadAt < INDEX_BYTES) throw new BrokenRule('format', 'an entry or a dead letter without an index');
+    if (this.#at - this.#payloadAt < INDEX_BYTES) throw new BrokenRule('format', 'an entry or a dead letter has no index');
     return this.#buffer.readBigUInt64BE(this.#payloadAt);
   }
 
-  /** Bytes that are no whole record. */
+  /** Bytes that do not make a whole record. */
   get rest(): number {
     return this.#buffer.length - this.#at + this.#after.length;
   }
 
-  /** Lower-case hex SHA-256 of every byte in front of the statement, once that was given. */
+  /** SHA-256 of every byte before the statement, lower-case hex. Available once `next` has returned the statement. */
   get digest(): string {
-    if (this.#digest === undefined) throw new Error('there was no statement yet');
+    if (this.#digest === undefined) throw new Error('the statement was not read yet');
     return this.#digest;
   }
 
-  /** How many bytes the record needs that `rest` begins, as far as they are there. */
+  /** Bytes of the chunk that complete the record begun in `rest`. */
   #missing(rest: Buffer, bytes: Buffer): number {
     if (rest.length === 0) return 0;
     const head = rest.length >= HEADER_BYTES ? rest : Buffer.concat([rest, bytes.subarray(0, HEADER_BYTES)]);
@@ -97,7 +97,8 @@ export class RecordParser {
 
   #start(): boolean {
     const found = this.#buffer.subarray(0, MAGIC.length);
-    if (!found.equals(MAGIC.subarray(0, found.length))) throw new BrokenRule('version', 'the file does not begin with recant-bundle/v1');
+    if (!found.equals(MAGIC.subarray(0, found.length)))
+      throw new BrokenRule('version', 'expected recant-bundle/v1 at the start of the file, got other bytes');
     if (found.length < MAGIC.length) return false;
     this.#started = true;
     this.#at = MAGIC.length;
@@ -110,12 +111,12 @@ export class RecordParser {
   }
 }
 
-/** All records of a bundle that fits in memory, views of its bytes. For tools and tests. */
+/** All records of a bundle in memory, as views of its bytes. */
 export function splitRecords(bytes: Uint8Array): readonly BundleRecord[] {
   const parser = new RecordParser();
   parser.push(bytes);
   const records: BundleRecord[] = [];
   for (let type = parser.next(); type !== undefined; type = parser.next()) records.push({ type, payload: parser.payload() });
-  if (parser.rest > 0 || records.length === 0) throw new BrokenRule('truncated', 'the file ends within a record');
+  if (parser.rest > 0 || records.length === 0) throw new BrokenRule('truncated', 'the file ends inside a record');
   return records;
 }

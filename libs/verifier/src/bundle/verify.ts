@@ -11,8 +11,8 @@ import { RecordParser } from './record-parser.ts';
 import { checkStatement, parseEnvelope } from './statement.ts';
 
 /**
- * Verifies a bundle while it is read, once, from its first byte to its last. Needs nothing but the file.
- * @param chunks pieces of the file; the memory of a piece must not be used again.
+ * Verifies a bundle in one pass, offline.
+ * @param chunks pieces of the file; their memory must not be reused.
  */
 export async function verifyBundle(chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, options: VerifyOptions): Promise<Verdict> {
   const reading = new BundleReading(options);
@@ -24,7 +24,7 @@ export async function verifyBundle(chunks: AsyncIterable<Uint8Array> | Iterable<
   }
 }
 
-/** The grammar of the file: which record may stand where. What records mean is the walk's affair. */
+/** The grammar of the file: which record may follow which. `LedgerWalk` verifies their contents. */
 class BundleReading {
   readonly #options: VerifyOptions;
   readonly #parser = new RecordParser();
@@ -32,7 +32,7 @@ class BundleReading {
   #manifest: Manifest | undefined;
   #keys = new Keys([]);
   #walk: LedgerWalk | undefined;
-  /** Logs begun, and the one that is open. */
+  /** Number of logs begun. */
   #logs = 0;
   #log: BundleLog | undefined;
   #isStarted = false;
@@ -48,9 +48,9 @@ class BundleReading {
       this.#parser.push(chunk);
       if (this.#statement !== undefined) break;
       for (let type = this.#parser.next(); type !== undefined; type = this.#parser.next()) {
-        // Most records are taken at once: to wait for nothing costs as much as a hash.
-        const taken = this.#take(type);
-        if (taken !== undefined) await taken;
+        // Await only where needed: an await costs as much as a hash.
+        const pending = this.#handle(type);
+        if (pending !== undefined) await pending;
         if (this.#statement !== undefined) break;
       }
     }
@@ -61,12 +61,12 @@ class BundleReading {
     return await (this.#walk as LedgerWalk).finish(query.shard === undefined, this.#options.keys !== undefined);
   }
 
-  /** What was found first need not be what stands first: events are looked at in batches. */
+  /** The first broken rule in reading order; events are checked in batches and may report later. */
   async firstBroken(found: BrokenRule): Promise<BrokenRule> {
     return (await this.#walk?.earliest(found)) ?? found;
   }
 
-  #take(type: RecordType): Promise<void> | void {
+  #handle(type: RecordType): Promise<void> | void {
     if (type === 'E') return this.#entry();
     if (type === 'D') return this.#deadLetter();
     const payload = this.#parser.payload();
@@ -88,7 +88,7 @@ class BundleReading {
     const vkey = payload.toString('utf8');
     if (this.#manifest === undefined || this.#walk !== undefined || this.#vkeys.length >= KEYS_MAX) throw this.#misplaced('K');
     if (this.#vkeys.includes(vkey) || !vkey.startsWith(`${this.#manifest.ledger}+`))
-      throw new BrokenRule('format', 'a key is listed twice, or of another name');
+      throw new BrokenRule('format', `expected different keys named ${this.#manifest.ledger}, got a duplicate or another name`);
     this.#vkeys.push(vkey);
   }
 
@@ -96,7 +96,7 @@ class BundleReading {
     const walk = this.#begin('L');
     await this.#closeLog(walk);
     const log = this.#manifest?.logs[this.#logs];
-    const value = parseJsonRecord(payload, 'a log’s record');
+    const value = parseJsonRecord(payload, 'the record of a log');
     if (log === undefined || !hasMembers(value, ['shard']) || value.shard !== log.shard) throw this.#misplaced('L');
     this.#logs += 1;
     this.#log = log;
@@ -132,7 +132,7 @@ class BundleReading {
     this.#inLog('D');
     const index = this.#parser.index();
     if (this.#letter === undefined)
-      throw new BrokenRule('dead_letter_mismatch', 'no entry describes this message', this.#log?.shard, index);
+      throw new BrokenRule('dead_letter_mismatch', 'no entry describes the message at this index', this.#log?.shard, index);
     this.#letter.add(index, this.#parser.payload(INDEX_BYTES), LETTER_BYTES_MAX);
   }
 
@@ -144,20 +144,21 @@ class BundleReading {
     const walk = this.#begin('S');
     await this.#closeLog(walk);
     const { logs, tenant, made } = this.#manifest as Manifest;
-    if (this.#logs < logs.length) throw new BrokenRule('size_mismatch', 'the log is not here at all', logs[this.#logs]?.shard);
+    if (this.#logs < logs.length) throw new BrokenRule('size_mismatch', 'the log is missing', logs[this.#logs]?.shard);
     const { keyId, message, signature, payload: signed } = parseEnvelope(payload);
     this.#keys.requireSigned(keyId, message, signature, 'the statement');
     this.#statement = () => checkStatement(signed, { digest: this.#parser.digest, tenant, made, counts: walk.counts });
   }
 
-  /** Keys are all there now. @throws BrokenRule `key_unknown` where none of them is one of those given. */
+  /** Called at the first record after the keys. @throws BrokenRule `key_unknown` where no listed key is trusted. */
   #begin(type: string): LedgerWalk {
     if (this.#walk !== undefined) return this.#walk;
     if (this.#manifest === undefined || this.#vkeys.length === 0) throw this.#misplaced(type);
     const listed = parseKeys(this.#vkeys);
     const { keys } = this.#options;
     this.#keys = keys === undefined ? listed : listed.within(Keys.parse(keys));
-    if (this.#keys.list().length === 0) throw new BrokenRule('key_unknown', `the file is signed under ${this.#vkeys.join(', ')}`);
+    if (this.#keys.list().length === 0)
+      throw new BrokenRule('key_unknown', `expected one of the given keys, got ${this.#vkeys.join(', ')}`);
     const { ledger, tenant, made } = this.#manifest;
     this.#walk = new LedgerWalk(ledger, tenant, this.#keys, this.#options, Date.parse(made));
     return this.#walk;
@@ -176,12 +177,12 @@ class BundleReading {
   }
 
   #endLetter(): void {
-    this.#letter?.requireDone();
+    this.#letter?.requireComplete();
     this.#letter = undefined;
   }
 
   #misplaced(type: string): BrokenRule {
-    return new BrokenRule('format', `no ${type} may stand here`, this.#log?.shard);
+    return new BrokenRule('format', `unexpected record: ${type}`, this.#log?.shard);
   }
 }
 
@@ -190,6 +191,6 @@ function parseKeys(vkeys: readonly string[]): Keys {
     return Keys.parse(vkeys);
   } catch (cause) {
     if (!(cause instanceof TransparencyError)) throw cause;
-    throw new BrokenRule('format', `a key: ${cause.message}`, undefined, undefined, cause);
+    throw new BrokenRule('format', `key: ${cause.message}`, undefined, undefined, cause);
   }
 }

@@ -5,13 +5,13 @@ import { encodeRecord, entryRecord, letterRecords, MAGIC } from './format.ts';
 import { type BundleLog, encodeManifest } from './manifest.ts';
 import { encodeStatement } from './statement.ts';
 
-/** A log to be written out. Read once, in order; all of it as it stood at one moment. */
+/** A log to export, as of one point in time. Each list is read once, in order. */
 export interface BundleLogSource extends BundleLog {
   /** Roots of the complete subtrees of the first `from` leaves, largest first: 32 bytes each. */
   readonly start: Uint8Array;
   /** Frames from `from` to `size`, ascending. */
   entries(): AsyncIterable<{ readonly index: bigint; readonly frame: Uint8Array }>;
-  /** Ascending by size, one of each size; those below `from` and above `size` are left out. The one of `size` must be among them. */
+  /** Ascending by size, at most one per size, from `from` to `size`. The checkpoint of `size` must be included. */
   checkpoints(): AsyncIterable<{ readonly size: bigint; readonly note: Uint8Array }>;
   /** Ascending by index, from `from` to `size`. */
   deadLetters(): AsyncIterable<{ readonly index: bigint; readonly bytes: Uint8Array }>;
@@ -22,16 +22,16 @@ export interface BundleSource {
   readonly tenant: string;
   readonly made: string;
   readonly query: JsonObject;
-  /** Every key that signed a checkpoint of it, the signer's among them. */
+  /** Every key that signed one of the checkpoints, including the signer's. */
   readonly vkeys: readonly string[];
   /** Ascending by shard. */
   readonly logs: readonly BundleLogSource[];
 }
 
-/** Bytes are given out in pieces of about this many. */
+/** Approximate bytes per yielded piece. */
 const PIECE_BYTES = 262_144;
 
-/** A bundle as a stream of bytes. Memory: one piece. What it is given is written as it is: `verifyBundle` judges. */
+/** Writes a bundle as a stream of bytes; buffers one piece. Writes its input unchecked: `verifyBundle` verifies. */
 export async function* writeBundle(source: BundleSource, signer: Signer): AsyncGenerator<Buffer> {
   const out = new Pieces();
   const counts = { logs: source.logs.length, entries: 0, deadLetters: 0, checkpoints: 0 };
@@ -78,7 +78,7 @@ async function* recordsOf(log: BundleLogSource, counts: Counts): AsyncGenerator<
   }
 }
 
-/** Reads an ascending list beside another one. */
+/** Reads an ascending list in step with the entries. */
 class Lookahead<T> {
   readonly #rows: AsyncIterator<T>;
   readonly #placeOf: (row: T) => bigint;
@@ -98,7 +98,7 @@ class Lookahead<T> {
   }
 }
 
-/** Gathers small records, and hashes what it gives out. */
+/** Joins small records into pieces and hashes them. */
 class Pieces {
   #parts: Buffer[] = [];
   bytes = 0;

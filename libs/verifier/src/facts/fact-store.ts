@@ -1,16 +1,16 @@
 import { compareFacts, FACT_BYTES, isSameKey } from './fact.ts';
 import type { Scratch } from './scratch.ts';
 
-/** Facts kept in memory before any is written out: 19.7 MB. */
+/** Facts in memory before the store writes to scratch: 19.7 MB. */
 const FACTS_IN_MEMORY_MAX = 262_144;
-/** By the first bits of a key. 10^9 events are partitions of 150 MB each. */
+/** Partitions by the first bits of a key. 10^9 events make partitions of 150 MB each. */
 const PARTITIONS = 512;
-/** Of one partition, before it is written out: 8 MB for all. */
+/** Buffer of one partition: 8 MB for all. */
 const PARTITION_BUFFER_BYTES = Math.floor(16_384 / FACT_BYTES) * FACT_BYTES;
 
 /**
- * Brings together facts of one key, however far apart they were found: a join over the whole log in memory that does not grow with it.
- * What does not fit is parted by key into scratch space, and each part is joined alone.
+ * Groups facts by key: a join over all logs in constant memory. Facts beyond the limit are partitioned by key into scratch space, and each
+ * partition is grouped alone.
  */
 export class FactStore {
   readonly #scratch: Scratch;
@@ -25,7 +25,7 @@ export class FactStore {
   /** @param facts whole facts */
   async add(facts: Buffer): Promise<void> {
     if (this.#partitions === undefined && this.#bytes + facts.length > FACTS_IN_MEMORY_MAX * FACT_BYTES) await this.#spill();
-    if (this.#partitions !== undefined) return this.#part(facts);
+    if (this.#partitions !== undefined) return this.#partition(facts);
     if (this.#bytes + facts.length > this.#memory.length) {
       const grown = Buffer.allocUnsafe(Math.min(FACTS_IN_MEMORY_MAX * FACT_BYTES, Math.max(65_536, 2 * (this.#bytes + facts.length))));
       this.#memory.copy(grown, 0, 0, this.#bytes);
@@ -35,7 +35,7 @@ export class FactStore {
     this.#bytes += facts.length;
   }
 
-  /** Each group of facts of one key, ordered by kind, n and place: offsets into the bytes given with them. */
+  /** Calls `use` for each key with its facts, ordered by kind, n and place, as offsets into the bytes. */
   async groups(use: (facts: Buffer, offsets: readonly number[]) => void): Promise<void> {
     if (this.#partitions === undefined) return groupsOf(this.#memory.subarray(0, this.#bytes), use);
     for (let partition = 0; partition < PARTITIONS; partition += 1) {
@@ -46,12 +46,12 @@ export class FactStore {
 
   async #spill(): Promise<void> {
     this.#partitions = Array.from({ length: PARTITIONS }, () => ({ buffer: Buffer.allocUnsafe(PARTITION_BUFFER_BYTES), bytes: 0 }));
-    await this.#part(this.#memory.subarray(0, this.#bytes));
+    await this.#partition(this.#memory.subarray(0, this.#bytes));
     this.#memory = Buffer.alloc(0);
     this.#bytes = 0;
   }
 
-  async #part(facts: Buffer): Promise<void> {
+  async #partition(facts: Buffer): Promise<void> {
     for (let at = 0; at < facts.length; at += FACT_BYTES) {
       const partition = facts.readUInt16BE(at) % PARTITIONS;
       const part = this.#partitions?.[partition] as { buffer: Buffer; bytes: number };
@@ -89,7 +89,7 @@ function groupsOf(facts: Buffer, use: (facts: Buffer, offsets: readonly number[]
   }
 }
 
-/** A chain holds facts of one key, and seldom of a few. */
+/** A chain contains the facts of one key, rarely of several. */
 function useChain(facts: Buffer, chain: number[], use: (facts: Buffer, offsets: readonly number[]) => void): void {
   chain.sort((a, b) => compareFacts(facts, a, b));
   let group: number[] = [];

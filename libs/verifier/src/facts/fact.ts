@@ -2,9 +2,10 @@ import { hash } from 'node:crypto';
 import type { Glance } from '@recant/events';
 
 /**
- * What has to be known of one event to compare it with all others, in a fixed number of bytes:
+ * What one event contributes to the checks across events, in a fixed number of bytes:
  * key 16 | kind 1 | n 4 | shard 2 | index 8 | count 8 | chunks 4 | digest 32.
- * The key is the first half of a SHA-256: of source and attempt for the events of an attempt, of source and id for any other, of the source for a run.
+ * The key is the first half of a SHA-256: of source and attempt for the events of an attempt, of source and id for any other event, of the source
+ * for a range of sequence numbers.
  */
 export const FACT_BYTES = 75;
 export const KEY_BYTES = 16;
@@ -17,11 +18,11 @@ const COUNT_AT = 31;
 const CHUNKS_AT = 39;
 const DIGEST_AT = 43;
 
-/** `run`: a stretch of numbers without a hole that one source gave, its first in `count`, its last in the digest's place. */
-export const FACT_KINDS = ['other', 'intended', 'effects', 'settled', 'run'] as const;
+/** `range`: gap-free sequence numbers of one source; the first is in `count`, the last in the bytes of the digest. */
+export const FACT_KINDS = ['other', 'intended', 'effects', 'settled', 'range'] as const;
 export type FactKind = (typeof FACT_KINDS)[number];
 
-/** `n` is the number of a chunk, `chunks` what a settlement counts; `count` is of effects, or the first number of a run. */
+/** `count`: number of effects, or the first number of a range. */
 export interface Fact {
   readonly shard: number;
   readonly index: bigint;
@@ -29,7 +30,7 @@ export interface Fact {
   readonly digest: Buffer;
 }
 
-/** Sources whose last attempt is remembered. */
+/** Sources whose last attempt is cached. */
 const SOURCES_MAX = 4_096;
 
 interface LastAttempt {
@@ -38,11 +39,11 @@ interface LastAttempt {
   key: string;
 }
 
-/** Writes facts of events. Remembers the key of each source's last attempt, of which most events are: a hash costs a third of the rest. */
+/** Writes facts of events. Caches the key of each source's last attempt, because most events belong to it and a hash costs a third of a fact. */
 export class FactWriter {
   readonly #last = new Map<string, LastAttempt>();
 
-  /** The fact without its place, into bytes that are zero. */
+  /** Writes the fact without its place; the bytes must be zero. */
   write(facts: Buffer, at: number, event: Glance): void {
     switch (event.kind) {
       case 'intended':
@@ -68,7 +69,7 @@ export class FactWriter {
   #attempt(facts: Buffer, at: number, { source, action, attempt }: Exclude<Glance, { kind: 'other' }>, kind: number): void {
     let last = this.#last.get(source);
     if (last === undefined || last.action !== action || last.attempt !== attempt) {
-      // Neither an action nor a number holds a newline, so no other event's text is this one.
+      // Actions and numbers contain no newline, so each attempt has its own text.
       last = { action, attempt, key: keyOf(`${source}\n${action}.${attempt}`) };
       if (this.#last.size >= SOURCES_MAX) this.#last.clear();
       this.#last.set(source, last);
@@ -78,7 +79,7 @@ export class FactWriter {
   }
 }
 
-export function writeRun(facts: Buffer, at: number, source: string, first: number, last: number): void {
+export function writeRange(facts: Buffer, at: number, source: string, first: number, last: number): void {
   facts.fill(0, at, at + FACT_BYTES);
   writeKey(facts, at, keyOf(`${source}\n`));
   facts[at + KIND_AT] = 4;
@@ -101,7 +102,7 @@ export function readFact(facts: Buffer, at: number): Fact {
   };
 }
 
-/** By key, kind, n and place, which stand in this order at the start. A loop: few bytes differ late, and a call costs more (2026-11). */
+/** Orders by key, kind, n and place: the leading bytes. A loop, because most facts differ early and a call to Buffer.compare costs more (2026-11). */
 export function compareFacts(facts: Buffer, a: number, b: number): number {
   return compareBytes(facts, a, b, COUNT_AT);
 }
@@ -118,7 +119,7 @@ function compareBytes(facts: Buffer, a: number, b: number, length: number): numb
   return 0;
 }
 
-/** What a glance needs, without an object for each fact. */
+/** Single fields, without an object per fact. */
 export const kindAt = (facts: Buffer, at: number): FactKind => FACT_KINDS[facts[at + KIND_AT] as number] as FactKind;
 export const chunkAt = (facts: Buffer, at: number): number => facts.readUInt32BE(at + N_AT);
 export const shardAt = (facts: Buffer, at: number): number => facts.readUInt16BE(at + SHARD_AT);
@@ -126,13 +127,13 @@ export const countAt = (facts: Buffer, at: number): number => facts.readDoubleBE
 export const chunksAt = (facts: Buffer, at: number): number => facts.readUInt32BE(at + CHUNKS_AT);
 export const digestAt = (facts: Buffer, at: number): Buffer => facts.subarray(at + DIGEST_AT, at + FACT_BYTES);
 
-/** Whether two facts of one key are of one event. */
+/** Whether two facts of one key belong to the same event. */
 export const isSameEvent = (facts: Buffer, a: number, b: number): boolean =>
   kindAt(facts, a) === kindAt(facts, b) && chunkAt(facts, a) === chunkAt(facts, b);
 
-export const runLast = ({ digest }: Fact): number => digest.readDoubleBE(0);
+export const rangeLast = ({ digest }: Fact): number => digest.readDoubleBE(0);
 
-/** Bytes as characters: what costs least to hash, keep and write. */
+/** Bytes as latin1 characters: the cheapest form to hash, cache and write. */
 const keyOf = (text: string): string => hash('sha256', text, 'binary');
 
 function writeKey(facts: Buffer, at: number, key: string): void {

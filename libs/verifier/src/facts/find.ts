@@ -1,15 +1,15 @@
 import { decodeEvent, glanceEvent, shardOf } from '@recant/events';
 import type { Rule } from '../rules.ts';
 import { FACT_BYTES, FactWriter, writePlace } from './fact.ts';
-import { SourceRuns } from './sources.ts';
+import { SequenceRanges } from './sequence-ranges.ts';
 
-/** Bodies of events of one log, one after the other, in the log's order. */
+/** Concatenated bodies of events of one log, in log order. */
 export interface EventBatch {
   readonly tenant: string;
   readonly shard: number;
   readonly shards: number;
   readonly bytes: Uint8Array<ArrayBuffer>;
-  /** Of each event: where its body ends, and its entry's index. */
+  /** Per event: the end of its body in `bytes`, and the index of its entry. */
   readonly ends: Uint32Array;
   readonly indexes: Float64Array;
 }
@@ -22,19 +22,19 @@ export interface BrokenEvent {
 }
 
 export interface Found {
-  /** Of all events, or of none where one is broken. */
+  /** Facts of all events; empty where one is broken. */
   readonly facts: Buffer;
-  /** The first event that breaks a rule by itself. */
+  /** The first event that breaks a rule. */
   readonly broken?: BrokenEvent;
 }
 
 /**
- * Looks at events one by one, and finds what has to be known of them to compare each with all others. A compromise of
- * it can hide an event that is none; roots do not pass through it.
+ * Checks events one by one and writes the facts for the checks across events. A compromised finder can hide an invalid event; it cannot
+ * affect roots.
  */
 export class FactFinder {
   readonly #writer = new FactWriter();
-  readonly #runs = new SourceRuns();
+  readonly #ranges = new SequenceRanges();
 
   find(batch: EventBatch): Found {
     const { bytes, ends } = batch;
@@ -43,20 +43,20 @@ export class FactFinder {
     let start = 0;
     for (let n = 0; n < ends.length; n += 1) {
       const end = ends[n] as number;
-      const broken = this.#lookAt(bodies.subarray(start, end), batch, n, facts);
+      const broken = this.#check(bodies.subarray(start, end), batch, n, facts);
       if (broken !== undefined) return { facts: Buffer.alloc(0), broken };
       start = end;
     }
-    const runs = this.#runs.take();
-    return { facts: runs.length === 0 ? facts : Buffer.concat([facts, ...runs]) };
+    const ranges = this.#ranges.take();
+    return { facts: ranges.length === 0 ? facts : Buffer.concat([facts, ...ranges]) };
   }
 
-  /** Facts that only the end tells, and those that are left. */
+  /** Facts of the ranges that are still open. */
   rest(): Buffer {
-    return Buffer.concat(this.#runs.finish());
+    return Buffer.concat(this.#ranges.finish());
   }
 
-  #lookAt(body: Buffer, { tenant, shard, shards, indexes }: EventBatch, n: number, facts: Buffer): BrokenEvent | undefined {
+  #check(body: Buffer, { tenant, shard, shards, indexes }: EventBatch, n: number, facts: Buffer): BrokenEvent | undefined {
     const index = indexes[n] as number;
     const event = glanceEvent(body);
     if (event === undefined) return { rule: 'event_invalid', detail: reasonOf(body), shard, index: BigInt(index) };
@@ -64,14 +64,16 @@ export class FactFinder {
     this.#writer.write(facts, at, event);
     writePlace(facts, at, shard, index);
     const { source, sequence } = event;
-    const isNew = this.#runs.add(source, sequence, shard, index);
-    if (!isNew || shardOf(tenant, source, shards) === shard) return undefined;
-    return { rule: 'shard_mismatch', detail: `${JSON.stringify(source)} has another home shard`, shard, index: BigInt(index) };
+    const isNew = this.#ranges.add(source, sequence, shard, index);
+    if (!isNew) return undefined;
+    const home = shardOf(tenant, source, shards);
+    if (home === shard) return undefined;
+    return { rule: 'shard_mismatch', detail: `${JSON.stringify(source)} belongs to shard ${home}`, shard, index: BigInt(index) };
   }
 }
 
 function reasonOf(body: Buffer): string {
   const decoded = decodeEvent(body);
-  if (decoded.ok) throw new Error('an event was decoded that cannot be glanced at');
+  if (decoded.ok) throw new Error('glanceEvent refused an event that decodeEvent accepts');
   return decoded.detail;
 }

@@ -1,3 +1,3 @@
-/** A door of its own: another thread loads nothing else. */
-export { createEventCheck, type EventCheck, type Findings, type Looked } from './event-check.ts';
+/** Separate entry point: the event-check thread loads nothing else. */
+export { type BatchResult, createEventCheck, type EventCheck, type Findings } from './event-check.ts';
 export type { BrokenEvent, EventBatch } from './find.ts';

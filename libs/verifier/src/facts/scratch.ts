@@ -1,14 +1,14 @@
 /**
- * Room for bytes that do not fit into memory: partitions that are appended to, then read once. Private to one verification.
- * Need not be durable. A compromise of it can hide a duplicate or invent one, nothing else: roots do not pass through it.
+ * Storage for facts beyond the memory limit: partitions are appended to, then read once. Private to one verification; need not be durable.
+ * A compromised scratch can hide or invent a duplicate or a warning; it cannot affect roots.
  */
 export interface Scratch {
   append(partition: number, bytes: Uint8Array): Promise<void>;
-  /** Everything appended to it, in order. */
+  /** All bytes appended to the partition, in order. */
   read(partition: number): Promise<Buffer>;
 }
 
-/** For what is known to be small, and for tests. */
+/** Scratch in memory, for small ledgers and tests. */
 export function memoryScratch(): Scratch {
   const partitions = new Map<number, Buffer[]>();
   return {

@@ -14,7 +14,7 @@ export interface EntryFacts {
   readonly receivedAtMs: number;
 }
 
-/** Every projected row that an event's entry must have, and no other. */
+/** Exactly the projected rows that an event's entry produces. */
 export function expectedRows(event: RecantEvent, facts: EntryFacts): ExpectedRow[] {
   const { attempt, settlement, effects } = project(event);
   const { sourceNo, sequence, keyId, receivedAtMs } = facts;
@@ -24,7 +24,7 @@ export function expectedRows(event: RecantEvent, facts: EntryFacts): ExpectedRow
   return rows;
 }
 
-/** A contested end is projected at its dead letter. */
+/** The settlement of an equivocation is projected at its dead letter. */
 export function expectedOfEquivocation(event: RecantEvent, facts: EntryFacts): ExpectedRow[] {
   return expectedRows(event, facts).filter(({ table }) => table === 'settlement');
 }

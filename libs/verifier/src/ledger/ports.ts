@@ -36,7 +36,7 @@ export interface StoredDeadLetter {
 
 export type ProjectionTable = 'attempt' | 'settlement' | 'effect';
 
-/** One projected row, every column of it but tenant, shard and index. */
+/** One projected row: every column except tenant, shard and index. */
 export interface StoredProjection {
   readonly table: ProjectionTable;
   readonly shard: number;
@@ -52,7 +52,7 @@ export interface StoredNote {
   readonly note: Uint8Array;
 }
 
-/** Content that stands beside an event. */
+/** Content of a part, stored outside the event. */
 export interface StoredContent {
   /** Lower-case hex. */
   readonly digest: string;
@@ -60,10 +60,10 @@ export interface StoredContent {
   readonly bytes: Uint8Array;
 }
 
-/** One tenant's ledger as it stands at one moment. All lists ascend by (shard, index). A compromise of it can hide, not excuse: roots are recomputed. */
+/** One tenant's ledger at one point in time. All lists ascend by (shard, index). A compromised snapshot can hide rows; it cannot make changed entries sound, because roots are recomputed. */
 export interface LedgerSnapshot {
   heads(): Promise<readonly StoredHead[]>;
-  /** Source by number. */
+  /** Sources by number. */
   sources(): Promise<ReadonlyMap<number, { readonly source: string; readonly shard: number }>>;
   entries(): AsyncIterable<StoredEntry>;
   deadLetters(): AsyncIterable<StoredDeadLetter>;

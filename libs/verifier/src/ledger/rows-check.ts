@@ -2,44 +2,44 @@ import { hash } from 'node:crypto';
 import { canonicalize, decodeEvent, parseSequence, type RecantEvent } from '@recant/events';
 import { deadLetterBody, type Frame, type RefusalCode } from '@recant/ledger';
 import { BrokenRule, type Rule } from '../rules.ts';
-import { Beside } from './beside.ts';
 import { type ExpectedRow, expectedOfEquivocation, expectedRows } from './expected.ts';
+import { MergeCursor } from './merge-cursor.ts';
 import type { LedgerSnapshot, ProjectionTable, StoredDeadLetter, StoredEntry, StoredProjection } from './ports.ts';
 
 const TABLES: readonly ProjectionTable[] = ['attempt', 'settlement', 'effect'];
 
 type Sources = ReadonlyMap<number, { readonly source: string; readonly shard: number }>;
 
-/** What stands beside the entries in the database: every row is rebuilt from its entry and compared. What differs is told at the end: a broken log comes first. */
+/** Rebuilds every projection and dead letter from its entry and compares it with the stored row. `finish` throws the difference, so that a broken log is reported first. */
 export class RowsCheck {
   readonly #sources: Sources;
-  readonly #letters: Beside<StoredDeadLetter>;
-  readonly #projections: ReadonlyMap<ProjectionTable, Beside<StoredProjection>>;
+  readonly #letters: MergeCursor<StoredDeadLetter>;
+  readonly #projections: ReadonlyMap<ProjectionTable, MergeCursor<StoredProjection>>;
   readonly #numbers: ReadonlyMap<string, number>;
   #broken: BrokenRule | undefined;
 
   constructor(sources: Sources, snapshot: LedgerSnapshot) {
     this.#sources = sources;
     this.#numbers = new Map([...sources].map(([number, { source }]) => [source, number]));
-    this.#letters = new Beside(snapshot.deadLetters());
-    this.#projections = new Map(TABLES.map((table) => [table, new Beside(snapshot.projections(table))]));
+    this.#letters = new MergeCursor(snapshot.deadLetters());
+    this.#projections = new Map(TABLES.map((table) => [table, new MergeCursor(snapshot.projections(table))]));
   }
 
   async entry(entry: StoredEntry, frame: Frame): Promise<void> {
-    await this.#keepFirst(() => this.#compare(entry, frame));
+    await this.#untilBroken(() => this.#compare(entry, frame));
   }
 
-  /** @throws BrokenRule the first row that is not what its entry gives. */
+  /** @throws BrokenRule the first row that differs from its entry. */
   async finish(): Promise<void> {
-    await this.#keepFirst(async () => {
-      await this.#letters.rest(strayLetter);
-      for (const rows of this.#projections.values()) await rows.rest(strayRow);
+    await this.#untilBroken(async () => {
+      await this.#letters.drain(strayLetter);
+      for (const rows of this.#projections.values()) await rows.drain(strayRow);
     });
     if (this.#broken !== undefined) throw this.#broken;
   }
 
-  /** Nothing is compared after the first difference: one row too many shifts all that follow. */
-  async #keepFirst(compare: () => Promise<void>): Promise<void> {
+  /** Stops comparing at the first difference: one surplus row shifts all rows after it. */
+  async #untilBroken(compare: () => Promise<void>): Promise<void> {
     if (this.#broken !== undefined) return;
     try {
       await compare();
@@ -50,13 +50,13 @@ export class RowsCheck {
   }
 
   async #compare(entry: StoredEntry, frame: Frame): Promise<void> {
-    const [letter] = await this.#letters.take(entry, strayLetter);
+    const [letter] = await this.#letters.rowsAt(entry, strayLetter);
     let expected: readonly ExpectedRow[] = [];
     if (frame.kind === 'event') expected = this.#eventRows(entry, frame);
     if (frame.kind === 'dead_letter') expected = this.#letterRows(entry, frame, letter);
     else if (letter !== undefined) strayLetter(letter);
     for (const [table, rows] of this.#projections) {
-      const stored = await rows.take(entry, strayRow);
+      const stored = await rows.rowsAt(entry, strayRow);
       compareRows(
         entry,
         table,
@@ -68,11 +68,11 @@ export class RowsCheck {
 
   #eventRows({ shard, index, sourceNo, eventId, sequence }: StoredEntry, frame: Frame): readonly ExpectedRow[] {
     const event = eventOf(frame.body);
-    // What is no event is named where events are looked at.
+    // EventCheck reports a body that is not an event.
     if (event === undefined) return [];
     const source = sourceNo === undefined ? undefined : this.#sources.get(sourceNo);
     if (source?.source !== event.source || eventId !== event.id || sequence !== parseSequence(event.sequence)) {
-      const detail = `the columns name ${source?.source} ${eventId}, the event ${event.source} ${event.id}`;
+      const detail = `expected the columns of ${event.source} ${event.id}, got ${source?.source} ${eventId}`;
       throw new BrokenRule('projection_differs', detail, shard, index);
     }
     return expectedRows(event, {
@@ -86,8 +86,8 @@ export class RowsCheck {
   #letterRows({ shard, index }: StoredEntry, frame: Frame, letter: StoredDeadLetter | undefined): readonly ExpectedRow[] {
     const { keyId, receivedAtMs } = frame;
     const fits = letter !== undefined && letter.keyId === keyId && letter.receivedAtMs === receivedAtMs;
-    if (!fits || Buffer.compare(describe(letter), frame.body) !== 0) {
-      throw new BrokenRule('dead_letter_mismatch', 'the message beside the log is not what its entry describes', shard, index);
+    if (!fits || Buffer.compare(bodyOf(letter), frame.body) !== 0) {
+      throw new BrokenRule('dead_letter_mismatch', 'the stored message does not match the description in its entry', shard, index);
     }
     const event = letter.code === 'equivocation' ? eventOf(letter.bytes) : undefined;
     if (event === undefined) return [];
@@ -106,21 +106,21 @@ function compareRows(
   const wanted = new Set(expected.map(({ columns }) => canonicalize(columns)));
   const found = new Set(stored.map(({ columns }) => canonicalize(columns)));
   const missing = [...wanted].filter((row) => !found.has(row));
-  const foreign = [...found].filter((row) => !wanted.has(row));
-  if (missing.length === 0 && foreign.length === 0) return;
-  const rule: Rule = missing.length === 0 ? 'projection_unexpected' : foreign.length === 0 ? 'projection_missing' : 'projection_differs';
-  throw new BrokenRule(rule, `${table}: stored ${foreign[0] ?? 'nothing'}, the entry gives ${missing[0] ?? 'nothing'}`, shard, index);
+  const surplus = [...found].filter((row) => !wanted.has(row));
+  if (missing.length === 0 && surplus.length === 0) return;
+  const rule: Rule = missing.length === 0 ? 'projection_unexpected' : surplus.length === 0 ? 'projection_missing' : 'projection_differs';
+  throw new BrokenRule(rule, `${table}: expected ${missing[0] ?? 'no row'}, got ${surplus[0] ?? 'no row'}`, shard, index);
 }
 
 function strayLetter({ shard, index }: StoredDeadLetter): never {
-  throw new BrokenRule('dead_letter_mismatch', 'no entry describes this message', shard, index);
+  throw new BrokenRule('dead_letter_mismatch', 'no entry describes the message at this index', shard, index);
 }
 
 function strayRow({ shard, index, table }: StoredProjection): never {
-  throw new BrokenRule('projection_unexpected', `${table}: no entry stands here`, shard, index);
+  throw new BrokenRule('projection_unexpected', `${table}: no entry has this index`, shard, index);
 }
 
-function describe({ code, detail, origin, bytes }: StoredDeadLetter): Uint8Array {
+function bodyOf({ code, detail, origin, bytes }: StoredDeadLetter): Uint8Array {
   return deadLetterBody({ code: code as RefusalCode, detail, origin, digest: hash('sha256', bytes), size: bytes.length });
 }
 

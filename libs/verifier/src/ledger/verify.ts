@@ -5,18 +5,18 @@ import { LedgerWalk, type VerifyOptions } from '../ledger-walk.ts';
 import { BrokenRule } from '../rules.ts';
 import { brokenVerdict, type Sound, type Verdict } from '../verdict.ts';
 import type { Violation } from '../violation.ts';
-import { Beside } from './beside.ts';
+import { MergeCursor } from './merge-cursor.ts';
 import type { LedgerSnapshot, StoredEntry, StoredHead, StoredNote } from './ports.ts';
 import { RowsCheck } from './rows-check.ts';
 
 export interface LedgerOptions extends VerifyOptions {
-  /** The ledger's name. Without it no checkpoint is looked at: of a database that publishes none. */
+  /** The ledger's name. Without it checkpoints are not verified: for a database that publishes none. */
   readonly ledger?: string;
-  /** Keys of the ledger as the database's side knows them, where `keys` names none. */
+  /** The ledger's keys as its operator states them; used where `keys` is not given. */
   readonly ownKeys?: readonly string[];
 }
 
-/** Verifies one tenant's ledger in its database: entries, checkpoints, and every row beside them. Nothing stored beside an entry is believed. */
+/** Verifies one tenant's ledger in its database: entries, checkpoints, projections, parts. Nothing stored beside an entry is trusted. */
 export async function verifyLedger(tenant: string, snapshot: LedgerSnapshot, options: LedgerOptions): Promise<Verdict> {
   const keys = Keys.parse(options.keys ?? options.ownKeys ?? []);
   const verification: { walk?: LedgerWalk } = {};
@@ -29,7 +29,7 @@ export async function verifyLedger(tenant: string, snapshot: LedgerSnapshot, opt
   }
 }
 
-/** The last line of an integration test: the broken rule, or nothing. Checkpoints are not looked at. */
+/** The last check of an integration test: the broken rule, or an empty list. Checkpoints are not verified. */
 export async function auditTenant(tenant: string, snapshot: LedgerSnapshot): Promise<readonly Violation[]> {
   const verdict = await verifyLedger(tenant, snapshot, { events: createEventCheck() });
   if (verdict.sound) return [];
@@ -41,14 +41,14 @@ class LedgerVerification {
   readonly #walk: LedgerWalk;
   readonly #snapshot: LedgerSnapshot;
   readonly #options: LedgerOptions;
-  readonly #notes: Beside<StoredNote & { readonly index: bigint }>;
+  readonly #notes: MergeCursor<StoredNote & { readonly index: bigint }>;
   #head: StoredHead | undefined;
 
   constructor(walk: LedgerWalk, snapshot: LedgerSnapshot, options: LedgerOptions) {
     this.#walk = walk;
     this.#snapshot = snapshot;
     this.#options = options;
-    this.#notes = new Beside(options.ledger === undefined ? none() : placed(snapshot.checkpoints()));
+    this.#notes = new MergeCursor(options.ledger === undefined ? none() : placed(snapshot.checkpoints()));
   }
 
   async run(): Promise<Sound> {
@@ -63,12 +63,12 @@ class LedgerVerification {
     }
     await this.#openUpTo(undefined, heads);
     await rows.finish();
-    await this.#notes.rest(strayNote);
+    await this.#notes.drain(strayNote);
     await this.#checkParts();
     return await this.#walk.finish(true, this.#options.keys !== undefined);
   }
 
-  /** Closes the open log and goes on to the one that the entry is of, through those without entries. */
+  /** Closes the open log and opens the entry's log; logs without entries between them are opened and closed. */
   async #openUpTo(entry: StoredEntry | undefined, heads: StoredHead[]): Promise<void> {
     for (;;) {
       if (this.#head !== undefined) await this.#walk.close(headOf(this.#head));
@@ -80,20 +80,20 @@ class LedgerVerification {
       await this.#walk.open({ ...next, from: 0n, start: Buffer.alloc(0) });
       if (next.shard === entry?.shard) return;
     }
-    if (entry !== undefined)
-      throw new BrokenRule('size_mismatch', 'entries stand here of a log that has no head', entry.shard, entry.index);
+    if (entry !== undefined) throw new BrokenRule('size_mismatch', 'the log of this entry has no head', entry.shard, entry.index);
   }
 
-  /** What an earlier epoch signed after the place where the next one began was given up with it. */
+  /** Checkpoints of an earlier epoch beyond the start of the next one were given up with that epoch; they are skipped. */
   async #checkpoints(entry: StoredEntry, head: StoredHead): Promise<void> {
-    for (const { note, epoch } of await this.#notes.take(entry, strayNote)) {
+    for (const { note, epoch } of await this.#notes.rowsAt(entry, strayNote)) {
       if (epoch >= this.#walk.epoch || epoch > head.epoch) this.#walk.checkpoint(note);
     }
   }
 
   async #checkParts(): Promise<void> {
     for await (const { digest, salt, bytes } of this.#snapshot.parts()) {
-      if (partDigest(salt, bytes) !== digest) throw new BrokenRule('part_mismatch', `the part ${digest} holds something else`);
+      if (partDigest(salt, bytes) !== digest)
+        throw new BrokenRule('part_mismatch', `expected content with digest ${digest}, got another digest`);
     }
   }
 }
@@ -108,7 +108,7 @@ function headOf({
 }
 
 function strayNote({ shard, size }: StoredNote): never {
-  throw new BrokenRule('size_mismatch', `the ledger signed a checkpoint of ${size} entries that are not here`, shard, size - 1n);
+  throw new BrokenRule('size_mismatch', `the ledger signed a checkpoint of ${size} entries; the log has fewer`, shard, size - 1n);
 }
 
 async function* placed(notes: AsyncIterable<StoredNote>): AsyncGenerator<StoredNote & { readonly index: bigint }> {

@@ -5,15 +5,15 @@ import { LedgerWalk, type VerifyOptions } from '../ledger-walk.ts';
 import { BrokenRule } from '../rules.ts';
 import { brokenVerdict, type Sound, type Verdict } from '../verdict.ts';
 
-/** One log over static C2SP endpoints. Nothing it gives is believed. */
+/** Reads one log over static C2SP endpoints. Nothing it returns is trusted. */
 export interface LogReader {
   /** The newest signed note. */
   checkpoint(): Promise<Uint8Array>;
-  /** A tile of level 0, or of entries, as published. */
+  /** A published tile: hashes of level 0, or entries. */
   tile(kind: 'hashes' | 'entries', tile: Tile): Promise<Uint8Array>;
 }
 
-/** Verifies a whole log as it is published. @param vkeys keys as the log's own side says them; `options.keys` go before. */
+/** Verifies a whole published log. @param vkeys keys that the log's operator states; `options.keys` take precedence. */
 export async function verifyLog(reader: LogReader, vkeys: readonly string[], options: VerifyOptions): Promise<Verdict> {
   const verification: { walk?: LedgerWalk } = {};
   try {
@@ -71,9 +71,10 @@ function decoded(tenant: string, origin: string): string {
   }
 }
 
-const noLog = (origin: string): BrokenRule => new BrokenRule('origin_mismatch', `${JSON.stringify(origin)} is no log of a ledger`);
+const noLog = (origin: string): BrokenRule =>
+  new BrokenRule('origin_mismatch', `expected the origin of a ledger's log, got ${JSON.stringify(origin)}`);
 
-/** As the genesis says: the walk compares all of it. */
+/** Number of shards that the genesis entry states; the walk verifies the whole entry. */
 function shardsOf(frame: Uint8Array | undefined): number {
   const body = frame === undefined ? undefined : decodeFrame(frame)?.body;
   try {

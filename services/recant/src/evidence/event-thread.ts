@@ -1,16 +1,16 @@
 import { type TransferListItem, Worker } from 'node:worker_threads';
-import type { EventBatch, EventCheck, Findings, Looked } from '@recant/verifier';
+import type { BatchResult, EventBatch, EventCheck, Findings } from '@recant/verifier';
 
-export type Question = { readonly look: EventBatch } | { readonly finish: ReadonlySet<number> };
+export type Question = { readonly check: EventBatch } | { readonly finish: ReadonlySet<number> };
 /** In the order of the questions. */
-export type Answer = { readonly said: Looked | Findings } | { readonly failed: Error };
+export type Answer = { readonly said: BatchResult | Findings } | { readonly failed: Error };
 
 interface Waiting {
   resolve(said: unknown): void;
   reject(cause: Error): void;
 }
 
-/** Looks at events on a second thread, beside the trees on this one. It is started with the first batch, and keeps a scratch file of its own. */
+/** Checks events on a second thread while this one hashes the trees. The thread starts with the first batch and has its own scratch file. */
 export function threadedEventCheck(): EventCheck & AsyncDisposable {
   const waiting: Waiting[] = [];
   let worker: Worker | undefined;
@@ -23,7 +23,7 @@ export function threadedEventCheck(): EventCheck & AsyncDisposable {
     const started = new Worker(new URL('./event-worker.ts', import.meta.url));
     started.on('message', (answer: Answer) => ('failed' in answer ? fail(answer.failed) : waiting.shift()?.resolve(answer.said)));
     started.on('error', (cause) => fail(cause as Error));
-    started.on('exit', () => fail(new Error('the thread that looks at events ended')));
+    started.on('exit', () => fail(new Error('the event-check thread exited')));
     return started;
   };
   const ask = async (question: Question, transfer: TransferListItem[] = []): Promise<unknown> => {
@@ -35,7 +35,7 @@ export function threadedEventCheck(): EventCheck & AsyncDisposable {
     });
   };
   return {
-    look: async (batch) => (await ask({ look: batch }, [batch.bytes.buffer])) as Looked,
+    checkBatch: async (batch) => (await ask({ check: batch }, [batch.bytes.buffer])) as BatchResult,
     finish: async (partial) => (await ask({ finish: partial })) as Findings,
     async [Symbol.asyncDispose]() {
       await worker?.terminate();

@@ -1,5 +1,5 @@
 import { parentPort } from 'node:worker_threads';
-import { createEventCheck, type Findings, type Looked } from '@recant/verifier/facts';
+import { type BatchResult, createEventCheck, type Findings } from '@recant/verifier/facts';
 import type { Answer, Question } from './event-thread.ts';
 import { scratchFile } from './scratch-file.ts';
 
@@ -7,7 +7,7 @@ const check = createEventCheck(scratchFile());
 
 /** What runs on the other thread. Questions are answered in order: the check does one thing after the other. */
 parentPort?.on('message', async (question: Question) => {
-  const said: Promise<Looked | Findings> = 'look' in question ? check.look(question.look) : check.finish(question.finish);
+  const said: Promise<BatchResult | Findings> = 'check' in question ? check.checkBatch(question.check) : check.finish(question.finish);
   const answer: Answer = await said.then(
     (value) => ({ said: value }),
     (cause: Error) => ({ failed: cause }),

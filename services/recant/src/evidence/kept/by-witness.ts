@@ -1,5 +1,5 @@
 import { checkpointAt, cosignedCheckpoint } from '@recant/anchors';
-import type { KeptCheckpoint } from '@recant/verifier';
+import type { SavedCheckpoint } from '@recant/verifier';
 import { CliError, EXIT } from '../../terminal/exit.ts';
 import type { Origins } from './origins.ts';
 
@@ -7,7 +7,7 @@ import type { Origins } from './origins.ts';
 const ASKED_AT_ONCE = 8;
 
 /** What a witness shows to monitors of the logs that are verified; or the one checkpoint at an address that ends with `checkpoint`. */
-export async function* keptByWitness(place: string, origins: Origins): AsyncGenerator<KeptCheckpoint> {
+export async function* keptByWitness(place: string, origins: Origins): AsyncGenerator<SavedCheckpoint> {
   const url = addressOf(place);
   if (/(^|[/.])checkpoint$/.test(url.pathname)) {
     yield await checkpointAt(url.href);

@@ -1,6 +1,6 @@
 import { BUCKET_ENV, bucketOf, KEPT_OF_LOG_MAX, s3Checkpoints } from '@recant/anchors';
 import { ConfigError, readConfig } from '@recant/service';
-import type { KeptCheckpoint } from '@recant/verifier';
+import type { SavedCheckpoint } from '@recant/verifier';
 import { z } from 'zod';
 import { CliError, EXIT } from '../../terminal/exit.ts';
 import { printable } from '../../terminal/output.ts';
@@ -10,7 +10,7 @@ import type { World } from '../../terminal/session.ts';
 const PREFIX = 'recant/';
 
 /** Checkpoints in a bucket, `s3://bucket/prefix`, reached as RECANT_ANCHOR_S3_* say. */
-export async function* keptInBucket(place: string, { env, err, nowMs }: World): AsyncGenerator<KeptCheckpoint> {
+export async function* keptInBucket(place: string, { env, err, nowMs }: World): AsyncGenerator<SavedCheckpoint> {
   const [, bucket, path = ''] = /^s3:\/\/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:\/(.*))?$/.exec(place) ?? [];
   if (bucket === undefined)
     throw new CliError(EXIT.usage, `${JSON.stringify(place)} is not the address of a bucket`, 'Write it like s3://kept-by-others/recant/.');

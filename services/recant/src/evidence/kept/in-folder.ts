@@ -1,12 +1,12 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { decodeTlogProof, NOTE_BYTES_MAX, parseNote, TransparencyError } from '@recant/transparency';
-import { ANCHORS_MAX, type KeptCheckpoint } from '@recant/verifier';
+import { ANCHORS_MAX, type SavedCheckpoint } from '@recant/verifier';
 import { CliError, EXIT } from '../../terminal/exit.ts';
 import { readReceipt } from '../verify-receipt.ts';
 
 /** Every checkpoint in a folder, or one file: as an anchor writes them, in a receipt, or copied there by hand, each with the time of its file. */
-export async function* keptInFolder(path: string): AsyncGenerator<KeptCheckpoint> {
+export async function* keptInFolder(path: string): AsyncGenerator<SavedCheckpoint> {
   for (const name of await listFiles(path)) {
     const { size, mtimeMs } = await stat(name);
     const receipt = name === path || name.endsWith('.tlog-proof') ? await readReceipt(name) : undefined;
@@ -15,7 +15,7 @@ export async function* keptInFolder(path: string): AsyncGenerator<KeptCheckpoint
     const note = receipt === undefined ? await readFile(name) : inFile(name, () => decodeTlogProof(receipt).checkpoint);
     // In a folder something else may lie beside them; a file that was named is one.
     if (name === path) inFile(name, () => parseNote(note));
-    yield { name: relative(path, name) || name, note, keptAtMs: mtimeMs };
+    yield { name: relative(path, name) || name, note, savedAtMs: mtimeMs };
   }
 }
 

@@ -1,5 +1,5 @@
 import { AnchorError } from '@recant/ledger';
-import { ANCHORS_MAX, type KeptCheckpoint } from '@recant/verifier';
+import { ANCHORS_MAX, type SavedCheckpoint } from '@recant/verifier';
 import { CliError, EXIT } from '../../terminal/exit.ts';
 import type { World } from '../../terminal/session.ts';
 import { keptByWitness } from './by-witness.ts';
@@ -13,8 +13,8 @@ export async function readKept(
   origins: Origins,
   world: World,
   tell: (read: number) => void,
-): Promise<readonly KeptCheckpoint[]> {
-  const kept: KeptCheckpoint[] = [];
+): Promise<readonly SavedCheckpoint[]> {
+  const kept: SavedCheckpoint[] = [];
   for (const place of places) {
     try {
       for await (const each of keptAt(place, origins, world)) {
@@ -38,7 +38,7 @@ export async function readKept(
   return kept;
 }
 
-function keptAt(place: string, origins: Origins, world: World): AsyncIterable<KeptCheckpoint> {
+function keptAt(place: string, origins: Origins, world: World): AsyncIterable<SavedCheckpoint> {
   if (place.startsWith('s3://')) return keptInBucket(place, world);
   if (/^https?:\/\//.test(place)) return keptByWitness(place, origins);
   return keptInFolder(place);

@@ -7,8 +7,8 @@ export function comparePlaces(a: Placed, b: Placed): number {
   return a.shard - b.shard || (a.index < b.index ? -1 : a.index > b.index ? 1 : 0);
 }
 
-/** Reads an ascending list beside another one. */
-export class Beside<T extends Placed> {
+/** Reads an ascending list of rows in step with the entries that they belong to. */
+export class MergeCursor<T extends Placed> {
   readonly #rows: AsyncIterator<T>;
   #head: IteratorResult<T> | undefined;
 
@@ -16,8 +16,8 @@ export class Beside<T extends Placed> {
     this.#rows = rows[Symbol.asyncIterator]();
   }
 
-  /** Rows at the place; those before it, which nothing accounts for, go to `stray`. */
-  async take(place: Placed, stray: (row: T) => void): Promise<readonly T[]> {
+  /** Rows at the place. Rows before it belong to no entry and go to `stray`. */
+  async rowsAt(place: Placed, stray: (row: T) => void): Promise<readonly T[]> {
     const found: T[] = [];
     for (this.#head ??= await this.#rows.next(); !this.#head.done; this.#head = await this.#rows.next()) {
       const order = comparePlaces(this.#head.value, place);
@@ -28,7 +28,8 @@ export class Beside<T extends Placed> {
     return found;
   }
 
-  async rest(stray: (row: T) => void): Promise<void> {
-    await this.take({ shard: Number.POSITIVE_INFINITY, index: 0n }, stray);
+  /** Passes all remaining rows to `stray`. */
+  async drain(stray: (row: T) => void): Promise<void> {
+    await this.rowsAt({ shard: Number.POSITIVE_INFINITY, index: 0n }, stray);
   }
 }

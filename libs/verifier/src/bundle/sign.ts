@@ -5,10 +5,10 @@ import { parseJsonRecord } from './json-record.ts';
 import { type BundleCounts, encodeStatement } from './statement.ts';
 
 /**
- * Puts records together and signs them anew, whatever they say: what somebody with the ledger's key could do. For tools and tests, small bundles.
+ * Joins records and signs them without any check, as somebody with the ledger's key could. In memory, for small bundles.
  * @param records all but the statement.
  */
-export async function sealBundle(records: readonly BundleRecord[], signer: Signer): Promise<Buffer> {
+export async function signBundle(records: readonly BundleRecord[], signer: Signer): Promise<Buffer> {
   const body = Buffer.concat([MAGIC, ...records.map(({ type, payload }) => encodeRecord(type, payload))]);
   const first = records.find(({ type }) => type === 'M');
   const { tenant, made } = first === undefined ? {} : (parseJsonRecord(first.payload, 'the manifest') as Record<string, string>);
@@ -19,7 +19,7 @@ export async function sealBundle(records: readonly BundleRecord[], signer: Signe
 
 function countRecords(records: readonly BundleRecord[]): BundleCounts {
   const count = (type: string) => records.filter((record) => record.type === type).length;
-  // The kind stands behind the index and the frame's version: 2 is a dead letter.
+  // Byte 9, after the index and the frame's version, is the kind: 2 is a dead letter.
   const deadLetters = records.filter(({ type, payload }) => type === 'E' && payload[9] === 2).length;
   return { logs: count('L'), entries: count('E'), deadLetters, checkpoints: count('C') };
 }
