@@ -1,7 +1,7 @@
 import type { Attempts } from './attempt/attempts.ts';
 import { RecantError } from './error.ts';
-import type { Settings } from './options.ts';
 import type { Outbox } from './outbox/outbox.ts';
+import type { Settings } from './settings.ts';
 import type { Source } from './source.ts';
 import { withTimeout } from './with-timeout.ts';
 

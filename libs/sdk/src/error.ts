@@ -1,40 +1,40 @@
 import type { Finding } from '@recant/redaction';
 
 export type RecantErrorCode =
-  /** Options or the description of an action are wrong. */
+  /** Invalid options, or an invalid description of an action. */
   | 'options_invalid'
-  /** Arguments that JSON cannot hold without loss. */
+  /** Arguments that JSON cannot represent without loss. */
   | 'arguments_invalid'
-  /** Arguments over the size of a part, or an intent over the size of an event. */
+  /** Arguments larger than a part, or an intent larger than an event. */
   | 'too_large'
-  /** A system that was not given to `createRecant`, or that this action did not name. */
+  /** A system that `createRecant` or this action does not list. */
   | 'system_unknown'
-  /** A rule says that what stands in `finding.place` must not leave the process, and it cannot be left out. */
+  /** A redaction rule matches at `finding.place`, where the value can be neither masked nor omitted. */
   | 'redaction_refused'
-  /** Before images could not be made durable. The cause is the connector's error. */
+  /** Before images could not be stored. `cause` is the connector's error. */
   | 'capture_failed'
   /** The ledger did not acknowledge in time. */
   | 'ledger_unavailable'
-  /** The ledger said no: `refusal` says why. */
+  /** The ledger refused the event; see `refusal`. */
   | 'refused'
-  /** The ledger does not take the key. Events wait, and are sent once `apiKey` gives another one. */
+  /** The ledger refuses the API key. Events stay queued until `apiKey` returns another key. */
   | 'key_refused'
-  /** Too much is unacknowledged already. */
+  /** Too many events are unacknowledged. */
   | 'queue_full'
-  /** The tool ran, and what it did could not be read from the system: the attempt stays unsettled and becomes `unknown`. */
+  /** The tool ran, but its effects could not be read from the system. The attempt stays unsettled and becomes `unknown`. */
   | 'settlement_failed'
-  /** Acknowledged events were let go that nothing outside the ledger covers yet. */
+  /** Acknowledged events were dropped from the resend buffer before they were covered. */
   | 'resend_buffer_full'
-  /** A restored ledger does not have what it had acknowledged, and cannot get it from here: `pending` has ids. */
+  /** A restored ledger lacks events that it had acknowledged, and they cannot be sent again; `pending` lists ids. */
   | 'acknowledged_lost'
-  /** The tool touched resources that a rule forbids to name: they are recorded under masked names, and the attempt cannot be undone. */
+  /** The tool changed resources whose names match a redaction rule. They are recorded under masked names, and the attempt cannot be undone. */
   | 'effect_masked'
-  /** No key that seals is to be had: what was to be sealed is masked for now. */
+  /** Could not get an encryption key. Values that a rule would seal are masked until a key is available. */
   | 'sealing_failed'
-  /** `open()` has not been called, or did not succeed. */
+  /** `open()` was not called, or failed. */
   | 'not_open'
   | 'closed'
-  /** `close()` gave up: `pending` lists the ids of events that were not acknowledged. */
+  /** `close()` timed out; `pending` lists the ids of events without an acknowledgement. */
   | 'unacknowledged';
 
 export interface RecantErrorDetails extends ErrorOptions {
@@ -43,7 +43,7 @@ export interface RecantErrorDetails extends ErrorOptions {
   readonly finding?: Finding;
 }
 
-/** The one error class of the SDK. Whatever a tool throws is passed on unchanged and never wrapped in it. */
+/** The only error class of the SDK. Errors thrown by tools are never wrapped in it. */
 export class RecantError extends Error {
   override readonly name = 'RecantError';
   readonly code: RecantErrorCode;

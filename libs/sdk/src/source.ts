@@ -1,7 +1,7 @@
 import { eventId } from '@recant/events';
 import { RecantError } from './error.ts';
-import type { Settings } from './options.ts';
 import type { Delivery, Outbox } from './outbox/outbox.ts';
+import type { Settings } from './settings.ts';
 import { KeyRefused } from './transport.ts';
 import { SDK_VERSION } from './version.ts';
 import { withTimeout } from './with-timeout.ts';

@@ -5,10 +5,10 @@ export interface TraceContext {
   readonly tracestate?: string;
 }
 
-/** Gives the trace context of whatever is running now. */
+/** Returns the active trace context. */
 export type TraceReader = () => TraceContext;
 
-/** The active span of OpenTelemetry, where the application has its API; else nothing. */
+/** Reads OpenTelemetry's active span if the application has its API; otherwise returns an empty context. */
 export async function openTelemetryReader(): Promise<TraceReader> {
   const api = await import('@opentelemetry/api').catch(() => undefined);
   if (api === undefined) return () => ({});
@@ -20,7 +20,7 @@ export async function openTelemetryReader(): Promise<TraceReader> {
   };
 }
 
-/** Drops what is no W3C trace context: tracing never stops an action. */
+/** Drops invalid W3C trace context instead of throwing: tracing must not stop an action. */
 export function checkTrace(given: { readonly traceparent?: string | undefined; readonly tracestate?: string | undefined }): TraceContext {
   const { traceparent, tracestate } = given;
   if (traceparent === undefined || !isTraceparent(traceparent)) return {};

@@ -1,2 +1,2 @@
-/** As in package.json, which a test compares: an import of it would need a bundler's or a flag's help. */
+/** Equals the version in package.json (tested). Importing package.json would need a bundler or a flag. */
 export const SDK_VERSION = '0.1.0';

@@ -55,7 +55,7 @@ test('I1: without the ledger the tool never runs, and the attempt ends denied on
   await recant.close();
 });
 
-test('the ledger goes away after the intent: the result comes through, and the settlement with the ledger', async () => {
+test('the ledger becomes unreachable after the intent: the caller gets the result, the ledger gets the settlement once it is back', async () => {
   const recant = await opened(IMPATIENT);
   const result = await recant.action({ tool: 't' }, (ctx) => {
     ledger.mode = { kind: 'down' };
@@ -68,7 +68,7 @@ test('the ledger goes away after the intent: the result comes through, and the s
   expect(settled()[0]?.data).toMatchObject({ outcome: 'succeeded', effects: 1 });
 });
 
-test('the ledger stays away: close gives up at its deadline and lists what was not acknowledged', async () => {
+test('the ledger stays unreachable: close times out and lists the unacknowledged events', async () => {
   const recant = await opened({ ...IMPATIENT, closeTimeoutMs: 200 });
   const { action } = await recant.action({ tool: 't' }, (ctx) => {
     ledger.mode = { kind: 'down' };
@@ -80,7 +80,7 @@ test('the ledger stays away: close gives up at its deadline and lists what was n
   expect(await reason(recant.close())).toBe(error);
 });
 
-test('close waits for a tool that runs, and names the one that does not end', async () => {
+test('close waits for running tools and lists one that does not end', async () => {
   const recant = await opened({ closeTimeoutMs: 150 });
   const [begun, finished] = [Promise.withResolvers<string>(), Promise.withResolvers<void>()];
   const running = recant.action({ tool: 't' }, (ctx) => {
@@ -93,7 +93,7 @@ test('close waits for a tool that runs, and names the one that does not end', as
   await running;
 });
 
-test('answers that get lost are asked for again with the same bytes', async () => {
+test('a request whose answer was lost is repeated with the same bytes', async () => {
   const recant = await opened();
   ledger.mode = { kind: 'lost' };
   const running = recant.action({ tool: 't' }, () => 'ran');
@@ -104,7 +104,7 @@ test('answers that get lost are asked for again with the same bytes', async () =
   expect(ledger.received.events).toBeGreaterThan(ledger.events.length);
 });
 
-test.each([429, 503, 500])('status %s is waited out, as long as it asks for', async (status) => {
+test.each([429, 503, 500])('status %s is retried after Retry-After', async (status) => {
   const recant = await opened({ ackTimeoutMs: 5_000 });
   ledger.mode = { kind: 'busy', status, retryAfter: '1' };
   const started = performance.now();
@@ -116,7 +116,7 @@ test.each([429, 503, 500])('status %s is waited out, as long as it asks for', as
   await recant.close();
 });
 
-test.each([400, 403, 404])('status %s is not asked again', async (status) => {
+test.each([400, 403, 404])('status %s is not retried', async (status) => {
   const recant = await opened();
   const before = ledger.received.requests;
   ledger.mode = { kind: 'refuse', status };
@@ -128,7 +128,7 @@ test.each([400, 403, 404])('status %s is not asked again', async (status) => {
 
 const keyOf = (fill: number) => formatApiKey({ keyId: 'test', secret: new Uint8Array(32).fill(fill) });
 
-test('a key refused in mid-stream loses nothing: what waits goes out once and in order under the next one, and the application is told once', async () => {
+test('a key refused mid-stream loses nothing: queued events are sent once and in order under the next key, and onProblem is called once', async () => {
   let apiKey = ledger.apiKey;
   const recant = await opened({ apiKey: () => apiKey, ackTimeoutMs: 20_000 });
   await recant.action({ tool: 'before' }, (ctx) => ctx.on(shop).write('a'));
@@ -146,7 +146,7 @@ test('a key refused in mid-stream loses nothing: what waits goes out once and in
   expect(problems).toHaveLength(1);
 });
 
-test('a key refused for good: the tool never runs, and close lists what waits', async () => {
+test('a permanently refused key: the tool never runs, and close lists the queued events', async () => {
   const recant = await opened({ ...IMPATIENT, closeTimeoutMs: 200 });
   ledger.apiKey = keyOf(8);
   let ran = false;
@@ -156,7 +156,7 @@ test('a key refused for good: the tool never runs, and close lists what waits', 
   expect((await reason(recant.close())).pending.some((id) => id.endsWith('.intended'))).toBe(true);
 });
 
-test('open tells of a wrong key at once, whether it was given or asked for, and succeeds under a right one', async () => {
+test('open rejects a wrong key at once, whether given as a string or a function, and succeeds with a valid one', async () => {
   const right = ledger.apiKey;
   let apiKey = keyOf(8);
   const recant = createRecant({
@@ -175,7 +175,7 @@ test('open tells of a wrong key at once, whether it was given or asked for, and 
   await recant.close();
 });
 
-test('whoever is asked for the key and throws is asked again', async () => {
+test('an apiKey function that throws is called again', async () => {
   let sealed = false;
   const recant = await opened({
     ackTimeoutMs: 20_000,
@@ -192,7 +192,7 @@ test('whoever is asked for the key and throws is asked again', async () => {
   await recant.close();
 });
 
-test('an answer that is not the ledger’s is no acknowledgement', async () => {
+test('a response that is not the ledger’s is no acknowledgement', async () => {
   const recant = await opened(IMPATIENT);
   ledger.mode = { kind: 'nonsense' };
   let ran = false;
@@ -202,7 +202,7 @@ test('an answer that is not the ledger’s is no acknowledgement', async () => {
   expect(ran).toBe(false);
 });
 
-test('what the ledger refuses after the tool ran is told, and listed by close', async () => {
+test('an event refused after the tool ran is reported to onProblem and listed by close', async () => {
   const recant = await opened();
   ledger.mode = { kind: 'refuse_event', id: (id) => id.endsWith('.settled') };
   expect(await recant.action({ tool: 't' }, () => 'result')).toBe('result');
@@ -214,7 +214,7 @@ test('what the ledger refuses after the tool ran is told, and listed by close', 
   ledger.violations.length = 0;
 });
 
-test('memory is bounded: what does not fit is refused by name before the tool runs', async () => {
+test('memory is bounded: at the limit an action is refused with queue_full before the tool runs', async () => {
   const recant = await opened({ queueEventsMax: 4, ...IMPATIENT });
   ledger.mode = { kind: 'down' };
   const codes: string[] = [];
@@ -227,7 +227,7 @@ test('memory is bounded: what does not fit is refused by name before the tool ru
   expect(settled()).toHaveLength(2);
 });
 
-test('a tool that only reads may go on without the ledger, and is recorded later', async () => {
+test('a read-only tool may run without the ledger, and is recorded later', async () => {
   const recant = await opened(IMPATIENT);
   ledger.mode = { kind: 'down' };
   expect(await recant.action({ tool: 'look', reversibility: 'read', failClosed: false }, () => 'seen')).toBe('seen');
@@ -236,18 +236,18 @@ test('a tool that only reads may go on without the ledger, and is recorded later
   expect(settled()[0]?.data.outcome).toBe('succeeded');
 });
 
-test('what the ledger refuses of a tool that only reads is told', async () => {
+test('a refused intent of a read-only tool is reported to onProblem', async () => {
   const recant = await opened();
   ledger.mode = { kind: 'refuse_event', id: (id) => id.endsWith('.intended') };
   expect(await recant.action({ tool: 'look', reversibility: 'read', failClosed: false }, () => 'seen')).toBe('seen');
   expect(problems).toMatchObject([{ code: 'refused', refusal: { code: 'agent_not_allowed' } }]);
   await recant.close();
-  // The refused number is a hole that the ledger shows.
+  // The refused sequence number is a gap that the ledger reports.
   expect(ledger.violations).toHaveLength(1);
   ledger.violations.length = 0;
 });
 
-test('effects that cannot be read at first are read again, each once', async () => {
+test('effects whose reading failed are read again, each recorded once', async () => {
   const recant = await opened();
   shop.settleErrors.push(new ConnectorError('unreachable', 'gone for a moment'));
   await recant.action({ tool: 't' }, (ctx) => {
@@ -257,7 +257,7 @@ test('effects that cannot be read at first are read again, each once', async () 
   expect(ledger.of('recant.attempt.effects.v1')[0]?.data.effects.map(({ ordinal }) => ordinal)).toEqual(['1', '2', '3']);
 });
 
-test('effects that cannot be read leave the attempt unsettled: the result comes through, the problem is told', async () => {
+test('unreadable effects leave the attempt unsettled: the caller gets the result, onProblem the error', async () => {
   const recant = await opened();
   const cause = new Error('broken');
   shop.settleErrors.push(cause);
@@ -271,7 +271,7 @@ test('effects that cannot be read leave the attempt unsettled: the result comes 
   expect([error.pending.length, settled(), shop.released]).toEqual([1, [], 1]);
 });
 
-test('a quarter of a million effects go out in chunks that fit, with flat memory', async () => {
+test('250,000 effects are sent in chunks within the size limit, with flat memory', async () => {
   const total = 250_000;
   let made = 0;
   let aheadMax = 0;
@@ -315,6 +315,6 @@ test('a quarter of a million effects go out in chunks that fit, with flat memory
   await recant.close();
   expect(recorded).toBe(total);
   expect(acknowledged).toBeLessThan(EFFECT_CHUNKS_MAX);
-  // An effect has over 150 bytes: no more than the queue, the chunk being gathered and the batch being sent can be ahead.
+  // An effect has over 150 bytes: only the queue, one chunk and one batch can be read ahead.
   expect(aheadMax).toBeLessThan((bytesMax + 2 * EVENT_BYTES_MAX) / 150);
 }, 120_000);

@@ -10,7 +10,7 @@ const key = { keyId: 'bot1', secret: new Uint8Array(32).fill(9) };
 const apiKey = formatApiKey(key);
 const PARTITIONS = 4;
 
-test('messages are signed, in the source’s partition, in order, parts before the event that names them', async () => {
+test('messages are signed, in the source’s partition, in order, parts before the event that references them', async () => {
   const { brokers, topic } = await testKafka({ partitions: PARTITIONS });
   const shop = memorySystem('shop');
   const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
@@ -18,7 +18,7 @@ test('messages are signed, in the source’s partition, in order, parts before t
   const recant = createRecant({ agent: 'bot', systems: [shop], transport, trace: () => ({ traceparent }) });
   await recant.open();
   await recant.action({ tool: 'fill', arguments: { text: 'x'.repeat(400_000) } }, (ctx) => {
-    // Over two megabytes of effects: more than one request to the broker holds.
+    // Over two megabytes of effects: more than fits in one request to the broker.
     for (let n = 0; n < 12_000; n += 1) ctx.on(shop).write(`k${n}`);
   });
   await recant.close();
@@ -47,7 +47,7 @@ test('messages are signed, in the source’s partition, in order, parts before t
   expect(kinds.filter((kind, index) => kind !== kinds[index - 1])).toEqual(['opened', 'part', 'intended', 'effects', 'settled', 'closed']);
 });
 
-test('the key can be replaced between two requests: what is sent from then on is signed with the new one', async () => {
+test('the key can be replaced between two requests: later messages are signed with the new one', async () => {
   const { brokers, topic } = await testKafka({ partitions: PARTITIONS });
   const keys = [key, { keyId: 'bot2', secret: new Uint8Array(32).fill(8) }] as const;
   let current = 0;
@@ -74,7 +74,7 @@ test('the key can be replaced between two requests: what is sent from then on is
   expect(signers).toEqual(['bot1', 'bot1', 'bot2', 'bot2']);
 });
 
-test('a broker that is not there is a ledger that is not there', async () => {
+test('an unreachable broker is reported as ledger_unavailable', async () => {
   const recant = createRecant({ agent: 'bot', transport: kafkaTransport({ brokers: ['127.0.0.1:1'], apiKey }), ackTimeoutMs: 1_500 });
   await expect(recant.open()).rejects.toMatchObject({ code: 'ledger_unavailable', cause: { name: 'TransportError' } });
   await recant.close();

@@ -2,33 +2,33 @@ import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { decodeEvent, type EventType, formatApiKey, partDigest, type RecantEvent, splitBatch } from '@recant/events';
 
-/** A real HTTP server that answers as the ledger does, keeps what it takes in memory, and checks what every producer owes: order and density. */
+/** A real HTTP server that answers like the ledger, stores events in memory, and checks that producers send consecutive sequence numbers. */
 export interface FakeLedger {
   readonly url: string;
-  /** The one key that it takes. */
+  /** The only accepted key. */
   apiKey: string;
-  /** Events taken, in order, duplicates left out. */
+  /** Accepted events, in order, without duplicates. */
   readonly events: RecantEvent[];
   readonly parts: Map<string, Uint8Array>;
-  /** Count of bodies received, and of events in them, repetitions included. */
+  /** Number of bodies received and of events in them, including repetitions. */
   readonly received: { requests: number; events: number };
-  /** What was broken of the producer's promises. */
+  /** Violations of a producer's obligations. */
   readonly violations: string[];
   readonly traceparents: (string | undefined)[];
   mode: Mode;
-  /** What it says of its log: the epoch, and how many of its events are covered. */
+  /** Epoch of the log, and the number of its covered events. */
   standing: { epoch: number; covered: number };
-  /** Count of questions how safe an event is. */
+  /** Number of `GET /v1/standing` requests. */
   asked: number;
-  /** An older copy takes its place, with the first so many events, and without the parts that came since the start. */
-  setBack(events: number): void;
+  /** Restores an older copy: only the first `events` events, and no parts. */
+  restore(events: number): void;
   of<T extends EventType>(type: T): Extract<RecantEvent, { type: T }>[];
-  /** Resolves once the condition holds; looked at after each request. */
+  /** Resolves once the condition is true; checked after each request. */
   until(condition: () => boolean): Promise<void>;
   close(): Promise<void>;
 }
 
-/** `lost`: takes the events and cuts the connection before the answer. */
+/** `lost`: accepts the events, then closes the connection without an answer. */
 export type Mode =
   | { readonly kind: 'up' }
   | { readonly kind: 'down' }
@@ -52,7 +52,7 @@ export async function startLedger(): Promise<FakeLedger> {
     mode: { kind: 'up' },
     standing: { epoch: 1, covered: 0 },
     asked: 0,
-    setBack(events) {
+    restore(events) {
       for (const { source, id } of ledger.events.splice(events)) taken.delete(`${source} ${id}`);
       sequences.clear();
       for (const { source, sequence } of ledger.events) sequences.set(source, Number(sequence));

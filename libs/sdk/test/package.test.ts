@@ -6,11 +6,11 @@ import { SDK_VERSION } from '../src/version.ts';
 const read = (path: string): string => readFileSync(new URL(path, import.meta.url), 'utf8');
 const manifest = JSON.parse(read('../package.json')) as { version: string; dependencies: object; peerDependencies: object };
 
-test('the version that sources report is the package’s', () => {
+test('the version reported by sources equals the package version', () => {
   expect(SDK_VERSION).toBe(manifest.version);
 });
 
-test('agents take on nothing but the protocol: everything else is a type, or an optional peer loaded when it is used', () => {
+test('the only runtime imports are protocol libs: others are type-only, or optional peers loaded on use', () => {
   expect(Object.keys(manifest.dependencies).sort()).toEqual(['@recant/connector', '@recant/events', '@recant/redaction']);
   const builtins = new Set(builtinModules.map((name) => `node:${name}`));
   for (const folder of ['..', '../../events', '../../redaction'].map((root) => `${root}/src`)) {

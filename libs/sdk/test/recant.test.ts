@@ -76,7 +76,7 @@ describe('an action', () => {
     expect(recant.source).toMatch(/^recant:\/\/bot\//);
   });
 
-  test('gives what the tool gives, by identity', async () => {
+  test('returns the tool’s result by identity', async () => {
     const recant = await opened();
     const value = { some: Symbol('thing') };
     expect(await recant.action({ tool: 't' }, () => value)).toBe(value);
@@ -119,7 +119,7 @@ describe('an action', () => {
     });
   });
 
-  test('many at once are one dense sequence, each with its own effects', async () => {
+  test('concurrent actions form one consecutive sequence, each with its own effects', async () => {
     const recant = await opened();
     const many = Array.from({ length: 200 }, (_, n) => n);
     const results = await Promise.all(
@@ -138,7 +138,7 @@ describe('an action', () => {
     expect(shop.released).toBe(many.length);
   });
 
-  test('another try is the next attempt of the same action', async () => {
+  test('a retry is the next attempt of the same action', async () => {
     const recant = await opened();
     const first = await recant.action({ tool: 't' }, (ctx) => ctx);
     const second = await recant.action({ tool: 't', retryOf: first }, (ctx) => ctx);
@@ -155,7 +155,7 @@ describe('an action', () => {
     await recant.close();
   });
 
-  test('records its arguments as they were before the tool changed them', async () => {
+  test('records the arguments as they were before the tool changed them', async () => {
     const recant = await opened();
     const args = { list: [1], when: new Date(0), absent: undefined };
     await recant.action({ tool: 't', arguments: args }, () => void args.list.push(2));
@@ -176,14 +176,14 @@ describe('an action', () => {
     expect(ledger.of('recant.attempt.intended.v1')[0]?.data.arguments).toHaveProperty('part.size', part?.length);
   });
 
-  test('arguments at the edge of depth stay inside', async () => {
+  test('arguments at the depth limit are recorded inline', async () => {
     const recant = await opened();
     await recant.action({ tool: 't', arguments: { deep: JSON.parse(`${'['.repeat(28)}${']'.repeat(28)}`) } }, () => {});
     await recant.close();
     expect(ledger.parts.size).toBe(0);
   });
 
-  test('carries the trace context of its caller', async () => {
+  test('has the trace context of its caller', async () => {
     const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
     const recant = await opened({ trace: () => ({ traceparent, tracestate: 'bad\u0000' }) });
     await recant.action({ tool: 't' }, () => {});
@@ -193,7 +193,7 @@ describe('an action', () => {
   });
 });
 
-describe('before the tool runs it is refused', () => {
+describe('an action is refused before the tool runs', () => {
   class Odd extends Map {}
   const cyclic: Record<string, unknown> = {};
   cyclic.self = cyclic;
@@ -208,7 +208,7 @@ describe('before the tool runs it is refused', () => {
     ['too much', { arguments: { s: 'x'.repeat(600_000) } }, 'too_large'],
     ['no tool', { tool: '' }, 'options_invalid'],
     ['no URI', { resources: ['a'] }, 'options_invalid'],
-    ['a resource of nobody', { resources: ['memory://other/a'] }, 'system_unknown'],
+    ['a resource of an unknown system', { resources: ['memory://other/a'] }, 'system_unknown'],
     ['a system of nobody', { systems: ['other'] }, 'system_unknown'],
     ['an open write', { failClosed: false }, 'options_invalid'],
     ['a bad label', { labels: { a: '\u001b' } }, 'options_invalid'],
@@ -223,7 +223,7 @@ describe('before the tool runs it is refused', () => {
     expect(shop.released).toBe(shop.captured.length);
   });
 
-  test('where a system cannot be captured', async () => {
+  test('if a system cannot be captured', async () => {
     const recant = await opened();
     const cause = new Error('disk full');
     shop.captureErrors.push(cause);
@@ -233,7 +233,7 @@ describe('before the tool runs it is refused', () => {
     expect(ids()).toEqual(['opened', 'closed']);
   });
 
-  test('where the recorder is not open, or closed', async () => {
+  test('if the recorder is not open, or closed', async () => {
     const recant = recorder();
     expect(await reason(recant.action({ tool: 't' }, () => {}))).toMatchObject({ code: 'not_open' });
     await recant.close();
@@ -242,7 +242,7 @@ describe('before the tool runs it is refused', () => {
     expect(ledger.events).toEqual([]);
   });
 
-  test('where the ledger refuses the intent', async () => {
+  test('if the ledger refuses the intent', async () => {
     const recant = await opened();
     ledger.mode = { kind: 'refuse', status: 403 };
     let ran = false;
@@ -253,7 +253,7 @@ describe('before the tool runs it is refused', () => {
   });
 });
 
-test('a handle is given only for a system that the action names', async () => {
+test('a handle is available only for a system of the action', async () => {
   const other = memorySystem('other');
   const recant = await opened({ systems: [shop, other] });
   const input = { tool: 't', resources: ['memory://shop/a'] };
@@ -262,14 +262,14 @@ test('a handle is given only for a system that the action names', async () => {
   await recant.close();
 });
 
-test('options are checked all at once, before anything is sent', () => {
+test('all problems of the options are reported at once, before anything is sent', () => {
   const wrong = () => createRecant({ url: 'nowhere', apiKey: 'hunter2', agent: '', leaseMs: 0, session: '\u0000', systems: [shop, shop] });
   expect(wrong).toThrow(expect.objectContaining({ code: 'options_invalid' }));
   expect(wrong).toThrow(/leaseMs.*agent.*session.*system.*url.*apiKey/);
   expect(wrong).not.toThrow(/hunter2/);
 });
 
-test('a source says that it is alive, three times a lease', async () => {
+test('a source sends three heartbeats per lease', async () => {
   const recant = await opened({ leaseMs: 30 });
   await ledger.until(() => ledger.of('recant.source.heartbeat.v1').length >= 2);
   await recant.close();

@@ -37,7 +37,7 @@ const sent = (): string => JSON.stringify([ledger.events, [...ledger.parts.value
 const intent = () => ledger.of('recant.attempt.intended.v1')[0]?.data;
 const settlement = () => ledger.of('recant.attempt.settled.v1')[0]?.data;
 
-test('arguments, context and labels go out masked, and the tool is given what it was given', async () => {
+test('arguments, context and labels are recorded masked, and the tool gets the originals', async () => {
   const recant = await opened({ session: `s ${SECRET}`, onBehalfOf: `o ${SECRET}`, model: `m ${SECRET}` });
   const given = { key: SECRET, many: [{ password: 'hunter2' }], [SECRET]: 1 };
   const tool = recant.wrap((input: typeof given) => input, {
@@ -59,7 +59,7 @@ test('arguments, context and labels go out masked, and the tool is given what it
   });
 });
 
-test('arguments that stand beside the event are masked as well', async () => {
+test('arguments stored as a part are masked as well', async () => {
   const recant = await opened();
   await recant.action({ tool: 't', arguments: { text: `${'x'.repeat(20_000)} ${SECRET}` } }, () => {});
   await recant.close();
@@ -67,7 +67,7 @@ test('arguments that stand beside the event are masked as well', async () => {
   expect(sent()).not.toContain(SECRET);
 });
 
-test('names and labels that grow by their masks still fit an event', async () => {
+test('names and labels with masks still fit an event', async () => {
   const address = '203.0.113.7 ';
   const recant = await opened({ redaction: { personal: 'mask' }, session: address.repeat(21).trim() });
   await recant.action({ tool: 't', labels: { hosts: address.repeat(21).trim() } }, () => {});
@@ -78,11 +78,11 @@ test('names and labels that grow by their masks still fit an event', async () =>
   });
 });
 
-test('errors go out masked, whole or cut, and are thrown as the tool threw them', async () => {
+test('errors are recorded masked, truncated or not, and rethrown unchanged', async () => {
   const recant = await opened();
   const error = Object.assign(new Error(`connect failed: postgres://app:hunter2@db/shop with ${SECRET}`), { code: `E_${SECRET}` });
   await expect(recant.action({ tool: 't' }, () => Promise.reject(error))).rejects.toBe(error);
-  // The bound falls into the credential: no half of it is left.
+  // The limit falls into the credential, so the whole credential is dropped.
   const long = `${'y'.repeat(65_530)} ${SECRET}`;
   await expect(recant.action({ tool: 't' }, () => Promise.reject(new Error(long)))).rejects.toThrow();
   const edge = `${'z '.repeat(1_018)}${SECRET}`;
@@ -95,7 +95,7 @@ test('errors go out masked, whole or cut, and are thrown as the tool threw them'
   });
 });
 
-test('results are kept where the tool says what of them, masked', async () => {
+test('results are recorded masked, and only if the tool reports them', async () => {
   const recant = await opened();
   const login = recant.wrap(async () => ({ token: SECRET, user: 'ada', rows: 3n }), {
     name: 'login',
@@ -125,7 +125,7 @@ test('results are kept where the tool says what of them, masked', async () => {
 
 test.for([
   ['a resource', { resources: [`memory://shop/a/${SECRET}`] }, 'resources[0]'],
-  ['a resource that is none', { resources: [`https://bot:${SECRET}@host/x`] }, 'resources[0]'],
+  ['an invalid resource', { resources: [`https://bot:${SECRET}@host/x`] }, 'resources[0]'],
   [
     'an expected resource',
     { resources: ['memory://shop/a'], expectedAfter: { [`memory://shop/${SECRET}`]: { x: null } } },
@@ -152,7 +152,7 @@ test.for([
   expect(sent()).not.toContain(SECRET);
 });
 
-test('an effect on a resource that may not be named is recorded under masked names, without its inverse, and told', async () => {
+test('an effect on a resource whose name matches a rule is recorded under masked names, without compensation, and reported to onProblem', async () => {
   const recant = await opened();
   const context = await recant.action({ tool: 't', systems: ['shop'] }, (running) => {
     running.on(shop).write(`keys/${percentEncode(SECRET)}/old`);
@@ -175,7 +175,7 @@ test('an effect on a resource that may not be named is recorded under masked nam
   expect(sent()).not.toContain(SECRET);
 });
 
-test('a secret across the segments of a path, or in a path at its longest, is masked as a whole', async () => {
+test('a secret that spans segments of a path, or is in a path of maximum length, masks the whole path', async () => {
   const recant = await opened({ redaction: { personal: 'mask' } });
   const deep = `${'1.1.1.1/'.repeat(120)}x`;
   await recant.action({ tool: 't', systems: ['shop'] }, (running) => {
@@ -189,7 +189,7 @@ test('a secret across the segments of a path, or in a path at its longest, is ma
   expect(long).toMatch(/^memory:\/\/shop\/%5Bip-address%23[0-9a-f]{8}%5D$/);
 });
 
-test('versions before of resources that may not be named are left out', async () => {
+test('before versions of resources whose names match a rule are omitted', async () => {
   const recant = await opened();
   const system = {
     ...shop,
@@ -209,7 +209,7 @@ test('versions before of resources that may not be named are left out', async ()
   expect(intent()?.before).toEqual({ 'memory://shop/b': { value: 'v1.y' } });
 });
 
-test('what the SDK throws, tells and warns of holds no value, nor do the causes that a log prints with it', async () => {
+test('errors and warnings of the SDK contain no matched value, nor do their causes as printed in a log', async () => {
   const detail = Object.assign(new Error(`duplicate key (password=hunter2)`), { code: '23505', detail: `Key (token)=(${SECRET})` });
   shop.captureErrors.push(new Error('capture failed', { cause: detail }));
   const recant = await opened();
@@ -226,7 +226,7 @@ test('what the SDK throws, tells and warns of holds no value, nor do the causes 
   expect(inspect([thrown, problems], { depth: 10 })).not.toMatch(new RegExp(`${SECRET}|hunter2`));
 });
 
-test('an error without a value keeps its cause, by identity', async () => {
+test('an error without a matched value keeps its cause, by identity', async () => {
   const cause = new Error('the disk is full');
   shop.captureErrors.push(cause);
   const recant = await opened();
@@ -234,7 +234,7 @@ test('an error without a value keeps its cause, by identity', async () => {
   await recant.close();
 });
 
-test('tracing carries no secret either', async () => {
+test('a trace state with a secret is dropped', async () => {
   const traceparent = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`;
   const recant = await opened({ trace: () => ({ traceparent, tracestate: `vendor=${SECRET}` }) });
   await recant.action({ tool: 't' }, () => {});
@@ -243,13 +243,13 @@ test('tracing carries no secret either', async () => {
   expect(sent()).not.toContain(SECRET);
 });
 
-test('an agent or source that is named like a secret is no agent', () => {
+test('an agent or source whose name matches a rule is refused', () => {
   for (const named of [{ agent: SECRET }, { sourcePrefix: `recant://${SECRET}` }]) {
     expect(() => createRecant({ url: 'http://127.0.0.1:1', apiKey: ledger.apiKey, agent: 'bot', ...named })).toThrow(RecantError);
   }
 });
 
-test('what redaction refuses is said in the words of the SDK: wrong rules before anything runs, values by rule and place', async () => {
+test('redaction errors become RecantErrors: invalid rules before anything runs, refused values with rule and place', async () => {
   expect(() => createRecant({ url: ledger.url, apiKey: ledger.apiKey, agent: 'bot', redaction: { except: ['emial'] } })).toThrow(
     expect.objectContaining({ name: 'RecantError', code: 'options_invalid', message: expect.stringContaining('emial') }),
   );

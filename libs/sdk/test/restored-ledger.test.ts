@@ -26,13 +26,13 @@ const act = async (recant: Recant, times: number, text = ''): Promise<void> => {
 const numbers = (): number[] => ledger.events.map(({ sequence }) => Number(sequence));
 const upTo = (last: number): number[] => Array.from({ length: last }, (_, at) => at + 1);
 
-test('a ledger that was set back gets what it had acknowledged again, verbatim and in order, before anything newer', async () => {
+test('a restored ledger gets its acknowledged events again, with the same bytes and in order, before newer ones', async () => {
   const recant = await opened();
   await act(recant, 3);
   const before = structuredClone(ledger.events);
-  // Too large for an event: it stands beside it, and is gone with the older copy.
+  // Too large for inline: stored as a part, which the older copy lacks.
   await act(recant, 1, 'x'.repeat(50_000));
-  ledger.setBack(2);
+  ledger.restore(2);
   await act(recant, 2);
   await recant.close();
   expect(numbers()).toEqual(upTo(14));
@@ -41,53 +41,53 @@ test('a ledger that was set back gets what it had acknowledged again, verbatim a
   expect(problems).toEqual([]);
 });
 
-test('set back again in the middle of it, it begins again', async () => {
+test('a second restore during the resend starts it again', async () => {
   const recant = await opened();
   await act(recant, 300);
-  ledger.setBack(1);
+  ledger.restore(1);
   const acting = act(recant, 1);
-  // More than one request holds.
+  // More than fits in one request.
   await ledger.until(() => ledger.events.length > 1);
   expect(ledger.events.length).toBeLessThan(601);
-  ledger.setBack(0);
+  ledger.restore(0);
   await acting;
   await recant.close();
   expect(numbers()).toEqual(upTo(604));
   expect(problems).toEqual([]);
 });
 
-test('an idle source finds out by its heartbeat', async () => {
+test('an idle source notices the restore at its heartbeat', async () => {
   const recant = await opened({ leaseMs: 30 });
   await act(recant, 2);
-  ledger.setBack(1);
+  ledger.restore(1);
   await ledger.until(() => ledger.of('recant.source.heartbeat.v1').length > 0 && ledger.of('recant.attempt.settled.v1').length === 2);
   await recant.close();
   expect(numbers()).toEqual(upTo(ledger.events.length));
 });
 
-test('close waits until what was acknowledged is there again', async () => {
+test('close waits until the ledger has the acknowledged events again', async () => {
   const recant = await opened();
   await act(recant, 2);
-  ledger.setBack(0);
+  ledger.restore(0);
   await recant.close();
   expect(numbers()).toEqual(upTo(6));
 });
 
-test('memory is bounded: the oldest is let go, which is told once where nothing outside covers it', async () => {
+test('memory is bounded: the oldest event is dropped, reported once if it is not covered', async () => {
   const recant = await opened({ resendEventsMax: 4 });
   await act(recant, 4);
   expect(problems).toMatchObject([{ code: 'resend_buffer_full', message: expect.stringContaining('limits: 4 events') }]);
-  ledger.setBack(1);
+  ledger.restore(1);
   await act(recant, 1);
   expect(problems.slice(1)).toMatchObject([{ code: 'acknowledged_lost', pending: [expect.stringMatching(/\.1\.settled$/)] }]);
   expect(numbers()).toEqual([1, ...upTo(11).slice(5)]);
-  // The hole is the ledger's to show.
+  // The ledger reports the gap.
   expect(ledger.violations).toHaveLength(1);
   ledger.violations.length = 0;
   await recant.close();
 });
 
-test('bytes are bounded too, those of parts among them', async () => {
+test('bytes are bounded too, including parts', async () => {
   const recant = await opened({ resendBytesMax: 60_000 });
   await act(recant, 1, 'x'.repeat(50_000));
   expect(problems).toEqual([]);
@@ -96,27 +96,27 @@ test('bytes are bounded too, those of parts among them', async () => {
   await recant.close();
 });
 
-test('what is covered makes room without a word, and is sent again as long as it is kept', async () => {
+test('covered events are dropped without a report, and sent again while buffered', async () => {
   const recant = await opened({ leaseMs: 30, resendEventsMax: 200 });
   ledger.standing.covered = Number.MAX_SAFE_INTEGER;
   for (let n = 0; n < 6; n += 1) {
     await act(recant, 20);
-    // The question after the next is about something newer than all of these, and the one after that comes when it is answered.
+    // The next question but one is about an event newer than all of these; the one after that is sent when it was answered.
     const { asked } = ledger;
     await ledger.until(() => ledger.asked >= asked + 3);
   }
   expect(problems).toEqual([]);
-  ledger.setBack(ledger.events.length - 60);
+  ledger.restore(ledger.events.length - 60);
   await act(recant, 1);
   await recant.close();
   expect(ledger.events.length).toBeGreaterThan(200);
   expect(numbers()).toEqual(upTo(ledger.events.length));
 });
 
-test('nothing is kept where nothing may be: a ledger that was set back goes on with a hole', async () => {
+test('with resendEventsMax 0 nothing is buffered: the restored ledger continues with a gap', async () => {
   const recant = await opened({ resendEventsMax: 0 });
   await act(recant, 2);
-  ledger.setBack(1);
+  ledger.restore(1);
   await act(recant, 1);
   await recant.close();
   expect(numbers()).toEqual([1, 6, 7, 8]);
@@ -124,10 +124,10 @@ test('nothing is kept where nothing may be: a ledger that was set back goes on w
   ledger.violations.length = 0;
 });
 
-test('what a ledger refuses that it had acknowledged is told once, with all ids, and the rest goes on', async () => {
+test('acknowledged events that the restored ledger refuses are reported once, with all ids, and the others are sent', async () => {
   const recant = await opened();
   await act(recant, 2);
-  ledger.setBack(0);
+  ledger.restore(0);
   ledger.mode = { kind: 'refuse_event', id: (id) => id === 'opened' || /intended$/.test(id) };
   const refused = recant.action({ tool: 't' }, () => {});
   await expect(refused).rejects.toMatchObject({ code: 'refused' });
@@ -146,7 +146,7 @@ test('what a ledger refuses that it had acknowledged is told once, with all ids,
   ledger.violations.length = 0;
 });
 
-test('a way that can only ask sends all of it again once an epoch was opened', async () => {
+test('a transport without source_behind sends the whole buffer again after an epoch was opened', async () => {
   const sent: string[] = [];
   const standing = { epoch: 1, covered: false };
   let asked = 0;
@@ -175,7 +175,7 @@ test('a way that can only ask sends all of it again once an epoch was opened', a
   expect([ledger.events, problems]).toEqual([[], []]);
 });
 
-test('a way that cannot ask keeps nothing, and says nothing', async () => {
+test('a transport without standing buffers nothing and reports nothing', async () => {
   const recant = await opened({
     resendEventsMax: 1,
     transport: { send: async (items) => items.map(() => ({ kind: 'acknowledged' }) as const), close: async () => {} },

@@ -57,7 +57,7 @@ const openedPart = ({ digest, subject = '' }: PartReference): unknown => {
 const sent = (): string =>
   JSON.stringify([ledger.events, [...ledger.parts.values()].map((bytes) => Buffer.from(bytes).toString('latin1'))]);
 
-test('arguments with a personal value stand sealed beside the event, whole, with the credentials in them masked', async () => {
+test('arguments with a personal value are sealed as a whole into a part, with their credentials masked', async () => {
   const recant = await opened();
   const given = { to: 'ada@example.com', text: `use ${SECRET}`, n: 1 };
   await recant.action({ tool: 'mail', arguments: given, subject: 'customer/42' }, () => {});
@@ -70,7 +70,7 @@ test('arguments with a personal value stand sealed beside the event, whole, with
   expect(problems).toEqual([]);
 });
 
-test('results are sealed as arguments are, and what holds nothing personal is not', async () => {
+test('results are sealed like arguments, and content without personal values is not sealed', async () => {
   const recant = await opened({ sealing: { dataKey, subject: 'customer/7' } });
   const find = recant.wrap(async (_: { id: number }) => ({ email: 'ada@example.com' }), { name: 'find', result: (found) => found });
   await find({ id: 7 });
@@ -79,7 +79,7 @@ test('results are sealed as arguments are, and what holds nothing personal is no
   expect(parts().map((part) => [part.subject, openedPart(part)])).toEqual([['customer/7', { email: 'ada@example.com' }]]);
 });
 
-test('each subject has a key of its own, used again, and renewed after an hour', async () => {
+test('each subject has its own key, which is reused and replaced after an hour', async () => {
   const recant = await opened();
   const mail = recant.wrap((_: { to: string }) => {}, { name: 'mail', subject: ({ to }) => (to.startsWith('ada') ? 'ada' : undefined) });
   await Promise.all([mail({ to: 'ada@example.com' }), mail({ to: 'ada@example.com' }), mail({ to: 'eve@example.com' })]);
@@ -89,12 +89,12 @@ test('each subject has a key of its own, used again, and renewed after an hour',
   await recant.close();
   expect(made.map(({ subject }) => subject).sort()).toEqual(['ada', 'ada', 'agent/bot']);
   expect(parts().map(({ subject }) => subject)).toEqual(['ada', 'ada', 'agent/bot', 'ada']);
-  // The same content twice under one key: nothing of it is alike.
+  // The same content sealed twice under one key gives different bytes.
   const [one, two] = parts().map(({ digest }) => Buffer.from(ledger.parts.get(digest) as Uint8Array));
   expect(one?.subarray(22).equals(two?.subarray(22) as Buffer)).toBe(false);
 });
 
-test('while no key is to be had, what was to be sealed is masked, told once, and asked for again later', async () => {
+test('without a key content is masked, onProblem is called once, and a key is requested again later', async () => {
   const recant = await opened();
   const mail = () => recant.action({ tool: 'mail', arguments: { to: 'ada@example.com' } }, () => {});
   failing = new Error(`no keys for ada@example.com`);
@@ -115,7 +115,7 @@ test('while no key is to be had, what was to be sealed is masked, told once, and
   expect(sent()).not.toContain('ada@');
 });
 
-test('what was to be sealed is masked where it is switched off, and where the transport cannot ask for keys', async () => {
+test('content is masked if sealing is off or the transport cannot get keys', async () => {
   const { dataKey: _none, ...bare } = httpTransport({ url: ledger.url, apiKey: ledger.apiKey });
   for (const options of [{ sealing: false }, { sealing: {}, transport: bare }] as const) {
     const recant = await opened(options);
@@ -127,7 +127,7 @@ test('what was to be sealed is masked where it is switched off, and where the tr
   expect(problems).toEqual([]);
 });
 
-test('the ledger is asked for keys over HTTP unless told otherwise, and one that gives none is told', async () => {
+test('by default keys come from the ledger over HTTP, and its refusal is reported', async () => {
   const recant = await opened({ sealing: {} });
   await recant.action({ tool: 'mail', arguments: { to: 'ada@example.com' } }, () => {});
   await recant.close();
@@ -135,7 +135,7 @@ test('the ledger is asked for keys over HTTP unless told otherwise, and one that
   expect(sent()).not.toContain('ada@');
 });
 
-test('a subject that is itself personal is refused: it would stand in the log for ever', async () => {
+test('a subject that matches a rule is refused, because it is logged permanently', async () => {
   const recant = await opened();
   const refused = recant.action({ tool: 'mail', subject: 'ada@example.com' }, () => {});
   await expect(refused).rejects.toMatchObject({ code: 'redaction_refused', finding: { rule: 'email', place: 'subject' } });
@@ -152,7 +152,7 @@ test('a subject that is itself personal is refused: it would stand in the log fo
   ).toThrow(expect.objectContaining({ code: 'options_invalid' }));
 });
 
-test('arguments are copied before a key is waited for', async () => {
+test('arguments are copied before a key is requested', async () => {
   let give: (key: SealingKey) => void = () => {};
   const recant = await opened({ sealing: { dataKey: () => new Promise((resolve) => (give = resolve)) } });
   const given = { to: 'ada@example.com' };
@@ -165,7 +165,7 @@ test('arguments are copied before a key is waited for', async () => {
   expect(openedPart(parts()[0] as PartReference)).toEqual({ to: 'ada@example.com' });
 });
 
-test('contents that fit only unsealed are too large, and the tool does not run', async () => {
+test('content that exceeds the size limit once sealed is too large, and the tool does not run', async () => {
   const recant = await opened();
   let ran = false;
   const text = 'x'.repeat(524_288 - '{"text":"","to":"ada@example.com"}'.length);

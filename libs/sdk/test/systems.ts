@@ -1,7 +1,7 @@
 import type { Capture, CapturingSystem } from '@recant/connector';
 import type { AttemptRef, Effect } from '@recant/events';
 
-/** A system in memory that keeps the rules of the contract, and counts. */
+/** An in-memory system that follows the connector contract and records its calls. */
 export interface MemorySystem extends CapturingSystem<{ write(key: string): void }> {
   readonly captured: AttemptRef[];
   released: number;

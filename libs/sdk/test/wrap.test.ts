@@ -42,7 +42,7 @@ describe('a function', () => {
     expect(outcomes()).toEqual(['succeeded', 'failed']);
   });
 
-  test('that is not asynchronous gives a promise', async () => {
+  test('that is synchronous returns a promise', async () => {
     const double = recant.wrap(function double(n: number) {
       return 2 * n;
     }, {});
@@ -51,7 +51,7 @@ describe('a function', () => {
     expect(intents()[0]).toMatchObject({ tool: 'double', arguments: { inline: { arguments: [4] } } });
   });
 
-  test('knows the action that it runs in', async () => {
+  test('can read the current action', async () => {
     const tool = recant.wrap(
       async () => {
         await new Promise((resolve) => setImmediate(resolve));
@@ -66,7 +66,7 @@ describe('a function', () => {
     expect(recant.current()).toBeUndefined();
   });
 
-  test('keeps every property that hangs on it', () => {
+  test('keeps all its own properties', () => {
     const key = fc.oneof(
       fc.string(),
       fc.constantFrom('description', 'parameters', 'execute', 'toString'),
@@ -104,7 +104,7 @@ describe('a function', () => {
     );
   });
 
-  test('that makes instances is refused', () => {
+  test('that is a class is refused', () => {
     expect(() => recant.wrap(class {} as never, {})).toThrow(expect.objectContaining({ code: 'options_invalid' }));
     expect(() => recant.wrap({} as never, {})).toThrow(expect.objectContaining({ code: 'options_invalid' }));
   });
@@ -138,7 +138,7 @@ describe('a generator', () => {
     return seen;
   };
 
-  test('says what the tool’s own says, to any consumer', async () => {
+  test('yields what the tool’s generator yields, to any consumer', async () => {
     const value = fc.constantFrom('a', 'stop', 'linger', 7);
     const step = fc.tuple(fc.constantFrom('next' as const, 'next' as const, 'throw' as const, 'return' as const), value);
     const wrapped = recant.wrap(dialogue, {});
@@ -153,7 +153,7 @@ describe('a generator', () => {
     expect(outcomes()).toHaveLength(intents().length);
   });
 
-  test('is intended at its first step, and settled when its consumer leaves', async () => {
+  test('is intended at its first step, and settled when its consumer stops early', async () => {
     const wrapped = recant.wrap(dialogue, {});
     const generator = wrapped(1);
     expect(intents()).toEqual([]);
@@ -165,7 +165,7 @@ describe('a generator', () => {
     expect(generator).toBeInstanceOf(wrapped);
   });
 
-  test('without async becomes one with it', async () => {
+  test('that is synchronous becomes asynchronous', async () => {
     const count = recant.wrap(function* count(this: { to: number }, from: number) {
       for (let n = from; n <= this.to; n += 1) yield [n, recant.current()?.attempt];
       return 'done';
@@ -179,7 +179,7 @@ describe('a generator', () => {
     expect(seen).toEqual([[1, 1], [2, 1], [3, 1], 'done']);
   });
 
-  test('that throws is settled as failed, with the error as it was', async () => {
+  test('that throws is settled as failed, with the same error', async () => {
     const failure = new Error('no');
     const wrapped = recant.wrap(async function* failing() {
       yield 1;
@@ -191,7 +191,7 @@ describe('a generator', () => {
     expect(outcomes()).toEqual(['failed']);
   });
 
-  test('never starts where the ledger refuses', async () => {
+  test('never starts if the ledger refuses the intent', async () => {
     let ran = false;
     const wrapped = recant.wrap(
       async function* () {
@@ -209,7 +209,7 @@ describe('a generator', () => {
       );
     ledger.mode = { kind: 'up' };
     expect([error.code, ran]).toEqual(['refused', false]);
-    // The refused number is a hole that the ledger shows.
+    // The refused sequence number is a gap that the ledger reports.
     await recant.close();
     expect(ledger.violations).toHaveLength(1);
     ledger.violations.length = 0;

@@ -2,34 +2,34 @@ import type { CapturingSystem } from '@recant/connector';
 import { type AttemptContext, type AttemptIntended, isName, isUuidV7, parseResource, type Reversibility } from '@recant/events';
 import { RecantError } from '../error.ts';
 
-/** What is about to be done. */
+/** Description of an action. */
 export interface ActionInput {
   readonly tool: string;
-  /** Plain data; copied before the tool runs. */
+  /** JSON data; copied before the tool runs. */
   readonly arguments?: Readonly<Record<string, unknown>>;
-  /** Resources that the tool is going to touch, as far as known. Required for systems that cannot capture by themselves (files). */
+  /** Resources that the tool will change, as far as known. Required for systems that cannot detect changes themselves (files). */
   readonly resources?: readonly string[];
-  /** Names of systems to capture, beside those of `resources`. Where neither is given: all. */
+  /** Names of systems to capture in addition to those of `resources`. Default if neither is given: all systems. */
   readonly systems?: readonly string[];
-  /** Default: `reversible` where a system is captured, else `irreversible`. */
+  /** Default: `reversible` if a system is captured, else `irreversible`. */
   readonly reversibility?: Reversibility;
-  /** The action that this one belongs to. */
+  /** Id of the parent action. */
   readonly parent?: string;
   readonly labels?: Readonly<Record<string, string>>;
   readonly session?: string;
   readonly onBehalfOf?: string;
-  /** Whose data its arguments and result are, where they are sealed: the key hangs on it. A name that says nothing outside, such as `customer/42`. */
+  /** The person whose data the arguments and result contain; sealed contents use this subject's key. It is logged: use an opaque name such as `customer/42`. */
   readonly subject?: string;
-  /** Milliseconds after which the attempt is `unknown` without a settlement. */
+  /** Milliseconds after which an unsettled attempt becomes `unknown`. */
   readonly deadlineMs?: number;
   readonly expectedAfter?: AttemptIntended['expectedAfter'];
-  /** Another try of an action: of its last attempt by this recorder, or of the attempt that is named. */
+  /** Makes this a retry of an action: the next attempt after `attempt`. Default: after this recorder's last attempt of it. */
   readonly retryOf?: { readonly action: string; readonly attempt?: number };
-  /** `false`, for `read` only: the tool runs whether or not the ledger answers. */
+  /** `false` is allowed for `read` only: the tool then runs even if the ledger does not answer. */
   readonly failClosed?: boolean;
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: systems with handles of different types in one list
+// biome-ignore lint/suspicious/noExplicitAny: one list contains systems with different handle types
 export type AnySystem = CapturingSystem<any>;
 
 /** The systems to capture, with the declared resources of each. @throws RecantError `options_invalid | system_unknown` */
@@ -38,7 +38,7 @@ export function systemsOf(input: ActionInput, known: ReadonlyMap<string, AnySyst
   const names = input.systems ?? (input.resources === undefined || input.resources.length === 0 ? [...known.keys()] : []);
   for (const name of names) {
     const system = known.get(name);
-    if (system === undefined) throw new RecantError('system_unknown', `No system called ${name} was given to createRecant.`);
+    if (system === undefined) throw new RecantError('system_unknown', `Unknown system ${name}: add it to the \`systems\` of createRecant.`);
     chosen.set(system, []);
   }
   for (const resource of input.resources ?? []) {
@@ -46,7 +46,7 @@ export function systemsOf(input: ActionInput, known: ReadonlyMap<string, AnySyst
     if (parsed === undefined) {
       throw new RecantError(
         'options_invalid',
-        `Not a resource: ${resource.slice(0, 200)}. Write <connector>://<system>/<percent-encoded path>.`,
+        `Invalid resource ${resource.slice(0, 200)}: expected <connector>://<system>/<percent-encoded path>.`,
       );
     }
     const system = known.get(parsed.system);
@@ -54,7 +54,7 @@ export function systemsOf(input: ActionInput, known: ReadonlyMap<string, AnySyst
     else if ((input.reversibility ?? 'reversible') === 'reversible') {
       throw new RecantError(
         'system_unknown',
-        `${resource} is of no system that was given to createRecant: give it one, or say that the action is not reversible.`,
+        `${resource} belongs to no known system: add its system to the \`systems\` of createRecant, or set \`reversibility\` to irreversible.`,
       );
     }
   }
@@ -64,11 +64,14 @@ export function systemsOf(input: ActionInput, known: ReadonlyMap<string, AnySyst
 /** @throws RecantError `options_invalid` */
 export function checkInput(input: ActionInput): void {
   const problems: string[] = [];
-  if (typeof input.tool !== 'string' || !isName(input.tool)) problems.push('tool must be a name of 1 to 256 bytes');
-  if (input.failClosed === false && input.reversibility !== 'read') problems.push('failClosed: false is for reversibility read only');
-  if (input.subject !== undefined && !isName(input.subject)) problems.push('subject must be a name of 1 to 256 bytes');
-  if (input.parent !== undefined && !isUuidV7(input.parent)) problems.push('parent must be the id of an action');
-  if (input.retryOf !== undefined && !isUuidV7(input.retryOf.action)) problems.push('retryOf.action must be the id of an action');
+  if (typeof input.tool !== 'string' || !isName(input.tool))
+    problems.push('tool must be a string of 1 to 256 bytes without control characters');
+  if (input.failClosed === false && input.reversibility !== 'read')
+    problems.push('failClosed: false is allowed only with reversibility read');
+  if (input.subject !== undefined && !isName(input.subject))
+    problems.push('subject must be a string of 1 to 256 bytes without control characters');
+  if (input.parent !== undefined && !isUuidV7(input.parent)) problems.push('parent must be an action id (UUIDv7)');
+  if (input.retryOf !== undefined && !isUuidV7(input.retryOf.action)) problems.push('retryOf.action must be an action id (UUIDv7)');
   if (problems.length > 0) throw new RecantError('options_invalid', `${problems.join('; ')}.`);
 }
 

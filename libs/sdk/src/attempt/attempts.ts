@@ -1,7 +1,8 @@
 import { RecantError } from '../error.ts';
-import type { RecantOptions, Settings } from '../options.ts';
+import type { RecantOptions } from '../options.ts';
 import type { Delivery, Outbox } from '../outbox/outbox.ts';
 import { printable } from '../redaction/printable-error.ts';
+import type { Settings } from '../settings.ts';
 import { refusedBy } from '../source.ts';
 import type { TraceContext } from '../trace.ts';
 import { KeyRefused } from '../transport.ts';

@@ -6,20 +6,20 @@ import type { AnySystem } from './action-input.ts';
 
 export type Before = NonNullable<AttemptIntended['before']>;
 
-/** The captures of one attempt, by system. */
+/** The captures of one attempt, one per system. */
 export interface Captures {
   readonly before: Before;
   handleOf(system: AnySystem): unknown;
-  /** What took effect, system by system. */
+  /** The effects, system by system. */
   effects(): AsyncIterable<Effect>;
   release(): Promise<void>;
 }
 
-/** Tries to read what took effect, and the pause between them. */
+/** Attempts to read the effects; the pause between them grows by SETTLE_PAUSE_MS each time. */
 const SETTLE_TRIES = 4;
 const SETTLE_PAUSE_MS = 250;
 
-/** Captures all systems at once; where one refuses, the others are released and nothing has happened. @throws RecantError `capture_failed` */
+/** Captures all systems concurrently. If one fails, the others are released. @throws RecantError `capture_failed` */
 export async function captureAll(attempt: AttemptRef, systems: ReadonlyMap<AnySystem, readonly string[]>): Promise<Captures> {
   const wanted = [...systems];
   const settled = await Promise.allSettled(
@@ -34,25 +34,28 @@ export async function captureAll(attempt: AttemptRef, systems: ReadonlyMap<AnySy
     await release();
     const cause: unknown = (settled[at] as PromiseRejectedResult).reason;
     const name = wanted[at]?.[0].name;
-    throw new RecantError('capture_failed', `${name} could not be captured, so the tool did not run: ${messageOf(cause)}`, { cause });
+    throw new RecantError('capture_failed', `Could not capture system ${name}, so the tool did not run: ${messageOf(cause)}`, { cause });
   }
   return {
     before: Object.assign({}, ...[...captures.values()].map((capture) => capture.before)) as Before,
     handleOf(system) {
       const capture = captures.get(system);
       if (capture === undefined)
-        throw new RecantError('system_unknown', `This action did not name ${system.name}: add it to \`systems\` or \`resources\`.`);
+        throw new RecantError(
+          'system_unknown',
+          `System ${system.name} is not captured for this action: add it to the action's \`systems\` or \`resources\`.`,
+        );
       return capture.handle;
     },
     async *effects() {
-      for (const capture of captures.values()) yield* settleAgain(capture);
+      for (const capture of captures.values()) yield* settleWithRetry(capture);
     },
     release,
   };
 }
 
-/** `settle` is repeatable: after an error that may pass it is read again, past what was read already. */
-async function* settleAgain(capture: Capture): AsyncGenerator<Effect> {
+/** `settle` is repeatable: after a retryable error it is read again, skipping the effects already read. */
+async function* settleWithRetry(capture: Capture): AsyncGenerator<Effect> {
   let seen = 0;
   for (let tries = 1; ; tries += 1) {
     try {

@@ -1,19 +1,19 @@
 import { canonicalize, createEffectsDigest, type Effect, EVENT_BYTES_MAX, EventError } from '@recant/events';
 
-/** Bytes of an effects event beside its effects: envelope with names at their limits, trace context, data. */
+/** Upper limit of the bytes of an effects event without its effects: envelope with names of maximum length, trace context, data. */
 const CHUNK_OVERHEAD_BYTES = 6_000;
 const CHUNK_BYTES_MAX = EVENT_BYTES_MAX - CHUNK_OVERHEAD_BYTES;
 
 export interface Chunked {
   readonly chunks: number;
   readonly effects: number;
-  /** Lower-case hex `effectsDigest` of all chunks. */
+  /** `effectsDigest` of all chunks, lower-case hex. */
   readonly digest: string;
 }
 
 /**
- * Gathers effects into chunks that fit an event and hands each to `send`, which may hold it back: at most one chunk is in memory here.
- * @throws EventError `too_large` for an effect that fits no event, and whatever `effects` or `send` throw.
+ * Splits effects into chunks that fit an event and awaits `send` for each: at most one chunk is in memory here.
+ * @throws EventError `too_large` for an effect larger than a chunk; passes on errors of `effects` and `send`.
  */
 export async function sendInChunks(
   effects: AsyncIterable<Effect>,
@@ -36,7 +36,7 @@ export async function sendInChunks(
     if (size > CHUNK_BYTES_MAX) {
       throw new EventError(
         'too_large',
-        `The effect on ${effect.resource} has ${size} bytes, at most ${CHUNK_BYTES_MAX} fit: make its parts fewer.`,
+        `The effect on ${effect.resource} is too large: expected at most ${CHUNK_BYTES_MAX} bytes, got ${size}.`,
       );
     }
     if (bytes + size > CHUNK_BYTES_MAX) await flush();

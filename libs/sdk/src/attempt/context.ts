@@ -1,6 +1,6 @@
 import type { JsonObject } from '@recant/events';
 import type { RecantError } from '../error.ts';
-import type { Settings } from '../options.ts';
+import type { Settings } from '../settings.ts';
 import type { Intent } from './attempt-events.ts';
 import type { Captures } from './captures.ts';
 import { copyContent } from './content.ts';

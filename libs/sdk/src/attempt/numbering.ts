@@ -2,17 +2,17 @@ import { uuidv7 } from '@recant/events';
 import { RecantError } from '../error.ts';
 import type { ActionInput } from './action-input.ts';
 
-/** Actions whose last attempt is remembered for `retryOf`. */
+/** Number of actions whose last attempt is remembered for `retryOf`. */
 const REMEMBERED_MAX = 10_000;
 
-/** Which action, and which try at it. The function throws RecantError `options_invalid`. */
+/** Assigns action ids and attempt numbers. The returned function throws RecantError `options_invalid`. */
 export function createNumbering(clock: () => number, random: (bytes: number) => Uint8Array) {
   const lastAttempts = new Map<string, number>();
   return ({ retryOf }: Pick<ActionInput, 'retryOf'>): { readonly action: string; readonly attempt: number } => {
     const action = retryOf?.action ?? uuidv7(clock(), random(16));
     const last = retryOf === undefined ? 0 : (retryOf.attempt ?? lastAttempts.get(action));
     if (last === undefined)
-      throw new RecantError('options_invalid', 'retryOf names an action of another recorder: give its attempt as well.');
+      throw new RecantError('options_invalid', 'retryOf.attempt is required: this recorder has no attempt of that action.');
     const attempt = last + 1;
     lastAttempts.delete(action);
     lastAttempts.set(action, attempt);

@@ -1,8 +1,9 @@
 import { type AttemptContext, type AttemptIntended, NAME_BYTES_MAX } from '@recant/events';
 import type { Redactor } from '@recant/redaction';
-import type { RecantOptions, Settings } from '../options.ts';
+import type { RecantOptions } from '../options.ts';
 import { readablePath } from '../redaction/effect-redactor.ts';
 import { redactionRefused } from '../redaction/recorder-redactor.ts';
+import type { Settings } from '../settings.ts';
 import type { TraceContext } from '../trace.ts';
 import { type ActionInput, type AnySystem, checkInput, contextOf, systemsOf } from './action-input.ts';
 import type { Intent } from './attempt-events.ts';

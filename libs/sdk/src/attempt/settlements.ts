@@ -1,8 +1,8 @@
 import { eventId } from '@recant/events';
 import { RecantError } from '../error.ts';
-import type { Settings } from '../options.ts';
 import type { Outbox } from '../outbox/outbox.ts';
 import { createEffectRedactor } from '../redaction/effect-redactor.ts';
+import type { Settings } from '../settings.ts';
 import { type Intent, type OutcomeRedaction, settle, type ToolOutcome } from './attempt-events.ts';
 import type { Captures } from './captures.ts';
 import type { EncodeContent } from './content-encoder.ts';

@@ -3,16 +3,16 @@ import { RecantError } from '../error.ts';
 import { TransportError } from '../transport.ts';
 
 export interface LedgerAddress {
-  /** Where the ledger listens, for instance `http://127.0.0.1:7300`. */
+  /** Base URL of the ledger, such as `http://127.0.0.1:7300`. */
   readonly url: string;
   readonly apiKey: ApiKeySource;
-  /** How long one request may take. */
+  /** Timeout of one request. Default: 15,000. */
   readonly requestTimeoutMs?: number;
 }
 
 export interface LedgerRequest {
   readonly method: 'GET' | 'POST' | 'PUT';
-  /** Relative, without a slash in front. */
+  /** Relative path without a leading slash. */
   readonly path: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: Uint8Array;
@@ -20,7 +20,7 @@ export interface LedgerRequest {
 
 const REQUEST_TIMEOUT_MS = 15_000;
 
-/** Asks one ledger, over the connections that the global fetch keeps alive. A request rejects with TransportError. @throws RecantError `options_invalid` */
+/** @returns a function that sends a request to one ledger and rejects with TransportError. @throws RecantError `options_invalid` */
 export function requester(address: LedgerAddress): (request: LedgerRequest, signal: AbortSignal) => Promise<Response> {
   const base = baseOf(address.url);
   const timeoutMs = address.requestTimeoutMs ?? REQUEST_TIMEOUT_MS;
@@ -36,7 +36,7 @@ export function requester(address: LedgerAddress): (request: LedgerRequest, sign
         signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
       });
     } catch (cause) {
-      throw new TransportError(`the ledger at ${base.origin} does not answer (${reasonOf(cause)})`, { cause });
+      throw new TransportError(`the ledger at ${base.origin} is unreachable (${reasonOf(cause)})`, { cause });
     }
   };
 }
@@ -44,11 +44,11 @@ export function requester(address: LedgerAddress): (request: LedgerRequest, sign
 function baseOf(url: string): URL {
   const base = URL.canParse(url) ? new URL(url.endsWith('/') ? url : `${url}/`) : undefined;
   if (base === undefined || !/^https?:$/.test(base.protocol))
-    throw new RecantError('options_invalid', 'url must be the http(s) address of the ledger.');
+    throw new RecantError('options_invalid', 'url must be the http or https URL of the ledger.');
   return base;
 }
 
-/** fetch says "fetch failed", and why in its cause: `ECONNREFUSED`, `CERT_HAS_EXPIRED`, ... */
+/** The error code in the cause of "fetch failed": `ECONNREFUSED`, `CERT_HAS_EXPIRED`, ... */
 function reasonOf(error: unknown): string {
   const { code } = ((error as Error).cause ?? error) as { code?: unknown };
   return typeof code === 'string' ? code : (error as Error).name;

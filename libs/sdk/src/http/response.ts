@@ -1,13 +1,13 @@
 import { KeyRefused, type SendResult, SourceBehind, type Standing, TransportError } from '../transport.ts';
 import { retryAfterMs } from './retry-after.ts';
 
-/** Bytes of an answer that are read at all: receipts of a full batch fit many times. */
+/** Largest response body that is read, in bytes; far above the receipts of a full batch. */
 const ANSWER_BYTES_MAX = 4_194_304;
 
-/** The code of a refusal that is no refusal of the event. */
+/** The receipt code for a source whose last acknowledged event the ledger lacks; the event itself is not refused. */
 const SOURCE_BEHIND = 'source_behind';
 
-/** @throws TransportError for whatever may be sent again: an overloaded, restarting or absent ledger, and a key that it does not take. */
+/** @throws TransportError if a retry may succeed: the ledger is overloaded or restarting. KeyRefused for 401. */
 export async function refusalOf(response: Response): Promise<SendResult & { kind: 'refused' }> {
   const { status } = response;
   if (status === 429 || status === 408 || status >= 500) {
@@ -24,11 +24,11 @@ export async function refusalOf(response: Response): Promise<SendResult & { kind
   return { kind: 'refused', code, detail: text };
 }
 
-/** @throws TransportError where the answer is not the ledger's: a proxy in between, a version apart. SourceBehind where the ledger was set back. */
+/** @throws TransportError if the response is not a ledger's (a proxy, another version). SourceBehind if the ledger was restored from an older copy. */
 export async function receiptsOf(response: Response, count: number): Promise<readonly SendResult[]> {
   const receipts = memberOf(await readJson(response), 'receipts');
   if (!Array.isArray(receipts) || receipts.length !== count)
-    throw new TransportError(`the ledger's answer does not have ${count} receipts`);
+    throw new TransportError(`invalid answer of the ledger: expected ${count} receipts`);
   return receipts.map(resultOf);
 }
 
@@ -38,14 +38,14 @@ function resultOf(receipt: unknown): SendResult {
     const [shard, index] = [memberOf(receipt, 'shard'), memberOf(receipt, 'index')];
     return { kind: 'acknowledged', ...(typeof shard === 'number' ? { shard } : {}), ...(typeof index === 'number' ? { index } : {}) };
   }
-  if (kind !== 'refused') throw new TransportError(`the ledger's answer has a receipt of unknown kind`);
+  if (kind !== 'refused') throw new TransportError('invalid answer of the ledger: unknown kind of receipt');
   const detail = [textOf(receipt, 'detail'), textOf(receipt, 'action')].filter((text) => text !== undefined).join(' ');
   const code = textOf(receipt, 'code') ?? 'refused';
-  if (code === SOURCE_BEHIND) throw new SourceBehind(`the ledger was set back: ${detail}`);
+  if (code === SOURCE_BEHIND) throw new SourceBehind(`the ledger was restored from an older copy: ${detail}`);
   return { kind: 'refused', code, detail };
 }
 
-/** @throws TransportError where it was not given */
+/** @throws TransportError for any other response */
 export async function standingOf(response: Response): Promise<Standing> {
   if (!response.ok) {
     await response.body?.cancel();
@@ -53,7 +53,8 @@ export async function standingOf(response: Response): Promise<Standing> {
   }
   const answer = await readJson(response);
   const [epoch, covered] = [memberOf(answer, 'epoch'), memberOf(answer, 'covered')];
-  if (typeof epoch !== 'number' || typeof covered !== 'boolean') throw new TransportError('the answer does not say how safe the event is');
+  if (typeof epoch !== 'number' || typeof covered !== 'boolean')
+    throw new TransportError('invalid answer of the ledger: epoch or covered is missing');
   return { epoch, covered };
 }
 
@@ -61,12 +62,12 @@ export async function readJson(response: Response): Promise<unknown> {
   const length = Number(response.headers.get('content-length') ?? 0);
   if (length > ANSWER_BYTES_MAX) {
     await response.body?.cancel();
-    throw new TransportError('the answer is too long');
+    throw new TransportError(`the answer of the ledger is too large: expected at most ${ANSWER_BYTES_MAX} bytes, got ${length}`);
   }
   try {
     return JSON.parse(await response.text());
   } catch (cause) {
-    throw new TransportError('the answer is not JSON', { cause });
+    throw new TransportError('the answer of the ledger is not JSON', { cause });
   }
 }
 

@@ -2,7 +2,7 @@ import type { Transport } from '../transport.ts';
 import { type LedgerAddress, requester } from './request.ts';
 import { standingOf } from './response.ts';
 
-/** Asks by `GET /v1/standing`, whichever way events take. @throws RecantError `options_invalid` */
+/** Asks `GET /v1/standing`. @throws RecantError `options_invalid` */
 export function standingAt(address: LedgerAddress): NonNullable<Transport['standing']> {
   const request = requester(address);
   return async (source, id, signal) =>

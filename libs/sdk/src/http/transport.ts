@@ -7,10 +7,10 @@ import { standingAt } from './standing.ts';
 
 export interface HttpTransportOptions extends LedgerAddress {}
 
-/** Refusals of a whole batch that may be the fault of one event in it: sent again in halves. */
-const PERHAPS_ONE = new Set(['http_400', 'http_413', 'malformed_json', 'too_large', 'batch_too_long']);
+/** Refusals of a whole batch that one event in it may have caused: the batch is sent again in halves. */
+const SPLIT_AND_RETRY = new Set(['http_400', 'http_413', 'malformed_json', 'too_large', 'batch_too_long']);
 
-/** Events in batches by `POST /v1/events`, parts by `PUT /v1/parts/<digest>`. */
+/** Sends events in batches to `POST /v1/events`, parts to `PUT /v1/parts/<digest>`. @throws RecantError `options_invalid` */
 export function httpTransport(options: HttpTransportOptions): Transport {
   const request = requester(options);
 
@@ -30,7 +30,7 @@ export function httpTransport(options: HttpTransportOptions): Transport {
     const response = await request({ method: 'POST', path: 'v1/events', headers, body: joinBatch(items) }, signal);
     if (response.ok) return receiptsOf(response, items.length);
     const refusal = await refusalOf(response);
-    if (items.length === 1 || !PERHAPS_ONE.has(refusal.code)) return items.map(() => refusal);
+    if (items.length === 1 || !SPLIT_AND_RETRY.has(refusal.code)) return items.map(() => refusal);
     const half = items.length >> 1;
     return [...(await postEvents(items.slice(0, half), signal, after)), ...(await postEvents(items.slice(half), signal, after))];
   };
@@ -58,7 +58,7 @@ export function httpTransport(options: HttpTransportOptions): Transport {
   };
 }
 
-/** `[a,b]` of the events' own bytes: what was hashed and what is sent stay the same. */
+/** Joins the events' own bytes to `[a,b]`, so that exactly the hashed bytes are sent. */
 function joinBatch(items: readonly Outgoing[]): Uint8Array {
   const body = Buffer.allocUnsafe(items.reduce((sum, { bytes }) => sum + bytes.length + 1, 1));
   let at = 0;

@@ -1,16 +1,16 @@
 import { type Effect, formatResource, parseResource, percentDecode, percentEncode, RESOURCE_BYTES_MAX } from '@recant/events';
 import type { Redactor } from '@recant/redaction';
 
-/** Names of parts that are remembered: columns of tables come again with every row. */
+/** Part names whose verdict is cached: every row repeats the names of its columns. */
 const REMEMBERED_MAX = 10_000;
 
 export interface RedactedEffect {
   readonly effect: Effect;
-  /** What withheld something of it. */
+  /** The rule that matched; absent if the effect is unchanged. */
   readonly rule?: string;
 }
 
-/** A resource's path as people write it; the text itself where it is none. */
+/** The percent-decoded path of a resource; the text itself if it is not a resource. */
 export function readablePath(resource: string): string {
   const parsed = parseResource(resource);
   return parsed === undefined ? resource : segmentsOf(parsed.path).join('/');
@@ -21,15 +21,15 @@ function segmentsOf(path: string): string[] {
     try {
       return percentDecode(segment);
     } catch {
-      // Not UTF-8: looked at as it stands.
+      // Not UTF-8: scanned in its encoded form.
       return segment;
     }
   });
 }
 
 /**
- * Effects as they may be recorded. One whose resource or part names hold what a rule finds keeps its operation, order and versions, under masked
- * names and without its inverse: nobody can undo what Recant may not name, and planning says so (`irreversible`).
+ * @returns a function that masks names in effects. If a rule matches in the resource or a part name, the effect keeps its operation, order and
+ * versions but has masked names and no compensation, because an inverse needs the names; planning reports the attempt as `irreversible`.
  */
 export function createEffectRedactor({ find, mask }: Pick<Redactor, 'find' | 'mask'>): (effect: Effect) => RedactedEffect {
   const parts = new Map<string, string | undefined>();
@@ -66,7 +66,7 @@ export function createEffectRedactor({ find, mask }: Pick<Redactor, 'find' | 'ma
   };
 }
 
-/** Masks the segments in which something is found, or all of them where it is found across them, or the masks do not fit. */
+/** Masks the segments in which a rule matches, or the whole path if the match spans segments or the masked path is too long. */
 function maskPath(resource: string, rule: string, find: Redactor['find'], mask: Redactor['mask']): string {
   const { connector, system, path } = parseResource(resource) ?? { connector: 'unknown', system: 'unknown', path: resource };
   const segments = segmentsOf(path);

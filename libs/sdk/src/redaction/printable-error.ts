@@ -1,12 +1,12 @@
 import { inspect } from 'node:util';
 import { RecantError } from '../error.ts';
 
-/** Levels of causes and members that a log would print. */
+/** Limits of what is inspected: as much as a log would print. */
 const PRINTED = { depth: 8, maxStringLength: 65_536, maxArrayLength: 100, breakLength: Number.POSITIVE_INFINITY };
 
 /**
- * An error as it may be printed: itself where no rule finds anything in what a log would show of it, causes included; else a copy with its
- * texts masked, whose cause keeps name, code and masked message.
+ * Makes an error safe to print: returns it unchanged if no rule matches in what a log would show of it, causes included; otherwise a copy with
+ * masked texts, whose cause has only name, code and masked message.
  */
 export function printable(error: RecantError, mask: (text: string) => string): RecantError {
   const shown = inspect(error, PRINTED);
@@ -16,11 +16,11 @@ export function printable(error: RecantError, mask: (text: string) => string): R
     pending,
     ...(refusal === undefined ? {} : { refusal: { ...refusal, detail: mask(refusal.detail) } }),
     ...(finding === undefined ? {} : { finding }),
-    ...(cause === undefined ? {} : { cause: bare(cause, mask) }),
+    ...(cause === undefined ? {} : { cause: maskedCause(cause, mask) }),
   });
 }
 
-function bare(cause: unknown, mask: (text: string) => string): Error {
+function maskedCause(cause: unknown, mask: (text: string) => string): Error {
   if (!(cause instanceof Error)) return new Error(mask(String(cause)));
   const { name, message } = cause;
   const { code } = cause as { code?: unknown };

@@ -1,24 +1,24 @@
 import { createRedactor, RedactionError, type RedactionOptions, type Redactor, rulesOf } from '@recant/redaction';
 import { RecantError } from '../error.ts';
 
-/** The redactor of one recorder. @throws RecantError `options_invalid`; its methods throw `redaction_refused` where those of the rules refuse. */
+/** The redactor of one recorder. Its methods throw RecantError `redaction_refused`. @throws RecantError `options_invalid` */
 export function recorderRedactor(options: RedactionOptions, random: (bytes: number) => Uint8Array): Redactor {
-  const redactor = translating(() => createRedactor(rulesOf(options), random));
+  const redactor = convertErrors(() => createRedactor(rulesOf(options), random));
   return {
     ...redactor,
-    json: (value, place, how) => translating(() => redactor.json(value, place, how)),
-    name: (text, place) => translating(() => redactor.name(text, place)),
+    json: (value, place, how) => convertErrors(() => redactor.json(value, place, how)),
+    name: (text, place) => convertErrors(() => redactor.name(text, place)),
   };
 }
 
 export function redactionRefused(rule: string, place: string): RecantError {
-  return new RecantError('redaction_refused', `The redaction rule ${rule} refuses what stands in ${place}; the tool did not run.`, {
+  return new RecantError('redaction_refused', `The redaction rule ${rule} matched in ${place}, so the tool did not run.`, {
     finding: { rule, place },
   });
 }
 
-/** What redaction refuses, in the SDK's own words: they know that the tool did not run. */
-function translating<T>(work: () => T): T {
+/** Converts a RedactionError to a RecantError, which says that the tool did not run. */
+function convertErrors<T>(work: () => T): T {
   try {
     return work();
   } catch (error) {
