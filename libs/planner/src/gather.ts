@@ -7,7 +7,7 @@ import type { Selection } from './selection.ts';
 import type { PlanInput } from './view.ts';
 
 /**
- * Reads what a plan needs, all under one vector.
+ * Reads the input of a plan, all at one vector.
  * @throws PlannerError `plan_too_large`
  */
 export async function gather(
@@ -23,7 +23,10 @@ export async function gather(
   const { tenant, selection, vector } = question;
   const selected = await ledger.select(tenant, selection, vector);
   if (selected.length > PLAN_ATTEMPTS_MAX)
-    throw new PlannerError('plan_too_large', `${selected.length} attempts are selected; a plan takes ${PLAN_ATTEMPTS_MAX}.`);
+    throw new PlannerError(
+      'plan_too_large',
+      `Too many attempts selected: expected at most ${PLAN_ATTEMPTS_MAX}, got ${selected.length}. Narrow the selection.`,
+    );
   const own = await ledger.effectsOf(
     tenant,
     selected.map((attempt) => attempt.ref),
@@ -31,18 +34,21 @@ export async function gather(
   );
   const resources = [...new Set(own.map((effect) => effect.resource))].sort();
   const keys = new Set(selected.map((attempt) => refKey(attempt.ref)));
-  // What the selected attempts did is read by attempt, not by resource: a projection that hides an effect from its resource cannot thin out a step.
+  // Effects of selected attempts are read by attempt, not by resource: an edited projection that hides an effect cannot remove it from a step.
   const others = (await ledger.effectsOn(tenant, resources, vector)).filter((effect) => !keys.has(refKey(effect.attempt)));
   const effects = [...own, ...others];
   if (effects.length > PLAN_EFFECTS_MAX)
-    throw new PlannerError('plan_too_large', `${effects.length} effects are in view; a plan takes ${PLAN_EFFECTS_MAX}.`);
+    throw new PlannerError(
+      'plan_too_large',
+      `Too many effects on the selected resources: expected at most ${PLAN_EFFECTS_MAX}, got ${effects.length}. Narrow the selection.`,
+    );
   const refs = new Map(others.map((effect) => [refKey(effect.attempt), effect.attempt]));
   const attempts = await ledger.attempts(tenant, [...refs.values()], vector);
   const inverses = await inversesOf(ledger, tenant, [...selected, ...attempts], vector);
   return { ...question, selected, attempts: [...attempts, ...inverses], effects };
 }
 
-/** The inverses of these and of one another that are not among them. */
+/** Further inverses of these attempts, and inverses of those, to any depth. */
 async function inversesOf(
   ledger: LedgerReader,
   tenant: string,

@@ -3,7 +3,7 @@ export { PlannerError, type PlannerErrorCode } from './error.ts';
 export { gather } from './gather.ts';
 export { PLAN_ATTEMPTS_MAX, PLAN_EFFECTS_MAX, SELECTION_VALUES_MAX } from './limits.ts';
 export { plan } from './make-plan.ts';
-export { parseSelection, selects } from './parse-selection.ts';
+export { parseSelection } from './parse-selection.ts';
 export type { Conflict, LeftAttempt, PartGuard, Plan, PlanAnnex, PlanBody, PlanStep, StepSystem, Taint } from './plan.ts';
 export type { EntryAddress, LedgerReader, RecordedAttempt, RecordedEffect, Vector } from './ports.ts';
 export { compareOrdinals, plainRef, refKey } from './ref.ts';

@@ -1,6 +1,6 @@
 /** Selected attempts of one plan. */
 export const PLAN_ATTEMPTS_MAX = 50_000;
-/** Effects in view of one plan: of the selected attempts, and of anybody on their resources. */
+/** Effects that one plan reads: of the selected attempts, and of all other attempts on their resources. */
 export const PLAN_EFFECTS_MAX = 1_000_000;
 /** Values of one field of a selection. */
 export const SELECTION_VALUES_MAX = 1_000;

@@ -1,10 +1,10 @@
-import { cancelledPairs, type Unfit, unfitness } from './classify.ts';
-import { conflictOfUnfit, conflictsOfNeeds } from './conflicts.ts';
-import { enclosures, type Needs, needsOf } from './needs.ts';
+import { cancelledPairs, type Exclusion, exclusionOf } from './conflicts/decide-by-attempt.ts';
+import { enclosures, type Needs, needsOf } from './conflicts/decide-by-timeline.ts';
+import { undoable } from './conflicts/undoable.ts';
+import { conflictOfExclusion, conflictsOfNeeds } from './conflicts/word-conflicts.ts';
 import { orderSteps } from './order.ts';
 import type { Conflict, LeftAttempt, PlanBody, PlanStep } from './plan.ts';
 import { compareText, plainRef, refKey } from './ref.ts';
-import { undoable } from './solve.ts';
 import { knownOrdinals, stepSystems } from './steps.ts';
 import { taintOf } from './taint.ts';
 import { type Timelines, timelinesOf, timelinesWithout } from './timeline.ts';
@@ -12,8 +12,8 @@ import { type Undoing, undoingOf } from './undone.ts';
 import { type Member, type PlanInput, type View, viewOf } from './view.ts';
 
 /**
- * The plan for a selection. In mode `skip`, `steps` is the greatest set that can be undone without touching anybody else's work; in mode `refuse` it is
- * the same set, shown, and must not run while there is a conflict.
+ * The plan for a selection. `steps` is the greatest set that can be undone without overwriting other attempts' work, in both modes. Mode `skip` runs
+ * it; mode `refuse` only shows it and must not run while there is a conflict.
  */
 export function plan(input: PlanInput): PlanBody {
   const view = viewOf(input);
@@ -25,12 +25,18 @@ export function plan(input: PlanInput): PlanBody {
   for (const member of view.members) {
     if (!member.selected || solved.steps.has(member)) continue;
     const { ref, agent, tool } = member.attempt;
-    const unfit = solved.unfit.get(member);
-    const why = unfit
-      ? [conflictOfUnfit(member, unfit)].filter((conflict) => conflict !== undefined)
+    const exclusion = solved.excluded.get(member);
+    const why = exclusion
+      ? [conflictOfExclusion(member, exclusion)].filter((conflict) => conflict !== undefined)
       : conflictsOfNeeds(member, solved.needs.get(member) ?? NONE, (other) => !solved.steps.has(other));
     conflicts.push(...why);
-    left.push({ ref: plainRef(ref), agent, tool, reason: unfit?.reason ?? 'skipped', detail: unfit?.detail ?? why[0]?.detail ?? CIRCLE });
+    left.push({
+      ref: plainRef(ref),
+      agent,
+      tool,
+      reason: exclusion?.reason ?? 'skipped',
+      detail: exclusion?.detail ?? why[0]?.detail ?? CYCLE,
+    });
   }
   return {
     version: 1,
@@ -47,33 +53,33 @@ export function plan(input: PlanInput): PlanBody {
 }
 
 const NONE: Needs = { first: new Set(), obstacles: [] };
-const CIRCLE = 'It and another selected attempt wrote the same parts in turns.';
+const CYCLE = 'Cyclic dependency: this and another selected attempt overwrote each other.';
 
 interface Solved {
   readonly steps: ReadonlySet<Member>;
-  readonly unfit: ReadonlyMap<Member, Unfit>;
+  readonly excluded: ReadonlyMap<Member, Exclusion>;
   readonly needs: ReadonlyMap<Member, Needs>;
-  /** Without pairs that cancel. */
+  /** Without attempts that cancel out with their inverse. */
   readonly standing: Timelines;
 }
 
 /**
- * A selected inverse that cannot be undone stays, and with it the pair it forms with its original drops out again, which can free others: solved again
- * without it until nothing changes. Each round takes at least one away, so it ends.
+ * A selected inverse that cannot be undone remains in effect, so it cancels out with its original again, which can free other attempts: repeated without
+ * that inverse until nothing changes. Each round removes at least one, so it ends.
  */
 function solve(view: View, undoing: Undoing, systems: ReadonlyMap<string, string>): Solved {
-  const stays = new Set<Member>();
-  const reasons = new Map<Member, { unfit?: Unfit; needs?: Needs }>();
+  const remaining = new Set<Member>();
+  const reasons = new Map<Member, { excluded?: Exclusion; needs?: Needs }>();
   const all = timelinesOf(view.members);
   for (;;) {
-    const isSelected = (member: Member): boolean => member.selected && !stays.has(member);
+    const isSelected = (member: Member): boolean => member.selected && !remaining.has(member);
     const cancelled = cancelledPairs(view.members, undoing, isSelected);
-    const unfit = new Map<Member, Unfit>();
+    const excluded = new Map<Member, Exclusion>();
     const candidates: Member[] = [];
     for (const member of view.members) {
       if (!isSelected(member)) continue;
-      const reason = unfitness(member, undoing, isSelected, cancelled, systems);
-      if (reason) unfit.set(member, reason);
+      const reason = exclusionOf(member, undoing, isSelected, cancelled, systems);
+      if (reason) excluded.set(member, reason);
       else candidates.push(member);
     }
     const chosen = new Set(candidates);
@@ -83,15 +89,16 @@ function solve(view: View, undoing: Undoing, systems: ReadonlyMap<string, string
     const needs = withEnclosures(needsOf(candidates, standing), all, closing);
     const steps = undoable(needs);
     const blocked = candidates.filter((member) => !steps.has(member) && member.attempt.inverts !== undefined);
-    if (blocked.length === 0) return { steps, unfit: merged(unfit, reasons, 'unfit'), needs: merged(needs, reasons, 'needs'), standing };
+    if (blocked.length === 0)
+      return { steps, excluded: merged(excluded, reasons, 'excluded'), needs: merged(needs, reasons, 'needs'), standing };
     for (const member of blocked) {
-      stays.add(member);
+      remaining.add(member);
       reasons.set(member, { needs: needs.get(member) as Needs });
     }
   }
 }
 
-/** A pair that stands and of which no step is made is as if neither had been. */
+/** An attempt and its inverse in effect cancel out where neither gets a step: both leave the timelines. */
 function dropsOut(member: Member, view: View, undoing: Undoing, candidates: ReadonlySet<Member>): boolean {
   if (candidates.has(member)) return false;
   const inverses = undoing.standingInversesOf(member);
@@ -111,9 +118,9 @@ function withEnclosures(needs: ReadonlyMap<Member, Needs>, all: Timelines, closi
   );
 }
 
-function merged<K extends 'unfit' | 'needs', T>(
+function merged<K extends 'excluded' | 'needs', T>(
   now: ReadonlyMap<Member, T>,
-  reasons: ReadonlyMap<Member, { unfit?: Unfit; needs?: Needs }>,
+  reasons: ReadonlyMap<Member, { excluded?: Exclusion; needs?: Needs }>,
   kind: K,
 ): ReadonlyMap<Member, T> {
   const all = new Map(now);

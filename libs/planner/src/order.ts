@@ -1,11 +1,11 @@
 import { parseResource } from '@recant/events';
-import type { Needs } from './needs.ts';
+import type { Needs } from './conflicts/decide-by-timeline.ts';
 import { compareOrdinals, compareReceived } from './ref.ts';
 import { type Member, writes } from './view.ts';
 
 /**
- * The order of steps. Hard: what a step needs comes before it. Soft: within a system the latest ordinal first, which also takes a child row away
- * before the row it refers to; where systems disagree, what the ledger received last.
+ * The order of steps. Hard: the needs of a step come before it. Soft: within a system the latest ordinal first, which also removes a child row before
+ * the row that it refers to; where systems disagree, the attempt that the ledger received last.
  */
 export function orderSteps(members: ReadonlySet<Member>, needs: ReadonlyMap<Member, Needs>): readonly Member[] {
   const rank = new Map(byLatest(members).map((member, at) => [member, at]));
@@ -34,7 +34,7 @@ export function orderSteps(members: ReadonlySet<Member>, needs: ReadonlyMap<Memb
   return ordered;
 }
 
-/** Latest first, by merging the systems' own orders. */
+/** Latest first: merges the orders of the systems. */
 function byLatest(members: ReadonlySet<Member>): readonly Member[] {
   const lines = linesBySystem(members);
   const linesOf = new Map<Member, number>();

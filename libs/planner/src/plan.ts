@@ -19,15 +19,15 @@ export interface PlanBody {
   readonly selection: Selection;
   /** Sizes of the logs, by shard, decimal. */
   readonly vector: Readonly<Record<string, string>>;
-  /** Last dense number seen of each source that has an attempt in the selection. */
+  /** Highest sequence number of the selected attempts of each source. */
   readonly sources: Readonly<Record<string, number>>;
-  /** In the order in which they run. */
+  /** In execution order. */
   readonly steps: readonly PlanStep[];
   /** Selected attempts that get no step, and why. */
   readonly left: readonly LeftAttempt[];
-  /** Why the plan cannot run (mode `refuse`), or what `skip` dropped attempts for. */
+  /** Why the plan cannot run (mode `refuse`), or why attempts were skipped (mode `skip`). */
   readonly conflicts: readonly Conflict[];
-  /** Attempts of others that read a state which is taken back: a lower bound. */
+  /** Other attempts that read a value which is undone: a lower bound. */
   readonly tainted: readonly Taint[];
 }
 
@@ -38,9 +38,9 @@ export interface PlanStep {
   readonly agent: string;
   readonly tool: string;
   readonly grade: Grade;
-  /** Systems that take part, in the order in which their inverses are applied. */
+  /** Systems of the step, in the order in which their inverses are applied. */
   readonly systems: readonly StepSystem[];
-  /** Steps that must have ended well before this one, because they wrote the same parts later. */
+  /** Steps that must be restored before this one, because they wrote the same parts later. */
   readonly after: readonly number[];
 }
 
@@ -50,7 +50,7 @@ export interface StepSystem {
   readonly effects: number;
   /** Highest ordinal known of each resource the step touches (see InverseStep.knownOrdinals). */
   readonly knownOrdinals: Readonly<Record<string, string>>;
-  /** What each part must be at, and goes back to; `null` is absent. Net over the attempt's effects. */
+  /** Expected version (`after`) and restored version (`before`) of each part, over all effects of the attempt; `null` is absent. */
   readonly guards: readonly PartGuard[];
 }
 export interface PartGuard {
@@ -76,7 +76,7 @@ export interface Conflict {
   readonly tool: string;
   readonly resource?: string;
   readonly part?: string;
-  /** Who wrote it later. */
+  /** The attempt that wrote it later. */
   readonly by?: { readonly ref: AttemptRef; readonly agent: string; readonly tool: string };
   readonly detail: string;
 }
@@ -92,7 +92,7 @@ export interface Taint {
 export interface PlanAnnex {
   /** Milliseconds since 1970, UTC. */
   readonly probedAtMs: number;
-  /** Parts that are not where the plan expects them. */
+  /** Parts whose version is not the expected one. */
   readonly findings: readonly {
     readonly step: number;
     readonly resource: string;

@@ -10,10 +10,10 @@ export interface RecordedAttempt {
   readonly session?: string;
   readonly trace?: string;
   readonly status: AttemptStatus;
-  /** All chunks that the settlement counts are in, and the digest fits. */
+  /** The recorded chunks match the count and digest in the settlement. */
   readonly complete: boolean;
   readonly reversibility: Reversibility;
-  /** Milliseconds since 1970, UTC: producer's clock, ledger's clock. */
+  /** Milliseconds since 1970, UTC: `intendedAtMs` by the producer's clock, `receivedAtMs` by the ledger's. */
   readonly intendedAtMs: number;
   readonly receivedAtMs: number;
   readonly sequence: number;
@@ -22,7 +22,7 @@ export interface RecordedAttempt {
   readonly grade: Grade;
   /** Resources that this attempt's key is registered for; patterns exact or ending in `*`. */
   readonly registered: readonly string[];
-  /** This attempt is the inverse of that one; only believed from the rollback service's own key. */
+  /** The attempt that this one inverts; accepted from the rollback service's own key only. */
   readonly inverts?: AttemptRef & { readonly run: string; readonly step: number };
 }
 
@@ -36,21 +36,21 @@ export interface RecordedEffect extends Effect {
   readonly entry: EntryAddress;
 }
 
-/** Size of each log of the tenant: entries below it are in the plan's view, by shard. */
+/** Size of each log of the tenant, by shard: the plan sees the entries below it. */
 export type Vector = Readonly<Record<number, bigint>>;
 
 /**
- * What planning reads. Everything is bounded by a vector, so that the same question has the same answer for ever.
- * Effects are decoded from the entries themselves, not from projections: an edited projection can hide, never redirect.
+ * Reads for planning. Every read is bounded by a vector, so that the same question always has the same answer.
+ * Effects are decoded from the entries, not from projections: an edited projection can hide an effect but never redirect one.
  */
 export interface LedgerReader {
   vector(tenant: string): Promise<Vector>;
-  /** Attempts that fit the selection, ascending by (receivedAtMs, shard, index). */
+  /** Attempts that match the selection, ascending by (receivedAtMs, shard, index). */
   select(tenant: string, selection: Selection, vector: Vector): Promise<readonly RecordedAttempt[]>;
   attempts(tenant: string, refs: readonly AttemptRef[], vector: Vector): Promise<readonly RecordedAttempt[]>;
-  /** Inverses of these attempts, whatever they touched: one that found nothing to write has no effect by which it could be found. */
+  /** Inverses of these attempts, including those without effects (nothing to write). */
   inversesOf(tenant: string, refs: readonly AttemptRef[], vector: Vector): Promise<readonly RecordedAttempt[]>;
   effectsOf(tenant: string, refs: readonly AttemptRef[], vector: Vector): Promise<readonly RecordedEffect[]>;
-  /** All effects, writes and reads, of anybody, on these resources (exact URIs). */
+  /** All effects, writes and reads, of all attempts on these resources (exact URIs). */
   effectsOn(tenant: string, resources: readonly string[], vector: Vector): Promise<readonly RecordedEffect[]>;
 }

@@ -6,7 +6,7 @@ export function refKey(ref: AttemptRef): string {
   return `${ref.source}\u0000${ref.action}\u0000${ref.attempt}`;
 }
 
-/** A reference and nothing else: what came with extra fields must not reach a digest. */
+/** The reference without extra fields, which must not reach a digest. */
 export function plainRef(ref: AttemptRef): AttemptRef {
   return { source: ref.source, action: ref.action, attempt: ref.attempt };
 }
@@ -23,7 +23,7 @@ export function compareText(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-/** The ledger's order. A tie-break only: clocks never make an edge. */
+/** Order of receipt by the ledger. A tie-break only: clocks never create a dependency. */
 export function compareReceived(a: RecordedAttempt, b: RecordedAttempt): number {
   if (a.receivedAtMs !== b.receivedAtMs) return a.receivedAtMs - b.receivedAtMs;
   if (a.entry.shard !== b.entry.shard) return a.entry.shard - b.entry.shard;

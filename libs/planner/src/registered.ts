@@ -2,10 +2,10 @@ import { parseResource, resourceMatches } from '@recant/events';
 import type { RecordedAttempt, RecordedEffect } from './ports.ts';
 
 /**
- * I13: what an agent's own process claims counts only on resources that its key was registered for. An effect that is not believed neither gets a
- * step nor stands in anybody's way, else any key could block any rollback; what really is at the target is guarded there.
+ * I13: a claimed effect counts only on resources that the attempt's key is registered for. Other claimed effects get no step and cause no conflict, or
+ * any key could block any rollback; the connector's guard still protects what is really at the target.
  */
-export function isBelieved(attempt: RecordedAttempt, resource: string): boolean {
+export function isRegisteredFor(attempt: RecordedAttempt, resource: string): boolean {
   return (
     attempt.grade === 'attested' ||
     attempt.inverts !== undefined ||
@@ -14,20 +14,19 @@ export function isBelieved(attempt: RecordedAttempt, resource: string): boolean 
 }
 
 /**
- * I13: why this effect must never make anybody write; undefined where it may. Names only, and only names that somebody registered.
+ * I13: why nothing may be written to undo this effect; undefined where it may. Only registered names are accepted.
  * @param systems connector by name of system.
  */
 export function notRegistered(attempt: RecordedAttempt, effect: RecordedEffect, systems: ReadonlyMap<string, string>): string | undefined {
-  if (!isBelieved(attempt, effect.resource))
-    return `Key ${attempt.keyId} was not made for this resource (\`--resource\` of \`recant keys create\`), so nothing is undone on its word.`;
+  if (!isRegisteredFor(attempt, effect.resource))
+    return `Key ${attempt.keyId} is not registered for this resource (\`--resource\` of \`recant keys create\`), so the effect cannot be undone.`;
   const resource = parseResource(effect.resource);
-  if (resource === undefined) return 'This is not a resource.';
+  if (resource === undefined) return `Not a resource URI: ${effect.resource}.`;
   const connector = systems.get(resource.system);
-  if (connector === undefined) return `No system ${resource.system} is registered.`;
+  if (connector === undefined) return `System ${resource.system} is not registered.`;
   if (connector !== resource.connector)
-    return `System ${resource.system} is registered for the connector ${connector}, not ${resource.connector}.`;
+    return `Wrong connector for system ${resource.system}: expected ${connector}, got ${resource.connector}.`;
   const named = effect.compensation?.connector;
-  if (named !== undefined && named !== connector)
-    return `Its recorded inverse names the connector ${named}, which is not that of the system.`;
+  if (named !== undefined && named !== connector) return `Wrong connector in the recorded inverse: expected ${connector}, got ${named}.`;
   return undefined;
 }

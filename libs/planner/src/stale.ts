@@ -2,8 +2,8 @@ import { canonicalize } from '@recant/events';
 import type { PlanBody } from './plan.ts';
 
 /**
- * Whether the same question has another answer now: an attempt came in that the selection takes, or one that touches a part of a step. Ordinals of
- * other parts of the same resources do not matter, nor does who read what.
+ * Whether the plan would be different now: a new attempt matches the selection, or touches a part of a step. Ordinals of other parts of the same
+ * resources and reads do not count.
  */
 export function isStale(then: PlanBody, now: PlanBody): boolean {
   return essence(then) !== essence(now);

@@ -2,10 +2,10 @@ import { parseResource } from '@recant/events';
 import type { PartGuard, StepSystem } from './plan.ts';
 import type { RecordedEffect } from './ports.ts';
 import { compareOrdinals, compareText } from './ref.ts';
-import { believed, compareEffects, type Member, writes } from './view.ts';
+import { compareEffects, counts, type Member, writes } from './view.ts';
 
 /**
- * What one attempt's effects amount to, by system: the runner computes the same again from the entries before a step runs (DESIGN 6.7).
+ * Net effects of one attempt, by system. The runner computes them again from the ledger's entries before each step, so an edited plan cannot redirect it.
  * @param known highest ordinal of each resource.
  */
 export function stepSystems(effects: readonly RecordedEffect[], known: (resource: string) => string): readonly StepSystem[] {
@@ -49,12 +49,12 @@ function netGuards(effects: readonly RecordedEffect[]): readonly PartGuard[] {
     );
 }
 
-/** Highest ordinal of any effect in view, by resource. */
+/** Highest ordinal among the effects that count, by resource. */
 export function knownOrdinals(members: readonly Member[]): ReadonlyMap<string, string> {
   const known = new Map<string, string>();
   for (const member of members) {
     for (const effect of member.effects) {
-      if (!believed(member, effect)) continue;
+      if (!counts(member, effect)) continue;
       const highest = known.get(effect.resource);
       if (highest === undefined || compareOrdinals(highest, effect.ordinal) < 0) known.set(effect.resource, effect.ordinal);
     }

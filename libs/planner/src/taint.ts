@@ -1,16 +1,16 @@
 import type { Taint } from './plan.ts';
 import { compareReceived, compareText, plainRef } from './ref.ts';
 import { lastWriteBefore, type Timelines } from './timeline.ts';
-import { believed, type Member } from './view.ts';
+import { counts, type Member } from './view.ts';
 
-/** Attempts of others that read what a step takes back. Reads are a lower bound, and so is this. It never blocks. */
+/** Other attempts that read a value which a step undoes. A lower bound, because recorded reads are one. Never a conflict. */
 export function taintOf(members: readonly Member[], steps: ReadonlySet<Member>, timelines: Timelines): readonly Taint[] {
   const tainted: Taint[] = [];
   for (const member of [...members].sort((a, b) => compareReceived(a.attempt, b.attempt))) {
     if (steps.has(member) || member.attempt.inverts !== undefined) continue;
     const byResource = new Map<string, Set<string>>();
     for (const effect of member.effects) {
-      if (effect.reads === undefined || !believed(member, effect)) continue;
+      if (effect.reads === undefined || !counts(member, effect)) continue;
       for (const part of Object.keys(effect.reads)) {
         const line = timelines.get(effect.resource)?.get(part);
         if (!line) continue;

@@ -1,12 +1,12 @@
 import type { VersionOrAbsent } from '@recant/events';
 import { compareOrdinals, compareText } from './ref.ts';
-import { believed, type Member } from './view.ts';
+import { counts, type Member } from './view.ts';
 
-/** One write of one part, or (`leans`) an effect that is only possible while the resource exists. */
+/** One write of one part, or (`depends`) an effect that needs the resource to exist. */
 export interface Mark {
   readonly member: Member;
   readonly ordinal: string;
-  readonly kind: 'write' | 'leans';
+  readonly kind: 'write' | 'depends';
   readonly before: VersionOrAbsent;
   readonly after: VersionOrAbsent;
 }
@@ -35,13 +35,13 @@ export function timelinesOf(members: Iterable<Member>): Timelines {
   };
   for (const member of members) {
     for (const effect of member.effects) {
-      if (!believed(member, effect)) continue;
+      if (!counts(member, effect)) continue;
       const { ordinal, operation, resource } = effect;
       for (const [part, { before, after }] of Object.entries(effect.parts))
         add(resource, part, { member, ordinal, kind: 'write', before, after });
       const exists = effect.reads?.[EXISTS];
       if (exists !== undefined && operation !== 'read' && effect.parts[EXISTS] === undefined)
-        add(resource, EXISTS, { member, ordinal, kind: 'leans', before: exists, after: exists });
+        add(resource, EXISTS, { member, ordinal, kind: 'depends', before: exists, after: exists });
     }
   }
   return new Map(
@@ -58,7 +58,7 @@ export function timelinesOf(members: Iterable<Member>): Timelines {
   );
 }
 
-/** Without the marks of these attempts. */
+/** The timelines without the marks of these attempts. */
 export function timelinesWithout(dropped: ReadonlySet<Member>, timelines: Timelines): Timelines {
   if (dropped.size === 0) return timelines;
   const standing = (line: Timeline): Timeline => ({ ...line, marks: line.marks.filter((mark) => !dropped.has(mark.member)) });

@@ -1,9 +1,9 @@
 import { refKey } from './ref.ts';
 import type { Member, View } from './view.ts';
 
-/** Which attempts are undone by an inverse that itself stands. An undone inverse makes its original effective again, to any depth. */
+/** Which attempts are undone by an inverse that is itself in effect. Undoing an inverse puts its original back into effect, to any depth. */
 export interface Undoing {
-  /** The standing inverses of an attempt; empty where it is in effect. */
+  /** Inverses of an attempt that are in effect; empty where the attempt itself is in effect. */
   standingInversesOf(member: Member): readonly Member[];
 }
 
@@ -18,7 +18,7 @@ export function undoingOf(view: View): Undoing {
     else inverses.set(key, [member]);
   }
   const known = new Map<string, readonly Member[]>();
-  /** Inverses point at what was there before them, so this ends; `path` stops it on entries that say otherwise. */
+  /** An inverse follows its original, so recursion ends; `path` stops it where forged entries form a cycle. */
   const standing = (key: string, path: ReadonlySet<string>): readonly Member[] => {
     const before = known.get(key);
     if (before) return before;
@@ -30,7 +30,7 @@ export function undoingOf(view: View): Undoing {
   return { standingInversesOf: (member) => standing(member.key, new Set()) };
 }
 
-/** Settled as a success with all its chunks in. One without effects found everything undone already. */
+/** Settled as succeeded and complete. One without effects found everything already undone. */
 function tookEffect(member: Member): boolean {
   return member.attempt.status === 'succeeded' && member.attempt.complete;
 }

@@ -1,10 +1,10 @@
 import type { PlanMode } from '@recant/events';
 import type { RecordedAttempt, RecordedEffect, Vector } from './ports.ts';
 import { compareOrdinals, compareReceived, compareText, refKey } from './ref.ts';
-import { isBelieved } from './registered.ts';
+import { isRegisteredFor } from './registered.ts';
 import type { Selection } from './selection.ts';
 
-/** Everything a plan is made of: the same input gives the same bytes. */
+/** All input of a plan: the same input gives the same bytes. */
 export interface PlanInput {
   readonly tenant: string;
   readonly mode: PlanMode;
@@ -13,7 +13,7 @@ export interface PlanInput {
   readonly selected: readonly RecordedAttempt[];
   /** At least every attempt with an effect below. */
   readonly attempts: readonly RecordedAttempt[];
-  /** Those of the selected attempts, and those of anybody on the same resources. */
+  /** Effects of the selected attempts, and of all other attempts on the same resources. */
   readonly effects: readonly RecordedEffect[];
   /** Registered systems: connector by name. */
   readonly systems: ReadonlyMap<string, string>;
@@ -42,7 +42,7 @@ export function viewOf(input: PlanInput): View {
     const key = refKey(effect.attempt);
     const own = effects.get(key);
     if (own) own.push(effect);
-    // Without an intent there is no key that could vouch for it: as little believed as a claim outside a registration.
+    // Without an intent the key is unknown, so the effect does not count, like a claim outside a registration.
     else if (attempts.has(key)) effects.set(key, [effect]);
   }
   const members = [...attempts.entries()]
@@ -58,8 +58,9 @@ export function writes(effect: RecordedEffect): boolean {
   return false;
 }
 
-export function believed(member: Member, effect: RecordedEffect): boolean {
-  return isBelieved(member.attempt, effect.resource);
+/** Whether an effect counts for conflicts and steps (I13). */
+export function counts(member: Member, effect: RecordedEffect): boolean {
+  return isRegisteredFor(member.attempt, effect.resource);
 }
 
 export function compareEffects(a: RecordedEffect, b: RecordedEffect): number {

@@ -6,7 +6,7 @@ import { type Entry, World } from './world.ts';
 const PARTS = ['1.x', '1.y', '2.x'];
 const ATTEMPTS = ['a', 'b', 'c', 'd', 'e', 'f'];
 const value = fc.constantFrom('0', '1', '2', null);
-/** Few values, so that equal writes are common; attempts interleave; about one write in twelve is recorded by nobody. */
+/** Few values, so that equal writes are common; attempts interleave; about one write in twelve is unrecorded. */
 const history = fc.array(
   fc.record({
     attempt: fc.oneof({ weight: 11, arbitrary: fc.constantFrom(...ATTEMPTS) }, { weight: 1, arbitrary: fc.constant(undefined) }),
@@ -20,7 +20,7 @@ const selection = fc.subarray(ATTEMPTS, { minLength: 1 }).map((names) => new Set
 function worldOf(writes: readonly { attempt: string | undefined; part: string; after: string | null }[]): World {
   const world = new World();
   for (const { attempt, part, after } of writes) {
-    // Nobody can see a change that nobody recorded and that was taken back since: one such change between two recorded writes.
+    // An unrecorded change that was reverted since is invisible: at most one unrecorded change between two recorded writes.
     const top = world.entries.findLast((entry) => entry.part === part);
     if (attempt !== undefined || (top?.attempt !== undefined && top.after !== after)) world.write(attempt, part, after);
   }
@@ -40,7 +40,7 @@ function execute(world: World, body: PlanBody): Map<string, string | null> {
   return live;
 }
 
-/** What the registers hold if these entries had never been written. */
+/** The registers after these entries alone. */
 function replay(entries: readonly Entry[]): Map<string, string | null> {
   const live = new Map<string, string | null>();
   for (const { part, after } of entries) live.set(part, after);
@@ -74,7 +74,7 @@ function greatestSet(world: World, selected: ReadonlySet<string>): Set<string> {
   return undone;
 }
 
-/** Owners from the bottom up. A recorded gap is a write of nobody; one that left the value as it was cannot be seen by anybody. */
+/** Owners from the bottom up. A gap between versions is an unrecorded write; one that left the value as it was is invisible. */
 function marksOf(world: World, part: string): string[] {
   const marks: string[] = [];
   let last: Entry | undefined;
@@ -86,17 +86,17 @@ function marksOf(world: World, part: string): string[] {
   return marks;
 }
 
-test('skip undoes the greatest set that touches nobody else’s work, and leaves what replaying the rest gives', () => {
+test('skip undoes the greatest set without overwriting others, and leaves the state that replaying the rest gives', () => {
   fc.assert(
     fc.property(history, selection, (writes, selected) => {
-      // The last write of each part is recorded: drift above everything is found by the target, not by the planner.
+      // The last write of each part is recorded: drift after the last recorded write is found by the target, not by the planner.
       const world = worldOf(writes);
       for (const part of PARTS) world.write('z', part, world.live.get(part) ?? null);
       const body = plan(world.input(new Set([...selected, 'z'])));
       const steps = new Set(body.steps.map((step) => step.undoes.action));
       expect(steps).toEqual(greatestSet(world, new Set([...selected, 'z'])));
       const left = replay(world.entries.filter((entry) => entry.attempt === undefined || !steps.has(entry.attempt)));
-      // A part under which nothing is left goes back to what its first writer found.
+      // A part whose writers are all undone returns to the value before the first one.
       expect(values(execute(world, body))).toEqual(values(left));
     }),
     { numRuns: 1_000 },
@@ -140,7 +140,7 @@ test('the same ledger gives the same bytes, in whatever order it answers', () =>
   );
 });
 
-test('a history with inverses, and inverses of inverses, is undone to what the attempts in effect leave', () => {
+test('a history with inverses of any depth is undone to the state that the remaining attempts leave', () => {
   const deeds = fc.array(
     fc.oneof({ weight: 3, arbitrary: fc.record({ part: fc.constantFrom(...PARTS), after: value }) }, { weight: 2, arbitrary: fc.nat() }),
     { minLength: 1, maxLength: 20 },
@@ -177,7 +177,7 @@ test('a history with inverses, and inverses of inverses, is undone to what the a
         world.entries.filter((entry) => !world.inverts.has(entry.attempt as string) && inEffect(entry.attempt as string)),
       );
       expect(values(execute(world, body))).toEqual(values(left));
-      // With everything selected nobody stands in the way: what is in effect is undone, the rest has cancelled out.
+      // With everything selected there is no conflict: attempts in effect are undone, the others cancel out.
       const whole = plan(world.input(new Set(world.attempts())));
       expect(whole.left.filter(({ reason }) => reason !== 'cancelled_out')).toEqual([]);
       expect(values(execute(world, whole))).toEqual(values(new Map()));

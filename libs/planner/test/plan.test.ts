@@ -40,7 +40,7 @@ test('an equal value written later by somebody else is a write, and is named wit
   ]);
 });
 
-test('a later write to another part of the same row is nobody’s business', () => {
+test('a later write to another part of the same row is no conflict', () => {
   const effects = [effect('bad', 1, ROW, write('1', '2')), effect('good', 2, ROW, { y: { before: '1', after: '2' } })];
   expect(plan(inputOf([attemptOf('bad', 0), attemptOf('good', 1)], effects, ['bad'], 'refuse'))).toMatchObject({
     conflicts: [],
@@ -61,14 +61,14 @@ test('ordinals are numbers, not text', () => {
   ]);
 });
 
-test('a change that nobody recorded, between two recorded writes, is drift', () => {
+test('an unrecorded change between two recorded writes is drift', () => {
   const effects = [effect('bad', 1, ROW, write('1', '2')), effect('worse', 2, ROW, write('5', '6'))];
   expect(conflicts(inputOf([attemptOf('bad', 0), attemptOf('worse', 1)], effects, ['bad', 'worse']))).toEqual([
     ['drift', 'bad', undefined],
   ]);
 });
 
-test('a write inside a row that was created leans on it; a mere read is tainted and blocks nothing', () => {
+test('a write to a created row depends on it; a read is only tainted', () => {
   const attempts = [attemptOf('create', 0), attemptOf('reader', 1, { agent: 'r' }), attemptOf('writer', 2, { agent: 'w' })];
   const create = effect('create', 1, ROW, { exists: { before: null, after: 'e' } }, { operation: 'insert' });
   const read = effect('reader', 2, ROW, {}, { operation: 'read', reads: { exists: 'e' } });
@@ -99,13 +99,13 @@ test.each([
   expect(plan(inputOf(attempts, effects, ['bad'], 'refuse'))).toMatchObject({ steps: [], conflicts: [{ kind: reason }] });
 });
 
-test('an effect without an inverse makes its attempt irreversible; one without effects has nothing to undo', () => {
+test('an effect without an inverse makes its attempt irreversible; an attempt without effects has nothing to undo', () => {
   const { compensation: _none, ...bare } = effect('bad', 1, ROW, write('1', '2'));
   expect(left(inputOf([attemptOf('bad', 0)], [bare], ['bad']))).toEqual([['bad', 'irreversible']]);
   expect(plan(inputOf([attemptOf('bad', 0)], [], ['bad'], 'refuse'))).toMatchObject({ conflicts: [], left: [{ reason: 'no_effect' }] });
 });
 
-test('an attempt and its inverse in one selection cancel; an attempt that is undone is left so', () => {
+test('an attempt selected with its inverse cancels out; an undone attempt is left', () => {
   const attempts = [attemptOf('bad', 0), attemptOf('undo', 1, { agent: 'recant', inverts: { ...refOf('bad'), run: 'r1', step: 1 } })];
   const effects = [effect('bad', 1, ROW, write('1', '2')), effect('undo', 2, ROW, write('2', '1'))];
   expect(left(inputOf(attempts, effects, ['bad', 'undo'], 'refuse'))).toEqual([
@@ -118,7 +118,7 @@ test('an attempt and its inverse in one selection cancel; an attempt that is und
   ]);
 });
 
-test('an inverse that failed undid nothing, and what took it back cancels it', () => {
+test('a failed inverse does not count, and its take-back cancels it out', () => {
   const failed = { agent: 'recant', status: 'failed', inverts: { ...refOf('bad'), run: 'r1', step: 1 } } as const;
   const attempts = [
     attemptOf('bad', 0),
@@ -133,7 +133,7 @@ test('an inverse that failed undid nothing, and what took it back cancels it', (
   expect(plan(inputOf(attempts, effects, ['bad'], 'refuse'))).toMatchObject({ conflicts: [], steps: [{ undoes: refOf('bad') }] });
 });
 
-test('what an agent claims beyond its registration, or without an intent, stands in nobody’s way', () => {
+test('I13: a claim outside the registration, or without an intent, causes no conflict', () => {
   const attempts = [attemptOf('bad', 0), attemptOf('liar', 1, { registered: [] })];
   const effects = [
     effect('bad', 1, ROW, write('1', '2')),
@@ -146,7 +146,7 @@ test('what an agent claims beyond its registration, or without an intent, stands
   });
 });
 
-test('two attempts that wrote the same parts in turns are both left', () => {
+test('two attempts with a cyclic dependency are both left', () => {
   const effects = [effect('p', 1, ROW, write('1', '2')), effect('q', 2, ROW, write('2', '3')), effect('p', 3, ROW, write('3', '4'))];
   expect(left(inputOf([attemptOf('p', 0), attemptOf('q', 1)], effects, ['p', 'q']))).toEqual([
     ['p', 'skipped'],

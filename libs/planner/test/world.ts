@@ -1,7 +1,7 @@
 import type { Effect } from '@recant/events';
 import type { PlanInput, RecordedAttempt, RecordedEffect } from '../src/index.ts';
 
-/** One write of a register, as a tiny reference model sees it: a stack per part, the top is what is live. */
+/** One write of a register, in the reference model: a stack per part, with the current value on top. */
 export interface Entry {
   readonly attempt: string | undefined;
   readonly ordinal: number;
@@ -12,7 +12,7 @@ export interface Entry {
 
 export const SYSTEMS: ReadonlyMap<string, string> = new Map([['shop', 'postgres']]);
 
-/** Registers written by attempts, or by nobody (drift). Versions are the values themselves. */
+/** Registers written by attempts, or unrecorded (drift). Versions are the values themselves. */
 export class World {
   readonly live = new Map<string, string | null>();
   readonly entries: Entry[] = [];
@@ -29,7 +29,7 @@ export class World {
     return [...new Set(this.entries.flatMap((entry) => entry.attempt ?? []))];
   }
 
-  /** What the ledger would say; a part is `<row>.<column>`. */
+  /** The ledger's records of this world; a part is `<row>.<column>`. */
   input(selected: ReadonlySet<string>, mode: 'refuse' | 'skip' = 'skip', change: Partial<RecordedAttempt> = {}): PlanInput {
     const names = [...new Set([...this.attempts(), ...this.inverts.keys()])];
     const attempts = names.map((name, at) =>

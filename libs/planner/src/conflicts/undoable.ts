@@ -1,9 +1,9 @@
-import type { Needs } from './needs.ts';
-import type { Member } from './view.ts';
+import type { Member } from '../view.ts';
+import type { Needs } from './decide-by-timeline.ts';
 
 /**
- * The greatest set of candidates that can be undone one after the other: none with an obstacle, each with everything it needs in the set, no circle.
- * Grown from those that need nothing, so what never becomes free (a circle, or what leads to an obstacle) stays out.
+ * Decides which candidates are undone: the greatest set without obstacles, without cycles, and closed under needs.
+ * Grown from the candidates without needs (topological order), so cycles and everything that waits for an obstacle stay out.
  */
 export function undoable(needs: ReadonlyMap<Member, Needs>): ReadonlySet<Member> {
   const waiting = new Map<Member, number>();

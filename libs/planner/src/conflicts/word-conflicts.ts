@@ -1,20 +1,21 @@
-import type { Unfit } from './classify.ts';
-import type { Needs, Obstacle } from './needs.ts';
-import type { Conflict } from './plan.ts';
-import { compareText, plainRef } from './ref.ts';
-import type { Member } from './view.ts';
+/** Words conflicts; decides nothing. The decisions are in `decide-by-attempt.ts`, `decide-by-timeline.ts` and `undoable.ts`. */
+import type { Conflict } from '../plan.ts';
+import { compareText, plainRef } from '../ref.ts';
+import type { Member } from '../view.ts';
+import type { Exclusion } from './decide-by-attempt.ts';
+import type { Needs, Obstacle } from './decide-by-timeline.ts';
 
-export function conflictOfUnfit(member: Member, unfit: Unfit): Conflict | undefined {
-  if (unfit.conflict === undefined) return undefined;
+export function conflictOfExclusion(member: Member, exclusion: Exclusion): Conflict | undefined {
+  if (exclusion.conflict === undefined) return undefined;
   return {
-    kind: unfit.conflict,
+    kind: exclusion.conflict,
     ...named(member),
-    ...(unfit.resource === undefined ? {} : { resource: unfit.resource }),
-    detail: unfit.detail,
+    ...(exclusion.resource === undefined ? {} : { resource: exclusion.resource }),
+    detail: exclusion.detail,
   };
 }
 
-/** One conflict for each other writer and kind, with the first part it is about: a million rows are still one answer. */
+/** One conflict per other writer and kind, naming the first part and the number of others, so that the size does not grow with the rows. */
 export function conflictsOfNeeds(member: Member, needs: Needs, left: (other: Member) => boolean): readonly Conflict[] {
   const groups = new Map<string, { first: Obstacle; parts: number }>();
   for (const obstacle of needs.obstacles) {
@@ -32,7 +33,7 @@ export function conflictsOfNeeds(member: Member, needs: Needs, left: (other: Mem
           kind: 'later_write',
           ...named(member),
           by: named(stays),
-          detail: `${nameOf(stays)} wrote the same later and is itself left as it is.`,
+          detail: `${nameOf(stays)} wrote the same parts later and cannot be undone.`,
         },
       ]
     : [];
@@ -47,7 +48,7 @@ function direct(member: Member, { kind, resource, part, by }: Obstacle, parts: n
     ...named(member),
     resource,
     part,
-    detail: `Somebody whom nobody recorded changed ${part} of ${resource} after it${more}.`,
+    detail: `${part} of ${resource} was changed outside Recant after this attempt${more}.`,
   };
 }
 

@@ -1,9 +1,10 @@
-import type { Conflict } from './plan.ts';
-import { compareOrdinals, refKey } from './ref.ts';
-import { EXISTS, type Mark, type Timeline, type Timelines } from './timeline.ts';
-import type { Member } from './view.ts';
+/** Decides which later writes and unrecorded changes (drift) prevent undoing an attempt, part by part. `word-conflicts.ts` words the result. */
+import type { Conflict } from '../plan.ts';
+import { compareOrdinals, refKey } from '../ref.ts';
+import { EXISTS, type Mark, type Timeline, type Timelines } from '../timeline.ts';
+import type { Member } from '../view.ts';
 
-/** Why one attempt cannot be undone, seen from one part. */
+/** Why one attempt cannot be undone, for one part. `by`: the attempt that wrote it later; undefined for drift. */
 export interface Obstacle {
   readonly kind: Extract<Conflict['kind'], 'later_write' | 'drift'>;
   readonly resource: string;
@@ -11,16 +12,16 @@ export interface Obstacle {
   readonly by?: Member;
 }
 
-/** What undoing one candidate takes. */
+/** Preconditions for undoing one candidate. */
 export interface Needs {
-  /** Candidates that wrote a part of it later: they are undone before it, or it stays. */
+  /** Candidates that wrote one of its parts later: each must be undone before it. */
   readonly first: ReadonlySet<Member>;
   readonly obstacles: readonly Obstacle[];
 }
 
 type Open = { first: Set<Member>; obstacles: Obstacle[] };
 
-/** For each candidate: its neighbours above in every timeline. Those above them are their own needs, so the next one is enough. */
+/** For each candidate, the next later writer in every timeline. Writers after that one are its own needs. */
 export function needsOf(candidates: readonly Member[], standing: Timelines): ReadonlyMap<Member, Needs> {
   const needs = new Map<Member, Open>(candidates.map((member) => [member, { first: new Set(), obstacles: [] }]));
   for (const parts of standing.values()) for (const line of parts.values()) walk(line, needs);
@@ -28,8 +29,9 @@ export function needsOf(candidates: readonly Member[], standing: Timelines): Rea
 }
 
 /**
- * A pair that cancels is as if it had not been, but for what stands between the two: whatever was there, the inverse wrote after it. Only undoing
- * that inverse would make way. `closing`: the inverses of such pairs. (An inverse of an earlier run can stand there; it was undone itself when the pair closed around it.)
+ * Writes between an attempt and its inverse: the pair itself cancels out, but the inverse wrote after everything between the two, so only undoing
+ * the inverse would free it. `closing`: the inverses of such pairs. (An inverse of an earlier run can be between them; it was undone itself when the
+ * pair closed around it.)
  */
 export function enclosures(
   needs: ReadonlyMap<Member, Needs>,
@@ -69,35 +71,35 @@ function walk(line: Timeline, needs: ReadonlyMap<Member, Open>): void {
   for (let at = 0; at < marks.length; at++) {
     const mark = marks[at] as Mark;
     const open = needs.get(mark.member);
-    if (open && mark.kind === 'write') above(line, at, mark, open, needs);
-    tie(line, at, needs);
+    if (open && mark.kind === 'write') checkLaterMarks(line, at, mark, open, needs);
+    checkTie(line, at, needs);
   }
 }
 
-function above(line: Timeline, at: number, mark: Mark, open: Open, needs: ReadonlyMap<Member, Open>): void {
+function checkLaterMarks(line: Timeline, at: number, mark: Mark, open: Open, needs: ReadonlyMap<Member, Open>): void {
   const createsOrDeletes = line.part === EXISTS && mark.before !== mark.after;
   for (let next = at + 1; next < line.marks.length; next++) {
     const later = line.marks[next] as Mark;
-    if (later.kind === 'leans') {
-      if (createsOrDeletes) need(line, mark.member, later.member, open, needs);
+    if (later.kind === 'depends') {
+      if (createsOrDeletes) addNeed(line, mark.member, later.member, open, needs);
       continue;
     }
-    need(line, mark.member, later.member, open, needs);
+    addNeed(line, mark.member, later.member, open, needs);
     if (later.before !== mark.after) open.obstacles.push({ kind: 'drift', resource: line.resource, part: line.part });
     return;
   }
 }
 
-/** Two writers under one ordinal have no order: each waits for the other, so neither is undone. */
-function tie(line: Timeline, at: number, needs: ReadonlyMap<Member, Open>): void {
+/** Two writers with one ordinal have no order: each needs the other first, so neither is undone. */
+function checkTie(line: Timeline, at: number, needs: ReadonlyMap<Member, Open>): void {
   const mark = line.marks[at] as Mark;
   const before = line.marks[at - 1];
-  if (!before || before.kind === 'leans' || mark.kind === 'leans' || compareOrdinals(before.ordinal, mark.ordinal) !== 0) return;
+  if (!before || before.kind === 'depends' || mark.kind === 'depends' || compareOrdinals(before.ordinal, mark.ordinal) !== 0) return;
   const open = needs.get(mark.member);
-  if (open) need(line, mark.member, before.member, open, needs);
+  if (open) addNeed(line, mark.member, before.member, open, needs);
 }
 
-function need(line: Timeline, member: Member, later: Member, open: Open, needs: ReadonlyMap<Member, Open>): void {
+function addNeed(line: Timeline, member: Member, later: Member, open: Open, needs: ReadonlyMap<Member, Open>): void {
   if (later === member) return;
   if (needs.has(later)) open.first.add(later);
   else open.obstacles.push({ kind: 'later_write', resource: line.resource, part: line.part, by: later });
