@@ -44,7 +44,7 @@ test('a plan says that it needs a second person; run explains what is missing; a
   const [, plan = '', digest = ''] = /Plan (\S+)[\s\S]*Digest (\S+)/.exec(planned.out) ?? [];
   expect(planned.out).toContain(`recant approve ${plan}`);
   const refused = await run(['run', plan, '--yes']);
-  expect(refused).toMatchObject({ code: 3, err: expect.stringContaining('Nobody else has approved it') });
+  expect(refused).toMatchObject({ code: 3, err: expect.stringContaining('no approval by another person') });
   expect(refused.err).toContain('recant approve');
 
   expect(await run(['approve', plan])).toMatchObject({ code: 2, err: expect.stringContaining('RECANT_PASSWORD') });
@@ -86,6 +86,6 @@ test('a plan of the local person’s own is approved by somebody else or not at 
   expect(by).toBe('person:operator');
   expect(await run(['approve', id, '--digest', digest], { RECANT_PASSWORD: password })).toMatchObject({
     code: 3,
-    err: expect.stringContaining('person:operator asked for plan'),
+    err: expect.stringContaining('(as person:operator)'),
   });
 });

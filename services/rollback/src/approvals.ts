@@ -6,12 +6,12 @@ import type { StoredPlan } from '@recant/store';
 import type { RollbackCore } from './core.ts';
 
 const NEEDS: Readonly<Record<ApprovalNeed, string>> = {
-  rule: 'every plan needs one here',
-  claimed: 'it undoes what only the agent’s own process has said',
-  window: 'no name selects in it, but a window, outcomes or resources of any system',
+  rule: 'RECANT_APPROVALS requires it for every plan',
+  claimed: 'it undoes effects that only the agent’s own process reported',
+  window: 'its selection names nothing but a window, outcomes or resources of any system',
 };
 
-/** @returns the one it may run by; undefined where it needs none. @throws ApiFault `approval_missing`, `approval_expired` */
+/** @returns the approval that permits the run; undefined if the plan needs none. @throws ApiFault `approval_missing`, `approval_expired` */
 export async function requireApproval(core: RollbackCore, tenant: string, plan: StoredPlan): Promise<Approval | undefined> {
   const verdict = judgeApprovals(core.approvals, plan, await core.store.approvals.of(tenant, plan.id), core.clock.now());
   const refusal = refusalOf(verdict);
@@ -20,13 +20,13 @@ export async function requireApproval(core: RollbackCore, tenant: string, plan: 
 }
 
 /**
- * Why a claimed run must not go on. What counts is that it was approved when it started, or is now: an approval that ends under way leaves nothing half
- * undone. What is being cancelled starts nothing more.
+ * Why a claimed run must not continue; undefined if it may. It must have been approved at its start or be approved now, so that an approval that expires
+ * during the run does not leave it half done. A run being cancelled starts no steps and needs no approval.
  */
 export async function objectionTo(core: RollbackCore, { claim, plan: id, state, createdAtMs }: RunRecord): Promise<string | undefined> {
   if (core.approvals === 'never' || state === 'cancelling') return undefined;
   const plan = await core.store.plans.find(claim.tenant, id);
-  if (!plan) return `There is no plan ${id}.`;
+  if (!plan) return `Unknown plan ${id}.`;
   const given = await core.store.approvals.of(claim.tenant, id);
   const refusals = [createdAtMs, core.clock.now()].map((atMs) => refusalOf(judgeApprovals(core.approvals, plan, given, atMs)));
   return refusals.includes(undefined) ? undefined : refusals[1]?.message;
@@ -43,8 +43,8 @@ export function bodyOf({ digest, by, approvedAtMs, expiresAtMs }: Approval): App
 
 function refusalOf(verdict: ApprovalVerdict): ApiFault | undefined {
   if (verdict.kind === 'not_needed' || verdict.kind === 'approved') return undefined;
-  const why = `The plan needs a second person: ${NEEDS[verdict.need]}.`;
-  if (verdict.kind === 'missing') return new ApiFault('approval_missing', `${why} Nobody else has approved it.`);
+  const reason = `The plan needs a second person: ${NEEDS[verdict.need]}.`;
+  if (verdict.kind === 'missing') return new ApiFault('approval_missing', `${reason} It has no approval by another person.`);
   const { by, expiresAtMs } = verdict.approval;
-  return new ApiFault('approval_expired', `${why} ${by} approved it until ${new Date(expiresAtMs).toISOString()}.`);
+  return new ApiFault('approval_expired', `${reason} The approval by ${by} expired at ${new Date(expiresAtMs).toISOString()}.`);
 }

@@ -30,7 +30,7 @@ const RollbackEnv = z.object({
   ...RATE_ENV,
   RECANT_CA_FILE: z.string().min(1).optional(),
   ...MASTER_KEY_ENV,
-  /** Steps that are inverted together. */
+  /** Steps inverted in one batch. */
   RECANT_BATCH_STEPS: z.coerce.number('must be a number').int().min(1).max(1_000).default(50),
   RECANT_LEASE_MS: z.coerce.number('must be a number').int().min(500).default(30_000),
   /** Which plans need a second person. */
@@ -46,7 +46,7 @@ export interface RollbackConfig {
   readonly apiKey: string;
   readonly address: ListenAddress;
   readonly rates: Rates;
-  /** Authorities to believe, beside Node's own. */
+  /** Extra CA certificates to trust, in PEM. */
   readonly caFile: string | undefined;
   readonly masterKeys: MasterKeys;
   readonly batchSteps: number;
@@ -56,7 +56,7 @@ export interface RollbackConfig {
   readonly failpoint: string | undefined;
 }
 
-/** @throws ConfigError naming every problem at once */
+/** @throws ConfigError naming all problems */
 export function readRollbackConfig(env: Env): RollbackConfig {
   const read = readConfig(requireMasterKey(RollbackEnv, env), env);
   return {

@@ -1,10 +1,10 @@
 import type { ApprovalRule } from '@recant/policy';
 import type { Clock, Outbox } from '@recant/runner';
 import type { Approvals, Plans, Runs, Store } from '@recant/store';
-import type { RollbackLane } from './event-transport.ts';
+import type { LedgerProducer } from './ledger-producer.ts';
 import type { OpenTargets } from './targets.ts';
 
-/** What the routes and the worker share. */
+/** Dependencies shared by the routes and the worker. */
 export interface RollbackCore {
   readonly store: Pick<Store, 'ledgerReader' | 'queries' | 'systems'> & {
     readonly plans: Plans;
@@ -13,11 +13,11 @@ export interface RollbackCore {
     readonly outbox: Outbox;
   };
   readonly targets: OpenTargets;
-  readonly lane: RollbackLane;
+  readonly producer: LedgerProducer;
   readonly clock: Clock;
   /** Which plans need a second person. */
   readonly approvals: ApprovalRule;
   readonly random16: () => Uint8Array;
-  /** Tells the worker that there may be something to do. */
+  /** Ends the worker's poll delay: there may be new work. */
   readonly wake: () => void;
 }

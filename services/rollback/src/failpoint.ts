@@ -2,12 +2,12 @@ import type { Failpoint } from '@recant/runner';
 
 const NAMES = ['claim', 'inverse', 'readback', 'record'].flatMap((name) => [`${name}.before`, `${name}.after`]);
 
-/** `inverse.after:25`: the process is killed there when step 25 comes by. For fault tests. @throws Error for another text */
+/** For fault tests. `inverse.after:25` kills the process at that point of step 25. @throws Error for another format */
 export function killAt(text: string | undefined): Failpoint | undefined {
   if (text === undefined) return undefined;
   const [name, step] = text.split(':');
   if (!NAMES.includes(name ?? '') || !/^\d+$/.test(step ?? ''))
-    throw new Error(`RECANT_FAILPOINT is one of ${NAMES.join(', ')}, then a colon and the number of a step`);
+    throw new Error(`RECANT_FAILPOINT: expected <point>:<step>, with a point among ${NAMES.join(', ')}`);
   return (point, steps) => {
     if (point === name && steps.includes(Number(step))) process.kill(process.pid, 'SIGKILL');
   };

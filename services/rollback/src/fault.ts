@@ -2,8 +2,8 @@ import { ApiFault } from '@recant/api';
 import { PlannerError } from '@recant/planner';
 import { RunnerError } from '@recant/runner';
 
-/** What the planner and the runner refuse, as an answer; everything else is thrown on. */
-export async function answering<T>(work: () => Promise<T>): Promise<T> {
+/** Converts errors of the planner and the runner to API errors; rethrows all others. */
+export async function withApiFaults<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {

@@ -13,7 +13,7 @@ await runProcess(async () => {
   await checkConnection(config.databaseUrl);
   const [masterKey, ...olderMasterKeys] = config.masterKeys;
   const store = createStore({ connectionString: config.databaseUrl, masterKey, olderMasterKeys });
-  // A login without the writer's role is told now, not at the first run.
+  // Fails at startup, not at the first run, if the login lacks the writer's role.
   await store.ping();
   const { apiKey, batchSteps, failpoint, ledgerUrl: url, leaseMs } = config;
   const work = { worker: { leaseMs }, runner: { batchSteps }, failpoint: killAt(failpoint), approvals: config.approvals };
@@ -23,9 +23,9 @@ await runProcess(async () => {
   const { rates, people, address } = config;
   const app = createApp({ ...described, routers, health, acts, rates, people, keyring: store.credentials, logger });
   const listening = await listen(app, { ...address, logger });
-  if (config.approvals === 'never') logger.warn('RECANT_APPROVALS is never: whoever may execute needs nobody else');
+  if (config.approvals === 'never') logger.warn('rollback: RECANT_APPROVALS is never: plans run without a second person');
   await rollback.start();
-  logger.info({ url: listening.url }, 'plans and runs');
+  logger.info({ url: listening.url }, 'rollback: listening');
   return {
     reload: listening.reload,
     async stop(deadlineMs) {

@@ -8,7 +8,7 @@ import type { StoredPlan } from '@recant/store';
 import type { RollbackCore } from './core.ts';
 import { probePlan } from './probe-plan.ts';
 
-/** Plans for a caller: reads the ledger under one vector, probes, keeps the plan with the event that tells of it. */
+/** Makes a plan: reads the ledger at one vector of log sizes, probes the systems, and stores the plan together with its `plan.created` event. */
 export async function makePlan(core: RollbackCore, caller: Caller, input: PlanInput): Promise<StoredPlan> {
   const { store, clock } = core;
   const { tenant } = caller;
@@ -27,7 +27,7 @@ export async function makePlan(core: RollbackCore, caller: Caller, input: PlanIn
     createdAtMs: nowMs,
   };
 
-  const source = await core.lane.sourceOf(tenant, 'plan', id);
+  const source = await core.producer.sourceOf(tenant, 'plan', id);
   const events = createSourceEvents(source, 1, () => clock.now());
   events.add('recant.source.opened.v1', eventId.opened(), { sdk: 'recant-rollback', leaseMs: LEASE_MS });
   events.add('recant.plan.created.v1', eventId.planCreated(id), {
@@ -44,12 +44,12 @@ export async function makePlan(core: RollbackCore, caller: Caller, input: PlanIn
   return made;
 }
 
-/** @throws ApiFault `plan_stale`: something new matches the selection or touches what would be undone */
+/** @throws ApiFault `plan_stale` if newer attempts match the selection or touch the resources of the plan */
 export async function checkStale(core: RollbackCore, tenant: string, body: PlanBody): Promise<void> {
   const vector = await core.store.ledgerReader.vector(tenant);
   const same = Object.entries(vector).every(([shard, size]) => body.vector[shard] === size.toString());
   if (same || !isStale(body, await planNow(core, tenant, body.selection, body.mode))) return;
-  throw new ApiFault('plan_stale', 'Since it was made, attempts came in that it selects, or that touch what it would undo.');
+  throw new ApiFault('plan_stale', 'Newer attempts match the selection or changed resources of this plan.');
 }
 
 async function planNow(core: RollbackCore, tenant: string, selection: Selection, mode: PlanBody['mode']): Promise<PlanBody> {
@@ -59,17 +59,17 @@ async function planNow(core: RollbackCore, tenant: string, selection: Selection,
   return plan(await gather(ledgerReader, { tenant, mode, selection, vector, systems: registered }));
 }
 
-/** A name that nothing was ever recorded under is a slip of the pen, not an empty plan. */
+/** An unknown agent or run is probably a typo, so that it is an error rather than an empty plan. */
 async function checkNames({ store, clock }: RollbackCore, tenant: string, { agents = [], runs = [] }: Selection): Promise<void> {
   for (const agent of agents) {
     const { attempts } = await store.queries.attempts(tenant, { selection: { agents: [agent] }, limit: 1, nowMs: clock.now() });
-    if (attempts.length === 0) throw new ApiFault('agent_unknown', `Nothing was ever recorded for an agent ${JSON.stringify(agent)}.`);
+    if (attempts.length === 0) throw new ApiFault('agent_unknown', `No recorded attempt of agent ${JSON.stringify(agent)}.`);
   }
   for (const run of runs)
-    if (!(await store.runs.find(tenant, run))) throw new ApiFault('run_unknown', `There is no run ${JSON.stringify(run)}.`);
+    if (!(await store.runs.find(tenant, run))) throw new ApiFault('run_unknown', `Unknown run ${JSON.stringify(run)}.`);
 }
 
-/** An event has its limit; the plan itself keeps the whole, under its digest. */
+/** Replaces a selection over INLINE_BYTES_MAX by its digest in the event; the stored plan contains all of it. */
 function bounded(selection: JsonObject): JsonObject {
   const text = canonicalize(selection);
   return Buffer.byteLength(text) <= INLINE_BYTES_MAX ? selection : { sha256: createHash('sha256').update(text).digest('hex') };

@@ -5,13 +5,13 @@ import { type BoundRoute, handle } from '@recant/service';
 import type { StoredPlan } from '@recant/store';
 import { approvalState } from './approvals.ts';
 import type { RollbackCore } from './core.ts';
-import { answering } from './fault.ts';
+import { withApiFaults } from './fault.ts';
 import { makePlan } from './planning.ts';
 
 export function planRoutes(core: RollbackCore): readonly BoundRoute[] {
   return [
     handle(createPlan, async ({ caller, body }) => {
-      const made = await answering(() => makePlan(core, caller, body));
+      const made = await withApiFaults(() => makePlan(core, caller, body));
       core.wake();
       return { status: 201, body: viewOf(core, made, []) };
     }),
@@ -27,13 +27,14 @@ export function planRoutes(core: RollbackCore): readonly BoundRoute[] {
 /** @throws ApiFault `plan_unknown` */
 export async function findPlan({ store }: RollbackCore, tenant: string, id: string): Promise<StoredPlan> {
   const found = await store.plans.find(tenant, id);
-  if (!found) throw new ApiFault('plan_unknown', `There is no plan ${JSON.stringify(id)}.`);
+  if (!found) throw new ApiFault('plan_unknown', `Unknown plan ${JSON.stringify(id)}.`);
   return found;
 }
 
 /** @throws ApiFault `plan_digest_mismatch` */
-export function requireDigest({ id, digest, body }: StoredPlan, said: string): void {
-  if (said !== digest || planDigest(body) !== digest) throw new ApiFault('plan_digest_mismatch', `Plan ${id} has the digest ${digest}.`);
+export function requireDigest({ id, digest, body }: StoredPlan, given: string): void {
+  if (given !== digest || planDigest(body) !== digest)
+    throw new ApiFault('plan_digest_mismatch', `Plan ${id}: expected digest ${digest}, got ${given}.`);
 }
 
 async function runOf({ store }: RollbackCore, tenant: string, plan: string): Promise<PlanView['run']> {

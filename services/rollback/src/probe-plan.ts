@@ -2,14 +2,14 @@ import { ConnectorError, type TargetSystem } from '@recant/connector';
 import type { PartGuard, PlanAnnex, PlanBody } from '@recant/planner';
 import type { Targets } from '@recant/runner';
 
-type Findings = PlanAnnex['findings'][number];
+type Finding = PlanAnnex['findings'][number];
 
-/** Parts of one probe, parts probed for one plan, findings kept. The guards of a run look at every part again. */
+/** Limits: parts per probe call, parts and findings per plan. A run checks all parts again with its guards. */
 const PROBE_PARTS_MAX = 1_000;
 const PLAN_PARTS_MAX = 20_000;
 const FINDINGS_MAX = 1_000;
 
-/** Where the systems stand now, dated. Of the steps on one part the first to run is asked about; the others find what it leaves. */
+/** Compares the current versions in the systems with the plan. If several steps write one part, only the first is probed; the others depend on its result. */
 export async function probePlan(targets: Targets, tenant: string, body: PlanBody, nowMs: number): Promise<PlanAnnex> {
   const bySystem = new Map<string, { connector: string; parts: { step: number; guard: PartGuard }[] }>();
   const seen = new Set<string>();
@@ -25,7 +25,7 @@ export async function probePlan(targets: Targets, tenant: string, body: PlanBody
       }
     }
   }
-  const findings: Findings[] = [];
+  const findings: Finding[] = [];
   for (const [system, { connector, parts }] of bySystem) findings.push(...(await probeSystem(targets, tenant, system, connector, parts)));
   return { probedAtMs: nowMs, findings: findings.slice(0, FINDINGS_MAX) };
 }
@@ -36,8 +36,8 @@ async function probeSystem(
   system: string,
   connector: string,
   parts: readonly { step: number; guard: PartGuard }[],
-): Promise<readonly Findings[]> {
-  const findings: Findings[] = [];
+): Promise<readonly Finding[]> {
+  const findings: Finding[] = [];
   try {
     const target = await targets.open(tenant, system, connector);
     if (!target) return [];
@@ -57,14 +57,23 @@ async function probeSystem(
   return findings;
 }
 
-async function probeSome(target: TargetSystem, parts: readonly { step: number; guard: PartGuard }[]): Promise<readonly Findings[]> {
+async function probeSome(target: TargetSystem, parts: readonly { step: number; guard: PartGuard }[]): Promise<readonly Finding[]> {
   const probed = await target.probe(parts.map(({ guard: { resource, part } }) => ({ resource, part })));
   const byPart = new Map(probed.map((found) => [`${found.part} ${found.resource}`, found]));
-  return parts.flatMap(({ step, guard: { resource, part, before, after } }): Findings[] => {
+  return parts.flatMap(({ step, guard: { resource, part, before, after } }): Finding[] => {
     const found = byPart.get(`${part} ${resource}`);
     if (found?.kind !== 'version') return [{ step, resource, part, kind: 'unreadable', detail: found?.reason ?? 'no answer' }];
     if (found.version === after) return [];
-    if (found.version === before) return [{ step, resource, part, kind: 'already_before', detail: 'It is as it was before the attempt.' }];
-    return [{ step, resource, part, kind: 'drift', detail: 'It is neither as the attempt left it nor as it was before.' }];
+    if (found.version === before)
+      return [{ step, resource, part, kind: 'already_before', detail: 'It already equals the version before the attempt.' }];
+    return [
+      {
+        step,
+        resource,
+        part,
+        kind: 'drift',
+        detail: 'Changed since: equals neither the version that the attempt left nor the one before it.',
+      },
+    ];
   });
 }

@@ -17,7 +17,7 @@ import { type BoundRoute, handle } from '@recant/service';
 import type { StoredRun } from '@recant/store';
 import { bodyOf } from './approvals.ts';
 import type { RollbackCore } from './core.ts';
-import { answering } from './fault.ts';
+import { withApiFaults } from './fault.ts';
 import { findPlan } from './plans.ts';
 import { startRun } from './starting.ts';
 
@@ -25,7 +25,7 @@ export function runRoutes(core: RollbackCore): readonly BoundRoute[] {
   const act = async (tenant: string, run: string, event: 'pause' | 'resume' | 'cancel'): Promise<{ status: 200; body: RunView }> => {
     const done = await core.store.runs.act(tenant, run, event);
     if (done === 'unknown') throw unknownRun(run);
-    if (done !== 'done') throw new ApiFault('run_state', `A run that is ${done} cannot be told to ${event}.`);
+    if (done !== 'done') throw new ApiFault('run_state', `Cannot ${event} run ${run}: it is ${done}.`);
     core.wake();
     return { status: 200, body: await viewRun(core, tenant, run) };
   };
@@ -39,7 +39,7 @@ export function runRoutes(core: RollbackCore): readonly BoundRoute[] {
   };
   return [
     handle(createRun, async ({ caller, body }) => {
-      const { id, created } = await answering(() => startRun(core, caller, body));
+      const { id, created } = await withApiFaults(() => startRun(core, caller, body));
       core.wake();
       const view = await viewRun(core, caller.tenant, id);
       return created ? { status: 201, body: view } : { status: 200, body: view };
@@ -57,7 +57,7 @@ export function runRoutes(core: RollbackCore): readonly BoundRoute[] {
   ];
 }
 
-const unknownRun = (run: string): ApiFault => new ApiFault('run_unknown', `There is no run ${JSON.stringify(run)}.`);
+const unknownRun = (run: string): ApiFault => new ApiFault('run_unknown', `Unknown run ${JSON.stringify(run)}.`);
 
 function summaryOf(run: StoredRun): RunSummaryView {
   const { createdAtMs, finishedAtMs, stepCount, ...rest } = run;

@@ -8,7 +8,7 @@ import type { RollbackCore } from './core.ts';
 import { checkStale } from './planning.ts';
 import { findPlan, requireDigest } from './plans.ts';
 
-/** Queues the run of a plan that was looked at (I8). @returns its id; the one there is, where the plan was started before */
+/** Queues the run of a plan, identified by id and digest (I8). @returns its id; the existing run's id if the plan was already started */
 export async function startRun(
   core: RollbackCore,
   caller: Caller,
@@ -22,16 +22,17 @@ export async function startRun(
   const known = await store.runs.ofPlan(tenant, plan);
   if (known !== undefined) return { id: known, created: false };
   if (body.mode === 'refuse' && body.conflicts.length > 0)
-    throw new ApiFault('plan_conflicts', `It has ${body.conflicts.length} conflicts and its mode is refuse.`);
-  if (body.steps.length === 0) throw new ApiFault('plan_empty', 'None of the selected attempts has anything to undo.');
+    throw new ApiFault('plan_conflicts', `Plan ${plan} has ${body.conflicts.length} conflicts, and its mode is refuse.`);
+  if (body.steps.length === 0)
+    throw new ApiFault('plan_empty', `Plan ${plan} has no steps: the selected attempts have no effects to undo.`);
   const approval = await requireApproval(core, tenant, found);
   await checkStale(core, tenant, body);
 
   const run = uuidv7(clock.now(), core.random16());
-  const source = await core.lane.sourceOf(tenant, 'run', run);
+  const source = await core.producer.sourceOf(tenant, 'run', run);
   const events = createSourceEvents(source, 1, () => clock.now());
   events.add('recant.source.opened.v1', eventId.opened(), { sdk: 'recant-rollback', leaseMs: LEASE_MS });
-  const act = approval && actOf(uuidv7(clock.now(), core.random16()), by, { run, plan, approval: namedIn(approval) });
+  const act = approval && actOf(uuidv7(clock.now(), core.random16()), by, { run, plan, approval: approvalFields(approval) });
   if (act) events.add('recant.act.ordered.v1', eventId.actOrdered(act.act), act);
   events.add('recant.run.started.v1', eventId.runStarted(run), { run, plan, digest, by });
   if (act) events.add('recant.act.ended.v1', eventId.actEnded(act.act), { act: act.act, outcome: 'done' });
@@ -49,7 +50,7 @@ export async function startRun(
   });
 }
 
-/** `recant.run.started.v1` is released without a place for an approval: an act of the same transaction names it, before the run's first effect. */
+/** `recant.run.started.v1` is a released format without an approval field, so that an act in the same transaction names the approval. */
 function actOf(
   act: string,
   by: string,
@@ -58,7 +59,7 @@ function actOf(
   return { act, operation: 'createRun', by, target, request: target.run };
 }
 
-function namedIn(approval: Approval): JsonObject {
+function approvalFields(approval: Approval): JsonObject {
   const { by, approvedAt, expiresAt } = bodyOf(approval);
   return { by, approvedAt, expiresAt };
 }

@@ -3,31 +3,31 @@ import { ConnectorError } from '@recant/connector';
 import type { JsonObject } from '@recant/events';
 import { type BoundRoute, handle } from '@recant/service';
 import type { SystemRecord, Systems } from '@recant/store';
-import type { RollbackLane } from './event-transport.ts';
-import { answering } from './fault.ts';
+import { withApiFaults } from './fault.ts';
+import type { LedgerProducer } from './ledger-producer.ts';
 import type { OpenTargets } from './targets.ts';
 
-/** Which systems may be written to when undoing. Only an administrator says so; an event can name them, never make or change them. */
+/** Registration of the systems that a rollback may write to. Only an administrator registers a system; an event can name one, never create or change it. */
 export function systemRoutes(
   systems: Systems,
   targets: Pick<OpenTargets, 'connectors'>,
-  lane: Pick<RollbackLane, 'requireServed'>,
+  producer: Pick<LedgerProducer, 'requireServed'>,
 ): readonly BoundRoute[] {
   return [
     handle(listSystems, async ({ caller }) => ({ status: 200, body: { items: (await systems.list(caller.tenant)).map(viewOf) } })),
     handle(registerSystem, async ({ caller, body }) => {
-      // What is opened here is opened with the rights of this process: a folder of this machine, an address of its network.
-      await answering(() => lane.requireServed(caller.tenant));
+      // The connector opens folders and addresses with the rights of this process, so that only the tenant it serves may register.
+      await withApiFaults(() => producer.requireServed(caller.tenant));
       const identity = await identify(targets, body);
       const known = await systems.find(caller.tenant, body.name);
       if (known && (known.connector !== body.connector || known.identity !== identity)) {
-        throw new ApiFault('system_exists', `${body.name} is registered for ${known.connector} at ${known.identity}.`);
+        throw new ApiFault('system_exists', `${body.name} is already registered for ${known.connector} at ${known.identity}.`);
       }
-      const kept = viewOf(
+      const view = viewOf(
         await systems.put(caller.tenant, { name: body.name, connector: body.connector, identity, options: body.options as JsonObject }),
       );
-      const act = { name: kept.name, connector: kept.connector, identity };
-      return known ? { status: 200, body: kept, act } : { status: 201, body: kept, act };
+      const act = { name: view.name, connector: view.connector, identity };
+      return known ? { status: 200, body: view, act } : { status: 201, body: view, act };
     }),
   ];
 }
@@ -41,11 +41,11 @@ const FAULTS: Readonly<Record<ConnectorError['code'], ErrorCode>> = {
   unreachable: 'system_unreachable',
 };
 
-/** Opens it once, as a run would: what cannot be opened is not registered. */
+/** Opens the system as a run would, so that an unusable one is never registered. @returns its identity */
 async function identify(targets: Pick<OpenTargets, 'connectors'>, { name, connector: kind, options }: SystemInput): Promise<string> {
   const connector = targets.connectors.get(kind);
   if (!connector)
-    throw new ApiFault('connector_unknown', `There is no connector ${kind}; there are ${[...targets.connectors.keys()].join(', ')}.`);
+    throw new ApiFault('connector_unknown', `Unknown connector ${kind}; expected one of ${[...targets.connectors.keys()].join(', ')}.`);
   try {
     const target = await connector.open({ name, connector: kind, options });
     try {

@@ -7,7 +7,7 @@ export interface OpenTargets extends Targets {
   close(): Promise<void>;
 }
 
-/** Registered systems, opened once and kept; opened anew when their registration changed. Only what is registered can be opened (I13). */
+/** Opens registered systems and caches them; reopens one when its registration changes. Only registered systems can be opened (I13). */
 export function createTargets(systems: Pick<Systems, 'find'>, connectors: readonly Connector[]): OpenTargets {
   const byKind = new Map(connectors.map((connector) => [connector.kind, connector]));
   const open = new Map<string, { readonly updatedAtMs: number; readonly target: Promise<TargetSystem> }>();
@@ -34,11 +34,14 @@ export function createTargets(systems: Pick<Systems, 'find'>, connectors: readon
   };
 }
 
-/** @throws ConnectorError, also where another system answers under the registered address */
+/** @throws ConnectorError, also if another system answers at the registered address */
 async function openTarget(connector: Connector, { name, connector: kind, options, identity }: SystemRecord): Promise<TargetSystem> {
   const target = await connector.open({ name, connector: kind, options });
   const found = await target.identity();
   if (identity === undefined || identity === found) return target;
   await target.close();
-  throw new ConnectorError('not_prepared', `${name} is not the system that was registered under this name: it calls itself ${found}.`);
+  throw new ConnectorError(
+    'not_prepared',
+    `System ${name}: expected identity ${identity}, got ${found}; another system answers at the registered address.`,
+  );
 }

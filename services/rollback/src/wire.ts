@@ -11,8 +11,8 @@ import { createRollbackActs } from './acts.ts';
 import { objectionTo } from './approvals.ts';
 import { approvalRoutes } from './approving.ts';
 import type { RollbackCore } from './core.ts';
-import { createRollbackLane, type LedgerAccess } from './event-transport.ts';
-import { maskWords } from './masked-words.ts';
+import { createLedgerProducer, type LedgerAccess } from './ledger-producer.ts';
+import { maskConnectors } from './masked-connectors.ts';
 import { planRoutes } from './plans.ts';
 import { runRoutes } from './runs.ts';
 import { systemRoutes } from './systems.ts';
@@ -20,16 +20,16 @@ import { createTargets } from './targets.ts';
 import { createWorker, WORKER_OPTIONS, type WorkerOptions } from './worker.ts';
 
 export interface RollbackDeps {
-  /** Migrated. Closed by whoever made it, after `stop`. */
+  /** Migrated. The caller closes it after `stop`. */
   readonly store: Store;
   readonly logger: Logger;
   /** Milliseconds since 1970, UTC. */
   readonly clock: () => number;
   /** Which plans need a second person. */
   readonly approvals: ApprovalRule;
-  /** Where its own acts are recorded: nothing is undone without it. */
+  /** The ledger that records its events; without acknowledgement nothing is undone. */
   readonly ledger: LedgerAccess;
-  /** What it can undo on. Left out: postgres and filesystem. */
+  /** Default: postgres and filesystem. */
   readonly connectors?: readonly Connector[];
   readonly worker?: Partial<Omit<WorkerOptions, 'name'>>;
   readonly runner?: Partial<RunnerConfig>;
@@ -39,26 +39,26 @@ export interface RollbackDeps {
 export interface WiredRollback {
   readonly routers: readonly Router[];
   readonly health: Readonly<Record<string, HealthCheck>>;
-  /** For a listener of its own; beside a ledger, the ledger's serves both. */
+  /** For a listener without the ledger; on a shared listener use the ledger's recorder. */
   readonly acts: ActRecorder;
-  /** Starts to work on runs. */
+  /** Starts the worker. */
   start(): Promise<void>;
-  /** Brings what runs to a safe point. Call it after the listener was closed. */
+  /** Resolves when all runs in progress reached a safe point. Call it after closing the listener. */
   stop(): Promise<void>;
 }
 
-/** No tenant has this name. */
-const NOBODY = '';
+/** Matches no tenant. */
+const NO_TENANT = '';
 
-/** Which adapter fills which port of the rollback service. Nothing runs before `start` but what requests ask for. */
+/** Connects the adapters of the rollback service to its ports. Nothing runs before `start`, except for requests. */
 export function wireRollback(deps: RollbackDeps): WiredRollback {
   const { store, logger } = deps;
   const options: WorkerOptions = { ...WORKER_OPTIONS, ...deps.worker, name: randomUUID() };
   const clock: Clock = { now: deps.clock, sleep: (ms) => delay(ms) };
-  const targets = createTargets(store.systems, maskWords(deps.connectors ?? [postgresConnector, filesystemConnector], randomBytes));
-  const lane = createRollbackLane(store.credentials, deps.ledger);
-  // Runs of other tenants are for the services that have their keys.
-  const served = async () => (await lane.tenant()) ?? NOBODY;
+  const targets = createTargets(store.systems, maskConnectors(deps.connectors ?? [postgresConnector, filesystemConnector], randomBytes));
+  const producer = createLedgerProducer(store.credentials, deps.ledger);
+  // Runs of other tenants belong to the processes with their keys.
+  const served = async () => (await producer.tenant()) ?? NO_TENANT;
   const outbox = createOutbox(store.pool, served);
   const { ledgerReader, queries, systems } = store;
   const random16 = () => new Uint8Array(randomBytes(16));
@@ -74,14 +74,14 @@ export function wireRollback(deps: RollbackDeps): WiredRollback {
     },
     approvals: deps.approvals,
     targets,
-    lane,
+    producer,
     clock,
     random16,
     wake: () => worker.wake(),
   };
   const ports: RunnerPorts = {
     store: createRunStore(store.pool, options.leaseMs, served),
-    emitter: createEmitter(outbox, lane.transport),
+    emitter: createEmitter(outbox, producer.transport),
     ledger: ledgerReader,
     targets,
     clock,
@@ -91,9 +91,14 @@ export function wireRollback(deps: RollbackDeps): WiredRollback {
   };
   const worker = createWorker(core, ports, { ...RUNNER_CONFIG, ...deps.runner }, options, logger.child({ part: 'rollback' }));
   return {
-    acts: createRollbackActs({ lane, logger: logger.child({ part: 'acts' }), clock: deps.clock, random16 }),
+    acts: createRollbackActs({ producer, logger: logger.child({ part: 'acts' }), clock: deps.clock, random16 }),
     routers: [
-      createRouter('rollback', [...systemRoutes(systems, targets, lane), ...planRoutes(core), ...approvalRoutes(core), ...runRoutes(core)]),
+      createRouter('rollback', [
+        ...systemRoutes(systems, targets, producer),
+        ...planRoutes(core),
+        ...approvalRoutes(core),
+        ...runRoutes(core),
+      ]),
     ],
     health: {
       async rollback() {

@@ -4,32 +4,32 @@ import type { Logger } from '@recant/service';
 import type { RollbackCore } from './core.ts';
 
 export interface WorkerOptions {
-  /** Names this worker in the store. */
+  /** Unique name of this worker in the store. */
   readonly name: string;
-  /** A worker that is silent for so long has lost its runs. */
+  /** A worker that does not renew its claims within this time loses them. */
   readonly leaseMs: number;
-  /** Runs at once. */
+  /** Concurrent runs. */
   readonly runsMax: number;
   readonly pollMs: number;
-  /** Before a run is claimed again after an error. */
+  /** Delay before a failed run can be claimed again. */
   readonly pauseMs: number;
 }
 export const WORKER_OPTIONS: Omit<WorkerOptions, 'name'> = { leaseMs: 30_000, runsMax: 4, pollMs: 500, pauseMs: 2_000 };
 
-/** Sources whose events are sent in one round. */
+/** Sources flushed per round. */
 const SOURCES_MAX = 100;
-/** Milliseconds for which a run is left alone whose plan is not the one that was approved. */
+/** Delay before an alarmed run (its plan is not the approved one) can be claimed again. */
 const ALARM_PAUSE_MS = 60_000;
 
 export interface Worker {
   start(): void;
-  /** Claims nothing new, and resolves when the runs that are driven reached a safe point. */
+  /** Stops claiming; resolves when all driven runs reached a safe point. */
   stop(): Promise<void>;
-  /** There may be something to do. */
+  /** Ends the poll delay: there may be new work. */
   wake(): void;
 }
 
-/** Claims runs and drives them, and sends what is left in the outbox. Any number of processes may do so at once. */
+/** Claims and drives runs, and flushes the outbox. Any number of workers may run concurrently. */
 export function createWorker(core: RollbackCore, ports: RunnerPorts, config: RunnerConfig, options: WorkerOptions, log: Logger): Worker {
   const driving = new Set<Promise<void>>();
   let alarm = new AbortController();
@@ -44,7 +44,7 @@ export function createWorker(core: RollbackCore, ports: RunnerPorts, config: Run
         await claimRuns();
         await sendOutbox();
       } catch (error) {
-        log.warn({ err: error }, 'the store does not answer; trying again');
+        log.warn({ err: error }, 'worker: store unavailable; retrying');
       }
       await delay(options.pollMs, undefined, { signal: alarm.signal }).catch(() => undefined);
     }
@@ -54,7 +54,7 @@ export function createWorker(core: RollbackCore, ports: RunnerPorts, config: Run
     while (!stopping && driving.size < options.runsMax) {
       const claim = await ports.store.claim(options.name, options.leaseMs);
       if (!claim) return;
-      const driven = drive(claim).finally(() => {
+      const driven = driveClaim(runnerPorts, claim, config, options, log).finally(() => {
         driving.delete(driven);
         alarm.abort();
       });
@@ -62,28 +62,13 @@ export function createWorker(core: RollbackCore, ports: RunnerPorts, config: Run
     }
   }
 
-  async function drive(claim: Claim): Promise<void> {
-    const renewing = setInterval(() => void ports.store.renew(claim).catch(() => undefined), options.leaseMs / 3);
-    try {
-      const driven = await driveRun(runnerPorts, claim, config);
-      log.info({ run: claim.run, driven }, 'run stands');
-      await ports.store.release(claim, driven === 'alarmed' ? ALARM_PAUSE_MS : 0);
-    } catch (error) {
-      if (error instanceof RunnerError && error.code === 'claim_lost') return;
-      log.error({ run: claim.run, err: error }, 'run interrupted; it will be claimed again');
-      const alarmText = error instanceof Error ? error.message : String(error);
-      await ports.store.commit(claim, { steps: [], events: [], alarm: alarmText.slice(0, 1_000) }).catch(() => undefined);
-      await ports.store.release(claim, options.pauseMs).catch(() => undefined);
-    } finally {
-      clearInterval(renewing);
-    }
-  }
-
-  /** Plans, and the last events of runs whose worker died: nobody else sends them. */
+  /** Sends the events of plans, and the last events of runs whose worker died. */
   async function sendOutbox(): Promise<void> {
     for (const { tenant, source } of await core.store.outbox.sources(SOURCES_MAX)) {
       if (stopping) return;
-      await ports.emitter.flush(tenant, source).catch((error: unknown) => log.warn({ source, err: error }, 'events wait for the ledger'));
+      await ports.emitter
+        .flush(tenant, source)
+        .catch((error: unknown) => log.warn({ source, err: error }, 'worker: could not send events to the ledger; retrying'));
     }
   }
 
@@ -99,4 +84,22 @@ export function createWorker(core: RollbackCore, ports: RunnerPorts, config: Run
     },
     wake: () => alarm.abort(),
   };
+}
+
+/** Drives one claimed run and releases it. A failure becomes the run's alarm, and the run can be claimed again after `pauseMs`. */
+async function driveClaim(ports: RunnerPorts, claim: Claim, config: RunnerConfig, options: WorkerOptions, log: Logger): Promise<void> {
+  const renewing = setInterval(() => void ports.store.renew(claim).catch(() => undefined), options.leaseMs / 3);
+  try {
+    const driven = await driveRun(ports, claim, config);
+    log.info({ run: claim.run, driven }, `worker: run ${driven}`);
+    await ports.store.release(claim, driven === 'alarmed' ? ALARM_PAUSE_MS : 0);
+  } catch (error) {
+    if (error instanceof RunnerError && error.code === 'claim_lost') return;
+    log.error({ run: claim.run, err: error }, 'worker: run failed; it will be claimed again');
+    const alarm = error instanceof Error ? error.message : String(error);
+    await ports.store.commit(claim, { steps: [], events: [], alarm: alarm.slice(0, 1_000) }).catch(() => undefined);
+    await ports.store.release(claim, options.pauseMs).catch(() => undefined);
+  } finally {
+    clearInterval(renewing);
+  }
 }

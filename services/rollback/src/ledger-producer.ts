@@ -5,24 +5,25 @@ import { type EventTransport, RunnerError } from '@recant/runner';
 import type { Store } from '@recant/store';
 
 export interface LedgerAccess {
-  /** Of the ledger; a function where it is known only later. */
+  /** URL of the ledger; a function if the port is only known later. */
   readonly url: string | (() => string);
-  /** With the role `rollback`. */
+  /** API key with the role `rollback`. */
   readonly apiKey: string;
 }
 
-export interface RollbackLane {
+/** How the rollback service sends events to the ledger. */
+export interface LedgerProducer {
   readonly transport: EventTransport;
-  /** For whom this service works: the tenant of its key; undefined while the key is not known. */
+  /** The only tenant that this process serves, that of its key; undefined while the key is unknown or ended. */
   tenant(): Promise<string | undefined>;
-  /** @throws RunnerError `ledger_unavailable` where it works for another tenant */
+  /** @throws RunnerError `ledger_unavailable` if this process serves another tenant */
   requireServed(tenant: string): Promise<void>;
-  /** Producer lane of a plan, a run, or of acts: under the prefix of the tenant's key. @throws RunnerError `ledger_unavailable` */
+  /** Source of a plan, a run or acts, under the prefix of the tenant's key. @throws RunnerError `ledger_unavailable` */
   sourceOf(tenant: string, kind: 'plan' | 'run' | 'acts', id: string): Promise<string>;
 }
 
-/** Events over HTTP, as any other producer's: the rollback service has no way round the ledger. */
-export function createRollbackLane(credentials: Pick<Store['credentials'], 'find'>, access: LedgerAccess): RollbackLane {
+/** Sends events over HTTP, like any other producer: the rollback service cannot bypass the ledger's checks. */
+export function createLedgerProducer(credentials: Pick<Store['credentials'], 'find'>, access: LedgerAccess): LedgerProducer {
   const urlOf = (): string => (typeof access.url === 'string' ? access.url : access.url());
   async function ownKey(): Promise<Credential | undefined> {
     const keyId = parseApiKey(access.apiKey)?.keyId;
@@ -32,7 +33,7 @@ export function createRollbackLane(credentials: Pick<Store['credentials'], 'find
   async function prefixOf(tenant: string): Promise<string> {
     const own = await ownKey();
     if (own?.tenant === tenant) return own.sourcePrefix.replace(/\/$/, '');
-    throw new RunnerError('ledger_unavailable', `The rollback service has no key with the role rollback for tenant ${tenant}.`);
+    throw new RunnerError('ledger_unavailable', `The rollback service has no valid key with the role rollback for tenant ${tenant}.`);
   }
   return {
     transport: {

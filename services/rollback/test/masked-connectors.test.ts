@@ -3,7 +3,7 @@ import { postgresConnector } from '@recant/connector-postgres';
 import { waitUntil } from '@recant/test-support';
 import pg from 'pg';
 import { expect, test } from 'vitest';
-import { maskWords } from '../src/masked-words.ts';
+import { maskConnectors } from '../src/masked-connectors.ts';
 import { createStage, type Stage } from './harness.ts';
 
 /** A credential of no service, made of pieces, and the address of nobody. */
@@ -104,7 +104,7 @@ const failing = (error: unknown): TargetSystem => {
   return { name: 's', connector: 'k', identity: fail, probe: fail, invert: fail, applied: fail, close: fail };
 };
 const thrown = async (error: unknown): Promise<unknown> => {
-  const [connector] = maskWords([{ kind: 'k', open: async () => failing(error) }], () => KEY);
+  const [connector] = maskConnectors([{ kind: 'k', open: async () => failing(error) }], () => KEY);
   const target = await (connector as Connector).open({ name: 's', connector: 'k', options: {} });
   return target.probe([]).catch((caught: unknown) => caught);
 };

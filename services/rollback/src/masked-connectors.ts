@@ -1,0 +1,83 @@
+import { inspect } from 'node:util';
+import { type Connector, ConnectorError, type InverseResult, type Probed, type TargetSystem } from '@recant/connector';
+import { createRedactor, rulesOf } from '@recant/redaction';
+
+type Mask = (text: string) => string;
+
+interface Masks {
+  /** For texts about rows, files and refused inverses: secrets and personal values. */
+  readonly data: Mask;
+  /** For connection errors: the same, but host addresses stay, because an operator needs them. */
+  readonly connection: Mask;
+}
+
+/** The user part of a URL: with the host it would match as an e-mail address. */
+const USER_INFO = /(?<=:\/\/)[^\s/?#@"']{1,256}(?=@)/g;
+
+/** At least as deep as a log prints an error. */
+const PRINTED = { depth: 8, maxStringLength: 65_536, maxArrayLength: 100, breakLength: Number.POSITIVE_INFINITY };
+
+/**
+ * Wraps connectors so that texts from their targets are masked. Such a text can quote data of the target (a trigger's RAISE, a value of the wrong type) and
+ * is stored in plans, runs and, permanently, in the log; so secrets and personal values are masked before planner, runner or log see it. Codes, resources,
+ * versions and effects stay unchanged. Equal values get equal masks within one process.
+ */
+export function maskConnectors(connectors: readonly Connector[], random: (bytes: number) => Uint8Array): readonly Connector[] {
+  const key = random(32);
+  const mask = (except: readonly string[]): Mask => createRedactor(rulesOf({ personal: 'mask', except }), () => key).text;
+  const connection = mask(['ip-address']);
+  const masks: Masks = { data: mask([]), connection: (text) => connection(text.replace(USER_INFO, '***')) };
+  return connectors.map((connector) => ({
+    kind: connector.kind,
+    open: (registration) => maskErrors(masks, async () => maskTarget(await connector.open(registration), masks)),
+  }));
+}
+
+function maskTarget(target: TargetSystem, masks: Masks): TargetSystem {
+  return {
+    name: target.name,
+    connector: target.connector,
+    identity: () => maskErrors(masks, () => target.identity()),
+    probe: (parts) => maskErrors(masks, async () => (await target.probe(parts)).map((probed) => maskProbed(probed, masks))),
+    invert: (batch) => maskErrors(masks, async () => (await target.invert(batch)).map((result) => maskResult(result, masks))),
+    applied: (run, steps) => maskErrors(masks, async () => (await target.applied(run, steps)).map((result) => maskResult(result, masks))),
+    close: () => maskErrors(masks, () => target.close()),
+  };
+}
+
+const maskProbed = (probed: Probed, { data }: Masks): Probed =>
+  probed.kind === 'unreadable' ? { ...probed, reason: data(probed.reason) } : probed;
+
+const maskResult = (result: InverseResult, { data }: Masks): InverseResult => ({
+  ...result,
+  findings: result.findings.map((finding) => ({ ...finding, detail: data(finding.detail) })),
+  residue: result.residue.map(data),
+});
+
+async function maskErrors<T>(masks: Masks, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw maskError(error, error instanceof ConnectorError && error.code === 'unreachable' ? masks.connection : masks.data);
+  }
+}
+
+/** The error itself if nothing in its printed form matches a rule; else a copy with class, code and stack frames, and masked message and causes. */
+function maskError(error: unknown, mask: Mask): unknown {
+  const shown = inspect(error, PRINTED);
+  return mask(shown) === shown ? error : maskedCopy(error, mask);
+}
+
+function maskedCopy(error: unknown, mask: Mask): Error {
+  if (!(error instanceof Error)) return new Error(mask(String(error)));
+  const message = mask(error.message);
+  const options = error.cause === undefined ? {} : { cause: maskedCopy(error.cause, mask) };
+  const { code } = error as { code?: unknown };
+  const copy =
+    error instanceof ConnectorError
+      ? new ConnectorError(error.code, message, options)
+      : Object.assign(new Error(message, options), { name: error.name }, typeof code === 'string' ? { code: mask(code) } : {});
+  const frames = error.stack?.split('\n').filter((line) => /^ {4}at /.test(line)) ?? [];
+  copy.stack = [`${copy.name}: ${message}`, ...frames.map(mask)].join('\n');
+  return copy;
+}
