@@ -3,7 +3,7 @@ import type { Credential, Receipt } from '@recant/ledger';
 import { type ActRecorder, createActRecorder, type Logger } from '@recant/service';
 import type { GroupCommit } from './group-commit.ts';
 
-/** Where Recant's own sources begin. */
+/** Prefix of Recant's own sources. */
 const PREFIX = 'recant://recant';
 
 export interface LedgerActsDeps {
@@ -13,7 +13,7 @@ export interface LedgerActsDeps {
   readonly random16: () => Uint8Array;
 }
 
-/** Acts of the ledger service go through its own commit point, under its own voice. */
+/** Records acts through the ledger's own commit point, under a credential of its own. */
 export function createLedgerActs({ groupCommit, logger, clock, random16 }: LedgerActsDeps): ActRecorder {
   return createActRecorder({
     operatorTenant: OPERATOR_TENANT,
@@ -21,11 +21,11 @@ export function createLedgerActs({ groupCommit, logger, clock, random16 }: Ledge
     clock,
     random16,
     sink: {
-      sourceOf: async (_tenant, lane) => `${PREFIX}/acts/${lane}`,
+      sourceOf: async (_tenant, id) => `${PREFIX}/acts/${id}`,
       async send(tenant, events) {
         const credential = ownCredential(tenant);
         const receipts = await groupCommit.submit(events.map((bytes) => ({ credential, bytes, origin: 'http' })));
-        for (const receipt of receipts) requireTaken(receipt);
+        for (const receipt of receipts) requireRecorded(receipt);
       },
     },
   });
@@ -35,6 +35,7 @@ function ownCredential(tenant: string): Credential {
   return { tenant, keyId: OWN_AGENT, own: true, roles: ['rollback'], sourcePrefix: PREFIX, agents: [OWN_AGENT], resources: [] };
 }
 
-function requireTaken(receipt: Receipt): void {
-  if (receipt.kind === 'refused') throw new Error(`an act was refused: ${receipt.refusal.code}: ${receipt.refusal.detail}`);
+function requireRecorded(receipt: Receipt): void {
+  if (receipt.kind === 'refused')
+    throw new Error(`acts: the ledger refused the event of an act: ${receipt.refusal.code}: ${receipt.refusal.detail}`);
 }

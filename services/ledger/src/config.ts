@@ -29,18 +29,21 @@ import { readSigningKeys, type SigningKeys } from './signing-keys.ts';
 
 export const PORT_DEFAULT = 7300;
 
-/** Each tenant once, each topic once: two tenants in one topic would share what this is to keep apart. */
+/** Each tenant and each topic at most once: two tenants in one topic would not be isolated. */
 const TenantTopics = z
   .string()
   .regex(/^[^\s,=]+=[A-Za-z0-9._-]{1,249}(,[^\s,=]+=[A-Za-z0-9._-]{1,249})*$/, 'must be tenant=topic, comma-separated')
   .transform((text) => text.split(',').map((pair) => pair.split('=') as [string, string]))
-  .refine((pairs) => [0, 1].every((at) => new Set(pairs.map((pair) => pair[at])).size === pairs.length), 'names a tenant or a topic twice')
+  .refine(
+    (pairs) => [0, 1].every((at) => new Set(pairs.map((pair) => pair[at])).size === pairs.length),
+    'must name each tenant and each topic only once',
+  )
   .transform((pairs) => Object.fromEntries(pairs));
 
 const LedgerEnv = z.object({
   DATABASE_URL: DatabaseUrl,
   ...KAFKA_ENV,
-  /** Another topic and consumer group than the usual ones. */
+  /** Default: TOPIC_EVENTS, `recant.ledger`. */
   RECANT_KAFKA_TOPIC: z.string().min(1).optional(),
   RECANT_KAFKA_GROUP: z.string().min(1).optional(),
   /** `tenant=topic`, comma-separated. */
@@ -49,7 +52,7 @@ const LedgerEnv = z.object({
   ...RATE_ENV,
   RECANT_CA_FILE: z.string().min(1).optional(),
   ...MASTER_KEY_ENV,
-  /** Where keys that seal parts are kept: another database. */
+  /** Database of the data keys; must not be the ledger's. */
   RECANT_KEYS_DATABASE_URL: DatabaseUrl.optional(),
   RECANT_SHARDS: z.coerce.number('must be a number').int().min(1).max(SHARDS_MAX).default(SHARDS_DEFAULT),
   ...EVIDENCE_ENV,
@@ -65,7 +68,7 @@ export interface LedgerConfig {
   readonly kafkaNames: Pick<KafkaDeps, 'topic' | 'groupId' | 'tenantTopics'>;
   readonly address: ListenAddress;
   readonly rates: Rates;
-  /** Authorities to believe, beside Node's own. */
+  /** Extra CA certificates to trust, in PEM. */
   readonly caFile: string | undefined;
   readonly masterKeys: MasterKeys;
   readonly keysDatabaseUrl: string | undefined;
@@ -73,12 +76,12 @@ export interface LedgerConfig {
   readonly logLevel: string;
   readonly failpoint: string | undefined;
   readonly signingKeys: SigningKeys | undefined;
-  /** Where checkpoints go. */
+  /** Anchors and witnesses of checkpoints. */
   readonly places: Places;
   readonly people: readonly People[];
 }
 
-/** @throws ConfigError naming every problem at once */
+/** @throws ConfigError naming all problems */
 export function readLedgerConfig(env: Env): LedgerConfig {
   const read = readConfig(requireMasterKey(LedgerEnv, env), env);
   return {

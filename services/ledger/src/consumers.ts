@@ -3,15 +3,15 @@ import { createConsumer, type EventConsumer, ensureTopic, type KafkaSecurity } f
 import { createFairSlots, type FairSlots } from '@recant/queues';
 import type { HealthCheck, Logger } from '@recant/service';
 import { PositionMoved, type Store } from '@recant/store';
-import { takeMessages } from './intake.ts';
+import { ingestMessages } from './intake.ts';
 import { createTopics, type Topics } from './topics.ts';
 
-/** Members of this group share the partitions; two deployments with one name would split the stream. */
+/** Consumer group. Its members share the partitions, so that two deployments need different groups. */
 const GROUP_ID = 'recant.ledger';
-/** A broker that says nothing for this long is away. */
+/** Milliseconds without an answer after which a broker counts as unreachable. */
 const KAFKA_SILENT_MS = 30_000;
-/** Transactions of Kafka at once, in all topics together: the store's other connections are for requests. */
-const TAKES_AT_ONCE = 4;
+/** Concurrent transactions of all topics; the store's other connections serve requests. */
+const TRANSACTIONS_MAX = 4;
 
 export interface KafkaDeps extends KafkaSecurity {
   readonly brokers: readonly string[];
@@ -22,10 +22,10 @@ export interface KafkaDeps extends KafkaSecurity {
   readonly partitionsConcurrently?: number;
 }
 
-/** One reader for each topic, which take turns at the store, and of which none has all of them. */
+/** One consumer per topic. They share the transaction slots fairly, and no topic can occupy all of them. */
 export interface Consumers {
   readonly health: HealthCheck;
-  /** Rejects with one line where the broker or a topic is not right. */
+  /** Rejects with one line if the broker is unreachable or a topic is unsuitable. */
   start(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -33,13 +33,13 @@ export interface Consumers {
 /** @param shards partitions of each topic */
 export function createConsumers(store: Store, parent: Logger, kafka: KafkaDeps, shards: number): Consumers {
   const topics = createTopics(kafka.topic ?? TOPIC_EVENTS, kafka.tenantTopics ?? {});
-  const slots = createFairSlots(TAKES_AT_ONCE, topics.names.length === 1 ? TAKES_AT_ONCE : TAKES_AT_ONCE - 1);
+  const slots = createFairSlots(TRANSACTIONS_MAX, topics.names.length === 1 ? TRANSACTIONS_MAX : TRANSACTIONS_MAX - 1);
   const logger = parent.child({ part: 'kafka' });
-  const consumers = topics.names.map((topic) => createReader(topic, { store, logger, kafka, topics, slots }));
+  const consumers = topics.names.map((topic) => createTopicConsumer(topic, { store, logger, kafka, topics, slots }));
   return {
     health: async () => {
-      const troubles = consumers.flatMap((consumer, at) => troublesOf(consumer, topics.names[at] as string));
-      return troubles.length === 0 ? { status: 'ok' } : { status: 'degraded', detail: troubles.join('; ') };
+      const problems = consumers.flatMap((consumer, at) => problemsOf(consumer, topics.names[at] as string));
+      return problems.length === 0 ? { status: 'ok' } : { status: 'degraded', detail: problems.join('; ') };
     },
     async start() {
       for (const topic of topics.names) await ensureTopic(connectionOf(kafka), topic, shards);
@@ -51,7 +51,7 @@ export function createConsumers(store: Store, parent: Logger, kafka: KafkaDeps, 
   };
 }
 
-interface ReaderDeps {
+interface TopicConsumerDeps {
   readonly store: Store;
   readonly logger: Logger;
   readonly kafka: KafkaDeps;
@@ -59,13 +59,13 @@ interface ReaderDeps {
   readonly slots: FairSlots;
 }
 
-function createReader(topic: string, { store, logger, kafka, topics, slots }: ReaderDeps): EventConsumer {
+function createTopicConsumer(topic: string, { store, logger, kafka, topics, slots }: TopicConsumerDeps): EventConsumer {
   const { appender, credentials, parts, positions } = store;
   const groupId = kafka.groupId ?? GROUP_ID;
   return createConsumer({
     ...connectionOf(kafka),
     topic,
-    // kafkajs gives the partitions of a group to its members as if all of them read the same topics.
+    // kafkajs assigns the partitions of a group as if all its members read the same topics.
     groupId: topic === topics.names[0] ? groupId : `${groupId}.${topic}`,
     log: logger,
     ...(kafka.partitionsConcurrently === undefined ? {} : { partitionsConcurrently: kafka.partitionsConcurrently }),
@@ -75,7 +75,7 @@ function createReader(topic: string, { store, logger, kafka, topics, slots }: Re
     },
     async append(batch) {
       try {
-        await slots.run(topic, () => takeMessages(batch, { keyring: credentials, appender, parts, logger, topics }));
+        await slots.run(topic, () => ingestMessages(batch, { keyring: credentials, appender, parts, logger, topics }));
         return 'appended';
       } catch (error) {
         if (error instanceof PositionMoved) return 'moved';
@@ -89,8 +89,8 @@ function connectionOf({ brokers, tls, sasl }: KafkaDeps) {
   return { brokers, ...(tls && { tls }), ...(sasl && { sasl }) };
 }
 
-function troublesOf(consumer: EventConsumer, topic: string): string[] {
-  if (consumer.silentMs() > KAFKA_SILENT_MS) return [`Kafka has not answered for ${Math.round(consumer.silentMs() / 1_000)} s (${topic})`];
+function problemsOf(consumer: EventConsumer, topic: string): string[] {
+  if (consumer.silentMs() > KAFKA_SILENT_MS) return [`kafka: no answer for ${Math.round(consumer.silentMs() / 1_000)} s (topic ${topic})`];
   const halted = consumer.status().filter(({ state }) => state !== 'running');
-  return halted.map(({ partition, state, reason }) => `partition ${partition} of ${topic} ${state}: ${reason}`);
+  return halted.map(({ partition, state, reason }) => `kafka: partition ${partition} of ${topic} ${state}: ${reason}`);
 }

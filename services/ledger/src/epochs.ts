@@ -29,20 +29,21 @@ export interface EpochDeps {
   readonly shards: number;
 }
 
-/** Epochs that one log ever had. */
+/** Epochs of one log. */
 const EPOCHS_MAX = 10_000;
 
-/** A person says that a log was restored. Refused where nothing says that it was, and where another rule is broken too. */
+/** An operator declares that a log was restored. Refused unless the log is behind its checkpoints or anchors, and if another rule is broken too. */
 export function epochRoutes(deps: EpochDeps): readonly BoundRoute[] {
   return [
     handle(openEpoch, async ({ params, body, caller }) => {
       const { ledger } = signing(deps.keys);
       const log = { tenant: caller.tenant, shard: params.shard };
-      if (params.shard >= deps.shards) throw new ApiFault('tlog_unknown', `There are ${deps.shards} shards: 0 to ${deps.shards - 1}.`);
+      if (params.shard >= deps.shards)
+        throw new ApiFault('tlog_unknown', `Unknown shard ${params.shard}; expected 0 to ${deps.shards - 1}.`);
       const present = await readPresent(deps, log);
       await requireRestored(deps, log, present.epoch);
       const epoch = await freeEpoch(deps.anchors, ledger, log, present.epoch);
-      const previousNote = await lastKept(deps.anchors, ledger, log, epoch - 1, present.last);
+      const previousNote = await lastAnchored(deps.anchors, ledger, log, epoch - 1, present.last);
       const start = await deps.store.openEpoch(log, {
         from: present.epoch,
         epoch,
@@ -79,20 +80,23 @@ async function requireRestored({ store, watch }: EpochDeps, log: LogKey, epoch: 
     if (error instanceof LedgerTampered && isOfRestored(error.rule)) return;
     throw error;
   }
-  throw new ApiFault('epoch_refused', `The log of shard ${log.shard} continues what was signed and anchored of it.`);
+  throw new ApiFault(
+    'epoch_refused',
+    `The log of shard ${log.shard} is consistent with its signed and anchored checkpoints; no epoch is needed.`,
+  );
 }
 
-/** The next epoch that no anchor knows anything of. */
+/** The next epoch without a checkpoint in any anchor. */
 async function freeEpoch(anchors: readonly Anchor[], ledger: string, log: LogKey, from: number): Promise<number> {
   for (let epoch = from + 1; epoch <= EPOCHS_MAX; epoch += 1) {
     const kept = await Promise.all(anchors.map((anchor) => anchor.latest(originOf(ledger, log, epoch))));
     if (kept.every((note) => note === undefined)) return epoch;
   }
-  throw new ApiFault('epoch_refused', `Anchors know ${EPOCHS_MAX} epochs of this log.`);
+  throw new ApiFault('epoch_refused', `The log of shard ${log.shard} has the maximum of ${EPOCHS_MAX} epochs.`);
 }
 
-/** What was last anchored of the newest epoch before; where nothing was, what was last signed of it. */
-async function lastKept(
+/** The largest anchored checkpoint of the previous epoch; without one, its last signed checkpoint. */
+async function lastAnchored(
   anchors: readonly Anchor[],
   ledger: string,
   log: LogKey,

@@ -23,7 +23,7 @@ export interface EvidenceDeps {
   readonly keys: SigningKeys | undefined;
 }
 
-/** What is published, as any C2SP client reads it, of the caller's own tenant. */
+/** The published evidence of the caller's tenant, as C2SP clients read it. */
 export function evidenceRoutes({ published, keys }: EvidenceDeps): readonly BoundRoute[] {
   return [
     handle(getVkeys, async () => ({
@@ -45,7 +45,7 @@ export function evidenceRoutes({ published, keys }: EvidenceDeps): readonly Boun
     }),
     handle(getHead, async ({ caller }) => {
       const head = await published.head(caller.tenant);
-      if (head === undefined) throw new ApiFault('tlog_unknown', 'No head was signed over this tenant’s logs yet.');
+      if (head === undefined) throw new ApiFault('tlog_unknown', 'No signed head covers this tenant’s logs yet.');
       const base64 = (bytes: Uint8Array) => Buffer.from(bytes).toString('base64');
       const { publication, slot, width, heads, signedAtMs } = head;
       const proof = Buffer.from(encodeTlogProof({ index: publication, hashes: head.recordPath, checkpoint: head.note })).toString();
@@ -67,19 +67,19 @@ export function evidenceRoutes({ published, keys }: EvidenceDeps): readonly Boun
 
 /** @throws ApiFault `not_signing` */
 export function signing(keys: SigningKeys | undefined): SigningKeys {
-  if (keys === undefined) throw new ApiFault('not_signing', 'This process was started without RECANT_SIGNING_KEY_FILE.');
+  if (keys === undefined) throw new ApiFault('not_signing', 'RECANT_SIGNING_KEY_FILE is not set.');
   return keys;
 }
 
 interface ReadCheckpoint {
   readonly size: bigint;
-  /** With the signatures of witnesses. */
+  /** Includes the cosignatures of witnesses. */
   readonly note: Uint8Array;
 }
 
 async function readCheckpoint(published: Published, log: LogKey): Promise<ReadCheckpoint> {
   const checkpoint = await published.checkpoint(log);
-  if (checkpoint === undefined) throw new ApiFault('tlog_unknown', `No checkpoint of shard ${log.shard} was signed yet.`);
+  if (checkpoint === undefined) throw new ApiFault('tlog_unknown', `Shard ${log.shard} has no signed checkpoint yet.`);
   const { size, note, cosignatures } = checkpoint;
   if (cosignatures.length === 0) return { size, note };
   return { size, note: encodeNote(addSignatures(parseNote(note), parseSignatures(cosignatures.map((line) => `${line}\n`).join('')))) };
@@ -106,29 +106,33 @@ function parsePath(path: string): ReturnType<typeof parseTilePath> {
   }
 }
 
-const missing = (path: string): ApiFault => new ApiFault('tlog_unknown', `tile/${path} is not there, or not that wide.`);
+const missing = (path: string): ApiFault => new ApiFault('tlog_unknown', `tile/${path} does not exist, or has a smaller width.`);
 
 async function makeReceipt(published: Published, tenant: string, action: string, attempt: number | undefined): Promise<Uint8Array> {
   const place = await published.receiptPlace(tenant, action, attempt);
-  if (place === undefined) throw new ApiFault('action_unknown', `There is no such attempt of an action ${action}.`);
+  if (place === undefined)
+    throw new ApiFault(
+      'action_unknown',
+      attempt === undefined ? `Unknown action ${action}.` : `Action ${action} has no attempt ${attempt}.`,
+    );
   const { log, index } = place;
   const checkpoint = await published.checkpoint(log);
   if (checkpoint === undefined || checkpoint.size <= index)
-    throw new ApiFault('receipt_pending', `Entry ${log.shard}/${index} is recorded; the next checkpoint covers it.`, {
+    throw new ApiFault('receipt_pending', `Entry ${log.shard}/${index} is recorded but not covered by a checkpoint yet.`, {
       retryAfterSeconds: 1,
     });
   const { size, note } = await readCheckpoint(published, log);
   const reader = tileHashReader(size, (tiles) => tilesOf(published, log, tiles));
   const hashes = await proveInclusion(index, size, reader);
   const [extra] = (await published.entries(log, index, 1)) ?? [];
-  if (extra === undefined) throw missing(`entries of ${index}`);
+  if (extra === undefined) throw missing(`entries (entry ${index})`);
   return encodeTlogProof({ extra, index, hashes, checkpoint: note });
 }
 
 async function tilesOf(published: Published, log: LogKey, tiles: readonly Tile[]): Promise<readonly Uint8Array[]> {
   const found = await published.tiles(log, tiles);
   return found.map((bytes) => {
-    if (bytes === undefined) throw new ApiFault('internal', `A tile of shard ${log.shard} is gone: run \`recant verify\`.`);
+    if (bytes === undefined) throw new ApiFault('internal', `A tile of shard ${log.shard} is missing; run \`recant verify\`.`);
     return bytes;
   });
 }

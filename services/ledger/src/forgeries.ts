@@ -1,7 +1,7 @@
 import type { Receipt, RefusalCode, Submission } from '@recant/ledger';
 import type { Logger } from '@recant/service';
 
-/** Refusals by which somebody may be trying to speak for somebody else. */
+/** Refusals that may mean an attempt to impersonate another sender. */
 const FORGED: ReadonlySet<RefusalCode> = new Set([
   'unauthenticated',
   'mac_invalid',
@@ -11,8 +11,8 @@ const FORGED: ReadonlySet<RefusalCode> = new Set([
   'topic_not_allowed',
 ]);
 
-/** The alarm of one batch: one line, however many forged messages there are, with the place of the first one's dead letter. */
-export function tellForgeries(batch: readonly Submission[], receipts: readonly Receipt[], logger: Pick<Logger, 'warn'>): void {
+/** Logs one alarm per batch, with counts by code and the dead letter of the first message. */
+export function warnOfForgeries(batch: readonly Submission[], receipts: readonly Receipt[], logger: Pick<Logger, 'warn'>): void {
   const codes: Partial<Record<RefusalCode, number>> = {};
   let first: object | undefined;
   for (const [n, receipt] of receipts.entries()) {
@@ -23,5 +23,5 @@ export function tellForgeries(batch: readonly Submission[], receipts: readonly R
     first ??= { origin, shard: receipt.shard, index: Number(receipt.index), tenant: credential?.tenant, detail };
   }
   if (first !== undefined)
-    logger.warn({ alarm: 'forged_event', codes, first }, 'refused what somebody may have forged; see GET /v1/dead-letters');
+    logger.warn({ alarm: 'forged_event', codes, first }, 'kafka: refused possibly forged events; see GET /v1/dead-letters');
 }

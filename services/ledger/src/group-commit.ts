@@ -3,18 +3,18 @@ import { BATCH_EVENTS_MAX } from '@recant/events';
 import { type Appender, LedgerTampered, type Receipt, type Submission } from '@recant/ledger';
 import { createByteBudget, createFairQueue, type FairQueue } from '@recant/queues';
 
-/** Bytes of events that wait for their transaction; over it requests are refused. */
-export const WAITING_BYTES_MAX = 33_554_432;
-/** Of which this much is kept for keys of the rollback service and of administrators. */
-export const WAITING_BYTES_RESERVED = 4_194_304;
-/** Bytes of one transaction. */
+/** Bytes of queued events; requests above it are refused. */
+const WAITING_BYTES_MAX = 33_554_432;
+/** Part of WAITING_BYTES_MAX reserved for the rollback service and administrators. */
+const WAITING_BYTES_RESERVED = 4_194_304;
+/** Bytes of events in one transaction. */
 const GROUP_BYTES_MAX = 8_388_608;
 
-/** Many requests, few transactions: what comes in while one transaction runs shares the next one, tenants in turns. */
+/** Batches requests: those that arrive while a transaction runs share the next one. Tenants take turns. */
 export interface GroupCommit {
-  /** Receipts in order, after the commit. Rejects with ApiFault `overloaded` or `shutting_down`, or with what the appender says: then nothing is known to be kept. */
+  /** Receipts in order, after the commit. Rejects with ApiFault `overloaded` or `shutting_down`, or with the appender's error; the outcome is then unknown. */
   submit(batch: readonly Submission[]): Promise<readonly Receipt[]>;
-  /** Refuses what comes from now on, and resolves when all that waits has been answered. */
+  /** Refuses new requests; resolves when all queued ones are answered. */
   close(): Promise<void>;
   readonly waitingBytes: number;
 }
@@ -32,8 +32,8 @@ export interface GroupCommitOptions {
 }
 
 /**
- * Groups are committed one after another, each tenant's requests in order of arrival, so that a source's order over one connection is kept. As with
- * request bodies (`createByteBudget`) a tenant's events hold at most as much as they leave free.
+ * Groups commit one at a time, each tenant's requests in order of arrival, which preserves a source's order over one connection. Fair sharing: a tenant
+ * may use no more of the queue than is still free (`createByteBudget`).
  */
 export function createGroupCommit(appender: Appender, options: GroupCommitOptions = {}): GroupCommit {
   const budget = createByteBudget(options.waitingBytesMax ?? WAITING_BYTES_MAX, options.waitingBytesReserved ?? WAITING_BYTES_RESERVED);
@@ -53,9 +53,9 @@ export function createGroupCommit(appender: Appender, options: GroupCommitOption
       const operator = isOperator(batch);
       const tenant = batch[0]?.credential?.tenant ?? '';
       const release = budget.reserve(bytes, { tenant, operator });
-      if (!release) return Promise.reject(new ApiFault('overloaded', 'As many events of this tenant wait for the store as may.'));
+      if (!release) return Promise.reject(new ApiFault('overloaded', 'This tenant’s event queue is full.'));
       const answer = new Promise<readonly Receipt[]>((resolve, reject) =>
-        // Operators have a queue of their own in each tenant: they do not wait behind its agents.
+        // Operators have a separate queue in each tenant, so that agents do not delay them.
         queue.add(`${operator} ${tenant}`, { batch, bytes, resolve, reject }),
       ).finally(release);
       draining ??= drain();
@@ -71,7 +71,7 @@ export function createGroupCommit(appender: Appender, options: GroupCommitOption
   };
 }
 
-/** At least one request, taken from the queues round-robin. A request is never split, which would lose its order. */
+/** Takes requests round-robin, at least one. A request is never split, which would lose its order. */
 function takeGroup(queue: FairQueue<Waiting>): Waiting[] {
   const group: Waiting[] = [];
   let events = 0;
@@ -86,7 +86,7 @@ function takeGroup(queue: FairQueue<Waiting>): Waiting[] {
   return group;
 }
 
-/** Commits, and gives back how everybody is told. A log that nothing may be appended to fails who wrote to it, not who happened to come along. */
+/** Commits a group; returns a function that delivers the answers. If one log is tampered, the group is retried request by request, so that only requests to that log fail. */
 async function commitGroup(appender: Appender, group: readonly Waiting[]): Promise<() => void> {
   try {
     const receipts = await appender.append(group.flatMap(({ batch }) => batch));

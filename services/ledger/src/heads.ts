@@ -13,14 +13,14 @@ export interface HeadLoopDeps {
   readonly clock: () => number;
 }
 
-/** Signs a head over all logs now and then, and puts it where checkpoints are kept. A crash between the two is made good by the next round. */
+/** Periodically signs a head over all logs and puts it into the anchors. After a crash in between, the next round anchors it. */
 export function createHeadLoop({ keys, heads, anchors, logger, clock }: HeadLoopDeps, everyMs: number): Loop {
-  const kept = new Map<Anchor, string>();
-  const keep = async (anchor: Anchor, { epoch, publication, note }: StoredHead): Promise<void> => {
-    const place = `${epoch} ${publication}`;
-    if (kept.get(anchor) === place) return;
+  const anchored = new Map<Anchor, string>();
+  const putOnce = async (anchor: Anchor, { epoch, publication, note }: StoredHead): Promise<void> => {
+    const version = `${epoch} ${publication}`;
+    if (anchored.get(anchor) === version) return;
     await anchor.put({ origin: headOriginOf(keys.ledger, epoch), size: publication + 1n, note });
-    kept.set(anchor, place);
+    anchored.set(anchor, version);
   };
   return createLoop(
     'head',
@@ -28,7 +28,7 @@ export function createHeadLoop({ keys, heads, anchors, logger, clock }: HeadLoop
     async () => {
       const context = { ledger: keys.ledger, signers: keys.signers, anchors, nowMs: clock(), random: (below: number) => randomInt(below) };
       const head = await heads.exclusively((open) => publishHead(open, context));
-      if (head !== undefined) for (const anchor of anchors) await keep(anchor, head);
+      if (head !== undefined) for (const anchor of anchors) await putOnce(anchor, head);
     },
     logger,
   );

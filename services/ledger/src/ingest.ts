@@ -10,7 +10,7 @@ export interface IngestDeps {
   readonly parts: Pick<Parts, 'put'>;
 }
 
-/** Events and parts over HTTP. Answered after the commit. */
+/** Events and parts over HTTP; answered after the commit. */
 export function ingestRoutes({ groupCommit, parts }: IngestDeps): readonly BoundRoute[] {
   return [
     handle(submitEvents, async ({ headers, body, caller: { credential }, charge }) => {
@@ -30,8 +30,8 @@ export function ingestRoutes({ groupCommit, parts }: IngestDeps): readonly Bound
     }),
     handle(putPart, async ({ params, headers, body, caller }) => {
       const salt = Buffer.from(headers['recant-salt'], 'base64url');
-      const kept = await parts.put(caller.tenant, params.digest, { salt, bytes: body.bytes });
-      if (kept !== 'stored') throw new ApiFault('part_digest_mismatch', 'The digest in the path is not the SHA-256 of salt and bytes.');
+      const outcome = await parts.put(caller.tenant, params.digest, { salt, bytes: body.bytes });
+      if (outcome !== 'stored') throw new ApiFault('part_digest_mismatch', 'The digest in the path is not the SHA-256 of salt and bytes.');
       return { status: 204 };
     }),
   ];
@@ -54,12 +54,12 @@ function receiptBody(receipt: Receipt): ReceiptBody {
   return { kind: 'refused', ...place, code, detail, action: describeError(code).action };
 }
 
-/** A key that ended while its request was on its way: nothing of it is kept, and the answer is what it would be a moment later. */
+/** If the key ended during the request, nothing was recorded; the answer is that of a later request with this key. */
 function checkKey(receipt: Receipt): void {
   if (receipt.kind === 'refused' && receipt.refusal.code === 'unauthenticated') throw new KeyRefusal(receipt.refusal.detail);
 }
 
-/** Every refusal of an event is a code of the API: the compiler checks it here. */
+/** Maps a refusal to an API error; `satisfies` checks that each refusal code is an API code. */
 function faultOf({ refusal, shard, index }: Extract<Receipt, { kind: 'refused' }>): ApiFault {
   const kept = shard === undefined ? {} : { kept: { shard, index: Number(index) } };
   return new ApiFault(refusal.code satisfies ErrorCode, refusal.detail, kept);

@@ -2,7 +2,7 @@ import { type DataKeys, localMasterKey, postgresDataKeys, prepareDataKeys } from
 import { ConfigError, type Logger, type MasterKeys } from '@recant/service';
 import { checkConnection, StoreError } from '@recant/store';
 
-/** The store of data keys, ready for use; undefined where no database is named for it. Keys under an earlier master key are wrapped again meanwhile. */
+/** Opens and prepares the store of data keys; undefined without RECANT_KEYS_DATABASE_URL. Rewraps keys of older master keys in the background. */
 export async function openDataKeys(
   { keysDatabaseUrl, masterKeys }: { readonly keysDatabaseUrl: string | undefined; readonly masterKeys: MasterKeys },
   logger: Logger,
@@ -13,13 +13,13 @@ export async function openDataKeys(
   const dataKeys = postgresDataKeys({ connectionString: keysDatabaseUrl, masterKey: localMasterKey(masterKeys) });
   if (masterKeys.length > 1)
     dataKeys.rewrap().then(
-      (count) => logger.info({ count }, 'data keys are under the newest master key'),
-      (err: unknown) => logger.warn({ err }, 'data keys are still under an earlier master key: it is needed until a later start'),
+      (count) => logger.info({ count }, 'data keys: rewrapped under the newest master key'),
+      (err: unknown) => logger.warn({ err }, 'data keys: rewrapping failed; keep the older master key until a later start succeeds'),
     );
   return dataKeys;
 }
 
-/** @throws StoreError as for the ledger's own database, under this one's name. */
+/** @throws StoreError as for the ledger's database, naming RECANT_KEYS_DATABASE_URL */
 async function checkKeysConnection(url: string): Promise<void> {
   try {
     await checkConnection(url);
@@ -29,14 +29,14 @@ async function checkKeysConnection(url: string): Promise<void> {
   }
 }
 
-/** @throws ConfigError where it is the ledger's own: a backup of the ledger would hold the keys, and erasing would erase nothing. */
+/** @throws ConfigError if it is the ledger's database: its backups would contain the keys, which defeats erasure */
 export function keysDatabaseOf(read: {
   DATABASE_URL?: string | undefined;
   RECANT_KEYS_DATABASE_URL?: string | undefined;
 }): string | undefined {
   const { DATABASE_URL: ledger, RECANT_KEYS_DATABASE_URL: keys } = read;
   if (keys !== undefined && ledger !== undefined && placeOf(keys) === placeOf(ledger))
-    throw new ConfigError(['RECANT_KEYS_DATABASE_URL: must be another database than DATABASE_URL (its backups must not hold the keys)']);
+    throw new ConfigError(['RECANT_KEYS_DATABASE_URL: must not be the database of DATABASE_URL, whose backups would contain the keys']);
   return keys;
 }
 

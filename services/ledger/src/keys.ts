@@ -14,10 +14,10 @@ import { isResourcePattern } from '@recant/events';
 import { type BoundRoute, handle } from '@recant/service';
 import type { CredentialSummary, Credentials, MadeCredential } from '@recant/store';
 
-/** Whoever has the first is believed about what undoes what; the second is a person's word. */
-const KEPT_ROLES: ReadonlySet<string> = new Set(['rollback', 'approve']);
+/** Roles that the API never gives to a key: `rollback` is for Recant's own services, `approve` for people. */
+const RESERVED_ROLES: ReadonlySet<string> = new Set(['rollback', 'approve']);
 
-/** Keys of the caller's own tenant. */
+/** API keys of the caller's tenant. */
 export function keyRoutes(credentials: Credentials, clock: () => number): readonly BoundRoute[] {
   return [
     handle(listKeys, async ({ caller }) => ({
@@ -26,7 +26,7 @@ export function keyRoutes(credentials: Credentials, clock: () => number): readon
     })),
     handle(createKey, async ({ caller, body }) => {
       const { label, expires, ...fields } = body;
-      refuseKeptRoles(body.roles);
+      refuseReservedRoles(body.roles);
       requirePatterns(body.resources);
       const made = await credentials.create({
         tenant: caller.tenant,
@@ -38,20 +38,17 @@ export function keyRoutes(credentials: Credentials, clock: () => number): readon
     }),
     handle(rotateKey, async ({ caller, params, body }) => {
       const { keyId } = params;
-      refuseKeptRoles((await ownKey(credentials, caller.tenant, keyId)).credential.roles);
+      refuseReservedRoles((await findKey(credentials, caller.tenant, keyId)).credential.roles);
       const overlapMs = body.overlap === undefined ? OVERLAP_MS_DEFAULT : parseOverlap(body.overlap);
       const rotated = await credentials.rotate(caller.tenant, keyId, { overlapMs, ...expiry(body.expires, clock()) });
-      if (rotated.kind === 'unknown') throw new ApiFault('key_unknown', `There is no key ${keyId}.`);
+      if (rotated.kind === 'unknown') throw new ApiFault('key_unknown', `Unknown key ${keyId}.`);
       if (rotated.kind === 'over')
-        throw new ApiFault(
-          'key_inactive',
-          `The key ${keyId} ${rotated.why === 'rotated' ? 'has a successor already' : `is ${rotated.why}`}.`,
-        );
+        throw new ApiFault('key_inactive', `Key ${keyId} ${rotated.why === 'rotated' ? 'already has a successor' : `is ${rotated.why}`}.`);
       const old = { predecessor: keyId, predecessorEndsAt: isoOf(rotated.predecessorEndsAtMs) };
       return { status: 201, body: { ...createdBody(rotated.made), ...old }, act: { ...keyBindings(rotated.made), ...old } };
     }),
     handle(revokeKey, async ({ caller, params }) => {
-      await ownKey(credentials, caller.tenant, params.keyId);
+      await findKey(credentials, caller.tenant, params.keyId);
       await credentials.revoke(caller.tenant, params.keyId);
       return { status: 204 };
     }),
@@ -59,26 +56,26 @@ export function keyRoutes(credentials: Credentials, clock: () => number): readon
 }
 
 /** @throws ApiFault `role_missing` */
-function refuseKeptRoles(roles: readonly string[]): void {
-  const kept = roles.find((role) => KEPT_ROLES.has(role));
-  if (kept !== undefined)
-    throw new ApiFault('role_missing', `No key made here has the role ${kept}.`, { action: `Leave out the role \`${kept}\`.` });
+function refuseReservedRoles(roles: readonly string[]): void {
+  const reserved = roles.find((role) => RESERVED_ROLES.has(role));
+  if (reserved !== undefined)
+    throw new ApiFault('role_missing', `The role ${reserved} cannot be given to a key.`, { action: `Remove the role \`${reserved}\`.` });
 }
 
-/** What nothing can match would look like a binding. @throws ApiFault `resource_pattern_invalid` */
+/** A pattern that matches no resource would only look like a restriction. @throws ApiFault `resource_pattern_invalid` */
 function requirePatterns(resources: readonly string[]): void {
-  const none = resources.find((pattern) => !isResourcePattern(pattern));
-  if (none !== undefined)
+  const invalid = resources.find((pattern) => !isResourcePattern(pattern));
+  if (invalid !== undefined)
     throw new ApiFault(
       'resource_pattern_invalid',
-      `${JSON.stringify(none.slice(0, 80))} is not a pattern of resources: no resource can match it.`,
+      `${JSON.stringify(invalid.slice(0, 80))} is not a resource pattern; no resource can match it.`,
     );
 }
 
 /** @throws ApiFault `key_unknown` */
-async function ownKey(credentials: Credentials, tenant: string, keyId: string): Promise<CredentialSummary> {
+async function findKey(credentials: Credentials, tenant: string, keyId: string): Promise<CredentialSummary> {
   const key = (await credentials.list(tenant)).find((one) => one.credential.keyId === keyId);
-  if (key === undefined) throw new ApiFault('key_unknown', `There is no key ${keyId}.`);
+  if (key === undefined) throw new ApiFault('key_unknown', `Unknown key ${keyId}.`);
   return key;
 }
 
@@ -99,7 +96,7 @@ function keyBody({ credential, label, createdAtMs, expiresAtMs, revokedAtMs, sta
   };
 }
 
-/** Of a new key, what is no secret. */
+/** The fields of a new key without its secret. */
 export function keyBindings({ credential, expiresAtMs }: MadeCredential) {
   return { ...fieldsOf(credential), ...(expiresAtMs === undefined ? {} : { expiresAt: isoOf(expiresAtMs) }) };
 }

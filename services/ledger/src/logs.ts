@@ -2,7 +2,7 @@ import { listDeadLetters, listLogs, PAGE_ITEMS_DEFAULT } from '@recant/api';
 import { type BoundRoute, handle } from '@recant/service';
 import type { DeadLetterSummary, Queries } from '@recant/store';
 
-/** The caller's own logs, and what could not be recorded in them. */
+/** Logs and dead letters of the caller's tenant. */
 export function logRoutes(queries: Queries): readonly BoundRoute[] {
   return [
     handle(listLogs, async ({ caller }) => {

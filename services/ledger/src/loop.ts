@@ -1,21 +1,21 @@
 import type { Logger } from '@recant/service';
 
-/** Something that is done again and again, never twice at once. */
+/** Runs a round periodically; rounds never overlap. */
 export interface Loop {
   start(): void;
-  /** Resolves when what runs has ended. */
+  /** Resolves when the running round has ended. */
   stop(): Promise<void>;
-  /** Why the last round failed; undefined where it did not. */
+  /** Error of the last round; undefined after a success. */
   readonly failure: string | undefined;
 }
 
-/** After failures in a row a round comes 2, 4, 8 and at last this many times as late, but within a minute where it otherwise would. */
+/** After failures the interval grows 2, 4, 8 and at most BACKOFF_TIMES_MAX times, up to BACKOFF_MS_MAX (or the interval itself, if longer). */
 const BACKOFF_TIMES_MAX = 12;
 const BACKOFF_MS_MAX = 60_000;
 
 /**
- * @param everyMs from the end of one round to the start of the next. A failure is logged when it is another than the last one.
- * @param round is told to break off where `stopping` says so
+ * @param everyMs from the end of one round to the start of the next. A failure is logged unless it repeats the previous one.
+ * @param round should return early once `stopping()` is true
  */
 export function createLoop(name: string, everyMs: number, round: (stopping: () => boolean) => Promise<void>, logger: Logger): Loop {
   let timer: NodeJS.Timeout | undefined;
@@ -31,7 +31,7 @@ export function createLoop(name: string, everyMs: number, round: (stopping: () =
       failures = 0;
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      if (reason !== failure && !stopped) logger.warn({ loop: name, err: error }, 'publishing waits; it is tried again');
+      if (reason !== failure && !stopped) logger.warn({ loop: name, err: error }, `evidence: ${name} failed; will retry`);
       failure = reason;
       failures++;
     }
@@ -39,10 +39,10 @@ export function createLoop(name: string, everyMs: number, round: (stopping: () =
   }
 
   function schedule(): void {
-    const lateMs = Math.min(everyMs * Math.min(2 ** failures, BACKOFF_TIMES_MAX), Math.max(everyMs, BACKOFF_MS_MAX));
+    const delayMs = Math.min(everyMs * Math.min(2 ** failures, BACKOFF_TIMES_MAX), Math.max(everyMs, BACKOFF_MS_MAX));
     timer = setTimeout(() => {
       running = once();
-    }, lateMs);
+    }, delayMs);
   }
 
   return {

@@ -13,7 +13,7 @@ await runProcess(async () => {
   const { databaseUrl: connectionString, shards } = config;
   const [masterKey, ...olderMasterKeys] = config.masterKeys;
   const store = createStore({ connectionString, masterKey, olderMasterKeys, shards, failpoints: killAtFailpoint(config.failpoint) });
-  // A login without the writer's role is told now, not at the first event.
+  // Fails at startup, not at the first event, if the login lacks the writer's role.
   await store.ping();
   const dataKeys = await openDataKeys(config, logger);
   const kafka = config.kafka && { ...config.kafka, ...config.kafkaNames };
@@ -25,7 +25,7 @@ await runProcess(async () => {
   const app = createApp({ ...described, routers, health, acts, rates, people, keyring: store.credentials, logger });
   const listening = await listen(app, { ...address, logger });
   await ledger.start();
-  logger.info({ url: listening.url }, 'takes events');
+  logger.info({ url: listening.url }, 'ledger: listening');
   return {
     reload: listening.reload,
     async stop(deadlineMs) {

@@ -37,19 +37,19 @@ export interface PublisherTiming {
 }
 const TIMING: PublisherTiming = { integrateMs: 400, publishMs: 400, anchorMs: 5_000 };
 
-/** Logs that are worked on at once: each takes a connection. */
+/** Logs processed in parallel; each takes a database connection. */
 const LOGS_AT_ONCE = 3;
 
 export interface Publisher {
   start(): void;
   stop(): Promise<void>;
-  /** Why something is not published; empty where all is well. */
-  troubles(): readonly string[];
+  /** Errors of the loops' last rounds; empty if all succeeded. */
+  problems(): readonly string[];
 }
 
 /**
- * Sequence → integrate → publish → anchor, each a loop of its own that goes on from what is stored: killed anywhere, on any replica, it is the next round's
- * or the next replica's work. A log that is found broken stops, the others go on.
+ * Sequence → integrate → publish → anchor. Each is a separate loop that continues from stored state: after a crash, the next round or another replica
+ * resumes. A tampered log stops; the others continue.
  */
 export function createPublisher(deps: PublisherDeps): Publisher {
   const { store, logger, anchors, witnesses, watch, guard } = deps;
@@ -66,7 +66,7 @@ export function createPublisher(deps: PublisherDeps): Publisher {
           failures.push(error);
         };
         await round({ ...context, failed, stopping });
-        // Every log was tried; what is missing is the next round's, and this is how it is told.
+        // All logs were tried; throwing reports the failure, and the next round retries.
         if (failures[0] !== undefined) throw failures[0];
       },
       logger,
@@ -84,13 +84,13 @@ export function createPublisher(deps: PublisherDeps): Publisher {
     async stop() {
       await Promise.all(loops.map((loop) => loop.stop()));
     },
-    troubles: () => loops.flatMap(({ failure }) => failure ?? []),
+    problems: () => loops.flatMap(({ failure }) => failure ?? []),
   };
 }
 
 async function publishRound(deps: PublisherDeps): Promise<void> {
-  // What a person or another replica has put right is found without waiting for somebody to append.
-  for (const { log } of deps.guard.broken()) await lookAgain(deps.guard, log);
+  // Checks tampered logs again, so that a repair is noticed without waiting for an append.
+  for (const { log } of deps.guard.broken()) await recheck(deps.guard, log);
   await eachLog(deps.store.unpublished(), (log) => publishLog(deps, log));
 }
 
@@ -105,14 +105,14 @@ async function eachLog(logs: Promise<readonly LogKey[]>, work: (log: LogKey) => 
 }
 
 async function integrateLog({ store, guard }: PublisherDeps, log: LogKey): Promise<void> {
-  await tellGuard(guard, async () => {
+  await reportTampering(guard, async () => {
     for (let more: boolean | undefined = true; more; ) more = await store.publishing(log, (open) => integrate(open));
   });
 }
 
 async function publishLog(deps: PublisherDeps, log: LogKey): Promise<void> {
   const { store, watch, guard, keys, clock } = deps;
-  await tellGuard(guard, async () => {
+  await reportTampering(guard, async () => {
     const epoch = await store.reading(log, async (open) => (await open.facts())?.epoch ?? 1);
     const anchored = await watch.anchored(log, epoch);
     const done = await store.publishing(log, async (open) => {
@@ -123,8 +123,8 @@ async function publishLog(deps: PublisherDeps, log: LogKey): Promise<void> {
   });
 }
 
-/** The guard tells itself what it finds; told again of what it has just said, it would never look again. */
-async function lookAgain(guard: LogGuard, log: LogKey): Promise<void> {
+/** `admit` records its own findings; passing them to `found` again would keep it from ever rechecking. */
+async function recheck(guard: LogGuard, log: LogKey): Promise<void> {
   try {
     await guard.admit(log);
   } catch (error) {
@@ -132,8 +132,8 @@ async function lookAgain(guard: LogGuard, log: LogKey): Promise<void> {
   }
 }
 
-/** A broken log is the guard's to tell of; the loop goes on with the others. */
-async function tellGuard(guard: LogGuard, work: () => Promise<void>): Promise<void> {
+/** Reports a tampered log to the guard, so that the loop continues with the others. */
+async function reportTampering(guard: LogGuard, work: () => Promise<void>): Promise<void> {
   try {
     await work();
   } catch (error) {

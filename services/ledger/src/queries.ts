@@ -14,7 +14,7 @@ import type { AttemptDetail, AttemptQuery, AttemptSummary, Queries, RecordedEven
 
 type Query = RequestOf<typeof listAttempts>['query'];
 
-/** What was recorded of the caller's own tenant: attempts of agents, acts of operators. */
+/** Recorded attempts and acts of the caller's tenant. */
 export function queryRoutes(queries: Queries, clock: () => number): readonly BoundRoute[] {
   return [
     handle(listAttempts, async ({ query, caller }) => {
@@ -36,7 +36,7 @@ export function queryRoutes(queries: Queries, clock: () => number): readonly Bou
     }),
     handle(showAction, async ({ params, caller }) => {
       const attempts = await queries.action(caller.tenant, params.action, clock());
-      if (attempts.length === 0) throw new ApiFault('action_unknown', `There is no action ${params.action}.`);
+      if (attempts.length === 0) throw new ApiFault('action_unknown', `Unknown action ${params.action}.`);
       return { status: 200, body: { action: params.action, attempts: attempts.map(attemptDetailBody) } };
     }),
     handle(listActs, async ({ query, caller }) => {
@@ -66,11 +66,11 @@ function selectionOf(query: Query, nowMs: number): AttemptQuery['selection'] {
   };
 }
 
-/** A name that never sent anything is a slip of the pen, not an empty answer. */
+/** An agent without any attempt is probably a typo, so that it is an error rather than an empty page. */
 async function refuseUnknownAgents(queries: Queries, tenant: string, agents: readonly string[], nowMs: number): Promise<void> {
   for (const agent of agents) {
     const { attempts } = await queries.attempts(tenant, { selection: { agents: [agent] }, limit: 1, nowMs });
-    if (attempts.length === 0) throw new ApiFault('agent_unknown', `No attempt of an agent ${JSON.stringify(agent)} was recorded.`);
+    if (attempts.length === 0) throw new ApiFault('agent_unknown', `No recorded attempt of agent ${JSON.stringify(agent)}.`);
   }
 }
 

@@ -6,19 +6,19 @@ import type { Parts, StoredPart } from '@recant/store';
 
 export interface SealingDeps {
   readonly parts: Pick<Parts, 'get'>;
-  /** Without it nothing is sealed, opened or erased here. */
+  /** Without it, sealing, unsealing and erasure are refused with `sealing_off`. */
   readonly dataKeys: DataKeys | undefined;
 }
 
-/** Parts, as they are kept and opened; the keys that seal them. All of the caller's own tenant. */
+/** Parts, stored and unsealed, and data keys of the caller's tenant. */
 export function sealingRoutes({ parts, dataKeys }: SealingDeps): readonly BoundRoute[] {
   const keys = (): DataKeys => {
-    if (!dataKeys) throw new ApiFault('sealing_off', 'RECANT_KEYS_DATABASE_URL is not set here.');
+    if (!dataKeys) throw new ApiFault('sealing_off', 'RECANT_KEYS_DATABASE_URL is not set.');
     return dataKeys;
   };
   const find = async (tenant: string, digest: string): Promise<StoredPart> => {
     const part = await parts.get(tenant, digest);
-    if (!part) throw new ApiFault('part_unknown', `There is no part ${digest}.`);
+    if (!part) throw new ApiFault('part_unknown', `Unknown part ${digest}.`);
     return part;
   };
   return [
@@ -46,14 +46,14 @@ export function sealingRoutes({ parts, dataKeys }: SealingDeps): readonly BoundR
 /** @throws ApiFault `part_not_sealed | part_erased | part_unreadable` */
 async function open(dataKeys: DataKeys, tenant: string, bytes: Uint8Array) {
   const keyId = sealingKeyOf(bytes);
-  if (keyId === undefined) throw new ApiFault('part_not_sealed', 'Its bytes are kept as they came.');
+  if (keyId === undefined) throw new ApiFault('part_not_sealed', 'The part is stored unsealed.');
   const found = await dataKeys.find(tenant, keyId);
-  if (found.kind === 'unknown') throw new ApiFault('part_unreadable', `It was sealed with the key ${keyId}, which is not known here.`);
+  if (found.kind === 'unknown') throw new ApiFault('part_unreadable', `The part is sealed with the unknown data key ${keyId}.`);
   const { subject } = found;
   if (found.kind === 'destroyed')
-    throw new ApiFault('part_erased', `The key of ${subject} was destroyed at ${new Date(found.destroyedAtMs).toISOString()}.`);
+    throw new ApiFault('part_erased', `The data key of ${subject} was destroyed at ${new Date(found.destroyedAtMs).toISOString()}.`);
   const plain = openPart(bytes, { keyId, key: found.key }, { tenant, subject });
-  if (!plain) throw new ApiFault('part_unreadable', `It does not open under the key ${keyId} of ${subject}.`);
+  if (!plain) throw new ApiFault('part_unreadable', `The part could not be decrypted with the data key ${keyId} of ${subject}.`);
   return { keyId, subject, plain };
 }
 

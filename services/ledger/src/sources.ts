@@ -2,7 +2,7 @@ import { listSources, PAGE_ITEMS_DEFAULT, type SourceBody } from '@recant/api';
 import { type BoundRoute, handle } from '@recant/service';
 import type { Queries, SourceSummary } from '@recant/store';
 
-/** What is missing, late or said twice, of the caller's own sources. */
+/** Sources of the caller's tenant, with missing, late and duplicate events. */
 export function sourceRoutes(queries: Queries, clock: () => number): readonly BoundRoute[] {
   return [
     handle(listSources, async ({ caller, query }) => {

@@ -7,19 +7,19 @@ import type { PlaceNames, Published, Standing } from '@recant/store';
 export interface StandingDeps {
   readonly published: Pick<Published, 'standing'>;
   readonly places: PlaceNames;
-  /** Whether checkpoints are signed at all. */
+  /** Whether checkpoints are signed. */
   readonly signs: boolean;
   readonly shards: number;
 }
 
-/** How safely an event is kept, for whoever sent it: a key sees the sources that it may send from. */
+/** How durably an event is recorded and anchored. A key may ask only about sources that it may send from. */
 export function standingRoutes(deps: StandingDeps): readonly BoundRoute[] {
   return [
     handle(getStanding, async ({ query, caller: { credential } }) => {
       const { source, id } = query;
       const { tenant, sourcePrefix, keyId } = credential;
       if (!sourceWithin(sourcePrefix, source))
-        throw new ApiFault('source_not_allowed', `Key ${keyId} may ask about sources under ${sourcePrefix}, not about ${source}.`);
+        throw new ApiFault('source_not_allowed', `Key ${keyId} may query only sources under ${sourcePrefix}, not ${source}.`);
       const shard = shardOf(tenant, source, deps.shards);
       const standing = await deps.published.standing({ tenant, shard }, source, id, deps.places);
       const { epoch, start, index } = standing;
@@ -29,7 +29,7 @@ export function standingRoutes(deps: StandingDeps): readonly BoundRoute[] {
   ];
 }
 
-/** By what is as far out of this ledger's reach as it is set up to have anything. */
+/** Covered by the strongest configured evidence: an anchor or witness, else a signature, else the entry itself. */
 function isCovered({ index, signed, kept }: Standing, { places, signs }: StandingDeps): boolean {
   if (index === undefined) return false;
   if (places.anchors.length + places.witnesses.length > 0) return index < kept;

@@ -1,13 +1,13 @@
 import type { Refusal } from '@recant/ledger';
 
 /**
- * Where whose events come from: one topic for everybody, and beside it topics of one tenant each, so that a flood in one of them delays nobody else.
- * Who may write to a topic is the broker's affair; a key is believed in its tenant's topic and nowhere else.
+ * Topics by tenant: one shared topic, and optional topics of one tenant each, so that a flood in one topic delays no other. The broker's ACLs decide
+ * who may write to a topic; the ledger accepts a key only in its tenant's topic.
  */
 export interface Topics {
-  /** All of them, the shared one first. */
+  /** All topics, the shared one first. */
   readonly names: readonly string[];
-  /** Why an event of this tenant is not taken from this topic; undefined where it is. */
+  /** Why this tenant's events are refused in this topic; undefined if they are accepted. */
   refusal(topic: string, tenant: string): Refusal | undefined;
 }
 
@@ -18,10 +18,10 @@ export function createTopics(shared: string, tenantTopics: Readonly<Record<strin
     names: [shared, ...ofTenant.values()],
     refusal(topic, tenant) {
       if (topic === (ofTenant.get(tenant) ?? shared)) return undefined;
-      // What topics other tenants have is not for the sender to know.
+      // Does not name the right topic, which would disclose other tenants' topics.
       return {
         code: 'topic_not_allowed',
-        detail: 'The events of this key are taken from another topic: send them to the topic of its tenant.',
+        detail: 'This key is not accepted in this topic; send its events to the topic of its tenant.',
       };
     },
   };

@@ -30,16 +30,16 @@ export interface WiredEvidence {
   stop(): Promise<void>;
 }
 
-/** Milliseconds between two heads: each writes a row for every tenant. */
+/** Milliseconds between two heads; each head writes a row per tenant. */
 const HEAD_MS = 60_000;
 
-/** Without keys nothing is put anywhere. */
+/** Without signing keys, no anchor or witness is used. */
 function namesOf({ keys, anchors = [], witnesses = [] }: EvidenceOptions): PlaceNames {
   if (keys === undefined) return { anchors: [], witnesses: [] };
   return { anchors: anchors.map(({ name }) => name), witnesses: witnesses.map(({ name }) => name) };
 }
 
-/** What makes the ledger provable to others, and what stops it where it no longer is. */
+/** Wires signing, anchoring and witnessing, and the guard that stops tampered logs. */
 export function wireEvidence(deps: EvidenceDeps): WiredEvidence {
   const { store, logger, clock, shards, keys, anchors = [], witnesses = [], timing = {} } = deps;
   const watch = createAnchorWatch(keys?.ledger ?? '', keys === undefined ? [] : anchors, clock);
@@ -50,7 +50,7 @@ export function wireEvidence(deps: EvidenceDeps): WiredEvidence {
     alarm: (error) =>
       logger.error(
         { alarm: 'ledger_tampered', tenant: error.log.tenant, shard: error.log.shard, rule: error.rule, action: error.action },
-        error.message,
+        `evidence: ${error.message}`,
       ),
   });
   store.guardLogs(guard.admit);
@@ -63,15 +63,15 @@ export function wireEvidence(deps: EvidenceDeps): WiredEvidence {
       ...standingRoutes({ published: store.published, places: namesOf(deps), signs: keys !== undefined, shards }),
     ],
     health: async () => {
-      const troubles = [
+      const problems = [
         ...guard.broken().map(({ message }) => message),
-        ...(publisher?.troubles() ?? []),
+        ...(publisher?.problems() ?? []),
         ...(head?.failure ? [head.failure] : []),
       ];
-      return troubles.length === 0 ? { status: 'ok' } : { status: 'degraded', detail: troubles.join(' ') };
+      return problems.length === 0 ? { status: 'ok' } : { status: 'degraded', detail: problems.join(' ') };
     },
     start() {
-      if (keys === undefined) logger.warn('nothing is signed: RECANT_SIGNING_KEY_FILE is not set');
+      if (keys === undefined) logger.warn('evidence: checkpoints are not signed: RECANT_SIGNING_KEY_FILE is not set');
       publisher?.start();
       head?.start();
     },

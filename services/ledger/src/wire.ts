@@ -20,35 +20,35 @@ export { EVIDENCE_ENV, placesOf } from './places.ts';
 export { newSigningKey, parseSigningKeys, readSigningKeys, type SigningKeys } from './signing-keys.ts';
 
 export interface LedgerDeps {
-  /** Migrated. Closed by whoever made it, after `stop`. */
+  /** Migrated. The caller closes it after `stop`. */
   readonly store: Store;
   readonly logger: Logger;
   /** Milliseconds since 1970, UTC. */
   readonly clock: () => number;
   /** Partitions of each topic. */
   readonly shards: number;
-  /** Without it events come over HTTP only. */
+  /** Without it, events arrive over HTTP only. */
   readonly kafka?: KafkaDeps;
-  /** Without it nothing is sealed. Closed by whoever made it. */
+  /** Without it, sealing is off. The caller closes it. */
   readonly dataKeys?: DataKeys | undefined;
-  /** How much may wait for the store. */
+  /** Limits of the event queue. */
   readonly groupCommit?: GroupCommitOptions;
-  /** Without it nothing is signed, and no anchor is asked. */
+  /** Without it, nothing is signed or anchored. */
   readonly evidence?: EvidenceOptions;
 }
 
 export interface WiredLedger {
   readonly routers: readonly Router[];
   readonly health: Readonly<Record<string, HealthCheck>>;
-  /** For every service on the same listener. */
+  /** Shared by all services on the same listener. */
   readonly acts: ActRecorder;
-  /** Starts to read Kafka, where there is one. Rejects with one line where the broker or the topic is not right. */
+  /** Starts publishing and, if configured, Kafka. Rejects with one line if the broker is unreachable or a topic is unsuitable. */
   start(): Promise<void>;
-  /** Answers what waits, finishes the transactions that run. Call it after the listener was closed. */
+  /** Answers queued requests and finishes running transactions. Call it after closing the listener. */
   stop(): Promise<void>;
 }
 
-/** Which adapter fills which port of the ledger service. Nothing runs before `start` but what requests ask for. */
+/** Connects the adapters of the ledger service to its ports. Nothing runs before `start`, except for requests. */
 export function wireLedger(deps: LedgerDeps): WiredLedger {
   const { store, logger, clock, shards, kafka, dataKeys, evidence: options, groupCommit: waiting } = deps;
   const evidence = wireEvidence({ store, logger: logger.child({ part: 'evidence' }), clock, shards, ...options });
@@ -67,9 +67,9 @@ export function wireLedger(deps: LedgerDeps): WiredLedger {
   return {
     routers: [createRouter('ledger', routes)],
     health: {
-      store: checkAnswers(store),
+      store: pingCheck(store),
       evidence: evidence.health,
-      ...(dataKeys ? { keys: checkAnswers(dataKeys) } : {}),
+      ...(dataKeys ? { keys: pingCheck(dataKeys) } : {}),
       ...(consumers ? { kafka: consumers.health } : {}),
     },
     acts,
@@ -86,9 +86,9 @@ export function wireLedger(deps: LedgerDeps): WiredLedger {
   };
 }
 
-function checkAnswers(asked: { ping(): Promise<void> }): HealthCheck {
+function pingCheck(component: { ping(): Promise<void> }): HealthCheck {
   return async () => {
-    await asked.ping();
+    await component.ping();
     return { status: 'ok' };
   };
 }

@@ -7,7 +7,7 @@ afterEach(() => vi.useRealTimers());
 
 const logger = createLogger({ name: 'test', level: 'silent' });
 
-test('what fails comes later and later, not for ever later, and at once in time again when it is well', async () => {
+test('failures back off up to a limit, and a success restores the interval', async () => {
   let well = false;
   const at: number[] = [];
   const startedAt = Date.now();
@@ -33,7 +33,7 @@ test('what fails comes later and later, not for ever later, and at once in time 
   expect(at).toHaveLength(8);
 });
 
-test('a slow loop is not slowed further, and one that stops breaks off its round', async () => {
+test('a slow loop is not delayed further, and stopping ends the round early', async () => {
   let rounds = 0;
   let brokeOff = false;
   const gate = Promise.withResolvers<void>();

@@ -52,7 +52,7 @@ async function endOf(child: ChildProcess): Promise<{ code: number | null; stderr
 const failing = (env: Record<string, string>) => endOf(start(env));
 const good = () => ({ DATABASE_URL: database.url, RECANT_MASTER_KEY_FILE: keyFile });
 
-test('a wrong configuration names every problem, one line each', async () => {
+test('a wrong configuration names all problems, one line each', async () => {
   const { code, stderr } = await failing({ KAFKA_BROKERS: 'nowhere', RECANT_PORT: 'x' });
   expect(code).toBe(1);
   expect(
@@ -64,10 +64,10 @@ test('a wrong configuration names every problem, one line each', async () => {
 });
 
 test.each([
-  ['no database there', () => ({ ...good(), DATABASE_URL: 'postgres://u:hunter2@127.0.0.1:1/x' }), /cannot be reached .*DATABASE_URL/],
-  ['a master key that is none', () => ({ ...good(), RECANT_MASTER_KEY_FILE: MAIN }), /RECANT_MASTER_KEY_FILE: .* does not hold 32 bytes/],
-  ['no broker there', () => ({ ...good(), KAFKA_BROKERS: '127.0.0.1:1' }), /Kafka at 127\.0\.0\.1:1 does not answer .*KAFKA_BROKERS/],
-])('%s is one line that says what to do', async (_what, env, expected) => {
+  ['an unreachable database', () => ({ ...good(), DATABASE_URL: 'postgres://u:hunter2@127.0.0.1:1/x' }), /cannot be reached .*DATABASE_URL/],
+  ['an invalid master key', () => ({ ...good(), RECANT_MASTER_KEY_FILE: MAIN }), /RECANT_MASTER_KEY_FILE: expected keys of 32 bytes/],
+  ['an unreachable broker', () => ({ ...good(), KAFKA_BROKERS: '127.0.0.1:1' }), /Kafka at 127\.0\.0\.1:1 does not answer .*KAFKA_BROKERS/],
+])('%s fails the start with one line and a fix', async (_what, env, expected) => {
   const { code, stderr } = await failing(env());
   expect(code).toBe(1);
   expect(stderr.trim().split('\n')).toHaveLength(1);
@@ -75,7 +75,7 @@ test.each([
   expect(stderr).not.toContain('hunter2');
 });
 
-test('a login that was not let in is one line that says what to do', async () => {
+test('a login without the writer role fails the start with one line and a fix', async () => {
   const owner = new pg.Client({ connectionString: database.ownerUrl });
   await owner.connect();
   const login = `stranger_${database.name}`;
@@ -91,15 +91,15 @@ test('a login that was not let in is one line that says what to do', async () =>
   expect(stderr).not.toContain('hunter2');
 });
 
-test('a port in use is one line that says what to do', async () => {
+test('a port in use fails the start with one line and a fix', async () => {
   const other = await listen(() => {}, { host: '127.0.0.1', port: 0 });
   const { code, stderr } = await failing({ ...good(), RECANT_PORT: String(other.port) });
   expect(code).toBe(1);
-  expect(stderr).toMatch(/^port \d+ on 127\.0\.0\.1 is in use: .*RECANT_PORT[^\n]*\n$/);
+  expect(stderr).toMatch(/^port \d+ on 127\.0\.0\.1 is already in use: .*RECANT_PORT[^\n]*\n$/);
   await other.close(100);
 });
 
-test('listens, says where, and ends in order on SIGTERM', async () => {
+test('it logs its URL and shuts down cleanly on SIGTERM', async () => {
   const child = start(good());
   const ended = endOf(child);
   let url = '';

@@ -41,8 +41,8 @@ test.each([
   for (const line of text.split('\n').filter((each) => each.length > 60)) expect(error?.message).not.toContain(line.slice(-40));
 });
 
-test('a file that is not there is named', () => {
+test('a missing file is named', () => {
   expect(() => readSigningKeys('/nowhere/signing.key')).toThrow(
-    /RECANT_SIGNING_KEY_FILE: \/nowhere\/signing.key cannot be read \(ENOENT\)/,
+    /RECANT_SIGNING_KEY_FILE: \/nowhere\/signing.key is not readable \(ENOENT\)/,
   );
 });
