@@ -151,7 +151,10 @@ test('the service takes it all from its environment, says in one line what is wr
   const wrong = await run({ RECANT_KAFKA_PASSWORD_FILE: await put('wrong', 'wrong-word') }, /ledger: listening/);
   expect(wrong).toMatchObject({ code: 1, err: expect.stringMatching(/^Kafka at [^\n]* rejected user alice[^\n]*\n$/) });
   expect(wrong.out + wrong.err).not.toContain('wrong-word');
-  const half = await run({ RECANT_KAFKA_TLS: undefined, RECANT_KAFKA_SASL: 'plain', RECANT_KAFKA_KEY_FILE: undefined }, /ledger: listening/);
+  const half = await run(
+    { RECANT_KAFKA_TLS: undefined, RECANT_KAFKA_SASL: 'plain', RECANT_KAFKA_KEY_FILE: undefined },
+    /ledger: listening/,
+  );
   expect(half.err.split('\n').map((line) => line.split(/[ :]/)[0])).toEqual([
     'RECANT_KAFKA_KEY_FILE',
     'RECANT_KAFKA_TLS',

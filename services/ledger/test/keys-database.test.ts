@@ -5,7 +5,9 @@ import { keysDatabaseOf, openDataKeys } from '../src/keys-database.ts';
 test('the data-keys database must differ from the ledger’s, however the URL is written', () => {
   const ledger = 'postgres://recant:x@db.example/recant';
   for (const same of [ledger, 'postgresql://other:y@db.example:5432/recant', `${ledger}?sslmode=verify-full`])
-    expect(() => keysDatabaseOf({ DATABASE_URL: ledger, RECANT_KEYS_DATABASE_URL: same })).toThrow('must not be the database of DATABASE_URL');
+    expect(() => keysDatabaseOf({ DATABASE_URL: ledger, RECANT_KEYS_DATABASE_URL: same })).toThrow(
+      'must not be the database of DATABASE_URL',
+    );
   const keys = 'postgres://recant:x@db.example/recant_keys';
   expect(keysDatabaseOf({ DATABASE_URL: ledger, RECANT_KEYS_DATABASE_URL: keys })).toBe(keys);
   expect(keysDatabaseOf({ DATABASE_URL: ledger })).toBeUndefined();
