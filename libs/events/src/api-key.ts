@@ -10,14 +10,15 @@ const KEY_ID = /^[a-z0-9]{4,32}$/;
 const API_KEY = /^recant_([a-z0-9]{4,32})_([A-Za-z0-9_-]{43})$/;
 export const API_SECRET_BYTES = 32;
 
-/** @throws RangeError for a key id or secret of another shape. */
+/** @throws RangeError for an invalid key id or secret */
 export function formatApiKey(key: ApiKey): string {
-  if (!KEY_ID.test(key.keyId)) throw new RangeError('a key id is 4 to 32 of a-z and 0-9');
-  if (key.secret.length !== API_SECRET_BYTES) throw new RangeError(`an API secret has ${API_SECRET_BYTES} bytes`);
+  if (!KEY_ID.test(key.keyId)) throw new RangeError('a key id must be 4 to 32 characters of a-z and 0-9');
+  if (key.secret.length !== API_SECRET_BYTES)
+    throw new RangeError(`expected an API secret of ${API_SECRET_BYTES} bytes, got ${key.secret.length}`);
   return `recant_${key.keyId}_${Buffer.from(key.secret).toString('base64url')}`;
 }
 
-/** The pieces of an API key, or undefined. One key has one spelling: the unused bits of the last character must be zero. */
+/** Parses an API key; undefined if it is malformed. A key has one encoding: the unused bits of the last character must be zero. */
 export function parseApiKey(text: string): ApiKey | undefined {
   const match = API_KEY.exec(text);
   if (match === null) return undefined;
@@ -27,12 +28,12 @@ export function parseApiKey(text: string): ApiKey | undefined {
   return { keyId, secret: new Uint8Array(secret) };
 }
 
-/** The secret of `recant-mac`: HKDF-SHA256 of the API secret (RFC 5869), so that the ledger need not keep the API secret to check a MAC. */
+/** The secret for `recant-mac`: HKDF-SHA256 of the API secret (RFC 5869), so that the ledger can check a MAC without storing the API secret. */
 export function macSecretOf(apiSecret: Uint8Array): Uint8Array {
   return new Uint8Array(hkdfSync('sha256', apiSecret, new Uint8Array(0), 'recant.event-mac.v1', 32));
 }
 
-/** base64url HMAC-SHA256 of a message's value bytes. @param macSecret at most 64 bytes */
+/** HMAC-SHA256 of a message's value bytes, base64url. @param macSecret at most 64 bytes */
 export function eventMac(macSecret: Uint8Array, bytes: Uint8Array): string {
   const pads = preparedPads.get(macSecret) ?? preparePads(macSecret);
   const inner = Buffer.allocUnsafe(BLOCK_BYTES + bytes.length);
@@ -48,15 +49,15 @@ const HASH_BYTES = 32;
 
 interface Pads {
   readonly inner: Uint8Array;
-  /** Room for the inner hash is behind it: hashing is synchronous. */
+  /** Followed by space for the inner hash; reuse is safe because hashing is synchronous. */
   readonly outer: Buffer;
 }
 
-/** As two one-shot hashes a MAC of 1 kB takes 1.3 µs, with `createHmac` 2.0 (Node 24, 2026-11). Lives as long as the secret that it was made of. */
+/** A MAC of 1 kB takes 1.3 µs as two one-shot hashes, 2.0 µs with `createHmac` (Node 24, 2026-11). An entry lives as long as its secret. */
 const preparedPads = new WeakMap<Uint8Array, Pads>();
 
 function preparePads(secret: Uint8Array): Pads {
-  if (secret.length > BLOCK_BYTES) throw new RangeError(`a MAC secret has at most ${BLOCK_BYTES} bytes`);
+  if (secret.length > BLOCK_BYTES) throw new RangeError(`expected a MAC secret of at most ${BLOCK_BYTES} bytes, got ${secret.length}`);
   const pad = (byte: number, bytes: number): Buffer => {
     const padded = Buffer.alloc(bytes);
     for (let at = 0; at < BLOCK_BYTES; at += 1) padded[at] = byte ^ (secret[at] ?? 0);

@@ -6,16 +6,16 @@ export type SplitBatch =
   | Refused;
 
 /**
- * The items of a JSON array, byte for byte as they were sent. Only brackets and strings are looked at: whether an item is JSON at all is
- * for `decodeEvent` to say, one item at a time, so that a bad one does not take its neighbours along. Never throws, never recurses.
+ * Splits a JSON array into its items without changing a byte. It matches only brackets and strings: `decodeEvent` checks each item, so that an
+ * invalid item does not affect the others. Never throws, never recurses.
  */
 export function splitBatch(bytes: Uint8Array): SplitBatch {
   if (bytes.length > BATCH_BYTES_MAX)
-    return refuse('too_large', `A batch has at most ${BATCH_BYTES_MAX} bytes, this one has ${bytes.length}.`);
+    return refuse('too_large', `The batch is too large: expected at most ${BATCH_BYTES_MAX} bytes, got ${bytes.length}.`);
   const end = skipSpaceBack(bytes, bytes.length);
   const start = skipSpace(bytes, 0);
   if (bytes[start] !== 0x5b || bytes[end - 1] !== 0x5d || end - start < 2)
-    return refuse('malformed_json', 'A batch is a JSON array of events.');
+    return refuse('malformed_json', 'A batch must be a JSON array of events.');
   if (skipSpace(bytes, start + 1) === end - 1) return { ok: true, items: [] };
   const items: Uint8Array[] = [];
   let from = start + 1;
@@ -24,14 +24,15 @@ export function splitBatch(bytes: Uint8Array): SplitBatch {
     if (to === undefined) return refuse('malformed_json', 'The brackets or quotes of the batch do not match.');
     const first = skipSpace(bytes, from);
     if (first >= to) return refuse('malformed_json', `Item ${items.length} of the batch is empty.`);
-    if (items.length === BATCH_EVENTS_MAX) return refuse('too_large', `A batch has at most ${BATCH_EVENTS_MAX} events.`);
+    if (items.length === BATCH_EVENTS_MAX)
+      return refuse('too_large', `The batch has too many events: expected at most ${BATCH_EVENTS_MAX}.`);
     items.push(bytes.subarray(first, skipSpaceBack(bytes, to)));
     from = to + 1;
   }
   return { ok: true, items };
 }
 
-/** Where the item that starts at `from` ends: at a comma outside everything, or at the array's own bracket at `last`. */
+/** End of the item that starts at `from`: a comma outside strings and brackets, or the array's closing bracket at `last`. */
 function itemEnd(bytes: Uint8Array, from: number, last: number): number | undefined {
   let depth = 0;
   for (let index = from; index <= last; index += 1) {
@@ -47,7 +48,7 @@ function itemEnd(bytes: Uint8Array, from: number, last: number): number | undefi
   return undefined;
 }
 
-/** Index of the quote that ends the string which starts at `index`; past the end where there is none. */
+/** Index of the closing quote of the string that starts at `index`; `bytes.length` if there is none. */
 function stringEnd(bytes: Uint8Array, index: number): number {
   for (let at = index + 1; at < bytes.length; at += 1) {
     const byte = bytes[at];

@@ -12,7 +12,7 @@ export function fitsUtf8(text: string, max: number): boolean {
   let bytes = 0;
   for (let index = 0; index < length; index += 1) {
     const code = text.charCodeAt(index);
-    // A surrogate is half of a pair of four bytes.
+    // Each half of a surrogate pair counts two of the pair's four bytes.
     bytes += code < 0x80 ? 1 : code < 0x800 ? 2 : code >= 0xd800 && code <= 0xdfff ? 2 : 3;
   }
   return bytes <= max;

@@ -2,14 +2,15 @@ import { EventError } from './error.ts';
 import type { JsonObject, JsonValue } from './json.ts';
 import { JSON_DEPTH_MAX } from './limits.ts';
 
-/** Below this length a loop over the characters beats the call into JSON.stringify (Node 24, 2026-11). */
+/** Below this length a loop over the characters is faster than JSON.stringify (Node 24, 2026-11). */
 const SHORT_CHARS = 48;
 
 /**
- * RFC 8785 text of a value. An object of any type is accepted; what JSON cannot hold is refused when it is read.
- * Noncharacters (U+FFFE ...) pass, as in the RFC's own test data, although RFC 7493 discourages them.
- * @throws EventError `not_i_json` (NaN, infinities, lone surrogates, undefined, bigint, functions, instances of classes, sparse arrays)
- *   or `too_deep` (which a cycle is, too).
+ * Canonical JSON text of a value (RFC 8785).
+ * Takes an object of any type; values that JSON cannot represent are refused at run time.
+ * Noncharacters such as U+FFFE are accepted, as in the RFC's test data, although RFC 7493 discourages them.
+ * @throws EventError `not_i_json` (NaN, infinities, lone surrogates, undefined, bigint, functions, class instances, sparse arrays)
+ *   or `too_deep` (also for a cycle)
  */
 export function canonicalize(value: JsonValue | object): string {
   return write(value, JSON_DEPTH_MAX);
@@ -25,16 +26,17 @@ function write(value: unknown, depthLeft: number): string {
       return value ? 'true' : 'false';
     case 'object':
       if (value === null) return 'null';
-      if (depthLeft === 0) throw new EventError('too_deep', `The value is nested more than ${JSON_DEPTH_MAX} deep, or contains itself.`);
+      if (depthLeft === 0)
+        throw new EventError('too_deep', `The value is nested too deeply or contains itself: expected at most ${JSON_DEPTH_MAX} levels.`);
       return Array.isArray(value) ? writeArray(value, depthLeft - 1) : writeObject(value, depthLeft - 1);
     default:
-      throw new EventError('not_i_json', `JSON cannot hold a value of type ${typeof value}.`);
+      throw new EventError('not_i_json', `A value of type ${typeof value} cannot be written as JSON.`);
   }
 }
 
 function writeNumber(value: number): string {
-  if (!Number.isFinite(value)) throw new EventError('not_i_json', `JSON cannot hold the number ${value}.`);
-  // ECMAScript's Number::toString is what RFC 8785 section 3.2.2.3 prescribes; it writes -0 as 0.
+  if (!Number.isFinite(value)) throw new EventError('not_i_json', `The number ${value} cannot be written as JSON.`);
+  // RFC 8785 section 3.2.2.3 prescribes ECMAScript's Number::toString, which writes -0 as 0.
   return `${value}`;
 }
 
@@ -49,7 +51,7 @@ function writeString(value: string): string {
     if (index === length) return `"${value}"`;
   }
   if (!value.isWellFormed()) throw new EventError('not_i_json', 'A string contains a lone surrogate.');
-  // JSON.stringify escapes exactly what RFC 8785 section 3.2.2.2 asks for, once lone surrogates are out.
+  // For well-formed strings JSON.stringify escapes exactly as RFC 8785 section 3.2.2.2 requires.
   return JSON.stringify(value);
 }
 
@@ -67,7 +69,7 @@ function writeArray(value: readonly unknown[], depthLeft: number): string {
 function writeObject(value: object, depthLeft: number): string {
   const prototype: unknown = Object.getPrototypeOf(value);
   if (prototype !== Object.prototype && prototype !== null) {
-    throw new EventError('not_i_json', `JSON cannot hold an instance of ${value.constructor?.name ?? 'a class'}.`);
+    throw new EventError('not_i_json', `An instance of ${value.constructor?.name ?? 'a class'} cannot be written as JSON.`);
   }
   const keys = Object.keys(value);
   if (!isSorted(keys)) keys.sort();

@@ -6,9 +6,10 @@ import { EVENT_DEPTH_MAX } from './limits.ts';
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-/** Why bytes (at most EVENT_BYTES_MAX) are not canonical I-JSON. The slow road: only for what is refused anyway. */
+/** Finds the reason why bytes (at most EVENT_BYTES_MAX) are not canonical I-JSON. Slow; called only for refused bytes. */
 export function refuseBytes(bytes: Uint8Array): Refused {
-  if (depthOf(bytes) > EVENT_DEPTH_MAX) return refuse('too_deep', `An event is nested at most ${EVENT_DEPTH_MAX} deep.`);
+  if (depthOf(bytes) > EVENT_DEPTH_MAX)
+    return refuse('too_deep', `The event is nested too deeply: expected at most ${EVENT_DEPTH_MAX} levels.`);
   let text: string;
   try {
     text = utf8.decode(bytes);
@@ -19,10 +20,10 @@ export function refuseBytes(bytes: Uint8Array): Refused {
   try {
     value = JSON.parse(text) as JsonValue;
   } catch {
-    return refuse('malformed_json', 'The bytes are not one complete JSON value.');
+    return refuse('malformed_json', 'The bytes are not a single complete JSON value.');
   }
   const key = duplicateKey(text);
-  if (key !== undefined) return refuse('not_i_json', `The key ${JSON.stringify(key.slice(0, 64))} stands twice in one object.`);
+  if (key !== undefined) return refuse('not_i_json', `Duplicate key ${JSON.stringify(key.slice(0, 64))} in an object.`);
   if (hasNul(value)) return refuse('not_i_json', 'A string contains U+0000.');
   try {
     return refuse('not_canonical', differs(text, canonicalize(value)));
@@ -35,10 +36,10 @@ export function refuseBytes(bytes: Uint8Array): Refused {
 function differs(text: string, canonical: string): string {
   let index = 0;
   while (index < canonical.length && text[index] === canonical[index]) index += 1;
-  return `The bytes differ from the canonical form from character ${index} on.`;
+  return `The bytes are not in canonical form: first difference at character ${index}.`;
 }
 
-/** Deepest nesting of brackets outside strings; right for JSON, and an upper bound that costs one pass for anything else. */
+/** Deepest nesting of brackets outside strings, in one pass: exact for JSON, an upper bound for other bytes. */
 function depthOf(bytes: Uint8Array): number {
   let depth = 0;
   let deepest = 0;
@@ -59,7 +60,7 @@ function depthOf(bytes: Uint8Array): number {
 
 const TOKEN = /"(?:[^"\\]|\\.)*"|[{}[\],:]/g;
 
-/** The first key that an object has twice. The text is known to be JSON of bounded depth. */
+/** The first duplicate key. The text must be valid JSON of bounded depth. */
 function duplicateKey(text: string): string | undefined {
   /** Keys of each open object; undefined for an array. */
   const open: (Set<string> | undefined)[] = [];

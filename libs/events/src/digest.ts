@@ -10,7 +10,7 @@ export function effectsDigest(chunks: Iterable<readonly Effect[]>): string {
   return digest.hex();
 }
 
-/** The same digest for chunks that come one after the other. `hex` ends it. */
+/** Computes `effectsDigest` incrementally, chunk by chunk. `hex` can be called once, at the end. */
 export function createEffectsDigest(): { add(effects: readonly Effect[]): void; hex(): string } {
   const outer = createHash('sha256');
   return {
@@ -29,8 +29,8 @@ export function partDigest(salt: Uint8Array, bytes: Uint8Array): string {
 /** Home shard of a source: first 8 bytes, big-endian, of SHA-256(UTF-8 of canonical `[tenant, source]`) modulo the number of shards. */
 export function shardOf(tenant: string, source: string, shards: number): number {
   if (!Number.isInteger(shards) || shards < 1 || shards > SHARDS_MAX)
-    throw new RangeError(`shards is from 1 to ${SHARDS_MAX}, not ${shards}`);
+    throw new RangeError(`expected 1 to ${SHARDS_MAX} shards, got ${shards}`);
   const digest = Buffer.from(hash('sha256', canonicalize([tenant, source]), 'binary'), 'latin1');
-  // Horner's rule keeps every intermediate below 2^53.
+  // Horner's rule keeps every intermediate result below 2^53.
   return ((digest.readUInt32BE(0) % shards) * (2 ** 32 % shards) + digest.readUInt32BE(4)) % shards;
 }

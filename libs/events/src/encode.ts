@@ -8,15 +8,15 @@ import { isCanonical } from './scan.ts';
 import type { RecantEvent } from './types.ts';
 
 /**
- * The canonical bytes of an event: made once by its producer, sent, signed and stored as they are.
- * @throws EventError with the code that `decodeEvent` would refuse the same event with.
+ * Encodes an event as canonical bytes. The producer encodes once; the same bytes are signed, sent and stored.
+ * @throws EventError with the code with which `decodeEvent` would refuse the same event
  */
 export function encodeEvent(event: RecantEvent): Uint8Array {
   const checked = checkEvent(event);
   if (!checked.ok) throw new EventError(checked.code, checked.detail);
   const bytes = toUtf8(canonicalize(event));
   if (bytes.length > EVENT_BYTES_MAX)
-    throw new EventError('too_large', `An event has at most ${EVENT_BYTES_MAX} bytes, this one has ${bytes.length}.`);
+    throw new EventError('too_large', `The event is too large: expected at most ${EVENT_BYTES_MAX} bytes, got ${bytes.length}.`);
   if (!isCanonical(bytes)) {
     const { code, detail } = refuseBytes(bytes);
     throw new EventError(code, detail);

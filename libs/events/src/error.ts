@@ -1,4 +1,4 @@
-/** What can be wrong with the bytes or the value of an event. Advice for each is in the API's ERROR_CODES. */
+/** Reasons why the bytes or the value of an event are invalid. The API's ERROR_CODES has advice for each. */
 export type EventErrorCode =
   | 'too_large'
   | 'too_deep'
@@ -11,7 +11,7 @@ export type EventErrorCode =
   | 'resource_invalid'
   | 'id_mismatch';
 
-/** The one error class of the protocol: thrown to producers, never while reading what somebody else sent. Never worth a retry with the same input. */
+/** The only error class of the protocol. Thrown to producers only; reading received bytes returns `Refused` instead. A retry with the same input fails again. */
 export class EventError extends Error {
   override readonly name = 'EventError';
   readonly code: EventErrorCode;

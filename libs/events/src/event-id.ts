@@ -1,6 +1,6 @@
 import type { RecantEvent } from './types.ts';
 
-/** Ids are derived, so that a repeated send is a duplicate and never a second event. */
+/** Ids are derived from the data, so that a repeated send is a duplicate and not a second event. */
 export const eventId = {
   intended: (action: string, attempt: number): string => `${action}.${attempt}.intended`,
   effects: (action: string, attempt: number, chunk: number): string => `${action}.${attempt}.effects.${chunk}`,
@@ -18,8 +18,8 @@ export const eventId = {
 
 const HEARTBEAT = /^heartbeat\.(?:0|[1-9][0-9]{0,15})$/;
 
-/** Whether an event's id is the one that its data demands. */
-export function idFits(event: RecantEvent): boolean {
+/** Whether an event's id is the one derived from its data. */
+export function idMatches(event: RecantEvent): boolean {
   const { id } = event;
   switch (event.type) {
     case 'recant.attempt.intended.v1':

@@ -9,25 +9,25 @@ import { EVENT_BYTES_MAX, EVENT_DEPTH_MAX, SEQUENCE_DIGITS } from './limits.ts';
 import { parseSequence } from './sequence.ts';
 import type { EventType } from './types.ts';
 
-interface Seen {
+interface Summary {
   readonly source: string;
   /** As a number. */
   readonly sequence: number;
 }
-interface SeenOfAttempt extends Seen {
+interface AttemptSummary extends Summary {
   readonly action: string;
   readonly attempt: number;
 }
 
-/** What tells an event from all others, and what the events of an attempt say of each other. */
+/** The identity of an event, and for events of an attempt the values that they state about each other. */
 export type Glance =
-  | (SeenOfAttempt & { readonly kind: 'intended' })
-  /** `list`: the canonical bytes of the effects, a view. */
-  | (SeenOfAttempt & { readonly kind: 'effects'; readonly chunk: number; readonly effects: number; readonly list: Buffer })
-  | (SeenOfAttempt & { readonly kind: 'settled'; readonly chunks: number; readonly effects: number; readonly digest: string })
-  | (Seen & { readonly kind: 'other'; readonly id: string });
+  | (AttemptSummary & { readonly kind: 'intended' })
+  /** `list`: the canonical bytes of the effects, a view into the event. */
+  | (AttemptSummary & { readonly kind: 'effects'; readonly chunk: number; readonly effects: number; readonly list: Buffer })
+  | (AttemptSummary & { readonly kind: 'settled'; readonly chunks: number; readonly effects: number; readonly digest: string })
+  | (Summary & { readonly kind: 'other'; readonly id: string });
 
-/** Looks at an event without parsing it, at half the cost of `decodeEvent`. Undefined exactly where that refuses the bytes. */
+/** Reads an event's summary without parsing it, at half the cost of `decodeEvent`. Undefined exactly for bytes that `decodeEvent` refuses. */
 export function glanceEvent(bytes: Buffer): Glance | undefined {
   switch (typeAtEnd(bytes)) {
     case 'recant.attempt.intended.v1':
@@ -41,7 +41,7 @@ export function glanceEvent(bytes: Buffer): Glance | undefined {
   }
 }
 
-/** Of one type: its guards, whose members tell where they stood in the bytes that were scanned last. */
+/** The guards of one type. Their members record their position in the bytes scanned last. */
 interface View {
   readonly envelope: Shape;
   readonly id: Member;
@@ -68,7 +68,7 @@ const INTENDED = viewOf('recant.attempt.intended.v1');
 const EFFECTS = viewOf('recant.attempt.effects.v1');
 const SETTLED = viewOf('recant.attempt.settled.v1');
 
-function seeAttempt(bytes: Buffer, { envelope, source, sequence, action, attempt }: View): SeenOfAttempt | undefined {
+function readAttempt(bytes: Buffer, { envelope, source, sequence, action, attempt }: View): AttemptSummary | undefined {
   if (bytes.length > EVENT_BYTES_MAX || envelope.scan(bytes, 0, EVENT_DEPTH_MAX) !== bytes.length || !isUtf8(bytes)) return undefined;
   return {
     source: textOf(bytes, source),
@@ -79,20 +79,20 @@ function seeAttempt(bytes: Buffer, { envelope, source, sequence, action, attempt
 }
 
 function glanceIntended(bytes: Buffer): Glance | undefined {
-  const seen = seeAttempt(bytes, INTENDED);
-  if (seen === undefined || textOf(bytes, INTENDED.id) !== eventId.intended(seen.action, seen.attempt)) return undefined;
-  return { kind: 'intended', ...seen };
+  const summary = readAttempt(bytes, INTENDED);
+  if (summary === undefined || textOf(bytes, INTENDED.id) !== eventId.intended(summary.action, summary.attempt)) return undefined;
+  return { kind: 'intended', ...summary };
 }
 
 const CHUNK = DATA_GUARDS['recant.attempt.effects.v1'].member('chunk');
 const LIST = DATA_GUARDS['recant.attempt.effects.v1'].member('effects');
 
 function glanceEffects(bytes: Buffer): Glance | undefined {
-  const seen = seeAttempt(bytes, EFFECTS);
-  if (seen === undefined) return undefined;
+  const summary = readAttempt(bytes, EFFECTS);
+  if (summary === undefined) return undefined;
   const chunk = numberOf(bytes, CHUNK);
-  if (textOf(bytes, EFFECTS.id) !== eventId.effects(seen.action, seen.attempt, chunk)) return undefined;
-  return { kind: 'effects', ...seen, chunk, effects: effects.count, list: bytes.subarray(LIST.from, LIST.to) };
+  if (textOf(bytes, EFFECTS.id) !== eventId.effects(summary.action, summary.attempt, chunk)) return undefined;
+  return { kind: 'effects', ...summary, chunk, effects: effects.count, list: bytes.subarray(LIST.from, LIST.to) };
 }
 
 const CHUNKS = DATA_GUARDS['recant.attempt.settled.v1'].member('chunks');
@@ -100,9 +100,9 @@ const TOTAL = DATA_GUARDS['recant.attempt.settled.v1'].member('effects');
 const DIGEST = DATA_GUARDS['recant.attempt.settled.v1'].member('digest');
 
 function glanceSettled(bytes: Buffer): Glance | undefined {
-  const seen = seeAttempt(bytes, SETTLED);
-  if (seen === undefined || textOf(bytes, SETTLED.id) !== eventId.settled(seen.action, seen.attempt)) return undefined;
-  return { kind: 'settled', ...seen, chunks: numberOf(bytes, CHUNKS), effects: numberOf(bytes, TOTAL), digest: textOf(bytes, DIGEST) };
+  const summary = readAttempt(bytes, SETTLED);
+  if (summary === undefined || textOf(bytes, SETTLED.id) !== eventId.settled(summary.action, summary.attempt)) return undefined;
+  return { kind: 'settled', ...summary, chunks: numberOf(bytes, CHUNKS), effects: numberOf(bytes, TOTAL), digest: textOf(bytes, DIGEST) };
 }
 
 function glanceOther(bytes: Buffer): Glance | undefined {

@@ -7,7 +7,7 @@ export { encodeEvent } from './encode.ts';
 export { EventError, type EventErrorCode } from './error.ts';
 export { eventId } from './event-id.ts';
 export { type Glance, glanceEvent } from './glance.ts';
-export { checkEvent, isEventType, type Refused } from './guard/event.ts';
+export { checkEvent, type Refused } from './guard/event.ts';
 export { isDigest, isName, isOrdinal, isRecordId, isTime, isTraceparent, isTracestate, isVersion } from './guard/texts.ts';
 export type { JsonObject, JsonValue } from './json.ts';
 export * from './limits.ts';
@@ -30,7 +30,6 @@ export {
   isDataKeyId,
   openPart,
   SEAL_NONCE_BYTES,
-  SEAL_OVERHEAD_BYTES,
   type SealedFor,
   sealingKeyOf,
   sealPart,

@@ -1,7 +1,7 @@
 import { EventError } from './error.ts';
 import { RESOURCE_BYTES_MAX } from './limits.ts';
 
-/** A resource taken apart. `path` stays percent-encoded: only its connector knows what separates its pieces. */
+/** A parsed resource. `path` stays percent-encoded: only its connector knows the separator of its segments. */
 export interface Resource {
   readonly connector: string;
   readonly system: string;
@@ -10,9 +10,9 @@ export interface Resource {
 
 const CONNECTOR = /^[a-z][a-z0-9-]{0,31}$/;
 const SYSTEM = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
-/** RFC 3986 pchar and `/`, without `*`, which ends patterns. ASCII only, so bytes are characters. */
+/** RFC 3986 pchar and `/`, without `*`, which patterns use. ASCII only, so bytes equal characters. */
 const RESOURCE = /^([a-z][a-z0-9-]{0,31}):\/\/([A-Za-z0-9][A-Za-z0-9._-]{0,63})\/((?:[A-Za-z0-9._~!$&'()+,;=:@/-]|%[0-9A-F]{2})*)$/;
-/** One resource has one spelling: what needs no encoding is not encoded. The dot is the exception, for whole segments of dots. */
+/** Encodings of characters that need none: a resource has exactly one encoding. The dot is missing here, because segments of dots are encoded. */
 const NEEDLESS = /%(?:3[0-9]|4[1-9A-F]|5[0-9A]|6[1-9A-F]|7[0-9A]|2D|5F|7E)/;
 const DOT_SEGMENT = /\/\.{1,2}(?:\/|$)/;
 
@@ -39,48 +39,51 @@ export function isResource(text: string): boolean {
 export function formatResource(resource: Resource): string {
   const text = `${resource.connector}://${resource.system}/${resource.path}`;
   if (parseResource(text)?.system !== resource.system) {
-    throw new EventError('resource_invalid', `Not a resource of at most ${RESOURCE_BYTES_MAX} bytes: ${text.slice(0, 200)}`);
+    throw new EventError(
+      'resource_invalid',
+      `Invalid resource ${text.slice(0, 200)}: expected <connector>://<system>/<percent-encoded path> of at most ${RESOURCE_BYTES_MAX} bytes.`,
+    );
   }
   return text;
 }
 
 /**
- * Percent-encodes one piece of a path, a `/` in it included. The only spelling that `parseResource` accepts.
- * @throws EventError `resource_invalid` for a lone surrogate.
+ * Percent-encodes one segment of a path, including any `/` in it. `parseResource` accepts no other encoding.
+ * @throws EventError `resource_invalid` for a lone surrogate
  */
 export function percentEncode(piece: string): string {
   if (piece === '.' || piece === '..') return piece.replaceAll('.', '%2E');
   try {
     return encodeURIComponent(piece).replaceAll('*', '%2A');
   } catch (cause) {
-    throw new EventError('resource_invalid', 'A lone surrogate cannot be part of a resource.', { cause });
+    throw new EventError('resource_invalid', 'A resource must not contain a lone surrogate.', { cause });
   }
 }
 
-/** @throws EventError `resource_invalid` where the bytes are not UTF-8. */
+/** @throws EventError `resource_invalid` if the bytes are not UTF-8 */
 export function percentDecode(piece: string): string {
   try {
     return decodeURIComponent(piece);
   } catch (cause) {
-    throw new EventError('resource_invalid', `Not percent-encoded UTF-8: ${piece.slice(0, 200)}`, { cause });
+    throw new EventError('resource_invalid', `Invalid percent-encoding (expected UTF-8): ${piece.slice(0, 200)}`, { cause });
   }
 }
 
 const CONNECTOR_WIDE = /^[a-z][a-z0-9-]{0,31}:\/\/[A-Za-z0-9._-]*$/;
 
-/** Whether some resource can match: a resource, the beginning of one from its connector on and a final `*`, or `*` alone. */
+/** Whether the text is a valid pattern: a resource, a prefix of a resource followed by `*`, or `*` alone. */
 export function isResourcePattern(text: string): boolean {
   if (!text.endsWith('*')) return isResource(text);
   const start = text.slice(0, -1);
   return start === '' || isResource(`${start}${CONNECTOR_WIDE.test(start) ? 'x/' : 'x'}`);
 }
 
-/** Exact, or everything that starts with what stands before a final `*`. A resource never contains `*` itself. */
+/** Exact match, or prefix match if the pattern ends in `*`. Resources never contain `*`. */
 export function resourceMatches(pattern: string, resource: string): boolean {
   return matches(pattern, resource);
 }
 
-/** Exact, or everything that starts with what stands before a final `*`. */
+/** Exact match, or prefix match if the pattern ends in `*`. */
 export function agentMatches(pattern: string, agent: string): boolean {
   return matches(pattern, agent);
 }

@@ -9,19 +9,19 @@ export const CLOSE_BRACKET = 0x5d;
 export const OPEN_BRACE = 0x7b;
 export const CLOSE_BRACE = 0x7d;
 
-/** Index that stands for "not canonical". */
+/** Returned in place of an index for "not canonical". */
 export const NONE = -1;
 
 /**
- * Whether the bytes are canonical JSON of at most EVENT_DEPTH_MAX, but for the UTF-8 inside of strings, which the decoder checks.
- * One pass without a parse, so that hostile depth does not come near the parser. Where it says no, `refuseBytes` says why.
- * Every scan takes an index and gives the next one, or NONE.
+ * Whether the bytes are canonical JSON with at most EVENT_DEPTH_MAX levels. UTF-8 inside strings is not checked here; the decoder does that.
+ * One pass without parsing, so that hostile nesting never reaches the parser. `refuseBytes` finds the reason for a refusal.
+ * Every scan function takes an index and returns the index after the value, or NONE.
  */
 export function isCanonical(bytes: Uint8Array): boolean {
   return scanValue(bytes, 0, EVENT_DEPTH_MAX) === bytes.length;
 }
 
-/** Recursion is bounded by `depthLeft`. */
+/** `depthLeft` bounds the recursion. */
 export function scanValue(bytes: Uint8Array, index: number, depthLeft: number): number {
   switch (bytes[index]) {
     case QUOTE:
@@ -68,7 +68,7 @@ function scanObject(bytes: Uint8Array, start: number, depthLeft: number): number
   }
 }
 
-/** Whether the keys whose quotes open at `last` and `next` strictly ascend by UTF-16 code units. Both are known to be whole strings. */
+/** Whether the keys that start at `last` and `next` strictly ascend by UTF-16 code units. Both must be complete strings. */
 export function ascends(bytes: Uint8Array, last: number, next: number): boolean {
   for (let offset = 1; ; offset += 1) {
     const a = bytes[last + offset] as number;
@@ -83,27 +83,27 @@ export function ascends(bytes: Uint8Array, last: number, next: number): boolean 
   }
 }
 
-/** @param characters ASCII @returns 1 for each of them, 0 for any other byte */
+/** @param characters ASCII @returns a table with 1 for each of their bytes, 0 for all others */
 export function bytesAmong(characters: string): Uint8Array {
   const table = new Uint8Array(256);
   for (const byte of bytesOf(characters)) table[byte] = 1;
   return table;
 }
 
-/** Printable ASCII without quote and backslash: text that is its own bytes. */
+/** Printable ASCII without quote and backslash: characters that JSON never escapes. */
 export const PLAIN = new Uint8Array(256).fill(1, 0x20, 0x7f).with(QUOTE, 0).with(BACKSLASH, 0);
 
-/** What stands in a string as it is, well-formed or not. */
+/** Bytes that need no escape in a string, whether or not they are valid UTF-8. */
 const UNESCAPED = new Uint8Array(256).fill(1, 0x20).with(QUOTE, 0).with(BACKSLASH, 0);
 
-/** Where a run of bytes ends that are all in the table. */
+/** End of the run of bytes that are in the table. */
 export function runEnd(bytes: Uint8Array, start: number, table: Uint8Array): number {
   let index = start;
   while (table[bytes[index] as number] === 1) index += 1;
   return index;
 }
 
-/** Whether these bytes stand there. */
+/** Whether `bytes` contains `wanted` at `index`. */
 export function matches(bytes: Uint8Array, index: number, wanted: Uint8Array): boolean {
   const { length } = wanted;
   if (index + length > bytes.length) return false;
@@ -115,14 +115,14 @@ export function scanString(bytes: Uint8Array, start: number): number {
   if (bytes[start] !== QUOTE) return NONE;
   for (let index = runEnd(bytes, start + 1, UNESCAPED); ; index = runEnd(bytes, index + 1, UNESCAPED)) {
     if (bytes[index] === QUOTE) return index + 1;
-    // Else it is a control character, or the end.
+    // Otherwise a control character, or the end of the bytes.
     if (bytes[index] !== BACKSLASH) return NONE;
     index = scanEscape(bytes, index + 1);
     if (index === NONE) return NONE;
   }
 }
 
-/** What follows a backslash. @returns the index of its last character */
+/** Scans the rest of an escape. @returns the index of its last character */
 function scanEscape(bytes: Uint8Array, index: number): number {
   const escaped = bytes[index] as number;
   if (escaped === 0x75) return isControlEscape(bytes, index + 1) ? index + 4 : NONE;
@@ -134,7 +134,7 @@ function isShortEscape(byte: number): boolean {
   return byte === QUOTE || byte === BACKSLASH || byte === 0x62 || byte === 0x66 || byte === 0x6e || byte === 0x72 || byte === 0x74;
 }
 
-/** `001f` and its like: lower case, below 0x20, without a short form, and not U+0000, which the store cannot keep. */
+/** `001f` and similar: lower case, below 0x20, without a short form, and not U+0000, which PostgreSQL cannot store. */
 function isControlEscape(bytes: Uint8Array, index: number): boolean {
   if (bytes[index] !== 0x30 || bytes[index + 1] !== 0x30) return false;
   const high = (bytes[index + 2] as number) - 0x30;
@@ -152,7 +152,7 @@ function scanWord(bytes: Uint8Array, index: number, word: string): number {
   return index + word.length;
 }
 
-/** Whole numbers of up to 15 digits are canonical as they stand; any other number is compared with what ECMAScript would write. */
+/** Whole numbers of up to 15 digits are canonical; any other number is compared with ECMAScript's output. */
 function scanNumber(bytes: Uint8Array, start: number): number {
   let index = start;
   while (isDigit(bytes[index])) index += 1;
@@ -162,7 +162,7 @@ function scanNumber(bytes: Uint8Array, start: number): number {
   return digits > 1 && bytes[start] === 0x30 ? NONE : index;
 }
 
-/** Longest number that ECMAScript writes: -1.7976931348623157e+308 has 24 characters. */
+/** The longest number in ECMAScript's output, -1.7976931348623157e+308, has 24 characters. */
 const NUMBER_CHARS_MAX = 25;
 
 function scanLongNumber(bytes: Uint8Array, start: number): number {
@@ -183,7 +183,7 @@ function isDigit(byte: number | undefined): boolean {
 
 const utf8 = new TextDecoder();
 
-/** The string between two quotes, both included. */
+/** Decodes a JSON string. `start` and `end` include the quotes. */
 export function decodeString(bytes: Uint8Array, start: number, end: number): string {
   return JSON.parse(utf8.decode(bytes.subarray(start, end))) as string;
 }

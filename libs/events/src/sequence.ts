@@ -3,11 +3,12 @@ import { SEQUENCE_DIGITS } from './limits.ts';
 
 /** The CloudEvents `sequence` of the n-th event of a source, n from 1. */
 export function formatSequence(n: number): string {
-  if (!Number.isSafeInteger(n) || n < 1) throw new EventError('schema_invalid', `A sequence is a whole number from 1, not ${n}.`);
+  if (!Number.isSafeInteger(n) || n < 1)
+    throw new EventError('schema_invalid', `Invalid sequence: expected a whole number from 1, got ${n}.`);
   return String(n).padStart(SEQUENCE_DIGITS, '0');
 }
 
-/** The number of a sequence, or undefined where the text is none. */
+/** Parses a sequence; undefined if it is malformed. */
 export function parseSequence(text: string): number | undefined {
   return isSequence(text) ? Number(text) : undefined;
 }

@@ -1,21 +1,21 @@
 import type { JsonObject } from './json.ts';
 import type { ActOutcome, Outcome, Reversibility } from './vocabulary.ts';
 
-/** State of a part at a moment: a keyed digest, or `null` for absent (DESIGN: version). */
+/** State of a part at one moment: a keyed digest; `null` for an absent part. */
 export type Version = string;
 export type VersionOrAbsent = Version | null;
 
-/** One try of an action. It belongs to the source that intended it: another source cannot add to it. */
+/** One attempt of an action. It belongs to the source that intended it; no other source can add events to it. */
 export type AttemptRef = {
-  /** Producer lane (CloudEvents `source`). */
+  /** CloudEvents `source`: one ordered stream of events of a producer. */
   readonly source: string;
   /** UUIDv7 of the action, lower case. */
   readonly action: string;
-  /** 1 for the first try. */
+  /** 1 for the first attempt. */
   readonly attempt: number;
 };
 
-/** A value kept in the event, or a salted digest of bytes that stand beside it (over INLINE_BYTES_MAX, or personal). */
+/** A value inside the event, or a reference to a part (for content over INLINE_BYTES_MAX, or sealed). */
 export type Content = { readonly inline: JsonObject } | { readonly part: PartReference };
 
 export interface PartReference {
@@ -23,39 +23,39 @@ export interface PartReference {
   readonly digest: string;
   /** base64url of 16 random bytes. */
   readonly salt: string;
-  /** Bytes of the part. */
+  /** Size in bytes. */
   readonly size: number;
-  /** Whose data it is, when somebody's: the key that seals it hangs on this. */
+  /** The person whose data a sealed part contains; their key seals it. */
   readonly subject?: string;
 }
 
-/** What one attempt did to one resource. */
+/** One change by an attempt to one resource. */
 export interface Effect {
   /** `<connector>://<system>/<path>`, for instance `postgres://shop/public.orders/42`. */
   readonly resource: string;
-  /** The connector's word: `insert`, `update`, `delete`, `touch`, `write`, `create`, `mkdir`, `chmod`, `read`, ... */
+  /** Defined by the connector: `insert`, `update`, `delete`, `touch`, `write`, `create`, `mkdir`, `chmod`, `read`, ... */
   readonly operation: string;
-  /** Place in the system's own order, given under the resource's lock: decimal digits, compared as a number. */
+  /** Position in the system's own order, assigned under the resource's lock: decimal digits, compared as a number. */
   readonly ordinal: string;
-  /** Parts written, each with its version before and after; equal versions are a write too. */
+  /** Written parts with their versions before and after; equal versions are a write too. */
   readonly parts: Readonly<Record<string, { readonly before: VersionOrAbsent; readonly after: VersionOrAbsent }>>;
-  /** Parts read and not written. A lower bound of what was read. */
+  /** Parts read but not written; may be incomplete. */
   readonly reads?: Readonly<Record<string, VersionOrAbsent>>;
-  /** The recorded inverse: names only. Never an endpoint, SQL or code. Absent: nothing to invert (a read) or irreversible. */
+  /** The recorded inverse: names only, never an endpoint, SQL or code. Absent for a read and for an irreversible effect. */
   readonly compensation?: Compensation;
 }
 
 export interface Compensation {
   /** A registered connector, for instance `postgres`. */
   readonly connector: string;
-  /** References the connector resolves itself (a capture row, a content digest). Opaque to everybody else. */
+  /** References that only the connector resolves (a capture row, a content digest). */
   readonly images: readonly string[];
 }
 
-/** Who and why. All of it is said by the agent; the agent's name is checked against the credential. */
+/** Context claimed by the agent; only the agent's name is checked against the credential. */
 export interface AttemptContext {
   readonly session?: string;
-  /** The action this one was started by. */
+  /** The action that started this one. */
   readonly parent?: string;
   readonly onBehalfOf?: string;
   readonly model?: string;
@@ -72,20 +72,20 @@ export interface AttemptIntended {
   readonly resources: readonly string[];
   /** Versions before, by resource and part. */
   readonly before?: Readonly<Record<string, Readonly<Record<string, VersionOrAbsent>>>>;
-  /** Versions after, where the arguments fix them. */
+  /** Versions after, if the arguments determine them. */
   readonly expectedAfter?: Readonly<Record<string, Readonly<Record<string, VersionOrAbsent>>>>;
   readonly reversibility: Reversibility;
-  /** Milliseconds after `time` from which an attempt without settlement is `unknown`. */
+  /** Milliseconds after `time` at which an unsettled attempt becomes `unknown`. */
   readonly deadlineMs: number;
   readonly context: AttemptContext;
-  /** Only from a credential with the role `rollback`: this attempt is the inverse of that one. */
+  /** The attempt that this one inverts. Only credentials with the role `rollback` may send it. */
   readonly inverts?: AttemptRef & { readonly run: string; readonly step: number };
 }
 
 export interface AttemptEffects {
   readonly action: string;
   readonly attempt: number;
-  /** 0 for the first chunk; dense. */
+  /** Consecutive from 0. */
   readonly chunk: number;
   readonly effects: readonly Effect[];
 }
@@ -107,18 +107,17 @@ export interface AttemptSettled {
 
 export interface SourceOpened {
   readonly sdk: string;
-  /** Silence past this many milliseconds means the source is lost. */
+  /** Milliseconds of silence after which the source counts as lost. */
   readonly leaseMs: number;
 }
 export interface SourceHeartbeat {
-  /** RFC 3339: nothing older than this is unsent. */
+  /** RFC 3339: every older event was sent before this one. */
   readonly nothingOlderThan: string;
 }
 export interface SourceClosed {
   readonly reason: string;
 }
 
-/** An operator's act. `subject` of the act is the plan or run. */
 export interface PlanCreated {
   readonly plan: string;
   readonly digest: string;
@@ -142,15 +141,15 @@ export interface RunFinished {
   readonly fullyRestored: boolean;
 }
 
-/** An operator's request that changes something, or opens something sealed: recorded before it is carried out. */
+/** An operator's request that changes something or opens a sealed part. Recorded before it is executed. */
 export interface ActOrdered {
   /** UUIDv7, lower case. */
   readonly act: string;
-  /** `operationId` of the API, or the command that stands for it. */
+  /** `operationId` of the API, or the equivalent command. */
   readonly operation: string;
-  /** Key id, `person:<subject>`, or `local:<login>` of who works on the ledger's own database. */
+  /** Key id, `person:<subject>`, or `local:<login>` for a login on the ledger's own database. */
   readonly by: string;
-  /** What it is about: the parameters of the path. */
+  /** The parameters of the request path. */
   readonly target: JsonObject;
   /** Request id, as in the service's log. */
   readonly request: string;
@@ -158,18 +157,18 @@ export interface ActOrdered {
 export interface ActEnded {
   readonly act: string;
   readonly outcome: ActOutcome;
-  /** Error code, where it was refused or failed. */
+  /** Error code of a refused or failed act. */
   readonly code?: string;
-  /** What came of it, for instance the bindings of a new key. Never a secret. */
+  /** The result, for instance the bindings of a new key. Never a secret. */
   readonly detail?: JsonObject;
 }
-/** Requests that were refused for want of authority, alike ones of a moment counted together. */
+/** Authorization failures; identical ones within a short time are counted together. */
 export interface AuthorityRefused {
   /** UUIDv7, lower case. */
   readonly refusal: string;
   readonly code: string;
   readonly operation: string;
-  /** Key id, or `person:<subject>`; absent where nobody could be identified. */
+  /** Key id, or `person:<subject>`; absent for an unidentified caller. */
   readonly by?: string;
   readonly count: number;
   /** RFC 3339. */
@@ -194,7 +193,7 @@ export interface EventData {
 }
 export type EventType = keyof EventData;
 
-/** A CloudEvent 1.0 in structured mode. On the wire it is the RFC 8785 bytes of exactly this object. */
+/** A CloudEvent 1.0 in structured mode, sent as the RFC 8785 bytes of exactly this object. */
 export type EventOf<T extends EventType> = {
   readonly specversion: '1.0';
   /** Unique within its source; derived from (action, attempt, kind, n), see `eventId`. */
@@ -203,9 +202,9 @@ export type EventOf<T extends EventType> = {
   readonly type: T;
   /** RFC 3339 in UTC with milliseconds and `Z`: the producer's clock, a claim. */
   readonly time: string;
-  /** CloudEvents sequence extension: SEQUENCE_DIGITS decimal digits, dense from 1 in each source. */
+  /** CloudEvents sequence extension: SEQUENCE_DIGITS decimal digits, consecutive from 1 in each source. */
   readonly sequence: string;
-  /** The agent in whose name this is sent; must fit the credential. */
+  /** The agent that the event is about; the credential must allow it. */
   readonly agent: string;
   /** W3C trace context of the caller. */
   readonly traceparent?: string;

@@ -1,5 +1,5 @@
 import type { EventErrorCode } from '../error.ts';
-import { idFits } from '../event-id.ts';
+import { idMatches } from '../event-id.ts';
 import { EVENT_DEPTH_MAX } from '../limits.ts';
 import { bytesOf, matches } from '../scan.ts';
 import { isSequence } from '../sequence.ts';
@@ -14,7 +14,7 @@ import { isTraceparent, isTracestate } from './texts.ts';
 export interface Refused {
   readonly ok: false;
   readonly code: EventErrorCode;
-  /** What was wrong and where. Safe to show to the sender. */
+  /** The problem and its place. Safe to show to the sender. */
   readonly detail: string;
 }
 
@@ -43,10 +43,10 @@ function envelopeOf(type: EventType): Shape {
   );
 }
 
-/** How the canonical bytes of each type end. */
+/** The last bytes of a canonical event of each type. */
 const ENDS = TYPES.map((type) => ({ type, end: bytesOf(`"type":"${type}"}`) }));
 
-/** The type that the bytes name where a canonical event names it: nothing else is known of them. */
+/** The type at the place where a canonical event states it; nothing else is checked. */
 export function typeAtEnd(bytes: Uint8Array): EventType | undefined {
   for (let n = 0; n < ENDS.length; n += 1) {
     const { type, end } = ENDS[n] as (typeof ENDS)[number];
@@ -55,7 +55,7 @@ export function typeAtEnd(bytes: Uint8Array): EventType | undefined {
   return undefined;
 }
 
-/** Whether the bytes are the canonical form of what `checkEvent` accepts, but for their UTF-8 and an id that does not fit the data. */
+/** Whether the bytes are the canonical form of a value that `checkEvent` accepts. UTF-8 and the id are not checked. */
 export function scanEvent(bytes: Uint8Array): boolean {
   const type = typeAtEnd(bytes);
   return type !== undefined && envelopeFor(type).scan(bytes, 0, EVENT_DEPTH_MAX) === bytes.length;
@@ -65,37 +65,36 @@ export function envelopeFor(type: EventType): Shape {
   return ENVELOPES.get(type) as Shape;
 }
 
-export function isEventType(type: string): type is EventType {
-  return ENVELOPES.has(type);
-}
-
-/** Whether a JSON value is an event of version 1; else what is wrong with it. Bytes and canonical form are not its business. */
+/** Checks that a JSON value is an event of version 1. Does not check bytes or canonical form. */
 export function checkEvent(value: unknown): { readonly ok: true; readonly event: RecantEvent } | Refused {
-  if (!isObject(value)) return refuse('schema_invalid', 'An event is a JSON object.');
+  if (!isObject(value)) return refuse('schema_invalid', 'An event must be a JSON object.');
   const { type } = value;
   if (typeof type !== 'string') return refuse('schema_invalid', '$.type must be a string.');
   const envelope = ENVELOPES.get(type);
   if (envelope === undefined) return unknownType(type);
   if (value.specversion !== '1.0' && typeof value.specversion === 'string') {
-    return refuse('version_unknown', `CloudEvents specversion must be 1.0, not ${JSON.stringify(value.specversion.slice(0, 32))}.`);
+    return refuse(
+      'version_unknown',
+      `Unsupported CloudEvents specversion: expected "1.0", got ${JSON.stringify(value.specversion.slice(0, 32))}.`,
+    );
   }
   const found = envelope.check(value);
   if (found !== undefined) return refuse(found.code, describe(found));
   // The envelope's guard has just checked the shape that the type names.
   const event = value as unknown as RecantEvent;
-  return idFits(event) ? { ok: true, event } : idMismatch();
+  return idMatches(event) ? { ok: true, event } : idMismatch();
 }
 
 export function idMismatch(): Refused {
-  return refuse('id_mismatch', '$.id is not the one that the data demands.');
+  return refuse('id_mismatch', '$.id does not match the id derived from the data.');
 }
 
 function unknownType(type: string): Refused {
   const shown = JSON.stringify(type.slice(0, 128));
   const family = KNOWN_TYPE.exec(type)?.[1];
   if (family !== undefined && FAMILIES.has(family))
-    return refuse('version_unknown', `This ledger knows version 1 of ${family}, not ${shown}.`);
-  return refuse('type_unknown', `No event type is called ${shown}.`);
+    return refuse('version_unknown', `Unsupported version of ${family}: expected "${family}.v1", got ${shown}.`);
+  return refuse('type_unknown', `Unknown event type ${shown}.`);
 }
 
 export function refuse(code: EventErrorCode, detail: string): Refused {

@@ -2,23 +2,23 @@ import { bytesOf, decodeString, matches, NONE, QUOTE, scanString } from '../scan
 import { type Problem, problem } from './problem.ts';
 
 /**
- * What may stand in one place of an event, said once and asked in two ways: `check` looks at a value and names what is wrong with it, `scan` looks at
- * bytes and builds nothing. Invariant: `scan` accepts exactly the canonical bytes of the values that `check` accepts, but for the UTF-8 within strings.
+ * The rule for one place of an event, in two forms: `check` takes a value and reports the problem, `scan` takes bytes and allocates nothing.
+ * Invariant: `scan` accepts exactly the canonical bytes of the values that `check` accepts, except that it does not check UTF-8 in strings.
  */
 export interface Guard {
   check(value: unknown): Problem | undefined;
-  /** @returns the index after the value that begins at `index`, or NONE. @param depthLeft how many arrays and objects may still be opened. */
+  /** @returns the index after the value that begins at `index`, or NONE. @param depthLeft number of arrays and objects that may still be opened */
   scan(bytes: Uint8Array, index: number, depthLeft: number): number;
 }
 
-/** Of a text that stands in the bytes as it is, from `from` to before `to`: printable ASCII without quote and backslash. */
+/** Scans unescaped text (printable ASCII without quote and backslash) from `from`. @returns the index after it, or NONE */
 export type Plain = (bytes: Uint8Array, from: number) => number;
 
 export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** A string that a predicate accepts. @param plain says yes, quickly, of most of what the predicate accepts, and of nothing else. */
+/** A string that a predicate accepts. @param plain fast path: accepts most of what the predicate accepts, and nothing else */
 export function text(expected: string, accepts: (text: string) => boolean, plain?: Plain, code?: Problem['code']): Guard {
   return {
     check: (value) => (typeof value === 'string' && accepts(value) ? undefined : problem(expected, code)),
@@ -32,7 +32,7 @@ export function text(expected: string, accepts: (text: string) => boolean, plain
   };
 }
 
-/** A whole number within bounds, both included. @param min from 0 */
+/** A whole number from `min` to `max`, inclusive. @param min at least 0 */
 export function integer(min: number, max: number): Guard {
   return {
     check: (value) =>
@@ -44,7 +44,7 @@ export function integer(min: number, max: number): Guard {
       let index = start;
       for (; ; index += 1) {
         const digit = (bytes[index] as number) - 0x30;
-        // Nor past the end, where it is NaN. A number beyond 2^53 stays beyond it.
+        // Past the end `digit` is NaN. A value over 2^53 stays over it, so rounding does no harm.
         if (!(digit >= 0 && digit <= 9) || value > max) break;
         value = value * 10 + digit;
       }
@@ -59,7 +59,7 @@ export const flag: Guard = {
   scan: (bytes, index) => (matches(bytes, index, TRUE) ? index + TRUE.length : matches(bytes, index, FALSE) ? index + FALSE.length : NONE),
 };
 
-/** @param values plain */
+/** @param values printable ASCII without quote and backslash */
 export function oneOf(values: readonly string[]): Guard {
   const set = new Set<unknown>(values);
   const texts = values.map((value) => bytesOf(`"${value}"`));

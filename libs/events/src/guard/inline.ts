@@ -25,7 +25,7 @@ export function fitsInline(value: unknown): boolean {
   }
 }
 
-/** No fewer than the canonical bytes, cheaply; gives up past `left`, and on anything that is not JSON. A character has at most 6 bytes (\\u001f). */
+/** A cheap upper bound of the canonical bytes; infinite past `left` and for anything that is not JSON. A character has at most 6 bytes (\\u001f). */
 function upperBound(value: unknown, left: number): number {
   if (left < 0) return Number.POSITIVE_INFINITY;
   if (typeof value === 'string') return value.isWellFormed() ? value.length * 6 + 2 : Number.POSITIVE_INFINITY;

@@ -4,7 +4,7 @@ import { at, problem } from './problem.ts';
 
 /** An array. */
 export interface List extends Guard {
-  /** Of the array that was scanned last. */
+  /** Number of items in the array scanned last. */
   count: number;
 }
 
@@ -13,7 +13,7 @@ export function list({ check, scan }: Guard, max: number): List {
     count: 0,
     check(value) {
       if (!Array.isArray(value)) return problem('an array');
-      if (value.length > max) return problem(`an array of at most ${max}`);
+      if (value.length > max) return problem(`an array of at most ${max} items`);
       for (let index = 0; index < value.length; index += 1) {
         const found = check(value[index]);
         if (found !== undefined) return at(index, found);
@@ -75,12 +75,12 @@ export interface Member {
   readonly token: Uint8Array;
   readonly guard: Guard;
   readonly required: boolean;
-  /** Where its value stands in the object that was scanned last. */
+  /** Position of its value in the object scanned last. */
   from: number;
   to: number;
 }
 
-/** An object of exactly these members: a version of the protocol is closed, and something new is a new version. */
+/** An object with exactly these members: a version of the protocol is closed, and a new member needs a new version. */
 export interface Shape extends Guard {
   member(name: string): Member;
 }
@@ -103,10 +103,10 @@ function checkMembers(members: readonly Member[]): Guard['check'] {
   return (value) => {
     if (!isObject(value)) return problem('an object');
     let missing = needed.length;
-    // Nothing is inherited by what JSON.parse gives, and for-in allocates nothing.
+    // for-in allocates nothing, and values from JSON.parse inherit no enumerable members.
     for (const name in value) {
       const field = fields.get(name);
-      if (field === undefined) return at(name, problem('absent: this version does not know it'));
+      if (field === undefined) return at(name, problem('absent: unknown member in this version'));
       if (field.required) missing -= 1;
       const found = field.guard.check(value[name]);
       if (found !== undefined) return at(name, found);
@@ -117,7 +117,7 @@ function checkMembers(members: readonly Member[]): Guard['check'] {
   };
 }
 
-/** Members of canonical JSON are sorted, so that there is one order in which they can come. */
+/** Members of canonical JSON are sorted, so only one order is possible. */
 function scanMembers(members: readonly Member[]): Guard['scan'] {
   return (bytes, start, depthLeft) => {
     if (depthLeft === 0 || bytes[start] !== OPEN_BRACE) return NONE;
@@ -134,7 +134,7 @@ function scanMembers(members: readonly Member[]): Guard['scan'] {
         before = COMMA;
       } else if (member.required) return NONE;
     }
-    // The brace that opens an object without members is still to be passed.
+    // Skips the opening brace of an object without members.
     if (index === start) index += 1;
     return bytes[index] === CLOSE_BRACE ? index + 1 : NONE;
   };

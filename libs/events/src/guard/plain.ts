@@ -1,6 +1,6 @@
 /**
- * What the predicates of strings say, said of plain bytes, for the hot path: each takes where a text begins and gives where it ends, or NONE.
- * Invariant: each accepts only what the predicate of strings accepts. Not all of it: where one gives NONE, the other is asked.
+ * The string predicates for unescaped bytes, for the hot path: each takes the start of a text and returns its end, or NONE.
+ * Invariant: each accepts only texts that the string predicate accepts, but not all of them; after NONE the predicate decides.
  */
 import { NAME_BYTES_MAX, ORDINAL_DIGITS_MAX, RESOURCE_BYTES_MAX, SEQUENCE_DIGITS, VERSION_BYTES_MAX } from '../limits.ts';
 import { bytesAmong, bytesOf, matches, NONE, PLAIN, runEnd } from '../scan.ts';
@@ -20,12 +20,12 @@ const IS_DIGIT = bytesAmong(DIGITS);
 const IS_HEX = bytesAmong(`${DIGITS}abcdef`);
 const IS_LOWER = bytesAmong(LOWER);
 const IS_ALPHANUMERIC = bytesAmong(ALPHANUMERIC);
-/** Of a UUID (RFC 9562 section 4.1). */
+/** Variant digit of a UUID (RFC 9562 section 4.1). */
 const IS_VARIANT = bytesAmong('89ab');
 const IS_VISIBLE = PLAIN.with(0x20, 0);
 const IN_CONNECTOR = bytesAmong(`${DIGITS}${LOWER}-`);
 const IN_SYSTEM = bytesAmong(`${ALPHANUMERIC}._-`);
-/** What need not be percent-encoded in a path. */
+/** Characters of a path that need no percent-encoding. */
 const IN_PATH = bytesAmong(`${ALPHANUMERIC}._-~!$&'()+,;=:@/`);
 
 const PROTO = bytesOf('__proto__');
@@ -89,7 +89,7 @@ export const plainConnector: Plain = (bytes, from) => {
 
 const AFTER_CONNECTOR = bytesOf('://');
 
-/** Nothing percent-encoded, and no segment that begins with a dot. */
+/** Accepts no percent-encoding, and no segment that begins with a dot. */
 export const plainResource: Plain = (bytes, from) => {
   const connectorEnd = plainConnector(bytes, from);
   if (connectorEnd === NONE || !matches(bytes, connectorEnd, AFTER_CONNECTOR)) return NONE;
@@ -110,7 +110,7 @@ function isZero(bytes: Uint8Array, from: number, count: number): boolean {
   return true;
 }
 
-/** The number in so many decimal digits; NaN where anything else is among them. */
+/** The number in `count` decimal digits; NaN if one of them is not a digit. */
 export function numberAt(bytes: Uint8Array, from: number, count: number): number {
   let number = 0;
   for (let index = from; index < from + count; index += 1) {
@@ -121,7 +121,7 @@ export function numberAt(bytes: Uint8Array, from: number, count: number): number
   return number;
 }
 
-/** Where groups of so many lower-case hex digits end, with a hyphen between each two. */
+/** End of hyphen-separated groups of lower-case hex digits with the given lengths, or NONE. */
 function hexGroupsEnd(bytes: Uint8Array, from: number, lengths: readonly number[]): number {
   let index = from - 1;
   for (let group = 0; group < lengths.length; group += 1) {

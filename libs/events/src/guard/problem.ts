@@ -1,6 +1,6 @@
 export interface Problem {
   readonly code: 'schema_invalid' | 'resource_invalid';
-  /** From the inside out. */
+  /** From the innermost step outwards. */
   readonly path: (string | number)[];
   readonly expected: string;
 }

@@ -1,8 +1,8 @@
-/** Predicates of single strings, used by the guards and by the zod schemas alike. */
+/** String predicates, shared by the guards and the zod schemas. */
 import { fitsUtf8 } from '../bytes.ts';
 import { ERROR_MESSAGE_BYTES_MAX, NAME_BYTES_MAX, ORDINAL_DIGITS_MAX, RESOURCE_BYTES_MAX, VERSION_BYTES_MAX } from '../limits.ts';
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the pattern finds control characters
 const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
 const VERSION = new RegExp(`^[\\x21-\\x7e]{1,${VERSION_BYTES_MAX}}$`);
 const ORDINAL = new RegExp(`^(?:0|[1-9][0-9]{0,${ORDINAL_DIGITS_MAX - 1}})$`);
@@ -22,7 +22,7 @@ export function isName(value: string): boolean {
   return isPrintable(value, NAME_BYTES_MAX);
 }
 
-/** At most `max` bytes of well-formed text without control characters. Nearly always ASCII, and then one loop decides. */
+/** Well-formed text of at most `max` bytes without control characters. The common case, ASCII, takes one loop. */
 function isPrintable(value: string, max: number): boolean {
   const { length } = value;
   if (length > max) return false;
@@ -38,7 +38,7 @@ export function isLabelValue(value: string): boolean {
 export function isMessage(value: string): boolean {
   return fitsUtf8(value, ERROR_MESSAGE_BYTES_MAX) && !value.includes('\u0000') && value.isWellFormed();
 }
-/** A connector's own reference to an image: opaque. */
+/** A connector's reference to an image; opaque here. */
 export function isImageReference(value: string): boolean {
   return value.length > 0 && isPrintable(value, RESOURCE_BYTES_MAX);
 }
@@ -65,7 +65,7 @@ export function isTracestate(value: string): boolean {
   return TRACESTATE.test(value);
 }
 
-/** RFC 3339 in UTC with milliseconds, a day that exists, from 1970. No leap seconds: neither JavaScript nor PostgreSQL keeps them. */
+/** RFC 3339 in UTC with milliseconds and a valid date from 1970. No leap seconds: neither JavaScript nor PostgreSQL represents them. */
 export function isTime(value: string): boolean {
   if (!TIME.test(value)) return false;
   return isInstant(

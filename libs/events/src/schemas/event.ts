@@ -3,9 +3,7 @@ import type { EventType } from '../types.ts';
 import { dataSchemas } from './data.ts';
 import { name, sequence, time, traceparent, tracestate } from './texts.ts';
 
-/**
- * The schema of one type's whole event. That the id fits the data (`eventId`) is beyond a schema: `decodeEvent` checks it.
- */
+/** The schema of a complete event of one type. A schema cannot check that the id matches the data (`eventId`); `decodeEvent` does. */
 export function eventSchema<T extends EventType>(type: T) {
   return z.strictObject({
     specversion: z.literal('1.0'),
@@ -23,7 +21,7 @@ export function eventSchema<T extends EventType>(type: T) {
 
 export const EVENT_TYPES = Object.keys(dataSchemas) as readonly EventType[];
 
-/** JSON Schema (draft 2020-12) of one type's event. Byte lengths and calendar days are beyond it; the ledger checks them as well. */
+/** JSON Schema (draft 2020-12) of one type's event. It cannot express byte lengths and calendar days; the ledger checks them too. */
 export function eventJsonSchema(type: EventType): Record<string, unknown> {
   const schema = z.toJSONSchema(eventSchema(type), { unrepresentable: 'any', reused: 'ref' });
   return { $id: `urn:recant:schema:${type}`, title: type, ...schema };

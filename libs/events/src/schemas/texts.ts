@@ -31,8 +31,8 @@ import { isSequence } from '../sequence.ts';
 import { isUuidV7 } from '../uuid.ts';
 
 /**
- * A pattern or a length says as much as JSON Schema can; the predicate, which the guards use too, decides. Lengths in JSON Schema are
- * characters: an upper bound of what the predicate allows in bytes.
+ * Patterns and lengths express as much as JSON Schema can; the predicate, shared with the guards, decides. JSON Schema counts characters, which
+ * bounds the bytes that the predicate allows from above.
  */
 export const name = z
   .string()
@@ -86,7 +86,7 @@ export const action = z
 export const time = z
   .string()
   .regex(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$/)
-  .refine(isTime, 'a UTC time with milliseconds that exists');
+  .refine(isTime, 'a valid UTC time with milliseconds');
 export const sequence = z
   .string()
   .length(SEQUENCE_DIGITS)
@@ -103,12 +103,12 @@ export const positive = z.int().min(1).max(COUNT_MAX);
 export const duration = z.int().min(0).max(DURATION_MS_MAX);
 export const span = z.int().min(1).max(DURATION_MS_MAX);
 
-/** A JSON object small enough to stay inside its event. */
+/** A JSON object small enough for an event. */
 export const inlineObject = z
   .custom<JsonObject>(fitsInline, `a JSON object of at most ${INLINE_BYTES_MAX} canonical bytes`)
   .meta({ type: 'object', description: `At most ${INLINE_BYTES_MAX} canonical bytes.` });
 
-/** A map. zod passes over a member called `__proto__`, so it is refused before zod looks. */
+/** A map. zod ignores a member called `__proto__`, so it is refused before zod sees it. */
 export function map<V extends z.ZodType>(key: z.ZodString, value: V, max: number = Number.POSITIVE_INFINITY) {
   const plain = z.custom<z.input<z.ZodRecord<z.ZodString, V>>>(
     (given) => typeof given === 'object' && given !== null && !Object.hasOwn(given, '__proto__') && Object.keys(given).length <= max,
