@@ -12,7 +12,7 @@ import { Search } from './search.ts';
 const SAMPLE = { seed: 'sample', kafka: false, every: 3 } as const;
 const PATIENCE_MS = 300_000;
 
-test('I13 what agents were given to keep secret is nowhere in what Recant leaves behind', { timeout: PATIENCE_MS }, async () => {
+test('secrets that agents were given appear nowhere in the output of Recant', { timeout: PATIENCE_MS }, async () => {
   const searched = await runCampaign({ ...SAMPLE, redaction: true });
   expect(searched.planted.length).toBeGreaterThan(60);
   expect(complaintsOf(searched, { ...SAMPLE, redaction: true })).toEqual([]);
