@@ -1,4 +1,4 @@
-/** Exit codes: the contract with scripts. Listed in README.md. */
+/** Exit codes: the contract with scripts. Listed in docs/cli.md. */
 export const EXIT = {
   ok: 0,
   /** Something broke, here or in the service. */
