@@ -42,9 +42,9 @@ import java.util.stream.Stream;
  *
  *     java Verify.java FILE [--anchor DIR] [--key VKEY]... [--json]
  *
- * It was written from the format and the table of rules in libs/verifier/README.md and shares no code with the other verifier. The file is read once,
- * from the first byte to the last. Memory does not grow with it: one record, the right edge of one tree, a bounded number of senders, and a sort buffer
- * that goes to a temporary file.
+ * It follows the format and the rules in libs/verifier/README.md and shares no code with the TypeScript verifier. It reads the file once, from the
+ * first byte to the last, in constant memory: one record, the frontier of one tree, a bounded number of sources, and a sort buffer that spills to a
+ * temporary file.
  */
 public final class Verify {
     static final int EXIT_SOUND = 0;
@@ -67,12 +67,12 @@ public final class Verify {
         }
         try {
             Verdict verdict = verify(options.file, options.anchor, options.keys);
-            out.print(options.json ? verdict.json(options.file) + "\n" : verdict.words(options.file));
+            out.print(options.json ? verdict.json(options.file) + "\n" : verdict.text(options.file));
             if (verdict.broken != null) System.exit(EXIT_UNSOUND);
             if (options.anchor == null || verdict.anchors > 0) System.exit(EXIT_SOUND);
             System.err.println(verdict.anchorsNewer.isEmpty()
-                ? "nothing in " + options.anchor + " is of what was verified: give the folder with checkpoints of this ledger and tenant"
-                : "all that " + options.anchor + " keeps of this ledger is newer than this file: give a folder that keeps older checkpoints too");
+                ? "no checkpoint in " + options.anchor + " belongs to this file; pass the folder with checkpoints of this ledger and tenant"
+                : "every checkpoint of this ledger in " + options.anchor + " is newer than this file; pass a folder with older checkpoints");
             System.exit(EXIT_FAILED);
         } catch (IOException cause) {
             System.err.println("cannot read: " + cause);
@@ -80,7 +80,7 @@ public final class Verify {
         }
     }
 
-    /** One line a bundle: the file, then, where wanted, a tab and a folder of anchors, then tabs and keys. `-` is standard input, answered line by line. */
+    /** One line per bundle: file, then optionally a folder of anchors and keys, separated by tabs. `-` reads standard input and answers line by line. */
     private static void batch(Options options, PrintStream out) throws IOException {
         try (BufferedReader lines = options.batch.equals("-")
                 ? new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8))
@@ -99,9 +99,9 @@ public final class Verify {
     }
 
     static Verdict verify(String file, String anchorDir, List<String> keys) throws IOException {
-        List<Kept> kept = anchorDir == null ? List.of() : Anchors.read(Path.of(anchorDir));
+        List<Saved> saved = anchorDir == null ? List.of() : Anchors.read(Path.of(anchorDir));
         try (RecordReader reader = new RecordReader(Path.of(file)); Facts facts = new Facts()) {
-            Reading reading = new Reading(reader, facts, kept, keys);
+            Reading reading = new Reading(reader, facts, saved, keys);
             try {
                 return reading.read();
             } catch (Broken broken) {
@@ -142,7 +142,7 @@ public final class Verify {
 
     // ---------------------------------------------------------------------------------------------------------------------- rules
 
-    /** What each rule means, in the words of the table. */
+    /** The meaning of each rule; the texts of the table in libs/verifier/README.md. */
     static final Map<String, String> MEANINGS = new HashMap<>();
 
     static {
@@ -175,7 +175,7 @@ public final class Verify {
         for (int at = 0; at < rules.length; at += 2) MEANINGS.put(rules[at], rules[at + 1]);
     }
 
-    /** Ends a verification: the first broken rule. Shard and index are −1 where the rule is about no log or no entry; an index is unsigned. */
+    /** Ends a verification with the first broken rule. Shard and index are −1 where the rule does not concern a log or an entry; an index is unsigned. */
     static final class Broken extends RuntimeException {
         private static final long serialVersionUID = 1;
         final String rule;
@@ -196,21 +196,21 @@ public final class Verify {
 
     record Warning(String rule, int shard, long index, String detail) {}
 
-    /** Counts every warning and keeps the first of each rule, by place. */
+    /** Counts every warning and lists the first of each rule, ordered by place. */
     static final class Warnings {
-        static final int KEPT_MAX = 100;
+        static final int LISTED_MAX = 100;
         final Map<String, Long> counts = new TreeMap<>();
-        private final Map<String, TreeSet<Warning>> kept = new TreeMap<>();
+        private final Map<String, TreeSet<Warning>> listed = new TreeMap<>();
 
         void add(String rule, int shard, long index, String detail) {
             counts.merge(rule, 1L, Long::sum);
-            TreeSet<Warning> list = kept.computeIfAbsent(rule, unused -> new TreeSet<>(BY_PLACE));
+            TreeSet<Warning> list = listed.computeIfAbsent(rule, unused -> new TreeSet<>(BY_PLACE));
             list.add(new Warning(rule, shard, index, detail));
-            if (list.size() > KEPT_MAX) list.pollLast();
+            if (list.size() > LISTED_MAX) list.pollLast();
         }
 
         List<Warning> list() {
-            return kept.values().stream().flatMap(Set::stream).sorted(BY_PLACE).toList();
+            return listed.values().stream().flatMap(Set::stream).sorted(BY_PLACE).toList();
         }
 
         private static final Comparator<Warning> BY_PLACE =
@@ -261,10 +261,10 @@ public final class Verify {
             return text.append("]}").toString();
         }
 
-        String words(String file) {
+        String text(String file) {
             StringBuilder text = new StringBuilder();
             if (broken != null) {
-                text.append(file).append(": BROKEN, rule ").append(broken.rule);
+                text.append(file).append(": NOT SOUND, rule ").append(broken.rule);
                 if (broken.shard >= 0) text.append(", log ").append(broken.shard);
                 if (broken.index != -1) text.append(", entry ").append(Long.toUnsignedString(broken.index));
                 return text.append("\n  ").append(MEANINGS.get(broken.rule)).append("\n  ").append(printable(broken.getMessage())).append('\n').toString();
@@ -272,9 +272,9 @@ public final class Verify {
             text.append(file).append(": sound\n  ").append(logs).append(" logs, ").append(entries).append(" entries, ").append(events).append(" events, ")
                 .append(deadLetters).append(" dead letters, ").append(checkpoints).append(" checkpoints, ").append(anchors).append(" anchors compared\n");
             for (String key : keys) text.append("  signed by ").append(printable(key)).append('\n');
-            if (!keysGiven) text.append("  No key was given: this file fits together, but anybody could have made it. Say --key with the ledger's key.\n");
-            for (String name : anchorsUnused) text.append("  not compared with anything here: ").append(printable(name)).append('\n');
-            for (String name : anchorsNewer) text.append("  newer than this file, of more entries: ").append(printable(name)).append('\n');
+            if (!keysGiven) text.append("  No key was given: the file is consistent, but anybody could have made it. Pass the ledger's key with --key.\n");
+            for (String name : anchorsUnused) text.append("  not compared, of another ledger or tenant or of fewer entries: ").append(printable(name)).append('\n');
+            for (String name : anchorsNewer) text.append("  not compared, newer than this file: ").append(printable(name)).append('\n');
             for (Warning warning : warnings.list()) {
                 text.append("  warning: ").append(warning.rule).append(", log ").append(warning.shard).append(", entry ").append(warning.index).append(": ")
                     .append(printable(warning.detail)).append('\n');
@@ -294,7 +294,7 @@ public final class Verify {
     static final int KEYS_MAX = 16;
     static final int LOGS_MAX = 4_096;
 
-    /** Cuts the file into records, one at a time in one buffer. A length is judged before anything is read for it. */
+    /** Splits the file into records, one at a time in one buffer. A length is checked before its bytes are read. */
     static final class RecordReader implements AutoCloseable {
         private static final int BUFFER_BYTES = 4 * RECORD_BYTES_MAX;
         private static final byte[] BUFFER = new byte[BUFFER_BYTES];
@@ -304,11 +304,11 @@ public final class Verify {
         private int start;
         private int end;
         private int hashed;
-        /** The record that was read last: its payload is `bytes()` from `at` to `to`. */
+        /** The last record read: its payload is `bytes()` from `at` to `to`. */
         char type;
         int at;
         int to;
-        /** SHA-256 of every byte before the statement, once that was read. */
+        /** SHA-256 of every byte before the statement; set when the statement was read. */
         byte[] digest;
 
         RecordReader(Path file) throws IOException {
@@ -322,7 +322,7 @@ public final class Verify {
         void begin() throws IOException {
             boolean whole = require(MAGIC.length);
             int found = Math.min(end, MAGIC.length);
-            if (!Arrays.equals(buffer, 0, found, MAGIC, 0, found)) throw new Broken("version", "the file does not begin with recant-bundle/v1");
+            if (!Arrays.equals(buffer, 0, found, MAGIC, 0, found)) throw new Broken("version", "expected recant-bundle/v1 at the start of the file, got other bytes");
             if (!whole) throw truncated();
             start = MAGIC.length;
         }
@@ -330,9 +330,9 @@ public final class Verify {
         void next() throws IOException {
             if (!require(HEADER_BYTES)) throw truncated();
             type = (char) (buffer[start] & 0xff);
-            if ("MKLPCEDS".indexOf(type) < 0) throw new Broken("format", "no record is of type 0x" + Integer.toHexString(type));
+            if ("MKLPCEDS".indexOf(type) < 0) throw new Broken("format", "unknown record type 0x" + Integer.toHexString(type));
             long length = uint32(buffer, start + 1);
-            if (length > RECORD_BYTES_MAX) throw new Broken("format", "a record of " + length + " bytes is over " + RECORD_BYTES_MAX);
+            if (length > RECORD_BYTES_MAX) throw new Broken("format", "expected at most " + RECORD_BYTES_MAX + " bytes in a record, got " + length);
             if (!require(HEADER_BYTES + (int) length)) throw truncated();
             at = start + HEADER_BYTES;
             to = at + (int) length;
@@ -347,7 +347,7 @@ public final class Verify {
             return !require(1);
         }
 
-        /** Whether so many bytes stand in the buffer from `start` on. */
+        /** Whether the buffer has so many bytes from `start` on. */
         private boolean require(int count) throws IOException {
             if (end - start >= count) return true;
             if (start + count > BUFFER_BYTES) {
@@ -377,15 +377,15 @@ public final class Verify {
 
     record Log(int shard, int shards, long epoch, long from, long size) {}
 
-    /** The grammar of the file: which record may stand where. */
+    /** The grammar of the file: which record may follow which. */
     static final class Reading {
         private final RecordReader reader;
         private final Facts facts;
-        private final List<Kept> kept;
+        private final List<Saved> saved;
         private final List<String> given;
         private final Verdict verdict = new Verdict();
         private final List<String> vkeys = new ArrayList<>();
-        private final Map<String, Key> believed = new HashMap<>();
+        private final Map<String, Key> trusted = new HashMap<>();
         private final Set<Integer> partial = new HashSet<>();
         private final EventCheck eventCheck = new EventCheck();
         private String ledger;
@@ -400,10 +400,10 @@ public final class Verify {
         private LogCheck log;
         private Letter letter;
 
-        Reading(RecordReader reader, Facts facts, List<Kept> kept, List<String> given) {
+        Reading(RecordReader reader, Facts facts, List<Saved> saved, List<String> given) {
             this.reader = reader;
             this.facts = facts;
-            this.kept = kept;
+            this.saved = saved;
             this.given = given;
         }
 
@@ -412,7 +412,7 @@ public final class Verify {
             for (reader.next(); reader.type != 'S'; reader.next()) take();
             byte[] signed = statement();
             if (!Arrays.equals(signed, expectedStatement())) {
-                throw new Broken("statement_invalid", "digest, counts, tenant or time of the signed statement are not those of this file");
+                throw new Broken("statement_invalid", "digest, counts, tenant or time of the signed statement differ from this file");
             }
             if (!reader.isAtEnd()) throw new Broken("trailing", "bytes follow the statement");
             senders.finish();
@@ -421,7 +421,7 @@ public final class Verify {
             verdict.anchors = anchors.compared;
             verdict.anchorsUnused = anchors.unused();
             verdict.anchorsNewer = List.copyOf(anchors.newer);
-            verdict.keys = vkeys.stream().filter(vkey -> believed.containsKey(keyIdOf(vkey))).toList();
+            verdict.keys = vkeys.stream().filter(vkey -> trusted.containsKey(keyIdOf(vkey))).toList();
             verdict.keysGiven = !given.isEmpty();
             return verdict;
         }
@@ -446,31 +446,31 @@ public final class Verify {
         private void manifest() {
             if (ledger != null) throw misplaced("M");
             Json value = json("the manifest");
-            requireManifest(value.hasMembers("ledger", "logs", "made", "query", "tenant"), "has other members");
+            requireManifest(value.hasMembers("ledger", "logs", "made", "query", "tenant"), "has other members than listed in the format");
             ledger = value.text("ledger");
             tenant = value.text("tenant");
             made = value.text("made");
             Json query = value.get("query");
             Json list = value.get("logs");
-            requireManifest(ledger != null && !ledger.isEmpty() && tenant != null && !tenant.isEmpty(), "names no ledger or tenant");
-            requireManifest(made != null && EventCheck.isTime(made) && query.kind == '{', "has no time or query");
-            requireManifest(list.kind == '[' && list.items.size() <= LOGS_MAX, "has no list of logs");
+            requireManifest(ledger != null && !ledger.isEmpty() && tenant != null && !tenant.isEmpty(), "lacks a ledger or tenant");
+            requireManifest(made != null && EventCheck.isTime(made) && query.kind == '{', "lacks a valid `made` or `query`");
+            requireManifest(list.kind == '[' && list.items.size() <= LOGS_MAX, "lacks a list of at most " + LOGS_MAX + " logs");
             isOneLog = query.get("shard") != null;
             ledgerAndPlus = utf8(ledger + "+");
             for (Json item : list.items) logs.add(parseLog(item));
         }
 
         private Log parseLog(Json value) {
-            requireManifest(value.hasMembers("epoch", "from", "origin", "shard", "shards", "size"), "has a log with other members");
+            requireManifest(value.hasMembers("epoch", "from", "origin", "shard", "shards", "size"), "has a log with other members than listed in the format");
             long shards = value.whole("shards", 1, LOGS_MAX);
             long shard = value.whole("shard", 0, shards - 1);
             long epoch = value.whole("epoch", 1, Integer.MAX_VALUE);
-            requireManifest(shards > 0 && shard >= 0 && epoch > 0, "numbers a log wrongly");
+            requireManifest(shards > 0 && shard >= 0 && epoch > 0, "has a log with an invalid shard, shards or epoch");
             long from = decimal(value.text("from"));
             long size = decimal(value.text("size"));
-            requireManifest(from >= 0 && size >= from, "has a log of no size");
-            requireManifest(originOf((int) shard, epoch).equals(value.text("origin")), "has a log of another origin");
-            requireManifest(logs.isEmpty() || logs.get(logs.size() - 1).shard < shard, "lists its logs in another order");
+            requireManifest(from >= 0 && size >= from, "has a log with an invalid `from` or `size`");
+            requireManifest(originOf((int) shard, epoch).equals(value.text("origin")), "has a log whose origin does not match its shard and epoch");
+            requireManifest(logs.isEmpty() || logs.get(logs.size() - 1).shard < shard, "does not list its logs ascending by shard");
             return new Log((int) shard, (int) shards, epoch, from, size);
         }
 
@@ -488,27 +488,27 @@ public final class Verify {
             int named = reader.at + ledgerAndPlus.length;
             String vkey = new String(bytes, reader.at, reader.to - reader.at, StandardCharsets.UTF_8);
             if (named > reader.to || !Arrays.equals(bytes, reader.at, named, ledgerAndPlus, 0, ledgerAndPlus.length) || vkeys.contains(vkey)) {
-                throw new Broken("format", "a key is listed twice, or of another name");
+                throw new Broken("format", "expected different keys named " + ledger + ", got a duplicate or another name");
             }
             Key key = Key.parse(vkey);
-            if (key == null) throw new Broken("format", "a key is no Ed25519 key of its name and id");
+            if (key == null) throw new Broken("format", "key: not an Ed25519 vkey of its name and id");
             vkeys.add(vkey);
-            if (given.isEmpty() || given.contains(vkey)) believed.put(key.id, key);
+            if (given.isEmpty() || given.contains(vkey)) trusted.put(key.id, key);
         }
 
-        /** The first record after the keys: all of them are there now. */
+        /** Called at the first record after the keys. */
         private void begin() {
             if (senders != null) return;
             if (ledger == null || vkeys.isEmpty()) throw misplaced(String.valueOf(reader.type));
-            if (believed.isEmpty()) throw new Broken("key_unknown", "the file is signed under " + String.join(", ", vkeys));
+            if (trusted.isEmpty()) throw new Broken("key_unknown", "expected one of the given keys, got " + String.join(", ", vkeys));
             senders = new Senders(facts);
-            anchors = new Anchors(kept, believed, ledger, ledger + "/" + percentEncode(tenant) + "/", Instant.parse(made).toEpochMilli());
+            anchors = new Anchors(saved, trusted, ledger, ledger + "/" + percentEncode(tenant) + "/", Instant.parse(made).toEpochMilli());
         }
 
         private void openLog() {
             begin();
             closeLog();
-            Json value = json("a log's record");
+            Json value = json("the record of a log");
             Log next = opened < logs.size() ? logs.get(opened) : null;
             if (next == null || !value.hasMembers("shard") || value.whole("shard", 0, LOGS_MAX) != next.shard) throw misplaced("L");
             opened += 1;
@@ -521,7 +521,7 @@ public final class Verify {
         private void start() {
             if (log == null || log.isStarted) throw misplaced("P");
             if (reader.to - reader.at != 32 * Long.bitCount(log.log.from)) {
-                throw new Broken("format", "these hashes are not the start of a tree of " + log.log.from + " entries", log.log.shard, -1);
+                throw new Broken("format", "expected the frontier of " + log.log.from + " entries, got another number of hashes", log.log.shard, -1);
             }
             log.start(reader.bytes(), reader.at, reader.to);
         }
@@ -531,7 +531,7 @@ public final class Verify {
         }
 
         private long requireIndex(String what) {
-            if (reader.to - reader.at < INDEX_BYTES) throw new Broken("format", what + " without an index", log.log.shard, -1);
+            if (reader.to - reader.at < INDEX_BYTES) throw new Broken("format", what + " has no index", log.log.shard, -1);
             return int64(reader.bytes(), reader.at);
         }
 
@@ -555,7 +555,7 @@ public final class Verify {
             String invalid = eventCheck.check(bytes, frame.bodyAt, reader.to);
             if (invalid != null) throw new Broken("event_invalid", invalid, shard, index);
             if (senders.add(eventCheck.source, eventCheck.sequence, shard, index) && shardOf(tenant, eventCheck.source, log.log.shards) != shard) {
-                throw new Broken("shard_mismatch", quote(eventCheck.source) + " has another home shard", shard, index);
+                throw new Broken("shard_mismatch", quote(eventCheck.source) + " belongs to another shard", shard, index);
             }
             facts.add(eventCheck, shard, index);
         }
@@ -563,7 +563,7 @@ public final class Verify {
         private void deadLetter() {
             requireInLog("D");
             long index = requireIndex("a dead letter");
-            if (letter == null) throw new Broken("dead_letter_mismatch", "no entry describes this message", log.log.shard, index);
+            if (letter == null) throw new Broken("dead_letter_mismatch", "no entry describes the message at this index", log.log.shard, index);
             letter.add(index, reader.bytes(), reader.at + INDEX_BYTES, reader.to);
         }
 
@@ -576,21 +576,21 @@ public final class Verify {
             requireInLog("C");
             long place = log.size() - 1;
             int shard = log.log.shard;
-            Checkpoint checkpoint = Checkpoint.open(reader.bytes(), reader.at, reader.to, believed, "a checkpoint", shard, place);
+            Checkpoint checkpoint = Checkpoint.open(reader.bytes(), reader.at, reader.to, trusted, "checkpoint", shard, place);
             long epoch = log.epoch != 0 ? log.epoch : epochOf(checkpoint.origin);
             if (!checkpoint.origin.equals(originOf(shard, epoch)) || checkpoint.isExtended) {
-                throw new Broken("origin_mismatch", "a checkpoint of " + quote(checkpoint.origin) + " stands in epoch " + epoch + " of this log", shard, place);
+                throw new Broken("origin_mismatch", "expected a checkpoint of this log in epoch " + epoch + ", got one of " + quote(checkpoint.origin), shard, place);
             }
             log.epoch = epoch;
             if (checkpoint.size != log.size()) {
-                throw new Broken("size_mismatch", "a checkpoint of " + checkpoint.size + " entries stands after " + log.size(), shard, place);
+                throw new Broken("size_mismatch", "expected a checkpoint of " + log.size() + " entries, got one of " + checkpoint.size, shard, place);
             }
-            if (log.signed == checkpoint.size) throw new Broken("format", "a second checkpoint of " + checkpoint.size + " entries", shard, place);
+            if (log.signed == checkpoint.size) throw new Broken("format", "duplicate checkpoint of " + checkpoint.size + " entries", shard, place);
             log.signed = checkpoint.size;
             verdict.checkpoints += 1;
             byte[] root = log.tree.root();
             if (Arrays.equals(root, checkpoint.root)) return;
-            String detail = "the entries give " + hex(root) + ", the checkpoint of " + checkpoint.size + " entries says " + hex(checkpoint.root);
+            String detail = "expected the root " + hex(checkpoint.root) + " of the checkpoint at " + checkpoint.size + " entries, got " + hex(root);
             throw new Broken(checkpoint.size == log.log.size ? "root_mismatch" : "checkpoint_inconsistent", detail, shard, place);
         }
 
@@ -606,20 +606,20 @@ public final class Verify {
             endLetter();
             begin();
             closeLog();
-            if (opened < logs.size()) throw new Broken("size_mismatch", "the log is not here at all", logs.get(opened).shard, -1);
-            Json value = json("the statement's envelope");
+            if (opened < logs.size()) throw new Broken("size_mismatch", "the log is missing", logs.get(opened).shard, -1);
+            Json value = json("the envelope of the statement");
             Json list = value.hasMembers("payload", "payloadType", "signatures") ? value.get("signatures") : null;
             Json only = list != null && list.kind == '[' && list.items.size() == 1 ? list.items.get(0) : null;
             if (only == null || !only.hasMembers("keyid", "sig") || !PAYLOAD_TYPE.equals(value.text("payloadType")) || only.text("keyid") == null) {
-                throw new Broken("format", "the statement is not a DSSE envelope with one signature");
+                throw new Broken("format", "expected a DSSE envelope with one signature as statement");
             }
             byte[] payload = base64(value.text("payload"));
             byte[] signature = base64(only.text("sig"));
-            if (payload == null || signature == null) throw new Broken("format", "the statement holds no canonical base64");
-            Key key = believed.get(only.text("keyid"));
-            if (key == null) throw new Broken("key_unknown", "the statement is signed by " + quote(only.text("keyid")));
+            if (payload == null || signature == null) throw new Broken("format", "the statement contains text that is not canonical base64");
+            Key key = trusted.get(only.text("keyid"));
+            if (key == null) throw new Broken("key_unknown", "the statement is signed with the unknown key " + quote(only.text("keyid")));
             byte[] head = utf8("DSSEv1 " + PAYLOAD_TYPE.length() + " " + PAYLOAD_TYPE + " " + payload.length + " ");
-            if (!key.verifies(signature, head, payload)) throw new Broken("signature_invalid", "the signature of " + key.id + " is not of the statement");
+            if (!key.verifies(signature, head, payload)) throw new Broken("signature_invalid", "the signature of " + key.id + " does not match the statement");
             return payload;
         }
 
@@ -632,7 +632,7 @@ public final class Verify {
         private static final String PAYLOAD_TYPE = "application/vnd.in-toto+json";
 
         private Broken misplaced(String type) {
-            return new Broken("format", "no " + type + " may stand here", log == null ? -1 : log.log.shard, -1);
+            return new Broken("format", "unexpected record: " + type, log == null ? -1 : log.log.shard, -1);
         }
     }
 
@@ -666,13 +666,13 @@ public final class Verify {
         }
     }
 
-    /** Recomputes one log, entry by entry. */
+    /** Verifies one log, entry by entry. */
     static final class LogCheck {
         final Log log;
         final Tree tree = new Tree();
         /** Size of the newest checkpoint so far; −1 for none. */
         long signed = -1;
-        /** 0 where nothing said so yet: the log's beginning is not here. */
+        /** 0 while unknown: the log's first entries are not here, and no checkpoint or epoch entry has stated it. */
         long epoch;
         boolean isStarted;
         private final String tenant;
@@ -700,19 +700,19 @@ public final class Verify {
         }
 
         Frame entry(long index, byte[] bytes, int at, int to, Warnings warnings) {
-            if (index != tree.size) throw broken("index_gap", "entry " + tree.size + " is expected here", index);
-            if (index == log.size) throw broken("size_mismatch", "entry " + index + " is beyond the " + log.size + " entries of this log", index);
-            if (!frame.parse(bytes, at, to)) throw broken("frame_invalid", "these bytes are no frame", index);
+            if (index != tree.size) throw broken("index_gap", "expected entry " + tree.size + ", got " + Long.toUnsignedString(index), index);
+            if (index == log.size) throw broken("size_mismatch", "expected " + log.size + " entries in this log, got entry " + index, index);
+            if (!frame.parse(bytes, at, to)) throw broken("frame_invalid", "the bytes are not a frame", index);
             if (!Arrays.equals(bytes, frame.tenantAt, frame.tenantTo, tenantBytes, 0, tenantBytes.length)) {
-                throw broken("frame_tenant_mismatch", "the frame is of another tenant", index);
+                throw broken("frame_tenant_mismatch", "expected tenant " + quote(tenant) + ", got another", index);
             }
             if (Long.compareUnsigned(frame.receivedAtMs, receivedAtMs) < 0) {
-                String detail = "received " + Long.toUnsignedString(frame.receivedAtMs) + " ms after 1970, the entry before it " + Long.toUnsignedString(receivedAtMs);
+                String detail = "expected receivedAt of at least " + Long.toUnsignedString(receivedAtMs) + " ms, got " + Long.toUnsignedString(frame.receivedAtMs) + " ms";
                 throw broken("received_at_falls", detail, index);
             }
             receivedAtMs = frame.receivedAtMs;
             if (index == 0) requireGenesis(bytes, to);
-            else if (frame.kind == Frame.GENESIS) throw broken("genesis_misplaced", "a genesis stands here", index);
+            else if (frame.kind == Frame.GENESIS) throw broken("genesis_misplaced", "expected any other kind, got genesis", index);
             else if (frame.kind == Frame.EPOCH) openEpoch(bytes, to, index, warnings);
             tree.append(bytes, at, to);
             walk.meet(tree, epoch);
@@ -722,11 +722,11 @@ public final class Verify {
         private void requireGenesis(byte[] bytes, int to) {
             byte[] body = utf8("{\"epoch\":1,\"shard\":" + log.shard + ",\"shards\":" + log.shards + ",\"tenant\":" + quote(tenant) + "}");
             if (frame.kind != Frame.GENESIS || !Arrays.equals(bytes, frame.bodyAt, to, body, 0, body.length)) {
-                throw broken("genesis_missing", "the first entry is not the one that describes this log", 0);
+                throw broken("genesis_missing", "expected a genesis entry of this log", 0);
             }
         }
 
-        /** The entry says where it stands and what stands before it. */
+        /** An epoch entry states its own place and the root before it. */
         private void openEpoch(byte[] bytes, int to, long index, Warnings warnings) {
             Json body = Json.canonical(bytes, frame.bodyAt, to, RECORD_DEPTH_MAX, true);
             Json previous = body == null || body.kind != '{' ? null : body.get("previous");
@@ -737,7 +737,7 @@ public final class Verify {
             boolean fits = isWhole && tenant.equals(body.text("tenant")) && body.text("reason") != null && hex(tree.root()).equals(body.text("root"))
                 && body.whole("shard", log.shard, log.shard) >= 0 && body.whole("shards", log.shards, log.shards) >= 0 && body.whole("start", index, index) >= 0;
             long opened = fits ? body.whole("epoch", Math.max(epoch, 1) + 1, SAFE_MAX) : -1;
-            if (opened < 0) throw broken("epoch_invalid", "this entry opens no epoch after epoch " + epoch + ", or does not say what stands before it", index);
+            if (opened < 0) throw broken("epoch_invalid", "expected an epoch after " + epoch + " that matches the log before it", index);
             warnings.add("epoch_opened", log.shard, index, "epoch " + opened + " begins after epoch " + (epoch == 0 ? "unknown" : epoch));
             epoch = opened;
         }
@@ -745,9 +745,9 @@ public final class Verify {
         void close() {
             long last = tree.size - 1;
             walk.epoch = log.epoch;
-            if (tree.size != log.size) throw broken("size_mismatch", tree.size + " entries are here, " + log.size + " should be", last);
-            if (log.size > 0 && signed != log.size) throw broken("size_mismatch", "no checkpoint of " + log.size + " entries is here", last);
-            if (epoch != 0 && epoch != log.epoch) throw broken("epoch_invalid", "the log ends in epoch " + epoch + ", not in " + log.epoch, last);
+            if (tree.size != log.size) throw broken("size_mismatch", "expected " + log.size + " entries, got " + tree.size, last);
+            if (log.size > 0 && signed != log.size) throw broken("size_mismatch", "the checkpoint of " + log.size + " entries is missing", last);
+            if (epoch != 0 && epoch != log.epoch) throw broken("epoch_invalid", "expected the log to end in epoch " + log.epoch + ", got " + epoch, last);
         }
 
         private Broken broken(String rule, String detail, long index) {
@@ -755,7 +755,7 @@ public final class Verify {
         }
     }
 
-    /** RFC 6962: the right edge of a tree that only grows, as the roots of its complete subtrees, the largest first. */
+    /** RFC 6962: the frontier of a growing tree, as the roots of its complete subtrees, largest first. */
     static final class Tree {
         long size;
         private final byte[][] roots = new byte[64][];
@@ -790,7 +790,7 @@ public final class Verify {
         }
     }
 
-    /** A refused message against the entry that describes it. */
+    /** Compares a refused message with the description in its entry. */
     static final class Letter {
         private final int shard;
         private final long index;
@@ -806,20 +806,20 @@ public final class Verify {
             boolean isWhole = body != null && body.hasMembers("code", "detail", "digest", "origin", "size");
             left = isWhole ? body.whole("size", 0, SAFE_MAX) : -1;
             digest = isWhole ? body.text("digest") : null;
-            if (left < 0) throw mismatch("the entry describes no message");
+            if (left < 0) throw mismatch("the entry does not describe a message");
         }
 
         void add(long index, byte[] bytes, int at, int to) {
-            if (index != this.index) throw mismatch("a message of another entry stands here");
-            if (isDone || to - at != Math.min(left, LETTER_BYTES_MAX)) throw mismatch("the message has another length than its entry says");
+            if (index != this.index) throw mismatch("expected the message of entry " + this.index + ", got one of entry " + index);
+            if (isDone || to - at != Math.min(left, LETTER_BYTES_MAX)) throw mismatch("the length of the message differs from its entry");
             hash.update(bytes, at, to - at);
             left -= to - at;
             isDone = left == 0;
-            if (isDone && !hex(hash.digest()).equals(digest)) throw mismatch("the message is another one than its entry describes");
+            if (isDone && !hex(hash.digest()).equals(digest)) throw mismatch("the digest of the message differs from its entry");
         }
 
         void requireDone() {
-            if (!isDone) throw mismatch("the message is missing, or its end");
+            if (!isDone) throw mismatch("the message is missing or incomplete");
         }
 
         private Broken mismatch(String detail) {
@@ -840,7 +840,7 @@ public final class Verify {
             this.key = key;
         }
 
-        /** @return null where the text is no such key */
+        /** @return null where the text is not such a key */
         static Key parse(String vkey) {
             String[] fields = vkey.split("\\+", 3);
             if (fields.length != 3 || !isKeyName(fields[0]) || !fields[1].matches("[0-9a-f]{8}")) return null;
@@ -881,7 +881,7 @@ public final class Verify {
         new BigInteger("05fc536d880238b13933c6d305acdfd5f098eff289f4c345b027b2c28f95e826", 16),
         new BigInteger("7a03ac9277fdc74ec6cc392cfa53202a0f67100d760b3cba4fd84d3d706a17c7", 16));
 
-    /** Under a point of small order, or in a second encoding, one signature would fit many texts, or one text have many signatures. */
+    /** Excludes points of small order and non-canonical encodings: with them one signature could match many texts, or one text have many signatures. */
     static boolean isWeakPoint(byte[] encoded) {
         byte[] y = new byte[32];
         for (int at = 0; at < 32; at += 1) y[at] = encoded[31 - at];
@@ -913,23 +913,23 @@ public final class Verify {
         static Checkpoint open(byte[] bytes, int at, int to, Map<String, Key> keys, String what, int shard, long index) {
             String all = to - at > NOTE_BYTES_MAX ? null : strictUtf8(bytes, at, to);
             int end = all == null ? -1 : all.lastIndexOf("\n\n");
-            if (end < 0 || hasControl(all)) throw new Broken("format", what + " is no note", shard, index);
+            if (end < 0 || hasControl(all)) throw new Broken("format", what + ": not a signed note", shard, index);
             String text = all.substring(0, end + 1);
             Checkpoint checkpoint = new Checkpoint();
-            if (!checkpoint.parse(text)) throw new Broken("format", what + " is not an origin, a size and a root", shard, index);
+            if (!checkpoint.parse(text)) throw new Broken("format", what + ": expected an origin, a size and a root", shard, index);
             List<String[]> signatures = signatures(all.substring(end + 2));
-            if (signatures == null) throw new Broken("format", what + " has no well-formed signatures", shard, index);
+            if (signatures == null) throw new Broken("format", what + ": malformed signature lines", shard, index);
             boolean isSigned = false;
             for (String[] signature : signatures) {
                 Key key = keys.get(signature[0]);
                 if (key == null) continue;
                 byte[] raw = base64(signature[1]);
                 if (!key.verifies(Arrays.copyOfRange(raw, 4, raw.length), utf8(text))) {
-                    throw new Broken("signature_invalid", what + ": the signature of " + key.id + " is not of this text", shard, index);
+                    throw new Broken("signature_invalid", what + ": the signature of " + key.id + " does not match the text", shard, index);
                 }
                 isSigned = true;
             }
-            if (!isSigned) throw new Broken("key_unknown", what + ": no known key signed it", shard, index);
+            if (!isSigned) throw new Broken("key_unknown", what + ": no signature of a known key", shard, index);
             return checkpoint;
         }
 
@@ -961,49 +961,49 @@ public final class Verify {
         }
     }
 
-    /** A checkpoint that somebody kept outside the ledger, and the time of its file. */
-    record Kept(String name, byte[] note, long savedAtMs) {}
+    /** A checkpoint saved outside the ledger, with the modification time of its file. */
+    record Saved(String name, byte[] note, long savedAtMs) {}
 
-    /** @param isNewer kept after the file was made: of a log that went on it may have more */
+    /** @param isNewer saved after the bundle was made: it may cover entries that the bundle lacks */
     record Anchor(String name, long epoch, long size, byte[] root, boolean isNewer) {}
 
     static final class Anchors {
         private static final Pattern ORIGIN = Pattern.compile("(.+)/e([1-9][0-9]{0,9})", Pattern.DOTALL);
         private static final int ANCHORS_MAX = 100_000;
-        /** Milliseconds that the clocks of the ledger and of the folder may be apart. */
+        /** Milliseconds that the clocks of the ledger and of the folder may differ. */
         private static final long CLOCK_SKEW_MS = 60_000;
         private final Map<String, List<Anchor>> byLog = new TreeMap<>();
         private final List<AnchorWalk> walks = new ArrayList<>();
         private final Set<String> unused = new TreeSet<>();
-        /** Kept later, and not compared. */
+        /** Saved later, and not compared. */
         final Set<String> newer = new TreeSet<>();
         private final String within;
         long compared;
 
-        /** Every file of the folder and of those in it, or one file. What an anchor's crash leaves ends in `.draft`. */
-        static List<Kept> read(Path place) throws IOException {
-            List<Kept> kept = new ArrayList<>();
+        /** Every file in the folder and its subfolders, or a single file. Skips `.draft` files, which an anchor's crash leaves. */
+        static List<Saved> read(Path place) throws IOException {
+            List<Saved> saved = new ArrayList<>();
             try (Stream<Path> files = Files.walk(place)) {
                 for (Path file : files.filter(Files::isRegularFile).filter(file -> !file.toString().endsWith(".draft")).sorted().toList()) {
-                    if (kept.size() >= ANCHORS_MAX) throw new IOException("more than " + ANCHORS_MAX + " anchors: give the newest of each log");
-                    if (Files.size(file) > RECORD_BYTES_MAX) throw new IOException(file + " is too large for a checkpoint");
+                    if (saved.size() >= ANCHORS_MAX) throw new IOException("expected at most " + ANCHORS_MAX + " anchors; pass only the newest checkpoint of each log");
+                    if (Files.size(file) > RECORD_BYTES_MAX) throw new IOException(file + ": expected a checkpoint of at most " + RECORD_BYTES_MAX + " bytes");
                     String name = place.equals(file) ? file.toString() : place.relativize(file).toString();
-                    kept.add(new Kept(name, Files.readAllBytes(file), Files.getLastModifiedTime(file).toMillis()));
+                    saved.add(new Saved(name, Files.readAllBytes(file), Files.getLastModifiedTime(file).toMillis()));
                 }
             }
-            return kept;
+            return saved;
         }
 
-        Anchors(List<Kept> kept, Map<String, Key> keys, String ledger, String within, long madeMs) {
+        Anchors(List<Saved> saved, Map<String, Key> keys, String ledger, String within, long madeMs) {
             this.within = within;
-            for (Kept file : kept) {
+            for (Saved file : saved) {
                 unused.add(file.name);
                 byte[] note = file.note;
                 int end = 0;
                 while (end < note.length && note[end] != '\n') end += 1;
                 var origin = ORIGIN.matcher(new String(note, 0, end, StandardCharsets.UTF_8));
                 if (end == note.length || !origin.matches() || !origin.group(1).startsWith(ledger + "/")) continue;
-                Checkpoint checkpoint = Checkpoint.open(note, 0, note.length, keys, file.name + ": a checkpoint", -1, -1);
+                Checkpoint checkpoint = Checkpoint.open(note, 0, note.length, keys, file.name + ": checkpoint", -1, -1);
                 boolean isNewer = file.savedAtMs > madeMs - CLOCK_SKEW_MS;
                 byLog.computeIfAbsent(origin.group(1), log -> new ArrayList<>())
                     .add(new Anchor(file.name, Long.parseLong(origin.group(2)), checkpoint.size, checkpoint.root, isNewer));
@@ -1015,7 +1015,7 @@ public final class Verify {
             List<Anchor> found = byLog.remove(origin.substring(0, origin.lastIndexOf('/')));
             List<Anchor> anchors = found == null ? List.of() : found;
             noteNewer(anchors);
-            // An epoch that was opened since put something else there.
+            // Entries of a later epoch replaced the anchored ones.
             AnchorWalk walk = new AnchorWalk(this,
                 anchors.stream().filter(anchor -> anchor.size >= from && !(anchor.isNewer && anchor.epoch > epoch)).toList(), shard);
             walks.add(walk);
@@ -1028,12 +1028,12 @@ public final class Verify {
             newer.remove(anchor.name);
         }
 
-        /** Until they are compared after all: what is not of more entries is as good as any. */
+        /** Marks newer anchors as not compared; a comparison removes the mark. */
         private void noteNewer(List<Anchor> anchors) {
             for (Anchor anchor : anchors) if (anchor.isNewer) newer.add(anchor.name);
         }
 
-        /** @param isWhole whether every log of the tenant should be here */
+        /** @param isWhole whether every log of the tenant must be present */
         void finish(boolean isWhole) {
             for (AnchorWalk walk : walks) walk.finish();
             for (Map.Entry<String, List<Anchor>> missing : byLog.entrySet()) {
@@ -1041,7 +1041,7 @@ public final class Verify {
                 noteNewer(missing.getValue());
                 Anchor anchor = missing.getValue().stream().filter(each -> !each.isNewer).findFirst().orElse(null);
                 if (anchor == null) continue;
-                String detail = anchor.name + " is of " + anchor.size + " entries of the log " + missing.getKey() + ", which is not here at all";
+                String detail = anchor.name + " covers " + anchor.size + " entries of the log " + missing.getKey() + ", which is missing";
                 throw new Broken("anchor_ahead", detail, (int) decimal(missing.getKey().substring(within.length())), -1);
             }
         }
@@ -1051,7 +1051,7 @@ public final class Verify {
         }
     }
 
-    /** What was kept of one log, compared while the log goes by. What differs is told at the end: a broken log is named for what broke it. */
+    /** Compares the anchors of one log while it is read. `finish` throws a difference, so that a rule broken inside the log is reported first. */
     static final class AnchorWalk {
         private final Anchors owner;
         private final List<Anchor> anchors;
@@ -1072,11 +1072,11 @@ public final class Verify {
             this.epoch = epoch;
             for (; at < anchors.size() && anchors.get(at).size == tree.size; at += 1) {
                 Anchor anchor = anchors.get(at);
-                // What an epoch lost is not compared with what the next one put in its place.
+                // Entries that an epoch lost differ from those of the next epoch at the same indexes.
                 if (anchor.epoch < epoch) continue;
                 owner.used(anchor);
                 if (Arrays.equals(anchor.root, tree.root()) || differs != null) continue;
-                String detail = anchor.name + " has the root " + hex(anchor.root) + " at " + tree.size + " entries, the log " + hex(tree.root());
+                String detail = "expected the root " + hex(anchor.root) + " of " + anchor.name + " at " + tree.size + " entries, got " + hex(tree.root());
                 differs = new Broken("anchor_differs", detail, shard, tree.size - 1);
             }
         }
@@ -1086,7 +1086,7 @@ public final class Verify {
             for (; at < anchors.size(); at += 1) {
                 Anchor anchor = anchors.get(at);
                 if (anchor.epoch < epoch || anchor.isNewer) continue;
-                String detail = anchor.name + " is of " + anchor.size + " entries in epoch " + anchor.epoch + ", the log has " + size;
+                String detail = anchor.name + " covers " + anchor.size + " entries in epoch " + anchor.epoch + "; the log has " + size;
                 throw new Broken("anchor_ahead", detail, shard, size);
             }
         }
@@ -1096,13 +1096,13 @@ public final class Verify {
 
     static final long SAFE_MAX = (1L << 53) - 1;
 
-    /** A value of canonical JSON (RFC 8785), and the bytes it stands in. Kinds: `{ [ " 0` (a number), `t f n`. */
+    /** A value of canonical JSON (RFC 8785), and its bytes. Kinds: `{ [ " 0` (a number), `t f n`. */
     static final class Json {
         private static final List<String> NO_KEYS = List.of();
         final char kind;
         int from;
         int to;
-        /** Of a string; of a number, its token. */
+        /** Text of a string, token of a number. */
         String text;
         List<String> keys = NO_KEYS;
         List<Json> items = List.of();
@@ -1111,7 +1111,7 @@ public final class Verify {
             this.kind = kind;
         }
 
-        /** @return null where the bytes are not canonical JSON, or are nested too deep: found before anything below that depth is built */
+        /** @return null where the bytes are not canonical JSON or are nested too deep; the depth is checked while parsing */
         static Json canonical(byte[] bytes, int at, int to, int depthMax, boolean mayHoldNul) {
             Parser parser = new Parser(bytes, at, to, mayHoldNul);
             Json value = parser.value(depthMax);
@@ -1129,13 +1129,13 @@ public final class Verify {
             return at < 0 ? null : items.get(at);
         }
 
-        /** The text of a string member; null where there is none. */
+        /** The text of a string member; null where the member is absent or no string. */
         String text(String key) {
             Json value = get(key);
             return value != null && value.kind == '"' ? value.text : null;
         }
 
-        /** A whole number between the bounds; −1 where the member is none. */
+        /** A whole number within the bounds; −1 where the member is not one. */
         long whole(String key, long min, long max) {
             Json value = get(key);
             return value == null ? -1 : value.whole(min, max);
@@ -1147,7 +1147,7 @@ public final class Verify {
             return number >= min && number <= max ? number : -1;
         }
 
-        /** @param names ascending, as the members of canonical JSON are */
+        /** @param names ascending, like the members of canonical JSON */
         boolean hasMembers(String... names) {
             return kind == '{' && keys.equals(Arrays.asList(names));
         }
@@ -1194,7 +1194,7 @@ public final class Verify {
                 object.items = new ArrayList<>();
                 for (String last = null; ; at += 1) {
                     Json key = peek() == '"' ? string() : null;
-                    // Strictly ascending by UTF-16 code units, which leaves no room for a second member of one name.
+                    // Strictly ascending by UTF-16 code units, which also excludes duplicate names.
                     if (key == null || peek() != ':' || (last != null && last.compareTo(key.text) >= 0)) return null;
                     last = key.text;
                     at += 1;
@@ -1247,7 +1247,7 @@ public final class Verify {
                 return null;
             }
 
-            /** With escapes, or outside ASCII. */
+            /** A string with escapes or outside ASCII. */
             private Json longString(int from) {
                 StringBuilder text = new StringBuilder();
                 int index = from;
@@ -1319,7 +1319,7 @@ public final class Verify {
         }
     }
 
-    /** ECMAScript's Number::toString: the fewest digits that give the number back, of those the nearest. Java 17's own has sometimes one more. */
+    /** ECMAScript's Number::toString: the fewest digits that round-trip, and of those the nearest. Java 17's own output sometimes has one digit more. */
     static String formatNumber(double number) {
         if (number == 0) return "0";
         if (number < 0) return "-" + formatNumber(-number);
@@ -1348,7 +1348,7 @@ public final class Verify {
 
     // ---------------------------------------------------------------------------------------------------------------------- events
 
-    /** Whether bytes are an event of version 1: closed shapes, bounded names, an id that its data demands. After `check`, what others need of it. */
+    /** Checks that bytes are an event of version 1: closed shapes, bounded names, the id derived from its data. After `check`, its fields are set. */
     static final class EventCheck {
         private static final int EVENT_BYTES_MAX = 65_000;
         private static final int EVENT_DEPTH_MAX = 32;
@@ -1364,7 +1364,7 @@ public final class Verify {
         private static final long COUNT_MAX = Integer.MAX_VALUE;
         private static final long DURATION_MS_MAX = 31_622_400_000L;
 
-        /** Forms: `0` is a digit, `f` a hexadecimal one, `v` the variant of RFC 9562; everything else is itself. */
+        /** Forms: `0` is a digit, `f` a hexadecimal digit, `v` the variant of RFC 9562; any other character is literal. */
         private static final String UUID_V7 = "ffffffff-ffff-7fff-vfff-ffffffffffff";
         private static final String HEX_64 = "f".repeat(64);
         private static final String SEQUENCE = "0".repeat(16);
@@ -1388,7 +1388,7 @@ public final class Verify {
         private static final Pattern TRACESTATE = Pattern.compile("[\\x20-\\x7e]{1,512}");
         private static final Pattern HEARTBEAT = Pattern.compile("heartbeat\\.(?:0|[1-9][0-9]{0,15})");
 
-        /** What a value must be; the exception says where it is not. */
+        /** A requirement on a value; the exception names the value. */
         private static final class Refused extends RuntimeException {
             private static final long serialVersionUID = 1;
 
@@ -1414,11 +1414,11 @@ public final class Verify {
             return effectsHash;
         }
 
-        /** @return why the bytes are no event; null where they are one */
+        /** @return why the bytes are not an event; null where they are one */
         String check(byte[] bytes, int at, int to) {
-            if (to - at > EVENT_BYTES_MAX) return "an event has at most " + EVENT_BYTES_MAX + " bytes";
+            if (to - at > EVENT_BYTES_MAX) return "expected at most " + EVENT_BYTES_MAX + " bytes, got " + (to - at);
             Json event = Json.canonical(bytes, at, to, EVENT_DEPTH_MAX, false);
-            if (event == null || event.kind != '{') return "the bytes are not one object of canonical JSON, at most " + EVENT_DEPTH_MAX + " deep";
+            if (event == null || event.kind != '{') return "expected an object of canonical JSON, at most " + EVENT_DEPTH_MAX + " levels deep";
             try {
                 envelope(event, bytes);
                 return null;
@@ -1444,7 +1444,7 @@ public final class Verify {
             require(idOf(string(event, "type"), data, bytes), "id");
         }
 
-        /** Checks the data of a type. @return whether the id is the one that the data demands */
+        /** Checks the data of a type. @return whether the id matches the data */
         private boolean idOf(String type, Json data, byte[] bytes) {
             switch (type) {
                 case "recant.attempt.intended.v1":
@@ -1515,7 +1515,7 @@ public final class Verify {
                     require(isTime(string(data, "first")) && isTime(string(data, "last")), "first or last");
                     return id.equals("refusal." + matches(data, "refusal", UUID_V7));
                 default:
-                    throw new Refused("no event type of this version is called " + quote(type));
+                    throw new Refused("unknown event type " + quote(type));
             }
         }
 
@@ -1565,7 +1565,7 @@ public final class Verify {
             require(list.kind == '[', "effects");
             for (Json effect : list.items) effect(effect);
             effects = list.items.size();
-            // The stored bytes are canonical, so these are the canonical bytes of the chunk's effects.
+            // Stored bytes are canonical, so this slice is the canonical form of the chunk's effects.
             hash.update(bytes, list.from, list.to - list.from);
             System.arraycopy(hash.digest(), 0, effectsHash, 0, 32);
         }
@@ -1647,7 +1647,7 @@ public final class Verify {
             for (String key : object.keys) require(isName(key), where);
         }
 
-        /** An object of exactly these members: a version of the protocol is closed. Names ascend, as the members of canonical JSON do. */
+        /** An object with exactly these members: each protocol version is closed. Names ascend, like the members of canonical JSON. */
         private static void shape(Json object, String required, String optional, String where) {
             require(object.kind == '{', where);
             List<String> wanted = words(required);
@@ -1655,7 +1655,7 @@ public final class Verify {
             int found = 0;
             for (String key : object.keys) {
                 if (found < wanted.size() && wanted.get(found).equals(key)) found += 1;
-                else if (!allowed.contains(key)) throw new Refused(where + " lacks a member, or has one that this version does not know");
+                else if (!allowed.contains(key)) throw new Refused(where + " lacks a member or has an unknown one");
             }
             require(found == wanted.size(), where);
         }
@@ -1697,7 +1697,7 @@ public final class Verify {
         }
 
         private static void require(boolean holds, String where) {
-            if (!holds) throw new Refused(where + " is not what this version says");
+            if (!holds) throw new Refused(where + " is invalid");
         }
 
         private static boolean isName(String text) {
@@ -1752,7 +1752,7 @@ public final class Verify {
             return true;
         }
 
-        /** RFC 3339 in UTC with milliseconds, a day that exists, from 1970, without leap seconds. */
+        /** RFC 3339 in UTC with milliseconds, an existing day from 1970 on, no leap seconds. */
         static boolean isTime(String text) {
             if (!hasForm(text, TIME)) return false;
             int year = Integer.parseInt(text, 0, 4, 10);
@@ -1776,9 +1776,9 @@ public final class Verify {
     // ---------------------------------------------------------------------------------------------------------------------- across entries
 
     /**
-     * What has to be compared across the whole bundle, however far apart it stands: one record of fixed length an event, ordered by an external merge
-     * sort. In memory is one buffer; what does not fit is written to a temporary file as a sorted run, and the runs are merged at the end.
-     * Key: half a SHA-256 of source and attempt, of source and id, or of a source alone. Number: chunk, or first number of a run.
+     * The checks across the whole bundle: one fixed-length record per event, ordered by an external merge sort. One buffer is in memory; when full it is
+     * written to a temporary file as a sorted run, and the runs are merged at the end. Key: half a SHA-256 of source and attempt, of source and id, or
+     * of a source alone. Number: chunk, or first sequence number of a range.
      */
     static final class Facts implements AutoCloseable {
         static final int OTHER = 0;
@@ -1792,16 +1792,16 @@ public final class Verify {
         static final int NUMBER_AT = 17;
         static final int SHARD_AT = 25;
         static final int INDEX_AT = 27;
-        /** What orders them ends here. */
+        /** End of the bytes that order the facts. */
         static final int COUNT_AT = 35;
         static final int CHUNKS_AT = 43;
         static final int DIGEST_AT = 47;
         static final int BYTES = 79;
 
-        /** Facts kept before any is written out: 16 MB. Tests make it small, so that small bundles are sorted through the file too. */
+        /** Facts in memory before a run is written: 16 MB. Tests lower it, so that small bundles are sorted through the file too. */
         private static final int IN_MEMORY = Integer.getInteger("recant.facts", 200_000);
         private static final int RUN_BUFFER = 64;
-        /** Facts written at once. */
+        /** Facts per write. */
         private static final int SPILL_PIECE = 4_096;
         private byte[] buffer = new byte[1_024 * BYTES];
         private int count;
@@ -1844,7 +1844,7 @@ public final class Verify {
             void fact(byte[] bytes, int at);
         }
 
-        /** All facts in order. */
+        /** Calls `use` with all facts in order. */
         void each(Use use) throws IOException {
             if (runs.isEmpty()) {
                 for (int at : sorted()) use.fact(buffer, at);
@@ -1866,11 +1866,11 @@ public final class Verify {
             return Arrays.compareUnsigned(a, atA, atA + COUNT_AT, b, atB, atB + COUNT_AT);
         }
 
-        /** Offsets in order: by the first 40 bits of the key at once, and what shares them by the rest. */
+        /** Offsets in order: sorted by the first 40 bits of the key, ties by the rest. */
         private int[] sorted() {
             long[] prefixes = new long[count];
             for (int n = 0; n < count; n += 1) prefixes[n] = (int64(buffer, n * BYTES) & 0xffffffffff000000L) | n;
-            // With the top bit turned, signed order is the unsigned one in which runs are merged.
+            // With the top bit flipped, signed order equals the unsigned order in which runs are merged.
             for (int n = 0; n < count; n += 1) prefixes[n] ^= Long.MIN_VALUE;
             Arrays.sort(prefixes);
             int[] order = new int[count];
@@ -1944,7 +1944,7 @@ public final class Verify {
         }
     }
 
-    /** Follows the numbers that each source gives, as runs without holes: one fact a run, not one an event. Follows a bounded number of sources. */
+    /** Collects the sequence numbers of each source as gap-free ranges: one fact per range instead of one per event. Tracks a bounded number of sources. */
     static final class Senders {
         private static final int SOURCES_MAX = 4_096;
 
@@ -1962,7 +1962,7 @@ public final class Verify {
             this.facts = facts;
         }
 
-        /** @return whether the source was not followed in this log before: its home wants to be looked at */
+        /** @return whether the source is new in this log, so that its home shard must be checked */
         boolean add(String source, long number, int shard, long index) throws IOException {
             Stretch stretch = stretches.get(source);
             boolean isKnown = stretch != null && stretch.shard == shard;
@@ -1992,7 +1992,7 @@ public final class Verify {
         }
     }
 
-    /** Reads the facts in order and judges those of one key together, without keeping them. */
+    /** Reads the facts in order and checks those of one key together, without storing them. */
     static final class Judge {
         private final Facts facts;
         private final Set<Integer> partial;
@@ -2046,30 +2046,30 @@ public final class Verify {
             isFirst = false;
         }
 
-        /** Numbers are dense from 1 in each source, so whatever lies between two runs never arrived. */
+        /** Each source numbers its events from 1 without gaps, so numbers between two ranges never arrived. */
         private void run(long first, long last, int shard, long index) {
-            if (first > known + 1) warnings.add("source_gap", shard, index, "the sender's numbers " + (known + 1) + " to " + (first - 1) + " are not recorded");
+            if (first > known + 1) warnings.add("source_gap", shard, index, "sequence numbers " + (known + 1) + " to " + (first - 1) + " of the source are missing");
             known = Math.max(known, last);
         }
 
         private void repeated(int shard, long index) {
             boolean isEarlier = duplicate == null || shard < duplicate.shard || (shard == duplicate.shard && index < duplicate.index);
-            String detail = "the same event is entry " + int64(before, Facts.INDEX_AT) + " of shard " + uint16(before, Facts.SHARD_AT);
+            String detail = "entry " + int64(before, Facts.INDEX_AT) + " of shard " + uint16(before, Facts.SHARD_AT) + " is the same event";
             if (isEarlier) duplicate = new Broken("key_duplicate", detail, shard, index);
         }
 
         private void settled(byte[] bytes, int at, int shard, long index) {
-            if (!isIntended) warnings.add("settlement_without_intent", shard, index, "no intent of this attempt is recorded");
+            if (!isIntended) warnings.add("settlement_without_intent", shard, index, "this attempt has no recorded intent");
             long reported = uint32(bytes, at + Facts.CHUNKS_AT);
             if (chunks != reported || !isDense) {
-                warnings.add("chunk_missing", shard, index, reported + " chunks were reported, " + chunks + " are recorded");
+                warnings.add("chunk_missing", shard, index, "expected " + reported + " chunks, got " + chunks);
                 return;
             }
             byte[] all = digest.digest();
             boolean isSame = Arrays.equals(all, 0, 32, bytes, at + Facts.DIGEST_AT, at + Facts.DIGEST_AT + 32);
             long count = int64(bytes, at + Facts.COUNT_AT);
             if (count != effects || !isSame) {
-                warnings.add("chunk_missing", shard, index, count + " effects were reported, the " + effects + " that are recorded are others");
+                warnings.add("chunk_missing", shard, index, "expected the " + count + " effects of the settlement, got " + effects + " others");
             }
         }
     }
@@ -2101,7 +2101,7 @@ public final class Verify {
         return HexFormat.of().formatHex(bytes);
     }
 
-    /** Padded, standard, the one encoding of its bytes. @return null where the text is none */
+    /** Standard base64 with padding, canonical. @return null where the text is not */
     static byte[] base64(String text) {
         if (text == null) return null;
         try {
@@ -2112,7 +2112,7 @@ public final class Verify {
         }
     }
 
-    /** A number below 2^63 without leading zeros. @return −1 where the text is none */
+    /** A number below 2^63 without leading zeros. @return −1 where the text is not one */
     static long decimal(String text) {
         if (text == null || text.isEmpty() || text.length() > 19 || (text.length() > 1 && text.charAt(0) == '0')) return -1;
         for (int at = 0; at < text.length(); at += 1) if (text.charAt(at) < '0' || text.charAt(at) > '9') return -1;
@@ -2139,7 +2139,7 @@ public final class Verify {
         return encoded.toString();
     }
 
-    /** A string as canonical JSON writes it. */
+    /** A string in canonical JSON. */
     static String quote(String text) {
         StringBuilder quoted = new StringBuilder("\"");
         for (int at = 0; at < text.length(); at += 1) {
@@ -2165,7 +2165,7 @@ public final class Verify {
         return "[" + String.join(",", texts.stream().map(Verify::quote).toList()) + "]";
     }
 
-    /** Nothing that was recorded moves a terminal's cursor. */
+    /** Replaces control characters, so that recorded text cannot control a terminal. */
     static String printable(String text) {
         return text.replaceAll("\\p{Cntrl}|[\\x{80}-\\x{9f}\\x{200e}\\x{200f}\\x{202a}-\\x{202e}\\x{2066}-\\x{2069}]", "\ufffd");
     }
