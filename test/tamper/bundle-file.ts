@@ -4,10 +4,10 @@ import type { Signer } from '@recant/ledger';
 import { encodeRecord, encodeStatement, MAGIC, type RecordType } from '@recant/verifier';
 import type { Draft, Item } from './draft.ts';
 
-/** A record of a draft, not copied until the file is written. */
+/** A record of a draft; its payload is copied only when the file is written. */
 export interface DraftRecord {
   readonly type: RecordType;
-  /** Stands in front of an entry's frame and of a message. */
+  /** Precedes an entry's frame and a message. */
   readonly index?: bigint;
   readonly payload: Buffer;
 }
@@ -37,16 +37,16 @@ function recordOf(item: Item): DraftRecord {
   return { type: item.type, payload: item.type === 'C' ? item.note : item.roots };
 }
 
-/** These records, and the statement of another file. */
-export function naive(bytes: Buffer, records: readonly DraftRecord[]): Buffer {
+/** A file of these records with the statement of another file. */
+export function withRecords(bytes: Buffer, records: readonly DraftRecord[]): Buffer {
   const statement = bytes.subarray(statementAt(bytes));
   const { file, end } = write(records, statement.length);
   statement.copy(file, end);
   return file;
 }
 
-/** By whoever has the key: the statement is of these records, whatever they say. */
-export async function seal(draft: Draft, signer: Signer): Promise<Buffer> {
+/** A file of the draft's records with a valid statement, as somebody with the key can sign it. */
+export async function sign(draft: Draft, signer: Signer): Promise<Buffer> {
   const records = recordsOf(draft);
   const { file, end } = write(records, STATEMENT_BYTES_MAX);
   const digest = createHash('sha256').update(file.subarray(0, end)).digest('hex');
@@ -63,22 +63,22 @@ function countRecords(records: readonly DraftRecord[]): Parameters<typeof encode
     else if (type === 'C') counts.checkpoints += 1;
     else if (type === 'E') {
       counts.entries += 1;
-      // The kind stands behind the frame's version: 2 is a dead letter.
+      // Byte 1, after the frame's version, is the kind: 2 is a dead letter.
       if (payload[1] === 2) counts.deadLetters += 1;
     }
   }
   return counts;
 }
 
-/** The last record's place: of all that begin so, the one that ends the file. */
+/** Offset of the statement: the `S` record that ends the file. */
 export function statementAt(bytes: Buffer): number {
   for (let start = bytes.length - HEADER_BYTES; start >= 0; start -= 1) {
     if (bytes[start] === 0x53 && start + HEADER_BYTES + bytes.readUInt32BE(start + 1) === bytes.length) return start;
   }
-  throw new RangeError('no statement ends this file');
+  throw new RangeError('the file does not end with a statement');
 }
 
-/** Into one piece of memory, with room for what follows: a bundle of 70,000 entries is made some hundred times. */
+/** Writes into one buffer with room for a statement, because a bundle of 70,000 entries is made some hundred times. */
 function write(records: readonly DraftRecord[], room: number): { readonly file: Buffer; readonly end: number } {
   let length = MAGIC.length + room;
   for (const record of records) length += HEADER_BYTES + lengthOf(record);

@@ -21,14 +21,14 @@ export interface DraftLog {
   items: Item[];
 }
 
-/** A bundle taken apart, for whoever wants to change it. Buffers are shared with the one it was taken from: they are replaced, never written to. */
+/** A parsed bundle that can be changed. Its buffers are shared with the original: replace them, never write to them. */
 export interface Draft {
   manifest: JsonObject;
   keys: string[];
   logs: DraftLog[];
 }
 
-export function takeApart(bytes: Buffer): Draft {
+export function parseDraft(bytes: Buffer): Draft {
   const draft: Draft = { manifest: {}, keys: [], logs: [] };
   for (const { type, payload } of splitRecords(bytes)) {
     const log = draft.logs.at(-1);
@@ -53,8 +53,8 @@ export function copyDraft({ manifest, keys, logs }: Draft): Draft {
 }
 
 /**
- * What somebody does who holds a key: numbers entries anew, adapts sizes, and signs every checkpoint of the log as it is now.
- * Checkpoints stand where they stood, but for one at the end.
+ * Rebuilds a log as somebody with a key can: renumbers its entries, adapts sizes and signs every checkpoint again.
+ * Checkpoints keep their places; one is added at the end.
  */
 export function rebuild(log: DraftLog, signer: NoteSigner): void {
   const frontier = Frontier.empty();
@@ -82,7 +82,7 @@ export function rebuild(log: DraftLog, signer: NoteSigner): void {
 
 const leaves = new WeakMap<Buffer, Uint8Array>();
 
-/** Frames are shared by all that is made of one bundle. */
+/** Cached, because drafts of one bundle share frames. */
 function leafOf(frame: Buffer): Uint8Array {
   const known = leaves.get(frame);
   if (known !== undefined) return known;

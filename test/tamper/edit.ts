@@ -3,7 +3,7 @@ import { decodeFrame, encodeFrame, type Frame, type FrameKind } from '@recant/le
 import type { Chance } from './chance.ts';
 import type { DraftLog, Entry, Item } from './draft.ts';
 
-/** Where an entry stands among the items of its log. */
+/** An entry and its position among the items of its log. */
 export interface Found {
   readonly at: number;
   readonly entry: Entry;
@@ -14,7 +14,7 @@ export function frameOf(entry: Entry): Frame {
   return decodeFrame(entry.frame) as Frame;
 }
 
-/** An entry of a kind, somewhere in the log. @param accepts narrows it down by its body. */
+/** A random entry of a kind. @param accepts filters by the body. */
 export function find(log: DraftLog, chance: Chance, kind: FrameKind, accepts: (body: string) => boolean = () => true): Found {
   const { items } = log;
   const start = chance.below(items.length);
@@ -25,29 +25,29 @@ export function find(log: DraftLog, chance: Chance, kind: FrameKind, accepts: (b
     const frame = frameOf(entry);
     if (frame.kind === kind && accepts(Buffer.from(frame.body).toString('utf8'))) return { at, entry, frame };
   }
-  throw new RangeError(`no such ${kind} in this log`);
+  throw new RangeError(`no matching ${kind} in this log`);
 }
 
 export function replaceFrame(log: DraftLog, { at, entry, frame }: Found, changed: Partial<Frame>): void {
   log.items[at] = { ...entry, frame: encodeFrame({ ...frame, ...changed }) };
 }
 
-/** Bytes of a body that no encoder would write. */
+/** Replaces a body with any bytes, valid or not. */
 export function replaceBody(log: DraftLog, found: Found, body: string): void {
   replaceFrame(log, found, { body: Buffer.from(body, 'utf8') });
 }
 
-/** Changes an event and writes it as the ledger would have. */
+/** Changes an event and encodes it canonically, as the ledger does. */
 export function editEvent(log: DraftLog, found: Found, change: (event: Loose) => void): void {
   const event = JSON.parse(Buffer.from(found.frame.body).toString('utf8')) as Loose;
   change(event);
   replaceBody(log, found, canonicalize(event as unknown as JsonObject));
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: whoever tampers keeps to no type
+// biome-ignore lint/suspicious/noExplicitAny: tampered events have no type
 export type Loose = Record<string, any>;
 
-/** Cuts an entry out, and the message that stands beside it. */
+/** Removes an entry and its dead letter. */
 export function cut(log: DraftLog, at: number): void {
   const next = log.items[at + 1];
   log.items.splice(at, next?.type === 'D' ? 2 : 1);

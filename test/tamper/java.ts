@@ -4,10 +4,10 @@ import { fileURLToPath } from 'node:url';
 
 const SOURCE = fileURLToPath(new URL('../../deploy/verifier/Verify.java', import.meta.url));
 
-/** So few that a log of some hundred entries is sorted through a file, as one of millions is. */
+/** Low enough that a log of some hundred entries is sorted through a file, like one of millions. */
 const FACTS_IN_MEMORY = 100;
 
-/** What the Java verifier prints of one file. */
+/** The JSON that the Java verifier prints for one file. */
 export interface JavaVerdict {
   readonly sound?: boolean;
   readonly error?: string;
@@ -19,19 +19,19 @@ export interface JavaVerdict {
   readonly warningCounts?: Readonly<Record<string, number>>;
 }
 
-/** One JVM that verifies file after file, in as much memory as an auditor's laptop can spare. */
+/** One JVM that verifies file after file, with a heap of 96 MB. */
 export class JavaVerifier {
   readonly #process: ChildProcessWithoutNullStreams;
   readonly #waiting: { resolve(verdict: JavaVerdict): void; reject(cause: Error): void }[] = [];
-  #said = '';
+  #stderr = '';
 
   constructor() {
     this.#process = spawn('java', ['-Xmx96m', '-XX:+UseSerialGC', `-Drecant.facts=${FACTS_IN_MEMORY}`, SOURCE, '--batch', '-']);
     this.#process.stderr.on('data', (bytes: Buffer) => {
-      this.#said = (this.#said + bytes.toString()).slice(-4_000);
+      this.#stderr = (this.#stderr + bytes.toString()).slice(-4_000);
     });
     this.#process.on('error', (cause) => this.#fail(cause));
-    this.#process.on('exit', () => this.#fail(new Error(`the Java verifier ended: ${this.#said}`)));
+    this.#process.on('exit', () => this.#fail(new Error(`the Java verifier exited: ${this.#stderr}`)));
     createInterface({ input: this.#process.stdout }).on('line', (line) => this.#waiting.shift()?.resolve(JSON.parse(line) as JavaVerdict));
   }
 

@@ -3,28 +3,28 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createEventCheck, type Verdict, verifyBundle } from '@recant/verifier';
 import { type JavaVerdict, JavaVerifier } from './java.ts';
-import type { Kept } from './kind.ts';
+import type { SavedNote } from './kind.ts';
 
-/** Pieces in which the TypeScript verifier gets a file. */
+/** Chunk size for the TypeScript verifier. */
 const PIECE_BYTES = 65_536;
 
-/** Rules about an entry, for which both must name the same place. */
+/** Rules for which the verifiers may name different places. */
 const PLACELESS = new Set(['format', 'version', 'truncated', 'trailing', 'statement_invalid', 'key_unknown', 'signature_invalid']);
 
 export const VERIFIERS = ['TypeScript', 'Java'] as const;
 
-/** What each called a bundle: a rule, or `sound`. */
-export type Said = Readonly<Record<(typeof VERIFIERS)[number], string>>;
+/** The verdict of each verifier: a rule, or `sound`. */
+export type RulesByVerifier = Readonly<Record<(typeof VERIFIERS)[number], string>>;
 
 export interface Judged {
   readonly verdict: Verdict;
   readonly java: JavaVerdict;
-  readonly said: Said;
-  /** Absent where the two agree. */
+  readonly rules: RulesByVerifier;
+  /** Absent where the verifiers agree. */
   readonly difference?: string;
 }
 
-/** Both verifiers, side by side, over one file after the other. */
+/** Runs both verifiers on one file after the other. */
 export class Judges {
   readonly #java = new JavaVerifier();
   readonly #folder: string;
@@ -38,10 +38,10 @@ export class Judges {
     return new Judges(await mkdtemp(join(tmpdir(), 'recant-tamper-')));
   }
 
-  /** Writes anchors into a folder of their own. */
-  async keep(kept: readonly Kept[]): Promise<string> {
+  /** Writes anchors into a new folder. @returns its path */
+  async saveAnchors(saved: readonly SavedNote[]): Promise<string> {
     const folder = await mkdtemp(join(this.#folder, 'anchors-'));
-    for (const { name, note, savedAtMs = 0 } of kept) {
+    for (const { name, note, savedAtMs = 0 } of saved) {
       await writeFile(join(folder, name), note);
       await utimes(join(folder, name), 0, savedAtMs / 1_000);
     }
@@ -51,7 +51,7 @@ export class Judges {
   async judge(
     bytes: Buffer,
     keys: readonly string[] = [],
-    anchors: { folder: string; kept: readonly Kept[] } | undefined = undefined,
+    anchors: { folder: string; saved: readonly SavedNote[] } | undefined = undefined,
   ): Promise<Judged> {
     this.#files += 1;
     const file = join(this.#folder, `${this.#files}.recant`);
@@ -61,13 +61,13 @@ export class Judges {
       verifyBundle(pieces(bytes), {
         events: createEventCheck(),
         ...(keys.length > 0 && { keys }),
-        ...(anchors && { anchors: anchors.kept }),
+        ...(anchors && { anchors: anchors.saved }),
       }),
     ]);
     await unlink(file);
     const difference = compare(verdict, java);
-    const said = { TypeScript: verdict.sound ? 'sound' : verdict.rule, Java: nameOf(java) };
-    return { verdict, java, said, ...(difference !== undefined && { difference }) };
+    const rules = { TypeScript: verdict.sound ? 'sound' : verdict.rule, Java: nameOf(java) };
+    return { verdict, java, rules, ...(difference !== undefined && { difference }) };
   }
 
   async close(): Promise<void> {
@@ -80,7 +80,7 @@ function* pieces(bytes: Buffer): Generator<Buffer> {
   for (let at = 0; at < bytes.length; at += PIECE_BYTES) yield bytes.subarray(at, at + PIECE_BYTES);
 }
 
-/** A file that it could not read counts as neither sound nor caught. */
+/** An unreadable file counts as neither sound nor caught. */
 function nameOf({ sound, rule, error }: JavaVerdict): string {
   return sound === true ? 'sound' : (rule ?? `error: ${error}`);
 }
@@ -90,7 +90,7 @@ function compare(verdict: Verdict, java: JavaVerdict): string | undefined {
   const theirs = java.error ?? summary(java);
   return ours === theirs
     ? undefined
-    : `TypeScript says ${ours}, Java ${theirs} (${verdict.sound ? '' : verdict.detail}; ${java.detail ?? ''})`;
+    : `verifiers disagree: TypeScript ${ours} (${verdict.sound ? '' : verdict.detail}), Java ${theirs} (${java.detail ?? ''})`;
 }
 
 function summary(verdict: Verdict | JavaVerdict): string {

@@ -2,49 +2,49 @@ import type { Rule } from '@recant/verifier';
 import type { Chance } from './chance.ts';
 import type { Draft, DraftLog, NoteSigner } from './draft.ts';
 
-/** What somebody who tampers has in hand: a sound bundle of two logs, the first of the size in question, and keys. */
+/** The attacker's material: a sound bundle of two logs, the first of the given size, and keys. */
 export interface Stage {
   readonly size: number;
   readonly bytes: Buffer;
   readonly draft: Draft;
-  /** The ledger's own key: who has it can make any history, and only an anchor tells. */
+  /** The ledger's own key. With it any history can be signed; only an anchor detects that. */
   readonly ledgerKey: NoteSigner;
-  /** Of the ledger's name, made by somebody else. */
+  /** A key of the ledger's name that the ledger did not make. */
   readonly foreignKey: NoteSigner;
   /** Another bundle of the same ledger, made a minute later. */
   readonly other: Buffer;
 }
 
-export interface Kept {
+export interface SavedNote {
   readonly name: string;
   readonly note: Buffer;
-  /** Milliseconds since 1970, UTC; left out: before everything. */
+  /** Milliseconds since 1970, UTC; absent: saved before the bundle. */
   readonly savedAtMs?: number;
 }
 
-/** A change of what was recorded. Made three times: as it is; with everything signed anew by a foreign key; and by the ledger's own. */
+/** A change to recorded entries, made three times: unsigned, signed again with a foreign key, signed again with the ledger's key. */
 export interface EntryKind {
   readonly name: string;
-  /** Entries that the log needs at least. */
+  /** Minimum number of entries in the log. */
   readonly sizeMin: number;
   edit(log: DraftLog, chance: Chance, draft: Draft): void;
-  /** What both verifiers may call it where nothing is signed anew. */
-  readonly naive: readonly Rule[];
-  /** With the ledger's own key, against anchors; absent where it would be what a ledger may do. */
+  /** Rules it may break where nothing is signed again. */
+  readonly unsigned: readonly Rule[];
+  /** Rules it may break with the ledger's own key, compared with anchors; absent where a ledger may legally write this. */
   readonly insider?: readonly Rule[];
 }
 
-/** A change of the file. */
+/** A change to the file. */
 export interface FileKind {
   readonly name: string;
   readonly sizeMin: number;
   make(stage: Stage, chance: Chance): Buffer | Promise<Buffer>;
   readonly rule: readonly Rule[];
-  /** What was kept outside, where it is not every checkpoint of the sound bundle. */
-  keep?(stage: Stage): readonly Kept[];
+  /** The saved checkpoints; default: every checkpoint of the sound bundle. */
+  anchors?(stage: Stage): readonly SavedNote[];
 }
 
-/** An earlier checkpoint sees it, or the newest. */
+/** An earlier checkpoint detects it, or the newest. */
 export const TREE: readonly Rule[] = ['checkpoint_inconsistent', 'root_mismatch'];
-/** An anchor sees another history, or, where none stands behind the change, that the end is gone. */
+/** An anchor after the change detects another history; without one, an anchor detects the missing end. */
 export const ANCHOR: readonly Rule[] = ['anchor_differs', 'anchor_ahead'];

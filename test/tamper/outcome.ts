@@ -1,43 +1,45 @@
 import { RULES, type Rule } from '@recant/verifier';
-import { type Judged, type Said, VERIFIERS } from './judge.ts';
+import { type Judged, type RulesByVerifier, VERIFIERS } from './judge.ts';
 
-/** Where not everything was signed anew; by whose key, where it was. */
-export type Way = 'as it is' | 'signed anew by a foreign key' | 'signed anew by the ledger’s key';
+/** Whether, and with which key, the tampered bundle was signed again. */
+export type Signing = 'unsigned' | 'signed with a foreign key' | 'signed with the ledger’s key';
 
-/** What a bundle may be called; `sound` where nothing was tampered with. */
+/** The rules that a bundle may break; `sound` for an unchanged one. */
 export type Expected = readonly Rule[] | 'any rule' | 'sound';
 
 export interface Bundle {
-  /** Of the campaign. */
+  /** Part of the campaign. */
   readonly part: string;
   readonly kind: string;
-  readonly way: Way;
+  readonly signing: Signing;
   readonly expected: Expected;
 }
 
-/** One bundle as both verifiers judged it. */
+/** One bundle with the verdicts of both verifiers. */
 export interface Outcome extends Bundle {
-  readonly said: Said;
-  /** What is wrong with that; absent where both called it as expected, at the same place. */
-  readonly complaint?: string;
+  readonly rules: RulesByVerifier;
+  /** Absent where both verdicts are as expected and name the same place. */
+  readonly failure?: string;
 }
 
-/** @param shown what shows the same bundle again */
-export function outcomeOf(bundle: Bundle, shown: string, { verdict, said, difference }: Judged): Outcome {
-  const { part, kind, way, expected } = bundle;
-  const isExpected = VERIFIERS.every((verifier) => isNamed(said[verifier], expected));
+/** @param reproduce the seed that makes the same bundle */
+export function outcomeOf(bundle: Bundle, reproduce: string, { verdict, rules, difference }: Judged): Outcome {
+  const { part, kind, signing, expected } = bundle;
+  const isExpected = VERIFIERS.every((verifier) => isNamed(rules[verifier], expected));
   const detail = verdict.sound ? '' : ` (${verdict.detail})`;
-  const wrong = isExpected ? undefined : `called ${said.TypeScript}${detail}, by Java ${said.Java}, not ${[expected].flat().join(' or ')}`;
+  const wrong = isExpected
+    ? undefined
+    : `expected ${[expected].flat().join(' or ')}, got ${rules.TypeScript}${detail} from TypeScript and ${rules.Java} from Java`;
   const found = difference ?? wrong;
-  return { ...bundle, said, ...(found !== undefined && { complaint: `${part}, ${kind}, ${way}, ${shown}: ${found}` }) };
+  return { ...bundle, rules, ...(found !== undefined && { failure: `${part}, ${kind}, ${signing}, ${reproduce}: ${found}` }) };
 }
 
-/** Whether a rule was named at all: what could not be read was not caught. */
-export function isCaught(said: string): boolean {
-  return Object.hasOwn(RULES, said);
+/** Whether a rule was named; an unreadable file does not count as caught. */
+export function isCaught(rule: string): boolean {
+  return Object.hasOwn(RULES, rule);
 }
 
-export function isNamed(said: string, expected: Expected): boolean {
-  if (expected === 'sound') return said === 'sound';
-  return expected === 'any rule' ? isCaught(said) : expected.includes(said as Rule);
+export function isNamed(rule: string, expected: Expected): boolean {
+  if (expected === 'sound') return rule === 'sound';
+  return expected === 'any rule' ? isCaught(rule) : expected.includes(rule as Rule);
 }

@@ -21,7 +21,7 @@ const NUMBERS = [
 ];
 const TEXTS = ['', 'plain', 'größe "quoted" \\ /', '\u0001\u001f\u007f', '\b\t\n\f\r', '😀 𝄞', '\u2028\u2029\ufeff\ufffe', '<script>', 'é́'];
 
-/** A sound bundle of any shape: logs begun in the middle, rotated keys, epochs, gaps and half-reported attempts, dead letters of all lengths. */
+/** A sound bundle of random shape: logs that start in the middle, rotated keys, epochs, gaps, incomplete attempts, dead letters of all lengths. */
 export async function randomBundle(chance: Chance): Promise<Buffer> {
   const shards = chance.of([1, 2, 4, 64, 4_096]);
   const count = Math.min(shards, chance.below(4));
@@ -33,29 +33,29 @@ export async function randomBundle(chance: Chance): Promise<Buffer> {
   return makeBundle(begun, { vkeys, query: { text: chance.of(TEXTS), number: chance.of(NUMBERS), nested: [[{}], null, true] } });
 }
 
-/** Its key can be rotated. */
-class TurningLog extends MadeLog {
+/** A log whose key can be rotated. */
+class RotatableLog extends MadeLog {
   rotate(): void {
     Object.assign(this, { signer: testSigner(2) });
   }
 }
 
-function randomLog(shard: number, shards: number, chance: Chance, from: number): TurningLog {
-  const log = new TurningLog(shard, shards, testSigner(1));
+function randomLog(shard: number, shards: number, chance: Chance, from: number): RotatableLog {
+  const log = new RotatableLog(shard, shards, testSigner(1));
   const size = from + chance.of([0, 1, 2, 3, 10, 60, 200]);
-  const lanes = sourcesOf(shard, shards, shards > 64 ? 1 : 1 + chance.below(5)).map((producer) => ({
+  const producers = sourcesOf(shard, shards, shards > 64 ? 1 : 1 + chance.below(5)).map((producer) => ({
     producer,
     queue: [] as RecantEvent[],
   }));
   const signEvery = chance.of([1, 7, 64, 1_000]);
   while (log.frames.length < size) {
-    const lane = chance.of(lanes);
+    const next = chance.of(producers);
     if (chance.isOneIn(12)) log.letter(randomLetter(chance));
     else if (chance.isOneIn(150)) log.openEpoch(log.epoch + 1 + chance.below(3));
     else if (chance.isOneIn(200)) log.rotate();
     else {
-      if (lane.queue.length === 0) lane.queue.push(...randomEvents(lane.producer, chance));
-      const event = lane.queue.shift();
+      if (next.queue.length === 0) next.queue.push(...randomEvents(next.producer, chance));
+      const event = next.queue.shift();
       if (event !== undefined) log.event(event);
     }
     log.nowMs += chance.of([0, 0, 1, 60_000]);
@@ -74,7 +74,7 @@ function randomLetter(chance: Chance): Buffer {
   return Buffer.alloc(chance.of([0, 1, 20, 5_000]), 0x7b);
 }
 
-/** What a sender says next, some of it lost on the way. */
+/** The next events of a sender; some are lost. */
 function randomEvents(producer: Producer, chance: Chance): RecantEvent[] {
   const events = chance.isOneIn(3) ? [example(producer, chance)] : attempt(producer, chance);
   return events.filter(() => !chance.isOneIn(40));
@@ -82,13 +82,13 @@ function randomEvents(producer: Producer, chance: Chance): RecantEvent[] {
 
 const examplesOf = new WeakMap<Producer, Set<string>>();
 
-/** Once a sender: the same example again would be the same event. */
+/** Each example once per sender: a repeated one would be a duplicate event. */
 function example(producer: Producer, chance: Chance): RecantEvent {
   const { event } = chance.of(examples);
-  const told = examplesOf.get(producer) ?? new Set();
-  examplesOf.set(producer, told);
-  if (event.type === 'recant.source.heartbeat.v1' || told.has(event.id)) return producer.heartbeat();
-  told.add(event.id);
+  const used = examplesOf.get(producer) ?? new Set();
+  examplesOf.set(producer, used);
+  if (event.type === 'recant.source.heartbeat.v1' || used.has(event.id)) return producer.heartbeat();
+  used.add(event.id);
   return producer.event({ id: event.id, type: event.type, data: event.data } as never);
 }
 

@@ -8,14 +8,14 @@ import { soundLog } from './sound-log.ts';
 export const EDITS_PART = 'edits of one byte';
 export const SOUND_PART = 'sound ledgers of random shapes';
 
-const EDITED = { part: EDITS_PART, kind: 'a byte is edited', way: 'as it is', expected: 'any rule' } as const;
-const UNTOUCHED = { part: SOUND_PART, kind: 'nothing', way: 'as it is', expected: 'sound' } as const;
+const EDITED = { part: EDITS_PART, kind: 'a byte is edited', signing: 'unsigned', expected: 'any rule' } as const;
+const UNTOUCHED = { part: SOUND_PART, kind: 'nothing', signing: 'unsigned', expected: 'sound' } as const;
 
-/** Changes one byte at a time, each time of the sound file: every edit must be caught, and be called the same by both. */
+/** Changes one byte of a sound file per bundle: both verifiers must catch it and name the same rule. */
 export async function* editBytes(judges: Judges, seed: number, edits: number): AsyncGenerator<Outcome> {
   const chance = new Chance(seed);
   const files = await soundFiles();
-  yield* together(edits, async (n) => {
+  yield* inBatches(edits, async (n) => {
     const bytes = Buffer.from(chance.of(files));
     const at = chance.below(bytes.length);
     bytes[at] = (bytes[at] as number) ^ (1 + chance.below(255));
@@ -23,7 +23,7 @@ export async function* editBytes(judges: Judges, seed: number, edits: number): A
   });
 }
 
-/** Small files, so that every kind of byte is met often. */
+/** Small files, so that edits reach every kind of byte often. */
 async function soundFiles(): Promise<Buffer[]> {
   const restored = soundLog(1, 4, 15, 5);
   restored.openEpoch();
@@ -36,19 +36,19 @@ async function soundFiles(): Promise<Buffer[]> {
   ];
 }
 
-/** Makes sound logs: no rule may be broken, and both must count and warn alike. */
+/** Makes sound ledgers: both verifiers must find no broken rule and report equal counts and warnings. */
 export async function* makeSound(judges: Judges, seed: number, bundles: number): AsyncGenerator<Outcome> {
-  yield* together(bundles, async (n) => {
+  yield* inBatches(bundles, async (n) => {
     const bytes = await randomBundle(new Chance(seed * 1_000 + n));
     return outcomeOf(UNTOUCHED, `seed ${seed}, bundle ${n}`, await judges.judge(bytes));
   });
 }
 
-/** Of small files, so that neither verifier waits for the other one after each. */
-const TOGETHER = 20;
+/** Small files verified at once, so that neither verifier waits for the other after each. */
+const BATCH = 20;
 
-async function* together(count: number, run: (n: number) => Promise<Outcome>): AsyncGenerator<Outcome> {
-  for (let from = 0; from < count; from += TOGETHER) {
-    yield* await Promise.all(Array.from({ length: Math.min(TOGETHER, count - from) }, (_, n) => run(from + n)));
+async function* inBatches(count: number, run: (n: number) => Promise<Outcome>): AsyncGenerator<Outcome> {
+  for (let from = 0; from < count; from += BATCH) {
+    yield* await Promise.all(Array.from({ length: Math.min(BATCH, count - from) }, (_, n) => run(from + n)));
   }
 }

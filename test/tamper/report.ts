@@ -3,7 +3,7 @@ import { VERIFIERS } from './judge.ts';
 import { isCaught, isNamed, type Outcome } from './outcome.ts';
 import { PARTS, SIZES } from './rounds.ts';
 
-/** Everything that was judged so far. */
+/** Outcomes so far. */
 export class Report {
   readonly #outcomes: Outcome[] = [];
 
@@ -11,28 +11,28 @@ export class Report {
     this.#outcomes.push(outcome);
   }
 
-  /** How far it is: the part of the bundle that was judged last. */
+  /** Progress of the part of the latest bundle. */
   progress(): string {
     const part = this.#outcomes.at(-1)?.part ?? '';
     const done = this.#outcomes.filter((outcome) => outcome.part === part).length;
     return `${part}: ${done} of ${PARTS.get(part)} bundles`;
   }
 
-  complaints(): string[] {
+  failures(): string[] {
     const missing = [...PARTS].flatMap(([part, bundles]) => {
       const judged = this.#outcomes.filter((outcome) => outcome.part === part).length;
-      return judged === bundles ? [] : [`${part}: ${judged} of ${bundles} bundles were judged`];
+      return judged === bundles ? [] : [`${part}: expected ${bundles} bundles, verified ${judged}`];
     });
-    return [...this.#outcomes.flatMap(({ complaint }) => complaint ?? []), ...missing, ...this.#unmet()];
+    return [...this.#outcomes.flatMap(({ failure }) => failure ?? []), ...missing, ...this.#uncovered()];
   }
 
-  /** Kinds for which no bundle of a size had room are named, not forgotten. */
-  #unmet(): string[] {
-    const met = new Set(this.#outcomes.map(({ kind, way }) => `${kind}, ${way}`));
-    return CASES.map(({ kind, way }) => `${kind}, ${way}`).flatMap((row) => (met.has(row) ? [] : [`never met: ${row}`]));
+  /** Cases that no bundle covered. */
+  #uncovered(): string[] {
+    const met = new Set(this.#outcomes.map(({ kind, signing }) => `${kind}, ${signing}`));
+    return CASES.map(({ kind, signing }) => `${kind}, ${signing}`).flatMap((row) => (met.has(row) ? [] : [`not covered: ${row}`]));
   }
 
-  /** What each kind was called, and how many bundles of each part each verifier caught and named. */
+  /** Rules per kind, and how many bundles of each part each verifier caught and named. */
   tables(): string {
     const sizes = SIZES.map((size) => size.toLocaleString('en')).join(', ');
     const rows = [...PARTS.keys()].map((part) =>
@@ -48,9 +48,9 @@ export class Report {
 
 function kindRows(outcomes: readonly Outcome[]): string[] {
   const rows = new Map<string, Set<string>>();
-  for (const { kind, way, said } of outcomes) {
-    const row = `${kind} | ${way}`;
-    rows.set(row, (rows.get(row) ?? new Set()).add(said.TypeScript));
+  for (const { kind, signing, rules: verdicts } of outcomes) {
+    const row = `${kind} | ${signing}`;
+    rows.set(row, (rows.get(row) ?? new Set()).add(verdicts.TypeScript));
   }
   return [...rows].map(([row, rules]) => `${row} | ${[...rules].join(', ')}`);
 }
@@ -59,10 +59,10 @@ function figuresOf(part: string, outcomes: readonly Outcome[]): string {
   const tampered = outcomes.filter(({ expected }) => expected !== 'sound');
   const sound = outcomes.filter(({ expected }) => expected === 'sound');
   const byVerifier = VERIFIERS.map((verifier) => {
-    const caught = tampered.filter(({ said }) => isCaught(said[verifier])).length;
-    const named = tampered.filter(({ said, expected }) => isNamed(said[verifier], expected)).length;
-    const alarms = sound.filter(({ said }) => said[verifier] !== 'sound').length;
+    const caught = tampered.filter(({ rules }) => isCaught(rules[verifier])).length;
+    const named = tampered.filter(({ rules, expected }) => isNamed(rules[verifier], expected)).length;
+    const alarms = sound.filter(({ rules }) => rules[verifier] !== 'sound').length;
     return `${verifier} caught ${caught}, named ${named}, false alarms ${alarms}`;
   });
-  return `${part}: ${outcomes.length} bundles, ${tampered.length} tampered with, ${sound.length} sound | ${byVerifier.join(' | ')}`;
+  return `${part}: ${outcomes.length} bundles, ${tampered.length} tampered, ${sound.length} sound | ${byVerifier.join(' | ')}`;
 }

@@ -6,10 +6,10 @@ import { EDITS_PART, editBytes, makeSound, SOUND_PART } from './random.ts';
 export const SIZES: readonly number[] = [1, 2, 255, 256, 257, 70_000];
 const EDITS = 10_000;
 const SOUND = 1_000;
-/** Of the edits, and of the sound ledgers. */
+/** Rounds of edits, and rounds of sound ledgers. */
 const ROUNDS = 50;
 
-/** What a lane takes at once: a case at a size, some edits of one byte, some sound ledgers. */
+/** A unit of work: a case at a size, some edits of one byte, or some sound ledgers. */
 type Round = { readonly size: number; readonly n: number } | { readonly edits: number } | { readonly sound: number };
 
 const ROUNDS_OF_ALL: readonly Round[] = [
@@ -18,7 +18,7 @@ const ROUNDS_OF_ALL: readonly Round[] = [
   ...Array.from({ length: ROUNDS }, (_, sound) => ({ sound })),
 ];
 
-/** How many bundles each part of the campaign has. */
+/** Number of bundles of each part of the campaign. */
 export const PARTS: ReadonlyMap<string, number> = new Map([
   ...SIZES.map((size): [string, number] => [partOf(size), [...CASES.keys()].filter((n) => hasRoom(size, n)).length]),
   [EDITS_PART, EDITS],
@@ -30,8 +30,8 @@ function hasRoom(size: number, n: number): boolean {
 }
 
 /**
- * One lane of the campaign. Each case and each round has a seed of its own: the bundles are the same however many lanes there are.
- * @param next number of the round that no lane has taken yet
+ * Runs rounds until none is left. Each round has its own seed, so the bundles do not depend on the number of workers.
+ * @param next claims the next round and returns its number
  */
 export async function* runRounds(judges: Judges, seed: number, next: () => number): AsyncGenerator<Outcome> {
   let trial: Trial | undefined;

@@ -3,17 +3,17 @@ import { MadeLog, type Producer, sourcesOf, testSigner } from '../../libs/verifi
 
 const PART = { digest: 'cd'.repeat(32), salt: 'AAECAwQFBgcICQoLDA0ODw', size: 100_000 };
 
-/** A sound log: three senders, attempts with effects in chunks, every second one's arguments as a part, dead letters, signed now and then. */
+/** A sound log: three senders, attempts with chunked effects, every second with arguments as a part, dead letters, checkpoints at intervals. */
 export function soundLog(shard: number, shards: number, size: number, signEvery: number): MadeLog {
   const log = new MadeLog(shard, shards, testSigner());
-  const lanes = sourcesOf(shard, shards, 3).map((producer) => ({ producer, queue: [] as RecantEvent[] }));
+  const producers = sourcesOf(shard, shards, 3).map((producer) => ({ producer, queue: [] as RecantEvent[] }));
   if (signEvery === 1) log.sign();
   for (let n = 1; n < size; n += 1) {
-    const lane = lanes[n % lanes.length] as (typeof lanes)[number];
+    const next = producers[n % producers.length] as (typeof producers)[number];
     if (n % 17 === 5) log.letter(Buffer.from(`{ not json ${n}`));
     else {
-      if (lane.queue.length === 0) lane.queue.push(lane.producer.heartbeat(), ...attemptOf(lane.producer, n));
-      log.event(lane.queue.shift() as RecantEvent);
+      if (next.queue.length === 0) next.queue.push(next.producer.heartbeat(), ...attemptOf(next.producer, n));
+      log.event(next.queue.shift() as RecantEvent);
     }
     if (log.frames.length % signEvery === 0) log.sign();
   }

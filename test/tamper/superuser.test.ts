@@ -18,7 +18,7 @@ import type { Ended } from '../../services/recant/test/process.ts';
 import { type JavaVerdict, JavaVerifier } from './java.ts';
 import { Superuser } from './superuser.ts';
 
-/** With nothing but `recant verify` and a folder of checkpoints: what somebody did who had every right in the database, and the ledger's key. */
+/** `recant verify` and a folder of checkpoints must detect what a superuser with the ledger's key did. */
 const LEDGER = 'example.org/ledger';
 const keyFile = newSigningKey(LEDGER);
 const keys = parseSigningKeys(keyFile, 'a test');
@@ -36,7 +36,7 @@ beforeAll(async () => {
   await mkdir(kept());
   const timing = { integrateMs: 20, publishMs: 20, anchorMs: 50, headMs: 100 };
   const ledger = await startLedger({ databaseUrl: database.url, evidence: { keys, anchors: [folderAnchor(kept())], timing } });
-  // Twice, so that an earlier checkpoint than the newest stands over the first half.
+  // Twice, so that the first half has a checkpoint of its own.
   for (const anchored of [151n, 301n]) {
     for (let n = 0; n < 50; n += 1) await ledger.agents.submitBatch(source.attempt([`postgres://shop/public.orders/${n}`]).events);
     await waitUntil(async () => {
@@ -45,7 +45,7 @@ beforeAll(async () => {
     });
   }
   await ledger.stop();
-  // They have been lying there for a while: what is kept at the same time as a bundle is made may be of more.
+  // Backdated, because a checkpoint saved at the time of the bundle may cover more entries.
   const before = new Date(Date.now() - 3_600_000);
   for (const name of await readdir(kept(), { recursive: true })) await utimes(join(kept(), name), before, before);
 }, 120_000);
@@ -57,7 +57,7 @@ afterAll(async () => {
 
 const kept = (): string => join(dir, 'anchor');
 
-/** A copy of the ledger, changed. @returns what `recant verify` says of it without the folder of checkpoints, and with it */
+/** Changes a copy of the ledger. @returns the output of `recant verify` without and with the folder of checkpoints */
 async function verifyAfter(change: (superuser: Superuser) => Promise<void>): Promise<{ alone: Ended; anchored: Ended; java: JavaVerdict }> {
   await using copy = await testDatabase();
   await cloneInto(copy);
@@ -68,7 +68,7 @@ async function verifyAfter(change: (superuser: Superuser) => Promise<void>): Pro
   const verify = (...more: string[]) => recant(['verify', '--tenant', TENANT, ...more], env);
   const alone = await verify();
   const anchored = await verify('--anchor', kept());
-  // Last: an export is an entry of its own.
+  // Last, because an export adds an entry.
   const file = join(dir, `${copy.name}.recant`);
   const exported = await recant(['export', '--tenant', TENANT, '--out', file], env);
   if (exported.code !== 0) throw new Error(exported.err);
@@ -76,7 +76,7 @@ async function verifyAfter(change: (superuser: Superuser) => Promise<void>): Pro
   return { alone, anchored, java: evidence };
 }
 
-/** As a user types it, without a process of its own. */
+/** Runs a command in this process. */
 async function recant(args: readonly string[], env: Readonly<Record<string, string>>): Promise<Ended> {
   const texts = { out: '', err: '' };
   const into = (name: 'out' | 'err') =>
@@ -95,14 +95,14 @@ async function cloneInto(copy: TestDatabase): Promise<void> {
   const server = new pg.Client({ connectionString: Object.assign(new URL(copy.ownerUrl), { pathname: '/postgres' }).href });
   await server.connect();
   await server.query(`DROP DATABASE ${copy.name}`);
-  // A backend outlives its connection, by seconds where the machine is busy.
+  // A backend outlives its connection, by seconds on a busy machine.
   await waitUntil(() => server.query(`CREATE DATABASE ${copy.name} TEMPLATE ${database.name}`));
   await server.end();
 }
 
 const named = (rule: Rule) => ({ code: 6, out: expect.stringContaining(`Not sound: ${rule} at shard ${place.shard}`) });
 
-test('a ledger that nobody touched is sound, and is what was kept of it', async () => {
+test('an unchanged ledger is sound and matches its saved checkpoints', async () => {
   const { alone, anchored, java: evidence } = await verifyAfter(async (superuser) => superuser.rebuild());
   expect(evidence).toMatchObject({ sound: true, counts: { entries: 301, anchors: expect.any(Number) } });
   expect(evidence.counts?.anchors).toBeGreaterThan(0);
@@ -148,7 +148,7 @@ test.each<[string, Rule, (superuser: Superuser) => Promise<void>]>([
     expect(alone, alone.err).toMatchObject({ code: 0, out: expect.stringContaining('a ledger replaced as a whole would look the same') });
     expect(anchored, anchored.err).toMatchObject(named(rule));
     expect(anchored.out).toContain(RULES[rule]);
-    // And to the other verifier, from the exported file.
+    // The Java verifier reads the exported file.
     expect(evidence).toMatchObject({ sound: false, rule, shard: place.shard });
   },
 );

@@ -2,7 +2,7 @@ import { decodeFrame, encodeFrame, originOf, type Signer } from '@recant/ledger'
 import { encodeNote, Frontier, formatCheckpoint, growTiles, leafHash, parseVerifierKey } from '@recant/transparency';
 import pg from 'pg';
 
-/** Where somebody with every right works: one log of one tenant. */
+/** The superuser's target: one log of one tenant. */
 export interface Place {
   readonly ledger: string;
   readonly tenant: string;
@@ -13,7 +13,7 @@ export interface Place {
 
 const GUARDED = ['entry', 'log', 'tile', 'checkpoint', 'attempt', 'settlement', 'effect', 'anchored', 'cosignature'];
 
-/** A superuser with the service's own key: changes what he likes, and then makes all that is derived anew, so that everything fits again. */
+/** A superuser with the ledger's key, who changes entries and then rebuilds all derived data, so that the result is consistent. */
 export class Superuser {
   readonly #client: pg.Client;
   readonly #place: Place;
@@ -26,7 +26,7 @@ export class Superuser {
   static async at(ownerUrl: string, place: Place): Promise<Superuser> {
     const client = new pg.Client({ connectionString: ownerUrl });
     await client.connect();
-    // The triggers are ENABLE ALWAYS: even he has to switch them off first.
+    // The triggers are ENABLE ALWAYS; even a superuser must disable them first.
     for (const table of GUARDED) await client.query(`ALTER TABLE recant.${table} DISABLE TRIGGER ALL`);
     return new Superuser(client, place);
   }
@@ -36,19 +36,19 @@ export class Superuser {
     return rows.map(({ frame }) => frame as Buffer);
   }
 
-  /** Index of the newest entry whose body says so. */
+  /** Index of the newest entry whose body matches. */
   async indexOf(type: string): Promise<number> {
     return (await this.frames()).findLastIndex((frame) => frame.includes(`"type":"recant.${type}.v1"`));
   }
 
   async editRow(sql: string, ...values: readonly unknown[]): Promise<void> {
     const { rowCount } = await this.#query(sql, ...values);
-    if (rowCount !== 1) throw new RangeError(`${rowCount} rows were changed`);
+    if (rowCount !== 1) throw new RangeError(`expected 1 changed row, got ${rowCount}`);
   }
 
   async edit(index: number, change: (body: string) => string): Promise<void> {
     const frame = decodeFrame((await this.frames())[index] as Buffer);
-    if (frame === undefined) throw new RangeError('no such entry');
+    if (frame === undefined) throw new RangeError('the entry does not exist');
     const body = Buffer.from(change(Buffer.from(frame.body).toString('utf8')));
     const bytes = encodeFrame({ ...frame, body });
     await this.editRow(
@@ -59,7 +59,7 @@ export class Superuser {
     );
   }
 
-  /** Takes an entry out and puts another one in its place. */
+  /** Replaces an entry. */
   async reinsert(index: number, change: (body: string) => string): Promise<void> {
     const where = 'WHERE tenant_id = $1 AND shard = $2 AND idx = $3';
     const { rows } = await this.#query(`SELECT source_no, event_id, sequence, leaf, frame FROM recant.entry ${where}`, index);
@@ -79,7 +79,7 @@ export class Superuser {
       await this.#query(`DELETE FROM recant.${table} WHERE tenant_id = $1 AND shard = $2 AND idx >= $3`, index);
   }
 
-  /** Head, tiles and checkpoints, as the ledger would have made them of the entries as they are now. */
+  /** Rebuilds head, tiles and checkpoints from the current entries, as the ledger makes them. */
   async rebuild(): Promise<void> {
     const frames = await this.frames();
     const { rows } = await this.#query('SELECT size FROM recant.checkpoint WHERE tenant_id = $1 AND shard = $2 ORDER BY size');

@@ -8,8 +8,8 @@ import { editBytes, makeSound } from './random.ts';
 import { Report } from './report.ts';
 import { soundLog } from './sound-log.ts';
 
-/** A sample of `npm run test:tamper`; one JVM for all of it. */
-describe('two verifiers that share no code', () => {
+/** A sample of `npm run test:tamper`, with one JVM. */
+describe('both verifiers', () => {
   let judges: Judges;
   beforeAll(async () => {
     judges = await Judges.open();
@@ -18,7 +18,7 @@ describe('two verifiers that share no code', () => {
     await judges.close();
   });
 
-  it('know at least 40 kinds of tampering', () => {
+  it('are tested with at least 40 kinds of tampering', () => {
     expect(KINDS.length).toBeGreaterThanOrEqual(40);
   });
 
@@ -26,7 +26,7 @@ describe('two verifiers that share no code', () => {
     [1, 1],
     [2, 2],
     [257, 3],
-  ])('catch what was tampered with in a log of %i entries, and name it alike', async (size, every) => {
+  ])('catch every kind of tampering in a log of %i entries and name the same rule', async (size, every) => {
     const trial = await Trial.open(judges, size);
     const outcomes: Outcome[] = [];
     for (const [n, each] of CASES.entries()) {
@@ -34,67 +34,67 @@ describe('two verifiers that share no code', () => {
       if (isChosen) outcomes.push(await trial.run(each, n));
     }
     expect(outcomes.length).toBeGreaterThan(80);
-    expect(await complaintsOf(outcomes)).toEqual([]);
+    expect(await failuresOf(outcomes)).toEqual([]);
   });
 
-  it('I12: catch an edit of any one byte', async () => {
-    expect(await complaintsOf(editBytes(judges, 42, 200))).toEqual([]);
+  it('I12: catch an edit of any single byte', async () => {
+    expect(await failuresOf(editBytes(judges, 42, 200))).toEqual([]);
   });
 
-  it('raise no alarm at sound ledgers of any shape, and count and warn alike', async () => {
-    expect(await complaintsOf(makeSound(judges, 42, 20))).toEqual([]);
+  it('find random sound ledgers sound, with equal counts and warnings', async () => {
+    expect(await failuresOf(makeSound(judges, 42, 20))).toEqual([]);
   });
 
-  it('complain of a bundle that nothing was changed in', async () => {
+  it('report an unchanged bundle as failure where a rule is expected', async () => {
     const idle = {
       kind: 'nothing is changed',
-      way: 'as it is',
+      signing: 'unsigned',
       sizeMin: 1,
       expected: ['format'],
       make: ({ bytes }: { bytes: Buffer }) => bytes,
     } as const;
     const trial = await Trial.open(judges, 2);
-    expect(await trial.run(idle, 1)).toMatchObject({ complaint: expect.stringContaining('called sound') });
+    expect(await trial.run(idle, 1)).toMatchObject({ failure: expect.stringContaining('got sound from TypeScript') });
   });
 
-  it('are reported with what was missed and what was not judged', () => {
+  it('are reported with missed and unverified bundles', () => {
     const report = new Report();
-    const bundle = { part: partOf(2), kind: 'a byte is edited', way: 'as it is', expected: 'any rule' } as const;
-    report.add({ ...bundle, said: { TypeScript: 'format', Java: 'sound' }, complaint: 'TypeScript says format, Java sound' });
-    expect(report.tables()).toContain('1 tampered with, 0 sound | TypeScript caught 1, named 1, false alarms 0 | Java caught 0, named 0,');
-    expect(report.complaints()).toEqual(
+    const bundle = { part: partOf(2), kind: 'a byte is edited', signing: 'unsigned', expected: 'any rule' } as const;
+    report.add({ ...bundle, rules: { TypeScript: 'format', Java: 'sound' }, failure: 'verifiers disagree' });
+    expect(report.tables()).toContain('1 tampered, 0 sound | TypeScript caught 1, named 1, false alarms 0 | Java caught 0, named 0,');
+    expect(report.failures()).toEqual(
       expect.arrayContaining([
-        'TypeScript says format, Java sound',
-        'logs of 70,000: 0 of 253 bundles were judged',
-        'never met: an event is edited, as it is',
+        'verifiers disagree',
+        'logs of 70,000: expected 253 bundles, verified 0',
+        'not covered: an event is edited, unsigned',
       ]),
     );
   });
 
-  it('tell what was kept after a bundle was made from what was cut off it', async () => {
+  it('distinguish a checkpoint newer than the bundle from a truncated log', async () => {
     const log = soundLog(0, 4, 50, 50);
-    const kept = log.checkpoints.map(({ note }, n) => ({ name: `${n}.checkpoint`, note: Buffer.from(note) }));
+    const saved = log.checkpoints.map(({ note }, n) => ({ name: `${n}.checkpoint`, note: Buffer.from(note) }));
     const cut = await makeBundle([soundLog(0, 4, 5, 50).source()]);
     const madeMs = Date.parse(manifestOf(cut).made);
     for (const [savedAtMs, expected] of [
       [madeMs - CLOCK_SKEW_MS, { rule: 'anchor_ahead' }],
-      [madeMs - CLOCK_SKEW_MS + 1_000, { sound: true, anchorsNewer: kept.map(({ name }) => name) }],
+      [madeMs - CLOCK_SKEW_MS + 1_000, { sound: true, anchorsNewer: saved.map(({ name }) => name) }],
     ] as const) {
-      const anchors = kept.map((each) => ({ ...each, savedAtMs }));
-      const { verdict, java, difference } = await judges.judge(cut, [], { folder: await judges.keep(anchors), kept: anchors });
+      const anchors = saved.map((each) => ({ ...each, savedAtMs }));
+      const { verdict, java, difference } = await judges.judge(cut, [], { folder: await judges.saveAnchors(anchors), saved: anchors });
       expect([verdict, java, difference]).toMatchObject([expected, expected, undefined]);
     }
   });
 
-  it('do not believe a key that was not named', async () => {
+  it('do not trust a key that was not given', async () => {
     const bytes = await makeBundle([soundLog(0, 4, 5, 50).source()]);
     const { verdict, java, difference } = await judges.judge(bytes, [testSigner(77).vkey]);
     expect([verdict.sound, java.rule, difference]).toEqual([false, 'key_unknown', undefined]);
   });
 });
 
-async function complaintsOf(outcomes: Iterable<Outcome> | AsyncIterable<Outcome>): Promise<string[]> {
-  const complaints: string[] = [];
-  for await (const { complaint } of outcomes) if (complaint !== undefined) complaints.push(complaint);
-  return complaints;
+async function failuresOf(outcomes: Iterable<Outcome> | AsyncIterable<Outcome>): Promise<string[]> {
+  const failures: string[] = [];
+  for await (const { failure } of outcomes) if (failure !== undefined) failures.push(failure);
+  return failures;
 }

@@ -1,25 +1,25 @@
 import { formatCheckpoint, parseCheckpoint, parseNote } from '@recant/transparency';
 import type { Rule } from '@recant/verifier';
 import { makeBundle, makeLog, testSigner } from '../../../libs/verifier/test/make-ledger.ts';
-import { naive, recordsOf, seal } from '../bundle-file.ts';
+import { recordsOf, sign, withRecords } from '../bundle-file.ts';
 import type { Chance } from '../chance.ts';
 import { copyDraft, type Draft, type DraftLog, type Item, type NoteSigner, rebuild } from '../draft.ts';
 import { find, replaceFrame } from '../edit.ts';
-import type { FileKind, Kept, Stage } from '../kind.ts';
+import type { FileKind, SavedNote, Stage } from '../kind.ts';
 
-/** Changes of what was signed, and of what was kept outside. */
+/** Changes to checkpoints and to saved copies of them. */
 export const CHECKPOINT_KINDS: readonly FileKind[] = [
-  note('a checkpoint says another size', 'signature_invalid', (text) => text.replace(/\n([0-9]+)\n/, '\n1$1\n')),
-  note('a checkpoint says another root', 'signature_invalid', (text) =>
+  note('a checkpoint states another size', 'signature_invalid', (text) => text.replace(/\n([0-9]+)\n/, '\n1$1\n')),
+  note('a checkpoint states another root', 'signature_invalid', (text) =>
     text.replace(/\n[A-Za-z0-9+/]{4}([A-Za-z0-9+/=]{40})\n/, '\nAAAA$1\n'),
   ),
-  note('a checkpoint says another origin', 'signature_invalid', (text) => text.replace('/0/e1', '/1/e1')),
-  note('a checkpoint’s signature is another', 'signature_invalid', (text, { ledgerKey }) => {
+  note('a checkpoint states another origin', 'signature_invalid', (text) => text.replace('/0/e1', '/1/e1')),
+  note('a checkpoint’s signature is changed', 'signature_invalid', (text, { ledgerKey }) => {
     const other = ledgerKey.note('something else\n1\nAAAA\n').toString();
     return text.slice(0, text.indexOf('\u2014')) + other.slice(other.indexOf('\u2014'));
   }),
   note('a checkpoint has no signature', 'format', (text) => text.slice(0, text.indexOf('\u2014'))),
-  note('a checkpoint is no note', 'format', () => 'nothing of the kind'),
+  note('a checkpoint is not a signed note', 'format', () => 'nothing of the kind'),
   note('a checkpoint’s size has a leading zero', 'format', (text) => text.replace(/\n([0-9]+)\n/, '\n0$1\n')),
   note('a checkpoint is signed by a foreign key', 'key_unknown', (text, { foreignKey }) => foreignKey.note(textOf(text)).toString()),
   note('a checkpoint is signed by another ledger', 'key_unknown', (text) =>
@@ -37,13 +37,13 @@ export const CHECKPOINT_KINDS: readonly FileKind[] = [
     resign(log, key, { origin: log.origin.replace('/acme/', '/other/') }),
   ),
   signed('a checkpoint is of another ledger', 'origin_mismatch', (log, key) => resign(log, key, { origin: `x${log.origin}` })),
-  signed('a checkpoint has a line more', 'origin_mismatch', (log, key) => resign(log, key, { extensions: ['more'] })),
+  signed('a checkpoint has an extra line', 'origin_mismatch', (log, key) => resign(log, key, { extensions: ['more'] })),
   signed('the newest checkpoint is of another tree', 'root_mismatch', (log, key) => resign(log, key, { root: Buffer.alloc(32, 9) })),
-  signed('the newest checkpoint is of one entry more', 'size_mismatch', (log, key) => resign(log, key, { size: log.size + 1n })),
+  signed('the newest checkpoint covers one entry more', 'size_mismatch', (log, key) => resign(log, key, { size: log.size + 1n })),
   signed('the newest checkpoint is missing', 'size_mismatch', (log) => log.items.splice(newest(log), 1)),
-  signed('the newest checkpoint is there twice', 'format', (log) => log.items.push(log.items[newest(log)] as Item)),
+  signed('the newest checkpoint is repeated', 'format', (log) => log.items.push(log.items[newest(log)] as Item)),
   signed(
-    'an old checkpoint stands in the place of the newest',
+    'an old checkpoint replaces the newest',
     'size_mismatch',
     (log) => {
       log.items[newest(log)] = log.items.find(({ type }) => type === 'C') as Item;
@@ -64,7 +64,7 @@ export const CHECKPOINT_KINDS: readonly FileKind[] = [
     2,
   ),
   signed(
-    'an earlier checkpoint stands one entry late',
+    'an earlier checkpoint is one entry late',
     'size_mismatch',
     (log) => {
       const at = log.items.findIndex(({ type }) => type === 'C');
@@ -84,7 +84,7 @@ export const CHECKPOINT_KINDS: readonly FileKind[] = [
         log.items.findIndex(({ type }) => type === 'C'),
         1,
       );
-      return naive(bytes, recordsOf(changed));
+      return withRecords(bytes, recordsOf(changed));
     },
   },
   {
@@ -92,14 +92,14 @@ export const CHECKPOINT_KINDS: readonly FileKind[] = [
     sizeMin: 255,
     rule: ['anchor_differs'],
     make: ({ bytes }) => bytes,
-    keep: ({ draft, ledgerKey }) => [fork(draft, ledgerKey)],
+    anchors: ({ draft, ledgerKey }) => [fork(draft, ledgerKey)],
   },
   {
-    name: 'the log is shorter than a checkpoint that was kept',
+    name: 'the log is shorter than a saved checkpoint',
     sizeMin: 1,
     rule: ['anchor_ahead'],
     make: ({ bytes }) => bytes,
-    keep: ({ draft, ledgerKey }) => {
+    anchors: ({ draft, ledgerKey }) => {
       const { origin, size } = draft.logs[0] as DraftLog;
       return [
         { name: 'later.checkpoint', note: ledgerKey.note(formatCheckpoint({ origin, size: size + 10n, root: Buffer.alloc(32, 1) })) },
@@ -107,48 +107,48 @@ export const CHECKPOINT_KINDS: readonly FileKind[] = [
     },
   },
   {
-    name: 'a log that was kept is not here',
+    name: 'a log with a saved checkpoint is missing',
     sizeMin: 1,
     rule: ['anchor_ahead'],
     make: ({ bytes }) => bytes,
-    keep: ({ draft, ledgerKey }) => {
+    anchors: ({ draft, ledgerKey }) => {
       const origin = (draft.logs[0] as DraftLog).origin.replace('/0/e1', '/3/e1');
       return [{ name: 'missing.checkpoint', note: ledgerKey.note(formatCheckpoint({ origin, size: 5n, root: Buffer.alloc(32, 1) })) }];
     },
   },
   {
-    name: 'the log says an earlier epoch than a checkpoint that was kept',
+    name: 'the log is in an earlier epoch than a saved checkpoint',
     sizeMin: 1,
     rule: ['anchor_ahead', 'anchor_differs'],
     make: ({ bytes }) => bytes,
-    keep: ({ draft, ledgerKey }) => {
+    anchors: ({ draft, ledgerKey }) => {
       const { origin, size } = draft.logs[0] as DraftLog;
       const later = { origin: origin.replace('/e1', '/e2'), size: size + 1n, root: Buffer.alloc(32, 1) };
       return [{ name: 'epoch.checkpoint', note: ledgerKey.note(formatCheckpoint(later)) }];
     },
   },
   {
-    name: 'a checkpoint that was kept is signed by another key',
+    name: 'a saved checkpoint is signed with another key',
     sizeMin: 1,
     rule: ['key_unknown'],
     make: ({ bytes }) => bytes,
-    keep: ({ draft, foreignKey }) => {
+    anchors: ({ draft, foreignKey }) => {
       const { origin, size } = draft.logs[0] as DraftLog;
       return [{ name: 'foreign.checkpoint', note: foreignKey.note(formatCheckpoint({ origin, size, root: Buffer.alloc(32, 1) })) }];
     },
   },
   {
-    name: 'a checkpoint that was kept was edited',
+    name: 'a saved checkpoint was edited',
     sizeMin: 1,
     rule: ['signature_invalid'],
     make: ({ bytes }) => bytes,
-    keep: ({ draft }) => {
+    anchors: ({ draft }) => {
       const kept = (draft.logs[0] as DraftLog).items.findLast(({ type }) => type === 'C') as Extract<Item, { type: 'C' }>;
       return [{ name: 'edited.checkpoint', note: Buffer.from(kept.note.toString().replace(/\n([0-9]+)\n/, '\n1$1\n')) }];
     },
   },
   {
-    name: 'the whole ledger is made anew under a foreign key',
+    name: 'the whole ledger is rebuilt under a foreign key',
     sizeMin: 1,
     rule: ['key_unknown'],
     make: ({ size, foreignKey }) => anew(size, foreignKey, foreignKey),
@@ -161,7 +161,7 @@ export const CHECKPOINT_KINDS: readonly FileKind[] = [
   },
 ];
 
-/** The newest checkpoint of the first log, as a text that is changed; the statement stays. */
+/** Changes the text of the first log's newest checkpoint; the statement stays. */
 function note(name: string, rule: Rule, change: (text: string, stage: Stage) => string): FileKind {
   return {
     name,
@@ -172,12 +172,12 @@ function note(name: string, rule: Rule, change: (text: string, stage: Stage) => 
       const log = changed.logs[0] as DraftLog;
       const { note: was } = log.items[newest(log)] as Extract<Item, { type: 'C' }>;
       log.items[newest(log)] = { type: 'C', note: Buffer.from(change(was.toString(), stage)) };
-      return naive(stage.bytes, recordsOf(changed));
+      return withRecords(stage.bytes, recordsOf(changed));
     },
   };
 }
 
-/** By whoever has the ledger's key. */
+/** Signed with the ledger's key. */
 function signed(name: string, rule: Rule, change: (log: DraftLog, key: NoteSigner, draft: Draft) => unknown, sizeMin = 1): FileKind {
   return {
     name,
@@ -186,7 +186,7 @@ function signed(name: string, rule: Rule, change: (log: DraftLog, key: NoteSigne
     make: ({ draft, ledgerKey }: Stage, _chance: Chance) => {
       const changed = copyDraft(draft);
       change(changed.logs[0] as DraftLog, ledgerKey, changed);
-      return seal(changed, ledgerKey);
+      return sign(changed, ledgerKey);
     },
   };
 }
@@ -204,8 +204,8 @@ function resign(log: DraftLog, key: NoteSigner, change: Partial<Parameters<typeo
   log.items[at] = { type: 'C', note: key.note(formatCheckpoint({ ...was, ...change })) };
 }
 
-/** A checkpoint of a history in which one event was another. */
-function fork(draft: Draft, key: NoteSigner): Kept {
+/** A checkpoint of a history with one different event. */
+function fork(draft: Draft, key: NoteSigner): SavedNote {
   const other = copyDraft(draft).logs[0] as DraftLog;
   const last = other.items.findLastIndex((item) => item.type === 'E');
   const found = find(other, { below: () => last } as unknown as Chance, 'event');

@@ -4,7 +4,7 @@ import type { DraftLog, Entry, Item } from '../draft.ts';
 import { cut, editEvent, find, frameOf, isType, replaceFrame } from '../edit.ts';
 import { ANCHOR, type EntryKind, TREE } from '../kind.ts';
 
-/** Entries cut out, put in, moved or edited so that each is still what a ledger could have written. */
+/** Entries removed, inserted, moved or edited, each still one that a ledger could have written. */
 export const ENTRY_KINDS: readonly EntryKind[] = [
   {
     name: 'an event is edited',
@@ -15,18 +15,18 @@ export const ENTRY_KINDS: readonly EntryKind[] = [
         event.agent = 'agent-2';
       });
     },
-    naive: TREE,
+    unsigned: TREE,
     insider: ['anchor_differs'],
   },
   {
-    name: 'the tool of an attempt is another',
+    name: 'the tool of an attempt is changed',
     sizeMin: 255,
     edit: (log, chance) => {
       editEvent(log, find(log, chance, 'event', isType('attempt.intended')), (event) => {
         event.data.tool = 'refund';
       });
     },
-    naive: TREE,
+    unsigned: TREE,
     insider: ['anchor_differs'],
   },
   {
@@ -37,7 +37,7 @@ export const ENTRY_KINDS: readonly EntryKind[] = [
         event.data.effects[0].operation = 'delete';
       });
     },
-    naive: TREE,
+    unsigned: TREE,
     insider: ['anchor_differs'],
   },
   {
@@ -52,7 +52,7 @@ export const ENTRY_KINDS: readonly EntryKind[] = [
         },
       );
     },
-    naive: TREE,
+    unsigned: TREE,
     insider: ['anchor_differs'],
   },
   {
@@ -67,46 +67,46 @@ export const ENTRY_KINDS: readonly EntryKind[] = [
         },
       );
     },
-    naive: TREE,
+    unsigned: TREE,
     insider: ['anchor_differs'],
   },
   {
-    name: 'the outcome of an attempt is another',
+    name: 'the outcome of an attempt is changed',
     sizeMin: 255,
     edit: (log, chance) => {
       editEvent(log, find(log, chance, 'event', isType('attempt.settled')), (event) => {
         event.data.outcome = 'denied';
       });
     },
-    naive: TREE,
+    unsigned: TREE,
     insider: ['anchor_differs'],
   },
   {
-    name: 'somebody else’s key is said to have sent it',
+    name: 'the entry names another key as sender',
     sizeMin: 2,
     edit: (log, chance) => replaceFrame(log, find(log, chance, 'event'), { keyId: 'key2' }),
-    naive: TREE,
+    unsigned: TREE,
     insider: ['anchor_differs'],
   },
   {
-    name: 'the time of an entry is moved between those beside it',
+    name: 'the time of an entry is changed between its neighbours',
     sizeMin: 2,
     edit: (log, chance) => {
       const found = find(log, chance, 'event');
       replaceFrame(log, found, { receivedAtMs: found.frame.receivedAtMs - 1 });
     },
-    naive: TREE,
+    unsigned: TREE,
     insider: ['anchor_differs'],
   },
   {
-    name: 'an entry is cut out of the middle',
+    name: 'an entry is removed from the middle',
     sizeMin: 255,
     edit: (log, chance) => cut(log, beforeAnother(log, chance)),
-    naive: ['index_gap'],
+    unsigned: ['index_gap'],
     insider: ANCHOR,
   },
   {
-    name: 'an entry is cut out and the others are numbered anew',
+    name: 'an entry is removed and the others are renumbered',
     sizeMin: 255,
     edit: (log, chance) => {
       const at = beforeAnother(log, chance);
@@ -115,35 +115,35 @@ export const ENTRY_KINDS: readonly EntryKind[] = [
         n >= at && item.type !== 'C' && item.type !== 'P' ? { ...item, index: item.index - 1n } : item,
       );
     },
-    naive: ['size_mismatch'],
+    unsigned: ['size_mismatch'],
     insider: ANCHOR,
   },
   {
     name: 'a settlement is removed',
     sizeMin: 255,
     edit: (log, chance) => cut(log, find(log, chance, 'event', isType('attempt.settled')).at),
-    naive: ['index_gap', 'size_mismatch'],
+    unsigned: ['index_gap', 'size_mismatch'],
     insider: ANCHOR,
   },
   {
     name: 'an intent is removed',
     sizeMin: 255,
     edit: (log, chance) => cut(log, find(log, chance, 'event', isType('attempt.intended')).at),
-    naive: ['index_gap', 'size_mismatch'],
+    unsigned: ['index_gap', 'size_mismatch'],
     insider: ANCHOR,
   },
   {
     name: 'a chunk of effects is removed',
     sizeMin: 255,
     edit: (log, chance) => cut(log, find(log, chance, 'event', isType('attempt.effects')).at),
-    naive: ['index_gap', 'size_mismatch'],
+    unsigned: ['index_gap', 'size_mismatch'],
     insider: ANCHOR,
   },
   {
     name: 'a dead letter is removed with its entry',
     sizeMin: 255,
     edit: (log, chance) => cut(log, find(log, chance, 'dead_letter').at),
-    naive: ['index_gap', 'size_mismatch'],
+    unsigned: ['index_gap', 'size_mismatch'],
     insider: ANCHOR,
   },
   {
@@ -154,7 +154,7 @@ export const ENTRY_KINDS: readonly EntryKind[] = [
       cutFrom(log, log.size - BigInt(Math.ceil(Number(log.size) / 10)));
       log.items.push(newest);
     },
-    naive: ['size_mismatch'],
+    unsigned: ['size_mismatch'],
     insider: ['anchor_ahead'],
   },
   {
@@ -164,7 +164,7 @@ export const ENTRY_KINDS: readonly EntryKind[] = [
       log.size -= 1n;
       cutFrom(log, log.size);
     },
-    naive: ['size_mismatch', 'statement_invalid'],
+    unsigned: ['size_mismatch', 'statement_invalid'],
     insider: ['anchor_ahead'],
   },
   {
@@ -174,7 +174,7 @@ export const ENTRY_KINDS: readonly EntryKind[] = [
       log.items = log.items.slice(0, log.items.slice(0, -1).findLastIndex(({ type }) => type === 'C') + 1);
       log.size = (entries(log).at(-1) as Entry).index + 1n;
     },
-    naive: ['statement_invalid'],
+    unsigned: ['statement_invalid'],
     insider: ['anchor_ahead'],
   },
   {
@@ -184,7 +184,7 @@ export const ENTRY_KINDS: readonly EntryKind[] = [
       const at = beforeAnother(log, chance);
       [log.items[at], log.items[at + 1]] = [log.items[at + 1] as Item, log.items[at] as Item];
     },
-    naive: ['index_gap'],
+    unsigned: ['index_gap'],
     insider: ['received_at_falls'],
   },
   {
@@ -197,11 +197,11 @@ export const ENTRY_KINDS: readonly EntryKind[] = [
       log.items[at] = { ...first, frame: encodeFrame({ ...b, receivedAtMs: a.receivedAtMs }) };
       log.items[at + 1] = { ...second, frame: encodeFrame({ ...a, receivedAtMs: b.receivedAtMs }) };
     },
-    naive: TREE,
+    unsigned: TREE,
     insider: ['anchor_differs'],
   },
   {
-    name: 'an event that never was is put in',
+    name: 'an invented event is inserted',
     sizeMin: 255,
     edit: (log, chance) => {
       const at = beforeAnother(log, chance);
@@ -209,11 +209,11 @@ export const ENTRY_KINDS: readonly EntryKind[] = [
       log.items.splice(at, 0, entry);
       editEvent(log, { at, entry, frame: frameOf(entry) }, invent);
     },
-    naive: ['index_gap'],
+    unsigned: ['index_gap'],
     insider: ['anchor_differs'],
   },
   {
-    name: 'an event is appended past the ledger',
+    name: 'an event is appended without the ledger',
     sizeMin: 2,
     edit: (log) => {
       const last = entries(log).findLast((entry) => frameOf(entry).kind === 'event') as Entry;
@@ -222,7 +222,7 @@ export const ENTRY_KINDS: readonly EntryKind[] = [
       const frame = { ...frameOf(last), receivedAtMs: frameOf(end).receivedAtMs };
       editEvent(log, { at, entry: log.items[at] as Entry, frame }, invent);
     },
-    naive: ['size_mismatch'],
+    unsigned: ['size_mismatch'],
   },
   {
     name: 'an entry is written twice',
@@ -231,7 +231,7 @@ export const ENTRY_KINDS: readonly EntryKind[] = [
       const at = beforeAnother(log, chance);
       log.items.splice(at, 0, log.items[at] as Item);
     },
-    naive: ['index_gap'],
+    unsigned: ['index_gap'],
     insider: ['key_duplicate'],
   },
   {
@@ -242,7 +242,7 @@ export const ENTRY_KINDS: readonly EntryKind[] = [
       const late = find(log, chance, 'event', (body) => body !== Buffer.from(frameOf(early).body).toString('utf8'));
       replaceFrame(log, late, { body: frameOf(early).body });
     },
-    naive: TREE,
+    unsigned: TREE,
     insider: ['key_duplicate'],
   },
 ];
@@ -258,7 +258,7 @@ function invent(event: Record<string, unknown>): void {
   event.data = { nothingOlderThan: event.time };
 }
 
-/** Everything from an entry on, with the message and the checkpoints behind it. */
+/** Cuts the log from an entry on, including dead letters and checkpoints. */
 function cutFrom(log: DraftLog, index: bigint): void {
   log.items = log.items.slice(
     0,
@@ -266,7 +266,7 @@ function cutFrom(log: DraftLog, index: bigint): void {
   );
 }
 
-/** An event with an event directly behind it. */
+/** An event that another event directly follows. */
 function beforeAnother(log: DraftLog, chance: Chance): number {
   for (;;) {
     const { at } = find(log, chance, 'event');

@@ -1,11 +1,11 @@
 import { encodeRecord, MAGIC, type Rule } from '@recant/verifier';
 import { testSigner } from '../../../libs/verifier/test/make-ledger.ts';
-import { type DraftRecord, naive, recordsOf, seal, statementAt } from '../bundle-file.ts';
+import { type DraftRecord, recordsOf, sign, statementAt, withRecords } from '../bundle-file.ts';
 import type { Chance } from '../chance.ts';
 import { copyDraft, type Draft } from '../draft.ts';
 import type { FileKind, Stage } from '../kind.ts';
 
-/** Changes of the file around the records, of its manifest, its keys and its statement. */
+/** Changes to the file, its manifest, its keys and its statement. */
 export const FILE_KINDS: readonly FileKind[] = [
   file('the file is empty', 'truncated', () => Buffer.alloc(0)),
   file('the file is cut off in the middle', 'truncated', ({ bytes }, chance) =>
@@ -16,16 +16,16 @@ export const FILE_KINDS: readonly FileKind[] = [
   file('a byte follows the end', 'trailing', ({ bytes }) => Buffer.concat([bytes, Buffer.from([0])])),
   file('another bundle follows the end', 'trailing', ({ bytes, other }) => Buffer.concat([bytes, other])),
   file('a second statement follows the first', 'trailing', ({ bytes }) => Buffer.concat([bytes, bytes.subarray(statementAt(bytes))])),
-  file('the file is of a version to come', 'version', ({ bytes }) =>
+  file('the file has a later version', 'version', ({ bytes }) =>
     Buffer.concat([Buffer.from('recant-bundle/v2\n'), bytes.subarray(MAGIC.length)]),
   ),
   file('the file is something else', 'version', () => Buffer.from('PK\u0003\u0004 this is an archive')),
-  file('a record announces four gigabytes', 'format', ({ bytes }) => at(bytes, MAGIC.length + 1, [0xff, 0xff, 0xff, 0xff])),
-  file('a record announces more than a record holds', 'format', ({ bytes }) => at(bytes, MAGIC.length + 1, [0, 0x10, 0, 1])),
+  file('a record states a length of four gigabytes', 'format', ({ bytes }) => at(bytes, MAGIC.length + 1, [0xff, 0xff, 0xff, 0xff])),
+  file('a record states a length over the limit', 'format', ({ bytes }) => at(bytes, MAGIC.length + 1, [0, 0x10, 0, 1])),
   file('a record is of an unknown type', 'format', ({ bytes }) => at(bytes, MAGIC.length, [0x58])),
-  file('the manifest is missing', 'format', ({ draft, bytes }) => naive(bytes, recordsOf(draft).slice(1))),
-  file('the manifest is there twice', 'format', ({ draft, bytes }) =>
-    naive(bytes, [recordsOf(draft)[0] as DraftRecord, ...recordsOf(draft)]),
+  file('the manifest is missing', 'format', ({ draft, bytes }) => withRecords(bytes, recordsOf(draft).slice(1))),
+  file('the manifest is repeated', 'format', ({ draft, bytes }) =>
+    withRecords(bytes, [recordsOf(draft)[0] as DraftRecord, ...recordsOf(draft)]),
   ),
   manifest('the manifest is nested a thousand deep', 'format', (text) =>
     text.replace('"query":{}', `"query":{"a":${'['.repeat(1_000)}${']'.repeat(1_000)}}`),
@@ -36,31 +36,31 @@ export const FILE_KINDS: readonly FileKind[] = [
   manifest('the manifest has a size over 63 bits', 'format', (text) => text.replace(/"size":"[0-9]+"/, '"size":"9223372036854775808"')),
   manifest('the manifest names another tenant', 'format', (text) => text.replace('"tenant":"acme"', '"tenant":"other"')),
   manifest('the manifest was made at another time', 'statement_invalid', (text) => text.replace(/"made":"2026/, '"made":"2025')),
-  manifest('the manifest was asked something else', 'statement_invalid', (text) => text.replace('"query":{}', '"query":{"shard":0}')),
+  manifest('the manifest states another query', 'statement_invalid', (text) => text.replace('"query":{}', '"query":{"shard":0}')),
   insider('the manifest and its origins name another tenant', 'frame_tenant_mismatch', (draft) => {
     draft.manifest = { ...draft.manifest, tenant: 'other' };
     for (const log of draft.logs) log.origin = log.origin.replace('/acme/', '/other/');
   }),
   insider('the manifest counts one entry more', 'size_mismatch', (draft) => changeFirst(draft, (log) => (log.size += 1n))),
   insider('the manifest counts one entry fewer', 'size_mismatch', (draft) => changeFirst(draft, (log) => (log.size -= 1n))),
-  insider('the manifest says another number of shards', 'genesis_missing', (draft) => changeFirst(draft, (log) => (log.shards *= 2))),
-  insider('the manifest calls the log another shard', 'genesis_missing', (draft) => {
+  insider('the manifest states another number of shards', 'genesis_missing', (draft) => changeFirst(draft, (log) => (log.shards *= 2))),
+  insider('the manifest states another shard', 'genesis_missing', (draft) => {
     changeFirst(draft, (log) => {
       log.shard = 1;
       log.origin = log.origin.replace('/0/', '/1/');
     });
   }),
-  insider('the manifest says a later epoch', 'epoch_invalid', (draft) => {
+  insider('the manifest states a later epoch', 'epoch_invalid', (draft) => {
     changeFirst(draft, (log) => {
       log.epoch = 2;
       log.origin = log.origin.replace('/e1', '/e2');
     });
   }),
-  insider('the logs stand in another order', 'format', (draft) => draft.logs.reverse()),
-  insider('a log is there twice', 'format', (draft) => draft.logs.unshift(...draft.logs.slice(0, 1))),
+  insider('the logs are out of order', 'format', (draft) => draft.logs.reverse()),
+  insider('a log is repeated', 'format', (draft) => draft.logs.unshift(...draft.logs.slice(0, 1))),
   file('a log of the manifest is missing', 'size_mismatch', ({ draft, bytes }) => {
     const records = recordsOf(draft);
-    return naive(
+    return withRecords(
       bytes,
       records.slice(
         0,
@@ -69,16 +69,16 @@ export const FILE_KINDS: readonly FileKind[] = [
     );
   }),
   insider('a whole log is left out', 'anchor_ahead', (draft) => draft.logs.shift()),
-  insider('entries begin later than the manifest says', 'format', (draft) => changeFirst(draft, (log) => (log.from = log.size))),
-  file('a foreign key is put beside the ledger’s', 'statement_invalid', ({ draft, bytes, foreignKey }) => {
-    return naive(bytes, recordsOf({ ...draft, keys: [...draft.keys, foreignKey.vkey] }));
+  insider('entries begin later than the manifest states', 'format', (draft) => changeFirst(draft, (log) => (log.from = log.size))),
+  file('a foreign key is added to the ledger’s', 'statement_invalid', ({ draft, bytes, foreignKey }) => {
+    return withRecords(bytes, recordsOf({ ...draft, keys: [...draft.keys, foreignKey.vkey] }));
   }),
   insider('a key is listed twice', 'format', (draft) => draft.keys.push(draft.keys[0] as string)),
   insider('seventeen keys are listed', 'format', (draft) => {
     for (let n = 100; draft.keys.length < 17; n += 1) draft.keys.push(testSigner(n).vkey);
   }),
   insider('a key is of another name', 'format', (draft) => draft.keys.unshift(testSigner(9, 'recant.local/other').vkey)),
-  insider('a key’s id is not its own', 'format', (draft) => {
+  insider('a key has the id of another', 'format', (draft) => {
     draft.keys[0] = (draft.keys[0] as string).replace(/\+[0-9a-f]{8}\+/, '+00000000+');
   }),
   insider('no key is listed', 'format', (draft) => {
@@ -107,12 +107,12 @@ export const FILE_KINDS: readonly FileKind[] = [
   statement('the statement’s base64 has no padding', 'format', (envelope) => {
     return { ...envelope, signatures: [{ ...(envelope.signatures as object[])[0], sig: `${Buffer.alloc(64, 7).toString('base64url')}` }] };
   }),
-  file('the statement is signed by a foreign key', 'key_unknown', ({ draft, foreignKey }) => seal(draft, foreignKey)),
-  file('the statement counts entries that are not there', 'statement_invalid', async ({ draft, bytes, ledgerKey }) => {
+  file('the statement is signed by a foreign key', 'key_unknown', ({ draft, foreignKey }) => sign(draft, foreignKey)),
+  file('the statement counts more entries than the file has', 'statement_invalid', async ({ draft, bytes, ledgerKey }) => {
     const more = copyDraft(draft);
     more.logs[1]?.items.push(...(more.logs[1]?.items.slice(-2, -1) ?? []));
-    const sealed = await seal(more, ledgerKey);
-    return Buffer.concat([bytes.subarray(0, statementAt(bytes)), sealed.subarray(statementAt(sealed))]);
+    const signed = await sign(more, ledgerKey);
+    return Buffer.concat([bytes.subarray(0, statementAt(bytes)), signed.subarray(statementAt(signed))]);
   }),
 ];
 
@@ -122,12 +122,12 @@ function file(name: string, rule: Rule, make: FileKind['make']): FileKind {
   return { name, sizeMin: 1, make, rule: [rule] };
 }
 
-/** By whoever has the ledger's key: all but the records in question is in order. */
+/** Signed with the ledger's key; only the changed records are wrong. */
 function insider(name: string, rule: Rule, change: (draft: Draft) => unknown): FileKind {
   return file(name, rule, ({ draft, ledgerKey }) => {
     const changed = copyDraft(draft);
     change(changed);
-    return seal(changed, ledgerKey);
+    return sign(changed, ledgerKey);
   });
 }
 
@@ -138,7 +138,7 @@ function changeFirst(draft: Draft, change: (log: Changed) => unknown): void {
 function manifest(name: string, rule: Rule, change: (text: string) => string): FileKind {
   return file(name, rule, ({ draft, bytes }) => {
     const [first, ...rest] = recordsOf(draft) as [DraftRecord, ...DraftRecord[]];
-    return naive(bytes, [{ ...first, payload: Buffer.from(change(first.payload.toString())) }, ...rest]);
+    return withRecords(bytes, [{ ...first, payload: Buffer.from(change(first.payload.toString())) }, ...rest]);
   });
 }
 

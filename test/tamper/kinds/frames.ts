@@ -7,7 +7,7 @@ import { editEvent, find, frameOf, isType, replaceBody, replaceFrame } from '../
 import { ANCHOR, type EntryKind, TREE } from '../kind.ts';
 import { entries } from './entries.ts';
 
-/** Entries that no ledger writes: whoever signs them, they are seen for what they are. */
+/** Entries that no ledger writes; both verifiers detect them under any signature. */
 export const FRAME_KINDS: readonly EntryKind[] = [
   always('a frame of an unknown version', 1, 'frame_invalid', (log, chance) => editFrame(log, chance, (frame) => frame.writeUInt8(2, 0))),
   always('a frame of an unknown kind', 1, 'frame_invalid', (log, chance) => editFrame(log, chance, (frame) => frame.writeUInt8(9, 1))),
@@ -48,7 +48,7 @@ export const FRAME_KINDS: readonly EntryKind[] = [
     edit: (log) => {
       log.items.splice(0, 1);
     },
-    naive: ['index_gap', 'size_mismatch'],
+    unsigned: ['index_gap', 'size_mismatch'],
     insider: ['genesis_missing'],
   },
   always('a genesis stands in the middle', 2, 'genesis_misplaced', (log, chance) => {
@@ -62,8 +62,8 @@ export const FRAME_KINDS: readonly EntryKind[] = [
     name: 'an epoch is made up over the true tree',
     sizeMin: 255,
     edit: (log, chance) => openEpoch(log, chance, (before) => before.root().toString('hex')),
-    // Signed anew it opens an epoch that neither manifest nor checkpoints are of.
-    naive: ['origin_mismatch'],
+    // Signed again it opens an epoch that neither the manifest nor the checkpoints belong to.
+    unsigned: ['origin_mismatch'],
     insider: ['origin_mismatch'],
   },
   always('an event says it is an epoch', 2, 'epoch_invalid', (log, chance) =>
@@ -99,7 +99,7 @@ export const FRAME_KINDS: readonly EntryKind[] = [
       editEvent(log, found, (letter) => Object.assign(letter, { digest, size: 8 }));
       log.items[found.at + 1] = { type: 'D', index: found.entry.index, bytes: Buffer.from('abcdefgh') };
     },
-    naive: TREE,
+    unsigned: TREE,
     insider: ANCHOR,
   },
   always('an event of another log is moved here', 2, 'shard_mismatch', (log, chance, draft) => {
@@ -155,9 +155,9 @@ export const FRAME_KINDS: readonly EntryKind[] = [
   ),
 ];
 
-/** Caught by the same rule whoever signs it. */
-function always(name: string, sizeMin: number, rule: EntryKind['naive'][number], edit: EntryKind['edit']): EntryKind {
-  return { name, sizeMin, edit, naive: [rule], insider: [rule] };
+/** Breaks the same rule under any signature. */
+function always(name: string, sizeMin: number, rule: EntryKind['unsigned'][number], edit: EntryKind['edit']): EntryKind {
+  return { name, sizeMin, edit, unsigned: [rule], insider: [rule] };
 }
 
 function text(log: DraftLog, chance: Chance, change: (body: string) => string): void {
@@ -172,7 +172,7 @@ function editFrame(log: DraftLog, chance: Chance, change: (frame: Buffer) => voi
   log.items[log.items.indexOf(entry)] = { ...entry, frame };
 }
 
-/** In the place of an event. @param root what the entry says of the tree before it */
+/** Replaces an event. @param root the root that the entry states for the tree before it */
 function openEpoch(log: DraftLog, chance: Chance, root: (before: Frontier) => string): void {
   const { at, entry, frame } = find(log, chance, 'event');
   const before = Frontier.empty();
