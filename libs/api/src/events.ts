@@ -42,7 +42,7 @@ export const submitEvents = route({
   headers: z.object({
     'recant-after': name.optional().meta({
       description:
-        'Id of the last event of this source that was acknowledged. A log that does not have it was set back, and refuses these events (`source_behind`). Only with events of one source.',
+        'Id of the last event of this source that was acknowledged. A log that does not have it was set back, and refuses these events (`log_behind_source`). Only with events of one source.',
     }),
   }),
   body: { kind: 'raw', bytesMax: BATCH_BYTES_MAX, content: { [EVENT_MEDIA_TYPE]: CloudEvent, [BATCH_MEDIA_TYPE]: z.array(CloudEvent) } },
@@ -64,7 +64,7 @@ export const submitEvents = route({
     'source_not_allowed',
     'agent_not_allowed',
     'equivocation',
-    'source_behind',
+    'log_behind_source',
     'unstorable',
     'batch_too_long',
     'media_type_unsupported',

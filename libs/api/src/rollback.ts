@@ -83,7 +83,7 @@ export const approvePlan = route({
   params: z.object({ plan: name }),
   body: { kind: 'json', schema: ApprovalInput, bytesMax: 4_096 },
   responses: { 201: { description: 'Approved', schema: ApprovalBody } },
-  errors: ['plan_unknown', 'plan_digest_mismatch', 'approval_own'],
+  errors: ['plan_unknown', 'plan_digest_mismatch', 'self_approval'],
 });
 export const createRun = route({
   ...common,
@@ -137,7 +137,7 @@ export const pauseRun = route({
   path: '/v1/runs/{run}/pause',
   summary: 'Pause at the next safe point',
   params: runParams,
-  errors: ['run_unknown', 'run_state'],
+  errors: ['run_unknown', 'run_state_conflict'],
 });
 export const resumeRun = route({
   ...runAct,
@@ -145,7 +145,7 @@ export const resumeRun = route({
   path: '/v1/runs/{run}/resume',
   summary: 'Go on',
   params: runParams,
-  errors: ['run_unknown', 'run_state'],
+  errors: ['run_unknown', 'run_state_conflict'],
 });
 export const cancelRun = route({
   ...runAct,
@@ -153,7 +153,7 @@ export const cancelRun = route({
   path: '/v1/runs/{run}/cancel',
   summary: 'Stop at the next safe point; steps not started end `skipped`',
   params: runParams,
-  errors: ['run_unknown', 'run_state'],
+  errors: ['run_unknown', 'run_state_conflict'],
 });
 export const retryStep = route({
   ...runAct,

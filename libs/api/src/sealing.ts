@@ -66,7 +66,7 @@ export const unsealPart = route({
   roles: ['unseal'],
   params: z.object({ digest }),
   responses: { 200: { description: 'What was sealed', schema: UnsealedPart } },
-  errors: ['part_unknown', 'part_not_sealed', 'part_erased', 'part_unreadable', 'sealing_off'],
+  errors: ['part_unknown', 'part_not_sealed', 'part_erased', 'part_unreadable', 'sealing_not_configured'],
 });
 
 export const createDataKey = route({
@@ -82,7 +82,7 @@ export const createDataKey = route({
   record: 'none',
   body: { kind: 'json', schema: CreateDataKeyBody, bytesMax: 4_096 },
   responses: { 201: { description: 'The key, given once', schema: CreatedDataKey } },
-  errors: ['sealing_off'],
+  errors: ['sealing_not_configured'],
 });
 
 export const eraseSubject = route({
@@ -95,5 +95,5 @@ export const eraseSubject = route({
   roles: ['administer'],
   params: z.object({ subject }),
   responses: { 200: { description: 'Destroyed, now or before', schema: ErasedSubject } },
-  errors: ['sealing_off'],
+  errors: ['sealing_not_configured'],
 });

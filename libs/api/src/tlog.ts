@@ -18,7 +18,7 @@ export const getVkeys = route({
     'Two of them while keys are rotated: every checkpoint is then under both. Get them over a way you trust once, and compare from then on.',
   roles: READERS,
   responses: { 200: { description: 'Verifier keys', mediaType: TEXT } },
-  errors: ['not_signing'],
+  errors: ['signing_not_configured'],
 });
 
 export const getCheckpoint = route({
@@ -30,7 +30,7 @@ export const getCheckpoint = route({
   roles: READERS,
   params: z.object({ shard }),
   responses: { 200: { description: 'A signed note', mediaType: TEXT } },
-  errors: ['tlog_unknown'],
+  errors: ['not_published'],
 });
 
 export const getTile = route({
@@ -44,7 +44,7 @@ export const getTile = route({
   roles: READERS,
   params: z.object({ shard, path: z.string().max(TILE_PATH_MAX) }),
   responses: { 200: { description: 'Exactly as the specification has it', mediaType: 'application/octet-stream' } },
-  errors: ['tlog_unknown'],
+  errors: ['not_published'],
 });
 
 export const getReceipt = route({
@@ -85,7 +85,7 @@ export const getHead = route({
   summary: 'This tenant’s path to the newest signed head over all logs of the ledger',
   roles: READERS,
   responses: { 200: { description: 'What opens the tenant’s commitment, and the way to the signed root', schema: HeadBody } },
-  errors: ['tlog_unknown'],
+  errors: ['not_published'],
 });
 
 export const OpenEpochBody = z
@@ -109,5 +109,5 @@ export const openEpoch = route({
   params: z.object({ shard }),
   body: { kind: 'json', schema: OpenEpochBody },
   responses: { 201: { description: 'The statement is an entry of the log', schema: OpenedEpoch } },
-  errors: ['epoch_refused', 'ledger_tampered', 'tlog_unknown', 'not_signing'],
+  errors: ['epoch_not_needed', 'epoch_limit_reached', 'ledger_tampered', 'not_published', 'signing_not_configured'],
 });

@@ -26,7 +26,7 @@ export interface Submission {
   readonly refused?: Refusal;
   /** Where it came from, kept with a dead letter: `http`, or `kafka:<topic>/<partition>/<offset>`. */
   readonly origin: string;
-  /** Id of an event of the same source that the sender holds an acknowledgement of. Where the log does not have it: `source_behind`, and nothing is kept. */
+  /** Id of an event of the same source that the sender holds an acknowledgement of. Where the log does not have it: `log_behind_source`, and nothing is kept. */
   readonly after?: string;
 }
 
@@ -49,7 +49,7 @@ export type RefusalCode =
   | 'equivocation'
   | 'id_mismatch'
   /** The log does not have what it acknowledged to this source: an older copy of it was restored. */
-  | 'source_behind'
+  | 'log_behind_source'
   /** The database refused exactly this record (SQLSTATE class 22 or 23). */
   | 'unstorable';
 

@@ -117,7 +117,7 @@ export async function startLedger(): Promise<FakeLedger> {
     ledger.received.events += split.items.length;
     const after = request.headers['recant-after'] as string | undefined;
     const has = ({ source }: { source: string }): boolean => after === undefined || taken.has(`${source} ${after}`);
-    const behind = { kind: 'refused', code: 'source_behind', detail: `no ${after}`, action: 'Send all again.' };
+    const behind = { kind: 'refused', code: 'log_behind_source', detail: `no ${after}`, action: 'Send all again.' };
     return [200, { receipts: split.items.map((item) => (has(JSON.parse(Buffer.from(item).toString())) ? take(item) : behind)) }];
   };
 

@@ -146,7 +146,7 @@ test('acknowledged events that the restored ledger refuses are reported once, wi
   ledger.violations.length = 0;
 });
 
-test('a transport without source_behind sends the whole buffer again after an epoch was opened', async () => {
+test('a transport without log_behind_source sends the whole buffer again after an epoch was opened', async () => {
   const sent: string[] = [];
   const standing = { epoch: 1, covered: false };
   let asked = 0;

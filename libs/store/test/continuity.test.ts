@@ -27,21 +27,21 @@ test('where the log does not have what was acknowledged before, nothing is taken
   const lane = new Lane('behind');
   const [intended, effects, settled] = lane.attempt().events as [RecantEvent, RecantEvent, RecantEvent];
   const append = fixture.store.appender.append;
-  expect(await append([after(fixture, effects, intended.id)])).toMatchObject([{ kind: 'refused', refusal: { code: 'source_behind' } }]);
+  expect(await append([after(fixture, effects, intended.id)])).toMatchObject([{ kind: 'refused', refusal: { code: 'log_behind_source' } }]);
   expect(await fixture.store.queries.logs('acme')).toEqual([]);
   expect((await fixture.store.queries.sources('acme', { limit: 1, nowMs: 0 })).sources).toEqual([]);
 
   await append([submit(fixture.credential, intended)]);
   const bystander = new Lane('bystander').attempt().events[0] as RecantEvent;
   const receipts = await append([after(fixture, settled, effects.id), submit(fixture.credential, bystander)]);
-  expect(receipts).toMatchObject([{ refusal: { code: 'source_behind' } }, { kind: 'appended' }]);
+  expect(receipts).toMatchObject([{ refusal: { code: 'log_behind_source' } }, { kind: 'appended' }]);
   expect(await append([after(fixture, effects, intended.id), after(fixture, settled, intended.id)])).toMatchObject([
     { kind: 'appended' },
     { kind: 'appended' },
   ]);
   // An event of another source is none of this one's.
   const [stranger] = new Lane('stranger').attempt().events;
-  expect(await append([after(fixture, stranger as RecantEvent, settled.id)])).toMatchObject([{ refusal: { code: 'source_behind' } }]);
+  expect(await append([after(fixture, stranger as RecantEvent, settled.id)])).toMatchObject([{ refusal: { code: 'log_behind_source' } }]);
   await fixture.expectSound();
 });
 
@@ -64,7 +64,11 @@ test('an older copy in its place, under a store that runs: what it does not have
   });
   const other = new Lane('other').attempt().events[0] as RecantEvent;
   const receipts = await append([after(fixture, settled, effects.id), after(fixture, second, first.id), submit(fixture.credential, other)]);
-  expect(receipts).toMatchObject([{ refusal: { code: 'source_behind' } }, { refusal: { code: 'source_behind' } }, { kind: 'appended' }]);
+  expect(receipts).toMatchObject([
+    { refusal: { code: 'log_behind_source' } },
+    { refusal: { code: 'log_behind_source' } },
+    { kind: 'appended' },
+  ]);
   expect(await append([effects, settled, first, second].map((event) => submit(fixture.credential, event)))).toMatchObject(
     Array.from({ length: 4 }, () => ({ kind: 'appended' })),
   );

@@ -39,7 +39,7 @@ export function epochRoutes(deps: EpochDeps): readonly BoundRoute[] {
       const { ledger } = signing(deps.keys);
       const log = { tenant: caller.tenant, shard: params.shard };
       if (params.shard >= deps.shards)
-        throw new ApiFault('tlog_unknown', `Unknown shard ${params.shard}; expected 0 to ${deps.shards - 1}.`);
+        throw new ApiFault('not_published', `Unknown shard ${params.shard}; expected 0 to ${deps.shards - 1}.`);
       const present = await readPresent(deps, log);
       await requireRestored(deps, log, present.epoch);
       const epoch = await freeEpoch(deps.anchors, ledger, log, present.epoch);
@@ -81,7 +81,7 @@ async function requireRestored({ store, watch }: EpochDeps, log: LogKey, epoch: 
     throw error;
   }
   throw new ApiFault(
-    'epoch_refused',
+    'epoch_not_needed',
     `The log of shard ${log.shard} is consistent with its signed and anchored checkpoints; no epoch is needed.`,
   );
 }
@@ -92,7 +92,7 @@ async function freeEpoch(anchors: readonly Anchor[], ledger: string, log: LogKey
     const kept = await Promise.all(anchors.map((anchor) => anchor.latest(originOf(ledger, log, epoch))));
     if (kept.every((note) => note === undefined)) return epoch;
   }
-  throw new ApiFault('epoch_refused', `The log of shard ${log.shard} has the maximum of ${EPOCHS_MAX} epochs.`);
+  throw new ApiFault('epoch_limit_reached', `The log of shard ${log.shard} has the maximum of ${EPOCHS_MAX} epochs.`);
 }
 
 /** The largest anchored checkpoint of the previous epoch; without one, its last signed checkpoint. */

@@ -45,7 +45,7 @@ export function evidenceRoutes({ published, keys }: EvidenceDeps): readonly Boun
     }),
     handle(getHead, async ({ caller }) => {
       const head = await published.head(caller.tenant);
-      if (head === undefined) throw new ApiFault('tlog_unknown', 'No signed head covers this tenant’s logs yet.');
+      if (head === undefined) throw new ApiFault('not_published', 'No signed head covers this tenant’s logs yet.');
       const base64 = (bytes: Uint8Array) => Buffer.from(bytes).toString('base64');
       const { publication, slot, width, heads, signedAtMs } = head;
       const proof = Buffer.from(encodeTlogProof({ index: publication, hashes: head.recordPath, checkpoint: head.note })).toString();
@@ -65,9 +65,9 @@ export function evidenceRoutes({ published, keys }: EvidenceDeps): readonly Boun
   ];
 }
 
-/** @throws ApiFault `not_signing` */
+/** @throws ApiFault `signing_not_configured` */
 export function signing(keys: SigningKeys | undefined): SigningKeys {
-  if (keys === undefined) throw new ApiFault('not_signing', 'RECANT_SIGNING_KEY_FILE is not set.');
+  if (keys === undefined) throw new ApiFault('signing_not_configured', 'RECANT_SIGNING_KEY_FILE is not set.');
   return keys;
 }
 
@@ -79,7 +79,7 @@ interface ReadCheckpoint {
 
 async function readCheckpoint(published: Published, log: LogKey): Promise<ReadCheckpoint> {
   const checkpoint = await published.checkpoint(log);
-  if (checkpoint === undefined) throw new ApiFault('tlog_unknown', `Shard ${log.shard} has no signed checkpoint yet.`);
+  if (checkpoint === undefined) throw new ApiFault('not_published', `Shard ${log.shard} has no signed checkpoint yet.`);
   const { size, note, cosignatures } = checkpoint;
   if (cosignatures.length === 0) return { size, note };
   return { size, note: encodeNote(addSignatures(parseNote(note), parseSignatures(cosignatures.map((line) => `${line}\n`).join('')))) };
@@ -101,12 +101,12 @@ function parsePath(path: string): ReturnType<typeof parseTilePath> {
   try {
     return parseTilePath(path);
   } catch (error) {
-    if (error instanceof TransparencyError) throw new ApiFault('tlog_unknown', `${error.message}.`, { cause: error });
+    if (error instanceof TransparencyError) throw new ApiFault('not_published', `${error.message}.`, { cause: error });
     throw error;
   }
 }
 
-const missing = (path: string): ApiFault => new ApiFault('tlog_unknown', `tile/${path} does not exist, or has a smaller width.`);
+const missing = (path: string): ApiFault => new ApiFault('not_published', `tile/${path} does not exist, or has a smaller width.`);
 
 async function makeReceipt(published: Published, tenant: string, action: string, attempt: number | undefined): Promise<Uint8Array> {
   const place = await published.receiptPlace(tenant, action, attempt);

@@ -6,14 +6,14 @@ import type { Parts, StoredPart } from '@recant/store';
 
 export interface SealingDeps {
   readonly parts: Pick<Parts, 'get'>;
-  /** Without it, sealing, unsealing and erasure are refused with `sealing_off`. */
+  /** Without it, sealing, unsealing and erasure are refused with `sealing_not_configured`. */
   readonly dataKeys: DataKeys | undefined;
 }
 
 /** Parts, stored and unsealed, and data keys of the caller's tenant. */
 export function sealingRoutes({ parts, dataKeys }: SealingDeps): readonly BoundRoute[] {
   const keys = (): DataKeys => {
-    if (!dataKeys) throw new ApiFault('sealing_off', 'RECANT_KEYS_DATABASE_URL is not set.');
+    if (!dataKeys) throw new ApiFault('sealing_not_configured', 'RECANT_KEYS_DATABASE_URL is not set.');
     return dataKeys;
   };
   const find = async (tenant: string, digest: string): Promise<StoredPart> => {

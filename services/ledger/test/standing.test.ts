@@ -96,9 +96,9 @@ test('a batch or an event behind what was acknowledged is refused by name over H
   const ledger = await ledgerWith();
   const headers = { 'recant-after': 'heartbeat.1' };
   const { bytes } = source.intended();
-  expect(await ledger.post(bytes, { headers })).toMatchObject({ status: 409, body: { code: 'source_behind' } });
+  expect(await ledger.post(bytes, { headers })).toMatchObject({ status: 409, body: { code: 'log_behind_source' } });
   const batch = await ledger.post(`[${Buffer.from(bytes)}]`, { headers, type: 'application/cloudevents-batch+json' });
-  expect(batch).toMatchObject({ status: 200, body: { receipts: [{ kind: 'refused', code: 'source_behind' }] } });
+  expect(batch).toMatchObject({ status: 200, body: { receipts: [{ kind: 'refused', code: 'log_behind_source' }] } });
   expect(await ledger.post(bytes, { headers: { 'recant-after': 'x'.repeat(300) } })).toMatchObject({ status: 400 });
   expect(await ledger.operator.logs()).toEqual([]);
 });

@@ -115,7 +115,7 @@ test('an older copy of the database takes nothing and signs nothing until a pers
   const operatorKey = (await ledger.makeKey({ roles: ['administer'], agents: [] })).apiKey;
   const opened = await open('the disk of the database died, restored from the backup of the night');
   expect(opened).toMatchObject({ status: 201, body: { shard, epoch: 2, origin: `${LEDGER}/${TENANT}/${shard}/e2` } });
-  expect(await open('again')).toMatchObject({ status: 409, body: { code: 'epoch_refused' } });
+  expect(await open('again')).toMatchObject({ status: 409, body: { code: 'epoch_not_needed' } });
   await sendAnchored(source);
   const after = await checkpoint();
   expect(after.epoch).toBe(2);

@@ -10,7 +10,7 @@ export function approvalRoutes(core: RollbackCore): readonly BoundRoute[] {
     handle(approvePlan, async ({ caller, params, body }) => {
       const plan = await findPlan(core, caller.tenant, params.plan);
       requireDigest(plan, body.digest);
-      if (!mayApprove(plan, caller.id)) throw new ApiFault('approval_own', `You created plan ${plan.id} (as ${caller.id}).`);
+      if (!mayApprove(plan, caller.id)) throw new ApiFault('self_approval', `You created plan ${plan.id} (as ${caller.id}).`);
       const approvedAtMs = core.clock.now();
       const approval = { digest: plan.digest, by: caller.id, approvedAtMs, expiresAtMs: approvedAtMs + body.seconds * 1_000 };
       await core.store.approvals.put(caller.tenant, plan.id, approval);

@@ -25,7 +25,7 @@ export function runRoutes(core: RollbackCore): readonly BoundRoute[] {
   const act = async (tenant: string, run: string, event: 'pause' | 'resume' | 'cancel'): Promise<{ status: 200; body: RunView }> => {
     const done = await core.store.runs.act(tenant, run, event);
     if (done === 'unknown') throw unknownRun(run);
-    if (done !== 'done') throw new ApiFault('run_state', `Cannot ${event} run ${run}: it is ${done}.`);
+    if (done !== 'done') throw new ApiFault('run_state_conflict', `Cannot ${event} run ${run}: it is ${done}.`);
     core.wake();
     return { status: 200, body: await viewRun(core, tenant, run) };
   };

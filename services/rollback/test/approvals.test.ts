@@ -93,7 +93,7 @@ test('a plan runs after another person has approved it, and both are on record',
   const plan = await ada.createPlan(await repriced('pricer', 1));
   expect(plan).toMatchObject({ by: 'person:ada', approval: { state: 'missing', need: 'claimed', given: [] } });
   expect(await problem(ada.createRun(plan.id, plan.digest))).toBe('409 approval_missing');
-  expect(await problem(ada.approve(plan.id, plan.digest))).toBe('409 approval_own');
+  expect(await problem(ada.approve(plan.id, plan.digest))).toBe('409 self_approval');
   expect(await problem(bob.approve(plan.id, '0'.repeat(64)))).toBe('409 plan_digest_mismatch');
   expect(await problem(bob.approve('nothing', plan.digest))).toBe('404 plan_unknown');
   expect(await problem(bob.approve(plan.id, plan.digest, 59))).toBe('400 request_invalid');

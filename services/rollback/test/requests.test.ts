@@ -90,7 +90,7 @@ test('a plan that the ledger has outgrown is refused before the start, and plann
   const run = await stage.operator.run(id);
   // An equal value written again is a write, and there is nothing of it to put back.
   expect(run.account).toMatchObject({ selected: 3, outcomes: { restored: 2, already_undone: 1 }, fullyRestored: true });
-  expect(await problem(stage.operator.cancelRun(id))).toEqual([409, 'run_state']);
+  expect(await problem(stage.operator.cancelRun(id))).toEqual([409, 'run_state_conflict']);
   expect(await problem(stage.operator.retryStep(id, 1))).toEqual([409, 'step_not_stuck']);
   expect(await problem(stage.operator.retryStep(id, 9))).toEqual([404, 'step_unknown']);
   const listed = await stage.operator.runs({ limit: 1 });

@@ -5,7 +5,7 @@ import { retryAfterMs } from './retry-after.ts';
 const ANSWER_BYTES_MAX = 4_194_304;
 
 /** The receipt code for a source whose last acknowledged event the ledger lacks; the event itself is not refused. */
-const SOURCE_BEHIND = 'source_behind';
+const LOG_BEHIND_SOURCE = 'log_behind_source';
 
 /** @throws TransportError if a retry may succeed: the ledger is overloaded or restarting. KeyRefused for 401. */
 export async function refusalOf(response: Response): Promise<SendResult & { kind: 'refused' }> {
@@ -41,7 +41,7 @@ function resultOf(receipt: unknown): SendResult {
   if (kind !== 'refused') throw new TransportError('invalid answer of the ledger: unknown kind of receipt');
   const detail = [textOf(receipt, 'detail'), textOf(receipt, 'action')].filter((text) => text !== undefined).join(' ');
   const code = textOf(receipt, 'code') ?? 'refused';
-  if (code === SOURCE_BEHIND) throw new SourceBehind(`the ledger was restored from an older copy: ${detail}`);
+  if (code === LOG_BEHIND_SOURCE) throw new SourceBehind(`the ledger was restored from an older copy: ${detail}`);
   return { kind: 'refused', code, detail };
 }
 

@@ -47,5 +47,5 @@ export class Continuity {
 
 function refusalOf({ event, after, shard }: EventItem): Refusal {
   const detail = `The log of shard ${shard} does not have ${after} of ${event.source}, which was acknowledged: it was set back to an older copy.`;
-  return { code: 'source_behind', detail };
+  return { code: 'log_behind_source', detail };
 }

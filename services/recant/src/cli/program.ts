@@ -24,7 +24,6 @@ import { addSystems } from './commands/systems.ts';
 import { addUp } from './commands/up.ts';
 import { addVerify } from './commands/verify.ts';
 import { addWitness } from './commands/witness.ts';
-import { problemWords } from './problem-text.ts';
 
 const HELP = `
 Exit codes: 0 done, 1 failed, 2 wrong use or input, 3 refused (conflicts, not approved, already there), 4 no service or not with this key,
@@ -113,8 +112,7 @@ function asCliError(error: unknown): CliError | undefined {
   if (error instanceof CliError) return error;
   if (error instanceof ConnectionError) return new CliError(EXIT.unreachable, error.message, undefined, { cause: error });
   if (!(error instanceof ApiError)) return undefined;
-  const { status } = error.problem;
-  const { message, action } = problemWords(error.problem);
+  const { status, detail, action } = error.problem;
   const exitCode =
     status === 401 || status === 403
       ? EXIT.unreachable
@@ -123,5 +121,5 @@ function asCliError(error: unknown): CliError | undefined {
         : status >= 500 || status === 429
           ? EXIT.failed
           : EXIT.usage;
-  return new CliError(exitCode, message, action, { cause: error });
+  return new CliError(exitCode, detail, action, { cause: error });
 }
