@@ -3,17 +3,17 @@ import type { PlanBody } from '@recant/planner';
 import type { StepRecord } from './ports.ts';
 import { endedWell } from './step-machine.ts';
 
-/** What an account needs of its plan. */
+/** The plan's share of an account. */
 export interface PlanSummary {
   /** Attempts in the selection. */
   readonly selected: number;
   /** Selected attempts without a step, by reason. */
   readonly left: Readonly<Record<string, number>>;
-  /** Attempts of others that read what would be taken back. */
+  /** Other attempts that read a value which would be undone. */
   readonly tainted: number;
 }
 
-/** What came of a run, so far or in the end. */
+/** Result of a run, so far or final. */
 export interface Account extends PlanSummary {
   /** Ended steps by outcome. */
   readonly outcomes: Readonly<Partial<Record<StepOutcome, number>>>;
@@ -23,9 +23,9 @@ export interface Account extends PlanSummary {
   readonly fullyRestored: boolean;
 }
 
-/** Lines of residue in an account; a step keeps all of its own. */
+/** Lines of residue in an account; each step stores all of its own. */
 const RESIDUE_MAX = 1_000;
-/** Selected attempts that never were in effect, or no longer are, take nothing from "fully restored". */
+/** Reasons that do not prevent "fully restored": the attempt had no effect, or has none any more. */
 const HARMLESS = new Set(['no_effect', 'already_undone', 'cancelled_out']);
 
 export function summarize(body: PlanBody): PlanSummary {

@@ -1,7 +1,7 @@
 import { ConnectorError, type InverseBatch, type InverseResult, type TargetSystem } from '@recant/connector';
 import type { RunnerConfig, RunnerPorts, StepFinding } from './ports.ts';
 
-/** A target that does not answer, after all tries. A value: it makes steps `stuck`, it does not end the run. */
+/** A target failed or did not answer after all tries. A value, not an exception: steps become `stuck`, the run continues. */
 export interface Silent {
   readonly silent: StepFinding;
 }
@@ -10,7 +10,7 @@ export function isSilent<T>(answer: T | Silent): answer is Silent {
   return typeof answer === 'object' && answer !== null && 'silent' in answer;
 }
 
-/** Tries a call that may be repeated. */
+/** Retries an idempotent call; waits double from `retryMs`. */
 export async function ask<T>(
   ports: Pick<RunnerPorts, 'clock'>,
   config: RunnerConfig,
@@ -27,7 +27,7 @@ export async function ask<T>(
   }
 }
 
-/** Inverts, and after a lost answer asks for the target's own evidence before it sends what is left again (DESIGN 8.4). */
+/** Inverts. After a lost answer the target is asked for its recorded results (`applied`) before the remaining steps are sent again. */
 export async function invert(
   ports: Pick<RunnerPorts, 'clock'>,
   config: RunnerConfig,
@@ -43,7 +43,9 @@ export async function invert(
       for (const result of await target.invert({ ...batch, steps: rest })) results.set(result.step, result);
       const missing = batch.steps.find(({ step }) => !results.has(step));
       if (!missing) return { results: [...results.values()] };
-      silent = { silent: { code: 'unreachable', system: target.name, detail: `The connector gave no result for step ${missing.step}.` } };
+      silent = {
+        silent: { code: 'unreachable', system: target.name, detail: `The connector returned no result for step ${missing.step}.` },
+      };
     } catch (error) {
       silent = { silent: silence(target.name, error) };
       const applied = await ask(ports, config, target.name, () =>

@@ -4,14 +4,14 @@ import type { RunnerPorts, StepFinding } from './ports.ts';
 import type { Session } from './session.ts';
 
 export interface Checked {
-  /** Effects of each step that is what the plan says, ascending by ordinal. */
+  /** Effects of each step that matches the plan, ascending by ordinal. */
   readonly effects: ReadonlyMap<number, readonly RecordedEffect[]>;
   readonly refused: ReadonlyMap<number, StepFinding>;
 }
 
 /**
- * Reads the effects of steps again from the ledger's entries and compares them with the plan (DESIGN 6.7), and asks once more whether the attempt's key
- * was registered for them (I13): an edited plan or projection cannot redirect a step.
+ * Reads the effects of steps again from the ledger's entries, compares them with the plan, and checks the registration of the attempt's key again (I13):
+ * an edited plan or projection cannot redirect a step.
  */
 export async function checkSteps(session: Session, ports: RunnerPorts, steps: readonly PlanStep[]): Promise<Checked> {
   const refs = steps.map((step) => step.undoes);
@@ -28,7 +28,10 @@ export async function checkSteps(session: Session, ports: RunnerPorts, steps: re
     const written = own.filter((effect) => Object.keys(effect.parts).length > 0);
     const foreign = attempt && written.map((effect) => notRegistered(attempt, effect, systems)).find((refusal) => refusal !== undefined);
     if (!attempt?.complete || !isAsPlanned(step, own))
-      refused.set(step.step, { code: 'plan_mismatch', detail: 'The ledger’s entries say other than the plan about this attempt.' });
+      refused.set(step.step, {
+        code: 'plan_mismatch',
+        detail: 'The ledger’s entries for this attempt differ from the plan. Make a new plan.',
+      });
     else if (foreign !== undefined) refused.set(step.step, { code: 'not_registered', detail: foreign });
     else effects.set(step.step, written);
   }

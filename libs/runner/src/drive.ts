@@ -8,13 +8,13 @@ import { isRunEnd, nextRunState } from './run-machine.ts';
 import { isApproved, openSession, type Session } from './session.ts';
 import { endWithout, recordEnd } from './step-end.ts';
 
-/** Why a worker stopped. `alarmed`: the plan is not what was approved, or by nobody; nothing of it runs. `released`: for another
- * worker to go on. */
+/** Why a worker stopped. `alarmed`: the plan differs from the approved one or lacks an approval, and no step ran. `released`: another worker may
+ * continue. */
 export type Driven = 'finished' | 'cancelled' | 'paused' | 'waiting' | 'released' | 'alarmed';
 
 /**
- * Works on a claimed run until it ends, pauses, or only a person can go on. Killed anywhere, the next worker goes on from what is committed (I6).
- * @throws RunnerError `claim_lost | ledger_unavailable | event_refused`; the run stays, for the next claim.
+ * Works on a claimed run until it ends, pauses or needs a person. After a kill the next worker resumes from what is committed (I6).
+ * @throws RunnerError `claim_lost | ledger_unavailable | event_refused`; the run can be claimed again.
  */
 export async function driveRun(ports: RunnerPorts, claim: Claim, config: RunnerConfig = RUNNER_CONFIG): Promise<Driven> {
   const record = await ports.store.load(claim);
@@ -22,7 +22,7 @@ export async function driveRun(ports: RunnerPorts, claim: Claim, config: RunnerC
   const session = openSession(record, ports.store, ports.clock);
   const objection = isApproved(record)
     ? await ports.objection?.(record)
-    : 'The plan of this run is not the one that was approved: its digest differs.';
+    : 'The plan of this run differs from the approved one: digest mismatch.';
   if (objection !== undefined) {
     await session.commit([], objection);
     return 'alarmed';
@@ -39,7 +39,7 @@ export async function driveRun(ports: RunnerPorts, claim: Claim, config: RunnerC
       await perform(session, ports, config, work);
       continue;
     }
-    // Whoever reads that a run has ended may plan at once: the ledger knows by then what it did.
+    // The ledger has all events of the run before its end becomes visible, so that a new plan sees them.
     await ports.emitter.flush(claim.tenant, session.source);
     const stopped = await stop(session, work.stuck);
     if (stopped === undefined) continue;
@@ -61,7 +61,7 @@ async function perform(session: Session, ports: RunnerPorts, config: RunnerConfi
         work.steps.map(({ step, by }) =>
           recordEnd(
             session,
-            endWithout(step, 'conflicted', { code: 'predecessor', detail: `Step ${by} wrote the same later and was not undone.` }),
+            endWithout(step, 'conflicted', { code: 'predecessor', detail: `Step ${by} wrote the same parts later and was not undone.` }),
             0,
           ),
         ),
@@ -85,12 +85,12 @@ async function perform(session: Session, ports: RunnerPorts, config: RunnerConfi
   }
 }
 
-/** Undefined: a person changed the state meanwhile, look again. */
+/** Undefined: a person changed the state meanwhile; choose the next work again. */
 async function stop(session: Session, stuck: number): Promise<Driven | undefined> {
   const ended = session.steps.every(({ state }) => state === 'ended');
   if (!ended && session.state === 'pausing') return (await session.move('reach')) ? 'paused' : undefined;
   if (!ended) {
-    if (stuck === 0) throw new Error(`S1: run ${session.claim.run} has open steps and nothing to do`);
+    if (stuck === 0) throw new Error(`S1: run ${session.claim.run} has open steps but no work left`);
     return (await session.move('wait')) ? 'waiting' : undefined;
   }
   const to = nextRunState(session.state, 'finish');

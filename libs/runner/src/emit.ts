@@ -19,7 +19,7 @@ export function createEmitter(outbox: Outbox, transport: EventTransport): Emitte
         if (refused >= 0)
           throw new RunnerError(
             'event_refused',
-            `The ledger refuses event ${through + 1} of ${source} (${receipts[refused]?.code}): ${receipts[refused]?.detail}`,
+            `The ledger refused event ${through + 1} of ${source} (${receipts[refused]?.code}): ${receipts[refused]?.detail}`,
           );
       }
     },
@@ -33,11 +33,15 @@ async function send(transport: EventTransport, tenant: string, items: readonly O
       items.map((item) => item.bytes),
     );
     if (receipts.length === items.length) return receipts;
-    throw new Error(`${receipts.length} receipts for ${items.length} events`);
+    throw new Error(`expected ${items.length} receipts, got ${receipts.length}`);
   } catch (cause) {
-    throw new RunnerError('ledger_unavailable', `The ledger took no events: ${cause instanceof Error ? cause.message : String(cause)}`, {
-      cause,
-    });
+    throw new RunnerError(
+      'ledger_unavailable',
+      `Sending events to the ledger failed: ${cause instanceof Error ? cause.message : String(cause)}`,
+      {
+        cause,
+      },
+    );
   }
 }
 

@@ -1,9 +1,9 @@
 export type RunnerErrorCode =
-  | 'ledger_unavailable' // no acknowledgement: nothing may be undone
-  | 'event_refused' // the ledger refuses an event of the run: its key or this program is wrong
-  | 'claim_lost'; // another worker has the run
+  | 'ledger_unavailable' // no acknowledgement, so nothing may be undone
+  | 'event_refused' // the ledger refused an event of the run: wrong key, or a defect
+  | 'claim_lost'; // another worker claimed the run
 
-/** The one error class of the runner. `ledger_unavailable` is worth a retry, the others need somebody. */
+/** The only error class of the runner. Retryable: `ledger_unavailable`. The others need a person. */
 export class RunnerError extends Error {
   override readonly name = 'RunnerError';
   readonly code: RunnerErrorCode;

@@ -6,7 +6,7 @@ import type { Session } from './session.ts';
 /** Milliseconds after which an inverse without settlement counts as unknown. */
 const DEADLINE_MS = 600_000;
 
-/** Adds the intent of an inverse to the source’s events; the attempt is real once that is committed. */
+/** Adds the intent of an inverse to the events of the run's source; it counts once they are committed. */
 export function intend(
   session: Session,
   ports: Pick<RunnerPorts, 'clock' | 'random16'>,

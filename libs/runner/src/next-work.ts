@@ -3,15 +3,19 @@ import type { StepRecord } from './ports.ts';
 import type { Session } from './session.ts';
 import { endedWell } from './step-machine.ts';
 
-/** What a worker does next. Every kind but `none` moves at least one step, so a run ends. */
+/** The next work of a worker. Every kind but `none` moves at least one step, so a run ends. */
 export type Work =
-  | { readonly kind: 'batch'; readonly steps: readonly PlanStep[] /** The target is asked first. */; readonly resumed: boolean }
+  | {
+      readonly kind: 'batch';
+      readonly steps: readonly PlanStep[] /** Ask the target for recorded results first. */;
+      readonly resumed: boolean;
+    }
   | { readonly kind: 'across'; readonly step: PlanStep }
   | { readonly kind: 'skipping'; readonly step: PlanStep }
   | { readonly kind: 'blocked'; readonly steps: readonly { readonly step: number; readonly by: number }[] }
   | { readonly kind: 'cancelled'; readonly steps: readonly StepRecord[] }
   | { readonly kind: 'unreachable'; readonly steps: readonly { readonly step: number; readonly system: string }[] }
-  /** `stuck`: steps that wait for a person. */
+  /** `stuck`: number of steps that need a person. */
   | { readonly kind: 'none'; readonly stuck: number };
 
 export function nextWork(session: Session, batchSteps: number): Work {

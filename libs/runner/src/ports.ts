@@ -2,27 +2,27 @@ import type { FindingCode, TargetSystem } from '@recant/connector';
 import type { AttemptRef, RunState, StepOutcome, StepState } from '@recant/events';
 import type { LedgerReader, PlanBody } from '@recant/planner';
 
-/** The right to work on one run until the lease ends. `token` grows with each claim of the run; a target and the store refuse lower ones. */
+/** The right to work on one run until the lease ends. `token` grows with each claim of the run; targets and the store refuse lower ones (fencing). */
 export interface Claim {
   readonly tenant: string;
   readonly run: string;
   readonly token: bigint;
 }
 
-/** What a run needs to go on, wherever the last worker left it. */
+/** Stored state of a run, enough to resume it. */
 export interface RunRecord {
   readonly claim: Claim;
   readonly state: RunState;
   readonly plan: string;
-  /** Of the plan that was approved. */
+  /** Digest of the approved plan. */
   readonly digest: string;
   readonly body: PlanBody;
-  /** Producer lane of the run's events. Only the holder of the claim numbers them. */
+  /** Source of the run's events. Only the worker with the claim numbers them. */
   readonly source: string;
   /** Number of the next event. */
   readonly sequenceNext: number;
   readonly steps: readonly StepRecord[];
-  /** Milliseconds since 1970, UTC: when somebody started it. */
+  /** Milliseconds since 1970, UTC: when the run was started. */
   readonly createdAtMs: number;
 }
 
@@ -38,7 +38,7 @@ export interface StepRecord {
   readonly takeBack?: AttemptRef;
 }
 
-/** What a step found. `system` and below where it is about one. */
+/** A finding of a step; `system` and the fields below it where they apply. */
 export interface StepFinding {
   readonly code: FindingCode | RunFindingCode;
   readonly detail: string;
@@ -49,13 +49,13 @@ export interface StepFinding {
   readonly found?: string | null;
 }
 export type RunFindingCode =
-  | 'predecessor' // a step that wrote the same parts later did not end well
-  | 'plan_mismatch' // the ledger's entries say other than the plan
+  | 'predecessor' // a step that wrote the same parts later was not restored
+  | 'plan_mismatch' // the ledger's entries differ from the plan
   | 'system_unknown' // no longer registered
   | 'unreachable' // the target cannot be reached, or answers with an error of its own
-  | 'taken_back' // undone on one system, refused on another, so put back
+  | 'taken_back' // undone on one system, refused on another, therefore put back
   | 'cancelled' // the run was cancelled
-  | 'left_by_person'; // a person skipped it
+  | 'skipped_by_person';
 
 /** An event on its way to the ledger. */
 export interface OutboxItem {
@@ -69,36 +69,36 @@ export type StepChange = Partial<Omit<StepRecord, 'step'>> & { readonly step: nu
 export interface Change {
   readonly steps: readonly StepChange[];
   readonly events: readonly OutboxItem[];
-  /** Compare-and-set of the run's state; left out, it stays. `alarm`: why it stands still. */
+  /** Compare-and-set of the run's state; absent: unchanged. `alarm`: why the run must not continue. */
   readonly run?: { readonly from: RunState; readonly to: RunState };
   readonly alarm?: string | null;
 }
 
-/** `lost`: another worker holds the run, nothing was written. `moved`: a person changed the run or a stuck step meanwhile, nothing was written: load
- * again. */
+/** `lost`: another worker claimed the run. `moved`: a person changed the run or a stuck step meanwhile; load it again. In both cases nothing was
+ * written. */
 export type Committed =
   | { readonly kind: 'committed'; readonly state: RunState }
   | { readonly kind: 'lost' }
   | { readonly kind: 'moved'; readonly state: RunState };
 
 /**
- * Where runs live. Every write checks the token, renews the lease, and is one transaction with the outbox. Read-after-write. Retry: `StoreUnavailable` only.
- * A compromise of it can stop runs or start planned ones, never redirect a step: effects are read again from the ledger's entries.
+ * Store of runs. Every write checks the token, renews the lease, and is one transaction with the outbox. Read-after-write. Retryable: `StoreUnavailable`
+ * only. A compromise can stop runs or start planned ones, never redirect a step: effects are read again from the ledger's entries.
  */
 export interface RunStore {
-  /** Takes one run that somebody may work on: not ended, no live lease, and no older run on the same resources. */
+  /** Claims one run that is not ended, has no live lease, and has no older unfinished run on the same resources. */
   claim(worker: string, leaseMs: number): Promise<Claim | undefined>;
   load(claim: Claim): Promise<RunRecord | undefined>;
   commit(claim: Claim, change: Change): Promise<Committed>;
-  /** False: the claim is lost. */
+  /** False: the claim was lost. */
   renew(claim: Claim): Promise<boolean>;
-  /** @param pauseMs nobody claims it for so long. */
+  /** @param pauseMs milliseconds before it can be claimed again. */
   release(claim: Claim, pauseMs?: number): Promise<void>;
 }
 
-/** Events that were committed and are not yet acknowledged, by source, in order. */
+/** Committed events that the ledger has not acknowledged yet, by source, in order. */
 export interface Outbox {
-  /** Sources with something unsent. */
+  /** Sources with unsent events. */
   sources(limit: number): Promise<readonly { readonly tenant: string; readonly source: string }[]>;
   unsent(tenant: string, source: string, limit: number): Promise<readonly OutboxItem[]>;
   acknowledged(tenant: string, source: string, through: number): Promise<void>;
@@ -110,7 +110,7 @@ export interface EventReceipt {
   readonly detail?: string;
 }
 
-/** Brings events to the ledger. Resolves after the ledger's commit, one receipt each, in order. Idempotent: a source and id is recorded once. */
+/** Sends events to the ledger. Resolves after the ledger's commit with one receipt each, in order. Idempotent per (source, id). */
 export interface EventTransport {
   send(tenant: string, events: readonly Uint8Array[]): Promise<readonly EventReceipt[]>;
 }
@@ -127,11 +127,11 @@ export interface Emitter {
 
 /** Registered systems, opened with their own credentials. Kept open between calls. */
 export interface Targets {
-  /** Undefined: no such system is registered for this tenant with this connector. @throws ConnectorError */
+  /** Undefined: the tenant has no system of this name with this connector. @throws ConnectorError */
   open(tenant: string, system: string, connector: string): Promise<TargetSystem | undefined>;
 }
 
-/** Points at which a fault test stops the process. Does nothing in production. */
+/** Points at which fault tests kill the process. Unset in production. */
 export type Failpoint = (point: FailpointName, steps: readonly number[]) => void;
 export type FailpointName = `${'claim' | 'inverse' | 'readback' | 'record'}.${'before' | 'after'}`;
 
@@ -141,7 +141,7 @@ export interface Clock {
   sleep(ms: number): Promise<void>;
 }
 
-/** All that a run needs of the outside. */
+/** Everything external that a run needs. */
 export interface RunnerPorts {
   readonly store: RunStore;
   readonly emitter: Emitter;
@@ -151,7 +151,7 @@ export interface RunnerPorts {
   /** 16 random bytes. */
   readonly random16: () => Uint8Array;
   readonly failpoint?: Failpoint;
-  /** Asked at each claim: why this run must not go on, where it must not. */
+  /** Called at each claim: the reason why this run must not continue; undefined where it may. */
   readonly objection?: (record: RunRecord) => Promise<string | undefined>;
   /** The process is shutting down: stop at the next safe point. */
   readonly stopping?: () => boolean;
@@ -160,7 +160,7 @@ export interface RunnerPorts {
 export interface RunnerConfig {
   /** Independent steps of one system that are inverted together. */
   readonly batchSteps: number;
-  /** Calls of a target that does not answer, and milliseconds before the second; doubled each time. */
+  /** Calls of an unreachable target; `retryMs` before the second, doubled each time. */
   readonly tries: number;
   readonly retryMs: number;
 }

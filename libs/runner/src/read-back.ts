@@ -7,8 +7,8 @@ import type { StepEnd } from './step-end.ts';
 const PROBE_PARTS_MAX = 1_000;
 
 /**
- * I7: reads every guarded part of steps that ended `restored` and compares it with its *before*. What differs was changed by somebody since: the
- * step is `conflicted`, and what waits for it is not touched. What cannot be read is `undecided`.
+ * I7: reads every guarded part of steps that ended `restored` and compares it with its *before*. A part that differs was changed meanwhile: the step is
+ * `conflicted`, and steps after it do not run. An unreadable part makes the step `undecided`.
  */
 export async function readBack(
   target: TargetSystem,
@@ -29,12 +29,12 @@ export async function readBack(
       const where = { system: target.name, resource, part };
       let finding: StepFinding | undefined;
       if (found?.kind !== 'version')
-        finding = { ...where, code: 'unreadable', detail: found?.reason ?? 'The system gave no answer about this part.', expected };
+        finding = { ...where, code: 'unreadable', detail: found?.reason ?? 'The connector returned no version for this part.', expected };
       else if (found.version !== expected)
         finding = {
           ...where,
           code: 'read_back',
-          detail: 'It was put back, and does not read back as it was: somebody changed it since.',
+          detail: 'Read-back failed: the part was restored but has a different version now, so it was changed meanwhile.',
           expected,
           found: found.version,
         };

@@ -150,14 +150,14 @@ function effectsOn(effects: readonly RecordedEffect[], system: StepSystem): read
 function outcomeBefore(findings: readonly { readonly code: string }[]): StepOutcome {
   return findings.some(({ code }) => code === 'plan_mismatch' || code === 'not_registered')
     ? 'failed'
-    : findings.some(({ code }) => code === 'left_by_person')
+    : findings.some(({ code }) => code === 'skipped_by_person')
       ? 'skipped'
       : 'conflicted';
 }
 
 /** A person skipped this step: only what puts back a half-done inverse is still sent. */
 export async function runSkipping(session: Session, ports: RunnerPorts, config: RunnerConfig, step: PlanStep): Promise<void> {
-  const skipped = { code: 'left_by_person', detail: 'A person skipped this step.' } as const;
+  const skipped = { code: 'skipped_by_person', detail: 'A person skipped this step.' } as const;
   const record = session.step(step.step);
   const end = (ended: StepEnd): Promise<void> => session.commit([recordEnd(session, ended, 0)]);
   if (record.inverse === undefined) return end(endWithout(step.step, 'skipped', skipped));

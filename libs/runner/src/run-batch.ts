@@ -8,7 +8,7 @@ import { readBack } from './read-back.ts';
 import type { Session } from './session.ts';
 import { endOf, endWithout, recordEnd, type StepEnd } from './step-end.ts';
 
-/** Steps on one system that do not depend on each other: one intent round, one call, one record. */
+/** Independent steps on one system: one commit of intents, one call of the target, one commit of results. */
 export async function runBatch(
   session: Session,
   ports: RunnerPorts,
@@ -60,7 +60,7 @@ export async function runBatch(
   await finish(session, ports, config, { target: opened, steps, ends, startedMs, ...(left ? { left } : {}) });
 }
 
-/** Intents are committed here and acknowledged before the inverse: an inverse nobody knows of cannot be undone. Those of a former worker stand. */
+/** Commits the intents, which must be acknowledged before the inverse runs: an unrecorded inverse cannot be undone. Intents of a previous worker are kept. */
 export async function startSteps(session: Session, ports: RunnerPorts, steps: readonly PlanStep[]): Promise<void> {
   const fresh = steps.filter(({ step }) => session.step(step).inverse === undefined);
   if (fresh.length === 0) return;
@@ -130,7 +130,7 @@ export function noResult(system: string): Silent {
   return { silent: { code: 'unreachable', system, detail: 'The connector returned no result for this step.' } };
 }
 
-/** The system did not answer: these wait for a person, and it is not asked again by this worker. */
+/** Marks steps `stuck`: the system did not answer and is not asked again by this worker; a person decides. */
 export async function stick(session: Session, steps: readonly PlanStep[], { silent }: Silent): Promise<void> {
   if (silent.system !== undefined) session.unreachable.add(silent.system);
   const known = (step: number) => session.step(step).findings.filter(({ code }) => code !== 'unreachable');
@@ -138,7 +138,7 @@ export async function stick(session: Session, steps: readonly PlanStep[], { sile
 }
 
 async function unknownSystem(session: Session, steps: readonly PlanStep[], system: string, resumed: boolean): Promise<void> {
-  const finding = { code: 'system_unknown', detail: `System ${system} is not registered any more.`, system } as const;
+  const finding = { code: 'system_unknown', detail: `System ${system} is no longer registered.`, system } as const;
   if (resumed) return stick(session, steps, { silent: finding });
   await session.commit(steps.map(({ step }) => recordEnd(session, endWithout(step, 'failed', finding), 0)));
 }

@@ -1,22 +1,22 @@
 import type { RunState } from '@recant/events';
 
 /**
- * R1 Every pair of state and event has a cell. `undefined`: the event is refused there (a person is told, a worker stops).
- * R2 Only the holder of the claim sends `claim`, `reach`, `wait` and `finish`; only people send the others. Both go through a compare-and-set.
- * R3 `finished` and `cancelled` are ends.
+ * R1 Every pair of state and event has a cell. `undefined`: the event is refused (an error for a person, a stop for a worker).
+ * R2 Only the worker with the claim sends `claim`, `reach`, `wait` and `finish`; only people send the others. Both use compare-and-set.
+ * R3 `finished` and `cancelled` are final.
  */
 export type RunEvent =
-  | 'claim' // a worker took it
-  | 'pause' // a person asked; takes effect at the next safe point
-  | 'resume' // a person asked
-  | 'cancel' // a person asked; takes effect at the next safe point
+  | 'claim' // a worker claimed it
+  | 'pause' // by a person; takes effect at the next safe point
+  | 'resume' // by a person
+  | 'cancel' // by a person; takes effect at the next safe point
   | 'nudge' // a person decided about a stuck step
   | 'reach' // the worker is at a safe point
-  | 'wait' // nothing is left but stuck steps
+  | 'wait' // only stuck steps are left
   | 'finish'; // every step ended
 
 export const RUN_TABLE: Readonly<Record<RunState, Readonly<Record<RunEvent, RunState | undefined>>>> = {
-  /** Nobody works on it yet, or a worker left it for the next one. */
+  /** Not claimed yet, or released by a worker. */
   queued: {
     claim: 'running',
     pause: 'paused',
@@ -27,7 +27,7 @@ export const RUN_TABLE: Readonly<Record<RunState, Readonly<Record<RunEvent, RunS
     wait: undefined,
     finish: undefined,
   },
-  /** `claim` again: its worker died and another took over. */
+  /** `claim` again: the worker died and another one took over. */
   running: {
     claim: 'running',
     pause: 'pausing',
@@ -38,7 +38,7 @@ export const RUN_TABLE: Readonly<Record<RunState, Readonly<Record<RunEvent, RunS
     wait: 'waiting',
     finish: 'finished',
   },
-  /** What was started is brought to its end first, so a run can finish while it pauses. */
+  /** Started steps finish first, so a run can finish while it pauses. */
   pausing: {
     claim: 'pausing',
     pause: 'pausing',
@@ -59,7 +59,7 @@ export const RUN_TABLE: Readonly<Record<RunState, Readonly<Record<RunEvent, RunS
     wait: undefined,
     finish: undefined,
   },
-  /** What was started is brought to its end, the rest ends `skipped`. There is no way back. */
+  /** Started steps finish, the others end `skipped`. Irreversible. */
   cancelling: {
     claim: 'cancelling',
     pause: undefined,
@@ -70,7 +70,7 @@ export const RUN_TABLE: Readonly<Record<RunState, Readonly<Record<RunEvent, RunS
     wait: undefined,
     finish: 'cancelled',
   },
-  /** For a person: retry, skip, or cancel. */
+  /** A person must retry, skip or cancel. */
   waiting: {
     claim: undefined,
     pause: 'paused',

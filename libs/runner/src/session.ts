@@ -6,7 +6,7 @@ import { nextRunState, type RunEvent } from './run-machine.ts';
 import { createSourceEvents, type SourceEvents } from './source-events.ts';
 import { nextStepState, type StepEvent } from './step-machine.ts';
 
-/** One worker's view of the run it has claimed. Nothing in it is true before `commit` resolved. */
+/** One worker's view of the run that it claimed. Changes count only after `commit` resolved. */
 export interface Session {
   readonly claim: Claim;
   readonly plan: string;
@@ -14,7 +14,7 @@ export interface Session {
   readonly body: PlanBody;
   readonly vector: Vector;
   readonly events: SourceEvents;
-  /** Systems that did not answer while this worker has the run: not asked again. */
+  /** Systems that did not answer this worker; not asked again. */
   readonly unreachable: Set<string>;
   readonly state: RunState;
   step(number: number): StepRecord;
@@ -26,7 +26,7 @@ export interface Session {
   move(event: RunEvent): Promise<boolean>;
 }
 
-/** What happens to a step, through the table. */
+/** A step's event, for the transition table, with its changes. */
 export type StepMove = Omit<StepChange, 'state'> & { readonly event: StepEvent };
 
 export function openSession(record: RunRecord, store: RunStore, clock: Clock): Session {
@@ -37,7 +37,7 @@ export function openSession(record: RunRecord, store: RunStore, clock: Clock): S
 
   const commit = async (change: Change): Promise<boolean> => {
     const committed = await store.commit(record.claim, change);
-    if (committed.kind === 'lost') throw new RunnerError('claim_lost', `Another worker holds run ${record.claim.run}.`);
+    if (committed.kind === 'lost') throw new RunnerError('claim_lost', `Run ${record.claim.run} was claimed by another worker.`);
     state = committed.state;
     if (committed.kind === 'moved') {
       const now = await store.load(record.claim);
@@ -78,7 +78,7 @@ export function openSession(record: RunRecord, store: RunStore, clock: Clock): S
   };
 }
 
-/** I8: the plan that is about to run is the one whose digest was approved. */
+/** I8: the stored plan still has the approved digest. */
 export function isApproved(record: RunRecord): boolean {
   return planDigest(record.body) === record.digest;
 }

@@ -12,17 +12,17 @@ import {
 } from '@recant/events';
 import type { OutboxItem } from './ports.ts';
 
-/** Milliseconds of silence after which a run's source counts as lost. A run can be paused for long. */
+/** Milliseconds of silence after which a run's source counts as lost; long, because runs can be paused. */
 export const LEASE_MS = 86_400_000;
 /** Canonical bytes of the effects in one event: leaves room for the envelope under EVENT_BYTES_MAX. */
 const CHUNK_BYTES_MAX = 56_000;
 
-/** Numbers and encodes the events of one source. What it made is only real once it is committed. */
+/** Numbers and encodes the events of one source. Nothing counts until the drained events are committed. */
 export interface SourceEvents {
   add<T extends EventType>(type: T, id: string, data: EventData[T]): void;
-  /** What was added since the last call. */
+  /** Events added since the last call. */
   drain(): readonly OutboxItem[];
-  /** Takes back the last events added, and their numbers: what was to be committed with them was not. */
+  /** Frees the numbers of the last drained events, whose transaction was not committed. */
   discard(count: number): void;
   readonly sequenceNext: number;
 }

@@ -5,15 +5,15 @@ import type { Session, StepMove } from './session.ts';
 import { addSettlement } from './source-events.ts';
 import { endedWell } from './step-machine.ts';
 
-/** What came of the inverse of one step. */
+/** Result of the inverse of one step. */
 export interface StepEnd {
   readonly step: number;
   readonly outcome: StepOutcome;
   readonly findings: readonly StepFinding[];
   readonly residue: readonly string[];
-  /** What the inverse itself changed. */
+  /** Effects of the inverse itself. */
   readonly effects: readonly Effect[];
-  /** Whether the inverse took effect, or had nothing to do. Undefined: nobody knows, so its attempt stays without a settlement. */
+  /** The inverse took effect, or had nothing to do. Undefined: unknown, so its attempt gets no settlement. */
   readonly took: boolean | undefined;
 }
 
@@ -28,7 +28,7 @@ export function endOf(result: InverseResult, system: string): StepEnd {
   };
 }
 
-/** An end without anything written. */
+/** An end without a write. */
 export function endWithout(step: number, outcome: StepOutcome, finding: StepFinding): StepEnd {
   return { step, outcome, findings: [finding], residue: [], effects: [], took: false };
 }
@@ -53,7 +53,7 @@ export function combineEnds(step: number, results: readonly (readonly [string, I
   };
 }
 
-/** The move that ends a step; settles its inverse, where one was intended. */
+/** The move that ends a step; also settles its inverse where one was intended. */
 export function recordEnd(session: Session, end: StepEnd, durationMs: number): StepMove {
   const { inverse } = session.step(end.step);
   if (inverse && end.took !== undefined) settle(session, inverse, end.effects, end.took ? undefined : end, durationMs);

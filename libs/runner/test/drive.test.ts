@@ -15,7 +15,7 @@ const codes = (world: FakeWorld) => world.store.record.steps.map(({ findings }) 
 const account = (world: FakeWorld) => accountOf(summarize(world.body), world.store.record.steps);
 const types = (world: FakeWorld) => world.events.map(({ type }) => type.replace(/^recant\.|\.v1$/g, ''));
 
-test('a chain is undone from its end; every intent is acknowledged before its inverse', async () => {
+test('a chain is undone last write first; every intent is acknowledged before its inverse', async () => {
   const calls: string[] = [];
   const world = fakeWorld(
     [write('p', A(1), '0', '1'), write('q', A(1), '1', '2'), write('r', A(2), '0', '1')],
@@ -30,7 +30,7 @@ test('a chain is undone from its end; every intent is acknowledged before its in
   expect(world.events.map(({ sequence }) => Number(sequence))).toEqual(world.events.map((_, at) => at + 1));
 });
 
-test('I5: what somebody changed since is left, and so is what it was written over', async () => {
+test('I5: a part changed since is not written, nor are the writes before it', async () => {
   const world = fakeWorld([write('p', A(1), '0', '1'), write('q', A(1), '1', '2'), write('r', A(2), '0', '1')]);
   world.targets.get('a')?.live.set(`${A(1)} x`, 'somebody');
   await drive(world);
@@ -44,7 +44,7 @@ test('I5: what somebody changed since is left, and so is what it was written ove
   expect(account(world).fullyRestored).toBe(false);
 });
 
-test('I7: what does not read back as it was is not called restored', async () => {
+test('I7: a step whose read-back differs is not reported as restored', async () => {
   const world = fakeWorld([write('p', A(1), '0', '1')], (call, when) => {
     if (call === 'a.invert' && when === 'after') world.targets.get('a')?.live.set(`${A(1)} x`, 'faster');
   });
@@ -52,7 +52,7 @@ test('I7: what does not read back as it was is not called restored', async () =>
   expect([outcomes(world), codes(world)]).toEqual([['conflicted'], [['read_back']]]);
 });
 
-test('I8: what somebody objects to writes nothing and tells nothing, and goes on with the first claim without an objection', async () => {
+test('I8: a run with an objection writes and sends nothing, and resumes at the first claim without one', async () => {
   const world = fakeWorld([write('p', A(1), '0', '1')]);
   const objecting = { ...world.ports, objection: async () => 'Nobody has approved it.' };
   expect(await driveRun(objecting, await world.store.claim(), CONFIG)).toBe('alarmed');
@@ -61,7 +61,7 @@ test('I8: what somebody objects to writes nothing and tells nothing, and goes on
   expect(outcomes(world)).toEqual(['restored']);
 });
 
-test('a plan that says other than the ledger’s entries ends the step before anything is written', async () => {
+test('a step whose plan differs from the ledger’s entries fails before any write', async () => {
   const world = fakeWorld([write('p', A(1), '0', '1')]);
   world.ledger.effects = world.ledger.effects.map((effect) => ({ ...effect, parts: { x: { before: 'forged', after: '1' } } }));
   await drive(world);
@@ -82,7 +82,7 @@ test('I8: a plan that was changed after its approval does not run at all', async
   expect([world.targets.get('a')?.writes, world.events, world.store.alarm]).toEqual([[], [], expect.stringContaining('approved')]);
 });
 
-test('an attempt on two systems is undone on both, or put back: the account says so, and the ledger', async () => {
+test('an attempt on two systems is undone on both or on none, as account and ledger report', async () => {
   const both = [write('p', A(1), '0', '1'), write('p', B(1), '0', '1')];
   const good = fakeWorld(both);
   await drive(good);
@@ -110,7 +110,7 @@ test('guards of all systems are probed before the first is written', async () =>
   );
 });
 
-test('a system that is away makes its steps stuck while others go on; retry and skip are a person’s', async () => {
+test('an unreachable system makes its steps stuck while others continue; a person retries or skips', async () => {
   const world = fakeWorld([write('p', A(1), '0', '1'), write('q', B(1), '0', '1'), write('r', A(2), '0', '1')]);
   const a = world.targets.get('a');
   if (a) a.away = true;
@@ -137,7 +137,7 @@ test('without an acknowledgement of the intent nothing is undone', async () => {
   expect(world.targets.get('a')?.writes).toEqual([]);
 });
 
-test('a worker that lost its claim writes nothing more', async () => {
+test('a worker that lost its claim writes nothing', async () => {
   const world = fakeWorld([write('p', A(1), '0', '1')]);
   const claim = await world.store.claim();
   await world.store.claim();
@@ -145,7 +145,7 @@ test('a worker that lost its claim writes nothing more', async () => {
   expect([world.targets.get('a')?.writes, world.store.record.state]).toEqual([[], 'queued']);
 });
 
-test('a pause and a cancel take effect at the next safe point; what was not started ends skipped', async () => {
+test('pause and cancel take effect at the next safe point; steps not started end skipped', async () => {
   const ask = (state: 'pausing' | 'cancelling'): FakeWorld => {
     const world: FakeWorld = fakeWorld([write('p', A(1), '0', '1'), write('q', A(2), '0', '1')], (call, when) => {
       if (call === 'a.invert' && when === 'before') world.store.record = { ...world.store.record, state };
@@ -185,7 +185,7 @@ test.each(SCENES)(
     for (let at = 1; ; at++) {
       let calls = 0;
       let dead = false;
-      // The dead make no more calls: everything after the kill fails too, until another worker comes.
+      // A killed process makes no more calls: everything after the kill fails until the next worker starts.
       const hook: Hook = () => {
         dead ||= ++calls === at;
         if (dead) throw new Error('killed');
@@ -197,14 +197,14 @@ test.each(SCENES)(
       dead = false;
       calls = Number.NEGATIVE_INFINITY;
       await drive(world);
-      // Events of a run that had ended before its worker died are sent by whoever looks after the outbox.
+      // Events of a run that ended before its worker died are sent by the outbox loop.
       await world.ports.emitter.flush('t', world.store.record.source);
       expect(end(world), `killed at call ${at}`).toEqual(end(whole));
     }
   },
 );
 
-test('the tables are total: an event that has no cell is refused, and ends have no way out', () => {
+test('the transition tables are total, and final states have no exit', () => {
   for (const [state, cells] of Object.entries(RUN_TABLE)) expect(Object.keys(cells), state).toHaveLength(8);
   for (const [state, cells] of Object.entries(STEP_TABLE)) expect(Object.keys(cells), state).toHaveLength(6);
   for (const end of [RUN_TABLE.finished, RUN_TABLE.cancelled, STEP_TABLE.ended])

@@ -15,7 +15,7 @@ import {
   type RunStore,
 } from '../src/index.ts';
 
-/** What a port was about to do, or has done: where tests stop the world. */
+/** Before or after a call of a port: where tests kill the worker. */
 export type Hook = (call: string, when: 'before' | 'after') => void;
 
 /** A system of registers, with the rules of a target: guards, marks, capture. */
@@ -23,7 +23,7 @@ export class FakeTarget implements TargetSystem {
   readonly connector = 'postgres';
   readonly live = new Map<string, string | null>();
   readonly marks = new Map<number, InverseResult>();
-  /** Inverses that wrote, by step: I6 says at most one each. */
+  /** Inverses that wrote, by step: at most one each (I6). */
   readonly writes: number[] = [];
   ordinal = 1_000;
   tokenMax = 0n;
@@ -179,9 +179,9 @@ export interface FakeWorld {
   readonly ports: RunnerPorts;
   readonly targets: ReadonlyMap<string, FakeTarget>;
   readonly body: PlanBody;
-  /** What the ledger took, once each, in order. */
+  /** Events the ledger appended, once each, in order. */
   readonly events: RecantEvent[];
-  /** What the ledger's entries say; a test may change them behind the plan's back. */
+  /** The ledger's entries; a test may change them after planning. */
   readonly ledger: { attempts: RecordedAttempt[]; effects: RecordedEffect[] };
 }
 
