@@ -3,13 +3,13 @@ import type { Credential, Refusal } from './ports.ts';
 
 export type Admission =
   | { readonly ok: true; readonly event: RecantEvent }
-  /** `event` is there where the bytes were an event and the credential does not allow it. */
+  /** `event`: present where the bytes are a valid event that the credential does not allow. */
   | { readonly ok: false; readonly refusal: Refusal; readonly event?: RecantEvent };
 
-/** What only Recant's own services say. */
+/** Event types reserved for Recant's own services. */
 const OWN_ACTS = /^recant\.(plan|run|act|authority)\./;
 
-/** Judges one message: first its bytes, then whether its credential may say it. Tenant, sources and agents come from the credential alone. */
+/** Checks one message: first its bytes, then its credential, the only source of tenant, sources and agents. */
 export function admit(bytes: Uint8Array, credential: Credential): Admission {
   const decoded = decodeEvent(bytes);
   if (!decoded.ok) return { ok: false, refusal: { code: decoded.code, detail: decoded.detail } };
@@ -24,15 +24,15 @@ function checkRole(event: RecantEvent, { roles, keyId }: Credential): Refusal | 
   const inverse = event.type === 'recant.attempt.intended.v1' && event.data.inverts !== undefined;
   if ((ownAct || inverse) && !roles.includes('rollback')) {
     const what = ownAct ? event.type : 'an intent with "inverts"';
-    return { code: 'role_missing', detail: `Key ${keyId} has no role "rollback": only Recant's own services may send ${what}.` };
+    return { code: 'role_missing', detail: `Key ${keyId} lacks the role "rollback": only Recant's own services may send ${what}.` };
   }
   if (roles.includes('emit') || roles.includes('rollback')) return undefined;
-  return { code: 'role_missing', detail: `Key ${keyId} has no role "emit": send events with a key that has it.` };
+  return { code: 'role_missing', detail: `Key ${keyId} lacks the role "emit": use a key with that role.` };
 }
 
 function checkSource(event: RecantEvent, { sourcePrefix, keyId }: Credential): Refusal | undefined {
   if (sourceWithin(sourcePrefix, event.source)) return undefined;
-  return { code: 'source_not_allowed', detail: `Key ${keyId} may send from sources under ${sourcePrefix}, not from ${event.source}.` };
+  return { code: 'source_not_allowed', detail: `Key ${keyId} is limited to sources under ${sourcePrefix}, got ${event.source}.` };
 }
 
 /** Prefixes end at a slash: `recant://shop` covers `recant://shop/1` and not `recant://shopping/1`. */
@@ -43,16 +43,19 @@ export function sourceWithin(prefix: string, source: string): boolean {
 function checkAgent(event: RecantEvent, { agents, roles, keyId }: Credential): Refusal | undefined {
   const { agent } = event;
   if (agent === OWN_AGENT && !roles.includes('rollback')) {
-    return { code: 'agent_not_allowed', detail: `The agent "${OWN_AGENT}" is Recant itself: key ${keyId} may not speak for it.` };
+    return {
+      code: 'agent_not_allowed',
+      detail: `The agent name "${OWN_AGENT}" is reserved for Recant's own services; key ${keyId} may not use it.`,
+    };
   }
   if (agents.some((pattern) => agentMatches(pattern, agent))) return undefined;
   return {
     code: 'agent_not_allowed',
-    detail: `Key ${keyId} may not speak for the agent ${agent}: register the agent for the key, or use its own key.`,
+    detail: `Key ${keyId} may not record events of agent ${agent}: use a key created with \`--agent ${agent}\`.`,
   };
 }
 
-/** A recorded inverse names the connector of its own resource and no other. */
+/** A recorded inverse must name the connector of its own resource. */
 function checkCompensations(event: RecantEvent): Refusal | undefined {
   if (event.type !== 'recant.attempt.effects.v1') return undefined;
   for (const effect of (event as EventOf<'recant.attempt.effects.v1'>).data.effects) {
@@ -60,7 +63,7 @@ function checkCompensations(event: RecantEvent): Refusal | undefined {
     if (named !== undefined && !effect.resource.startsWith(`${named}://`)) {
       return {
         code: 'resource_invalid',
-        detail: `The compensation of ${effect.resource} names the connector ${named}: it must be the resource's own.`,
+        detail: `Wrong connector in the compensation of ${effect.resource}: expected that of the resource, got ${named}.`,
       };
     }
   }

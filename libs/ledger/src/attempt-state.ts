@@ -6,18 +6,18 @@ type Settled = EventOf<'recant.attempt.settled.v1'>;
 
 export interface AttemptState {
   readonly status: AttemptStatus;
-  /** Every chunk that the one settlement counts is in, and the digest of all fits. */
+  /** The recorded chunks match the count and digest in the one settlement. */
   readonly complete: boolean;
-  /** Absent where no intent is known, or two that differ. */
+  /** Absent without an intent, or with two different ones. */
   readonly intended?: Intended;
-  /** Absent where no settlement is known, or two that differ. */
+  /** Absent without a settlement, or with two different ones. */
   readonly settled?: Settled;
-  /** Distinct chunks, ascending; of a chunk with two contents, neither. */
+  /** Distinct chunks, ascending; a chunk with two different contents is left out. */
   readonly chunks: readonly Effects[];
 }
 
 /**
- * State of one attempt: a function of the set of its events, whatever their order and however often each is given.
+ * State of one attempt: a function of the set of its events; order and repetition do not matter.
  * @param events events of one (tenant, source, action, attempt); others are ignored.
  * @param nowMs milliseconds since 1970, UTC: an attempt without settlement is `unknown` from its deadline on.
  */
@@ -60,7 +60,7 @@ function isComplete(settled: Settled, chunks: readonly Effects[]): boolean {
   return lists.reduce((sum, list) => sum + list.length, 0) === data.effects && effectsDigest(lists) === data.digest;
 }
 
-/** Two settlements that agree on what came of it are one end, whenever they were said. */
+/** Two settlements with the same outcome, counts and digest are one end, whatever their time. */
 function endOf({ data }: Settled): string {
   return `${data.outcome}/${data.chunks}/${data.effects}/${data.digest}`;
 }
@@ -68,7 +68,7 @@ function contentOf(event: RecantEvent): string {
   return canonicalize(event);
 }
 
-/** One event for each key: the one whose canonical text is least, so that the choice does not depend on the order either. */
+/** One event for each key: the one with the least canonical text, so that the choice does not depend on order. */
 function distinct<T extends RecantEvent>(events: readonly T[], keyOf: (event: T) => string): T[] {
   const byKey = new Map<string, T>();
   for (const event of events) {

@@ -4,7 +4,7 @@ import type { RefusalCode } from './ports.ts';
 /**
  * An entry's bytes, version 1 (big-endian):
  * uint8 version = 1 | uint8 kind | uint8 length, tenant | uint8 length, key id | uint64 receivedAt (ms since 1970, UTC) | the rest is the body.
- * The leaf of the log is the RFC 6962 leaf hash of exactly these bytes. They are never written again.
+ * The leaf of the log is the RFC 6962 leaf hash of exactly these bytes. They are never rewritten.
  */
 const FRAME_VERSION = 1;
 
@@ -14,7 +14,7 @@ const KINDS: readonly FrameKind[] = ['genesis', 'event', 'dead_letter', 'epoch']
 export interface Frame {
   readonly kind: FrameKind;
   readonly tenant: string;
-  /** Credential that said so; empty for genesis and for a sender who could not be identified. Of an epoch, the person's who opened it. */
+  /** Key of the sender; empty for genesis and for an unidentified sender; for an epoch, the id of the person who opened it. */
   readonly keyId: string;
   /** Milliseconds since 1970, UTC; never falls within a log. */
   readonly receivedAtMs: number;
@@ -22,14 +22,14 @@ export interface Frame {
   readonly body: Uint8Array;
 }
 
-/** @throws RangeError where the frame would not fit: the ledger bounds events and names before it frames them. */
+/** @throws RangeError where the frame is too large; the ledger limits events and names before it frames them. */
 export function encodeFrame(frame: Frame): Buffer {
   const head = encodeFrameHead(frame);
   checkFrameSize(head.length + frame.body.length);
   return Buffer.concat([head, frame.body]);
 }
 
-/** What stands before the body: the same for all that one key said at one time. @throws RangeError where a name is too long. */
+/** The bytes before the body: equal for all messages of one key at one time. @throws RangeError where a name is too long. */
 export function encodeFrameHead({ kind, tenant, keyId, receivedAtMs }: Omit<Frame, 'body'>): Buffer {
   const tenantBytes = Buffer.byteLength(tenant);
   const keyBytes = Buffer.byteLength(keyId);
@@ -53,7 +53,7 @@ export function checkFrameSize(size: number): void {
   if (size > FRAME_BYTES_MAX) throw new RangeError(`a frame of ${size} bytes is over ${FRAME_BYTES_MAX}`);
 }
 
-/** The frame, or undefined where these bytes are none: every byte is accounted for, so one frame has one encoding. */
+/** The frame, or undefined where the bytes are not a frame. Every byte is checked, so one frame has one encoding. */
 export function decodeFrame(bytes: Uint8Array): Frame | undefined {
   const buffer = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   if (buffer.length < 12 || buffer.length > FRAME_BYTES_MAX || buffer[0] !== FRAME_VERSION) return undefined;
@@ -77,7 +77,7 @@ export interface Genesis {
   readonly tenant: string;
 }
 
-/** Body of entry 0 of every log: which log it is, and the number of shards for as long as the epoch lasts. */
+/** Body of entry 0 of every log: identity of the log, and the number of shards during the epoch. */
 export function genesisBody(genesis: Genesis): Uint8Array {
   const { epoch, shard, shards, tenant } = genesis;
   return Buffer.from(canonicalize({ epoch, shard, shards, tenant }));
@@ -93,7 +93,7 @@ export interface DeadLetterDescription {
   readonly size: number;
 }
 
-/** Body of a dead letter's entry. The message itself stands beside the log. */
+/** Body of a dead letter's entry. The message itself is stored outside the log. */
 export function deadLetterBody(letter: DeadLetterDescription): Uint8Array {
   const { code, detail, digest, origin, size } = letter;
   return Buffer.from(canonicalize({ code, detail, digest, origin, size }));

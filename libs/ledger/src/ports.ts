@@ -1,32 +1,32 @@
-/** Ports of the ledger: what the domain needs of a store, and what it promises to services. */
+/** Ports of the ledger: what the domain needs from a store, and its guarantees to services. */
 import type { Role } from '@recant/events';
 
-/** What a verified API key (or Kafka MAC) stands for. Tenant, sources and agents come from here, never from the event. */
+/** Identity and rights of a verified API key (or Kafka MAC). Tenant, sources and agents come from here, never from the event. */
 export interface Credential {
   readonly tenant: string;
   readonly keyId: string;
   readonly roles: readonly Role[];
-  /** The service's own voice: no key of anybody's, so nothing revokes it. Never set from a request. */
+  /** The service itself instead of an API key, so it cannot be revoked. Never set from a request. */
   readonly own?: true;
   /** Sources must start with this. */
   readonly sourcePrefix: string;
-  /** Agents it may speak for: exact names, or a prefix ending in `*`. */
+  /** Allowed agents: exact names, or a prefix ending in `*`. */
   readonly agents: readonly string[];
-  /** Systems and resources whose effects may be undone when claimed under this key: `postgres://shop/*`, exact or ending in `*`. */
+  /** Resources whose claimed effects under this key may be undone: exact, or ending in `*` (`postgres://shop/*`). */
   readonly resources: readonly string[];
 }
 
-/** One message as it came in. */
+/** One received message. */
 export interface Submission {
-  /** Absent where the sender could not be identified: it becomes a dead letter of the operator's own tenant. */
+  /** Absent where the sender could not be identified: the message becomes a dead letter of the operator's tenant. */
   readonly credential: Credential | undefined;
   /** Exactly the bytes received. */
   readonly bytes: Uint8Array;
-  /** A refusal found before the bytes were looked at (bad MAC, oversized): recorded as a dead letter, not judged again. */
+  /** A refusal found before decoding (bad MAC, oversized): recorded as a dead letter without further checks. */
   readonly refused?: Refusal;
-  /** Where it came from, kept with a dead letter: `http`, or `kafka:<topic>/<partition>/<offset>`. */
+  /** Stored with a dead letter: `http`, or `kafka:<topic>/<partition>/<offset>`. */
   readonly origin: string;
-  /** Id of an event of the same source that the sender holds an acknowledgement of. Where the log does not have it: `log_behind_source`, and nothing is kept. */
+  /** Id of an event of the same source whose acknowledgement the sender has. If the log lacks it: `log_behind_source`, and nothing is stored. */
   readonly after?: string;
 }
 
@@ -48,14 +48,14 @@ export type RefusalCode =
   | 'resource_invalid'
   | 'equivocation'
   | 'id_mismatch'
-  /** The log does not have what it acknowledged to this source: an older copy of it was restored. */
+  /** The log lacks an event that it acknowledged to this source: an older copy of the database was restored. */
   | 'log_behind_source'
   /** The database refused exactly this record (SQLSTATE class 22 or 23). */
   | 'unstorable';
 
 export interface Refusal {
   readonly code: RefusalCode;
-  /** What was wrong, and what to do. Safe to show to the sender. */
+  /** Cause and remedy. Safe to show to the sender. */
   readonly detail: string;
 }
 
@@ -64,12 +64,12 @@ export type Receipt =
   | { readonly kind: 'duplicate'; readonly shard: number; readonly index: bigint }
   | {
       readonly kind: 'refused';
-      readonly refusal: Refusal /** Where the dead letter's digest was logged; absent over HTTP, which keeps only equivocations and what a key may not say. */;
+      readonly refusal: Refusal /** Address of the dead letter's entry; absent over HTTP, except for equivocations and events that the key may not send. */;
       readonly shard?: number;
       readonly index?: bigint;
     };
 
-/** Where a Kafka batch was read from, and where to resume after it. */
+/** Offsets of a Kafka batch: where it was read, and where to resume. */
 export interface KafkaPosition {
   readonly cluster: string;
   readonly topic: string;
@@ -82,7 +82,8 @@ export interface KafkaPosition {
 
 /**
  * The one commit point. Atomic: entries, dead letters, projections, frontiers, sizes and Kafka position in one transaction, or nothing.
- * Idempotent per (tenant, source, id). Nothing is committed under a key after its end was: what was on its way then is refused as `unauthenticated`. Read-after-write: receipts are given after COMMIT. Retry: `StoreUnavailable` and `PositionMoved` only.
+ * Idempotent per (tenant, source, id). Nothing is committed under a key after the end of that key was committed: events in flight are refused as
+ * `unauthenticated`. Read-after-write: receipts follow COMMIT. Retryable: `StoreUnavailable` and `PositionMoved` only.
  */
 export interface Appender {
   append(batch: readonly Submission[], position?: KafkaPosition): Promise<readonly Receipt[]>;

@@ -1,7 +1,7 @@
 import type { AttemptRef, Outcome, RecantEvent, Reversibility } from '@recant/events';
 import { deadlineOf } from './attempt-state.ts';
 
-/** What an intent adds to the list of attempts. */
+/** Row of an intent in the list of attempts. */
 export interface AttemptRow {
   readonly action: string;
   readonly attempt: number;

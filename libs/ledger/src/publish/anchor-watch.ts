@@ -3,16 +3,16 @@ import type { AnchoredHead } from './inspect.ts';
 import { originOf } from './origin.ts';
 import { type Anchor, AnchorError, type LogKey } from './ports.ts';
 
-/** Milliseconds that an answer of an anchor is believed: another replica may have anchored more meanwhile. */
+/** Milliseconds for which an anchor's answer is cached; another replica may anchor more meanwhile. */
 const ANCHOR_REFRESH_MS = 60_000;
-/** Logs remembered. */
+/** Entries in the cache. */
 const MEMORY_MAX = 100_000;
 
-/** What anchors keep of a log, asked at first and then now and again. What was seen is not replaced by less. */
+/** Cached checkpoints of anchors. A checkpoint is never replaced by a smaller one. */
 export interface AnchorWatch {
   /** Of the log's epoch and of the next one. @throws AnchorError `anchor_unavailable` */
   anchored(log: LogKey, epoch: number): Promise<readonly AnchoredHead[]>;
-  /** After a `put`. */
+  /** Updates the cache after a `put`. */
   saw(anchor: Anchor, note: Uint8Array): void;
 }
 
@@ -36,7 +36,7 @@ export function createAnchorWatch(ledger: string, anchors: readonly Anchor[], cl
     return seen;
   }
 
-  async function look(anchor: Anchor, origin: string): Promise<Seen> {
+  async function refresh(anchor: Anchor, origin: string): Promise<Seen> {
     const key = keyOf(anchor, origin);
     const before = memory.get(key);
     if (before !== undefined && clock() - before.atMs < ANCHOR_REFRESH_MS) return before;
@@ -48,7 +48,7 @@ export function createAnchorWatch(ledger: string, anchors: readonly Anchor[], cl
       const found: AnchoredHead[] = [];
       for (const each of [epoch, epoch + 1])
         for (const anchor of anchors) {
-          const { head } = await look(anchor, originOf(ledger, log, each));
+          const { head } = await refresh(anchor, originOf(ledger, log, each));
           if (head !== undefined) found.push({ ...head, epoch: each });
         }
       return found;
@@ -60,14 +60,14 @@ export function createAnchorWatch(ledger: string, anchors: readonly Anchor[], cl
   };
 }
 
-/** Not asked who signed: keys are retired, and what an anchor keeps can only stop a log, never make one pass. */
+/** Signatures are not checked: keys are retired, and an anchor's checkpoint can only stop a log, never approve one. */
 function headIn(anchor: Anchor, note: Uint8Array, origin: string): Omit<AnchoredHead, 'epoch'> {
   try {
     const { size, root, origin: said } = parseCheckpoint(parseNote(note).text);
-    if (said !== origin) throw new TypeError(`it is of ${said}`);
+    if (said !== origin) throw new TypeError(`expected origin ${origin}, got ${said}`);
     return { size, root, anchor: anchor.name };
   } catch (cause) {
-    const why = `${anchor.name} keeps something for ${origin} that is no checkpoint of it (${(cause as Error).message}): put back what was there.`;
+    const why = `The anchor ${anchor.name} has no valid checkpoint under ${origin} (${(cause as Error).message}): restore the original.`;
     throw new AnchorError('anchor_unavailable', why, { cause });
   }
 }

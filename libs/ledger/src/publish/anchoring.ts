@@ -6,7 +6,7 @@ import { originOf } from './origin.ts';
 import { type Anchor, AnchorError, type LogKey, type PublishedCheckpoint, type Witness } from './ports.ts';
 import { LedgerTampered } from './tampered.ts';
 
-/** Says what became of one log; the others go on. `LedgerTampered`: the place has seen another tree. */
+/** Called with the failure of one log; the others continue. `LedgerTampered`: the anchor or witness has seen another tree. */
 export type OutgoingFailure = (log: LogKey, error: LedgerTampered | AnchorError) => void;
 
 export interface AnchoringContext {
@@ -15,11 +15,11 @@ export interface AnchoringContext {
   /** Milliseconds since 1970, UTC. */
   readonly clock: () => number;
   readonly failed: OutgoingFailure;
-  /** Asked between two logs: what is left is the next start's. */
+  /** Checked between two logs; the next process does the rest. */
   readonly stopping: () => boolean;
 }
 
-/** Puts the newest checkpoint of every log where it is not yet. A crash between `put` and the note of it repeats the `put`, which changes nothing. */
+/** Puts the newest checkpoint of every log into an anchor that lacks it. A crash between `put` and `markAnchored` repeats the `put`, which is idempotent. */
 export async function anchorAll(anchor: Anchor, watch: AnchorWatch, context: AnchoringContext): Promise<void> {
   const { store, ledger, clock } = context;
   for (const { log, checkpoint } of await store.unanchored(anchor.name)) {
@@ -32,7 +32,7 @@ export async function anchorAll(anchor: Anchor, watch: AnchorWatch, context: Anc
   }
 }
 
-/** Has the newest checkpoint of every log cosigned. */
+/** Requests a cosignature for the newest checkpoint of every log that lacks one. */
 export async function cosignAll(witness: Witness, context: AnchoringContext): Promise<void> {
   const { store, ledger, clock } = context;
   for (const { log, checkpoint } of await store.uncosigned(witness.name)) {

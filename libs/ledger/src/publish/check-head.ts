@@ -3,17 +3,20 @@ import type { LogFacts } from './log.ts';
 import { LedgerTampered } from './tampered.ts';
 
 /**
- * What a glance shows: the head against the last entry. Who edited an entry in the middle is found by its leaf when it is integrated, and by the auditor.
+ * Compares the head with the last entry. An edited earlier entry is found by its leaf hash at integration, and by the auditor.
  * @throws LedgerTampered
  */
 export function checkHead(facts: LogFacts): void {
   const { size, last, root } = facts;
   const entries = last === undefined ? 0n : last.index + 1n;
-  if (entries !== size) throw new LedgerTampered(facts, 'size_mismatch', `the head says ${size}, the last entry ${entries}`);
+  if (entries !== size)
+    throw new LedgerTampered(facts, 'size_mismatch', `the head counts ${size} entries, the last entry gives ${entries}`);
   const frontier = frontierOf(facts);
-  if (!same(frontier.root(), root)) throw new LedgerTampered(facts, 'frontier_differs', 'the root of the head is not that of its frontier');
+  if (!same(frontier.root(), root))
+    throw new LedgerTampered(facts, 'frontier_differs', 'the root of the head is not the root of its frontier');
   if (last === undefined) return;
-  if (!same(leafHash(last.frame), last.leaf)) throw new LedgerTampered(facts, 'leaf_mismatch', `entry ${last.index} has another leaf`);
+  if (!same(leafHash(last.frame), last.leaf))
+    throw new LedgerTampered(facts, 'leaf_mismatch', `the stored leaf of entry ${last.index} is not the hash of its bytes`);
   // In a tree of odd size the last leaf is the last complete subtree.
   if (size % 2n === 1n && !same(frontier.serialize().subarray(-last.leaf.length), last.leaf))
     throw new LedgerTampered(facts, 'frontier_differs', `entry ${last.index} is not the last leaf of the head`);
@@ -24,7 +27,7 @@ export function frontierOf(facts: LogFacts): Frontier {
   try {
     return Frontier.parse(facts.size, facts.frontier);
   } catch {
-    throw new LedgerTampered(facts, 'frontier_differs', `${facts.frontier.length} bytes are not the frontier of ${facts.size} entries`);
+    throw new LedgerTampered(facts, 'frontier_differs', `${facts.frontier.length} bytes are not a frontier of ${facts.size} entries`);
   }
 }
 

@@ -24,43 +24,43 @@ export interface StoredHead {
   readonly width: number;
   /** Of the tree over all tenants. */
   readonly root: Uint8Array;
-  /** From the record's leaf to the root that `note` signs. */
+  /** Inclusion path from the record's leaf to the root that `note` signs. */
   readonly recordPath: readonly Uint8Array[];
   readonly signedAtMs: number;
   readonly note: Uint8Array;
 }
 
-/** What one tenant is given. */
+/** The part of a head for one tenant. */
 export interface HeadMember extends HeadsPath {
   readonly tenant: string;
-  /** The text of its commitment. */
+  /** Text of the tenant's commitment. */
   readonly heads: string;
 }
 
 export interface TenantLogs {
   readonly tenant: string;
-  /** Undefined until it has one. */
+  /** Undefined until one is assigned. */
   readonly slot: number | undefined;
   /** The newest checkpoint of each log. */
   readonly logs: readonly LogHead[];
 }
 
-/** Everything within one transaction under one lock for the whole ledger; a crash before its end leaves nothing. */
+/** One transaction under one lock for the whole ledger; a crash before its end leaves nothing. */
 export interface OpenHeads {
-  /** 32 bytes, the same on every replica: salts and padding come from it. */
+  /** 32 bytes, the same on every replica; salts and padding are derived from it. */
   readonly secret: Uint8Array;
   last(): Promise<StoredHead | undefined>;
   at(epoch: number, publication: bigint): Promise<StoredHead | undefined>;
   /** Milliseconds since 1970, UTC, of the newest checkpoint of any log; undefined where there is none. */
   newestCheckpointMs(): Promise<number | undefined>;
-  /** Whether a person opened an epoch of any log after that time. */
+  /** Whether a person opened an epoch of any log after this time. */
   epochOpenedAfter(ms: number): Promise<boolean>;
   tenants(): Promise<readonly TenantLogs[]>;
   put(head: StoredHead, slots: ReadonlyMap<string, number>, members: readonly HeadMember[]): Promise<void>;
 }
 
 export interface HeadStore {
-  /** @returns undefined where another replica does it. */
+  /** @returns undefined where another replica has the lock. */
   exclusively<T>(work: (heads: OpenHeads) => Promise<T>): Promise<T | undefined>;
 }
 
@@ -70,15 +70,15 @@ export interface HeadContext {
   readonly anchors: readonly Anchor[];
   /** Milliseconds since 1970, UTC. */
   readonly nowMs: number;
-  /** A whole number from 0 to below `below`, at random. */
+  /** Random whole number from 0 to `below` - 1. */
   readonly random: (below: number) => number;
 }
 
 /**
- * Signs a head over the logs of all tenants, each time it is called, so that no tenant can tell from the number of heads whether another one did
- * anything, or is there. A ledger of the operator alone is spared heads that say nothing new.
- * @returns the newest head there is
- * @throws AnchorError `anchor_conflict` where an anchor knows more heads than this ledger, and nobody has opened an epoch since
+ * Signs a head over the logs of all tenants at every call, so that the number of heads reveals no activity or existence of other tenants. A ledger with
+ * only the operator's tenant skips heads without changes.
+ * @returns the newest head
+ * @throws AnchorError `anchor_conflict` where an anchor has heads that this ledger lacks, and no epoch was opened since
  */
 export async function publishHead(heads: OpenHeads, context: HeadContext): Promise<StoredHead | undefined> {
   const last = await heads.last();
@@ -106,7 +106,7 @@ export async function publishHead(heads: OpenHeads, context: HeadContext): Promi
   return head;
 }
 
-/** Which epoch of the head log goes on: the last one, unless an anchor knows more of it than this database and a person has said why. */
+/** Epoch of the next head: the last one, or the next one where an anchor has more heads than this database and a person opened an epoch. */
 async function epochOf(heads: OpenHeads, last: StoredHead | undefined, { ledger, anchors }: HeadContext): Promise<number> {
   for (let epoch = last?.epoch ?? 1; ; epoch += 1) {
     const origin = headOriginOf(ledger, epoch);
@@ -116,7 +116,7 @@ async function epochOf(heads: OpenHeads, last: StoredHead | undefined, { ledger,
     if (!(await heads.epochOpenedAfter(last?.signedAtMs ?? 0)))
       throw new AnchorError(
         'anchor_conflict',
-        `${ahead} keeps a head of ${origin} that this ledger does not have: open an epoch of the logs that were restored.`,
+        `The anchor ${ahead} has a head of ${origin} that this ledger lacks: the database was restored from an older copy. Open an epoch of the affected logs (\`recant epoch open\`).`,
       );
   }
 }
@@ -136,7 +136,7 @@ async function firstAhead(
   return undefined;
 }
 
-/** The path of the last leaf is the right edge before it, smallest subtree first. */
+/** The inclusion path of the last leaf is the frontier before it, smallest subtree first. */
 function frontierAfter(before: StoredHead | undefined): Frontier {
   if (before === undefined) return Frontier.empty();
   const frontier = Frontier.parse(before.publication, Buffer.concat(before.recordPath.toReversed()));
@@ -152,7 +152,7 @@ function hashesOf(frontier: Frontier): Uint8Array[] {
   return Array.from({ length: bytes.length / HASH_BYTES }, (_, at) => bytes.subarray(at * HASH_BYTES, (at + 1) * HASH_BYTES));
 }
 
-/** Slots are given at random, once, so that a place says nothing of who came when. */
+/** Each tenant gets a random slot once, so that a slot reveals nothing about the order of arrival. */
 function place(
   tenants: readonly TenantLogs[],
   width: number,

@@ -7,25 +7,25 @@ import type { LogKey } from './ports.ts';
 import { LedgerTampered } from './tampered.ts';
 import { frontierAt, rootAt } from './tree.ts';
 
-/** What an anchor keeps of a log. */
+/** A checkpoint of a log in an anchor. */
 export interface AnchoredHead extends TreeHead {
   readonly epoch: number;
-  /** Name of the anchor, for people. */
+  /** Name of the anchor, for messages. */
   readonly anchor: string;
 }
 
 export interface Inspection {
   readonly facts: LogFacts;
-  /** Leaves that tiles cover: what can be signed. */
+  /** Leaves covered by tiles, which can be signed. */
   readonly integrated: bigint;
   readonly last: StoredCheckpoint | undefined;
-  /** False while too many entries wait for their tiles: nothing is signed before every comparison was made. */
+  /** False while too many entries lack tiles: nothing is signed before every comparison was made. */
   readonly compared: boolean;
 }
 
 /**
- * Holds a log against itself, against the last checkpoint that was signed of it and against what anchors keep. Undefined for a log without entries.
- * @param anchored of this epoch or a later one.
+ * Compares a log with itself, with its last signed checkpoint and with the checkpoints in anchors. Undefined for a log without entries.
+ * @param anchored checkpoints of this epoch or a later one.
  * @throws LedgerTampered
  */
 export async function inspect(key: LogKey, log: OpenLog, anchored: readonly AnchoredHead[]): Promise<Inspection | undefined> {
@@ -35,14 +35,14 @@ export async function inspect(key: LogKey, log: OpenLog, anchored: readonly Anch
     throw new LedgerTampered(
       key,
       'epoch_behind_anchor',
-      `the log is at epoch ${facts?.epoch ?? 1}, ${later.anchor} keeps epoch ${later.epoch}`,
+      `the log is at epoch ${facts?.epoch ?? 1}, anchor ${later.anchor} has epoch ${later.epoch}`,
     );
   for (const { size, anchor } of anchored)
     if (size > (facts?.size ?? 0n))
       throw new LedgerTampered(
         key,
         'log_behind_anchor',
-        `the log has ${facts?.size ?? 0n} entries, ${anchor} keeps a checkpoint of ${size}`,
+        `the log has ${facts?.size ?? 0n} entries, anchor ${anchor} has a checkpoint of size ${size}`,
       );
   if (facts === undefined) return undefined;
   checkHead(facts);
@@ -51,7 +51,11 @@ export async function inspect(key: LogKey, log: OpenLog, anchored: readonly Anch
     throw new LedgerTampered(facts, 'tiles_ahead', `tiles cover ${integrated} entries, the log has ${facts.size}`);
   const last = await log.lastCheckpoint(facts.epoch);
   if (last !== undefined && last.size > facts.size)
-    throw new LedgerTampered(facts, 'log_behind_checkpoint', `the log has ${facts.size} entries, a checkpoint of ${last.size} was signed`);
+    throw new LedgerTampered(
+      facts,
+      'log_behind_checkpoint',
+      `the log has ${facts.size} entries, a checkpoint of size ${last.size} was signed`,
+    );
   if (facts.size - integrated > INTEGRATE_LEAVES_MAX) return { facts, integrated, last, compared: false };
   await compare(facts, log, integrated, last, anchored);
   return { facts, integrated, last, compared: true };
@@ -67,7 +71,11 @@ async function compare(
   const tiles = log.tiles(facts.epoch);
   const rest = await log.leaves(integrated, facts.size);
   if (BigInt(rest.length) !== facts.size - integrated)
-    throw new LedgerTampered(facts, 'index_gap', `entry ${integrated + BigInt(rest.length)} is missing, the head says ${facts.size}`);
+    throw new LedgerTampered(
+      facts,
+      'index_gap',
+      `entry ${integrated + BigInt(rest.length)} is missing, the head counts ${facts.size} entries`,
+    );
   const rootOfFirst = async (size: bigint): Promise<Uint8Array> => {
     if (size <= integrated) return rootAt(size, tiles);
     const frontier = await frontierAt(integrated, tiles);
@@ -75,10 +83,18 @@ async function compare(
     return frontier.root();
   };
   if (!same(await rootOfFirst(facts.size), frontierOf(facts).root()))
-    throw new LedgerTampered(facts, 'frontier_differs', `entries and tiles give another root of ${facts.size} entries than the head`);
+    throw new LedgerTampered(
+      facts,
+      'frontier_differs',
+      `the root of ${facts.size} entries differs between the head and the entries with their tiles`,
+    );
   if (last !== undefined && !same(await rootOfFirst(last.size), last.root))
-    throw new LedgerTampered(facts, 'log_differs_from_checkpoint', `its first ${last.size} entries have another root`);
+    throw new LedgerTampered(facts, 'log_differs_from_checkpoint', `the first ${last.size} entries have a different root`);
   for (const { size, root, anchor } of anchored)
     if (!same(await rootOfFirst(size), root))
-      throw new LedgerTampered(facts, 'log_differs_from_anchor', `its first ${size} entries have another root than ${anchor} keeps`);
+      throw new LedgerTampered(
+        facts,
+        'log_differs_from_anchor',
+        `the first ${size} entries have a different root than in anchor ${anchor}`,
+      );
 }

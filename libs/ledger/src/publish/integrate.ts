@@ -2,12 +2,12 @@ import { growTiles } from '@recant/transparency';
 import type { OpenLog } from './log.ts';
 import { LedgerTampered } from './tampered.ts';
 
-/** Leaves of one transaction: 2 MiB of hashes, and 256 full tiles. */
+/** Leaves per transaction: 2 MiB of hashes, 256 full tiles. */
 export const INTEGRATE_LEAVES_MAX = 65_536;
 
 /**
- * Makes tiles of the entries that have none yet. Repeated or taken over anywhere, it goes on where the tiles end.
- * @returns whether there is more to do
+ * Makes tiles for the entries that have none yet. Resumes after the last tile, so it may be repeated or taken over at any point.
+ * @returns whether more entries are left
  * @throws LedgerTampered
  */
 export async function integrate(log: OpenLog): Promise<boolean> {
@@ -20,7 +20,7 @@ export async function integrate(log: OpenLog): Promise<boolean> {
   const to = size - from > INTEGRATE_LEAVES_MAX ? from + BigInt(INTEGRATE_LEAVES_MAX) : size;
   const leaves = await log.leaves(from, to);
   if (BigInt(leaves.length) !== to - from)
-    throw new LedgerTampered(facts, 'index_gap', `entry ${from + BigInt(leaves.length)} is missing, the head says ${size}`);
+    throw new LedgerTampered(facts, 'index_gap', `entry ${from + BigInt(leaves.length)} is missing, the head counts ${size} entries`);
   await log.putTiles(epoch, await growTiles(from, leaves, log.tiles(epoch)));
   return to < size;
 }

@@ -4,20 +4,20 @@ import type { PublishStore } from './log.ts';
 import { AnchorError, type LogKey } from './ports.ts';
 import { LedgerTampered } from './tampered.ts';
 
-/** Milliseconds between two looks at a log that was found broken. */
-const LOOK_AGAIN_MS = 1_000;
+/** Milliseconds between two checks of a broken log. */
+const RECHECK_MS = 1_000;
 
-/** Knows which logs were found to be broken. One log's state says nothing about another's. */
+/** Tracks broken logs, each independently. */
 export interface LogGuard {
   /**
-   * Before appending: looks at a log when it is first met, and again at one that was broken.
-   * An anchor that does not answer holds up no append; nothing is signed until it was asked.
+   * Before appending: checks a log at its first use, and a broken one again.
+   * An unreachable anchor does not delay appending; nothing is signed until it answered.
    * @throws LedgerTampered
    */
   admit(log: LogKey): Promise<void>;
-  /** Says that a log is broken. @returns whether that is news */
+  /** Marks a log as broken. @returns whether the rule is new for this log */
   found(error: LedgerTampered): boolean;
-  /** Says that a log was compared with everything there is, and is sound. */
+  /** Marks a log as sound after all comparisons. */
   sound(log: LogKey): void;
   broken(): readonly LedgerTampered[];
 }
@@ -27,7 +27,7 @@ export interface LogGuardOptions {
   readonly watch: AnchorWatch;
   /** Milliseconds since 1970, UTC. */
   readonly clock: () => number;
-  /** Told once each time a log is found broken. */
+  /** Called once for each new broken rule of a log. */
   readonly alarm: (error: LedgerTampered) => void;
 }
 
@@ -41,9 +41,9 @@ export function createLogGuard({ store, watch, clock, alarm }: LogGuardOptions):
       const key = keyOf(log);
       const before = broken.get(key);
       if (before === undefined && known.has(key)) return;
-      if (before !== undefined && clock() - before.atMs < LOOK_AGAIN_MS) throw before.error;
+      if (before !== undefined && clock() - before.atMs < RECHECK_MS) throw before.error;
       try {
-        await look(store, watch, log);
+        await check(store, watch, log);
       } catch (error) {
         if (error instanceof LedgerTampered) guard.found(error);
         throw error;
@@ -54,9 +54,9 @@ export function createLogGuard({ store, watch, clock, alarm }: LogGuardOptions):
       const key = keyOf(error.log);
       const before = broken.get(key);
       broken.set(key, { error, atMs: clock() });
-      const news = before?.error.rule !== error.rule;
-      if (news) alarm(error);
-      return news;
+      const isNew = before?.error.rule !== error.rule;
+      if (isNew) alarm(error);
+      return isNew;
     },
     sound(log) {
       broken.delete(keyOf(log));
@@ -67,7 +67,7 @@ export function createLogGuard({ store, watch, clock, alarm }: LogGuardOptions):
   return guard;
 }
 
-async function look(store: PublishStore, watch: AnchorWatch, log: LogKey): Promise<void> {
+async function check(store: PublishStore, watch: AnchorWatch, log: LogKey): Promise<void> {
   const epoch = await store.reading(log, async (open) => (await open.facts())?.epoch ?? 1);
   const anchored = await watch.anchored(log, epoch).catch((error: unknown): readonly AnchoredHead[] => {
     if (error instanceof AnchorError) return [];

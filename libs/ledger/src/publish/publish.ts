@@ -11,7 +11,7 @@ export interface PublishContext {
   readonly ledger: string;
   /** At least one. */
   readonly signers: readonly Signer[];
-  /** What anchors keep of this log, of its epoch or a later one. */
+  /** Checkpoints of this log in anchors, of its epoch or a later one. */
   readonly anchored: readonly AnchoredHead[];
   /** Milliseconds since 1970, UTC. */
   readonly nowMs: number;
@@ -21,8 +21,8 @@ export interface PublishContext {
 const CHECKPOINT_MS_MIN = 1_000;
 
 /**
- * Signs what tiles cover, where it grew. Invariant: what is signed has the last checkpoint, and everything that an anchor keeps, as its beginning,
- * and leads to the log's own head. Nothing else is signed, whoever asks. A crash before the commit leaves a signature that nobody has seen.
+ * Signs a checkpoint of the entries covered by tiles, if they grew. Invariant: a signed tree extends the last checkpoint and every checkpoint in an
+ * anchor, and is a prefix of the log's head. A crash before the commit leaves an unpublished signature.
  * @returns the checkpoint; undefined where there is nothing to sign now
  * @throws LedgerTampered
  */

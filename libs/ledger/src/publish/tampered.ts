@@ -1,23 +1,23 @@
 import type { LogKey } from './ports.ts';
 
-/** What a log can break, seen from beside it. The offline auditor (`@recant/verifier`) knows more. A rule's name is for ever. */
+/** Rules checked while publishing. The offline auditor (`@recant/verifier`) checks more. Rule names never change. */
 const TAMPER_RULES = {
-  size_mismatch: 'the head counts another number of entries than there are',
+  size_mismatch: 'the size of the head differs from the number of entries',
   index_gap: 'an entry is missing',
   leaf_mismatch: 'a leaf is not the hash of its entry',
-  frontier_differs: 'the head is not the tree of the entries',
-  tiles_ahead: 'tiles were made of entries that are gone',
-  tiles_missing: 'tiles are gone',
-  checkpoint_invalid: 'the last checkpoint was not signed by this ledger, or is of another log',
-  log_behind_checkpoint: 'the log is shorter than a checkpoint that was signed of it',
-  log_differs_from_checkpoint: 'the log does not begin with what a checkpoint of it was signed over',
-  log_behind_anchor: 'the log is shorter than a checkpoint of it that an anchor keeps',
-  log_differs_from_anchor: 'the log does not begin with what an anchor keeps of it',
-  epoch_behind_anchor: 'an anchor knows a later epoch of this log',
+  frontier_differs: 'the head does not match the tree of the entries',
+  tiles_ahead: 'tiles cover entries that are missing',
+  tiles_missing: 'tiles are missing',
+  checkpoint_invalid: 'the last checkpoint was not signed by this ledger or belongs to another log',
+  log_behind_checkpoint: 'the log is shorter than one of its signed checkpoints',
+  log_differs_from_checkpoint: 'the log does not extend one of its signed checkpoints',
+  log_behind_anchor: 'the log is shorter than one of its checkpoints in an anchor',
+  log_differs_from_anchor: 'the log does not extend one of its checkpoints in an anchor',
+  epoch_behind_anchor: 'an anchor has a later epoch of this log',
 } as const;
 export type TamperRule = keyof typeof TAMPER_RULES;
 
-/** An older copy of the database looks so; a person can say that it is one. */
+/** Rules that an older copy of the database breaks. */
 const RESTORED: readonly TamperRule[] = [
   'tiles_ahead',
   'log_behind_checkpoint',
@@ -27,18 +27,18 @@ const RESTORED: readonly TamperRule[] = [
   'epoch_behind_anchor',
 ];
 
-/** Whether an older copy of the database would break this rule. Then, and only then, a person may open an epoch. */
+/** Whether an older copy of the database breaks this rule. Only then may a person open an epoch. */
 export function isOfRestored(rule: TamperRule): boolean {
   return RESTORED.includes(rule);
 }
 
-/** Nothing is appended to this log and nothing of it is signed until a person has acted. Other logs go on. */
+/** Appending to this log and signing it stop until a person acts. Other logs continue. */
 export class LedgerTampered extends Error {
   override readonly name = 'LedgerTampered';
   readonly code = 'ledger_tampered';
   readonly rule: TamperRule;
   readonly log: LogKey;
-  /** What to do. One line. */
+  /** Remedy. One line. */
   readonly action: string;
 
   constructor(log: LogKey, rule: TamperRule, detail: string) {
@@ -50,8 +50,8 @@ export class LedgerTampered extends Error {
 }
 
 function actionOf({ shard }: LogKey, rule: TamperRule): string {
-  const look = 'Run `recant verify` and keep what it says, find out who changed the database';
+  const investigate = 'Run `recant verify`, keep its output, and find out who changed the database';
   if (isOfRestored(rule))
-    return `${look}. If it was restored from an older copy, say so with \`recant epoch open ${shard}\`; else put back the newest copy.`;
-  return `${look}, and put back a copy from before the change.`;
+    return `${investigate}. If it was restored from an older copy, run \`recant epoch open ${shard}\`; otherwise restore the newest copy.`;
+  return `${investigate}. Then restore a copy from before the change.`;
 }
