@@ -1,3 +1,3 @@
-export { keysFor, ORIGIN_BYTES_MAX } from './known-logs.ts';
-export type { Advance, Cosigner, Vouched, WitnessStore } from './ports.ts';
+export { keysFor } from './known-logs.ts';
+export type { Advance, CosignedHead, Cosigner, WitnessStore } from './ports.ts';
 export { createWitness, type Witness, type WitnessAnswer, type WitnessDeps } from './witness.ts';

@@ -1,12 +1,12 @@
 import type { VerifierKey } from '@recant/transparency';
 
-/** Bytes of an origin; a longer one is no log of anybody's. */
-export const ORIGIN_BYTES_MAX = 1_024;
+/** Bytes of an origin; a longer one matches no key. */
+const ORIGIN_BYTES_MAX = 1_024;
 
 /**
- * The keys that speak for an origin: those whose name is the origin, or a path above it (`example.org/ledger` signs for
- * `example.org/ledger/tenant/0/e1`). Of several such names the longest decides alone, so that a key made for a part cannot be overruled from above.
- * @returns undefined where the origin is of no known key
+ * The keys that may sign for an origin: those named like the origin or a parent path (`example.org/ledger` signs for
+ * `example.org/ledger/tenant/0/e1`). Only the longest matching name counts, so that a parent's key cannot sign for a path with a key of its own.
+ * @returns undefined if no known key matches
  */
 export function keysFor(origin: string, known: readonly VerifierKey[]): readonly VerifierKey[] | undefined {
   if (Buffer.byteLength(origin) > ORIGIN_BYTES_MAX) return undefined;

@@ -13,9 +13,9 @@ import {
   type WitnessVerdict,
 } from '@recant/transparency';
 import { keysFor } from './known-logs.ts';
-import type { Cosigner, Vouched, WitnessStore } from './ports.ts';
+import type { CosignedHead, Cosigner, WitnessStore } from './ports.ts';
 
-/** C2SP tlog-witness, section add-checkpoint: what is answered, and with which status. */
+/** Answers to add-checkpoint with their HTTP status (C2SP tlog-witness). */
 export type WitnessAnswer =
   | { readonly kind: 'cosigned'; readonly status: 200; readonly body: Uint8Array; readonly checkpoint: Checkpoint }
   | { readonly kind: 'conflict'; readonly status: 409; readonly body: Uint8Array }
@@ -23,7 +23,7 @@ export type WitnessAnswer =
   | { readonly kind: 'full'; readonly status: 503 };
 
 export interface WitnessDeps {
-  /** Keys of logs. What is not signed by one of them is not looked at further. */
+  /** Keys of the accepted logs. A checkpoint without a signature by one of them is refused. */
   readonly logKeys: readonly VerifierKey[];
   readonly store: WitnessStore;
   readonly cosigner: Cosigner;
@@ -32,36 +32,36 @@ export interface WitnessDeps {
 }
 
 type Sound = Extract<WitnessVerdict, { kind: 'cosign' }>;
-/** Undefined: somebody else advanced this log meanwhile. */
+/** Undefined: a concurrent request advanced this log. */
 type Advanced = WitnessAnswer | undefined;
 
 export interface Witness {
   addCheckpoint(body: Uint8Array): Promise<WitnessAnswer>;
-  /** The last cosigned checkpoint, for monitors. @param originHash lower-case hex SHA-256 of the origin */
+  /** The latest cosigned checkpoint, for monitors. @param originHash lower-case hex SHA-256 of the origin */
   checkpoint(originHash: string): Promise<Uint8Array | undefined>;
 }
 
 /**
- * Invariants. (1) What was cosigned of a log is the beginning of all that is cosigned of it later. (2) Nothing is signed before the head that it vouches
- * for is durable: a crash between the two leaves a head without a signature, for which the log asks again with that size.
+ * Invariants. (1) Every cosigned tree of a log is a prefix of every tree cosigned later. (2) A head is durable before it is signed: a crash in between
+ * leaves a head without a cosignature, and the log asks again with that size.
  */
 export function createWitness({ logKeys, store, cosigner, clock }: WitnessDeps): Witness {
-  async function cosign(known: Vouched | undefined, { note, checkpoint }: Sound, keys: readonly VerifierKey[]): Promise<Advanced> {
+  async function cosign(known: CosignedHead | undefined, { note, checkpoint }: Sound, keys: readonly VerifierKey[]): Promise<Advanced> {
     const signed: Note = { text: note.text, signatures: verifyNote(note, keys) };
-    // Before the step that makes it durable, so that of two cosignatures the one of the larger tree never has the earlier time.
+    // Read before the head becomes durable, so that a larger tree never has an earlier cosignature time.
     const timeSeconds = BigInt(Math.floor(clock() / 1_000));
     const advance = await store.advance(known?.size, { ...headOf(checkpoint), note: encodeNote(signed) });
     if (advance === 'moved') return undefined;
     if (advance === 'full') return { kind: 'full', status: 503 };
     const signature = cosigner.cosign(note.text, timeSeconds);
-    await store.show({ origin: checkpoint.origin, size: checkpoint.size, note: encodeNote(addSignatures(signed, [signature])) });
+    await store.putCosigned({ origin: checkpoint.origin, size: checkpoint.size, note: encodeNote(addSignatures(signed, [signature])) });
     return { kind: 'cosigned', status: 200, body: encodeCosignatures([signature]), checkpoint };
   }
 
   return {
     async addCheckpoint(body) {
       for (;;) {
-        // Which log it is about is known only after reading it: once to look it up, and once to judge it against what is known.
+        // Parsed twice: first for the origin, to look up the log's head, then judged against that head.
         const origin = originIn(body);
         const keys = origin === undefined ? undefined : keysFor(origin, logKeys);
         const known = keys === undefined ? undefined : await store.read(origin as string);
@@ -69,16 +69,16 @@ export function createWitness({ logKeys, store, cosigner, clock }: WitnessDeps):
         if (verdict.kind !== 'cosign') return answerOf(verdict);
         const answer = await cosign(known, verdict, keys as readonly VerifierKey[]);
         if (answer !== undefined) return answer;
-        // Moved: judged again, against a larger tree each time, so this ends.
+        // Moved: judged again against a larger tree, so that the loop terminates.
       }
     },
-    checkpoint: (originHash) => store.shown(originHash),
+    checkpoint: (originHash) => store.readCosigned(originHash),
   };
 }
 
 const headOf = ({ origin, size, root }: Checkpoint) => ({ origin, size, root });
 
-/** Undefined where the body is not well formed. */
+/** Undefined if the body is malformed. */
 function originIn(body: Uint8Array): string | undefined {
   let found: string | undefined;
   judgeAddCheckpoint(body, (origin) => {

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 
 const key = (name: string) => ed25519Signer(name, randomBytes(32)).key;
 
-test('a key speaks for its own name and for what is below it, and a longer name alone for its part', () => {
+test('a key signs for its own name and the paths below it; the longest matching name decides alone', () => {
   const [ledger, rotated, part, other] = [key('a.example/x'), key('a.example/x'), key('a.example/x/acme'), key('b.example')];
   const known = [ledger, rotated, part, other];
   expect(keysFor('a.example/x', known)).toEqual([ledger, rotated]);

@@ -97,8 +97,8 @@ test('a witness says in one line what keeps it from starting', async () => {
     const { code, err } = await recantHere(folder.path, ['witness', '--dir', join(folder.path, 'other'), ...args]);
     return `${code} ${err}`;
   };
-  expect(await run()).toMatch(/^1 recant: no log to watch: name its vkey/);
-  expect(await run('--log', 'x')).toMatch(/^1 recant: x is not the vkey of a log/);
+  expect(await run()).toMatch(/^1 recant: no log to witness: pass its vkey/);
+  expect(await run('--log', 'x')).toMatch(/^1 recant: x is not a log’s vkey/);
   expect(await run('--log', testLog().vkey, '--port', '99999')).toMatch(/^2 recant: --port must be a port/);
   expect(await run('--log', testLog().vkey, '--name', 'a b')).toMatch(/^1 recant: .*not the name of a key/);
 });

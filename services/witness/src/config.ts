@@ -5,7 +5,7 @@ export const PORT_DEFAULT = 7310;
 
 const WitnessEnv = z.object({
   RECANT_WITNESS_DIR: z.string().min(1),
-  /** Only at the first start. */
+  /** Used when the key is created; must match afterwards. */
   RECANT_WITNESS_NAME: z.string().min(1).optional(),
   /** Vkeys, separated by spaces. */
   RECANT_WITNESS_LOGS: z
@@ -25,7 +25,7 @@ export interface WitnessConfig {
   readonly failpoint: 'advanced' | undefined;
 }
 
-/** @throws ConfigError naming every problem at once */
+/** @throws ConfigError naming all problems */
 export function readWitnessConfig(env: Env): WitnessConfig {
   const read = readConfig(WitnessEnv, env);
   return {

@@ -1,10 +1,11 @@
 import { open, readFile, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
-/** Of this user only: the key, and what keeps the witness from vouching twice. */
+/** Owner only: the files are the key and the state that prevents a forked cosignature. */
 const FILE_MODE = 0o600;
 
-export async function readIfThere(path: string): Promise<Uint8Array | undefined> {
+/** Undefined if the file does not exist. */
+export async function readIfExists(path: string): Promise<Uint8Array | undefined> {
   try {
     return await readFile(path);
   } catch (error) {
@@ -13,7 +14,7 @@ export async function readIfThere(path: string): Promise<Uint8Array | undefined>
   }
 }
 
-/** The old bytes or the new, whole, whenever the machine stops; the new ones when it resolves. One writer a path. */
+/** Atomic and durable: a crash leaves the old or the new bytes; the new ones once it resolves. One writer per path. */
 export async function writeDurably(path: string, bytes: Uint8Array): Promise<void> {
   const draft = `${path}.draft`;
   const file = await open(draft, 'w', FILE_MODE);
@@ -27,7 +28,7 @@ export async function writeDurably(path: string, bytes: Uint8Array): Promise<voi
   await syncFolder(dirname(path));
 }
 
-/** That a name is in a folder is durable only after this. */
+/** Makes a new or renamed directory entry durable. */
 export async function syncFolder(path: string): Promise<void> {
   const folder = await open(path, 'r');
   try {

@@ -5,19 +5,19 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 /**
- * One process a folder: the lock is a listening local socket, which the system drops with the process, however that one ends. On Linux it has no
- * file (abstract); elsewhere a file that nobody listens behind is taken over.
- * @param path absolute and without links. @throws Error in one line
+ * Locks a folder for one process by a listening local socket, which the system closes with the process. On Linux the socket is abstract (no file);
+ * elsewhere a stale socket file is replaced.
+ * @param path absolute, symbolic links resolved. @throws Error in one line
  */
 export async function lockFolder(path: string): Promise<() => Promise<void>> {
   const name = `recant-witness-${createHash('sha256').update(path).digest('hex').slice(0, 32)}`;
   const address = process.platform === 'linux' ? `\0${name}` : join(tmpdir(), `${name}.sock`);
-  const server = (await listenOn(address)) ?? (await takeOver(address));
-  if (!server) throw new Error(`a witness already runs in ${path}: use that one, or give this one another folder`);
+  const server = (await listenOn(address)) ?? (await replaceStale(address));
+  if (!server) throw new Error(`a witness already runs in ${path}: use that one, or choose another folder`);
   return () => new Promise((done) => server.close(() => done()));
 }
 
-async function takeOver(address: string): Promise<Server | undefined> {
+async function replaceStale(address: string): Promise<Server | undefined> {
   if (address.startsWith('\0') || (await isAnswered(address))) return undefined;
   await unlink(address).catch(() => undefined);
   return listenOn(address);
@@ -28,7 +28,7 @@ function listenOn(address: string): Promise<Server | undefined> {
     const server = createServer((socket) => socket.destroy());
     server.once('error', (error: NodeJS.ErrnoException) => (error.code === 'EADDRINUSE' ? resolve(undefined) : reject(error)));
     server.listen(address, () => {
-      // It keeps nobody alive.
+      // Does not keep the process alive.
       server.unref();
       resolve(server);
     });

@@ -3,30 +3,30 @@ import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createSerial } from '@recant/queues';
 import { parseCheckpoint, parseNote } from '@recant/transparency';
-import type { Vouched, WitnessStore } from '@recant/witness';
-import { readIfThere, syncFolder, writeDurably } from './durable-file.ts';
+import type { CosignedHead, WitnessStore } from '@recant/witness';
+import { readIfExists, syncFolder, writeDurably } from './durable-file.ts';
 
-/** Logs of one witness. Each is a file of a few hundred bytes, and a known key can name as many as it likes. */
-export const LOGS_MAX = 100_000;
+/** Logs of one witness, each a file of a few hundred bytes. Limited, because one log key can sign for any number of origins. */
+const LOGS_MAX = 100_000;
 
 /**
- * One file a log, its name the hash of the origin: `vouched/` holds the checkpoint that is vouched for, which is the whole state; `cosigned/`
- * what monitors get to see. Owned by one process (see `lockFolder`); within it, steps on one log come one after the other.
+ * One file per log, named by the hash of its origin. `heads/`: the latest checkpoint that may be cosigned, which is the whole state; `cosigned/`: the
+ * cosigned checkpoint for monitors. Owned by one process (see `lockFolder`), which serializes the operations on one log.
  */
 export async function openFolderStore(dir: string, logsMax = LOGS_MAX): Promise<WitnessStore> {
-  const vouchedDir = join(dir, 'vouched');
+  const headsDir = join(dir, 'heads');
   const cosignedDir = join(dir, 'cosigned');
-  for (const each of [vouchedDir, cosignedDir]) await mkdir(each, { recursive: true, mode: 0o700 });
+  for (const each of [headsDir, cosignedDir]) await mkdir(each, { recursive: true, mode: 0o700 });
   await syncFolder(dir);
-  const logs = new Set((await readdir(vouchedDir)).filter((name) => isHash(name)));
+  const logs = new Set((await readdir(headsDir)).filter((name) => isHash(name)));
   const inOrder = createSerial();
 
-  async function read(origin: string): Promise<Vouched | undefined> {
-    const path = join(vouchedDir, hashOf(origin));
-    const note = await readIfThere(path);
+  async function read(origin: string): Promise<CosignedHead | undefined> {
+    const path = join(headsDir, hashOf(origin));
+    const note = await readIfExists(path);
     if (note === undefined) return undefined;
-    const checkpoint = parseKept(path, note);
-    if (checkpoint.origin !== origin) throw new Error(`${path} is of ${checkpoint.origin}`);
+    const checkpoint = parseStored(path, note);
+    if (checkpoint.origin !== origin) throw new Error(`${path}: expected origin ${origin}, got ${checkpoint.origin}`);
     return { origin, size: checkpoint.size, root: checkpoint.root, note };
   }
 
@@ -40,27 +40,27 @@ export async function openFolderStore(dir: string, logsMax = LOGS_MAX): Promise<
         const hash = hashOf(next.origin);
         if (!logs.has(hash) && logs.size >= logsMax) return 'full';
         logs.add(hash);
-        await writeDurably(join(vouchedDir, hash), next.note);
+        await writeDurably(join(headsDir, hash), next.note);
         return 'advanced';
       }),
-    show: ({ origin, size, note }) =>
+    putCosigned: ({ origin, size, note }) =>
       inOrder(origin, async () => {
         const path = join(cosignedDir, hashOf(origin));
-        const kept = await readIfThere(path);
-        if (kept === undefined || parseKept(path, kept).size <= size) await writeDurably(path, note);
+        const stored = await readIfExists(path);
+        if (stored === undefined || parseStored(path, stored).size <= size) await writeDurably(path, note);
       }),
-    shown: async (originHash) => (isHash(originHash) ? readIfThere(join(cosignedDir, originHash)) : undefined),
+    readCosigned: async (originHash) => (isHash(originHash) ? readIfExists(join(cosignedDir, originHash)) : undefined),
   };
 }
 
 const hashOf = (origin: string): string => createHash('sha256').update(origin).digest('hex');
 const isHash = (name: string): boolean => /^[0-9a-f]{64}$/.test(name);
 
-/** What cannot be read is not forgotten: that log is not vouched for until a person has looked. */
-function parseKept(path: string, note: Uint8Array) {
+/** A damaged file is an error, not an absent head: its log gets no cosignature until the file is restored. */
+function parseStored(path: string, note: Uint8Array) {
   try {
     return parseCheckpoint(parseNote(note).text);
   } catch (cause) {
-    throw new Error(`${path} is damaged: put back what was there; without it this witness must not sign for that log`, { cause });
+    throw new Error(`${path} is damaged: restore its last content; without it this witness must not sign for that log`, { cause });
   }
 }

@@ -1,13 +1,13 @@
 import { join } from 'node:path';
 import { ED25519_TYPE, parseVerifierKey, type VerifierKey } from '@recant/transparency';
-import { readIfThere } from './durable-file.ts';
+import { readIfExists } from './durable-file.ts';
 
 const FILE = 'log-keys';
 
-/** Whose checkpoints are looked at: vkeys given, and those of the folder's `log-keys`, one a line, `#` for remarks. @throws Error naming every line that is none */
+/** Keys of the accepted logs: the given vkeys and those in the folder's `log-keys` file, one per line, `#` for comments. @throws Error naming all invalid lines */
 export async function readLogKeys(dir: string, given: readonly string[]): Promise<readonly VerifierKey[]> {
-  const kept = await readIfThere(join(dir, FILE));
-  const lines = Buffer.from(kept ?? '')
+  const stored = await readIfExists(join(dir, FILE));
+  const lines = Buffer.from(stored ?? '')
     .toString('utf8')
     .split('\n');
   const texts = [...given, ...lines].map((line) => line.trim()).filter((line) => line !== '' && !line.startsWith('#'));
@@ -17,16 +17,16 @@ export async function readLogKeys(dir: string, given: readonly string[]): Promis
     try {
       keys.push(logKey(text));
     } catch (error) {
-      problems.push(`${text.slice(0, 120)} is not the vkey of a log: ${(error as Error).message}`);
+      problems.push(`${text.slice(0, 120)} is not a log’s vkey: ${(error as Error).message}`);
     }
   }
   if (problems.length > 0) throw new Error(problems.join('\n'));
-  if (keys.length === 0) throw new Error(`no log to watch: name its vkey (--log), or write it into ${join(dir, FILE)}`);
+  if (keys.length === 0) throw new Error(`no log to witness: pass its vkey with --log, or add it to ${join(dir, FILE)}`);
   return keys;
 }
 
 function logKey(text: string): VerifierKey {
   const key = parseVerifierKey(text);
-  if (key.type !== ED25519_TYPE) throw new Error(`it is of type ${key.type}, a log's is of type ${ED25519_TYPE} (Ed25519)`);
+  if (key.type !== ED25519_TYPE) throw new Error(`expected key type ${ED25519_TYPE} (Ed25519), got ${key.type}`);
   return key;
 }

@@ -14,13 +14,13 @@ await runProcess(async () => {
     version: '0.1.0',
     routers: witness.routers,
     health: witness.health,
-    // Nobody has a key here: what a checkpoint is signed with says whose it is.
+    // No API keys: a checkpoint is authenticated by its log's signature.
     keyring: { find: async () => undefined },
     logger,
     requestId: randomUUID,
   });
   const listening = await listen(app, { ...address, logger });
-  logger.info({ url: listening.url, vkey: witness.vkey, logs: witness.logs }, 'cosigns');
+  logger.info({ url: listening.url, vkey: witness.vkey, logs: witness.logs }, 'witness: listening');
   return {
     reload: listening.reload,
     async stop(deadlineMs) {

@@ -11,10 +11,10 @@ import { openWitnessKey } from './witness-key.ts';
 export { PORT_DEFAULT } from './config.ts';
 
 export interface WitnessOptions {
-  /** Everything the witness keeps. Made where it is not there. Losing it, or putting back an older one, lets it vouch for a fork. */
+  /** Folder of all state; created if missing. Losing it or restoring an older copy allows the witness to cosign a fork. */
   readonly dir: string;
   readonly name?: string | undefined;
-  /** Vkeys beside those of the folder's `log-keys`. */
+  /** Vkeys, in addition to the folder's `log-keys`. */
   readonly logKeys: readonly string[];
   /** Milliseconds since 1970, UTC. */
   readonly clock: () => number;
@@ -24,15 +24,15 @@ export interface WitnessOptions {
 
 export interface WiredWitness {
   readonly vkey: string;
-  /** Names of the ledgers whose logs it takes. */
+  /** Names of the ledgers whose logs it cosigns. */
   readonly logs: readonly string[];
   readonly routers: readonly Router[];
   readonly health: Readonly<Record<string, HealthCheck>>;
-  /** After the listener was closed. */
+  /** Releases the folder. Call it after closing the listener. */
   stop(): Promise<void>;
 }
 
-/** Opens the folder for this process alone. @throws Error in one line, or one a problem */
+/** Connects the adapters of the witness to its ports, and locks the folder for this process. @throws Error with one line per problem */
 export async function wireWitness({ dir, name, logKeys, clock, advanced }: WitnessOptions): Promise<WiredWitness> {
   await mkdir(resolve(dir), { recursive: true, mode: 0o700 });
   const path = await realpath(resolve(dir));

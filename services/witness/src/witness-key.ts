@@ -3,30 +3,30 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { COSIGNATURE_TYPE, cosigner, formatSigningKey, formatVerifierKey, parseSigningKey, signText } from '@recant/transparency';
 import type { Cosigner } from '@recant/witness';
-import { readIfThere, writeDurably } from './durable-file.ts';
+import { readIfExists, writeDurably } from './durable-file.ts';
 
 const FILE = 'witness.key';
 const SEED_BYTES = 32;
-/** Bits that let others than the owner in. */
-const OTHERS = 0o077;
+/** Permission bits of group and others. */
+const GROUP_AND_OTHERS = 0o077;
 
 export interface WitnessKey extends Cosigner {
-  /** For those who are to believe this witness. */
+  /** Public key, for `RECANT_WITNESSES` and for verifiers. */
   readonly vkey: string;
 }
 
 /**
- * The key of the folder, made at the first start. A witness has one key for ever: a new one is a new witness.
- * @param name what it is called; undefined: what it was called, at first `recant-witness/<8 hex>`
+ * The key of the folder, created at the first start. A witness never changes its key: a new key is a new witness.
+ * @param name undefined: the stored name, at first `recant-witness/<8 hex>`
  * @throws Error in one line
  */
 export async function openWitnessKey(dir: string, name: string | undefined): Promise<WitnessKey> {
   const path = join(dir, FILE);
-  const kept = await readIfThere(path);
+  const stored = await readIfExists(path);
   const key =
-    kept === undefined ? await makeKey(path, name ?? `recant-witness/${randomBytes(4).toString('hex')}`) : await readKey(path, kept);
+    stored === undefined ? await makeKey(path, name ?? `recant-witness/${randomBytes(4).toString('hex')}`) : await readKey(path, stored);
   if (name !== undefined && name !== key.name)
-    throw new Error(`${path} is the key of ${key.name}, not of ${name}: a witness does not change its name`);
+    throw new Error(`${path}: expected the key of ${name}, got the key of ${key.name}; a witness cannot be renamed`);
   return {
     vkey: formatVerifierKey(cosigner(key.name, key.seed, 1n).key),
     cosign: (text, timeSeconds) => signText(text, cosigner(key.name, key.seed, timeSeconds)),
@@ -45,13 +45,13 @@ async function makeKey(path: string, name: string): Promise<Secret> {
 }
 
 async function readKey(path: string, bytes: Uint8Array): Promise<Secret> {
-  if (process.platform !== 'win32' && ((await stat(path)).mode & OTHERS) !== 0)
-    throw new Error(`${path} can be read by others: chmod 600 ${path}, and think about whether it was`);
+  if (process.platform !== 'win32' && ((await stat(path)).mode & GROUP_AND_OTHERS) !== 0)
+    throw new Error(`${path} is readable by others: run chmod 600 ${path}; if somebody may have read it, start a new witness`);
   try {
     const { name, type, seed } = parseSigningKey(Buffer.from(bytes).toString('utf8').trim());
-    if (type !== COSIGNATURE_TYPE) throw new Error(`a key of type ${type}`);
+    if (type !== COSIGNATURE_TYPE) throw new Error(`expected key type ${COSIGNATURE_TYPE}, got ${type}`);
     return { name, seed };
   } catch (cause) {
-    throw new Error(`${path} is not the key of a witness (${(cause as Error).message}): put back what was there`, { cause });
+    throw new Error(`${path} is not a witness key (${(cause as Error).message}); restore its content`, { cause });
   }
 }

@@ -24,7 +24,7 @@ const policyOf = (log: TestLog, witness: { vkey: string }): CheckpointPolicy => 
 const withLines = ({ note }: PublishedCheckpoint, lines: readonly string[]): Uint8Array =>
   Buffer.concat([note, Buffer.from(lines.map((line) => `${line}\n`).join(''))]);
 
-test('cosigns a log as it grows, for its client and for monitors, and goes on where it was after a restart', async () => {
+test('a growing log is cosigned, for its client and for monitors, also after a restart', async () => {
   const log = testLog();
   const sizes = [0, 1, 5, 5, 255, 256, 257, 300];
   const { vkey } = await (async () => {
@@ -53,7 +53,7 @@ test('cosigns a log as it grows, for its client and for monitors, and goes on wh
   expect(asked).toEqual([300n]);
 });
 
-test('answers each wrong request with the status that the protocol names, and is not moved by it', async () => {
+test('each invalid request gets the protocol’s status and changes no state', async () => {
   const log = testLog();
   const stranger = testLog();
   const impostor = testLog(log.origin.slice(0, -'/acme/0/e1'.length));
@@ -99,12 +99,12 @@ test('answers each wrong request with the status that the protocol names, and is
   }
   expect((await addCheckpoint(url, { old: 5, note: nine, proof })).status).toBe(200);
   // What a log signed that contradicts itself is evidence.
-  const evidence = witness.log.filter(({ msg }) => msg === 'a log contradicts itself');
+  const evidence = witness.log.filter(({ msg }) => msg === 'witness: inconsistent checkpoint, a possible fork');
   expect(evidence.length).toBe(5);
   expect(String(evidence.at(-1)?.request)).toContain(Buffer.from(log.fork(2).checkpoint(9).note).toString());
 });
 
-test('a first checkpoint has no proof, and one of no entries has the root of nothing', async () => {
+test('a first checkpoint needs no proof; an empty tree has the empty root', async () => {
   const log = testLog();
   await using witness = await startWitness(dir, [log.vkey]);
   const { url } = witness;
@@ -113,7 +113,7 @@ test('a first checkpoint has no proof, and one of no entries has the root of not
   expect((await addCheckpoint(url, { old: 0, note: log.checkpoint(0).note })).status).toBe(200);
 });
 
-test('the client tells a fork from everything else', async () => {
+test('the client distinguishes a fork from other errors', async () => {
   const log = testLog();
   await using witness = await startWitness(dir, [log.vkey]);
   const client = () => httpWitness({ url: witness.url, vkey: witness.vkey, clock: Date.now });
@@ -129,7 +129,7 @@ test('the client tells a fork from everything else', async () => {
   await client().cosign(log.origin, log.checkpoint(71), (old) => log.proof(old, 71));
 });
 
-test('of requests at once one is cosigned, and the others are told its size', async () => {
+test('of concurrent requests one is cosigned; the others get a conflict with its size', async () => {
   const log = testLog();
   await using witness = await startWitness(dir, [log.vkey]);
   for (let known = 0; known < 30; ) {
@@ -147,7 +147,7 @@ test('of requests at once one is cosigned, and the others are told its size', as
   }
 });
 
-test('killed after a head became durable and before it answered, it vouches for that head and for no other', async () => {
+test('killed between the durable head and its answer, it cosigns only that head afterwards', async () => {
   const log = testLog();
   const env = { RECANT_WITNESS_DIR: dir, RECANT_WITNESS_LOGS: log.vkey };
   const first = await spawnWitness({ ...env, RECANT_FAILPOINT: 'advanced' });
@@ -174,37 +174,37 @@ async function vkeyIn(url: string, log: TestLog): Promise<string> {
   return formatVerifierKey(cosigner(name, seed, 1n).key);
 }
 
-test('its key and what it remembers are for its user alone, and one process owns them', async () => {
+test('key and state are readable by the owner only, and one process owns the folder', async () => {
   const log = testLog();
   const witness = await startWitness(dir, [log.vkey]);
   await addCheckpoint(witness.url, { old: 0, note: log.checkpoint(3).note });
-  for (const name of ['witness.key', ...(await readdir(join(dir, 'vouched'))).map((each) => `vouched/${each}`)])
+  for (const name of ['witness.key', ...(await readdir(join(dir, 'heads'))).map((each) => `heads/${each}`)])
     expect((await stat(join(dir, name))).mode & 0o077).toBe(0);
   await expect(startWitness(dir, [log.vkey])).rejects.toThrow(/a witness already runs in/);
   await witness.stop();
   await chmod(join(dir, 'witness.key'), 0o640);
-  await expect(startWitness(dir, [log.vkey])).rejects.toThrow(/can be read by others: chmod 600/);
+  await expect(startWitness(dir, [log.vkey])).rejects.toThrow(/is readable by others: run chmod 600/);
   await chmod(join(dir, 'witness.key'), 0o600);
   await writeFile(join(dir, 'witness.key'), 'PRIVATE+KEY+a+00000000+AAAA');
-  await expect(startWitness(dir, [log.vkey])).rejects.toThrow(/is not the key of a witness/);
+  await expect(startWitness(dir, [log.vkey])).rejects.toThrow(/is not a witness key/);
 });
 
-test('a damaged memory stops the log that it is of, and no other', async () => {
+test('a damaged state file stops its own log only', async () => {
   const [log, other] = [testLog(), testLog()];
   await using witness = await startWitness(dir, [log.vkey, other.vkey]);
   for (const { checkpoint } of [log, other]) await addCheckpoint(witness.url, { old: 0, note: checkpoint(3).note });
-  await writeFile(join(dir, 'vouched', hashOf(log.origin)), '');
+  await writeFile(join(dir, 'heads', hashOf(log.origin)), '');
   expect((await addCheckpoint(witness.url, { old: 0, note: log.checkpoint(4).note })).status).toBe(500);
   expect((await addCheckpoint(witness.url, { old: 3, note: other.checkpoint(3).note })).status).toBe(200);
-  expect(JSON.stringify(witness.log)).toMatch(/is damaged: put back what was there/);
+  expect(JSON.stringify(witness.log)).toMatch(/is damaged: restore its last content/);
 });
 
-test('does not start without a log, or with keys that are none, and names every one of them', async () => {
+test('it does not start without a log key, or with invalid keys, and names all of them', async () => {
   const log = testLog();
-  await expect(startWitness(dir, [])).rejects.toThrow(/no log to watch/);
+  await expect(startWitness(dir, [])).rejects.toThrow(/no log to witness/);
   await writeFile(join(dir, 'log-keys'), `# of the first team\n${log.vkey}\nnonsense\n`);
   await expect(startWitness(dir, ['a+00000000+AQ=='])).rejects.toThrow(
-    /a\+00000000.*is not the vkey of a log[\s\S]*nonsense is not the vkey of a log/,
+    /a\+00000000.*is not a log’s vkey[\s\S]*nonsense is not a log’s vkey/,
   );
   await writeFile(join(dir, 'log-keys'), `# of the first team\n\n${log.vkey}\n`);
   await using witness = await startWitness(dir, []);
