@@ -1,6 +1,6 @@
 /**
  * The layers of ARCHITECTURE.md as rules: imports point only downwards. Each rule has a fixture under test/architecture/fixtures that
- * breaks it, and a test that sees it broken; a new rule without one fails that test.
+ * breaks it; the test fails for a rule without one.
  */
 const PROTOCOL = '(events|transparency|redaction|api|connector)';
 const DOMAIN = '(ledger|planner|runner|policy|verifier|witness|queues)';
@@ -18,13 +18,13 @@ const npm = (names) => `(^|/)node_modules/${names}/`;
 const forbidden = [
   {
     name: 'no-circular',
-    comment: 'Two modules that need each other at run time are one module, or the wrong two; types alone may name each other.',
+    comment: 'No import circles, type-only imports included: two modules that need each other are one module.',
     from: {},
-    to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
+    to: { circular: true },
   },
   {
     name: 'no-unresolvable',
-    comment: 'What cannot be found cannot be judged.',
+    comment: 'Every import resolves.',
     from: {},
     to: { couldNotResolve: true, pathNot: '/generated/' },
   },
@@ -36,43 +36,43 @@ const forbidden = [
   },
   {
     name: 'domain-imports-downwards',
-    comment: 'The domain knows the protocol and the contract of a connector; adapters come in through its ports.',
+    comment: 'The domain imports protocol and domain only; adapters implement its ports.',
     from: { path: `^libs/${DOMAIN}/`, pathNot: TESTS },
     to: { path: '^(libs|services|deploy|prisma|test)/', pathNot: [`^libs/${PROTOCOL}/`, `^libs/${DOMAIN}/`] },
   },
   {
     name: 'adapters-import-downwards',
-    comment: 'An adapter knows neither clients nor services.',
+    comment: 'An adapter imports neither clients nor services.',
     from: { path: `^libs/${ADAPTERS}/`, pathNot: TESTS },
     to: { path: [`^libs/${CLIENTS}/`, '^(services|deploy|test)/'] },
   },
   {
     name: 'clients-stay-small',
-    comment: 'What agents embed brings the protocol and the contract of a connector along, nothing else of ours.',
+    comment: 'Packages that agents embed import the protocol and other clients only.',
     from: { path: `^libs/${CLIENTS}/`, pathNot: TESTS },
     to: { path: '^(libs|services|deploy|prisma|test)/', pathNot: [`^libs/${PROTOCOL}/`, `^libs/${CLIENTS}/`] },
   },
   {
     name: 'redaction-imports-events',
-    comment: 'What may stand in a record is judged without knowing who asks: agents and services bring the same rules along.',
+    comment: 'Agents and services apply the same redaction rules, so redaction imports events only.',
     from: { path: '^libs/redaction/', pathNot: TESTS },
     to: { path: '^(libs|services|deploy|prisma|test)/', pathNot: ['^libs/redaction/', '^libs/events/'] },
   },
   {
     name: 'no-lib-imports-service',
-    comment: 'A folder with main.ts is a service; what is imported is a lib.',
+    comment: 'A folder with main.ts is a service; imported code belongs in a lib.',
     from: { path: '^libs/', pathNot: TESTS },
     to: { path: '^services/' },
   },
   {
     name: 'no-service-imports-service',
-    comment: 'Services meet over HTTP and Kafka; only services/recant composes them.',
+    comment: 'Services communicate over HTTP and Kafka; only services/recant composes them.',
     from: { path: '^services/([^/]+)/', pathNot: ['^services/recant/', ...TESTS] },
     to: { path: '^services/', pathNot: '^services/$1/' },
   },
   {
     name: 'recant-composes-through-wire',
-    comment: 'The all-in-one knows of a service its wire.ts only.',
+    comment: 'The all-in-one imports only wire.ts of another service.',
     from: { path: '^services/recant/', pathNot: TESTS },
     to: { path: '^services/', pathNot: ['^services/recant/', '^services/[^/]+/src/wire\\.ts$'] },
   },
@@ -84,37 +84,37 @@ const forbidden = [
   })),
   {
     name: 'one-front-door',
-    comment: 'A lib is entered through what its package.json exports.',
+    comment: 'Other packages import a lib through the exports of its package.json.',
     from: { path: '^libs/(connectors/[^/]+|recorders/[^/]+|[^/]+)/', pathNot: TESTS },
     to: { path: '^libs/', pathNot: ['^libs/$1/', ...FRONT_DOORS] },
   },
   {
     name: 'services-use-the-front-door',
-    comment: 'A lib is entered through what its package.json exports.',
+    comment: 'Other packages import a lib through the exports of its package.json.',
     from: { path: '^(services|deploy)/', pathNot: TESTS },
     to: { path: '^libs/', pathNot: FRONT_DOORS },
   },
   {
     name: 'no-source-imports-tests',
-    comment: 'Tests lean on sources, not the other way.',
+    comment: 'Sources do not import tests.',
     from: { path: '^(libs|services|deploy)/', pathNot: TESTS },
     to: { path: ['^test/', '\\.test\\.ts$', '^(libs|services|deploy)/.*/test/'] },
   },
   {
     name: 'pure-does-no-io',
-    comment: 'Protocol and domain do no I/O: of Node they may hash and look at bytes, nothing else.',
+    comment: 'Protocol and domain do no I/O: of Node they import crypto and buffer only.',
     from: { path: [`^libs/${PROTOCOL}/`, `^libs/${DOMAIN}/`], pathNot: TESTS },
     to: { dependencyTypes: ['core'], pathNot: '^(node:)?(crypto|buffer)$' },
   },
   {
     name: 'pure-imports-little',
-    comment: 'Protocol and domain need schemas and a calendar from npm, no driver and no framework.',
+    comment: 'Protocol and domain import schemas, a calendar and hashes from npm, no driver and no framework.',
     from: { path: [`^libs/${PROTOCOL}/`, `^libs/${DOMAIN}/`], pathNot: TESTS },
     to: { path: '(^|/)node_modules/', pathNot: npm('(zod|zod-openapi|luxon|@noble|@types)') },
   },
   {
     name: 'embedded-imports-little',
-    comment: 'What agents embed has no heavy dependency: schemas are apart, Kafka and OpenTelemetry are optional peers.',
+    comment: 'Packages that agents embed have no heavy dependency: schemas are a separate entry, Kafka and OpenTelemetry optional peers.',
     from: {
       path: ['^libs/sdk/', '^libs/connector/', '^libs/events/', '^libs/redaction/'],
       pathNot: ['^libs/sdk/src/kafka/', '^libs/events/src/schemas/', ...TESTS],
@@ -123,19 +123,19 @@ const forbidden = [
   },
   {
     name: 'only-store-sees-prisma',
-    comment: 'Rows of the database are the store’s affair.',
+    comment: 'Only the store reads and writes rows of the database.',
     from: { pathNot: ['^libs/store/', '^prisma/'] },
     to: { path: [npm('(@prisma|prisma|\\.prisma)'), '^libs/store/src/generated/'] },
   },
   {
     name: 'only-kafka-sees-kafkajs',
-    comment: 'The Kafka client is behind one lib, the SDK’s optional transport and the local broker.',
+    comment: 'Only one lib, the SDK’s optional transport and the local broker use the Kafka client.',
     from: { pathNot: ['^libs/kafka/', '^libs/sdk/src/kafka/', '^libs/local-kafka/', ...TESTS] },
     to: { path: npm('kafkajs') },
   },
   {
     name: 'only-services-see-express',
-    comment: 'HTTP servers are made by the kit.',
+    comment: 'libs/service makes HTTP servers.',
     from: { path: '^(libs|deploy)/', pathNot: ['^libs/service/', ...TESTS] },
     to: { path: npm('express') },
   },
