@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { startPostgres } from '@recant/local-postgres';
 import { dumpSchema, migrate } from '@recant/store';
 
-/** Writes `schema.sql` from a database of its own that has had every migration. */
+/** Writes `schema.sql` from a temporary database with all migrations applied. */
 const folder = await mkdtemp(join(tmpdir(), 'recant-schema-'));
 const postgres = await startPostgres({ dataDir: join(folder, 'postgres'), temporary: true, durable: false });
 try {

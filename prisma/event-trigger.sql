@@ -1,12 +1,12 @@
--- Keeps the owner of the schema, and whoever is a member of it, from dropping or rewriting what is recorded and from taking its guards off. Only a
--- superuser can make (and unmake) event triggers. Where migrations run as anybody else this file is left out; an administrator may run it once, and
--- from then on applies migrations himself. In a schema of its own: the owner of a schema can drop whatever is in it, this function with it.
+-- Prevents the schema's owner and its members from dropping or rewriting recorded data and from removing its guards. Only a superuser can create or
+-- drop event triggers. Migrations by another login skip this file; an administrator may run it once, and must then apply later migrations as a
+-- superuser. The function is in a separate schema, because a schema's owner can drop everything in it.
 CREATE SCHEMA IF NOT EXISTS recant_guard;
 CREATE OR REPLACE FUNCTION recant_guard.refuse_ddl () RETURNS event_trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS
 $$ DECLARE lost TEXT; BEGIN
   IF (SELECT rolsuper FROM pg_roles WHERE rolname = session_user) THEN RETURN; END IF;
   IF TG_EVENT = 'sql_drop' THEN
-    -- Triggers and policies have no schema of their own: they are `name on recant.table`.
+    -- Triggers and policies have no schema: their identity is `name on recant.table`.
     SELECT object_identity INTO lost FROM pg_event_trigger_dropped_objects()
       WHERE NOT is_temporary AND (schema_name = 'recant' OR object_identity = 'recant' OR object_identity LIKE '% on recant.%') LIMIT 1;
   ELSIF TG_EVENT = 'table_rewrite' THEN
@@ -27,7 +27,7 @@ $$ DECLARE lost TEXT; BEGIN
   END IF;
   IF lost IS NULL THEN RETURN; END IF;
   RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = format('%s in the schema recant is refused: %s would be lost', TG_TAG, lost),
-    HINT = 'Only a superuser may take away what guards the ledger.';
+    HINT = 'Only a superuser can remove the protection of the ledger.';
 END $$;
 REVOKE ALL ON FUNCTION recant_guard.refuse_ddl () FROM PUBLIC;
 

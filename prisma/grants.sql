@@ -1,4 +1,4 @@
--- Who may do what, applied after every migration. What stands here is all there is: a table without a line can be used by its owner only.
+-- Privileges, applied after every migration. The list is complete: a table without a line is accessible only to its owner.
 DO $$ DECLARE "it" RECORD; BEGIN
   IF (SELECT nspowner FROM pg_catalog.pg_namespace WHERE nspname = 'recant') <> 'recant_owner'::regrole THEN ALTER SCHEMA recant OWNER TO recant_owner; END IF;
   FOR "it" IN SELECT c.oid::regclass AS name FROM pg_catalog.pg_class c
@@ -16,7 +16,7 @@ REVOKE ALL ON ALL SEQUENCES IN SCHEMA recant FROM PUBLIC, recant_writer, recant_
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA recant FROM PUBLIC, recant_writer, recant_reader;
 GRANT USAGE ON SCHEMA recant TO recant_writer, recant_reader;
 
--- The writer adds. It owns nothing, and changes or deletes only what is named here: entries, dead letters and projections can be added, never altered.
+-- The writer inserts. It owns nothing, and updates or deletes only what is named here: entries, dead letters and projections are never changed.
 GRANT USAGE ON SEQUENCE recant.source_source_no_seq TO recant_writer;
 GRANT SELECT, INSERT ON recant.tenant, recant.credential, recant.system, recant.log, recant.source, recant.entry, recant.dead_letter,
   recant.attempt, recant.settlement, recant.effect, recant.part, recant.kafka_position TO recant_writer;
@@ -26,17 +26,17 @@ GRANT UPDATE (revoked_at, expires_at) ON recant.credential TO recant_writer;
 GRANT UPDATE (connector, identity, options, updated_at) ON recant.system TO recant_writer;
 GRANT EXECUTE ON FUNCTION recant.source_of (BYTEA), recant.received_ms (BYTEA) TO recant_writer;
 
--- Rollback: a plan and what people say of it is written once; a run's state moves, and what is done with is removed.
+-- Rollback: plans and approvals are insert-only; runs and steps are updated; finished resources and sent events are deleted.
 GRANT SELECT, INSERT ON recant.plan, recant.approval TO recant_writer;
 GRANT SELECT, INSERT, UPDATE ON recant.run, recant.run_step TO recant_writer;
 GRANT SELECT, INSERT, DELETE ON recant.run_resource, recant.outbox TO recant_writer;
 
--- Publishing: a tile grows as a prefix, everything else is written once.
+-- Publishing: tiles grow, everything else is insert-only.
 GRANT SELECT, INSERT ON recant.tile, recant.checkpoint, recant.anchored, recant.cosignature, recant.epoch, recant.ledger_head, recant.head_slot, recant.head_member
   TO recant_writer;
 GRANT UPDATE (hashes) ON recant.tile TO recant_writer;
 
--- The reader sees projections of one tenant, by row-level security, and entries through functions that are bound to that tenant.
+-- The reader sees one tenant's projections, by row-level security, and its entries through functions bound to that tenant.
 GRANT SELECT ON recant.log, recant.source, recant.dead_letter, recant.attempt, recant.settlement, recant.effect,
   recant.tile, recant.checkpoint, recant.anchored, recant.cosignature, recant.epoch, recant.ledger_head, recant.head_slot, recant.head_member,
   recant.plan, recant.run, recant.run_step TO recant_reader;

@@ -1,5 +1,5 @@
--- The schema as it is after all migrations, read from the catalogue of an empty database. Written by `npm run schema:dump`, compared by a test;
--- to be read, not to be run.
+-- The schema after all migrations, read from the catalogue of an empty database. Written by `npm run schema:dump` and checked by a test;
+-- for reading, not for execution.
 
 CREATE ROLE recant_migrator NOLOGIN NOSUPERUSER NOBYPASSRLS NOCREATEROLE INHERIT;
 GRANT recant_owner TO recant_migrator;
@@ -628,7 +628,7 @@ CREATE OR REPLACE FUNCTION recant.refuse_change()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$ BEGIN
   RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = format('recant.%s is append-only: %s is refused', TG_TABLE_NAME, TG_OP),
-    HINT = 'What was recorded stays. Nobody but a superuser can lift this, and the verifier finds what he changed.';
+    HINT = 'Recorded data cannot be changed. Only a superuser can disable this, and the verifier detects such changes.';
 END $function$;
 ALTER FUNCTION recant.refuse_change() OWNER TO recant_owner;
 
@@ -641,8 +641,8 @@ AS $function$ BEGIN
     IS NOT DISTINCT FROM (OLD.tenant_id, OLD.key_id, OLD.secret_hash, OLD.roles, OLD.source_prefix, OLD.agents, OLD.resources, OLD.predecessor)
     AND (OLD.revoked_at IS NULL OR NEW.revoked_at = OLD.revoked_at) IS TRUE
     AND (OLD.expires_at IS NULL OR NEW.expires_at <= OLD.expires_at) IS TRUE THEN RETURN NEW; END IF;
-  RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = format('the key %s only ends: this UPDATE is refused', OLD.key_id),
-    HINT = 'No key gets more rights or a later end than it was made with: make another one.';
+  RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = format('key %s can only be ended: UPDATE refused', OLD.key_id),
+    HINT = 'A key never gets more rights or a later end: create another key.';
 END $function$;
 ALTER FUNCTION recant.refuse_revival() OWNER TO recant_owner;
 
@@ -653,8 +653,8 @@ CREATE OR REPLACE FUNCTION recant.refuse_shrink()
 AS $function$ BEGIN
   IF (NEW.tenant_id, NEW.shard, NEW.shards) = (OLD.tenant_id, OLD.shard, OLD.shards) AND NEW.epoch >= OLD.epoch AND NEW.size >= OLD.size
     AND NEW.received_at_last >= OLD.received_at_last THEN RETURN NEW; END IF;
-  RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = format('the log %s/%s only grows: this UPDATE is refused', OLD.tenant_id, OLD.shard),
-    HINT = 'A restored ledger opens a new epoch; nothing makes a log shorter.';
+  RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = format('log %s/%s can only grow: UPDATE refused', OLD.tenant_id, OLD.shard),
+    HINT = 'A log cannot shrink. After a restore, open a new epoch.';
 END $function$;
 ALTER FUNCTION recant.refuse_shrink() OWNER TO recant_owner;
 
@@ -724,7 +724,7 @@ CREATE OR REPLACE FUNCTION recant_guard.refuse_ddl()
 AS $function$ DECLARE lost TEXT; BEGIN
   IF (SELECT rolsuper FROM pg_roles WHERE rolname = session_user) THEN RETURN; END IF;
   IF TG_EVENT = 'sql_drop' THEN
-    -- Triggers and policies have no schema of their own: they are `name on recant.table`.
+    -- Triggers and policies have no schema: their identity is `name on recant.table`.
     SELECT object_identity INTO lost FROM pg_event_trigger_dropped_objects()
       WHERE NOT is_temporary AND (schema_name = 'recant' OR object_identity = 'recant' OR object_identity LIKE '% on recant.%') LIMIT 1;
   ELSIF TG_EVENT = 'table_rewrite' THEN
@@ -745,7 +745,7 @@ AS $function$ DECLARE lost TEXT; BEGIN
   END IF;
   IF lost IS NULL THEN RETURN; END IF;
   RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = format('%s in the schema recant is refused: %s would be lost', TG_TAG, lost),
-    HINT = 'Only a superuser may take away what guards the ledger.';
+    HINT = 'Only a superuser can remove the protection of the ledger.';
 END $function$;
 ALTER FUNCTION recant_guard.refuse_ddl() OWNER TO postgres;
 

@@ -1,4 +1,4 @@
-/** Milliseconds that a place outside gets to answer, its body included. */
+/** Timeout of one request including its body, milliseconds. */
 export const ANSWER_MS_MAX = 10_000;
 
 export interface Answer {
@@ -8,8 +8,8 @@ export interface Answer {
 }
 
 /**
- * One request, its whole answer within bounds; a redirect is an answer, not a way. Nothing is repeated.
- * @throws Error where there is no answer, or one over `bytesMax`; its message is one line and names no secret
+ * Sends one request, without retries or redirects, and reads the whole answer.
+ * @throws Error without an answer in time, or with one over `bytesMax`; its message is one line without secrets
  */
 export async function ask(request: Request, bytesMax: number, timeoutMs: number): Promise<Answer> {
   const signal = AbortSignal.timeout(timeoutMs);
@@ -26,16 +26,16 @@ export async function ask(request: Request, bytesMax: number, timeoutMs: number)
 async function readBounded(response: Response, bytesMax: number): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let size = 0;
-  // Leaving the loop early cancels the body.
+  // Throwing inside the loop cancels the body.
   for await (const chunk of response.body ?? []) {
     size += chunk.length;
-    if (size > bytesMax) throw new Error(`an answer of more than ${bytesMax} bytes`);
+    if (size > bytesMax) throw new Error(`answer too large: expected at most ${bytesMax} bytes`);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks, size);
 }
 
-/** `fetch failed` says nothing; its cause does. */
+/** The cause of `fetch failed`. */
 function reasonOf(error: unknown): string {
   const { message, cause } = error as Error;
   return cause instanceof Error ? cause.message || (cause as NodeJS.ErrnoException).code || message : message;

@@ -7,14 +7,14 @@ import { httpWitness } from './witness/http-witness.ts';
 
 const Address = z.url({ protocol: /^https?$/, error: 'must be an address with http:// or https://' });
 
-/** Fields of the environment that say how a bucket is reached. */
+/** Environment variables for access to a bucket. */
 export const BUCKET_ENV = {
   RECANT_ANCHOR_S3_REGION: z.string().min(1).default('us-east-1'),
-  /** Default: the one of Amazon in the region. */
+  /** Default: Amazon's endpoint of the region. */
   RECANT_ANCHOR_S3_ENDPOINT: Address.optional(),
   RECANT_ANCHOR_S3_PREFIX: z
     .string()
-    .regex(/^([A-Za-z0-9_-][A-Za-z0-9_.-]*\/)*$/, 'must be names of letters, digits, `_`, `-` and `.`, each with a slash behind it')
+    .regex(/^([A-Za-z0-9_-][A-Za-z0-9_.-]*\/)*$/, 'must be folder names of letters, digits, `_`, `-` and `.`, each followed by a slash')
     .default('recant/'),
   RECANT_ANCHOR_S3_ACCESS_KEY_ID: z.string().min(1).optional(),
   RECANT_ANCHOR_S3_SECRET_ACCESS_KEY: secret(z.string().min(1).optional()),
@@ -23,7 +23,7 @@ export const BUCKET_ENV = {
 
 export type BucketEnv = z.output<z.ZodObject<typeof BUCKET_ENV>>;
 
-/** Fields of a service's environment that name places outside. */
+/** Environment variables that configure anchors and witnesses. */
 export const PLACES_ENV = {
   RECANT_ANCHOR_S3_BUCKET: z.string().min(3).max(63).optional(),
   ...BUCKET_ENV,
@@ -38,7 +38,7 @@ export interface Places {
   readonly witnesses: readonly Witness[];
 }
 
-/** Asks nobody yet. @param clock milliseconds since 1970, UTC. @throws ConfigError */
+/** Sends no request. @param clock milliseconds since 1970, UTC @throws ConfigError */
 export function openPlaces(env: PlacesEnv, clock: () => number): Places {
   return {
     anchors: env.RECANT_ANCHOR_S3_BUCKET === undefined ? [] : [s3Anchor(bucketOf(env, env.RECANT_ANCHOR_S3_BUCKET, clock))],
@@ -46,7 +46,7 @@ export function openPlaces(env: PlacesEnv, clock: () => number): Places {
   };
 }
 
-/** One bucket as the environment reaches it. @throws ConfigError */
+/** Options of one bucket from the environment. @throws ConfigError */
 export function bucketOf(env: BucketEnv, bucket: string, clock: () => number): S3AnchorOptions {
   const region = env.RECANT_ANCHOR_S3_REGION;
   const accessKeyId = env.RECANT_ANCHOR_S3_ACCESS_KEY_ID;
@@ -54,7 +54,7 @@ export function bucketOf(env: BucketEnv, bucket: string, clock: () => number): S
   const sessionToken = env.RECANT_ANCHOR_S3_SESSION_TOKEN;
   if (accessKeyId === undefined || secretAccessKey === undefined)
     throw new ConfigError([
-      `The bucket ${bucket} needs RECANT_ANCHOR_S3_ACCESS_KEY_ID and RECANT_ANCHOR_S3_SECRET_ACCESS_KEY: set both, or leave the bucket out`,
+      `Bucket ${bucket} needs RECANT_ANCHOR_S3_ACCESS_KEY_ID and RECANT_ANCHOR_S3_SECRET_ACCESS_KEY: set both, or remove the bucket`,
     ]);
   return {
     endpoint: env.RECANT_ANCHOR_S3_ENDPOINT ?? `https://s3.${region}.amazonaws.com`,
@@ -80,8 +80,8 @@ function parseWitnesses(text: string, context: z.RefinementCtx): WitnessPlace[] 
     if (item === '') continue;
     const [url = '', vkey = '', ...more] = item.split(/\s+/);
     if (more.length > 0 || vkey === '' || !Address.safeParse(url).success) refuse('must be `<address> <vkey>`, comma-separated');
-    else if (!isWitnessKey(vkey)) refuse(`${vkey} is not the vkey of a witness (\`recant witness\` prints its own)`);
-    else if (places.some((other) => nameIn(other.vkey) === nameIn(vkey))) refuse(`${nameIn(vkey)} stands there twice`);
+    else if (!isWitnessKey(vkey)) refuse(`${vkey} is not a witness vkey (\`recant witness\` prints its own)`);
+    else if (places.some((other) => nameIn(other.vkey) === nameIn(vkey))) refuse(`duplicate witness ${nameIn(vkey)}`);
     else places.push({ url, vkey });
   }
   return places;

@@ -22,7 +22,7 @@ const codeOf = (result: Promise<unknown>) =>
     ({ code }) => code,
   );
 
-test('gives back the largest, keeps what stands, and refuses another tree of the same size', async () => {
+test('returns the largest checkpoint, never overwrites, and rejects another tree of the same size', async () => {
   const anchor = folderAnchor(dir);
   const origin = 'example.org/acme/0/e1';
   expect(await anchor.latest(origin)).toBeUndefined();
@@ -35,7 +35,7 @@ test('gives back the largest, keeps what stands, and refuses another tree of the
   expect(names).toHaveLength(4);
 });
 
-test('no origin leads out of the folder, or to the files of another one', async () => {
+test('no origin leads out of the folder or to another origin’s files', async () => {
   const anchor = folderAnchor(dir);
   const seen = new Map<string, string>();
   const part = fc.oneof(fc.constantFrom('..', '.', '', '%2E', 'e1', 'CON', '*', '~', '0'), fc.string({ minLength: 1, maxLength: 12 }));
@@ -57,7 +57,7 @@ test('no origin leads out of the folder, or to the files of another one', async 
   for (const file of files) expect(relative(dir, join(file.parentPath, file.name))).not.toMatch(/^\.\.|\/\.\.\//);
 });
 
-test('a folder that is not there, or a file that is no checkpoint, is not taken for an empty one', async () => {
+test('a missing folder or an invalid file does not look like an empty anchor', async () => {
   const origin = 'example.org/acme/0/e1';
   expect(await codeOf(folderAnchor(join(dir, 'not-mounted')).latest(origin))).toBe('anchor_unavailable');
   const folder = join(dir, 'example%2Eorg', 'acme', '0', 'e1');

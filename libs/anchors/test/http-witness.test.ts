@@ -19,7 +19,7 @@ afterEach(() => {
   server?.close();
 });
 
-/** A witness that answers what the test wants; `asked` are the sizes it was asked with. */
+/** A witness with scripted answers; `asked` are the old sizes in its requests. */
 async function lying(answer: (request: ReturnType<typeof decodeAddCheckpoint>, count: number) => Reply | undefined) {
   const seed = randomBytes(32);
   const asked: bigint[] = [];
@@ -52,7 +52,7 @@ const saidBy = async (work: Promise<unknown>): Promise<string> =>
 const log = testLog();
 const none = async () => [];
 
-test('passes on the cosignatures of its key and of nobody else', async () => {
+test('returns cosignatures of the configured key only', async () => {
   const { witness, cosigned } = await lying(({ checkpoint }) => ({
     body: encodeCosignatures([cosigned(checkpoint, { name: 'test.example/x', key: randomBytes(32) }), cosigned(checkpoint)]),
   }));
@@ -72,16 +72,20 @@ test.for<[string, (made: Awaited<ReturnType<typeof lying>>, note: Uint8Array) =>
   ['nothing', () => ({ body: '' }), /no signature/],
   ['garbage', () => ({ body: '\u0000\u0001\n' }), /control character/],
   ['no UTF-8', () => ({ body: new Uint8Array([0xff, 0x0a]) }), /not UTF-8/],
-  ['too much', () => ({ body: 'x'.repeat(2_000_000) }), /more than 1000000 bytes/],
+  ['too much', () => ({ body: 'x'.repeat(2_000_000) }), /at most 1000000 bytes/],
   ['a page', () => ({ status: 409, type: 'text/html', body: '5\n' }), /409 with "text\/html"/],
   ['no size', () => ({ status: 409, type: 'text/x.tlog.size', body: '05\n' }), /not a decimal number/],
   ['a long size', () => ({ status: 409, type: 'text/x.tlog.size', body: `${'9'.repeat(40)}\n` }), /at most 20/],
-  ['the same size', () => ({ status: 409, type: 'text/x.tlog.size', body: '0\n' }), /names the size it was asked with/],
-  ['a larger size', () => ({ status: 409, type: 'text/x.tlog.size', body: '9\n' }), /has cosigned 9 entries .* the ledger was set back/],
-  ['that it does not know the log', () => ({ status: 404 }), /give its operator our vkey/],
-  ['that it does not know the key', () => ({ status: 403 }), /give its operator our vkey/],
-  ['a redirect', () => ({ status: 307 }), /answers 307/],
-  ['an error', () => ({ status: 500, body: 'no' }), /answers 500/],
+  ['the same size', () => ({ status: 409, type: 'text/x.tlog.size', body: '0\n' }), /returned the same one/],
+  [
+    'a larger size',
+    () => ({ status: 409, type: 'text/x.tlog.size', body: '9\n' }),
+    /has cosigned 9 entries .* restored from an older copy/,
+  ],
+  ['that it does not know the log', () => ({ status: 404 }), /give its operator this ledger’s vkey/],
+  ['that it does not know the key', () => ({ status: 403 }), /give its operator this ledger’s vkey/],
+  ['a redirect', () => ({ status: 307 }), /status 307/],
+  ['an error', () => ({ status: 500, body: 'no' }), /status 500/],
 ])('believes nothing of a witness that answers with %s', async ([, answer, says]) => {
   const made: Awaited<ReturnType<typeof lying>> = await lying(({ checkpoint }) => answer(made, checkpoint));
   const said = await saidBy(made.witness().cosign(log.origin, log.checkpoint(4), none));
@@ -89,15 +93,15 @@ test.for<[string, (made: Awaited<ReturnType<typeof lying>>, note: Uint8Array) =>
   expect(said).toMatch(says);
 });
 
-test('a refused proof is a conflict: the witness has seen another tree', async () => {
+test('a rejected consistency proof is a conflict', async () => {
   const { witness } = await lying(() => ({ status: 422 }));
   expect(await saidBy(witness().cosign(log.origin, log.checkpoint(4), none))).toMatch(/^anchor_conflict: /);
 });
 
-test('asks a few times, not for ever, and no longer than it is given', async () => {
+test('limits requests and time', async () => {
   const fickle = await lying((_, count) => ({ status: 409, type: 'text/x.tlog.size', body: `${count}\n` }));
   const proof = (size: bigint) => log.proof(size, 100);
-  expect(await saidBy(fickle.witness().cosign(log.origin, log.checkpoint(100), proof))).toMatch(/another size each time/);
+  expect(await saidBy(fickle.witness().cosign(log.origin, log.checkpoint(100), proof))).toMatch(/different size for each request/);
   expect(fickle.asked).toEqual([0n, 1n, 2n]);
   server?.close();
   const silent = await lying(() => undefined);

@@ -27,7 +27,7 @@ const saidBy = (work: Promise<unknown>): Promise<string> =>
     (error: AnchorError) => `${error.code}: ${error.message}`,
   );
 
-test('a witness shows what it cosigned last of a log, and nothing of one that it does not know', async () => {
+test('a witness publishes its last checkpoint of a log, and nothing for an unknown log', async () => {
   const dir = await witnessFolder();
   const witness = await spawnWitness({ RECANT_WITNESS_DIR: dir, RECANT_WITNESS_LOGS: log.vkey });
   try {
@@ -38,7 +38,7 @@ test('a witness shows what it cosigned last of a log, and nothing of one that it
     // The time of its cosignature, in seconds.
     expect(kept?.savedAtMs).toBeGreaterThan(0);
     expect((kept?.savedAtMs ?? 1) % 1_000).toBe(0);
-    // With its cosignature behind the log's own.
+    // The cosignature follows the log's own signature.
     const note = Buffer.from(log.checkpoint(5).note).toString();
     expect(
       Buffer.from(kept?.note ?? [])
@@ -46,7 +46,7 @@ test('a witness shows what it cosigned last of a log, and nothing of one that it
         .startsWith(note),
     ).toBe(true);
     expect(await checkpointAt(`${witness.url}/${hash}/checkpoint`)).toEqual(kept);
-    expect(await saidBy(checkpointAt(`${witness.url}/${'0'.repeat(64)}/checkpoint`))).toMatch(/^anchor_unavailable: There is nothing at/);
+    expect(await saidBy(checkpointAt(`${witness.url}/${'0'.repeat(64)}/checkpoint`))).toMatch(/^anchor_unavailable: \S+ not found/);
   } finally {
     await witness.stop();
     await dropFolder(dir);
@@ -54,23 +54,27 @@ test('a witness shows what it cosigned last of a log, and nothing of one that it
 });
 
 test.for<[string, RequestListener, RegExp]>([
-  ['a page', (_, response) => response.end('<html>please log in</html>'), /is no checkpoint/],
-  ['another log’s', (_, response) => response.end(testLog().checkpoint(3).note), /is of test\.example\/\w+\/acme\/0\/e1, not of/],
-  ['a redirect', (_, response) => response.writeHead(302, { location: 'http://127.0.0.1:1/' }).end(), /answers 302/],
-  ['an error', (_, response) => response.writeHead(500).end('no'), /answers 500/],
-  ['too much', (_, response) => response.end('x'.repeat(2_000_000)), /more than 1000000 bytes/],
+  ['a page', (_, response) => response.end('<html>please log in</html>'), /is not a checkpoint/],
+  [
+    'another log’s',
+    (_, response) => response.end(testLog().checkpoint(3).note),
+    /expected a checkpoint of .*, got test\.example\/\w+\/acme\/0\/e1/,
+  ],
+  ['a redirect', (_, response) => response.writeHead(302, { location: 'http://127.0.0.1:1/' }).end(), /status 302/],
+  ['an error', (_, response) => response.writeHead(500).end('no'), /status 500/],
+  ['too much', (_, response) => response.end('x'.repeat(2_000_000)), /at most 1000000 bytes/],
   ['silence', () => {}, /no answer within 200 ms/],
-])('%s is no checkpoint of the log, and not none either', async ([, listener, says]) => {
+])('%s is an error, not a missing checkpoint', async ([, listener, says]) => {
   const url = await serve(listener);
   const said = await saidBy(cosignedCheckpoint(url, log.origin, 200));
   expect(said).toMatch(/^anchor_unavailable: /);
   expect(said).toMatch(says);
 });
 
-test('nobody there is told, and a query that lets somebody in is not', async () => {
+test('an unreachable address is named, without a query that may be a credential', async () => {
   const url = await serve((_, response) => response.end());
   await new Promise((done) => server?.close(done));
   expect(await saidBy(checkpointAt(`${url}/a.checkpoint?signature=secret`))).toMatch(
-    /^anchor_unavailable: http:\S+\/a\.checkpoint does not answer \(connect ECONNREFUSED/,
+    /^anchor_unavailable: http:\S+\/a\.checkpoint is unreachable \(connect ECONNREFUSED/,
   );
 });

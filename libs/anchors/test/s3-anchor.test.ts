@@ -12,7 +12,7 @@ const codeOf = async (work: Promise<unknown>): Promise<string> =>
     (error: AnchorError) => `${error.code}: ${error.message}`,
   );
 
-test('keeps the newest checkpoint of each log, whatever was put first', async () => {
+test('returns the newest checkpoint of each log, in any order of puts', async () => {
   const anchor = s3Anchor({ ...(await testBucket()), clock: Date.now });
   const log = testLog();
   const other = testLog();
@@ -24,7 +24,7 @@ test('keeps the newest checkpoint of each log, whatever was put first', async ()
   expect(await anchor.latest(`${log.origin}1`)).toBeUndefined();
 });
 
-test('the same tree again changes nothing; another one at its size is a conflict and is not kept', async () => {
+test('the same tree again changes nothing; another tree of the same size is a conflict and is not stored', async () => {
   const anchor = s3Anchor({ ...(await testBucket()), clock: Date.now });
   const log = testLog();
   await anchor.put(log.checkpoint(5));
@@ -33,16 +33,16 @@ test('the same tree again changes nothing; another one at its size is a conflict
   expect(Buffer.from((await anchor.latest(log.origin)) as Uint8Array)).toEqual(Buffer.from(log.checkpoint(5).note));
 });
 
-test('a wrong key, a missing bucket, a wrong clock and a store that is away are named, with what to do, and no secret', async () => {
+test('a wrong key, missing bucket, wrong clock and unreachable store are named, with advice and without secrets', async () => {
   const bucket = await testBucket();
   const checkpoint = testLog().checkpoint(1);
   const secretAccessKey = 'a secret that must not be shown';
   const wrong = [
     { over: { secretAccessKey }, says: /403 SignatureDoesNotMatch: correct the secret access key/ },
     { over: { accessKeyId: 'somebody' }, says: /403 InvalidAccessKeyId: correct the access key id/ },
-    { over: { bucket: 'test-not-there' }, says: /404 NoSuchBucket: make the bucket/ },
+    { over: { bucket: 'test-not-there' }, says: /404 NoSuchBucket: create the bucket/ },
     { over: { clock: () => Date.now() - 3_600_000 }, says: /403 RequestTimeTooSkewed: correct the clock/ },
-    { over: { endpoint: await closedPort() }, says: /does not answer \(connect ECONNREFUSED/ },
+    { over: { endpoint: await closedPort() }, says: /is unreachable \(connect ECONNREFUSED/ },
   ];
   for (const { over, says } of wrong) {
     const anchor = s3Anchor({ ...bucket, clock: Date.now, ...over });
@@ -55,30 +55,30 @@ test('a wrong key, a missing bucket, a wrong clock and a store that is away are 
   }
 });
 
-test('what else lies in the bucket neither hides the newest checkpoint nor passes for one', async () => {
+test('foreign objects neither hide the newest checkpoint nor pass for one', async () => {
   const bucket = await testBucket();
   const anchor = s3Anchor({ ...bucket, clock: Date.now });
   const log = testLog();
   const place = placeOf('recant/', log.origin);
   await bucket.put(`${place}000`, 'something');
-  expect(await codeOf(anchor.latest(log.origin))).toMatch(/anchor_unavailable: .*holds what is no checkpoint/);
+  expect(await codeOf(anchor.latest(log.origin))).toMatch(/anchor_unavailable: .* are not checkpoints/);
   await anchor.put(log.checkpoint(4));
   expect(Buffer.from((await anchor.latest(log.origin)) as Uint8Array)).toEqual(Buffer.from(log.checkpoint(4).note));
   await bucket.put(keyOf(place, 6n), 'no checkpoint');
-  expect(await codeOf(anchor.put(log.checkpoint(6)))).toMatch(/anchor_unavailable: .* is no checkpoint: put back/);
+  expect(await codeOf(anchor.put(log.checkpoint(6)))).toMatch(/anchor_unavailable: .* is not a checkpoint: restore/);
 });
 
 let answering: ReturnType<typeof createServer> | undefined;
 afterEach(() => answering?.close());
 
-/** Where nobody listens any more. */
+/** An address without a listener. */
 async function closedPort(): Promise<string> {
   const url = await stub(200, '');
   await new Promise((done) => answering?.close(done));
   return url;
 }
 
-/** Answers everything alike. */
+/** Gives the same answer to every request. */
 const stub = (status: number, body: string, headers: Record<string, string> = {}): Promise<string> =>
   serve((_request, response) => response.writeHead(status, headers).end(body));
 
@@ -100,7 +100,7 @@ test.for([
   expect(await codeOf(anchor.latest('o'))).toMatch(/^anchor_unavailable/);
 });
 
-test('a store that cannot keep what is there is read before it is written', async () => {
+test('a store without conditional writes is read before it is written', async () => {
   const kept = new Map<string, string>();
   const endpoint = await serve((request, response) => {
     const chunks: Buffer[] = [];
@@ -120,7 +120,7 @@ test('a store that cannot keep what is there is read before it is written', asyn
   expect(await codeOf(anchor.put(log.fork(0).checkpoint(2)))).toMatch(/^anchor_conflict/);
 });
 
-test('no origin leads out of its place or into another one', () => {
+test('no origin leads to keys of another place', () => {
   const origins = ['a/b', 'a/b/', 'a//b', 'a%2Fb', '../a', 'a/../b', 'a/./b', '.a/b', 'a=2Fb', 'ä/b', 'a\u0000/b', 'a?b#c', 'A/b', ''];
   const places = origins.map((origin) => placeOf('p/', origin));
   expect(new Set(places).size).toBe(origins.length);

@@ -16,7 +16,7 @@ async function read(bucket: Omit<TestBucket, 'put'>, options: Options = {}): Pro
   return names;
 }
 
-test('gives every checkpoint of every log under a prefix, the newest of each first, and passes over what else lies there', async () => {
+test('lists every checkpoint under a prefix, newest first per log, and skips other objects', async () => {
   const bucket = await testBucket();
   const anchor = s3Anchor({ ...bucket, clock: Date.now });
   const logs = [testLog(), testLog(), testLog()];
@@ -30,13 +30,13 @@ test('gives every checkpoint of every log under a prefix, the newest of each fir
     .flatMap((log) =>
       [300, 12, 9, 1].map((size) => `s3://${bucket.bucket}/${keyOf(place(log), BigInt(size))} ${Buffer.from(log.checkpoint(size).note)}`),
     );
-  // However many names one answer has.
+  // For any page size.
   for (const pageMax of [1_000, 1, 3, 4]) expect(await read(bucket, { pageMax })).toEqual(expected);
   expect(await read(bucket, { prefix: place(first) })).toHaveLength(4);
   expect(await read(bucket, { prefix: 'elsewhere/' })).toEqual([]);
 });
 
-test('of a log with very many, only the newest are read, and that is told once', async () => {
+test('of a log with too many checkpoints only the newest are read, which is reported once', async () => {
   const bucket = await testBucket();
   const anchor = s3Anchor({ ...bucket, clock: Date.now });
   const [large, small] = [testLog('a.example'), testLog('b.example')];
@@ -50,13 +50,13 @@ test('of a log with very many, only the newest are read, and that is told once',
   }
 });
 
-test('a wrong key and a bucket that is not there are no empty bucket', async () => {
+test('a wrong key or missing bucket is not an empty bucket', async () => {
   const bucket = await testBucket();
   await expect(read(bucket, { secretAccessKey: 'wrong' })).rejects.toMatchObject({ code: 'anchor_unavailable' });
   await expect(read(bucket, { bucket: 'test-not-there' })).rejects.toMatchObject({ code: 'anchor_unavailable' });
 });
 
-test('a server that lists the same for ever is not asked for ever', async () => {
+test('a server that repeats the same page ends the listing with an error', async () => {
   const server = createServer((_request, response) =>
     response.end('<ListBucketResult><Contents><Key>recant/a</Key></Contents></ListBucketResult>'),
   );
@@ -65,12 +65,12 @@ test('a server that lists the same for ever is not asked for ever', async () => 
   const account = { endpoint, region: 'r', bucket: 'some', accessKeyId: 'a', secretAccessKey: 'b' };
   await expect(read(account, { pageMax: 1 })).rejects.toMatchObject({
     code: 'anchor_unavailable',
-    message: expect.stringContaining('the same names'),
+    message: expect.stringContaining('same list page'),
   });
   server.close();
 });
 
-test('the end of a place is behind all of its checkpoints and before the next place', () => {
+test('endOf sorts after all checkpoints of a place and before the next place', () => {
   const places = ['a', 'a/b', 'a~', 'b', 'a.b'].map((origin) => placeOf('p/', origin));
   for (const place of places) {
     const keys = [1n, 2n ** 63n - 1n].map((size) => keyOf(place, size));

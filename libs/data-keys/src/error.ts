@@ -1,14 +1,14 @@
 export type DataKeysErrorCode =
-  /** The database has no table of keys, and this login may not make one. */
+  /** The database has no key table, and this login cannot create it. */
   | 'unprepared'
-  /** The database does not answer, or takes nothing now: the same call may succeed later. */
+  /** The database is unreachable or rejects writes; the same call may succeed later. */
   | 'store_unavailable'
-  /** Wrapped under a master key that was not given. */
+  /** Wrapped under a master key that is not configured. */
   | 'master_key_unknown'
-  /** A wrapped key was changed, or stands in another key's place. */
+  /** A wrapped key was modified or moved to another row. */
   | 'wrapped_broken';
 
-/** The one error class of this lib. The message is one line that says what is wrong and what to do; no key is ever part of it. */
+/** The message is one line: what is wrong, and what to do. Never contains a key. */
 export class DataKeysError extends Error {
   override readonly name = 'DataKeysError';
   readonly code: DataKeysErrorCode;

@@ -2,7 +2,7 @@ import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:cr
 import { DataKeysError } from './error.ts';
 import type { MasterKey } from './port.ts';
 
-/** uint8 version = 1 | 8 bytes master key id | 12 bytes nonce | 16 bytes tag | ciphertext; the context is authenticated beside it. */
+/** uint8 version = 1 | 8 bytes master key id | 12 bytes nonce | 16 bytes tag | ciphertext; the context is the additional authenticated data. */
 const VERSION = 1;
 const ID_BYTES = 8;
 const NONCE_BYTES = 12;
@@ -16,7 +16,7 @@ interface Wrapping {
   readonly key: Buffer;
 }
 
-/** AES-256-GCM under a key derived from each master key for this and nothing else. The first wraps, all of them unwrap. */
+/** AES-256-GCM under a key derived from each master key for this purpose. The first wraps; all unwrap. */
 export function localMasterKey(keys: readonly [Uint8Array, ...Uint8Array[]]): MasterKey {
   const wrappings = keys.map(wrappingOf);
   const [current] = wrappings as [Wrapping, ...Wrapping[]];
@@ -34,7 +34,7 @@ export function localMasterKey(keys: readonly [Uint8Array, ...Uint8Array[]]): Ma
       if (wrapping === undefined) {
         throw new DataKeysError(
           'master_key_unknown',
-          `A data key is wrapped under the master key ${idOf(wrapped).toString('hex')}, which was not given: add it to the master keys, after the current one.`,
+          `A data key is wrapped under master key ${idOf(wrapped).toString('hex')}, which is not configured: add it to the master keys, after the current one.`,
         );
       }
       const decipher = createDecipheriv('aes-256-gcm', wrapping.key, wrapped.subarray(NONCE_AT, TAG_AT), { authTagLength: TAG_BYTES });
@@ -56,7 +56,7 @@ function wrappingOf(masterKey: Uint8Array): Wrapping {
 }
 
 function broken(cause?: unknown): DataKeysError {
-  return new DataKeysError('wrapped_broken', 'A wrapped data key does not open: it was changed, or moved to another key or subject.', {
+  return new DataKeysError('wrapped_broken', 'Cannot unwrap a data key: it was modified, or moved to another key or subject.', {
     cause,
   });
 }

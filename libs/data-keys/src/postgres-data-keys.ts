@@ -8,7 +8,7 @@ import type { DataKeys, FoundKey, MasterKey } from './port.ts';
 const CONNECT_TIMEOUT_MS = 5_000;
 const CONNECTIONS_MAX_DEFAULT = 4;
 const KEY_ID_BYTES = 16;
-/** Keys that are wrapped again at once. */
+/** Keys per page of a rewrap. */
 const REWRAP_ROWS = 500;
 
 const PUT = 'INSERT INTO recant_keys.data_key (tenant_id, key_id, subject, wrapped) VALUES ($1, $2, $3, $4)';
@@ -18,11 +18,11 @@ const DESTROY = `UPDATE recant_keys.data_key SET wrapped = NULL, destroyed_at = 
   WHERE tenant_id = $1 AND subject = $2 AND wrapped IS NOT NULL`;
 const PAGE = `SELECT tenant_id, key_id, subject, wrapped FROM recant_keys.data_key
   WHERE (tenant_id, key_id) > ($1, $2) AND wrapped IS NOT NULL ORDER BY tenant_id, key_id LIMIT ${REWRAP_ROWS}`;
-/** Only what is still there: a key that was destroyed meanwhile stays so. */
+/** Compare-and-set: a key destroyed concurrently stays destroyed. */
 const REPLACE = 'UPDATE recant_keys.data_key SET wrapped = $4 WHERE tenant_id = $1 AND key_id = $2 AND wrapped = $3';
 
 export interface PostgresDataKeysOptions {
-  /** Prepared (`prepareDataKeys`); another database than the ledger's. */
+  /** A database prepared by `prepareDataKeys`; never the ledger's. */
   readonly connectionString: string;
   readonly masterKey: MasterKey;
   /** Milliseconds since 1970, UTC. */
@@ -45,7 +45,7 @@ export function postgresDataKeys({ connectionString, masterKey, clock = Date.now
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     application_name: 'recant keys',
   });
-  // A connection that breaks while idle is replaced on the next use; nobody waits for it.
+  // A connection that breaks while idle is replaced at the next use.
   pool.on('error', () => {});
 
   async function query<R extends pg.QueryResultRow>(text: string, values: unknown[] = []): Promise<pg.QueryResult<R>> {
@@ -53,7 +53,7 @@ export function postgresDataKeys({ connectionString, masterKey, clock = Date.now
       return await pool.query<R>(text, values);
     } catch (cause) {
       const { code } = cause as { code?: unknown };
-      throw new DataKeysError('store_unavailable', `The database of data keys does not take it now (${code ?? 'no answer'}).`, { cause });
+      throw new DataKeysError('store_unavailable', `The data-key database is unavailable (${code ?? 'no answer'}).`, { cause });
     }
   }
 

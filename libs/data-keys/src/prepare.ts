@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import pg from 'pg';
 import { DataKeysError } from './error.ts';
 
-/** Held while the table is made, so that replicas that start at once do it one after the other. Any fixed number. */
+/** Advisory lock that serialises replicas creating the table. Any fixed number. */
 const PREPARE_LOCK = 7_267_143_202;
 const PREPARED = `SELECT 1 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
   WHERE n.nspname = 'recant_keys' AND c.relname = 'data_key_subject_idx'`;
@@ -10,8 +10,8 @@ const PREPARED = `SELECT 1 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespa
 const NOT_ALLOWED = '42501';
 
 /**
- * Makes the table of keys where it is missing. Idempotent.
- * @param url of whoever may make a schema in that database. @param service a login that is to work with it, where it is another one
+ * Creates the key table if it is missing. Idempotent.
+ * @param url of a login that can create a schema in the database @param service login of the service, if different
  * @throws DataKeysError `unprepared`
  */
 export async function prepareDataKeys(url: string, service?: string): Promise<void> {
@@ -28,7 +28,7 @@ export async function prepareDataKeys(url: string, service?: string): Promise<vo
     if ((cause as { code?: unknown }).code !== NOT_ALLOWED) throw cause;
     throw new DataKeysError(
       'unprepared',
-      'The database of RECANT_KEYS_DATABASE_URL has no table of keys, and its login may not make one: run libs/data-keys/src/schema.sql there as its owner, and grant as its README says.',
+      'The database of RECANT_KEYS_DATABASE_URL has no key table, and its login cannot create one: run libs/data-keys/src/schema.sql as the owner, and the grants in libs/data-keys/README.md.',
       { cause },
     );
   } finally {
@@ -36,7 +36,7 @@ export async function prepareDataKeys(url: string, service?: string): Promise<vo
   }
 }
 
-/** Adds, finds, and destroys; nothing is ever deleted. */
+/** Rights to add, read and destroy keys, but not to delete rows. */
 function grantsTo(login: string): string {
   return `GRANT USAGE ON SCHEMA recant_keys TO ${login};
     GRANT SELECT, INSERT ON recant_keys.data_key TO ${login};

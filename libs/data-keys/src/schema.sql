@@ -1,10 +1,10 @@
--- The store of data keys: a database of its own, so that no dump or restore of the ledger brings a key along or back.
+-- Data keys, in a separate database: no dump or restore of the ledger contains or restores a key.
 CREATE SCHEMA IF NOT EXISTS recant_keys;
 CREATE TABLE IF NOT EXISTS recant_keys.data_key (
   tenant_id TEXT COLLATE "C" NOT NULL,
   key_id TEXT COLLATE "C" NOT NULL,
   subject TEXT COLLATE "C" NOT NULL,
-  -- Gone when the key is destroyed; the row stays and says so.
+  -- NULL once the key is destroyed; the row remains.
   wrapped BYTEA,
   created_at TIMESTAMPTZ(3) NOT NULL DEFAULT now(),
   destroyed_at TIMESTAMPTZ(3),

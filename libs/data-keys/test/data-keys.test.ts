@@ -38,7 +38,7 @@ async function sql(text: string, values: unknown[] = [], url = database.ownerUrl
   }
 }
 
-test('a key is found again by its id, in its tenant and nowhere else', async () => {
+test('a key is found by its id, in its tenant only', async () => {
   const dataKeys = dataKeysWith();
   const made = await dataKeys.make('acme', 'customer/42');
   expect(made.key).toHaveLength(32);
@@ -47,21 +47,21 @@ test('a key is found again by its id, in its tenant and nowhere else', async () 
   expect(await dataKeys.find('acme', '0'.repeat(32))).toEqual({ kind: 'unknown' });
 });
 
-test('each call makes another key, also for one subject', async () => {
+test('each call makes a new key, even for the same subject', async () => {
   const dataKeys = dataKeysWith();
   const made = await Promise.all(Array.from({ length: 20 }, () => dataKeys.make('acme', 's')));
   expect(new Set(made.map(({ keyId }) => keyId)).size).toBe(20);
   expect(new Set(made.map(({ key }) => Buffer.from(key).toString('hex'))).size).toBe(20);
 });
 
-test('no key stands in the database as it is', async () => {
+test('no key is stored unwrapped', async () => {
   const { key } = await dataKeysWith().make('acme', 's');
   const { rows } = await sql('SELECT wrapped FROM recant_keys.data_key');
   expect(rows).toHaveLength(1);
   expect(rows[0].wrapped.includes(key)).toBe(false);
 });
 
-test('destroying takes the keys of that subject of that tenant, once, and says when', async () => {
+test('destroy ends the keys of one subject of one tenant, once, and records the time', async () => {
   const dataKeys = dataKeysWith();
   const [one, two, others, foreign] = await Promise.all([
     dataKeys.make('acme', 's'),
@@ -77,11 +77,11 @@ test('destroying takes the keys of that subject of that tenant, once, and says w
   expect(await dataKeys.find('rival', foreign.keyId)).toMatchObject({ kind: 'found' });
   const { rows } = await sql('SELECT count(wrapped)::int AS wrapped, count(*)::int AS rows FROM recant_keys.data_key');
   expect(rows).toEqual([{ wrapped: 2, rows: 4 }]);
-  // Somebody who comes back has a new key.
+  // A subject can get a new key afterwards.
   expect(await dataKeys.find('acme', (await dataKeys.make('acme', 's')).keyId)).toMatchObject({ kind: 'found' });
 });
 
-test('a wrapped key that was changed, or moved to another subject, does not open', async () => {
+test('a wrapped key that was modified, or moved to another subject, cannot be unwrapped', async () => {
   const dataKeys = dataKeysWith();
   const [mine, theirs] = [await dataKeys.make('acme', 'mine'), await dataKeys.make('acme', 'theirs')];
   await sql('UPDATE recant_keys.data_key SET wrapped = (SELECT wrapped FROM recant_keys.data_key WHERE key_id = $1) WHERE key_id = $2', [
@@ -98,7 +98,7 @@ test('a wrapped key that was changed, or moved to another subject, does not open
   await expect(dataKeys.find('acme', mine.keyId)).rejects.toMatchObject({ code: 'wrapped_broken' });
 });
 
-test('a master key is rotated: the new one wraps, the old one opens until everything is wrapped again', async () => {
+test('rotation: the new master key wraps, the old one unwraps until rewrap is complete', async () => {
   const old = await dataKeysWith([MASTER]).make('acme', 's');
   const both = dataKeysWith([NEXT_MASTER, MASTER]);
   const young = await both.make('acme', 's');
@@ -110,7 +110,7 @@ test('a master key is rotated: the new one wraps, the old one opens until everyt
   for (const { keyId, key } of [old, young]) expect(await alone.find('acme', keyId)).toMatchObject({ key: Buffer.from(key) });
 });
 
-test('wrapping again goes through more keys than one page, and never brings a destroyed one back', async () => {
+test('rewrap covers more than one page, and never restores a destroyed key', async () => {
   const before = dataKeysWith([MASTER]);
   for (let n = 0; n < 12; n += 1) await Promise.all(Array.from({ length: 100 }, (_, at) => before.make('acme', `s${at % 10}`)));
   const both = dataKeysWith([NEXT_MASTER, MASTER]);
@@ -122,7 +122,7 @@ test('wrapping again goes through more keys than one page, and never brings a de
   expect(await dataKeysWith([NEXT_MASTER]).rewrap()).toBe(0);
 });
 
-test('a master key of a service elsewhere fills the same port', async () => {
+test('an external key management service can implement MasterKey', async () => {
   const held = new Map<string, readonly [Uint8Array, string]>();
   const elsewhere = {
     wrap: async (key: Uint8Array, context: string) => {
@@ -142,13 +142,13 @@ test('a master key of a service elsewhere fills the same port', async () => {
   expect(await dataKeys.find('acme', made.keyId)).toMatchObject({ kind: 'found', key: new Uint8Array(made.key) });
 });
 
-test('a login of its own adds and destroys, and cannot delete a row or move a key', async () => {
+test('a separate service login adds and destroys keys, and cannot delete or move a row', async () => {
   await dataKeysWith().make('acme', 's');
   for (const text of ['DELETE FROM recant_keys.data_key', "UPDATE recant_keys.data_key SET subject = 'x'", 'TRUNCATE recant_keys.data_key'])
     await expect(sql(text, [], database.url)).rejects.toMatchObject({ code: '42501' });
 });
 
-test('preparing again, and at once, changes nothing; without the right to it, it says what to do', async () => {
+test('preparing twice or concurrently changes nothing; without the right it says what to do', async () => {
   const made = await dataKeysWith().make('acme', 's');
   await Promise.all([prepareDataKeys(database.ownerUrl), prepareDataKeys(database.ownerUrl), prepareDataKeys(database.url)]);
   expect(await dataKeysWith().find('acme', made.keyId)).toMatchObject({ kind: 'found' });

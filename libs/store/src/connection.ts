@@ -4,10 +4,10 @@ import { StoreError } from './error.ts';
 import { requireSafeTransport } from './transport.ts';
 
 const TLS = { trust: 'add sslrootcert=FILE to DATABASE_URL', certificate: 'add sslcert=FILE and sslkey=FILE to DATABASE_URL' };
-/** Milliseconds to wait for a server that does not answer. */
+/** Connection timeout, milliseconds. */
 const CONNECT_TIMEOUT_MS = 10_000;
 
-/** Opens and closes one connection, so that a wrong URL is told at once and in one line. The password is never part of it. */
+/** Opens and closes one connection, to report a wrong URL at once. @throws StoreError with one line, without the password */
 export async function checkConnection(connectionString: string): Promise<void> {
   requireSafeTransport(connectionString);
   const where = describeTarget(connectionString);
@@ -21,7 +21,7 @@ export async function checkConnection(connectionString: string): Promise<void> {
   await client.end();
 }
 
-/** Of a connection string that was judged safe: an address. */
+/** host:port/database */
 function describeTarget(connectionString: string): string {
   const { searchParams, hostname, port, pathname } = new URL(connectionString);
   return `${searchParams.get('host') ?? hostname}:${searchParams.get('port') ?? (port || '5432')}${pathname}`;
@@ -35,15 +35,17 @@ function explain(cause: unknown, where: string): StoreError {
   if (code === '28000')
     return new StoreError(
       'access_refused',
-      `PostgreSQL at ${where} does not let this user in from here, or not without TLS: correct DATABASE_URL (sslmode=verify-full) or pg_hba.conf.`,
+      `PostgreSQL at ${where} rejected this user, host or the missing TLS: correct DATABASE_URL (sslmode=verify-full) or pg_hba.conf.`,
       { cause },
     );
   if (code.startsWith('28'))
-    return new StoreError('access_refused', `PostgreSQL at ${where} refused the user or password: correct DATABASE_URL.`, { cause });
+    return new StoreError('access_refused', `PostgreSQL at ${where} rejected the user or password: correct DATABASE_URL.`, { cause });
   if (code === '3D000')
-    return new StoreError('access_refused', `PostgreSQL at ${where} has no such database: create it or correct DATABASE_URL.`, { cause });
+    return new StoreError('access_refused', `PostgreSQL at ${where}: database does not exist; create it or correct DATABASE_URL.`, {
+      cause,
+    });
   const reason = code === '' ? (cause as Error).message : code;
-  return new StoreError('unreachable', `PostgreSQL at ${where} cannot be reached (${reason}): start it or correct DATABASE_URL.`, {
+  return new StoreError('unreachable', `PostgreSQL at ${where} is unreachable (${reason}): start it or correct DATABASE_URL.`, {
     cause,
   });
 }

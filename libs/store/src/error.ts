@@ -13,7 +13,7 @@ export type StoreErrorCode =
   | 'shards_changed'
   | 'key_ended';
 
-/** The one error class of the store. The message is one line that says what is wrong and what to do. */
+/** The store's error class. The message is one line: what is wrong, and what to do. */
 export class StoreError extends Error {
   override readonly name: string = 'StoreError';
   readonly code: StoreErrorCode;
@@ -21,13 +21,13 @@ export class StoreError extends Error {
     super(message, options);
     this.code = code;
   }
-  /** Whether the same call may succeed later without anybody's doing. */
+  /** Whether the same call may succeed later without intervention. */
   get retry(): boolean {
     return this.code === 'store_unavailable' || this.code === 'unreachable';
   }
 }
 
-/** Nothing was committed, or nothing is known about it: appending the same batch again is safe, the keys say what is a duplicate. */
+/** Nothing was committed, or the outcome is unknown: appending the same batch again is safe, committed events are recognised as duplicates. */
 export class StoreUnavailable extends StoreError {
   override readonly name = 'StoreUnavailable';
   constructor(message: string, options?: ErrorOptions) {
@@ -35,10 +35,10 @@ export class StoreUnavailable extends StoreError {
   }
 }
 
-/** The batch was read from another position than the stored one. Nothing was committed: seek to `expected` and read again. */
+/** The batch was read from a position that differs from the stored one. Nothing was committed: seek to `expected` and read again. */
 export class PositionMoved extends StoreError {
   override readonly name = 'PositionMoved';
-  /** Where to resume; undefined where no position was ever adopted. */
+  /** Offset to resume from; undefined if no position was ever stored. */
   readonly expected: bigint | undefined;
   /** Cluster of the stored position. */
   readonly cluster: string | undefined;

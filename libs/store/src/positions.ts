@@ -13,14 +13,14 @@ export interface StoredPosition {
   readonly next: bigint;
 }
 
-/** Where to resume reading Kafka. Moved only by the appender; a person may adopt another one. */
+/** Kafka read positions. Only the appender moves them; an operator may adopt another one. */
 export interface KafkaPositions {
   /** Stored positions of a topic, ascending by partition. */
   read(topic: string): Promise<readonly StoredPosition[]>;
   /**
-   * Compare-and-set by hand.
-   * @param expected what is stored now; undefined where nothing is.
-   * @returns whether it was so, and the new position is stored.
+   * Compare-and-set by an operator.
+   * @param expected the stored offset; undefined if there is none
+   * @returns true if the new position was stored
    */
   adopt(topic: string, position: StoredPosition, expected: bigint | undefined): Promise<boolean>;
 }

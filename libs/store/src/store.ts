@@ -28,17 +28,17 @@ export interface StoreOptions {
   readonly connectionString: string;
   /** MASTER_KEY_BYTES bytes: seals MAC secrets and the options of systems. */
   readonly masterKey: Uint8Array;
-  /** Master keys of before: what they sealed still opens. */
+  /** Previous master keys, which still open what they sealed. */
   readonly olderMasterKeys?: readonly Uint8Array[];
   /** Milliseconds since 1970, UTC. Default: this machine's clock. */
   readonly clock?: () => number;
   readonly shards?: number;
-  /** Connections: what bounds the transactions at once. */
+  /** Size of the connection pool; bounds concurrent transactions. */
   readonly connectionsMax?: number;
   readonly failpoints?: Failpoints | undefined;
 }
 
-/** Questions about one tenant. None sees what another tenant has. */
+/** Reads of one tenant's data; no query sees another tenant's. */
 export interface Queries {
   attempts(tenant: string, query: AttemptQuery): Promise<AttemptPage>;
   action(tenant: string, action: string, nowMs: number): Promise<readonly AttemptDetail[]>;
@@ -60,23 +60,23 @@ export interface Store {
   readonly publishing: PublishStore;
   readonly heads: HeadStore;
   readonly published: Published;
-  /** @returns index of the statement. @throws StoreError `already_exists` where the log is at another epoch than the opening says; `key_ended`. */
+  /** @returns index of the statement's entry. @throws StoreError `already_exists` if the log's epoch differs from `opening.from`; `key_ended` */
   openEpoch(log: LogKey, opening: EpochOpening): Promise<bigint>;
-  /** From now on nothing is appended to a log that `check` rejects. Said once, by whoever watches the logs. */
+  /** Sets the guard: from now on nothing is appended to a log that `check` rejects. Called once. */
   guardLogs(check: (log: LogKey) => Promise<void>): void;
   readonly sealer: Sealer;
-  /** For what stands beside the ledger in the same database (rollback). */
+  /** For the rollback tables in the same database. */
   readonly pool: pg.Pool;
-  /** One round trip. @throws where the database does not answer. */
+  /** One round trip. @throws if the database is unreachable */
   ping(): Promise<void>;
   close(): Promise<void>;
 }
 
 const CONNECTIONS_MAX_DEFAULT = 10;
-/** Milliseconds: a cold read waits for a connection as long as any other. */
+/** Milliseconds. */
 const TRANSACTION = { maxWait: CONNECT_TIMEOUT_MS, timeout: 30_000 };
 
-/** Connects on first use; `migrate` first. */
+/** Connects on first use. Run `migrate` before. */
 export function createStore(options: StoreOptions): Store {
   const { connectionString, masterKey, clock = Date.now, shards = SHARDS_DEFAULT, failpoints } = options;
   const pool = createPool(connectionString, options.connectionsMax ?? CONNECTIONS_MAX_DEFAULT);
@@ -118,7 +118,7 @@ export function createStore(options: StoreOptions): Store {
   };
 }
 
-/** What the salts of heads come from: with the master key alone they can be made again. */
+/** Secret that head salts are derived from; reproducible from the master key. */
 function headSecretOf(masterKey: Uint8Array): Uint8Array {
   return new Uint8Array(hkdfSync('sha256', masterKey, '', 'recant.heads.v1', 32));
 }

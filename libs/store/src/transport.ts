@@ -7,21 +7,21 @@ LOCAL.addSubnet('127.0.0.0', 8, 'ipv4');
 LOCAL.addAddress('::1', 'ipv6');
 
 /**
- * pg speaks in the clear unless its connection string says otherwise, reads `require` and `prefer` as `verify-full` today and as libpq does tomorrow,
- * and takes `host` of the query over the one of the address. So TLS to another machine is said in the one way that always means the same.
+ * Requires an explicit `sslmode=verify-full` or `disable` for another machine. pg connects without TLS by default, treats `require` and `prefer` as
+ * `verify-full` in this major version but as libpq does in the next, and prefers `host` of the query to the URL's host.
  * @throws StoreError `url_invalid`
  */
 export function requireSafeTransport(connectionString: string): void {
   const url = urlOf(connectionString);
-  // Of what is said twice pg heeds the last.
+  // pg uses the last of repeated parameters.
   const last = (name: string): string | undefined => url.searchParams.getAll(name).at(-1);
   const mode = last('sslmode');
   const host = last('host') || decodeURIComponent(url.hostname);
   if (!isLocal(host) && mode !== 'disable' && mode !== 'verify-full') {
-    const said = mode === undefined ? 'says nothing of TLS' : `says sslmode=${mode}, which does not mean the same everywhere`;
+    const fault = mode === undefined ? 'has no sslmode' : `has sslmode=${mode}, whose meaning depends on the driver version`;
     throw new StoreError(
       'url_invalid',
-      `DATABASE_URL names another machine (${host}) and ${said}: add sslmode=verify-full, with sslrootcert=FILE for an authority of your own, or sslmode=disable where nobody else is on the network.`,
+      `DATABASE_URL points to another machine (${host}) and ${fault}: add sslmode=verify-full, with sslrootcert=FILE for your own CA, or sslmode=disable on a trusted network.`,
     );
   }
   requireFiles(connectionString);
@@ -30,21 +30,21 @@ export function requireSafeTransport(connectionString: string): void {
 function urlOf(connectionString: string): URL {
   const url = URL.canParse(connectionString) ? new URL(connectionString) : undefined;
   if (url !== undefined && /^postgres(ql)?:$/.test(url.protocol)) return url;
-  throw new StoreError('url_invalid', 'DATABASE_URL is not a PostgreSQL URL: give it as postgres://user:password@host:5432/database.');
+  throw new StoreError('url_invalid', 'DATABASE_URL: expected postgres://user:password@host:5432/database.');
 }
 
-/** A file that cannot be read is told with its name; nothing else of the string is repeated. */
+/** Names an unreadable certificate file; repeats nothing else of the string, which contains a password. */
 function requireFiles(connectionString: string): void {
   try {
     parse(connectionString);
   } catch (cause) {
     const { code, path } = cause as { code?: string; path?: string };
-    const what = path === undefined ? 'cannot be read as an address' : `names ${path}, which cannot be read (${code})`;
-    throw new StoreError('url_invalid', `DATABASE_URL ${what}: correct it.`, { cause });
+    const fault = path === undefined ? 'cannot be parsed' : `names ${path}, which cannot be read (${code})`;
+    throw new StoreError('url_invalid', `DATABASE_URL ${fault}: correct it.`, { cause });
   }
 }
 
-/** A socket of this machine, or its loopback. */
+/** True for a Unix socket or a loopback address. */
 function isLocal(host: string): boolean {
   if (host === '' || host.startsWith('/') || host === 'localhost') return true;
   const address = host.replace(/^\[(.*)\]$/, '$1');

@@ -1,4 +1,4 @@
--- Text keys are COLLATE "C": their order is the order of their bytes, whatever the server's locale, and a prefix is an index range.
+-- Text keys are COLLATE "C": byte order independent of the server's locale, and a prefix is an index range.
 CREATE SCHEMA IF NOT EXISTS "recant";
 
 CREATE TABLE "recant"."tenant" (
@@ -21,7 +21,7 @@ CREATE TABLE "recant"."credential" (
     "revoked_at" TIMESTAMPTZ(3),
     CONSTRAINT "credential_pkey" PRIMARY KEY ("tenant_id", "key_id")
 );
--- A bearer presents the key id alone. Ids are random and never chosen by a tenant.
+-- A client presents only the key id. Ids are random and never chosen by a tenant.
 CREATE INDEX "credential_key_id_idx" ON "recant"."credential" ("key_id");
 
 CREATE TABLE "recant"."system" (
@@ -51,7 +51,7 @@ CREATE TABLE "recant"."source" (
     "tenant_id" TEXT COLLATE "C" NOT NULL,
     "source_no" BIGSERIAL NOT NULL,
     "source" TEXT COLLATE "C" NOT NULL,
-    -- of its first event: events of another agent under this source are refused
+    -- agent of its first event; events of other agents under this source are refused
     "agent" TEXT COLLATE "C" NOT NULL,
     "shard" SMALLINT NOT NULL,
     "created_at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
@@ -59,7 +59,7 @@ CREATE TABLE "recant"."source" (
 );
 CREATE UNIQUE INDEX "source_tenant_id_source_key" ON "recant"."source" ("tenant_id", "source");
 
--- An event id begins with the UUIDv7 of its action: new keys land on the right edge of the index, and all events of an attempt are one range.
+-- An event id starts with the UUIDv7 of its action: new keys are appended at the right edge of the index, and an attempt's events are one range.
 CREATE TABLE "recant"."entry" (
     "tenant_id" TEXT COLLATE "C" NOT NULL,
     "shard" SMALLINT NOT NULL,
@@ -72,7 +72,7 @@ CREATE TABLE "recant"."entry" (
     CONSTRAINT "entry_pkey" PRIMARY KEY ("tenant_id", "shard", "idx"),
     CONSTRAINT "entry_event" CHECK (("source_no" IS NULL) = ("event_id" IS NULL) AND ("source_no" IS NULL) = ("sequence" IS NULL))
 );
--- The dedupe key. Genesis entries and dead letters have none.
+-- Dedupe key. NULL for genesis entries and dead letters.
 CREATE UNIQUE INDEX "entry_tenant_id_source_no_event_id_key" ON "recant"."entry" ("tenant_id", "source_no", "event_id");
 
 CREATE TABLE "recant"."dead_letter" (
@@ -88,7 +88,7 @@ CREATE TABLE "recant"."dead_letter" (
     "received_at" TIMESTAMPTZ(3) NOT NULL,
     CONSTRAINT "dead_letter_pkey" PRIMARY KEY ("tenant_id", "shard", "idx")
 );
--- One message read again (an adopted position, a repeated request) is one dead letter.
+-- A message read again (adopted position, repeated request) is one dead letter.
 CREATE UNIQUE INDEX "dead_letter_tenant_id_digest_origin_key" ON "recant"."dead_letter" ("tenant_id", "digest", "origin");
 
 CREATE TABLE "recant"."attempt" (

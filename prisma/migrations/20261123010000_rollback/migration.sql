@@ -1,4 +1,4 @@
--- Rollback's own state. Bodies of plans are canonical JSON as text: what a digest covers is kept byte for byte.
+-- Rollback state. Plan bodies are canonical JSON text, byte for byte as covered by the digest.
 CREATE TABLE "recant"."plan" (
     "tenant_id" TEXT COLLATE "C" NOT NULL,
     "id" TEXT COLLATE "C" NOT NULL,
@@ -6,7 +6,7 @@ CREATE TABLE "recant"."plan" (
     "mode" TEXT NOT NULL,
     "body" TEXT NOT NULL,
     "annex" TEXT NOT NULL,
-    -- selected attempts and why some have no step, so that a list of runs need not read bodies
+    -- counts of selected attempts and reasons without a step: lists of runs do not read bodies
     "summary" TEXT NOT NULL,
     "key_id" TEXT NOT NULL,
     "created_at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
@@ -22,7 +22,7 @@ CREATE TABLE "recant"."run" (
     "key_id" TEXT NOT NULL,
     "source" TEXT NOT NULL,
     "sequence_next" BIGINT NOT NULL,
-    -- grows with each claim; whoever holds a lower one writes nothing any more
+    -- fencing token: grows with each claim; a worker with a lower token cannot write
     "token" BIGINT NOT NULL DEFAULT 0,
     "worker" TEXT,
     "lease_until" TIMESTAMPTZ(3),
@@ -34,7 +34,7 @@ CREATE TABLE "recant"."run" (
 -- A plan runs once.
 CREATE UNIQUE INDEX "run_tenant_id_plan_id_key" ON "recant"."run" ("tenant_id", "plan_id");
 CREATE INDEX "run_tenant_id_created_at_id_idx" ON "recant"."run" ("tenant_id", "created_at", "id");
--- What a worker may claim: few rows, whatever the number of runs that ended.
+-- Claimable runs: few rows, independent of the number of finished runs.
 CREATE INDEX "run_open_idx" ON "recant"."run" ("created_at") WHERE "state" NOT IN ('finished', 'cancelled');
 
 CREATE TABLE "recant"."run_step" (
@@ -45,14 +45,14 @@ CREATE TABLE "recant"."run_step" (
     "outcome" TEXT,
     "findings" TEXT NOT NULL DEFAULT '[]',
     "residue" TEXT NOT NULL DEFAULT '[]',
-    -- attempts of the run's own source
+    -- actions of the run's own source
     "inverse_action" UUID,
     "take_back_action" UUID,
     CONSTRAINT "run_step_pkey" PRIMARY KEY ("tenant_id", "run_id", "step"),
     CONSTRAINT "run_step_outcome_check" CHECK (("state" = 'ended') = ("outcome" IS NOT NULL))
 );
 
--- Resources of runs that have not ended: a later run on one of them waits.
+-- Resources of unfinished runs: a later run on one of them waits.
 CREATE TABLE "recant"."run_resource" (
     "tenant_id" TEXT COLLATE "C" NOT NULL,
     "resource" TEXT COLLATE "C" NOT NULL,
@@ -61,7 +61,7 @@ CREATE TABLE "recant"."run_resource" (
 );
 CREATE INDEX "run_resource_tenant_id_run_id_idx" ON "recant"."run_resource" ("tenant_id", "run_id");
 
--- Events that were committed with what they tell, until the ledger has acknowledged them.
+-- Events committed with the change they report, until the ledger acknowledges them.
 CREATE TABLE "recant"."outbox" (
     "tenant_id" TEXT COLLATE "C" NOT NULL,
     "source" TEXT COLLATE "C" NOT NULL,

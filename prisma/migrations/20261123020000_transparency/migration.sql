@@ -1,7 +1,7 @@
--- What is published of the logs: tiles, signed checkpoints, heads, what stands under an anchor, and where an epoch began.
--- Tiles are derived from entries and can be made again; everything else here is written once.
+-- Published data of the logs: tiles, signed checkpoints, heads, anchored checkpoints and epochs.
+-- Tiles are derived from entries and can be rebuilt; everything else is insert-only.
 
--- One row a tile (C2SP tlog-tiles): up to 256 hashes. A partial tile of any width is a prefix of the row.
+-- One row per tile (C2SP tlog-tiles): up to 256 hashes. A partial tile of any width is a prefix of the row.
 CREATE TABLE "recant"."tile" (
     "tenant_id" TEXT COLLATE "C" NOT NULL,
     "shard" SMALLINT NOT NULL,
@@ -30,7 +30,7 @@ CREATE TRIGGER "tile_stays" BEFORE TRUNCATE ON "recant"."tile" FOR EACH STATEMEN
 ALTER TABLE "recant"."tile" ENABLE ALWAYS TRIGGER "tile_only_grows";
 ALTER TABLE "recant"."tile" ENABLE ALWAYS TRIGGER "tile_stays";
 
--- A signed tree head (C2SP tlog-checkpoint). The note is what was signed; size and root are its second and third line.
+-- A signed tree head (C2SP tlog-checkpoint). Size and root repeat the second and third line of the note.
 CREATE TABLE "recant"."checkpoint" (
     "tenant_id" TEXT COLLATE "C" NOT NULL,
     "shard" SMALLINT NOT NULL,
@@ -42,7 +42,7 @@ CREATE TABLE "recant"."checkpoint" (
     CONSTRAINT "checkpoint_pkey" PRIMARY KEY ("tenant_id", "shard", "epoch", "size")
 );
 
--- What an anchor outside this database keeps.
+-- Checkpoints stored by anchors outside this database.
 CREATE TABLE "recant"."anchored" (
     "tenant_id" TEXT COLLATE "C" NOT NULL,
     "shard" SMALLINT NOT NULL,
@@ -53,7 +53,7 @@ CREATE TABLE "recant"."anchored" (
     CONSTRAINT "anchored_pkey" PRIMARY KEY ("tenant_id", "shard", "epoch", "anchor", "size")
 );
 
--- Signatures of witnesses under a checkpoint: one line of its note each.
+-- Cosignatures of a checkpoint: one note line each.
 CREATE TABLE "recant"."cosignature" (
     "tenant_id" TEXT COLLATE "C" NOT NULL,
     "shard" SMALLINT NOT NULL,
@@ -65,7 +65,7 @@ CREATE TABLE "recant"."cosignature" (
     CONSTRAINT "cosignature_pkey" PRIMARY KEY ("tenant_id", "shard", "epoch", "size", "witness", "line")
 );
 
--- Where a later epoch began, and what the earlier one had been anchored as. The entry at "start" says the same, inside the log.
+-- Start of a later epoch, and the last anchored checkpoint of the previous one. The entry at "start" records the same in the log.
 CREATE TABLE "recant"."epoch" (
     "tenant_id" TEXT COLLATE "C" NOT NULL,
     "shard" SMALLINT NOT NULL,
@@ -78,7 +78,7 @@ CREATE TABLE "recant"."epoch" (
     CONSTRAINT "epoch_pkey" PRIMARY KEY ("tenant_id", "shard", "epoch")
 );
 
--- A signed head over the logs of all tenants: publication n is entry n of the head log, and "path" leads from it to the root that "note" signs.
+-- A signed head over the logs of all tenants: publication n is entry n of the head log; "path" is its inclusion path to the root signed by "note".
 -- Owned by the operator's tenant.
 CREATE TABLE "recant"."ledger_head" (
     "tenant_id" TEXT COLLATE "C" NOT NULL,
@@ -92,14 +92,14 @@ CREATE TABLE "recant"."ledger_head" (
     CONSTRAINT "ledger_head_pkey" PRIMARY KEY ("tenant_id", "epoch", "n")
 );
 
--- A tenant's place under every head, given at random and kept.
+-- A tenant's slot in every head, random and permanent.
 CREATE TABLE "recant"."head_slot" (
     "tenant_id" TEXT COLLATE "C" NOT NULL,
     "slot" INTEGER NOT NULL CHECK ("slot" >= 0),
     CONSTRAINT "head_slot_pkey" PRIMARY KEY ("tenant_id")
 );
 
--- What one tenant is given of a head: what opens its commitment, and the hashes up to the root. Nobody else's row is needed, or shown.
+-- A tenant's view of a head: the opening of its commitment, and its inclusion path. Independent of other tenants' rows.
 CREATE TABLE "recant"."head_member" (
     "tenant_id" TEXT COLLATE "C" NOT NULL,
     "epoch" INTEGER NOT NULL,

@@ -1,7 +1,7 @@
--- Append-only, and one tenant at a time, held by the database itself. Needs the roles of prisma/roles.sql. A superuser can take all of this away;
--- what he then does is found by the verifier, not here.
+-- Append-only tables and tenant isolation, enforced by the database. Needs the roles of prisma/roles.sql. A superuser can remove all of it;
+-- the verifier, not the database, detects a superuser's changes.
 
--- What a source sent is read from its dedupe key alone, without a heap page. INCLUDE made inserting into this table 8 % slower, a second index on
+-- A source's numbers are read from the dedupe key alone, without heap pages. INCLUDE made inserts into this table 8 % slower, a second index on
 -- (source, sequence) 21 % (2026-11).
 DROP INDEX "recant"."entry_tenant_id_source_no_event_id_key";
 CREATE UNIQUE INDEX "entry_tenant_id_source_no_event_id_key" ON "recant"."entry" ("tenant_id", "source_no", "event_id") INCLUDE ("sequence", "idx");
@@ -15,20 +15,20 @@ CREATE FUNCTION "recant"."event_of" ("frame" BYTEA) RETURNS JSON LANGUAGE sql IM
 $$ SELECT pg_catalog.convert_from(pg_catalog.substr(frame, 13 + pg_catalog.get_byte(frame, 2)
   + pg_catalog.get_byte(frame, 3 + pg_catalog.get_byte(frame, 2))), 'UTF8')::pg_catalog.json $$;
 
--- Only equivocations are events in all but their bytes: other dead letters may hold anything.
+-- Only dead letters with code equivocation are valid events; others may contain any bytes.
 CREATE FUNCTION "recant"."source_of" ("bytes" BYTEA) RETURNS TEXT LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS
 $$ SELECT pg_catalog.convert_from(bytes, 'UTF8')::pg_catalog.json ->> 'source' $$;
 CREATE INDEX "dead_letter_equivocation_idx" ON "recant"."dead_letter" ("tenant_id", "recant"."source_of"("bytes")) WHERE "code" = 'equivocation';
 
--- Entries for a reader: the tenant is that of its transaction (SET LOCAL recant.tenant), and nobody's where none is set.
+-- Entries for a reader: of its transaction's tenant (SET LOCAL recant.tenant), none if it is not set.
 CREATE FUNCTION "recant"."read_entries" ("wanted_source" BIGINT, "id_from" TEXT, "id_below" TEXT)
 RETURNS TABLE ("shard" SMALLINT, "idx" BIGINT, "event_id" TEXT, "frame" BYTEA)
 LANGUAGE sql STABLE SECURITY DEFINER ROWS 10 SET search_path = pg_catalog, pg_temp AS
 $$ SELECT e.shard, e.idx, e.event_id, e.frame FROM recant.entry e
   WHERE e.tenant_id = current_setting('recant.tenant', true) AND e.source_no = wanted_source AND e.event_id >= id_from AND e.event_id < id_below $$;
 
--- What a source's numbers say, all of them counted: it sorts pairs of the key and reads one frame. `late`: came after a higher number; `repeated`:
--- two events with one number; `beat`: id of its last heartbeat; agent and time are of what came last.
+-- Statistics of a source's sequence numbers: sorts pairs of the dedupe key and reads one frame. `late`: received after a higher number; `repeated`:
+-- two events with one number; `beat`: id of the last heartbeat; agent and time are the last entry's.
 CREATE FUNCTION "recant"."source_numbers" ("wanted_source" BIGINT)
 RETURNS TABLE ("seen" BIGINT, "last" BIGINT, "holes" BIGINT, "missing" BIGINT, "late" BIGINT, "repeated" BIGINT, "equivocations" BIGINT,
   "beat" TEXT, "agent" TEXT, "received_ms" BIGINT)
@@ -49,7 +49,7 @@ $$ SELECT n.seen, n.last, n.holes, n.missing, n.late, n.repeated,
   LEFT JOIN recant.entry f ON f.tenant_id = src.tenant_id AND f.shard = src.shard AND f.idx = n.idx
   WHERE src.tenant_id = current_setting('recant.tenant', true) AND src.source_no = wanted_source $$;
 
--- Ranges of numbers that nothing came for, the latest first.
+-- Gaps: ranges of missing numbers, latest first.
 CREATE FUNCTION "recant"."source_holes" ("wanted_source" BIGINT, "holes_max" INTEGER) RETURNS TABLE ("first" BIGINT, "last" BIGINT)
 LANGUAGE sql STABLE SECURITY DEFINER ROWS 10 SET search_path = pg_catalog, pg_temp AS
 $$ SELECT s.below + 1, s.sequence - 1
@@ -57,11 +57,11 @@ $$ SELECT s.below + 1, s.sequence - 1
     FROM recant.entry e WHERE e.tenant_id = current_setting('recant.tenant', true) AND e.source_no = wanted_source) s
   WHERE s.sequence - s.below > 1 ORDER BY s.sequence DESC LIMIT holes_max $$;
 
--- Refused by the statement, whether or not a row would have been touched.
+-- Statement-level: refuses even if no row would be affected.
 CREATE FUNCTION "recant"."refuse_change" () RETURNS TRIGGER LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS
 $$ BEGIN
   RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = format('recant.%s is append-only: %s is refused', TG_TABLE_NAME, TG_OP),
-    HINT = 'What was recorded stays. Nobody but a superuser can lift this, and the verifier finds what he changed.';
+    HINT = 'Recorded data cannot be changed. Only a superuser can disable this, and the verifier detects such changes.';
 END $$;
 
 DO $$ DECLARE "name" TEXT; BEGIN
@@ -71,24 +71,24 @@ DO $$ DECLARE "name" TEXT; BEGIN
     EXECUTE format('ALTER TABLE recant.%I ENABLE ALWAYS TRIGGER append_only', "name");
   END LOOP;
 END $$;
--- Retention deletes parts; nothing edits one.
+-- Parts are deleted by retention, never updated.
 CREATE TRIGGER "append_only" BEFORE UPDATE OR TRUNCATE ON "recant"."part" FOR EACH STATEMENT EXECUTE FUNCTION "recant"."refuse_change" ();
 ALTER TABLE "recant"."part" ENABLE ALWAYS TRIGGER "append_only";
 
--- A log's head moves forward, and no log goes away.
+-- A log's head only moves forward; logs are never deleted.
 CREATE FUNCTION "recant"."refuse_shrink" () RETURNS TRIGGER LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS
 $$ BEGIN
   IF (NEW.tenant_id, NEW.shard, NEW.shards) = (OLD.tenant_id, OLD.shard, OLD.shards) AND NEW.epoch >= OLD.epoch AND NEW.size >= OLD.size
     AND NEW.received_at_last >= OLD.received_at_last THEN RETURN NEW; END IF;
-  RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = format('the log %s/%s only grows: this UPDATE is refused', OLD.tenant_id, OLD.shard),
-    HINT = 'A restored ledger opens a new epoch; nothing makes a log shorter.';
+  RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = format('log %s/%s can only grow: UPDATE refused', OLD.tenant_id, OLD.shard),
+    HINT = 'A log cannot shrink. After a restore, open a new epoch.';
 END $$;
 CREATE TRIGGER "only_grows" BEFORE UPDATE ON "recant"."log" FOR EACH ROW EXECUTE FUNCTION "recant"."refuse_shrink" ();
 ALTER TABLE "recant"."log" ENABLE ALWAYS TRIGGER "only_grows";
 CREATE TRIGGER "append_only" BEFORE DELETE OR TRUNCATE ON "recant"."log" FOR EACH STATEMENT EXECUTE FUNCTION "recant"."refuse_change" ();
 ALTER TABLE "recant"."log" ENABLE ALWAYS TRIGGER "append_only";
 
--- Readers see the tenant that their transaction names. The writer sees all; COPY needs its BYPASSRLS beside this policy.
+-- Readers see only the tenant set in their transaction. The writer sees all; COPY also needs its BYPASSRLS.
 DO $$ DECLARE "name" TEXT; BEGIN
   FOREACH "name" IN ARRAY ARRAY['log', 'source', 'dead_letter', 'attempt', 'settlement', 'effect', 'tile', 'checkpoint', 'anchored', 'cosignature', 'epoch',
     'ledger_head', 'head_slot', 'head_member'] LOOP

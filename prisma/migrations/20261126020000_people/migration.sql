@@ -1,4 +1,4 @@
--- A person's word for a plan. Never changed and never taken back: it expires.
+-- A person's approval of a plan. Never changed or withdrawn: it expires.
 CREATE TABLE "recant"."approval" (
     "tenant_id" TEXT COLLATE "C" NOT NULL,
     "plan_id" TEXT COLLATE "C" NOT NULL,

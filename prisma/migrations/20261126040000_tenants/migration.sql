@@ -1,4 +1,4 @@
--- Row-level security on every table of tenants, whether or not a reader may reach it today: a grant that somebody adds later opens no other tenant's rows.
+-- Row-level security on every table with a tenant, even without a grant to the reader: a later grant never exposes another tenant's rows.
 DO $$ DECLARE "name" TEXT; BEGIN
   FOR "name" IN SELECT c.relname FROM pg_catalog.pg_class c
     WHERE c.relnamespace = 'recant'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relrowsecurity

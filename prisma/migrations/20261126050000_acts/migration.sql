@@ -1,5 +1,5 @@
--- What Recant and its operators did, newest first, from the entries themselves: only such events have these ids (libs/events/src/event-id.ts), and only
--- Recant's own services may send them. An agent's entry costs the comparison of its id and no place in the index.
+-- Acts of Recant and its operators, newest first, from entries: only these events have these ids (libs/events/src/event-id.ts), and only Recant's
+-- own services may send them. Agents' entries are not in the index.
 CREATE INDEX "entry_own_acts_idx" ON "recant"."entry" ("tenant_id", "recant"."received_ms"("frame"), "shard", "idx")
   WHERE ("event_id" >= 'act.' AND "event_id" < 'act/') OR ("event_id" >= 'plan.' AND "event_id" < 'plan/')
     OR ("event_id" >= 'refusal.' AND "event_id" < 'refusal/') OR ("event_id" >= 'run.' AND "event_id" < 'run/');

@@ -102,7 +102,7 @@ test('a witness that is away is told of in health, is tried again, and appending
   });
   expect({ status, detail }).toEqual({
     status: 'degraded',
-    detail: expect.stringMatching(/^The witness recant-witness\/\w+ does not answer \(connect ECONNREFUSED/),
+    detail: expect.stringMatching(/^Witness recant-witness\/\w+ is unreachable \(connect ECONNREFUSED/),
   });
   await send(ledger, 1);
   const again = await startWitness(witness.dir, [vkey], Date.now, Number(new URL(witness.url).port));
@@ -130,7 +130,7 @@ test('a witness that has cosigned another history of the log stops it, and says 
   await send(ledger, 1);
   const health = await waitUntil(async () => {
     const now = await healthOf(ledger);
-    return now.detail?.includes('has cosigned another tree') ? now : undefined;
+    return now.detail?.includes('rejected the consistency proof') ? now : undefined;
   });
   expect(health.status).toBe('degraded');
   expect(witness.log.some(({ msg }) => msg === 'witness: inconsistent checkpoint, a possible fork')).toBe(true);

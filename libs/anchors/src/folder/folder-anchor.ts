@@ -4,15 +4,15 @@ import { dirname, join } from 'node:path';
 import { type Anchor, AnchorError } from '@recant/ledger';
 import { NOTE_BYTES_MAX, parseCheckpoint, parseNote, type TreeHead } from '@recant/transparency';
 
-/** Digits of a size in a name: names then stand in the order of sizes. */
+/** Fixed number of digits: file names sort by size. */
 const SIZE_DIGITS = 19;
 const NAME = /^[0-9]{19}\.checkpoint$/;
-/** What is made is for everybody to read: nothing secret is in a checkpoint. */
+/** World-readable: a checkpoint contains no secrets. */
 const FILE_MODE = 0o644;
 
 /**
- * Checkpoints as files of a folder, one each, `<dir>/<origin>/<size>.checkpoint`, never overwritten. A folder on another machine, or on a medium that
- * is written once, is what makes it worth something. What a crash leaves is a file whose name ends in `.draft`, which nobody reads.
+ * Stores each checkpoint as a file `<dir>/<origin>/<size>.checkpoint`, never overwritten. Protects only on another machine or write-once
+ * medium. A crash leaves at most an ignored `.draft` file.
  */
 export function folderAnchor(dir: string): Anchor {
   const name = 'folder';
@@ -23,14 +23,14 @@ export function folderAnchor(dir: string): Anchor {
       const path = join(folder, `${String(size).padStart(SIZE_DIGITS, '0')}.checkpoint`);
       await orUnavailable(folder, () => mkdir(folder, { recursive: true }));
       if (await orUnavailable(path, () => createFile(path, note))) return;
-      const standing = headIn(path, await orUnavailable(path, () => readFile(path)));
+      const existing = headIn(path, await orUnavailable(path, () => readFile(path)));
       const given = headIn(path, note);
-      if (standing.size !== given.size || Buffer.compare(standing.root, given.root) !== 0)
-        throw new AnchorError('anchor_conflict', `${path} keeps another tree: history was changed after it was anchored, or the file was.`);
+      if (existing.size !== given.size || Buffer.compare(existing.root, given.root) !== 0)
+        throw new AnchorError('anchor_conflict', `${path} contains another tree: the log, or the file, was changed after anchoring.`);
     },
     async latest(origin) {
       const folder = join(dir, ...pathOf(origin));
-      // A folder that is not mounted must not look like one that was never written to.
+      // An unmounted folder must not look like an empty one.
       await orUnavailable(dir, () => readdir(dir));
       const names = await orUnavailable(folder, () => readdir(folder).catch(absentAs<string[]>([])));
       const newest = names
@@ -46,12 +46,12 @@ export function folderAnchor(dir: string): Anchor {
   };
 }
 
-/** The parts of an origin, none of which can climb out of the folder or be anything but one name in it. */
+/** Encodes each part of an origin as one file name, so that none leaves the folder. */
 function pathOf(origin: string): string[] {
   return origin.split('/').map((part) => encodeURIComponent(part).replaceAll('.', '%2E').replaceAll('*', '%2A') || '%');
 }
 
-/** All or nothing, and durable. @returns false where a file of that name is there: it is left as it is. */
+/** Atomic and durable. @returns false if the file exists; it is not changed */
 async function createFile(path: string, bytes: Uint8Array): Promise<boolean> {
   const draft = `${path}.${randomUUID()}.draft`;
   const file = await open(draft, 'wx', FILE_MODE);
@@ -84,10 +84,10 @@ async function syncFolder(path: string): Promise<void> {
 
 function headIn(path: string, note: Uint8Array): TreeHead {
   try {
-    if (note.length > NOTE_BYTES_MAX) throw new RangeError(`it has ${note.length} bytes`);
+    if (note.length > NOTE_BYTES_MAX) throw new RangeError(`expected at most ${NOTE_BYTES_MAX} bytes, got ${note.length}`);
     return parseCheckpoint(parseNote(note).text);
   } catch (cause) {
-    throw new AnchorError('anchor_unavailable', `${path} is no checkpoint (${(cause as Error).message}): put back what was there.`, {
+    throw new AnchorError('anchor_unavailable', `${path} is not a checkpoint (${(cause as Error).message}): restore the file.`, {
       cause,
     });
   }
@@ -106,7 +106,7 @@ async function orUnavailable<T>(path: string, use: () => Promise<T>): Promise<T>
   } catch (cause) {
     if (cause instanceof AnchorError) throw cause;
     const code = (cause as NodeJS.ErrnoException).code ?? (cause as Error).message;
-    throw new AnchorError('anchor_unavailable', `${path} cannot be used (${code}): make or mount it, make it writable, or free space.`, {
+    throw new AnchorError('anchor_unavailable', `${path} is not usable (${code}): create or mount it, make it writable, or free space.`, {
       cause,
     });
   }

@@ -4,16 +4,16 @@ import { type BucketOptions, openBucket } from './bucket.ts';
 import { isKeyOf, keyOf, placeOf } from './key.ts';
 
 export interface S3AnchorOptions extends BucketOptions {
-  /** In front of every name; `recant/` where none is said. */
+  /** Prefix of every object name; default `recant/`. */
   readonly prefix?: string;
 }
 
-/** Names looked at for the newest: what else lies there must not hide it. */
+/** Names listed to find the newest checkpoint among foreign objects. */
 const LISTED_MAX = 10;
 
 /**
- * Checkpoints as objects of an S3-compatible bucket, one an object, never overwritten where the store knows `If-None-Match`.
- * What is listed right after a `put` holds it (S3 is strongly consistent since 2020; so must a store that stands in for it be).
+ * Stores each checkpoint as an object of an S3-compatible bucket, never overwritten if the store supports `If-None-Match`.
+ * Requires strong consistency, as S3 has since 2020: a list after `put` includes the object.
  */
 export function s3Anchor(options: S3AnchorOptions): Anchor {
   const name = `s3:${options.bucket}`;
@@ -25,12 +25,12 @@ export function s3Anchor(options: S3AnchorOptions): Anchor {
       const key = keyOf(placeOf(prefix, origin), size);
       const made = await bucket.create(key, note);
       if (made === 'created') return;
-      const standing = await bucket.read(key);
-      if (standing === undefined) {
+      const existing = await bucket.read(key);
+      if (existing === undefined) {
         if (made === 'unconditional') return bucket.overwrite(key, note);
-        throw new AnchorError('anchor_unavailable', `${name}: ${key} was there and is not any more: it is tried again.`);
+        throw new AnchorError('anchor_unavailable', `${name}: ${key} disappeared between two requests; will be retried.`);
       }
-      requireSame(name, key, headIn(name, key, standing), headIn(name, key, note));
+      requireSame(name, key, headIn(name, key, existing), headIn(name, key, note));
     },
     async latest(origin) {
       const place = placeOf(prefix, origin);
@@ -38,7 +38,8 @@ export function s3Anchor(options: S3AnchorOptions): Anchor {
       const key = listed.find((each) => isKeyOf(place, each.key))?.key;
       if (key === undefined && listed.length === 0) return undefined;
       const note = key === undefined ? undefined : await bucket.read(key);
-      if (note === undefined) throw new AnchorError('anchor_unavailable', `${name}: ${place} holds what is no checkpoint: take it away.`);
+      if (note === undefined)
+        throw new AnchorError('anchor_unavailable', `${name}: objects under ${place} are not checkpoints: remove them.`);
       return note;
     },
   };
@@ -48,12 +49,12 @@ function headIn(name: string, key: string, note: Uint8Array): TreeHead {
   try {
     return parseCheckpoint(parseNote(note).text);
   } catch (cause) {
-    throw new AnchorError('anchor_unavailable', `${name}: ${key} is no checkpoint: put back what was there, or take it away.`, { cause });
+    throw new AnchorError('anchor_unavailable', `${name}: ${key} is not a checkpoint: restore or remove it.`, { cause });
   }
 }
 
-function requireSame(name: string, key: string, standing: TreeHead, given: TreeHead): void {
-  if (standing.size === given.size && Buffer.compare(standing.root, given.root) === 0) return;
-  const why = `${name} keeps another tree of ${given.size} entries at ${key}: history was changed after it was anchored, or the bucket was.`;
+function requireSame(name: string, key: string, existing: TreeHead, given: TreeHead): void {
+  if (existing.size === given.size && Buffer.compare(existing.root, given.root) === 0) return;
+  const why = `${name} contains another tree of ${given.size} entries at ${key}: the log, or the bucket, was changed after anchoring.`;
   throw new AnchorError('anchor_conflict', why);
 }

@@ -13,27 +13,27 @@ export interface BucketOptions {
   readonly secretAccessKey: string;
   readonly sessionToken?: string;
   readonly timeoutMs?: number;
-  /** Milliseconds since 1970, UTC; S3 refuses what is 15 minutes off. */
+  /** Milliseconds since 1970, UTC; S3 rejects requests that are 15 minutes off. */
   readonly clock: () => number;
 }
 
-/** Two notes: an object, or a page of a list. */
+/** Twice a note: fits an object, or a page of a list. */
 const ANSWER_BYTES_MAX = 2 * NOTE_BYTES_MAX;
 
 /** One bucket over the S3 API (SigV4, path style). Each call is one request, never repeated here. */
 export interface Bucket {
-  /** `exists`: something stands there, and stays. `unconditional`: this store cannot be asked to keep what is there. */
+  /** `exists`: an object exists and was not changed. `unconditional`: the store does not support `If-None-Match`. */
   create(key: string, bytes: Uint8Array): Promise<'created' | 'exists' | 'unconditional'>;
-  /** Whatever stands there. */
+  /** Replaces an existing object. */
   overwrite(key: string, bytes: Uint8Array): Promise<void>;
   read(key: string): Promise<Uint8Array | undefined>;
-  /** The first names that begin so, of those that come after `after`, in the order of their bytes. */
+  /** The first `count` names with the prefix and after `after`, in byte order. */
   list(prefix: string, count: number, after?: string): Promise<readonly Listed[]>;
 }
 
 export interface Listed {
   readonly key: string;
-  /** Milliseconds since 1970, UTC, by the store's clock; undefined where it does not say. */
+  /** Milliseconds since 1970, UTC, by the store's clock; undefined if absent from the list. */
   readonly modifiedMs: number | undefined;
 }
 
@@ -45,7 +45,7 @@ export function openBucket(options: BucketOptions): Bucket {
     try {
       return await ask(request, ANSWER_BYTES_MAX, options.timeoutMs ?? ANSWER_MS_MAX);
     } catch (cause) {
-      throw unavailable(options, `does not answer (${(cause as Error).message}): check the endpoint and the way to it`, cause);
+      throw unavailable(options, `is unreachable (${(cause as Error).message}): check the endpoint and the network`, cause);
     }
   };
   return {
@@ -63,7 +63,7 @@ export function openBucket(options: BucketOptions): Bucket {
     async read(key) {
       const answer = await call('GET', `/${key}`);
       if (answer.status === 200) return answer.body;
-      // A missing bucket is 404 too, and is no answer to what it keeps.
+      // A missing bucket is 404 too, and must not look like a missing object.
       if (answer.status === 404 && codeOf(answer) === 'NoSuchKey') return undefined;
       throw refused(options, answer);
     },
@@ -72,7 +72,7 @@ export function openBucket(options: BucketOptions): Bucket {
       if (after !== undefined) query.set('start-after', after);
       const answer = await call('GET', `?${query}`);
       const text = new TextDecoder().decode(answer.body);
-      // An answer that is no list (a portal's, a proxy's) must not pass for an empty one.
+      // Another answer (a portal's, a proxy's) must not look like an empty list.
       if (answer.status !== 200 || !/<ListBucketResult[\s>]/.test(text)) throw refused(options, answer);
       return [...text.matchAll(/<Contents>(.*?)<\/Contents>/gs)].map(([, content = '']) => listedIn(content));
     },
@@ -86,7 +86,7 @@ interface Call {
   readonly headers: Record<string, string>;
 }
 
-/** The digest of the body is signed with the rest: nobody on the way changes what is anchored. */
+/** Signs the body's digest too, so that no intermediary can change the checkpoint. */
 async function signed(options: BucketOptions, { method, url, body, headers }: Call): Promise<Request> {
   const { accessKeyId, secretAccessKey, sessionToken, region } = options;
   const digest = createHash('sha256')
@@ -107,11 +107,11 @@ async function signed(options: BucketOptions, { method, url, body, headers }: Ca
   return new Request(made.url, { method, headers: made.headers, ...(body === undefined ? {} : { body: Buffer.from(body) }) });
 }
 
-const WHAT_TO_DO = new Map(
+const ADVICE = new Map(
   Object.entries({
-    AccessDenied: 'allow this key s3:GetObject and s3:ListBucket, and s3:PutObject where it anchors',
+    AccessDenied: 'allow this key s3:GetObject and s3:ListBucket, and s3:PutObject for anchoring',
     InvalidAccessKeyId: 'correct the access key id',
-    NoSuchBucket: 'make the bucket, or correct its name',
+    NoSuchBucket: 'create the bucket, or correct its name',
     PermanentRedirect: 'set the region of the bucket',
     AuthorizationHeaderMalformed: 'set the region of the bucket',
     RequestTimeTooSkewed: 'correct the clock of this machine',
@@ -121,10 +121,10 @@ const WHAT_TO_DO = new Map(
 
 function refused(options: BucketOptions, answer: Answer): AnchorError {
   const code = codeOf(answer);
-  return unavailable(options, `answers ${answer.status}${code && ` ${code}`}: ${WHAT_TO_DO.get(code) ?? 'it is tried again'}`);
+  return unavailable(options, `answers ${answer.status}${code && ` ${code}`}: ${ADVICE.get(code) ?? 'will be retried'}`);
 }
 
-/** `<Error><Code>…`; empty where there is none. Letters only, since it goes into a line for people. */
+/** `<Error><Code>…`, or empty. Restricted to letters and digits, because it becomes part of a message. */
 function codeOf({ body }: Answer): string {
   return /<Code>([A-Za-z0-9]{1,64})<\/Code>/.exec(new TextDecoder().decode(body.subarray(0, 8_192)))?.[1] ?? '';
 }
@@ -139,7 +139,7 @@ function listedIn(content: string): Listed {
 
 const ENTITIES = new Map(Object.entries({ amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" }));
 
-/** A name as XML has it: of ours none has anything to escape, others' may. */
+/** Decodes XML entities, which only foreign object names contain. */
 function plain(text: string): string {
   return text.replace(/&(?:#x([0-9a-fA-F]{1,6})|#([0-9]{1,7})|([a-z]{2,4}));/g, (whole, hex, decimal, name) => {
     const code = hex === undefined ? Number(decimal) : Number.parseInt(hex, 16);
@@ -148,5 +148,5 @@ function plain(text: string): string {
 }
 
 function unavailable({ bucket, endpoint }: BucketOptions, what: string, cause?: unknown): AnchorError {
-  return new AnchorError('anchor_unavailable', `The bucket ${bucket} at ${endpoint} ${what}.`, { cause });
+  return new AnchorError('anchor_unavailable', `Bucket ${bucket} at ${endpoint} ${what}.`, { cause });
 }

@@ -4,22 +4,22 @@ import type { S3AnchorOptions } from './anchor.ts';
 import { type Bucket, type Listed, openBucket } from './bucket.ts';
 import { endOf, placeIn } from './key.ts';
 
-/** Checkpoints of one log that are read: 14 hours of one that is anchored every 5 seconds. */
+/** Checkpoints read per log: 14 hours of a log anchored every 5 seconds. */
 export const KEPT_OF_LOG_MAX = 10_000;
-/** Names of one answer: as many as S3 gives. */
+/** Names per list request: S3's maximum. */
 const PAGE_NAMES_MAX = 1_000;
-/** Objects read at once. */
-const READ_AT_ONCE = 8;
+/** Concurrent reads. */
+const READS_MAX = 8;
 
 export interface S3CheckpointsOptions extends S3AnchorOptions {
   readonly ofLogMax?: number;
   readonly pageMax?: number;
-  /** Told of each log that has more than are read, by its place. */
+  /** Called for each log with more checkpoints than are read. @param place key prefix of the log */
   readonly onCut?: (place: string) => void;
 }
 
 /**
- * Every checkpoint under the prefix, log by log, of each the newest first. What else lies there is passed over.
+ * Every checkpoint under the prefix, log by log, newest first. Skips other objects.
  * @throws AnchorError `anchor_unavailable`
  */
 export async function* s3Checkpoints(options: S3CheckpointsOptions): AsyncGenerator<KeptNote> {
@@ -27,14 +27,14 @@ export async function* s3Checkpoints(options: S3CheckpointsOptions): AsyncGenera
   const read = async ({ key, modifiedMs }: Listed): Promise<KeptNote> => {
     const name = `s3://${options.bucket}/${key}`;
     const note = await bucket.read(key);
-    if (note === undefined) throw new AnchorError('anchor_unavailable', `${name} was there and is not any more: look again.`);
+    if (note === undefined) throw new AnchorError('anchor_unavailable', `${name} disappeared while reading: try again.`);
     return { name, note, ...(modifiedMs === undefined ? {} : { savedAtMs: modifiedMs }) };
   };
   for await (const found of checkpointsOf(bucket, options))
-    for (let at = 0; at < found.length; at += READ_AT_ONCE) yield* await Promise.all(found.slice(at, at + READ_AT_ONCE).map(read));
+    for (let at = 0; at < found.length; at += READS_MAX) yield* await Promise.all(found.slice(at, at + READS_MAX).map(read));
 }
 
-/** Names of checkpoints, a page at a time. A log that has too many is left for the next one. */
+/** Pages of checkpoint names. After `ofLogMax` names of one log it continues with the next log. */
 async function* checkpointsOf(bucket: Bucket, options: S3CheckpointsOptions): AsyncGenerator<readonly Listed[]> {
   const { prefix = 'recant/', ofLogMax = KEPT_OF_LOG_MAX, pageMax = PAGE_NAMES_MAX, onCut = () => {} } = options;
   let after: string | undefined;
@@ -61,6 +61,6 @@ async function* checkpointsOf(bucket: Bucket, options: S3CheckpointsOptions): As
     yield found;
     if (page.length < pageMax) return;
     if (after === start)
-      throw new AnchorError('anchor_unavailable', `The bucket ${options.bucket} lists the same names again: it is no S3 bucket.`);
+      throw new AnchorError('anchor_unavailable', `Bucket ${options.bucket} returned the same list page twice: not an S3 bucket.`);
   }
 }

@@ -5,8 +5,8 @@ const DIGITS = 19;
 const SAFE = /[A-Za-z0-9_-]/;
 
 /**
- * Where the checkpoints of a log are: `<prefix><origin>/`. Two origins never share a place, and no origin leads out of it: whatever is not a letter,
- * a digit, `_`, `-` or a `.` further in becomes `=` and two hex digits, so that `..`, `%` and `//` mean nothing to a server or a file system.
+ * Key prefix of a log's checkpoints: `<prefix><origin>/`, injective. Every byte except letters, digits, `_`, `-` and a non-leading `.` becomes
+ * `=` and two hex digits, so that `..`, `%` and `//` have no meaning to a server or file system.
  */
 export function placeOf(prefix: string, origin: string): string {
   return `${prefix}${origin.split('/').map(segmentOf).join('/')}/`;
@@ -20,25 +20,25 @@ function segmentOf(text: string): string {
   }).join('');
 }
 
-/** Lists are sorted by name and read from the front, so the larger tree has the smaller name: the newest is found with one request. */
+/** A larger tree has a smaller name, because lists start at the smallest: one request finds the newest. */
 export function keyOf(place: string, size: bigint): string {
   return `${place}${String(SIZE_MAX - size).padStart(DIGITS, '0')}-${size}.checkpoint`;
 }
 
-/** Whether a key is one that `keyOf` makes for this place. */
+/** True if `keyOf` returns this key for the place and some size. */
 export function isKeyOf(place: string, key: string): boolean {
   if (!key.startsWith(place)) return false;
   const size = /^\d{19}-(\d{1,19})\.checkpoint$/.exec(key.slice(place.length))?.[1];
   return size !== undefined && BigInt(size) <= SIZE_MAX && keyOf(place, BigInt(size)) === key;
 }
 
-/** The place of a key that is a checkpoint's; undefined for whatever else lies there. */
+/** The place of a checkpoint's key; undefined for other keys. */
 export function placeIn(key: string): string | undefined {
   const place = key.slice(0, key.lastIndexOf('/') + 1);
   return place !== '' && isKeyOf(place, key) ? place : undefined;
 }
 
-/** After every checkpoint of a place, and before what comes behind the place. */
+/** Sorts after every checkpoint of the place and before the next place. */
 export function endOf(place: string): string {
   return `${place}~`;
 }

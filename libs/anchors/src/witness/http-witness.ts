@@ -16,25 +16,25 @@ import {
 import { ANSWER_MS_MAX, type Answer, ask } from '../answer.ts';
 
 export interface HttpWitnessOptions {
-  /** Submission prefix: `/add-checkpoint` comes behind it. */
+  /** Submission prefix, without `/add-checkpoint`. */
   readonly url: string;
-  /** C2SP vkey of type 0x04: whose cosignatures are believed. */
+  /** C2SP vkey of type 0x04 that verifies the cosignatures. */
   readonly vkey: string;
   readonly timeoutMs?: number;
   /** Milliseconds since 1970, UTC. */
   readonly clock: () => number;
 }
 
-/** Questions for one checkpoint: its size is unknown, then known, then moved by another replica. */
-const QUESTIONS_MAX = 3;
-/** Seconds that a witness's clock may be ahead. */
+/** Requests per checkpoint: with unknown size, with known size, and after another replica advanced it. */
+const REQUESTS_MAX = 3;
+/** Tolerance for a witness's clock ahead of ours, seconds. */
 const AHEAD_SECONDS_MAX = 300n;
-/** Sizes remembered; without one the witness is asked. */
+/** Cached sizes; a missing one costs one more request. */
 const SIZES_MAX = 100_000;
 
 type ProofFrom = (oldSize: bigint) => Promise<readonly Uint8Array[]>;
 
-/** A C2SP tlog-witness over HTTP. What it answers is believed after its signature was verified, and nothing of others' keys is passed on. */
+/** A C2SP tlog-witness over HTTP. Returns only cosignatures verified under the configured key. */
 export function httpWitness(options: HttpWitnessOptions): Witness {
   const key = parseVerifierKey(options.vkey);
   const sizes = new Map<string, bigint>();
@@ -45,7 +45,7 @@ export function httpWitness(options: HttpWitnessOptions): Witness {
   return {
     name: key.name,
     async cosign(origin, checkpoint, proofFrom) {
-      for (let question = 0; question < QUESTIONS_MAX; question++) {
+      for (let request = 0; request < REQUESTS_MAX; request++) {
         const sizeBefore = sizes.get(origin) ?? 0n;
         requireNotAhead(key, sizeBefore, checkpoint);
         const answer = await submit(options, key, sizeBefore, checkpoint, proofFrom);
@@ -56,10 +56,10 @@ export function httpWitness(options: HttpWitnessOptions): Witness {
         }
         if (answer.status !== 409) throw refusalOf(answer, key, sizeBefore, checkpoint);
         const size = readWith(key, answer, sizeIn);
-        if (size === sizeBefore) throw unavailable(key, 'names the size it was asked with as another one');
+        if (size === sizeBefore) throw unavailable(key, 'rejected the old size in the request, but returned the same one');
         remember(origin, size);
       }
-      throw unavailable(key, 'names another size each time it is asked');
+      throw unavailable(key, 'returned a different size for each request');
     },
   };
 }
@@ -81,11 +81,11 @@ async function submit(
   try {
     return await ask(request, NOTE_BYTES_MAX, timeoutMs ?? ANSWER_MS_MAX);
   } catch (cause) {
-    throw unavailable(key, `does not answer (${(cause as Error).message})`, cause);
+    throw unavailable(key, `is unreachable (${(cause as Error).message})`, cause);
   }
 }
 
-/** Only of the one key, verified over this checkpoint, and not from the future. */
+/** Cosignatures of the configured key over this checkpoint that are not from the future. */
 function cosignaturesIn(answer: Answer, key: VerifierKey, { note }: PublishedCheckpoint, nowSeconds: bigint): readonly string[] {
   return readWith(key, answer, ({ body }) => {
     const { text } = parseNote(note);
@@ -94,7 +94,7 @@ function cosignaturesIn(answer: Answer, key: VerifierKey, { note }: PublishedChe
       const time = Buffer.from(signature).readBigUInt64BE(0);
       return time > 0n && time <= nowSeconds + AHEAD_SECONDS_MAX;
     });
-    if (current.length === 0) throw new TransparencyError('signature_missing', 'no cosignature of its key, or one from the future');
+    if (current.length === 0) throw new TransparencyError('signature_missing', 'no cosignature of its key, or only from the future');
     return formatSignatures(current).trimEnd().split('\n');
   });
 }
@@ -109,29 +109,29 @@ function readWith<T>(key: VerifierKey, answer: Answer, read: (answer: Answer) =>
     return read(answer);
   } catch (cause) {
     if (!(cause instanceof TransparencyError)) throw cause;
-    throw unavailable(key, `answers what no witness may (${cause.message}): check its address and key`, cause);
+    throw unavailable(key, `returned an invalid answer (${cause.message}): check its address and key`, cause);
   }
 }
 
-/** It has cosigned more than this: another replica was faster, which the next round knows, or the ledger was set back, which then stays so. */
+/** A witness is ahead if another replica was faster (the next round resolves it), or if the ledger was restored from an older copy (it persists). */
 function requireNotAhead(key: VerifierKey, sizeKnown: bigint, { size, origin }: PublishedCheckpoint): void {
   if (sizeKnown > size)
     throw unavailable(
       key,
-      `has cosigned ${sizeKnown} entries of ${origin}, and is asked for ${size}: if it stays so, the ledger was set back`,
+      `has cosigned ${sizeKnown} entries of ${origin}, this checkpoint has ${size}: if this persists, the ledger was restored from an older copy`,
     );
 }
 
 function refusalOf({ status }: Answer, key: VerifierKey, sizeBefore: bigint, { origin, size }: PublishedCheckpoint): AnchorError {
   if (status === 422) {
-    const why = `The witness ${key.name} has cosigned another tree of ${origin} at ${sizeBefore} entries than the one that now has ${size}.`;
+    const why = `Witness ${key.name} rejected the consistency proof of ${origin}: it cosigned another tree of ${sizeBefore} entries than the one that now has ${size}.`;
     return new AnchorError('anchor_conflict', why);
   }
   if (status === 403 || status === 404)
-    return unavailable(key, `does not know ${origin} or its key (${status}): give its operator our vkey`);
-  return unavailable(key, `answers ${status}`);
+    return unavailable(key, `does not know ${origin} or its key (${status}): give its operator this ledger’s vkey`);
+  return unavailable(key, `returned status ${status}`);
 }
 
 function unavailable({ name }: VerifierKey, what: string, cause?: unknown): AnchorError {
-  return new AnchorError('anchor_unavailable', `The witness ${name} ${what}.`, { cause });
+  return new AnchorError('anchor_unavailable', `Witness ${name} ${what}.`, { cause });
 }

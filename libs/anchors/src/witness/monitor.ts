@@ -5,23 +5,24 @@ import { ANSWER_MS_MAX, ask } from '../answer.ts';
 import { checkpointIn, type KeptNote } from '../kept-note.ts';
 
 /**
- * What a witness shows of a log to monitors (`<url>/<hex SHA-256 of the origin>/checkpoint`); undefined where it knows no such log.
+ * The checkpoint of a log that a witness publishes for monitors (`<url>/<hex SHA-256 of the origin>/checkpoint`); undefined if it does not know the log.
  * @throws AnchorError `anchor_unavailable`
  */
 export async function cosignedCheckpoint(url: string, origin: string, timeoutMs = ANSWER_MS_MAX): Promise<KeptNote | undefined> {
   const hash = createHash('sha256').update(origin).digest('hex');
   const kept = await get(new URL(`${url.replace(/\/+$/, '')}/${hash}/checkpoint`), timeoutMs);
   if (kept === undefined) return undefined;
-  const said = checkpointIn(kept).origin;
-  if (said !== origin) throw new AnchorError('anchor_unavailable', `${kept.name} is of ${said}, not of ${origin}: check the address.`);
+  const actual = checkpointIn(kept).origin;
+  if (actual !== origin)
+    throw new AnchorError('anchor_unavailable', `${kept.name}: expected a checkpoint of ${origin}, got ${actual}; check the address.`);
   return withTime(kept);
 }
 
-/** One checkpoint at an address of its own. @throws AnchorError `anchor_unavailable` */
+/** The checkpoint at a URL. @throws AnchorError `anchor_unavailable` */
 export async function checkpointAt(url: string, timeoutMs = ANSWER_MS_MAX): Promise<KeptNote> {
   const address = new URL(url);
   const kept = await get(address, timeoutMs);
-  if (kept === undefined) throw new AnchorError('anchor_unavailable', `There is nothing at ${nameOf(address)}: check the address.`);
+  if (kept === undefined) throw new AnchorError('anchor_unavailable', `${nameOf(address)} not found: check the address.`);
   checkpointIn(kept);
   return withTime(kept);
 }
@@ -29,26 +30,26 @@ export async function checkpointAt(url: string, timeoutMs = ANSWER_MS_MAX): Prom
 async function get(address: URL, timeoutMs: number): Promise<KeptNote | undefined> {
   const name = nameOf(address);
   const answer = await ask(new Request(address), NOTE_BYTES_MAX, timeoutMs).catch((cause: Error) => {
-    throw new AnchorError('anchor_unavailable', `${name} does not answer (${cause.message}): check the address and the way to it.`, {
+    throw new AnchorError('anchor_unavailable', `${name} is unreachable (${cause.message}): check the address and the network.`, {
       cause,
     });
   });
   if (answer.status === 404) return undefined;
-  if (answer.status !== 200) throw new AnchorError('anchor_unavailable', `${name} answers ${answer.status}: check the address.`);
+  if (answer.status !== 200) throw new AnchorError('anchor_unavailable', `${name} returned status ${answer.status}: check the address.`);
   return { name, note: answer.body };
 }
 
-/** The earliest time in a cosignature, which nothing is believed for but that the checkpoint was there then. */
+/** Adds the earliest cosignature time: the checkpoint existed then. The signature is not verified here. */
 function withTime(kept: KeptNote): KeptNote {
   const times = parseNote(kept.note).signatures.flatMap(({ signature }) =>
     signature.length === COSIGNATURE_BYTES ? Number(Buffer.from(signature).readBigUInt64BE(0)) * 1_000 : [],
   );
   return times.length === 0 ? kept : { ...kept, savedAtMs: Math.min(...times) };
 }
-/** Eight bytes of time in front of Ed25519 (C2SP tlog-cosignature). */
+/** Eight bytes of time, then an Ed25519 signature (C2SP tlog-cosignature). */
 const COSIGNATURE_BYTES = 72;
 
-/** Without the query, which may be what lets somebody in. */
+/** Without the query, which may contain a credential. */
 function nameOf({ origin, pathname }: URL): string {
   return `${origin}${pathname}`;
 }

@@ -7,27 +7,27 @@ import { type Rotated, type Rotation, rotateKey } from './rotate-key.ts';
 import type { Sealer } from './sealer.ts';
 
 /**
- * API keys. Read-after-write for every process: `find` reads anew. Once `revoke` or `rotate` has answered, no process commits an event under the key
- * that it ended: they wait for the transactions that hold it, and those that come later see the end.
+ * API keys. Read-after-write in every process: `find` always reads. After `revoke` or `rotate` has resolved, no process commits an event under the ended key:
+ * both wait for transactions that use the key, and later ones see the end.
  */
 export interface Credentials {
-  /** Undefined where there is no such key. */
+  /** Undefined if there is no such key. */
   find(keyId: string): Promise<StoredCredential | EndedCredential | undefined>;
-  /** Makes the tenant where it is new. */
+  /** Creates the tenant if it does not exist. */
   create(wanted: NewCredential): Promise<MadeCredential>;
-  /** Makes a successor with the same bindings and sets the end of the key that it replaces, both or neither. */
+  /** Atomically creates a successor with the same bindings and sets the end of the replaced key. */
   rotate(tenant: string, keyId: string, rotation: Rotation): Promise<Rotated>;
   list(tenant: string): Promise<readonly CredentialSummary[]>;
-  /** @returns whether there was such a key to revoke. */
+  /** @returns false if there is no such key, or it was revoked before */
   revoke(tenant: string, keyId: string): Promise<boolean>;
 }
 
-/** Milliseconds that an end may wait for what is appended under the key. */
+/** Milliseconds to wait for appends under the key before ending it. */
 const END_MS_MAX = 60_000;
 
 export function createCredentials(pool: pg.Pool, prisma: PrismaClient, sealer: Sealer, clock: () => number): Credentials {
-  /** Alone with the key: after what is being appended under it, before what comes. */
-  const ending = <T>(keyId: string, work: (tx: Prisma.TransactionClient) => Promise<T>): Promise<T> =>
+  /** Runs `work` under the key's exclusive lock: after running appends under the key, before later ones. */
+  const underKeyLock = <T>(keyId: string, work: (tx: Prisma.TransactionClient) => Promise<T>): Promise<T> =>
     prisma.$transaction(
       async (tx) => {
         const [lockClass, lock] = keyLockOf(keyId);
@@ -45,7 +45,7 @@ export function createCredentials(pool: pg.Pool, prisma: PrismaClient, sealer: S
       return insertKey(prisma, sealer, wanted, { nowMs: clock() });
     },
 
-    rotate: (tenantId, keyId, rotation) => ending(keyId, (tx) => rotateKey(tx, sealer, { tenantId, keyId }, rotation, clock())),
+    rotate: (tenantId, keyId, rotation) => underKeyLock(keyId, (tx) => rotateKey(tx, sealer, { tenantId, keyId }, rotation, clock())),
 
     async list(tenantId) {
       const rows = await prisma.credential.findMany({
@@ -58,7 +58,7 @@ export function createCredentials(pool: pg.Pool, prisma: PrismaClient, sealer: S
 
     async revoke(tenantId, keyId) {
       const where = { tenantId, keyId, revokedAt: null };
-      const { count } = await ending(keyId, (tx) => tx.credential.updateMany({ where, data: { revokedAt: new Date(clock()) } }));
+      const { count } = await underKeyLock(keyId, (tx) => tx.credential.updateMany({ where, data: { revokedAt: new Date(clock()) } }));
       return count > 0;
     },
   };

@@ -12,12 +12,12 @@ interface Secrets {
   readonly macSecret: Uint8Array;
 }
 
-/** A key that may be used, as the services check it. */
+/** An active key. */
 export interface StoredCredential extends Secrets {
   readonly credential: Credential;
 }
 
-/** A key that may no longer be used: only what it signed can still be told from what somebody else did. */
+/** A revoked or expired key: its signatures can still be verified, so that a message can be attributed to its tenant. */
 export interface EndedCredential extends Secrets {
   readonly ended: KeyEnd;
   readonly was: Credential;
@@ -27,16 +27,15 @@ const FIND_KEYS = `SELECT tenant_id, key_id, secret_hash, mac_sealed, roles, sou
   FROM recant.credential WHERE key_id = ANY ($1::text[])`;
 
 /**
- * Keys as they are now. Nothing is remembered between reads: a key revoked through another process is refused by the next request here, which no
- * message between processes could promise. Requests that come at once share one read: a lone one takes 0.26 ms, 250 at once 3 µs of this process each
- * (on a busy machine, 2026-11).
+ * Finds current keys without a cache: the next request after a revocation in any process is refused, which notifications between processes could not
+ * guarantee. Concurrent requests share one read: a single one takes 0.26 ms, 250 at once 3 µs of this process each (on a busy machine, 2026-11).
  */
 export function createKeyFinder(pool: pg.Pool, sealer: Sealer, clock: () => number) {
   const toStored = (row: KeyRow): StoredCredential | EndedCredential => {
     let macSecret: Uint8Array | undefined;
     const secrets: Secrets = {
       secretHash: row.secret_hash,
-      // Opened when first asked for: over HTTP never, so that a key that exists takes no longer than one that does not.
+      // Decrypted on first use, over HTTP never: the response time must not reveal whether a key exists.
       get macSecret() {
         macSecret ??= sealer.open(row.mac_sealed, macPurpose(row.tenant_id, row.key_id));
         return macSecret;

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { createFreshReads } from './fresh-reads.ts';
 
-it('no answer is of a read that began before its question, and those who ask at once share one', async () => {
+it('no call gets a read that started before it, and concurrent calls share one read', async () => {
   let value = 1;
   const reads: (readonly string[])[] = [];
   let release: () => void = () => {};
@@ -23,13 +23,13 @@ it('no answer is of a read that began before its question, and those who ask at 
   expect(reads).toEqual([['a'], ['a', 'b']]);
 });
 
-it('a read that fails fails those who asked for it, and nobody else', async () => {
+it('a failed read rejects only the calls that shared it', async () => {
   let works = false;
   const find = createFreshReads(async (keys: readonly string[]) => {
-    if (!works) throw new Error('away');
+    if (!works) throw new Error('unavailable');
     return new Map(keys.map((key) => [key, 1]));
   });
-  await expect(find('a')).rejects.toThrow('away');
+  await expect(find('a')).rejects.toThrow('unavailable');
   works = true;
   expect(await find('a')).toBe(1);
 });

@@ -1,6 +1,6 @@
 /**
- * Answers that are never older than their question: whoever asks while a read is under way gets the next one, which begins after that. So there is
- * one read at a time, for however many ask.
+ * Coalesces reads without returning stale values: a call made while a read is running gets the next read, which starts afterwards. At most
+ * one read runs at a time.
  */
 export function createFreshReads<K, V>(read: (keys: readonly K[]) => Promise<ReadonlyMap<K, V>>): (key: K) => Promise<V | undefined> {
   let next: { readonly keys: Set<K>; readonly answer: Promise<ReadonlyMap<K, V>> } | undefined;

@@ -1,14 +1,14 @@
-/** Why a key may no longer be used. Told to logs and to the key's own tenant, never to whoever presents it. */
+/** Why a key ended. Shown in logs and to the key's own tenant, never to a client presenting the key. */
 export type KeyEnd = 'revoked' | 'expired';
 
 /** When a key ends, in milliseconds since 1970, UTC. */
 export interface KeyTimes {
   readonly revokedAtMs?: number;
-  /** From then on it may not be used. */
+  /** The key is invalid from this time on. */
   readonly expiresAtMs?: number;
 }
 
-/** Revoked is for good, whatever any clock says. @returns undefined while it may be used */
+/** A revocation does not depend on clocks. @returns undefined for an active key */
 export function endOf({ revokedAtMs, expiresAtMs }: KeyTimes, atMs: number): KeyEnd | undefined {
   if (revokedAtMs !== undefined) return 'revoked';
   return expiresAtMs !== undefined && expiresAtMs <= atMs ? 'expired' : undefined;

@@ -1,22 +1,22 @@
 import { hash } from 'node:crypto';
 
-/** First half of the advisory locks of keys. Any fixed number. */
+/** First half of the keys' advisory locks. Any fixed number. */
 const LOCK_CLASS = 7_265_638;
-/** Bounds what one batch of many keys takes of the server's lock table. Two keys with one lock wait for each other, no more. */
+/** Bounds the locks of one batch with many keys. Two keys that share a lock only wait for each other. */
 const LOCKS = 64;
 
 /**
- * Whoever appends under a key holds its lock with others until COMMIT; whoever ends a key holds it alone, so that the end is answered only after
- * every transaction that still took the key for valid. What appends later waits for the end and then sees it. Advisory locks rather than the row's:
- * nothing is written for them, and they are fair, while a row that is always locked FOR SHARE by somebody could never be revoked.
+ * An append takes its keys' locks shared until COMMIT; ending a key takes its lock exclusively. So an end completes only after every transaction that read
+ * the key as valid, and later appends wait for the end and see it. Advisory locks instead of row locks: they write nothing and are fair, while a row
+ * permanently locked FOR SHARE could never be revoked.
  */
 export function shareKeysStatement(keyIds: readonly string[]): string {
-  // Ascending, as every other batch: two of them never wait for each other in a ring.
+  // Ascending in every batch: prevents deadlocks.
   const locks = [...new Set(keyIds.map(lockOf))].sort((one, other) => one - other);
   return `SELECT pg_advisory_xact_lock_shared(${LOCK_CLASS}, n) FROM unnest(ARRAY[${locks}]::int[]) AS n`;
 }
 
-/** Both halves of the lock that `pg_advisory_xact_lock` is to take before a key is ended. */
+/** Both halves of the lock for `pg_advisory_xact_lock` when ending a key. */
 export function keyLockOf(keyId: string): readonly [number, number] {
   return [LOCK_CLASS, lockOf(keyId)];
 }

@@ -18,23 +18,23 @@ export interface NewCredential {
 }
 
 export interface MadeCredential {
-  /** The key itself: given once and kept nowhere. */
+  /** The API key; not stored anywhere. */
   readonly apiKey: string;
   readonly credential: Credential;
   readonly expiresAtMs?: number;
 }
 
-/** A key as it may be listed: no secrets. */
+/** A key without secrets, for lists. */
 export interface CredentialSummary extends KeyTimes {
   readonly credential: Credential;
   readonly label: string;
   /** Milliseconds since 1970, UTC. */
   readonly createdAtMs: number;
-  /** Of the key that this one was made to replace. */
+  /** Id of the key that this one replaces. */
   readonly predecessor?: string;
-  /** Of the key that was made to replace this one. */
+  /** Id of the key that replaces this one. */
   readonly successor?: string;
-  /** What it is now. `rotated`: it has a successor, and works until it expires. */
+  /** `rotated`: has a successor, and works until it expires. */
   readonly state: 'active' | 'rotated' | KeyEnd;
 }
 

@@ -11,7 +11,7 @@ export interface StoredPart {
   readonly bytes: Uint8Array;
 }
 
-/** Content that stands beside its event, by salted digest. Durable when `put` resolves; idempotent: the digest fixes salt and bytes. */
+/** Content stored outside its event, by salted digest. Durable when `put` resolves; idempotent: the digest fixes salt and bytes. */
 export interface Parts {
   /** @param digest lower-case hex SHA-256 of salt ‖ bytes */
   put(tenant: string, digest: string, part: StoredPart): Promise<PartReceipt>;

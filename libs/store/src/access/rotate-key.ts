@@ -4,19 +4,19 @@ import { insertKey, type MadeCredential, summaryOf } from './key-rows.ts';
 import type { Sealer } from './sealer.ts';
 
 export interface Rotation {
-  /** How long the old key still works, in milliseconds; 0 revokes it. It never ends later than it would have. */
+  /** Milliseconds until the old key expires; 0 revokes it. Never extends its lifetime. */
   readonly overlapMs: number;
-  /** When the successor expires. Default: it lives as long as its predecessor was made to. */
+  /** Expiry of the successor. Default: the predecessor's original lifetime from now. */
   readonly expiresAtMs?: number;
 }
 
 export type Rotated =
   | { readonly kind: 'rotated'; readonly made: MadeCredential; readonly predecessorEndsAtMs: number }
   | { readonly kind: 'unknown' }
-  /** It has a successor already, or has ended. */
+  /** The key has a successor or has ended. */
   | { readonly kind: 'over'; readonly why: 'rotated' | KeyEnd };
 
-/** Within a transaction that holds the key's lock alone: what is read here is still so when it commits. */
+/** The caller's transaction holds the key's exclusive lock, so the row cannot change before it commits. */
 export async function rotateKey(
   tx: Prisma.TransactionClient,
   sealer: Sealer,
@@ -33,7 +33,7 @@ export async function rotateKey(
   const wanted = { ...credential, label, ...(expiresAt === undefined ? {} : { expiresAtMs: expiresAt }) };
   const made = await insertKey(tx, sealer, wanted, { nowMs, predecessor: key.keyId });
   const predecessorEndsAtMs = Math.min(nowMs + overlapMs, endsAtMs ?? Number.POSITIVE_INFINITY);
-  // At once is a revocation: it holds whatever the clocks of other processes say.
+  // No overlap is a revocation: it takes effect independently of other processes' clocks.
   const data = overlapMs === 0 ? { revokedAt: new Date(nowMs) } : { expiresAt: new Date(predecessorEndsAtMs) };
   await tx.credential.update({ where, data });
   return { kind: 'rotated', made, predecessorEndsAtMs };

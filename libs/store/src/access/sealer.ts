@@ -7,7 +7,7 @@ const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 export const MASTER_KEY_BYTES = 32;
 
-/** Seals small secrets under one key. `purpose` says what it is and whose: a sealed value opens only where it was put. */
+/** Seals small secrets under one key. `purpose` binds a value to its column and owner: it opens only there. */
 export interface Sealer {
   seal(plain: Uint8Array, purpose: string): Buffer;
   /** @throws StoreError `seal_broken` */
@@ -15,12 +15,12 @@ export interface Sealer {
 }
 
 /**
- * AES-256-GCM with a random nonce. Layout: uint8 version = 1 | nonce | tag | ciphertext; the purpose is authenticated beside it.
- * @param older keys that sealed before `masterKey` did: they open, and seal nothing more
+ * AES-256-GCM with a random nonce. Layout: uint8 version = 1 | nonce | tag | ciphertext; the purpose is the additional authenticated data.
+ * @param older previous master keys: open old values, seal nothing
  */
 export function createSealer(masterKey: Uint8Array, older: readonly Uint8Array[] = []): Sealer {
   const keys = [masterKey, ...older];
-  if (keys.some((key) => key.length !== MASTER_KEY_BYTES)) throw new RangeError(`a master key has ${MASTER_KEY_BYTES} bytes`);
+  if (keys.some((key) => key.length !== MASTER_KEY_BYTES)) throw new RangeError(`master key: expected ${MASTER_KEY_BYTES} bytes`);
   return {
     seal(plain, purpose) {
       const nonce = randomBytes(NONCE_BYTES);
@@ -40,7 +40,7 @@ export function createSealer(masterKey: Uint8Array, older: readonly Uint8Array[]
       }
       throw new StoreError(
         'seal_broken',
-        'A sealed value does not open: it was changed, or none of the master keys is the one it was sealed with.',
+        'Cannot open a sealed value: it was modified, or sealed under a master key that is not configured.',
         { cause },
       );
     },

@@ -6,9 +6,9 @@ import type { Sealer } from './sealer.ts';
 export interface SystemRecord {
   readonly name: string;
   readonly connector: string;
-  /** What the target said of itself when it was registered; compared before anything is undone there. */
+  /** The target's identity at registration; compared before anything is undone there. */
   readonly identity?: string;
-  /** The connector's own, with its secrets: sealed at rest. */
+  /** Connector options, including secrets; sealed at rest. */
   readonly options: JsonObject;
   /** Milliseconds since 1970, UTC. */
   readonly createdAtMs: number;
@@ -17,7 +17,7 @@ export interface SystemRecord {
 
 /** Registered systems of a tenant, by name. Read-after-write. */
 export interface Systems {
-  /** Adds it, or replaces what is registered under the name. */
+  /** Registers the system, or replaces the one with the same name. */
   put(tenant: string, system: Pick<SystemRecord, 'name' | 'connector' | 'identity' | 'options'>): Promise<SystemRecord>;
   find(tenant: string, name: string): Promise<SystemRecord | undefined>;
   list(tenant: string): Promise<readonly SystemRecord[]>;

@@ -3,7 +3,7 @@ import type pg from 'pg';
 import { PositionMoved, StoreUnavailable } from '../error.ts';
 import type { LogHead } from './lock-logs.ts';
 
-/** The row lock makes the comparison succeed; it is the backstop should the lock ever not hold. */
+/** Under the row lock the comparison always succeeds; it is a backstop. */
 export function advanceStatement(client: pg.ClientBase, grown: readonly LogHead[]): string {
   const rows = grown.map(({ tenant, shard, sizeBefore, frontier, receivedAtMs }) => {
     const bytes = (value: Uint8Array) => `'\\x${Buffer.from(value).toString('hex')}'::bytea`;
@@ -22,12 +22,12 @@ export async function advanceLogs(client: pg.ClientBase, heads: readonly LogHead
   if (grown.length > 0) checkAdvanced((await client.query(advanceStatement(client, grown))).rowCount, grown);
 }
 
-/** @throws StoreUnavailable where the statement did not move every head. */
+/** @throws StoreUnavailable unless the statement moved every head */
 export function checkAdvanced(changed: number | null, grown: readonly LogHead[]): void {
-  if (changed !== grown.length) throw new StoreUnavailable('A log grew under its lock: nothing of this batch was kept, send it again.');
+  if (changed !== grown.length) throw new StoreUnavailable('A log grew under its lock: nothing of this batch was stored, send it again.');
 }
 
-/** Moves the position of one partition, if it is the one that the batch was read from. */
+/** Moves the position of one partition if it is still the one that the batch was read from. */
 export function positionStatement(client: pg.ClientBase, operator: string, position: KafkaPosition): string {
   const { cluster, topic, partition, from, next } = position;
   const quote = (value: string) => client.escapeLiteral(value);
@@ -37,14 +37,14 @@ export function positionStatement(client: pg.ClientBase, operator: string, posit
 
 const READ_POSITION = 'SELECT cluster, next_offset FROM recant.kafka_position WHERE tenant_id = $1 AND topic = $2 AND partition = $3';
 
-/** Why the batch cannot be taken: the stored position is another one. */
+/** The error for a batch read from another position than the stored one. */
 export async function positionMoved(client: pg.ClientBase, operator: string, position: KafkaPosition): Promise<PositionMoved> {
   const { cluster, topic, partition, from } = position;
   const { rows } = await client.query(READ_POSITION, [operator, topic, partition]);
   const stored = rows[0] as { cluster: string; next_offset: string } | undefined;
-  const found = stored === undefined ? 'none is stored' : `${stored.next_offset} of cluster ${stored.cluster} is stored`;
+  const found = stored === undefined ? 'none' : `${stored.next_offset} of cluster ${stored.cluster}`;
   return new PositionMoved(
-    `The batch of ${topic}/${partition} was read from ${from} of cluster ${cluster}, but ${found}: read again from there.`,
+    `Batch of ${topic}/${partition} starts at ${from} of cluster ${cluster}, stored position is ${found}: read again from the stored position.`,
     stored === undefined ? undefined : BigInt(stored.next_offset),
     stored?.cluster,
   );

@@ -9,7 +9,7 @@ import { type Item, refuseItem, toItem } from './item.ts';
 import { createLogs, logKeyOf } from './lock-logs.ts';
 import { Repeats } from './repeats.ts';
 import { SourceNumbers } from './sources.ts';
-import { isRecordFault, isTaken, isTransient } from './sql-state.ts';
+import { isRecordFault, isTransient, isUniqueViolation } from './sql-state.ts';
 import { type AppendContext, appendInTransaction, logKeys } from './transaction.ts';
 
 export interface AppenderOptions {
@@ -80,7 +80,7 @@ class BatchAppender {
       } catch (error) {
         if (isRecordFault(error)) await this.#refuseFaulty(client, batch, items, error);
         else if (!isTransient(error) || attempt === TRIES_MAX) throw error;
-        else if (isTaken(error)) this.#context.repeats.suspect(logKeys(items).map(({ tenant }) => tenant));
+        else if (isUniqueViolation(error)) this.#context.repeats.suspect(logKeys(items).map(({ tenant }) => tenant));
       }
     }
   }

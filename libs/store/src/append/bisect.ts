@@ -8,9 +8,9 @@ export interface Refused {
 }
 
 /**
- * The records that the database refuses, found by halves: about log2(n) trials for each.
+ * Finds the records that the database rejects, by bisection: about log2(n) tries per record.
  * @param tryItems does everything but COMMIT.
- * @throws what `tryItems` throws when it is not about a record.
+ * @throws any error of `tryItems` that is not a record fault
  */
 export async function findRefused(
   items: readonly Item[],

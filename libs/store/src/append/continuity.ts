@@ -4,30 +4,30 @@ import type { EventItem, Item } from './item.ts';
 import { type LogHead, logKeyOf } from './lock-logs.ts';
 
 /** One index probe each for the source and for its event. */
-const HELD = `SELECT k.n FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS k (tenant, source, event_id, n)
+const FIND_EVENTS = `SELECT k.n FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS k (tenant, source, event_id, n)
   JOIN recant.source s ON s.tenant_id = k.tenant AND s.source = k.source,
   LATERAL (SELECT 1 FROM recant.entry WHERE tenant_id = k.tenant AND source_no = s.source_no AND event_id = k.event_id OFFSET 0) e`;
 
-const MEMORY_MAX = 100_000;
+const CACHE_MAX = 100_000;
 
 /**
- * Whether a log goes on from where its producers left it. A producer names the last event that was acknowledged to it; a log that does not have it was
- * set back, and takes nothing of that source before what is missing has come again. Looked up once for each source and epoch: what is
- * there stays there as long as the database is the same one.
+ * Detects a log restored to an older copy. A producer names the last event that was acknowledged to it; a log without that event was set back, and refuses
+ * events of that source until the missing ones were sent again. Looked up once per source and epoch: an entry found once remains in
+ * the same database.
  */
 export class Continuity {
   readonly #confirmed = new Set<string>();
 
-  /** @param heads locked: nobody adds to these logs meanwhile. @returns the items, refused where their log was set back */
+  /** @param heads locked. @returns the items, with those whose log was set back refused */
   async check(client: pg.ClientBase, items: readonly Item[], heads: ReadonlyMap<string, LogHead>): Promise<readonly Item[]> {
     const asked = new Map<string, EventItem>();
     const keyOf = (item: EventItem): string => `${heads.get(logKeyOf(item))?.epoch} ${item.tenant} ${item.event.source}`;
     for (const item of items)
       if (item.kind === 'event' && item.after !== undefined && !this.#confirmed.has(keyOf(item))) asked.set(keyOf(item), item);
     if (asked.size === 0) return items;
-    const held = await this.#find(client, [...asked.values()]);
-    const behind = new Set([...asked.keys()].filter((_, at) => !held.has(at)));
-    if (this.#confirmed.size + asked.size > MEMORY_MAX) this.#confirmed.clear();
+    const found = await this.#find(client, [...asked.values()]);
+    const behind = new Set([...asked.keys()].filter((_, at) => !found.has(at)));
+    if (this.#confirmed.size + asked.size > CACHE_MAX) this.#confirmed.clear();
     for (const key of asked.keys()) if (!behind.has(key)) this.#confirmed.add(key);
     return items.map((item) =>
       item.kind === 'event' && item.after !== undefined && behind.has(keyOf(item)) ? { kind: 'refused', refusal: refusalOf(item) } : item,
@@ -36,7 +36,7 @@ export class Continuity {
 
   async #find(client: pg.ClientBase, asked: readonly EventItem[]): Promise<Set<number>> {
     const columns = [asked.map(({ tenant }) => tenant), asked.map(({ event }) => event.source), asked.map(({ after }) => after)];
-    const { rows } = await client.query({ name: 'recant-held', text: HELD, values: columns });
+    const { rows } = await client.query({ name: 'recant-find-events', text: FIND_EVENTS, values: columns });
     return new Set(rows.map(({ n }) => Number(n) - 1));
   }
 
@@ -46,6 +46,6 @@ export class Continuity {
 }
 
 function refusalOf({ event, after, shard }: EventItem): Refusal {
-  const detail = `The log of shard ${shard} does not have ${after} of ${event.source}, which was acknowledged: it was set back to an older copy.`;
+  const detail = `Shard ${shard} does not contain acknowledged event ${after} of ${event.source}: the log was restored from an older copy.`;
   return { code: 'log_behind_source', detail };
 }

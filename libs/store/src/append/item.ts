@@ -3,12 +3,12 @@ import { type RecantEvent, shardOf } from '@recant/events';
 import { admit, type Refusal, type RefusalCode, type Submission } from '@recant/ledger';
 import type { KeyEnd } from '../access/key-end.ts';
 
-/** Where refused messages over HTTP come from: the sender is told, so that only what is somebody else's, or has another content, is kept. */
+/** Origin of messages over HTTP. Their sender gets the refusal, so most are not stored; equivocations and authority violations are. */
 const ORIGIN_HTTP = 'http';
-/** Refusals of what a key may not say: each is an entry, whichever way it came. */
-const OF_AUTHORITY: ReadonlySet<RefusalCode> = new Set(['role_missing', 'source_not_allowed', 'agent_not_allowed']);
+/** Authority violations: always stored as a dead letter, whatever the origin. */
+const AUTHORITY_CODES: ReadonlySet<RefusalCode> = new Set(['role_missing', 'source_not_allowed', 'agent_not_allowed']);
 
-/** One message after admission: an event of its credential, a dead letter, or a plain refusal. */
+/** One message after admission: an event, a dead letter, or a refusal that is not stored. */
 export type Item = EventItem | DeadItem | RefusedItem;
 
 export interface EventItem {
@@ -16,12 +16,12 @@ export interface EventItem {
   readonly tenant: string;
   readonly shard: number;
   readonly keyId: string;
-  /** Said by a service of ours, under no key. */
+  /** From a Recant service, without an API key. */
   readonly own: boolean;
   readonly event: RecantEvent;
   readonly bytes: Uint8Array;
   readonly origin: string;
-  /** Id of an event of the same source that the log must have. */
+  /** Id of an event of the same source that the log must contain. */
   readonly after: string | undefined;
 }
 
@@ -36,25 +36,25 @@ export interface DeadItem {
   readonly origin: string;
   /** SHA-256 of `bytes`. */
   readonly digest: Buffer;
-  /** The event that was refused because its id has other content already. */
+  /** The refused event, whose id is recorded with other content. */
   readonly equivocates?: RecantEvent;
 }
 
-export interface RefusedItem {
+interface RefusedItem {
   readonly kind: 'refused';
   readonly refusal: Refusal;
 }
 
-export interface ItemOptions {
+interface ItemOptions {
   readonly shards: number;
-  /** Tenant of dead letters whose sender is unknown. */
+  /** The operator's tenant: dead letters of unknown senders. */
   readonly systemTenant: string;
 }
 
 export function toItem(submission: Submission, options: ItemOptions): Item {
   const { credential, bytes, origin, refused } = submission;
   if (refused !== undefined || credential === undefined) {
-    return refuseItem(submission, refused ?? { code: 'unauthenticated', detail: 'No credential came with this message.' }, options);
+    return refuseItem(submission, refused ?? { code: 'unauthenticated', detail: 'The message has no credential.' }, options);
   }
   const admission = admit(bytes, credential);
   if (!admission.ok) return refuseItem(submission, admission.refusal, options);
@@ -72,36 +72,36 @@ export function toItem(submission: Submission, options: ItemOptions): Item {
   };
 }
 
-/** What becomes of a message that cannot be recorded: kept whole where nobody is there to be told, and where it says what its key may not. */
+/** Stored as a dead letter if the sender gets no answer (Kafka) or violated its key's authority; otherwise only refused. */
 export function refuseItem(submission: Submission, refusal: Refusal, { systemTenant }: ItemOptions): Item {
-  if (submission.origin === ORIGIN_HTTP && !OF_AUTHORITY.has(refusal.code)) return { kind: 'refused', refusal };
+  if (submission.origin === ORIGIN_HTTP && !AUTHORITY_CODES.has(refusal.code)) return { kind: 'refused', refusal };
   const { credential, bytes, origin } = submission;
   const { tenant = systemTenant, keyId = '', own = false } = credential ?? {};
   return deadItem({ tenant, shard: 0, keyId, own, bytes, origin }, refusal);
 }
 
-/** The first event keeps the id; this one is kept beside the log of its source, and shown. */
+/** The first event keeps the id; this one becomes a dead letter in the log of its source. */
 export function equivocationItem(item: EventItem, index: bigint | undefined): DeadItem {
-  const where = index === undefined ? 'earlier in the same batch' : `as entry ${item.shard}/${index}`;
-  const detail = `The id ${item.event.id} of ${item.event.source} was recorded with other content ${where}: an id stands for one content for ever.`;
+  const where = index === undefined ? 'earlier in this batch' : `entry ${item.shard}/${index}`;
+  const detail = `Id ${item.event.id} of ${item.event.source} is recorded with other content (${where}): an id can never be reused for other content.`;
   return { ...deadItem(item, { code: 'equivocation', detail }), equivocates: item.event };
 }
 
-/** Another agent's source: refused and kept like any message that its credential may not send. */
-export function foreignItem(item: EventItem, owner: string): DeadItem {
+/** An event from another agent's source: a dead letter like any authority violation. */
+export function otherAgentItem(item: EventItem, owner: string): DeadItem {
   const { source, agent } = item.event;
-  const detail = `The source ${source} is agent ${owner}'s since its first event: ${agent} cannot send from it, give it a source of its own.`;
+  const detail = `Source ${source} belongs to agent ${owner} since its first event: agent ${agent} needs its own source.`;
   return deadItem(item, { code: 'source_not_allowed', detail });
 }
 
-/** Sent under a key that ended before this was recorded. Over HTTP it is as if it had come a moment later: nothing is kept. */
+/** Refuses an item whose key ended before it was recorded. Over HTTP nothing is stored, as for a request sent after the end. */
 export function endedItem(item: EventItem | DeadItem, ended: KeyEnd | 'unknown'): DeadItem | RefusedItem {
-  const detail = `Key ${item.keyId} ${END_WORDS[ended]} before this was recorded: send it under another one.`;
+  const detail = `Key ${item.keyId} ${END_TEXTS[ended]} before the message was recorded: send it again under another key.`;
   const refusal: Refusal = { code: 'unauthenticated', detail };
   if (item.origin === ORIGIN_HTTP) return { kind: 'refused', refusal };
   return item.kind === 'dead' ? item : deadItem(item, refusal);
 }
-const END_WORDS: Readonly<Record<KeyEnd | 'unknown', string>> = { revoked: 'was revoked', expired: 'expired', unknown: 'was not known' };
+const END_TEXTS: Readonly<Record<KeyEnd | 'unknown', string>> = { revoked: 'was revoked', expired: 'expired', unknown: 'did not exist' };
 
 function deadItem(item: Pick<DeadItem, 'tenant' | 'shard' | 'keyId' | 'own' | 'bytes' | 'origin'>, refusal: Refusal): DeadItem {
   const { tenant, shard, keyId, own, bytes, origin } = item;
@@ -118,20 +118,20 @@ function deadItem(item: Pick<DeadItem, 'tenant' | 'shard' | 'keyId' | 'own' | 'b
     digest: hash('sha256', bytes, 'buffer'),
   };
 }
-/** Characters of a dead letter's explanation: its frame has to fit. */
+/** Characters of a dead letter's detail: bounds its frame. */
 const DETAIL_LENGTH_MAX = 2_000;
 
-/** Sources come in runs: the last few answers are kept. A pure function's memory, so it cannot be wrong. */
-const shardMemory = new Map<string, number>();
-const SHARD_MEMORY_MAX = 10_000;
+/** Cache of a pure function. Batches repeat the same few sources. */
+const shardCache = new Map<string, number>();
+const SHARD_CACHE_MAX = 10_000;
 
 function homeShard(tenant: string, source: string, shards: number): number {
   const key = `${shards} ${tenant} ${source}`;
-  let shard = shardMemory.get(key);
+  let shard = shardCache.get(key);
   if (shard === undefined) {
-    if (shardMemory.size >= SHARD_MEMORY_MAX) shardMemory.clear();
+    if (shardCache.size >= SHARD_CACHE_MAX) shardCache.clear();
     shard = shardOf(tenant, source, shards);
-    shardMemory.set(key, shard);
+    shardCache.set(key, shard);
   }
   return shard;
 }

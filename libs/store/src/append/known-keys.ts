@@ -2,8 +2,8 @@ import { decodeFrame } from '@recant/ledger';
 import type pg from 'pg';
 
 /**
- * LATERAL with OFFSET 0 keeps one index probe for each key whatever the statistics say: 2.5 µs a key that is new (2026-11).
- * Ids are given as one text, because that is cheaper to send than an array; no event id contains a line break.
+ * LATERAL with OFFSET 0 forces one index probe per key, whatever the statistics: 2.5 µs per new key (2026-11).
+ * Ids are sent as one text, which is cheaper than an array; no event id contains a line break.
  */
 const KNOWN_KEYS = `SELECT k.n, e.shard, e.idx, e.frame
   FROM unnest(string_to_array($2, ',')::bigint[], string_to_array($3, E'\\n')) WITH ORDINALITY AS k (source_no, event_id, n),
@@ -16,7 +16,7 @@ export interface KnownEntry {
   readonly body: Uint8Array;
 }
 
-/** @returns what is recorded already, by place in `keys`. */
+/** @returns recorded entries by place in `keys` */
 export async function findKnown(
   client: pg.ClientBase,
   tenant: string,
@@ -34,7 +34,7 @@ export async function findKnown(
 const KNOWN_LETTERS = `SELECT k.n, d.shard, d.idx FROM unnest($2::bytea[], $3::text[]) WITH ORDINALITY AS k (digest, origin, n)
   JOIN recant.dead_letter d ON d.tenant_id = $1 AND d.digest = k.digest AND d.origin = k.origin`;
 
-/** Dead letters that were kept already: the same message, read again from the same place. */
+/** Dead letters stored before: the same message read again from the same origin. */
 export async function findKnownLetters(
   client: pg.ClientBase,
   tenant: string,

@@ -1,18 +1,18 @@
 import { emptyRoot, Frontier } from '@recant/transparency';
 import type pg from 'pg';
 
-/** A log's head, held under its row lock until the transaction ends. */
+/** A log's head, under its row lock until the transaction ends. */
 export interface LogHead {
   readonly tenant: string;
   readonly shard: number;
   readonly shards: number;
   readonly epoch: number;
-  /** Size when it was locked: what the compare-and-set expects. */
+  /** Size when locked; expected by the compare-and-set. */
   readonly sizeBefore: bigint;
   readonly frontier: Frontier;
   /** Milliseconds since 1970, UTC. */
   receivedAtMs: number;
-  /** What stands before the last event in its frame, for the next one: `receivedAtMs` no longer changes then. */
+  /** Frame head of the last event, reused by the next one under the same key: `receivedAtMs` no longer changes. */
   framed?: { readonly keyId: string; readonly bytes: Buffer };
 }
 
@@ -26,7 +26,7 @@ export interface LogKey {
 }
 export const logKeyOf = ({ tenant, shard }: LogKey): string => `${tenant}/${shard}`;
 
-/** Ascending order is what keeps two batches with the same logs from waiting for each other. Literals, so that it can share an exchange. */
+/** Ascending order prevents deadlocks between batches. Uses literals, so that it can share an exchange. */
 export function lockStatement(client: pg.ClientBase, keys: readonly LogKey[]): string {
   const tenants = keys.map(({ tenant }) => client.escapeLiteral(tenant));
   const shards = keys.map(({ shard }) => Number(shard));
@@ -35,12 +35,12 @@ export function lockStatement(client: pg.ClientBase, keys: readonly LogKey[]): s
     ORDER BY tenant_id, shard FOR UPDATE`;
 }
 
-/** Locks the heads in ascending (tenant, shard) order. A log that does not exist is not in the result. */
+/** Locks the heads in ascending (tenant, shard) order. Logs that do not exist are absent from the result. */
 export async function lockLogs(client: pg.ClientBase, keys: readonly LogKey[]): Promise<Map<string, LogHead>> {
   return headsOf(await client.query(lockStatement(client, keys)));
 }
 
-/** @param locked what `lockStatement` gave. */
+/** Reads the result of `lockStatement`. */
 export function headsOf({ rows }: pg.QueryResult): Map<string, LogHead> {
   const heads = rows.map((row): [string, LogHead] => {
     const sizeBefore = BigInt(row.size);
@@ -58,7 +58,7 @@ export function headsOf({ rows }: pg.QueryResult): Map<string, LogHead> {
   return new Map(heads);
 }
 
-/** Makes heads of size 0, outside the appending transaction: a crash here leaves empty logs, which the next batch fills. */
+/** Creates heads of size 0 outside the append transaction: a crash here leaves empty logs, which the next batch fills. */
 export async function createLogs(client: pg.ClientBase, keys: readonly LogKey[], shards: number): Promise<void> {
   await client.query(CREATE_LOGS, [keys.map(({ tenant }) => tenant), keys.map(({ shard }) => shard), shards, emptyRoot()]);
 }

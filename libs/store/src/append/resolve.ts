@@ -1,30 +1,30 @@
 import type pg from 'pg';
-import { type DeadItem, type EventItem, equivocationItem, foreignItem, type Item } from './item.ts';
+import { type DeadItem, type EventItem, equivocationItem, type Item, otherAgentItem } from './item.ts';
 import { findKnown, findKnownLetters, type KnownEntry } from './known-keys.ts';
 import type { KnownSource, SourceNumbers } from './sources.ts';
 
-/** What is to be done with one item, now that the log is locked and the known keys are looked up. */
+/** The decision on one item, made under the log's lock after the look-up of known keys. */
 export type Resolved =
   | { readonly kind: 'event'; readonly item: EventItem; readonly sourceNo: number }
   | { readonly kind: 'dead'; readonly item: DeadItem; readonly sourceNo?: number }
   | { readonly kind: 'duplicate'; readonly shard: number; readonly index: bigint }
-  /** Same bytes as an earlier item of this batch. */
+  /** The same bytes as an earlier item of this batch, at place `of`. */
   | { readonly kind: 'repeats'; readonly of: number }
-  /** Kept as a dead letter earlier, in the log at this place. */
-  | { readonly kind: 'kept'; readonly item: DeadItem; readonly shard: number; readonly index: bigint }
+  /** Stored as a dead letter before, at this entry. */
+  | { readonly kind: 'known_letter'; readonly item: DeadItem; readonly shard: number; readonly index: bigint }
   | { readonly kind: 'refused'; readonly item: Extract<Item, { kind: 'refused' }> };
 
-export interface Resolution {
+interface Resolution {
   readonly resolved: readonly Resolved[];
-  /** To be remembered after COMMIT. */
+  /** To be cached after COMMIT. */
   readonly sourceNumbers: ReadonlyMap<string, ReadonlyMap<string, KnownSource>>;
-  /** Whether an event was in the log already. */
+  /** Tenants of which an event was in the log already. */
   readonly repeats: ReadonlySet<string>;
 }
 
 const NOTHING_KNOWN: ReadonlyMap<number, KnownEntry> = new Map();
 
-/** @param lookUp false takes every key for new but those within the batch: the unique key has the last word. */
+/** @param lookUp false treats every key outside the batch as new; a known one then violates the unique key at COPY */
 export async function resolve(
   client: pg.ClientBase,
   items: readonly Item[],
@@ -43,7 +43,7 @@ export async function resolve(
       const item = items[place] as EventItem;
       const owner = (numbers.get(item.event.source) as KnownSource).agent;
       if (owner === item.event.agent) return true;
-      resolved[place] = { kind: 'dead', item: foreignItem(item, owner) };
+      resolved[place] = { kind: 'dead', item: otherAgentItem(item, owner) };
       return false;
     });
     const events = places.map((place) => items[place] as EventItem);
@@ -52,18 +52,18 @@ export async function resolve(
     if (known.size > 0) repeats.add(tenant);
     judgeEvents(places, events, keys, known, resolved);
   }
-  await recogniseLetters(client, resolved);
+  await resolveLetters(client, resolved);
   return { resolved, sourceNumbers, repeats };
 }
 
-/** The first event of each source says whose it is, where the tenant has no such source yet. */
+/** Shard and agent of each source's first event, which determine the owner of a new source. */
 function firstOfSources(events: readonly EventItem[]): Map<string, { shard: number; agent: string }> {
   const first = new Map<string, { shard: number; agent: string }>();
   for (const { event, shard } of events) if (!first.has(event.source)) first.set(event.source, { shard, agent: event.agent });
   return first;
 }
 
-/** The first event with a key gets it, be it in the log or in this batch; equal bytes later are duplicates, other bytes equivocations. */
+/** The first event with a key keeps it, in the log or in this batch; later, equal bytes are duplicates and other bytes equivocations. */
 function judgeEvents(
   places: readonly number[],
   events: readonly EventItem[],
@@ -96,7 +96,7 @@ function equal(a: Uint8Array, b: Uint8Array): boolean {
   return Buffer.compare(a, b) === 0;
 }
 
-async function recogniseLetters(client: pg.ClientBase, resolved: Resolved[]): Promise<void> {
+async function resolveLetters(client: pg.ClientBase, resolved: Resolved[]): Promise<void> {
   const items = resolved.map(
     (one): Item => (one.kind === 'dead' ? one.item : { kind: 'refused', refusal: { code: 'unstorable', detail: '' } }),
   );
@@ -109,7 +109,7 @@ async function recogniseLetters(client: pg.ClientBase, resolved: Resolved[]): Pr
       const key = `${item.digest.toString('hex')} ${item.origin}`;
       const entry = known.get(n);
       const first = firstByKey.get(key);
-      if (entry !== undefined) resolved[place] = { kind: 'kept', item, ...entry };
+      if (entry !== undefined) resolved[place] = { kind: 'known_letter', item, ...entry };
       else if (first !== undefined) resolved[place] = { kind: 'repeats', of: first };
       else firstByKey.set(key, place);
     }

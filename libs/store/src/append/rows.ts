@@ -13,9 +13,9 @@ const COPY_EFFECT = 'COPY recant.effect (tenant_id, resource, shard, idx, source
 const COPY_DEAD_LETTER =
   'COPY recant.dead_letter (tenant_id, shard, idx, code, detail, origin, key_id, digest, bytes, received_at) FROM STDIN (FORMAT binary)';
 
-export const ACCESS_CODES: Readonly<Record<Access, number>> = { declared: 0, read: 1, written: 2 };
+const ACCESS_CODES: Readonly<Record<Access, number>> = { declared: 0, read: 1, written: 2 };
 
-/** Where an entry stands, and what every row of it repeats. */
+/** Address of an entry; repeated in each of its rows. */
 export interface Place {
   readonly tenant: string;
   readonly shard: number;
@@ -24,13 +24,13 @@ export interface Place {
   readonly receivedAtMs: number;
 }
 
-export interface EventKey {
+interface EventKey {
   readonly sourceNo: number;
   readonly eventId: string;
   readonly sequence: number;
 }
 
-/** All rows of one transaction, gathered for one COPY a table. */
+/** All rows of one transaction, for one COPY per table. */
 export class Rows {
   readonly #entry: CopyWriter;
   readonly #attempt = new CopyWriter();
@@ -38,12 +38,12 @@ export class Rows {
   readonly #effect = new CopyWriter();
   readonly #deadLetter = new CopyWriter();
 
-  /** @param frameBytes about how many bytes of frames will come. */
+  /** @param frameBytes expected bytes of all frames, approximately */
   constructor(frameBytes: number) {
     this.#entry = new CopyWriter(frameBytes);
   }
 
-  /** @returns the leaf. @throws RangeError where the frame would not fit. */
+  /** @returns the leaf hash. @throws RangeError if the frame is too large */
   entry({ tenant, shard, idx }: Place, key: EventKey | undefined, frameHead: Uint8Array, body: Uint8Array): Uint8Array {
     checkFrameSize(frameHead.length + body.length);
     const writer = this.#entry;
@@ -141,7 +141,7 @@ export class Rows {
     writer.timestamp(receivedAtMs);
   }
 
-  /** In the order in which they are to be sent. */
+  /** In sending order. */
   copies(): readonly Copy[] {
     return [
       { statement: COPY_ENTRY, rows: this.#entry },

@@ -5,22 +5,22 @@ const ADD_SOURCES = `INSERT INTO recant.source (tenant_id, source, shard, agent)
   SELECT $1, k.source, k.shard, k.agent FROM unnest($2::text[], $3::smallint[], $4::text[]) AS k (source, shard, agent)
   RETURNING source, source_no, agent`;
 
-const MEMORY_MAX = 100_000;
+const CACHE_MAX = 100_000;
 
-/** A source belongs to the agent of its first event for ever: nobody else can add to, or end, that agent's attempts. */
+/** A source belongs permanently to the agent of its first event: no other agent can add to or settle that agent's attempts. */
 export interface KnownSource {
   readonly sourceNo: number;
   readonly agent: string;
 }
 
 /**
- * Numbers and agents of sources. A source belongs to one log, whose lock the caller holds: nobody else numbers it meanwhile.
- * It is remembered only after the transaction that numbered it was committed.
+ * Numbers and agents of sources. A source belongs to one log, whose lock the caller holds, so no other transaction numbers it concurrently.
+ * Cached only after the transaction that numbered it has committed.
  */
 export class SourceNumbers {
   readonly #committed = new Map<string, KnownSource>();
 
-  /** @returns by source; all of them, those new to the tenant added. */
+  /** Inserts sources new to the tenant. @returns all of `sources` */
   async resolve(
     client: pg.ClientBase,
     tenant: string,
@@ -53,7 +53,7 @@ export class SourceNumbers {
   }
 
   remember(tenant: string, numbers: ReadonlyMap<string, KnownSource>): void {
-    if (this.#committed.size + numbers.size > MEMORY_MAX) this.#committed.clear();
+    if (this.#committed.size + numbers.size > CACHE_MAX) this.#committed.clear();
     for (const [source, number] of numbers) this.#committed.set(`${tenant} ${source}`, number);
   }
 }

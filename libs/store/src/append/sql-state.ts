@@ -1,4 +1,4 @@
-/** A value of one record that its column or its frame cannot hold, found before the database saw it. */
+/** A value too large for its column or frame, detected before it reached the database. */
 export class RecordFault extends Error {
   override readonly name = 'RecordFault';
 }
@@ -13,20 +13,20 @@ const SERIALIZATION_FAILURE = '40001';
 const DEADLOCK_DETECTED = '40P01';
 
 /**
- * The fault is in one record, not in the store: SQLSTATE class 22 (data exception) or 23 (integrity constraint), or a value that its column cannot hold.
- * Not a unique violation: a key or a place in a log was taken meanwhile, which says nothing against the record.
+ * True if the fault is in one record, not in the store: SQLSTATE class 22 (data exception) or 23 (integrity constraint), or RecordFault.
+ * False for a unique violation: a key or log index was inserted concurrently; the record is valid.
  */
 export function isRecordFault(error: unknown): boolean {
   const state = sqlStateOf(error);
   return (/^2[23]/.test(state) && state !== UNIQUE_VIOLATION) || error instanceof RecordFault;
 }
 
-/** A key is in the table already. */
-export function isTaken(error: unknown): boolean {
+/** The key exists in the table. */
+export function isUniqueViolation(error: unknown): boolean {
   return sqlStateOf(error) === UNIQUE_VIOLATION;
 }
 
-/** The same transaction may well succeed now. */
+/** The same transaction may succeed when retried. */
 export function isTransient(error: unknown): boolean {
   return [UNIQUE_VIOLATION, SERIALIZATION_FAILURE, DEADLOCK_DETECTED].includes(sqlStateOf(error));
 }

@@ -27,10 +27,10 @@ export interface AppendContext {
 }
 
 /**
- * The one commit point. In this order: log heads locked ascending, API keys held and looked up, position moved by compare-and-set, known events looked up, rows
- * copied, heads moved by compare-and-set, COMMIT. A crash anywhere before COMMIT leaves nothing; after it everything, and the same batch again is answered with duplicates.
+ * The one commit point. Order: lock log heads ascending, lock and read API keys, move the position by compare-and-set, look up known events, copy rows,
+ * move heads by compare-and-set, COMMIT. A crash before COMMIT leaves nothing; a crash after it leaves everything, and the same batch again is answered as duplicates.
  *
- * @param dryRun does all of it and rolls back: what the database thinks of these items.
+ * @param dryRun does everything and rolls back, to find out whether the database accepts these items.
  */
 export async function appendInTransaction(
   client: pg.ClientBase,
@@ -58,7 +58,7 @@ export async function appendInTransaction(
     if (!dryRun) for (const [tenant, numbers] of sourceNumbers) context.sources.remember(tenant, numbers);
     return receipts;
   } catch (error) {
-    // Where the connection is gone there is nothing left to roll back.
+    // If the connection is gone, the server has rolled back.
     await client.query('ROLLBACK').catch(() => {});
     throw error;
   }
@@ -66,11 +66,11 @@ export async function appendInTransaction(
 
 interface Begun {
   readonly heads: ReadonlyMap<string, LogHead>;
-  /** The items as they are now that their keys are looked up. */
+  /** The items, with those under an ended key refused. */
   readonly allowed: readonly Item[];
 }
 
-/** One exchange: the transaction is begun, heads are locked, keys held and looked up, the position is moved. @throws PositionMoved where it is another one. */
+/** One exchange: BEGIN, lock heads, lock and read keys, move the position. @throws PositionMoved if the stored position differs */
 async function begin(
   client: pg.ClientBase,
   items: readonly Item[],
@@ -101,15 +101,15 @@ function checkShards(heads: ReadonlyMap<string, LogHead>, shards: number): void 
     if (head.shards === shards) continue;
     throw new StoreError(
       'shards_changed',
-      `The logs of ${head.tenant} have ${head.shards} shards for ever: set RECANT_SHARDS=${head.shards}, not ${shards}.`,
+      `expected RECANT_SHARDS=${head.shards}, got ${shards} (logs of tenant ${head.tenant}); the shard count cannot change, restore the old value.`,
     );
   }
 }
 
-/** About what an entry's row has beside the event: frame header, key, leaf, field lengths. */
+/** Approximate bytes of an entry's row without the event: frame header, key, leaf, field lengths. */
 const ROW_BYTES = 256;
 
-/** Gives every item its place in its log, in the order in which they came. */
+/** Assigns each item its index in its log, in batch order. */
 function layOut(resolved: readonly Resolved[], heads: ReadonlyMap<string, LogHead>): { rows: Rows; receipts: Receipt[] } {
   const rows = new Rows(
     resolved.reduce((sum, one) => sum + ('item' in one && 'bytes' in one.item ? one.item.bytes.length + ROW_BYTES : 0), 0),
@@ -125,7 +125,7 @@ function layOutOne(one: Resolved, heads: ReadonlyMap<string, LogHead>, rows: Row
       return { kind: 'refused', refusal: one.item.refusal };
     case 'duplicate':
       return one;
-    case 'kept':
+    case 'known_letter':
       return { kind: 'refused', refusal: one.item.refusal, shard: one.shard, index: one.index };
     case 'repeats': {
       const first = receipts[one.of] as Receipt;
@@ -158,13 +158,13 @@ function layOutDead(item: DeadItem, sourceNo: number | undefined, head: LogHead,
   const frameHead = encodeFrameHead({ kind: 'dead_letter', tenant: head.tenant, keyId, receivedAtMs: head.receivedAtMs });
   head.frontier.append([rows.entry(place, undefined, frameHead, body)]);
   rows.deadLetter(place, item);
-  // A second end with other content makes the attempt contested: the projection must show both.
+  // A second settlement with other content makes the attempt contested: the projection has to show both.
   const settlement = item.equivocates === undefined ? undefined : project(item.equivocates).settlement;
   if (settlement !== undefined && sourceNo !== undefined) rows.settlement(place, sourceNo, settlement);
   return { kind: 'refused', refusal, shard: head.shard, index: BigInt(place.idx) };
 }
 
-/** Events of one log and key have the same one for as long as the batch lasts. */
+/** Shared by all events of one log and key within a batch. */
 function frameHeadOf(head: LogHead, keyId: string): Buffer {
   if (head.framed?.keyId !== keyId) {
     const { tenant, receivedAtMs } = head;
@@ -175,12 +175,11 @@ function frameHeadOf(head: LogHead, keyId: string): Buffer {
 
 function headOf(heads: ReadonlyMap<string, LogHead>, key: LogKey): LogHead {
   const head = heads.get(logKeyOf(key));
-  if (head === undefined)
-    throw new StoreError('not_found', `The log ${logKeyOf(key)} has no head: it must be made before it is appended to.`);
+  if (head === undefined) throw new StoreError('not_found', `Log ${logKeyOf(key)} does not exist: create it before appending.`);
   return head;
 }
 
-/** The next free place of a log; entry 0, its genesis, is laid out on the way. */
+/** The next free index of a log; adds entry 0, the genesis, to an empty log. */
 function placeNext(head: LogHead, rows: Rows): Place {
   const { tenant, shard, shards, epoch, frontier, receivedAtMs } = head;
   if (frontier.size === 0n) {

@@ -12,13 +12,13 @@ export interface BundleQuery {
   readonly made: string;
   /** Every key that signed a checkpoint. */
   readonly vkeys: readonly string[];
-  /** One log; default: all of the tenant. */
+  /** One log; default: all logs of the tenant. */
   readonly shard?: number;
   /** First entry of that one log. */
   readonly from?: bigint;
 }
 
-/** Each log up to its newest checkpoint: what is not signed yet cannot be exported. */
+/** Each log up to its newest checkpoint: unsigned entries are not exported. */
 const LOGS = `SELECT l.shard, l.shards, l.epoch, c.size FROM recant.log l
   JOIN LATERAL (SELECT size FROM recant.checkpoint WHERE tenant_id = l.tenant_id AND shard = l.shard AND epoch = l.epoch
     ORDER BY size DESC LIMIT 1) c ON true
@@ -27,14 +27,14 @@ const RANGE = 'tenant_id = $1 AND shard = $2 AND idx >= $3 AND idx < $4 ORDER BY
 const LEAVES = `SELECT leaf FROM recant.entry WHERE ${RANGE}`;
 const ENTRIES = `SELECT idx, frame FROM recant.entry WHERE ${RANGE}`;
 const LETTERS = `SELECT idx, bytes FROM recant.dead_letter WHERE ${RANGE}`;
-/** What an earlier epoch signed after the place where a later one began was given up with it. */
+/** Without checkpoints that an earlier epoch signed beyond the start of a later epoch: those entries were lost. */
 const CHECKPOINTS = `SELECT c.size, c.note FROM recant.checkpoint c
   WHERE tenant_id = $1 AND shard = $2 AND size BETWEEN $3 AND $4 AND NOT EXISTS (SELECT 1 FROM recant.epoch e
     WHERE e.tenant_id = c.tenant_id AND e.shard = c.shard AND e.epoch > c.epoch AND e.start < c.size) ORDER BY size`;
-/** A dead letter can be a megabyte. */
+/** Bounds memory: a dead letter can have a megabyte. */
 const LETTERS_PER_FETCH = 16;
 
-/** One tenant's logs as a bundle is written from them, as they stand at one moment: within one transaction, which ends with `use`. */
+/** Opens one tenant's logs for writing a bundle, as of one moment: everything is read in one transaction, which ends after `use`. */
 export async function withBundleSource<T>(pool: pg.Pool, query: BundleQuery, use: (source: BundleSource) => Promise<T>): Promise<T> {
   const client = await pool.connect();
   try {
@@ -43,8 +43,8 @@ export async function withBundleSource<T>(pool: pg.Pool, query: BundleQuery, use
     const { rows } = await client.query(LOGS, [tenant, shard ?? null]);
     const logs: BundleLogSource[] = [];
     for (const row of rows) logs.push(await logSource(client, query, { ...row, size: BigInt(row.size) }));
-    const asked: JsonObject = { ...(shard === undefined ? {} : { shard }), ...(from === undefined ? {} : { from: String(from) }) };
-    return await use({ ledger, tenant, made, vkeys, query: asked, logs });
+    const filter: JsonObject = { ...(shard === undefined ? {} : { shard }), ...(from === undefined ? {} : { from: String(from) }) };
+    return await use({ ledger, tenant, made, vkeys, query: filter, logs });
   } finally {
     await client.query('ROLLBACK').catch(() => {});
     client.release();
@@ -60,7 +60,7 @@ interface LogRow {
 
 async function logSource(client: pg.ClientBase, { ledger, tenant, from = 0n }: BundleQuery, log: LogRow): Promise<BundleLogSource> {
   const { shard, size } = log;
-  if (from > size) throw new RangeError(`shard ${shard} has ${size} signed entries: it cannot be exported from entry ${from}`);
+  if (from > size) throw new RangeError(`shard ${shard}: cannot export from entry ${from}, only ${size} entries are signed`);
   const range = [tenant, shard, from, size];
   return {
     ...log,
@@ -86,7 +86,7 @@ async function logSource(client: pg.ClientBase, { ledger, tenant, from = 0n }: B
   };
 }
 
-/** From leaves, not from tiles: it is compared with a signed root anyway, and tiles may not have been made yet. */
+/** Computed from leaves, because tiles may not exist yet. The verifier compares it with a signed root. */
 async function startOf(client: pg.ClientBase, tenant: string, shard: number, from: bigint): Promise<Uint8Array> {
   const frontier = Frontier.empty();
   if (from === 0n) return frontier.serialize();

@@ -2,7 +2,11 @@ import type pg from 'pg';
 
 const ROWS_PER_FETCH = 5_000;
 
-/** Reads a long result a piece at a time, within the client's open transaction. @param name not from outside: it is part of the statement. @param rowsPerFetch fewer where rows are long. */
+/**
+ * Reads a long result in batches, within the client's open transaction.
+ * @param name part of the statement: never untrusted text
+ * @param rowsPerFetch lower for long rows
+ */
 export async function* readCursor<T>(
   client: pg.ClientBase,
   name: string,

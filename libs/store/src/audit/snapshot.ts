@@ -18,7 +18,7 @@ const DEAD_LETTERS = `SELECT shard, idx, code, detail, origin, key_id, digest, b
   FROM recant.dead_letter WHERE tenant_id = $1 ORDER BY shard, idx`;
 const CHECKPOINTS = 'SELECT shard, epoch, size, note FROM recant.checkpoint WHERE tenant_id = $1 ORDER BY shard, size, epoch';
 
-/** Columns as the ledger's projections name them; nulls are left out, as a projection leaves out what is absent. */
+/** Columns under the names of the ledger's projections; nulls are omitted, as in a projection. */
 const PROJECTIONS: Readonly<Record<ProjectionTable, string>> = {
   attempt: `json_strip_nulls(json_build_object('action', action, 'attempt', attempt, 'agent', agent, 'tool', tool, 'session', session,
     'trace', encode(trace, 'hex'), 'intendedAtMs', ${MS('intended_at')}, 'deadlineAtMs', ${MS('deadline_at')}, 'reversibility', reversibility,
@@ -33,8 +33,8 @@ const PROJECTIONS: Readonly<Record<ProjectionTable, string>> = {
 };
 
 /**
- * Reads one tenant's ledger as it stands at one moment, for the verifier.
- * @param use everything is read within one REPEATABLE READ transaction, which ends with it.
+ * Opens one tenant's ledger for the verifier, as of one moment.
+ * @param use reads within one REPEATABLE READ transaction, which ends after it
  */
 export async function withSnapshot<T>(pool: pg.Pool, tenant: string, use: (snapshot: LedgerSnapshot) => Promise<T>): Promise<T> {
   const client = await pool.connect();

@@ -7,7 +7,7 @@ export interface Copy {
   readonly rows: CopyWriter;
 }
 
-/** What of pg's connection a query uses; its types leave it out. */
+/** Members of pg's connection that its type declarations omit, hence the double casts below. */
 interface Connection {
   readonly stream: { cork(): void; write(bytes: Uint8Array): boolean; uncork(): void };
   query(text: string): void;
@@ -15,15 +15,15 @@ interface Connection {
 
 const COPY_DATA = 0x64;
 const COPY_DONE = Buffer.from([0x63, 0, 0, 0, 4]);
-/** Bytes of one CopyData message: what the server keeps in its cache between receiving and reading it. */
+/** Bytes of one CopyData message: small enough to stay in the server's CPU cache between receiving and reading. */
 const COPY_DATA_BYTES = 65_536;
 
 /**
- * Sends all rows and one statement behind them in one exchange, without waiting for the server in between. Where one of them fails, the rest of
- * the exchange is skipped by the server ("Simple Query", "COPY Operations" in its protocol documentation).
+ * Sends all rows and one final statement in one exchange, without waiting for the server in between. After an error the server skips the rest of the
+ * exchange ("Simple Query", "COPY Operations" in PostgreSQL's protocol documentation).
  *
- * A transaction waits for the server 3 times instead of 12: whoever waits on a busy event loop waits for the batch that is prepared meanwhile, too.
- * @returns rows that the last statement changed.
+ * A transaction then takes 3 round trips instead of 12, each of which also waits for the busy event loop.
+ * @returns rows changed by the last statement
  */
 export function copyThen(client: pg.ClientBase, copies: readonly Copy[], last: string): Promise<number> {
   const filled = copies.filter(({ rows }) => rows.rows > 0);
@@ -67,7 +67,7 @@ class CopyExchange implements pg.Submittable {
 
   handleCopyInResponse(): void {}
 
-  /** The last statement's comes last: `UPDATE 1`. */
+  /** Called per statement, for the last one last: `UPDATE 1`. */
   handleCommandComplete({ text }: { readonly text: string }): void {
     this.#changed = Number(text.split(' ').at(-1));
   }

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { CopyWriter } from './copy-writer.ts';
 
-/** Fields of one row, cut out of the format by its own lengths. */
+/** Fields of one row, by the length prefixes. */
 function fieldsOf(data: Buffer): Buffer[] {
   const fields: Buffer[] = [];
   let at = 21;
@@ -14,7 +14,7 @@ function fieldsOf(data: Buffer): Buffer[] {
   return fields;
 }
 
-it('writes texts as UTF-8, uuids as their 16 bytes and whole numbers as two complement, however long the row grows', () => {
+it('writes texts as UTF-8, uuids as 16 bytes and integers in two’s complement, for rows of any length', () => {
   fc.assert(
     fc.property(fc.array(fc.string({ unit: 'grapheme', maxLength: 100 })), fc.uuid(), fc.maxSafeInteger(), (texts, uuid, number) => {
       const writer = new CopyWriter();

@@ -1,6 +1,6 @@
 import pg from 'pg';
 
-/** Rights as GRANT statements, ascending; the owner's own are left out. @param privileges an aclitem[] */
+/** Privileges as GRANT statements, ascending, without the owner's. @param privileges an aclitem[] */
 const grantsOn = (kind: string, name: string, privileges: string, owner: string): string =>
   `SELECT format('GRANT %s ON ${kind} %s TO %s;', string_agg(a.privilege_type, ', ' ORDER BY a.privilege_type), ${name},
       coalesce((SELECT r.rolname FROM pg_roles r WHERE r.oid = a.grantee), 'PUBLIC'))
@@ -34,7 +34,7 @@ const COLUMNS = `SELECT string_agg(format('    %I %s', a.attname, format_type(a.
   FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
   WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped`;
 
-/** What hangs on a table, one statement a line. NOT NULL stands with its column. */
+/** Constraints, indexes, triggers, policies and grants of a table, one statement per line. NOT NULL is part of its column. */
 const PARTS = `SELECT 1, conname::text, format('ALTER TABLE %s ADD CONSTRAINT %I %s;', c.oid::regclass, conname, pg_get_constraintdef(oid))
     FROM pg_constraint WHERE conrelid = c.oid AND contype <> 'n' AND contype <> 't'
   UNION ALL SELECT 2, i.indexrelid::regclass::text, pg_get_indexdef(i.indexrelid) || ';'
@@ -72,19 +72,19 @@ const EVENT_TRIGGERS = `SELECT format('CREATE EVENT TRIGGER %I ON %s%s EXECUTE F
     || CASE evtenabled WHEN 'A' THEN format(E'\\nALTER EVENT TRIGGER %I ENABLE ALWAYS;', evtname) ELSE '' END
   FROM pg_event_trigger WHERE evtname LIKE 'recant%' ORDER BY evtname`;
 
-const HEAD = `-- The schema as it is after all migrations, read from the catalogue of an empty database. Written by \`npm run schema:dump\`, compared by a test;
--- to be read, not to be run.`;
+const HEAD = `-- The schema after all migrations, read from the catalogue of an empty database. Written by \`npm run schema:dump\` and checked by a test;
+-- for reading, not for execution.`;
 
 /**
- * Everything of the ledger's schema in one text: the same for the same migrations, whatever order things were made in.
- * @param connectionString of somebody who may read the catalogue; the database is migrated.
+ * The ledger's whole schema as one text, independent of the order in which objects were created.
+ * @param connectionString of a login that can read the catalogue of a migrated database
  */
 export async function dumpSchema(connectionString: string): Promise<string> {
   const client = new pg.Client({ connectionString });
   client.on('error', () => {});
   await client.connect();
   try {
-    // Names come out in full.
+    // Prints schema-qualified names.
     await client.query("SET search_path = ''; SET quote_all_identifiers = off");
     const parts = [HEAD];
     for (const text of [ROLES, SCHEMA, TYPES, SEQUENCES, TABLES, VIEWS, FUNCTIONS, EVENT_TRIGGERS]) {

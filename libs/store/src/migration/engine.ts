@@ -7,26 +7,26 @@ import type pg from 'pg';
 const prismaFolder = new URL('../../../../prisma/', import.meta.url);
 const migrationsFolder = new URL('migrations/', prismaFolder);
 
-/** The part of the WebAssembly API that is used here; the compiler's Node types leave it to the DOM's. */
+/** The part of the WebAssembly API used here; TypeScript declares it only in the DOM library. */
 declare const WebAssembly: {
   instantiate(bytes: Uint8Array, imports: Record<string, unknown>): Promise<{ instance: { exports: Record<string, unknown> } }>;
 };
 
-/** What the engine is asked with: nothing of ours is outside its view. */
+/** Every table and enum is visible to the engine. */
 export const noFilters = { externalTables: [], externalEnums: [] };
 
-export interface OpenEngine {
+interface OpenEngine {
   readonly engine: SchemaEngine;
-  /** What the database said of the last script it refused: the engine's own error does not carry it. */
+  /** The database's error for the last failed script; the engine's own error omits it. */
   scriptFailure(): unknown;
-  /** Ends its connections: the engine itself leaves them open. */
+  /** Closes its connections, which the engine itself leaves open. */
   close(): Promise<void>;
 }
 
 /**
- * Prisma's schema engine, in process: no native binary is fetched or started.
+ * Prisma's schema engine in process: no native binary is downloaded or started.
  *
- * @param script runs SQL scripts. Prisma's own adapter cuts them at every semicolon, also inside a function body or a comment, and commits piece by
+ * @param script runs SQL scripts. Prisma's own adapter splits them at every semicolon, even inside a function body or comment, and commits each
  *   piece; as one simple query a migration is atomic.
  */
 export async function openSchemaEngine(connectionString: string, schema: string, script: pg.ClientBase): Promise<OpenEngine> {
@@ -69,10 +69,10 @@ interface EngineBindings {
   __wbg_set_wasm(exports: Record<string, unknown>): void;
 }
 
-/** One instance for the process: the generated bindings keep views of its memory. */
+/** One instance per process: the generated bindings hold views of its memory. */
 let bindings: Promise<EngineBindings> | undefined;
 
-/** The package expects a bundler to link the module, so its two halves are put together here. */
+/** The package expects a bundler to link its JavaScript with its WebAssembly; this does so at run time. */
 async function loadBindings(): Promise<EngineBindings> {
   const loaded = (await import('@prisma/schema-engine-wasm/schema_engine_bg')) as unknown as EngineBindings;
   const wasm = await readFile(new URL('./schema_engine_bg.wasm', import.meta.resolve('@prisma/schema-engine-wasm')));
@@ -86,12 +86,12 @@ export function readSchema(): Promise<string> {
   return readFile(new URL('schema.prisma', prismaFolder), 'utf8');
 }
 
-/** SQL that stands beside the migrations. */
+/** SQL files in `prisma/` outside the migrations. */
 export function readPrismaFile(name: 'roles.sql' | 'grants.sql' | 'event-trigger.sql'): Promise<string> {
   return readFile(new URL(name, prismaFolder), 'utf8');
 }
 
-/** The migrations folder as the engine wants it, in order of their names. */
+/** The migrations folder in the engine's format, ordered by name. */
 export async function readMigrations(): Promise<MigrationList> {
   const entries = await readdir(migrationsFolder, { withFileTypes: true });
   const names = entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name);

@@ -4,14 +4,14 @@ import { StoreError } from '../error.ts';
 import { noFilters, openSchemaEngine, readMigrations, readSchema } from './engine.ts';
 import { applyGrants, prepareRoles } from './roles.ts';
 
-/** Held while migrations are applied, so that replicas that start at once do it one after the other. Any fixed number. */
+/** Advisory lock held while migrations are applied: serialises replicas that start together. Any fixed number. */
 const MIGRATION_LOCK = 7_267_143_201;
 
 /**
- * Brings the database to the newest schema and leaves ordinary rows in `_prisma_migrations`, so that `prisma migrate deploy` elsewhere carries on.
+ * Applies pending migrations and records them in `_prisma_migrations`, so that `prisma migrate deploy` remains usable.
  * Idempotent; concurrent calls wait for each other.
- * @param connectionString of a superuser, or of a member of `recant_migrator`. Everything is handed over to `recant_owner`, whom nobody logs in as.
- * @returns names of the migrations that were applied now.
+ * @param connectionString of a superuser, or of a member of `recant_migrator`. All objects are then owned by `recant_owner`, a role without login.
+ * @returns names of the migrations applied by this call
  * @throws StoreError `url_invalid | unreachable | access_refused | roles_missing | migration_failed`
  */
 export async function migrate(connectionString: string): Promise<readonly string[]> {
@@ -34,13 +34,13 @@ export async function migrate(connectionString: string): Promise<readonly string
     }
   } catch (cause) {
     if (cause instanceof StoreError) throw cause;
-    throw new StoreError('migration_failed', `The database schema could not be brought up to date: ${firstLine(cause)}`, { cause });
+    throw new StoreError('migration_failed', `Database migration failed: ${firstLine(cause)}`, { cause });
   } finally {
     await lock.end();
   }
 }
 
-/** The engine's reports have many lines: the one that names the database's error says most. */
+/** The engine's errors have many lines: prefers the one with the database's error. */
 function firstLine(cause: unknown): string {
   const lines = (cause instanceof Error ? cause.message : String(cause)).split('\n').map((line) => line.trim());
   return lines.find((line) => line.startsWith('Error querying the database')) ?? lines.find((line) => line !== '') ?? 'unknown error';

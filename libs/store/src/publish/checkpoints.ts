@@ -14,7 +14,7 @@ export async function readLastCheckpoint(
   return rows[0] === undefined ? undefined : toCheckpoint(rows[0]);
 }
 
-/** Two replicas that sign one size break the key here, and one of them has nothing to do. */
+/** Of two replicas that sign the same size, one violates the primary key and can ignore the error. */
 export async function insertCheckpoint(client: pg.ClientBase, { tenant, shard }: LogKey, checkpoint: StoredCheckpoint): Promise<void> {
   const { epoch, size, root, signedAtMs, note } = checkpoint;
   await client.query({ name: 'recant-put-checkpoint', text: PUT, values: [tenant, shard, epoch, size, root, signedAtMs, note] });

@@ -1,7 +1,7 @@
 import type { LogFacts, LogKey } from '@recant/ledger';
 import type pg from 'pg';
 
-/** Head and last entry of one log, each one index probe. */
+/** Head and last entry of one log, one index probe each. */
 const FACTS = `SELECT l.shards, l.epoch, l.size, l.root, l.frontier, e.idx, e.leaf, e.frame FROM recant.log l
   LEFT JOIN LATERAL (SELECT idx, leaf, frame FROM recant.entry WHERE tenant_id = l.tenant_id AND shard = l.shard ORDER BY idx DESC LIMIT 1) e ON true
   WHERE l.tenant_id = $1 AND l.shard = $2`;

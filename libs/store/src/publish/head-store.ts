@@ -3,7 +3,7 @@ import { HASH_BYTES, type LogHead } from '@recant/transparency';
 import type pg from 'pg';
 import { inTransaction, underLock, withClient } from './publish-store.ts';
 
-/** Held by whoever signs a head. Any fixed number. */
+/** Advisory lock for signing a head. Any fixed number. */
 const HEAD_LOCK = 726_715;
 
 const MS = (column: string): string => `(extract(epoch FROM ${column}) * 1000)::float8`;
@@ -11,7 +11,7 @@ const HEAD = `SELECT epoch, n, width, root, path, ${MS('signed_at')} AS signed_m
 const LAST = `${HEAD} ORDER BY epoch DESC, n DESC LIMIT 1`;
 const AT = `${HEAD} AND epoch = $2 AND n = $3`;
 const EPOCH_AFTER = 'SELECT EXISTS (SELECT 1 FROM recant.epoch WHERE opened_at > to_timestamp($1 / 1000.0)) AS opened';
-/** One index probe a log. */
+/** One index probe per log. */
 const NEWEST = `FROM recant.log l CROSS JOIN LATERAL (SELECT size, root, signed_at FROM recant.checkpoint
   WHERE tenant_id = l.tenant_id AND shard = l.shard AND epoch = l.epoch ORDER BY size DESC LIMIT 1) c`;
 const NEWEST_AT = `SELECT ${MS('max(c.signed_at)')} AS ms ${NEWEST}`;
@@ -26,7 +26,7 @@ const OF_TENANT = `SELECT h.epoch, h.n, h.width, h.root, h.path, ${MS('h.signed_
   FROM recant.head_member m JOIN recant.ledger_head h ON h.tenant_id = $2 AND h.epoch = m.epoch AND h.n = m.n
   WHERE m.tenant_id = $1 ORDER BY m.epoch DESC, m.n DESC LIMIT 1`;
 
-/** @param operator tenant that the heads belong to. @param secret 32 bytes, the same on every replica. */
+/** @param operator tenant that owns the heads @param secret 32 bytes, the same on every replica */
 export function createHeadStore(pool: pg.Pool, operator: string, secret: Uint8Array): HeadStore {
   return {
     exclusively: (work) =>
@@ -92,7 +92,7 @@ function hashesIn(bytes: Buffer): Uint8Array[] {
   return Array.from({ length: bytes.length / HASH_BYTES }, (_, at) => bytes.subarray(at * HASH_BYTES, (at + 1) * HASH_BYTES));
 }
 
-/** A tenant's own path under the newest head that has it. */
+/** A tenant's path in the newest head that contains it. */
 export interface TenantHead extends StoredHead {
   readonly slot: number;
   readonly salt: Uint8Array;

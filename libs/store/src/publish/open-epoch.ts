@@ -13,20 +13,20 @@ const ADD_EPOCH = `INSERT INTO recant.epoch (tenant_id, shard, epoch, start, sta
   VALUES ($1, $2, $3, $4, $5, $6, $7, to_timestamp($8 / 1000.0))`;
 
 export interface EpochOpening {
-  /** What the log is at now: opened by somebody else meanwhile, it is not opened twice. */
+  /** Expected current epoch: prevents opening twice. */
   readonly from: number;
   readonly epoch: number;
   readonly shards: number;
   readonly previous: EpochStatement['previous'];
   readonly previousNote: Uint8Array | undefined;
   readonly reason: string;
-  /** Id of the key, or of the person, who opens it. */
+  /** Id of the key or person opening the epoch. */
   readonly keyId: string;
   /** Milliseconds since 1970, UTC. */
   readonly nowMs: number;
 }
 
-/** Appends the statement and moves the log to its epoch, in one transaction under the log's row lock. @returns index of the statement */
+/** Appends the epoch statement and moves the log to the new epoch, in one transaction under the log's row lock. @returns index of the statement */
 export function openEpochInStore(pool: pg.Pool, log: LogKey, opening: EpochOpening): Promise<bigint> {
   return withClient(pool, async (client) => {
     await createLogs(client, [log], opening.shards);
@@ -38,7 +38,10 @@ async function append(client: pg.ClientBase, log: LogKey, opening: EpochOpening)
   const { tenant, shard } = log;
   const head = (await lockLogs(client, [log])).get(logKeyOf(log));
   if (head?.epoch !== opening.from)
-    throw new StoreError('already_exists', `The log ${tenant}/${shard} is not at epoch ${opening.from} any more: look again.`);
+    throw new StoreError(
+      'already_exists',
+      `Log ${tenant}/${shard}: expected epoch ${opening.from}, got ${head?.epoch ?? 'none'}; read its state again.`,
+    );
   const { frontier, shards } = head;
   head.receivedAtMs = Math.max(head.receivedAtMs, opening.nowMs);
   const { receivedAtMs } = head;
@@ -59,7 +62,7 @@ async function append(client: pg.ClientBase, log: LogKey, opening: EpochOpening)
   await add(encodeFrame({ kind: 'epoch', tenant, keyId, receivedAtMs, body }));
   await advanceLogs(client, [head]);
   const moved = await client.query(NEXT_EPOCH, [tenant, shard, opening.from, epoch]);
-  if (moved.rowCount !== 1) throw new StoreError('already_exists', `The log ${tenant}/${shard} moved under its lock: look again.`);
+  if (moved.rowCount !== 1) throw new StoreError('already_exists', `Log ${tenant}/${shard} changed under its lock: read its state again.`);
   await client.query(ADD_EPOCH, [tenant, shard, epoch, start, body, opening.previousNote ?? null, keyId, opening.nowMs]);
   return start;
 }

@@ -2,7 +2,7 @@ import type { LogKey, OutgoingCheckpoint, StoredCheckpoint } from '@recant/ledge
 import type pg from 'pg';
 import { toCheckpoint } from './checkpoints.ts';
 
-/** The newest checkpoint of each log, where nothing of that place is noted for it: two index probes a log. */
+/** The newest checkpoint of each log, unless recorded as sent to that anchor or witness: two index probes per log. */
 const outgoing = (table: string, column: string): string => `SELECT l.tenant_id, l.shard, c.* FROM recant.log l,
   LATERAL (SELECT epoch, size, root, (extract(epoch FROM signed_at) * 1000)::float8 AS signed_ms, note FROM recant.checkpoint
     WHERE tenant_id = l.tenant_id AND shard = l.shard AND epoch = l.epoch ORDER BY size DESC LIMIT 1) c
@@ -46,7 +46,7 @@ export async function markCosigned(
   await pool.query(MARK_COSIGNED, [tenant, shard, epoch, size, witness, lines, atMs]);
 }
 
-/** Lines of witnesses under one checkpoint. */
+/** Cosignature lines of one checkpoint. */
 export async function readCosignatures(
   client: Pick<pg.ClientBase, 'query'>,
   { tenant, shard }: LogKey,

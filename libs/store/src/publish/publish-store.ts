@@ -8,19 +8,19 @@ import { listUnanchored, listUncosigned, markAnchored, markCosigned } from './ou
 import { listLogKeys, UNINTEGRATED, UNPUBLISHED } from './pending.ts';
 import { putTiles, readIntegrated, readTilesOrRefuse } from './tiles.ts';
 
-/** First half of the advisory lock of a log's publishing. Any fixed number; two logs whose names hash alike wait for each other, no more. */
+/** First half of a log's publishing lock. Any fixed number; two logs with the same hash only wait for each other. */
 const PUBLISH_LOCK = 726_714;
 const LOCK = 'SELECT pg_try_advisory_lock($1, hashtext($2)) AS locked';
 const UNLOCK = 'SELECT pg_advisory_unlock($1, hashtext($2))';
 
-/** Publishing on PostgreSQL. Locks are held by a connection and fall with it: a killed replica leaves none. */
+/** Publishing on PostgreSQL. Advisory locks end with their connection: a killed replica leaves none. */
 export function createPublishStore(pool: pg.Pool, pass: Failpoints = () => {}): PublishStore {
   return {
     unpublished: () => listLogKeys(pool, UNPUBLISHED),
     unintegrated: () => listLogKeys(pool, UNINTEGRATED),
     publishing: (key, work) =>
       withClient(pool, (client) =>
-        // Before BEGIN: the transaction's one moment is after everything that the last holder did.
+        // Lock before BEGIN: the transaction's snapshot then includes everything the previous holder committed.
         underLock(client, PUBLISH_LOCK, `${key.tenant}/${key.shard}`, async () => {
           const result = await inTransaction(client, 'BEGIN ISOLATION LEVEL REPEATABLE READ', async () => {
             const done = await work(openLog(client, key));
@@ -42,7 +42,7 @@ export function createPublishStore(pool: pg.Pool, pass: Failpoints = () => {}): 
   };
 }
 
-export function openLog(client: pg.ClientBase, key: LogKey): OpenLog {
+function openLog(client: pg.ClientBase, key: LogKey): OpenLog {
   return {
     facts: () => readFacts(client, key),
     integrated: (epoch) => readIntegrated(client, key, epoch),
@@ -54,7 +54,7 @@ export function openLog(client: pg.ClientBase, key: LogKey): OpenLog {
   };
 }
 
-/** A connection that cannot end its transaction is closed, and its locks fall with it. */
+/** Closes a connection that cannot roll back, which releases its locks. */
 export async function withClient<T>(pool: pg.Pool, use: (client: pg.PoolClient) => Promise<T>): Promise<T> {
   const client = await pool.connect();
   let broken = false;
@@ -77,14 +77,14 @@ export async function inTransaction<T>(client: pg.ClientBase, begin: string, wor
   return result;
 }
 
-/** Runs `work` under an advisory lock of this connection, or not at all where another one holds it. */
+/** Runs `work` under an advisory lock. @returns undefined, without running it, if another connection has the lock */
 export async function underLock<T>(client: pg.ClientBase, group: number, name: string, work: () => Promise<T>): Promise<T | undefined> {
   const { rows } = await client.query(LOCK, [group, name]);
   if (!rows[0].locked) return undefined;
   try {
     return await work();
   } catch (error) {
-    // A lock outlives a transaction. Where the connection is gone, so is the lock.
+    // A session lock outlives its transaction, but not its connection.
     await client.query('ROLLBACK').catch(() => {});
     throw error;
   } finally {

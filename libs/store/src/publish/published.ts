@@ -13,25 +13,25 @@ const ENTRIES = 'SELECT frame FROM recant.entry WHERE tenant_id = $1 AND shard =
 const SINCE = `SELECT epoch, size, root, (extract(epoch FROM signed_at) * 1000)::float8 AS signed_ms, note FROM recant.checkpoint
   WHERE tenant_id = $1 AND shard = $2 AND epoch = $3 AND size > $4 ORDER BY size LIMIT $5`;
 
-/** A checkpoint as anybody may have it: the note, and the signatures of witnesses that came for it. */
+/** A checkpoint for publication: the signed note and the witnesses' cosignatures so far. */
 export interface PublicCheckpoint extends StoredCheckpoint {
   readonly cosignatures: readonly string[];
 }
 
-/** What is published of one tenant's logs. Tiles and entries are those of the log's present epoch. */
+/** Published data of one tenant's logs. Tiles and entries belong to the log's current epoch. */
 export interface Published {
   checkpoint(log: LogKey): Promise<PublicCheckpoint | undefined>;
-  /** Checkpoints of an epoch over `size`, ascending. */
+  /** Checkpoints of an epoch larger than `size`, ascending. */
   checkpointsAfter(log: LogKey, epoch: number, size: bigint, limit: number): Promise<readonly StoredCheckpoint[]>;
-  /** One value for each tile; undefined where it is not there, or not as wide. */
+  /** One value per tile; undefined if it is missing or narrower. */
   tiles(log: LogKey, tiles: readonly Tile[]): Promise<readonly (Uint8Array | undefined)[]>;
-  /** Frames [from, from + width), undefined where some are not there. */
+  /** Frames [from, from + width); undefined if any is missing. */
   entries(log: LogKey, from: bigint, width: number): Promise<readonly Uint8Array[] | undefined>;
-  /** The entry that a receipt is about: an attempt's end, else its intent. @param attempt undefined for the last one. */
+  /** The entry that a receipt proves: an attempt's settlement, else its intent. @param attempt default: the last one */
   receiptPlace(tenant: string, action: string, attempt: number | undefined): Promise<ReceiptPlace | undefined>;
-  /** @param places that are asked about: others that ever kept a checkpoint do not count. */
+  /** @param places the anchors and witnesses that count */
   standing(log: LogKey, source: string, eventId: string, places: PlaceNames): Promise<Standing>;
-  /** A tenant's own path under the newest head that has it. */
+  /** A tenant's path in the newest head that contains it. */
   head(tenant: string): Promise<TenantHead | undefined>;
 }
 

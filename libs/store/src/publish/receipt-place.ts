@@ -2,7 +2,7 @@ import type { LogKey } from '@recant/ledger';
 import type pg from 'pg';
 import { ACTION } from '../query/action.ts';
 
-/** The end of an attempt, or where there is none its intent. Of several sources or ends that which came first. */
+/** The settlement of an attempt, else its intent; the first received of several. */
 const PLACE = `SELECT shard, idx FROM (
     SELECT 0 AS rank, s.received_at, s.shard, s.idx FROM recant.settlement s WHERE s.tenant_id = $1 AND s.action = $2 AND s.attempt = $3
       AND EXISTS (SELECT 1 FROM recant.entry e WHERE e.tenant_id = s.tenant_id AND e.shard = s.shard AND e.idx = s.idx AND e.event_id IS NOT NULL)
@@ -15,7 +15,7 @@ export interface ReceiptPlace {
   readonly index: bigint;
 }
 
-/** @param attempt undefined for the last one. */
+/** @param attempt default: the last one */
 export async function findReceiptPlace(
   pool: pg.Pool,
   tenant: string,

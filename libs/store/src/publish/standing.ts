@@ -1,7 +1,7 @@
 import type { LogKey } from '@recant/ledger';
 import type pg from 'pg';
 
-/** The newest size that one of these places keeps: one index probe a place. */
+/** The largest size stored by one of these anchors or witnesses: one index probe each. */
 const newest = (table: string, column: string, names: string): string =>
   `(SELECT max(k.size) FROM unnest(${names}::text[]) AS p (name), LATERAL (SELECT size FROM recant.${table}
     WHERE tenant_id = l.tenant_id AND shard = l.shard AND epoch = l.epoch AND ${column} = p.name ORDER BY size DESC LIMIT 1) k)`;
@@ -13,22 +13,22 @@ const STANDING = `SELECT l.epoch,
     greatest(${newest('anchored', 'anchor', '$5')}, ${newest('cosignature', 'witness', '$6')}) AS kept
   FROM recant.log l WHERE l.tenant_id = $1 AND l.shard = $2`;
 
-/** Places outside the ledger, by the names that they are noted under. */
+/** Anchors and witnesses by their recorded names. */
 export interface PlaceNames {
   readonly anchors: readonly string[];
   readonly witnesses: readonly string[];
 }
 
-/** How safely one event is kept. Sizes are of the log's present epoch. */
+/** How far one event is signed and anchored. Sizes are of the log's current epoch. */
 export interface Standing {
   readonly epoch: number;
   /** First entry of the epoch. */
   readonly start: bigint;
-  /** Of the event's entry; undefined where the log does not have it. */
+  /** Index of the event's entry; undefined if the log does not contain it. */
   readonly index: bigint | undefined;
-  /** Entries under the newest checkpoint. */
+  /** Entries covered by the newest checkpoint. */
   readonly signed: bigint;
-  /** Entries under the newest checkpoint that one of the places keeps. */
+  /** Entries covered by the newest checkpoint that an anchor or witness has. */
   readonly kept: bigint;
 }
 

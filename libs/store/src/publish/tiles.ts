@@ -2,12 +2,12 @@ import { LedgerTampered, type LogKey } from '@recant/ledger';
 import { HASH_BYTES, type Tile, type TileContent, tilePath } from '@recant/transparency';
 import type pg from 'pg';
 
-/** One index probe a tile, and of its hashes only as many as are asked for. */
+/** One index probe per tile; reads only the requested number of hashes. */
 export const READ_TILES = `SELECT t.hashes FROM unnest($4::smallint[], $5::bigint[], $6::int[]) WITH ORDINALITY AS k (level, n, bytes, place)
   LEFT JOIN LATERAL (SELECT substr(hashes, 1, k.bytes) AS hashes FROM recant.tile
     WHERE tenant_id = $1 AND shard = $2 AND epoch = $3 AND level = k.level AND n = k.n OFFSET 0) t ON true ORDER BY k.place`;
 
-/** A row that is as long already was made by a replica: nothing to do. */
+/** Keeps a row that is at least as long: another replica wrote it. */
 const PUT_TILES = `INSERT INTO recant.tile AS t (tenant_id, shard, epoch, level, n, hashes)
   SELECT $1, $2, $3, k.level, k.n, k.hashes FROM unnest($4::smallint[], $5::bigint[], $6::bytea[]) AS k (level, n, hashes) ORDER BY 4, 5
   ON CONFLICT (tenant_id, shard, epoch, level, n) DO UPDATE SET hashes = excluded.hashes WHERE octet_length(excluded.hashes) > octet_length(t.hashes)`;
@@ -20,7 +20,7 @@ export async function readIntegrated(client: pg.ClientBase, { tenant, shard }: L
   return BigInt(rows[0]?.leaves ?? 0);
 }
 
-/** Each tile as wide as asked for; undefined where it is not there, or not as wide. */
+/** Each tile in the requested width; undefined if it is missing or narrower. */
 export async function readTiles(
   client: Pick<pg.ClientBase, 'query'>,
   { tenant, shard }: LogKey,
@@ -43,7 +43,7 @@ export async function readTilesOrRefuse(
   tiles: readonly Tile[],
 ): Promise<readonly Buffer[]> {
   return (await readTiles(client, log, epoch, tiles)).map((bytes, at) => {
-    if (bytes === undefined) throw new LedgerTampered(log, 'tiles_missing', `${tilePath(tiles[at] as Tile)} is not there, or shorter`);
+    if (bytes === undefined) throw new LedgerTampered(log, 'tiles_missing', `${tilePath(tiles[at] as Tile)} is missing or too short`);
     return bytes;
   });
 }

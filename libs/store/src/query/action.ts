@@ -4,7 +4,7 @@ import type pg from 'pg';
 import { asReader } from '../access/connect.ts';
 import { type RecordedEvent, toRecordedEvent } from './recorded-event.ts';
 
-/** Source numbers of an action come from its intents and settlements; its events are one range of the dedupe key each. */
+/** Finds an action's sources by its intents and settlements; its events are one range of the dedupe key per source. */
 const ENTRIES_OF_ACTION = `SELECT e.shard, e.idx, e.frame, src.source, split_part(e.event_id, '.', 2)::int AS attempt
   FROM (SELECT source_no FROM recant.attempt WHERE tenant_id = $1 AND action = $2::uuid
     UNION SELECT source_no FROM recant.settlement WHERE tenant_id = $1 AND action = $2::uuid) k
@@ -17,16 +17,16 @@ const CONTESTING = `SELECT d.bytes FROM recant.settlement s JOIN recant.dead_let
 export interface AttemptDetail {
   readonly source: string;
   readonly attempt: number;
-  /** Computed from the events themselves, equivocated ends among them. */
+  /** Computed from the events, including equivocating settlements. */
   readonly state: AttemptState;
-  /** In the order of the log. */
+  /** In log order. */
   readonly events: readonly RecordedEvent[];
 }
 
-/** What the column takes: of anything else there is no action. */
+/** Values of the uuid column; any other text matches no action. */
 export const ACTION = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-/** All attempts of an action, each with its events; empty where the tenant has none. */
+/** All attempts of an action with their events; empty if the tenant has no such action. */
 export async function readAction(pool: pg.Pool, tenant: string, action: string, nowMs: number): Promise<readonly AttemptDetail[]> {
   if (!ACTION.test(action)) return [];
   const { rows, letters } = await asReader(pool, tenant, async (client) => ({

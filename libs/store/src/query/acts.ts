@@ -6,10 +6,10 @@ import { type RecordedEvent, toRecordedEvent } from './recorded-event.ts';
 export interface ActQuery {
   readonly limit: number;
   readonly cursor?: string;
-  /** By the ledger's clock, milliseconds since 1970, UTC: included, not included. */
+  /** Ledger clock, milliseconds since 1970, UTC: from inclusive, to exclusive. */
   readonly fromMs?: number;
   readonly toMs?: number;
-  /** `by` of the acts: exact. */
+  /** Exact values of the acts' `by`. */
   readonly by?: readonly string[];
 }
 
@@ -19,12 +19,12 @@ export interface ActPage {
 }
 
 const ACTS = 'SELECT * FROM recant.own_acts($1, $2, $3, $4, $5, $6)';
-/** Above every time that a frame can hold. */
+/** Above every time that fits into a frame. */
 const LATEST_MS = 2 ** 53;
-/** One above the shards there can be: every entry of the time itself is below. */
+/** Sorts after every shard in descending order: excludes every entry received at exactly that time. */
 const SHARD_ABOVE = -1;
 
-/** What Recant and its operators did, newest first: plans, runs, acts, refusals of authority. @throws StoreError `cursor_invalid` */
+/** Acts of Recant and its operators, newest first: plans, runs, acts, authority failures. @throws StoreError `cursor_invalid` */
 export async function listActs(pool: pg.Pool, tenant: string, { limit, cursor, fromMs = 0, toMs, by }: ActQuery): Promise<ActPage> {
   const below = cursor === undefined ? [toMs ?? LATEST_MS, SHARD_ABOVE, '0'] : placeOf(cursor);
   const rows = await asReader(pool, tenant, async (client) => (await client.query(ACTS, [fromMs, ...below, by ?? null, limit + 1])).rows);
@@ -36,7 +36,6 @@ export async function listActs(pool: pg.Pool, tenant: string, { limit, cursor, f
 
 function placeOf(cursor: string): readonly (string | number)[] {
   const match = /^([0-9]{1,16})\.([0-9]{1,5})\.([0-9]{1,18})$/.exec(cursor);
-  if (match === null)
-    throw new StoreError('cursor_invalid', 'This cursor was not given by a list of this ledger: start again without one.');
+  if (match === null) throw new StoreError('cursor_invalid', 'Invalid cursor: start again without a cursor.');
   return match.slice(1);
 }

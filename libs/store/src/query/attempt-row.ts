@@ -1,7 +1,7 @@
 import type { AttemptRef, AttemptStatus, Outcome, Reversibility } from '@recant/events';
 import type { EntryAddress } from '@recant/planner';
 
-/** One attempt as lists show it. */
+/** One attempt in a list. */
 export interface AttemptSummary {
   readonly ref: AttemptRef;
   /** Entry of its intent. */
@@ -19,7 +19,7 @@ export interface AttemptSummary {
   readonly sequence: number;
   readonly keyId: string;
   readonly inverts?: AttemptRef & { readonly run: string; readonly step: number };
-  /** What the one settlement says; absent while there is none, or several that differ. */
+  /** The settlement; absent if there is none, or several that differ. */
   readonly settled?: SettledSummary;
 }
 
@@ -33,7 +33,7 @@ export interface SettledSummary {
   readonly durationMs: number;
 }
 
-/** A row of `attemptColumns`; bigints come as text. */
+/** A row of `attemptColumns`; bigints are text. */
 export interface AttemptSqlRow {
   readonly [column: string]: string | number | null;
 }

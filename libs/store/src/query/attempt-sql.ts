@@ -1,6 +1,6 @@
 import type { Selection, Vector } from '@recant/planner';
 
-/** Collects parameters of one statement. */
+/** Collects the parameters of one statement. */
 export class Parameters {
   readonly values: unknown[] = [];
   add(value: unknown): string {
@@ -9,7 +9,7 @@ export class Parameters {
   }
 }
 
-/** One row for each attempt, with the ends that the vector knows. Index ranges led by tenant; 100,000 attempts of one window in 0.9 s (2026-11). */
+/** One row per attempt, with its settlements below the vector. Uses index ranges led by tenant; 100,000 attempts of one window in 0.9 s (2026-11). */
 export function attemptColumns(vector: string, nowMs: string): string {
   return `a.action, a.attempt, a.shard, a.idx, a.sequence, a.agent, a.tool, a.session, encode(a.trace, 'hex') AS trace, a.reversibility, a.key_id,
   a.inverts_source, a.inverts_action, a.inverts_attempt, a.inverts_run, a.inverts_step, a.source_no, src.source,
@@ -26,7 +26,7 @@ export function attemptColumns(vector: string, nowMs: string): string {
   ) s ON true`;
 }
 
-/** The same rule as `attemptState` of the ledger, on projected rows. */
+/** Same rule as `attemptState` in libs/ledger, on projected rows. */
 function statusExpression(nowMs: string): string {
   return `CASE WHEN s.ends > 1 THEN 'contested' WHEN s.ends = 1 THEN s.outcome
     WHEN ${msOf('a.deadline_at')} <= ${nowMs}::bigint THEN 'unknown' ELSE 'open' END`;
@@ -36,12 +36,12 @@ function msOf(column: string): string {
   return `(extract(epoch FROM ${column}) * 1000)::bigint`;
 }
 
-/** The entry is below the vector. A shard that the vector does not name has no entry in view. */
+/** True for entries below the vector. A shard missing from the vector has no visible entries. */
 export function within(shard: string, idx: string, vector: string): string {
   return `${idx} < (${vector}::bigint[])[${shard} + 1]`;
 }
 
-/** Sizes by shard as an array parameter; 0 where the vector is silent. */
+/** Sizes by shard as an array parameter; 0 for shards missing from the vector. */
 export function vectorArray(vector: Vector): string[] {
   const shards = Object.keys(vector).map(Number);
   const sizes: string[] = new Array(Math.max(-1, ...shards) + 1).fill('0');
@@ -49,7 +49,7 @@ export function vectorArray(vector: Vector): string[] {
   return sizes;
 }
 
-/** Conditions of a selection, to be joined with AND. @param vector a parameter made with `vectorArray`. */
+/** Conditions of a selection, to be joined with AND. @param vector parameter from `vectorArray` */
 export function selectionConditions(tenant: string, selection: Selection, vector: string, nowMs: string, parameters: Parameters): string[] {
   const conditions = [`a.tenant_id = ${tenant}`, within('a.shard', 'a.idx', vector)];
   const anyOf = (column: string, values: readonly string[] | undefined, type = 'text') => {
@@ -76,7 +76,7 @@ export function selectionConditions(tenant: string, selection: Selection, vector
 const isUuid = (text: string): boolean => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text);
 const isHex = (text: string): boolean => /^([0-9a-f]{2})+$/i.test(text);
 
-/** Declared, read or wrote one of the resources. Resources are ASCII, so a prefix is the range up to the largest character. */
+/** True for attempts that declared, read or wrote one of the resources. Resources are ASCII, so a prefix is a range up to the largest character. */
 function touches(tenant: string, patterns: readonly string[], vector: string, parameters: Parameters): string {
   const matches = patterns.map((pattern) => {
     if (!pattern.endsWith('*')) return `resource = ${parameters.add(pattern)}`;

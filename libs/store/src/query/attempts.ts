@@ -9,23 +9,23 @@ import { readVector } from './vector.ts';
 export const PAGE_LIMIT_MAX = 1_000;
 
 export interface AttemptQuery {
-  /** All fields and-ed; no field means all attempts. */
+  /** Fields are combined with AND; no field selects all attempts. */
   readonly selection: Selection;
-  /** Rows of a page, 1 to PAGE_LIMIT_MAX. */
+  /** Rows per page, 1 to PAGE_LIMIT_MAX. */
   readonly limit: number;
-  /** Of the page before (`next`), or of a list before (`tail`): then only what was appended since. */
+  /** `next` of the previous page, or `tail` of an earlier list: then only attempts appended since. */
   readonly cursor?: string;
   /** Default `oldest`: ascending by (received, shard, index). */
   readonly order?: 'oldest' | 'newest';
-  /** Milliseconds since 1970, UTC: tells `open` from `unknown`. */
+  /** Milliseconds since 1970, UTC: distinguishes `open` from `unknown`. */
   readonly nowMs: number;
 }
 
 export interface AttemptPage {
   readonly attempts: readonly AttemptSummary[];
-  /** Cursor of the next page; absent on the last. */
+  /** Cursor of the next page; absent on the last page. */
   readonly next?: string;
-  /** Cursor that lists what is appended after the view of this list. */
+  /** Cursor for attempts appended after this list's snapshot. */
   readonly tail: string;
 }
 
@@ -46,7 +46,7 @@ export async function listAttempts(pool: pg.Pool, tenant: string, query: Attempt
   return { attempts, tail, next: formatCursor({ ...view, after: [last.receivedAtMs, last.entry.shard, String(last.entry.index)] }) };
 }
 
-/** A tail cursor has no view yet: it is what the logs hold now. */
+/** A tail cursor has no snapshot yet: takes the current log sizes. */
 async function openView(client: pg.ClientBase, tenant: string, cursor: Cursor | undefined): Promise<Cursor> {
   if (cursor !== undefined && Object.keys(cursor.vector).length > 0) return cursor;
   return { ...cursor, vector: await readVector(client, tenant) };
@@ -69,6 +69,6 @@ function statement(tenant: string, query: AttemptQuery, view: Cursor, limit: num
 function beyond([receivedMs, shard, idx]: readonly [number, number, string], newest: boolean, parameters: Parameters): string {
   const received = `to_timestamp(${parameters.add(receivedMs)}::bigint / 1000.0)`;
   const sign = newest ? '<' : '>';
-  // The first comparison says no more than the second; it is what an index on time can use.
+  // The first comparison is redundant, but can use an index on time.
   return `a.received_at ${sign}= ${received} AND (a.received_at, a.shard, a.idx) ${sign} (${received}, ${parameters.add(shard)}::smallint, ${parameters.add(idx)}::bigint)`;
 }

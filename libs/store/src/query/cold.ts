@@ -20,11 +20,11 @@ export interface DeadLetterSummary {
   readonly code: string;
   readonly detail: string;
   readonly origin: string;
-  /** Empty where the sender could not be identified. */
+  /** Empty if the sender could not be identified. */
   readonly keyId: string;
   /** Lower-case hex SHA-256 of the message. */
   readonly digest: string;
-  /** The message as it came. */
+  /** The message as received. */
   readonly bytes: Uint8Array;
   readonly receivedAtMs: number;
 }
@@ -32,7 +32,7 @@ export interface DeadLetterSummary {
 export interface DeadLetterQuery {
   readonly limit: number;
   readonly cursor?: string;
-  /** Only those refused so. */
+  /** Only these refusal codes. */
   readonly codes?: readonly string[];
 }
 
@@ -41,7 +41,7 @@ export interface DeadLetterPage {
   readonly next?: string;
 }
 
-/** Logs of a tenant, ascending by shard; those without entries are left out. */
+/** Non-empty logs of a tenant, ascending by shard. */
 export async function listLogs(prisma: PrismaClient, tenant: string): Promise<readonly LogSummary[]> {
   const find = prisma.log.findMany({ where: { tenantId: tenant, size: { gt: 0 } }, orderBy: { shard: 'asc' } });
   const [, rows] = await prisma.$transaction([becomeReader(prisma, tenant), find]);
@@ -87,7 +87,7 @@ export async function listDeadLetters(
   return rows.length <= limit || last === undefined ? { deadLetters } : { deadLetters, next: `${last.shard}.${last.index}` };
 }
 
-/** As `asReader`: first in a transaction of Prisma's. */
+/** Like `asReader`, as the first statement of a Prisma transaction. */
 function becomeReader(prisma: PrismaClient, tenant: string) {
   return prisma.$executeRaw`SELECT set_config('recant.tenant', ${tenant}, true), set_config('role', ${READER_ROLE}, true)`;
 }
@@ -95,6 +95,6 @@ function becomeReader(prisma: PrismaClient, tenant: string) {
 function parsePlace(cursor: string): { shard: number; idx: bigint } {
   const match = /^([0-9]{1,5})\.([0-9]{1,18})$/.exec(cursor);
   if (match === null || Number(match[1]) > SHARD_MAX)
-    throw new StoreError('cursor_invalid', 'This cursor was not given by a list of this ledger: start again without one.');
+    throw new StoreError('cursor_invalid', 'Invalid cursor: start again without a cursor.');
   return { shard: Number(match[1]), idx: BigInt(match[2] as string) };
 }

@@ -2,18 +2,18 @@ import { TIME_MS_MAX } from '@recant/events';
 import type { Vector } from '@recant/planner';
 import { StoreError } from '../error.ts';
 
-/** Place in a list and the view it is a list of: a page never sees what was appended after the first one. Opaque to callers. */
+/** Position in a list and the list's snapshot: later pages do not show attempts appended after the first page. Opaque to callers. */
 export interface Cursor {
   readonly vector: Vector;
-  /** Entries below it were listed before: absent for a list from the beginning. */
+  /** Entries below it were listed before; absent for a list from the beginning. */
   readonly since?: Vector;
-  /** Last row given: (received_at in ms, shard, idx). */
+  /** Last row of the previous page: (received_at in ms, shard, idx). */
   readonly after?: readonly [number, number, string];
 }
 
-/** Characters of a cursor: 4,096 shards of 20 digits fit. */
+/** Characters of a cursor: enough for 4,096 shards with 20 digits each. */
 const CURSOR_LENGTH_MAX = 262_144;
-/** What the columns take: PostgreSQL's smallint, and times that it has too. */
+/** Limits of the columns: smallint, and times that JavaScript and PostgreSQL both represent. */
 export const SHARD_MAX = 32_767;
 
 export function formatCursor({ vector, since, after }: Cursor): string {
@@ -27,14 +27,14 @@ export function parseCursor(text: string): Cursor {
   try {
     if (text.length > CURSOR_LENGTH_MAX) throw new RangeError('too long');
     const [version, sizes, since, after] = JSON.parse(Buffer.from(text, 'base64url').toString()) as [unknown, unknown, unknown, unknown];
-    if (version !== 1) throw new RangeError('of another version');
+    if (version !== 1) throw new RangeError('unknown version');
     return {
       vector: vectorOf(sizes),
       ...(since === null ? {} : { since: vectorOf(since) }),
       ...(after === null ? {} : { after: placeOf(after) }),
     };
   } catch (cause) {
-    throw new StoreError('cursor_invalid', 'This cursor was not given by a list of this ledger: start again without one.', { cause });
+    throw new StoreError('cursor_invalid', 'Invalid cursor: start again without a cursor.', { cause });
   }
 }
 

@@ -10,10 +10,10 @@ export interface RecordedEvent {
   readonly event: RecantEvent;
 }
 
-/** @param row of an entry that is an event; bigints come as text */
+/** @param row an event's entry; bigints are text */
 export function toRecordedEvent(row: { readonly shard: number; readonly idx: string; readonly frame: Buffer }): RecordedEvent {
   const frame = decodeFrame(row.frame);
-  if (frame === undefined) throw new TypeError(`entry ${row.shard}/${row.idx} is not a frame`);
+  if (frame === undefined) throw new TypeError(`entry ${row.shard}/${row.idx}: invalid frame`);
   const event = JSON.parse(Buffer.from(frame.body).toString()) as RecantEvent;
   return { entry: { shard: row.shard, index: BigInt(row.idx) }, receivedAtMs: frame.receivedAtMs, keyId: frame.keyId, event };
 }

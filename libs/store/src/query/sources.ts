@@ -2,45 +2,45 @@ import type pg from 'pg';
 import { asReader } from '../access/connect.ts';
 import { StoreError } from '../error.ts';
 
-/** A range of numbers, both ends included. */
+/** A range of sequence numbers, both ends inclusive. */
 export interface NumberRange {
   readonly first: number;
   readonly last: number;
 }
 
-/** `lost`: silent for longer than the lease that it announced. Without a lease silence says nothing. */
+/** `lost`: silent for longer than its announced lease. A source without a lease is never `lost`. */
 export type SourceState = 'open' | 'lost' | 'closed';
 
-/** One producer lane: what its numbers and its own words say. */
+/** One source: what its sequence numbers and its own events show. */
 export interface SourceSummary {
   readonly source: string;
   readonly shard: number;
-  /** Of its latest event. */
+  /** Agent of its latest event. */
   readonly agent: string;
   readonly state: SourceState;
-  /** Ledger's clock, milliseconds since 1970, UTC: its latest event in the order of the log. */
+  /** Receive time of its latest event in log order; ledger clock, milliseconds since 1970, UTC. */
   readonly receivedAtMs: number;
   readonly leaseMs?: number;
   /** Events recorded. */
   readonly events: number;
-  /** Highest number seen. */
+  /** Highest sequence number. */
   readonly last: number;
-  /** Ranges of numbers below it for which nothing came, and numbers in all of them. */
+  /** Gaps: ranges of missing numbers below `last`, and missing numbers in total. */
   readonly holes: number;
   readonly missing: number;
-  /** The latest ranges, at most HOLES_SHOWN_MAX. */
+  /** The latest gaps, at most HOLES_SHOWN_MAX. */
   readonly holesShown: readonly NumberRange[];
-  /** Events that came after one with a higher number: holes that were filled. */
+  /** Events received after one with a higher number: filled gaps. */
   readonly late: number;
-  /** Events whose number another event of the source has as well. */
+  /** Events that share their number with another event of the source. */
   readonly repeated: number;
-  /** Messages with a known id and other bytes, kept as dead letters. */
+  /** Messages with a known id and other bytes; stored as dead letters. */
   readonly equivocations: number;
-  /** What its latest heartbeat claims, by the producer's clock: nothing older is unsent. */
+  /** Claim of its latest heartbeat, by the producer's clock: every older event was sent. */
   readonly heartbeat?: { readonly nothingOlderThan: string; readonly time: string; readonly number: number };
-  /** Why it closed, in its own words. */
+  /** Reason given by the source when it closed. */
   readonly closed?: string;
-  /** The source that the same agent had before: same name but for the UUIDv7 at its end. */
+  /** Previous source of the same agent: same name except for the UUIDv7 at its end. */
   readonly restartOf?: string;
 }
 
@@ -52,9 +52,9 @@ export interface SourcePage {
 export interface SourceQuery {
   readonly limit: number;
   readonly cursor?: string;
-  /** Only sources with something to look at: holes, late or repeated numbers, equivocations, or lost. */
+  /** Only sources with gaps, late or repeated numbers or equivocations, or that are lost. */
   readonly gaps?: boolean;
-  /** Milliseconds since 1970, UTC, of the ledger's clock: tells `lost`. */
+  /** Ledger clock, milliseconds since 1970, UTC: determines `lost`. */
   readonly nowMs: number;
 }
 
@@ -73,8 +73,8 @@ export interface SourceTotals {
 const HOLES_SHOWN_MAX = 100;
 
 /**
- * Sources, newest first, each with what its numbers say. Numbers come out of the dedupe key alone: 1,000,000 events of one source in 1.4 s
- * (3.9 s with the rest of the answer, busy machine, 2026-11) and flat memory, whatever their size.
+ * Sources, newest first, with statistics of their numbers. Numbers are read from the dedupe key alone: 1,000,000 events of one source in 1.4 s
+ * (3.9 s for the whole answer, on a busy machine, 2026-11) in constant memory, whatever the events' size.
  */
 const SOURCES = `SELECT s.source_no, s.source, s.shard, n.*, (opened.data ->> 'leaseMs')::bigint AS lease_ms, closed.data ->> 'reason' AS closed, before.source AS restart_of,
     CASE WHEN closed.data IS NOT NULL THEN 'closed' WHEN n.received_ms + (opened.data ->> 'leaseMs')::bigint < $2 THEN 'lost' ELSE 'open' END AS state
@@ -90,30 +90,29 @@ function uuidPattern(): string {
   return '[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}';
 }
 
-const TELLING = `(state = 'lost' OR holes > 0 OR late > 0 OR repeated > 0 OR equivocations > 0)`;
+const HAS_FINDINGS = `(state = 'lost' OR holes > 0 OR late > 0 OR repeated > 0 OR equivocations > 0)`;
 const PAGE = `SELECT p.*, beat.event ->> 'time' AS beat_time, (beat.event ->> 'sequence')::bigint AS beat_number, beat.event -> 'data' ->> 'nothingOlderThan' AS beat_claim,
     (SELECT json_agg(json_build_object('first', h.first, 'last', h.last) ORDER BY h.first) FROM recant.source_holes(p.source_no, ${HOLES_SHOWN_MAX}) h WHERE p.holes > 0) AS holes_shown
-  FROM (SELECT * FROM (${SOURCES} AND s.source_no < $3 ORDER BY s.source_no DESC) every WHERE NOT $4 OR ${TELLING} LIMIT $5) p
+  FROM (SELECT * FROM (${SOURCES} AND s.source_no < $3 ORDER BY s.source_no DESC) every WHERE NOT $4 OR ${HAS_FINDINGS} LIMIT $5) p
   LEFT JOIN LATERAL (SELECT recant.event_of(frame) AS event FROM recant.read_entries(p.source_no, p.beat, p.beat || '!')) beat ON true
   ORDER BY p.source_no DESC`;
 const TOTALS = `SELECT count(*) AS sources, count(*) FILTER (WHERE state = 'lost') AS lost, count(restart_of) AS restarts, coalesce(sum(holes), 0) AS holes,
     coalesce(sum(missing), 0) AS missing, coalesce(sum(late), 0) AS late, coalesce(sum(repeated), 0) AS repeated, coalesce(sum(equivocations), 0) AS equivocations
   FROM (${SOURCES}) every`;
 
-/** Above every number of a source. */
+/** Above every source_no. */
 const NONE_BELOW = '9223372036854775807';
 
 const PLACE = 'SELECT source_no FROM recant.source WHERE tenant_id = $1 AND source = $2';
 
 /**
- * A cursor names the last source given. Its number would tell how many sources all tenants have: they are counted together.
+ * A cursor contains the last source's name, not its source_no, which would reveal the number of sources of all tenants.
  * @throws StoreError `cursor_invalid`
  */
 export async function listSources(pool: pg.Pool, tenant: string, { limit, cursor, gaps = false, nowMs }: SourceQuery): Promise<SourcePage> {
   const rows = await asReader(pool, tenant, async (client) => {
     const below = cursor === undefined ? NONE_BELOW : (await client.query(PLACE, [tenant, sourceOf(cursor)])).rows[0]?.source_no;
-    if (below === undefined)
-      throw new StoreError('cursor_invalid', 'This cursor was not given by a list of this ledger: start again without one.');
+    if (below === undefined) throw new StoreError('cursor_invalid', 'Invalid cursor: start again without a cursor.');
     return (await client.query<SourceSqlRow>(PAGE, [tenant, nowMs, below, gaps, limit + 1])).rows;
   });
   const sources = rows.slice(0, limit).map(toSummary);
@@ -121,17 +120,17 @@ export async function listSources(pool: pg.Pool, tenant: string, { limit, cursor
   return rows.length <= limit || last === undefined ? { sources } : { sources, next: Buffer.from(last.source).toString('base64url') };
 }
 
-/** PostgreSQL takes no U+0000: no source has one. */
+/** Removes U+0000, which PostgreSQL rejects and no source contains. */
 const sourceOf = (cursor: string): string => Buffer.from(cursor, 'base64url').toString().replaceAll('\0', '');
 
-/** Reads the numbers of every source of the tenant. */
+/** Totals over all sources of the tenant; reads all their numbers. */
 export async function countSources(pool: pg.Pool, tenant: string, nowMs: number): Promise<SourceTotals> {
   const { rows } = await asReader(pool, tenant, (client) => client.query(TOTALS, [tenant, nowMs]));
   const counts = Object.entries(rows[0] as Record<string, string>).map(([name, count]) => [name, Number(count)]);
   return Object.fromEntries(counts) as SourceTotals;
 }
 
-/** A row of PAGE; bigints come as text. */
+/** A row of PAGE; bigints are text. */
 interface SourceSqlRow {
   readonly source: string;
   readonly shard: number;

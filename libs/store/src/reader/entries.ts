@@ -4,16 +4,16 @@ import type { EntryAddress, Vector } from '@recant/planner';
 import type pg from 'pg';
 import { vectorArray, within } from '../query/attempt-sql.ts';
 
-/** Keys looked up by one statement. */
+/** Keys per statement. */
 const KEYS_MAX = 5_000;
 
-export type EffectsEvent = EventOf<'recant.attempt.effects.v1'>;
+type EffectsEvent = EventOf<'recant.attempt.effects.v1'>;
 export interface EffectsEntry {
   readonly entry: EntryAddress;
   readonly event: EffectsEvent;
 }
 
-/** One range of the dedupe key for each attempt: `.effects.` up to the character after the dot. 12 µs an attempt of one chunk (2026-11). */
+/** One range of the dedupe key per attempt: `.effects.` up to the character after the dot. 12 µs per attempt with one chunk (2026-11). */
 const EFFECTS_OF = `SELECT e.shard, e.idx, e.frame
   FROM unnest($2::text[], $3::text[]) AS k (source, prefix)
   JOIN recant.source src ON src.tenant_id = $1 AND src.source = k.source,
@@ -37,11 +37,11 @@ export async function readEffectsOf(pool: pg.Pool, tenant: string, refs: readonl
 export async function readEffectsOn(pool: pg.Pool, tenant: string, resources: readonly string[], vector: Vector): Promise<EffectsEntry[]> {
   const sizes = vectorArray(vector);
   const found = await readBatches(pool, resources, (some) => [EFFECTS_ON, [tenant, some, sizes]]);
-  // An event that touches resources of two batches was found twice.
+  // Removes duplicates: an event that touches resources of two batches is found twice.
   return found.filter(({ entry }, n) => n === 0 || compareEntries(entry, (found[n - 1] as EffectsEntry).entry) !== 0);
 }
 
-/** Ascending by (shard, index), whatever the batches were. */
+/** Ascending by (shard, index) across batches. */
 async function readBatches<T>(
   pool: pg.Pool,
   keys: readonly T[],
@@ -57,13 +57,13 @@ async function readBatches<T>(
   return found.sort((a, b) => compareEntries(a.entry, b.entry));
 }
 
-export function compareEntries(a: EntryAddress, b: EntryAddress): number {
+function compareEntries(a: EntryAddress, b: EntryAddress): number {
   return a.shard - b.shard || (a.index < b.index ? -1 : a.index > b.index ? 1 : 0);
 }
 
-/** The event as recorded: what was admitted then is not judged again. */
-export function eventOfFrame(bytes: Uint8Array): RecantEvent {
+/** The event as recorded; not validated again. */
+function eventOfFrame(bytes: Uint8Array): RecantEvent {
   const frame = decodeFrame(bytes);
-  if (frame?.kind !== 'event') throw new TypeError('this entry holds no event');
+  if (frame?.kind !== 'event') throw new TypeError('expected an event entry');
   return JSON.parse((frame.body as Buffer).toString()) as RecantEvent;
 }

@@ -6,7 +6,7 @@ import { attemptColumns, Parameters, selectionConditions, vectorArray, within } 
 import { readVector } from '../query/vector.ts';
 import { type EffectsEntry, readEffectsOf, readEffectsOn } from './entries.ts';
 
-/** What planning reads, bounded by a vector. @param clock milliseconds since 1970, UTC: tells `open` from `unknown`. */
+/** The planner's reads, bounded by a vector. @param clock milliseconds since 1970, UTC: distinguishes `open` from `unknown` */
 export function createLedgerReader(pool: pg.Pool, clock: () => number): LedgerReader {
   return {
     vector: (tenant) => readVector(pool, tenant),
@@ -57,7 +57,7 @@ function attemptsStatement(tenant: string, refs: readonly AttemptRef[], vector: 
     WHERE a.tenant_id = ${owner} AND ${within('a.shard', 'a.idx', sizes)} ORDER BY a.received_at, a.shard, a.idx`;
 }
 
-/** By the partial index of the inverses there are: of a tenant's attempts they are few. */
+/** Uses the partial index of inverses, which are few among a tenant's attempts. */
 function inversesStatement(tenant: string, refs: readonly AttemptRef[], vector: Vector, now: number, parameters: Parameters): string {
   const owner = parameters.add(tenant);
   const sizes = parameters.add(vectorArray(vector));
@@ -96,7 +96,7 @@ async function recorded(
 
 const KEYS = 'SELECT key_id, roles, resources FROM recant.credential WHERE tenant_id = $1 AND key_id = ANY ($2::text[])';
 
-/** Only what Recant's own connectors captured is attested; everything else was said by the agent's own process. */
+/** Effects are attested if recorded under a key with the role `rollback` (Recant's own connectors), else claimed by the agent's process. */
 async function readKeys(
   pool: pg.Pool,
   tenant: string,
@@ -108,7 +108,7 @@ async function readKeys(
   );
 }
 
-/** The attempts whose one settlement counts exactly the chunks that are in, with the digest that it names. */
+/** Attempts whose settlement matches the recorded chunks in count and digest. */
 async function findComplete(
   pool: pg.Pool,
   tenant: string,
@@ -128,7 +128,7 @@ async function findComplete(
   return new Set(settled.filter(({ ref, settled }) => settled !== undefined && isComplete(settled, chunks.get(keyOf(ref)) ?? [])));
 }
 
-/** The same rule as `attemptState` of the ledger. Ids are unique, so no chunk is there twice. */
+/** Same rule as `attemptState` in libs/ledger. Ids are unique, so no chunk occurs twice. */
 function isComplete(settled: NonNullable<AttemptSummary['settled']>, entries: readonly EffectsEntry[]): boolean {
   const chunks = entries.map(({ event }) => event.data).sort((a, b) => a.chunk - b.chunk);
   if (chunks.length !== settled.chunks || chunks.some(({ chunk }, n) => chunk !== n)) return false;

@@ -1,10 +1,10 @@
 import type { Approval } from '@recant/policy';
 import type pg from 'pg';
 
-/** Approvals of one plan that are looked at, the last ones. */
+/** Most recent approvals read per plan. */
 const APPROVALS_MAX = 100;
 
-/** What people have approved. Insert-only; read-after-write. A compromise of it starts plans without a second person; the acts in the log tell of none then. */
+/** Approvals of plans. Insert-only; read-after-write. A compromise allows runs without a second person; the log then has no act of approval. */
 export interface Approvals {
   put(tenant: string, plan: string, approval: Approval): Promise<void>;
   /** Newest first. */

@@ -4,13 +4,13 @@ import type pg from 'pg';
 const INSERT = `INSERT INTO recant.outbox (tenant_id, source, sequence, bytes)
   SELECT $1, $2, u.sequence, u.bytes FROM unnest($3::bigint[], $4::bytea[]) AS u (sequence, bytes)`;
 
-/** In the transaction of what the events tell. */
+/** Inserts events in the transaction of the change that they report. */
 export async function putEvents(client: pg.PoolClient, tenant: string, source: string, events: readonly OutboxItem[]): Promise<void> {
   if (events.length === 0) return;
   await client.query(INSERT, [tenant, source, events.map(({ sequence }) => sequence), events.map(({ bytes }) => Buffer.from(bytes))]);
 }
 
-/** An acknowledged event is in the ledger; here it is deleted. @param tenantOf whose events are sent; undefined: everybody's */
+/** Events to be sent; deleted once the ledger acknowledged them. @param tenantOf tenant whose events are sent; undefined for all tenants */
 export function createOutbox(pool: pg.Pool, tenantOf: () => Promise<string | undefined> = async () => undefined): Outbox {
   return {
     async sources(limit) {

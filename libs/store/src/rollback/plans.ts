@@ -7,7 +7,7 @@ import { putEvents } from './outbox.ts';
 import { inTransaction } from './transaction.ts';
 
 export interface StoredPlan extends Plan {
-  /** Key that asked for it. */
+  /** Key or person that requested the plan. */
   readonly by: string;
   /** Milliseconds since 1970, UTC. */
   readonly createdAtMs: number;
@@ -15,7 +15,7 @@ export interface StoredPlan extends Plan {
 
 /** Plans of a tenant. Insert-only; read-after-write. */
 export interface Plans {
-  /** The plan and the events that tell of it, in one transaction. Repeatable with the same id. */
+  /** Stores the plan and its events in one transaction. Idempotent by id. */
   put(tenant: string, plan: StoredPlan, events: { readonly source: string; readonly items: readonly OutboxItem[] }): Promise<void>;
   find(tenant: string, id: string): Promise<StoredPlan | undefined>;
 }

@@ -61,7 +61,7 @@ async function stage() {
   return { pool, runs, store, outbox, queue, [Symbol.asyncDispose]: end };
 }
 
-test('workers that ask at once get a run each; a run on the same resource waits until the older one has ended', async () => {
+test('concurrent workers claim distinct runs; a run on a resource in use waits until the older run has ended', async () => {
   await using at = await stage();
   await at.queue('first', ['r1', 'r2']);
   await at.queue('second', ['r2', 'r3']);
@@ -74,7 +74,7 @@ test('workers that ask at once get a run each; a run on the same resource waits 
   expect(new Set([...got, ...(rest ? [rest.run] : [])])).toEqual(new Set(['first', 'third']));
 
   const first = [...claims, rest].find((claim) => claim?.run === 'first');
-  if (!first) throw new Error('nobody has the first run');
+  if (!first) throw new Error('no worker claimed the first run');
   await at.store.commit(first, { steps: [], events: [], run: { from: 'queued', to: 'running' } });
   await at.store.commit(first, { steps: [1, 2].map((step) => ({ step, state: 'ended', outcome: 'restored' })), events: [] });
   expect(await at.store.claim('f', LEASE_MS)).toBeUndefined();
@@ -82,12 +82,12 @@ test('workers that ask at once get a run each; a run on the same resource waits 
   expect(await at.store.claim('f', LEASE_MS)).toMatchObject({ run: 'second' });
 });
 
-test('whoever lost the lease writes nothing, neither state nor events', async () => {
+test('a worker that lost its lease writes neither state nor events', async () => {
   await using at = await stage();
   await at.queue('run', ['r1']);
   const old = await at.store.claim('old', 0);
   const now = await at.store.claim('new', LEASE_MS);
-  if (!old || !now) throw new Error('both claim it, one after the other');
+  if (!old || !now) throw new Error('both workers must claim the run in turn');
   expect(now.token).toBeGreaterThan(old.token);
   const events = [{ sequence: 2, bytes: Buffer.from('{}') }];
   expect(await at.store.commit(old, { steps: [{ step: 1, state: 'started' }], events })).toEqual({ kind: 'lost' });
@@ -95,18 +95,18 @@ test('whoever lost the lease writes nothing, neither state nor events', async ()
   expect([await at.store.renew(old), await at.store.renew(now)]).toEqual([false, true]);
   expect((await at.store.load(now))?.steps.map(({ state }) => state)).toEqual(['pending', 'pending']);
   expect(await at.store.commit(now, { steps: [], events })).toEqual({ kind: 'committed', state: 'queued' });
-  // The same numbers again are somebody's memory of a commit that went through.
+  // Repeated sequence numbers mean that an earlier commit succeeded.
   expect(await at.store.commit(now, { steps: [], events })).toEqual({ kind: 'lost' });
   expect((await at.outbox.unsent(TENANT, 's/run', 10)).map(({ sequence }) => sequence)).toEqual([1, 2]);
   await at.outbox.acknowledged(TENANT, 's/run', 1);
   expect((await at.outbox.unsent(TENANT, 's/run', 10)).map(({ sequence }) => sequence)).toEqual([2]);
 });
 
-test('a person’s decision is never overwritten by a worker that has not seen it', async () => {
+test('a worker with a stale view never overwrites an operator’s decision', async () => {
   await using at = await stage();
   await at.queue('run', ['r1']);
   const claim = await at.store.claim('w', LEASE_MS);
-  if (!claim) throw new Error('it is free');
+  if (!claim) throw new Error('the run must be claimable');
   await at.store.commit(claim, {
     steps: [
       { step: 1, state: 'stuck' },
@@ -134,7 +134,7 @@ test('a person’s decision is never overwritten by a worker that has not seen i
   expect(await at.runs.act(TENANT, 'run', 'resume')).toBe('cancelling');
 });
 
-test('a plan runs once, whoever asks how often', async () => {
+test('a plan runs at most once, however often it is requested', async () => {
   await using at = await stage();
   const asked = await Promise.all(Array.from({ length: 5 }, () => at.queue('run', ['r1'])));
   expect(asked.filter(({ created }) => created)).toHaveLength(1);

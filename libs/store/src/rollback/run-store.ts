@@ -6,7 +6,7 @@ import { putEvents } from './outbox.ts';
 import { STEP_COLUMNS, type StepSqlRow, toStep } from './step-row.ts';
 import { inTransaction } from './transaction.ts';
 
-/** The oldest run that somebody may work on, unless an older one that has not ended works on one of its resources. Leases are by the database's clock. */
+/** Claims the oldest runnable run without a live lease, unless an older unfinished run uses one of its resources. Leases use the database's clock. */
 const CLAIM = `UPDATE recant.run SET token = token + 1, worker = $1, alarm = NULL, lease_until = now() + $2 * interval '1 millisecond'
   WHERE (tenant_id, id) = (
     SELECT r.tenant_id, r.id FROM recant.run r
@@ -26,14 +26,14 @@ const IN_FLIGHT = `SELECT 1 FROM recant.run_step WHERE tenant_id = $1 AND run_id
 const ADVANCE = `UPDATE recant.run SET lease_until = now() + $3 * interval '1 millisecond', sequence_next = sequence_next + $4, state = $5,
     alarm = CASE WHEN $6 THEN $7 ELSE alarm END, finished_at = CASE WHEN $8 THEN now() ELSE finished_at END
   WHERE tenant_id = $1 AND id = $2`;
-/** 100 steps are one statement; what a change does not name stays. */
+/** One statement for all steps; columns missing from a change keep their value. */
 const STEPS = `UPDATE recant.run_step s SET state = coalesce(u.state, s.state), outcome = coalesce(u.outcome, s.outcome),
     findings = coalesce(u.findings, s.findings), residue = coalesce(u.residue, s.residue),
     inverse_action = coalesce(u.inverse, s.inverse_action), take_back_action = coalesce(u.take_back, s.take_back_action)
   FROM unnest($3::int[], $4::text[], $5::text[], $6::text[], $7::text[], $8::uuid[], $9::uuid[]) AS u (step, state, outcome, findings, residue, inverse, take_back)
   WHERE s.tenant_id = $1 AND s.run_id = $2 AND s.step = u.step`;
 
-/** @param leaseMs renewed by every commit. @param tenantOf whose runs are claimed; undefined: everybody's */
+/** @param leaseMs renewed by every commit @param tenantOf tenant whose runs are claimed; undefined for all tenants */
 export function createRunStore(
   pool: pg.Pool,
   leaseMs: number,
@@ -86,7 +86,7 @@ async function commit(client: pg.PoolClient, { tenant, run, token }: Claim, chan
   const current = row.state as RunState;
   const to = change.run?.to ?? current;
   if (change.run && change.run.from !== current) return { kind: 'moved', state: current };
-  // A person may have decided about a stuck step since this worker looked.
+  // An operator may have acted on a stuck step since this worker read it.
   const stops = change.run !== undefined && (to === 'waiting' || to === 'paused' || isRunEnd(to));
   if (stops && (await client.query(IN_FLIGHT, [tenant, run])).rowCount !== 0) return { kind: 'moved', state: current };
   await client.query(ADVANCE, [

@@ -20,7 +20,7 @@ import { inTransaction } from './transaction.ts';
 export interface NewRun {
   readonly id: string;
   readonly plan: string;
-  /** Lower-case hex, of the plan that was looked at. */
+  /** Digest of the confirmed plan, lower-case hex. */
   readonly digest: string;
   readonly by: string;
   readonly source: string;
@@ -49,16 +49,16 @@ export interface RunPage {
   readonly next?: string;
 }
 
-/** What people do with runs. Read-after-write. */
+/** Runs as operators see and control them. Read-after-write. */
 export interface Runs {
-  /** The run, its steps, what it works on and its first events in one transaction. A plan runs once: asked again, `id` is the one there is. */
+  /** Stores the run, its steps, resources and first events in one transaction. A plan runs once: for a second request, `id` is the existing run's. */
   create(tenant: string, run: NewRun): Promise<{ readonly id: string; readonly created: boolean }>;
-  /** The run of a plan, where it was started. */
+  /** Id of the plan's run; undefined if it was not started. */
   ofPlan(tenant: string, plan: string): Promise<string | undefined>;
   find(tenant: string, id: string): Promise<{ readonly run: StoredRun; readonly steps: readonly StepRecord[] } | undefined>;
   /** Newest first. @throws StoreError `cursor_invalid` */
   list(tenant: string, page: { readonly limit: number; readonly cursor?: string | undefined }): Promise<RunPage>;
-  /** Refused where the table of states has no cell for it. */
+  /** @returns the current state if the transition table does not allow the event */
   act(tenant: string, id: string, event: Extract<RunEvent, 'pause' | 'resume' | 'cancel'>): Promise<'done' | 'unknown' | RunState>;
   actOnStep(
     tenant: string,
@@ -145,7 +145,7 @@ async function insertRun(client: pg.PoolClient, tenant: string, run: NewRun): Pr
 }
 
 async function actOnStep(client: pg.PoolClient, tenant: string, id: string, step: number, event: 'retry' | 'skip') {
-  // The run's row is locked first, as in every commit of a worker: one order of locks.
+  // Locks the run's row first, like every commit of a worker: prevents deadlocks.
   const state = await lockState(client, tenant, id);
   if (state === undefined) return 'run_unknown';
   const { rows } = await client.query('SELECT state FROM recant.run_step WHERE tenant_id = $1 AND run_id = $2 AND step = $3', [
@@ -200,7 +200,7 @@ function toRun(row: RunSqlRow, stepCount: number, account: Account): StoredRun {
   };
 }
 
-/** A list shows counts; what each step found and left behind is in the run itself. */
+/** Lists contain only counts; findings and residue of steps are part of the run itself. */
 function summaryOf(row: RunSqlRow, counts: readonly { ended: boolean; outcome: StepOutcome | null; count: number }[]): StoredRun {
   const steps = counts.flatMap(({ ended, outcome, count }) =>
     Array.from({ length: count }, () => ({
@@ -214,6 +214,6 @@ function summaryOf(row: RunSqlRow, counts: readonly { ended: boolean; outcome: S
 
 function parseCursor(cursor: string): readonly [string, string] {
   const match = /^(\d{1,15})\.([\w-]{1,64})$/.exec(cursor);
-  if (!match) throw new StoreError('cursor_invalid', 'This is not a cursor of the list of runs.');
+  if (!match) throw new StoreError('cursor_invalid', 'Invalid cursor: start again without a cursor.');
   return [match[1] as string, match[2] as string];
 }

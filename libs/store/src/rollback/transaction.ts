@@ -1,6 +1,6 @@
 import type pg from 'pg';
 
-/** One transaction on one connection; what throws rolls back. */
+/** Runs `work` in one transaction; an error rolls back. */
 export async function inTransaction<T>(pool: pg.Pool, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
   const client = await pool.connect();
   try {
