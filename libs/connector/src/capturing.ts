@@ -1,32 +1,32 @@
 import type { AttemptRef, Effect, VersionOrAbsent } from '@recant/events';
 
 /**
- * A system as the agent's process sees it: the side of a connector that records.
+ * The capturing side of a connector, in the agent's process.
  *
- * Promises: when `capture` resolves, every image it will need is durable (I1). Who retries: the caller, and only before the tool ran.
- * A compromise of this side allows false or missing effects for the agent's own attempts, never a write by Recant (I13).
+ * When `capture` resolves, every image that an undo needs is durable (I1). The caller retries, and only before the tool ran.
+ * A compromise allows false or missing effects for the agent's own attempts, never a write by Recant (I13).
  */
 export interface CapturingSystem<Handle = unknown> {
-  /** Name under which the system is registered, the authority of its resource URIs. */
+  /** Registered name of the system: the authority of its resource URIs. */
   readonly name: string;
-  /** Connector, the scheme of its resource URIs. */
+  /** Name of the connector: the scheme of its resource URIs. */
   readonly connector: string;
   /**
-   * Before the tool runs.
-   * @param resources URIs of this system that the tool declares; may be empty where the system captures by itself (postgres triggers).
-   * @throws ConnectorError `capture_refused | resource_invalid | too_large | unreachable`: the tool must not run.
+   * Called before the tool runs.
+   * @param resources declared URIs of this system; may be empty if the system detects changes itself (postgres triggers)
+   * @throws ConnectorError `capture_refused | resource_invalid | too_large | unreachable`; the tool must then not run
    */
   capture(attempt: AttemptRef, resources: readonly string[]): Promise<Capture<Handle>>;
 }
 
-/** One attempt's capture on one system. */
+/** The capture of one attempt on one system. */
 export interface Capture<Handle = unknown> {
-  /** Versions now, by resource and part: what the intent states as `before`. */
+  /** Current versions by resource and part; the intent's `before`. */
   readonly before: Readonly<Record<string, Readonly<Record<string, VersionOrAbsent>>>>;
-  /** What the tool works with (a transaction runner, a directory). */
+  /** The tool's access to the system (a transaction runner, a directory). */
   readonly handle: Handle;
-  /** After the tool ran, whatever came of it: the effects that took place, in ordinal order. Repeatable. */
+  /** The effects in ordinal order; called after the tool ran, also if it failed. Repeatable. */
   settle(): AsyncIterable<Effect>;
-  /** Releases what the capture holds. Idempotent; images stay. */
+  /** Releases locks and connections. Idempotent; images remain. */
   release(): Promise<void>;
 }

@@ -1,6 +1,6 @@
 export type ConnectorErrorCode = 'options_invalid' | 'resource_invalid' | 'capture_refused' | 'not_prepared' | 'too_large' | 'unreachable';
 
-/** The one error class of connectors. `retry`: whether the same call may succeed later without anybody's doing. */
+/** The only error class of connectors. `retry`: the same call may succeed later without intervention. */
 export class ConnectorError extends Error {
   override readonly name = 'ConnectorError';
   readonly code: ConnectorErrorCode;

@@ -1,13 +1,13 @@
 import type { AttemptRef, Effect, VersionOrAbsent } from '@recant/events';
 
-/** One registered target as the rollback service opens it. `options` belong to the connector and hold its secrets. */
+/** One registered target of the rollback service. `options` are defined by the connector and contain its secrets. */
 export interface SystemRegistration {
   readonly name: string;
   readonly connector: string;
   readonly options: Readonly<Record<string, unknown>>;
 }
 
-/** Makes targets of one kind. Registered by name; an event can only name it, never configure it. */
+/** Opens targets of one kind. An event can name a connector, never configure it. */
 export interface Connector {
   readonly kind: string;
   /** @throws ConnectorError `options_invalid | unreachable | not_prepared` */
@@ -15,24 +15,24 @@ export interface Connector {
 }
 
 /**
- * A system as the rollback service sees it: the side that probes and inverts, with the system's own credentials.
+ * The target side of a connector, in the rollback service, with the system's own credentials.
  *
- * `probe` reads only. `invert` is atomic per step (one undone attempt, whole or not at all), guarded per part, and takes effect at most once
- * per (run, step): the mark is written in the same transaction where the target has one. Who retries: the runner, after asking `applied`.
+ * `probe` only reads. `invert` is atomic per step (one undone attempt), guarded per part, and takes effect at most once per (run, step): if the
+ * target has transactions, the mark is written in the same one. The runner retries, after asking `applied`.
  */
 export interface TargetSystem {
   readonly name: string;
   readonly connector: string;
-  /** What tells this system from another of the same name (database system identifier, root folder's marker). */
+  /** Distinguishes this system from another one of the same name (database system identifier, marker in the root folder). */
   identity(): Promise<string>;
-  /** Versions now. Never says absent where it cannot see: that is `unreadable`. */
+  /** Current versions. A part that cannot be read is `unreadable`, never absent. */
   probe(parts: readonly PartAddress[]): Promise<readonly Probed[]>;
   /**
-   * Applies inverses, in the order given, in bounded transactions of whole steps; bisects on error so that one bad step does not take others along.
-   * Every step gets exactly one result. Transport errors are thrown (`ConnectorError` `unreachable`): nothing is known then, ask `applied`.
+   * Applies inverses in order, in bounded transactions of whole steps; bisects on error, so that a failing step does not affect others.
+   * Every step gets exactly one result. @throws ConnectorError `unreachable`: the outcome is unknown, ask `applied`
    */
   invert(batch: InverseBatch): Promise<readonly InverseResult[]>;
-  /** The target's own evidence of steps that took effect, for resuming after a crash. */
+  /** Results of the steps that took effect, from the target's own records, for resuming after a crash. */
   applied(run: string, steps: readonly number[]): Promise<readonly InverseResult[]>;
   close(): Promise<void>;
 }
@@ -46,7 +46,7 @@ export type Probed = PartAddress &
 
 export interface InverseBatch {
   readonly run: string;
-  /** Fencing token of the claim: a target that has seen a higher one refuses. Decimal. */
+  /** Fencing token of the claim, decimal. A target that has seen a higher one refuses the batch. */
   readonly token: string;
   readonly steps: readonly InverseStep[];
 }
@@ -54,15 +54,15 @@ export interface InverseBatch {
 export interface InverseStep {
   /** Number of the step in its plan, from 1. */
   readonly step: number;
-  /** The inverse's own attempt (agent `recant`): the capture of what the inverse writes is filed under it. */
+  /** The inverse's own attempt (agent `recant`); the effects of the inverse are captured under it. */
   readonly attempt: AttemptRef;
   /** The attempt that is undone. */
   readonly undoes: AttemptRef;
-  /** Its effects on this system, ascending by ordinal, as read again from the entries. */
+  /** The effects of `undoes` on this system, read again from the entries, ascending by ordinal. */
   readonly effects: readonly Effect[];
   /**
-   * Highest ordinal that the plan knows for each resource. A later write to a part of this step that is not this run's own
-   * is somebody's unrecorded or new work: conflict `later_write`.
+   * Highest ordinal that the plan knows for each resource. A later write to a part of this step, except by this run, is unrecorded or new:
+   * conflict `later_write`.
    */
   readonly knownOrdinals: Readonly<Record<string, string>>;
 }
@@ -80,11 +80,11 @@ export type InverseOutcome =
 export interface InverseResult {
   readonly step: number;
   readonly outcome: InverseOutcome;
-  /** Why, per part; empty for `restored` without remark. */
+  /** Reasons per part; usually empty for `restored`. */
   readonly findings: readonly Finding[];
-  /** What the inverse itself changed, captured as for any attempt; empty where nothing was written. */
+  /** The captured effects of the inverse; empty if nothing was written. */
   readonly effects: readonly Effect[];
-  /** What stays behind, in words for the account. */
+  /** What remains, as texts for the account. */
   readonly residue: readonly string[];
 }
 
@@ -97,11 +97,11 @@ export interface Finding extends PartAddress {
 
 export type FindingCode =
   | 'drift' // the live version is neither before nor after
-  | 'later_write' // somebody wrote the part after the last write the plan knows
-  | 'unreadable' // cannot tell absent from invisible
-  | 'side_effect' // the inverse changed more, or less, than the plan said
-  | 'image_missing' // expired, erased or never kept
+  | 'later_write' // the part was written after the last write that the plan knows
+  | 'unreadable' // absence cannot be established
+  | 'side_effect' // the inverse changed more or less than planned
+  | 'image_missing' // expired, erased or never stored
   | 'constraint' // the target refuses the inverse (foreign key, unique, not empty)
   | 'not_registered' // the effect names a system or resource outside the registration (I13)
   | 'fenced' // another claim with a higher token
-  | 'read_back'; // what was written does not read back as before
+  | 'read_back'; // reading back gave another version than before

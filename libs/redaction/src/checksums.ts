@@ -1,4 +1,4 @@
-/** Digits of a text, whatever separates them. */
+/** The digits of a text, without separators. */
 export const digitsOf = (text: string): string => text.replace(/\D+/g, '');
 
 /** ISO/IEC 7812-1, annex B. */
@@ -19,12 +19,12 @@ export function remainder(digits: string, modulus: number): number {
   return rest;
 }
 
-/** Sum of digits, each times its weight; weights go round. */
+/** Weighted sum of digits; weights repeat. */
 export function weighted(digits: string, weights: readonly number[]): number {
   return [...digits].reduce((sum, digit, index) => sum + Number(digit) * (weights[index % weights.length] as number), 0);
 }
 
-/** ISO 13616: the first four characters moved to the end, letters as 10 to 35, remainder 1 by 97. */
+/** ISO 13616: with the first four characters moved to the end and letters as 10 to 35, the number modulo 97 is 1. */
 export function isIban(text: string): boolean {
   const moved = `${text.slice(4)}${text.slice(0, 4)}`.toUpperCase();
   return (
@@ -35,7 +35,7 @@ export function isIban(text: string): boolean {
   );
 }
 
-/** German tax identification number (Steuer-ID): ISO 7064 MOD 11,10 over eleven digits, of whose first ten one stands two or three times. */
+/** German tax identification number (Steuer-ID): ISO 7064 MOD 11,10 over eleven digits; exactly one of the first ten digits is repeated, two or three times. */
 export function isGermanTaxId(digits: string): boolean {
   const counts = new Map<string, number>();
   for (const digit of digits.slice(0, 10)) counts.set(digit, (counts.get(digit) ?? 0) + 1);
@@ -49,13 +49,13 @@ export function isGermanTaxId(digits: string): boolean {
   return (11 - product) % 10 === Number(digits[10]);
 }
 
-/** Spanish DNI and NIE: the number's remainder by 23 names the letter. */
+/** Spanish DNI and NIE: the number modulo 23 determines the letter. */
 export function isSpanishId(text: string): boolean {
   const number = text.slice(0, -1).replace(/^[XYZ]/i, (letter) => String('XYZ'.indexOf(letter.toUpperCase())));
   return 'TRWAGMYFPDXBNJZSQVHLCKE'[Number(number) % 23] === text.at(-1)?.toUpperCase();
 }
 
-/** Italian codice fiscale: characters on odd places count by this table, those on even ones by their own order. */
+/** Italian codice fiscale: characters at odd positions count by this table, those at even positions by their order. */
 const ODD = [1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16, 10, 22, 25, 24, 23];
 export function isItalianTaxCode(text: string): boolean {
   const places = [...text.toUpperCase()].map((character) => (/\d/.test(character) ? Number(character) : character.charCodeAt(0) - 65));
@@ -63,7 +63,7 @@ export function isItalianTaxCode(text: string): boolean {
   return sum % 26 === places[15];
 }
 
-/** Brazilian CPF: two digits, each a weighted sum of what stands before it, by 11. */
+/** Brazilian CPF: two check digits, each a weighted sum of the preceding digits modulo 11. */
 export function isBrazilianTaxId(digits: string): boolean {
   const check = (length: number): number => {
     const rest =

@@ -1,20 +1,20 @@
 export type RedactionErrorCode =
-  /** A rule, or what is said of rules, is wrong. */
+  /** Invalid rules or options. */
   | 'rules_invalid'
-  /** A rule refuses what stands in `finding.place`. */
+  /** A rule with the treatment `refuse` matched at `finding.place`. */
   | 'refused';
 
-/** What a rule found: where, never what. */
+/** The place of a match, without the value. */
 export interface Finding {
   readonly rule: string;
   readonly place: string;
 }
 
-/** The one error class of redaction. Its message never holds a value. */
+/** The only error class of redaction. Its message never contains a value. */
 export class RedactionError extends Error {
   override readonly name = 'RedactionError';
   readonly code: RedactionErrorCode;
-  /** With `refused`. */
+  /** Present for `refused`. */
   readonly finding: Finding | undefined;
   constructor(code: RedactionErrorCode, message: string, finding?: Finding) {
     super(message);

@@ -14,7 +14,7 @@ export function isIpv6(text: string): boolean {
   return before + groupsOf(tail, true) < GROUPS;
 }
 
-/** How many of an address's groups the text holds; more than there are where it holds anything else. A dotted IPv4 address at the end is two. */
+/** Number of IPv6 groups in the text; more than GROUPS if it is invalid. A dotted IPv4 address at the end counts as two. */
 function groupsOf(text: string, atEnd: boolean): number {
   if (text === '') return 0;
   return text.split(':').reduce((count, group, index, groups) => {

@@ -1,9 +1,9 @@
-/** A member, a place in a list, or `*` for each of them. */
+/** A member or list index, or `*` for all of them. */
 export type PathSegment = { readonly at: string } | '*';
 
 const SEGMENT = /\.([A-Za-z_$][\w$-]{0,127})|\[(\d{1,9})\]|\["([^"\\]{1,128})"\]|(\.\*|\[\*\])/y;
 
-/** The part of JSONPath (RFC 9535) that names places: `$`, `.name`, `["name"]`, `[0]`, `.*`, `[*]`. Undefined for anything else. */
+/** Parses the subset of JSONPath (RFC 9535) with `$`, `.name`, `["name"]`, `[0]`, `.*` and `[*]`. Undefined for anything else. */
 export function parsePath(path: string): readonly PathSegment[] | undefined {
   if (typeof path !== 'string' || !path.startsWith('$')) return undefined;
   const segments: PathSegment[] = [];

@@ -1,4 +1,3 @@
-import { beside } from './beside.ts';
 import {
   digitsOf,
   isBrazilianTaxId,
@@ -12,6 +11,7 @@ import {
 } from './checksums.ts';
 import { isIpv4, isIpv6 } from './ip.ts';
 import type { RedactionRule } from './rule.ts';
+import { valueAfterName } from './value-after-name.ts';
 
 /** Lengths of IBANs by country (SWIFT registry, release 99). */
 const IBAN_LENGTHS = new Map(
@@ -24,7 +24,7 @@ const IBAN_LENGTHS = new Map(
     .split(' ')
     .map((entry) => [entry.slice(0, 2), Number(entry.slice(2))]),
 );
-/** Beginnings and lengths of payment cards (ISO/IEC 7812): Visa, Mastercard, American Express, Diners, Discover, JCB, UnionPay, Maestro. */
+/** Prefixes and lengths of payment card numbers (ISO/IEC 7812): Visa, Mastercard, American Express, Diners, Discover and JCB and UnionPay, Maestro. */
 const CARDS: readonly (readonly [RegExp, readonly number[]])[] = [
   [/^4/, [19, 16, 13]],
   [/^(?:5[1-5]|222[1-9]|22[3-9]|2[3-6]|27[01]|2720)/, [16]],
@@ -34,8 +34,8 @@ const CARDS: readonly (readonly [RegExp, readonly number[]])[] = [
   [/^(?:5018|5020|5038|5893|6304|6759|676[123])/, [19, 18, 17, 16, 15, 14, 13, 12]],
 ];
 
-/** How many characters of the piece hold its first `count` letters and digits; 0 where another one follows at once. */
-function holding(piece: string, count: number): number {
+/** Length of the prefix with the first `count` letters and digits; 0 if another letter or digit follows directly. */
+function prefixLength(piece: string, count: number): number {
   let seen = 0;
   for (let index = 0; index < piece.length; index += 1) {
     if (!/[A-Za-z0-9]/.test(piece[index] as string)) continue;
@@ -48,14 +48,14 @@ function holding(piece: string, count: number): number {
 function ibanIn(piece: string): number {
   const text = piece.replaceAll(' ', '');
   const count = IBAN_LENGTHS.get(text.slice(0, 2).toUpperCase()) ?? Number.POSITIVE_INFINITY;
-  return text.length >= count && isIban(text.slice(0, count)) ? holding(piece, count) : 0;
+  return text.length >= count && isIban(text.slice(0, count)) ? prefixLength(piece, count) : 0;
 }
 
 function cardIn(piece: string): number {
   const digits = digitsOf(piece);
   const lengths = CARDS.find(([beginning]) => beginning.test(digits))?.[1] ?? [];
   for (const count of lengths) {
-    const length = digits.length >= count && luhn(digits.slice(0, count)) ? holding(piece, count) : 0;
+    const length = digits.length >= count && luhn(digits.slice(0, count)) ? prefixLength(piece, count) : 0;
     if (length > 0) return length;
   }
   return 0;
@@ -73,7 +73,7 @@ const rule = (name: string, pattern: RegExp, take?: (piece: string) => number): 
   treat: 'seal',
 });
 
-/** Members whose value is about a person whatever it looks like. */
+/** Members whose value is always personal. */
 const PERSONAL_KEYS = [
   ...['first_name', 'last_name', 'full_name', 'given_name', 'family_name', 'maiden_name', 'surname', 'birth_date', 'birthdate', 'birthday'],
   ...['date_of_birth', 'dob', 'email', 'email_address', 'phone', 'phone_number', 'mobile', 'mobile_number', 'street', 'street_address'],
@@ -81,12 +81,12 @@ const PERSONAL_KEYS = [
   ...['passport_number', 'iban', 'account_number', 'card_number', 'cvv', 'cvc', 'bsn', 'nin'],
 ];
 
-/** The same names in texts; short ones only where no other word ends with them. */
+/** The same names in texts; short ones must not be the end of a longer word. */
 const PERSONAL_WORDS = PERSONAL_KEYS.map((key) => `${key.length < 6 ? '(?<![a-z])' : ''}${key.replaceAll('_', '[_-]?')}`).join('|');
-/** What stands beside such a name without being a value: a parameter, a type, another name. */
+/** Texts after such a name that are not values: parameters, types, other names. */
 const NO_VALUE = /^(?:\$\d{1,4}|\?|%s|[:@$][a-z_]\w{0,63}|null|none|undefined|true|false|string|text|varchar|boolean|any)$/i;
 
-/** Switched on by `personal`. Sealed: an operator may have to read what was done to whom, and a person may ask for its erasure. */
+/** Enabled by `personal`. Sealed rather than masked: an operator may need to read the values, and a person may request their erasure. */
 export const PERSONAL_RULES: readonly RedactionRule[] = [
   rule(
     'email',
@@ -120,6 +120,6 @@ export const PERSONAL_RULES: readonly RedactionRule[] = [
     isIpv6(piece) && piece !== '::' ? piece.length : 0,
   ),
   rule('mac-address', /(?<![\w:-])(?:(?:[0-9A-F]{2}:){5}|(?:[0-9A-F]{2}-){5})[0-9A-F]{2}(?![\w:-])/i),
-  rule('personal-text', beside(PERSONAL_WORDS), (piece) => (NO_VALUE.test(piece) ? 0 : piece.length)),
+  rule('personal-text', valueAfterName(PERSONAL_WORDS), (piece) => (NO_VALUE.test(piece) ? 0 : piece.length)),
   { name: 'personal-field', matches: { keys: PERSONAL_KEYS }, treat: 'seal' },
 ];

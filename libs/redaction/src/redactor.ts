@@ -7,34 +7,34 @@ import { piecesOf, replacePieces } from './scan.ts';
 
 export interface Redacted {
   readonly value: JsonObject;
-  /** The rule that wants the whole of it sealed. What such rules found still stands in it. */
+  /** The rule that requires the whole value to be sealed. Values that such rules matched are still in it. */
   readonly seal?: string;
 }
 
-/** What stands in place of a value that a rule found. */
+/** Returns the replacement for a value that a rule matched. */
 export type Mask = (rule: string, value: string) => string;
 
-/** Takes out what must not leave the process. */
+/** Removes values that must not leave the process. */
 export interface Redactor {
-  /** @param sealing whether `seal` may leave values in; else they are masked. @throws RedactionError `refused` unless `after` the tool ran */
+  /** @param how `sealing`: leave values with the treatment `seal` in place; otherwise mask them. `after`: the tool ran, so mask instead of throwing. @throws RedactionError `refused` */
   json(value: JsonObject, place: string, how?: { readonly sealing?: boolean; readonly after?: boolean }): Redacted;
-  /** With every piece masked, whatever its rule says. */
+  /** Masks every match, whatever its treatment. */
   text(text: string): string;
-  /** As `text`, within the bytes of a name. @throws RedactionError `refused` */
+  /** Like `text`, limited to NAME_BYTES_MAX. @throws RedactionError `refused` */
   name(text: string, place: string): string;
-  /** The rule that finds something here. */
+  /** The name of the first rule that matches. */
   find(text: string): string | undefined;
   readonly mask: Mask;
 }
 
 const FINGERPRINT_HEX = 8;
-/** Members that say what stands in the `value` beside them. */
+/** Members that name the `value` member of the same object. */
 const NAMING = ['name', 'Name', 'key', 'Key'] as const;
 const OPTION = /^--[A-Za-z][\w-]{0,63}$/;
 
 /**
- * Its masks tell equal values. One key for its life, made of `random`: the same value has the same fingerprint within one redactor and another one
- * anywhere else, so that nobody who reads a mask can try values against it.
+ * Masks contain a fingerprint keyed with 32 bytes of `random`: equal values have equal masks within one redactor and different ones elsewhere, so
+ * nobody can test guesses against a mask.
  */
 export function createRedactor(rules: RuleSet, random: (bytes: number) => Uint8Array): Redactor {
   const key = createSecretKey(random(32));
@@ -42,7 +42,7 @@ export function createRedactor(rules: RuleSet, random: (bytes: number) => Uint8A
   return redactorWith(rules, (rule, value) => `[${rule}#${fingerprint(`${rule}\0${value}`)}]`);
 }
 
-/** A redactor with masks of one's own. They are to look like nothing that a rule finds. */
+/** A redactor with custom masks. No rule may match a mask. */
 export function redactorWith(rules: RuleSet, mask: Mask): Redactor {
   const text = (given: string): string => replacePieces(given, piecesOf(given, rules.texts), mask);
 
@@ -80,10 +80,10 @@ function refuseSome(found: readonly Found[], place: string): void {
 }
 
 function refused(rule: string, place: string): RedactionError {
-  return new RedactionError('refused', `The redaction rule ${rule} refuses what stands in ${place}.`, { rule, place });
+  return new RedactionError('refused', `The redaction rule ${rule} matched in ${place}.`, { rule, place });
 }
 
-/** One pass over a value. What does not change is given back as it is. */
+/** One pass over a value. An unchanged value is returned by identity. */
 class Walk {
   seal: string | undefined;
   private readonly rules: RuleSet;
@@ -138,13 +138,13 @@ class Walk {
     return this.rules.keys.find(({ keys }) => keyMatches(keys, words) || keyMatches(keys, unnumbered));
   }
 
-  /** `{ name: 'DB_PASSWORD', value: '...' }`: how variables and headers are listed. */
+  /** `{ name: 'DB_PASSWORD', value: '...' }`: a common form of variables and headers. */
   private nameIn(value: JsonObject): KeyRule | undefined {
     const name = NAMING.map((member) => value[member]).find((named) => typeof named === 'string');
     return name === undefined ? undefined : this.keyFor(name as string);
   }
 
-  /** `['--password', '...']`: arguments of a command. */
+  /** `['--password', '...']`: command-line arguments. */
   private optionBefore(before: JsonValue | undefined, value: JsonValue): KeyRule | undefined {
     if (typeof before !== 'string' || !OPTION.test(before) || OPTION.test(String(value))) return undefined;
     return this.keyFor(before);
@@ -161,7 +161,7 @@ class Walk {
         );
   }
 
-  /** Whether what the rule found is masked; else it stays, and the whole is sealed. */
+  /** Whether a match is masked; otherwise it stays, and the whole value will be sealed. */
   private hides({ name, treat }: Found, place: string): boolean {
     if (treat === 'refuse' && !this.after) throw refused(name, place);
     if (treat !== 'seal' || !this.sealing) return true;

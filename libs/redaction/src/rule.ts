@@ -1,22 +1,22 @@
 import { RedactionError } from './error.ts';
 import { type PathSegment, parsePath } from './path.ts';
 
-/** `refuse`: the tool does not run. `mask`: the value is left out. `seal`: it is kept where a role opens it; masked where nothing seals. */
+/** `refuse`: the tool does not run. `mask`: the value is replaced. `seal`: the content is encrypted, or masked if no key is available. */
 export type Treatment = 'refuse' | 'mask' | 'seal';
 
 export type Matches =
   /**
-   * Pieces of any text. Where the pattern has groups, the piece is the first group that took part, and it stands at the end of the match. `take`
-   * says how many characters of a piece are really it, 0 for none: a checksum, an entropy.
+   * Matches in any text. If the pattern has groups, the match is the first group that participated; it must be at the end. `take` returns how many
+   * characters of the match to redact, 0 for none: for checks such as a checksum or entropy.
    */
   | { readonly pattern: RegExp; readonly take?: (piece: string) => number }
-  /** Whole values of members whose name is, or ends with, one of these words: `access_token` is `accessToken` and `X-Access-Token`. */
+  /** Values of members whose name is, or ends with, one of these: `access_token` also matches `accessToken` and `X-Access-Token`. */
   | { readonly keys: readonly string[]; readonly take?: (value: string) => number }
-  /** Whole values at a place of arguments or results: `$`, `$.customer`, `$.items[*].note`. */
+  /** Values at a path of arguments or results: `$`, `$.customer`, `$.items[*].note`. */
   | { readonly path: string };
 
 export interface RedactionRule {
-  /** Shown in masks, errors and problems: lower-case letters, digits and `-`. */
+  /** Shown in masks and errors: 1 to 40 lower-case letters, digits and `-`. */
   readonly name: string;
   readonly matches: Matches;
   readonly treat: Treatment;
@@ -38,7 +38,7 @@ export interface PathRule extends Named {
   readonly path: readonly PathSegment[];
 }
 
-/** Rules by what they look at; earlier ones win where two find the same. */
+/** Compiled rules by kind; if two match the same value, the earlier one applies. */
 export interface RuleSet {
   readonly texts: readonly TextRule[];
   readonly keys: readonly KeyRule[];
@@ -47,23 +47,23 @@ export interface RuleSet {
 
 const NAME = /^[a-z0-9][a-z0-9-]{0,39}$/;
 
-/** @throws RedactionError `rules_invalid`, naming the rule. */
+/** @throws RedactionError `rules_invalid`, with the name of the rule */
 export function compileRules(rules: readonly RedactionRule[]): RuleSet {
   const texts: TextRule[] = [];
   const keys: KeyRule[] = [];
   const paths: PathRule[] = [];
   for (const { name, matches, treat } of rules) {
-    if (!NAME.test(name)) throw invalid(name, 'is named by 1 to 40 lower-case letters, digits and -');
-    if (!['refuse', 'mask', 'seal'].includes(treat)) throw invalid(name, 'says refuse, mask or seal');
+    if (!NAME.test(name)) throw invalid(name, 'needs a name of 1 to 40 lower-case letters, digits and -');
+    if (!['refuse', 'mask', 'seal'].includes(treat)) throw invalid(name, 'needs a treatment: refuse, mask or seal');
     if ('pattern' in matches) {
-      // `lastIndex` is ours: whoever gave the pattern may use it at the same time.
+      // A copy, because scanning changes `lastIndex`.
       const flags = `${matches.pattern.flags.replace(/[gy]/g, '')}g`;
       texts.push({ name, treat, pattern: new RegExp(matches.pattern.source, flags), take: matches.take });
     } else if ('keys' in matches) {
       keys.push({ name, treat, keys: matches.keys.map(keyWords), take: matches.take });
     } else {
       const path = parsePath(matches.path);
-      if (path === undefined) throw invalid(name, 'has a path like $, $.customer or $.items[*].note');
+      if (path === undefined) throw invalid(name, 'needs a path such as $, $.customer or $.items[*].note');
       paths.push({ name, treat, path });
     }
   }
@@ -74,7 +74,7 @@ function invalid(name: unknown, what: string): RedactionError {
   return new RedactionError('rules_invalid', `The redaction rule ${JSON.stringify(String(name).slice(0, 60))} ${what}.`);
 }
 
-/** `accessToken`, `access-token`, `ACCESS_TOKEN` and `X-Access-Token` as lower-case words between underscores. */
+/** Normalises `accessToken`, `access-token` and `ACCESS_TOKEN` to `access_token`. */
 export function keyWords(name: string): string {
   return name
     .slice(0, KEY_CHARACTERS_MAX)
@@ -83,7 +83,7 @@ export function keyWords(name: string): string {
     .replace(/^_|_$/g, '')
     .toLowerCase();
 }
-/** Characters of a member's name that are looked at as words. */
+/** Characters of a member's name that are examined. */
 const KEY_CHARACTERS_MAX = 256;
 
 export function keyMatches(keys: readonly string[], words: string): boolean {

@@ -1,22 +1,22 @@
 import type { TextRule } from './rule.ts';
 
-/** A piece of a text that a rule found. */
+/** A match of a rule in a text. */
 export interface Piece {
   readonly start: number;
   readonly end: number;
   readonly rule: TextRule;
 }
 
-/** Matches up to this many characters that turn out to be nothing are looked at again from their second one: linear, times this. */
-const LOOK_AGAIN_CHARACTERS_MAX = 96;
+/** A rejected match of at most this many characters is scanned again from its second character: linear time, multiplied by this. */
+const RESCAN_CHARS_MAX = 96;
 /**
- * What a quote opens may hold a whole text with names and values of its own: longer ones are looked at from within too. Quoted values do not lie within one another
- * more often than there are kinds of quotes, so that this is linear as well; those without quotes would.
+ * A quoted value may contain further names and values, so a rejected one is scanned again from its first character, whatever its length. Quoted
+ * values nest at most as deeply as there are kinds of quotes, so this is linear too; for unquoted values it would not be.
  */
 const QUOTE = /["']/;
 const MASK = /^\[[a-z0-9-]{1,40}#[0-9a-f]{8}\]?$/;
 
-/** What the rules find in a text. Time is linear in the text for patterns that are, such as all of those that come with Recant. */
+/** All matches of the rules in a text. Linear time if the patterns are linear, as all built-in ones are. */
 export function piecesOf(text: string, rules: readonly TextRule[]): Piece[] {
   const pieces: Piece[] = [];
   for (const rule of rules) {
@@ -29,16 +29,16 @@ export function piecesOf(text: string, rules: readonly TextRule[]): Piece[] {
       const length = MASK.test(found) ? 0 : (take?.(found) ?? found.length);
       if (length > 0) {
         pieces.push({ start, end: start + length, rule });
-        // What a match took and the piece does not need is looked at for the next one.
+        // Continues directly after the piece: the rest of the match may contain another one.
         if (length < found.length) pattern.lastIndex = start + length;
-      } else if (whole.length <= LOOK_AGAIN_CHARACTERS_MAX) pattern.lastIndex = match.index + 1;
+      } else if (whole.length <= RESCAN_CHARS_MAX) pattern.lastIndex = match.index + 1;
       else if (start > match.index && QUOTE.test(text[start - 1] as string)) pattern.lastIndex = start;
     }
   }
   return pieces;
 }
 
-/** The text with each piece replaced; pieces that overlap are one, under the name of the first. */
+/** Replaces each piece; overlapping pieces are replaced as one, under the rule of the first. */
 export function replacePieces(text: string, pieces: readonly Piece[], mask: (rule: string, value: string) => string): string {
   const sorted = [...pieces].sort((a, b) => a.start - b.start || b.end - a.end);
   let result = '';

@@ -1,9 +1,9 @@
-import { beside } from './beside.ts';
 import { looksRandom } from './randomness.ts';
 import type { RedactionRule } from './rule.ts';
 import { TOKEN_RULES } from './tokens.ts';
+import { valueAfterName } from './value-after-name.ts';
 
-/** Members whose value is secret whatever it looks like, and those whose value is where it looks made by a machine. */
+/** Members whose value is always secret (SECRET_KEYS), and those whose value is secret if it looks generated (TOKEN_KEYS). */
 const SECRET_KEYS = [
   ...['passwords', 'passphrases', 'password_confirmation', 'password_confirm', 'secret_string'],
   ...['password', 'passwd', 'pwd', 'passphrase', 'passcode', 'secret', 'secrets', 'private_key', 'credential', 'credentials'],
@@ -17,12 +17,12 @@ const TOKEN_KEYS = [
 /** `SET password TO value` */
 const TO = '\\s{1,4}to\\s{1,4}';
 const SECRET_WORDS = 'pass(?:word|wd|phrase|code)(?:[_-]?confirm(?:ation)?|\\d{1,2})?|pwd|secret|private[_-]?key|identified\\s+by';
-/** `SMTP_PASS`, `"pass"`, `--pass`, `pass = '...'`: the word alone has other meanings in texts. */
+/** `SMTP_PASS`, `"pass"`, `--pass`, `pass = '...'`: elsewhere in texts the word has other meanings. */
 const PASS_WORD = `(?<=[_"'\`]|--)pass|(?<![a-z])pass(?=\\s{0,4}=\\s{0,4}["'])`;
 const TOKEN_WORDS =
   '(?:token|api[_-]?key|(?:access|account|auth|encryption|signing|secret)[_-]?(?:access[_-]?)?key|[?&]sig|signature|webhook|credentials?|(?<![a-z])auth)';
 
-/** What stands beside a name without being a value: placeholders, types, places where the value is looked up. */
+/** Texts after a name that are not secrets: placeholders, types, look-ups in the environment. */
 const NO_VALUE = new RegExp(
   `^(?:${[
     '\\$\\d{1,4}|\\?|%s|%\\(\\w{1,64}\\)s|[:@$](?:password|passwd|pass|pwd|secret|token|key)|\\$[A-Z_][A-Z0-9_]{0,63}|\\$?\\{\\{?[\\w .]{1,64}\\}{0,2}',
@@ -33,11 +33,11 @@ const NO_VALUE = new RegExp(
 );
 
 const isValue = (piece: string): number => (NO_VALUE.test(piece) ? 0 : piece.length);
-/** Beside a name that also counts what has passed. */
+/** Excludes numbers, because `pass` is also the name of a counter of passed tests. */
 const isPass = (piece: string): number => (/^\d{1,6}$/.test(piece) ? 0 : isValue(piece));
 const isToken = (piece: string): number => (looksRandom(piece) && !NO_VALUE.test(piece) ? piece.length : 0);
 
-/** On unless told otherwise. All of them are masked: nobody ever needs a credential back from a record, sealed or not. */
+/** Enabled by default. Masked, not sealed: nobody needs to recover a credential from a record. */
 export const SECRET_RULES: readonly RedactionRule[] = [
   ...TOKEN_RULES,
   {
@@ -67,9 +67,9 @@ export const SECRET_RULES: readonly RedactionRule[] = [
     },
     treat: 'mask',
   },
-  { name: 'password', matches: { pattern: beside(SECRET_WORDS, TO), take: isValue }, treat: 'mask' },
-  { name: 'password', matches: { pattern: beside(PASS_WORD), take: isPass }, treat: 'mask' },
-  { name: 'token', matches: { pattern: beside(TOKEN_WORDS, TO), take: isToken }, treat: 'mask' },
+  { name: 'password', matches: { pattern: valueAfterName(SECRET_WORDS, TO), take: isValue }, treat: 'mask' },
+  { name: 'password', matches: { pattern: valueAfterName(PASS_WORD), take: isPass }, treat: 'mask' },
+  { name: 'token', matches: { pattern: valueAfterName(TOKEN_WORDS, TO), take: isToken }, treat: 'mask' },
   { name: 'secret-field', matches: { keys: SECRET_KEYS, take: isValue }, treat: 'mask' },
   { name: 'secret-field', matches: { keys: ['pass'], take: isPass }, treat: 'mask' },
   { name: 'token-field', matches: { keys: TOKEN_KEYS, take: isToken }, treat: 'mask' },

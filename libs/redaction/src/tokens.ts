@@ -2,8 +2,8 @@ import { looksLikeAwsSecret, looksRandom } from './randomness.ts';
 import type { RedactionRule } from './rule.ts';
 
 /**
- * Credentials that are known by their shape. No pattern fails after an unbounded run of characters and then starts again within that run, so that
- * time is linear in the text, whatever it holds.
+ * Credentials with a recognisable format. No pattern can fail after an unbounded run of characters and restart within that run, so matching takes
+ * linear time for every input.
  */
 const SHAPES: Readonly<Record<string, RegExp>> = {
   'aws-access-key': /(?<![A-Za-z0-9])(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}(?![A-Za-z0-9])/,
@@ -20,7 +20,7 @@ const SHAPES: Readonly<Record<string, RegExp>> = {
   'twilio-key': /(?<![A-Za-z0-9])(?:SK|AC)[0-9a-f]{32}(?![A-Za-z0-9])/,
   'recant-key': /(?<![A-Za-z0-9])recant_[a-z0-9]{4,32}_[A-Za-z0-9_-]{43}/,
   jwt: /(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{4,}(?:\.[A-Za-z0-9_-]*){0,3}/,
-  // A key that is cut off is one as well: to the end of the text.
+  // A truncated key is matched up to the end of the text.
   'private-key': /-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----[\s\S]*?(?:-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----|$)/,
   'age-key': /(?<![A-Za-z0-9])AGE-SECRET-KEY-1[A-Z0-9]{58}/,
   'vendor-token': new RegExp(

@@ -20,7 +20,7 @@ test.for(PLANTED.flatMap((planted, index) => (planted.text === undefined ? [] : 
     const masked = mask(text);
     expect(masked).not.toContain(value);
     expect(masked).toMatch(maskOf(rule));
-    // What stands around it stays.
+    // The surrounding text is unchanged.
     expect(masked.slice(0, 4)).toBe(text.startsWith(value) ? masked.slice(0, 4) : text.slice(0, 4));
   },
 );
@@ -36,7 +36,7 @@ test.for(PLANTED.flatMap((planted, index) => (planted.key === undefined ? [] : [
   },
 );
 
-/** As texts come that were put into other texts. */
+/** Texts escaped into other texts. */
 const INSIDE: Readonly<Record<string, (members: Readonly<Record<string, string>>) => string>> = {
   json: (members) => JSON.stringify(members),
   'json in json': (members) => JSON.stringify({ body: JSON.stringify(members) }),
@@ -58,7 +58,7 @@ test.for(
   expect(redactorOf({ personal: kind === 'personal' }).text(put(members))).not.toContain(value);
 });
 
-/** What agents say all day. */
+/** Everyday texts of agents. */
 const HARMLESS = [
   'Reprice the summer collection by ten percent; see https://example.com/a/b?c=d&page=2 and src/components/Header.tsx',
   '0193f0a2-7c1e-7b43-9a52-1b2c3d4e5f60',
@@ -73,7 +73,7 @@ const HARMLESS = [
   '1764201600000 2026-11-26T12:00:00.000Z 4.5e10 v1.2.3 #1234',
 ];
 
-test('what is no secret stays as it is, by identity', () => {
+test('text without secrets is returned by identity', () => {
   const { json } = redactorOf();
   const value = {
     texts: HARMLESS,
@@ -87,12 +87,12 @@ test('what is no secret stays as it is, by identity', () => {
   expect(json(value, 'arguments').value).toBe(value);
 });
 
-test('personal values are left alone until they are switched on', () => {
+test('personal values are unchanged by default', () => {
   const value = { texts: PLANTED.filter(({ kind, text }) => kind === 'personal' && text !== undefined).map(({ text = '' }) => text) };
   expect(redactorOf().json(value, 'arguments').value).toBe(value);
 });
 
-test('names beside which no value stands are only names', () => {
+test('names without a value are unchanged', () => {
   const texts = [
     'SELECT email, phone FROM customer WHERE email = $1 AND phone = :phone',
     'the street to the left; a street of houses; mobile first; the surname comes last',
@@ -104,7 +104,7 @@ test('names beside which no value stands are only names', () => {
   expect(json(value, 'arguments').value).toBe(value);
 });
 
-test('numbers with a right checksum only are taken for what they look like', () => {
+test('numbers match only with a valid check digit', () => {
   const { text } = redactorOf({ personal: true, except: ['phone'] });
   const wrong = [
     '4111 1111 1111 1112',
@@ -118,7 +118,7 @@ test('numbers with a right checksum only are taken for what they look like', () 
   for (const each of [...wrong, '2 55 08 14 168 025 39', '1.2.3.4.5', '12:30:45', '999.1.1.1']) expect(text(`(${each})`)).toBe(`(${each})`);
 });
 
-test('a number in arguments is looked at as its digits are', () => {
+test('a number in arguments is scanned like its digits', () => {
   const { json } = redactorOf({ personal: true });
   expect(json({ pan: 4_111_111_111_111_111, count: 7 }, 'arguments').value).toEqual({
     pan: expect.stringMatching(maskOf('payment-card')),
@@ -126,7 +126,7 @@ test('a number in arguments is looked at as its digits are', () => {
   });
 });
 
-test('a mask names the rule and a fingerprint: the same for the same value, and nothing that a guess could be tried against elsewhere', () => {
+test('a mask contains the rule and a fingerprint, equal for equal values in one redactor and different in another', () => {
   const [one, other] = [redactorOf(), redactorOf()];
   const twice = one.json({ a: { password: 'x' }, b: { password: 'x' }, c: { password: 'y' } }, 'arguments').value as Record<
     string,
@@ -137,7 +137,7 @@ test('a mask names the rule and a fingerprint: the same for the same value, and 
   expect(twice.a?.password).not.toBe((other.json({ a: { password: 'x' } }, 'arguments').value as typeof twice).a?.password);
 });
 
-test('values under a secret name are masked however they are nested, and what says that there is none stays', () => {
+test('values under a secret name are masked at any depth, and placeholders are unchanged', () => {
   const { json } = redactorOf();
   const { value } = json({ credentials: { user: 'ada', keys: ['k1', 2, null, true, ''] } }, 'arguments');
   expect(value).toEqual({
@@ -146,7 +146,7 @@ test('values under a secret name are masked however they are nested, and what sa
   expect(JSON.stringify(value)).not.toMatch(/ada|k1/);
 });
 
-test('a value is told by the name that is listed beside it, and by the option before it', () => {
+test('a value is recognised by the name in the same object, and by the option before it', () => {
   const { json } = redactorOf({ personal: true });
   const given = {
     env: [
@@ -170,7 +170,7 @@ test('a value is told by the name that is listed beside it, and by the option be
   });
 });
 
-test('a long quoted text is looked through for what stands in it, though it stands beside a name itself', () => {
+test('a long quoted value is scanned for names and values inside it', () => {
   const { text } = redactorOf();
   const words = 'see the page of the vendor for where this comes from and for whom it is good, and then say '.repeat(2);
   const secret = 'abcDEF123456ghiJKL789';
@@ -178,19 +178,19 @@ test('a long quoted text is looked through for what stands in it, though it stan
     expect(text(given)).toMatch(/(?:api_key|token)=\[token#[0-9a-f]{8}\]/);
 });
 
-test('of numbers in a row each is found', () => {
+test('each of several adjacent numbers matches', () => {
   const { text } = redactorOf({ personal: true });
   expect(text('4111 1111 1111 1111 5555 5555 5555 4444')).toMatch(/^\[payment-card#.{8}\] \[payment-card#.{8}\]$/);
   expect(text('DE89 3704 0044 0532 0130 00 GB29 NWBK 6016 1331 9268 19')).toMatch(/^\[iban#.{8}\] \[iban#.{8}\]$/);
 });
 
-test('the name of a member is looked at as well', () => {
+test('member names are scanned too', () => {
   const secret = `${'gh'}p_${'a1'.repeat(18)}`;
   const { value } = redactorOf().json({ [secret]: { __proto__: 1, x: 1 } }, 'arguments');
   expect(Object.keys(value)).toEqual([expect.stringMatching(maskOf('github-token'))]);
 });
 
-test('a rule for a place finds exactly that place', () => {
+test('a path rule matches exactly that path', () => {
   const rules = [
     { name: 'note', matches: { path: '$.items[*].note' }, treat: 'mask' },
     { name: 'quoted', matches: { path: '$["a b"][1]' }, treat: 'mask' },
@@ -206,7 +206,7 @@ test('a rule for a place finds exactly that place', () => {
   expect(whole).toEqual({ value: expect.stringMatching(maskOf('all')) });
 });
 
-test('own patterns come first, mask their group or all of the match, and keep their flags to themselves', () => {
+test('custom patterns come first, mask their group or the whole match, and keep their lastIndex', () => {
   const pattern = /ticket-(\d+)/gi;
   const { text } = redactorOf({
     rules: [
@@ -221,13 +221,13 @@ test('own patterns come first, mask their group or all of the match, and keep th
   );
 });
 
-test('pieces that overlap are masked as one', () => {
+test('overlapping matches are masked as one', () => {
   const secret = `${'gh'}p_${'a1'.repeat(18)}`;
   const masked = redactorOf().text(`password=${secret};rest`);
   expect(masked).toMatch(/^password=\[[a-z-]+#[0-9a-f]{8}\];rest$/);
 });
 
-test('refuse says rule and place, never the value, and masks where the tool has run already', () => {
+test('refuse reports rule and place, never the value, and masks after the tool ran', () => {
   const secret = `${'gh'}p_${'a1'.repeat(18)}`;
   const { json, name } = redactorOf({ secrets: 'refuse' });
   const refused = expect.objectContaining({
@@ -240,7 +240,7 @@ test('refuse says rule and place, never the value, and masks where the tool has 
   expect(JSON.stringify(json({ a: secret }, 'result', { after: true }).value)).not.toContain(secret);
 });
 
-test('seal leaves values in only where the whole is sealed, secrets never', () => {
+test('seal leaves values in only if the whole is sealed, secrets never', () => {
   const secret = `${'gh'}p_${'a1'.repeat(18)}`;
   const { json } = redactorOf({ personal: true });
   const given = { mail: `write to ada@example.com with ${secret}`, email: 'none' };
@@ -262,13 +262,13 @@ test.for<[string, RedactionOptions]>([
   expect(() => rulesOf(options)).toThrow(expect.objectContaining({ code: 'rules_invalid' }));
 });
 
-test('rules can be left out by name, and all of them', () => {
+test('rules can be disabled by name, or all of them', () => {
   const text = 'ada@example.com from 203.0.113.77';
   expect(redactorOf({ personal: 'mask', except: ['ip-address'] }).text(text)).toMatch(/^\[email#.{8}\] from 203\.0\.113\.77$/);
   expect(redactorOf({ secrets: false }).text('password=hunter2')).toBe('password=hunter2');
 });
 
-/** Texts made to send a backtracking matcher round in circles; a matcher whose time grows with the square does not come back within this test's time. */
+/** Texts that provoke backtracking; a matcher with quadratic time would not finish within this test's timeout. */
 const HOSTILE = [
   ...[
     'eyJ',
@@ -322,7 +322,7 @@ const HOSTILE = [
   ...["password=''a", "password=''", 'password\\\\"', 'email: ', 'street_', 'signature=', "dob=''''"],
   ...['identified by ', 'secret to ', 'token=token', 'basic Og==', '00:', '1.1.1.', 'x', '='],
 ];
-test('hostile texts of half a megabyte are looked through', () => {
+test('hostile texts of half a megabyte are scanned in time', () => {
   const { json } = redactorOf({ personal: true });
   for (const piece of HOSTILE) {
     const text = piece.repeat(Math.ceil(500_000 / piece.length));

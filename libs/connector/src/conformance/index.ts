@@ -1,19 +1,19 @@
 import { afterEach, beforeEach, describe } from 'vitest';
-import { invertingProperties } from './inverting.ts';
+import { invertingProperties, repeatingProperties } from './inverting.ts';
 import { createNames, INITIAL } from './play.ts';
 import { recordingProperties } from './recording.ts';
-import { refusingProperties } from './refusing.ts';
+import { conflictProperties, forgeryProperties, stepProperties } from './refusing.ts';
 import type { Setting } from './setting.ts';
 import type { ConformanceSubject, ConformanceWorld } from './subject.ts';
 
 export type { ConformanceSubject, ConformanceWorld, WorldOp } from './subject.ts';
 
 /**
- * Registers the tests that every connector has to pass on its real system. Call it at the top of a vitest file.
- * What a kill in the middle leaves is not in here: that needs each connector's own failpoints.
+ * Registers the tests that every connector must pass on its real system. Call it at the top level of a vitest file.
+ * Process kills are not covered: they need the connector's own failpoints.
  */
 export function connectorConformance<Handle>(subject: ConformanceSubject<Handle>): void {
-  describe(`${subject.name} keeps the connector contract`, { timeout: subject.timeoutMs ?? 30_000 }, () => {
+  describe(`${subject.name} follows the connector contract`, { timeout: subject.timeoutMs ?? 30_000 }, () => {
     let current: ReturnType<Setting['now']> | undefined;
     const setting: Setting = {
       now: () => {
@@ -22,7 +22,7 @@ export function connectorConformance<Handle>(subject: ConformanceSubject<Handle>
       },
     };
     beforeEach(async () => {
-      // The kit hands a world's handle only back to the same world.
+      // Safe: a handle is passed only to the world that created it.
       const world = (await subject.setUp(INITIAL)) as ConformanceWorld;
       current = { world, names: createNames() };
     }, subject.timeoutMs ?? 30_000);
@@ -31,7 +31,14 @@ export function connectorConformance<Handle>(subject: ConformanceSubject<Handle>
       current = undefined;
     });
     describe('recording', () => recordingProperties(setting));
-    describe('inverting', () => invertingProperties(setting));
-    describe('refusing', () => refusingProperties(setting));
+    describe('inverting', () => {
+      invertingProperties(setting);
+      repeatingProperties(setting);
+    });
+    describe('refusing', () => {
+      conflictProperties(setting);
+      stepProperties(setting);
+      forgeryProperties(setting);
+    });
   });
 }

@@ -10,9 +10,9 @@ const MISCHIEF: readonly WorldOp[] = [
   { kind: 'change', item: 'd', value: '9' },
 ];
 
-/** What `invert` and `applied` promise where nobody is in the way. */
+/** Properties of `invert` and `applied` without conflicts. */
 export function invertingProperties(setting: Setting): void {
-  test('undoing an attempt restores the system exactly, and a service that was not there can do it', async () => {
+  test('undoing an attempt restores the system exactly, also from a newly started service', async () => {
     const { world, names } = setting.now();
     const before = await world.snapshot();
     const bad = await play(world, names.attempt('bad'), MISCHIEF);
@@ -23,7 +23,7 @@ export function invertingProperties(setting: Setting): void {
     await expectAtBefore(world, bad);
   });
 
-  test('the images are durable before the tool runs: no release and no settlement is needed to keep them', async () => {
+  test('images are durable before the tool runs, without release or settlement', async () => {
     const { world, names } = setting.now();
     const before = await world.snapshot();
     const ref = names.attempt('bad');
@@ -38,7 +38,7 @@ export function invertingProperties(setting: Setting): void {
     await capture.release();
   });
 
-  test('several attempts on the same items, undone in one batch from the last to the first, restore exactly', async () => {
+  test('undoing several attempts on the same items in one batch, last to first, restores exactly', async () => {
     const { world, names } = setting.now();
     const before = await world.snapshot();
     const first = await play(world, names.attempt('bad'), MISCHIEF);
@@ -54,8 +54,11 @@ export function invertingProperties(setting: Setting): void {
     ]);
     expect(await world.snapshot()).toEqual(before);
   });
+}
 
-  test('the same run and step take effect once: a repetition gets the stored result and writes nothing', async () => {
+/** Properties of repeated calls, and of inverses without a change. */
+export function repeatingProperties(setting: Setting): void {
+  test('the same run and step take effect once: a repetition returns the stored result and writes nothing', async () => {
     const { world, names } = setting.now();
     const bad = await play(world, names.attempt('bad'), [{ kind: 'change', item: 'a', value: '7' }]);
     const batch = batchOf(names, names.run(), [bad]);
@@ -66,7 +69,7 @@ export function invertingProperties(setting: Setting): void {
     expect(await world.snapshot()).toEqual(again);
   });
 
-  test('applied is evidence of exactly the steps that took effect', async () => {
+  test('applied returns exactly the steps that took effect', async () => {
     const { world, names } = setting.now();
     const run = names.run();
     const one = await play(world, names.attempt('bad'), [{ kind: 'change', item: 'a', value: '7' }]);
@@ -78,7 +81,7 @@ export function invertingProperties(setting: Setting): void {
     expect(await target.applied(names.run(), [1, 2])).toEqual([]);
   });
 
-  test('where everything is at before again there is nothing to undo', async () => {
+  test('nothing is undone if everything is at before again', async () => {
     const { world, names } = setting.now();
     const bad = await play(world, names.attempt('bad'), [{ kind: 'change', item: 'a', value: '7' }]);
     await world.outside([{ kind: 'change', item: 'a', value: '1' }]);
@@ -103,7 +106,7 @@ export function invertingProperties(setting: Setting): void {
     expect(await world.snapshot()).toEqual(before);
   });
 
-  test('a rollback can be rolled back, and that too', async () => {
+  test('a rollback can be rolled back, repeatedly', async () => {
     const { world, names } = setting.now();
     const before = await world.snapshot();
     let last = await play(world, names.attempt('bad'), MISCHIEF);
@@ -114,7 +117,7 @@ export function invertingProperties(setting: Setting): void {
       expect(result.outcome).toBe('restored');
       expect(await world.snapshot()).toEqual(expected);
       const [step] = batch.steps;
-      if (step === undefined) throw new Error('a batch of one step');
+      if (step === undefined) throw new Error('expected a batch of one step');
       last = { ref: step.attempt, before: {}, effects: result.effects };
     }
   });

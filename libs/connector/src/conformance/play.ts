@@ -3,7 +3,7 @@ import type { Capture } from '../capturing.ts';
 import type { InverseBatch, InverseResult, InverseStep, TargetSystem } from '../target.ts';
 import type { ConformanceWorld, WorldOp } from './subject.ts';
 
-/** An attempt as the ledger would hold it. */
+/** An attempt as the ledger would record it. */
 export interface PlayedAttempt {
   readonly ref: AttemptRef;
   readonly before: Capture['before'];
@@ -23,7 +23,7 @@ export function createNames() {
 }
 export type Names = ReturnType<typeof createNames>;
 
-/** One attempt from capture to settlement. */
+/** Executes one attempt from capture to settlement. */
 export async function play(
   world: ConformanceWorld,
   ref: AttemptRef,
@@ -45,7 +45,7 @@ export async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
   return all;
 }
 
-/** Highest ordinal of each resource, as a plan over exactly these attempts would know it. */
+/** Highest ordinal of each resource, as known to a plan over exactly these attempts. */
 export function knownOrdinals(attempts: readonly PlayedAttempt[]): Record<string, string> {
   const known: Record<string, string> = {};
   for (const { resource, ordinal } of attempts.flatMap((attempt) => attempt.effects)) {
@@ -55,7 +55,7 @@ export function knownOrdinals(attempts: readonly PlayedAttempt[]): Record<string
   return known;
 }
 
-/** The batch that undoes these attempts, in the order given, under one plan that knows them and `knowsToo`. */
+/** A batch that undoes these attempts in order, under a plan that knows them and `knowsToo`. */
 export function batchOf(
   names: Names,
   run: string,
@@ -79,9 +79,9 @@ export function batchOf(
 export async function invertOne(target: TargetSystem, batch: InverseBatch): Promise<InverseResult> {
   const results = await target.invert(batch);
   const [result] = results;
-  if (results.length !== 1 || result === undefined) throw new Error(`one step, ${results.length} results`);
+  if (results.length !== 1 || result === undefined) throw new Error(`expected 1 result, got ${results.length}`);
   return result;
 }
 
-/** The result as it would be stored and read again: what a second call has to give back. */
+/** The result after storing and reading it: what a second call must return. */
 export const plain = (result: InverseResult): unknown => JSON.parse(JSON.stringify(result));

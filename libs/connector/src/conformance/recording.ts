@@ -4,9 +4,9 @@ import type { Probed } from '../target.ts';
 import { collect, type PlayedAttempt, play } from './play.ts';
 import type { Setting } from './setting.ts';
 
-/** What `capture`, `settle` and `probe` promise. */
+/** Properties of `capture`, `settle` and `probe`. */
 export function recordingProperties(setting: Setting): void {
-  test('what capture states as before is what the target probes', async () => {
+  test('the before versions of capture equal the probed versions', async () => {
     const { world, names } = setting.now();
     const resource = world.resourceOf('a');
     const capture = await world.capturing.capture(names.attempt('one'), [resource]);
@@ -16,13 +16,13 @@ export function recordingProperties(setting: Setting): void {
     expect(probed.map(versionOf)).toEqual(stated.map(([, version]) => version));
   });
 
-  test('an attempt that does nothing has no written part', async () => {
+  test('an attempt without operations has no written part', async () => {
     const { world, names } = setting.now();
     const { effects } = await play(world, names.attempt('one'), []);
     expect(effects.filter((effect) => Object.keys(effect.parts).length > 0)).toEqual([]);
   });
 
-  test('ordinals ascend strictly per resource, within an attempt and from one attempt to the next', async () => {
+  test('ordinals ascend strictly per resource, within and across attempts', async () => {
     const attempts = await playHistory(setting);
     const last = new Map<string, bigint>();
     for (const { resource, ordinal } of attempts.flatMap((attempt) => attempt.effects)) {
@@ -32,7 +32,7 @@ export function recordingProperties(setting: Setting): void {
     }
   });
 
-  test('versions chain: each before is the previous after, and the last after is what is probed', async () => {
+  test('versions chain: each before equals the previous after, and the last after equals the probed version', async () => {
     const attempts = await playHistory(setting);
     const live = new Map<string, { resource: string; part: string; version: string | null }>();
     for (const { resource, parts } of attempts.flatMap((attempt) => attempt.effects)) {
@@ -46,7 +46,7 @@ export function recordingProperties(setting: Setting): void {
     expect(probed.map(versionOf)).toEqual([...live.values()].map(({ version }) => version));
   });
 
-  test('writing the value that is there is an effect with equal versions', async () => {
+  test('writing the current value again is an effect with equal versions', async () => {
     const { world, names } = setting.now();
     const { effects } = await play(world, names.attempt('one'), [{ kind: 'touch', item: 'a' }]);
     const written = effects.filter((effect) => effect.resource === world.resourceOf('a')).flatMap((effect) => Object.values(effect.parts));
@@ -54,7 +54,7 @@ export function recordingProperties(setting: Setting): void {
     for (const { before, after } of written) expect(after).toBe(before);
   });
 
-  test('equal states have equal versions, absent is null, and no version shows its value', async () => {
+  test('equal states have equal versions, absent is null, and no version is the plain value', async () => {
     const { world, names } = setting.now();
     const away = await play(world, names.attempt('one'), [{ kind: 'remove', item: 'a' }]);
     const back = await play(world, names.attempt('one'), [{ kind: 'create', item: 'a', value: '1' }]);
@@ -63,7 +63,7 @@ export function recordingProperties(setting: Setting): void {
     expect(partsOf(away, world.resourceOf('a'), 'after')).toHaveProperty('exists', null);
   });
 
-  test('settling again gives the same effects', async () => {
+  test('settling again returns the same effects', async () => {
     const { world, names } = setting.now();
     const capture = await world.capturing.capture(names.attempt('one'), []);
     await world.perform(capture.handle, [{ kind: 'change', item: 'a', value: '9' }]);
@@ -74,7 +74,7 @@ export function recordingProperties(setting: Setting): void {
   });
 }
 
-/** Three agents write over each other; nobody outside. */
+/** Three agents overwrite each other's values, without outside writes. */
 async function playHistory(setting: Setting): Promise<PlayedAttempt[]> {
   const { world, names } = setting.now();
   return [

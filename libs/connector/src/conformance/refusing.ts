@@ -5,37 +5,37 @@ import { batchOf, invertOne, play } from './play.ts';
 import type { Setting } from './setting.ts';
 import type { ConformanceWorld } from './subject.ts';
 
-/** What `probe` and `invert` promise where somebody, or an attacker, is in the way: nothing is written, and the part is named. */
-export function refusingProperties(setting: Setting): void {
-  test('a part that somebody changed is a conflict that names it', async () => {
+/** Properties of `invert` with conflicting changes: nothing is written, and the finding names the part. */
+export function conflictProperties(setting: Setting): void {
+  test('an outside change of a part is a conflict that names the part', async () => {
     const { world, names } = setting.now();
     const bad = await play(world, names.attempt('bad'), [{ kind: 'change', item: 'a', value: '7' }]);
     await world.outside([{ kind: 'change', item: 'a', value: '8' }]);
     await expectRefused(world, batchOf(names, names.run(), [bad]), ['drift', 'later_write'], world.resourceOf('a'));
   });
 
-  test('an item that somebody removed is a conflict', async () => {
+  test('an outside removal of an item is a conflict', async () => {
     const { world, names } = setting.now();
     const bad = await play(world, names.attempt('bad'), [{ kind: 'change', item: 'a', value: '7' }]);
     await world.outside([{ kind: 'remove', item: 'a' }]);
     await expectRefused(world, batchOf(names, names.run(), [bad]), ['drift', 'later_write'], world.resourceOf('a'));
   });
 
-  test('an item that somebody made again after its removal is a conflict', async () => {
+  test('an item created again after its removal is a conflict', async () => {
     const { world, names } = setting.now();
     const bad = await play(world, names.attempt('bad'), [{ kind: 'remove', item: 'a' }]);
     await world.outside([{ kind: 'create', item: 'a', value: '8' }]);
     await expectRefused(world, batchOf(names, names.run(), [bad]), ['drift', 'later_write', 'constraint'], world.resourceOf('a'));
   });
 
-  test('a later equal write by somebody else is a conflict: what it confirmed is not wiped', async () => {
+  test('a later write of an equal value by another agent is a conflict', async () => {
     const { world, names } = setting.now();
     const bad = await play(world, names.attempt('bad'), [{ kind: 'change', item: 'a', value: '7' }]);
     await play(world, names.attempt('good'), [{ kind: 'touch', item: 'a' }]);
     await expectRefused(world, batchOf(names, names.run(), [bad]), ['later_write'], world.resourceOf('a'));
   });
 
-  test('a later write that ended at the same state is a conflict', async () => {
+  test('later writes that end in the same state are a conflict', async () => {
     const { world, names } = setting.now();
     const bad = await play(world, names.attempt('bad'), [{ kind: 'change', item: 'a', value: '7' }]);
     await play(world, names.attempt('good'), [
@@ -44,8 +44,11 @@ export function refusingProperties(setting: Setting): void {
     ]);
     await expectRefused(world, batchOf(names, names.run(), [bad]), ['later_write'], world.resourceOf('a'));
   });
+}
 
-  test('a step is undone whole or not at all, and does not take other steps along', async () => {
+/** Properties of steps, claims and unreadable parts. */
+export function stepProperties(setting: Setting): void {
+  test('a step is undone completely or not at all, and does not affect other steps', async () => {
     const { world, names } = setting.now();
     const stuck = await play(world, names.attempt('bad'), [
       { kind: 'change', item: 'a', value: '7' },
@@ -67,7 +70,7 @@ export function refusingProperties(setting: Setting): void {
     expect(await world.snapshot()).toEqual(before);
   });
 
-  test('a claim with a lower fencing token than one seen is refused', async () => {
+  test('a lower fencing token than one already seen is refused', async () => {
     const { world, names } = setting.now();
     const run = names.run();
     const one = await play(world, names.attempt('bad'), [{ kind: 'change', item: 'a', value: '7' }]);
@@ -78,7 +81,7 @@ export function refusingProperties(setting: Setting): void {
     expect((await invertOne(world.target, { ...late, token: '11' })).outcome).toBe('restored');
   });
 
-  test('what cannot be seen is unreadable, never absent, and nothing is done to it', async () => {
+  test('parts that cannot be read are unreadable, never absent, and are not changed', async () => {
     const { world, names } = setting.now();
     const bad = await play(world, names.attempt('bad'), [
       { kind: 'remove', item: 'a' },
@@ -102,7 +105,10 @@ export function refusingProperties(setting: Setting): void {
     expect(await world.snapshot()).toEqual(before);
     expect((await invertOne(world.target, batchOf(names, names.run(), [bad]))).outcome).toBe('restored');
   });
+}
 
+/** Properties of `probe` and `invert` with forged effects (I13). */
+export function forgeryProperties(setting: Setting): void {
   test('a resource outside the registration is never probed, read or written', async () => {
     const { world, names } = setting.now();
     const bad = await play(world, names.attempt('bad'), [
@@ -126,7 +132,7 @@ export function refusingProperties(setting: Setting): void {
     }
   });
 
-  test('an inverse that names another connector, no image, or an image of something else writes nothing', async () => {
+  test('a compensation with another connector, an unknown image or a foreign image writes nothing', async () => {
     const { world, names } = setting.now();
     const bad = await play(world, names.attempt('bad'), [{ kind: 'change', item: 'a', value: '7' }]);
     const other = await play(world, names.attempt('bad'), [{ kind: 'change', item: 'b', value: '7' }]);
@@ -144,7 +150,7 @@ export function refusingProperties(setting: Setting): void {
     }
   });
 
-  test('versions that the system never gave are a conflict', async () => {
+  test('forged versions are a conflict', async () => {
     const { world, names } = setting.now();
     const bad = await play(world, names.attempt('bad'), [{ kind: 'change', item: 'a', value: '7' }]);
     const invent = (version: string | null) => (version === null ? null : `v1.${'A'.repeat(22)}`);
@@ -160,7 +166,7 @@ export function refusingProperties(setting: Setting): void {
   });
 }
 
-/** Refused with one of these findings, on this resource where one is given, and nothing written. */
+/** Expects one of these findings, on `resource` if given, and no change. */
 async function expectRefused(
   world: ConformanceWorld,
   batch: InverseBatch,
@@ -186,7 +192,7 @@ async function expectRefused(
   ).toEqual([]);
 }
 
-/** A target may also say that it cannot be reached. */
+/** A target may also throw `unreachable` or `not_prepared`; that counts as no results. */
 async function unlessUnreachable<T>(asked: Promise<readonly T[]>): Promise<readonly T[]> {
   try {
     return await asked;
