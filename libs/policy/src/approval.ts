@@ -2,8 +2,8 @@ import type { ApprovalNeed } from '@recant/events';
 import type { PlanBody } from '@recant/planner';
 
 /**
- * Which plans need a second person. `never`: one person has it all, for an all-in-one with one person. `critical`: where DESIGN 9.7 says that it cannot be
- * waived, and the agent's word or a window alone decides what is undone. `always`: every plan.
+ * Which plans need approval by a second person. `never`: none, for an installation with one person. `critical`: plans with claimed effects, and plans whose
+ * selection names only a window, outcomes or resources of any system. `always`: every plan.
  */
 export const APPROVAL_RULES = ['never', 'critical', 'always'] as const;
 export type ApprovalRule = (typeof APPROVAL_RULES)[number];
