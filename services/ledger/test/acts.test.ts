@@ -18,7 +18,7 @@ afterAll(async () => {
   await ledger.stop();
 });
 
-/** Recant's own events of a tenant, in the order of their source. */
+/** Recant's own events of a tenant, in source order. */
 async function ownEvents(tenant: string): Promise<RecantEvent[]> {
   const found: RecantEvent[] = [];
   await withSnapshot(ledger.store.pool, tenant, async (snapshot) => {
@@ -38,7 +38,7 @@ const said = (events: readonly RecantEvent[]) =>
     return [];
   });
 
-test('every act on keys is an entry, with who did it and what came of it, and no secret', async () => {
+test('every act on keys is an entry with caller and outcome, without secrets', async () => {
   const { apiKey, credential } = await ledger.makeKey({ roles: ['administer'] });
   const boss = ledger.client(apiKey);
   const made = await boss.createKey({ roles: ['view'], sourcePrefix: 'recant://x', agents: [], resources: [] });
@@ -62,7 +62,7 @@ test('every act on keys is an entry, with who did it and what came of it, and no
   expect(JSON.stringify(events)).not.toContain(made.apiKey.slice(-20));
 });
 
-test('a key with more bindings than an entry holds is recorded all the same, with what tells that it is that one', async () => {
+test('an act whose detail is too large is recorded with a digest in its place', async () => {
   const { apiKey } = await ledger.makeKey({ roles: ['administer'] });
   const resources = Array.from({ length: 100 }, (_, n) => `postgres://shop/${n}/${'x'.repeat(900)}`);
   const agents = ['reader'];
@@ -72,7 +72,7 @@ test('a key with more bindings than an entry holds is recorded all the same, wit
   expect(ends.at(-1)).toMatchObject({ outcome: 'done', detail: { keyId: made.keyId, roles: ['emit'], agents, resources: { sha256 } } });
 });
 
-test('refusals of authority are entries: of a known key in its tenant, of nobody in the operator’s, alike ones counted together', async () => {
+test('authorization failures are aggregated entries: of a known key in its tenant, of unknown callers in the operator’s', async () => {
   const { apiKey, credential } = await ledger.makeKey({ roles: ['emit'] });
   const ask = (key: string | undefined) =>
     fetch(`${ledger.url}/v1/keys`, key === undefined ? {} : { headers: { authorization: `Bearer ${key}` } });
@@ -91,7 +91,7 @@ test('refusals of authority are entries: of a known key in its tenant, of nobody
   }
 });
 
-test('acts are listed newest first, page by page, by who and when, each once, and no other tenant’s', async () => {
+test('acts are listed newest first, paged and filtered by caller and time, each once, without other tenants’', async () => {
   const { credential, apiKey } = await ledger.makeKey({ roles: ['administer'], tenant: 'other' });
   await ledger.client(apiKey).createKey({ roles: ['view'], sourcePrefix: 'recant://x', agents: [], resources: [] });
   const listed: string[] = [];
@@ -117,7 +117,7 @@ test('acts are listed newest first, page by page, by who and when, each once, an
   await expect(ledger.operator.acts({ from: '2001-01-01T00:00:00' })).rejects.toMatchObject({ code: 'time_zone_missing' });
 });
 
-test('a key that is revoked while its request is on its way does nothing more, and the try is on record', async () => {
+test('a key revoked during its request changes nothing, and the attempt is recorded', async () => {
   const stolen = await ledger.makeKey({ roles: ['administer'] });
   const body = JSON.stringify({ roles: ['administer'], sourcePrefix: 'recant://x', agents: [], resources: [] });
   const headers = { authorization: `Bearer ${stolen.apiKey}`, 'content-type': 'application/json', 'content-length': body.length };
@@ -142,7 +142,7 @@ test('a key that is revoked while its request is on its way does nothing more, a
   expect(ends).toMatchObject([{ outcome: 'refused', code: 'unauthenticated' }]);
 });
 
-test('the record says when nothing more comes, and is sound', async () => {
+test('stopping closes the source of acts, and the log is sound', async () => {
   await ledger.wired.acts.close();
   expect((await ownEvents(TENANT)).at(-1)?.type).toBe('recant.source.closed.v1');
   expect(await ledger.audit()).toEqual([]);

@@ -65,7 +65,7 @@ const send = async (attempts: number): Promise<readonly string[]> => {
 const published = (size: bigint) =>
   waitUntil(async () => (await read(`/v1/tlog/${shard}/checkpoint`)).status === 200 && (await checkpoint()).checkpoint.size >= size);
 
-test('checkpoint, tiles and entries are what a C2SP client reads and verifies, and every checkpoint continues the one before', async () => {
+test('a C2SP client can read and verify checkpoint, tiles and entries, and every checkpoint extends the previous one', async () => {
   await send(90);
   await published(271n);
   const first = (await checkpoint()).checkpoint;
@@ -80,7 +80,7 @@ test('checkpoint, tiles and entries are what a C2SP client reads and verifies, a
   const entries = decodeEntryBundle((await read(`/v1/tlog/${shard}/${entriesPath(bundle)}`)).bytes, 256);
   const [hashes] = await readTiles([{ level: 0, ...bundle }]);
   expect(Buffer.concat(entries.map(leafHash))).toEqual(Buffer.from(hashes as Uint8Array));
-  // A partial tile of any width goes on being served.
+  // Partial tiles stay available at every width.
   expect((await readTiles([{ level: 0, index: 0n, width: 3 }]))[0]).toHaveLength(96);
 });
 
@@ -91,7 +91,7 @@ test.each(['tile/0/x000', 'tile/9/000', 'tile/entries/999', 'tile/0/001.p/256', 
   },
 );
 
-test('the vkeys are those that sign, and nobody reads another tenant’s log', async () => {
+test('vkeys lists the signing keys, and no tenant can read another’s log', async () => {
   const { bytes } = await read('/v1/tlog/vkeys');
   expect(Buffer.from(bytes).toString()).toBe(keys.signers.map(({ vkey }) => `${vkey}\n`).join(''));
   const other = await ledger.store.credentials.create({
@@ -108,7 +108,7 @@ test('the vkeys are those that sign, and nobody reads another tenant’s log', a
   expect(agent.status).toBe(403);
 });
 
-test('a receipt is verified offline, with its own entry and the keys alone; an intent has one too', async () => {
+test('a receipt verifies offline from its entry and the keys alone, also for an intent', async () => {
   const [action = ''] = await send(1);
   const open = source.intended();
   await ledger.agents.submitEvent(open.bytes);
@@ -131,7 +131,7 @@ test('a receipt is verified offline, with its own entry and the keys alone; an i
   expect((await read('/v1/actions/no-such-action/receipt')).status).toBe(404);
 });
 
-test('the head binds the tenant’s logs, with a path of its own', async () => {
+test('the head covers the tenant’s logs through its own path', async () => {
   await waitUntil(async () => (await read('/v1/head')).status === 200);
   const head = JSON.parse(Buffer.from((await read('/v1/head')).bytes).toString());
   const [, tenant, ...lines] = head.heads.trimEnd().split('\n');
@@ -146,11 +146,11 @@ test('the head binds the tenant’s logs, with a path of its own', async () => {
   verifyTenantHeads({ tenant, logs }, path, Buffer.from(head.proof), policyOf(`${LEDGER}/head`));
 });
 
-test('checkpoints and heads are in the anchor, one file each, and notes of them in the database', async () => {
+test('checkpoints and heads are in the anchor, one file each, and recorded as anchored in the database', async () => {
   const folder = join(dir, 'example%2Eorg', 'ledger', TENANT, String(shard), 'e1');
   const { size } = (await checkpoint()).checkpoint;
   await waitUntil(async () => (await readdir(folder)).includes(`${String(size).padStart(19, '0')}.checkpoint`));
-  // What is being written has another name.
+  // Files being written have a different name.
   await waitUntil(async () => (await readdir(folder)).every((name) => name.endsWith('.checkpoint')));
   const names = (await readdir(folder)).filter((name) => name.endsWith('.checkpoint'));
   for (const name of names) verifyCheckpoint(await readFile(join(folder, name)), policy);

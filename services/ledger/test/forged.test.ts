@@ -9,7 +9,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type RunningLedger, SHARDS, startLedger, TENANT } from './harness.ts';
 import { changed, TestSource } from './producer.ts';
 
-/** Of another tenant, on the same topic. */
+/** A tenant on the same topic. */
 const RIVAL = 'rival';
 const CODES = ['unauthenticated', 'mac_invalid', 'source_not_allowed', 'agent_not_allowed'];
 
@@ -20,9 +20,9 @@ let victim: ApiKey;
 let attacker: ApiKey;
 let rival: ApiKey;
 const source = new TestSource('victim');
-/** All that the victim ever sent. */
+/** All events that the victim sent. */
 const sent: Uint8Array[] = [];
-/** As anybody who may read the topic has it. */
+/** A message as captured by a reader of the topic. */
 let captured: OutgoingMessage;
 
 beforeAll(async () => {
@@ -49,7 +49,7 @@ const HOME = shardOf(TENANT, source.source, SHARDS);
 const signed = (key: ApiKey, bytes: Uint8Array) => eventMessage(key, HOME, bytes);
 const flipped = (bytes: Uint8Array, bit: number) => bytes.map((byte, at) => (at === bit >> 3 ? byte ^ (1 << (bit & 7)) : byte));
 
-/** The victim's next event, recorded: whatever came before it in the partition has been dealt with. */
+/** Waits until the victim's next event is recorded, so that all earlier messages of the partition are processed. */
 async function speak(): Promise<OutgoingMessage> {
   const { action, bytes } = source.intended();
   const message = signed(victim, bytes);
@@ -63,7 +63,7 @@ async function deadLetters(tenant: string): Promise<readonly DeadLetterSummary[]
   return (await ledger.store.queries.deadLetters(tenant, { limit: 1_000, codes: CODES })).deadLetters;
 }
 
-/** What the logs hold of the victim: events in its name or from its sources, and frames under its key, in whatever tenant. */
+/** Events in the victim's name or from its sources, and frames under its key, in all tenants' logs. */
 async function underTheVictimsName(): Promise<Uint8Array[]> {
   const found: Uint8Array[] = [];
   for (const tenant of [TENANT, RIVAL, OPERATOR_TENANT])
@@ -81,7 +81,7 @@ async function underTheVictimsName(): Promise<Uint8Array[]> {
 interface Forgery {
   readonly code: string;
   readonly tenant: string;
-  /** Whose key it counts under. */
+  /** Key that the dead letter is attributed to. */
   readonly key: () => string;
   readonly make: () => OutgoingMessage;
 }
@@ -136,7 +136,7 @@ test.each<[string, Forgery]>([
       make: () => signed(attacker, changed(captured.value, { source: 'recant://attacker/1' })),
     },
   ],
-])('%s: a dead letter in its tenant, an alarm, nothing in the victim’s name, and the partition goes on', async (_, forgery) => {
+])('%s: a dead letter in its tenant, an alarm, nothing in the victim’s name, and the partition continues', async (_, forgery) => {
   const before = await deadLetters(forgery.tenant);
   const others = [TENANT, RIVAL, OPERATOR_TENANT].filter((tenant) => tenant !== forgery.tenant);
   const elsewhere = await Promise.all(others.map(deadLetters));
@@ -154,7 +154,7 @@ test.each<[string, Forgery]>([
   expect(await underTheVictimsName()).toEqual(sent.map((bytes) => new Uint8Array(bytes)));
 });
 
-test('a message replayed as it was captured is a duplicate, in its own partition and in any other: nothing is added', async () => {
+test('a replayed message is a duplicate in every partition and adds nothing', async () => {
   const sizes = async () => (await ledger.operator.logs()).map(({ shard, size }) => [shard, size]);
   await speak();
   const [letters, before] = [await deadLetters(TENANT), await sizes()];
@@ -171,7 +171,7 @@ async function positions(): Promise<bigint[]> {
   return Array.from({ length: SHARDS }, (_, partition) => stored.find((one) => one.partition === partition)?.next ?? 0n);
 }
 
-test('any bit that is flipped, in the bytes, the HMAC or the key id, makes a dead letter of nobody’s', async () => {
+test('any flipped bit in bytes, HMAC or key id makes a dead letter without a sender', async () => {
   const bits = Array.from({ length: 24 }, (_, n) => Math.floor((n * captured.value.length * 8) / 24));
   const ofBytes = bits.map((bit) => ({ ...captured, value: flipped(captured.value, bit) }));
   const mac = Buffer.from(captured.headers[HEADER_MAC] as string, 'base64url');
@@ -190,7 +190,7 @@ test('any bit that is flipped, in the bytes, the HMAC or the key id, makes a dea
   expect(await underTheVictimsName()).toEqual(sent.map((bytes) => new Uint8Array(bytes)));
 });
 
-test('what was forged is listed by its code, to those whose log it is in', async () => {
+test('forgeries are listed by code, to the tenant of their log only', async () => {
   const rivals = await keyOf({ tenant: RIVAL, roles: ['view'], agents: [] });
   const asRival = ledger.client(`recant_${rivals.keyId}_${Buffer.from(rivals.secret).toString('base64url')}`);
   const { items } = await ledger.operator.deadLetters({ code: ['source_not_allowed'] });

@@ -16,7 +16,7 @@ const agent: Credential = { tenant: 't', keyId: 'k', roles: ['emit'], sourcePref
 const operator: Credential = { ...agent, roles: ['rollback'] };
 const of = (credential: Credential, size = 10): Submission => ({ credential, bytes: new Uint8Array(size), origin: 'http' });
 
-/** Commits when told to. */
+/** An appender whose commits the test releases. */
 function heldAppender(): { appender: Appender; batches: number[]; release(error?: Error): Promise<void> } {
   const batches: number[] = [];
   let waiting: PromiseWithResolvers<void> | undefined;
@@ -37,7 +37,7 @@ function heldAppender(): { appender: Appender; batches: number[]; release(error?
   return { appender, batches, release };
 }
 
-test('what comes in while a transaction runs shares the next one, and everybody gets their own receipts', async () => {
+test('requests that arrive during a transaction share the next one, each with its own receipts', async () => {
   const { appender, batches, release } = heldAppender();
   const group = createGroupCommit(appender);
   const first = group.submit([of(agent)]);
@@ -52,7 +52,7 @@ test('what comes in while a transaction runs shares the next one, and everybody 
   expect(group.waitingBytes).toBe(0);
 });
 
-test('over its bytes it refuses by name, keeps room for operators, and takes more once there is room', async () => {
+test('above its limit it refuses with a code, reserves a part for operators, and accepts again when drained', async () => {
   const { appender, release } = heldAppender();
   const group = createGroupCommit(appender, { waitingBytesMax: 1_000, waitingBytesReserved: 400 });
   const first = group.submit([of(agent, 300)]);
@@ -67,7 +67,7 @@ test('over its bytes it refuses by name, keeps room for operators, and takes mor
   await next;
 });
 
-test('a tenant never holds more than it leaves free, and what it is told says nothing of the others', async () => {
+test('a tenant uses no more of the queue than is free, and its error discloses nothing about others', async () => {
   const { appender, release } = heldAppender();
   const group = createGroupCommit(appender, { waitingBytesMax: 1_200, waitingBytesReserved: 0 });
   const waiting = [group.submit([of(agent, 600)])];
@@ -86,7 +86,7 @@ test('a tenant never holds more than it leaves free, and what it is told says no
   await Promise.all(waiting);
 });
 
-test('tenants take turns: one that sent much waits behind one that sent little, and operators do not wait behind agents', async () => {
+test('tenants take turns regardless of volume, and operators do not wait behind agents', async () => {
   const { appender, batches, release } = heldAppender();
   const group = createGroupCommit(appender);
   const ended: string[] = [];
@@ -101,7 +101,7 @@ test('tenants take turns: one that sent much waits behind one that sent little, 
   expect(ended).toEqual(['running', 'flood 0', 'other', 'operator', 'flood 1', 'flood 2', 'flood 3']);
 });
 
-test('an error of the store reaches everybody who waited for that transaction, and nobody else', async () => {
+test('a store error reaches exactly the requests of that transaction', async () => {
   const { appender, release } = heldAppender();
   const group = createGroupCommit(appender);
   const failing = group.submit([of(agent)]);
@@ -111,7 +111,7 @@ test('an error of the store reaches everybody who waited for that transaction, a
   await expect(next).resolves.toHaveLength(1);
 });
 
-test('once closed it refuses, and answers what waits', async () => {
+test('once closed it refuses new requests and answers the queued ones', async () => {
   const { appender, release } = heldAppender();
   const group = createGroupCommit(appender);
   const waiting = group.submit([of(agent)]);
@@ -122,7 +122,7 @@ test('once closed it refuses, and answers what waits', async () => {
   await expect(waiting).resolves.toHaveLength(1);
 });
 
-test('a hundred requests at once become few transactions, with each source in its order', async () => {
+test('a hundred concurrent requests become few transactions that preserve source order', async () => {
   ledger = await startLedger();
   const running = ledger;
   const source = new TestSource();

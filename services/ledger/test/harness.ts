@@ -22,7 +22,7 @@ export interface RunningLedger {
   readonly agentApiKey: ApiKey;
   readonly agents: Client;
   readonly operator: Client;
-  /** Of whoever runs the service: sees what is wrong with it. */
+  /** Client of the operator's tenant, which sees health details. */
   readonly owner: Client;
   client(key: string): Client;
   makeKey(over?: Partial<NewCredential>): Promise<{ apiKey: string; credential: Credential }>;
@@ -30,7 +30,7 @@ export interface RunningLedger {
     body: Uint8Array | string,
     options?: { key?: string; type?: string; path?: string; method?: string; headers?: Record<string, string> },
   ): Promise<Answer>;
-  /** Every rule that the ledger breaks, of this tenant and of the operator's. */
+  /** Broken rules in the logs of this tenant and of the operator's. */
   audit(): Promise<readonly Violation[]>;
   stop(): Promise<void>;
 }
@@ -51,7 +51,7 @@ export interface HarnessOptions {
   readonly budget?: ByteBudget;
   readonly groupCommit?: LedgerDeps['groupCommit'];
   readonly dataKeys?: LedgerDeps['dataKeys'];
-  /** Of the ledger that this one takes the place of. Default: any free one. */
+  /** Port of a replaced ledger. Default: any free one. */
   readonly port?: number;
 }
 

@@ -21,7 +21,7 @@ function expectProblem(answer: Answer, status: number, code: string): void {
 }
 
 describe('one event over HTTP', () => {
-  test('is answered with its place: 201 the first time, 200 with the same place for the same bytes again', async () => {
+  test('gets 201 with its index the first time, 200 with the same index for the same bytes again', async () => {
     const { bytes } = new TestSource().intended();
     const first = await ledger.post(bytes);
     expect(first.status).toBe(201);
@@ -31,7 +31,7 @@ describe('one event over HTTP', () => {
     expect(again.body).toEqual({ ...first.body, kind: 'duplicate' });
   });
 
-  test('an id with other content is refused, and kept as a dead letter', async () => {
+  test('with a known id and other content is refused and becomes a dead letter', async () => {
     const source = new TestSource();
     const { action, bytes } = source.intended();
     await ledger.post(bytes);
@@ -66,7 +66,7 @@ describe('one event over HTTP', () => {
     expectProblem(await ledger.post(body()), status, code);
   });
 
-  test('what the key may not say is refused: source, agent, role', async () => {
+  test('outside the key’s source prefix, agents or roles is refused', async () => {
     const key = (await ledger.makeKey({ sourcePrefix: 'recant://pricing', agents: ['pricing'] })).apiKey;
     expectProblem(await ledger.post(new TestSource('pricing', 'recant://stock').intended().bytes, { key }), 403, 'source_not_allowed');
     expectProblem(await ledger.post(new TestSource('stock', 'recant://pricing').intended().bytes, { key }), 403, 'agent_not_allowed');
@@ -78,7 +78,7 @@ describe('one event over HTTP', () => {
     expectProblem(await ledger.post(good(), { key: viewer }), 403, 'role_missing');
   });
 
-  test('nobody gets in without a key, with an unknown one, with a wrong secret or with a revoked one', async () => {
+  test('without a key, with an unknown or revoked one or a wrong secret is unauthenticated', async () => {
     const { apiKey, credential } = await ledger.makeKey();
     await ledger.store.credentials.revoke(credential.tenant, credential.keyId);
     const wrong = `${ledger.agentKey.slice(0, -6)}AAAAAA`;
@@ -87,7 +87,7 @@ describe('one event over HTTP', () => {
     }
   });
 
-  test('a body of another kind, size or encoding is refused before it is looked at', async () => {
+  test('with a wrong media type, size or encoding is refused before parsing', async () => {
     expectProblem(await ledger.post(good(), { type: 'text/plain' }), 415, 'media_type_unsupported');
     expectProblem(await ledger.post(good(), { headers: { 'content-encoding': 'gzip' } }), 415, 'media_type_unsupported');
     expectProblem(await ledger.post(new Uint8Array(5_000_000)), 413, 'body_too_large');
@@ -100,7 +100,7 @@ describe('one event over HTTP', () => {
 describe('a batch over HTTP', () => {
   const type = 'application/cloudevents-batch+json';
 
-  test('gives one receipt an event in order; refused ones do not hold up the others', async () => {
+  test('gets one receipt per event, in order; refused events do not block the others', async () => {
     const source = new TestSource();
     const { events } = source.attempt(['postgres://shop/public.orders/1']);
     const foreign = changed(events[0] as Uint8Array, { agent: 'recant' });
@@ -117,14 +117,14 @@ describe('a batch over HTTP', () => {
     expect(await ledger.agents.submitBatch([])).toEqual([]);
   });
 
-  test('that is no array, or too long, is refused as a whole', async () => {
+  test('that is not an array or too long is refused as a whole', async () => {
     expectProblem(await ledger.post('{"a":1}', { type }), 400, 'malformed_json');
     expectProblem(await ledger.post(`[${'1,'.repeat(2_000)}1]`, { type }), 413, 'batch_too_long');
   });
 });
 
 describe('a part', () => {
-  test('is kept under the digest of its salt and bytes, as often as it is sent', async () => {
+  test('is stored under the digest of salt and bytes, idempotently', async () => {
     const salt = randomBytes(16);
     const bytes = randomBytes(20_000);
     const digest = partDigest(salt, bytes);
@@ -133,7 +133,7 @@ describe('a part', () => {
     expect(Buffer.from((await ledger.store.parts.get('acme', digest))?.bytes ?? [])).toEqual(bytes);
   });
 
-  test('under another digest is refused', async () => {
+  test('under a wrong digest is refused', async () => {
     const salt = randomBytes(16).toString('base64url');
     const put = { method: 'PUT', path: `/v1/parts/${'0'.repeat(64)}`, type: 'application/octet-stream' };
     expectProblem(await ledger.post('abc', { ...put, headers: { 'recant-salt': salt } }), 400, 'part_digest_mismatch');

@@ -78,7 +78,7 @@ test.each(refusals)(
   },
 );
 
-test('the same event by both ways is recorded once; another content under its id is an equivocation by either', async () => {
+test('the same event over HTTP and Kafka is recorded once; other content under its id is an equivocation', async () => {
   const both = new TestSource('both');
   const first = both.intended();
   const receipt = await ledger.agents.submitEvent(first.bytes);
@@ -96,7 +96,7 @@ test('the same event by both ways is recorded once; another content under its id
   expect((await deadLetterOf(another)).origin).toBe('http');
 });
 
-test('parts come before their event; one that does not fit its digest is a dead letter', async () => {
+test('parts arrive before their event; a part with a wrong digest is a dead letter', async () => {
   const salt = randomBytes(16);
   const bytes = randomBytes(100_000);
   const digest = partDigest(salt, bytes);
@@ -110,7 +110,7 @@ test('parts come before their event; one that does not fit its digest is a dead 
   expect(Buffer.from((await ledger.store.parts.get(TENANT, digest))?.bytes ?? [])).toEqual(bytes);
 });
 
-test('many sources over all partitions arrive once, each in its own order', async () => {
+test('many sources over all partitions arrive exactly once, each in order', async () => {
   const sources = Array.from({ length: 12 }, () => new TestSource('many'));
   const attempts = Array.from({ length: 240 }, (_, n) => ({ source: sources[n % 12] as TestSource, n }));
   const messages = attempts.flatMap(({ source: each, n }) =>
@@ -129,7 +129,7 @@ test('many sources over all partitions arrive once, each in its own order', asyn
     expect(rows.filter((row) => row.source === name).map((row) => row.sequence)).toEqual(Array.from({ length: 60 }, (_, n) => n + 1));
 });
 
-test('a ledger that is started anew goes on where the last one stopped, and records nothing twice', async () => {
+test('a restarted ledger resumes at the stored position and records nothing twice', async () => {
   const mine = await testKafka({ partitions: SHARDS });
   const to = await createProducer(mine);
   const lane = new TestSource('restarted');
@@ -158,6 +158,6 @@ test('a ledger that is started anew goes on where the last one stopped, and reco
   await database.drop();
 });
 
-test('an action that nobody sent is unknown, whatever was refused', async () => {
+test('an action with only refused events is unknown', async () => {
   await expect(ledger.operator.action(newAction())).rejects.toMatchObject({ code: 'action_unknown' });
 });

@@ -26,7 +26,7 @@ const codeOf = (call: Promise<unknown>) =>
 const keyOf = async (keyId: string) => (await ledger.operator.keys()).find((key) => key.keyId === keyId);
 const send = (apiKey: string) => codeOf(ledger.client(apiKey).submitEvent(new TestSource('bot').intended().bytes));
 
-/** What the tenant's log says of an operation on keys: its ends, and refusals of authority. */
+/** Ends of an operation on keys and its authorization failures, from the tenant's log. */
 async function said(): Promise<string> {
   const events: unknown[] = [];
   await withSnapshot(ledger.store.pool, TENANT, async (snapshot) => {
@@ -39,7 +39,7 @@ async function said(): Promise<string> {
   return JSON.stringify(events);
 }
 
-test('what no resource can match is refused as a binding, with what a pattern looks like', async () => {
+test('a pattern that matches no resource is refused, with an example of a valid one', async () => {
   for (const resource of ['nonsense', 'shop/*', 'postgres*', 'postgres://shop/*/1']) {
     const refused = ledger.operator.createKey({ ...BINDINGS, resources: ['postgres://shop/*', resource] });
     expect(await codeOf(refused), resource).toBe('400 resource_pattern_invalid');
@@ -49,7 +49,7 @@ test('what no resource can match is refused as a binding, with what a pattern lo
   }
 });
 
-test('a key is made with an end, rotated with an overlap, and each of the two names the other', async () => {
+test('a key with an expiry is rotated with an overlap, and predecessor and successor name each other', async () => {
   const made = await ledger.operator.createKey({ ...BINDINGS, expires: '90d' });
   const before = await keyOf(made.keyId);
   expect(before).toMatchObject({ state: 'active', expiresAt: made.expiresAt });
@@ -69,7 +69,7 @@ test('a key is made with an end, rotated with an overlap, and each of the two na
   }
 });
 
-test('times that make no sense, keys of others and keys of Recant’s own are refused', async () => {
+test('invalid times, other tenants’ keys and Recant’s own keys are refused', async () => {
   const { keyId } = await ledger.operator.createKey(BINDINGS);
   expect(await codeOf(ledger.operator.createKey({ ...BINDINGS, expires: '2020-01-01T00:00:00Z' }))).toBe('400 key_time_invalid');
   expect(await codeOf(ledger.operator.createKey({ ...BINDINGS, expires: '2120-01-01T00:00:00Z' }))).toBe('400 key_time_invalid');
@@ -83,7 +83,7 @@ test('times that make no sense, keys of others and keys of Recant’s own are re
   expect(await codeOf(ledger.agents.rotateKey(keyId))).toBe('403 role_missing');
 });
 
-test('an ended key, an unknown one and a wrong secret are answered alike; the log of the key’s tenant says whose key it was', async () => {
+test('an ended key, an unknown one and a wrong secret get the same answer; the tenant’s log names the ended key', async () => {
   const revoked = await ledger.operator.createKey(BINDINGS);
   await ledger.operator.revokeKey(revoked.keyId);
   const expired = await ledger.operator.createKey({ ...BINDINGS, expires: '1ms' });
@@ -104,7 +104,7 @@ test('an ended key, an unknown one and a wrong secret are answered alike; the lo
   });
 });
 
-test('what a key may not say over HTTP is an entry: the answer says where, and the same bytes again say the same', async () => {
+test('an event that its key may not send is a dead letter; the answer names its index, also for a repeat', async () => {
   const { apiKey, keyId } = await ledger.operator.createKey(BINDINGS);
   const foreign = new TestSource('bot', 'recant://elsewhere').intended().bytes;
   const first = await ledger.post(foreign, { key: apiKey });

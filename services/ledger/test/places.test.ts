@@ -56,7 +56,7 @@ const healthOf = async ({ owner }: RunningLedger): Promise<{ status: string; det
   return (await owner.healthDetails()).checks?.evidence ?? { status: 'none' };
 };
 
-/** The served checkpoint, once this witness has cosigned it. */
+/** Waits for the served checkpoint with this witness's cosignature. */
 async function cosigned({ url }: RunningLedger, viewer: string, witness: { vkey: string }, sizeMin: bigint) {
   const policy = { origin, logKeys: [parseVerifierKey(vkey)], witnessKeys: [parseVerifierKey(witness.vkey)], witnessesMin: 1 };
   return waitUntil(async () => {
@@ -67,7 +67,7 @@ async function cosigned({ url }: RunningLedger, viewer: string, witness: { vkey:
   });
 }
 
-test('every checkpoint comes into the bucket and gets its cosignature, which is served with it, as the log grows', async () => {
+test('every checkpoint of a growing log gets into the bucket and is served with its cosignature', async () => {
   const anchor = s3Anchor({ ...(await testBucket()), clock: Date.now });
   const witness = await witnessOn();
   const { ledger, viewer } = await ledgerWith({
@@ -89,7 +89,7 @@ test('every checkpoint comes into the bucket and gets its cosignature, which is 
   expect(await healthOf(ledger)).toEqual({ status: 'ok' });
 });
 
-test('a witness that is away is told of in health, is tried again, and appending never waits for it', async () => {
+test('an unreachable witness is reported in health and retried, and never delays appends', async () => {
   const witness = await witnessOn();
   const { ledger, viewer } = await ledgerWith({ witnesses: [httpWitness({ url: witness.url, vkey: witness.vkey, clock: Date.now })] });
   await send(ledger, 1);
@@ -111,7 +111,7 @@ test('a witness that is away is told of in health, is tried again, and appending
   await waitUntil(async () => (await healthOf(ledger)).status === 'ok');
 });
 
-test('a bucket with a wrong key is told of in health, and appending never waits for it', async () => {
+test('a bucket with a wrong key is reported in health and never delays appends', async () => {
   const anchor = s3Anchor({ ...(await testBucket()), secretAccessKey: 'wrong', clock: Date.now });
   const { ledger } = await ledgerWith({ anchors: [anchor] });
   await send(ledger, 1);
@@ -119,10 +119,10 @@ test('a bucket with a wrong key is told of in health, and appending never waits 
   await send(ledger, 1);
 });
 
-test('a witness that has cosigned another history of the log stops it, and says so', async () => {
+test('a witness that cosigned another history stops the log and logs it', async () => {
   const witness = await witnessOn();
   const { seed } = parseSigningKey(keyFile.trim());
-  // The same key signed another beginning, as a ledger would that shows two people two histories.
+  // The same key signed a different history, as a ledger that forks its log would.
   const text = formatCheckpoint({ origin, size: 2n, root: rootOf([leafHash(Buffer.from('a')), leafHash(Buffer.from('b'))]) });
   const fork = encodeNote(signNote(text, [ed25519Signer(LEDGER, seed)]));
   expect((await addCheckpoint(witness.url, { old: 0, note: fork })).status).toBe(200);

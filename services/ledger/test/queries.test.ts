@@ -40,7 +40,7 @@ describe('bad questions', () => {
     expect(await codeOf(ledger.operator.attempts(filter))).toBe(expected);
   });
 
-  test('a cursor of something else, an unknown action, a limit out of bounds and a foreign parameter are named', async () => {
+  test('a foreign cursor, an unknown action, an invalid limit and an unknown parameter are refused by name', async () => {
     expect(await codeOf(ledger.operator.attempts({}, { cursor: 'abc' }))).toBe('400 cursor_invalid');
     expect(await codeOf(ledger.operator.deadLetters({ cursor: 'abc' }))).toBe('400 cursor_invalid');
     expect(await codeOf(ledger.operator.action(newAction()))).toBe('404 action_unknown');
@@ -51,7 +51,7 @@ describe('bad questions', () => {
 });
 
 describe('attempts', () => {
-  test('are found by agent, session, tool, resource, outcome and window, and by nothing of another tenant', async () => {
+  test('are found by agent, session, tool, resource, outcome and window, within one tenant', async () => {
     const [first] = await record('finder', 3, { tool: 'find-tool', context: { session: 'find-session' } });
     const foundBy = async (filter: object) => (await ledger.operator.attempts(filter)).items.length;
     expect(await foundBy({ agent: ['finder'] })).toBe(3);
@@ -68,7 +68,7 @@ describe('attempts', () => {
     expect(await codeOf(ledger.client(apiKey).attempts({ agent: ['finder'] }))).toBe('404 agent_unknown');
   });
 
-  test('paged while more come in: each that was there at the first page is listed once, in order', async () => {
+  test('paged during appends list each attempt of the first view once, in order', async () => {
     const there = await record('pager', 25);
     const listed: string[] = [];
     for await (const attempt of everyAttempt(ledger.operator, { agent: ['pager'], order: 'oldest' }, 7)) {
@@ -78,7 +78,7 @@ describe('attempts', () => {
     expect(listed).toEqual(there);
   });
 
-  test('an action shows its events and effects, and is complete only with all of them', async () => {
+  test('an action lists its events and effects, and is complete only with all of them', async () => {
     const source = new TestSource('shower');
     const { action, events } = source.attempt(['postgres://shop/public.a/1']);
     await ledger.agents.submitBatch([events[0], events[2]] as Uint8Array[]);
@@ -94,7 +94,7 @@ describe('attempts', () => {
     ]);
   });
 
-  test('the tail tells each attempt as it comes in, and again when it settles', async () => {
+  test('the tail lists each attempt when it arrives and again when it settles', async () => {
     await record('tailed', 1);
     const abort = new AbortController();
     const told: string[] = [];
@@ -114,7 +114,7 @@ describe('attempts', () => {
   });
 });
 
-test('logs say size and root; keys are made, listed without their secrets, and revoked', async () => {
+test('logs have size and root; keys are created, listed without secrets, and revoked', async () => {
   await record('logged', 1);
   const logs = await ledger.operator.logs();
   expect(logs.every(({ size, root, shards }) => size > 0 && /^[0-9a-f]{64}$/.test(root) && shards === 4)).toBe(true);
@@ -137,7 +137,7 @@ test('logs say size and root; keys are made, listed without their secrets, and r
   );
 });
 
-test('the description names every route, and health says that the store is there', async () => {
+test('the OpenAPI description lists every route, and health checks the store', async () => {
   const document = (await (
     await fetch(`${ledger.url}/v1/openapi.json`, { headers: { authorization: `Bearer ${ledger.agentKey}` } })
   ).json()) as { openapi: string; paths: Record<string, object> };

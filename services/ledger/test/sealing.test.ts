@@ -50,7 +50,7 @@ const acts = async (operation: string) => {
   );
 };
 
-test('a part that is not sealed is read as it was kept, by who may view', async () => {
+test('an unsealed part is readable with the role view', async () => {
   const digest = await keep(PLAIN);
   const part = await ledger.operator.part(digest);
   expect(part).toMatchObject({ digest, size: PLAIN.length, sealed: false, bytes: PLAIN.toString('base64') });
@@ -59,7 +59,7 @@ test('a part that is not sealed is read as it was kept, by who may view', async 
   await expect(auditor.unsealPart(digest)).rejects.toMatchObject({ code: 'part_not_sealed' });
 });
 
-test('a sealed part is given as it is kept, and opened by who may unseal; that is an act with digest and subject', async () => {
+test('a sealed part is returned sealed, and unsealed only with the role unseal, as an act with digest and subject', async () => {
   const { digest, keyId, bytes } = await keepSealed();
   const kept = await ledger.operator.part(digest);
   expect(kept).toMatchObject({ sealed: true, bytes: Buffer.from(bytes).toString('base64') });
@@ -75,17 +75,17 @@ test('a sealed part is given as it is kept, and opened by who may unseal; that i
   );
 });
 
-test('who may emit gets a new key each time, and never one that others seal with', async () => {
+test('an emitter gets a new data key each time, never one in use by others', async () => {
   const made = await Promise.all([ledger.agents.createDataKey('s'), ledger.agents.createDataKey('s')]);
   expect(new Set(made.map(({ key }) => key)).size).toBe(2);
   await expect(ledger.operator.createDataKey('s')).rejects.toMatchObject({ code: 'role_missing' });
   for (const subject of ['', 'a\u0000b', 'a\nb', 'x'.repeat(257), 'ü'.repeat(200)])
     await expect(ledger.agents.createDataKey(subject)).rejects.toMatchObject({ code: 'request_invalid' });
-  // The events that name sealed parts tell of them: no act for each.
+  // Creating a data key is no act: the events that name sealed parts record it.
   expect(await acts('createDataKey')).toEqual([]);
 });
 
-test('once a subject is erased nothing of it opens, everything of others does, and the audit still says sound', async () => {
+test('after erasure none of the subject’s parts unseal, all others do, and the log stays sound', async () => {
   const [mine, more, others] = [await keepSealed('erased'), await keepSealed('erased'), await keepSealed('kept')];
   await expect(auditor.eraseSubject('erased')).rejects.toMatchObject({ code: 'role_missing' });
   expect(await ledger.operator.eraseSubject('erased')).toEqual({ subject: 'erased', destroyed: 2 });
@@ -104,7 +104,7 @@ test('once a subject is erased nothing of it opens, everything of others does, a
   expect(await ledger.audit()).toEqual([]);
 });
 
-test('what was sealed for one subject or tenant does not open under another’s key, and damage is named', async () => {
+test('a part does not unseal under another subject’s or tenant’s key, and damage is reported', async () => {
   const made = await ledger.agents.createDataKey('one');
   const dataKey = { keyId: made.keyId, key: Buffer.from(made.key, 'base64') };
   const sealed = (whose: { tenant: string; subject: string }) => sealPart(PLAIN, dataKey, whose, randomBytes(SEAL_NONCE_BYTES));
@@ -115,7 +115,7 @@ test('what was sealed for one subject or tenant does not open under another’s 
     await expect(auditor.unsealPart(await keep(bytes))).rejects.toMatchObject({ code: 'part_unreadable', status: 422 });
 });
 
-test('another tenant neither reads, opens nor erases', async () => {
+test('another tenant can neither read, unseal nor erase', async () => {
   const { digest } = await keepSealed();
   const foreign = ledger.client(
     (await ledger.makeKey({ tenant: 'rival', roles: ['view', 'unseal', 'administer', 'emit'], agents: ['*'] })).apiKey,
@@ -126,13 +126,13 @@ test('another tenant neither reads, opens nor erases', async () => {
   expect(await auditor.unsealPart(digest)).toMatchObject({ subject: SUBJECT });
 });
 
-test('a digest that names nothing is no part, and one of another shape no digest', async () => {
+test('an unknown digest is part_unknown, a malformed one is invalid', async () => {
   await expect(ledger.operator.part('0'.repeat(64))).rejects.toMatchObject({ code: 'part_unknown' });
   await expect(auditor.unsealPart('0'.repeat(64))).rejects.toMatchObject({ code: 'part_unknown' });
   await expect(ledger.operator.part('x')).rejects.toMatchObject({ code: 'request_invalid' });
 });
 
-test('neither database holds a key or what was sealed as it is, nor does the log', async () => {
+test('neither database nor the log contains a key or sealed content in plain text', async () => {
   const made = await ledger.agents.createDataKey('grep');
   const key = Buffer.from(made.key, 'base64');
   const plain = Buffer.from('{"plain":"kingfisher"}');
@@ -158,7 +158,7 @@ test('neither database holds a key or what was sealed as it is, nor does the log
   expect(TENANT).toBe(made.tenant);
 });
 
-test('while the store of keys is away nothing is sealed or opened, all else goes on, and health says so', async () => {
+test('without the keys database sealing and unsealing fail, everything else works, and health is degraded', async () => {
   await using database = await testDatabase();
   await prepareDataKeys(database.ownerUrl, new URL(database.url).username);
   const away = postgresDataKeys({ connectionString: database.url, masterKey: localMasterKey([randomBytes(32)]) });
@@ -187,7 +187,7 @@ test('while the store of keys is away nothing is sealed or opened, all else goes
   }
 });
 
-test('a ledger without a store of keys says so, and keeps parts all the same', async () => {
+test('a ledger without a keys database refuses sealing but stores parts', async () => {
   const bare = await startLedger();
   try {
     await expect(bare.agents.createDataKey('s')).rejects.toMatchObject({ code: 'sealing_not_configured' });

@@ -7,7 +7,7 @@ import { cosigner, formatSigningKey, parseVerifierKey, verifyCheckpoint } from '
 import { expect, test } from 'vitest';
 import { newSigningKey, parseSigningKeys, readSigningKeys } from '../src/signing-keys.ts';
 
-test('a file of keys: all of them sign, comments and empty lines are left out', async () => {
+test('all keys of a file sign; comments and empty lines are ignored', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'recant-keys-'));
   const path = join(dir, 'signing.key');
   await writeFile(path, `# the old one\n${newSigningKey('example.org/l')}\n\n${newSigningKey('example.org/l')}`);
@@ -28,7 +28,7 @@ test.each([
   ['two ledgers', `${good}\n${newSigningKey('example.com')}`],
   ['a witness’s key', witness],
   ['too many', `${good}\n`.repeat(9)],
-])('%s is refused in one line that names the variable and no secret', (_, text) => {
+])('%s is refused in one line with the variable and without secrets', (_, text) => {
   const error = (() => {
     try {
       parseSigningKeys(text, 'a file');

@@ -11,7 +11,7 @@ afterAll(async () => {
   await ledger.stop();
 });
 
-test('what a source left out is listed over HTTP until it comes, and to nobody of another tenant', async () => {
+test('a source’s missing events are listed until they arrive, to its tenant only', async () => {
   const source = new TestSource('gappy');
   const [opened, one, held, two] = [source.opened(), source.intended().bytes, source.intended().bytes, source.intended().bytes];
   await ledger.agents.submitBatch([opened, one, two]);

@@ -27,14 +27,14 @@ async function ledgerWith(evidence?: HarnessOptions['evidence']): Promise<Runnin
   });
   return ledger;
 }
-/** Sends one event. @returns how it stands */
+/** Sends one event. @returns its standing */
 async function send(ledger: RunningLedger) {
   const { action, bytes } = source.intended();
   const { index } = await ledger.agents.submitEvent(bytes);
   return { index, standing: () => ledger.agents.standing(source.source, `${action}.1.intended`) };
 }
 
-test('a ledger that signs nothing covers what it has recorded', async () => {
+test('without signing keys, recorded events are covered', async () => {
   const ledger = await ledgerWith();
   expect(await ledger.agents.standing(source.source, 'opened')).toEqual({ shard, epoch: 1, start: 0, covered: false });
   const { index, standing } = await send(ledger);
@@ -42,7 +42,7 @@ test('a ledger that signs nothing covers what it has recorded', async () => {
   expect(await ledger.agents.standing(source.source, 'opened')).toEqual({ shard, epoch: 1, start: 0, covered: false });
 });
 
-test('without a place outside, what is signed is covered', async () => {
+test('without anchors and witnesses, signed events are covered', async () => {
   const ledger = await ledgerWith({ keys, timing });
   const { index, standing } = await send(ledger);
   await waitUntil(async () => (await standing()).covered);
@@ -50,12 +50,12 @@ test('without a place outside, what is signed is covered', async () => {
   expect(signed?.size).toBeGreaterThan(BigInt(index as number));
 });
 
-test('with an anchor, only what it keeps is covered', async () => {
+test('with an anchor, only anchored events are covered', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'recant-anchor-'));
   closing.push(() => rm(dir, { recursive: true }));
   const real = folderAnchor(dir);
   let open = false;
-  // Away at first: the real one, once it is there.
+  // Unreachable at first, then the real anchor.
   const anchor = { ...real, put: (...args: Parameters<typeof real.put>) => (open ? real.put(...args) : Promise.reject(new Error('away'))) };
   const ledger = await ledgerWith({ keys, timing, anchors: [anchor] });
   const { index, standing } = await send(ledger);
@@ -65,7 +65,7 @@ test('with an anchor, only what it keeps is covered', async () => {
   await waitUntil(async () => (await standing()).covered);
 });
 
-test('what a witness has cosigned is covered', async () => {
+test('cosigned events are covered', async () => {
   const dir = await witnessFolder();
   closing.push(() => dropFolder(dir));
   const vkeys = keys.signers.map(({ vkey }) => vkey);
@@ -80,7 +80,7 @@ test('what a witness has cosigned is covered', async () => {
   await waitUntil(async () => (await standing()).covered);
 });
 
-test('a key asks about the sources that it may send from, and no other', async () => {
+test('a key may ask only about sources that it may send from', async () => {
   const ledger = await ledgerWith();
   const { standing } = await send(ledger);
   const { apiKey } = await ledger.makeKey({ sourcePrefix: 'recant://elsewhere' });
@@ -92,7 +92,7 @@ test('a key asks about the sources that it may send from, and no other', async (
   expect((await standing()).covered).toBe(true);
 });
 
-test('a batch or an event behind what was acknowledged is refused by name over HTTP, and leaves nothing', async () => {
+test('an event or batch is refused without a trace if the log lacks the last acknowledged event', async () => {
   const ledger = await ledgerWith();
   const headers = { 'recant-after': 'heartbeat.1' };
   const { bytes } = source.intended();

@@ -11,7 +11,7 @@ import { expect, test } from 'vitest';
 import { SHARDS, startLedger, TENANT } from './harness.ts';
 import { TestSource } from './producer.ts';
 
-test('while PostgreSQL is away HTTP says so, partitions pause, and nothing is lost when it is back', async () => {
+test('while PostgreSQL is down HTTP answers 503 and partitions pause; nothing is lost after it returns', async () => {
   const dataDir = join(await mkdtemp(join(tmpdir(), 'recant-away-')), 'pg');
   const first = await startPostgres({ dataDir });
   await migrate(first.ownerUrl);

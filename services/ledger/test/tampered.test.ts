@@ -19,7 +19,7 @@ const keys = parseSigningKeys(newSigningKey(LEDGER), 'a test');
 const timing = { integrateMs: 20, publishMs: 20, anchorMs: 50, headMs: 100 };
 const masterKey = new Uint8Array(32).fill(3);
 
-/** Two sources with logs of their own. */
+/** Two sources in different logs. */
 const source = new TestSource('a');
 const shard = shardOf(TENANT, source.source, SHARDS);
 let other = new TestSource('b');
@@ -46,9 +46,9 @@ async function sendAnchored(from: TestSource): Promise<void> {
 async function asSuperuser(...statements: readonly [string, unknown[]?][]): Promise<void> {
   const client = new pg.Client({ connectionString: database.ownerUrl });
   await client.connect();
-  // Triggers are ENABLE ALWAYS: even a superuser has to disarm them by name.
+  // Triggers are ENABLE ALWAYS: even a superuser has to disable them by name.
   for (const table of ['entry', 'log', 'tile', 'checkpoint']) await client.query(`ALTER TABLE recant.${table} DISABLE TRIGGER ALL`);
-  // At one moment: what looks at it meanwhile finds half of it otherwise, and names that.
+  // In one transaction, or a concurrent check would report a half-made change.
   await client.query('BEGIN');
   for (const [text, values] of statements) await client.query(text, values);
   await client.query('COMMIT');
@@ -88,13 +88,13 @@ afterEach(async () => {
   await rm(dir, { recursive: true });
 });
 
-test('an older copy of the database takes nothing and signs nothing until a person opens an epoch, and other logs go on', async () => {
+test('an older database copy accepts and signs nothing until an operator opens an epoch; other logs continue', async () => {
   await sendAnchored(source);
   await sendAnchored(other);
   await ledger.stop();
   const owner = new pg.Client({ connectionString: new URL('/postgres', database.ownerUrl).href });
   await owner.connect();
-  // A backend outlives its connection, by seconds where the machine is busy.
+  // A backend can outlive its connection by seconds on a busy machine.
   await waitUntil(() => owner.query(`CREATE DATABASE ${database.name}_old TEMPLATE ${database.name}`));
   const headsBefore = await headsAnchored();
   ledger = await start(database.url);
@@ -123,13 +123,13 @@ test('an older copy of the database takes nothing and signs nothing until a pers
     origin: `${LEDGER}/${TENANT}/${shard}/e2`,
     logKeys: keys.signers.map(({ vkey }) => parseVerifierKey(vkey)),
   });
-  // Heads go on too, in an epoch of their own.
+  // Heads continue in a new epoch as well.
   await waitUntil(async () => (await folderAnchor(dir).latest(headOriginOf(LEDGER, 2))) !== undefined);
   await waitUntil(async () => (await ledger.operator.health()).status === 'ok');
   expect(await ledger.audit()).toEqual([]);
   await ledger.stop();
   ledger = await start(database.url);
-  // The newer database is not what is anchored any more: two ledgers of one name do not both go on.
+  // The newer database no longer matches the anchors: of two ledgers with one name, only one continues.
   await refused('epoch_behind_anchor');
   await owner.query(`DROP DATABASE ${database.name}_old WITH (FORCE)`);
   await owner.end();
@@ -148,7 +148,7 @@ test.each([
   ['frontier_differs', 'UPDATE recant.log SET root = sha256(root) WHERE shard = $1'],
   ['frontier_differs', 'UPDATE recant.log SET frontier = substr(frontier, 33) WHERE shard = $1'],
   ['log_differs_from_checkpoint', 'UPDATE recant.checkpoint SET root = sha256(root) WHERE shard = $1'],
-])('%s: what a superuser did is named before anything is appended on top of it: %s', async (rule, statement) => {
+])('%s: a superuser’s change is detected before the next append: %s', async (rule, statement) => {
   await sendAnchored(source);
   await sendAnchored(source);
   await ledger.stop();
@@ -158,7 +158,7 @@ test.each([
   expect((await ledger.post(other.intended().bytes)).status).toBe(201);
 });
 
-test('from Kafka nothing of a broken log is taken: its partition waits with an alarm, the others go on, and nothing is lost', async () => {
+test('the Kafka partition of a tampered log pauses with an alarm; the others continue, and nothing is lost', async () => {
   await sendAnchored(source);
   await ledger.stop();
   const kafka = { ...(await testKafka({ partitions: SHARDS })), groupId: `test-${randomUUID()}` };
@@ -185,7 +185,7 @@ test('from Kafka nothing of a broken log is taken: its partition waits with an a
   await producer.close();
 });
 
-test('tiles are derived: what is gone of them is made again', async () => {
+test('missing tiles are derived again', async () => {
   await sendAnchored(source);
   await ledger.stop();
   await asSuperuser(['DELETE FROM recant.tile WHERE shard = $1', [shard]]);
@@ -194,7 +194,7 @@ test('tiles are derived: what is gone of them is made again', async () => {
   expect((await ledger.owner.healthDetails()).checks?.evidence).toEqual({ status: 'ok' });
 });
 
-test('a tail cut off with its head made to fit, and the tree made anew, is caught against the anchor while the service runs', async () => {
+test('a truncated log with a matching head and tree is detected against the anchor at run time', async () => {
   for (let n = 0; n < 3; n += 1) await sendAnchored(source);
   const frontier = Frontier.empty();
   const { rows } = await ledger.store.pool.query('SELECT leaf FROM recant.entry WHERE shard = $1 ORDER BY idx LIMIT 3', [shard]);

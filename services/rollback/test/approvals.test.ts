@@ -47,7 +47,7 @@ const problem = async (work: Promise<unknown>): Promise<string> => {
   return 'taken';
 };
 
-/** An agent of its own for each test, with one row repriced. */
+/** A separate agent for each test, with one repriced row. */
 async function repriced(agent: string, row: number): Promise<{ selection: { agents: string[] } }> {
   const recant = await stage.agent(agent);
   await recant.sql('reprice', `UPDATE orders SET price = 1 WHERE id = ${row}`);
@@ -76,7 +76,7 @@ async function acts(operation: string): Promise<RecantEvent[]> {
   return found.filter((event) => ids.has((event.data as { act?: string }).act ?? ''));
 }
 
-test('a run that wants a second person is an entry: who asked for it, and how often', async () => {
+test('a run refused for a missing approval is an entry with caller and count', async () => {
   const eve = await as('eve', ['oncall']);
   const plan = await eve.createPlan(await repriced('unapproved', 9));
   for (let n = 0; n < 2; n += 1) expect(await problem(eve.createRun(plan.id, plan.digest))).toBe('409 approval_missing');
@@ -88,7 +88,7 @@ test('a run that wants a second person is an entry: who asked for it, and how of
   for (const refusal of refusals) expect(refusal).toMatchObject({ operation: 'createRun', code: 'approval_missing' });
 });
 
-test('a plan runs after another person has approved it, and both are on record', async () => {
+test('a plan runs after another person approved it; both are recorded', async () => {
   const [ada, bob] = [await as('ada', ['oncall', 'lead']), await as('bob', ['lead'])];
   const plan = await ada.createPlan(await repriced('pricer', 1));
   expect(plan).toMatchObject({ by: 'person:ada', approval: { state: 'missing', need: 'claimed', given: [] } });
@@ -118,7 +118,7 @@ test('a plan runs after another person has approved it, and both are on record',
   expect(await stage.audit()).toEqual([]);
 });
 
-test('keys cannot approve, whatever their roles, nor can people without the role or of another tenant', async () => {
+test('keys cannot approve, nor people without the role or of another tenant', async () => {
   const plan = await stage.operator.createPlan(await repriced('shipper', 2));
   const key = createClient({ url: stage.url, apiKey: await stage.makeKey({ roles: ['approve', 'administer'], agents: [] }) });
   expect(await problem(key.approve(plan.id, plan.digest))).toBe('403 caller_type_not_allowed');
@@ -127,7 +127,7 @@ test('keys cannot approve, whatever their roles, nor can people without the role
   expect((await stage.operator.plan(plan.id)).approval.given).toEqual([]);
 });
 
-test('an approval that has expired does not count, and is said to have been there', async () => {
+test('an expired approval does not count, and the refusal names it', async () => {
   const bob = await as('bob', ['lead']);
   const plan = await stage.operator.createPlan(await repriced('stocker', 3));
   const now = Date.now();
@@ -142,7 +142,7 @@ test('an approval that has expired does not count, and is said to have been ther
   });
 });
 
-test('I8: a run that got into the store without an approval is claimed and not carried out', async () => {
+test('I8: a run in the store without an approval is claimed but not executed', async () => {
   const plan = await stage.operator.createPlan(await repriced('smuggler', 4));
   await createRuns(stage.store.pool).create(TENANT, {
     id: 'smuggled',
@@ -163,7 +163,7 @@ test('I8: a run that got into the store without an approval is claimed and not c
   expect(await priceOf(4)).toBe(1);
 });
 
-test('an approval is never changed or taken back in the database', async () => {
+test('an approval cannot be changed or deleted in the database', async () => {
   const { rowCount } = await stage.store.pool.query('SELECT 1 FROM recant.approval');
   expect(rowCount).toBeGreaterThan(0);
   for (const statement of [

@@ -29,7 +29,7 @@ export interface Forgery {
   readonly intent?: Partial<AttemptIntended>;
 }
 
-/** A whole attempt as a hijacked agent would say it: well formed, and made up. */
+/** A whole attempt forged by a hijacked agent: well formed, with invented effects. */
 export async function forge(
   stage: Stage,
   { apiKey, agent, effects, source = `recant://${agent}/${uuidv7(Date.now(), randomBytes(16))}`, intent = {} }: Forgery,

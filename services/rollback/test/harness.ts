@@ -26,7 +26,7 @@ export interface Stage {
   readonly url: string;
   readonly store: Store;
   readonly databaseUrl: string;
-  /** A superuser's, for looking at every row. */
+  /** Superuser connection, to read every row. */
   readonly databaseOwnerUrl: string;
   readonly masterKey: Uint8Array;
   readonly rollbackKey: string;
@@ -42,14 +42,14 @@ export interface Stage {
 }
 
 export interface StageOptions {
-  /** Left out: nothing is sealed. */
+  /** Default: sealing is off. */
   readonly dataKeys?: DataKeys;
   readonly schema?: string;
   readonly connectors?: readonly Connector[];
-  /** Without: somebody else works on the runs. */
+  /** If false, another process drives the runs. */
   readonly worker?: boolean;
   readonly runner?: RollbackDeps['runner'];
-  /** Left out: never. */
+  /** Default: never. */
   readonly approvals?: RollbackDeps['approvals'];
   readonly people?: readonly People[];
 }

@@ -32,7 +32,7 @@ async function effectsOf(agent: string): Promise<readonly Effect[]> {
   return effects.map(({ attempt: _attempt, entry: _entry, ...effect }) => effect);
 }
 
-/** Every row, and every change that the target ever captured. */
+/** Every row and every captured change of the target. */
 async function shop(): Promise<unknown> {
   const { owner } = stage.shop;
   const rows = await owner.query('SELECT id, state, price FROM orders ORDER BY id');
@@ -50,7 +50,7 @@ const effect = (resource: string, more: Partial<Effect> = {}): Effect => ({
 });
 const order = (id: number): string => `postgres://shop/public.orders/${id}`;
 
-/** Forges, plans with skip, runs what there is to run; the shop is as it was. */
+/** Forges, plans in mode skip and runs the plan; the shop must be unchanged. */
 async function attack(forgery: Omit<Forgery, 'apiKey' | 'agent'> & { key: 'mallory' | 'greedy' }) {
   const before = await shop();
   const { action, refused } = await forge(stage, { ...forgery, agent: forgery.key, apiKey: forgery.key === 'mallory' ? mallory : greedy });
@@ -82,12 +82,12 @@ test('I13: a claim on another agent’s resource never becomes a step', async ()
   expect(found).toMatchObject({ refused: [], steps: 0, kinds: ['not_registered'], reasons: ['not_registered'] });
 });
 
-test('I13: one foreign claim takes the whole attempt along, its own resources too', async () => {
+test('I13: one claim outside its resources excludes the whole attempt', async () => {
   const found = await attack({ key: 'mallory', effects: [effect(order(90)), effect(order(1))] });
   expect(found).toMatchObject({ steps: 0, kinds: ['not_registered'] });
 });
 
-test('I13: a claim on a system that nobody registered never becomes a step, whatever the key may', async () => {
+test('I13: a claim on an unregistered system never becomes a step, whatever the key allows', async () => {
   for (const resource of ['postgres://bank/public.accounts/1', 'filesystem://shop/etc/passwd', 'http://shop/admin']) {
     const connector = resource.slice(0, resource.indexOf(':'));
     expect(await attack({ key: 'greedy', effects: [effect(resource, { compensation: { connector, images: [] } })] })).toMatchObject({
@@ -97,7 +97,7 @@ test('I13: a claim on a system that nobody registered never becomes a step, what
   }
 });
 
-test('I13: an inverse by another connector than the resource’s own is refused by the ledger', async () => {
+test('I13: the ledger refuses an inverse by a connector other than the resource’s', async () => {
   const found = await attack({ key: 'greedy', effects: [effect(order(90), { compensation: { connector: 'filesystem', images: [] } })] });
   expect(found).toMatchObject({ refused: ['resource_invalid'], steps: 0 });
 });
@@ -108,7 +108,7 @@ test.each([
   ['an image that was never captured', 93, ['123456789']],
   ['a path', 94, ['../../../etc/passwd']],
   ['nothing at all', 95, []],
-])('I13: %s as an image is data that the connector does not find, even where the live version is guessed', async (_what, id, images) => {
+])('I13: %s as an image is data that the connector does not find, even with the right live version', async (_what, id, images) => {
   const bob = await stage.agent('bob');
   await bob.sql('reprice', `UPDATE orders SET price = 9 WHERE id = ${id}`);
   const live = (await effectsOf('bob')).find(({ resource }) => resource === order(id))?.parts.price?.after as string;
@@ -119,7 +119,7 @@ test.each([
   expect(found.findings.length).toBeGreaterThan(0);
 });
 
-test('I13: SQL smuggled into a resource or a part is a name that nothing has', async () => {
+test('I13: SQL in a resource or part is only a name that matches nothing', async () => {
   for (const [resource, part] of [
     [`${order(1)}%27%3B%20DROP%20TABLE%20orders%3B--`, 'price'],
     ['postgres://shop/public.orders%22%3B%20DROP%20TABLE%20orders%3B--/1', 'price'],
@@ -131,7 +131,7 @@ test('I13: SQL smuggled into a resource or a part is a name that nothing has', a
   }
 });
 
-test('I13: the images of another’s attempt are not one’s own, even with its versions and a key for everything', async () => {
+test('I13: an attempt cannot use another attempt’s images, even with its versions and a key for all resources', async () => {
   const found = await attack({
     key: 'greedy',
     effects: victim.map((stolen) => ({ ...stolen, ordinal: String(BigInt(stolen.ordinal) + 1_000n) })),
@@ -140,7 +140,7 @@ test('I13: the images of another’s attempt are not one’s own, even with its 
   expect(found.findings.length + found.kinds.length).toBeGreaterThan(0);
 });
 
-test('I13: nobody but the rollback service inverts, speaks as recant, or from another’s source', async () => {
+test('I13: only the rollback service may record inverses, send as recant, or use its sources', async () => {
   const [{ ref }] = (await stage.store.ledgerReader.select(
     'acme',
     { agents: ['alice'] },
@@ -161,7 +161,7 @@ test('I13: nobody but the rollback service inverts, speaks as recant, or from an
   );
 });
 
-test('I13: a claim that is not believed does not stand in the way of undoing what really happened', async () => {
+test('I13: a rejected claim does not block undoing real effects', async () => {
   await forge(stage, { apiKey: mallory, agent: 'mallory', effects: [effect(order(1))] });
   const carol = await stage.agent('carol');
   await carol.sql('reprice', 'UPDATE orders SET price = 8 WHERE id = 2');
@@ -170,7 +170,7 @@ test('I13: a claim that is not believed does not stand in the way of undoing wha
   expect(plan).toMatchObject({ runnable: true, body: { conflicts: [], steps: [{ agent: 'carol' }] } });
 });
 
-test('I13: only an administrator registers a system, and a registered name never points elsewhere', async () => {
+test('I13: only an administrator registers a system, and its name never moves to another system', async () => {
   const { createClient } = await import('@recant/client');
   const operator = createClient({ url: stage.url, apiKey: await stage.makeKey({ roles: ['plan', 'execute', 'view'], agents: [] }) });
   const options = { url: stage.shop.ownerUrl };

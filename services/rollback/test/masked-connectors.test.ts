@@ -6,20 +6,20 @@ import { expect, test } from 'vitest';
 import { maskConnectors } from '../src/masked-connectors.ts';
 import { createStage, type Stage } from './harness.ts';
 
-/** A credential of no service, made of pieces, and the address of nobody. */
+/** A made-up credential, built from pieces, and a made-up address. */
 const SECRET = `${'gh'}p_${'a1'.repeat(18)}`;
 const MAIL = 'ada@example.com';
 const SAID = `customer ${MAIL} at 203.0.113.77 has ${SECRET}`;
 const MASKED = 'customer \\[email#[0-9a-f]{8}\\] at \\[ip-address#[0-9a-f]{8}\\] has \\[github-token#[0-9a-f]{8}\\]';
 const VALUES = [SECRET, MAIL];
 
-/** A price that goes back to what it was makes the target's own trigger say what it knows of the customer. */
+/** A trigger of the target that quotes customer data when a price is restored. */
 const SCHEMA = `CREATE TABLE orders (id int PRIMARY KEY, price int NOT NULL);
   INSERT INTO orders SELECT n, 100 FROM generate_series(1, 10) n;
   CREATE FUNCTION gossip() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION '${SAID}'; END $$;
   CREATE TRIGGER gossip BEFORE UPDATE ON orders FOR EACH ROW WHEN (NEW.price = 100) EXECUTE FUNCTION gossip()`;
 
-/** Tables of Recant in which one of the values stands, as text or as bytes. */
+/** Recant's tables that contain one of the values, as text or bytes. */
 async function tablesThatKnow({ databaseOwnerUrl }: Stage): Promise<string[]> {
   const client = new pg.Client({ connectionString: databaseOwnerUrl });
   await client.connect();
@@ -45,7 +45,7 @@ async function runOf(stage: Stage, plan: { readonly id: string; readonly digest:
   });
 }
 
-test('what a trigger of the target says of a person and a secret is kept nowhere, and the operator reads the rest of it', async () => {
+test('personal data and secrets in a trigger’s message are stored nowhere; the rest of the message stays', async () => {
   await using stage = await createStage({ schema: SCHEMA });
   await stage.operator.registerSystem({ name: 'shop', connector: 'postgres', options: { url: stage.shop.ownerUrl } });
   const bad = await stage.agent('bad');
@@ -61,7 +61,7 @@ test('what a trigger of the target says of a person and a secret is kept nowhere
   expect(await stage.audit()).toEqual([]);
 });
 
-/** Somebody else's connector, over the real one: it says too much wherever it can say something. */
+/** A third-party connector over the real one that quotes the values in every text. */
 const gossiping: Connector = {
   kind: 'postgres',
   async open(registration) {
@@ -85,7 +85,7 @@ const gossiping: Connector = {
   },
 };
 
-test('what a connector of anybody says while planning and undoing is masked in the plan and in the run', async () => {
+test('texts of any connector are masked in plan and run', async () => {
   await using stage = await createStage({ connectors: [gossiping] });
   await stage.operator.registerSystem({ name: 'shop', connector: 'postgres', options: { url: stage.shop.ownerUrl } });
   const bad = await stage.agent('bad');
@@ -109,7 +109,7 @@ const thrown = async (error: unknown): Promise<unknown> => {
   return target.probe([]).catch((caught: unknown) => caught);
 };
 
-test('an address that cannot be reached is told to the operator; a secret or a person beside it is not', async () => {
+test('an unreachable address stays readable; secrets and personal data next to it are masked', async () => {
   const why = `connect ECONNREFUSED 203.0.113.77:6432 and 2001:db8::7 for ${MAIL}, password=hunter2`;
   const error = await thrown(new ConnectorError('unreachable', why, { cause: new Error(why) }));
   expect(error).toMatchObject({
@@ -126,7 +126,7 @@ test('an address that cannot be reached is told to the operator; a secret or a p
   });
 });
 
-test('an error of any kind keeps kind, code and place, without what its driver attached to it', async () => {
+test('an error keeps class, code and stack frames, without the driver’s fields', async () => {
   const sql = Object.assign(new Error(`invalid input syntax for type integer: "${MAIL}"`), {
     code: '22P02',
     detail: `Failing row contains (${MAIL}).`,
@@ -141,7 +141,7 @@ test('an error of any kind keeps kind, code and place, without what its driver a
   expect(await thrown(`no ${MAIL}`)).toMatchObject({ message: expect.stringMatching(/^no \[email#/) });
 });
 
-test('what holds no such value is passed on by identity', async () => {
+test('an error without such values is passed on unchanged', async () => {
   const error = new ConnectorError('unreachable', 'the target database does not answer: connect ECONNREFUSED 127.0.0.1:5999');
   expect(await thrown(error)).toBe(error);
   const constraint = new Error('duplicate key value violates unique constraint "orders_2024_email_key"');

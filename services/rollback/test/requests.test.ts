@@ -41,7 +41,7 @@ test.each([
   expect(await problem(stage.operator.createPlan(input as never))).toEqual([status, code]);
 });
 
-test('keys do what their roles say, and only for their tenant', async () => {
+test('a key can use its roles only, within its tenant', async () => {
   const plan = await stage.operator.createPlan({ selection: { agents: ['pricer'] } });
   const as = async (over: Parameters<Stage['makeKey']>[0]) =>
     createClient({ url: stage.url, apiKey: await stage.makeKey({ agents: [], ...over }) });
@@ -60,7 +60,7 @@ test('keys do what their roles say, and only for their tenant', async () => {
   ]);
 });
 
-test('what is not there, or cannot be done now, has a code', async () => {
+test('unknown things and invalid states have error codes', async () => {
   const { operator } = stage;
   expect(await problem(operator.plan('nothing'))).toEqual([404, 'plan_unknown']);
   expect(await problem(operator.run('nothing'))).toEqual([404, 'run_unknown']);
@@ -75,7 +75,7 @@ test('what is not there, or cannot be done now, has a code', async () => {
   ).toEqual([422, 'system_unreachable']);
 });
 
-test('a plan that the ledger has outgrown is refused before the start, and planned again it runs', async () => {
+test('a stale plan is refused before the start; planned again, it runs', async () => {
   const first = await stage.operator.createPlan({ selection: { agents: ['pricer'] } });
   const bystander = await stage.agent('bystander');
   await bystander.sql('ship', "UPDATE orders SET state = 'shipped' WHERE id IN (50, 51)");
@@ -88,7 +88,7 @@ test('a plan that the ledger has outgrown is refused before the start, and plann
   const { id } = await stage.operator.createRun(both.id, both.digest);
   await waitUntil(async () => (await stage.operator.run(id)).state === 'finished');
   const run = await stage.operator.run(id);
-  // An equal value written again is a write, and there is nothing of it to put back.
+  // Rewriting an equal value is an effect, but needs no write to undo.
   expect(run.account).toMatchObject({ selected: 3, outcomes: { restored: 2, already_undone: 1 }, fullyRestored: true });
   expect(await problem(stage.operator.cancelRun(id))).toEqual([409, 'run_state_conflict']);
   expect(await problem(stage.operator.retryStep(id, 1))).toEqual([409, 'step_not_stuck']);
@@ -104,7 +104,7 @@ test('a plan that the ledger has outgrown is refused before the start, and plann
   expect(await problem(stage.operator.createRun(empty.id, empty.digest))).toEqual([409, 'plan_empty']);
 });
 
-test('the record of a registration says which system it was, and nothing of how it is reached', async () => {
+test('the act of a registration names the system without its connection options', async () => {
   const { items } = await stage.operator.acts();
   const [registered] = await stage.operator.systems();
   const orders = items.flatMap(({ event: { type, data } }) =>
@@ -119,7 +119,7 @@ test('the record of a registration says which system it was, and nothing of how 
   expect(JSON.stringify(items)).not.toContain(new URL(stage.shop.ownerUrl).password);
 });
 
-test('an address that Node does not take is refused, not waited for', async () => {
+test('an invalid address is refused at once', async () => {
   const options = { url: 'postgres://owner:secret@%00/shop' };
   expect(await problem(stage.operator.registerSystem({ name: 'gone', connector: 'postgres', options }))).toEqual([
     422,
@@ -127,7 +127,7 @@ test('an address that Node does not take is refused, not waited for', async () =
   ]);
 });
 
-test('a tenant whose key this service does not have registers nothing here: not a folder of this machine, not an address of its network', async () => {
+test('a tenant that this process does not serve can register no system', async () => {
   const apiKey = await stage.makeKey({ tenant: 'other', roles: ['administer', 'view'], agents: [] });
   const stranger = createClient({ url: stage.url, apiKey });
   for (const options of [{ root: '/' }, { root: '/no/such/folder' }])

@@ -12,7 +12,7 @@ const SCHEMA = `CREATE TABLE orders (id int PRIMARY KEY, state text NOT NULL);
   CREATE TABLE items (id int PRIMARY KEY, order_id int NOT NULL REFERENCES orders);
   INSERT INTO orders VALUES (1, 'open')`;
 
-test('an attempt on a folder and a database is undone on both; where the database refuses, the folder is put back', async () => {
+test('an attempt on a folder and a database is undone on both; if the database refuses, the folder is restored', async () => {
   await using stage = await createStage({ schema: SCHEMA });
   const folder = await mkdtemp(join(tmpdir(), 'recant-two-'));
   const root = join(folder, 'notes');
@@ -36,7 +36,7 @@ test('an attempt on a folder and a database is undone on both; where the databas
       });
     }
     await bad.close();
-    // Nobody's recorded work touches what the agent wrote; the reference stands in the way all the same.
+    // No recorded attempt touches the agent's rows; the foreign key still blocks the inverse.
     await stage.shop.owner.query('INSERT INTO items VALUES (1, 3)');
 
     const plan = await stage.operator.createPlan({ selection: { agents: ['bad'] } });

@@ -11,7 +11,7 @@ const ended = async (stage: Stage, run: string) =>
 const register = (stage: Stage) =>
   stage.operator.registerSystem({ name: 'shop', connector: 'postgres', options: { url: stage.shop.ownerUrl } });
 
-test('I5: an agent is undone as if it had not been, refuse stops at the work of another, and skip leaves it', async () => {
+test('I5: undoing an agent restores the state without it; refuse stops at another agent’s work, skip leaves it', async () => {
   await using stage = await createStage();
   await register(stage);
   const before = await rows(stage);
@@ -48,7 +48,7 @@ test('I5: an agent is undone as if it had not been, refuse stops at the work of 
   expect(await stage.audit()).toEqual([]);
 });
 
-test('a rollback is rolled back, and what was undone is in effect again', async () => {
+test('a rollback of a rollback restores the undone effects', async () => {
   await using stage = await createStage();
   await register(stage);
   const bad = await stage.agent('bad');
@@ -69,7 +69,7 @@ test('a rollback is rolled back, and what was undone is in effect again', async 
   expect(third.body).toMatchObject({ left: [], conflicts: [], steps: [{ tool: 'cancel' }, { tool: 'reprice' }] });
 });
 
-test('what needed no write to be undone is told as undone when it is planned again, and is in nobody’s way', async () => {
+test('an attempt undone without a write counts as undone in later plans and blocks none', async () => {
   await using stage = await createStage();
   await register(stage);
   const bad = await stage.agent('bad');
@@ -82,7 +82,7 @@ test('what needed no write to be undone is told as undone when it is planned aga
   expect(again.body).toMatchObject({ steps: [], conflicts: [], left: [{ reason: 'already_undone' }, { reason: 'already_undone' }] });
   const [, { detail = '' } = {}] = again.body.left;
   expect(detail).toContain(run.id);
-  // Nor is it a dependant of what was before it.
+  // Nor is it a dependent of earlier attempts.
   const other = await stage.agent('other');
   await other.sql('reprice', 'UPDATE orders SET price = 7 WHERE id = 2');
   await bad.sql('confirm', 'UPDATE orders SET price = price WHERE id = 2');

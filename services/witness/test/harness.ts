@@ -49,7 +49,7 @@ export async function startWitness(
   return { url: listening.url, vkey: witness.vkey, log, stop, [Symbol.asyncDispose]: stop };
 }
 
-/** The witness as a process of its own. */
+/** The witness as a separate process. */
 export async function spawnWitness(env: Record<string, string>) {
   const child = spawn(process.execPath, [fileURLToPath(new URL('../src/main.ts', import.meta.url))], {
     env: { PATH: process.env.PATH, RECANT_PORT: '0', ...env },

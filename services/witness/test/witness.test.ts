@@ -43,7 +43,7 @@ test('a growing log is cosigned, for its client and for monitors, also after a r
   })();
   await using again = await startWitness(dir, [log.vkey]);
   expect(again.vkey).toBe(vkey);
-  // A client that knows nothing asks with 0, is told 300, and proves from there.
+  // A client without state asks with 0, gets a conflict with 300, and proves from there.
   const client = httpWitness({ url: again.url, vkey, clock: Date.now });
   const asked: bigint[] = [];
   await client.cosign(log.origin, log.checkpoint(310), (old) => {
@@ -98,7 +98,7 @@ test('each invalid request gets the protocol’s status and changes no state', a
     else expect(JSON.parse(answer.text)).toMatchObject({ status });
   }
   expect((await addCheckpoint(url, { old: 5, note: nine, proof })).status).toBe(200);
-  // What a log signed that contradicts itself is evidence.
+  // Contradicting checkpoints signed by a log are logged as evidence.
   const evidence = witness.log.filter(({ msg }) => msg === 'witness: inconsistent checkpoint, a possible fork');
   expect(evidence.length).toBe(5);
   expect(String(evidence.at(-1)?.request)).toContain(Buffer.from(log.fork(2).checkpoint(9).note).toString());
@@ -166,7 +166,7 @@ test('killed between the durable head and its answer, it cosigns only that head 
   }
 });
 
-/** What it signs with, out of what it signed: this process does not see its folder's key. */
+/** The vkey of a spawned witness, derived from its key file. */
 async function vkeyIn(url: string, log: TestLog): Promise<string> {
   expect((await addCheckpoint(url, { old: 7, note: log.checkpoint(7).note })).status).toBe(200);
   const { cosigner, formatVerifierKey, parseSigningKey } = await import('@recant/transparency');
