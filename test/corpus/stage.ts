@@ -34,7 +34,7 @@ export async function setStage(
   const folder = await mkdtemp(join(tmpdir(), 'recant-corpus-'));
   const env = { PATH: process.env.PATH };
   const running = await startUp(readSettings({ dir: join(folder, 'recant'), port: '0', kafka: true }, env), {
-    tell,
+    progress: tell,
     signal: new AbortController().signal,
   });
   if (running.ownerUrl === undefined || running.brokers === undefined)

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Plain JavaScript on purpose: it has to start on whatever Node is installed, find one that can run the program, and hand over.
+// Plain JavaScript: starts on any installed Node version, finds one that can run the program, and hands over to it.
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -10,7 +10,7 @@ const NODE_MAJOR_MIN = 24;
 const here = dirname(fileURLToPath(import.meta.url));
 const program = join(here, '..', 'src', 'main.ts');
 
-/** The Node that the workspace brings along as the npm package `node`; undefined where it is not installed. */
+/** The binary of the npm package `node`; undefined if it is not installed. */
 function bundledNode() {
   try {
     const folder = dirname(createRequire(import.meta.url).resolve('node/package.json'));
@@ -21,13 +21,13 @@ function bundledNode() {
   }
 }
 
-/** Runs the program under `binary`: same terminal, same signals, same exit code. The IPC channel tells it when this process is killed. */
+/** Runs the program under `binary`: same terminal, signals and exit code. A closed IPC channel tells the program that this process was killed. */
 function handOver(binary) {
   const child = spawn(binary, [program].concat(process.argv.slice(2)), { stdio: ['inherit', 'inherit', 'inherit', 'ipc'] });
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
   signals.forEach((signal) => {
     process.on(signal, () => {
-      // A terminal sends SIGINT to the whole group: the child has it already.
+      // A terminal sends SIGINT to the whole process group: the child has it already.
       if (signal !== 'SIGINT' || !process.stdin.isTTY) child.kill(signal);
     });
   });
@@ -55,7 +55,7 @@ if (Number(process.versions.node.split('.')[0]) >= NODE_MAJOR_MIN) {
     handOver(binary);
   } else {
     process.stderr.write(
-      `recant: needs Node ${NODE_MAJOR_MIN} or later and runs on ${process.versions.node}. Run \`npm ci\` in the workspace (it brings its own Node), or install Node ${NODE_MAJOR_MIN}.\n`,
+      `recant: needs Node ${NODE_MAJOR_MIN} or later, got ${process.versions.node}. Run \`npm ci\` in the workspace (it includes Node ${NODE_MAJOR_MIN}), or install Node ${NODE_MAJOR_MIN}.\n`,
     );
     process.exit(1);
   }

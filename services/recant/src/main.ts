@@ -1,21 +1,21 @@
 import { runProgram } from './cli/program.ts';
 
 const stop = new AbortController();
-let asked = 0;
+let signals = 0;
 function onSignal(): void {
   stop.abort();
-  // The second time somebody insists: what a crash leaves is recovered at the next start.
-  if (++asked > 1) process.exit(130);
+  // The second signal exits at once; the next start recovers from that.
+  if (++signals > 1) process.exit(130);
 }
 process.on('SIGINT', onSignal);
 process.on('SIGTERM', onSignal);
 process.on('SIGHUP', onSignal);
-// The launcher in bin/ was killed: nobody can stop this process any more, so it stops by itself.
+// The launcher in bin/ was killed: no signal would reach this process any more.
 process.on('disconnect', onSignal);
 process.channel?.unref();
-// A closed pipe (`| head`) ends the output, not the orderly way out.
+// A closed pipe (`| head`) stops the command in order.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => (error.code === 'EPIPE' ? stop.abort() : process.exit(1)));
-// kafkajs 2.2.4 re-arms a timer with a negative delay; Node 24 would tell the user of it.
+// kafkajs 2.2.4 re-arms a timer with a negative delay, which makes Node 24 print a warning.
 process.removeAllListeners('warning');
 process.on('warning', (warning) => {
   if (warning.name !== 'TimeoutNegativeWarning') process.stderr.write(`${warning.name}: ${warning.message}\n`);

@@ -35,11 +35,11 @@ afterAll(async () => {
 const run = (args: string[], env: Record<string, string> = {}, terminal?: TypedTerminal) =>
   recantHere(join(folder.path, '.recant'), args, undefined, undefined, { env, ...(terminal && { terminal }) });
 
-test('a plan says that it needs a second person; run explains what is missing; a person approves at the terminal; then it runs', async () => {
+test('a plan that needs approval is refused until a second person approves it at the terminal', async () => {
   const planned = await run(['plan', '--agent', 'writer']);
   expect(planned).toMatchObject({
     code: 0,
-    out: expect.stringContaining('Needs a second person: it undoes what only the agent’s own process'),
+    out: expect.stringContaining('Needs approval by a second person: the plan undoes effects that only the agent’s own process'),
   });
   const [, plan = '', digest = ''] = /Plan (\S+)[\s\S]*Digest (\S+)/.exec(planned.out) ?? [];
   expect(planned.out).toContain(`recant approve ${plan}`);
@@ -56,12 +56,12 @@ test('a plan says that it needs a second person; run explains what is missing; a
 
   const wrong = typing([
     [/Password of operator: $/, password],
-    [/to go on: $/, 'no'],
+    [/to confirm: $/, 'no'],
   ]);
   expect(await run(['approve', plan], {}, wrong)).toMatchObject({ code: 3, err: expect.stringContaining('Not confirmed') });
   const right = typing([
     [/Password of operator: $/, password],
-    [/to go on: $/, digest.slice(0, 8)],
+    [/to confirm: $/, digest.slice(0, 8)],
   ]);
   const approved = await run(['approve', plan, '--for', '15m'], {}, right);
   expect(approved, approved.err).toMatchObject({ code: 0, out: expect.stringMatching(/is approved by person:operator until \d{4}-/) });
@@ -75,7 +75,7 @@ test('a plan says that it needs a second person; run explains what is missing; a
   expect(await readFile(join(folder.path, 'notes/a'), 'utf8')).toBe('a\n');
 });
 
-test('a plan of the local person’s own is approved by somebody else or not at all', async () => {
+test('the local person cannot approve their own plan', async () => {
   const authorization = `Basic ${Buffer.from(`operator:${password}`).toString('base64')}`;
   const response = await fetch(`${service.url}/v1/plans`, {
     method: 'POST',

@@ -15,7 +15,7 @@ beforeEach(async () => {
   await mkdir(join(dir, 'src'));
   await cp(BIN, join(dir, 'bin/recant.js'));
   await writeFile(join(dir, 'package.json'), '{"type":"module"}');
-  // Stands in for an old Node: what the launcher asks of it is its version.
+  // Pretends to be an old Node: the launcher reads only its version.
   await writeFile(join(dir, 'old.cjs'), "Object.defineProperty(process.versions, 'node', { value: '12.22.0' });");
 });
 afterEach(() => rm(dir, { recursive: true }));
@@ -28,14 +28,14 @@ async function bundleNode(): Promise<void> {
 
 const old = (...args: string[]): string[] => ['--require', join(dir, 'old.cjs'), join(dir, 'bin/recant.js'), ...args];
 
-test('an old Node without the bundled one says what is missing', async () => {
+test('an old Node without the bundled one is an error that says what to install', async () => {
   await expect(promisify(execFile)(process.execPath, old('up'), { env: { PATH: process.env.PATH } })).rejects.toMatchObject({
     code: 1,
-    stderr: expect.stringMatching(/needs Node 24 .* runs on 12\.22\.0.*npm ci/),
+    stderr: expect.stringMatching(/needs Node 24 .* got 12\.22\.0.*npm ci/),
   });
 });
 
-test('arguments and exit code pass through the hand-over', async () => {
+test('the launcher passes on arguments and exit code', async () => {
   await bundleNode();
   await writeFile(join(dir, 'src/main.ts'), 'process.stdout.write(process.argv.slice(2).join("|")); process.exitCode = 5;');
   await expect(promisify(execFile)(process.execPath, old('a b', '--c'))).rejects.toMatchObject({ code: 5, stdout: 'a b|--c' });
@@ -53,7 +53,7 @@ test('a signal reaches the program, and its exit code comes back', async () => {
   expect((await once(child, 'exit'))[0]).toBe(7);
 });
 
-test('a program that dies of a signal takes the launcher with it by the same one', async () => {
+test('a program killed by a signal ends the launcher by the same signal', async () => {
   await bundleNode();
   await writeFile(join(dir, 'src/main.ts'), "process.kill(process.pid, 'SIGKILL'); setInterval(() => {}, 1000);");
   const child = spawn(process.execPath, old(), { stdio: 'ignore' });

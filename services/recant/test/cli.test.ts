@@ -74,7 +74,7 @@ test('record, list, show, plan, run, status: the whole way, and every exit code 
   const ran = await run('plan', '--show', plan.id);
   expect(ran).toMatchObject({
     code: 0,
-    out: expect.stringMatching(/has its run, since \S+ \S+ UTC, finished at \S+ \S+ UTC\.\nNext: recant status/),
+    out: expect.stringMatching(/Already run: started at \S+ \S+ UTC, finished at \S+ \S+ UTC\.\nNext: recant status/),
   });
   expect(ran.out).not.toContain('recant run');
 
@@ -88,7 +88,7 @@ test('sources tells what is missing, and says so where nothing is', async () => 
   await write('dense', ['a'], 'dense\n');
   const whole = await run('sources', '--totals');
   expect(whole, whole.err).toMatchObject({ code: 0, out: expect.stringMatching(/ dense +closed +\d+ +0 +0 +0 +0 +recant:/) });
-  expect(whole.out).toMatch(/\n\d+ sources: 0 lost, \d+ restarted; 0 numbers missing in 0 holes, 0 late, 0 twice; 0 equivocations\n$/);
+  expect(whole.out).toMatch(/\n\d+ sources: 0 lost, \d+ restarted; 0 missing in 0 gaps, 0 late, 0 duplicate; 0 equivocations\n$/);
   expect(await run('sources', '--gaps')).toMatchObject({ code: 0, out: 'No gaps.\n' });
   const { data } = await runJson('sources', '--limit', '1');
   expect(data).toMatchObject({ items: [{ holes: 0, holesShown: [] }] });
@@ -109,7 +109,7 @@ test('a refused plan is exit 3 and explains itself; skip restores the rest and i
   const account = await run('run', skip.id, '--yes');
   expect(account).toMatchObject({
     code: 5,
-    out: expect.stringMatching(/Not fully restored\. 2 attempts selected: 1 restored, 1 left \(skipped\)/),
+    out: expect.stringMatching(/Not fully restored\. 2 attempts selected: 1 restored, 1 not undone \(skipped\)/),
   });
   expect([await content('b'), await content('c')]).toEqual(['b\n', 'rogue, and honest\n']);
 });
@@ -119,10 +119,10 @@ test('what makes no sense is exit 2, says why and what to do, and asks nothing o
     [['actions', 'list', '--from', '2026-01-01T00:00:00'], /zone/],
     [['actions', 'list', '--from', '1h', '--to', '2h'], /not before/],
     [['actions', 'list', '--limit', 'all'], /--limit/],
-    [['actions', 'list', '--outcome', 'fail'], /One of open, succeeded, failed/],
+    [['actions', 'list', '--outcome', 'fail'], /Expected one of open, succeeded, failed/],
     [['actions', 'list', '--agent', 'nobody-of-this-name'], /nobody-of-this-name/],
     [['actions', 'show', '019ca945-0a00-7000-8000-000000000000'], /action/i],
-    [['plan'], /Nothing is selected/],
+    [['plan'], /Empty selection/],
     [['plan', '--agent', 'nobody-of-this-name'], /nobody-of-this-name/],
     [['plan', '--agent', 'clean', '--window', 'soon'], /--window/],
     [['plan', '--agent', 'clean', '--mode', 'force'], /refuse, skip/],
@@ -132,11 +132,11 @@ test('what makes no sense is exit 2, says why and what to do, and asks nothing o
     [['approve', 'no-such-plan', '--for', '2d'], /from 1m to 24h/],
     [['status', 'no-such-run'], /`recant status`/],
     [['receipt', 'no-such-action'], /no such attempt/],
-    [['export', '--out', join(folder.path, 'elsewhere', 'ledger.recant')], /no folder/],
-    [['connect', 'postgres', 'shop', '--database', 'shop'], /not an address/],
+    [['export', '--out', join(folder.path, 'elsewhere', 'ledger.recant')], /does not exist/],
+    [['connect', 'postgres', 'shop', '--database', 'shop'], /not a PostgreSQL address/],
     [['status', '--wait'], /need a run/],
     [['keys', 'create', '--role', 'king'], /administer/],
-    [['keys', 'create', '--role', 'approve'], /only people approve/],
+    [['keys', 'create', '--role', 'approve'], /only people can approve/],
     [['keys', 'create', '--agent', 'a', '--resource', 'nonsense'], /"nonsense" is not a pattern[\s\S]*postgres:\/\/shop\/\*/],
     [['keys', 'create', '--agent', 'a', '--expires', 'soon'], /how long from now on/],
     [['keys', 'create', '--agent', 'a', '--expires', '2026-01-01T00:00:00'], /zone/],
@@ -184,7 +184,7 @@ test('systems and keys: made, listed, revoked; the same system twice is fine, an
   const made = (await runJson('keys', 'create', '--agent', 'writer', '--resource', 'filesystem://notes/*', '--label', 'for the writer'))
     .data as { keyId: string; apiKey: string };
   expect(await run('keys', 'list')).toMatchObject({ code: 0, out: expect.stringContaining('for the writer') });
-  expect(await run('keys', 'revoke', made.apiKey)).toMatchObject({ code: 0, out: `${made.keyId} is revoked.\n` });
+  expect(await run('keys', 'revoke', made.apiKey)).toMatchObject({ code: 0, out: `Revoked ${made.keyId}.\n` });
   await expect(createClient({ url: service.url, apiKey: made.apiKey }).attempts({})).rejects.toMatchObject({
     status: expect.toBeOneOf([401, 403]),
   });

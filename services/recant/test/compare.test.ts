@@ -4,7 +4,7 @@ import { differences, explain, partKey, type State } from '../src/demo/compare.t
 const state = (rows: Record<string, Record<string, string>>): State => new Map(Object.entries(rows));
 const EXPECTED = state({ a: { exists: 'row', x: '1' }, b: { exists: 'row', x: '1' } });
 
-test('a row that one side lacks is one difference, a changed cell another, equal ones none', () => {
+test('a missing row is one difference, a changed cell another, equal rows none', () => {
   expect(differences(EXPECTED, state({ a: { exists: 'row', x: '2' }, c: { exists: 'row' } }))).toEqual([
     { resource: 'a', part: 'x', expected: '1', found: '2' },
     { resource: 'b', part: 'exists', expected: 'row', found: undefined },
@@ -13,11 +13,11 @@ test('a row that one side lacks is one difference, a changed cell another, equal
   expect(differences(EXPECTED, EXPECTED)).toEqual([]);
 });
 
-test('only a part that a skipped attempt wrote, and that undoing left alone, is explained', () => {
+test('a difference is explained only where a skipped attempt wrote the part and undoing did not change it', () => {
   const found = state({ a: { exists: 'row', x: '2' }, b: { exists: 'row', x: '1' } });
-  const skipped = { why: 'skipped', wrote: new Set([partKey('a', 'x')]) };
-  const why = (before: State, wrote = [skipped]) => explain(differences(EXPECTED, found), before, wrote).map((one) => one.why);
-  expect(why(found)).toEqual(['skipped']);
-  expect(why(state({ a: { exists: 'row', x: '3' } }))).toEqual([undefined]);
-  expect(why(found, [{ why: 'skipped', wrote: new Set([partKey('a', 'y')]) }])).toEqual([undefined]);
+  const skipped = { reason: 'skipped', wrote: new Set([partKey('a', 'x')]) };
+  const reasons = (before: State, wrote = [skipped]) => explain(differences(EXPECTED, found), before, wrote).map((one) => one.reason);
+  expect(reasons(found)).toEqual(['skipped']);
+  expect(reasons(state({ a: { exists: 'row', x: '3' } }))).toEqual([undefined]);
+  expect(reasons(found, [{ reason: 'skipped', wrote: new Set([partKey('a', 'y')]) }])).toEqual([undefined]);
 });

@@ -45,14 +45,14 @@ async function exportAll(name: string): Promise<void> {
   });
 }
 
-test('a whole ledger, a log and a bundle verify, and each says what it was compared with', async () => {
+test('a whole ledger, a log and a bundle verify, and say what they were compared with', async () => {
   await exportAll('all.recant');
   expect(await run('export', '--out', at('all.recant'))).toMatchObject({ code: 3 });
   const ledger = await run('verify');
   expect(ledger, ledger.err).toMatchObject({ code: 0, out: expect.stringMatching(/^Sound\./) });
   // Offline: no service, no folder of it, nothing but the file.
   const offline = await recant('/', ['verify', at('all.recant')], { RECANT_DIR: '/nonexistent' });
-  expect(offline, offline.err).toMatchObject({ code: 0, out: expect.stringContaining('its own word') });
+  expect(offline, offline.err).toMatchObject({ code: 0, out: expect.stringContaining('not checked against keys that you trust') });
   const { keys } = JSON.parse((await run('verify', at('all.recant'), '--json')).out) as { keys: string[] };
   expect(await run('verify', at('all.recant'), '--vkey', keys[0] ?? '')).toMatchObject({ code: 0 });
   const shard = await shardOf();
@@ -62,7 +62,7 @@ test('a whole ledger, a log and a bundle verify, and each says what it was compa
   expect(await run('verify', at('one.recant'))).toMatchObject({ code: 0 });
 });
 
-test('an export is an entry before it has its name: who, what, and the digest of the file', async () => {
+test('an export is recorded before the file gets its name: caller, range and digest of the file', async () => {
   await exportAll('first.recant');
   const sha256 = createHash('sha256')
     .update(await readFile(at('first.recant')))
@@ -78,11 +78,11 @@ test('an export is an entry before it has its name: who, what, and the digest of
   expect(await run('verify', at('second.recant'))).toMatchObject({ code: 0 });
 });
 
-test('an anchor that fits is counted, a changed byte is named, and what cannot be checked is neither', async () => {
+test('a matching anchor is counted, a changed byte is named, a missing file is neither', async () => {
   await exportAll('anchored.recant');
   await waitUntil(async () => (await readdir(kept, { recursive: true })).some((name) => name.endsWith('.checkpoint')));
   const anchored = await run('verify', at('anchored.recant'), '--anchor', kept);
-  expect(anchored, anchored.err).toMatchObject({ code: 0, out: expect.stringContaining('kept elsewhere') });
+  expect(anchored, anchored.err).toMatchObject({ code: 0, out: expect.stringContaining('saved elsewhere') });
   const bytes = await readFile(at('anchored.recant'));
   bytes[Math.floor(bytes.length / 2)] = (bytes[Math.floor(bytes.length / 2)] ?? 0) ^ 1;
   await writeFile(at('changed.recant'), bytes);

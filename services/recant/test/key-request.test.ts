@@ -6,11 +6,11 @@ test.each([
   [['büro bot/2'], 'recant://b%C3%BCro%20bot%2F2'],
   [['team-*'], 'recant://'],
   [['a', 'b'], 'recant://'],
-])('a key for %j covers the sources that the SDK makes for them', (agent, prefix) => {
+])('a key for %j covers the sources of the SDK', (agent, prefix) => {
   expect(keyRequest({ agent }).sourcePrefix).toBe(prefix);
 });
 
-test('a key that could record as nobody is not made', () => {
-  expect(() => keyRequest({})).toThrow(/as whom/);
+test('an agent key without an agent is refused', () => {
+  expect(() => keyRequest({})).toThrow(/needs --agent/);
   expect(keyRequest({ role: ['view'] })).toMatchObject({ roles: ['view'], agents: [] });
 });

@@ -53,11 +53,11 @@ test('I9 erasing a subject leaves every proof valid and nothing of it readable, 
   expect(await run('subjects', 'erase', 'customer/42')).toMatchObject({ code: 2, err: expect.stringContaining('--yes') });
   expect(await run('subjects', 'erase', 'customer/42', '--yes')).toMatchObject({
     code: 0,
-    out: expect.stringContaining('1 key of customer/42 destroyed'),
+    out: expect.stringContaining('Destroyed 1 data key of customer/42'),
   });
   expect(await run('subjects', 'erase', 'customer/42', '--yes')).toMatchObject({
     code: 0,
-    out: expect.stringContaining('no key of customer/42: it was erased before'),
+    out: expect.stringContaining('No data key for customer/42: already erased'),
   });
   const erased = await run('parts', 'show', mine);
   expect(erased).toMatchObject({ code: 2, out: '', err: expect.stringContaining('was destroyed') });

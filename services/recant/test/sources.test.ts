@@ -23,17 +23,17 @@ const SOURCE: SourceBody = {
 };
 const plain = (_style: unknown, text: string) => text;
 
-test('a source is one row, and what it left out is one line of ranges', () => {
+test('a source is one row, and its missing numbers are one line of ranges', () => {
   const text = sourcesText({ items: [{ ...SOURCE, restartOf: 'recant://bot/0' }] }, true, plain);
   expect(text.split('\n')).toEqual([
-    expect.stringMatching(/^last heard +agent +state +events +holes +late +twice +other +source$/),
+    expect.stringMatching(/^last event +agent +state +events +gaps +late +duplicate +equivocal +source$/),
     expect.stringMatching(/^2026-11-01 12:00:00 UTC +bot +lost +5 +3 +1 +0 +2 +recant:\/\/bot\/1 \(restarted\)$/),
-    'recant://bot/1: 4 missing: 4, 7–8, and 1 ranges before',
+    'recant://bot/1: 4 missing: 4, 7–8, and 1 more ranges',
     '',
   ]);
 });
 
-test('no control character of a source reaches the terminal', () => {
+test('no control character from a source reaches the terminal', () => {
   const text = sourcesText({ items: [{ ...SOURCE, source: 'x\u001b[2J', agent: '\u0007' }] }, true, plain);
   // biome-ignore lint/suspicious/noControlCharactersInRegex: their absence is the point
   expect(text).not.toMatch(/[\u0000-\u0009\u000b-\u001f]/);

@@ -73,7 +73,7 @@ test('one local person has a password, shown once, kept as a hash; `recant passw
   expect(await readFile(file, 'utf8')).not.toContain(shown);
 
   const reset = await recant(folder.path, ['password']);
-  expect(reset).toMatchObject({ code: 0, err: expect.stringContaining('not shown again') });
+  expect(reset).toMatchObject({ code: 0, err: expect.stringContaining("won't be shown again") });
   expect([await as('operator', shown), await as('operator', reset.out.trim())]).toEqual([401, 200]);
   expect(await recant(folder.path, ['password', '--dir', 'elsewhere'])).toMatchObject({
     code: 2,
@@ -171,7 +171,7 @@ test('a PostgreSQL of the user takes the place of the one in the folder', async 
   await using database = await testDatabase();
   const one = await up(folder.path, [], { DATABASE_URL: database.ownerUrl });
   running.push(one);
-  expect(one.out).toContain('PostgreSQL of DATABASE_URL');
+  expect(one.out).toContain('PostgreSQL at DATABASE_URL');
   expect(await recant(folder.path, ['status'])).toMatchObject({ code: 0 });
   expect(await one.end('SIGINT')).toBe(0);
   expect(await readdir(join(folder.path, '.recant'))).not.toContain('postgres');
@@ -181,10 +181,10 @@ test('a folder that cannot be made is told at once, and one below others that ar
   await writeFile(join(folder.path, 'file'), '');
   for (const dir of ['/proc/x', '/proc/x/y', join(folder.path, 'file'), join(folder.path, 'file/x')]) {
     const refused = await recant(folder.path, ['up', '--port', '0'], { RECANT_DIR: dir });
-    expect(refused, dir).toMatchObject({ code: 1, err: expect.stringMatching(/cannot be made: .*\n.*--dir/) });
+    expect(refused, dir).toMatchObject({ code: 1, err: expect.stringMatching(/Cannot create folder .*\n.*--dir/) });
   }
   const made = await openFolder(join(folder.path, 'one/two/three'));
-  await made.keep('text', 'kept');
+  await made.write('text', 'kept');
   expect(await made.read('text')).toBe('kept');
   expect((await openFolder(made.path)).path).toBe(made.path);
   const twice = join(folder.path, 'of/several/that/start/at/once');

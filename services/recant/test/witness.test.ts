@@ -47,7 +47,7 @@ const authorization = async (): Promise<{ authorization: string }> => {
   return { authorization: `Bearer ${apiKey}` };
 };
 
-test('two teams: a ledger gives its vkey, a witness runs for it, and what the ledger publishes is cosigned and anchored', async () => {
+test('two teams: a witness runs with the vkey of a ledger, and checkpoints are cosigned and anchored', async () => {
   const first = await upHere();
   const vkeys = (await (await fetch(`${first.url}/v1/tlog/vkeys`, { headers: await authorization() })).text()).trim().split('\n');
   const agentKey = /agents\s+(recant_\S+)/.exec(first.out)?.[1] ?? '';
@@ -92,13 +92,13 @@ test('two teams: a ledger gives its vkey, a witness runs for it, and what the le
   expect(await witness.end()).toBe(0);
 });
 
-test('a witness says in one line what keeps it from starting', async () => {
+test('a witness that cannot start prints one line', async () => {
   const run = async (...args: string[]) => {
     const { code, err } = await recantHere(folder.path, ['witness', '--dir', join(folder.path, 'other'), ...args]);
     return `${code} ${err}`;
   };
   expect(await run()).toMatch(/^1 recant: no log to witness: pass its vkey/);
   expect(await run('--log', 'x')).toMatch(/^1 recant: x is not a log’s vkey/);
-  expect(await run('--log', testLog().vkey, '--port', '99999')).toMatch(/^2 recant: --port must be a port/);
+  expect(await run('--log', testLog().vkey, '--port', '99999')).toMatch(/^2 recant: --port: expected a number/);
   expect(await run('--log', testLog().vkey, '--name', 'a b')).toMatch(/^1 recant: .*not the name of a key/);
 });

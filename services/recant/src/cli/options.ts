@@ -1,14 +1,38 @@
+import type { Command } from 'commander';
 import { CliError, EXIT } from '../terminal/exit.ts';
 
-export const LIMIT_DEFAULT = 50;
+const LIMIT_DEFAULT = 50;
+const LIMIT_MAX = 500;
+
+export interface PageOptions {
+  readonly limit?: string;
+  readonly cursor?: string;
+}
 
 /** Collects the values of a repeatable option. */
 export const several = (value: string, before: string[] | undefined): string[] => [...(before ?? []), value];
 
-export function limitOf(text: string | undefined): number {
+export function withPages(command: Command): Command {
+  return command
+    .option('--limit <n>', `results to print (default ${LIMIT_DEFAULT}, at most ${LIMIT_MAX})`)
+    .option('--cursor <cursor>', 'continue after an earlier page (`next` in its --json)');
+}
+
+export function pageOf({ limit, cursor }: PageOptions): { readonly limit: number; readonly cursor?: string } {
+  return { limit: limitOf(limit), ...(cursor === undefined ? {} : { cursor }) };
+}
+
+/** How to get the next page; empty on the last one. */
+export function nextPageText(next: string | undefined, { limit }: PageOptions): string {
+  if (next === undefined) return '';
+  const larger = Math.min(limitOf(limit) * 4, LIMIT_MAX);
+  return larger > limitOf(limit) ? `More results: --limit ${larger}, or --cursor ${next}\n` : `More results: --cursor ${next}\n`;
+}
+
+function limitOf(text: string | undefined): number {
   const limit = text === undefined ? LIMIT_DEFAULT : Number(text);
-  if (!Number.isInteger(limit) || limit < 1 || limit > 500)
-    throw new CliError(EXIT.usage, `--limit: ${JSON.stringify(text)} is not a number from 1 to 500`);
+  if (!Number.isInteger(limit) || limit < 1 || limit > LIMIT_MAX)
+    throw new CliError(EXIT.usage, `--limit: expected a number from 1 to ${LIMIT_MAX}, got ${JSON.stringify(text)}`);
   return limit;
 }
 
@@ -16,12 +40,12 @@ export function wholeNumber(option: string, text: string | undefined): number | 
   if (text === undefined) return undefined;
   const value = Number(text);
   if (!/^[0-9]+$/.test(text) || !Number.isSafeInteger(value))
-    throw new CliError(EXIT.usage, `${option} is a whole number, not ${JSON.stringify(text)}`);
+    throw new CliError(EXIT.usage, `${option}: expected a whole number, got ${JSON.stringify(text)}`);
   return value;
 }
 
 export function shardOf(text: string): number {
   const shard = Number(text);
-  if (!/^[0-9]{1,5}$/.test(text)) throw new CliError(EXIT.usage, `${JSON.stringify(text)} is not the number of a shard`);
+  if (!/^[0-9]{1,5}$/.test(text)) throw new CliError(EXIT.usage, `Expected a shard number, got ${JSON.stringify(text)}`);
   return shard;
 }

@@ -1,8 +1,10 @@
 import { ApiError, ConnectionError } from '@recant/client';
 import { Command, CommanderError } from 'commander';
+import type { Credential } from '../terminal/connection.ts';
 import { CliError, EXIT } from '../terminal/exit.ts';
 import { painter, printable } from '../terminal/output.ts';
 import type { World } from '../terminal/session.ts';
+import { VERSION } from '../terminal/version.ts';
 import { addActions } from './commands/actions.ts';
 import { addActs } from './commands/acts.ts';
 import { addApprove } from './commands/approve.ts';
@@ -24,10 +26,12 @@ import { addSystems } from './commands/systems.ts';
 import { addUp } from './commands/up.ts';
 import { addVerify } from './commands/verify.ts';
 import { addWitness } from './commands/witness.ts';
+import { problemText } from './problem-text.ts';
 
 const HELP = `
-Exit codes: 0 done, 1 failed, 2 wrong use or input, 3 refused (conflicts, not approved, already there), 4 no service or not with this key,
-5 a run ended and not everything went back, 6 what was verified is not sound.
+Exit codes: 0 success, 1 error, 2 invalid command line or input, 3 refused (conflicts, stale, not approved, already done), 4 service unreachable or
+authentication failed, 5 run ended without restoring everything, 6 verification failed.
+With --json, stdout is JSON only; progress, notices and errors go to stderr.
 
 Examples:
   recant up
@@ -35,12 +39,19 @@ Examples:
   recant plan --agent pricing-bot --window 10m
   recant run PLAN`;
 
-/** What a shell says of a program that ended because of Ctrl-C. */
+/** Exit code after Ctrl-C: 128 + SIGINT. */
 const STOPPED = 130;
 
-/** Runs one command line and gives its exit code. Nothing is thrown: what went wrong is one line on stderr, and one that says what to do. */
-export async function runProgram(args: readonly string[], world: World): Promise<number> {
+/** Runs one command line. @returns the exit code; an error is printed on stderr, with what to do about it on the next line */
+export async function runProgram(args: readonly string[], outer: World): Promise<number> {
   let code: number = EXIT.ok;
+  let credential: Credential | undefined;
+  const world: World = {
+    ...outer,
+    onCredential: (used) => {
+      credential = used;
+    },
+  };
   try {
     await trustAuthority(world);
     await createProgram(world, (exit) => {
@@ -48,14 +59,14 @@ export async function runProgram(args: readonly string[], world: World): Promise
     }).parseAsync([...args], { from: 'user' });
     return code;
   } catch (error) {
-    return report(error, world);
+    return report(error, world, credential);
   }
 }
 
-/** A service's certificate may be under an authority that Node does not know. */
+/** Adds RECANT_CA_FILE to the trusted CA certificates. */
 async function trustAuthority({ env }: World): Promise<void> {
   if (!env.RECANT_CA_FILE) return;
-  // Loaded only here: the other commands start several times as fast without it.
+  // Loaded on demand: without it, other commands start several times as fast.
   const { ConfigError, trustCertificates } = await import('@recant/service');
   try {
     trustCertificates(env.RECANT_CA_FILE);
@@ -66,10 +77,11 @@ async function trustAuthority({ env }: World): Promise<void> {
 
 function createProgram(world: World, exit: (code: number) => void): Command {
   const program = new Command('recant')
-    .description('The flight recorder and the undo button for autonomous agents.')
+    .description('Records what autonomous agents do, undoes it, and proves it.')
+    .version(VERSION, '--version', 'print the version')
     .exitOverride()
     .configureOutput({ writeOut: (text) => void world.out.write(text), writeErr: (text) => void world.err.write(text) })
-    .showHelpAfterError('(--help shows how)')
+    .showHelpAfterError('(see --help)')
     .addHelpText('after', HELP);
   addUp(program, world);
   addActions(program, world);
@@ -95,11 +107,11 @@ function createProgram(world: World, exit: (code: number) => void): Command {
   return program;
 }
 
-function report(error: unknown, world: World): number {
+function report(error: unknown, world: World, credential: Credential | undefined): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
   if (world.signal.aborted && error instanceof Error && error.name === 'AbortError') return STOPPED;
   const paint = painter(world.err);
-  const known = asCliError(error);
+  const known = asCliError(error, credential);
   const message =
     known?.message ?? (error instanceof Error ? (world.env.RECANT_DEBUG ? error.stack : error.message) : String(error)) ?? 'failed';
   world.err.write(`${paint('red', 'recant:')} ${printable(message)}\n`);
@@ -107,12 +119,13 @@ function report(error: unknown, world: World): number {
   return known?.exitCode ?? EXIT.failed;
 }
 
-/** Refusals of the service as exit codes: by status, never by text. */
-function asCliError(error: unknown): CliError | undefined {
+/** Maps a problem of the service to an exit code, by HTTP status. */
+function asCliError(error: unknown, credential: Credential | undefined): CliError | undefined {
   if (error instanceof CliError) return error;
   if (error instanceof ConnectionError) return new CliError(EXIT.unreachable, error.message, undefined, { cause: error });
   if (!(error instanceof ApiError)) return undefined;
-  const { status, detail, action } = error.problem;
+  const { status } = error.problem;
+  const { detail, action } = problemText(error.problem, credential);
   const exitCode =
     status === 401 || status === 403
       ? EXIT.unreachable

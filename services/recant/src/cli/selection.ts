@@ -4,7 +4,7 @@ import { CliError, EXIT } from '../terminal/exit.ts';
 import { several } from './options.ts';
 import { type WindowOptions, windowOf } from './window.ts';
 
-/** Options that say which attempts are meant: the same in every command. */
+/** Options that select attempts, the same in every command. */
 export interface FilterOptions extends WindowOptions {
   readonly agent?: string[];
   readonly session?: string[];
@@ -20,34 +20,34 @@ export interface SelectionOptions extends FilterOptions {
   readonly run?: string[];
 }
 
-/** A misspelt one would find nothing, and look like good news. */
+/** Refused here: an unknown outcome would match nothing and look like an empty result. */
 function outcomes(value: string, before: AttemptStatus[] | undefined): AttemptStatus[] {
   const outcome = AttemptStatus.safeParse(value);
-  if (!outcome.success) throw new InvalidArgumentError(`One of ${AttemptStatus.options.join(', ')}.`);
+  if (!outcome.success) throw new InvalidArgumentError(`Expected one of ${AttemptStatus.options.join(', ')}.`);
   return [...(before ?? []), outcome.data];
 }
 
 export function withFilters(command: Command): Command {
   return command
-    .option('--agent <name>', 'of this agent; may be repeated, as all of these may', several)
-    .option('--session <id>', 'of this session', several)
-    .option('--trace <id>', 'of this W3C trace', several)
-    .option('--tool <name>', 'through this tool', several)
-    .option('--resource <uri>', 'on this resource, exact or ending in *', several)
+    .option('--agent <name>', 'agent name; every filter may be repeated', several)
+    .option('--session <id>', 'session id', several)
+    .option('--trace <id>', 'W3C trace id', several)
+    .option('--tool <name>', 'tool name', several)
+    .option('--resource <uri>', 'resource URI, exact or ending in *', several)
     .option('--outcome <outcome>', 'open, succeeded, failed, denied, suspended, unknown or contested', outcomes)
-    .option('--window <duration>', 'the last while: 90s, 10m, 2h, 7d')
-    .option('--from <time>', 'from then on: ISO 8601 with a zone, or how long ago')
-    .option('--to <time>', 'until then, not included')
-    .addOption(new Option('--clock <clock>', 'whose clock the window is about').choices(['received', 'claimed']));
+    .option('--window <duration>', 'only the last 90s, 10m, 2h or 7d')
+    .option('--from <time>', 'start: ISO 8601 with a zone, or a duration before now (2h)')
+    .option('--to <time>', 'end, exclusive; same formats as --from')
+    .addOption(new Option('--clock <clock>', 'clock of the window: received (ledger) or claimed (agent)').choices(['received', 'claimed']));
 }
 
-/** As the query of GET /v1/attempts. */
+/** Query of GET /v1/attempts. */
 export function filtersOf(options: FilterOptions, nowMs: number) {
   const { agent, session, trace, tool, resource, outcome, clock } = options;
   return { ...given({ agent, session, trace, tool, resource, outcome, clock }), ...windowOf(options, nowMs) };
 }
 
-/** As the body of POST /v1/plans. @throws CliError `usage` where nothing is selected: that would mean everything. */
+/** Body of POST /v1/plans. @throws CliError `usage` for an empty selection, which would select everything */
 export function selectionOf(options: SelectionOptions, nowMs: number): Pick<PlanInput, 'selection' | 'window'> {
   const selection: SelectionInput = given({
     agents: options.agent,
@@ -65,14 +65,14 @@ export function selectionOf(options: SelectionOptions, nowMs: number): Pick<Plan
   if (names.length === 0 && Object.keys(window).length === 0) {
     throw new CliError(
       EXIT.usage,
-      'Nothing is selected',
-      'Name an --agent, --session, --trace, --tool, --resource, --outcome, --action, --run or a --window.',
+      'Empty selection',
+      'Pass --agent, --session, --trace, --tool, --resource, --outcome, --action, --run or --window.',
     );
   }
   return { selection, ...(Object.keys(window).length === 0 ? {} : { window }) };
 }
 
-/** Without the fields that were not given: the API refuses `undefined` in some places and means it in others. */
+/** Drops undefined fields. */
 function given<T extends object>(fields: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as {
     [K in keyof T]?: Exclude<T[K], undefined>;

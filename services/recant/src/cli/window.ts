@@ -7,14 +7,18 @@ export interface WindowOptions {
   readonly to?: string;
 }
 
-/** The window [from, to) as ISO 8601 in UTC, checked before anything is sent. `--window 10m` is the last ten minutes. */
+/** The window [from, to) as ISO 8601 in UTC, checked before a request is sent. `--window 10m` is the last ten minutes. */
 export function windowOf(options: WindowOptions, nowMs: number): { from?: string; to?: string } {
   const { window, from, to } = options;
   if (window !== undefined && (from !== undefined || to !== undefined)) {
-    throw new CliError(EXIT.usage, '--window excludes --from and --to', 'Give either the last while (--window 10m) or its two ends.');
+    throw new CliError(EXIT.usage, '--window excludes --from and --to', 'Pass a duration (--window 10m), or --from and --to.');
   }
   if (window !== undefined && parseDurationMs(window) === undefined) {
-    throw new CliError(EXIT.usage, `--window: ${JSON.stringify(window)} is not a duration`, 'Give a number and a unit: 90s, 10m, 2h, 7d.');
+    throw new CliError(
+      EXIT.usage,
+      `--window: expected a duration, got ${JSON.stringify(window)}`,
+      'Pass a number and a unit: 90s, 10m, 2h, 7d.',
+    );
   }
   try {
     const parsed = parseWindow({ from: window ?? from, to }, nowMs);

@@ -1,10 +1,10 @@
-/** What is there against what should be there: every cell of every row, every byte and mode of every file. */
+/** Compares found and expected state: every cell of every row, every byte and mode of every file. */
 import { createHash } from 'node:crypto';
 import { lstat, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Database, SHOP_TABLES } from './shop.ts';
 
-/** Resource URI → part → value as text. The same resources and parts as in the ledger, so that a difference can be traced to an attempt. */
+/** Resource URI → part → value as text; the same resources and parts as in the ledger, so that a difference leads to an attempt. */
 export type State = Map<string, Record<string, string>>;
 
 export interface Difference {
@@ -14,7 +14,7 @@ export interface Difference {
   readonly found: string | undefined;
 }
 
-/** Data columns in key order: a dump of equal data is not byte-equal (heap order), ordered rows are. */
+/** Rows in key order: dumps of equal data differ in heap order. */
 export async function readShop(db: Database, system: string): Promise<State> {
   const state: State = new Map();
   for (const [table, key] of Object.entries(SHOP_TABLES)) {
@@ -52,7 +52,7 @@ export async function readFolder(root: string, system: string): Promise<State> {
   return state;
 }
 
-/** A resource that one side lacks is one difference (`exists`), not one a cell. */
+/** A resource that one side lacks is one difference (`exists`), not one per cell. */
 export function differences(expected: State, found: State): Difference[] {
   const all = [...new Set([...expected.keys(), ...found.keys()])].sort();
   return all.flatMap((resource) => {
@@ -65,12 +65,12 @@ export function differences(expected: State, found: State): Difference[] {
 }
 
 export interface Explained extends Difference {
-  readonly why: string | undefined;
+  readonly reason: string | undefined;
 }
 
-/** An attempt that the account says was not undone, with the parts that it wrote. */
+/** An attempt that was not undone, by the account, with the parts that it wrote. */
 export interface Remaining {
-  readonly why: string;
+  readonly reason: string;
   readonly wrote: ReadonlySet<string>;
 }
 
@@ -79,20 +79,20 @@ export function partKey(resource: string, part: string): string {
 }
 
 /**
- * The reason of each difference; undefined where nothing in the account accounts for it. What was left alone must also be as it was before
- * undoing: a value that nobody left there is explained by nothing.
+ * The reason for each difference; undefined if the account does not explain it. An attempt that was not undone explains a difference only if the
+ * value is the same as before the run.
  */
 export function explain(found: readonly Difference[], beforeUndoing: State, remaining: readonly Remaining[]): Explained[] {
   return found.map((difference) => {
     const { resource, part } = difference;
-    const leftAlone = beforeUndoing.get(resource)?.[part] === difference.found;
-    const cause = leftAlone ? remaining.find((attempt) => attempt.wrote.has(partKey(resource, part))) : undefined;
-    return { ...difference, why: cause?.why };
+    const unchanged = beforeUndoing.get(resource)?.[part] === difference.found;
+    const cause = unchanged ? remaining.find((attempt) => attempt.wrote.has(partKey(resource, part))) : undefined;
+    return { ...difference, reason: cause?.reason };
   });
 }
 
-export function differenceWords(difference: Difference): string {
-  if (difference.found === undefined) return 'is gone';
-  if (difference.expected === undefined) return 'is there and should not be';
+export function differenceText(difference: Difference): string {
+  if (difference.found === undefined) return 'is missing';
+  if (difference.expected === undefined) return 'exists, expected none';
   return `${difference.part} is ${difference.found} instead of ${difference.expected}`;
 }

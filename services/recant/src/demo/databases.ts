@@ -1,11 +1,11 @@
-/** Two shops of the same content beside Recant's own database, and a login for each agent that owns nothing. */
+/** Two equal shop databases beside Recant's own, and a login without ownership for each agent. */
 import { randomBytes } from 'node:crypto';
 import { preparePostgres } from '@recant/connector-postgres';
 import pg from 'pg';
 import { SHOP_SCHEMA, SHOP_TABLES } from './shop.ts';
 
 export interface Shops {
-  /** As the owner. */
+  /** Login of the owner. */
   readonly shopUrl: string;
   readonly controlUrl: string;
   readonly password: string;
@@ -28,7 +28,7 @@ export async function makeShops(ownerUrl: string, logins: readonly string[]): Pr
   return { shopUrl, controlUrl, password };
 }
 
-/** The shop as one of the agents' logins. */
+/** Address of the shop with the login of an agent. */
 export function agentUrl(shops: Shops, login: string): string {
   const url = new URL(shops.shopUrl);
   url.username = login;

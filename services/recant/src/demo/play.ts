@@ -1,12 +1,12 @@
-/** Lets the agents play: recorded in Recant's world, plain in the control's. */
+/** Runs the agents: recorded with Recant, unrecorded in the control run. */
 import { createRecant } from '@recant/sdk';
-import { moment, pricingBot, recordedHands, recordedShopHands, supportBot } from './agents.ts';
+import { moment, pricingBot, recordedShopTools, recordedTools, supportBot } from './agents.ts';
 import type { Stage } from './stage.ts';
 
 /** Tool calls of both scripts. */
 export const ATTEMPTS = 9 + 4;
 
-/** Both agents at once. */
+/** Both agents, concurrently. */
 export async function playRecorded(stage: Stage): Promise<void> {
   const story = { cancelledSeven: moment() };
   const pricing = createRecant(stage.agents['pricing-bot'].options);
@@ -14,15 +14,15 @@ export async function playRecorded(stage: Stage): Promise<void> {
   await Promise.all([pricing.open(), support.open()]);
   try {
     await Promise.all([
-      pricingBot(recordedHands(pricing, stage.agents['pricing-bot'].shop, stage.catalogue), story),
-      supportBot(recordedShopHands(support, stage.agents['support-bot'].shop), story),
+      pricingBot(recordedTools(pricing, stage.agents['pricing-bot'].shop, stage.catalogue), story),
+      supportBot(recordedShopTools(support, stage.agents['support-bot'].shop), story),
     ]);
   } finally {
     await Promise.all([pricing.close(), support.close()]);
   }
 }
 
-/** The good agent alone, with the same tools and without Recant. */
+/** The good agent alone, with the same tools, without Recant. */
 export async function playControl(stage: Stage): Promise<void> {
   const story = { cancelledSeven: moment() };
   story.cancelledSeven.reach();

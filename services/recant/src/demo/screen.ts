@@ -1,4 +1,4 @@
-/** How the demo talks: numbered scenes, the command that an operator would type, its output indented. */
+/** Output of the demo: numbered scenes, the commands of an operator, their output indented. */
 import { painter, type Terminal } from '../terminal/output.ts';
 
 export interface Screen {

@@ -1,11 +1,11 @@
 /**
- * A small shop: what stands in it at the start, and the tools that work on it. The tools are ordinary functions and know nothing of Recant:
- * agents.ts has them recorded, the control run calls them as they are.
+ * A small shop: its initial data and the tools that work on it. The tools are ordinary functions that know nothing of Recant; agents.ts records
+ * them, the control run calls them directly.
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
-/** What a tool needs of a database: a pg client, or the transaction that the SDK hands out. */
+/** A pg client, or a transaction of the SDK. */
 export interface Database {
   query(text: string, values?: unknown[]): Promise<{ rows: unknown[]; rowCount: number | null }>;
 }
@@ -49,7 +49,7 @@ export async function repriceAll(db: Database, cents: number): Promise<void> {
   await db.query('UPDATE products SET price_cents = $1', [cents]);
 }
 
-/** Cancels and refunds; the reservation goes, and its items with it (ON DELETE CASCADE). */
+/** Cancels and refunds; deletes the reservation and, by ON DELETE CASCADE, its items. */
 export async function cancelOrder(db: Database, id: number): Promise<void> {
   await db.query(`UPDATE orders SET status = 'cancelled' WHERE id = $1`, [id]);
   await db.query('INSERT INTO refunds SELECT o.id, p.price_cents FROM orders o JOIN products p USING (sku) WHERE o.id = $1', [id]);

@@ -1,4 +1,4 @@
-/** What the story needs: Recant itself, two shops, two folders, and a key and a login for each agent. All of it temporary. */
+/** Everything the demo needs, all temporary: Recant, two shops, two folders, and a key and a login for each agent. */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Client, createClient } from '@recant/client';
@@ -26,32 +26,32 @@ export interface Stage {
   readonly url: string;
   readonly folder: string;
   readonly recantDir: string;
-  readonly transportWords: string;
+  readonly transportText: string;
   readonly operator: Client;
   readonly root: string;
   readonly controlRoot: string;
   readonly catalogue: FilesystemSystem;
-  /** Resolves when somebody asks for the end. */
+  /** Resolves when the signal aborts. */
   readonly ended: Promise<void>;
   readonly agents: Readonly<Record<AgentName, Agent>>;
   controlTransaction(work: (db: Database) => Promise<void>): Promise<void>;
-  look(): Promise<State>;
-  lookAtControl(): Promise<State>;
+  read(): Promise<State>;
+  readControl(): Promise<State>;
   clear(): Promise<void>;
 }
 
 export async function setStage(world: World, folder: string, wanted: Transport | undefined): Promise<Stage> {
   const recantDir = join(folder, 'recant');
-  const { running, transport, why } = await startRecant(world, recantDir, wanted);
+  const { running, transport, reason } = await startRecant(world, recantDir, wanted);
   try {
     const [root, controlRoot] = [join(folder, 'catalogue'), join(folder, 'control')];
-    for (const place of [root, controlRoot]) await mkdir(place).then(() => fillFolder(place));
+    for (const path of [root, controlRoot]) await mkdir(path).then(() => fillFolder(path));
     const shops = await makeShops(running.ownerUrl, ['pricing_bot', 'support_bot']);
     const operator = createClient({ url: running.url, apiKey: running.operatorKey });
     const store = join(folder, 'images');
     await operator.registerSystem({ name: 'shop', connector: 'postgres', options: { url: shops.shopUrl } });
     await operator.registerSystem({ name: 'catalogue', connector: 'filesystem', options: { root, store } });
-    return await assemble(world, { running, operator, shops, root, controlRoot, store, folder, recantDir, transport, why });
+    return await assemble(world, { running, operator, shops, root, controlRoot, store, folder, recantDir, transport, reason });
   } catch (error) {
     await running.stop();
     throw error;
@@ -68,7 +68,7 @@ interface Props {
   readonly folder: string;
   readonly recantDir: string;
   readonly transport: Transport;
-  readonly why: string;
+  readonly reason: string;
 }
 
 async function assemble(world: World, props: Props): Promise<Stage> {
@@ -76,30 +76,30 @@ async function assemble(world: World, props: Props): Promise<Stage> {
   const pools: pg.Pool[] = [];
   const pool = (url: string): pg.Pool => {
     const made = new pg.Pool({ connectionString: url, max: 2 });
-    // An idle connection may still hear the server stop after `end`; nobody waits for it.
+    // An idle connection may still get an error when the server stops after `end`.
     made.on('error', () => undefined);
     pools.push(made);
     return made;
   };
   const catalogue = filesystemSystem({ name: 'catalogue', root, store: props.store });
   const [shopOwner, controlOwner] = [pool(shops.shopUrl), pool(shops.controlUrl)];
-  const hire = async (name: AgentName, alsoOn: readonly FilesystemSystem[]): Promise<Agent> => {
+  const addAgent = async (name: AgentName, alsoOn: readonly FilesystemSystem[]): Promise<Agent> => {
     const resources = ['postgres://shop/*', ...alsoOn.map((system) => `filesystem://${system.name}/*`)];
     const { apiKey } = await operator.createKey({ roles: ['emit'], agents: [name], sourcePrefix: `recant://${name}`, resources });
     const shop = postgresSystem({ name: 'shop', pool: pool(agentUrl(shops, name.replace('-', '_'))) });
     const transport = props.transport === 'kafka' ? { transport: kafkaTransport({ brokers: [...(running.brokers ?? [])], apiKey }) } : {};
     return { shop, options: { url: running.url, apiKey, agent: name, session: `demo-${name}`, systems: [shop, ...alsoOn], ...transport } };
   };
-  const agents = { 'pricing-bot': await hire('pricing-bot', [catalogue]), 'support-bot': await hire('support-bot', []) };
+  const agents = { 'pricing-bot': await addAgent('pricing-bot', [catalogue]), 'support-bot': await addAgent('support-bot', []) };
   return {
     ...{ operator, root, controlRoot, catalogue, agents },
-    ...{ url: running.url, folder: props.folder, recantDir: props.recantDir, transportWords: props.why },
+    ...{ url: running.url, folder: props.folder, recantDir: props.recantDir, transportText: props.reason },
     ended: new Promise((resolve) =>
       world.signal.aborted ? resolve() : world.signal.addEventListener('abort', () => resolve(), { once: true }),
     ),
     controlTransaction: (work) => transaction(controlOwner, work),
-    look: async () => new Map([...(await readShop(shopOwner, 'shop')), ...(await readFolder(root, 'catalogue'))]),
-    lookAtControl: async () => new Map([...(await readShop(controlOwner, 'shop')), ...(await readFolder(controlRoot, 'catalogue'))]),
+    read: async () => new Map([...(await readShop(shopOwner, 'shop')), ...(await readFolder(root, 'catalogue'))]),
+    readControl: async () => new Map([...(await readShop(controlOwner, 'shop')), ...(await readFolder(controlRoot, 'catalogue'))]),
     async clear() {
       await Promise.all(pools.map((one) => one.end()));
       await running.stop();

@@ -2,11 +2,11 @@ import { type TransferListItem, Worker } from 'node:worker_threads';
 import type { BatchResult, EventBatch, EventCheck, Findings } from '@recant/verifier';
 
 export type Question = { readonly check: EventBatch } | { readonly finish: ReadonlySet<number> };
-/** In the order of the questions. */
-export type Answer = { readonly said: BatchResult | Findings } | { readonly failed: Error };
+/** Answers come in the order of the questions. */
+export type Answer = { readonly result: BatchResult | Findings } | { readonly failed: Error };
 
 interface Waiting {
-  resolve(said: unknown): void;
+  resolve(result: unknown): void;
   reject(cause: Error): void;
 }
 
@@ -21,7 +21,7 @@ export function threadedEventCheck(): EventCheck & AsyncDisposable {
   };
   const start = (): Worker => {
     const started = new Worker(new URL('./event-worker.ts', import.meta.url));
-    started.on('message', (answer: Answer) => ('failed' in answer ? fail(answer.failed) : waiting.shift()?.resolve(answer.said)));
+    started.on('message', (answer: Answer) => ('failed' in answer ? fail(answer.failed) : waiting.shift()?.resolve(answer.result)));
     started.on('error', (cause) => fail(cause as Error));
     started.on('exit', () => fail(new Error('the event-check thread exited')));
     return started;

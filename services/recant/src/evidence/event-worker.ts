@@ -5,12 +5,12 @@ import { scratchFile } from './scratch-file.ts';
 
 const check = createEventCheck(scratchFile());
 
-/** What runs on the other thread. Questions are answered in order: the check does one thing after the other. */
+/** The second thread. The check handles one question at a time, so answers are in order. */
 parentPort?.on('message', async (question: Question) => {
-  const said: Promise<BatchResult | Findings> = 'check' in question ? check.checkBatch(question.check) : check.finish(question.finish);
-  const answer: Answer = await said.then(
-    (value) => ({ said: value }),
+  const result: Promise<BatchResult | Findings> = 'check' in question ? check.checkBatch(question.check) : check.finish(question.finish);
+  const answer: Answer = await result.then(
+    (value) => ({ result: value }),
     (cause: Error) => ({ failed: cause }),
   );
-  parentPort?.postMessage(answer, 'said' in answer && 'bytes' in answer.said ? [answer.said.bytes.buffer] : []);
+  parentPort?.postMessage(answer, 'result' in answer && 'bytes' in answer.result ? [answer.result.bytes.buffer] : []);
 });

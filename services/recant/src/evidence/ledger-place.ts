@@ -12,26 +12,26 @@ export interface PlaceOptions {
   readonly tenant?: string;
 }
 
-/** A ledger's own place: its database, and the keys it signs with. */
+/** A ledger's database and signing keys. */
 export interface LedgerPlace {
   readonly databaseUrl: string;
   readonly tenant: string;
   readonly keys: SigningKeys;
 }
 
-/** DATABASE_URL and RECANT_SIGNING_KEY_FILE, else what `recant up` left in its folder. */
+/** DATABASE_URL and RECANT_SIGNING_KEY_FILE, else the data folder of `recant up`. */
 export async function findLedger({ dir, tenant }: PlaceOptions, env: NodeJS.ProcessEnv): Promise<LedgerPlace> {
   const folder = resolve(folderOf(dir, env));
-  const databaseUrl = env.DATABASE_URL || (await readKept(join(folder, DATABASE_FILE)));
+  const databaseUrl = env.DATABASE_URL || (await readIfPresent(join(folder, DATABASE_FILE)));
   if (databaseUrl === undefined) {
-    throw new CliError(EXIT.failed, 'No ledger is known here', 'Set DATABASE_URL, start `recant up` in this folder, or give --dir.');
+    throw new CliError(EXIT.failed, 'No ledger found', 'Set DATABASE_URL, start `recant up` in this folder, or pass --dir.');
   }
   const keyFile = env.RECANT_SIGNING_KEY_FILE || join(folder, 'signing.key');
-  const text = await readKept(keyFile);
+  const text = await readIfPresent(keyFile);
   if (text === undefined) {
     throw new CliError(
       EXIT.failed,
-      `The ledger’s keys are not at ${keyFile}`,
+      `No signing keys at ${keyFile}`,
       'Set RECANT_SIGNING_KEY_FILE to the file with the keys of this ledger.',
     );
   }
@@ -39,16 +39,16 @@ export async function findLedger({ dir, tenant }: PlaceOptions, env: NodeJS.Proc
     return { databaseUrl, tenant: tenant ?? OPERATOR_TENANT, keys: parseSigningKeys(text, keyFile) };
   } catch (cause) {
     if (!(cause instanceof ConfigError)) throw cause;
-    throw new CliError(EXIT.usage, cause.problems.join('; '), 'Put back the file it was.', { cause });
+    throw new CliError(EXIT.usage, cause.problems.join('; '), 'Restore the original file.', { cause });
   }
 }
 
-async function readKept(path: string): Promise<string | undefined> {
+async function readIfPresent(path: string): Promise<string | undefined> {
   try {
     return (await readFile(path, 'utf8')).trim();
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw new CliError(EXIT.failed, `${path} cannot be read: ${(cause as Error).message}`, 'Run as the user who started `recant up`.', {
+    throw new CliError(EXIT.failed, `Cannot read ${path}: ${(cause as Error).message}`, 'Run as the user who started `recant up`.', {
       cause,
     });
   }

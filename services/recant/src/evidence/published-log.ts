@@ -3,7 +3,7 @@ import type { LogReader } from '@recant/verifier';
 import type { Connection } from '../terminal/connection.ts';
 import { CliError, EXIT } from '../terminal/exit.ts';
 
-/** 256 entries of 65,535 bytes, each behind its length. */
+/** 256 entries of 65,535 bytes, each with a 2-byte length. */
 const BODY_BYTES_MAX = 256 * (65_535 + 2);
 const TIMEOUT_MS = 30_000;
 
@@ -20,27 +20,37 @@ export function publishedLog(connection: Connection, shard: number): LogReader &
   };
 }
 
-async function getBytes({ url, apiKey }: Connection, path: string, bytesMax: number): Promise<Buffer> {
+async function getBytes({ url, apiKey, credential }: Connection, path: string, bytesMax: number): Promise<Buffer> {
   const response = await fetch(new URL(path, url), {
     headers: { authorization: `Bearer ${apiKey}` },
     signal: AbortSignal.timeout(TIMEOUT_MS),
   }).catch((cause: unknown) => {
-    throw new CliError(EXIT.unreachable, `No answer from ${url}: ${(cause as Error).message}`, 'Is the service running there?', { cause });
+    throw new CliError(
+      EXIT.unreachable,
+      `No answer from ${url}: ${(cause as Error).message}`,
+      'Check the address, and that the service is running.',
+      { cause },
+    );
   });
   if (!response.ok) {
     await response.body?.cancel();
-    const code = response.status === 401 || response.status === 403 ? EXIT.unreachable : EXIT.failed;
+    if (response.status === 401 || response.status === 403)
+      throw new CliError(
+        EXIT.unreachable,
+        `${url}${path} answered ${response.status} to the key from ${credential.source}`,
+        'Use a key with the role view or export.',
+      );
     throw new CliError(
-      code,
+      EXIT.failed,
       `${url}${path} answered ${response.status}`,
-      'Is it the right shard, and has its first checkpoint been signed?',
+      'Check the shard number; a log has no checkpoint before its first entry is signed.',
     );
   }
   const parts: Uint8Array[] = [];
   let bytes = 0;
   for await (const part of response.body ?? []) {
     bytes += part.length;
-    if (bytes > bytesMax) throw new CliError(EXIT.failed, `${url}${path} answered more than ${bytesMax} bytes`);
+    if (bytes > bytesMax) throw new CliError(EXIT.failed, `${url}${path} answered with more than ${bytesMax} bytes`);
     parts.push(part);
   }
   return Buffer.concat(parts);

@@ -7,14 +7,14 @@ import type { World } from '../terminal/session.ts';
 import type { LedgerPlace } from './ledger-place.ts';
 
 export interface ExportRecord extends AsyncDisposable {
-  /** Told before the file gets its name: what is there under it is recorded. */
+  /** Call before the file gets its final name: a file with that name is always recorded. */
   done(detail: JsonObject): Promise<void>;
 }
 
-/** Logs that are listed one by one in the record: an entry has its limit. */
+/** Logs that the entry lists; more are only counted, as entries have a size limit. */
 const LOGS_LISTED_MAX = 100;
 
-/** Who exports what is an entry of the tenant's log before anything is written. A log that was tampered with takes none: then it is said, and evidence of it can still be written. */
+/** Records the export as an act before anything is written. A tampered log takes no entries: then a warning is printed, and the evidence is exported anyway. */
 export async function recordExport(
   place: LedgerPlace,
   source: BundleSource,
@@ -44,7 +44,7 @@ export async function recordExport(
   } catch (error) {
     await close();
     if (!(error instanceof LedgerTampered)) throw error;
-    world.err.write(`This export is not recorded, because no log takes an entry: ${error.message}\n`);
+    world.err.write(`Warning: this export is not recorded, because the log takes no entries: ${error.message}\n`);
     return { done: async () => {}, [Symbol.asyncDispose]: async () => {} };
   }
 }

@@ -4,31 +4,31 @@ import { dirname, join, resolve } from 'node:path';
 import { MASTER_KEY_BYTES, type MasterKeys, parseMasterKeys } from '@recant/service';
 import { CliError, EXIT } from '../terminal/exit.ts';
 
-/** Others may pass through (a server started by root runs as another user), not look around; every file in it has its own mode. */
+/** Others may traverse it, not list it: a server started by root runs as another user. Each file has its own mode. */
 const FOLDER_MODE = 0o711;
 const SECRET_MODE = 0o600;
 const MASTER_KEY_FILE = 'master.key';
 
-/** Connection of the services to the database, while `recant up` runs: for the commands that read it themselves. */
+/** Address of the database while `recant up` runs, for commands that read the database. */
 export const DATABASE_FILE = 'database.url';
 
-/** Everything that `recant up` keeps, in one folder. */
+/** The data folder of `recant up`. */
 export interface Folder {
   readonly path: string;
   at(name: string): string;
-  /** The text of a file, or undefined where there is none. */
+  /** Text of a file; undefined if it does not exist. */
   read(name: string): Promise<string | undefined>;
-  /** All or nothing: a crash here leaves the old file. Readable by this user only. */
-  keep(name: string, text: string): Promise<void>;
+  /** Atomic and durable: a crash leaves the old file. Readable by this user only. */
+  write(name: string, text: string): Promise<void>;
 }
 
-/** Makes it where it is not there. */
+/** Creates the folder if it does not exist. */
 export async function openFolder(dir: string): Promise<Folder> {
-  await makeFolder(resolve(dir));
+  await createFolder(resolve(dir));
   return folderAt(dir);
 }
 
-/** Where it is not there, it reads as empty. */
+/** A folder that does not exist reads as empty. */
 export function folderAt(dir: string): Folder {
   const path = resolve(dir);
   const at = (name: string): string => join(path, name);
@@ -40,27 +40,27 @@ export function folderAt(dir: string): Folder {
         if (error.code === 'ENOENT') return undefined;
         throw error;
       }),
-    keep: (name, text) => writeDurably(at(name), text),
+    write: (name, text) => writeDurably(at(name), text),
   };
 }
 
-async function makeFolder(path: string): Promise<void> {
-  await makeWithParents(path).catch((error: NodeJS.ErrnoException) => {
+async function createFolder(path: string): Promise<void> {
+  await createWithParents(path).catch((error: NodeJS.ErrnoException) => {
     throw new CliError(
       EXIT.failed,
-      `The folder ${path} cannot be made: ${error.message}`,
-      'Choose another one with --dir, or make it writable.',
+      `Cannot create folder ${path}: ${error.message}`,
+      'Choose another one with --dir, or make its parent writable.',
       { cause: error },
     );
   });
 }
 
-/** Node's recursive mkdir goes on for ever where a file system has no place for a folder in one that is there (/proc answers ENOENT). */
-async function makeWithParents(path: string): Promise<void> {
+/** Not `mkdir` with `recursive`: it never returns where a file system refuses a folder with ENOENT, as /proc does. */
+async function createWithParents(path: string): Promise<void> {
   if (await isFolder(path)) return;
-  await makeWithParents(dirname(path));
+  await createWithParents(dirname(path));
   await mkdir(path, { mode: FOLDER_MODE }).catch(async (error: unknown) => {
-    // Another start may have made it meanwhile.
+    // Another start may have created it meanwhile.
     if (!(await isFolder(path))) throw error;
   });
 }
@@ -85,20 +85,20 @@ async function writeDurably(path: string, text: string): Promise<void> {
   await rename(next, path);
 }
 
-/** The keys that seal what the store must not show: one is made at the first start; losing it loses registered systems, Kafka secrets and sealed parts. */
+/** The master keys, which seal secrets in the store; created by the first start. Without them, registered systems, Kafka secrets and sealed parts are lost. */
 export async function folderMasterKeys(folder: Folder): Promise<MasterKeys> {
-  const text = (await folder.read(MASTER_KEY_FILE)) ?? (await makeMasterKey(folder));
+  const text = (await folder.read(MASTER_KEY_FILE)) ?? (await createMasterKey(folder));
   const keys = parseMasterKeys(Buffer.from(text));
   if (keys) return keys;
   throw new CliError(
     EXIT.failed,
-    `The master key ${folder.at(MASTER_KEY_FILE)} is not ${MASTER_KEY_BYTES} bytes in base64`,
-    'Put back the file it was; a new one cannot open what the old one sealed.',
+    `Invalid master key ${folder.at(MASTER_KEY_FILE)}: expected ${MASTER_KEY_BYTES} bytes in base64`,
+    'Restore the original file; a new key cannot decrypt existing secrets.',
   );
 }
 
-async function makeMasterKey(folder: Folder): Promise<string> {
+async function createMasterKey(folder: Folder): Promise<string> {
   const text = `${randomBytes(MASTER_KEY_BYTES).toString('base64')}\n`;
-  await folder.keep(MASTER_KEY_FILE, text);
+  await folder.write(MASTER_KEY_FILE, text);
   return text;
 }

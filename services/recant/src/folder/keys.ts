@@ -8,9 +8,8 @@ import { CREDENTIALS_FILE } from '../terminal/connection.ts';
 import type { Folder } from './folder.ts';
 import { localUser } from './local-acts.ts';
 
-/** The all-in-one has one tenant, the operator's own: dead letters of unknown senders are filed there, and its operator sees them. */
+/** `recant up` has one tenant, the operator's: dead letters of unknown senders belong to it. */
 const TENANT = OPERATOR_TENANT;
-/** Agent of the rollback's own attempts. */
 const ROLLBACK_FILE = 'rollback.key';
 
 const OPERATOR: NewCredential = {
@@ -19,7 +18,7 @@ const OPERATOR: NewCredential = {
   sourcePrefix: 'recant://operator/',
   agents: [],
   resources: [],
-  label: 'operator, made by recant up',
+  label: 'operator, created by recant up',
 };
 const AGENTS: NewCredential = {
   tenant: TENANT,
@@ -27,7 +26,7 @@ const AGENTS: NewCredential = {
   sourcePrefix: 'recant://',
   agents: ['*'],
   resources: ['*'],
-  label: 'agents, made by recant up',
+  label: 'agents, created by recant up',
 };
 const ROLLBACK: NewCredential = {
   tenant: TENANT,
@@ -35,32 +34,33 @@ const ROLLBACK: NewCredential = {
   sourcePrefix: `recant://${OWN_AGENT}/`,
   agents: [OWN_AGENT],
   resources: [],
-  label: 'rollback, made by recant up',
+  label: 'rollback, created by recant up',
 };
 
 export interface UpKeys {
   readonly operatorKey: string;
-  /** The rollback's own: stays in the folder, nobody else needs it. */
+  /** Key of the rollback, saved in the folder. */
   readonly rollbackKey: string;
-  /** Made just now: to be shown, once. The agents' key is kept nowhere. */
-  readonly made?: { readonly operatorKey: string; readonly agentKey: string };
+  /** Created by this start, to be printed once. The agents' key is not saved. */
+  readonly created?: { readonly operatorKey: string; readonly agentKey: string };
 }
 
 /**
- * Keys that the folder keeps and the database knows; new ones where either has lost them (first start, another DATABASE_URL) or they have ended.
- * Each is an entry before it is made, like those that are made over HTTP.
+ * The keys saved in the folder, if the database knows them; otherwise creates new ones (first start, another DATABASE_URL, expired keys). Each
+ * creation is recorded as an act first, as over HTTP. The operator's key is saved at once: a start that fails later does not create another.
  */
 export async function ensureKeys(folder: Folder, credentials: Credentials, acts: ActRecorder): Promise<UpKeys> {
-  const make = (wanted: NewCredential): Promise<string> => makeKey(credentials, acts, wanted);
-  const rollbackKey = (await known(credentials, (await folder.read(ROLLBACK_FILE))?.trim())) ?? (await makeRollbackKey(folder, make));
-  const kept = await known(credentials, await keptOperatorKey(folder));
-  if (kept !== undefined) return { operatorKey: kept, rollbackKey };
-  const operatorKey = await make(OPERATOR);
-  const agentKey = await make(AGENTS);
-  return { operatorKey, rollbackKey, made: { operatorKey, agentKey } };
+  const create = (wanted: NewCredential): Promise<string> => createRecorded(credentials, acts, wanted);
+  const rollbackKey = (await known(credentials, (await folder.read(ROLLBACK_FILE))?.trim())) ?? (await createRollbackKey(folder, create));
+  const saved = await known(credentials, await savedOperatorKey(folder));
+  if (saved !== undefined) return { operatorKey: saved, rollbackKey };
+  const operatorKey = await create(OPERATOR);
+  const agentKey = await create(AGENTS);
+  await saveConnection(folder, operatorKey);
+  return { operatorKey, rollbackKey, created: { operatorKey, agentKey } };
 }
 
-async function makeKey(credentials: Credentials, acts: ActRecorder, wanted: NewCredential): Promise<string> {
+async function createRecorded(credentials: Credentials, acts: ActRecorder, wanted: NewCredential): Promise<string> {
   const end = await acts.order({ tenant: TENANT, operation: createKey.operationId, by: localUser(), target: {}, request: randomUUID() });
   const made = await credentials.create(wanted).catch(async (error: unknown) => {
     await end({ outcome: 'failed', code: 'internal' });
@@ -70,18 +70,18 @@ async function makeKey(credentials: Credentials, acts: ActRecorder, wanted: NewC
   return made.apiKey;
 }
 
-/** For the command line in the same directory. */
-export async function keepConnection(folder: Folder, url: string, apiKey: string): Promise<void> {
-  await folder.keep(CREDENTIALS_FILE, `${JSON.stringify({ url, apiKey })}\n`);
+/** Address and key for commands in the same directory. @param url left out until the service listens */
+export async function saveConnection(folder: Folder, apiKey: string, url?: string): Promise<void> {
+  await folder.write(CREDENTIALS_FILE, `${JSON.stringify({ url, apiKey })}\n`);
 }
 
-async function makeRollbackKey(folder: Folder, make: (wanted: NewCredential) => Promise<string>): Promise<string> {
-  const apiKey = await make(ROLLBACK);
-  await folder.keep(ROLLBACK_FILE, `${apiKey}\n`);
+async function createRollbackKey(folder: Folder, create: (wanted: NewCredential) => Promise<string>): Promise<string> {
+  const apiKey = await create(ROLLBACK);
+  await folder.write(ROLLBACK_FILE, `${apiKey}\n`);
   return apiKey;
 }
 
-async function keptOperatorKey(folder: Folder): Promise<string | undefined> {
+async function savedOperatorKey(folder: Folder): Promise<string | undefined> {
   try {
     return (JSON.parse((await folder.read(CREDENTIALS_FILE)) ?? '{}') as { apiKey?: string }).apiKey;
   } catch (error) {

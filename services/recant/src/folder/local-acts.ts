@@ -12,15 +12,15 @@ export interface LocalActs {
   close(): Promise<void>;
 }
 
-/** Who acts past the service, as the operating system knows them. */
+/** Caller of acts that bypass the service: the login of this machine. */
 export const localUser = (): string => `local:${userInfo().username}`;
 
-/** For acts of whoever can reach the ledger's database itself: into the same logs, under the same rules. @throws where it cannot be reached, or has no log of the tenant */
+/** Records acts of commands that use the ledger's database directly, in the same logs and under the same rules. @throws if the database is unreachable, or has no log of the tenant */
 export async function openLocalActs(databaseUrl: string, tenant: string, { nowMs, err }: World): Promise<LocalActs> {
   const pool = createPool(databaseUrl, 1);
   try {
     const [log] = await withSnapshot(pool, tenant, (snapshot) => snapshot.heads());
-    if (log === undefined) throw new Error(`the ledger has no log of ${tenant} yet`);
+    if (log === undefined) throw new Error(`the ledger has no log for tenant ${tenant} yet`);
     const logger = createLogger({ name: 'recant', level: 'warn', destination: { write: (line) => void err.write(line) } });
     const watch = createAnchorWatch('', [], nowMs);
     const guard = createLogGuard({ store: createPublishStore(pool), watch, clock: nowMs, alarm: () => {} });

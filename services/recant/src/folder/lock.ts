@@ -3,15 +3,15 @@ import { link, readFile, rename, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CliError, EXIT } from '../terminal/exit.ts';
 
-/** Who runs in a folder. `started` tells the process from a later one of the same number (Linux: field 22 of /proc/PID/stat). */
-interface Holder {
+/** The process that runs in a folder. `started` distinguishes it from a later process with the same pid (Linux: field 22 of /proc/PID/stat). */
+interface Owner {
   readonly pid: number;
   readonly started: string | null;
   readonly url?: string;
 }
 
 export interface FolderLock {
-  /** Says where the service answers, for whoever finds the folder taken. */
+  /** Adds the address of the service, for the error that a second start gets. */
   announce(url: string): Promise<void>;
   release(): Promise<void>;
 }
@@ -19,29 +19,29 @@ export interface FolderLock {
 const FILE = 'up.pid';
 
 /**
- * Takes the folder for this process. A file left behind by a killed one is taken over; what a crash here leaves is such a file.
- * `link` makes or refuses the file in one step, with its content, so that of two starters one gets it.
+ * Locks the folder for this process and takes over the lock file of a dead process. A crash leaves such a file. `link` creates the file with its
+ * content or fails, in one step, so that of two concurrent starts one gets it.
  */
 export async function lockFolder(dir: string): Promise<FolderLock> {
   const path = join(dir, FILE);
-  const me: Holder = { pid: process.pid, started: await startOf(process.pid) };
+  const me: Owner = { pid: process.pid, started: await startOf(process.pid) };
   for (let attempt = 0; attempt < 3; attempt++) {
     if (await place(path, me)) return lockOf(path, me);
-    const holder = await read(path);
-    if (holder && (await isAlive(holder))) {
-      const where = holder.url === undefined ? '' : ` at ${holder.url}`;
+    const owner = await read(path);
+    if (owner && (await isAlive(owner))) {
+      const where = owner.url === undefined ? '' : ` at ${owner.url}`;
       throw new CliError(
         EXIT.refused,
-        `Recant already runs in ${dir}: process ${holder.pid}${where}`,
-        'Use that one, stop it, or give this one another folder (--dir).',
+        `Recant is already running in ${dir}: process ${owner.pid}${where}`,
+        'Use or stop that one, or pass another folder with --dir.',
       );
     }
-    await removeStale(path, holder);
+    await removeStale(path, owner);
   }
-  throw new CliError(EXIT.failed, `${path} cannot be taken: other processes start here at the same time`, 'Start one of them.');
+  throw new CliError(EXIT.failed, `Cannot lock ${path}: other processes are starting here at the same time`, 'Start only one.');
 }
 
-function lockOf(path: string, me: Holder): FolderLock {
+function lockOf(path: string, me: Owner): FolderLock {
   return {
     async announce(url) {
       const next = `${path}.${randomUUID()}`;
@@ -49,13 +49,13 @@ function lockOf(path: string, me: Holder): FolderLock {
       await rename(next, path);
     },
     async release() {
-      const holder = await read(path);
-      if (holder?.pid === me.pid && holder.started === me.started) await unlink(path);
+      const owner = await read(path);
+      if (owner?.pid === me.pid && owner.started === me.started) await unlink(path);
     },
   };
 }
 
-async function place(path: string, me: Holder): Promise<boolean> {
+async function place(path: string, me: Owner): Promise<boolean> {
   const mine = `${path}.${randomUUID()}`;
   await writeFile(mine, JSON.stringify(me), { mode: 0o600 });
   try {
@@ -69,8 +69,8 @@ async function place(path: string, me: Holder): Promise<boolean> {
   }
 }
 
-/** Moves the file away, and puts it back if it turns out that somebody has just taken the folder over. */
-async function removeStale(path: string, seen: Holder | undefined): Promise<void> {
+/** Moves the file away; puts it back if another process has taken over the folder meanwhile. */
+async function removeStale(path: string, seen: Owner | undefined): Promise<void> {
   const aside = `${path}.${randomUUID()}`;
   try {
     await rename(path, aside);
@@ -83,25 +83,25 @@ async function removeStale(path: string, seen: Holder | undefined): Promise<void
   await unlink(aside);
 }
 
-async function read(path: string): Promise<Holder | undefined> {
+async function read(path: string): Promise<Owner | undefined> {
   try {
-    const holder = JSON.parse(await readFile(path, 'utf8')) as Holder;
-    return Number.isInteger(holder.pid) ? holder : undefined;
+    const owner = JSON.parse(await readFile(path, 'utf8')) as Owner;
+    return Number.isInteger(owner.pid) ? owner : undefined;
   } catch {
     return undefined;
   }
 }
 
-async function isAlive(holder: Holder): Promise<boolean> {
+async function isAlive(owner: Owner): Promise<boolean> {
   try {
-    process.kill(holder.pid, 0);
+    process.kill(owner.pid, 0);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EPERM') return false;
   }
-  return holder.started === (await startOf(holder.pid));
+  return owner.started === (await startOf(owner.pid));
 }
 
-/** Null where the platform has no /proc: then the number alone decides. */
+/** Null without /proc: then the pid alone decides. */
 async function startOf(pid: number): Promise<string | null> {
   try {
     const stat = await readFile(`/proc/${pid}/stat`, 'utf8');

@@ -8,19 +8,19 @@ import type { World } from '../terminal/session.ts';
 import { DATABASE_FILE, type Folder } from './folder.ts';
 import { localUser, openLocalActs } from './local-acts.ts';
 
-/** A password that is about to be made, of which there is a record already. */
+/** The recorded act of a password reset that is about to happen. */
 export interface PasswordAct extends AsyncDisposable {
-  /** Why the log did not take it: then it waits in the folder for the next start. */
+  /** Why the log did not take the act: then it waits in the folder for the next start. */
   readonly owed: string | undefined;
-  /** It counts now. Disposed without it, nothing is known to have changed. */
+  /** The new password is in place. Disposed without it, the act ends as failed. */
   done(): Promise<void>;
 }
 
-/** One act in the folder, until it is an entry. */
+/** An act in the folder that is not in the log yet. */
 interface Owed {
   readonly by: string;
   readonly request: string;
-  /** RFC 3339, UTC: the entry comes later. */
+  /** Of the reset, RFC 3339 in UTC; the entry is later. */
   readonly time: string;
   readonly done: boolean;
 }
@@ -28,8 +28,7 @@ interface Owed {
 const OWED = /^password-act\.[0-9a-f-]{36}\.json$/;
 
 /**
- * Ordered in the log where its database answers, else in the folder: a new password is the way back in, so that a ledger that is down, or takes
- * nothing, must not keep anybody from it.
+ * Records the act in the log, or in the folder if the log is not available: a reset is the way back in, so an unavailable ledger must not block it.
  */
 export async function orderPassword(folder: Folder, world: World): Promise<PasswordAct> {
   try {
@@ -41,7 +40,7 @@ export async function orderPassword(folder: Folder, world: World): Promise<Passw
 
 async function orderInLog(folder: Folder, world: World): Promise<PasswordAct> {
   const url = (await folder.read(DATABASE_FILE))?.trim();
-  if (url === undefined) throw new Error('no database is known here yet');
+  if (url === undefined) throw new Error('no database address in the data folder yet');
   const { acts, close } = await openLocalActs(url, OPERATOR_TENANT, world);
   try {
     const end = await acts.order(actOf({ by: localUser(), request: randomUUID() }));
@@ -63,19 +62,19 @@ async function orderInLog(folder: Folder, world: World): Promise<PasswordAct> {
   }
 }
 
-/** What a crash here leaves is an act without its end: whether the password counts is not known then, and the log says no more. */
+/** A crash leaves an act without an outcome: whether the password was replaced is then unknown. */
 export async function oweInFolder(folder: Folder, nowMs: number, owed: string): Promise<PasswordAct> {
   const request = randomUUID();
   const file = `password-act.${request}.json`;
   const act = { by: localUser(), request, time: new Date(nowMs).toISOString() };
-  const keep = (done: boolean): Promise<void> => folder.keep(file, `${JSON.stringify({ ...act, done } satisfies Owed)}\n`);
-  await keep(false);
-  return { owed, done: () => keep(true), [Symbol.asyncDispose]: async () => {} };
+  const save = (done: boolean): Promise<void> => folder.write(file, `${JSON.stringify({ ...act, done } satisfies Owed)}\n`);
+  await save(false);
+  return { owed, done: () => save(true), [Symbol.asyncDispose]: async () => {} };
 }
 
 /**
- * Before anything is served, what the folder owes becomes entries. A crash between an entry and the end of its file makes it two entries of one
- * `request`. Where no log takes it, it waits on.
+ * Records acts that wait in the folder, before the service listens. A crash between the entry and the deletion of its file records it twice, with the
+ * same `request`. An act that the log does not take waits for the next start.
  */
 export async function recordOwed(folder: Folder, acts: ActRecorder, logger: Logger): Promise<void> {
   const files = (await readdir(folder.path)).filter((name) => OWED.test(name));
@@ -87,7 +86,7 @@ export async function recordOwed(folder: Folder, acts: ActRecorder, logger: Logg
     } catch (err) {
       logger.error(
         { alarm: 'act_unrecorded', err, operation: 'password', file: folder.at(file) },
-        'no log takes this act: the next start tries again',
+        'recant: act not recorded; the next start retries',
       );
       continue;
     }
@@ -102,7 +101,7 @@ function actOf({ by, request, time }: Pick<Owed, 'by' | 'request'> & Partial<Owe
 
 function parseOwed(folder: Folder, file: string, text: string | undefined): Owed {
   const broken = (cause: unknown) =>
-    new CliError(EXIT.failed, `${folder.at(file)} is not as it was written`, 'It says who made a password: look at it, then delete it.', {
+    new CliError(EXIT.failed, `${folder.at(file)} is damaged`, 'It records a password reset: inspect it, then delete it.', {
       cause,
     });
   let owed: Partial<Owed> | null;

@@ -11,11 +11,11 @@ export interface SigningSettings {
   readonly signingKeyFile: string | undefined;
 }
 
-/** The keys that sign checkpoints: of RECANT_SIGNING_KEY_FILE, or the folder's own, made at the first start. Losing them loses no evidence; a thief can sign. */
+/** Keys that sign checkpoints: from RECANT_SIGNING_KEY_FILE, or the folder, where the first start creates one. Losing them loses no evidence; a thief can sign. */
 export async function signingKeys(folder: Folder, settings: SigningSettings): Promise<SigningKeys> {
-  const keys = await readOrMake(folder, settings).catch((error: unknown) => {
+  const keys = await readOrCreate(folder, settings).catch((error: unknown) => {
     if (!(error instanceof ConfigError)) throw error;
-    throw new CliError(EXIT.usage, error.problems.join('; '), 'Put back the file it was, or correct RECANT_SIGNING_KEY_FILE.', {
+    throw new CliError(EXIT.usage, error.problems.join('; '), 'Restore the original file, or correct RECANT_SIGNING_KEY_FILE.', {
       cause: error,
     });
   });
@@ -23,18 +23,18 @@ export async function signingKeys(folder: Folder, settings: SigningSettings): Pr
   if (ledgerName !== undefined && ledgerName !== keys.ledger)
     throw new CliError(
       EXIT.usage,
-      `RECANT_LEDGER_NAME is ${ledgerName}, but the signing keys are of ${keys.ledger}`,
-      'A ledger keeps its name: leave RECANT_LEDGER_NAME out, or give the keys of that ledger.',
+      `RECANT_LEDGER_NAME is ${ledgerName}, but the signing keys belong to ${keys.ledger}`,
+      'A ledger cannot be renamed: unset RECANT_LEDGER_NAME, or use the keys of that ledger.',
     );
   return keys;
 }
 
-async function readOrMake(folder: Folder, { signingKeyFile, ledgerName }: SigningSettings): Promise<SigningKeys> {
+async function readOrCreate(folder: Folder, { signingKeyFile, ledgerName }: SigningSettings): Promise<SigningKeys> {
   if (signingKeyFile !== undefined) return readSigningKeys(signingKeyFile);
   let text = await folder.read(FILE);
   if (text === undefined) {
     text = newSigningKey(ledgerName ?? `recant.local/${randomBytes(4).toString('hex')}`);
-    await folder.keep(FILE, text);
+    await folder.write(FILE, text);
   }
   return parseSigningKeys(text, folder.at(FILE));
 }

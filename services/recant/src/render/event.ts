@@ -1,34 +1,34 @@
 import type { ActionBody } from '@recant/api';
 import type { Content, Effect } from '@recant/events';
-import { resourceWords } from './resource.ts';
+import { resourceText } from './resource.ts';
 
 const EFFECTS_SHOWN_MAX = 50;
 type RecordedEvent = ActionBody['attempts'][number]['events'][number];
 
-/** One event of an attempt: a line for itself, and one for each effect that it carries. */
-export function effectLines(recorded: RecordedEvent): string[] {
-  const event = recorded.event;
+/** One line for the event, and one for each of its effects. */
+export function eventLines(recorded: RecordedEvent): string[] {
+  const { event } = recorded;
   const head = `  [${recorded.shard}/${recorded.index}] ${event.type} ${event.time}`;
   switch (event.type) {
     case 'recant.attempt.intended.v1': {
-      return [`${head}  arguments ${contentWords(event.data.arguments)}`];
+      return [`${head}  arguments ${contentText(event.data.arguments)}`];
     }
     case 'recant.attempt.effects.v1': {
       const shown = event.data.effects.slice(0, EFFECTS_SHOWN_MAX).map(effectLine);
       const more = event.data.effects.length - shown.length;
-      return [head, ...shown, ...(more > 0 ? [`    ... and ${more} more (--json has all)`] : [])];
+      return [head, ...shown, ...(more > 0 ? [`    ... and ${more} more (--json shows all)`] : [])];
     }
     case 'recant.attempt.settled.v1': {
       const { outcome, durationMs, error, result } = event.data;
-      const why = error === undefined ? '' : `: ${error.message}`;
-      return [`${head}  ${outcome} after ${durationMs} ms${why}${result === undefined ? '' : `, result ${contentWords(result)}`}`];
+      const reason = error === undefined ? '' : `: ${error.message}`;
+      return [`${head}  ${outcome} after ${durationMs} ms${reason}${result === undefined ? '' : `, result ${contentText(result)}`}`];
     }
     default:
       return [head];
   }
 }
 
-function contentWords(content: Content): string {
+function contentText(content: Content): string {
   if ('inline' in content) return JSON.stringify(content.inline);
   const { digest, size, subject } = content.part;
   const sealed = subject === undefined ? '' : `, sealed for ${subject}`;
@@ -38,5 +38,5 @@ function contentWords(content: Content): string {
 function effectLine(effect: Effect): string {
   const wrote = Object.keys(effect.parts);
   const read = Object.keys(effect.reads ?? {});
-  return `    ${effect.operation} ${resourceWords(effect.resource)}${wrote.length === 0 ? '' : `: ${wrote.join(', ')}`}${read.length === 0 ? '' : ` (read ${read.join(', ')})`}`;
+  return `    ${effect.operation} ${resourceText(effect.resource)}${wrote.length === 0 ? '' : `: ${wrote.join(', ')}`}${read.length === 0 ? '' : ` (read ${read.join(', ')})`}`;
 }

@@ -1,8 +1,9 @@
 import type { PlanView } from '@recant/api';
-import { count, type Paint, printable, table } from '../terminal/output.ts';
+import { count, type Paint, printable } from '../terminal/output.ts';
+import { table } from '../terminal/table.ts';
 import { actionTimeMs, clockTime } from '../terminal/time.ts';
 import { approvalText } from './approval.ts';
-import { fateWords, resourceWords } from './resource.ts';
+import { changesText, resourceText } from './resource.ts';
 
 type Contents = PlanView['body'];
 type Step = Contents['steps'][number];
@@ -10,15 +11,15 @@ export type Conflict = Contents['conflicts'][number];
 export type LeftAttempt = Contents['left'][number];
 export type Taint = Contents['tainted'][number];
 
-/** Resources with the same fate in a step that are written out; the rest is a number. `--json` has all. */
+/** Resources with the same change that a step names; the rest is counted. */
 const RESOURCES_SHOWN_MAX = 3;
 export const ROWS_SHOWN_MAX = 40;
 
-/** The whole plan for people: what it is, each step, what stands in the way, what stays, and what to do next. */
+/** The plan: steps, conflicts, attempts that are not undone, tainted attempts, drift, and the next command. */
 export function planText(plan: PlanView, paint: Paint): string {
   const { body } = plan;
   const sections = [
-    `${paint('bold', `Plan ${plan.id}`)}  mode ${body.mode}, ${count(body.steps.length, 'step')}, ${count(body.conflicts.length, 'conflict')}, ${count(body.left.length, 'attempt')} left as ${body.left.length === 1 ? 'it is' : 'they are'}`,
+    `${paint('bold', `Plan ${plan.id}`)}  mode ${body.mode}, ${count(body.steps.length, 'step')}, ${count(body.conflicts.length, 'conflict')}, ${count(body.left.length, 'attempt')} not undone`,
     stepsText(body.steps, paint),
     conflictsText(body.conflicts, body.mode, paint),
     leftText(body, paint),
@@ -30,42 +31,42 @@ export function planText(plan: PlanView, paint: Paint): string {
 }
 
 function stepsText(steps: readonly Step[], paint: Paint): string {
-  if (steps.length === 0) return 'Nothing would be undone.';
+  if (steps.length === 0) return 'Nothing to undo.';
   const rows = steps
     .slice(0, ROWS_SHOWN_MAX)
-    .map((step) => [step.step, `${step.agent} ${step.tool}`, clockTime(actionTimeMs(step.undoes.action)).slice(11, 19), stepWords(step)]);
-  const more = steps.length > ROWS_SHOWN_MAX ? `\n  ... and ${count(steps.length - ROWS_SHOWN_MAX, 'more step')} (--json has all)` : '';
-  return table(['step', 'undoes', 'at', 'what goes back'], rows, paint) + more;
+    .map((step) => [step.step, `${step.agent} ${step.tool}`, clockTime(actionTimeMs(step.undoes.action)).slice(11, 19), stepText(step)]);
+  const more = steps.length > ROWS_SHOWN_MAX ? `\n  ... and ${count(steps.length - ROWS_SHOWN_MAX, 'more step')} (--json shows all)` : '';
+  return table(['step', 'undoes', 'at (UTC)', 'change'], rows, paint) + more;
 }
 
-export function stepWords(step: Step): string {
+export function stepText(step: Step): string {
   const guards = step.systems.flatMap((system) => system.guards);
-  return printable(fateWords(guards, RESOURCES_SHOWN_MAX).join('; '));
+  return printable(changesText(guards, RESOURCES_SHOWN_MAX).join('; '));
 }
 
-/** One sentence a conflict. */
-export function conflictWords(conflict: Conflict): string {
+/** One line a conflict. */
+function conflictText(conflict: Conflict): string {
   const attempt = `${conflict.agent}'s ${conflict.tool} (${clockTime(actionTimeMs(conflict.ref.action))})`;
   const detail = conflict.detail.replace(/\.$/, '');
-  if (conflict.resource === undefined) return printable(`${attempt}: ${staysWords(conflict) ?? detail}`);
-  const what = resourceWords(conflict.resource);
+  if (conflict.resource === undefined) return printable(`${attempt}: ${overwrittenText(conflict) ?? detail}`);
+  const what = resourceText(conflict.resource);
   const part = conflict.part === undefined ? 'it' : `\`${conflict.part}\``;
   if (conflict.kind === 'later_write' && conflict.by) {
     return printable(
-      `${what}: ${part} was written later by ${conflict.by.agent} (tool ${conflict.by.tool}) at ${clockTime(actionTimeMs(conflict.by.ref.action))}; undoing ${attempt} would wipe that out`,
+      `${what}: ${part} ${part.includes(', ') ? 'were' : 'was'} written later by ${conflict.by.agent} (tool ${conflict.by.tool}) at ${clockTime(actionTimeMs(conflict.by.ref.action))}; undoing ${attempt} would overwrite that`,
     );
   }
   const where = conflict.part === undefined ? what : `${what}: ${part}`;
-  return printable(`${where}: ${detail}; in the way of undoing ${attempt}`);
+  return printable(`${where}: ${detail}; blocks undoing ${attempt}`);
 }
 
-/** What wrote over it is selected too, and cannot be undone itself. */
-function staysWords({ kind, by }: Conflict): string | undefined {
+/** A selected attempt that wrote the same parts later is not undone, so neither is this one. */
+function overwrittenText({ kind, by }: Conflict): string | undefined {
   if (kind !== 'later_write' || by === undefined) return undefined;
-  return `${by.agent}'s ${by.tool} (${clockTime(actionTimeMs(by.ref.action))}) wrote the same later, and is not undone itself`;
+  return `${by.agent}'s ${by.tool} (${clockTime(actionTimeMs(by.ref.action))}) wrote the same parts later and is not undone`;
 }
 
-/** Several parts of one resource with one cause are one line. */
+/** Parts of one resource with the same cause share a line. */
 export function conflictLines(conflicts: readonly Conflict[]): string[] {
   const merged = new Map<string, Conflict>();
   for (const conflict of conflicts) {
@@ -74,43 +75,45 @@ export function conflictLines(conflicts: readonly Conflict[]): string[] {
     const part = [seen?.part, conflict.part].filter((name) => name !== undefined).join('`, `');
     merged.set(key, part === '' ? conflict : { ...conflict, part });
   }
-  return [...merged.values()].map(conflictWords);
+  return [...merged.values()].map(conflictText);
 }
 
 function conflictsText(conflicts: readonly Conflict[], mode: string, paint: Paint): string {
   if (conflicts.length === 0) return '';
-  const head = mode === 'skip' ? 'Skipped, because:' : 'In the way:';
+  const head = mode === 'skip' ? 'Skipped because of conflicts:' : 'Conflicts:';
   return [paint('yellow', head), ...listed(conflictLines(conflicts).map((line) => `  ${line}`))].join('\n');
 }
 
-/** Attempts that no conflict tells of. */
-export function unnamed<A extends Pick<LeftAttempt, 'ref'>>(left: readonly A[], conflicts: readonly Pick<Conflict, 'ref'>[]): A[] {
+/** Attempts without a conflict of their own. */
+export function withoutConflict<A extends Pick<LeftAttempt, 'ref'>>(left: readonly A[], conflicts: readonly Pick<Conflict, 'ref'>[]): A[] {
   const key = ({ ref }: Pick<Conflict, 'ref'>): string => JSON.stringify([ref.source, ref.action, ref.attempt]);
   const named = new Set(conflicts.map(key));
   return left.filter((attempt) => !named.has(key(attempt)));
 }
 
-/** Attempts of one agent and tool that stay for one reason are one line. */
+/** Attempts of one agent and tool with the same reason share a line. */
 function leftText({ left, conflicts }: Contents, paint: Paint): string {
-  const told = new Map<string, number>();
-  for (const { agent, tool, reason, detail } of unnamed(left, conflicts)) {
+  const lineCounts = new Map<string, number>();
+  for (const { agent, tool, reason, detail } of withoutConflict(left, conflicts)) {
     if (reason === 'skipped') continue;
     const line = `  ${agent} ${tool}: ${reason.replaceAll('_', ' ')}${detail === '' ? '' : ` (${detail.replace(/\.$/, '')})`}`;
-    told.set(line, (told.get(line) ?? 0) + 1);
+    lineCounts.set(line, (lineCounts.get(line) ?? 0) + 1);
   }
-  if (told.size === 0) return '';
-  const lines = [...told].map(([line, attempts]) => printable(attempts === 1 ? line : `${line}, ${attempts} attempts`));
-  return [paint('bold', 'No step for:'), ...listed(lines)].join('\n');
+  if (lineCounts.size === 0) return '';
+  const lines = [...lineCounts].map(([line, attempts]) => printable(attempts === 1 ? line : `${line}, ${attempts} attempts`));
+  return [paint('bold', 'Not undone:'), ...listed(lines)].join('\n');
 }
 
 function taintText(tainted: readonly Taint[], paint: Paint): string {
   if (tainted.length === 0) return '';
   const lines = tainted.map((taint) =>
     printable(
-      `  ${taint.agent} (tool ${taint.tool}) read ${resourceWords(taint.resource)} \`${taint.parts.join('`, `')}\` at ${clockTime(actionTimeMs(taint.ref.action))}`,
+      `  ${taint.agent} (tool ${taint.tool}) read ${resourceText(taint.resource)} \`${taint.parts.join('`, `')}\` at ${clockTime(actionTimeMs(taint.ref.action))}`,
     ),
   );
-  return [paint('yellow', 'Tainted (read what is taken back; a lower bound, and not undone):'), ...listed(lines)].join('\n');
+  return [paint('yellow', 'Tainted (read values that this plan undoes; not undone; unrecorded reads are missing):'), ...listed(lines)].join(
+    '\n',
+  );
 }
 
 function findingsText(plan: PlanView, paint: Paint): string {
@@ -118,34 +121,34 @@ function findingsText(plan: PlanView, paint: Paint): string {
   if (findings.length === 0) return '';
   const lines = findings.map((found) =>
     printable(
-      `  step ${found.step}, ${resourceWords(found.resource)} \`${found.part}\`: ${found.kind.replaceAll('_', ' ')}${found.detail === '' ? '' : `, ${found.detail}`}`,
+      `  step ${found.step}, ${resourceText(found.resource)} \`${found.part}\`: ${found.kind.replaceAll('_', ' ')}${found.detail === '' ? '' : `, ${found.detail}`}`,
     ),
   );
-  return [paint('yellow', `Not as recorded, seen at ${clockTime(probedAtMs)}:`), ...listed(lines)].join('\n');
+  return [paint('yellow', `Changed since they were recorded (checked at ${clockTime(probedAtMs)}):`), ...listed(lines)].join('\n');
 }
 
 function nextText(plan: PlanView, paint: Paint): string {
   if (plan.run) return ranText(plan.digest, plan.run);
   if (plan.body.mode === 'refuse' && plan.body.conflicts.length > 0) {
-    return `${paint('red', 'Refused: nothing will be undone.')} Plan again with --mode skip to undo all but the ones in the way, or narrow the selection.`;
+    return `${paint('red', 'Refused: nothing will be undone.')} Plan again with --mode skip to leave the conflicting attempts out, or narrow the selection.`;
   }
-  if (plan.body.steps.length === 0)
-    return plan.body.left.length === 0 ? 'Nothing that was recorded fits this selection.' : 'There is nothing to run.';
+  if (plan.body.steps.length === 0) return plan.body.left.length === 0 ? 'No recorded attempt matches this selection.' : 'Nothing to run.';
   const approval = approvalText(plan, paint);
   const isMissing = plan.approval.state === 'missing' || plan.approval.state === 'expired';
-  const next = isMissing ? `another person’s recant approve ${plan.id}, then recant run ${plan.id}` : `recant run ${plan.id}`;
+  const next = isMissing ? `recant approve ${plan.id} by another person, then recant run ${plan.id}` : `recant run ${plan.id}`;
   return [`Digest ${plan.digest}`, ...(approval === '' ? [] : [approval]), `Next: ${next}`].join('\n');
 }
 
 /** A plan runs once. */
 function ranText(digest: string, { id, state, createdAt, finishedAt }: NonNullable<PlanView['run']>): string {
-  const since = `since ${clockTime(Date.parse(createdAt))}`;
-  const when = finishedAt === undefined ? `${since}: ${state}` : `${since}, ${state} at ${clockTime(Date.parse(finishedAt))}`;
-  return [`Digest ${digest}`, `It has its run, ${when}.`, `Next: recant status ${id}`].join('\n');
+  const end = finishedAt === undefined ? `now ${state}` : `${state} at ${clockTime(Date.parse(finishedAt))}`;
+  return [`Digest ${digest}`, `Already run: started at ${clockTime(Date.parse(createdAt))}, ${end}.`, `Next: recant status ${id}`].join(
+    '\n',
+  );
 }
 
-/** As many lines as are shown, and how many more there are. */
+/** The first lines, and how many are left out. */
 export function listed(lines: readonly string[]): string[] {
   const more = lines.length - ROWS_SHOWN_MAX;
-  return more <= 0 ? [...lines] : [...lines.slice(0, ROWS_SHOWN_MAX), `  ... and ${more} more (--json has all)`];
+  return more <= 0 ? [...lines] : [...lines.slice(0, ROWS_SHOWN_MAX), `  ... and ${more} more (--json shows all)`];
 }

@@ -1,9 +1,10 @@
 import type { RunSummaryView, RunView } from '@recant/api';
-import { count, type Paint, printable, table } from '../terminal/output.ts';
+import { count, type Paint, printable } from '../terminal/output.ts';
+import { table } from '../terminal/table.ts';
 import { actionTimeMs, clockTime } from '../terminal/time.ts';
-import { givenWords } from './approval.ts';
-import { conflictLines, listed, ROWS_SHOWN_MAX, unnamed } from './plan.ts';
-import { resourceWords } from './resource.ts';
+import { approverText } from './approval.ts';
+import { conflictLines, listed, ROWS_SHOWN_MAX, withoutConflict } from './plan.ts';
+import { resourceText } from './resource.ts';
 
 const ENDED = new Set<string>(['finished', 'cancelled']);
 
@@ -11,25 +12,25 @@ export function hasEnded(run: { readonly state: string }): boolean {
   return ENDED.has(run.state);
 }
 
-/** Ended, or nothing will move before a person does something. */
-export function standsStill(run: { readonly state: string }): boolean {
+/** Ended, or blocked until a person acts. */
+export function hasStopped(run: { readonly state: string }): boolean {
   return hasEnded(run) || run.state === 'waiting' || run.state === 'paused';
 }
 
-/** The account: what came of every step, what was left, what stays behind, and the one sentence that sums it up. */
+/** The account: the outcome of each step, attempts not undone, residue, and a summary. */
 export function runText(run: RunView, paint: Paint): string {
   const sections = [
     `${paint('bold', `Run ${run.id}`)} of plan ${run.plan}, ${run.state}${run.alarm === undefined ? '' : `: ${printable(run.alarm)}`}`,
-    ...run.approvals.slice(0, 1).map((given) => `Approved ${givenWords(given)}`),
+    ...run.approvals.slice(0, 1).map((given) => `Approved ${approverText(given)}`),
     stepsText(run, paint),
     leftText(run, paint),
     run.account.residue.length === 0
       ? ''
-      : [paint('yellow', 'Stays behind:'), ...listed(run.account.residue.map((line) => `  ${printable(line)}`))].join('\n'),
+      : [paint('yellow', 'Left behind:'), ...listed(run.account.residue.map((line) => `  ${printable(line)}`))].join('\n'),
     run.tainted.length === 0
       ? ''
-      : `${paint('yellow', 'Tainted:')} ${count(run.tainted.length, 'attempt')} of others read what was taken back (at least); look at them with \`recant actions show\`.`,
-    verdict(run, paint),
+      : `${paint('yellow', 'Tainted:')} at least ${count(run.tainted.length, 'other attempt')} read values that this run undid. Inspect with \`recant actions show\`.`,
+    summary(run, paint),
     nextText(run),
   ];
   return `${sections.filter((section) => section !== '').join('\n')}\n`;
@@ -41,14 +42,16 @@ function stepsText(run: RunView, paint: Paint): string {
     step.step,
     `${step.agent} ${step.tool}`,
     (step.outcome ?? step.state).replaceAll('_', ' '),
-    findingWords(step),
+    findingText(step),
   ]);
   const more =
-    run.stepList.length > ROWS_SHOWN_MAX ? `\n  ... and ${count(run.stepList.length - ROWS_SHOWN_MAX, 'more step')} (--json has all)` : '';
-  return table(['step', 'undoes', 'came to', ''], rows, paint) + more;
+    run.stepList.length > ROWS_SHOWN_MAX
+      ? `\n  ... and ${count(run.stepList.length - ROWS_SHOWN_MAX, 'more step')} (--json shows all)`
+      : '';
+  return table(['step', 'undoes', 'outcome', ''], rows, paint) + more;
 }
 
-/** Where there are more than are shown, what did not go back comes before what is still to come, and that before what went back. */
+/** Of more steps than are shown: first those not restored, then the open ones, then the restored ones. */
 function stepsShown(steps: RunView['stepList']): RunView['stepList'] {
   const rank = ({ outcome, state }: RunView['stepList'][number]): number => {
     if (outcome === undefined) return state === 'stuck' ? 0 : 1;
@@ -60,17 +63,17 @@ function stepsShown(steps: RunView['stepList']): RunView['stepList'] {
     .sort((a, b) => a.step - b.step);
 }
 
-function findingWords(step: RunView['stepList'][number]): string {
+function findingText(step: RunView['stepList'][number]): string {
   const [first, ...rest] = step.findings;
   if (!first) return '';
   const where =
-    first.resource === undefined ? '' : `${resourceWords(first.resource)}${first.part === undefined ? '' : ` \`${first.part}\``}: `;
+    first.resource === undefined ? '' : `${resourceText(first.resource)}${first.part === undefined ? '' : ` \`${first.part}\``}: `;
   return `${where}${first.detail}${rest.length === 0 ? '' : ` (and ${rest.length} more)`}`;
 }
 
 function leftText(run: RunView, paint: Paint): string {
   const skipped = run.left.filter((attempt) => attempt.reason !== 'no_effect' && attempt.reason !== 'cancelled_out');
-  const attempts = unnamed(skipped, run.conflicts).map((attempt) =>
+  const attempts = withoutConflict(skipped, run.conflicts).map((attempt) =>
     printable(
       `  ${attempt.agent}'s ${attempt.tool} (${clockTime(actionTimeMs(attempt.ref.action))}): ${attempt.reason.replaceAll('_', ' ')}`,
     ),
@@ -80,27 +83,27 @@ function leftText(run: RunView, paint: Paint): string {
   return [paint('yellow', 'Not undone:'), ...listed(reasons), ...listed(attempts)].join('\n');
 }
 
-function verdict(run: RunView, paint: Paint): string {
+function summary(run: RunView, paint: Paint): string {
   const { account } = run;
   const ended = Object.entries(account.outcomes).map(([outcome, steps]) => `${steps} ${outcome.replaceAll('_', ' ')}`);
-  const left = Object.entries(account.left).map(([reason, attempts]) => `${attempts} left (${reason.replaceAll('_', ' ')})`);
-  const sum = [...ended, ...left, ...(account.open === 0 ? [] : [`${account.open} not ended`])].join(', ');
-  const said = account.fullyRestored
+  const left = Object.entries(account.left).map(([reason, attempts]) => `${attempts} not undone (${reason.replaceAll('_', ' ')})`);
+  const sum = [...ended, ...left, ...(account.open === 0 ? [] : [`${account.open} open`])].join(', ');
+  const verdict = account.fullyRestored
     ? paint('green', 'Fully restored.')
-    : paint('yellow', hasEnded(run) ? 'Not fully restored.' : 'Not done yet.');
-  return `${said} ${count(account.selected, 'attempt')} selected: ${sum === '' ? 'none had an effect' : sum}.`;
+    : paint('yellow', hasEnded(run) ? 'Not fully restored.' : 'Not finished yet.');
+  return `${verdict} ${count(account.selected, 'attempt')} selected: ${sum === '' ? 'none had an effect' : sum}.`;
 }
 
-/** What a person can do about a run that stands still. */
+/** The next command for a run that waits for a person. */
 function nextText(run: RunView): string {
   if (run.state === 'paused') return `Next: recant status ${run.id} --do resume`;
   const stuck = run.stepList.filter((step) => step.state === 'stuck').map((step) => step.step);
   if (run.state !== 'waiting' || stuck.length === 0) return '';
-  return `Next: remove the cause, then recant status ${run.id} --step ${stuck[0]} --do retry (or skip)${stuck.length > 1 ? `, and so for the other ${count(stuck.length - 1, 'stuck step')}` : ''}`;
+  return `Next: fix the cause, then recant status ${run.id} --step ${stuck[0]} --do retry (or skip)${stuck.length > 1 ? `; repeat for ${count(stuck.length - 1, 'more stuck step')}` : ''}`;
 }
 
 export function runsText(runs: readonly RunSummaryView[], paint: Paint): string {
-  if (runs.length === 0) return 'No runs yet. `recant plan` makes a plan, `recant run` runs it.\n';
+  if (runs.length === 0) return 'No runs yet. `recant plan` creates a plan, `recant run` runs it.\n';
   const rows = runs.map((run) => [
     run.id,
     clockTime(Date.parse(run.createdAt)),
@@ -108,5 +111,5 @@ export function runsText(runs: readonly RunSummaryView[], paint: Paint): string 
     run.steps,
     hasEnded(run) ? (run.account.fullyRestored ? 'fully restored' : 'not fully restored') : (run.alarm ?? ''),
   ]);
-  return `${table(['run', 'started', 'state', 'steps', ''], rows, paint)}\n`;
+  return `${table(['run', 'started', 'state', 'steps', 'outcome'], rows, paint)}\n`;
 }

@@ -2,11 +2,12 @@ import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { CliError, EXIT } from './exit.ts';
 
-/** Folder of `recant up` unless `--dir` or RECANT_DIR say otherwise. */
+/** Data folder of `recant up` unless `--dir` or RECANT_DIR name another. */
 export const DIR_DEFAULT = '.recant';
+/** In the data folder: address of the service and the operator's key, for commands in the same directory. */
 export const CREDENTIALS_FILE = 'cli.json';
 
-const START = 'Start one with `recant up` in this folder, or set RECANT_URL and RECANT_API_KEY.';
+const START = 'Start a service with `recant up` in this folder, or set RECANT_URL and RECANT_API_KEY.';
 
 export interface ConnectionOptions {
   readonly url?: string;
@@ -14,39 +15,65 @@ export interface ConnectionOptions {
   readonly dir?: string;
 }
 
+/** Where a credential came from. */
+export interface Credential {
+  /** Option, environment variable or file. */
+  readonly source: string;
+  /** File with another key, which this one overrides. */
+  readonly overrides?: string;
+}
+
 export interface Connection {
   readonly url: string;
   readonly apiKey: string;
+  readonly credential: Credential;
 }
 
-/** Where the service is and as whom: options, then RECANT_URL and RECANT_API_KEY or a person's RECANT_TOKEN, then what `recant up` left in its folder. */
+/** Options, then RECANT_URL and RECANT_API_KEY or RECANT_TOKEN (a person's token), then the data folder of `recant up`. */
 export async function findConnection(options: ConnectionOptions, env: NodeJS.ProcessEnv): Promise<Connection> {
-  const kept = await readKept(folderOf(options.dir, env));
-  const url = urlOf(options, env, kept);
-  const apiKey = options.key ?? (env.RECANT_API_KEY || env.RECANT_TOKEN || kept?.apiKey);
-  if (apiKey === undefined) throw new CliError(EXIT.unreachable, 'No API key is known here', START);
-  return { url, apiKey };
+  const saved = await readSaved(folderOf(options.dir, env));
+  const url = urlOf(options, env, saved);
+  const given: readonly (readonly [source: string, key: string | undefined])[] = [
+    ['--key', options.key],
+    ['RECANT_API_KEY', env.RECANT_API_KEY],
+    ['RECANT_TOKEN', env.RECANT_TOKEN],
+  ];
+  const [source, apiKey] = given.find(([, key]) => key) ?? [];
+  if (source !== undefined && apiKey)
+    return { url, apiKey, credential: { source, ...(saved?.apiKey === undefined ? {} : { overrides: saved.path }) } };
+  if (saved?.apiKey === undefined) throw new CliError(EXIT.unreachable, 'No API key found', START);
+  return { url, apiKey: saved.apiKey, credential: { source: saved.path } };
 }
 
-/** An empty variable counts as left out, as it does for services. */
+/** An empty variable counts as unset, as it does for services. */
 export function folderOf(dir: string | undefined, env: NodeJS.ProcessEnv): string {
   return dir ?? (env.RECANT_DIR || DIR_DEFAULT);
 }
 
-/** Where the service is, for whoever says otherwise who they are. */
+/** The address of the service alone, for commands that authenticate in another way. */
 export async function findUrl(options: ConnectionOptions, env: NodeJS.ProcessEnv): Promise<string> {
-  return urlOf(options, env, await readKept(folderOf(options.dir, env)));
+  return urlOf(options, env, await readSaved(folderOf(options.dir, env)));
 }
 
-function urlOf(options: ConnectionOptions, env: NodeJS.ProcessEnv, kept: Partial<Connection> | undefined): string {
-  const url = options.url ?? (env.RECANT_URL || kept?.url);
-  if (url === undefined) throw new CliError(EXIT.unreachable, 'No service is known here', START);
+interface Saved {
+  readonly path: string;
+  readonly url?: string;
+  readonly apiKey?: string;
+}
+
+function urlOf(options: ConnectionOptions, env: NodeJS.ProcessEnv, saved: Saved | undefined): string {
+  const url = options.url ?? (env.RECANT_URL || saved?.url);
+  if (url === undefined) throw new CliError(EXIT.unreachable, 'No service address found', START);
   if (!/^https?:\/\//.test(url) || !URL.canParse(url))
-    throw new CliError(EXIT.usage, `${JSON.stringify(url)} is not an http(s) address`, 'Write it like http://127.0.0.1:7300.');
+    throw new CliError(
+      EXIT.usage,
+      `Invalid service address ${JSON.stringify(url)}`,
+      'Expected an http(s) address such as http://127.0.0.1:7300.',
+    );
   return url;
 }
 
-async function readKept(dir: string): Promise<Partial<Connection> | undefined> {
+async function readSaved(dir: string): Promise<Saved | undefined> {
   const path = join(resolve(dir), CREDENTIALS_FILE);
   let text: string;
   try {
@@ -55,18 +82,18 @@ async function readKept(dir: string): Promise<Partial<Connection> | undefined> {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw new CliError(
       EXIT.unreachable,
-      `${path} cannot be read: ${(error as Error).message}`,
+      `Cannot read ${path}: ${(error as Error).message}`,
       'Run as the user who started `recant up`, or set RECANT_URL and RECANT_API_KEY.',
       { cause: error },
     );
   }
   try {
-    return JSON.parse(text) as Partial<Connection>;
+    return { ...(JSON.parse(text) as Omit<Saved, 'path'>), path };
   } catch (cause) {
     throw new CliError(
       EXIT.unreachable,
-      `${path} is not JSON`,
-      'Set RECANT_URL and RECANT_API_KEY, or stop the service, delete the file and start it again.',
+      `${path} is not valid JSON`,
+      'Set RECANT_URL and RECANT_API_KEY, or stop the service, delete the file and start the service again.',
       { cause },
     );
   }

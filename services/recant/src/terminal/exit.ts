@@ -1,22 +1,22 @@
-/** Exit codes: the contract with scripts. Listed in docs/cli.md. */
+/** Exit codes: the contract with scripts. Listed in docs/cli.md and by `recant --help`. */
 export const EXIT = {
   ok: 0,
-  /** Something broke, here or in the service. */
+  /** An error, here or in the service. */
   failed: 1,
-  /** What was asked for makes no sense: unknown option, time without a zone, unknown agent. */
+  /** Invalid command line or input: unknown option, time without a zone, unknown agent. */
   usage: 2,
-  /** The service said no: a refused plan, a plan outgrown by newer work, something already there. */
+  /** Refused: conflicts, a stale plan, a missing approval, something that already exists. */
   refused: 3,
-  /** No answer from the service, or not with this key. */
+  /** No answer from the service, or it does not accept the credential. */
   unreachable: 4,
-  /** The run ended, and not everything went back. */
+  /** The run ended, but not everything was restored. */
   notFullyRestored: 5,
-  /** What was verified is not sound: a rule is broken, and named. */
+  /** Verification failed: the output names the broken rule. */
   notSound: 6,
 } as const;
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
-/** What ends a command other than well. `action` is what the reader can do about it. */
+/** Ends a command with an exit code other than 0. `action`: what the user can do about it. */
 export class CliError extends Error {
   override readonly name = 'CliError';
   readonly exitCode: ExitCode;

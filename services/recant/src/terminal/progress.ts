@@ -1,6 +1,6 @@
 import type { Terminal } from './output.ts';
 
-/** One line on stderr that is written over on a terminal; on anything else a line only where `note` says something new. */
+/** Progress on stderr: one line that is overwritten on a terminal; elsewhere a new line for each new text. */
 export interface Progress {
   note(text: string): void;
   done(): void;

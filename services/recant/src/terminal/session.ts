@@ -1,18 +1,20 @@
 import { type Client, createClient } from '@recant/client';
 import type { Command } from 'commander';
-import { type Connection, type ConnectionOptions, findConnection } from './connection.ts';
+import { type Connection, type ConnectionOptions, type Credential, findConnection } from './connection.ts';
 import { type Paint, painter, type Terminal } from './output.ts';
 
-/** What every command gets from outside, so that a test can give it something else. */
+/** The process around a command: streams, environment, clock. Tests pass their own. */
 export interface World extends Terminal {
   readonly env: NodeJS.ProcessEnv;
   readonly input: NodeJS.ReadStream;
   nowMs(): number;
-  /** Ends the command orderly: Ctrl-C, SIGTERM. */
+  /** Aborts at Ctrl-C and SIGTERM. */
   readonly signal: AbortSignal;
+  /** Called with the credential of each session, so that a refusal can name its source. */
+  onCredential?(credential: Credential): void;
 }
 
-/** One command's conversation with the service. */
+/** One command's session with the service. */
 export interface Session {
   readonly client: Client;
   readonly connection: Connection;
@@ -26,17 +28,22 @@ export interface CommonOptions extends ConnectionOptions {
 
 export async function openSession(world: World, options: CommonOptions): Promise<Session> {
   const connection = await findConnection(options, world.env);
-  return { client: createClient(connection), connection, json: options.json === true, paint: painter(world.out) };
+  const { url, apiKey, credential } = connection;
+  world.onCredential?.(credential);
+  return { client: createClient({ url, apiKey }), connection, json: options.json === true, paint: painter(world.out) };
 }
 
 /** Options of every command that talks to the service. */
 export function withConnection(command: Command): Command {
-  return command
-    .option('--json', 'print JSON for programs instead of text for people')
-    .option('--url <address>', 'address of the service (RECANT_URL; default: what `recant up` left in --dir)')
-    .option(
-      '--key <key>',
-      'API key (RECANT_API_KEY, or RECANT_TOKEN of a person; better than here, where other users of the machine can read it)',
-    )
-    .option('--dir <folder>', 'folder of `recant up` (RECANT_DIR; default .recant)');
+  return withFolder(withJson(command))
+    .option('--url <address>', 'address of the service (RECANT_URL; default: from the data folder)')
+    .option('--key <key>', 'API key; prefer RECANT_API_KEY or RECANT_TOKEN, as other local users can read command lines');
+}
+
+export function withJson(command: Command): Command {
+  return command.option('--json', 'print JSON instead of text');
+}
+
+export function withFolder(command: Command): Command {
+  return command.option('--dir <folder>', 'data folder of `recant up` (RECANT_DIR; default .recant)');
 }

@@ -1,4 +1,4 @@
-/** Milliseconds since 1970 in a UUIDv7 (RFC 9562, 5.7): when the producer says that the action began. */
+/** Milliseconds since 1970 in a UUIDv7 (RFC 9562, 5.7): when the action began, by the producer's clock. */
 export function actionTimeMs(action: string): number | undefined {
   if (!/^[0-9a-f]{8}-[0-9a-f]{4}-7/.test(action)) return undefined;
   return Number.parseInt(action.slice(0, 8) + action.slice(9, 13), 16);

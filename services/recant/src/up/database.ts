@@ -6,28 +6,28 @@ import type { UpSettings } from './settings.ts';
 
 const KEYS_DATABASE = 'recant_keys';
 
-/** Takes down one thing that was started. */
+/** Stops one thing that was started. */
 export type Closer = () => Promise<void>;
 
 export interface Database {
-  /** What the services connect as. */
+  /** Login of the services. */
   readonly url: string;
   /** Superuser of the embedded server; undefined with a DATABASE_URL. */
   readonly ownerUrl: string | undefined;
-  /** Of the data keys, prepared; undefined where there is none. */
+  /** Database of the data keys, migrated; undefined without one. */
   readonly keysUrl: string | undefined;
-  /** Rejects when the server went down for good by itself. */
+  /** Rejects when the embedded server has stopped for good on its own. */
   readonly down: Promise<never>;
 }
 
-/** The databases that the settings name, or a server of the folder's own with one for the ledger and one for data keys; their schemas up to date. */
+/** The databases of the settings, or an embedded server with one database for the ledger and one for data keys; migrates both. */
 export async function openDatabase(
   folder: Folder,
   { databaseUrl, keysDatabaseUrl }: Pick<UpSettings, 'databaseUrl' | 'keysDatabaseUrl'>,
   closers: Closer[],
 ): Promise<Database> {
   const { promise: down, reject } = Promise.withResolvers<never>();
-  // Nobody may be waiting for it when it comes.
+  // It may reject before anyone awaits it.
   down.catch(() => undefined);
   if (databaseUrl !== undefined) {
     await migrate(databaseUrl);
@@ -38,12 +38,12 @@ export async function openDatabase(
   await migrate(server.ownerUrl);
   const service = new URL(server.url).username;
   await grantServiceRole(server.ownerUrl, service);
-  const keysUrl = keysDatabaseUrl ?? (await besideLedger(server, service));
+  const keysUrl = keysDatabaseUrl ?? (await openKeysDatabase(server, service));
   return { url: server.url, ownerUrl: server.ownerUrl, keysUrl, down };
 }
 
-/** A second database on the same server: a dump of the ledger holds no keys, a copy of the server's folder does. */
-async function besideLedger(server: RunningPostgres, service: string): Promise<string> {
+/** A separate database on the same server: a dump of the ledger contains no keys; a copy of the server's folder does. */
+async function openKeysDatabase(server: RunningPostgres, service: string): Promise<string> {
   const { url, ownerUrl } = await server.ensureDatabase(KEYS_DATABASE);
   await prepareDataKeys(ownerUrl, service);
   return url;

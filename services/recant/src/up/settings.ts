@@ -34,7 +34,7 @@ const Environment = z.object({
   ...KAFKA_ENV,
   ...listenEnv(PORT_DEFAULT),
   ...RATE_ENV,
-  /** Where others reach it, if that is not the address that it listens on: a name that its certificate has. */
+  /** Address for other machines, if it differs from the listen address; must match the certificate. */
   RECANT_PUBLIC_URL: z.url({ protocol: /^https?$/, error: 'must be an http(s) address' }).optional(),
   RECANT_DIR: z.string().default(DIR_DEFAULT),
   ...MASTER_KEY_ENV,
@@ -47,15 +47,15 @@ const Environment = z.object({
     .default(SHARDS_DEFAULT),
   RECANT_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('warn'),
   RECANT_FAILPOINT: z.string().optional(),
-  /** Name of the ledger, and of its keys: for the first start, which makes one where none is given. */
+  /** Name of the ledger and of its keys, used by the first start; default: generated. */
   RECANT_LEDGER_NAME: z
     .string()
-    .regex(/^[A-Za-z0-9][A-Za-z0-9._-]*(\/[A-Za-z0-9][A-Za-z0-9._-]*)*$/, 'must be like a host name, or a host name and a path')
+    .regex(/^[A-Za-z0-9][A-Za-z0-9._-]*(\/[A-Za-z0-9][A-Za-z0-9._-]*)*$/, 'must be a host name, or a host name and a path')
     .max(200)
     .optional(),
   ...EVIDENCE_ENV,
   ...OPENID_ENV,
-  /** Which plans need a second person: there may be one only. */
+  /** Plans that need approval by a second person; `never` by default, as there may be only one person. */
   RECANT_APPROVALS: z.enum(APPROVAL_RULES, `must be one of ${APPROVAL_RULES.join(', ')}`).default('never'),
 });
 
@@ -71,27 +71,27 @@ export interface UpSettings {
   readonly address: ListenAddress;
   readonly rates: Rates;
   readonly publicUrl: string | undefined;
-  /** Undefined: an embedded server in `dir`. */
+  /** Undefined: embedded server in `dir`. */
   readonly databaseUrl: string | undefined;
-  /** `local` starts a broker in `dir`; undefined: events come over HTTP only. */
+  /** `local`: a broker in `dir`; undefined: events over HTTP only. */
   readonly kafka: 'local' | KafkaAccess | undefined;
-  /** Undefined: the folder's own. */
+  /** Undefined: the key in the data folder. */
   readonly masterKeys: MasterKeys | undefined;
-  /** Undefined: beside the embedded database, or nowhere. */
+  /** Undefined: a database on the embedded server; with DATABASE_URL, none. */
   readonly keysDatabaseUrl: string | undefined;
   readonly shards: number;
   readonly logLevel: string;
   readonly failpoint: string | undefined;
   readonly ledgerName: string | undefined;
   readonly signingKeyFile: string | undefined;
-  /** Where checkpoints go, beside the database. */
+  /** Anchors and witnesses of checkpoints. */
   readonly places: ReturnType<typeof placesOf>;
-  /** Who are vouched for by an OpenID provider: all of the one tenant. */
+  /** People of OpenID providers, all of the one tenant. */
   readonly people: readonly People[];
   readonly approvals: ApprovalRule;
 }
 
-/** Options over environment over defaults. @throws CliError `usage`, naming every problem at once */
+/** Options override the environment. @throws CliError `usage` that names every problem at once */
 export function readSettings(options: UpOptions, env: Env): UpSettings {
   const overlaid = {
     ...env,
@@ -121,7 +121,7 @@ export function readSettings(options: UpOptions, env: Env): UpSettings {
     };
   } catch (error) {
     if (error instanceof ConfigError)
-      throw new CliError(EXIT.usage, error.problems.join('; '), 'Correct the option or the environment variable of that name.', {
+      throw new CliError(EXIT.usage, error.problems.join('; '), 'Correct the option or environment variable.', {
         cause: error,
       });
     throw error;

@@ -3,7 +3,7 @@ import { startKafka } from '@recant/local-kafka';
 import { checkListen, type KafkaAccess } from '@recant/service';
 import { createStore, killAtFailpoint } from '@recant/store';
 import { DATABASE_FILE, type Folder, folderMasterKeys, openFolder } from '../folder/folder.ts';
-import { ensureKeys, keepConnection, type UpKeys } from '../folder/keys.ts';
+import { ensureKeys, saveConnection, type UpKeys } from '../folder/keys.ts';
 import { lockFolder } from '../folder/lock.ts';
 import { ensurePassword, localPeople } from '../folder/password.ts';
 import { recordOwed } from '../folder/password-acts.ts';
@@ -14,45 +14,60 @@ import { startFailure } from './failure.ts';
 import type { UpSettings } from './settings.ts';
 import { openServices, type ServiceDeps } from './wire.ts';
 
+/** Secrets that a start has created, to be printed once. */
+export interface CreatedSecrets {
+  operatorKey?: string;
+  agentKey?: string;
+  /** Of the local person. */
+  password?: string;
+}
+
 export interface RunningUp {
   readonly url: string;
   readonly dir: string;
   readonly operatorKey: string;
-  readonly made: UpKeys['made'];
-  /** Of the local person, where it was made just now: to be shown, once. */
-  readonly password: string | undefined;
+  /** Created by this start. */
+  readonly created: CreatedSecrets;
   /** Superuser of the embedded server; undefined with a DATABASE_URL. */
   readonly ownerUrl: string | undefined;
   readonly brokers: readonly string[] | undefined;
-  /** Resolves when somebody asks for the end; rejects when PostgreSQL went down for good. */
+  /** Resolves when the signal aborts; rejects when PostgreSQL has stopped for good. */
   readonly ended: Promise<void>;
   stop(): Promise<void>;
 }
 
 export interface UpHooks {
-  /** What it is doing now, for a progress line. */
-  tell(text: string): void;
+  progress(text: string): void;
   readonly signal: AbortSignal;
+  /** The start failed after it had created these: they are valid, and stored nowhere else. */
+  onFailure?(created: CreatedSecrets): void;
 }
 
 /**
- * Starts what is needed from the ground up; `stop` takes it down in the opposite order, and so does a start that fails half-way.
- * What a crash leaves is a lock file and a database that recovers: both are taken over by the next start.
+ * Starts databases, broker and services; `stop`, or a failure half-way, stops them in reverse order. A crash leaves a lock file and a database that
+ * recovers; the next start takes over both.
  */
 export async function startUp(settings: UpSettings, hooks: UpHooks): Promise<RunningUp> {
   const closers: Closer[] = [];
   const stop = async (): Promise<void> => {
     for (const close of closers.splice(0).reverse()) await close();
   };
+  const created: CreatedSecrets = {};
   try {
-    return { ...(await build(settings, hooks, closers)), stop };
+    return { ...(await build(settings, hooks, closers, created)), created, stop };
   } catch (error) {
     await stop();
+    hooks.onFailure?.(created);
     throw startFailure(error, settings.dir);
   }
 }
 
-async function build(settings: UpSettings, { tell, signal }: UpHooks, closers: Closer[]): Promise<Omit<RunningUp, 'stop'>> {
+async function build(
+  settings: UpSettings,
+  { progress, signal }: UpHooks,
+  closers: Closer[],
+  created: CreatedSecrets,
+): Promise<Omit<RunningUp, 'stop' | 'created'>> {
   await checkListen(settings.address);
   const folder = await openFolder(settings.dir);
   const lock = await lockFolder(folder.path);
@@ -60,10 +75,12 @@ async function build(settings: UpSettings, { tell, signal }: UpHooks, closers: C
   const masterKeys = settings.masterKeys ?? (await folderMasterKeys(folder));
   const signing = await signingKeys(folder, settings);
 
-  tell(settings.kafka === 'local' ? 'Starting PostgreSQL and Kafka (the first time its jars are fetched) ...' : 'Starting PostgreSQL ...');
+  progress(
+    settings.kafka === 'local' ? 'Starting PostgreSQL and Kafka (the first start downloads its jars) ...' : 'Starting PostgreSQL ...',
+  );
   const [kafka, database] = await both(openBrokers(settings, folder, closers), openDatabase(folder, settings, closers));
 
-  tell('Starting the services ...');
+  progress('Starting the services ...');
   const [masterKey, ...olderMasterKeys] = masterKeys;
   const store = createStore({
     connectionString: database.url,
@@ -74,11 +91,14 @@ async function build(settings: UpSettings, { tell, signal }: UpHooks, closers: C
   });
   closers.push(store.close);
   const password = await ensurePassword(folder, Date.now());
+  if (password !== undefined) created.password = password;
   const people = [...settings.people, localPeople(folder)];
   const services: ServiceDeps<UpKeys> = {
     async prepare(acts, logger) {
       await recordOwed(folder, acts, logger);
-      return ensureKeys(folder, store.credentials, acts);
+      const keys = await ensureKeys(folder, store.credentials, acts);
+      Object.assign(created, keys.created);
+      return keys;
     },
     settings,
     store,
@@ -89,15 +109,14 @@ async function build(settings: UpSettings, { tell, signal }: UpHooks, closers: C
     keysDatabaseUrl: database.keysUrl,
   };
   const { url, keys } = await openServices(services, closers);
-  await keepConnection(folder, url, keys.operatorKey);
-  await folder.keep(DATABASE_FILE, `${database.url}\n`);
+  await saveConnection(folder, keys.operatorKey, url);
+  await folder.write(DATABASE_FILE, `${database.url}\n`);
   await lock.announce(url);
-  const { operatorKey, made } = keys;
   const { ownerUrl, down } = database;
-  return { url, dir: folder.path, operatorKey, made, password, ownerUrl, brokers: kafka?.brokers, ended: ending(signal, down) };
+  return { url, dir: folder.path, operatorKey: keys.operatorKey, ownerUrl, brokers: kafka?.brokers, ended: ending(signal, down) };
 }
 
-/** Waits for both even where one fails, so that what the other one started is known and can be stopped. */
+/** Waits for both even if one fails, so that whatever the other has started can be stopped. */
 async function both<A, B>(one: Promise<A>, other: Promise<B>): Promise<[A, B]> {
   await Promise.allSettled([one, other]);
   return [await one, await other];
@@ -111,11 +130,11 @@ async function openBrokers(settings: UpSettings, folder: Folder, closers: Closer
 }
 
 function ending(signal: AbortSignal, down: Promise<never>): Promise<void> {
-  const asked = new Promise<void>((resolve) =>
+  const aborted = new Promise<void>((resolve) =>
     signal.aborted ? resolve() : signal.addEventListener('abort', () => resolve(), { once: true }),
   );
-  const ended = Promise.race([asked, down]);
-  // The demo does not wait for it.
+  const ended = Promise.race([aborted, down]);
+  // The demo does not await it.
   ended.catch(() => undefined);
   return ended;
 }

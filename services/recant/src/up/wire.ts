@@ -12,27 +12,28 @@ import {
 import { type LedgerDeps, openDataKeys, type SigningKeys, wireLedger } from '@recant/service-ledger/wire';
 import { wireRollback } from '@recant/service-rollback/wire';
 import type { Store } from '@recant/store';
+import { VERSION } from '../terminal/version.ts';
 import type { Closer } from './database.ts';
 import type { UpSettings } from './settings.ts';
 
-/** Milliseconds that requests get to end in when it stops. */
+/** Milliseconds that open requests get to finish when the service stops. */
 const STOP_MS_MAX = 5_000;
 
 export interface ServiceDeps<Keys extends { readonly rollbackKey: string }> {
-  /** What has to be in the log before anything is served: keys that are made, and what the log is still owed. */
+  /** Runs before the listener opens: creates keys, and records acts that are not in the log yet. */
   readonly prepare: (acts: ActRecorder, logger: Logger) => Promise<Keys>;
   readonly settings: UpSettings;
   readonly store: Store;
   readonly kafka: KafkaAccess | undefined;
   readonly signing: SigningKeys;
   readonly people: readonly People[];
-  /** Of the loops that publish; left out, as it is in production. */
+  /** Intervals of the publishing loops; default: those of production. */
   readonly timing?: NonNullable<LedgerDeps['evidence']>['timing'];
   readonly masterKeys: MasterKeys;
   readonly keysDatabaseUrl: string | undefined;
 }
 
-/** Ledger and rollback on one port. @returns its address, and what `prepare` gave */
+/** Composes ledger and rollback on one port. @returns its address, and the result of `prepare` */
 export async function openServices<Keys extends { readonly rollbackKey: string }>(
   deps: ServiceDeps<Keys>,
   closers: Closer[],
@@ -60,7 +61,7 @@ export async function openServices<Keys extends { readonly rollbackKey: string }
   });
   const app = createApp({
     title: 'Recant',
-    version: '0.1.0',
+    version: VERSION,
     routers: [...ledger.routers, ...rollback.routers],
     health: { ...ledger.health, ...rollback.health },
     acts: ledger.acts,
@@ -75,7 +76,7 @@ export async function openServices<Keys extends { readonly rollbackKey: string }
   url = settings.publicUrl ?? listening.url;
   await ledger.start();
   await rollback.start();
-  // First to stop: what it still has to say goes through the listener, as any other producer's events do.
+  // Stops first: it sends its last events through the listener, like any other producer.
   closers.push(rollback.stop);
   return { url, keys };
 }

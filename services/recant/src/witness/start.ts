@@ -4,8 +4,9 @@ import { PORT_DEFAULT, type WiredWitness, wireWitness } from '@recant/service-wi
 import { z } from 'zod';
 import { CliError, EXIT } from '../terminal/exit.ts';
 import type { World } from '../terminal/session.ts';
+import { VERSION } from '../terminal/version.ts';
 
-/** Milliseconds that requests get to end in when it stops. */
+/** Milliseconds that open requests get to finish when the witness stops. */
 const STOP_MS_MAX = 5_000;
 
 const Environment = z.object({
@@ -25,7 +26,7 @@ export interface RunningWitness {
   readonly url: string;
   readonly vkey: string;
   readonly logs: readonly string[];
-  /** Resolves when it is asked to stop. */
+  /** Resolves when the signal aborts. */
   readonly ended: Promise<void>;
   stop(): Promise<void>;
 }
@@ -37,7 +38,7 @@ export async function startWitness(options: WitnessOptions, world: World): Promi
   const logger = createLogger({ name: 'witness', level, destination: { write: (line) => void world.err.write(line) } });
   const { dir, name, log = [] } = options;
   const witness = await wireWitness({ dir, name, logKeys: log, clock: world.nowMs }).catch((cause: Error) => {
-    throw new CliError(EXIT.failed, cause.message, 'recant witness --help says what it needs.', { cause });
+    throw new CliError(EXIT.failed, cause.message, 'See `recant witness --help`.', { cause });
   });
   const app = appOf(witness, logger);
   const listening = await listen(app, { ...address, host: options.host, port, logger }).catch(async (cause: unknown) => {
@@ -65,19 +66,19 @@ function readEnvironment({ env }: World) {
     return { level: read.RECANT_WITNESS_LOG_LEVEL, address: listenAddressOf(read) };
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    throw new CliError(EXIT.usage, error.problems.join('; '), 'Correct the environment variable of that name.', { cause: error });
+    throw new CliError(EXIT.usage, error.problems.join('; '), 'Correct the environment variable.', { cause: error });
   }
 }
 
 function appOf({ routers, health }: WiredWitness, logger: ReturnType<typeof createLogger>) {
-  // Nobody has a key here: what a checkpoint is signed with says whose it is.
+  // No API keys: the signature of a checkpoint identifies its ledger.
   const keyring = { find: async () => undefined };
-  return createApp({ title: 'Recant witness', version: '0.1.0', routers, health, keyring, logger, requestId: randomUUID });
+  return createApp({ title: 'Recant witness', version: VERSION, routers, health, keyring, logger, requestId: randomUUID });
 }
 
 function readPort(text: string | undefined): number {
   const port = text === undefined ? PORT_DEFAULT : Number(text);
   if (text?.trim() === '' || !Number.isInteger(port) || port < 0 || port > 65_535)
-    throw new CliError(EXIT.usage, `--port must be a port, not ${JSON.stringify(text)}`, 'Give a number from 0 to 65535.');
+    throw new CliError(EXIT.usage, `--port: expected a number from 0 to 65535, got ${JSON.stringify(text)}`);
   return port;
 }

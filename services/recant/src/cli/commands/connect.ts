@@ -1,20 +1,21 @@
 import { resolve } from 'node:path';
-import type { SystemInput } from '@recant/api';
 import type { PrepareReport } from '@recant/connector-postgres';
+import { isSystemName } from '@recant/events';
 import type { Command } from 'commander';
 import { CliError, EXIT } from '../../terminal/exit.ts';
 import { json, printable } from '../../terminal/output.ts';
 import { type CommonOptions, openSession, type World, withConnection } from '../../terminal/session.ts';
 import { several } from '../options.ts';
 
+const NAME = 'system name: letters, digits, ".", "_" and "-"';
 const POSTGRES_HELP = `
-Installs the capture in the database (a schema "recant" and triggers), and registers the database under NAME. The address is the owner's:
-the service keeps it sealed and undoes with it. Agents go on with their own logins, which must be able to change neither triggers nor capture.
+Installs capture in the database (schema "recant" and triggers) and registers the database as a system. --database is the owner's address; the
+service stores it sealed and undoes with it. Agents keep their own logins, which must not be able to change triggers or the schema "recant".
 
 Example:
   recant connect postgres shop --database postgres://owner:...@db.example/shop --agent-role pricing_bot --agent-role support_bot`;
 const FILESYSTEM_HELP = `
-Registers a folder. The service must see the same folder under the same path.
+Registers a folder. The service must see the folder under the same path.
 
 Example:
   recant connect filesystem catalogue --root ./catalogue`;
@@ -23,49 +24,66 @@ type PostgresOptions = CommonOptions & { database: string; table?: string[]; age
 type FilesystemOptions = CommonOptions & { root: string; store?: string };
 
 export function addConnect(program: Command, world: World): void {
-  const connect = program.command('connect').description('register a system that may be written to when undoing');
-  withConnection(connect.command('postgres').description('a PostgreSQL database').argument('<name>', 'a-z, 0-9 and -'))
-    .requiredOption('--database <url>', "the owner's address of the database")
-    .option('--table <schema.table>', 'capture only this table; may be repeated (default: all)', several)
-    .option('--agent-role <role>', 'a login of agents, or login=source-prefix; may be repeated', several)
-    .option('--derived <schema.table.column>', 'kept by triggers of the target: captured, not guarded, not written back', several)
-    .option('--history <schema.table>', 'only tells what happened: never undone', several)
+  const connect = program.command('connect').description('register a system that rollbacks may write to');
+  withConnection(connect.command('postgres').description('register a PostgreSQL database').argument('<name>', NAME))
+    .requiredOption('--database <url>', 'address of the database, as its owner')
+    .option('--table <schema.table>', 'capture only this table; repeatable (default: all)', several)
+    .option('--agent-role <role>', 'login of agents, or LOGIN=SOURCE-PREFIX; repeatable', several)
+    .option(
+      '--derived <schema.table.column>',
+      'column maintained by triggers of the database: captured, not checked, not restored; repeatable',
+      several,
+    )
+    .option('--history <schema.table>', 'append-only history table: never undone; repeatable', several)
     .addHelpText('after', POSTGRES_HELP)
     .action((name: string, options: PostgresOptions) => connectPostgres(world, name, options));
-  withConnection(connect.command('filesystem').description('a folder').argument('<name>', 'a-z, 0-9 and -'))
+  withConnection(connect.command('filesystem').description('register a folder').argument('<name>', NAME))
     .requiredOption('--root <folder>', 'the folder')
-    .option('--store <folder>', 'where images of its files are kept')
+    .option('--store <folder>', 'folder for images of its files (default: .recant-images-NAME beside the root)')
     .addHelpText('after', FILESYSTEM_HELP)
-    .action((name: string, options: FilesystemOptions) =>
-      register(world, options, {
-        name,
-        connector: 'filesystem',
-        options: { root: resolve(options.root), ...(options.store === undefined ? {} : { store: resolve(options.store) }) },
-      }),
-    );
+    .action((name: string, options: FilesystemOptions) => connectFilesystem(world, name, options));
 }
 
-/** `role`, or `role=source-prefix`: then the login may only name sources that start so. */
+/** The service checks the name too; here it is checked before anything is installed in the target. */
+function requireSystemName(name: string): void {
+  if (isSystemName(name)) return;
+  throw new CliError(
+    EXIT.usage,
+    `Invalid system name ${JSON.stringify(name)}`,
+    'Expected 1 to 64 letters, digits, ".", "_" or "-", starting with a letter or digit.',
+  );
+}
+
+/** `role`, or `role=source-prefix`: the login may then use only sources with that prefix. */
 function agentRole(text: string): string | { role: string; sourcePrefix: string } {
   const at = text.indexOf('=');
   return at < 0 ? text : { role: text.slice(0, at), sourcePrefix: text.slice(at + 1) };
 }
 
 async function connectPostgres(world: World, name: string, options: PostgresOptions): Promise<void> {
+  requireSystemName(name);
   if (!/^postgres(ql)?:\/\//.test(options.database))
-    throw new CliError(EXIT.usage, '--database is not an address of PostgreSQL', 'Write it like postgres://owner:...@db.example/shop.');
+    throw new CliError(
+      EXIT.usage,
+      '--database is not a PostgreSQL address',
+      'Pass an address such as postgres://owner:...@db.example/shop.',
+    );
   const session = await openSession(world, options);
-  // A key that may not look at systems may not register one: known before anything is installed in the target.
+  // Fails for a key that may not register systems, before anything is installed in the target.
   await session.client.systems();
+  const report = await prepare(name, options);
+  const system = await session.client.registerSystem({ name, connector: 'postgres', options: { url: options.database } });
+  world.out.write(session.json ? json({ system, prepared: report }) : preparedText(report, options.agentRole ?? []));
+}
+
+async function prepare(name: string, options: PostgresOptions): Promise<PrepareReport> {
   const { preparePostgres } = await import('@recant/connector-postgres');
-  let report: PrepareReport;
+  const { table: tables, derived, history } = options;
   try {
-    const agentRoles = (options.agentRole ?? []).map(agentRole);
-    const { table: tables, derived, history } = options;
-    report = await preparePostgres({
+    return await preparePostgres({
       url: options.database,
       system: name,
-      agentRoles,
+      agentRoles: (options.agentRole ?? []).map(agentRole),
       ...(tables && { tables }),
       ...(derived && { derived }),
       ...(history && { history }),
@@ -73,25 +91,26 @@ async function connectPostgres(world: World, name: string, options: PostgresOpti
   } catch (cause) {
     throw new CliError(
       EXIT.failed,
-      `The database cannot be prepared: ${(cause as Error).message}`,
+      `Cannot prepare the database: ${(cause as Error).message}`,
       'Check the address, and that its user owns the tables.',
       { cause },
     );
   }
-  const system = await session.client.registerSystem({ name, connector: 'postgres', options: { url: options.database } });
-  world.out.write(session.json ? json({ system, prepared: report }) : preparedText(report));
 }
 
-function preparedText(report: PrepareReport): string {
-  const lines = [`${report.system} is registered. Captured: ${report.tables.map((table) => table.table).join(', ') || 'no table'}.`];
+function preparedText(report: PrepareReport, agentRoles: readonly string[]): string {
+  const lines = [`Registered ${report.system}. Captured: ${report.tables.map((table) => table.table).join(', ') || 'no table'}.`];
   for (const skipped of report.skipped) lines.push(`Not captured: ${skipped.table}, ${skipped.reason}`);
-  if (report.waysRound.length === 0) lines.push("The capture cannot be skipped by the agents' logins.");
-  else lines.push("Ways round the capture, for the agents' logins:", ...report.waysRound.map((way) => `  ${way}`));
+  if (report.waysRound.length > 0) lines.push("The agents' logins can bypass capture:", ...report.waysRound.map((way) => `  ${way}`));
+  else if (agentRoles.length > 0) lines.push("The agents' logins cannot bypass capture.");
+  else lines.push('Not checked whether agents can bypass capture: name their logins with --agent-role.');
   return `${lines.map(printable).join('\n')}\n`;
 }
 
-async function register(world: World, options: CommonOptions, system: SystemInput): Promise<void> {
+async function connectFilesystem(world: World, name: string, { root, store, ...options }: FilesystemOptions): Promise<void> {
+  requireSystemName(name);
   const session = await openSession(world, options);
-  const made = await session.client.registerSystem(system);
-  world.out.write(session.json ? json(made) : `${made.name} is registered (${made.connector}, ${made.identity}).\n`);
+  const folders = { root: resolve(root), ...(store === undefined ? {} : { store: resolve(store) }) };
+  const made = await session.client.registerSystem({ name, connector: 'filesystem', options: folders });
+  world.out.write(session.json ? json(made) : `Registered ${made.name} (${made.connector}, ${made.identity}).\n`);
 }

@@ -4,16 +4,18 @@ import { type CommonOptions, openSession, type World, withConnection } from '../
 import { shardOf } from '../options.ts';
 
 const HELP = `
-A database restored from an older copy lacks entries that were signed and anchored. The ledger then takes nothing into that log and signs nothing of it,
-until a person says that it was restored, and why. The statement is an entry of the log for ever; auditors see it, and what is lost.
+A database restored from an old backup lacks entries that were already signed and anchored. The ledger then refuses to append to that log and
+to sign it until a person states that it was restored, and why. The statement is a permanent entry; auditors see it, and which entries are lost.
 
 Example:
   recant epoch open 3 --reason "disk failure on 2026-11-23, restored from the backup of 02:00"`;
 
 export function addEpoch(program: Command, world: World): void {
-  const epoch = program.command('epoch').description('after a restore: open');
-  withConnection(epoch.command('open').description('go on with a restored log').argument('<shard>', 'as the refusal names it'))
-    .requiredOption('--reason <text>', 'why; it stands in the log for ever')
+  const epoch = program.command('epoch').description('resume a log after a database restore');
+  withConnection(
+    epoch.command('open').description('open a new epoch of a restored log').argument('<shard>', 'shard number, from the error'),
+  )
+    .requiredOption('--reason <text>', 'why; recorded permanently in the log')
     .addHelpText('after', HELP)
     .action((shard: string, options: CommonOptions & { reason: string }) => open(world, shard, options));
 }
@@ -24,6 +26,6 @@ async function open(world: World, shard: string, options: CommonOptions & { reas
   world.out.write(
     session.json
       ? json(opened)
-      : `Shard ${opened.shard} goes on in epoch ${opened.epoch}, from entry ${opened.start} (${opened.origin}).\n`,
+      : `Shard ${opened.shard} continues in epoch ${opened.epoch} from entry ${opened.start} (${opened.origin}).\n`,
   );
 }

@@ -6,19 +6,20 @@ import { pipeline } from 'node:stream/promises';
 import type { Command } from 'commander';
 import type { LedgerPlace } from '../../evidence/ledger-place.ts';
 import { CliError, EXIT } from '../../terminal/exit.ts';
-import { json, painter } from '../../terminal/output.ts';
+import { count, json, painter } from '../../terminal/output.ts';
 import { progressLine } from '../../terminal/progress.ts';
-import type { World } from '../../terminal/session.ts';
+import { type World, withFolder, withJson } from '../../terminal/session.ts';
 import { wholeNumber } from '../options.ts';
 
 const HELP = `
-Writes all signed entries of the ledger (or of one log) into one file that anybody can verify without this ledger: entries, refused messages, checkpoints,
-keys, and a signed statement at its end. The export is an entry itself, in the log of its tenant. It reads the database (DATABASE_URL, or that of the running \`recant up\`) and signs with the ledger's key.
+Writes all signed entries of the ledger (or of one log) into one file that anyone can verify offline: entries, dead letters, checkpoints, keys and
+a signed end. Reads the database (DATABASE_URL, or that of the running \`recant up\`) and signs with the ledger's key. The export itself is recorded
+as an act.
 
 Examples:
   recant export --out ledger.recant
   recant export --out shard-3.recant --shard 3 --from 10000
-  recant verify ledger.recant --anchor kept-checkpoints`;
+  recant verify ledger.recant --anchor saved-checkpoints`;
 
 interface ExportOptions {
   readonly out: string;
@@ -31,16 +32,12 @@ interface ExportOptions {
 }
 
 export function addExport(program: Command, world: World): void {
-  program
-    .command('export')
-    .description('a bundle: evidence in one file, for somebody who trusts nobody here')
-    .requiredOption('--out <file>', 'where to write it; nothing is written over')
-    .option('--shard <n>', 'only this log')
-    .option('--from <index>', 'from this entry on (with --shard)')
-    .option('--vkey <vkey...>', 'verifier keys that signed earlier checkpoints and are not in use any more')
-    .option('--tenant <tenant>', 'of another tenant than the operator’s')
-    .option('--dir <folder>', 'folder of `recant up` (RECANT_DIR; default .recant)')
-    .option('--json', 'print JSON for programs instead of text for people')
+  withFolder(withJson(program.command('export').description('write a bundle: all evidence in one file, verifiable offline')))
+    .requiredOption('--out <file>', 'bundle to write; existing files are never overwritten')
+    .option('--shard <n>', 'export only this log')
+    .option('--from <index>', 'first entry (with --shard)')
+    .option('--vkey <vkey...>', 'retired verifier keys that signed earlier checkpoints')
+    .option('--tenant <tenant>', 'tenant to export (default: the operator’s)')
     .addHelpText('after', HELP)
     .action((options: ExportOptions) => run(world, options));
 }
@@ -48,12 +45,12 @@ export function addExport(program: Command, world: World): void {
 async function run(world: World, options: ExportOptions): Promise<void> {
   const shard = wholeNumber('--shard', options.shard);
   const from = wholeNumber('--from', options.from);
-  if (from !== undefined && shard === undefined) throw new CliError(EXIT.usage, '--from goes with --shard', 'Say which log starts there.');
+  if (from !== undefined && shard === undefined) throw new CliError(EXIT.usage, '--from needs --shard', 'Name the log with --shard.');
   const path = resolve(options.out);
   if (await exists(path))
-    throw new CliError(EXIT.refused, `${path} is there already`, 'Choose another name: evidence is not written over.');
+    throw new CliError(EXIT.refused, `${path} already exists`, 'Choose another file name: bundles are never overwritten.');
   if (!(await exists(dirname(path))))
-    throw new CliError(EXIT.usage, `There is no folder ${dirname(path)}`, 'Make it, or choose another --out.');
+    throw new CliError(EXIT.usage, `Folder ${dirname(path)} does not exist`, 'Create it, or choose another --out.');
   const { findLedger } = await import('../../evidence/ledger-place.ts');
   const place = await findLedger(options, world.env);
   const progress = progressLine(world.err);
@@ -64,8 +61,10 @@ async function run(world: World, options: ExportOptions): Promise<void> {
   const keys = place.keys.signers.map(({ vkey }) => vkey);
   if (options.json) return void world.out.write(json({ file: path, ...written, keys }));
   const paint = painter(world.out);
-  world.out.write(`${paint('bold', path)}: ${written.entries} entries of ${written.logs} logs, ${written.bytes} bytes.\n`);
-  world.out.write(`Verify it anywhere:  recant verify ${options.out} --vkey "${keys[0]}"\n`);
+  world.out.write(
+    `${paint('bold', path)}: ${count(Number(written.entries), 'entry', 'entries')} of ${count(written.logs, 'log')}, ${written.bytes} bytes.\n`,
+  );
+  world.out.write(`Verify it offline:  recant verify ${options.out} --vkey "${keys[0]}"\n`);
 }
 
 interface Wanted {
@@ -81,8 +80,8 @@ interface Written {
   readonly bytes: number;
 }
 
-/** Whole or not at all: what a crash leaves ends in `.part`. */
-async function write(place: LedgerPlace, path: string, wanted: Wanted, world: World, tell: (bytes: number) => void): Promise<Written> {
+/** All or nothing: a crash leaves a file that ends in `.part`. */
+async function write(place: LedgerPlace, path: string, wanted: Wanted, world: World, progress: (bytes: number) => void): Promise<Written> {
   const [{ createPool, withBundleSource }, { writeBundle }, { recordExport }] = await Promise.all([
     import('@recant/store'),
     import('@recant/verifier'),
@@ -90,7 +89,7 @@ async function write(place: LedgerPlace, path: string, wanted: Wanted, world: Wo
   ]);
   const { ledger, signers } = place.keys;
   const [signer] = signers;
-  if (signer === undefined) throw new CliError(EXIT.usage, 'There is no signing key', 'Set RECANT_SIGNING_KEY_FILE.');
+  if (signer === undefined) throw new CliError(EXIT.usage, 'No signing key found', 'Set RECANT_SIGNING_KEY_FILE.');
   const vkeys = [...new Set([...signers.map(({ vkey }) => vkey), ...wanted.vkeys])];
   const query = { ledger, tenant: place.tenant, made: wanted.made, vkeys };
   const range = {
@@ -104,8 +103,8 @@ async function write(place: LedgerPlace, path: string, wanted: Wanted, world: Wo
       if (source.logs.length === 0)
         throw new CliError(
           EXIT.refused,
-          'Nothing of this tenant is signed that could be exported',
-          'Is it the right --tenant? A new entry is signed after about a second.',
+          'This tenant has no signed entries',
+          'Check --tenant. A new entry is signed after about a second.',
         );
       await using record = await recordExport(place, source, wanted, world);
       const digest = createHash('sha256');
@@ -114,7 +113,7 @@ async function write(place: LedgerPlace, path: string, wanted: Wanted, world: Wo
         for await (const piece of writeBundle(source, signer)) {
           digest.update(piece);
           bytes += piece.length;
-          tell(bytes);
+          progress(bytes);
           yield piece;
         }
       };

@@ -5,29 +5,31 @@ import { type CommonOptions, openSession, type World, withConnection } from '../
 import { shardOf } from '../options.ts';
 
 const VKEYS_HELP = `
-Auditors keep these, and get them over a way that they trust. Two of them mean that keys are being rotated: checkpoints are under both.
+Auditors save these keys, and must get them over a channel that they trust. Two keys mean a rotation: checkpoints carry both signatures.
 
 Example:
   recant log vkeys > ledger.vkeys`;
 const NEW_KEY_HELP = `
-To rotate: add the line to the file of signing keys (RECANT_SIGNING_KEY_FILE, or signing.key in the folder of \`recant up\`), restart, give auditors and
-witnesses the new verifier key, and take the old line out when all of them have it.
+To rotate: append the line to the file of signing keys (RECANT_SIGNING_KEY_FILE, or signing.key in the data folder), restart, give auditors and
+witnesses the new verifier key, and remove the old line when all of them have it.
 
 Example:
   recant log new-key example.org/ledger >> signing.key`;
 
 export function addLog(program: Command, world: World): void {
-  const log = program.command('log').description('the log that others verify: vkeys, checkpoint, new-key');
-  withConnection(log.command('vkeys').description('the keys that sign checkpoints, one a line'))
+  const log = program.command('log').description('checkpoints and keys of the log, for auditors');
+  withConnection(log.command('vkeys').description('print the verifier keys, one a line'))
     .addHelpText('after', VKEYS_HELP)
     .action((options: CommonOptions) => vkeys(world, options));
-  withConnection(log.command('checkpoint').description('the newest checkpoint of a shard').argument('<shard>', 'a number from 0'))
+  withConnection(
+    log.command('checkpoint').description('print the newest checkpoint of a shard').argument('<shard>', 'shard number, from 0'),
+  )
     .addHelpText('after', '\nExample:\n  recant log checkpoint 3')
     .action((shard: string, options: CommonOptions) => checkpoint(world, shard, options));
   log
     .command('new-key')
-    .description('a new signing key, on stdout; nothing is kept')
-    .argument('<ledger>', 'name of the ledger, as its verifier keys begin')
+    .description('print a new signing key; it is not stored')
+    .argument('<ledger>', 'name of the ledger: the part of its verifier keys before the first +')
     .addHelpText('after', NEW_KEY_HELP)
     .action((ledger: string) => newKey(world, ledger));
 }

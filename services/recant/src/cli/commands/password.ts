@@ -1,29 +1,26 @@
 import type { Command } from 'commander';
 import { folderOf } from '../../terminal/connection.ts';
 import { json, printable } from '../../terminal/output.ts';
-import type { World } from '../../terminal/session.ts';
+import { LOCAL_PERSON } from '../../terminal/person.ts';
+import { type World, withFolder, withJson } from '../../terminal/session.ts';
 
 const HELP = `
-The local person of \`recant up\` is called operator; its password was made and shown at the first start. The new one counts at once, also for a service
-that is running. With people of an OpenID provider nobody needs it. Who made it, and when, is an entry (\`recant acts\`), at once where \`recant up\` runs, else
-as soon as it starts; what it is stands nowhere.
+The first start of \`recant up\` creates the local person \`operator\` with a password. This command replaces it; the new one is valid at once, also for
+a running service. The reset is recorded as an act, or at the next start if the ledger is not running. Where people sign in through OpenID
+Connect, this password is not needed.
 
 Example:
   recant password`;
 
 export function addPassword(program: Command, world: World): void {
-  program
-    .command('password')
-    .description('a new password for the local person; it is shown once')
-    .option('--dir <folder>', 'folder of `recant up` (RECANT_DIR; default .recant)')
-    .option('--json', 'print JSON for programs instead of text for people')
+  withFolder(withJson(program.command('password').description('reset the password of the local person; it is shown once')))
     .addHelpText('after', HELP)
     .action(async (options: { dir?: string; json?: boolean }) => {
       const { resetPassword } = await import('../../folder/password.ts');
       const { password, owed } = await resetPassword(folderOf(options.dir, world.env), world);
-      world.out.write(options.json ? json({ name: 'operator', password, recorded: owed === undefined }) : `${password}\n`);
-      if (!options.json) world.err.write('This is the password of `operator` from now on. It is not shown again.\n');
+      world.out.write(options.json ? json({ name: LOCAL_PERSON, password, recorded: owed === undefined }) : `${password}\n`);
+      if (!options.json) world.err.write(`New password of \`${LOCAL_PERSON}\`. Save it now, it won't be shown again.\n`);
       if (owed !== undefined)
-        world.err.write(`No log took the record of it (${printable(owed)}): the next start of \`recant up\` makes it an entry.\n`);
+        world.err.write(`The reset is not in the log yet (${printable(owed)}); the next start of \`recant up\` records it.\n`);
     });
 }

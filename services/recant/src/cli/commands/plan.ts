@@ -8,8 +8,8 @@ import { several } from '../options.ts';
 import { type SelectionOptions, selectionOf, withFilters } from '../selection.ts';
 
 const HELP = `
-A plan changes nothing, and runs once: --show tells of its run. In mode refuse one conflict stops the whole; skip leaves the attempts that cannot be
-undone, and what depends on them.
+Planning changes nothing. A plan runs once. In mode refuse, one conflict blocks the whole plan; in mode skip, conflicting attempts and those that
+depend on them are left out.
 Exit code 3: the plan has conflicts in mode refuse.
 
 Examples:
@@ -20,18 +20,19 @@ Examples:
   recant plan --show PLAN`;
 
 type PlanOptions = CommonOptions & SelectionOptions & { mode: 'refuse' | 'skip'; show?: string };
+
 export function addPlan(program: Command, world: World, exit: (code: number) => void): void {
-  withFilters(withConnection(program.command('plan').description('what undoing would do, and what stands in its way')))
-    .option('--action <id>', 'this action', several)
-    .option('--run <id>', 'the inverses of this run', several)
-    .addOption(new Option('--mode <mode>', 'what to do about conflicts').choices(['refuse', 'skip']).default('refuse'))
-    .option('--show <plan>', 'show a plan made before instead of making one')
+  withFilters(withConnection(program.command('plan').description('plan a rollback: steps, conflicts, what stays')))
+    .option('--action <id>', 'action id', several)
+    .option('--run <id>', 'run id, to undo a rollback', several)
+    .addOption(new Option('--mode <mode>', 'how to treat conflicts').choices(['refuse', 'skip']).default('refuse'))
+    .option('--show <plan>', 'show an existing plan instead of creating one')
     .addHelpText('after', HELP)
     .action(async (options: PlanOptions) => {
       const selected = options.show === undefined ? selectionOf(options, world.nowMs()) : undefined;
       const session = await openSession(world, options);
       const progress = progressLine(world.err);
-      if (selected) progress.note('Planning: reading the ledger, probing the systems ...');
+      if (selected) progress.note('Planning: reading the ledger, checking the systems ...');
       const plan = await (selected
         ? session.client.createPlan({ ...selected, mode: options.mode })
         : session.client.plan(options.show as string)

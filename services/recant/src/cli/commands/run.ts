@@ -1,17 +1,20 @@
 import type { PlanView, RunView } from '@recant/api';
 import type { Command } from 'commander';
-import { hasEnded, runText, standsStill } from '../../render/run.ts';
-import { pause } from '../../terminal/delay.ts';
-import { EXIT } from '../../terminal/exit.ts';
-import { json } from '../../terminal/output.ts';
+import { hasEnded, hasStopped, runText } from '../../render/run.ts';
+import { delay } from '../../terminal/delay.ts';
+import { CliError, EXIT } from '../../terminal/exit.ts';
+import { count, json } from '../../terminal/output.ts';
 import { progressLine } from '../../terminal/progress.ts';
 import { type CommonOptions, openSession, type Session, type World, withConnection } from '../../terminal/session.ts';
-import { agreedDigest, digestOf } from '../confirm.ts';
+import { clockTime } from '../../terminal/time.ts';
+import { confirmDigest, digestOf } from '../confirm.ts';
 
 const POLL_MS = 200;
 const HELP = `
-Asks before it starts: the answer is the beginning of the plan's digest. --yes takes the digest as the service gives it now, --digest insists on one.
-Exit codes: 0 fully restored, 5 ended but not fully restored, 3 refused (conflicts, outgrown, another digest, not approved), 1 stopped and waits for a person.
+Asks for the start of the plan's digest before it starts. --yes does not ask; --digest does not ask and refuses a plan with another digest.
+Ctrl-C stops watching; the run continues in the service.
+Exit codes: 0 fully restored, 5 ended but not fully restored, 3 refused (conflicts, stale, another digest, not approved, already run), 1 the run
+waits for a person, or watching was stopped.
 
 Examples:
   recant run PLAN
@@ -21,44 +24,61 @@ Examples:
 type RunOptions = CommonOptions & { yes?: boolean; digest?: string; detach?: boolean };
 
 export function addRun(program: Command, world: World, exit: (code: number) => void): void {
-  withConnection(program.command('run').description('carry out a plan, step by step').argument('<plan>', 'its id'))
-    .option('--yes', 'do not ask')
-    .option('--digest <sha256>', 'run only if the plan has this digest', digestOf)
-    .option('--detach', 'do not wait for the end')
+  withConnection(program.command('run').description('run a plan and print the account').argument('<plan>', 'plan id'))
+    .option('--yes', 'do not ask for confirmation')
+    .option('--digest <sha256>', 'run only a plan with this digest', digestOf)
+    .option('--detach', 'return as soon as the run has started')
     .addHelpText('after', HELP)
     .action(async (id: string, options: RunOptions) => {
       const session = await openSession(world, options);
       const plan = await session.client.plan(id);
-      const digest = options.digest ?? (await agreed(world, session, plan, options.yes === true));
+      refuseSecondRun(plan);
+      const digest = options.digest ?? (await confirmed(world, session, plan, options.yes === true));
       const started = await session.client.createRun(id, digest);
       const run = options.detach ? started : await follow(world, session, started);
-      world.out.write(session.json ? json(run) : runText(run, session.paint));
+      printRun(world, session, run, options.detach === true);
       exit(exitOf(run, options.detach === true));
     });
 }
 
-/** The digest that the person in front of the terminal has agreed to. */
-async function agreed(world: World, session: Session, plan: PlanView, yes: boolean): Promise<string> {
+/** A plan runs once; while its run is open, running it again follows that run. */
+function refuseSecondRun({ id, run }: PlanView): void {
+  if (run === undefined || !hasEnded(run)) return;
+  const when = run.finishedAt === undefined ? '' : ` at ${clockTime(Date.parse(run.finishedAt))}`;
+  throw new CliError(
+    EXIT.refused,
+    `Plan ${id} has already run: run ${run.id} ${run.state}${when}`,
+    `Show the account with \`recant status ${run.id}\`, or create a new plan.`,
+  );
+}
+
+async function confirmed(world: World, session: Session, plan: PlanView, yes: boolean): Promise<string> {
   if (yes) {
     if (!session.json) world.err.write(`Digest ${plan.digest}\n`);
     return plan.digest;
   }
-  return agreedDigest(world, plan, session.paint, `Undo ${plan.body.steps.length} attempts?`, `Say --yes, or --digest ${plan.digest}.`);
+  const question = `Undo ${count(plan.body.steps.length, 'attempt')}?`;
+  return confirmDigest(world, plan, session.paint, question, `Pass --yes, or --digest ${plan.digest}.`);
 }
 
-/** Until nothing moves any more. Ctrl-C stops the watching; the run goes on in the service. */
+/** Polls until the run ends or waits for a person. Ctrl-C stops polling, not the run. */
 export async function follow(world: World, session: Session, started: RunView): Promise<RunView> {
   const progress = progressLine(world.err);
   let run = started;
-  while (!standsStill(run) && !world.signal.aborted) {
+  while (!hasStopped(run) && !world.signal.aborted) {
     const ended = run.stepList.filter((step) => step.state === 'ended').length;
     progress.note(`Run ${run.id}: ${run.state}, ${ended} of ${run.steps} steps`);
-    await pause(POLL_MS, world.signal);
+    await delay(POLL_MS, world.signal);
     if (!world.signal.aborted) run = await session.client.run(run.id);
   }
   progress.done();
-  if (!standsStill(run)) world.err.write(`The run goes on in the service: recant status ${run.id}\n`);
   return run;
+}
+
+/** The account; for a run that is still open and was watched, last a notice that it continues. */
+export function printRun(world: World, session: Session, run: RunView, detached: boolean): void {
+  world.out.write(session.json ? json(run) : runText(run, session.paint));
+  if (!detached && !hasStopped(run)) world.err.write(`Run ${run.id} continues in the service. Next: recant status ${run.id} --wait\n`);
 }
 
 export function exitOf(run: RunView, detached: boolean): number {

@@ -1,19 +1,19 @@
 import type { RunView } from '@recant/api';
 import { type Command, Option } from 'commander';
-import { runsText, runText } from '../../render/run.ts';
+import { runsText } from '../../render/run.ts';
 import { CliError, EXIT } from '../../terminal/exit.ts';
 import { json } from '../../terminal/output.ts';
 import { type CommonOptions, openSession, type Session, type World, withConnection } from '../../terminal/session.ts';
-import { exitOf, follow } from './run.ts';
+import { exitOf, follow, printRun } from './run.ts';
 
 const HELP = `
-Without RUN: the service's health and its latest runs. With RUN: its steps and its account; the exit code is that of \`recant run\`.
+Without RUN: health of the service and its latest runs. With RUN: the account of that run; exit codes as for \`recant run\`.
 
 Examples:
   recant status
   recant status RUN --wait
-  recant status RUN --do pause              also resume, cancel
-  recant status RUN --step 4 --do retry     also skip, for a step that waits for a person`;
+  recant status RUN --do pause              or resume, cancel
+  recant status RUN --step 4 --do retry     or skip, for a step that waits for a person`;
 
 const RUN_ACTS = ['pause', 'resume', 'cancel'] as const;
 const STEP_ACTS = ['retry', 'skip'] as const;
@@ -21,21 +21,21 @@ type Act = (typeof RUN_ACTS)[number] | (typeof STEP_ACTS)[number];
 type StatusOptions = CommonOptions & { wait?: boolean; do?: Act; step?: string };
 
 export function addStatus(program: Command, world: World, exit: (code: number) => void): void {
-  withConnection(program.command('status').description('how the service and its runs are doing').argument('[run]', 'a run'))
-    .option('--wait', 'until the run has ended')
-    .addOption(new Option('--do <act>', 'act on the run, or on one --step of it').choices([...RUN_ACTS, ...STEP_ACTS]))
-    .option('--step <n>', 'the step that waits for a person')
+  withConnection(program.command('status').description('show the service and its runs, or one run').argument('[run]', 'run id'))
+    .option('--wait', 'wait until the run ends')
+    .addOption(new Option('--do <act>', 'act on the run, or on one step with --step').choices([...RUN_ACTS, ...STEP_ACTS]))
+    .option('--step <n>', 'number of the step that waits for a person')
     .addHelpText('after', HELP)
     .action(async (id: string | undefined, options: StatusOptions) => {
       const session = await openSession(world, options);
       if (id === undefined) {
         if (options.do !== undefined || options.wait)
-          throw new CliError(EXIT.usage, '--do and --wait need a run', 'Name one: recant status RUN --wait.');
+          throw new CliError(EXIT.usage, '--do and --wait need a run', 'Pass a run id: recant status RUN --wait.');
         return overview(world, session);
       }
       const now = options.do === undefined ? await session.client.run(id) : await act(session, id, options.do, options.step);
       const run = options.wait ? await follow(world, session, now) : now;
-      world.out.write(session.json ? json(run) : runText(run, session.paint));
+      printRun(world, session, run, !options.wait);
       exit(exitOf(run, !options.wait));
     });
 }
@@ -44,10 +44,10 @@ async function act(session: Session, run: string, what: Act, step: string | unde
   if (what === 'retry' || what === 'skip') {
     const number = Number(step);
     if (step === undefined || !Number.isInteger(number) || number < 1)
-      throw new CliError(EXIT.usage, `--do ${what} needs a step`, 'Name it: --step 4.');
+      throw new CliError(EXIT.usage, `--do ${what} needs --step`, 'Pass the number of the step: --step 4.');
     return what === 'retry' ? session.client.retryStep(run, number) : session.client.skipStep(run, number);
   }
-  if (step !== undefined) throw new CliError(EXIT.usage, `--do ${what} is about the whole run`, 'Leave --step out.');
+  if (step !== undefined) throw new CliError(EXIT.usage, `--do ${what} applies to the whole run`, 'Leave out --step.');
   const acts = { pause: session.client.pauseRun, resume: session.client.resumeRun, cancel: session.client.cancelRun };
   return acts[what](run);
 }

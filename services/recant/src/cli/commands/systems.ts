@@ -1,16 +1,17 @@
 import type { Command } from 'commander';
-import { json, table } from '../../terminal/output.ts';
+import { json } from '../../terminal/output.ts';
 import { type CommonOptions, openSession, type World, withConnection } from '../../terminal/session.ts';
+import { table } from '../../terminal/table.ts';
 import { clockTime } from '../../terminal/time.ts';
 
 export function addSystems(program: Command, world: World): void {
-  withConnection(program.command('systems').description('the systems that may be written to when undoing'))
+  withConnection(program.command('systems').description('list systems that rollbacks may write to, newest first'))
     .addHelpText('after', '\nExample:\n  recant systems --json')
     .action(async (options: CommonOptions) => {
       const session = await openSession(world, options);
       const items = await session.client.systems();
       if (session.json) return void world.out.write(json(items));
-      if (items.length === 0) return void world.out.write('No system is registered. `recant connect` registers one.\n');
+      if (items.length === 0) return void world.out.write('No systems. Register one with `recant connect`.\n');
       const rows = items.map((system) => [system.name, system.connector, clockTime(Date.parse(system.registeredAt)), system.identity]);
       world.out.write(`${table(['system', 'connector', 'registered', 'identity'], rows, session.paint)}\n`);
     });

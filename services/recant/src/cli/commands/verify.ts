@@ -3,33 +3,33 @@ import { stat } from 'node:fs/promises';
 import { type Sound, type Verdict, type VerifyOptions, verifyBundle, verifyLedger, verifyLog } from '@recant/verifier';
 import type { Command } from 'commander';
 import { threadedEventCheck } from '../../evidence/event-thread.ts';
-import { type Origins, originsOfBundle, originsOfLedger, originsOfLog } from '../../evidence/kept/origins.ts';
-import { readKept } from '../../evidence/kept/read-kept.ts';
 import { publishedLog } from '../../evidence/published-log.ts';
+import { type Origins, originsOfBundle, originsOfLedger, originsOfLog } from '../../evidence/saved/origins.ts';
+import { readSaved } from '../../evidence/saved/read-saved.ts';
 import { findConnection } from '../../terminal/connection.ts';
 import { CliError, EXIT } from '../../terminal/exit.ts';
 import { count, json, painter } from '../../terminal/output.ts';
 import { progressLine } from '../../terminal/progress.ts';
 import { type CommonOptions, type World, withConnection } from '../../terminal/session.ts';
 import { wholeNumber } from '../options.ts';
-import { receiptWords, verdictWords } from '../verdict-text.ts';
+import { receiptText, verdictText } from '../verdict-text.ts';
 
 const HELP = `
-Says "sound", or names the first broken rule, the entry, and what it means. With FILE it needs no service, no database and no network. With --log it reads a
-log as the service publishes it. With neither it reads the whole ledger from its database (DATABASE_URL, or that of the running \`recant up\`), and compares
-every row that stands beside the entries. A receipt (\`recant receipt\`) is verified under the --vkey that you were told.
+Prints "Sound", or the first broken rule with its entry and meaning. With FILE it works offline. With --log it reads a log as the service publishes
+it. With neither it reads the whole ledger from its database (DATABASE_URL, or that of the running \`recant up\`) and compares every projected row
+with its entry. A receipt (\`recant receipt\`) is verified under --vkey.
 
-Without --anchor nobody can tell a ledger that was replaced as a whole by another one that was signed with its key. Keep checkpoints elsewhere, and give them:
-a folder or a file of them, somebody's receipt, a bucket (s3://bucket/prefix, reached as RECANT_ANCHOR_S3_ENDPOINT, _REGION, _ACCESS_KEY_ID and _SECRET_ACCESS_KEY say), a witness (the
-address that it runs at), or the address of one checkpoint, which ends with "checkpoint". Where one does not answer nothing is verified.
-Without --vkey the keys are the file's or the service's own word.
+Without --anchor, a ledger that was replaced as a whole by another one signed with its key goes unnoticed. Save checkpoints elsewhere, and pass them:
+a folder or file of checkpoints, a receipt, a bucket (s3://bucket/prefix, with RECANT_ANCHOR_S3_ENDPOINT, _REGION, _ACCESS_KEY_ID and
+_SECRET_ACCESS_KEY), a witness (its address), or the address of one checkpoint (ends with "checkpoint"). If one of them does not answer, nothing is
+verified. Without --vkey, the keys in the file or from the service are trusted.
 
-Exit codes: 0 sound, 6 not sound, 1 could not be checked, 4 no answer from the service or from where checkpoints are kept.
+Exit codes: 0 sound, 6 not sound, 1 could not verify, 4 no answer from the service or from a place of saved checkpoints.
 
 Examples:
   recant verify ledger.recant
   recant verify ledger.recant --anchor /mnt/usb/checkpoints --vkey "recant.local/1a2b3c4d+0f3e2d1c+AZ..."
-  recant verify ledger.recant --anchor s3://kept-by-others/recant/ --anchor https://witness.example
+  recant verify ledger.recant --anchor s3://audit-bucket/recant/ --anchor https://witness.example
   recant verify order-42.tlog-proof --vkey "recant.local/1a2b3c4d+0f3e2d1c+AZ..."
   recant verify --log 3
   recant verify --json`;
@@ -41,24 +41,24 @@ interface Options extends CommonOptions {
   readonly tenant?: string;
 }
 
-/** How to verify, once it is known what: some places are asked log by log. */
-type Kept = (origins: Origins) => Promise<VerifyOptions>;
+/** Options of the verifier, with the saved checkpoints of the given logs: some places are queried log by log. */
+type ReadOptions = (origins: Origins) => Promise<VerifyOptions>;
 
 const READ_BYTES = 1_048_576;
-const NEEDED = 'Give a bundle that `recant export` wrote, or a receipt of `recant receipt`.';
+const EXPECTED = 'Pass a bundle from `recant export`, or a receipt from `recant receipt`.';
 
 export function addVerify(program: Command, world: World, exit: (code: number) => void): void {
-  withConnection(program.command('verify').description('is the ledger what it was? a bundle file, a log, or the whole ledger'))
-    .argument('[file]', 'a bundle, as `recant export` writes it, or a receipt')
-    .option('--log <shard>', 'a log over HTTP, as any C2SP client reads it')
+  withConnection(program.command('verify').description('verify integrity of a bundle, a receipt, a log or the whole ledger'))
+    .argument('[file]', 'bundle or receipt')
+    .option('--log <shard>', 'verify a log over HTTP, as any C2SP client does')
     .option(
       '--anchor <place>',
-      'checkpoints that were kept elsewhere: folder, file, receipt, s3://bucket/prefix or http(s) address; repeatable',
+      'checkpoints saved elsewhere: folder, file, receipt, s3://bucket/prefix or http(s) address; repeatable',
       gather,
       [],
     )
-    .option('--vkey <vkey...>', 'verifier keys to believe; default: those that come with it')
-    .option('--tenant <tenant>', 'of another tenant than the operator’s (whole ledger)')
+    .option('--vkey <vkey...>', 'trusted verifier keys (default: those in the file or from the service)')
+    .option('--tenant <tenant>', 'tenant, for the whole ledger (default: the operator’s)')
     .addHelpText('after', HELP)
     .action(async (file: string | undefined, options: Options) => exit(await run(world, file, options)));
 }
@@ -67,9 +67,9 @@ const gather = (value: string, before: readonly string[]): readonly string[] => 
 
 async function run(world: World, file: string | undefined, options: Options): Promise<number> {
   const shard = wholeNumber('--log', options.log);
-  if (file !== undefined && shard !== undefined) throw new CliError(EXIT.usage, 'A file or --log, not both');
+  if (file !== undefined && shard !== undefined) throw new CliError(EXIT.usage, 'Pass a file or --log, not both');
   const receipt = file === undefined ? undefined : await openFile(file);
-  if (receipt !== undefined) return await verifyOne(world, receipt, options);
+  if (receipt !== undefined) return await runReceipt(world, receipt, options);
   const progress = progressLine(world.err);
   await using events = threadedEventCheck();
   const common: VerifyOptions = {
@@ -80,39 +80,47 @@ async function run(world: World, file: string | undefined, options: Options): Pr
     },
     ...(options.vkey === undefined ? {} : { keys: options.vkey }),
   };
-  const kept: Kept = async (origins) => {
-    const anchors = await readKept(options.anchor, origins, world, (read) => progress.note(count(read, 'kept checkpoint')));
+  const readOptions: ReadOptions = async (origins) => {
+    const anchors = await readSaved(options.anchor, origins, world, (read) => progress.note(count(read, 'saved checkpoint')));
     return { ...common, anchors };
   };
-  const verdict = await look(world, file, shard, options, kept).finally(() => progress.done());
-  world.out.write(options.json ? json(verdict) : verdictWords(verdict, painter(world.out)));
+  const verdict = await verifyAny(world, file, shard, options, readOptions).finally(() => progress.done());
+  world.out.write(options.json ? json(verdict) : verdictText(verdict, painter(world.out)));
   if (!verdict.sound) return EXIT.notSound;
   requireCompared(verdict, options.anchor);
   return EXIT.ok;
 }
 
-/** Who gives checkpoints wants them compared. */
+/** Fails if none of the passed checkpoints could be compared. */
 function requireCompared({ counts, anchorsNewer }: Sound, places: readonly string[]): void {
   if (places.length === 0 || counts.anchors > 0) return;
   const where = places.join(', ');
   if (anchorsNewer.length > 0)
     throw new CliError(
       EXIT.failed,
-      `All that ${where} keeps of this ledger is newer than this bundle`,
-      'Give a place that keeps older checkpoints too, or verify a newer bundle.',
+      `All checkpoints in ${where} are newer than this bundle`,
+      'Pass a place with older checkpoints too, or verify a newer bundle.',
     );
   throw new CliError(
     EXIT.failed,
-    `Nothing in ${where} is of what was verified`,
-    'Give the place with checkpoints of this ledger and tenant.',
+    `No checkpoint in ${where} belongs to what was verified`,
+    'Pass the place with checkpoints of this ledger and tenant.',
   );
 }
 
-async function look(world: World, file: string | undefined, shard: number | undefined, options: Options, kept: Kept): Promise<Verdict> {
-  if (file !== undefined) return await verifyFile(file, kept);
+async function verifyAny(
+  world: World,
+  file: string | undefined,
+  shard: number | undefined,
+  options: Options,
+  readOptions: ReadOptions,
+): Promise<Verdict> {
+  if (file !== undefined) return await verifyFile(file, readOptions);
   if (shard !== undefined) {
-    const log = publishedLog(await findConnection(options, world.env), shard);
-    return await verifyLog(log, options.vkey === undefined ? await log.vkeys() : [], await kept(originsOfLog(log)));
+    const connection = await findConnection(options, world.env);
+    world.onCredential?.(connection.credential);
+    const log = publishedLog(connection, shard);
+    return await verifyLog(log, options.vkey === undefined ? await log.vkeys() : [], await readOptions(originsOfLog(log)));
   }
   const { findLedger } = await import('../../evidence/ledger-place.ts');
   const { createPool, withSnapshot } = await import('@recant/store');
@@ -120,18 +128,18 @@ async function look(world: World, file: string | undefined, shard: number | unde
   const pool = createPool(databaseUrl, 1);
   try {
     const ownKeys = keys.signers.map(({ vkey }) => vkey);
-    // Before the moment that is verified: what is kept later may be of more.
+    // Checkpoints are read before the snapshot: later ones may cover more entries.
     const readHeads = () => withSnapshot(pool, tenant, (snapshot) => snapshot.heads());
-    const common = await kept(originsOfLedger(keys.ledger, tenant, readHeads));
+    const common = await readOptions(originsOfLedger(keys.ledger, tenant, readHeads));
     const verdict = await withSnapshot(pool, tenant, (snapshot) =>
       verifyLedger(tenant, snapshot, { ...common, ledger: keys.ledger, ownKeys }),
     );
-    // Without a kept checkpoint an emptied ledger looks like one that never had an entry.
+    // Without a saved checkpoint, a ledger that was emptied looks like one that never had an entry.
     if (verdict.sound && verdict.counts.logs === 0) {
       throw new CliError(
         EXIT.failed,
-        `There is no entry of tenant ${tenant} here`,
-        'Is it the right database and --tenant? Give --anchor to know.',
+        `No entries of tenant ${tenant} in this database`,
+        'Check the database and --tenant; --anchor detects a ledger that was emptied.',
       );
     }
     return verdict;
@@ -140,31 +148,31 @@ async function look(world: World, file: string | undefined, shard: number | unde
   }
 }
 
-/** The receipt in the file; undefined where it is a bundle, or nothing that is known. */
+/** The receipt in the file; undefined if it is a bundle or of unknown format. */
 async function openFile(file: string): Promise<Uint8Array | undefined> {
   const found = await stat(file).catch((cause: unknown) => {
-    throw new CliError(EXIT.failed, `${file} cannot be read: ${(cause as Error).message}`, NEEDED, { cause });
+    throw new CliError(EXIT.failed, `Cannot read ${file}: ${(cause as Error).message}`, EXPECTED, { cause });
   });
-  if (!found.isFile()) throw new CliError(EXIT.failed, `${file} is not a file`, NEEDED);
+  if (!found.isFile()) throw new CliError(EXIT.failed, `${file} is not a file`, EXPECTED);
   const { readReceipt } = await import('../../evidence/verify-receipt.ts');
   return await readReceipt(file);
 }
 
-async function verifyOne(world: World, receipt: Uint8Array, { vkey, anchor, json: asJson }: Options): Promise<number> {
+async function runReceipt(world: World, receipt: Uint8Array, { vkey, anchor, json: asJson }: Options): Promise<number> {
   if (vkey === undefined)
     throw new CliError(
       EXIT.usage,
-      'A receipt has no keys of its own',
-      'Give --vkey as you were told it; `recant log vkeys` says it at the ledger.',
+      'A receipt needs --vkey: it contains no keys',
+      'Get the key over a channel that you trust; `recant log vkeys` prints it at the ledger.',
     );
-  if (anchor.length > 0) throw new CliError(EXIT.usage, '--anchor is not for a receipt: it holds its checkpoint itself', 'Leave it out.');
+  if (anchor.length > 0) throw new CliError(EXIT.usage, 'A receipt takes no --anchor: it contains its checkpoint', 'Leave out --anchor.');
   const { verifyReceipt } = await import('../../evidence/verify-receipt.ts');
   const verdict = verifyReceipt(receipt, vkey);
-  world.out.write(asJson ? json(verdict) : receiptWords(verdict, painter(world.out)));
+  world.out.write(asJson ? json(verdict) : receiptText(verdict, painter(world.out)));
   return verdict.sound ? EXIT.ok : EXIT.notSound;
 }
 
-async function verifyFile(file: string, kept: Kept): Promise<Verdict> {
-  const options = await kept(originsOfBundle(file));
+async function verifyFile(file: string, readOptions: ReadOptions): Promise<Verdict> {
+  const options = await readOptions(originsOfBundle(file));
   return await verifyBundle(createReadStream(file, { highWaterMark: READ_BYTES }), options);
 }

@@ -1,10 +1,11 @@
 import { expect, test } from 'vitest';
-import { verdictWords } from '../src/cli/verdict-text.ts';
+import { verdictText } from '../src/cli/verdict-text.ts';
 import { actsText } from '../src/render/act.ts';
-import { conflictLines, planText, stepWords } from '../src/render/plan.ts';
-import { fateWords, resourceWords } from '../src/render/resource.ts';
+import { conflictLines, planText, stepText } from '../src/render/plan.ts';
+import { changesText, resourceText } from '../src/render/resource.ts';
 import { runText } from '../src/render/run.ts';
-import { printable, table } from '../src/terminal/output.ts';
+import { printable } from '../src/terminal/output.ts';
+import { table } from '../src/terminal/table.ts';
 
 const plain = (_style: unknown, text: string): string => text;
 const ref = (action: string) => ({ source: 'recant://a/1', action, attempt: 1 });
@@ -12,7 +13,7 @@ const ref = (action: string) => ({ source: 'recant://a/1', action, attempt: 1 })
 const NOON = '019ca945-0a00-7000-8000-000000000000';
 const LATER = '019ca945-f460-7000-8000-000000000000';
 
-test('an act is one line from order to end, a run too, and what is counted is counted in words', () => {
+test('an act and its outcome are one line, a run too', () => {
   const item = (event: object, at = 0) => ({ shard: 0, index: at, receivedAt: '2026-03-01T12:00:00.000Z', event }) as never;
   const ordered = (act: string) =>
     item({ type: 'recant.act.ordered.v1', data: { act, by: 'abc', operation: 'revokeKey', target: { keyId: 'k1' } } });
@@ -32,8 +33,8 @@ test('an act is one line from order to end, a run too, and what is counted is co
     'key abc revoke key refused: key unknown key id k1',
   ]);
   expect(lines([ended('0'), ordered('1')])).toEqual([
-    'end of an earlier act refused: key unknown',
-    'key abc revoke key no end in view key id k1',
+    'outcome of an earlier act refused: key unknown',
+    'key abc revoke key no outcome yet key id k1',
   ]);
   expect(lines([ordered('1')], [ended('1')])).toEqual(['key abc revoke key refused: key unknown key id k1']);
 });
@@ -50,12 +51,12 @@ test('a verification accounts for every entry', () => {
     anchorsUnused: [],
     anchorsNewer: [],
   };
-  expect(verdictWords(verdict, plain).split('\n')[0]).toBe(
-    'Sound. 6 logs, 148 entries: 141 events (acts among them), 1 refused message, 6 beginnings of logs and epochs; 1 checkpoint.',
+  expect(verdictText(verdict, plain).split('\n')[0]).toBe(
+    'Sound. 6 logs, 148 entries: 141 events (acts included), 1 dead letter, 6 genesis entries of logs and epochs; 1 checkpoint.',
   );
 });
 
-test('a conflict is told in words: what, which parts, who, with which tool, when', () => {
+test('a conflict names the resource, the parts, the later agent, its tool and the time', () => {
   const conflict = {
     kind: 'later_write' as const,
     ref: ref(NOON),
@@ -70,11 +71,11 @@ test('a conflict is told in words: what, which parts, who, with which tool, when
       { ...conflict, part: 'note', by, detail: '' },
     ]),
   ).toEqual([
-    "shop orders 7: `status`, `note` was written later by support-bot (tool ship_order) at 2026-03-01 12:01:00 UTC; undoing pricing-bot's cancel_order (2026-03-01 12:00:00 UTC) would wipe that out",
+    "shop orders 7: `status`, `note` were written later by support-bot (tool ship_order) at 2026-03-01 12:01:00 UTC; undoing pricing-bot's cancel_order (2026-03-01 12:00:00 UTC) would overwrite that",
   ]);
 });
 
-test('what was written over by something that stays is told of both, and what has no end of the attempt itself', () => {
+test('an overwritten attempt names the attempt that is not undone; an open attempt says so', () => {
   const attempt = { ref: ref(NOON), agent: 'pricing-bot', tool: 'cancel_order' };
   const by = { ref: ref(LATER), agent: 'pricing-bot', tool: 'cancel_order' };
   expect(
@@ -83,12 +84,12 @@ test('what was written over by something that stays is told of both, and what ha
       { kind: 'open', ...attempt, detail: 'It has not settled: it may still have effects.' },
     ]),
   ).toEqual([
-    "pricing-bot's cancel_order (2026-03-01 12:00:00 UTC): pricing-bot's cancel_order (2026-03-01 12:01:00 UTC) wrote the same later, and is not undone itself",
+    "pricing-bot's cancel_order (2026-03-01 12:00:00 UTC): pricing-bot's cancel_order (2026-03-01 12:01:00 UTC) wrote the same parts later and is not undone",
     "pricing-bot's cancel_order (2026-03-01 12:00:00 UTC): It has not settled: it may still have effects",
   ]);
 });
 
-test('of a long run what did not go back is shown before what did, and of all that is cut how much', () => {
+test('a long run shows steps that were not restored first, and counts what it leaves out', () => {
   const steps = Array.from({ length: 60 }, (_, n) => ({
     ...{ step: n + 1, state: 'ended', outcome: n === 58 ? 'conflicted' : 'restored', agent: 'bot', tool: 'write' },
     findings: n === 58 ? [{ resource: 'filesystem://notes/a.txt', part: 'content', detail: 'somebody changed it since' }] : [],
@@ -110,15 +111,15 @@ test('of a long run what did not go back is shown before what did, and of all th
   expect(lines.filter((line) => /^\d+ +bot/.test(line))).toHaveLength(40);
   expect(lines.find((line) => line.startsWith('59 '))).toContain('notes a.txt `content`: somebody changed it since');
   expect(lines.filter((line) => line.includes('more'))).toEqual([
-    '  ... and 20 more steps (--json has all)',
-    '  ... and 3 more (--json has all)',
+    '  ... and 20 more steps (--json shows all)',
+    '  ... and 3 more (--json shows all)',
   ]);
   expect(lines.filter((line) => line.includes('irreversible'))).toEqual([
     "  bot's send_mail (2026-03-01 12:00:00 UTC): Its tool was declared irreversible",
   ]);
 });
 
-test('a plan names an attempt without a step once, and those alike in one line', () => {
+test('a plan lists an attempt that is not undone once, and equal ones in one line', () => {
   const attempt = { agent: 'bot', tool: 'look', reason: 'no_effect', detail: 'It changed nothing that was recorded.' };
   const mail = { ref: ref(NOON), agent: 'bot', tool: 'send_mail' };
   const body = {
@@ -134,37 +135,37 @@ test('a plan names an attempt without a step once, and those alike in one line',
   const annex = { probedAtMs: 0, findings: Array.from({ length: 41 }, (_, n) => finding(n)) };
   const lines = planText({ id: 'p', digest: 'd', body, annex, approval: { state: 'not_needed', given: [] } } as never, plain).split('\n');
   expect(lines.slice(2, 6)).toEqual([
-    'In the way:',
+    'Conflicts:',
     "  bot's send_mail (2026-03-01 12:00:00 UTC): Its tool was declared irreversible",
-    'No step for:',
+    'Not undone:',
     '  bot look: no effect (It changed nothing that was recorded), 2 attempts',
   ]);
-  expect(lines.at(-3)).toBe('  ... and 1 more (--json has all)');
+  expect(lines.at(-3)).toBe('  ... and 1 more (--json shows all)');
 });
 
-test('a step says what goes back where', () => {
+test('a step says what changes on which resource', () => {
   const resource = 'postgres://shop/public.refunds/7';
   const step = (guards: { resource: string; part: string; before: string | null; after: string | null }[]) => ({
     ...{ step: 1, undoes: ref(NOON), agent: 'a', tool: 't', grade: 'attested' as const, after: [] },
     systems: [{ system: 'shop', connector: 'postgres', effects: 1, knownOrdinals: {}, guards }],
   });
-  expect(stepWords(step([{ resource, part: 'exists', before: null, after: 'v1.x' }]))).toBe('shop refunds 7: removed (was created)');
-  expect(stepWords(step([{ resource, part: 'exists', before: 'v1.x', after: null }]))).toBe('shop refunds 7: put back (was deleted)');
-  expect(stepWords(step([{ resource, part: 'cents', before: 'v1.x', after: 'v1.y' }]))).toBe('shop refunds 7: cents as before');
+  expect(stepText(step([{ resource, part: 'exists', before: null, after: 'v1.x' }]))).toBe('shop refunds 7: deleted (was created)');
+  expect(stepText(step([{ resource, part: 'exists', before: 'v1.x', after: null }]))).toBe('shop refunds 7: recreated (was deleted)');
+  expect(stepText(step([{ resource, part: 'cents', before: 'v1.x', after: 'v1.y' }]))).toBe('shop refunds 7: cents restored');
 });
 
-test('resources with one fate are told together, and what their names share once', () => {
+test('resources with the same change share a line, and the common start of their names', () => {
   const guards = [1, 2, 3, 4].map((n) => ({ resource: `postgres://shop/public.items/${n}`, part: 'price', before: 'v1.a', after: 'v1.b' }));
-  expect(fateWords(guards, 3)).toEqual(['shop items 1, 2, 3 and 1 more: price as before']);
+  expect(changesText(guards, 3)).toEqual(['shop items 1, 2, 3 and 1 more: price restored']);
 });
 
-test('resources read like names', () => {
-  expect(resourceWords('filesystem://catalogue/old%20prices/a.txt')).toBe('catalogue old prices/a.txt');
-  expect(resourceWords('postgres://shop/sales.orders/a%2Cb,7')).toBe('shop sales.orders a,b,7');
-  expect(resourceWords('not a uri')).toBe('not a uri');
+test('resources are shown as names', () => {
+  expect(resourceText('filesystem://catalogue/old%20prices/a.txt')).toBe('catalogue old prices/a.txt');
+  expect(resourceText('postgres://shop/sales.orders/a%2Cb,7')).toBe('shop sales.orders a,b,7');
+  expect(resourceText('not a uri')).toBe('not a uri');
 });
 
-test('where the terminal is narrower than a table, ids are shortened, but for those that the next command takes', () => {
+test('in a narrow terminal ids are shortened, except those that the next command takes', () => {
   const uuid = '019ca945-0a00-7000-8000-000000abcdef';
   const rows = [[uuid, `recant://recant/plan/${uuid} (restarted)`, 'replaced by 3f6c0a9be1d24c7788aa']];
   const [asIs = '', wide = '', narrow = ''] = [undefined, 160, 100].map(
@@ -180,7 +181,7 @@ test('where the terminal is narrower than a table, ids are shortened, but for th
   expect(narrow).toBe(`${uuid}  recant://recant/plan/…abcdef (restarted)  replaced by …7788aa`);
 });
 
-test('no control character of an agent reaches the terminal', () => {
+test('no control character from an agent reaches the terminal', () => {
   expect(printable('a\u001b[2Jb\u202ec\rd\u009be')).toBe('a\ufffd[2Jb\ufffdc\ufffdd\ufffde');
   expect(table(['tool'], [['x\u001b]0;y']], plain)).not.toContain('\u001b');
   expect(printable('k\nFully restored.\u2028Next:\tx\u200f')).toBe('k\ufffdFully restored.\ufffdNext:\ufffdx\ufffd');

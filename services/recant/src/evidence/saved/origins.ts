@@ -4,7 +4,7 @@ import { originOf } from '@recant/ledger';
 import { ANCHORS_MAX, BrokenRule, HEAD_BYTES_MAX, type LedgerSnapshot, type LogReader, manifestOf } from '@recant/verifier';
 import { CliError, EXIT } from '../../terminal/exit.ts';
 
-/** First lines of the checkpoints that what is verified can have, for places that are asked log by log. */
+/** Origins (first lines) of all checkpoints that the verified logs can have, for places that are queried log by log. */
 export type Origins = () => Promise<readonly string[]>;
 
 interface Log {
@@ -12,7 +12,7 @@ interface Log {
   readonly epoch: number;
 }
 
-/** Of a bundle: of all shards, those that are not in it too. None of a file that is no bundle: verifying says so. */
+/** Of a bundle: all shards of the ledger, also those that the bundle omits. Empty for a file that is no bundle; the verifier reports it. */
 export function originsOfBundle(file: string): Origins {
   return async () => {
     try {
@@ -26,7 +26,7 @@ export function originsOfBundle(file: string): Origins {
   };
 }
 
-/** Of one log, by the checkpoint that it shows. */
+/** Of one log, from its published checkpoint. */
 export function originsOfLog(log: Pick<LogReader, 'checkpoint'>): Origins {
   return async () => {
     const [first = ''] = Buffer.from(await log.checkpoint())
@@ -37,7 +37,7 @@ export function originsOfLog(log: Pick<LogReader, 'checkpoint'>): Origins {
   };
 }
 
-/** Of a whole ledger: an emptied one is asked about as one that was made with the usual number of shards. */
+/** Of a whole ledger. An empty one is assumed to have the default number of shards. */
 export function originsOfLedger(ledger: string, tenant: string, readHeads: LedgerSnapshot['heads']): Origins {
   return async () => {
     const heads = await readHeads();
@@ -47,18 +47,18 @@ export function originsOfLedger(ledger: string, tenant: string, readHeads: Ledge
 
 function ofLedger(ledger: string, tenant: string, logs: readonly Log[], shards = SHARDS_DEFAULT, only?: number): readonly string[] {
   const epochs = new Map(logs.map(({ shard, epoch }) => [shard, epoch]));
-  const asked = only === undefined ? Array.from({ length: shards }, (_, shard) => shard) : [only];
-  return ofLogs(asked.map((shard) => ({ epoch: epochs.get(shard) ?? 1, origin: (epoch) => originOf(ledger, { tenant, shard }, epoch) })));
+  const wanted = only === undefined ? Array.from({ length: shards }, (_, shard) => shard) : [only];
+  return ofLogs(wanted.map((shard) => ({ epoch: epochs.get(shard) ?? 1, origin: (epoch) => originOf(ledger, { tenant, shard }, epoch) })));
 }
 
-/** Of each log the next epoch too: one that was set back does not say that it had it. */
+/** Includes the next epoch of each log: a log restored from a backup does not know that it was opened. */
 function ofLogs(logs: readonly { readonly epoch: number; readonly origin: (epoch: number) => string }[]): readonly string[] {
   const count = logs.reduce((sum, { epoch }) => sum + epoch + 1, 0);
   if (count > ANCHORS_MAX)
     throw new CliError(
       EXIT.failed,
-      `A witness cannot be asked ${count} questions`,
-      'Copy the checkpoints that it shows into a folder, and give that.',
+      `Too many epochs to query a witness: ${count} requests`,
+      'Copy its checkpoints into a folder, and pass that.',
     );
   return logs.flatMap(({ epoch, origin }) => Array.from({ length: epoch + 1 }, (_, at) => origin(at + 1)));
 }

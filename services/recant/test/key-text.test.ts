@@ -1,6 +1,6 @@
 import type { KeyBody } from '@recant/api';
 import { expect, test } from 'vitest';
-import { keyNoteWords, keyStateWords, timeLeft, undoableWords } from '../src/render/key.ts';
+import { keyNote, keyStateText, noResourceWarning, timeLeft } from '../src/render/key.ts';
 
 const NOW = Date.parse('2026-03-01T12:00:00Z');
 const key: KeyBody = {
@@ -31,17 +31,17 @@ test.each<[Partial<KeyBody>, string]>([
   [{ state: 'rotated', expiresAt: '2026-03-01T15:00:00.000Z', successor: 'n' }, 'rotated, expires in 3 h'],
   [{ state: 'expired', expiresAt: '2026-02-01T00:00:00.000Z' }, 'expired 2026-02-01 00:00:00 UTC'],
   [{ state: 'revoked', revokedAt: '2026-02-02T00:00:00.000Z' }, 'revoked 2026-02-02 00:00:00 UTC'],
-])('what a key with %j is', (over, words) => {
-  expect(keyStateWords({ ...key, ...over }, NOW)).toBe(words);
+])('state of a key with %j', (over, words) => {
+  expect(keyStateText({ ...key, ...over }, NOW)).toBe(words);
 });
 
 test('a key names what it replaces and what replaces it', () => {
-  expect(keyNoteWords({ ...key, predecessor: 'p', successor: 's' })).toBe('ci; replaces p; replaced by s');
-  expect(keyNoteWords({ ...key, label: '' })).toBe('');
+  expect(keyNote({ ...key, predecessor: 'p', successor: 's' })).toBe('ci; replaces p; replaced by s');
+  expect(keyNote({ ...key, label: '' })).toBe('');
 });
 
-test('a key for agents that nothing can be undone by is said to be one', () => {
-  expect(undoableWords({ roles: ['emit'], resources: [] })).toMatch(/^Nothing .* can be undone/);
-  expect(undoableWords({ roles: ['emit'], resources: ['postgres://shop/*'] })).toBe('');
-  expect(undoableWords({ roles: ['view'], resources: [] })).toBe('');
+test('an agent key without resources gets a warning', () => {
+  expect(noResourceWarning({ roles: ['emit'], resources: [] })).toMatch(/^Warning: .*cannot be undone/);
+  expect(noResourceWarning({ roles: ['emit'], resources: ['postgres://shop/*'] })).toBe('');
+  expect(noResourceWarning({ roles: ['view'], resources: [] })).toBe('');
 });

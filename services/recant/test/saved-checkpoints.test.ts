@@ -89,7 +89,7 @@ const verified = (...args: string[]): Promise<Ended> =>
   });
 const compared = ({ out }: Ended): number => (JSON.parse(out) as { counts: { anchors: number } }).counts.anchors;
 
-test('a log and a whole ledger are compared with what a bucket and a witness keep, each alone and both', async () => {
+test('a log and a whole ledger are compared with checkpoints in a bucket and of a witness, each alone and both', async () => {
   for (const what of [['--log', '0'], []]) {
     const [kept, cosigned, both] = [
       compared(await verified(...what, '--anchor', inBucket())),
@@ -102,7 +102,7 @@ test('a log and a whole ledger are compared with what a bucket and a witness kee
   }
 });
 
-test('a bundle is compared with what was kept up to then; what is newer says nothing of it, and is no cut', async () => {
+test('a bundle is compared with older checkpoints; newer ones cannot check it and are no truncation', async () => {
   expect(compared(await verified(bundle(), '--anchor', inBucket()))).toBeGreaterThan(0);
   // The export's own entry is in what the witness shows by now.
   const newer = await waitUntil(async () => {
@@ -117,7 +117,7 @@ test('a bundle is compared with what was kept up to then; what is newer says not
   expect(await verify([bundle(), '--anchor', inBucket(), '--anchor', witness.url])).toMatchObject({ code: 0 });
 });
 
-test('a ledger replaced as a whole by another one signed with its key is sound by itself, and not what a bucket or a witness keeps', async () => {
+test('a ledger replaced by another one signed with its key is sound by itself, but differs from checkpoints in a bucket or of a witness', async () => {
   expect(await verify([bundle(forged), '--vkey', vkey])).toMatchObject({ code: 0 });
   for (const place of [inBucket(''), inBucket('/recant'), inBucket('/recant/test.example/'), witness.url, `${witness.url}/`]) {
     const ended = await verify([bundle(forged), '--anchor', place]);
@@ -129,7 +129,7 @@ test('a ledger replaced as a whole by another one signed with its key is sound b
   }
 });
 
-test('one checkpoint at an address of its own is enough; under another key it is not believed, and of another ledger it is nothing', async () => {
+test('one checkpoint at its own address is enough; under another key it is rejected, of another ledger it does not count', async () => {
   const { logs } = manifestOf((await readFile(bundle())).subarray(0, HEAD_BYTES_MAX));
   const hash = createHash('sha256')
     .update(logs[0]?.origin ?? '')
@@ -141,11 +141,11 @@ test('one checkpoint at an address of its own is enough; under another key it is
   expect(await verify(['--vkey', stranger, '--anchor', one])).toMatchObject({ code: 6, out: expect.stringContaining('key_unknown') });
   expect(await verify([bundle(), '--anchor', inBucket('/elsewhere')])).toMatchObject({
     code: 1,
-    err: expect.stringContaining('is of what was verified'),
+    err: expect.stringContaining('belongs to what was verified'),
   });
 });
 
-test('a receipt that somebody has is a checkpoint kept elsewhere; a file without one is refused by name', async () => {
+test('a receipt counts as a checkpoint saved elsewhere; a file without one is refused by name', async () => {
   const folderOf = join(folder.path, '.recant');
   const listed = await recantHere(folderOf, ['actions', 'list', '--json']);
   const { action = '' } = (JSON.parse(listed.out) as { items: { action: string }[] }).items[0] ?? {};
@@ -156,10 +156,10 @@ test('a receipt that somebody has is a checkpoint kept elsewhere; a file without
     code: 6,
     out: expect.stringMatching(/^Not sound: anchor_differs/),
   });
-  expect(await verify([bundle(), '--anchor', bundle()])).toMatchObject({ code: 2, err: expect.stringContaining('holds no checkpoint') });
+  expect(await verify([bundle(), '--anchor', bundle()])).toMatchObject({ code: 2, err: expect.stringContaining('is not a checkpoint') });
 });
 
-test('a place that cannot be asked, or answers with something else, is no place with nothing in it', async () => {
+test('a place that does not answer, or not with checkpoints, is an error', async () => {
   const some = inBucket();
   const cases: readonly [string, Record<string, string>, number, RegExp][] = [
     [some, {}, 2, /needs RECANT_ANCHOR_S3_ACCESS_KEY_ID/],
@@ -167,14 +167,14 @@ test('a place that cannot be asked, or answers with something else, is no place 
     [some, settings({ RECANT_ANCHOR_S3_SECRET_ACCESS_KEY: 'wrong' }), 4, /403 SignatureDoesNotMatch: correct the secret access key/],
     [some, settings({ RECANT_ANCHOR_S3_ENDPOINT: 'http://127.0.0.1:1' }), 4, /is unreachable/],
     ['s3://test-not-there/recant/', settings(), 4, /404 NoSuchBucket: create the bucket/],
-    ['s3://', settings(), 2, /is not the address of a bucket/],
-    ['s3://UPPER/x', settings(), 2, /is not the address of a bucket/],
+    ['s3://', settings(), 2, /Invalid bucket address/],
+    ['s3://UPPER/x', settings(), 2, /Invalid bucket address/],
     ['http://127.0.0.1:1', settings(), 4, /is unreachable/],
-    ['https://', settings(), 2, /is not an address that can be asked/],
-    ['https://user:secret@witness.example', settings(), 2, /is not an address that can be asked/],
+    ['https://', settings(), 2, /Invalid witness address/],
+    ['https://user:secret@witness.example', settings(), 2, /Invalid witness address/],
     [`${witness.url}/${'0'.repeat(64)}/checkpoint`, settings(), 4, /not found/],
     [`${witness.url}/health.checkpoint`, settings(), 4, /not found/],
-    [`${witness.url}/elsewhere`, settings(), 1, /is of what was verified/],
+    [`${witness.url}/elsewhere`, settings(), 1, /belongs to what was verified/],
   ];
   for (const [place, env, code, says] of cases) {
     const ended = await verify([bundle(), '--anchor', place], env);

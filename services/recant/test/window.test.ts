@@ -10,10 +10,10 @@ function refused(options: Parameters<typeof windowOf>[0]): CliError {
   } catch (error) {
     if (error instanceof CliError) return error;
   }
-  throw new Error(`${JSON.stringify(options)} was taken`);
+  throw new Error(`${JSON.stringify(options)} was accepted`);
 }
 
-test('a duration is the last while before now', () => {
+test('a duration is a window that ends now', () => {
   expect(windowOf({ window: '10m' }, NOW)).toEqual({ from: '2026-03-01T11:50:00.000Z' });
   expect(windowOf({ from: '2h', to: '1h' }, NOW)).toEqual({ from: '2026-03-01T10:00:00.000Z', to: '2026-03-01T11:00:00.000Z' });
   expect(windowOf({}, NOW)).toEqual({});
@@ -23,7 +23,7 @@ test('an ISO 8601 time keeps its zone', () => {
   expect(windowOf({ from: '2026-03-01T11:00:00+02:00' }, NOW)).toEqual({ from: '2026-03-01T09:00:00.000Z' });
 });
 
-test('a time without a zone, a reversed window and nonsense are wrong use, and say what to do', () => {
+test('a time without a zone, a reversed window and nonsense are usage errors with an action', () => {
   for (const options of [
     { from: '2026-03-01T11:00:00' },
     { from: '2026-03-01' },

@@ -5,15 +5,15 @@ import { ANCHORS_MAX, type SavedCheckpoint } from '@recant/verifier';
 import { CliError, EXIT } from '../../terminal/exit.ts';
 import { readReceipt } from '../verify-receipt.ts';
 
-/** Every checkpoint in a folder, or one file: as an anchor writes them, in a receipt, or copied there by hand, each with the time of its file. */
-export async function* keptInFolder(path: string): AsyncGenerator<SavedCheckpoint> {
+/** Checkpoints in a folder or one file: written by an anchor, in a receipt, or copied by hand; each with the time of its file. */
+export async function* savedInFolder(path: string): AsyncGenerator<SavedCheckpoint> {
   for (const name of await listFiles(path)) {
     const { size, mtimeMs } = await stat(name);
     const receipt = name === path || name.endsWith('.tlog-proof') ? await readReceipt(name) : undefined;
     if (receipt === undefined && size > NOTE_BYTES_MAX)
-      throw new CliError(EXIT.usage, `${name} is too large for a checkpoint`, 'Give a folder with checkpoints only.');
+      throw new CliError(EXIT.usage, `${name} is too large for a checkpoint`, 'Pass a folder that has only checkpoints.');
     const note = receipt === undefined ? await readFile(name) : inFile(name, () => decodeTlogProof(receipt).checkpoint);
-    // In a folder something else may lie beside them; a file that was named is one.
+    // A folder may have other files too; a file that is passed by name must be a checkpoint.
     if (name === path) inFile(name, () => parseNote(note));
     yield { name: relative(path, name) || name, note, savedAtMs: mtimeMs };
   }
@@ -26,8 +26,8 @@ function inFile<T>(name: string, read: () => T): T {
     if (!(cause instanceof TransparencyError)) throw cause;
     throw new CliError(
       EXIT.usage,
-      `${name} holds no checkpoint: ${cause.message}`,
-      'Give a checkpoint (`recant log checkpoint SHARD`), a receipt (`recant receipt ACTION`), or a folder with either.',
+      `${name} is not a checkpoint: ${cause.message}`,
+      'Pass a checkpoint (`recant log checkpoint SHARD`), a receipt (`recant receipt ACTION`), or a folder with either.',
       { cause },
     );
   }
@@ -37,14 +37,14 @@ async function listFiles(path: string): Promise<readonly string[]> {
   try {
     if ((await stat(path)).isFile()) return [path];
     const files = (await readdir(path, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile());
-    // What an anchor's crash leaves is a draft.
+    // A crash of an anchor leaves a draft.
     const names = files.map((entry) => join(entry.parentPath, entry.name)).filter((name) => !name.endsWith('.draft'));
     if (names.length > ANCHORS_MAX)
-      throw new CliError(EXIT.usage, `${path} holds more than ${ANCHORS_MAX} files`, 'Give the newest of each log.');
+      throw new CliError(EXIT.usage, `${path} has more than ${ANCHORS_MAX} files`, 'Pass only the newest checkpoints of each log.');
     return names.sort();
   } catch (cause) {
     if (cause instanceof CliError) throw cause;
-    throw new CliError(EXIT.failed, `${path} cannot be read: ${(cause as Error).message}`, 'Give the folder that the anchor writes to.', {
+    throw new CliError(EXIT.failed, `Cannot read ${path}: ${(cause as Error).message}`, 'Pass the folder that the anchor writes to.', {
       cause,
     });
   }
