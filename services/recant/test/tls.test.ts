@@ -53,7 +53,7 @@ test('an expired certificate, and an address that others reach without one, are 
   const expired = await recant(folder.path, ['up', '--port', '0'], await environment(old));
   expect(expired).toMatchObject({
     code: 1,
-    err: expect.stringMatching(/^recant: RECANT_TLS_CERT_FILE: the certificate in .* expired on 2021-01-01: renew it\n$/m),
+    err: expect.stringMatching(/^recant: RECANT_TLS_CERT_FILE: the certificate in .* expired on 2021-01-01; renew it\n$/m),
   });
   const open = await recant(folder.path, ['up', '--port', '0', '--host', '0.0.0.0']);
   expect(open).toMatchObject({
