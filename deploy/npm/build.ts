@@ -1,18 +1,18 @@
-/** `npm run build`: compiles what is published into dist/npm, one folder a package, for the oldest Node that agents run on. */
+/** `npm run build`: compiles the published packages into dist/npm, one folder each, for the oldest supported Node. */
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, cpSync, existsSync, globSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type PublishedPackage, publishedManifest, publishedPackages, ROOT } from './packages.ts';
 
-/** What Node 20.19 runs: a newer language is translated, a newer library function (all of ES2024 but its strings) does not compile. */
+/** Target Node 20.19: newer syntax is translated; newer library functions (ES2024 except its string methods) do not compile. */
 const LANGUAGE = { target: 'ES2022', lib: ['ES2023', 'ES2024.String'] };
 
 export class BuildError extends Error {
   override readonly name = 'BuildError';
 }
 
-/** Builds the published packages into `<target>/@recant/<name>`. Gives their names; throws BuildError. */
+/** Builds the published packages into `<target>/@recant/<name>`. @returns their names @throws BuildError */
 export function buildPackages(target: string): string[] {
   const packages = publishedPackages();
   const draft = mkdtempSync(join(tmpdir(), 'recant-build-'));
@@ -25,7 +25,7 @@ export function buildPackages(target: string): string[] {
   return packages.map(({ manifest }) => manifest.name);
 }
 
-/** One program of all packages, because they see each other's sources. */
+/** Compiles all packages as one program, because they import each other's sources. */
 function compile(packages: readonly PublishedPackage[], draft: string): void {
   const sources = packages.flatMap(({ folder }) => globSync(`${folder}/src/**/*.ts`, { cwd: ROOT }));
   const config = {
@@ -42,7 +42,7 @@ function compile(packages: readonly PublishedPackage[], draft: string): void {
   writeFileSync(join(draft, 'tsconfig.json'), JSON.stringify(config));
   const tsc = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
   const { status, stdout, stderr } = spawnSync(process.execPath, [tsc, '-p', join(draft, 'tsconfig.json')], { encoding: 'utf8' });
-  if (status !== 0) throw new BuildError(`What is published does not compile for Node 20.19:\n${stdout}${stderr}`);
+  if (status !== 0) throw new BuildError(`The published packages do not compile for Node 20.19:\n${stdout}${stderr}`);
 }
 
 function layOut(published: PublishedPackage, draft: string, target: string): void {

@@ -18,7 +18,7 @@ export interface PublishedPackage {
   manifest: Manifest;
 }
 
-/** The libs that are not private: what agents and their tools install. */
+/** Libs that are not private. */
 export function publishedPackages(): PublishedPackage[] {
   return globSync(['libs/*/package.json', 'libs/connectors/*/package.json', 'libs/recorders/*/package.json'], { cwd: ROOT })
     .map((file) => ({ folder: dirname(file), manifest: JSON.parse(readFileSync(join(ROOT, file), 'utf8')) as Manifest }))
@@ -26,7 +26,7 @@ export function publishedPackages(): PublishedPackage[] {
     .sort((a, b) => a.manifest.name.localeCompare(b.manifest.name));
 }
 
-/** The manifest as it is published: it points to the JavaScript and the declarations that stand where the sources stood. */
+/** The published manifest, whose exports point to the compiled JavaScript and declarations. */
 export function publishedManifest({ manifest }: PublishedPackage): Manifest & { exports: Record<string, unknown> } {
   const compiled = (source: string, extension: string): string => source.replace(/\.ts$/, extension);
   const exports = Object.fromEntries(

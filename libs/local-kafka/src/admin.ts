@@ -1,34 +1,37 @@
 import { type Admin, Kafka, type KafkaConfig, logLevel } from 'kafkajs';
 import { LocalKafkaError } from './error.ts';
 
-/** A cold broker on a busy machine. */
-const ANSWER_MS = 120_000;
+/** Enough for a cold start on a busy machine. */
+const READY_MS = 120_000;
 const RETRY_MS = 100;
 
-/** Where the broker is, and how it is spoken to. */
-export type Way = Pick<KafkaConfig, 'ssl' | 'sasl'> & { readonly brokers: string[] };
+/** Address and credentials of the broker. */
+export type BrokerAddress = Pick<KafkaConfig, 'ssl' | 'sasl'> & { readonly brokers: string[] };
 
-function client(way: Way): Kafka {
+function client(address: BrokerAddress): Kafka {
   return new Kafka({
     clientId: 'recant-local-kafka',
-    ...way,
+    ...address,
     logLevel: logLevel.NOTHING,
     connectionTimeout: 2_000,
     retry: { initialRetryTime: RETRY_MS, maxRetryTime: 500, retries: 5 },
   });
 }
 
-/** An open port is not yet a ready group coordinator: asking for a group's offsets reaches it. */
-export async function untilAnswering(way: Way): Promise<void> {
-  const deadline = performance.now() + ANSWER_MS;
+/** Waits for the group coordinator, by requesting a group's offsets: it becomes ready after the port opens. */
+export async function untilReady(address: BrokerAddress): Promise<void> {
+  const deadline = performance.now() + READY_MS;
   for (;;) {
-    const admin = client(way).admin();
+    const admin = client(address).admin();
     try {
       await admin.connect();
       await admin.fetchOffsets({ groupId: 'recant-ready', topics: [] });
       return;
     } catch (cause) {
-      if (performance.now() > deadline) throw new LocalKafkaError('start_failed', `Kafka does not answer on ${way.brokers}`, { cause });
+      if (performance.now() > deadline)
+        throw new LocalKafkaError('start_failed', `Kafka did not become ready on ${address.brokers} within ${READY_MS / 1_000} s`, {
+          cause,
+        });
       await new Promise((done) => setTimeout(done, RETRY_MS));
     } finally {
       await admin.disconnect().catch(() => {});
@@ -36,16 +39,16 @@ export async function untilAnswering(way: Way): Promise<void> {
   }
 }
 
-export async function createTopics(way: Way, topics: readonly { name: string; partitions: number }[]): Promise<void> {
+export async function createTopics(address: BrokerAddress, topics: readonly { name: string; partitions: number }[]): Promise<void> {
   if (topics.length === 0) return;
-  const admin = client(way).admin();
+  const admin = client(address).admin();
   await admin.connect();
   try {
     const existing = new Set(await admin.listTopics());
     const wanted = topics.filter(({ name }) => !existing.has(name));
-    const made = wanted.map(({ name, partitions }) => ({ topic: name, numPartitions: partitions }));
-    await admin.createTopics({ topics: made, waitForLeaders: false });
-    await untilLed(
+    const created = wanted.map(({ name, partitions }) => ({ topic: name, numPartitions: partitions }));
+    await admin.createTopics({ topics: created, waitForLeaders: false });
+    await untilLeadersElected(
       admin,
       wanted.map(({ name }) => name),
     );
@@ -54,9 +57,9 @@ export async function createTopics(way: Way, topics: readonly { name: string; pa
   }
 }
 
-/** A new topic has no leaders at first, and the broker may answer that it knows nothing of it; waiting inside kafkajs gives up on that answer. */
-async function untilLed(admin: Admin, topics: string[]): Promise<void> {
-  const deadline = performance.now() + ANSWER_MS;
+/** Waits for the topics' leaders. Until then the broker may also report unknown topics, an error at which kafkajs' own waiting gives up. */
+async function untilLeadersElected(admin: Admin, topics: string[]): Promise<void> {
+  const deadline = performance.now() + READY_MS;
   for (;;) {
     const found =
       topics.length === 0
@@ -69,7 +72,8 @@ async function untilLed(admin: Admin, topics: string[]): Promise<void> {
             },
           );
     if (found?.every(({ partitions }) => partitions.every(({ leader }) => leader >= 0))) return;
-    if (performance.now() > deadline) throw new LocalKafkaError('start_failed', `Kafka gives ${topics} no leaders`);
+    if (performance.now() > deadline)
+      throw new LocalKafkaError('start_failed', `Kafka elected no leaders for ${topics} within ${READY_MS / 1_000} s`);
     await new Promise((done) => setTimeout(done, RETRY_MS));
   }
 }

@@ -7,7 +7,7 @@ export interface BrokerConfig {
   security?: BrokerSecurity | undefined;
 }
 
-/** One KRaft node that is broker and controller, on loopback. Topics are made on purpose, never by a client's typing error. */
+/** One KRaft node, broker and controller, on loopback. Topics are never created implicitly. */
 export function brokerProperties({ dir, brokerPort, controllerPort, security }: BrokerConfig): string {
   const protocol = security === undefined ? 'PLAINTEXT' : 'SASL_SSL';
   const properties = {
@@ -40,7 +40,7 @@ export function brokerProperties({ dir, brokerPort, controllerPort, security }: 
     .join('');
 }
 
-/** Log4j 2, which stays quiet but for what matters; it goes to the broker's standard output, which is its log file. */
+/** Log4j 2: warnings and errors to standard output, which is the broker's log file. */
 export const LOG4J_CONFIG = `status = error
 appender.out.type = Console
 appender.out.name = out

@@ -8,7 +8,7 @@ export type LocalKafkaErrorCode =
   | 'port_in_use'
   | 'start_failed';
 
-/** What keeps a broker from running, in one line that says what to do. */
+/** Why a broker cannot run; the message is one line that says what to do. */
 export class LocalKafkaError extends Error {
   override readonly name = 'LocalKafkaError';
   readonly code: LocalKafkaErrorCode;

@@ -10,12 +10,12 @@ import { LocalKafkaError } from './error.ts';
 const run = promisify(execFile);
 const POM = fileURLToPath(new URL('../pom.xml', import.meta.url));
 const CACHE = fileURLToPath(new URL('../lib', import.meta.url));
-/** 43 MB over a slow line. */
+/** Enough for 43 MB on a slow connection. */
 const FETCH_MS = 600_000;
 
 /**
- * The folder of jars that pom.xml names, fetched once by Maven. A folder is named after the pom's digest and appears whole by a rename:
- * whoever comes second, in this process or another, finds it done and drops its own.
+ * The folder with the jars of pom.xml, fetched once by Maven. It is named after the pom's digest and appears atomically by a rename; of
+ * concurrent fetches, in this process or another, all but the first are discarded.
  */
 export async function ensureJars(env: NodeJS.ProcessEnv, cache = CACHE): Promise<string> {
   const digest = createHash('sha256')
@@ -45,16 +45,17 @@ async function fetchJars(target: string, env: NodeJS.ProcessEnv): Promise<void> 
     if ((cause as NodeJS.ErrnoException).code === 'ENOENT') {
       throw new LocalKafkaError(
         'maven_missing',
-        "Maven is missing (mvn): install Debian's package maven, or set KAFKA_BROKERS to a running Kafka",
+        'Maven (mvn) not found: install the Debian package maven, or set KAFKA_BROKERS to a running Kafka',
         {
           cause,
         },
       );
     }
-    throw new LocalKafkaError('jars_missing', `Maven could not fetch Kafka's jars: ${firstError(cause)}`, { cause });
+    throw new LocalKafkaError('jars_missing', `Maven could not fetch the Kafka jars: ${firstError(cause)}`, { cause });
   }
   const jars = await readdir(target);
-  if (!jars.some((jar) => jar.startsWith('kafka_'))) throw new LocalKafkaError('jars_missing', `Maven fetched no Kafka into ${target}`);
+  if (!jars.some((jar) => jar.startsWith('kafka_')))
+    throw new LocalKafkaError('jars_missing', `Maven fetched no kafka_*.jar into ${target}`);
 }
 
 function firstError(cause: unknown): string {

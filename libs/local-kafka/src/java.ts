@@ -4,7 +4,7 @@ import { promisify } from 'node:util';
 import { LocalKafkaError } from './error.ts';
 
 const run = promisify(execFile);
-/** Kafka 4 brokers need it. */
+/** Minimum for Kafka 4 brokers. */
 const JAVA_MAJOR_MIN = 17;
 
 /** The `java` in JAVA_HOME, else on PATH. @throws LocalKafkaError `java_missing`, or `java_too_old` before Java 17 */
@@ -13,13 +13,13 @@ export async function findJava(env: NodeJS.ProcessEnv): Promise<string> {
   const output = await run(java, ['-version'], { env, timeout: 30_000 }).then(
     ({ stdout, stderr }) => stdout + stderr,
     (cause) => {
-      const message = `Java is missing (${java}): install Debian's package openjdk-17-jre-headless, or set KAFKA_BROKERS to a running Kafka`;
+      const message = `Java not found (${java}): install the Debian package openjdk-17-jre-headless, or set KAFKA_BROKERS to a running Kafka`;
       throw new LocalKafkaError('java_missing', message, { cause });
     },
   );
   const major = javaMajor(output);
   if (major < JAVA_MAJOR_MIN) {
-    const message = `${java} is Java ${major}, Kafka needs ${JAVA_MAJOR_MIN}: install Debian's package openjdk-17-jre-headless, or set JAVA_HOME`;
+    const message = `${java}: expected Java ${JAVA_MAJOR_MIN} or later, got Java ${major}; install the Debian package openjdk-17-jre-headless, or set JAVA_HOME`;
     throw new LocalKafkaError('java_too_old', message);
   }
   return java;

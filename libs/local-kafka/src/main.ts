@@ -1,4 +1,4 @@
-/** `node libs/local-kafka/src/main.ts [folder] [port]`: a broker until Ctrl-C. */
+/** `node libs/local-kafka/src/main.ts [folder] [port]`: runs a broker until Ctrl-C. */
 import { LocalKafkaError } from './error.ts';
 import { startKafka } from './start.ts';
 

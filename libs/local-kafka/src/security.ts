@@ -2,16 +2,16 @@ import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { KafkaConfig } from 'kafkajs';
 
-/** A listener that speaks TLS and asks for a password: PLAIN, SCRAM-SHA-256 and SCRAM-SHA-512, whichever the client likes. */
+/** A listener with TLS and passwords: the client chooses PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512. */
 export interface BrokerSecurity {
   /** PEM, for 127.0.0.1; the key is PKCS #8. */
   readonly cert: string;
   readonly key: string;
-  /** PEM: who signed it. */
+  /** PEM: the CA that signed `cert`. */
   readonly ca: string;
-  /** PEM: only clients with a certificate under it are let in. */
+  /** PEM: if set, clients need a certificate signed by this CA. */
   readonly clientCa?: string;
-  /** Password by name; names and passwords of letters, digits and `-`. The first one is the broker's own too. */
+  /** Password by user name, both of letters, digits and `-`. The broker itself uses the first one. */
   readonly users: Readonly<Record<string, string>>;
 }
 
@@ -19,7 +19,7 @@ export interface BrokerSecurity {
 export const SCRAM_MECHANISMS = ['SCRAM-SHA-256', 'SCRAM-SHA-512'] as const;
 const LISTENER = 'listener.name.sasl_ssl';
 
-/** Properties beside those of a broker without security. */
+/** Additional broker properties. */
 export function securityProperties(dir: string, { clientCa, users }: BrokerSecurity): Record<string, string> {
   const [[name, password] = ['', '']] = Object.entries(users);
   const known = Object.entries(users).map(([user, secret]) => `user_${user}="${secret}"`);
@@ -33,12 +33,12 @@ export function securityProperties(dir: string, { clientCa, users }: BrokerSecur
     'ssl.keystore.location': join(dir, 'broker.pem'),
     'ssl.truststore.type': 'PEM',
     'ssl.truststore.location': join(dir, 'trusted.pem'),
-    // Kafka heeds it for SASL_SSL only with the listener's name (KIP-684).
+    // For SASL_SSL Kafka reads only the listener-prefixed property (KIP-684).
     [`${LISTENER}.ssl.client.auth`]: clientCa === undefined ? 'none' : 'required',
   };
 }
 
-/** What the properties name, readable by this user only. */
+/** Writes the files named in the properties, with mode 0600. */
 export async function writeSecurity(dir: string, security: BrokerSecurity | undefined): Promise<void> {
   const files = {
     'broker.pem': security && security.key + security.cert,
@@ -50,7 +50,7 @@ export async function writeSecurity(dir: string, security: BrokerSecurity | unde
   }
 }
 
-/** For this package's own questions to the broker. */
+/** Client options for this package's own requests. */
 export function clientSecurity(
   security: BrokerSecurity | undefined,
   client?: { readonly cert: string; readonly key: string },

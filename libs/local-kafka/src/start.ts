@@ -3,42 +3,42 @@ import { mkdir, mkdtemp, realpath } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { createTopics, untilAnswering } from './admin.ts';
+import { createTopics, untilReady } from './admin.ts';
 import { LocalKafkaError } from './error.ts';
 import { ensureJars } from './jars.ts';
 import { findJava } from './java.ts';
 import { type BrokerSecurity, clientSecurity } from './security.ts';
-import type { Order, Report, Wish } from './supervisor.ts';
+import type { Order, Report, StopMode } from './supervisor.ts';
 
 export interface KafkaOptions {
-  /** Kept from start to start, its port too where it is free. Without one the broker has a temporary folder, removed with it. */
+  /** Data folder; keeps data and, if free, the port between starts. Default: a temporary folder, removed at the end. */
   dir?: string;
   port?: number;
-  /** Made before the broker is handed out. */
+  /** Created before `startKafka` resolves. */
   topics?: readonly { name: string; partitions: number }[];
-  /** TLS and passwords; left out: neither, on loopback. Users are fixed by the first start on a folder. */
+  /** TLS and passwords; default: neither. Users are fixed by the first start on a folder. */
   security?: BrokerSecurity;
-  /** Shown to a broker that asks its clients for a certificate. */
+  /** Client certificate, for a broker that requires one. */
   client?: { readonly cert: string; readonly key: string };
-  /** Where Java and Maven are looked for (PATH, JAVA_HOME). */
+  /** Environment for finding Java and Maven (PATH, JAVA_HOME). */
   env?: NodeJS.ProcessEnv;
 }
 
 export interface RunningKafka {
-  /** For `brokers` of kafkajs, and for KAFKA_BROKERS joined by a comma. */
+  /** `brokers` of kafkajs; joined by commas, KAFKA_BROKERS. */
   brokers: string[];
   port: number;
   pid: number;
   dir: string;
-  /** Idempotent: a topic that exists is left as it is. */
+  /** Idempotent: an existing topic is not changed. */
   createTopic(name: string, partitions: number): Promise<void>;
   stop(): Promise<void>;
-  /** As a power cut of the broker would end it (SIGKILL); a given folder stays as it was left. */
+  /** Ends the broker with SIGKILL; a given folder remains as it is. */
   kill(): Promise<void>;
 }
 
 /**
- * Runs one Kafka broker on 127.0.0.1 as long as this process lives, and hands it out when it answers, its group coordinator included.
+ * Runs one Kafka broker on 127.0.0.1 for the lifetime of this process. Resolves when the broker and its group coordinator are ready.
  * Throws LocalKafkaError.
  */
 export async function startKafka(options: KafkaOptions = {}): Promise<RunningKafka> {
@@ -46,7 +46,7 @@ export async function startKafka(options: KafkaOptions = {}): Promise<RunningKaf
   const java = await findJava(env);
   const jars = await ensureJars(env);
   const temporary = options.dir === undefined;
-  const dir = await preparePlace(options.dir);
+  const dir = await prepareFolder(options.dir);
   const order: Order = { dir, temporary, java, jars, port: options.port ?? 0, security: options.security };
   const supervisor = spawn(process.execPath, [fileURLToPath(new URL('./supervisor.ts', import.meta.url))], {
     detached: true,
@@ -54,23 +54,23 @@ export async function startKafka(options: KafkaOptions = {}): Promise<RunningKaf
     env: { ...env, NODE_OPTIONS: '', RECANT_KAFKA_ORDER: JSON.stringify(order) },
   });
   const ended = new Promise<void>((done) => supervisor.once('exit', () => done()));
-  const end = async (wish: Wish): Promise<void> => {
+  const end = async (mode: StopMode): Promise<void> => {
     supervisor.ref();
-    if (supervisor.connected) supervisor.send(wish, () => {});
+    if (supervisor.connected) supervisor.send(mode, () => {});
     await ended;
   };
   const failure = failureOf(supervisor);
   const { port, pid } = await Promise.race([started(supervisor), failure]);
   const brokers = [`127.0.0.1:${port}`];
-  const way = { brokers, ...clientSecurity(options.security, options.client) };
+  const address = { brokers, ...clientSecurity(options.security, options.client) };
   try {
-    await Promise.race([untilAnswering(way), failure]);
-    await createTopics(way, options.topics ?? []);
+    await Promise.race([untilReady(address), failure]);
+    await createTopics(address, options.topics ?? []);
   } catch (error) {
     await end('kill');
     throw error instanceof LocalKafkaError ? error : new LocalKafkaError('start_failed', String(error), { cause: error });
   }
-  // What keeps the caller alive is the caller's business: a script that is done ends, and the broker with it.
+  // The broker must not keep the caller's process alive.
   supervisor.unref();
   supervisor.channel?.unref();
   return {
@@ -78,13 +78,13 @@ export async function startKafka(options: KafkaOptions = {}): Promise<RunningKaf
     port,
     pid,
     dir,
-    createTopic: (name, partitions) => createTopics(way, [{ name, partitions }]),
+    createTopic: (name, partitions) => createTopics(address, [{ name, partitions }]),
     stop: () => end('stop'),
     kill: () => end('kill'),
   };
 }
 
-async function preparePlace(dir: string | undefined): Promise<string> {
+async function prepareFolder(dir: string | undefined): Promise<string> {
   if (dir === undefined) return realpath(await mkdtemp(join(tmpdir(), 'recant-kafka-')));
   await mkdir(resolve(dir), { recursive: true });
   return realpath(resolve(dir));
@@ -104,10 +104,10 @@ function failureOf(supervisor: ChildProcess): Promise<never> {
     supervisor.on('message', (report: Report) => {
       if (report.kind === 'failed') reject(new LocalKafkaError(report.code, report.message));
     });
-    supervisor.once('error', (error) => failed(`Cannot start Kafka's supervisor: ${error.message}`));
-    supervisor.once('exit', (code, signal) => failed(`Kafka's supervisor ended (${code ?? signal})`));
+    supervisor.once('error', (error) => failed(`Cannot start the Kafka supervisor: ${error.message}`));
+    supervisor.once('exit', (code, signal) => failed(`The Kafka supervisor ended (${code ?? signal})`));
   });
-  // After the start nobody listens any more.
+  // After the start nothing awaits this promise.
   failure.catch(() => {});
   return failure;
 }

@@ -1,6 +1,6 @@
 /**
- * The process between the caller and the broker: it owns the folder and the broker, and lives as long as its caller. The IPC channel is
- * the life line: the kernel closes it with the caller, however that one ended; then the broker is killed and a temporary folder removed.
+ * The process between the caller and the broker: owns the folder and the broker. When the caller ends for any reason, the kernel closes the IPC
+ * channel; the supervisor then kills the broker and removes a temporary folder.
  */
 import type { ChildProcess } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -13,27 +13,27 @@ import { LocalKafkaError, type LocalKafkaErrorCode } from './error.ts';
 import type { BrokerSecurity } from './security.ts';
 import { freePorts, isFree } from './tcp-ports.ts';
 
-/** As JSON in the environment variable RECANT_KAFKA_ORDER: passwords are not for the process list. */
+/** Passed as JSON in the environment variable RECANT_KAFKA_ORDER, so that passwords do not appear in the process list. */
 export interface Order {
   dir: string;
   temporary: boolean;
   java: string;
   jars: string;
-  /** 0 takes the one of the last start on this folder, if it is free, else any. */
+  /** 0: the port of the last start on this folder if it is free, else any. */
   port: number;
   security?: BrokerSecurity | undefined;
 }
 
 export type Report = { kind: 'started'; port: number; pid: number } | { kind: 'failed'; code: LocalKafkaErrorCode; message: string };
-export type Wish = 'stop' | 'kill';
+export type StopMode = 'stop' | 'kill';
 
-/** A broker stops in 2.5 s; one that does not is killed. */
+/** A broker usually stops in 2.5 s; killed after this. */
 const STOP_MS = 20_000;
-/** How long the last owner may take to let the folder go. */
+/** Time for the previous supervisor to release the folder. */
 const HANDOVER_MS = 10_000;
 
-async function supervise(order: Order, wish: Promise<Wish>, signal: AbortSignal): Promise<void> {
-  await takeFolder(order.dir);
+async function supervise(order: Order, mode: Promise<StopMode>, signal: AbortSignal): Promise<void> {
+  await lockFolder(order.dir);
   const { brokerPort, controllerPort } = await choosePorts(order);
   const place: BrokerPlace = { ...order, brokerPort, controllerPort };
   await prepareBroker(place, signal);
@@ -44,29 +44,31 @@ async function supervise(order: Order, wish: Promise<Wish>, signal: AbortSignal)
     broker.once('exit', () => resolve('ended'));
   });
   send({ kind: 'started', port: brokerPort, pid: broker.pid ?? -1 });
-  const reason = await Promise.race([wish, ended]);
+  const reason = await Promise.race([mode, ended]);
   if (reason === 'ended') {
-    const taken = !(await isFree(brokerPort));
-    throw taken ? portTaken(brokerPort) : await explainFailure(order.dir, `Kafka ended (${broker.exitCode ?? broker.signalCode})`);
+    const isTaken = !(await isFree(brokerPort));
+    throw isTaken
+      ? portInUse(brokerPort)
+      : await explainFailure(order.dir, `Kafka ended unexpectedly (${broker.exitCode ?? broker.signalCode})`);
   }
   await endBroker(broker, reason, ended);
 }
 
-async function endBroker(broker: ChildProcess, reason: Wish, ended: Promise<unknown>): Promise<void> {
+async function endBroker(broker: ChildProcess, reason: StopMode, ended: Promise<unknown>): Promise<void> {
   broker.kill(reason === 'kill' ? 'SIGKILL' : 'SIGTERM');
   const last = setTimeout(() => broker.kill('SIGKILL'), STOP_MS);
   await ended;
   clearTimeout(last);
 }
 
-/** The lock is a listening abstract socket (Linux): the kernel drops it with this process. Elsewhere Kafka's own lock file remains. */
-async function takeFolder(dir: string): Promise<void> {
+/** The lock is a listening abstract socket (Linux), released by the kernel with this process. Elsewhere only Kafka's own lock file protects the folder. */
+async function lockFolder(dir: string): Promise<void> {
   if (process.platform !== 'linux') return;
   const address = `\0recant-kafka-${createHash('sha256').update(dir).digest('hex').slice(0, 32)}`;
   const deadline = performance.now() + HANDOVER_MS;
   while (!(await listenOn(address))) {
     if (performance.now() > deadline) {
-      throw new LocalKafkaError('folder_in_use', `${dir} is used by another broker: stop it, or choose another folder`);
+      throw new LocalKafkaError('folder_in_use', `${dir} is in use by another broker: stop it, or choose another folder`);
     }
     await delay(50);
   }
@@ -83,9 +85,9 @@ function listenOn(address: string): Promise<boolean> {
   });
 }
 
-/** Clients know the broker by its port, so a folder keeps its own from start to start where it can. */
+/** Reuses the port of the last start if it is free, because clients know the broker by its port. */
 async function choosePorts({ dir, port }: Order): Promise<{ brokerPort: number; controllerPort: number }> {
-  if (port !== 0 && !(await isFree(port))) throw portTaken(port);
+  if (port !== 0 && !(await isFree(port))) throw portInUse(port);
   const file = join(dir, 'port');
   const last = Number(await readFile(file, 'utf8').catch(() => '0'));
   const [fresh = 0, controllerPort = 0] = await freePorts(2);
@@ -94,8 +96,11 @@ async function choosePorts({ dir, port }: Order): Promise<{ brokerPort: number; 
   return { brokerPort, controllerPort };
 }
 
-function portTaken(port: number): LocalKafkaError {
-  return new LocalKafkaError('port_in_use', `Port ${port} of 127.0.0.1 is in use: stop what listens there, or choose another port`);
+function portInUse(port: number): LocalKafkaError {
+  return new LocalKafkaError(
+    'port_in_use',
+    `Port ${port} of 127.0.0.1 is in use: stop the process that listens there, or choose another port`,
+  );
 }
 
 function send(report: Report): void {
@@ -104,13 +109,13 @@ function send(report: Report): void {
 
 const order = JSON.parse(process.env.RECANT_KAFKA_ORDER ?? '{}') as Order;
 const stopping = new AbortController();
-const wish = new Promise<Wish>((resolve) => {
+const mode = new Promise<StopMode>((resolve) => {
   process.once('disconnect', () => resolve('kill'));
-  process.on('message', (message: Wish) => resolve(message));
+  process.on('message', (message: StopMode) => resolve(message));
 });
-void wish.then(() => stopping.abort());
+void mode.then(() => stopping.abort());
 try {
-  await supervise(order, wish, stopping.signal);
+  await supervise(order, mode, stopping.signal);
 } catch (error) {
   const code = error instanceof LocalKafkaError ? error.code : 'start_failed';
   if (!stopping.signal.aborted) send({ kind: 'failed', code, message: error instanceof Error ? error.message : String(error) });

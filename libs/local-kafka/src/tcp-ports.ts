@@ -1,6 +1,6 @@
 import { createServer, type Server } from 'node:net';
 
-/** Ports of 127.0.0.1 that nobody listens on now, all different: held together until all are known. */
+/** Distinct free ports of 127.0.0.1, found by listening on all of them at once. Another process may take one afterwards. */
 export async function freePorts(count: number): Promise<number[]> {
   const servers = await Promise.all(Array.from({ length: count }, () => listen(0)));
   const ports = servers.map(portOf);

@@ -18,20 +18,20 @@ async function freshFolder(): Promise<string> {
   return folder;
 }
 
-async function hold(dir?: string): Promise<{ kill(): void; pid: number; dir: string }> {
+async function startHolder(dir?: string): Promise<{ kill(): void; pid: number; dir: string }> {
   const child = spawn(process.execPath, [HOLDER, ...(dir === undefined ? [] : [dir])], { stdio: ['ignore', 'pipe', 'inherit'] });
   onTestFinished(() => void child.kill('SIGKILL'));
   for await (const line of createInterface({ input: child.stdout })) return { ...JSON.parse(line), kill: () => void child.kill('SIGKILL') };
-  throw new Error('The holder said nothing');
+  throw new Error('The holder printed nothing');
 }
 
-/** False for a process that ended, also while nobody waited for it. */
+/** False for a process that ended, including a zombie. */
 async function isRunning(pid: number): Promise<boolean> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => 'State:\tX');
   return !/^State:\s+[ZX]/m.test(status);
 }
 
-test('a killed broker that is started again on its folder has its port and what it acknowledged', async () => {
+test('a killed and restarted broker has its port and every acknowledged message', async () => {
   const dir = await freshFolder();
   const first = await startKafka({ dir, topics: [{ name: 'kept', partitions: 2 }] });
   await first.createTopic('kept', 2);
@@ -52,8 +52,8 @@ test('a killed broker that is started again on its folder has its port and what 
   expect(offsets.find(({ partition }) => partition === 1)?.high).toBe('1');
 });
 
-test('the broker ends with a caller that is killed, its temporary folder too', async () => {
-  const { kill, pid, dir } = await hold();
+test('a killed caller takes the broker and its temporary folder with it', async () => {
+  const { kill, pid, dir } = await startHolder();
   kill();
   await waitUntil(async () => !(await isRunning(pid)));
   await waitUntil(() =>
@@ -66,14 +66,14 @@ test('the broker ends with a caller that is killed, its temporary folder too', a
 
 test('the folder of a killed caller is free for the next one', async () => {
   const dir = await freshFolder();
-  const held = await hold(dir);
+  const held = await startHolder(dir);
   held.kill();
   const next = await startKafka({ dir });
   onTestFinished(() => next.stop());
   expect(await isRunning(held.pid)).toBe(false);
 });
 
-test('a port in use is refused, and nothing is left running or lying about', async () => {
+test('a port in use is refused, and nothing is left behind', async () => {
   const server = createServer();
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
   onTestFinished(() => void server.close());

@@ -1,4 +1,4 @@
-/** A caller for tests to kill: starts a broker in the given folder (a temporary one without), says so in one line, and waits. */
+/** A caller for tests to kill: starts a broker in the given (or a temporary) folder, prints one line of JSON, and waits. */
 import { startKafka } from '../src/index.ts';
 
 const [dir] = process.argv.slice(2);

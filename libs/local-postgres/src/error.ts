@@ -9,7 +9,7 @@ export type LocalPostgresErrorCode =
   | 'stopped'
   | 'version_mismatch';
 
-/** What keeps a server from running, in one line that says what to do. None of them goes away by trying again. */
+/** Why a server cannot run; the message is one line that says what to do. Retrying does not help. */
 export class LocalPostgresError extends Error {
   override readonly name = 'LocalPostgresError';
   readonly code: LocalPostgresErrorCode;

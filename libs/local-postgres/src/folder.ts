@@ -6,16 +6,16 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { LocalPostgresError } from './error.ts';
 
 const POLL_MS = 25;
-/** How long a server whose owner is gone may take to stop before its processes are killed. */
+/** Time for an orphaned server to stop before its processes are killed. */
 const LEFTOVER_STOP_MS = 10_000;
-/** How long a new owner waits for the last one to let go. */
+/** Time to wait for the previous supervisor to release the folder. */
 const HANDOVER_MS = 30_000;
 
 /**
- * Takes the folder for the life of this process. The lock is a listening abstract socket: the kernel drops it with the process, so it
- * is never stale. Linux only; elsewhere PostgreSQL's own check is the only one.
+ * Locks the folder for the lifetime of this process. The lock is a listening abstract socket, released by the kernel with the process, so it
+ * is never stale. Linux only; elsewhere PostgreSQL's own pid file is the only protection.
  */
-export async function takeFolder(dataDir: string, ownerPid: number, signal: AbortSignal): Promise<void> {
+export async function lockFolder(dataDir: string, ownerPid: number, signal: AbortSignal): Promise<void> {
   if (process.platform !== 'linux') return;
   const address = `\0recant-postgres-${createHash('sha256').update(dataDir).digest('hex').slice(0, 32)}`;
   const deadline = performance.now() + HANDOVER_MS;
@@ -23,8 +23,8 @@ export async function takeFolder(dataDir: string, ownerPid: number, signal: Abor
     if (await listenOn(address, ownerPid)) return;
     const holder = await askHolder(address);
     if ((holder !== undefined && (await isAlive(holder))) || performance.now() > deadline) {
-      const who = holder === undefined ? 'another process' : `process ${holder}`;
-      throw new LocalPostgresError('folder_in_use', `${dataDir} is used by ${who}: stop it, or choose another folder`);
+      const owner = holder === undefined ? 'another process' : `process ${holder}`;
+      throw new LocalPostgresError('folder_in_use', `${dataDir} is in use by ${owner}: stop it, or choose another folder`);
     }
     await delay(POLL_MS);
   }
@@ -44,7 +44,7 @@ function listenOn(address: string, ownerPid: number): Promise<boolean> {
   });
 }
 
-/** The process for whom the folder is held; undefined where its supervisor is just going away. */
+/** Process id of the lock's owner; undefined if its supervisor is exiting. */
 function askHolder(address: string): Promise<number | undefined> {
   return new Promise((resolve) => {
     let answer = '';
@@ -58,15 +58,15 @@ function askHolder(address: string): Promise<number | undefined> {
   });
 }
 
-/** A process that ended and that nobody waited for still has its number: it is not alive. */
+/** False for a process that ended, including a zombie. */
 async function isAlive(pid: number): Promise<boolean> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => 'State:\tX');
   return !/^State:\s+[ZX]/m.test(status);
 }
 
 /**
- * Ends what an earlier server left in the folder, then drops its pid file. Call it only with the folder taken. A process is known by
- * its working folder, never by the number in the pid file: that may belong to somebody else by now.
+ * Ends processes that an earlier server left in the folder, then removes its pid file. Requires the folder's lock. Identifies processes by their
+ * working directory, not by the pid file, whose number may belong to an unrelated process.
  */
 export async function clearLeftovers(dataDir: string): Promise<void> {
   if (process.platform !== 'linux') return;
@@ -99,6 +99,6 @@ function sendSignal(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);
   } catch {
-    // It ended between the look and the signal.
+    // The process ended before the signal.
   }
 }

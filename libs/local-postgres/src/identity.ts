@@ -5,12 +5,12 @@ import { LocalPostgresError } from './error.ts';
 
 const run = promisify(execFile);
 
-/** PostgreSQL refuses to run as root. An identity says how its programs are started instead. */
+/** How PostgreSQL's programs are started, since PostgreSQL refuses to run as root. */
 export interface Identity {
   kind: 'self' | 'namespace' | 'user';
-  /** Put before the program and its arguments. */
+  /** Command before the program and its arguments. */
   prefix: readonly string[];
-  /** The user who must own the data folder; absent where that is the caller. */
+  /** Required owner of the data folder; absent if it is the caller. */
   owner?: { uid: number; gid: number };
 }
 
@@ -21,8 +21,8 @@ interface Account {
 }
 
 /**
- * An ordinary user runs the server as itself. Root runs it in a user namespace, which makes no user and keeps root's files reachable;
- * where namespaces are refused it runs as a user who exists, if that one can reach the programs and the folder.
+ * An ordinary user runs the server under its own account. Root runs it in a user namespace, which creates no user and can access root's files;
+ * if namespaces are forbidden, as an existing user that can access the programs and the folder.
  */
 export async function chooseIdentity(paths: { program: string; folder: string }, only?: Identity['kind']): Promise<Identity> {
   if (process.getuid?.() !== 0) return { kind: 'self', prefix: [] };
@@ -36,11 +36,11 @@ export async function chooseIdentity(paths: { program: string; folder: string },
   }
   throw new LocalPostgresError(
     'root_refused',
-    `PostgreSQL does not run as root: user namespaces are refused, and neither "postgres" nor "nobody" can reach ${paths.program} and ${paths.folder}; run as an ordinary user, or set DATABASE_URL`,
+    `PostgreSQL does not run as root: user namespaces are forbidden, and neither "postgres" nor "nobody" can access ${paths.program} and ${paths.folder}; run as an ordinary user, or set DATABASE_URL`,
   );
 }
 
-/** initdb looks its user up by number, so only a number that has a name will do. */
+/** Existing accounts only: initdb needs a name for its user id. */
 async function readAccounts(): Promise<Account[]> {
   const lines = (await readFile('/etc/passwd', 'utf8').catch(() => '')).split('\n');
   const accounts = lines.map((line) => line.split(':')).map(([name = '', , uid, gid]) => ({ name, uid: Number(uid), gid: Number(gid) }));

@@ -9,17 +9,20 @@ export interface Passwords {
   service: string;
 }
 
-/** Reads the passwords kept beside the data folder (mode 0600), or makes them before there is a cluster that knows others. */
+/** Reads `<dataDir>.passwords` (mode 0600), or creates it if there is no cluster yet. */
 export async function ensurePasswords(dataDir: string): Promise<Passwords> {
   const file = `${dataDir}.passwords`;
   if (!existsSync(file)) {
     if (existsSync(join(dataDir, 'PG_VERSION'))) {
-      throw new LocalPostgresError('password_missing', `${file} is gone: put it back, or move ${dataDir} away to begin anew`);
+      throw new LocalPostgresError(
+        'password_missing',
+        `${file} is missing: restore it, or move ${dataDir} away to start with an empty database`,
+      );
     }
     const fresh: Passwords = { owner: randomBytes(24).toString('base64url'), service: randomBytes(24).toString('base64url') };
     const draft = `${file}.${process.pid}`;
     await writeFile(draft, `${JSON.stringify(fresh)}\n`, { mode: 0o600, flush: true });
-    // A link does not overwrite: of two callers at once the first one's passwords count.
+    // A link never overwrites: of two concurrent callers the first one's passwords win.
     await link(draft, file).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== 'EEXIST') throw error;
     });

@@ -8,7 +8,7 @@ import { serverEnvironment } from './cluster.ts';
 import type { Identity } from './identity.ts';
 
 const POLL_MS = 20;
-/** A fast shutdown writes a checkpoint; after this long the server is told to drop everything, then killed. */
+/** Time for a fast shutdown, which writes a checkpoint; then an immediate shutdown, then SIGKILL. */
 const FAST_STOP_MS = 20_000;
 const IMMEDIATE_STOP_MS = 5_000;
 
@@ -24,14 +24,14 @@ export interface ServerOptions {
 
 export interface Server {
   pid: number;
-  /** Resolves when the process has ended, whoever ended it. */
+  /** Resolves when the process has ended. */
   ended: Promise<void>;
-  /** True once it answers; false if it ended first. */
+  /** True once it accepts connections; false if it ended first. */
   ready(): Promise<boolean>;
   stop(): Promise<void>;
 }
 
-/** Starts one postmaster; it keeps its process number, because the identity's prefix replaces itself by it. */
+/** Starts one postmaster. `pid` is the postmaster's, because the identity's prefix command execs it. */
 export function spawnServer(options: ServerOptions): Server {
   const settings = {
     listen_addresses: '127.0.0.1',
@@ -40,7 +40,7 @@ export function spawnServer(options: ServerOptions): Server {
     log_line_prefix: '%m [%p] %e ',
     log_timezone: 'UTC',
     timezone: 'UTC',
-    // Commits still wait for their write, so that a killed server loses nothing; only a power cut does.
+    // A killed server still loses nothing, because commits wait for their write; a power cut can lose data.
     ...(options.durable ? {} : { fsync: 'off', full_page_writes: 'off' }),
     ...options.settings,
   };
@@ -62,7 +62,7 @@ export function spawnServer(options: ServerOptions): Server {
   };
 }
 
-/** The eighth line of postmaster.pid is the server's own word on its state (src/include/utils/pidfile.h). */
+/** The eighth line of postmaster.pid is the server's state (src/include/utils/pidfile.h). */
 async function untilReady(child: ChildProcess, dataDir: string): Promise<boolean> {
   while (isRunning(child)) {
     const lines = (await readFile(join(dataDir, 'postmaster.pid'), 'utf8').catch(() => '')).split('\n');

@@ -10,44 +10,44 @@ import { ensurePasswords } from './passwords.ts';
 import type { Order, Report } from './supervisor.ts';
 
 export interface PostgresOptions {
-  /** Made if missing. Beside it stand `<dataDir>.passwords` (mode 0600) and `<dataDir>.log`. */
+  /** Created if missing, with `<dataDir>.passwords` (mode 0600) and `<dataDir>.log`. */
   dataDir: string;
-  /** 0 (default) takes a free one, another one at each start. */
+  /** 0 (default): any free port, different at each start. */
   port?: number;
-  /** The database that is made at the first start; `recant` by default. */
+  /** Database created at the first start; default `recant`. */
   database?: string;
-  /** False gives up fsync: for tests, whose data nobody misses after a power cut. */
+  /** False disables fsync, for tests. */
   durable?: boolean;
-  /** True removes the folder, its log and its passwords with the server, also where this process is killed. */
+  /** True removes the folder, its log and passwords at the end, even if this process is killed. */
   temporary?: boolean;
   /** Settings of postgresql.conf. */
   settings?: Record<string, string>;
-  /** How root runs the server; found out by default. */
+  /** How root runs the server; detected by default. */
   identity?: Identity['kind'];
-  /** Told once if the server went down for good without `stop()`. */
+  /** Called once if the server ended permanently without `stop()`. */
   onDown?: (error: LocalPostgresError) => void;
 }
 
 export interface RunningPostgres {
-  /** For services: a role that owns nothing. */
+  /** For services: a login that owns nothing. */
   url: string;
-  /** For migrations and for making databases: the superuser. */
+  /** For migrations and for creating databases: the superuser. */
   ownerUrl: string;
   port: number;
-  /** The postmaster's; another one after a restart. */
+  /** The postmaster's process id; changes after a restart. */
   readonly pid: number;
-  /** Another database on this server, made where it is missing. */
+  /** Creates another database on this server if it is missing. */
   ensureDatabase(name: string): Promise<{ readonly url: string; readonly ownerUrl: string }>;
-  /** Ends the server after its running statements are broken off and its data is written. Safe to call twice. */
+  /** Aborts running statements, writes data and ends the server. Idempotent. */
   stop(): Promise<void>;
 }
 
 /**
- * Runs PostgreSQL on 127.0.0.1 as long as this process lives. A server that dies is started again on the same port.
+ * Runs PostgreSQL on 127.0.0.1 for the lifetime of this process. A crashed server is restarted on the same port.
  * Throws LocalPostgresError.
  */
 export async function startPostgres(options: PostgresOptions): Promise<RunningPostgres> {
-  const dataDir = await preparePlace(resolve(options.dataDir));
+  const dataDir = await prepareFolder(resolve(options.dataDir));
   const passwords = await ensurePasswords(dataDir).catch(async (error) => {
     throw (await diskError(dirname(dataDir), error)) ?? error;
   });
@@ -79,7 +79,7 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningPo
     await ended;
   };
   let pid = first.pid;
-  let failure = new LocalPostgresError('stopped', `PostgreSQL's supervisor ended (see ${dataDir}.log)`);
+  let failure = new LocalPostgresError('stopped', `The PostgreSQL supervisor ended (see ${dataDir}.log)`);
   const down = (): void => options.onDown?.(failure);
   supervisor.on('message', (report: Report) => {
     if (report.kind === 'ready') pid = report.pid;
@@ -92,7 +92,7 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningPo
     await stop();
     throw (await diskError(dirname(dataDir), error)) ?? new LocalPostgresError('start_failed', String(error), { cause: error });
   }
-  // What keeps the caller alive is the caller's business: a script that is done ends, and the server with it.
+  // The server must not keep the caller's process alive.
   supervisor.unref();
   supervisor.channel?.unref();
   return {
@@ -110,19 +110,19 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningPo
   };
 }
 
-/** The folder's one true name: a lock by name must not be got round by a symbolic link. */
-async function preparePlace(dataDir: string): Promise<string> {
+/** The folder's real path, so that a symbolic link cannot bypass the lock. */
+async function prepareFolder(dataDir: string): Promise<string> {
   await mkdir(dirname(dataDir), { recursive: true });
   const parent = await realpath(dirname(dataDir));
-  const place = join(parent, basename(dataDir));
-  return realpath(place).catch(() => place);
+  const folder = join(parent, basename(dataDir));
+  return realpath(folder).catch(() => folder);
 }
 
 function firstReport(supervisor: ChildProcess): Promise<Report> {
   return new Promise((done) => {
     const failed = (message: string): void => done({ kind: 'failed', code: 'start_failed', message });
     supervisor.once('message', (report: Report) => done(report));
-    supervisor.once('error', (error) => failed(`Cannot start the supervisor of PostgreSQL: ${error.message}`));
-    supervisor.once('exit', (code, signal) => failed(`The supervisor of PostgreSQL ended (${code ?? signal})`));
+    supervisor.once('error', (error) => failed(`Cannot start the PostgreSQL supervisor: ${error.message}`));
+    supervisor.once('exit', (code, signal) => failed(`The PostgreSQL supervisor ended (${code ?? signal})`));
   });
 }

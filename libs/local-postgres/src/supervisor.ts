@@ -1,6 +1,6 @@
 /**
- * The process between the caller and PostgreSQL: it owns the folder and the server, and lives exactly as long as its caller. The IPC
- * channel is the life line: the kernel closes it with the caller, however that one ended, and the server is stopped.
+ * The process between the caller and PostgreSQL: owns the folder and the server. When the caller ends for any reason, the kernel closes the IPC
+ * channel, and the supervisor stops the server.
  */
 import { existsSync, statSync, truncateSync } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
@@ -8,15 +8,15 @@ import { dirname } from 'node:path';
 import { findBinaries } from './binaries.ts';
 import { diskError, ensureCluster, lastLine } from './cluster.ts';
 import { LocalPostgresError, type LocalPostgresErrorCode } from './error.ts';
-import { clearLeftovers, takeFolder } from './folder.ts';
+import { clearLeftovers, lockFolder } from './folder.ts';
 import { chooseIdentity, type Identity } from './identity.ts';
 import { type Server, type ServerOptions, spawnServer } from './server.ts';
 import { probePort } from './tcp-port.ts';
 
-/** What the caller asks for, as JSON in the environment variable RECANT_POSTGRES_ORDER (the password is not for the process list). */
+/** Passed as JSON in the environment variable RECANT_POSTGRES_ORDER, so that the password does not appear in the process list. */
 export interface Order {
   dataDir: string;
-  /** 0 for any free one. */
+  /** 0: any free port. */
   port: number;
   ownerPid: number;
   ownerPassword: string;
@@ -28,16 +28,16 @@ export interface Order {
 
 export type Report = { kind: 'ready'; port: number; pid: number } | { kind: 'failed'; code: LocalPostgresErrorCode; message: string };
 
-/** A server that ends by itself is started again, but not for ever: so many times within a minute. */
+/** A server that ends unexpectedly is restarted, at most this often per RESTART_WINDOW_MS. */
 const RESTARTS_MAX = 5;
 const RESTART_WINDOW_MS = 60_000;
-/** A port found free may be taken before the server listens on it. */
+/** Retries, because another process may take a free port before the server listens on it. */
 const PORT_TRIES_MAX = 5;
 const LOG_BYTES_MAX = 16 * 1024 * 1024;
 
 async function supervise(order: Order, signal: AbortSignal, report: (report: Report) => void): Promise<void> {
   const { dataDir, durable } = order;
-  await takeFolder(dataDir, order.ownerPid, signal);
+  await lockFolder(dataDir, order.ownerPid, signal);
   const binaries = await findBinaries();
   const identity = await chooseIdentity({ program: binaries.postgres, folder: dirname(dataDir) }, order.identity);
   const logFile = `${dataDir}.log`;
@@ -52,7 +52,7 @@ async function supervise(order: Order, signal: AbortSignal, report: (report: Rep
     if (!server) return;
     port = server.port;
     report({ kind: 'ready', port, pid: server.pid });
-    if (await endsFirst(server, signal)) await server.stop();
+    if (await isStopRequestedFirst(server, signal)) await server.stop();
     else ends.push(performance.now());
     const recent = ends.filter((end) => performance.now() - end < RESTART_WINDOW_MS);
     if (recent.length > RESTARTS_MAX) throw await explainEnd(options);
@@ -67,7 +67,7 @@ async function startServer(
   for (let tries = 1; ; tries += 1) {
     await clearLeftovers(options.dataDir);
     const port = await probePort(wanted);
-    if (port === undefined) throw portTaken(wanted);
+    if (port === undefined) throw portInUse(wanted);
     const server = spawnServer({ ...options, port });
     const stop = (): void => void server.stop();
     signal.addEventListener('abort', stop, { once: true });
@@ -79,29 +79,32 @@ async function startServer(
     if (ready) return { ...server, port };
     await server.ended;
     const lost = (await probePort(port)) === undefined;
-    if (lost && wanted !== 0) throw portTaken(wanted);
+    if (lost && wanted !== 0) throw portInUse(wanted);
     if (!lost || tries >= PORT_TRIES_MAX) throw await explainEnd(options);
   }
 }
 
-function portTaken(port: number): LocalPostgresError {
-  return new LocalPostgresError('port_in_use', `Port ${port} of 127.0.0.1 is in use: stop what listens there, or choose another port`);
+function portInUse(port: number): LocalPostgresError {
+  return new LocalPostgresError(
+    'port_in_use',
+    `Port ${port} of 127.0.0.1 is in use: stop the process that listens there, or choose another port`,
+  );
 }
 
 async function explainEnd({ dataDir, logFile }: { dataDir: string; logFile: string }): Promise<LocalPostgresError> {
   const log = await readFile(logFile, 'utf8').catch(() => '');
   const fatal = log.split('\n').findLast((line) => / (FATAL|PANIC): /.test(line)) ?? lastLine(log);
-  const failed = new LocalPostgresError('start_failed', `PostgreSQL does not start: ${fatal.trim()} (see ${logFile})`);
+  const failed = new LocalPostgresError('start_failed', `PostgreSQL did not start: ${fatal.trim()} (see ${logFile})`);
   return (await diskError(dirname(dataDir), failed)) ?? failed;
 }
 
-/** True when the wish to stop came before the server's end. */
-async function endsFirst(server: Server, signal: AbortSignal): Promise<boolean> {
-  const wish = new Promise<void>((resolve) => {
+/** True if a stop was requested before the server ended. */
+async function isStopRequestedFirst(server: Server, signal: AbortSignal): Promise<boolean> {
+  const stopRequested = new Promise<void>((resolve) => {
     if (signal.aborted) resolve();
     signal.addEventListener('abort', () => resolve(), { once: true });
   });
-  await Promise.race([wish, server.ended]);
+  await Promise.race([stopRequested, server.ended]);
   return signal.aborted;
 }
 
@@ -109,7 +112,7 @@ function send(report: Report): void {
   if (process.connected) process.send?.(report);
 }
 
-/** Only the files that this lib made. */
+/** Removes only files created by this lib. */
 async function removeFolder(dataDir: string): Promise<void> {
   for (const suffix of ['', '.log', '.passwords']) await rm(`${dataDir}${suffix}`, { recursive: true, force: true });
 }

@@ -1,6 +1,6 @@
 import { createServer } from 'node:net';
 
-/** A port of 127.0.0.1 that nobody listens on now; `undefined` where the wanted one is taken. */
+/** A free port of 127.0.0.1; undefined if the wanted one is in use. */
 export function probePort(wanted = 0): Promise<number | undefined> {
   return new Promise((resolve, reject) => {
     const server = createServer();

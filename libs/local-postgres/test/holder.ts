@@ -1,4 +1,4 @@
-/** A caller for tests to kill: starts a server in the given folder, says so in one line, and waits for its end. */
+/** A caller for tests to kill: starts a server in the given folder, prints one line of JSON, and waits. */
 import { startPostgres } from '../src/index.ts';
 
 const [dataDir = '', wait = 'wait'] = process.argv.slice(2);

@@ -20,7 +20,7 @@ test('a restart on the same folder keeps data and passwords', async () => {
   expect(new URL(second.url).password).toBe(new URL(first.url).password);
 });
 
-test('only who has the password gets in, over loopback only, and the service is no superuser', async () => {
+test('only a client with the password connects, over loopback only, and the service is not a superuser', async () => {
   const dataDir = await freshPlace();
   const postgres = await start(dataDir);
   expect((await stat(`${dataDir}.passwords`)).mode & 0o777).toBe(0o600);
@@ -32,16 +32,16 @@ test('only who has the password gets in, over loopback only, and the service is 
   expect(await query(postgres.ownerUrl, 'SHOW unix_socket_directories')).toEqual([{ unix_socket_directories: '' }]);
 });
 
-test('data is synced to disk unless that is given up', async () => {
+test('fsync is on unless disabled', async () => {
   const dataDir = await freshPlace();
   const durable = await start(dataDir, { durable: true });
   expect(await query(durable.ownerUrl, 'SHOW fsync')).toEqual([{ fsync: 'on' }]);
   await durable.stop();
-  const loose = await start(dataDir);
-  expect(await query(loose.ownerUrl, 'SHOW fsync')).toEqual([{ fsync: 'off' }]);
+  const volatile = await start(dataDir);
+  expect(await query(volatile.ownerUrl, 'SHOW fsync')).toEqual([{ fsync: 'off' }]);
 });
 
-test('the server ends with a caller that is killed, and the next one finds its data', async () => {
+test('a killed caller takes the server with it, and the next start finds the data', async () => {
   const dataDir = await freshPlace();
   const { process: holder, said } = await holdFrom(dataDir);
   await query(said.ownerUrl ?? '', 'CREATE TABLE kept AS SELECT 42 AS answer');
@@ -51,7 +51,7 @@ test('the server ends with a caller that is killed, and the next one finds its d
   expect(await query(next.ownerUrl, 'SELECT answer FROM kept')).toEqual([{ answer: 42 }]);
 });
 
-test('a server whose supervisor is killed too is taken over by the next start', async () => {
+test('the next start ends a server whose supervisor was killed too', async () => {
   const dataDir = await freshPlace();
   const { process: holder, said } = await holdFrom(dataDir);
   await query(said.ownerUrl ?? '', 'CREATE TABLE kept AS SELECT 42 AS answer');
@@ -62,7 +62,7 @@ test('a server whose supervisor is killed too is taken over by the next start', 
   expect(await query(next.ownerUrl, 'SELECT answer FROM kept')).toEqual([{ answer: 42 }]);
 });
 
-test('a server that is killed comes back on its port with what was committed', async () => {
+test('a killed server restarts on its port with all committed data', async () => {
   const postgres = await start(await freshPlace());
   await query(postgres.ownerUrl, 'CREATE TABLE kept AS SELECT 42 AS answer');
   const { pid } = postgres;
@@ -82,7 +82,7 @@ async function parentOf(pid: number): Promise<number> {
   return Number(/^PPid:\s+(\d+)$/m.exec(await readFile(`/proc/${pid}/status`, 'utf8'))?.[1]);
 }
 
-/** False for a process that ended, also while nobody waited for it. */
+/** False for a process that ended, including a zombie. */
 async function isRunning(pid: number): Promise<boolean> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => 'State:\tX');
   return !/^State:\s+[ZX]/m.test(status);

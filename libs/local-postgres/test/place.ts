@@ -9,7 +9,7 @@ import { onTestFinished } from 'vitest';
 
 const HOLDER = fileURLToPath(new URL('./holder.ts', import.meta.url));
 
-/** A data folder in a fresh temporary folder that is gone after the test. */
+/** Path of a data folder in a temporary folder that is removed after the test. */
 export async function freshPlace(): Promise<string> {
   const folder = await realpath(await mkdtemp(join(tmpdir(), 'recant-pg-')));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
@@ -21,14 +21,14 @@ export interface Held {
   said: { ownerUrl?: string; pid?: number; code?: string; message?: string };
 }
 
-/** Starts a server from another process, through `prefix` if there is one. */
+/** Starts a server from another process, through the command `prefix` if given. */
 export async function holdFrom(dataDir: string, options: { prefix?: string[]; wait?: boolean } = {}): Promise<Held> {
   const command = [...(options.prefix ?? []), process.execPath, HOLDER, dataDir, options.wait === false ? 'stop' : 'wait'];
   const [file = '', ...args] = command;
   const child = spawn(file, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   onTestFinished(() => void child.kill('SIGKILL'));
   for await (const line of createInterface({ input: child.stdout })) return { process: child, said: JSON.parse(line) };
-  throw new Error(`The holder of ${dataDir} said nothing`);
+  throw new Error(`The holder of ${dataDir} printed nothing`);
 }
 
 export async function query(url: string, sql: string): Promise<Record<string, unknown>[]> {

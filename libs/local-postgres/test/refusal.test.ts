@@ -9,7 +9,7 @@ async function refusal(options: Parameters<typeof startPostgres>[0]): Promise<{ 
   return startPostgres({ durable: false, ...options }).then(
     async (postgres) => {
       await postgres.stop();
-      throw new Error('It started');
+      throw new Error('expected a refusal');
     },
     (error) => {
       expect(error).toMatchObject({ name: 'LocalPostgresError' });
@@ -19,7 +19,7 @@ async function refusal(options: Parameters<typeof startPostgres>[0]): Promise<{ 
   );
 }
 
-test('a stale pid file that names an unrelated live process does not stop a start', async () => {
+test('a stale pid file naming an unrelated live process does not prevent a start', async () => {
   const dataDir = await freshPlace();
   const first = await startPostgres({ dataDir, durable: false });
   await first.stop();
@@ -29,7 +29,7 @@ test('a stale pid file that names an unrelated live process does not stop a star
   expect(await query(second.ownerUrl, 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
 });
 
-test('a folder in use is refused at once and names who uses it', async () => {
+test('a folder in use is refused at once, naming the process that uses it', async () => {
   const dataDir = await freshPlace();
   const first = await startPostgres({ dataDir, durable: false });
   onTestFinished(() => first.stop());
@@ -49,7 +49,7 @@ test('a port in use is refused', async () => {
   expect(message).toContain(String(port));
 });
 
-/** Small file systems of our own, mounted where only the started process sees them. */
+/** Small file systems, mounted in a namespace of the started process. */
 const FULL_DISKS = {
   "too small for the programs' first files": 'mount -t tmpfs -o size=8m,mode=755 tmpfs "$0" && exec "$@"',
   'too small for the first log segment': 'mount -t tmpfs -o size=30m,mode=755 tmpfs "$0" && exec "$@"',
@@ -66,7 +66,7 @@ test.for(Object.entries(FULL_DISKS))('a full disk is refused: %s', async ([, scr
   expect(said.message).not.toContain('\n');
 });
 
-test('data of another major version is refused and left alone', async () => {
+test('data of another major version is refused and not changed', async () => {
   const dataDir = await freshPlace();
   await mkdir(dataDir);
   await writeFile(join(dataDir, 'PG_VERSION'), '15\n');
@@ -76,7 +76,7 @@ test('data of another major version is refused and left alone', async () => {
   expect(message).toContain('PostgreSQL 15');
 });
 
-test('lost passwords are refused, and the folder starts when they are back', async () => {
+test('a missing password file is refused, and the folder starts once it is restored', async () => {
   const dataDir = await freshPlace();
   await (await startPostgres({ dataDir, durable: false })).stop();
   await rename(`${dataDir}.passwords`, `${dataDir}.elsewhere`);
@@ -85,7 +85,7 @@ test('lost passwords are refused, and the folder starts when they are back', asy
   await (await startPostgres({ dataDir, durable: false })).stop();
 });
 
-test('a data folder that PostgreSQL cannot read is refused with its own words', async () => {
+test('for an unreadable data folder the error contains PostgreSQL’s message', async () => {
   const dataDir = await freshPlace();
   await (await startPostgres({ dataDir, durable: false })).stop();
   await rm(join(dataDir, 'global', 'pg_control'));
@@ -94,11 +94,11 @@ test('a data folder that PostgreSQL cannot read is refused with its own words', 
   expect(message).toMatch(/pg_control|database system/);
 });
 
-test('where namespaces are refused, root runs the server as a user who exists, or is told what to do', async () => {
+test('without user namespaces, root runs the server as an existing user, or gets advice', async () => {
   const dataDir = await freshPlace();
   await chmod(dirname(dataDir), 0o755);
   const started = await startPostgres({ dataDir, durable: false, identity: 'user' }).catch((error) => error);
-  // The checkout may lie where no other user reaches it.
+  // Other users may not have access to the checkout.
   if (started instanceof Error)
     return expect(started).toMatchObject({ code: 'root_refused', message: expect.stringContaining('ordinary user') });
   onTestFinished(() => started.stop());
