@@ -3,7 +3,7 @@ import { CONNECTOR, resourceOf } from './path.ts';
 import { type Letter, PART_OF, type VersionOf } from './state.ts';
 import type { Entry } from './store/record.ts';
 
-/** An entry as the ledger gets it: versions and names only. The image it names is the entry itself, by its ordinal. */
+/** An entry as an effect for the ledger: versions and names only. Its image is the journal entry, named by ordinal. */
 export function effectOf(system: string, versionOf: VersionOf, entry: Entry): Effect {
   const versions = (letter: Letter) => ({ before: versionOf(entry.b, letter), after: versionOf(entry.a, letter) });
   const reads = Object.fromEntries(

@@ -3,7 +3,7 @@ import { access, lstat, open } from 'node:fs/promises';
 import { codeOf } from './failure.ts';
 import { childOf, type Path, ROOT } from './path.ts';
 
-/** A folder beneath the root, locked open: what is done through it stays in it, whatever becomes of its path meanwhile. */
+/** An open folder beneath the root: work through it stays inside, even if its path changes meanwhile. */
 export interface Folder {
   /** Path of a child for a system call. */
   at(name: string): string;
@@ -13,10 +13,10 @@ export interface Folder {
 
 export type Opened =
   | { readonly kind: 'folder'; readonly folder: Folder }
-  /** Nothing there, seen in a folder that could be read. */
+  /** Nothing at the path, according to a readable parent folder. */
   | { readonly kind: 'missing'; readonly at: Path }
   | { readonly kind: 'file'; readonly at: Path }
-  /** A link where a folder has to be: never followed. */
+  /** A link instead of a folder; never followed. */
   | { readonly kind: 'link'; readonly at: Path }
   | { readonly kind: 'unreadable'; readonly at: Path; readonly reason: string };
 
@@ -24,8 +24,8 @@ const FOLDER_FLAGS = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NO
 
 /**
  * Opens a folder beneath the root, segment by segment, following no link.
- * On Linux each segment is opened relative to the one before (through /proc/self/fd, as openat(2) would), so that nobody can slip a link in between;
- * elsewhere a process that swaps folders for links at that moment is not kept out.
+ * On Linux each segment is opened relative to the one before (through /proc/self/fd, as openat(2) would), so that a link cannot be
+ * swapped in; on other systems a process that swaps folders for links at that moment is not prevented.
  */
 export async function openFolder(root: string, path: Path): Promise<Opened> {
   let current = await openOne(root, ROOT);

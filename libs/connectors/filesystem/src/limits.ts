@@ -1,4 +1,4 @@
-/** Bytes of one file whose content is kept as an image. It is read whole into memory. */
+/** Bytes of one file whose content is stored as an image; read into memory at once. */
 export const FILE_BYTES_MAX = 33_554_432;
 /** Files, folders and links in one declared folder, or in one folder that is moved or removed. */
 export const TREE_ENTRIES_MAX = 10_000;
@@ -6,7 +6,7 @@ export const TREE_ENTRIES_MAX = 10_000;
 export const NAME_BYTES_MAX = 255;
 /** Folders between the root and an item. */
 export const PATH_DEPTH_MAX = 128;
-/** Milliseconds to wait for the store's lock. One operation holds it for some milliseconds, one step for some seconds. */
+/** Milliseconds to wait for the store's lock. An operation takes milliseconds, a step up to seconds. */
 export const LOCK_WAIT_MS = 30_000;
-/** Children of a listed folder that are recorded as read: what is read is a lower bound. */
+/** Children of a listed folder that are recorded as read; recorded reads are a lower bound. */
 export const LIST_READS_MAX = 1_000;

@@ -8,18 +8,18 @@ export type Path = string & { readonly path: unique symbol };
 export const CONNECTOR = 'filesystem';
 export const ROOT = '' as Path;
 
-/** Names under which a file is written before it takes its place. Nobody else may use them. */
+/** Reserved names of temporary files while a file is written. */
 const OWN_NAME = /^\.recant-\d+$/;
 export const ownName = (ordinal: number): string => `.recant-${ordinal}`;
 export const isOwnName = (name: string): boolean => OWN_NAME.test(name);
 
 /**
- * A path as a tool says it, relative to the root.
- * @throws ConnectorError `resource_invalid` for whatever could leave the root or has no resource.
+ * Parses a path relative to the root.
+ * @throws ConnectorError `resource_invalid` where the path could leave the root or has no resource URI.
  */
 export function pathOf(text: string): Path {
   const refused = (why: string) =>
-    new ConnectorError('resource_invalid', `${JSON.stringify(text.slice(0, 200))} ${why}. Use a path below the root.`);
+    new ConnectorError('resource_invalid', `Invalid path ${JSON.stringify(text.slice(0, 200))}: it ${why}. Use a path below the root.`);
   if (text.startsWith('/')) throw refused('is absolute');
   const names = text.split('/').filter((name) => name !== '' && name !== '.');
   for (const name of names) {
@@ -31,11 +31,11 @@ export function pathOf(text: string): Path {
 }
 
 function problemOf(name: string): string | undefined {
-  if (name === '..') return 'goes up';
-  if (name.includes('\0')) return 'holds a NUL';
-  if (!name.isWellFormed()) return 'is not Unicode';
-  if (Buffer.byteLength(name) > NAME_BYTES_MAX) return `has a name over ${NAME_BYTES_MAX} bytes`;
-  return isOwnName(name) ? 'has a name that is kept for files being written' : undefined;
+  if (name === '..') return 'contains ".."';
+  if (name.includes('\0')) return 'contains a NUL';
+  if (!name.isWellFormed()) return 'is not valid Unicode';
+  if (Buffer.byteLength(name) > NAME_BYTES_MAX) return `has a name longer than ${NAME_BYTES_MAX} bytes`;
+  return isOwnName(name) ? 'has a name reserved for temporary files' : undefined;
 }
 
 /** @throws ConnectorError `resource_invalid` where the URI would be too long. */
@@ -43,13 +43,13 @@ export function resourceOf(system: string, path: Path): string {
   try {
     return formatResource({ connector: CONNECTOR, system, path: path.split('/').map(percentEncode).join('/') });
   } catch (cause) {
-    throw new ConnectorError('resource_invalid', `${JSON.stringify(path.slice(0, 200))} has no resource: ${(cause as Error).message}`, {
+    throw new ConnectorError('resource_invalid', `No resource URI for ${JSON.stringify(path.slice(0, 200))}: ${(cause as Error).message}`, {
       cause,
     });
   }
 }
 
-/** The path of a resource of this system in its one spelling; anything else is undefined, and is never looked at. */
+/** Path of a canonical resource URI of this system; undefined for anything else, which is never read. */
 export function pathOfResource(system: string, resource: string): Path | undefined {
   const parsed = parseResource(resource);
   if (parsed === undefined || parsed.connector !== CONNECTOR || parsed.system !== system) return undefined;
@@ -63,7 +63,7 @@ export function pathOfResource(system: string, resource: string): Path | undefin
 
 function decodeName(piece: string): string {
   const name = percentDecode(piece);
-  if (name.includes('/')) throw new ConnectorError('resource_invalid', 'A name holds a slash.');
+  if (name.includes('/')) throw new ConnectorError('resource_invalid', 'A name contains a slash.');
   return name;
 }
 
@@ -83,7 +83,7 @@ export function isWithin(path: Path, folder: Path): boolean {
 export function depthOf(path: Path): number {
   return path === ROOT ? 0 : path.split('/').length;
 }
-/** The same place beneath another folder. */
+/** The path moved from one folder to another. */
 export function rebase(path: Path, from: Path, to: Path): Path {
   return `${to}${path.slice(from.length)}` as Path;
 }

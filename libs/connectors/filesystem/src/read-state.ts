@@ -11,27 +11,27 @@ export interface ReadOptions {
   readonly root: string;
   readonly fileBytesMax: number;
   readonly treeEntriesMax: number;
-  /** Keeps the contents that are looked at. */
+  /** Stores the contents that are read. */
   readonly images?: Images;
   /** false: type and mode only. */
   readonly content?: boolean;
-  /** true: nothing is refused. What cannot be captured is left out; a file over its bound gets a digest that no image has. */
+  /** true: never throws. Unreadable items are left out; a file over the limit gets a digest without an image. */
   readonly lenient?: boolean;
 }
 
 export type ObservedState = { readonly kind: 'state'; readonly state: State } | { readonly kind: 'unreadable'; readonly reason: string };
 
-/** What stands at a path now. Absent only where a readable folder shows it. @throws ConnectorError `too_large` */
+/** State at a path now. Absent only where its parent folder could be read. @throws ConnectorError `too_large` */
 export async function readState(options: ReadOptions, path: Path): Promise<ObservedState> {
   return withParent(options.root, path, async (opened) => {
     if (opened.kind === 'missing' || opened.kind === 'file') return { kind: 'state', state: null };
-    if (opened.kind === 'link') return { kind: 'unreadable', reason: `${opened.at} is a symbolic link, and is not followed` };
+    if (opened.kind === 'link') return { kind: 'unreadable', reason: `${opened.at} is a symbolic link and is not followed` };
     if (opened.kind === 'unreadable') return { kind: 'unreadable', reason: `${opened.at || 'the root'}: ${opened.reason}` };
     return readStateIn(options, opened.folder, path === ROOT ? '.' : nameOf(path), path);
   });
 }
 
-/** Runs `work` with the folder that a path stands in; with the root itself for the root. */
+/** Runs `work` with the parent folder of a path; with the root itself for the root. */
 export async function withParent<T>(root: string, path: Path, work: (opened: Opened) => Promise<T>): Promise<T> {
   const opened = await openFolder(root, parentOf(path));
   try {
@@ -48,7 +48,7 @@ async function readStateIn(options: ReadOptions, folder: Folder, name: string, p
     if (stat.isSymbolicLink()) return { kind: 'state', state: { t: 'link', l: await readlink(at) } };
     const kept = { m: Number(stat.mode & 0o7777n), u: Number(stat.mtimeNs / 1000n), g: [Number(stat.uid), Number(stat.gid)] as const };
     if (stat.isDirectory()) return { kind: 'state', state: { t: 'dir', ...kept } };
-    if (!stat.isFile()) return { kind: 'unreadable', reason: `${path} is neither file, folder nor link` };
+    if (!stat.isFile()) return { kind: 'unreadable', reason: `${path} is not a file, folder or link` };
     if (options.content === false) return { kind: 'state', state: { t: 'file', ...kept } };
     if (options.lenient === true && stat.size > options.fileBytesMax) {
       return { kind: 'state', state: { t: 'file', c: digestOf(Buffer.from(`${stat.size} ${stat.mtimeNs}`)), ...kept } };
@@ -58,7 +58,7 @@ async function readStateIn(options: ReadOptions, folder: Folder, name: string, p
     return { kind: 'state', state: { t: 'file', c, ...kept } };
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return { kind: 'state', state: null };
-    // Where nothing has to be kept, a file over the bound is only one that cannot be compared.
+    // Without images to store, a file over the limit only cannot be compared.
     if (error instanceof ConnectorError && options.images === undefined) return { kind: 'unreadable', reason: error.message };
     if (error instanceof ConnectorError || codeOf(error) === undefined) throw error;
     return { kind: 'unreadable', reason: `${path}: ${codeOf(error)}` };
@@ -72,7 +72,7 @@ export async function readContent(at: string, path: Path, bytesMax: number): Pro
     if (size > bytesMax)
       throw new ConnectorError(
         'too_large',
-        `${path} has ${size} bytes; at most ${bytesMax} can be kept. Raise fileBytesMax or leave it out.`,
+        `File too large: ${path} has ${size} bytes, expected at most ${bytesMax}. Raise fileBytesMax or exclude the file.`,
       );
     return await file.readFile();
   } finally {
@@ -80,15 +80,15 @@ export async function readContent(at: string, path: Path, bytesMax: number): Pro
   }
 }
 
-/** A path that has to be readable. @throws ConnectorError `too_large | capture_refused` */
+/** State at a path that must be readable. @throws ConnectorError `too_large | capture_refused` */
 export async function readStateOrThrow(options: ReadOptions, path: Path): Promise<State> {
   const seen = await readState(options, path);
-  if (seen.kind === 'unreadable') throw new ConnectorError('capture_refused', `Cannot be captured: ${seen.reason}.`);
+  if (seen.kind === 'unreadable') throw new ConnectorError('capture_refused', `Capture failed: ${seen.reason}.`);
   return seen.state;
 }
 
 /**
- * Everything at and beneath a path, parents before children, names in code unit order. Nothing there: one absent state.
+ * States at and beneath a path, parents before children, names in code unit order. A missing path: one absent state.
  * @throws ConnectorError `too_large | capture_refused | resource_invalid` (a name that is not UTF-8)
  */
 export async function readTree(options: ReadOptions, path: Path): Promise<Map<Path, State>> {
@@ -97,7 +97,7 @@ export async function readTree(options: ReadOptions, path: Path): Promise<Map<Pa
     if (states.size >= options.treeEntriesMax && options.lenient !== true) throw tooMany(options, path);
     const seen = await readState(options, at);
     if (seen.kind === 'unreadable' && options.lenient === true) return;
-    if (seen.kind === 'unreadable') throw new ConnectorError('capture_refused', `Cannot be captured: ${seen.reason}.`);
+    if (seen.kind === 'unreadable') throw new ConnectorError('capture_refused', `Capture failed: ${seen.reason}.`);
     states.set(at, seen.state);
     if (seen.state?.t === 'dir') for (const name of await namesIn(options, at)) await visit(childOf(at, name));
   };
@@ -106,24 +106,24 @@ export async function readTree(options: ReadOptions, path: Path): Promise<Map<Pa
 }
 
 function tooMany({ treeEntriesMax }: ReadOptions, path: Path): ConnectorError {
-  const where = path || 'The root';
+  const where = path || 'the root';
   return new ConnectorError(
     'too_large',
-    `${where} holds more than ${treeEntriesMax} entries. Name a smaller folder or raise treeEntriesMax.`,
+    `Folder too large: ${where} has more than ${treeEntriesMax} entries. Declare a smaller folder or raise treeEntriesMax.`,
   );
 }
 
-/** Names in a folder, without files that are being written. @throws ConnectorError `capture_refused | resource_invalid` */
+/** Names in a folder, without temporary files. @throws ConnectorError `capture_refused | resource_invalid` */
 export async function namesIn(options: Pick<ReadOptions, 'root' | 'lenient'>, path: Path): Promise<string[]> {
   const opened = await openFolder(options.root, path);
   if (opened.kind !== 'folder') {
     if (options.lenient === true) return [];
-    throw new ConnectorError('capture_refused', `${path || 'The root'} is no folder that can be read.`);
+    throw new ConnectorError('capture_refused', `Not a readable folder: ${path || 'the root'}.`);
   }
   try {
     const names = (await readdir(opened.folder.at('.'), { encoding: 'buffer' })).map(decodeName);
     if (names.includes(undefined) && options.lenient !== true) {
-      throw new ConnectorError('resource_invalid', `A name in ${path || 'the root'} is not UTF-8. Rename it or leave the folder out.`);
+      throw new ConnectorError('resource_invalid', `A name in ${path || 'the root'} is not UTF-8. Rename it or exclude the folder.`);
     }
     return names.filter((name) => name !== undefined && !isOwnName(name)).sort() as string[];
   } finally {

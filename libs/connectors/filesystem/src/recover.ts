@@ -2,7 +2,7 @@ import { conclude } from './capture/perform.ts';
 import type { LockedStore } from './store/locked-store.ts';
 import { endPlan } from './undo/apply.ts';
 
-/** Ends what somebody who died had begun. Under the lock, before anything else. */
+/** Completes or takes back what a killed process had begun. Under the lock, before any other work. */
 export async function recover(locked: LockedStore): Promise<void> {
   const { open } = locked.history;
   if (open?.k === 'do') await conclude(locked, open);

@@ -1,14 +1,14 @@
 import { createHmac } from 'node:crypto';
 import type { VersionOrAbsent } from '@recant/events';
 
-/** What stands at a path. Short keys: one stands in the journal for each end of each effect. */
+/** State of an existing path. Short keys, because the journal stores two states per effect. */
 export type Present =
   | {
       readonly t: 'file';
-      /** Lower-case hex SHA-256 of the content; absent where only mode and type were looked at. */
+      /** Lower-case hex SHA-256 of the content; absent where only mode and type were read. */
       readonly c?: string;
       readonly m: number;
-      /** Modified, microseconds since 1970; restored, never compared: no part. */
+      /** Modification time, microseconds since 1970; restored, not compared (not a part). */
       readonly u: number;
       /** Owner and group; restored where permitted, never compared. */
       readonly g: readonly [number, number];
@@ -41,7 +41,7 @@ export function sameState(one: State, other: State): boolean {
   return LETTERS.every((letter) => samePart(one, other, letter));
 }
 
-/** Letters of the parts that a change from one state to the other writes: all of them where something comes, goes or changes its type. */
+/** Letters of the parts that a change between two states writes: all parts where an item is created, removed or changes its type. */
 export function lettersBetween(before: State, after: State): readonly Letter[] {
   const differing = LETTERS.filter((letter) => !samePart(before, after, letter));
   return differing.includes('e')

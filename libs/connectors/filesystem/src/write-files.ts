@@ -6,7 +6,7 @@ import { nameOf, ownName, type Path } from './path.ts';
 import { withParent } from './read-state.ts';
 import type { Present } from './state.ts';
 
-/** Mode, and where something was there before: modification time in microseconds since 1970, owner and group. */
+/** Mode; for an existing item also modification time in microseconds since 1970, owner and group. */
 export interface FileAttributes {
   readonly m: number;
   readonly u?: number;
@@ -14,13 +14,13 @@ export interface FileAttributes {
 }
 
 export interface Placing {
-  /** false: nothing may be there. */
+  /** false: the path must be free. */
   readonly replace: boolean;
   readonly ordinal: number;
   failpoint(point: string): Promise<void>;
 }
 
-/** The folder of a path, opened; the errors are those of node:fs. */
+/** Runs `work` in the open parent folder of a path; errors are those of node:fs. */
 export async function inParent<T>(root: string, path: Path, work: (folder: Folder, name: string) => Promise<T>): Promise<T> {
   return withParent(root, path, async (opened) => {
     if (opened.kind !== 'folder') throw refusalOf(opened);
@@ -35,7 +35,7 @@ export function refusalOf(opened: Exclude<Opened, { kind: 'folder' }>): Error {
 }
 
 /**
- * Puts a whole file in place: written beside it, synced, then renamed over what is there, or linked where nothing may be there (a compare-and-set).
+ * Puts a whole file in place: written beside it, synced, then renamed over the existing one, or linked where the path must be free (a compare-and-set).
  * A kill leaves the old file, the new one, or the new one and `ownName(ordinal)` beside it; `sweep` removes that.
  */
 export async function putFile(folder: Folder, name: string, content: Uint8Array, to: FileAttributes, how: Placing): Promise<void> {
@@ -61,7 +61,7 @@ export async function putFile(folder: Folder, name: string, content: Uint8Array,
   await folder.sync();
 }
 
-/** Removes what a kill left of a file being written. */
+/** Removes the temporary file that a kill left. */
 async function sweep(folder: Folder, ordinal: number): Promise<void> {
   await unlink(folder.at(ownName(ordinal))).catch((error) => {
     if (codeOf(error) !== 'ENOENT') throw error;
@@ -75,7 +75,7 @@ export async function sweepAt(root: string, path: Path, ordinal: number): Promis
   });
 }
 
-/** Removes a file, a link or an empty folder; never what is beneath. */
+/** Removes a file, a link or an empty folder; never the content of a folder. */
 export async function removeOne(folder: Folder, name: string, type: Present['t']): Promise<void> {
   await (type === 'dir' ? rmdir(folder.at(name)) : unlink(folder.at(name)));
   await folder.sync();
@@ -95,7 +95,7 @@ export async function makeLink(folder: Folder, name: string, target: string): Pr
 /** Of a file or a folder, never through a link. */
 export async function setMode(folder: Folder, name: string, mode: number): Promise<void> {
   const file = await openToSet(folder, name);
-  // An owner may set the mode of what he may not read; lstat(2) in `openToSet` has seen that it is no link.
+  // Owners may set the mode of unreadable files; lstat(2) in `openToSet` has excluded links.
   if (file === undefined) return chmod(folder.at(name), mode);
   try {
     await file.chmod(mode);

@@ -34,9 +34,12 @@ export function parseRow(resource: string): RowAddress {
       if (formatRow(row) === resource) return row;
     }
   } catch (cause) {
-    throw new ConnectorError('resource_invalid', `${resource.slice(0, 200)} is not percent-encoded UTF-8`, { cause });
+    throw new ConnectorError('resource_invalid', `Invalid resource ${resource.slice(0, 200)}: expected percent-encoded UTF-8.`, { cause });
   }
-  throw new ConnectorError('resource_invalid', `${resource.slice(0, 200)} is not postgres://<system>/<schema>.<table>/<key>`);
+  throw new ConnectorError(
+    'resource_invalid',
+    `Invalid resource ${resource.slice(0, 200)}: expected postgres://<system>/<schema>.<table>/<key>.`,
+  );
 }
 
 /** Part of a column: its name, percent-encoded where it would not pass as a name or as the part `exists`. */

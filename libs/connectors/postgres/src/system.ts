@@ -48,7 +48,8 @@ export function postgresSystem({
     connector: CONNECTOR,
     async capture(attempt, resources): Promise<Capture<PostgresHandle>> {
       for (const resource of resources) {
-        if (parseRow(resource).system !== name) throw new ConnectorError('resource_invalid', `${resource} is not of system ${name}`);
+        if (parseRow(resource).system !== name)
+          throw new ConnectorError('resource_invalid', `Resource of another system: expected postgres://${name}/..., got ${resource}.`);
       }
       await open(pool, name, attempt);
       let released = false;
@@ -56,7 +57,7 @@ export function postgresSystem({
         before: {},
         handle: {
           transaction: (work) => {
-            if (released) throw new ConnectorError('capture_refused', 'this attempt is over; start another one');
+            if (released) throw new ConnectorError('capture_refused', 'The attempt has ended. Start a new attempt.');
             return runTransaction(pool, attempt, work);
           },
         },
@@ -77,7 +78,8 @@ const refOf = (attempt: AttemptRef): unknown[] => [attempt.source, attempt.actio
 async function open(pool: PostgresPool, name: string, attempt: AttemptRef): Promise<void> {
   const { rows } = await withClient(pool, (client) => client.query('SELECT recant.open_attempt($1, $2, $3) AS system', refOf(attempt)));
   const system = (rows[0] as { system?: string } | undefined)?.system;
-  if (system !== name) throw new ConnectorError('not_prepared', `this database is prepared as system ${system}, not ${name}`);
+  if (system !== name)
+    throw new ConnectorError('not_prepared', `Wrong system name: expected ${name}, the database is prepared as ${system}.`);
 }
 
 async function runTransaction<T>(pool: PostgresPool, attempt: AttemptRef, work: (client: PostgresClient) => Promise<T>): Promise<T> {
@@ -151,7 +153,7 @@ function refusalOf(cause: unknown): ConnectorError {
   if (cause instanceof ConnectorError) return cause;
   const { code, message } = cause as { code?: string; message?: string };
   if (code === '3F000' || code === '42883')
-    return new ConnectorError('not_prepared', 'this database is not prepared for capture', { cause });
+    return new ConnectorError('not_prepared', 'The database is not prepared for capture. Run preparePostgres.', { cause });
   if (code === '42501' || code === '55000' || code === '22023') return new ConnectorError('capture_refused', `${message}`, { cause });
-  return new ConnectorError('unreachable', `the target database does not answer: ${message}`, { cause });
+  return new ConnectorError('unreachable', `Target database unreachable: ${message}`, { cause });
 }

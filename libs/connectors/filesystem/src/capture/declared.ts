@@ -6,21 +6,21 @@ import { entryOf, type Mark } from '../store/history.ts';
 import type { LockedStore } from '../store/locked-store.ts';
 import { changing, type Planned, replacing } from './perform.ts';
 
-/** The states before of everything at and beneath the declared paths, images durable, on record in the journal. */
+/** States before the attempt at and beneath the declared paths; images and journal record are durable. */
 export async function declare(locked: LockedStore, at: AttemptRef, paths: readonly Path[]): Promise<ReadonlyMap<Path, State>> {
   const states = new Map<Path, State>();
   for (const path of paths)
     for (const [beneath, state] of await readTree({ ...locked.readOptions, images: locked.images }, path)) states.set(beneath, state);
   for (const path of states.keys()) resourceOf(locked.system, pathOf(path));
-  // Captured again after a kill: what stood there first is what it is compared with.
+  // Captured again after a kill: the first record stays the one to compare with.
   if (paths.length > 0 && locked.history.declaredBy(at) === undefined)
     await locked.append({ k: 'declared', at, paths, states: [...states] });
   return states;
 }
 
 /**
- * What became of the declared paths other than through a directory handle: nobody's journalled effect explains it, so it is this attempt's.
- * The tool has run: nothing may be refused any more, so what cannot be captured is left out, and what is over its bound cannot be undone.
+ * Changes of the declared paths that no journalled effect explains, which are therefore effects of this attempt.
+ * The tool has run, so nothing may throw: unreadable items are left out, and items over a limit cannot be undone.
  */
 export async function changesSince(locked: LockedStore, at: AttemptRef): Promise<Planned[]> {
   const declared = locked.history.declaredBy(at);
@@ -42,7 +42,7 @@ export async function changesSince(locked: LockedStore, at: AttemptRef): Promise
   return paths.flatMap((path) => difference(path, expected.get(path) ?? null, live.get(path) ?? null));
 }
 
-/** A change of the mode alone did not look at the content. */
+/** An effect on the mode alone has no content digest; it is taken from the state before. */
 async function stateAfter(locked: LockedStore, mark: Mark, before: State): Promise<State> {
   const entry = await entryOf(locked, mark);
   if (entry.a?.t === 'file' && entry.a.c === undefined && before?.t === 'file' && before.c !== undefined)
@@ -50,7 +50,7 @@ async function stateAfter(locked: LockedStore, mark: Mark, before: State): Promi
   return entry.a;
 }
 
-/** A file whose time alone moved was written with what was there: that is an effect. A folder's time moves with its children. */
+/** A file whose time alone changed was rewritten with equal content, which is an effect. A folder's time changes with its children. */
 function difference(path: Path, before: State, after: State): Planned[] {
   if (before?.t === 'file' && after?.t === 'file' && (before.c === undefined || after.c === undefined)) return [];
   if (!samePart(before, after, 'e'))
@@ -67,7 +67,7 @@ function difference(path: Path, before: State, after: State): Planned[] {
   return [changing(written.includes('c') ? 'write' : 'chmod', path, before, after, written)];
 }
 
-/** What the tool made may have a name that no resource can have; then it is not recorded. */
+/** A file whose name has no resource URI is not recorded. */
 function isResource(system: string, path: Path): boolean {
   try {
     resourceOf(system, pathOf(path));

@@ -16,8 +16,8 @@ export interface FilesystemSystem extends CapturingSystem<Directory> {
 }
 
 /**
- * A folder as the agent's process sees it. Tools work on the handle; what other tools do to declared files and folders is found by comparing.
- * Several processes may capture on one root at once: they share its store.
+ * The agent's side of a folder. Tools use the handle; changes by other tools to declared files and folders are found by comparison.
+ * Several processes may capture on one root at once; they share its store.
  */
 export function filesystemSystem(options: StoreOptions): FilesystemSystem {
   const store = openStore(options);
@@ -43,7 +43,10 @@ function createCapture(store: Store, attempt: AttemptRef, before: Capture['befor
   let ended: string | undefined;
   const use: Store['withLock'] = (work) => {
     if (ended !== undefined)
-      throw new ConnectorError('capture_refused', `The attempt was ${ended}: nothing it does now would be recorded. Start another.`);
+      throw new ConnectorError(
+        'capture_refused',
+        `The attempt was already ${ended}, so this operation would not be recorded. Start a new attempt.`,
+      );
     return store.withLock(work);
   };
   return {
@@ -59,7 +62,7 @@ function createCapture(store: Store, attempt: AttemptRef, before: Capture['befor
   };
 }
 
-/** From the journal, so that it is the same when asked again, also by another process after a kill. */
+/** Read from the journal, so that a repetition, also by another process after a kill, gives the same effects. */
 async function settle(locked: LockedStore, attempt: AttemptRef): Promise<Effect[]> {
   const declared = locked.history.declaredBy(attempt);
   if (declared !== undefined && !declared.settled) {
@@ -78,7 +81,10 @@ async function settle(locked: LockedStore, attempt: AttemptRef): Promise<Effect[
 function pathOf(system: string, resource: string): Path {
   const path = pathOfResource(system, resource);
   if (path === undefined)
-    throw new ConnectorError('resource_invalid', `${JSON.stringify(resource.slice(0, 200))} is no resource of filesystem://${system}/.`);
+    throw new ConnectorError(
+      'resource_invalid',
+      `Invalid resource ${JSON.stringify(resource.slice(0, 200))}: expected a canonical URI under filesystem://${system}/.`,
+    );
   return path;
 }
 

@@ -6,10 +6,10 @@ import type { LockedStore } from '../store/locked-store.ts';
 import type { Entry, Intent } from '../store/record.ts';
 import { sweepAt } from '../write-files.ts';
 
-/** An effect to come: its ordinal is not yet given. */
+/** A planned effect without its ordinal. */
 export type Planned = Omit<Entry, 'o'>;
 
-/** Something is written where something may stand: every part that either state has. */
+/** Creation, removal or replacement: writes every part of either state. */
 export function replacing(op: string, path: Path, before: State, after: State): Planned {
   return {
     p: path,
@@ -20,7 +20,7 @@ export function replacing(op: string, path: Path, before: State, after: State): 
   };
 }
 
-/** A change of some parts of what is there, which is thereby read. */
+/** A change of some parts of an existing item; reads `exists`. */
 export function changing(op: string, path: Path, before: State, after: State, written: readonly Letter[]): Planned {
   return { p: path, op, w: written, r: ['e'], b: before, a: after };
 }
@@ -33,14 +33,14 @@ export function numbered(locked: LockedStore, planned: readonly Planned[]): Entr
   return planned.map((entry, at) => ({ o: locked.history.lastOrdinal + 1 + at, ...entry }));
 }
 
-/** States what was only seen. */
+/** Records observed entries, without an intent. */
 export async function recordObserved(locked: LockedStore, at: AttemptRef, planned: readonly Planned[], durable: boolean): Promise<void> {
   if (planned.length > 0) await locked.append({ k: 'did', at, es: numbered(locked, planned) }, durable);
 }
 
 /**
- * One operation: intent durable, work, effects on record. The images of all `b` are durable before this is called.
- * A kill anywhere leaves an open intent, from which `conclude` finds out what took place, as it does where the work failed.
+ * One operation: durable intent, work, record of effects. The images of all `b` must be durable before.
+ * A kill leaves an open intent, from which `conclude` determines what took place; it does the same where the work failed.
  */
 export async function perform(
   locked: LockedStore,
@@ -59,29 +59,29 @@ export async function perform(
   }
   await locked.failpoint('work.done');
   const es: Entry[] = [];
-  for (const entry of intent.es) es.push({ ...entry, a: await asItIs(locked, entry) });
-  // Not synced: if the machine stops before it is durable, its intent is still open, and `conclude` finds the same.
+  for (const entry of intent.es) es.push({ ...entry, a: await storedState(locked, entry) });
+  // Not synced: if the machine fails before it is durable, its intent is still open, and `conclude` finds the same.
   await locked.append({ k: 'did', at, es }, false);
   await locked.failpoint('did.written');
 }
 
-/** The state after, with mode, time and owner as the target really keeps them. */
-async function asItIs(locked: LockedStore, { p, a }: Entry): Promise<State> {
+/** The state after, with the mode, time and owner that the file system actually stored. */
+async function storedState(locked: LockedStore, { p, a }: Entry): Promise<State> {
   if (a === null || a.t === 'link') return a;
   const seen = await readState({ ...locked.readOptions, content: false }, p);
   if (seen.kind === 'unreadable' || seen.state === null || seen.state.t !== a.t) return a;
   return seen.state.t === 'file' && a.t === 'file' && a.c !== undefined ? { ...seen.state, c: a.c } : seen.state;
 }
 
-/** Ends an open `do`: an entry whose path is as before did not take place; one that wrote what was there is taken to have. */
+/** Ends an open `do`: an entry whose path is unchanged did not take place, except an equal write, which is assumed to have. */
 export async function conclude(locked: LockedStore, intent: Extract<Intent, { k: 'do' }>): Promise<void> {
   const es: Entry[] = [];
   for (const entry of intent.es) {
     await sweepAt(locked.readOptions.root, entry.p, entry.o);
-    const seen = await readState(needed(locked, entry), entry.p);
+    const seen = await readState(readOptionsFor(locked, entry), entry.p);
     if (seen.kind === 'unreadable' || !sameState(seen.state, entry.b) || sameState(entry.b, entry.a)) es.push(entry);
   }
   await locked.append({ k: 'did', at: intent.at, es });
 }
 
-const needed = (locked: LockedStore, entry: Entry) => ({ ...locked.readOptions, content: entry.w.includes('c') });
+const readOptionsFor = (locked: LockedStore, entry: Entry) => ({ ...locked.readOptions, content: entry.w.includes('c') });

@@ -5,7 +5,7 @@ import type { Letter } from '../state.ts';
 import type { Line } from './journal.ts';
 import type { Entry, Intent, JournalRecord } from './record.ts';
 
-/** One write or read in the order of the system. The whole entry stands in its line. */
+/** One write or read, by ordinal. The full entry is in its journal line. */
 export interface Mark {
   readonly ordinal: number;
   readonly written: readonly Letter[];
@@ -13,17 +13,17 @@ export interface Mark {
   readonly line: Line;
 }
 
-/** What the journal's records amount to; about 100 bytes of memory per effect. Pure: the same records give the same history. */
+/** Index of the journal's records; about 100 bytes of memory per effect. Pure: the same records give the same history. */
 export interface History {
   add(record: JournalRecord, line: Line): void;
   readonly lastOrdinal: number;
-  /** An intent without its end: somebody was killed. */
+  /** An intent without an end: its process was killed. */
   readonly open: Intent | undefined;
   marksOf(path: Path): readonly Mark[];
   /** Lines with entries of an attempt, ascending. */
   linesOf(attempt: AttemptRef): readonly Line[];
   declaredBy(attempt: AttemptRef): { readonly line: Line; readonly settled: boolean } | undefined;
-  /** Paths with an entry, among those that fit. */
+  /** Paths with an entry that match. */
   pathsWhere(fits: (path: Path) => boolean): readonly Path[];
   tokenOf(run: string): bigint;
   stepOf(run: string, step: number): Line | undefined;
@@ -62,7 +62,7 @@ export function createHistory(): History {
           else known.push(mark);
         }
       }
-      // Ordinals of an intent that came to nothing are not given again.
+      // Ordinals of an aborted intent are not reused.
       if ('es' in record) for (const { o } of record.es) lastOrdinal = Math.max(lastOrdinal, o);
     },
     marksOf: (path) => marks.get(path) ?? [],
@@ -76,11 +76,11 @@ export function createHistory(): History {
 
 const keyOf = (attempt: AttemptRef): string => JSON.stringify([attempt.source, attempt.action, attempt.attempt]);
 
-/** The whole entry that a mark stands for. */
+/** The full entry of a mark. */
 export async function entryOf(locked: { read(line: Line): Promise<JournalRecord> }, mark: Mark): Promise<Entry> {
   const record = await locked.read(mark.line);
   const entry = 'es' in record ? record.es.find(({ o }) => o === mark.ordinal) : undefined;
   if (entry === undefined)
-    throw new ConnectorError('not_prepared', `The journal has no entry ${mark.ordinal} where it was. Restore it from a backup.`);
+    throw new ConnectorError('not_prepared', `The journal is damaged: entry ${mark.ordinal} is missing. Restore it from a backup.`);
   return entry;
 }

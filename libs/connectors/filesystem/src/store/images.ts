@@ -3,11 +3,11 @@ import { access, mkdir, open, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { codeOf } from '../failure.ts';
 
-/** Contents by SHA-256, each in a file of its own. What was put is never changed; nothing here removes. */
+/** Contents by SHA-256, one file each. Never changed, never removed. */
 export interface Images {
   /** Durable when it resolves. Idempotent. */
   put(content: Uint8Array): Promise<string>;
-  /** Undefined where the image is missing or is not what its name says. */
+  /** Undefined where the image is missing or does not match its digest. */
   get(digest: string): Promise<Buffer | undefined>;
 }
 
@@ -31,7 +31,7 @@ export function createImages(folder: string, scratch: string): Images {
         }
         await rename(prepared, path);
       }
-      // Also for one that is there: whoever put it may have been stopped before this.
+      // Also for an existing image: its writer may have been killed before the sync.
       await syncFolder(parent);
       durable.add(digest);
       return digest;

@@ -7,7 +7,7 @@ import type { JournalRecord } from './record.ts';
 const CHUNK_BYTES = 1_048_576;
 const NEWLINE = 0x0a;
 
-/** Where a record's line stands. */
+/** Position of a record's line. */
 export interface Line {
   readonly offset: number;
   readonly bytes: number;
@@ -15,12 +15,12 @@ export interface Line {
 
 /**
  * Append-only file of records, one a line: crc32 of the JSON in eight hex digits, a blank, JSON.
- * Everything here is called under the store's lock. A kill leaves at most a torn last line, which was never acted upon and is cut off.
+ * All calls are made under the store's lock. A kill leaves at most a torn last line, which was never acted on and is truncated.
  */
 export interface Journal {
-  /** Records that were added since the last call, by anybody. */
+  /** Records added since the last call, by any process. */
   readNew(): AsyncIterable<{ readonly record: JournalRecord; readonly line: Line }>;
-  /** @param durable false for what only has to survive this process. */
+  /** @param durable false where the record only has to survive this process. */
   append(record: JournalRecord, durable: boolean): Promise<Line>;
   read(line: Line): Promise<JournalRecord>;
   close(): Promise<void>;
@@ -92,7 +92,7 @@ async function readExactly(file: FileHandle, position: number, bytes: number): P
   const buffer = Buffer.alloc(bytes);
   for (let done = 0; done < bytes; ) {
     const { bytesRead } = await file.read(buffer, done, bytes - done, position + done);
-    if (bytesRead === 0) throw new ConnectorError('not_prepared', 'The journal ended early. Restore it from a backup.');
+    if (bytesRead === 0) throw new ConnectorError('not_prepared', 'The journal is truncated. Restore it from a backup.');
     done += bytesRead;
   }
   return buffer;

@@ -5,15 +5,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ConnectorError } from '@recant/connector';
 import { codeOf, wrapStoreErrors } from '../failure.ts';
 
-/** Generations left behind the highest, so that a slow reader of the folder always meets one that was there all the while. */
+/** Old generations kept, so that a slow reader of the folder always sees one that existed throughout. */
 const GENERATIONS_KEPT = 16;
 const FREE = 'free';
 
 /**
- * One holder among all processes of a machine, without flock: the highest numbered file in a folder says who holds the lock.
+ * Mutual exclusion between processes of one machine without flock: the highest-numbered file in a folder names the owner.
  *
- * A generation is made by link(2), which only one can win; the highest file is never removed, so numbers only grow; whoever finds that his number
- * is not the highest has lost. A holder that died (by process id, its start and the boot, so a reused id does not count) is passed over.
+ * A generation is created by link(2), which only one process wins; the highest file is never removed, so numbers only grow; a process whose number is not
+ * the highest has lost. A dead owner (by process id, start time and boot id, so a reused id does not count) is superseded.
  * Processes in different pid namespaces must not share a lock.
  */
 export interface Lock {
@@ -53,7 +53,7 @@ async function acquire(folder: string, waitMs: number): Promise<{ generation: nu
     if (waitedMs >= waitMs)
       throw new ConnectorError(
         'unreachable',
-        `The store ${folder} was locked for ${waitMs} ms by process ${owner.split(' ')[0]}. Try again.`,
+        `Timed out after ${waitMs} ms: the store ${folder} is locked by process ${owner.split(' ')[0]}. Try again.`,
       );
     await sleep(pauseMs);
     waitedMs += pauseMs;
@@ -76,7 +76,7 @@ async function claim(folder: string, generation: number, content: string): Promi
   return false;
 }
 
-/** A full disk must not leave the lock with a process that lives on: an emptied file needs no room, and reads like that of one that died. */
+/** On a full disk the lock must still be released: truncating needs no space, and an empty file counts as a dead owner. */
 async function release(folder: string, generation: number): Promise<void> {
   try {
     await claim(folder, generation + 1, FREE);
@@ -95,7 +95,7 @@ async function highestIn(folder: string): Promise<number> {
   return (await generationsIn(folder)).reduce((highest, number) => Math.max(highest, number), 0);
 }
 
-/** A generation that is gone is not the highest any more: whoever reads it looks again, as for a dead one, and cannot win its number. */
+/** A missing generation is no longer the highest: treated like a dead owner, but its number cannot be won. */
 async function readOwner(folder: string, generation: number): Promise<string> {
   try {
     return await readFile(join(folder, String(generation)), 'utf8');
@@ -116,12 +116,12 @@ async function isAlive(owner: string): Promise<boolean> {
   return (await identityOf(Number(pid))) === identity.join(' ');
 }
 
-/** Boot and start of a process where the kernel tells them; elsewhere a process id has to do. */
+/** Boot id and start time of a process where /proc has them; elsewhere the process id must do. */
 async function identityOf(pid: number): Promise<string> {
   try {
     const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
     const boot = await readFile('/proc/sys/kernel/random/boot_id', 'utf8');
-    // proc_pid_stat(5): starttime is field 22; the second field is the command in parentheses and may hold spaces.
+    // proc_pid_stat(5): starttime is field 22; the second field is the command in parentheses and may contain spaces.
     return `${boot.trim()} ${stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]}`;
   } catch {
     return '-';

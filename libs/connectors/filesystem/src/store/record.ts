@@ -3,7 +3,7 @@ import type { AttemptRef } from '@recant/events';
 import type { Path } from '../path.ts';
 import type { Letter, State } from '../state.ts';
 
-/** What the journal keeps of one effect. */
+/** One effect in the journal. */
 export interface Entry {
   /** Ordinal: unique in the system, ascending in the order of the journal. */
   readonly o: number;
@@ -18,8 +18,8 @@ export interface Entry {
 
 /**
  * Every record of the journal.
- * `do` is durable before a file is touched, `did` follows it: at most one `do` or `plan` is open, the last one, and only after a kill.
- * `did` without a `do` states what was only seen (reads, declared resources). `plan` is the write-ahead of an inverse, closed by `step` or `aborted`.
+ * `do` is durable before a file is touched, `did` follows it: at most one `do` or `plan`, the last one, is open, and only after a kill.
+ * `did` without a `do` records observations (reads, declared resources). `plan` is the write-ahead of an inverse, closed by `step` or `aborted`.
  */
 export type JournalRecord =
   | { readonly k: 'do'; readonly at: AttemptRef; readonly es: readonly Entry[] }

@@ -22,13 +22,13 @@ export interface StoreOptions {
   readonly fileBytesMax?: number;
   readonly treeEntriesMax?: number;
   readonly lockWaitMs?: number;
-  /** Called at named points, for tests that kill there. */
+  /** Called at named points; fault tests kill the process there. */
   readonly failpoint?: (point: string) => Promise<void> | void;
 }
 
 /** One system's images, journal, key and identity, shared by every process that captures or undoes on the root. */
 export interface Store {
-  /** What tells this root from another of the same name. */
+  /** Distinguishes this root from another one with the same name. */
   identity(): Promise<string>;
   /** @throws ConnectorError `unreachable | not_prepared | options_invalid` */
   withLock<T>(work: (locked: LockedStore) => Promise<T>): Promise<T>;
@@ -39,7 +39,7 @@ interface Marker {
   readonly version: 1;
   readonly id: string;
   readonly system: string;
-  /** Inode of the root: another folder in its place (a volume that is not mounted) is not the system. */
+  /** Inode of the root: another folder at its path (such as an unmounted volume) is not the system. */
   readonly inode: string;
 }
 
@@ -55,9 +55,9 @@ interface Prepared {
 /** Ends what a killed process had begun; runs under the lock, before any other work. */
 export type Recovery = (locked: LockedStore) => Promise<void>;
 
-/** Nothing happens before the first call. */
+/** No I/O before the first call. */
 export function createStore(options: StoreOptions, recover: Recovery): Store {
-  if (!isSystemName(options.name)) throw new ConnectorError('options_invalid', `${JSON.stringify(options.name)} is no name of a system.`);
+  if (!isSystemName(options.name)) throw new ConnectorError('options_invalid', `Invalid system name: ${JSON.stringify(options.name)}.`);
   const folder = resolve(options.store ?? join(dirname(resolve(options.root)), `.recant-images-${options.name}`));
   const lock = createLock(join(folder, 'lock'), options.lockWaitMs ?? LOCK_WAIT_MS);
   const history = createHistory();
@@ -91,7 +91,7 @@ export function createStore(options: StoreOptions, recover: Recovery): Store {
         read: journal.read,
         failpoint,
       };
-      await wrapStoreErrors('ending what was interrupted', recover(locked));
+      await wrapStoreErrors('recovery', recover(locked));
       return work(locked);
     });
   }
@@ -110,15 +110,18 @@ async function checkLocation(root: string, folder: string): Promise<void> {
   let realRoot: string;
   try {
     realRoot = await realpath(root);
-    if (!(await stat(realRoot)).isDirectory()) throw new ConnectorError('options_invalid', `The root ${root} is no folder.`);
+    if (!(await stat(realRoot)).isDirectory()) throw new ConnectorError('options_invalid', `The root ${root} is not a folder.`);
   } catch (cause) {
     if (cause instanceof ConnectorError) throw cause;
-    throw new ConnectorError('unreachable', `The root ${root} cannot be reached (${codeOf(cause)}).`, { cause });
+    throw new ConnectorError('unreachable', `The root ${root} is unreachable (${codeOf(cause)}).`, { cause });
   }
   await wrapStoreErrors('folder', mkdir(folder, { recursive: true, mode: 0o700 }));
   const realFolder = await realpath(folder);
   if (`${realFolder}${sep}`.startsWith(`${realRoot}${sep}`) || `${realRoot}${sep}`.startsWith(`${realFolder}${sep}`)) {
-    throw new ConnectorError('options_invalid', `The store ${folder} and the root ${root} must not hold each other. Choose another store.`);
+    throw new ConnectorError(
+      'options_invalid',
+      `The store ${folder} and the root ${root} must not contain each other. Choose another store.`,
+    );
   }
 }
 
@@ -131,9 +134,13 @@ async function prepare(options: StoreOptions, folder: string): Promise<Prepared>
   const fresh: Marker = { version: 1, id: randomBytes(16).toString('hex'), system: options.name, inode };
   const marker = JSON.parse((await once(folder, 'marker.json', () => Buffer.from(JSON.stringify(fresh)))).toString()) as Marker;
   await checkOwnership(folder);
-  if (marker.version !== 1) throw new ConnectorError('not_prepared', `The store ${folder} was made by a later version. Update.`);
+  if (marker.version !== 1)
+    throw new ConnectorError('not_prepared', `The store ${folder} was made by a newer version of the connector. Update the connector.`);
   if (marker.system !== options.name)
-    throw new ConnectorError('options_invalid', `The store ${folder} belongs to the system ${marker.system}. Choose another store.`);
+    throw new ConnectorError(
+      'options_invalid',
+      `The store ${folder} belongs to system ${marker.system}, expected ${options.name}. Choose another store.`,
+    );
   const journal = await openJournal(join(folder, 'journal'));
   await syncFolder(folder);
   return {
@@ -146,14 +153,17 @@ async function prepare(options: StoreOptions, folder: string): Promise<Prepared>
   };
 }
 
-/** Who can write the journal can have files written as whoever undoes, so that is the same user. */
+/** Write access to the journal is write access as the undoing user, so both must be the same user. */
 async function checkOwnership(folder: string): Promise<void> {
   const { uid, mode } = await stat(folder);
   if (process.getuid !== undefined && uid !== process.getuid()) {
-    throw new ConnectorError('not_prepared', `The store ${folder} belongs to the user ${uid}. Capture and undo as the same user.`);
+    throw new ConnectorError(
+      'not_prepared',
+      `The store ${folder} is owned by user ${uid}, expected ${process.getuid()}. Capture and undo as the same user.`,
+    );
   }
   if ((mode & 0o022) !== 0)
-    throw new ConnectorError('not_prepared', `The store ${folder} can be written by others. Take that away (chmod 700).`);
+    throw new ConnectorError('not_prepared', `The store ${folder} is writable by other users. Run chmod 700 on it.`);
 }
 
 async function checkRoot({ root, folder, marker }: Prepared): Promise<void> {
@@ -164,11 +174,11 @@ async function checkRoot({ root, folder, marker }: Prepared): Promise<void> {
   if (inode === marker.inode) return;
   throw new ConnectorError(
     'unreachable',
-    `${basename(root)} is not the folder that ${folder} belongs to. Mount the right one, or register the new one under a name and a store of its own.`,
+    `The folder ${basename(root)} is not the root that the store ${folder} was made for. Mount the right volume, or register the new folder under another name with another store.`,
   );
 }
 
-/** A small file that is written once, whole and durable, and then only read. */
+/** Reads a small file; creates it first, atomically and durably, where it is missing. */
 async function once(folder: string, name: string, make: () => Uint8Array): Promise<Buffer> {
   const path = join(folder, name);
   try {
@@ -190,7 +200,7 @@ async function once(folder: string, name: string, make: () => Uint8Array): Promi
   return readFile(path);
 }
 
-/** Only the lock's holder writes there, so whatever is in it was left by somebody who died. */
+/** Only the lock's owner writes there, so its files were left by a killed process. */
 async function emptyFolder(folder: string): Promise<void> {
   for (const name of await readdir(folder)) await rm(join(folder, name), { recursive: true });
 }

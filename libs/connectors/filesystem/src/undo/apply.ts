@@ -20,8 +20,8 @@ export type Ended =
   | { readonly kind: 'aborted'; readonly findings: readonly Finding[] };
 
 /**
- * Carries a written plan out, or takes it back, or says that it could do neither. Called after the guards, and again after a kill: whatever the
- * plan's paths were left at, each ends at its `a` (record `step`) or its `b` (record `aborted`). Somebody else's state is never overwritten.
+ * Completes a journalled plan, or takes it back, or reports that it could do neither. Called after the guards, and again after a kill: from any
+ * intermediate state each path ends at its `a` (record `step`) or its `b` (record `aborted`). States written by others are never overwritten.
  */
 export async function endPlan(locked: LockedStore, plan: Plan): Promise<Ended> {
   for (const entry of plan.es) await sweepAt(locked.readOptions.root, entry.p, entry.o);
@@ -38,7 +38,7 @@ export async function endPlan(locked: LockedStore, plan: Plan): Promise<Ended> {
   if (stuck !== undefined || wrote.length > 0) {
     return ended(locked, plan, wrote, 'undecided', [
       ...findings,
-      findingOf(locked, plan.es, stuck ?? 'What was written could not be taken back.'),
+      findingOf(locked, plan.es, stuck ?? 'A partly applied inverse could not be taken back.'),
     ]);
   }
   await locked.append({ k: 'aborted', run: plan.run, step: plan.step });
@@ -70,37 +70,37 @@ async function tryAll(locked: LockedStore, changes: readonly Change[]): Promise<
 }
 
 /**
- * Not in the order of the ordinals but in one that a folder tree allows, with the same end: what goes, deepest first; what comes, parents first;
- * contents; modes and times of folders last, because a folder may end up closed to writing.
+ * Not in the order of ordinals but in one that a folder tree allows, with the same result: removals, deepest first; creations, parents first;
+ * contents; modes and times of folders last, because a folder may become read-only.
  */
 async function applyAll(locked: LockedStore, changes: readonly Change[]): Promise<void> {
   const down = [...changes].sort((one, other) => depthOf(one.path) - depthOf(other.path));
   const up = [...down].reverse();
-  for (const change of down) if (isFolder(change.from) && isFolder(change.to)) await openUp(locked, change);
-  for (const change of up) if (isRemoved(change)) await takeAway(locked, change);
-  for (const change of down) if (comes(change)) await bring(locked, change);
-  for (const change of down) if (!comes(change) && change.to?.t === 'file') await rewrite(locked, change, change.to);
-  for (const change of up) if (change.to?.t === 'dir') await closeUp(locked, change, change.to);
+  for (const change of down) if (isFolder(change.from) && isFolder(change.to)) await makeWritable(locked, change);
+  for (const change of up) if (isRemoved(change)) await removeOld(locked, change);
+  for (const change of down) if (isCreated(change)) await create(locked, change);
+  for (const change of down) if (!isCreated(change) && change.to?.t === 'file') await rewrite(locked, change, change.to);
+  for (const change of up) if (change.to?.t === 'dir') await setFolderAttributes(locked, change, change.to);
 }
 
 const isFolder = (state: State): state is Extract<Present, { t: 'dir' }> => state?.t === 'dir';
 const isRemoved = ({ from, to }: Change) => from !== null && !samePart(from, to, 'e');
-const comes = ({ from, to }: Change) => to !== null && !samePart(from, to, 'e');
+const isCreated = ({ from, to }: Change) => to !== null && !samePart(from, to, 'e');
 const opened = (mode: number) => mode | 0o700;
 
-async function openUp(locked: LockedStore, { path, from, to }: Change): Promise<void> {
+async function makeWritable(locked: LockedStore, { path, from, to }: Change): Promise<void> {
   if (!isFolder(to) || samePart(from, to, 'm')) return;
   await inParent(locked.readOptions.root, path, (folder, name) => setMode(folder, name, opened(to.m)));
 }
 
-async function takeAway(locked: LockedStore, { path, from }: Change): Promise<void> {
+async function removeOld(locked: LockedStore, { path, from }: Change): Promise<void> {
   const live = await stateOf(locked, path, false);
   if (live == null || from === null || !samePart(live, from, 'e')) return;
   await locked.failpoint('apply.remove');
   await inParent(locked.readOptions.root, path, (folder, name) => removeOne(folder, name, live.t));
 }
 
-async function bring(locked: LockedStore, { path, to, ordinal }: Change): Promise<void> {
+async function create(locked: LockedStore, { path, to, ordinal }: Change): Promise<void> {
   if (to === null || isSame(await stateOf(locked, path, true), to)) return;
   await locked.failpoint('apply.create');
   await inParent(locked.readOptions.root, path, async (folder, name) => {
@@ -121,7 +121,7 @@ async function rewrite(locked: LockedStore, { path, from, ordinal }: Change, to:
   });
 }
 
-async function closeUp(locked: LockedStore, { path }: Change, to: Extract<Present, { t: 'dir' }>): Promise<void> {
+async function setFolderAttributes(locked: LockedStore, { path }: Change, to: Extract<Present, { t: 'dir' }>): Promise<void> {
   await inParent(locked.readOptions.root, path, async (folder, name) => {
     await setTimes(folder, name, to.u);
     await setMode(folder, name, to.m);
@@ -142,12 +142,12 @@ async function stateOf(locked: LockedStore, path: Path, content: boolean): Promi
   const seen = await readState({ ...locked.readOptions, content }, path);
   return seen.kind === 'state' ? seen.state : undefined;
 }
-/** Undefined: unreadable. Content is looked at only where the plan knows it. */
+/** Undefined: unreadable. Content is read only where the plan has a digest. */
 const stateAt = (locked: LockedStore, entry: Entry) => stateOf(locked, entry.p, knowsContent(entry.b) || knowsContent(entry.a));
 const knowsContent = (state: State) => state?.t === 'file' && state.c !== undefined;
 const isSame = (live: State | undefined, state: State) => live !== undefined && sameState(live, state);
 
-/** At one end of the change, or at what a kill in its middle leaves. */
+/** The live state is `a`, `b`, or an intermediate state that a kill leaves. */
 function isOwn(entry: Entry, live: State | undefined): boolean {
   if (live === undefined) return false;
   if (sameState(live, entry.a) || sameState(live, entry.b)) return true;
@@ -155,18 +155,18 @@ function isOwn(entry: Entry, live: State | undefined): boolean {
   return isFolder(live) && [entry.a, entry.b].some((state) => isFolder(state) && opened(state.m) === live.m);
 }
 
-/** Paths at which somebody else wrote between the guards and now. */
+/** Paths that another process wrote since the guards were checked. */
 async function foreignWrites(locked: LockedStore, es: readonly Entry[]): Promise<Finding[]> {
   const strange = await filterAsync(es, async (entry) => !isOwn(entry, await stateAt(locked, entry)));
   return strange.map(({ p }) => ({
     resource: resourceOf(locked.system, p),
     part: 'exists',
     code: 'drift',
-    detail: 'Somebody wrote here while the inverse was applied.',
+    detail: 'Changed by another process while the inverse was applied.',
   }));
 }
 
-/** Read back. */
+/** I7: reads every part back. */
 async function readBackMismatches(locked: LockedStore, es: readonly Entry[]): Promise<Finding[]> {
   const findings: Finding[] = [];
   for (const entry of es) {
@@ -177,7 +177,7 @@ async function readBackMismatches(locked: LockedStore, es: readonly Entry[]): Pr
         resource: resourceOf(locked.system, entry.p),
         part: PART_OF[letter],
         code: 'read_back',
-        detail: 'What was written does not read back as before.',
+        detail: 'Read-back failed: the restored part has a different version.',
       });
     }
   }

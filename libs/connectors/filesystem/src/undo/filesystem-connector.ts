@@ -8,10 +8,10 @@ import type { LockedStore } from '../store/locked-store.ts';
 import type { Store, StoreOptions } from '../store/store.ts';
 import { invertStep, storedResult } from './invert.ts';
 
-/** Registered targets: `{ root, store? }`, and the bounds of StoreOptions. */
+/** Options of a registered system: `{ root, store? }` and the limits of StoreOptions. */
 export const filesystemConnector: Connector = createFilesystemConnector();
 
-/** @param failpoint called at named points, for tests that kill there. */
+/** @param failpoint called at named points; fault tests kill the process there. */
 export function createFilesystemConnector(failpoint?: NonNullable<StoreOptions['failpoint']>): Connector {
   return {
     kind: CONNECTOR,
@@ -38,7 +38,7 @@ function createTarget(name: string, store: Store): TargetSystem {
     },
     async invert(batch) {
       const results: InverseResult[] = [];
-      // Agents get their turn between steps.
+      // One lock per step, so that agents can work between steps.
       for (const step of batch.steps) results.push(await store.withLock((locked) => invertStep(locked, batch, step)));
       return results;
     },
@@ -60,7 +60,7 @@ async function probeAll(locked: LockedStore, parts: readonly PartAddress[]): Pro
         ? undefined
         : await readState({ ...locked.readOptions, content: letter === 'c' }, path);
     if (seen === undefined || letter === undefined)
-      probed.push({ resource, part, kind: 'unreadable', reason: 'Not a part of this system.' });
+      probed.push({ resource, part, kind: 'unreadable', reason: 'Not a part of a resource of this system.' });
     else if (seen.kind === 'unreadable') probed.push({ resource, part, kind: 'unreadable', reason: seen.reason });
     else probed.push({ resource, part, kind: 'version', version: locked.versionOf(seen.state, letter) });
   }
@@ -72,18 +72,18 @@ const NUMBERS = ['fileBytesMax', 'treeEntriesMax', 'lockWaitMs'] as const;
 
 function optionsOf({ name, connector, options }: SystemRegistration): StoreOptions {
   const problems = [
-    ...(connector === CONNECTOR ? [] : [`the connector is ${connector}`]),
+    ...(connector === CONNECTOR ? [] : [`expected connector ${CONNECTOR}, got ${connector}`]),
     ...(typeof options.root === 'string' ? [] : ['root is missing']),
     ...TEXTS.filter(
       (key) => options[key] !== undefined && (typeof options[key] !== 'string' || options[key] === '' || options[key].includes('\0')),
-    ).map((key) => `${key} is no path`),
+    ).map((key) => `${key} is not a path`),
     ...NUMBERS.filter((key) => options[key] !== undefined && !(Number.isSafeInteger(options[key]) && Number(options[key]) > 0)).map(
-      (key) => `${key} is no positive number`,
+      (key) => `${key} is not a positive whole number`,
     ),
     ...Object.keys(options)
       .filter((key) => ![...TEXTS, ...NUMBERS].some((known) => known === key))
-      .map((key) => `${key} is unknown`),
+      .map((key) => `unknown option ${key}`),
   ];
-  if (problems.length > 0) throw new ConnectorError('options_invalid', `The system ${name} cannot be opened: ${problems.join('; ')}.`);
+  if (problems.length > 0) throw new ConnectorError('options_invalid', `Invalid options of system ${name}: ${problems.join('; ')}.`);
   return { name, ...(options as Omit<StoreOptions, 'name'>) };
 }

@@ -5,7 +5,7 @@ import { imageOf, LETTERS, type Letter, PART_OF, type State, samePart } from '..
 import type { LockedStore } from '../store/locked-store.ts';
 import type { NetChange } from './net-change.ts';
 
-/** One path of a step, as it is and as it has to become. Equal: left as it is. */
+/** One path of a step with its live and its target state. Equal states: nothing to write. */
 export interface Judged {
   readonly net: NetChange;
   readonly live: State;
@@ -16,7 +16,7 @@ export type Judgement =
   | { readonly kind: 'already_undone' }
   | { readonly kind: 'conflicted'; readonly findings: readonly Finding[] };
 
-/** The three-way test of every part, then what the folder tree allows. Reads only. */
+/** Decides a step: compares every part with *before* and *after*, then checks folder constraints. Reads only (I5). */
 export async function judge(locked: LockedStore, nets: readonly NetChange[], run: string): Promise<Judgement> {
   const findings: Finding[] = [];
   const judged: Judged[] = [];
@@ -36,12 +36,13 @@ export async function judge(locked: LockedStore, nets: readonly NetChange[], run
       if (before !== after) differing += 1;
       if (found === before) atBefore += before === after ? 0 : 1;
       else if (found === after) write.push(letter);
-      else find(letter, 'drift', 'Somebody changed this since.', { expected: after, found });
+      else find(letter, 'drift', 'Changed since the attempt.', { expected: after, found });
     }
-    for (const letter of write) if (writtenLater(locked, net, letter, run)) find(letter, 'later_write', 'Somebody wrote this later.');
+    for (const letter of write)
+      if (writtenLater(locked, net, letter, run)) find(letter, 'later_write', 'Written later by another attempt.');
     judged.push({ net, live: seen.state, target: targetOf(net, seen.state, write, find) });
   }
-  // Where nothing would be written nobody's work can be wiped, whoever brought it back.
+  // Everything is at *before* already: nothing is written, so no work can be lost.
   if (findings.length === 0 && differing > 0 && atBefore === differing) return { kind: 'already_undone' };
   findings.push(...(await constraints(locked, judged)));
   return findings.length > 0
@@ -55,7 +56,7 @@ function writtenLater(locked: LockedStore, net: NetChange, letter: Letter, run: 
     .some((mark) => BigInt(mark.ordinal) > net.known && mark.run !== run && mark.written.includes(letter));
 }
 
-/** Live, with the parts to be written as their images have them. Whatever comes, goes or changes its type is guarded in all its parts. */
+/** The live state with the written parts from their images. Creation, removal and a change of type need guards on all parts. */
 function targetOf(
   net: NetChange,
   live: State,
@@ -66,14 +67,15 @@ function targetOf(
   if (write.includes('e')) {
     for (const letter of LETTERS) {
       const stands = imageOf(live, letter) !== null || imageOf(image('e'), letter) !== null;
-      if (stands && !net.parts.has(letter)) find(letter, 'side_effect', 'The plan says nothing about this part, and it would be lost.');
+      if (stands && !net.parts.has(letter))
+        find(letter, 'side_effect', 'The plan does not cover this part, and undoing would overwrite it.');
     }
     return withParts(image('e'), image('c'), image('m'));
   }
   return withParts(live, write.includes('c') ? image('c') : null, write.includes('m') ? image('m') : null);
 }
 
-/** The content and the mode may have been written before the item was removed: each part goes back to what its own first writer met. */
+/** Content and mode may have been written before the item was removed: each part returns to its value before its own first write. */
 function withParts(state: State, content: State, mode: State): State {
   let target = state;
   if (target?.t === 'file' && content?.t === 'file' && content.c !== undefined) target = { ...content, m: target.m };
@@ -81,7 +83,7 @@ function withParts(state: State, content: State, mode: State): State {
   return target;
 }
 
-/** A folder that goes has to be empty by then; what comes needs its folder. */
+/** A removed folder must be empty by then; a created item needs its parent folder. */
 async function constraints(locked: LockedStore, judged: readonly Judged[]): Promise<Finding[]> {
   const targets = new Map<Path, State>(judged.map(({ net, target }) => [net.path, target]));
   const findings: Finding[] = [];
@@ -92,7 +94,7 @@ async function constraints(locked: LockedStore, judged: readonly Judged[]): Prom
       if (staying.length > 0) find(`The folder is not empty: ${staying.slice(0, 3).join(', ')}${staying.length > 3 ? ', ...' : ''}.`);
     }
     if (live === null && target !== null && !(await hasFolder(locked, parentOf(net.path), targets)))
-      find('The folder it stood in is gone.');
+      find('The parent folder no longer exists.');
   }
   return findings;
 }

@@ -12,7 +12,7 @@ import { netChangesOf } from './net-change.ts';
 
 const TOKEN = /^\d{1,38}$/;
 
-/** One step, whole or not at all, once. Under the lock from the guards to the record. */
+/** One step, atomically and at most once. Under the lock from the guards to the record. */
 export async function invertStep(locked: LockedStore, batch: InverseBatch, step: InverseStep): Promise<InverseResult> {
   const fenced = await fence(locked, batch, step);
   if (fenced !== undefined) return fenced;
@@ -28,11 +28,15 @@ export async function invertStep(locked: LockedStore, batch: InverseBatch, step:
   return apply(locked, batch.run, step, judgement.changes);
 }
 
-/** A token that is higher than all seen is durable before anything is done under it. */
+/** Fencing: a token higher than all seen is durable before any work under it; a lower one is refused. */
 async function fence(locked: LockedStore, { run, token }: InverseBatch, step: InverseStep): Promise<InverseResult | undefined> {
-  if (!TOKEN.test(token)) throw new ConnectorError('options_invalid', `The fencing token ${JSON.stringify(token)} is no decimal number.`);
+  if (!TOKEN.test(token))
+    throw new ConnectorError('options_invalid', `Invalid fencing token: expected a decimal number, got ${JSON.stringify(token)}.`);
   const seen = locked.history.tokenOf(run);
-  if (BigInt(token) < seen) return refused(step, 'failed', [findingAt(locked, step, 'fenced', `A claim with the token ${seen} was here.`)]);
+  if (BigInt(token) < seen)
+    return refused(step, 'failed', [
+      findingAt(locked, step, 'fenced', `Fenced: a newer claim of the run has token ${seen}, this one ${token}.`),
+    ]);
   if (BigInt(token) > seen) await locked.append({ k: 'token', run, token });
   return undefined;
 }
@@ -48,7 +52,7 @@ function resultOf(locked: LockedStore, { step, outcome, findings, residue, es }:
   return { step, outcome, findings, residue, effects: es.map((entry) => effectOf(locked.system, locked.versionOf, entry)) };
 }
 
-/** Write-ahead, then work, then record. What the inverse overwrites is durable as an image before the plan is. */
+/** Write-ahead plan, work, record. Images of overwritten contents are durable before the plan. */
 async function apply(locked: LockedStore, run: string, step: InverseStep, changes: readonly Judged[]): Promise<InverseResult> {
   const es: Entry[] = [];
   for (const { net, live, target } of changes) {
@@ -56,7 +60,7 @@ async function apply(locked: LockedStore, run: string, step: InverseStep, change
     const from = await readStateOrThrow({ ...locked.readOptions, images: locked.images, content }, net.path);
     if (!sameState(from, live))
       return refused(step, 'conflicted', [
-        { resource: net.resource, part: 'exists', code: 'drift', detail: 'Somebody changed this just now.' },
+        { resource: net.resource, part: 'exists', code: 'drift', detail: 'Changed by another process since the guards were checked.' },
       ]);
     const op = from === null ? 'create' : target === null ? 'remove' : content ? 'write' : 'chmod';
     const written = lettersBetween(from, target);
@@ -76,7 +80,7 @@ async function apply(locked: LockedStore, run: string, step: InverseStep, change
   return ended.kind === 'step' ? resultOf(locked, ended.record) : refused(step, outcomeOfAborted(ended.findings), ended.findings);
 }
 
-/** Of contents that would be written. */
+/** Findings for contents to be written whose image is missing. */
 async function missingImages(locked: LockedStore, changes: readonly Judged[]): Promise<Finding[]> {
   const findings: Finding[] = [];
   for (const { net, live, target } of changes) {
@@ -86,7 +90,7 @@ async function missingImages(locked: LockedStore, changes: readonly Judged[]): P
         resource: net.resource,
         part: 'content',
         code: 'image_missing',
-        detail: 'The image of the content is gone, or damaged.',
+        detail: 'The image of the content is missing or damaged.',
       });
   }
   return findings;

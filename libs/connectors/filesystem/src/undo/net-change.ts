@@ -6,12 +6,12 @@ import { entryOf } from '../store/history.ts';
 import type { LockedStore } from '../store/locked-store.ts';
 import type { Entry } from '../store/record.ts';
 
-/** What one step comes to at one path: for each part written, from where to where, and the state that the first writer met. */
+/** Net change of one step at one path: for each written part its versions before and after, and the state before the first write. */
 export interface NetChange {
   readonly path: Path;
   readonly resource: string;
   readonly parts: Map<Letter, { readonly before: VersionOrAbsent; after: VersionOrAbsent; readonly image: State }>;
-  /** Highest ordinal that the plan knows of the resource. */
+  /** Highest ordinal of the resource that the plan knows. */
   readonly known: bigint;
 }
 
@@ -20,8 +20,8 @@ export type NetChangesOrFindings =
   | { readonly kind: 'refused'; readonly findings: readonly Finding[] };
 
 /**
- * Effects are data from a possibly hijacked agent. Each has to be the very entry that the journal holds for that attempt at that path;
- * states come from the journal alone. Anything else is refused before the file system is looked at.
+ * Effects are data from a possibly hijacked agent. Each must equal the journal's entry for that attempt and path; states come from the journal
+ * alone. Anything else is refused before the file system is read.
  */
 export async function netChangesOf(locked: LockedStore, step: InverseStep): Promise<NetChangesOrFindings> {
   const nets = new Map<Path, NetChange>();
@@ -32,7 +32,7 @@ export async function netChangesOf(locked: LockedStore, step: InverseStep): Prom
       findings.push({ resource: effect.resource, part: Object.keys(effect.parts)[0] ?? 'exists', code, detail });
     const path = pathOfResource(locked.system, effect.resource);
     if (path === undefined || path === ROOT) {
-      refuse('not_registered', `No resource of filesystem://${locked.system}/.`);
+      refuse('not_registered', `Not a resource of filesystem://${locked.system}/.`);
       continue;
     }
     const entry = await journalled(locked, path, effect, step.undoes);
@@ -43,24 +43,24 @@ export async function netChangesOf(locked: LockedStore, step: InverseStep): Prom
   return findings.length > 0 ? { kind: 'refused', findings } : { kind: 'net', nets: [...nets.values()] };
 }
 
-/** The entry that an effect says it is; or why it is not. */
+/** The journal entry of an effect, or the reason for a refusal. */
 async function journalled(locked: LockedStore, path: Path, effect: Effect, undoes: AttemptRef): Promise<Entry | string> {
-  if (effect.compensation?.connector !== CONNECTOR) return 'The effect has no inverse of this connector.';
+  if (effect.compensation?.connector !== CONNECTOR) return 'The effect has no inverse by this connector.';
   if (effect.compensation.images.length !== 1 || effect.compensation.images[0] !== effect.ordinal)
-    return 'The effect names no image of its own.';
+    return 'The effect does not name its own image.';
   const mark = locked.history.marksOf(path).find(({ ordinal }) => String(ordinal) === effect.ordinal);
-  if (mark === undefined) return 'The journal has no such effect here: its store is another one, or the effect was made up.';
+  if (mark === undefined) return 'Effect not found in the journal: another store, or a forged effect.';
   const record = await locked.read(mark.line);
-  if (!('at' in record) || !sameAttempt(record.at, undoes)) return 'The journal has this effect for another attempt.';
+  if (!('at' in record) || !sameAttempt(record.at, undoes)) return 'The journal records this effect for another attempt.';
   const entry = await entryOf(locked, mark);
   const letters = Object.keys(effect.parts).map(letterOf);
   if (letters.length !== entry.w.length || !letters.every((letter) => letter !== undefined && entry.w.includes(letter)))
-    return 'The journal has other parts for this effect.';
+    return 'The journal records other parts for this effect.';
   const fits = entry.w.every((letter) => {
     const said = effect.parts[PART_OF[letter]];
     return said?.before === locked.versionOf(entry.b, letter) && said.after === locked.versionOf(entry.a, letter);
   });
-  return fits ? entry : 'The journal has other versions for this effect.';
+  return fits ? entry : 'The journal records other versions for this effect.';
 }
 
 function addTo(
@@ -78,7 +78,7 @@ function addTo(
     const { before, after } = effect.parts[PART_OF[letter]] as { before: VersionOrAbsent; after: VersionOrAbsent };
     const earlier = parts.get(letter);
     if (earlier === undefined) parts.set(letter, { before, after, image: entry.b });
-    else if (earlier.after !== before) refuse('drift', 'Between two writes of this attempt somebody else wrote.');
+    else if (earlier.after !== before) refuse('drift', 'Changed outside this attempt between two of its writes.');
     else earlier.after = after;
   }
   nets.set(path, { path, resource: effect.resource, parts, known: net !== undefined && net.known > own ? net.known : own });

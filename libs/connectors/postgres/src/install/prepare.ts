@@ -44,11 +44,11 @@ export interface PrepareReport {
 /** One change of the target's capture at a time. */
 const PREPARE_LOCK = 7_263_941_552_018n;
 
-/** A server that answers with an SQLSTATE (28P01 invalid_password, 3D000 invalid_catalog_name, ...) is there and says why not. */
+/** An SQLSTATE (28P01 invalid_password, 3D000 invalid_catalog_name, ...) means that the server was reached and refused. */
 function whyNotConnected(cause: unknown): string {
   const { message, code } = cause as { message?: string; code?: string };
-  if (cause instanceof pg.DatabaseError) return `the target database refuses the login: ${message}`;
-  return `the target database does not answer (${message || code})`;
+  if (cause instanceof pg.DatabaseError) return `The target database refused the login: ${message}`;
+  return `Target database unreachable: ${message || code}`;
 }
 
 async function inTransaction<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
@@ -65,12 +65,12 @@ async function inTransaction<T>(url: string, work: (client: pg.Client) => Promis
     await client.query('COMMIT');
     return result;
   } catch (error) {
-    // 42501 insufficient_privilege, 42704 undefined_object: a role that is not there.
+    // 42501 insufficient_privilege, 42704 undefined_object: a missing role.
     const { code, message } = error as { code?: string; message?: string };
     if (code !== '42501' && code !== '42704') throw error;
     throw new ConnectorError(
       'options_invalid',
-      `the target refuses: ${message}; use a login that owns the tables, and agents' roles that exist`,
+      `The target refused: ${message}. Use a login that owns the tables, and existing roles for agents.`,
       {
         cause: error,
       },
@@ -136,7 +136,7 @@ function chooseTables(
       .map((name) => `${name}: ${skipped.find((table) => table.table === name)?.reason ?? 'no such table'}`),
     ...(options.history ?? []).filter((name) => !known.has(name)).map((name) => `history ${name}: no such table`),
     ...(options.derived ?? []).filter((name) => !columns.has(name)).map((name) => `derived ${name}: no such column`),
-    ...(isSystemName(options.system) ? [] : ['system: 1 to 64 letters, digits and . _ -, a letter or digit first']),
+    ...(isSystemName(options.system) ? [] : ['system: expected 1 to 64 letters, digits, ".", "_" or "-", starting with a letter or digit']),
   ];
   if (problems.length > 0) throw new ConnectorError('options_invalid', problems.join('; '));
   if (options.tables === undefined) return { tables, skipped };
@@ -153,9 +153,12 @@ async function writeSystem(client: pg.Client, name: string): Promise<void> {
   );
   const { rows } = await client.query<{ name: string; layout: number }>('SELECT name, layout FROM recant.system');
   if (rows[0]?.name !== name)
-    throw new ConnectorError('options_invalid', `this database is prepared as system ${rows[0]?.name}, not ${name}`);
+    throw new ConnectorError('options_invalid', `Wrong system name: expected ${name}, the database is prepared as ${rows[0]?.name}.`);
   if (rows[0].layout > LAYOUT)
-    throw new ConnectorError('options_invalid', `this database was prepared by a newer version (layout ${rows[0].layout})`);
+    throw new ConnectorError(
+      'options_invalid',
+      `The database was prepared by a newer version (layout ${rows[0].layout}). Update this one.`,
+    );
 }
 
 async function captureTable(client: pg.Client, table: Table, options: PrepareOptions): Promise<void> {
@@ -248,6 +251,6 @@ async function grant(client: pg.Client, agents: PrepareOptions['agentRoles']): P
 async function idOf(client: pg.Client, sql: string, values: unknown[]): Promise<number> {
   const { rows } = await client.query<{ id: number }>(sql, values);
   const id = rows[0]?.id;
-  if (id === undefined) throw new ConnectorError('not_prepared', 'the capture schema gave no id');
+  if (id === undefined) throw new ConnectorError('not_prepared', 'The capture schema returned no id.');
   return id;
 }

@@ -17,7 +17,11 @@ export const postgresConnector: Connector = {
     } catch (error) {
       await pool.end();
       if (isSqlError(error))
-        throw new ConnectorError('not_prepared', `this login cannot read the capture: ${error.message}`, { cause: error });
+        throw new ConnectorError(
+          'not_prepared',
+          `Permission denied on the capture tables: ${error.message}. Use the login that ran preparePostgres.`,
+          { cause: error },
+        );
       throw error;
     }
     return targetOf(registration.name, pool);
@@ -32,7 +36,8 @@ function targetOf(name: string, pool: Pool): TargetSystem {
     identity: () =>
       inTransaction(pool, async (client) => {
         const { rows } = await client.query<{ identity: string }>(IDENTITY_SQL);
-        if (rows[0] === undefined) throw new ConnectorError('not_prepared', 'this database is not prepared for capture');
+        if (rows[0] === undefined)
+          throw new ConnectorError('not_prepared', 'The database is not prepared for capture. Run preparePostgres.');
         return rows[0].identity;
       }),
     probe: (parts) => probe(pool, name, parts),
@@ -52,9 +57,9 @@ FROM recant.system y, pg_control_system() c, pg_database d WHERE d.datname = cur
 function urlOf({ name, options }: SystemRegistration): string {
   const { url } = options;
   if (typeof url !== 'string' || !/^postgres(ql)?:\/\//.test(url)) {
-    throw new ConnectorError('options_invalid', `system ${name}: options.url is not a postgres:// URL`);
+    throw new ConnectorError('options_invalid', `Invalid options of system ${name}: \`url\` is not a postgres:// URL.`);
   }
   // Node refuses it from within the driver, which then never answers.
-  if (/%00|\0/.test(url)) throw new ConnectorError('options_invalid', `system ${name}: options.url holds U+0000`);
+  if (/%00|\0/.test(url)) throw new ConnectorError('options_invalid', `Invalid options of system ${name}: \`url\` contains U+0000.`);
   return url;
 }

@@ -101,7 +101,7 @@ export function readBack(goal: RowGoal, live: Versions | undefined): Finding[] {
         resource: goal.resource,
         part,
         code: 'read_back',
-        detail: 'it does not read back as it was before',
+        detail: 'Read-back failed: the restored part has a different version.',
         expected: before,
         found,
       });
@@ -116,6 +116,8 @@ export function sideEffects(goal: StepGoal, written: readonly Captured[]): Findi
     const parts = goal.rows.get(effect.resource)?.parts;
     return Object.keys(effect.parts)
       .filter((part) => parts?.has(part) !== true)
-      .map((part): Finding => ({ resource: effect.resource, part, code: 'side_effect', detail: 'the inverse would change this too' }));
+      .map(
+        (part): Finding => ({ resource: effect.resource, part, code: 'side_effect', detail: 'The inverse would also change this part.' }),
+      );
   });
 }

@@ -129,6 +129,6 @@ async function passFence(client: ClientBase, run: string, token: string): Promis
 const fenced = (step: InverseStep): InverseResult => {
   const resource = step.effects[0]?.resource ?? '';
   return resultOf(step.step, 'conflicted', {
-    findings: [{ resource, part: 'exists', code: 'fenced', detail: 'a newer claim of this run was here' }],
+    findings: [{ resource, part: 'exists', code: 'fenced', detail: 'Fenced: a newer claim of this run has started.' }],
   });
 };

@@ -104,7 +104,12 @@ export function laterFindings(step: InverseStep, goal: RowGoal, active: Readonly
     );
     if (write === undefined) return [];
     return [
-      { resource: goal.resource, part, code: 'later_write' as const, detail: `${write.login} wrote it later (ordinal ${write.ordinal})` },
+      {
+        resource: goal.resource,
+        part,
+        code: 'later_write' as const,
+        detail: `Written later by login ${write.login} (ordinal ${write.ordinal}).`,
+      },
     ];
   });
 }

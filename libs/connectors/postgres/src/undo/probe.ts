@@ -41,11 +41,11 @@ export function locate(registry: Registry, resource: string): { captured: Captur
   } catch (error) {
     return { reason: (error as Error).message };
   }
-  if (row.system !== registry.system) return { reason: `not of system ${registry.system}` };
+  if (row.system !== registry.system) return { reason: `not a resource of system ${registry.system}` };
   const captured = registry.table(row.schema, row.table);
   if (captured === undefined || captured.table.key.length !== row.key.length) return { reason: 'not a row of a captured table' };
-  if (!captured.current) return { reason: 'columns of the table changed since it was prepared; prepare it again' };
-  if (row.key.some((value) => value.includes('\u0000'))) return { reason: 'no value of PostgreSQL holds U+0000' };
+  if (!captured.current) return { reason: 'the columns of the table changed since it was prepared; run preparePostgres again' };
+  if (row.key.some((value) => value.includes('\u0000'))) return { reason: 'the key contains U+0000, which PostgreSQL cannot store' };
   return { captured, key: row.key };
 }
 
@@ -85,10 +85,10 @@ export async function isHiding(client: ClientBase, captured: CapturedTable): Pro
 }
 
 function tell(resource: string, part: string, answer: Answer | undefined): Probed {
-  if (answer === undefined) return { resource, part, kind: 'unreadable', reason: 'not asked' };
+  if (answer === undefined) return { resource, part, kind: 'unreadable', reason: 'not probed' };
   if ('reason' in answer) return { resource, part, kind: 'unreadable', reason: answer.reason };
   if (answer.versions === undefined) return { resource, part, kind: 'version', version: null };
   const version = answer.versions.get(part);
-  if (version === undefined) return { resource, part, kind: 'unreadable', reason: part === EXISTS ? 'not seen' : 'no such column' };
+  if (version === undefined) return { resource, part, kind: 'unreadable', reason: part === EXISTS ? 'row not visible' : 'no such column' };
   return { resource, part, kind: 'version', version };
 }

@@ -71,10 +71,11 @@ async function checkPrepared(client: ClientBase, system: string): Promise<void> 
     ? (await client.query<{ name: string; layout: number }>('SELECT name, layout FROM recant.system')).rows
     : [];
   const [row] = rows;
-  if (row === undefined) throw new ConnectorError('not_prepared', 'this database is not prepared for capture; run preparePostgres');
-  if (row.name !== system) throw new ConnectorError('not_prepared', `this database is prepared as system ${row.name}, not ${system}`);
+  if (row === undefined) throw new ConnectorError('not_prepared', 'The database is not prepared for capture. Run preparePostgres.');
+  if (row.name !== system)
+    throw new ConnectorError('not_prepared', `Wrong system name: expected ${system}, the database is prepared as ${row.name}.`);
   if (row.layout !== LAYOUT)
-    throw new ConnectorError('not_prepared', `this database has capture layout ${row.layout}, not ${LAYOUT}; run preparePostgres`);
+    throw new ConnectorError('not_prepared', `Wrong capture layout: expected ${LAYOUT}, got ${row.layout}. Run preparePostgres.`);
 }
 
 function sameColumns(table: Table, shape: Shape): boolean {

@@ -57,7 +57,7 @@ export async function inTransaction<T>(pool: pg.Pool, work: (client: pg.ClientBa
     } catch (error) {
       if (isCollision(error) && tried < TRIES_MAX) continue;
       if (error instanceof ConnectorError || (!isAway(error) && !isCollision(error))) throw error;
-      throw new ConnectorError('unreachable', `the target database does not answer: ${(error as Error).message}`, { cause: error });
+      throw new ConnectorError('unreachable', `Target database unreachable: ${(error as Error).message}`, { cause: error });
     }
   }
 }

@@ -96,7 +96,7 @@ async function guardStep(context: StepContext, step: InverseStep, goal: StepGoal
   for (const row of rows) {
     const versions = live.get(row.resource);
     if (versions === undefined && context.hiding.has(row.captured.relation)) {
-      findings.push({ resource: row.resource, part: 'exists', code: 'unreadable', detail: 'row-level security may hide it' });
+      findings.push({ resource: row.resource, part: 'exists', code: 'unreadable', detail: 'Row-level security may hide this row.' });
       continue;
     }
     const guarded = guard(row, versions);
@@ -121,7 +121,11 @@ async function nameInverse({ client, run }: StepContext, step: InverseStep): Pro
   const id = rows[0]?.id;
   if (id !== undefined) return id;
   throw new StepRefused([
-    { ...addressOf(step), code: 'not_registered', detail: "the inverse's own attempt is one that somebody else named in the target" },
+    {
+      ...addressOf(step),
+      code: 'not_registered',
+      detail: "The id of the inverse's own attempt is already used in the target by another login.",
+    },
   ]);
 }
 

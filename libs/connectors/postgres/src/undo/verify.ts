@@ -27,7 +27,7 @@ export function verifyEffects(registry: Registry, step: InverseStep, captured: r
       resource: effect.resource,
       part,
       code: 'side_effect',
-      detail: 'the attempt wrote this row, and its recorded effects do not say so',
+      detail: 'The attempt wrote this row, but its recorded effects do not include it.',
     });
   }
   return findings;
@@ -41,15 +41,15 @@ function problemOf(
   const place = locate(registry, effect.resource);
   if ('reason' in place) return { code: 'not_registered', detail: place.reason };
   if (effect.compensation?.connector !== CONNECTOR)
-    return { code: 'not_registered', detail: 'its inverse names another connector, or none' };
+    return { code: 'not_registered', detail: 'The recorded inverse names no connector or another one.' };
   const [image, ...others] = effect.compensation.images;
   const ordinal = others.length === 0 && image !== undefined ? ordinalOfImage(image) : undefined;
   const row = ordinal === undefined ? undefined : captured.get(ordinal);
   if (row === undefined || ordinal !== effect.ordinal)
-    return { code: 'image_missing', detail: 'the target holds no such image of this attempt' };
-  if (row.effect.resource !== effect.resource) return { code: 'not_registered', detail: 'the image is that of another row' };
-  if (registry.shape(row.shape) === undefined) return { code: 'image_missing', detail: 'the image cannot be read' };
-  if (!sameParts(row.effect, effect)) return { code: 'image_missing', detail: 'the versions are not those of the image' };
+    return { code: 'image_missing', detail: 'The target has no such image for this attempt.' };
+  if (row.effect.resource !== effect.resource) return { code: 'not_registered', detail: 'The image belongs to another row.' };
+  if (registry.shape(row.shape) === undefined) return { code: 'image_missing', detail: 'The image is unreadable.' };
+  if (!sameParts(row.effect, effect)) return { code: 'image_missing', detail: 'The versions differ from those of the image.' };
   return undefined;
 }
 

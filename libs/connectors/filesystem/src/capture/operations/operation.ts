@@ -8,17 +8,17 @@ import type { LockedStore } from '../../store/locked-store.ts';
 import type { Store } from '../../store/store.ts';
 import { type Planned, perform } from '../perform.ts';
 
-/** On whose behalf an operation acts. */
+/** Attempt and store of an operation. */
 export interface Operation {
   readonly attempt: AttemptRef;
-  /** Refuses once the attempt was settled or released. */
+  /** Throws once the attempt was settled or released. */
   readonly withLock: Store['withLock'];
 }
 
-/** Time and owner of what is not there yet; read from the target once it is. */
+/** Placeholder time and owner of an item to be created; read from the file system afterwards. */
 export const UNSEEN = { u: 0, g: [0, 0] as const };
 
-/** Performs an operation of which every path has a resource. */
+/** Performs an operation after checking that every path has a resource URI. */
 export function performOperation(
   { attempt }: Operation,
   locked: LockedStore,
@@ -32,15 +32,15 @@ export function performOperation(
 /** @throws ConnectorError `resource_invalid` also for the root itself. */
 export function below(text: string): Path {
   const path = pathOf(text);
-  if (path === ROOT) throw new ConnectorError('resource_invalid', 'The root itself cannot be changed. Name a path below it.');
+  if (path === ROOT) throw new ConnectorError('resource_invalid', 'The root itself cannot be changed. Use a path below it.');
   return path;
 }
 
 export function checkMode(mode: number | undefined, path: Path): void {
-  if (mode !== undefined && (!Number.isInteger(mode) || mode < 0 || mode > 0o7777)) throw systemError('EINVAL', 'not a mode', path);
+  if (mode !== undefined && (!Number.isInteger(mode) || mode < 0 || mode > 0o7777)) throw systemError('EINVAL', 'invalid mode', path);
 }
 
-/** Type and mode; absent also where nothing can be seen. */
+/** Type and mode; absent also where unreadable. */
 export async function typeAt(locked: LockedStore, path: Path): Promise<State> {
   const seen = await readState({ ...locked.readOptions, content: false }, path);
   return seen.kind === 'state' ? seen.state : null;

@@ -16,7 +16,7 @@ export interface Stat {
   readonly modifiedMs?: number;
 }
 
-/** What was read, and which parts of what that was. Also nothing there is something that was read. */
+/** The value read and the entries that record the read. Reading a missing path is recorded too. */
 type Read<T> = (locked: LockedStore, path: Path, state: Present) => Promise<{ readonly value: T; readonly entries: readonly Planned[] }>;
 
 async function recorded<T>({ attempt, withLock }: Operation, op: string, text: string, read: Read<T>): Promise<T> {

@@ -72,7 +72,7 @@ export async function mkdir(
   });
 }
 
-/** Folders to make, parents first. */
+/** Folders to create, parents first. */
 async function missingFolders(locked: LockedStore, path: Path, recursive: boolean): Promise<Path[]> {
   const there = await typeAt(locked, path);
   if (there !== null && !(recursive && there.t === 'dir')) throw systemError('EEXIST', 'file already exists', path);
@@ -89,7 +89,7 @@ export async function chmod(operation: Operation, text: string, mode: number): P
   await operation.withLock(async (locked) => {
     const before = await readStateOrThrow({ ...locked.readOptions, content: false }, path);
     if (before === null) throw systemError('ENOENT', 'no such file or directory', path);
-    if (before.t === 'link') throw new ConnectorError('resource_invalid', `${path} is a symbolic link, which has no mode.`);
+    if (before.t === 'link') throw new ConnectorError('resource_invalid', `Cannot change the mode of ${path}: it is a symbolic link.`);
     await performOperation(operation, locked, [changing('chmod', path, before, { ...before, m: mode }, ['m'])], () =>
       inParent(locked.readOptions.root, path, (folder, name) => setMode(folder, name, mode)),
     );

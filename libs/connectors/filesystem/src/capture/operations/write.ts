@@ -31,7 +31,10 @@ async function rewrite(operation: Operation, op: string, text: string, make: Mak
     const content = make(before === null ? undefined : await locked.images.get(before.c ?? ''), path);
     const { fileBytesMax } = locked.readOptions;
     if (content.length > fileBytesMax) {
-      throw new ConnectorError('too_large', `${path} would have ${content.length} bytes; at most ${fileBytesMax} can be kept.`);
+      throw new ConnectorError(
+        'too_large',
+        `File too large: ${path} would have ${content.length} bytes, expected at most ${fileBytesMax}.`,
+      );
     }
     const m = mode ?? before?.m ?? FILE_MODE;
     const after: Present = { t: 'file', c: digestOf(content), ...UNSEEN, m };
@@ -46,19 +49,19 @@ async function rewrite(operation: Operation, op: string, text: string, make: Mak
   });
 }
 
-/** Its content is durable as an image. */
+/** State of a file; its content is durable as an image. */
 async function fileAt(locked: LockedStore, path: Path): Promise<Extract<Present, { t: 'file' }> | null> {
   const state = await readStateOrThrow({ ...locked.readOptions, images: locked.images }, path);
   if (state?.t === 'dir') throw systemError('EISDIR', 'is a directory', path);
   if (state?.t !== 'link') return state;
-  throw new ConnectorError('resource_invalid', `${path} is a symbolic link, and is not followed. Write to its target.`);
+  throw new ConnectorError('resource_invalid', `${path} is a symbolic link and is not followed. Write to its target.`);
 }
 
 function edited(path: Path, old: Buffer | undefined, find: string, replacement: string): Uint8Array {
   if (old === undefined) throw systemError('ENOENT', 'no such file or directory', path);
   const at = find === '' ? -1 : old.indexOf(find);
-  if (at === -1) throw systemError('EINVAL', 'the text to replace is not there', path);
-  if (old.indexOf(find, at + 1) !== -1) throw systemError('EINVAL', 'the text to replace is there more than once', path);
+  if (at === -1) throw systemError('EINVAL', 'text to replace not found', path);
+  if (old.indexOf(find, at + 1) !== -1) throw systemError('EINVAL', 'text to replace found more than once', path);
   return Buffer.concat([old.subarray(0, at), Buffer.from(replacement), old.subarray(at + Buffer.byteLength(find))]);
 }
 
