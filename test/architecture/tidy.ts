@@ -1,4 +1,5 @@
 /** Repository rules that no compiler checks: each reads one file and returns what is wrong with it. */
+import ts from 'typescript';
 
 export interface TidyRule {
   name: string;
@@ -11,6 +12,7 @@ export interface TidyRule {
 }
 
 const LINES_MAX = 400;
+const FUNCTION_LINES_MAX = 70;
 const isTypeScript = (file: string): boolean => /\.ts$/.test(file);
 const isTest = (file: string): boolean => /\.test\.ts$|(^|\/)test\//.test(file);
 const isSource = (file: string): boolean => isTypeScript(file) && !isTest(file);
@@ -23,6 +25,22 @@ function linesWith(pattern: RegExp, text: string): string[] {
   return text.split('\n').flatMap((line, index) => (pattern.test(line) ? [`line ${index + 1}: ${line.trim().slice(0, 120)}`] : []));
 }
 
+/** Functions, methods and accessors over the limit, counted from their first line to their last. */
+function longFunctions(file: string, text: string): string[] {
+  const source = ts.createSourceFile(file, text, ts.ScriptTarget.Latest, true);
+  const complaints: string[] = [];
+  const visit = (node: ts.Node): void => {
+    if (ts.isFunctionLike(node)) {
+      const first = source.getLineAndCharacterOfPosition(node.getStart(source)).line;
+      const lines = source.getLineAndCharacterOfPosition(node.end).line - first + 1;
+      if (lines > FUNCTION_LINES_MAX) complaints.push(`line ${first + 1}: function of ${lines} lines`);
+    }
+    ts.forEachChild(node, visit);
+  };
+  visit(source);
+  return complaints;
+}
+
 const LAYOUT_RULES: TidyRule[] = [
   {
     name: 'short-files',
@@ -33,6 +51,13 @@ const LAYOUT_RULES: TidyRule[] = [
       return lines > LINES_MAX ? [`${lines} lines`] : [];
     },
     broken: { file: 'libs/store/src/long.ts', text: '\n'.repeat(LINES_MAX + 1) },
+  },
+  {
+    name: 'short-functions',
+    why: 'A function over 70 lines does more than one thing.',
+    applies: isSource,
+    check: longFunctions,
+    broken: { file: 'libs/store/src/long.ts', text: `const run = () => {\n${'go();\n'.repeat(FUNCTION_LINES_MAX)}};` },
   },
   {
     name: 'named-for-what-it-does',

@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { type HttpWitnessOptions, httpWitness } from '@recant/anchors';
+import type { HttpWitnessOptions } from '@recant/anchors';
 import type { AnchorError } from '@recant/ledger';
 import { testLog } from '@recant/test-support';
 import { cosigner, decodeAddCheckpoint, encodeCosignatures, formatVerifierKey, parseNote, signText } from '@recant/transparency';
 import { afterEach, expect, test } from 'vitest';
+import { httpWitness } from '../src/witness/http-witness.ts';
 
 interface Reply {
   status?: number;

@@ -1,9 +1,9 @@
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { s3Anchor } from '@recant/anchors';
 import type { Anchor, AnchorError } from '@recant/ledger';
 import { testBucket, testLog } from '@recant/test-support';
 import { afterEach, expect, test } from 'vitest';
+import { s3Anchor } from '../src/s3/anchor.ts';
 import { isKeyOf, keyOf, placeOf } from '../src/s3/key.ts';
 
 const codeOf = async (work: Promise<unknown>): Promise<string> =>

@@ -1,8 +1,9 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { s3Anchor, s3Checkpoints } from '@recant/anchors';
+import { s3Checkpoints } from '@recant/anchors';
 import { type TestBucket, testBucket, testLog } from '@recant/test-support';
 import { expect, test } from 'vitest';
+import { s3Anchor } from '../src/s3/anchor.ts';
 import { endOf, keyOf, placeIn, placeOf } from '../src/s3/key.ts';
 
 type Options = Partial<Parameters<typeof s3Checkpoints>[0]>;

@@ -7,15 +7,13 @@ export { encodeEvent } from './encode.ts';
 export { EventError, type EventErrorCode } from './error.ts';
 export { eventId } from './event-id.ts';
 export { type Glance, glanceEvent } from './glance.ts';
-export { checkEvent, type Refused } from './guard/event.ts';
+export type { Refused } from './guard/event.ts';
 export { isDigest, isName, isOrdinal, isRecordId, isTime, isTraceparent, isTracestate, isVersion } from './guard/texts.ts';
 export type { JsonObject, JsonValue } from './json.ts';
 export * from './limits.ts';
 export {
   agentMatches,
   formatResource,
-  isConnectorName,
-  isResource,
   isResourcePattern,
   isSystemName,
   parseResource,
@@ -34,7 +32,7 @@ export {
   sealingKeyOf,
   sealPart,
 } from './sealed-part.ts';
-export { formatSequence, isSequence, parseSequence } from './sequence.ts';
+export { formatSequence, parseSequence } from './sequence.ts';
 export * from './transport-names.ts';
 export type * from './types.ts';
 export { isUuidV7, uuidv7 } from './uuid.ts';

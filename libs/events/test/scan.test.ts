@@ -1,23 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { scanEvent } from '../src/guard/event.ts';
+import { checkEvent, scanEvent } from '../src/guard/event.ts';
 import type { Plain } from '../src/guard/guard.ts';
 import * as plain from '../src/guard/plain.ts';
 import * as texts from '../src/guard/texts.ts';
-import {
-  canonicalize,
-  checkEvent,
-  decodeEvent,
-  encodeEvent,
-  type Glance,
-  glanceEvent,
-  isConnectorName,
-  isResource,
-  isSequence,
-  isUuidV7,
-  type RecantEvent,
-} from '../src/index.ts';
+import { canonicalize, decodeEvent, encodeEvent, type Glance, glanceEvent, isUuidV7, type RecantEvent } from '../src/index.ts';
+import { isConnectorName, isResource } from '../src/resource.ts';
 import { isCanonical, NONE } from '../src/scan.ts';
+import { isSequence } from '../src/sequence.ts';
 import { examples } from './examples.ts';
 import { mutatedEvent } from './hostile.ts';
 

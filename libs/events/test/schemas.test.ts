@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { DATA_GUARDS } from '../src/guard/data.ts';
-import { checkEvent, type EventType, type JsonValue } from '../src/index.ts';
+import { checkEvent } from '../src/guard/event.ts';
+import type { EventType, JsonValue } from '../src/index.ts';
 import { dataSchemas, EVENT_TYPES, eventSchema } from '../src/schemas/index.ts';
 import { examples } from './examples.ts';
 import { mutatedEvent } from './hostile.ts';

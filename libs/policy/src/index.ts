@@ -6,5 +6,4 @@ export {
   judgeApprovals,
   mayApprove,
   type PlanInQuestion,
-  whySecondPerson,
 } from './approval.ts';

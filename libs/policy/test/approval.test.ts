@@ -1,6 +1,7 @@
 import type { PlanStep } from '@recant/planner';
-import { type Approval, type ApprovalRule, judgeApprovals, mayApprove, type PlanInQuestion, whySecondPerson } from '@recant/policy';
+import { type Approval, type ApprovalRule, judgeApprovals, mayApprove, type PlanInQuestion } from '@recant/policy';
 import { expect, test } from 'vitest';
+import { whySecondPerson } from '../src/approval.ts';
 
 const NOW = 1_000_000;
 const step = (grade: 'attested' | 'claimed'): PlanStep => ({

@@ -1,15 +1,4 @@
-import {
-  type Anchor,
-  anchorAll,
-  createAnchorWatch,
-  INTEGRATE_LEAVES_MAX,
-  integrate,
-  type LogKey,
-  type PublishStore,
-  publish,
-  type Signer,
-  signCheckpoint,
-} from '@recant/ledger';
+import { type Anchor, anchorAll, createAnchorWatch, integrate, type LogKey, type PublishStore, publish, type Signer } from '@recant/ledger';
 import { waitUntil } from '@recant/test-support';
 import {
   ed25519Signer,
@@ -27,6 +16,8 @@ import {
 } from '@recant/transparency';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { INTEGRATE_LEAVES_MAX } from '../../ledger/src/publish/integrate.ts';
+import { signCheckpoint } from '../../ledger/src/publish/sign-checkpoint.ts';
 import { type Fixture, Lane, NOW_MS, openFixture, submit } from './fixture.ts';
 
 const LEDGER = 'example.org';

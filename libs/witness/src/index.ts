@@ -1,3 +1,2 @@
-export { keysFor } from './known-logs.ts';
 export type { Advance, CosignedHead, Cosigner, WitnessStore } from './ports.ts';
 export { createWitness, type Witness, type WitnessAnswer, type WitnessDeps } from './witness.ts';

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { ed25519Signer } from '@recant/transparency';
-import { keysFor } from '@recant/witness';
 import { expect, test } from 'vitest';
+import { keysFor } from '../src/known-logs.ts';
 
 const key = (name: string) => ed25519Signer(name, randomBytes(32)).key;
 

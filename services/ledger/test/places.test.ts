@@ -1,4 +1,3 @@
-import { httpWitness, s3Anchor } from '@recant/anchors';
 import { shardOf } from '@recant/events';
 import { testBucket, waitUntil } from '@recant/test-support';
 import {
@@ -13,6 +12,8 @@ import {
   verifyCheckpoint,
 } from '@recant/transparency';
 import { afterEach, expect, test } from 'vitest';
+import { s3Anchor } from '../../../libs/anchors/src/s3/anchor.ts';
+import { httpWitness } from '../../../libs/anchors/src/witness/http-witness.ts';
 import { addCheckpoint, dropFolder, type RunningWitness, startWitness, witnessFolder } from '../../witness/test/harness.ts';
 import { newSigningKey, parseSigningKeys } from '../src/signing-keys.ts';
 import { type RunningLedger, SHARDS, startLedger, TENANT } from './harness.ts';

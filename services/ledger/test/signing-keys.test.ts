@@ -1,10 +1,10 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { signCheckpoint } from '@recant/ledger';
 import { ConfigError } from '@recant/service';
 import { cosigner, formatSigningKey, parseVerifierKey, verifyCheckpoint } from '@recant/transparency';
 import { expect, test } from 'vitest';
+import { signCheckpoint } from '../../../libs/ledger/src/publish/sign-checkpoint.ts';
 import { newSigningKey, parseSigningKeys, readSigningKeys } from '../src/signing-keys.ts';
 
 test('all keys of a file sign; comments and empty lines are ignored', async () => {

@@ -1,10 +1,11 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { folderAnchor, httpWitness } from '@recant/anchors';
+import { folderAnchor } from '@recant/anchors';
 import { shardOf } from '@recant/events';
 import { waitUntil } from '@recant/test-support';
 import { afterEach, expect, test } from 'vitest';
+import { httpWitness } from '../../../libs/anchors/src/witness/http-witness.ts';
 import { dropFolder, startWitness, witnessFolder } from '../../witness/test/harness.ts';
 import { newSigningKey, parseSigningKeys } from '../src/signing-keys.ts';
 import { type HarnessOptions, type RunningLedger, SHARDS, startLedger, TENANT } from './harness.ts';

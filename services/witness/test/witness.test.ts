@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import { chmod, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { httpWitness } from '@recant/anchors';
 import type { PublishedCheckpoint } from '@recant/ledger';
 import { type TestLog, testLog } from '@recant/test-support';
 import { type CheckpointPolicy, parseVerifierKey, verifyCheckpoint } from '@recant/transparency';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { httpWitness } from '../../../libs/anchors/src/witness/http-witness.ts';
 import { addCheckpoint, dropFolder, post, spawnWitness, startWitness, witnessFolder } from './harness.ts';
 
 let dir: string;

@@ -12,7 +12,7 @@ export {
   type TenantLogs,
 } from './head.ts';
 export { type AnchoredHead, type Inspection, inspect } from './inspect.ts';
-export { INTEGRATE_LEAVES_MAX, integrate } from './integrate.ts';
+export { integrate } from './integrate.ts';
 export type { LogFacts, OpenLog, PublishStore } from './log.ts';
 export { createLogGuard, type LogGuard, type LogGuardOptions } from './log-guard.ts';
 export { headOriginOf, originOf } from './origin.ts';
@@ -26,5 +26,4 @@ export {
   type Witness,
 } from './ports.ts';
 export { type PublishContext, publish } from './publish.ts';
-export { signCheckpoint } from './sign-checkpoint.ts';
 export { isOfRestored, LedgerTampered, type TamperRule } from './tampered.ts';
