@@ -1,6 +1,6 @@
 import { allocateBytes, type Bytes } from '#crypto';
 
-/** A copy, also of a single part. */
+/** Always returns a copy, even of a single part. */
 export function concatBytes(parts: readonly Uint8Array[]): Bytes {
   const bytes = allocateBytes(parts.reduce((length, part) => length + part.length, 0));
   let at = 0;
@@ -11,7 +11,7 @@ export function concatBytes(parts: readonly Uint8Array[]): Bytes {
   return bytes;
 }
 
-/** For public values: stops at the first difference. */
+/** Not constant-time: for public values only. */
 export function equalBytes(left: Uint8Array, right: Uint8Array): boolean {
   return left.length === right.length && left.every((byte, at) => byte === right[at]);
 }

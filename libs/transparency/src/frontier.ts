@@ -3,13 +3,13 @@ import { concatBytes } from './bytes.ts';
 import { emptyRoot, HASH_BYTES, nodeHash } from './hash.ts';
 
 /**
- * The right edge of an append-only tree: the roots of its complete subtrees, largest first. It is all that appending needs.
+ * The right edge of an append-only tree: the roots of its complete subtrees, largest first. Appending needs nothing else.
  *
- * Invariant: `#roots.length` is the number of one bits in `size`. Serialised it is the concatenation of those roots; the size is kept beside it.
+ * Invariant: `#roots.length` is the number of one bits in `size`. Serialised as the concatenated roots; the caller stores the size.
  */
 export class Frontier {
   readonly #roots: Bytes[];
-  /** Under 2^53, so that appending counts in numbers. */
+  /** Below 2^53, so that a number suffices. */
   #size: number;
 
   private constructor(size: number, roots: Bytes[]) {
@@ -21,10 +21,10 @@ export class Frontier {
     return new Frontier(0, []);
   }
 
-  /** @throws RangeError where the bytes cannot be the frontier of a tree of that size. */
+  /** @throws RangeError if the number of bytes does not match the size */
   static parse(size: bigint, bytes: Uint8Array): Frontier {
     if (size < 0n || size > Number.MAX_SAFE_INTEGER || bytes.length !== oneBits(size) * HASH_BYTES) {
-      throw new RangeError(`${bytes.length} bytes are not the frontier of a tree of ${size} leaves`);
+      throw new RangeError(`invalid frontier of a tree of ${size} leaves: ${bytes.length} bytes`);
     }
     const roots: Bytes[] = [];
     for (let at = 0; at < bytes.length; at += HASH_BYTES) roots.push(concatBytes([bytes.subarray(at, at + HASH_BYTES)]));
@@ -42,7 +42,7 @@ export class Frontier {
 
   #appendOne(leaf: Uint8Array): void {
     let node = leaf as Bytes;
-    // Each trailing one bit of the size is a complete subtree as large as the node that grows: the two become one.
+    // Each trailing one bit of the size is a complete subtree as large as `node`; the two are combined.
     for (let rest = this.#size; rest % 2 === 1; rest = (rest - 1) / 2) node = nodeHash(this.#roots.pop() as Bytes, node);
     this.#roots.push(node);
     this.#size += 1;

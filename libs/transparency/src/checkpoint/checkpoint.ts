@@ -5,11 +5,11 @@ import { parseDecimal } from '../text/decimal.ts';
 import type { TreeHead } from '../tree/consistency.ts';
 import { requireSize } from '../tree/nodes.ts';
 
-/** C2SP tlog-checkpoint: what a log says its tree is. */
+/** C2SP tlog-checkpoint: a log's claim about its tree. */
 export interface Checkpoint extends TreeHead {
-  /** Which log. */
+  /** Identifies the log. */
   readonly origin: string;
-  /** Opaque lines after the root. Kept, since signatures cover them; this ledger writes none. */
+  /** Opaque lines after the root, which signatures cover. This ledger writes none. */
   readonly extensions: readonly string[];
 }
 
@@ -23,17 +23,18 @@ export function formatCheckpoint({
   requireSize(size);
   requireHash(root, 'the root');
   const lines = [origin, String(size), encodeBase64(root), ...(extensions ?? [])];
-  if (lines.some((line) => line === '' || line.includes('\n'))) throw new TransparencyError('malformed', 'a line of a checkpoint is empty');
+  if (lines.some((line) => line === '' || line.includes('\n')))
+    throw new TransparencyError('malformed', 'malformed checkpoint: a line is empty or contains a newline');
   return `${lines.join('\n')}\n`;
 }
 
 /** @param text of a note. @throws malformed, number_invalid, base64_invalid, hash_invalid */
 export function parseCheckpoint(text: string): Checkpoint {
-  if (!text.endsWith('\n')) throw new TransparencyError('malformed', 'a checkpoint does not end in a newline');
+  if (!text.endsWith('\n')) throw new TransparencyError('malformed', 'malformed checkpoint: expected a final newline');
   const lines = text.slice(0, -1).split('\n');
   const [origin, size, encodedRoot, ...extensions] = lines;
   if (origin === undefined || size === undefined || encodedRoot === undefined || lines.includes('')) {
-    throw new TransparencyError('malformed', 'a checkpoint has at least three lines, none of them empty');
+    throw new TransparencyError('malformed', 'malformed checkpoint: expected at least three lines, none of them empty');
   }
   const root = decodeBase64(encodedRoot);
   requireHash(root, 'the root of a checkpoint');

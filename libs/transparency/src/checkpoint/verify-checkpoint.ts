@@ -7,19 +7,19 @@ import { type VerifiedSignature, verifyNote, verifySignatures } from '../note/ve
 import { requireHead } from '../tree/consistency.ts';
 import { type Checkpoint, parseCheckpoint } from './checkpoint.ts';
 
-/** Whom to believe about a log. */
+/** The trusted keys of a log and its witnesses. */
 export interface CheckpointPolicy {
   readonly origin: string;
-  /** Keys that speak for this origin; one of them must have signed. Several while a key is rotated. */
+  /** The log's keys; one of them must have signed. Several during a key rotation. */
   readonly logKeys: readonly VerifierKey[];
   readonly witnessKeys?: readonly VerifierKey[];
-  /** How many different witnesses must have cosigned. Default: none. */
+  /** Number of different witnesses that must have cosigned. Default: 0. */
   readonly witnessesMin?: number;
 }
 
 export interface Cosignature {
   readonly key: VerifierKey;
-  /** When the witness says it signed, in seconds since 1970. */
+  /** Time of signing as claimed by the witness, in seconds since 1970. */
   readonly timeSeconds: bigint;
 }
 
@@ -30,14 +30,14 @@ export interface VerifiedCheckpoint {
   readonly cosignatures: readonly Cosignature[];
 }
 
-/** @throws what `parseNote` and `parseCheckpoint` throw; origin_mismatch, signature_missing, signature_invalid, cosignatures_missing, root_mismatch */
+/** @throws the codes of `parseNote` and `parseCheckpoint`; origin_mismatch, signature_missing, signature_invalid, cosignatures_missing, root_mismatch */
 export function verifyCheckpoint(bytes: Uint8Array, policy: CheckpointPolicy): VerifiedCheckpoint {
   const note = parseNote(bytes);
   const checkpoint = parseCheckpoint(note.text);
   if (checkpoint.origin !== policy.origin) {
     throw new TransparencyError(
       'origin_mismatch',
-      `a checkpoint of ${JSON.stringify(checkpoint.origin)}, not of ${JSON.stringify(policy.origin)}`,
+      `checkpoint of another log: expected origin ${JSON.stringify(policy.origin)}, got ${JSON.stringify(checkpoint.origin)}`,
     );
   }
   const signatures = verifyNote(note, policy.logKeys);
@@ -47,22 +47,26 @@ export function verifyCheckpoint(bytes: Uint8Array, policy: CheckpointPolicy): V
   return { checkpoint, note, signatures, cosignatures };
 }
 
-/** Of known witnesses, each once. @throws key_invalid for a key that is none of a witness, signature_invalid, key_ambiguous */
+/** Verifies the cosignatures of known witnesses, one per key. @throws key_invalid for a key that is not a witness key; signature_invalid, key_ambiguous */
 export function verifyCosignatures(note: Note, witnessKeys: readonly VerifierKey[]): Cosignature[] {
   const other = witnessKeys.find(({ type, verify }) => type !== COSIGNATURE_TYPE && verify !== undefined);
-  if (other !== undefined) throw new TransparencyError('key_invalid', `${other.name} is not a witness: its key is of type ${other.type}`);
+  if (other !== undefined)
+    throw new TransparencyError('key_invalid', `${other.name} is not a witness key: expected type ${COSIGNATURE_TYPE}, got ${other.type}`);
   return verifySignatures(note, witnessKeys).map(({ key, signature }) => ({
     key,
     timeSeconds: decodeUint(signature.subarray(0, COSIGNATURE_TIME_BYTES)),
   }));
 }
 
-/** One key under two names is one witness: the signed message does not name it. */
+/** One key under two names counts as one witness, because the signed message does not contain the name. */
 function requireWitnesses(cosignatures: readonly Cosignature[], witnessesMin: number): void {
   const distinct = cosignatures.filter(
     ({ key }, at) => cosignatures.findIndex((other) => equalBytes(other.key.publicKey, key.publicKey)) === at,
   );
   if (distinct.length < witnessesMin) {
-    throw new TransparencyError('cosignatures_missing', `${distinct.length} known witnesses cosigned, ${witnessesMin} are wanted`);
+    throw new TransparencyError(
+      'cosignatures_missing',
+      `too few cosignatures of known witnesses: expected ${witnessesMin}, got ${distinct.length}`,
+    );
   }
 }

@@ -1,19 +1,19 @@
 import { createPrivateKey, createPublicKey, hash, type KeyObject, sign, verify } from 'node:crypto';
 
-/** What bytes made here are: under Node a Buffer, elsewhere a plain Uint8Array. */
+/** Type of the byte arrays created here: a Buffer in Node, a plain Uint8Array elsewhere. */
 export type Bytes = Buffer<ArrayBuffer>;
 
-/** Not zeroed: whoever asks fills it. */
+/** Not zeroed: the caller must fill it. */
 export const allocateBytes = (length: number): Bytes => Buffer.allocUnsafe(length);
 
-/** One-shot, and by way of a string: of 65 bytes in 0.36 µs, 0.82 as a buffer of its own, 1.2 with `createHash` (Node 24, 2026-11). */
+/** One-shot hash through a latin1 string: 65 bytes take 0.36 µs, 0.82 with a Buffer result, 1.2 with `createHash` (Node 24, 2026-11). */
 export const sha256 = (data: Uint8Array): Bytes => Buffer.from(hash('sha256', data, 'binary'), 'latin1');
 
-/** RFC 8410: what stands before the 32 bytes of a public key (SPKI) and of a seed (PKCS #8). */
+/** RFC 8410: the DER prefixes of a 32-byte public key (SPKI) and of a seed (PKCS #8). */
 const SPKI_PREFIX = Buffer.from('302a300506032b6570032100', 'hex');
 const PKCS8_PREFIX = Buffer.from('302e020100300506032b657004220420', 'hex');
 
-/** @param publicKey 32 bytes (RFC 8032). @returns a test of a 64-byte signature. */
+/** @param publicKey 32 bytes (RFC 8032). @returns a function that verifies a 64-byte signature */
 export function ed25519Verifier(publicKey: Uint8Array): (message: Uint8Array, signature: Uint8Array) => boolean {
   const key = createPublicKey({ key: Buffer.concat([SPKI_PREFIX, publicKey]), format: 'der', type: 'spki' });
   return (message, signature) => signature.length === 64 && verify(null, message, key, signature);

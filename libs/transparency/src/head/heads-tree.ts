@@ -4,36 +4,36 @@ import { leafHash, nodeHash } from '../hash.ts';
 import { rootFromInclusion } from '../tree/inclusion.ts';
 import { commitHeads, headPadding, headSalt, type TenantHeads } from './commitment.ts';
 
-/** Slots of the smallest tree of heads: how many tenants there may be is all that its size says. */
+/** Slots of the smallest tree of heads. The width reveals only an upper bound of the number of tenants. */
 export const HEADS_WIDTH_MIN = 1_024;
 /** 64 MiB of hashes. */
 export const HEADS_WIDTH_MAX = 2 ** 20;
 
 export interface PlacedHeads extends TenantHeads {
-  /** Given at random when the tenant is made, and kept: a tenant with one slot cannot be shown one tree and its auditor another. */
+  /** Assigned at random when the tenant is created, and permanent: so a tenant and its auditor cannot be shown different slots of one tree. */
   readonly slot: number;
 }
 
-/** What one tenant is given of a publication. */
+/** A tenant's part of a publication. */
 export interface HeadsPath {
   readonly publication: bigint;
   readonly slot: number;
   readonly width: number;
   readonly salt: Uint8Array;
-  /** From the slot's sibling up. */
+  /** Hashes from the slot's sibling up. */
   readonly path: readonly Uint8Array[];
 }
 
-/** The tree over all tenants at one publication. Holds every level, 64 bytes a slot. */
+/** The tree of all tenants' heads at one publication. Stores every level in memory: 64 bytes per slot. */
 export interface HeadsTree {
   readonly publication: bigint;
   readonly width: number;
   readonly root: Bytes;
-  /** @throws head_invalid for a tenant without a slot. */
+  /** @throws head_invalid for a tenant without a slot */
   pathOf(tenant: string): HeadsPath;
 }
 
-/** A power of two with at least half of its slots free, so that a slot given at random is soon found. Never shrinks. */
+/** The smallest power of two with at least half of the slots free, so that a random free slot is found quickly. Never shrinks. */
 export function headsWidth(tenants: number, widthBefore: number = HEADS_WIDTH_MIN): number {
   let width = Math.max(HEADS_WIDTH_MIN, widthBefore);
   while (width < 2 * tenants) width *= 2;
@@ -41,7 +41,7 @@ export function headsWidth(tenants: number, widthBefore: number = HEADS_WIDTH_MI
   return width;
 }
 
-/** @param secret 32 bytes, from which salts and padding come. @throws head_invalid, key_invalid, hash_invalid */
+/** @param secret 32 bytes; salts and padding are derived from it. @throws head_invalid, key_invalid, hash_invalid */
 export function buildHeadsTree(publication: bigint, width: number, tenants: readonly PlacedHeads[], secret: Uint8Array): HeadsTree {
   requireWidth(width);
   const slots = new Map<string, number>();
@@ -49,7 +49,7 @@ export function buildHeadsTree(publication: bigint, width: number, tenants: read
   for (const heads of tenants) {
     requireSlot(heads.slot, width);
     if (slots.has(heads.tenant) || entries.has(heads.slot))
-      throw new TransparencyError('head_invalid', `tenant or slot ${heads.slot} is there twice`);
+      throw new TransparencyError('head_invalid', `duplicate tenant or slot ${heads.slot}`);
     slots.set(heads.tenant, heads.slot);
     entries.set(heads.slot, commitHeads(heads, headSalt(secret, publication, heads.tenant)));
   }
@@ -64,7 +64,7 @@ export function buildHeadsTree(publication: bigint, width: number, tenants: read
   return { publication, width, root: (levels.at(-1) as Bytes[])[0] as Bytes, pathOf };
 }
 
-/** The root to which a tenant's heads lead. @throws head_invalid, proof_length_wrong, hash_invalid */
+/** The root computed from a tenant's heads and path. @throws head_invalid, proof_length_wrong, hash_invalid */
 export function headsRootOf(heads: TenantHeads, { slot, width, salt, path }: HeadsPath): Bytes {
   requireWidth(width);
   requireSlot(slot, width);
@@ -83,9 +83,13 @@ function levelsOf(leaves: Bytes[]): Bytes[][] {
 export function requireWidth(width: number): void {
   const powerOfTwo = Number.isInteger(Math.log2(width));
   if (!powerOfTwo || width < HEADS_WIDTH_MIN || width > HEADS_WIDTH_MAX)
-    throw new TransparencyError('head_invalid', `no tree of heads has ${width} slots`);
+    throw new TransparencyError(
+      'head_invalid',
+      `invalid width ${width} of a tree of heads: expected a power of two from ${HEADS_WIDTH_MIN} to ${HEADS_WIDTH_MAX}`,
+    );
 }
 
 function requireSlot(slot: number, width: number): void {
-  if (!Number.isInteger(slot) || slot < 0 || slot >= width) throw new TransparencyError('head_invalid', `slot ${slot} of ${width}`);
+  if (!Number.isInteger(slot) || slot < 0 || slot >= width)
+    throw new TransparencyError('head_invalid', `invalid slot ${slot}: expected 0 to ${width - 1}`);
 }

@@ -5,18 +5,18 @@ import { SIZE_MAX } from '../limits.ts';
 import { encodeUtf8 } from '../text/utf8.ts';
 import { isWeakPoint } from './weak-point.ts';
 
-/** C2SP signed-note, section Signature types: the byte in front of a public key, and what a signature under it signs. */
+/** C2SP signed-note, section Signature types: the type byte of a public key, and its signature scheme. */
 export interface NoteAlgorithm {
   readonly type: number;
   readonly publicKeyBytes: number;
-  /** @returns a test of a signature (without its key id) over a note's text. Never throws: what does not verify is false. */
+  /** @returns a function that verifies a signature (without its key id) of a note's text; it never throws. @throws key_invalid */
   verifier(publicKey: Uint8Array): (text: string, signature: Uint8Array) => boolean;
 }
 
 export const ED25519_TYPE = 0x01;
 export const COSIGNATURE_TYPE = 0x04;
 
-/** Bytes of the big-endian time, in seconds since 1970, in front of a cosignature's Ed25519 signature. */
+/** Bytes of the big-endian time (seconds since 1970) before a cosignature's Ed25519 signature. */
 export const COSIGNATURE_TIME_BYTES = 8;
 
 /** C2SP tlog-cosignature, section Ed25519 signed message. @param timeSeconds since 1970. */
@@ -26,7 +26,7 @@ export function cosignedMessage(text: string, timeSeconds: bigint): Uint8Array {
 
 /** @throws key_invalid */
 function strictVerifier(publicKey: Uint8Array): ReturnType<typeof ed25519Verifier> {
-  if (isWeakPoint(publicKey)) throw new TransparencyError('key_invalid', 'an Ed25519 key of small order, or not canonical');
+  if (isWeakPoint(publicKey)) throw new TransparencyError('key_invalid', 'Ed25519 key is of small order or not canonical');
   const verify = ed25519Verifier(publicKey);
   return (message, signature) => !isWeakPoint(signature.subarray(0, 32)) && verify(message, signature);
 }
@@ -53,5 +53,5 @@ const cosignature: NoteAlgorithm = {
   },
 };
 
-/** What this library verifies. Another type of key is carried along and its signatures are ignored, as those of an unknown key are. */
+/** The supported algorithms. Keys of other types are accepted, but their signatures are ignored like those of unknown keys. */
 export const NOTE_ALGORITHMS: readonly NoteAlgorithm[] = [ed25519, cosignature];

@@ -6,9 +6,9 @@ import { decodeUtf8, encodeUtf8 } from '../text/utf8.ts';
 import { requireKeyName } from './key-name.ts';
 import type { NoteSigner } from './signer.ts';
 
-/** C2SP signed-note. Nothing in it is to be believed before a known key's signature was verified. */
+/** C2SP signed-note. Untrusted until a signature of a known key is verified. */
 export interface Note {
-  /** Ends in a newline. */
+  /** Ends with a newline. */
   readonly text: string;
   readonly signatures: readonly NoteSignature[];
 }
@@ -22,31 +22,33 @@ export interface NoteSignature {
 
 const DASH = '\u2014 ';
 const KEY_ID_BYTES = 4;
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the pattern finds control characters
 const CONTROL = /[\u0000-\u0009\u000b-\u001f]/;
 
 /** @throws too_large, text_invalid, malformed, name_invalid, base64_invalid */
 export function parseNote(bytes: Uint8Array): Note {
   const all = decodeUtf8(bytes, NOTE_BYTES_MAX, 'a note');
   const end = all.lastIndexOf('\n\n');
-  if (end < 0) throw new TransparencyError('malformed', 'no empty line parts a text from its signatures');
+  if (end < 0) throw new TransparencyError('malformed', 'malformed note: expected an empty line between text and signatures');
   const text = all.slice(0, end + 1);
   requireText(text);
   return { text, signatures: parseSignatures(all.slice(end + 2)) };
 }
 
-/** The bytes that `parseNote` reads. @throws what it throws */
+/** The inverse of `parseNote`. @throws its codes */
 export function encodeNote({ text, signatures }: Note): Uint8Array {
   requireText(text);
   const bytes = encodeUtf8(`${text}\n${formatSignatures(signatures)}`);
-  if (bytes.length > NOTE_BYTES_MAX) throw new TransparencyError('too_large', `a note has at most ${NOTE_BYTES_MAX} bytes`);
+  if (bytes.length > NOTE_BYTES_MAX)
+    throw new TransparencyError('too_large', `a note is too large: expected at most ${NOTE_BYTES_MAX} bytes, got ${bytes.length}`);
   return bytes;
 }
 
-/** Lines of signatures, of a note or of a witness's answer. @throws malformed, name_invalid, base64_invalid, too_large, text_invalid */
+/** Parses signature lines of a note or of a witness's response. @throws malformed, name_invalid, base64_invalid, too_large, text_invalid */
 export function parseSignatures(lines: string): NoteSignature[] {
-  if (CONTROL.test(lines)) throw new TransparencyError('text_invalid', 'a control character among the signatures');
-  if (!lines.endsWith('\n')) throw new TransparencyError('malformed', 'no signature, or the last one does not end in a newline');
+  if (CONTROL.test(lines)) throw new TransparencyError('text_invalid', 'control character in the signatures');
+  if (!lines.endsWith('\n'))
+    throw new TransparencyError('malformed', 'malformed signatures: expected at least one line, each with a final newline');
   const split = lines.slice(0, -1).split('\n', NOTE_SIGNATURES_MAX + 1);
   requireCount(split.length);
   return split.map(parseSignature);
@@ -55,11 +57,14 @@ export function parseSignatures(lines: string): NoteSignature[] {
 function parseSignature(line: string): NoteSignature {
   const [dash, name, encoded, ...more] = line.split(' ');
   if (dash !== DASH.trimEnd() || name === undefined || encoded === undefined || more.length > 0) {
-    throw new TransparencyError('malformed', `a signature line is an em dash, a name and base64: ${JSON.stringify(line.slice(0, 80))}`);
+    throw new TransparencyError(
+      'malformed',
+      `malformed signature line (expected em dash, name, base64): ${JSON.stringify(line.slice(0, 80))}`,
+    );
   }
   requireKeyName(name);
   const bytes = decodeBase64(encoded);
-  if (bytes.length <= KEY_ID_BYTES) throw new TransparencyError('malformed', `${name}: a signature of ${bytes.length} bytes`);
+  if (bytes.length <= KEY_ID_BYTES) throw new TransparencyError('malformed', `signature of ${name} is too short: ${bytes.length} bytes`);
   return { name, keyId: Number(decodeUint(bytes.subarray(0, KEY_ID_BYTES))), signature: bytes.subarray(KEY_ID_BYTES) };
 }
 
@@ -73,18 +78,18 @@ export function formatSignatures(signatures: readonly NoteSignature[]): string {
     .join('');
 }
 
-/** One signature. @throws text_invalid */
+/** Signs a note's text. @throws text_invalid */
 export function signText(text: string, signer: NoteSigner): NoteSignature {
   requireText(text);
   return { name: signer.key.name, keyId: signer.key.keyId, signature: signer.sign(text) };
 }
 
-/** A note of one signature a signer, in their order. */
+/** A note with one signature per signer, in order. */
 export function signNote(text: string, signers: readonly NoteSigner[]): Note {
   return { text, signatures: signers.map((signer) => signText(text, signer)) };
 }
 
-/** The note with more signatures, each once: a cosigned checkpoint. They are not verified here. */
+/** Adds signatures to a note, without duplicates; does not verify them. */
 export function addSignatures(note: Note, added: readonly NoteSignature[]): Note {
   const signatures = [...note.signatures];
   for (const one of added) {
@@ -98,11 +103,11 @@ export function addSignatures(note: Note, added: readonly NoteSignature[]): Note
 
 function requireText(text: string): void {
   if (!text.endsWith('\n') || CONTROL.test(text) || !text.isWellFormed()) {
-    throw new TransparencyError('text_invalid', 'a note’s text ends in a newline and holds no other control character');
+    throw new TransparencyError('text_invalid', 'invalid text of a note: expected a final newline and no other control characters');
   }
 }
 
 function requireCount(count: number): void {
-  if (count < 1) throw new TransparencyError('malformed', 'no signature');
-  if (count > NOTE_SIGNATURES_MAX) throw new TransparencyError('too_large', `more than ${NOTE_SIGNATURES_MAX} signatures`);
+  if (count < 1) throw new TransparencyError('malformed', 'expected at least one signature');
+  if (count > NOTE_SIGNATURES_MAX) throw new TransparencyError('too_large', `too many signatures: expected at most ${NOTE_SIGNATURES_MAX}`);
 }

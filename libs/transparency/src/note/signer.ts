@@ -24,14 +24,14 @@ export function ed25519Signer(name: string, seed: Uint8Array): NoteSigner {
 }
 
 /**
- * A witness's key at a time: it says that it saw no larger tree of that log, and this one is consistent with all it saw.
+ * A witness's key at a given time. A cosignature states that the witness saw no larger tree of the log, and that this one is consistent with all it saw.
  * The message does not name the witness: a key is of one witness only.
  * @param timeSeconds since 1970, over 0. @throws name_invalid, key_invalid, number_invalid
  */
 export function cosigner(name: string, seed: Uint8Array, timeSeconds: bigint): NoteSigner {
   requireSeed(name, seed);
   if (timeSeconds < 1n || timeSeconds > SIZE_MAX)
-    throw new TransparencyError('number_invalid', `${timeSeconds} is not the time of a cosignature`);
+    throw new TransparencyError('number_invalid', `invalid time of a cosignature: ${timeSeconds}`);
   const { publicKey, sign } = platformSigner(seed);
   return {
     key: verifierKey(name, COSIGNATURE_TYPE, publicKey),
@@ -41,30 +41,31 @@ export function cosigner(name: string, seed: Uint8Array, timeSeconds: bigint): N
 
 const PREFIX = 'PRIVATE+KEY+';
 
-/** `PRIVATE+KEY+<name>+<key id>+<base64 of type and seed>`, as golang.org/x/mod/sumdb/note writes its keys; C2SP gives no form. */
+/** `PRIVATE+KEY+<name>+<key id>+<base64 of type and seed>`, the format of golang.org/x/mod/sumdb/note; C2SP defines none. */
 export function formatSigningKey({ name, keyId, type }: VerifierKey, seed: Uint8Array): string {
   return `${PREFIX}${name}+${formatKeyId(keyId)}+${encodeBase64(concatBytes([Uint8Array.of(type), seed]))}`;
 }
 
-/** @returns what `ed25519Signer` and `cosigner` take. @throws key_invalid, base64_invalid, too_large. No detail repeats the key. */
+/** @returns the arguments of `ed25519Signer` and `cosigner`. @throws key_invalid, base64_invalid, too_large; no detail contains the key */
 export function parseSigningKey(text: string): { readonly name: string; readonly type: number; readonly seed: Uint8Array } {
   if (text.length > KEY_CHARACTERS_MAX)
-    throw new TransparencyError('too_large', `a signing key has at most ${KEY_CHARACTERS_MAX} characters`);
+    throw new TransparencyError('too_large', `a signing key is too long: expected at most ${KEY_CHARACTERS_MAX} characters`);
   const [, name, hex, encoded] = /^PRIVATE\+KEY\+([^+]+)\+([0-9a-f]{8})\+([A-Za-z0-9+/=]{44})$/u.exec(text) ?? [];
   if (name === undefined || hex === undefined || encoded === undefined) {
-    throw new TransparencyError('key_invalid', `a signing key is ${PREFIX}<name>+<8 hex digits>+<base64 of 33 bytes>`);
+    throw new TransparencyError('key_invalid', `malformed signing key: expected ${PREFIX}<name>+<8 hex digits>+<base64 of 33 bytes>`);
   }
   const [type, ...rest] = decodeSecret(encoded);
   const seed = Uint8Array.from(rest);
   if (type !== ED25519_TYPE && type !== COSIGNATURE_TYPE)
-    throw new TransparencyError('key_invalid', `${name}: cannot sign with a key of type ${type}`);
+    throw new TransparencyError('key_invalid', `${name}: unsupported key type ${type} for signing`);
   requireSeed(name, seed);
   const { keyId } = verifierKey(name, type, platformSigner(seed).publicKey);
-  if (formatKeyId(keyId) !== hex) throw new TransparencyError('key_invalid', `${name}: its key id is ${formatKeyId(keyId)}, not ${hex}`);
+  if (formatKeyId(keyId) !== hex)
+    throw new TransparencyError('key_invalid', `${name}: wrong key id: expected ${formatKeyId(keyId)}, got ${hex}`);
   return { name, type, seed };
 }
 
-/** The error of `decodeBase64` quotes what it was given. */
+/** Replaces the error of `decodeBase64`, which quotes its input. */
 function decodeSecret(encoded: string): Uint8Array {
   try {
     return decodeBase64(encoded);
@@ -74,5 +75,6 @@ function decodeSecret(encoded: string): Uint8Array {
 }
 
 function requireSeed(name: string, seed: Uint8Array): void {
-  if (seed.length !== SEED_BYTES) throw new TransparencyError('key_invalid', `${name}: a seed has ${SEED_BYTES} bytes, not ${seed.length}`);
+  if (seed.length !== SEED_BYTES)
+    throw new TransparencyError('key_invalid', `${name}: expected a seed of ${SEED_BYTES} bytes, got ${seed.length}`);
 }

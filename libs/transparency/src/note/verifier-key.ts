@@ -7,18 +7,18 @@ import { encodeUtf8 } from '../text/utf8.ts';
 import { NOTE_ALGORITHMS, type NoteAlgorithm } from './algorithm.ts';
 import { requireKeyName } from './key-name.ts';
 
-/** A public key for notes: who (name and id), and how it is verified. */
+/** A public key for verifying notes. */
 export interface VerifierKey {
   readonly name: string;
-  /** 32 bits. With the name it identifies the key; it proves nothing. */
+  /** 32 bits. Identifies the key together with the name; not a proof of identity. */
   readonly keyId: number;
   readonly type: number;
   readonly publicKey: Uint8Array;
-  /** Undefined for a type that this library does not verify. */
+  /** Undefined for an unsupported type. */
   readonly verify: ((text: string, signature: Uint8Array) => boolean) | undefined;
 }
 
-/** Its key ids are made from another encoding of the key (C2SP signed-note, section Signature types). */
+/** Key ids of this type use another encoding of the key (C2SP signed-note, section Signature types). */
 const ECDSA_TYPE = 0x02;
 
 /** C2SP signed-note: the first four bytes of SHA-256(name ‖ newline ‖ type ‖ public key). */
@@ -26,7 +26,7 @@ export function keyIdOf(name: string, type: number, publicKey: Uint8Array): numb
   return Number(decodeUint(sha256(concatBytes([encodeUtf8(`${name}\n`), Uint8Array.of(type), publicKey])).subarray(0, 4)));
 }
 
-/** @param algorithms for tests and for what comes after Ed25519. @throws name_invalid, key_invalid */
+/** @param algorithms supported algorithms. @throws name_invalid, key_invalid */
 export function verifierKey(
   name: string,
   type: number,
@@ -38,7 +38,7 @@ export function verifierKey(
   if (algorithm !== undefined && publicKey.length !== algorithm.publicKeyBytes) {
     throw new TransparencyError(
       'key_invalid',
-      `${name}: a key of type ${type} has ${algorithm.publicKeyBytes} bytes, not ${publicKey.length}`,
+      `${name}: expected ${algorithm.publicKeyBytes} bytes for a key of type ${type}, got ${publicKey.length}`,
     );
   }
   return { name, keyId: keyIdOf(name, type, publicKey), type, publicKey, verify: algorithm?.verifier(publicKey) };
@@ -52,10 +52,10 @@ export function formatVerifierKey({ name, keyId, type, publicKey }: VerifierKey)
 /** @throws name_invalid, key_invalid, base64_invalid, too_large */
 export function parseVerifierKey(text: string, algorithms: readonly NoteAlgorithm[] = NOTE_ALGORITHMS): VerifierKey {
   if (text.length > KEY_CHARACTERS_MAX)
-    throw new TransparencyError('too_large', `a verifier key has at most ${KEY_CHARACTERS_MAX} characters`);
+    throw new TransparencyError('too_large', `a verifier key is too long: expected at most ${KEY_CHARACTERS_MAX} characters`);
   const [, name, hex, encoded] = /^([^+]*)\+([0-9a-f]{8})\+(.*)$/su.exec(text) ?? [];
   if (name === undefined || hex === undefined || encoded === undefined) {
-    throw new TransparencyError('key_invalid', 'a verifier key is <name>+<8 hex digits>+<base64>');
+    throw new TransparencyError('key_invalid', 'malformed verifier key: expected <name>+<8 hex digits>+<base64>');
   }
   requireKeyName(name);
   const [type, ...publicKey] = decodeBase64(encoded);
@@ -63,7 +63,8 @@ export function parseVerifierKey(text: string, algorithms: readonly NoteAlgorith
   const key = verifierKey(name, type, Uint8Array.from(publicKey), algorithms);
   const keyId = Number.parseInt(hex, 16);
   if (type === ECDSA_TYPE) return { ...key, keyId };
-  if (key.keyId !== keyId) throw new TransparencyError('key_invalid', `${name}: its key id is ${formatKeyId(key.keyId)}, not ${hex}`);
+  if (key.keyId !== keyId)
+    throw new TransparencyError('key_invalid', `${name}: wrong key id: expected ${formatKeyId(key.keyId)}, got ${hex}`);
   return key;
 }
 

@@ -3,22 +3,22 @@ import { TransparencyError } from '../error.ts';
 import type { Note, NoteSignature } from './note.ts';
 import { formatKeyId, type VerifierKey } from './verifier-key.ts';
 
-/** A signature that was verified, and by which key. */
+/** A verified signature with its key. */
 export interface VerifiedSignature extends NoteSignature {
   readonly key: VerifierKey;
 }
 
 /**
- * The signatures of known keys, each key once; every one of them was verified. Others are ignored, as are those of a type without algorithm.
- * @throws key_ambiguous, signature_invalid where a known key's signature does not verify, signature_missing where no known key signed
+ * Verifies every signature of a known key and returns one per key. Signatures of unknown keys and of unsupported types are ignored.
+ * @throws key_ambiguous; signature_invalid if a known key's signature does not verify; signature_missing if no known key signed
  */
 export function verifyNote(note: Note, keys: readonly VerifierKey[]): VerifiedSignature[] {
   const verified = verifySignatures(note, keys);
-  if (verified.length === 0) throw new TransparencyError('signature_missing', `none of ${keys.length} known keys signed this note`);
+  if (verified.length === 0) throw new TransparencyError('signature_missing', `the note has no signature of the ${keys.length} known keys`);
   return verified;
 }
 
-/** As `verifyNote`, and none is an answer too. */
+/** Like `verifyNote`, but returns an empty list if no known key signed. */
 export function verifySignatures({ text, signatures }: Note, keys: readonly VerifierKey[]): VerifiedSignature[] {
   const known = keyring(keys);
   const verified = new Map<string, VerifiedSignature>();
@@ -26,7 +26,7 @@ export function verifySignatures({ text, signatures }: Note, keys: readonly Veri
     const id = identity(one);
     const key = known.get(id);
     if (key?.verify === undefined) continue;
-    if (!key.verify(text, one.signature)) throw new TransparencyError('signature_invalid', `the signature of ${id} is not of this text`);
+    if (!key.verify(text, one.signature)) throw new TransparencyError('signature_invalid', `the signature of ${id} does not verify`);
     if (!verified.has(id)) verified.set(id, { ...one, key });
   }
   return [...verified.values()];
@@ -38,7 +38,7 @@ function keyring(keys: readonly VerifierKey[]): Map<string, VerifierKey> {
     const id = identity(key);
     const other = ring.get(id);
     if (other !== undefined && (other.type !== key.type || !equalBytes(other.publicKey, key.publicKey))) {
-      throw new TransparencyError('key_ambiguous', `two keys are called ${id}`);
+      throw new TransparencyError('key_ambiguous', `two different keys are named ${id}`);
     }
     ring.set(id, key);
   }

@@ -8,9 +8,9 @@ import { formatHashLines, parseHashLines, splitAtEmptyLine } from '../text/hash-
 import { decodeUtf8, encodeUtf8 } from '../text/utf8.ts';
 import { requireSize } from '../tree/nodes.ts';
 
-/** C2SP tlog-proof, kept in a file `.tlog-proof`: that an entry is in a log, for somebody offline. */
+/** C2SP tlog-proof, stored as a `.tlog-proof` file: proves offline that an entry is in a log. */
 export interface TlogProof {
-  /** Opaque, and not authenticated: nothing follows from it before it was checked by other means. */
+  /** Opaque and not authenticated: check it by other means before use. */
   readonly extra?: Uint8Array;
   readonly index: bigint;
   /** RFC 6962 section 2.1.1, from the leaf's sibling up. */
@@ -34,14 +34,14 @@ export function encodeTlogProof({ extra, index, hashes, checkpoint }: TlogProof)
   return encodeUtf8(`${HEADER}\n${extraLine}index ${index}\n${formatHashLines(hashes)}\n${note}`);
 }
 
-/** Reads the form; verifies nothing, nor that the checkpoint is one. @throws too_large, text_invalid, malformed, number_invalid, base64_invalid, hash_invalid */
+/** Parses the format without verifying anything, also not the checkpoint. @throws too_large, text_invalid, malformed, number_invalid, base64_invalid, hash_invalid */
 export function decodeTlogProof(bytes: Uint8Array): TlogProof {
   const { lines, rest } = splitAtEmptyLine(decodeUtf8(bytes, BYTES_MAX, 'a proof'), 'a proof');
   const [header, second = '', ...more] = lines;
-  if (header !== HEADER) throw new TransparencyError('malformed', `a proof begins with ${HEADER}`);
+  if (header !== HEADER) throw new TransparencyError('malformed', `malformed proof: expected the first line ${HEADER}`);
   const extra = second.startsWith('extra ') ? decodeExtra(second.slice('extra '.length)) : undefined;
   const [indexLine = '', ...hashLines] = extra === undefined ? [second, ...more] : more;
-  if (!indexLine.startsWith('index ')) throw new TransparencyError('malformed', 'a proof has no line with an index');
+  if (!indexLine.startsWith('index ')) throw new TransparencyError('malformed', 'malformed proof: expected an index line');
   const index = parseDecimal(indexLine.slice('index '.length), 'the index of a proof');
   const proof = { index, hashes: parseHashLines(hashLines), checkpoint: encodeUtf8(rest) };
   return extra === undefined ? proof : { extra, ...proof };
@@ -55,5 +55,8 @@ function decodeExtra(encoded: string): Bytes {
 
 function requireExtra(extra: Uint8Array): void {
   if (extra.length > PROOF_EXTRA_BYTES_MAX)
-    throw new TransparencyError('too_large', `extra data has at most ${PROOF_EXTRA_BYTES_MAX} bytes`);
+    throw new TransparencyError(
+      'too_large',
+      `extra data is too large: expected at most ${PROOF_EXTRA_BYTES_MAX} bytes, got ${extra.length}`,
+    );
 }

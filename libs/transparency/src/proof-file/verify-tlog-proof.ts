@@ -7,7 +7,7 @@ export interface VerifiedTlogProof extends VerifiedCheckpoint {
 }
 
 /**
- * C2SP tlog-proof, section Verifying a tlog proof. The leaf is not in the proof: whoever verifies hashes the entry that he holds.
+ * C2SP tlog-proof, section Verifying a tlog proof. The proof does not contain the leaf: the verifier hashes its own copy of the entry.
  * @throws what `decodeTlogProof`, `verifyCheckpoint` and `verifyInclusion` throw
  */
 export function verifyTlogProof(bytes: Uint8Array, leaf: Uint8Array, policy: CheckpointPolicy): VerifiedTlogProof {

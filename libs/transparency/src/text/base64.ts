@@ -18,8 +18,8 @@ export function encodeBase64(bytes: Uint8Array): string {
 }
 
 /**
- * The bytes of which this is the one encoding: padded, no other characters, no bits left over.
- * Allocates three quarters of the text's length; callers bound the text.
+ * Decodes base64. Accepts one encoding per value: padded, no other characters, unused bits zero.
+ * Allocates three quarters of the text's length; callers limit the text.
  */
 export function decodeBase64(text: string): Bytes {
   const padding = text.endsWith('==') ? 2 : text.endsWith('=') ? 1 : 0;
@@ -45,5 +45,8 @@ export function decodeBase64(text: string): Bytes {
 }
 
 function invalid(text: string): TransparencyError {
-  return new TransparencyError('base64_invalid', `not base64 (RFC 4648 section 4, padded): ${JSON.stringify(text.slice(0, 80))}`);
+  return new TransparencyError(
+    'base64_invalid',
+    `invalid base64 (expected RFC 4648 section 4, padded): ${JSON.stringify(text.slice(0, 80))}`,
+  );
 }

@@ -3,9 +3,10 @@ import { TransparencyError } from '../error.ts';
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 const encoder = new TextEncoder();
 
-/** @throws too_large before anything is allocated. */
+/** @throws too_large (before allocating anything), text_invalid */
 export function decodeUtf8(bytes: Uint8Array, bytesMax: number, what: string): string {
-  if (bytes.length > bytesMax) throw new TransparencyError('too_large', `${what} has ${bytes.length} bytes, at most ${bytesMax} are read`);
+  if (bytes.length > bytesMax)
+    throw new TransparencyError('too_large', `${what} is too large: expected at most ${bytesMax} bytes, got ${bytes.length}`);
   try {
     return decoder.decode(bytes);
   } catch (cause) {
@@ -14,6 +15,6 @@ export function decodeUtf8(bytes: Uint8Array, bytesMax: number, what: string): s
 }
 
 export function encodeUtf8(text: string): Uint8Array {
-  if (!text.isWellFormed()) throw new TransparencyError('text_invalid', 'a lone surrogate has no UTF-8');
+  if (!text.isWellFormed()) throw new TransparencyError('text_invalid', 'a lone surrogate cannot be encoded as UTF-8');
   return encoder.encode(text);
 }

@@ -11,8 +11,8 @@ export interface TileContent {
 }
 
 /**
- * What a log of `before` leaves writes when these leaf hashes come: exactly the tiles of `tilesOfGrowth`, by level.
- * Reads the partial tiles at the right edge, in one call. Holds what it returns, 32 bytes a leaf: feed it batches.
+ * The tiles to write when leaf hashes are appended to a log of `before` leaves: exactly the tiles of `tilesOfGrowth`, by level.
+ * Reads the partial tiles at the right edge in one call. Returns 32 bytes per leaf, so call it in batches.
  */
 export async function growTiles(before: bigint, leaves: readonly Uint8Array[], readTiles: TileReader): Promise<TileContent[]> {
   const after = before + BigInt(leaves.length);
@@ -43,6 +43,6 @@ async function readEdges(before: bigint, after: bigint, readTiles: TileReader): 
   }
   const bytes = tiles.length === 0 ? [] : await readTiles(tiles);
   if (bytes.length !== tiles.length)
-    throw new TransparencyError('hashes_missing', `asked for ${tiles.length} tiles, the reader gave ${bytes.length}`);
+    throw new TransparencyError('hashes_missing', `wrong number of tiles from the reader: expected ${tiles.length}, got ${bytes.length}`);
   return new Map(tiles.map(({ level, width }, at) => [level, decodeTile(bytes[at] as Uint8Array, width)]));
 }

@@ -5,20 +5,20 @@ import { rootOf } from '../tree/root.ts';
 import { type Tile, tileOf, tilePath } from './tile.ts';
 import { decodeTile } from './tile-bytes.ts';
 
-/** Reads tiles, in the order asked for, each once. What is not there is the reader's own error. */
+/** Reads tiles in the order requested. Rejects with its own error if a tile is missing. */
 export type TileReader = (tiles: readonly Tile[]) => Promise<readonly Uint8Array[]>;
 
 interface Place {
   readonly path: string;
   readonly tile: Tile;
-  /** Of the first hash within the tile, and how many make up the node. */
+  /** Index of the first hash in the tile, and number of hashes of the node. */
   readonly offset: number;
   readonly count: number;
 }
 
 /**
- * Reads a tree of `size` leaves from its tiles, one call for all. A proof touches at most two tiles a level: the one below which its leaf is,
- * and the one at the right edge (or at two right edges); among 10 million leaves 6.
+ * Reads a tree of `size` leaves from its tiles, in one call. A proof needs at most two tiles per level: the one above its leaf, and the one at the
+ * right edge (or at two right edges); 6 tiles for 10 million leaves.
  */
 export function tileHashReader(size: bigint, readTiles: TileReader): HashReader {
   return async (nodes) => {
@@ -26,7 +26,7 @@ export function tileHashReader(size: bigint, readTiles: TileReader): HashReader 
     const tiles = new Map(places.map(({ path, tile }) => [path, tile]));
     const bytes = await readTiles([...tiles.values()]);
     if (bytes.length !== tiles.size)
-      throw new TransparencyError('hashes_missing', `asked for ${tiles.size} tiles, the reader gave ${bytes.length}`);
+      throw new TransparencyError('hashes_missing', `wrong number of tiles from the reader: expected ${tiles.size}, got ${bytes.length}`);
     const hashes = new Map([...tiles].map(([path, { width }], at) => [path, decodeTile(bytes[at] as Uint8Array, width)]));
     return places.map(({ path, offset, count }) => rootOf((hashes.get(path) as Uint8Array[]).slice(offset, offset + count)));
   };

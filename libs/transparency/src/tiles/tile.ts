@@ -1,19 +1,19 @@
 import { TransparencyError } from '../error.ts';
 import { SIZE_MAX, TILE_WIDTH } from '../limits.ts';
 
-/** C2SP tlog-tiles: the hashes of `width` neighbouring subtrees of 256^level leaves, the first of them number `index` × 256. */
+/** C2SP tlog-tiles: the hashes of `width` adjacent subtrees of 256^level leaves, starting at subtree `index` × 256. */
 export interface Tile {
   readonly level: number;
   readonly index: bigint;
-  /** 256, or fewer where the tree ends. */
+  /** 256, or fewer at the right edge of the tree. */
   readonly width: number;
 }
 
-/** The entries under a tile of level 0. */
+/** The entries below a tile of level 0. */
 export type EntryBundle = Omit<Tile, 'level'>;
 
 const PATH = /^tile\/(entries|0|[1-9][0-9]?)\/((?:x[0-9]{3}\/)*[0-9]{3})(?:\.p\/([1-9][0-9]{0,2}))?$/;
-/** `tile/entries/`, seven groups, a width: no index within `SIZE_MAX` is longer. */
+/** Enough for `tile/entries/`, seven groups and a width, the longest path within `SIZE_MAX`. */
 const PATH_CHARACTERS_MAX = 64;
 const LEVEL_MAX = 63;
 
@@ -31,7 +31,7 @@ function indexAndWidth({ index, width }: EntryBundle): string {
   return width === TILE_WIDTH ? path : `${path}.p/${width}`;
 }
 
-/** @throws path_invalid for all but the one path of a tile that some tree has. */
+/** Parses the canonical path of a possible tile. @throws path_invalid */
 export function parseTilePath(path: string): ({ kind: 'hashes' } & Tile) | ({ kind: 'entries' } & EntryBundle) {
   const match = path.length > PATH_CHARACTERS_MAX ? null : PATH.exec(path);
   if (match === null) throw invalid(path);
@@ -50,10 +50,10 @@ function leavesUpTo({ level, index, width }: Tile): bigint {
 }
 
 function invalid(path: string): TransparencyError {
-  return new TransparencyError('path_invalid', `not the path of a tile: ${JSON.stringify(path.slice(0, PATH_CHARACTERS_MAX))}`);
+  return new TransparencyError('path_invalid', `invalid tile path: ${JSON.stringify(path.slice(0, PATH_CHARACTERS_MAX))}`);
 }
 
-/** The tile `index` of a level as a tree of `size` leaves has it; undefined where it has none yet. */
+/** Tile `index` of a level in a tree of `size` leaves; undefined if it does not exist yet. */
 export function tileOf(level: number, index: bigint, size: bigint): Tile | undefined {
   const left = (size >> BigInt(8 * level)) - index * BigInt(TILE_WIDTH);
   if (left <= 0n) return undefined;
@@ -61,14 +61,14 @@ export function tileOf(level: number, index: bigint, size: bigint): Tile | undef
 }
 
 /**
- * The tiles that a log has to write when it publishes a checkpoint of `after` leaves, and had published `before`: full ones, and the
- * partial ones at the right edge. From 0 on they are all tiles of the tree. Level by level, ascending; as many as the growth is large.
+ * The tiles to write before publishing a checkpoint of `after` leaves, when `before` leaves were published: full tiles, and the partial ones at the
+ * right edge. From 0 these are all tiles of the tree. Ascending by level and index.
  */
 export function* tilesOfGrowth(before: bigint, after: bigint): Generator<Tile> {
   for (let level = 0; ; level += 1) {
     const hashesBefore = before >> BigInt(8 * level);
     const hashesAfter = after >> BigInt(8 * level);
-    // What did not grow here did not grow above.
+    // A level without growth has none above it.
     if (hashesAfter <= hashesBefore) return;
     for (let index = hashesBefore / BigInt(TILE_WIDTH); ; index += 1n) {
       const tile = tileOf(level, index, after);
@@ -78,7 +78,7 @@ export function* tilesOfGrowth(before: bigint, after: bigint): Generator<Tile> {
   }
 }
 
-/** The bundles of entries that go with them. */
+/** The entry bundles for the same growth. */
 export function* bundlesOfGrowth(before: bigint, after: bigint): Generator<EntryBundle> {
   for (const { level, index, width } of tilesOfGrowth(before, after)) {
     if (level > 0) return;

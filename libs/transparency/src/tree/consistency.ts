@@ -4,13 +4,13 @@ import { TransparencyError } from '../error.ts';
 import { emptyRoot, nodeHash, requireHash } from '../hash.ts';
 import { type HashReader, type LeafRange, readRanges, requireSize, splitPoint } from './nodes.ts';
 
-/** What a tree was at some size. */
+/** Size and root of a tree. */
 export interface TreeHead {
   readonly size: bigint;
   readonly root: Uint8Array;
 }
 
-/** RFC 6962 section 2.1.2: what the hashes of the proof cover, in its order. Empty where a size is 0 or both are the same. */
+/** RFC 6962 section 2.1.2: the leaf ranges of the proof's hashes, in order. Empty if `before` is 0 or equals `after`. */
 function ranges(before: bigint, after: bigint): LeafRange[] {
   if (before === 0n || before === after) return [];
   const path: LeafRange[] = [];
@@ -26,7 +26,7 @@ function ranges(before: bigint, after: bigint): LeafRange[] {
       start = middle;
     }
   }
-  // A subtree that is the whole earlier tree needs no hash: the verifier has its root.
+  // If the subtree is the whole earlier tree, the verifier has its hash already: the root.
   if (start !== 0n) path.push({ start, end });
   return path.reverse();
 }
@@ -34,17 +34,17 @@ function ranges(before: bigint, after: bigint): LeafRange[] {
 function requireOrder(before: bigint, after: bigint): void {
   requireSize(before);
   requireSize(after);
-  if (after < before) throw new TransparencyError('size_shrinks', `a tree of ${before} leaves cannot become one of ${after}`);
+  if (after < before) throw new TransparencyError('size_shrinks', `a tree cannot shrink: expected at least ${before} leaves, got ${after}`);
 }
 
-/** RFC 6962 section 2.1.2: that the first `before` of the first `after` leaves are what they were. One read. */
+/** RFC 6962 section 2.1.2: proves that the tree of `before` leaves is a prefix of the tree of `after` leaves. One read. */
 export async function proveConsistency(before: bigint, after: bigint, reader: HashReader): Promise<Bytes[]> {
   requireOrder(before, after);
   return readRanges(ranges(before, after), reader);
 }
 
 /**
- * That `after` has `before` as its beginning. The empty tree is the beginning of every tree, without a proof (C2SP tlog-witness).
+ * Verifies that `before` is a prefix of `after`. The empty tree is a prefix of every tree, with an empty proof (C2SP tlog-witness).
  * @throws size_shrinks, proof_length_wrong, hash_invalid, root_mismatch
  */
 export function verifyConsistency(before: TreeHead, after: TreeHead, proof: readonly Uint8Array[]): void {
@@ -54,20 +54,20 @@ export function verifyConsistency(before: TreeHead, after: TreeHead, proof: read
   if (proof.length !== covered.length) {
     throw new TransparencyError(
       'proof_length_wrong',
-      `${before.size} to ${after.size} leaves take ${covered.length} hashes, not ${proof.length}`,
+      `consistency proof from ${before.size} to ${after.size} leaves: expected ${covered.length} hashes, got ${proof.length}`,
     );
   }
   if (before.size === after.size) requireRoot('later', before.root, after);
   else if (before.size !== 0n) requireBothRoots(before, after, covered, proof);
 }
 
-/** A root of 32 bytes, which for no leaves is known. @throws hash_invalid, root_mismatch */
+/** Checks the length of the root, and its value for the empty tree. @throws hash_invalid, root_mismatch */
 export function requireHead(head: TreeHead): void {
   requireHash(head.root, 'a root');
   if (head.size === 0n) requireRoot('empty', emptyRoot(), head);
 }
 
-/** Hashes of ranges within the earlier tree make up both roots, those after it the later one only. */
+/** Hashes of ranges in the earlier tree contribute to both roots, later ones only to the later root. */
 function requireBothRoots(before: TreeHead, after: TreeHead, covered: readonly LeafRange[], proof: readonly Uint8Array[]): void {
   const startsInside = (covered[0] as LeafRange).end === before.size;
   let early = startsInside ? (proof[0] as Uint8Array) : before.root;
@@ -87,6 +87,6 @@ function requireBothRoots(before: TreeHead, after: TreeHead, covered: readonly L
 
 function requireRoot(which: string, computed: Uint8Array, head: TreeHead): void {
   if (!equalBytes(computed, head.root)) {
-    throw new TransparencyError('root_mismatch', `the ${which} tree of ${head.size} leaves has another root`);
+    throw new TransparencyError('root_mismatch', `root mismatch: the ${which} tree of ${head.size} leaves has another root`);
   }
 }

@@ -5,7 +5,7 @@ import { nodeHash, requireHash } from '../hash.ts';
 import { PROOF_HASHES_MAX } from '../limits.ts';
 import { type HashReader, type LeafRange, readRanges, requireSize, splitPoint } from './nodes.ts';
 
-/** RFC 6962 section 2.1.1: what the hashes of the proof for leaf `index` cover, from the leaf's sibling up. */
+/** RFC 6962 section 2.1.1: the leaf ranges of the hashes that prove leaf `index`, from the leaf's sibling up. */
 function siblings(index: bigint, size: bigint): LeafRange[] {
   const ranges: LeafRange[] = [];
   let start = 0n;
@@ -25,7 +25,7 @@ function siblings(index: bigint, size: bigint): LeafRange[] {
 
 function requireLeaf(index: bigint, size: bigint): void {
   requireSize(size);
-  if (index < 0n || index >= size) throw new TransparencyError('index_out_of_range', `leaf ${index} of a tree of ${size}`);
+  if (index < 0n || index >= size) throw new TransparencyError('index_out_of_range', `no leaf ${index} in a tree of ${size} leaves`);
 }
 
 /** RFC 6962 section 2.1.1: the audit path of leaf `index` in the tree of the first `size` leaves. One read. */
@@ -34,7 +34,7 @@ export async function proveInclusion(index: bigint, size: bigint, reader: HashRe
   return readRanges(siblings(index, size), reader);
 }
 
-/** The root to which a path leads. @throws index_out_of_range, proof_length_wrong, hash_invalid */
+/** The root computed from a leaf and its audit path. @throws index_out_of_range, proof_length_wrong, hash_invalid */
 export function rootFromInclusion(index: bigint, size: bigint, leaf: Uint8Array, proof: readonly Uint8Array[]): Bytes {
   requireLeaf(index, size);
   requireHash(leaf, 'the leaf hash');
@@ -43,7 +43,7 @@ export function rootFromInclusion(index: bigint, size: bigint, leaf: Uint8Array,
   if (proof.length !== ranges.length) {
     throw new TransparencyError(
       'proof_length_wrong',
-      `leaf ${index} of ${size} has a path of ${ranges.length} hashes, not ${proof.length}`,
+      `inclusion proof of leaf ${index} of ${size}: expected ${ranges.length} hashes, got ${proof.length}`,
     );
   }
   return proof.reduce((node, hash, at) => {
@@ -56,10 +56,10 @@ export function rootFromInclusion(index: bigint, size: bigint, leaf: Uint8Array,
 export function verifyInclusion(index: bigint, size: bigint, leaf: Uint8Array, proof: readonly Uint8Array[], root: Uint8Array): void {
   requireHash(root, 'the root');
   if (!equalBytes(rootFromInclusion(index, size, leaf, proof), root)) {
-    throw new TransparencyError('root_mismatch', `the proof does not lead from leaf ${index} to the root of ${size} leaves`);
+    throw new TransparencyError('root_mismatch', `root mismatch: the proof of leaf ${index} gives another root of ${size} leaves`);
   }
 }
 
 function tooMany(count: number): TransparencyError {
-  return new TransparencyError('proof_length_wrong', `${count} hashes, at most ${PROOF_HASHES_MAX} make a proof`);
+  return new TransparencyError('proof_length_wrong', `too many hashes in a proof: expected at most ${PROOF_HASHES_MAX}, got ${count}`);
 }

@@ -10,8 +10,8 @@ export interface TreeNode {
 }
 
 /**
- * Reads hashes of complete subtrees, all of a proof at once, in the order asked for.
- * Asked only for nodes that are complete in the tree that the caller named. Need not be trusted: a proof made from wrong hashes does not verify.
+ * Reads the hashes of complete subtrees, all of a proof in one call, in the order requested.
+ * Receives only nodes that are complete in the caller's tree. Need not be trusted: a proof made from wrong hashes does not verify.
  */
 export type HashReader = (nodes: readonly TreeNode[]) => Promise<readonly Uint8Array[]>;
 
@@ -23,7 +23,7 @@ export interface LeafRange {
 
 /** @throws index_out_of_range */
 export function requireSize(size: bigint): void {
-  if (size < 0n || size > SIZE_MAX) throw new TransparencyError('index_out_of_range', `${size} is not the size of a tree`);
+  if (size < 0n || size > SIZE_MAX) throw new TransparencyError('index_out_of_range', `invalid tree size ${size}: expected 0 to 2^63 - 1`);
 }
 
 /** RFC 6962 section 2.1: the largest power of two smaller than `count`, for a count over 1. */
@@ -31,8 +31,8 @@ export function splitPoint(count: bigint): bigint {
   return 1n << BigInt((count - 1n).toString(2).length - 1);
 }
 
-/** The complete subtrees that make up a range which begins where a subtree of its size would: the largest first. */
-export function nodesOfRange({ start, end }: LeafRange): TreeNode[] {
+/** The complete subtrees that make up a range, largest first. The range must start at a multiple of its largest subtree. */
+function nodesOfRange({ start, end }: LeafRange): TreeNode[] {
   const nodes: TreeNode[] = [];
   let at = start;
   for (let level = (end - start).toString(2).length - 1; level >= 0; level -= 1) {
@@ -44,18 +44,21 @@ export function nodesOfRange({ start, end }: LeafRange): TreeNode[] {
   return nodes;
 }
 
-/** The tree hash over complete subtrees, the largest first: the right edge is hashed together from the right. */
+/** The tree hash of complete subtrees, largest first; combined from the right. */
 function hashOfNodes(hashes: readonly Uint8Array[]): Bytes {
   return hashes.reduceRight((right, left) => nodeHash(left, right)) as Bytes;
 }
 
-/** The tree hashes of ranges, through one read. */
+/** The tree hashes of ranges, in one read. @throws hashes_missing, hash_invalid */
 export async function readRanges(ranges: readonly LeafRange[], reader: HashReader): Promise<Bytes[]> {
   const nodes = ranges.map(nodesOfRange);
   const wanted = nodes.flat();
   const hashes = wanted.length === 0 ? [] : await reader(wanted);
   if (hashes.length !== wanted.length) {
-    throw new TransparencyError('hashes_missing', `asked for ${wanted.length} hashes, the reader gave ${hashes.length}`);
+    throw new TransparencyError(
+      'hashes_missing',
+      `wrong number of hashes from the reader: expected ${wanted.length}, got ${hashes.length}`,
+    );
   }
   for (const hash of hashes) requireHash(hash, 'a hash that was read');
   let at = 0;

@@ -6,10 +6,10 @@ import { verifyNote } from '../note/verify-note.ts';
 import { requireHead, type TreeHead, verifyConsistency } from '../tree/consistency.ts';
 import { type AddCheckpointRequest, decodeAddCheckpoint } from './add-checkpoint.ts';
 
-/** A log as a witness knows it. */
+/** A witness's state of a log. */
 export interface WitnessedLog {
   readonly keys: readonly VerifierKey[];
-  /** What it cosigned last; undefined where it never did. */
+  /** The head cosigned last; undefined for none. */
   readonly latest?: TreeHead | undefined;
 }
 
@@ -20,7 +20,7 @@ export type WitnessVerdict =
 
 type Refusal = 'malformed' | 'untrusted' | 'unknown_log' | 'inconsistent';
 
-/** C2SP tlog-witness, section add-checkpoint: the status of each verdict. */
+/** C2SP tlog-witness, section add-checkpoint: the HTTP status of each verdict. */
 export const WITNESS_STATUS: Readonly<Record<WitnessVerdict['kind'], number>> = {
   cosign: 200,
   malformed: 400,
@@ -30,13 +30,13 @@ export const WITNESS_STATUS: Readonly<Record<WitnessVerdict['kind'], number>> = 
   inconsistent: 422,
 };
 
-/** What the bodies of its answers are. */
+/** Content type of a 409 response. */
 export const WITNESS_CONFLICT_TYPE = 'text/x.tlog.size';
 
 /**
- * What a witness answers. Whoever asks looks the log up, and writes the new head down before it answers `cosign`, in one atomic step with
- * the look-up: else two requests at once could lead it back.
- * @param find the log of an origin; undefined where it is none of its logs.
+ * Decides a witness's response. Before answering `cosign` the caller must store the new head, in one atomic step with `find`; otherwise
+ * concurrent requests could cosign an older or diverging tree.
+ * @param find returns the log of an origin; undefined for an unknown one
  */
 export function judgeAddCheckpoint(body: Uint8Array, find: (origin: string) => WitnessedLog | undefined): WitnessVerdict {
   const read = attempt('malformed', () => readRequest(body));
@@ -44,11 +44,14 @@ export function judgeAddCheckpoint(body: Uint8Array, find: (origin: string) => W
   const { request, note, checkpoint } = read;
   const log = find(checkpoint.origin);
   if (log === undefined)
-    return { kind: 'unknown_log', error: new TransparencyError('origin_mismatch', 'not a log that this witness knows') };
+    return {
+      kind: 'unknown_log',
+      error: new TransparencyError('origin_mismatch', 'unknown log: its origin is not configured at this witness'),
+    };
   const trusted = attempt('untrusted', () => ({ signatures: verifyNote(note, log.keys) }));
   if ('kind' in trusted) return trusted;
   if (request.sizeBefore > checkpoint.size) {
-    return { kind: 'malformed', error: new TransparencyError('size_shrinks', 'the old size is over the size of the checkpoint') };
+    return { kind: 'malformed', error: new TransparencyError('size_shrinks', 'the old size is larger than the checkpoint') };
   }
   const sizeKnown = log.latest?.size ?? 0n;
   if (request.sizeBefore !== sizeKnown) return { kind: 'conflict', size: sizeKnown };
@@ -65,7 +68,7 @@ function readRequest(body: Uint8Array): { request: AddCheckpointRequest; note: N
 function requireConsistent(latest: TreeHead | undefined, checkpoint: Checkpoint, proof: readonly Uint8Array[]): void {
   requireHead(checkpoint);
   if (latest !== undefined) verifyConsistency(latest, checkpoint, proof);
-  else if (proof.length > 0) throw new TransparencyError('proof_length_wrong', 'no proof leads from the empty tree');
+  else if (proof.length > 0) throw new TransparencyError('proof_length_wrong', 'expected an empty proof from the empty tree');
 }
 
 function attempt<T extends object>(kind: Refusal, act: () => T): T | { readonly kind: Refusal; readonly error: TransparencyError } {

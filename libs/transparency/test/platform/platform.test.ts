@@ -10,7 +10,7 @@ const run = promisify(execFile);
 const sources = join(import.meta.dirname, '../../src');
 
 describe('every platform', () => {
-  it('shares all code but one file, which alone knows of Node', async () => {
+  it('shares all code except one file, the only one that uses Node', async () => {
     const files = (await readdir(sources, { recursive: true })).filter(
       (file) => file.endsWith('.ts') && file !== join('crypto', 'node.ts'),
     );
