@@ -7,7 +7,7 @@ import type { Logger } from './log.ts';
 import type { People } from './people/port.ts';
 
 const AUTHORIZATION = /^([A-Za-z]+) +(\S+)$/;
-const NOBODY = Buffer.alloc(32);
+const ZERO_HASH = Buffer.alloc(32);
 
 /** An unknown key, a wrong secret and an ended key get the same error. `cause` is for the log; `caller` is set when the secret was right but the key has ended. */
 export class KeyRefusal extends ApiFault {
@@ -50,9 +50,9 @@ async function callerOf(keyring: Keyring, { keyId, secret }: ApiKey): Promise<Ke
   const known = await keyring.find(keyId);
   const hash = createHash('sha256').update(secret).digest();
   // Also for unknown keys, so that the timing does not reveal which keys exist.
-  const fits = timingSafeEqual(hash, known?.secretHash ?? NOBODY);
+  const matches = timingSafeEqual(hash, known?.secretHash ?? ZERO_HASH);
   if (!known) throw new KeyRefusal(`unknown key ${keyId}`);
-  if (!fits) throw new KeyRefusal(`wrong secret for key ${keyId}`);
+  if (!matches) throw new KeyRefusal(`wrong secret for key ${keyId}`);
   if ('ended' in known) throw new KeyRefusal(`key ${keyId} is ${known.ended}`, callerOfKey(known.was));
   return callerOfKey(known.credential);
 }

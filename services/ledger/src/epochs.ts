@@ -89,8 +89,8 @@ async function requireRestored({ store, watch }: EpochDeps, log: LogKey, epoch: 
 /** The next epoch without a checkpoint in any anchor. */
 async function freeEpoch(anchors: readonly Anchor[], ledger: string, log: LogKey, from: number): Promise<number> {
   for (let epoch = from + 1; epoch <= EPOCHS_MAX; epoch += 1) {
-    const kept = await Promise.all(anchors.map((anchor) => anchor.latest(originOf(ledger, log, epoch))));
-    if (kept.every((note) => note === undefined)) return epoch;
+    const latest = await Promise.all(anchors.map((anchor) => anchor.latest(originOf(ledger, log, epoch))));
+    if (latest.every((note) => note === undefined)) return epoch;
   }
   throw new ApiFault('epoch_limit_reached', `The log of shard ${log.shard} has the maximum of ${EPOCHS_MAX} epochs.`);
 }
@@ -103,8 +103,8 @@ async function lastAnchored(
   epoch: number,
   last: StoredCheckpoint | undefined,
 ): Promise<Uint8Array | undefined> {
-  const kept = await Promise.all(anchors.map((anchor) => anchor.latest(originOf(ledger, log, epoch))));
-  const notes = kept.filter((note) => note !== undefined);
+  const latest = await Promise.all(anchors.map((anchor) => anchor.latest(originOf(ledger, log, epoch))));
+  const notes = latest.filter((note) => note !== undefined);
   return notes.toSorted((one, other) => Number(sizeIn(other) - sizeIn(one)))[0] ?? last?.note;
 }
 
