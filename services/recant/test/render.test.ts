@@ -5,7 +5,7 @@ import { conflictLines, planText, stepText } from '../src/render/plan.ts';
 import { changesText, resourceText } from '../src/render/resource.ts';
 import { runText } from '../src/render/run.ts';
 import { printable } from '../src/terminal/output.ts';
-import { table } from '../src/terminal/table.ts';
+import { table, tableRow } from '../src/terminal/table.ts';
 
 const plain = (_style: unknown, text: string): string => text;
 const ref = (action: string) => ({ source: 'recant://a/1', action, attempt: 1 });
@@ -186,4 +186,15 @@ test('no control character from an agent reaches the terminal', () => {
   expect(table(['tool'], [['x\u001b]0;y']], plain)).not.toContain('\u001b');
   expect(printable('k\nFully restored.\u2028Next:\tx\u200f')).toBe('k\ufffdFully restored.\ufffdNext:\ufffdx\ufffd');
   expect(table(['tool'], [['x\nFully restored.']], plain).split('\n')).toHaveLength(2);
+});
+
+test('at 80 columns ids are whole on a line of their own, and long names are cut', () => {
+  const row = ['2026-03-01 12:00:00 UTC', 'pricing-bot', `reconcile_${'x'.repeat(60)}`, 'succeeded', 3, NOON];
+  const narrow = Object.assign((_: unknown, text: string) => text, { columns: 80 });
+  for (const text of [table(['received', 'agent', 'tool', 'outcome', 'effects', 'action'], [row], narrow), tableRow(row, narrow)]) {
+    const lines = text.split('\n');
+    expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(80);
+    expect(lines.at(-1)).toBe(`  ${NOON}`);
+    expect(lines.at(-2)).toMatch(/reconcile_x+… +succeeded +3$/);
+  }
 });

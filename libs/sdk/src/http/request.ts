@@ -48,8 +48,10 @@ function baseOf(url: string): URL {
   return base;
 }
 
-/** The error code in the cause of "fetch failed": `ECONNREFUSED`, `CERT_HAS_EXPIRED`, ... */
+/** The error code, else the message, in the cause of "fetch failed": `ECONNREFUSED`, `CERT_HAS_EXPIRED`, ... */
 function reasonOf(error: unknown): string {
-  const { code } = ((error as Error).cause ?? error) as { code?: unknown };
-  return typeof code === 'string' ? code : (error as Error).name;
+  const { name, cause } = error as Error;
+  if (name === 'TimeoutError') return name;
+  const { code, message } = (cause ?? error) as { code?: unknown; message?: unknown };
+  return typeof code === 'string' ? code : String(message ?? name);
 }

@@ -50,7 +50,7 @@ export function createCredentials(pool: pg.Pool, prisma: PrismaClient, sealer: S
     async list(tenantId) {
       const rows = await prisma.credential.findMany({
         where: { tenantId },
-        orderBy: [{ createdAt: 'asc' }, { keyId: 'asc' }],
+        orderBy: [{ createdAt: 'desc' }, { keyId: 'asc' }],
         include: { successor: true },
       });
       return rows.map((row) => summaryOf(row, clock()));

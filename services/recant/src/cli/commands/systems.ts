@@ -9,7 +9,7 @@ export function addSystems(program: Command, world: World): void {
     .addHelpText('after', '\nExample:\n  recant systems --json')
     .action(async (options: CommonOptions) => {
       const session = await openSession(world, options);
-      const items = await session.client.systems();
+      const items = (await session.client.systems()).toSorted((a, b) => Date.parse(b.registeredAt) - Date.parse(a.registeredAt));
       if (session.json) return void world.out.write(json(items));
       if (items.length === 0) return void world.out.write('No systems. Register one with `recant connect`.\n');
       const rows = items.map((system) => [system.name, system.connector, clockTime(Date.parse(system.registeredAt)), system.identity]);

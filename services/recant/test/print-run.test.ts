@@ -1,0 +1,18 @@
+import { Writable } from 'node:stream';
+import { expect, test } from 'vitest';
+import { printRun } from '../src/cli/commands/run.ts';
+
+test('after Ctrl-C the notice that the run continues is printed last', () => {
+  const written: string[] = [];
+  const stream = new Writable({
+    write(chunk, _encoding, done) {
+      written.push(String(chunk));
+      done();
+    },
+  });
+  const account = { selected: 1, outcomes: {}, left: {}, open: 1, residue: [], tainted: 0, fullyRestored: false };
+  const run = { id: 'r', plan: 'p', state: 'running', approvals: [], tainted: [], stepList: [], left: [], conflicts: [], account };
+  printRun({ out: stream, err: stream } as never, { json: false, paint: (_: unknown, text: string) => text } as never, run as never, false);
+  expect(written.at(-1)).toBe('Run r continues in the service. Next: recant status r --wait\n');
+  expect(written).toHaveLength(2);
+});
