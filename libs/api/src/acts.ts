@@ -12,10 +12,10 @@ export const listActs = route({
   method: 'get',
   path: '/v1/acts',
   tag: 'ledger',
-  summary: 'What Recant and its operators did, newest first: acts and their ends, plans, runs, refusals of authority',
+  summary: 'Acts of Recant and its operators, newest first: acts, plans, runs and authorization failures',
   roles: ['view', 'export', 'administer'],
   query: z.object({
-    by: names.meta({ description: 'Exact: a key’s id, `person:<subject>`, or `local:<login>`.' }),
+    by: names.meta({ description: 'Exact actor: a key id, `person:<subject>`, or `local:<login>`.' }),
     from: attemptFilters.from,
     to: attemptFilters.to,
     ...PageQuery,

@@ -2,7 +2,7 @@ import { APPROVAL_NEEDS, APPROVAL_STATES } from '@recant/events';
 import { z } from 'zod';
 import { instant } from './field.ts';
 
-/** Seconds for which an approval is good. */
+/** Seconds for which an approval is valid. */
 const SECONDS_DEFAULT = 3_600;
 const SECONDS_MIN = 60;
 const SECONDS_MAX = 86_400;
@@ -12,8 +12,13 @@ export const ApprovalInput = z
     digest: z
       .string()
       .regex(/^[0-9a-f]{64}$/)
-      .meta({ description: 'Of the plan that was looked at.' }),
-    seconds: z.int().min(SECONDS_MIN).max(SECONDS_MAX).default(SECONDS_DEFAULT).meta({ description: 'How long it is good for.' }),
+      .meta({ description: 'Digest of the reviewed plan.' }),
+    seconds: z
+      .int()
+      .min(SECONDS_MIN)
+      .max(SECONDS_MAX)
+      .default(SECONDS_DEFAULT)
+      .meta({ description: 'Validity of the approval in seconds.' }),
   })
   .meta({ id: 'ApprovalInput' });
 export type ApprovalInput = z.infer<typeof ApprovalInput>;
@@ -33,9 +38,9 @@ export const ApprovalState = z
     state: z.enum(APPROVAL_STATES),
     need: z.enum(APPROVAL_NEEDS).optional().meta({
       description:
-        'Why a second person is needed. rule: every plan needs one here. claimed: it undoes what only the agent’s process has said. window: no name selects, but a window, outcomes or resources of any system.',
+        'Why the plan needs a second person. rule: this service requires one for every plan. claimed: the plan undoes effects that only the agent’s process reported. window: the selection names no agent, tool or system, only a window, outcomes or resources of any system.',
     }),
-    given: z.array(ApprovalBody).meta({ description: 'The last 100, newest first; expired ones too.' }),
+    given: z.array(ApprovalBody).meta({ description: 'The last 100 approvals, newest first, including expired ones.' }),
   })
   .meta({ id: 'ApprovalState' });
 export type ApprovalState = z.infer<typeof ApprovalState>;

@@ -5,11 +5,11 @@ import type { Immutable } from './immutable.ts';
 import { PageQuery, pageOf } from './page.ts';
 import { route } from './route.ts';
 
-/** Computed from the events of an attempt: how it ended, or that it has not, or that nobody knows, or that there is more than one end. */
+/** `ATTEMPT_STATUSES` as a schema. */
 export const AttemptStatus = z.enum(ATTEMPT_STATUSES);
 export type AttemptStatus = z.infer<typeof AttemptStatus>;
 
-/** One grammar of selections for API, CLI and console: fields are and-ed, values of one field or-ed. */
+/** Filters of attempts: fields are and-ed, values of one field or-ed. */
 export const attemptFilters = {
   agent: names.meta({ description: 'Exact agent names.' }),
   session: names,
@@ -21,12 +21,16 @@ export const attemptFilters = {
     .optional()
     .meta({ description: 'Resource URIs, exact or ending in `*`.' }),
   outcome: z.array(AttemptStatus).max(100).optional(),
-  from: z.string().max(64).optional().meta({ description: 'ISO 8601 with a zone, or how long ago: `2h`, `PT15M`. Included.' }),
-  to: z.string().max(64).optional().meta({ description: 'As `from`. Not included.' }),
+  from: z
+    .string()
+    .max(64)
+    .optional()
+    .meta({ description: 'Start of the window, inclusive: ISO 8601 with a zone, or a duration before now (`2h`, `1h30m`, `PT15M`).' }),
+  to: z.string().max(64).optional().meta({ description: 'End of the window, exclusive; same form as `from`.' }),
   clock: z
     .enum(['received', 'claimed'])
     .optional()
-    .meta({ description: 'Whose clock the window is about: the ledger’s (default) or the producer’s.' }),
+    .meta({ description: 'Clock of the window: the ledger’s (`received`, default) or the producer’s (`claimed`).' }),
 };
 
 export const AttemptBody = z
@@ -40,18 +44,18 @@ export const AttemptBody = z
     trace: z.string().optional(),
     status: z.string().meta({ description: 'Computed from the events: `open`, an outcome, `unknown` or `contested`.' }),
     reversibility: z.string(),
-    effects: z.int().meta({ description: 'Effects that the settlement counts; 0 while there is none.' }),
+    effects: z.int().meta({ description: 'Number of effects according to the settlement; 0 before it.' }),
     intendedAt: instant.meta({ description: 'By the producer’s clock.' }),
     receivedAt: instant.meta({ description: 'By the ledger’s clock.' }),
     settledAt: instant.optional(),
-    key: z.string().meta({ description: 'Id of the key it came in under.' }),
+    key: z.string().meta({ description: 'Id of the key that sent it.' }),
     shard,
     index,
   })
   .meta({ id: 'Attempt' });
 export type AttemptBody = z.infer<typeof AttemptBody>;
 export const AttemptPage = pageOf(AttemptBody)
-  .extend({ tail: z.string().meta({ description: 'Cursor of a list of what is appended after this page was made.' }) })
+  .extend({ tail: z.string().meta({ description: 'Cursor for the attempts appended after this page.' }) })
   .meta({ id: 'AttemptPage' });
 export type AttemptPage = z.infer<typeof AttemptPage>;
 
@@ -61,7 +65,7 @@ export const listAttempts = route({
   path: '/v1/attempts',
   tag: 'attempts',
   summary: 'Attempts, newest first',
-  description: 'Pages by cursor: what is appended meanwhile neither repeats nor hides an attempt that was there at the first page.',
+  description: 'Paged by cursor: attempts appended between pages neither repeat nor hide attempts that existed at the first page.',
   roles: ['view', 'plan', 'execute', 'export', 'administer', 'rollback'],
   query: z.object({ ...attemptFilters, ...PageQuery, order: z.enum(['newest', 'oldest']).optional() }),
   responses: { 200: { description: 'A page', schema: AttemptPage } },
@@ -69,12 +73,12 @@ export const listAttempts = route({
 });
 
 export const RecordedEventBody = z
-  .object({ shard, index, receivedAt: instant, key: z.string(), event: z.looseObject({}).meta({ description: 'The event as recorded.' }) })
+  .object({ shard, index, receivedAt: instant, key: z.string(), event: z.looseObject({}).meta({ description: 'The recorded event.' }) })
   .meta({ id: 'RecordedEvent' });
 export type RecordedEventBody = Immutable<Omit<z.infer<typeof RecordedEventBody>, 'event'>> & { readonly event: RecantEvent };
-/** `effects` counts what was recorded, whether or not a settlement counts it too. */
+/** `effects` counts the recorded effects, with or without a settlement. */
 export const ActionAttempt = AttemptBody.extend({
-  complete: z.boolean().meta({ description: 'All chunks that the settlement counts are in, and the digest fits.' }),
+  complete: z.boolean().meta({ description: 'True if all chunks of the settlement are recorded and their digest matches.' }),
   events: z.array(RecordedEventBody),
 }).meta({ id: 'ActionAttempt' });
 export type ActionAttempt = Immutable<Omit<z.infer<typeof ActionAttempt>, 'events'>> & { readonly events: readonly RecordedEventBody[] };

@@ -16,7 +16,7 @@ export const ReceiptBody = z
     shard: shard.optional(),
     index: index.optional().meta({
       description:
-        'Of the first entry with this source and id; of the dead letter, where the refusal is kept as one (another content, or what the key may not say).',
+        'Index of the first entry with this source and id; for a refusal stored as a dead letter (equivocation, or content that the key does not allow), its index.',
     }),
     code: z.string().optional(),
     detail: z.string().optional(),
@@ -37,18 +37,18 @@ export const submitEvents = route({
   tag: 'events',
   summary: 'Record one event, or a batch of them',
   description:
-    'Answered after the commit. One event: 201 with its index, 200 where it was recorded before, 4xx with a problem document. A batch: 200 with one receipt an event, in order; refused ones do not hold up the others. Send the same bytes again after any lost answer.',
+    'Responds after the commit. One event: 201 with its index, 200 if it was already recorded, 4xx with a problem document. A batch: 200 with one receipt per event, in order; a refused event does not block the others. After a lost response, send the same bytes again.',
   roles: ['emit', 'rollback'],
   headers: z.object({
     'recant-after': name.optional().meta({
       description:
-        'Id of the last event of this source that was acknowledged. A log that does not have it was set back, and refuses these events (`log_behind_source`). Only with events of one source.',
+        'Id of the last acknowledged event of this source. A log that lacks it was restored from an older copy and refuses the request (`log_behind_source`). All events must have the same source.',
     }),
   }),
   body: { kind: 'raw', bytesMax: BATCH_BYTES_MAX, content: { [EVENT_MEDIA_TYPE]: CloudEvent, [BATCH_MEDIA_TYPE]: z.array(CloudEvent) } },
   responses: {
-    200: { description: 'A batch, or one event that was recorded before', schema: z.union([ReceiptBody, BatchReceipts]) },
-    201: { description: 'One event, recorded now', schema: ReceiptBody },
+    200: { description: 'A batch, or one event that was already recorded', schema: z.union([ReceiptBody, BatchReceipts]) },
+    201: { description: 'One event, newly recorded', schema: ReceiptBody },
   },
   errors: [
     'too_large',
@@ -79,7 +79,7 @@ export const putPart = route({
   method: 'put',
   path: '/v1/parts/{digest}',
   tag: 'events',
-  summary: 'Keep the bytes of a part, before the event that names it',
+  summary: 'Store the bytes of a part, before the event that references it',
   roles: ['emit', 'rollback'],
   params: z.object({
     digest: z
@@ -94,6 +94,6 @@ export const putPart = route({
       .meta({ description: 'base64url of 16 random bytes.' }),
   }),
   body: { kind: 'raw', bytesMax: PART_BYTES_MAX, content: { 'application/octet-stream': z.string().meta({ format: 'binary' }) } },
-  responses: { 204: { description: 'Kept, now or before' } },
+  responses: { 204: { description: 'Stored, now or earlier' } },
   errors: ['part_digest_mismatch', 'store_full'],
 });

@@ -1,23 +1,23 @@
 import { ApiFault, describeError } from './problem.ts';
 import { parseDurationMs, parseInstant } from './window.ts';
 
-/** Milliseconds until a key expires, at most: ten years. */
+/** Maximum lifetime of a key in milliseconds: ten years. */
 export const KEY_LIFETIME_MS_MAX = 315_576_000_000;
-/** How long a rotated key goes on working, in milliseconds: where nothing is said, and at most. */
+/** How long a rotated key stays valid, in milliseconds: default (24 hours) and maximum (30 days). */
 export const OVERLAP_MS_DEFAULT = 86_400_000;
 export const OVERLAP_MS_MAX = 2_592_000_000;
 
 const NO_TIME = /^(0+(ms|s|m|h|d|w)?|PT0S)$/;
 
-/** When a key is to expire: ISO 8601 with a zone, or how long from `nowMs` on. @throws ApiFault `time_invalid`, `time_zone_missing`, `key_time_invalid` */
+/** Expiry of a key: ISO 8601 with a zone, or a duration from `nowMs`. @throws ApiFault `time_invalid`, `time_zone_missing`, `key_time_invalid` */
 export function parseExpiry(text: string, nowMs: number): number {
   const aheadMs = parseDurationMs(text);
   const atMs = aheadMs === undefined ? instantOf(text, nowMs) : nowMs + aheadMs;
   if (atMs > nowMs && atMs <= nowMs + KEY_LIFETIME_MS_MAX) return atMs;
-  throw new ApiFault('key_time_invalid', `\`expires\` is not within the ten years from now on: ${JSON.stringify(text)}.`);
+  throw new ApiFault('key_time_invalid', `\`expires\` is not within ten years from now: ${JSON.stringify(text)}.`);
 }
 
-/** A window's text may also say how long ago; a key's may not. */
+/** Replaces the advice of `time_invalid`: a duration of a key counts forwards. */
 function instantOf(text: string, nowMs: number): number {
   try {
     return parseInstant('expires', text, nowMs);
@@ -27,7 +27,7 @@ function instantOf(text: string, nowMs: number): number {
   }
 }
 
-/** Milliseconds that a rotated key goes on working; `0` for none. @throws ApiFault `key_time_invalid` */
+/** Milliseconds that a rotated key stays valid; `0` for none. @throws ApiFault `key_time_invalid` */
 export function parseOverlap(text: string): number {
   const overlapMs = NO_TIME.test(text) ? 0 : parseDurationMs(text);
   if (overlapMs !== undefined && overlapMs <= OVERLAP_MS_MAX) return overlapMs;

@@ -6,22 +6,26 @@ import { route } from './route.ts';
 
 const KeyFields = {
   roles: z.array(Role).min(1).max(Role.options.length),
-  sourcePrefix: z.string().min(1).max(NAME_BYTES_MAX).meta({ description: 'Sources are this, or below it.', example: 'recant://pricing' }),
-  agents: z.array(name).max(100).meta({ description: 'Agents it may speak for: exact, or ending in `*`.' }),
+  sourcePrefix: z
+    .string()
+    .min(1)
+    .max(NAME_BYTES_MAX)
+    .meta({ description: 'Every source must equal this prefix or lie below it.', example: 'recant://pricing' }),
+  agents: z.array(name).max(100).meta({ description: 'Agent names that this key may use: exact, or ending in `*`.' }),
   resources: z
     .array(z.string().min(1).max(RESOURCE_BYTES_MAX))
     .max(100)
     .meta({
-      description: 'Resources whose effects may be undone when claimed under this key: exact, or ending in `*`.',
+      description: 'Resources that may be rolled back for effects claimed under this key: exact, or ending in `*`.',
       example: ['postgres://shop/*'],
     }),
 };
-const expiresAt = instant.optional().meta({ description: 'From then on it is refused. Absent: it does not expire.' });
+const expiresAt = instant.optional().meta({ description: 'When the key expires. Absent: never.' });
 const expires = z
   .string()
   .max(64)
   .optional()
-  .meta({ description: 'ISO 8601 with a zone, or how long from now on; at most ten years.', example: '90d' });
+  .meta({ description: 'ISO 8601 with a zone, or a duration from now; at most ten years.', example: '90d' });
 
 export const KeyBody = z
   .object({
@@ -33,9 +37,9 @@ export const KeyBody = z
     revokedAt: instant.optional(),
     state: z
       .enum(['active', 'rotated', 'expired', 'revoked'])
-      .meta({ description: '`rotated`: it has a successor and works until it expires.' }),
-    predecessor: z.string().optional().meta({ description: 'Id of the key that this one was made to replace.' }),
-    successor: z.string().optional().meta({ description: 'Id of the key that was made to replace this one.' }),
+      .meta({ description: '`rotated`: replaced by a successor, valid until it expires.' }),
+    predecessor: z.string().optional().meta({ description: 'Id of the key that this key replaces.' }),
+    successor: z.string().optional().meta({ description: 'Id of the key that replaces this key.' }),
   })
   .meta({ id: 'Key' });
 export type KeyBody = z.infer<typeof KeyBody>;
@@ -46,7 +50,7 @@ export const CreateKeyBody = z
     ...KeyFields,
     label: z.string().max(NAME_BYTES_MAX).optional(),
     expires: expires.meta({
-      description: 'ISO 8601 with a zone, or how long from now on; at most ten years. Default: it does not expire.',
+      description: 'ISO 8601 with a zone, or a duration from now; at most ten years. Default: never.',
     }),
   })
   .meta({ id: 'CreateKey' });
@@ -54,7 +58,7 @@ export type CreateKeyBody = z.infer<typeof CreateKeyBody>;
 export const CreatedKey = z
   .object({
     keyId: z.string(),
-    apiKey: z.string().meta({ description: 'The key itself: shown here, once, and kept nowhere.' }),
+    apiKey: z.string().meta({ description: 'The API key: returned only once and not stored.' }),
     ...KeyFields,
     expiresAt,
   })
@@ -66,14 +70,14 @@ export const RotateKeyBody = z
       .string()
       .max(64)
       .optional()
-      .meta({ description: 'How long the old key goes on working: at most 30 days; `0` revokes it. Default: 24 hours.', example: '1h' }),
-    expires: expires.meta({ description: 'When the successor expires. Default: after as long as the old key was made for.' }),
+      .meta({ description: 'How long the old key stays valid: at most 30 days; `0` revokes it. Default: 24 hours.', example: '1h' }),
+    expires: expires.meta({ description: 'When the successor expires. Default: after the lifetime that the old key was created with.' }),
   })
   .meta({ id: 'RotateKey' });
 export type RotateKeyBody = z.infer<typeof RotateKeyBody>;
 export const RotatedKey = CreatedKey.extend({
   predecessor: z.string().meta({ description: 'Id of the old key.' }),
-  predecessorEndsAt: instant.meta({ description: 'From then on the old key is refused.' }),
+  predecessorEndsAt: instant.meta({ description: 'When the old key ends.' }),
 }).meta({ id: 'RotatedKey' });
 export type RotatedKey = z.infer<typeof RotatedKey>;
 
@@ -84,18 +88,18 @@ export const listKeys = route({
   tag: 'keys',
   summary: 'The keys of this tenant, without their secrets',
   roles: ['administer'],
-  responses: { 200: { description: 'All keys, those that ended too', schema: KeyList } },
+  responses: { 200: { description: 'All keys, including ended ones', schema: KeyList } },
 });
 export const createKey = route({
   operationId: 'createKey',
   method: 'post',
   path: '/v1/keys',
   tag: 'keys',
-  summary: 'Make a key for this tenant',
-  description: 'No key made here has the roles `rollback` (Recant’s own services) or `approve` (people only).',
+  summary: 'Create a key for this tenant',
+  description: 'The roles `rollback` (Recant’s own services) and `approve` (people only) are refused.',
   roles: ['administer'],
   body: { kind: 'json', schema: CreateKeyBody, bytesMax: 262_144 },
-  responses: { 201: { description: 'The key, shown once', schema: CreatedKey } },
+  responses: { 201: { description: 'The key, returned once', schema: CreatedKey } },
   errors: ['resource_pattern_invalid', 'key_time_invalid', 'time_invalid', 'time_zone_missing'],
 });
 export const rotateKey = route({
@@ -103,12 +107,12 @@ export const rotateKey = route({
   method: 'post',
   path: '/v1/keys/{keyId}/rotate',
   tag: 'keys',
-  summary: 'Make a successor with the same bindings; the old key goes on working for a while, then ends',
-  description: 'Each key has one successor. A key of the rollback service is not rotated here.',
+  summary: 'Create a successor with the same bindings; the old key stays valid for the overlap',
+  description: 'A key has at most one successor. Keys of the rollback service cannot be rotated here.',
   roles: ['administer'],
   params: z.object({ keyId: name }),
   body: { kind: 'json', schema: RotateKeyBody },
-  responses: { 201: { description: 'The successor, shown once', schema: RotatedKey } },
+  responses: { 201: { description: 'The successor, returned once', schema: RotatedKey } },
   errors: ['key_unknown', 'key_inactive', 'key_time_invalid', 'time_invalid', 'time_zone_missing'],
 });
 export const revokeKey = route({
@@ -117,9 +121,9 @@ export const revokeKey = route({
   path: '/v1/keys/{keyId}',
   tag: 'keys',
   summary: 'Revoke a key',
-  description: 'Once this is answered, nothing more is recorded under it, by whatever process.',
+  description: 'After the response, no process records anything under this key.',
   roles: ['administer'],
   params: z.object({ keyId: name }),
-  responses: { 204: { description: 'Revoked, now or before' } },
+  responses: { 204: { description: 'Revoked, now or earlier' } },
   errors: ['key_unknown'],
 });

@@ -22,7 +22,7 @@ export const listLogs = route({
   tag: 'ledger',
   summary: 'The logs of this tenant: size and Merkle root of each',
   roles: ['view', 'export', 'administer', 'rollback'],
-  responses: { 200: { description: 'One log a shard that was used', schema: LogList } },
+  responses: { 200: { description: 'One log per used shard', schema: LogList } },
 });
 
 export const DeadLetterBody = z
@@ -32,7 +32,7 @@ export const DeadLetterBody = z
     code: z.string(),
     detail: z.string(),
     origin: z.string(),
-    key: z.string().meta({ description: 'Id of the key; empty where the sender could not be identified.' }),
+    key: z.string().meta({ description: 'Key id; empty if the sender could not be identified.' }),
     size: z.int(),
     digest: z.string().meta({ description: 'SHA-256 of the raw bytes, lower-case hex.' }),
     receivedAt: instant,
@@ -47,14 +47,14 @@ export const listDeadLetters = route({
   method: 'get',
   path: '/v1/dead-letters',
   tag: 'ledger',
-  summary: 'Messages that could not be recorded, kept whole, in the order of their logs',
+  summary: 'Dead letters in log order: messages that were refused, with their full bytes',
   roles: ['view', 'administer'],
   query: z.object({
     code: z
       .array(z.string().max(64))
       .max(100)
       .optional()
-      .meta({ description: 'Only those refused so: `mac_invalid`, `unauthenticated` and `source_not_allowed` are what a forger leaves.' }),
+      .meta({ description: 'Error codes to filter by; `mac_invalid`, `unauthenticated` and `source_not_allowed` indicate forgery.' }),
     ...PageQuery,
   }),
   responses: { 200: { description: 'A page', schema: DeadLetterPage } },

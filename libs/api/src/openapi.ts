@@ -6,15 +6,15 @@ import type { RouteDescriptor } from './route.ts';
 
 export type OpenApiDocument = ReturnType<typeof createDocument>;
 
-/** An answer that is no JSON. */
+/** A response that is not JSON. */
 const Bytes = z.string().meta({ format: 'binary' });
-/** What any request can be answered with. */
+/** Error codes of every request. */
 const EVERYWHERE: readonly ErrorCode[] = ['request_invalid', 'overloaded', 'store_unavailable', 'shutting_down', 'internal'];
 const WITH_CALLER: readonly ErrorCode[] = ['unauthenticated', 'role_missing', 'rate_limited'];
 const WITH_PERSON: readonly ErrorCode[] = ['password_throttled', 'identity_unavailable'];
 const WITH_BODY: readonly ErrorCode[] = ['body_too_large', 'media_type_unsupported'];
 
-/** `operator` is the one local person of an all-in-one; nobody else has a password. */
+/** `operator` is the single local person of `recant up`; only that person has a password. */
 const SECURITY_SCHEMES = {
   key: { type: 'http', scheme: 'bearer', bearerFormat: 'recant_<id>_<secret>' },
   person: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: 'An access token of the OpenID provider (RFC 9068).' },
@@ -26,14 +26,14 @@ const SECURITY_OF = {
   both: [{ key: [] }, { person: [] }, { operator: [] }],
 };
 
-/** OpenAPI 3.1 of exactly these routes. Two routes with one method and path, or one operation id, are a defect and throw. */
+/** OpenAPI 3.1 of exactly these routes. @throws Error if two routes share method and path, or an operation id */
 export function openApiOf(routes: readonly RouteDescriptor[], info: { title: string; version: string }): OpenApiDocument {
   const paths: ZodOpenApiPathsObject = {};
   const ids = new Set<string>();
   for (const descriptor of routes) {
     const path = paths[descriptor.path] ?? {};
     paths[descriptor.path] = path;
-    if (path[descriptor.method] || ids.has(descriptor.operationId)) throw new Error(`route described twice: ${descriptor.operationId}`);
+    if (path[descriptor.method] || ids.has(descriptor.operationId)) throw new Error(`duplicate route: ${descriptor.operationId}`);
     ids.add(descriptor.operationId);
     path[descriptor.method] = operationOf(descriptor);
   }
@@ -93,7 +93,7 @@ function answersOf({ responses }: RouteDescriptor): ZodOpenApiResponsesObject {
   return answers;
 }
 
-/** One response a status, naming the codes that go with it. A status that the route answers itself (health: 503) is left alone. */
+/** One response per status, listing its codes. A status that the route defines itself (health: 503) is not overwritten. */
 function problemsOf(descriptor: RouteDescriptor): ZodOpenApiResponsesObject {
   const byStatus = new Map<number, ErrorCode[]>();
   for (const code of errorsOf(descriptor)) {

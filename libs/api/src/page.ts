@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** Items of one page, when nothing else is asked for; the most that can be asked for. */
+/** Items per page: default and maximum. */
 export const PAGE_ITEMS_DEFAULT = 50;
 export const PAGE_ITEMS_MAX = 500;
 
@@ -11,10 +11,10 @@ export const PageQuery = {
     .min(1)
     .max(PAGE_ITEMS_MAX)
     .optional()
-    .meta({ description: `Items of this page; ${PAGE_ITEMS_DEFAULT} if left out.` }),
+    .meta({ description: `Items per page; default ${PAGE_ITEMS_DEFAULT}.` }),
 };
 
-/** A page and where the next one starts. Without `next` it was the last one. */
+/** A page and the cursor of the next one. */
 export function pageOf<T extends z.ZodType>(item: T) {
   return z.object({
     items: z.array(item),

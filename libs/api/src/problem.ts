@@ -3,21 +3,21 @@ import { ERROR_CODES, type ErrorCode } from './error-codes.ts';
 import type { ErrorDescription } from './error-description.ts';
 import { index, shard } from './field.ts';
 
-/** RFC 9457 problem document, with a stable code and what to do. */
+/** RFC 9457 problem document with a stable code and advice. */
 export const Problem = z
   .object({
     type: z.string().meta({ description: '`urn:recant:problem:<code>`', example: 'urn:recant:problem:window_empty' }),
     title: z.string(),
     status: z.int().min(400).max(599),
-    code: z.string().meta({ description: 'Stable: programs decide by this and by nothing else.' }),
-    detail: z.string().meta({ description: 'What was wrong with this request.' }),
-    action: z.string().meta({ description: 'What to do about it.' }),
+    code: z.string().meta({ description: 'Stable error code: the only field for programs to decide by.' }),
+    detail: z.string().meta({ description: 'What is wrong with this request.' }),
+    action: z.string().meta({ description: 'What to do about the error.' }),
     retry: z
       .enum(['never', 'safe', 'after'])
-      .meta({ description: 'never: it will be refused again. safe: send the same again. after: send the same after Retry-After.' }),
+      .meta({ description: 'never: a retry will fail again. safe: retry at once. after: retry after Retry-After.' }),
     shard: shard.optional(),
     index: index.optional().meta({
-      description: 'Of the entry that keeps the digest of what was refused, in the log of this shard; the message is a dead letter.',
+      description: 'Index of the entry that records the refused message’s digest in the log of this shard; the message is a dead letter.',
     }),
   })
   .meta({ id: 'Problem' });
@@ -29,7 +29,7 @@ export function describeError(code: ErrorCode): ErrorDescription {
   return ERROR_CODES[code];
 }
 
-/** `action` replaces the registry's text where the caller can say something better. */
+/** `action` replaces the registry's advice where the caller has more specific advice. */
 export function problemOf(code: ErrorCode, detail: string, action?: string): Problem {
   const known = describeError(code);
   return {
@@ -47,11 +47,11 @@ export interface FaultOptions {
   readonly action?: string;
   readonly retryAfterSeconds?: number;
   readonly cause?: unknown;
-  /** Where the refusal is an entry. */
+  /** Entry of the refusal, if it was recorded. */
   readonly kept?: { readonly shard: number; readonly index: number };
 }
 
-/** What a handler throws to answer with a problem document. `retryAfterSeconds` becomes the Retry-After header. */
+/** Thrown by a handler to respond with a problem document. `retryAfterSeconds` becomes the Retry-After header. */
 export class ApiFault extends Error {
   readonly code: ErrorCode;
   readonly action: string | undefined;

@@ -27,7 +27,7 @@ export const SystemInput = z
   .object({
     name: systemName,
     connector: name,
-    options: z.record(z.string(), z.unknown()).meta({ description: 'The connector’s own; sealed at rest and never shown again.' }),
+    options: z.record(z.string(), z.unknown()).meta({ description: 'Options of the connector; encrypted at rest and never returned.' }),
   })
   .meta({ id: 'SystemInput' });
 export type SystemInput = z.infer<typeof SystemInput>;
@@ -35,7 +35,7 @@ export const SystemBody = z
   .object({
     name: systemName,
     connector: name,
-    identity: z.string().meta({ description: 'What tells this system from another of the same name.' }),
+    identity: z.string().meta({ description: 'Identity of the system itself, which distinguishes it from another with the same name.' }),
     registeredAt: instant,
   })
   .meta({ id: 'System' });
@@ -43,7 +43,7 @@ export type SystemBody = z.infer<typeof SystemBody>;
 export const SystemList = z.object({ items: z.array(SystemBody) }).meta({ id: 'SystemList' });
 export type SystemList = z.infer<typeof SystemList>;
 
-/** One grammar of selections for API, CLI and console: fields are and-ed, values of one field or-ed. */
+/** The selection grammar of API and CLI: fields are and-ed, values of one field or-ed. */
 export const SelectionInput = z
   .strictObject({
     agents: names,
@@ -58,13 +58,13 @@ export const SelectionInput = z
       .meta({ description: 'Resource URIs, exact or ending in `*`.' }),
     outcomes: names,
     actions: names,
-    runs: names.meta({ description: 'Runs whose inverses are to be undone: a rollback of a rollback.' }),
+    runs: names.meta({ description: 'Runs to roll back: selects the inverses that they wrote.' }),
     fromMs: z.int().min(0).optional().meta({ description: 'Milliseconds since 1970, UTC; the window is `[fromMs, toMs)`.' }),
     toMs: z.int().min(0).optional(),
     clock: z
       .enum(['received', 'claimed'])
       .optional()
-      .meta({ description: 'Whose clock the window is about: the ledger’s (default) or the producer’s.' }),
+      .meta({ description: 'Clock of the window: the ledger’s (`received`, default) or the producer’s (`claimed`).' }),
   })
   .meta({ id: 'Selection' });
 export type SelectionInput = z.infer<typeof SelectionInput>;
@@ -73,13 +73,14 @@ export const WindowInput = z
   .meta({
     id: 'Window',
     description:
-      '`from` and `to`: ISO 8601 with a zone, or how long ago (`2h`). `window`: a length (`2h`), up to now or next to the one end given.',
+      '`from` and `to`: ISO 8601 with a zone, or a duration before now (`2h`, `1h30m`). `window`: a duration that ends now, or adjoins the one end given.',
   });
 export type WindowInput = z.infer<typeof WindowInput>;
 
 export const PlanMode = z.enum(PLAN_MODES).meta({
   id: 'PlanMode',
-  description: 'refuse: any conflict stops the whole. skip: attempts that cannot be undone are left, and so is what depends on them.',
+  description:
+    'refuse: any conflict blocks the plan. skip: attempts that cannot be undone are skipped, with the attempts that depend on them.',
 });
 export type PlanMode = z.infer<typeof PlanMode>;
 export const PlanInput = z
@@ -144,7 +145,7 @@ export const PlanContents = z
     conflicts: z.array(ConflictBody),
     tainted: z.array(TaintBody),
   })
-  .meta({ id: 'PlanContents', description: 'What the digest covers: SHA-256 of its canonical JSON (RFC 8785).' });
+  .meta({ id: 'PlanContents', description: 'The plan’s content. The digest is the SHA-256 of its canonical JSON (RFC 8785).' });
 export const PlanRunBody = z
   .object({ id: z.string(), state: z.enum(RUN_STATES), createdAt: instant, finishedAt: instant.optional() })
   .meta({ id: 'PlanRun' });
@@ -152,11 +153,11 @@ export const PlanBodyShape = z
   .object({
     id: z.string(),
     digest: z.string(),
-    by: z.string().meta({ description: 'Who asked: the id of a key, or `person:<subject>`.' }),
+    by: z.string().meta({ description: 'Who requested the plan: a key id, or `person:<subject>`.' }),
     createdAt: instant,
-    runnable: z.boolean().meta({ description: 'It has steps, and in mode `refuse` no conflict.' }),
+    runnable: z.boolean().meta({ description: 'True if the plan has steps and, in mode `refuse`, no conflict.' }),
     approval: ApprovalState,
-    run: PlanRunBody.optional().meta({ description: 'Its run, once it was started: a plan runs once.' }),
+    run: PlanRunBody.optional().meta({ description: 'The run of the plan, once started: a plan runs once.' }),
     body: PlanContents,
     annex: z.object({
       probedAtMs: z.int(),
@@ -196,7 +197,7 @@ export const RunStepBody = z
     agent: z.string(),
     tool: z.string(),
     systems: z.array(z.string()),
-    inverse: AttemptRefBody.optional().meta({ description: 'The inverse’s own attempt, once it was intended.' }),
+    inverse: AttemptRefBody.optional().meta({ description: 'The attempt that the inverse is recorded as, once intended.' }),
     findings: z.array(StepFindingBody),
     residue: z.array(z.string()),
   })
@@ -204,13 +205,13 @@ export const RunStepBody = z
 export type RunStepView = Immutable<z.infer<typeof RunStepBody>>;
 export const AccountBody = z
   .object({
-    selected: z.int().meta({ description: 'Attempts in the selection.' }),
-    outcomes: z.record(z.string(), z.int()).meta({ description: 'Ended steps by outcome.' }),
-    left: z.record(z.string(), z.int()).meta({ description: 'Selected attempts without a step, by reason.' }),
-    open: z.int().meta({ description: 'Steps that have not ended.' }),
+    selected: z.int().meta({ description: 'Number of selected attempts.' }),
+    outcomes: z.record(z.string(), z.int()).meta({ description: 'Number of ended steps, by outcome.' }),
+    left: z.record(z.string(), z.int()).meta({ description: 'Number of selected attempts without a step, by reason.' }),
+    open: z.int().meta({ description: 'Number of steps that have not ended.' }),
     residue: z.array(z.string()),
     tainted: z.int(),
-    fullyRestored: z.boolean().meta({ description: 'Every selected attempt was restored or was undone already, and none was left.' }),
+    fullyRestored: z.boolean().meta({ description: 'True if every selected attempt was restored or already undone.' }),
   })
   .meta({ id: 'Account' });
 export type AccountView = Immutable<z.infer<typeof AccountBody>>;
@@ -225,7 +226,7 @@ const RunSummaryFields = {
   finishedAt: instant.optional(),
   steps: z.int(),
   account: AccountBody,
-  /** Why the run stands still, when it does. */
+  /** Why the run is blocked, if it is. */
   alarm: z.string().optional(),
 };
 export const RunSummary = z.object(RunSummaryFields).meta({ id: 'RunSummary' });
@@ -234,7 +235,7 @@ export const RunBody = z
   .object({
     ...RunSummaryFields,
     stepList: z.array(RunStepBody),
-    approvals: z.array(ApprovalBody).meta({ description: 'Of its plan.' }),
+    approvals: z.array(ApprovalBody).meta({ description: 'Approvals of the plan.' }),
     left: z.array(LeftBody),
     conflicts: z.array(ConflictBody),
     tainted: z.array(TaintBody),

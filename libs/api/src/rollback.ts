@@ -29,12 +29,12 @@ export const registerSystem = route({
   operationId: 'registerSystem',
   method: 'post',
   path: '/v1/systems',
-  summary: 'Register a system that may be written to when undoing',
+  summary: 'Register a system as a target of rollbacks',
   roles: ['administer'],
   description:
-    'The connector opens the system before anything is kept. The same registration again is answered 200; the same name for another system is refused.',
+    'The connector opens the system before the registration is stored. Repeating a registration returns 200; a name that is registered for another system is refused.',
   body: { kind: 'json', schema: SystemInput, bytesMax: 65_536 },
-  responses: { 200: { description: 'Registered before', schema: SystemBody }, 201: { description: 'Registered', schema: SystemBody } },
+  responses: { 200: { description: 'Already registered', schema: SystemBody }, 201: { description: 'Registered', schema: SystemBody } },
   errors: ['system_exists', 'system_options_invalid', 'system_not_prepared', 'system_unreachable', 'connector_unknown'],
 });
 export const createPlan = route({
@@ -43,9 +43,9 @@ export const createPlan = route({
   record: 'none',
   method: 'post',
   path: '/v1/plans',
-  summary: 'Plan the undoing of a selection',
+  summary: 'Plan the rollback of a selection',
   roles: ['plan', 'execute', 'administer'],
-  description: 'Reads the ledger and probes the systems; changes nothing but the list of plans.',
+  description: 'Reads the ledger and probes the systems; stores nothing but the plan.',
   body: { kind: 'json', schema: PlanInput, bytesMax: 1_048_576 },
   responses: { 201: { description: 'The plan', schema: PlanBodyShape } },
   errors: [
@@ -76,10 +76,10 @@ export const approvePlan = route({
   operationId: 'approvePlan',
   method: 'post',
   path: '/v1/plans/{plan}/approvals',
-  summary: 'Approve a plan, as another person than who asked for it',
+  summary: 'Approve a plan that another caller requested',
   roles: ['approve'],
   callers: 'people',
-  description: 'The digest says that this is the plan which was looked at. It expires, and cannot be taken back.',
+  description: 'The digest identifies the reviewed plan. An approval expires and cannot be withdrawn.',
   params: z.object({ plan: name }),
   body: { kind: 'json', schema: ApprovalInput, bytesMax: 4_096 },
   responses: { 201: { description: 'Approved', schema: ApprovalBody } },
@@ -93,10 +93,9 @@ export const createRun = route({
   path: '/v1/runs',
   summary: 'Run a plan',
   roles: ['execute'],
-  description:
-    'The digest says that this is the plan which was looked at. A plan runs once: asked again, the answer is 200 with the run there is.',
+  description: 'The digest identifies the reviewed plan. A plan runs once: repeating the request returns 200 with the existing run.',
   body: { kind: 'json', schema: RunInput, bytesMax: 4_096 },
-  responses: { 200: { description: 'Asked before', schema: RunBody }, 201: { description: 'Queued', schema: RunBody } },
+  responses: { 200: { description: 'Run already exists', schema: RunBody }, 201: { description: 'Queued', schema: RunBody } },
   errors: [
     'plan_unknown',
     'plan_digest_mismatch',
@@ -124,50 +123,55 @@ export const showRun = route({
   operationId: 'showRun',
   method: 'get',
   path: '/v1/runs/{run}',
-  summary: 'A run with its steps and its account so far',
+  summary: 'A run with its steps and its current account',
   roles: readers,
   params: runParams,
   responses: { 200: { description: 'The run', schema: RunBody } },
   errors: ['run_unknown'],
 });
-const runAct = { ...common, method: 'post', roles: ['execute'], responses: { 200: { description: 'The run', schema: RunBody } } } as const;
+const runOperation = {
+  ...common,
+  method: 'post',
+  roles: ['execute'],
+  responses: { 200: { description: 'The run', schema: RunBody } },
+} as const;
 export const pauseRun = route({
-  ...runAct,
+  ...runOperation,
   operationId: 'pauseRun',
   path: '/v1/runs/{run}/pause',
-  summary: 'Pause at the next safe point',
+  summary: 'Pause a run at its next safe point',
   params: runParams,
   errors: ['run_unknown', 'run_state_conflict'],
 });
 export const resumeRun = route({
-  ...runAct,
+  ...runOperation,
   operationId: 'resumeRun',
   path: '/v1/runs/{run}/resume',
-  summary: 'Go on',
+  summary: 'Resume a paused or waiting run',
   params: runParams,
   errors: ['run_unknown', 'run_state_conflict'],
 });
 export const cancelRun = route({
-  ...runAct,
+  ...runOperation,
   operationId: 'cancelRun',
   path: '/v1/runs/{run}/cancel',
-  summary: 'Stop at the next safe point; steps not started end `skipped`',
+  summary: 'Cancel a run at its next safe point; steps not started end `skipped`',
   params: runParams,
   errors: ['run_unknown', 'run_state_conflict'],
 });
 export const retryStep = route({
-  ...runAct,
+  ...runOperation,
   operationId: 'retryStep',
   path: '/v1/runs/{run}/steps/{step}/retry',
-  summary: 'Try a stuck step again',
+  summary: 'Retry a stuck step',
   params: stepParams,
   errors: ['run_unknown', 'step_unknown', 'step_not_stuck'],
 });
 export const skipStep = route({
-  ...runAct,
+  ...runOperation,
   operationId: 'skipStep',
   path: '/v1/runs/{run}/steps/{step}/skip',
-  summary: 'Leave a stuck step',
+  summary: 'Skip a stuck step',
   params: stepParams,
   errors: ['run_unknown', 'step_unknown', 'step_not_stuck'],
 });

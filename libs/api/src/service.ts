@@ -7,12 +7,12 @@ const status = z.enum(['ok', 'degraded']);
 export const HealthBody = z.object({ status }).meta({ id: 'Health' });
 export type HealthBody = z.infer<typeof HealthBody>;
 
-/** Names of tenants, hosts and partitions stand in it: for whoever runs the service, and nobody else. */
+/** Contains names of tenants, hosts and partitions: `checks` is for the operator’s tenant only. */
 export const HealthDetails = HealthBody.extend({
   checks: z
     .record(z.string(), z.object({ status, detail: z.string().optional() }))
     .optional()
-    .meta({ description: 'Each thing that was looked at; only for the tenant of whoever runs the service.' }),
+    .meta({ description: 'One entry per check; only for the operator’s tenant.' }),
 }).meta({ id: 'HealthDetails' });
 export type HealthDetails = z.infer<typeof HealthDetails>;
 
@@ -21,12 +21,12 @@ export const getHealth = route({
   method: 'get',
   path: '/health',
   tag: 'service',
-  summary: 'Whether the service can do its work',
-  description: 'Looked at once a second at most.',
+  summary: 'Health of the service',
+  description: 'Checked at most once per second.',
   roles: 'public',
   responses: {
-    200: { description: 'It can', schema: HealthBody },
-    503: { description: 'It cannot, or not all of it', schema: HealthBody },
+    200: { description: 'Healthy', schema: HealthBody },
+    503: { description: 'Degraded', schema: HealthBody },
   },
 });
 
@@ -35,9 +35,9 @@ export const getHealthDetails = route({
   method: 'get',
   path: '/v1/health',
   tag: 'service',
-  summary: 'What is wrong with the service, for whoever runs it',
+  summary: 'Health checks of the service, for its operator',
   roles: ['view', 'administer'],
-  responses: { 200: { description: 'How it is', schema: HealthDetails } },
+  responses: { 200: { description: 'Health', schema: HealthDetails } },
 });
 
 export const getOpenApi = route({
@@ -45,7 +45,7 @@ export const getOpenApi = route({
   method: 'get',
   path: '/v1/openapi.json',
   tag: 'service',
-  summary: 'This description',
+  summary: 'This OpenAPI document',
   roles: ROLES,
   responses: { 200: { description: 'OpenAPI 3.1', schema: z.looseObject({ openapi: z.string() }) } },
 });

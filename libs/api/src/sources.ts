@@ -10,25 +10,25 @@ export const SourceBody = z
     source: z.string(),
     shard,
     agent: z.string(),
-    state: z.enum(['open', 'lost', 'closed']).meta({ description: '`lost`: silent for longer than the lease that it announced.' }),
-    receivedAt: instant.meta({ description: 'When the ledger recorded its latest event.' }),
-    leaseMs: z.int().optional().meta({ description: 'Absent where the source announced none: then silence says nothing.' }),
+    state: z.enum(['open', 'lost', 'closed']).meta({ description: '`lost`: silent for longer than its announced lease.' }),
+    receivedAt: instant.meta({ description: 'When the ledger recorded its last event.' }),
+    leaseMs: z.int().optional().meta({ description: 'Announced lease. Absent if none was announced; such a source is never `lost`.' }),
     events: count.meta({ description: 'Events recorded.' }),
-    last: count.meta({ description: 'Highest number seen.' }),
-    holes: count.meta({ description: 'Ranges of numbers below it for which nothing came.' }),
-    missing: count.meta({ description: 'Numbers in all of these ranges.' }),
+    last: count.meta({ description: 'Highest sequence number seen.' }),
+    holes: count.meta({ description: 'Number of gaps: ranges of missing sequence numbers below `last`.' }),
+    missing: count.meta({ description: 'Number of missing sequence numbers.' }),
     holesShown: z
       .array(z.object({ first: z.int(), last: z.int() }))
-      .meta({ description: 'The latest of these ranges, at most 100, ascending; both ends are missing.' }),
-    late: count.meta({ description: 'Events that came after one with a higher number.' }),
-    repeated: count.meta({ description: 'Events whose number another event of the source has as well.' }),
-    equivocations: count.meta({ description: 'Messages with a known id and other bytes; they are dead letters.' }),
+      .meta({ description: 'The last 100 gaps, ascending; both ends are missing.' }),
+    late: count.meta({ description: 'Events that arrived after one with a higher number.' }),
+    repeated: count.meta({ description: 'Events that share their number with another event of the source.' }),
+    equivocations: count.meta({ description: 'Messages with a recorded id but different bytes; stored as dead letters.' }),
     heartbeat: z
       .object({ nothingOlderThan: z.string(), time: z.string(), number: z.int() })
       .optional()
-      .meta({ description: "What the source claims, by the producer's clock: nothing older than this is unsent." }),
-    closed: z.string().optional().meta({ description: 'Why it closed, in its own words.' }),
-    restartOf: z.string().optional().meta({ description: 'The source of the same name, but for the UUIDv7 at its end, that came before.' }),
+      .meta({ description: "The producer's claim, by its own clock: every event older than this was sent." }),
+    closed: z.string().optional().meta({ description: 'Reason that the source gave for closing.' }),
+    restartOf: z.string().optional().meta({ description: 'The previous source of the same name; only the UUIDv7 at the end differs.' }),
   })
   .meta({ id: 'Source' });
 export type SourceBody = z.infer<typeof SourceBody>;
@@ -48,7 +48,7 @@ export const SourceTotals = z
 export type SourceTotals = z.infer<typeof SourceTotals>;
 
 export const SourcePage = pageOf(SourceBody)
-  .extend({ totals: SourceTotals.optional().meta({ description: 'Over all sources of the tenant; only where asked for.' }) })
+  .extend({ totals: SourceTotals.optional().meta({ description: 'Totals over all sources of the tenant; only if requested.' }) })
   .meta({ id: 'SourcePage' });
 export type SourcePage = z.infer<typeof SourcePage>;
 
@@ -57,15 +57,12 @@ export const listSources = route({
   method: 'get',
   path: '/v1/sources',
   tag: 'ledger',
-  summary: 'Sources, newest first: numbers missing, late or told twice, silence, restarts, equivocations',
+  summary: 'Sources, newest first, with missing, late and duplicate events, silence, restarts and equivocations',
   roles: ['view', 'export', 'administer', 'rollback'],
   query: z.object({
     ...PageQuery,
-    gaps: z
-      .boolean()
-      .optional()
-      .meta({ description: 'Only sources with holes, late or repeated numbers or equivocations, and lost ones.' }),
-    totals: z.boolean().optional().meta({ description: 'Count over all sources too: it reads the numbers of each.' }),
+    gaps: z.boolean().optional().meta({ description: 'Only sources with gaps, late or repeated numbers, equivocations, or state `lost`.' }),
+    totals: z.boolean().optional().meta({ description: 'Include totals over all sources; reads the sequence numbers of each.' }),
   }),
   responses: { 200: { description: 'A page', schema: SourcePage } },
   errors: ['cursor_invalid'],

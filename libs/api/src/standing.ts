@@ -5,12 +5,12 @@ import { route } from './route.ts';
 export const StandingBody = z
   .object({
     shard,
-    epoch: z.int().meta({ description: 'Of the log: it grows when a person says that an older copy was restored.' }),
-    start: index.meta({ description: 'First entry of the epoch: those before it were in the copy.' }),
-    index: index.optional().meta({ description: 'Of the event’s entry. Absent where the log does not have it.' }),
+    epoch: z.int().meta({ description: 'Epoch of the log; increases when an operator declares that an older copy was restored.' }),
+    start: index.meta({ description: 'First entry of the epoch; earlier entries were in the copy.' }),
+    index: index.optional().meta({ description: 'Index of the event’s entry. Absent if the log lacks it.' }),
     covered: z.boolean().meta({
       description:
-        'Whether a checkpoint over the entry is kept outside the ledger: in one of its anchors, or cosigned by a witness. A ledger without any counts what it has signed; one that signs nothing, what it has recorded.',
+        'Whether a checkpoint over the entry exists outside the ledger: in an anchor, or cosigned by a witness. Without anchors and witnesses: whether it is signed; without signing: whether it is recorded.',
     }),
   })
   .meta({ id: 'Standing' });
@@ -21,12 +21,12 @@ export const getStanding = route({
   method: 'get',
   path: '/v1/standing',
   tag: 'events',
-  summary: 'How safely one of the sender’s events is kept',
+  summary: 'Durability of one of the sender’s events',
   description:
-    'A producer keeps what was acknowledged to it until it is covered, to send it again should the ledger be restored from an older copy.',
+    'A producer buffers acknowledged events until they are covered, to send them again if the ledger is restored from an older copy.',
   roles: ['emit', 'rollback'],
   callers: 'keys',
-  query: z.object({ source: name, id: name.meta({ description: 'Of an event of that source.' }) }),
-  responses: { 200: { description: 'As of now', schema: StandingBody } },
+  query: z.object({ source: name, id: name.meta({ description: 'Id of an event of that source.' }) }),
+  responses: { 200: { description: 'Current standing', schema: StandingBody } },
   errors: ['source_not_allowed'],
 });

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { index, instant, name, ordinal, shard } from './field.ts';
 import { route } from './route.ts';
 
-/** Who may read what is published: everybody who may read anything. */
+/** Every role that may read anything may read the published log. */
 const READERS = ['view', 'plan', 'execute', 'export', 'administer', 'rollback'] as const;
 const TEXT = 'text/plain; charset=utf-8';
 /** Longer than the path of any tile. */
@@ -13,9 +13,9 @@ export const getVkeys = route({
   method: 'get',
   path: '/v1/tlog/vkeys',
   tag: 'evidence',
-  summary: 'The keys that sign checkpoints, one verifier key a line (C2SP signed-note)',
+  summary: 'Verifier keys of the checkpoints, one per line (C2SP signed-note)',
   description:
-    'Two of them while keys are rotated: every checkpoint is then under both. Get them over a way you trust once, and compare from then on.',
+    'During a key rotation there are two, and both sign every checkpoint. Obtain them once over a trusted channel, then compare.',
   roles: READERS,
   responses: { 200: { description: 'Verifier keys', mediaType: TEXT } },
   errors: ['signing_not_configured'],
@@ -43,7 +43,7 @@ export const getTile = route({
   description: '`path` is `<L>/<N>[.p/<W>]` or `entries/<N>[.p/<W>]`, with N as `x001/x234/067`. An entry is a frame of this ledger.',
   roles: READERS,
   params: z.object({ shard, path: z.string().max(TILE_PATH_MAX) }),
-  responses: { 200: { description: 'Exactly as the specification has it', mediaType: 'application/octet-stream' } },
+  responses: { 200: { description: 'A tile as specified by C2SP tlog-tiles', mediaType: 'application/octet-stream' } },
   errors: ['not_published'],
 });
 
@@ -52,9 +52,9 @@ export const getReceipt = route({
   method: 'get',
   path: '/v1/actions/{action}/receipt',
   tag: 'evidence',
-  summary: 'Proof that an attempt’s end (or its intent, while it has none) is in the log (C2SP tlog-proof)',
+  summary: 'Proof that an attempt’s settlement (before it: its intent) is in the log (C2SP tlog-proof)',
   description:
-    'The extra data is the entry itself, whose RFC 6962 leaf hash the proof is about: the file is verified offline, with the verifier keys alone.',
+    'The extra data is the entry whose RFC 6962 leaf hash is proven, so the file can be verified offline with the verifier keys alone.',
   roles: READERS,
   params: z.object({ action: name }),
   query: z.object({ attempt: ordinal.optional().meta({ description: 'Default: the last one.' }) }),
@@ -69,9 +69,9 @@ export const HeadBody = z
     slot: z.int(),
     width: z.int(),
     salt: hash,
-    path: z.array(hash).meta({ description: 'From the slot’s sibling up.' }),
-    heads: z.string().meta({ description: 'The text that the commitment is made of: this tenant’s logs as the head found them.' }),
-    proof: z.string().meta({ description: 'tlog-proof of the publication’s record in the head log.' }),
+    path: z.array(hash).meta({ description: 'Audit path, from the slot’s sibling upwards.' }),
+    heads: z.string().meta({ description: 'The committed text: this tenant’s logs at the time of the head.' }),
+    proof: z.string().meta({ description: 'tlog-proof of this publication’s record in the head log.' }),
     signedAt: instant,
   })
   .meta({ id: 'Head' });
@@ -84,15 +84,20 @@ export const getHead = route({
   tag: 'evidence',
   summary: 'This tenant’s path to the newest signed head over all logs of the ledger',
   roles: READERS,
-  responses: { 200: { description: 'What opens the tenant’s commitment, and the way to the signed root', schema: HeadBody } },
+  responses: { 200: { description: 'Opening of the tenant’s commitment and its path to the signed root', schema: HeadBody } },
   errors: ['not_published'],
 });
 
 export const OpenEpochBody = z
-  .strictObject({ reason: z.string().min(1).max(500).meta({ description: 'Why, in a person’s words. It stands in the log for ever.' }) })
+  .strictObject({ reason: z.string().min(1).max(500).meta({ description: 'Reason, as free text. It is logged permanently.' }) })
   .meta({ id: 'OpenEpoch' });
 export const OpenedEpoch = z
-  .object({ shard, epoch: z.int(), start: index, origin: z.string().meta({ description: 'First line of checkpoints from now on.' }) })
+  .object({
+    shard,
+    epoch: z.int(),
+    start: index,
+    origin: z.string().meta({ description: 'Origin of later checkpoints (their first line).' }),
+  })
   .meta({ id: 'OpenedEpoch' });
 export type OpenedEpoch = z.infer<typeof OpenedEpoch>;
 
@@ -102,12 +107,12 @@ export const openEpoch = route({
   method: 'post',
   path: '/v1/tlog/{shard}/epochs',
   tag: 'evidence',
-  summary: 'Say that a log was restored from an older copy, and go on in a new epoch',
+  summary: 'Declare that a log was restored from an older copy, and start a new epoch',
   description:
-    'Refused where the log is what was signed and anchored of it: then there is nothing to say. Entries after the older copy are lost to this ledger; whoever holds them can send them again.',
+    'Refused if the log is consistent with its signed and anchored checkpoints. Entries after the older copy are lost to this ledger; producers that still have the events can send them again.',
   roles: ['administer'],
   params: z.object({ shard }),
   body: { kind: 'json', schema: OpenEpochBody },
-  responses: { 201: { description: 'The statement is an entry of the log', schema: OpenedEpoch } },
+  responses: { 201: { description: 'The declaration, recorded in the log', schema: OpenedEpoch } },
   errors: ['epoch_not_needed', 'epoch_limit_reached', 'ledger_tampered', 'not_published', 'signing_not_configured'],
 });

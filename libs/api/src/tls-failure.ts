@@ -1,46 +1,46 @@
-/** What a caller's configuration calls these things: the end of "what to do". */
+/** Advice in terms of the caller's configuration. */
 export interface TlsSettings {
-  /** How to say which authority is believed. */
+  /** How to configure trusted certificate authorities. */
   readonly trust: string;
-  /** How to show a certificate to the other side. */
+  /** How to configure the client certificate. */
   readonly certificate: string;
 }
 
-const UNTRUSTED = 'its certificate is not under an authority that is believed here';
-const NONE_SHOWN = 'it wants a certificate of this side';
+const UNTRUSTED = 'its certificate is not signed by a trusted authority';
+const NONE_SHOWN = 'it requires a client certificate';
 const EXPIRED = 'renew it, or check the clock';
 
-/** Codes of Node and OpenSSL: what is wrong with the other side, and what to do. */
+/** Error codes of Node and OpenSSL, with reason and advice. */
 const FAILURES: Readonly<Record<string, readonly [reason: string, action: keyof TlsSettings | { readonly say: string }]>> = {
   CERT_HAS_EXPIRED: ['its certificate has expired', { say: EXPIRED }],
   CERT_NOT_YET_VALID: ['its certificate is not valid yet', { say: 'check the clock' }],
   ERR_TLS_CERT_ALTNAME_INVALID: [
-    'its certificate is for another name',
-    { say: 'use a name that the certificate has, or get one for this name' },
+    'its certificate does not match the host name',
+    { say: 'connect with a name from the certificate, or issue one for this name' },
   ],
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: [UNTRUSTED, 'trust'],
   UNABLE_TO_GET_ISSUER_CERT: [UNTRUSTED, 'trust'],
   UNABLE_TO_GET_ISSUER_CERT_LOCALLY: [UNTRUSTED, 'trust'],
   SELF_SIGNED_CERT_IN_CHAIN: [UNTRUSTED, 'trust'],
-  DEPTH_ZERO_SELF_SIGNED_CERT: ['its certificate is signed by itself', 'trust'],
+  DEPTH_ZERO_SELF_SIGNED_CERT: ['its certificate is self-signed', 'trust'],
   CERT_SIGNATURE_FAILURE: [UNTRUSTED, 'trust'],
-  ERR_SSL_WRONG_VERSION_NUMBER: ['it does not speak TLS on this port', { say: 'correct the port, or leave TLS out' }],
-  ERR_SSL_PACKET_LENGTH_TOO_LONG: ['it does not speak TLS on this port', { say: 'correct the port, or leave TLS out' }],
-  // What the other side sent an alert about.
+  ERR_SSL_WRONG_VERSION_NUMBER: ['this port does not use TLS', { say: 'correct the port, or disable TLS' }],
+  ERR_SSL_PACKET_LENGTH_TOO_LONG: ['this port does not use TLS', { say: 'correct the port, or disable TLS' }],
+  // Alerts sent by the peer.
   ALERT_CERTIFICATE_REQUIRED: [NONE_SHOWN, 'certificate'],
   ALERT_BAD_CERTIFICATE: [NONE_SHOWN, 'certificate'],
-  ALERT_HANDSHAKE_FAILURE: [`${NONE_SHOWN}, or speaks another TLS`, 'certificate'],
-  ALERT_UNKNOWN_CA: ['it does not believe the certificate of this side', 'certificate'],
-  ALERT_CERTIFICATE_UNKNOWN: ['it does not believe the certificate of this side', 'certificate'],
-  ALERT_CERTIFICATE_EXPIRED: ['the certificate of this side has expired', { say: EXPIRED }],
+  ALERT_HANDSHAKE_FAILURE: [`${NONE_SHOWN}, or uses incompatible TLS settings`, 'certificate'],
+  ALERT_UNKNOWN_CA: ['it rejects the client certificate', 'certificate'],
+  ALERT_CERTIFICATE_UNKNOWN: ['it rejects the client certificate', 'certificate'],
+  ALERT_CERTIFICATE_EXPIRED: ['the client certificate has expired', { say: EXPIRED }],
 };
 
-/** OpenSSL's names of alerts change with its version: `ERR_SSL_SSLV3_ALERT_`, `ERR_SSL_TLSV13_ALERT_`, `ERR_SSL_SSL/TLS_ALERT_`. */
+/** Alert names vary by OpenSSL version: `ERR_SSL_SSLV3_ALERT_`, `ERR_SSL_TLSV13_ALERT_`, `ERR_SSL_SSL/TLS_ALERT_`. */
 const ALERT = /^ERR_SSL_[A-Z0-9/]+_ALERT_/;
-/** Causes followed, should they go in circles. */
+/** Limit on followed causes, in case they form a cycle. */
 const CAUSES_MAX = 8;
 
-/** Why TLS with somebody failed and what to do, as one clause; undefined where the error, or what caused it, is not about TLS. */
+/** Reason of a TLS failure and advice, as one clause; undefined if neither the error nor its causes are about TLS. */
 export function explainTls(error: unknown, settings: TlsSettings): string | undefined {
   for (let each = error, depth = 0; typeof each === 'object' && each !== null && depth < CAUSES_MAX; depth++) {
     const { code, cause } = each as { code?: unknown; cause?: unknown };

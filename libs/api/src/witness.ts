@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { ANY_MEDIA_TYPE, route } from './route.ts';
 
-/** C2SP tlog-witness. A service of its own: nobody's key is asked for, a checkpoint is signed by its log. */
+/** C2SP tlog-witness, a separate service. It needs no API key: the log signs its checkpoint. */
 export const addCheckpoint = route({
   operationId: 'addCheckpoint',
   method: 'post',
@@ -13,7 +13,7 @@ export const addCheckpoint = route({
   body: { kind: 'raw', bytesMax: 1_004_096, content: { [ANY_MEDIA_TYPE]: z.string() } },
   responses: {
     200: { description: 'Cosignature lines', mediaType: 'text/plain; charset=utf-8' },
-    409: { description: 'The size that the witness cosigned last', mediaType: 'text/x.tlog.size' },
+    409: { description: 'The last size that the witness cosigned', mediaType: 'text/x.tlog.size' },
   },
   errors: ['origin_unknown', 'checkpoint_unsigned', 'checkpoint_inconsistent', 'witness_full'],
 });
@@ -23,7 +23,7 @@ export const getCosignedCheckpoint = route({
   method: 'get',
   path: '/{originHash}/checkpoint',
   tag: 'witness',
-  summary: 'The checkpoint of a log that was cosigned last',
+  summary: 'The last cosigned checkpoint of a log',
   roles: 'public',
   params: z.object({ originHash: z.string().meta({ description: 'Lower-case hex SHA-256 of the origin' }) }),
   responses: { 200: { description: 'A signed note', mediaType: 'text/plain; charset=utf-8' } },

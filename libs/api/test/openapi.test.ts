@@ -28,7 +28,7 @@ test('every route is described once, with who may call it and each code that it 
       expect(operation?.responses?.[status]).toMatchObject({ description: expect.stringContaining(`\`${code}\``) });
     }
   }
-  expect(() => openApiOf([...ROUTES, ROUTES[0] as RouteDescriptor], { title: 't', version: '1' })).toThrow(/twice/);
+  expect(() => openApiOf([...ROUTES, ROUTES[0] as RouteDescriptor], { title: 't', version: '1' })).toThrow(/duplicate route/);
 });
 
 test('parameters in paths are described, and nothing else is', () => {

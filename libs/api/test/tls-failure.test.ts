@@ -8,7 +8,7 @@ test('each way in which TLS fails says what is wrong with whom and what to do; n
   expect(of('CERT_HAS_EXPIRED')).toBe('its certificate has expired: renew it, or check the clock');
   expect(of('SELF_SIGNED_CERT_IN_CHAIN')).toMatch(/: name the authority$/);
   for (const version of ['SSLV3', 'TLSV13', 'SSL/TLS'])
-    expect(of(`ERR_SSL_${version}_ALERT_BAD_CERTIFICATE`)).toBe('it wants a certificate of this side: show one');
+    expect(of(`ERR_SSL_${version}_ALERT_BAD_CERTIFICATE`)).toBe('it requires a client certificate: show one');
   expect([of('ECONNREFUSED'), of('toString'), of('ALERT'), explainTls('text', settings), explainTls(undefined, settings)]).toEqual(
     Array(5).fill(undefined),
   );

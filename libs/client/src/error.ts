@@ -1,6 +1,6 @@
 import { explainTls, isErrorCode, type Problem } from '@recant/api';
 
-/** A refusal of a service, as its problem document says it. */
+/** A refusal by a service, with its problem document. */
 export class ApiError extends Error {
   readonly problem: Problem;
   /** Seconds from the Retry-After header. */
@@ -21,18 +21,18 @@ export class ApiError extends Error {
     return this.problem.status;
   }
 
-  /** A code this client was built with; a newer service may give others. */
+  /** The code, if this version of the client knows it; a newer service may send others. */
   get known(): boolean {
     return isErrorCode(this.problem.code);
   }
 }
 
 const TLS = {
-  trust: 'set RECANT_CA_FILE (of other programs: NODE_EXTRA_CA_CERTS) to its certificate',
-  certificate: 'this client has none; ask through a proxy that has',
+  trust: 'set RECANT_CA_FILE (in other programs: NODE_EXTRA_CA_CERTS) to the certificate of its authority',
+  certificate: 'this client has none; connect through a proxy that does',
 };
 
-/** The service could not be asked, or its answer could not be read: whether it did what was asked is unknown. */
+/** No readable response: whether the service executed the request is unknown. */
 export class ConnectionError extends Error {
   readonly url: string;
 
@@ -40,7 +40,7 @@ export class ConnectionError extends Error {
     const tls = explainTls(cause, TLS);
     const text =
       tls === undefined
-        ? `${url} does not answer (${reason}): check the address, and that \`recant up\` runs.`
+        ? `${url} does not answer (${reason}): check the address, and that \`recant up\` is running.`
         : `${url} cannot be trusted: ${tls}.`;
     super(text, { cause });
     this.name = 'ConnectionError';

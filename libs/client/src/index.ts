@@ -10,7 +10,7 @@ export { type ClientOptions, TIMEOUT_MS_DEFAULT } from './transport.ts';
 
 export type Client = LedgerClient & RollbackClient;
 
-/** Every request of the API as a function. Nothing is sent before one is called. */
+/** Every operation of the API as a function. Creating the client sends nothing. */
 export function createClient(options: ClientOptions): Client {
   const transport = createTransport(options);
   return { ...ledgerClient(transport), ...rollbackClient(transport) };

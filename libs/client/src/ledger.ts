@@ -52,7 +52,7 @@ import {
 } from '@recant/api';
 import type { Transport } from './transport.ts';
 
-/** Filters of attempts: fields are and-ed, values of one field or-ed. `from` and `to`: ISO 8601 with a zone, or how long ago (`2h`). */
+/** Filters of attempts: fields are and-ed, values of one field or-ed. `from` and `to`: ISO 8601 with a zone, or a duration before now (`2h`). */
 export interface AttemptFilter {
   readonly agent?: readonly string[];
   readonly session?: readonly string[];
@@ -78,47 +78,47 @@ export interface PageRequest {
 }
 
 export interface LedgerClient {
-  /** Needs no key. */
+  /** Needs no authentication. */
   health(): Promise<HealthBody>;
-  /** What is wrong, where the key is of the tenant of whoever runs the service. */
+  /** With individual checks, if the key belongs to the operator's tenant. */
   healthDetails(): Promise<HealthDetails>;
-  /** Canonical bytes of one event. A refusal is thrown as ApiError. */
+  /** @param bytes canonical bytes of one event. @throws ApiError if refused */
   submitEvent(bytes: Uint8Array): Promise<ReceiptBody>;
-  /** Canonical bytes of many; one receipt each, in order. */
+  /** @param events canonical bytes of each. Returns one receipt per event, in order. */
   submitBatch(events: readonly Uint8Array[]): Promise<readonly ReceiptBody[]>;
   /** `digest`: lower-case hex SHA-256 of salt ‖ bytes; `salt`: base64url. */
   putPart(digest: string, salt: string, bytes: Uint8Array): Promise<void>;
-  /** As it is kept: sealed, where it is. */
+  /** The stored bytes, possibly sealed. */
   part(digest: string): Promise<PartBody>;
-  /** What a sealed part holds; recorded. */
+  /** Decrypts a sealed part; recorded as an act. */
   unsealPart(digest: string): Promise<UnsealedPart>;
-  /** A new key that seals parts of a subject, given once. */
+  /** A new key that seals parts of a subject, returned once. */
   createDataKey(subject: string): Promise<CreatedDataKey>;
-  /** Destroys the keys of a subject, for ever. */
+  /** Destroys all data keys of a subject irreversibly. */
   eraseSubject(subject: string): Promise<ErasedSubject>;
-  /** How safely an event of a source is kept. */
+  /** Durability of an event of a source. */
   standing(source: string, id: string): Promise<StandingBody>;
   attempts(filter: AttemptFilter, page?: PageRequest): Promise<AttemptPage>;
   action(action: string): Promise<ActionBody>;
-  /** What Recant and its operators did, newest first. */
+  /** Acts of Recant and its operators, newest first. */
   acts(filter?: ActFilter, page?: PageRequest): Promise<ActPage>;
   logs(): Promise<LogList['items']>;
-  /** Newest first. `gaps`: only those with something to look at; `totals`: counts over all sources too. */
+  /** Newest first. `gaps`: only sources with gaps, duplicates, equivocations or silence; `totals`: include totals over all sources. */
   sources(filter?: { readonly gaps?: boolean; readonly totals?: boolean }, page?: PageRequest): Promise<SourcePage>;
-  /** `code`: only those refused so. */
+  /** `code`: error codes to filter by. */
   deadLetters(page?: PageRequest & { readonly code?: readonly string[] }): Promise<Page<DeadLetterBody>>;
   keys(): Promise<readonly KeyBody[]>;
   createKey(key: CreateKeyBody): Promise<CreatedKey>;
-  /** Makes a successor; the old key goes on working for the overlap. */
+  /** Creates a successor; the old key stays valid for the overlap. */
   rotateKey(keyId: string, rotation?: RotateKeyBody): Promise<RotatedKey>;
   revokeKey(keyId: string): Promise<void>;
-  /** Verifier keys of the ledger, one line each. */
+  /** Verifier keys of the ledger, one per line. */
   vkeys(): Promise<string>;
   /** The newest checkpoint of a log: a signed note. */
   checkpoint(shard: number): Promise<string>;
-  /** A .tlog-proof file. @param attempt default: the last one. */
+  /** A .tlog-proof file. @param attempt default: the last one */
   receipt(action: string, attempt?: number): Promise<string>;
-  /** Says that a log was restored from an older copy. */
+  /** Declares that a log was restored from an older copy, and starts a new epoch. */
   openEpoch(shard: number, reason: string): Promise<OpenedEpoch>;
 }
 

@@ -1,7 +1,7 @@
 import type { AttemptBody, Page } from '@recant/api';
 import type { AttemptFilter, LedgerClient } from './ledger.ts';
 
-/** Every item of all pages, asked for as they are needed. */
+/** All items of all pages, fetched on demand. */
 export async function* everyItem<T>(fetchPage: (cursor: string | undefined) => Promise<Page<T>>): AsyncGenerator<T> {
   let cursor: string | undefined;
   do {
@@ -17,19 +17,19 @@ export function everyAttempt(client: Pick<LedgerClient, 'attempts'>, filter: Att
 
 export interface TailOptions {
   readonly signal: AbortSignal;
-  /** Milliseconds between two questions. */
+  /** Milliseconds between two requests. */
   readonly everyMs?: number;
-  /** Attempts shown from before now. */
+  /** Number of earlier attempts to yield first. */
   readonly last?: number;
 }
 
-/** Open attempts that are looked at again; the ones opened first are forgotten first. */
+/** Open attempts that are polled; beyond it the oldest are dropped. */
 const OPEN_MAX = 500;
 const PAGE_ITEMS = 200;
 
 /**
- * Attempts as they come in, and again when their state changes, until the signal. None is missed between two questions: the ledger's
- * `tail` cursor says what was listed. An outcome filter is applied here, since an attempt gets its outcome after it was listed.
+ * Yields each attempt when it is recorded, and again when its state changes, until the signal. The ledger's `tail` cursor marks what was listed, so
+ * no attempt is missed between two requests. The outcome filter is applied here, because an attempt gets its outcome after it was listed.
  */
 export async function* tail(
   client: Pick<LedgerClient, 'attempts'>,
@@ -60,7 +60,7 @@ export async function* tail(
   }
 }
 
-/** Of the attempts that were open when they were told, those that are not what they were. */
+/** The yielded open attempts whose state has changed. */
 async function changedSince(
   client: Pick<LedgerClient, 'attempts'>,
   open: ReadonlyMap<string, AttemptBody>,
@@ -80,7 +80,7 @@ function keyOf(attempt: AttemptBody): string {
   return `${attempt.source}\n${attempt.action}\n${attempt.attempt}`;
 }
 
-/** False once the signal came. */
+/** False after the signal. */
 function pause(ms: number, signal: AbortSignal): Promise<boolean> {
   if (signal.aborted) return Promise.resolve(false);
   return new Promise((resolve) => {

@@ -31,9 +31,9 @@ export interface RollbackClient {
   registerSystem(system: SystemInput): Promise<SystemBody>;
   createPlan(plan: PlanInput): Promise<PlanView>;
   plan(plan: string): Promise<PlanView>;
-  /** For people only. @param seconds how long it is good for; default 3600 */
+  /** For people only. @param seconds validity; default 3600 */
   approve(plan: string, digest: string, seconds?: number): Promise<ApprovalBody>;
-  /** `digest` is the one of the plan that was looked at. Asked twice, the same run is answered. */
+  /** `digest` is that of the reviewed plan. Idempotent: a second call returns the same run. */
   createRun(plan: string, digest: string): Promise<RunView>;
   runs(page?: PageRequest): Promise<Page<RunSummaryView>>;
   run(run: string): Promise<RunView>;

@@ -2,14 +2,14 @@ import { PROBLEM_MEDIA_TYPE, Problem } from '@recant/api';
 import { ApiError, ConnectionError } from './error.ts';
 
 export type ClientOptions = {
-  /** For instance `http://127.0.0.1:7300`. */
+  /** Base URL, for instance `http://127.0.0.1:7300`. */
   readonly url: string;
-  /** Milliseconds for one request, its answer included. */
+  /** Milliseconds per request, including its response. */
   readonly timeoutMs?: number;
   readonly fetch?: typeof fetch;
 } & (
   | {
-      /** A key, or a person's token of the OpenID provider. */
+      /** An API key, or a person's access token from the OpenID provider. */
       readonly apiKey: string;
     }
   | {
@@ -19,14 +19,14 @@ export type ClientOptions = {
 );
 
 export const TIMEOUT_MS_DEFAULT = 30_000;
-/** Bytes of one answer. */
+/** Limit in bytes of one response. */
 const ANSWER_BYTES_MAX = 67_108_864;
 
 export type QueryValue = string | number | boolean | readonly string[] | undefined;
 
 export interface Call {
   readonly method: string;
-  /** Template as the route has it: `/v1/actions/{action}`. */
+  /** Path template of the route: `/v1/actions/{action}`. */
   readonly path: string;
   readonly params?: Readonly<Record<string, string | number>>;
   readonly query?: Readonly<Record<string, QueryValue>>;
@@ -34,15 +34,15 @@ export interface Call {
   readonly bytes?: { readonly body: Uint8Array; readonly mediaType: string };
   readonly headers?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal;
-  /** Statuses beside 2xx whose body is an answer and no problem. */
+  /** Statuses other than 2xx with a regular body instead of a problem document. */
   readonly answers?: readonly number[];
-  /** The answer is text that is no JSON, given as it came. */
+  /** The response is plain text, returned unparsed. */
   readonly text?: true;
 }
 
 export type Transport = <T>(call: Call) => Promise<T>;
 
-/** One request. @throws ApiError for a refusal, ConnectionError where there was no answer to read */
+/** Sends one request. @throws ApiError for a problem document, ConnectionError without a readable response */
 export function createTransport(options: ClientOptions): Transport {
   const send = options.fetch ?? fetch;
   const authorization = authorizationOf(options);
@@ -104,7 +104,7 @@ function bodyOf(call: Call): { body?: NonNullable<RequestInit['body']> } {
 
 async function readText(response: Response): Promise<string> {
   const length = Number(response.headers.get('content-length') ?? 0);
-  if (length > ANSWER_BYTES_MAX) throw new Error(`the answer has ${length} bytes, over ${ANSWER_BYTES_MAX}`);
+  if (length > ANSWER_BYTES_MAX) throw new Error(`response of ${length} bytes; limit ${ANSWER_BYTES_MAX}`);
   return response.text();
 }
 
@@ -119,14 +119,14 @@ function parse(url: string, text: string): unknown {
 function refusalOf(url: string, response: Response, text: string): Error {
   const isProblem = response.headers.get('content-type')?.startsWith(PROBLEM_MEDIA_TYPE) ?? false;
   const problem = isProblem ? Problem.safeParse(parse(url, text)) : undefined;
-  if (!problem?.success) return new ConnectionError(url, `status ${response.status} from something that is not Recant`);
+  if (!problem?.success) return new ConnectionError(url, `status ${response.status} from a server that is not Recant`);
   const after = Number(response.headers.get('retry-after') ?? Number.NaN);
   return new ApiError(problem.data, Number.isFinite(after) ? after : undefined);
 }
 
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  if (error.name === 'TimeoutError') return 'no answer in time';
+  if (error.name === 'TimeoutError') return 'timed out';
   const cause = error.cause as { code?: string; message?: string } | undefined;
   return cause?.code ?? cause?.message ?? error.message;
 }

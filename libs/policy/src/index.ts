@@ -5,5 +5,4 @@ export {
   type ApprovalVerdict,
   judgeApprovals,
   mayApprove,
-  type PlanInQuestion,
 } from './approval.ts';

@@ -1,7 +1,6 @@
 import type { PlanStep } from '@recant/planner';
-import { type Approval, type ApprovalRule, judgeApprovals, mayApprove, type PlanInQuestion } from '@recant/policy';
 import { expect, test } from 'vitest';
-import { whySecondPerson } from '../src/approval.ts';
+import { type ApprovablePlan, type Approval, type ApprovalRule, approvalNeed, judgeApprovals, mayApprove } from '../src/approval.ts';
 
 const NOW = 1_000_000;
 const step = (grade: 'attested' | 'claimed'): PlanStep => ({
@@ -13,7 +12,7 @@ const step = (grade: 'attested' | 'claimed'): PlanStep => ({
   systems: [],
   after: [],
 });
-const plan = (over: Partial<PlanInQuestion['body']> = {}, by = 'person:ada'): PlanInQuestion => ({
+const plan = (over: Partial<ApprovablePlan['body']> = {}, by = 'person:ada'): ApprovablePlan => ({
   digest: 'd1',
   by,
   body: { selection: { agents: ['a'] }, steps: [step('attested')], ...over },
@@ -27,7 +26,7 @@ const approval = (over: Partial<Approval> = {}): Approval => ({
 });
 const judge = (rule: ApprovalRule, ...approvals: Approval[]) => judgeApprovals(rule, plan(), approvals, NOW).kind;
 
-test.each<[ApprovalRule, string | undefined, PlanInQuestion]>([
+test.each<[ApprovalRule, string | undefined, ApprovablePlan]>([
   ['never', undefined, plan({ steps: [step('claimed')], selection: { fromMs: 1 } })],
   ['critical', undefined, plan()],
   ['critical', 'claimed', plan({ steps: [step('attested'), step('claimed')] })],
@@ -42,10 +41,10 @@ test.each<[ApprovalRule, string | undefined, PlanInQuestion]>([
   ['always', 'claimed', plan({ steps: [step('claimed')] })],
   ['always', 'rule', plan({ steps: [] })],
 ])('under %s a second person is needed because of: %s', (rule, need, { body }) => {
-  expect(whySecondPerson(rule, body)).toBe(need);
+  expect(approvalNeed(rule, body)).toBe(need);
 });
 
-test('an approval counts from its time up to its end, for its digest, from another person than who asked', () => {
+test('an approval is valid for its digest until it expires, from a person other than the author', () => {
   expect(judge('never')).toBe('not_needed');
   expect(judge('critical')).toBe('not_needed');
   expect(judge('always')).toBe('missing');
@@ -60,6 +59,6 @@ test('an approval counts from its time up to its end, for its digest, from anoth
   expect(judge('always', approval({ expiresAtMs: NOW - 1 }), approval())).toBe('approved');
 });
 
-test('who asked for a plan is no second person', () => {
+test('the author of a plan cannot approve it', () => {
   expect([mayApprove(plan(), 'person:ada'), mayApprove(plan(), 'person:bob')]).toEqual([false, true]);
 });

@@ -70,12 +70,8 @@ it('rejects a server that it cannot authenticate, and says what to do in one lin
     return `${error.code}: ${error.message.replaceAll(folder, '').replaceAll(/127\.0\.0\.1:\d+/g, 'SERVER')}`;
   };
   const untrusted = 'access_refused: PostgreSQL at SERVER/recant cannot be trusted: its certificate ';
-  expect(await reported(url(FULL))).toBe(
-    `${untrusted}is not under an authority that is believed here: add sslrootcert=FILE to DATABASE_URL.`,
-  );
-  expect(await reported(url({ ...FULL, sslrootcert: join(folder, 'other.pem') }))).toContain(
-    'is not under an authority that is believed here',
-  );
+  expect(await reported(url(FULL))).toBe(`${untrusted}is not signed by a trusted authority: add sslrootcert=FILE to DATABASE_URL.`);
+  expect(await reported(url({ ...FULL, sslrootcert: join(folder, 'other.pem') }))).toContain('is not signed by a trusted authority');
   expect(await reported(url({ ...FULL, sslrootcert: join(folder, 'none.pem') }))).toBe(
     'url_invalid: DATABASE_URL names /none.pem, which cannot be read (ENOENT): correct it.',
   );
@@ -84,7 +80,10 @@ it('rejects a server that it cannot authenticate, and says what to do in one lin
 
   for (const [certificate, says] of [
     [testCertificate('old', { issuer: ca, notAfter: new Date('2021-01-01Z') }), 'has expired: renew it, or check the clock.'],
-    [testCertificate('elsewhere', { issuer: ca, dns: ['db.example'] }), 'is for another name: use a name that the certificate has'],
+    [
+      testCertificate('elsewhere', { issuer: ca, dns: ['db.example'] }),
+      'does not match the host name: connect with a name from the certificate',
+    ],
   ] as const) {
     await show(certificate);
     await owner.query('SELECT pg_reload_conf()');

@@ -43,7 +43,7 @@ test('everything speaks TLS: commands that believe its authority, the rollback w
 
   const stranger = await recant(folder.path, ['status']);
   expect(stranger).toMatchObject({ code: 4 });
-  expect(stranger.err).toMatch(/cannot be trusted: its certificate is not under an authority that is believed here: set RECANT_CA_FILE/);
+  expect(stranger.err).toMatch(/cannot be trusted: its certificate is not signed by a trusted authority: set RECANT_CA_FILE/);
   const nowhere = await recant(folder.path, ['status'], { RECANT_CA_FILE: join(folder.path, 'none.pem') });
   expect(nowhere).toMatchObject({ code: 2, err: expect.stringContaining('RECANT_CA_FILE: ') });
 });
