@@ -97,9 +97,10 @@ export interface Finding extends PartAddress {
 
 export type FindingCode =
   | 'drift' // the live version is neither before nor after
-  | 'later_write' // the part was written after the last write that the plan knows
+  | 'later_write' // somebody else wrote the part after the attempt's first write of it
   | 'unreadable' // absence cannot be established
   | 'side_effect' // the inverse changed more or less than planned
+  | 'reaches_uncaptured' // the inverse would change a table that is not captured
   | 'image_missing' // expired, erased or never stored
   | 'constraint' // the target refuses the inverse (foreign key, unique, not empty)
   | 'not_registered' // the effect names a system or resource outside the registration (I13)

@@ -13,6 +13,8 @@ export interface Column {
   readonly settings: boolean;
   /** GENERATED ALWAYS AS IDENTITY: can be inserted (OVERRIDING SYSTEM VALUE), never updated. */
   readonly identityAlways: boolean;
+  /** GENERATED ALWAYS AS (...): never written. */
+  readonly generated: boolean;
 }
 
 export interface Table {
@@ -20,13 +22,16 @@ export interface Table {
   readonly schema: string;
   readonly name: string;
   readonly partitioned: boolean;
-  /** pg_class.relnatts, dropped columns included: tells an added column. */
-  readonly natts: number;
-  /** Columns that can be written: no generated ones. */
   readonly columns: readonly Column[];
-  /** Names of the primary key's columns, in the key's order. */
+  /** It has a rule that rewrites INSERT, UPDATE or DELETE. */
+  readonly ruled: boolean;
+  /** Names of the key's columns, in the key's order: the primary key, else a unique index on NOT NULL columns. Empty: no key. */
   readonly key: readonly string[];
 }
+
+/** Output text of one column: the type's own output function, because casts to text of some types lose (bpchar, inet). */
+export const outputOf = (row: string, column: Column): string =>
+  `pg_catalog.textin(${column.output}(${row}.${escapeIdentifier(column.name)}))`;
 
 export interface SkippedTable {
   readonly table: string;
@@ -43,26 +48,33 @@ export const target = (table: Pick<Table, 'schema' | 'name' | 'partitioned'>): s
 const PLAIN = `'{bool,int2,int4,int8,oid,numeric,text,varchar,bpchar,char,name,uuid,json,jsonb,inet,cidr,macaddr,macaddr8,bit,varbit,xml,citext}'::name[]`;
 
 const CATALOGUE_SQL = `
-SELECT c.oid::int8 AS relid, n.nspname AS schema, c.relname AS name, c.relkind = 'p' AS partitioned, c.relnatts AS natts, c.relpersistence AS persistence,
-  i.indisprimary IS TRUE AS keyed, i.indimmediate IS TRUE AS immediate, c.relispartition AS partition,
-  (SELECT json_agg(a.attname ORDER BY k.n) FROM unnest(i.indkey) WITH ORDINALITY k(attnum, n) JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.attnum) AS key,
+SELECT c.oid::int8 AS relid, n.nspname AS schema, c.relname AS name, c.relkind AS kind, c.relkind = 'p' AS partitioned, c.relispartition AS partition,
+  coalesce((SELECT json_agg(a.attname ORDER BY k.n) FROM unnest(i.columns) WITH ORDINALITY k(attnum, n) JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.attnum), '[]') AS key,
+  EXISTS (SELECT FROM pg_rewrite w WHERE w.ev_class = c.oid AND w.ev_type <> '1') AS ruled,
   (SELECT json_agg(json_build_object('name', a.attname, 'attnum', a.attnum, 'type', format_type(a.atttypid, NULL), 'castType', format_type(a.atttypid, a.atttypmod),
-      'identityAlways', a.attidentity = 'a', 'output', format('%I.%I', pn.nspname, p.proname), 'settings', NOT (t.typtype = 'e' OR t.typname = ANY (${PLAIN}))) ORDER BY a.attnum)
+      'identityAlways', a.attidentity = 'a', 'generated', a.attgenerated <> '', 'output', format('%I.%I', pn.nspname, p.proname),
+      'settings', NOT (t.typtype = 'e' OR t.typname = ANY (${PLAIN}))) ORDER BY a.attnum)
     FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid JOIN pg_proc p ON p.oid = t.typoutput JOIN pg_namespace pn ON pn.oid = p.pronamespace
-    WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '') AS columns
-FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace LEFT JOIN pg_index i ON i.indrelid = c.oid AND i.indisprimary
-WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't' AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'recant') AND n.nspname !~ '^pg_' AND ($1::oid[] IS NULL OR c.oid = ANY ($1))
+    WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) AS columns
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+LEFT JOIN LATERAL (
+  SELECT (d.indkey::int2[])[0:d.indnkeyatts - 1] AS columns FROM pg_index d
+  WHERE d.indrelid = c.oid AND d.indisunique AND d.indimmediate AND d.indisvalid AND d.indpred IS NULL AND d.indexprs IS NULL
+    AND NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum = ANY (d.indkey::int2[]) AND a.attnum > 0 AND NOT a.attnotnull)
+  ORDER BY d.indisprimary DESC, d.indnkeyatts, d.indexrelid LIMIT 1) i ON true
+WHERE c.relkind IN ('r', 'p', 'f') AND c.relpersistence <> 't' AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'recant') AND n.nspname !~ '^pg_' AND ($1::oid[] IS NULL OR c.oid = ANY ($1))
 ORDER BY n.nspname, c.relname`;
 
 type Row = Table & {
-  readonly keyed: boolean;
-  readonly immediate: boolean;
+  readonly kind: string;
   readonly partition: boolean;
-  readonly persistence: string;
   readonly relid: string;
 };
 
-/** Tables that can be captured, and those that cannot with the reason; of all tables or of these. Partitions are part of their root. */
+/**
+ * Tables that the triggers can watch, and those they cannot, each with its reason; of all tables or of these. Partitions are part of their root.
+ * A table without a key is watched, too (`key` is empty): its changes are counted and cannot be undone.
+ */
 export async function readCatalogue(
   client: ClientBase,
   columnsMax: number,
@@ -73,16 +85,21 @@ export async function readCatalogue(
   const tables: Table[] = [];
   const skipped: SkippedTable[] = [];
   for (const row of rows) {
-    if (row.partition) continue;
-    const reason = !row.keyed
-      ? 'no primary key'
-      : !row.immediate
-        ? 'its primary key is deferrable: no order of its rows'
-        : row.columns.length > columnsMax
-          ? `over ${columnsMax} columns`
-          : undefined;
+    if (row.partition) {
+      if (row.kind === 'f')
+        skipped.push({ table: `${row.schema}.${row.name}`, reason: 'foreign partition: its rows are in another server' });
+      continue;
+    }
+    const reason = whyNotCaptured(row, columnsMax);
     if (reason === undefined) tables.push({ ...row, relid: Number(row.relid) });
     else skipped.push({ table: `${row.schema}.${row.name}`, reason });
   }
   return { tables, skipped };
+}
+
+function whyNotCaptured(row: Row, columnsMax: number): string | undefined {
+  if (row.kind === 'f') return 'foreign table: its rows are in another server';
+  if (row.columns === null || row.columns.length === 0) return 'it has no columns';
+  if (row.columns.length > columnsMax) return `expected at most ${columnsMax} columns, got ${row.columns.length}`;
+  return undefined;
 }

@@ -1,13 +1,15 @@
-import { createHash, randomBytes, randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { ConnectorError } from '@recant/connector';
 import { isSystemName } from '@recant/events';
 import pg, { escapeIdentifier } from 'pg';
 import { COLUMNS_MAX } from '../effect.ts';
-import { partOfColumn } from '../resource.ts';
-import { captureFunction, captureTriggers, functionName, keyPositions, TRIGGER_PREFIX } from './capture-sql.ts';
-import { qualified, readCatalogue, type SkippedTable, type Table } from './catalogue.ts';
-import { AGENT_FUNCTIONS, FUNCTIONS_SQL } from './functions-sql.ts';
-import { LAYOUT, TABLES_SQL } from './schema-sql.ts';
+import { ABSORB_FUNCTIONS_SQL } from './absorb-sql.ts';
+import { AGENT_FUNCTIONS, AGENT_FUNCTIONS_SQL } from './agent-sql.ts';
+import { readCatalogue, type SkippedTable, type Table } from './catalogue.ts';
+import { type DerivedColumn, findDerived } from './derived.ts';
+import { LAYOUT, TABLES_SQL } from './tables-sql.ts';
+import { TRIGGER_FUNCTIONS_SQL } from './trigger-sql.ts';
+import { captureTable, releaseOthers } from './triggers.ts';
 import { waysRound } from './ways-round.ts';
 
 export interface PrepareOptions {
@@ -15,20 +17,24 @@ export interface PrepareOptions {
   readonly url: string;
   /** Name of the system: the authority of its resource URIs. */
   readonly system: string;
-  /** `schema.table`; default: every ordinary or partitioned table with a primary key outside system schemas. */
+  /** `schema.table`; default: every ordinary or partitioned table outside system schemas. */
   readonly tables?: readonly string[];
-  /** Logins of agents. A login given with a prefix may only name sources that start with it; any login keeps the sources it named first. */
+  /** Logins of agents. A login with a prefix may only name sources that start with it; any login keeps the sources it named first. */
   readonly agentRoles: readonly (string | { readonly role: string; readonly sourcePrefix: string })[];
-  /** `schema.table.column` kept by triggers of the target: captured, but neither a part, nor guarded, nor written back. */
+  /** `schema.table.column` that the target computes, beside those that are recognised: neither a part, nor guarded, nor written back. */
   readonly derived?: readonly string[];
-  /** `schema.table` that only tell what happened: their rows are never undone. */
+  /** `schema.table.column` that are recognised as derived and are not: guarded and written back like any other. */
+  readonly notDerived?: readonly string[];
+  /** `schema.table` of append-only records of what happened: their rows are never undone. */
   readonly history?: readonly string[];
 }
 
 export interface PreparedTable {
   readonly table: string;
+  /** Columns that identify a row. Empty: changes are counted and cannot be undone. */
+  readonly key: readonly string[];
   readonly history: boolean;
-  readonly derived: readonly string[];
+  readonly derived: readonly DerivedColumn[];
 }
 
 export interface PrepareReport {
@@ -37,14 +43,16 @@ export interface PrepareReport {
   readonly tables: readonly PreparedTable[];
   /** Tables that are not captured, and why. */
   readonly skipped: readonly SkippedTable[];
+  /** Captured tables that an undo cannot write, and why. */
+  readonly limited: readonly SkippedTable[];
   /** How an agent's login could write without being captured; empty: it cannot. */
   readonly waysRound: readonly string[];
 }
 
-/** One change of the target's capture at a time. */
+/** Two preparations of one target run one after the other. */
 const PREPARE_LOCK = 7_263_941_552_018n;
 
-/** An SQLSTATE (28P01 invalid_password, 3D000 invalid_catalog_name, ...) means that the server was reached and refused. */
+/** A server that answers with an SQLSTATE (28P01 invalid_password, 3D000 invalid_catalog_name, ...) is reachable and says why it refuses. */
 function whyNotConnected(cause: unknown): string {
   const { message, code } = cause as { message?: string; code?: string };
   if (cause instanceof pg.DatabaseError) return `The target database refused the login: ${message}`;
@@ -71,26 +79,29 @@ async function inTransaction<T>(url: string, work: (client: pg.Client) => Promis
     throw new ConnectorError(
       'options_invalid',
       `The target refused: ${message}. Use a login that owns the tables, and existing roles for agents.`,
-      {
-        cause: error,
-      },
+      { cause: error },
     );
   } finally {
     await client.end();
   }
 }
 
-/** Installs or brings up to date the capture of one database, in one transaction. Safe to run again, also after tables changed. */
+/** Installs or upgrades the capture of one database, in one transaction. Safe to run again, also after tables changed. */
 export async function preparePostgres(options: PrepareOptions): Promise<PrepareReport> {
   return inTransaction(options.url, async (client) => {
     const { tables, skipped } = await readCatalogue(client, COLUMNS_MAX);
     const wanted = chooseTables(options, tables, skipped);
+    const derived = await derivedColumns(client, wanted.tables, options);
     await client.query(`CREATE SCHEMA IF NOT EXISTS recant`);
+    await refuseOlderLayout(client);
     await client.query(TABLES_SQL);
     await writeSystem(client, options.system);
-    await client.query(FUNCTIONS_SQL);
+    await client.query(TRIGGER_FUNCTIONS_SQL + AGENT_FUNCTIONS_SQL + ABSORB_FUNCTIONS_SQL);
     await client.query(`UPDATE recant.system SET present = recant.version(inner_key, outer_key, 'exists', '') WHERE present IS NULL`);
-    for (const table of wanted.tables) await captureTable(client, table, options);
+    for (const table of wanted.tables) {
+      const names = (derived.get(table.relid) ?? []).map(({ column }) => column);
+      await captureTable(client, table, { history: options.history?.includes(nameOf(table)) ?? false, derived: names });
+    }
     await releaseOthers(client, wanted.tables);
     await grant(client, options.agentRoles);
     const logins = options.agentRoles.map((agent) => (typeof agent === 'string' ? agent : agent.role));
@@ -99,10 +110,12 @@ export async function preparePostgres(options: PrepareOptions): Promise<PrepareR
       layout: LAYOUT,
       tables: wanted.tables.map((table) => ({
         table: nameOf(table),
+        key: table.key,
         history: options.history?.includes(nameOf(table)) ?? false,
-        derived: derivedOf(table, options),
+        derived: derived.get(table.relid) ?? [],
       })),
       skipped: wanted.skipped,
+      limited: wanted.tables.flatMap(limitsOf),
       waysRound: await waysRound(client, logins, wanted.tables),
     };
   });
@@ -118,10 +131,31 @@ export async function unpreparePostgres({ url }: { readonly url: string }): Prom
 }
 
 const nameOf = (table: Table): string => `${table.schema}.${table.name}`;
-const derivedOf = (table: Table, { derived = [] }: PrepareOptions): string[] =>
-  table.columns
-    .map((column) => column.name)
-    .filter((column) => derived.includes(`${nameOf(table)}.${column}`) && !table.key.includes(column));
+
+function limitsOf(table: Table): SkippedTable[] {
+  if (table.key.length === 0)
+    return [{ table: nameOf(table), reason: 'no primary key and no unique index on NOT NULL columns: changes are counted, not undone' }];
+  if (table.ruled) return [{ table: nameOf(table), reason: 'it has a rule (CREATE RULE): PostgreSQL refuses the statements of an undo' }];
+  return [];
+}
+
+async function derivedColumns(
+  client: pg.Client,
+  tables: readonly Table[],
+  { derived = [], notDerived = [] }: PrepareOptions,
+): Promise<ReadonlyMap<number, readonly DerivedColumn[]>> {
+  const found = await findDerived(client, tables);
+  const named = (table: Table, list: readonly string[], column: string) => list.includes(`${nameOf(table)}.${column}`);
+  return new Map(
+    tables.map((table) => {
+      const recognised = (found.get(table.relid) ?? []).filter(({ column }) => !named(table, notDerived, column));
+      const chosen = table.columns
+        .filter(({ name }) => named(table, derived, name) && !table.key.includes(name) && !recognised.some(({ column }) => column === name))
+        .map(({ name }) => ({ column: name, because: 'named by the operator' }));
+      return [table.relid, [...recognised, ...chosen]];
+    }),
+  );
+}
 
 function chooseTables(
   options: PrepareOptions,
@@ -136,6 +170,7 @@ function chooseTables(
       .map((name) => `${name}: ${skipped.find((table) => table.table === name)?.reason ?? 'no such table'}`),
     ...(options.history ?? []).filter((name) => !known.has(name)).map((name) => `history ${name}: no such table`),
     ...(options.derived ?? []).filter((name) => !columns.has(name)).map((name) => `derived ${name}: no such column`),
+    ...(options.notDerived ?? []).filter((name) => !columns.has(name)).map((name) => `not derived ${name}: no such column`),
     ...(isSystemName(options.system) ? [] : ['system: expected 1 to 64 letters, digits, ".", "_" or "-", starting with a letter or digit']),
   ];
   if (problems.length > 0) throw new ConnectorError('options_invalid', problems.join('; '));
@@ -144,93 +179,31 @@ function chooseTables(
   return { tables: tables.filter((table) => chosen.has(nameOf(table))), skipped: [] };
 }
 
+/** Nothing was released with layout 1: its captured rows cannot be read by this version. */
+async function refuseOlderLayout(client: pg.Client): Promise<void> {
+  const { rows } = await client.query<{ there: boolean }>(`SELECT to_regclass('recant.system') IS NOT NULL AS there`);
+  if (!rows[0]?.there) return;
+  const layouts = await client.query<{ layout: number }>('SELECT layout FROM recant.system');
+  const layout = layouts.rows[0]?.layout;
+  if (layout === undefined || layout === LAYOUT) return;
+  throw new ConnectorError(
+    'options_invalid',
+    layout > LAYOUT
+      ? `The database was prepared by a newer version (expected layout ${LAYOUT}, got ${layout}). Update this one.`
+      : `The database has the capture of an unreleased version (expected layout ${LAYOUT}, got ${layout}). Run DROP SCHEMA recant CASCADE, then connect again.`,
+  );
+}
+
 async function writeSystem(client: pg.Client, name: string): Promise<void> {
   const key = Buffer.concat([randomBytes(32), Buffer.alloc(32)]);
   await client.query(
-    `INSERT INTO recant.system (name, identity, inner_key, outer_key, layout) VALUES ($1, $2, $3, $4, $5)
-     ON CONFLICT (only_row) DO UPDATE SET layout = greatest(recant.system.layout, excluded.layout)`,
+    `INSERT INTO recant.system (name, identity, inner_key, outer_key, layout, cluster)
+     SELECT $1, $2, $3, $4, $5, c.system_identifier FROM pg_control_system() c ON CONFLICT (only_row) DO NOTHING`,
     [name, randomUUID(), key.map((byte) => byte ^ 0x36), key.map((byte) => byte ^ 0x5c), LAYOUT],
   );
-  const { rows } = await client.query<{ name: string; layout: number }>('SELECT name, layout FROM recant.system');
+  const { rows } = await client.query<{ name: string }>('SELECT name FROM recant.system');
   if (rows[0]?.name !== name)
     throw new ConnectorError('options_invalid', `Wrong system name: expected ${name}, the database is prepared as ${rows[0]?.name}.`);
-  if (rows[0].layout > LAYOUT)
-    throw new ConnectorError(
-      'options_invalid',
-      `The database was prepared by a newer version (layout ${rows[0].layout}). Update this one.`,
-    );
-}
-
-async function captureTable(client: pg.Client, table: Table, options: PrepareOptions): Promise<void> {
-  const history = options.history?.includes(nameOf(table)) ?? false;
-  const relation = await idOf(
-    client,
-    `INSERT INTO recant.relation (relid, schema_name, table_name, history) VALUES ($1, $2, $3, $4)
-     ON CONFLICT (schema_name, table_name) DO UPDATE SET relid = excluded.relid, history = excluded.history RETURNING id`,
-    [table.relid, table.schema, table.name, history],
-  );
-  const derived = new Set(derivedOf(table, options));
-  const names = table.columns.map((column) => column.name);
-  const shape = await idOf(
-    client,
-    `INSERT INTO recant.shape (relation, columns, parts, types, derived, key_positions) VALUES ($1, $2, $3, $4, $5, $6)
-     ON CONFLICT (relation, columns, types, derived, key_positions) DO UPDATE SET parts = excluded.parts RETURNING id`,
-    [
-      relation,
-      names,
-      names.map(partOfColumn),
-      table.columns.map((column) => column.type),
-      names.map((name) => derived.has(name)),
-      keyPositions(table),
-    ],
-  );
-  await client.query('UPDATE recant.relation SET shape = $2 WHERE id = $1', [relation, shape]);
-  await client.query(captureFunction(table, { relation, shape }));
-  await client.query(`REVOKE ALL ON FUNCTION ${functionName(relation)}() FROM PUBLIC`);
-  await alignTriggers(client, table, captureTriggers(table, relation));
-}
-
-/** Creates what is missing and drops what is not wanted; triggers that are as they should be are not touched (each change locks the table). */
-async function alignTriggers(
-  client: pg.Client,
-  table: Pick<Table, 'relid' | 'schema' | 'name'>,
-  wanted: ReadonlyMap<string, string>,
-): Promise<void> {
-  const { rows } = await client.query<{ name: string; enabled: string; digest: string | null }>(
-    `SELECT tgname AS name, tgenabled AS enabled, obj_description(oid, 'pg_trigger') AS digest FROM pg_trigger
-     WHERE tgrelid = $1 AND NOT tgisinternal AND starts_with(tgname, $2)`,
-    [table.relid, TRIGGER_PREFIX],
-  );
-  const there = new Map(rows.map((row) => [row.name, row]));
-  const on = qualified(table);
-  for (const name of there.keys()) {
-    if (there.get(name)?.digest !== digestOf(wanted.get(name))) await client.query(`DROP TRIGGER ${escapeIdentifier(name)} ON ${on}`);
-  }
-  for (const [name, sql] of wanted) {
-    const same = there.get(name)?.digest === digestOf(sql);
-    if (!same) {
-      await client.query(sql);
-      await client.query(`COMMENT ON TRIGGER ${escapeIdentifier(name)} ON ${on} IS '${digestOf(sql)}'`);
-    }
-    if (!same || there.get(name)?.enabled !== 'A') await client.query(`ALTER TABLE ${on} ENABLE ALWAYS TRIGGER ${escapeIdentifier(name)}`);
-  }
-}
-
-const digestOf = (sql: string | undefined): string =>
-  sql === undefined ? '' : createHash('sha256').update(sql).digest('hex').slice(0, 32);
-
-/** Tables that were captured once and are no longer wanted (or no longer there). Their captured rows stay. */
-async function releaseOthers(client: pg.Client, wanted: readonly Table[]): Promise<void> {
-  const { rows } = await client.query<{ id: number; relid: string; schema: string; name: string }>(
-    `SELECT r.id, c.oid::int8 AS relid, n.nspname AS schema, c.relname AS name FROM recant.relation r
-     LEFT JOIN pg_class c ON c.oid = r.relid LEFT JOIN pg_namespace n ON n.oid = c.relnamespace WHERE r.shape IS NOT NULL AND r.relid <> ALL ($1::oid[])`,
-    [wanted.map((table) => table.relid)],
-  );
-  for (const row of rows) {
-    if (row.relid !== null) await alignTriggers(client, { ...row, relid: Number(row.relid) }, new Map());
-    await client.query(`DROP FUNCTION IF EXISTS ${functionName(row.id)}()`);
-    await client.query('UPDATE recant.relation SET shape = NULL WHERE id = $1', [row.id]);
-  }
 }
 
 async function grant(client: pg.Client, agents: PrepareOptions['agentRoles']): Promise<void> {
@@ -246,11 +219,4 @@ async function grant(client: pg.Client, agents: PrepareOptions['agentRoles']): P
     await client.query(`GRANT USAGE ON SCHEMA recant TO ${escapeIdentifier(role)}`);
     await client.query(`GRANT EXECUTE ON FUNCTION ${AGENT_FUNCTIONS.join(', ')} TO ${escapeIdentifier(role)}`);
   }
-}
-
-async function idOf(client: pg.Client, sql: string, values: unknown[]): Promise<number> {
-  const { rows } = await client.query<{ id: number }>(sql, values);
-  const id = rows[0]?.id;
-  if (id === undefined) throw new ConnectorError('not_prepared', 'The capture schema returned no id.');
-  return id;
 }

@@ -1,8 +1,9 @@
 import type { Finding } from '@recant/connector';
 import type { VersionOrAbsent } from '@recant/events';
+import { EXISTS, formatRow } from '../resource.ts';
 import type { Captured } from './captured.ts';
 import type { Key, Versions } from './live.ts';
-import type { CapturedTable, Registry } from './registry.ts';
+import type { CapturedTable, Registry, Shape } from './registry.ts';
 
 /** What a part goes back to, over all effects of the attempt: its first before, its last after. */
 export interface PartGoal {
@@ -10,6 +11,10 @@ export interface PartGoal {
   after: VersionOrAbsent;
   /** Ordinal of the attempt's own last write of the part. */
   ordinal: bigint;
+  /** The change that wrote it first: its old image holds what the part goes back to. */
+  readonly source: Captured;
+  /** Why the part cannot be compared or written now (a dropped or retyped column). */
+  readonly obstacle?: string;
 }
 
 /** One row that the attempt wrote. */
@@ -30,21 +35,22 @@ export interface StepGoal {
   readonly residue: readonly string[];
 }
 
-/** Pure: the attempt's captured effects, taken together per row. */
-export function goalOf(
-  registry: Registry,
-  captured: readonly Captured[],
-  locate: (resource: string) => { captured: CapturedTable; key: Key },
-): StepGoal {
+/** Pure: the attempt's captured effects, taken together per row. Tables and columns have today's names, whatever they were called then. */
+export function goalOf(registry: Registry, captured: readonly Captured[]): StepGoal {
   const rows = new Map<string, RowGoal & { effects: Captured[]; last: Captured; parts: Map<string, PartGoal> }>();
   const residue = new Set<string>();
   for (const row of captured) {
     if (row.effect.operation === 'history') residue.add(`history: ${row.effect.resource.replace(/\/[^/]*$/, '')} keeps its rows`);
     if (Object.keys(row.effect.parts).length === 0) continue;
-    const resource = row.effect.resource;
+    const table = registry.relation(row.relation);
+    const shape = registry.shape(row.shape);
+    if (table === undefined || shape === undefined)
+      throw new Error(`change ${row.ordinal}: no relation ${row.relation} or shape ${row.shape}`);
+    const resource = resourceOf(registry, table, row.key);
     const goal = rows.get(resource) ?? {
       resource,
-      ...locate(resource),
+      captured: table,
+      key: row.key,
       effects: [],
       first: row,
       last: row,
@@ -53,20 +59,36 @@ export function goalOf(
     goal.effects.push(row);
     goal.last = row;
     rows.set(resource, goal);
-    for (const [part, { before, after }] of Object.entries(row.effect.parts)) {
-      const known = goal.parts.get(part);
-      if (known === undefined) goal.parts.set(part, { before, after, ordinal: BigInt(row.ordinal) });
-      else Object.assign(known, { after, ordinal: BigInt(row.ordinal) });
+    const isWhole = EXISTS in row.effect.parts;
+    for (const [recorded, { before, after }] of Object.entries(row.effect.parts)) {
+      const part = partNow(table, shape, recorded);
+      if (isWhole && 'reason' in part) residue.add(`${nameOf(table)}: ${part.reason}`);
+      if (isWhole && 'reason' in part) continue;
+      const known = goal.parts.get(part.name);
+      const ordinal = BigInt(row.ordinal);
+      if (known !== undefined) Object.assign(known, { after, ordinal });
+      else goal.parts.set(part.name, { before, after, ordinal, source: row, ...('reason' in part && { obstacle: part.reason }) });
     }
-    for (const column of derivedColumns(registry, row))
-      residue.add(`derived: ${goal.captured.table.schema}.${goal.captured.table.name}.${column} is left to the target`);
+    for (const column of table.derived) residue.add(`derived: ${nameOf(table)}.${column} is left to the target`);
   }
   return { rows, residue: [...residue] };
 }
 
-function derivedColumns(registry: Registry, row: Captured): string[] {
-  const shape = registry.shape(row.shape);
-  return shape?.columns.filter((_, index) => shape.derived[index]) ?? [];
+const nameOf = ({ table }: CapturedTable): string => `${table.schema}.${table.name}`;
+
+/** The row's URI under the table's present name. */
+export const resourceOf = ({ system }: Registry, { table }: CapturedTable, key: Key): string =>
+  formatRow({ system, schema: table.schema, table: table.name, key });
+
+/** The present name of a recorded part, and why its versions cannot be compared with live ones, where they cannot. */
+function partNow({ table }: CapturedTable, shape: Shape, recorded: string): { readonly name: string; readonly reason?: string } {
+  if (recorded === EXISTS) return { name: EXISTS };
+  const at = shape.recordedParts.indexOf(recorded);
+  const column = table.columns.find(({ name }) => name === shape.columns[at]);
+  if (column === undefined || !shape.present[at]) return { name: recorded, reason: `Column ${recorded} no longer exists.` };
+  const name = shape.parts[at] ?? recorded;
+  if (column.type === shape.types[at]) return { name };
+  return { name, reason: `Column ${column.name} had type ${shape.types[at]} when it was recorded, and has type ${column.type} now.` };
 }
 
 export interface Guarded {
@@ -76,15 +98,20 @@ export interface Guarded {
 }
 
 /** The three-way test, per part: at after → write, at before → leave, else conflict. A part whose net change is nothing is left. */
-export function guard(goal: RowGoal, live: Versions | undefined): Guarded {
+export function guard(goal: RowGoal, live: Versions | undefined, writer: (part: string) => string | undefined): Guarded {
   const active = new Set<string>();
   const findings: Finding[] = [];
-  for (const [part, { before, after }] of goal.parts) {
+  for (const [part, { before, after, obstacle }] of goal.parts) {
     const found = live === undefined ? null : live.get(part);
+    if (obstacle !== undefined) {
+      findings.push({ resource: goal.resource, part, code: 'drift', detail: obstacle, expected: after, found: found ?? null });
+      continue;
+    }
     if (found === before) continue;
     if (found === after && found !== undefined) active.add(part);
     else {
-      const detail = found === undefined ? 'the column is no longer there' : 'somebody changed it since';
+      const by = writer(part);
+      const detail = by === undefined ? 'Changed since, and the target captured no such change.' : `Changed later by ${by}.`;
       findings.push({ resource: goal.resource, part, code: 'drift', detail, expected: after, found: found ?? null });
     }
   }
@@ -110,14 +137,20 @@ export function readBack(goal: RowGoal, live: Versions | undefined): Finding[] {
   return findings;
 }
 
-/** Parts that the inverse wrote beyond its goal: a trigger or a cascade of the target took part. Derived columns and history are no parts. */
-export function sideEffects(goal: StepGoal, written: readonly Captured[]): Finding[] {
-  return written.flatMap(({ effect }) => {
-    const parts = goal.rows.get(effect.resource)?.parts;
-    return Object.keys(effect.parts)
-      .filter((part) => parts?.has(part) !== true)
-      .map(
-        (part): Finding => ({ resource: effect.resource, part, code: 'side_effect', detail: 'The inverse would also change this part.' }),
-      );
+/**
+ * Parts that the inverse wrote beyond its goal: a trigger or a cascade of the target took part. Derived columns and history are no parts; a row
+ * that comes back or goes may have columns that did not exist when the attempt wrote it.
+ */
+export function sideEffects(registry: Registry, goal: StepGoal, written: readonly Captured[]): Finding[] {
+  return written.flatMap((row) => {
+    const table = registry.relation(row.relation);
+    const resource = table === undefined ? row.effect.resource : resourceOf(registry, table, row.key);
+    const planned = goal.rows.get(resource)?.parts;
+    if (planned?.has(EXISTS) && EXISTS in row.effect.parts) return [];
+    const shape = registry.shape(row.shape);
+    return Object.entries(row.effect.parts)
+      .map(([recorded, versions]) => ({ part: table && shape ? partNow(table, shape, recorded).name : recorded, ...versions }))
+      .filter(({ part, before, after }) => planned?.has(part) !== true && before !== after)
+      .map(({ part }): Finding => ({ resource, part, code: 'side_effect', detail: 'The inverse would also change this part.' }));
   });
 }

@@ -5,7 +5,7 @@ import { capturedOf } from './captured.ts';
 import { goalOf, type StepGoal } from './goal.ts';
 import { readLaterWrites } from './later-writes.ts';
 import { lockRows } from './live.ts';
-import { isHiding, locate } from './probe.ts';
+import { isHiding } from './probe.ts';
 import { type Registry, readRegistry } from './registry.ts';
 import { inTransaction } from './session.ts';
 import { byTable, refusalOf, resultOf, undoStep } from './step.ts';
@@ -70,6 +70,7 @@ async function invertSteps(
       )
     ).map((result) => [result.step, result]),
   );
+  await client.query('SELECT recant.absorb()');
   const goals = await readGoals(
     client,
     registry,
@@ -85,7 +86,9 @@ async function invertSteps(
       rows.map((row) => row.key),
     );
   }
-  const later = await readLaterWrites(client, registry, run, [...goals.values()]);
+  // Whoever changed these rows before the locks were taken has committed: the queue holds the rest.
+  await client.query('SELECT recant.absorb()');
+  const later = await readLaterWrites(client, registry, [...goals.values()]);
   await client.query('SET CONSTRAINTS ALL DEFERRED');
   for (const [step, goal] of goals) results.set(step.step, await undoStep({ client, registry, run, token, later, hiding }, step, goal));
   return steps.flatMap(({ step }) => results.get(step) ?? []);
@@ -103,16 +106,11 @@ async function readGoals(
     registry.system,
     steps.map(({ undoes }) => undoes),
   );
-  const place = (resource: string) => {
-    const found = locate(registry, resource);
-    if ('reason' in found) throw new Error(`${resource}: ${found.reason}`);
-    return found;
-  };
   const goals = new Map<InverseStep, StepGoal>();
   for (const [index, step] of steps.entries()) {
     const findings = verifyEffects(registry, step, captured[index] ?? []);
     if (findings.length > 0) results.set(step.step, resultOf(step.step, 'conflicted', { findings }));
-    else goals.set(step, goalOf(registry, captured[index] ?? [], place));
+    else goals.set(step, goalOf(registry, captured[index] ?? []));
   }
   return goals;
 }

@@ -1,32 +1,42 @@
-import type { Finding, InverseStep } from '@recant/connector';
+import type { Finding } from '@recant/connector';
 import type { ClientBase } from 'pg';
-import type { PartGoal, RowGoal, StepGoal } from './goal.ts';
-import { keyId } from './live.ts';
+import { EXISTS } from '../resource.ts';
+import type { RowGoal, StepGoal } from './goal.ts';
+import { type Key, keyId } from './live.ts';
 import type { Registry } from './registry.ts';
 
-/** A write of somebody else's on a row that a step goes back on. */
+/** A write on a row that a step puts back, by somebody whose work the run does not take back. */
 interface LaterWrite {
   readonly ordinal: bigint;
   readonly relation: number;
   /** NULL: the whole table. */
-  readonly key: readonly string[] | null;
+  readonly key: Key | null;
   /** Parts written; undefined: all. */
   readonly parts: ReadonlySet<string> | undefined;
   readonly login: string;
-  /** The ledger can know of it: it names an attempt that was settled. */
-  readonly settled: boolean;
-  /** `source action attempt`, for telling the undone attempt's own writes. */
-  readonly attempt: string | undefined;
+  readonly operation: string;
+  /** UTC, to the second. */
+  readonly at: string;
+  /** Id of the attempt in the target. */
+  readonly attempt: string | null;
 }
 
+/**
+ * Changes of these rows after each row's first change by the step, without those that are taken back (\`recant.is_undone\`) and without inverses:
+ * an inverse cancels out with what it undid, or with what undid it.
+ */
 const LATER_SQL = `
-SELECT c.ordinal, c.relation, c.key, c.operation, c.shape, c.written, c.login, a.source, a.action, a.attempt, a.settled_at IS NOT NULL AS settled
-FROM unnest($1::int[], $2::text[], $3::bigint[]) u(relation, key, after)
-JOIN recant.change c ON c.relation = u.relation AND c.key_hash = hashtextextended(u.key, 0) AND c.ordinal > u.after
-LEFT JOIN recant.attempt a ON a.id = c.attempt WHERE a.run IS DISTINCT FROM $4
-UNION ALL
-SELECT c.ordinal, c.relation, NULL, c.operation, c.shape, c.written, c.login, NULL, NULL, NULL, false
-FROM recant.change c WHERE c.relation = ANY ($1::int[]) AND c.key_hash = 0 AND c.operation = 'x'`;
+SELECT * FROM (
+  SELECT c.ordinal, c.relation, c.key, c.operation, c.shape, c.written, c.login, c.attempt::text, c.recorded_at
+  FROM unnest($1::int[], $2::text[], $3::bigint[]) u(relation, key, after)
+  JOIN recant.change c ON c.relation = u.relation AND c.key_hash = hashtextextended(u.key, 0) AND c.ordinal > u.after
+  LEFT JOIN recant.attempt a ON a.id = c.attempt
+  WHERE a.id IS NULL OR (a.run IS NULL AND NOT recant.is_undone(a.id))
+  UNION ALL
+  SELECT c.ordinal, c.relation, NULL, c.operation, c.shape, c.written, c.login, c.attempt::text, c.recorded_at
+  FROM recant.change c JOIN (SELECT r.relation, min(r.after) AS after FROM unnest($1::int[], $3::bigint[]) r(relation, after) GROUP BY 1) u
+    ON u.relation = c.relation AND c.ordinal > u.after WHERE c.key_hash IN (0, 1) AND c.key IS NULL
+) w ORDER BY w.ordinal`;
 
 interface Row {
   ordinal: string;
@@ -36,28 +46,22 @@ interface Row {
   shape: number | null;
   written: number[] | null;
   login: string;
-  source: string | null;
-  action: string | null;
-  attempt: number | null;
-  settled: boolean;
+  attempt: string | null;
+  recorded_at: Date;
 }
 
-export type LaterWrites = ReadonlyMap<string, readonly LaterWrite[]>;
-const placeOf = (relation: number, key: readonly string[]): string => `${relation} ${keyId(key)}`;
+export interface LaterWrites {
+  readonly byPlace: ReadonlyMap<string, readonly LaterWrite[]>;
+  /** Attempts (ids in the target) that this transaction has taken back since the writes were read. */
+  readonly takenBack: Set<string>;
+}
+const placeOf = (relation: number, key: Key): string => `${relation} ${keyId(key)}`;
 
-/** Everything written to these rows after the steps' own effects, but by inverses of this run. Read once the rows are locked. */
-export async function readLaterWrites(
-  client: ClientBase,
-  registry: Registry,
-  run: string,
-  goals: readonly StepGoal[],
-): Promise<LaterWrites> {
+/** Reads them for all rows of these steps. The rows are locked, and the queue is absorbed after that: nothing can follow unseen. */
+export async function readLaterWrites(client: ClientBase, registry: Registry, goals: readonly StepGoal[]): Promise<LaterWrites> {
   const from = new Map<string, { goal: RowGoal; after: bigint }>();
   for (const goal of goals.flatMap((step) => [...step.rows.values()])) {
-    const after = [...goal.parts.values()].reduce(
-      (least, part) => (part.ordinal < least ? part.ordinal : least),
-      BigInt(goal.last.ordinal),
-    );
+    const after = BigInt(goal.first.ordinal);
     const known = from.get(goal.resource);
     if (known === undefined || after < known.after) from.set(goal.resource, { goal, after });
   }
@@ -66,50 +70,56 @@ export async function readLaterWrites(
     asked.map(({ goal }) => goal.captured.relation),
     asked.map(({ goal }) => goal.key.join(',')),
     asked.map(({ after }) => after.toString()),
-    run,
   ]);
   const later = new Map<string, LaterWrite[]>();
   for (const row of rows) {
     const place = row.key === null ? `${row.relation}` : placeOf(row.relation, row.key);
-    later.set(place, [...(later.get(place) ?? []), describe(registry, row)]);
+    const writes = later.get(place);
+    if (writes === undefined) later.set(place, [describe(registry, row)]);
+    else writes.push(describe(registry, row));
   }
-  return later;
+  return { byPlace: later, takenBack: new Set() };
 }
 
 function describe(registry: Registry, row: Row): LaterWrite {
-  const shape = row.shape === null ? undefined : registry.shape(row.shape);
-  const parts =
-    row.operation === 'u' && shape !== undefined ? new Set(row.written?.map((position) => shape.parts[position - 1] ?? '')) : undefined;
-  const attempt = row.source === null ? undefined : `${row.source} ${row.action} ${row.attempt}`;
-  return { ordinal: BigInt(row.ordinal), relation: row.relation, key: row.key, parts, login: row.login, settled: row.settled, attempt };
+  const { ordinal, relation, key, login, attempt, operation } = row;
+  const at = row.recorded_at.toISOString().replace(/\.\d+Z$/, 'Z');
+  return { ordinal: BigInt(ordinal), relation, key, parts: partsOf(registry, row), login, at, attempt, operation };
 }
 
-/**
- * Conflicts of one row: writes of parts that go back, which the plan cannot know of (no attempt, or one never settled) or does not (an
- * ordinal above the highest it knows).
- */
-export function laterFindings(step: InverseStep, goal: RowGoal, active: ReadonlySet<string>, later: LaterWrites): Finding[] {
+/** An update that changed no value wrote the whole row; so does everything that is no readable update. */
+function partsOf(registry: Registry, { operation, shape: id, written }: Row): ReadonlySet<string> | undefined {
+  const shape = id === null ? undefined : registry.shape(id);
+  if (operation !== 'u' || shape === undefined || written === null || written.length === 0) return undefined;
+  return new Set(written.map((position) => shape.parts[position - 1] ?? ''));
+}
+
+/** The last write of a part by somebody else after the attempt wrote it first. */
+export function laterWriteOf(goal: RowGoal, part: string, later: LaterWrites): LaterWrite | undefined {
   const { relation } = goal.captured;
-  const writes = [...(later.get(placeOf(relation, goal.key)) ?? []), ...(later.get(`${relation}`) ?? [])];
-  const own = `${step.undoes.source} ${step.undoes.action} ${step.undoes.attempt}`;
-  const known = step.knownOrdinals[goal.resource];
-  const unplanned = (write: LaterWrite, part: PartGoal) =>
-    write.attempt !== own &&
-    write.ordinal > part.ordinal &&
-    (!write.settled || write.ordinal > (known === undefined ? part.ordinal : BigInt(known)));
+  const source = goal.parts.get(part)?.source;
+  if (source === undefined) return undefined;
+  const isStranger = (attempt: string | null) => attempt !== goal.first.attempt && (attempt === null || !later.takenBack.has(attempt));
+  return [...(later.byPlace.get(placeOf(relation, goal.key)) ?? []), ...(later.byPlace.get(`${relation}`) ?? [])].findLast(
+    ({ attempt, ordinal, parts }) => isStranger(attempt) && ordinal > BigInt(source.ordinal) && parts?.has(part) !== false,
+  );
+}
+
+/** Conflicts of one row: parts that go back and that somebody else wrote after the attempt wrote them first. */
+export function laterFindings(goal: RowGoal, active: ReadonlySet<string>, later: LaterWrites): Finding[] {
   return [...active].flatMap((part) => {
-    const partGoal = goal.parts.get(part);
-    const write = writes.find(
-      (candidate) => partGoal !== undefined && candidate.parts?.has(part) !== false && unplanned(candidate, partGoal),
-    );
+    const write = laterWriteOf(goal, part, later);
     if (write === undefined) return [];
-    return [
-      {
-        resource: goal.resource,
-        part,
-        code: 'later_write' as const,
-        detail: `Written later by login ${write.login} (ordinal ${write.ordinal}).`,
-      },
-    ];
+    return [{ resource: goal.resource, part, code: 'later_write' as const, detail: `Changed later by ${writerOf(write)}.` }];
   });
+}
+
+export const writerOf = ({ login, at }: Pick<LaterWrite, 'login' | 'at'>): string => `login ${login} at ${at}`;
+
+/** A row that the attempt made and that is gone: somebody may have given it another key, under which it lives on. */
+export function movedFinding(goal: RowGoal, later: LaterWrites): Finding | undefined {
+  if (goal.parts.get(EXISTS)?.before !== null) return undefined;
+  const write = laterWriteOf(goal, EXISTS, later);
+  if (write?.operation !== 'f') return undefined;
+  return { resource: goal.resource, part: EXISTS, code: 'later_write', detail: `Moved to another key by ${writerOf(write)}.` };
 }

@@ -1,8 +1,7 @@
 import type { VersionOrAbsent } from '@recant/events';
 import { type ClientBase, escapeIdentifier, escapeLiteral } from 'pg';
-import { outputOf } from '../install/capture-sql.ts';
-import { target } from '../install/catalogue.ts';
-import { EXISTS } from '../resource.ts';
+import { outputOf, target } from '../install/catalogue.ts';
+import { EXISTS, partOfColumn } from '../resource.ts';
 import type { CapturedTable } from './registry.ts';
 
 export type Key = readonly string[];
@@ -13,7 +12,7 @@ export const keyId = (key: Key): string => JSON.stringify(key);
 
 /** The rows of these keys that are there, by `keyId`. One snapshot. */
 export async function readLive(client: ClientBase, captured: CapturedTable, keys: readonly Key[]): Promise<Map<string, Versions>> {
-  const { table, shape } = captured;
+  const { table } = captured;
   const versions = table.columns.map(
     (column) => `recant.version(y.inner_key, y.outer_key, ${escapeLiteral(column.type)}, ${outputOf('t', column)})`,
   );
@@ -22,7 +21,7 @@ export async function readLive(client: ClientBase, captured: CapturedTable, keys
      FROM recant.system y, ${target(table)} t JOIN ${keysFrom(captured, 1)}`,
     keyColumns(captured, keys),
   );
-  const names = [EXISTS, ...shape.parts];
+  const names = [EXISTS, ...table.columns.map(({ name }) => partOfColumn(name))];
   return new Map(rows.map((row) => [keyId(row.key), new Map(row.versions.map((version, index) => [names[index] ?? '', version]))]));
 }
 

@@ -44,7 +44,6 @@ export function locate(registry: Registry, resource: string): { captured: Captur
   if (row.system !== registry.system) return { reason: `not a resource of system ${registry.system}` };
   const captured = registry.table(row.schema, row.table);
   if (captured === undefined || captured.table.key.length !== row.key.length) return { reason: 'not a row of a captured table' };
-  if (!captured.current) return { reason: 'the columns of the table changed since it was prepared; run preparePostgres again' };
   if (row.key.some((value) => value.includes('\u0000'))) return { reason: 'the key contains U+0000, which PostgreSQL cannot store' };
   return { captured, key: row.key };
 }

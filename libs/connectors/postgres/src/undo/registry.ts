@@ -2,67 +2,90 @@ import { ConnectorError } from '@recant/connector';
 import type { ClientBase } from 'pg';
 import { COLUMNS_MAX } from '../effect.ts';
 import { readCatalogue, type Table } from '../install/catalogue.ts';
-import { LAYOUT } from '../install/schema-sql.ts';
+import { LAYOUT } from '../install/tables-sql.ts';
+import { partOfColumn } from '../resource.ts';
 
-/** Columns of a captured image, by position from 1. */
+/** Columns of a captured image, by position from 1. Names are today's, where the column still exists: identity is its attribute number. */
 export interface Shape {
   readonly id: number;
   readonly columns: readonly string[];
   readonly parts: readonly string[];
+  /** Names that the parts had when they were recorded. */
+  readonly recordedParts: readonly string[];
   readonly types: readonly string[];
   readonly derived: readonly boolean[];
+  /** The column still exists. */
+  readonly present: readonly boolean[];
   readonly keyPositions: readonly number[];
 }
 
-/** A table that is captured: its recorded side, and the catalogue's. Identifiers come from here, never from an event. */
+/** A captured table: its recorded side, and the catalogue's. Identifiers come from here, never from an event. */
 export interface CapturedTable {
   readonly relation: number;
   readonly history: boolean;
-  readonly shape: Shape;
   readonly table: Table;
-  /** Columns are those it was prepared with. */
-  readonly current: boolean;
+  /** Names of derived columns. */
+  readonly derived: ReadonlySet<string>;
 }
 
 export interface Registry {
   readonly system: string;
   table(schema: string, name: string): CapturedTable | undefined;
-  /** Any shape, also of former times. */
+  relation(id: number): CapturedTable | undefined;
+  /** Any shape, former ones included. */
   shape(id: number): Shape | undefined;
 }
 
-const SHAPES_SQL = `SELECT s.id, s.columns, s.parts, s.types, s.derived, s.key_positions AS "keyPositions" FROM recant.shape s`;
-const RELATIONS_SQL = `SELECT id, relid::int8, schema_name, table_name, history, shape FROM recant.relation WHERE shape IS NOT NULL`;
+const SHAPES_SQL = `
+SELECT s.id, s.parts AS "recordedParts", s.types, s.key_positions AS "keyPositions",
+  (SELECT json_agg(coalesce(a.attname, s.columns[p.n]) ORDER BY p.n) FROM generate_subscripts(s.columns, 1) p(n)
+    LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = r.relid AND a.attnum = s.attributes[p.n] AND NOT a.attisdropped) AS columns,
+  (SELECT json_agg(a.attname IS NOT NULL ORDER BY p.n) FROM generate_subscripts(s.columns, 1) p(n)
+    LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = r.relid AND a.attnum = s.attributes[p.n] AND NOT a.attisdropped) AS present,
+  (SELECT json_agg(s.attributes[p.n] = ANY (r.derived) ORDER BY p.n) FROM generate_subscripts(s.columns, 1) p(n)) AS derived
+FROM recant.shape s JOIN recant.relation r ON r.id = s.relation`;
+const RELATIONS_SQL = `SELECT id, relid::int8, history, derived FROM recant.relation WHERE captured AND key_columns IS NOT NULL`;
 
 interface RelationRow {
   readonly id: number;
   readonly relid: string;
-  readonly schema_name: string;
-  readonly table_name: string;
   readonly history: boolean;
-  readonly shape: number;
+  readonly derived: readonly number[];
 }
 
 /** @throws ConnectorError `not_prepared` */
 export async function readRegistry(client: ClientBase, system: string): Promise<Registry> {
   await checkPrepared(client, system);
-  const shapes = new Map((await client.query<Shape>(SHAPES_SQL)).rows.map((shape) => [shape.id, shape]));
+  const shapes = new Map(
+    (await client.query<Omit<Shape, 'parts'>>(SHAPES_SQL)).rows.map((shape) => [
+      shape.id,
+      { ...shape, parts: shape.columns.map(partOfColumn) },
+    ]),
+  );
   const relations = await client.query<RelationRow>(RELATIONS_SQL);
   const { tables } = await readCatalogue(
     client,
     COLUMNS_MAX,
     relations.rows.map(({ relid }) => Number(relid)),
   );
+  const byRelid = new Map(tables.map((table) => [table.relid, table]));
   const nameOf = (schema: string, name: string) => JSON.stringify([schema, name]);
-  const found = new Map(tables.map((table) => [nameOf(table.schema, table.name), table]));
-  const captured = new Map<string, CapturedTable>();
+  const byName = new Map<string, CapturedTable>();
+  const byId = new Map<number, CapturedTable>();
   for (const row of relations.rows) {
-    const name = nameOf(row.schema_name, row.table_name);
-    const [table, shape] = [found.get(name), shapes.get(row.shape)];
-    if (table === undefined || shape === undefined) continue;
-    captured.set(name, { relation: row.id, history: row.history, shape, table, current: sameColumns(table, shape) });
+    const table = byRelid.get(Number(row.relid));
+    if (table === undefined || table.key.length === 0) continue;
+    const derived = new Set(table.columns.filter(({ attnum }) => row.derived.includes(attnum)).map(({ name }) => name));
+    const captured = { relation: row.id, history: row.history, table, derived };
+    byName.set(nameOf(table.schema, table.name), captured);
+    byId.set(row.id, captured);
   }
-  return { system, table: (schema, name) => captured.get(nameOf(schema, name)), shape: (id) => shapes.get(id) };
+  return {
+    system,
+    table: (schema, name) => byName.get(nameOf(schema, name)),
+    relation: (id) => byId.get(id),
+    shape: (id) => shapes.get(id),
+  };
 }
 
 async function checkPrepared(client: ClientBase, system: string): Promise<void> {
@@ -76,9 +99,4 @@ async function checkPrepared(client: ClientBase, system: string): Promise<void> 
     throw new ConnectorError('not_prepared', `Wrong system name: expected ${system}, the database is prepared as ${row.name}.`);
   if (row.layout !== LAYOUT)
     throw new ConnectorError('not_prepared', `Wrong capture layout: expected ${LAYOUT}, got ${row.layout}. Run preparePostgres.`);
-}
-
-function sameColumns(table: Table, shape: Shape): boolean {
-  const now = table.columns.map((column) => [column.name, column.type]);
-  return JSON.stringify(now) === JSON.stringify(shape.columns.map((name, index) => [name, shape.types[index]]));
 }

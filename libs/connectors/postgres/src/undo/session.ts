@@ -1,6 +1,6 @@
 import { ConnectorError } from '@recant/connector';
 import pg from 'pg';
-import { OUTPUT_SETTINGS } from '../install/capture-sql.ts';
+import { OUTPUT_SETTINGS } from '../install/trigger-sql.ts';
 
 /** How long an inverse waits for a row that somebody holds, in milliseconds. */
 const LOCK_TIMEOUT_MS = 30_000;

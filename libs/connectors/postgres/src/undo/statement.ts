@@ -1,12 +1,12 @@
 import { escapeIdentifier } from 'pg';
 import type { Column } from '../install/catalogue.ts';
 import { qualified, target } from '../install/catalogue.ts';
-import { EXISTS } from '../resource.ts';
+import { EXISTS, partOfColumn } from '../resource.ts';
 import type { Captured } from './captured.ts';
-import type { RowGoal } from './goal.ts';
-import type { CapturedTable, Registry, Shape } from './registry.ts';
+import type { PartGoal, RowGoal } from './goal.ts';
+import type { CapturedTable, Registry } from './registry.ts';
 
-/** One row's inverse: how, and which columns. */
+/** One row's inverse: how, and which parts. */
 type Change =
   | { readonly kind: 'delete' | 'insert'; readonly row: RowGoal }
   | { readonly kind: 'update'; readonly row: RowGoal; readonly parts: readonly string[] }
@@ -26,32 +26,46 @@ export interface Statement {
   readonly values: readonly (readonly string[])[];
 }
 
+/** A value that is put back: the column, and where its old image is (n-th source of the row, position in that change's image). */
+interface Value {
+  readonly column: Column;
+  readonly source: number;
+  readonly position: number;
+}
+
+/** A change with its values, and the ordinals of the changes whose old images hold them. Changes with the same `pattern` share a statement. */
+interface Placed {
+  readonly change: Change;
+  readonly values: readonly Value[];
+  readonly sources: readonly string[];
+  readonly pattern: string;
+}
+
 /**
  * The whole step as one statement, so that foreign keys are checked when all of it is done. Values come from the capture table by ordinal,
  * identifiers and types from the catalogue. It runs under the login's own search path, so every operator and function in it is qualified.
  */
 export function inverseStatement(registry: Registry, active: ReadonlyMap<string, Active>): Statement {
-  const groups = new Map<string, Change[]>();
+  const groups = new Map<string, Placed[]>();
   for (const change of changesOf(active)) {
-    const { row } = change;
-    const columns = 'parts' in change ? change.parts : [];
-    const name = JSON.stringify([ORDER[change.kind], row.captured.relation, row.first.shape, columns]);
-    groups.set(name, [...(groups.get(name) ?? []), change]);
+    const placed = place(registry, change);
+    const group = groups.get(placed.pattern);
+    if (group === undefined) groups.set(placed.pattern, [placed]);
+    else group.push(placed);
   }
-  const values: string[][] = [];
+  const parameters: string[][] = [];
   const parts: string[] = [];
-  for (const name of [...groups.keys()].sort()) {
-    const group = groups.get(name) ?? [];
+  for (const pattern of [...groups.keys()].sort()) {
     const after = parts.length === 0 ? 'true' : `(SELECT pg_catalog.count(*) FROM s${parts.length - 1}) OPERATOR(pg_catalog.>=) 0`;
-    const sql = groupStatement(registry, group, values, after);
+    const sql = groupStatement(groups.get(pattern) ?? [], parameters, after);
     if (sql !== undefined) parts.push(`s${parts.length} AS (${sql} RETURNING 1)`);
   }
-  return { text: parts.length === 0 ? 'SELECT 1' : `WITH ${parts.join(', ')} SELECT 1`, values };
+  return { text: parts.length === 0 ? 'SELECT 1' : `WITH ${parts.join(', ')} SELECT 1`, values: parameters };
 }
 
 /**
  * The same step effect by effect, the last one first: for values that are unique and were passed along in a circle, which no single
- * statement can put back. Every state on the way is one that was there before.
+ * statement can put back. Every state on the way is one that existed before.
  */
 export function reversal(registry: Registry, active: ReadonlyMap<string, Active>): Statement[] {
   const goals = new Map([...active.values()].flatMap(({ goal }) => goal.effects.map((effect) => [effect.ordinal, goal] as const)));
@@ -59,17 +73,43 @@ export function reversal(registry: Registry, active: ReadonlyMap<string, Active>
   return effects
     .sort((a, b) => (BigInt(a.effect.ordinal) < BigInt(b.effect.ordinal) ? 1 : -1))
     .flatMap(({ goal, parts, effect }) => {
-      const change = changeOf({ ...goal, first: effect, last: effect, parts: new Map() }, effect, parts, goals);
-      const values: string[][] = [];
-      const text = change === undefined ? undefined : groupStatement(registry, [change], values, 'true');
-      return text === undefined ? [] : [{ text, values }];
+      const change = changeOf(registry, onlyThis(registry, goal, effect), effect, parts, goals);
+      const parameters: string[][] = [];
+      const text = change === undefined ? undefined : groupStatement([place(registry, change)], parameters, 'true');
+      return text === undefined ? [] : [{ text, values: parameters }];
     });
 }
 
-function changeOf(row: RowGoal, effect: Captured, active: ReadonlySet<string>, goals: ReadonlyMap<string, RowGoal>): Change | undefined {
-  const written = Object.keys(effect.effect.parts).filter((part) => part !== EXISTS && active.has(part));
-  if (effect.effect.operation === 'update') return written.length === 0 ? undefined : { kind: 'update', row, parts: written.sort() };
+/** The row's goal as if the attempt had made this one change. */
+function onlyThis(registry: Registry, goal: RowGoal, effect: Captured): RowGoal {
+  const parts = new Map<string, PartGoal>();
+  for (const [part, { before, after }] of writtenParts(registry, effect)) {
+    parts.set(part, { before, after, ordinal: BigInt(effect.ordinal), source: effect });
+  }
+  return { ...goal, effects: [effect], first: effect, last: effect, parts };
+}
+
+/** Parts of a change under their present names. */
+function writtenParts(registry: Registry, captured: Captured) {
+  const shape = registry.shape(captured.shape);
+  return Object.entries(captured.effect.parts).map(([recorded, versions]) => {
+    const at = shape?.recordedParts.indexOf(recorded) ?? -1;
+    return [recorded === EXISTS ? EXISTS : (shape?.parts[at] ?? recorded), versions] as const;
+  });
+}
+
+function changeOf(
+  registry: Registry,
+  row: RowGoal,
+  effect: Captured,
+  active: ReadonlySet<string>,
+  goals: ReadonlyMap<string, RowGoal>,
+): Change | undefined {
   const made = effect.effect.parts[EXISTS]?.before === null;
+  if (!(EXISTS in effect.effect.parts)) {
+    const parts = [...row.parts.keys()].filter((part) => active.has(part)).sort();
+    return parts.length === 0 ? undefined : { kind: 'update', row, parts };
+  }
   const half = effect.pair === null ? undefined : goals.get(effect.pair);
   if (half !== undefined && effect.pair !== null) {
     const other = half.effects.find((candidate) => candidate.ordinal === effect.pair);
@@ -77,10 +117,8 @@ function changeOf(row: RowGoal, effect: Captured, active: ReadonlySet<string>, g
     return {
       kind: 'rekey',
       row,
-      from: { ...half, first: other, last: other },
-      parts: Object.keys(effect.effect.parts)
-        .filter((part) => part !== EXISTS)
-        .sort(),
+      from: onlyThis(registry, half, other),
+      parts: [...row.parts.keys()].filter((part) => part !== EXISTS).sort(),
     };
   }
   return { kind: made ? 'delete' : 'insert', row };
@@ -124,60 +162,70 @@ function originOf(goal: RowGoal, byEffect: ReadonlyMap<string, RowGoal>): RowGoa
   return undefined;
 }
 
-/** @returns undefined where nothing is left to write (only identity columns, which the target keeps to itself). */
-function groupStatement(registry: Registry, group: readonly Change[], values: string[][], after: string): string | undefined {
-  const [change] = group;
-  if (change === undefined) return undefined;
+/** Finds the old image of each value of a change. A delete needs none: it only names the row. */
+function place(registry: Registry, change: Change): Placed {
   const { captured } = change.row;
-  const source = change.kind === 'rekey' ? change.from : change.row;
-  const shape = registry.shape(source.first.shape);
-  if (shape === undefined) throw new Error(`no shape ${source.first.shape}`);
-  const parameter = (ordinals: string[]) => `$${values.push(ordinals)}::bigint[]`;
-  const on = target(captured.table);
+  const sources: string[] = [];
+  const values: Value[] = [];
+  const put = (column: Column, source: Captured | undefined): void => {
+    const position = (source === undefined ? undefined : registry.shape(source.shape))?.columns.indexOf(column.name) ?? -1;
+    if (source === undefined || position < 0) return;
+    if (!sources.includes(source.ordinal)) sources.push(source.ordinal);
+    values.push({ column, source: sources.indexOf(source.ordinal), position: position + 1 });
+  };
+  const from = change.kind === 'rekey' ? change.from : change.row;
   if (change.kind === 'insert') {
-    const columns = shape.columns.map((name, index) => [columnOf(captured, name), index + 1] as const);
-    const list = columns.map(([column]) => escapeIdentifier(column.name)).join(', ');
-    const images = columns.map(([column, position]) => castOf('c.old', column, position)).join(', ');
-    const ordinals = parameter(group.map(({ row }) => row.first.ordinal));
-    return `INSERT INTO ${qualified(captured.table)} (${list}) OVERRIDING SYSTEM VALUE SELECT ${images} FROM recant.change c WHERE c.ordinal OPERATOR(pg_catalog.=) ANY (${ordinals}) AND ${after}`;
+    // Derived columns are no parts: the whole image of the deleting change has them.
+    const whole = change.row.effects.find(({ effect }) => effect.parts[EXISTS]?.after === null);
+    for (const column of captured.table.columns) {
+      if (!column.generated) put(column, from.parts.get(partOfColumn(column.name))?.source ?? whole);
+    }
+  } else if (change.kind === 'update' || change.kind === 'rekey') {
+    for (const column of captured.table.columns) {
+      const part = partOfColumn(column.name);
+      if (change.parts.includes(part) && !column.generated && !column.identityAlways) put(column, from.parts.get(part)?.source);
+    }
   }
-  if (change.kind === 'delete') {
-    const ordinals = parameter(group.map(({ row }) => row.last.ordinal));
-    return `DELETE FROM ${on} t USING recant.change c WHERE c.ordinal OPERATOR(pg_catalog.=) ANY (${ordinals}) AND ${sameKey(captured, 'c')} AND ${after}`;
-  }
-  const sets = assignments(captured, shape, 'parts' in change ? change.parts : []);
-  if (sets === '') return undefined;
-  if (change.kind === 'update') {
-    const ordinals = parameter(group.map(({ row }) => row.first.ordinal));
-    return `UPDATE ${on} t SET ${sets} FROM recant.change c WHERE c.ordinal OPERATOR(pg_catalog.=) ANY (${ordinals}) AND ${sameKey(captured, 'c')} AND ${after}`;
-  }
-  const pairs = group.flatMap((one) => (one.kind === 'rekey' ? [one] : []));
-  const [from, now] = [parameter(pairs.map((one) => one.from.first.ordinal)), parameter(pairs.map((one) => one.row.last.ordinal))];
-  return `UPDATE ${on} t SET ${sets} FROM ROWS FROM (pg_catalog.unnest(${from}), pg_catalog.unnest(${now})) AS p(before, now) JOIN recant.change c ON c.ordinal OPERATOR(pg_catalog.=) p.before JOIN recant.change n ON n.ordinal OPERATOR(pg_catalog.=) p.now
-    WHERE ${sameKey(captured, 'n')} AND ${after}`;
+  const layout = values.map(({ column, source, position }) => [column.attnum, source, position]);
+  return { change, values, sources, pattern: JSON.stringify([ORDER[change.kind], captured.relation, layout]) };
 }
 
-function assignments(captured: CapturedTable, shape: Shape, parts: readonly string[]): string {
-  const sets: string[] = [];
-  for (const part of parts) {
-    const index = shape.parts.indexOf(part);
-    const column = columnOf(captured, shape.columns[index] ?? '');
-    if (!column.identityAlways) sets.push(`${escapeIdentifier(column.name)} = ${castOf('c.old', column, index + 1)}`);
+/** @returns undefined where nothing is left to write (only identity columns, which the target keeps to itself). */
+function groupStatement(group: readonly Placed[], parameters: string[][], after: string): string | undefined {
+  const [first] = group;
+  if (first === undefined) return undefined;
+  const { captured } = first.change.row;
+  const parameter = (ordinals: string[]) => `pg_catalog.unnest($${parameters.push(ordinals)}::bigint[])`;
+  const on = target(captured.table);
+  const { kind } = first.change;
+  if (kind === 'delete') {
+    const rows = parameter(group.map(({ change }) => change.row.last.ordinal));
+    return `DELETE FROM ${on} t USING ${rows} AS p(row) JOIN recant.change k ON k.ordinal OPERATOR(pg_catalog.=) p.row WHERE ${sameKey(captured, 'k')} AND ${after}`;
   }
-  return sets.join(', ');
+  if (first.values.length === 0) return undefined;
+  const rows = [
+    parameter(group.map(({ change }) => change.row.last.ordinal)),
+    ...first.sources.map((_, n) => parameter(group.map(({ sources }) => sources[n] ?? ''))),
+  ];
+  const names = ['row', ...first.sources.map((_, n) => `s${n}`)];
+  const images = first.sources.map((_, n) => `JOIN recant.change c${n} ON c${n}.ordinal OPERATOR(pg_catalog.=) p.s${n}`).join(' ');
+  const from = `ROWS FROM (${rows.join(', ')}) AS p(${names.join(', ')}) JOIN recant.change k ON k.ordinal OPERATOR(pg_catalog.=) p.row ${images}`;
+  const imageOf = ({ column, source, position }: Value) => castOf(`c${source}.old`, column, position);
+  if (kind === 'insert') {
+    const columns = first.values.map(({ column }) => escapeIdentifier(column.name)).join(', ');
+    return `INSERT INTO ${qualified(captured.table)} (${columns}) OVERRIDING SYSTEM VALUE SELECT ${first.values.map(imageOf).join(', ')} FROM ${from} WHERE ${after}`;
+  }
+  const sets = first.values.map((value) => `${escapeIdentifier(value.column.name)} = ${imageOf(value)}`).join(', ');
+  return `UPDATE ${on} t SET ${sets} FROM ${from} WHERE ${sameKey(captured, 'k')} AND ${after}`;
 }
 
 const castOf = (image: string, column: Column, position: number): string => `CAST(${image}[${position}] AS ${column.castType})`;
 
 const sameKey = ({ table }: CapturedTable, row: string): string =>
   table.key
-    .map(
-      (name, index) => `t.${escapeIdentifier(name)} OPERATOR(pg_catalog.=) ${castOf(`${row}.key`, columnOf({ table }, name), index + 1)}`,
-    )
+    .map((name, index) => {
+      const column = table.columns.find((candidate) => candidate.name === name);
+      if (column === undefined) throw new Error(`no key column ${name} in ${table.schema}.${table.name}`);
+      return `t.${escapeIdentifier(name)} OPERATOR(pg_catalog.=) ${castOf(`${row}.key`, column, index + 1)}`;
+    })
     .join(' AND ');
-
-function columnOf({ table }: Pick<CapturedTable, 'table'>, name: string): Column {
-  const column = table.columns.find((candidate) => candidate.name === name);
-  if (column === undefined) throw new Error(`no column ${name} in ${table.schema}.${table.name}`);
-  return column;
-}

@@ -3,8 +3,9 @@ import type { ClientBase } from 'pg';
 import { CONNECTOR } from '../resource.ts';
 import { capturedById } from './captured.ts';
 import { guard, type RowGoal, readBack, type StepGoal, sideEffects } from './goal.ts';
-import { type LaterWrites, laterFindings } from './later-writes.ts';
+import { type LaterWrites, laterFindings, laterWriteOf, movedFinding, writerOf } from './later-writes.ts';
 import { keyId, readLive, type Versions } from './live.ts';
+import { reachFindings, writesOutside } from './reach.ts';
 import type { CapturedTable, Registry } from './registry.ts';
 import { isAway, isSqlError, underOwnPath, wordsOf } from './session.ts';
 import { type Active, inverseStatement, reversal } from './statement.ts';
@@ -50,27 +51,46 @@ export async function undoStep(context: StepContext, step: InverseStep, goal: St
 
 async function attempt(context: StepContext, step: InverseStep, goal: StepGoal): Promise<InverseResult> {
   const { client, registry } = context;
-  const active = await guardStep(context, step, goal);
-  if (active.size === 0) return resultOf(step.step, 'already_undone', { residue: goal.residue });
+  const active = await guardStep(context, goal);
+  if (active.size === 0) {
+    const result = resultOf(step.step, 'already_undone', { residue: goal.residue });
+    await mark(context, goal, null, result);
+    return result;
+  }
+  const reachBefore = await writesOutside(client);
   const attemptId = await nameInverse(context, step);
   await underOwnPath(client, async () => {
     await writeInverse(client, registry, active);
     await client.query('SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED');
   });
+  const reached = await reachFindings(client, reachBefore, addressOf(step));
+  if (reached.length > 0) throw new StepRefused(reached);
+  await client.query('SELECT recant.absorb()');
   const written = await capturedById(client, registry.system, attemptId);
   const rows = [...goal.rows.values()];
   const live = await readRows(client, rows);
-  const findings = [...sideEffects(goal, written), ...rows.flatMap((row) => readBack(row, live.get(row.resource)))];
+  const findings = [...sideEffects(registry, goal, written), ...rows.flatMap((row) => readBack(row, live.get(row.resource)))];
   if (findings.length > 0) throw new StepRefused(findings);
   const result = resultOf(step.step, 'restored', { residue: goal.residue });
-  await client.query('INSERT INTO recant.applied (run, step, token, attempt, result) VALUES ($1, $2, $3, $4, $5)', [
-    context.run,
-    step.step,
-    context.token,
-    attemptId,
-    JSON.stringify(result),
-  ]);
+  await mark(context, goal, attemptId, result);
   return { ...result, effects: written.map(({ effect }) => effect) };
+}
+
+/** From the commit on, the attempt counts as undone in the target. */
+async function mark(
+  { client, run, token, later }: StepContext,
+  goal: StepGoal,
+  inverse: string | null,
+  result: InverseResult,
+): Promise<void> {
+  const [row] = goal.rows.values();
+  if (row === undefined) return;
+  later.takenBack.add(row.first.attempt);
+  await client.query(
+    `INSERT INTO recant.applied (run, step, token, attempt, undoes, result) VALUES ($1, $2, $3, $4, $5, $6)
+     ON CONFLICT (run, step) DO UPDATE SET token = excluded.token, result = excluded.result WHERE recant.applied.attempt IS NULL`,
+    [run, result.step, token, inverse, row.first.attempt, JSON.stringify(result)],
+  );
 }
 
 /** All at once; where unique values (23505) or exclusions (23P01) are in each other's way, effect by effect. */
@@ -88,7 +108,7 @@ async function writeInverse(client: ClientBase, registry: Registry, active: Read
 }
 
 /** The parts that go back. @throws StepRefused where a part is neither at after nor at before, or somebody wrote it later. */
-async function guardStep(context: StepContext, step: InverseStep, goal: StepGoal): Promise<Map<string, Active>> {
+async function guardStep(context: StepContext, goal: StepGoal): Promise<Map<string, Active>> {
   const rows = [...goal.rows.values()];
   const live = await readRows(context.client, rows);
   const findings: Finding[] = [];
@@ -99,8 +119,12 @@ async function guardStep(context: StepContext, step: InverseStep, goal: StepGoal
       findings.push({ resource: row.resource, part: 'exists', code: 'unreadable', detail: 'Row-level security may hide this row.' });
       continue;
     }
-    const guarded = guard(row, versions);
-    findings.push(...guarded.findings, ...laterFindings(step, row, guarded.active, context.later));
+    const guarded = guard(row, versions, (part) => {
+      const write = laterWriteOf(row, part, context.later);
+      return write && writerOf(write);
+    });
+    const moved = versions === undefined ? movedFinding(row, context.later) : undefined;
+    findings.push(...guarded.findings, ...(moved ? [moved] : laterFindings(row, guarded.active, context.later)));
     if (guarded.active.size > 0) active.set(row.resource, { goal: row, parts: guarded.active });
   }
   if (findings.length > 0) throw new StepRefused(findings);
@@ -115,7 +139,7 @@ async function nameInverse({ client, run }: StepContext, step: InverseStep): Pro
        INSERT INTO recant.attempt AS a (source, action, attempt, login, run, step, settled_at) VALUES ($1, $2, $3, session_user, $4, $5, clock_timestamp())
        ON CONFLICT (source, action, attempt) DO UPDATE SET settled_at = a.settled_at WHERE a.run = excluded.run AND a.step = excluded.step RETURNING a.id)
      INSERT INTO recant.transaction (xid, attempt) SELECT pg_current_xact_id(), id FROM named
-     ON CONFLICT (xid) DO UPDATE SET attempt = excluded.attempt, started = excluded.started RETURNING attempt::text AS id`,
+     ON CONFLICT (xid) DO UPDATE SET attempt = excluded.attempt RETURNING attempt::text AS id`,
     [source, action, n, run, step.step],
   );
   const id = rows[0]?.id;

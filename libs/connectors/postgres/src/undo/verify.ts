@@ -3,7 +3,6 @@ import type { Effect } from '@recant/events';
 import { ordinalOfImage } from '../effect.ts';
 import { CONNECTOR } from '../resource.ts';
 import type { Captured } from './captured.ts';
-import { locate } from './probe.ts';
 import type { Registry } from './registry.ts';
 
 /**
@@ -38,8 +37,6 @@ function problemOf(
   effect: Effect,
   captured: ReadonlyMap<string, Captured>,
 ): Pick<Finding, 'code' | 'detail'> | undefined {
-  const place = locate(registry, effect.resource);
-  if ('reason' in place) return { code: 'not_registered', detail: place.reason };
   if (effect.compensation?.connector !== CONNECTOR)
     return { code: 'not_registered', detail: 'The recorded inverse names no connector or another one.' };
   const [image, ...others] = effect.compensation.images;
@@ -47,6 +44,8 @@ function problemOf(
   const row = ordinal === undefined ? undefined : captured.get(ordinal);
   if (row === undefined || ordinal !== effect.ordinal)
     return { code: 'image_missing', detail: 'The target has no such image for this attempt.' };
+  if (registry.relation(row.relation) === undefined)
+    return { code: 'not_registered', detail: 'The table was dropped or is no longer captured.' };
   if (row.effect.resource !== effect.resource) return { code: 'not_registered', detail: 'The image belongs to another row.' };
   if (registry.shape(row.shape) === undefined) return { code: 'image_missing', detail: 'The image is unreadable.' };
   if (!sameParts(row.effect, effect)) return { code: 'image_missing', detail: 'The versions differ from those of the image.' };

@@ -1,0 +1,245 @@
+import { KEY_BYTES_MAX } from './tables-sql.ts';
+import { settingsClause } from './trigger-sql.ts';
+
+/**
+ * `recant.absorb` moves committed (and its own transaction's) rows of `recant.capture` to `recant.change`: it parses rows, gives each change
+ * its key and written columns, orders the changes of one row within a transaction, and decides to which attempt a change belongs. It runs
+ * under the lock of the one row of `recant.system`: one absorber at a time, until its transaction ends.
+ *
+ * A crash before the commit leaves the queue as it was.
+ */
+
+/** The attempt that a change is filed under: named by its transaction, opened by its login. */
+const ATTEMPT_SQL = `
+CREATE OR REPLACE FUNCTION recant.attempt_of(p_xid xid8, p_login name) RETURNS bigint LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT a.id FROM recant.transaction t JOIN recant.attempt a ON a.id = t.attempt WHERE t.xid = p_xid AND a.login = p_login
+$$;`;
+
+/** The captured table that a relation belongs to: itself, or the root of its partition tree. */
+const ROOT_SQL = `
+CREATE OR REPLACE FUNCTION recant.root_of(p_relid oid) RETURNS oid LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT coalesce((SELECT r.relid FROM recant.relation r WHERE r.relid = p_relid), (SELECT r.relid FROM pg_partition_ancestors(p_relid) p JOIN recant.relation r ON r.relid = p.relid LIMIT 1))
+$$;`;
+
+/**
+ * Keys are compared by their index's own equality, so that equal keys have one text: 2.0 and 2.00, citext in any case, blank-padded characters.
+ */
+const KEY_SQL = `
+CREATE OR REPLACE FUNCTION recant.key_text(p_type text, p_value text) RETURNS text LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT CASE
+    WHEN p_type = 'numeric' THEN trim_scale(p_value::numeric)::text
+    WHEN p_type IN ('real', 'double precision') THEN (CASE WHEN p_value = '-0' THEN '0' ELSE p_value END)
+    WHEN p_type = 'character' THEN rtrim(p_value, ' ')
+    WHEN p_type ~ '(^|\\.)citext$' THEN lower(p_value)
+    ELSE p_value END
+$$;
+CREATE OR REPLACE FUNCTION recant.key_of(p_image text[], p_positions int[], p_types text[]) RETURNS text[] LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT array_agg(recant.key_text(p_types[k.position], p_image[k.position]) ORDER BY k.n) FROM unnest(p_positions) WITH ORDINALITY k(position, n)
+$$;
+CREATE OR REPLACE FUNCTION recant.is_recordable_key(p_key text[]) RETURNS boolean LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT octet_length(k) * 3 <= ${KEY_BYTES_MAX} OR octet_length(k) + 2 * octet_length(regexp_replace(k, '[A-Za-z0-9_.!~''()-]', '', 'g')) <= ${KEY_BYTES_MAX}
+  FROM array_to_string(p_key, ',') k
+$$;
+CREATE OR REPLACE FUNCTION recant.key_hash(p_key text[]) RETURNS bigint LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT hashtextextended(array_to_string(p_key, ','), 0)
+$$;`;
+
+/** The shape behind a signature (lines \`attnum type typmod generated name\`), added where it is new. */
+const SHAPE_SQL = `
+CREATE OR REPLACE FUNCTION recant.shape_id(p_relation int, p_root oid, p_relid oid, p_signature text) RETURNS int LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE v_id int; v_hash bigint := recant.hash_of(p_signature);
+BEGIN
+  SELECT s.id INTO v_id FROM recant.shape s WHERE s.relid = p_relid AND s.hash = v_hash;
+  IF FOUND THEN RETURN v_id; END IF;
+  INSERT INTO recant.shape (relation, relid, hash, attributes, columns, parts, types, key_positions)
+  SELECT p_relation, p_relid, v_hash, array_agg(d.attribute ORDER BY d.n), array_agg(d.name ORDER BY d.n), array_agg(recant.part_of(d.name) ORDER BY d.n),
+    array_agg(format_type(d.type, NULL) ORDER BY d.n),
+    coalesce((SELECT array_agg(p.n ORDER BY k.n) FROM unnest((SELECT r.key_columns FROM recant.relation r WHERE r.id = p_relation)) WITH ORDINALITY k(attribute, n)
+      JOIN (SELECT l.n::int AS n, recant.root_attribute(p_root, p_relid, split_part(l.line, ' ', 1)::int) AS attribute
+        FROM string_to_table(p_signature, E'\\n') WITH ORDINALITY l(line, n)) p ON p.attribute = k.attribute), '{}')
+  FROM (SELECT l.n::int AS n, recant.root_attribute(p_root, p_relid, split_part(l.line, ' ', 1)::int) AS attribute, split_part(l.line, ' ', 2)::oid AS type,
+      regexp_replace(l.line, '^([^ ]+ ){4}', '') AS name
+    FROM string_to_table(p_signature, E'\\n') WITH ORDINALITY l(line, n)) d
+  RETURNING id INTO v_id;
+  RETURN v_id;
+END $$;
+CREATE OR REPLACE FUNCTION recant.without_names(p_signature text) RETURNS text LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT regexp_replace(p_signature, '^(([^ ]+ ){4}).*$', '\\1', 'gn')
+$$;
+-- A partition may have its columns in another order: they are the root's columns of the same name.
+CREATE OR REPLACE FUNCTION recant.root_attribute(p_root oid, p_relid oid, p_attribute int) RETURNS int LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT CASE WHEN p_root = p_relid THEN p_attribute ELSE coalesce((SELECT r.attnum FROM pg_attribute l JOIN pg_attribute r ON r.attrelid = p_root AND r.attname = l.attname
+    WHERE l.attrelid = p_relid AND l.attnum = p_attribute AND NOT l.attisdropped AND NOT r.attisdropped), 0)::int END
+$$;
+CREATE OR REPLACE FUNCTION recant.part_of(p_name text) RETURNS text LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT CASE WHEN p_name = 'exists' THEN '%65xists' ELSE (SELECT string_agg(CASE WHEN c ~ '[%[:cntrl:]]' THEN
+    (SELECT string_agg('%' || upper(lpad(to_hex(get_byte(convert_to(c, 'UTF8'), b)), 2, '0')), '' ORDER BY b) FROM generate_series(0, octet_length(c) - 1) b) ELSE c END, '' ORDER BY n)
+    FROM string_to_table(p_name, NULL) WITH ORDINALITY t(c, n)) END
+$$;
+-- A composite type of N text columns parses a row's text in C.
+CREATE OR REPLACE FUNCTION recant.ensure_row_type(p_columns int) RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF to_regtype('recant.row_' || p_columns) IS NULL THEN
+    EXECUTE format('CREATE TYPE recant.row_%s AS (%s)', p_columns, (SELECT string_agg('c' || n || ' text', ', ') FROM generate_series(1, p_columns) n));
+  END IF;
+END $$;`;
+
+/**
+ * One group: changes of one relation under one shape. Written columns: those whose value changed; where none changed, the whole row. Images of logins that are no agents are not kept.
+ */
+const GROUP_SQL = `
+CREATE OR REPLACE FUNCTION recant.absorb_group(p_relid oid, p_hash bigint, p_xid xid8, p_relation int, p_shape int, p_columns int, p_keyed boolean) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE v_image text;
+BEGIN
+  PERFORM recant.ensure_row_type(p_columns);
+  v_image := (SELECT 'ARRAY[' || string_agg(format('r.c%s', n), ', ') || ']' FROM generate_series(1, p_columns) n);
+  EXECUTE format($sql$
+    WITH taken AS (DELETE FROM recant.capture c WHERE c.relid = $1 AND c.shape IS NOT DISTINCT FROM $2 AND c.operation <> 'x' AND ($6 IS NULL OR c.xid = $6) RETURNING c.*),
+    parsed AS (
+      SELECT t.ordinal, t.xid, t.login, t.operation, t.recorded_at, recant.attempt_of(t.xid, t.login) AS attempt,
+        t.login IN (SELECT g.login FROM recant.agent g) AS agent,
+        CASE WHEN t.old IS NOT NULL THEN (SELECT %1$s FROM (SELECT (t.old::recant.row_%2$s).*) r) END AS old,
+        CASE WHEN t.new IS NOT NULL THEN (SELECT %1$s FROM (SELECT ((
+          CASE WHEN t.head IS NULL THEN t.new ELSE left(t.old, t.head) || t.new || right(t.old, t.tail) END)::recant.row_%2$s).*) r) END AS new
+      FROM taken t),
+    compared AS (
+      SELECT p.*, s.key_positions, s.types, CASE WHEN p.operation = 'u' THEN
+          (SELECT array_agg(n ORDER BY n) FROM generate_series(1, %2$s) n WHERE p.old[n] IS DISTINCT FROM p.new[n]) END AS changed,
+        CASE WHEN $5 AND p.old IS NOT NULL THEN recant.key_of(p.old, s.key_positions, s.types) END AS old_key, CASE WHEN $5 AND p.new IS NOT NULL THEN recant.key_of(p.new, s.key_positions, s.types) END AS new_key
+      FROM parsed p JOIN recant.shape s ON s.id = $4),
+    judged AS (
+      SELECT c.*, (c.attempt IS NOT NULL OR c.agent) AND $5 AS images,
+        $5 AND NOT (recant.is_recordable_key(coalesce(c.old_key, c.new_key)) AND recant.is_recordable_key(coalesce(c.new_key, c.old_key))) AS unaddressed, c.operation = 'u' AND c.old_key <> c.new_key AS rekeyed, c.changed IS NULL AS whole
+      FROM compared c)
+    INSERT INTO recant.change (ordinal, attempt, xid, login, relation, shape, key, key_hash, operation, pair, old, new, written, recorded_at)
+    SELECT j.ordinal, j.attempt, j.xid, j.login, $3, $4, coalesce(j.new_key, j.old_key), coalesce(recant.key_hash(coalesce(j.new_key, j.old_key)), 1), j.operation, NULL::bigint,
+      CASE WHEN NOT j.images THEN NULL WHEN j.operation = 'u' AND NOT j.whole THEN recant.only(j.old, j.changed || j.key_positions) ELSE j.old END,
+      CASE WHEN NOT j.images THEN NULL WHEN j.operation = 'u' THEN CASE WHEN NOT j.whole THEN recant.only(j.new, j.changed || j.key_positions) END ELSE j.new END,
+      CASE WHEN j.operation = 'u' THEN coalesce(j.changed, '{}') END, j.recorded_at
+    FROM judged j WHERE NOT coalesce(j.rekeyed, false) AND NOT j.unaddressed
+    UNION ALL
+    SELECT j.ordinal + h.n, j.attempt, j.xid, j.login, $3, $4, CASE h.n WHEN 0 THEN j.old_key ELSE j.new_key END, recant.key_hash(CASE h.n WHEN 0 THEN j.old_key ELSE j.new_key END),
+      (CASE h.n WHEN 0 THEN 'f' ELSE 't' END)::"char", j.ordinal + 1 - h.n, CASE WHEN j.images AND h.n = 0 THEN j.old END, CASE WHEN j.images AND h.n = 1 THEN j.new END, NULL, j.recorded_at
+    FROM judged j CROSS JOIN generate_series(0, 1) h(n) WHERE j.rekeyed AND NOT j.unaddressed
+    UNION ALL
+    SELECT j.ordinal, j.attempt, j.xid, j.login, $3, NULL, NULL, 1, '?', NULL, NULL, NULL, NULL, j.recorded_at FROM judged j WHERE j.unaddressed
+  $sql$, v_image, p_columns) USING p_relid, p_hash, p_relation, p_shape, p_keyed, p_xid;
+END $$;
+CREATE OR REPLACE FUNCTION recant.only(p_image text[], p_positions int[]) RETURNS text[] LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT array_agg(CASE WHEN n = ANY (p_positions) THEN p_image[n] END ORDER BY n) FROM generate_subscripts(p_image, 1) n
+$$;`;
+
+const ABSORB_SQL = `
+CREATE OR REPLACE FUNCTION recant.absorb() RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp ${settingsClause} AS $$
+DECLARE g record; v_root oid; v_relation recant.relation; v_signature text; v_shape int; v_columns int; v_cluster bigint;
+BEGIN
+  IF NOT EXISTS (SELECT FROM recant.capture) THEN RETURN; END IF;
+  SELECT y.cluster INTO v_cluster FROM recant.system y FOR UPDATE;
+  IF v_cluster <> (SELECT c.system_identifier FROM pg_control_system() c) THEN
+    DELETE FROM recant.transaction;
+    UPDATE recant.system SET cluster = (SELECT c.system_identifier FROM pg_control_system() c);
+  END IF;
+  PERFORM recant.order_within_transactions();
+  FOR g IN SELECT c.relid, c.shape, max(c.signature) AS signature, bool_or(c.operation = 'x') AS truncated, bool_or(c.operation <> 'x') AS rows
+    FROM recant.capture c GROUP BY c.relid, c.shape LOOP
+    v_root := recant.root_of(g.relid);
+    SELECT r.* INTO v_relation FROM recant.relation r WHERE r.relid = v_root;
+    IF v_relation.id IS NULL THEN
+      -- A table that Recant no longer knows: its owner dropped it from the capture.
+      DELETE FROM recant.capture c WHERE c.relid = g.relid;
+      CONTINUE;
+    END IF;
+    IF g.truncated THEN
+      WITH taken AS (DELETE FROM recant.capture c WHERE c.relid = g.relid AND c.operation = 'x' RETURNING c.*)
+      INSERT INTO recant.change (ordinal, xid, login, relation, key_hash, operation, recorded_at)
+      SELECT t.ordinal, t.xid, t.login, v_relation.id, 0, 'x', t.recorded_at FROM taken t;
+    END IF;
+    CONTINUE WHEN NOT g.rows;
+    -- Without a signature (its transaction was absorbed in part, or the session tampered with the setting) the hash has to be known, or to be today's.
+    v_signature := coalesce(g.signature, recant.signature(g.relid));
+    v_shape := CASE WHEN g.shape = recant.hash_of(v_signature) THEN recant.shape_id(v_relation.id, v_root, g.relid, v_signature)
+      ELSE (SELECT s.id FROM recant.shape s WHERE s.relid = g.relid AND s.hash = g.shape) END;
+    v_shape := coalesce(v_shape, recant.shape_id(v_relation.id, v_root, g.relid, recant.signature(g.relid)));
+    SELECT cardinality(s.columns) INTO v_columns FROM recant.shape s WHERE s.id = v_shape;
+    -- A transaction that altered the table after its first change of it (a new name alone changes no text).
+    IF g.shape IS DISTINCT FROM recant.hash_of(recant.signature(g.relid)) AND recant.without_names(g.signature) IS DISTINCT FROM recant.without_names(recant.signature(g.relid)) THEN
+      PERFORM recant.absorb_unreadable(g.relid, g.shape, x.xid, v_relation.id)
+      FROM (SELECT DISTINCT c.xid FROM recant.capture c WHERE c.relid = g.relid AND c.shape IS NOT DISTINCT FROM g.shape AND c.operation <> 'x') x
+      WHERE EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = g.relid AND a.attnum > 0 AND a.xmin::text::bigint = (x.xid::text::numeric % 4294967296)::bigint);
+    END IF;
+    BEGIN
+      PERFORM recant.absorb_group(g.relid, g.shape, NULL, v_relation.id, v_shape, v_columns, v_relation.key_columns IS NOT NULL);
+    EXCEPTION WHEN data_exception THEN
+      PERFORM recant.absorb_one_by_one(g.relid, g.shape, v_relation.id, v_shape, v_columns, v_relation.key_columns IS NOT NULL);
+    END;
+  END LOOP;
+  -- In one snapshot a transaction's name and its changes are visible together.
+  DELETE FROM recant.transaction t WHERE t.xid <> pg_current_xact_id() AND NOT EXISTS (SELECT FROM recant.capture c WHERE c.xid = t.xid);
+END $$;`;
+
+/** A doubtful shape is never guessed: the changes are counted, and the attempt that made them cannot be undone by itself. */
+const UNREADABLE_SQL = `
+CREATE OR REPLACE FUNCTION recant.absorb_unreadable(p_relid oid, p_hash bigint, p_xid xid8, p_relation int) RETURNS void LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+  WITH taken AS (DELETE FROM recant.capture c WHERE c.relid = p_relid AND c.shape IS NOT DISTINCT FROM p_hash AND c.operation <> 'x' AND c.xid = p_xid RETURNING c.*)
+  INSERT INTO recant.change (ordinal, attempt, xid, login, relation, key_hash, operation, recorded_at)
+  SELECT t.ordinal, recant.attempt_of(t.xid, t.login), t.xid, t.login, p_relation, 1, '?', t.recorded_at FROM taken t
+$$;
+CREATE OR REPLACE FUNCTION recant.absorb_one_by_one(p_relid oid, p_hash bigint, p_relation int, p_shape int, p_columns int, p_keyed boolean) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE v_xid xid8;
+BEGIN
+  FOR v_xid IN SELECT DISTINCT c.xid FROM recant.capture c WHERE c.relid = p_relid AND c.shape IS NOT DISTINCT FROM p_hash AND c.operation <> 'x' LOOP
+    BEGIN
+      PERFORM recant.absorb_group(p_relid, p_hash, v_xid, p_relation, p_shape, p_columns, p_keyed);
+    EXCEPTION WHEN data_exception THEN
+      PERFORM recant.absorb_unreadable(p_relid, p_hash, v_xid, p_relation);
+    END;
+  END LOOP;
+END $$;`;
+
+/**
+ * Row triggers of nested statements fire before the outer row's own, so that within a transaction a row's numbers can be reversed. Its physical
+ * versions say the true order: each change starts at the version that the one before left. The numbers of the row's changes are dealt anew.
+ */
+const ORDER_SQL = `
+CREATE OR REPLACE FUNCTION recant.order_within_transactions() RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE v_pass int := 0; v_moved int;
+BEGIN
+  LOOP
+    -- A change that starts at a version which a later number of the same transaction leaves behind swaps its number with that one.
+    WITH late AS (
+      SELECT DISTINCT ON (a.ordinal) a.ctid AS a_row, a.ordinal AS a_ordinal, b.ctid AS b_row, b.ordinal AS b_ordinal
+      FROM recant.capture a JOIN recant.capture b ON b.xid = a.xid AND b.relid = a.relid AND b.new_tid = a.old_tid AND b.ordinal > a.ordinal
+      WHERE a.operation IN ('u', 'd') AND b.operation IN ('i', 'u')
+        AND NOT EXISTS (SELECT FROM recant.capture e WHERE e.xid = a.xid AND e.relid = a.relid AND e.new_tid = a.old_tid AND e.ordinal < a.ordinal)
+      ORDER BY a.ordinal, b.ordinal DESC),
+    once AS (SELECT DISTINCT ON (l.b_ordinal) l.* FROM late l ORDER BY l.b_ordinal, l.a_ordinal),
+    swap AS (
+      SELECT o.a_row AS row, o.b_ordinal AS ordinal FROM once o WHERE o.a_ordinal NOT IN (SELECT b_ordinal FROM once)
+      UNION ALL SELECT o.b_row, o.a_ordinal FROM once o WHERE o.a_ordinal NOT IN (SELECT b_ordinal FROM once))
+    UPDATE recant.capture c SET ordinal = s.ordinal FROM swap s WHERE c.ctid = s.row;
+    GET DIAGNOSTICS v_moved = ROW_COUNT;
+    v_pass := v_pass + 1;
+    EXIT WHEN v_moved = 0 OR v_pass > 1000;
+  END LOOP;
+END $$;`;
+
+/** An attempt whose effects are taken back: an inverse of it took effect and is not itself undone. */
+const UNDONE_SQL = `
+CREATE OR REPLACE FUNCTION recant.is_undone(p_attempt bigint) RETURNS boolean LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN EXISTS (SELECT FROM recant.applied p WHERE p.undoes = p_attempt AND (p.attempt IS NULL OR NOT recant.is_undone(p.attempt)));
+END $$;`;
+
+export const ABSORB_FUNCTIONS_SQL = [
+  UNDONE_SQL,
+  ATTEMPT_SQL,
+  ROOT_SQL,
+  KEY_SQL,
+  SHAPE_SQL,
+  GROUP_SQL,
+  UNREADABLE_SQL,
+  ORDER_SQL,
+  ABSORB_SQL,
+].join('\n');

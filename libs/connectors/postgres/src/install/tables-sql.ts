@@ -1,0 +1,140 @@
+/**
+ * Tables of schema `recant` inside the target. The owner's login creates them; agents' logins get USAGE and EXECUTE on four functions.
+ * `recant.capture` is written by the triggers and emptied by `recant.absorb`; everything else is read by the drain and by inverses.
+ */
+
+/** Incremented when a table or function changes shape: `preparePostgres` upgrades an older layout. */
+export const LAYOUT = 2;
+/** Bytes of a primary key, percent-encoded in its URI: leaves room for system, schema and table within RESOURCE_BYTES_MAX. */
+export const KEY_BYTES_MAX = 560;
+/** Effects on one page of `recant.attempt_effects`. */
+export const EFFECTS_PAGE_MAX = 1_000;
+
+export const TABLES_SQL = `
+CREATE TABLE IF NOT EXISTS recant.system (
+  only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+  name text NOT NULL,
+  identity uuid NOT NULL,
+  -- HMAC-SHA256 key, padded to 64 bytes and xored with 0x36 and 0x5c (RFC 2104).
+  inner_key bytea NOT NULL,
+  outer_key bytea NOT NULL,
+  -- system_identifier of the cluster: after a restore into another one, transaction numbers of the old one name nobody.
+  cluster bigint NOT NULL,
+  -- Version of \`exists\` of a row that exists.
+  present text,
+  layout int NOT NULL
+);
+CREATE TABLE IF NOT EXISTS recant.agent (login name PRIMARY KEY, source_prefix text NOT NULL);
+CREATE TABLE IF NOT EXISTS recant.source (source text PRIMARY KEY, login name NOT NULL);
+-- One row a captured table. Identity is the relation's oid: a renamed table stays the same, a re-created one is another.
+CREATE TABLE IF NOT EXISTS recant.relation (
+  id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  relid oid NOT NULL UNIQUE,
+  schema_name text NOT NULL,
+  table_name text NOT NULL,
+  history boolean NOT NULL DEFAULT false,
+  captured boolean NOT NULL DEFAULT true,
+  -- Attribute numbers of the key, in the key's order. NULL: no key, so that changes are counted but cannot be addressed.
+  key_columns int[],
+  -- Attribute numbers of columns that the target computes. Applies to changes recorded earlier, too.
+  derived int[] NOT NULL DEFAULT '{}'
+);
+-- Columns of a table, or of one partition of it, at a time: how the images captured then are read. Rows are only added.
+CREATE TABLE IF NOT EXISTS recant.shape (
+  id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  relation int NOT NULL,
+  relid oid NOT NULL,
+  hash bigint NOT NULL,
+  -- Attribute numbers in the captured table (for a partition: in its root); 0 for a column that no longer exists there.
+  attributes int[] NOT NULL,
+  columns text[] NOT NULL,
+  parts text[] NOT NULL,
+  -- Type without modifier: part of every version.
+  types text[] NOT NULL,
+  -- Positions (from 1) of the key's columns.
+  key_positions int[] NOT NULL,
+  UNIQUE (relid, hash)
+);
+CREATE TABLE IF NOT EXISTS recant.attempt (
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  source text NOT NULL,
+  action text NOT NULL,
+  attempt int NOT NULL,
+  login name NOT NULL,
+  -- Run and step whose inverse this is, when it is one.
+  run text,
+  step int,
+  opened_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  -- No transaction can name the attempt from here on.
+  settled_at timestamptz,
+  UNIQUE (source, action, attempt)
+);
+-- The attempt that a transaction named. Rows are removed once the transaction's changes are absorbed.
+CREATE TABLE IF NOT EXISTS recant.transaction (xid xid8 PRIMARY KEY, attempt bigint NOT NULL);
+-- Two numbers a change: a changed key is recorded as two changes.
+CREATE SEQUENCE IF NOT EXISTS recant.ordinal AS bigint INCREMENT BY 2 CACHE 1;
+-- What triggers write, unparsed: one row a changed row. Committed rows are a queue that \`recant.absorb\` empties.
+CREATE TABLE IF NOT EXISTS recant.capture (
+  -- Taken in the AFTER trigger, under the row's lock: per row, transactions are in commit order.
+  ordinal bigint NOT NULL DEFAULT nextval('recant.ordinal'),
+  xid xid8 NOT NULL DEFAULT pg_current_xact_id(),
+  relid oid NOT NULL,
+  -- i insert, u update, d delete, x truncate.
+  operation "char" NOT NULL,
+  -- Physical versions of the row: they chain the changes of one row within a transaction.
+  old_tid tid,
+  new_tid tid,
+  login name NOT NULL DEFAULT session_user,
+  shape bigint,
+  -- Columns behind \`shape\`, on the first change of a relation in a transaction.
+  signature text,
+  -- Row in the type's own output under fixed settings.
+  old text,
+  new text,
+  -- Characters that \`new\` shares with the start and the end of \`old\` and leaves out: a large unchanged value is stored once.
+  head int,
+  tail int,
+  recorded_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+CREATE INDEX IF NOT EXISTS capture_xid ON recant.capture (xid);
+CREATE TABLE IF NOT EXISTS recant.change (
+  ordinal bigint PRIMARY KEY,
+  -- NULL: no valid name. Images are kept for agents' logins only.
+  attempt bigint,
+  xid xid8 NOT NULL,
+  login name NOT NULL,
+  relation int NOT NULL,
+  shape int,
+  key text[],
+  -- hashtextextended of the key: keys can be longer than an index entry. 0 for a whole table.
+  key_hash bigint NOT NULL,
+  -- i insert, u update, d delete, f and t the two halves of a changed key (from, to), x truncate, ? a change that cannot be read.
+  operation "char" NOT NULL,
+  -- The other half of a changed key.
+  pair bigint,
+  -- Columns' output text in the shape's order; NULL array: the row did not exist. An update keeps the written positions and the key only.
+  old text[],
+  new text[],
+  -- Positions of the columns whose value changed. An update that changed none wrote all of them.
+  written int[],
+  recorded_at timestamptz NOT NULL
+);
+CREATE INDEX IF NOT EXISTS change_attempt ON recant.change (attempt, ordinal) WHERE attempt IS NOT NULL;
+CREATE INDEX IF NOT EXISTS change_row ON recant.change (relation, key_hash, ordinal);
+CREATE INDEX IF NOT EXISTS change_xid ON recant.change (xid);
+-- Highest token seen of each run: an older claim of the same run is refused.
+CREATE TABLE IF NOT EXISTS recant.fence (run text PRIMARY KEY, token numeric NOT NULL);
+-- Written in the transaction of the inverse itself: that it took effect, and its result.
+CREATE TABLE IF NOT EXISTS recant.applied (
+  run text NOT NULL,
+  step int NOT NULL,
+  token numeric NOT NULL,
+  -- The inverse (NULL: nothing was left to write), and the attempt that it undid.
+  attempt bigint,
+  undoes bigint NOT NULL,
+  result jsonb NOT NULL,
+  applied_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  PRIMARY KEY (run, step)
+);
+CREATE INDEX IF NOT EXISTS applied_undoes ON recant.applied (undoes);
+CREATE INDEX IF NOT EXISTS applied_attempt ON recant.applied (attempt);`;

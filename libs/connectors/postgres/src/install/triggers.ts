@@ -1,0 +1,80 @@
+import { createHash } from 'node:crypto';
+import { type ClientBase, escapeIdentifier } from 'pg';
+import { qualified, type Table } from './catalogue.ts';
+import { captureTriggers, TRIGGER_PREFIX } from './trigger-sql.ts';
+
+export interface Recording {
+  readonly history: boolean;
+  /** Names of derived columns. */
+  readonly derived: readonly string[];
+}
+
+/** Registers a table and gives it, and each of its partitions, their triggers. Idempotent. */
+export async function captureTable(client: ClientBase, table: Table, { history, derived }: Recording): Promise<void> {
+  const attributes = (names: readonly string[]) => names.map((name) => table.columns.find((column) => column.name === name)?.attnum ?? 0);
+  await client.query(
+    `INSERT INTO recant.relation (relid, schema_name, table_name, history, captured, key_columns, derived) VALUES ($1, $2, $3, $4, true, $5, $6)
+     ON CONFLICT (relid) DO UPDATE SET schema_name = excluded.schema_name, table_name = excluded.table_name, history = excluded.history, captured = true,
+       key_columns = excluded.key_columns, derived = excluded.derived`,
+    [table.relid, table.schema, table.name, history, table.key.length === 0 ? null : attributes(table.key), attributes(derived)],
+  );
+  const fixed = table.columns.some((column) => column.settings);
+  await alignTriggers(client, table.relid, captureTriggers(qualified(table), { row: true, fixed }), qualified(table));
+  for (const partition of table.partitioned ? await partitionsOf(client, table.relid) : []) {
+    await alignTriggers(client, partition.relid, captureTriggers(partition.name, { row: false, fixed }), partition.name);
+  }
+}
+
+/** Partitions at every level below, without foreign ones (they take no TRUNCATE trigger of ours into account). */
+async function partitionsOf(client: ClientBase, relid: number): Promise<{ relid: number; name: string }[]> {
+  const { rows } = await client.query<{ relid: string; name: string }>(
+    `SELECT c.oid::int8 AS relid, format('%I.%I', n.nspname, c.relname) AS name FROM pg_partition_tree($1::oid) p
+     JOIN pg_class c ON c.oid = p.relid JOIN pg_namespace n ON n.oid = c.relnamespace WHERE p.level > 0 AND c.relkind IN ('r', 'p')`,
+    [relid],
+  );
+  return rows.map((row) => ({ ...row, relid: Number(row.relid) }));
+}
+
+/** Creates missing triggers and drops unwanted ones; a trigger that is right is not touched, because each change locks the table. */
+async function alignTriggers(client: ClientBase, relid: number, wanted: ReadonlyMap<string, string>, on: string): Promise<void> {
+  const { rows } = await client.query<{ name: string; enabled: string; digest: string | null }>(
+    `SELECT tgname AS name, tgenabled AS enabled, obj_description(oid, 'pg_trigger') AS digest FROM pg_trigger
+     WHERE tgrelid = $1 AND NOT tgisinternal AND tgparentid = 0 AND starts_with(tgname, $2)`,
+    [relid, TRIGGER_PREFIX],
+  );
+  const installed = new Map(rows.map((row) => [row.name, row]));
+  for (const [name, { digest }] of installed) {
+    if (digest !== digestOf(wanted.get(name))) await client.query(`DROP TRIGGER ${escapeIdentifier(name)} ON ${on}`);
+  }
+  for (const [name, sql] of wanted) {
+    const isSame = installed.get(name)?.digest === digestOf(sql);
+    if (!isSame) {
+      await client.query(sql);
+      await client.query(`COMMENT ON TRIGGER ${escapeIdentifier(name)} ON ${on} IS '${digestOf(sql)}'`);
+    }
+    if (!isSame || installed.get(name)?.enabled !== 'A') {
+      await client.query(`ALTER TABLE ${on} ENABLE ALWAYS TRIGGER ${escapeIdentifier(name)}`);
+    }
+  }
+}
+
+const digestOf = (sql: string | undefined): string =>
+  sql === undefined ? '' : createHash('sha256').update(sql).digest('hex').slice(0, 32);
+
+/** Removes the triggers of tables that are no longer wanted. What was captured of them stays. */
+export async function releaseOthers(client: ClientBase, wanted: readonly Table[]): Promise<void> {
+  const { rows } = await client.query<{ id: number; relid: string; name: string | null; kind: string }>(
+    `SELECT r.id, r.relid::int8, CASE WHEN c.oid IS NOT NULL THEN format('%I.%I', n.nspname, c.relname) END AS name, c.relkind AS kind FROM recant.relation r
+     LEFT JOIN pg_class c ON c.oid = r.relid LEFT JOIN pg_namespace n ON n.oid = c.relnamespace WHERE r.captured AND r.relid <> ALL ($1::oid[])`,
+    [wanted.map((table) => table.relid)],
+  );
+  for (const { id, relid, name, kind } of rows) {
+    if (name !== null) {
+      await alignTriggers(client, Number(relid), new Map(), name);
+      for (const partition of kind === 'p' ? await partitionsOf(client, Number(relid)) : []) {
+        await alignTriggers(client, partition.relid, new Map(), partition.name);
+      }
+    }
+    await client.query('UPDATE recant.relation SET captured = false WHERE id = $1', [id]);
+  }
+}
