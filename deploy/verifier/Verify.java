@@ -1527,7 +1527,7 @@ public final class Verify {
             Json resources = data.get("resources");
             require(resources.kind == '[' && resources.items.size() <= RESOURCES_MAX, "resources");
             for (Json resource : resources.items) require(resource.kind == '"' && isResource(resource.text), "resources");
-            require(List.of("read", "reversible", "compensable", "irreversible").contains(string(data, "reversibility")), "reversibility");
+            require(List.of("read", "reversible", "compensable", "irreversible", "unknown").contains(string(data, "reversibility")), "reversibility");
             whole(data, "deadlineMs", 1, DURATION_MS_MAX);
             context(data.get("context"));
             for (String member : new String[] {"before", "expectedAfter"}) {

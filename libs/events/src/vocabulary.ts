@@ -26,7 +26,8 @@ export type AttemptStatus = (typeof ATTEMPT_STATUSES)[number];
 export const GRADES = ['attested', 'claimed'] as const;
 export type Grade = (typeof GRADES)[number];
 
-export const REVERSIBILITIES = ['read', 'reversible', 'compensable', 'irreversible'] as const;
+/** What the agent's side declares about a tool. `unknown`: nothing; never a conflict by itself. */
+export const REVERSIBILITIES = ['read', 'reversible', 'compensable', 'irreversible', 'unknown'] as const;
 export type Reversibility = (typeof REVERSIBILITIES)[number];
 
 /** How an operator's act ended. `refused`: by a rule, nothing changed. `failed`: its effect is unknown. */

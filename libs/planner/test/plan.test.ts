@@ -105,6 +105,13 @@ test('an effect without an inverse makes its attempt irreversible; an attempt wi
   expect(plan(inputOf([attemptOf('bad', 0)], [], ['bad'], 'refuse'))).toMatchObject({ conflicts: [], left: [{ reason: 'no_effect' }] });
 });
 
+test('an undeclared tool is no conflict: with effects it is a step, without them it has nothing to undo', () => {
+  const attempts = [attemptOf('bad', 0, { reversibility: 'unknown' })];
+  const effects = [effect('bad', 1, ROW, write('1', '2'))];
+  expect(plan(inputOf(attempts, effects, ['bad'], 'refuse'))).toMatchObject({ conflicts: [], steps: [{ undoes: refOf('bad') }] });
+  expect(plan(inputOf(attempts, [], ['bad'], 'refuse'))).toMatchObject({ conflicts: [], left: [{ reason: 'no_effect' }] });
+});
+
 test('an attempt selected with its inverse cancels out; an undone attempt is left', () => {
   const attempts = [attemptOf('bad', 0), attemptOf('undo', 1, { agent: 'recant', inverts: { ...refOf('bad'), run: 'r1', step: 1 } })];
   const effects = [effect('bad', 1, ROW, write('1', '2')), effect('undo', 2, ROW, write('2', '1'))];

@@ -109,7 +109,7 @@ function attemptDetailBody({ source, attempt, state, events }: AttemptDetail): A
     ...(trace === undefined ? {} : { trace }),
     status: state.status,
     complete: state.complete,
-    reversibility: intended?.data.reversibility ?? 'irreversible',
+    reversibility: intended?.data.reversibility ?? 'unknown',
     effects: state.chunks.reduce((sum, chunk) => sum + chunk.data.effects.length, 0),
     intendedAt: first.event.time,
     receivedAt: isoOf(first.receivedAtMs),

@@ -14,12 +14,15 @@ export function attemptRow(attempt: AttemptBody): Cell[] {
   return [clockTime(Date.parse(attempt.receivedAt)), attempt.agent, attempt.tool, attempt.status, attempt.effects, action];
 }
 
+const reversibilityText = ({ reversibility }: { readonly reversibility: string }): string =>
+  reversibility === 'unknown' ? 'reversibility not declared' : reversibility;
+
 export function actionText(action: ActionBody, paint: Paint): string {
   return action.attempts
     .map((attempt) => {
       const head = [
         `${paint('bold', `${attempt.agent} ${attempt.tool}`)}  action ${attempt.action}, attempt ${attempt.attempt}`,
-        `  ${attempt.status}, ${attempt.reversibility}, ${count(attempt.effects, 'effect')}${attempt.complete ? '' : ' (incomplete)'}, key ${attempt.key}`,
+        `  ${attempt.status}, ${reversibilityText(attempt)}, ${count(attempt.effects, 'effect')}${attempt.complete ? '' : ' (incomplete)'}, key ${attempt.key}`,
         `  intended ${attempt.intendedAt}, received ${attempt.receivedAt}${attempt.settledAt === undefined ? '' : `, settled ${attempt.settledAt}`}`,
         `  source ${attempt.source}${attempt.session === undefined ? '' : `, session ${attempt.session}`}${attempt.trace === undefined ? '' : `, trace ${attempt.trace}`}`,
       ];
