@@ -1488,10 +1488,10 @@ public final class Verify {
                     matches(data, "plan", RECORD_ID);
                     return id.equals("run." + matches(data, "run", RECORD_ID) + ".started");
                 case "recant.run.finished.v1":
-                    shape(data, "fullyRestored outcomes plan run", "", "data");
+                    shape(data, "outcomes plan run verdict", "", "data");
                     matches(data, "plan", RECORD_ID);
-                    char flag = data.get("fullyRestored").kind;
-                    require(flag == 't' || flag == 'f', "fullyRestored");
+                    require(
+                            List.of("fully_restored", "restored_unverified", "partly_restored", "not_restored").contains(string(data, "verdict")), "verdict");
                     Json outcomes = data.get("outcomes");
                     names(outcomes, Integer.MAX_VALUE, "outcomes");
                     for (Json count : outcomes.items) require(count.whole(0, COUNT_MAX) >= 0, "outcomes");

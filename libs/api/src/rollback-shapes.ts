@@ -9,6 +9,8 @@ import {
   RUN_STATES,
   STEP_OUTCOMES,
   STEP_STATES,
+  UNVERIFIED_REASONS,
+  VERDICTS,
 } from '@recant/events';
 import { z } from 'zod';
 import { ApprovalBody, ApprovalState } from './approval-shapes.ts';
@@ -211,7 +213,12 @@ export const AccountBody = z
     open: z.int().meta({ description: 'Number of steps that have not ended.' }),
     residue: z.array(z.string()),
     tainted: z.int(),
-    fullyRestored: z.boolean().meta({ description: 'True if every selected attempt was restored or already undone.' }),
+    verdict: z
+      .enum(VERDICTS)
+      .meta({ description: 'Covers every selected attempt, with or without a step. Not final before the run has ended.' }),
+    unverified: z
+      .partialRecord(z.enum(UNVERIFIED_REASONS), z.int())
+      .meta({ description: 'Number of selected attempts that prevent `fully_restored` although nothing failed, by reason.' }),
   })
   .meta({ id: 'Account' });
 export type AccountView = Immutable<z.infer<typeof AccountBody>>;

@@ -1,5 +1,5 @@
 import type { JsonObject } from './json.ts';
-import type { ActOutcome, Outcome, Reversibility } from './vocabulary.ts';
+import type { ActOutcome, Outcome, Reversibility, Verdict } from './vocabulary.ts';
 
 /** State of a part at one moment: a keyed digest; `null` for an absent part. */
 export type Version = string;
@@ -138,7 +138,7 @@ export interface RunFinished {
   readonly plan: string;
   /** Count of steps by outcome. */
   readonly outcomes: Readonly<Record<string, number>>;
-  readonly fullyRestored: boolean;
+  readonly verdict: Verdict;
 }
 
 /** An operator's request that changes something or opens a sealed part. Recorded before it is executed. */

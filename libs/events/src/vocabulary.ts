@@ -80,6 +80,17 @@ export const STEP_OUTCOMES = [
 ] as const;
 export type StepOutcome = (typeof STEP_OUTCOMES)[number];
 
+/**
+ * What the account of a run says about every selected attempt. `fully_restored`: all of them, from attested records. `restored_unverified`: nothing
+ * failed, but part of it rests on one of UNVERIFIED_REASONS. `partly_restored`: something was left out or failed. `not_restored`: nothing was restored.
+ */
+export const VERDICTS = ['fully_restored', 'restored_unverified', 'partly_restored', 'not_restored'] as const;
+export type Verdict = (typeof VERDICTS)[number];
+
+/** Why a run that restored everything it knew of is not `fully_restored`. `claimed`: only the agent's own process reported the effects. */
+export const UNVERIFIED_REASONS = ['claimed'] as const;
+export type UnverifiedReason = (typeof UNVERIFIED_REASONS)[number];
+
 /** Whether a plan may run under the approval rule. */
 export const APPROVAL_STATES = ['not_needed', 'missing', 'expired', 'approved'] as const;
 export type ApprovalStatus = (typeof APPROVAL_STATES)[number];

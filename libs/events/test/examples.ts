@@ -119,7 +119,7 @@ const EXAMPLES: Readonly<Record<string, Example>> = {
   'run-finished': {
     type: 'recant.run.finished.v1',
     id: eventId.runFinished('run-1'),
-    data: { run: 'run-1', plan: 'plan-1', outcomes: { restored: 49, conflicted: 1 }, fullyRestored: false },
+    data: { run: 'run-1', plan: 'plan-1', outcomes: { restored: 49, conflicted: 1 }, verdict: 'partly_restored' },
   },
   'act-ordered': {
     type: 'recant.act.ordered.v1',

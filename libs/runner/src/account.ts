@@ -1,7 +1,6 @@
-import type { StepOutcome } from '@recant/events';
+import type { StepOutcome, UnverifiedReason, Verdict } from '@recant/events';
 import type { PlanBody } from '@recant/planner';
 import type { StepRecord } from './ports.ts';
-import { endedWell } from './step-machine.ts';
 
 /** The plan's share of an account. */
 export interface PlanSummary {
@@ -9,24 +8,29 @@ export interface PlanSummary {
   readonly selected: number;
   /** Selected attempts without a step, by reason. */
   readonly left: Readonly<Record<string, number>>;
+  /** Steps whose effects only the agent's own process reported. */
+  readonly claimed: number;
   /** Other attempts that read a value which would be undone. */
   readonly tainted: number;
 }
 
 /** Result of a run, so far or final. */
-export interface Account extends PlanSummary {
+export interface Account extends Omit<PlanSummary, 'claimed'> {
   /** Ended steps by outcome. */
   readonly outcomes: Readonly<Partial<Record<StepOutcome, number>>>;
   /** Steps that have not ended. */
   readonly open: number;
   readonly residue: readonly string[];
-  readonly fullyRestored: boolean;
+  /** Over every selected attempt; an open step counts as not restored. */
+  readonly verdict: Verdict;
+  /** Selected attempts that prevent `fully_restored` although nothing failed, by reason. */
+  readonly unverified: Readonly<Partial<Record<UnverifiedReason, number>>>;
 }
 
 /** Lines of residue in an account; each step stores all of its own. */
 const RESIDUE_MAX = 1_000;
-/** Reasons that do not prevent "fully restored": the attempt had no effect, or has none any more. */
-const HARMLESS = new Set(['no_effect', 'already_undone', 'cancelled_out']);
+/** Reasons without effect on the verdict: the attempt had no effect, or has none any more. */
+const HARMLESS: ReadonlySet<string> = new Set(['no_effect', 'already_undone', 'cancelled_out']);
 
 export function summarize(body: PlanBody): PlanSummary {
   const left: Record<string, number> = {};
@@ -34,6 +38,7 @@ export function summarize(body: PlanBody): PlanSummary {
   return {
     selected: body.steps.length + body.left.length,
     left,
+    claimed: body.steps.filter(({ grade }) => grade === 'claimed').length,
     tainted: new Set(body.tainted.map(({ ref }) => `${ref.source} ${ref.action} ${ref.attempt}`)).size,
   };
 }
@@ -41,13 +46,23 @@ export function summarize(body: PlanBody): PlanSummary {
 export function accountOf(plan: PlanSummary, steps: readonly Pick<StepRecord, 'state' | 'outcome' | 'residue'>[]): Account {
   const outcomes: Partial<Record<StepOutcome, number>> = {};
   for (const { outcome } of steps) if (outcome !== undefined) outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
-  const open = steps.filter((step) => step.state !== 'ended').length;
-  const allWell = steps.every(({ outcome }) => outcome !== 'compensated' && endedWell(outcome));
+  const { claimed, ...summary } = plan;
+  const unverified = claimed > 0 ? { claimed } : {};
   return {
-    ...plan,
+    ...summary,
     outcomes,
-    open,
+    open: steps.filter((step) => step.state !== 'ended').length,
     residue: steps.flatMap((step) => step.residue).slice(0, RESIDUE_MAX),
-    fullyRestored: open === 0 && allWell && Object.keys(plan.left).every((reason) => HARMLESS.has(reason)),
+    verdict: verdictOf(steps.length, outcomes, summary.left, unverified),
+    unverified,
   };
+}
+
+/** A compensated step leaves residue, so it counts as done, but not as restored. */
+function verdictOf(steps: number, outcomes: Account['outcomes'], left: PlanSummary['left'], unverified: Account['unverified']): Verdict {
+  const restored = (outcomes.restored ?? 0) + (outcomes.already_undone ?? 0);
+  if (restored + (outcomes.compensated ?? 0) === 0) return 'not_restored';
+  const isComplete = restored === steps && Object.keys(left).every((reason) => HARMLESS.has(reason));
+  if (!isComplete) return 'partly_restored';
+  return Object.keys(unverified).length > 0 ? 'restored_unverified' : 'fully_restored';
 }

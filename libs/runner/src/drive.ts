@@ -95,13 +95,13 @@ async function stop(session: Session, stuck: number): Promise<Driven | undefined
   }
   const to = nextRunState(session.state, 'finish');
   if (to === undefined || !isRunEnd(to)) throw new Error(`R1: no finish in ${session.state}`);
-  const { outcomes, fullyRestored } = accountOf(summarize(session.body), session.steps);
+  const { outcomes, verdict } = accountOf(summarize(session.body), session.steps);
   const { run } = session.claim;
   session.events.add('recant.run.finished.v1', eventId.runFinished(run), {
     run,
     plan: session.plan,
     outcomes: outcomes as Record<string, number>,
-    fullyRestored,
+    verdict,
   });
   session.events.add('recant.source.closed.v1', eventId.closed(), { reason: to });
   if (await session.move('finish')) return to === 'finished' ? 'finished' : 'cancelled';

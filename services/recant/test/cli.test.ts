@@ -70,7 +70,10 @@ test('record, list, show, plan, run, status: the whole way, and every exit code 
   expect(await run('run', plan.id)).toMatchObject({ code: 2, err: expect.stringContaining(plan.digest) });
   expect(await run('run', plan.id, '--digest', '0'.repeat(64))).toMatchObject({ code: 3 });
   const account = await run('run', plan.id, '--yes');
-  expect(account, account.err).toMatchObject({ code: 0, out: expect.stringContaining('Fully restored.') });
+  expect(account, account.err).toMatchObject({
+    code: 5,
+    out: expect.stringMatching(/^Restored, unverified\. .*\nUnverified: 1 attempt /m),
+  });
   expect(await content('a')).toBe('a\n');
   expect(await run('run', plan.id, '--yes')).toMatchObject({
     code: 3,
@@ -85,9 +88,13 @@ test('record, list, show, plan, run, status: the whole way, and every exit code 
   expect(ran.out).not.toContain('recant run');
 
   const runs = (await runJson('status')).data as { runs: { id: string }[] };
-  const status = await runJson('status', runs.runs[0]?.id ?? '');
+  expect(await run('status', runs.runs[0]?.id ?? '')).toMatchObject({ code: 5 });
+  const status = await runJson('status', runs.runs[0]?.id ?? '', '--accept-claimed');
   expect(ran.out).toContain(`recant status ${runs.runs[0]?.id}\n`);
-  expect(status).toMatchObject({ code: 0, data: { state: 'finished', account: { fullyRestored: true, outcomes: { restored: 1 } } } });
+  expect(status).toMatchObject({
+    code: 0,
+    data: { state: 'finished', account: { verdict: 'restored_unverified', outcomes: { restored: 1 } } },
+  });
 });
 
 test('sources tells what is missing, and says so where nothing is', async () => {
@@ -112,10 +119,10 @@ test('a refused plan is exit 3 and explains itself; skip restores the rest and i
   expect(await content('b')).toBe('rogue\n');
 
   const skip = (await runJson('plan', '--agent', 'rogue', '--mode', 'skip')).data as { id: string };
-  const account = await run('run', skip.id, '--yes');
+  const account = await run('run', skip.id, '--yes', '--accept-claimed');
   expect(account).toMatchObject({
     code: 5,
-    out: expect.stringMatching(/Not fully restored\. 2 attempts selected: 1 restored, 1 not undone \(skipped\)/),
+    out: expect.stringMatching(/Partly restored\. 2 attempts selected: 1 restored, 1 not undone \(skipped\)/),
   });
   expect([await content('b'), await content('c')]).toEqual(['b\n', 'rogue, and honest\n']);
 });

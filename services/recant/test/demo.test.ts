@@ -13,7 +13,7 @@ for (const transport of ['http', 'kafka']) {
     expect(out).toMatch(new RegExp(transport, 'i'));
     expect(out).toMatch(/shop orders 7: `status`(, `tracking`)? (was|were) written later by support-bot \(tool ship_order\) at/);
     expect(out).toContain('Refused: nothing will be undone.');
-    expect(out).toMatch(/Not fully restored\. 9 attempts selected: 8 restored, 1 not undone \(skipped\)\./);
+    expect(out).toMatch(/Partly restored\. 9 attempts selected: 8 restored, 1 not undone \(skipped\)\./);
     expect(out).toMatch(/\d+ rows and files compared, \d+ differ, \d+ explained by the account, 0 not\./);
     expect(out).not.toContain('UNEXPLAINED');
     // Newest first, like the command.

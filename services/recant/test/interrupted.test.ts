@@ -40,11 +40,11 @@ test('a run that kill -9 interrupts goes on at the next start, and ends as if no
 
   const second = await up(folder.path);
   running.push(second);
-  const ended = await recantHere(dir, ['status', started.id, '--wait', '--json']);
+  const ended = await recantHere(dir, ['status', started.id, '--wait', '--json', '--accept-claimed']);
   expect(ended, ended.err).toMatchObject({ code: 0 });
   expect(JSON.parse(ended.out)).toMatchObject({
     state: 'finished',
-    account: { fullyRestored: true, outcomes: { restored: FILES.length } },
+    account: { verdict: 'restored_unverified', outcomes: { restored: FILES.length } },
   });
   for (const file of FILES) expect(await readFile(join(root, file), 'utf8')).toBe('before\n');
   expect(await second.end('SIGTERM')).toBe(0);

@@ -19,7 +19,7 @@ test('an act and its outcome are one line, a run too', () => {
     item({ type: 'recant.act.ordered.v1', data: { act, by: 'abc', operation: 'revokeKey', target: { keyId: 'k1' } } });
   const ended = (act: string) => item({ type: 'recant.act.ended.v1', data: { act, outcome: 'refused', code: 'key_unknown' } });
   const started = item({ type: 'recant.run.started.v1', data: { run: 'r1', plan: 'p1', by: 'person:ada' } });
-  const finished = item({ type: 'recant.run.finished.v1', data: { run: 'r1', plan: 'p1', fullyRestored: true } });
+  const finished = item({ type: 'recant.run.finished.v1', data: { run: 'r1', plan: 'p1', verdict: 'fully_restored' } });
   const planned = item({ type: 'recant.plan.created.v1', data: { plan: 'p1', by: 'person:ada', steps: 1, conflicts: 2 } });
   const lines = (items: never[], more: never[] = []) =>
     actsText({ items }, plain, more)
@@ -105,7 +105,7 @@ test('a long run shows steps that were not restored first, and counts what it le
     })),
   ];
   const conflicts = [{ ...mail, kind: 'irreversible', detail: 'Its tool was declared irreversible.' }];
-  const account = { selected: 104, outcomes: {}, left: {}, open: 0, residue: [], tainted: 0, fullyRestored: false };
+  const account = { selected: 104, outcomes: {}, left: {}, open: 0, residue: [], tainted: 0, verdict: 'partly_restored', unverified: {} };
   const run = { id: 'r', plan: 'p', state: 'finished', approvals: [], tainted: [], stepList: steps, left, conflicts, account };
   const lines = runText(run as never, plain).split('\n');
   expect(lines.filter((line) => /^\d+ +bot/.test(line))).toHaveLength(40);

@@ -106,7 +106,7 @@ test('a plan runs after another person approved it; both are recorded', async ()
   expect((await ada.plan(plan.id)).approval).toEqual({ state: 'approved', need: 'claimed', given: [given] });
   const { id } = await ada.createRun(plan.id, plan.digest);
   await waitUntil(async () => (await ada.run(id)).state === 'finished');
-  expect(await ada.run(id)).toMatchObject({ by: 'person:ada', approvals: [given], account: { fullyRestored: true } });
+  expect(await ada.run(id)).toMatchObject({ by: 'person:ada', approvals: [given], account: { verdict: 'restored_unverified' } });
   expect(await priceOf(1)).toBe(100);
 
   const told = (await acts('approvePlan')).map(({ data }) => data);

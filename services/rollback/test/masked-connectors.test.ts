@@ -52,7 +52,7 @@ test('personal data and secrets in a trigger’s message are stored nowhere; the
   await bad.sql('reprice', 'UPDATE orders SET price = 1 WHERE id = 5');
   const plan = await stage.operator.createPlan({ selection: { agents: ['bad'] } });
   const run = await runOf(stage, plan);
-  expect(run.account).toMatchObject({ outcomes: { conflicted: 1 }, fullyRestored: false });
+  expect(run.account).toMatchObject({ outcomes: { conflicted: 1 }, verdict: 'not_restored' });
   expect(run.stepList[0]?.findings).toMatchObject([
     { code: 'constraint', resource: 'postgres://shop/public.orders/5', detail: expect.stringMatching(`^SQLSTATE P0001: ${MASKED}$`) },
   ]);

@@ -49,7 +49,7 @@ test('an attempt on a folder and a database is undone on both; if the database r
       const view = await stage.operator.run(id);
       return ['finished', 'waiting'].includes(view.state) ? view : undefined;
     });
-    expect(run.account).toMatchObject({ outcomes: { restored: 1, conflicted: 1 }, fullyRestored: false });
+    expect(run.account).toMatchObject({ outcomes: { restored: 1, conflicted: 1 }, verdict: 'partly_restored' });
     expect(run.stepList[0]?.findings.map(({ code, system }) => [code, system])).toEqual([
       ['constraint', 'shop'],
       ['taken_back', undefined],
@@ -63,7 +63,7 @@ test('an attempt on a folder and a database is undone on both; if the database r
     expect(again.body).toMatchObject({ conflicts: [], left: [{ reason: 'already_undone' }], steps: [{ tool: 'order' }] });
     const second = await stage.operator.createRun(again.id, again.digest);
     await waitUntil(async () => (await stage.operator.run(second.id)).state === 'finished');
-    expect((await stage.operator.run(second.id)).account).toMatchObject({ outcomes: { restored: 1 }, fullyRestored: true });
+    expect((await stage.operator.run(second.id)).account).toMatchObject({ outcomes: { restored: 1 }, verdict: 'restored_unverified' });
     await expect(readFile(join(root, 'order-3.txt'))).rejects.toMatchObject({ code: 'ENOENT' });
     expect(await stage.audit()).toEqual([]);
   } finally {

@@ -33,7 +33,7 @@ test('I5: undoing an agent restores the state without it; refuse stops at anothe
   const run = await ended(stage, (await stage.operator.createRun(skip.id, skip.digest)).id);
   expect(run).toMatchObject({
     state: 'finished',
-    account: { selected: 3, outcomes: { restored: 2 }, left: { skipped: 1 }, open: 0, fullyRestored: false },
+    account: { selected: 3, outcomes: { restored: 2 }, left: { skipped: 1 }, open: 0, verdict: 'partly_restored' },
   });
   expect(await rows(stage)).toEqual(
     before.map((row) =>
@@ -57,13 +57,13 @@ test('a rollback of a rollback restores the undone effects', async () => {
   const after = await rows(stage);
   const plan = await stage.operator.createPlan({ selection: { agents: ['bad'] } });
   const first = await ended(stage, (await stage.operator.createRun(plan.id, plan.digest)).id);
-  expect(first.account).toMatchObject({ outcomes: { restored: 2 }, fullyRestored: true });
+  expect(first.account).toMatchObject({ outcomes: { restored: 2 }, verdict: 'restored_unverified' });
 
   const again = await stage.operator.createPlan({ selection: { agents: ['bad'] } });
   expect(again.body.left.map(({ reason }) => reason)).toEqual(['already_undone', 'already_undone']);
   const back = await stage.operator.createPlan({ selection: { runs: [first.id] } });
   const second = await ended(stage, (await stage.operator.createRun(back.id, back.digest)).id);
-  expect(second.account).toMatchObject({ outcomes: { restored: 2 }, fullyRestored: true });
+  expect(second.account).toMatchObject({ outcomes: { restored: 2 }, verdict: 'fully_restored' });
   expect(await rows(stage)).toEqual(after);
   const third = await stage.operator.createPlan({ selection: { agents: ['bad'] } });
   expect(third.body).toMatchObject({ left: [], conflicts: [], steps: [{ tool: 'cancel' }, { tool: 'reprice' }] });

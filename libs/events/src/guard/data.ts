@@ -13,8 +13,8 @@ import { isConnectorName, isResource } from '../resource.ts';
 import { NONE } from '../scan.ts';
 import type { EventType } from '../types.ts';
 import { isUuidV7 } from '../uuid.ts';
-import { ACT_OUTCOMES, OUTCOMES, REVERSIBILITIES } from '../vocabulary.ts';
-import { flag, type Guard, integer, isObject, oneOf, orNull, text } from './guard.ts';
+import { ACT_OUTCOMES, OUTCOMES, REVERSIBILITIES, VERDICTS } from '../vocabulary.ts';
+import { type Guard, integer, isObject, oneOf, orNull, text } from './guard.ts';
 import { inlineObject } from './inline.ts';
 import { list, record, type Shape, shape } from './members.ts';
 import {
@@ -139,7 +139,7 @@ export const DATA_GUARDS: Readonly<Record<EventType, Shape>> = {
     conflicts: count,
   }),
   'recant.run.started.v1': shape({ run: recordId, plan: recordId, digest, by: name }),
-  'recant.run.finished.v1': shape({ run: recordId, plan: recordId, outcomes: record(name, count), fullyRestored: flag }),
+  'recant.run.finished.v1': shape({ run: recordId, plan: recordId, outcomes: record(name, count), verdict: oneOf(VERDICTS) }),
   'recant.act.ordered.v1': shape({ act: action, operation: name, by: name, target: inlineObject, request: name }),
   'recant.act.ended.v1': shape({ act: action, outcome: oneOf(ACT_OUTCOMES) }, { code: name, detail: inlineObject }),
   'recant.authority.refused.v1': shape(

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { EventType } from '../types.ts';
-import { ACT_OUTCOMES } from '../vocabulary.ts';
+import { ACT_OUTCOMES, VERDICTS } from '../vocabulary.ts';
 import { attemptEffects, attemptIntended, attemptSettled } from './attempt.ts';
 import { action, count, digest, inlineObject, map, name, positive, recordId, span, time } from './texts.ts';
 
@@ -18,7 +18,7 @@ export const planCreated = z.strictObject({
   conflicts: count,
 });
 export const runStarted = z.strictObject({ run: recordId, plan: recordId, digest, by: name });
-export const runFinished = z.strictObject({ run: recordId, plan: recordId, outcomes: map(name, count), fullyRestored: z.boolean() });
+export const runFinished = z.strictObject({ run: recordId, plan: recordId, outcomes: map(name, count), verdict: z.enum(VERDICTS) });
 
 export const actOrdered = z.strictObject({ act: action, operation: name, by: name, target: inlineObject, request: name });
 export const actEnded = z.strictObject({

@@ -85,7 +85,7 @@ function cellsOf(event: RecantEvent, { acts, runs }: Outcomes, opened: ReadonlyS
 }
 
 const endText = ({ outcome, code }: Ended): string => (code === undefined ? outcome : `${outcome}: ${codeText(code)}`);
-const restoredText = ({ fullyRestored }: Finished): string => (fullyRestored ? 'fully restored' : 'not fully restored');
+const restoredText = ({ verdict }: Finished): string => verdict.replaceAll('_', ' ');
 const codeText = (code: string): string => code.replaceAll('_', ' ');
 /** `revokeKey` → `revoke key`. */
 const operationText = (operation: string): string => operation.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);

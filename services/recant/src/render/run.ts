@@ -1,4 +1,5 @@
 import type { RunSummaryView, RunView } from '@recant/api';
+import type { UnverifiedReason, Verdict } from '@recant/events';
 import { count, type Paint, printable } from '../terminal/output.ts';
 import { table } from '../terminal/table.ts';
 import { actionTimeMs, clockTime } from '../terminal/time.ts';
@@ -88,11 +89,24 @@ function summary(run: RunView, paint: Paint): string {
   const ended = Object.entries(account.outcomes).map(([outcome, steps]) => `${steps} ${outcome.replaceAll('_', ' ')}`);
   const left = Object.entries(account.left).map(([reason, attempts]) => `${attempts} not undone (${reason.replaceAll('_', ' ')})`);
   const sum = [...ended, ...left, ...(account.open === 0 ? [] : [`${account.open} open`])].join(', ');
-  const verdict = account.fullyRestored
-    ? paint('green', 'Fully restored.')
-    : paint('yellow', hasEnded(run) ? 'Not fully restored.' : 'Not finished yet.');
-  return `${verdict} ${count(account.selected, 'attempt')} selected: ${sum === '' ? 'none had an effect' : sum}.`;
+  const verdict = hasEnded(run) ? `${VERDICT_TEXTS[account.verdict]}.` : 'Not finished yet.';
+  const color = hasEnded(run) && account.verdict === 'fully_restored' ? 'green' : 'yellow';
+  const doubts = Object.entries(account.unverified).map(
+    ([reason, attempts]) => `\nUnverified: ${count(attempts ?? 0, 'attempt')} ${UNVERIFIED_TEXTS[reason as UnverifiedReason]}.`,
+  );
+  return `${paint(color, verdict)} ${count(account.selected, 'attempt')} selected: ${sum === '' ? 'none had an effect' : sum}.${doubts.join('')}`;
 }
+
+const VERDICT_TEXTS: Readonly<Record<Verdict, string>> = {
+  fully_restored: 'Fully restored',
+  restored_unverified: 'Restored, unverified',
+  partly_restored: 'Partly restored',
+  not_restored: 'Not restored',
+};
+
+const UNVERIFIED_TEXTS: Readonly<Record<UnverifiedReason, string>> = {
+  claimed: 'rest on effects that only the agent’s own process reported (claimed)',
+};
 
 /** The next command for a run that waits for a person. */
 function nextText(run: RunView): string {
@@ -109,7 +123,7 @@ export function runsText(runs: readonly RunSummaryView[], paint: Paint): string 
     clockTime(Date.parse(run.createdAt)),
     run.state,
     run.steps,
-    hasEnded(run) ? (run.account.fullyRestored ? 'fully restored' : 'not fully restored') : (run.alarm ?? ''),
+    hasEnded(run) ? VERDICT_TEXTS[run.account.verdict].toLowerCase() : (run.alarm ?? ''),
   ]);
   return `${table(['run', 'started', 'state', 'steps', 'outcome'], rows, paint)}\n`;
 }

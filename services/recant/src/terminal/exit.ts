@@ -9,7 +9,7 @@ export const EXIT = {
   refused: 3,
   /** No answer from the service, or it does not accept the credential. */
   unreachable: 4,
-  /** The run ended, but not everything was restored. */
+  /** The run ended with another verdict than `fully_restored`. */
   notFullyRestored: 5,
   /** Verification failed: the output names the broken rule. */
   notSound: 6,

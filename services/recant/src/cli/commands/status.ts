@@ -4,7 +4,7 @@ import { runsText } from '../../render/run.ts';
 import { CliError, EXIT } from '../../terminal/exit.ts';
 import { json } from '../../terminal/output.ts';
 import { type CommonOptions, openSession, type Session, type World, withConnection } from '../../terminal/session.ts';
-import { exitOf, follow, printRun } from './run.ts';
+import { ACCEPT_CLAIMED, exitOf, follow, printRun } from './run.ts';
 
 const HELP = `
 Without RUN: health of the service and its latest runs. With RUN: the account of that run; exit codes as for \`recant run\`.
@@ -18,13 +18,14 @@ Examples:
 const RUN_ACTS = ['pause', 'resume', 'cancel'] as const;
 const STEP_ACTS = ['retry', 'skip'] as const;
 type Act = (typeof RUN_ACTS)[number] | (typeof STEP_ACTS)[number];
-type StatusOptions = CommonOptions & { wait?: boolean; do?: Act; step?: string };
+type StatusOptions = CommonOptions & { wait?: boolean; do?: Act; step?: string; acceptClaimed?: boolean };
 
 export function addStatus(program: Command, world: World, exit: (code: number) => void): void {
   withConnection(program.command('status').description('show the service and its runs, or one run').argument('[run]', 'run id'))
     .option('--wait', 'wait until the run ends')
     .addOption(new Option('--do <act>', 'act on the run, or on one step with --step').choices([...RUN_ACTS, ...STEP_ACTS]))
     .option('--step <n>', 'number of the step that waits for a person')
+    .option('--accept-claimed', ACCEPT_CLAIMED)
     .addHelpText('after', HELP)
     .action(async (id: string | undefined, options: StatusOptions) => {
       const session = await openSession(world, options);
@@ -36,7 +37,7 @@ export function addStatus(program: Command, world: World, exit: (code: number) =
       const now = options.do === undefined ? await session.client.run(id) : await act(session, id, options.do, options.step);
       const run = options.wait ? await follow(world, session, now) : now;
       printRun(world, session, run, !options.wait);
-      exit(exitOf(run, !options.wait));
+      exit(exitOf(run, !options.wait, options.acceptClaimed === true));
     });
 }
 
