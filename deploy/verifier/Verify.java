@@ -446,7 +446,7 @@ public final class Verify {
         private void manifest() {
             if (ledger != null) throw misplaced("M");
             Json value = json("the manifest");
-            requireManifest(value.hasMembers("ledger", "logs", "made", "query", "tenant"), "has other members than listed in the format");
+            requireManifest(value.hasMembers("ledger", "logs", "made", "query", "tenant"), "members differ from those of the format");
             ledger = value.text("ledger");
             tenant = value.text("tenant");
             made = value.text("made");
@@ -461,7 +461,7 @@ public final class Verify {
         }
 
         private Log parseLog(Json value) {
-            requireManifest(value.hasMembers("epoch", "from", "origin", "shard", "shards", "size"), "has a log with other members than listed in the format");
+            requireManifest(value.hasMembers("epoch", "from", "origin", "shard", "shards", "size"), "has a log whose members differ from those of the format");
             long shards = value.whole("shards", 1, LOGS_MAX);
             long shard = value.whole("shard", 0, shards - 1);
             long epoch = value.whole("epoch", 1, Integer.MAX_VALUE);
@@ -712,7 +712,7 @@ public final class Verify {
             }
             receivedAtMs = frame.receivedAtMs;
             if (index == 0) requireGenesis(bytes, to);
-            else if (frame.kind == Frame.GENESIS) throw broken("genesis_misplaced", "expected any other kind, got genesis", index);
+            else if (frame.kind == Frame.GENESIS) throw broken("genesis_misplaced", "expected an entry that is not a genesis, got genesis", index);
             else if (frame.kind == Frame.EPOCH) openEpoch(bytes, to, index, warnings);
             tree.append(bytes, at, to);
             walk.meet(tree, epoch);

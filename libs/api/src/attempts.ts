@@ -65,7 +65,7 @@ export const listAttempts = route({
   path: '/v1/attempts',
   tag: 'attempts',
   summary: 'Attempts, newest first',
-  description: 'Paged by cursor: attempts appended between pages neither repeat nor hide attempts that existed at the first page.',
+  description: 'Paged by cursor. New attempts do not shift the pages: each attempt that existed at the first page is listed once.',
   roles: ['view', 'plan', 'execute', 'export', 'administer', 'rollback'],
   query: z.object({ ...attemptFilters, ...PageQuery, order: z.enum(['newest', 'oldest']).optional() }),
   responses: { 200: { description: 'A page', schema: AttemptPage } },

@@ -16,7 +16,7 @@ export const ReceiptBody = z
     shard: shard.optional(),
     index: index.optional().meta({
       description:
-        'Index of the first entry with this source and id; for a refusal stored as a dead letter (equivocation, or content that the key does not allow), its index.',
+        'Index of the first entry with this source and id. If the event was refused and stored as a dead letter (id already used, or not allowed for the key): the index of the dead letter.',
     }),
     code: z.string().optional(),
     detail: z.string().optional(),
@@ -94,6 +94,6 @@ export const putPart = route({
       .meta({ description: 'base64url of 16 random bytes.' }),
   }),
   body: { kind: 'raw', bytesMax: PART_BYTES_MAX, content: { 'application/octet-stream': z.string().meta({ format: 'binary' }) } },
-  responses: { 204: { description: 'Stored, now or earlier' } },
+  responses: { 204: { description: 'The part is stored, by this request or an earlier one' } },
   errors: ['part_digest_mismatch', 'store_full'],
 });

@@ -124,6 +124,6 @@ export const revokeKey = route({
   description: 'After the response, no process records anything under this key.',
   roles: ['administer'],
   params: z.object({ keyId: name }),
-  responses: { 204: { description: 'Revoked, now or earlier' } },
+  responses: { 204: { description: 'The key is revoked, by this request or an earlier one' } },
   errors: ['key_unknown'],
 });

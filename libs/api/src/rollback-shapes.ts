@@ -75,7 +75,7 @@ export const WindowInput = z
   .meta({
     id: 'Window',
     description:
-      '`from` and `to`: ISO 8601 with a zone, or a duration before now (`2h`, `1h30m`). `window`: a duration that ends now, or adjoins the one end given.',
+      '`from` and `to`: ISO 8601 with a zone, or a duration before now (`2h`, `1h30m`). `window`: a duration that ends now, or at `to`, or starts at `from`.',
   });
 export type WindowInput = z.infer<typeof WindowInput>;
 

@@ -94,6 +94,6 @@ export const eraseSubject = route({
   description: 'The sealed content becomes permanently unreadable. Entries, digests and proofs remain unchanged and valid.',
   roles: ['administer'],
   params: z.object({ subject }),
-  responses: { 200: { description: 'Destroyed, now or earlier', schema: ErasedSubject } },
+  responses: { 200: { description: 'The keys are destroyed, by this request or an earlier one', schema: ErasedSubject } },
   errors: ['sealing_not_configured'],
 });

@@ -62,7 +62,10 @@ export const listSources = route({
   query: z.object({
     ...PageQuery,
     gaps: z.boolean().optional().meta({ description: 'Only sources with gaps, late or repeated numbers, equivocations, or state `lost`.' }),
-    totals: z.boolean().optional().meta({ description: 'Include totals over all sources; reads the sequence numbers of each.' }),
+    totals: z
+      .boolean()
+      .optional()
+      .meta({ description: 'Include totals over all sources. Slower: reads the sequence numbers of every source.' }),
   }),
   responses: { 200: { description: 'A page', schema: SourcePage } },
   errors: ['cursor_invalid'],

@@ -6,7 +6,7 @@ export const StandingBody = z
   .object({
     shard,
     epoch: z.int().meta({ description: 'Epoch of the log; increases when an operator declares that an older copy was restored.' }),
-    start: index.meta({ description: 'First entry of the epoch; earlier entries were in the copy.' }),
+    start: index.meta({ description: 'Index of the first entry of the epoch; earlier entries come from the restored copy.' }),
     index: index.optional().meta({ description: 'Index of the event’s entry. Absent if the log lacks it.' }),
     covered: z.boolean().meta({
       description:

@@ -82,9 +82,9 @@ export const getHead = route({
   method: 'get',
   path: '/v1/head',
   tag: 'evidence',
-  summary: 'This tenant’s path to the newest signed head over all logs of the ledger',
+  summary: 'Proof that the ledger’s newest signed head includes this tenant’s logs',
   roles: READERS,
-  responses: { 200: { description: 'Opening of the tenant’s commitment and its path to the signed root', schema: HeadBody } },
+  responses: { 200: { description: 'The tenant’s logs, the salt of their commitment, and its path to the signed root', schema: HeadBody } },
   errors: ['not_published'],
 });
 
@@ -96,7 +96,7 @@ export const OpenedEpoch = z
     shard,
     epoch: z.int(),
     start: index,
-    origin: z.string().meta({ description: 'Origin of later checkpoints (their first line).' }),
+    origin: z.string().meta({ description: 'Origin of the new epoch: the first line of its checkpoints.' }),
   })
   .meta({ id: 'OpenedEpoch' });
 export type OpenedEpoch = z.infer<typeof OpenedEpoch>;

@@ -42,7 +42,7 @@ export function parseWindow(text: WindowText, nowMs: number): Window {
   if (text.window !== undefined) {
     const lengthMs = parseLength(text.window);
     if (fromMs !== undefined && toMs !== undefined)
-      throw new ApiFault('time_invalid', '`window` goes with one of `from` and `to`, not with both.');
+      throw new ApiFault('time_invalid', '`window` cannot be combined with both `from` and `to`: leave one out.');
     if (fromMs === undefined) fromMs = within('window', text.window, (toMs ?? nowMs) - lengthMs);
     else toMs = within('window', text.window, fromMs + lengthMs);
   }

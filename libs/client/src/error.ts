@@ -29,7 +29,7 @@ export class ApiError extends Error {
 
 const TLS = {
   trust: 'set RECANT_CA_FILE (in other programs: NODE_EXTRA_CA_CERTS) to the certificate of its authority',
-  certificate: 'this client has none; connect through a proxy that does',
+  certificate: 'this client cannot present one; connect through a proxy that can',
 };
 
 /** No readable response: whether the service executed the request is unknown. */

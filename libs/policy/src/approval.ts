@@ -3,7 +3,7 @@ import type { PlanBody } from '@recant/planner';
 
 /**
  * Which plans need a second person. `never`: none, for an installation with one person. `critical`: plans that undo claimed effects, or whose selection
- * names nothing but a window, outcomes or resources of any system. `always`: every plan.
+ * is limited only by time, outcome or a resource pattern that matches any system. `always`: every plan.
  */
 export const APPROVAL_RULES = ['never', 'critical', 'always'] as const;
 export type ApprovalRule = (typeof APPROVAL_RULES)[number];

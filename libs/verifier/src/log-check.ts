@@ -93,7 +93,7 @@ export class LogCheck {
         code: index === 0n ? 'genesis_missing' : 'genesis_misplaced',
         shard,
         index,
-        detail: `expected ${index === 0n ? 'a genesis entry' : 'any other kind'}, got ${frame.kind}`,
+        detail: `expected ${index === 0n ? 'a genesis entry' : 'an entry that is not a genesis'}, got ${frame.kind}`,
       });
     } else if (index === 0n) this.#checkGenesis(frame);
     else if (frame.kind === 'epoch') this.#checkEpoch(frame, index);

@@ -16,7 +16,7 @@ export const RULES = {
   genesis_missing: 'The log does not begin with its genesis entry: its beginning was cut off or replaced.',
   genesis_misplaced: 'A genesis entry follows other entries: two logs were joined.',
   epoch_invalid: 'The entry that opens an epoch does not match the log before it: a restore was invented or hidden.',
-  event_invalid: 'A recorded event is one that the ledger refuses: it was changed, or inserted without the ledger.',
+  event_invalid: 'The ledger refuses events like this recorded one: it was changed, or inserted without the ledger.',
   shard_mismatch: 'The event belongs to another log of this tenant: it was moved.',
   dead_letter_mismatch: 'A refused message is missing, or does not match the description in its entry.',
   checkpoint_inconsistent:

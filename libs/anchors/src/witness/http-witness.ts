@@ -56,7 +56,7 @@ export function httpWitness(options: HttpWitnessOptions): Witness {
         }
         if (answer.status !== 409) throw refusalOf(answer, key, sizeBefore, checkpoint);
         const size = readWith(key, answer, sizeIn);
-        if (size === sizeBefore) throw unavailable(key, 'rejected the old size in the request, but returned the same one');
+        if (size === sizeBefore) throw unavailable(key, `rejected size ${sizeBefore} as outdated, but returned the same size`);
         remember(origin, size);
       }
       throw unavailable(key, 'returned a different size for each request');
@@ -94,7 +94,8 @@ function cosignaturesIn(answer: Answer, key: VerifierKey, { note }: PublishedChe
       const time = Buffer.from(signature).readBigUInt64BE(0);
       return time > 0n && time <= nowSeconds + AHEAD_SECONDS_MAX;
     });
-    if (current.length === 0) throw new TransparencyError('signature_missing', 'no cosignature of its key, or only from the future');
+    if (current.length === 0)
+      throw new TransparencyError('signature_missing', 'no cosignature by its key, or only one dated in the future');
     return formatSignatures(current).trimEnd().split('\n');
   });
 }
@@ -124,7 +125,7 @@ function requireNotAhead(key: VerifierKey, sizeKnown: bigint, { size, origin }: 
 
 function refusalOf({ status }: Answer, key: VerifierKey, sizeBefore: bigint, { origin, size }: PublishedCheckpoint): AnchorError {
   if (status === 422) {
-    const why = `Witness ${key.name} rejected the consistency proof of ${origin}: it cosigned another tree of ${sizeBefore} entries than the one that now has ${size}.`;
+    const why = `Witness ${key.name} rejected the consistency proof of ${origin}: the log of ${size} entries does not extend the ${sizeBefore} entries that it cosigned.`;
     return new AnchorError('anchor_conflict', why);
   }
   if (status === 403 || status === 404)

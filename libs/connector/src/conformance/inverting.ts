@@ -23,7 +23,7 @@ export function invertingProperties(setting: Setting): void {
     await expectAtBefore(world, bad);
   });
 
-  test('images are durable before the tool runs, without release or settlement', async () => {
+  test('images are durable before the tool runs, even if the attempt is never released or settled', async () => {
     const { world, names } = setting.now();
     const before = await world.snapshot();
     const ref = names.attempt('bad');
@@ -81,7 +81,7 @@ export function repeatingProperties(setting: Setting): void {
     expect(await target.applied(names.run(), [1, 2])).toEqual([]);
   });
 
-  test('nothing is undone if everything is at before again', async () => {
+  test('an attempt whose parts are all at their before versions again is already undone', async () => {
     const { world, names } = setting.now();
     const bad = await play(world, names.attempt('bad'), [{ kind: 'change', item: 'a', value: '7' }]);
     await world.outside([{ kind: 'change', item: 'a', value: '1' }]);

@@ -71,11 +71,7 @@ async function compare(
   const tiles = log.tiles(facts.epoch);
   const rest = await log.leaves(integrated, facts.size);
   if (BigInt(rest.length) !== facts.size - integrated)
-    throw new LedgerTampered(
-      facts,
-      'index_gap',
-      `entry ${integrated + BigInt(rest.length)} is missing, the head counts ${facts.size} entries`,
-    );
+    throw new LedgerTampered(facts, 'index_gap', `entry ${integrated + BigInt(rest.length)} is missing, the head has size ${facts.size}`);
   const rootOfFirst = async (size: bigint): Promise<Uint8Array> => {
     if (size <= integrated) return rootAt(size, tiles);
     const frontier = await frontierAt(integrated, tiles);
@@ -83,11 +79,7 @@ async function compare(
     return frontier.root();
   };
   if (!same(await rootOfFirst(facts.size), frontierOf(facts).root()))
-    throw new LedgerTampered(
-      facts,
-      'frontier_differs',
-      `the root of ${facts.size} entries differs between the head and the entries with their tiles`,
-    );
+    throw new LedgerTampered(facts, 'frontier_differs', `the head and the tiles have different roots for ${facts.size} entries`);
   if (last !== undefined && !same(await rootOfFirst(last.size), last.root))
     throw new LedgerTampered(facts, 'log_differs_from_checkpoint', `the first ${last.size} entries have a different root`);
   for (const { size, root, anchor } of anchored)

@@ -20,7 +20,7 @@ export async function integrate(log: OpenLog): Promise<boolean> {
   const to = size - from > INTEGRATE_LEAVES_MAX ? from + BigInt(INTEGRATE_LEAVES_MAX) : size;
   const leaves = await log.leaves(from, to);
   if (BigInt(leaves.length) !== to - from)
-    throw new LedgerTampered(facts, 'index_gap', `entry ${from + BigInt(leaves.length)} is missing, the head counts ${size} entries`);
+    throw new LedgerTampered(facts, 'index_gap', `entry ${from + BigInt(leaves.length)} is missing, the head has size ${size}`);
   await log.putTiles(epoch, await growTiles(from, leaves, log.tiles(epoch)));
   return to < size;
 }

@@ -51,7 +51,7 @@ export function judgeAddCheckpoint(body: Uint8Array, find: (origin: string) => W
   const trusted = attempt('untrusted', () => ({ signatures: verifyNote(note, log.keys) }));
   if ('kind' in trusted) return trusted;
   if (request.sizeBefore > checkpoint.size) {
-    return { kind: 'malformed', error: new TransparencyError('size_shrinks', 'the old size is larger than the checkpoint') };
+    return { kind: 'malformed', error: new TransparencyError('size_shrinks', 'the old size is larger than the size of the checkpoint') };
   }
   const sizeKnown = log.latest?.size ?? 0n;
   if (request.sizeBefore !== sizeKnown) return { kind: 'conflict', size: sizeKnown };
@@ -68,7 +68,7 @@ function readRequest(body: Uint8Array): { request: AddCheckpointRequest; note: N
 function requireConsistent(latest: TreeHead | undefined, checkpoint: Checkpoint, proof: readonly Uint8Array[]): void {
   requireHead(checkpoint);
   if (latest !== undefined) verifyConsistency(latest, checkpoint, proof);
-  else if (proof.length > 0) throw new TransparencyError('proof_length_wrong', 'expected an empty proof from the empty tree');
+  else if (proof.length > 0) throw new TransparencyError('proof_length_wrong', 'expected an empty proof for old size 0');
 }
 
 function attempt<T extends object>(kind: Refusal, act: () => T): T | { readonly kind: Refusal; readonly error: TransparencyError } {

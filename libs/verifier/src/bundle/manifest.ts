@@ -37,7 +37,7 @@ export function encodeManifest({ ledger, tenant, made, query, logs }: Manifest):
 /** @throws BrokenRule `format` */
 export function parseManifest(bytes: Uint8Array): Manifest {
   const value = parseJsonRecord(bytes, 'the manifest');
-  if (!hasMembers(value, ['ledger', 'tenant', 'made', 'query', 'logs'])) throw bad('has other members than listed in the format');
+  if (!hasMembers(value, ['ledger', 'tenant', 'made', 'query', 'logs'])) throw bad('members differ from those of the format');
   const { ledger, tenant, made, query, logs } = value;
   if (typeof ledger !== 'string' || ledger === '' || typeof tenant !== 'string' || tenant === '') throw bad('lacks a ledger or tenant');
   if (!isTime(made as string) || typeof query !== 'object' || query === null || Array.isArray(query))
@@ -50,7 +50,7 @@ export function parseManifest(bytes: Uint8Array): Manifest {
 
 function parseLog(value: unknown, ledger: string, tenant: string): BundleLog {
   if (!hasMembers(value, ['shard', 'shards', 'epoch', 'origin', 'from', 'size']))
-    throw bad('has a log with other members than listed in the format');
+    throw bad('has a log whose members differ from those of the format');
   const { shard, shards, epoch, origin, from, size } = value as Record<string, unknown>;
   if (!isCount(shards, 1, SHARDS_MAX) || !isCount(shard, 0, shards - 1) || !isCount(epoch, 1, 2 ** 31 - 1))
     throw bad('has a log with an invalid shard, shards or epoch');

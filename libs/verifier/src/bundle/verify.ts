@@ -88,7 +88,7 @@ class BundleReading {
     const vkey = payload.toString('utf8');
     if (this.#manifest === undefined || this.#walk !== undefined || this.#vkeys.length >= KEYS_MAX) throw this.#misplaced('K');
     if (this.#vkeys.includes(vkey) || !vkey.startsWith(`${this.#manifest.ledger}+`))
-      throw new BrokenRule('format', `expected different keys named ${this.#manifest.ledger}, got a duplicate or another name`);
+      throw new BrokenRule('format', `expected distinct keys with the name ${this.#manifest.ledger}, got a duplicate or another name`);
     this.#vkeys.push(vkey);
   }
 

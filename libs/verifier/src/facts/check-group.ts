@@ -42,7 +42,7 @@ function checkAttempt(facts: Buffer, offsets: readonly number[], last: number, {
   const digests = chunks.map((at) => digestAt(facts, at));
   const digest = hash('sha256', digests.length === 1 ? (digests[0] as Buffer) : Buffer.concat(digests), 'hex');
   if (effects !== countAt(facts, last) || digest !== digestAt(facts, last).toString('hex')) {
-    const detail = `expected the ${countAt(facts, last)} effects of the settlement, got ${effects} others`;
+    const detail = `the ${effects} recorded effects do not match the settlement, which reports ${countAt(facts, last)} (count and digest)`;
     warn('chunk_missing', readFact(facts, last), detail);
   }
 }

@@ -16,7 +16,7 @@ function soundText({ counts, warnings, warningCounts, keys, keysGiven, anchorsUn
     `Signed by ${keys.length === 0 ? 'no key yet' : keys.join(', ')}${keysGiven ? '' : ' (not checked against keys that you trust: compare them, or pass --vkey)'}.`,
   ];
   if (anchors > 0 && anchorsUnused.length > 0)
-    lines.push(`${savedCheckpoints(anchorsUnused.length)} another log, or to entries before these.`);
+    lines.push(`Not compared: ${savedCheckpoints(anchorsUnused.length)} another log, or to entries before the verified ones.`);
   if (anchorsNewer.length > 0)
     lines.push(
       `${count(anchorsNewer.length, 'saved checkpoint')} ${anchorsNewer.length === 1 ? 'is newer than this bundle and can’t check it' : 'are newer than this bundle and can’t check it'}.`,

@@ -44,7 +44,7 @@ export async function recordExport(
   } catch (error) {
     await close();
     if (!(error instanceof LedgerTampered)) throw error;
-    world.err.write(`Warning: this export is not recorded, because the log takes no entries: ${error.message}\n`);
+    world.err.write(`Warning: this export is not recorded, because the log refuses new entries: ${error.message}\n`);
     return { done: async () => {}, [Symbol.asyncDispose]: async () => {} };
   }
 }

@@ -5,7 +5,7 @@ import { clockTime } from '../terminal/time.ts';
 const REASONS: Readonly<Record<NonNullable<PlanView['approval']['need']>, string>> = {
   rule: 'this service requires it for every plan (RECANT_APPROVALS)',
   claimed: 'the plan undoes effects that only the agent’s own process reported',
-  window: 'only a window, outcomes or resources of any system limit the selection',
+  window: 'the selection is limited only by time, outcome or a resource pattern that matches any system',
 };
 
 /** The state of the approval; empty for a plan that needs none. */

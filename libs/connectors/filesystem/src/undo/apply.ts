@@ -38,7 +38,7 @@ export async function endPlan(locked: LockedStore, plan: Plan): Promise<Ended> {
   if (stuck !== undefined || wrote.length > 0) {
     return ended(locked, plan, wrote, 'undecided', [
       ...findings,
-      findingOf(locked, plan.es, stuck ?? 'A partly applied inverse could not be taken back.'),
+      findingOf(locked, plan.es, stuck ?? 'A partly applied inverse could not be reverted.'),
     ]);
   }
   await locked.append({ k: 'aborted', run: plan.run, step: plan.step });

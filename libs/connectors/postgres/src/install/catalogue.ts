@@ -87,7 +87,7 @@ export async function readCatalogue(
   for (const row of rows) {
     if (row.partition) {
       if (row.kind === 'f')
-        skipped.push({ table: `${row.schema}.${row.name}`, reason: 'foreign partition: its rows are in another server' });
+        skipped.push({ table: `${row.schema}.${row.name}`, reason: 'foreign partition: its rows are on another server' });
       continue;
     }
     const reason = whyNotCaptured(row, columnsMax);
@@ -98,7 +98,7 @@ export async function readCatalogue(
 }
 
 function whyNotCaptured(row: Row, columnsMax: number): string | undefined {
-  if (row.kind === 'f') return 'foreign table: its rows are in another server';
+  if (row.kind === 'f') return 'foreign table: its rows are on another server';
   if (row.columns === null || row.columns.length === 0) return 'it has no columns';
   if (row.columns.length > columnsMax) return `expected at most ${columnsMax} columns, got ${row.columns.length}`;
   return undefined;

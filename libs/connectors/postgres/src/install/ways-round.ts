@@ -20,7 +20,7 @@ export async function waysRound(client: ClientBase, logins: readonly string[], t
   for (const { login, super: superuser, replication, createrole, owner } of roles.rows) {
     if (superuser) ways.push(`${login} is a superuser: it can disable every trigger and read every image`);
     else if (owner) ways.push(`${login} is a member of the owner of the capture`);
-    if (!superuser && replication) ways.push(`${login} may replicate: it reads everything, images included`);
+    if (!superuser && replication) ways.push(`${login} may use replication, which reads everything, images included`);
     if (!superuser && createrole) ways.push(`${login} may create roles, and so make logins that are not registered`);
   }
   const owned = await client.query<{ login: string; table: string; owner: boolean; trigger: boolean }>(TABLE_SQL, [

@@ -38,7 +38,7 @@ function problemOf(
   captured: ReadonlyMap<string, Captured>,
 ): Pick<Finding, 'code' | 'detail'> | undefined {
   if (effect.compensation?.connector !== CONNECTOR)
-    return { code: 'not_registered', detail: 'The recorded inverse names no connector or another one.' };
+    return { code: 'not_registered', detail: 'The recorded inverse does not name this connector.' };
   const [image, ...others] = effect.compensation.images;
   const ordinal = others.length === 0 && image !== undefined ? ordinalOfImage(image) : undefined;
   const row = ordinal === undefined ? undefined : captured.get(ordinal);

@@ -55,7 +55,7 @@ async function tail(world: World, options: ListOptions): Promise<void> {
   if (from !== undefined || to !== undefined)
     throw new CliError(
       EXIT.usage,
-      'tail prints new attempts only and takes no window',
+      'actions tail prints new attempts only; a window does not apply',
       'Leave out --window, --from and --to, or use `recant actions list`.',
     );
   for await (const attempt of follow(session.client, filters, { signal: world.signal })) {

@@ -23,7 +23,7 @@ export function addUp(program: Command, world: World): void {
   withFolder(program.command('up').description('start all services in this process, until Ctrl-C'))
     .option('--host <host>', 'address to listen on (RECANT_HOST; default 127.0.0.1)')
     .option('--port <port>', 'port to listen on, 0 for any free port (RECANT_PORT; default 7300)')
-    .option('--kafka', 'also read events from Kafka: a broker in the data folder, or KAFKA_BROKERS')
+    .option('--kafka', 'also read events from Kafka at KAFKA_BROKERS; if unset, starts a broker in the data folder')
     .addHelpText('after', HELP)
     .action(async (options: UpOptions) => {
       // Loaded on demand: without the services, other commands start several times as fast.

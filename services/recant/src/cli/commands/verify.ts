@@ -165,7 +165,8 @@ async function runReceipt(world: World, receipt: Uint8Array, { vkey, anchor, jso
       'A receipt needs --vkey: it contains no keys',
       'Get the key over a channel that you trust; `recant log vkeys` prints it at the ledger.',
     );
-  if (anchor.length > 0) throw new CliError(EXIT.usage, 'A receipt takes no --anchor: it contains its checkpoint', 'Leave out --anchor.');
+  if (anchor.length > 0)
+    throw new CliError(EXIT.usage, '--anchor does not apply to a receipt: it contains its checkpoint', 'Leave out --anchor.');
   const { verifyReceipt } = await import('../../evidence/verify-receipt.ts');
   const verdict = verifyReceipt(receipt, vkey);
   world.out.write(asJson ? json(verdict) : receiptText(verdict, painter(world.out)));
