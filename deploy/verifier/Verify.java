@@ -161,7 +161,7 @@ public final class Verify {
             "genesis_missing", "The log does not begin with its genesis entry: its beginning was cut off or replaced.",
             "genesis_misplaced", "A genesis entry follows other entries: two logs were joined.",
             "epoch_invalid", "The entry that opens an epoch does not match the log before it: a restore was invented or hidden.",
-            "event_invalid", "A recorded event is one that the ledger refuses: it was changed, or inserted without the ledger.",
+            "event_invalid", "The ledger refuses events like this recorded one: it was changed, or inserted without the ledger.",
             "shard_mismatch", "The event belongs to another log of this tenant: it was moved.",
             "dead_letter_mismatch", "A refused message is missing, or does not match the description in its entry.",
             "checkpoint_inconsistent", "The ledger signed an earlier state of this log that these entries do not reproduce: history was changed after it was signed.",
@@ -488,7 +488,7 @@ public final class Verify {
             int named = reader.at + ledgerAndPlus.length;
             String vkey = new String(bytes, reader.at, reader.to - reader.at, StandardCharsets.UTF_8);
             if (named > reader.to || !Arrays.equals(bytes, reader.at, named, ledgerAndPlus, 0, ledgerAndPlus.length) || vkeys.contains(vkey)) {
-                throw new Broken("format", "expected different keys named " + ledger + ", got a duplicate or another name");
+                throw new Broken("format", "expected distinct keys with the name " + ledger + ", got a duplicate or another name");
             }
             Key key = Key.parse(vkey);
             if (key == null) throw new Broken("format", "key: not an Ed25519 vkey of its name and id");
@@ -2069,7 +2069,7 @@ public final class Verify {
             boolean isSame = Arrays.equals(all, 0, 32, bytes, at + Facts.DIGEST_AT, at + Facts.DIGEST_AT + 32);
             long count = int64(bytes, at + Facts.COUNT_AT);
             if (count != effects || !isSame) {
-                warnings.add("chunk_missing", shard, index, "expected the " + count + " effects of the settlement, got " + effects + " others");
+                warnings.add("chunk_missing", shard, index, "the " + effects + " recorded effects do not match the settlement, which reports " + count + " (count and digest)");
             }
         }
     }

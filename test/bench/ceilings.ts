@@ -2,7 +2,7 @@ import { finished } from 'node:stream/promises';
 import pg from 'pg';
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
 
-/** Entries of one transaction: the most that one of the ledger's takes. */
+/** Entries of one transaction, as many as the ledger puts into one. */
 const ENTRIES_PER_TRANSACTION = 2_000;
 const TABLES = ['entry', 'attempt', 'settlement', 'effect'] as const;
 
@@ -21,13 +21,13 @@ interface Batch {
 }
 
 /**
- * What PostgreSQL takes of exactly the rows that the ledger committed, sent as ready-made binary COPY by a client that does nothing else. Its
- * tables grow with the ledger's, so that indexes are of equal size.
+ * The rate at which PostgreSQL accepts exactly the rows that the ledger committed, as prepared binary COPY from a client that does nothing else.
+ * The tables grow with the ledger's, so that indexes have equal size.
  */
 export class CeilingTables {
   readonly #client: pg.Client;
   readonly #tenant: string;
-  /** Entries that were measured already, by shard. */
+  /** Entries measured so far, by shard. */
   readonly #measured = new Map<number, number>();
 
   private constructor(client: pg.Client, tenant: string) {
@@ -49,7 +49,7 @@ export class CeilingTables {
     await this.#client.end();
   }
 
-  /** So that whatever is measured next writes its pages whole to the log, as everything else does. */
+  /** A checkpoint, so that the next measurement also begins with full-page writes. */
   async checkpoint(): Promise<void> {
     await this.#client.query('CHECKPOINT');
   }
@@ -75,7 +75,7 @@ export class CeilingTables {
     return { bytesOnly, allRows };
   }
 
-  /** Batches of one log each, the logs taking turns, as they came in. */
+  /** Batches of one log each, alternating between logs, in commit order. */
   async #readBatches(): Promise<Batch[]> {
     const sizes = 'SELECT shard, size::int FROM recant.log WHERE tenant_id = $1 AND size > 0 ORDER BY shard';
     let open: { shard: number; size: number }[] = (await this.#client.query(sizes, [this.#tenant])).rows;

@@ -1,6 +1,6 @@
 import { cpus, totalmem } from 'node:os';
 
-/** One measured number. `ratio` is what a floor or limit is about; below its floor the benchmark fails. */
+/** One measured number. `ratio` is value / limit; below its floor the benchmark fails. */
 export interface Figure {
   readonly metric: string;
   readonly value: number;
@@ -23,7 +23,7 @@ export function describeMachine(): string {
   return `${cpus().length} × ${first?.model.trim() ?? 'unknown'}, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.versions.node}`;
 }
 
-/** Compared with a limit of this run. */
+/** Adds a limit measured in the same run. */
 export function against(figure: Figure, limit: number, floor?: number): Figure {
   return { ...figure, limit, ratio: round(figure.value / limit, 3), ...(floor === undefined ? {} : { floor }) };
 }

@@ -19,12 +19,12 @@ import { createWorkload } from './workload.ts';
 const TENANT = 'bench';
 const PREFIX = 'recant://bench';
 const SEED = 20_261_101;
-/** Of the ceilings of the same run: see `CeilingTables`. */
+/** As a share of the ceilings of the same run (`CeilingTables`). */
 const FLOOR_BYTES_ONLY = 0.12;
 const FLOOR_ALL_ROWS = 0.35;
-/** The profiled pass is shorter: it says where the time goes, not how much is done. */
+/** The profiled pass is shorter: it shows where the time is spent, not the rate. */
 const PROFILED_SHARE = 0.25;
-/** The ledger and both ceilings take turns, so that what else the machine does hits them alike. One more before them warms up. */
+/** The ledger and both ceilings alternate, so that other load on the machine affects them equally. One extra round warms up. */
 const ROUNDS = 5;
 const MESSAGES_PER_SEND = 2_000;
 
@@ -36,7 +36,7 @@ interface Place {
   readonly postgresPid: number;
 }
 
-/** Events a second from a filled Kafka topic into committed rows, beside what PostgreSQL would take of the same bytes and rows. */
+/** Events per second from a filled Kafka topic into committed rows, compared with PostgreSQL's own rate for the same bytes and rows. */
 export async function benchIngest({ events }: { readonly events: number }): Promise<Results> {
   const folder = await mkdtemp(join(tmpdir(), 'recant-bench-'));
   const postgres = await startPostgres({ dataDir: join(folder, 'postgres'), temporary: true });
@@ -73,7 +73,7 @@ async function measure(place: Place, apiKey: string, events: number): Promise<Fi
     if (round > 0) valueBytes += bytes;
   }
   await fill(place, 'bench.profiled', apiKey, workload, profiled);
-  note(`reading them into the ledger, each beside what PostgreSQL takes of the same bytes and rows`);
+  note(`reading them into the ledger, and measuring PostgreSQL's own rate for the same bytes and rows`);
   const rounds = await measureRounds(place, perRound);
   const space = await measureSpace(place.ownerUrl, perRound * (ROUNDS + 1));
   await checkSound(place.store);
@@ -111,7 +111,7 @@ function figuresOf(
 ): Figure[] {
   const rate = median(rounds.map((round) => round.rate));
   const compare = (what: string, ceiling: keyof Ceilings, floor: number): Figure => ({
-    metric: `events through Kafka into committed rows, of ${what}`,
+    metric: `events through Kafka into committed rows, compared with ${what}`,
     value: Math.round(rate),
     unit: 'events/s',
     limit: Math.round(median(rounds.map(({ ceilings }) => ceilings[ceiling]))),
@@ -190,7 +190,7 @@ interface Run {
   readonly kafkaCpu: number;
 }
 
-/** From the first batch that the ledger takes to the last commit; joining the group is not counted. */
+/** From the first batch that the ledger appends to the last commit; joining the group is not counted. */
 async function consume(place: Place, topic: string, events: number): Promise<Run> {
   const { promise: done, resolve } = Promise.withResolvers<void>();
   let startedAt = 0;
@@ -238,7 +238,7 @@ const SPACE = `SELECT sum(pg_total_relation_size(c.oid))::float8 AS bytes,
     sum((SELECT count(*) FROM pg_index i WHERE i.indrelid = c.oid) * s.n_tup_ins)::float8 AS entries
   FROM pg_class c JOIN pg_stat_all_tables s ON s.relid = c.oid WHERE s.schemaname = 'recant' AND c.relkind = 'r'`;
 
-/** Bytes of tables with their indexes, and index entries, for each event. A row counts in every index of its table, partial ones included. */
+/** Bytes of tables with their indexes, and index entries, per event. A row counts in every index of its table, partial ones included. */
 async function measureSpace(ownerUrl: string, events: number): Promise<Figure[]> {
   const client = new pg.Client({ connectionString: ownerUrl });
   await client.connect();
@@ -254,7 +254,7 @@ async function measureSpace(ownerUrl: string, events: number): Promise<Figure[]>
   }
 }
 
-/** A rate of wrong rows is none. */
+/** The rate counts only if the ledger is sound. */
 async function checkSound(store: Store): Promise<void> {
   const violations = await withSnapshot(store.pool, TENANT, (snapshot) => auditTenant(TENANT, snapshot));
   if (violations.length > 0)

@@ -15,7 +15,7 @@ export function cpuSecondsOf(pid: number): number {
   return ticks / TICKS_PER_SECOND;
 }
 
-/** Fields of /proc/PID/stat behind the command's closing bracket; undefined where the process is gone. */
+/** Fields of /proc/PID/stat behind the command's closing bracket; undefined if the process has ended. */
 function statOf(pid: string): string[] | undefined {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'utf8');

@@ -9,7 +9,7 @@ import { READ_TILES } from '../../libs/store/src/publish/tiles.ts';
 import { describeMachine, type Results } from './figures.ts';
 
 export interface ProofReads {
-  /** Tiles that one proof asked for, and rows that PostgreSQL read for them. */
+  /** Tiles requested for one proof, and rows that PostgreSQL read for them. */
   readonly tiles: number;
   readonly rows: number;
   /** Pages of 8 KiB, of indexes and of TOAST too. */
@@ -18,11 +18,11 @@ export interface ProofReads {
 }
 
 const LOG = ['bench', 0, 1] as const;
-/** Every tile that a tree of that size has, made set-based: what is in them does not matter to how they are read. */
+/** All tiles of a tree of that size. Their content does not affect how they are read. */
 const MAKE_TILES = `INSERT INTO recant.tile (tenant_id, shard, epoch, level, n, hashes)
   SELECT $1, $2, $3, $4, n, decode(repeat('ab', 32 * least($6, $5 - n * $6)::int), 'hex') FROM generate_series(0, ($5 - 1) / $6) AS n`;
 
-/** Makes a log of that many entries, and asks PostgreSQL what the proof of one in its middle reads. @param url of the owner of the tables */
+/** Makes a log of that many entries and explains the reads of an inclusion proof for the middle entry. @param url of the owner of the tables */
 export async function explainProof(url: string, size: bigint): Promise<ProofReads> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
@@ -61,7 +61,7 @@ function rowsOfTiles(node: PlanNode): number {
 const ENTRIES = 10_000_000n;
 const TILES_MAX = 8;
 
-/** What a proof among 10 million entries costs the database. */
+/** Database reads of one proof among 10 million entries. */
 export async function benchProof(): Promise<Results> {
   const folder = await mkdtemp(join(tmpdir(), 'recant-bench-'));
   const postgres = await startPostgres({ dataDir: join(folder, 'postgres'), temporary: true });

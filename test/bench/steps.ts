@@ -1,6 +1,6 @@
 import { Session } from 'node:inspector/promises';
 
-/** What a frame of the stack belongs to: the first match from the innermost frame outwards. */
+/** Step of a stack frame: the first match from the innermost frame outwards. */
 const STEPS: readonly (readonly [string, RegExp])[] = [
   ['garbage collection', /^\(garbage collector\)/],
   ['check MACs', /eventMac|services\/ledger\/src\/intake\.ts/],

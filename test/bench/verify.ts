@@ -15,16 +15,16 @@ import { createWorkload } from './workload.ts';
 const LEDGER = 'recant.local/bench';
 const TENANT = 'bench';
 const SEED = 20_261_123;
-/** Of a bare loop over the same file in the same run. */
+/** As a share of a bare loop over the same file in the same run. */
 const FLOOR = 0.4;
 const ENTRIES_MIN = 300_000;
 /** The ledger signs at most once a second: at 5,000 events a second. */
 const ENTRIES_PER_CHECKPOINT = 5_000;
 const READ_BYTES = 1_048_576;
-/** Of each, taken in turns; the best of each counts, so that a busy moment of the machine falls on neither. */
+/** Rounds of each, alternating; the best of each counts, so that other load on the machine affects neither. */
 const ROUNDS = 3;
 
-/** Entries a second that `recant verify FILE` looks at, beside a loop that reads the same file, hashes each entry and appends it to a tree. */
+/** Entries per second of `recant verify FILE`, compared with a loop that reads the same file, hashes each entry and appends it to a tree. */
 export async function benchVerify({ events }: { readonly events: number }): Promise<Results> {
   const entries = Math.max(events, ENTRIES_MIN);
   const folder = await mkdtemp(join(tmpdir(), 'recant-bench-'));
@@ -74,7 +74,7 @@ async function rate(entries: number, work: () => Promise<void>): Promise<number>
   return (entries * 1_000) / (performance.now() - start);
 }
 
-/** What no verifier can do without: every byte of the file, a leaf for each entry, the tree. */
+/** The minimum for any verifier: read every byte, hash each entry, build the tree. */
 async function bareLoop(file: string): Promise<void> {
   const tree = Frontier.empty();
   let rest: Buffer = Buffer.alloc(0);

@@ -1,6 +1,6 @@
 /**
- * `npm run test:corpus -- FOLDER [--seed N]`: the retail sessions as eight agents at once, through Kafka; then twenty seeded rollbacks, each compared
- * cell by cell with what the harness recorded by triggers of its own. Exits 1 on any mismatch.
+ * `npm run test:corpus -- FOLDER [--seed N]`: plays the retail sessions as eight agents at once, through Kafka; then twenty seeded rollbacks, each compared
+ * cell by cell with the harness's own record, which its own triggers write. Exits 1 on any mismatch.
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -15,15 +15,15 @@ import { type Books, type Undone, undo } from './undo.ts';
 
 const INGEST_MS_MAX = 60_000;
 const OF_EACH_KIND_MIN = 5;
-/** The last runs are undone themselves: what they took back is there again. */
+/** The last runs are rolled back themselves, which restores the agents' changes. */
 const ROLLBACKS_OF_ROLLBACKS = 3;
-const tell = (text: string): void => void process.stderr.write(`${text}\n`);
+const log = (text: string): void => void process.stderr.write(`${text}\n`);
 
 async function main(): Promise<number> {
   const { positionals, values } = parseArgs({ allowPositionals: true, options: { seed: { type: 'string', default: '1' } } });
   const [folder] = positionals;
   if (folder === undefined) {
-    tell('Usage: npm run test:corpus -- FOLDER [--seed N]   (FOLDER holds db.json and sessions.ndjson)');
+    log('Usage: npm run test:corpus -- FOLDER [--seed N]   (FOLDER contains db.json and sessions.ndjson)');
     return 2;
   }
   const data = JSON.parse(await readFile(join(folder, 'db.json'), 'utf8'));
@@ -31,7 +31,7 @@ async function main(): Promise<number> {
     .trim()
     .split('\n')
     .map((line) => JSON.parse(line) as Session);
-  const stage = await setStage(data, sessions, tell);
+  const stage = await setStage(data, sessions, log);
   try {
     return await replayAndUndo(stage, sessions.length, Number(values.seed));
   } finally {
@@ -42,7 +42,7 @@ async function main(): Promise<number> {
 async function replayAndUndo(stage: Stage, sessions: number, seed: number): Promise<number> {
   const start = await readDatabase(stage.db);
   const calls = (await Promise.all(stage.agents.map((agent) => play(agent, stage.shop)))).flat();
-  tell(`${calls.length} calls played`);
+  log(`${calls.length} calls played`);
   await allSettled(stage, calls.length);
   const books: Books = { start, calls, undone: new Set(), originals: new Map() };
   const undone: Undone[] = [];
@@ -76,8 +76,8 @@ interface Played {
 async function report(stage: Stage, { seed, sessions, attempts, undone, again }: Played): Promise<number> {
   const all = [...undone, ...again];
   for (const one of all) {
-    tell(`${one.title}: ${one.conflicts} conflicts, ${one.steps} steps, ${one.undone} undone, ${one.mismatches.length} mismatches`);
-    for (const { cell, expected, found } of one.mismatches.slice(0, 5)) tell(`  ${cell} is ${found}, not ${expected}`);
+    log(`${one.title}: ${one.conflicts} conflicts, ${one.steps} steps, ${one.undone} undone, ${one.mismatches.length} mismatches`);
+    for (const { cell, expected, found } of one.mismatches.slice(0, 5)) log(`  ${cell} is ${found}, not ${expected}`);
   }
   const sum = (of: (one: Undone) => number): number => all.reduce((total, one) => total + of(one), 0);
   const { rows } = await stage.db.query<{ effects: number }>('SELECT count(*)::int AS effects FROM harness.change WHERE call IS NOT NULL');
@@ -97,7 +97,7 @@ async function report(stage: Stage, { seed, sessions, attempts, undone, again }:
   };
   for (const [name, value] of Object.entries(figures)) process.stdout.write(`${name.padEnd(20)} ${value}\n`);
   if (Math.min(figures.withConflict, figures.withoutConflict) < OF_EACH_KIND_MIN) {
-    tell(`This seed gives fewer than ${OF_EACH_KIND_MIN} selections with, or without, conflict: choose another.`);
+    log(`This seed gives fewer than ${OF_EACH_KIND_MIN} selections with a conflict, or fewer without: choose another seed.`);
     return 1;
   }
   return figures.mismatches === 0 ? 0 : 1;

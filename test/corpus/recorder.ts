@@ -2,8 +2,8 @@ import type { Client } from 'pg';
 import { PRIMARY_KEYS, TABLES, type Table } from './retail-schema.ts';
 
 /**
- * The harness' own record of every row change, kept by triggers of its own beside Recant's: what the comparison trusts.
- * A tool call says which it is by `harness.call`, and which columns an update sets by `harness.columns`.
+ * The harness's own record of every row change, written by its own triggers next to Recant's; the comparison relies on it.
+ * A tool call names itself in `harness.call`, and the columns that an update sets in `harness.columns`.
  */
 const RECORDER = `
   CREATE SCHEMA harness;
@@ -76,7 +76,7 @@ function apply(database: Database, { relation, operation, columns, old, new: row
     return;
   }
   const cells = database.get(key);
-  if (cells === undefined) throw new Error(`A call that was kept updates ${key}, which was inserted by one that is undone`);
+  if (cells === undefined) throw new Error(`A call that is not undone updates ${key}, which an undone call inserted`);
   for (const column of (columns ?? '').split(',')) cells.set(column, JSON.stringify((row as Cells)[column]));
 }
 

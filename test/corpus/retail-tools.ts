@@ -12,7 +12,7 @@ export interface Db {
 export type ToolArguments = Record<string, unknown>;
 type Tool = (db: Db, args: never) => Promise<unknown>;
 
-/** Writes name their columns to the harness: a column set to the value it had is a write too. */
+/** Writes name their columns to the harness: setting a column to its current value is a write too. */
 async function update(db: Db, table: Table, key: readonly unknown[], values: Row): Promise<void> {
   const columns = Object.keys(values);
   await db.query(`SELECT set_config('harness.columns', $1, true)`, [columns.join(',')]);
@@ -34,7 +34,7 @@ const cents = (amount: unknown): number => Math.round(Number(amount) * 100);
 const money = (amountCents: number): string => (amountCents / 100).toFixed(2);
 const isGiftCard = (method: Row): boolean => method.source === 'gift_card';
 
-/** Adds to a gift card's balance (negative: takes from it); other methods have none. */
+/** Adds to the balance of a gift card (negative: subtracts); other methods have no balance. */
 async function moveBalance(db: Db, user: unknown, methodId: string, amountCents: number): Promise<void> {
   const method = await lockMethod(db, user, methodId);
   if (isGiftCard(method)) await update(db, 'payment_method', [user, methodId], { balance: money(cents(method.balance) + amountCents) });
@@ -217,7 +217,7 @@ const WRITES: Record<string, Tool> = {
   exchange_delivered_order_items: exchangeDeliveredOrderItems,
 };
 
-/** A customer found by the fields given. */
+/** Finds a customer by the given fields. */
 async function findUser(db: Db, args: Row): Promise<unknown> {
   const columns = Object.keys(args).filter((column) => ['first_name', 'last_name', 'zip', 'email'].includes(column));
   const where = columns.map((column, at) => `lower("${column}") = lower($${at + 1})`).join(' AND ');

@@ -1,6 +1,6 @@
 import type { Call } from './sessions.ts';
 
-/** What one of the seeded selections asks for, in the words of the CLI. */
+/** One seeded selection, with a title like the CLI's. */
 export interface Drawn {
   readonly title: string;
   readonly selection: { agents?: string[]; sessions?: string[]; runs?: string[]; fromMs?: number; toMs?: number };
@@ -17,7 +17,7 @@ export function generator(seed: number): () => number {
   };
 }
 
-/** Sessions first, then windows, then agents: small selections seldom conflict, whole agents mostly do. */
+/** Sessions first, then windows, then agents: small selections rarely conflict, whole agents mostly do. */
 export function drawSelections(calls: readonly Call[], seed: number): Drawn[] {
   const random = generator(seed);
   const pick = <T>(values: readonly T[]): T => values[Math.floor(random() * values.length)] as T;

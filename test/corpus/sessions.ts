@@ -8,7 +8,7 @@ export interface Session {
   readonly actions: readonly { readonly name: string; readonly arguments: ToolArguments }[];
 }
 
-/** One tool call as the harness saw it; `call` is the name under which the harness' triggers filed its row changes. */
+/** One tool call as the harness saw it; `call` is the name under which the harness's triggers record its row changes. */
 export interface Call {
   readonly call: string;
   readonly agent: string;
@@ -36,7 +36,7 @@ export function deal(sessions: readonly Session[]): { name: string; sessions: Se
   }));
 }
 
-/** Plays all sessions of one agent, one after the other. A tool's own refusal is part of the corpus; anything else ends the run. */
+/** Plays all sessions of one agent, one after the other. Refusals by tools are part of the corpus; any other error ends the run. */
 export async function play(agent: Agent, shop: CapturingSystem<PostgresHandle>): Promise<Call[]> {
   const calls: Call[] = [];
   for (const session of agent.sessions) {

@@ -38,7 +38,7 @@ export async function setStage(
     signal: new AbortController().signal,
   });
   if (running.ownerUrl === undefined || running.brokers === undefined)
-    throw new Error('The stage needs a PostgreSQL and a broker of its own');
+    throw new Error('The stage needs the embedded PostgreSQL and broker');
   const operator = createClient({ url: running.url, apiKey: running.operatorKey });
   const { url, loginUrl } = await makeDatabase(running.ownerUrl);
   const db = new pg.Client({ connectionString: url });
@@ -91,7 +91,7 @@ export async function setStage(
   };
 }
 
-/** One connection for all sessions of an agent: a session's end leaves it open. */
+/** One connection for all sessions of an agent: closing a session leaves it open. */
 const shared = (transport: Transport): Transport => ({
   ...transport,
   send: (events, signal) => transport.send(events, signal),

@@ -6,10 +6,10 @@ import type { Drawn } from './selections.ts';
 import type { Call } from './sessions.ts';
 import type { Stage } from './stage.ts';
 
-/** What one selection came to. */
+/** Result of undoing one selection. */
 export interface Undone {
   readonly title: string;
-  /** Undefined where there was nothing to run. */
+  /** Undefined if the plan has nothing to run. */
   readonly run: string | undefined;
   readonly steps: number;
   readonly conflicts: number;
@@ -17,7 +17,7 @@ export interface Undone {
   readonly mismatches: readonly Mismatch[];
 }
 
-/** What the accounts say so far, against what the harness recorded. */
+/** Results of all accounts so far, to compare with the harness's record. */
 export interface Books {
   readonly start: Database;
   readonly calls: readonly Call[];
@@ -27,18 +27,18 @@ export interface Books {
   readonly originals: Map<string, string>;
 }
 
-const STANDS_STILL = new Set(['finished', 'cancelled', 'waiting', 'paused']);
+const STOPPED = new Set(['finished', 'cancelled', 'waiting', 'paused']);
 const RUN_MS_MAX = 120_000;
 const UNDONE = new Set<string>(['restored', 'already_undone']);
 
 /**
- * Plans a selection with `refuse`; runs it, or, where it conflicts, sees that it is refused and changes nothing, and runs it with `skip`.
- * Afterwards the database has to be what the harness replays.
+ * Plans a selection with `refuse` and runs the plan. If it conflicts, checks that it is refused and changes nothing, then runs it with `skip`.
+ * Afterwards the database must equal the harness's replay.
  */
 export async function undo(stage: Stage, drawn: Drawn, books: Books): Promise<Undone> {
   const refuse = await stage.operator.createPlan({ selection: drawn.selection, mode: 'refuse' });
   const conflicts = refuse.body.conflicts.length;
-  if (conflicts > 0) await seeRefused(stage, refuse);
+  if (conflicts > 0) await expectRefused(stage, refuse);
   const plan = conflicts > 0 ? await stage.operator.createPlan({ selection: drawn.selection, mode: 'skip' }) : refuse;
   const account = plan.runnable ? await run(stage, plan) : undefined;
   const undone = account === undefined ? 0 : enter(books, account);
@@ -47,7 +47,7 @@ export async function undo(stage: Stage, drawn: Drawn, books: Books): Promise<Un
   return { title: drawn.title, run: account?.id, steps: plan.body.steps.length, conflicts, undone, mismatches };
 }
 
-async function seeRefused(stage: Stage, plan: PlanView): Promise<void> {
+async function expectRefused(stage: Stage, plan: PlanView): Promise<void> {
   const before = await readDatabase(stage.db);
   const refusal = await stage.operator.createRun(plan.id, plan.digest).then(
     () => undefined,
@@ -63,15 +63,15 @@ async function run(stage: Stage, plan: PlanView): Promise<RunView> {
   await waitUntil(
     async () => {
       account = await stage.operator.run(account.id);
-      return STANDS_STILL.has(account.state);
+      return STOPPED.has(account.state);
     },
-    { timeoutMs: RUN_MS_MAX, what: 'the run to stand still' },
+    { timeoutMs: RUN_MS_MAX, what: 'the run to stop' },
   );
-  if (account.state !== 'finished') throw new Error(`The run stands still: ${account.state} ${account.alarm ?? ''}`);
+  if (account.state !== 'finished') throw new Error(`The run stopped unfinished: ${account.state} ${account.alarm ?? ''}`);
   return account;
 }
 
-/** Nobody writes while the rollbacks run: a step that the plan promised and that did not end well is a defect. */
+/** Nobody writes during a rollback, so a planned step that is not restored is a defect. */
 function enter(books: Books, account: RunView): number {
   for (const step of account.stepList) {
     if (!UNDONE.has(step.outcome ?? '')) throw new Error(`Step ${step.step} ended ${step.outcome}: ${JSON.stringify(step.findings)}`);

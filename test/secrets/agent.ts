@@ -1,4 +1,4 @@
-/** A process of an agent: does with every value of a corpus what can be done with it. Its order comes as JSON on standard input. */
+/** An agent's process: uses every value of the corpus in every way. Reads its order as JSON from standard input. */
 import { text } from 'node:stream/consumers';
 import { inspect } from 'node:util';
 import { filesystemSystem } from '@recant/connector-filesystem';
@@ -12,7 +12,7 @@ import { doAll, WAYS } from './deeds.ts';
 export interface AgentOrder {
   readonly name: string;
   readonly seed: string;
-  /** Of the ways that a value takes, each so manieth. */
+  /** Each value is used in every n-th way only. */
   readonly every: number;
   readonly url: string;
   readonly apiKey: string;
@@ -24,16 +24,16 @@ export interface AgentOrder {
   readonly redaction: NonNullable<RecantOptions['redaction']>;
 }
 
-/** Values that are at work at once. */
-const LANES = 4;
+/** Values in use at once. */
+const CONCURRENCY = 4;
 
 const order = JSON.parse(await text(process.stdin)) as AgentOrder;
 const { name, url, apiKey, brokers, redaction } = order;
-const pool = new pg.Pool({ connectionString: order.shopUrl, max: LANES });
+const pool = new pg.Pool({ connectionString: order.shopUrl, max: CONCURRENCY });
 const shop = postgresSystem({ name: 'shop', pool });
 const files = filesystemSystem({ name: 'files', root: order.root, store: order.store });
 const transport = brokers && kafkaTransport({ brokers: [...brokers], apiKey, tenant: 'default', url });
-/** What a careful agent writes to its log: all that the SDK tells it; what its own tools throw is its own affair. */
+/** The log of a careful agent: everything that the SDK reports. Errors of the agent's own tools are not part of it. */
 const log = (what: unknown): void => void process.stderr.write(`${inspect(what, { depth: 10, maxStringLength: null })}\n`);
 const recant = createRecant({
   ...{ agent: name, url, apiKey, redaction, systems: [shop, files], onProblem: log },
@@ -41,7 +41,7 @@ const recant = createRecant({
 });
 await recant.open();
 const left = corpus(order.seed).entries();
-const lane = async (): Promise<void> => {
+const worker = async (): Promise<void> => {
   for (const [index, planted] of left) {
     const ways = WAYS.filter((_, n) => (n + index) % order.every === 0);
     await doAll({ agent: name, recant, shop, files }, planted, index, ways, (error) => {
@@ -49,7 +49,7 @@ const lane = async (): Promise<void> => {
     });
   }
 };
-await Promise.all(Array.from({ length: LANES }, lane));
+await Promise.all(Array.from({ length: CONCURRENCY }, worker));
 await recant.close();
 await pool.end();
 process.stdout.write('done\n');

@@ -9,30 +9,30 @@ import { AGENT_ROLE } from './target.ts';
 
 export interface CampaignOptions {
   readonly seed: string;
-  /** Also an agent whose events go to a broker of Recant's own. */
+  /** Also run an agent that sends its events over Kafka. */
   readonly kafka: boolean;
-  /** False: nothing is taken out, to see that the search finds what stands there. */
+  /** False: record the values, to prove that the search finds them. */
   readonly redaction: boolean;
-  /** Of the ways that a value takes, each so manieth: a sample. */
+  /** Use each value in every n-th way only: a sample. */
   readonly every?: number;
 }
 
-/** Where what Recant leaves behind was looked through. */
+/** Everything that Recant writes, by place. */
 export const PLACES = ['database', 'rows', 'broker', 'logs', 'exports', 'agent', 'folder'] as const;
 export type Place = (typeof PLACES)[number];
 
 export interface Searched {
-  /** What was planted, in words that may be printed, and whether it is a secret of Recant's own. */
+  /** The planted values: a printable description, and whether it is one of Recant's own secrets. */
   readonly planted: readonly { readonly name: string; readonly own: boolean }[];
-  /** By place: which of them were found, and where. */
+  /** By place: indexes of the values found there, with the files. */
   readonly found: Readonly<Record<Place, ReadonlyMap<number, readonly string[]>>>;
   readonly bytes: number;
   readonly files: number;
-  /** Whether `recant parts show` gave back a value that was sealed. */
+  /** Whether `recant parts show` returned a sealed value. */
   readonly unsealed: boolean;
 }
 
-/** Lets agents work with every value in every way, undoes what they did, exports, stops, and searches all that is left. */
+/** Runs agents that use every value in every way, undoes their work, exports, stops, and searches everything that was written. */
 export async function runCampaign(options: CampaignOptions): Promise<Searched> {
   await using stage = await setStage(options);
   const { target } = stage;
@@ -52,7 +52,7 @@ async function playAndUndo(stage: Stage, { seed, redaction, every = 1 }: Campaig
   const rules = redaction ? { personal: true } : ({ secrets: false } as const);
   for (const agent of [{ name: 'by-http' }, ...(brokers ? [{ name: 'by-kafka', brokers }] : [])]) {
     await stage.play({ ...agent, seed, every, redaction: rules });
-    await untilHeard(stage, agent.name);
+    await untilClosed(stage, agent.name);
     await undo(stage, agent.name);
   }
 }
@@ -78,7 +78,7 @@ async function searchAll(stage: Stage, seed: string): Promise<Omit<Searched, 'un
   };
 }
 
-/** Recant's own, and the files that are there to hold them. */
+/** Recant's own secrets, each with the files that may contain it. */
 function ownSecrets({ made, target }: Stage): readonly { name: string; value: string; allowed: readonly string[] }[] {
   const password = (url: string): string => decodeURIComponent(new URL(url).password);
   const secretOf = (apiKey: string): string => apiKey.split('_').slice(2).join('_');
@@ -104,15 +104,15 @@ async function readSealed(stage: Stage): Promise<string> {
   throw new Error('nothing was sealed');
 }
 
-/** What went to Kafka is read from there some time later; the last that a source says is that it is closed. */
-async function untilHeard(stage: Stage, agent: string): Promise<void> {
+/** Waits until the ledger has read the agent's last event from Kafka: the close of its source. */
+async function untilClosed(stage: Stage, agent: string): Promise<void> {
   await waitUntil(async () => {
     const { items } = JSON.parse(await stage.recant(['sources', '--json'])) as { items: { agent: string; state: string }[] };
     return items.some((source) => source.agent === agent && source.state === 'closed');
   });
 }
 
-/** All that the agent did and that can be undone. What the target refuses, it refuses in words that have values in them. */
+/** Undoes everything that can be undone. Refusals of the target quote values. */
 async function undo(stage: Stage, agent: string): Promise<void> {
   const planned = JSON.parse(await stage.recant(['plan', '--agent', agent, '--mode', 'skip', '--json'])) as { id: string };
   const { id: plan } = planned;

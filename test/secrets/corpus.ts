@@ -1,20 +1,20 @@
 import { createHash } from 'node:crypto';
 
 /**
- * Values of the shapes that must not leave an agent's process. None is anybody's: secrets are made at run time of pieces and of a seed, so that no
- * scanner of this repository finds one in it; personal values are the examples that the issuers of such numbers publish.
+ * Values that must not leave an agent's process. None is real: secrets are built at run time from pieces and a seed, so that scanners of this
+ * repository find none; personal values are examples published by the issuers of such numbers.
  */
 export interface Planted {
-  /** The rule that has to find it. */
+  /** The rule that must match it. */
   readonly rule: string;
   readonly kind: 'secret' | 'personal';
-  /** What may not be found anywhere afterwards. */
+  /** The bytes to search for. */
   readonly value: string;
-  /** As a program, a query or a message shows it; left out where nothing but the name of a member gives it away. */
+  /** The value inside a program, query or message. Absent if only a member name identifies it. */
   readonly text?: string;
-  /** The name of a member that holds it, where the name gives it away. */
+  /** Member name that identifies the value, if one does. */
   readonly key?: string;
-  /** Known by its own shape: wherever it stands, also as the name of a file. */
+  /** Recognised by its format alone, in any place, including a file name. */
   readonly shaped?: true;
 }
 
@@ -106,7 +106,7 @@ function tokens(some: Characters): Planted[] {
   ];
 }
 
-/** What only the name beside it gives away. */
+/** Values that only the name next to them identifies. */
 function named(some: Characters): Planted[] {
   const found = (rule: string, value: string, text: string, key?: string): Planted => ({
     rule,

@@ -4,7 +4,7 @@ import { percentEncode } from '@recant/events';
 import type { ActionInput, Recant } from '@recant/sdk';
 import type { Planted } from './corpus.ts';
 
-/** What an agent works with. */
+/** The recorder and systems of an agent. */
 export interface Hands {
   readonly agent: string;
   readonly recant: Recant;
@@ -12,24 +12,24 @@ export interface Hands {
   readonly files: FilesystemSystem;
 }
 
-/** A value at work. */
+/** A value in use. */
 interface Case extends Planted {
   readonly index: number;
-  /** As a program shows it; the value itself where only a name gives it away. */
+  /** The value as text of a program or query. */
   readonly shown: string;
-  /** Members that hold it, beside others. */
+  /** Members that contain the value, next to others. */
   readonly members: Readonly<Record<string, unknown>>;
 }
 type Deed = (hands: Hands, planted: Case) => Promise<unknown>;
 
-/** Longer than what stands in an event: it becomes a part beside it. */
+/** Over the inline limit of an event, so it is stored as a part. */
 const LONG = 'All work and no play makes a dull log. '.repeat(600);
 const FILE_NAME_BYTES_MAX = 180;
 
-/** What agents do with values that nobody should read, by the way that each could take into a record. */
+/** What agents do with confidential values, by the way in which each could get into a record. */
 const DEEDS: Readonly<Record<string, Deed>> = {
   arguments: ({ recant }, { members }) => recant.action({ tool: 'note', arguments: { list: [{ members }] } }, () => {}),
-  'arguments in json in a text': ({ recant }, { members }) =>
+  'arguments as json in a text': ({ recant }, { members }) =>
     recant.action({ tool: 'post', arguments: { body: JSON.stringify(members) } }, () => {}),
   'long arguments': ({ recant }, { members }) => recant.action({ tool: 'note', arguments: { LONG, members } }, () => {}),
   'name of an argument': ({ recant }, { text }) =>
@@ -52,7 +52,7 @@ const DEEDS: Readonly<Record<string, Deed>> = {
       await tx.query('INSERT INTO note VALUES ($1, $2)', [index, shown]);
       await tx.query(`UPDATE note SET body = body || ' again' WHERE id = $1`, [index]);
     }),
-  'rows that cannot go back': (hands, { shown }) =>
+  'rows that cannot be restored': (hands, { shown }) =>
     onShop(hands, { tool: 'seal' }, (tx) => tx.query('INSERT INTO sealed (body) VALUES ($1)', [shown])),
   'key of a row': (hands, { text }) =>
     text === undefined ? done : onShop(hands, { tool: 'file' }, (tx) => tx.query('INSERT INTO filed VALUES ($1, $2)', [hands.agent, text])),
@@ -82,7 +82,7 @@ const done = Promise.resolve();
 
 export const WAYS: readonly string[] = Object.keys(DEEDS);
 
-/** What can be done with one value. @param failed told what the agent sees of each deed that does not succeed */
+/** Uses one value in the given ways. @param failed called with the error that the agent sees */
 export async function doAll(
   hands: Hands,
   planted: Planted,
@@ -108,7 +108,7 @@ async function onFiles({ agent, recant, files }: Hands, input: ActionInput, path
   });
 }
 
-/** A name of a file in which the value can be recognised. */
+/** A file name in which the value is recognisable. */
 function pathOf({ agent }: Hands, { text, value, shaped }: Case): string | undefined {
   const name = [text, ...(shaped ? [`of ${value}`] : [])].find(
     (name) => name !== undefined && !/[/\n]/.test(name) && Buffer.byteLength(name) <= FILE_NAME_BYTES_MAX,

@@ -3,8 +3,8 @@ import { startPostgres } from '@recant/local-postgres';
 import pg from 'pg';
 
 /**
- * Every row of every database of a server that has been ended, as text: what PostgreSQL compresses within its files is legible here.
- * Bytes stand as hexadecimal digits, and as they are where they are text.
+ * Writes every row of every database of a stopped server as text, because PostgreSQL compresses values in its files.
+ * Bytes are written as hexadecimal digits, and as text where they are UTF-8.
  */
 export async function dumpRows(dataDir: string, file: string): Promise<void> {
   const server = await startPostgres({ dataDir });
@@ -27,7 +27,7 @@ export async function dumpRows(dataDir: string, file: string): Promise<void> {
   }
 }
 
-/** The catalogue as well: comments, settings, statistics of what stands in columns. */
+/** Includes the catalogue: comments, settings, statistics with column values. */
 const TABLES = `SELECT format('%I.%I', nspname, relname) AS name FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace
   WHERE relkind IN ('r', 'm') AND relname <> 'pg_largeobject' ORDER BY 1`;
 

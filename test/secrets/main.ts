@@ -1,6 +1,6 @@
 /**
- * npm run test:secrets [-- seed ...]: agents do everything with secrets and personal values, over HTTP and over Kafka, and none of them may be found
- * in anything that Recant leaves behind; then the same with redaction switched off, where all have to be found. Ends with 1 where that is not so.
+ * npm run test:secrets [-- seed ...]: agents use secrets and personal values in every way, over HTTP and Kafka, and none may be found in anything
+ * that Recant writes; then the same without redaction, where all must be found. Exits with 1 otherwise.
  */
 
 import { runCampaign } from './campaign.ts';
@@ -11,7 +11,7 @@ const started = performance.now();
 const print = (text: string): boolean => process.stdout.write(`${text}\n`);
 let complaints = 0;
 for (const [n, seed] of seeds.entries()) {
-  // Once is enough to see that the search sees.
+  // One seed is enough to prove that the search finds values.
   for (const redaction of n === 0 ? [true, false] : [true]) {
     const searched = await runCampaign({ seed, kafka: true, redaction });
     const complained = complaintsOf(searched, { redaction, kafka: true });
@@ -25,6 +25,6 @@ for (const [n, seed] of seeds.entries()) {
   }
 }
 print(
-  `${complaints === 0 ? 'nothing leaked, and the search saw all that was there' : `${complaints} complaints`}: ${((performance.now() - started) / 1_000).toFixed(0)} s`,
+  `${complaints === 0 ? 'nothing leaked, and the search found every value without redaction' : `${complaints} complaints`}: ${((performance.now() - started) / 1_000).toFixed(0)} s`,
 );
 process.exitCode = complaints === 0 ? 0 : 1;

@@ -1,18 +1,18 @@
 import { percentEncode } from '@recant/events';
 
-/** Bytes of a needle below which it would be found by chance. */
+/** Shorter needles would be found by chance. */
 const BYTES_MIN = 9;
-/** Characters of a form that is not the value itself: shorter ones stand in every other hexadecimal digest. */
+/** Characters of an encoded form: shorter ones occur in hexadecimal digests by chance. */
 const FORM_CHARACTERS_MIN = 12;
 
-/** Bytes to look for, and the value that they are a form of. */
+/** Bytes to search for, and the value that they encode. */
 export interface Needle {
   readonly bytes: Buffer;
   readonly value: number;
   readonly form: string;
 }
 
-/** Every form in which one of the values could have been written down by something that did not know what it was. */
+/** Every encoding in which a component that does not know the value could write it. */
 export function needlesOf(values: readonly string[]): readonly Needle[] {
   return values.flatMap((text, value) => {
     const seen = new Set<string>();
@@ -49,13 +49,13 @@ function formsOf(value: string): (readonly [form: string, bytes: Buffer])[] {
   ];
 }
 
-/** As JSON is written by who keeps to ASCII. */
+/** JSON string escapes for everything outside ASCII. */
 const asciiOf = (character: string): string =>
   JSON.stringify(character)
     .slice(1, -1)
     .replace(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
 
-/** What is the same wherever the value begins within what was encoded: at each of three places, without the characters that its neighbours have a part in. */
+/** Base64 of the value at each of the three alignments, without the characters that also encode neighbouring bytes. */
 function base64Of(value: string): (readonly [form: string, text: string])[] {
   return [0, 1, 2].flatMap((shift) => {
     const bytes = Buffer.concat([Buffer.alloc(shift), Buffer.from(value)]);

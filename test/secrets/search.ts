@@ -11,7 +11,7 @@ export interface Find {
 const CHUNK_BYTES = 8 * 1024 * 1024;
 const KEY_BYTES = 4;
 
-/** Looks for all needles at once, byte by byte. */
+/** Searches for all needles at once, byte by byte. */
 export class Search {
   /** Whether some needle begins with these two bytes: small enough to stay in a processor's cache. */
   private readonly begins = new Uint8Array(1 << 16);
@@ -29,7 +29,7 @@ export class Search {
     this.longest = Math.max(...needles.map(({ bytes }) => bytes.length));
   }
 
-  /** Every file beneath, and their names. @param enters whether to look into something */
+  /** Searches every file below the folder, and their names. @param enters whether to search a path */
   async folder(folder: string, enters: (path: string) => boolean = () => true): Promise<Find[]> {
     const found: Find[] = [];
     for (const entry of await readdir(folder, { withFileTypes: true })) {

@@ -8,17 +8,17 @@ import { complaintsOf } from './complaints.ts';
 import { needlesOf } from './needles.ts';
 import { Search } from './search.ts';
 
-/** A sample of `npm run test:secrets`: over HTTP, and each value on some of the ways. */
+/** A sample of `npm run test:secrets`: over HTTP, each value in some ways. */
 const SAMPLE = { seed: 'sample', kafka: false, every: 3 } as const;
 const PATIENCE_MS = 300_000;
 
-test('secrets that agents were given appear nowhere in the output of Recant', { timeout: PATIENCE_MS }, async () => {
+test('secrets and personal values of agents appear nowhere in what Recant writes', { timeout: PATIENCE_MS }, async () => {
   const searched = await runCampaign({ ...SAMPLE, redaction: true });
   expect(searched.planted.length).toBeGreaterThan(60);
   expect(complaintsOf(searched, { ...SAMPLE, redaction: true })).toEqual([]);
 });
 
-test('with redaction switched off, all of it is found', { timeout: PATIENCE_MS }, async () => {
+test('without redaction, every value is found', { timeout: PATIENCE_MS }, async () => {
   const searched = await runCampaign({ ...SAMPLE, redaction: false });
   expect(complaintsOf(searched, { ...SAMPLE, redaction: false })).toEqual([]);
 });
@@ -48,20 +48,20 @@ describe('the search', () => {
     expect(new Set(found.map((find) => find.value))).toEqual(new Set([1]));
   });
 
-  it('finds a value in the name of a file, and not in a folder that it is told not to enter', async () => {
+  it('finds a value in a file name, and skips excluded folders', async () => {
     await writeFile(join(folder, 'a-secret-name.txt'), '');
     const search = new Search(needlesOf(['a-secret-name']));
     expect(await search.folder(folder)).toMatchObject([{ value: 0, form: 'as it is' }]);
     expect(await search.folder(folder, () => false)).toEqual([]);
   });
 
-  it('cannot see into what is compressed: rows are read out for that', async () => {
+  it('does not find compressed values, which is why rows are dumped', async () => {
     await writeFile(join(folder, 'file.gz'), gzipSync(value.repeat(20)));
     expect(await new Search(needlesOf([value])).folder(folder)).toEqual([]);
   });
 });
 
-test('complains of a value that was found, of one that was not where it has to be, and where nothing sealed can be read', () => {
+test('reports a value that was found, a value missing where it is expected, and sealed values that cannot be read', () => {
   const planted = [
     { name: 'a token', own: false },
     { name: 'a key of Recant', own: true },
@@ -72,11 +72,11 @@ test('complains of a value that was found, of one that was not where it has to b
     complaintsOf({ planted, unsealed, found: found(places) as never }, { redaction, kafka: true });
   const everywhere = new Map([[0, ['a file']]]);
   expect(judge({}, true)).toEqual([]);
-  expect(judge({}, true, false)).toEqual(['nothing of what was sealed can be read']);
-  expect(judge({ logs: everywhere }, true)).toEqual(['a token stands in logs: a file']);
+  expect(judge({}, true, false)).toEqual(['no sealed value can be read']);
+  expect(judge({ logs: everywhere }, true)).toEqual(['a token was found in logs: a file']);
   expect(judge({ rows: everywhere, exports: everywhere, broker: everywhere }, false)).toEqual([]);
   expect(judge({ rows: everywhere, exports: new Map([[1, ['a file']]]), broker: everywhere }, false)).toEqual([
-    'a key of Recant stands in exports: a file',
+    'a key of Recant was found in exports: a file',
     'a token was not found in exports',
   ]);
 });

@@ -12,23 +12,23 @@ import { openTarget, type Target } from './target.ts';
 
 const BIN = fileURLToPath(new URL('../../services/recant/bin/recant.js', import.meta.url));
 const AGENT = fileURLToPath(new URL('./agent.ts', import.meta.url));
-/** What somebody with the role for it reads on the screen. Nobody searches here. */
+/** Output that an authorised person reads on the screen; not searched. */
 export const READ = 'read';
 const START_MS_MAX = 180_000;
 
-/** Recant in a folder, as processes of its own, and a target beside it that is nobody's business. */
+/** Recant in a folder, as separate processes, and a target next to it that is not searched. */
 export interface Stage extends AsyncDisposable {
   readonly folder: string;
   readonly target: Target;
   readonly url: string;
   readonly brokers: readonly string[] | undefined;
-  /** What `recant up` made and showed once. */
+  /** The keys and the password that `recant up` printed once. */
   readonly made: { readonly operatorKey: string; readonly agentKey: string; readonly password: string };
-  /** Runs a command as its operator; what it prints is kept among the logs, or in another folder. @returns its standard output */
+  /** Runs a command as the operator and saves its output among the logs, or in another folder. @returns its standard output */
   recant(args: readonly string[], how?: { readonly expected?: number; readonly place?: string }): Promise<string>;
-  /** Lets an agent do its work, and rejects where its process does not end well. */
+  /** Runs an agent; rejects if its process fails. */
   play(order: Omit<AgentOrder, 'url' | 'shopUrl' | 'root' | 'store' | 'apiKey'>): Promise<void>;
-  /** Ends `recant up` in order. */
+  /** Stops `recant up` with SIGTERM. */
   end(): Promise<void>;
 }
 
@@ -63,7 +63,7 @@ export async function setStage({ kafka }: { readonly kafka: boolean }): Promise<
       const out = await readFile(outFile, 'utf8');
       return out.includes('Ctrl-C stops') ? out : undefined;
     },
-    { timeoutMs: START_MS_MAX, what: 'recant up to be up' },
+    { timeoutMs: START_MS_MAX, what: 'recant up to be ready' },
   );
   const word = (pattern: RegExp): string | undefined => pattern.exec(text)?.[1];
   const url = word(/(http:\/\/\S+)/);
@@ -105,7 +105,7 @@ interface Ended {
   readonly err: string;
 }
 
-/** What a process prints goes into `<log>.out` and `<log>.err`. */
+/** Writes the output of a process to `<log>.out` and `<log>.err`. */
 async function logged(child: ChildProcess, log: string): Promise<Ended> {
   const keep = async (name: 'out' | 'err'): Promise<string> => {
     const file = createWriteStream(`${log}.${name}`);

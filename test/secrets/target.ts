@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { startPostgres } from '@recant/local-postgres';
 import pg from 'pg';
 
-/** What agents work on: a database on a server of its own and a folder, both with the images that undoing needs. Nobody searches here. */
+/** The systems of the agents: a database on its own server and a folder, both with the images that undoing needs. Not searched. */
 export interface Target extends AsyncDisposable {
   readonly ownerUrl: string;
   readonly agentUrl: string;
@@ -13,7 +13,7 @@ export interface Target extends AsyncDisposable {
 
 /** The agents' login. */
 export const AGENT_ROLE = 'agent';
-/** No inverse removes a row of `sealed`: it is told why, with what stands in the row. */
+/** The target refuses to delete a row of `sealed`, with a message that quotes the row. */
 const SCHEMA = `
   CREATE TABLE note (id integer PRIMARY KEY, body text NOT NULL);
   CREATE TABLE filed (agent text, name text, PRIMARY KEY (agent, name));

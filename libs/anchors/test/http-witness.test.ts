@@ -44,9 +44,9 @@ async function lying(answer: (request: ReturnType<typeof decodeAddCheckpoint>, c
   return { witness, cosigned, asked };
 }
 
-const saidBy = async (work: Promise<unknown>): Promise<string> =>
+const errorOf = async (work: Promise<unknown>): Promise<string> =>
   work.then(
-    (value) => `believed ${JSON.stringify(value)}`,
+    (value) => `accepted ${JSON.stringify(value)}`,
     (error: AnchorError) => `${error.code}: ${error.message}`,
   );
 
@@ -69,7 +69,7 @@ test.for<[string, (made: Awaited<ReturnType<typeof lying>>, note: Uint8Array) =>
     /no cosignature/,
   ],
   ['another tree', ({ cosigned }) => ({ body: encodeCosignatures([cosigned(log.checkpoint(3).note)]) }), /does not verify/],
-  ['the future', ({ cosigned }, note) => ({ body: encodeCosignatures([cosigned(note, { seconds: 1_301n })]) }), /from the future/],
+  ['the future', ({ cosigned }, note) => ({ body: encodeCosignatures([cosigned(note, { seconds: 1_301n })]) }), /dated in the future/],
   ['nothing', () => ({ body: '' }), /malformed signatures/],
   ['garbage', () => ({ body: '\u0000\u0001\n' }), /control character/],
   ['no UTF-8', () => ({ body: new Uint8Array([0xff, 0x0a]) }), /not UTF-8/],
@@ -77,7 +77,7 @@ test.for<[string, (made: Awaited<ReturnType<typeof lying>>, note: Uint8Array) =>
   ['a page', () => ({ status: 409, type: 'text/html', body: '5\n' }), /409 with "text\/html"/],
   ['no size', () => ({ status: 409, type: 'text/x.tlog.size', body: '05\n' }), /expected a decimal number/],
   ['a long size', () => ({ status: 409, type: 'text/x.tlog.size', body: `${'9'.repeat(40)}\n` }), /at most 20/],
-  ['the same size', () => ({ status: 409, type: 'text/x.tlog.size', body: '0\n' }), /returned the same one/],
+  ['the same size', () => ({ status: 409, type: 'text/x.tlog.size', body: '0\n' }), /but returned the same size/],
   [
     'a larger size',
     () => ({ status: 409, type: 'text/x.tlog.size', body: '9\n' }),
@@ -87,24 +87,24 @@ test.for<[string, (made: Awaited<ReturnType<typeof lying>>, note: Uint8Array) =>
   ['that it does not know the key', () => ({ status: 403 }), /give its operator this ledger’s vkey/],
   ['a redirect', () => ({ status: 307 }), /status 307/],
   ['an error', () => ({ status: 500, body: 'no' }), /status 500/],
-])('believes nothing of a witness that answers with %s', async ([, answer, says]) => {
+])('rejects an answer of a witness with %s', async ([, answer, says]) => {
   const made: Awaited<ReturnType<typeof lying>> = await lying(({ checkpoint }) => answer(made, checkpoint));
-  const said = await saidBy(made.witness().cosign(log.origin, log.checkpoint(4), none));
-  expect(said).toMatch(/^anchor_unavailable: /);
-  expect(said).toMatch(says);
+  const error = await errorOf(made.witness().cosign(log.origin, log.checkpoint(4), none));
+  expect(error).toMatch(/^anchor_unavailable: /);
+  expect(error).toMatch(says);
 });
 
 test('a rejected consistency proof is a conflict', async () => {
   const { witness } = await lying(() => ({ status: 422 }));
-  expect(await saidBy(witness().cosign(log.origin, log.checkpoint(4), none))).toMatch(/^anchor_conflict: /);
+  expect(await errorOf(witness().cosign(log.origin, log.checkpoint(4), none))).toMatch(/^anchor_conflict: /);
 });
 
 test('limits requests and time', async () => {
   const fickle = await lying((_, count) => ({ status: 409, type: 'text/x.tlog.size', body: `${count}\n` }));
   const proof = (size: bigint) => log.proof(size, 100);
-  expect(await saidBy(fickle.witness().cosign(log.origin, log.checkpoint(100), proof))).toMatch(/different size for each request/);
+  expect(await errorOf(fickle.witness().cosign(log.origin, log.checkpoint(100), proof))).toMatch(/different size for each request/);
   expect(fickle.asked).toEqual([0n, 1n, 2n]);
   server?.close();
   const silent = await lying(() => undefined);
-  expect(await saidBy(silent.witness({ timeoutMs: 50 }).cosign(log.origin, log.checkpoint(4), none))).toMatch(/no answer within 50 ms/);
+  expect(await errorOf(silent.witness({ timeoutMs: 50 }).cosign(log.origin, log.checkpoint(4), none))).toMatch(/no answer within 50 ms/);
 });
