@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 
-/** What a vitest JSON report counts. No report means that nothing ran, a file that could not be loaded means a failure. */
+/** Counts of a vitest JSON report. Without a report nothing ran; a test file that could not be loaded is a failure. */
 function count(file) {
   try {
     const { numPassedTests, numFailedTests, numFailedTestSuites, success } = JSON.parse(readFileSync(file, 'utf8'));

@@ -8,27 +8,27 @@ export const AUDIENCE = 'urn:recant:matrix';
 export const OWN = 'acme';
 export const OTHER = 'other';
 const HOUR_MS = 3_600_000;
-/** No claim gives them. */
+/** Roles that no claim grants. */
 const KEYS_ONLY: readonly Role[] = ['emit', 'rollback'];
 
 export interface Caller {
   readonly name: string;
   readonly authorization: string | undefined;
-  /** Undefined: nobody believes what it sends. */
+  /** Undefined: the credential is not valid. */
   readonly scheme: Scheme | undefined;
   readonly roles: readonly Role[];
   readonly tenant: typeof OWN | typeof OTHER;
 }
 
-/** What the description alone says that must come of it. */
-export function expectedOf({ schemes, roles }: Operation, caller: Caller): 401 | 403 | 'let in' {
-  if (schemes.length === 0) return 'let in';
+/** The outcome that follows from the OpenAPI description alone. */
+export function expectedOf({ schemes, roles }: Operation, caller: Caller): 401 | 403 | 'allowed' {
+  if (schemes.length === 0) return 'allowed';
   if (caller.scheme === undefined) return 401;
   if (!schemes.includes(caller.scheme)) return 403;
-  return roles.some((role) => caller.roles.includes(role)) ? 'let in' : 403;
+  return roles.some((role) => caller.roles.includes(role)) ? 'allowed' : 403;
 }
 
-/** Each role, as a key and as a person, good and no good, of both tenants; and who shows nothing at all. */
+/** Each role, as a key and as a person, valid and invalid, of both tenants; and a caller without credentials. */
 export async function allCallers(store: Store, provider: TestProvider, password: string): Promise<Caller[]> {
   const callers: Caller[] = [
     { name: 'nobody', authorization: undefined, scheme: undefined, roles: [], tenant: OWN },

@@ -7,7 +7,7 @@ import { OWN } from './callers.ts';
 import { setBack } from './set-back.ts';
 import { SHARDS, SYSTEM, type World } from './world.ts';
 
-/** What fills an operation's description. */
+/** Parameters and body of a request. */
 export interface Asked {
   readonly params?: Readonly<Record<string, string | number>>;
   readonly query?: Readonly<Record<string, string>>;
@@ -16,9 +16,9 @@ export interface Asked {
 }
 
 export interface Fixture {
-  /** A request that is carried out if its caller may; made anew for each who may. */
+  /** A request that succeeds for an allowed caller; created anew for each of them. */
   ask(world: World): Asked | Promise<Asked>;
-  /** Stands in the answer to its own tenant, and in none to another, unless it is `shared`. */
+  /** Text in the answer to its own tenant and, unless `shared`, in no answer to another. */
   shows(world: World): string;
   readonly shared?: true;
 }
@@ -137,5 +137,5 @@ const SERVICE: Readonly<Record<string, Fixture>> = {
   getOpenApi: { ...shared, ask: () => ({}), shows: () => '"openapi":"3.1' },
 };
 
-/** By operation id. An operation without one fails the test: whoever adds it says here what there is to be had from it. */
+/** By operation id. An operation without a fixture fails the test. */
 export const FIXTURES: Readonly<Record<string, Fixture>> = { ...EVENTS, ...KEYS, ...EVIDENCE, ...ROLLBACK, ...SERVICE };

@@ -42,48 +42,48 @@ async function send({ method, path }: Operation, asked: Asked, { authorization }
 
 const isGood = ({ status }: Answer): boolean => status >= 200 && status < 300;
 
-/** What is wrong with an answer to somebody who may. */
+/** Violations in an answer to an allowed caller. */
 function complaintsOf(operation: Operation, fixture: Fixture, caller: Caller, answer: Answer): string[] {
   const { status, text } = answer;
-  const told = `${operation.operationId} by ${caller.name}: ${status}`;
-  if (status === 401 || status === 403) return [`${told}, but it may`];
+  const what = `${operation.operationId} by ${caller.name}: ${status}`;
+  if (status === 401 || status === 403) return [`${what}, expected success`];
   if (caller.tenant === OWN)
-    return isGood(answer) && text.includes(fixture.shows(world)) ? [] : [`${told} without a row: ${text.slice(0, 300)}`];
-  if (operation.isAddressed && isGood(answer)) return [`${told} for what is another tenant's`];
-  return !fixture.shared && isGood(answer) && text.includes(fixture.shows(world)) ? [`${told} shows what is another tenant's`] : [];
+    return isGood(answer) && text.includes(fixture.shows(world)) ? [] : [`${what} without a row: ${text.slice(0, 300)}`];
+  if (operation.isAddressed && isGood(answer)) return [`${what} for a resource of another tenant`];
+  return !fixture.shared && isGood(answer) && text.includes(fixture.shows(world)) ? [`${what} shows data of another tenant`] : [];
 }
 
 async function ask(operation: Operation): Promise<string[]> {
   const fixture = FIXTURES[operation.operationId];
   if (!fixture) return [`${operation.operationId} has no fixture in test/authority/fixtures.ts`];
-  const may = callers.filter((caller) => expectedOf(operation, caller) === 'let in');
+  const may = callers.filter((caller) => expectedOf(operation, caller) === 'allowed');
   const asked = await fixture.ask(world);
   const refused = callers
     .filter((caller) => !may.includes(caller))
     .map(async (caller) => {
       const { status } = await send(operation, asked, caller);
       const expected = expectedOf(operation, caller);
-      return status === expected ? [] : [`${operation.operationId} by ${caller.name}: ${status} instead of ${expected}`];
+      return status === expected ? [] : [`${operation.operationId} by ${caller.name}: expected ${expected}, got ${status}`];
     });
   const complaints = (await Promise.all(refused)).flat();
   for (const caller of may) {
-    // What asking changes is made anew for each who may change it.
+    // A request that changes something is created anew for each allowed caller.
     const anew = operation.method !== 'GET' && caller.tenant === OWN ? await fixture.ask(world) : asked;
     complaints.push(...complaintsOf(operation, fixture, caller, await send(operation, anew, caller)));
   }
-  if (!may.some(({ tenant }) => tenant === OWN)) complaints.push(`${operation.operationId} is for nobody`);
+  if (!may.some(({ tenant }) => tenant === OWN)) complaints.push(`${operation.operationId} has no allowed caller`);
   return complaints;
 }
 
-test('each operation is asked by everybody, and no fixture is of none', () => {
+test('every operation has a fixture, and every fixture an operation', () => {
   expect(operations.length).toBeGreaterThan(30);
   expect(callers).toHaveLength(2 + 8 * ROLES.length);
   expect(Object.keys(FIXTURES).sort()).toEqual(operations.map(({ operationId }) => operationId).sort());
 });
 
-test('who may what follows from the description alone: every role, as key and as person, of this tenant and another, good, ended, for others, forged', async () => {
+test('access follows from the description alone: every role, as key and as person, of this tenant and another, valid, ended, for another audience, forged', async () => {
   const complaints: string[] = [];
-  // What sets a log back comes last: what follows could meet it.
+  // Setting a log back comes last, because it affects later requests.
   for (const operation of operations.toSorted((a, b) => Number(a.operationId === 'openEpoch') - Number(b.operationId === 'openEpoch')))
     complaints.push(...(await ask(operation)));
   expect(complaints).toEqual([]);

@@ -2,15 +2,15 @@ import type { Role } from '@recant/api';
 
 export type Scheme = 'key' | 'person' | 'operator';
 
-/** One operation as the description has it: all that is expected of it follows from this. */
+/** One operation of the OpenAPI description, from which all expectations follow. */
 export interface Operation {
   readonly operationId: string;
   readonly method: string;
   readonly path: string;
-  /** None: it is public. */
+  /** Empty: the operation is public. */
   readonly schemes: readonly Scheme[];
   readonly roles: readonly Role[];
-  /** Its path names something that somebody made, and others cannot know. */
+  /** The path contains an id that only its tenant knows. */
   readonly isAddressed: boolean;
 }
 

@@ -5,12 +5,12 @@ import { encodeNote, formatCheckpoint, HASH_BYTES, parseVerifierKey } from '@rec
 import { OWN } from './callers.ts';
 import { SHARDS, type World } from './world.ts';
 
-/** Entries that the anchor knows of and the database does not. */
+/** Entries that the anchor covers and the database lacks. */
 const LOST = 1_000n;
 
-/** Makes a log look as it does after its database was restored from before its first entry: an anchor keeps a checkpoint of it. @returns its shard */
+/** Makes a log look restored to before its first entry: an anchor has a checkpoint of it. @returns its shard */
 export async function setBack({ folder, signing, store }: World): Promise<number> {
-  // One that nobody has met: what the ledger knows of a log and its anchors it remembers for a minute.
+  // An unused log: the ledger caches a log's state and anchors for a minute.
   const { rows } = await store.pool.query(
     `SELECT s FROM generate_series(0, $2 - 1) s WHERE NOT EXISTS (SELECT FROM recant.log l WHERE l.tenant_id = $1 AND l.shard = s) ORDER BY s DESC LIMIT 1`,
     [OWN, SHARDS],

@@ -21,7 +21,7 @@ import { AUDIENCE, OWN } from './callers.ts';
 export const SHARDS = 64;
 export const SYSTEM = 'acme-notes';
 
-/** What `recant up` mounts, on a real database, with something of the tenant's own behind each operation. */
+/** The routes of `recant up` on a real database, with data of the tenant for each operation. */
 export interface World {
   readonly url: string;
   readonly store: Store;
@@ -30,20 +30,20 @@ export interface World {
   readonly password: string;
   readonly folder: string;
   readonly signing: SigningKeys;
-  /** Of the one attempt that there is. */
+  /** Id of the only action. */
   readonly action: string;
   readonly source: string;
-  /** A run that stands still on the one file: later ones wait for it, and keep the state that a fixture gives them. */
+  /** A paused run on the only file. Later runs wait for it, so they stay in the state that a fixture gives them. */
   readonly firstRun: string;
-  /** Digests of parts: one kept as it came, one sealed. */
+  /** Digests of parts: one unsealed, one sealed. */
   readonly plainPart: string;
   readonly sealedPart: string;
-  /** A data key of this subject, made now. */
+  /** Creates a data key of this subject. */
   seal(subject: string): Promise<void>;
-  /** Key that sent what became a dead letter. */
+  /** Key whose message became a dead letter. */
   readonly strangerKeyId: string;
   plan(): Promise<PlanView>;
-  /** A run of a plan of its own, in this state, that no worker goes on with. */
+  /** A run with its own plan, in this state, that no worker continues. */
   run(state: string): Promise<string>;
   makeKey(over?: Partial<NewCredential>): ReturnType<Store['credentials']['create']>;
   [Symbol.asyncDispose](): Promise<void>;
@@ -73,14 +73,14 @@ export async function createWorld(provider: TestProvider): Promise<World> {
   await admin.registerSystem({ name: SYSTEM, connector: 'filesystem', options: await notes(folder) });
   const agents = createClient({ url, apiKey: agentKey });
   const plain = Buffer.from('{"part":"of acme"}');
-  const [plainPart, sealedPart] = [await keepPart(agents, plain), await keepPart(agents, await sealed(agents, plain))];
+  const [plainPart, sealedPart] = [await storePart(agents, plain), await storePart(agents, await sealed(agents, plain))];
   const { action, source } = await actOnce(url, agentKey, folder);
   const stranger = await makeKey({ roles: ['emit'], agents: ['acme-agent'] });
   await createClient({ url, apiKey: stranger.apiKey })
     .submitEvent(new TestSource('stranger').opened())
     .catch(() => undefined);
   const plan = () => admin.createPlan({ selection: { actions: [action] } });
-  const firstRun = await holdUp(store, await plan());
+  const firstRun = await blockRuns(store, await plan());
   await waitUntil(() => admin.receipt(action));
   await waitUntil(async () => (await fetch(`${url}/v1/head`, { headers: { authorization: `Bearer ${apiKey}` } })).ok);
   return {
@@ -151,7 +151,7 @@ async function notes(folder: string): Promise<{ root: string; store: string }> {
   return { root, store: join(folder, 'images') };
 }
 
-async function keepPart(agents: Client, bytes: Uint8Array): Promise<string> {
+async function storePart(agents: Client, bytes: Uint8Array): Promise<string> {
   const salt = randomBytes(16);
   const digest = partDigest(salt, bytes);
   await agents.putPart(digest, salt.toString('base64url'), bytes);
@@ -180,8 +180,8 @@ async function actOnce(url: string, apiKey: string, folder: string): Promise<{ a
   return { action, source };
 }
 
-/** @returns the run that holds up all others */
-async function holdUp(store: Store, { id, digest, body }: PlanView): Promise<string> {
+/** @returns the run that blocks all others */
+async function blockRuns(store: Store, { id, digest, body }: PlanView): Promise<string> {
   const run = uuidv7(Date.now(), randomBytes(16));
   const resources = body.steps.flatMap(({ systems }) => systems.flatMap(({ knownOrdinals }) => Object.keys(knownOrdinals)));
   await store.pool.query(

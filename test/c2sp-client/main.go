@@ -1,5 +1,5 @@
-// Reads one of a ledger's logs as any C2SP client does, with a client that is not ours (filippo.io/torchwood over golang.org/x/mod/sumdb), and verifies the
-// checkpoint's signature, every entry against the tree, and an inclusion proof of each entry asked for.
+// Reads a log of a ledger with a third-party C2SP client (filippo.io/torchwood over golang.org/x/mod/sumdb) and verifies the
+// checkpoint's signature, every entry against the tree, and inclusion proofs.
 //
 //	go run . URL ORIGIN VKEY SIZE_MIN     URL is .../v1/tlog/<shard>; the API key is read from standard input
 package main
@@ -18,7 +18,7 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 )
 
-// The endpoints are the tenant's own: a static bucket with the same files would need no key.
+// These endpoints are per tenant and need a key; a static bucket with the same files would not.
 type bearer struct{ key string }
 
 func (b bearer) RoundTrip(request *http.Request) (*http.Response, error) {
@@ -57,7 +57,7 @@ func run(args []string) error {
 		return err
 	}
 	if tree.N < sizeMin {
-		return fmt.Errorf("the checkpoint is of %d entries, %d are there", tree.N, sizeMin)
+		return fmt.Errorf("expected a checkpoint of at least %[2]d entries, got %[1]d", tree.N, sizeMin)
 	}
 	return readEntries(ctx, fetcher, tree)
 }
@@ -96,7 +96,7 @@ func readEntries(ctx context.Context, fetcher *torchwood.TileFetcher, tree tlog.
 		return err
 	}
 	if count != tree.N {
-		return fmt.Errorf("%d entries were read, the tree has %d", count, tree.N)
+		return fmt.Errorf("expected %[2]d entries in the tree, read %[1]d", count, tree.N)
 	}
 	for _, index := range []int64{0, tree.N / 3, tree.N / 2, tree.N - 1} {
 		entry, proof, err := client.Entry(ctx, tree, index)

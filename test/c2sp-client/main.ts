@@ -1,6 +1,6 @@
 /**
- * npm run test:c2sp: a client that is not ours reads a running ledger's checkpoint and tiles over HTTP and verifies them: filippo.io/torchwood, which speaks
- * C2SP signed-note, tlog-checkpoint and tlog-tiles, from the Go module proxy. Without Go it fails.
+ * npm run test:c2sp: a third-party client reads a running ledger's checkpoint and tiles over HTTP and verifies them: filippo.io/torchwood, which implements
+ * C2SP signed-note, tlog-checkpoint and tlog-tiles, from the Go module proxy. Needs Go.
  */
 import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
@@ -16,7 +16,7 @@ import { temporaryFolder, up } from '../../services/recant/test/process.ts';
 
 /** Two full tiles, and a part of a third. */
 const ATTEMPTS = 200;
-/** Genesis and three events an attempt. */
+/** Genesis and three events per attempt. */
 const ENTRIES = 1 + 3 * ATTEMPTS;
 const SHARDS = 8;
 const TENANT = 'recant';
@@ -45,11 +45,11 @@ try {
   const [vkey = ''] = (await read('vkeys')).split('\n');
   const args = [`${url}/v1/tlog/${shard}`, origin, vkey, String(ENTRIES)];
   await run(client, args, HERE, apiKey);
-  // A client that cannot fail proves nothing: another log's origin, another ledger's key, more entries than there are.
+  // The client must fail with another log's origin, another ledger's key, and more entries than exist.
   await refuses(client, [args[0] as string, `${origin}0`, vkey, '1'], apiKey);
   await refuses(client, [args[0] as string, origin, testSigner().vkey, '1'], apiKey);
   await refuses(client, [args[0] as string, origin, vkey, String(ENTRIES + 1_000)], apiKey);
-  process.stdout.write('a C2SP client that is not ours verifies this ledger, and refuses what is not it\n');
+  process.stdout.write('a third-party C2SP client verifies this ledger, and refuses another origin, key or size\n');
 } finally {
   await service.end('SIGTERM');
   await folder.remove();
@@ -59,7 +59,7 @@ try {
 function run(command: string, args: readonly string[], cwd: string, input = ''): Promise<void> {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { cwd, stdio: ['pipe', 'inherit', 'inherit'] });
-    child.on('error', (cause) => reject(new Error(`${command} cannot be run: install Go 1.25 or later (${cause.message})`, { cause })));
+    child.on('error', (cause) => reject(new Error(`cannot run ${command}: install Go 1.25 or later (${cause.message})`, { cause })));
     child.on('exit', (code) => (code === 0 ? resolve() : reject(new Error(`${command} ended with ${code}`))));
     child.stdin.on('error', () => undefined);
     child.stdin.end(input);

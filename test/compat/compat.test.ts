@@ -8,10 +8,10 @@ const read = (path: string): Uint8Array => new Uint8Array(readFileSync(new URL(p
 const readJson = <T>(path: string): T => JSON.parse(Buffer.from(read(path)).toString()) as T;
 const files = (folder: string): string[] => readdirSync(new URL(folder, import.meta.url)).filter((name) => name.endsWith('.event'));
 
-describe('released events are read for ever', () => {
+describe('released events stay readable', () => {
   const expected = readJson<ExpectedEvent[]>('v1/expected.json');
 
-  test('every file is expected, and every type has one', () => {
+  test('every file is listed, and every type has one', () => {
     expect(files('v1').sort()).toEqual(expected.map(({ file }) => file).sort());
     expect(new Set(expected.map(({ event }) => (event as { type: string }).type))).toEqual(new Set(EVENT_TYPES));
   });
@@ -25,10 +25,10 @@ describe('released events are read for ever', () => {
   });
 });
 
-describe('what was refused stays refused, for the same reason', () => {
+describe('refused bytes stay refused, with the same code', () => {
   const expected = readJson<ExpectedRefusal[]>('refused/expected.json');
 
-  test('every file is expected', () => {
+  test('every file is listed', () => {
     expect(files('refused').sort()).toEqual(expected.map(({ file }) => file).sort());
   });
 
@@ -37,6 +37,6 @@ describe('what was refused stays refused, for the same reason', () => {
   });
 });
 
-test.each(EVENT_TYPES)('the JSON Schema of %s is the one that was published', (type) => {
+test.each(EVENT_TYPES)('the JSON Schema of %s equals the published one', (type) => {
   expect(JSON.parse(JSON.stringify(eventJsonSchema(type)))).toEqual(readJson(`schemas/${type}.json`));
 });

@@ -7,7 +7,7 @@ const intended = example('intended-least');
 const changed = (event: RecantEvent, change: object): string => canonicalize({ ...event, ...change } as never);
 const changedData = (change: object): string => changed(intended, { data: { ...intended.data, ...change } });
 
-/** Bytes that no version may accept, with the code that says why. */
+/** Bytes that no version may accept, with their error code. */
 export const REFUSED: readonly (readonly [string, EventErrorCode, string | Uint8Array])[] = [
   ['too-large', 'too_large', text.padEnd(65_001)],
   ['too-deep', 'too_deep', '['.repeat(33) + ']'.repeat(33)],

@@ -1,5 +1,5 @@
 /**
- * Writes the fixtures of a version that is about to be released. What is there already is never touched: released bytes are read for ever.
+ * Writes the fixtures of a version that is about to be released. Existing files are never changed, because released bytes must stay readable.
  * Run: node test/compat/write.ts
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
@@ -25,7 +25,7 @@ export interface ExpectedRefusal {
   readonly code: EventErrorCode;
 }
 
-/** What is released stands as it is; what is new comes behind it. */
+/** Appends new items; released ones are unchanged. */
 function writeExpected<T extends { readonly file: string }>(path: string, items: readonly T[]): void {
   const released = existsSync(at(path)) ? (JSON.parse(readFileSync(at(path), 'utf8')) as T[]) : [];
   const known = new Set(released.map(({ file }) => file));

@@ -13,8 +13,8 @@ import { startLedgerProcess } from './ledger-process.ts';
 
 /**
  * I2: an acknowledged event is in its log once, in its source's order, through any crash. The ledger is killed (SIGKILL) before and after COPY and
- * COMMIT, again and again while events flow from Kafka; the next process resumes from what the store says. A sample runs always; RECANT_FAULTS=all
- * kills five times at each point while 20,000 events flow.
+ * COMMIT, repeatedly, while events arrive from Kafka; the next process resumes from the stored position. A sample always runs; RECANT_FAULTS=all
+ * kills five times at each point during 20,000 events.
  */
 const FULL = process.env.RECANT_FAULTS === 'all';
 const KILLS = FULL ? 5 : 1;
@@ -24,7 +24,7 @@ const SOURCES = 32;
 const TENANT = 'acme';
 
 test.each(FAILPOINTS)(
-  `I2: killed ${KILLS} times at %s while ${EVENTS} events flow, every acknowledged event is there once and in its source's order`,
+  `I2: killed ${KILLS} times at %s during ${EVENTS} events, every acknowledged event is in the log once, in its source's order`,
   { timeout: FULL ? 600_000 : 120_000 },
   async (failpoint) => {
     await using database = await testLedgerDatabase();
@@ -45,7 +45,7 @@ test.each(FAILPOINTS)(
       });
     try {
       for (let kill = 1; kill <= KILLS; kill += 1) {
-        // A share of the events for every process, so that each has enough transactions to be killed in.
+        // Each process gets a share of the events, with enough transactions to be killed in.
         producing.allow((EVENTS * kill) / (KILLS + 1));
         await using ledger = start(kill, `${failpoint}:${kill}`);
         expect(await ledger.exited).toEqual({ code: null, signal: 'SIGKILL' });

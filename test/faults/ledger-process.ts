@@ -6,7 +6,7 @@ import type { Readable } from 'node:stream';
 
 export interface LedgerProcess extends AsyncDisposable {
   readonly exited: Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>;
-  /** Where it listens, once it takes events. */
+  /** Its URL, once it accepts events. */
   readonly url: Promise<string>;
   /** Orderly (SIGTERM). */
   stop(): Promise<void>;
@@ -18,16 +18,16 @@ export interface LedgerProcessOptions {
   readonly kafka?: {
     readonly brokers: readonly string[];
     readonly topic: string;
-    /** A fresh one for each process: the broker waits half a minute for a member that was killed. Where to resume is the store's to say anyway. */
+    /** New for each process, because the broker waits half a minute for a killed member. The position to resume from is in the store. */
     readonly groupId: string;
   };
-  /** Files and folders of what it signs with and anchors in. */
+  /** File of the signing key and folder of the anchor. */
   readonly evidence?: { readonly signingKeyFile: string; readonly anchorDir: string };
   readonly shards: number;
   readonly failpoint?: string;
 }
 
-/** The ledger service as a process of its own. */
+/** The ledger service as a separate process. */
 export function startLedgerProcess(options: LedgerProcessOptions): LedgerProcess {
   const { kafka, evidence } = options;
   const child: ChildProcess = spawn(process.execPath, [join(import.meta.dirname, '../../services/ledger/src/main.ts')], {
@@ -55,7 +55,7 @@ export function startLedgerProcess(options: LedgerProcessOptions): LedgerProcess
   return { exited, url, stop: () => end('SIGTERM'), [Symbol.asyncDispose]: () => end('SIGKILL') };
 }
 
-/** Shows what went wrong. @returns where the ledger says that it listens */
+/** Prints warnings and errors of the log. @returns the URL that the ledger logs */
 async function readLog(stdout: Readable): Promise<string> {
   const found = Promise.withResolvers<string>();
   const lines = createInterface({ input: stdout });
@@ -64,6 +64,6 @@ async function readLog(stdout: Readable): Promise<string> {
     if (level >= 50) process.stderr.write(`${line}\n`);
     if (url !== undefined) found.resolve(url);
   });
-  lines.on('close', () => found.reject(new Error('the ledger ended before it took events')));
+  lines.on('close', () => found.reject(new Error('the ledger exited before it accepted events')));
   return found.promise;
 }

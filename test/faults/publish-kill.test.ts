@@ -14,13 +14,13 @@ import { startLedgerProcess } from './ledger-process.ts';
 
 const SHARDS = 2;
 const TENANT = 'acme';
-/** Milliseconds since 1970. Names of sources hold it: with another the four of them may all have one home shard. */
+/** Milliseconds since 1970. Part of the source names; with another value all four may have the same shard. */
 const START_MS = 1_790_000_000_000;
-/** Killed around the commit of tiles and of checkpoints; entries come between. A sample runs always, RECANT_FAULTS=all runs all. */
+/** Killed around the commits of tiles and checkpoints, with appends in between. A sample always runs, RECANT_FAULTS=all runs all. */
 const ALL = ['before', 'after'].flatMap((when) => [1, 2, 3].map((nth) => `publishing.${when}:${nth}`));
 const POINTS = process.env.RECANT_FAULTS === 'all' ? ALL : ['publishing.before:1', 'publishing.after:1', 'publishing.before:2'];
 
-test('I3: killed around every commit of publishing, each later checkpoint continues what was signed before, up to the last entry', {
+test('I3: killed around every commit of publishing, each later checkpoint extends the earlier ones, up to the last entry', {
   timeout: 180_000,
 }, async () => {
   await using database = await testLedgerDatabase();

@@ -5,8 +5,8 @@ import { startRollbackWorker } from './rollback-worker.ts';
 
 /**
  * I6: the rollback service is killed before and after each of claim, inverse, read-back and record, on the first, a middle and the last step; another
- * process goes on. The end is the same, and the target's own capture shows that no inverse took effect twice.
- * A sample runs always; RECANT_FAULTS=all runs every one.
+ * process continues. The result is the same, and the target's capture shows that no inverse took effect twice.
+ * A sample always runs; RECANT_FAULTS=all runs every case.
  */
 const STEPS = 50;
 const POINTS = ['claim', 'inverse', 'readback', 'record'].flatMap((name) => [`${name}.before`, `${name}.after`]);
@@ -29,7 +29,7 @@ afterAll(() => stage?.[Symbol.asyncDispose]());
 
 const rows = async () => (await stage.shop.owner.query('SELECT id, state, price FROM orders ORDER BY id')).rows;
 
-/** Changes that inverses of the run made, as the target recorded them: one row was changed by each of these attempts. */
+/** Changes by inverses of the run, as the target recorded them: each attempt changed one row. */
 const inverseChanges = async (run: string) =>
   (
     await stage.shop.owner.query(
@@ -39,13 +39,13 @@ const inverseChanges = async (run: string) =>
   ).rows;
 
 test.each(CASES)(
-  'I6: killed at $failpoint with $batchSteps at once, another worker ends the run as if nothing had been',
+  'I6: killed at $failpoint with $batchSteps at once, another worker finishes the run with the same result',
   { timeout: 180_000 },
   async ({ failpoint, batchSteps }) => {
     const before = await rows();
     const name = `bad-${failpoint.replace(/[.:]/g, '-')}-${batchSteps}`;
     const agent = await stage.agent(name);
-    // Some rows are written twice: those steps wait for each other.
+    // Some rows are written twice, so their steps depend on each other.
     for (let at = 0; at < STEPS; at++)
       await agent.sql('reprice', `UPDATE orders SET price = price + ${at + 1} WHERE id = ${1 + (at % 40)}`);
     const plan = await stage.operator.createPlan({ selection: { agents: [name] } });

@@ -16,7 +16,7 @@ export interface WorkerOptions {
   readonly batchSteps?: number;
 }
 
-/** The rollback service as a process of its own, on the database and ledger of a stage. */
+/** The rollback service as a separate process, on the database and ledger of a stage. */
 export async function startRollbackWorker(stage: Stage, { failpoint, batchSteps = 1 }: WorkerOptions = {}): Promise<RollbackWorker> {
   const folder = await mkdtemp(join(tmpdir(), 'recant-rollback-'));
   const keyFile = join(folder, 'master.key');

@@ -15,14 +15,14 @@ afterAll(() => stage?.[Symbol.asyncDispose]());
 
 const ROUTES: readonly RouteDescriptor[] = [...LEDGER_ROUTES, ...ROLLBACK_ROUTES, ...SERVICE_ROUTES];
 
-interface Told {
+interface Answer {
   readonly what: string;
   readonly status: number;
   readonly headers: Headers;
   readonly text: string;
 }
 
-async function ask(path: string, init: RequestInit & { key?: string } = {}): Promise<Told> {
+async function ask(path: string, init: RequestInit & { key?: string } = {}): Promise<Answer> {
   const { key = bearer, headers, ...rest } = init;
   const authorization = key === '' ? {} : { authorization: `Bearer ${key}` };
   const response = await fetch(`${stage.url}${path}`, { ...rest, headers: { ...authorization, ...(headers as Record<string, string>) } });
@@ -35,7 +35,7 @@ async function ask(path: string, init: RequestInit & { key?: string } = {}): Pro
 }
 
 const HOSTILE = ['x', '%00', '%ff', '..%2f..%2fetc%2fpasswd', "'%20OR%201=1--", '%24%7Bjndi%7D', '9'.repeat(400), '__proto__'];
-/** As a number, an instant or a place no column takes them. */
+/** Out of range for every column of numbers, times or positions. */
 const BEYOND = ['32768', '99999', '9007199254740991'];
 const cursorAfter = (...place: readonly unknown[]): string =>
   Buffer.from(JSON.stringify([1, [[0, '5']], null, place])).toString('base64url');
@@ -52,9 +52,9 @@ const BODIES = [
   JSON.stringify(Object.fromEntries(Array.from({ length: 20_000 }, (_, n) => [`k${n}`, n]))),
 ];
 
-/** Every route as it should not be asked: without a key, with wrong parameters, with wrong bodies, of wrong kinds. */
-async function provokeAll(): Promise<Told[]> {
-  const all: Told[] = [];
+/** Requests every route incorrectly: without a key, with wrong parameters, bodies and media types. */
+async function provokeAll(): Promise<Answer[]> {
+  const all: Answer[] = [];
   for (const route of ROUTES) {
     const pathOf = (value: string) => route.path.replaceAll(/\{\w+\}/g, value);
     const method = route.method.toUpperCase();
@@ -80,7 +80,7 @@ async function provokeAll(): Promise<Told[]> {
   return all;
 }
 
-/** What an attacker would like to read in an answer: stacks, statements, files, machines, versions. */
+/** Internal details that an answer must not contain: stacks, statements, files, machines, versions. */
 const LEAKS = [
   /\bat [\w.<>]+ \(|\bat (async )?(file|node):/,
   /node_modules|\.ts\b|\/src\/|file:\/\//,
@@ -90,8 +90,8 @@ const LEAKS = [
   /express|helmet|kafkajs|x-powered-by/i,
 ];
 
-function expectSafe(told: readonly Told[]): void {
-  for (const { what, status, headers, text } of told) {
+function expectSafe(answers: readonly Answer[]): void {
+  for (const { what, status, headers, text } of answers) {
     const where = `${what}: ${status} ${text.slice(0, 200)}`;
     expect(headers.get('content-security-policy'), where).toBe("default-src 'none';frame-ancestors 'none'");
     expect(headers.get('strict-transport-security'), where).toMatch(/^max-age=\d{7,}; includeSubDomains$/);
@@ -113,16 +113,16 @@ function expectSafe(told: readonly Told[]): void {
   }
 }
 
-test('whatever is asked, in whatever wrong way, has the headers of every answer, and its refusal says nothing of what is inside', async () => {
-  const told = await provokeAll();
-  expect(told.length).toBeGreaterThan(500);
-  expectSafe(told);
-  const statuses = new Set(told.map(({ status }) => status));
+test('every answer to an incorrect request has the security headers and contains no internal details', async () => {
+  const answers = await provokeAll();
+  expect(answers.length).toBeGreaterThan(500);
+  expectSafe(answers);
+  const statuses = new Set(answers.map(({ status }) => status));
   for (const status of [200, 400, 401, 404, 405, 415]) expect(statuses).toContain(status);
-  expect(told.filter(({ status }) => status === 500)).toEqual([]);
+  expect(answers.filter(({ status }) => status === 500)).toEqual([]);
 }, 120_000);
 
-test('headers, an address and parameters are bounded before anybody looks at them', async () => {
+test('headers, URL and parameters are limited before they are parsed', async () => {
   const { port } = new URL(stage.url);
   const send = (head: string) =>
     new Promise<string>((resolve) => {
@@ -149,10 +149,10 @@ test('headers, an address and parameters are bounded before anybody looks at the
     for (const leak of LEAKS) expect(text).not.toMatch(leak);
 });
 
-test('where the database is gone from under everything, answers say that it is away and not where it was', async () => {
+test('while the database is unavailable, answers say so without naming its address', async () => {
   const before = await ask('/v1/logs');
   expect(before.status).toBe(200);
-  // Nobody can connect any more, and whoever is connected is cut off: what comes back are the driver's own words.
+  // Nothing can connect any more and open connections end, so the errors are those of the driver.
   await using server = await testDatabase();
   const superuser = new pg.Client({ connectionString: server.ownerUrl });
   await superuser.connect();
@@ -160,12 +160,12 @@ test('where the database is gone from under everything, answers say that it is a
   await superuser.query(`ALTER DATABASE ${name} ALLOW_CONNECTIONS false`);
   await superuser.query('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1', [name]);
   await waitUntil(async () => (await ask('/v1/logs')).status >= 500);
-  const told: Told[] = [];
-  for (const route of ROUTES) told.push(await ask(route.path.replaceAll(/\{\w+\}/g, '1'), { method: route.method.toUpperCase() }));
+  const answers: Answer[] = [];
+  for (const route of ROUTES) answers.push(await ask(route.path.replaceAll(/\{\w+\}/g, '1'), { method: route.method.toUpperCase() }));
   await superuser.query(`ALTER DATABASE ${name} ALLOW_CONNECTIONS true`);
   await superuser.end();
-  expect(told.some(({ status }) => status >= 500)).toBe(true);
-  expectSafe(told);
-  // For whoever runs it, it stands in the log.
+  expect(answers.some(({ status }) => status >= 500)).toBe(true);
+  expectSafe(answers);
+  // The operator finds it in the log.
   expect(stage.log.some(({ level }) => (level as number) >= 50)).toBe(true);
 });

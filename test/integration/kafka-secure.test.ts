@@ -39,7 +39,7 @@ afterAll(async () => {
 });
 
 test.each(['plain', 'scram-sha-256', 'scram-sha-512'] as const)(
-  'an agent’s events reach the ledger over TLS, both sides logged in by %s',
+  'an agent’s events reach the ledger over TLS, both authenticated by %s',
   async (mechanism) => {
     const { brokers } = broker;
     const topic = `events.${mechanism}`;
@@ -68,7 +68,7 @@ async function refusal(options: Partial<ConnectionOptions>): Promise<{ code: str
   return { code: admin.code, message: admin.message.replaceAll(/127\.0\.0\.1:\d+/g, 'BROKER') };
 }
 
-test('whoever cannot come in, or would talk to somebody else, is told why and what to do in one line', async () => {
+test('a refused login or certificate, and an untrusted broker, are one line with reason and advice', async () => {
   const other = testCertificate('other', { ca: true });
   expect(await refusal({ tls: { ...tls, ca: other.cert } })).toEqual({
     code: 'untrusted',
@@ -111,7 +111,7 @@ async function put(name: string, text: string | Buffer): Promise<string> {
   return join(folder, name);
 }
 
-test('the service takes it all from its environment, says in one line what is wrong, and never the password', async () => {
+test('the service reads its settings from the environment; an error is one line without the password', async () => {
   const env = {
     PATH: process.env.PATH,
     RECANT_PORT: '0',

@@ -25,7 +25,7 @@ let dir: string;
 let database: TestDatabase;
 let owner: pg.Client;
 let ledger: RunningLedger;
-/** Events that were acknowledged, each once, as they were first sent. */
+/** Acknowledged events, each once, in their first form. */
 let acknowledged: string[];
 let problems: RecantError[];
 beforeEach(async () => {
@@ -48,7 +48,7 @@ interface Setting {
   readonly kafka?: TestKafka;
   readonly anchored: boolean;
 }
-/** In the place of the one that ran before. */
+/** Replaces the running ledger. */
 async function start({ kafka, anchored }: Setting, name = database.name): Promise<void> {
   const url = new URL(database.url);
   url.pathname = `/${name}`;
@@ -58,10 +58,10 @@ async function start({ kafka, anchored }: Setting, name = database.name): Promis
     ...(anchored && { evidence: { keys, anchors: [folderAnchor(dir)], timing } }),
   });
 }
-/** A copy of what is there now, while the ledger is away. */
+/** Copies the database while the ledger is stopped. */
 async function copy(setting: Setting): Promise<void> {
   await ledger.stop();
-  // A backend outlives its connection, by seconds where the machine is busy.
+  // A backend outlives its connection, by seconds on a busy machine.
   await waitUntil(() => owner.query(`CREATE DATABASE ${database.name}_old TEMPLATE ${database.name}`));
   await start(setting);
 }
@@ -87,7 +87,7 @@ function noting(transport: Transport): Transport {
     },
   };
 }
-/** Without a heartbeat, unless told: what is sent next finds out. */
+/** By default without a heartbeat: the next event notices the restore. */
 async function agent(transport: Transport, leaseMs = 3_600_000): Promise<Recant> {
   const onProblem = (problem: RecantError): void => void problems.push(problem);
   const recant = createRecant({ agent: 'bot', transport: noting(transport), leaseMs, ackTimeoutMs: 60_000, onProblem });
@@ -99,7 +99,7 @@ async function act(recant: Recant, times: number): Promise<void> {
 }
 
 const shardOfSource = (source: string): number => shardOf(TENANT, source, SHARDS);
-/** Events of the source as the log has them, in its order. */
+/** Events of the source in log order. */
 async function recorded(source: string): Promise<string[]> {
   const { rows } = await ledger.store.pool.query(
     `SELECT e.frame FROM recant.entry e JOIN recant.source s USING (tenant_id, source_no) WHERE s.source = $1 ORDER BY e.idx`,
@@ -107,7 +107,7 @@ async function recorded(source: string): Promise<string[]> {
   );
   return rows.map(({ frame }) => Buffer.from(decodeFrame(frame)?.body ?? []).toString());
 }
-/** All that is acknowledged now: heartbeats go on. */
+/** Waits for all events acknowledged so far; heartbeats continue. */
 async function allRecorded(source: string): Promise<void> {
   const due = acknowledged.length;
   await waitUntil(async () => (await recorded(source)).length >= due, { timeoutMs: 90_000 });
@@ -116,7 +116,7 @@ const anchoredSize = async (source: string): Promise<bigint> => {
   const note = await folderAnchor(dir).latest(originOf(LEDGER, { tenant: TENANT, shard: shardOfSource(source) }, 1));
   return note === undefined ? 0n : parseCheckpoint(parseNote(note).text).size;
 };
-/** What the copy has of the source's log: a broker acknowledges before and after that, as it likes. */
+/** Size of the source's log in the copy: a broker may acknowledge before or after it. */
 async function copiedSize(source: string): Promise<bigint> {
   const client = new pg.Client({ connectionString: new URL(`/${database.name}_old`, database.ownerUrl).href });
   await client.connect();
@@ -141,7 +141,7 @@ async function expectWhole(source: string): Promise<void> {
   expect(await ledger.audit()).toEqual([]);
 }
 
-test('I2: an older copy is restored and a person opens the epoch: the SDK that still runs sends again, and each event is there once, in order', async () => {
+test('I2: an older copy is restored and a person opens the epoch: the running SDK sends again, and each event is recorded once, in order', async () => {
   const setting = { anchored: true };
   await start(setting);
   const { apiKey } = await ledger.makeKey();
@@ -150,7 +150,7 @@ test('I2: an older copy is restored and a person opens the epoch: the SDK that s
   await copy(setting);
   const sizeOfCopy = BigInt(acknowledged.length) + 1n;
   await act(recant, 5);
-  // What is lost had been anchored in part: that is what tells.
+  // Some of the lost entries were anchored, which reveals the restore.
   await waitUntil(async () => (await anchoredSize(recant.source)) > sizeOfCopy);
   await act(recant, 5);
   await restore(setting);
@@ -165,7 +165,7 @@ test('I2: an older copy is restored and a person opens the epoch: the SDK that s
   await expectWhole(recant.source);
 }, 180_000);
 
-test('I2: an older copy that no anchor knows more of needs no person: what it lost comes again before anything newer', async () => {
+test('I2: an older copy that no anchor is ahead of needs no person: lost events are sent again before anything newer', async () => {
   const setting = { anchored: false };
   await start(setting);
   const { apiKey } = await ledger.makeKey();
@@ -175,7 +175,7 @@ test('I2: an older copy that no anchor knows more of needs no person: what it lo
   await copy(setting);
   await act(recant, 3);
   await restore(setting);
-  // Others may have filled the log up meanwhile.
+  // Other producers may have filled the log meanwhile.
   const other = createRecant({ agent: 'other', url, apiKey });
   await other.open();
   for (let n = 0; n < 20; n += 1) await other.action({ tool: 't' }, () => {});
@@ -185,7 +185,7 @@ test('I2: an older copy that no anchor knows more of needs no person: what it lo
   await expectWhole(recant.source);
 }, 180_000);
 
-test('I2: over Kafka a restored ledger reads the topic again from where the copy stood, and what the SDK sends again changes nothing', async () => {
+test('I2: over Kafka a restored ledger reads the topic again from the position in the copy, and events that the SDK resends change nothing', async () => {
   const kafka = await testKafka({ partitions: SHARDS });
   const setting = { kafka, anchored: true };
   await start(setting);
@@ -207,7 +207,7 @@ test('I2: over Kafka a restored ledger reads the topic again from where the copy
   await expectWhole(recant.source);
 }, 180_000);
 
-test('over Kafka, with an address to ask, the SDK sends again what the topic no longer holds: each event is there once', async () => {
+test('over Kafka with a ledger URL, the SDK resends events that the topic no longer has: each event is recorded once', async () => {
   const kafka = await testKafka({ partitions: SHARDS });
   const setting = { kafka, anchored: true };
   await start(setting);
@@ -222,7 +222,7 @@ test('over Kafka, with an address to ask, the SDK sends again what the topic no 
   await waitUntil(async () => (await anchoredSize(recant.source)) > copied);
   await restore(setting, () => emptyTopic(kafka, partition));
   await waitUntil(() => ledger.log.some(({ alarm }) => alarm === 'kafka_position'));
-  // A person goes on from what the topic holds.
+  // A person resumes from the topic's first offset.
   const stored = (await ledger.store.positions.read(kafka.topic)).find((position) => position.partition === partition);
   const { low } = await readOffsetRange(kafka, kafka.topic, partition);
   expect(stored?.next).toBeLessThan(low);
@@ -241,7 +241,7 @@ async function emptyTopic({ brokers, topic }: TestKafka, partition: number): Pro
   const admin = new Kafka({ clientId: 'recant-test', brokers, logLevel: logLevel.NOTHING }).admin();
   await admin.connect();
   try {
-    // It knows no topic before it has asked for one.
+    // The client knows no topic before it requests metadata.
     await admin.fetchTopicOffsets(topic);
     await admin.deleteTopicRecords({ topic, partitions: [{ partition, offset: '-1' }] });
   } finally {

@@ -22,7 +22,7 @@ describe.each(['http', 'kafka'] as const)('the SDK and the ledger, over %s', (wa
     await ledger.stop();
   });
 
-  test('every action is recorded whole: large arguments, effects in chunks, failure, another try', async () => {
+  test('every action is recorded completely: large arguments, effects in chunks, failure, retry', async () => {
     const shop = memorySystem('shop');
     const recant = createRecant({ agent: 'bot', systems: [shop], session: 's', ...transport() });
     await recant.open();

@@ -2,8 +2,8 @@ import { type TestDatabase, testLedgerDatabase } from '@recant/test-support';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-/** Tables of the whole ledger: nothing in them is of a tenant but its name. */
-const OF_NOBODY = ['tenant'];
+/** Tables of the whole ledger, without data of tenants except their names. */
+const SHARED_TABLES = ['tenant'];
 
 let database: TestDatabase;
 let client: pg.Client;
@@ -22,12 +22,12 @@ const TABLES = `SELECT c.oid, c.relname AS name, c.relrowsecurity AS secured, c.
     EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'tenant_id' AND a.attnotnull) AS of_tenant
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'recant' AND c.relkind IN ('r', 'p', 'v', 'm', 'f')`;
 
-test('I10: every table is of tenants, and under row-level security that shows a reader its own rows alone', async () => {
+test('I10: every table has a tenant, and row-level security that shows a reader only its own rows', async () => {
   const tables =
     await rowsOf(`SELECT t.*, (SELECT json_agg(json_build_object('name', p.polname, 'cmd', p.polcmd, 'permissive', p.polpermissive,
       'roles', p.polroles::regrole[]::text[], 'using', pg_get_expr(p.polqual, p.polrelid)) ORDER BY p.polname) FROM pg_policy p WHERE p.polrelid = t.oid) AS policies
     FROM (${TABLES}) t ORDER BY t.name`);
-  expect(tables.filter(({ of_tenant }) => !of_tenant).map(({ name }) => name)).toEqual(OF_NOBODY);
+  expect(tables.filter(({ of_tenant }) => !of_tenant).map(({ name }) => name)).toEqual(SHARED_TABLES);
   const ofTenants = tables.filter(({ of_tenant }) => of_tenant);
   expect(ofTenants.length).toBeGreaterThan(20);
   const using = `(tenant_id = current_setting('recant.tenant'::text, true))`;
@@ -43,7 +43,7 @@ test('I10: every table is of tenants, and under row-level security that shows a 
     });
 });
 
-test('I10: every unique key, and every reference from one table to another, has the tenant in it', async () => {
+test('I10: every unique key and every foreign key contains the tenant', async () => {
   const keys = await rowsOf(`SELECT i.indexrelid::regclass::text AS name FROM pg_index i JOIN (${TABLES}) t ON t.oid = i.indrelid
     JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0] WHERE i.indisunique AND t.of_tenant AND a.attname <> 'tenant_id'`);
   expect(keys).toEqual([]);
@@ -52,7 +52,7 @@ test('I10: every unique key, and every reference from one table to another, has 
   expect(references).toEqual([]);
 });
 
-test('I10: a function that a reader may call with another’s rights is bound to the tenant of its transaction', async () => {
+test('I10: a SECURITY DEFINER function that a reader may call is bound to the tenant of its transaction', async () => {
   const functions = await rowsOf(`SELECT p.proname AS name, p.prosrc AS body, p.proconfig::text[] AS config FROM pg_proc p
     WHERE p.pronamespace = 'recant'::regnamespace AND p.prosecdef AND has_function_privilege('recant_reader', p.oid, 'EXECUTE')`);
   expect(functions.length).toBeGreaterThan(2);

@@ -9,19 +9,19 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createStage, type Stage } from '../../services/rollback/test/harness.ts';
 import { rowsLookedAt, type Statement, shapeOf, statementsOf } from './statements.ts';
 
-/** Every route that takes an id, from the descriptors: a new one is here by itself, and a new kind of id fails until it is given one below. */
+/** All routes, from the descriptors: a new route is included automatically, and a new kind of id fails until it has a value below. */
 const ROUTES: readonly RouteDescriptor[] = [...LEDGER_ROUTES, ...ROLLBACK_ROUTES];
 const ROLES: readonly Role[] = ['view', 'plan', 'execute', 'export', 'administer', 'unseal'];
-/** Of no tenant: every tenant has each of them. */
+/** Not ids of one tenant: every tenant has each of them. */
 const PLACES = { shard: '0', path: '0/000', step: '1' };
-/** It answers how many keys were destroyed, and that is none in both cases. */
+/** Its answer is the number of destroyed keys: 0 in both cases. */
 const ANSWERED = ['eraseSubject'];
 
 let stage: Stage;
 let bearer: string;
 let database: pg.Client;
-/** What is A's, and what is nobody's, by the name of the parameter. */
-let ids: Readonly<Record<string, { readonly theirs: string; readonly nobodys: string }>>;
+/** An id of A and an unknown id, by parameter name. */
+let ids: Readonly<Record<string, { readonly theirs: string; readonly unknown: string }>>;
 let planDigest: string;
 let keysDatabase: TestDatabase;
 let dataKeys: DataKeys;
@@ -34,7 +34,7 @@ beforeAll(async () => {
   await stage.operator.registerSystem({ name: 'shop', connector: 'postgres', options: { url: stage.shop.ownerUrl } });
   const bot = await stage.agent('pricer');
   await bot.sql('reprice', 'UPDATE orders SET price = 3 WHERE id = 50');
-  // Its heartbeats would stand between the statements of a request.
+  // Its heartbeats would be mixed with the statements of a request.
   await bot.close();
   const action = (await stage.operator.attempts({ agent: ['pricer'] })).items[0]?.action ?? '';
   const plan = await stage.operator.createPlan({ selection: { agents: ['pricer'] } });
@@ -42,12 +42,12 @@ beforeAll(async () => {
   const key = await stage.operator.createKey({ roles: ['view'], agents: [], resources: [], sourcePrefix: 'recant://' });
   planDigest = plan.digest;
   const { digest, subject } = await sealedPart();
-  const nobodys = (like: string) =>
+  const unknown = (like: string) =>
     like.length === 36 ? `${like.slice(0, 14)}${randomUUID().slice(14)}` : `${like.slice(0, -4)}0000`.slice(-like.length);
   ids = Object.fromEntries(
     Object.entries({ action, plan: plan.id, run: run.id, keyId: key.keyId, agent: 'pricer', digest, subject }).map(([name, theirs]) => [
       name,
-      { theirs, nobodys: nobodys(theirs) },
+      { theirs, unknown: unknown(theirs) },
     ]),
   );
   bearer = await stage.makeKey({ tenant: 'globex', roles: [...ROLES], agents: [], resources: [] });
@@ -87,12 +87,12 @@ async function sealedPart(): Promise<{ digest: string; subject: string }> {
 }
 
 const parametersOf = ({ params }: RouteDescriptor): string[] => Object.keys(params?.shape ?? {});
-/** What is for people alone refuses a key before it looks at an id, and tells of it a second later: between the statements of another request. */
+/** Routes for people refuse a key before they read an id, and record that a second later, among the statements of another request. */
 const withIds = ROUTES.filter(({ callers }) => callers !== 'people').filter((route) =>
   parametersOf(route).some((name) => !(name in PLACES)),
 );
 
-/** Bodies of the requests that need one to be looked at at all. */
+/** Bodies of the requests that need one. */
 function bodyOf({ operationId }: RouteDescriptor): object | undefined {
   return { createRun: { plan: '', digest: '' }, rotateKey: {} }[operationId as string];
 }
@@ -102,10 +102,10 @@ interface Asked {
   readonly statements: readonly Statement[];
 }
 
-async function ask(route: RouteDescriptor, whose: 'theirs' | 'nobodys', over: { path?: string; body?: object } = {}): Promise<Asked> {
+async function ask(route: RouteDescriptor, whose: 'theirs' | 'unknown', over: { path?: string; body?: object } = {}): Promise<Asked> {
   const path = (over.path ?? route.path).replaceAll(/\{(\w+)\}/g, (_, name: string) => {
     const value = ids[name]?.[whose] ?? PLACES[name as keyof typeof PLACES];
-    if (value === undefined) throw new Error(`${route.operationId} takes a ${name}: say here what one of A is`);
+    if (value === undefined) throw new Error(`${route.operationId} takes a ${name}: add an id of A here`);
     return value;
   });
   const body = over.body ?? bodyOf(route);
@@ -122,24 +122,24 @@ async function ask(route: RouteDescriptor, whose: 'theirs' | 'nobodys', over: { 
   return { answer: { ...result, headers, text: used.reduce((text, id) => text.replaceAll(id, 'ID'), result.text) }, statements };
 }
 
-/** Same answer to the byte, same statements in the same order, same rows looked at. */
+/** Expects byte-identical answers, the same statements in the same order, and the same numbers of rows read. */
 async function expectAlike(
   route: RouteDescriptor,
-  over: (whose: 'theirs' | 'nobodys') => Parameters<typeof ask>[2] = () => ({}),
+  over: (whose: 'theirs' | 'unknown') => Parameters<typeof ask>[2] = () => ({}),
 ): Promise<void> {
-  // Keys are remembered for a while: both are asked as somebody who was just here.
-  await ask(route, 'nobodys', over('nobodys'));
-  // What the service does beside requests (a connection made anew, what was counted written down) falls into one of the two at times; a difference stays.
-  const [nobodys, theirs] = await untilSameWork(async () => [
-    await ask(route, 'nobodys', over('nobodys')),
+  // Keys are cached for a while: send a request first, so that both find them cached.
+  await ask(route, 'unknown', over('unknown'));
+  // Background work of the service (reconnecting, writing counters) sometimes falls into one of the two requests; a real difference persists.
+  const [unknown, theirs] = await untilSameWork(async () => [
+    await ask(route, 'unknown', over('unknown')),
     await ask(route, 'theirs', over('theirs')),
   ]);
-  expect(Math.floor(nobodys.answer.status / 100), nobodys.answer.text).toBe(ANSWERED.includes(route.operationId) ? 2 : 4);
-  expect(theirs.answer).toEqual(nobodys.answer);
-  expect(theirs.statements.map(shapeOf)).toEqual(nobodys.statements.map(shapeOf));
+  expect(Math.floor(unknown.answer.status / 100), unknown.answer.text).toBe(ANSWERED.includes(route.operationId) ? 2 : 4);
+  expect(theirs.answer).toEqual(unknown.answer);
+  expect(theirs.statements.map(shapeOf)).toEqual(unknown.statements.map(shapeOf));
   const rows = await rowsLookedAt(database, theirs.statements);
   expect(rows.some((count) => count !== undefined)).toBe(true);
-  expect(rows).toEqual(await rowsLookedAt(database, nobodys.statements));
+  expect(rows).toEqual(await rowsLookedAt(database, unknown.statements));
 }
 
 const TRIES_MAX = 10;
@@ -152,16 +152,16 @@ async function untilSameWork(askBoth: () => Promise<[Asked, Asked]>): Promise<[A
   }
 }
 
-test('the ids that are asked for are really A’s, and nobody’s', async () => {
-  const { action, plan, run, keyId } = ids as Record<'action' | 'plan' | 'run' | 'keyId', { theirs: string; nobodys: string }>;
+test('the ids in use are A’s and unknown ones', async () => {
+  const { action, plan, run, keyId } = ids as Record<'action' | 'plan' | 'run' | 'keyId', { theirs: string; unknown: string }>;
   expect((await stage.operator.action(action.theirs)).attempts).toHaveLength(1);
   expect([(await stage.operator.plan(plan.theirs)).id, (await stage.operator.run(run.theirs)).id]).toEqual([plan.theirs, run.theirs]);
   expect((await stage.operator.keys()).map((key) => key.keyId)).toContain(keyId.theirs);
-  await expect(stage.operator.plan(plan.nobodys)).rejects.toMatchObject({ code: 'plan_unknown' });
+  await expect(stage.operator.plan(plan.unknown)).rejects.toMatchObject({ code: 'plan_unknown' });
 });
 
 test.each(withIds.map((route) => [route.operationId, route] as const))(
-  'I10: %s answers another tenant’s id as one that nobody has, with the same work',
+  'I10: %s answers another tenant’s id like an unknown one, with the same work',
   async (_, route) => {
     await expectAlike(route);
   },
@@ -169,7 +169,7 @@ test.each(withIds.map((route) => [route.operationId, route] as const))(
 
 const routeOf = (operationId: string): RouteDescriptor => ROUTES.find((route) => route.operationId === operationId) as RouteDescriptor;
 
-test('I10: a plan that is named in a body, runs, agents and resources in a selection: the same', async () => {
+test('I10: a plan in a body, and runs, agents and resources in a selection, are answered like unknown ones', async () => {
   await expectAlike(routeOf('createRun'), (whose) => ({ body: { plan: ids.plan?.[whose], digest: planDigest } }));
   await expectAlike(routeOf('createPlan'), (whose) => ({ body: { selection: { runs: [ids.run?.[whose]] } } }));
   await expectAlike(routeOf('createPlan'), (whose) => ({ body: { selection: { agents: [ids.agent?.[whose]] } } }));

@@ -15,7 +15,7 @@ afterAll(async () => {
   await beside?.ledger.stop();
 });
 
-/** As much as B does not: B's own sources, ids and parts, many others, repeats, equivocations, keys, refusals, strangers. */
+/** A's activity: the same sources, ids and parts as B, many others, repeats, equivocations, keys, refusals, unknown callers. */
 async function actAsA(ledger: RunningLedger, round: number): Promise<void> {
   const own = Object.assign(new TestSource('bot'), { source: `recant://bot/${['one', 'two', 'three'][round] ?? CANARY}` });
   const action = `018f0000-0000-7000-8000-00000000000${round + 1}`;
@@ -33,7 +33,7 @@ async function actAsA(ledger: RunningLedger, round: number): Promise<void> {
   await ledger.post('', { path: '/v1/keys' });
 }
 
-/** What hangs on chance and the clock alone: ids, times, hashes, signatures. What counts something stays. */
+/** Replaces values that depend only on chance and the clock: ids, times, hashes, signatures. Counts stay. */
 function plain(bytes: Buffer): string {
   const text = bytes.toString('latin1');
   const opened = text.replaceAll(
@@ -50,7 +50,7 @@ function plain(bytes: Buffer): string {
     .replaceAll(/[A-Za-z0-9+/]{40,}={0,2}/g, 'BYTES');
 }
 
-/** Hashes and frames are bytes: of those only how many there are. */
+/** Of binary bodies (hashes, frames) only the length is compared. */
 const told = (world: World): Record<string, unknown> =>
   Object.fromEntries(
     [...world.answers].map(([path, { status, headers, bytes }]) => {
@@ -60,28 +60,28 @@ const told = (world: World): Record<string, unknown> =>
     }),
   );
 
-test('I10: ids, counts, indexes, sizes, tiles, cursors, heads: B is told the same whether A is there or not', () => {
+test('I10: ids, counts, indexes, sizes, tiles, cursors, heads: answers to B are the same with and without A', () => {
   expect(told(beside)).toEqual(told(alone));
 });
 
-test('I10: what B sends is answered the same, though A sent the same sources, ids and parts, with the same bytes and with others', () => {
+test('I10: B’s events get the same answers although A sent the same sources, ids and parts, with the same and other bytes', () => {
   expect(beside.receipts).toEqual(alone.receipts);
   expect(beside.receipts.map((receipt) => (receipt as { kind: string }).kind)).toEqual(
     Array.from({ length: 3 }, () => ['appended', 'appended', 'appended', 'appended', 'duplicate', 'refused']).flat(),
   );
 });
 
-test('I10: nothing that A ever said reaches B by any route', () => {
+test('I10: no data of A reaches B through any route', () => {
   for (const [path, { bytes, headers }] of beside.answers) {
     const text = `${bytes.toString('latin1')}${JSON.stringify([...headers])}${Buffer.from(bytes.toString('latin1'), 'base64').toString('latin1')}`;
     const asked = new RegExp(`${CANARY}|acme`);
-    // B's own question is repeated to it.
+    // The answer quotes B's own request.
     if (path.includes(CANARY)) continue;
     expect(text, path).not.toMatch(asked);
   }
 });
 
-test('the two worlds differ, and A is told so: the tests above can fail', async () => {
+test('the two worlds differ in answers to A, so the tests above can fail', async () => {
   const logs = async ({ ledger }: World) => (await ledger.operator.logs()).reduce((sum, { size }) => sum + size, 0);
   expect(await logs(alone)).toBe(0);
   expect(await logs(beside)).toBeGreaterThan(200);

@@ -32,8 +32,8 @@ beforeAll(async () => {
 afterAll(() => stage?.[Symbol.asyncDispose]());
 
 /**
- * What may be asked without a tenant: who somebody is, whether the store is there, where a transaction begins and ends. COPY sends its rows beside
- * its text; locks are named by hashes.
+ * Statements allowed without a tenant: key look-up, health, transaction control. COPY sends rows apart from its text; advisory
+ * locks are named by hashes.
  */
 const WITHOUT_TENANT = [
   /^(BEGIN|COMMIT|ROLLBACK)\b/,
@@ -48,7 +48,7 @@ function mentions({ text, values }: Statement, tenant: string): boolean {
   return text.includes(`'${tenant}'`) || values.some((value) => value === tenant || (Array.isArray(value) && value.includes(tenant)));
 }
 
-/** Statements about no tenant, outside of a transaction that names one. */
+/** Statements without a tenant, outside of a transaction that sets one. */
 function tenantless(statements: readonly Statement[]): string[] {
   let named = false;
   const found: string[] = [];
@@ -66,7 +66,7 @@ const reading: readonly RouteDescriptor[] = [...LEDGER_ROUTES, ...ROLLBACK_ROUTE
 );
 
 test.each(reading.map((route) => [route.operationId, route.path] as const))(
-  'I10: %s asks the database for nothing but the caller’s own',
+  'I10: %s queries only the caller’s data',
   async (operation, template) => {
     const path = template.replaceAll(/\{(\w+)\}/g, (_, name: string) => VALUES[name] ?? `no value for ${name}`);
     const headers = { authorization: `Bearer ${bearer}` };
@@ -78,7 +78,7 @@ test.each(reading.map((route) => [route.operationId, route.path] as const))(
   },
 );
 
-test('I10: what a tenant sends and does writes under its own name', async () => {
+test('I10: requests of a tenant write only under that tenant', async () => {
   const client = createClient({ url: stage.url, apiKey: bearer });
   const source = new TestSource();
   const { statements } = await statementsOf(async () => {

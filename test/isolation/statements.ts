@@ -5,7 +5,7 @@ export interface Statement {
   readonly values: readonly unknown[];
 }
 
-/** Everything that this process asks PostgreSQL, in order, while `work` runs. */
+/** All statements that this process sends to PostgreSQL during `work`, in order. */
 export async function statementsOf<T>(work: () => Promise<T>): Promise<{ readonly result: T; readonly statements: readonly Statement[] }> {
   const statements: Statement[] = [];
   const { prototype } = pg.Client as unknown as { prototype: { query(...args: unknown[]): unknown } };
@@ -24,7 +24,7 @@ export async function statementsOf<T>(work: () => Promise<T>): Promise<{ readonl
   }
 }
 
-/** The statement without what it was asked with. */
+/** The statement without its values. */
 export function shapeOf({ text, values }: Statement): string {
   return `${text
     .replaceAll(/E?'(?:[^']|'')*'/g, '?')
@@ -33,8 +33,8 @@ export function shapeOf({ text, values }: Statement): string {
 }
 
 /**
- * Rows that each reading statement looks at, whether or not they are part of its answer; undefined for one that does more than read. Asked again in
- * order, in the same transactions, as the same roles, of a connection that has no other use.
+ * Rows that each reading statement reads, in its result or not; undefined for other statements. Repeats them in order, in the same
+ * transactions and roles, on a separate connection.
  */
 export async function rowsLookedAt(client: pg.Client, statements: readonly Statement[]): Promise<(number | undefined)[]> {
   const rows: (number | undefined)[] = [];

@@ -8,30 +8,30 @@ import { type RunningLedger, SHARDS, startLedger } from '../../services/ledger/t
 import { changed, TestSource } from '../../services/ledger/test/producer.ts';
 
 export const B = 'globex';
-/** In everything that A says, and in nothing of B's. */
+/** Part of everything that A sends, and of nothing that B sends. */
 export const CANARY = 'zebra';
 const keys = parseSigningKeys(newSigningKey('example.org/ledger'), 'a test');
-/** Heads are published by hand: how many there are must not hang on how long a test takes. */
+/** Heads are published explicitly, so that their number does not depend on the duration of a test. */
 const TIMING = { integrateMs: 20, publishMs: 20, anchorMs: 50, headMs: 100_000_000 };
-/** The same as A's, in the world that has one. */
+/** The same as A's, in the world with A. */
 export const SALT = Buffer.alloc(16, 7);
 export const PART = Buffer.from('a part');
 const ACTIONS = ['1', '2', '3', '4'].map((n) => `018f0000-0000-7000-8000-00000000000${n}`);
 
 export interface World {
   readonly ledger: RunningLedger;
-  /** What B is told by every route that it may read, as it came. */
+  /** Raw answers to B from every route that it may read. */
   readonly answers: ReadonlyMap<string, { readonly status: number; readonly headers: Headers; readonly bytes: Buffer }>;
-  /** What B was told about what it sent. */
+  /** Receipts for B's events. */
   readonly receipts: readonly unknown[];
 }
 
-/** A source whose name, and so whose shard, is always the same. */
+/** A source with a fixed name, and so a fixed shard. */
 function sourceOf(name: string): TestSource {
   return Object.assign(new TestSource('bot'), { source: `recant://bot/${name}` });
 }
 
-/** B does always the same. @param noise what A does in between */
+/** Runs B's fixed sequence. @param noise A's activity in between */
 export async function liveOnce(noise: (ledger: RunningLedger, round: number) => Promise<void>): Promise<World> {
   const ledger = await startLedger({ evidence: { keys, timing: TIMING } });
   await noise(ledger, 0);
@@ -46,7 +46,7 @@ export async function liveOnce(noise: (ledger: RunningLedger, round: number) => 
     await noise(ledger, round + 1);
     receipts.push(...(await actAsB(emitter, source, ACTIONS[round] as string)));
   }
-  // Not over HTTP: acts have a source of a random name, and so a random shard.
+  // Not over HTTP: acts have a source with a random name, and so a random shard.
   const { credential } = await ledger.makeKey({ tenant: B, roles: ['view'], label: 'spare' });
   await ledger.store.credentials.revoke(B, credential.keyId);
   await noise(ledger, 4);
@@ -64,7 +64,7 @@ async function actAsB(client: Client, source: TestSource, action: string): Promi
   return [...(await client.submitBatch(events)), ...(await client.submitBatch([intent, other]))];
 }
 
-/** Checkpoints of all of B's logs over all that is in them. */
+/** Waits until checkpoints cover all entries of B's logs. */
 async function covered(operator: Client): Promise<void> {
   for (const { shard, size } of await operator.logs())
     await waitUntil(async () => (await operator.checkpoint(shard)).split('\n')[1] === String(size), {
@@ -80,7 +80,7 @@ function publish({ store }: RunningLedger, n: number) {
   );
 }
 
-/** Every route that reads, from the descriptors; a new one is here by itself, a new parameter fails until it has values. */
+/** All reading routes, from the descriptors: a new one is included automatically, a new parameter fails until it has values. */
 const READING: readonly RouteDescriptor[] = [...LEDGER_ROUTES, ...SERVICE_ROUTES].filter(({ method }) => method === 'get');
 const VALUES: Readonly<Record<string, readonly string[]>> = {
   shard: Array.from({ length: SHARDS }, (_, shard) => String(shard)),
@@ -112,6 +112,6 @@ function pathsOf(template: string): readonly string[] {
   const name = /\{(\w+)\}/.exec(template)?.[1];
   if (name === undefined) return [template];
   const values = VALUES[name];
-  if (values === undefined) throw new Error(`say here what a ${name} may be`);
+  if (values === undefined) throw new Error(`add values for ${name} here`);
   return values.flatMap((value) => pathsOf(template.replace(`{${name}}`, value)));
 }

@@ -8,16 +8,16 @@ import { prefixOf, type Sender } from './senders.ts';
 import { type KeyInUse, type Stage, setStage, TENANT } from './stage.ts';
 
 /**
- * Keys end while two processes of the ledger, on one database, take batches over HTTP and messages from Kafka at once. A sample runs always;
- * RECANT_LOAD=all sends ten times as much, five times over.
+ * Keys end while two ledger processes on one database accept batches over HTTP and messages from Kafka. A sample always runs;
+ * RECANT_LOAD=all sends ten times as much, in five rounds.
  */
 const FULL = process.env.RECANT_LOAD === 'all';
-/** Of each sender, before the ends and again after them. */
+/** Events of each sender, before the keys end and again afterwards. */
 const EVENTS = FULL ? 6_000 : 600;
 const PATIENCE_MS = FULL ? 600_000 : 90_000;
 
 test.each(Array.from({ length: FULL ? 5 : 1 }, (_, n) => n + 1))(
-  'round %i: what was acknowledged before a key ended is there once and in order, nothing comes after it, and its successor has no gap',
+  'round %i: events acknowledged before a key ended are recorded once and in order, none follows, and the successor has no gap',
   { timeout: 2 * PATIENCE_MS },
   async (round) => {
     await using stage = await setStage(round);
@@ -29,14 +29,14 @@ test.each(Array.from({ length: FULL ? 5 : 1 }, (_, n) => n + 1))(
     const senders = [rotated, cut, expiring, revoked].flatMap(({ http, kafka }) => (kafka ? [http, kafka] : [http]));
     await sendMore(senders);
 
-    // An overlap longer than the ledger is behind: nobody notices.
+    // Overlap longer than the ledger's lag: no event is refused.
     const successor = await operator.rotateKey(rotated.keyId, { overlap: '1h' });
     rotated.http.useKey(successor.apiKey);
     rotated.kafka?.useKey(successor.apiKey);
-    // None: batches on their way are refused, and go out again under the successor.
+    // No overlap: batches in flight are refused, and sent again under the successor.
     cut.next.resolve((await operator.rotateKey(cut.keyId, { overlap: '0' })).apiKey);
     const cutAt = await countUnder(store, TENANT, cut.keyId);
-    // Too short a one: the old key runs out in use, and over Kafka nobody tells its sender.
+    // Overlap too short: the old key expires in use, which a Kafka sender does not learn.
     const late = await operator.rotateKey(expiring.keyId, { overlap: '1s' });
     expiring.next.resolve(late.apiKey);
     await operator.revokeKey(revoked.keyId);
@@ -57,7 +57,7 @@ test.each(Array.from({ length: FULL ? 5 : 1 }, (_, n) => n + 1))(
     for (const key of [expiring, revoked]) await expectBeginning(stage, events, key);
     for (const sender of [rotated.http, rotated.kafka as Sender, cut.http, expiring.http]) expectSucceeded(events, sender);
     expect([await countUnder(store, TENANT, cut.keyId), await countUnder(store, TENANT, revoked.keyId)]).toEqual([cutAt, revokedAt]);
-    // One machine, one clock: what was recorded behind an end shows it.
+    // One machine, one clock: an event recorded after the end has a later receivedAt.
     const keys = await operator.keys();
     const endMs = (end: (key: KeyBody) => string | undefined, { keyId }: KeyInUse) =>
       Date.parse(keys.filter((key) => key.keyId === keyId).map(end)[0] ?? '');
@@ -70,7 +70,7 @@ test.each(Array.from({ length: FULL ? 5 : 1 }, (_, n) => n + 1))(
 
 async function sendMore(senders: readonly Sender[]): Promise<void> {
   const from = senders.map(({ acknowledged }) => acknowledged.length);
-  const failed = Promise.all(senders.map(({ ended }) => ended)).then(() => Promise.reject(new Error('somebody stopped sending')));
+  const failed = Promise.all(senders.map(({ ended }) => ended)).then(() => Promise.reject(new Error('a sender stopped')));
   const enough = waitUntil(() => senders.every(({ acknowledged }, n) => acknowledged.length >= (from[n] as number) + EVENTS), {
     timeoutMs: PATIENCE_MS,
   });
@@ -84,7 +84,7 @@ function expectAll(events: readonly RecordedEvent[], sender: Sender): void {
   expect(bySource(eventsOf(events, sender)), sender.name).toEqual(bySource(sender.acknowledged));
 }
 
-/** Of each source over Kafka the first so many are events, and all that came after them dead letters, whole. */
+/** Of each source over Kafka, a first part are events and all later ones dead letters with their bytes. */
 async function expectBeginning({ store }: Stage, events: readonly RecordedEvent[], { kafka, keyId }: KeyInUse): Promise<void> {
   const sender = kafka as Sender;
   const refused = await refusedUnder(store, TENANT, keyId);
@@ -92,7 +92,7 @@ async function expectBeginning({ store }: Stage, events: readonly RecordedEvent[
   expect(bySource([...eventsOf(events, sender), ...refused]), sender.name).toEqual(bySource(sender.acknowledged));
 }
 
-/** First under the old key, then under the new one, numbered without a gap. */
+/** Events under the old key, then under the new one, without a gap in their numbers. */
 function expectSucceeded(events: readonly RecordedEvent[], sender: Sender): void {
   const own = eventsOf(events, sender);
   expect(new Set(own.map(({ keyId }) => keyId)).size, sender.name).toBe(2);

@@ -9,7 +9,7 @@ export interface RecordedEvent extends Sent {
   readonly receivedAtMs: number;
 }
 
-/** Every event of a tenant, in the order of its log, from the frames themselves. */
+/** Every event of a tenant, in log order, decoded from the frames. */
 export async function recordedEvents(store: Store, tenant: string): Promise<readonly RecordedEvent[]> {
   const found: RecordedEvent[] = [];
   await withSnapshot(store.pool, tenant, async (snapshot) => {
@@ -24,14 +24,14 @@ export async function recordedEvents(store: Store, tenant: string): Promise<read
   return found;
 }
 
-/** Events that were recorded under a key, counted in the frames: their key id stands behind the tenant. */
+/** Events that were recorded under a key, counted by the key id in their frames. */
 export async function countUnder(store: Store, tenant: string, keyId: string): Promise<number> {
   const COUNT = `SELECT count(*)::int AS events FROM recant.entry WHERE tenant_id = $1 AND event_id IS NOT NULL
     AND convert_from(substr(frame, 5 + get_byte(frame, 2), get_byte(frame, 3 + get_byte(frame, 2))), 'UTF8') = $2`;
   return (await store.pool.query(COUNT, [tenant, keyId])).rows[0].events;
 }
 
-/** Events that were refused because their key had ended, as Kafka had them. */
+/** Events refused because their key had ended, with the bytes from Kafka. */
 export async function refusedUnder(store: Store, tenant: string, keyId: string): Promise<readonly Sent[]> {
   const LETTERS = `SELECT bytes FROM recant.dead_letter WHERE tenant_id = $1 AND key_id = $2 AND code = 'unauthenticated'
     ORDER BY split_part(origin, '/', 2)::int, split_part(origin, '/', 3)::bigint`;
@@ -43,7 +43,7 @@ export async function refusedUnder(store: Store, tenant: string, keyId: string):
   });
 }
 
-/** Alike for two lists that hold the same of each source, in its order. */
+/** Equal for two lists with the same events of each source, in order. */
 export function bySource(list: readonly Sent[]): readonly (readonly [string, readonly string[]])[] {
   const groups = Map.groupBy(list, ({ source }) => source);
   return [...groups].sort(([a], [b]) => (a < b ? -1 : 1)).map(([source, all]) => [source, all.map(({ id }) => id)] as const);

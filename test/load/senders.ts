@@ -62,7 +62,7 @@ export function httpSender(options: SenderOptions, urls: readonly string[], next
   });
 }
 
-/** @param room resolves when the ledger has caught up enough */
+/** @param room resolves when the ledger's lag is within its limit */
 export function kafkaSender(
   options: SenderOptions,
   shards: number,

@@ -11,28 +11,28 @@ import { httpSender, kafkaSender, prefixOf, type Sender } from './senders.ts';
 
 export const SHARDS = 4;
 export const TENANT = 'acme';
-/** Messages that the ledger may be behind. */
+/** Maximum lag of the ledger in messages. */
 const LAG_MAX = 1_200;
 
-/** A key that one sender uses over HTTP and, where it is said, another one over Kafka. */
+/** A key that one sender uses over HTTP and, optionally, another over Kafka. */
 export interface KeyInUse {
   readonly keyId: string;
   readonly http: Sender;
   readonly kafka: Sender | undefined;
-  /** What who is refused over HTTP goes on with; undefined: it stops. */
+  /** Gives the HTTP sender its next key after a refusal; undefined: it stops. */
   readonly next: PromiseWithResolvers<string | undefined>;
 }
 
 export interface Stage extends AsyncDisposable {
   readonly store: Store;
-  /** Speaks to the first of the two. */
+  /** Client of the first process. */
   readonly operator: Client;
   use(name: string, options: { readonly overKafka: boolean }): Promise<KeyInUse>;
   /** Resolves when the ledger has read all that was sent to Kafka. */
   caughtUp(): Promise<unknown>;
 }
 
-/** Two processes of the ledger, one consumer group, one database. What was started is stopped also where the rest does not start. @param seed same seed, same events */
+/** Two ledger processes, one consumer group, one database. If one part fails to start, the others are stopped. @param seed same seed, same events */
 export async function setStage(seed: number): Promise<Stage> {
   await using started = new AsyncDisposableStack();
   const [database, kafka] = await Promise.all([testLedgerDatabase(), testKafka({ partitions: SHARDS })]);

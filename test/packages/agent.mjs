@@ -1,4 +1,4 @@
-// What an agent's builder writes: plain JavaScript against the published packages. Settings come over standard input, to keep the key off the process list.
+// An agent in plain JavaScript with the published packages. Settings come from standard input, because other users can read command lines.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';

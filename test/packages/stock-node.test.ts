@@ -14,7 +14,7 @@ import { buildPackages } from '../../deploy/npm/build.ts';
 import { ROOT } from '../../deploy/npm/packages.ts';
 import { stockNode } from './stock-node.ts';
 
-/** What is published, compiled once; removed with the file's last test. */
+/** The published packages, compiled once; removed after the last test. */
 const built = { folder: '', names: [] as string[] };
 
 beforeAll(async () => {
@@ -30,7 +30,7 @@ async function freshFolder(): Promise<string> {
   return folder;
 }
 
-/** An agent's project with the published packages installed, and what they may depend on. */
+/** An agent's project with the published packages and their dependencies installed. */
 async function installed(): Promise<string> {
   const folder = await freshFolder();
   const modules = join(folder, 'node_modules');
@@ -86,7 +86,7 @@ test('the published packages record an action on the machine’s own Node', asyn
   expect(await readFile(join(root, 'notes', 'a.txt'), 'utf8')).toBe('hello');
 });
 
-test('a published package points at what it holds, and at nothing of the checkout', () => {
+test('a published package refers only to its own files, and to nothing of the checkout', () => {
   expect(built.names).toEqual(expect.arrayContaining(['@recant/client', '@recant/connector', '@recant/events', '@recant/sdk']));
   for (const name of built.names) {
     const { exports, private: hidden } = JSON.parse(readFileSync(join(built.folder, name, 'package.json'), 'utf8'));

@@ -3,8 +3,7 @@ import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
 /**
- * The machine's own Node, on which agents run: the first on PATH that is not this checkout's tool. Where there is none (the only Node
- * is the one of node_modules), that one.
+ * The machine's own Node, on which agents run: the first on PATH outside this checkout. If there is none, the Node of node_modules.
  */
 export function stockNode(): { program: string; version: string } {
   const outside = (process.env.PATH ?? '').split(delimiter).filter((folder) => folder !== '' && !folder.includes('node_modules'));

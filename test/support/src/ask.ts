@@ -1,8 +1,8 @@
 import type {} from './global-setup.ts';
 
-/** Asks the process of the test run for a server, which starts it if this is the first question. */
+/** Requests a server from the process of the test run, which starts it at the first request. */
 export async function askServers<T>(path: string): Promise<T> {
-  // Only inside a test run can vitest be imported; what else this package offers works without one.
+  // vitest can be imported only inside a test run; the rest of this package works without it.
   const { inject } = await import('vitest');
   const response = await fetch(new URL(path, inject('recantServers')));
   const body = await response.text();

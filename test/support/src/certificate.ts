@@ -7,11 +7,11 @@ export interface TestCertificate {
 }
 
 export interface CertificateOptions {
-  /** Who signs it; left out: itself. */
+  /** Issuer; absent: self-signed. */
   readonly issuer?: TestCertificate;
-  /** May sign others. */
+  /** Whether it is a certificate authority. */
   readonly ca?: boolean;
-  /** IPv4 addresses that it is for. */
+  /** IPv4 addresses in subjectAltName. */
   readonly ips?: readonly string[];
   readonly dns?: readonly string[];
   readonly notBefore?: Date;

@@ -5,15 +5,15 @@ import type { PostgresAddress } from './servers.ts';
 
 export interface TestDatabase extends AsyncDisposable {
   name: string;
-  /** As services connect: a role that owns nothing. */
+  /** URL for services: a role without ownership. */
   url: string;
-  /** As migrations connect: the superuser. */
+  /** URL for migrations: the superuser. */
   ownerUrl: string;
-  /** Ends whoever is still connected. `await using` does it too. */
+  /** Drops the database and closes its connections, like `await using`. */
   drop(): Promise<void>;
 }
 
-/** A database with nothing in it, nobody else's. */
+/** A new empty database. */
 export async function testDatabase(): Promise<TestDatabase> {
   const server = await askServers<PostgresAddress>('/postgres');
   return makeDatabase(server);
@@ -27,7 +27,7 @@ export async function testLedgerDatabase(): Promise<TestDatabase> {
 }
 
 const TEMPLATE = 'ledger_template';
-/** Any number that nothing else locks: of the test files that run at once, one migrates. */
+/** Any otherwise unused lock number: one of the concurrent test files migrates. */
 const TEMPLATE_LOCK = 7_265_636_1;
 
 function ensureTemplate(server: PostgresAddress): (client: pg.Client) => Promise<void> {

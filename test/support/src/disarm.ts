@@ -1,6 +1,6 @@
 import type pg from 'pg';
 
-/** What a superuser does before he tampers: takes the guards off every table of the ledger in this database. */
+/** The first step of a superuser who tampers: disables the guard triggers on every table of the ledger. */
 export async function disarm(superuser: Pick<pg.ClientBase, 'query'>): Promise<void> {
   await superuser.query(`DO $$ DECLARE armed RECORD; BEGIN
     FOR armed IN SELECT tgrelid::regclass AS table_name, tgname FROM pg_trigger JOIN pg_class c ON c.oid = tgrelid

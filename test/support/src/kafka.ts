@@ -7,18 +7,18 @@ import { waitUntil } from './wait-until.ts';
 
 export interface TestKafka {
   brokers: string[];
-  /** Nobody else's, empty. */
+  /** New and empty. */
   topic: string;
 }
 
-/** The run's broker, and in it a fresh topic. */
+/** The broker of the test run, with a new topic. */
 export async function testKafka(options: { partitions?: number } = {}): Promise<TestKafka> {
   const { brokers } = await askServers<KafkaAddress>('/kafka');
   const topic = `test.${randomBytes(8).toString('hex')}`;
   await ensureTopic({ brokers }, topic, options.partitions ?? 8);
-  // A partition has a leader before that broker has its log.
+  // A partition has a leader before the leader has its log.
   const admin = new Kafka({ clientId: 'recant-test', brokers, logLevel: logLevel.NOTHING }).admin();
   await admin.connect();
-  await waitUntil(() => admin.fetchTopicOffsets(topic), { what: 'the partitions to be there' }).finally(() => admin.disconnect());
+  await waitUntil(() => admin.fetchTopicOffsets(topic), { what: 'the partitions to exist' }).finally(() => admin.disconnect());
   return { brokers, topic };
 }

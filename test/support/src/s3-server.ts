@@ -27,7 +27,7 @@ export interface RunningS3 extends S3Address {
   stop(): Promise<void>;
 }
 
-/** An S3 server that verifies SigV4 and keeps its objects in memory, on a port of its own, as long as this process lives. Needs Java and Maven. */
+/** An S3 server that verifies SigV4 and stores objects in memory, on a free port, for the lifetime of this process. Needs Java and Maven. */
 export async function startS3(): Promise<RunningS3> {
   const jars = await ensureJars();
   const account = { region: 'us-east-1', accessKeyId: 'recant-test', secretAccessKey: 'a secret of nobody' };
@@ -36,7 +36,7 @@ export async function startS3(): Promise<RunningS3> {
   await writeFile(properties, propertiesOf(account));
   const flags = [`-Xmx${HEAP_MIB}m`, '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', `-Dlogback.configurationFile=${LOGBACK}`];
   const command = ['java', ...flags, '-cp', `${jars}/*`, 'org.gaul.s3proxy.Main', '--properties', properties];
-  // On Linux the kernel ends it with this process, however this one ends.
+  // On Linux the kernel kills it when this process ends, however that happens.
   const tied = spawnSync('setpriv', ['--pdeathsig', 'KILL', 'true']).status === 0;
   const [file = '', ...args] = tied ? ['setpriv', '--pdeathsig', 'KILL', '--', ...command] : command;
   const server = spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe'] });
@@ -52,7 +52,7 @@ export async function startS3(): Promise<RunningS3> {
     await stop();
     throw error;
   } finally {
-    // Read at the start; nothing else of it is in a file.
+    // Read at start; the server writes no other files.
     await rm(dir, { recursive: true, force: true });
   }
 }
@@ -72,7 +72,7 @@ function propertiesOf({ accessKeyId, secretAccessKey }: { accessKeyId: string; s
     .join('');
 }
 
-/** It says in one line where it listens. */
+/** Reads the port from the log line of the server. */
 function portIn(out: NodeJS.ReadableStream, err: NodeJS.ReadableStream, ended: Promise<void>): Promise<string> {
   return new Promise((resolve, reject) => {
     let text = '';
@@ -90,7 +90,7 @@ function portIn(out: NodeJS.ReadableStream, err: NodeJS.ReadableStream, ended: P
   });
 }
 
-/** As `libs/local-kafka` keeps its own: a folder named after the pom's digest, which appears whole by a rename. */
+/** Like `libs/local-kafka`: a folder named after the pom's digest, created by a rename. */
 async function ensureJars(): Promise<string> {
   const digest = createHash('sha256')
     .update(await readFile(POM))

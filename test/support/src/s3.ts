@@ -4,13 +4,13 @@ import { askServers } from './ask.ts';
 import type { S3Address } from './s3-server.ts';
 
 export interface TestBucket extends S3Address {
-  /** Nobody else's, empty. */
+  /** New and empty. */
   bucket: string;
-  /** Past every adapter. */
+  /** Writes without an adapter. */
   put(key: string, body: string): Promise<void>;
 }
 
-/** The run's S3 server, and in it a fresh bucket. */
+/** The S3 server of the test run, with a new bucket. */
 export async function testBucket(): Promise<TestBucket> {
   const { endpoint, region, accessKeyId, secretAccessKey } = await askServers<S3Address>('/s3');
   const client = new AwsClient({ accessKeyId, secretAccessKey, region, service: 's3', retries: 0 });

@@ -16,11 +16,11 @@ export interface KafkaAddress {
 }
 
 /**
- * One PostgreSQL, one broker and one S3 server for a whole test run, each started when the first test asks. The tests' processes ask over HTTP,
+ * One PostgreSQL, one broker and one S3 server for a whole test run, each started at the first request. Test processes request them over HTTP,
  * because only the process of the run lives long enough to own them.
  */
 export async function serveServers(): Promise<{ address: string; stop(): Promise<void> }> {
-  // Temporary servers remove their folders themselves, also where this process is killed.
+  // Temporary servers remove their folders themselves, also if this process is killed.
   const dataDir = join(tmpdir(), `recant-test-${randomBytes(8).toString('hex')}`);
   let postgres: Promise<RunningPostgres> | undefined;
   let kafka: Promise<RunningKafka> | undefined;
@@ -34,7 +34,7 @@ export async function serveServers(): Promise<{ address: string; stop(): Promise
       kafka ??= startKafka();
       return { brokers: (await kafka).brokers };
     }
-    // 2 workers with several pools each; data of a test is missed by nobody.
+    // 2 workers with several pools each; losing a test's data in a crash is harmless.
     postgres ??= startPostgres({ dataDir, durable: false, temporary: true, settings: { max_connections: '300' } });
     const { url, ownerUrl } = await postgres;
     return { url, ownerUrl };

@@ -24,7 +24,7 @@ export interface TestLog {
   fork(at: number): TestLog;
 }
 
-/** A log in memory that signs whatever it is asked for. */
+/** A log in memory that signs any requested size. */
 export function testLog(name = `test.example/${randomBytes(4).toString('hex')}`, path = '/acme/0/e1'): TestLog {
   return logOf(name, path, randomBytes(32), Infinity);
 }

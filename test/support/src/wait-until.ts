@@ -3,8 +3,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 const POLL_MS = 20;
 
 /**
- * Waits until the condition gives something, and gives that. A condition that throws has not come true yet; its last error is the
- * cause of the one thrown when the time is over.
+ * Waits until the condition returns a truthy value, and returns it. A condition that throws is not met yet; its last error is the
+ * cause of the timeout error.
  */
 export async function waitUntil<T>(
   condition: () => T | Promise<T>,
@@ -23,5 +23,5 @@ export async function waitUntil<T>(
     }
     await delay(POLL_MS);
   } while (performance.now() < deadline);
-  throw new Error(`Not within ${timeoutMs} ms: ${what}`, { cause });
+  throw new Error(`Timed out after ${timeoutMs} ms waiting for ${what}`, { cause });
 }
