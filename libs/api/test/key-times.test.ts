@@ -43,7 +43,7 @@ test.each([
   expect(codeOf(() => parseOverlap(text))).toBe(expected);
 });
 
-test('an overlap fits within what it may be, and a key’s life is longer than any overlap', () => {
+test('an overlap has a limit, and a key’s lifetime is longer than any overlap', () => {
   expect(OVERLAP_MS_DEFAULT).toBeLessThanOrEqual(OVERLAP_MS_MAX);
   expect(OVERLAP_MS_MAX).toBeLessThan(KEY_LIFETIME_MS_MAX);
 });

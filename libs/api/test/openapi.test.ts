@@ -13,7 +13,7 @@ import { expect, test } from 'vitest';
 const SCHEMES = { keys: ['key'], people: ['person', 'operator'], both: ['key', 'person', 'operator'] };
 const ROUTES: readonly RouteDescriptor[] = [...LEDGER_ROUTES, ...ROLLBACK_ROUTES, ...SERVICE_ROUTES];
 
-test('every route is described once, with who may call it and each code that it can give', () => {
+test('every route is described once, with its callers and all error codes', () => {
   const document = openApiOf(ROUTES, { title: 't', version: '1' });
   expect(document.openapi).toBe('3.1.1');
   for (const route of ROUTES) {
@@ -31,14 +31,14 @@ test('every route is described once, with who may call it and each code that it 
   expect(() => openApiOf([...ROUTES, ROUTES[0] as RouteDescriptor], { title: 't', version: '1' })).toThrow(/duplicate route/);
 });
 
-test('parameters in paths are described, and nothing else is', () => {
+test('all path parameters are described, and no others', () => {
   for (const { path, params } of ROUTES) {
     const named = [...path.matchAll(/\{(\w+)\}/g)].map((match) => match[1]);
     expect(Object.keys(params?.shape ?? {})).toEqual(named);
   }
 });
 
-test('every code has a title, an action and a status that fits its retry class', () => {
+test('every code has a title, an action, and a status that matches its retry class', () => {
   for (const [code, { status, title, retry, action }] of Object.entries(ERROR_CODES)) {
     expect(code).toMatch(/^[a-z][a-z_]+$/);
     expect(title.length).toBeGreaterThan(5);

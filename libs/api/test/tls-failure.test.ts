@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 const settings = { trust: 'name the authority', certificate: 'show one' };
 const of = (code: string) => explainTls(new Error('x', { cause: Object.assign(new Error('y'), { code }) }), settings);
 
-test('each way in which TLS fails says what is wrong with whom and what to do; nothing else is called one', () => {
+test('each TLS failure has a reason and advice; other errors are not explained as TLS failures', () => {
   expect(of('CERT_HAS_EXPIRED')).toBe('its certificate has expired: renew it, or check the clock');
   expect(of('SELF_SIGNED_CERT_IN_CHAIN')).toMatch(/: name the authority$/);
   for (const version of ['SSLV3', 'TLSV13', 'SSL/TLS'])

@@ -46,14 +46,14 @@ test.each([
   expect(codeOf({ from })).toBe(code);
 });
 
-test('a window ends after it begins, whatever the zones', () => {
+test('a window ends after it begins, in any zones', () => {
   expect(codeOf({ from: '1h', to: '2h' })).toBe('window_empty');
   expect(codeOf({ from: '2026-03-01T10:00:00Z', to: '2026-03-01T12:00:00+02:00' })).toBe('window_empty');
   expect(parseWindow({ from: '2h', to: '1h' }, NOW)).toEqual({ fromMs: NOW - 7_200_000, toMs: NOW - 3_600_000 });
   expect(parseWindow({}, NOW)).toEqual({});
 });
 
-test('a length reaches up to now, or from the one end that is given', () => {
+test('a duration ends now, or extends from the given end', () => {
   const from = '2026-03-01T08:00Z';
   const fromMs = Date.parse(from);
   expect(parseWindow({ window: '1h30m' }, NOW)).toEqual({ fromMs: NOW - 5_400_000 });
@@ -64,7 +64,7 @@ test('a length reaches up to now, or from the one end that is given', () => {
   expect(codeOf({ window: '2h', from: '3h', to: '1h' })).toBe('time_invalid');
 });
 
-test('no text makes it throw anything but a named refusal', () => {
+test('any text is parsed or refused with an error code', () => {
   fc.assert(
     fc.property(fc.string(), (text) =>
       ['fine', 'time_invalid', 'time_zone_missing', 'window_empty'].includes(codeOf({ from: text, to: text })),

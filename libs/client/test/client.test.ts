@@ -29,7 +29,7 @@ const failureOf = (call: Promise<unknown>) =>
     (error: unknown) => error,
   );
 
-test('a problem document is thrown with its code, status and what to do', async () => {
+test('a problem document is thrown with its code, status and advice', async () => {
   const problem = problemOf('overloaded', 'Full.');
   const client = await against((_request, response) =>
     response.writeHead(429, { 'content-type': PROBLEM_MEDIA_TYPE, 'retry-after': '3' }).end(JSON.stringify(problem)),
@@ -76,7 +76,7 @@ test('sends the events of a batch byte for byte, and parameters encoded', async 
   ]);
 });
 
-test('every item of all pages is given once, and pages are asked for as they are needed', async () => {
+test('every item of all pages is returned once, and pages are requested as needed', async () => {
   const asked: (string | undefined)[] = [];
   const pages = everyItem(async (cursor) => {
     asked.push(cursor);

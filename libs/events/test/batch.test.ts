@@ -17,7 +17,7 @@ test('events come out byte for byte', () => {
   expect(result.ok && result.items.map((item) => Buffer.from(item))).toEqual(encoded);
 });
 
-test('any JSON values come out as they were written, white space around them aside', () => {
+test('any JSON values come out as written, without surrounding white space', () => {
   const space = fc.constantFrom('', ' ', '\n\t', '\r\n');
   fc.assert(
     fc.property(fc.array(fc.json()), space, (items, gap) => {
@@ -54,7 +54,7 @@ test('size, number and depth are bounded without recursion', () => {
   expect(split('['.repeat(depth))).toBe('malformed_json');
 });
 
-test('random bytes are never thrown at', () => {
+test('random bytes never make it throw', () => {
   fc.assert(fc.property(fc.uint8Array(), (bytes) => typeof splitBatch(bytes).ok === 'boolean'));
   fc.assert(
     fc.property(

@@ -29,12 +29,12 @@ const changed = (change: (event: Record<string, never> & RecantEvent) => void, o
   return bytesOf(canonicalize(event as never));
 };
 
-test.each(examples)('$name is decoded to what was encoded', ({ event }) => {
+test.each(examples)('$name round-trips', ({ event }) => {
   const bytes = encodeEvent(event);
   expect(decodeEvent(bytes)).toEqual({ ok: true, event });
 });
 
-describe('every refusal is named', () => {
+describe('every refusal has a code', () => {
   const deep = (depth: number): string => `${'['.repeat(depth)}${']'.repeat(depth)}`;
   const cases: [string, Uint8Array, EventErrorCode][] = [
     ['one byte too many', new Uint8Array(EVENT_BYTES_MAX + 1), 'too_large'],
@@ -97,7 +97,7 @@ describe('every refusal is named', () => {
   });
 });
 
-test('random bytes are refused, never thrown at', () => {
+test('random bytes are refused and never make it throw', () => {
   fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => codeOf(bytes) !== 'ok'));
 });
 
@@ -136,7 +136,7 @@ test('the scan accepts exactly the canonical form', () => {
   );
 });
 
-test('encoding and decoding agree about every value', () => {
+test('encoding and decoding accept the same values', () => {
   fc.assert(
     fc.property(mutatedEvent, (value: JsonValue) => {
       let canonical: string;

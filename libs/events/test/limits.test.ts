@@ -29,7 +29,7 @@ test('the frame of the largest event fits a tile entry', () => {
   expect(TENANT_BYTES_MAX).toBeLessThanOrEqual(0xff);
 });
 
-test('an event holds arguments and a result, or a message, beside all its names', () => {
+test('an event has room for arguments and a result, or a message, with names of maximum length', () => {
   // JSON writes a control character in six bytes; an envelope has five names, a context five, a traceparent and a tracestate.
   expect(2 * INLINE_BYTES_MAX + 6 * ERROR_MESSAGE_BYTES_MAX + 10 * NAME_BYTES_MAX + 1_024).toBeLessThan(EVENT_BYTES_MAX);
 });
@@ -38,16 +38,16 @@ test('an effect on the longest resource fits a chunk many times', () => {
   expect(16 * (RESOURCE_BYTES_MAX + 4 * NAME_BYTES_MAX)).toBeLessThan(EVENT_BYTES_MAX);
 });
 
-test('a resource is a key that PostgreSQL takes, beside a tenant and a source', () => {
+test('a resource fits a PostgreSQL key together with tenant and source', () => {
   expect(RESOURCE_BYTES_MAX + TENANT_BYTES_MAX + NAME_BYTES_MAX).toBeLessThan(2_704);
 });
 
-test('a batch holds the largest event, and a Kafka message the largest part', () => {
+test('the largest event fits a batch, and the largest part a Kafka message', () => {
   expect(BATCH_BYTES_MAX).toBeGreaterThan(EVENT_BYTES_MAX + 2);
   expect(PART_BYTES_MAX).toBeLessThan(1_048_576 - 16_384);
 });
 
-test('what fits inline is no deeper than an event once it is in one', () => {
+test('the deepest inline value does not exceed the depth of an event', () => {
   expect(EVENT_DEPTH_MAX).toBeLessThan(JSON_DEPTH_MAX);
 });
 

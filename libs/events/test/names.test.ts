@@ -48,7 +48,7 @@ describe('resources', () => {
     'https://me@host/*',
     'postgres://-*',
   ])('%j matches none, and is no pattern', (pattern) => expect(isResourcePattern(pattern)).toBe(false));
-  test('every text is one path segment, there and back', () => {
+  test('every text round-trips as one path segment', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'grapheme', maxLength: 20 }), (piece) => {
         const text = formatResource({ connector: 'filesystem', system: 'notes', path: percentEncode(piece) });
@@ -84,7 +84,7 @@ describe('resources', () => {
     'filesystem://notes/..',
     'filesystem://notes/a/./b',
     `filesystem://notes/${'a'.repeat(1_024)}`,
-  ])('%s is none', (text) => {
+  ])('%s is refused', (text) => {
     expect(parseResource(text)).toBeUndefined();
   });
   test.each([
@@ -108,10 +108,10 @@ describe('sequences', () => {
     const n = fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER });
     fc.assert(fc.property(n, n, (a, b) => formatSequence(a) < formatSequence(b) === a < b && parseSequence(formatSequence(a)) === a));
   });
-  test.each(['', '1', '0000000000000000', '9999999999999999', '000000000000000x', '-000000000000001'])('%s is none', (text) => {
+  test.each(['', '1', '0000000000000000', '9999999999999999', '000000000000000x', '-000000000000001'])('%s is refused', (text) => {
     expect(parseSequence(text)).toBeUndefined();
   });
-  test.each([0, -1, 1.5, Number.NaN, 2 ** 53])('%s cannot be one', (n) => {
+  test.each([0, -1, 1.5, Number.NaN, 2 ** 53])('%s is refused', (n) => {
     expect(() => formatSequence(n)).toThrow(expect.objectContaining({ code: 'schema_invalid' }));
   });
 });
@@ -133,7 +133,7 @@ describe('uuidv7', () => {
 });
 
 describe('times', () => {
-  test('what JavaScript writes is one, and only that', () => {
+  test('accepts exactly the format of toISOString', () => {
     fc.assert(
       fc.property(fc.date({ min: new Date(0), max: new Date('9999-12-31T23:59:59.999Z'), noInvalidDate: true }), (date) =>
         isTime(date.toISOString()),
@@ -146,7 +146,7 @@ describe('times', () => {
     '2026-01-01T24:00:00.000Z',
     '2026-01-01T00:00:60.000Z',
     '1969-12-31T23:59:59.999Z',
-  ])('%s is none', (text) => {
+  ])('%s is refused', (text) => {
     expect(isTime(text)).toBe(false);
   });
 });
@@ -165,7 +165,7 @@ describe('digests', () => {
       }),
     );
   });
-  test.each([0, 1.5, 4_097])('%s shards cannot be', (shards) => {
+  test.each([0, 1.5, 4_097])('%s shards are refused', (shards) => {
     expect(() => shardOf('t', 's', shards)).toThrow(RangeError);
   });
   test('effects are digested chunk by chunk', () => {
@@ -188,22 +188,22 @@ describe('digests', () => {
 
 describe('API keys', () => {
   const secret = new Uint8Array(32).fill(251);
-  test('there and back', () => {
+  test('a key round-trips', () => {
     const text = formatApiKey({ keyId: 'ops1', secret });
     expect(text).toMatch(/^recant_ops1_[A-Za-z0-9_-]{43}$/);
     expect(parseApiKey(text)).toEqual({ keyId: 'ops1', secret });
   });
-  test.each(['', 'recant_ops1_', 'recant_OPS1_', 'other_ops1_'])('%s and a secret are none', (prefix) => {
+  test.each(['', 'recant_ops1_', 'recant_OPS1_', 'other_ops1_'])('%s with a secret is refused', (prefix) => {
     expect(
       parseApiKey(`${prefix}${prefix.endsWith('1_') && prefix.startsWith('recant_o') ? 'a'.repeat(42) : 'a'.repeat(43)}`),
     ).toBeUndefined();
   });
-  test('a second spelling of the same secret is none', () => {
+  test('another spelling of the same secret is refused', () => {
     const text = formatApiKey({ keyId: 'ops1', secret: new Uint8Array(32) });
     expect(text.endsWith('A')).toBe(true);
     expect(parseApiKey(`${text.slice(0, -1)}B`)).toBeUndefined();
   });
-  test('the MAC hangs on the bytes and on a secret derived from the key', () => {
+  test('the MAC depends on the bytes and on a secret derived from the key', () => {
     const mac = macSecretOf(secret);
     expect(Buffer.from(mac)).toEqual(Buffer.from(hkdfSync('sha256', secret, '', 'recant.event-mac.v1', 32)));
     const bytes = Buffer.from('{}');

@@ -101,7 +101,7 @@ describe('scanning bytes and checking the value accept the same', () => {
     }
   });
 
-  test('of events whose source is not plain, or that repeat their data in the id', () => {
+  test('of events with a source that needs escapes, or with data repeated in the id', () => {
     for (const { event } of examples) {
       const odd = { ...event, source: 'recant://größe/"\\😀' };
       expect(judge(encodeEvent(odd))).toEqual({ shape: true, whole: true });
@@ -111,7 +111,7 @@ describe('scanning bytes and checking the value accept the same', () => {
     }
   });
 
-  test('of events with bytes changed, put in or taken out', () => {
+  test('of events with bytes changed, inserted or removed', () => {
     const byte = fc.oneof(fc.constantFrom(...Buffer.from('"\\{}[]:,0019-eEaZ.%/ \u0000\n\u007fnullé')), fc.nat(255));
     const change = fc.tuple(fc.nat(), fc.constantFrom(0, 1), fc.array(byte, { maxLength: 2 }));
     let accepted = 0;
@@ -209,7 +209,7 @@ describe.each(KINDS)('a plain $kind', ({ ends, accepts, sample }) => {
     return to !== NONE && to === bytes.length - 1;
   };
 
-  test('is one for the predicate of strings, too', () => {
+  test('is also accepted by the string predicate', () => {
     const edit = fc.tuple(fc.nat(), fc.constantFrom(0, 1), fc.string({ unit: fc.constantFrom(...'019aAfgzZ-_.:/%TZ ~'), maxLength: 2 }));
     fc.assert(
       fc.property(fc.constantFrom(...sample), fc.array(edit, { maxLength: 3 }), (text, edits) => {
@@ -224,7 +224,7 @@ describe.each(KINDS)('a plain $kind', ({ ends, accepts, sample }) => {
     );
   });
 
-  test('is read without the predicate of strings', () => {
+  test('is read without the string predicate', () => {
     expect(reads(sample[0] as string)).toBe(true);
   });
 });

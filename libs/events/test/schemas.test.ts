@@ -37,7 +37,7 @@ describe('guard and schema accept the same', () => {
     expect(accepted).toBeGreaterThan(100);
   });
 
-  test('data that is anything', () => {
+  test('arbitrary data', () => {
     fc.assert(
       fc.property(fc.constantFrom<EventType>(...EVENT_TYPES), fc.jsonValue(), (type, value) => {
         expect(dataSchemas[type].safeParse(value).success).toBe(DATA_GUARDS[type].check(value) === undefined);

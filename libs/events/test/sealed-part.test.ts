@@ -31,7 +31,7 @@ const VECTORS = [
   ],
 ] as const;
 
-test.for(VECTORS)('AES-256-GCM gives what test case %s of its specification says', ([, key, nonce, plain, context, text, tag]) => {
+test.for(VECTORS)('AES-256-GCM matches test case %s of its specification', ([, key, nonce, plain, context, text, tag]) => {
   const sealed = encrypt(hex(key), hex(nonce), hex(context), hex(plain));
   expect([Buffer.from(sealed.text).toString('hex'), Buffer.from(sealed.tag).toString('hex')]).toEqual([text, tag]);
   expect(Buffer.from(decrypt(hex(key), hex(nonce), hex(context), hex(tag), hex(text)) ?? []).toString('hex')).toBe(plain);
@@ -43,7 +43,7 @@ const WHOSE = { tenant: 'acme', subject: 'customer/42' };
 const DATA_KEY = { keyId: '0123456789abcdef'.repeat(2), key: new Uint8Array(32).fill(9) };
 const seal = (plain: Uint8Array): Uint8Array => sealPart(plain, DATA_KEY, WHOSE, randomBytes(SEAL_NONCE_BYTES));
 
-test('what is sealed names its key and opens to what it was', () => {
+test('a sealed part names its key and opens to the original bytes', () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 2_000 }), (plain) => {
       const sealed = seal(plain);
@@ -54,7 +54,7 @@ test('what is sealed names its key and opens to what it was', () => {
   );
 });
 
-test('a sealed part opens with its own key, tenant and subject only, and not if one bit of it changed', () => {
+test('a sealed part opens only with its key, tenant and subject, and not with any bit changed', () => {
   const sealed = seal(Buffer.from('{"a":1}'));
   expect(openPart(sealed, { ...DATA_KEY, key: new Uint8Array(32).fill(8) }, WHOSE)).toBeUndefined();
   expect(openPart(sealed, { ...DATA_KEY, keyId: 'f'.repeat(32) }, WHOSE)).toBeUndefined();
@@ -68,7 +68,7 @@ test('a sealed part opens with its own key, tenant and subject only, and not if 
   expect(openPart(sealed.subarray(0, -1), DATA_KEY, WHOSE)).toBeUndefined();
 });
 
-test('what is not sealed is never taken for it', () => {
+test('unsealed bytes are never recognised as sealed', () => {
   fc.assert(
     fc.property(fc.jsonValue(), (value) => {
       expect(sealingKeyOf(Buffer.from(canonicalize(value as never)))).toBeUndefined();
@@ -79,6 +79,6 @@ test('what is not sealed is never taken for it', () => {
   }
 });
 
-test('a key id of another shape is a defect', () => {
+test('a malformed key id throws', () => {
   expect(() => sealPart(new Uint8Array(1), { ...DATA_KEY, keyId: 'x' }, WHOSE, new Uint8Array(12))).toThrow(RangeError);
 });

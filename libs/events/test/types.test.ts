@@ -10,7 +10,7 @@ type Deep<T> = T extends string | number | boolean | null | undefined
     ? 'any JSON object'
     : { readonly [K in keyof T]: Deep<T[K]> };
 
-test('the written types are the types that the schemas infer', () => {
+test('the declared types equal the types inferred from the schemas', () => {
   expectTypeOf<{ [T in EventType]: Deep<z.infer<(typeof dataSchemas)[T]>> }>().toEqualTypeOf<{ [T in EventType]: Deep<EventData[T]> }>();
   expectTypeOf<Deep<z.infer<ReturnType<typeof eventSchema<'recant.attempt.settled.v1'>>>>>().toEqualTypeOf<
     Deep<EventOf<'recant.attempt.settled.v1'>>

@@ -88,7 +88,7 @@ describe('state of an attempt', () => {
     expect(attemptState([], TIME_MS).status).toBe('unknown');
   });
 
-  it('is contested by two ends that differ, not by one end said twice', () => {
+  it('is contested by two different ends, not by a repeated one', () => {
     expect(attemptState([...whole, settled(lists, 'failed')], TIME_MS)).toMatchObject({ status: 'contested', complete: false });
     expect(attemptState([...whole, settled(lists, 'succeeded', TIME_MS + 5)], TIME_MS)).toMatchObject({
       status: 'succeeded',

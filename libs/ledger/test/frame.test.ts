@@ -27,7 +27,7 @@ describe('frame', () => {
     expect(leafHash(bytes).toString('hex')).toBe(leaf);
   });
 
-  it('gives back what was framed, and has one encoding', () => {
+  it('round-trips, and has one encoding', () => {
     const name = fc
       .string({ minLength: 1, maxLength: 21, unit: 'grapheme' })
       .filter((text) => text.isWellFormed() && Buffer.byteLength(text) <= 64);
@@ -48,7 +48,7 @@ describe('frame', () => {
     );
   });
 
-  it('is refused where it is cut short, of another version or kind, or too long', () => {
+  it('is refused if truncated, of another version or kind, or too long', () => {
     const bytes = encodeFrame({ kind: 'event', tenant: 'acme', keyId: 'key1', receivedAtMs: 1, body: Buffer.alloc(0) });
     for (let length = 0; length < bytes.length; length += 1) expect(decodeFrame(bytes.subarray(0, length))).toBeUndefined();
     expect(decodeFrame(Buffer.concat([Buffer.from([2]), bytes.subarray(1)]))).toBeUndefined();

@@ -11,7 +11,7 @@ describe('credentials, systems, parts', () => {
   });
   afterAll(() => fixture[Symbol.asyncDispose]());
 
-  it('gives an API key once and keeps only what checks it', async () => {
+  it('returns an API key once and stores only its hash', async () => {
     const { credentials } = fixture.store;
     const wanted = { tenant: 'other', roles: ['view', 'emit'], sourcePrefix: 'recant://o', agents: ['a*'], resources: ['*'] } as const;
     const { apiKey, credential } = await credentials.create({ ...wanted, label: 'ci' });
@@ -26,7 +26,7 @@ describe('credentials, systems, parts', () => {
     expect((await credentials.list('other')).map(({ label }) => label)).toEqual(['ci']);
   });
 
-  it('tells a revoked key from one that lets somebody in, and lets no tenant revoke the key of another', async () => {
+  it('distinguishes a revoked key from a valid one, and no tenant can revoke the key of another', async () => {
     const { credentials } = fixture.store;
     const { credential } = await credentials.create({ tenant: 'other', roles: [], sourcePrefix: 'x', agents: [], resources: [] });
     expect(await credentials.revoke('acme', credential.keyId)).toBe(false);
@@ -36,7 +36,7 @@ describe('credentials, systems, parts', () => {
     expect(await credentials.find('nosuchkey')).toBeUndefined();
   });
 
-  it('seals the options of a system to their tenant and name', async () => {
+  it('binds the sealed options of a system to its tenant and name', async () => {
     const { systems, pool } = fixture.store;
     const system = { name: 'shop', connector: 'postgres', identity: '7', options: { url: 'postgres://u:secret@h/d' } };
     expect(await systems.put('acme', system)).toMatchObject(system);
@@ -50,7 +50,7 @@ describe('credentials, systems, parts', () => {
     );
   });
 
-  it('keeps a part under the digest of its salt and bytes, and no other', async () => {
+  it('stores a part only under the digest of its salt and bytes', async () => {
     const { parts } = fixture.store;
     const salt = randomBytes(16);
     const bytes = randomBytes(20_000);
@@ -65,7 +65,7 @@ describe('credentials, systems, parts', () => {
 });
 
 describe('sealer', () => {
-  it('opens only what was sealed, whole, under the same key and purpose', () => {
+  it('opens a complete sealed value only under the same key and purpose', () => {
     const sealer = createSealer(new Uint8Array(32).fill(1));
     const sealed = sealer.seal(Buffer.from('secret'), 'a');
     expect(sealer.open(sealed, 'a').toString()).toBe('secret');
@@ -77,7 +77,7 @@ describe('sealer', () => {
     expect(() => createSealer(new Uint8Array(31))).toThrow(RangeError);
   });
 
-  it('opens what an earlier master key sealed, and seals under the newest', () => {
+  it('opens values sealed under an earlier master key, and seals under the newest', () => {
     const [older, newest] = [new Uint8Array(32).fill(1), new Uint8Array(32).fill(2)];
     const rotated = createSealer(newest, [older]);
     expect(rotated.open(createSealer(older).seal(Buffer.from('secret'), 'a'), 'a').toString()).toBe('secret');
@@ -90,7 +90,7 @@ describe('sealer', () => {
 });
 
 describe('failpoints', () => {
-  it('are none unless named, and a misspelt one is refused', () => {
+  it('are off unless named, and a misspelt name is refused', () => {
     expect(killAtFailpoint(undefined)).toBeUndefined();
     expect(killAtFailpoint('')).toBeUndefined();
     for (const wrong of ['copy', 'copy.before', 'copy.before:0', 'nowhere:1']) expect(() => killAtFailpoint(wrong)).toThrow(RangeError);

@@ -16,7 +16,7 @@ describe('append', () => {
   afterAll(() => fixture[Symbol.asyncDispose]());
   const append = (...args: Parameters<Fixture['store']['appender']['append']>) => fixture.store.appender.append(...args);
 
-  it('gives each event its place behind the genesis entry, in the order of its source', async () => {
+  it('appends events after the genesis entry, in the order of their source', async () => {
     const lane = new Lane('order');
     const { events } = lane.attempt();
     const receipts = await append(events.map((event) => submit(fixture.credential, event)));
@@ -25,7 +25,7 @@ describe('append', () => {
     await fixture.expectSound();
   });
 
-  it('I2: answers the same bytes with the first index, within a batch and across batches', async () => {
+  it('I2: returns the first index for repeated bytes, within a batch and across batches', async () => {
     const [event] = new Lane('twice').attempt().events;
     const submission = submit(fixture.credential, event as never);
     const [first, again] = await append([submission, submission]);
@@ -36,7 +36,7 @@ describe('append', () => {
     await fixture.expectSound();
   });
 
-  it('keeps an equivocation beside the log and shows the attempt as contested', async () => {
+  it('stores an equivocation as a dead letter and marks the attempt as contested', async () => {
     const lane = new Lane('equivocation');
     const { action, events } = lane.attempt();
     const settled = events[2] as (typeof events)[number];
@@ -53,7 +53,7 @@ describe('append', () => {
     await fixture.expectSound();
   });
 
-  it('keeps nothing of what is no event over HTTP, and everything from Kafka, under the tenant whose MAC was right', async () => {
+  it('stores no malformed input over HTTP, but all of it from Kafka, under the tenant whose MAC is valid', async () => {
     const before = (await fixture.store.queries.logs('acme')).map(({ size }) => size);
     const [refused] = await append([submit(fixture.credential, garbage)]);
     expect(refused).toMatchObject({ kind: 'refused' });
@@ -70,7 +70,7 @@ describe('append', () => {
     await fixture.expectSound(OPERATOR_TENANT);
   });
 
-  it('lets no agent end the attempt of another one, whoever may send under the same prefix', async () => {
+  it('an agent cannot end the attempt of another agent, even with the same source prefix', async () => {
     const both = { ...fixture.credential, agents: ['*'] };
     const lane = new Lane('owned');
     const { action, events } = lane.attempt();
@@ -85,7 +85,7 @@ describe('append', () => {
     await fixture.expectSound();
   });
 
-  it('believes the credential, never the event: foreign sources, agents, roles and inverses are refused by name', async () => {
+  it('takes authority from the credential, never from the event: foreign sources, agents, roles and inverses have their own error codes', async () => {
     const lane = new Lane('foreign');
     const foreign = { ...lane.intended(lane.action()), source: 'recant://acmeevil/1' };
     const agent = { ...lane.intended(lane.action()), agent: 'somebody' };
@@ -108,7 +108,7 @@ describe('append', () => {
     await fixture.expectSound();
   });
 
-  it('keeps what a key may not say as a dead letter whose digest is an entry, whichever way it came, and the same bytes once', async () => {
+  it('stores an event that its key may not send as a dead letter with an entry, over HTTP and Kafka, identical bytes once', async () => {
     const lane = new Lane('refused');
     const of = (over: object) => encodeEvent({ ...lane.intended(lane.action()), ...over } as never);
     const viewer = { ...fixture.credential, roles: ['view'] as const };
@@ -131,7 +131,7 @@ describe('append', () => {
     await fixture.expectSound();
   });
 
-  it('never lets receivedAt fall within a log, whatever the clock does', async () => {
+  it('receivedAt never decreases within a log, whatever the clock does', async () => {
     const lane = new Lane('clock');
     fixture.setNow(NOW_MS + 5_000);
     await append([submit(fixture.credential, lane.intended(lane.action()))]);
@@ -144,7 +144,7 @@ describe('append', () => {
     await fixture.expectSound();
   });
 
-  it('lets appenders of the same logs work at once without waiting for each other in a ring', async () => {
+  it('concurrent appenders to the same logs do not deadlock', async () => {
     const lanes = Array.from({ length: 16 }, (_, n) => new Lane(`ring-${n}`));
     const stores = [fixture.store, fixture.open()];
     await Promise.all(
@@ -161,7 +161,7 @@ describe('append', () => {
 describe('append from Kafka', () => {
   const position = (from: bigint, next: bigint): KafkaPosition => ({ cluster: 'c1', topic: 'recant.events', partition: 0, from, next });
 
-  it('takes a batch only from the stored position, and moves it in the same transaction', async () => {
+  it('accepts a batch only from the stored position, and moves it in the same transaction', async () => {
     await using fixture = await openFixture();
     const { store, credential } = fixture;
     const lane = new Lane('position');
@@ -183,7 +183,7 @@ describe('append from Kafka', () => {
     await fixture.expectSound();
   });
 
-  it('I4: makes a dead letter of exactly the records that the database does not take, and keeps the rest', async () => {
+  it('I4: turns exactly the records that the database rejects into dead letters, and appends the rest', async () => {
     await using fixture = await openFixture();
     const owner = new pg.Client({ connectionString: fixture.ownerUrl });
     await owner.connect();
@@ -205,7 +205,7 @@ describe('append from Kafka', () => {
     await fixture.expectSound();
   });
 
-  it('reports a store that went away as such, and nothing is kept', async () => {
+  it('reports an unreachable store, and nothing is stored', async () => {
     await using fixture = await openFixture();
     const lane = new Lane('away');
     const failing = fixture.open({
@@ -221,7 +221,7 @@ describe('append from Kafka', () => {
     await fixture.expectSound();
   });
 
-  it('refuses to append under another number of shards', async () => {
+  it('refuses to append with a different shard count', async () => {
     await using fixture = await openFixture();
     const lane = new Lane('shards');
     await fixture.store.appender.append([submit(fixture.credential, lane.intended(lane.action()))]);

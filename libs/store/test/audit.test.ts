@@ -9,7 +9,7 @@ import { type Fixture, Lane, openFixture, submit } from './fixture.ts';
 const TAMPERINGS: readonly (readonly [string, string, readonly Rule[]])[] = [
   ['a changed byte of a frame', 'UPDATE recant.entry SET frame = set_byte(frame, 40, 33) WHERE idx = 2', ['leaf_mismatch']],
   [
-    'a changed frame with its leaf made to fit',
+    'a changed frame with a matching leaf',
     "UPDATE recant.entry SET frame = set_byte(frame, 40, 33), leaf = sha256('\\x00' || set_byte(frame, 40, 33)) WHERE idx = 2",
     ['event_invalid'],
   ],
@@ -65,7 +65,7 @@ describe('the auditor', () => {
     await fixture[Symbol.asyncDispose]();
   });
 
-  it('finds nothing in an untouched ledger, and in one that has no log yet', async () => {
+  it('finds nothing in an untouched ledger or in one without a log', async () => {
     await fixture.expectSound();
     await fixture.expectSound('nobody');
   });

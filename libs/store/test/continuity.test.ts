@@ -22,7 +22,7 @@ async function withOwner<T>(ownerUrl: string, use: (owner: pg.Client, name: stri
 }
 const endConnections = 'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1 AND pid <> pg_backend_pid()';
 
-test('where the log does not have what was acknowledged before, nothing is taken and nothing is left, not even a source', async () => {
+test('a log that lacks the last acknowledged event refuses the batch and stores nothing, not even a source', async () => {
   await using fixture = await openFixture();
   const lane = new Lane('behind');
   const [intended, effects, settled] = lane.attempt().events as [RecantEvent, RecantEvent, RecantEvent];
@@ -45,7 +45,7 @@ test('where the log does not have what was acknowledged before, nothing is taken
   await fixture.expectSound();
 });
 
-test('an older copy in its place, under a store that runs: what it does not have is missed, and sources keep their own numbers', async () => {
+test('an older copy restored under a running store: missing events are noticed, and sources have their own numbers', async () => {
   await using fixture = await openFixture();
   // Until the pool has met its dead connections.
   const append = (batch: readonly Submission[]) => waitUntil(() => fixture.store.appender.append(batch));

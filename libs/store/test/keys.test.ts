@@ -25,7 +25,7 @@ const send = async (credential: Credential, lane: Lane, origin = 'http', store: 
 const ended = { kind: 'refused', refusal: { code: 'unauthenticated' } };
 
 describe('a key that expires', () => {
-  it('is taken until its time and not from then on: over HTTP nothing is kept, from Kafka a dead letter of its own tenant', async () => {
+  it('is valid until its expiry: after it, HTTP stores nothing, and Kafka a dead letter of its own tenant', async () => {
     const lane = new Lane('expiring');
     const key = await make({ expiresAtMs: NOW_MS + HOUR_MS });
     fixture.setNow(NOW_MS + HOUR_MS - 1);
@@ -41,7 +41,7 @@ describe('a key that expires', () => {
     expect(deadLetters).toMatchObject([{ code: 'unauthenticated', keyId: key.keyId, detail: expect.stringContaining('expired') }]);
   });
 
-  it('is not taken by a process whose clock is behind, where the log is past that time', async () => {
+  it('is refused by a process whose clock is behind if the log is past the expiry', async () => {
     const lane = new Lane('behind');
     const [key, other] = [await make({ expiresAtMs: NOW_MS + HOUR_MS }), await make()];
     fixture.setNow(NOW_MS + HOUR_MS);
@@ -67,7 +67,7 @@ describe('a key that is revoked', () => {
     return { release: () => owner.end() };
   }
 
-  it('ends after the transactions that took it for valid, whichever process they are of, and before every other one', async () => {
+  it('ends after the transactions of all processes that found it valid, and before every later one', async () => {
     const other = fixture.open();
     const lane = new Lane('in-flight');
     const key = await make();
@@ -91,7 +91,7 @@ describe('a key that is revoked', () => {
     }
   });
 
-  it('is refused to a batch that came while it was being revoked, and the rest of the batch is not', async () => {
+  it('is refused in a batch that arrived during the revocation; the rest of the batch is not', async () => {
     const [lane, others] = [new Lane('behind-revoke'), new Lane('others')];
     const [key, other] = [await make(), await make()];
     const held = await holdEntries();
@@ -106,7 +106,7 @@ describe('a key that is revoked', () => {
     expect(await late).toMatchObject([ended, { kind: 'appended' }, { ...ended, index: expect.any(BigInt) }]);
   });
 
-  it('ends also where somebody is always appending under it', async () => {
+  it('ends even while events are continuously appended under it', async () => {
     const stores = [fixture.store, fixture.open()];
     const key = await make();
     const counts = Array.from({ length: 6 }, () => 0);
@@ -127,7 +127,7 @@ describe('a key that is rotated', () => {
     return answer;
   };
 
-  it('has a successor with the same bindings, works until the overlap is over, and each names the other', async () => {
+  it('has a successor with the same bindings, works until the overlap ends, and each names the other', async () => {
     const lane = new Lane('rotated');
     const key = await make({ label: 'ci', resources: ['postgres://shop/*'] });
     const { made, predecessorEndsAtMs } = await rotated(key.keyId, HOUR_MS);
@@ -149,7 +149,7 @@ describe('a key that is rotated', () => {
     expect((await states())[0]?.[1]).toBe('expired');
   });
 
-  it('with no overlap is revoked, whatever the clocks of others say', async () => {
+  it('is revoked if the overlap is zero, whatever the clocks of other processes', async () => {
     const lane = new Lane('at-once');
     const key = await make();
     const { made } = await rotated(key.keyId, 0);
@@ -158,7 +158,7 @@ describe('a key that is rotated', () => {
     expect([await send(key, lane), await send(made.credential, lane)]).toMatchObject([ended, { kind: 'appended' }]);
   });
 
-  it('is rotated once, and not when it has ended; of many who try at once one succeeds', async () => {
+  it('is rotated once, never after it ended; of concurrent rotations one succeeds', async () => {
     const key = await make();
     const rotate = (keyId: string) => fixture.store.credentials.rotate('acme', keyId, { overlapMs: HOUR_MS });
     const answers = await Promise.all(Array.from({ length: 5 }, () => rotate(key.keyId)));
@@ -171,7 +171,7 @@ describe('a key that is rotated', () => {
     expect(await rotate((await make({ tenant: 'other' })).keyId)).toEqual({ kind: 'unknown' });
   });
 
-  it('never lives longer for it, and its successor as long as it was made to, or as is said', async () => {
+  it('does not live longer after a rotation; its successor has the same lifetime, or the given one', async () => {
     const key = await make({ expiresAtMs: NOW_MS + 2 * HOUR_MS });
     fixture.setNow(NOW_MS + HOUR_MS);
     const { made, predecessorEndsAtMs } = await rotated(key.keyId, 24 * HOUR_MS);
@@ -181,8 +181,8 @@ describe('a key that is rotated', () => {
   });
 });
 
-describe('whose key it is', () => {
-  it('a key that is in no table, or in another tenant, lets nothing in; the service’s own needs none', async () => {
+describe('ownership of a key', () => {
+  it('an unknown key or one of another tenant authorises nothing; the service itself needs none', async () => {
     const lane = new Lane('whose');
     const key = await make({ tenant: 'other' });
     expect(await send({ ...key, tenant: 'acme' }, lane)).toMatchObject(ended);
@@ -190,7 +190,7 @@ describe('whose key it is', () => {
     expect(await send({ ...key, tenant: 'acme', keyId: 'recant', own: true }, lane)).toMatchObject({ kind: 'appended' });
   });
 
-  it('no epoch is opened under a key that ended while the request was on its way', async () => {
+  it('no epoch is opened under a key that ended during the request', async () => {
     const { keyId } = await make({ roles: ['administer'] });
     await fixture.store.credentials.revoke('acme', keyId);
     const opening = { from: 1, epoch: 2, shards: SHARDS, previous: undefined, previousNote: undefined, reason: 'restored', nowMs: NOW_MS };
@@ -199,7 +199,7 @@ describe('whose key it is', () => {
     expect(await fixture.store.openEpoch(log, { ...opening, keyId: 'person:ada' })).toBe(1n);
   });
 
-  it('a key only ends: the database gives it neither more rights nor a later end, also to the owner', async () => {
+  it('a key can only be ended: even the owner cannot give it more rights or a later end in the database', async () => {
     const { keyId } = await make({ expiresAtMs: NOW_MS });
     await fixture.store.credentials.revoke('acme', keyId);
     const owner = new pg.Client({ connectionString: fixture.ownerUrl });

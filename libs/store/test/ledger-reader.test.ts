@@ -15,7 +15,7 @@ describe('ledger reader', () => {
   const append = (events: readonly Parameters<typeof submit>[1][], credential = fixture.credential) =>
     fixture.store.appender.append(events.map((event) => submit(credential, event)));
 
-  it('answers the same question about the same vector with the same answer, whatever came later', async () => {
+  it('returns the same answer for the same vector, whatever was appended later', async () => {
     const { ledgerReader: reader } = fixture.store;
     const lane = new Lane('vector', 'agent-vector');
     const { action, events } = lane.attempt('postgres://shop/public.orders/v1');
@@ -44,7 +44,7 @@ describe('ledger reader', () => {
     expect(await ask({})).toEqual([[], [], [], []]);
   });
 
-  it('gives effects as they stand in the entries, with grade and registration from the credential', async () => {
+  it('returns effects from the entries, with grade and registration from the credential', async () => {
     const { ledgerReader: reader, credentials } = fixture.store;
     const lane = new Lane('grade', 'agent-grade');
     const { action, events } = lane.attempt('postgres://shop/public.orders/g1');

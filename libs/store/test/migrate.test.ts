@@ -48,7 +48,7 @@ const SHAPE = `SELECT 'column' AS kind, c.relname || '.' || a.attname AS name,
   ORDER BY 1, 2, 3`;
 
 describe('migrations', () => {
-  it('apply in process, leave rows with the checksums of their files, and are not applied twice', async () => {
+  it('apply in process, record the checksums of their files, and are not applied twice', async () => {
     await using database = await testDatabase();
     const [first, concurrent] = await Promise.all([migrate(database.ownerUrl), migrate(database.ownerUrl)]);
     expect([...first, ...concurrent].sort()).toEqual(names);
@@ -77,7 +77,7 @@ describe('migrations', () => {
     expect(shapes[0]).toEqual(shapes[1]);
   });
 
-  it('keep the tenant in front of every unique key', async () => {
+  it('start every unique key with the tenant', async () => {
     await using database = await testDatabase();
     await migrate(database.ownerUrl);
     const keys = await query(
@@ -89,7 +89,7 @@ describe('migrations', () => {
     expect(keys.filter(({ name, first }) => first !== 'tenant_id' && name !== 'recant.tenant_pkey')).toEqual([]);
   });
 
-  it('let the service add and never alter what was recorded', async () => {
+  it('let the service add records but never alter them', async () => {
     await using database = await testDatabase();
     await migrate(database.ownerUrl);
     for (const table of ['entry', 'dead_letter', 'attempt', 'settlement', 'effect', 'source', 'part']) {

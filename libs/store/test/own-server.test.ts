@@ -34,7 +34,7 @@ afterEach(async () => {
 
 const open = (connectionString: string) => createStore({ connectionString, masterKey: new Uint8Array(32), clock: () => NOW_MS });
 
-it('is told which roles are missing and who makes them, and nothing is made half', async () => {
+it('a login without roles gets an error that names them and who creates them; nothing is half created', async () => {
   const error = await migrate(url).catch((caught) => caught);
   expect(error).toMatchObject({ name: 'StoreError', code: 'roles_missing' });
   expect(error.message).toContain(`GRANT recant_migrator, recant_writer, recant_reader TO ${login}`);
@@ -42,7 +42,7 @@ it('is told which roles are missing and who makes them, and nothing is made half
   expect((await admin.query("SELECT 1 FROM pg_namespace WHERE nspname = 'recant'")).rows).toEqual([]);
 });
 
-it('is migrated and served by one login that owns nothing, once an administrator let it in', async () => {
+it('one login without ownership migrates and serves, once an administrator granted it the roles', async () => {
   await admin.query(`GRANT recant_migrator, recant_writer, recant_reader TO ${login}`);
   expect((await migrate(url)).length).toBeGreaterThan(3);
   expect(await migrate(url)).toEqual([]);
@@ -67,7 +67,7 @@ it('is migrated and served by one login that owns nothing, once an administrator
   await store.close();
 });
 
-it('does not serve a login that may not work as the writer, until it is let in', async () => {
+it('a login that cannot set the writer role is refused until it is granted', async () => {
   await migrate(database.ownerUrl);
   const refused = open(url);
   await expect(refused.ping()).rejects.toMatchObject({ code: 'roles_missing' });

@@ -70,7 +70,7 @@ describe('publishing', () => {
   afterAll(() => fixture[Symbol.asyncDispose]());
 
   it.each([1, 2, 255, 256, 257, 511, 512, 65_535, 65_536, 65_537, 131_100])(
-    'gives at %i entries a signed checkpoint over tiles that prove every entry, consistent with the one before',
+    'at %i entries there is a signed checkpoint over tiles that prove every entry, consistent with the previous one',
     async (size) => {
       const { publishing, published } = fixture.store;
       const before = await published.checkpoint(log);
@@ -97,7 +97,7 @@ describe('publishing', () => {
     },
   );
 
-  it('signs a log at most once a second, and only where it grew', async () => {
+  it('signs a log at most once a second, and only if it grew', async () => {
     const { publishing } = fixture.store;
     const signedAtMs = nowMs;
     expect(await sign(publishing)).toBeUndefined();
@@ -109,7 +109,7 @@ describe('publishing', () => {
     expect((await sign(publishing))?.signedAtMs).toBe(signedAtMs + 1_000);
   });
 
-  it('lets two replicas integrate and publish at once: each size is signed once, and nobody waits', async () => {
+  it('two replicas can integrate and publish at once: each size is signed once, and neither waits', async () => {
     const replicas = [fixture.store, fixture.open()].map(({ publishing }) => publishing);
     await grow(fixture.ownerUrl, leaves, leaves.length + 2 * INTEGRATE_LEAVES_MAX + 5);
     await Promise.all(replicas.map(integrateAll));
@@ -120,7 +120,7 @@ describe('publishing', () => {
     expect(rows).toHaveLength(1);
   });
 
-  it('signs under old and new key while keys are rotated, and under the new one afterwards', async () => {
+  it('signs with old and new key during a rotation, and with the new key afterwards', async () => {
     const next = ed25519Signer(LEDGER, new Uint8Array(32).fill(10));
     const nextSigner: Signer = {
       name: LEDGER,
@@ -142,7 +142,7 @@ describe('publishing', () => {
     }
   });
 
-  it('never signs another tree than an anchor keeps, nor a smaller one', async () => {
+  it('never signs a tree that differs from an anchor, or a smaller one', async () => {
     const { publishing } = fixture.store;
     const size = BigInt(leaves.length);
     const kept = async (over: { size?: bigint; root?: Uint8Array; epoch?: number }): Promise<unknown> => {
@@ -160,7 +160,7 @@ describe('publishing', () => {
     expect(await kept({ size: 300n, root: frontier.root() })).toBeUndefined();
   });
 
-  it('signs nothing while an anchor does not answer, and asks again', async () => {
+  it('signs nothing while an anchor does not answer, and retries', async () => {
     let away = true;
     const anchor: Anchor = {
       name: 'away',
@@ -178,7 +178,7 @@ describe('publishing', () => {
     expect(found).toMatchObject({ code: 'anchor_unavailable' });
   });
 
-  it('puts the newest checkpoint into an anchor once, and again after a crash between the two', async () => {
+  it('stores the newest checkpoint in an anchor once, and again after a crash before the record', async () => {
     const puts: bigint[] = [];
     const anchor: Anchor = { name: 'memory', put: async ({ size }) => void puts.push(size), latest: async () => undefined };
     const watch = createAnchorWatch(LEDGER, [anchor], () => nowMs);
@@ -191,7 +191,7 @@ describe('publishing', () => {
     expect(puts).toEqual([BigInt(leaves.length), BigInt(leaves.length)]);
   });
 
-  it.each(['publishing.before', 'publishing.after'] as const)('killed at %s, goes on where the database stands', async (point) => {
+  it.each(['publishing.before', 'publishing.after'] as const)('killed at %s, resumes from the state in the database', async (point) => {
     const other = await openFixture();
     const lane = new Lane('killed');
     await other.store.appender.append([submit(other.credential, lane.intended(lane.action()))]);
@@ -220,7 +220,7 @@ describe('publishing', () => {
     await other[Symbol.asyncDispose]();
   });
 
-  it('lets a tile grow and nothing else, whoever asks', async () => {
+  it('a tile can only grow, for every role', async () => {
     const owner = new pg.Client({ connectionString: fixture.ownerUrl });
     await owner.connect();
     for (const statement of [

@@ -21,7 +21,7 @@ describe('queries', () => {
     return action;
   }
 
-  it('finds attempts by agent, session, tool, resource, outcome, action and window, and by all of them at once', async () => {
+  it('finds attempts by agent, session, tool, resource, outcome, action and window, and by all combined', async () => {
     const one = new Lane('select-1', 'agent-select');
     const two = new Lane('select-2', 'agent-other');
     fixture.setNow(NOW_MS + 1_000);
@@ -47,7 +47,7 @@ describe('queries', () => {
     expect(await fixture.store.queries.attempts('other', { selection: {}, limit: 10, nowMs: NOW_MS })).toMatchObject({ attempts: [] });
   });
 
-  it.each(['oldest', 'newest'] as const)('gives each attempt once over all pages, %s first, while others are appended', async (order) => {
+  it.each(['oldest', 'newest'] as const)('lists each attempt once over all pages, %s first, during appends', async (order) => {
     const lane = new Lane(`pages-${order}`, `agent-${order}`);
     const selection = { agents: [lane.agent] };
     const recorded: string[] = [];
@@ -69,7 +69,7 @@ describe('queries', () => {
     expect((await page({ selection, cursor: later.tail })).attempts).toEqual([]);
   });
 
-  it('refuses a cursor that it did not give', async () => {
+  it('refuses a foreign cursor', async () => {
     for (const cursor of [
       '',
       'x',
@@ -81,7 +81,7 @@ describe('queries', () => {
     await expect(fixture.store.queries.deadLetters('acme', { limit: 1, cursor: "1'" })).rejects.toMatchObject({ code: 'cursor_invalid' });
   });
 
-  it('shows an action with every attempt, its events in the order of the log, and its state', async () => {
+  it('returns an action with every attempt, its events in log order, and its state', async () => {
     const lane = new Lane('detail');
     const action = lane.action();
     const effects = [effect('postgres://shop/public.orders/5')];

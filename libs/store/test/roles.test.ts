@@ -90,17 +90,17 @@ describe('roles', () => {
     await database.drop();
   });
 
-  it('are expected something of every table that there is, and of no other', () => {
+  it('the table of expectations covers every table and no other', () => {
     expect(Object.keys(EXPECTED).sort()).toEqual(tables.map(({ name }) => name));
   });
 
-  it.each(Object.entries(ROLES))('%s may do to each table what the table of expectations says of the %s', async (role, kind) => {
+  it.each(Object.entries(ROLES))('%s has the privileges on each table that the expectations list for %s', async (role, kind) => {
     const found: [string, string][] = [];
     for (const table of tables) found.push([table.name, await rightsOf(client, role, table)]);
     expect(Object.fromEntries(found)).toEqual(Object.fromEntries(Object.entries(EXPECTED).map(([name, by]) => [name, by[kind]])));
   });
 
-  it('show a reader nothing where no tenant is named, and through functions no more than through tables', async () => {
+  it('a reader without a tenant sees nothing, and through functions no more than through tables', async () => {
     await client.query('BEGIN; SET LOCAL ROLE recant_reader');
     for (const { name } of tables.filter((table) => EXPECTED[table.name]?.reader !== ''))
       expect((await client.query(`SELECT * FROM recant.${name}`)).rows, name).toEqual([]);
@@ -111,7 +111,7 @@ describe('roles', () => {
     await client.query('ROLLBACK');
   });
 
-  it('I3: are refused by triggers also where replication is played, which ordinary triggers sleep through', async () => {
+  it('I3: changes are refused by triggers in replica mode too, in which ordinary triggers do not fire', async () => {
     await client.query('SET session_replication_role = replica');
     for (const statement of [
       'UPDATE recant.entry SET leaf = leaf',

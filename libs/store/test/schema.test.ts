@@ -3,7 +3,7 @@ import { testDatabase } from '@recant/test-support';
 import { expect, it } from 'vitest';
 import { dumpSchema, migrate } from '../src/index.ts';
 
-it('prisma/schema.sql is what the migrations make: `npm run schema:dump` writes it anew', async () => {
+it('prisma/schema.sql equals the migrated schema: `npm run schema:dump` rewrites it', async () => {
   await using database = await testDatabase();
   await migrate(database.ownerUrl);
   const dumped = await dumpSchema(database.ownerUrl);

@@ -38,7 +38,7 @@ describe('sources', () => {
     return sources.find(({ source }) => source === lane.source) as SourceSummary;
   }
 
-  it('without a gap have as many events as their highest number, whatever the sizes of the batches', async () => {
+  it('without gaps have as many events as their highest number, whatever the batch sizes', async () => {
     const lane = new LivingLane('dense');
     const [first, ...rest] = [lane.opened(), ...lane.intents(20)];
     await append(first as RecantEvent);
@@ -64,7 +64,7 @@ describe('sources', () => {
     await fixture.expectSound();
   });
 
-  it('show holes as ranges, from the very first number on, and what filled one as late', async () => {
+  it('list gaps as ranges, from the first number on, and events that filled one as late', async () => {
     const lane = new LivingLane('holes');
     const events = lane.intents(12);
     const chosen = (...numbers: number[]) => numbers.map((n) => events[n - 1] as RecantEvent);
@@ -104,7 +104,7 @@ describe('sources', () => {
     await fixture.expectSound();
   });
 
-  it('are lost after silence past their own lease, by the clock of the ledger, and not where they closed or announced none', async () => {
+  it('are lost after silence beyond their lease, by the ledger’s clock, unless they closed or announced none', async () => {
     const [lost, closed, silent] = [new LivingLane('lost'), new LivingLane('closed'), new LivingLane('silent')];
     await append(lost.opened(), ...lost.intents(1), closed.opened(), closed.closed(), ...silent.intents(1));
     expect((await find(lost, NOW_MS + LEASE_MS)).state).toBe('open');
@@ -121,14 +121,14 @@ describe('sources', () => {
     await fixture.expectSound();
   });
 
-  it('tell the claim of the latest heartbeat by its number, not by the order of its text', async () => {
+  it('find the latest heartbeat by its number, not by text order', async () => {
     const lane = new LivingLane('beats');
     await append(lane.opened(), ...Array.from({ length: 11 }, (_, n) => lane.heartbeat(n + 1)));
     const nothingOlderThan = new Date(NOW_MS + 11_000).toISOString();
     expect(await find(lane)).toMatchObject({ heartbeat: { nothingOlderThan, number: 12 } });
   });
 
-  it('know which source of the same name came before, and are counted over the whole tenant', async () => {
+  it('name the previous source of the same name, and are counted over the whole tenant', async () => {
     const names = [1, 2, 3].map((n) => `bot/${uuidv7(NOW_MS + n, new Uint8Array(16).fill(n))}`);
     const lanes = names.map((name) => new LivingLane(name));
     for (const lane of lanes.toReversed()) await append(lane.opened());
@@ -168,7 +168,7 @@ describe('sources', () => {
     });
   });
 
-  it('are read from the dedupe key alone: no frame of an event is touched for its number', async () => {
+  it('are read from the dedupe key alone: no event frame is read for its number', async () => {
     const owner = new pg.Client({ connectionString: fixture.ownerUrl });
     await owner.connect();
     await owner.query('VACUUM ANALYZE recant.entry');

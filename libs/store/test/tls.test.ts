@@ -46,7 +46,7 @@ function url(query: Record<string, string>, of = server.url): string {
 const FULL = { sslmode: 'verify-full' };
 const trusting = () => ({ ...FULL, sslrootcert: join(folder, 'ca.pem') });
 
-it('is migrated and served over TLS alone, every connection of it, once DATABASE_URL says so', async () => {
+it('with TLS in DATABASE_URL, migration and service use TLS on every connection', async () => {
   await migrate(url(trusting(), server.ownerUrl));
   await grantServiceRole(server.ownerUrl, new URL(server.url).username);
   const store = createStore({ connectionString: url(trusting()), masterKey: new Uint8Array(32) });
@@ -61,7 +61,7 @@ it('is migrated and served over TLS alone, every connection of it, once DATABASE
 
 const refusal = (connectionString: string): Promise<StoreError> => checkConnection(connectionString).catch((error) => error);
 
-it('rejects a server that it cannot authenticate, and says what to do in one line without the password', async () => {
+it('rejects a server that it cannot authenticate, with one line of advice without the password', async () => {
   const { password } = new URL(server.url);
   const reported = async (connectionString: string) => {
     const error = await refusal(connectionString);

@@ -39,12 +39,12 @@ const peter = parseVerifierKey(note.golang.peterKey);
 const enoch = parseVerifierKey(note.golang.enochKey);
 
 describe('C2SP signed-note', () => {
-  it('specification, section Verifier keys: the example verifies, and its key is written as it was read', () => {
+  it('specification, section Verifier keys: the example verifies, and its key round-trips', () => {
     const key = parseVerifierKey(note.spec.vkey);
     expect(verifyNote(parseNote(bytes(note.spec.note)), [key])).toHaveLength(1);
     expect(formatVerifierKey(key)).toBe(note.spec.vkey);
   });
-  it('specification, opening example: the text is parted at the last empty line, and written as it was read', () => {
+  it('specification, opening example: the text ends at the last empty line, and round-trips', () => {
     const read = parseNote(bytes(note.opening));
     expect(read.text.split('\n')).toHaveLength(5);
     expect(Buffer.from(encodeNote(read)).toString()).toBe(note.opening);
@@ -63,7 +63,7 @@ describe('C2SP signed-note', () => {
     );
     expect(Buffer.from(encodeNote(both)).toString()).toBe(`${note.golang.text}\n${note.golang.peter}${note.golang.enoch}`);
   });
-  it('golang.org/x/mod TestOpen: known keys verify, unknown ones are ignored, none known is refused', () => {
+  it('golang.org/x/mod TestOpen: known keys verify, unknown keys are ignored, a note without a known key is refused', () => {
     const both = parseNote(bytes(`${note.golang.text}\n${note.golang.peter}${note.golang.enoch}`));
     expect(verifyNote(both, [peter]).map(({ name }) => name)).toEqual(['PeterNeumann']);
     expect(verifyNote(both, [peter, enoch]).map(({ name }) => name)).toEqual(['PeterNeumann', 'EnochRoot']);
@@ -71,7 +71,7 @@ describe('C2SP signed-note', () => {
     const twice = parseNote(bytes(`${note.golang.text}\n${note.golang.peter}${note.golang.peter}${note.golang.enoch}`));
     expect(verifyNote(twice, [peter])).toHaveLength(1);
   });
-  it('golang.org/x/mod TestOpen: an altered signature of a known key spoils the note, and 101 are too many', () => {
+  it('golang.org/x/mod TestOpen: an invalid signature of a known key makes the note invalid, and 101 are too many', () => {
     const altered = note.golang.peter.slice(0, 60).concat('ABCD', note.golang.peter.slice(60));
     expectCode('signature_invalid', () => verifyNote(parseNote(bytes(`${note.golang.text}\n${altered}`)), [peter]));
     expectCode('too_large', () => parseNote(bytes(`${note.golang.text}\n${note.golang.peter.repeat(101)}`)));
@@ -83,7 +83,7 @@ describe('C2SP signed-note', () => {
   it('golang.org/x/mod TestOpen refuses a note that is not UTF-8', () => {
     expectCode('text_invalid', () => parseNote(Buffer.concat([Buffer.of(0xff), bytes(`${note.golang.text}\n${note.golang.peter}`)])));
   });
-  it('golang.org/x/mod TestNewVerifier: no part of a key and no key with a raised byte is one', () => {
+  it('golang.org/x/mod TestNewVerifier: a truncated key and a key with an incremented byte are refused', () => {
     const key = note.golang.peterKey;
     for (let from = 0; from <= key.length; from += 1) {
       for (let to = from + 1; to <= key.length; to += 1) {
@@ -97,14 +97,14 @@ describe('C2SP signed-note', () => {
     expect(codeOf(() => parseVerifierKey(note.golang.wrongLengthKey))).toBeDefined();
     expectCode('key_invalid', () => verifierKey('PeterNeumann', ED25519_TYPE, new Uint8Array(33)));
   });
-  it('golang.org/x/mod TestNewSigner: no part of a signing key and none with a raised byte is one', () => {
+  it('golang.org/x/mod TestNewSigner: a truncated signing key and one with an incremented byte are refused', () => {
     const key = note.golang.peterSigningKey;
     for (let at = 0; at < key.length; at += 1) {
       const raised = key.slice(0, at) + String.fromCharCode(key.charCodeAt(at) + 1) + key.slice(at + 1);
       for (const bad of [raised, key.slice(0, at), key.slice(at + 1)]) expect(codeOf(() => parseSigningKey(bad))).toBeDefined();
     }
   });
-  it('golang.org/x/mod TestNewVerifier: a key of an unknown type is no error, and its signatures are ignored', () => {
+  it('golang.org/x/mod TestNewVerifier: a key of an unknown type is accepted, and its signatures are ignored', () => {
     const key = parseVerifierKey(note.golang.unknownTypeKey);
     expect(key.verify).toBeUndefined();
     expect(verifySignatures(parseNote(bytes(`${note.golang.text}\n${note.golang.peter}`)), [key, peter])).toHaveLength(1);
@@ -112,7 +112,7 @@ describe('C2SP signed-note', () => {
 });
 
 describe('C2SP tlog-checkpoint', () => {
-  it('specification, example: origin, size and root, written as they were read', () => {
+  it('specification, example: origin, size and root round-trip', () => {
     const { text } = parseNote(bytes(checkpoint.spec));
     const read = parseCheckpoint(text);
     expect(read).toMatchObject({ origin: 'example.com/behind-the-sofa', size: 20_852_163n, extensions: [] });
@@ -128,7 +128,7 @@ describe('C2SP tlog-checkpoint', () => {
     const root = leafHash(bytes('hello world'));
     expect(formatCheckpoint({ origin: 'go.sum database tree', size: 123_456_789_012n, root })).toBe(checkpoint.golangTree);
   });
-  it('golang.org/x/mod TestParseTree: a following line is kept as an extension', () => {
+  it('golang.org/x/mod TestParseTree: an additional line is an extension', () => {
     expect(parseCheckpoint(`${checkpoint.golangTree}JOE\n`).extensions).toEqual(['JOE']);
     expect(formatCheckpoint(parseCheckpoint(`${checkpoint.golangTree}JOE\n`))).toBe(`${checkpoint.golangTree}JOE\n`);
   });
@@ -138,7 +138,7 @@ describe('C2SP tlog-checkpoint', () => {
 });
 
 describe('C2SP tlog-cosignature', () => {
-  it('specification, example: the time stands in front of the signature', () => {
+  it('specification, example: the time precedes the signature', () => {
     const { signatures } = parseNote(bytes(cosignature.spec.note));
     expect(Buffer.from(signatures[1]?.signature ?? []).readBigUInt64BE()).toBe(BigInt(cosignature.spec.timeSeconds));
     expect(signatures[1]?.signature).toHaveLength(72);
@@ -190,14 +190,14 @@ describe('C2SP tlog-witness', () => {
     return { keys: [key], latest: root === undefined ? undefined : { size: BigInt(known), root: Buffer.from(root, 'base64') } };
   };
 
-  it('specification, example request: written as it was read', () => {
+  it('specification, example request: round-trips', () => {
     const request = decodeAddCheckpoint(bytes(witness.specRequest));
     expect(request).toMatchObject({ sizeBefore: 20_852_014n });
     expect(request.proof).toHaveLength(4);
     expect(parseNote(request.checkpoint).signatures).toHaveLength(2);
     expect(Buffer.from(encodeAddCheckpoint(request)).toString()).toBe(witness.specRequest);
   });
-  it('specification, example answer: written as it was read', () => {
+  it('specification, example answer: round-trips', () => {
     const lines = decodeCosignatures(bytes(witness.specAnswer));
     expect(lines.map(({ name }) => name)).toEqual(['witness.example/w1', 'witness.example/w1', 'witness.example/w2']);
     expect(Buffer.from(encodeCosignatures(lines)).toString()).toBe(witness.specAnswer);

@@ -22,7 +22,7 @@ describe('frontier', () => {
     expect(frontier.root().toString('hex')).toBe(root);
   });
 
-  it('is the tree hash of RFC 6962, in whatever batches the leaves come and through serialising', () => {
+  it('is the tree hash of RFC 6962, for any batches and through serialisation', () => {
     fc.assert(
       fc.property(fc.array(fc.array(fc.uint8Array({ maxLength: 8 }), { maxLength: 20 }), { maxLength: 8 }), (batches) => {
         let frontier = Frontier.empty();

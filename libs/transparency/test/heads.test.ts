@@ -51,7 +51,7 @@ async function published(tenants: readonly PlacedHeads[]) {
 }
 
 describe('the ledger’s head', () => {
-  it('binds the heads of a tenant, through one path and a salt, under a signed checkpoint of its own origin', async () => {
+  it('binds a tenant’s heads, through a path and a salt, to a signed checkpoint of its own origin', async () => {
     const { trees, proofOf, policy } = await published([acme, ...others]);
     const path = trees[2]?.pathOf('acme') as HeadsPath;
     expect(path.path).toHaveLength(10);
@@ -62,7 +62,7 @@ describe('the ledger’s head', () => {
     expectCode('root_mismatch', () => verifyTenantHeads(acme, earlier, other, policy));
   });
 
-  it('is not led to by other heads, another tenant, salt, slot, path, width or publication', async () => {
+  it('does not verify with other heads, or another tenant, salt, slot, path, width or publication', async () => {
     const { trees, proofOf, policy } = await published([acme, ...others]);
     const path = trees[2]?.pathOf('acme') as HeadsPath;
     const proof = await proofOf(2n);
@@ -85,7 +85,7 @@ describe('the ledger’s head', () => {
     expectCode('head_invalid', () => verifyTenantHeads(acme, { ...path, slot: 1024 }, proof, policy));
   });
 
-  it('shows a tenant the same number of unlike hashes, new at each publication, whoever else there is and whatever they did', () => {
+  it('shows a tenant the same number of hashes, all new at each publication, whatever other tenants exist or do', () => {
     const alone = buildHeadsTree(1n, 1024, [acme], secret).pathOf('acme').path;
     const crowded = buildHeadsTree(1n, 1024, [acme, ...others], secret).pathOf('acme').path;
     const idle = buildHeadsTree(2n, 1024, [acme, ...others], secret).pathOf('acme').path;
@@ -94,12 +94,12 @@ describe('the ledger’s head', () => {
     expect(seen.size).toBe(2 * alone.length);
   });
 
-  it('is wide enough for twice the tenants, at least 1,024, and never narrower than it was', () => {
+  it('has a width of at least twice the tenants and 1,024, which never shrinks', () => {
     expect([headsWidth(0), headsWidth(512), headsWidth(513), headsWidth(3, 4096)]).toEqual([1024, 1024, 2048, 4096]);
     expectCode('head_invalid', () => headsWidth(2 ** 20));
   });
 
-  it('has a place and a name for each tenant once', () => {
+  it('has one slot for each tenant', () => {
     const build = (...tenants: PlacedHeads[]) => buildHeadsTree(0n, 1024, tenants, secret);
     expectCode('head_invalid', () => build(acme, { ...acme, slot: 3 }));
     expectCode('head_invalid', () => build(acme, { ...acme, tenant: 'b' }));
@@ -110,14 +110,14 @@ describe('the ledger’s head', () => {
     expectCode('key_invalid', () => buildHeadsTree(0n, 1024, [acme], new Uint8Array(31)));
   });
 
-  it('commits to one text, in whatever order the logs come', () => {
+  it('commits to one text, in any order of the logs', () => {
     const salt = headSalt(secret, 4n, 'acme');
     expect(commitHeads({ ...acme, logs: acme.logs.toReversed() }, salt)).toEqual(commitHeads(acme, salt));
     expect(formatTenantHeads(acme).split('\n').slice(0, 2)).toEqual(['recant-tenant-heads/v1', 'acme']);
     expect(formatTenantHeads({ tenant: 'new', logs: [] })).toBe('recant-tenant-heads/v1\nnew\n');
   });
 
-  it('has records of one encoding', () => {
+  it('has one encoding per record', () => {
     fc.assert(
       fc.property(
         fc.bigInt(0n, 2n ** 63n - 1n),
@@ -135,7 +135,7 @@ describe('the ledger’s head', () => {
     );
   });
 
-  it('leads from any slot of any width', () => {
+  it('has a valid path from every slot at every width', () => {
     fc.assert(
       fc.property(fc.integer({ min: 10, max: 12 }), fc.nat(), (bits, place) => {
         const placed = heads('acme', place % 2 ** bits);

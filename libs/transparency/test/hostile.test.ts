@@ -161,13 +161,13 @@ describe('hostile bytes', () => {
     expectCode('hash_invalid', () => parseCheckpoint(`${origin}\n11\n${'A'.repeat(40)}\n`));
   });
 
-  it('two keys of one name and id are told apart by nobody', () => {
+  it('two different keys with one name and id are refused', () => {
     const twin = { ...log.key, publicKey: new Uint8Array(32) };
     expectCode('key_ambiguous', () => verifyCheckpoint(checkpoint, { ...policy, logKeys: [log.key, twin] }));
     expect(verifyCheckpoint(checkpoint, { ...policy, logKeys: [log.key, log.key] }).signatures).toHaveLength(1);
   });
 
-  it('another key of the log’s name is no key of the log, and one witness under two names is one', () => {
+  it('another key with the log’s name is not accepted, and one witness with two names counts once', () => {
     const forged = encodeNote(signNote(text, [ed25519Signer(origin, new Uint8Array(32).fill(9)), witness]));
     expectCode('signature_missing', () => verifyCheckpoint(forged, policy));
     const alias = cosigner('witness.example/w2', new Uint8Array(32).fill(2), 1_800_000_000n);
@@ -176,7 +176,7 @@ describe('hostile bytes', () => {
     expectCode('cosignatures_missing', () => verifyCheckpoint(both, { ...policy, witnessKeys: keys, witnessesMin: 2 }));
   });
 
-  it('a log’s signature is no cosignature, nor the other way', () => {
+  it('a log’s signature does not count as a cosignature, nor the reverse', () => {
     const asLog = verifierKey(origin, ED25519_TYPE, witness.key.publicKey);
     const crossed = { text, signatures: [{ name: origin, keyId: asLog.keyId, signature: witness.sign(text).subarray(8) }] };
     expectCode('signature_invalid', () => verifyCheckpoint(encodeNote(crossed), { origin, logKeys: [asLog] }));
@@ -187,7 +187,7 @@ describe('hostile bytes', () => {
     expectCode('root_mismatch', () => verifyCheckpoint(lying, { origin, logKeys: [log.key] }));
   });
 
-  it('a note over its bound is not written either', () => {
+  it('a note over the size limit cannot be encoded', () => {
     expectCode('too_large', () => encodeNote(signNote(`${'a'.repeat(NOTE_BYTES_MAX)}\n`, [log])));
     expectCode('text_invalid', () => signNote('no newline', [log]));
     expectCode('text_invalid', () => signNote('a lone \ud800 surrogate\n', [log]));

@@ -107,7 +107,7 @@ describe('C2SP tlog-tiles', () => {
     expectCode('path_invalid', () => parseTilePath(path));
   });
 
-  it('an entry bundle carries each entry behind its length, and nothing else', () => {
+  it('an entry bundle is a sequence of lengths and entries, and nothing else', () => {
     const entries = [Buffer.from('abc'), Buffer.alloc(0), Buffer.alloc(65_535, 7)];
     const bundle = encodeEntryBundle(entries);
     expect(bundle.subarray(0, 7).toString('hex')).toBe('00036162630000');
@@ -119,13 +119,13 @@ describe('C2SP tlog-tiles', () => {
     expectCode('too_large', () => encodeEntryBundle([Buffer.alloc(65_536)]));
   });
 
-  it('a tile is exactly as many hashes as its path says', () => {
+  it('a tile has exactly as many hashes as its path states', () => {
     expectCode('truncated', () => decodeTile(Buffer.alloc(8191), 256));
     expectCode('trailing_bytes', () => decodeTile(Buffer.alloc(8193), 256));
     expectCode('malformed', () => decodeTile(Buffer.alloc(0), 0));
   });
 
-  it('hostile bytes are refused by name, in no more memory than they have', () => {
+  it('hostile bytes are refused with a code, in memory bounded by their length', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 700 }), fc.integer({ min: -1, max: 300 }), (bytes, width) => {
         codeOf(() => decodeTile(bytes, width));
@@ -137,7 +137,7 @@ describe('C2SP tlog-tiles', () => {
 });
 
 describe('a log that grows', () => {
-  it('writes exactly the tiles of its growth, from which every proof is the one made from all leaves', async () => {
+  it('writes exactly the new tiles, and proofs from tiles equal proofs from all leaves', async () => {
     const steps = fc.array(fc.oneof(fc.integer({ min: 0, max: 40 }), fc.constantFrom(255, 256, 257)), { minLength: 1, maxLength: 8 });
     await fc.assert(
       fc.asyncProperty(steps, fc.nat(), async (batches, seed) => {
@@ -189,7 +189,7 @@ describe('a log that grows', () => {
     expect(most).toBeLessThanOrEqual(8);
   });
 
-  it('names a tile store that gives something else than what was asked for', async () => {
+  it('refuses wrong tiles from a tile store', async () => {
     await expect(
       proveInclusion(
         0n,

@@ -114,7 +114,7 @@ describe('proofs', () => {
     expectCode('proof_length_wrong', () => verifyConsistency(empty, one, [one.root]));
   });
 
-  it('are refused for sizes that no tree has and for hashes that are none', () => {
+  it('are refused for impossible sizes and invalid hashes', () => {
     const root = Buffer.alloc(32);
     expectCode('index_out_of_range', () => verifyInclusion(1n, 1n, root, [], root));
     expectCode('index_out_of_range', () => verifyInclusion(-1n, 1n, root, [], root));

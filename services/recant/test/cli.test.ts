@@ -52,7 +52,7 @@ async function write(agent: string, files: readonly string[], text: string): Pro
 
 const content = (file: string): Promise<string> => readFile(join(root, file), 'utf8');
 
-test('record, list, show, plan, run, status: the whole way, and every exit code on it', async () => {
+test('record, list, show, plan, run, status: the whole sequence with its exit codes', async () => {
   await write('clean', ['a'], 'clean was here\n');
   const listed = await run('actions', 'list', '--agent', 'clean', '--window', '10m');
   expect(listed).toMatchObject({ code: 0, out: expect.stringMatching(/clean\s+write_file\s+succeeded\s+1/) });
@@ -97,7 +97,7 @@ test('record, list, show, plan, run, status: the whole way, and every exit code 
   });
 });
 
-test('sources tells what is missing, and says so where nothing is', async () => {
+test('sources lists missing events, or says that none are missing', async () => {
   await write('dense', ['a'], 'dense\n');
   const whole = await run('sources', '--totals');
   expect(whole, whole.err).toMatchObject({ code: 0, out: expect.stringMatching(/ dense +closed +\d+ +0 +0 +0 +0 +recant:/) });
@@ -107,7 +107,7 @@ test('sources tells what is missing, and says so where nothing is', async () => 
   expect(data).toMatchObject({ items: [{ holes: 0, holesShown: [] }] });
 });
 
-test('a refused plan is exit 3 and explains itself; skip restores the rest and is exit 5', async () => {
+test('a refused plan exits with 3 and names the conflicts; skip restores the rest and exits with 5', async () => {
   await write('rogue', ['b', 'c'], 'rogue\n');
   await write('honest', ['c'], 'rogue, and honest\n');
   const refused = await run('plan', '--agent', 'rogue');
@@ -127,7 +127,7 @@ test('a refused plan is exit 3 and explains itself; skip restores the rest and i
   expect([await content('b'), await content('c')]).toEqual(['b\n', 'rogue, and honest\n']);
 });
 
-test('what makes no sense is exit 2, says why and what to do, and asks nothing of the service', async () => {
+test('invalid input exits with 2, a reason and advice, and sends no request', async () => {
   const cases: [string[], RegExp][] = [
     [['actions', 'list', '--from', '2026-01-01T00:00:00'], /zone/],
     [['actions', 'list', '--from', '1h', '--to', '2h'], /not before/],
@@ -173,7 +173,7 @@ test('what makes no sense is exit 2, says why and what to do, and asks nothing o
   }
 });
 
-test('no service, or a key it does not know, is exit 4', async () => {
+test('an unreachable service or an unknown key exits with 4', async () => {
   expect(await run('status', '--url', 'http://127.0.0.1:1')).toMatchObject({ code: 4, err: expect.stringContaining('does not answer') });
   expect(await run('systems', '--key', `recant_${'0'.repeat(20)}_${'A'.repeat(43)}`)).toMatchObject({
     code: 4,
@@ -190,12 +190,12 @@ test('no service, or a key it does not know, is exit 4', async () => {
   });
 });
 
-test('a variable that is empty is one that is left out', async () => {
+test('an empty variable counts as unset', async () => {
   const env = { RECANT_URL: '', RECANT_API_KEY: '', RECANT_TOKEN: '', RECANT_DIR: '', DATABASE_URL: '' };
   expect(await recant(folder.path, ['systems'], env)).toMatchObject({ code: 0, out: expect.stringContaining('notes') });
 });
 
-test('systems and keys: made, listed, revoked; the same system twice is fine, another under its name is refused', async () => {
+test('systems and keys are created, listed and revoked; registering a system again succeeds, another one under its name is refused', async () => {
   expect(await run('connect', 'filesystem', 'notes', '--root', root, '--store', join(folder.path, 'images'))).toMatchObject({ code: 0 });
   await mkdir(join(folder.path, 'other'), { recursive: true });
   expect(await run('connect', 'filesystem', 'notes', '--root', join(folder.path, 'other'))).toMatchObject({ code: 3 });
@@ -209,7 +209,7 @@ test('systems and keys: made, listed, revoked; the same system twice is fine, an
   });
 });
 
-test('acts tells who did what with Recant, what came of it, and whom it refused', async () => {
+test('acts lists callers, operations, outcomes and refusals', async () => {
   const made = (await runJson('keys', 'create', '--agent', 'told')).data as { keyId: string; apiKey: string };
   await expect(createClient({ url: service.url, apiKey: made.apiKey }).keys()).rejects.toMatchObject({ status: 403 });
   await waitUntil(async () => (await run('acts', '--by', made.keyId)).out.includes('refused: role missing'));
@@ -226,7 +226,7 @@ test('acts tells who did what with Recant, what came of it, and whom it refused'
   expect(await run('acts', '--from', '2026-11-23T10:00:00')).toMatchObject({ code: 2, err: expect.stringContaining('zone') });
 });
 
-test('a key that expires is rotated: the list says what each is, and the old one goes on for the overlap', async () => {
+test('an expiring key is rotated: the list shows the state of both, and the old one works during the overlap', async () => {
   type Made = { keyId: string; apiKey: string; expiresAt: string };
   const made = (await runJson('keys', 'create', '--agent', 'turning', '--expires', '90d')).data as Made;
   expect(await run('keys', 'list')).toMatchObject({ out: expect.stringMatching(`${made.keyId} +active, expires in 89 d +emit`) });
@@ -249,7 +249,7 @@ test('a key that expires is rotated: the list says what each is, and the old one
     });
 });
 
-test('every command explains itself with examples', async () => {
+test('every command has help with examples', async () => {
   for (const command of [
     [],
     ['up'],
@@ -281,7 +281,7 @@ test('every command explains itself with examples', async () => {
   }
 });
 
-test('connect postgres prepares the database and says what is captured, what is not, and every way round', async () => {
+test('connect postgres prepares the database and reports captured tables, skipped tables, and every way to bypass capture', async () => {
   await using database = await testDatabase();
   const client = new pg.Client({ connectionString: database.ownerUrl });
   await client.connect();
@@ -296,7 +296,7 @@ test('connect postgres prepares the database and says what is captured, what is 
   expect(wrong.err).not.toContain('s3cret');
 });
 
-test('tail shows what comes in, one line each, until it is stopped', async () => {
+test('tail prints new attempts, one line each, until it is stopped', async () => {
   await write('tailed', ['a'], 'once\n');
   const stop = new AbortController();
   const tailed = recantHere(join(folder.path, '.recant'), ['actions', 'tail', '--agent', 'tailed', '--json'], stop.signal, (out) => {
@@ -314,7 +314,7 @@ test('tail shows what comes in, one line each, until it is stopped', async () =>
   expect(lines.at(-1)).toMatchObject({ agent: 'tailed', tool: 'write_file', status: 'succeeded' });
 });
 
-test('receipt, log and epoch: evidence in files that others verify, and no epoch where nothing was restored', async () => {
+test('receipt, log and epoch: evidence in files that others can verify; an epoch is refused if nothing was restored', async () => {
   await write('witnessed', ['c'], 'on record\n');
   const page = (await runJson('actions', 'list', '--agent', 'witnessed')).data as { items: { action: string; shard: number }[] };
   const [{ action, shard }] = page.items as [{ action: string; shard: number }];

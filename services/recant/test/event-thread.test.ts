@@ -55,7 +55,7 @@ it('a thread that exited rejects with an error', async () => {
   await expect(thread.finish(new Set())).rejects.toThrow('event-check thread exited');
 });
 
-it('scratch space gives back what each partition was given, in order, and leaves nothing in its folder', async () => {
+it('scratch space returns the data of each partition in order, and leaves its folder empty', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'recant-scratch-'));
   try {
     using scratch = scratchFile(folder);

@@ -12,7 +12,7 @@ afterEach(async () => {
   for (const one of running) if (one.child.exitCode === null && one.child.signalCode === null) await one.end('SIGTERM');
 });
 
-test('a run that kill -9 interrupts goes on at the next start, and ends as if nothing had been', async () => {
+test('a run interrupted by kill -9 resumes at the next start, and ends as if not interrupted', async () => {
   const folder = await temporaryFolder();
   const [dir, root, store] = [join(folder.path, '.recant'), join(folder.path, 'root'), join(folder.path, 'images')];
   await mkdir(root);

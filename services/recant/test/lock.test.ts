@@ -13,7 +13,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(dir, { recursive: true }));
 
-test('the second one in a folder is told who is there and where it answers', async () => {
+test('a second process in a folder gets the pid and URL of the first', async () => {
   const first = await lockFolder(dir);
   await first.announce('http://127.0.0.1:7300');
   await expect(lockFolder(dir)).rejects.toMatchObject({
@@ -25,12 +25,12 @@ test('the second one in a folder is told who is there and where it answers', asy
   expect(await readdir(dir)).toEqual([]);
 });
 
-test('of many at once one gets the folder', async () => {
+test('of many concurrent processes one gets the folder', async () => {
   const taken = await Promise.allSettled(Array.from({ length: 8 }, () => lockFolder(dir)));
   expect(taken.filter((outcome) => outcome.status === 'fulfilled')).toHaveLength(1);
 });
 
-test('a file left by a killed process, by a later process of its number, or torn, is taken over', async () => {
+test('a lock file of a killed process, of a reused pid, or incomplete, is replaced', async () => {
   const gone = spawn(process.execPath, ['-e', '']);
   await once(gone, 'exit');
   for (const left of [JSON.stringify({ pid: gone.pid, started: '1' }), JSON.stringify({ pid: process.pid, started: '1' }), '{"pid":', '']) {

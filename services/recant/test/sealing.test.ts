@@ -33,7 +33,7 @@ async function sendMail(to: string, subject: string): Promise<string> {
   return /parts show ([0-9a-f]{64})/.exec(out)?.[1] ?? '';
 }
 
-test('I9 erasing a subject leaves every proof valid and nothing of it readable, and all of others as it was', async () => {
+test('I9: after erasing a subject every proof is valid, nothing of that subject is readable, and others are unchanged', async () => {
   const [mine, others] = [await sendMail('ada@example.com', 'customer/42'), await sendMail('eve@example.com', 'customer/43')];
   const shown = await run('parts', 'show', mine);
   expect(shown, shown.err).toMatchObject({
@@ -69,7 +69,7 @@ test('I9 erasing a subject leaves every proof valid and nothing of it readable, 
   expect(await run('verify')).toMatchObject({ code: 0 });
 }, 120_000);
 
-test('keys stand in a database of their own, and the ledger’s holds none', async () => {
+test('data keys are in a separate database, and none is in the ledger’s', async () => {
   await sendMail('ada@example.com', 'customer/44');
   const ledgerUrl = (await readFile(join(folder.path, '.recant', 'database.url'), 'utf8')).trim();
   const keysUrl = new URL(ledgerUrl);

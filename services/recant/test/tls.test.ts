@@ -31,7 +31,7 @@ async function environment(server = testCertificate('recant', { issuer: ca })): 
   };
 }
 
-test('everything speaks TLS: commands that believe its authority, the rollback within, and whoever does not is told why', async () => {
+test('commands and the rollback service use TLS; a client that does not trust the authority gets the reason', async () => {
   const env = await environment();
   running = await up(folder.path, [], env);
   expect(running.url).toMatch(/^https:\/\/127\.0\.0\.1:/);
@@ -48,7 +48,7 @@ test('everything speaks TLS: commands that believe its authority, the rollback w
   expect(nowhere).toMatchObject({ code: 2, err: expect.stringContaining('RECANT_CA_FILE: ') });
 });
 
-test('an expired certificate, and an address that others reach without one, are told in one line', async () => {
+test('an expired certificate, and a reachable address without TLS, are one line each', async () => {
   const old = testCertificate('recant', { issuer: ca, notAfter: new Date('2021-01-01Z') });
   const expired = await recant(folder.path, ['up', '--port', '0'], await environment(old));
   expect(expired).toMatchObject({

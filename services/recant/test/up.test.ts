@@ -60,7 +60,7 @@ async function expectMadeKeysRecorded(shown: string): Promise<void> {
   for (const key of shown.match(/recant_\S+/g) ?? []) expect(JSON.stringify(acts)).not.toContain(key.split('_').at(-1));
 }
 
-test('one local person has a password, shown once, kept as a hash; `recant password` makes another, at once', async () => {
+test('the local person has a password, shown once and stored as a hash; `recant password` replaces it at once', async () => {
   const { url, out } = await start();
   const as = async (name: string, password: string) =>
     (await fetch(`${url}/v1/keys`, { headers: { authorization: `Basic ${Buffer.from(`${name}:${password}`).toString('base64')}` } }))
@@ -82,7 +82,7 @@ test('one local person has a password, shown once, kept as a hash; `recant passw
   expect(await readdir(folder.path)).not.toContain('elsewhere');
 });
 
-test('whoever makes a password is an entry: of the first start, at once where it runs, at the next start where not; the password is in none, and what ended nobody knows how has no end', async () => {
+test('every new password is an act: at the first start, at once while running, or at the next start; no entry contains the password, and an act with an unknown outcome has no end', async () => {
   const first = await start();
   const acts = async () => {
     const { items } = await createClient(await operator()).acts({ by: [`local:${userInfo().username}`] });
@@ -120,14 +120,14 @@ test('whoever makes a password is an entry: of the first start, at once where it
   }
 }, 120_000);
 
-test('a second one in the same folder says where the first one answers', async () => {
+test('a second process in the same folder prints the URL of the first', async () => {
   const first = await start();
   const second = await recant(folder.path, ['up', '--port', '0']);
   expect(second.code).toBe(3);
   expect(second.err).toContain(first.url);
 });
 
-test('after kill -9 the next start has everything that was acknowledged', async () => {
+test('after kill -9 the next start has all acknowledged events', async () => {
   const first = await start();
   const made = await createClient(await operator()).createKey({
     roles: ['emit'],
@@ -141,7 +141,7 @@ test('after kill -9 the next start has everything that was acknowledged', async 
   expect(keys.map((key) => key.keyId)).toContain(made.keyId);
 });
 
-test('a port in use is one line that says so, and leaves nothing running', async () => {
+test('a port in use is a one-line error, and leaves nothing running', async () => {
   const other = createServer().listen(0, '127.0.0.1');
   await once(other, 'listening');
   const { port } = other.address() as { port: number };
@@ -156,7 +156,7 @@ test('a port in use is one line that says so, and leaves nothing running', async
   expect(await second.end('SIGINT')).toBe(0);
 }, 120_000);
 
-test('a wrong DATABASE_URL and a wrong port are told in one line, without the password', async () => {
+test('a wrong DATABASE_URL and a wrong port are one-line errors without the password', async () => {
   const cases = [
     { env: { DATABASE_URL: 'postgres://me:s3cret@127.0.0.1:1/none' }, code: 1, says: /127\.0\.0\.1:1.*DATABASE_URL/ },
     { env: { DATABASE_URL: 'mysql://me:s3cret@127.0.0.1/none' }, code: 2, says: /DATABASE_URL: must start with postgres/ },
@@ -171,7 +171,7 @@ test('a wrong DATABASE_URL and a wrong port are told in one line, without the pa
   }
 });
 
-test('a PostgreSQL of the user takes the place of the one in the folder', async () => {
+test('DATABASE_URL replaces the embedded PostgreSQL', async () => {
   await using database = await testDatabase();
   const one = await up(folder.path, [], { DATABASE_URL: database.ownerUrl });
   running.push(one);
@@ -181,7 +181,7 @@ test('a PostgreSQL of the user takes the place of the one in the folder', async 
   expect(await readdir(join(folder.path, '.recant'))).not.toContain('postgres');
 });
 
-test('a folder that cannot be made is told at once, and one below others that are not there yet is made', async () => {
+test('a folder that cannot be created is an error at once, and missing parent folders are created', async () => {
   await writeFile(join(folder.path, 'file'), '');
   for (const dir of ['/proc/x', '/proc/x/y', join(folder.path, 'file'), join(folder.path, 'file/x')]) {
     const refused = await recant(folder.path, ['up', '--port', '0'], { RECANT_DIR: dir });
@@ -195,7 +195,7 @@ test('a folder that cannot be made is told at once, and one below others that ar
   await Promise.all(Array.from({ length: 8 }, () => openFolder(twice)));
 });
 
-test('where Java is missing, --kafka says which package to install', async () => {
+test('without Java, --kafka names the package to install', async () => {
   const refused = await recant(folder.path, ['up', '--port', '0', '--kafka'], { PATH: '/nonexistent', JAVA_HOME: '' });
   expect(refused).toMatchObject({ code: 1, err: expect.stringMatching(/[Jj]ava/) });
 });

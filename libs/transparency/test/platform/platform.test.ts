@@ -29,7 +29,7 @@ describe('every platform', () => {
     }
   });
 
-  it.each([[[]], [['--conditions=browser']]])('gives the same for every vector: node %j', async (conditions) => {
+  it.each([[[]], [['--conditions=browser']]])('gives the same result for every vector: node %j', async (conditions) => {
     const script = join(import.meta.dirname, 'print-outcomes.ts');
     const { stdout } = await run(process.execPath, [...conditions, script], { maxBuffer: 2 ** 24 });
     expect(JSON.parse(stdout)).toEqual(await outcomes());
