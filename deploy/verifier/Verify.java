@@ -1384,6 +1384,8 @@ public final class Verify {
         private static final Pattern ORDINAL = Pattern.compile("0|[1-9][0-9]{0,38}");
         private static final Pattern SALT = Pattern.compile("[A-Za-z0-9_-]{21}[AQgw]");
         private static final Pattern RECORD_ID = Pattern.compile("[A-Za-z0-9][A-Za-z0-9_-]{0,127}");
+        private static final Pattern SYSTEM = Pattern.compile("[A-Za-z0-9][A-Za-z0-9._-]{0,63}");
+        private static final Pattern TRANSACTION = Pattern.compile("(?:0|[1-9][0-9]{0,9})/(?:0|[1-9][0-9]{0,19})");
         private static final Pattern TRACEPARENT = Pattern.compile("00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}");
         private static final Pattern TRACESTATE = Pattern.compile("[\\x20-\\x7e]{1,512}");
         private static final Pattern HEARTBEAT = Pattern.compile("heartbeat\\.(?:0|[1-9][0-9]{0,15})");
@@ -1459,6 +1461,8 @@ public final class Verify {
                     kind = Facts.SETTLED;
                     settled(data);
                     return id.equals(attempt + ".settled");
+                case "recant.attempt.observed.v1":
+                    return id.equals(observed(data));
                 case "recant.source.opened.v1":
                     shape(data, "leaseMs sdk", "", "data");
                     name(data, "sdk");
@@ -1561,13 +1565,42 @@ public final class Verify {
             shape(data, "action attempt chunk effects", "", "data");
             attempt(data);
             chunk = whole(data, "chunk", 0, CHUNKS_MAX - 1);
-            Json list = data.get("effects");
-            require(list.kind == '[', "effects");
-            for (Json effect : list.items) effect(effect);
+            Json list = effectList(data);
             effects = list.items.size();
             // Stored bytes are canonical, so this slice is the canonical form of the chunk's effects.
             hash.update(bytes, list.from, list.to - list.from);
             System.arraycopy(hash.digest(), 0, effectsHash, 0, 32);
+        }
+
+        /** @return the id derived from the data */
+        private String observed(Json data) {
+            shape(data, "action attempt chunk chunks effects from login system to transaction", "agent counted of", "data");
+            attempt(data);
+            for (String member : new String[] {"agent", "of"}) if (data.get(member) != null) name(data, member);
+            name(data, "login");
+            require(isTime(string(data, "from")) && isTime(string(data, "to")), "from or to");
+            whole(data, "chunks", 1, CHUNKS_MAX);
+            effectList(data);
+            Json counted = data.get("counted");
+            if (counted != null) {
+                require(counted.kind == '[', "counted");
+                for (Json changes : counted.items) {
+                    shape(changes, "changes table", "unknown", "counted");
+                    name(changes, "table");
+                    whole(changes, "changes", 1, SAFE_MAX);
+                    Json unknown = changes.get("unknown");
+                    require(unknown == null || unknown.kind == 't' || unknown.kind == 'f', "unknown");
+                }
+            }
+            String transaction = matches(data, "transaction", TRANSACTION).replace('/', '-');
+            return attempt + ".observed." + matches(data, "system", SYSTEM) + "." + transaction + "." + whole(data, "chunk", 0, CHUNKS_MAX - 1);
+        }
+
+        private Json effectList(Json data) {
+            Json list = data.get("effects");
+            require(list.kind == '[', "effects");
+            for (Json effect : list.items) effect(effect);
+            return list;
         }
 
         private void effect(Json effect) {

@@ -1,10 +1,14 @@
-import type { RecantEvent } from './types.ts';
+import type { AttemptObserved, RecantEvent } from './types.ts';
+
+type ObservedKey = 'action' | 'attempt' | 'system' | 'transaction' | 'chunk';
 
 /** Ids are derived from the data, so that a repeated send is a duplicate and not a second event. */
 export const eventId = {
   intended: (action: string, attempt: number): string => `${action}.${attempt}.intended`,
   effects: (action: string, attempt: number, chunk: number): string => `${action}.${attempt}.effects.${chunk}`,
   settled: (action: string, attempt: number): string => `${action}.${attempt}.settled`,
+  observed: ({ action, attempt, system, transaction, chunk }: Pick<AttemptObserved, ObservedKey>): string =>
+    `${action}.${attempt}.observed.${system}.${transaction.replace('/', '-')}.${chunk}`,
   opened: (): string => 'opened',
   heartbeat: (n: number): string => `heartbeat.${n}`,
   closed: (): string => 'closed',
@@ -28,6 +32,8 @@ export function idMatches(event: RecantEvent): boolean {
       return id === eventId.effects(event.data.action, event.data.attempt, event.data.chunk);
     case 'recant.attempt.settled.v1':
       return id === eventId.settled(event.data.action, event.data.attempt);
+    case 'recant.attempt.observed.v1':
+      return id === eventId.observed(event.data);
     case 'recant.source.opened.v1':
       return id === eventId.opened();
     case 'recant.source.heartbeat.v1':

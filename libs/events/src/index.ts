@@ -8,7 +8,7 @@ export { EventError, type EventErrorCode } from './error.ts';
 export { eventId } from './event-id.ts';
 export { type Glance, glanceEvent } from './glance.ts';
 export type { Refused } from './guard/event.ts';
-export { isDigest, isName, isOrdinal, isRecordId, isTime, isTraceparent, isTracestate, isVersion } from './guard/texts.ts';
+export { isDigest, isName, isOrdinal, isRecordId, isTime, isTraceparent, isTracestate, isTransaction, isVersion } from './guard/texts.ts';
 export type { JsonObject, JsonValue } from './json.ts';
 export * from './limits.ts';
 export {
@@ -33,6 +33,7 @@ export {
   sealPart,
 } from './sealed-part.ts';
 export { formatSequence, parseSequence } from './sequence.ts';
+export { actionOfTransaction } from './transaction-action.ts';
 export * from './transport-names.ts';
 export type * from './types.ts';
 export { isUuidV7, uuidv7 } from './uuid.ts';

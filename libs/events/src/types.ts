@@ -5,7 +5,7 @@ import type { ActOutcome, Outcome, Reversibility, Verdict } from './vocabulary.t
 export type Version = string;
 export type VersionOrAbsent = Version | null;
 
-/** One attempt of an action. It belongs to the source that intended it; no other source can add events to it. */
+/** One attempt of an action. It belongs to the source that intended it; only `observed` events of another source can add effects to it. */
 export type AttemptRef = {
   /** CloudEvents `source`: one ordered stream of events of a producer. */
   readonly source: string;
@@ -105,6 +105,40 @@ export interface AttemptSettled {
   readonly result?: Content;
 }
 
+/** Changes of one table that are counted and have no images: those of an outside writer, and those of a table without a key. */
+export interface CountedChanges {
+  /** `<schema>.<table>`; a control character is percent-encoded. */
+  readonly table: string;
+  readonly changes: number;
+  /** The changes may belong to the attempt and cannot be undone. */
+  readonly unknown?: boolean;
+}
+
+/** What one transaction of a captured target changed, as the target recorded it. Only credentials with the role `rollback` may send it. */
+export interface AttemptObserved {
+  /** The attempt that the effects belong to: a named one, or the transaction itself (`actionOfTransaction`). */
+  readonly action: string;
+  readonly attempt: number;
+  /** Source of the named attempt. Absent for an attempt by login: it belongs to the source of this event. */
+  readonly of?: string;
+  /** Registered name of the target. */
+  readonly system: string;
+  /** `<capture epoch>/<xid8>` in decimal: the transaction of the target. */
+  readonly transaction: string;
+  /** Login of the target that wrote; a control character is percent-encoded. */
+  readonly login: string;
+  /** The agent of the attempt: that of the intent, or the one that the login is registered for. Absent for an outside writer. */
+  readonly agent?: string;
+  /** RFC 3339: when the target captured the first and the last change of the transaction. */
+  readonly from: string;
+  readonly to: string;
+  /** Consecutive from 0. The effects of a transaction count only when all `chunks` are recorded. */
+  readonly chunk: number;
+  readonly chunks: number;
+  readonly effects: readonly Effect[];
+  readonly counted?: readonly CountedChanges[];
+}
+
 export interface SourceOpened {
   readonly sdk: string;
   /** Milliseconds of silence after which the source counts as lost. */
@@ -181,6 +215,7 @@ export interface EventData {
   'recant.attempt.intended.v1': AttemptIntended;
   'recant.attempt.effects.v1': AttemptEffects;
   'recant.attempt.settled.v1': AttemptSettled;
+  'recant.attempt.observed.v1': AttemptObserved;
   'recant.source.opened.v1': SourceOpened;
   'recant.source.heartbeat.v1': SourceHeartbeat;
   'recant.source.closed.v1': SourceClosed;

@@ -1,4 +1,13 @@
-import { type EventData, type EventType, effectsDigest, eventId, formatSequence, type RecantEvent } from '../src/index.ts';
+import {
+  type AttemptObserved,
+  actionOfTransaction,
+  type EventData,
+  type EventType,
+  effectsDigest,
+  eventId,
+  formatSequence,
+  type RecantEvent,
+} from '../src/index.ts';
 
 const ACTION = '01936a5c-7e00-7abc-8def-0123456789ab';
 const ACT = ACTION;
@@ -16,6 +25,10 @@ export const EFFECT = {
   reads: { exists: BEFORE, größe: null },
   compensation: { connector: 'postgres', images: ['capture/18446744073709551616'] },
 } as const;
+
+function observed(data: AttemptObserved): Example {
+  return { type: 'recant.attempt.observed.v1', id: eventId.observed(data), data };
+}
 
 type Example = { [T in EventType]: { readonly type: T; readonly id: string; readonly data: EventData[T] } }[EventType];
 
@@ -145,6 +158,36 @@ const EXAMPLES: Readonly<Record<string, Example>> = {
       last: '2026-11-26T09:30:01.000Z',
     },
   },
+  'observed-full': observed({
+    action: ACTION,
+    attempt: 2,
+    of: 'recant://agent-7/x',
+    system: 'shop',
+    transaction: '1/18446744073709551615',
+    login: 'alice',
+    agent: 'agent-7',
+    from: '2026-11-23T09:29:59.000Z',
+    to: '2026-11-23T09:30:00.000Z',
+    chunk: 1,
+    chunks: 2,
+    effects: [EFFECT],
+    counted: [
+      { table: 'public.log', changes: 3, unknown: true },
+      { table: 'public.notes', changes: 1 },
+    ],
+  }),
+  'observed-least': observed({
+    action: actionOfTransaction('7300000000000000001/shop', '0/1', Date.parse('2026-11-23T09:29:59.000Z')),
+    attempt: 1,
+    system: 'shop',
+    transaction: '0/1',
+    login: 'bob',
+    from: '2026-11-23T09:29:59.000Z',
+    to: '2026-11-23T09:29:59.000Z',
+    chunk: 0,
+    chunks: 1,
+    effects: [],
+  }),
 };
 
 const TRACE = { traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01', tracestate: 'vendor=1' } as const;

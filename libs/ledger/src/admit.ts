@@ -1,4 +1,4 @@
-import { agentMatches, decodeEvent, type EventOf, OWN_AGENT, type RecantEvent } from '@recant/events';
+import { agentMatches, decodeEvent, OWN_AGENT, type RecantEvent } from '@recant/events';
 import type { Credential, Refusal } from './ports.ts';
 
 export type Admission =
@@ -6,16 +6,15 @@ export type Admission =
   /** `event`: present where the bytes are a valid event that the credential does not allow. */
   | { readonly ok: false; readonly refusal: Refusal; readonly event?: RecantEvent };
 
-/** Event types reserved for Recant's own services. */
-const OWN_ACTS = /^recant\.(plan|run|act|authority)\./;
+/** Event types reserved for Recant's own services. What a target observed is one of them: an agent cannot speak for a target. */
+const OWN_ACTS = /^recant\.(?:(?:plan|run|act|authority)\.|attempt\.observed\.)/;
 
 /** Checks one message: first its bytes, then its credential, the only source of tenant, sources and agents. */
 export function admit(bytes: Uint8Array, credential: Credential): Admission {
   const decoded = decodeEvent(bytes);
   if (!decoded.ok) return { ok: false, refusal: { code: decoded.code, detail: decoded.detail } };
   const { event } = decoded;
-  const refusal =
-    checkRole(event, credential) ?? checkSource(event, credential) ?? checkAgent(event, credential) ?? checkCompensations(event);
+  const refusal = checkRole(event, credential) ?? checkSource(event, credential) ?? checkAgent(event, credential) ?? checkEffects(event);
   return refusal === undefined ? { ok: true, event } : { ok: false, refusal, event };
 }
 
@@ -55,16 +54,20 @@ function checkAgent(event: RecantEvent, { agents, roles, keyId }: Credential): R
   };
 }
 
-/** A recorded inverse must name the connector of its own resource. */
-function checkCompensations(event: RecantEvent): Refusal | undefined {
-  if (event.type !== 'recant.attempt.effects.v1') return undefined;
-  for (const effect of (event as EventOf<'recant.attempt.effects.v1'>).data.effects) {
-    const named = effect.compensation?.connector;
-    if (named !== undefined && !effect.resource.startsWith(`${named}://`)) {
+/** A recorded inverse must name the connector of its own resource; what a target observed must be a resource of that target. */
+function checkEffects(event: RecantEvent): Refusal | undefined {
+  if (event.type !== 'recant.attempt.effects.v1' && event.type !== 'recant.attempt.observed.v1') return undefined;
+  const system = event.type === 'recant.attempt.observed.v1' ? event.data.system : undefined;
+  for (const { resource, compensation } of event.data.effects) {
+    const named = compensation?.connector;
+    if (named !== undefined && !resource.startsWith(`${named}://`)) {
       return {
         code: 'resource_invalid',
-        detail: `Wrong connector in the compensation of ${effect.resource}: expected that of the resource, got ${named}.`,
+        detail: `Wrong connector in the compensation of ${resource}: expected that of the resource, got ${named}.`,
       };
+    }
+    if (system !== undefined && !resource.startsWith(`${system}/`, resource.indexOf('://') + 3)) {
+      return { code: 'resource_invalid', detail: `Wrong system in the observed effect on ${resource}: expected ${system}.` };
     }
   }
   return undefined;

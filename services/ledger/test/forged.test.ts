@@ -11,7 +11,7 @@ import { changed, TestSource } from './producer.ts';
 
 /** A tenant on the same topic. */
 const RIVAL = 'rival';
-const CODES = ['unauthenticated', 'mac_invalid', 'source_not_allowed', 'agent_not_allowed'];
+const CODES = ['unauthenticated', 'mac_invalid', 'source_not_allowed', 'agent_not_allowed', 'role_missing'];
 
 let kafka: TestKafka;
 let ledger: RunningLedger;
@@ -134,6 +134,15 @@ test.each<[string, Forgery]>([
       tenant: TENANT,
       key: () => attacker.keyId,
       make: () => signed(attacker, changed(captured.value, { source: 'recant://attacker/1' })),
+    },
+  ],
+  [
+    'what a database observed, signed by an agent’s own key from its own source',
+    {
+      code: 'role_missing',
+      tenant: TENANT,
+      key: () => attacker.keyId,
+      make: () => signed(attacker, new TestSource('attacker').observed()),
     },
   ],
 ])('%s: a dead letter in its tenant, an alarm, nothing in the victim’s name, and the partition continues', async (_, forgery) => {

@@ -82,6 +82,26 @@ export class TestSource {
     });
   }
 
+  /** What a transaction of the database `shop` changed, in one event. */
+  observed(over: Partial<EventData['recant.attempt.observed.v1']> = {}): Uint8Array {
+    const at = new Date().toISOString();
+    const data = {
+      action: newAction(),
+      attempt: 1,
+      system: 'shop',
+      transaction: '1/7',
+      login: 'pricing_bot',
+      agent: 'pricing',
+      from: at,
+      to: at,
+      chunk: 0,
+      chunks: 1,
+      effects: [],
+      ...over,
+    };
+    return this.event('recant.attempt.observed.v1', eventId.observed(data), data);
+  }
+
   /** Intent, effects and settlement of one attempt. */
   attempt(
     resources: readonly string[],

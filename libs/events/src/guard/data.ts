@@ -9,12 +9,12 @@ import {
   PART_BYTES_MAX,
   RESOURCE_BYTES_MAX,
 } from '../limits.ts';
-import { isConnectorName, isResource } from '../resource.ts';
+import { isConnectorName, isResource, isSystemName } from '../resource.ts';
 import { NONE } from '../scan.ts';
 import type { EventType } from '../types.ts';
 import { isUuidV7 } from '../uuid.ts';
 import { ACT_OUTCOMES, OUTCOMES, REVERSIBILITIES, VERDICTS } from '../vocabulary.ts';
-import { type Guard, integer, isObject, oneOf, orNull, text } from './guard.ts';
+import { flag, type Guard, integer, isObject, oneOf, orNull, text } from './guard.ts';
 import { inlineObject } from './inline.ts';
 import { list, record, type Shape, shape } from './members.ts';
 import {
@@ -28,7 +28,19 @@ import {
   plainUuidV7,
   plainVersion,
 } from './plain.ts';
-import { isDigest, isImageReference, isLabelValue, isMessage, isName, isOrdinal, isRecordId, isSalt, isTime, isVersion } from './texts.ts';
+import {
+  isDigest,
+  isImageReference,
+  isLabelValue,
+  isMessage,
+  isName,
+  isOrdinal,
+  isRecordId,
+  isSalt,
+  isTime,
+  isTransaction,
+  isVersion,
+} from './texts.ts';
 
 export const name = text(`a name of 1 to ${NAME_BYTES_MAX} bytes without control characters`, isName, plainName);
 export const time = text('a UTC time such as 2026-11-23T09:30:00.000Z', isTime, plainTime);
@@ -76,6 +88,8 @@ const effect = shape(
 );
 
 export const effects = list(effect, COUNT_MAX);
+
+const counted = shape({ table: name, changes: integer(1, Number.MAX_SAFE_INTEGER) }, { unknown: flag });
 
 const context = shape(
   {},
@@ -125,6 +139,21 @@ export const DATA_GUARDS: Readonly<Record<EventType, Shape>> = {
       durationMs: duration,
     },
     { error: shape({ code: name, message: text(`at most ${ERROR_MESSAGE_BYTES_MAX} bytes`, isMessage) }), result: content },
+  ),
+  'recant.attempt.observed.v1': shape(
+    {
+      action,
+      attempt: positive,
+      system: text('a system: letters, digits, ".", "_", "-"', isSystemName),
+      transaction: text('<capture epoch>/<xid8> in decimal', isTransaction),
+      login: name,
+      from: time,
+      to: time,
+      chunk: integer(0, EFFECT_CHUNKS_MAX - 1),
+      chunks: integer(1, EFFECT_CHUNKS_MAX),
+      effects: list(effect, COUNT_MAX),
+    },
+    { of: name, agent: name, counted: list(counted, COUNT_MAX) },
   ),
   'recant.source.opened.v1': shape({ sdk: name, leaseMs: span }),
   'recant.source.heartbeat.v1': shape({ nothingOlderThan: time }),

@@ -12,6 +12,8 @@ const SALT = /^[A-Za-z0-9_-]{21}[AQgw]$/;
 const RECORD_ID = /^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$/;
 /** W3C trace context, version 00: neither id is all zero. */
 const TRACEPARENT = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
+/** Capture epoch and xid8 (64 bits, unsigned). */
+const TRANSACTION = /^(?:0|[1-9][0-9]{0,9})\/(?:0|[1-9][0-9]{0,19})$/;
 const TRACESTATE = /^[\x20-\x7e]{1,512}$/;
 const TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$/;
 const DAYS = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
@@ -57,6 +59,10 @@ export function isSalt(value: string): boolean {
 /** Id of a plan or a run. */
 export function isRecordId(value: string): boolean {
   return RECORD_ID.test(value);
+}
+/** `<capture epoch>/<xid8>` in decimal. */
+export function isTransaction(value: string): boolean {
+  return TRANSACTION.test(value);
 }
 export function isTraceparent(value: string): boolean {
   return TRACEPARENT.test(value);

@@ -18,6 +18,9 @@ import {
   resource,
   salt,
   span,
+  system,
+  time,
+  transaction,
   version,
 } from './texts.ts';
 
@@ -87,4 +90,26 @@ export const attemptSettled = z.strictObject({
   durationMs: duration,
   error: z.strictObject({ code: name, message }).exactOptional(),
   result: content.exactOptional(),
+});
+
+export const attemptObserved = z.strictObject({
+  action,
+  attempt: positive,
+  of: name.exactOptional(),
+  system,
+  transaction,
+  login: name,
+  agent: name.exactOptional(),
+  from: time,
+  to: time,
+  chunk: z
+    .int()
+    .min(0)
+    .max(EFFECT_CHUNKS_MAX - 1),
+  chunks: z.int().min(1).max(EFFECT_CHUNKS_MAX),
+  effects: z.array(effect).max(COUNT_MAX),
+  counted: z
+    .array(z.strictObject({ table: name, changes: z.int().min(1).max(Number.MAX_SAFE_INTEGER), unknown: z.boolean().exactOptional() }))
+    .max(COUNT_MAX)
+    .exactOptional(),
 });

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { EventType } from '../types.ts';
 import { ACT_OUTCOMES, VERDICTS } from '../vocabulary.ts';
-import { attemptEffects, attemptIntended, attemptSettled } from './attempt.ts';
+import { attemptEffects, attemptIntended, attemptObserved, attemptSettled } from './attempt.ts';
 import { action, count, digest, inlineObject, map, name, positive, recordId, span, time } from './texts.ts';
 
 export const sourceOpened = z.strictObject({ sdk: name, leaseMs: span });
@@ -42,6 +42,7 @@ export const dataSchemas = {
   'recant.attempt.intended.v1': attemptIntended,
   'recant.attempt.effects.v1': attemptEffects,
   'recant.attempt.settled.v1': attemptSettled,
+  'recant.attempt.observed.v1': attemptObserved,
   'recant.source.opened.v1': sourceOpened,
   'recant.source.heartbeat.v1': sourceHeartbeat,
   'recant.source.closed.v1': sourceClosed,

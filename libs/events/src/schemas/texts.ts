@@ -12,6 +12,7 @@ import {
   isTime,
   isTraceparent,
   isTracestate,
+  isTransaction,
   isVersion,
 } from '../guard/texts.ts';
 import type { JsonObject } from '../json.ts';
@@ -26,7 +27,7 @@ import {
   SEQUENCE_DIGITS,
   VERSION_BYTES_MAX,
 } from '../limits.ts';
-import { isConnectorName, isResource } from '../resource.ts';
+import { isConnectorName, isResource, isSystemName } from '../resource.ts';
 import { isSequence } from '../sequence.ts';
 import { isUuidV7 } from '../uuid.ts';
 
@@ -54,6 +55,14 @@ export const connector = z
   .string()
   .regex(/^[a-z][a-z0-9-]{0,31}$/)
   .refine(isConnectorName);
+export const system = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/)
+  .refine(isSystemName);
+export const transaction = z
+  .string()
+  .regex(/^(?:0|[1-9][0-9]{0,9})\/(?:0|[1-9][0-9]{0,19})$/)
+  .refine(isTransaction);
 export const version = z
   .string()
   .min(1)
