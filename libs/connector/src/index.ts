@@ -2,6 +2,8 @@ export type { Capture, CapturingSystem } from './capturing.ts';
 export { ConnectorError, type ConnectorErrorCode } from './error.ts';
 export type {
   Connector,
+  CoverageCode,
+  CoverageFinding,
   Finding,
   FindingCode,
   InverseBatch,

@@ -34,8 +34,31 @@ export interface TargetSystem {
   invert(batch: InverseBatch): Promise<readonly InverseResult[]>;
   /** Results of the steps that took effect, from the target's own records, for resuming after a crash. */
   applied(run: string, steps: readonly number[]): Promise<readonly InverseResult[]>;
+  /** Holes in the capture, now. Absent: this kind of system has no capture of its own. */
+  coverage?(): Promise<readonly CoverageFinding[]>;
   close(): Promise<void>;
 }
+
+/** A hole in the capture of a system: writes that are not recorded, or not as they were. */
+export interface CoverageFinding {
+  readonly code: CoverageCode;
+  /** Start of the resources whose writes may be unrecorded. Absent: none are, but somebody has to act. */
+  readonly scope?: string;
+  readonly detail: string;
+  /** What to do. */
+  readonly action: string;
+}
+export type CoverageCode =
+  | 'table_uncovered' // new since `connect`
+  | 'table_replaced' // dropped and created again
+  | 'table_dropped'
+  | 'table_altered' // its rows are identified in another way than at `connect`
+  | 'trigger_missing'
+  | 'trigger_disabled'
+  | 'trigger_changed'
+  | 'capture_altered' // a table or function of the capture itself
+  | 'coverage_lost' // the queue was at its limit
+  | 'publication'; // the capture leaves the database
 
 export interface PartAddress {
   readonly resource: string;
@@ -101,6 +124,7 @@ export type FindingCode =
   | 'unreadable' // absence cannot be established
   | 'side_effect' // the inverse changed more or less than planned
   | 'reaches_uncaptured' // the inverse would change a table that is not captured
+  | 'agent_code' // the inverse would run code that an agent's login can replace
   | 'image_missing' // expired, erased or never stored
   | 'constraint' // the target refuses the inverse (foreign key, unique, not empty)
   | 'not_registered' // the effect names a system or resource outside the registration (I13)

@@ -34,6 +34,7 @@ export function maskConnectors(connectors: readonly Connector[], random: (bytes:
 }
 
 function maskTarget(target: TargetSystem, masks: Masks): TargetSystem {
+  const coverage = target.coverage?.bind(target);
   return {
     name: target.name,
     connector: target.connector,
@@ -41,6 +42,7 @@ function maskTarget(target: TargetSystem, masks: Masks): TargetSystem {
     probe: (parts) => maskErrors(masks, async () => (await target.probe(parts)).map((probed) => maskProbed(probed, masks))),
     invert: (batch) => maskErrors(masks, async () => (await target.invert(batch)).map((result) => maskResult(result, masks))),
     applied: (run, steps) => maskErrors(masks, async () => (await target.applied(run, steps)).map((result) => maskResult(result, masks))),
+    ...(coverage && { coverage: () => maskErrors(masks, coverage) }),
     close: () => maskErrors(masks, () => target.close()),
   };
 }

@@ -39,6 +39,13 @@ const FAULTS: Readonly<Record<ConnectorError['code'], ErrorCode>> = {
   not_prepared: 'system_not_prepared',
   too_large: 'system_options_invalid',
   unreachable: 'system_unreachable',
+  already_connected: 'system_not_prepared',
+  permission_denied: 'system_not_prepared',
+  capture_altered: 'system_not_prepared',
+  attempts_undoable: 'system_not_prepared',
+  read_only: 'system_unreachable',
+  locked: 'system_unreachable',
+  disk_full: 'system_unreachable',
 };
 
 /** Opens the system as a run would, so that an unusable one is never registered. @returns its identity */

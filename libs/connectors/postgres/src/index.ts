@@ -1,3 +1,5 @@
-export { type PreparedTable, type PrepareOptions, type PrepareReport, preparePostgres, unpreparePostgres } from './install/prepare.ts';
+export { unpreparePostgres } from './install/disconnect.ts';
+export type { PrepareOptions } from './install/options.ts';
+export { type PreparedTable, type PrepareReport, preparePostgres } from './install/prepare.ts';
 export { type PostgresClient, type PostgresHandle, type PostgresPool, postgresSystem } from './system.ts';
 export { postgresConnector } from './undo/connector.ts';

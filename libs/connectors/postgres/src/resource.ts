@@ -11,10 +11,19 @@ export interface RowAddress {
   readonly key: readonly string[];
 }
 
+const encodeName = (text: string): string => percentEncode(text).replaceAll('.', '%2E');
+
 export function formatRow({ system, schema, table, key }: RowAddress): string {
-  const name = (text: string) => percentEncode(text).replaceAll('.', '%2E');
-  return formatResource({ connector: CONNECTOR, system, path: `${name(schema)}.${name(table)}/${key.map(percentEncode).join(',')}` });
+  return formatResource({
+    connector: CONNECTOR,
+    system,
+    path: `${encodeName(schema)}.${encodeName(table)}/${key.map(percentEncode).join(',')}`,
+  });
 }
+
+/** What the resources of all rows of a table start with. */
+export const tableScope = (system: string, schema: string, table: string): string =>
+  `${CONNECTOR}://${system}/${encodeName(schema)}.${encodeName(table)}/`;
 
 const PATH = /^([^./]+)\.([^./]+)\/([^/]*)$/;
 

@@ -171,7 +171,7 @@ test('ways round the capture are listed, and only what is prepared under this na
   await expect(stage.prepare({ agentRoles: ['nobody_here'] })).rejects.toMatchObject({ code: 'options_invalid' });
   const asAgent = new URL(stage.ownerUrl);
   asAgent.username = asAgent.password = stage.agents[0] ?? '';
-  await expect(stage.prepare({ url: asAgent.href })).rejects.toMatchObject({ code: 'options_invalid' });
+  await expect(stage.prepare({ url: asAgent.href })).rejects.toMatchObject({ code: 'permission_denied' });
   const at = (changes: Partial<URL>) => stage.prepare({ url: Object.assign(new URL(stage.ownerUrl), changes).href });
   await expect(at({ password: 'wrong' })).rejects.toThrow(/refused the login: password authentication failed/);
   await expect(at({ pathname: '/no_such_database' })).rejects.toThrow(/"no_such_database" does not exist/);

@@ -25,6 +25,14 @@ export interface Table {
   readonly columns: readonly Column[];
   /** It has a rule that rewrites INSERT, UPDATE or DELETE. */
   readonly ruled: boolean;
+  /** Tables that it inherits from (INHERITS), schema-qualified. */
+  readonly parents: readonly string[];
+  readonly owner: string;
+  /** The connected login has the rights of the owner. */
+  readonly owned: boolean;
+  /** Row-level security applies to every login but the owner; to the owner, too, if \`forced\`. */
+  readonly policies: 'off' | 'on' | 'forced';
+  readonly unlogged: boolean;
   /** Names of the key's columns, in the key's order: the primary key, else a unique index on NOT NULL columns. Empty: no key. */
   readonly key: readonly string[];
 }
@@ -38,6 +46,9 @@ export interface SkippedTable {
   readonly reason: string;
 }
 
+/** As operators write it: \`schema.table\`, unquoted. */
+export const tableName = (table: Pick<Table, 'schema' | 'name'>): string => `${table.schema}.${table.name}`;
+
 export const qualified = (table: Pick<Table, 'schema' | 'name'>): string =>
   `${escapeIdentifier(table.schema)}.${escapeIdentifier(table.name)}`;
 /** Where its rows are addressed: children of an inherited table have triggers and a key of their own, partitions have not. */
@@ -50,6 +61,9 @@ const PLAIN = `'{bool,int2,int4,int8,oid,numeric,text,varchar,bpchar,char,name,u
 const CATALOGUE_SQL = `
 SELECT c.oid::int8 AS relid, n.nspname AS schema, c.relname AS name, c.relkind AS kind, c.relkind = 'p' AS partitioned, c.relispartition AS partition,
   coalesce((SELECT json_agg(a.attname ORDER BY k.n) FROM unnest(i.columns) WITH ORDINALITY k(attnum, n) JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.attnum), '[]') AS key,
+  (SELECT coalesce(json_agg(h.inhparent::regclass::text), '[]') FROM pg_inherits h WHERE h.inhrelid = c.oid) AS parents,
+  pg_get_userbyid(c.relowner) AS owner, pg_has_role(c.relowner, 'USAGE') AS owned, c.relpersistence = 'u' AS unlogged,
+  CASE WHEN NOT c.relrowsecurity THEN 'off' WHEN c.relforcerowsecurity THEN 'forced' ELSE 'on' END AS policies,
   EXISTS (SELECT FROM pg_rewrite w WHERE w.ev_class = c.oid AND w.ev_type <> '1') AS ruled,
   (SELECT json_agg(json_build_object('name', a.attname, 'attnum', a.attnum, 'type', format_type(a.atttypid, NULL), 'castType', format_type(a.atttypid, a.atttypmod),
       'identityAlways', a.attidentity = 'a', 'generated', a.attgenerated <> '', 'output', format('%I.%I', pn.nspname, p.proname),

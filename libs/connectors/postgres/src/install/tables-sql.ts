@@ -20,6 +20,12 @@ CREATE TABLE IF NOT EXISTS recant.system (
   outer_key bytea NOT NULL,
   -- system_identifier of the cluster: after a restore into another one, transaction numbers of the old one name nobody.
   cluster bigint NOT NULL,
+  -- Ledger and tenant that capture this database. Another one is refused.
+  ledger text,
+  -- Incremented when another Recant takes over.
+  epoch int NOT NULL DEFAULT 1,
+  -- Digest of each table and function of this schema as \`connect\` left it.
+  objects jsonb NOT NULL DEFAULT '{}',
   -- Version of \`exists\` of a row that exists.
   present text,
   layout int NOT NULL
@@ -39,6 +45,10 @@ CREATE TABLE IF NOT EXISTS recant.relation (
   -- Attribute numbers of columns that the target computes. Applies to changes recorded earlier, too.
   derived int[] NOT NULL DEFAULT '{}'
 );
+-- Tables that \`connect\` left out, with the reason: any other uncaptured table is new.
+CREATE TABLE IF NOT EXISTS recant.uncovered (relid oid PRIMARY KEY, reason text NOT NULL);
+-- Rights that \`connect\` gave or took outside this schema, with the statement that restores them.
+CREATE TABLE IF NOT EXISTS recant.granted (role name NOT NULL, relid oid, undo text NOT NULL, UNIQUE (role, undo));
 -- Columns of a table, or of one partition of it, at a time: how the images captured then are read. Rows are only added.
 CREATE TABLE IF NOT EXISTS recant.shape (
   id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

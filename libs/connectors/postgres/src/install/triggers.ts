@@ -61,20 +61,31 @@ async function alignTriggers(client: ClientBase, relid: number, wanted: Readonly
 const digestOf = (sql: string | undefined): string =>
   sql === undefined ? '' : createHash('sha256').update(sql).digest('hex').slice(0, 32);
 
-/** Removes the triggers of tables that are no longer wanted. What was captured of them stays. */
-export async function releaseOthers(client: ClientBase, wanted: readonly Table[]): Promise<void> {
-  const { rows } = await client.query<{ id: number; relid: string; name: string | null; kind: string }>(
+export interface ReleasedTable {
+  readonly id: number;
+  readonly relid: string;
+  /** Quoted. NULL: the table was dropped. */
+  readonly name: string | null;
+  readonly kind: string | null;
+}
+
+/** Captured tables that are no longer wanted. */
+export async function tablesToRelease(client: ClientBase, wanted: readonly Table[]): Promise<ReleasedTable[]> {
+  const { rows } = await client.query<ReleasedTable>(
     `SELECT r.id, r.relid::int8, CASE WHEN c.oid IS NOT NULL THEN format('%I.%I', n.nspname, c.relname) END AS name, c.relkind AS kind FROM recant.relation r
      LEFT JOIN pg_class c ON c.oid = r.relid LEFT JOIN pg_namespace n ON n.oid = c.relnamespace WHERE r.captured AND r.relid <> ALL ($1::oid[])`,
     [wanted.map((table) => table.relid)],
   );
-  for (const { id, relid, name, kind } of rows) {
-    if (name !== null) {
-      await alignTriggers(client, Number(relid), new Map(), name);
-      for (const partition of kind === 'p' ? await partitionsOf(client, Number(relid)) : []) {
-        await alignTriggers(client, partition.relid, new Map(), partition.name);
-      }
+  return rows;
+}
+
+/** Removes the triggers of one table and its partitions. What was captured of it stays. */
+export async function releaseTable(client: ClientBase, { id, relid, name, kind }: ReleasedTable): Promise<void> {
+  if (name !== null) {
+    await alignTriggers(client, Number(relid), new Map(), name);
+    for (const partition of kind === 'p' ? await partitionsOf(client, Number(relid)) : []) {
+      await alignTriggers(client, partition.relid, new Map(), partition.name);
     }
-    await client.query('UPDATE recant.relation SET captured = false WHERE id = $1', [id]);
   }
+  await client.query('UPDATE recant.relation SET captured = false WHERE id = $1', [id]);
 }

@@ -1,5 +1,6 @@
 import { type Connector, ConnectorError, type SystemRegistration, type TargetSystem } from '@recant/connector';
 import type { Pool } from 'pg';
+import { readCoverage } from '../install/coverage.ts';
 import { CONNECTOR } from '../resource.ts';
 import { readApplied } from './applied.ts';
 import { invert } from './invert.ts';
@@ -7,7 +8,7 @@ import { probe } from './probe.ts';
 import { readRegistry } from './registry.ts';
 import { inTransaction, isSqlError, openPool } from './session.ts';
 
-/** The rollback service's side. `options.url`: the login that prepared the target, or one that owns the same. */
+/** The rollback service's side. `options.url`: the undo login of `preparePostgres`, or the login that prepared the target. */
 export const postgresConnector: Connector = {
   kind: CONNECTOR,
   async open(registration) {
@@ -43,6 +44,7 @@ function targetOf(name: string, pool: Pool): TargetSystem {
     probe: (parts) => probe(pool, name, parts),
     invert: (batch) => invert(pool, name, batch),
     applied: (run, steps) => inTransaction(pool, (client) => readApplied(client, name, run, steps)),
+    coverage: () => inTransaction(pool, (client) => readCoverage(client, name)),
     close: () => {
       closed ??= pool.end();
       return closed;

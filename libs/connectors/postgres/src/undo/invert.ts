@@ -1,5 +1,6 @@
 import type { InverseBatch, InverseResult, InverseStep } from '@recant/connector';
 import type { ClientBase, Pool } from 'pg';
+import { readAgentCode } from './agent-code.ts';
 import { readApplied } from './applied.ts';
 import { capturedOf } from './captured.ts';
 import { goalOf, type StepGoal } from './goal.ts';
@@ -78,7 +79,8 @@ async function invertSteps(
     results,
   );
   const hiding = new Set<number>();
-  for (const [captured, rows] of byTable([...goals.values()].flatMap((goal) => [...goal.rows.values()]))) {
+  const tables = byTable([...goals.values()].flatMap((goal) => [...goal.rows.values()]));
+  for (const [captured, rows] of tables) {
     if (await isHiding(client, captured)) hiding.add(captured.relation);
     await lockRows(
       client,
@@ -89,8 +91,10 @@ async function invertSteps(
   // Whoever changed these rows before the locks were taken has committed: the queue holds the rest.
   await client.query('SELECT recant.absorb()');
   const later = await readLaterWrites(client, registry, [...goals.values()]);
+  const agentCode = await readAgentCode(client, [...tables.keys()]);
   await client.query('SET CONSTRAINTS ALL DEFERRED');
-  for (const [step, goal] of goals) results.set(step.step, await undoStep({ client, registry, run, token, later, hiding }, step, goal));
+  for (const [step, goal] of goals)
+    results.set(step.step, await undoStep({ client, registry, run, token, later, hiding, agentCode }, step, goal));
   return steps.flatMap(({ step }) => results.get(step) ?? []);
 }
 
@@ -117,11 +121,8 @@ async function readGoals(
 
 /** Holds the run's row until the transaction ends: batches of one run follow one another, and an older claim is turned away. */
 async function passFence(client: ClientBase, run: string, token: string): Promise<boolean> {
-  const { rowCount } = await client.query(
-    `INSERT INTO recant.fence AS f (run, token) VALUES ($1, $2) ON CONFLICT (run) DO UPDATE SET token = excluded.token WHERE f.token <= excluded.token`,
-    [run, token],
-  );
-  return rowCount === 1;
+  const { rows } = await client.query<{ passed: boolean }>('SELECT recant.pass_fence($1, $2) AS passed', [run, token]);
+  return rows[0]?.passed === true;
 }
 
 const fenced = (step: InverseStep): InverseResult => {

@@ -13,11 +13,10 @@ export const keyId = (key: Key): string => JSON.stringify(key);
 /** The rows of these keys that are there, by `keyId`. One snapshot. */
 export async function readLive(client: ClientBase, captured: CapturedTable, keys: readonly Key[]): Promise<Map<string, Versions>> {
   const { table } = captured;
-  const versions = table.columns.map(
-    (column) => `recant.version(y.inner_key, y.outer_key, ${escapeLiteral(column.type)}, ${outputOf('t', column)})`,
-  );
+  const types = table.columns.map((column) => escapeLiteral(column.type)).join(', ');
+  const values = table.columns.map((column) => outputOf('t', column)).join(', ');
   const { rows } = await client.query<{ key: string[]; versions: string[] }>(
-    `SELECT ${keyOf(captured)} AS key, ARRAY[y.present, ${versions.join(', ')}] AS versions
+    `SELECT ${keyOf(captured)} AS key, y.present || recant.versions_of(ARRAY[${types}], ARRAY[${values}]) AS versions
      FROM recant.system y, ${target(table)} t JOIN ${keysFrom(captured, 1)}`,
     keyColumns(captured, keys),
   );

@@ -1,6 +1,7 @@
 import type { Finding, InverseOutcome, InverseResult, InverseStep } from '@recant/connector';
 import type { ClientBase } from 'pg';
 import { CONNECTOR } from '../resource.ts';
+import { type AgentCode, agentCodeFindings } from './agent-code.ts';
 import { capturedById } from './captured.ts';
 import { guard, type RowGoal, readBack, type StepGoal, sideEffects } from './goal.ts';
 import { type LaterWrites, laterFindings, laterWriteOf, movedFinding, writerOf } from './later-writes.ts';
@@ -18,6 +19,8 @@ export interface StepContext {
   readonly later: LaterWrites;
   /** Relations whose rows a policy may hide. */
   readonly hiding: ReadonlySet<number>;
+  /** Read in this transaction. */
+  readonly agentCode: AgentCode;
 }
 
 /** Findings that roll the step back. */
@@ -57,6 +60,11 @@ async function attempt(context: StepContext, step: InverseStep, goal: StepGoal):
     await mark(context, goal, null, result);
     return result;
   }
+  const code = agentCodeFindings(
+    [...active.values()].map((row) => row.goal),
+    context.agentCode,
+  );
+  if (code.length > 0) throw new StepRefused(code);
   const reachBefore = await writesOutside(client);
   const attemptId = await nameInverse(context, step);
   await underOwnPath(client, async () => {
@@ -86,11 +94,14 @@ async function mark(
   const [row] = goal.rows.values();
   if (row === undefined) return;
   later.takenBack.add(row.first.attempt);
-  await client.query(
-    `INSERT INTO recant.applied (run, step, token, attempt, undoes, result) VALUES ($1, $2, $3, $4, $5, $6)
-     ON CONFLICT (run, step) DO UPDATE SET token = excluded.token, result = excluded.result WHERE recant.applied.attempt IS NULL`,
-    [run, result.step, token, inverse, row.first.attempt, JSON.stringify(result)],
-  );
+  await client.query('SELECT recant.mark_applied($1, $2, $3, $4, $5, $6)', [
+    run,
+    result.step,
+    token,
+    inverse,
+    row.first.attempt,
+    JSON.stringify(result),
+  ]);
 }
 
 /** All at once; where unique values (23505) or exclusions (23P01) are in each other's way, effect by effect. */
@@ -134,16 +145,15 @@ async function guardStep(context: StepContext, goal: StepGoal): Promise<Map<stri
 /** From here on this transaction's changes are captured as this step's inverse. */
 async function nameInverse({ client, run }: StepContext, step: InverseStep): Promise<string> {
   const { source, action, attempt: n } = step.attempt;
-  const { rows } = await client.query<{ id: string }>(
-    `WITH named AS (
-       INSERT INTO recant.attempt AS a (source, action, attempt, login, run, step, settled_at) VALUES ($1, $2, $3, session_user, $4, $5, clock_timestamp())
-       ON CONFLICT (source, action, attempt) DO UPDATE SET settled_at = a.settled_at WHERE a.run = excluded.run AND a.step = excluded.step RETURNING a.id)
-     INSERT INTO recant.transaction (xid, attempt) SELECT pg_current_xact_id(), id FROM named
-     ON CONFLICT (xid) DO UPDATE SET attempt = excluded.attempt RETURNING attempt::text AS id`,
-    [source, action, n, run, step.step],
-  );
+  const { rows } = await client.query<{ id: string | null }>('SELECT recant.name_inverse($1, $2, $3, $4, $5)::text AS id', [
+    source,
+    action,
+    n,
+    run,
+    step.step,
+  ]);
   const id = rows[0]?.id;
-  if (id !== undefined) return id;
+  if (id) return id;
   throw new StepRefused([
     {
       ...addressOf(step),
