@@ -229,7 +229,7 @@ UNION ALL SELECT p.proname, p.proacl::text, NULL FROM pg_proc p JOIN pg_namespac
 
 async function captured(stage: { readonly owner: pg.Pool }): Promise<string[]> {
   const { rows } = await stage.owner.query<{ name: string }>(
-    `SELECT DISTINCT tgrelid::regclass::text AS name FROM pg_trigger WHERE tgname = 'zz_recant_2_row' ORDER BY 1`,
+    `SELECT DISTINCT tgrelid::regclass::text AS name FROM pg_trigger WHERE tgname ~ '^zz_recant_2_row' ORDER BY 1`,
   );
   return rows.map(({ name }) => name);
 }

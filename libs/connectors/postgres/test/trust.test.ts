@@ -68,7 +68,9 @@ test('the name of a transaction is no setting that SQL can alter, and is given o
   await using stage = await createStage(ITEMS);
   const other = await stage.play(1, (tx) => tx.query('SELECT 1'));
   const played = await stage.play(0, async (tx) => {
-    await tx.query(`SET LOCAL recant.attempt = '1'; SET LOCAL recant.seen = ',1=9;'; SET LOCAL search_path = pg_temp, public`);
+    await tx.query(
+      `SET LOCAL recant.attempt = '1'; SELECT set_config('recant.shape_' || 'items'::regclass::oid, '9', true); SET LOCAL search_path = pg_temp, public`,
+    );
     await tx.query('CREATE TEMP TABLE transaction (xid xid8, attempt bigint); CREATE TEMP TABLE change (ordinal bigint)');
     await tx.query('SAVEPOINT s');
     await expect(tx.query('SELECT recant.name_attempt($1, $2, $3)', [other.ref.source, other.ref.action, 1])).rejects.toThrow(

@@ -156,6 +156,11 @@ BEGIN
       SELECT t.ordinal, t.xid, t.login, v_relation.id, 0, 'x', t.recorded_at FROM taken t;
     END IF;
     CONTINUE WHEN NOT g.rows;
+    -- Attached to a captured table since: its own trigger and the one cloned from the root have recorded each change.
+    IF v_root = g.relid AND EXISTS (SELECT FROM pg_class c WHERE c.oid = g.relid AND c.relispartition) THEN
+      DELETE FROM recant.capture c USING (SELECT d.ctid, row_number() OVER (PARTITION BY d.xid, d.operation, d.old_tid, d.new_tid ORDER BY d.ordinal) AS n
+        FROM recant.capture d WHERE d.relid = g.relid AND d.operation <> 'x') e WHERE c.ctid = e.ctid AND e.n > 1;
+    END IF;
     -- Without a signature (its transaction was absorbed in part, or the session tampered with the setting) the hash has to be known, or to be today's.
     v_signature := coalesce(g.signature, recant.signature(g.relid));
     v_shape := CASE WHEN g.shape = recant.hash_of(v_signature) THEN recant.shape_id(v_relation.id, v_root, g.relid, v_signature)

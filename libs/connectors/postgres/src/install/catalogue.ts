@@ -86,7 +86,8 @@ type Row = Table & {
 };
 
 /**
- * Tables that the triggers can watch, and those they cannot, each with its reason; of all tables or of these. Partitions are part of their root.
+ * Tables that the triggers can watch, and those they cannot, each with its reason; of all tables or of these. Partitions are part of their
+ * root, unless asked for: a table that was captured and then attached is still itself.
  * A table without a key is watched, too (`key` is empty): its changes are counted and cannot be undone.
  */
 export async function readCatalogue(
@@ -99,7 +100,7 @@ export async function readCatalogue(
   const tables: Table[] = [];
   const skipped: SkippedTable[] = [];
   for (const row of rows) {
-    if (row.partition) {
+    if (row.partition && relids === undefined) {
       if (row.kind === 'f')
         skipped.push({ table: `${row.schema}.${row.name}`, reason: 'foreign partition: its rows are on another server' });
       continue;

@@ -88,10 +88,10 @@ SELECT n.nspname AS schema, c.relname AS "table", w.kind, m.relid::regclass::tex
 FROM recant.relation r JOIN pg_class c ON c.oid = r.relid JOIN pg_namespace n ON n.oid = c.relnamespace
 CROSS JOIN LATERAL (SELECT p.relid FROM pg_partition_tree(r.relid) p UNION SELECT r.relid) m
 JOIN pg_class mc ON mc.oid = m.relid AND mc.relkind IN ('r', 'p')
-CROSS JOIN (VALUES ('row', '${TRIGGER_PREFIX}2_row', 29, 'capture_row%'), ('truncate', '${TRIGGER_PREFIX}1_truncate', 34, 'capture_truncate')) w(kind, name, type, function)
-LEFT JOIN pg_trigger t ON t.tgrelid = m.relid AND t.tgname = w.name
+CROSS JOIN (VALUES ('row', '${TRIGGER_PREFIX}2_row', 29, 'capture_row'), ('truncate', '${TRIGGER_PREFIX}1_truncate', 34, 'capture_truncate')) w(kind, name, type, function)
+LEFT JOIN pg_trigger t ON t.tgrelid = m.relid AND (t.tgname = w.name OR (w.kind = 'row' AND starts_with(t.tgname::text, w.name || '_')))
 LEFT JOIN pg_proc p ON p.oid = t.tgfoid
-WHERE r.captured AND (t.oid IS NULL OR t.tgenabled <> 'A' OR t.tgtype <> w.type OR t.tgqual IS NOT NULL OR t.tgattr::text <> '' OR p.proname NOT LIKE w.function
+WHERE r.captured AND (t.oid IS NULL OR t.tgenabled <> 'A' OR t.tgtype <> w.type OR t.tgqual IS NOT NULL OR t.tgattr::text <> '' OR p.proname <> w.function
   OR p.pronamespace <> to_regnamespace('recant')) ORDER BY 1, 2, 3, 4`;
 const KEYS_SQL = `
 SELECT n.nspname AS schema, c.relname AS "table" FROM recant.relation r JOIN pg_class c ON c.oid = r.relid JOIN pg_namespace n ON n.oid = c.relnamespace

@@ -106,7 +106,6 @@ CREATE TABLE IF NOT EXISTS recant.capture (
   tail int,
   recorded_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
-CREATE INDEX IF NOT EXISTS capture_xid ON recant.capture (xid);
 CREATE TABLE IF NOT EXISTS recant.change (
   ordinal bigint PRIMARY KEY,
   -- NULL: no valid name. Images are kept for agents' logins only.

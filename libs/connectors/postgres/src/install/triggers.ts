@@ -18,11 +18,16 @@ export async function captureTable(client: ClientBase, table: Table, { history, 
        key_columns = excluded.key_columns, derived = excluded.derived`,
     [table.relid, table.schema, table.name, history, table.key.length === 0 ? null : attributes(table.key), attributes(derived)],
   );
-  const fixed = table.columns.some((column) => column.settings);
-  await alignTriggers(client, table.relid, captureTriggers(qualified(table), { row: true, fixed }), qualified(table));
+  const plain = table.columns.some((column) => column.settings) ? undefined : await hashOf(client, table);
+  await alignTriggers(client, table.relid, captureTriggers(qualified(table), { row: table, plain }), qualified(table));
   for (const partition of table.partitioned ? await partitionsOf(client, table.relid) : []) {
-    await alignTriggers(client, partition.relid, captureTriggers(partition.name, { row: false, fixed }), partition.name);
+    await alignTriggers(client, partition.relid, captureTriggers(partition.name, {}), partition.name);
   }
+}
+
+async function hashOf(client: ClientBase, { relid }: Table): Promise<string | undefined> {
+  const { rows } = await client.query<{ hash: string }>('SELECT recant.hash_of(recant.signature($1))::text AS hash', [relid]);
+  return rows[0]?.hash;
 }
 
 /** Partitions at every level below, without foreign ones (they take no TRUNCATE trigger of ours into account). */
@@ -69,11 +74,12 @@ export interface ReleasedTable {
   readonly kind: string | null;
 }
 
-/** Captured tables that are no longer wanted. */
+/** Captured tables that are no longer wanted. A table that was attached to a captured one stays itself. */
 export async function tablesToRelease(client: ClientBase, wanted: readonly Table[]): Promise<ReleasedTable[]> {
   const { rows } = await client.query<ReleasedTable>(
     `SELECT r.id, r.relid::int8, CASE WHEN c.oid IS NOT NULL THEN format('%I.%I', n.nspname, c.relname) END AS name, c.relkind AS kind FROM recant.relation r
-     LEFT JOIN pg_class c ON c.oid = r.relid LEFT JOIN pg_namespace n ON n.oid = c.relnamespace WHERE r.captured AND r.relid <> ALL ($1::oid[])`,
+     LEFT JOIN pg_class c ON c.oid = r.relid LEFT JOIN pg_namespace n ON n.oid = c.relnamespace WHERE r.captured AND r.relid <> ALL ($1::oid[])
+       AND NOT (coalesce(c.relispartition, false) AND EXISTS (SELECT FROM pg_partition_ancestors(r.relid) p WHERE p.relid = ANY ($1::oid[])))`,
     [wanted.map((table) => table.relid)],
   );
   return rows;
