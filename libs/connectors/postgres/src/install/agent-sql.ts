@@ -19,7 +19,7 @@ SELECT c.ordinal, c.attempt, c.pair, c.relation, c.shape, r.schema_name, r.table
   CASE WHEN r.history THEN '{}'::jsonb ELSE coalesce(p.parts, '{}'::jsonb) ||
     CASE WHEN c.operation = 'u' THEN '{}'::jsonb ELSE jsonb_build_object('exists', jsonb_build_array(
       CASE WHEN c.old IS NOT NULL THEN y.present END, CASE WHEN c.new IS NOT NULL THEN y.present END)) END END AS parts,
-  CASE WHEN c.operation = 'u' THEN y.present END AS read
+  CASE WHEN c.operation = 'u' THEN y.present END AS read, c.written
 FROM recant.change c
 JOIN recant.shape s ON s.id = c.shape
 JOIN recant.relation r ON r.id = c.relation

@@ -35,6 +35,8 @@ export interface Table {
   readonly unlogged: boolean;
   /** Names of the key's columns, in the key's order: the primary key, else a unique index on NOT NULL columns. Empty: no key. */
   readonly key: readonly string[];
+  /** Equality of each key column in the key's index, qualified: \`OPERATOR(public.=)\` for citext. */
+  readonly keyEquality: readonly string[];
 }
 
 /** Output text of one column: the type's own output function, because casts to text of some types lose (bpchar, inet). */
@@ -64,6 +66,9 @@ SELECT c.oid::int8 AS relid, n.nspname AS schema, c.relname AS name, c.relkind A
   (SELECT coalesce(json_agg(h.inhparent::regclass::text), '[]') FROM pg_inherits h WHERE h.inhrelid = c.oid) AS parents,
   pg_get_userbyid(c.relowner) AS owner, pg_has_role(c.relowner, 'USAGE') AS owned, c.relpersistence = 'u' AS unlogged,
   CASE WHEN NOT c.relrowsecurity THEN 'off' WHEN c.relforcerowsecurity THEN 'forced' ELSE 'on' END AS policies,
+  coalesce((SELECT json_agg(format('OPERATOR(%I.%s)', m.nspname, o.oprname) ORDER BY k.n) FROM unnest(i.classes) WITH ORDINALITY k(opclass, n) JOIN pg_opclass x ON x.oid = k.opclass
+    JOIN pg_amop y ON y.amopfamily = x.opcfamily AND y.amopstrategy = 3 AND y.amoplefttype = x.opcintype AND y.amoprighttype = x.opcintype
+    JOIN pg_operator o ON o.oid = y.amopopr JOIN pg_namespace m ON m.oid = o.oprnamespace), '[]') AS "keyEquality",
   EXISTS (SELECT FROM pg_rewrite w WHERE w.ev_class = c.oid AND w.ev_type <> '1') AS ruled,
   (SELECT json_agg(json_build_object('name', a.attname, 'attnum', a.attnum, 'type', format_type(a.atttypid, NULL), 'castType', format_type(a.atttypid, a.atttypmod),
       'identityAlways', a.attidentity = 'a', 'generated', a.attgenerated <> '', 'output', format('%I.%I', pn.nspname, p.proname),
@@ -72,7 +77,7 @@ SELECT c.oid::int8 AS relid, n.nspname AS schema, c.relname AS name, c.relkind A
     WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) AS columns
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN LATERAL (
-  SELECT (d.indkey::int2[])[0:d.indnkeyatts - 1] AS columns FROM pg_index d
+  SELECT (d.indkey::int2[])[0:d.indnkeyatts - 1] AS columns, (d.indclass::oid[])[0:d.indnkeyatts - 1] AS classes FROM pg_index d
   WHERE d.indrelid = c.oid AND d.indisunique AND d.indimmediate AND d.indisvalid AND d.indpred IS NULL AND d.indexprs IS NULL
     AND NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum = ANY (d.indkey::int2[]) AND a.attnum > 0 AND NOT a.attnotnull)
   ORDER BY d.indisprimary DESC, d.indnkeyatts, d.indexrelid LIMIT 1) i ON true

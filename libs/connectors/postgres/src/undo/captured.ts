@@ -12,9 +12,11 @@ export interface Captured {
   readonly key: readonly string[];
   /** Ordinal of the other half of a changed key. */
   readonly pair: string | null;
+  /** Positions in the shape that an update wrote; NULL: not an update. */
+  readonly written: readonly number[] | null;
 }
 
-const COLUMNS = `e.ordinal::text, e.attempt::text, e.pair::text, e.relation, e.shape, e.schema_name, e.table_name, e.key, e.operation, e.parts, e.read`;
+const COLUMNS = `e.ordinal::text, e.attempt::text, e.pair::text, e.relation, e.shape, e.schema_name, e.table_name, e.key, e.operation, e.parts, e.read, e.written`;
 const OF_REFS_SQL = `SELECT ${COLUMNS}, u.n::int AS n FROM unnest($1::text[], $2::text[], $3::int[]) WITH ORDINALITY u(source, action, attempt, n)
 JOIN recant.attempt a ON (a.source, a.action, a.attempt) = (u.source, u.action, u.attempt) JOIN recant.effect e ON e.attempt = a.id ORDER BY e.ordinal`;
 const OF_ID_SQL = `SELECT ${COLUMNS} FROM recant.effect e WHERE e.attempt = $1 ORDER BY e.ordinal`;
@@ -46,4 +48,5 @@ const describe = (system: string, row: Row): Captured => ({
   shape: row.shape,
   key: row.key,
   pair: row.pair,
+  written: row.written,
 });

@@ -27,6 +27,8 @@ export interface RowGoal {
   readonly first: Captured;
   readonly last: Captured;
   readonly parts: ReadonlyMap<string, PartGoal>;
+  /** All its changes, those of derived columns only included. */
+  readonly touches: readonly Captured[];
 }
 
 export interface StepGoal {
@@ -38,15 +40,20 @@ export interface StepGoal {
 /** Pure: the attempt's captured effects, taken together per row. Tables and columns have today's names, whatever they were called then. */
 export function goalOf(registry: Registry, captured: readonly Captured[]): StepGoal {
   const rows = new Map<string, RowGoal & { effects: Captured[]; last: Captured; parts: Map<string, PartGoal> }>();
+  const touches = new Map<string, Captured[]>();
   const residue = new Set<string>();
   for (const row of captured) {
     if (row.effect.operation === 'history') residue.add(`history: ${row.effect.resource.replace(/\/[^/]*$/, '')} keeps its rows`);
-    if (Object.keys(row.effect.parts).length === 0) continue;
+    if (row.effect.operation === 'history') continue;
     const table = registry.relation(row.relation);
     const shape = registry.shape(row.shape);
     if (table === undefined || shape === undefined)
       throw new Error(`change ${row.ordinal}: no relation ${row.relation} or shape ${row.shape}`);
     const resource = resourceOf(registry, table, row.key);
+    const touched = touches.get(resource) ?? [];
+    touches.set(resource, touched);
+    touched.push(row);
+    if (Object.keys(row.effect.parts).length === 0) continue;
     const goal = rows.get(resource) ?? {
       resource,
       captured: table,
@@ -55,6 +62,7 @@ export function goalOf(registry: Registry, captured: readonly Captured[]): StepG
       first: row,
       last: row,
       parts: new Map<string, PartGoal>(),
+      touches: touched,
     };
     goal.effects.push(row);
     goal.last = row;

@@ -16,7 +16,7 @@ export async function readLive(client: ClientBase, captured: CapturedTable, keys
   const types = table.columns.map((column) => escapeLiteral(column.type)).join(', ');
   const values = table.columns.map((column) => outputOf('t', column)).join(', ');
   const { rows } = await client.query<{ key: string[]; versions: string[] }>(
-    `SELECT ${keyOf(captured)} AS key, y.present || recant.versions_of(ARRAY[${types}], ARRAY[${values}]) AS versions
+    `SELECT ${askedKey(captured)} AS key, y.present || recant.versions_of(ARRAY[${types}], ARRAY[${values}]) AS versions
      FROM recant.system y, ${target(table)} t JOIN ${keysFrom(captured, 1)}`,
     keyColumns(captured, keys),
   );
@@ -40,16 +40,16 @@ const keyDefinitions = ({ table }: CapturedTable) =>
     return column;
   });
 
-const keyOf = (captured: CapturedTable): string =>
-  `ARRAY[${keyDefinitions(captured)
-    .map((column) => outputOf('t', column))
-    .join(', ')}]`;
+/** The key as it was asked for: the row's own text of an equal key may differ (2.0 and 2.00). */
+const askedKey = ({ table }: CapturedTable): string => `ARRAY[${table.key.map((_, index) => `k.k${index}`).join(', ')}]`;
 
 /** `t` joined to its keys, given as one text array for each key column from parameter `first` on. */
 function keysFrom(captured: CapturedTable, first: number): string {
   const columns = keyDefinitions(captured);
   const arrays = columns.map((_, index) => `$${first + index}::text[]`).join(', ');
-  const on = columns.map((column, index) => `t.${escapeIdentifier(column.name)} = CAST(k.k${index} AS ${column.castType})`);
+  const on = columns.map(
+    (column, index) => `t.${escapeIdentifier(column.name)} ${captured.table.keyEquality[index]} CAST(k.k${index} AS ${column.castType})`,
+  );
   return `unnest(${arrays}) AS k(${columns.map((_, index) => `k${index}`).join(', ')}) ON ${on.join(' AND ')}`;
 }
 

@@ -1,6 +1,6 @@
 import { escapeIdentifier } from 'pg';
 import type { Column } from '../install/catalogue.ts';
-import { qualified, target } from '../install/catalogue.ts';
+import { outputOf, qualified, target } from '../install/catalogue.ts';
 import { EXISTS, partOfColumn } from '../resource.ts';
 import type { Captured } from './captured.ts';
 import type { PartGoal, RowGoal } from './goal.ts';
@@ -162,36 +162,80 @@ function originOf(goal: RowGoal, byEffect: ReadonlyMap<string, RowGoal>): RowGoa
   return undefined;
 }
 
+/**
+ * Derived columns of rows that come back, set to what they were before the attempt: a trigger may have counted the rest of the inverse on top
+ * of the old value. Only rows that differ are written; a trigger that assigns the column at each update has the last word.
+ */
+export function derivedStatements(registry: Registry, active: ReadonlyMap<string, Active>): Statement[] {
+  const rows = changesOf(active).filter((change) => change.kind === 'insert' && change.row.captured.derived.size > 0);
+  return rows.flatMap(({ row }) => {
+    const placed = placeValues(
+      { kind: 'update', row, parts: [] },
+      row.captured.table.columns.flatMap((column) => {
+        const source =
+          row.captured.derived.has(column.name) && !column.generated && !column.identityAlways
+            ? firstTouch(registry, row, column)
+            : undefined;
+        return source === undefined ? [] : [{ column, source }];
+      }),
+      registry,
+    );
+    const parameters: string[][] = [];
+    const text = groupStatement([placed], parameters, 'true', { onlyDifferent: true });
+    return text === undefined ? [] : [{ text, values: parameters }];
+  });
+}
+
+/** The row's first change whose old image has this column. */
+const firstTouch = (registry: Registry, row: RowGoal, column: Column): Captured | undefined =>
+  row.touches.find(({ shape, written }) => {
+    const position = (registry.shape(shape)?.columns.indexOf(column.name) ?? -1) + 1;
+    return position > 0 && (written === null || written.length === 0 || written.includes(position));
+  });
+
 /** Finds the old image of each value of a change. A delete needs none: it only names the row. */
 function place(registry: Registry, change: Change): Placed {
+  const { columns } = change.row.captured.table;
+  if (change.kind === 'update' || change.kind === 'rekey') {
+    const { parts } = change.kind === 'rekey' ? change.from : change.row;
+    const isWritten = ({ name, generated, identityAlways }: Column) =>
+      change.parts.includes(partOfColumn(name)) && !generated && !identityAlways;
+    const written = columns.filter(isWritten).map((column) => ({ column, source: parts.get(partOfColumn(column.name))?.source }));
+    return placeValues(change, written, registry);
+  }
+  if (change.kind === 'delete') return placeValues(change, [], registry);
+  // Derived columns are no parts: the whole image of the deleting change has them.
+  const { parts, effects } = change.row;
+  const whole = effects.find(({ effect }) => effect.parts[EXISTS]?.after === null);
+  const all = columns
+    .filter(({ generated }) => !generated)
+    .map((column) => ({ column, source: parts.get(partOfColumn(column.name))?.source ?? whole }));
+  return placeValues(change, all, registry);
+}
+
+type Sourced = { readonly column: Column; readonly source: Captured | undefined };
+
+function placeValues(change: Change, wanted: readonly Sourced[], registry: Registry): Placed {
   const { captured } = change.row;
   const sources: string[] = [];
   const values: Value[] = [];
-  const put = (column: Column, source: Captured | undefined): void => {
+  for (const { column, source } of wanted) {
     const position = (source === undefined ? undefined : registry.shape(source.shape))?.columns.indexOf(column.name) ?? -1;
-    if (source === undefined || position < 0) return;
+    if (source === undefined || position < 0) continue;
     if (!sources.includes(source.ordinal)) sources.push(source.ordinal);
     values.push({ column, source: sources.indexOf(source.ordinal), position: position + 1 });
-  };
-  const from = change.kind === 'rekey' ? change.from : change.row;
-  if (change.kind === 'insert') {
-    // Derived columns are no parts: the whole image of the deleting change has them.
-    const whole = change.row.effects.find(({ effect }) => effect.parts[EXISTS]?.after === null);
-    for (const column of captured.table.columns) {
-      if (!column.generated) put(column, from.parts.get(partOfColumn(column.name))?.source ?? whole);
-    }
-  } else if (change.kind === 'update' || change.kind === 'rekey') {
-    for (const column of captured.table.columns) {
-      const part = partOfColumn(column.name);
-      if (change.parts.includes(part) && !column.generated && !column.identityAlways) put(column, from.parts.get(part)?.source);
-    }
   }
   const layout = values.map(({ column, source, position }) => [column.attnum, source, position]);
   return { change, values, sources, pattern: JSON.stringify([ORDER[change.kind], captured.relation, layout]) };
 }
 
 /** @returns undefined where nothing is left to write (only identity columns, which the target keeps to itself). */
-function groupStatement(group: readonly Placed[], parameters: string[][], after: string): string | undefined {
+function groupStatement(
+  group: readonly Placed[],
+  parameters: string[][],
+  after: string,
+  { onlyDifferent = false }: { onlyDifferent?: boolean } = {},
+): string | undefined {
   const [first] = group;
   if (first === undefined) return undefined;
   const { captured } = first.change.row;
@@ -216,8 +260,13 @@ function groupStatement(group: readonly Placed[], parameters: string[][], after:
     return `INSERT INTO ${qualified(captured.table)} (${columns}) OVERRIDING SYSTEM VALUE SELECT ${first.values.map(imageOf).join(', ')} FROM ${from} WHERE ${after}`;
   }
   const sets = first.values.map((value) => `${escapeIdentifier(value.column.name)} = ${imageOf(value)}`).join(', ');
-  return `UPDATE ${on} t SET ${sets} FROM ${from} WHERE ${sameKey(captured, 'k')} AND ${after}`;
+  const differs = first.values.map(({ column, source, position }) => differsFrom(outputOf('t', column), `c${source}.old[${position}]`));
+  return `UPDATE ${on} t SET ${sets} FROM ${from} WHERE ${sameKey(captured, 'k')} AND ${onlyDifferent ? `(${differs.join(' OR ')})` : after}`;
 }
+
+/** As text, because not every type has an equality; the session has the settings that images are written in. */
+const differsFrom = (live: string, image: string): string =>
+  `NOT (coalesce(${live} OPERATOR(pg_catalog.=) ${image}, false) OR (${live} IS NULL AND ${image} IS NULL))`;
 
 const castOf = (image: string, column: Column, position: number): string => `CAST(${image}[${position}] AS ${column.castType})`;
 
@@ -226,6 +275,6 @@ const sameKey = ({ table }: CapturedTable, row: string): string =>
     .map((name, index) => {
       const column = table.columns.find((candidate) => candidate.name === name);
       if (column === undefined) throw new Error(`no key column ${name} in ${table.schema}.${table.name}`);
-      return `t.${escapeIdentifier(name)} OPERATOR(pg_catalog.=) ${castOf(`${row}.key`, column, index + 1)}`;
+      return `t.${escapeIdentifier(name)} ${table.keyEquality[index]} ${castOf(`${row}.key`, column, index + 1)}`;
     })
     .join(' AND ');

@@ -9,7 +9,7 @@ import { keyId, readLive, type Versions } from './live.ts';
 import { reachFindings, writesOutside } from './reach.ts';
 import type { CapturedTable, Registry } from './registry.ts';
 import { isAway, isSqlError, underOwnPath, wordsOf } from './session.ts';
-import { type Active, inverseStatement, reversal } from './statement.ts';
+import { type Active, derivedStatements, inverseStatement, reversal } from './statement.ts';
 
 export interface StepContext {
   readonly client: ClientBase;
@@ -69,6 +69,7 @@ async function attempt(context: StepContext, step: InverseStep, goal: StepGoal):
   const attemptId = await nameInverse(context, step);
   await underOwnPath(client, async () => {
     await writeInverse(client, registry, active);
+    for (const { text, values } of derivedStatements(registry, active)) await client.query(text, [...values]);
     await client.query('SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED');
   });
   const reached = await reachFindings(client, reachBefore, addressOf(step));

@@ -1,0 +1,44 @@
+import { expect, test } from 'vitest';
+import { codes, createStage, undoOne } from './stage.ts';
+
+const SCHEMA = `
+CREATE EXTENSION citext;
+CREATE TABLE rates (code numeric PRIMARY KEY, amount int);
+CREATE TABLE tags (name citext PRIMARY KEY, uses int);
+CREATE TABLE posts (id int PRIMARY KEY, comments int DEFAULT 0);
+CREATE TABLE comments (id int PRIMARY KEY, post int REFERENCES posts ON DELETE CASCADE);
+CREATE FUNCTION count_comments() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+  UPDATE posts SET comments = comments + CASE TG_OP WHEN 'INSERT' THEN 1 ELSE -1 END WHERE id = coalesce(NEW.post, OLD.post); RETURN NULL; END $$;
+CREATE TRIGGER counts AFTER INSERT OR DELETE ON comments FOR EACH ROW EXECUTE FUNCTION count_comments();
+INSERT INTO posts VALUES (1); INSERT INTO comments VALUES (1, 1), (2, 1), (3, 1)`;
+
+test('I5: a key that its index calls equal is one row, however it is written: undone, and guarded against later writes', async () => {
+  await using stage = await createStage(SCHEMA);
+  const target = await stage.open();
+  for (const [table, key] of [
+    ['rates', '5.00'],
+    ['tags', 'TAG'],
+  ]) {
+    const made = await stage.play(0, (tx) => tx.query(`INSERT INTO ${table} VALUES ('${key}', 1)`));
+    expect(await undoOne(target, made)).toMatchObject({ outcome: 'restored' });
+    expect((await stage.owner.query(`SELECT FROM ${table}`)).rowCount).toBe(0);
+    const again = await stage.play(0, (tx) => tx.query(`INSERT INTO ${table} VALUES ('${key}', 1)`));
+    const second = table === 'rates' ? 'amount' : 'uses';
+    await stage.play(1, (tx) => tx.query(`UPDATE ${table} SET ${second} = ${second}`));
+    const refused = await undoOne(target, again);
+    expect(codes(refused)).toEqual(['later_write']);
+    expect((await stage.owner.query(`SELECT FROM ${table}`)).rowCount).toBe(1);
+  }
+});
+
+test('a row that comes back has the old value of a column that a trigger counts', async () => {
+  await using stage = await createStage(SCHEMA);
+  const target = await stage.open();
+  const removed = await stage.play(0, async (tx) => {
+    await tx.query('DELETE FROM comments WHERE id = 3');
+    await tx.query('DELETE FROM posts');
+  });
+  expect(await undoOne(target, removed)).toMatchObject({ outcome: 'restored' });
+  expect((await stage.owner.query('SELECT comments FROM posts')).rows).toEqual([{ comments: 3 }]);
+  expect((await stage.owner.query('SELECT FROM comments')).rowCount).toBe(3);
+});
