@@ -1,56 +1,66 @@
 /**
- * `npm run test:corpus -- FOLDER [--seed N]`: plays the retail sessions as eight agents at once, through Kafka; then twenty seeded rollbacks, each compared
- * cell by cell with the harness's own record, which its own triggers write. Exits 1 on any mismatch.
+ * `npm run test:corpus -- FOLDER [options]`: plays the sessions of a corpus as eight agents at once, through Kafka; then twenty seeded rollbacks, each
+ * compared cell by cell with the harness's own record, which its own triggers write. Exits 1 on any mismatch. README.md describes a corpus folder.
  */
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { everyAttempt } from '@recant/client';
 import { waitUntil } from '@recant/test-support';
+import { type Corpus, readCorpus } from './corpus.ts';
 import { readDatabase } from './recorder.ts';
 import { drawSelections } from './selections.ts';
-import { play, type Session } from './sessions.ts';
+import { play } from './sessions.ts';
 import { type Stage, setStage } from './stage.ts';
 import { type Books, type Undone, undo } from './undo.ts';
 
 const INGEST_MS_MAX = 60_000;
-const OF_EACH_KIND_MIN = 5;
 /** The last runs are rolled back themselves, which restores the agents' changes. */
 const ROLLBACKS_OF_ROLLBACKS = 3;
+const USAGE = `Usage: npm run test:corpus -- FOLDER [options]
+  --definition FOLDER  schema.sql, tools and data loader, where the corpus folder has none (retail: test/corpus/retail)
+  --seed N             draws the selections (default 1)
+  --conflicts-min N    selections that must conflict (default 5)
+  --clean-min N        selections that must not (default 5)`;
 const log = (text: string): void => void process.stderr.write(`${text}\n`);
 
+interface Options {
+  readonly seed: number;
+  readonly conflictsMin: number;
+  readonly cleanMin: number;
+}
+
 async function main(): Promise<number> {
-  const { positionals, values } = parseArgs({ allowPositionals: true, options: { seed: { type: 'string', default: '1' } } });
+  const text = (value: string) => ({ type: 'string' as const, default: value });
+  const { positionals, values } = parseArgs({
+    allowPositionals: true,
+    options: { seed: text('1'), 'conflicts-min': text('5'), 'clean-min': text('5'), definition: { type: 'string' } },
+  });
   const [folder] = positionals;
   if (folder === undefined) {
-    log('Usage: npm run test:corpus -- FOLDER [--seed N]   (FOLDER contains db.json and sessions.ndjson)');
+    log(USAGE);
     return 2;
   }
-  const data = JSON.parse(await readFile(join(folder, 'db.json'), 'utf8'));
-  const sessions = (await readFile(join(folder, 'sessions.ndjson'), 'utf8'))
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line) as Session);
-  const stage = await setStage(data, sessions, log);
+  const options = { seed: Number(values.seed), conflictsMin: Number(values['conflicts-min']), cleanMin: Number(values['clean-min']) };
+  const corpus = await readCorpus(folder, values.definition);
+  const stage = await setStage(corpus, log);
   try {
-    return await replayAndUndo(stage, sessions.length, Number(values.seed));
+    return await replayAndUndo(stage, corpus, options);
   } finally {
     await stage.stop();
   }
 }
 
-async function replayAndUndo(stage: Stage, sessions: number, seed: number): Promise<number> {
-  const start = await readDatabase(stage.db);
-  const calls = (await Promise.all(stage.agents.map((agent) => play(agent, stage.shop)))).flat();
+async function replayAndUndo(stage: Stage, corpus: Corpus, options: Options): Promise<number> {
+  const start = await readDatabase(stage.db, stage.keys);
+  const calls = (await Promise.all(stage.agents.map((agent) => play(agent, corpus, stage.target)))).flat();
   log(`${calls.length} calls played`);
   await allSettled(stage, calls.length);
   const books: Books = { start, calls, undone: new Set(), originals: new Map() };
   const undone: Undone[] = [];
-  for (const drawn of drawSelections(calls, seed)) undone.push(await undo(stage, drawn, books));
+  for (const drawn of drawSelections(calls, options.seed)) undone.push(await undo(stage, drawn, books));
   const runs = undone.flatMap(({ run }) => (run === undefined ? [] : [run])).slice(-ROLLBACKS_OF_ROLLBACKS);
   const again: Undone[] = [];
   for (const run of runs) again.push(await undo(stage, { title: `rollback of run ${run}`, selection: { runs: [run] } }, books));
-  return report(stage, { seed, sessions, attempts: calls.length, undone, again });
+  return report(stage, options, { sessions: corpus.sessions.length, attempts: calls.length, undone, again });
 }
 
 /** Kafka acknowledges before the ledger commits: waits until every call is settled there. */
@@ -66,14 +76,14 @@ async function allSettled(stage: Stage, calls: number): Promise<void> {
 }
 
 interface Played {
-  readonly seed: number;
   readonly sessions: number;
   readonly attempts: number;
   readonly undone: readonly Undone[];
   readonly again: readonly Undone[];
 }
 
-async function report(stage: Stage, { seed, sessions, attempts, undone, again }: Played): Promise<number> {
+async function report(stage: Stage, { seed, conflictsMin, cleanMin }: Options, played: Played): Promise<number> {
+  const { sessions, attempts, undone, again } = played;
   const all = [...undone, ...again];
   for (const one of all) {
     log(`${one.title}: ${one.conflicts} conflicts, ${one.steps} steps, ${one.undone} undone, ${one.mismatches.length} mismatches`);
@@ -96,8 +106,10 @@ async function report(stage: Stage, { seed, sessions, attempts, undone, again }:
     mismatches: sum((one) => one.mismatches.length),
   };
   for (const [name, value] of Object.entries(figures)) process.stdout.write(`${name.padEnd(20)} ${value}\n`);
-  if (Math.min(figures.withConflict, figures.withoutConflict) < OF_EACH_KIND_MIN) {
-    log(`This seed gives fewer than ${OF_EACH_KIND_MIN} selections with a conflict, or fewer without: choose another seed.`);
+  if (figures.withConflict < conflictsMin || figures.withoutConflict < cleanMin) {
+    log(
+      `Expected at least ${conflictsMin} selections with and ${cleanMin} without conflict. Use another seed, or --conflicts-min and --clean-min.`,
+    );
     return 1;
   }
   return figures.mismatches === 0 ? 0 : 1;

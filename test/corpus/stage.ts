@@ -9,32 +9,31 @@ import { kafkaTransport } from '@recant/sdk/kafka';
 import pg from 'pg';
 import { readSettings } from '../../services/recant/src/up/settings.ts';
 import { startUp } from '../../services/recant/src/up/start.ts';
-import { installRecorder } from './recorder.ts';
-import { loadRetail, TABLES } from './retail-schema.ts';
-import { type Agent, deal, type Session } from './sessions.ts';
+import type { Corpus } from './corpus.ts';
+import { installRecorder, type Keys } from './recorder.ts';
+import { type Agent, deal } from './sessions.ts';
 
-const SHOP = 'retail';
-const LOGIN = 'support';
+const SYSTEM = 'corpus';
+const LOGIN = 'agent';
 
 export interface Stage {
   readonly operator: Client;
-  /** As the owner of the retail database. */
+  /** As the owner of the corpus's database. */
   readonly db: pg.Client;
-  readonly shop: ReturnType<typeof postgresSystem>;
+  readonly keys: Keys;
+  /** `table.column` that the target computes. */
+  readonly derived: ReadonlySet<string>;
+  readonly target: ReturnType<typeof postgresSystem>;
   readonly agents: readonly Agent[];
   stop(): Promise<void>;
 }
 
-/** Recant as `recant up --kafka` runs it, a retail database prepared for capture, and a key and a recorder for each agent. */
-export async function setStage(
-  data: Parameters<typeof loadRetail>[1],
-  sessions: readonly Session[],
-  tell: (text: string) => void,
-): Promise<Stage> {
+/** Recant as `recant up --kafka` runs it, the corpus's database prepared for capture, and a key and a recorder for each agent. */
+export async function setStage(corpus: Corpus, log: (text: string) => void): Promise<Stage> {
   const folder = await mkdtemp(join(tmpdir(), 'recant-corpus-'));
   const env = { PATH: process.env.PATH };
   const running = await startUp(readSettings({ dir: join(folder, 'recant'), port: '0', kafka: true }, env), {
-    progress: tell,
+    progress: log,
     signal: new AbortController().signal,
   });
   if (running.ownerUrl === undefined || running.brokers === undefined)
@@ -43,21 +42,27 @@ export async function setStage(
   const { url, loginUrl } = await makeDatabase(running.ownerUrl);
   const db = new pg.Client({ connectionString: url });
   await db.connect();
-  await loadRetail(db, data);
-  await installRecorder(db);
+  await corpus.load(db);
+  const keys = await installRecorder(db);
   await db.query(`GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO ${LOGIN}`);
-  await preparePostgres({ url, system: SHOP, agentRoles: [LOGIN], tables: TABLES.map((table) => `public.${table}`) });
-  await operator.registerSystem({ name: SHOP, connector: 'postgres', options: { url } });
+  const { tables } = await preparePostgres({
+    url,
+    system: SYSTEM,
+    agentRoles: [LOGIN],
+    tables: [...keys.keys()].map((table) => `public.${table}`),
+  });
+  const derived = new Set(tables.flatMap((one) => one.derived.map(({ column }) => `${one.table.replace(/^public\./, '')}.${column}`)));
+  await operator.registerSystem({ name: SYSTEM, connector: 'postgres', options: { url } });
   const pool = new pg.Pool({ connectionString: loginUrl, max: 8 });
-  const shop = postgresSystem({ name: SHOP, pool });
+  const target = postgresSystem({ name: SYSTEM, pool });
   const transports: Transport[] = [];
   const agents = await Promise.all(
-    deal(sessions).map(async (agent): Promise<Agent> => {
+    deal(corpus.sessions).map(async (agent): Promise<Agent> => {
       const { apiKey } = await operator.createKey({
         roles: ['emit'],
         agents: [agent.name],
         sourcePrefix: `recant://${agent.name}`,
-        resources: [`postgres://${SHOP}/*`],
+        resources: [`postgres://${SYSTEM}/*`],
       });
       const transport = kafkaTransport({ brokers: [...(running.brokers ?? [])], apiKey });
       transports.push(transport);
@@ -69,7 +74,7 @@ export async function setStage(
             apiKey,
             agent: agent.name,
             session,
-            systems: [shop],
+            systems: [target],
             transport: shared(transport),
           });
           await recant.open();
@@ -81,7 +86,9 @@ export async function setStage(
   return {
     operator,
     db,
-    shop,
+    keys,
+    derived,
+    target,
     agents,
     async stop() {
       await Promise.all([...transports.map((transport) => transport.close()), pool.end(), db.end()]);
@@ -104,12 +111,12 @@ async function makeDatabase(ownerUrl: string): Promise<{ url: string; loginUrl: 
   await owner.connect();
   try {
     await owner.query(`CREATE ROLE ${LOGIN} LOGIN PASSWORD '${password}'`);
-    await owner.query(`CREATE DATABASE ${SHOP}`);
+    await owner.query(`CREATE DATABASE ${SYSTEM}`);
   } finally {
     await owner.end();
   }
   const url = new URL(ownerUrl);
-  url.pathname = `/${SHOP}`;
+  url.pathname = `/${SYSTEM}`;
   const login = new URL(url);
   login.username = LOGIN;
   login.password = password;

@@ -43,19 +43,24 @@ export async function undo(stage: Stage, drawn: Drawn, books: Books): Promise<Un
   const account = plan.runnable ? await run(stage, plan) : undefined;
   const undone = account === undefined ? 0 : enter(books, account);
   const undoneCalls = new Set(books.calls.filter((call) => books.undone.has(call.action)).map((call) => call.call));
-  const mismatches = compare(replay(books.start, await readChanges(stage.db), undoneCalls), await readDatabase(stage.db));
+  const mismatches = compare(
+    replay(books.start, await readChanges(stage.db), undoneCalls, stage.keys),
+    await readDatabase(stage.db, stage.keys),
+    stage.derived,
+  );
   return { title: drawn.title, run: account?.id, steps: plan.body.steps.length, conflicts, undone, mismatches };
 }
 
 async function expectRefused(stage: Stage, plan: PlanView): Promise<void> {
-  const before = await readDatabase(stage.db);
+  const before = await readDatabase(stage.db, stage.keys);
   const refusal = await stage.operator.createRun(plan.id, plan.digest).then(
     () => undefined,
     (error: unknown) => error,
   );
   if (!(refusal instanceof ApiError) || refusal.code !== 'plan_conflicts')
     throw new Error(`A plan with conflicts was not refused: ${String(refusal)}`);
-  if (compare(before, await readDatabase(stage.db)).length > 0) throw new Error('A refused plan changed the database');
+  if (compare(before, await readDatabase(stage.db, stage.keys), new Set()).length > 0)
+    throw new Error('A refused plan changed the database');
 }
 
 async function run(stage: Stage, plan: PlanView): Promise<RunView> {

@@ -1,23 +1,25 @@
-import { PRIMARY_KEYS, type Table } from './retail-schema.ts';
-
 /** The tools of the retail corpus over PostgreSQL. A call that breaks a rule throws `ToolError` and changes nothing. */
 export class ToolError extends Error {
   override readonly name = 'ToolError';
 }
 
 type Row = Record<string, unknown>;
-export interface Db {
+interface Db {
   query(text: string, values?: unknown[]): Promise<{ rows: Row[] }>;
 }
-export type ToolArguments = Record<string, unknown>;
 type Tool = (db: Db, args: never) => Promise<unknown>;
 
-/** Writes name their columns to the harness: setting a column to its current value is a write too. */
-async function update(db: Db, table: Table, key: readonly unknown[], values: Row): Promise<void> {
+const KEYS = {
+  customer: ['user_id'],
+  payment_method: ['user_id', 'payment_method_id'],
+  order: ['order_id'],
+  order_item: ['order_id', 'position'],
+} as const;
+
+async function update(db: Db, table: keyof typeof KEYS, key: readonly unknown[], values: Row): Promise<void> {
   const columns = Object.keys(values);
-  await db.query(`SELECT set_config('harness.columns', $1, true)`, [columns.join(',')]);
   const set = columns.map((column, at) => `"${column}" = $${at + 1}`).join(', ');
-  const where = PRIMARY_KEYS[table].map((column, at) => `"${column}" = $${columns.length + at + 1}`).join(' AND ');
+  const where = KEYS[table].map((column, at) => `"${column}" = $${columns.length + at + 1}`).join(' AND ');
   await db.query(`UPDATE "${table}" SET ${set} WHERE ${where}`, [...Object.values(values), ...key]);
 }
 
@@ -243,10 +245,7 @@ const READS: Record<string, Tool> = {
   transfer_to_human_agents: async () => 'Transfer successful',
 };
 
-export const isWrite = (name: string): boolean => name in WRITES;
-
-export async function callTool(db: Db, name: string, args: ToolArguments): Promise<unknown> {
-  const tool = WRITES[name] ?? READS[name];
-  if (tool === undefined) throw new Error(`The corpus has no tool ${name}`);
-  return tool(db, args as never);
-}
+/** What the harness calls, by the name that a session gives. */
+export const tools = { ...READS, ...WRITES };
+/** Tools that change data. */
+export const writes: readonly string[] = Object.keys(WRITES);
