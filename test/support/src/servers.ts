@@ -35,7 +35,12 @@ export async function serveServers(): Promise<{ address: string; stop(): Promise
       return { brokers: (await kafka).brokers };
     }
     // 2 workers with several pools each; losing a test's data in a crash is harmless.
-    postgres ??= startPostgres({ dataDir, durable: false, temporary: true, settings: { max_connections: '300' } });
+    postgres ??= startPostgres({
+      dataDir,
+      durable: false,
+      temporary: true,
+      settings: { max_connections: '300', max_prepared_transactions: '20' },
+    });
     const { url, ownerUrl } = await postgres;
     return { url, ownerUrl };
   };

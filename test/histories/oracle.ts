@@ -1,0 +1,293 @@
+/**
+ * What an undo has to do, computed from what was recorded while the history ran. Imports no product code. Rules:
+ *
+ * 1. A row's parts are `exists` and its columns. Insert, delete and a changed key write all of them; an update writes the columns whose value
+ *    changed, or all of them where none changed.
+ * 2. A part goes back to what it was before the attempt's first write of it. A part that is so already needs no write and conflicts with nobody.
+ * 3. A part that has to be written and that somebody whose work stays wrote after the attempt's first write of it is a conflict of the step.
+ *    So is a row that goes while somebody else wrote any part of it, and a row of the attempt's that somebody gave another key.
+ * 4. A step conflicts where the rows that it leaves would break a reference or a unique column, where a trigger would write something beyond
+ *    the step (captured or not), and where a column that has to be written was dropped or retyped.
+ * 5. Derived columns are no parts; a row that comes back has their old value.
+ * 6. A step is undone whole or not at all, the latest attempt first.
+ */
+import type { Altered, History, Ordered, Recorded } from './play.ts';
+import type { Cells, Row, Rows } from './record.ts';
+import { TABLES, type TableModel, tableOf } from './schema.ts';
+
+const EXISTS = '#exists';
+type Value = string | null | undefined;
+
+export interface Verdict {
+  readonly attempt: string;
+  readonly outcome: 'restored' | 'already_undone' | 'conflicted';
+  /** Rules that require the conflict. */
+  readonly because: readonly string[];
+}
+export interface Expected {
+  readonly verdicts: readonly Verdict[];
+  readonly rows: ReadonlyMap<string, Cells>;
+  /** Derived columns of rows that the last step brought back: no other step's triggers have changed them since. */
+  readonly derived: ReadonlyMap<string, ReadonlyMap<string, Value>>;
+}
+
+/** Latest attempt first: by its last change. */
+export function orderOf(history: History, selected: readonly string[]): string[] {
+  const last = new Map<string, number>();
+  for (const { attempt, effects } of history.committed) {
+    if (attempt !== undefined) last.set(attempt, Math.max(last.get(attempt) ?? -1, ...effects.map(({ at }) => at)));
+  }
+  return selected.filter((attempt) => last.has(attempt)).sort((a, b) => (last.get(b) ?? 0) - (last.get(a) ?? 0));
+}
+
+interface World {
+  readonly rows: Map<string, Map<string, string | null>>;
+  readonly writes: readonly { readonly attempt: string | undefined; readonly effect: Ordered }[];
+  readonly undone: Set<string>;
+  derived: Map<string, ReadonlyMap<string, Value>>;
+  readonly altered: readonly Altered[];
+}
+
+/** The steps in this order, each where nothing forbids it. */
+export function expect(history: History, order: readonly string[]): Expected {
+  const transactions: readonly Recorded[] = [...history.committed, ...history.waiting];
+  const writes = transactions
+    .flatMap(({ attempt, effects }) => effects.map((effect) => ({ attempt, effect })))
+    .sort((a, b) => a.effect.at - b.effect.at);
+  const world: World = {
+    rows: new Map([...withWaiting(history)].map(([key, { cells }]) => [key, new Map(cells)])),
+    writes,
+    undone: new Set(),
+    derived: new Map(),
+    altered: history.altered,
+  };
+  const verdicts = order.map((attempt) => judge(world, attempt));
+  return { verdicts, rows: world.rows, derived: world.derived };
+}
+
+/** Transactions that are still open at the undo come first where they are in its way, and make no difference where they are not. */
+function withWaiting({ end, waiting }: History): Rows {
+  const rows = new Map<string, Row>(end);
+  for (const { row, table, before, after, written } of waiting.flatMap(({ effects }) => effects)) {
+    if (after === undefined) rows.delete(row);
+    else if (before === undefined) rows.set(row, { table, version: '', cells: after });
+    else
+      rows.set(row, {
+        table,
+        version: '',
+        cells: new Map([...(rows.get(row)?.cells ?? before), ...[...written].map((name) => [name, after.get(name) ?? null] as const)]),
+      });
+  }
+  return rows;
+}
+
+interface Goal {
+  readonly table: TableModel;
+  readonly before: Map<string, Value>;
+  readonly first: Map<string, number>;
+  /** Derived columns before the attempt's first change of them. Undefined: somebody else changed them in between. */
+  readonly derived: Map<string, Value>;
+  /** Image of the row when the attempt removed it, or undefined. */
+  image: Cells | undefined;
+}
+
+function goalsOf(world: World, attempt: string): Map<string, Goal> {
+  const goals = new Map<string, Goal>();
+  for (const { effect } of world.writes.filter((write) => write.attempt === attempt)) {
+    const table = tableOf(effect.table);
+    if (!table.captured || table.key.length === 0 || table.history) continue;
+    const goal: Goal = goals.get(effect.row) ?? { table, before: new Map(), first: new Map(), derived: new Map(), image: undefined };
+    const whole = effect.before === undefined || effect.after === undefined;
+    if (effect.after === undefined) goal.image ??= effect.before;
+    for (const column of effect.written) {
+      if (!isDerived(table, column) || goal.derived.has(column)) continue;
+      const others = strangers(world, attempt).some(
+        ({ effect: other }) => other.row === effect.row && other.at > effect.at && other.written.has(column),
+      );
+      goal.derived.set(column, others ? undefined : effect.before?.get(column));
+    }
+    for (const part of whole ? [EXISTS, ...effect.written] : effect.written) {
+      if (goal.before.has(part) || isDerived(table, part)) continue;
+      goal.before.set(part, part === EXISTS ? (effect.before === undefined ? undefined : '') : effect.before?.get(part));
+      if (effect.before === undefined) goal.before.set(part, undefined);
+      goal.first.set(part, effect.at);
+    }
+    goals.set(effect.row, goal);
+  }
+  return goals;
+}
+
+const isDerived = (table: TableModel, column: string): boolean => table.columns.find(({ name }) => name === column)?.derived === true;
+const isAssigned = (table: TableModel, column: string): boolean => table.columns.find(({ name }) => name === column)?.assigned === true;
+
+function judge(world: World, attempt: string): Verdict {
+  const because = new Set<string>();
+  const after = new Map(world.rows);
+  let writes = 0;
+  const changed: { goal: Goal; old: Cells | undefined; now: Cells | undefined }[] = [];
+  const derived = new Map<string, ReadonlyMap<string, Value>>();
+  for (const [row, goal] of goalsOf(world, attempt)) {
+    const live = world.rows.get(row);
+    const active = [...goal.before].filter(([part, before]) => !isAt(live, part, before)).map(([part]) => part);
+    for (const part of active) if (hasStranger(world, attempt, row, goal, part)) because.add(`later write of ${row} ${part}`);
+    if (wasMoved(world, attempt, row, goal)) because.add(`${row} lives on under another key`);
+    if (active.length === 0) continue;
+    for (const reason of obstacles(world, goal, active, live)) because.add(reason);
+    writes += 1;
+    if (live === undefined) derived.set(row, goal.derived);
+    const now = restored(world, goal, live, active);
+    if (now === undefined) after.delete(row);
+    else after.set(row, now);
+    if (now === undefined && hasStrangerAnywhere(world, attempt, row, goal)) because.add(`later write of ${row}, which goes`);
+    changed.push({ goal, old: live, now });
+  }
+  for (const reason of [...broken(after, changed), ...triggered(changed)]) because.add(reason);
+  if (because.size > 0) return { attempt, outcome: 'conflicted', because: [...because] };
+  if (writes > 0) world.derived = derived;
+  world.rows.clear();
+  for (const [row, cells] of after) world.rows.set(row, cells);
+  world.undone.add(attempt);
+  return { attempt, outcome: writes === 0 ? 'already_undone' : 'restored', because: [] };
+}
+
+function isAt(live: Cells | undefined, part: string, before: Value): boolean {
+  if (live === undefined || before === undefined) return live === undefined && before === undefined;
+  return part === EXISTS || live.get(part) === before;
+}
+
+const strangers = (world: World, attempt: string) =>
+  world.writes.filter((write) => write.attempt !== attempt && (write.attempt === undefined || !world.undone.has(write.attempt)));
+
+function hasStranger(world: World, attempt: string, row: string, goal: Goal, part: string): boolean {
+  const first = goal.first.get(part) ?? 0;
+  return strangers(world, attempt).some(({ effect }) => {
+    if (effect.row !== row || effect.at <= first) return false;
+    const whole = effect.before === undefined || effect.after === undefined;
+    return whole || effect.written.has(part);
+  });
+}
+
+/** Derived columns that the target changed on a row do not hold it back. */
+function hasStrangerAnywhere(world: World, attempt: string, row: string, goal: Goal): boolean {
+  const first = Math.min(...goal.first.values());
+  return strangers(world, attempt).some(
+    ({ effect }) => effect.row === row && effect.at > first && [...effect.written].some((column) => !isDerived(goal.table, column)),
+  );
+}
+
+/** A statement of somebody else removed the attempt's row and made another one from it. */
+function wasMoved(world: World, attempt: string, row: string, goal: Goal): boolean {
+  if (!goal.before.has(EXISTS) || goal.before.get(EXISTS) !== undefined || world.rows.has(row)) return false;
+  const last = world.writes.findLast(({ effect }) => effect.row === row && effect.after === undefined);
+  return last !== undefined && last.attempt !== attempt && !world.undone.has(last.attempt ?? '') && last.effect.moved === true;
+}
+
+function restored(world: World, goal: Goal, live: Cells | undefined, active: readonly string[]): Map<string, string | null> | undefined {
+  if (goal.before.has(EXISTS) && goal.before.get(EXISTS) === undefined) return undefined;
+  if (live !== undefined)
+    return new Map([...live, ...active.filter((part) => live.has(part)).map((part) => [part, goal.before.get(part) ?? null] as const)]);
+  const cells = new Map<string, string | null>();
+  for (const [column, value] of goal.image ?? []) cells.set(column, goal.before.get(column) ?? value);
+  for (const [column, before] of goal.before) if (column !== EXISTS) cells.set(column, before ?? null);
+  for (const { alter } of world.altered) {
+    if (goal.table.name !== 'changing') continue;
+    if (alter.kind === 'drop') cells.delete(alter.column);
+    if (alter.kind === 'add' && !cells.has(alter.column)) cells.set(alter.column, alter.value);
+  }
+  return cells;
+}
+
+/** Columns that were dropped, or that have another type now, where the row stays. */
+function obstacles(world: World, goal: Goal, active: readonly string[], live: Cells | undefined): string[] {
+  if (goal.table.name !== 'changing' || goal.before.has(EXISTS) || live === undefined) return [];
+  return active.flatMap((part) => {
+    const change = world.altered.find(
+      ({ at, alter }) => (alter.kind === 'drop' || alter.kind === 'retype') && alter.column === part && at > (goal.first.get(part) ?? 0),
+    );
+    return change === undefined ? [] : [`column ${part} was altered (${change.alter.kind})`];
+  });
+}
+
+type Changed = readonly { readonly goal: Goal; readonly old: Cells | undefined; readonly now: Cells | undefined }[];
+
+function broken(rows: ReadonlyMap<string, Cells>, changed: Changed): string[] {
+  const touched = new Set(changed.map(({ goal }) => goal.table.name));
+  const reasons: string[] = [];
+  for (const table of TABLES) {
+    const own = [...rows].filter(([key]) => key.startsWith(`${table.name}|`)).map(([, cells]) => cells);
+    for (const { name, references, unique } of table.columns) {
+      if (references && (touched.has(table.name) || touched.has(references.table))) {
+        const there = new Set(
+          [...rows].filter(([key]) => key.startsWith(`${references.table}|`)).map(([, cells]) => cells.get(references.column)),
+        );
+        for (const cells of own) {
+          const value = cells.get(name) ?? null;
+          if (value !== null && !there.has(value)) reasons.push(`${table.name}.${name} = ${value} would reference nothing`);
+        }
+      }
+      if (!unique || !touched.has(table.name)) continue;
+      const values = own.map((cells) => cells.get(name)).filter((value) => value !== null);
+      if (new Set(values).size < values.length) reasons.push(`${table.name}.${name} would not be unique`);
+    }
+  }
+  return reasons;
+}
+
+function triggered(changed: Changed): string[] {
+  return changed.flatMap(({ goal, old, now }) => {
+    const { fires, computes, name } = goal.table;
+    if (old === undefined || now === undefined) return [];
+    if (fires && fires.into !== 'history' && old.get(fires.column) !== now.get(fires.column))
+      return [`trigger of ${name} writes a row (${fires.into})`];
+    if (!computes || old.get(computes.column) === now.get(computes.column)) return [];
+    const made = computes.of(now.get(computes.column) ?? null);
+    return made === now.get(computes.sets) ? [] : [`trigger of ${name} sets ${computes.sets} to ${made}`];
+  });
+}
+
+export interface Mismatch {
+  readonly cell: string;
+  readonly expected: Value;
+  readonly found: Value;
+}
+
+/** Cell by cell. Of derived columns only those of rows that came back are known. */
+export function compare({ rows: expected, derived }: Expected, found: Rows): Mismatch[] {
+  const mismatches: Mismatch[] = [];
+  for (const row of new Set([...expected.keys(), ...found.keys()])) {
+    const table = tableOf(row.slice(0, row.indexOf('|')));
+    if (table.history || table.key.length === 0) continue;
+    const [wanted, is] = [expected.get(row), found.get(row)?.cells];
+    if (wanted === undefined || is === undefined) {
+      if (wanted !== is) mismatches.push({ cell: row, expected: wanted && 'a row', found: is && 'a row' });
+      continue;
+    }
+    for (const column of new Set([...wanted.keys(), ...is.keys()])) {
+      const isOpen = isDerived(table, column) && (isAssigned(table, column) || derived.get(row)?.get(column) === undefined);
+      const value = isDerived(table, column) ? derived.get(row)?.get(column) : wanted.get(column);
+      if (!isOpen && value !== is.get(column)) mismatches.push({ cell: `${row} ${column}`, expected: value, found: is.get(column) });
+    }
+  }
+  return [...mismatches, ...compareKeyless(expected, found)];
+}
+
+/** Rows without a key, counted by content. */
+function compareKeyless(expected: ReadonlyMap<string, Cells>, found: Rows): Mismatch[] {
+  const counts = new Map<string, number>();
+  const count = (rows: Iterable<readonly [string, Cells]>, by: number) => {
+    for (const [row, cells] of rows) {
+      const name = row.slice(0, row.indexOf('|'));
+      if (tableOf(name).key.length > 0) continue;
+      const content = `${name} ${JSON.stringify([...cells].sort())}`;
+      counts.set(content, (counts.get(content) ?? 0) + by);
+    }
+  };
+  count(expected, 1);
+  count(
+    [...found].map(([row, { cells }]) => [row, cells] as const),
+    -1,
+  );
+  return [...counts]
+    .filter(([, n]) => n !== 0)
+    .map(([cell, n]) => ({ cell, expected: `${Math.max(n, 0)} more`, found: `${Math.max(-n, 0)} more` }));
+}
