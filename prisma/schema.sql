@@ -363,6 +363,39 @@ GRANT INSERT, SELECT ON TABLE recant.log TO recant_writer;
 GRANT SELECT ON TABLE recant.log TO recant_reader;
 GRANT UPDATE (epoch, size, root, frontier, received_at_last) ON TABLE recant.log TO recant_writer;
 
+CREATE TABLE recant.observed (
+    tenant_id text COLLATE "C" NOT NULL,
+    action uuid NOT NULL,
+    attempt integer NOT NULL,
+    shard smallint NOT NULL,
+    idx bigint NOT NULL,
+    source_no bigint NOT NULL,
+    sequence bigint NOT NULL,
+    source text COLLATE "C" NOT NULL,
+    named boolean NOT NULL,
+    system text COLLATE "C" NOT NULL,
+    transaction text COLLATE "C" NOT NULL,
+    login text COLLATE "C" NOT NULL,
+    agent text COLLATE "C",
+    chunk integer NOT NULL,
+    chunks integer NOT NULL,
+    effects integer NOT NULL,
+    observed_at timestamp(3) with time zone NOT NULL,
+    received_at timestamp(3) with time zone NOT NULL,
+    key_id text NOT NULL
+);
+ALTER TABLE recant.observed OWNER TO recant_owner;
+ALTER TABLE recant.observed ADD CONSTRAINT observed_pkey PRIMARY KEY (tenant_id, action, attempt, shard, idx);
+CREATE INDEX observed_tenant_id_agent_received_at_idx ON recant.observed USING btree (tenant_id, agent, received_at) WHERE (chunk = 0);
+CREATE INDEX observed_tenant_id_received_at_idx ON recant.observed USING btree (tenant_id, received_at) WHERE (chunk = 0);
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON recant.observed FOR EACH STATEMENT EXECUTE FUNCTION recant.refuse_change();
+ALTER TABLE recant.observed ENABLE ALWAYS TRIGGER append_only;
+ALTER TABLE recant.observed ENABLE ROW LEVEL SECURITY;
+CREATE POLICY all_tenants ON recant.observed AS PERMISSIVE FOR ALL TO recant_writer USING (true) WITH CHECK (true);
+CREATE POLICY one_tenant ON recant.observed AS PERMISSIVE FOR SELECT TO recant_reader USING ((tenant_id = current_setting('recant.tenant'::text, true)));
+GRANT INSERT, SELECT ON TABLE recant.observed TO recant_writer;
+GRANT SELECT ON TABLE recant.observed TO recant_reader;
+
 CREATE TABLE recant.outbox (
     tenant_id text COLLATE "C" NOT NULL,
     source text COLLATE "C" NOT NULL,

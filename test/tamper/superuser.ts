@@ -11,7 +11,7 @@ export interface Place {
   readonly signer: Signer;
 }
 
-const GUARDED = ['entry', 'log', 'tile', 'checkpoint', 'attempt', 'settlement', 'effect', 'anchored', 'cosignature'];
+const GUARDED = ['entry', 'log', 'tile', 'checkpoint', 'attempt', 'settlement', 'effect', 'observed', 'anchored', 'cosignature'];
 
 /** A superuser with the ledger's key, who changes entries and then rebuilds all derived data, so that the result is consistent. */
 export class Superuser {
@@ -75,7 +75,7 @@ export class Superuser {
   }
 
   async cutFrom(index: number): Promise<void> {
-    for (const table of ['entry', 'attempt', 'settlement', 'effect'])
+    for (const table of ['entry', 'attempt', 'settlement', 'effect', 'observed'])
       await this.#query(`DELETE FROM recant.${table} WHERE tenant_id = $1 AND shard = $2 AND idx >= $3`, index);
   }
 

@@ -44,7 +44,14 @@ export const AttemptBody = z
     trace: z.string().optional(),
     status: z.string().meta({ description: 'Computed from the events: `open`, an outcome, `unknown` or `contested`.' }),
     reversibility: z.string(),
-    effects: z.int().meta({ description: 'Number of effects according to the settlement; 0 before it.' }),
+    effects: z
+      .int()
+      .meta({ description: 'Number of effects: those that the target recorded, else those of the settlement; 0 before either.' }),
+    login: z.string().optional().meta({ description: 'Without an intent: the login of the target that wrote the transaction.' }),
+    transaction: z
+      .string()
+      .optional()
+      .meta({ description: 'Without an intent: `<system> <capture epoch>/<transaction id>`, as the target recorded it.' }),
     intendedAt: instant.meta({ description: 'By the producer’s clock.' }),
     receivedAt: instant.meta({ description: 'By the ledger’s clock.' }),
     settledAt: instant.optional(),

@@ -1,4 +1,5 @@
 import { type AttemptStatus, canonicalize, type EventOf, effectsDigest, type RecantEvent, TIME_MS_MAX } from '@recant/events';
+import { type Observed, type ObservedTransaction, observedTransactions } from './observed.ts';
 
 type Intended = EventOf<'recant.attempt.intended.v1'>;
 type Effects = EventOf<'recant.attempt.effects.v1'>;
@@ -6,7 +7,10 @@ type Settled = EventOf<'recant.attempt.settled.v1'>;
 
 export interface AttemptState {
   readonly status: AttemptStatus;
-  /** The recorded chunks match the count and digest in the one settlement. */
+  /**
+   * The recorded chunks match the count and digest in the one settlement, and every chunk of every observed transaction is recorded. Without a settlement:
+   * the target's record is all there is, and it is complete.
+   */
   readonly complete: boolean;
   /** Absent without an intent, or with two different ones. */
   readonly intended?: Intended;
@@ -14,11 +18,13 @@ export interface AttemptState {
   readonly settled?: Settled;
   /** Distinct chunks, ascending; a chunk with two different contents is left out. */
   readonly chunks: readonly Effects[];
+  /** Transactions that the target recorded for this attempt. */
+  readonly observed: readonly ObservedTransaction[];
 }
 
 /**
  * State of one attempt: a function of the set of its events; order and repetition do not matter.
- * @param events events of one (tenant, source, action, attempt); others are ignored.
+ * @param events events of one (tenant, source, action, attempt), with the observed events of any source that belong to it.
  * @param nowMs milliseconds since 1970, UTC: an attempt without settlement is `unknown` from its deadline on.
  */
 export function attemptState(events: readonly RecantEvent[], nowMs: number): AttemptState {
@@ -31,15 +37,36 @@ export function attemptState(events: readonly RecantEvent[], nowMs: number): Att
     endOf,
   );
   const chunks = soleChunks(events.filter((event) => event.type === 'recant.attempt.effects.v1'));
+  const seen = events.filter((event) => event.type === 'recant.attempt.observed.v1');
+  const observed = observedTransactions(seen);
   const intended = intents.length === 1 ? intents[0] : undefined;
   const settled = ends.length === 1 ? ends[0] : undefined;
+  const status = isByLogin(seen) ? 'succeeded' : statusOf(intents, ends, nowMs);
   return {
-    status: statusOf(intents, ends, nowMs),
-    complete: settled !== undefined && isComplete(settled, chunks),
+    status,
+    complete: isAllRecorded(status, settled, chunks, observed),
     ...(intended === undefined ? {} : { intended }),
     ...(settled === undefined ? {} : { settled }),
     chunks,
+    observed,
   };
+}
+
+/** An attempt by login is a transaction that its target committed: it has neither intent nor settlement. */
+function isByLogin(seen: readonly Observed[]): boolean {
+  return seen.some(({ data }) => data.of === undefined);
+}
+
+function isAllRecorded(
+  status: AttemptStatus,
+  settled: Settled | undefined,
+  chunks: readonly Effects[],
+  observed: readonly ObservedTransaction[],
+): boolean {
+  if (observed.some(({ complete }) => !complete)) return false;
+  if (settled !== undefined) return isComplete(settled, chunks);
+  // Without a settlement the target's record is all there is. Effects that the agent reported ask for a settlement that counts them.
+  return (status === 'unknown' || status === 'succeeded') && observed.length > 0 && chunks.length === 0;
 }
 
 function statusOf(intents: readonly Intended[], ends: readonly Settled[], nowMs: number): AttemptStatus {

@@ -12,6 +12,15 @@ export {
   type Genesis,
   genesisBody,
 } from './frame.ts';
+export { type AttemptEvent, type Observed, observedTransactions, refOfEvent } from './observed.ts';
 export type { Appender, Credential, KafkaPosition, Receipt, Refusal, RefusalCode, Submission } from './ports.ts';
-export { type Access, type AttemptRow, type EffectRow, type Projection, project, type SettlementRow } from './projection.ts';
+export {
+  type Access,
+  type AttemptRow,
+  type EffectRow,
+  type ObservedRow,
+  type Projection,
+  project,
+  type SettlementRow,
+} from './projection.ts';
 export * from './publish/index.ts';

@@ -1,5 +1,6 @@
-import type { AttemptRef, Outcome, RecantEvent, Reversibility } from '@recant/events';
+import type { AttemptEffects, AttemptRef, EventOf, Outcome, RecantEvent, Reversibility } from '@recant/events';
 import { deadlineOf } from './attempt-state.ts';
+import { isOutsideWriter } from './observed.ts';
 
 /** Row of an intent in the list of attempts. */
 export interface AttemptRow {
@@ -38,9 +39,28 @@ export interface EffectRow {
   readonly access: Access;
 }
 
+/** Row of an observed event of an agent's attempt. */
+export interface ObservedRow {
+  /** Source of the attempt: of its intent where the transaction was named, else of the event. */
+  readonly source: string;
+  readonly action: string;
+  readonly attempt: number;
+  readonly named: boolean;
+  readonly system: string;
+  readonly transaction: string;
+  readonly login: string;
+  readonly agent?: string;
+  readonly chunk: number;
+  readonly chunks: number;
+  readonly effects: number;
+  /** Milliseconds since 1970, UTC: when the target captured the first change. */
+  readonly observedAtMs: number;
+}
+
 export interface Projection {
   readonly attempt?: AttemptRow;
   readonly settlement?: SettlementRow;
+  readonly observed?: ObservedRow;
   /** One row for each resource, in order of first mention. */
   readonly effects: readonly EffectRow[];
 }
@@ -70,6 +90,8 @@ export function project(event: RecantEvent): Projection {
     }
     case 'recant.attempt.effects.v1':
       return { effects: accessRows(event.data) };
+    case 'recant.attempt.observed.v1':
+      return isOutsideWriter(event.data) ? NOTHING : { observed: observedRow(event), effects: accessRows(event.data) };
     case 'recant.attempt.settled.v1': {
       const { action, attempt, outcome, chunks, effects, digest, durationMs } = event.data;
       return {
@@ -82,7 +104,25 @@ export function project(event: RecantEvent): Projection {
   }
 }
 
-function accessRows(data: Extract<RecantEvent, { type: 'recant.attempt.effects.v1' }>['data']): readonly EffectRow[] {
+function observedRow({ source, data }: EventOf<'recant.attempt.observed.v1'>): ObservedRow {
+  const { action, attempt, of, system, transaction, login, agent, chunk, chunks, effects, from } = data;
+  return {
+    source: of ?? source,
+    action,
+    attempt,
+    named: of !== undefined,
+    system,
+    transaction,
+    login,
+    ...(agent === undefined ? {} : { agent }),
+    chunk,
+    chunks,
+    effects: effects.length,
+    observedAtMs: Date.parse(from),
+  };
+}
+
+function accessRows(data: Pick<AttemptEffects, 'action' | 'attempt' | 'effects'>): readonly EffectRow[] {
   const accesses = new Map<string, Access>();
   for (const { resource, parts } of data.effects) {
     let writes = false;

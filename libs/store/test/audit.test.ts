@@ -71,7 +71,7 @@ describe('the auditor', () => {
   });
 
   it.each(TAMPERINGS)('names %s', async (_, statement, codes) => {
-    const tables = ['entry', 'log', 'source', 'dead_letter', 'attempt', 'settlement', 'effect', 'part'];
+    const tables = ['entry', 'log', 'source', 'dead_letter', 'attempt', 'settlement', 'effect', 'observed', 'part'];
     for (const table of tables) await owner.query(`CREATE TEMP TABLE kept_${table} AS TABLE recant.${table}`);
     try {
       await owner.query(statement);

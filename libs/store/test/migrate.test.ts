@@ -92,7 +92,7 @@ describe('migrations', () => {
   it('let the service add records but never alter them', async () => {
     await using database = await testDatabase();
     await migrate(database.ownerUrl);
-    for (const table of ['entry', 'dead_letter', 'attempt', 'settlement', 'effect', 'source', 'part']) {
+    for (const table of ['entry', 'dead_letter', 'attempt', 'settlement', 'effect', 'observed', 'source', 'part']) {
       for (const statement of [`UPDATE recant.${table} SET tenant_id = 'x'`, `DELETE FROM recant.${table}`, `TRUNCATE recant.${table}`]) {
         await expect(query(database.url, statement)).rejects.toMatchObject({ code: '42501' });
       }

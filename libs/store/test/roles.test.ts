@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
  */
 const EXPECTED: Readonly<Record<string, { readonly owner: string; readonly writer: string; readonly reader: string }>> = {
   ...same(['entry', 'approval'], { owner: 'SELECT INSERT', writer: 'SELECT INSERT', reader: '' }),
-  ...same(['source', 'dead_letter', 'attempt', 'settlement', 'effect'], {
+  ...same(['source', 'dead_letter', 'attempt', 'settlement', 'effect', 'observed'], {
     owner: 'SELECT INSERT',
     writer: 'SELECT INSERT',
     reader: 'SELECT own',
@@ -60,6 +60,7 @@ const TENANTS = ['acme', 'other'] as const;
 const VALUES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   approval: { person: "'person:x'", expires_at: "now() + interval '1 hour'" },
   log: { shard: '1', shards: '4' },
+  observed: { named: 'true' },
   run: { state: "'queued'" },
   run_step: { state: "'pending'" },
 };

@@ -9,6 +9,7 @@ import {
   type RecordedEventBody,
   showAction,
 } from '@recant/api';
+import type { AttemptObserved } from '@recant/events';
 import { type BoundRoute, handle, type RequestOf } from '@recant/service';
 import type { AttemptDetail, AttemptQuery, AttemptSummary, Queries, RecordedEvent } from '@recant/store';
 
@@ -75,7 +76,7 @@ async function refuseUnknownAgents(queries: Queries, tenant: string, agents: rea
 }
 
 function attemptBody(summary: AttemptSummary): AttemptBody {
-  const { ref, entry, agent, tool, session, trace, status, reversibility, keyId, settled } = summary;
+  const { ref, entry, agent, tool, session, trace, status, reversibility, keyId, settled, transaction, observedEffects } = summary;
   return {
     ...ref,
     agent,
@@ -84,7 +85,8 @@ function attemptBody(summary: AttemptSummary): AttemptBody {
     ...(trace === undefined ? {} : { trace }),
     status,
     reversibility,
-    effects: settled?.effects ?? 0,
+    effects: Math.max(observedEffects, settled?.effects ?? 0),
+    ...(transaction && { login: transaction.login, transaction: `${transaction.system} ${transaction.id}` }),
     intendedAt: isoOf(summary.intendedAtMs),
     receivedAt: isoOf(summary.receivedAtMs),
     ...(settled ? { settledAt: isoOf(settled.settledAtMs) } : {}),
@@ -105,12 +107,13 @@ function attemptDetailBody({ source, attempt, state, events }: AttemptDetail): A
     attempt,
     agent: first.event.agent,
     tool: intended?.data.tool ?? '',
+    reversibility: intended?.data.reversibility ?? 'unknown',
+    ...(first.event.type === 'recant.attempt.observed.v1' ? transactionBody(first.event.data) : {}),
     ...(session === undefined ? {} : { session }),
     ...(trace === undefined ? {} : { trace }),
     status: state.status,
     complete: state.complete,
-    reversibility: intended?.data.reversibility ?? 'unknown',
-    effects: state.chunks.reduce((sum, chunk) => sum + chunk.data.effects.length, 0),
+    effects: Math.max(countEffects(events, 'recant.attempt.observed.v1'), countEffects(events, 'recant.attempt.effects.v1')),
     intendedAt: first.event.time,
     receivedAt: isoOf(first.receivedAtMs),
     ...(settled ? { settledAt: settled.time } : {}),
@@ -119,6 +122,15 @@ function attemptDetailBody({ source, attempt, state, events }: AttemptDetail): A
     index: Number(first.entry.index),
     events: events.map(eventBody),
   };
+}
+
+/** An attempt without an intent. */
+function transactionBody({ agent, login, system, transaction }: AttemptObserved) {
+  return { ...(agent && { agent }), login, tool: 'transaction', reversibility: 'reversible', transaction: `${system} ${transaction}` };
+}
+
+function countEffects(events: AttemptDetail['events'], type: 'recant.attempt.observed.v1' | 'recant.attempt.effects.v1'): number {
+  return events.reduce((sum, { event }) => sum + (event.type === type ? event.data.effects.length : 0), 0);
 }
 
 function eventBody({ entry, receivedAtMs, keyId, event }: RecordedEvent): RecordedEventBody {

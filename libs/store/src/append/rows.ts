@@ -10,6 +10,8 @@ const COPY_ATTEMPT = `COPY recant.attempt (tenant_id, source_no, action, attempt
 const COPY_SETTLEMENT = `COPY recant.settlement (tenant_id, source_no, action, attempt, shard, idx, outcome, chunks, effects, digest, settled_at,
   received_at, duration_ms) FROM STDIN (FORMAT binary)`;
 const COPY_EFFECT = 'COPY recant.effect (tenant_id, resource, shard, idx, source_no, action, attempt, access) FROM STDIN (FORMAT binary)';
+const COPY_OBSERVED = `COPY recant.observed (tenant_id, action, attempt, shard, idx, source_no, sequence, source, named, system, transaction, login, agent,
+  chunk, chunks, effects, observed_at, received_at, key_id) FROM STDIN (FORMAT binary)`;
 const COPY_DEAD_LETTER =
   'COPY recant.dead_letter (tenant_id, shard, idx, code, detail, origin, key_id, digest, bytes, received_at) FROM STDIN (FORMAT binary)';
 
@@ -36,6 +38,7 @@ export class Rows {
   readonly #attempt = new CopyWriter();
   readonly #settlement = new CopyWriter();
   readonly #effect = new CopyWriter();
+  readonly #observed = new CopyWriter();
   readonly #deadLetter = new CopyWriter();
 
   /** @param frameBytes expected bytes of all frames, approximately */
@@ -60,9 +63,10 @@ export class Rows {
     return writer.hashed(frameHead, body, HASH_BYTES, leafHashInPlace);
   }
 
-  projection(place: Place, key: EventKey, keyId: string, { attempt, settlement, effects }: Projection): void {
+  projection(place: Place, key: EventKey, keyId: string, { attempt, settlement, observed, effects }: Projection): void {
     if (attempt !== undefined) this.#attemptRow(place, key, keyId, attempt);
     if (settlement !== undefined) this.settlement(place, key.sourceNo, settlement);
+    if (observed !== undefined) this.#observedRow(place, key, keyId, observed);
     const writer = this.#effect;
     for (const row of effects) {
       writer.row(8);
@@ -108,6 +112,31 @@ export class Rows {
     }
   }
 
+  #observedRow(place: Place, key: EventKey, keyId: string, row: NonNullable<Projection['observed']>): void {
+    const writer = this.#observed;
+    writer.row(19);
+    writer.text(place.tenant);
+    writer.uuid(row.action);
+    writer.int32(row.attempt);
+    writer.int16(place.shard);
+    writer.int64(place.idx);
+    writer.int64(key.sourceNo);
+    writer.int64(key.sequence);
+    writer.text(row.source);
+    writer.boolean(row.named);
+    writer.text(row.system);
+    writer.text(row.transaction);
+    writer.text(row.login);
+    if (row.agent === undefined) writer.null();
+    else writer.text(row.agent);
+    writer.int32(row.chunk);
+    writer.int32(row.chunks);
+    writer.int32(row.effects);
+    writer.timestamp(row.observedAtMs);
+    writer.timestamp(place.receivedAtMs);
+    writer.text(keyId);
+  }
+
   settlement(place: Place, sourceNo: number, row: NonNullable<Projection['settlement']>): void {
     const writer = this.#settlement;
     writer.row(13);
@@ -148,6 +177,7 @@ export class Rows {
       { statement: COPY_ATTEMPT, rows: this.#attempt },
       { statement: COPY_SETTLEMENT, rows: this.#settlement },
       { statement: COPY_EFFECT, rows: this.#effect },
+      { statement: COPY_OBSERVED, rows: this.#observed },
       { statement: COPY_DEAD_LETTER, rows: this.#deadLetter },
     ];
   }

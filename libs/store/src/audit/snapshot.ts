@@ -30,6 +30,9 @@ const PROJECTIONS: Readonly<Record<ProjectionTable, string>> = {
     'receivedAtMs', ${MS('received_at')})`,
   effect: `json_build_object('action', action, 'attempt', attempt, 'resource', resource, 'sourceNo', source_no,
     'access', (ARRAY['declared', 'read', 'written'])[access + 1])`,
+  observed: `json_strip_nulls(json_build_object('source', source, 'action', action, 'attempt', attempt, 'named', named, 'system', system,
+    'transaction', transaction, 'login', login, 'agent', agent, 'chunk', chunk, 'chunks', chunks, 'effects', effects,
+    'observedAtMs', ${MS('observed_at')}, 'sourceNo', source_no, 'sequence', sequence, 'keyId', key_id, 'receivedAtMs', ${MS('received_at')}))`,
 };
 
 /**

@@ -32,6 +32,12 @@ export class CopyWriter {
     this.#rows += 1;
   }
 
+  boolean(value: boolean): void {
+    this.#reserve(5);
+    this.#at = this.#buffer.writeInt32BE(1, this.#at);
+    this.#at = this.#buffer.writeUInt8(value ? 1 : 0, this.#at);
+  }
+
   int16(value: number): void {
     this.#reserve(6);
     this.#at = this.#buffer.writeInt32BE(2, this.#at);

@@ -1,16 +1,16 @@
 import type { RecantEvent } from '@recant/events';
-import { type AttemptState, attemptState } from '@recant/ledger';
+import { type AttemptEvent, type AttemptState, attemptState, refOfEvent } from '@recant/ledger';
 import type pg from 'pg';
 import { asReader } from '../access/connect.ts';
 import { type RecordedEvent, toRecordedEvent } from './recorded-event.ts';
 
-/** Finds an action's sources by its intents and settlements; its events are one range of the dedupe key per source. */
-const ENTRIES_OF_ACTION = `SELECT e.shard, e.idx, e.frame, src.source, split_part(e.event_id, '.', 2)::int AS attempt
+/** Finds an action's sources by its intents, settlements and observed events; its events are one range of the dedupe key per source. */
+const ENTRIES_OF_ACTION = `SELECT e.shard, e.idx, e.frame
   FROM (SELECT source_no FROM recant.attempt WHERE tenant_id = $1 AND action = $2::uuid
-    UNION SELECT source_no FROM recant.settlement WHERE tenant_id = $1 AND action = $2::uuid) k
-  JOIN recant.source src ON src.tenant_id = $1 AND src.source_no = k.source_no
+    UNION SELECT source_no FROM recant.settlement WHERE tenant_id = $1 AND action = $2::uuid
+    UNION SELECT source_no FROM recant.observed WHERE tenant_id = $1 AND action = $2::uuid) k
   CROSS JOIN LATERAL recant.read_entries(k.source_no, $2 || '.', $2 || '/') e
-  ORDER BY src.source, attempt, e.shard, e.idx`;
+  ORDER BY e.shard, e.idx`;
 const CONTESTING = `SELECT d.bytes FROM recant.settlement s JOIN recant.dead_letter d USING (tenant_id, shard, idx)
   WHERE s.tenant_id = $1 AND s.action = $2::uuid ORDER BY shard, idx`;
 
@@ -34,11 +34,16 @@ export async function readAction(pool: pg.Pool, tenant: string, action: string, 
     letters: (await client.query(CONTESTING, [tenant, action])).rows,
   }));
   const contesting = letters.map(({ bytes }) => JSON.parse(bytes.toString()) as RecantEvent);
-  const groups = Map.groupBy(rows, (row) => `${row.source} ${row.attempt}`);
-  return [...groups.values()].map((group) => {
-    const { source, attempt } = group[0] as { source: string; attempt: number };
-    const events = group.map(toRecordedEvent);
-    const others = contesting.filter((event) => event.source === source && 'attempt' in event.data && event.data.attempt === attempt);
+  const groups = Map.groupBy(rows.map(toRecordedEvent), ({ event }) => attemptKey(event));
+  return [...groups.keys()].sort().map((key) => {
+    const events = groups.get(key) as RecordedEvent[];
+    const { source, attempt } = refOfEvent((events[0] as RecordedEvent).event as AttemptEvent);
+    const others = contesting.filter((event) => 'attempt' in event.data && attemptKey(event) === key);
     return { source, attempt, state: attemptState([...events.map(({ event }) => event), ...others], nowMs), events };
   });
+}
+
+function attemptKey(event: RecantEvent): string {
+  const { source, attempt } = refOfEvent(event as AttemptEvent);
+  return `${source} ${String(attempt).padStart(10, '0')}`;
 }

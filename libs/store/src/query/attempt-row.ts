@@ -4,7 +4,7 @@ import type { EntryAddress } from '@recant/planner';
 /** One attempt in a list. */
 export interface AttemptSummary {
   readonly ref: AttemptRef;
-  /** Entry of its intent. */
+  /** Entry of its intent; without an intent, of the first transaction that the target recorded. */
   readonly entry: EntryAddress;
   readonly agent: string;
   readonly tool: string;
@@ -19,6 +19,15 @@ export interface AttemptSummary {
   readonly sequence: number;
   readonly keyId: string;
   readonly inverts?: AttemptRef & { readonly run: string; readonly step: number };
+  /** Without an intent: the first transaction that the target recorded. */
+  readonly transaction?: {
+    readonly system: string;
+    readonly id: string;
+    readonly login: string /** No attempt named it. */;
+    readonly unnamed: boolean;
+  };
+  /** Effects in the observed events. */
+  readonly observedEffects: number;
   /** The settlement; absent if there is none, or several that differ. */
   readonly settled?: SettledSummary;
 }
@@ -35,7 +44,7 @@ export interface SettledSummary {
 
 /** A row of `attemptColumns`; bigints are text. */
 export interface AttemptSqlRow {
-  readonly [column: string]: string | number | null;
+  readonly [column: string]: string | number | boolean | null;
 }
 
 export function toSummary(row: AttemptSqlRow): AttemptSummary {
@@ -55,6 +64,8 @@ export function toSummary(row: AttemptSqlRow): AttemptSummary {
     sequence: Number(row['sequence']),
     keyId: text('key_id'),
     ...(row['inverts_action'] === null ? {} : { inverts: invertsOf(row) }),
+    ...(row['login'] === null ? {} : { transaction: transactionOf(row) }),
+    observedEffects: Number(row['observed_effects'] ?? 0),
     ...(Number(row['ends']) === 1 ? { settled: settledOf(row) } : {}),
   };
 }
@@ -66,6 +77,15 @@ function invertsOf(row: AttemptSqlRow): NonNullable<AttemptSummary['inverts']> {
     attempt: row['inverts_attempt'] as number,
     run: row['inverts_run'] as string,
     step: row['inverts_step'] as number,
+  };
+}
+
+function transactionOf(row: AttemptSqlRow): NonNullable<AttemptSummary['transaction']> {
+  return {
+    system: row['system'] as string,
+    id: row['transaction'] as string,
+    login: row['login'] as string,
+    unnamed: row['by_login'] as boolean,
   };
 }
 

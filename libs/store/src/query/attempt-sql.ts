@@ -9,26 +9,64 @@ export class Parameters {
   }
 }
 
+/**
+ * Attempts with an intent, and transactions that stand for an attempt without one (`stands`). Each arm is one table without
+ * conditions, which lets the conditions of a question reach its indexes.
+ */
+const ATTEMPTS = `(SELECT tenant_id, action, attempt, shard, idx, sequence, agent, tool, session, trace, reversibility, key_id,
+    intended_at, received_at, deadline_at, inverts_source, inverts_action, inverts_attempt, inverts_run, inverts_step, source_no,
+    NULL::text COLLATE "C" AS named_source, NULL::text COLLATE "C" AS login, NULL::text COLLATE "C" AS system, NULL::text COLLATE "C" AS transaction,
+    false AS by_login, 0 AS chunk
+  FROM recant.attempt
+  UNION ALL SELECT tenant_id, action, attempt, shard, idx, sequence, agent, 'transaction'::text COLLATE "C", NULL::text COLLATE "C", NULL::bytea,
+    'reversible'::text, key_id, observed_at, received_at, observed_at, NULL::text, NULL::uuid, NULL::integer, NULL::text COLLATE "C", NULL::integer,
+    CASE WHEN named THEN NULL::bigint ELSE source_no END, CASE WHEN named THEN source END, login, system, transaction, NOT named, chunk
+  FROM recant.observed)`;
+
+/** Source of the attempt `a`. */
+export const SOURCE = 'coalesce(a.named_source, src.source)';
+
 /** One row per attempt, with its settlements below the vector. Uses index ranges led by tenant; 100,000 attempts of one window in 0.9 s (2026-11). */
 export function attemptColumns(vector: string, nowMs: string): string {
   return `a.action, a.attempt, a.shard, a.idx, a.sequence, a.agent, a.tool, a.session, encode(a.trace, 'hex') AS trace, a.reversibility, a.key_id,
-  a.inverts_source, a.inverts_action, a.inverts_attempt, a.inverts_run, a.inverts_step, a.source_no, src.source,
+  a.inverts_source, a.inverts_action, a.inverts_attempt, a.inverts_run, a.inverts_step, ${SOURCE} AS source, a.login, a.system, a.transaction, a.by_login,
   ${msOf('a.intended_at')} AS intended_ms, ${msOf('a.received_at')} AS received_ms, ${msOf('a.deadline_at')} AS deadline_ms,
-  s.ends, s.outcome, s.chunks, s.effects, s.digest, ${msOf('s.settled_at')} AS settled_ms, s.duration_ms,
+  s.ends, s.outcome, s.chunks, s.effects, s.digest, ${msOf('s.settled_at')} AS settled_ms, s.duration_ms, o.effects AS observed_effects,
   ${statusExpression(nowMs)} AS status
-  FROM recant.attempt a
-  JOIN recant.source src ON src.tenant_id = a.tenant_id AND src.source_no = a.source_no
+  FROM ${ATTEMPTS} a
+  LEFT JOIN recant.source src ON src.tenant_id = a.tenant_id AND src.source_no = a.source_no
   LEFT JOIN LATERAL (
     SELECT count(DISTINCT (outcome, chunks, effects, digest)) AS ends, min(outcome) AS outcome, min(chunks) AS chunks, min(effects) AS effects,
       min(encode(digest, 'hex')) AS digest, min(settled_at) AS settled_at, min(duration_ms) AS duration_ms
-    FROM recant.settlement WHERE tenant_id = a.tenant_id AND action = a.action AND attempt = a.attempt AND source_no = a.source_no
+    FROM recant.settlement WHERE tenant_id = a.tenant_id AND action = a.action AND attempt = a.attempt
+      AND source_no = coalesce(a.source_no, (SELECT n.source_no FROM recant.source n WHERE n.tenant_id = a.tenant_id AND n.source = a.named_source))
       AND ${within('shard', 'idx', vector)}
-  ) s ON true`;
+  ) s ON true
+  LEFT JOIN LATERAL (
+    SELECT sum(effects) AS effects FROM recant.observed p
+    WHERE p.tenant_id = a.tenant_id AND p.action = a.action AND p.attempt = a.attempt AND p.source = ${SOURCE} AND ${within('p.shard', 'p.idx', vector)}
+  ) o ON true`;
+}
+
+/** The attempt's entry is below the vector, and an observed transaction is the first of an attempt whose intent is not recorded. */
+export function stands(vector: string): string {
+  const earlier = `SELECT false FROM recant.observed p WHERE p.tenant_id = a.tenant_id AND p.action = a.action AND p.attempt = a.attempt
+    AND p.source = ${SOURCE} AND p.chunk = 0 AND p.agent IS NOT NULL AND (p.shard, p.idx) < (a.shard, a.idx) AND ${within('p.shard', 'p.idx', vector)}`;
+  const intent = `SELECT false FROM recant.attempt i JOIN recant.source n ON n.tenant_id = i.tenant_id AND n.source_no = i.source_no
+    WHERE i.tenant_id = a.tenant_id AND i.action = a.action AND i.attempt = a.attempt AND n.source = a.named_source
+    AND ${within('i.shard', 'i.idx', vector)}`;
+  return `${within('a.shard', 'a.idx', vector)} AND a.chunk = 0 AND a.agent IS NOT NULL
+    AND (a.login IS NULL OR ${none(earlier)} AND (a.by_login OR ${none(intent)}))`;
+}
+
+/** A scalar, because NOT EXISTS may be answered by hashing a whole table. */
+function none(rows: string): string {
+  return `coalesce((${rows} LIMIT 1), true)`;
 }
 
 /** Same rule as `attemptState` in libs/ledger, on projected rows. */
 function statusExpression(nowMs: string): string {
-  return `CASE WHEN s.ends > 1 THEN 'contested' WHEN s.ends = 1 THEN s.outcome
+  return `CASE WHEN a.by_login THEN 'succeeded' WHEN s.ends > 1 THEN 'contested' WHEN s.ends = 1 THEN s.outcome
     WHEN ${msOf('a.deadline_at')} <= ${nowMs}::bigint THEN 'unknown' ELSE 'open' END`;
 }
 
@@ -51,7 +89,7 @@ export function vectorArray(vector: Vector): string[] {
 
 /** Conditions of a selection, to be joined with AND. @param vector parameter from `vectorArray` */
 export function selectionConditions(tenant: string, selection: Selection, vector: string, nowMs: string, parameters: Parameters): string[] {
-  const conditions = [`a.tenant_id = ${tenant}`, within('a.shard', 'a.idx', vector)];
+  const conditions = [`a.tenant_id = ${tenant}`, stands(vector)];
   const anyOf = (column: string, values: readonly string[] | undefined, type = 'text') => {
     if (values !== undefined) conditions.push(`${column} = ANY (${parameters.add(values)}::${type}[])`);
   };
@@ -79,10 +117,12 @@ const isHex = (text: string): boolean => /^([0-9a-f]{2})+$/i.test(text);
 /** True for attempts that declared, read or wrote one of the resources. Resources are ASCII, so a prefix is a range up to the largest character. */
 function touches(tenant: string, patterns: readonly string[], vector: string, parameters: Parameters): string {
   const matches = patterns.map((pattern) => {
-    if (!pattern.endsWith('*')) return `resource = ${parameters.add(pattern)}`;
+    if (!pattern.endsWith('*')) return `e.resource = ${parameters.add(pattern)}`;
     const prefix = pattern.slice(0, -1);
-    return `(resource >= ${parameters.add(prefix)} AND resource < ${parameters.add(`${prefix}\u{10ffff}`)})`;
+    return `(e.resource >= ${parameters.add(prefix)} AND e.resource < ${parameters.add(`${prefix}\u{10ffff}`)})`;
   });
-  return `(a.action, a.attempt, a.source_no) IN (SELECT action, attempt, source_no FROM recant.effect
-    WHERE tenant_id = ${tenant} AND (${matches.length === 0 ? 'false' : matches.join(' OR ')}) AND ${within('shard', 'idx', vector)})`;
+  return `(a.action, a.attempt, ${SOURCE}) IN (SELECT e.action, e.attempt, coalesce(o.source, n.source) FROM recant.effect e
+    JOIN recant.source n ON n.tenant_id = e.tenant_id AND n.source_no = e.source_no
+    LEFT JOIN recant.observed o ON (o.tenant_id, o.action, o.attempt, o.shard, o.idx) = (e.tenant_id, e.action, e.attempt, e.shard, e.idx)
+    WHERE e.tenant_id = ${tenant} AND (${matches.length === 0 ? 'false' : matches.join(' OR ')}) AND ${within('e.shard', 'e.idx', vector)})`;
 }

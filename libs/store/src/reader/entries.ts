@@ -1,4 +1,4 @@
-import type { AttemptRef, EventOf, RecantEvent } from '@recant/events';
+import type { AttemptRef, EventOf } from '@recant/events';
 import { decodeFrame } from '@recant/ledger';
 import type { EntryAddress, Vector } from '@recant/planner';
 import type pg from 'pg';
@@ -7,9 +7,10 @@ import { vectorArray, within } from '../query/attempt-sql.ts';
 /** Keys per statement. */
 const KEYS_MAX = 5_000;
 
-type EffectsEvent = EventOf<'recant.attempt.effects.v1'>;
+type EffectsEvent = EventOf<'recant.attempt.effects.v1'> | EventOf<'recant.attempt.observed.v1'>;
 export interface EffectsEntry {
   readonly entry: EntryAddress;
+  readonly keyId: string;
   readonly event: EffectsEvent;
 }
 
@@ -21,6 +22,13 @@ const EFFECTS_OF = `SELECT e.shard, e.idx, e.frame
     AND event_id >= k.prefix || '.' AND event_id < k.prefix || '/' OFFSET 0) e
   WHERE ${within('e.shard', 'e.idx', '$4')}`;
 
+/** By the primary key of recant.observed, whatever the source of the event. */
+const OBSERVED_OF = `SELECT e.shard, e.idx, e.frame
+  FROM unnest($2::text[], $3::uuid[], $4::int[]) AS k (source, action, attempt)
+  JOIN recant.observed o ON o.tenant_id = $1 AND o.action = k.action AND o.attempt = k.attempt AND o.source = k.source
+    AND ${within('o.shard', 'o.idx', '$5')},
+  LATERAL (SELECT shard, idx, frame FROM recant.entry WHERE tenant_id = $1 AND shard = o.shard AND idx = o.idx OFFSET 0) e`;
+
 const EFFECTS_ON = `SELECT e.shard, e.idx, e.frame
   FROM (SELECT DISTINCT shard, idx FROM recant.effect
     WHERE tenant_id = $1 AND resource = ANY ($2::text[]) AND access > 0 AND ${within('shard', 'idx', '$3')}) k,
@@ -28,10 +36,15 @@ const EFFECTS_ON = `SELECT e.shard, e.idx, e.frame
 
 export async function readEffectsOf(pool: pg.Pool, tenant: string, refs: readonly AttemptRef[], vector: Vector): Promise<EffectsEntry[]> {
   const sizes = vectorArray(vector);
-  return readBatches(pool, refs, (some) => [
+  const own = await readBatches(pool, refs, (some) => [
     EFFECTS_OF,
     [tenant, some.map(({ source }) => source), some.map(({ action, attempt }) => `${action}.${attempt}.effects`), sizes],
   ]);
+  const observed = await readBatches(pool, refs, (some) => [
+    OBSERVED_OF,
+    [tenant, some.map(({ source }) => source), some.map(({ action }) => action), some.map(({ attempt }) => attempt), sizes],
+  ]);
+  return observed.length === 0 ? own : [...own, ...observed].sort((a, b) => compareEntries(a.entry, b.entry));
 }
 
 export async function readEffectsOn(pool: pg.Pool, tenant: string, resources: readonly string[], vector: Vector): Promise<EffectsEntry[]> {
@@ -51,8 +64,7 @@ async function readBatches<T>(
   for (let at = 0; at < keys.length; at += KEYS_MAX) {
     const [text, values] = toQuery(keys.slice(at, at + KEYS_MAX));
     const { rows } = await pool.query(text, values);
-    for (const row of rows)
-      found.push({ entry: { shard: row.shard, index: BigInt(row.idx) }, event: eventOfFrame(row.frame) as EffectsEvent });
+    for (const row of rows) found.push({ entry: { shard: row.shard, index: BigInt(row.idx) }, ...decodeEntry(row.frame) });
   }
   return found.sort((a, b) => compareEntries(a.entry, b.entry));
 }
@@ -62,8 +74,8 @@ function compareEntries(a: EntryAddress, b: EntryAddress): number {
 }
 
 /** The event as recorded; not validated again. */
-function eventOfFrame(bytes: Uint8Array): RecantEvent {
+function decodeEntry(bytes: Uint8Array): Pick<EffectsEntry, 'keyId' | 'event'> {
   const frame = decodeFrame(bytes);
   if (frame?.kind !== 'event') throw new TypeError('expected an event entry');
-  return JSON.parse((frame.body as Buffer).toString()) as RecantEvent;
+  return { keyId: frame.keyId, event: JSON.parse((frame.body as Buffer).toString()) as EffectsEvent };
 }

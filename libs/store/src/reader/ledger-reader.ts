@@ -1,10 +1,12 @@
-import { type AttemptRef, createEffectsDigest, type Grade } from '@recant/events';
-import type { LedgerReader, RecordedAttempt, RecordedEffect, Selection, Vector } from '@recant/planner';
+import type { AttemptRef, Grade } from '@recant/events';
+import { refOfEvent } from '@recant/ledger';
+import type { LedgerReader, RecordedAttempt, Selection, Vector } from '@recant/planner';
 import type pg from 'pg';
 import { type AttemptSqlRow, type AttemptSummary, toSummary } from '../query/attempt-row.ts';
-import { attemptColumns, Parameters, selectionConditions, vectorArray, within } from '../query/attempt-sql.ts';
+import { attemptColumns, Parameters, SOURCE, selectionConditions, stands, vectorArray, within } from '../query/attempt-sql.ts';
 import { readVector } from '../query/vector.ts';
-import { type EffectsEntry, readEffectsOf, readEffectsOn } from './entries.ts';
+import { readEffectsOf, readEffectsOn } from './entries.ts';
+import { effectsIn, evidenceOf, keyOf } from './evidence.ts';
 
 /** The planner's reads, bounded by a vector. @param clock milliseconds since 1970, UTC: distinguishes `open` from `unknown` */
 export function createLedgerReader(pool: pg.Pool, clock: () => number): LedgerReader {
@@ -30,12 +32,12 @@ export function createLedgerReader(pool: pg.Pool, clock: () => number): LedgerRe
     },
 
     async effectsOf(tenant, refs, vector) {
-      return (await readEffectsOf(pool, tenant, refs, vector)).flatMap((entry) => effectsIn(entry));
+      return effectsIn(await readEffectsOf(pool, tenant, refs, vector));
     },
 
     async effectsOn(tenant, resources, vector) {
       const wanted = new Set(resources);
-      return (await readEffectsOn(pool, tenant, [...wanted], vector)).flatMap((entry) => effectsIn(entry, wanted));
+      return effectsIn(await readEffectsOn(pool, tenant, [...wanted], vector), wanted);
     },
   };
 }
@@ -53,8 +55,8 @@ function attemptsStatement(tenant: string, refs: readonly AttemptRef[], vector: 
   const sizes = parameters.add(vectorArray(vector));
   const nowMs = parameters.add(now);
   return `SELECT ${attemptColumns(sizes, nowMs)}
-    JOIN ${keysOf(refs, parameters)} ON src.source = k.source AND a.action = k.action AND a.attempt = k.attempt
-    WHERE a.tenant_id = ${owner} AND ${within('a.shard', 'a.idx', sizes)} ORDER BY a.received_at, a.shard, a.idx`;
+    JOIN ${keysOf(refs, parameters)} ON ${SOURCE} = k.source AND a.action = k.action AND a.attempt = k.attempt
+    WHERE a.tenant_id = ${owner} AND ${stands(sizes)} ORDER BY a.received_at, a.shard, a.idx`;
 }
 
 /** Uses the partial index of inverses, which are few among a tenant's attempts. */
@@ -86,63 +88,26 @@ async function recorded(
 ): Promise<readonly RecordedAttempt[]> {
   const summaries = rows.map(toSummary);
   const keys = await readKeys(pool, tenant, summaries);
-  const complete = await findComplete(pool, tenant, summaries, vector);
+  const refs = summaries.map(({ ref }) => ref);
+  const entries = Map.groupBy(await readEffectsOf(pool, tenant, refs, vector), ({ event }) => keyOf(refOfEvent(event)));
   return summaries.map((summary) => {
-    const { settled: _settled, deadlineAtMs: _deadline, ...rest } = summary;
-    const key = keys.get(summary.keyId);
-    return { ...rest, complete: complete.has(summary), grade: key?.grade ?? 'claimed', registered: key?.resources ?? [] };
+    const { settled: _settled, deadlineAtMs: _deadline, transaction: _transaction, observedEffects: _effects, ...rest } = summary;
+    const key = keys.get(summary.keyId) ?? { grade: 'claimed', resources: [] };
+    return { ...rest, ...evidenceOf(summary, entries.get(keyOf(summary.ref)) ?? [], key) };
   });
+}
+
+interface Key {
+  readonly grade: Grade;
+  readonly resources: readonly string[];
 }
 
 const KEYS = 'SELECT key_id, roles, resources FROM recant.credential WHERE tenant_id = $1 AND key_id = ANY ($2::text[])';
 
 /** Effects are attested if recorded under a key with the role `rollback` (Recant's own connectors), else claimed by the agent's process. */
-async function readKeys(
-  pool: pg.Pool,
-  tenant: string,
-  summaries: readonly AttemptSummary[],
-): Promise<Map<string, { grade: Grade; resources: readonly string[] }>> {
+async function readKeys(pool: pg.Pool, tenant: string, summaries: readonly AttemptSummary[]): Promise<Map<string, Key>> {
   const { rows } = await pool.query(KEYS, [tenant, [...new Set(summaries.map(({ keyId }) => keyId))]]);
   return new Map(
     rows.map((row) => [row.key_id, { grade: row.roles.includes('rollback') ? 'attested' : 'claimed', resources: row.resources }]),
   );
-}
-
-/** Attempts whose settlement matches the recorded chunks in count and digest. */
-async function findComplete(
-  pool: pg.Pool,
-  tenant: string,
-  summaries: readonly AttemptSummary[],
-  vector: Vector,
-): Promise<Set<AttemptSummary>> {
-  const settled = summaries.filter((summary) => summary.settled !== undefined);
-  const chunks = Map.groupBy(
-    await readEffectsOf(
-      pool,
-      tenant,
-      settled.map(({ ref }) => ref),
-      vector,
-    ),
-    ({ event }) => keyOf({ source: event.source, action: event.data.action, attempt: event.data.attempt }),
-  );
-  return new Set(settled.filter(({ ref, settled }) => settled !== undefined && isComplete(settled, chunks.get(keyOf(ref)) ?? [])));
-}
-
-/** Same rule as `attemptState` in libs/ledger. Ids are unique, so no chunk occurs twice. */
-function isComplete(settled: NonNullable<AttemptSummary['settled']>, entries: readonly EffectsEntry[]): boolean {
-  const chunks = entries.map(({ event }) => event.data).sort((a, b) => a.chunk - b.chunk);
-  if (chunks.length !== settled.chunks || chunks.some(({ chunk }, n) => chunk !== n)) return false;
-  if (chunks.reduce((sum, { effects }) => sum + effects.length, 0) !== settled.effects) return false;
-  const digest = createEffectsDigest();
-  for (const { effects } of chunks) digest.add(effects);
-  return digest.hex() === settled.digest;
-}
-
-const keyOf = ({ source, action, attempt }: AttemptRef): string => `${action}.${attempt} ${source}`;
-
-function effectsIn({ entry, event }: EffectsEntry, wanted?: ReadonlySet<string>): readonly RecordedEffect[] {
-  const { action, attempt, effects } = event.data;
-  const ref: AttemptRef = { source: event.source, action, attempt };
-  const chosen = wanted === undefined ? effects : effects.filter(({ resource }) => wanted.has(resource));
-  return chosen.map((effect) => ({ ...effect, attempt: ref, entry }));
 }

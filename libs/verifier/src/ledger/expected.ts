@@ -16,10 +16,11 @@ export interface EntryFacts {
 
 /** Exactly the projected rows that an event's entry produces. */
 export function expectedRows(event: RecantEvent, facts: EntryFacts): ExpectedRow[] {
-  const { attempt, settlement, effects } = project(event);
+  const { attempt, settlement, observed, effects } = project(event);
   const { sourceNo, sequence, keyId, receivedAtMs } = facts;
   const rows: ExpectedRow[] = effects.map((row) => ({ table: 'effect', columns: { ...row, sourceNo } }));
   if (attempt !== undefined) rows.push({ table: 'attempt', columns: { ...attempt, sourceNo, sequence, keyId, receivedAtMs } });
+  if (observed !== undefined) rows.push({ table: 'observed', columns: { ...observed, sourceNo, sequence, keyId, receivedAtMs } });
   if (settlement !== undefined) rows.push({ table: 'settlement', columns: { ...settlement, sourceNo, receivedAtMs } });
   return rows;
 }

@@ -34,7 +34,7 @@ export interface StoredDeadLetter {
   readonly receivedAtMs: number;
 }
 
-export type ProjectionTable = 'attempt' | 'settlement' | 'effect';
+export type ProjectionTable = 'attempt' | 'settlement' | 'effect' | 'observed';
 
 /** One projected row: every column except tenant, shard and index. */
 export interface StoredProjection {

@@ -6,7 +6,7 @@ import { type ExpectedRow, expectedOfEquivocation, expectedRows } from './expect
 import { MergeCursor } from './merge-cursor.ts';
 import type { LedgerSnapshot, ProjectionTable, StoredDeadLetter, StoredEntry, StoredProjection } from './ports.ts';
 
-const TABLES: readonly ProjectionTable[] = ['attempt', 'settlement', 'effect'];
+const TABLES: readonly ProjectionTable[] = ['attempt', 'settlement', 'effect', 'observed'];
 
 type Sources = ReadonlyMap<number, { readonly source: string; readonly shard: number }>;
 

@@ -25,6 +25,7 @@ export function actionText(action: ActionBody, paint: Paint): string {
         `  ${attempt.status}, ${reversibilityText(attempt)}, ${count(attempt.effects, 'effect')}${attempt.complete ? '' : ' (incomplete)'}, key ${attempt.key}`,
         `  intended ${attempt.intendedAt}, received ${attempt.receivedAt}${attempt.settledAt === undefined ? '' : `, settled ${attempt.settledAt}`}`,
         `  source ${attempt.source}${attempt.session === undefined ? '' : `, session ${attempt.session}`}${attempt.trace === undefined ? '' : `, trace ${attempt.trace}`}`,
+        ...(attempt.login === undefined ? [] : [`  login ${attempt.login}, transaction ${attempt.transaction}`]),
       ];
       return [...head, ...attempt.events.flatMap(eventLines)].map(printable).join('\n');
     })

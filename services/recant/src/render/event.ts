@@ -1,5 +1,6 @@
 import type { ActionBody } from '@recant/api';
-import type { Content, Effect } from '@recant/events';
+import type { Content, CountedChanges, Effect } from '@recant/events';
+import { count } from '../terminal/output.ts';
 import { resourceText } from './resource.ts';
 
 const EFFECTS_SHOWN_MAX = 50;
@@ -14,9 +15,16 @@ export function eventLines(recorded: RecordedEvent): string[] {
       return [`${head}  arguments ${contentText(event.data.arguments)}`];
     }
     case 'recant.attempt.effects.v1': {
-      const shown = event.data.effects.slice(0, EFFECTS_SHOWN_MAX).map(effectLine);
-      const more = event.data.effects.length - shown.length;
-      return [head, ...shown, ...(more > 0 ? [`    ... and ${more} more (--json shows all)`] : [])];
+      return [head, ...effectLines(event.data.effects)];
+    }
+    case 'recant.attempt.observed.v1': {
+      const { system, login, transaction, chunk, chunks, effects, counted = [] } = event.data;
+      const part = chunks === 1 ? '' : `, part ${chunk + 1} of ${chunks}`;
+      return [
+        `${head}  recorded by ${system}: login ${login}, transaction ${transaction}${part}`,
+        ...effectLines(effects),
+        ...counted.map(countedLine),
+      ];
     }
     case 'recant.attempt.settled.v1': {
       const { outcome, durationMs, error, result } = event.data;
@@ -26,6 +34,16 @@ export function eventLines(recorded: RecordedEvent): string[] {
     default:
       return [head];
   }
+}
+
+function effectLines(effects: readonly Effect[]): string[] {
+  const shown = effects.slice(0, EFFECTS_SHOWN_MAX).map(effectLine);
+  const more = effects.length - shown.length;
+  return [...shown, ...(more > 0 ? [`    ... and ${more} more (--json shows all)`] : [])];
+}
+
+function countedLine({ table, changes, unknown }: CountedChanges): string {
+  return `    ${count(changes, 'change')} of ${table} without images${unknown ? ', cannot be undone' : ''}`;
 }
 
 function contentText(content: Content): string {

@@ -1,0 +1,70 @@
+import { type AttemptRef, createEffectsDigest, type Effect, type EventOf, type Grade } from '@recant/events';
+import { type Observed, observedTransactions, refOfEvent } from '@recant/ledger';
+import type { RecordedAttempt, RecordedEffect } from '@recant/planner';
+import type { AttemptSummary } from '../query/attempt-row.ts';
+import type { EffectsEntry } from './entries.ts';
+
+type Chunk = EventOf<'recant.attempt.effects.v1'>;
+
+export const keyOf = ({ source, action, attempt }: AttemptRef): string => `${action}.${attempt} ${source}`;
+
+/**
+ * What an attempt's effects rest on. Where its target recorded all of them, they are attested and need no registration of the agent's key; effects that
+ * the agent reported beside them make the attempt claimed.
+ */
+export function evidenceOf(
+  summary: AttemptSummary,
+  entries: readonly EffectsEntry[],
+  key: { readonly grade: Grade; readonly resources: readonly string[] },
+): Pick<RecordedAttempt, 'complete' | 'grade' | 'registered'> {
+  const seen = entries.map(({ event }) => event).filter((event) => event.type === 'recant.attempt.observed.v1');
+  const own = entries.map(({ event }) => event).filter((event) => event.type === 'recant.attempt.effects.v1');
+  const claims = own.some(({ data }) => data.effects.some((effect) => !isObserved(effect, seen)));
+  return {
+    complete: isComplete(summary, own, seen),
+    grade: seen.length > 0 && !claims ? 'attested' : key.grade,
+    registered: seen.length > 0 ? [...key.resources, ...systemsOf(seen)] : key.resources,
+  };
+}
+
+/** Same rule as `attemptState` in libs/ledger. Ids are unique, so no chunk occurs twice. */
+function isComplete({ settled, status, transaction }: AttemptSummary, own: readonly Chunk[], seen: readonly Observed[]): boolean {
+  if (observedTransactions(seen).some(({ complete }) => !complete)) return false;
+  if (transaction?.unnamed) return true;
+  if (settled === undefined) return status === 'unknown' && seen.length > 0 && own.length === 0;
+  const chunks = own.map(({ data }) => data).sort((a, b) => a.chunk - b.chunk);
+  if (chunks.length !== settled.chunks || chunks.some(({ chunk }, n) => chunk !== n)) return false;
+  if (chunks.reduce((sum, { effects }) => sum + effects.length, 0) !== settled.effects) return false;
+  const digest = createEffectsDigest();
+  for (const { effects } of chunks) digest.add(effects);
+  return digest.hex() === settled.digest;
+}
+
+function isObserved({ resource, ordinal }: Effect, seen: readonly Observed[]): boolean {
+  return seen.some(({ data }) => data.effects.some((effect) => effect.resource === resource && effect.ordinal === ordinal));
+}
+
+function systemsOf(seen: readonly Observed[]): readonly string[] {
+  const resources = seen.flatMap(({ data }) => data.effects.map(({ resource }) => resource));
+  return [...new Set(resources.map((resource) => `${resource.slice(0, resource.indexOf('/', resource.indexOf('://') + 3))}/*`))].sort();
+}
+
+/** The effects in these entries, ascending. One that both the target and another recorder report counts once, as the target recorded it. */
+export function effectsIn(entries: readonly EffectsEntry[], wanted?: ReadonlySet<string>): readonly RecordedEffect[] {
+  const observed = new Set<string>();
+  for (const { event } of entries)
+    if (event.type === 'recant.attempt.observed.v1')
+      for (const effect of event.data.effects) observed.add(placeOf(refOfEvent(event), effect));
+  return entries.flatMap(({ entry, event }) => {
+    const ref = refOfEvent(event);
+    const isTwice = (effect: Effect) =>
+      observed.size > 0 && event.type === 'recant.attempt.effects.v1' && observed.has(placeOf(ref, effect));
+    return event.data.effects
+      .filter((effect) => (wanted === undefined || wanted.has(effect.resource)) && !isTwice(effect))
+      .map((effect) => ({ ...effect, attempt: ref, entry }));
+  });
+}
+
+function placeOf(ref: AttemptRef, { resource, ordinal }: Effect): string {
+  return `${keyOf(ref)} ${resource} ${ordinal}`;
+}
