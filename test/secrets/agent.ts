@@ -6,8 +6,8 @@ import { postgresSystem } from '@recant/connector-postgres';
 import { createRecant, type RecantOptions } from '@recant/sdk';
 import { kafkaTransport } from '@recant/sdk/kafka';
 import pg from 'pg';
+import { doAll, WAYS } from './agent-actions.ts';
 import { corpus } from './corpus.ts';
-import { doAll, WAYS } from './deeds.ts';
 
 export interface AgentOrder {
   readonly name: string;

@@ -176,7 +176,7 @@ test.each<[string, Rule, (superuser: Superuser) => Promise<void>]>([
       await superuser.editRow('DELETE FROM recant.effect WHERE tenant_id = $1 AND shard = $2 AND idx = $3', index);
     },
   ],
-])('%s, with nothing made to fit, tells without anything kept', async (_what, rule, change) => {
+])('%s, without rebuilding derived data, is detected without saved checkpoints', async (_what, rule, change) => {
   const { alone } = await verifyAfter(change);
   expect(alone, alone.err).toMatchObject(named(rule));
 });

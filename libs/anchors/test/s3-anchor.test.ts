@@ -94,7 +94,7 @@ test.for([
   ['a redirect', 307, '', { location: 'http://127.0.0.1:1/' }],
   ['an endless answer', 200, 'x'.repeat(3_000_000), {}],
   ['a server error', 503, '<Error><Code>SlowDown</Code></Error>', {}],
-] as const)('%s is not taken for an empty bucket', async ([, status, body, headers]) => {
+] as const)('%s does not count as an empty bucket', async ([, status, body, headers]) => {
   const account = { region: 'r', bucket: 'some', accessKeyId: 'a', secretAccessKey: 'b', clock: Date.now };
   const anchor: Anchor = s3Anchor({ ...account, endpoint: await stub(status, body, headers) });
   expect(await codeOf(anchor.latest('o'))).toMatch(/^anchor_unavailable/);

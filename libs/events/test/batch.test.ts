@@ -39,7 +39,7 @@ test.each<[string, string[] | string]>([
   ['["]', 'malformed_json'],
   ['["\\"]', 'malformed_json'],
   ['[{"a":"],"}]', ['{"a":"],"}']],
-  // What is wrong inside one item is for that item's own refusal.
+  // An invalid item is refused on its own.
   ['[nonsense,{}]', ['nonsense', '{}']],
 ])('%s', (text, expected) => {
   expect(split(text)).toEqual(expected);

@@ -153,7 +153,7 @@ test('encoding and decoding accept the same values', () => {
         expect(error).toBeInstanceOf(EventError);
         encoded = (error as EventError).code;
       }
-      // Where several things are wrong, the bytes are judged before the value when decoding.
+      // If several rules are broken, decoding reports those of the bytes first.
       expect(encoded === 'ok').toBe(decoded.ok);
     }),
     { numRuns: 3_000 },

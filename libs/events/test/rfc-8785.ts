@@ -1,6 +1,6 @@
 /** Test data of RFC 8785 (JSON Canonicalization Scheme). */
 
-/** Appendix B, "Number Serialization Samples": IEEE 754 bits in hex, and what is written. */
+/** Appendix B, "Number Serialization Samples": IEEE 754 bits in hex, and their text. */
 export const NUMBERS: readonly (readonly [string, string])[] = [
   ['0000000000000000', '0'],
   ['8000000000000000', '0'],

@@ -13,7 +13,7 @@ import { mutatedEvent } from './hostile.ts';
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-/** By the long road: canonical form, then the value. */
+/** Without the scan: canonical form first, then the value. */
 function isEvent(bytes: Uint8Array): { shape: boolean; whole: boolean } {
   try {
     const checked = checkEvent(JSON.parse(utf8.decode(bytes)));
@@ -25,14 +25,14 @@ function isEvent(bytes: Uint8Array): { shape: boolean; whole: boolean } {
 }
 
 function judge(bytes: Uint8Array): { shape: boolean; whole: boolean } {
-  // Bytes that are no UTF-8 are left to the decoder.
+  // The decoder refuses bytes that are not UTF-8.
   const shape = scanEvent(bytes) && isUtf8(bytes);
   const decoded = decodeEvent(bytes);
   expect(glanceEvent(Buffer.from(bytes))).toEqual(decoded.ok ? glanceOf(decoded.event) : undefined);
   return { shape, whole: decoded.ok };
 }
 
-/** What a glance at its bytes is to see of an event. */
+/** The fields that `glanceEvent` must read from the bytes. */
 function glanceOf(event: RecantEvent): Glance {
   const seen = { source: event.source, sequence: Number(event.sequence) };
   switch (event.type) {
@@ -106,7 +106,7 @@ describe('scanning bytes and checking the value accept the same', () => {
       const odd = { ...event, source: 'recant://größe/"\\😀' };
       expect(judge(encodeEvent(odd))).toEqual({ shape: true, whole: true });
       const bytes = Buffer.from(canonicalize({ ...event, id: `${event.id}0` } as never));
-      // Heartbeats are the ones that number themselves.
+      // The id of a heartbeat contains its number.
       expect(judge(bytes)).toEqual({ shape: true, whole: event.type === 'recant.source.heartbeat.v1' });
     }
   });

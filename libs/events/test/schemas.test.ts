@@ -27,7 +27,7 @@ describe('guard and schema accept the same', () => {
         const { type } = value as { type?: JsonValue };
         if (typeof type !== 'string' || !schemas.has(type)) return;
         const guarded = checkEvent(value);
-        // Whether the id fits the data is beyond a schema.
+        // A schema cannot check that the id matches the data.
         const sound = guarded.ok || guarded.code === 'id_mismatch';
         if (sound) accepted += 1;
         expect({ value, sound: schemas.get(type)?.safeParse(value).success }).toEqual({ value, sound });

@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { deadLetterBody, decodeFrame, encodeFrame, type FrameKind, genesisBody } from '../src/index.ts';
 
-/** Frames as every released version wrote them: hexadecimal bytes, what they say, and their leaf. They are never edited. */
+/** Frames of every released version: hexadecimal bytes, decoded fields and leaf. Never edited. */
 const folder = new URL('../../../test/compat/frames/', import.meta.url);
 interface Fixture {
   readonly kind: FrameKind;

@@ -66,21 +66,21 @@ const raw = route({
 let listening: Listening | undefined;
 let lines: string[] = [];
 /** Recorded acts, in order; a test can make recording fail. */
-let told: string[] = [];
+let recorded: string[] = [];
 let recordFails: Error | undefined;
 const acts: ActRecorder = {
   async order({ tenant, operation, by, target }) {
     if (recordFails) throw recordFails;
-    told.push(`ordered ${operation} ${JSON.stringify(target)} by ${by} of ${tenant}`);
-    return async (end) => void told.push(`ended ${end.outcome}${end.outcome === 'done' ? '' : ` ${end.code}`}`);
+    recorded.push(`ordered ${operation} ${JSON.stringify(target)} by ${by} of ${tenant}`);
+    return async (end) => void recorded.push(`ended ${end.outcome}${end.outcome === 'done' ? '' : ` ${end.code}`}`);
   },
-  refused: ({ tenant, code, operation, by }) => void told.push(`refused ${operation} ${code} to ${by} of ${tenant}`),
+  refused: ({ tenant, code, operation, by }) => void recorded.push(`refused ${operation} ${code} to ${by} of ${tenant}`),
   async close() {},
 };
 afterEach(async () => {
   await listening?.close(1_000);
   lines = [];
-  told = [];
+  recorded = [];
   recordFails = undefined;
 });
 
@@ -88,7 +88,7 @@ async function serve(budget = createByteBudget()): Promise<string> {
   const held = Promise.withResolvers<void>();
   const router = createRouter('t', [
     handle(echo, async ({ params, query, body }) => {
-      told.push('carried out');
+      recorded.push('carried out');
       if (body.text === 'break') throw new Error('broken');
       if (body.text === 'refuse') throw new ApiFault('key_unknown', 'None.');
       if (body.text === 'hold') await held.promise;
@@ -143,9 +143,9 @@ test('a handler gets the validated parts that its descriptor names; invalid requ
 test('an act is recorded before its handler runs, its end before the answer; an unrecorded act does not run', async () => {
   const url = `${await serve()}/v1/echo/3`;
   const actOf = async (text: string, who = key('view')) => {
-    told = [];
+    recorded = [];
     const { status } = await ask(url, { body: JSON.stringify({ text }), key: who });
-    return [...told, status];
+    return [...recorded, status];
   };
   const ordered = 'ordered echo {"n":"3"} by view of t';
   expect(await actOf('x')).toEqual([ordered, 'carried out', 'ended done', 200]);
@@ -162,7 +162,7 @@ test('refusals are recorded with the caller if known; reads are not recorded', a
   await ask(echo, { body: '{"text":"x"}', key: key('emit') });
   await ask(`${url}/v1/openapi.json`, { key: key('view') });
   await ask(`${url}/health`);
-  expect(told).toEqual(['refused echo unauthenticated to undefined of undefined', 'refused echo role_missing to emit of t']);
+  expect(recorded).toEqual(['refused echo unauthenticated to undefined of undefined', 'refused echo role_missing to emit of t']);
 });
 
 test('routes that need a key require an act recorder', () => {

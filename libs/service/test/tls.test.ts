@@ -100,7 +100,7 @@ test('a renewed certificate is loaded on file change or reload; an invalid one i
 
 test('a problem with a TLS file is one line that names the variable and quotes nothing of the key', async () => {
   const good = testCertificate('server', { issuer: ca });
-  const told = [
+  const errors = [
     await refused({ tls: { ...(await files(good)), keyFile: join(folder, 'nowhere') } }),
     await refused({ tls: await files({ ...good, cert: 'not one' }) }),
     await refused({ tls: await files({ ...good, key: good.key.slice(0, 60) }) }),
@@ -108,7 +108,7 @@ test('a problem with a TLS file is one line that names the variable and quotes n
     await refused({ tls: await files(testCertificate('old', { issuer: ca, ...expired })) }),
     await refused({ tls: await files(testCertificate('early', { issuer: ca, notBefore: new Date('2098-01-01Z') })) }),
   ];
-  expect(told.map((line) => line.replaceAll(folder, ''))).toEqual([
+  expect(errors.map((line) => line.replaceAll(folder, ''))).toEqual([
     'ListenError: RECANT_TLS_KEY_FILE: /nowhere is not readable (ENOENT)',
     'ListenError: RECANT_TLS_CERT_FILE: no PEM certificate in /cert.pem',
     'ListenError: RECANT_TLS_KEY_FILE: no unencrypted PEM private key in /key.pem',

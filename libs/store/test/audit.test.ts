@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { withSnapshot } from '../src/index.ts';
 import { type Fixture, Lane, openFixture, submit } from './fixture.ts';
 
-/** What a superuser may do, and what the auditor must call it. Rolled back by the opposite statement or by a copy. */
+/** Changes that a superuser can make, and the rule that the auditor must name. Undone by the reverse statement or a copy. */
 const TAMPERINGS: readonly (readonly [string, string, readonly Rule[]])[] = [
   ['a changed byte of a frame', 'UPDATE recant.entry SET frame = set_byte(frame, 40, 33) WHERE idx = 2', ['leaf_mismatch']],
   [

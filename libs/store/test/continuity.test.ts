@@ -7,7 +7,7 @@ import { type Fixture, Lane, openFixture, submit } from './fixture.ts';
 
 const after = (fixture: Fixture, event: RecantEvent, id: string) => ({ ...submit(fixture.credential, event), after: id });
 
-/** Copies of the fixture's database, and the exchange of one for the other, as a restore does it. */
+/** Copies the fixture's database, and replaces it by the copy like a restore. */
 async function withOwner<T>(ownerUrl: string, use: (owner: pg.Client, name: string) => Promise<T>): Promise<T> {
   const url = new URL(ownerUrl);
   const name = url.pathname.slice(1);
@@ -39,7 +39,7 @@ test('a log that lacks the last acknowledged event refuses the batch and stores 
     { kind: 'appended' },
     { kind: 'appended' },
   ]);
-  // An event of another source is none of this one's.
+  // An event of another source does not count.
   const [stranger] = new Lane('stranger').attempt().events;
   expect(await append([after(fixture, stranger as RecantEvent, settled.id)])).toMatchObject([{ refusal: { code: 'log_behind_source' } }]);
   await fixture.expectSound();
@@ -47,7 +47,7 @@ test('a log that lacks the last acknowledged event refuses the batch and stores 
 
 test('an older copy restored under a running store: missing events are noticed, and sources have their own numbers', async () => {
   await using fixture = await openFixture();
-  // Until the pool has met its dead connections.
+  // Until the pool has replaced its dead connections.
   const append = (batch: readonly Submission[]) => waitUntil(() => fixture.store.appender.append(batch));
   const lane = new Lane('a');
   const [intended, effects, settled] = lane.attempt().events as [RecantEvent, RecantEvent, RecantEvent];
@@ -56,7 +56,7 @@ test('an older copy restored under a running store: missing events are noticed, 
   await append([submit(fixture.credential, intended)]);
   await withOwner(fixture.ownerUrl, async (owner, name) => {
     await owner.query(endConnections, [name]);
-    // A backend outlives its connection, by seconds where the machine is busy.
+    // A backend outlives its connection, by seconds on a busy machine.
     await waitUntil(() => owner.query(`CREATE DATABASE ${name}_old TEMPLATE ${name}`));
     await append([after(fixture, effects, intended.id), submit(fixture.credential, first)]);
     await owner.query(`DROP DATABASE ${name} WITH (FORCE)`);

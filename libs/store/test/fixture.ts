@@ -16,7 +16,7 @@ export interface Fixture extends AsyncDisposable {
   /** Moves the ledger's clock. */
   setNow(ms: number): void;
   open(options?: Partial<StoreOptions>): Store;
-  /** The last line of every test: nothing in the tenant's ledger breaks a rule. */
+  /** The last line of every test: the tenant's ledger is sound. */
   expectSound(tenant?: string): Promise<void>;
 }
 
@@ -57,7 +57,7 @@ export async function openFixture(options: Partial<StoreOptions> = {}): Promise<
   };
 }
 
-/** A producer lane that numbers its events. */
+/** A producer that numbers its events. */
 export class Lane {
   readonly source: string;
   readonly agent: string;

@@ -52,14 +52,14 @@ describe('a key that expires', () => {
 });
 
 describe('a key that is revoked', () => {
-  /** Resolves when somebody waits for such a lock in this database: the server has others, of other tests. */
+  /** Resolves when a session of this database waits for such a lock; the server also has databases of other tests. */
   const waiting = (which: 'advisory' | 'relation') =>
     waitUntil(async () => {
       const WAITING = `SELECT 1 FROM pg_locks WHERE locktype = $1 AND NOT granted
         AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`;
       return (await fixture.store.pool.query(WAITING, [which])).rows.length > 0;
     });
-  /** Keeps every append from going on to its COMMIT. */
+  /** Stops every append before its COMMIT. */
   async function holdEntries(): Promise<{ release(): Promise<void> }> {
     const owner = new pg.Client({ connectionString: fixture.ownerUrl });
     await owner.connect();
@@ -73,13 +73,13 @@ describe('a key that is revoked', () => {
     const key = await make();
     await send(key, lane);
     const order: string[] = [];
-    const told = (what: string) => () => order.push(what);
+    const note = (what: string) => () => order.push(what);
     const held = await holdEntries();
     const before = send(key, lane);
-    void before.then(told('appended'));
+    void before.then(note('appended'));
     await waiting('relation');
     const revoking = other.credentials.revoke('acme', key.keyId);
-    void revoking.then(told('revoked'));
+    void revoking.then(note('revoked'));
     await waiting('advisory');
     expect(order).toEqual([]);
     await held.release();

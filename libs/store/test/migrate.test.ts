@@ -22,7 +22,7 @@ async function query(url: string, text: string): Promise<Record<string, unknown>
   }
 }
 
-/** The SQL that Prisma would make the model with. Its engine cannot read an existing database through this adapter ("char" columns of the catalogue). */
+/** The SQL with which Prisma would create the model. Its engine cannot read an existing database through this adapter ("char" columns of the catalogue). */
 async function scriptOfModel(url: string): Promise<string> {
   const schema = await readSchema();
   const client = new pg.Client({ connectionString: url });
@@ -37,7 +37,7 @@ async function scriptOfModel(url: string): Promise<string> {
   }
 }
 
-/** What Prisma has words for: columns with type, nullability and default; keys and indexes of columns, without predicates and INCLUDE; foreign keys. */
+/** What Prisma can express: columns with type, nullability and default; keys and indexes of columns, without predicates and INCLUDE; foreign keys. */
 const SHAPE = `SELECT 'column' AS kind, c.relname || '.' || a.attname AS name,
     concat_ws(' ', format_type(a.atttypid, a.atttypmod), a.attnotnull, pg_get_expr(d.adbin, d.adrelid)) AS definition
   FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
@@ -105,7 +105,7 @@ describe('migrations', () => {
     ['', 'url_invalid'],
     ['mysql://127.0.0.1/x', 'url_invalid'],
     ['postgres://127.0.0.1:1/nowhere', 'unreachable'],
-  ])('say in one line what is wrong with %s', async (url, code) => {
+  ])('report %s in one line', async (url, code) => {
     await using database = await testDatabase();
     const server = new URL(database.ownerUrl);
     const wrong = url.endsWith('@') ? `${url}${server.host}/${database.name}` : url;

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { createStore, grantServiceRole, migrate } from '../src/index.ts';
 import { Lane, NOW_MS, submit } from './fixture.ts';
 
-/** A server that somebody else runs: the login of DATABASE_URL is no superuser and makes no roles. The cluster has Recant's roles already. */
+/** A server with another administrator: the login of DATABASE_URL is not a superuser and cannot create roles. The cluster has Recant's roles already. */
 let database: Awaited<ReturnType<typeof testDatabase>>;
 let admin: pg.Client;
 let login: string;
@@ -16,7 +16,7 @@ beforeEach(async () => {
   await admin.connect();
   login = `login_${database.name}`;
   url = Object.assign(new URL(database.ownerUrl), { username: login, password: 'x' }).href;
-  // The first migration in this cluster makes the roles.
+  // The first migration in this cluster creates the roles.
   await using first = await testDatabase();
   await migrate(first.ownerUrl);
   await admin.query(

@@ -39,7 +39,7 @@ const integrateAll = async (store: PublishStore): Promise<void> => {
   while (await store.publishing(log, integrate));
 };
 
-/** Entries made set-based, with a head that fits: what many appends would have left. */
+/** Inserts entries with one statement, and a matching head, like many appends. */
 async function grow(ownerUrl: string, leaves: Uint8Array[], to: number): Promise<void> {
   const client = new pg.Client({ connectionString: ownerUrl });
   await client.connect();
@@ -174,7 +174,7 @@ describe('publishing', () => {
     await expect(watch.anchored(log, 1)).rejects.toThrow('away');
     away = false;
     const found = await watch.anchored(log, 1).catch((error) => error);
-    // The anchor answers for the next epoch with a note of this one, which is none of it.
+    // For the next epoch the anchor returns a note of this one, which does not count.
     expect(found).toMatchObject({ code: 'anchor_unavailable' });
   });
 
@@ -210,7 +210,7 @@ describe('publishing', () => {
     await expect(
       failing.publishing.publishing(key, (open) => publish(key, open, { ledger: LEDGER, signers: [signer], anchored: [], nowMs })),
     ).rejects.toThrow('killed');
-    // The lock of what was killed falls with its connection.
+    // The lock of the killed process is released with its connection.
     await waitUntil(async () => {
       await step(other.store.publishing);
       return (await other.store.published.checkpoint(key))?.size === 2n;

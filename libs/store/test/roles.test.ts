@@ -3,8 +3,8 @@ import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 /**
- * Who may do what to which table, complete: a table without a row here fails. `own`: only rows of the tenant that the transaction names.
- * `UPDATE(a, b)`: these columns and no others. A superuser, the owner and whoever migrates are the same: the guards are triggers, and hold for each.
+ * All privileges on all tables: a table without a row here fails. `own`: only rows of the transaction's tenant.
+ * `UPDATE(a, b)`: only these columns. Superuser, owner and migrator have the same expectations, because the guards are triggers.
  */
 const EXPECTED: Readonly<Record<string, { readonly owner: string; readonly writer: string; readonly reader: string }>> = {
   ...same(['entry', 'approval'], { owner: 'SELECT INSERT', writer: 'SELECT INSERT', reader: '' }),
@@ -56,7 +56,7 @@ const ROLES = {
 } as const;
 const TENANTS = ['acme', 'other'] as const;
 
-/** What a generated row needs beside a value of each column's type. */
+/** Column values of a generated row that its type alone does not determine. */
 const VALUES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   approval: { person: "'person:x'", expires_at: "now() + interval '1 hour'" },
   log: { shard: '1', shards: '4' },
@@ -142,7 +142,7 @@ describe('roles', () => {
     'DROP EVENT TRIGGER recant_refuse_drop',
     'DROP FUNCTION recant_guard.refuse_ddl() CASCADE',
     'DROP SCHEMA recant_guard CASCADE',
-  ])('keep whoever is a member of the owner from: %s', async (statement) => {
+  ])('prevent a member of the owner from: %s', async (statement) => {
     const login = `owner_${database.name}`;
     await client.query(`CREATE ROLE ${login} LOGIN PASSWORD 'x' IN ROLE recant_owner`);
     const member = await connect(Object.assign(new URL(database.ownerUrl), { username: login, password: 'x' }).href);
@@ -181,7 +181,7 @@ function sampleOf(type: string): string {
   return values[type] ?? 'NULL';
 }
 
-/** Tries each operation as the role and takes it back. */
+/** Tries each operation as the role and rolls it back. */
 async function rightsOf(client: pg.Client, role: string, { name, columns }: Table): Promise<string> {
   const may = async (statement: string): Promise<boolean> => (await attempt(client, role, statement)) !== undefined;
   const rights: string[] = [];
@@ -198,7 +198,7 @@ async function rightsOf(client: pg.Client, role: string, { name, columns }: Tabl
   return rights.join(' ');
 }
 
-/** Undefined where the database refuses it as such (SQLSTATE 42501, or RC001 of a tile); what it says of the values does not count. */
+/** Undefined if the database refuses the operation (SQLSTATE 42501, or RC001 of a tile); errors about values do not count. */
 async function attempt(client: pg.Client, role: string, statement: string): Promise<readonly Record<string, unknown>[] | undefined> {
   await client.query(`BEGIN; SET LOCAL recant.tenant = 'acme'; SET LOCAL ROLE ${role}`);
   try {

@@ -6,7 +6,7 @@ import { type Fixture, Lane, NOW_MS, openFixture, submit } from './fixture.ts';
 
 const LEASE_MS = 30_000;
 
-/** A lane that says when it opens, lives and closes. */
+/** A producer that sends opened, heartbeat and closed events. */
 class LivingLane extends Lane {
   opened(): RecantEvent {
     return this.event({ id: eventId.opened(), type: 'recant.source.opened.v1', data: { sdk: 'test', leaseMs: LEASE_MS } });

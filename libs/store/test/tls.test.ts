@@ -37,7 +37,7 @@ async function show({ cert, key }: TestCertificate): Promise<void> {
   await put('server.key', key);
 }
 
-/** The service's address with this behind it. */
+/** The service's URL with this suffix. */
 function url(query: Record<string, string>, of = server.url): string {
   const changed = new URL(of);
   for (const [name, value] of Object.entries(query)) changed.searchParams.set(name, value);

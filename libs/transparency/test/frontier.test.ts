@@ -5,7 +5,7 @@ import vectors from './fixtures/ct-reference-roots.json' with { type: 'json' };
 
 const leafHashes = vectors.leaves.map((hex) => leafHash(Buffer.from(hex, 'hex')));
 
-/** RFC 6962 section 2.1 word by word: split at the largest power of two smaller than n. */
+/** RFC 6962 section 2.1, literally: split at the largest power of two smaller than n. */
 function treeHash(leaves: readonly Buffer[]): Buffer {
   if (leaves.length === 0) return emptyRoot();
   if (leaves.length === 1) return leaves[0] as Buffer;

@@ -37,7 +37,7 @@ const heads = (tenant: string, slot: number, size = 5n): PlacedHeads => ({
 const acme = heads('acme', 700);
 const others = ['b', 'c', 'd'].map((tenant, at) => heads(tenant, 13 * at));
 
-/** Publications 0 to 2 of a ledger, and what a tenant is given of the last. */
+/** Publications 0 to 2 of a ledger, and a tenant's proof of the last. */
 async function published(tenants: readonly PlacedHeads[]) {
   const trees = [0n, 1n, 2n].map((publication) => buildHeadsTree(publication, 1024, tenants, secret));
   const records = trees.map((tree) => encodeHeadRecord(tree));

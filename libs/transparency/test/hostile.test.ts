@@ -47,7 +47,7 @@ const hashes = await proveInclusion(6n, 11n, leavesReader(leaves));
 const proof = encodeTlogProof({ index: 6n, hashes, checkpoint });
 const leaf = leaves[6] as Uint8Array;
 
-/** A view, not a copy: what the decoders take of memory is measured below. */
+/** A view, not a copy, because the memory use of the decoders is measured below. */
 const textOf = (bytes: Uint8Array): string => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString();
 
 /** Every decoder of bytes or text, by name. */

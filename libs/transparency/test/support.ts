@@ -1,12 +1,12 @@
 import { expect } from 'vitest';
 import { TransparencyError, type TransparencyErrorCode } from '../src/index.ts';
 
-/** That it throws this library's error with this code. */
+/** Expects an error of this library with this code. */
 export function expectCode(code: TransparencyErrorCode, act: () => unknown): void {
   expect(codeOf(act)).toBe(code);
 }
 
-/** The code of what is thrown; undefined where nothing is. Another kind of error is thrown on. */
+/** Code of the thrown error; undefined if none. Rethrows errors of other classes. */
 export function codeOf(act: () => unknown): TransparencyErrorCode | undefined {
   try {
     act();
@@ -17,7 +17,7 @@ export function codeOf(act: () => unknown): TransparencyErrorCode | undefined {
   }
 }
 
-/** A copy with bit `bit` (counted around) the other way. */
+/** A copy with bit `bit` (modulo the length) flipped. */
 export function flipOneBit(bytes: Uint8Array, bit: number): Uint8Array {
   const copy = Uint8Array.from(bytes);
   const at = Math.floor(bit / 8) % copy.length;

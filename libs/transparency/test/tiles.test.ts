@@ -26,7 +26,7 @@ import { codeOf, expectCode } from './support.ts';
 const numbered = (count: number): Uint8Array[] => Array.from({ length: count }, (_, at) => leafHash(Buffer.from(`leaf ${at}`)));
 const paths = (tiles: Iterable<Tile>): string[] => [...tiles].map(tilePath);
 
-/** A log's folder of tiles: whatever was written stays. */
+/** A log's folder of tiles; tiles are never removed. */
 function tileFolder(): { read: TileReader; grow(before: number, leaves: readonly Uint8Array[]): Promise<string[]>; reads: string[] } {
   const files = new Map<string, Uint8Array>();
   const reads: string[] = [];

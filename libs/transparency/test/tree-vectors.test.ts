@@ -4,7 +4,7 @@ import probes from './fixtures/merkle-probes.json' with { type: 'json' };
 
 const bytes = (text: string): Uint8Array => Buffer.from(text, 'base64');
 
-/** Roots of these are 12 bytes that say so themselves: a tree's root has 32 here, whatever the size. */
+/** Vectors with roots of 12 bytes, which are always refused: a root has 32 bytes. */
 const ROOTS_THAT_ARE_NONE = ['additional/sizes-are-equal-one-and-proof-is-empty'];
 
 function expectOutcome(wantErr: boolean, act: () => void): void {

@@ -18,7 +18,7 @@ const reference = vectors.leaves.map((hex) => leafHash(Buffer.from(hex, 'hex')))
 const numbered = (count: number): Uint8Array[] => Array.from({ length: count }, (_, at) => leafHash(Buffer.from(`leaf ${at}`)));
 const hex = (hashes: readonly Uint8Array[]) => hashes.map((hash) => Buffer.from(hash).toString('hex'));
 
-/** RFC 6962 section 2.1.3: the tree of seven leaves d0 to d6 and what its proofs are made of. */
+/** RFC 6962 section 2.1.3: the tree of seven leaves d0 to d6 and the hashes of its proofs. */
 describe('the example of RFC 6962 section 2.1.3', () => {
   const d = numbered(7) as [Uint8Array, Uint8Array, Uint8Array, Uint8Array, Uint8Array, Uint8Array, Uint8Array];
   const [a, b, c, dd, e, f, j] = d;

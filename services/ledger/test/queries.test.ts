@@ -97,20 +97,20 @@ describe('attempts', () => {
   test('the tail lists each attempt when it arrives and again when it settles', async () => {
     await record('tailed', 1);
     const abort = new AbortController();
-    const told: string[] = [];
+    const seen: string[] = [];
     const telling = (async () => {
       for await (const attempt of tail(ledger.operator, { agent: ['tailed'] }, { signal: abort.signal, everyMs: 20 }))
-        told.push(attempt.status);
+        seen.push(attempt.status);
     })();
     const source = new TestSource('tailed');
     const { action, bytes } = source.intended();
     await ledger.agents.submitEvent(bytes);
-    await waitUntil(() => told.length === 2);
+    await waitUntil(() => seen.length === 2);
     await ledger.agents.submitEvent(source.settled(action));
-    await waitUntil(() => told.length === 3);
+    await waitUntil(() => seen.length === 3);
     abort.abort();
     await telling;
-    expect(told).toEqual(['succeeded', 'open', 'succeeded']);
+    expect(seen).toEqual(['succeeded', 'open', 'succeeded']);
   });
 });
 

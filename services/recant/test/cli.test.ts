@@ -36,7 +36,7 @@ const runJson = async (...args: string[]): Promise<{ code: number | null; data: 
   return { code, data: JSON.parse(out) as never };
 };
 
-/** Each agent writes its text into its files, one attempt a file. */
+/** Each agent writes its text into its files, one attempt per file. */
 async function write(agent: string, files: readonly string[], text: string): Promise<void> {
   const notes = filesystemSystem({ name: 'notes', root, store: join(folder.path, 'images') });
   const recant = createRecant({ url: service.url, apiKey: agentKey, agent, session: `of-${agent}`, systems: [notes] });
@@ -168,7 +168,7 @@ test('invalid input exits with 2, a reason and advice, and sends no request', as
     expect(refused.err, args.join(' ')).toMatch(says);
     expect(refused.out, args.join(' ')).toBe('');
     expect(refused.err, args.join(' ')).not.toContain('    at ');
-    // What to do is said in the words of this program.
+    // The advice names commands of this program.
     expect(refused.err, args.join(' ')).not.toMatch(/POST \/v1|Authorization/);
   }
 });
@@ -210,14 +210,14 @@ test('systems and keys are created, listed and revoked; registering a system aga
 });
 
 test('acts lists callers, operations, outcomes and refusals', async () => {
-  const made = (await runJson('keys', 'create', '--agent', 'told')).data as { keyId: string; apiKey: string };
+  const made = (await runJson('keys', 'create', '--agent', 'reporter')).data as { keyId: string; apiKey: string };
   await expect(createClient({ url: service.url, apiKey: made.apiKey }).keys()).rejects.toMatchObject({ status: 403 });
   await waitUntil(async () => (await run('acts', '--by', made.keyId)).out.includes('refused: role missing'));
   const { code, out } = await run('acts', '--window', '10m');
   expect(code).toBe(0);
   expect(out).toMatch(new RegExp(`key \\S+ +create key +done +.*key id ${made.keyId}`));
   expect(out).toMatch(new RegExp(`key ${made.keyId} +list keys +refused: role missing +1 time\\n`));
-  // Ends name nobody, and are found for whom is asked.
+  // The end of an act has no caller, and is found through its start.
   const { out: local } = await run('acts', '--by', `local:${userInfo().username}`);
   expect(local).toMatch(/local:\S+ +password +done +person operator, time \S+Z\n/);
   expect(out).not.toMatch(/\[[0-9a-f]{6}\]|ordered|"/);
@@ -331,7 +331,7 @@ test('receipt, log and epoch: evidence in files that others can verify; an epoch
   expect(await run('log', 'checkpoint', String(shard))).toMatchObject({ code: 0, out: expect.stringContaining(`${origin}\n`) });
   expect(checkpoint.size).toBeGreaterThan(2n);
   expect((await stat(join(folder.path, '.recant/signing.key'))).mode & 0o777).toBe(0o600);
-  // Offline, with nothing but the file and the keys.
+  // Offline, with only the file and the keys.
   const alone = (...args: string[]): Promise<Ended> => recant('/', ['verify', file, ...args], { RECANT_DIR: '/nonexistent' });
   expect(await alone('--vkey', vkey)).toMatchObject({ code: 0, out: expect.stringMatching(/^Sound\. recant\.attempt\.settled\.v1/) });
   expect(await alone()).toMatchObject({ code: 2, err: expect.stringContaining('--vkey') });

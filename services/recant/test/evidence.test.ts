@@ -36,7 +36,7 @@ afterAll(async () => {
 const run = (...args: string[]): Promise<Ended> => recantHere(join(folder.path, '.recant'), args);
 const at = (name: string): string => join(folder.path, name);
 
-/** Once everything is signed, which is within a second of it: the opening, an intent, effects, an end and the closing. */
+/** Waits until everything is signed (within a second): opened, intended, effects, settled, closed. */
 async function exportAll(name: string): Promise<void> {
   await waitUntil(async () => {
     await rm(at(name), { force: true });
@@ -50,7 +50,7 @@ test('a whole ledger, a log and a bundle verify, and say what they were compared
   expect(await run('export', '--out', at('all.recant'))).toMatchObject({ code: 3 });
   const ledger = await run('verify');
   expect(ledger, ledger.err).toMatchObject({ code: 0, out: expect.stringMatching(/^Sound\./) });
-  // Offline: no service, no folder of it, nothing but the file.
+  // Offline: without service or folder, only with the file.
   const offline = await recant('/', ['verify', at('all.recant')], { RECANT_DIR: '/nonexistent' });
   expect(offline, offline.err).toMatchObject({ code: 0, out: expect.stringContaining('not checked against keys that you trust') });
   const { keys } = JSON.parse((await run('verify', at('all.recant'), '--json')).out) as { keys: string[] };

@@ -15,7 +15,7 @@ export interface Ended {
   readonly err: string;
 }
 
-/** One command as a user gives it, in `cwd`, with nothing of this machine's environment but where programs are. */
+/** Runs one command like a user, in `cwd`, with only PATH from this machine's environment. */
 export function recant(cwd: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ended> {
   const clean = { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '', ...env };
   return new Promise((resolve) => {
@@ -26,7 +26,7 @@ export function recant(cwd: string, args: readonly string[], env: Readonly<Recor
   });
 }
 
-/** The same without a process of its own: many commands in one test. */
+/** The same in this process, for tests with many commands. */
 export async function recantHere(
   dir: string,
   args: readonly string[],
@@ -57,7 +57,7 @@ export async function recantHere(
   return { code, ...texts };
 }
 
-/** Somebody at a terminal who answers each question that ends so with the line beside it. */
+/** A user at a terminal who answers each prompt with the given ending by the given line. */
 export interface TypedTerminal {
   readonly input: NodeJS.ReadStream;
   read(text: string): void;
@@ -75,7 +75,7 @@ export function typing(answers: readonly (readonly [question: RegExp, answer: st
       if (!next?.[0].test(shown)) return;
       left.shift();
       shown = '';
-      // Not before whoever asks listens.
+      // After the prompt listens.
       setImmediate(() => input.write(`${next[1]}\n`));
     },
   };
@@ -84,12 +84,12 @@ export function typing(answers: readonly (readonly [question: RegExp, answer: st
 export interface Up {
   readonly child: ChildProcess;
   readonly url: string;
-  /** What it printed once it was up. */
+  /** Its output until it was ready. */
   readonly out: string;
   end(signal: NodeJS.Signals): Promise<number | NodeJS.Signals | null>;
 }
 
-/** `recant up` on any free port, once it says that it is up. */
+/** Starts `recant up` on a free port and waits until it is ready. */
 export async function up(cwd: string, args: readonly string[] = [], env: Readonly<Record<string, string>> = {}): Promise<Up> {
   const clean = { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '', ...env };
   const child = spawn(process.execPath, [BIN, 'up', '--port', '0', ...args], { cwd, env: clean, stdio: ['ignore', 'pipe', 'pipe'] });

@@ -29,9 +29,9 @@ beforeAll(async () => {
   const places = { RECANT_ANCHOR_S3_BUCKET: bucket.bucket, RECANT_WITNESSES: `${witness.url} ${witness.vkey}`, ...settings() };
   const ledger = { RECANT_SIGNING_KEY_FILE: keyFile, RECANT_SHARDS: '1' };
   await start(folder, { ...ledger, ...places }, 3);
-  // Longer: nothing that was kept is of more entries.
+  // Longer: no saved checkpoint covers more entries.
   await start(forged, ledger, 30);
-  // An export is an entry too: what is kept by then is of no more entries than it.
+  // The export adds an entry itself, so no checkpoint saved by then covers more entries.
   await verified('--anchor', inBucket(), '--anchor', witness.url);
   await exportAll(folder);
   await exportAll(forged);
@@ -42,7 +42,7 @@ afterAll(async () => {
   for (const each of [folder, forged]) await each?.remove();
 });
 
-/** How the bucket is reached, as an auditor has it too. */
+/** Environment for the bucket, the same for an auditor. */
 function settings(over: Record<string, string> = {}): Record<string, string> {
   return {
     RECANT_ANCHOR_S3_ENDPOINT: bucket.endpoint,
@@ -52,7 +52,7 @@ function settings(over: Record<string, string> = {}): Record<string, string> {
     ...over,
   };
 }
-/** A ledger in which an agent has done so many things. */
+/** A ledger with this many attempts of one agent. */
 async function start({ path }: Folder, env: Record<string, string>, actions: number): Promise<void> {
   const service = await up(path, [], env);
   services.push(service);
@@ -62,7 +62,7 @@ async function start({ path }: Folder, env: Record<string, string>, actions: num
   for (let n = 0; n < actions; n += 1) await recant.action({ tool: 'think', arguments: { n } }, () => n);
   await recant.close();
 }
-/** Once all that the agent did is signed. */
+/** Waits until everything that the agent did is signed. */
 async function exportAll({ path }: Folder): Promise<void> {
   const out = join(path, 'all.recant');
   await waitUntil(async () => {
@@ -81,7 +81,7 @@ const verify = (args: readonly string[], env = settings(), from = folder): Promi
     },
   });
 const bundle = (from = folder): string => join(from.path, 'all.recant');
-/** Until what is there now has come into the bucket and to the witness. */
+/** Waits until the current entries are covered in the bucket and at the witness. */
 const verified = (...args: string[]): Promise<Ended> =>
   waitUntil(async () => {
     const ended = await verify(['--vkey', vkey, '--json', ...args]);
@@ -104,7 +104,7 @@ test('a log and a whole ledger are compared with checkpoints in a bucket and of 
 
 test('a bundle is compared with older checkpoints; newer ones cannot check it and are no truncation', async () => {
   expect(compared(await verified(bundle(), '--anchor', inBucket()))).toBeGreaterThan(0);
-  // The export's own entry is in what the witness shows by now.
+  // The witness's checkpoint covers the export's own entry by now.
   const newer = await waitUntil(async () => {
     const ended = await verify([bundle(), '--anchor', witness.url]);
     return ended.code === 0 ? undefined : ended;

@@ -63,7 +63,7 @@ test('I9: after erasing a subject every proof is valid, nothing of that subject 
   expect(erased).toMatchObject({ code: 2, out: '', err: expect.stringContaining('was destroyed') });
   expect(await run('parts', 'show', others, '--json')).toMatchObject({ code: 0, out: expect.stringContaining('eve@example.com') });
 
-  // What was exported before verifies, and so does the ledger as it is now.
+  // The earlier export verifies, and so does the current ledger.
   const offline = await recant('/', ['verify', at('before.recant')], { RECANT_DIR: '/nonexistent' });
   expect(offline, offline.err).toMatchObject({ code: 0 });
   expect(await run('verify')).toMatchObject({ code: 0 });

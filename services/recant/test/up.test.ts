@@ -45,7 +45,7 @@ test('the first start makes keys and prints them once; commands in the same dire
   expect(await second.end('SIGTERM')).toBe(0);
 }, 120_000);
 
-/** Each key that the start made is an act of whoever started it, and its secret is in none. */
+/** Each key that the first start created is an act of the operator, and no act contains a secret. */
 async function expectMadeKeysRecorded(shown: string): Promise<void> {
   const client = createClient(await operator());
   const acts = (await client.acts({})).items.map(
@@ -107,16 +107,16 @@ test('every new password is an act: at the first start, at once while running, o
   expect(targets.slice(2).map(({ time }) => time > before)).toEqual([true, true]);
   expect((await readdir(join(folder.path, '.recant'))).filter((name) => name.startsWith('password-act'))).toEqual([]);
   const { items } = await createClient(await operator()).acts({});
-  const told = JSON.stringify(items);
+  const recorded = JSON.stringify(items);
   const [begun, ...others] = (await createClient(await operator()).acts({ by: ['local:ada'] })).items;
   expect([begun?.event, others]).toMatchObject([{ data: { target: { time: cut.time }, request: 'r-1' } }, []]);
   const { act: unended } = (begun as NonNullable<typeof begun>).event.data as { act: string };
-  expect(told).not.toContain(`"data":{"act":"${unended}","outcome"`);
+  expect(recorded).not.toContain(`"data":{"act":"${unended}","outcome"`);
   for (const { data } of (await acts()).filter(({ data }) => data.operation === 'password'))
-    expect(told).toContain(`"data":{"act":"${data.act}","outcome":"done"}`);
+    expect(recorded).toContain(`"data":{"act":"${data.act}","outcome":"done"}`);
   for (const password of [/password\s+(\S+)/.exec(first.out)?.[1] ?? '', online.out.trim(), offline.out.trim()]) {
     expect(password).toMatch(/\S{10}/);
-    expect(told).not.toContain(password);
+    expect(recorded).not.toContain(password);
   }
 }, 120_000);
 

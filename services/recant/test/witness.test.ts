@@ -23,7 +23,7 @@ async function upHere(env: Readonly<Record<string, string>> = {}): Promise<Up> {
   return service;
 }
 
-/** `recant witness` on any free port, once it says that it runs. */
+/** Starts `recant witness` on a free port and waits until it is ready. */
 async function witnessWith(...args: string[]) {
   const stop = new AbortController();
   const started = Promise.withResolvers<string>();
@@ -80,7 +80,7 @@ test('two teams: a witness runs with the vkey of a ledger, and checkpoints are c
   await waitUntil(async () => (await fetch(`${service.url}/health`)).status === 200);
   expect(await service.end('SIGTERM')).toBe(0);
 
-  // Said again with the size it knows, the witness signs the same tree again; a log of nobody's it does not.
+  // Submitted again with the known size, the same tree is cosigned again; an unknown log is not.
   const { size } = parseCheckpoint(parseNote(note).text);
   const ask = (checkpoint: Uint8Array, sizeBefore: bigint) =>
     fetch(`${witness.url}/add-checkpoint`, {

@@ -109,9 +109,11 @@ test('a plan runs after another person approved it; both are recorded', async ()
   expect(await ada.run(id)).toMatchObject({ by: 'person:ada', approvals: [given], account: { verdict: 'restored_unverified' } });
   expect(await priceOf(1)).toBe(100);
 
-  const told = (await acts('approvePlan')).map(({ data }) => data);
-  expect(told).toContainEqual(expect.objectContaining({ by: 'person:bob', target: { plan: plan.id } }));
-  expect(told).toContainEqual(expect.objectContaining({ outcome: 'done', detail: { digest: plan.digest, expiresAt: given.expiresAt } }));
+  const recorded = (await acts('approvePlan')).map(({ data }) => data);
+  expect(recorded).toContainEqual(expect.objectContaining({ by: 'person:bob', target: { plan: plan.id } }));
+  expect(recorded).toContainEqual(
+    expect.objectContaining({ outcome: 'done', detail: { digest: plan.digest, expiresAt: given.expiresAt } }),
+  );
   const { approvedAt, expiresAt } = given;
   const target = { run: id, plan: plan.id, approval: { by: 'person:bob', approvedAt, expiresAt } };
   expect((await acts('createRun')).map(({ data }) => data)).toMatchObject([{ by: 'person:ada', target }, { outcome: 'done' }]);

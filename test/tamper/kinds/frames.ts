@@ -27,7 +27,7 @@ export const FRAME_KINDS: readonly EntryKind[] = [
     const found = find(log, chance, 'event');
     replaceFrame(log, found, { receivedAtMs: found.frame.receivedAtMs - 3_600_000 });
   }),
-  always('the genesis says another number of shards', 1, 'genesis_missing', (log) => {
+  always('the genesis has another shard count', 1, 'genesis_missing', (log) => {
     const entry = log.items[0] as Entry;
     const body = genesisBody({ epoch: 1, shard: log.shard, shards: log.shards * 2, tenant: TENANT });
     replaceFrame(log, { at: 0, entry, frame: frameOf(entry) }, { body });
@@ -37,7 +37,7 @@ export const FRAME_KINDS: readonly EntryKind[] = [
     const body = genesisBody({ epoch: 1, shard: log.shard + 1, shards: log.shards, tenant: TENANT });
     replaceFrame(log, { at: 0, entry, frame: frameOf(entry) }, { body });
   }),
-  always('an event stands in the place of the genesis', 2, 'genesis_missing', (log, chance) => {
+  always('an event replaces the genesis', 2, 'genesis_missing', (log, chance) => {
     const { frame } = find(log, chance, 'event');
     const first = log.items[0] as Entry;
     replaceFrame(log, { at: 0, entry: first, frame: frameOf(first) }, { kind: 'event', body: frame.body });
@@ -51,11 +51,11 @@ export const FRAME_KINDS: readonly EntryKind[] = [
     unsigned: ['index_gap', 'size_mismatch'],
     insider: ['genesis_missing'],
   },
-  always('a genesis stands in the middle', 2, 'genesis_misplaced', (log, chance) => {
+  always('a genesis in the middle', 2, 'genesis_misplaced', (log, chance) => {
     const body = frameOf(log.items[0] as Entry).body;
     replaceFrame(log, find(log, chance, 'event'), { kind: 'genesis', keyId: '', body });
   }),
-  always('an epoch is made up that names another tree', 2, 'epoch_invalid', (log, chance) => {
+  always('an invented epoch with another tree', 2, 'epoch_invalid', (log, chance) => {
     openEpoch(log, chance, () => 'ab'.repeat(32));
   }),
   {
@@ -66,13 +66,13 @@ export const FRAME_KINDS: readonly EntryKind[] = [
     unsigned: ['origin_mismatch'],
     insider: ['origin_mismatch'],
   },
-  always('an event says it is an epoch', 2, 'epoch_invalid', (log, chance) =>
+  always('an event marked as an epoch', 2, 'epoch_invalid', (log, chance) =>
     replaceFrame(log, find(log, chance, 'event'), { kind: 'epoch' }),
   ),
-  always('an event says it is a dead letter', 2, 'dead_letter_mismatch', (log, chance) => {
+  always('an event marked as a dead letter', 2, 'dead_letter_mismatch', (log, chance) => {
     replaceFrame(log, find(log, chance, 'event'), { kind: 'dead_letter' });
   }),
-  always('a dead letter says it is an event', 255, 'event_invalid', (log, chance) => {
+  always('a dead letter marked as an event', 255, 'event_invalid', (log, chance) => {
     replaceFrame(log, find(log, chance, 'dead_letter'), { kind: 'event' });
   }),
   always('the message of a dead letter is changed', 255, 'dead_letter_mismatch', (log, chance) => {
@@ -82,11 +82,11 @@ export const FRAME_KINDS: readonly EntryKind[] = [
   always('the message of a dead letter is removed', 255, 'dead_letter_mismatch', (log, chance) => {
     log.items.splice(find(log, chance, 'dead_letter').at + 1, 1);
   }),
-  always('the message of a dead letter is there twice', 255, 'dead_letter_mismatch', (log, chance) => {
+  always('the message of a dead letter is repeated', 255, 'dead_letter_mismatch', (log, chance) => {
     const { at } = find(log, chance, 'dead_letter');
     log.items.splice(at + 1, 0, log.items[at + 1] as Entry);
   }),
-  always('a message stands beside an event', 2, 'dead_letter_mismatch', (log, chance) => {
+  always('a message next to an event', 2, 'dead_letter_mismatch', (log, chance) => {
     const { at, entry } = find(log, chance, 'event');
     log.items.splice(at + 1, 0, { type: 'D', index: entry.index, bytes: Buffer.from('x') });
   }),
@@ -126,7 +126,7 @@ export const FRAME_KINDS: readonly EntryKind[] = [
   always('an event is of a future version', 2, 'event_invalid', (log, chance) =>
     text(log, chance, (body) => body.replace('.v1"}', '.v2"}')),
   ),
-  always('an event has another id than its data demands', 2, 'event_invalid', (log, chance) => {
+  always('an event whose id does not match its data', 2, 'event_invalid', (log, chance) => {
     editEvent(log, find(log, chance, 'event'), (event) => {
       event.id = 'another';
     });
@@ -138,12 +138,10 @@ export const FRAME_KINDS: readonly EntryKind[] = [
   always('an event is nested a thousand deep', 2, 'event_invalid', (log, chance) => {
     text(log, chance, (body) => body.replace('{"agent"', `{"a":${'['.repeat(1_000)}${']'.repeat(1_000)},"agent"`));
   }),
-  always('an event holds half a character', 2, 'event_invalid', (log, chance) => {
+  always('an event with a lone surrogate', 2, 'event_invalid', (log, chance) => {
     text(log, chance, (body) => body.replace('agent-1', 'agent\\ud800'));
   }),
-  always('an event holds a zero byte', 2, 'event_invalid', (log, chance) =>
-    text(log, chance, (body) => body.replace('agent-1', 'agent\\u0000')),
-  ),
+  always('an event with U+0000', 2, 'event_invalid', (log, chance) => text(log, chance, (body) => body.replace('agent-1', 'agent\\u0000'))),
   always('an event is not UTF-8', 2, 'event_invalid', (log, chance) => {
     const found = find(log, chance, 'event');
     const body = Buffer.from(found.frame.body);

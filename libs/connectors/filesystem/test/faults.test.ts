@@ -55,7 +55,7 @@ async function expectNothingLeftOver(): Promise<void> {
   expect(await readdir(join(parent, '.recant-images-notes/scratch'))).toEqual([]);
 }
 
-describe('kill -9 of a tool: what took place is on record, and can be undone to the last byte', () => {
+describe('kill -9 of a tool: its effects are recorded and can be undone to the last byte', () => {
   const POINTS: Record<string, number> = {
     'do.written': 6,
     'put.prepared': 2,
@@ -84,7 +84,7 @@ describe('kill -9 of a tool: what took place is on record, and can be undone to 
   }
 });
 
-describe('I6: kill -9 of an inverse: the same end as without, once', () => {
+describe('I6: kill -9 of an inverse: the same result as without, and applied once', () => {
   const POINTS: Record<string, number> = {
     'plan.written': 1,
     'apply.remove': 7,
@@ -126,7 +126,7 @@ describe('I6: kill -9 of an inverse: the same end as without, once', () => {
     });
   }
 
-  test('and where somebody wrote before the next process came, it is taken back whole and his work stays', {
+  test('a foreign write before the next process starts: the inverse is reverted completely and the write stays', {
     timeout: TIMEOUT_MS,
   }, async () => {
     const { batch, attempt } = await misdeed();
@@ -148,7 +148,7 @@ describe('I6: kill -9 of an inverse: the same end as without, once', () => {
   });
 });
 
-test('a lock whose holder died is passed over, and one holder at a time works', { timeout: TIMEOUT_MS }, async () => {
+test('the lock of a dead owner is superseded, and there is one owner at a time', { timeout: TIMEOUT_MS }, async () => {
   const systems = Array.from({ length: 4 }, () => filesystemSystem({ name: 'notes', root }));
   expect(await killedAt('do.written', 1, { kind: 'attempt', ref: refOf(), declared: [] })).toBe(true);
   const attempts = await Promise.all(
@@ -164,7 +164,7 @@ test('a lock whose holder died is passed over, and one holder at a time works', 
   await Promise.all(systems.map((system) => system.close()));
 });
 
-test('processes that write at once, one of them killed, lose nothing and give no ordinal twice', { timeout: TIMEOUT_MS }, async () => {
+test('concurrent writers, one of them killed, lose no effect and repeat no ordinal', { timeout: TIMEOUT_MS }, async () => {
   const start = (action: string, times: number) =>
     spawn(process.execPath, [join(import.meta.dirname, 'counting.ts'), root, action, String(times)], { stdio: 'inherit' });
   const killed = start('killed', 10_000);

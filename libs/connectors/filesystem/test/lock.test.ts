@@ -15,7 +15,7 @@ vi.mock('node:fs/promises', async (original) => {
   return { ...fs, writeFile };
 });
 
-test('a full disk does not keep the lock with a live process', async () => {
+test('a full disk does not leave the lock with a live process', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'recant-lock-'));
   try {
     const lock = createLock(folder, 50);

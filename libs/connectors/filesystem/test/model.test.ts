@@ -49,7 +49,7 @@ interface Deed {
   readonly changes: readonly Record<string, string | undefined>[];
 }
 
-test('after undoing any selection without conflicts the folder is what the others wrote', { timeout: 240_000 }, async () => {
+test('after undoing any selection without conflicts the folder has exactly the work of the others', { timeout: 240_000 }, async () => {
   let undone = 0;
   await fc.assert(
     fc.asyncProperty(attempts, async (planned) => {

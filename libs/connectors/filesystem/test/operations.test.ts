@@ -41,14 +41,14 @@ const OPERATIONS: Record<string, (handle: Directory) => Promise<unknown>> = {
   'moves a link': (handle) => handle.move('a/out', 'a/deep/out'),
   'moves a folder with all beneath': (handle) => handle.move('a', 'z'),
   'removes a file': (handle) => handle.remove('a/one.txt'),
-  'removes a link, not what it points to': (handle) => handle.remove('a/out'),
+  'removes a link, not its target': (handle) => handle.remove('a/out'),
   'removes an empty folder': (handle) => handle.remove('a/deep/er'),
   'removes a folder with all beneath': (handle) => handle.remove('a', { recursive: true }),
   'makes a folder': (handle) => handle.mkdir('b', { mode: 0o700 }),
   'makes folders': (handle) => handle.mkdir('b/c/d', { recursive: true }),
   'sets the mode of a file': (handle) => handle.chmod('a/one.txt', 0o4755),
   'sets the mode of a folder': (handle) => handle.chmod('a/deep', 0o555),
-  'closes a folder and what is in it': async (handle) => {
+  'restricts a folder and its items': async (handle) => {
     await handle.remove('a/deep/two.bin');
     await handle.chmod('a/deep', 0o500);
   },
@@ -82,7 +82,7 @@ const OPERATIONS: Record<string, (handle: Directory) => Promise<unknown>> = {
 
 describe('undoing restores every file, link, folder and mode', () => {
   for (const [what, tool] of Object.entries(OPERATIONS)) {
-    test(`of a tool that ${what}; and undoing that brings the tool's state back`, async () => {
+    test(`of a tool that ${what}; and undoing the undo restores the tool's state`, async () => {
       const before = await snapshotOf(root);
       const attempt = await play(system, tool);
       const after = await snapshotOf(root);
@@ -116,7 +116,7 @@ describe('undoing restores exactly', () => {
     'a'.repeat(255),
     '__proto__',
   ];
-  test('whatever the names', async () => {
+  test('items with any names', async () => {
     const before = await snapshotOf(root);
     const attempt = await play(system, async (handle) => {
       for (const name of NAMES) {
@@ -130,7 +130,7 @@ describe('undoing restores exactly', () => {
     expect(await snapshotOf(root)).toEqual(before);
   });
 
-  test('the time to a microsecond', async () => {
+  test('times to a microsecond', async () => {
     await utimes(join(root, 'a/one.txt'), 1_600_000_000.123456, 1_600_000_000.123456);
     await utimes(join(root, 'a/deep/er'), 1_500_000_000.654321, 1_500_000_000.654321);
     const microseconds = async (path: string) => (await lstat(join(root, path), { bigint: true })).mtimeNs / 1000n;
@@ -143,7 +143,7 @@ describe('undoing restores exactly', () => {
     expect([await microseconds('a/one.txt'), await microseconds('a/deep/er')]).toEqual(before);
   });
 
-  test('a tool that failed in its middle', async () => {
+  test('a tool that failed half-way', async () => {
     const before = await snapshotOf(root);
     const attempt = await play(system, async (handle) => {
       await handle.writeFile('a/one.txt', 'half');
@@ -155,7 +155,7 @@ describe('undoing restores exactly', () => {
     expect(await snapshotOf(root)).toEqual(before);
   });
 
-  test('the other name of a hard-linked file keeps what it had', async () => {
+  test('a hard-linked file without changing its other name', async () => {
     await link(join(root, 'a/one.txt'), join(root, 'a/same.txt'));
     const attempt = await play(system, (handle) => handle.writeFile('a/one.txt', 'changed'));
     expect(await readFile(join(root, 'a/same.txt'), 'utf8')).toBe('one two three');
@@ -163,7 +163,7 @@ describe('undoing restores exactly', () => {
   });
 });
 
-describe('a directory refuses what could leave the root or be lost', () => {
+describe('a directory refuses operations that could leave the root or lose data', () => {
   const tried = async (tool: (handle: Directory) => Promise<unknown>, options: { fileBytesMax?: number; treeEntriesMax?: number } = {}) => {
     const bounded = filesystemSystem({ name: 'notes', root, ...options });
     const before = await snapshotOf(root);
@@ -201,7 +201,7 @@ describe('a directory refuses what could leave the root or be lost', () => {
     expect(await tried((handle) => handle.writeFile('a/deep/link', 'x'))).toBe('resource_invalid');
     expect(await tried((handle) => handle.chmod('a/deep/link', 0o777))).toBe('resource_invalid');
   });
-  test('a file or a folder over its bound, before anything is done', async () => {
+  test('a file or folder over its limit, before any change', async () => {
     expect(await tried((handle) => handle.remove('a/one.txt'), { fileBytesMax: 5 })).toBe('too_large');
     expect(await tried((handle) => handle.writeFile('b', '123456'), { fileBytesMax: 5 })).toBe('too_large');
     expect(await tried((handle) => handle.move('a', 'b'), { treeEntriesMax: 3 })).toBe('too_large');
@@ -212,7 +212,7 @@ describe('a directory refuses what could leave the root or be lost', () => {
     expect(await tried((handle) => handle.move('nothing', 'b'))).toBe('ENOENT');
     expect(await tried((handle) => handle.move('a/one.txt', 'nowhere/b'))).toBe('ENOENT');
   });
-  test('an edit whose text stands nowhere or twice, a full folder without recursive, making what is there', async () => {
+  test('an edit whose text occurs never or twice, removing a full folder without recursive, creating an existing item', async () => {
     expect(await tried((handle) => handle.edit('a/one.txt', 'four', 'x'))).toBe('EINVAL');
     expect(await tried((handle) => handle.edit('a/one.txt', 'e', 'x'))).toBe('EINVAL');
     expect(await tried((handle) => handle.remove('a'))).toBe('ENOTEMPTY');
@@ -227,7 +227,7 @@ describe('a directory refuses what could leave the root or be lost', () => {
 });
 
 describe('reads are recorded', () => {
-  test('with part and version, also of what is not there', async () => {
+  test('with part and version, also for absent items', async () => {
     const { effects } = await play(system, async (handle) => {
       await handle.readFile('a/one.txt');
       await handle.list('a');
@@ -253,7 +253,7 @@ describe('reads are recorded', () => {
   });
 });
 
-describe('what an uninstrumented tool does to declared resources is found', () => {
+describe('changes of an uninstrumented tool to declared resources are recorded', () => {
   test('in files and whole folders, and undone', async () => {
     const before = await snapshotOf(root);
     const declared = ['filesystem://notes/a', 'filesystem://notes/new'];
@@ -286,7 +286,7 @@ describe('what an uninstrumented tool does to declared resources is found', () =
     expect(await snapshotOf(root)).toEqual(before);
   });
 
-  test('also an equal write, which only moved the time', async () => {
+  test('including an equal write, which changes only the time', async () => {
     const { effects } = await play(system, () => writeFile(join(root, 'a/one.txt'), 'one two three'), {
       declared: ['filesystem://notes/a/one.txt'],
     });
@@ -294,7 +294,7 @@ describe('what an uninstrumented tool does to declared resources is found', () =
     expect(effects[0]?.parts.content?.before).toBe(effects[0]?.parts.content?.after);
   });
 
-  test("but not somebody else's recorded work in the same folder", async () => {
+  test("but not another attempt's recorded work in the same folder", async () => {
     const other = filesystemSystem({ name: 'notes', root });
     const { effects } = await play(
       system,
@@ -312,12 +312,12 @@ describe('what an uninstrumented tool does to declared resources is found', () =
     expect(effects.map(({ resource }) => resource)).toEqual(['filesystem://notes/a/mine']);
   });
 
-  test('also where it left what cannot be kept: recorded as far as it can be, and never undone', async () => {
+  test('including results that cannot be stored: recorded as far as possible, never undone', async () => {
     const small = filesystemSystem({ name: 'notes', root, fileBytesMax: 20 });
     const attempt = await play(
       small,
       async () => {
-        await writeFile(join(root, 'a/one.txt'), 'longer than what is kept of a file');
+        await writeFile(join(root, 'a/one.txt'), 'longer than the stored maximum of a file');
         await writeFile(Buffer.concat([Buffer.from(`${root}/a/`), Buffer.from([0xff])]), 'no name for this');
         await writeFile(join(root, 'a/fine'), 'fine');
       },
@@ -335,7 +335,7 @@ describe('what an uninstrumented tool does to declared resources is found', () =
     expect(await readFile(join(root, 'a/one.txt'))).toEqual(before);
   });
 
-  test('and nothing over the bound is let through, nor a foreign or impossible resource', async () => {
+  test('and resources over the limit, foreign or invalid are refused', async () => {
     const small = filesystemSystem({ name: 'notes', root, fileBytesMax: 5 });
     await expect(small.capture({ source: 's', action: 'a', attempt: 1 }, ['filesystem://notes/a'])).rejects.toMatchObject({
       code: 'too_large',
@@ -352,7 +352,7 @@ describe('what an uninstrumented tool does to declared resources is found', () =
   });
 });
 
-test('the store is private, and may not stand in the root', async () => {
+test('the store is private and cannot be inside the root', async () => {
   await play(system, (handle) => handle.writeFile('x', 'secret'));
   const store = join(parent, '.recant-images-notes');
   for (const [path, mode] of [
@@ -370,7 +370,7 @@ test('the store is private, and may not stand in the root', async () => {
   }
 });
 
-test('equal contents have equal versions on one system and others on another: without its key no small content can be guessed', async () => {
+test('equal contents have equal versions on one system only: without its key nobody can guess small contents', async () => {
   const versionsOf = async (made: FilesystemSystem) => {
     const { effects } = await play(made, async (handle) => {
       await handle.writeFile('first', 'yes');
@@ -384,7 +384,7 @@ test('equal contents have equal versions on one system and others on another: wi
     const [mine, theirs] = [await versionsOf(system), await versionsOf(elsewhere)];
     expect(mine[0]).toBe(mine[1]);
     expect(new Set([...mine, ...theirs]).size).toBe(2);
-    // Nor do they say by themselves what they are a digest of.
+    // A version is not a plain digest of its content either.
     const images = ['yes', hash('sha256', 'yes'), `content ${hash('sha256', 'yes')}`];
     const guesses = images.flatMap((image) =>
       ['sha256', 'md5', 'sha1'].map((name) => hash(name, image, 'buffer').subarray(0, 16).toString('base64url')),

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { pathOf, pathOfResource, resourceOf } from '../src/path.ts';
 
-test('a path and its resource stand for each other, whatever the characters', () => {
+test('paths and resources map one to one, with any characters', () => {
   const name = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 12 });
   fc.assert(
     fc.property(fc.array(name, { minLength: 1, maxLength: 4 }), (names) => {
@@ -17,7 +17,7 @@ test('a path and its resource stand for each other, whatever the characters', ()
   );
 });
 
-test('whatever is taken for a resource is the one spelling of a path below the root', () => {
+test('an accepted resource is the only spelling of a path below the root', () => {
   const piece = fc.constantFrom('..', '.', '', '%2E', '%2F', '%00', '%25', '%41', 'a', 'b', '/', '\\', '\0', '%', '%ff', '*', '?', '#');
   fc.assert(
     fc.property(fc.array(piece, { maxLength: 6 }), (pieces) => {

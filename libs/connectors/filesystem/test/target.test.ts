@@ -40,25 +40,25 @@ async function expectRefused(
 }
 
 describe('an inverse never does more than the attempt did', () => {
-  test('a folder that it made stays where somebody put something into it', async () => {
+  test('a folder that it created stays if another process added an item', async () => {
     const attempt = await play(system, (handle) => handle.mkdir('made'));
     await writeFile(join(root, 'made/theirs'), 'x');
     await expectRefused(attempt, 'conflicted', ['constraint']);
   });
 
-  test('a file does not come back where its folder is gone', async () => {
+  test('a file is not restored if its folder no longer exists', async () => {
     const attempt = await play(system, (handle) => handle.remove('a/one'));
     await rm(join(root, 'a'), { recursive: true });
     await expectRefused(attempt, 'conflicted', ['constraint']);
   });
 
-  test('a file that somebody moved away with its folder is left where it is', async () => {
+  test('a file that was moved with its folder stays where it is', async () => {
     const attempt = await play(system, (handle) => handle.writeFile('a/one', 'bad'));
     const later = await play(system, (handle) => handle.move('a', 'z'));
     await expectRefused(attempt, 'conflicted', ['drift'], [attempt, later]);
   });
 
-  test('nothing is written through a link that somebody put in the place of a folder', async () => {
+  test('nothing is written through a link that replaced a folder', async () => {
     const attempt = await play(system, (handle) => handle.writeFile('a/one', 'bad'));
     await mkdir(join(parent, 'outside'));
     await writeFile(join(parent, 'outside/one'), 'bad');
@@ -68,7 +68,7 @@ describe('an inverse never does more than the attempt did', () => {
     expect(await target.probe([{ resource: 'filesystem://notes/a/one', part: 'exists' }])).toMatchObject([{ kind: 'unreadable' }]);
   });
 
-  test('a mode that changed later is another part: the content comes back, the mode stays', async () => {
+  test('a mode that changed later is another part: the content is restored, the mode stays', async () => {
     const attempt = await play(system, (handle) => handle.writeFile('a/one', 'bad'));
     await play(system, (handle) => handle.chmod('a/one', 0o600));
     const { results } = await undo(target, [attempt]);
@@ -76,7 +76,7 @@ describe('an inverse never does more than the attempt did', () => {
     expect((await snapshotOf(root))['a/one']).toBe(`file 600 ${Buffer.from('one').toString('base64')}`);
   });
 
-  test('an effect of which a part was cut out does not remove what it does not mention', async () => {
+  test('an effect with a missing part does not remove that part', async () => {
     const attempt = await play(system, (handle) => handle.writeFile('new', 'x'));
     const cut = attempt.effects.map((effect) => ({
       ...effect,
@@ -85,7 +85,7 @@ describe('an inverse never does more than the attempt did', () => {
     await expectRefused({ ...attempt, effects: cut }, 'irreversible', ['image_missing']);
   });
 
-  test("another attempt's effects are not undone in this one's name", async () => {
+  test("another attempt's effects are not undone under this attempt", async () => {
     const good = await play(system, (handle) => handle.writeFile('a/one', 'good'));
     const bad = await play(system, (handle) => handle.writeFile('bad', 'bad'));
     await expectRefused({ ref: bad.ref, effects: good.effects }, 'irreversible', ['image_missing']);
@@ -93,7 +93,7 @@ describe('an inverse never does more than the attempt did', () => {
 });
 
 describe('an inverse needs its images and its store', () => {
-  test('a lost or damaged image is said to be', async () => {
+  test('a lost or damaged image is reported', async () => {
     const attempt = await play(system, (handle) => handle.remove('a/one'));
     const images = join(parent, '.recant-images-notes/images');
     const [folder = ''] = await readdir(images);
@@ -104,14 +104,14 @@ describe('an inverse needs its images and its store', () => {
     await expectRefused(attempt, 'expired', ['image_missing']);
   });
 
-  test('a new store knows nothing of what an old one recorded', async () => {
+  test('a new store has no effects of an old one', async () => {
     const attempt = await play(system, (handle) => handle.remove('a/one'));
     await target.close();
     target = await filesystemConnector.open({ name: 'notes', connector: 'filesystem', options: { root, store: join(parent, 'other') } });
     await expectRefused(attempt, 'irreversible', ['image_missing', 'image_missing', 'image_missing'].slice(0, 1));
   });
 
-  test('a store that others can write is not used', async () => {
+  test('a store that others can write is refused', async () => {
     await play(system, (handle) => handle.remove('a/one'));
     await chmod(join(parent, '.recant-images-notes'), 0o777);
     await expect(filesystemConnector.open({ name: 'notes', connector: 'filesystem', options: { root } })).rejects.toMatchObject({
@@ -120,11 +120,11 @@ describe('an inverse needs its images and its store', () => {
   });
 });
 
-describe('a target is opened only as what it is', () => {
+describe('a target is opened only with a matching registration', () => {
   const open = (options: Record<string, unknown>, name = 'notes', connector = 'filesystem') =>
     filesystemConnector.open({ name, connector, options });
 
-  test('with options that mean something', async () => {
+  test('with valid options', async () => {
     for (const options of [
       {},
       { root: 7 },
@@ -142,7 +142,7 @@ describe('a target is opened only as what it is', () => {
     await expect(open({ root: join(root, 'nothing') })).rejects.toMatchObject({ code: 'unreachable' });
   });
 
-  test('under the name that its store belongs to, and on the root it was made for', async () => {
+  test('under the name and on the root of its store', async () => {
     const identity = await target.identity();
     const again = await open({ root });
     expect(await again.identity()).toBe(identity);

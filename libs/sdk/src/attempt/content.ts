@@ -26,7 +26,7 @@ export interface EncodedContent {
 export function copyContent(value: unknown, what: 'Arguments' | 'Results' = 'Arguments'): JsonObject {
   const copied = copyJson(value);
   if (typeof copied !== 'object' || copied === null || Array.isArray(copied)) {
-    throw new RecantError('arguments_invalid', `${what} must be one JSON object with a name for each value.`);
+    throw new RecantError('arguments_invalid', `${what} must be an object with named values, not a list or a single value.`);
   }
   canonicalBytes(copied as JsonObject, what);
   return copied as JsonObject;

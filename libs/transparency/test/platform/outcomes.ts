@@ -45,7 +45,7 @@ function edgeOutcome({ key, sig, msg }: { key: string; sig: string; msg: string 
   return outcome(() => verifierKey('edge', 1, fromHex(key)).verify?.(msg, fromHex(sig)));
 }
 
-/** What every vector comes to, by name: the same on every platform. */
+/** Result of every vector, by name: the same on every platform. */
 export async function outcomes(): Promise<Record<string, string>> {
   const results: Record<string, string> = {};
   const record = (name: string, act: () => unknown) => {
@@ -90,7 +90,7 @@ export async function outcomes(): Promise<Record<string, string>> {
     record(`consistency/${probe}`, () => verifyConsistency(before, after, path.map(fromBase64)));
   }
   for (const edge of edges.vectors) results[`C2SP/CCTV ed25519 ${edge.number}`] = edgeOutcome(edge);
-  // About every other of them is no point of the curve.
+  // About half of them are not points of the curve.
   for (let fill = 3; fill < 20; fill += 1) {
     const edge = { key: hexOf(new Uint8Array(32).fill(fill)), sig: hexOf(new Uint8Array(64).fill(9)), msg: 'x' };
     results[`a key of bytes ${fill}`] = edgeOutcome(edge);
@@ -99,7 +99,7 @@ export async function outcomes(): Promise<Record<string, string>> {
   return results;
 }
 
-/** What is made here, byte for byte. */
+/** Encoded results, byte for byte. */
 async function ownOutcomes(results: Record<string, string>): Promise<void> {
   const leaves = Array.from({ length: 300 }, (_, at) => leafHash(bytes(`leaf ${at}`)));
   const signer = cosigner('witness.example/w1', new Uint8Array(32).fill(5), 1_800_000_000n);

@@ -5,7 +5,7 @@ import type { ActionInput, Recant } from '@recant/sdk';
 import type { Planted } from './corpus.ts';
 
 /** The recorder and systems of an agent. */
-export interface Hands {
+export interface AgentTools {
   readonly agent: string;
   readonly recant: Recant;
   readonly shop: ReturnType<typeof postgresSystem>;
@@ -20,14 +20,14 @@ interface Case extends Planted {
   /** Members that contain the value, next to others. */
   readonly members: Readonly<Record<string, unknown>>;
 }
-type Deed = (hands: Hands, planted: Case) => Promise<unknown>;
+type AgentAction = (tools: AgentTools, planted: Case) => Promise<unknown>;
 
 /** Over the inline limit of an event, so it is stored as a part. */
 const LONG = 'All work and no play makes a dull log. '.repeat(600);
 const FILE_NAME_BYTES_MAX = 180;
 
 /** What agents do with confidential values, by the way in which each could get into a record. */
-const DEEDS: Readonly<Record<string, Deed>> = {
+const ACTIONS: Readonly<Record<string, AgentAction>> = {
   arguments: ({ recant }, { members }) => recant.action({ tool: 'note', arguments: { list: [{ members }] } }, () => {}),
   'arguments as json in a text': ({ recant }, { members }) =>
     recant.action({ tool: 'post', arguments: { body: JSON.stringify(members) } }, () => {}),
@@ -47,26 +47,26 @@ const DEEDS: Readonly<Record<string, Deed>> = {
     const sql = `UPDATE customer SET ${name} = '${String(value).replaceAll("'", "''")}' WHERE id = 7`;
     return recant.action({ tool: 'query', arguments: { sql } }, () => {});
   },
-  'rows of a database': (hands, { index, shown }) =>
-    onShop(hands, { tool: 'remember' }, async (tx) => {
+  'rows of a database': (tools, { index, shown }) =>
+    onShop(tools, { tool: 'remember' }, async (tx) => {
       await tx.query('INSERT INTO note VALUES ($1, $2)', [index, shown]);
       await tx.query(`UPDATE note SET body = body || ' again' WHERE id = $1`, [index]);
     }),
-  'rows that cannot be restored': (hands, { shown }) =>
-    onShop(hands, { tool: 'seal' }, (tx) => tx.query('INSERT INTO sealed (body) VALUES ($1)', [shown])),
-  'key of a row': (hands, { text }) =>
-    text === undefined ? done : onShop(hands, { tool: 'file' }, (tx) => tx.query('INSERT INTO filed VALUES ($1, $2)', [hands.agent, text])),
-  'error of a database': (hands, { text }) =>
-    text === undefined ? done : onShop(hands, { tool: 'file' }, (tx) => tx.query('INSERT INTO filed VALUES ($1, $2)', [hands.agent, text])),
-  'message of a database': (hands, { shown }) => onShop(hands, { tool: 'count' }, (tx) => tx.query('SELECT $1::text::integer', [shown])),
-  path: (hands, planted) => {
-    const path = pathOf(hands, planted);
-    return path === undefined ? done : onFiles(hands, { tool: 'write_file' }, path);
+  'rows that cannot be restored': (tools, { shown }) =>
+    onShop(tools, { tool: 'seal' }, (tx) => tx.query('INSERT INTO sealed (body) VALUES ($1)', [shown])),
+  'key of a row': (tools, { text }) =>
+    text === undefined ? done : onShop(tools, { tool: 'file' }, (tx) => tx.query('INSERT INTO filed VALUES ($1, $2)', [tools.agent, text])),
+  'error of a database': (tools, { text }) =>
+    text === undefined ? done : onShop(tools, { tool: 'file' }, (tx) => tx.query('INSERT INTO filed VALUES ($1, $2)', [tools.agent, text])),
+  'message of a database': (tools, { shown }) => onShop(tools, { tool: 'count' }, (tx) => tx.query('SELECT $1::text::integer', [shown])),
+  path: (tools, planted) => {
+    const path = pathOf(tools, planted);
+    return path === undefined ? done : onFiles(tools, { tool: 'write_file' }, path);
   },
-  'declared resource': (hands, planted) => {
-    const path = pathOf(hands, planted);
+  'declared resource': (tools, planted) => {
+    const path = pathOf(tools, planted);
     if (path === undefined) return done;
-    return onFiles(hands, { tool: 'write_file', resources: [`filesystem://${hands.files.name}/${percentEncode(path)}`] }, path);
+    return onFiles(tools, { tool: 'write_file', resources: [`filesystem://${tools.files.name}/${percentEncode(path)}`] }, path);
   },
   'declared address': ({ recant }, { shown }) =>
     recant.action({ tool: 'get', resources: [`https://host/${shown}`], reversibility: 'read' }, () => {}),
@@ -80,11 +80,11 @@ const DEEDS: Readonly<Record<string, Deed>> = {
 };
 const done = Promise.resolve();
 
-export const WAYS: readonly string[] = Object.keys(DEEDS);
+export const WAYS: readonly string[] = Object.keys(ACTIONS);
 
 /** Uses one value in the given ways. @param failed called with the error that the agent sees */
 export async function doAll(
-  hands: Hands,
+  tools: AgentTools,
   planted: Planted,
   index: number,
   ways: readonly string[],
@@ -93,14 +93,14 @@ export async function doAll(
   const { key, text, value } = planted;
   const members = { ...(text === undefined ? {} : { text }), ...(key === undefined ? {} : { [key]: value }) };
   const all = { ...planted, index, members, shown: text ?? `${key} = '${value}'` };
-  for (const way of ways) await DEEDS[way]?.(hands, all).catch(failed);
+  for (const way of ways) await ACTIONS[way]?.(tools, all).catch(failed);
 }
 
-function onShop({ recant, shop }: Hands, input: ActionInput, work: (tx: PostgresClient) => Promise<unknown>): Promise<unknown> {
+function onShop({ recant, shop }: AgentTools, input: ActionInput, work: (tx: PostgresClient) => Promise<unknown>): Promise<unknown> {
   return recant.action({ systems: [shop.name], ...input }, (context) => context.on(shop).transaction(work));
 }
 
-async function onFiles({ agent, recant, files }: Hands, input: ActionInput, path: string): Promise<void> {
+async function onFiles({ agent, recant, files }: AgentTools, input: ActionInput, path: string): Promise<void> {
   await recant.action({ systems: [files.name], ...input }, async (context) => {
     await context.on(files).mkdir(agent, { recursive: true });
     await context.on(files).writeFile(path, 'x');
@@ -109,7 +109,7 @@ async function onFiles({ agent, recant, files }: Hands, input: ActionInput, path
 }
 
 /** A file name in which the value is recognisable. */
-function pathOf({ agent }: Hands, { text, value, shaped }: Case): string | undefined {
+function pathOf({ agent }: AgentTools, { text, value, shaped }: Case): string | undefined {
   const name = [text, ...(shaped ? [`of ${value}`] : [])].find(
     (name) => name !== undefined && !/[/\n]/.test(name) && Buffer.byteLength(name) <= FILE_NAME_BYTES_MAX,
   );
