@@ -9,6 +9,7 @@ import {
   RUN_STATES,
   STEP_OUTCOMES,
   STEP_STATES,
+  SYSTEM_NAME,
   UNVERIFIED_REASONS,
   VERDICTS,
 } from '@recant/events';
@@ -22,7 +23,7 @@ const names = z.array(name).min(1).max(1_000).optional();
 const instant = z.string().meta({ description: 'ISO 8601 in UTC with milliseconds.', example: '2026-03-01T14:00:00.000Z' });
 const systemName = z
   .string()
-  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'expected 1 to 64 letters, digits, ".", "_" or "-", starting with a letter or digit')
+  .regex(SYSTEM_NAME, 'expected 1 to 64 letters, digits, ".", "_" or "-", starting with a letter or digit')
   .meta({ description: 'Authority of the resource URIs of this system.' });
 
 export const SystemInput = z

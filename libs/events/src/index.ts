@@ -21,6 +21,7 @@ export {
   percentEncode,
   type Resource,
   resourceMatches,
+  SYSTEM_NAME,
 } from './resource.ts';
 export {
   DATA_KEY_BYTES,

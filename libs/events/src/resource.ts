@@ -9,7 +9,8 @@ export interface Resource {
 }
 
 const CONNECTOR = /^[a-z][a-z0-9-]{0,31}$/;
-const SYSTEM = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
+/** Name of a system: the authority of its resources. */
+export const SYSTEM_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 /** RFC 3986 pchar and `/`, without `*`, which patterns use. ASCII only, so bytes equal characters. */
 const RESOURCE = /^([a-z][a-z0-9-]{0,31}):\/\/([A-Za-z0-9][A-Za-z0-9._-]{0,63})\/((?:[A-Za-z0-9._~!$&'()+,;=:@/-]|%[0-9A-F]{2})*)$/;
 /** Encodings of characters that need none: a resource has exactly one encoding. The dot is missing here, because segments of dots are encoded. */
@@ -21,7 +22,7 @@ export function isConnectorName(text: string): boolean {
 }
 
 export function isSystemName(text: string): boolean {
-  return SYSTEM.test(text);
+  return SYSTEM_NAME.test(text);
 }
 
 export function parseResource(text: string): Resource | undefined {

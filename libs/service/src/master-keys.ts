@@ -16,6 +16,7 @@ export const MASTER_KEY_ENV = {
 /** Makes RECANT_MASTER_KEY_FILE required unless RECANT_MASTER_KEY is set, so that a missing key is reported with all other problems. */
 export function requireMasterKey<S extends z.ZodRawShape & typeof MASTER_KEY_ENV>(schema: z.ZodObject<S>, env: Env): z.ZodObject<S> {
   const named = { RECANT_MASTER_KEY_FILE: true } as const;
+  // zod cannot infer the shape of a generic object after `required`; only one member changes, to a narrower type.
   return env.RECANT_MASTER_KEY ? schema : (schema.required(named as never) as unknown as z.ZodObject<S>);
 }
 

@@ -70,6 +70,7 @@ export function handle<R extends RouteDescriptor, const A extends AnswerOf<R>>(
   descriptor: R,
   handler: (request: RequestOf<R>) => Promise<A>,
 ): BoundRoute {
+  // `serve` parses each request by this same descriptor, so the handler only gets what its own type declares.
   return { descriptor, handler: handler as unknown as BoundRoute['handler'] };
 }
 

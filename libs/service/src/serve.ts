@@ -36,6 +36,7 @@ export async function serve(route: BoundRoute, request: Request, response: Respo
   try {
     const abort = new AbortController();
     response.once('close', () => abort.abort());
+    // The parts have the types of this route's descriptor, which BoundRoute does not carry.
     const parsed = {
       params: parsePath(descriptor.params, request.params),
       query: parseQuery(descriptor.query, searchOf(request.originalUrl)),

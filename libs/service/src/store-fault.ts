@@ -22,7 +22,7 @@ export function faultOfStore(error: unknown): ApiFault | undefined {
       ...(action === undefined ? {} : { action }),
     });
   }
-  if (codes[0] === 'key_ended' && error instanceof Error) return new KeyRefusal(error.message);
+  if (codes[0] === 'key_inactive' && error instanceof Error) return new KeyRefusal(error.message);
   if (codes[0] === 'cursor_invalid' && error instanceof Error) return new ApiFault('cursor_invalid', error.message, { cause: error });
   if (codes.some((code) => UNAVAILABLE.test(code)))
     return new ApiFault('store_unavailable', 'PostgreSQL is unreachable or overloaded.', { cause: error });

@@ -11,7 +11,7 @@ export type StoreErrorCode =
   | 'cursor_invalid'
   | 'seal_broken'
   | 'shards_changed'
-  | 'key_ended';
+  | 'key_inactive';
 
 /** The store's error class. The message is one line: what is wrong, and what to do. */
 export class StoreError extends Error {

@@ -60,7 +60,7 @@ export interface Store {
   readonly publishing: PublishStore;
   readonly heads: HeadStore;
   readonly published: Published;
-  /** @returns index of the statement's entry. @throws StoreError `already_exists` if the log's epoch differs from `opening.from`; `key_ended` */
+  /** @returns index of the statement's entry. @throws StoreError `already_exists` if the log's epoch differs from `opening.from`; `key_inactive` */
   openEpoch(log: LogKey, opening: EpochOpening): Promise<bigint>;
   /** Sets the guard: from now on nothing is appended to a log that `check` rejects. Called once. */
   guardLogs(check: (log: LogKey) => Promise<void>): void;

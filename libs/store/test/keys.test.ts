@@ -162,12 +162,12 @@ describe('a key that is rotated', () => {
     const key = await make();
     const rotate = (keyId: string) => fixture.store.credentials.rotate('acme', keyId, { overlapMs: HOUR_MS });
     const answers = await Promise.all(Array.from({ length: 5 }, () => rotate(key.keyId)));
-    expect(answers.map(({ kind }) => kind).sort()).toEqual(['over', 'over', 'over', 'over', 'rotated']);
-    expect(await rotate(key.keyId)).toEqual({ kind: 'over', why: 'rotated' });
+    expect(answers.map(({ kind }) => kind).sort()).toEqual(['inactive', 'inactive', 'inactive', 'inactive', 'rotated']);
+    expect(await rotate(key.keyId)).toEqual({ kind: 'inactive', why: 'rotated' });
     const revoked = await make();
     await fixture.store.credentials.revoke('acme', revoked.keyId);
-    expect(await rotate(revoked.keyId)).toEqual({ kind: 'over', why: 'revoked' });
-    expect(await rotate((await make({ expiresAtMs: NOW_MS })).keyId)).toEqual({ kind: 'over', why: 'expired' });
+    expect(await rotate(revoked.keyId)).toEqual({ kind: 'inactive', why: 'revoked' });
+    expect(await rotate((await make({ expiresAtMs: NOW_MS })).keyId)).toEqual({ kind: 'inactive', why: 'expired' });
     expect(await rotate((await make({ tenant: 'other' })).keyId)).toEqual({ kind: 'unknown' });
   });
 
@@ -195,7 +195,7 @@ describe('ownership of a key', () => {
     await fixture.store.credentials.revoke('acme', keyId);
     const opening = { from: 1, epoch: 2, shards: SHARDS, previous: undefined, previousNote: undefined, reason: 'restored', nowMs: NOW_MS };
     const log = { tenant: 'acme', shard: 0 };
-    await expect(fixture.store.openEpoch(log, { ...opening, keyId })).rejects.toMatchObject({ code: 'key_ended' });
+    await expect(fixture.store.openEpoch(log, { ...opening, keyId })).rejects.toMatchObject({ code: 'key_inactive' });
     expect(await fixture.store.openEpoch(log, { ...opening, keyId: 'person:ada' })).toBe(1n);
   });
 

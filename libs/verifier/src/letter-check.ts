@@ -40,17 +40,19 @@ export class LetterCheck {
   }
 
   #read(body: Uint8Array): DeadLetterDescription {
-    const value = parseBody(body);
-    if (!hasMembers(value, ['code', 'detail', 'digest', 'origin', 'size'])) throw this.#mismatch('the entry does not describe a message');
-    const letter = value as unknown as DeadLetterDescription;
-    const isWhole = Number.isSafeInteger(letter.size) && letter.size >= 0;
-    if (!isWhole || Buffer.compare(deadLetterBody(letter), body) !== 0) throw this.#mismatch('the entry does not describe a message');
+    const letter = parseBody(body);
+    if (!isDescription(letter) || Buffer.compare(deadLetterBody(letter), body) !== 0)
+      throw this.#mismatch('the entry does not describe a message');
     return letter;
   }
 
   #mismatch(detail: string): BrokenRule {
     return new BrokenRule('dead_letter_mismatch', detail, ...this.#place);
   }
+}
+
+function isDescription(value: unknown): value is DeadLetterDescription {
+  return hasMembers(value, ['code', 'detail', 'digest', 'origin', 'size']) && Number.isSafeInteger(value.size) && Number(value.size) >= 0;
 }
 
 function parseBody(body: Uint8Array): unknown {

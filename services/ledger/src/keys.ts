@@ -42,7 +42,7 @@ export function keyRoutes(credentials: Credentials, clock: () => number): readon
       const overlapMs = body.overlap === undefined ? OVERLAP_MS_DEFAULT : parseOverlap(body.overlap);
       const rotated = await credentials.rotate(caller.tenant, keyId, { overlapMs, ...expiry(body.expires, clock()) });
       if (rotated.kind === 'unknown') throw new ApiFault('key_unknown', `Unknown key ${keyId}.`);
-      if (rotated.kind === 'over')
+      if (rotated.kind === 'inactive')
         throw new ApiFault('key_inactive', `Key ${keyId} ${rotated.why === 'rotated' ? 'already has a successor' : `is ${rotated.why}`}.`);
       const old = { predecessor: keyId, predecessorEndsAt: isoOf(rotated.predecessorEndsAtMs) };
       return { status: 201, body: { ...createdBody(rotated.made), ...old }, act: { ...keyBindings(rotated.made), ...old } };

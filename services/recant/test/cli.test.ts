@@ -249,6 +249,17 @@ test('an expiring key is rotated: the list shows the state of both, and the old 
     });
 });
 
+test('with --json stdout is one JSON document, and empty if the command fails', async () => {
+  for (const command of ['actions list', 'systems', 'keys list', 'sources', 'acts', 'status', 'plan --window 1h --mode skip']) {
+    const { out } = await run(...command.split(' '), '--json');
+    expect(() => JSON.parse(out), command).not.toThrow();
+  }
+  for (const command of ['actions show nonsense', 'plan --agent nobody', 'status nonsense', 'keys revoke nonsense']) {
+    const { code, out, err } = await run(...command.split(' '), '--json');
+    expect({ command, code: code === 0, out, err: err === '' }).toEqual({ command, code: false, out: '', err: false });
+  }
+});
+
 test('every command has help with examples', async () => {
   for (const command of [
     [],

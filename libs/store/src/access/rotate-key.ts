@@ -14,7 +14,7 @@ export type Rotated =
   | { readonly kind: 'rotated'; readonly made: MadeCredential; readonly predecessorEndsAtMs: number }
   | { readonly kind: 'unknown' }
   /** The key has a successor or has ended. */
-  | { readonly kind: 'over'; readonly why: 'rotated' | KeyEnd };
+  | { readonly kind: 'inactive'; readonly why: 'rotated' | KeyEnd };
 
 /** The caller's transaction holds the key's exclusive lock, so the row cannot change before it commits. */
 export async function rotateKey(
@@ -28,7 +28,7 @@ export async function rotateKey(
   const row = await tx.credential.findUnique({ where, include: { successor: true } });
   if (row === null) return { kind: 'unknown' };
   const { state, credential, label, createdAtMs, expiresAtMs: endsAtMs } = summaryOf(row, nowMs);
-  if (state !== 'active') return { kind: 'over', why: state };
+  if (state !== 'active') return { kind: 'inactive', why: state };
   const expiresAt = expiresAtMs ?? (endsAtMs === undefined ? undefined : nowMs + endsAtMs - createdAtMs);
   const wanted = { ...credential, label, ...(expiresAt === undefined ? {} : { expiresAtMs: expiresAt }) };
   const made = await insertKey(tx, sealer, wanted, { nowMs, predecessor: key.keyId });

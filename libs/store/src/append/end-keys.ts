@@ -4,6 +4,7 @@ import { shareKeysStatement } from '../access/key-lock.ts';
 import { StoreError } from '../error.ts';
 import { type DeadItem, type EventItem, endedItem, type Item } from './item.ts';
 import { type LogHead, logKeyOf } from './lock-logs.ts';
+import { queryAll } from './query-all.ts';
 
 interface KeyUse {
   readonly tenant: string;
@@ -63,12 +64,12 @@ export function refuseEnded(
   });
 }
 
-/** The same check for an entry written by one request. @param by a key id, or a person's name, which contains a colon. @throws StoreError `key_ended` */
+/** The same check for an entry written by one request. @param by a key id, or a person's name, which contains a colon. @throws StoreError `key_inactive` */
 export async function requireKey(client: pg.ClientBase, tenant: string, by: string, atMs: number): Promise<void> {
   if (by.includes(':')) return;
-  const [, found] = (await client.query(keyStatements(client, [{ tenant, keyId: by }]).join(';'))) as unknown as readonly pg.QueryResult[];
+  const [, found] = await queryAll(client, keyStatements(client, [{ tenant, keyId: by }]));
   const ended = endedAt(timesOf(found as pg.QueryResult).get(nameOf({ tenant, keyId: by })), atMs);
-  if (ended !== undefined) throw new StoreError('key_ended', `Key ${by} is ${ended}: use another key.`);
+  if (ended !== undefined) throw new StoreError('key_inactive', `Key ${by} is ${ended}: use another key.`);
 }
 
 function timesOf({ rows }: pg.QueryResult): ReadonlyMap<string, KeyTimes> {

@@ -9,6 +9,7 @@ import { keyStatements, keysOf, refuseEnded } from './end-keys.ts';
 import type { Failpoints } from './failpoint.ts';
 import type { DeadItem, Item } from './item.ts';
 import { headsOf, type LogHead, type LogKey, lockStatement, logKeyOf } from './lock-logs.ts';
+import { queryAll } from './query-all.ts';
 import type { Repeats } from './repeats.ts';
 import { type Resolved, resolve } from './resolve.ts';
 import { type Place, Rows } from './rows.ts';
@@ -81,7 +82,7 @@ async function begin(
   const statements = ['BEGIN', lockStatement(client, logKeys(items))];
   if (keys.length > 0) statements.push(...keyStatements(client, keys));
   if (position !== undefined) statements.push(positionStatement(client, systemTenant, position));
-  const results = (await client.query(statements.join(';'))) as unknown as readonly pg.QueryResult[];
+  const results = await queryAll(client, statements);
   if (position !== undefined && results.at(-1)?.rowCount !== 1) throw await positionMoved(client, systemTenant, position);
   const [, locked, , found] = results as readonly [unknown, pg.QueryResult, unknown, pg.QueryResult];
   const heads = headsOf(locked);

@@ -74,6 +74,7 @@ let bindings: Promise<EngineBindings> | undefined;
 
 /** The package expects a bundler to link its JavaScript with its WebAssembly; this does so at run time. */
 async function loadBindings(): Promise<EngineBindings> {
+  // The package declares no types for this file.
   const loaded = (await import('@prisma/schema-engine-wasm/schema_engine_bg')) as unknown as EngineBindings;
   const wasm = await readFile(new URL('./schema_engine_bg.wasm', import.meta.resolve('@prisma/schema-engine-wasm')));
   const { instance } = await WebAssembly.instantiate(wasm, { './schema_engine_bg.js': loaded });

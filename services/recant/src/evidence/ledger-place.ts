@@ -24,7 +24,11 @@ export async function findLedger({ dir, tenant }: PlaceOptions, env: NodeJS.Proc
   const folder = resolve(folderOf(dir, env));
   const databaseUrl = env.DATABASE_URL || (await readIfPresent(join(folder, DATABASE_FILE)));
   if (databaseUrl === undefined) {
-    throw new CliError(EXIT.failed, 'No ledger found', 'Set DATABASE_URL, start `recant up` in this folder, or pass --dir.');
+    throw new CliError(
+      EXIT.failed,
+      'No ledger found',
+      'Set DATABASE_URL, start `recant up` here or in a parent folder of this repository, or pass --dir.',
+    );
   }
   const keyFile = env.RECANT_SIGNING_KEY_FILE || join(folder, 'signing.key');
   const text = await readIfPresent(keyFile);

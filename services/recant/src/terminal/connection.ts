@@ -1,5 +1,6 @@
+import { existsSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { CliError, EXIT } from './exit.ts';
 
 /** Data folder of `recant up` unless `--dir` or RECANT_DIR name another. */
@@ -7,7 +8,8 @@ export const DIR_DEFAULT = '.recant';
 /** In the data folder: address of the service and the operator's key, for commands in the same directory. */
 export const CREDENTIALS_FILE = 'cli.json';
 
-const START = 'Start a service with `recant up` in this folder, or set RECANT_URL and RECANT_API_KEY.';
+const START =
+  'Start a service with `recant up` here or in a parent folder of this repository, name its folder with --dir, or set RECANT_URL and RECANT_API_KEY.';
 
 export interface ConnectionOptions {
   readonly url?: string;
@@ -45,9 +47,31 @@ export async function findConnection(options: ConnectionOptions, env: NodeJS.Pro
   return { url, apiKey: saved.apiKey, credential: { source: saved.path } };
 }
 
-/** An empty variable counts as unset, as it does for services. */
-export function folderOf(dir: string | undefined, env: NodeJS.ProcessEnv): string {
-  return dir ?? (env.RECANT_DIR || DIR_DEFAULT);
+/**
+ * The data folder of a running service: `--dir`, RECANT_DIR (empty counts as unset), or the nearest `.recant` from `cwd` up to the root of the git
+ * repository or npm workspace. Outside of both only `cwd` is searched, so that a folder of another user is never used.
+ */
+export function folderOf(dir: string | undefined, env: NodeJS.ProcessEnv, cwd = process.cwd()): string {
+  return dir ?? (env.RECANT_DIR || (nearestFolder(cwd) ?? join(cwd, DIR_DEFAULT)));
+}
+
+function nearestFolder(cwd: string): string | undefined {
+  let nearest: string | undefined;
+  for (let at = resolve(cwd); ; at = dirname(at)) {
+    const folder = join(at, DIR_DEFAULT);
+    if (nearest === undefined && existsSync(folder)) nearest = folder;
+    if (isRoot(at)) return nearest;
+    if (at === dirname(at)) return undefined;
+  }
+}
+
+function isRoot(path: string): boolean {
+  if (existsSync(join(path, '.git'))) return true;
+  try {
+    return 'workspaces' in (JSON.parse(readFileSync(join(path, 'package.json'), 'utf8')) as object);
+  } catch {
+    return false;
+  }
 }
 
 /** The address of the service alone, for commands that authenticate in another way. */

@@ -45,5 +45,5 @@ export function withJson(command: Command): Command {
 }
 
 export function withFolder(command: Command): Command {
-  return command.option('--dir <folder>', 'data folder of `recant up` (RECANT_DIR; default .recant)');
+  return command.option('--dir <folder>', 'data folder of `recant up` (RECANT_DIR; default: the nearest .recant in this repository)');
 }

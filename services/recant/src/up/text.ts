@@ -18,7 +18,7 @@ export function secretsText({ operatorKey, agentKey, password }: CreatedSecrets)
   const lines = [
     ...(operatorKey === undefined
       ? []
-      : [`  operator  ${operatorKey}`, '            (saved in the folder; commands in this directory use it)']),
+      : [`  operator  ${operatorKey}`, '            (saved in the folder; commands here and in subfolders use it)']),
     ...(agentKey === undefined ? [] : [`  agents    ${agentKey}`, '            (RECANT_API_KEY for the SDK; any agent name)']),
     ...(password === undefined ? [] : [`  password  ${password}`, '            (of the person `operator`; `recant password` resets it)']),
   ];

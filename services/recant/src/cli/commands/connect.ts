@@ -26,7 +26,7 @@ type FilesystemOptions = CommonOptions & { root: string; store?: string };
 export function addConnect(program: Command, world: World): void {
   const connect = program.command('connect').description('register a system that rollbacks may write to');
   withConnection(connect.command('postgres').description('register a PostgreSQL database').argument('<name>', NAME))
-    .requiredOption('--database <url>', 'address of the database, as its owner')
+    .requiredOption('--database <url>', 'address of the database, with the login of its owner')
     .option('--table <schema.table>', 'capture only this table; repeatable (default: all)', several)
     .option('--agent-role <role>', 'login of agents, or LOGIN=SOURCE-PREFIX; repeatable', several)
     .option(
