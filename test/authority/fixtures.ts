@@ -56,7 +56,7 @@ const EVENTS: Readonly<Record<string, Fixture>> = {
     },
     shows: () => '"destroyed":1',
   },
-  getStanding: { ask: ({ source }) => ({ query: { source, id: eventId.opened() } }), shows: () => '"index":' },
+  getDurability: { ask: ({ source }) => ({ query: { source, id: eventId.opened() } }), shows: () => '"index":' },
   listAttempts: { ask: () => ({}), shows: ({ action }) => action },
   showAction: { ask: ({ action }) => ({ params: { action } }), shows: ({ action }) => action },
   listActs: { ask: ({ adminKeyId }) => ({ query: { by: adminKeyId } }), shows: ({ adminKeyId }) => adminKeyId },

@@ -19,7 +19,7 @@ const VALUES: Readonly<Record<string, string>> = {
     keyId: 'abcd',
   },
 };
-const QUERIES: Readonly<Record<string, string>> = { getStanding: '?source=recant://bot/one&id=opened' };
+const QUERIES: Readonly<Record<string, string>> = { getDurability: '?source=recant://bot/one&id=opened' };
 let stage: Stage;
 let bearer: string;
 beforeAll(async () => {

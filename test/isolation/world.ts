@@ -93,7 +93,7 @@ const QUERIES: Readonly<Record<string, readonly string[]>> = {
   listSources: ['', '?limit=1&totals=true', '?gaps=true'],
   listDeadLetters: ['', '?limit=1'],
   listActs: ['', '?limit=1'],
-  getStanding: [`?source=recant://bot/one&id=${ACTIONS[0]}.1.intended`, `?source=recant://bot/${CANARY}&id=opened`],
+  getDurability: [`?source=recant://bot/one&id=${ACTIONS[0]}.1.intended`, `?source=recant://bot/${CANARY}&id=opened`],
 };
 
 async function readAll({ url }: RunningLedger, bearer: string): Promise<World['answers']> {

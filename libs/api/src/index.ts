@@ -1,5 +1,6 @@
 export * from './acts.ts';
 export * from './attempts.ts';
+export * from './durability.ts';
 export { ERROR_CODES, type ErrorCode, isErrorCode } from './error-codes.ts';
 export type { ErrorDescription, RetryClass } from './error-description.ts';
 export * from './events.ts';
@@ -25,7 +26,6 @@ export {
 export * from './sealing.ts';
 export { getHealth, getHealthDetails, getOpenApi, HealthBody, HealthDetails, SERVICE_ROUTES } from './service.ts';
 export * from './sources.ts';
-export * from './standing.ts';
 export * from './tlog.ts';
 export { explainTls, type TlsSettings } from './tls-failure.ts';
 export { parseDurationMs, parseInstant, parseWindow, type Window, type WindowText } from './window.ts';

@@ -1,11 +1,11 @@
 import { listActs } from './acts.ts';
 import { listAttempts, showAction } from './attempts.ts';
+import { getDurability } from './durability.ts';
 import { putPart, submitEvents } from './events.ts';
 import { createKey, listKeys, revokeKey, rotateKey } from './keys.ts';
 import { listDeadLetters, listLogs } from './logs.ts';
 import { createDataKey, eraseSubject, getPart, unsealPart } from './sealing.ts';
 import { listSources } from './sources.ts';
-import { getStanding } from './standing.ts';
 import { getCheckpoint, getHead, getReceipt, getTile, getVkeys, openEpoch } from './tlog.ts';
 
 /** Every route of the ledger service. */
@@ -16,7 +16,7 @@ export const LEDGER_ROUTES = [
   unsealPart,
   createDataKey,
   eraseSubject,
-  getStanding,
+  getDurability,
   listAttempts,
   showAction,
   listActs,

@@ -48,7 +48,7 @@ export interface FaultOptions {
   readonly retryAfterSeconds?: number;
   readonly cause?: unknown;
   /** Entry of the refusal, if it was recorded. */
-  readonly kept?: { readonly shard: number; readonly index: number };
+  readonly entry?: { readonly shard: number; readonly index: number };
 }
 
 /** Thrown by a handler to respond with a problem document. `retryAfterSeconds` becomes the Retry-After header. */
@@ -56,7 +56,7 @@ export class ApiFault extends Error {
   readonly code: ErrorCode;
   readonly action: string | undefined;
   readonly retryAfterSeconds: number | undefined;
-  readonly kept: FaultOptions['kept'];
+  readonly entry: FaultOptions['entry'];
 
   constructor(code: ErrorCode, detail: string, options: FaultOptions = {}) {
     super(detail, options.cause === undefined ? undefined : { cause: options.cause });
@@ -64,10 +64,10 @@ export class ApiFault extends Error {
     this.code = code;
     this.action = options.action;
     this.retryAfterSeconds = options.retryAfterSeconds;
-    this.kept = options.kept;
+    this.entry = options.entry;
   }
 
   problem(): Problem {
-    return { ...problemOf(this.code, this.message, this.action), ...this.kept };
+    return { ...problemOf(this.code, this.message, this.action), ...this.entry };
   }
 }

@@ -11,15 +11,16 @@ import {
   createDataKey,
   createKey,
   type DeadLetterBody,
+  type DurabilityBody,
   type ErasedSubject,
   EVENT_MEDIA_TYPE,
   eraseSubject,
   getCheckpoint,
+  getDurability,
   getHealth,
   getHealthDetails,
   getPart,
   getReceipt,
-  getStanding,
   getVkeys,
   type HealthBody,
   type HealthDetails,
@@ -44,7 +45,6 @@ import {
   revokeKey,
   rotateKey,
   type SourcePage,
-  type StandingBody,
   showAction,
   submitEvents,
   type UnsealedPart,
@@ -97,7 +97,7 @@ export interface LedgerClient {
   /** Destroys all data keys of a subject irreversibly. */
   eraseSubject(subject: string): Promise<ErasedSubject>;
   /** Durability of an event of a source. */
-  standing(source: string, id: string): Promise<StandingBody>;
+  durability(source: string, id: string): Promise<DurabilityBody>;
   attempts(filter: AttemptFilter, page?: PageRequest): Promise<AttemptPage>;
   action(action: string): Promise<ActionBody>;
   /** Acts of Recant and its operators, newest first. */
@@ -137,7 +137,7 @@ export function ledgerClient(transport: Transport): LedgerClient {
     unsealPart: (digest) => call(unsealPart, { params: { digest } }),
     createDataKey: (subject) => call(createDataKey, { json: { subject } }),
     eraseSubject: (subject) => call(eraseSubject, { params: { subject } }),
-    standing: (source, id) => call(getStanding, { query: { source, id } }),
+    durability: (source, id) => call(getDurability, { query: { source, id } }),
     attempts: (filter, page) => call(listAttempts, { query: { ...filter, ...page } }),
     action: (action) => call(showAction, { params: { action } }),
     acts: (filter, page) => call(listActs, { query: { ...filter, ...page } }),

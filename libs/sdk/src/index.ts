@@ -8,5 +8,5 @@ export type { RecantOptions } from './options.ts';
 export { createRecant, type Recant } from './recant.ts';
 export type { MakeDataKey, SealingKey, SealingOptions } from './sealing/sealer.ts';
 export type { TraceContext } from './trace.ts';
-export { KeyRefused, type Outgoing, type SendResult, SourceBehind, type Standing, type Transport, TransportError } from './transport.ts';
+export { type Durability, KeyRefused, type Outgoing, type SendResult, SourceBehind, type Transport, TransportError } from './transport.ts';
 export type { Tool, WrapOptions, Wrapped } from './wrap.ts';

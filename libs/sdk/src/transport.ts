@@ -15,7 +15,7 @@ export type SendResult =
   | { readonly kind: 'refused'; readonly code: string; readonly detail: string };
 
 /** The ledger's answer about an acknowledged event. */
-export interface Standing {
+export interface Durability {
   /** The log's epoch: it increases when an operator declares that an older copy was restored. */
   readonly epoch: number;
   /** Whether a checkpoint that includes the event exists outside the ledger. */
@@ -33,7 +33,7 @@ export interface Transport {
    */
   send(items: readonly Outgoing[], signal: AbortSignal, after?: string): Promise<readonly SendResult[]>;
   /** Asks about an acknowledged event. If absent, acknowledged events are not buffered for resending. */
-  standing?(source: string, id: string, signal: AbortSignal): Promise<Standing>;
+  durability?(source: string, id: string, signal: AbortSignal): Promise<Durability>;
   /** Gets a new data key for sealing. If absent, values that a rule would seal are masked. */
   readonly dataKey?: MakeDataKey;
   close(): Promise<void>;

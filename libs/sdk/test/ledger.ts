@@ -17,8 +17,8 @@ export interface FakeLedger {
   readonly traceparents: (string | undefined)[];
   mode: Mode;
   /** Epoch of the log, and the number of its covered events. */
-  standing: { epoch: number; covered: number };
-  /** Number of `GET /v1/standing` requests. */
+  durability: { epoch: number; covered: number };
+  /** Number of `GET /v1/durability` requests. */
   asked: number;
   /** Restores an older copy: only the first `events` events, and no parts. */
   restore(events: number): void;
@@ -50,7 +50,7 @@ export async function startLedger(): Promise<FakeLedger> {
     violations: [],
     traceparents: [],
     mode: { kind: 'up' },
-    standing: { epoch: 1, covered: 0 },
+    durability: { epoch: 1, covered: 0 },
     asked: 0,
     restore(events) {
       for (const { source, id } of ledger.events.splice(events)) taken.delete(`${source} ${id}`);
@@ -99,7 +99,7 @@ export async function startLedger(): Promise<FakeLedger> {
     if (request.method === 'GET') {
       const { searchParams } = new URL(request.url as string, 'http://ledger');
       const index = taken.get(`${searchParams.get('source')} ${searchParams.get('id')}`)?.index;
-      const { epoch, covered } = ledger.standing;
+      const { epoch, covered } = ledger.durability;
       return [
         200,
         { shard: 0, epoch, start: 0, ...(index === undefined ? {} : { index }), covered: index !== undefined && index < covered },

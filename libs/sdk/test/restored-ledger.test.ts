@@ -98,7 +98,7 @@ test('bytes are bounded too, including parts', async () => {
 
 test('covered events are dropped without a report, and sent again while buffered', async () => {
   const recant = await opened({ leaseMs: 30, resendEventsMax: 200 });
-  ledger.standing.covered = Number.MAX_SAFE_INTEGER;
+  ledger.durability.covered = Number.MAX_SAFE_INTEGER;
   for (let n = 0; n < 6; n += 1) {
     await act(recant, 20);
     // The next question but one is about an event newer than all of these; the one after that is sent when it was answered.
@@ -148,7 +148,7 @@ test('acknowledged events that the restored ledger refuses are reported once, wi
 
 test('a transport without log_behind_source sends the whole buffer again after an epoch was opened', async () => {
   const sent: string[] = [];
-  const standing = { epoch: 1, covered: false };
+  const durability = { epoch: 1, covered: false };
   let asked = 0;
   const recant = await opened({
     leaseMs: 30,
@@ -157,16 +157,16 @@ test('a transport without log_behind_source sends the whole buffer again after a
         sent.push(...items.map(({ bytes }) => JSON.parse(Buffer.from(bytes).toString()).id as string));
         return items.map(() => ({ kind: 'acknowledged' }) as const);
       },
-      standing: async () => {
+      durability: async () => {
         asked += 1;
-        return { ...standing };
+        return { ...durability };
       },
       close: async () => {},
     },
   });
   await waitUntil(() => asked > 0);
   await act(recant, 1);
-  standing.epoch = 2;
+  durability.epoch = 2;
   await waitUntil(() => sent.filter((id) => id === 'opened').length === 2);
   await recant.close();
   const again = sent.lastIndexOf('opened');
@@ -175,7 +175,7 @@ test('a transport without log_behind_source sends the whole buffer again after a
   expect([ledger.events, problems]).toEqual([[], []]);
 });
 
-test('a transport without standing buffers nothing and reports nothing', async () => {
+test('a transport without durability buffers nothing and reports nothing', async () => {
   const recant = await opened({
     resendEventsMax: 1,
     transport: { send: async (items) => items.map(() => ({ kind: 'acknowledged' }) as const), close: async () => {} },

@@ -61,6 +61,6 @@ function checkKey(receipt: Receipt): void {
 
 /** Maps a refusal to an API error; `satisfies` checks that each refusal code is an API code. */
 function faultOf({ refusal, shard, index }: Extract<Receipt, { kind: 'refused' }>): ApiFault {
-  const kept = shard === undefined ? {} : { kept: { shard, index: Number(index) } };
-  return new ApiFault(refusal.code satisfies ErrorCode, refusal.detail, kept);
+  const entry = shard === undefined ? {} : { entry: { shard, index: Number(index) } };
+  return new ApiFault(refusal.code satisfies ErrorCode, refusal.detail, entry);
 }

@@ -1,12 +1,12 @@
 import { type Anchor, createAnchorWatch, createLogGuard, type Witness } from '@recant/ledger';
 import type { BoundRoute, HealthCheck, Logger } from '@recant/service';
 import type { PlaceNames, Store } from '@recant/store';
+import { durabilityRoutes } from './durability.ts';
 import { epochRoutes } from './epochs.ts';
 import { evidenceRoutes } from './evidence.ts';
 import { createHeadLoop } from './heads.ts';
 import { createPublisher, type PublisherTiming } from './publisher.ts';
 import type { SigningKeys } from './signing-keys.ts';
-import { standingRoutes } from './standing.ts';
 
 export interface EvidenceOptions {
   readonly keys?: SigningKeys | undefined;
@@ -60,7 +60,7 @@ export function wireEvidence(deps: EvidenceDeps): WiredEvidence {
     routes: [
       ...evidenceRoutes({ published: store.published, keys }),
       ...epochRoutes({ store, keys, anchors, watch, guard, clock, shards }),
-      ...standingRoutes({ published: store.published, places: namesOf(deps), signs: keys !== undefined, shards }),
+      ...durabilityRoutes({ published: store.published, places: namesOf(deps), signs: keys !== undefined, shards }),
     ],
     health: async () => {
       const problems = [

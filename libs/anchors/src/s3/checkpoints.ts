@@ -1,5 +1,5 @@
 import { AnchorError } from '@recant/ledger';
-import type { KeptNote } from '../kept-note.ts';
+import type { SavedNote } from '../saved-note.ts';
 import type { S3AnchorOptions } from './anchor.ts';
 import { type Bucket, type Listed, openBucket } from './bucket.ts';
 import { endOf, placeIn } from './key.ts';
@@ -22,9 +22,9 @@ export interface S3CheckpointsOptions extends S3AnchorOptions {
  * Every checkpoint under the prefix, log by log, newest first. Skips other objects.
  * @throws AnchorError `anchor_unavailable`
  */
-export async function* s3Checkpoints(options: S3CheckpointsOptions): AsyncGenerator<KeptNote> {
+export async function* s3Checkpoints(options: S3CheckpointsOptions): AsyncGenerator<SavedNote> {
   const bucket = openBucket(options);
-  const read = async ({ key, modifiedMs }: Listed): Promise<KeptNote> => {
+  const read = async ({ key, modifiedMs }: Listed): Promise<SavedNote> => {
     const name = `s3://${options.bucket}/${key}`;
     const note = await bucket.read(key);
     if (note === undefined) throw new AnchorError('anchor_unavailable', `${name} disappeared while reading: try again.`);

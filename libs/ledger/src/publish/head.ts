@@ -110,8 +110,8 @@ export async function publishHead(heads: OpenHeads, context: HeadContext): Promi
 async function epochOf(heads: OpenHeads, last: StoredHead | undefined, { ledger, anchors }: HeadContext): Promise<number> {
   for (let epoch = last?.epoch ?? 1; ; epoch += 1) {
     const origin = headOriginOf(ledger, epoch);
-    const kept = await Promise.all(anchors.map(async (anchor) => ({ anchor, note: await anchor.latest(origin) })));
-    const ahead = await firstAhead(heads, epoch, last, kept);
+    const saved = await Promise.all(anchors.map(async (anchor) => ({ anchor, note: await anchor.latest(origin) })));
+    const ahead = await firstAhead(heads, epoch, last, saved);
     if (ahead === undefined) return epoch;
     if (!(await heads.epochOpenedAfter(last?.signedAtMs ?? 0)))
       throw new AnchorError(
@@ -125,9 +125,9 @@ async function firstAhead(
   heads: OpenHeads,
   epoch: number,
   last: StoredHead | undefined,
-  kept: readonly { readonly anchor: Anchor; readonly note: Uint8Array | undefined }[],
+  saved: readonly { readonly anchor: Anchor; readonly note: Uint8Array | undefined }[],
 ): Promise<string | undefined> {
-  for (const { anchor, note } of kept) {
+  for (const { anchor, note } of saved) {
     if (note === undefined) continue;
     const { size, root } = parseCheckpoint(parseNote(note).text);
     const own = size === 0n || last?.epoch !== epoch ? undefined : await heads.at(epoch, size - 1n);

@@ -1,4 +1,4 @@
-import { KeyRefused, type SendResult, SourceBehind, type Standing, TransportError } from '../transport.ts';
+import { type Durability, KeyRefused, type SendResult, SourceBehind, TransportError } from '../transport.ts';
 import { retryAfterMs } from './retry-after.ts';
 
 /** Largest response body that is read, in bytes; far above the receipts of a full batch. */
@@ -46,7 +46,7 @@ function resultOf(receipt: unknown): SendResult {
 }
 
 /** @throws TransportError for any other response */
-export async function standingOf(response: Response): Promise<Standing> {
+export async function durabilityOf(response: Response): Promise<Durability> {
   if (!response.ok) {
     await response.body?.cancel();
     throw new TransportError(`the ledger answered ${response.status}`);

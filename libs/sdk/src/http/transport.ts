@@ -1,9 +1,9 @@
 import { MEDIA_TYPE_BATCH } from '@recant/events';
 import type { Outgoing, SendResult, Transport } from '../transport.ts';
 import { dataKeyAt } from './data-key.ts';
+import { durabilityAt } from './durability.ts';
 import { type LedgerAddress, requester } from './request.ts';
 import { receiptsOf, refusalOf } from './response.ts';
-import { standingAt } from './standing.ts';
 
 export interface HttpTransportOptions extends LedgerAddress {}
 
@@ -52,7 +52,7 @@ export function httpTransport(options: HttpTransportOptions): Transport {
       }
       return results;
     },
-    standing: standingAt(options),
+    durability: durabilityAt(options),
     dataKey: dataKeyAt(options),
     close: async () => {},
   };

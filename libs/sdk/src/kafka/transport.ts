@@ -3,8 +3,8 @@ import type { Message, Producer } from 'kafkajs';
 import { keyReader } from '../api-key.ts';
 import { RecantError } from '../error.ts';
 import { dataKeyAt } from '../http/data-key.ts';
+import { durabilityAt } from '../http/durability.ts';
 import type { LedgerAddress } from '../http/request.ts';
-import { standingAt } from '../http/standing.ts';
 import { type SendResult, type Transport, TransportError } from '../transport.ts';
 import { messageOf, requestsOf } from './messages.ts';
 import type { KafkaTransportOptions } from './options.ts';
@@ -64,8 +64,8 @@ export function kafkaTransport(options: KafkaTransportOptions): Transport {
 }
 
 /** The questions that Kafka cannot answer. */
-function overHttp(address: LedgerAddress): Pick<Transport, 'standing' | 'dataKey'> {
-  return { standing: standingAt(address), dataKey: dataKeyAt(address) };
+function overHttp(address: LedgerAddress): Pick<Transport, 'durability' | 'dataKey'> {
+  return { durability: durabilityAt(address), dataKey: dataKeyAt(address) };
 }
 
 /** The broker's error type, found through the causes that kafkajs wraps around it. */

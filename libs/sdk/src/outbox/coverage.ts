@@ -21,16 +21,16 @@ export class Coverage {
   async check(signal: AbortSignal): Promise<boolean> {
     this.probe ??= this.resendBuffer.lastEvent;
     const { probe } = this;
-    if (this.asking || probe === undefined || this.transport.standing === undefined) return false;
+    if (this.asking || probe === undefined || this.transport.durability === undefined) return false;
     this.asking = true;
-    const standing = await this.transport.standing(this.source, probe.id, signal).catch(() => undefined);
+    const durability = await this.transport.durability(this.source, probe.id, signal).catch(() => undefined);
     this.asking = false;
     // A different probe means that `reset` was called meanwhile: the answer is outdated.
-    if (standing === undefined || this.probe !== probe) return false;
-    const opened = this.epoch !== undefined && standing.epoch > this.epoch;
+    if (durability === undefined || this.probe !== probe) return false;
+    const opened = this.epoch !== undefined && durability.epoch > this.epoch;
     if (opened) this.reset();
-    this.epoch = standing.epoch;
-    if (opened || !standing.covered) return opened;
+    this.epoch = durability.epoch;
+    if (opened || !durability.covered) return opened;
     this.resendBuffer.cover(probe.number);
     this.probe = undefined;
     return false;

@@ -66,8 +66,8 @@ export class Outbox {
   constructor(options: OutboxOptions) {
     this.options = options;
     const { transport, resendEventsMax, resendBytesMax, onProblem } = options;
-    // Without `standing` nothing would ever trigger a resend.
-    const canAsk = transport.standing !== undefined;
+    // Without `durability` nothing would ever trigger a resend.
+    const canAsk = transport.durability !== undefined;
     this.resendBuffer = new ResendBuffer({
       resendEventsMax: canAsk ? resendEventsMax : 0,
       resendBytesMax,

@@ -2,10 +2,10 @@ import type { LogKey, StoredCheckpoint } from '@recant/ledger';
 import type { Tile } from '@recant/transparency';
 import type pg from 'pg';
 import { readLastCheckpoint, toCheckpoint } from './checkpoints.ts';
+import { type Durability, type PlaceNames, readDurability } from './durability.ts';
 import { readTenantHead, type TenantHead } from './head-store.ts';
 import { readCosignatures } from './outgoing.ts';
 import { findReceiptPlace, type ReceiptPlace } from './receipt-place.ts';
-import { type PlaceNames, readStanding, type Standing } from './standing.ts';
 import { readTiles } from './tiles.ts';
 
 const EPOCH = 'SELECT epoch FROM recant.log WHERE tenant_id = $1 AND shard = $2';
@@ -30,7 +30,7 @@ export interface Published {
   /** The entry that a receipt proves: an attempt's settlement, else its intent. @param attempt default: the last one */
   receiptPlace(tenant: string, action: string, attempt: number | undefined): Promise<ReceiptPlace | undefined>;
   /** @param places the anchors and witnesses that count */
-  standing(log: LogKey, source: string, eventId: string, places: PlaceNames): Promise<Standing>;
+  durability(log: LogKey, source: string, eventId: string, places: PlaceNames): Promise<Durability>;
   /** A tenant's path in the newest head that contains it. */
   head(tenant: string): Promise<TenantHead | undefined>;
 }
@@ -56,7 +56,7 @@ export function createPublished(pool: pg.Pool, operator: string): Published {
       return rows.length === width ? rows.map(({ frame }) => frame) : undefined;
     },
     receiptPlace: (...args) => findReceiptPlace(pool, ...args),
-    standing: (...args) => readStanding(pool, ...args),
+    durability: (...args) => readDurability(pool, ...args),
     head: (tenant) => readTenantHead(pool, tenant, operator),
   };
 }

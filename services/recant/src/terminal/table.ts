@@ -110,12 +110,12 @@ function wrap(text: string, width: number): string[] {
 
 function cut(word: string, width: number): string {
   if (displayWidth(word) <= width) return word;
-  let kept = '';
+  let start = '';
   for (const character of word) {
-    if (displayWidth(kept + character) > width - 1) break;
-    kept += character;
+    if (displayWidth(start + character) > width - 1) break;
+    start += character;
   }
-  return `${kept}…`;
+  return `${start}…`;
 }
 
 function shortened(cell: string): string {

@@ -13,7 +13,7 @@ import { TestSource } from './producer.ts';
 
 const keys = parseSigningKeys(newSigningKey('example.org'), 'a test');
 const timing = { integrateMs: 20, publishMs: 20, anchorMs: 50 };
-const source = new TestSource('standing');
+const source = new TestSource('durability');
 const shard = shardOf(TENANT, source.source, SHARDS);
 
 const closing: (() => Promise<void>)[] = [];
@@ -28,25 +28,25 @@ async function ledgerWith(evidence?: HarnessOptions['evidence']): Promise<Runnin
   });
   return ledger;
 }
-/** Sends one event. @returns its standing */
+/** Sends one event. @returns its durability */
 async function send(ledger: RunningLedger) {
   const { action, bytes } = source.intended();
   const { index } = await ledger.agents.submitEvent(bytes);
-  return { index, standing: () => ledger.agents.standing(source.source, `${action}.1.intended`) };
+  return { index, durability: () => ledger.agents.durability(source.source, `${action}.1.intended`) };
 }
 
 test('without signing keys, recorded events are covered', async () => {
   const ledger = await ledgerWith();
-  expect(await ledger.agents.standing(source.source, 'opened')).toEqual({ shard, epoch: 1, start: 0, covered: false });
-  const { index, standing } = await send(ledger);
-  expect(await standing()).toEqual({ shard, epoch: 1, start: 0, index, covered: true });
-  expect(await ledger.agents.standing(source.source, 'opened')).toEqual({ shard, epoch: 1, start: 0, covered: false });
+  expect(await ledger.agents.durability(source.source, 'opened')).toEqual({ shard, epoch: 1, start: 0, covered: false });
+  const { index, durability } = await send(ledger);
+  expect(await durability()).toEqual({ shard, epoch: 1, start: 0, index, covered: true });
+  expect(await ledger.agents.durability(source.source, 'opened')).toEqual({ shard, epoch: 1, start: 0, covered: false });
 });
 
 test('without anchors and witnesses, signed events are covered', async () => {
   const ledger = await ledgerWith({ keys, timing });
-  const { index, standing } = await send(ledger);
-  await waitUntil(async () => (await standing()).covered);
+  const { index, durability } = await send(ledger);
+  await waitUntil(async () => (await durability()).covered);
   const signed = await ledger.store.published.checkpoint({ tenant: TENANT, shard });
   expect(signed?.size).toBeGreaterThan(BigInt(index as number));
 });
@@ -59,11 +59,11 @@ test('with an anchor, only anchored events are covered', async () => {
   // Unreachable at first, then the real anchor.
   const anchor = { ...real, put: (...args: Parameters<typeof real.put>) => (open ? real.put(...args) : Promise.reject(new Error('away'))) };
   const ledger = await ledgerWith({ keys, timing, anchors: [anchor] });
-  const { index, standing } = await send(ledger);
+  const { index, durability } = await send(ledger);
   await waitUntil(async () => (await ledger.store.published.checkpoint({ tenant: TENANT, shard }))?.size === BigInt(index as number) + 1n);
-  expect((await standing()).covered).toBe(false);
+  expect((await durability()).covered).toBe(false);
   open = true;
-  await waitUntil(async () => (await standing()).covered);
+  await waitUntil(async () => (await durability()).covered);
 });
 
 test('cosigned events are covered', async () => {
@@ -74,23 +74,23 @@ test('cosigned events are covered', async () => {
   const port = Number(new URL(first.url).port);
   await first.stop();
   const ledger = await ledgerWith({ keys, timing, witnesses: [httpWitness({ url: first.url, vkey: first.vkey, clock: Date.now })] });
-  const { index, standing } = await send(ledger);
+  const { index, durability } = await send(ledger);
   await waitUntil(async () => (await ledger.store.published.checkpoint({ tenant: TENANT, shard }))?.size === BigInt(index as number) + 1n);
-  expect((await standing()).covered).toBe(false);
+  expect((await durability()).covered).toBe(false);
   closing.push((await startWitness(dir, vkeys, Date.now, port)).stop);
-  await waitUntil(async () => (await standing()).covered);
+  await waitUntil(async () => (await durability()).covered);
 });
 
 test('a key may ask only about sources that it may send from', async () => {
   const ledger = await ledgerWith();
-  const { standing } = await send(ledger);
+  const { durability } = await send(ledger);
   const { apiKey } = await ledger.makeKey({ sourcePrefix: 'recant://elsewhere' });
   const elsewhere = ledger.client(apiKey);
-  await expect(elsewhere.standing(source.source, 'opened')).rejects.toMatchObject({ status: 403, code: 'source_not_allowed' });
-  await expect(ledger.operator.standing(source.source, 'opened')).rejects.toMatchObject({ status: 403, code: 'role_missing' });
+  await expect(elsewhere.durability(source.source, 'opened')).rejects.toMatchObject({ status: 403, code: 'source_not_allowed' });
+  await expect(ledger.operator.durability(source.source, 'opened')).rejects.toMatchObject({ status: 403, code: 'role_missing' });
   const other = await ledger.makeKey({ tenant: 'other' });
-  expect(await ledger.client(other.apiKey).standing(source.source, 'opened')).toMatchObject({ epoch: 1, covered: false });
-  expect((await standing()).covered).toBe(true);
+  expect(await ledger.client(other.apiKey).durability(source.source, 'opened')).toMatchObject({ epoch: 1, covered: false });
+  expect((await durability()).covered).toBe(true);
 });
 
 test('an event or batch is refused without a trace if the log lacks the last acknowledged event', async () => {

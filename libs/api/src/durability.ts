@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { index, name, shard } from './field.ts';
 import { route } from './route.ts';
 
-export const StandingBody = z
+export const DurabilityBody = z
   .object({
     shard,
     epoch: z.int().meta({ description: 'Epoch of the log; increases when an operator declares that an older copy was restored.' }),
@@ -13,13 +13,13 @@ export const StandingBody = z
         'Whether a checkpoint over the entry exists outside the ledger: in an anchor, or cosigned by a witness. Without anchors and witnesses: whether it is signed; without signing: whether it is recorded.',
     }),
   })
-  .meta({ id: 'Standing' });
-export type StandingBody = z.infer<typeof StandingBody>;
+  .meta({ id: 'Durability' });
+export type DurabilityBody = z.infer<typeof DurabilityBody>;
 
-export const getStanding = route({
-  operationId: 'getStanding',
+export const getDurability = route({
+  operationId: 'getDurability',
   method: 'get',
-  path: '/v1/standing',
+  path: '/v1/durability',
   tag: 'events',
   summary: 'Durability of one of the sender’s events',
   description:
@@ -27,6 +27,6 @@ export const getStanding = route({
   roles: ['emit', 'rollback'],
   callers: 'keys',
   query: z.object({ source: name, id: name.meta({ description: 'Id of an event of that source.' }) }),
-  responses: { 200: { description: 'Current standing', schema: StandingBody } },
+  responses: { 200: { description: 'Current durability', schema: DurabilityBody } },
   errors: ['source_not_allowed'],
 });

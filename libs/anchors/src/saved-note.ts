@@ -2,7 +2,7 @@ import { AnchorError } from '@recant/ledger';
 import { type Checkpoint, parseCheckpoint, parseNote } from '@recant/transparency';
 
 /** A checkpoint stored outside the ledger, unverified. */
-export interface KeptNote {
+export interface SavedNote {
   /** Location for display, without secrets. */
   readonly name: string;
   readonly note: Uint8Array;
@@ -11,7 +11,7 @@ export interface KeptNote {
 }
 
 /** @throws AnchorError `anchor_unavailable` unless it is a checkpoint (a portal's page, a damaged file) */
-export function checkpointIn({ name, note }: KeptNote): Checkpoint {
+export function checkpointIn({ name, note }: SavedNote): Checkpoint {
   try {
     return parseCheckpoint(parseNote(note).text);
   } catch (cause) {
