@@ -31,7 +31,7 @@ export function expectedOf({ schemes, roles }: Operation, caller: Caller): 401 |
 /** Each role, as a key and as a person, valid and invalid, of both tenants; and a caller without credentials. */
 export async function allCallers(store: Store, provider: TestProvider, password: string): Promise<Caller[]> {
   const callers: Caller[] = [
-    { name: 'nobody', authorization: undefined, scheme: undefined, roles: [], tenant: OWN },
+    { name: 'a caller without credentials', authorization: undefined, scheme: undefined, roles: [], tenant: OWN },
     {
       name: 'the local person',
       authorization: `Basic ${Buffer.from(`operator:${password}`).toString('base64')}`,

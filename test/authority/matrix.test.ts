@@ -68,8 +68,8 @@ async function ask(operation: Operation): Promise<string[]> {
   const complaints = (await Promise.all(refused)).flat();
   for (const caller of may) {
     // A request that changes something is created anew for each allowed caller.
-    const anew = operation.method !== 'GET' && caller.tenant === OWN ? await fixture.ask(world) : asked;
-    complaints.push(...complaintsOf(operation, fixture, caller, await send(operation, anew, caller)));
+    const request = operation.method !== 'GET' && caller.tenant === OWN ? await fixture.ask(world) : asked;
+    complaints.push(...complaintsOf(operation, fixture, caller, await send(operation, request, caller)));
   }
   if (!may.some(({ tenant }) => tenant === OWN)) complaints.push(`${operation.operationId} has no allowed caller`);
   return complaints;

@@ -93,7 +93,7 @@ test('a refused login or certificate, and an untrusted broker, are one line with
 
 test('a broker with an expired certificate or another host name is refused', async () => {
   const expired = testCertificate('broker', { issuer: ca, notAfter: new Date('2021-01-01Z') });
-  for (const [shown, told] of [
+  for (const [shown, reason] of [
     [expired, /its certificate has expired: renew it/],
     [testCertificate('broker', { issuer: ca, dns: ['kafka.example'] }), /its certificate does not match the host name/],
   ] as const) {
@@ -101,7 +101,7 @@ test('a broker with an expired certificate or another host name is refused', asy
     stranger.on('tlsClientError', () => {});
     await new Promise<void>((done) => stranger.listen(0, '127.0.0.1', done));
     const brokers = [`127.0.0.1:${(stranger.address() as AddressInfo).port}`];
-    expect(await refusal({ brokers })).toMatchObject({ code: 'untrusted', message: expect.stringMatching(told) });
+    expect(await refusal({ brokers })).toMatchObject({ code: 'untrusted', message: expect.stringMatching(reason) });
     await new Promise((done) => stranger.close(done));
   }
 });

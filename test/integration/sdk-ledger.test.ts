@@ -67,7 +67,7 @@ test('a key that does not allow the agent opens no source, and no tool runs', as
   }
 });
 
-test('an agent whose key is rotated away under its hands goes on under the next one: every action is recorded, and no number is missing', async () => {
+test('an agent whose key is rotated while it runs continues under the next key: every action is recorded, and no number is missing', async () => {
   const ledger = await startLedger();
   try {
     let { apiKey, credential } = await ledger.makeKey();

@@ -12,13 +12,13 @@ afterEach(async () => {
   ledger = undefined;
 });
 
-/** Connections of the flood; together their bodies are more than one tenant may have anywhere. */
+/** Connections of the flood; together their bodies exceed every limit of one tenant. */
 const FLOOD_CONNECTIONS = 16;
 const FLOOD_EVENTS = 50;
 
 /**
- * The same full batch over many connections, again and again, until it is told to stop. Who is refused comes back when another one was answered, which
- * is earlier than it was told to.
+ * Repeats the same full batch over many connections until it is stopped. A refused connection retries when another one was answered, which
+ * is before its Retry-After.
  */
 function flood(client: Client) {
   const refusals = new Map<string, number>();
@@ -55,14 +55,14 @@ function flood(client: Client) {
   };
 }
 
-test('I10: while one tenant floods, another one’s single events and the operators of both are answered, and none of them is refused', async () => {
+test('I10: during a flood of one tenant, single events of another tenant and the operators of both are answered and not refused', async () => {
   const budget = createByteBudget(1_048_576, 131_072);
   const groupCommit = { waitingBytesMax: 524_288, waitingBytesReserved: 65_536 };
   ledger = await startLedger({ rates: { key: OPEN, tenant: OPEN }, budget, groupCommit });
   const other = ledger.client((await ledger.makeKey({ tenant: 'globex' })).apiKey);
   const otherOperator = ledger.client((await ledger.makeKey({ tenant: 'globex', roles: ['view', 'administer'], agents: [] })).apiKey);
   const flooding = flood(ledger.agents);
-  // It has as much as it may have, and is refused more.
+  // The flooding tenant has reached its limit and is refused more.
   await waitUntil(() => flooding.refusals.has('overloaded') && flooding.seen.taken > 0);
   const source = new TestSource();
   for (let n = 0; n < 5; n++) {
@@ -78,16 +78,16 @@ test('I10: while one tenant floods, another one’s single events and the operat
   expect(await ledger.audit()).toEqual([]);
 });
 
-/** So slow that no clock matters: what is spent stays spent. */
+/** So slow that a spent budget does not refill during the test. */
 const ALMOST_NONE = 0.000_1;
 const OPEN = { requests: 0, events: 0, bytes: 0 };
 
-test('over its rate a key is refused by name before its body is looked at, is told when to come back, and nobody else is', async () => {
+test('a key over its rate is refused with Retry-After before its body is read, and no other caller is', async () => {
   ledger = await startLedger({ rates: { key: { ...OPEN, requests: ALMOST_NONE }, tenant: OPEN } });
   const source = new TestSource();
   const second = (await ledger.makeKey()).apiKey;
   expect((await ledger.post(source.intended().bytes)).status).toBe(201);
-  const refused = await ledger.post('no JSON at all');
+  const refused = await ledger.post('not JSON');
   expect(refused).toMatchObject({ status: 429, body: { code: 'rate_limited', retry: 'after' } });
   expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(1_000);
   expect((await ledger.post(source.intended().bytes, { key: second })).status).toBe(201);
@@ -111,7 +111,7 @@ test.each(['events', 'bytes'] as const)(
   },
 );
 
-test('the usual rates are above what the ledger takes, and a tenant has more than a key', () => {
+test('the default rates exceed the throughput of the ledger, and a tenant has more than a key', () => {
   for (const kind of ['requests', 'events', 'bytes'] as const) expect(RATES_DEFAULT.tenant[kind]).toBeGreaterThan(RATES_DEFAULT.key[kind]);
   expect(RATES_DEFAULT.key.events).toBeGreaterThanOrEqual(50_000);
   expect(TENANT).not.toBe('globex');

@@ -39,12 +39,12 @@ async function send(topic: string, key: ApiKey, tenant: string, source: TestSour
 
 const attemptsOf = (tenant: string) => ledger.store.queries.attempts(tenant, { selection: {}, limit: 1_000, nowMs: 0 });
 
-test('I10: while one tenant’s topic is flooded and its logs take nothing, another one’s events get through', async () => {
+test('I10: while one tenant’s topic is flooded and its logs are blocked, another tenant’s events are recorded', async () => {
   const source = new TestSource();
   await ledger.agents.submitBatch(Array.from({ length: 20 }, () => new TestSource().opened()));
   const blocking = new pg.Client({ connectionString: database.ownerUrl });
   await blocking.connect();
-  // As slow as can be: every transaction of A waits for as long as this one lasts.
+  // Blocks every transaction of A for the duration of this one.
   await blocking.query('BEGIN');
   await blocking.query('SELECT 1 FROM recant.log WHERE tenant_id = $1 FOR UPDATE', [TENANT]);
   for (let n = 0; n < FLOOD_SOURCES; n++) {
@@ -76,7 +76,7 @@ test('I10: while one tenant’s topic is flooded and its logs take nothing, anot
   expect(await ledger.audit()).toEqual([]);
 });
 
-test('a key is believed in the topic of its tenant and in no other; what it sends elsewhere is a dead letter of its own tenant', async () => {
+test('a key is accepted only in the topic of its tenant; messages elsewhere are dead letters of its own tenant', async () => {
   const [a, b, c] = [ledger.agentApiKey, await keyOf(B), await keyOf('initech')];
   const sent = [
     [topics.ofB, a, TENANT],

@@ -51,7 +51,7 @@ function plain(bytes: Buffer): string {
 }
 
 /** Of binary bodies (hashes, frames) only the length is compared. */
-const told = (world: World): Record<string, unknown> =>
+const answersOf = (world: World): Record<string, unknown> =>
   Object.fromEntries(
     [...world.answers].map(([path, { status, headers, bytes }]) => {
       const binary = headers.get('content-type') === 'application/octet-stream';
@@ -61,7 +61,7 @@ const told = (world: World): Record<string, unknown> =>
   );
 
 test('I10: ids, counts, indexes, sizes, tiles, cursors, heads: answers to B are the same with and without A', () => {
-  expect(told(beside)).toEqual(told(alone));
+  expect(answersOf(beside)).toEqual(answersOf(alone));
 });
 
 test('I10: B’s events get the same answers although A sent the same sources, ids and parts, with the same and other bytes', () => {

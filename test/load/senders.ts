@@ -8,10 +8,10 @@ export interface Sent {
   readonly id: string;
 }
 
-/** Somebody who sends without end, in order, until told to stop or, where no other key is given, until the key is refused. */
+/** Sends events in order until it is stopped or, without another key, until its key is refused. */
 export interface Sender {
   readonly name: string;
-  /** What was acknowledged (by the ledger, or by the broker), in the order of sending. */
+  /** Events acknowledged by the ledger or the broker, in sending order. */
   readonly acknowledged: readonly Sent[];
   /** Answers that refused the key. */
   readonly refusals: number;
@@ -35,7 +35,7 @@ const BATCH_EVENTS = 60;
 /** The prefix that a sender's key needs. */
 export const prefixOf = (name: string): string => `recant://${name}`;
 
-/** Sends each batch until it is taken, to the replicas in turns. @param nextKey asked where the key is refused */
+/** Sends each batch until it is acknowledged, alternating between the replicas. @param nextKey called when the key is refused */
 export function httpSender(options: SenderOptions, urls: readonly string[], nextKey: () => Promise<string | undefined>): Sender {
   let { apiKey } = options;
   let turn = 0;

@@ -159,7 +159,7 @@ test.each<[string, Rule, (superuser: Superuser) => Promise<void>]>([
     'checkpoint_inconsistent',
     async (superuser) => superuser.edit(4, (body) => body.replace('"agent":"pricing"', '"agent":"billing"')),
   ],
-  ['entries that are gone', 'size_mismatch', async (superuser) => superuser.cutFrom(300)],
+  ['removed entries', 'size_mismatch', async (superuser) => superuser.cutFrom(300)],
   [
     'an edited projection',
     'projection_differs',

@@ -273,7 +273,7 @@ const REQUEST_ERRORS = {
     status: 409,
     title: 'Epoch limit reached',
     retry: 'never',
-    action: 'Check that the anchors belong to this ledger: they hold the maximum number of epochs of this log.',
+    action: 'Check that the anchors belong to this ledger: they already have the maximum number of epochs of this log.',
   },
   origin_unknown: {
     status: 404,

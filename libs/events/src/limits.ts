@@ -44,6 +44,6 @@ export const SHARDS_MAX = 4_096;
 export const SHARDS_DEFAULT = 8;
 /** Digits of the CloudEvents `sequence` extension: decimal, zero-padded, so that text order is number order (2^53 has 16). */
 export const SEQUENCE_DIGITS = 16;
-/** Milliseconds since 1970 of the first and last instant that ISO 8601 writes with a four-digit year: every store and language of this project holds them. */
+/** Milliseconds since 1970 of the first and last instant that ISO 8601 writes with a four-digit year: every store and language of this project can represent them. */
 export const TIME_MS_MIN = Date.parse('0001-01-01T00:00:00Z');
 export const TIME_MS_MAX = Date.parse('9999-12-31T23:59:59.999Z');

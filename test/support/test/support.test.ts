@@ -3,7 +3,7 @@ import pg from 'pg';
 import { expect, test } from 'vitest';
 import { testDatabase, testKafka, testLedgerDatabase, waitUntil } from '../src/index.ts';
 
-test('each test database is empty and its own', async () => {
+test('each test database is new and empty', async () => {
   await using one = await testDatabase();
   await using two = await testDatabase();
   const client = new pg.Client({ connectionString: one.ownerUrl });
@@ -16,7 +16,7 @@ test('each test database is empty and its own', async () => {
   await other.end();
 });
 
-test('a dropped database is gone, even while somebody is connected', async () => {
+test('a database with open connections can be dropped', async () => {
   const database = await testDatabase();
   const client = new pg.Client({ connectionString: database.url });
   const ended = new Promise((resolve) => client.on('error', resolve));
@@ -26,7 +26,7 @@ test('a dropped database is gone, even while somebody is connected', async () =>
   await expect(new pg.Client({ connectionString: database.url }).connect()).rejects.toMatchObject({ code: '3D000' });
 });
 
-test('a fresh topic has the partitions asked for and no message', async () => {
+test('a new topic has the requested partitions and no message', async () => {
   const { brokers, topic } = await testKafka({ partitions: 3 });
   const admin = new Kafka({ brokers, logLevel: logLevel.NOTHING }).admin();
   await admin.connect();
@@ -35,14 +35,14 @@ test('a fresh topic has the partitions asked for and no message', async () => {
   expect(offsets.map(({ high }) => high)).toEqual(['0', '0', '0']);
 });
 
-test('waiting gives what came true, or the last error after the time is over', async () => {
+test('waiting returns the value of the condition, or its last error after the timeout', async () => {
   let asked = 0;
   expect(await waitUntil(() => (++asked > 2 ? 'third' : undefined))).toBe('third');
-  const failing = waitUntil(() => Promise.reject(new Error('not there')), { timeoutMs: 50, what: 'it to be there' });
-  await expect(failing).rejects.toMatchObject({ message: 'Not within 50 ms: it to be there', cause: { message: 'not there' } });
+  const failing = waitUntil(() => Promise.reject(new Error('missing')), { timeoutMs: 50, what: 'a value' });
+  await expect(failing).rejects.toMatchObject({ message: 'Timed out after 50 ms waiting for a value', cause: { message: 'missing' } });
 });
 
-test('ledger databases are copies of one that was migrated once', async () => {
+test('ledger databases are copies of a template that is migrated once', async () => {
   const databases = await Promise.all([testLedgerDatabase(), testLedgerDatabase()]);
   for (const database of databases) {
     const client = new pg.Client({ connectionString: database.ownerUrl });

@@ -151,13 +151,13 @@ export const CHECKPOINT_KINDS: readonly FileKind[] = [
     name: 'the whole ledger is rebuilt under a foreign key',
     sizeMin: 1,
     rule: ['key_unknown'],
-    make: ({ size, foreignKey }) => anew(size, foreignKey, foreignKey),
+    make: ({ size, foreignKey }) => rebuilt(size, foreignKey, foreignKey),
   },
   {
     name: 'a foreign key signs, and the ledger’s key is listed beside it',
     sizeMin: 1,
     rule: ['key_unknown'],
-    make: ({ size, foreignKey, ledgerKey }) => anew(size, foreignKey, ledgerKey, foreignKey),
+    make: ({ size, foreignKey, ledgerKey }) => rebuilt(size, foreignKey, ledgerKey, foreignKey),
   },
 ];
 
@@ -214,7 +214,7 @@ function fork(draft: Draft, key: NoteSigner): SavedNote {
   return { name: 'fork.checkpoint', note: (other.items.at(-1) as Extract<Item, { type: 'C' }>).note };
 }
 
-async function anew(size: number, signer: NoteSigner, ...listed: NoteSigner[]): Promise<Buffer> {
+async function rebuilt(size: number, signer: NoteSigner, ...listed: NoteSigner[]): Promise<Buffer> {
   const log = makeLog(0, 4, Math.min(size, 300));
   const forged = log.checkpoints.splice(0).map(({ size: at, note: was }) => ({ size: at, note: signer.note(textOf(was.toString())) }));
   log.checkpoints.push(...forged);

@@ -9,7 +9,7 @@ const item = (id: number | string) => `postgres://${SYSTEM}/public.items/${id}`;
 const brief = (played: Played) =>
   played.effects.map(({ operation, resource, parts }) => [operation, resource, Object.keys(parts).sort().join()]);
 
-test('an update writes the columns whose value changed, by a trigger too, or the whole row where none changed; it reads exists', async () => {
+test('an update writes the columns whose value changed, also by a trigger, or the whole row if none changed; it reads exists', async () => {
   await using stage = await createStage(`${ITEMS};
     CREATE FUNCTION trim_note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.note := 'kept'; RETURN NEW; END $$;
     CREATE TRIGGER t BEFORE UPDATE ON items FOR EACH ROW WHEN (NEW.id = 2) EXECUTE FUNCTION trim_note()`);
@@ -43,7 +43,7 @@ test('insert, delete and a changed key write exists and every column', async () 
   ]);
 });
 
-test('keys with any character have one spelling, in the target and in the URI', async () => {
+test('keys with any characters have one form in the target and in the URI', async () => {
   const keys = ['a,b/c%d.e*f\'g"h', ' ', '', '.', '..', 'é😀', '\u0001', '100%', '%2C', 'a'.repeat(500)];
   await using stage = await createStage('CREATE TABLE "Odd.Schema/Table" (k text, n int, v int, PRIMARY KEY (k, n))', { agents: 1 });
   const played = await stage.play(0, (tx) => tx.query('INSERT INTO "Odd.Schema/Table" SELECT unnest($1::text[]), 1, 1', [keys]));
@@ -60,7 +60,7 @@ test('keys with any character have one spelling, in the target and in the URI', 
   ]);
 });
 
-test('a transaction or savepoint that is rolled back leaves no effect, a failed action may leave some', async () => {
+test('a rolled back transaction or savepoint leaves no effect; a failed action may leave some', async () => {
   await using stage = await createStage(ITEMS);
   const capture = await postgresSystem({ name: SYSTEM, pool: stage.pools[0] as never }).capture(
     { source: 's', action: nextAction(), attempt: 1 },
@@ -79,7 +79,7 @@ test('a transaction or savepoint that is rolled back leaves no effect, a failed 
   expect(effects.map(({ resource, parts }) => [resource, Object.keys(parts)])).toEqual([[item(1), ['stock']]]);
 });
 
-test('settling works when the connection died after the commit, and no transaction of the attempt can follow', async () => {
+test('settling works if the connection ended after the commit, and no transaction of the attempt can follow', async () => {
   await using stage = await createStage(ITEMS);
   const capture = await postgresSystem({ name: SYSTEM, pool: stage.pools[0] as never }).capture(
     { source: 's', action: nextAction(), attempt: 1 },
@@ -108,7 +108,7 @@ test('settling waits for a transaction of the attempt that is still open', async
   expect(await settled).toHaveLength(1);
 });
 
-test('two agents on one row: the one who waits for the lock has the higher ordinal, and versions chain', async () => {
+test('two agents on one row: the one that waits for the lock gets the higher ordinal, and versions chain', async () => {
   await using stage = await createStage(ITEMS);
   let second: Promise<Played> | undefined;
   const first = await stage.play(0, async (tx) => {
@@ -121,7 +121,7 @@ test('two agents on one row: the one who waits for the lock has the higher ordin
   expect(two?.parts.price?.before).toBe(one?.parts.price?.after);
 });
 
-test("a user's trigger that changes other rows, or the same row again, is part of the attempt and comes back", async () => {
+test("changes by a user's trigger, to other rows or the same row, are part of the attempt and restored", async () => {
   await using stage = await createStage(`${ITEMS}; CREATE TABLE totals (id int PRIMARY KEY, stock int); INSERT INTO totals VALUES (0, 10);
     CREATE FUNCTION follow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
       UPDATE totals SET stock = (SELECT sum(stock) FROM items);
@@ -140,7 +140,7 @@ test("a user's trigger that changes other rows, or the same row again, is part o
   expect(await rowsOf(stage.owner, 'totals')).toHaveLength(1);
 });
 
-test('derived columns are no parts and left to the target; history is never undone, nor a side effect', async () => {
+test('derived columns are not parts and left to the target; history tables are never undone and cause no side_effect', async () => {
   await using stage = await createStage(
     `${ITEMS}; ALTER TABLE items ADD updated int DEFAULT 0; CREATE TABLE audit (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, what text);
     CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
@@ -179,7 +179,7 @@ test('rows of a partitioned table keep their name when they move between partiti
   expect(await rowsOf(stage.owner, 'p')).toEqual(before);
 });
 
-test('TRUNCATE is refused inside an attempt, and a later write of the whole table for anybody else', async () => {
+test('TRUNCATE is refused inside an attempt; by any other login it counts as a later write of the whole table', async () => {
   await using stage = await createStage(ITEMS);
   await stage.owner.query(`GRANT TRUNCATE ON items TO ${stage.agents[0]}`);
   await expect(stage.play(0, (tx) => tx.query('TRUNCATE items'))).rejects.toThrow(/TRUNCATE/);
@@ -188,7 +188,7 @@ test('TRUNCATE is refused inside an attempt, and a later write of the whole tabl
   expect(codes(await undoOne(await stage.open(), bad))).toEqual(['later_write']);
 });
 
-test('columns that are added, renamed, retyped and dropped: writes go on, older attempts are undone or name the column', async () => {
+test('after adding, renaming, retyping and dropping columns writes continue; older attempts are undone or name the column', async () => {
   await using stage = await createStage(ITEMS);
   const added = await stage.play(0, (tx) => tx.query('UPDATE items SET stock = 0 WHERE id = 1'));
   const removed = await stage.play(0, (tx) => tx.query('DELETE FROM items WHERE id = 2'));
@@ -214,7 +214,7 @@ test('columns that are added, renamed, retyped and dropped: writes go on, older 
   ]);
 });
 
-test('a table that is renamed keeps its attempts; a new table under the old name is another one', async () => {
+test('a renamed table has its earlier attempts; a new table under the old name does not', async () => {
   await using stage = await createStage(ITEMS);
   const played = await stage.play(0, (tx) => tx.query('UPDATE items SET stock = 0 WHERE id = 1'));
   await stage.owner.query(
@@ -242,7 +242,7 @@ test('an undo that would change a table without a key, or one that is not captur
   expect(await undoOne(target, played)).toMatchObject({ outcome: 'restored' });
 });
 
-test('equal writes of others count, also between two transactions of the attempt and by people without a name', async () => {
+test('equal writes of others count, including between two transactions of the attempt and by unregistered logins', async () => {
   await using stage = await createStage(ITEMS);
   const first = await stage.play(0, (tx) => tx.query('UPDATE items SET stock = 0 WHERE id = 1'));
   await stage.owner.query('UPDATE items SET stock = 0 WHERE id = 1');
@@ -269,7 +269,7 @@ async function untilWaiting(stage: Stage): Promise<void> {
   }
 }
 
-test('equal values have equal versions on one system and others on another: without its key no small value can be guessed', async () => {
+test('equal values have equal versions on one system only: without its key nobody can guess small values', async () => {
   const YES_NO = 'CREATE TABLE answers (id int PRIMARY KEY, yes bool); INSERT INTO answers VALUES (1, false), (2, false)';
   await using one = await createStage(YES_NO, { agents: 1 });
   await using other = await createStage(YES_NO, { agents: 1 });
@@ -280,7 +280,7 @@ test('equal values have equal versions on one system and others on another: with
   const [mine, theirs] = [await versionsOf(one), await versionsOf(other)];
   expect(mine[0]).toEqual(mine[1]);
   expect(new Set([...mine, ...theirs].flat()).size).toBe(4);
-  // Nor do they say by themselves what they are a digest of.
+  // A version is not a plain digest of its value either.
   const images = [true, false].flatMap((value) =>
     ['boolean', 'bool', ''].flatMap((type) => [`${type}\u001fv${value}`, `${type}${value}`, String(value)[0] as string]),
   );

@@ -13,7 +13,7 @@ INSERT INTO notes VALUES (100, 10, 'x'), (101, 11, 'y')`;
 const TABLES = ['customers', 'orders', 'lines', 'notes'];
 const everything = async (stage: Stage) => Promise.all(TABLES.map((table) => rowsOf(stage.owner, table)));
 
-describe('what a statement drags along is captured and comes back', () => {
+describe('cascading changes are captured and restored', () => {
   test.each([
     ['a deleted parent, its cascades and its nulled references', ['DELETE FROM customers WHERE id = 1']],
     ['a row that refers to itself', ['DELETE FROM customers WHERE id = 3']],
@@ -55,7 +55,7 @@ describe('what a statement drags along is captured and comes back', () => {
   });
 });
 
-test('an inverse that would delete what somebody hung on since is refused whole', async () => {
+test('an inverse that would delete rows added later by others is refused completely', async () => {
   await using stage = await createStage(SCHEMA);
   const bad = await stage.play(0, (tx) => tx.query("INSERT INTO customers VALUES (7, 'gus', NULL)"));
   await stage.play(1, (tx) => tx.query('INSERT INTO orders VALUES (70, 7, 1)'));
@@ -77,7 +77,7 @@ test('an inverse that a foreign key refuses is a conflict', async () => {
   expect(await rowsOf(stage.owner, 'a')).toHaveLength(2);
 });
 
-test('deferred constraints are checked before the step ends, and do not take other steps along', async () => {
+test('deferred constraints are checked before the step ends, and do not affect other steps', async () => {
   await using stage = await createStage(`CREATE TABLE a (id int PRIMARY KEY, n int);
     CREATE TABLE b (id int PRIMARY KEY, a int REFERENCES a DEFERRABLE INITIALLY DEFERRED, u int UNIQUE DEFERRABLE INITIALLY DEFERRED);
     INSERT INTO b VALUES (5, NULL, 5)`);

@@ -4,7 +4,7 @@ import { createStage, nextAction, rowsOf, undo, undoOne } from './stage.ts';
 const ITEMS = `CREATE TABLE items (id int PRIMARY KEY, price numeric(12,2), note text UNIQUE);
 INSERT INTO items SELECT g, g, 'n' || g FROM generate_series(1, 20) g`;
 
-test('ten thousand rows of one attempt go back whole', { timeout: 120_000 }, async () => {
+test('ten thousand rows of one attempt are restored completely', { timeout: 120_000 }, async () => {
   await using stage = await createStage(`CREATE TABLE big (id int PRIMARY KEY, a text, b numeric, c timestamptz DEFAULT '2026-01-01Z');
     INSERT INTO big SELECT g, 'row ' || g, g / 3.0 FROM generate_series(1, 10000) g`);
   const before = await rowsOf(stage.owner, 'big');
@@ -18,7 +18,7 @@ test('ten thousand rows of one attempt go back whole', { timeout: 120_000 }, asy
   expect(await rowsOf(stage.owner, 'big')).toEqual(before);
 });
 
-test('two hundred steps run in bounded transactions, and one that fails takes no other along', { timeout: 120_000 }, async () => {
+test('two hundred steps run in bounded transactions, and a failed one affects no other', { timeout: 120_000 }, async () => {
   await using stage = await createStage(
     `CREATE TABLE t (id int PRIMARY KEY, v int); INSERT INTO t SELECT g, 0 FROM generate_series(1, 200) g`,
   );
@@ -38,7 +38,7 @@ test('two hundred steps run in bounded transactions, and one that fails takes no
   expect(await rowsOf(stage.owner, 't')).toEqual(before);
 });
 
-test('what the target says of data that it does not take is kept without the values that it quotes', async () => {
+test('errors of the target about rejected data are stored without the quoted values', async () => {
   await using stage = await createStage(ITEMS);
   const bad = await stage.play(0, (tx) => tx.query(`UPDATE items SET note = 'n1 changed' WHERE id = 1`));
   await stage.owner.query(`CREATE FUNCTION take_price() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.price := NEW.note::numeric; RETURN NEW; END $$;
@@ -50,7 +50,7 @@ test('what the target says of data that it does not take is kept without the val
   });
 });
 
-test('unique values that were passed along come back, also where one statement has to swap them', async () => {
+test('unique values that moved between rows are restored, even if one statement must swap them', async () => {
   await using stage = await createStage(ITEMS);
   const before = await rowsOf(stage.owner, 'items');
   const bad = await stage.play(0, async (tx) => {
@@ -64,7 +64,7 @@ test('unique values that were passed along come back, also where one statement h
   expect(await rowsOf(stage.owner, 'items')).toEqual(before);
 });
 
-test('columns that nobody undoes stay as the other agent left them', async () => {
+test('columns outside the step stay as the other agent left them', async () => {
   await using stage = await createStage(ITEMS);
   const bad = await stage.play(0, (tx) => tx.query(`UPDATE items SET price = 0 WHERE id < 3`));
   const good = await stage.play(1, (tx) => tx.query(`UPDATE items SET note = 'good' WHERE id = 1`));
@@ -72,7 +72,7 @@ test('columns that nobody undoes stay as the other agent left them', async () =>
   expect((await stage.owner.query(`SELECT price, note FROM items WHERE id = 1`)).rows).toEqual([{ price: '1.00', note: 'good' }]);
 });
 
-test('what is already back is left, the rest goes back', async () => {
+test('parts that are already at before are not written, the others are restored', async () => {
   await using stage = await createStage(ITEMS);
   const before = await rowsOf(stage.owner, 'items');
   const bad = await stage.play(0, (tx) => tx.query(`UPDATE items SET price = 0 WHERE id < 3; DELETE FROM items WHERE id = 4`));
@@ -83,7 +83,7 @@ test('what is already back is left, the rest goes back', async () => {
   expect(await rowsOf(stage.owner, 'items')).toEqual(before);
 });
 
-test('I5: a row that somebody holds is waited for, and what he wrote is a conflict', async () => {
+test('I5: an inverse waits for a locked row, and the write of the other session is a conflict', async () => {
   await using stage = await createStage(ITEMS);
   const bad = await stage.play(0, (tx) => tx.query(`UPDATE items SET price = 0 WHERE id = 1`));
   const target = await stage.open();
@@ -116,7 +116,7 @@ test('two claims of one run at once: each step takes effect once', async () => {
   expect((await stage.owner.query('SELECT sum(price)::text AS sum FROM items')).rows).toEqual([{ sum: '210.00' }]);
 });
 
-test('a connection that ends in the middle leaves nothing, and says that nothing is known', async () => {
+test('a connection that ends during an inverse leaves no change, and the result is unknown', async () => {
   await using stage = await createStage(`${ITEMS}; CREATE FUNCTION die() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NEW; END $$`);
   const bad = await stage.play(0, (tx) => tx.query(`UPDATE items SET price = 0 WHERE id = 1`));

@@ -76,7 +76,7 @@ function hasConflict(attempts: readonly { played: Played; undone: boolean }[]): 
   return false;
 }
 
-test('undoing any set of attempts whose plan has no conflict leaves what everybody else wrote, by value', {
+test('undoing any set of attempts without conflicts leaves exactly the values written by others', {
   timeout: 300_000,
 }, async () => {
   await using stage = await createStage(SCHEMA, { agents: AGENTS });

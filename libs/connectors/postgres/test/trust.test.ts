@@ -23,7 +23,7 @@ test("an agent's login reads no image and no key, and writes nothing of the capt
   expect(functions.map(({ name }) => name)).toEqual(['attempt_effects', 'name_attempt', 'open_attempt', 'settle_attempt']);
 });
 
-test("an agent's login cannot switch the capture off", async () => {
+test("an agent's login cannot disable the capture", async () => {
   await using stage = await createStage(ITEMS);
   const agent = stage.pools[0];
   for (const sql of [
@@ -50,7 +50,7 @@ test('even a superuser in replica mode is captured', async () => {
   expect(rows).toEqual([{ operation: 'u', key: ['1'] }]);
 });
 
-test("an attempt is its login's own: nobody else names it, continues its source or reads its effects", async () => {
+test('an attempt belongs to its login: no other login can name it, continue its source or read its effects', async () => {
   await using stage = await createStage(ITEMS);
   const { ref } = await stage.play(0, (tx) => tx.query(`UPDATE items SET secret = 'x'`));
   const intruder = stage.pools[1];
@@ -64,7 +64,7 @@ test("an attempt is its login's own: nobody else names it, continues its source 
   expect((await intruder?.query('SELECT * FROM recant.attempt_effects($1, $2, $3, 0, 10)', values))?.rows).toEqual([]);
 });
 
-test('the name of a transaction is no setting that SQL can alter, and is given once', async () => {
+test('the name of a transaction cannot be changed by SQL, and is set once', async () => {
   await using stage = await createStage(ITEMS);
   const other = await stage.play(1, (tx) => tx.query('SELECT 1'));
   const played = await stage.play(0, async (tx) => {
@@ -93,7 +93,7 @@ test('a login registered with a prefix names no source outside it; an unregister
   await expect(capture(1, 'recant://pricing/2'), second).rejects.toMatchObject({ code: 'capture_refused' });
 });
 
-test('a transaction number that another cluster used before a restore names nobody', async () => {
+test('a transaction number of another cluster from before a restore names no attempt', async () => {
   await using stage = await createStage(ITEMS);
   await stage.play(0, (tx) => tx.query('SELECT 1'));
   await stage.owner.query(
@@ -107,18 +107,18 @@ test('a transaction number that another cluster used before a restore names nobo
   expect(effects).toHaveLength(2);
 });
 
-test('writers who name no attempt are seen, without images, and a write of theirs is in the way of an undo', async () => {
+test('writes without an attempt are captured without images, and conflict with an undo', async () => {
   await using stage = await createStage(ITEMS);
   const bad = await stage.play(0, (tx) => tx.query(`UPDATE items SET secret = 'x' WHERE id = 1`));
   await stage.owner.query(`UPDATE items SET secret = 'y' WHERE id = 1; UPDATE items SET secret = 'x' WHERE id = 1; SELECT recant.absorb()`);
   const { rows } = await stage.owner.query('SELECT old, new, written, attempt FROM recant.change ORDER BY ordinal DESC LIMIT 1');
   expect(rows).toEqual([{ old: null, new: null, written: [2], attempt: null }]);
-  // Known to no ledger, so below what the plan knows is no excuse either.
+  // Not in the ledger, so the plan's known ordinal does not cover it either.
   const later = await stage.play(0, (tx) => tx.query(`UPDATE items SET id = id WHERE id = 1`));
   expect(codes(await undoOne(await stage.open(), bad, { knowsToo: [later] }))).toEqual(['later_write']);
 });
 
-test('an attempt whose effects were told in part, twice or under a foreign name is refused whole', async () => {
+test('an attempt whose effects are recorded in part, twice or under a foreign name is refused completely', async () => {
   await using stage = await createStage(ITEMS);
   const [one, two] = [
     await stage.play(0, (tx) => tx.query(`UPDATE items SET secret = 'x'`)),
@@ -141,7 +141,7 @@ test('an attempt whose effects were told in part, twice or under a foreign name 
   expect((await undoOne(target, one)).outcome).toBe('restored');
 });
 
-test('where a policy may hide rows nothing is absent', async () => {
+test('if a policy may hide rows, nothing is reported as absent', async () => {
   await using stage = await createStage(ITEMS);
   const bad = await stage.play(0, (tx) => tx.query('DELETE FROM items WHERE id = 1'));
   await stage.owner.query('ALTER TABLE items ENABLE ROW LEVEL SECURITY; ALTER TABLE items FORCE ROW LEVEL SECURITY');
@@ -154,7 +154,7 @@ test('where a policy may hide rows nothing is absent', async () => {
   expect((await undoOne(target, bad)).outcome).toBe('restored');
 });
 
-test('ways round the capture are listed, and only what is prepared under this name is opened', async () => {
+test('ways to bypass the capture are listed, and only a database prepared under this name is opened', async () => {
   await using stage = await createStage(`${ITEMS}; CREATE TABLE loose (a int)`, { prepare: false });
   const open = (name: string, url: unknown = stage.ownerUrl) => postgresConnector.open({ name, connector: 'postgres', options: { url } });
   await expect(open(SYSTEM)).rejects.toMatchObject({ code: 'not_prepared' });

@@ -67,7 +67,7 @@ const INSERT = `INSERT INTO everything (${COLUMNS}) VALUES (${TYPES.map(([, befo
 /** Settings of a session whose text output would not read back. */
 const HOSTILE_SETTINGS = `SET datestyle = 'SQL, DMY'; SET intervalstyle = 'sql_standard'; SET extra_float_digits = -3; SET bytea_output = 'escape'; SET timezone = 'Asia/Kolkata'`;
 
-test('every type comes back byte for byte from an update, whatever the session was set to', async () => {
+test('every type is restored byte for byte after an update, with any session settings', async () => {
   await using stage = await createStage(SCHEMA, { agents: 1 });
   await stage.owner.query(INSERT);
   const before = await rowsOf(stage.owner, 'everything');
@@ -83,7 +83,7 @@ test('every type comes back byte for byte from an update, whatever the session w
   expect(await rowsOf(stage.owner, 'everything')).toEqual(before);
 });
 
-test('every type comes back byte for byte from a delete, identity included, and generated columns are left to the target', async () => {
+test('every type is restored byte for byte after a delete, identity included; generated columns are left to the target', async () => {
   await using stage = await createStage(SCHEMA, { agents: 1 });
   await stage.owner.query(INSERT);
   const before = await rowsOf(stage.owner, 'everything');
@@ -96,7 +96,7 @@ test('every type comes back byte for byte from a delete, identity included, and 
   expect(await rowsOf(stage.owner, 'everything')).toEqual(before);
 });
 
-test('a value that only its type calls equal is drift: 1.0 is not 1.00', async () => {
+test('a value that is equal only to its type is drift: 1.0 is not 1.00', async () => {
   await using stage = await createStage('CREATE TABLE t (id int PRIMARY KEY, n numeric, f float8)', { agents: 1 });
   await stage.owner.query(`INSERT INTO t VALUES (1, 1, 1)`);
   const played = await stage.play(0, (tx) => tx.query(`UPDATE t SET n = 2.0, f = '-0'`));
