@@ -11,7 +11,8 @@ export type ConnectorErrorCode =
   | 'locked' // somebody else's lock outlasted every try
   | 'disk_full'
   | 'capture_altered' // the capture in the target is not what was installed
-  | 'attempts_undoable'; // disconnecting would discard what an undo needs
+  | 'attempts_undoable' // disconnecting would discard what an undo needs
+  | 'tail_lost'; // the target was restored to a state before events that the ledger recorded
 
 const RETRIED: readonly ConnectorErrorCode[] = ['unreachable', 'read_only', 'locked', 'disk_full'];
 

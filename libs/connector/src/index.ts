@@ -1,4 +1,5 @@
 export type { Capture, CapturingSystem } from './capturing.ts';
+export type { Drain, DrainBatch, DrainContext, DrainState, OpenTransaction } from './drain.ts';
 export { ConnectorError, type ConnectorErrorCode } from './error.ts';
 export type {
   Connector,

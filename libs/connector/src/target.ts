@@ -1,4 +1,5 @@
 import type { AttemptRef, Effect, VersionOrAbsent } from '@recant/events';
+import type { Drain } from './drain.ts';
 
 /** One registered target of the rollback service. `options` are defined by the connector and contain its secrets. */
 export interface SystemRegistration {
@@ -36,6 +37,8 @@ export interface TargetSystem {
   applied(run: string, steps: readonly number[]): Promise<readonly InverseResult[]>;
   /** Holes in the capture, now. Absent: this kind of system has no capture of its own. */
   coverage?(): Promise<readonly CoverageFinding[]>;
+  /** Present if the target captures by itself: then it is the witness, and agents report no effects on it. */
+  readonly drain?: Drain;
   close(): Promise<void>;
 }
 

@@ -52,7 +52,7 @@ describe('what a target observed', () => {
   });
 
   test.each([['emit'], ['view', 'plan', 'execute', 'export', 'administer', 'unseal', 'approve', 'emit']] as const)(
-    'is refused from a key with only the roles %s and more, whatever agent and source it may use',
+    'I14: is refused from a key with only the roles %s and more, whatever agent and source it may use',
     (...roles) => {
       const agent: Credential = { ...drain, keyId: 'bot1', roles, sourcePrefix: 'recant:', agents: ['*'] };
       for (const forged of [bytesOf(), bytesOf({}, 'pricing', 'recant:'), bytesOf({ of: 'recant://victim/1' }, 'pricing', 'recant:/x')])

@@ -1,6 +1,7 @@
 import type { ApprovalRule } from '@recant/policy';
 import type { Clock, Outbox } from '@recant/runner';
 import type { Approvals, Plans, Runs, Store } from '@recant/store';
+import type { Drains } from './drains/drains.ts';
 import type { LedgerProducer } from './ledger-producer.ts';
 import type { OpenTargets } from './targets.ts';
 
@@ -14,6 +15,7 @@ export interface RollbackCore {
   };
   readonly targets: OpenTargets;
   readonly producer: LedgerProducer;
+  readonly drain: Pick<Drains, 'flush'>;
   readonly clock: Clock;
   /** Which plans need a second person. */
   readonly approvals: ApprovalRule;

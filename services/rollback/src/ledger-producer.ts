@@ -20,6 +20,8 @@ export interface LedgerProducer {
   requireServed(tenant: string): Promise<void>;
   /** Source of a plan, a run or acts, under the prefix of the tenant's key. @throws RunnerError `ledger_unavailable` */
   sourceOf(tenant: string, kind: 'plan' | 'run' | 'acts', id: string): Promise<string>;
+  /** Prefix of the tenant's key, without a slash at its end: that of the sources of its systems. @throws RunnerError `ledger_unavailable` */
+  sourcePrefix(tenant: string): Promise<string>;
 }
 
 /** Sends events over HTTP, like any other producer: the rollback service cannot bypass the ledger's checks. */
@@ -45,6 +47,7 @@ export function createLedgerProducer(credentials: Pick<Store['credentials'], 'fi
     },
     tenant: async () => (await ownKey())?.tenant,
     requireServed: async (tenant) => void (await prefixOf(tenant)),
+    sourcePrefix: prefixOf,
     sourceOf: async (tenant, kind, id) => `${await prefixOf(tenant)}/${kind}/${id}`,
   };
 }

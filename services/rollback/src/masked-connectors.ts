@@ -1,5 +1,5 @@
 import { inspect } from 'node:util';
-import { type Connector, ConnectorError, type InverseResult, type Probed, type TargetSystem } from '@recant/connector';
+import { type Connector, ConnectorError, type Drain, type InverseResult, type Probed, type TargetSystem } from '@recant/connector';
 import { createRedactor, rulesOf } from '@recant/redaction';
 
 type Mask = (text: string) => string;
@@ -43,9 +43,18 @@ function maskTarget(target: TargetSystem, masks: Masks): TargetSystem {
     invert: (batch) => maskErrors(masks, async () => (await target.invert(batch)).map((result) => maskResult(result, masks))),
     applied: (run, steps) => maskErrors(masks, async () => (await target.applied(run, steps)).map((result) => maskResult(result, masks))),
     ...(coverage && { coverage: () => maskErrors(masks, coverage) }),
+    ...(target.drain === undefined ? {} : { drain: maskDrain(target.drain, masks) }),
     close: () => maskErrors(masks, () => target.close()),
   };
 }
+
+/** Events of a batch contain no text of the target but names. */
+const maskDrain = (drain: Drain, masks: Masks): Drain => ({
+  isIdle: (nowMs) => maskErrors(masks, () => drain.isIdle(nowMs)),
+  next: (context) => maskErrors(masks, () => drain.next(context)),
+  confirm: (batch) => maskErrors(masks, () => drain.confirm(batch)),
+  openTransactions: () => maskErrors(masks, () => drain.openTransactions()),
+});
 
 const maskProbed = (probed: Probed, { data }: Masks): Probed =>
   probed.kind === 'unreadable' ? { ...probed, reason: data(probed.reason) } : probed;

@@ -8,6 +8,9 @@ import type { StoredPlan } from '@recant/store';
 import type { RollbackCore } from './core.ts';
 import { probePlan } from './probe-plan.ts';
 
+/** Milliseconds that a plan waits for what the systems captured. */
+export const FLUSH_MS_MAX = 10_000;
+
 /** Makes a plan: reads the ledger at one vector of log sizes, probes the systems, and stores the plan together with its `plan.created` event. */
 export async function makePlan(core: RollbackCore, caller: Caller, input: PlanInput): Promise<StoredPlan> {
   const { store, clock } = core;
@@ -16,6 +19,7 @@ export async function makePlan(core: RollbackCore, caller: Caller, input: PlanIn
   const window = typeof input.window === 'string' ? { window: input.window } : (input.window ?? {});
   const selection = parseSelection({ ...input.selection, ...parseWindow(window, nowMs) });
   await checkNames(core, tenant, selection);
+  await core.drain.flush(tenant, FLUSH_MS_MAX);
   const body = await planNow(core, tenant, selection, input.mode ?? 'refuse');
   const id = uuidv7(nowMs, core.random16());
   const made: StoredPlan = {

@@ -46,6 +46,7 @@ const FAULTS: Readonly<Record<ConnectorError['code'], ErrorCode>> = {
   read_only: 'system_unreachable',
   locked: 'system_unreachable',
   disk_full: 'system_unreachable',
+  tail_lost: 'system_unreachable',
 };
 
 /** Opens the system as a run would, so that an unusable one is never registered. @returns its identity */

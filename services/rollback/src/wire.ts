@@ -6,11 +6,12 @@ import { postgresConnector } from '@recant/connector-postgres';
 import type { ApprovalRule } from '@recant/policy';
 import { type Clock, createEmitter, type Failpoint, RUNNER_CONFIG, type RunnerConfig, type RunnerPorts } from '@recant/runner';
 import { type ActRecorder, createRouter, type HealthCheck, type Logger, type Router } from '@recant/service';
-import { createApprovals, createOutbox, createPlans, createRunStore, createRuns, type Store } from '@recant/store';
+import { createApprovals, createOutbox, createPlans, createRunStore, createRuns, lastNumberOf, type Store } from '@recant/store';
 import { createRollbackActs } from './acts.ts';
 import { objectionTo } from './approvals.ts';
 import { approvalRoutes } from './approving.ts';
 import type { RollbackCore } from './core.ts';
+import { createDrains, DRAIN_OPTIONS, type DrainOptions, type Drains } from './drains/drains.ts';
 import { createLedgerProducer, type LedgerAccess } from './ledger-producer.ts';
 import { maskConnectors } from './masked-connectors.ts';
 import { planRoutes } from './plans.ts';
@@ -33,6 +34,7 @@ export interface RollbackDeps {
   readonly connectors?: readonly Connector[];
   readonly worker?: Partial<Omit<WorkerOptions, 'name'>>;
   readonly runner?: Partial<RunnerConfig>;
+  readonly drain?: Partial<DrainOptions>;
   readonly failpoint?: Failpoint | undefined;
 }
 
@@ -62,6 +64,7 @@ export function wireRollback(deps: RollbackDeps): WiredRollback {
   const outbox = createOutbox(store.pool, served);
   const { ledgerReader, queries, systems } = store;
   const random16 = () => new Uint8Array(randomBytes(16));
+  const drains = wireDrains(deps, { targets, producer, clock });
   const core: RollbackCore = {
     store: {
       ledgerReader,
@@ -75,6 +78,7 @@ export function wireRollback(deps: RollbackDeps): WiredRollback {
     approvals: deps.approvals,
     targets,
     producer,
+    drain: drains,
     clock,
     random16,
     wake: () => worker.wake(),
@@ -105,13 +109,22 @@ export function wireRollback(deps: RollbackDeps): WiredRollback {
         await store.ping();
         return { status: 'ok' };
       },
+      drain: drains.health,
     },
     async start() {
       worker.start();
+      drains.start();
     },
     async stop() {
       await worker.stop();
+      await drains.stop();
       await targets.close();
     },
   };
+}
+
+function wireDrains({ store, logger, drain }: RollbackDeps, ports: Pick<RollbackCore, 'targets' | 'producer' | 'clock'>): Drains {
+  const recorded = (tenant: string, source: string) => lastNumberOf(store.pool, tenant, source);
+  const log = logger.child({ part: 'drain' });
+  return createDrains({ ...ports, systems: store.systems, tenant: ports.producer.tenant, recorded, log }, { ...DRAIN_OPTIONS, ...drain });
 }

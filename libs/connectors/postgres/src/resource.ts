@@ -14,11 +14,12 @@ export interface RowAddress {
 const encodeName = (text: string): string => percentEncode(text).replaceAll('.', '%2E');
 
 export function formatRow({ system, schema, table, key }: RowAddress): string {
-  return formatResource({
-    connector: CONNECTOR,
-    system,
-    path: `${encodeName(schema)}.${encodeName(table)}/${key.map(percentEncode).join(',')}`,
-  });
+  return formatResource({ connector: CONNECTOR, system, path: `${formatTable(schema, table)}/${key.map(percentEncode).join(',')}` });
+}
+
+/** `schema.table`, each percent-encoded: the first segment of its rows' paths. */
+export function formatTable(schema: string, table: string): string {
+  return `${encodeName(schema)}.${encodeName(table)}`;
 }
 
 /** What the resources of all rows of a table start with. */

@@ -41,8 +41,7 @@ function stepsText(steps: readonly Step[], paint: Paint): string {
 
 export function stepText(step: Step): string {
   const guards = step.systems.flatMap((system) => system.guards);
-  const changes = changesText(guards, RESOURCES_SHOWN_MAX).join('; ');
-  return printable(step.unknown === undefined ? changes : `${changes}. ${step.unknown}`);
+  return printable(changesText(guards, RESOURCES_SHOWN_MAX).join('; '));
 }
 
 /** One line a conflict. */

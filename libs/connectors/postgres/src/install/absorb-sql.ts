@@ -9,10 +9,29 @@ import { settingsClause } from './trigger-sql.ts';
  * A crash before the commit leaves the queue as it was.
  */
 
-/** The attempt that a change is filed under: named by its transaction, opened by its login. */
-const ATTEMPT_SQL = `
-CREATE OR REPLACE FUNCTION recant.attempt_of(p_xid xid8, p_login name) RETURNS bigint LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT a.id FROM recant.transaction t JOIN recant.attempt a ON a.id = t.attempt WHERE t.xid = p_xid AND a.login = p_login
+/** Rows of transactions that a snapshot shows as ended (their rows are there, so they committed), or of the transaction that absorbs. */
+const TAKEN = (snapshot: string): string => `(pg_visible_in_snapshot(c.xid, ${snapshot}) OR c.xid = pg_current_xact_id_if_assigned())`;
+
+/**
+ * Binds transactions to attempts, and queues them for the drain. The attempt is the one that the transaction named, if its login opened that
+ * attempt; else, for an agent's login, the transaction is an attempt of its own; else nobody's.
+ */
+const BIND_SQL = `
+CREATE OR REPLACE FUNCTION recant.bind_transactions(p_snapshot pg_snapshot, p_epoch int) RETURNS void LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+  INSERT INTO recant.attempt (source, action, attempt, login, settled_at)
+  SELECT DISTINCT 'login', p_epoch || '/' || c.xid || '/' || c.login, 1, c.login, clock_timestamp()
+  FROM recant.capture c JOIN recant.agent g ON g.login = c.login
+  WHERE ${TAKEN('p_snapshot')} AND NOT EXISTS (SELECT FROM recant.transaction t JOIN recant.attempt a ON a.id = t.attempt WHERE t.xid = c.xid AND a.login = c.login)
+  ON CONFLICT DO NOTHING;
+  INSERT INTO recant.undrained AS u (xid, login, epoch, attempt, first_ordinal, changes, from_at, to_at)
+  SELECT d.xid, d.login, p_epoch, coalesce(named.id, own.id), d.first_ordinal, d.changes, d.from_at, d.to_at
+  FROM (SELECT c.xid, c.login, min(c.ordinal) AS first_ordinal, count(*) AS changes, min(c.recorded_at) AS from_at, max(c.recorded_at) AS to_at
+    FROM recant.capture c WHERE ${TAKEN('p_snapshot')} GROUP BY c.xid, c.login) d
+  LEFT JOIN recant.transaction t ON t.xid = d.xid LEFT JOIN recant.attempt named ON named.id = t.attempt AND named.login = d.login
+  LEFT JOIN recant.attempt own ON own.source = 'login' AND own.action = p_epoch || '/' || d.xid || '/' || d.login
+  ORDER BY d.first_ordinal
+  ON CONFLICT (xid, login) DO UPDATE SET attempt = excluded.attempt, first_ordinal = least(u.first_ordinal, excluded.first_ordinal),
+    changes = u.changes + excluded.changes, from_at = least(u.from_at, excluded.from_at), to_at = greatest(u.to_at, excluded.to_at)
 $$;`;
 
 /** The captured table that a relation belongs to: itself, or the root of its partition tree. */
@@ -88,28 +107,28 @@ END $$;`;
  * One group: changes of one relation under one shape. Written columns: those whose value changed; where none changed, the whole row. Images of logins that are no agents are not kept.
  */
 const GROUP_SQL = `
-CREATE OR REPLACE FUNCTION recant.absorb_group(p_relid oid, p_hash bigint, p_xid xid8, p_relation int, p_shape int, p_columns int, p_keyed boolean) RETURNS void
+CREATE OR REPLACE FUNCTION recant.absorb_group(p_relid oid, p_hash bigint, p_xid xid8, p_relation int, p_shape int, p_columns int, p_keyed boolean, p_snapshot pg_snapshot) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE v_image text;
 BEGIN
   PERFORM recant.ensure_row_type(p_columns);
   v_image := (SELECT 'ARRAY[' || string_agg(format('r.c%s', n), ', ') || ']' FROM generate_series(1, p_columns) n);
   EXECUTE format($sql$
-    WITH taken AS (DELETE FROM recant.capture c WHERE c.relid = $1 AND c.shape IS NOT DISTINCT FROM $2 AND c.operation <> 'x' AND ($6 IS NULL OR c.xid = $6) RETURNING c.*),
+    WITH taken AS (DELETE FROM recant.capture c WHERE c.relid = $1 AND c.shape IS NOT DISTINCT FROM $2 AND c.operation <> 'x' AND ($6 IS NULL OR c.xid = $6)
+        AND ${TAKEN('$7')} RETURNING c.*),
     parsed AS (
-      SELECT t.ordinal, t.xid, t.login, t.operation, t.recorded_at, recant.attempt_of(t.xid, t.login) AS attempt,
-        t.login IN (SELECT g.login FROM recant.agent g) AS agent,
+      SELECT t.ordinal, t.xid, t.login, t.operation, t.recorded_at, u.attempt,
         CASE WHEN t.old IS NOT NULL THEN (SELECT %1$s FROM (SELECT (t.old::recant.row_%2$s).*) r) END AS old,
         CASE WHEN t.new IS NOT NULL THEN (SELECT %1$s FROM (SELECT ((
           CASE WHEN t.head IS NULL THEN t.new ELSE left(t.old, t.head) || t.new || right(t.old, t.tail) END)::recant.row_%2$s).*) r) END AS new
-      FROM taken t),
+      FROM taken t JOIN recant.undrained u ON u.xid = t.xid AND u.login = t.login),
     compared AS (
       SELECT p.*, s.key_positions, s.types, CASE WHEN p.operation = 'u' THEN
           (SELECT array_agg(n ORDER BY n) FROM generate_series(1, %2$s) n WHERE p.old[n] IS DISTINCT FROM p.new[n]) END AS changed,
         CASE WHEN $5 AND p.old IS NOT NULL THEN recant.key_of(p.old, s.key_positions, s.types) END AS old_key, CASE WHEN $5 AND p.new IS NOT NULL THEN recant.key_of(p.new, s.key_positions, s.types) END AS new_key
       FROM parsed p JOIN recant.shape s ON s.id = $4),
     judged AS (
-      SELECT c.*, (c.attempt IS NOT NULL OR c.agent) AND $5 AS images,
+      SELECT c.*, c.attempt IS NOT NULL AND $5 AS images,
         $5 AND NOT (recant.is_recordable_key(coalesce(c.old_key, c.new_key)) AND recant.is_recordable_key(coalesce(c.new_key, c.old_key))) AS unaddressed, c.operation = 'u' AND c.old_key <> c.new_key AS rekeyed, c.changed IS NULL AS whole
       FROM compared c)
     INSERT INTO recant.change (ordinal, attempt, xid, login, relation, shape, key, key_hash, operation, pair, old, new, written, recorded_at)
@@ -124,7 +143,7 @@ BEGIN
     FROM judged j CROSS JOIN generate_series(0, 1) h(n) WHERE j.rekeyed AND NOT j.unaddressed
     UNION ALL
     SELECT j.ordinal, j.attempt, j.xid, j.login, $3, NULL, NULL, 1, '?', NULL, NULL, NULL, NULL, j.recorded_at FROM judged j WHERE j.unaddressed
-  $sql$, v_image, p_columns) USING p_relid, p_hash, p_relation, p_shape, p_keyed, p_xid;
+  $sql$, v_image, p_columns) USING p_relid, p_hash, p_relation, p_shape, p_keyed, p_xid, p_snapshot;
 END $$;
 CREATE OR REPLACE FUNCTION recant.only(p_image text[], p_positions int[]) RETURNS text[] LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT array_agg(CASE WHEN n = ANY (p_positions) THEN p_image[n] END ORDER BY n) FROM generate_subscripts(p_image, 1) n
@@ -132,26 +151,29 @@ $$;`;
 
 const ABSORB_SQL = `
 CREATE OR REPLACE FUNCTION recant.absorb() RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp ${settingsClause} AS $$
-DECLARE g record; v_root oid; v_relation recant.relation; v_signature text; v_shape int; v_columns int; v_cluster bigint;
+DECLARE g record; v_root oid; v_relation recant.relation; v_signature text; v_shape int; v_columns int; v_cluster bigint; v_epoch int; v_snapshot pg_snapshot;
 BEGIN
   IF NOT EXISTS (SELECT FROM recant.capture) THEN RETURN; END IF;
-  SELECT y.cluster INTO v_cluster FROM recant.system y FOR UPDATE;
+  SELECT y.cluster, y.epoch INTO v_cluster, v_epoch FROM recant.system y FOR UPDATE;
   IF v_cluster <> (SELECT c.system_identifier FROM pg_control_system() c) THEN
     DELETE FROM recant.transaction;
     UPDATE recant.system SET cluster = (SELECT c.system_identifier FROM pg_control_system() c);
   END IF;
+  -- Later statements see more commits than this snapshot: a transaction is absorbed whole or not at all.
+  v_snapshot := pg_current_snapshot();
+  PERFORM recant.bind_transactions(v_snapshot, v_epoch);
   PERFORM recant.order_within_transactions();
   FOR g IN SELECT c.relid, c.shape, max(c.signature) AS signature, bool_or(c.operation = 'x') AS truncated, bool_or(c.operation <> 'x') AS rows
-    FROM recant.capture c GROUP BY c.relid, c.shape LOOP
+    FROM recant.capture c WHERE ${TAKEN('v_snapshot')} GROUP BY c.relid, c.shape LOOP
     v_root := recant.root_of(g.relid);
     SELECT r.* INTO v_relation FROM recant.relation r WHERE r.relid = v_root;
     IF v_relation.id IS NULL THEN
       -- A table that Recant no longer knows: its owner dropped it from the capture.
-      DELETE FROM recant.capture c WHERE c.relid = g.relid;
+      DELETE FROM recant.capture c WHERE c.relid = g.relid AND ${TAKEN('v_snapshot')};
       CONTINUE;
     END IF;
     IF g.truncated THEN
-      WITH taken AS (DELETE FROM recant.capture c WHERE c.relid = g.relid AND c.operation = 'x' RETURNING c.*)
+      WITH taken AS (DELETE FROM recant.capture c WHERE c.relid = g.relid AND c.operation = 'x' AND ${TAKEN('v_snapshot')} RETURNING c.*)
       INSERT INTO recant.change (ordinal, xid, login, relation, key_hash, operation, recorded_at)
       SELECT t.ordinal, t.xid, t.login, v_relation.id, 0, 'x', t.recorded_at FROM taken t;
     END IF;
@@ -170,13 +192,13 @@ BEGIN
     -- A transaction that altered the table after its first change of it (a new name alone changes no text).
     IF g.shape IS DISTINCT FROM recant.hash_of(recant.signature(g.relid)) AND recant.without_names(g.signature) IS DISTINCT FROM recant.without_names(recant.signature(g.relid)) THEN
       PERFORM recant.absorb_unreadable(g.relid, g.shape, x.xid, v_relation.id)
-      FROM (SELECT DISTINCT c.xid FROM recant.capture c WHERE c.relid = g.relid AND c.shape IS NOT DISTINCT FROM g.shape AND c.operation <> 'x') x
+      FROM (SELECT DISTINCT c.xid FROM recant.capture c WHERE c.relid = g.relid AND c.shape IS NOT DISTINCT FROM g.shape AND c.operation <> 'x' AND ${TAKEN('v_snapshot')}) x
       WHERE EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = g.relid AND a.attnum > 0 AND a.xmin::text::bigint = (x.xid::text::numeric % 4294967296)::bigint);
     END IF;
     BEGIN
-      PERFORM recant.absorb_group(g.relid, g.shape, NULL, v_relation.id, v_shape, v_columns, v_relation.key_columns IS NOT NULL);
+      PERFORM recant.absorb_group(g.relid, g.shape, NULL, v_relation.id, v_shape, v_columns, v_relation.key_columns IS NOT NULL, v_snapshot);
     EXCEPTION WHEN data_exception THEN
-      PERFORM recant.absorb_one_by_one(g.relid, g.shape, v_relation.id, v_shape, v_columns, v_relation.key_columns IS NOT NULL);
+      PERFORM recant.absorb_one_by_one(g.relid, g.shape, v_relation.id, v_shape, v_columns, v_relation.key_columns IS NOT NULL, v_snapshot);
     END;
   END LOOP;
   -- In one snapshot a transaction's name and its changes are visible together.
@@ -188,15 +210,15 @@ const UNREADABLE_SQL = `
 CREATE OR REPLACE FUNCTION recant.absorb_unreadable(p_relid oid, p_hash bigint, p_xid xid8, p_relation int) RETURNS void LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
   WITH taken AS (DELETE FROM recant.capture c WHERE c.relid = p_relid AND c.shape IS NOT DISTINCT FROM p_hash AND c.operation <> 'x' AND c.xid = p_xid RETURNING c.*)
   INSERT INTO recant.change (ordinal, attempt, xid, login, relation, key_hash, operation, recorded_at)
-  SELECT t.ordinal, recant.attempt_of(t.xid, t.login), t.xid, t.login, p_relation, 1, '?', t.recorded_at FROM taken t
+  SELECT t.ordinal, u.attempt, t.xid, t.login, p_relation, 1, '?', t.recorded_at FROM taken t JOIN recant.undrained u ON u.xid = t.xid AND u.login = t.login
 $$;
-CREATE OR REPLACE FUNCTION recant.absorb_one_by_one(p_relid oid, p_hash bigint, p_relation int, p_shape int, p_columns int, p_keyed boolean) RETURNS void
+CREATE OR REPLACE FUNCTION recant.absorb_one_by_one(p_relid oid, p_hash bigint, p_relation int, p_shape int, p_columns int, p_keyed boolean, p_snapshot pg_snapshot) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE v_xid xid8;
 BEGIN
-  FOR v_xid IN SELECT DISTINCT c.xid FROM recant.capture c WHERE c.relid = p_relid AND c.shape IS NOT DISTINCT FROM p_hash AND c.operation <> 'x' LOOP
+  FOR v_xid IN SELECT DISTINCT c.xid FROM recant.capture c WHERE c.relid = p_relid AND c.shape IS NOT DISTINCT FROM p_hash AND c.operation <> 'x' AND ${TAKEN('p_snapshot')} LOOP
     BEGIN
-      PERFORM recant.absorb_group(p_relid, p_hash, v_xid, p_relation, p_shape, p_columns, p_keyed);
+      PERFORM recant.absorb_group(p_relid, p_hash, v_xid, p_relation, p_shape, p_columns, p_keyed, p_snapshot);
     EXCEPTION WHEN data_exception THEN
       PERFORM recant.absorb_unreadable(p_relid, p_hash, v_xid, p_relation);
     END;
@@ -239,7 +261,7 @@ END $$;`;
 
 export const ABSORB_FUNCTIONS_SQL = [
   UNDONE_SQL,
-  ATTEMPT_SQL,
+  BIND_SQL,
   ROOT_SQL,
   KEY_SQL,
   SHAPE_SQL,

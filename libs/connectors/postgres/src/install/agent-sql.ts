@@ -13,7 +13,7 @@ LANGUAGE sql IMMUTABLE AS $$
 $$;
 -- Readable changes of attempts as effects. Derived columns and history are no parts. Written: what changed, else the whole row.
 CREATE OR REPLACE VIEW recant.effect AS
-SELECT c.ordinal, c.attempt, c.pair, c.relation, c.shape, r.schema_name, r.table_name, c.key,
+SELECT c.ordinal, c.xid, c.login, c.attempt, c.pair, c.relation, c.shape, r.schema_name, r.table_name, c.key,
   CASE WHEN r.history THEN 'history' WHEN c.operation = 'i' THEN 'insert' WHEN c.operation = 'd' THEN 'delete' WHEN c.operation IN ('f', 't') THEN 'rekey'
     WHEN p.parts IS NULL OR w.whole THEN 'touch' ELSE 'update' END AS operation,
   CASE WHEN r.history THEN '{}'::jsonb ELSE coalesce(p.parts, '{}'::jsonb) ||
@@ -40,8 +40,10 @@ CREATE OR REPLACE FUNCTION recant.open_attempt(p_source text, p_action text, p_a
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE prefix text; owner name; settled timestamptz;
 BEGIN
-  IF p_source IS NULL OR p_action IS NULL OR p_attempt IS NULL OR octet_length(p_source) > 256 OR octet_length(p_action) > 64 THEN
-    RAISE EXCEPTION 'recant: an attempt is (source, action, attempt), at most 256 and 64 bytes' USING ERRCODE = '22023';
+  -- Names that no event can carry name nobody: the ledger could not be told whose the changes are.
+  IF p_source IS NULL OR p_action IS NULL OR p_attempt IS NULL OR p_attempt < 1 OR octet_length(p_source) NOT BETWEEN 1 AND 256 OR p_source IN ('login', '__proto__')
+    OR p_source ~ '[\\u0001-\\u001f\\u007f-\\u009f]' OR p_action !~ '^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$' THEN
+    RAISE EXCEPTION 'recant: an attempt is a source of 1 to 256 bytes, an action (UUIDv7, lower case) and a number from 1' USING ERRCODE = '22023';
   END IF;
   SELECT a.source_prefix INTO prefix FROM recant.agent a WHERE a.login = session_user;
   IF NOT FOUND THEN

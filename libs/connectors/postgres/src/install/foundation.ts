@@ -3,6 +3,7 @@ import { ConnectorError } from '@recant/connector';
 import type { ClientBase } from 'pg';
 import { ABSORB_FUNCTIONS_SQL } from './absorb-sql.ts';
 import { AGENT_FUNCTIONS_SQL } from './agent-sql.ts';
+import { DRAIN_FUNCTIONS_SQL } from './drain-sql.ts';
 import { alteredTables } from './fingerprint.ts';
 import { LAYOUT, TABLES_SQL } from './tables-sql.ts';
 import { TRIGGER_FUNCTIONS_SQL } from './trigger-sql.ts';
@@ -21,7 +22,9 @@ export async function layFoundation(client: ClientBase, owner: Owner): Promise<n
   await client.query('CREATE SCHEMA IF NOT EXISTS recant');
   await client.query(TABLES_SQL);
   await writeSystem(client, owner);
-  await client.query([TRIGGER_FUNCTIONS_SQL, AGENT_FUNCTIONS_SQL, ABSORB_FUNCTIONS_SQL, UNDO_FUNCTIONS_SQL].join('\n'));
+  await client.query(
+    [TRIGGER_FUNCTIONS_SQL, AGENT_FUNCTIONS_SQL, ABSORB_FUNCTIONS_SQL, UNDO_FUNCTIONS_SQL, DRAIN_FUNCTIONS_SQL].join('\n'),
+  );
   await client.query(`UPDATE recant.system SET present = recant.version(inner_key, outer_key, 'exists', '') WHERE present IS NULL`);
   await client.query(
     'REVOKE ALL ON ALL TABLES IN SCHEMA recant FROM PUBLIC; REVOKE ALL ON ALL FUNCTIONS IN SCHEMA recant FROM PUBLIC; REVOKE ALL ON SCHEMA recant FROM PUBLIC',
@@ -92,6 +95,11 @@ async function writeSystem(client: ClientBase, { system, ledger: named }: Owner)
     `INSERT INTO recant.system (name, identity, inner_key, outer_key, layout, cluster, ledger)
      SELECT $1, $2, $3, $4, $5, c.system_identifier, $6 FROM pg_control_system() c ON CONFLICT (only_row) DO NOTHING`,
     [system, randomUUID(), key.map((byte) => byte ^ 0x36), key.map((byte) => byte ^ 0x5c), LAYOUT, ledger],
+  );
+  // Events on their way to the former Recant's ledger are of its sources.
+  await client.query(
+    `DELETE FROM recant.batch WHERE EXISTS (SELECT FROM recant.system WHERE (ledger IS NOT NULL AND $2::text IS NOT NULL AND ledger <> $2) OR name <> $1)`,
+    [system, ledger],
   );
   await client.query(
     `UPDATE recant.system SET name = $1, ledger = coalesce($2, ledger), identity = CASE WHEN o.other THEN $3 ELSE identity END, epoch = epoch + o.other::int

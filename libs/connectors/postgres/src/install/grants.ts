@@ -4,7 +4,8 @@ import { AGENT_FUNCTIONS } from './agent-sql.ts';
 import { qualified, type Table } from './catalogue.ts';
 import { UNDO_FUNCTIONS } from './undo-sql.ts';
 
-export type AgentRole = string | { readonly role: string; readonly sourcePrefix: string };
+/** A login of an agent. Without a prefix it may name any source. Transactions that name no attempt are `agent`'s (default: the login's name). */
+export type AgentRole = string | { readonly role: string; readonly sourcePrefix?: string; readonly agent?: string };
 
 export const roleOf = (agent: AgentRole): string => (typeof agent === 'string' ? agent : agent.role);
 
@@ -19,10 +20,10 @@ export async function grantAgents(client: ClientBase, agents: readonly AgentRole
     await client.query(`REVOKE EXECUTE ON FUNCTION ${AGENT_FUNCTIONS.join(', ')} FROM ${escapeIdentifier(login)}`);
   await client.query('DELETE FROM recant.agent');
   for (const agent of agents) {
-    const { role, sourcePrefix } = typeof agent === 'string' ? { role: agent, sourcePrefix: '' } : agent;
+    const { role, sourcePrefix = '', agent: name = role } = typeof agent === 'string' ? { role: agent } : agent;
     await client.query(
-      'INSERT INTO recant.agent VALUES ($1, $2) ON CONFLICT (login) DO UPDATE SET source_prefix = excluded.source_prefix',
-      [role, sourcePrefix],
+      'INSERT INTO recant.agent VALUES ($1, $2, $3) ON CONFLICT (login) DO UPDATE SET source_prefix = excluded.source_prefix, agent = excluded.agent',
+      [role, sourcePrefix, name],
     );
     await client.query(`GRANT USAGE ON SCHEMA recant TO ${escapeIdentifier(role)}`);
     await client.query(`GRANT EXECUTE ON FUNCTION ${AGENT_FUNCTIONS.join(', ')} TO ${escapeIdentifier(role)}`);
@@ -30,8 +31,22 @@ export async function grantAgents(client: ClientBase, agents: readonly AgentRole
 }
 
 /** Tables of the capture that the service reads: everything but the key of the versions, and the queue. */
-const READ = ['agent', 'applied', 'attempt', 'change', 'effect', 'fence', 'relation', 'shape', 'transaction', 'uncovered'];
-const SYSTEM_COLUMNS = 'only_row, name, identity, cluster, ledger, epoch, objects, present, layout';
+const READ = [
+  'agent',
+  'applied',
+  'attempt',
+  'change',
+  'effect',
+  'fence',
+  'relation',
+  'shape',
+  'transaction',
+  'uncovered',
+  'undrained',
+  'batch',
+  'stream',
+];
+const SYSTEM_COLUMNS = 'only_row, name, identity, cluster, ledger, epoch, objects, present, layout, timeline';
 /** Written or executed with the owner's rights, each for one purpose. */
 const READ_FUNCTIONS = [
   'recant.absorb()',
@@ -39,7 +54,9 @@ const READ_FUNCTIONS = [
   'recant.version(bytea, bytea, text, text)',
   'recant.is_undone(bigint)',
   'recant.root_of(oid)',
-  'recant.attempt_of(xid8, name)',
+  'recant.cut(xid8, name, bigint)',
+  'recant.counted(xid8, name, bigint)',
+  'recant.current_timeline()',
   'recant.signature(oid)',
   'recant.hash_of(text)',
   'recant.key_text(text, text)',
@@ -47,13 +64,16 @@ const READ_FUNCTIONS = [
   'recant.key_hash(text[])',
 ];
 
-/** Rights of the drain: it reads what was captured, and writes nothing but through functions. */
+/** Rights of the drain: it reads what was captured, and writes only which of it is on its way to the ledger. */
 export async function grantDrain(client: ClientBase, role: string): Promise<void> {
   await requireRoles(client, [role]);
   const to = escapeIdentifier(role);
   await client.query(`GRANT USAGE ON SCHEMA recant TO ${to}`);
   await client.query(`GRANT SELECT ON ${READ.map((name) => `recant.${name}`).join(', ')} TO ${to}`);
-  await client.query(`GRANT SELECT (${SYSTEM_COLUMNS}) ON recant.system TO ${to}`);
+  await client.query(`GRANT SELECT (${SYSTEM_COLUMNS}), UPDATE (epoch, timeline) ON recant.system TO ${to}`);
+  await client.query(`GRANT SELECT (xid) ON recant.capture TO ${to}`);
+  await client.query(`GRANT UPDATE (action) ON recant.attempt TO ${to}`);
+  await client.query(`GRANT INSERT, UPDATE, DELETE ON recant.undrained, recant.batch, recant.stream TO ${to}`);
   await client.query(`GRANT EXECUTE ON FUNCTION ${READ_FUNCTIONS.join(', ')} TO ${to}`);
 }
 

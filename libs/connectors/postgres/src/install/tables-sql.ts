@@ -4,7 +4,7 @@
  */
 
 /** Incremented when a table or function changes shape: `preparePostgres` upgrades an older layout. */
-export const LAYOUT = 2;
+export const LAYOUT = 3;
 /** Bytes of a primary key, percent-encoded in its URI: leaves room for system, schema and table within RESOURCE_BYTES_MAX. */
 export const KEY_BYTES_MAX = 560;
 /** Effects on one page of `recant.attempt_effects`. */
@@ -22,15 +22,19 @@ CREATE TABLE IF NOT EXISTS recant.system (
   cluster bigint NOT NULL,
   -- Ledger and tenant that capture this database. Another one is refused.
   ledger text,
-  -- Incremented when another Recant takes over.
+  -- Transactions are numbered within a capture epoch. Incremented by a failover or a restore, after which a transaction number can come twice, and
+  -- when another Recant takes over.
   epoch int NOT NULL DEFAULT 1,
   -- Digest of each table and function of this schema as \`connect\` left it.
   objects jsonb NOT NULL DEFAULT '{}',
+  -- Timeline of the write-ahead log in this epoch; NULL before the first drain.
+  timeline text,
   -- Version of \`exists\` of a row that exists.
   present text,
   layout int NOT NULL
 );
-CREATE TABLE IF NOT EXISTS recant.agent (login name PRIMARY KEY, source_prefix text NOT NULL);
+-- Logins of agents. \`agent\`: whose attempts the transactions are that name none.
+CREATE TABLE IF NOT EXISTS recant.agent (login name PRIMARY KEY, source_prefix text NOT NULL, agent text NOT NULL);
 CREATE TABLE IF NOT EXISTS recant.source (source text PRIMARY KEY, login name NOT NULL);
 -- One row a captured table. Identity is the relation's oid: a renamed table stays the same, a re-created one is another.
 CREATE TABLE IF NOT EXISTS recant.relation (
@@ -65,6 +69,7 @@ CREATE TABLE IF NOT EXISTS recant.shape (
   key_positions int[] NOT NULL,
   UNIQUE (relid, hash)
 );
+-- Attempts that logins opened, inverses, and (source \`login\`) one for each transaction in which an agent's login named none.
 CREATE TABLE IF NOT EXISTS recant.attempt (
   id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   source text NOT NULL,
@@ -130,7 +135,44 @@ CREATE TABLE IF NOT EXISTS recant.change (
 );
 CREATE INDEX IF NOT EXISTS change_attempt ON recant.change (attempt, ordinal) WHERE attempt IS NOT NULL;
 CREATE INDEX IF NOT EXISTS change_row ON recant.change (relation, key_hash, ordinal);
-CREATE INDEX IF NOT EXISTS change_xid ON recant.change (xid);
+CREATE INDEX IF NOT EXISTS change_xid ON recant.change (xid, ordinal);
+-- Transactions whose changes are absorbed and not yet in a batch, in the order of absorption. Rows are small; changes are never rewritten.
+CREATE TABLE IF NOT EXISTS recant.undrained (
+  xid xid8 NOT NULL,
+  login name NOT NULL,
+  n bigint GENERATED ALWAYS AS IDENTITY UNIQUE,
+  epoch int NOT NULL,
+  -- NULL: an outside writer.
+  attempt bigint,
+  first_ordinal bigint NOT NULL,
+  changes bigint NOT NULL,
+  from_at timestamptz NOT NULL,
+  to_at timestamptz NOT NULL,
+  -- First ordinal of each chunk of effects, and the chunk's bytes at most; NULL until the drain comes to the transaction.
+  cuts bigint[],
+  weights int[],
+  -- Changes without images, by table.
+  counted jsonb,
+  -- Events that are in a batch already.
+  chunks_done int NOT NULL DEFAULT 0,
+  PRIMARY KEY (xid, login)
+);
+-- Exact bytes of events on their way to the ledger: every retry and every replica sends these. Confirmed ones lose their bytes.
+CREATE TABLE IF NOT EXISTS recant.batch (
+  number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  events bytea[],
+  -- Every transaction up to this \`undrained.n\` is in this batch or an earlier one.
+  through bigint NOT NULL,
+  made_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  confirmed_at timestamptz
+);
+-- Sources of the drain: one a capture epoch.
+CREATE TABLE IF NOT EXISTS recant.stream (
+  source text PRIMARY KEY,
+  epoch int NOT NULL,
+  sequence_next bigint NOT NULL,
+  sent_at timestamptz NOT NULL
+);
 -- Highest token seen of each run: an older claim of the same run is refused.
 CREATE TABLE IF NOT EXISTS recant.fence (run text PRIMARY KEY, token numeric NOT NULL);
 -- Written in the transaction of the inverse itself: that it took effect, and its result.

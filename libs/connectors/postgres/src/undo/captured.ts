@@ -21,12 +21,16 @@ const OF_REFS_SQL = `SELECT ${COLUMNS}, u.n::int AS n FROM unnest($1::text[], $2
 JOIN recant.attempt a ON (a.source, a.action, a.attempt) = (u.source, u.action, u.attempt) JOIN recant.effect e ON e.attempt = a.id ORDER BY e.ordinal`;
 const OF_ID_SQL = `SELECT ${COLUMNS} FROM recant.effect e WHERE e.attempt = $1 ORDER BY e.ordinal`;
 
+/** Attempts without a name, one a transaction, have the drain as their source. */
+const isDrainSource = (source: string, system: string): boolean =>
+  source.replace(/\/\d+$/, '').endsWith(`/system/${system}`) && /\/\d+$/.test(source);
+
 type Row = EffectRow & Omit<Captured, 'effect'>;
 
 /** Everything the target captured for each of these attempts, ascending. */
 export async function capturedOf(client: ClientBase, system: string, refs: readonly AttemptRef[]): Promise<Captured[][]> {
   const { rows } = await client.query<Row & { n: number }>(OF_REFS_SQL, [
-    refs.map((ref) => ref.source),
+    refs.map((ref) => (isDrainSource(ref.source, system) ? 'login' : ref.source)),
     refs.map((ref) => ref.action),
     refs.map((ref) => ref.attempt),
   ]);

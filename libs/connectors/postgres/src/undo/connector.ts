@@ -1,5 +1,6 @@
 import { type Connector, ConnectorError, type SystemRegistration, type TargetSystem } from '@recant/connector';
 import type { Pool } from 'pg';
+import { createDrain } from '../drain/drain.ts';
 import { readCoverage } from '../install/coverage.ts';
 import { CONNECTOR } from '../resource.ts';
 import { readApplied } from './applied.ts';
@@ -45,6 +46,7 @@ function targetOf(name: string, pool: Pool): TargetSystem {
     invert: (batch) => invert(pool, name, batch),
     applied: (run, steps) => inTransaction(pool, (client) => readApplied(client, name, run, steps)),
     coverage: () => inTransaction(pool, (client) => readCoverage(client, name)),
+    drain: createDrain(pool, name),
     close: () => {
       closed ??= pool.end();
       return closed;

@@ -1,0 +1,53 @@
+/** Functions of the drain, of expiry and of erasure: all for the login that prepared the target. */
+
+/** Bytes that one changed part takes in an event at most: name, two versions. */
+const PART_BYTES = 160;
+/** Bytes of an effect without names, key and parts. */
+const EFFECT_BYTES = 340;
+/** Bytes of the effects of one event: leaves room for the envelope under EVENT_BYTES_MAX. */
+const CHUNK_BYTES_MAX = 56_000;
+
+/** Splits the effects of a transaction into chunks, in the order of their ordinals. Depends on nothing that erasure changes. */
+const CUT_SQL = `
+CREATE OR REPLACE FUNCTION recant.cut(p_xid xid8, p_login name, p_first bigint, OUT cuts bigint[], OUT weights int[])
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE c record; v_sum int;
+BEGIN
+  cuts := '{}';
+  weights := '{}';
+  FOR c IN
+    SELECT e.ordinal, ${EFFECT_BYTES} + 3 * (octet_length(r.schema_name) + octet_length(r.table_name) + octet_length(array_to_string(e.key, ',')))
+      + ${PART_BYTES} * (CASE WHEN r.history THEN 0 WHEN cardinality(e.written) > 0 THEN cardinality(e.written) ELSE cardinality(s.columns) + 1 END) AS weight
+    FROM recant.change e JOIN recant.shape s ON s.id = e.shape JOIN recant.relation r ON r.id = e.relation
+    WHERE e.xid = p_xid AND e.login = p_login AND e.ordinal >= p_first AND e.attempt IS NOT NULL AND e.key IS NOT NULL ORDER BY e.ordinal
+  LOOP
+    IF v_sum IS NULL OR v_sum + c.weight > ${CHUNK_BYTES_MAX} THEN
+      IF v_sum IS NOT NULL THEN weights := weights || v_sum; END IF;
+      cuts := cuts || c.ordinal;
+      v_sum := 0;
+    END IF;
+    v_sum := v_sum + c.weight;
+  END LOOP;
+  IF v_sum IS NOT NULL THEN weights := weights || v_sum; END IF;
+END $$;
+-- Changes without an effect: of outside writers, and (unknown) of an attempt's tables without a key and rows that cannot be read.
+CREATE OR REPLACE FUNCTION recant.counted(p_xid xid8, p_login name, p_first bigint) RETURNS jsonb LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT coalesce(jsonb_agg(jsonb_build_object('schema', t.schema_name, 'table', t.table_name, 'changes', t.changes, 'unknown', t.unknown) ORDER BY t.schema_name, t.table_name), '[]')
+  FROM (SELECT r.schema_name, r.table_name, count(*) AS changes, bool_or(e.attempt IS NOT NULL) AS unknown
+    FROM recant.change e JOIN recant.relation r ON r.id = e.relation
+    WHERE e.xid = p_xid AND e.login = p_login AND e.ordinal >= p_first AND (e.attempt IS NULL OR e.key IS NULL)
+    GROUP BY r.schema_name, r.table_name) t
+$$;`;
+
+/** The timeline is part of the name of every segment of the write-ahead log; a promotion or a restore to a point in time starts a new one. */
+const EPOCH_SQL = `
+CREATE OR REPLACE FUNCTION recant.current_timeline() RETURNS text LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)
+$$;
+-- By hand, after a restore: from here on the target's state is accepted as it is, under a new capture epoch.
+CREATE OR REPLACE FUNCTION recant.adopt_restored() RETURNS int LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+  DELETE FROM recant.batch WHERE confirmed_at IS NULL;
+  UPDATE recant.system SET epoch = epoch + 1, timeline = recant.current_timeline() RETURNING epoch
+$$;`;
+
+export const DRAIN_FUNCTIONS_SQL = CUT_SQL + EPOCH_SQL;

@@ -1,0 +1,117 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { OpenTransaction } from '@recant/connector';
+import type { HealthCheck, Logger } from '@recant/service';
+import type { Systems } from '@recant/store';
+import { createSystemDrain, type DrainDeps, type SystemDrain } from './drain-system.ts';
+
+/** Milliseconds between looks at a system, and the longest pause after failures. */
+export const DRAIN_OPTIONS = { pollMs: 500, pauseMsMax: 30_000 };
+export type DrainOptions = typeof DRAIN_OPTIONS;
+
+/** What a flush found; nothing in it stops the caller. */
+export interface FlushReport {
+  /** Systems whose captured changes are not all in the ledger, and why. */
+  readonly lagging: readonly { readonly system: string; readonly reason: string }[];
+  /** Transactions that agents' logins left open: what they changed is not captured until they end. */
+  readonly open: readonly (OpenTransaction & { readonly system: string })[];
+}
+
+export interface Drains {
+  start(): void;
+  stop(): Promise<void>;
+  /** Everything that was committed in the tenant's systems before the call is in the ledger, except where the report says so. */
+  flush(tenant: string, deadlineMs: number): Promise<FlushReport>;
+  readonly health: HealthCheck;
+}
+
+type DrainsDeps = DrainDeps & {
+  readonly systems: Pick<Systems, 'list'>;
+  readonly tenant: () => Promise<string | undefined>;
+  readonly log: Logger;
+};
+
+interface Registered {
+  readonly system: string;
+  readonly drain: SystemDrain;
+  pausedUntilMs: number;
+}
+
+/** Drains every registered system that captures by itself. Any number of processes may do it at once. */
+export function createDrains(deps: DrainsDeps, options: DrainOptions): Drains {
+  const known = new Map<string, Registered>();
+  const stopping = new AbortController();
+  let looping: Promise<void> | undefined;
+
+  async function drainsOf(tenant: string): Promise<Registered[]> {
+    return (await deps.systems.list(tenant)).map((system) => {
+      const key = JSON.stringify([tenant, system.name, system.connector]);
+      const one = known.get(key) ?? { system: system.name, drain: createSystemDrain(deps, tenant, system), pausedUntilMs: 0 };
+      known.set(key, one);
+      return one;
+    });
+  }
+
+  /** One system's failures delay no other. */
+  async function loop(): Promise<void> {
+    const turning = new Map<Registered, Promise<void>>();
+    while (!stopping.signal.aborted) {
+      try {
+        const tenant = await deps.tenant();
+        for (const one of tenant === undefined ? [] : await drainsOf(tenant)) {
+          const done = turning.has(one) ? undefined : takeTurn(deps, options, one);
+          if (done !== undefined)
+            turning.set(
+              one,
+              done.finally(() => turning.delete(one)),
+            );
+        }
+      } catch (error) {
+        deps.log.warn({ err: error }, 'drain: store unavailable; retrying');
+      }
+      await delay(options.pollMs, undefined, { signal: stopping.signal }).catch(() => undefined);
+    }
+    await Promise.all(turning.values());
+  }
+
+  return {
+    start() {
+      looping ??= loop();
+    },
+    async stop() {
+      stopping.abort();
+      await looping;
+    },
+    async flush(tenant, deadlineMs) {
+      const reports = await Promise.all((await drainsOf(tenant)).map((one) => flushOne(one.system, one.drain, deadlineMs)));
+      return { lagging: reports.flatMap(({ lagging }) => lagging), open: reports.flatMap(({ open }) => open) };
+    },
+    async health() {
+      const failing = [...known.values()].flatMap(({ system, drain: { failure } }) =>
+        failure === undefined ? [] : [`${system}: not drained since ${new Date(failure.sinceMs).toISOString()}: ${failure.reason}`],
+      );
+      return failing.length === 0 ? { status: 'ok' } : { status: 'degraded', detail: failing.join('; ') };
+    },
+  };
+}
+
+async function takeTurn({ clock, log }: DrainsDeps, { pollMs, pauseMsMax }: DrainOptions, one: Registered): Promise<void> {
+  if (clock.now() < one.pausedUntilMs) return;
+  try {
+    await one.drain.turn();
+  } catch (error) {
+    const pauseMs = Math.min(pauseMsMax, pollMs * 2 ** Math.min(one.drain.failure?.count ?? 1, 16));
+    one.pausedUntilMs = clock.now() + pauseMs;
+    log.warn({ system: one.system, pauseMs, err: error }, 'drain: captured changes could not be recorded; retrying');
+  }
+}
+
+async function flushOne(system: string, drain: SystemDrain, deadlineMs: number): Promise<FlushReport> {
+  const ending = new AbortController();
+  const late = delay(deadlineMs, `not drained within ${deadlineMs} ms`, { signal: ending.signal }).catch(() => '');
+  const reasonOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
+  // Before the flush: what is not open here and was committed before is in the flush.
+  const open = await Promise.race([drain.openTransactions().catch(() => []), late.then(() => [])]);
+  const reason = await Promise.race([drain.flush().then(() => undefined, reasonOf), late]);
+  ending.abort();
+  return { lagging: reason === undefined ? [] : [{ system, reason }], open: open.map((transaction) => ({ system, ...transaction })) };
+}
