@@ -434,7 +434,6 @@ CREATE TABLE recant.plan (
     digest bytea NOT NULL,
     mode text NOT NULL,
     body text NOT NULL,
-    annex text NOT NULL,
     summary text NOT NULL,
     key_id text NOT NULL,
     created_at timestamp(3) with time zone NOT NULL DEFAULT CURRENT_TIMESTAMP

@@ -9,13 +9,13 @@ import { startRollbackWorker } from './rollback-worker.ts';
  * A sample always runs; RECANT_FAULTS=all runs every case.
  */
 const STEPS = 50;
-const POINTS = ['claim', 'inverse', 'readback', 'record'].flatMap((name) => [`${name}.before`, `${name}.after`]);
+const POINTS = ['claim', 'inverse', 'record'].flatMap((name) => [`${name}.before`, `${name}.after`]);
 const ALL = POINTS.flatMap((point) => [1, STEPS / 2, STEPS].map((step) => ({ failpoint: `${point}:${step}`, batchSteps: 1 })));
 const BATCHED = ['claim.after:7', 'inverse.after:25', 'record.before:50'].map((failpoint) => ({ failpoint, batchSteps: 50 }));
 const SAMPLE = [
   { failpoint: 'claim.after:1', batchSteps: 1 },
   { failpoint: 'inverse.after:25', batchSteps: 1 },
-  { failpoint: 'readback.before:50', batchSteps: 1 },
+  { failpoint: 'record.before:50', batchSteps: 1 },
   { failpoint: 'inverse.after:25', batchSteps: 50 },
 ];
 const CASES = process.env.RECANT_FAULTS === 'all' ? [...ALL, ...BATCHED] : SAMPLE;

@@ -4,7 +4,6 @@ import {
   LEFT_REASONS,
   NAME_BYTES_MAX,
   PLAN_MODES,
-  PROBE_FINDINGS,
   RESOURCE_BYTES_MAX,
   RUN_STATES,
   STEP_OUTCOMES,
@@ -125,6 +124,10 @@ export const ConflictBody = z
     part: z.string().optional(),
     by: z.object(who).optional(),
     detail: z.string(),
+    askedAtMs: z
+      .int()
+      .optional()
+      .meta({ description: 'When the target answered, in milliseconds since 1970; absent: the conflict follows from the ledger.' }),
   })
   .meta({ id: 'Conflict' });
 export const LeftBody = z
@@ -162,18 +165,6 @@ export const PlanBodyShape = z
     approval: ApprovalState,
     run: PlanRunBody.optional().meta({ description: 'The run of the plan, once started: a plan runs once.' }),
     body: PlanContents,
-    annex: z.object({
-      probedAtMs: z.int(),
-      findings: z.array(
-        z.object({
-          step: z.int(),
-          resource: z.string(),
-          part: z.string(),
-          kind: z.enum(PROBE_FINDINGS),
-          detail: z.string(),
-        }),
-      ),
-    }),
   })
   .meta({ id: 'Plan' });
 export type PlanView = Immutable<z.infer<typeof PlanBodyShape>>;

@@ -13,6 +13,7 @@ export type {
   InverseStep,
   PartAddress,
   Probed,
+  RehearsedStep,
   SystemRegistration,
   TargetSystem,
 } from './target.ts';

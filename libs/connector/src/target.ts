@@ -18,7 +18,7 @@ export interface Connector {
 /**
  * The target side of a connector, in the rollback service, with the system's own credentials.
  *
- * `probe` only reads. `invert` is atomic per step (one undone attempt), guarded per part, and takes effect at most once per (run, step): if the
+ * `probe` only reads; `rehearse` leaves nothing behind. `invert` is atomic per step (one undone attempt), guarded per part, and takes effect at most once per (run, step): if the
  * target has transactions, the mark is written in the same one. The runner retries, after asking `applied`.
  */
 export interface TargetSystem {
@@ -26,10 +26,16 @@ export interface TargetSystem {
   readonly connector: string;
   /** Distinguishes this system from another one of the same name (database system identifier, marker in the root folder). */
   identity(): Promise<string>;
+  /**
+   * What `invert` would answer now for these steps in this order, without their effects. One result for each step. Nothing stays written, and locks are
+   * waited for at most a second. A target without transactions, or with too many effects to write, only checks guards.
+   * @throws ConnectorError `unreachable`
+   */
+  rehearse(steps: readonly RehearsedStep[]): Promise<readonly InverseResult[]>;
   /** Current versions. A part that cannot be read is `unreadable`, never absent. */
   probe(parts: readonly PartAddress[]): Promise<readonly Probed[]>;
   /**
-   * Applies inverses in order, in bounded transactions of whole steps; bisects on error, so that a failing step does not affect others.
+   * Applies inverses in order, decides every guard itself, and says `restored` only after it read back each part that it wrote (I7). Works in bounded transactions of whole steps; bisects on error, so that a failing step does not affect others.
    * Every step gets exactly one result. @throws ConnectorError `unreachable`: the outcome is unknown, ask `applied`
    */
   invert(batch: InverseBatch): Promise<readonly InverseResult[]>;
@@ -77,6 +83,9 @@ export interface InverseBatch {
   readonly steps: readonly InverseStep[];
 }
 
+/** A step whose inverse is not sent yet, so that it has no attempt. */
+export type RehearsedStep = Omit<InverseStep, 'attempt'>;
+
 export interface InverseStep {
   /** Number of the step in its plan, from 1. */
   readonly step: number;
@@ -119,6 +128,8 @@ export interface Finding extends PartAddress {
   readonly detail: string;
   readonly expected?: VersionOrAbsent;
   readonly found?: VersionOrAbsent;
+  /** Texts of the values now and as the attempt left them, where both are short. The caller redacts them, then adds them to `detail`. */
+  readonly values?: { readonly now: string; readonly left: string };
 }
 
 export type FindingCode =

@@ -39,7 +39,24 @@ export const PLAN_MODES = ['refuse', 'skip'] as const;
 export type PlanMode = (typeof PLAN_MODES)[number];
 
 /** Why a plan, or an attempt of it, cannot be undone. */
-export const CONFLICT_KINDS = ['later_write', 'drift', 'open', 'incomplete', 'contested', 'irreversible', 'not_registered'] as const;
+export const CONFLICT_KINDS = [
+  'later_write',
+  'drift',
+  'open',
+  'incomplete',
+  'contested',
+  'irreversible',
+  'not_registered',
+  // What only the target knows.
+  'unreadable',
+  'unreachable',
+  'constraint',
+  'side_effect',
+  'reaches_uncaptured',
+  'image_missing',
+  'read_back',
+  'agent_code',
+] as const;
 export type ConflictKind = (typeof CONFLICT_KINDS)[number];
 
 /** Why a selected attempt has no step. */
@@ -55,10 +72,6 @@ export const LEFT_REASONS = [
   'not_registered',
 ] as const;
 export type LeftReason = (typeof LEFT_REASONS)[number];
-
-/** What a probe of the target found while planning. */
-export const PROBE_FINDINGS = ['drift', 'unreadable', 'already_before'] as const;
-export type ProbeFinding = (typeof PROBE_FINDINGS)[number];
 
 export const RUN_STATES = ['queued', 'running', 'pausing', 'paused', 'cancelling', 'waiting', 'finished', 'cancelled'] as const;
 export type RunState = (typeof RUN_STATES)[number];

@@ -1,7 +1,7 @@
-import { cancelledPairs, type Exclusion, exclusionOf } from './conflicts/decide-by-attempt.ts';
+import { cancelledPairs, type Exclusion, exclusionByTarget, exclusionOf } from './conflicts/decide-by-attempt.ts';
 import { enclosures, type Needs, needsOf } from './conflicts/decide-by-timeline.ts';
 import { undoable } from './conflicts/undoable.ts';
-import { conflictOfExclusion, conflictsOfNeeds } from './conflicts/word-conflicts.ts';
+import { conflictsOfExclusion, conflictsOfNeeds } from './conflicts/word-conflicts.ts';
 import { orderSteps } from './order.ts';
 import type { Conflict, LeftAttempt, PlanBody, PlanStep } from './plan.ts';
 import { compareText, plainRef, refKey } from './ref.ts';
@@ -18,7 +18,8 @@ import { type Member, type PlanInput, type View, viewOf } from './view.ts';
 export function plan(input: PlanInput): PlanBody {
   const view = viewOf(input);
   const undoing = undoingOf(view);
-  const solved = solve(view, undoing, input.systems);
+  const refused = Map.groupBy(input.refused ?? [], ({ ref }) => refKey(ref));
+  const solved = solve(view, undoing, input.systems, refused);
   const steps = orderSteps(solved.steps, solved.needs);
   const left: LeftAttempt[] = [];
   const conflicts: Conflict[] = [];
@@ -27,7 +28,7 @@ export function plan(input: PlanInput): PlanBody {
     const { ref, agent, tool } = member.attempt;
     const exclusion = solved.excluded.get(member);
     const why = exclusion
-      ? [conflictOfExclusion(member, exclusion)].filter((conflict) => conflict !== undefined)
+      ? conflictsOfExclusion(member, exclusion)
       : conflictsOfNeeds(member, solved.needs.get(member) ?? NONE, (other) => !solved.steps.has(other));
     conflicts.push(...why);
     left.push({
@@ -67,7 +68,12 @@ interface Solved {
  * A selected inverse that cannot be undone remains in effect, so it cancels out with its original again, which can free other attempts: repeated without
  * that inverse until nothing changes. Each round removes at least one, so it ends.
  */
-function solve(view: View, undoing: Undoing, systems: ReadonlyMap<string, string>): Solved {
+function solve(
+  view: View,
+  undoing: Undoing,
+  systems: ReadonlyMap<string, string>,
+  refused: ReadonlyMap<string, readonly Conflict[]>,
+): Solved {
   const remaining = new Set<Member>();
   const reasons = new Map<Member, { excluded?: Exclusion; needs?: Needs }>();
   const all = timelinesOf(view.members);
@@ -78,7 +84,7 @@ function solve(view: View, undoing: Undoing, systems: ReadonlyMap<string, string
     const candidates: Member[] = [];
     for (const member of view.members) {
       if (!isSelected(member)) continue;
-      const reason = exclusionOf(member, undoing, isSelected, cancelled, systems);
+      const reason = exclusionOf(member, undoing, isSelected, cancelled, systems) ?? exclusionByTarget(refused.get(member.key));
       if (reason) excluded.set(member, reason);
       else candidates.push(member);
     }

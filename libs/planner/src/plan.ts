@@ -1,15 +1,15 @@
-import type { AttemptRef, ConflictKind, Grade, LeftReason, PlanMode, ProbeFinding } from '@recant/events';
+import type { AttemptRef, ConflictKind, Grade, LeftReason, PlanMode } from '@recant/events';
 import type { Selection } from './selection.ts';
 
 /**
- * A plan is durable and deterministic: the same ledger, vector, selection and mode give the same bytes.
- * `digest` = lower-case hex SHA-256 of the canonical JSON (RFC 8785) of `body`. Probe findings are the dated `annex`, outside the digest.
+ * A plan is durable and deterministic: the same ledger, vector, selection, mode and answers of the targets give the same bytes. An answer of a target is
+ * dated (`askedAtMs`): everything without a date follows from the ledger.
+ * `digest` = lower-case hex SHA-256 of the canonical JSON (RFC 8785) of `body`.
  */
 export interface Plan {
   readonly id: string;
   readonly digest: string;
   readonly body: PlanBody;
-  readonly annex: PlanAnnex;
 }
 
 export interface PlanBody {
@@ -79,6 +79,8 @@ export interface Conflict {
   /** The attempt that wrote it later. */
   readonly by?: { readonly ref: AttemptRef; readonly agent: string; readonly tool: string };
   readonly detail: string;
+  /** When the target answered, in milliseconds since 1970, UTC; absent: the conflict follows from the ledger. */
+  readonly askedAtMs?: number;
 }
 
 export interface Taint {
@@ -87,17 +89,4 @@ export interface Taint {
   readonly tool: string;
   readonly resource: string;
   readonly parts: readonly string[];
-}
-
-export interface PlanAnnex {
-  /** Milliseconds since 1970, UTC. */
-  readonly probedAtMs: number;
-  /** Parts whose version is not the expected one. */
-  readonly findings: readonly {
-    readonly step: number;
-    readonly resource: string;
-    readonly part: string;
-    readonly kind: ProbeFinding;
-    readonly detail: string;
-  }[];
 }

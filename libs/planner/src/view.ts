@@ -1,4 +1,5 @@
 import type { PlanMode } from '@recant/events';
+import type { Conflict } from './plan.ts';
 import type { RecordedAttempt, RecordedEffect, Vector } from './ports.ts';
 import { compareOrdinals, compareReceived, compareText, refKey } from './ref.ts';
 import { isRegisteredFor } from './registered.ts';
@@ -17,6 +18,8 @@ export interface PlanInput {
   readonly effects: readonly RecordedEffect[];
   /** Registered systems: connector by name. */
   readonly systems: ReadonlyMap<string, string>;
+  /** What the targets refuse to undo, dated; absent: they were not asked. */
+  readonly refused?: readonly Conflict[];
 }
 
 /** One attempt with its effects, ascending by ordinal. */

@@ -2,6 +2,7 @@ import { eventId } from '@recant/events';
 import { accountOf, summarize } from './account.ts';
 import { nextWork, type Work } from './next-work.ts';
 import { type Claim, RUNNER_CONFIG, type RunnerConfig, type RunnerPorts } from './ports.ts';
+import { refuseWhole } from './refuse-run.ts';
 import { runAcross, runSkipping } from './run-across.ts';
 import { runBatch } from './run-batch.ts';
 import { isRunEnd, nextRunState } from './run-machine.ts';
@@ -32,6 +33,7 @@ export async function driveRun(ports: RunnerPorts, claim: Claim, config: RunnerC
     await session.move('claim');
   }
   await ports.emitter.flush(claim.tenant, session.source);
+  await refuseWhole(session, ports);
   for (;;) {
     if (ports.stopping?.()) return 'released';
     const work = nextWork(session, config.batchSteps);

@@ -55,6 +55,7 @@ export type RunFindingCode =
   | 'unreachable' // the target cannot be reached, or answers with an error of its own
   | 'taken_back' // undone on one system, refused on another, therefore put back
   | 'cancelled' // the run was cancelled
+  | 'refused' // mode refuse: another step cannot be undone
   | 'skipped_by_person';
 
 /** An event on its way to the ledger. */
@@ -133,7 +134,7 @@ export interface Targets {
 
 /** Points at which fault tests kill the process. Unset in production. */
 export type Failpoint = (point: FailpointName, steps: readonly number[]) => void;
-export type FailpointName = `${'claim' | 'inverse' | 'readback' | 'record'}.${'before' | 'after'}`;
+export type FailpointName = `${'claim' | 'inverse' | 'record'}.${'before' | 'after'}`;
 
 export interface Clock {
   /** Milliseconds since 1970, UTC. */

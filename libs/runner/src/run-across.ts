@@ -1,11 +1,11 @@
 import type { InverseResult } from '@recant/connector';
 import type { StepOutcome } from '@recant/events';
-import type { PlanStep, RecordedEffect, StepSystem } from '@recant/planner';
-import { ask, invert, isSilent, type Silent } from './ask.ts';
+import type { PlanStep, RecordedEffect } from '@recant/planner';
+import { invert, isSilent, type Silent } from './ask.ts';
 import { checkSteps } from './check-step.ts';
 import { appliedOn, type OpenTarget, openTargets } from './open-targets.ts';
 import type { RunnerConfig, RunnerPorts } from './ports.ts';
-import { readBack } from './read-back.ts';
+import { effectsOn, rehearseSteps } from './rehearse.ts';
 import { inverseStep, noResult, startSteps, stick } from './run-batch.ts';
 import type { Session } from './session.ts';
 import { combineEnds, endOf, endWithout, recordEnd, type StepEnd } from './step-end.ts';
@@ -21,7 +21,7 @@ type Inverted =
 
 /**
  * One step on several systems. No transaction spans them, so:
- * A1 all guards are probed on all systems before the first write;
+ * A1 the step is rehearsed on all systems before the first write;
  * A2 where a system refuses after another was written, the inverse of the inverse puts that one back, as an attempt of its own;
  * A3 every system is asked for its recorded results (`applied`) before anything is sent, so any worker resumes from any point.
  */
@@ -40,7 +40,7 @@ export async function runAcross(session: Session, ports: RunnerPorts, config: Ru
   const refusal = checked.refused.get(step.step);
   if (refusal) return (done.size === 0 ? end : putBack)(endWithout(step.step, 'failed', refusal));
   if (done.size === 0) {
-    const conflict = await probeAll(ports, config, targets, step);
+    const conflict = await rehearse(session, ports, step, checked.effects.get(step.step) ?? []);
     if (conflict && isSilent(conflict)) return stick(session, [step], conflict);
     if (conflict) return end(conflict);
   }
@@ -52,8 +52,7 @@ export async function runAcross(session: Session, ports: RunnerPorts, config: Ru
   if (inverted.kind === 'undecided') return end(combineEnds(step.step, [...done]));
   if (inverted.kind === 'refused')
     return [...done.values()].some(({ effects }) => effects.length > 0) ? putBack(inverted.why) : end(inverted.why);
-  const ended = await readBackAll(ports, config, { step, targets, done });
-  return isSilent(ended) ? stick(session, [step], ended) : end(ended);
+  return end(combineEnds(step.step, [...done]));
 }
 
 interface Inverting {
@@ -81,69 +80,24 @@ async function invertAll(session: Session, ports: RunnerPorts, config: RunnerCon
   return { kind: 'done' };
 }
 
-async function readBackAll(
-  ports: RunnerPorts,
-  config: RunnerConfig,
-  { step, targets, done }: Omit<Inverting, 'effects'>,
-): Promise<StepEnd | Silent> {
-  ports.failpoint?.('readback.before', [step.step]);
-  let ended = combineEnds(step.step, [...done]);
-  for (const { target, system } of targets) {
-    const read = await ask(ports, config, target.name, () =>
-      readBack(target, [{ ...ended, outcome: done.get(system.system)?.outcome ?? ended.outcome }], () => system.guards),
-    );
-    if (isSilent(read)) return read;
-    const [after] = read as [StepEnd];
-    if (after.findings.length > ended.findings.length) ended = after;
-  }
-  ports.failpoint?.('readback.after', [step.step]);
-  return ended;
-}
-
 async function commitEnd(session: Session, ports: RunnerPorts, ended: StepEnd, startedMs: number): Promise<void> {
   ports.failpoint?.('record.before', [ended.step]);
   await session.commit([recordEnd(session, ended, ports.clock.now() - startedMs)]);
   ports.failpoint?.('record.after', [ended.step]);
 }
 
-/** A1. A part that is at *before* already stays as it is; one at neither *before* nor *after* is a conflict. */
-async function probeAll(
+/** A1. */
+async function rehearse(
+  session: Session,
   ports: RunnerPorts,
-  config: RunnerConfig,
-  targets: readonly OpenTarget[],
   step: PlanStep,
+  effects: readonly RecordedEffect[],
 ): Promise<StepEnd | Silent | undefined> {
-  for (const { target, system } of targets) {
-    const probed = await ask(ports, config, target.name, () =>
-      target.probe(system.guards.map(({ resource, part }) => ({ resource, part }))),
-    );
-    if (isSilent(probed)) return probed;
-    const found = new Map(probed.map((answer) => [`${answer.part} ${answer.resource}`, answer]));
-    for (const { resource, part, before, after } of system.guards) {
-      const answer = found.get(`${part} ${resource}`);
-      const where = { system: system.system, resource, part };
-      if (answer?.kind !== 'version')
-        return endWithout(step.step, 'conflicted', {
-          ...where,
-          code: 'unreadable',
-          detail: answer?.reason ?? 'The connector returned no version for this part.',
-        });
-      if (answer.version !== after && answer.version !== before) {
-        return endWithout(step.step, 'conflicted', {
-          ...where,
-          code: 'drift',
-          detail: 'Changed since the attempt: the current version is neither the one before it nor the one it left.',
-          expected: after,
-          found: answer.version,
-        });
-      }
-    }
-  }
-  return undefined;
-}
-
-function effectsOn(effects: readonly RecordedEffect[], system: StepSystem): readonly RecordedEffect[] {
-  return effects.filter(({ resource }) => resource.startsWith(`${system.connector}://${system.system}/`));
+  const [refusal] = await rehearseSteps(ports.targets, session.claim.tenant, [step], () => effects);
+  if (!refusal) return undefined;
+  const [first] = refusal.findings;
+  if (first.code === 'unreachable') return { silent: first };
+  return { ...endWithout(step.step, refusal.outcome, first), findings: refusal.findings };
 }
 
 /** The outcome for which another worker began to take the inverse back. */

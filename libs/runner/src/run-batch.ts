@@ -1,10 +1,10 @@
-import type { InverseStep, TargetSystem } from '@recant/connector';
+import type { InverseStep } from '@recant/connector';
 import { type PlanStep, plainRef, type RecordedEffect } from '@recant/planner';
 import { ask, invert, isSilent, type Silent } from './ask.ts';
 import { checkSteps } from './check-step.ts';
 import { intend } from './intend.ts';
 import type { RunnerConfig, RunnerPorts } from './ports.ts';
-import { readBack } from './read-back.ts';
+import { plainEffect } from './rehearse.ts';
 import type { Session } from './session.ts';
 import { endOf, endWithout, recordEnd, type StepEnd } from './step-end.ts';
 
@@ -57,7 +57,7 @@ export async function runBatch(
     ends.push(...answer.results.map((result) => endOf(result, system)));
     left = answer.left;
   }
-  await finish(session, ports, config, { target: opened, steps, ends, startedMs, ...(left ? { left } : {}) });
+  await finish(session, ports, { steps, ends, startedMs, ...(left ? { left } : {}) });
 }
 
 /** Commits the intents, which must be acknowledged before the inverse runs: an unrecorded inverse cannot be undone. Intents of a previous worker are kept. */
@@ -82,29 +82,17 @@ export async function startSteps(session: Session, ports: RunnerPorts, steps: re
 }
 
 interface Finishing {
-  readonly target: TargetSystem;
   readonly steps: readonly PlanStep[];
   readonly ends: readonly StepEnd[];
   readonly left?: Silent;
   readonly startedMs: number;
 }
 
-async function finish(
-  session: Session,
-  ports: RunnerPorts,
-  config: RunnerConfig,
-  { target, steps, ends, left, startedMs }: Finishing,
-): Promise<void> {
+async function finish(session: Session, ports: RunnerPorts, { steps, ends, left, startedMs }: Finishing): Promise<void> {
   const numbers = ends.map(({ step }) => step);
-  ports.failpoint?.('readback.before', numbers);
-  const read = await ask(ports, config, target.name, () =>
-    readBack(target, ends, (step) => session.planStep(step).systems[0]?.guards ?? []),
-  );
-  ports.failpoint?.('readback.after', numbers);
-  if (isSilent(read)) return stick(session, steps, read);
   ports.failpoint?.('record.before', numbers);
-  const durationMs = (ports.clock.now() - startedMs) / Math.max(1, read.length);
-  if (read.length > 0) await session.commit(read.map((end) => recordEnd(session, end, durationMs)));
+  const durationMs = (ports.clock.now() - startedMs) / Math.max(1, ends.length);
+  if (ends.length > 0) await session.commit(ends.map((end) => recordEnd(session, end, durationMs)));
   ports.failpoint?.('record.after', numbers);
   if (left)
     await stick(
@@ -121,7 +109,7 @@ export function inverseStep(session: Session, step: PlanStep, effects: readonly 
     step: step.step,
     attempt,
     undoes: plainRef(step.undoes),
-    effects: effects.map(({ attempt: _attempt, entry: _entry, ...effect }) => effect),
+    effects: effects.map(plainEffect),
     knownOrdinals: Object.assign({}, ...step.systems.map(({ knownOrdinals }) => knownOrdinals)),
   };
 }

@@ -44,12 +44,24 @@ test('I5: a part changed since is not written, nor are the writes before it', as
   expect(account(world).verdict).toBe('partly_restored');
 });
 
-test('I7: a step whose read-back differs is not reported as restored', async () => {
+test('a write after the inverse’s transaction is later work: the step stays restored', async () => {
   const world = fakeWorld([write('p', A(1), '0', '1')], (call, when) => {
     if (call === 'a.invert' && when === 'after') world.targets.get('a')?.live.set(`${A(1)} x`, 'faster');
   });
   await drive(world);
-  expect([outcomes(world), codes(world)]).toEqual([['conflicted'], [['read_back']]]);
+  expect([outcomes(world), codes(world)]).toEqual([['restored'], [[]]]);
+});
+
+test('I5: in mode refuse nothing is written if one step cannot be undone any more', async () => {
+  const world = fakeWorld([write('p', A(1), '0', '1'), write('q', B(1), '0', '1')], undefined, 'refuse');
+  world.targets.get('b')?.live.set(`${B(1)} x`, 'somebody');
+  await drive(world);
+  expect([outcomes(world).sort(), codes(world).flat().sort()]).toEqual([
+    ['conflicted', 'skipped'],
+    ['drift', 'refused'],
+  ]);
+  expect([...world.targets.values()].flatMap(({ writes }) => writes)).toEqual([]);
+  expect([account(world).verdict, types(world).includes('recant.attempt.intended.v1')]).toEqual(['not_restored', false]);
 });
 
 test('I8: a run with an objection writes and sends nothing, and resumes at the first claim without one', async () => {

@@ -1,6 +1,6 @@
-import type { InverseBatch, InverseResult, InverseStep, PartAddress, Probed, TargetSystem } from '@recant/connector';
+import type { InverseBatch, InverseResult, InverseStep, PartAddress, Probed, RehearsedStep, TargetSystem } from '@recant/connector';
 import { ConnectorError } from '@recant/connector';
-import { decodeEvent, type Effect, type RecantEvent } from '@recant/events';
+import { decodeEvent, type Effect, type PlanMode, type RecantEvent } from '@recant/events';
 import { type LedgerReader, type PlanBody, plan, planDigest, type RecordedAttempt, type RecordedEffect, refKey } from '@recant/planner';
 import {
   type Change,
@@ -48,6 +48,14 @@ export class FakeTarget implements TargetSystem {
     );
   }
 
+  /** Guards only. */
+  async rehearse(steps: readonly RehearsedStep[]): Promise<readonly InverseResult[]> {
+    return this.#call('rehearse', () => {
+      const live = new Map(this.live);
+      return steps.map((step) => undoOn(live, step, () => '0'));
+    });
+  }
+
   async invert({ token, steps }: InverseBatch): Promise<readonly InverseResult[]> {
     return this.#call('invert', () => {
       if (BigInt(token) < this.tokenMax) throw new ConnectorError('unreachable', 'fenced');
@@ -64,33 +72,10 @@ export class FakeTarget implements TargetSystem {
 
   #one(step: InverseStep): InverseResult {
     const refused = this.refuse(step);
-    const result = (
-      outcome: InverseResult['outcome'],
-      effects: Effect[] = [],
-      findings: InverseResult['findings'] = [],
-    ): InverseResult => ({ step: step.step, outcome, findings, effects, residue: [] });
     if (refused)
-      return result(refused, [], [{ code: 'constraint', resource: step.effects[0]?.resource ?? '', part: 'x', detail: 'refused' }]);
-    const effects: Effect[] = [];
-    for (const { resource, parts } of [...step.effects].reverse()) {
-      for (const [part, { before, after }] of Object.entries(parts)) {
-        const live = this.live.get(`${resource} ${part}`) ?? null;
-        if (live !== after && live !== before)
-          return result('conflicted', [], [{ code: 'drift', resource, part, detail: 'drift', expected: after, found: live }]);
-        if (live === after)
-          effects.push({
-            resource,
-            operation: 'update',
-            ordinal: String(++this.ordinal),
-            parts: { [part]: { before: live, after: before } },
-            compensation: { connector: 'postgres', images: [] },
-          });
-      }
-    }
-    for (const effect of effects)
-      for (const [part, { after }] of Object.entries(effect.parts)) this.live.set(`${effect.resource} ${part}`, after);
-    const done = result(effects.length > 0 ? 'restored' : 'already_undone', effects);
-    if (effects.length > 0) {
+      return resultOf(step, refused, [], [{ code: 'constraint', resource: step.effects[0]?.resource ?? '', part: 'x', detail: 'refused' }]);
+    const done = undoOn(this.live, step, () => String(++this.ordinal));
+    if (done.outcome === 'restored') {
       this.marks.set(step.step, done);
       this.writes.push(step.step);
     }
@@ -104,6 +89,35 @@ export class FakeTarget implements TargetSystem {
     this.#hook(`${this.name}.${name}`, 'after');
     return result;
   }
+}
+
+const resultOf = (
+  { step }: RehearsedStep,
+  outcome: InverseResult['outcome'],
+  effects: Effect[] = [],
+  findings: InverseResult['findings'] = [],
+): InverseResult => ({ step, outcome, findings, effects, residue: [] });
+
+function undoOn(registers: Map<string, string | null>, step: RehearsedStep, ordinal: () => string): InverseResult {
+  const effects: Effect[] = [];
+  for (const { resource, parts } of [...step.effects].reverse()) {
+    for (const [part, { before, after }] of Object.entries(parts)) {
+      const live = registers.get(`${resource} ${part}`) ?? null;
+      if (live !== after && live !== before)
+        return resultOf(step, 'conflicted', [], [{ code: 'drift', resource, part, detail: 'drift', expected: after, found: live }]);
+      if (live === after)
+        effects.push({
+          resource,
+          operation: 'update',
+          ordinal: ordinal(),
+          parts: { [part]: { before: live, after: before } },
+          compensation: { connector: 'postgres', images: [] },
+        });
+    }
+  }
+  for (const effect of effects)
+    for (const [part, { after }] of Object.entries(effect.parts)) registers.set(`${effect.resource} ${part}`, after);
+  return resultOf(step, effects.length > 0 ? 'restored' : 'already_undone', effects);
 }
 
 /** A store with the rules of the real one, in memory. */
@@ -196,7 +210,7 @@ export interface Write {
 export const actionOf = (name: string): string => `018f0000-0000-7000-8000-0000000000${name.charCodeAt(0).toString(16)}`;
 
 /** Attempts of one agent that wrote registers of the systems a and b, all selected. */
-export function fakeWorld(writes: readonly Write[], hook: Hook = () => undefined): FakeWorld {
+export function fakeWorld(writes: readonly Write[], hook: Hook = () => undefined, mode: PlanMode = 'skip'): FakeWorld {
   const refOf = (name: string) => ({ source: 'recant://bad/1', action: actionOf(name), attempt: 1 });
   const names = [...new Set(writes.map(({ attempt }) => attempt))];
   const attempts = names.map(
@@ -235,7 +249,7 @@ export function fakeWorld(writes: readonly Write[], hook: Hook = () => undefined
   ]);
   const body = plan({
     tenant: 't',
-    mode: 'skip',
+    mode,
     selection: { agents: ['bad'] },
     vector: { 0: 99n },
     selected: attempts,

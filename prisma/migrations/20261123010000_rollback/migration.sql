@@ -5,7 +5,6 @@ CREATE TABLE "recant"."plan" (
     "digest" BYTEA NOT NULL CHECK (octet_length("digest") = 32),
     "mode" TEXT NOT NULL,
     "body" TEXT NOT NULL,
-    "annex" TEXT NOT NULL,
     -- counts of selected attempts and reasons without a step: lists of runs do not read bodies
     "summary" TEXT NOT NULL,
     "key_id" TEXT NOT NULL,

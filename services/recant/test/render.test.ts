@@ -131,16 +131,13 @@ test('a plan lists an attempt that is not undone once, and equal ones in one lin
     ],
     conflicts: [{ ...mail, kind: 'irreversible', detail: 'Its tool was declared irreversible.' }],
   };
-  const finding = (n: number) => ({ step: n, resource: `filesystem://notes/${n}`, part: 'content', kind: 'drift', detail: '' });
-  const annex = { probedAtMs: 0, findings: Array.from({ length: 41 }, (_, n) => finding(n)) };
-  const lines = planText({ id: 'p', digest: 'd', body, annex, approval: { state: 'not_needed', given: [] } } as never, plain).split('\n');
+  const lines = planText({ id: 'p', digest: 'd', body, approval: { state: 'not_needed', given: [] } } as never, plain).split('\n');
   expect(lines.slice(2, 6)).toEqual([
     'Conflicts:',
     "  bot's send_mail (2026-03-01 12:00:00 UTC): Its tool was declared irreversible",
     'Not undone:',
     '  bot look: no effect (It changed nothing that was recorded), 2 attempts',
   ]);
-  expect(lines.at(-3)).toBe('  ... and 1 more (--json shows all)');
 });
 
 test('a step says what changes on which resource', () => {

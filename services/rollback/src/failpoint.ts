@@ -1,6 +1,6 @@
 import type { Failpoint } from '@recant/runner';
 
-const NAMES = ['claim', 'inverse', 'readback', 'record'].flatMap((name) => [`${name}.before`, `${name}.after`]);
+const NAMES = ['claim', 'inverse', 'record'].flatMap((name) => [`${name}.before`, `${name}.after`]);
 
 /** For fault tests. `inverse.after:25` kills the process at that point of step 25. @throws Error for another format */
 export function killAt(text: string | undefined): Failpoint | undefined {

@@ -1,6 +1,14 @@
 import { inspect } from 'node:util';
-import { type Connector, ConnectorError, type Drain, type InverseResult, type Probed, type TargetSystem } from '@recant/connector';
-import { createRedactor, rulesOf } from '@recant/redaction';
+import {
+  type Connector,
+  ConnectorError,
+  type Drain,
+  type Finding,
+  type InverseResult,
+  type Probed,
+  type TargetSystem,
+} from '@recant/connector';
+import { createRedactor, type Redactor, rulesOf } from '@recant/redaction';
 
 type Mask = (text: string) => string;
 
@@ -9,6 +17,8 @@ interface Masks {
   readonly data: Mask;
   /** For connection errors: the same, but host addresses stay, because an operator needs them. */
   readonly connection: Mask;
+  /** Whether a value of a part of this name may be shown. */
+  readonly shows: (part: string, value: string) => boolean;
 }
 
 /** The user part of a URL: with the host it would match as an e-mail address. */
@@ -24,9 +34,13 @@ const PRINTED = { depth: 8, maxStringLength: 65_536, maxArrayLength: 100, breakL
  */
 export function maskConnectors(connectors: readonly Connector[], random: (bytes: number) => Uint8Array): readonly Connector[] {
   const key = random(32);
-  const mask = (except: readonly string[]): Mask => createRedactor(rulesOf({ personal: 'mask', except }), () => key).text;
-  const connection = mask(['ip-address']);
-  const masks: Masks = { data: mask([]), connection: (text) => connection(text.replace(USER_INFO, '***')) };
+  const redactor = (except: readonly string[]): Redactor => createRedactor(rulesOf({ personal: 'mask', except }), () => key);
+  const [data, connection] = [redactor([]), redactor(['ip-address'])];
+  const masks: Masks = {
+    data: data.text,
+    connection: (text) => connection.text(text.replace(USER_INFO, '***')),
+    shows: (part, value) => data.json({ [part]: value }, part, { after: true }).value[part] === value,
+  };
   return connectors.map((connector) => ({
     kind: connector.kind,
     open: (registration) => maskErrors(masks, async () => maskTarget(await connector.open(registration), masks)),
@@ -39,6 +53,7 @@ function maskTarget(target: TargetSystem, masks: Masks): TargetSystem {
     name: target.name,
     connector: target.connector,
     identity: () => maskErrors(masks, () => target.identity()),
+    rehearse: (steps) => maskErrors(masks, async () => (await target.rehearse(steps)).map((result) => maskResult(result, masks))),
     probe: (parts) => maskErrors(masks, async () => (await target.probe(parts)).map((probed) => maskProbed(probed, masks))),
     invert: (batch) => maskErrors(masks, async () => (await target.invert(batch)).map((result) => maskResult(result, masks))),
     applied: (run, steps) => maskErrors(masks, async () => (await target.applied(run, steps)).map((result) => maskResult(result, masks))),
@@ -59,10 +74,18 @@ const maskDrain = (drain: Drain, masks: Masks): Drain => ({
 const maskProbed = (probed: Probed, { data }: Masks): Probed =>
   probed.kind === 'unreadable' ? { ...probed, reason: data(probed.reason) } : probed;
 
-const maskResult = (result: InverseResult, { data }: Masks): InverseResult => ({
+/** Values become part of the text where no rule matches them, by their text or by the name of their part; else they are dropped. */
+function maskFinding({ values, ...finding }: Finding, { data, shows }: Masks): Finding {
+  const detail = data(finding.detail);
+  if (values === undefined || !shows(finding.part, values.now) || !shows(finding.part, values.left)) return { ...finding, detail };
+  const said = `${finding.part} is ${values.now} now, the agent set ${values.left}`;
+  return { ...finding, detail: `${said}; ${detail.charAt(0).toLowerCase()}${detail.slice(1)}` };
+}
+
+const maskResult = (result: InverseResult, masks: Masks): InverseResult => ({
   ...result,
-  findings: result.findings.map((finding) => ({ ...finding, detail: data(finding.detail) })),
-  residue: result.residue.map(data),
+  findings: result.findings.map((finding) => maskFinding(finding, masks)),
+  residue: result.residue.map(masks.data),
 });
 
 async function maskErrors<T>(masks: Masks, work: () => Promise<T>): Promise<T> {

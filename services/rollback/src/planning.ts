@@ -1,17 +1,26 @@
 import { createHash } from 'node:crypto';
 import { ApiFault, type PlanInput, parseWindow } from '@recant/api';
 import { canonicalize, eventId, INLINE_BYTES_MAX, type JsonObject, uuidv7 } from '@recant/events';
-import { gather, isStale, type PlanBody, parseSelection, plan, planDigest, type Selection } from '@recant/planner';
+import {
+  gather,
+  isStale,
+  type PlanInput as LedgerInput,
+  type PlanBody,
+  parseSelection,
+  plan,
+  planDigest,
+  type Selection,
+} from '@recant/planner';
 import { createSourceEvents, LEASE_MS } from '@recant/runner';
 import type { Caller } from '@recant/service';
 import type { StoredPlan } from '@recant/store';
+import { planWithTargets } from './ask-targets.ts';
 import type { RollbackCore } from './core.ts';
-import { probePlan } from './probe-plan.ts';
 
 /** Milliseconds that a plan waits for what the systems captured. */
 export const FLUSH_MS_MAX = 10_000;
 
-/** Makes a plan: reads the ledger at one vector of log sizes, probes the systems, and stores the plan together with its `plan.created` event. */
+/** Makes a plan: reads the ledger at one vector of log sizes, asks the systems, and stores the plan together with its `plan.created` event. */
 export async function makePlan(core: RollbackCore, caller: Caller, input: PlanInput): Promise<StoredPlan> {
   const { store, clock } = core;
   const { tenant } = caller;
@@ -20,13 +29,12 @@ export async function makePlan(core: RollbackCore, caller: Caller, input: PlanIn
   const selection = parseSelection({ ...input.selection, ...parseWindow(window, nowMs) });
   await checkNames(core, tenant, selection);
   await core.drain.flush(tenant, FLUSH_MS_MAX);
-  const body = await planNow(core, tenant, selection, input.mode ?? 'refuse');
+  const body = await planWithTargets(core, await readInput(core, tenant, selection, input.mode ?? 'refuse'));
   const id = uuidv7(nowMs, core.random16());
   const made: StoredPlan = {
     id,
     digest: planDigest(body),
     body,
-    annex: await probePlan(core.targets, tenant, body, clock.now()),
     by: caller.id,
     createdAtMs: nowMs,
   };
@@ -52,15 +60,18 @@ export async function makePlan(core: RollbackCore, caller: Caller, input: PlanIn
 export async function checkStale(core: RollbackCore, tenant: string, body: PlanBody): Promise<void> {
   const vector = await core.store.ledgerReader.vector(tenant);
   const same = Object.entries(vector).every(([shard, size]) => body.vector[shard] === size.toString());
-  if (same || !isStale(body, await planNow(core, tenant, body.selection, body.mode))) return;
+  if (same) return;
+  // The targets' answers are the plan's own: only the ledger can make it stale. What changed in a target is decided there, at the run.
+  const refused = body.conflicts.filter(({ askedAtMs }) => askedAtMs !== undefined);
+  if (!isStale(body, plan({ ...(await readInput(core, tenant, body.selection, body.mode)), refused }))) return;
   throw new ApiFault('plan_stale', 'Newer attempts match the selection or changed resources of this plan.');
 }
 
-async function planNow(core: RollbackCore, tenant: string, selection: Selection, mode: PlanBody['mode']): Promise<PlanBody> {
+async function readInput(core: RollbackCore, tenant: string, selection: Selection, mode: PlanBody['mode']): Promise<LedgerInput> {
   const { ledgerReader, systems } = core.store;
   const registered = new Map((await systems.list(tenant)).map(({ name, connector }) => [name, connector]));
   const vector = await ledgerReader.vector(tenant);
-  return plan(await gather(ledgerReader, { tenant, mode, selection, vector, systems: registered }));
+  return gather(ledgerReader, { tenant, mode, selection, vector, systems: registered });
 }
 
 /** An unknown agent or run is probably a typo, so that it is an error rather than an empty plan. */

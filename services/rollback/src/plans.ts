@@ -47,8 +47,8 @@ async function runOf({ store }: RollbackCore, tenant: string, plan: string): Pro
 }
 
 function viewOf(core: RollbackCore, plan: StoredPlan, given: readonly Approval[]): PlanView {
-  const { id, digest, by, createdAtMs, body, annex } = plan;
+  const { id, digest, by, createdAtMs, body } = plan;
   const runnable = body.steps.length > 0 && (body.mode === 'skip' || body.conflicts.length === 0);
   const approval = approvalState(core, plan, given);
-  return { id, digest, by, createdAt: new Date(createdAtMs).toISOString(), runnable, approval, body, annex };
+  return { id, digest, by, createdAt: new Date(createdAtMs).toISOString(), runnable, approval, body };
 }

@@ -114,9 +114,8 @@ test.each([
   const live = (await effectsOf('bob')).find(({ resource }) => resource === order(id))?.parts.price?.after as string;
   const parts = { price: { before: 'v1.AAAAAAAAAAAAAAAAAAAAAA', after: live } };
   const found = await attack({ key: 'mallory', effects: [effect(order(id), { parts, compensation: { connector: 'postgres', images } })] });
-  expect(found).toMatchObject({ refused: [], steps: 1 });
-  expect(found.outcomes).not.toHaveProperty('restored');
-  expect(found.findings.length).toBeGreaterThan(0);
+  expect(found).toMatchObject({ refused: [], steps: 0, reasons: ['skipped'] });
+  expect(['image_missing', 'not_registered']).toContain(found.kinds[0]);
 });
 
 test('I13: SQL in a resource or part is only a name that matches nothing', async () => {

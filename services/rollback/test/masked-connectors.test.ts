@@ -51,10 +51,8 @@ test('personal data and secrets in a trigger’s message are stored nowhere; the
   const bad = await stage.agent('bad');
   await bad.sql('reprice', 'UPDATE orders SET price = 1 WHERE id = 5');
   const plan = await stage.operator.createPlan({ selection: { agents: ['bad'] } });
-  const run = await runOf(stage, plan);
-  expect(run.account).toMatchObject({ outcomes: { conflicted: 1 }, verdict: 'not_restored' });
-  expect(run.stepList[0]?.findings).toMatchObject([
-    { code: 'constraint', resource: 'postgres://shop/public.orders/5', detail: expect.stringMatching(`^SQLSTATE P0001: ${MASKED}$`) },
+  expect(plan.body.conflicts).toMatchObject([
+    { kind: 'constraint', resource: 'postgres://shop/public.orders/5', detail: expect.stringMatching(`^SQLSTATE P0001: ${MASKED}$`) },
   ]);
   expect(await tablesThatKnow(stage)).toEqual([]);
   expect(JSON.stringify(stage.log)).not.toMatch(VALUES.join('|'));
@@ -62,7 +60,7 @@ test('personal data and secrets in a trigger’s message are stored nowhere; the
 });
 
 /** A third-party connector over the real one that quotes the values in every text. */
-const gossiping: Connector = {
+const gossiping = (refuses: () => boolean): Connector => ({
   kind: 'postgres',
   async open(registration) {
     const target = await postgresConnector.open(registration);
@@ -77,21 +75,25 @@ const gossiping: Connector = {
       name: target.name,
       connector: target.connector,
       identity: target.identity,
+      rehearse: async (steps) => steps.map(({ step }) => (refuses() ? ended(step) : { ...ended(step), outcome: 'restored' })),
       probe: async (parts) => parts.map((part) => ({ ...part, kind: 'unreadable', reason: SAID })),
       invert: async ({ steps }) => steps.map(({ step }) => ended(step)),
       applied: async (_run, steps) => steps.map(ended),
       close: target.close,
     };
   },
-};
+});
 
 test('texts of any connector are masked in plan and run', async () => {
-  await using stage = await createStage({ connectors: [gossiping] });
+  let refuses = true;
+  await using stage = await createStage({ connectors: [gossiping(() => refuses)] });
   await stage.operator.registerSystem({ name: 'shop', connector: 'postgres', options: { url: stage.shop.ownerUrl } });
   const bad = await stage.agent('bad');
   await bad.sql('reprice', 'UPDATE orders SET price = 1 WHERE id = 5');
+  const refused = await stage.operator.createPlan({ selection: { agents: ['bad'] } });
+  expect(refused.body.conflicts).toMatchObject([{ kind: 'constraint', detail: expect.stringMatching(`^${MASKED}$`) }]);
+  refuses = false;
   const plan = await stage.operator.createPlan({ selection: { agents: ['bad'] } });
-  expect(plan.annex.findings).toMatchObject([{ kind: 'unreadable', detail: expect.stringMatching(`^${MASKED}$`) }]);
   const run = await runOf(stage, plan);
   expect(JSON.stringify(run.stepList)).toMatch(new RegExp(MASKED));
   expect(await tablesThatKnow(stage)).toEqual([]);
@@ -101,7 +103,7 @@ test('texts of any connector are masked in plan and run', async () => {
 const KEY = new Uint8Array(32).fill(7);
 const failing = (error: unknown): TargetSystem => {
   const fail = () => Promise.reject(error);
-  return { name: 's', connector: 'k', identity: fail, probe: fail, invert: fail, applied: fail, close: fail };
+  return { name: 's', connector: 'k', identity: fail, rehearse: fail, probe: fail, invert: fail, applied: fail, close: fail };
 };
 const thrown = async (error: unknown): Promise<unknown> => {
   const [connector] = maskConnectors([{ kind: 'k', open: async () => failing(error) }], () => KEY);

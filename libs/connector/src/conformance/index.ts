@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe } from 'vitest';
-import { invertingProperties, repeatingProperties } from './inverting.ts';
+import { invertingProperties, rehearsingProperties, repeatingProperties } from './inverting.ts';
 import { createNames, INITIAL } from './play.ts';
 import { recordingProperties } from './recording.ts';
 import { conflictProperties, forgeryProperties, stepProperties } from './refusing.ts';
@@ -34,6 +34,7 @@ export function connectorConformance<Handle>(subject: ConformanceSubject<Handle>
     describe('inverting', () => {
       invertingProperties(setting);
       repeatingProperties(setting);
+      rehearsingProperties(setting);
     });
     describe('refusing', () => {
       conflictProperties(setting);

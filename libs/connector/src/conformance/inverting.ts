@@ -123,6 +123,32 @@ export function repeatingProperties(setting: Setting): void {
   });
 }
 
+/** Properties of `rehearse`: the answers of `invert`, and nothing stays. */
+export function rehearsingProperties(setting: Setting): void {
+  test('a rehearsal answers what the inverse would, in its order, and leaves nothing behind', async () => {
+    const { world, names } = setting.now();
+    const first = await play(world, names.attempt('bad'), MISCHIEF);
+    const second = await play(world, names.attempt('bad'), [
+      { kind: 'change', item: 'a', value: '77' },
+      { kind: 'create', item: 'b', value: '22' },
+      { kind: 'remove', item: 'd' },
+    ]);
+    const conflicting = await play(world, names.attempt('bad'), [{ kind: 'change', item: 'c', value: '5' }]);
+    await world.outside([{ kind: 'change', item: 'c', value: '6' }]);
+    const before = await world.snapshot();
+    const batch = batchOf(names, names.run(), [conflicting, second, first]);
+    const rehearsed = await world.target.rehearse(batch.steps);
+    expect(await world.snapshot()).toEqual(before);
+    expect(await world.target.applied(batch.run, [1, 2, 3])).toEqual([]);
+    const results = await world.target.invert(batch);
+    const essence = (all: typeof results) =>
+      all.map(({ step, outcome, findings }) => ({ step, outcome, codes: findings.map(({ code }) => code) }));
+    expect(essence(rehearsed)).toEqual(essence(results));
+    expect(results.map(({ outcome }) => outcome)).toEqual(['conflicted', 'restored', 'restored']);
+    expect(rehearsed.every(({ effects }) => effects.length === 0)).toBe(true);
+  });
+}
+
 async function expectAtBefore(world: ConformanceWorld, attempt: PlayedAttempt): Promise<void> {
   const first = new Map<string, { resource: string; part: string; version: string | null }>();
   for (const { resource, parts } of attempt.effects) {

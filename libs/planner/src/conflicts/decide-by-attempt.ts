@@ -10,6 +10,8 @@ export interface Exclusion {
   readonly conflict?: Conflict['kind'];
   readonly detail: string;
   readonly resource?: string;
+  /** The target's own answers, in place of `conflict`. */
+  readonly answers?: readonly Conflict[];
 }
 
 /** Undefined: nothing in the attempt's own record prevents undoing it. */
@@ -28,6 +30,12 @@ export function exclusionOf(
       detail: `Already undone by run ${inverse.attempt.inverts?.run}, step ${inverse.attempt.inverts?.step}.`,
     };
   return unsettled(member) ?? notUndoable(member, systems);
+}
+
+/** The system that would be written refuses. Undefined: it does not, or was not asked. */
+export function exclusionByTarget(answers: readonly Conflict[] | undefined): Exclusion | undefined {
+  const [first] = answers ?? [];
+  return first && answers && { reason: 'skipped', detail: first.detail, answers };
 }
 
 /** Attempts that are selected together with an inverse in effect, and those inverses. */

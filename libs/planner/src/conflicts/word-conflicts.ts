@@ -5,14 +5,9 @@ import type { Member } from '../view.ts';
 import type { Exclusion } from './decide-by-attempt.ts';
 import type { Needs, Obstacle } from './decide-by-timeline.ts';
 
-export function conflictOfExclusion(member: Member, exclusion: Exclusion): Conflict | undefined {
-  if (exclusion.conflict === undefined) return undefined;
-  return {
-    kind: exclusion.conflict,
-    ...named(member),
-    ...(exclusion.resource === undefined ? {} : { resource: exclusion.resource }),
-    detail: exclusion.detail,
-  };
+export function conflictsOfExclusion(member: Member, { conflict, resource, detail, answers = [] }: Exclusion): readonly Conflict[] {
+  if (conflict === undefined) return answers;
+  return [{ kind: conflict, ...named(member), ...(resource === undefined ? {} : { resource }), detail }];
 }
 
 /** One conflict per other writer and kind, naming the first part and the number of others, so that the size does not grow with the rows. */

@@ -1,4 +1,4 @@
-import type { Plan, PlanAnnex, PlanBody } from '@recant/planner';
+import type { Plan, PlanBody } from '@recant/planner';
 import { planBytes } from '@recant/planner';
 import { type OutboxItem, summarize } from '@recant/runner';
 import type pg from 'pg';
@@ -20,27 +20,17 @@ export interface Plans {
   find(tenant: string, id: string): Promise<StoredPlan | undefined>;
 }
 
-const INSERT = `INSERT INTO recant.plan (tenant_id, id, digest, mode, body, annex, summary, key_id, created_at)
-  VALUES ($1, $2, decode($3, 'hex'), $4, $5, $6, $7, $8, to_timestamp($9::bigint / 1000.0)) ON CONFLICT DO NOTHING`;
-const FIND = `SELECT id, encode(digest, 'hex') AS digest, body, annex, key_id, created_at FROM recant.plan WHERE tenant_id = $1 AND id = $2`;
+const INSERT = `INSERT INTO recant.plan (tenant_id, id, digest, mode, body, summary, key_id, created_at)
+  VALUES ($1, $2, decode($3, 'hex'), $4, $5, $6, $7, to_timestamp($8::bigint / 1000.0)) ON CONFLICT DO NOTHING`;
+const FIND = `SELECT id, encode(digest, 'hex') AS digest, body, key_id, created_at FROM recant.plan WHERE tenant_id = $1 AND id = $2`;
 
 export function createPlans(pool: pg.Pool): Plans {
   return {
     put: (tenant, plan, { source, items }) =>
       inTransaction(pool, async (client) => {
-        const { id, digest, body, annex, by, createdAtMs } = plan;
+        const { id, digest, body, by, createdAtMs } = plan;
         await client.query('INSERT INTO recant.tenant (id) VALUES ($1) ON CONFLICT DO NOTHING', [tenant]);
-        const values = [
-          tenant,
-          id,
-          digest,
-          body.mode,
-          planBytes(body),
-          JSON.stringify(annex),
-          JSON.stringify(summarize(body)),
-          by,
-          createdAtMs,
-        ];
+        const values = [tenant, id, digest, body.mode, planBytes(body), JSON.stringify(summarize(body)), by, createdAtMs];
         const { rowCount } = await client.query(INSERT, values);
         if (rowCount === 1) await putEvents(client, tenant, source, items);
       }),
@@ -53,7 +43,6 @@ export function createPlans(pool: pg.Pool): Plans {
         id: row.id,
         digest: row.digest,
         body,
-        annex: JSON.parse(row.annex) as PlanAnnex,
         by: row.key_id,
         createdAtMs: row.created_at.getTime(),
       };

@@ -36,11 +36,7 @@ async function stage() {
       tainted: [],
     };
     const digest = planDigest(body);
-    await plans.put(
-      TENANT,
-      { id: `plan-${name}`, digest, body, annex: { probedAtMs: 0, findings: [] }, by: 'key1', createdAtMs: 1 },
-      { source: `s/plan/${name}`, items: [] },
-    );
+    await plans.put(TENANT, { id: `plan-${name}`, digest, body, by: 'key1', createdAtMs: 1 }, { source: `s/plan/${name}`, items: [] });
     const events = [{ sequence: 1, bytes: Buffer.from('{}') }];
     return runs.create(TENANT, {
       id: name,

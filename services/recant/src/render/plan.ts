@@ -15,7 +15,7 @@ export type Taint = Contents['tainted'][number];
 const RESOURCES_SHOWN_MAX = 3;
 export const ROWS_SHOWN_MAX = 40;
 
-/** The plan: steps, conflicts, attempts that are not undone, tainted attempts, drift, and the next command. */
+/** The plan: steps, conflicts, attempts that are not undone, tainted attempts, and the next command. */
 export function planText(plan: PlanView, paint: Paint): string {
   const { body } = plan;
   const sections = [
@@ -24,7 +24,6 @@ export function planText(plan: PlanView, paint: Paint): string {
     conflictsText(body.conflicts, body.mode, paint),
     leftText(body, paint),
     taintText(body.tainted, paint),
-    findingsText(plan, paint),
     nextText(plan, paint),
   ];
   return `${sections.filter((section) => section !== '').join('\n')}\n`;
@@ -70,7 +69,7 @@ function overwrittenText({ kind, by }: Conflict): string | undefined {
 export function conflictLines(conflicts: readonly Conflict[]): string[] {
   const merged = new Map<string, Conflict>();
   for (const conflict of conflicts) {
-    const key = JSON.stringify([conflict.kind, conflict.ref, conflict.resource, conflict.by?.ref]);
+    const key = JSON.stringify([conflict.kind, conflict.ref, conflict.resource, conflict.by?.ref, conflict.by ? '' : conflict.detail]);
     const seen = merged.get(key);
     const part = [seen?.part, conflict.part].filter((name) => name !== undefined).join('`, `');
     merged.set(key, part === '' ? conflict : { ...conflict, part });
@@ -114,17 +113,6 @@ function taintText(tainted: readonly Taint[], paint: Paint): string {
   return [paint('yellow', 'Tainted (read values that this plan undoes; not undone; unrecorded reads are missing):'), ...listed(lines)].join(
     '\n',
   );
-}
-
-function findingsText(plan: PlanView, paint: Paint): string {
-  const { findings, probedAtMs } = plan.annex;
-  if (findings.length === 0) return '';
-  const lines = findings.map((found) =>
-    printable(
-      `  step ${found.step}, ${resourceText(found.resource)} \`${found.part}\`: ${found.kind.replaceAll('_', ' ')}${found.detail === '' ? '' : `, ${found.detail}`}`,
-    ),
-  );
-  return [paint('yellow', `Changed since they were recorded (checked at ${clockTime(probedAtMs)}):`), ...listed(lines)].join('\n');
 }
 
 function nextText(plan: PlanView, paint: Paint): string {

@@ -1,12 +1,12 @@
 import type { Connector, InverseResult, PartAddress, Probed, SystemRegistration, TargetSystem } from '@recant/connector';
 import { ConnectorError } from '@recant/connector';
 import { openStore } from '../open-store.ts';
-import { CONNECTOR, pathOfResource, ROOT } from '../path.ts';
+import { CONNECTOR, type Path, pathOfResource, ROOT } from '../path.ts';
 import { readState } from '../read-state.ts';
-import { letterOf } from '../state.ts';
+import { letterOf, type State } from '../state.ts';
 import type { LockedStore } from '../store/locked-store.ts';
 import type { Store, StoreOptions } from '../store/store.ts';
-import { invertStep, storedResult } from './invert.ts';
+import { invertStep, rehearseStep, storedResult } from './invert.ts';
 
 /** Options of a registered system: `{ root, store? }` and the limits of StoreOptions. */
 export const filesystemConnector: Connector = createFilesystemConnector();
@@ -36,6 +36,13 @@ function createTarget(name: string, store: Store): TargetSystem {
         return parts.map((part) => ({ ...part, kind: 'unreadable', reason: error.message }));
       }
     },
+    rehearse: (steps) =>
+      store.withLock(async (locked) => {
+        const imagined = new Map<Path, State>();
+        const results: InverseResult[] = [];
+        for (const step of steps) results.push(await rehearseStep(locked, step, imagined));
+        return results;
+      }),
     async invert(batch) {
       const results: InverseResult[] = [];
       // One lock per step, so that agents can work between steps.

@@ -16,8 +16,20 @@ export type Judgement =
   | { readonly kind: 'already_undone' }
   | { readonly kind: 'conflicted'; readonly findings: readonly Finding[] };
 
-/** Decides a step: compares every part with *before* and *after*, then checks folder constraints. Reads only (I5). */
-export async function judge(locked: LockedStore, nets: readonly NetChange[], run: string): Promise<Judgement> {
+/** States that earlier steps of a rehearsal would leave, by path. */
+export type Imagined = ReadonlyMap<Path, State>;
+const NOTHING: Imagined = new Map();
+
+/**
+ * Decides a step: compares every part with *before* and *after*, then checks folder constraints. Reads only (I5).
+ * @param run undefined: a rehearsal, on top of `imagined`
+ */
+export async function judge(
+  locked: LockedStore,
+  nets: readonly NetChange[],
+  run: string | undefined,
+  imagined: Imagined = NOTHING,
+): Promise<Judgement> {
   const findings: Finding[] = [];
   const judged: Judged[] = [];
   let differing = 0;
@@ -25,7 +37,7 @@ export async function judge(locked: LockedStore, nets: readonly NetChange[], run
   for (const net of nets) {
     const find = (letter: Letter, code: FindingCode, detail: string, ends: Partial<Finding> = {}) =>
       findings.push({ resource: net.resource, part: PART_OF[letter], code, detail, ...ends });
-    const seen = await readState({ ...locked.readOptions, content: net.parts.has('c') }, net.path);
+    const seen = await seenAt(locked, net.path, net.parts.has('c'), imagined);
     if (seen.kind === 'unreadable') {
       find('e', 'unreadable', seen.reason);
       continue;
@@ -44,13 +56,13 @@ export async function judge(locked: LockedStore, nets: readonly NetChange[], run
   }
   // Everything is at *before* already: nothing is written, so no work can be lost.
   if (findings.length === 0 && differing > 0 && atBefore === differing) return { kind: 'already_undone' };
-  findings.push(...(await constraints(locked, judged)));
+  findings.push(...(await constraints(locked, judged, imagined)));
   return findings.length > 0
     ? { kind: 'conflicted', findings }
     : { kind: 'go', changes: judged.filter(({ live, target }) => LETTERS.some((letter) => !samePart(live, target, letter))) };
 }
 
-function writtenLater(locked: LockedStore, net: NetChange, letter: Letter, run: string): boolean {
+function writtenLater(locked: LockedStore, net: NetChange, letter: Letter, run: string | undefined): boolean {
   return locked.history
     .marksOf(net.path)
     .some((mark) => BigInt(mark.ordinal) > net.known && mark.run !== run && mark.written.includes(letter));
@@ -84,19 +96,33 @@ function withParts(state: State, content: State, mode: State): State {
 }
 
 /** A removed folder must be empty by then; a created item needs its parent folder. */
-async function constraints(locked: LockedStore, judged: readonly Judged[]): Promise<Finding[]> {
-  const targets = new Map<Path, State>(judged.map(({ net, target }) => [net.path, target]));
+async function constraints(locked: LockedStore, judged: readonly Judged[], imagined: Imagined): Promise<Finding[]> {
+  const targets = new Map<Path, State>([...imagined, ...judged.map(({ net, target }) => [net.path, target] as const)]);
   const findings: Finding[] = [];
   for (const { net, live, target } of judged) {
     const find = (detail: string) => findings.push({ resource: net.resource, part: 'exists', code: 'constraint', detail });
     if (live?.t === 'dir' && target?.t !== 'dir') {
-      const staying = (await namesIn(locked.readOptions, net.path)).filter((name) => targets.get(childOf(net.path, name)) !== null);
+      const names = await namesIn(
+        { ...locked.readOptions, lenient: imagined.has(net.path) || locked.readOptions.lenient === true },
+        net.path,
+      );
+      const made = [...imagined.keys()].filter((path) => parentOf(path) === net.path).map((path) => path.slice(net.path.length + 1));
+      const staying = [...new Set([...names, ...made])].filter((name) => targets.get(childOf(net.path, name)) !== null);
       if (staying.length > 0) find(`The folder is not empty: ${staying.slice(0, 3).join(', ')}${staying.length > 3 ? ', ...' : ''}.`);
     }
     if (live === null && target !== null && !(await hasFolder(locked, parentOf(net.path), targets)))
       find('The parent folder no longer exists.');
   }
   return findings;
+}
+
+/** An imagined state whose content no step writes has the content of today. */
+async function seenAt(locked: LockedStore, path: Path, content: boolean, imagined: Imagined): ReturnType<typeof readState> {
+  const state = imagined.get(path);
+  if (state !== undefined && !(content && state?.t === 'file' && state.c === undefined)) return { kind: 'state', state };
+  const seen = await readState({ ...locked.readOptions, content }, path);
+  if (state?.t !== 'file' || seen.kind !== 'state' || seen.state?.t !== 'file') return seen;
+  return { kind: 'state', state: { ...seen.state, m: state.m } };
 }
 
 async function hasFolder(locked: LockedStore, path: Path, targets: ReadonlyMap<Path, State>): Promise<boolean> {

@@ -1,9 +1,9 @@
-import type { Finding, FindingCode, InverseBatch, InverseOutcome, InverseResult, InverseStep } from '@recant/connector';
+import type { Finding, FindingCode, InverseBatch, InverseOutcome, InverseResult, InverseStep, RehearsedStep } from '@recant/connector';
 import { ConnectorError } from '@recant/connector';
 import { effectOf } from '../effect.ts';
-import { ROOT, resourceOf } from '../path.ts';
+import { type Path, ROOT, resourceOf } from '../path.ts';
 import { readStateOrThrow } from '../read-state.ts';
-import { LETTERS, lettersBetween, sameState } from '../state.ts';
+import { LETTERS, lettersBetween, type State, sameState } from '../state.ts';
 import type { LockedStore } from '../store/locked-store.ts';
 import type { Entry, StepRecord } from '../store/record.ts';
 import { endPlan } from './apply.ts';
@@ -26,6 +26,19 @@ export async function invertStep(locked: LockedStore, batch: InverseBatch, step:
   const missing = await missingImages(locked, judgement.changes);
   if (missing.length > 0) return refused(step, 'expired', missing);
   return apply(locked, batch.run, step, judgement.changes);
+}
+
+/** What `invertStep` would answer, without a write. `imagined`: the states that earlier steps would leave; added to. */
+export async function rehearseStep(locked: LockedStore, step: RehearsedStep, imagined: Map<Path, State>): Promise<InverseResult> {
+  const net = await netChangesOf(locked, step);
+  if (net.kind === 'refused') return refused(step, outcomeFor(net.findings), net.findings);
+  const judgement = await judge(locked, net.nets, undefined, imagined);
+  if (judgement.kind === 'already_undone') return refused(step, 'already_undone', []);
+  if (judgement.kind === 'conflicted') return refused(step, 'conflicted', judgement.findings);
+  const missing = await missingImages(locked, judgement.changes);
+  if (missing.length > 0) return refused(step, 'expired', missing);
+  for (const { net: change, target } of judgement.changes) imagined.set(change.path, target);
+  return refused(step, 'restored', []);
 }
 
 /** Fencing: a token higher than all seen is durable before any work under it; a lower one is refused. */
@@ -101,7 +114,7 @@ const outcomeFor = (findings: readonly Finding[]): InverseOutcome =>
 const outcomeOfAborted = (findings: readonly Finding[]): InverseOutcome =>
   findings.some(({ code }) => code === 'drift') ? 'conflicted' : 'failed';
 
-function refused(step: InverseStep, outcome: InverseOutcome, findings: readonly Finding[]): InverseResult {
+function refused(step: RehearsedStep, outcome: InverseOutcome, findings: readonly Finding[]): InverseResult {
   return { step: step.step, outcome, findings, effects: [], residue: [] };
 }
 

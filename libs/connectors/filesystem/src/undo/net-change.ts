@@ -1,4 +1,4 @@
-import type { Finding, FindingCode, InverseStep } from '@recant/connector';
+import type { Finding, FindingCode, RehearsedStep } from '@recant/connector';
 import type { AttemptRef, Effect, VersionOrAbsent } from '@recant/events';
 import { CONNECTOR, type Path, pathOfResource, ROOT } from '../path.ts';
 import { type Letter, letterOf, PART_OF, type State } from '../state.ts';
@@ -23,7 +23,7 @@ export type NetChangesOrFindings =
  * Effects are data from a possibly hijacked agent. Each must equal the journal's entry for that attempt and path; states come from the journal
  * alone. Anything else is refused before the file system is read.
  */
-export async function netChangesOf(locked: LockedStore, step: InverseStep): Promise<NetChangesOrFindings> {
+export async function netChangesOf(locked: LockedStore, step: RehearsedStep): Promise<NetChangesOrFindings> {
   const nets = new Map<Path, NetChange>();
   const findings: Finding[] = [];
   for (const effect of step.effects) {

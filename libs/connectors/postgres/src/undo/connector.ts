@@ -7,6 +7,7 @@ import { readApplied } from './applied.ts';
 import { invert } from './invert.ts';
 import { probe } from './probe.ts';
 import { readRegistry } from './registry.ts';
+import { rehearse } from './rehearse.ts';
 import { inTransaction, isSqlError, openPool } from './session.ts';
 
 /** The rollback service's side. `options.url`: the undo login of `preparePostgres`, or the login that prepared the target. */
@@ -42,6 +43,7 @@ function targetOf(name: string, pool: Pool): TargetSystem {
           throw new ConnectorError('not_prepared', 'The database is not prepared for capture. Run preparePostgres.');
         return rows[0].identity;
       }),
+    rehearse: (steps) => rehearse(pool, name, steps),
     probe: (parts) => probe(pool, name, parts),
     invert: (batch) => invert(pool, name, batch),
     applied: (run, steps) => inTransaction(pool, (client) => readApplied(client, name, run, steps)),

@@ -1,4 +1,4 @@
-import type { InverseBatch, InverseResult, InverseStep } from '@recant/connector';
+import type { InverseBatch, InverseResult, InverseStep, RehearsedStep } from '@recant/connector';
 import type { ClientBase, Pool } from 'pg';
 import { readAgentCode } from './agent-code.ts';
 import { readApplied } from './applied.ts';
@@ -14,7 +14,7 @@ import { verifyEffects } from './verify.ts';
 
 /** Bounds of one transaction; a step is never split. */
 const STEPS_MAX = 50;
-const EFFECTS_MAX = 5_000;
+export const EFFECTS_MAX = 5_000;
 
 /** Steps in bounded transactions, in order. Where a transaction fails as a whole, each of its steps gets one of its own. */
 export async function invert(pool: Pool, system: string, batch: InverseBatch): Promise<InverseResult[]> {
@@ -24,8 +24,8 @@ export async function invert(pool: Pool, system: string, batch: InverseBatch): P
   return results;
 }
 
-function chunksOf(steps: readonly InverseStep[]): InverseStep[][] {
-  const chunks: InverseStep[][] = [];
+export function chunksOf<S extends RehearsedStep>(steps: readonly S[]): S[][] {
+  const chunks: S[][] = [];
   let effects = 0;
   for (const step of steps) {
     const last = chunks.at(-1);
@@ -71,13 +71,26 @@ async function invertSteps(
       )
     ).map((result) => [result.step, result]),
   );
-  await client.query('SELECT recant.absorb()');
-  const goals = await readGoals(
+  await undoSteps(
     client,
     registry,
+    batch,
     steps.filter(({ step }) => !results.has(step)),
     results,
   );
+  return steps.flatMap(({ step }) => results.get(step) ?? []);
+}
+
+/** Locks the rows of all steps, then undoes one after the other. Each step gets its result. */
+export async function undoSteps(
+  client: ClientBase,
+  registry: Registry,
+  { run, token }: Pick<InverseBatch, 'run' | 'token'>,
+  steps: readonly InverseStep[],
+  results: Map<number, InverseResult>,
+): Promise<void> {
+  await client.query('SELECT recant.absorb()');
+  const goals = await readGoals(client, registry, steps, results);
   const hiding = new Set<number>();
   const tables = byTable([...goals.values()].flatMap((goal) => [...goal.rows.values()]));
   for (const [captured, rows] of tables) {
@@ -95,22 +108,21 @@ async function invertSteps(
   await client.query('SET CONSTRAINTS ALL DEFERRED');
   for (const [step, goal] of goals)
     results.set(step.step, await undoStep({ client, registry, run, token, later, hiding, agentCode }, step, goal));
-  return steps.flatMap(({ step }) => results.get(step) ?? []);
 }
 
 /** Only steps whose effects are what the target captured get a goal; the others get their result here. */
-async function readGoals(
+export async function readGoals<S extends RehearsedStep>(
   client: ClientBase,
   registry: Registry,
-  steps: readonly InverseStep[],
+  steps: readonly S[],
   results: Map<number, InverseResult>,
-): Promise<Map<InverseStep, StepGoal>> {
+): Promise<Map<S, StepGoal>> {
   const captured = await capturedOf(
     client,
     registry.system,
     steps.map(({ undoes }) => undoes),
   );
-  const goals = new Map<InverseStep, StepGoal>();
+  const goals = new Map<S, StepGoal>();
   for (const [index, step] of steps.entries()) {
     const findings = verifyEffects(registry, step, captured[index] ?? []);
     if (findings.length > 0) results.set(step.step, resultOf(step.step, 'conflicted', { findings }));

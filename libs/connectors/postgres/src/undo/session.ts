@@ -10,13 +10,17 @@ const TRIES_MAX = 5;
 /** Nothing that somebody put into another schema is called by our own statements. */
 const PINNED_PATH = 'SET LOCAL search_path = pg_catalog, pg_temp';
 
-const BEGIN = [
-  'BEGIN ISOLATION LEVEL READ COMMITTED',
+const SETTINGS = [
   PINNED_PATH,
-  `SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}`,
   'SET LOCAL row_security = on',
   ...Object.entries(OUTPUT_SETTINGS).map(([name, value]) => `SET LOCAL ${name} = ${name === 'datestyle' ? value : `'${value}'`}`),
 ].join('; ');
+
+export interface TransactionOptions {
+  readonly lockTimeoutMs?: number;
+  /** The work leaves nothing behind. */
+  readonly rollBack?: boolean;
+}
 
 export type SqlError = Error & { readonly code: string };
 export const isSqlError = (error: unknown): error is SqlError =>
@@ -50,10 +54,14 @@ export async function underOwnPath(client: pg.ClientBase, work: () => Promise<vo
  * One transaction under the settings that images are written in.
  * @throws ConnectorError `unreachable` where nothing is known; SQL errors of the work itself as they are.
  */
-export async function inTransaction<T>(pool: pg.Pool, work: (client: pg.ClientBase) => Promise<T>): Promise<T> {
+export async function inTransaction<T>(
+  pool: pg.Pool,
+  work: (client: pg.ClientBase) => Promise<T>,
+  options: TransactionOptions = {},
+): Promise<T> {
   for (let tried = 1; ; tried += 1) {
     try {
-      return await once(pool, work);
+      return await once(pool, work, options);
     } catch (error) {
       if (isCollision(error) && tried < TRIES_MAX) continue;
       if (error instanceof ConnectorError || (!isAway(error) && !isCollision(error))) throw error;
@@ -65,14 +73,18 @@ export async function inTransaction<T>(pool: pg.Pool, work: (client: pg.ClientBa
 /** A connection that ends while it is in use fails the query under way; its event says nothing more. */
 const ignore = (): void => undefined;
 
-async function once<T>(pool: pg.Pool, work: (client: pg.ClientBase) => Promise<T>): Promise<T> {
+async function once<T>(
+  pool: pg.Pool,
+  work: (client: pg.ClientBase) => Promise<T>,
+  { lockTimeoutMs = LOCK_TIMEOUT_MS, rollBack = false }: TransactionOptions,
+): Promise<T> {
   const client = await pool.connect();
   client.on('error', ignore);
   let broken: Error | undefined;
   try {
-    await client.query(BEGIN);
+    await client.query(`BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = ${lockTimeoutMs}; ${SETTINGS}`);
     const result = await work(client);
-    await client.query('COMMIT');
+    await client.query(rollBack ? 'ROLLBACK' : 'COMMIT');
     return result;
   } catch (error) {
     await client.query('ROLLBACK').catch((cause: Error) => {

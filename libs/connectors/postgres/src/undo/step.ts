@@ -1,4 +1,4 @@
-import type { Finding, InverseOutcome, InverseResult, InverseStep } from '@recant/connector';
+import type { Finding, InverseOutcome, InverseResult, InverseStep, RehearsedStep } from '@recant/connector';
 import type { ClientBase } from 'pg';
 import { CONNECTOR } from '../resource.ts';
 import { type AgentCode, agentCodeFindings } from './agent-code.ts';
@@ -10,6 +10,7 @@ import { reachFindings, writesOutside } from './reach.ts';
 import type { CapturedTable, Registry } from './registry.ts';
 import { isAway, isSqlError, underOwnPath, wordsOf } from './session.ts';
 import { type Active, derivedStatements, inverseStatement, reversal } from './statement.ts';
+import { withValues } from './values.ts';
 
 export interface StepContext {
   readonly client: ClientBase;
@@ -54,7 +55,8 @@ export async function undoStep(context: StepContext, step: InverseStep, goal: St
 
 async function attempt(context: StepContext, step: InverseStep, goal: StepGoal): Promise<InverseResult> {
   const { client, registry } = context;
-  const active = await guardStep(context, goal);
+  const { active, findings: refused } = guardStep(context, goal, await readRows(client, [...goal.rows.values()]));
+  if (refused.length > 0) throw new StepRefused(await withValues(client, registry, goal, refused));
   if (active.size === 0) {
     const result = resultOf(step.step, 'already_undone', { residue: goal.residue });
     await mark(context, goal, null, result);
@@ -119,13 +121,15 @@ async function writeInverse(client: ClientBase, registry: Registry, active: Read
   await client.query('RELEASE SAVEPOINT recant_write');
 }
 
-/** The parts that go back. @throws StepRefused where a part is neither at after nor at before, or somebody wrote it later. */
-async function guardStep(context: StepContext, goal: StepGoal): Promise<Map<string, Active>> {
-  const rows = [...goal.rows.values()];
-  const live = await readRows(context.client, rows);
+/** The parts that go back. Findings: parts that are neither at after nor at before, or that somebody wrote later. */
+export function guardStep(
+  context: Pick<StepContext, 'later' | 'hiding'>,
+  goal: StepGoal,
+  live: ReadonlyMap<string, Versions>,
+): { readonly active: ReadonlyMap<string, Active>; readonly findings: readonly Finding[] } {
   const findings: Finding[] = [];
   const active = new Map<string, Active>();
-  for (const row of rows) {
+  for (const row of goal.rows.values()) {
     const versions = live.get(row.resource);
     if (versions === undefined && context.hiding.has(row.captured.relation)) {
       findings.push({ resource: row.resource, part: 'exists', code: 'unreadable', detail: 'Row-level security may hide this row.' });
@@ -139,8 +143,7 @@ async function guardStep(context: StepContext, goal: StepGoal): Promise<Map<stri
     findings.push(...guarded.findings, ...(moved ? [moved] : laterFindings(row, guarded.active, context.later)));
     if (guarded.active.size > 0) active.set(row.resource, { goal: row, parts: guarded.active });
   }
-  if (findings.length > 0) throw new StepRefused(findings);
-  return active;
+  return { active, findings };
 }
 
 /** From here on this transaction's changes are captured as this step's inverse. */
@@ -164,7 +167,7 @@ async function nameInverse({ client, run }: StepContext, step: InverseStep): Pro
   ]);
 }
 
-async function readRows(client: ClientBase, rows: readonly RowGoal[]): Promise<Map<string, Versions>> {
+export async function readRows(client: ClientBase, rows: readonly RowGoal[]): Promise<Map<string, Versions>> {
   const live = new Map<string, Versions>();
   for (const [captured, wanted] of byTable(rows)) {
     const found = await readLive(
@@ -199,7 +202,7 @@ export function resultOf(
   return { step, outcome, findings, effects: [], residue };
 }
 
-const addressOf = (step: InverseStep) => {
+const addressOf = (step: RehearsedStep) => {
   const effect = step.effects[0];
   return { resource: effect?.resource ?? `${CONNECTOR}:`, part: Object.keys(effect?.parts ?? {})[0] ?? 'exists' };
 };
@@ -208,7 +211,7 @@ const addressOf = (step: InverseStep) => {
  * What the target says to an inverse that it does not take: class 23 (constraints) and P0001 (a user's trigger raised) conflict, 42501 (no
  * privilege) is unreadable, anything else about the statement failed. @returns undefined for errors that are not about this step.
  */
-export function refusalOf(step: InverseStep, error: unknown): InverseResult | undefined {
+export function refusalOf(step: RehearsedStep, error: unknown): InverseResult | undefined {
   if (isAway(error) || !isSqlError(error) || error.code.startsWith('40')) return undefined;
   const detail = wordsOf(error);
   const address = addressOf(step);

@@ -1,4 +1,4 @@
-import type { Finding, InverseStep } from '@recant/connector';
+import type { Finding, RehearsedStep } from '@recant/connector';
 import type { Effect } from '@recant/events';
 import { ordinalOfImage } from '../effect.ts';
 import { CONNECTOR } from '../resource.ts';
@@ -9,7 +9,7 @@ import type { Registry } from './registry.ts';
  * I13: an event only points at rows of the capture table. What it says has to be exactly what the target captured for that attempt, whole;
  * from here on only the captured rows are used.
  */
-export function verifyEffects(registry: Registry, step: InverseStep, captured: readonly Captured[]): Finding[] {
+export function verifyEffects(registry: Registry, step: RehearsedStep, captured: readonly Captured[]): Finding[] {
   const findings: Finding[] = [];
   const byOrdinal = new Map(captured.map((row) => [row.ordinal, row]));
   const told = new Set<string>();

@@ -86,7 +86,13 @@ export const ACCEPT_CLAIMED = 'exit with 0 also if the only doubt is that effect
 
 export function exitOf(run: RunView, detached: boolean, acceptClaimed: boolean): number {
   if (!hasEnded(run)) return detached ? EXIT.ok : EXIT.failed;
+  if (wasRefused(run)) return EXIT.refused;
   return isAccepted(run.account, acceptClaimed) ? EXIT.ok : EXIT.notFullyRestored;
+}
+
+/** Mode `refuse`: something changed between plan and run, so that no inverse was sent. */
+function wasRefused({ mode, state, stepList }: RunView): boolean {
+  return mode === 'refuse' && state === 'finished' && stepList.every(({ inverse }) => inverse === undefined);
 }
 
 function isAccepted({ verdict, unverified }: RunView['account'], acceptClaimed: boolean): boolean {

@@ -1,0 +1,141 @@
+import { ConnectorError, type InverseResult, type RehearsedStep } from '@recant/connector';
+import type { ClientBase, Pool } from 'pg';
+import { EXISTS } from '../resource.ts';
+import { agentCodeFindings, readAgentCode } from './agent-code.ts';
+import { chunksOf, EFFECTS_MAX, readGoals, undoSteps } from './invert.ts';
+import { readLaterWrites } from './later-writes.ts';
+import type { Versions } from './live.ts';
+import { isHiding } from './probe.ts';
+import { type Registry, readRegistry } from './registry.ts';
+import { inTransaction, isSqlError } from './session.ts';
+import type { Active } from './statement.ts';
+import { byTable, guardStep, readRows, refusalOf, resultOf } from './step.ts';
+import { withValues } from './values.ts';
+
+/** A rehearsal gives way: an application waits for it at most this long, in milliseconds. */
+const LOCK_TIMEOUT_MS = 1_000;
+const OPTIONS = { lockTimeoutMs: LOCK_TIMEOUT_MS, rollBack: true } as const;
+/** Lock not available, query canceled, deadlock, serialization failure: somebody works on these rows now, which says nothing about the steps. */
+const BUSY = new Set(['55P03', '57014', '40P01', '40001']);
+
+/**
+ * The steps as `invert` would run them, in one transaction that is always rolled back. With more than EFFECTS_MAX effects, or where rows stay locked, only
+ * the guards are checked, without a write. Sequences that triggers advance stay advanced.
+ */
+export async function rehearse(pool: Pool, system: string, steps: readonly RehearsedStep[]): Promise<InverseResult[]> {
+  const registry = await inTransaction(pool, async (client) => {
+    await client.query('SELECT recant.absorb()');
+    return readRegistry(client, system);
+  });
+  const effects = steps.reduce((sum, step) => sum + step.effects.length, 0);
+  const results = effects <= EFFECTS_MAX ? await unlessBusy(writeAndRollBack(pool, registry, steps)) : undefined;
+  return results ?? checkGuards(pool, registry, steps);
+}
+
+async function unlessBusy<T>(work: Promise<T>): Promise<T | undefined> {
+  try {
+    return await work;
+  } catch (error) {
+    const cause = error instanceof ConnectorError ? error.cause : error;
+    if (isSqlError(cause) && BUSY.has(cause.code)) return undefined;
+    throw error;
+  }
+}
+
+/** Where a step fails the transaction as a whole, it is found by itself, and the others are rehearsed without it. */
+async function writeAndRollBack(pool: Pool, registry: Registry, steps: readonly RehearsedStep[]): Promise<InverseResult[]> {
+  try {
+    return await inTransaction(pool, (client) => undoRehearsed(client, registry, steps), OPTIONS);
+  } catch (error) {
+    const [first] = steps;
+    const refusal = first === undefined ? undefined : refusalOf(first, error);
+    if (refusal === undefined) throw error;
+    if (steps.length === 1) return [refusal];
+  }
+  const failing = new Map<number, InverseResult>();
+  for (const step of steps) {
+    try {
+      await inTransaction(pool, (client) => undoRehearsed(client, registry, [step]), OPTIONS);
+    } catch (error) {
+      const refusal = refusalOf(step, error);
+      if (refusal === undefined) throw error;
+      failing.set(step.step, refusal);
+    }
+  }
+  const rest = steps.filter(({ step }) => !failing.has(step));
+  const others = failing.size === 0 ? await checkGuards(pool, registry, rest) : await writeAndRollBack(pool, registry, rest);
+  return steps.flatMap(({ step }) => failing.get(step) ?? others.filter((result) => result.step === step));
+}
+
+async function undoRehearsed(client: ClientBase, registry: Registry, steps: readonly RehearsedStep[]): Promise<InverseResult[]> {
+  const { rows } = await client.query<{ xid: string }>('SELECT pg_current_xact_id()::text AS xid');
+  const run = `rehearsal/${rows[0]?.xid}`;
+  const named = steps.map((step) => ({ ...step, attempt: { source: 'recant://recant/rehearsal', action: run, attempt: step.step } }));
+  const results = new Map<number, InverseResult>();
+  await undoSteps(client, registry, { run, token: '0' }, named, results);
+  return steps.flatMap(({ step }) => withoutEffects(results.get(step)));
+}
+
+const withoutEffects = (result: InverseResult | undefined): InverseResult[] => (result === undefined ? [] : [{ ...result, effects: [] }]);
+
+/** Versions that earlier steps would have put back, by resource; undefined: they would have removed the row. */
+type Overlay = Map<string, Versions | undefined>;
+
+async function checkGuards(pool: Pool, registry: Registry, steps: readonly RehearsedStep[]): Promise<InverseResult[]> {
+  const overlay: Overlay = new Map();
+  const undone = new Set<string>();
+  const results: InverseResult[] = [];
+  for (const chunk of chunksOf(steps))
+    results.push(...(await inTransaction(pool, (client) => checkChunk(client, registry, chunk, overlay, undone), OPTIONS)));
+  return results;
+}
+
+async function checkChunk(
+  client: ClientBase,
+  registry: Registry,
+  steps: readonly RehearsedStep[],
+  overlay: Overlay,
+  undone: Set<string>,
+): Promise<InverseResult[]> {
+  await client.query('SELECT recant.absorb()');
+  const results = new Map<number, InverseResult>();
+  const goals = await readGoals(client, registry, steps, results);
+  const tables = byTable([...goals.values()].flatMap((goal) => [...goal.rows.values()]));
+  const agentCode = await readAgentCode(client, [...tables.keys()]);
+  const hiding = new Set<number>();
+  for (const captured of tables.keys()) if (await isHiding(client, captured)) hiding.add(captured.relation);
+  const later = await readLaterWrites(client, registry, [...goals.values()]);
+  for (const attempt of undone) later.takenBack.add(attempt);
+  for (const [{ step }, goal] of goals) {
+    const live = await readRows(client, [...goal.rows.values()]);
+    for (const resource of goal.rows.keys()) {
+      const versions = overlay.get(resource);
+      if (versions !== undefined) live.set(resource, versions);
+      else if (overlay.has(resource)) live.delete(resource);
+    }
+    const guarded = guardStep({ later, hiding }, goal, live);
+    const { active } = guarded;
+    const rows = [...active.values()].map((row) => row.goal);
+    const findings = [...guarded.findings, ...agentCodeFindings(rows, agentCode)];
+    if (findings.length > 0) {
+      results.set(step, resultOf(step, 'conflicted', { findings: await withValues(client, registry, goal, findings) }));
+      continue;
+    }
+    for (const { goal: row } of active.values())
+      overlay.set(row.resource, restoredVersions({ goal: row, parts: new Set(row.parts.keys()) }, live.get(row.resource)));
+    const [row] = goal.rows.values();
+    if (row !== undefined) {
+      later.takenBack.add(row.first.attempt);
+      undone.add(row.first.attempt);
+    }
+    results.set(step, resultOf(step, active.size > 0 ? 'restored' : 'already_undone', { residue: goal.residue }));
+  }
+  return steps.flatMap(({ step }) => results.get(step) ?? []);
+}
+
+function restoredVersions({ goal, parts }: Active, live: Versions | undefined): Versions | undefined {
+  if (goal.parts.get(EXISTS)?.before === null) return undefined;
+  const versions = new Map(live);
+  for (const part of parts) versions.set(part, goal.parts.get(part)?.before ?? null);
+  return versions;
+}

@@ -1,0 +1,85 @@
+import { ConnectorError, type InverseResult, type RehearsedStep } from '@recant/connector';
+import type { StepOutcome } from '@recant/events';
+import { type PlanStep, plainRef, type RecordedEffect, type StepSystem } from '@recant/planner';
+import type { StepFinding, Targets } from './ports.ts';
+import { endedWell } from './step-machine.ts';
+
+/** A step that a target would not undo now. */
+export interface Refusal {
+  readonly step: PlanStep;
+  readonly outcome: StepOutcome;
+  readonly findings: readonly [StepFinding, ...StepFinding[]];
+}
+
+/**
+ * Asks each system of these steps what it would refuse, in their order; nothing is changed. A step that must follow a refused one is not named: it waits for
+ * that one. A system that does not answer refuses all of its steps as `unreachable`.
+ */
+export async function rehearseSteps(
+  targets: Targets,
+  tenant: string,
+  steps: readonly PlanStep[],
+  effectsOf: (step: PlanStep) => readonly RecordedEffect[],
+): Promise<readonly Refusal[]> {
+  const bySystem = new Map<string, { readonly system: StepSystem; readonly steps: PlanStep[] }>();
+  for (const step of steps) {
+    for (const system of step.systems) {
+      const asked = bySystem.get(system.system);
+      if (asked) asked.steps.push(step);
+      else bySystem.set(system.system, { system, steps: [step] });
+    }
+  }
+  const refused = new Map<number, Refusal>();
+  for (const { system, steps: asked } of bySystem.values())
+    for (const refusal of await askSystem(targets, tenant, system, asked, effectsOf))
+      if (!refused.has(refusal.step.step)) refused.set(refusal.step.step, refusal);
+  return steps.flatMap((step) => {
+    const refusal = refused.get(step.step);
+    return refusal && !step.after.some((before) => refused.has(before)) ? [refusal] : [];
+  });
+}
+
+async function askSystem(
+  targets: Targets,
+  tenant: string,
+  { system: name, connector }: StepSystem,
+  steps: readonly PlanStep[],
+  effectsOf: (step: PlanStep) => readonly RecordedEffect[],
+): Promise<readonly Refusal[]> {
+  const all = (finding: StepFinding): readonly Refusal[] => steps.map((step) => ({ step, outcome: 'failed', findings: [finding] }));
+  let results: readonly InverseResult[];
+  try {
+    const target = await targets.open(tenant, name, connector);
+    if (!target) return all({ code: 'system_unknown', system: name, detail: `System ${name} is not registered.` });
+    results = await target.rehearse(steps.map((step) => rehearsedStep(step, name, effectsOf(step))));
+  } catch (error) {
+    if (!(error instanceof ConnectorError)) throw error;
+    return all({ code: 'unreachable', system: name, detail: `System ${name} does not answer: ${error.message}` });
+  }
+  const byStep = new Map(results.map((result) => [result.step, result]));
+  return steps.flatMap((step): Refusal[] => {
+    const result = byStep.get(step.step);
+    if (result && endedWell(result.outcome)) return [];
+    const [first = { code: 'unreadable', detail: `The connector gave no reason (${result?.outcome ?? 'no result'}).` }, ...rest] =
+      result?.findings ?? [];
+    const named = [first, ...rest].map((finding): StepFinding => ({ ...finding, system: name }));
+    return [{ step, outcome: result?.outcome ?? 'failed', findings: named as [StepFinding, ...StepFinding[]] }];
+  });
+}
+
+function rehearsedStep(step: PlanStep, name: string, effects: readonly RecordedEffect[]): RehearsedStep {
+  const systems = step.systems.filter(({ system }) => system === name);
+  return {
+    step: step.step,
+    undoes: plainRef(step.undoes),
+    effects: systems.flatMap((system) => effectsOn(effects, system)).map(plainEffect),
+    knownOrdinals: Object.assign({}, ...systems.map(({ knownOrdinals }) => knownOrdinals)),
+  };
+}
+
+export function effectsOn(effects: readonly RecordedEffect[], { connector, system }: StepSystem): readonly RecordedEffect[] {
+  return effects.filter(({ resource, parts }) => Object.keys(parts).length > 0 && resource.startsWith(`${connector}://${system}/`));
+}
+
+/** The effect without its place in the ledger. */
+export const plainEffect = ({ attempt: _attempt, entry: _entry, ...effect }: RecordedEffect): RehearsedStep['effects'][number] => effect;

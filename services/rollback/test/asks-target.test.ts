@@ -1,0 +1,115 @@
+import type { PlanView } from '@recant/api';
+import { waitUntil } from '@recant/test-support';
+import { expect, test } from 'vitest';
+import { createStage, type Stage } from './harness.ts';
+
+const register = (stage: Stage) =>
+  stage.operator.registerSystem({ name: 'shop', connector: 'postgres', options: { url: stage.shop.ownerUrl } });
+const runOf = async (stage: Stage, { id, digest }: PlanView) => {
+  const started = await stage.operator.createRun(id, digest);
+  return waitUntil(async () => {
+    const view = await stage.operator.run(started.id);
+    return ['finished', 'waiting'].includes(view.state) ? view : undefined;
+  });
+};
+const planOf = (stage: Stage, agent: string, mode?: 'skip') =>
+  stage.operator.createPlan({ selection: { agents: [agent] }, ...(mode ? { mode } : {}) });
+
+const ORDERS = `CREATE TABLE orders (id int PRIMARY KEY, tier text NOT NULL, secret text);
+  INSERT INTO orders SELECT n, 'basic', 's' FROM generate_series(1, 20) n`;
+
+test('a later change by a person is a conflict of the plan, with values, login and time: refuse stops, skip leaves it out', async () => {
+  await using stage = await createStage({ schema: ORDERS });
+  await register(stage);
+  const bad = await stage.agent('bad');
+  await bad.sql('downgrade', "UPDATE orders SET tier = 'free' WHERE id <= 3");
+  await bad.sql('downgrade', "UPDATE orders SET tier = 'free' WHERE id = 9");
+  await stage.shop.owner.query("UPDATE orders SET tier = 'platinum' WHERE id = 2");
+
+  const refuse = await planOf(stage, 'bad');
+  const login = new URL(stage.shop.ownerUrl).username;
+  expect(refuse.runnable).toBe(false);
+  expect(refuse.body.conflicts).toMatchObject([
+    {
+      kind: 'drift',
+      resource: 'postgres://shop/public.orders/2',
+      part: 'tier',
+      askedAtMs: expect.any(Number),
+      detail: expect.stringMatching(`^tier is 'platinum' now, the agent set 'free'; changed later by login ${login} at \\d{4}-`),
+    },
+  ]);
+  await expect(stage.operator.createRun(refuse.id, refuse.digest)).rejects.toMatchObject({ problem: { code: 'plan_conflicts' } });
+
+  const skip = await planOf(stage, 'bad', 'skip');
+  expect(skip.body).toMatchObject({ steps: [{ step: 1 }], left: [{ reason: 'skipped' }] });
+  expect((await runOf(stage, skip)).account).toMatchObject({ outcomes: { restored: 1 }, verdict: 'partly_restored' });
+  const { rows } = await stage.shop.owner.query('SELECT id, tier FROM orders WHERE id IN (1, 2, 3, 9) ORDER BY id');
+  expect(rows.map(({ tier }) => tier)).toEqual(['free', 'platinum', 'free', 'basic']);
+  expect(await stage.audit()).toEqual([]);
+});
+
+test('I5: in mode refuse a change between plan and run is found before the first write', async () => {
+  await using stage = await createStage({ schema: ORDERS });
+  await register(stage);
+  const bad = await stage.agent('bad');
+  for (let id = 1; id <= 3; id += 1) await bad.sql('downgrade', `UPDATE orders SET tier = 'free' WHERE id = ${id}`);
+  const plan = await planOf(stage, 'bad');
+  expect(plan).toMatchObject({ runnable: true, body: { conflicts: [] } });
+  await stage.shop.owner.query("UPDATE orders SET tier = 'platinum' WHERE id = 1");
+  const run = await runOf(stage, plan);
+  expect(run.account).toMatchObject({ outcomes: { conflicted: 1, skipped: 2 }, verdict: 'not_restored' });
+  expect(run.stepList.flatMap(({ findings }) => findings.map(({ code }) => code)).sort()).toEqual(['drift', 'refused', 'refused']);
+  const { rows } = await stage.shop.owner.query('SELECT tier FROM orders WHERE id <= 3 ORDER BY id');
+  expect(rows.map(({ tier }) => tier)).toEqual(['platinum', 'free', 'free']);
+});
+
+const TRAPS = `
+  CREATE TABLE stamped (id int PRIMARY KEY, n int NOT NULL, updated_at timestamptz NOT NULL DEFAULT now());
+  CREATE FUNCTION stamp() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN new.updated_at := clock_timestamp(); RETURN new; END';
+  CREATE TRIGGER stamp BEFORE UPDATE ON stamped FOR EACH ROW EXECUTE FUNCTION stamp();
+  CREATE TABLE rounded (id int PRIMARY KEY, n int NOT NULL);
+  CREATE FUNCTION round_up() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN IF new.n < old.n THEN new.n := old.n + 1; END IF; RETURN new; END';
+  CREATE TABLE ruled (id int PRIMARY KEY, n int NOT NULL);
+  CREATE TABLE parents (id int PRIMARY KEY, n int NOT NULL);
+  CREATE TABLE lines (parent int REFERENCES parents ON DELETE CASCADE, note text);
+  CREATE TABLE guarded (id int PRIMARY KEY, n int NOT NULL UNIQUE);
+  INSERT INTO stamped VALUES (1, 1); INSERT INTO rounded VALUES (1, 1); INSERT INTO ruled VALUES (1, 1); INSERT INTO guarded VALUES (1, 1)`;
+
+test('what the target would refuse at the run is a conflict of the plan: rules, triggers, reach, constraints; derived columns are none', async () => {
+  await using stage = await createStage({ schema: TRAPS });
+  await register(stage);
+  const { owner } = stage.shop;
+  const play = async (name: string, sql: string) => (await stage.agent(name)).sql('write', sql);
+  await play('stamped', 'UPDATE stamped SET n = 2');
+  await play('rounded', 'UPDATE rounded SET n = 5');
+  await play('ruled', 'UPDATE ruled SET n = 2');
+  await play('reaching', 'INSERT INTO parents VALUES (1, 1)');
+  await play('guarded', 'UPDATE guarded SET n = 2');
+  await owner.query(`CREATE TRIGGER round_up BEFORE UPDATE ON rounded FOR EACH ROW EXECUTE FUNCTION round_up();
+    CREATE RULE log AS ON UPDATE TO ruled DO ALSO NOTIFY ruled;
+    INSERT INTO lines VALUES (1, 'of a person'); INSERT INTO guarded VALUES (2, 1)`);
+  const before = await owner.query('SELECT * FROM lines, guarded, rounded');
+  const kindsOf = async (name: string) => (await planOf(stage, name)).body.conflicts.map(({ kind }) => kind);
+  expect(await kindsOf('stamped')).toEqual([]);
+  expect(new Set(await kindsOf('rounded'))).toEqual(new Set(['read_back']));
+  expect(await kindsOf('ruled')).toEqual(['constraint']);
+  expect(await kindsOf('reaching')).toEqual(['reaches_uncaptured']);
+  expect(await kindsOf('guarded')).toEqual(['constraint']);
+  expect((await owner.query('SELECT * FROM lines, guarded, rounded')).rows).toEqual(before.rows);
+  expect((await owner.query('SELECT count(*)::int AS n FROM recant.applied')).rows).toEqual([{ n: 0 }]);
+});
+
+test('rows that somebody holds do not stop planning: their guards are checked without a lock', async () => {
+  await using stage = await createStage({ schema: ORDERS });
+  await register(stage);
+  const bad = await stage.agent('bad');
+  await bad.sql('downgrade', "UPDATE orders SET tier = 'free' WHERE id = 1");
+  await bad.sql('downgrade', "UPDATE orders SET tier = 'trial' WHERE id = 1");
+  const client = await stage.shop.owner.connect();
+  await client.query('BEGIN; SELECT * FROM orders WHERE id = 1 FOR UPDATE');
+  const plan = await planOf(stage, 'bad');
+  await client.query('ROLLBACK');
+  client.release();
+  expect(plan).toMatchObject({ runnable: true, body: { conflicts: [] } });
+  expect(plan.body.steps).toHaveLength(2);
+});
