@@ -170,7 +170,7 @@ async function actOnce(url: string, apiKey: string, folder: string): Promise<{ a
   const recant = createRecant({ url, apiKey, agent: 'acme-agent', systems: [system] });
   await recant.open();
   let action = '';
-  await recant.action({ tool: 'write_file', arguments: {}, systems: [SYSTEM] }, async (context) => {
+  await recant.action('write_file', {}, async (context) => {
     action = context.action;
     await context.on(system).writeFile('a', 'after\n');
   });

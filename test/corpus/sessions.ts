@@ -43,13 +43,18 @@ export async function play(agent: Agent, corpus: Corpus, target: CapturingSystem
       let action = '';
       const startedAtMs = Date.now();
       const succeeded = await recant
-        .action({ tool, arguments: args as never, systems: [target.name], reversibility: write ? 'reversible' : 'read' }, async (ctx) => {
-          action = ctx.action;
-          await ctx.on(target).transaction(async (tx) => {
-            await tx.query(`SELECT set_config('harness.call', $1, true)`, [call]);
-            await corpus.call(tx, step);
-          });
-        })
+        .action(
+          tool,
+          args as never,
+          async (ctx) => {
+            action = ctx.action;
+            await ctx.on(target).transaction(async (tx) => {
+              await tx.query(`SELECT set_config('harness.call', $1, true)`, [call]);
+              await corpus.call(tx, step);
+            });
+          },
+          { reversibility: write ? 'reversible' : 'read' },
+        )
         .then(
           () => true,
           (error: Error) => {

@@ -50,7 +50,7 @@ test.each(['plain', 'scram-sha-256', 'scram-sha-512'] as const)(
     const transport = kafkaTransport({ brokers, topic, apiKey: ledger.agentKey, tenant: TENANT, shards: SHARDS, ssl: tls, sasl });
     const recant = createRecant({ agent: 'bot', transport });
     await recant.open();
-    const action = await recant.action({ tool: 'touch' }, (context) => context.action);
+    const action = await recant.action('touch', {}, (context) => context.action);
     await recant.close();
     await waitUntil(async () => (await ledger.operator.action(action)).attempts[0]?.status === 'succeeded');
     expect(await ledger.audit()).toEqual([]);

@@ -95,7 +95,7 @@ async function agent(transport: Transport, leaseMs = 3_600_000): Promise<Recant>
   return recant;
 }
 async function act(recant: Recant, times: number): Promise<void> {
-  for (let n = 0; n < times; n += 1) await recant.action({ tool: 't', arguments: { n, text: 'x'.repeat(20_000) } }, () => {});
+  for (let n = 0; n < times; n += 1) await recant.action('t', { n, text: 'x'.repeat(20_000) }, () => {});
 }
 
 const shardOfSource = (source: string): number => shardOf(TENANT, source, SHARDS);
@@ -178,7 +178,7 @@ test('I2: an older copy that no anchor is ahead of needs no person: lost events 
   // Other producers may have filled the log meanwhile.
   const other = createRecant({ agent: 'other', url, apiKey });
   await other.open();
-  for (let n = 0; n < 20; n += 1) await other.action({ tool: 't' }, () => {});
+  for (let n = 0; n < 20; n += 1) await other.action('t', {}, () => {});
   await act(recant, 1);
   await recant.close();
   await other.close();

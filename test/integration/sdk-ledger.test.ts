@@ -26,13 +26,13 @@ describe.each(['http', 'kafka'] as const)('the SDK and the ledger, over %s', (wa
     const shop = memorySystem('shop');
     const recant = createRecant({ agent: 'bot', systems: [shop], session: 's', ...transport() });
     await recant.open();
-    const first = await recant.action({ tool: 'fill', arguments: { text: 'x'.repeat(50_000) } }, (ctx) => {
-      for (let n = 0; n < 2_000; n += 1) ctx.on(shop).write(`k${n}`);
+    const first = await recant.action('fill', { text: 'x'.repeat(50_000) }, async (ctx) => {
+      for (let n = 0; n < 2_000; n += 1) await ctx.on(shop).write(`k${n}`);
       return ctx;
     });
     const failure = new Error('sold out');
-    const failed = await recant.action({ tool: 'fill', retryOf: first }, () => Promise.reject(failure)).catch((error: Error) => error);
-    const many = await Promise.all(Array.from({ length: 50 }, () => recant.action({ tool: 'touch' }, (ctx) => ctx.action)));
+    const failed = await recant.action('fill', {}, () => Promise.reject(failure), { retryOf: first }).catch((error: Error) => error);
+    const many = await Promise.all(Array.from({ length: 50 }, () => recant.action('touch', {}, (ctx) => ctx.action)));
     await recant.close();
 
     expect(failed).toBe(failure);
@@ -55,10 +55,10 @@ test('a key that does not allow the agent opens no source, and no tool runs', as
     const recant = createRecant({ agent: 'bot', url: ledger.url, apiKey });
     await expect(recant.open()).rejects.toMatchObject({ code: 'refused', refusal: { code: 'agent_not_allowed' } });
     let ran = false;
-    const action = recant.action({ tool: 'x' }, () => {
+    const action = recant.action('x', {}, () => {
       ran = true;
     });
-    await expect(action).rejects.toMatchObject({ code: 'not_open' });
+    await expect(action).rejects.toMatchObject({ code: 'refused' });
     await recant.close();
     expect(ran).toBe(false);
     expect(await ledger.audit()).toEqual([]);
@@ -79,7 +79,7 @@ test('an agent whose key is rotated while it runs continues under the next key: 
       onProblem: ({ code }) => void problems.push(code),
     });
     await recant.open();
-    const tool = (count: number) => Array.from({ length: count }, () => recant.action({ tool: 'touch' }, ({ action }) => action));
+    const tool = (count: number) => Array.from({ length: count }, () => recant.action('touch', {}, ({ action }) => action));
     const actions = await Promise.all(tool(20));
     const successor = await ledger.operator.rotateKey(credential.keyId, { overlap: '0' });
     const waiting = tool(20);

@@ -12,11 +12,13 @@ const files = filesystemSystem({ name: 'notes', root });
 const recant = createRecant({ url, apiKey, agent: 'writer', session: 's1', systems: [files] });
 await recant.open();
 const result = await recant.action(
-  { tool: 'note', arguments: { text: 'hello' }, resources: ['filesystem://notes/a.txt'], reversibility: 'reversible' },
+  'note',
+  { text: 'hello' },
   async () => {
     writeFileSync(join(root, 'a.txt'), 'hello');
     return 'written';
   },
+  { resources: ['filesystem://notes/a.txt'], reversibility: 'reversible' },
 );
 await recant.close();
 await files.close();

@@ -17,16 +17,24 @@ export interface CapturingSystem<Handle = unknown> {
    * @throws ConnectorError `capture_refused | resource_invalid | too_large | unreachable`; the tool must then not run
    */
   capture(attempt: AttemptRef, resources: readonly string[]): Promise<Capture<Handle>>;
+  /**
+   * Runs a part of the attempt's tool, so that clients which the application recorded through this system know their attempt.
+   * Absent: the system has only handles.
+   * @param captured resolves once this attempt is captured here; captures it if need be, and rejects once the attempt has ended
+   */
+  during?<T>(attempt: AttemptRef, captured: () => Promise<void>, work: () => T): T;
 }
 
 /** The capture of one attempt on one system. */
 export interface Capture<Handle = unknown> {
   /** Current versions by resource and part; the intent's `before`. */
   readonly before: Readonly<Record<string, Readonly<Record<string, VersionOrAbsent>>>>;
-  /** The tool's access to the system (a transaction runner, a directory). */
+  /** The tool's access to the system (a transaction runner, a directory). Every member is a function that returns a promise, so that it can capture first. */
   readonly handle: Handle;
   /** The effects in ordinal order; called after the tool ran, also if it failed. Repeatable. */
   settle(): AsyncIterable<Effect>;
+  /** The target attributes changes by itself, so `settle` may run after the tool's caller has its result. Default: before. */
+  readonly settlesLater?: boolean;
   /** Releases locks and connections. Idempotent; images remain. */
   release(): Promise<void>;
 }

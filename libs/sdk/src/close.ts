@@ -16,6 +16,21 @@ export interface ClosePorts {
   readonly refused: ReadonlySet<string>;
 }
 
+/** Waits `closeTimeoutMs` for the settlements of ended actions. @throws RecantError `unacknowledged` */
+export async function flushRecorder({
+  settings,
+  outbox,
+  settlements,
+}: Pick<ClosePorts, 'settings' | 'outbox' | 'settlements'>): Promise<void> {
+  const flushed = async (): Promise<true> => {
+    await Promise.allSettled([...settlements.inProgress]);
+    await outbox.drained();
+    return true;
+  };
+  if ((await withTimeout(flushed(), settings.closeTimeoutMs)) === true) return;
+  throw unacknowledged('Flushed', outbox.pending);
+}
+
 /** Waits `closeTimeoutMs` for running tools and acknowledgements, then stops the outbox. @throws RecantError `unacknowledged` */
 export async function closeRecorder({ wasOpen, settings, outbox, source, settlements, running, refused }: ClosePorts): Promise<void> {
   const { closeTimeoutMs, transport } = settings;
@@ -38,9 +53,13 @@ export async function closeRecorder({ wasOpen, settings, outbox, source, settlem
   outbox.stop();
   await transport.close();
   if (pending.length === 0 && wasIdle) return;
-  throw new RecantError(
+  throw unacknowledged('Closed', pending);
+}
+
+function unacknowledged(done: string, pending: readonly string[]): RecantError {
+  return new RecantError(
     'unacknowledged',
-    `Closed with ${pending.length} events that the ledger has not acknowledged: ${pending.slice(0, 5).join(', ')}`,
+    `${done} with ${pending.length} events that the ledger has not acknowledged: ${pending.slice(0, 5).join(', ')}`,
     { pending },
   );
 }

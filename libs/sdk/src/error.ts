@@ -7,7 +7,7 @@ export type RecantErrorCode =
   | 'arguments_invalid'
   /** Arguments larger than a part, or an intent larger than an event. */
   | 'too_large'
-  /** A system that `createRecant` or this action does not list. */
+  /** A system that `createRecant` does not list. */
   | 'system_unknown'
   /** A redaction rule matches at `finding.place`, where the value can be neither masked nor omitted. */
   | 'redaction_refused'
@@ -31,10 +31,11 @@ export type RecantErrorCode =
   | 'effect_masked'
   /** Could not get an encryption key. Values that a rule would seal are masked until a key is available. */
   | 'sealing_failed'
-  /** `open()` was not called, or failed. */
-  | 'not_open'
+  /** The tool succeeded without using a system that its action declared, and no change was recorded there. */
+  | 'handle_unused'
+  /** The recorder is closed, or the action has ended. */
   | 'closed'
-  /** `close()` timed out; `pending` lists the ids of events without an acknowledgement. */
+  /** `flush()` or `close()` timed out; `pending` lists the ids of events without an acknowledgement. */
   | 'unacknowledged';
 
 export interface RecantErrorDetails extends ErrorOptions {

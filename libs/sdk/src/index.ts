@@ -1,12 +1,13 @@
 export type { Finding, Matches, RedactionOptions, RedactionRule, Treatment } from '@recant/redaction';
 export type { ApiKeySource } from './api-key.ts';
-export type { ActionInput, AnySystem } from './attempt/action-input.ts';
+export type { ActionOptions, AnySystem } from './attempt/action-input.ts';
 export type { ActionContext } from './attempt/context.ts';
 export { RecantError, type RecantErrorCode } from './error.ts';
 export { type HttpTransportOptions, httpTransport } from './http/transport.ts';
 export type { RecantOptions } from './options.ts';
 export { createRecant, type Recant } from './recant.ts';
+export type { Recorder } from './recorder.ts';
 export type { MakeDataKey, SealingKey, SealingOptions } from './sealing/sealer.ts';
 export type { TraceContext } from './trace.ts';
 export { type Durability, KeyRefused, type Outgoing, type SendResult, SourceBehind, type Transport, TransportError } from './transport.ts';
-export type { Tool, WrapOptions, Wrapped } from './wrap.ts';
+export type { OptionsOf, Tool, WrapOptions, Wrapped, WrappedFunction } from './wrap/types.ts';

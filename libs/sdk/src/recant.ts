@@ -1,31 +1,29 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { isName } from '@recant/events';
 import type { ActionInput } from './attempt/action-input.ts';
 import { createAttempts, type RunningAttempt } from './attempt/attempts.ts';
 import type { ActionContext } from './attempt/context.ts';
-import { closeRecorder } from './close.ts';
+import { closeRecorder, flushRecorder } from './close.ts';
 import { RecantError } from './error.ts';
 import type { RecantOptions } from './options.ts';
 import { Outbox } from './outbox/outbox.ts';
+import { type Recorder, recorderFor } from './recorder.ts';
 import { type Settings, settingsOf } from './settings.ts';
 import { createSource } from './source.ts';
+import type { Running } from './started.ts';
 import { checkTrace, openTelemetryReader, type TraceReader } from './trace.ts';
-import { type Tool, type WrapOptions, type Wrapped, wrapTool } from './wrap.ts';
 
 /** Records the actions of one agent as one ordered source. */
-export interface Recant {
+export interface Recant extends Recorder {
   readonly source: string;
-  /** Announces this source to the ledger. @throws RecantError `ledger_unavailable | key_refused | refused` */
+  /** Announces this source to the ledger; without it the first action does. @throws RecantError `ledger_unavailable | key_refused | refused | closed` */
   open(): Promise<void>;
-  /**
-   * Runs `tool` once its intent and before images are durable. Returns its result and throws its error, both unchanged.
-   * @throws RecantError before the tool runs: `options_invalid | arguments_invalid | too_large | system_unknown | redaction_refused |
-   *   capture_failed | queue_full | ledger_unavailable | key_refused | refused | not_open | closed`.
-   */
-  action<T>(input: ActionInput, tool: (context: ActionContext) => T): Promise<Awaited<T>>;
-  /** Returns the tool as a recorded function. A generator becomes an async generator; any other function returns a promise. */
-  wrap<T extends Tool>(tool: T, options: WrapOptions<T>): Wrapped<T>;
-  /** The context of the running action, for wrapped tools. */
+  /** Records under this session, in the same source. */
+  session(id: string): Recorder;
+  /** The context of the action that is running in this async context, for wrapped tools. */
   current(): ActionContext | undefined;
+  /** Waits until everything about ended actions is acknowledged, at most `closeTimeoutMs`. @throws RecantError `unacknowledged` with ids of events */
+  flush(): Promise<void>;
   /** Waits for running actions and acknowledgements. @throws RecantError `unacknowledged` with the ids of the missing events */
   close(): Promise<void>;
 }
@@ -33,6 +31,8 @@ export interface Recant {
 export function createRecant(options: RecantOptions): Recant {
   const settings = settingsOf(options);
   let state: 'new' | 'open' | 'closed' = 'new';
+  /** A tool with durability `none` ran, or may have run, before the ledger answered. */
+  let ranUnopened = false;
   let readTrace: TraceReader = () => ({});
   let closing: Promise<void> | undefined;
   const refused = new Set<string>();
@@ -40,12 +40,26 @@ export function createRecant(options: RecantOptions): Recant {
   const source = createSource(outbox, settings);
   const attempts = createAttempts({ outbox, settings, who: options, trace: () => readTrace() });
   const running = new Set<Promise<unknown>>();
-  const storage = new AsyncLocalStorage<ActionContext>();
+  const storage = new AsyncLocalStorage<Running>();
+
+  const open = once(async () => {
+    const { trace } = options;
+    readTrace = trace === undefined ? await openTelemetryReader() : () => checkTrace(trace());
+    await source.open();
+    if (state === 'new') state = 'open';
+  });
 
   const begin = async (input: ActionInput): Promise<RunningAttempt> => {
-    if (state === 'new') throw new RecantError('not_open', 'Call open() first; the tool did not run.');
-    if (state === 'closed') throw new RecantError('closed', 'This recorder is closed; the tool did not run.');
+    refuseClosed('This recorder is closed; the tool did not run.');
+    if (state === 'open') return attempts.begin(input);
+    const opening = open();
+    if (input.durability !== 'none') return attempts.begin(input, opening);
+    ranUnopened = true;
+    opening.catch(settings.onProblem);
     return attempts.begin(input);
+  };
+  const refuseClosed = (message: string): void => {
+    if (state === 'closed') throw new RecantError('closed', message);
   };
 
   /** Counts `work` as running, so that `close` waits for it. */
@@ -59,42 +73,47 @@ export function createRecant(options: RecantOptions): Recant {
     }
   };
 
-  const action = <T>(input: ActionInput, tool: (context: ActionContext) => T): Promise<Awaited<T>> =>
-    track(async (): Promise<Awaited<T>> => {
-      const attempt = await begin(input);
-      let result: Awaited<T>;
-      try {
-        result = await storage.run(attempt.context, () => tool(attempt.context));
-      } catch (error) {
-        await attempt.end({ outcome: 'failed', thrown: { value: error } });
-        throw error;
-      }
-      await attempt.end({ outcome: 'succeeded' });
-      return result;
-    });
-
+  const { settlements } = attempts;
   const shut = (): Promise<void> => {
-    const wasOpen = state === 'open';
+    const wasOpen = state === 'open' || ranUnopened;
     state = 'closed';
-    return closeRecorder({ wasOpen, settings, outbox, source, settlements: attempts.settlements, running, refused });
+    return closeRecorder({ wasOpen, settings, outbox, source, settlements, running, refused });
   };
-
+  const ports = { begin, storage, track, onProblem: settings.onProblem };
   return {
+    ...recorderFor(ports, {}),
     source: settings.source,
     async open() {
-      if (state === 'closed') throw new RecantError('closed', 'This recorder is closed; create a new one.');
-      const { trace } = options;
-      readTrace = trace === undefined ? await openTelemetryReader() : () => checkTrace(trace());
-      await source.open();
-      if (state === 'new') state = 'open';
+      refuseClosed('This recorder is closed; create a new one.');
+      await open();
     },
-    action,
-    wrap: (tool, wrapOptions) => wrapTool(tool, wrapOptions, { action, begin, storage, track, onProblem: settings.onProblem }),
-    current: () => storage.getStore(),
+    session(id) {
+      return recorderFor(ports, { session: checkSession(id) });
+    },
+    current: () => storage.getStore()?.context,
+    flush: () => flushRecorder({ settings, outbox, settlements }),
     close: () => {
       closing ??= shut();
       return closing;
     },
+  };
+}
+
+/** @throws RecantError `options_invalid` */
+function checkSession(id: string): string {
+  if (isName(id)) return id;
+  throw new RecantError('options_invalid', 'session must be a string of 1 to 256 bytes without control characters.');
+}
+
+/** One call at a time; after a failure the next call tries again. */
+function once(work: () => Promise<void>): () => Promise<void> {
+  let going: Promise<void> | undefined;
+  return () => {
+    going ??= work().catch((error: unknown) => {
+      going = undefined;
+      throw error;
+    });
+    return going;
   };
 }
 

@@ -46,7 +46,7 @@ test('I1: without the ledger the tool never runs, and the attempt ends denied on
   const recant = await opened(IMPATIENT);
   ledger.mode = { kind: 'down' };
   let ran = false;
-  const error = await reason(recant.action({ tool: 'drop' }, () => (ran = true)));
+  const error = await reason(recant.action('drop', {}, () => (ran = true), { systems: ['shop'] }));
   expect([error.code, ran, shop.released]).toEqual(['ledger_unavailable', false, 1]);
   expect(error.cause).toMatchObject({ name: 'TransportError' });
   ledger.mode = { kind: 'up' };
@@ -57,9 +57,9 @@ test('I1: without the ledger the tool never runs, and the attempt ends denied on
 
 test('the ledger becomes unreachable after the intent: the caller gets the result, the ledger gets the settlement once it is back', async () => {
   const recant = await opened(IMPATIENT);
-  const result = await recant.action({ tool: 't' }, (ctx) => {
+  const result = await recant.action('t', {}, async (ctx) => {
     ledger.mode = { kind: 'down' };
-    ctx.on(shop).write('a');
+    await ctx.on(shop).write('a');
     return 'result';
   });
   expect([result, settled()]).toEqual(['result', []]);
@@ -70,7 +70,7 @@ test('the ledger becomes unreachable after the intent: the caller gets the resul
 
 test('the ledger stays unreachable: close times out and lists the unacknowledged events', async () => {
   const recant = await opened({ ...IMPATIENT, closeTimeoutMs: 200 });
-  const { action } = await recant.action({ tool: 't' }, (ctx) => {
+  const { action } = await recant.action('t', {}, (ctx) => {
     ledger.mode = { kind: 'down' };
     return ctx;
   });
@@ -83,7 +83,7 @@ test('the ledger stays unreachable: close times out and lists the unacknowledged
 test('close waits for running tools and lists one that does not end', async () => {
   const recant = await opened({ closeTimeoutMs: 150 });
   const [begun, finished] = [Promise.withResolvers<string>(), Promise.withResolvers<void>()];
-  const running = recant.action({ tool: 't' }, (ctx) => {
+  const running = recant.action('t', {}, (ctx) => {
     begun.resolve(ctx.action);
     return finished.promise;
   });
@@ -96,7 +96,7 @@ test('close waits for running tools and lists one that does not end', async () =
 test('a request whose answer was lost is repeated with the same bytes', async () => {
   const recant = await opened();
   ledger.mode = { kind: 'lost' };
-  const running = recant.action({ tool: 't' }, () => 'ran');
+  const running = recant.action('t', {}, () => 'ran');
   await ledger.until(() => ledger.received.requests >= 3);
   ledger.mode = { kind: 'up' };
   expect(await running).toBe('ran');
@@ -108,7 +108,7 @@ test.each([429, 503, 500])('status %s is retried after Retry-After', async (stat
   const recant = await opened({ ackTimeoutMs: 5_000 });
   ledger.mode = { kind: 'busy', status, retryAfter: '1' };
   const started = performance.now();
-  const running = recant.action({ tool: 't' }, () => performance.now() - started);
+  const running = recant.action('t', {}, () => performance.now() - started);
   const before = ledger.received.requests;
   await ledger.until(() => ledger.received.requests > before);
   ledger.mode = { kind: 'up' };
@@ -120,7 +120,7 @@ test.each([400, 403, 404])('status %s is not retried', async (status) => {
   const recant = await opened();
   const before = ledger.received.requests;
   ledger.mode = { kind: 'refuse', status };
-  expect(await reason(recant.action({ tool: 't' }, () => {}))).toMatchObject({ code: 'refused' });
+  expect(await reason(recant.action('t', {}, () => {}))).toMatchObject({ code: 'refused' });
   expect(ledger.received.requests).toBe(before + 1);
   ledger.mode = { kind: 'refuse', status };
   await reason(recant.close());
@@ -131,9 +131,9 @@ const keyOf = (fill: number) => formatApiKey({ keyId: 'test', secret: new Uint8A
 test('a key refused mid-stream loses nothing: queued events are sent once and in order under the next key, and onProblem is called once', async () => {
   let apiKey = ledger.apiKey;
   const recant = await opened({ apiKey: () => apiKey, ackTimeoutMs: 20_000 });
-  await recant.action({ tool: 'before' }, (ctx) => ctx.on(shop).write('a'));
+  await recant.action('before', {}, (ctx) => ctx.on(shop).write('a'));
   ledger.apiKey = keyOf(8);
-  const running = Array.from({ length: 5 }, (_, n) => recant.action({ tool: `t${n}` }, (ctx) => ctx.on(shop).write(`b${n}`)));
+  const running = Array.from({ length: 5 }, (_, n) => recant.action(`t${n}`, {}, (ctx) => ctx.on(shop).write(`b${n}`)));
   const before = ledger.received.requests;
   await ledger.until(() => ledger.received.requests >= before + 2);
   expect(problems.map(({ code }) => code)).toEqual(['key_refused']);
@@ -150,7 +150,7 @@ test('a permanently refused key: the tool never runs, and close lists the queued
   const recant = await opened({ ...IMPATIENT, closeTimeoutMs: 200 });
   ledger.apiKey = keyOf(8);
   let ran = false;
-  const error = await reason(recant.action({ tool: 't' }, () => (ran = true)));
+  const error = await reason(recant.action('t', {}, () => (ran = true)));
   expect([error.code, ran]).toEqual(['key_refused', false]);
   expect(error.cause).toBeInstanceOf(KeyRefused);
   expect((await reason(recant.close())).pending.some((id) => id.endsWith('.intended'))).toBe(true);
@@ -185,7 +185,7 @@ test('an apiKey function that throws is called again', async () => {
     },
   });
   sealed = true;
-  expect(await recant.action({ tool: 't' }, () => 'ran')).toBe('ran');
+  expect(await recant.action('t', {}, () => 'ran')).toBe('ran');
   expect(problems.map(({ code, cause }) => [code, String((cause as Error).cause)])).toEqual([
     ['key_refused', 'Error: the vault is sealed'],
   ]);
@@ -196,7 +196,7 @@ test('a response that is not the ledger’s is no acknowledgement', async () => 
   const recant = await opened(IMPATIENT);
   ledger.mode = { kind: 'nonsense' };
   let ran = false;
-  expect(await reason(recant.action({ tool: 't' }, () => (ran = true)))).toMatchObject({ code: 'ledger_unavailable' });
+  expect(await reason(recant.action('t', {}, () => (ran = true)))).toMatchObject({ code: 'ledger_unavailable' });
   ledger.mode = { kind: 'up' };
   await recant.close();
   expect(ran).toBe(false);
@@ -205,7 +205,8 @@ test('a response that is not the ledger’s is no acknowledgement', async () => 
 test('an event refused after the tool ran is reported to onProblem and listed by close', async () => {
   const recant = await opened();
   ledger.mode = { kind: 'refuse_event', id: (id) => id.endsWith('.settled') };
-  expect(await recant.action({ tool: 't' }, () => 'result')).toBe('result');
+  expect(await recant.action('t', {}, () => 'result')).toBe('result');
+  await recant.flush();
   expect(problems).toMatchObject([{ code: 'refused', refusal: { code: 'agent_not_allowed' } }]);
   ledger.mode = { kind: 'up' };
   ledger.violations.length = 0;
@@ -218,9 +219,9 @@ test('memory is bounded: at the limit an action is refused with queue_full befor
   const recant = await opened({ queueEventsMax: 4, ...IMPATIENT });
   ledger.mode = { kind: 'down' };
   const codes: string[] = [];
-  for (let n = 0; n < 4; n += 1) codes.push((await reason(recant.action({ tool: 't' }, () => {}))).code);
+  for (let n = 0; n < 4; n += 1) codes.push((await reason(recant.action('t', {}, () => {}))).code);
   expect(codes).toEqual(['ledger_unavailable', 'ledger_unavailable', 'queue_full', 'queue_full']);
-  expect(await recant.action({ tool: 'look', reversibility: 'read', failClosed: false }, () => 'seen')).toBe('seen');
+  expect(await recant.action('look', {}, () => 'seen', { reversibility: 'read', durability: 'none' })).toBe('seen');
   expect(problems).toMatchObject([{ code: 'queue_full' }]);
   ledger.mode = { kind: 'up' };
   await recant.close();
@@ -230,7 +231,7 @@ test('memory is bounded: at the limit an action is refused with queue_full befor
 test('a read-only tool may run without the ledger, and is recorded later', async () => {
   const recant = await opened(IMPATIENT);
   ledger.mode = { kind: 'down' };
-  expect(await recant.action({ tool: 'look', reversibility: 'read', failClosed: false }, () => 'seen')).toBe('seen');
+  expect(await recant.action('look', {}, () => 'seen', { reversibility: 'read', durability: 'none' })).toBe('seen');
   ledger.mode = { kind: 'up' };
   await recant.close();
   expect(settled()[0]?.data.outcome).toBe('succeeded');
@@ -239,7 +240,8 @@ test('a read-only tool may run without the ledger, and is recorded later', async
 test('a refused intent of a read-only tool is reported to onProblem', async () => {
   const recant = await opened();
   ledger.mode = { kind: 'refuse_event', id: (id) => id.endsWith('.intended') };
-  expect(await recant.action({ tool: 'look', reversibility: 'read', failClosed: false }, () => 'seen')).toBe('seen');
+  expect(await recant.action('look', {}, () => 'seen', { reversibility: 'read', durability: 'none' })).toBe('seen');
+  await recant.flush();
   expect(problems).toMatchObject([{ code: 'refused', refusal: { code: 'agent_not_allowed' } }]);
   await recant.close();
   // The refused sequence number is a gap that the ledger reports.
@@ -250,8 +252,8 @@ test('a refused intent of a read-only tool is reported to onProblem', async () =
 test('effects whose reading failed are read again, each recorded once', async () => {
   const recant = await opened();
   shop.settleErrors.push(new ConnectorError('unreachable', 'gone for a moment'));
-  await recant.action({ tool: 't' }, (ctx) => {
-    for (const key of ['a', 'b', 'c']) ctx.on(shop).write(key);
+  await recant.action('t', {}, async (ctx) => {
+    for (const key of ['a', 'b', 'c']) await ctx.on(shop).write(key);
   });
   await recant.close();
   expect(ledger.of('recant.attempt.effects.v1')[0]?.data.effects.map(({ ordinal }) => ordinal)).toEqual(['1', '2', '3']);
@@ -261,11 +263,12 @@ test('unreadable effects leave the attempt unsettled: the caller gets the result
   const recant = await opened();
   const cause = new Error('broken');
   shop.settleErrors.push(cause);
-  const value = await recant.action({ tool: 't' }, (ctx) => {
-    for (const key of ['a', 'b']) ctx.on(shop).write(key);
+  const value = await recant.action('t', {}, async (ctx) => {
+    for (const key of ['a', 'b']) await ctx.on(shop).write(key);
     return 'result';
   });
   expect(value).toBe('result');
+  await recant.flush();
   expect(problems).toMatchObject([{ code: 'settlement_failed', cause }]);
   const error = await reason(recant.close());
   expect([error.pending.length, settled(), shop.released]).toEqual([1, [], 1]);
@@ -311,7 +314,7 @@ test('250,000 effects are sent in chunks within the size limit, with flat memory
     },
   });
   await recant.open();
-  await recant.action({ tool: 't' }, () => {});
+  await recant.action('t', {}, () => {}, { systems: ['huge'] });
   await recant.close();
   expect(recorded).toBe(total);
   expect(acknowledged).toBeLessThan(EFFECT_CHUNKS_MAX);

@@ -17,9 +17,9 @@ test('messages are signed, in the source’s partition, in order, parts before t
   const transport = kafkaTransport({ brokers, topic, apiKey, tenant: 'acme', shards: PARTITIONS });
   const recant = createRecant({ agent: 'bot', systems: [shop], transport, trace: () => ({ traceparent }) });
   await recant.open();
-  await recant.action({ tool: 'fill', arguments: { text: 'x'.repeat(400_000) } }, (ctx) => {
+  await recant.action('fill', { text: 'x'.repeat(400_000) }, async (ctx) => {
     // Over two megabytes of effects: more than fits in one request to the broker.
-    for (let n = 0; n < 12_000; n += 1) ctx.on(shop).write(`k${n}`);
+    for (let n = 0; n < 12_000; n += 1) await ctx.on(shop).write(`k${n}`);
   });
   await recant.close();
 
@@ -60,7 +60,7 @@ test('the key can be replaced between two requests: later messages are signed wi
   });
   const recant = createRecant({ agent: 'bot', transport });
   await recant.open();
-  await recant.action({ tool: 'first' }, () => {
+  await recant.action('first', {}, () => {
     current = 1;
   });
   await recant.close();

@@ -1,6 +1,6 @@
 import { percentEncode } from '@recant/events';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { createRecant, RecantError, type RecantOptions } from '../src/index.ts';
+import { type ActionOptions, createRecant, RecantError, type RecantOptions } from '../src/index.ts';
 import { type FakeLedger, startLedger } from './ledger.ts';
 import { type MemorySystem, memorySystem } from './systems.ts';
 
@@ -61,7 +61,7 @@ test('arguments, context and labels are recorded masked, and the tool gets the o
 
 test('arguments stored as a part are masked as well', async () => {
   const recant = await opened();
-  await recant.action({ tool: 't', arguments: { text: `${'x'.repeat(20_000)} ${SECRET}` } }, () => {});
+  await recant.action('t', { text: `${'x'.repeat(20_000)} ${SECRET}` }, () => {});
   await recant.close();
   expect(ledger.parts.size).toBe(1);
   expect(sent()).not.toContain(SECRET);
@@ -70,7 +70,7 @@ test('arguments stored as a part are masked as well', async () => {
 test('names and labels with masks still fit an event', async () => {
   const address = '203.0.113.7 ';
   const recant = await opened({ redaction: { personal: 'mask' }, session: address.repeat(21).trim() });
-  await recant.action({ tool: 't', labels: { hosts: address.repeat(21).trim() } }, () => {});
+  await recant.action('t', {}, () => {}, { labels: { hosts: address.repeat(21).trim() } });
   await recant.close();
   expect(intent()?.context).toMatchObject({
     session: expect.stringMatching(/^\[ip-address#.{8}\]$/),
@@ -81,12 +81,12 @@ test('names and labels with masks still fit an event', async () => {
 test('errors are recorded masked, truncated or not, and rethrown unchanged', async () => {
   const recant = await opened();
   const error = Object.assign(new Error(`connect failed: postgres://app:hunter2@db/shop with ${SECRET}`), { code: `E_${SECRET}` });
-  await expect(recant.action({ tool: 't' }, () => Promise.reject(error))).rejects.toBe(error);
+  await expect(recant.action('t', {}, () => Promise.reject(error))).rejects.toBe(error);
   // The limit falls into the credential, so the whole credential is dropped.
   const long = `${'y'.repeat(65_530)} ${SECRET}`;
-  await expect(recant.action({ tool: 't' }, () => Promise.reject(new Error(long)))).rejects.toThrow();
+  await expect(recant.action('t', {}, () => Promise.reject(new Error(long)))).rejects.toThrow();
   const edge = `${'z '.repeat(1_018)}${SECRET}`;
-  await expect(recant.action({ tool: 't' }, () => Promise.reject(new Error(edge)))).rejects.toThrow();
+  await expect(recant.action('t', {}, () => Promise.reject(new Error(edge)))).rejects.toThrow();
   await recant.close();
   expect(sent()).not.toMatch(/hunter2|gh_?p_a1/);
   expect(settlement()?.error).toEqual({
@@ -102,13 +102,14 @@ test('results are recorded masked, and only if the tool reports them', async () 
     result: ({ token, user }) => ({ token, user }),
   });
   expect(await login()).toEqual({ token: SECRET, user: 'ada', rows: 3n });
+  await recant.flush();
   expect(settlement()?.result).toEqual({ inline: { token: expect.stringMatching(MASKED), user: 'ada' } });
-  const large = await recant.action({ tool: 'large' }, (context) => {
+  const large = await recant.action('large', {}, (context) => {
     context.result({ text: 'x'.repeat(20_000) });
     return 'given';
   });
   expect(large).toBe('given');
-  await recant.action({ tool: 'none' }, () => 'nothing is kept of this');
+  await recant.action('none', {}, () => 'nothing is kept of this');
   expect(problems).toEqual([]);
   const failing = recant.wrap(() => 5, { name: 'failing', result: () => ({ nan: Number.NaN }) });
   expect(await failing()).toBe(5);
@@ -123,7 +124,7 @@ test('results are recorded masked, and only if the tool reports them', async () 
   expect(sent()).not.toMatch(new RegExp(`${SECRET}|nothing is kept`));
 });
 
-test.for([
+test.for<[string, ActionOptions & { tool?: string }, string]>([
   ['a resource', { resources: [`memory://shop/a/${SECRET}`] }, 'resources[0]'],
   ['an invalid resource', { resources: [`https://bot:${SECRET}@host/x`] }, 'resources[0]'],
   [
@@ -137,13 +138,18 @@ test.for([
     'a part of expectedAfter',
   ],
   ['the name of the tool', { tool: `deploy ${SECRET}` }, 'tool'],
-] as const)('a secret in %s is refused before the tool runs, by rule and place', async ([, input, place]) => {
+])('a secret in %s is refused before the tool runs, by rule and place', async ([, { tool = 't', ...input }, place]) => {
   const recant = await opened();
   let ran = false;
   const error = await recant
-    .action({ tool: 't', ...input }, () => {
-      ran = true;
-    })
+    .action(
+      tool,
+      {},
+      () => {
+        ran = true;
+      },
+      input,
+    )
     .catch((thrown: unknown) => thrown);
   expect(error).toMatchObject({ code: 'redaction_refused', finding: { rule: expect.any(String), place } });
   expect(String(error)).not.toContain(SECRET);
@@ -154,9 +160,9 @@ test.for([
 
 test('an effect on a resource whose name matches a rule is recorded under masked names, without compensation, and reported to onProblem', async () => {
   const recant = await opened();
-  const context = await recant.action({ tool: 't', systems: ['shop'] }, (running) => {
-    running.on(shop).write(`keys/${percentEncode(SECRET)}/old`);
-    running.on(shop).write('plain');
+  const context = await recant.action('t', {}, async (running) => {
+    await running.on(shop).write(`keys/${percentEncode(SECRET)}/old`);
+    await running.on(shop).write('plain');
     return running;
   });
   await recant.close();
@@ -178,9 +184,9 @@ test('an effect on a resource whose name matches a rule is recorded under masked
 test('a secret that spans segments of a path, or is in a path of maximum length, masks the whole path', async () => {
   const recant = await opened({ redaction: { personal: 'mask' } });
   const deep = `${'1.1.1.1/'.repeat(120)}x`;
-  await recant.action({ tool: 't', systems: ['shop'] }, (running) => {
-    running.on(shop).write('password=/hunter2');
-    running.on(shop).write(deep);
+  await recant.action('t', {}, async (running) => {
+    await running.on(shop).write('password=/hunter2');
+    await running.on(shop).write(deep);
   });
   await recant.close();
   const [across, long] = ledger.of('recant.attempt.effects.v1').flatMap(({ data }) => data.effects.map(({ resource }) => resource));
@@ -204,7 +210,7 @@ test('before versions of resources whose names match a rule are omitted', async 
   };
   await recant.close();
   const other = await opened({ systems: [system] });
-  await other.action({ tool: 't', systems: ['shop'] }, () => {});
+  await other.action('t', {}, () => {}, { systems: ['shop'] });
   await other.close();
   expect(intent()?.before).toEqual({ 'memory://shop/b': { value: 'v1.y' } });
 });
@@ -213,12 +219,12 @@ test('errors and warnings of the SDK contain no matched value, nor do their caus
   const detail = Object.assign(new Error(`duplicate key (password=hunter2)`), { code: '23505', detail: `Key (token)=(${SECRET})` });
   shop.captureErrors.push(new Error('capture failed', { cause: detail }));
   const recant = await opened();
-  const thrown = await recant.action({ tool: 't', systems: ['shop'] }, () => {}).catch((error: unknown) => error);
+  const thrown = await recant.action('t', {}, () => {}, { systems: ['shop'] }).catch((error: unknown) => error);
   expect(thrown).toMatchObject({ code: 'capture_failed', cause: { message: 'capture failed' } });
   shop.settleErrors.push(detail);
-  await recant.action({ tool: 't', systems: ['shop'] }, (context) => {
-    context.on(shop).write('a');
-    context.on(shop).write('b');
+  await recant.action('t', {}, async (context) => {
+    await context.on(shop).write('a');
+    await context.on(shop).write('b');
   });
   await expect(recant.close()).rejects.toMatchObject({ code: 'unacknowledged' });
   expect(problems).toEqual([expect.objectContaining({ code: 'settlement_failed', cause: expect.objectContaining({ code: '23505' }) })]);
@@ -230,14 +236,14 @@ test('an error without a matched value keeps its cause, by identity', async () =
   const cause = new Error('the disk is full');
   shop.captureErrors.push(cause);
   const recant = await opened();
-  await expect(recant.action({ tool: 't', systems: ['shop'] }, () => {})).rejects.toMatchObject({ cause });
+  await expect(recant.action('t', {}, () => {}, { systems: ['shop'] })).rejects.toMatchObject({ cause });
   await recant.close();
 });
 
 test('a trace state with a secret is dropped', async () => {
   const traceparent = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`;
   const recant = await opened({ trace: () => ({ traceparent, tracestate: `vendor=${SECRET}` }) });
-  await recant.action({ tool: 't' }, () => {});
+  await recant.action('t', {}, () => {});
   await recant.close();
   expect(ledger.of('recant.attempt.intended.v1')[0]).toMatchObject({ traceparent });
   expect(sent()).not.toContain(SECRET);
@@ -254,11 +260,11 @@ test('redaction errors become RecantErrors: invalid rules before anything runs, 
     expect.objectContaining({ name: 'RecantError', code: 'options_invalid', message: expect.stringContaining('emial') }),
   );
   const recant = await opened({ redaction: { secrets: 'refuse' } });
-  for (const [input, place] of [
-    [{ arguments: { a: [SECRET] } }, 'arguments.a[0]'],
-    [{ labels: { a: SECRET } }, 'labels.a'],
+  for (const [args, options, place] of [
+    [{ a: [SECRET] }, {}, 'arguments.a[0]'],
+    [{}, { labels: { a: SECRET } }, 'labels.a'],
   ] as const) {
-    const refused = recant.action({ tool: 't', ...input }, () => expect.unreachable());
+    const refused = recant.action('t', args, () => expect.unreachable(), options);
     await expect(refused).rejects.toMatchObject({
       name: 'RecantError',
       code: 'redaction_refused',

@@ -21,7 +21,8 @@ const opened = async (options: Partial<RecantOptions> = {}): Promise<Recant> => 
   return recant;
 };
 const act = async (recant: Recant, times: number, text = ''): Promise<void> => {
-  for (let n = 0; n < times; n += 1) await recant.action({ tool: 't', arguments: { n, text } }, () => {});
+  for (let n = 0; n < times; n += 1) await recant.action('t', { n, text }, () => {});
+  await recant.flush();
 };
 const numbers = (): number[] => ledger.events.map(({ sequence }) => Number(sequence));
 const upTo = (last: number): number[] => Array.from({ length: last }, (_, at) => at + 1);
@@ -42,7 +43,7 @@ test('a restored ledger gets its acknowledged events again, with the same bytes 
 });
 
 test('a second restore during the resend starts it again', async () => {
-  const recant = await opened();
+  const recant = await opened({ leaseMs: 600_000 });
   await act(recant, 300);
   ledger.restore(1);
   const acting = act(recant, 1);
@@ -129,7 +130,7 @@ test('acknowledged events that the restored ledger refuses are reported once, wi
   await act(recant, 2);
   ledger.restore(0);
   ledger.mode = { kind: 'refuse_event', id: (id) => id === 'opened' || /intended$/.test(id) };
-  const refused = recant.action({ tool: 't' }, () => {});
+  const refused = recant.action('t', {}, () => {});
   await expect(refused).rejects.toMatchObject({ code: 'refused' });
   expect(problems).toMatchObject([
     {

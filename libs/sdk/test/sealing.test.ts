@@ -60,7 +60,7 @@ const sent = (): string =>
 test('arguments with a personal value are sealed as a whole into a part, with their credentials masked', async () => {
   const recant = await opened();
   const given = { to: 'ada@example.com', text: `use ${SECRET}`, n: 1 };
-  await recant.action({ tool: 'mail', arguments: given, subject: 'customer/42' }, () => {});
+  await recant.action('mail', given, () => {}, { subject: 'customer/42' });
   await recant.close();
   const [part] = parts() as [PartReference];
   expect(part.subject).toBe('customer/42');
@@ -96,7 +96,7 @@ test('each subject has its own key, which is reused and replaced after an hour',
 
 test('without a key content is masked, onProblem is called once, and a key is requested again later', async () => {
   const recant = await opened();
-  const mail = () => recant.action({ tool: 'mail', arguments: { to: 'ada@example.com' } }, () => {});
+  const mail = () => recant.action('mail', { to: 'ada@example.com' }, () => {});
   failing = new Error(`no keys for ada@example.com`);
   await mail();
   await mail();
@@ -119,7 +119,7 @@ test('content is masked if sealing is off or the transport cannot get keys', asy
   const { dataKey: _none, ...bare } = httpTransport({ url: ledger.url, apiKey: ledger.apiKey });
   for (const options of [{ sealing: false }, { sealing: {}, transport: bare }] as const) {
     const recant = await opened(options);
-    await recant.action({ tool: 'mail', arguments: { to: 'ada@example.com' } }, () => {});
+    await recant.action('mail', { to: 'ada@example.com' }, () => {});
     await recant.close();
   }
   const masked = { inline: { to: expect.stringMatching(/^\[email#.{8}\]$/) } };
@@ -129,7 +129,7 @@ test('content is masked if sealing is off or the transport cannot get keys', asy
 
 test('by default keys come from the ledger over HTTP, and its refusal is reported', async () => {
   const recant = await opened({ sealing: {} });
-  await recant.action({ tool: 'mail', arguments: { to: 'ada@example.com' } }, () => {});
+  await recant.action('mail', { to: 'ada@example.com' }, () => {});
   await recant.close();
   expect(problems.map(({ code }) => code)).toEqual(['sealing_failed']);
   expect(sent()).not.toContain('ada@');
@@ -137,9 +137,9 @@ test('by default keys come from the ledger over HTTP, and its refusal is reporte
 
 test('a subject that matches a rule is refused, because it is logged permanently', async () => {
   const recant = await opened();
-  const refused = recant.action({ tool: 'mail', subject: 'ada@example.com' }, () => {});
+  const refused = recant.action('mail', {}, () => {}, { subject: 'ada@example.com' });
   await expect(refused).rejects.toMatchObject({ code: 'redaction_refused', finding: { rule: 'email', place: 'subject' } });
-  await expect(recant.action({ tool: 'mail', subject: 'a\nb' }, () => {})).rejects.toMatchObject({ code: 'options_invalid' });
+  await expect(recant.action('mail', {}, () => {}, { subject: 'a\nb' })).rejects.toMatchObject({ code: 'options_invalid' });
   await recant.close();
   expect(() =>
     createRecant({
@@ -156,7 +156,7 @@ test('arguments are copied before a key is requested', async () => {
   let give: (key: SealingKey) => void = () => {};
   const recant = await opened({ sealing: { dataKey: () => new Promise((resolve) => (give = resolve)) } });
   const given = { to: 'ada@example.com' };
-  const done = recant.action({ tool: 'mail', arguments: given }, () => {});
+  const done = recant.action('mail', given, () => {});
   given.to = 'changed@example.com';
   const key = await dataKey('agent/bot');
   give(key);
@@ -170,7 +170,7 @@ test('content that exceeds the size limit once sealed is too large, and the tool
   let ran = false;
   const text = 'x'.repeat(524_288 - '{"text":"","to":"ada@example.com"}'.length);
   await expect(
-    recant.action({ tool: 'mail', arguments: { to: 'ada@example.com', text } }, () => {
+    recant.action('mail', { to: 'ada@example.com', text }, () => {
       ran = true;
     }),
   ).rejects.toMatchObject({ code: 'too_large' });

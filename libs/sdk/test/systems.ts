@@ -2,7 +2,7 @@ import type { Capture, CapturingSystem } from '@recant/connector';
 import type { AttemptRef, Effect } from '@recant/events';
 
 /** An in-memory system that follows the connector contract and records its calls. */
-export interface MemorySystem extends CapturingSystem<{ write(key: string): void }> {
+export interface MemorySystem extends CapturingSystem<{ write(key: string): Promise<void> }> {
   readonly captured: AttemptRef[];
   released: number;
   /** Errors to throw at the next captures or settlements. */
@@ -19,14 +19,14 @@ export function memorySystem(name: string): MemorySystem {
     released: 0,
     captureErrors: [],
     settleErrors: [],
-    async capture(attempt, resources): Promise<Capture<{ write(key: string): void }>> {
+    async capture(attempt, resources): Promise<Capture<{ write(key: string): Promise<void> }>> {
       if (system.captureErrors.length > 0) throw system.captureErrors.shift();
       system.captured.push(attempt);
       const effects: Effect[] = [];
       return {
         before: Object.fromEntries(resources.map((resource) => [resource, { exists: 'v1.before' }])),
         handle: {
-          write(key) {
+          async write(key) {
             ordinal += 1;
             effects.push(effectOf(name, key, ordinal));
           },

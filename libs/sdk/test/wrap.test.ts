@@ -18,7 +18,10 @@ afterEach(async () => {
   await ledger.close();
 });
 const intents = () => ledger.of('recant.attempt.intended.v1').map(({ data }) => data);
-const outcomes = () => ledger.of('recant.attempt.settled.v1').map(({ data }) => data.outcome);
+const outcomes = async () => {
+  await recant.flush();
+  return ledger.of('recant.attempt.settled.v1').map(({ data }) => data.outcome);
+};
 
 describe('a function', () => {
   test('keeps `this`, arguments, result and error', async () => {
@@ -39,7 +42,7 @@ describe('a function', () => {
       { tool: 'add_to_till', args: { inline: { by: 3 } }, resources: ['memory://shop/3'] },
       { tool: 'add_to_till', args: { inline: { by: -1 } }, resources: ['memory://shop/-1'] },
     ]);
-    expect(outcomes()).toEqual(['succeeded', 'failed']);
+    expect(await outcomes()).toEqual(['succeeded', 'failed']);
   });
 
   test('that is synchronous returns a promise', async () => {
@@ -48,19 +51,20 @@ describe('a function', () => {
     }, {});
     const result: Promise<number> = double(4);
     expect(await result).toBe(8);
-    expect(intents()[0]).toMatchObject({ tool: 'double', arguments: { inline: { arguments: [4] } } });
+    expect(intents()[0]).toMatchObject({ tool: 'double', arguments: { inline: { input: 4 } } });
   });
 
   test('can read the current action', async () => {
     const tool = recant.wrap(
       async () => {
         await new Promise((resolve) => setImmediate(resolve));
-        recant.current()?.on(shop).write('a');
+        await recant.current()?.on(shop).write('a');
         return recant.current()?.action;
       },
       { name: 'tool' },
     );
     const actions = await Promise.all([tool(), tool()]);
+    await recant.flush();
     expect(new Set(actions)).toEqual(new Set(intents().map(({ action }) => action)));
     expect(ledger.of('recant.attempt.effects.v1')).toHaveLength(2);
     expect(recant.current()).toBeUndefined();
@@ -106,7 +110,9 @@ describe('a function', () => {
 
   test('that is a class is refused', () => {
     expect(() => recant.wrap(class {} as never, {})).toThrow(expect.objectContaining({ code: 'options_invalid' }));
-    expect(() => recant.wrap({} as never, {})).toThrow(expect.objectContaining({ code: 'options_invalid' }));
+    for (const wrong of [null, 'tool', { execute: class {} }]) {
+      expect(() => recant.wrap(wrong as never, { name: 'x' })).toThrow(expect.objectContaining({ code: 'options_invalid' }));
+    }
   });
 });
 
@@ -150,7 +156,7 @@ describe('a generator', () => {
       }),
       { numRuns: 50 },
     );
-    expect(outcomes()).toHaveLength(intents().length);
+    expect(await outcomes()).toHaveLength(intents().length);
   });
 
   test('is intended at its first step, and settled when its consumer stops early', async () => {
@@ -158,10 +164,10 @@ describe('a generator', () => {
     const generator = wrapped(1);
     expect(intents()).toEqual([]);
     for await (const item of generator) {
-      expect([item, intents().length, outcomes().length]).toEqual([1, 1, 0]);
+      expect([item, intents().length, (await outcomes()).length]).toEqual([1, 1, 0]);
       break;
     }
-    expect(outcomes()).toEqual(['succeeded']);
+    expect(await outcomes()).toEqual(['succeeded']);
     expect(generator).toBeInstanceOf(wrapped);
   });
 
@@ -188,7 +194,7 @@ describe('a generator', () => {
     const generator = wrapped();
     await generator.next();
     await expect(generator.next()).rejects.toBe(failure);
-    expect(outcomes()).toEqual(['failed']);
+    expect(await outcomes()).toEqual(['failed']);
   });
 
   test('never starts if the ledger refuses the intent', async () => {

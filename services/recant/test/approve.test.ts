@@ -21,9 +21,7 @@ beforeAll(async () => {
   const notes = filesystemSystem({ name: 'notes', root, store });
   const recant = createRecant({ url: service.url, apiKey, agent: 'writer', systems: [notes] });
   await recant.open();
-  await recant.action({ tool: 'write_file', arguments: {}, systems: ['notes'] }, (context) =>
-    context.on(notes).writeFile('a', 'changed\n'),
-  );
+  await recant.action('write_file', {}, (context) => context.on(notes).writeFile('a', 'changed\n'));
   await recant.close();
   await notes.close();
 });

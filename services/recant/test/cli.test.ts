@@ -42,9 +42,7 @@ async function write(agent: string, files: readonly string[], text: string): Pro
   const recant = createRecant({ url: service.url, apiKey: agentKey, agent, session: `of-${agent}`, systems: [notes] });
   await recant.open();
   for (const file of files) {
-    await recant.action({ tool: 'write_file', arguments: { file }, systems: ['notes'] }, (context) =>
-      context.on(notes).writeFile(file, text),
-    );
+    await recant.action('write_file', { file }, (context) => context.on(notes).writeFile(file, text));
   }
   await recant.close();
   await notes.close();

@@ -24,7 +24,7 @@ beforeAll(async () => {
   const notes = filesystemSystem({ name: 'notes', root, store: join(folder.path, 'images') });
   const client = createRecant({ url: service.url, apiKey: agentKey, agent: 'writer', systems: [notes] });
   await client.open();
-  await client.action({ tool: 'write_file', arguments: {}, systems: ['notes'] }, (context) => context.on(notes).writeFile('a', 'b\n'));
+  await client.action('write_file', {}, (context) => context.on(notes).writeFile('a', 'b\n'));
   await client.close();
   await notes.close();
 }, 180_000);

@@ -29,8 +29,7 @@ test('a run interrupted by kill -9 resumes at the next start, and ends as if not
     systems: [system],
   });
   await recant.open();
-  for (const file of FILES)
-    await recant.action({ tool: 'write', systems: ['root'] }, (context) => context.on(system).writeFile(file, 'after\n'));
+  for (const file of FILES) await recant.action('write', {}, (context) => context.on(system).writeFile(file, 'after\n'));
   await recant.close();
   await system.close();
 

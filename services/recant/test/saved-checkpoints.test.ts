@@ -59,7 +59,7 @@ async function start({ path }: Folder, env: Record<string, string>, actions: num
   const agentKey = /agents\s+(recant_\S+)/.exec(service.out)?.[1] ?? '';
   const recant = createRecant({ url: service.url, apiKey: agentKey, agent: 'clerk' });
   await recant.open();
-  for (let n = 0; n < actions; n += 1) await recant.action({ tool: 'think', arguments: { n } }, () => n);
+  for (let n = 0; n < actions; n += 1) await recant.action('think', { n }, () => n);
   await recant.close();
 }
 /** Waits until everything that the agent did is signed. */

@@ -26,7 +26,7 @@ const at = (name: string): string => join(folder.path, name);
 async function sendMail(to: string, subject: string): Promise<string> {
   const client = createRecant({ url: service.url, apiKey: agentKey, agent: 'support', redaction: { personal: true } });
   await client.open();
-  const action = await client.action({ tool: 'send_mail', arguments: { to }, subject }, (context) => context.action);
+  const action = await client.action('send_mail', { to }, (context) => context.action, { subject });
   await client.close();
   const { out } = await run('actions', 'show', action);
   expect(out).toContain(`sealed for ${subject}: recant parts show `);

@@ -65,7 +65,7 @@ test('two teams: a witness runs with the vkey of a ledger, and checkpoints are c
   });
   const recant = createRecant({ url: service.url, apiKey: agentKey, agent: 'clerk', systems: [] });
   await recant.open();
-  await recant.action({ tool: 'think', arguments: {} }, async () => 1);
+  await recant.action('think', {}, async () => 1);
   await recant.close();
   const headers = await authorization();
   const { items } = (await (await fetch(`${service.url}/v1/logs`, { headers })).json()) as { items: { shard: number; size: number }[] };

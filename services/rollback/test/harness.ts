@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { type Client, createClient } from '@recant/client';
 import type { Connector } from '@recant/connector';
-import { postgresSystem, preparePostgres } from '@recant/connector-postgres';
+import { type PostgresClient, postgresSystem, preparePostgres } from '@recant/connector-postgres';
 import type { DataKeys } from '@recant/data-keys';
 import { createRecant, type Recant } from '@recant/sdk';
 import { createApp, createLogger, listen, type People } from '@recant/service';
@@ -131,12 +131,12 @@ export async function createStage(options: StageOptions = {}): Promise<Stage> {
       });
       await recant.open();
       agents.push(recant);
-      const sql = (tool: string, ...statements: string[]) =>
-        recant.action({ tool, arguments: {}, systems: ['shop'] }, async (context) => {
-          await context.on(system).transaction(async (tx) => {
-            for (const statement of statements) await tx.query(statement);
-          });
-        });
+      const sql = async (tool: string, ...statements: string[]) => {
+        const work = async (tx: PostgresClient) => {
+          for (const statement of statements) await tx.query(statement);
+        };
+        await recant.action(tool, {}, (context) => context.on(system).transaction(work)).finally(() => recant.flush());
+      };
       return Object.assign(recant, { sql });
     },
     audit: () => withSnapshot(store.pool, TENANT, (snapshot) => auditTenant(TENANT, snapshot)),

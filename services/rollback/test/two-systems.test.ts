@@ -30,7 +30,7 @@ test('an attempt on a folder and a database is undone on both; if the database w
     await stage.operator.registerSystem({ name: 'files', connector: 'filesystem', options: { root } });
     await bad.open();
     for (const id of [2, 3]) {
-      await bad.action({ tool: 'order', arguments: { id }, systems: ['files', 'shop'] }, async (context) => {
+      await bad.action('order', { id }, async (context) => {
         await context.on(files).writeFile(`order-${id}.txt`, `order ${id}`);
         await context.on(shop).transaction((tx) => tx.query(`INSERT INTO orders VALUES (${id}, 'new')`));
       });

@@ -55,6 +55,7 @@ export function postgresSystem({
       let released = false;
       return {
         before: {},
+        settlesLater: true,
         handle: {
           transaction: (work) => {
             if (released) throw new ConnectorError('capture_refused', 'The attempt has ended. Start a new attempt.');

@@ -2,20 +2,18 @@ import type { CapturingSystem } from '@recant/connector';
 import { type AttemptContext, type AttemptIntended, isName, isUuidV7, parseResource, type Reversibility } from '@recant/events';
 import { RecantError } from '../error.ts';
 
-/** Description of an action. */
-export interface ActionInput {
-  readonly tool: string;
-  /** JSON data; copied before the tool runs. */
-  readonly arguments?: Readonly<Record<string, unknown>>;
-  /** Resources that the tool will change, as far as known. Required for systems that cannot detect changes themselves (files). */
+/** What is known of an action beside its name and arguments. */
+export interface ActionOptions {
+  /** Resources that the tool will change, as far as known; captured before it runs. Required for files that the tool writes without the handle. */
   readonly resources?: readonly string[];
-  /** Names of systems to capture in addition to those of `resources`. Default if neither is given: all systems. */
+  /** Names of systems that the tool must use, captured before it runs. Other systems are captured when the tool first uses them. */
   readonly systems?: readonly string[];
-  /** Default: `reversible` if a system is captured, else `irreversible`. */
+  /** Default: `reversible` if `resources` or `systems` names a system, else `unknown`. */
   readonly reversibility?: Reversibility;
-  /** Id of the parent action. */
+  /** Id of the parent action. Default: the action that is running in this async context. */
   readonly parent?: string;
   readonly labels?: Readonly<Record<string, string>>;
+  /** Default: that of `recant.session(id)`, of the parent action, or of `createRecant`. */
   readonly session?: string;
   readonly onBehalfOf?: string;
   /** The person whose data the arguments and result contain; sealed contents use this subject's key. It is logged: use an opaque name such as `customer/42`. */
@@ -25,18 +23,27 @@ export interface ActionInput {
   readonly expectedAfter?: AttemptIntended['expectedAfter'];
   /** Makes this a retry of an action: the next attempt after `attempt`. Default: after this recorder's last attempt of it. */
   readonly retryOf?: { readonly action: string; readonly attempt?: number };
-  /** `false` is allowed for `read` only: the tool then runs even if the ledger does not answer. */
-  readonly failClosed?: boolean;
+  /**
+   * What has to be durable before the tool runs. `ledger` (default): the intent is acknowledged by the ledger. `none`: nothing; allowed for
+   * `read` only, the tool runs even if the ledger does not answer.
+   */
+  readonly durability?: 'ledger' | 'none';
+}
+
+/** The whole description of an action. */
+export interface ActionInput extends ActionOptions {
+  readonly tool: string;
+  /** JSON data; copied before the tool runs. */
+  readonly arguments: Readonly<Record<string, unknown>>;
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: one list contains systems with different handle types
 export type AnySystem = CapturingSystem<any>;
 
-/** The systems to capture, with the declared resources of each. @throws RecantError `options_invalid | system_unknown` */
-export function systemsOf(input: ActionInput, known: ReadonlyMap<string, AnySystem>): Map<AnySystem, string[]> {
+/** The systems to capture before the tool runs, with the declared resources of each. @throws RecantError `options_invalid | system_unknown` */
+export function systemsOf(input: ActionOptions, known: ReadonlyMap<string, AnySystem>): Map<AnySystem, string[]> {
   const chosen = new Map<AnySystem, string[]>();
-  const names = input.systems ?? (input.resources === undefined || input.resources.length === 0 ? [...known.keys()] : []);
-  for (const name of names) {
+  for (const name of input.systems ?? []) {
     const system = known.get(name);
     if (system === undefined) throw new RecantError('system_unknown', `Unknown system ${name}: add it to the \`systems\` of createRecant.`);
     chosen.set(system, []);
@@ -65,9 +72,10 @@ export function systemsOf(input: ActionInput, known: ReadonlyMap<string, AnySyst
 export function checkInput(input: ActionInput): void {
   const problems: string[] = [];
   if (typeof input.tool !== 'string' || !isName(input.tool))
-    problems.push('tool must be a string of 1 to 256 bytes without control characters');
-  if (input.failClosed === false && input.reversibility !== 'read')
-    problems.push('failClosed: false is allowed only with reversibility read');
+    problems.push('the name of the tool must be a string of 1 to 256 bytes without control characters');
+  if (!['ledger', 'none'].includes(input.durability ?? 'ledger')) problems.push('durability must be ledger or none');
+  else if (input.durability === 'none' && input.reversibility !== 'read')
+    problems.push('durability none is allowed only with reversibility read');
   if (input.subject !== undefined && !isName(input.subject))
     problems.push('subject must be a string of 1 to 256 bytes without control characters');
   if (input.parent !== undefined && !isUuidV7(input.parent)) problems.push('parent must be an action id (UUIDv7)');

@@ -21,7 +21,7 @@ export interface ToolOutcome {
   readonly durationMs: number;
   readonly thrown?: { readonly value: unknown };
   /** The result that the tool reported. */
-  readonly result?: EncodedContent;
+  readonly result: Promise<EncodedContent | undefined>;
 }
 
 /** Redaction of effects and of error texts. */
@@ -31,7 +31,7 @@ export interface OutcomeRedaction {
 }
 
 export interface SettleResult {
-  readonly delivery: Delivery;
+  readonly delivery: Promise<Delivery>;
   /** Effects whose names were masked, and one of the rules that matched. */
   readonly masked: { readonly effects: number; readonly rule?: string };
 }
@@ -77,8 +77,7 @@ function asRecantError(error: unknown): unknown {
 }
 
 /**
- * Queues the effects, then the settlement. Resolves once the ledger has answered the settlement. Effects wait for capacity in the outbox, so memory
- * stays bounded.
+ * Queues the effects, then the settlement. Effects wait for capacity in the outbox, so memory stays bounded.
  */
 export async function settle(
   outbox: Outbox,
@@ -105,9 +104,10 @@ export async function settle(
       ...intent.trace,
     });
   });
-  const { outcome, durationMs, thrown, result } = toolOutcome;
+  const { outcome, durationMs, thrown } = toolOutcome;
+  const result = await toolOutcome.result;
   if (result?.part !== undefined) void outbox.pushPart(result.part);
-  const delivery = await outbox.push({
+  const delivery = outbox.push({
     type: 'recant.attempt.settled.v1',
     id: eventId.settled(action, attempt),
     data: {

@@ -19,7 +19,9 @@ import { createSettlements, type Settlements } from './settlements.ts';
 /** An attempt whose tool may run. */
 export interface RunningAttempt {
   readonly context: ActionContext;
-  /** Settles the attempt. Resolves once the ledger has answered the settlement, or has been silent for `ackTimeoutMs`. Never rejects. */
+  /** Runs a part of the tool. */
+  run<T>(work: () => T): T;
+  /** Settles the attempt. Resolves once the systems that must be read at once are read; the ledger answers in the background. Never rejects. */
   end(outcome: Omit<ToolOutcome, 'durationMs' | 'result'>): Promise<void>;
 }
 
@@ -31,7 +33,8 @@ export interface AttemptsOptions {
 }
 
 export interface Attempts {
-  begin(input: ActionInput): Promise<RunningAttempt>;
+  /** Copies the arguments before it returns. @param opened the recorder's opening, if the attempt has to wait for it */
+  begin(input: ActionInput, opened?: Promise<void>): Promise<RunningAttempt>;
   readonly settlements: Pick<Settlements, 'due' | 'inProgress' | 'failed'>;
 }
 
@@ -45,57 +48,55 @@ export function createAttempts({ outbox, settings, who, trace }: AttemptsOptions
   const settlements = createSettlements(outbox, settings, encode);
   const number = createNumbering(clock, random);
 
-  const begin = async (input: ActionInput): Promise<RunningAttempt> => {
+  const begin = async (input: ActionInput, opened?: Promise<void>): Promise<RunningAttempt> => {
+    // Until it is awaited.
+    opened?.catch(() => undefined);
     const { systems, ...redacted } = await redactAndSeal(input, who, settings, encode);
+    await opened;
     const intent: Intent = { ref: { source, ...number(input) }, ...redacted, trace: redactTrace(trace(), redactor) };
-    const failClosed = input.failClosed !== false;
-    if (failClosed) outbox.checkCapacity();
+    const waits = input.durability !== 'none';
+    if (waits) checkCapacity(outbox, settlements, settings.queueEventsMax);
     const startedMs = clock();
-    const captures = await captureAll(intent.ref, systems);
+    const captures = await captureAll(intent.ref, systems, settings.systems);
     const reported: ReportedResult = { value: undefined };
     const context = contextFor(intent, captures, reported, onProblem);
     try {
       const answer = pushIntent(outbox, intent, redactBefore(captures.before, redactor));
-      if (failClosed) await requireAcknowledgement(answer, intent, startedMs);
+      if (waits)
+        await requireAcknowledgement(answer, { outbox, ackTimeoutMs, deny: () => settleDenied(outbox, intent, clock() - startedMs) });
       else void reportRefusal(answer, onProblem);
     } catch (error) {
-      if (failClosed || !(error instanceof RecantError) || error.code !== 'queue_full') {
+      if (waits || !(error instanceof RecantError) || error.code !== 'queue_full') {
         await captures.release();
         throw error;
       }
       onProblem(error);
-      return { context, end: () => captures.release() };
+      return {
+        context,
+        run: captures.run,
+        end() {
+          captures.end();
+          return captures.release();
+        },
+      };
     }
     settlements.expect(intent);
     const unsettled = { intent, captures, reported, subject: input.subject ?? settings.subject };
     return {
       context,
+      run: captures.run,
       end(outcome) {
+        captures.end();
         const settling = settlements.settle(unsettled, { ...outcome, durationMs: clock() - startedMs });
-        return waitWhileAnswering(settling, outbox, ackTimeoutMs);
+        return waitWhileAnswering(Promise.race([captures.read, settling]), outbox, ackTimeoutMs);
       },
     };
   };
 
-  /** @throws RecantError `refused | ledger_unavailable | key_refused | closed` */
-  const requireAcknowledgement = async (answer: Promise<Delivery>, intent: Intent, startedMs: number): Promise<void> => {
-    const delivery = await withTimeout(answer, ackTimeoutMs);
-    if (delivery?.kind === 'acknowledged') return;
-    if (delivery?.kind === 'refused') throw refusedBy(delivery, 'The ledger refused the intent, so the tool did not run');
-    if (delivery?.kind === 'abandoned')
-      throw new RecantError('closed', 'The recorder was closed before the intent was acknowledged, so the tool did not run.');
-    void settleDenied(outbox, intent, clock() - startedMs);
-    throw new RecantError(
-      outbox.lastError instanceof KeyRefused ? 'key_refused' : 'ledger_unavailable',
-      `The ledger did not acknowledge the intent within ${ackTimeoutMs} ms, so the tool did not run.${outbox.lastErrorText}`,
-      { cause: outbox.lastError },
-    );
-  };
-
   return {
-    async begin(input) {
+    async begin(input, opened) {
       try {
-        return await begin(input);
+        return await begin(input, opened);
       } catch (error) {
         throw error instanceof RecantError ? printable(error, redactor.text) : error;
       }
@@ -104,15 +105,44 @@ export function createAttempts({ outbox, settings, who, trace }: AttemptsOptions
   };
 }
 
+/** Settlements that are being read are bounded like queued events. @throws RecantError `queue_full` */
+function checkCapacity(outbox: Outbox, { inProgress }: Pick<Settlements, 'inProgress'>, max: number): void {
+  outbox.checkCapacity();
+  if (inProgress.size < max) return;
+  throw new RecantError('queue_full', `${inProgress.size} settlements are not acknowledged yet. Try again later.`);
+}
+
+interface AcknowledgementPorts {
+  readonly outbox: Outbox;
+  readonly ackTimeoutMs: number;
+  /** Queues the settlement of the attempt, whose tool does not run. */
+  readonly deny: () => Promise<Delivery>;
+}
+
+/** @throws RecantError `refused | ledger_unavailable | key_refused | closed` */
+async function requireAcknowledgement(answer: Promise<Delivery>, { outbox, ackTimeoutMs, deny }: AcknowledgementPorts): Promise<void> {
+  const delivery = await withTimeout(answer, ackTimeoutMs);
+  if (delivery?.kind === 'acknowledged') return;
+  if (delivery?.kind === 'refused') throw refusedBy(delivery, 'The ledger refused the intent, so the tool did not run');
+  if (delivery?.kind === 'abandoned')
+    throw new RecantError('closed', 'The recorder was closed before the intent was acknowledged, so the tool did not run.');
+  void deny();
+  throw new RecantError(
+    outbox.lastError instanceof KeyRefused ? 'key_refused' : 'ledger_unavailable',
+    `The ledger did not acknowledge the intent within ${ackTimeoutMs} ms, so the tool did not run.${outbox.lastErrorText}`,
+    { cause: outbox.lastError },
+  );
+}
+
 /** For an intent that no caller waits for. */
 async function reportRefusal(answer: Promise<Delivery>, onProblem: Settings['onProblem']): Promise<void> {
   const delivery = await answer;
   if (delivery.kind === 'refused') onProblem(refusedBy(delivery, 'The ledger refused the intent of a read-only tool'));
 }
 
-/** Waits for `settling` for as long as the ledger keeps answering, or no event is queued. */
-async function waitWhileAnswering(settling: Promise<void>, outbox: Outbox, silenceMs: number): Promise<void> {
-  const done = settling.then(() => true);
+/** Waits for `work` for as long as the ledger keeps answering, or no event is queued. */
+async function waitWhileAnswering(work: Promise<void>, outbox: Outbox, silenceMs: number): Promise<void> {
+  const done = work.then(() => true);
   for (let answered = outbox.answered; ; answered = outbox.answered) {
     if ((await withTimeout(done, silenceMs)) === true) return;
     if (!outbox.isEmpty && outbox.answered === answered) return;

@@ -11,7 +11,10 @@ export interface ActionContext {
   /** 1 for the first attempt. */
   readonly attempt: number;
   readonly source: string;
-  /** Returns the handle of a captured system: a transaction runner, a directory. @throws RecantError `system_unknown` */
+  /**
+   * Returns the handle of a system: a transaction runner, a directory. A system that the action did not declare is captured at the first call of
+   * the handle, which rejects with `capture_failed` if that is impossible. @throws RecantError `system_unknown | closed`
+   */
   on<Handle>(system: { readonly name: string; capture(...given: never[]): Promise<{ readonly handle: Handle }> }): Handle;
   /** Records (part of) the tool's result. The last call wins; without a call no result is recorded. Invalid values are reported to `onProblem`. */
   result(value: Readonly<Record<string, unknown>>): void;

@@ -1,6 +1,6 @@
 import { uuidv7 } from '@recant/events';
 import { RecantError } from '../error.ts';
-import type { ActionInput } from './action-input.ts';
+import type { ActionOptions } from './action-input.ts';
 
 /** Number of actions whose last attempt is remembered for `retryOf`. */
 const REMEMBERED_MAX = 10_000;
@@ -8,7 +8,7 @@ const REMEMBERED_MAX = 10_000;
 /** Assigns action ids and attempt numbers. The returned function throws RecantError `options_invalid`. */
 export function createNumbering(clock: () => number, random: (bytes: number) => Uint8Array) {
   const lastAttempts = new Map<string, number>();
-  return ({ retryOf }: Pick<ActionInput, 'retryOf'>): { readonly action: string; readonly attempt: number } => {
+  return ({ retryOf }: Pick<ActionOptions, 'retryOf'>): { readonly action: string; readonly attempt: number } => {
     const action = retryOf?.action ?? uuidv7(clock(), random(16));
     const last = retryOf === undefined ? 0 : (retryOf.attempt ?? lastAttempts.get(action));
     if (last === undefined)

@@ -27,7 +27,7 @@ export async function redactAndSeal(
   encode: EncodeContent,
 ): Promise<RedactedInput> {
   checkInput(input);
-  const copied = copyContent(input.arguments ?? {});
+  const copied = copyContent(input.arguments);
   refuseSensitiveNames(input, settings.redactor);
   const systems = systemsOf(input, settings.systems);
   return {
@@ -35,7 +35,7 @@ export async function redactAndSeal(
     data: {
       tool: input.tool,
       resources: [...(input.resources ?? [])],
-      reversibility: input.reversibility ?? (systems.size > 0 ? 'reversible' : 'irreversible'),
+      reversibility: input.reversibility ?? (systems.size > 0 ? 'reversible' : 'unknown'),
       deadlineMs: input.deadlineMs ?? settings.deadlineMs,
       context: redactContext(contextOf(input, who), settings.redactor),
       ...(input.expectedAfter === undefined ? {} : { expectedAfter: input.expectedAfter }),

@@ -20,6 +20,7 @@ export interface UnsettledAttempt {
 export interface Settlements {
   /** Ids of settlement events that are due: added when the intent is queued, removed when the settlement is answered. */
   readonly due: ReadonlySet<string>;
+  /** Settlements that are read, queued, or not answered yet. */
   readonly inProgress: ReadonlySet<Promise<void>>;
   /** Ids of settlement events that could not be made. */
   readonly failed: ReadonlySet<string>;
@@ -34,28 +35,44 @@ export function createSettlements(outbox: Outbox, { redactor, onProblem }: Setti
   const inProgress = new Set<Promise<void>>();
   const failed = new Set<string>();
 
-  const resultOf = async ({ reported, subject }: UnsettledAttempt): Promise<Pick<ToolOutcome, 'result'>> => {
-    if (reported.value === undefined) return {};
+  const reportedUnused = new Set<string>();
+  const reportUnused = ({ intent, captures }: UnsettledAttempt): void => {
+    const { tool, reversibility } = intent.data;
+    if (reversibility === 'read') return;
+    for (const name of captures.unused()) {
+      const key = JSON.stringify([tool, name]);
+      if (reportedUnused.has(key) || reportedUnused.size >= UNUSED_REPORTS_MAX) continue;
+      reportedUnused.add(key);
+      onProblem(handleUnused(tool, name));
+    }
+  };
+
+  const resultOf = async ({ reported, subject }: UnsettledAttempt): ToolOutcome['result'] => {
+    if (reported.value === undefined) return undefined;
     try {
-      return { result: await encode(reported.value, 'result', subject) };
+      return await encode(reported.value, 'result', subject);
     } catch (error) {
       onProblem(error as RecantError);
-      return {};
+      return undefined;
     }
   };
 
   const settleAndRelease = async (unsettled: UnsettledAttempt, outcome: Omit<ToolOutcome, 'result'>): Promise<void> => {
     const { intent, captures } = unsettled;
-    const result = await resultOf(unsettled);
+    // Encoding may fetch a key; the systems are read meanwhile.
+    const result = resultOf(unsettled);
+    let answered: Promise<unknown> | undefined;
     try {
-      const { masked } = await settle(outbox, intent, captures, { ...outcome, ...result }, redaction);
+      const { delivery, masked } = await settle(outbox, intent, captures, { ...outcome, result }, redaction);
+      if (outcome.outcome === 'succeeded') reportUnused(unsettled);
       if (masked.rule !== undefined) onProblem(effectMasked(intent, masked.effects, masked.rule));
+      answered = delivery;
     } catch (cause) {
       failed.add(settlementId(intent));
       onProblem(settlementFailed(intent, cause));
-    } finally {
-      await captures.release();
     }
+    await captures.release();
+    await answered;
   };
 
   return {
@@ -74,7 +91,17 @@ export function createSettlements(outbox: Outbox, { redactor, onProblem }: Setti
   };
 }
 
+/** Pairs of tool and system that are reported, each once. */
+const UNUSED_REPORTS_MAX = 1_000;
+
 const settlementId = ({ ref }: Intent): string => eventId.settled(ref.action, ref.attempt);
+
+function handleUnused(tool: string, system: string): RecantError {
+  return new RecantError(
+    'handle_unused',
+    `Tool ${tool} succeeded without using system ${system}, which its action declares, and nothing was recorded there. Use context.on(${system}) or a client recorded through it, or do not declare the system.`,
+  );
+}
 
 function settlementFailed({ ref }: Intent, cause: unknown): RecantError {
   const reason = cause instanceof Error ? cause.message : cause;

@@ -17,15 +17,14 @@ export interface Tools extends ShopTools {
 /** Recorded: the SDK sends the intent before a call, captures its effects, and settles it. This is all the code that embedding the SDK needs. */
 export function recordedShopTools(recant: Recant, shop: ShopSystem): ShopTools {
   return {
-    onShop: (tool, args, work) =>
-      recant.action({ tool, arguments: args, systems: [shop.name] }, (context) => context.on(shop).transaction((tx) => work(tx))),
+    onShop: (tool, args, work) => recant.action(tool, args, (context) => context.on(shop).transaction((tx) => work(tx))),
   };
 }
 
 export function recordedTools(recant: Recant, shop: ShopSystem, folder: FilesystemSystem): Tools {
   return {
     ...recordedShopTools(recant, shop),
-    onFolder: (tool, args, work) => recant.action({ tool, arguments: args, systems: [folder.name] }, (context) => work(context.on(folder))),
+    onFolder: (tool, args, work) => recant.action(tool, args, (context) => work(context.on(folder))),
   };
 }
 
