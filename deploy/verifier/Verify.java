@@ -1384,7 +1384,7 @@ public final class Verify {
         private static final Pattern ORDINAL = Pattern.compile("0|[1-9][0-9]{0,38}");
         private static final Pattern SALT = Pattern.compile("[A-Za-z0-9_-]{21}[AQgw]");
         private static final Pattern RECORD_ID = Pattern.compile("[A-Za-z0-9][A-Za-z0-9_-]{0,127}");
-        private static final Pattern SYSTEM = Pattern.compile("[A-Za-z0-9][A-Za-z0-9._-]{0,63}");
+        private static final Pattern SYSTEM_NAME = Pattern.compile("[A-Za-z0-9][A-Za-z0-9._-]{0,63}");
         private static final Pattern TRANSACTION = Pattern.compile("(?:0|[1-9][0-9]{0,9})/(?:0|[1-9][0-9]{0,19})");
         private static final Pattern TRACEPARENT = Pattern.compile("00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}");
         private static final Pattern TRACESTATE = Pattern.compile("[\\x20-\\x7e]{1,512}");
@@ -1405,6 +1405,8 @@ public final class Verify {
         /** A kind of `Facts`. */
         int kind;
         String attempt;
+        /** Attempt, system and transaction of an observed event. */
+        String transaction;
         long chunk;
         long chunks;
         long effects;
@@ -1462,6 +1464,7 @@ public final class Verify {
                     settled(data);
                     return id.equals(attempt + ".settled");
                 case "recant.attempt.observed.v1":
+                    kind = Facts.OBSERVED;
                     return id.equals(observed(data));
                 case "recant.source.opened.v1":
                     shape(data, "leaseMs sdk", "", "data");
@@ -1579,7 +1582,8 @@ public final class Verify {
             for (String member : new String[] {"agent", "of"}) if (data.get(member) != null) name(data, member);
             name(data, "login");
             require(isTime(string(data, "from")) && isTime(string(data, "to")), "from or to");
-            whole(data, "chunks", 1, CHUNKS_MAX);
+            chunk = whole(data, "chunk", 0, CHUNKS_MAX - 1);
+            chunks = whole(data, "chunks", 1, CHUNKS_MAX);
             effectList(data);
             Json counted = data.get("counted");
             if (counted != null) {
@@ -1592,8 +1596,9 @@ public final class Verify {
                     require(unknown == null || unknown.kind == 't' || unknown.kind == 'f', "unknown");
                 }
             }
-            String transaction = matches(data, "transaction", TRANSACTION).replace('/', '-');
-            return attempt + ".observed." + matches(data, "system", SYSTEM) + "." + transaction + "." + whole(data, "chunk", 0, CHUNKS_MAX - 1);
+            String prefix = attempt + ".observed." + matches(data, "system", SYSTEM_NAME) + ".";
+            transaction = prefix + matches(data, "transaction", TRANSACTION);
+            return prefix + string(data, "transaction").replace('/', '-') + "." + chunk;
         }
 
         private Json effectList(Json data) {
@@ -1819,6 +1824,7 @@ public final class Verify {
         static final int EFFECTS = 2;
         static final int SETTLED = 3;
         static final int RUN = 4;
+        static final int OBSERVED = 5;
 
         static final int KEY_BYTES = 16;
         static final int KIND_AT = 16;
@@ -1844,12 +1850,16 @@ public final class Verify {
         private final MessageDigest hash = sha256();
 
         void add(EventCheck event, int shard, long index) throws IOException {
-            boolean isAttempt = event.kind != OTHER;
-            int at = place(event.source + (isAttempt ? "\n" + event.attempt : "\n\n" + event.id), event.kind, event.kind == EFFECTS ? event.chunk : 0, shard, index);
+            String key = switch (event.kind) {
+                case OTHER -> "\n\n" + event.id;
+                case OBSERVED -> "\n\n" + event.transaction;
+                default -> "\n" + event.attempt;
+            };
+            int at = place(event.source + key, event.kind, event.kind == EFFECTS || event.kind == OBSERVED ? event.chunk : 0, shard, index);
             if (event.kind == EFFECTS || event.kind == SETTLED) putInt64(buffer, at + COUNT_AT, event.effects);
             if (event.kind == EFFECTS) System.arraycopy(event.effectsHash(), 0, buffer, at + DIGEST_AT, 32);
+            if (event.kind == SETTLED || event.kind == OBSERVED) putInt32(buffer, at + CHUNKS_AT, (int) event.chunks);
             if (event.kind != SETTLED) return;
-            putInt32(buffer, at + CHUNKS_AT, (int) event.chunks);
             System.arraycopy(HexFormat.of().parseHex(event.digestHex), 0, buffer, at + DIGEST_AT, 32);
         }
 
@@ -2048,6 +2058,7 @@ public final class Verify {
 
         void judge() throws IOException {
             facts.each(this::fact);
+            endTransaction();
             if (duplicate != null) throw duplicate;
         }
 
@@ -2059,6 +2070,7 @@ public final class Verify {
             boolean isNewKey = isFirst || !Arrays.equals(bytes, at, at + Facts.KEY_BYTES, before, 0, Facts.KEY_BYTES);
             boolean isAgain = !isNewKey && Arrays.equals(bytes, at, at + Facts.SHARD_AT, before, 0, Facts.SHARD_AT);
             if (isNewKey) {
+                endTransaction();
                 isIntended = false;
                 chunks = 0;
                 isDense = true;
@@ -2074,9 +2086,21 @@ public final class Verify {
                 chunks += 1;
                 effects += int64(bytes, at + Facts.COUNT_AT);
                 digest.update(bytes, at + Facts.DIGEST_AT, 32);
+            } else if (kind == Facts.OBSERVED) {
+                isDense &= number == chunks;
+                chunks += 1;
             } else if (kind == Facts.SETTLED && !partial.contains(shard)) settled(bytes, at, shard, index);
             System.arraycopy(bytes, at, before, 0, Facts.BYTES);
             isFirst = false;
+        }
+
+        /** The fact before this one may be the last chunk of an observed transaction. */
+        private void endTransaction() {
+            int shard = uint16(before, Facts.SHARD_AT);
+            if (isFirst || before[Facts.KIND_AT] != Facts.OBSERVED || partial.contains(shard)) return;
+            long reported = uint32(before, Facts.CHUNKS_AT);
+            if (chunks == reported && isDense) return;
+            warnings.add("chunk_missing", shard, int64(before, Facts.INDEX_AT), "expected " + reported + " chunks of the transaction, got " + chunks);
         }
 
         /** Each source numbers its events from 1 without gaps, so numbers between two ranges never arrived. */

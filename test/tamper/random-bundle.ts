@@ -76,7 +76,11 @@ function randomLetter(chance: Chance): Buffer {
 
 /** The next events of a sender; some are lost. */
 function randomEvents(producer: Producer, chance: Chance): RecantEvent[] {
-  const events = chance.isOneIn(3) ? [example(producer, chance)] : attempt(producer, chance);
+  const events = chance.isOneIn(3)
+    ? [example(producer, chance)]
+    : chance.isOneIn(4)
+      ? producer.observed(`${chance.below(3)}/${producer.sequence}`, chunksOf(1 + chance.below(3), chance))
+      : attempt(producer, chance);
   return events.filter(() => !chance.isOneIn(40));
 }
 
@@ -94,11 +98,15 @@ function example(producer: Producer, chance: Chance): RecantEvent {
 
 function attempt(producer: Producer, chance: Chance): RecantEvent[] {
   const action = producer.action();
-  const chunks = Array.from({ length: chance.below(4) }, () => Array.from({ length: chance.below(5) }, () => randomEffect(chance)));
+  const chunks = chunksOf(chance.below(4), chance);
   const intended = producer.intended(action);
   const inline = { [chance.of(TEXTS)]: chance.of(NUMBERS), list: [chance.of(TEXTS), chance.of(NUMBERS), { [chance.of(TEXTS)]: null }] };
   const own = { ...intended, data: { ...intended.data, arguments: { inline } } } as RecantEvent;
   return [own, ...chunks.map((effects, n) => producer.effects(action, effects, n)), producer.settled(action, chunks)];
+}
+
+function chunksOf(length: number, chance: Chance): Effect[][] {
+  return Array.from({ length }, () => Array.from({ length: chance.below(5) }, () => randomEffect(chance)));
 }
 
 function randomEffect(chance: Chance): Effect {

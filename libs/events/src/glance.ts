@@ -25,6 +25,13 @@ export type Glance =
   /** `list`: the canonical bytes of the effects, a view into the event. */
   | (AttemptSummary & { readonly kind: 'effects'; readonly chunk: number; readonly effects: number; readonly list: Buffer })
   | (AttemptSummary & { readonly kind: 'settled'; readonly chunks: number; readonly effects: number; readonly digest: string })
+  | (AttemptSummary & {
+      readonly kind: 'observed';
+      readonly system: string;
+      readonly transaction: string;
+      readonly chunk: number;
+      readonly chunks: number;
+    })
   | (Summary & { readonly kind: 'other'; readonly id: string });
 
 /** Reads an event's summary without parsing it, at half the cost of `decodeEvent`. Undefined exactly for bytes that `decodeEvent` refuses. */
@@ -36,6 +43,8 @@ export function glanceEvent(bytes: Buffer): Glance | undefined {
       return glanceEffects(bytes);
     case 'recant.attempt.settled.v1':
       return glanceSettled(bytes);
+    case 'recant.attempt.observed.v1':
+      return glanceObserved(bytes);
     default:
       return glanceOther(bytes);
   }
@@ -67,6 +76,7 @@ function viewOf(type: EventType): View {
 const INTENDED = viewOf('recant.attempt.intended.v1');
 const EFFECTS = viewOf('recant.attempt.effects.v1');
 const SETTLED = viewOf('recant.attempt.settled.v1');
+const OBSERVED = viewOf('recant.attempt.observed.v1');
 
 function readAttempt(bytes: Buffer, { envelope, source, sequence, action, attempt }: View): AttemptSummary | undefined {
   if (bytes.length > EVENT_BYTES_MAX || envelope.scan(bytes, 0, EVENT_DEPTH_MAX) !== bytes.length || !isUtf8(bytes)) return undefined;
@@ -103,6 +113,21 @@ function glanceSettled(bytes: Buffer): Glance | undefined {
   const summary = readAttempt(bytes, SETTLED);
   if (summary === undefined || textOf(bytes, SETTLED.id) !== eventId.settled(summary.action, summary.attempt)) return undefined;
   return { kind: 'settled', ...summary, chunks: numberOf(bytes, CHUNKS), effects: numberOf(bytes, TOTAL), digest: textOf(bytes, DIGEST) };
+}
+
+const OBSERVED_DATA = DATA_GUARDS['recant.attempt.observed.v1'];
+const SYSTEM = OBSERVED_DATA.member('system');
+const TRANSACTION = OBSERVED_DATA.member('transaction');
+const OBSERVED_CHUNK = OBSERVED_DATA.member('chunk');
+const OBSERVED_CHUNKS = OBSERVED_DATA.member('chunks');
+
+function glanceObserved(bytes: Buffer): Glance | undefined {
+  const summary = readAttempt(bytes, OBSERVED);
+  if (summary === undefined) return undefined;
+  const [system, transaction] = [textOf(bytes, SYSTEM), textOf(bytes, TRANSACTION)];
+  const [chunk, chunks] = [numberOf(bytes, OBSERVED_CHUNK), numberOf(bytes, OBSERVED_CHUNKS)];
+  if (textOf(bytes, OBSERVED.id) !== eventId.observed({ ...summary, system, transaction, chunk })) return undefined;
+  return { kind: 'observed', ...summary, system, transaction, chunk, chunks };
 }
 
 function glanceOther(bytes: Buffer): Glance | undefined {

@@ -54,6 +54,10 @@ function glanceOf(event: RecantEvent): Glance {
       const { action, attempt, chunks, effects, digest } = event.data;
       return { kind: 'settled', ...seen, action, attempt, chunks, effects, digest };
     }
+    case 'recant.attempt.observed.v1': {
+      const { action, attempt, system, transaction, chunk, chunks } = event.data;
+      return { kind: 'observed', ...seen, action, attempt, system, transaction, chunk, chunks };
+    }
     default:
       return { kind: 'other', ...seen, id: event.id };
   }

@@ -41,7 +41,7 @@ export const WARNINGS = {
   source_gap: 'A sender skipped sequence numbers: some of its events never arrived.',
   settlement_without_intent: 'A sender reported the end of an attempt without reporting its beginning.',
   chunk_missing:
-    'A sender delivered fewer or other effects than it reported: the effects of the attempt are not fully known, so it cannot be undone.',
+    'A sender delivered fewer or other effects than it reported: the effects of the attempt are not fully known, so it cannot be undone. At the end of a log, an observed transaction may still be arriving.',
   epoch_opened: 'The ledger was restored from a backup here and recorded the restore; entries of the old epoch after this point are lost.',
 } as const;
 

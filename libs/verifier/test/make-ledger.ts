@@ -177,6 +177,15 @@ export class Producer {
     });
   }
 
+  /** What a target recorded of one transaction: an event for each list. */
+  observed(transaction: string, chunks: readonly (readonly Effect[])[]): RecantEvent[] {
+    const base = { action: this.action(), attempt: 1, system: 'shop', transaction, login: 'bot', agent: 'agent-1', from: MADE, to: MADE };
+    return chunks.map((effects, chunk) => {
+      const data = { ...base, chunk, chunks: chunks.length, effects };
+      return this.event({ id: eventId.observed(data), type: 'recant.attempt.observed.v1', data });
+    });
+  }
+
   /** A whole attempt with two chunks of effects. */
   attempt(): RecantEvent[] {
     const action = this.action();

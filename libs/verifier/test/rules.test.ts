@@ -20,7 +20,7 @@ import {
   type VerifyOptions,
   verifyBundle,
 } from '../src/index.ts';
-import { LEDGER, MadeLog, makeBundle, makeLog, type Producer, sourcesOf, TENANT, testSigner } from './make-ledger.ts';
+import { effect, LEDGER, MadeLog, makeBundle, makeLog, type Producer, sourcesOf, TENANT, testSigner } from './make-ledger.ts';
 
 const SHARD = 1;
 const SHARDS = 4;
@@ -243,6 +243,17 @@ it('an opened epoch is a warning, and anchors of lost entries do not break a rul
   log.sign();
   const verdict = await verify(await makeBundle([log.source()]), { anchors });
   expect(verdict).toMatchObject({ sound: true, warningCounts: { epoch_opened: 1 } });
+});
+
+it('a chunk that is missing of an observed transaction is a warning, wherever it is missing', async () => {
+  const log = makeLog(SHARD, SHARDS, 3);
+  const drain = own();
+  for (const [n, lost] of [undefined, 0, 1, 2].entries())
+    for (const [chunk, event] of drain.observed(`1/${n}`, [[effect('1')], [], [effect('2')]]).entries())
+      if (chunk !== lost) log.event(event);
+  log.sign();
+  const verdict = await verify(await makeBundle([log.source()]));
+  expect(verdict).toMatchObject({ sound: true, warningCounts: { chunk_missing: 3, source_gap: 2 } });
 });
 
 it('faults of senders are listed and counted as warnings, and the ledger is sound', async () => {

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { verdictText } from '../src/cli/verdict-text.ts';
 import { actsText } from '../src/render/act.ts';
+import { actionText } from '../src/render/attempt.ts';
 import { conflictLines, planText, stepText } from '../src/render/plan.ts';
 import { changesText, resourceText } from '../src/render/resource.ts';
 import { runText } from '../src/render/run.ts';
@@ -194,4 +195,31 @@ test('at 80 columns ids are whole on a line of their own, and long names are cut
     expect(lines.at(-1)).toBe(`  ${NOON}`);
     expect(lines.at(-2)).toMatch(/reconcile_x+… +succeeded +3$/);
   }
+});
+
+test('an action shows what the target recorded, with login, transaction and what cannot be undone', () => {
+  const at = '2026-03-01T12:00:00.000Z';
+  const effect = {
+    resource: 'postgres://shop/public.orders/1',
+    operation: 'update',
+    ordinal: '1',
+    parts: { price: { before: null, after: null } },
+  };
+  const counted = [{ table: 'public.log', changes: 2, unknown: true }];
+  const data = { system: 'shop', login: 'bot', transaction: '1/42', chunk: 0, chunks: 2, effects: [effect], counted };
+  const recorded = { shard: 0, index: 7, receivedAt: at, key: 'k1', event: { type: 'recant.attempt.observed.v1', time: at, data } };
+  const attempt = {
+    ...{ source: 'recant://recant/drain/shop', action: NOON, attempt: 1, agent: 'pricing', tool: 'transaction', status: 'succeeded' },
+    ...{ complete: false, reversibility: 'reversible', effects: 1, intendedAt: at, receivedAt: at, key: 'k1', shard: 0, index: 7 },
+    ...{ login: 'bot', transaction: 'shop 1/42', events: [recorded] },
+  };
+  const text = actionText({ action: NOON, attempts: [attempt] } as never, plain);
+  expect(text.split('\n').slice(3)).toEqual([
+    '  source recant://recant/drain/shop',
+    '  login bot, transaction shop 1/42',
+    `  [0/7] recant.attempt.observed.v1 ${at}  recorded by shop: login bot, transaction 1/42, part 1 of 2`,
+    `    update ${resourceText(effect.resource)}: price`,
+    '    2 changes of public.log without images, cannot be undone',
+    '',
+  ]);
 });

@@ -25,7 +25,16 @@ export function checkGroup(facts: Buffer, offsets: readonly number[], options: G
     return false;
   });
   const last = distinct[distinct.length - 1] as number;
-  if (kindAt(facts, last) === 'settled' && !options.partial.has(shardAt(facts, last))) checkAttempt(facts, distinct, last, options);
+  if (options.partial.has(shardAt(facts, last))) return;
+  if (kindAt(facts, last) === 'settled') checkAttempt(facts, distinct, last, options);
+  if (kindAt(facts, last) === 'observed') checkTransaction(facts, distinct, last, options);
+}
+
+/** Facts of one kind are ordered by chunk. */
+function checkTransaction(facts: Buffer, offsets: readonly number[], last: number, { warn }: GroupCheckOptions): void {
+  const reported = chunksAt(facts, last);
+  if (offsets.length !== reported || offsets.some((at, n) => chunkAt(facts, at) !== n))
+    warn('chunk_missing', readFact(facts, last), `expected ${reported} chunks of the transaction, got ${offsets.length}`);
 }
 
 /** Facts are ordered by kind: the intent comes first, the settlement last. */

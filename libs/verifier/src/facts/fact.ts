@@ -4,7 +4,7 @@ import type { Glance } from '@recant/events';
 /**
  * What one event contributes to the checks across events, in a fixed number of bytes:
  * key 16 | kind 1 | n 4 | shard 2 | index 8 | count 8 | chunks 4 | digest 32.
- * The key is the first half of a SHA-256: of source and attempt for the events of an attempt, of source and id for any other event, of the source
+ * The key is the first half of a SHA-256: of source and attempt for the events of an attempt, of source, attempt and transaction for an observed event, of source and id for any other event, of the source
  * for a range of sequence numbers.
  */
 export const FACT_BYTES = 75;
@@ -18,8 +18,11 @@ const COUNT_AT = 31;
 const CHUNKS_AT = 39;
 const DIGEST_AT = 43;
 
-/** `range`: gap-free sequence numbers of one source; the first is in `count`, the last in the bytes of the digest. */
-export const FACT_KINDS = ['other', 'intended', 'effects', 'settled', 'range'] as const;
+/**
+ * `range`: gap-free sequence numbers of one source; the first is in `count`, the last in the bytes of the digest. `observed`: a chunk of what a target
+ * recorded of one transaction.
+ */
+export const FACT_KINDS = ['other', 'intended', 'effects', 'settled', 'range', 'observed'] as const;
 export type FactKind = (typeof FACT_KINDS)[number];
 
 /** `count`: number of effects, or the first number of a range. */
@@ -61,12 +64,20 @@ export class FactWriter {
         facts.writeUInt32BE(event.chunks, at + CHUNKS_AT);
         facts.write(event.digest, at + DIGEST_AT, 'hex');
         return;
+      case 'observed': {
+        const { source, action, attempt, system, transaction, chunk, chunks } = event;
+        writeKey(facts, at, keyOf(`${source}\n\n${action}.${attempt}.observed.${system}.${transaction}`));
+        facts[at + KIND_AT] = 5;
+        facts.writeUInt32BE(chunk, at + N_AT);
+        facts.writeUInt32BE(chunks, at + CHUNKS_AT);
+        return;
+      }
       default:
         writeKey(facts, at, keyOf(`${event.source}\n\n${event.id}`));
     }
   }
 
-  #attempt(facts: Buffer, at: number, { source, action, attempt }: Exclude<Glance, { kind: 'other' }>, kind: number): void {
+  #attempt(facts: Buffer, at: number, { source, action, attempt }: Exclude<Glance, { kind: 'other' | 'observed' }>, kind: number): void {
     let last = this.#last.get(source);
     if (last === undefined || last.action !== action || last.attempt !== attempt) {
       // Actions and numbers contain no newline, so each attempt has its own text.
