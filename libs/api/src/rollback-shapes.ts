@@ -191,7 +191,7 @@ export const RunStepBody = z
     agent: z.string(),
     tool: z.string(),
     systems: z.array(z.string()),
-    inverse: AttemptRefBody.optional().meta({ description: 'The attempt that the inverse is recorded as, once intended.' }),
+    inverse: AttemptRefBody.optional().meta({ description: 'Attempt under which the inverse is recorded; absent before its intent.' }),
     findings: z.array(StepFindingBody),
     residue: z.array(z.string()),
   })

@@ -5,14 +5,10 @@ import type { Session, StepMove } from './session.ts';
 import { addSettlement } from './source-events.ts';
 import { endedWell } from './step-machine.ts';
 
-/** Result of the inverse of one step. */
-export interface StepEnd {
-  readonly step: number;
+/** Result of the inverse of one step, over all of its systems. */
+export interface StepEnd extends Omit<InverseResult, 'outcome' | 'findings'> {
   readonly outcome: StepOutcome;
   readonly findings: readonly StepFinding[];
-  readonly residue: readonly string[];
-  /** Effects of the inverse itself. */
-  readonly effects: readonly Effect[];
   /** The inverse took effect, or had nothing to do. Undefined: unknown, so its attempt gets no settlement. */
   readonly took: boolean | undefined;
 }
