@@ -62,10 +62,8 @@ async function attempt(context: StepContext, step: InverseStep, goal: StepGoal):
     await mark(context, goal, null, result);
     return result;
   }
-  const code = agentCodeFindings(
-    [...active.values()].map((row) => row.goal),
-    context.agentCode,
-  );
+  const goals = [...active.values()].map((row) => row.goal);
+  const code = [...agentCodeFindings(goals, context.agentCode), ...ruleFindings(goals)];
   if (code.length > 0) throw new StepRefused(code);
   const reachBefore = await writesOutside(client);
   const attemptId = await nameInverse(context, step);
@@ -85,6 +83,15 @@ async function attempt(context: StepContext, step: InverseStep, goal: StepGoal):
   const result = resultOf(step.step, 'restored', { residue: goal.residue });
   await mark(context, goal, attemptId, result);
   return { ...result, effects: written.map(({ effect }) => effect) };
+}
+
+/** PostgreSQL refuses the statements of an inverse (`WITH`) on a table with a rule. One finding for each table. */
+function ruleFindings(goals: readonly RowGoal[]): Finding[] {
+  const ruled = new Map(goals.filter(({ captured }) => captured.table.ruled).map((goal) => [goal.captured.relation, goal]));
+  return [...ruled.values()].map(({ resource, parts, captured: { table } }) => {
+    const detail = `Table ${table.schema}.${table.name} has a rule (CREATE RULE), past which nothing can be undone.`;
+    return { resource, part: [...parts.keys()][0] ?? 'exists', code: 'constraint', detail };
+  });
 }
 
 /** From the commit on, the attempt counts as undone in the target. */
