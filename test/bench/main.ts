@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { benchCapture } from './capture.ts';
 import { belowFloor, formatTable, type Results } from './figures.ts';
 import { benchIngest } from './ingest.ts';
 import { benchProof } from './proof-reads.ts';
@@ -8,6 +9,7 @@ const BENCHMARKS: Readonly<Record<string, (options: { events: number }) => Promi
   ingest: benchIngest,
   verify: benchVerify,
   proof: benchProof,
+  capture: benchCapture,
 };
 const EVENTS_DEFAULT = 200_000;
 

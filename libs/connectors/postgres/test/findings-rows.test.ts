@@ -84,7 +84,7 @@ test('upserts, MERGE, savepoints and key changes in one attempt come back byte f
   }
 });
 
-test('I6: one attempt that a dropped column prevents takes no other of its batch along; a deleted row comes back without that column', async () => {
+test('one attempt that a dropped column prevents takes no other of its batch along; a deleted row comes back without that column', async () => {
   await using stage = await createStage(ORDERS);
   const changed = await stage.play(0, (tx) => tx.query('UPDATE orders SET n = 9 WHERE id = 1'));
   const noted = await stage.play(0, (tx) => tx.query(`UPDATE orders SET note = 'x' WHERE id = 1`));
