@@ -44,7 +44,7 @@ $$;`;
  * Keys are compared by their index's own equality, so that equal keys have one text: 2.0 and 2.00, citext in any case, blank-padded characters.
  */
 const KEY_SQL = `
-CREATE OR REPLACE FUNCTION recant.key_text(p_type text, p_value text) RETURNS text LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+CREATE OR REPLACE FUNCTION recant.key_text(p_type text, p_value text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
   SELECT CASE
     WHEN p_type = 'numeric' THEN trim_scale(p_value::numeric)::text
     WHEN p_type IN ('real', 'double precision') THEN (CASE WHEN p_value = '-0' THEN '0' ELSE p_value END)
@@ -52,14 +52,11 @@ CREATE OR REPLACE FUNCTION recant.key_text(p_type text, p_value text) RETURNS te
     WHEN p_type ~ '(^|\\.)citext$' THEN lower(p_value)
     ELSE p_value END
 $$;
-CREATE OR REPLACE FUNCTION recant.key_of(p_image text[], p_positions int[], p_types text[]) RETURNS text[] LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT array_agg(recant.key_text(p_types[k.position], p_image[k.position]) ORDER BY k.n) FROM unnest(p_positions) WITH ORDINALITY k(position, n)
+CREATE OR REPLACE FUNCTION recant.is_recordable_key(p_key text[]) RETURNS boolean LANGUAGE sql STABLE AS $$
+  SELECT octet_length(array_to_string(p_key, ',')) * 3 <= ${KEY_BYTES_MAX} OR octet_length(array_to_string(p_key, ','))
+    + 2 * octet_length(regexp_replace(array_to_string(p_key, ','), '[A-Za-z0-9_.!~''()-]', '', 'g')) <= ${KEY_BYTES_MAX}
 $$;
-CREATE OR REPLACE FUNCTION recant.is_recordable_key(p_key text[]) RETURNS boolean LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT octet_length(k) * 3 <= ${KEY_BYTES_MAX} OR octet_length(k) + 2 * octet_length(regexp_replace(k, '[A-Za-z0-9_.!~''()-]', '', 'g')) <= ${KEY_BYTES_MAX}
-  FROM array_to_string(p_key, ',') k
-$$;
-CREATE OR REPLACE FUNCTION recant.key_hash(p_key text[]) RETURNS bigint LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+CREATE OR REPLACE FUNCTION recant.key_hash(p_key text[]) RETURNS bigint LANGUAGE sql STABLE AS $$
   SELECT hashtextextended(array_to_string(p_key, ','), 0)
 $$;`;
 
@@ -104,50 +101,52 @@ BEGIN
 END $$;`;
 
 /**
- * One group: changes of one relation under one shape. Written columns: those whose value changed; where none changed, the whole row. Images of logins that are no agents are not kept.
+ * One group: changes of one relation under one shape. Written columns: those whose value changed; where none changed, the whole row. Images of
+ * logins that are no agents are not kept. The statement is made for the shape: each row is parsed once, and what depends on the number of
+ * columns is written out, because a subquery, or a function that is not inlined, costs 2 to 20 µs a row each.
  */
 const GROUP_SQL = `
 CREATE OR REPLACE FUNCTION recant.absorb_group(p_relid oid, p_hash bigint, p_xid xid8, p_relation int, p_shape int, p_columns int, p_keyed boolean, p_snapshot pg_snapshot) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE v_image text;
+DECLARE v recant.shape; v_old text; v_new text; v_changed text; v_old_key text; v_new_key text; v_only_old text; v_only_new text;
 BEGIN
   PERFORM recant.ensure_row_type(p_columns);
-  v_image := (SELECT 'ARRAY[' || string_agg(format('r.c%s', n), ', ') || ']' FROM generate_series(1, p_columns) n);
+  SELECT s.* INTO v FROM recant.shape s WHERE s.id = p_shape;
+  SELECT string_agg(format('(p.o).c%s', n), ', ' ORDER BY n), string_agg(format('(p.n).c%s', n), ', ' ORDER BY n),
+    string_agg(format('CASE WHEN (p.o).c%1$s IS DISTINCT FROM (p.n).c%1$s THEN %1$s END', n), ', ' ORDER BY n),
+    string_agg(CASE WHEN n = ANY (v.key_positions) THEN format('(p.o).c%s', n) ELSE format('CASE WHEN (p.o).c%1$s IS DISTINCT FROM (p.n).c%1$s THEN (p.o).c%1$s END', n) END, ', ' ORDER BY n),
+    string_agg(CASE WHEN n = ANY (v.key_positions) THEN format('(p.n).c%s', n) ELSE format('CASE WHEN (p.o).c%1$s IS DISTINCT FROM (p.n).c%1$s THEN (p.n).c%1$s END', n) END, ', ' ORDER BY n)
+  INTO v_old, v_new, v_changed, v_only_old, v_only_new FROM generate_series(1, p_columns) n;
+  SELECT string_agg(format('recant.key_text(%L, (p.o).c%s)', v.types[k.position], k.position), ', ' ORDER BY k.n), string_agg(format('recant.key_text(%L, (p.n).c%s)', v.types[k.position], k.position), ', ' ORDER BY k.n)
+  INTO v_old_key, v_new_key FROM unnest(CASE WHEN p_keyed THEN v.key_positions END) WITH ORDINALITY k(position, n);
   EXECUTE format($sql$
     WITH taken AS (DELETE FROM recant.capture c WHERE c.relid = $1 AND c.shape IS NOT DISTINCT FROM $2 AND c.operation <> 'x' AND ($6 IS NULL OR c.xid = $6)
-        AND ${TAKEN('$7')} RETURNING c.*),
-    parsed AS (
-      SELECT t.ordinal, t.xid, t.login, t.operation, t.recorded_at, u.attempt,
-        CASE WHEN t.old IS NOT NULL THEN (SELECT %1$s FROM (SELECT (t.old::recant.row_%2$s).*) r) END AS old,
-        CASE WHEN t.new IS NOT NULL THEN (SELECT %1$s FROM (SELECT ((
-          CASE WHEN t.head IS NULL THEN t.new ELSE left(t.old, t.head) || t.new || right(t.old, t.tail) END)::recant.row_%2$s).*) r) END AS new
-      FROM taken t JOIN recant.undrained u ON u.xid = t.xid AND u.login = t.login),
-    compared AS (
-      SELECT p.*, s.key_positions, s.types, CASE WHEN p.operation = 'u' THEN
-          (SELECT array_agg(n ORDER BY n) FROM generate_series(1, %2$s) n WHERE p.old[n] IS DISTINCT FROM p.new[n]) END AS changed,
-        CASE WHEN $5 AND p.old IS NOT NULL THEN recant.key_of(p.old, s.key_positions, s.types) END AS old_key, CASE WHEN $5 AND p.new IS NOT NULL THEN recant.key_of(p.new, s.key_positions, s.types) END AS new_key
-      FROM parsed p JOIN recant.shape s ON s.id = $4),
-    judged AS (
-      SELECT c.*, c.attempt IS NOT NULL AND $5 AS images,
-        $5 AND NOT (recant.is_recordable_key(coalesce(c.old_key, c.new_key)) AND recant.is_recordable_key(coalesce(c.new_key, c.old_key))) AS unaddressed, c.operation = 'u' AND c.old_key <> c.new_key AS rekeyed, c.changed IS NULL AS whole
+        AND ${TAKEN('$7')} RETURNING c.ordinal, c.xid, c.login, c.operation, c.recorded_at, c.old::recant.row_%1$s AS o,
+        (CASE WHEN c.head IS NULL THEN c.new ELSE left(c.old, c.head) || c.new || right(c.old, c.tail) END)::recant.row_%1$s AS n),
+    compared AS MATERIALIZED (
+      SELECT p.ordinal, p.xid, p.login, p.operation, p.recorded_at, u.attempt, p.o, p.n,
+        CASE WHEN p.operation = 'u' THEN array_remove(ARRAY[%4$s]::int[], NULL) END AS changed,
+        CASE WHEN $5 AND p.operation <> 'i' THEN ARRAY[%5$s]::text[] END AS old_key, CASE WHEN $5 AND p.operation <> 'd' THEN ARRAY[%6$s]::text[] END AS new_key
+      FROM taken p JOIN recant.undrained u ON u.xid = p.xid AND u.login = p.login),
+    judged AS MATERIALIZED (
+      SELECT c.*, coalesce(c.new_key, c.old_key) AS key, c.attempt IS NOT NULL AND $5 AS images, c.operation = 'u' AND c.changed <> '{}' AS partial,
+        $5 AND NOT (recant.is_recordable_key(coalesce(c.old_key, c.new_key)) AND recant.is_recordable_key(coalesce(c.new_key, c.old_key))) AS unaddressed,
+        coalesce(c.operation = 'u' AND c.old_key <> c.new_key, false) AS rekeyed
       FROM compared c)
     INSERT INTO recant.change (ordinal, attempt, xid, login, relation, shape, key, key_hash, operation, pair, old, new, written, recorded_at)
-    SELECT j.ordinal, j.attempt, j.xid, j.login, $3, $4, coalesce(j.new_key, j.old_key), coalesce(recant.key_hash(coalesce(j.new_key, j.old_key)), 1), j.operation, NULL::bigint,
-      CASE WHEN NOT j.images THEN NULL WHEN j.operation = 'u' AND NOT j.whole THEN recant.only(j.old, j.changed || j.key_positions) ELSE j.old END,
-      CASE WHEN NOT j.images THEN NULL WHEN j.operation = 'u' THEN CASE WHEN NOT j.whole THEN recant.only(j.new, j.changed || j.key_positions) END ELSE j.new END,
-      CASE WHEN j.operation = 'u' THEN coalesce(j.changed, '{}') END, j.recorded_at
-    FROM judged j WHERE NOT coalesce(j.rekeyed, false) AND NOT j.unaddressed
+    SELECT p.ordinal, p.attempt, p.xid, p.login, $3, $4, p.key, coalesce(recant.key_hash(p.key), 1), p.operation, NULL::bigint,
+      CASE WHEN NOT p.images OR p.operation = 'i' THEN NULL WHEN p.partial THEN ARRAY[%7$s]::text[] ELSE ARRAY[%2$s]::text[] END,
+      CASE WHEN NOT p.images OR p.operation = 'd' THEN NULL WHEN p.partial THEN ARRAY[%8$s]::text[] WHEN p.operation = 'i' THEN ARRAY[%3$s]::text[] END,
+      p.changed, p.recorded_at
+    FROM judged p WHERE NOT p.rekeyed AND NOT p.unaddressed
     UNION ALL
-    SELECT j.ordinal + h.n, j.attempt, j.xid, j.login, $3, $4, CASE h.n WHEN 0 THEN j.old_key ELSE j.new_key END, recant.key_hash(CASE h.n WHEN 0 THEN j.old_key ELSE j.new_key END),
-      (CASE h.n WHEN 0 THEN 'f' ELSE 't' END)::"char", j.ordinal + 1 - h.n, CASE WHEN j.images AND h.n = 0 THEN j.old END, CASE WHEN j.images AND h.n = 1 THEN j.new END, NULL, j.recorded_at
-    FROM judged j CROSS JOIN generate_series(0, 1) h(n) WHERE j.rekeyed AND NOT j.unaddressed
+    SELECT p.ordinal + h.n, p.attempt, p.xid, p.login, $3, $4, CASE h.n WHEN 0 THEN p.old_key ELSE p.new_key END, recant.key_hash(CASE h.n WHEN 0 THEN p.old_key ELSE p.new_key END),
+      (CASE h.n WHEN 0 THEN 'f' ELSE 't' END)::"char", p.ordinal + 1 - h.n, CASE WHEN p.images AND h.n = 0 THEN ARRAY[%2$s]::text[] END, CASE WHEN p.images AND h.n = 1 THEN ARRAY[%3$s]::text[] END, NULL, p.recorded_at
+    FROM judged p CROSS JOIN generate_series(0, 1) h(n) WHERE p.rekeyed AND NOT p.unaddressed
     UNION ALL
-    SELECT j.ordinal, j.attempt, j.xid, j.login, $3, NULL, NULL, 1, '?', NULL, NULL, NULL, NULL, j.recorded_at FROM judged j WHERE j.unaddressed
-  $sql$, v_image, p_columns) USING p_relid, p_hash, p_relation, p_shape, p_keyed, p_xid, p_snapshot;
-END $$;
-CREATE OR REPLACE FUNCTION recant.only(p_image text[], p_positions int[]) RETURNS text[] LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT array_agg(CASE WHEN n = ANY (p_positions) THEN p_image[n] END ORDER BY n) FROM generate_subscripts(p_image, 1) n
-$$;`;
+    SELECT p.ordinal, p.attempt, p.xid, p.login, $3, NULL, NULL, 1, '?', NULL, NULL, NULL, NULL, p.recorded_at FROM judged p WHERE p.unaddressed
+  $sql$, p_columns, v_old, v_new, v_changed, v_old_key, v_new_key, v_only_old, v_only_new) USING p_relid, p_hash, p_relation, p_shape, p_keyed, p_xid, p_snapshot;
+END $$;`;
 
 const ABSORB_SQL = `
 CREATE OR REPLACE FUNCTION recant.absorb() RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp ${settingsClause} AS $$
@@ -230,7 +229,7 @@ END $$;`;
  * versions say the true order: each change starts at the version that the one before left. The numbers of the row's changes are dealt anew.
  */
 const ORDER_SQL = `
-CREATE OR REPLACE FUNCTION recant.order_within_transactions() RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+CREATE OR REPLACE FUNCTION recant.order_within_transactions() RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_nestloop = off AS $$
 DECLARE v_pass int := 0; v_moved int;
 BEGIN
   LOOP

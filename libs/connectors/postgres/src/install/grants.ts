@@ -60,7 +60,6 @@ const READ_FUNCTIONS = [
   'recant.signature(oid)',
   'recant.hash_of(text)',
   'recant.key_text(text, text)',
-  'recant.key_of(text[], int[], text[])',
   'recant.key_hash(text[])',
 ];
 
