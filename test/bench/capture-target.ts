@@ -9,7 +9,7 @@ import pg from 'pg';
 export const TABLES = ['plain', 'reference', 'captured'] as const;
 export type Table = (typeof TABLES)[number];
 
-/** The trigger of DESIGN Annex A 15: both rows as jsonb into a table with a bigserial key. */
+/** The trigger that capture is compared with: both rows as jsonb into a table with a bigserial key. */
 const REFERENCE = `
 CREATE TABLE reference_log (id bigserial PRIMARY KEY, old jsonb, new jsonb);
 CREATE FUNCTION reference() RETURNS trigger LANGUAGE plpgsql AS $$
