@@ -573,7 +573,7 @@ ALTER TABLE recant.system ADD CONSTRAINT system_tenant_id_fkey FOREIGN KEY (tena
 ALTER TABLE recant.system ENABLE ROW LEVEL SECURITY;
 CREATE POLICY all_tenants ON recant.system AS PERMISSIVE FOR ALL TO recant_writer USING (true) WITH CHECK (true);
 CREATE POLICY one_tenant ON recant.system AS PERMISSIVE FOR SELECT TO recant_reader USING ((tenant_id = current_setting('recant.tenant'::text, true)));
-GRANT INSERT, SELECT ON TABLE recant.system TO recant_writer;
+GRANT DELETE, INSERT, SELECT ON TABLE recant.system TO recant_writer;
 GRANT UPDATE (connector, identity, options, updated_at) ON TABLE recant.system TO recant_writer;
 
 CREATE TABLE recant.tenant (

@@ -1,4 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EVENT_MEDIA_TYPE } from '@recant/api';
 import { eventId, partDigest, shardOf } from '@recant/events';
@@ -102,6 +103,15 @@ const ROLLBACK: Readonly<Record<string, Fixture>> = {
     ...shared,
     ask: ({ folder }) => ({ body: json({ name: 'more', connector: 'filesystem', options: { root: join(folder, 'notes') } }) }),
     shows: () => '"name":"more"',
+  },
+  removeSystem: {
+    async ask({ admin, folder }) {
+      const root = join(folder, 'removed');
+      await mkdir(root, { recursive: true });
+      await admin.registerSystem({ name: 'removed', connector: 'filesystem', options: { root } });
+      return { params: { system: 'removed' } };
+    },
+    shows: () => '',
   },
   createPlan: {
     ask: ({ action }) => ({ body: json({ selection: { actions: [action] } }) }),

@@ -45,10 +45,9 @@ beforeAll(async () => {
   const unknown = (like: string) =>
     like.length === 36 ? `${like.slice(0, 14)}${randomUUID().slice(14)}` : `${like.slice(0, -4)}0000`.slice(-like.length);
   ids = Object.fromEntries(
-    Object.entries({ action, plan: plan.id, run: run.id, keyId: key.keyId, agent: 'pricer', digest, subject }).map(([name, theirs]) => [
-      name,
-      { theirs, unknown: unknown(theirs) },
-    ]),
+    Object.entries({ action, plan: plan.id, run: run.id, keyId: key.keyId, agent: 'pricer', digest, subject, system: 'shop' }).map(
+      ([name, theirs]) => [name, { theirs, unknown: unknown(theirs) }],
+    ),
   );
   bearer = await stage.makeKey({ tenant: 'globex', roles: [...ROLES], agents: [], resources: [] });
   // The first act of a tenant opens its source; logs are made on first use.

@@ -36,7 +36,7 @@ export interface Searched {
 export async function runCampaign(options: CampaignOptions): Promise<Searched> {
   await using stage = await setStage(options);
   const { target } = stage;
-  await stage.recant(['connect', 'postgres', 'shop', '--database', target.ownerUrl, '--agent-role', AGENT_ROLE]);
+  await stage.recant(['connect', 'postgres', 'shop', '--agent-role', AGENT_ROLE], { env: { RECANT_CONNECT_URL: target.ownerUrl } });
   await stage.recant(['connect', 'filesystem', 'files', '--root', target.root, '--store', target.store]);
   await playAndUndo(stage, options);
   const unsealed = options.redaction && isPersonal(await readSealed(stage));

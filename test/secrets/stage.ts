@@ -25,7 +25,10 @@ export interface Stage extends AsyncDisposable {
   /** The keys and the password that `recant up` printed once. */
   readonly made: { readonly operatorKey: string; readonly agentKey: string; readonly password: string };
   /** Runs a command as the operator and saves its output among the logs, or in another folder. @returns its standard output */
-  recant(args: readonly string[], how?: { readonly expected?: number; readonly place?: string }): Promise<string>;
+  recant(
+    args: readonly string[],
+    how?: { readonly expected?: number; readonly place?: string; readonly env?: Readonly<Record<string, string>> },
+  ): Promise<string>;
   /** Runs an agent; rejects if its process fails. */
   play(order: Omit<AgentOrder, 'url' | 'shopUrl' | 'root' | 'store' | 'apiKey'>): Promise<void>;
   /** Stops `recant up` with SIGTERM. */
@@ -38,8 +41,8 @@ export async function setStage({ kafka }: { readonly kafka: boolean }): Promise<
   started.defer(() => rm(folder, { recursive: true, force: true }));
   await Promise.all(['logs', 'agent', 'exports', READ].map((name) => mkdir(join(folder, name))));
   const target = started.use(await openTarget(join(folder, 'target'), 'unguessable-of-the-target'));
-  const runIn = (cwd: string, script: string, args: readonly string[], log: string) => {
-    const env = { PATH: process.env.PATH ?? '', HOME: folder, RECANT_DIR: join(folder, 'recant'), RECANT_LOG_LEVEL: 'debug' };
+  const runIn = (cwd: string, script: string, args: readonly string[], log: string, more: Readonly<Record<string, string>> = {}) => {
+    const env = { ...more, PATH: process.env.PATH ?? '', HOME: folder, RECANT_DIR: join(folder, 'recant'), RECANT_LOG_LEVEL: 'debug' };
     const child = spawn(process.execPath, [script, ...args], { cwd, env, stdio: 'pipe' });
     return { child, ended: logged(child, join(folder, log)) };
   };
@@ -77,9 +80,9 @@ export async function setStage({ kafka }: { readonly kafka: boolean }): Promise<
   const running = started.move();
   return {
     ...{ folder, target, url, made, brokers: word(/Kafka \((\S+)\)/)?.split(',') },
-    async recant(args, { expected = 0, place = 'logs' } = {}) {
+    async recant(args, { expected = 0, place = 'logs', env } = {}) {
       commands += 1;
-      const { ended } = runIn(folder, BIN, args, `${place}/${commands}-${args[0]}`);
+      const { ended } = runIn(folder, BIN, args, `${place}/${commands}-${args[0]}`, env);
       const { code, out, err } = await ended;
       if (code !== expected) throw new Error(`recant ${args.join(' ')} ended with ${code}: ${err}`);
       return out;

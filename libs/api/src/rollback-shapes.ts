@@ -33,12 +33,24 @@ export const SystemInput = z
   })
   .meta({ id: 'SystemInput' });
 export type SystemInput = z.infer<typeof SystemInput>;
+export const SystemCoverage = z
+  .object({
+    code: z.string(),
+    scope: z.string().optional().meta({ description: 'Start of the resources whose writes may be unrecorded.' }),
+    detail: z.string(),
+    action: z.string().meta({ description: 'What to do.' }),
+  })
+  .meta({ id: 'SystemCoverage' });
 export const SystemBody = z
   .object({
     name: systemName,
     connector: name,
     identity: z.string().meta({ description: 'Identity of the system itself, which distinguishes it from another with the same name.' }),
     registeredAt: instant,
+    coverage: z
+      .array(SystemCoverage)
+      .optional()
+      .meta({ description: 'Holes in its capture at the last check. Absent: not checked yet, or nothing to check.' }),
   })
   .meta({ id: 'System' });
 export type SystemBody = z.infer<typeof SystemBody>;

@@ -24,6 +24,18 @@ export const listSystems = route({
   roles: readers,
   responses: { 200: { description: 'All systems', schema: SystemList } },
 });
+export const removeSystem = route({
+  operationId: 'removeSystem',
+  method: 'delete',
+  path: '/v1/systems/{system}',
+  ...common,
+  summary: 'Remove a registered system',
+  description: 'Rollbacks no longer write there. What the system itself stores of the capture stays: `recant disconnect` removes it first.',
+  roles: ['administer'],
+  params: z.object({ system: z.string().max(64) }),
+  responses: { 204: { description: 'Removed' } },
+  errors: ['system_unknown'],
+});
 export const registerSystem = route({
   ...common,
   operationId: 'registerSystem',
@@ -180,6 +192,7 @@ export const skipStep = route({
 export const ROLLBACK_ROUTES = [
   listSystems,
   registerSystem,
+  removeSystem,
   createPlan,
   showPlan,
   approvePlan,

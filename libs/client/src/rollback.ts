@@ -14,6 +14,7 @@ import {
   type RunSummaryView,
   type RunView,
   registerSystem,
+  removeSystem,
   resumeRun,
   retryStep,
   type SystemBody,
@@ -29,6 +30,7 @@ import type { Transport } from './transport.ts';
 export interface RollbackClient {
   systems(): Promise<readonly SystemBody[]>;
   registerSystem(system: SystemInput): Promise<SystemBody>;
+  removeSystem(name: string): Promise<void>;
   createPlan(plan: PlanInput): Promise<PlanView>;
   plan(plan: string): Promise<PlanView>;
   /** For people only. @param seconds validity; default 3600 */
@@ -50,6 +52,7 @@ export function rollbackClient(transport: Transport): RollbackClient {
   return {
     systems: async () => (await call<SystemList>(listSystems)).items,
     registerSystem: (system) => call(registerSystem, { json: system }),
+    removeSystem: (system) => call(removeSystem, { params: { system } }),
     createPlan: (plan) => call(createPlan, { json: plan }),
     plan: (plan) => call(showPlan, { params: { plan } }),
     approve: (plan, digest, seconds) => call(approvePlan, { params: { plan }, json: { digest, seconds } }),

@@ -11,6 +11,8 @@ export interface SystemRegistration {
 /** Opens targets of one kind. An event can name a connector, never configure it. */
 export interface Connector {
   readonly kind: string;
+  /** Its systems capture by themselves: they have a `coverage`, which the service watches. */
+  readonly watched?: true;
   /** @throws ConnectorError `options_invalid | unreachable | not_prepared` */
   open(registration: SystemRegistration): Promise<TargetSystem>;
 }

@@ -30,7 +30,7 @@ const EXPECTED: Readonly<Record<string, { readonly owner: string; readonly write
   credential: { owner: 'SELECT INSERT UPDATE DELETE TRUNCATE', writer: 'SELECT INSERT UPDATE(expires_at, revoked_at)', reader: '' },
   system: {
     owner: 'SELECT INSERT UPDATE DELETE TRUNCATE',
-    writer: 'SELECT INSERT UPDATE(connector, identity, options, updated_at)',
+    writer: 'SELECT INSERT UPDATE(connector, identity, options, updated_at) DELETE',
     reader: '',
   },
   kafka_position: {

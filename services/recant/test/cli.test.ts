@@ -274,6 +274,7 @@ test('every command has help with examples', async () => {
     ['connect'],
     ['connect', 'postgres'],
     ['connect', 'filesystem'],
+    ['disconnect'],
     ['systems'],
     ['keys'],
     ['keys', 'create'],
@@ -296,14 +297,32 @@ test('connect postgres prepares the database and reports captured tables, skippe
   await client.connect();
   await client.query('CREATE TABLE goods (id integer PRIMARY KEY, price integer); CREATE TABLE notes (text text)');
   await client.end();
-  const connected = await run('connect', 'postgres', 'warehouse', '--database', database.ownerUrl);
+  const here = (env: Record<string, string>, ...args: string[]) =>
+    recantHere(join(folder.path, '.recant'), args, undefined, undefined, { env });
+  const owner = new URL(database.ownerUrl);
+  const without = Object.assign(new URL(owner), { password: '' }).href;
+  const connected = await here({ PGPASSWORD: owner.password }, 'connect', 'postgres', 'warehouse', '--database', without);
   expect(connected, connected.err).toMatchObject({ code: 0 });
-  expect(connected.out).toContain('Captured: public.goods.');
-  expect(connected.out).toContain('Not captured: public.notes');
-  expect(connected.out).not.toContain(new URL(database.ownerUrl).password);
-  const wrong = await run('connect', 'postgres', 'nowhere', '--database', 'postgres://me:s3cret@127.0.0.1:1/none');
+  expect(connected.out).toContain('Captured: 2 tables, 1 with a key, 1 without.\nCaptured: public.goods, public.notes.');
+  expect(connected.out).toMatch(/public\.notes: no primary key/);
+  expect(connected.out).toMatch(/No agent login is registered/);
+  expect(connected.out).not.toContain('cannot');
+  expect(connected.out).not.toContain(owner.password);
+  const listed = await run('systems');
+  expect(listed.out).toMatch(/warehouse/);
+  const wrong = await here({ RECANT_CONNECT_URL: 'postgres://me:s3cret@127.0.0.1:1/none' }, 'connect', 'postgres', 'nowhere');
   expect(wrong.code).toBe(1);
   expect(wrong.err).not.toContain('s3cret');
+  const spoken = await run('connect', 'postgres', 'nowhere', '--database', 'postgres://me:s3cret@127.0.0.1:1/none');
+  expect(spoken).toMatchObject({ code: 2, err: expect.stringMatching(/command line[\s\S]*PGPASSWORD/) });
+  expect(spoken.err).not.toContain('s3cret');
+
+  const file = join(folder.path, 'owner.url');
+  await writeFile(file, `${database.ownerUrl}\n`);
+  expect(await run('disconnect', 'unheard-of')).toMatchObject({ code: 2, err: expect.stringContaining('system_unknown') });
+  const ended = await run('disconnect', 'warehouse', '--database-file', file);
+  expect(ended, ended.err).toMatchObject({ code: 0, out: 'Disconnected warehouse. Removed the capture of public.goods, public.notes.\n' });
+  expect((await run('systems')).out).not.toMatch(/warehouse/);
 });
 
 test('tail prints new attempts, one line each, until it is stopped', async () => {

@@ -43,6 +43,7 @@ export function maskConnectors(connectors: readonly Connector[], random: (bytes:
   };
   return connectors.map((connector) => ({
     kind: connector.kind,
+    ...(connector.watched && { watched: connector.watched }),
     open: (registration) => maskErrors(masks, async () => maskTarget(await connector.open(registration), masks)),
   }));
 }

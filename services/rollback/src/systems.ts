@@ -1,8 +1,9 @@
-import { ApiFault, type ErrorCode, listSystems, registerSystem, type SystemBody, type SystemInput } from '@recant/api';
+import { ApiFault, type ErrorCode, listSystems, registerSystem, removeSystem, type SystemBody, type SystemInput } from '@recant/api';
 import { ConnectorError } from '@recant/connector';
 import type { JsonObject } from '@recant/events';
 import { type BoundRoute, handle } from '@recant/service';
 import type { SystemRecord, Systems } from '@recant/store';
+import type { CoverageWatch } from './coverage-watch.ts';
 import { withApiFaults } from './fault.ts';
 import type { LedgerProducer } from './ledger-producer.ts';
 import type { OpenTargets } from './targets.ts';
@@ -12,9 +13,21 @@ export function systemRoutes(
   systems: Systems,
   targets: Pick<OpenTargets, 'connectors'>,
   producer: Pick<LedgerProducer, 'requireServed'>,
+  coverage: Pick<CoverageWatch, 'of'>,
 ): readonly BoundRoute[] {
   return [
-    handle(listSystems, async ({ caller }) => ({ status: 200, body: { items: (await systems.list(caller.tenant)).map(viewOf) } })),
+    handle(listSystems, async ({ caller }) => {
+      const items = (await systems.list(caller.tenant)).map((system) => {
+        const checked = coverage.of(caller.tenant, system.name);
+        return { ...viewOf(system), ...(checked && { coverage: [...checked.findings] }) };
+      });
+      return { status: 200, body: { items } };
+    }),
+    handle(removeSystem, async ({ caller, params }) => {
+      if (!(await systems.remove(caller.tenant, params.system)))
+        throw new ApiFault('system_unknown', `Unknown system ${JSON.stringify(params.system)}.`);
+      return { status: 204 };
+    }),
     handle(registerSystem, async ({ caller, body }) => {
       // The connector opens folders and addresses with the rights of this process, so that only the tenant it serves may register.
       await withApiFaults(() => producer.requireServed(caller.tenant));

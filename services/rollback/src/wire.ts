@@ -11,6 +11,7 @@ import { createRollbackActs } from './acts.ts';
 import { objectionTo } from './approvals.ts';
 import { approvalRoutes } from './approving.ts';
 import type { RollbackCore } from './core.ts';
+import { createCoverageWatch } from './coverage-watch.ts';
 import { createDrains, DRAIN_OPTIONS, type DrainOptions, type Drains } from './drains/drains.ts';
 import { createLedgerProducer, type LedgerAccess } from './ledger-producer.ts';
 import { maskConnectors } from './masked-connectors.ts';
@@ -36,6 +37,8 @@ export interface RollbackDeps {
   readonly runner?: Partial<RunnerConfig>;
   readonly drain?: Partial<DrainOptions>;
   readonly failpoint?: Failpoint | undefined;
+  /** How often the capture of each system is checked, in milliseconds. */
+  readonly coverageMs?: number;
 }
 
 export interface WiredRollback {
@@ -49,6 +52,7 @@ export interface WiredRollback {
   stop(): Promise<void>;
 }
 
+const COVERAGE_MS = 30_000;
 /** Matches no tenant. */
 const NO_TENANT = '';
 
@@ -83,6 +87,7 @@ export function wireRollback(deps: RollbackDeps): WiredRollback {
     random16,
     wake: () => worker.wake(),
   };
+  const coverage = createCoverageWatch({ systems, targets, tenant: () => producer.tenant(), everyMs: deps.coverageMs ?? COVERAGE_MS });
   const ports: RunnerPorts = {
     store: createRunStore(store.pool, options.leaseMs, served),
     emitter: createEmitter(outbox, producer.transport),
@@ -96,32 +101,30 @@ export function wireRollback(deps: RollbackDeps): WiredRollback {
   const worker = createWorker(core, ports, { ...RUNNER_CONFIG, ...deps.runner }, options, logger.child({ part: 'rollback' }));
   return {
     acts: createRollbackActs({ producer, logger: logger.child({ part: 'acts' }), clock: deps.clock, random16 }),
-    routers: [
-      createRouter('rollback', [
-        ...systemRoutes(systems, targets, producer),
-        ...planRoutes(core),
-        ...approvalRoutes(core),
-        ...runRoutes(core),
-      ]),
-    ],
+    routers: [createRouter('rollback', [...systemRoutes(systems, targets, producer, coverage), ...runningRoutes(core)])],
     health: {
       async rollback() {
         await store.ping();
         return { status: 'ok' };
       },
       drain: drains.health,
+      coverage: async () => coverage.health(),
     },
     async start() {
       worker.start();
       drains.start();
+      coverage.start();
     },
     async stop() {
+      await coverage.stop();
       await worker.stop();
       await drains.stop();
       await targets.close();
     },
   };
 }
+
+const runningRoutes = (core: RollbackCore) => [...planRoutes(core), ...approvalRoutes(core), ...runRoutes(core)];
 
 function wireDrains({ store, logger, drain }: RollbackDeps, ports: Pick<RollbackCore, 'targets' | 'producer' | 'clock'>): Drains {
   const recorded = (tenant: string, source: string) => lastNumberOf(store.pool, tenant, source);

@@ -21,6 +21,8 @@ export interface Systems {
   put(tenant: string, system: Pick<SystemRecord, 'name' | 'connector' | 'identity' | 'options'>): Promise<SystemRecord>;
   find(tenant: string, name: string): Promise<SystemRecord | undefined>;
   list(tenant: string): Promise<readonly SystemRecord[]>;
+  /** @returns false if it is not registered */
+  remove(tenant: string, name: string): Promise<boolean>;
 }
 
 export function createSystems(prisma: PrismaClient, sealer: Sealer, clock: () => number): Systems {
@@ -49,6 +51,9 @@ export function createSystems(prisma: PrismaClient, sealer: Sealer, clock: () =>
     },
     async list(tenant) {
       return (await prisma.system.findMany({ where: { tenantId: tenant }, orderBy: { name: 'asc' } })).map(toRecord);
+    },
+    async remove(tenant, name) {
+      return (await prisma.system.deleteMany({ where: { tenantId: tenant, name } })).count > 0;
     },
   };
 }

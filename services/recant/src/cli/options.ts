@@ -1,3 +1,4 @@
+import { isSystemName } from '@recant/events';
 import type { Command } from 'commander';
 import { CliError, EXIT } from '../terminal/exit.ts';
 
@@ -48,4 +49,16 @@ export function shardOf(text: string): number {
   const shard = Number(text);
   if (!/^[0-9]{1,5}$/.test(text)) throw new CliError(EXIT.usage, `Expected a shard number, got ${JSON.stringify(text)}`);
   return shard;
+}
+
+export const SYSTEM_NAME = 'system name: letters, digits, ".", "_" and "-"';
+
+/** The service checks the name too; here it is checked before anything is installed in the target. */
+export function requireSystemName(name: string): void {
+  if (isSystemName(name)) return;
+  throw new CliError(
+    EXIT.usage,
+    `Invalid system name ${JSON.stringify(name)}`,
+    'Expected 1 to 64 letters, digits, ".", "_" or "-", starting with a letter or digit.',
+  );
 }

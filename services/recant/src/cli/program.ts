@@ -10,6 +10,7 @@ import { addActs } from './commands/acts.ts';
 import { addApprove } from './commands/approve.ts';
 import { addConnect } from './commands/connect.ts';
 import { addDemo } from './commands/demo.ts';
+import { addDisconnect } from './commands/disconnect.ts';
 import { addEpoch } from './commands/epoch.ts';
 import { addExport } from './commands/export.ts';
 import { addKeys } from './commands/keys.ts';
@@ -94,6 +95,7 @@ function createProgram(world: World, exit: (code: number) => void): Command {
   addRun(program, world, exit);
   addStatus(program, world, exit);
   addConnect(program, world);
+  addDisconnect(program, world);
   addSystems(program, world);
   addKeys(program, world);
   addPassword(program, world);

@@ -27,7 +27,12 @@ async function askPassword(world: World): Promise<string> {
       'No terminal to ask for a password',
       `Set RECANT_TOKEN to a token, or RECANT_PASSWORD to the password of \`${LOCAL_PERSON}\`.`,
     );
-  world.err.write(`Password of ${LOCAL_PERSON}: `);
+  return askHidden(world, `Password of ${LOCAL_PERSON}: `);
+}
+
+/** The line that the user types, without its echo. Rejects at Ctrl-C. */
+export async function askHidden(world: World, question: string): Promise<string> {
+  world.err.write(question);
   // Discards the echo of typed characters.
   const discard = new Writable({ write: (_chunk, _encoding, done) => done() });
   const lines = createInterface({ input: world.input, output: discard, terminal: true });

@@ -13,6 +13,7 @@ import { inTransaction, isSqlError, openPool } from './session.ts';
 /** The rollback service's side. `options.url`: the undo login of `preparePostgres`, or the login that prepared the target. */
 export const postgresConnector: Connector = {
   kind: CONNECTOR,
+  watched: true,
   async open(registration) {
     const pool = openPool(urlOf(registration));
     try {

@@ -1,0 +1,130 @@
+import { randomBytes } from 'node:crypto';
+import { ConnectorError } from '@recant/connector';
+import type { PrepareOptions, PrepareReport } from '@recant/connector-postgres';
+import { createRedactor, rulesOf } from '@recant/redaction';
+import type { Command } from 'commander';
+import { preparedText } from '../../render/prepared.ts';
+import { CliError, EXIT } from '../../terminal/exit.ts';
+import { json } from '../../terminal/output.ts';
+import { type CommonOptions, openSession, type Session, type World, withConnection } from '../../terminal/session.ts';
+import { type DatabaseOptions, databaseAddress } from '../database-address.ts';
+import { requireSystemName, SYSTEM_NAME, several } from '../options.ts';
+
+const HELP = `
+Installs capture in the database (schema "recant" and triggers), says what is covered and what is not, and registers the database as a system.
+The address is the owner's. Its password comes from RECANT_CONNECT_URL, PGPASSWORD, --database-file or the prompt. Without --undo-login the
+service stores the owner's address, sealed, and undoes with it; with it, RECANT_UNDO_PASSWORD has the password of that login.
+Safe to repeat, also after an interruption.
+
+Examples:
+  PGPASSWORD=... recant connect postgres shop --database postgres://owner@db.example/shop --agent-role pricing_bot
+  recant connect postgres shop --database-file owner.url --agent-role pricing_bot --undo-login recant_undo`;
+
+type PostgresOptions = CommonOptions &
+  DatabaseOptions & {
+    table?: string[];
+    agentRole?: string[];
+    derived?: string[];
+    notDerived?: string[];
+    history?: string[];
+    undoLogin?: string;
+    drainLogin?: string;
+    revokeTruncate?: boolean;
+    takeOver?: boolean;
+  };
+
+export function addConnectPostgres(connect: Command, world: World): void {
+  withDatabase(withConnection(connect.command('postgres').description('register a PostgreSQL database').argument('<name>', SYSTEM_NAME)))
+    .option('--table <schema.table>', 'capture only this table; repeatable (default: all)', several)
+    .option('--agent-role <role>', 'login of agents, or LOGIN=SOURCE-PREFIX; repeatable', several)
+    .option(
+      '--derived <schema.table.column>',
+      'column that the application maintains: captured, not checked, not restored; repeatable',
+      several,
+    )
+    .option('--not-derived <schema.table.column>', 'column that is taken for derived and is not; repeatable', several)
+    .option('--history <schema.table>', 'append-only history table: never undone; repeatable', several)
+    .option('--undo-login <role>', 'existing login for inverses; gets SELECT, INSERT, UPDATE, DELETE on captured tables')
+    .option('--drain-login <role>', 'existing login that reads the capture')
+    .option('--revoke-truncate', "take the right to TRUNCATE captured tables from agents' logins")
+    .option('--take-over', 'take the database over from another ledger')
+    .addHelpText('after', HELP)
+    .action((name: string, options: PostgresOptions) => connectPostgres(world, name, options));
+}
+
+export function withDatabase(command: Command): Command {
+  return command
+    .option('--database <url>', "the owner's address, without a password")
+    .option('--database-file <file>', 'file with the address, password included, in its first line');
+}
+
+/** `role`, or `role=source-prefix`: the login may then use only sources with that prefix. */
+function agentRole(text: string): string | { role: string; sourcePrefix: string } {
+  const at = text.indexOf('=');
+  return at < 0 ? text : { role: text.slice(0, at), sourcePrefix: text.slice(at + 1) };
+}
+
+async function connectPostgres(world: World, name: string, options: PostgresOptions): Promise<void> {
+  requireSystemName(name);
+  const url = await databaseAddress(world, options);
+  const session = await openSession(world, options);
+  // Fails for a key that may not register systems, before anything is installed in the target.
+  await session.client.systems();
+  const report = await prepare(session, name, url, options);
+  const system = await session.client.registerSystem({ name, connector: 'postgres', options: addresses(world, url, options) });
+  world.out.write(session.json ? json({ system, prepared: report }) : preparedText(report));
+}
+
+/** What the service stores. With an undo login the owner's address is not stored. */
+function addresses({ env }: World, url: string, { undoLogin, drainLogin }: PostgresOptions): Record<string, string> {
+  const as = (login: string, password: string | undefined): string =>
+    Object.assign(new URL(url), { username: encodeURIComponent(login), password: encodeURIComponent(password ?? '') }).href;
+  return {
+    url: undoLogin === undefined ? url : as(undoLogin, env.RECANT_UNDO_PASSWORD),
+    ...(drainLogin === undefined ? {} : { drainUrl: as(drainLogin, env.RECANT_DRAIN_PASSWORD) }),
+  };
+}
+
+async function prepare(session: Session, name: string, url: string, options: PostgresOptions): Promise<PrepareReport> {
+  const { preparePostgres } = await import('@recant/connector-postgres');
+  const redactor = createRedactor(rulesOf({}), (bytes) => new Uint8Array(randomBytes(bytes)));
+  const { table: tables, derived, notDerived, history, undoLogin, drainLogin, revokeTruncate, takeOver } = options;
+  const ledger = await ledgerOf(session);
+  const chosen: PrepareOptions = {
+    url,
+    system: name,
+    agentRoles: (options.agentRole ?? []).map(agentRole),
+    ruleFor: redactor.find,
+    ...(tables && { tables }),
+    ...(derived && { derived }),
+    ...(notDerived && { notDerived }),
+    ...(history && { history }),
+    ...(undoLogin && { undoLogin }),
+    ...(drainLogin && { drainLogin }),
+    ...(revokeTruncate && { revokeTruncate }),
+    ...(takeOver && { takeOver }),
+    ...(ledger && { ledger }),
+  };
+  return preparePostgres(chosen).catch((cause: unknown) => {
+    throw targetError('Cannot prepare the database', cause);
+  });
+}
+
+/** Name of the ledger in its verifier keys: `name+hash+key`. */
+async function ledgerOf(session: Session): Promise<string | undefined> {
+  return (await session.client.vkeys()).split('\n')[0]?.split('+')[0] || undefined;
+}
+
+const ADVICE: Partial<Record<ConnectorError['code'], string>> = {
+  unreachable: 'Check the address, the login and its password.',
+  already_connected: 'Run `recant disconnect` with the other ledger, or pass --take-over.',
+  attempts_undoable: 'Undo them with `recant plan` and `recant run`, or pass --discard.',
+};
+
+/** A refusal of the target: exit code 3 where somebody has to decide. */
+export function targetError(what: string, cause: unknown): CliError {
+  const { message } = cause as Error;
+  if (!(cause instanceof ConnectorError)) return new CliError(EXIT.failed, `${what}: ${message}`, undefined, { cause });
+  const decides = cause.code === 'already_connected' || cause.code === 'attempts_undoable';
+  return new CliError(decides ? EXIT.refused : EXIT.failed, `${what} (${cause.code}): ${message}`, ADVICE[cause.code], { cause });
+}
