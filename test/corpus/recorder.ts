@@ -17,6 +17,9 @@ const RECORDER = `
   END $$;
 `;
 
+/** The table of the record. */
+export const RECORD = 'harness.change';
+
 /** Columns of the primary key by table of schema `public`. Empty: rows are compared by their content. */
 export type Keys = ReadonlyMap<string, readonly string[]>;
 

@@ -10,7 +10,7 @@ import pg from 'pg';
 import { readSettings } from '../../services/recant/src/up/settings.ts';
 import { startUp } from '../../services/recant/src/up/start.ts';
 import type { Corpus } from './corpus.ts';
-import { installRecorder, type Keys } from './recorder.ts';
+import { installRecorder, type Keys, RECORD } from './recorder.ts';
 import { type Agent, deal } from './sessions.ts';
 
 const SYSTEM = 'corpus';
@@ -49,7 +49,9 @@ export async function setStage(corpus: Corpus, log: (text: string) => void): Pro
     url,
     system: SYSTEM,
     agentRoles: [LOGIN],
-    tables: [...keys.keys()].map((table) => `public.${table}`),
+    tables: [...[...keys.keys()].map((table) => `public.${table}`), RECORD],
+    // The harness's own triggers write it during an undo, too.
+    history: [RECORD],
   });
   const derived = new Set(tables.flatMap((one) => one.derived.map(({ column }) => `${one.table.replace(/^public\./, '')}.${column}`)));
   await operator.registerSystem({ name: SYSTEM, connector: 'postgres', options: { url } });

@@ -1,7 +1,7 @@
 import type { Client } from 'pg';
 import { type Effect, effectsBetween, type Names, type Rows, readRows, startNames } from './record.ts';
-import { tableOf } from './schema.ts';
-import type { Alter, Op, Script, Step, Transaction } from './script.ts';
+import { type TableModel, tableOf } from './schema.ts';
+import { type Alter, type Op, type Script, type Step, type Transaction, tablesOf } from './script.ts';
 
 /** A committed transaction, as it was recorded while it ran. */
 export interface Recorded {
@@ -41,6 +41,12 @@ export interface Players {
   preparedName(transaction: number): string;
 }
 
+/** Names of today, and the tables that the history writes. */
+interface Reading {
+  readonly names: Names;
+  readonly tables: readonly TableModel[];
+}
+
 interface Open {
   readonly client: Client;
   readonly transaction: Transaction;
@@ -55,12 +61,14 @@ interface Open {
 /** Plays one statement at a time; a statement that would wait for another transaction fails instead, and is taken back. */
 export async function play(script: Script, players: Players): Promise<History> {
   const names = startNames();
+  const tables = tablesOf(script.kind);
   const open = new Map<number, Open>();
   const [committed, waiting, altered]: [Recorded[], Recorded[], Altered[]] = [[], [], []];
   const finishers: (() => Promise<void>)[] = [];
+  const left: Open[] = [];
   let at = 0;
   const inTransaction = async (one: Open, step: Step) => {
-    if (step.do === 'op') at = await runOp(one, step.op, names, at);
+    if (step.do === 'op') at = await runOp(one, step.op, { names, tables }, at);
     else if (step.do === 'savepoint') {
       one.savepoints.push(one.effects.length);
       await one.client.query(`SAVEPOINT s${one.savepoints.length}`);
@@ -90,6 +98,8 @@ export async function play(script: Script, players: Players): Promise<History> {
       else {
         open.delete(step.transaction);
         await end(one, players, committed, waiting, finishers);
+        await settleIfDue(one, [...open.values(), ...left], players);
+        if (one.transaction.end === 'open' || one.transaction.end === 'prepare') left.push(one);
       }
     }
   }
@@ -135,16 +145,22 @@ async function end(
     waiting.push(recorded);
     finishers.push(async () => void (await client.query(`COMMIT PREPARED '${name}'`)));
   }
-  if (actor.is === 'agent' && attempt !== undefined && transaction.settles && transaction.end === 'commit')
-    await players.settle(actor.agent, actor.attempt);
 }
 
-async function runOp(one: Open, op: Op, names: Names, at: number): Promise<number> {
+/** Settling waits for every transaction of the attempt, so that it has to come after the last one. */
+async function settleIfDue({ transaction, named }: Open, others: readonly Open[], players: Players): Promise<void> {
+  const { actor, settles, end } = transaction;
+  if (actor.is !== 'agent' || !named || !settles || end !== 'commit') return;
+  const isSame = (other: Transaction['actor']) => other.is === 'agent' && other.agent === actor.agent && other.attempt === actor.attempt;
+  if (!others.some((other) => isSame(other.transaction.actor))) await players.settle(actor.agent, actor.attempt);
+}
+
+async function runOp(one: Open, op: Op, { names, tables }: Reading, at: number): Promise<number> {
   const { client } = one;
   one.statements += 1;
   const sql = sqlOf(op, names);
   if (sql === undefined) return at;
-  const before = await readRows(client, names);
+  const before = await readRows(client, names, tables);
   await client.query('SAVEPOINT statement');
   try {
     await client.query(sql);
@@ -156,7 +172,7 @@ async function runOp(one: Open, op: Op, names: Names, at: number): Promise<numbe
     await client.query('ROLLBACK TO SAVEPOINT statement');
     return at;
   }
-  const after = await readRows(client, names);
+  const after = await readRows(client, names, tables);
   const moves = op.kind === 'update' && tableOf(op.table).key.some((column) => column in op.set);
   for (const effect of effectsBetween(before, after)) {
     one.effects.push({ ...effect, at, ...(moves && effect.table === op.table && effect.after === undefined && { moved: true }) });
@@ -171,7 +187,8 @@ function sqlOf({ table, kind, key, set }: Op, names: Names): string | undefined 
   const tableNow = [...names.tables].find(([, first]) => first === table)?.[0] ?? table;
   const nowOf = (column: string) => [...names.columns].find(([, first]) => first === column)?.[0].split('.')[1] ?? column;
   const dropped = names.columns.has(`${table}.-`) ? 'c' : '';
-  const sets = Object.entries(set).filter(([column]) => table !== 'changing' || column !== dropped);
+  const isThere = (column: string) => column !== dropped && (column !== 'd' || names.columns.has('changing.d'));
+  const sets = Object.entries(set).filter(([column]) => table !== 'changing' || isThere(column));
   if (sets.length === 0 && kind !== 'delete') return undefined;
   const where = Object.entries(key).map(([column, value]) => `${nowOf(column)} = ${literal(value)}`);
   const assignments = sets.map(([column, value]) => `${nowOf(column)} = ${literal(value)}`).join(', ');
@@ -186,8 +203,10 @@ function sqlOf({ table, kind, key, set }: Op, names: Names): string | undefined 
 async function alter(owner: Client, change: Alter, names: Names): Promise<void> {
   const table = [...names.tables].find(([, first]) => first === 'changing')?.[0] ?? 'changing';
   const now = (column: string) => [...names.columns].find(([, first]) => first === column)?.[0].split('.')[1] ?? column;
-  if (change.kind === 'add') await owner.query(`ALTER TABLE ${table} ADD COLUMN ${change.column} int DEFAULT ${change.value}`);
-  else if (change.kind === 'drop') {
+  if (change.kind === 'add') {
+    await owner.query(`ALTER TABLE ${table} ADD COLUMN ${change.column} int DEFAULT ${change.value}`);
+    names.columns.set(`changing.${change.column}`, change.column);
+  } else if (change.kind === 'drop') {
     await owner.query(`ALTER TABLE ${table} DROP COLUMN ${now(change.column)}`);
     names.columns.set('changing.-', '-');
   } else if (change.kind === 'move') {

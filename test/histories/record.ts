@@ -39,10 +39,10 @@ const keyText = (model: TableModel, column: string, value: string | null): strin
   return type === 'citext' ? value.toLowerCase() : value;
 };
 
-/** The whole database as this connection sees it, by plain SQL. */
-export async function readRows(client: Client, names: Names): Promise<Rows> {
+/** The whole database, or these tables, as this connection sees it, by plain SQL. */
+export async function readRows(client: Client, names: Names, tables: readonly TableModel[] = TABLES): Promise<Rows> {
   const present = new Map([...names.tables].map(([now, first]) => [first, now]));
-  const sql = TABLES.map(({ name }) => `SELECT tableoid || '/' || ctid::text AS "#", t.* FROM ${present.get(name) ?? name} t`).join(';');
+  const sql = tables.map(({ name }) => `SELECT tableoid || '/' || ctid::text AS "#", t.* FROM ${present.get(name) ?? name} t`).join(';');
   const results = (await client.query({
     text: sql,
     rowMode: 'array',
@@ -53,7 +53,7 @@ export async function readRows(client: Client, names: Names): Promise<Rows> {
   }[];
   const rows = new Map<string, Row>();
   for (const [index, { fields, rows: found }] of results.entries()) {
-    const model = TABLES[index] as TableModel;
+    const model = tables[index] as TableModel;
     const columns = fields.slice(1).map(({ name }) => names.columns.get(`${model.name}.${name}`) ?? name);
     for (const [version = '', ...values] of found) {
       const cells = new Map(columns.map((column, at) => [column, values[at] ?? null]));

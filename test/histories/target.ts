@@ -10,6 +10,9 @@ export const sourceOf = (agent: number): string => `recant://agent${agent}/1`;
 export const actionOf = (agent: number, attempt: number): string =>
   `018f0000-0000-7000-8000-${String(agent * 1_000 + attempt).padStart(12, '0')}`;
 
+/** A statement that waits longer is a defect of the history, not of the product. */
+const STATEMENT_MS_MAX = 60_000;
+
 /** Logins of one server, and a prepared database that each history gets a copy of. */
 export interface Template {
   readonly adminUrl: string;
@@ -26,7 +29,11 @@ export async function makeTemplate(adminUrl: string): Promise<Template> {
   const [name, owner, person, role] = [`history_${id}`, `owner_${id}`, `alice_${id}`, `bot_${id}`] as const;
   const agents = [`agent0_${id}`, `agent1_${id}`];
   await withClient(adminUrl, async (client) => {
-    for (const login of [owner, person, role, ...agents]) await client.query(`CREATE ROLE ${login} LOGIN PASSWORD '${login}'`);
+    for (const login of [owner, person, role, ...agents]) {
+      await client.query(
+        `CREATE ROLE ${login} LOGIN PASSWORD '${login}'; ALTER ROLE ${login} SET statement_timeout = '${STATEMENT_MS_MAX}ms'`,
+      );
+    }
     await client.query(`CREATE DATABASE ${name} OWNER ${owner}`);
   });
   const url = urlOf(adminUrl, owner, name);

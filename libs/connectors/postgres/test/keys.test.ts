@@ -4,6 +4,7 @@ import { codes, createStage, undoOne } from './stage.ts';
 const SCHEMA = `
 CREATE EXTENSION citext;
 CREATE TABLE rates (code numeric PRIMARY KEY, amount int);
+CREATE TABLE notes (name text PRIMARY KEY, n int);
 CREATE TABLE tags (name citext PRIMARY KEY, uses int);
 CREATE TABLE posts (id int PRIMARY KEY, comments int DEFAULT 0);
 CREATE TABLE comments (id int PRIMARY KEY, post int REFERENCES posts ON DELETE CASCADE);
@@ -41,4 +42,27 @@ test('a row that comes back has the old value of a column that a trigger counts'
   expect(await undoOne(target, removed)).toMatchObject({ outcome: 'restored' });
   expect((await stage.owner.query('SELECT comments FROM posts')).rows).toEqual([{ comments: 3 }]);
   expect((await stage.owner.query('SELECT FROM comments')).rowCount).toBe(3);
+});
+
+test('I5: a row does not go while somebody else wrote a column of it that was added later', async () => {
+  await using stage = await createStage(SCHEMA);
+  const target = await stage.open();
+  const made = await stage.play(0, (tx) => tx.query('INSERT INTO posts VALUES (7, 0)'));
+  await stage.owner.query('ALTER TABLE posts ADD COLUMN title text');
+  await stage.play(1, (tx) => tx.query(`UPDATE posts SET title = 'kept' WHERE id = 7`));
+  expect(codes(await undoOne(target, made))).toEqual(['later_write']);
+  expect((await stage.owner.query('SELECT title FROM posts WHERE id = 7')).rows).toEqual([{ title: 'kept' }]);
+});
+
+test('I7: an attempt with a change that cannot be read is not undone in part', async () => {
+  await using stage = await createStage(SCHEMA);
+  const target = await stage.open();
+  const mixed = await stage.play(0, async (tx) => {
+    await tx.query('INSERT INTO rates VALUES (1, 1)');
+    await tx.query(`INSERT INTO notes VALUES (repeat('é', 200), 1)`);
+  });
+  const refused = await undoOne(target, mixed);
+  expect(refused.outcome).toBe('conflicted');
+  expect(codes(refused)).toContain('image_missing');
+  expect((await stage.owner.query('SELECT FROM rates')).rowCount).toBe(1);
 });

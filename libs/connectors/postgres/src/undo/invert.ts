@@ -10,6 +10,7 @@ import { isHiding } from './probe.ts';
 import { type Registry, readRegistry } from './registry.ts';
 import { inTransaction } from './session.ts';
 import { byTable, refusalOf, resultOf, undoStep } from './step.ts';
+import { unreadableFindings } from './unreadable.ts';
 import { verifyEffects } from './verify.ts';
 
 /** Bounds of one transaction; a step is never split. */
@@ -122,9 +123,14 @@ export async function readGoals<S extends RehearsedStep>(
     registry.system,
     steps.map(({ undoes }) => undoes),
   );
+  const unreadable = await unreadableFindings(
+    client,
+    registry.system,
+    steps.map(({ undoes }) => undoes),
+  );
   const goals = new Map<S, StepGoal>();
   for (const [index, step] of steps.entries()) {
-    const findings = verifyEffects(registry, step, captured[index] ?? []);
+    const findings = [...verifyEffects(registry, step, captured[index] ?? []), ...(unreadable[index] ?? [])];
     if (findings.length > 0) results.set(step.step, resultOf(step.step, 'conflicted', { findings }));
     else goals.set(step, goalOf(registry, captured[index] ?? []));
   }

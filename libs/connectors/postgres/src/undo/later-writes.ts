@@ -11,7 +11,7 @@ interface LaterWrite {
   readonly relation: number;
   /** NULL: the whole table. */
   readonly key: Key | null;
-  /** Parts written; undefined: all. */
+  /** Parts written, without derived columns; undefined: all. */
   readonly parts: ReadonlySet<string> | undefined;
   readonly login: string;
   readonly operation: string;
@@ -91,17 +91,19 @@ function describe(registry: Registry, row: Row): LaterWrite {
 function partsOf(registry: Registry, { operation, shape: id, written }: Row): ReadonlySet<string> | undefined {
   const shape = id === null ? undefined : registry.shape(id);
   if (operation !== 'u' || shape === undefined || written === null || written.length === 0) return undefined;
-  return new Set(written.map((position) => shape.parts[position - 1] ?? ''));
+  return new Set(written.filter((position) => !shape.derived[position - 1]).map((position) => shape.parts[position - 1] ?? ''));
 }
 
-/** The last write of a part by somebody else after the attempt wrote it first. */
+/** The last write of a part by somebody else after the attempt wrote it first. A row that goes takes all its columns along, later ones included. */
 export function laterWriteOf(goal: RowGoal, part: string, later: LaterWrites): LaterWrite | undefined {
   const { relation } = goal.captured;
   const source = goal.parts.get(part)?.source;
   if (source === undefined) return undefined;
+  const goes = part === EXISTS && goal.parts.get(EXISTS)?.before === null;
+  const isWritten = (parts: ReadonlySet<string> | undefined) => parts === undefined || (goes ? parts.size > 0 : parts.has(part));
   const isStranger = (attempt: string | null) => attempt !== goal.first.attempt && (attempt === null || !later.takenBack.has(attempt));
   return [...(later.byPlace.get(placeOf(relation, goal.key)) ?? []), ...(later.byPlace.get(`${relation}`) ?? [])].findLast(
-    ({ attempt, ordinal, parts }) => isStranger(attempt) && ordinal > BigInt(source.ordinal) && parts?.has(part) !== false,
+    ({ attempt, ordinal, parts }) => isStranger(attempt) && ordinal > BigInt(source.ordinal) && isWritten(parts),
   );
 }
 
