@@ -7,9 +7,12 @@ CREATE TABLE rates (code numeric PRIMARY KEY, amount int);
 CREATE TABLE notes (name text PRIMARY KEY, n int);
 CREATE TABLE tags (name citext PRIMARY KEY, uses int);
 CREATE TABLE posts (id int PRIMARY KEY, comments int DEFAULT 0);
-CREATE TABLE comments (id int PRIMARY KEY, post int REFERENCES posts ON DELETE CASCADE);
+CREATE TABLE comments (id int PRIMARY KEY, post int REFERENCES posts ON DELETE CASCADE ON UPDATE CASCADE);
 CREATE FUNCTION count_comments() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
   UPDATE posts SET comments = comments + CASE TG_OP WHEN 'INSERT' THEN 1 ELSE -1 END WHERE id = coalesce(NEW.post, OLD.post); RETURN NULL; END $$;
+CREATE FUNCTION move_comment() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+  UPDATE posts SET comments = comments - 1 WHERE id = OLD.post; UPDATE posts SET comments = comments + 1 WHERE id = NEW.post; RETURN NULL; END $$;
+CREATE TRIGGER moves AFTER UPDATE OF post ON comments FOR EACH ROW EXECUTE FUNCTION move_comment();
 CREATE TRIGGER counts AFTER INSERT OR DELETE ON comments FOR EACH ROW EXECUTE FUNCTION count_comments();
 INSERT INTO posts VALUES (1); INSERT INTO comments VALUES (1, 1), (2, 1), (3, 1)`;
 
@@ -42,6 +45,9 @@ test('a row that comes back has the old value of a column that a trigger counts'
   expect(await undoOne(target, removed)).toMatchObject({ outcome: 'restored' });
   expect((await stage.owner.query('SELECT comments FROM posts')).rows).toEqual([{ comments: 3 }]);
   expect((await stage.owner.query('SELECT FROM comments')).rowCount).toBe(3);
+  const moved = await stage.play(0, (tx) => tx.query('UPDATE posts SET id = 2'));
+  expect(await undoOne(target, moved)).toMatchObject({ outcome: 'restored' });
+  expect((await stage.owner.query('SELECT * FROM posts')).rows).toEqual([{ id: 1, comments: 3 }]);
 });
 
 test('I5: a row does not go while somebody else wrote a column of it that was added later', async () => {

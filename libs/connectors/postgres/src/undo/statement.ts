@@ -163,12 +163,14 @@ function originOf(goal: RowGoal, byEffect: ReadonlyMap<string, RowGoal>): RowGoa
 }
 
 /**
- * Derived columns of rows that come back, set to what they were before the attempt: a trigger may have counted the rest of the inverse on top
+ * Derived columns of rows that come back, also under their old key, set to what they were before the attempt: a trigger may have counted the rest of the inverse on top
  * of the old value. Only rows that differ are written; a trigger that assigns the column at each update has the last word.
  */
 export function derivedStatements(registry: Registry, active: ReadonlyMap<string, Active>): Statement[] {
-  const rows = changesOf(active).filter((change) => change.kind === 'insert' && change.row.captured.derived.size > 0);
-  return rows.flatMap(({ row }) => {
+  const back = changesOf(active).flatMap((change) =>
+    change.kind === 'insert' ? [change.row] : change.kind === 'rekey' ? [change.from] : [],
+  );
+  return back.flatMap((row) => {
     const placed = placeValues(
       { kind: 'update', row, parts: [] },
       row.captured.table.columns.flatMap((column) => {
