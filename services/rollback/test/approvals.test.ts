@@ -91,7 +91,7 @@ test('a run refused for a missing approval is an entry with caller and count', a
 test('a plan runs after another person approved it; both are recorded', async () => {
   const [ada, bob] = [await as('ada', ['oncall', 'lead']), await as('bob', ['lead'])];
   const plan = await ada.createPlan(await repriced('pricer', 1));
-  expect(plan).toMatchObject({ by: 'person:ada', approval: { state: 'missing', need: 'claimed', given: [] } });
+  expect(plan).toMatchObject({ by: 'person:ada', approval: { state: 'missing', need: 'rule', given: [] } });
   expect(await problem(ada.createRun(plan.id, plan.digest))).toBe('409 approval_missing');
   expect(await problem(ada.approve(plan.id, plan.digest))).toBe('409 self_approval');
   expect(await problem(bob.approve(plan.id, '0'.repeat(64)))).toBe('409 plan_digest_mismatch');
@@ -103,10 +103,10 @@ test('a plan runs after another person approved it; both are recorded', async ()
   const given = await bob.approve(plan.id, plan.digest);
   expect(given).toMatchObject({ digest: plan.digest, by: 'person:bob' });
   expect(Date.parse(given.expiresAt) - Date.parse(given.approvedAt)).toBe(3_600_000);
-  expect((await ada.plan(plan.id)).approval).toEqual({ state: 'approved', need: 'claimed', given: [given] });
+  expect((await ada.plan(plan.id)).approval).toEqual({ state: 'approved', need: 'rule', given: [given] });
   const { id } = await ada.createRun(plan.id, plan.digest);
   await waitUntil(async () => (await ada.run(id)).state === 'finished');
-  expect(await ada.run(id)).toMatchObject({ by: 'person:ada', approvals: [given], account: { verdict: 'restored_unverified' } });
+  expect(await ada.run(id)).toMatchObject({ by: 'person:ada', approvals: [given], account: { verdict: 'fully_restored' } });
   expect(await priceOf(1)).toBe(100);
 
   const recorded = (await acts('approvePlan')).map(({ data }) => data);

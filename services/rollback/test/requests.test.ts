@@ -89,7 +89,7 @@ test('a stale plan is refused before the start; planned again, it runs', async (
   await waitUntil(async () => (await stage.operator.run(id)).state === 'finished');
   const run = await stage.operator.run(id);
   // Rewriting an equal value is an effect, but needs no write to undo.
-  expect(run.account).toMatchObject({ selected: 3, outcomes: { restored: 2, already_undone: 1 }, verdict: 'restored_unverified' });
+  expect(run.account).toMatchObject({ selected: 3, outcomes: { restored: 2, already_undone: 1 }, verdict: 'fully_restored' });
   expect(await problem(stage.operator.cancelRun(id))).toEqual([409, 'run_state_conflict']);
   expect(await problem(stage.operator.retryStep(id, 1))).toEqual([409, 'step_not_stuck']);
   expect(await problem(stage.operator.retryStep(id, 9))).toEqual([404, 'step_unknown']);
@@ -98,7 +98,7 @@ test('a stale plan is refused before the start; planned again, it runs', async (
     id,
     state: 'finished',
     steps: 3,
-    account: { outcomes: { restored: 2, already_undone: 1 }, verdict: 'restored_unverified' },
+    account: { outcomes: { restored: 2, already_undone: 1 }, verdict: 'fully_restored' },
   });
   const empty = await stage.operator.createPlan({ selection: { agents: ['pricer'] } });
   expect(await problem(stage.operator.createRun(empty.id, empty.digest))).toEqual([409, 'plan_empty']);

@@ -57,7 +57,7 @@ test('a rollback of a rollback restores the undone effects', async () => {
   const after = await rows(stage);
   const plan = await stage.operator.createPlan({ selection: { agents: ['bad'] } });
   const first = await ended(stage, (await stage.operator.createRun(plan.id, plan.digest)).id);
-  expect(first.account).toMatchObject({ outcomes: { restored: 2 }, verdict: 'restored_unverified' });
+  expect(first.account).toMatchObject({ outcomes: { restored: 2 }, verdict: 'fully_restored' });
 
   const again = await stage.operator.createPlan({ selection: { agents: ['bad'] } });
   expect(again.body.left.map(({ reason }) => reason)).toEqual(['already_undone', 'already_undone']);
