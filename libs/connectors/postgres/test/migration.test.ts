@@ -89,7 +89,7 @@ async function migrateUnderLoad(stage: Stage, between: (step: number) => Promise
   return load;
 }
 
-test('a migration under load fails no write of the application; attempts before and within it are undone, or name the column', async () => {
+test('I15: a migration under load fails no write of the application; attempts before and within it are undone, or name the column', async () => {
   await using stage = await createStage(SCHEMA);
   const played: Played[] = [];
   const play = async (id: number) => {

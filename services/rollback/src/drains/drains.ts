@@ -83,7 +83,9 @@ export function createDrains(deps: DrainsDeps, options: DrainOptions): Drains {
     },
     async flush(tenant, deadlineMs) {
       const reports = await Promise.all((await drainsOf(tenant)).map((one) => flushOne(one.system, one.drain, deadlineMs)));
-      return { lagging: reports.flatMap(({ lagging }) => lagging), open: reports.flatMap(({ open }) => open) };
+      const lagging = reports.flatMap((report) => report.lagging);
+      for (const late of lagging) deps.log.warn(late, 'drain: planning goes on without the latest changes of a system');
+      return { lagging, open: reports.flatMap(({ open }) => open) };
     },
     async health() {
       const failing = [...known.values()].flatMap(({ system, drain: { failure } }) =>
