@@ -100,5 +100,5 @@ test('a witness that cannot start prints one line', async () => {
   expect(await run()).toMatch(/^1 recant: no log to witness: pass its vkey/);
   expect(await run('--log', 'x')).toMatch(/^1 recant: x is not a log’s vkey/);
   expect(await run('--log', testLog().vkey, '--port', '99999')).toMatch(/^2 recant: --port: expected a number/);
-  expect(await run('--log', testLog().vkey, '--name', 'a b')).toMatch(/^1 recant: .*not the name of a key/);
+  expect(await run('--log', testLog().vkey, '--name', 'a b')).toMatch(/^1 recant: .*invalid key name/);
 });
