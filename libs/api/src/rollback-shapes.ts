@@ -116,6 +116,10 @@ export const PlanStepBody = z
     agent: z.string(),
     tool: z.string(),
     grade: z.enum(GRADES),
+    unknown: z
+      .string()
+      .optional()
+      .meta({ description: 'Effects of the attempt that were only counted, so that the step does not undo them.' }),
     systems: z.array(
       z.object({
         system: z.string(),

@@ -65,6 +65,7 @@ export const LEFT_REASONS = [
   'already_undone',
   'cancelled_out',
   'irreversible',
+  'effects_unknown',
   'skipped',
   'open',
   'incomplete',
@@ -100,8 +101,9 @@ export type StepOutcome = (typeof STEP_OUTCOMES)[number];
 export const VERDICTS = ['fully_restored', 'restored_unverified', 'partly_restored', 'not_restored'] as const;
 export type Verdict = (typeof VERDICTS)[number];
 
-/** Why a run that restored everything it knew of is not `fully_restored`. `claimed`: only the agent's own process reported the effects. */
-export const UNVERIFIED_REASONS = ['claimed'] as const;
+/** Why a run that restored everything it knew of is not `fully_restored`. `claimed`: only the agent's own process reported the effects.
+ * `effects_unknown`: the attempt may have effects that nothing recorded. */
+export const UNVERIFIED_REASONS = ['claimed', 'effects_unknown'] as const;
 export type UnverifiedReason = (typeof UNVERIFIED_REASONS)[number];
 
 /** Whether a plan may run under the approval rule. */

@@ -4,11 +4,13 @@ import { undoable } from './conflicts/undoable.ts';
 import { conflictsOfExclusion, conflictsOfNeeds } from './conflicts/word-conflicts.ts';
 import { orderSteps } from './order.ts';
 import type { Conflict, LeftAttempt, PlanBody, PlanStep } from './plan.ts';
+import type { RecordedAttempt } from './ports.ts';
 import { compareText, plainRef, refKey } from './ref.ts';
 import { knownOrdinals, stepSystems } from './steps.ts';
 import { taintOf } from './taint.ts';
 import { type Timelines, timelinesOf, timelinesWithout } from './timeline.ts';
 import { type Undoing, undoingOf } from './undone.ts';
+import { unknownChanges } from './unknown-effects.ts';
 import { type Member, type PlanInput, type View, viewOf } from './view.ts';
 
 /**
@@ -143,9 +145,15 @@ function numbered(steps: readonly Member[], needs: ReadonlyMap<Member, Needs>, v
     agent: member.attempt.agent,
     tool: member.attempt.tool,
     grade: member.attempt.grade,
+    ...countedOnly(member.attempt),
     systems: stepSystems(member.effects, (resource) => known.get(resource) as string),
     after: [...(needs.get(member) as Needs).first].map((other) => numbers.get(other) as number).sort((a, b) => a - b),
   }));
+}
+
+function countedOnly(attempt: RecordedAttempt): Pick<PlanStep, 'unknown'> {
+  const unknown = unknownChanges(attempt);
+  return unknown === undefined ? {} : { unknown };
 }
 
 function lastNumbers(input: PlanInput): Readonly<Record<string, number>> {

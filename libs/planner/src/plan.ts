@@ -38,6 +38,8 @@ export interface PlanStep {
   readonly agent: string;
   readonly tool: string;
   readonly grade: Grade;
+  /** Effects of the attempt that the step does not undo, because they were only counted; absent if there are none. */
+  readonly unknown?: string;
   /** Systems of the step, in the order in which their inverses are applied. */
   readonly systems: readonly StepSystem[];
   /** Steps that must be restored before this one, because they wrote the same parts later. */

@@ -22,6 +22,8 @@ export interface RecordedAttempt {
   readonly grade: Grade;
   /** Resources that this attempt's key is registered for; patterns exact or ending in `*`. */
   readonly registered: readonly string[];
+  /** Changes of this attempt that its system only counted, by table: they cannot be undone. Absent: none. */
+  readonly unknown?: readonly { readonly table: string; readonly changes: number }[];
   /** The attempt that this one inverts; accepted from the rollback service's own key only. */
   readonly inverts?: AttemptRef & { readonly run: string; readonly step: number };
 }

@@ -105,11 +105,26 @@ test('an effect without an inverse makes its attempt irreversible; an attempt wi
   expect(plan(inputOf([attemptOf('bad', 0)], [], ['bad'], 'refuse'))).toMatchObject({ conflicts: [], left: [{ reason: 'no_effect' }] });
 });
 
-test('an undeclared tool is no conflict: with effects it is a step, without them it has nothing to undo', () => {
+test('an undeclared tool is no conflict: with effects it is a step, without them its effects are unknown', () => {
   const attempts = [attemptOf('bad', 0, { reversibility: 'unknown' })];
   const effects = [effect('bad', 1, ROW, write('1', '2'))];
   expect(plan(inputOf(attempts, effects, ['bad'], 'refuse'))).toMatchObject({ conflicts: [], steps: [{ undoes: refOf('bad') }] });
-  expect(plan(inputOf(attempts, [], ['bad'], 'refuse'))).toMatchObject({ conflicts: [], left: [{ reason: 'no_effect' }] });
+  expect(plan(inputOf(attempts, [], ['bad'], 'refuse'))).toMatchObject({ conflicts: [], left: [{ reason: 'effects_unknown' }] });
+});
+
+test('I7: effects that nothing recorded are named, never taken for no effect; reads and irreversible tools are no obstacle', () => {
+  const reasonOf = (change: Partial<RecordedAttempt>) => {
+    const { conflicts, left } = plan(inputOf([attemptOf('bad', 0, change)], [], ['bad'], 'refuse'));
+    return [conflicts.length, left[0]?.reason];
+  };
+  expect(reasonOf({ reversibility: 'read' })).toEqual([0, 'no_effect']);
+  expect(reasonOf({ reversibility: 'compensable' })).toEqual([0, 'effects_unknown']);
+  expect(reasonOf({ reversibility: 'compensable', status: 'denied' })).toEqual([0, 'no_effect']);
+  expect(reasonOf({ reversibility: 'irreversible' })).toEqual([0, 'irreversible']);
+  const unknown = [{ table: 'public.log', changes: 3 }];
+  expect(reasonOf({ unknown })).toEqual([0, 'effects_unknown']);
+  const mixed = inputOf([attemptOf('bad', 0, { unknown })], [effect('bad', 1, ROW, write('1', '2'))], ['bad'], 'refuse');
+  expect(plan(mixed)).toMatchObject({ conflicts: [], steps: [{ unknown: expect.stringContaining('3 in public.log') }] });
 });
 
 test('an attempt selected with its inverse cancels out; an undone attempt is left', () => {

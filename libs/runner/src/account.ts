@@ -10,12 +10,14 @@ export interface PlanSummary {
   readonly left: Readonly<Record<string, number>>;
   /** Steps whose effects only the agent's own process reported. */
   readonly claimed: number;
+  /** Steps of attempts that also have effects that nothing recorded. */
+  readonly unknown: number;
   /** Other attempts that read a value which would be undone. */
   readonly tainted: number;
 }
 
 /** Result of a run, so far or final. */
-export interface Account extends Omit<PlanSummary, 'claimed'> {
+export interface Account extends Omit<PlanSummary, 'claimed' | 'unknown'> {
   /** Ended steps by outcome. */
   readonly outcomes: Readonly<Partial<Record<StepOutcome, number>>>;
   /** Steps that have not ended. */
@@ -29,8 +31,8 @@ export interface Account extends Omit<PlanSummary, 'claimed'> {
 
 /** Lines of residue in an account; each step stores all of its own. */
 const RESIDUE_MAX = 1_000;
-/** Reasons without effect on the verdict: the attempt had no effect, or has none any more. */
-const HARMLESS: ReadonlySet<string> = new Set(['no_effect', 'already_undone', 'cancelled_out']);
+/** Reasons that leave nothing behind that is known of: the attempt had no effect, has none any more, or only effects that nothing recorded. */
+const HARMLESS: ReadonlySet<string> = new Set(['no_effect', 'already_undone', 'cancelled_out', 'effects_unknown']);
 
 export function summarize(body: PlanBody): PlanSummary {
   const left: Record<string, number> = {};
@@ -39,6 +41,7 @@ export function summarize(body: PlanBody): PlanSummary {
     selected: body.steps.length + body.left.length,
     left,
     claimed: body.steps.filter(({ grade }) => grade === 'claimed').length,
+    unknown: body.steps.filter(({ unknown }) => unknown !== undefined).length,
     tainted: new Set(body.tainted.map(({ ref }) => `${ref.source} ${ref.action} ${ref.attempt}`)).size,
   };
 }
@@ -46,8 +49,9 @@ export function summarize(body: PlanBody): PlanSummary {
 export function accountOf(plan: PlanSummary, steps: readonly Pick<StepRecord, 'state' | 'outcome' | 'residue'>[]): Account {
   const outcomes: Partial<Record<StepOutcome, number>> = {};
   for (const { outcome } of steps) if (outcome !== undefined) outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
-  const { claimed, ...summary } = plan;
-  const unverified = claimed > 0 ? { claimed } : {};
+  const { claimed, unknown, ...summary } = plan;
+  const unrecorded = unknown + (summary.left.effects_unknown ?? 0);
+  const unverified = { ...(claimed > 0 && { claimed }), ...(unrecorded > 0 && { effects_unknown: unrecorded }) };
   return {
     ...summary,
     outcomes,

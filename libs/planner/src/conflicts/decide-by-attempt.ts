@@ -2,6 +2,7 @@
 import type { Conflict, LeftAttempt } from '../plan.ts';
 import { notRegistered } from '../registered.ts';
 import type { Undoing } from '../undone.ts';
+import { unknownEffects } from '../unknown-effects.ts';
 import { type Member, writes } from '../view.ts';
 
 /** Why a selected attempt gets no step, regardless of other attempts. With `conflict`, it stops a plan in mode `refuse`. */
@@ -74,8 +75,7 @@ function notUndoable(member: Member, systems: ReadonlyMap<string, string>): Excl
     ...(resource === undefined ? {} : { resource }),
   });
   const declared = member.attempt.reversibility === 'irreversible' && member.attempt.status !== 'denied';
-  if (own.length === 0)
-    return declared ? irreversible('The tool was declared irreversible.') : { reason: 'no_effect', detail: 'No change was recorded.' };
+  if (own.length === 0) return withoutEffect(member, declared);
   for (const effect of own) {
     const refusal = notRegistered(member.attempt, effect, systems);
     if (refusal) return { reason: 'not_registered', conflict: 'not_registered', detail: refusal, resource: effect.resource };
@@ -83,4 +83,13 @@ function notUndoable(member: Member, systems: ReadonlyMap<string, string>): Excl
   if (declared) return irreversible('The tool was declared irreversible.');
   const without = own.find((effect) => effect.compensation === undefined);
   return without && irreversible('No inverse was recorded for this effect.', without.resource);
+}
+
+/** Nothing is recorded that a step could write, so that no rollback can do harm: listed, but no conflict. */
+function withoutEffect(member: Member, declaredIrreversible: boolean): Exclusion {
+  if (declaredIrreversible) return { reason: 'irreversible', detail: 'The tool was declared irreversible.' };
+  const unknown = unknownEffects(member.attempt);
+  return unknown === undefined
+    ? { reason: 'no_effect', detail: 'No change was recorded.' }
+    : { reason: 'effects_unknown', detail: unknown };
 }

@@ -40,7 +40,8 @@ function stepsText(steps: readonly Step[], paint: Paint): string {
 
 export function stepText(step: Step): string {
   const guards = step.systems.flatMap((system) => system.guards);
-  return printable(changesText(guards, RESOURCES_SHOWN_MAX).join('; '));
+  const changes = changesText(guards, RESOURCES_SHOWN_MAX).join('; ');
+  return printable(step.unknown === undefined ? changes : `${changes}. ${step.unknown}`);
 }
 
 /** One line a conflict. */

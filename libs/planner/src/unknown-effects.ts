@@ -1,0 +1,26 @@
+import type { RecordedAttempt } from './ports.ts';
+
+/** Tables named in one text. */
+const TABLES_NAMED_MAX = 3;
+
+/** Changes that were only counted, in words; undefined if there are none. */
+export function unknownChanges({ unknown = [] }: RecordedAttempt): string | undefined {
+  if (unknown.length === 0) return undefined;
+  const named = unknown.slice(0, TABLES_NAMED_MAX).map(({ table, changes }) => `${changes} in ${table}`);
+  const more = unknown.length > TABLES_NAMED_MAX ? ` and ${unknown.length - TABLES_NAMED_MAX} more tables` : '';
+  return `Changes without images, which cannot be undone: ${named.join(', ')}${more}.`;
+}
+
+/**
+ * Why an attempt without a recorded effect may still have had one; undefined if it had none. Only a tool that reads, and a reversible tool, whose systems
+ * record by themselves, can be without effect.
+ */
+export function unknownEffects(attempt: RecordedAttempt): string | undefined {
+  const counted = unknownChanges(attempt);
+  if (counted !== undefined) return counted;
+  if (attempt.status !== 'succeeded') return undefined;
+  if (attempt.reversibility === 'unknown')
+    return 'The tool declared neither systems nor a reversibility, and no effect was recorded: it may have changed something.';
+  if (attempt.reversibility === 'compensable') return 'The tool was declared compensable, and no effect with an inverse was recorded.';
+  return undefined;
+}
