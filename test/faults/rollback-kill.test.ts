@@ -63,7 +63,7 @@ test.each(CASES)(
       { timeoutMs: 120_000 },
     );
 
-    expect(run.account).toMatchObject({ outcomes: { restored: STEPS }, open: 0, verdict: 'restored_unverified' });
+    expect(run.account).toMatchObject({ outcomes: { restored: STEPS }, open: 0, verdict: 'fully_restored' });
     expect(await rows()).toEqual(before);
     expect(await inverseChanges(id)).toEqual(Array.from({ length: STEPS }, (_, at) => ({ step: at + 1, changes: 1 })));
     expect(await stage.audit()).toEqual([]);
