@@ -283,3 +283,18 @@ test('an agent cannot name an attempt that no event can carry, nor a transaction
   ] as const)
     await expect(open(source, action), source).rejects.toMatchObject({ code: '22023' });
 });
+
+test('a secret or personal value in a text key reaches the ledger masked, without an inverse; numbers as keys are never masked', async () => {
+  await using stage = await createStage(
+    'CREATE TABLE people (mail text PRIMARY KEY, n int); CREATE TABLE cards (id bigint PRIMARY KEY, n int)',
+  );
+  const target = await stage.open();
+  const recorder = createRecorder();
+  await played(stage, 0, `INSERT INTO people VALUES ('ann@example.org', 1)`, 'INSERT INTO cards VALUES (4111111111111111, 1)');
+  await drainAll(target, recorder);
+  const [person, card] = observedIn(recorder).flatMap(({ effects }) => effects);
+  expect(JSON.stringify(recorder.events)).not.toContain('ann');
+  expect(person).toMatchObject({ operation: 'insert', resource: expect.stringContaining('/public.people/') });
+  expect(person?.compensation).toBeUndefined();
+  expect(card).toMatchObject({ resource: `postgres://${SYSTEM}/public.cards/4111111111111111`, compensation: { connector: 'postgres' } });
+});

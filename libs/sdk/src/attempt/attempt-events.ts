@@ -1,7 +1,7 @@
 import { type AttemptIntended, type AttemptRef, type Effect, EventError, effectsDigest, eventId, type Outcome } from '@recant/events';
+import type { RedactedEffect } from '@recant/redaction';
 import { RecantError } from '../error.ts';
 import type { Delivery, Outbox } from '../outbox/outbox.ts';
-import type { RedactedEffect } from '../redaction/effect-redactor.ts';
 import type { TraceContext } from '../trace.ts';
 import type { Before, Captures } from './captures.ts';
 import { sendInChunks } from './chunks.ts';

@@ -1,7 +1,7 @@
 import { type AttemptContext, type AttemptIntended, NAME_BYTES_MAX } from '@recant/events';
 import type { Redactor } from '@recant/redaction';
+import { readablePath } from '@recant/redaction';
 import type { RecantOptions } from '../options.ts';
-import { readablePath } from '../redaction/effect-redactor.ts';
 import { redactionRefused } from '../redaction/recorder-redactor.ts';
 import type { Settings } from '../settings.ts';
 import type { TraceContext } from '../trace.ts';

@@ -1,7 +1,7 @@
 import { eventId } from '@recant/events';
+import { createEffectRedactor } from '@recant/redaction';
 import { RecantError } from '../error.ts';
 import type { Outbox } from '../outbox/outbox.ts';
-import { createEffectRedactor } from '../redaction/effect-redactor.ts';
 import type { Settings } from '../settings.ts';
 import { type Intent, type OutcomeRedaction, settle, type ToolOutcome } from './attempt-events.ts';
 import type { Captures } from './captures.ts';

@@ -1,8 +1,7 @@
 import { BATCH_BYTES_MAX, EventError } from '@recant/events';
 import type { ClientBase } from 'pg';
-import type { EffectRow } from '../effect.ts';
 import { attemptOf, type Chunk, chunkAt, chunksOf, type createStream, observed, type Target } from './observed.ts';
-import { advance, type DrainedTransaction, nameTransactions, readEffects, readTransactions } from './transactions.ts';
+import { advance, type DrainedEffect, type DrainedTransaction, nameTransactions, readEffects, readTransactions } from './transactions.ts';
 
 /** Events of one batch, and their bytes. */
 const EVENTS_MAX = 1_000;
@@ -42,7 +41,7 @@ function chooseChunks(transactions: readonly DrainedTransaction[]): Chunk[] {
 }
 
 /** Effects that the ledger would refuse (a name that no event can carry) are counted: a bad name must not stop the drain. */
-function observeChunk(stream: Stream, target: Target, chunk: Chunk, rows: readonly EffectRow[]): void {
+function observeChunk(stream: Stream, target: Target, chunk: Chunk, rows: readonly DrainedEffect[]): void {
   const data = observed(target, chunk, rows);
   try {
     stream.observe(data);

@@ -1,8 +1,10 @@
+import { randomBytes } from 'node:crypto';
 import { ConnectorError, type Drain, type DrainBatch, type DrainContext, type DrainState } from '@recant/connector';
+import { createEffectRedactor, createRedactor, rulesOf } from '@recant/redaction';
 import type { ClientBase, Pool } from 'pg';
 import { inTransaction } from '../undo/session.ts';
 import { fillBatch, type Stream } from './batch.ts';
-import { createStream, LEASE_MS } from './observed.ts';
+import { createStream, LEASE_MS, type Target } from './observed.ts';
 import { openTransactions } from './open-transactions.ts';
 
 /** A source without events sends a heartbeat this often. */
@@ -11,6 +13,7 @@ const HEARTBEAT_MS = LEASE_MS / 4;
 export function createDrain(pool: Pool, system: string): Drain {
   // The server, its timeline and the source that were compared with the ledger. A restored server is another one, or was started again.
   let compared: string | undefined;
+  const redactEffect = createEffectRedactor(createRedactor(rulesOf({ personal: 'mask' }), randomBytes));
   return {
     isIdle: (nowMs) => inTransaction(pool, (client) => isIdle(client, nowMs)),
     async next(context) {
@@ -19,7 +22,7 @@ export function createDrain(pool: Pool, system: string): Drain {
         const source = sourceOf(context, system, epoch);
         const comparing = `${source} ${server}`;
         const recorded = compared === comparing ? 0 : await context.recorded(source);
-        const state = await inTransaction(pool, (client) => next(client, { ...context, system, source, epoch, recorded }));
+        const state = await inTransaction(pool, (client) => next(client, { ...context, system, source, epoch, recorded, redactEffect }));
         compared = comparing;
         if (state !== 'epoch_ended') return state;
       }
@@ -65,6 +68,7 @@ interface Turn extends Omit<DrainContext, 'recorded'> {
   readonly source: string;
   readonly epoch: number;
   readonly recorded: number;
+  readonly redactEffect: Target['redactEffect'];
 }
 
 /**
@@ -95,7 +99,7 @@ async function makeBatch(client: ClientBase, turn: Turn, stream: Stream, identit
   let through: string | undefined;
   // A transaction that left no change worth an event (its table is no longer captured) leaves the queue without one.
   for (let filled: string | undefined; stream.events.length === opening; through = filled) {
-    filled = await fillBatch(client, { system: turn.system, identity }, stream);
+    filled = await fillBatch(client, { system: turn.system, identity, redactEffect: turn.redactEffect }, stream);
     if (filled === undefined) break;
   }
   if (stream.events.length === opening) {

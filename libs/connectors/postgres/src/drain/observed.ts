@@ -9,9 +9,10 @@ import {
   OWN_AGENT,
   type RecantEvent,
 } from '@recant/events';
-import { type EffectRow, effectOf } from '../effect.ts';
+import type { EffectRedactor } from '@recant/redaction';
+import { effectOf } from '../effect.ts';
 import { formatTable } from '../resource.ts';
-import type { DrainedTransaction, EffectRange } from './transactions.ts';
+import type { DrainedEffect, DrainedTransaction, EffectRange } from './transactions.ts';
 
 /** Milliseconds of silence after which the source of a drain counts as lost. */
 export const LEASE_MS = 86_400_000;
@@ -55,6 +56,8 @@ export interface Target {
   readonly system: string;
   /** Identity of the capture: part of the actions of transactions that named no attempt. */
   readonly identity: string;
+  /** Masks names of rows and columns in which a redaction rule finds a secret. Such an effect cannot be undone, because an inverse needs the names. */
+  readonly redactEffect: EffectRedactor;
 }
 
 const NAMED_BY_NOBODY = 'login';
@@ -67,7 +70,7 @@ export function attemptOf({ identity }: Target, transaction: DrainedTransaction)
   return { action: actionOfTransaction(JSON.stringify([identity, login]), `${epoch}/${xid}`, from.getTime()), attempt: 1 };
 }
 
-export function observed(target: Target, { transaction, chunk, counted }: Chunk, rows: readonly EffectRow[]): AttemptObserved {
+export function observed(target: Target, { transaction, chunk, counted }: Chunk, rows: readonly DrainedEffect[]): AttemptObserved {
   const { epoch, xid, login, agent, from, to } = transaction;
   return {
     ...attemptOf(target, transaction),
@@ -79,7 +82,7 @@ export function observed(target: Target, { transaction, chunk, counted }: Chunk,
     to: to.toISOString(),
     chunk,
     chunks: chunksOf(transaction),
-    effects: rows.map((row) => effectOf(target.system, row)),
+    effects: rows.map((row) => target.redactEffect(effectOf(target.system, row), { scansPath: row.textKey }).effect),
     ...(counted === undefined ? {} : { counted }),
   };
 }

@@ -65,17 +65,24 @@ export interface EffectRange {
   readonly to?: string;
 }
 
+/** Types of key columns in which a redaction rule could match by chance only: 10 % of 16-digit numbers pass as payment cards. */
+const KEYS_WITHOUT_TEXT = `'{smallint,integer,bigint,oid,numeric,real,double precision,boolean,uuid,date,timestamp without time zone,timestamp with time zone}'::text[]`;
+
+/** An effect, and whether its key has a column of free text. */
+export type DrainedEffect = EffectRow & { readonly textKey: boolean };
+
 const EFFECTS_SQL = `
-SELECT u.n::int AS n, e.ordinal::text, e.schema_name, e.table_name, e.key, e.operation, e.parts, e.read
+SELECT u.n::int AS n, e.ordinal::text, e.schema_name, e.table_name, e.key, e.operation, e.parts, e.read,
+  EXISTS (SELECT FROM pg_catalog.unnest(s.key_positions) p WHERE s.types[p] <> ALL (${KEYS_WITHOUT_TEXT})) AS "textKey"
 FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[]) WITH ORDINALITY u(xid, login, low, high, n)
-JOIN recant.effect e ON e.xid = u.xid::xid8 AND e.login = u.login::name AND e.ordinal >= u.low AND e.ordinal < u.high ORDER BY u.n, e.ordinal`;
+JOIN recant.effect e ON e.xid = u.xid::xid8 AND e.login = u.login::name AND e.ordinal >= u.low AND e.ordinal < u.high JOIN recant.shape s ON s.id = e.shape ORDER BY u.n, e.ordinal`;
 const LAST_ORDINAL = '9223372036854775807';
 
 /** The effects of each range, ascending by ordinal. */
-export async function readEffects(client: ClientBase, ranges: readonly EffectRange[]): Promise<readonly (readonly EffectRow[])[]> {
-  const effects: EffectRow[][] = ranges.map(() => []);
+export async function readEffects(client: ClientBase, ranges: readonly EffectRange[]): Promise<readonly (readonly DrainedEffect[])[]> {
+  const effects: DrainedEffect[][] = ranges.map(() => []);
   if (ranges.length === 0) return effects;
-  const { rows } = await client.query<EffectRow & { n: number }>(EFFECTS_SQL, [
+  const { rows } = await client.query<DrainedEffect & { n: number }>(EFFECTS_SQL, [
     ranges.map(({ xid }) => xid),
     ranges.map(({ login }) => login),
     ranges.map(({ from }) => from),

@@ -1,5 +1,5 @@
 import { type Effect, formatResource, parseResource, percentDecode, percentEncode, RESOURCE_BYTES_MAX } from '@recant/events';
-import type { Redactor } from '@recant/redaction';
+import type { Redactor } from './redactor.ts';
 
 /** Part names whose verdict is cached: every row repeats the names of its columns. */
 const REMEMBERED_MAX = 10_000;
@@ -9,6 +9,9 @@ export interface RedactedEffect {
   /** The rule that matched; absent if the effect is unchanged. */
   readonly rule?: string;
 }
+
+/** @param options `scansPath: false`: the path has no free text (keys of numbers, UUIDs, times), in which only chance matches are possible. */
+export type EffectRedactor = (effect: Effect, options?: { readonly scansPath?: boolean }) => RedactedEffect;
 
 /** The percent-decoded path of a resource; the text itself if it is not a resource. */
 export function readablePath(resource: string): string {
@@ -31,7 +34,7 @@ function segmentsOf(path: string): string[] {
  * @returns a function that masks names in effects. If a rule matches in the resource or a part name, the effect keeps its operation, order and
  * versions but has masked names and no compensation, because an inverse needs the names; planning reports the attempt as `irreversible`.
  */
-export function createEffectRedactor({ find, mask }: Pick<Redactor, 'find' | 'mask'>): (effect: Effect) => RedactedEffect {
+export function createEffectRedactor({ find, mask }: Pick<Redactor, 'find' | 'mask'>): EffectRedactor {
   const parts = new Map<string, string | undefined>();
   const findInPart = (name: string): string | undefined => {
     if (parts.has(name)) return parts.get(name);
@@ -47,8 +50,8 @@ export function createEffectRedactor({ find, mask }: Pick<Redactor, 'find' | 'ma
   const under = <T>(members: Readonly<Record<string, T>>): Record<string, T> =>
     Object.fromEntries(Object.entries(members).map(([name, value]) => [masked(name), value]));
 
-  return (effect) => {
-    const inPath = find(readablePath(effect.resource));
+  return (effect, { scansPath = true } = {}) => {
+    const inPath = scansPath ? find(readablePath(effect.resource)) : undefined;
     const names = [...Object.keys(effect.parts), ...Object.keys(effect.reads ?? {})];
     const rule = inPath ?? names.map(findInPart).find((found) => found !== undefined);
     if (rule === undefined) return { effect };
