@@ -37,7 +37,7 @@ connectorConformance<PostgresHandle>({
         return Object.fromEntries(rows.map((row) => [row.name, JSON.stringify(row)]));
       },
       async blind() {
-        // Whoever owns a table can take the right to read it from himself.
+        // An owner can revoke its own right to read a table.
         await stage.owner.query(`REVOKE ALL ON items FROM ${names.rows[0].owner}`);
         return async () => {
           await stage.owner.query(`GRANT ALL ON items TO ${names.rows[0].owner}`);

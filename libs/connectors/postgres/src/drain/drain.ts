@@ -72,7 +72,7 @@ interface Turn extends Omit<DrainContext, 'recorded'> {
 }
 
 /**
- * One transaction, under the lock of the one row of `recant.system`: one drain at a time, whoever else drains or absorbs waits.
+ * One transaction, under the lock of the one row of `recant.system`: one drain at a time; every other drain or absorb waits.
  * A crash before its commit leaves no trace; after it, the batch is found and sent again.
  */
 async function next(client: ClientBase, turn: Turn): Promise<DrainState | 'epoch_ended'> {

@@ -102,7 +102,7 @@ export async function undoSteps(
       rows.map((row) => row.key),
     );
   }
-  // Whoever changed these rows before the locks were taken has committed: the queue holds the rest.
+  // Every change of these rows before the locks is committed, so that the queue contains it.
   await client.query('SELECT recant.absorb()');
   const later = await readLaterWrites(client, registry, [...goals.values()]);
   const agentCode = await readAgentCode(client, [...tables.keys()]);
