@@ -139,11 +139,11 @@ test('a mask contains the rule and a fingerprint, equal for equal values in one 
 
 test('values under a secret name are masked at any depth, and placeholders are unchanged', () => {
   const { json } = redactorOf();
-  const { value } = json({ credentials: { user: 'ada', keys: ['k1', 2, null, true, ''] } }, 'arguments');
+  const { value } = json({ credentials: { user: 'grace', keys: ['k1', 2, null, true, ''] } }, 'arguments');
   expect(value).toEqual({
     credentials: { user: expect.stringMatching(maskOf('secret-field')), keys: [expect.any(String), expect.any(String), null, true, ''] },
   });
-  expect(JSON.stringify(value)).not.toMatch(/ada|k1/);
+  expect(JSON.stringify(value)).not.toMatch(/grace|k1/);
 });
 
 test('a value is recognised by the name in the same object, and by the option before it', () => {
