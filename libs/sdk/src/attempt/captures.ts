@@ -74,7 +74,7 @@ export async function captureAll(
     use(system);
     return capture(system);
   };
-  const read = Promise.withResolvers<void>();
+  const read = createSignal();
   return {
     before: Object.assign({}, ...[...ready.values()].map((one) => one.before)) as Before,
     handleOf(system) {
@@ -148,4 +148,13 @@ async function* settleWithRetry(capture: Capture): AsyncGenerator<Effect> {
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
+}
+
+/** `Promise.withResolvers`, which Node 20 lacks. */
+function createSignal(): { readonly promise: Promise<void>; readonly resolve: () => void } {
+  let resolve: () => void = () => undefined;
+  const promise = new Promise<void>((done) => {
+    resolve = done;
+  });
+  return { promise, resolve };
 }

@@ -1,6 +1,7 @@
 import { ConnectorError } from '@recant/connector';
 import { type ClientBase, escapeIdentifier } from 'pg';
 import { qualified } from './catalogue.ts';
+import { groupBy } from './group-by.ts';
 import { PATIENCE_MS, withOwner } from './session.ts';
 import { TRIGGER_PREFIX } from './trigger-sql.ts';
 
@@ -28,7 +29,7 @@ export async function unpreparePostgres({
   return withOwner(url, patienceMs, async ({ client, transaction }) => {
     await transaction(() => refuse(client, system, discard));
     const installed = await transaction(() => triggersOf(client));
-    for (const [name, triggers] of Map.groupBy(installed, (row) => qualified(row)))
+    for (const [name, triggers] of groupBy(installed, (row) => qualified(row)))
       await transaction(async () => {
         for (const { trigger } of triggers) await client.query(`DROP TRIGGER IF EXISTS ${escapeIdentifier(trigger)} ON ${name}`);
       });

@@ -1,5 +1,6 @@
 import { type ClientBase, escapeIdentifier } from 'pg';
 import { noteRight } from './grants.ts';
+import { groupBy } from './group-by.ts';
 
 export interface TruncateRight {
   readonly login: string;
@@ -28,7 +29,7 @@ async function readRights(client: ClientBase, logins: readonly string[]): Promis
 }
 
 export async function truncateRights(client: ClientBase, logins: readonly string[]): Promise<TruncateRight[]> {
-  const rights = Map.groupBy(await readRights(client, logins), ({ login }) => login);
+  const rights = groupBy(await readRights(client, logins), ({ login }) => login);
   return [...rights].map(([login, rows]) => ({
     login,
     tables: rows.map(({ name }) => name),

@@ -1,5 +1,6 @@
 import type { ClientBase } from 'pg';
 import { type Table, tableName } from './catalogue.ts';
+import { groupBy } from './group-by.ts';
 
 const LOGIN_SQL = `
 SELECT r.rolname AS login, r.rolsuper AS super, r.rolreplication AS replication, r.rolbypassrls AS bypassrls, r.rolcreaterole AS createrole,
@@ -42,7 +43,7 @@ export async function waysRound(client: ClientBase, logins: readonly string[], t
   ]);
   const names = new Map(tables.map((table) => [String(table.relid), tableName(table)]));
   const grouped = (what: 'owner' | 'trigger') =>
-    Map.groupBy(
+    groupBy(
       owned.rows.filter((row) => (what === 'owner' ? row.owner : row.trigger && !row.owner)),
       ({ login }) => login,
     );
@@ -55,7 +56,7 @@ export async function waysRound(client: ClientBase, logins: readonly string[], t
       `${login} may create triggers on ${few(list.map(({ relid }) => names.get(relid) ?? relid))}: they run in everybody's transactions`,
     );
   const schemas = await client.query<{ login: string; schema: string }>(SCHEMA_SQL, [logins]);
-  for (const [login, list] of Map.groupBy(schemas.rows, (row) => row.login))
+  for (const [login, list] of groupBy(schemas.rows, (row) => row.login))
     ways.push(
       `${login} may create tables and functions in schema ${few(list.map(({ schema }) => schema))}: new tables are not captured before the next connect`,
     );
