@@ -1,3 +1,4 @@
+import { setFlagsFromString } from 'node:v8';
 import type { Logger } from './log.ts';
 import { maskSecrets } from './mask.ts';
 
@@ -16,6 +17,8 @@ export interface Running {
  * A startup error is printed to stderr, with exit code 1.
  */
 export async function runProcess(start: () => Promise<Running>, logger: Logger, shutdownMs = SHUTDOWN_MS_MAX): Promise<void> {
+  // Node 24's Maglev compiler crashes the process at random on busy machines (nodejs/node#64841).
+  setFlagsFromString('--no-maglev');
   // Registered before the start: a signal during startup takes effect as soon as there is something to stop.
   const signalled = nextSignal();
   let cut: NodeJS.Timeout | undefined;

@@ -5,8 +5,11 @@ import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { setFlagsFromString } from 'node:v8';
 
 const NODE_MAJOR_MIN = 24;
+// Node 24's Maglev compiler crashes the process at random on busy machines (nodejs/node#64841).
+const NO_MAGLEV = '--no-maglev';
 const here = dirname(fileURLToPath(import.meta.url));
 const program = join(here, '..', 'src', 'main.ts');
 
@@ -23,7 +26,7 @@ function bundledNode() {
 
 /** Runs the program under `binary`: same terminal, signals and exit code. A closed IPC channel tells the program that this process was killed. */
 function handOver(binary) {
-  const child = spawn(binary, [program].concat(process.argv.slice(2)), { stdio: ['inherit', 'inherit', 'inherit', 'ipc'] });
+  const child = spawn(binary, [NO_MAGLEV, program].concat(process.argv.slice(2)), { stdio: ['inherit', 'inherit', 'inherit', 'ipc'] });
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
   signals.forEach((signal) => {
     process.on(signal, () => {
@@ -45,6 +48,7 @@ function handOver(binary) {
 }
 
 if (Number(process.versions.node.split('.')[0]) >= NODE_MAJOR_MIN) {
+  setFlagsFromString(NO_MAGLEV);
   import('../src/main.ts').catch((error) => {
     process.stderr.write(`recant: ${error instanceof Error ? error.stack : error}\n`);
     process.exit(1);

@@ -41,6 +41,21 @@ test('the launcher passes on arguments and exit code', async () => {
   await expect(promisify(execFile)(process.execPath, old('a b', '--c'))).rejects.toMatchObject({ code: 5, stdout: 'a b|--c' });
 });
 
+test('the program runs without the Maglev compiler, on an old Node and on a new one', async () => {
+  await bundleNode();
+  await writeFile(join(dir, 'node_modules/node/bin/node'), `#!/bin/sh\nexec ${process.execPath} --trace-opt "$@"\n`);
+  await writeFile(
+    join(dir, 'src/main.ts'),
+    'const sum = (n) => { let s = 0; for (let i = 0; i < n; i += 1) s += i % 7; return s; }; let t = 0; for (let i = 0; i < 100_000; i += 1) t += sum(50);',
+  );
+  const runs = [old(), ['--trace-opt', join(dir, 'bin/recant.js')]];
+  for (const args of runs) {
+    const { stdout } = await promisify(execFile)(process.execPath, args, { maxBuffer: 2 ** 24 });
+    expect(stdout).toMatch(/TURBOFAN/);
+    expect(stdout).not.toMatch(/MAGLEV/);
+  }
+});
+
 test('a signal reaches the program, and its exit code comes back', async () => {
   await bundleNode();
   await writeFile(
