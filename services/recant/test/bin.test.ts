@@ -51,8 +51,9 @@ test('the program runs without the Maglev compiler, on an old Node and on a new 
   const runs = [old(), ['--trace-opt', join(dir, 'bin/recant.js')]];
   for (const args of runs) {
     const { stdout } = await promisify(execFile)(process.execPath, args, { maxBuffer: 2 ** 24 });
-    expect(stdout).toMatch(/TURBOFAN/);
-    expect(stdout).not.toMatch(/MAGLEV/);
+    // Functions of Node itself may have been compiled before the launcher ran.
+    expect(stdout).toMatch(/JSFunction sum .*TURBOFAN/);
+    expect(stdout).not.toMatch(/JSFunction sum .*MAGLEV/);
   }
 });
 
