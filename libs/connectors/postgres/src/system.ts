@@ -1,6 +1,7 @@
 import { type Capture, type CapturingSystem, ConnectorError } from '@recant/connector';
 import type { AttemptRef, Effect } from '@recant/events';
 import { type EffectRow, effectOf } from './effect.ts';
+import { createClientRecorder } from './record/record.ts';
 import { CONNECTOR, parseRow } from './resource.ts';
 
 /** What is used of a `pg` client and pool. */
@@ -26,9 +27,18 @@ export interface PostgresHandle {
   transaction<T>(work: (client: PostgresClient) => Promise<T>): Promise<T>;
 }
 
+export interface PostgresSystem extends CapturingSystem<PostgresHandle> {
+  /**
+   * Records an existing client or pool of `pg`, or what an ORM is given: returns it with the same members. Statements that a tool sends through it
+   * belong to the tool's attempt, with the transactions that the application or the ORM opens; everything else passes unchanged.
+   * @throws ConnectorError `options_invalid`: no client or pool of `pg`
+   */
+  record<T extends object>(client: T): T;
+}
+
 export interface PostgresSystemOptions {
   readonly name: string;
-  /** A pool of the agent's own login. */
+  /** A pool of the agent's own login; not one that recorded clients exhaust. */
   readonly pool: PostgresPool;
   /** How long settling waits for a transaction of the attempt that is still open, in milliseconds. */
   readonly settleTimeoutMs?: number;
@@ -36,16 +46,17 @@ export interface PostgresSystemOptions {
 
 const PAGE = 500;
 const SETTLE_TIMEOUT_MS = 10_000;
+/** How long capture, handle and settlement wait for a client of the pool. */
+const CONNECT_TIMEOUT_MS = 10_000;
 
 /** The recording side: names each transaction, and asks the target afterwards which rows changed. Sees versions, never images. */
-export function postgresSystem({
-  name,
-  pool,
-  settleTimeoutMs = SETTLE_TIMEOUT_MS,
-}: PostgresSystemOptions): CapturingSystem<PostgresHandle> {
+export function postgresSystem({ name, pool, settleTimeoutMs = SETTLE_TIMEOUT_MS }: PostgresSystemOptions): PostgresSystem {
+  const recorder = createClientRecorder();
   return {
     name,
     connector: CONNECTOR,
+    record: recorder.record,
+    during: (attempt, captured, work) => recorder.during({ attempt, captured }, work),
     async capture(attempt, resources): Promise<Capture<PostgresHandle>> {
       for (const resource of resources) {
         if (parseRow(resource).system !== name)
@@ -84,7 +95,7 @@ async function open(pool: PostgresPool, name: string, attempt: AttemptRef): Prom
 }
 
 async function runTransaction<T>(pool: PostgresPool, attempt: AttemptRef, work: (client: PostgresClient) => Promise<T>): Promise<T> {
-  const client = await pool.connect();
+  const client = await connect(pool);
   client.on('error', ignore);
   let broken: Error | undefined;
   try {
@@ -132,7 +143,7 @@ async function* settle(pool: PostgresPool, system: string, attempt: AttemptRef, 
 }
 
 async function withClient<T>(pool: PostgresPool, work: (client: PostgresClient) => Promise<T>): Promise<T> {
-  const client = await pool.connect().catch((cause: unknown) => {
+  const client = await connect(pool).catch((cause: unknown) => {
     throw refusalOf(cause);
   });
   client.on('error', ignore);
@@ -146,6 +157,27 @@ async function withClient<T>(pool: PostgresPool, work: (client: PostgresClient) 
   } finally {
     client.off('error', ignore);
     client.release(failed);
+  }
+}
+
+/** @throws ConnectorError `unreachable` if the pool has no client in time */
+async function connect(pool: PostgresPool): Promise<PooledClient> {
+  const connecting = pool.connect();
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      connecting.then(
+        (client) => client.release(),
+        () => undefined,
+      );
+      const message = `The pool of postgresSystem had no client within ${CONNECT_TIMEOUT_MS} ms. Give the system a pool of its own, or a larger one.`;
+      reject(new ConnectorError('unreachable', message));
+    }, CONNECT_TIMEOUT_MS);
+  });
+  try {
+    return await Promise.race([connecting, late]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 
