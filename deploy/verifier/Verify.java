@@ -1609,7 +1609,12 @@ public final class Verify {
         }
 
         private void effect(Json effect) {
-            shape(effect, "operation ordinal parts resource", "compensation reads", "effects");
+            shape(effect, "operation ordinal parts resource", "ambiguous beyond compensation reads", "effects");
+            Json ambiguous = effect.get("ambiguous");
+            require(ambiguous == null || ambiguous.kind == 't' || ambiguous.kind == 'f', "ambiguous");
+            Json beyond = effect.get("beyond");
+            require(beyond == null || beyond.kind == '[', "beyond");
+            if (beyond != null) for (Json item : beyond.items) require(item.kind == '"' && isName(item.text), "beyond");
             require(isResource(string(effect, "resource")), "resource");
             name(effect, "operation");
             matches(effect, "ordinal", ORDINAL);

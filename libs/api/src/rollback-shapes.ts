@@ -75,6 +75,10 @@ export const SelectionInput = z
     runs: names.meta({ description: 'Runs to roll back: selects the inverses that they wrote.' }),
     fromMs: z.int().min(0).optional().meta({ description: 'Milliseconds since 1970, UTC; the window is `[fromMs, toMs)`.' }),
     toMs: z.int().min(0).optional(),
+    ambiguous: z.array(z.string().min(1).max(RESOURCE_BYTES_MAX)).min(1).max(1_000).optional().meta({
+      description:
+        'Ambiguous changes of the selected attempts that are undone too: resource URIs, exact or ending in `*`. Other ambiguous changes stay.',
+    }),
     clock: z
       .enum(['received', 'claimed'])
       .optional()
@@ -153,6 +157,12 @@ export const LeftBody = z
     detail: z.string(),
   })
   .meta({ id: 'LeftAttempt' });
+export const AmbiguousBody = z
+  .object({ ...who, changes: z.int(), resources: z.array(z.string()).meta({ description: 'The first of them.' }) })
+  .meta({
+    id: 'AmbiguousChanges',
+    description: 'Changes during an attempt that somebody else may have made. They stay unless they are selected.',
+  });
 export const TaintBody = z.object({ ...who, resource: z.string(), parts: z.array(z.string()) }).meta({ id: 'Taint' });
 export const PlanContents = z
   .object({
@@ -165,6 +175,7 @@ export const PlanContents = z
     steps: z.array(PlanStepBody),
     left: z.array(LeftBody),
     conflicts: z.array(ConflictBody),
+    ambiguous: z.array(AmbiguousBody),
     tainted: z.array(TaintBody),
   })
   .meta({ id: 'PlanContents', description: 'The plan’s content. The digest is the SHA-256 of its canonical JSON (RFC 8785).' });

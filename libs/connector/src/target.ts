@@ -112,7 +112,9 @@ export type InverseOutcome =
   | 'expired'
   | 'irreversible'
   | 'undecided'
-  | 'failed';
+  | 'failed'
+  /** Wrote nothing, because rights or space are missing at the moment: waits for a person, who has it tried again or skipped. */
+  | 'stuck';
 
 export interface InverseResult {
   readonly step: number;
@@ -145,4 +147,5 @@ export type FindingCode =
   | 'constraint' // the target refuses the inverse (foreign key, unique, not empty)
   | 'not_registered' // the effect names a system or resource outside the registration (I13)
   | 'fenced' // another claim with a higher token
+  | 'permission' // rights or space are missing at the moment
   | 'read_back'; // reading back gave another version than before

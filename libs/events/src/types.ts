@@ -43,6 +43,10 @@ export interface Effect {
   readonly reads?: Readonly<Record<string, VersionOrAbsent>>;
   /** The recorded inverse: names only, never an endpoint, SQL or code. Absent for a read and for an irreversible effect. */
   readonly compensation?: Compensation;
+  /** true: somebody else may have made this change, so it is never attributed to the attempt. It is undone only where a person selects it. */
+  readonly ambiguous?: boolean;
+  /** Names that the change may have reached as well and that are not recorded: other hard links of a file, the target of a link. */
+  readonly beyond?: readonly string[];
 }
 
 export interface Compensation {

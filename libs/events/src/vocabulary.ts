@@ -66,6 +66,7 @@ export const LEFT_REASONS = [
   'cancelled_out',
   'irreversible',
   'effects_unknown',
+  'ambiguous',
   'skipped',
   'open',
   'incomplete',

@@ -1,3 +1,4 @@
+export { isIncluded } from './ambiguous.ts';
 export { planBytes, planDigest } from './digest.ts';
 export { PlannerError, type PlannerErrorCode } from './error.ts';
 export { gather } from './gather.ts';

@@ -1,25 +1,26 @@
+import { ambiguousChanges, withoutAmbiguous } from './ambiguous.ts';
 import { cancelledPairs, type Exclusion, exclusionByTarget, exclusionOf } from './conflicts/decide-by-attempt.ts';
 import { enclosures, type Needs, needsOf } from './conflicts/decide-by-timeline.ts';
 import { undoable } from './conflicts/undoable.ts';
 import { conflictsOfExclusion, conflictsOfNeeds } from './conflicts/word-conflicts.ts';
 import { orderSteps } from './order.ts';
 import type { Conflict, LeftAttempt, PlanBody, PlanStep } from './plan.ts';
-import type { RecordedAttempt } from './ports.ts';
 import { compareText, plainRef, refKey } from './ref.ts';
 import { knownOrdinals, stepSystems } from './steps.ts';
 import { taintOf } from './taint.ts';
 import { type Timelines, timelinesOf, timelinesWithout } from './timeline.ts';
 import { type Undoing, undoingOf } from './undone.ts';
-import { unknownChanges } from './unknown-effects.ts';
-import { type Member, type PlanInput, type View, viewOf } from './view.ts';
+import { reachedBeyond, unknownChanges } from './unknown-effects.ts';
+import { type Member, type PlanInput, type View, viewOf, writes } from './view.ts';
 
 /**
  * The plan for a selection. `steps` is the greatest set that can be undone without overwriting other attempts' work, in both modes. Mode `skip` runs
  * it; mode `refuse` only shows it and must not run while there is a conflict.
  */
 export function plan(input: PlanInput): PlanBody {
-  const view = viewOf(input);
-  const undoing = undoingOf(view);
+  const whole = viewOf(input);
+  const undoing = undoingOf(whole);
+  const view = withoutAmbiguous(whole, undoing, input.selection);
   const refused = Map.groupBy(input.refused ?? [], ({ ref }) => refKey(ref));
   const solved = solve(view, undoing, input.systems, refused);
   const steps = orderSteps(solved.steps, solved.needs);
@@ -28,7 +29,7 @@ export function plan(input: PlanInput): PlanBody {
   for (const member of view.members) {
     if (!member.selected || solved.steps.has(member)) continue;
     const { ref, agent, tool } = member.attempt;
-    const exclusion = solved.excluded.get(member);
+    const exclusion = leftAmbiguous(solved.excluded.get(member), view.apart, member);
     const why = exclusion
       ? conflictsOfExclusion(member, exclusion)
       : conflictsOfNeeds(member, solved.needs.get(member) ?? NONE, (other) => !solved.steps.has(other));
@@ -51,6 +52,7 @@ export function plan(input: PlanInput): PlanBody {
     steps: numbered(steps, solved.needs, view),
     left,
     conflicts,
+    ambiguous: view.apart.map(ambiguousChanges),
     tainted: taintOf(view.members, solved.steps, solved.standing),
   };
 }
@@ -145,15 +147,24 @@ function numbered(steps: readonly Member[], needs: ReadonlyMap<Member, Needs>, v
     agent: member.attempt.agent,
     tool: member.attempt.tool,
     grade: member.attempt.grade,
-    ...countedOnly(member.attempt),
+    ...unknownOf(member),
     systems: stepSystems(member.effects, (resource) => known.get(resource) as string),
     after: [...(needs.get(member) as Needs).first].map((other) => numbers.get(other) as number).sort((a, b) => a - b),
   }));
 }
 
-function countedOnly(attempt: RecordedAttempt): Pick<PlanStep, 'unknown'> {
-  const unknown = unknownChanges(attempt);
-  return unknown === undefined ? {} : { unknown };
+function unknownOf({ attempt, effects }: Member): Pick<PlanStep, 'unknown'> {
+  const unknown = [unknownChanges(attempt), reachedBeyond(effects)].filter((text) => text !== undefined);
+  return unknown.length === 0 ? {} : { unknown: unknown.join(' ') };
+}
+
+/** An attempt without any other effect is left because of its ambiguous ones. */
+function leftAmbiguous(exclusion: Exclusion | undefined, apart: readonly Member[], { key, effects }: Member): Exclusion | undefined {
+  if (exclusion === undefined || exclusion.conflict !== undefined || effects.some(writes)) return exclusion;
+  const other = apart.find((member) => member.key === `${key} ambiguous`);
+  if (other === undefined) return exclusion;
+  const changes = `${other.effects.length} change${other.effects.length === 1 ? '' : 's'}`;
+  return { reason: 'ambiguous', detail: `${changes} that somebody else may have made. Select them to undo them.` };
 }
 
 function lastNumbers(input: PlanInput): Readonly<Record<string, number>> {

@@ -3,7 +3,7 @@ import { PlannerError } from './error.ts';
 import { SELECTION_VALUE_CHARS_MAX, SELECTION_VALUES_MAX } from './limits.ts';
 import type { Selection } from './selection.ts';
 
-const LISTS = ['agents', 'sessions', 'traces', 'tools', 'resources', 'outcomes', 'actions', 'runs'] as const;
+const LISTS = ['agents', 'sessions', 'traces', 'tools', 'resources', 'outcomes', 'actions', 'runs', 'ambiguous'] as const;
 type List = (typeof LISTS)[number];
 const OUTCOMES: readonly string[] = ATTEMPT_STATUSES;
 
@@ -40,7 +40,7 @@ export function parseSelection(json: unknown): Selection {
       throw new PlannerError('selection_invalid', 'Invalid `clock`: expected `received` or `claimed`.');
     selection.clock = given.clock;
   }
-  if (Object.keys(selection).every((field) => field === 'clock'))
+  if (Object.keys(selection).every((field) => field === 'clock' || field === 'ambiguous'))
     throw new PlannerError('selection_empty', 'Empty selection: name an agent, a session, a tool, a resource, a run or a window.');
   return selection;
 }
@@ -61,7 +61,7 @@ function valuesOf(list: List, values: unknown): readonly string[] {
         'selection_invalid',
         `Unknown outcome ${JSON.stringify(value.slice(0, 80))}; expected one of ${OUTCOMES.join(', ')}.`,
       );
-    if (list === 'resources' && !/^[a-z][a-z0-9-]*:\/\/[^*]*\*?$/.test(value)) {
+    if ((list === 'resources' || list === 'ambiguous') && !/^[a-z][a-z0-9-]*:\/\/[^*]*\*?$/.test(value)) {
       throw new PlannerError(
         'selection_invalid',
         `Invalid resource ${JSON.stringify(value.slice(0, 80))}: expected a URI such as postgres://shop/public.orders/42, exact or ending in *.`,

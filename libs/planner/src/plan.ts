@@ -27,6 +27,8 @@ export interface PlanBody {
   readonly left: readonly LeftAttempt[];
   /** Why the plan cannot run (mode `refuse`), or why attempts were skipped (mode `skip`). */
   readonly conflicts: readonly Conflict[];
+  /** Ambiguous changes of selected attempts that nobody selected: they stay. */
+  readonly ambiguous: readonly AmbiguousChanges[];
   /** Other attempts that read a value which is undone: a lower bound. */
   readonly tainted: readonly Taint[];
 }
@@ -38,7 +40,7 @@ export interface PlanStep {
   readonly agent: string;
   readonly tool: string;
   readonly grade: Grade;
-  /** Effects of the attempt that the step does not undo, because they were only counted; absent if there are none. */
+  /** Effects of the attempt that the step does not undo, because nothing recorded them, or they were only counted; absent if there are none. */
   readonly unknown?: string;
   /** Systems of the step, in the order in which their inverses are applied. */
   readonly systems: readonly StepSystem[];
@@ -83,6 +85,16 @@ export interface Conflict {
   readonly detail: string;
   /** When the target answered, in milliseconds since 1970, UTC; absent: the conflict follows from the ledger. */
   readonly askedAtMs?: number;
+}
+
+/** Changes during an attempt that somebody else may have made. */
+export interface AmbiguousChanges {
+  readonly ref: AttemptRef;
+  readonly agent: string;
+  readonly tool: string;
+  readonly changes: number;
+  /** The first of them. */
+  readonly resources: readonly string[];
 }
 
 export interface Taint {

@@ -16,4 +16,6 @@ export type Selection = {
   readonly toMs?: number;
   /** Which clock the window is about: the ledger's (default) or the producer's claim. */
   readonly clock?: 'received' | 'claimed';
+  /** Ambiguous changes of the selected attempts that are undone too: resource URIs, exact or ending in `*`. No filter: others are left and listed. */
+  readonly ambiguous?: readonly string[];
 };

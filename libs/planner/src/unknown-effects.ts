@@ -1,7 +1,9 @@
-import type { RecordedAttempt } from './ports.ts';
+import type { RecordedAttempt, RecordedEffect } from './ports.ts';
 
 /** Tables named in one text. */
 const TABLES_NAMED_MAX = 3;
+/** Names that are listed in one text. */
+const NAMES_MAX = 8;
 
 /** Changes that were only counted, in words; undefined if there are none. */
 export function unknownChanges({ unknown = [] }: RecordedAttempt): string | undefined {
@@ -23,4 +25,12 @@ export function unknownEffects(attempt: RecordedAttempt): string | undefined {
     return 'The tool declared neither systems nor a reversibility, and no effect was recorded: it may have changed something.';
   if (attempt.reversibility === 'compensable') return 'The tool was declared compensable, and no effect with an inverse was recorded.';
   return undefined;
+}
+
+/** Names that these effects may have reached and nothing recorded, in words; undefined if there are none. */
+export function reachedBeyond(effects: readonly RecordedEffect[]): string | undefined {
+  const names = [...new Set(effects.flatMap(({ beyond = [] }) => beyond))];
+  if (names.length === 0) return undefined;
+  const more = names.length > NAMES_MAX ? ` and ${names.length - NAMES_MAX} more` : '';
+  return `Changes under other names are unknown: ${names.slice(0, NAMES_MAX).join(', ')}${more}.`;
 }

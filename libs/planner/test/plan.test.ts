@@ -127,6 +127,29 @@ test('I7: effects that nothing recorded are named, never taken for no effect; re
   expect(plan(mixed)).toMatchObject({ conflicts: [], steps: [{ unknown: expect.stringContaining('3 in public.log') }] });
 });
 
+test('I5: an ambiguous change is undone only where its resource is selected; else it stays, counted apart, and nobody undoes below it', () => {
+  const other = 'postgres://shop/public.orders/2';
+  const attempts = [attemptOf('bad', 0)];
+  const effects = [effect('bad', 1, ROW, write('1', '2')), { ...effect('bad', 2, other, write('1', '2')), ambiguous: true }];
+  const apart = { ref: refOf('bad'), agent: 'a', tool: 'write', changes: 1, resources: [other] };
+  const input = inputOf(attempts, effects, ['bad'], 'refuse');
+  const left = plan(input);
+  expect(left).toMatchObject({ conflicts: [], ambiguous: [apart] });
+  expect(left.steps.flatMap(({ systems }) => systems.flatMap(({ guards }) => guards.map(({ resource }) => resource)))).toEqual([ROW]);
+  const chosen = plan({ ...input, selection: { agents: ['a'], ambiguous: ['postgres://shop/public.orders/*'] } });
+  expect(chosen).toMatchObject({ ambiguous: [], steps: [{ systems: [{ effects: 2 }] }] });
+  const only = plan(inputOf(attempts, effects.slice(1), ['bad'], 'refuse'));
+  expect(only).toMatchObject({ steps: [], conflicts: [], left: [{ reason: 'ambiguous' }], ambiguous: [apart] });
+  const later = { ...effect('good', 3, ROW, write('2', '3')), ambiguous: true };
+  const two = inputOf([...attempts, attemptOf('good', 1)], [effects[0] as (typeof effects)[0], later], ['bad', 'good'], 'refuse');
+  expect(plan(two)).toMatchObject({ steps: [], conflicts: [{ kind: 'later_write', by: { ref: refOf('good') } }] });
+});
+
+test('I7: names that a change may have reached beside its resource are unknown', () => {
+  const effects = [{ ...effect('bad', 1, ROW, write('1', '2')), beyond: ['y', '1 name elsewhere'] }];
+  expect(plan(inputOf([attemptOf('bad', 0)], effects, ['bad'])).steps).toMatchObject([{ unknown: expect.stringContaining('y, 1 name') }]);
+});
+
 test('an attempt selected with its inverse cancels out; an undone attempt is left', () => {
   const attempts = [attemptOf('bad', 0), attemptOf('undo', 1, { agent: 'recant', inverts: { ...refOf('bad'), run: 'r1', step: 1 } })];
   const effects = [effect('bad', 1, ROW, write('1', '2')), effect('undo', 2, ROW, write('2', '1'))];

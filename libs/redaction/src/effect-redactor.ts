@@ -52,10 +52,10 @@ export function createEffectRedactor({ find, mask }: Pick<Redactor, 'find' | 'ma
 
   return (effect, { scansPath = true } = {}) => {
     const inPath = scansPath ? find(readablePath(effect.resource)) : undefined;
-    const names = [...Object.keys(effect.parts), ...Object.keys(effect.reads ?? {})];
+    const names = [...Object.keys(effect.parts), ...Object.keys(effect.reads ?? {}), ...(effect.beyond ?? [])];
     const rule = inPath ?? names.map(findInPart).find((found) => found !== undefined);
     if (rule === undefined) return { effect };
-    const { resource, operation, ordinal, parts: written, reads } = effect;
+    const { resource, operation, ordinal, parts: written, reads, ambiguous, beyond } = effect;
     return {
       rule,
       effect: {
@@ -64,6 +64,8 @@ export function createEffectRedactor({ find, mask }: Pick<Redactor, 'find' | 'ma
         ordinal,
         parts: under(written),
         ...(reads === undefined ? {} : { reads: under(reads) }),
+        ...(ambiguous === undefined ? {} : { ambiguous }),
+        ...(beyond === undefined ? {} : { beyond: beyond.map(masked) }),
       },
     };
   };

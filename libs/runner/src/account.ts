@@ -1,5 +1,5 @@
 import type { StepOutcome, UnverifiedReason, Verdict } from '@recant/events';
-import type { PlanBody } from '@recant/planner';
+import { type PlanBody, refKey } from '@recant/planner';
 import type { StepRecord } from './ports.ts';
 
 /** The plan's share of an account. */
@@ -14,10 +14,12 @@ export interface PlanSummary {
   readonly unknown: number;
   /** Other attempts that read a value which would be undone. */
   readonly tainted: number;
+  /** Steps of attempts that also have ambiguous changes, which stay. */
+  readonly ambiguous: number;
 }
 
 /** Result of a run, so far or final. */
-export interface Account extends Omit<PlanSummary, 'claimed' | 'unknown'> {
+export interface Account extends Omit<PlanSummary, 'claimed' | 'unknown' | 'ambiguous'> {
   /** Ended steps by outcome. */
   readonly outcomes: Readonly<Partial<Record<StepOutcome, number>>>;
   /** Steps that have not ended. */
@@ -35,6 +37,7 @@ const RESIDUE_MAX = 1_000;
 const HARMLESS: ReadonlySet<string> = new Set(['no_effect', 'already_undone', 'cancelled_out', 'effects_unknown']);
 
 export function summarize(body: PlanBody): PlanSummary {
+  const stepped = new Set(body.steps.map(({ undoes }) => refKey(undoes)));
   const left: Record<string, number> = {};
   for (const { reason } of body.left) left[reason] = (left[reason] ?? 0) + 1;
   return {
@@ -42,6 +45,7 @@ export function summarize(body: PlanBody): PlanSummary {
     left,
     claimed: body.steps.filter(({ grade }) => grade === 'claimed').length,
     unknown: body.steps.filter(({ unknown }) => unknown !== undefined).length,
+    ambiguous: body.ambiguous.filter(({ ref }) => stepped.has(refKey(ref))).length,
     tainted: new Set(body.tainted.map(({ ref }) => `${ref.source} ${ref.action} ${ref.attempt}`)).size,
   };
 }
@@ -49,15 +53,18 @@ export function summarize(body: PlanBody): PlanSummary {
 export function accountOf(plan: PlanSummary, steps: readonly Pick<StepRecord, 'state' | 'outcome' | 'residue'>[]): Account {
   const outcomes: Partial<Record<StepOutcome, number>> = {};
   for (const { outcome } of steps) if (outcome !== undefined) outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
-  const { claimed, unknown, ...summary } = plan;
+  const { claimed, unknown, ambiguous, ...summary } = plan;
+  // Counted once: an attempt without a step is in `left` already.
+  const left = { ...summary.left, ...(ambiguous > 0 && { ambiguous: (summary.left.ambiguous ?? 0) + ambiguous }) };
   const unrecorded = unknown + (summary.left.effects_unknown ?? 0);
   const unverified = { ...(claimed > 0 && { claimed }), ...(unrecorded > 0 && { effects_unknown: unrecorded }) };
   return {
     ...summary,
+    left,
     outcomes,
     open: steps.filter((step) => step.state !== 'ended').length,
     residue: steps.flatMap((step) => step.residue).slice(0, RESIDUE_MAX),
-    verdict: verdictOf(steps.length, outcomes, summary.left, unverified),
+    verdict: verdictOf(steps.length, outcomes, left, unverified),
     unverified,
   };
 }

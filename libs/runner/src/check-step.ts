@@ -1,5 +1,5 @@
 import { canonicalize } from '@recant/events';
-import { notRegistered, type PlanStep, type RecordedEffect, refKey, stepSystems } from '@recant/planner';
+import { isIncluded, notRegistered, type PlanStep, type RecordedEffect, refKey, stepSystems } from '@recant/planner';
 import type { RunnerPorts, StepFinding } from './ports.ts';
 import type { Session } from './session.ts';
 
@@ -22,7 +22,7 @@ export async function checkSteps(session: Session, ports: RunnerPorts, steps: re
   const refused = new Map<number, StepFinding>();
   for (const step of steps) {
     const key = refKey(step.undoes);
-    const own = byAttempt.get(key) ?? [];
+    const own = (byAttempt.get(key) ?? []).filter((effect) => isIncluded(effect, session.body.selection));
     const attempt = attempts.get(key);
     const systems = new Map(step.systems.map(({ system, connector }) => [system, connector]));
     const written = own.filter((effect) => Object.keys(effect.parts).length > 0);

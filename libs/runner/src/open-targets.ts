@@ -1,8 +1,9 @@
-import type { InverseResult, TargetSystem } from '@recant/connector';
+import type { TargetSystem } from '@recant/connector';
 import type { PlanStep, StepSystem } from '@recant/planner';
 import { ask, isSilent, type Silent } from './ask.ts';
 import type { RunnerConfig, RunnerPorts } from './ports.ts';
 import type { Session } from './session.ts';
+import { type EndedResult, hasEnded } from './step-end.ts';
 
 export interface OpenTarget {
   readonly target: TargetSystem;
@@ -34,13 +35,13 @@ export async function appliedOn(
   config: RunnerConfig,
   targets: readonly OpenTarget[],
   step: number,
-): Promise<Map<string, InverseResult> | Silent> {
-  const done = new Map<string, InverseResult>();
+): Promise<Map<string, EndedResult> | Silent> {
+  const done = new Map<string, EndedResult>();
   for (const { target, system } of targets) {
     const answer = await ask(ports, config, system.system, () => target.applied(session.claim.run, [step]));
     if (isSilent(answer)) return answer;
     const result = answer.find((candidate) => candidate.step === step);
-    if (result) done.set(system.system, result);
+    if (result && hasEnded(result)) done.set(system.system, result);
   }
   return done;
 }

@@ -2,12 +2,15 @@ import { ConnectorError, type InverseResult, type RehearsedStep } from '@recant/
 import type { StepOutcome } from '@recant/events';
 import { type PlanStep, plainRef, type RecordedEffect, type StepSystem } from '@recant/planner';
 import type { StepFinding, Targets } from './ports.ts';
+import { hasEnded } from './step-end.ts';
 import { endedWell } from './step-machine.ts';
 
 /** A step that a target would not undo now. */
 export interface Refusal {
   readonly step: PlanStep;
   readonly outcome: StepOutcome;
+  /** Rights or space are missing at the moment: the step waits for a person at the run. */
+  readonly isStuck: boolean;
   readonly findings: readonly [StepFinding, ...StepFinding[]];
 }
 
@@ -46,7 +49,8 @@ async function askSystem(
   steps: readonly PlanStep[],
   effectsOf: (step: PlanStep) => readonly RecordedEffect[],
 ): Promise<readonly Refusal[]> {
-  const all = (finding: StepFinding): readonly Refusal[] => steps.map((step) => ({ step, outcome: 'failed', findings: [finding] }));
+  const all = (finding: StepFinding): readonly Refusal[] =>
+    steps.map((step) => ({ step, outcome: 'failed', isStuck: false, findings: [finding] }));
   let results: readonly InverseResult[];
   try {
     const target = await targets.open(tenant, name, connector);
@@ -59,11 +63,19 @@ async function askSystem(
   const byStep = new Map(results.map((result) => [result.step, result]));
   return steps.flatMap((step): Refusal[] => {
     const result = byStep.get(step.step);
-    if (result && endedWell(result.outcome)) return [];
+    if (result && hasEnded(result) && endedWell(result.outcome)) return [];
     const [first = { code: 'unreadable', detail: `The connector gave no reason (${result?.outcome ?? 'no result'}).` }, ...rest] =
       result?.findings ?? [];
     const named = [first, ...rest].map((finding): StepFinding => ({ ...finding, system: name }));
-    return [{ step, outcome: result?.outcome ?? 'failed', findings: named as [StepFinding, ...StepFinding[]] }];
+    const isStuck = result?.outcome === 'stuck';
+    return [
+      {
+        step,
+        outcome: result === undefined || !hasEnded(result) ? 'failed' : result.outcome,
+        isStuck,
+        findings: named as [StepFinding, ...StepFinding[]],
+      },
+    ];
   });
 }
 

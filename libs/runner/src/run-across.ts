@@ -6,9 +6,9 @@ import { checkSteps } from './check-step.ts';
 import { appliedOn, type OpenTarget, openTargets } from './open-targets.ts';
 import type { RunnerConfig, RunnerPorts } from './ports.ts';
 import { effectsOn, rehearseSteps } from './rehearse.ts';
-import { inverseStep, noResult, startSteps, stick } from './run-batch.ts';
+import { inverseStep, noResult, startSteps, stick, stickResults } from './run-batch.ts';
 import type { Session } from './session.ts';
-import { combineEnds, endOf, endWithout, recordEnd, type StepEnd } from './step-end.ts';
+import { combineEnds, type EndedResult, endOf, endWithout, recordEnd, type StepEnd } from './step-end.ts';
 import { endedWell } from './step-machine.ts';
 import { takeBack } from './take-back.ts';
 
@@ -17,6 +17,7 @@ const REFUSED = { code: 'taken_back', detail: 'A system refused the inverse.' } 
 type Inverted =
   | { readonly kind: 'done' | 'undecided' }
   | { readonly kind: 'stuck'; readonly silent: Silent }
+  | { readonly kind: 'waits'; readonly system: string; readonly result: InverseResult }
   | { readonly kind: 'refused'; readonly why: StepEnd };
 
 /**
@@ -30,7 +31,7 @@ export async function runAcross(session: Session, ports: RunnerPorts, config: Ru
   const targets = await openTargets(session, ports, config, step);
   if (isSilent(targets)) return stick(session, [step], targets);
   const record = session.step(step.step);
-  const done = record.inverse ? await appliedOn(session, ports, config, targets, step.step) : new Map<string, InverseResult>();
+  const done = record.inverse ? await appliedOn(session, ports, config, targets, step.step) : new Map<string, EndedResult>();
   if (isSilent(done)) return stick(session, [step], done);
   const end = (ended: StepEnd): Promise<void> => commitEnd(session, ports, ended, startedMs);
   const putBack = (why: StepEnd): Promise<void> => takeBack(session, ports, config, { step, targets, done, why });
@@ -49,6 +50,7 @@ export async function runAcross(session: Session, ports: RunnerPorts, config: Ru
 
   const inverted = await invertAll(session, ports, config, { step, targets, effects: checked.effects.get(step.step) ?? [], done });
   if (inverted.kind === 'stuck') return stick(session, [step], inverted.silent);
+  if (inverted.kind === 'waits') return stickResults(session, inverted.system, [inverted.result]);
   if (inverted.kind === 'undecided') return end(combineEnds(step.step, [...done]));
   if (inverted.kind === 'refused')
     return [...done.values()].some(({ effects }) => effects.length > 0) ? putBack(inverted.why) : end(inverted.why);
@@ -60,7 +62,7 @@ interface Inverting {
   readonly targets: readonly OpenTarget[];
   readonly effects: readonly RecordedEffect[];
   /** Results by system; added to. */
-  readonly done: Map<string, InverseResult>;
+  readonly done: Map<string, EndedResult>;
 }
 
 async function invertAll(session: Session, ports: RunnerPorts, config: RunnerConfig, inverting: Inverting): Promise<Inverted> {
@@ -71,6 +73,8 @@ async function invertAll(session: Session, ports: RunnerPorts, config: RunnerCon
     const inverse = inverseStep(session, { ...step, systems: [system] }, effectsOn(effects, system));
     const answer = await invert(ports, config, target, { run: session.claim.run, token: session.claim.token.toString(), steps: [inverse] });
     ports.failpoint?.('inverse.after', [step.step]);
+    const [waits] = answer.stuck;
+    if (waits) return { kind: 'waits', system: system.system, result: waits };
     const [result] = answer.results;
     if (!result) return { kind: 'stuck', silent: answer.left ?? noResult(system.system) };
     if (result.outcome !== 'undecided' && !endedWell(result.outcome)) return { kind: 'refused', why: endOf(result, system.system) };
@@ -96,7 +100,7 @@ async function rehearse(
   const [refusal] = await rehearseSteps(ports.targets, session.claim.tenant, [step], () => effects);
   if (!refusal) return undefined;
   const [first] = refusal.findings;
-  if (first.code === 'unreachable') return { silent: first };
+  if (first.code === 'unreachable' || refusal.isStuck) return { silent: first };
   return { ...endWithout(step.step, refusal.outcome, first), findings: refusal.findings };
 }
 

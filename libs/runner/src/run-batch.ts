@@ -1,4 +1,4 @@
-import type { InverseStep } from '@recant/connector';
+import type { InverseResult, InverseStep } from '@recant/connector';
 import { type PlanStep, plainRef, type RecordedEffect } from '@recant/planner';
 import { ask, invert, isSilent, type Silent } from './ask.ts';
 import { checkSteps } from './check-step.ts';
@@ -6,7 +6,7 @@ import { intend } from './intend.ts';
 import type { RunnerConfig, RunnerPorts } from './ports.ts';
 import { plainEffect } from './rehearse.ts';
 import type { Session } from './session.ts';
-import { endOf, endWithout, recordEnd, type StepEnd } from './step-end.ts';
+import { endOf, endWithout, hasEnded, recordEnd, type StepEnd } from './step-end.ts';
 
 /** Independent steps on one system: one commit of intents, one call of the target, one commit of results. */
 export async function runBatch(
@@ -31,7 +31,7 @@ export async function runBatch(
       ),
     );
     if (isSilent(applied)) return stick(session, steps, applied);
-    ends.push(...applied.map((result) => endOf(result, system)));
+    ends.push(...applied.filter(hasEnded).map((result) => endOf(result, system)));
   }
   const known = new Set(ends.map(({ step }) => step));
   const checked = await checkSteps(
@@ -45,6 +45,7 @@ export async function runBatch(
   await startSteps(session, ports, going);
   await ports.emitter.flush(session.claim.tenant, session.source);
   let left: Silent | undefined;
+  let stuck: readonly InverseResult[] = [];
   if (going.length > 0) {
     const numbers = going.map(({ step }) => step);
     ports.failpoint?.('inverse.before', numbers);
@@ -56,8 +57,11 @@ export async function runBatch(
     ports.failpoint?.('inverse.after', numbers);
     ends.push(...answer.results.map((result) => endOf(result, system)));
     left = answer.left;
+    stuck = answer.stuck;
   }
-  await finish(session, ports, { steps, ends, startedMs, ...(left ? { left } : {}) });
+  await stickResults(session, system, stuck);
+  const waiting = new Set(stuck.map(({ step }) => step));
+  await finish(session, ports, { steps: steps.filter(({ step }) => !waiting.has(step)), ends, startedMs, ...(left ? { left } : {}) });
 }
 
 /** Commits the intents, which must be acknowledged before the inverse runs: an unrecorded inverse cannot be undone. Intents of a previous worker are kept. */
@@ -123,6 +127,14 @@ export async function stick(session: Session, steps: readonly PlanStep[], { sile
   if (silent.system !== undefined) session.unreachable.add(silent.system);
   const known = (step: number) => session.step(step).findings.filter(({ code }) => code !== 'unreachable');
   if (steps.length > 0) await session.commit(steps.map(({ step }) => ({ step, event: 'stick', findings: [...known(step), silent] })));
+}
+
+/** Steps that their target cannot apply at the moment, each with its own reasons. The system is still asked about others. */
+export async function stickResults(session: Session, system: string, results: readonly InverseResult[]): Promise<void> {
+  if (results.length === 0) return;
+  await session.commit(
+    results.map(({ step, findings }) => ({ step, event: 'stick', findings: findings.map((finding) => ({ ...finding, system })) })),
+  );
 }
 
 async function unknownSystem(session: Session, steps: readonly PlanStep[], system: string, resumed: boolean): Promise<void> {

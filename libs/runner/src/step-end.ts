@@ -1,9 +1,16 @@
-import type { InverseResult } from '@recant/connector';
+import type { InverseOutcome, InverseResult } from '@recant/connector';
 import type { AttemptRef, Effect, StepOutcome } from '@recant/events';
 import type { StepFinding } from './ports.ts';
 import type { Session, StepMove } from './session.ts';
 import { addSettlement } from './source-events.ts';
 import { endedWell } from './step-machine.ts';
+
+/** The result of a step that does not wait for a person. */
+export type EndedResult = InverseResult & { readonly outcome: Exclude<InverseOutcome, 'stuck'> };
+
+export function hasEnded(result: InverseResult): result is EndedResult {
+  return result.outcome !== 'stuck';
+}
 
 /** Result of the inverse of one step, over all of its systems. */
 export interface StepEnd extends Omit<InverseResult, 'outcome' | 'findings'> {
@@ -13,7 +20,7 @@ export interface StepEnd extends Omit<InverseResult, 'outcome' | 'findings'> {
   readonly took: boolean | undefined;
 }
 
-export function endOf(result: InverseResult, system: string): StepEnd {
+export function endOf(result: EndedResult, system: string): StepEnd {
   return {
     step: result.step,
     outcome: result.outcome,
@@ -30,7 +37,7 @@ export function endWithout(step: number, outcome: StepOutcome, finding: StepFind
 }
 
 /** One end from the results of all systems of a step; the first bad outcome decides. */
-export function combineEnds(step: number, results: readonly (readonly [string, InverseResult])[]): StepEnd {
+export function combineEnds(step: number, results: readonly (readonly [string, EndedResult])[]): StepEnd {
   const ends = results.map(([system, result]) => endOf(result, system));
   const bad = ends.find(({ outcome }) => !endedWell(outcome));
   const outcomes = ends.map(({ outcome }) => outcome);

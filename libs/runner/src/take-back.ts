@@ -1,20 +1,19 @@
-import type { InverseResult } from '@recant/connector';
 import type { AttemptRef } from '@recant/events';
 import { compareOrdinals, type PlanStep } from '@recant/planner';
 import { invert } from './ask.ts';
 import { intend } from './intend.ts';
 import type { OpenTarget } from './open-targets.ts';
 import type { RunnerConfig, RunnerPorts } from './ports.ts';
-import { noResult, stick } from './run-batch.ts';
+import { noResult, stick, stickResults } from './run-batch.ts';
 import type { Session } from './session.ts';
-import { combineEnds, type StepEnd, settle } from './step-end.ts';
+import { combineEnds, type EndedResult, type StepEnd, settle } from './step-end.ts';
 import { endedWell } from './step-machine.ts';
 
 export interface TakeBack {
   readonly step: PlanStep;
   readonly targets: readonly OpenTarget[];
   /** Results of the inverse, by system. */
-  readonly done: ReadonlyMap<string, InverseResult>;
+  readonly done: ReadonlyMap<string, EndedResult>;
   /** Why the inverse is taken back: the end of the step where taking back succeeds. */
   readonly why: StepEnd;
 }
@@ -33,7 +32,7 @@ export async function takeBack(session: Session, ports: RunnerPorts, config: Run
   const attempt = session.step(step.step).takeBack;
   if (attempt === undefined) throw new Error(`S2: step ${step.step} has no intent to take back`);
 
-  const results: [string, InverseResult][] = [];
+  const results: [string, EndedResult][] = [];
   for (const { target, system } of written) {
     const effects = done.get(system.system)?.effects ?? [];
     const known = new Map<string, string>();
@@ -46,6 +45,8 @@ export async function takeBack(session: Session, ports: RunnerPorts, config: Run
       steps: [{ step: session.body.steps.length + step.step, attempt, undoes: inverse, effects, knownOrdinals: Object.fromEntries(known) }],
     });
     const [result] = answer.results;
+    const [waits] = answer.stuck;
+    if (waits) return stickResults(session, system.system, [waits]);
     if (!result) return stick(session, [step], answer.left ?? noResult(system.system));
     results.push([system.system, result]);
   }
@@ -79,7 +80,7 @@ async function endTakeBack(
   session: Session,
   { step, why }: TakeBack,
   attempt: AttemptRef,
-  results: readonly [string, InverseResult][],
+  results: readonly [string, EndedResult][],
 ): Promise<void> {
   const failed = results.filter(([, { outcome }]) => !endedWell(outcome));
   const all = combineEnds(step.step, results);

@@ -4,7 +4,7 @@ import { accountOf, type PlanSummary } from '../src/index.ts';
 
 const verdict = (outcomes: readonly (StepOutcome | undefined)[], plan: Partial<PlanSummary> = {}): Verdict =>
   accountOf(
-    { selected: outcomes.length, left: {}, claimed: 0, unknown: 0, tainted: 0, ...plan },
+    { selected: outcomes.length, left: {}, claimed: 0, unknown: 0, ambiguous: 0, tainted: 0, ...plan },
     outcomes.map((outcome) => ({ state: outcome ? 'ended' : 'pending', residue: [], ...(outcome ? { outcome } : {}) })),
   ).verdict;
 
@@ -13,6 +13,7 @@ test('I7: fully_restored needs every selected attempt restored, attested, and no
   expect(verdict(['restored'], { left: { no_effect: 3, already_undone: 1, cancelled_out: 2 } })).toBe('fully_restored');
   expect(verdict(['restored', 'restored'], { claimed: 1 })).toBe('restored_unverified');
   expect(verdict(['restored'], { unknown: 1 })).toBe('restored_unverified');
+  expect(verdict(['restored'], { ambiguous: 1 })).toBe('partly_restored');
   expect(verdict(['restored'], { left: { effects_unknown: 1 } })).toBe('restored_unverified');
   for (const reason of ['skipped', 'irreversible', 'open', 'incomplete', 'contested', 'not_registered'])
     expect(verdict(['restored'], { left: { [reason]: 1 }, claimed: 1 })).toBe('partly_restored');

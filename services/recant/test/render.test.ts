@@ -124,7 +124,7 @@ test('a plan lists an attempt that is not undone once, and equal ones in one lin
   const attempt = { agent: 'bot', tool: 'look', reason: 'no_effect', detail: 'It changed nothing that was recorded.' };
   const mail = { ref: ref(NOON), agent: 'bot', tool: 'send_mail' };
   const body = {
-    ...{ mode: 'refuse', steps: [], tainted: [] },
+    ...{ mode: 'refuse', steps: [], ambiguous: [], tainted: [] },
     left: [
       { ...attempt, ref: ref('1') },
       { ...mail, reason: 'irreversible', detail: 'Its tool was declared irreversible.' },

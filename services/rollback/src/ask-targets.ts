@@ -1,6 +1,6 @@
 import type { FindingCode } from '@recant/connector';
 import type { ConflictKind } from '@recant/events';
-import { type Conflict, type PlanBody, type PlanInput, plainRef, plan, refKey } from '@recant/planner';
+import { type Conflict, isIncluded, type PlanBody, type PlanInput, plainRef, plan, refKey } from '@recant/planner';
 import { type Refusal, type RunFindingCode, rehearseSteps } from '@recant/runner';
 import type { RollbackCore } from './core.ts';
 
@@ -16,7 +16,9 @@ export async function planWithTargets(core: Pick<RollbackCore, 'targets' | 'cloc
   for (let round = 1; ; round += 1) {
     const body = plan({ ...input, refused });
     if (round > ROUNDS_MAX || (input.mode === 'refuse' && round > 1)) return body;
-    const refusals = await rehearseSteps(core.targets, input.tenant, body.steps, ({ undoes }) => effects.get(refKey(undoes)) ?? []);
+    const refusals = await rehearseSteps(core.targets, input.tenant, body.steps, ({ undoes }) =>
+      (effects.get(refKey(undoes)) ?? []).filter((effect) => isIncluded(effect, input.selection)),
+    );
     if (refusals.length === 0) return body;
     refused.push(...refusals.flatMap((refusal) => conflictsOf(refusal, core.clock.now())));
   }
@@ -48,6 +50,7 @@ const KINDS: Readonly<Record<FindingCode | RunFindingCode, ConflictKind>> = {
   not_registered: 'not_registered',
   read_back: 'read_back',
   agent_code: 'agent_code',
+  permission: 'unreadable',
   system_unknown: 'not_registered',
   unreachable: 'unreachable',
   // Of runs only.

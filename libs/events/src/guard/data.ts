@@ -84,6 +84,8 @@ const effect = shape(
   {
     reads: versions,
     compensation: shape({ connector, images: list(text('an image reference', isImageReference, plainImageReference), COUNT_MAX) }),
+    ambiguous: flag,
+    beyond: list(name, COUNT_MAX),
   },
 );
 

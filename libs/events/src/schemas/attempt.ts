@@ -45,6 +45,8 @@ export const effect = z.strictObject({
   parts: map(name, z.strictObject({ before: version, after: version })),
   reads: versions.exactOptional(),
   compensation: compensation.exactOptional(),
+  ambiguous: z.boolean().exactOptional(),
+  beyond: z.array(name).max(COUNT_MAX).exactOptional(),
 });
 
 export const attemptContext = z.strictObject({

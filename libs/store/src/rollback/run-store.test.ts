@@ -33,6 +33,7 @@ async function stage() {
       steps: planSteps,
       left: [],
       conflicts: [],
+      ambiguous: [],
       tainted: [],
     };
     const digest = planDigest(body);

@@ -18,6 +18,7 @@ export interface FilterOptions extends WindowOptions {
 export interface SelectionOptions extends FilterOptions {
   readonly action?: string[];
   readonly run?: string[];
+  readonly ambiguous?: string[];
 }
 
 /** Refused here: an unknown outcome would match nothing and look like an empty result. */
@@ -59,9 +60,10 @@ export function selectionOf(options: SelectionOptions, nowMs: number): Pick<Plan
     actions: options.action,
     runs: options.run,
     clock: options.clock,
+    ambiguous: options.ambiguous,
   });
   const window = windowOf(options, nowMs);
-  const names = Object.keys(selection).filter((field) => field !== 'clock');
+  const names = Object.keys(selection).filter((field) => field !== 'clock' && field !== 'ambiguous');
   if (names.length === 0 && Object.keys(window).length === 0) {
     throw new CliError(
       EXIT.usage,

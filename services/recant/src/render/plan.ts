@@ -22,6 +22,7 @@ export function planText(plan: PlanView, paint: Paint): string {
     `${paint('bold', `Plan ${plan.id}`)}  mode ${body.mode}, ${count(body.steps.length, 'step')}, ${count(body.conflicts.length, 'conflict')}, ${count(body.left.length, 'attempt')} not undone`,
     stepsText(body.steps, paint),
     conflictsText(body.conflicts, body.mode, paint),
+    ambiguousText(body, paint),
     leftText(body, paint),
     taintText(body.tainted, paint),
     nextText(plan, paint),
@@ -95,13 +96,26 @@ export function withoutConflict<A extends Pick<LeftAttempt, 'ref'>>(left: readon
 function leftText({ left, conflicts }: Contents, paint: Paint): string {
   const lineCounts = new Map<string, number>();
   for (const { agent, tool, reason, detail } of withoutConflict(left, conflicts)) {
-    if (reason === 'skipped') continue;
+    if (reason === 'skipped' || reason === 'ambiguous') continue;
     const line = `  ${agent} ${tool}: ${reason.replaceAll('_', ' ')}${detail === '' ? '' : ` (${detail.replace(/\.$/, '')})`}`;
     lineCounts.set(line, (lineCounts.get(line) ?? 0) + 1);
   }
   if (lineCounts.size === 0) return '';
   const lines = [...lineCounts].map(([line, attempts]) => printable(attempts === 1 ? line : `${line}, ${attempts} attempts`));
   return [paint('bold', 'Not undone:'), ...listed(lines)].join('\n');
+}
+
+/** Changes that somebody else may have made, apart from everything that the plan undoes. */
+function ambiguousText({ ambiguous }: Contents, paint: Paint): string {
+  if (ambiguous.length === 0) return '';
+  const changes = ambiguous.reduce((sum, each) => sum + each.changes, 0);
+  const lines = ambiguous.map(({ agent, tool, ref, changes: own, resources }) => {
+    const named = resources.slice(0, RESOURCES_SHOWN_MAX).map(resourceText).join(', ');
+    const more = own > RESOURCES_SHOWN_MAX ? ', ...' : '';
+    return printable(`  ${count(own, 'change')} while ${agent}'s ${tool} ran (${clockTime(actionTimeMs(ref.action))}): ${named}${more}`);
+  });
+  const head = `Ambiguous, not undone: ${count(changes, 'change')} that somebody else may have made (select with --ambiguous <uri>):`;
+  return [paint('yellow', head), ...listed(lines)].join('\n');
 }
 
 function taintText(tainted: readonly Taint[], paint: Paint): string {

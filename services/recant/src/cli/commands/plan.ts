@@ -25,6 +25,7 @@ export function addPlan(program: Command, world: World, exit: (code: number) => 
   withFilters(withConnection(program.command('plan').description('plan a rollback: steps, conflicts, what stays')))
     .option('--action <id>', 'action id', several)
     .option('--run <id>', 'run id, to undo a rollback', several)
+    .option('--ambiguous <uri>', 'also undo ambiguous changes of this resource: a URI, exact or ending in *', several)
     .addOption(new Option('--mode <mode>', 'how to treat conflicts').choices(['refuse', 'skip']).default('refuse'))
     .option('--show <plan>', 'show an existing plan instead of creating one')
     .addHelpText('after', HELP)
