@@ -1,5 +1,6 @@
 import type { Consumer } from 'kafkajs';
 import { describeCluster } from './admin.ts';
+import { boundFetches } from './bounded-fetch.ts';
 import { type ConnectionOptions, connectionOf, type KafkaLog } from './connection.ts';
 import { PartitionReader, type PartitionStatus, type ReaderOptions } from './partition-reader.ts';
 
@@ -75,6 +76,7 @@ class GroupMember implements EventConsumer {
   }
 
   async #run(): Promise<void> {
+    boundFetches();
     const { topic, groupId, sessionMs = SESSION_MS } = this.#options;
     const consumer = connectionOf(this.#options).consumer({
       groupId,

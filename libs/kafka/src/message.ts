@@ -9,12 +9,15 @@ import {
   MEDIA_TYPE_EVENT,
   macSecretOf,
 } from '@recant/events';
+import type { Undecodable } from './record-set.ts';
 
 /** One message as received. Headers are untrusted; only the broker limits their size. */
 export interface ReceivedMessage {
   readonly offset: bigint;
   readonly value: Uint8Array;
   readonly headers: Readonly<Record<string, string>>;
+  /** Set for a batch that cannot be decoded: this message stands for all of it, `offset` is its last one, `value` its start. */
+  readonly undecodable?: Undecodable;
 }
 
 export interface OutgoingMessage {

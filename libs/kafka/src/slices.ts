@@ -1,5 +1,6 @@
 import type { KafkaMessage } from 'kafkajs';
 import type { ReceivedMessage } from './message.ts';
+import type { FetchedRecord } from './record-set.ts';
 
 /** Messages of one partition that are appended in one transaction, and the offsets they cover: `[from, next)`. */
 export interface MessageBatch {
@@ -49,5 +50,6 @@ function receivedOf(message: KafkaMessage): ReceivedMessage {
     const first = Array.isArray(value) ? value[0] : value;
     if (first !== undefined) headers[name] = first.toString();
   }
-  return { offset: BigInt(message.offset), value: message.value ?? new Uint8Array(0), headers };
+  const { undecodable } = message as Partial<FetchedRecord>;
+  return { offset: BigInt(message.offset), value: message.value ?? new Uint8Array(0), headers, ...(undecodable && { undecodable }) };
 }
