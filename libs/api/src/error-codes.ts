@@ -16,6 +16,12 @@ const EVENT_REFUSALS = {
     retry: 'never',
     action: 'Sign exactly the bytes of the message with the secret of the key in the `recant-key` header.',
   },
+  undecodable: {
+    status: 422,
+    title: 'Undecodable record batch',
+    retry: 'never',
+    action: 'Send the messages again in batches of at most 4 MiB, compressed with gzip, snappy, lz4, zstd or not at all.',
+  },
   role_missing: {
     status: 403,
     title: 'Missing role',

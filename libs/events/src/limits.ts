@@ -38,6 +38,8 @@ export const EFFECT_CHUNKS_MAX = 100_000;
 export const BATCH_EVENTS_MAX = 2_000;
 /** Bytes of one HTTP batch body. */
 export const BATCH_BYTES_MAX = 4_194_304;
+/** Bytes of a refused message that its dead letter keeps: any event fits; of a larger message, the start. */
+export const DEAD_LETTER_BYTES_MAX = 65_536;
 /** Largest number of shards of a tenant: `shardOf` computes modulo in doubles, exact below 2^21. */
 export const SHARDS_MAX = 4_096;
 /** Default number of shards of a tenant; the first entry of each log fixes it. */

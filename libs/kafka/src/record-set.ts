@@ -72,7 +72,12 @@ async function decodeBatch(batch: Buffer): Promise<{ readonly records: readonly 
   const first = batch.readBigInt64BE(0);
   // An old message set has one message, or one wrapper with the offset of its last message.
   if (batch[MAGIC_AT] !== MAGIC || batch.length < HEADER_BYTES)
-    return refuse(batch, first, first, new BatchError('corrupt', `message format ${batch[MAGIC_AT]}, expected ${MAGIC} (Kafka 0.11 or newer)`));
+    return refuse(
+      batch,
+      first,
+      first,
+      new BatchError('corrupt', `message format ${batch[MAGIC_AT]}, expected ${MAGIC} (Kafka 0.11 or newer)`),
+    );
   const attributes = batch.readInt16BE(21);
   const last = first + BigInt(Math.max(0, batch.readInt32BE(23)));
   try {
@@ -114,5 +119,6 @@ function refuse(batch: Buffer, first: bigint, last: bigint, { fault, message }: 
     batchContext: batch.length < HEADER_BYTES ? { producerId: '-1', inTransaction: false } : contextOf(batch),
     undecodable: { first, last, fault, reason: message, size: batch.length, digest: hash('sha256', batch) },
   };
-  return { records: [record], bytes: fault === 'too_large' ? SET_BYTES_MAX : 0 };
+  const isCompressed = batch.length > HEADER_BYTES && (batch.readInt16BE(21) & CODEC_MASK) !== 0;
+  return { records: [record], bytes: fault === 'too_large' && isCompressed ? SET_BYTES_MAX : 0 };
 }

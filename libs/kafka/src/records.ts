@@ -23,7 +23,8 @@ export interface RecordRange {
 
 /** Decodes the records of a batch (Kafka protocol, "Record", format 2). Values are views. @throws BatchError */
 export function decodeRecords(bytes: Buffer, { count, first, last }: RecordRange): DecodedRecord[] {
-  if (count < 0 || count > RECORDS_MAX) throw new BatchError('too_large', `${count} records, expected at most ${RECORDS_MAX}`);
+  if (count < 0) throw new BatchError('corrupt', `${count} records`);
+  if (count > RECORDS_MAX) throw new BatchError('too_large', `${count} records, expected at most ${RECORDS_MAX}`);
   const reader = new RecordReader(bytes);
   const records: DecodedRecord[] = [];
   let previous = -1;
@@ -32,7 +33,8 @@ export function decodeRecords(bytes: Buffer, { count, first, last }: RecordRange
     reader.skip(1);
     reader.varint();
     const delta = reader.varint();
-    if (delta <= previous || BigInt(delta) > last - first) throw new BatchError('corrupt', `offset ${delta} after ${previous} within the batch`);
+    if (delta <= previous || BigInt(delta) > last - first)
+      throw new BatchError('corrupt', `offset ${delta} after ${previous} within the batch`);
     previous = delta;
     const key = reader.bytes();
     const value = reader.bytes();

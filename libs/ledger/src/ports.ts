@@ -33,6 +33,8 @@ export interface Submission {
 export type RefusalCode =
   | 'unauthenticated'
   | 'mac_invalid'
+  /** A record batch in Kafka that cannot be decoded: one dead letter for all its messages. */
+  | 'undecodable'
   | 'too_large'
   | 'too_deep'
   | 'malformed_json'

@@ -55,10 +55,16 @@ describe('credentials, systems, parts', () => {
     const salt = randomBytes(16);
     const bytes = randomBytes(20_000);
     const digest = partDigest(salt, bytes);
-    expect(await parts.put('acme', digest, { salt, bytes })).toBe('stored');
-    expect(await parts.put('acme', digest, { salt, bytes })).toBe('stored');
-    expect(await parts.put('acme', digest, { salt, bytes: bytes.subarray(1) })).toBe('digest_mismatch');
-    expect(await parts.put('acme', digest, { salt, bytes: Buffer.alloc(PART_BYTES_MAX + 1) })).toBe('too_large');
+    expect(
+      await parts.put('acme', [
+        { digest, salt, bytes },
+        { digest, salt, bytes },
+      ]),
+    ).toEqual(['stored', 'stored']);
+    expect(await parts.put('acme', [{ digest, salt, bytes }])).toEqual(['stored']);
+    const cut = { digest, salt, bytes: bytes.subarray(1) };
+    const large = { digest, salt, bytes: Buffer.alloc(PART_BYTES_MAX + 1) };
+    expect(await parts.put('acme', [cut, large, { digest, salt, bytes }])).toEqual(['digest_mismatch', 'too_large', 'stored']);
     expect(await parts.get('acme', digest)).toEqual({ salt, bytes });
     expect(await parts.get('other', digest)).toBeUndefined();
   });

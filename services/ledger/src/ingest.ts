@@ -30,7 +30,7 @@ export function ingestRoutes({ groupCommit, parts }: IngestDeps): readonly Bound
     }),
     handle(putPart, async ({ params, headers, body, caller }) => {
       const salt = Buffer.from(headers['recant-salt'], 'base64url');
-      const outcome = await parts.put(caller.tenant, params.digest, { salt, bytes: body.bytes });
+      const [outcome] = await parts.put(caller.tenant, [{ digest: params.digest, salt, bytes: body.bytes }]);
       if (outcome !== 'stored') throw new ApiFault('part_digest_mismatch', 'The digest in the path is not the SHA-256 of salt and bytes.');
       return { status: 204 };
     }),

@@ -1,9 +1,9 @@
 import { timingSafeEqual } from 'node:crypto';
 import { eventMac, HEADER_KEY, HEADER_KIND, HEADER_MAC, HEADER_PART, HEADER_SALT, PART_BYTES_MAX } from '@recant/events';
-import type { MessageBatch, ReceivedMessage } from '@recant/kafka';
+import { type MessageBatch, RECORD_BATCH_BYTES_MAX, type ReceivedMessage, type Undecodable } from '@recant/kafka';
 import type { Appender, Credential, Refusal, RefusalCode, Submission } from '@recant/ledger';
 import type { EndedKey, Keyring, KnownKey, Logger } from '@recant/service';
-import type { Parts } from '@recant/store';
+import type { NewPart, PartReceipt, Parts } from '@recant/store';
 import { warnOfForgeries } from './forgeries.ts';
 import type { Topics } from './topics.ts';
 
@@ -20,22 +20,26 @@ export interface IntakeDeps {
  * reject; only the store does. After a crash in between, the parts are stored again (idempotent).
  */
 export async function ingestMessages(batch: MessageBatch, deps: IntakeDeps): Promise<void> {
-  const submissions: Submission[] = [];
   const keys = await findKeys(batch.messages, deps.keyring);
-  for (const message of batch.messages) {
+  const received = batch.messages.map((message) => ({ message, sender: senderOf(message, keys, batch.topic, deps.topics) }));
+  const refusals = await storeParts(received, deps.parts);
+  const submissions: Submission[] = [];
+  for (const { message, sender } of received) {
+    const origin = originOf(batch, message);
     const bytes = message.value;
-    const origin = `kafka:${batch.topic}/${batch.partition}/${message.offset}`;
-    const sender = checkTopic(identify(message, keys), batch.topic, deps.topics);
-    if ('refused' in sender) submissions.push({ ...sender, bytes, origin });
-    else if (message.headers[HEADER_KIND] === undefined) submissions.push({ ...sender, bytes, origin });
-    else {
-      const refused = await storePart(message, sender.credential, deps.parts);
-      if (refused) submissions.push({ ...sender, bytes, origin, refused });
-    }
+    const refused = refusals.get(message);
+    if (refused !== undefined) submissions.push({ ...sender, bytes, origin, refused });
+    else if ('refused' in sender || !isPart(message)) submissions.push({ ...sender, bytes, origin });
   }
   const { cluster, topic, partition, from, next } = batch;
   const receipts = await deps.appender.append(submissions, { cluster, topic, partition, from, next });
   warnOfForgeries(submissions, receipts, deps.logger);
+}
+
+/** An undecodable batch names the range of its offsets. */
+function originOf({ topic, partition }: MessageBatch, { offset, undecodable }: ReceivedMessage): string {
+  const offsets = undecodable === undefined ? `${offset}` : `${undecodable.first}-${undecodable.last}`;
+  return `kafka:${topic}/${partition}/${offsets}`;
 }
 
 type Keys = ReadonlyMap<string, KnownKey | EndedKey | undefined>;
@@ -48,6 +52,24 @@ async function findKeys(messages: readonly ReceivedMessage[], keyring: Keyring):
 
 /** Without a credential the sender is unknown, and the dead letter goes to the operator's tenant. */
 type Sender = { readonly credential: Credential } | { readonly credential: Credential | undefined; readonly refused: Refusal };
+
+function senderOf(message: ReceivedMessage, keys: Keys, topic: string, topics: IntakeDeps['topics']): Sender {
+  if (message.undecodable !== undefined) return { credential: undefined, refused: undecodableBatch(message.undecodable) };
+  return checkTopic(identify(message, keys), topic, topics);
+}
+
+function undecodableBatch({ first, last, fault, reason, size, digest }: Undecodable): Refusal {
+  const messages = `The batch with offsets ${first} to ${last} (${size} bytes, SHA-256 ${digest}) cannot be decoded: ${reason}.`;
+  return refusal(
+    'undecodable',
+    `${messages} ${ADVICE[fault]} Its start is kept; the broker has all of it until the topic's retention ends.`,
+  );
+}
+const ADVICE: Readonly<Record<Undecodable['fault'], string>> = {
+  corrupt: 'Send its messages again with a Kafka producer.',
+  too_large: `Send its messages again in batches of at most ${RECORD_BATCH_BYTES_MAX} bytes.`,
+  codec_unavailable: 'Then send its messages again.',
+};
 
 /** Identifies the sender. Only key id and MAC are trusted, and only together. */
 function identify({ headers, value }: ReceivedMessage, keys: Keys): Sender {
@@ -74,19 +96,53 @@ function checkTopic(sender: Sender, topic: string, topics: IntakeDeps['topics'])
 const KEY_ID = /^[a-z0-9]{4,32}$/;
 const SALT = /^[A-Za-z0-9_-]{22}$/;
 
-async function storePart(
-  { headers, value }: ReceivedMessage,
-  { tenant, roles, keyId }: Credential,
-  parts: IntakeDeps['parts'],
-): Promise<Refusal | undefined> {
-  const salt = headers[HEADER_SALT] ?? '';
+interface Received {
+  readonly message: ReceivedMessage;
+  readonly sender: Sender;
+}
+
+const isPart = ({ headers }: ReceivedMessage): boolean => headers[HEADER_KIND] !== undefined;
+
+/** Stores the parts of a batch, one statement a tenant. @returns why messages were not stored */
+async function storeParts(received: readonly Received[], parts: IntakeDeps['parts']): Promise<ReadonlyMap<ReceivedMessage, Refusal>> {
+  const refusals = new Map<ReceivedMessage, Refusal>();
+  const ofTenant = new Map<string, ReceivedMessage[]>();
+  for (const { message, sender } of received) {
+    if ('refused' in sender || !isPart(message)) continue;
+    const { tenant } = sender.credential;
+    const refused = refusePart(message, sender.credential);
+    if (refused !== undefined) refusals.set(message, refused);
+    else {
+      const messages = ofTenant.get(tenant) ?? [];
+      messages.push(message);
+      ofTenant.set(tenant, messages);
+    }
+  }
+  for (const [tenant, messages] of ofTenant) {
+    const receipts = await parts.put(tenant, messages.map(partOf));
+    for (const [n, message] of messages.entries()) {
+      const refused = REFUSED_PARTS[receipts[n] as PartReceipt](message);
+      if (refused !== undefined) refusals.set(message, refused);
+    }
+  }
+  return refusals;
+}
+
+const REFUSED_PARTS: Readonly<Record<PartReceipt, (message: ReceivedMessage) => Refusal | undefined>> = {
+  stored: () => undefined,
+  too_large: ({ value }) => refusal('too_large', `Expected a part of at most ${PART_BYTES_MAX} bytes, got ${value.length}.`),
+  digest_mismatch: () => refusal('id_mismatch', `Header ${HEADER_PART} is not the SHA-256 of salt and bytes.`),
+};
+
+function partOf({ headers, value }: ReceivedMessage): NewPart {
+  return { digest: headers[HEADER_PART] ?? '', salt: Buffer.from(headers[HEADER_SALT] ?? '', 'base64url'), bytes: value };
+}
+
+function refusePart({ headers }: ReceivedMessage, { roles, keyId }: Credential): Refusal | undefined {
   if (headers[HEADER_KIND] !== 'part') return refusal('type_unknown', `Header ${HEADER_KIND}: expected "part" or no header.`);
   if (!roles.includes('emit') && !roles.includes('rollback'))
     return refusal('role_missing', `Key ${keyId} lacks the role "emit"; send parts with a key that has it.`);
-  if (!SALT.test(salt)) return refusal('schema_invalid', `Header ${HEADER_SALT}: expected 16 bytes as base64url.`);
-  const receipt = await parts.put(tenant, headers[HEADER_PART] ?? '', { salt: Buffer.from(salt, 'base64url'), bytes: value });
-  if (receipt === 'too_large') return refusal('too_large', `Expected a part of at most ${PART_BYTES_MAX} bytes, got ${value.length}.`);
-  if (receipt === 'digest_mismatch') return refusal('id_mismatch', `Header ${HEADER_PART} is not the SHA-256 of salt and bytes.`);
+  if (!SALT.test(headers[HEADER_SALT] ?? '')) return refusal('schema_invalid', `Header ${HEADER_SALT}: expected 16 bytes as base64url.`);
   return undefined;
 }
 

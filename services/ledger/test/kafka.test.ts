@@ -1,5 +1,14 @@
-import { randomBytes, randomUUID } from 'node:crypto';
-import { type ApiKey, EVENT_BYTES_MAX, OPERATOR_TENANT, PART_BYTES_MAX, parseApiKey, partDigest, shardOf } from '@recant/events';
+import { hash, randomBytes, randomUUID } from 'node:crypto';
+import {
+  type ApiKey,
+  DEAD_LETTER_BYTES_MAX,
+  EVENT_BYTES_MAX,
+  OPERATOR_TENANT,
+  PART_BYTES_MAX,
+  parseApiKey,
+  partDigest,
+  shardOf,
+} from '@recant/events';
 import { createProducer, type EventProducer, eventMessage, type OutgoingMessage, partMessage } from '@recant/kafka';
 import type { DeadLetterSummary } from '@recant/store';
 import { type TestKafka, testKafka, testLedgerDatabase, waitUntil } from '@recant/test-support';
@@ -106,7 +115,9 @@ test('parts arrive before their event; a part with a wrong digest is a dead lett
   const key = ledger.agentApiKey;
   await producer.send([partMessage(key, 0, part), partMessage(key, 0, wrong), partMessage(key, 0, part), partMessage(key, 0, large)]);
   expect((await deadLetterOf(wrong.bytes)).code).toBe('id_mismatch');
-  expect((await deadLetterOf(large.bytes)).code).toBe('too_large');
+  const kept = await deadLetterOf(large.bytes.subarray(0, DEAD_LETTER_BYTES_MAX));
+  expect(kept.code).toBe('too_large');
+  expect(kept.detail).toContain(`Of ${large.bytes.length} bytes (SHA-256 ${hash('sha256', large.bytes)})`);
   expect(Buffer.from((await ledger.store.parts.get(TENANT, digest))?.bytes ?? [])).toEqual(bytes);
 });
 

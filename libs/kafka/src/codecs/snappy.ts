@@ -50,5 +50,6 @@ function decodeBlock(block: Buffer, output: Output): void {
     else output.repeat(read((tag & 3) === 2 ? 2 : 4), upper + 1);
     if (output.size - start > length) throw new BatchError('corrupt', 'a Snappy block is longer than announced');
   }
-  if (output.size - start !== length) throw new BatchError('corrupt', `expected a Snappy block of ${length} bytes, got ${output.size - start}`);
+  if (output.size - start !== length)
+    throw new BatchError('corrupt', `expected a Snappy block of ${length} bytes, got ${output.size - start}`);
 }

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { type RecantEvent, shardOf } from '@recant/events';
+import { DEAD_LETTER_BYTES_MAX, type RecantEvent, shardOf } from '@recant/events';
 import { admit, type Refusal, type RefusalCode, type Submission } from '@recant/ledger';
 import type { KeyEnd } from '../access/key-end.ts';
 
@@ -32,6 +32,7 @@ export interface DeadItem {
   readonly keyId: string;
   readonly own: boolean;
   readonly refusal: Refusal;
+  /** At most DEAD_LETTER_BYTES_MAX; of a larger message, the start. */
   readonly bytes: Uint8Array;
   readonly origin: string;
   /** SHA-256 of `bytes`. */
@@ -104,8 +105,10 @@ export function endedItem(item: EventItem | DeadItem, ended: KeyEnd | 'unknown')
 const END_TEXTS: Readonly<Record<KeyEnd | 'unknown', string>> = { revoked: 'was revoked', expired: 'expired', unknown: 'did not exist' };
 
 function deadItem(item: Pick<DeadItem, 'tenant' | 'shard' | 'keyId' | 'own' | 'bytes' | 'origin'>, refusal: Refusal): DeadItem {
-  const { tenant, shard, keyId, own, bytes, origin } = item;
-  const detail = refusal.detail.slice(0, DETAIL_LENGTH_MAX).toWellFormed().replaceAll('\0', '\uFFFD');
+  const { tenant, shard, keyId, own, origin } = item;
+  const bytes = item.bytes.subarray(0, DEAD_LETTER_BYTES_MAX);
+  const reason = refusal.detail.slice(0, DETAIL_LENGTH_MAX).toWellFormed().replaceAll('\0', '\uFFFD');
+  const detail = bytes.length === item.bytes.length ? reason : `${reason} ${describeCut(item.bytes, bytes.length)}`;
   return {
     kind: 'dead',
     tenant,
@@ -117,6 +120,10 @@ function deadItem(item: Pick<DeadItem, 'tenant' | 'shard' | 'keyId' | 'own' | 'b
     refusal: { code: refusal.code, detail },
     digest: hash('sha256', bytes, 'buffer'),
   };
+}
+/** The entry describes the bytes that are kept; the message that was received is named in its detail. */
+function describeCut(message: Uint8Array, kept: number): string {
+  return `Of ${message.length} bytes (SHA-256 ${hash('sha256', message)}), the first ${kept} are kept.`;
 }
 /** Characters of a dead letter's detail: bounds its frame. */
 const DETAIL_LENGTH_MAX = 2_000;
