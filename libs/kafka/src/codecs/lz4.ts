@@ -5,7 +5,7 @@ const MAGIC = 0x184d2204;
 /** Bytes of a frame's largest block, by its code (LZ4 frame format 1.6.4, "Block Maximum Size"). */
 const BLOCK_BYTES = [0, 0, 0, 0, 65_536, 262_144, 1_048_576, 4_194_304];
 
-/** Decodes one LZ4 frame (github.com/lz4/lz4, lz4_Frame_format.md). Checksums are not compared. @throws BatchError `too_large`, `corrupt` */
+/** Decodes one LZ4 frame (LZ4 frame format 1.6.4). Checksums are not compared. @throws BatchError `too_large`, `corrupt` */
 export function decodeLz4(frame: Buffer, bytesMax: number): Buffer {
   if (frame.length < 7 || frame.readUInt32LE(0) !== MAGIC) throw new BatchError('corrupt', 'not an LZ4 frame');
   const flags = frame[4] as number;
