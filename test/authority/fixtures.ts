@@ -113,6 +113,7 @@ const ROLLBACK: Readonly<Record<string, Fixture>> = {
     },
     shows: () => '',
   },
+  acceptIncomplete: { ask: () => ({ params: { system: SYSTEM }, body: json({ reason: 'a test' }) }), shows: () => '"accepted":[]' },
   createPlan: {
     ask: ({ action }) => ({ body: json({ selection: { actions: [action] } }) }),
     shows: ({ source }) => `"undoes":{"source":"${source}"`,

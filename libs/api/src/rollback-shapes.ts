@@ -41,6 +41,20 @@ export const SystemCoverage = z
     action: z.string().meta({ description: 'What to do.' }),
   })
   .meta({ id: 'SystemCoverage' });
+export const AcceptIncompleteInput = z
+  .object({
+    scope: z
+      .string()
+      .min(1)
+      .max(RESOURCE_BYTES_MAX)
+      .optional()
+      .meta({ description: 'Start of resources, such as `postgres://shop/public.orders/`. Default: the whole system.' }),
+    reason: z.string().min(1).max(NAME_BYTES_MAX),
+  })
+  .meta({ id: 'AcceptIncompleteInput' });
+export type AcceptIncompleteInput = z.infer<typeof AcceptIncompleteInput>;
+export const AcceptedIncomplete = z.object({ accepted: z.array(SystemCoverage) }).meta({ id: 'AcceptedIncomplete' });
+export type AcceptedIncomplete = z.infer<typeof AcceptedIncomplete>;
 export const SystemBody = z
   .object({
     name: systemName,

@@ -3,7 +3,18 @@ import { z } from 'zod';
 import { ApprovalBody, ApprovalInput } from './approval-shapes.ts';
 import { ordinal } from './field.ts';
 import { PageQuery } from './page.ts';
-import { PlanBodyShape, PlanInput, RunBody, RunInput, RunPage, SystemBody, SystemInput, SystemList } from './rollback-shapes.ts';
+import {
+  AcceptedIncomplete,
+  AcceptIncompleteInput,
+  PlanBodyShape,
+  PlanInput,
+  RunBody,
+  RunInput,
+  RunPage,
+  SystemBody,
+  SystemInput,
+  SystemList,
+} from './rollback-shapes.ts';
 import { route } from './route.ts';
 
 export { ApprovalBody, ApprovalInput, ApprovalState } from './approval-shapes.ts';
@@ -48,6 +59,20 @@ export const registerSystem = route({
   body: { kind: 'json', schema: SystemInput, bytesMax: 65_536 },
   responses: { 200: { description: 'Already registered', schema: SystemBody }, 201: { description: 'Registered', schema: SystemBody } },
   errors: ['system_exists', 'system_options_invalid', 'system_not_prepared', 'system_unreachable', 'connector_unknown'],
+});
+export const acceptIncomplete = route({
+  ...common,
+  operationId: 'acceptIncomplete',
+  method: 'post',
+  path: '/v1/systems/{system}/incomplete',
+  summary: 'Accept that changes of a system were not captured',
+  roles: ['administer'],
+  description:
+    'Holes in the capture that exist now (`coverage_lost`) no longer prevent an undo. Runs that go past them end `restored_unverified` at best.',
+  params: z.object({ system: z.string().max(64) }),
+  body: { kind: 'json', schema: AcceptIncompleteInput, bytesMax: 4_096 },
+  responses: { 200: { description: 'What was accepted; empty if there was no hole', schema: AcceptedIncomplete } },
+  errors: ['system_unknown', 'system_unreachable'],
 });
 export const createPlan = route({
   ...common,
@@ -193,6 +218,7 @@ export const ROLLBACK_ROUTES = [
   listSystems,
   registerSystem,
   removeSystem,
+  acceptIncomplete,
   createPlan,
   showPlan,
   approvePlan,

@@ -1,5 +1,8 @@
 import {
+  type AcceptedIncomplete,
+  type AcceptIncompleteInput,
   type ApprovalBody,
+  acceptIncomplete,
   approvePlan,
   cancelRun,
   createPlan,
@@ -31,6 +34,8 @@ export interface RollbackClient {
   systems(): Promise<readonly SystemBody[]>;
   registerSystem(system: SystemInput): Promise<SystemBody>;
   removeSystem(name: string): Promise<void>;
+  /** @returns holes in the capture of a system that no longer prevent an undo */
+  acceptIncomplete(system: string, input: AcceptIncompleteInput): Promise<AcceptedIncomplete>;
   createPlan(plan: PlanInput): Promise<PlanView>;
   plan(plan: string): Promise<PlanView>;
   /** For people only. @param seconds validity; default 3600 */
@@ -53,6 +58,7 @@ export function rollbackClient(transport: Transport): RollbackClient {
     systems: async () => (await call<SystemList>(listSystems)).items,
     registerSystem: (system) => call(registerSystem, { json: system }),
     removeSystem: (system) => call(removeSystem, { params: { system } }),
+    acceptIncomplete: (system, input) => call(acceptIncomplete, { params: { system }, json: input }),
     createPlan: (plan) => call(createPlan, { json: plan }),
     plan: (plan) => call(showPlan, { params: { plan } }),
     approve: (plan, digest, seconds) => call(approvePlan, { params: { plan }, json: { digest, seconds } }),

@@ -45,6 +45,11 @@ export interface TargetSystem {
   applied(run: string, steps: readonly number[]): Promise<readonly InverseResult[]>;
   /** Holes in the capture, now. Absent: this kind of system has no capture of its own. */
   coverage?(): Promise<readonly CoverageFinding[]>;
+  /**
+   * A person accepts that changes within this scope were not captured (`coverage_lost`), so that undoing goes past them. @returns what was accepted
+   * @throws ConnectorError `unreachable`
+   */
+  acceptIncomplete?(scope: string, by: string, reason: string): Promise<readonly CoverageFinding[]>;
   /** Present if the target captures by itself: then it is the witness, and agents report no effects on it. */
   readonly drain?: Drain;
   close(): Promise<void>;
@@ -143,6 +148,7 @@ export type FindingCode =
   | 'side_effect' // the inverse changed more or less than planned
   | 'reaches_uncaptured' // the inverse would change a table that is not captured
   | 'agent_code' // the inverse would run code that an agent's login can replace
+  | 'capture_incomplete' // changes after the attempt's were not captured; on a restored step: a person accepted that
   | 'image_missing' // expired, erased or never stored
   | 'constraint' // the target refuses the inverse (foreign key, unique, not empty)
   | 'not_registered' // the effect names a system or resource outside the registration (I13)

@@ -56,6 +56,7 @@ export const CONFLICT_KINDS = [
   'image_missing',
   'read_back',
   'agent_code',
+  'capture_incomplete',
 ] as const;
 export type ConflictKind = (typeof CONFLICT_KINDS)[number];
 
@@ -103,8 +104,8 @@ export const VERDICTS = ['fully_restored', 'restored_unverified', 'partly_restor
 export type Verdict = (typeof VERDICTS)[number];
 
 /** Why a run that restored everything it knew of is not `fully_restored`. `claimed`: only the agent's own process reported the effects.
- * `effects_unknown`: the attempt may have effects that nothing recorded. */
-export const UNVERIFIED_REASONS = ['claimed', 'effects_unknown'] as const;
+ * `effects_unknown`: the attempt may have effects that nothing recorded. `capture_incomplete`: others' later changes were not captured, and a person accepted that. */
+export const UNVERIFIED_REASONS = ['claimed', 'effects_unknown', 'capture_incomplete'] as const;
 export type UnverifiedReason = (typeof UNVERIFIED_REASONS)[number];
 
 /** Whether a plan may run under the approval rule. */

@@ -1,6 +1,7 @@
 import type { StepOutcome, UnverifiedReason, Verdict } from '@recant/events';
 import { type PlanBody, refKey } from '@recant/planner';
 import type { StepRecord } from './ports.ts';
+import { endedWell } from './step-machine.ts';
 
 /** The plan's share of an account. */
 export interface PlanSummary {
@@ -50,14 +51,21 @@ export function summarize(body: PlanBody): PlanSummary {
   };
 }
 
-export function accountOf(plan: PlanSummary, steps: readonly Pick<StepRecord, 'state' | 'outcome' | 'residue'>[]): Account {
+export function accountOf(plan: PlanSummary, steps: readonly Pick<StepRecord, 'state' | 'outcome' | 'residue' | 'findings'>[]): Account {
   const outcomes: Partial<Record<StepOutcome, number>> = {};
   for (const { outcome } of steps) if (outcome !== undefined) outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
   const { claimed, unknown, ambiguous, ...summary } = plan;
   // Counted once: an attempt without a step is in `left` already.
   const left = { ...summary.left, ...(ambiguous > 0 && { ambiguous: (summary.left.ambiguous ?? 0) + ambiguous }) };
   const unrecorded = unknown + (summary.left.effects_unknown ?? 0);
-  const unverified = { ...(claimed > 0 && { claimed }), ...(unrecorded > 0 && { effects_unknown: unrecorded }) };
+  const incomplete = steps.filter(
+    ({ outcome, findings }) => outcome !== undefined && endedWell(outcome) && findings.some(({ code }) => code === 'capture_incomplete'),
+  ).length;
+  const unverified = {
+    ...(claimed > 0 && { claimed }),
+    ...(unrecorded > 0 && { effects_unknown: unrecorded }),
+    ...(incomplete > 0 && { capture_incomplete: incomplete }),
+  };
   return {
     ...summary,
     left,

@@ -1,11 +1,15 @@
 import type { StepOutcome, Verdict } from '@recant/events';
 import { expect, test } from 'vitest';
-import { accountOf, type PlanSummary } from '../src/index.ts';
+import { accountOf, type PlanSummary, type StepFinding } from '../src/index.ts';
 
-const verdict = (outcomes: readonly (StepOutcome | undefined)[], plan: Partial<PlanSummary> = {}): Verdict =>
+const verdict = (
+  outcomes: readonly (StepOutcome | undefined)[],
+  plan: Partial<PlanSummary> = {},
+  findings: readonly StepFinding[] = [],
+): Verdict =>
   accountOf(
     { selected: outcomes.length, left: {}, claimed: 0, unknown: 0, ambiguous: 0, tainted: 0, ...plan },
-    outcomes.map((outcome) => ({ state: outcome ? 'ended' : 'pending', residue: [], ...(outcome ? { outcome } : {}) })),
+    outcomes.map((outcome) => ({ state: outcome ? 'ended' : 'pending', findings, residue: [], ...(outcome ? { outcome } : {}) })),
   ).verdict;
 
 test('I7: fully_restored needs every selected attempt restored, attested, and nothing left out', () => {
@@ -15,6 +19,7 @@ test('I7: fully_restored needs every selected attempt restored, attested, and no
   expect(verdict(['restored'], { unknown: 1 })).toBe('restored_unverified');
   expect(verdict(['restored'], { ambiguous: 1 })).toBe('partly_restored');
   expect(verdict(['restored'], { left: { effects_unknown: 1 } })).toBe('restored_unverified');
+  expect(verdict(['restored'], {}, [{ code: 'capture_incomplete', detail: 'accepted' }])).toBe('restored_unverified');
   for (const reason of ['skipped', 'irreversible', 'open', 'incomplete', 'contested', 'not_registered'])
     expect(verdict(['restored'], { left: { [reason]: 1 }, claimed: 1 })).toBe('partly_restored');
   for (const outcome of ['compensated', 'conflicted', 'expired', 'irreversible', 'undecided', 'skipped', 'failed', undefined] as const)

@@ -51,6 +51,7 @@ const KINDS: Readonly<Record<FindingCode | RunFindingCode, ConflictKind>> = {
   read_back: 'read_back',
   agent_code: 'agent_code',
   permission: 'unreadable',
+  capture_incomplete: 'capture_incomplete',
   system_unknown: 'not_registered',
   unreachable: 'unreachable',
   // Of runs only.

@@ -50,6 +50,7 @@ export function maskConnectors(connectors: readonly Connector[], random: (bytes:
 
 function maskTarget(target: TargetSystem, masks: Masks): TargetSystem {
   const coverage = target.coverage?.bind(target);
+  const acceptIncomplete = target.acceptIncomplete?.bind(target);
   return {
     name: target.name,
     connector: target.connector,
@@ -59,6 +60,9 @@ function maskTarget(target: TargetSystem, masks: Masks): TargetSystem {
     invert: (batch) => maskErrors(masks, async () => (await target.invert(batch)).map((result) => maskResult(result, masks))),
     applied: (run, steps) => maskErrors(masks, async () => (await target.applied(run, steps)).map((result) => maskResult(result, masks))),
     ...(coverage && { coverage: () => maskErrors(masks, coverage) }),
+    ...(acceptIncomplete && {
+      acceptIncomplete: (...input: Parameters<typeof acceptIncomplete>) => maskErrors(masks, () => acceptIncomplete(...input)),
+    }),
     ...(target.drain === undefined ? {} : { drain: maskDrain(target.drain, masks) }),
     close: () => maskErrors(masks, () => target.close()),
   };

@@ -1,4 +1,13 @@
-import { ApiFault, type ErrorCode, listSystems, registerSystem, removeSystem, type SystemBody, type SystemInput } from '@recant/api';
+import {
+  ApiFault,
+  acceptIncomplete,
+  type ErrorCode,
+  listSystems,
+  registerSystem,
+  removeSystem,
+  type SystemBody,
+  type SystemInput,
+} from '@recant/api';
 import { ConnectorError } from '@recant/connector';
 import type { JsonObject } from '@recant/events';
 import { type BoundRoute, handle } from '@recant/service';
@@ -11,9 +20,9 @@ import type { OpenTargets } from './targets.ts';
 /** Registration of the systems that a rollback may write to. Only an administrator registers a system; an event can name one, never create or change it. */
 export function systemRoutes(
   systems: Systems,
-  targets: Pick<OpenTargets, 'connectors'>,
+  targets: Pick<OpenTargets, 'connectors' | 'open'>,
   producer: Pick<LedgerProducer, 'requireServed'>,
-  coverage: Pick<CoverageWatch, 'of'>,
+  coverage: Pick<CoverageWatch, 'of' | 'check'>,
 ): readonly BoundRoute[] {
   return [
     handle(listSystems, async ({ caller }) => {
@@ -27,6 +36,20 @@ export function systemRoutes(
       if (!(await systems.remove(caller.tenant, params.system)))
         throw new ApiFault('system_unknown', `Unknown system ${JSON.stringify(params.system)}.`);
       return { status: 204 };
+    }),
+    handle(acceptIncomplete, async ({ caller, params, body: { scope = '', reason } }) => {
+      const system = await systems.find(caller.tenant, params.system);
+      if (system === undefined) throw new ApiFault('system_unknown', `Unknown system ${JSON.stringify(params.system)}.`);
+      const accepted = await asFaults(async () => {
+        const target = await targets.open(caller.tenant, system.name, system.connector);
+        return (await target?.acceptIncomplete?.(scope, caller.id, reason)) ?? [];
+      });
+      await coverage.check();
+      return {
+        status: 200,
+        body: { accepted: [...accepted] },
+        act: { system: system.name, reason, accepted: accepted.map(({ detail }) => detail) },
+      };
     }),
     handle(registerSystem, async ({ caller, body }) => {
       // The connector opens folders and addresses with the rights of this process, so that only the tenant it serves may register.
@@ -67,13 +90,19 @@ async function identify(targets: Pick<OpenTargets, 'connectors'>, { name, connec
   const connector = targets.connectors.get(kind);
   if (!connector)
     throw new ApiFault('connector_unknown', `Unknown connector ${kind}; expected one of ${[...targets.connectors.keys()].join(', ')}.`);
-  try {
+  return asFaults(async () => {
     const target = await connector.open({ name, connector: kind, options });
     try {
       return await target.identity();
     } finally {
       await target.close();
     }
+  });
+}
+
+async function asFaults<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
   } catch (error) {
     if (error instanceof ConnectorError) throw new ApiFault(FAULTS[error.code], error.message, { cause: error });
     throw error;

@@ -113,3 +113,26 @@ test('rows that somebody holds do not stop planning: their guards are checked wi
   expect(plan).toMatchObject({ runnable: true, body: { conflicts: [] } });
   expect(plan.body.steps).toHaveLength(2);
 });
+
+test('a hole in the capture stops a plan until a person accepts it, and the account says so', async () => {
+  await using stage = await createStage({ schema: ORDERS });
+  await register(stage);
+  const bad = await stage.agent('bad');
+  await bad.sql('downgrade', "UPDATE orders SET tier = 'free' WHERE id = 1");
+  // As if the queue had reached its second limit.
+  await stage.shop.owner.query("SELECT setval('recant.queue_level', 3)");
+  await stage.shop.owner.query("UPDATE orders SET tier = 'basic' WHERE id = 2");
+
+  const refused = await planOf(stage, 'bad');
+  expect(refused).toMatchObject({ runnable: false, body: { conflicts: [{ kind: 'capture_incomplete' }] } });
+  await expect(stage.operator.acceptIncomplete('none', { reason: 'checked' })).rejects.toMatchObject({
+    problem: { code: 'system_unknown' },
+  });
+  expect((await stage.operator.acceptIncomplete('shop', { reason: 'checked' })).accepted).toMatchObject([
+    { code: 'coverage_lost', scope: 'postgres://shop/public.orders/' },
+  ]);
+  const run = await runOf(stage, await planOf(stage, 'bad'));
+  expect(run.account).toMatchObject({ outcomes: { restored: 1 }, verdict: 'restored_unverified', unverified: { capture_incomplete: 1 } });
+  expect((await stage.operator.runs()).items[0]?.account).toMatchObject({ verdict: 'restored_unverified' });
+  expect(JSON.stringify((await stage.operator.acts({})).items)).toMatch(/acceptIncomplete.*checked|checked.*acceptIncomplete/);
+});

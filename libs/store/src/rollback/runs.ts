@@ -75,8 +75,8 @@ const STEPS = `SELECT ${STEP_COLUMNS} FROM recant.run_step WHERE tenant_id = $1 
 const OF_PLAN = 'SELECT id FROM recant.run WHERE tenant_id = $1 AND plan_id = $2';
 const INSERT = `INSERT INTO recant.run (tenant_id, id, plan_id, digest, state, key_id, source, sequence_next)
   VALUES ($1, $2, $3, decode($4, 'hex'), 'queued', $5, $6, $7) ON CONFLICT (tenant_id, plan_id) DO NOTHING`;
-const COUNTS = `SELECT run_id, state = 'ended' AS ended, outcome, count(*)::int AS count FROM recant.run_step
-  WHERE tenant_id = $1 AND run_id = ANY ($2::text[]) GROUP BY 1, 2, 3`;
+const COUNTS = `SELECT run_id, state = 'ended' AS ended, outcome, findings::jsonb @> '[{"code": "capture_incomplete"}]' AS incomplete, count(*)::int AS count
+  FROM recant.run_step WHERE tenant_id = $1 AND run_id = ANY ($2::text[]) GROUP BY 1, 2, 3, 4`;
 
 export function createRuns(pool: pg.Pool): Runs {
   return {
@@ -200,12 +200,21 @@ function toRun(row: RunSqlRow, stepCount: number, account: Account): StoredRun {
   };
 }
 
-/** Lists contain only counts; findings and residue of steps are part of the run itself. */
-function summaryOf(row: RunSqlRow, counts: readonly { ended: boolean; outcome: StepOutcome | null; count: number }[]): StoredRun {
-  const steps = counts.flatMap(({ ended, outcome, count }) =>
+interface StepCount {
+  readonly ended: boolean;
+  readonly outcome: StepOutcome | null;
+  /** Steps with a finding `capture_incomplete`. */
+  readonly incomplete: boolean;
+  readonly count: number;
+}
+
+/** Lists contain only counts; other findings and residue of steps are part of the run itself. */
+function summaryOf(row: RunSqlRow, counts: readonly StepCount[]): StoredRun {
+  const steps = counts.flatMap(({ ended, outcome, incomplete, count }) =>
     Array.from({ length: count }, () => ({
       state: ended ? ('ended' as const) : ('pending' as const),
       ...(outcome === null ? {} : { outcome }),
+      findings: incomplete ? [{ code: 'capture_incomplete' as const, detail: '' }] : [],
       residue: [],
     })),
   );

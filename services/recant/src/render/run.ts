@@ -106,6 +106,7 @@ const VERDICT_TEXTS: Readonly<Record<Verdict, string>> = {
 
 const UNVERIFIED_TEXTS: Readonly<Record<UnverifiedReason, string>> = {
   effects_unknown: 'may have effects that nothing recorded (effects unknown)',
+  capture_incomplete: 'on tables of which later changes were not captured (accepted)',
   claimed: 'rest on effects that only the agent’s own process reported (claimed)',
 };
 

@@ -54,7 +54,8 @@ async function readServer(client: ClientBase): Promise<{ epoch: number; server: 
 /** Reads only: an idle target writes no write-ahead log. */
 async function isIdle(client: ClientBase, nowMs: number): Promise<boolean> {
   const { rows } = await client.query<{ idle: boolean }>(
-    `SELECT NOT EXISTS (SELECT FROM recant.capture) AND NOT EXISTS (SELECT FROM recant.undrained)
+    `SELECT NOT EXISTS (SELECT FROM recant.capture) AND NOT EXISTS (SELECT FROM recant.undrained) AND NOT EXISTS (SELECT FROM recant.lost)
+       AND coalesce(pg_sequence_last_value('recant.queue_level'), 1) = 1
        AND NOT EXISTS (SELECT FROM recant.batch WHERE confirmed_at IS NULL)
        AND NOT EXISTS (SELECT FROM recant.stream s JOIN recant.system y ON y.epoch = s.epoch WHERE s.sent_at < $1)
        AND (pg_is_in_recovery() OR recant.current_timeline() = (SELECT coalesce(timeline, '') FROM recant.system)) AS idle`,

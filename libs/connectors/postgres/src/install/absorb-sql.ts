@@ -148,11 +148,14 @@ BEGIN
   $sql$, p_columns, v_old, v_new, v_changed, v_old_key, v_new_key, v_only_old, v_only_new) USING p_relid, p_hash, p_relation, p_shape, p_keyed, p_xid, p_snapshot;
 END $$;`;
 
+/** Bytes of a row of the queue without its images. */
+const ROW_BYTES = 120;
+
 const ABSORB_SQL = `
 CREATE OR REPLACE FUNCTION recant.absorb() RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp ${settingsClause} AS $$
-DECLARE g record; v_root oid; v_relation recant.relation; v_signature text; v_shape int; v_columns int; v_cluster bigint; v_epoch int; v_snapshot pg_snapshot;
+DECLARE g record; v_root oid; v_relation recant.relation; v_signature text; v_shape int; v_columns int; v_cluster bigint; v_epoch int; v_snapshot pg_snapshot; v_bytes bigint := 0;
 BEGIN
-  IF NOT EXISTS (SELECT FROM recant.capture) THEN RETURN; END IF;
+  IF NOT EXISTS (SELECT FROM recant.capture) AND NOT EXISTS (SELECT FROM recant.lost) AND coalesce(pg_sequence_last_value('recant.queue_level'), 1) = 1 THEN RETURN; END IF;
   SELECT y.cluster, y.epoch INTO v_cluster, v_epoch FROM recant.system y FOR UPDATE;
   IF v_cluster <> (SELECT c.system_identifier FROM pg_control_system() c) THEN
     DELETE FROM recant.transaction;
@@ -162,8 +165,10 @@ BEGIN
   v_snapshot := pg_current_snapshot();
   PERFORM recant.bind_transactions(v_snapshot, v_epoch);
   PERFORM recant.order_within_transactions();
-  FOR g IN SELECT c.relid, c.shape, max(c.signature) AS signature, bool_or(c.operation = 'x') AS truncated, bool_or(c.operation <> 'x') AS rows
+  FOR g IN SELECT c.relid, c.shape, max(c.signature) AS signature, bool_or(c.operation = 'x') AS truncated, bool_or(c.operation <> 'x') AS rows,
+      sum(${ROW_BYTES} + coalesce(pg_column_size(c.old), 0) + coalesce(pg_column_size(c.new), 0)) AS bytes
     FROM recant.capture c WHERE ${TAKEN('v_snapshot')} GROUP BY c.relid, c.shape LOOP
+    v_bytes := v_bytes + g.bytes;
     v_root := recant.root_of(g.relid);
     SELECT r.* INTO v_relation FROM recant.relation r WHERE r.relid = v_root;
     IF v_relation.id IS NULL THEN
@@ -202,6 +207,7 @@ BEGIN
   END LOOP;
   -- In one snapshot a transaction's name and its changes are visible together.
   DELETE FROM recant.transaction t WHERE t.xid <> pg_current_xact_id() AND NOT EXISTS (SELECT FROM recant.capture c WHERE c.xid = t.xid);
+  PERFORM recant.record_holes(v_snapshot, v_epoch), recant.relieve_queue(v_bytes);
 END $$;`;
 
 /** A doubtful shape is never guessed: the changes are counted, and the attempt that made them cannot be undone by itself. */

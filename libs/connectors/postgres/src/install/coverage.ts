@@ -2,6 +2,7 @@ import type { CoverageFinding } from '@recant/connector';
 import type { ClientBase } from 'pg';
 import { CONNECTOR, tableScope } from '../resource.ts';
 import { alteredObjects } from './fingerprint.ts';
+import { openHoles } from './holes.ts';
 import { TRIGGER_PREFIX } from './trigger-sql.ts';
 
 const AGAIN = 'Run "recant connect postgres" again.';
@@ -35,7 +36,7 @@ export async function readCoverage(client: ClientBase, system: string): Promise<
       detail: `The key of ${nameOf(row)} is another one than at connect.`,
       action: AGAIN,
     });
-  findings.push(...(await wholeSystem(client, system)));
+  findings.push(...(await openHoles(client, system)).map(({ id: _, ...finding }) => finding), ...(await wholeSystem(client, system)));
   return findings;
 }
 
@@ -43,10 +44,24 @@ export async function readCoverage(client: ClientBase, system: string): Promise<
 async function wholeSystem(client: ClientBase, system: string): Promise<CoverageFinding[]> {
   const scope = `${CONNECTOR}://${system}/`;
   const altered = await alteredObjects(client);
+  const { rows: levels } = await client.query<{ level: string | null }>(
+    `SELECT pg_sequence_last_value('recant.queue_level')::text AS level`,
+  );
+  const level = Number(levels[0]?.level ?? 1);
   const { rows: publications } = await client.query<{ name: string }>(
     `SELECT DISTINCT pubname AS name FROM pg_publication_tables WHERE schemaname = 'recant' ORDER BY 1`,
   );
   return [
+    ...(level === 1
+      ? []
+      : [
+          {
+            code: 'coverage_lost' as const,
+            ...(level > 2 && { scope }),
+            detail: `The queue of captured changes is at its limit: agents' writes are refused${level > 2 ? ', others are not captured' : ''}.`,
+            action: 'Look in /v1/health why the drain does not empty it.',
+          },
+        ]),
     ...(altered.length === 0
       ? []
       : [{ code: 'capture_altered' as const, scope, detail: `The capture was altered: ${altered.join(', ')}.`, action: AGAIN }]),

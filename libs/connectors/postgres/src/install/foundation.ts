@@ -5,6 +5,7 @@ import { ABSORB_FUNCTIONS_SQL } from './absorb-sql.ts';
 import { AGENT_FUNCTIONS_SQL } from './agent-sql.ts';
 import { DRAIN_FUNCTIONS_SQL } from './drain-sql.ts';
 import { alteredTables } from './fingerprint.ts';
+import { checkLimits, LIMIT_FUNCTIONS_SQL, QUEUE_AGENTS_BYTES_MAX, QUEUE_BYTES_MAX, type QueueLimits } from './limits-sql.ts';
 import { LAYOUT, TABLES_SQL } from './tables-sql.ts';
 import { TRIGGER_FUNCTIONS_SQL } from './trigger-sql.ts';
 import { UNDO_FUNCTIONS_SQL } from './undo-sql.ts';
@@ -14,6 +15,7 @@ export interface Owner {
   /** Ledger and tenant that capture the database; undefined: not checked. */
   readonly ledger?: string | undefined;
   readonly takeOver?: boolean | undefined;
+  readonly queue?: Partial<QueueLimits> | undefined;
 }
 
 /** Schema `recant` with its tables and functions. @returns the epoch of the capture. @throws ConnectorError `already_connected`, `capture_altered` */
@@ -23,12 +25,15 @@ export async function layFoundation(client: ClientBase, owner: Owner): Promise<n
   await client.query(TABLES_SQL);
   await writeSystem(client, owner);
   await client.query(
-    [TRIGGER_FUNCTIONS_SQL, AGENT_FUNCTIONS_SQL, ABSORB_FUNCTIONS_SQL, UNDO_FUNCTIONS_SQL, DRAIN_FUNCTIONS_SQL].join('\n'),
+    [TRIGGER_FUNCTIONS_SQL, AGENT_FUNCTIONS_SQL, ABSORB_FUNCTIONS_SQL, LIMIT_FUNCTIONS_SQL, UNDO_FUNCTIONS_SQL, DRAIN_FUNCTIONS_SQL].join(
+      '\n',
+    ),
   );
   await client.query(`UPDATE recant.system SET present = recant.version(inner_key, outer_key, 'exists', '') WHERE present IS NULL`);
   await client.query(
     'REVOKE ALL ON ALL TABLES IN SCHEMA recant FROM PUBLIC; REVOKE ALL ON ALL FUNCTIONS IN SCHEMA recant FROM PUBLIC; REVOKE ALL ON SCHEMA recant FROM PUBLIC',
   );
+  await client.query('SELECT recant.relieve_queue(0)');
   const { rows } = await client.query<{ epoch: number }>('SELECT epoch FROM recant.system');
   return rows[0]?.epoch ?? 1;
 }
@@ -88,12 +93,12 @@ async function checkInstalled(client: ClientBase, { system, ledger, takeOver }: 
 }
 
 /** A take-over gives the capture a new identity, so that the former Recant stops writing here. */
-async function writeSystem(client: ClientBase, { system, ledger: named }: Owner): Promise<void> {
+async function writeSystem(client: ClientBase, { system, ledger: named, queue = {} }: Owner): Promise<void> {
   const ledger = named ?? null;
   const key = Buffer.concat([randomBytes(32), Buffer.alloc(32)]);
   await client.query(
-    `INSERT INTO recant.system (name, identity, inner_key, outer_key, layout, cluster, ledger)
-     SELECT $1, $2, $3, $4, $5, c.system_identifier, $6 FROM pg_control_system() c ON CONFLICT (only_row) DO NOTHING`,
+    `INSERT INTO recant.system (name, identity, inner_key, outer_key, layout, cluster, ledger, queue_agents_max, queue_max)
+     SELECT $1, $2, $3, $4, $5, c.system_identifier, $6, ${QUEUE_AGENTS_BYTES_MAX}, ${QUEUE_BYTES_MAX} FROM pg_control_system() c ON CONFLICT (only_row) DO NOTHING`,
     [system, randomUUID(), key.map((byte) => byte ^ 0x36), key.map((byte) => byte ^ 0x5c), LAYOUT, ledger],
   );
   // Events on their way to the former Recant's ledger are of its sources.
@@ -106,4 +111,9 @@ async function writeSystem(client: ClientBase, { system, ledger: named }: Owner)
      FROM (SELECT (ledger IS NOT NULL AND $2::text IS NOT NULL AND ledger <> $2) OR name <> $1 AS other FROM recant.system) o`,
     [system, ledger, randomUUID()],
   );
+  const { rows } = await client.query<{ agents: string; everyone: string }>(
+    'UPDATE recant.system SET queue_agents_max = coalesce($1, queue_agents_max), queue_max = coalesce($2, queue_max) RETURNING queue_agents_max AS agents, queue_max AS everyone',
+    [queue.agentsBytes, queue.everyoneBytes],
+  );
+  checkLimits({ agentsBytes: Number(rows[0]?.agents), everyoneBytes: Number(rows[0]?.everyone) });
 }

@@ -38,6 +38,8 @@ const READ = [
   'change',
   'effect',
   'fence',
+  'hole',
+  'lost',
   'relation',
   'shape',
   'transaction',
@@ -46,7 +48,7 @@ const READ = [
   'batch',
   'stream',
 ];
-const SYSTEM_COLUMNS = 'only_row, name, identity, cluster, ledger, epoch, objects, present, layout, timeline';
+const SYSTEM_COLUMNS = 'only_row, name, identity, cluster, ledger, epoch, objects, present, layout, timeline, queue_agents_max, queue_max';
 /** Written or executed with the owner's rights, each for one purpose. */
 const READ_FUNCTIONS = [
   'recant.absorb()',
@@ -71,6 +73,7 @@ export async function grantDrain(client: ClientBase, role: string): Promise<void
   await client.query(`GRANT SELECT ON ${READ.map((name) => `recant.${name}`).join(', ')} TO ${to}`);
   await client.query(`GRANT SELECT (${SYSTEM_COLUMNS}), UPDATE (epoch, timeline) ON recant.system TO ${to}`);
   await client.query(`GRANT SELECT (xid) ON recant.capture TO ${to}`);
+  await client.query(`GRANT SELECT ON SEQUENCE recant.queue_level TO ${to}`);
   await client.query(`GRANT UPDATE (action) ON recant.attempt TO ${to}`);
   await client.query(`GRANT INSERT, UPDATE, DELETE ON recant.undrained, recant.batch, recant.stream TO ${to}`);
   await client.query(`GRANT EXECUTE ON FUNCTION ${READ_FUNCTIONS.join(', ')} TO ${to}`);

@@ -1,4 +1,5 @@
 import type { AgentRole } from './grants.ts';
+import type { QueueLimits } from './limits-sql.ts';
 
 export interface PrepareOptions {
   /** Connection URL of a login that owns the tables. */
@@ -27,6 +28,8 @@ export interface PrepareOptions {
   readonly revokeTruncate?: boolean;
   /** The redaction rule that would mask this resource. */
   readonly ruleFor?: (resource: string) => string | undefined;
+  /** Limits of the queue of captured changes; default: as before, at first 4 and 8 GiB. */
+  readonly queue?: Partial<QueueLimits>;
   /** How long a lock is waited for in all, for each table, in milliseconds. */
   readonly patienceMs?: number;
 }

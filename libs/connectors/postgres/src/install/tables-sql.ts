@@ -4,7 +4,7 @@
  */
 
 /** Incremented when a table or function changes shape: `preparePostgres` upgrades an older layout. */
-export const LAYOUT = 3;
+export const LAYOUT = 4;
 /** Bytes of a primary key, percent-encoded in its URI: leaves room for system, schema and table within RESOURCE_BYTES_MAX. */
 export const KEY_BYTES_MAX = 560;
 /** Effects on one page of `recant.attempt_effects`. */
@@ -31,6 +31,9 @@ CREATE TABLE IF NOT EXISTS recant.system (
   timeline text,
   -- Version of \`exists\` of a row that exists.
   present text,
+  -- Bytes of \`recant.capture\` from which agents' writes are refused, and from which the changes of others are not captured.
+  queue_agents_max bigint NOT NULL,
+  queue_max bigint NOT NULL,
   layout int NOT NULL
 );
 -- Logins of agents. \`agent\`: whose attempts the transactions are that name none.
@@ -110,6 +113,40 @@ CREATE TABLE IF NOT EXISTS recant.capture (
   head int,
   tail int,
   recorded_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+-- Registers of the queue's limits. Sequences, because the triggers read and set them outside transactions: no lock, no serialization failure.
+-- 1 (or unset): below the limits, 2: agents' writes are refused, 3: changes of others are lost, 4: so many that they are no longer listed.
+CREATE SEQUENCE IF NOT EXISTS recant.queue_level AS bigint MAXVALUE 4;
+-- Bytes of the queue's files that are known to contain nothing of use, and the ordinal before which everything is absorbed.
+CREATE SEQUENCE IF NOT EXISTS recant.queue_base AS bigint;
+CREATE SEQUENCE IF NOT EXISTS recant.queue_from AS bigint;
+-- Transactions with changes that were not captured at the limit: one row a transaction and table. \`recant.absorb\` moves ended ones to \`recant.hole\`.
+CREATE TABLE IF NOT EXISTS recant.lost (
+  relid oid NOT NULL,
+  xid xid8 NOT NULL DEFAULT pg_current_xact_id(),
+  login name NOT NULL DEFAULT session_user,
+  ordinal bigint NOT NULL DEFAULT nextval('recant.ordinal'),
+  recorded_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+-- A range of transactions whose changes of a table are not all captured.
+CREATE TABLE IF NOT EXISTS recant.hole (
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  relation int NOT NULL,
+  epoch int NOT NULL,
+  -- NULL: they were too many to be listed.
+  first_xid xid8,
+  last_xid xid8,
+  transactions bigint,
+  logins text[] NOT NULL,
+  -- The lost changes came after the first ordinal and before the second one.
+  first_ordinal bigint NOT NULL,
+  last_ordinal bigint NOT NULL,
+  from_at timestamptz NOT NULL,
+  to_at timestamptz NOT NULL,
+  -- A person has decided that undoing may go past the hole.
+  accepted_at timestamptz,
+  accepted_by text,
+  reason text
 );
 CREATE TABLE IF NOT EXISTS recant.change (
   ordinal bigint PRIMARY KEY,

@@ -1,6 +1,8 @@
+import { IS_MEASURED } from './limits-sql.ts';
+
 /**
  * The capture triggers' functions. One generic body for every table: it names no column, so ADD, DROP, RENAME and TYPE of columns and new
- * partitions need no new trigger. It reads no table but the catalogue, parses nothing and has no EXCEPTION block.
+ * partitions need no new trigger. Below the queue's limits it reads no table but the catalogue; it parses nothing and has no EXCEPTION block.
  */
 
 /** Settings under which every type's output reads back as the same value, in trigger, probe and inverse. */
@@ -74,8 +76,9 @@ CREATE OR REPLACE FUNCTION recant.capture_row() RETURNS trigger LANGUAGE plpgsql
 DECLARE
   v_setting text := 'recant.shape_' || TG_RELID;
   v_shape text := current_setting(v_setting, true);
-  v_signature text; v_old text; v_new text; v_head int; v_tail int;
+  v_signature text; v_old text; v_new text; v_head int; v_tail int; v_ordinal bigint;
 BEGIN
+  IF coalesce(pg_sequence_last_value('recant.queue_level'), 1) > 1 AND recant.is_lost(TG_RELID) THEN RETURN NULL; END IF;
   IF v_shape IS NULL OR v_shape = '' THEN
     v_signature := recant.signature(TG_RELID);
     v_shape := recant.hash_of(v_signature);
@@ -88,19 +91,21 @@ BEGIN
     IF TG_OP <> 'INSERT' THEN v_old := recant.fixed_text(OLD); END IF;
     IF TG_OP <> 'DELETE' THEN v_new := recant.fixed_text(NEW); END IF;
   END IF;
+  v_ordinal := nextval('recant.ordinal');
+  IF ${IS_MEASURED} THEN PERFORM recant.measure_queue(); END IF;
   IF TG_OP = 'INSERT' THEN
-    INSERT INTO recant.capture (relid, operation, new_tid, shape, signature, new)
-    VALUES (TG_RELID, 'i', NEW.ctid, v_shape::bigint, v_signature, v_new);
+    INSERT INTO recant.capture (ordinal, relid, operation, new_tid, shape, signature, new)
+    VALUES (v_ordinal, TG_RELID, 'i', NEW.ctid, v_shape::bigint, v_signature, v_new);
   ELSIF TG_OP = 'DELETE' THEN
-    INSERT INTO recant.capture (relid, operation, old_tid, shape, signature, old)
-    VALUES (TG_RELID, 'd', OLD.ctid, v_shape::bigint, v_signature, v_old);
+    INSERT INTO recant.capture (ordinal, relid, operation, old_tid, shape, signature, old)
+    VALUES (v_ordinal, TG_RELID, 'd', OLD.ctid, v_shape::bigint, v_signature, v_old);
   ELSE
     IF octet_length(v_new) > ${LARGE_ROW} AND octet_length(v_old) > ${LARGE_ROW} THEN
       SELECT e.head, e.tail INTO v_head, v_tail FROM recant.shared_ends(v_old, v_new) e;
       v_new := substr(v_new, v_head + 1, length(v_new) - v_head - v_tail);
     END IF;
-    INSERT INTO recant.capture (relid, operation, old_tid, new_tid, shape, signature, old, new, head, tail)
-    VALUES (TG_RELID, 'u', OLD.ctid, NEW.ctid, v_shape::bigint, v_signature, v_old, v_new, v_head, v_tail);
+    INSERT INTO recant.capture (ordinal, relid, operation, old_tid, new_tid, shape, signature, old, new, head, tail)
+    VALUES (v_ordinal, TG_RELID, 'u', OLD.ctid, NEW.ctid, v_shape::bigint, v_signature, v_old, v_new, v_head, v_tail);
   END IF;
   RETURN NULL;
 END $$;`;

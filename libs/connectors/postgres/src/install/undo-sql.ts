@@ -19,6 +19,7 @@ BEGIN
   ON CONFLICT (source, action, attempt) DO UPDATE SET settled_at = a.settled_at WHERE a.run = excluded.run AND a.step = excluded.step RETURNING a.id INTO v_id;
   IF v_id IS NULL THEN RETURN NULL; END IF;
   INSERT INTO recant.transaction (xid, attempt) VALUES (pg_current_xact_id(), v_id) ON CONFLICT (xid) DO UPDATE SET attempt = excluded.attempt;
+  PERFORM set_config('recant.inverse', pg_current_xact_id()::text, true);
   RETURN v_id;
 END $$;
 -- From the commit on, the attempt counts as undone in the target.
@@ -37,4 +38,5 @@ export const UNDO_FUNCTIONS = [
   'recant.pass_fence(text, numeric)',
   'recant.name_inverse(text, text, int, text, int)',
   'recant.mark_applied(text, int, numeric, bigint, bigint, jsonb)',
+  'recant.accept_holes(bigint[], text, text)',
 ] as const;

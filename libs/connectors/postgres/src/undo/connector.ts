@@ -2,6 +2,7 @@ import { type Connector, ConnectorError, type SystemRegistration, type TargetSys
 import type { Pool } from 'pg';
 import { createDrain } from '../drain/drain.ts';
 import { readCoverage } from '../install/coverage.ts';
+import { acceptHoles } from '../install/holes.ts';
 import { CONNECTOR } from '../resource.ts';
 import { readApplied } from './applied.ts';
 import { invert } from './invert.ts';
@@ -49,6 +50,7 @@ function targetOf(name: string, pool: Pool): TargetSystem {
     invert: (batch) => invert(pool, name, batch),
     applied: (run, steps) => inTransaction(pool, (client) => readApplied(client, name, run, steps)),
     coverage: () => inTransaction(pool, (client) => readCoverage(client, name)),
+    acceptIncomplete: (scope, by, reason) => inTransaction(pool, (client) => acceptHoles(client, name, { scope, by, reason })),
     drain: createDrain(pool, name),
     close: () => {
       closed ??= pool.end();

@@ -1,5 +1,6 @@
 import type { InverseBatch, InverseResult, InverseStep, RehearsedStep } from '@recant/connector';
 import type { ClientBase, Pool } from 'pg';
+import { readHoles } from '../install/holes.ts';
 import { readAgentCode } from './agent-code.ts';
 import { readApplied } from './applied.ts';
 import { capturedOf } from './captured.ts';
@@ -106,9 +107,13 @@ export async function undoSteps(
   await client.query('SELECT recant.absorb()');
   const later = await readLaterWrites(client, registry, [...goals.values()]);
   const agentCode = await readAgentCode(client, [...tables.keys()]);
+  const holes = await readHoles(
+    client,
+    [...tables.keys()].map(({ relation }) => relation),
+  );
   await client.query('SET CONSTRAINTS ALL DEFERRED');
   for (const [step, goal] of goals)
-    results.set(step.step, await undoStep({ client, registry, run, token, later, hiding, agentCode }, step, goal));
+    results.set(step.step, await undoStep({ client, registry, run, token, later, hiding, agentCode, holes }, step, goal));
 }
 
 /** Only steps whose effects are what the target captured get a goal; the others get their result here. */

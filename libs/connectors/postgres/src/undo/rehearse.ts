@@ -1,5 +1,6 @@
 import { ConnectorError, type InverseResult, type RehearsedStep } from '@recant/connector';
 import type { ClientBase, Pool } from 'pg';
+import { readHoles } from '../install/holes.ts';
 import { EXISTS } from '../resource.ts';
 import { agentCodeFindings, readAgentCode } from './agent-code.ts';
 import { chunksOf, EFFECTS_MAX, readGoals, undoSteps } from './invert.ts';
@@ -105,6 +106,10 @@ async function checkChunk(
   const hiding = new Set<number>();
   for (const captured of tables.keys()) if (await isHiding(client, captured)) hiding.add(captured.relation);
   const later = await readLaterWrites(client, registry, [...goals.values()]);
+  const holes = await readHoles(
+    client,
+    [...tables.keys()].map(({ relation }) => relation),
+  );
   for (const attempt of undone) later.takenBack.add(attempt);
   for (const [{ step }, goal] of goals) {
     const live = await readRows(client, [...goal.rows.values()]);
@@ -113,8 +118,8 @@ async function checkChunk(
       if (versions !== undefined) live.set(resource, versions);
       else if (overlay.has(resource)) live.delete(resource);
     }
-    const guarded = guardStep({ later, hiding }, goal, live);
-    const { active } = guarded;
+    const guarded = guardStep({ later, hiding, holes }, goal, live);
+    const { active, accepted } = guarded;
     const rows = [...active.values()].map((row) => row.goal);
     const findings = [...guarded.findings, ...agentCodeFindings(rows, agentCode)];
     if (findings.length > 0) {
@@ -128,7 +133,7 @@ async function checkChunk(
       later.takenBack.add(row.first.attempt);
       undone.add(row.first.attempt);
     }
-    results.set(step, resultOf(step, active.size > 0 ? 'restored' : 'already_undone', { residue: goal.residue }));
+    results.set(step, resultOf(step, active.size > 0 ? 'restored' : 'already_undone', { findings: accepted, residue: goal.residue }));
   }
   return steps.flatMap(({ step }) => results.get(step) ?? []);
 }

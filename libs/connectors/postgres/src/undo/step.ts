@@ -1,9 +1,11 @@
 import type { Finding, InverseOutcome, InverseResult, InverseStep, RehearsedStep } from '@recant/connector';
 import type { ClientBase } from 'pg';
+import type { Hole } from '../install/holes.ts';
 import { CONNECTOR } from '../resource.ts';
 import { type AgentCode, agentCodeFindings } from './agent-code.ts';
 import { capturedById } from './captured.ts';
 import { guard, type RowGoal, readBack, type StepGoal, sideEffects } from './goal.ts';
+import { holeFindings } from './hole-findings.ts';
 import { type LaterWrites, laterFindings, laterWriteOf, movedFinding, writerOf } from './later-writes.ts';
 import { keyId, readLive, type Versions } from './live.ts';
 import { reachFindings, writesOutside } from './reach.ts';
@@ -22,6 +24,8 @@ export interface StepContext {
   readonly hiding: ReadonlySet<number>;
   /** Read in this transaction. */
   readonly agentCode: AgentCode;
+  /** Of the tables of all steps. */
+  readonly holes: readonly Hole[];
 }
 
 /** Findings that roll the step back. */
@@ -55,10 +59,10 @@ export async function undoStep(context: StepContext, step: InverseStep, goal: St
 
 async function attempt(context: StepContext, step: InverseStep, goal: StepGoal): Promise<InverseResult> {
   const { client, registry } = context;
-  const { active, findings: refused } = guardStep(context, goal, await readRows(client, [...goal.rows.values()]));
+  const { active, accepted, findings: refused } = guardStep(context, goal, await readRows(client, [...goal.rows.values()]));
   if (refused.length > 0) throw new StepRefused(await withValues(client, registry, goal, refused));
   if (active.size === 0) {
-    const result = resultOf(step.step, 'already_undone', { residue: goal.residue });
+    const result = resultOf(step.step, 'already_undone', { findings: accepted, residue: goal.residue });
     await mark(context, goal, null, result);
     return result;
   }
@@ -80,7 +84,7 @@ async function attempt(context: StepContext, step: InverseStep, goal: StepGoal):
   const live = await readRows(client, rows);
   const findings = [...sideEffects(registry, goal, written), ...rows.flatMap((row) => readBack(row, live.get(row.resource)))];
   if (findings.length > 0) throw new StepRefused(findings);
-  const result = resultOf(step.step, 'restored', { residue: goal.residue });
+  const result = resultOf(step.step, 'restored', { findings: accepted, residue: goal.residue });
   await mark(context, goal, attemptId, result);
   return { ...result, effects: written.map(({ effect }) => effect) };
 }
@@ -128,13 +132,14 @@ async function writeInverse(client: ClientBase, registry: Registry, active: Read
   await client.query('RELEASE SAVEPOINT recant_write');
 }
 
-/** The parts that go back. Findings: parts that are neither at after nor at before, or that somebody wrote later. */
+/** The parts that go back. Findings: parts that are neither at after nor at before, or that somebody wrote later, or may have. */
 export function guardStep(
-  context: Pick<StepContext, 'later' | 'hiding'>,
+  context: Pick<StepContext, 'later' | 'hiding' | 'holes'>,
   goal: StepGoal,
   live: ReadonlyMap<string, Versions>,
-): { readonly active: ReadonlyMap<string, Active>; readonly findings: readonly Finding[] } {
-  const findings: Finding[] = [];
+): { readonly active: ReadonlyMap<string, Active>; readonly findings: readonly Finding[]; readonly accepted: readonly Finding[] } {
+  const { refused, accepted } = holeFindings(goal, context.holes);
+  const findings: Finding[] = [...refused];
   const active = new Map<string, Active>();
   for (const row of goal.rows.values()) {
     const versions = live.get(row.resource);
@@ -150,7 +155,7 @@ export function guardStep(
     findings.push(...guarded.findings, ...(moved ? [moved] : laterFindings(row, guarded.active, context.later)));
     if (guarded.active.size > 0) active.set(row.resource, { goal: row, parts: guarded.active });
   }
-  return { active, findings };
+  return { active, findings, accepted };
 }
 
 /** From here on this transaction's changes are captured as this step's inverse. */

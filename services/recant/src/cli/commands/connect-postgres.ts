@@ -31,6 +31,8 @@ type PostgresOptions = CommonOptions &
     drainLogin?: string;
     revokeTruncate?: boolean;
     takeOver?: boolean;
+    queueAgentsMib?: string;
+    queueMib?: string;
   };
 
 export function addConnectPostgres(connect: Command, world: World): void {
@@ -47,6 +49,8 @@ export function addConnectPostgres(connect: Command, world: World): void {
     .option('--undo-login <role>', 'existing login for inverses; gets SELECT, INSERT, UPDATE, DELETE on captured tables')
     .option('--drain-login <role>', 'existing login that reads the capture')
     .option('--revoke-truncate', "take the right to TRUNCATE captured tables from agents' logins")
+    .option('--queue-agents-mib <n>', "size of the queue of captured changes from which agents' writes are refused (default 4096)")
+    .option('--queue-mib <n>', 'size from which other writes are no longer captured (default 8192)')
     .option('--take-over', 'take the database over from another ledger')
     .addHelpText('after', HELP)
     .action((name: string, options: PostgresOptions) => connectPostgres(world, name, options));
@@ -104,10 +108,20 @@ async function prepare(session: Session, name: string, url: string, options: Pos
     ...(revokeTruncate && { revokeTruncate }),
     ...(takeOver && { takeOver }),
     ...(ledger && { ledger }),
+    queue: {
+      ...(options.queueAgentsMib && { agentsBytes: mebibytes('--queue-agents-mib', options.queueAgentsMib) }),
+      ...(options.queueMib && { everyoneBytes: mebibytes('--queue-mib', options.queueMib) }),
+    },
   };
   return preparePostgres(chosen).catch((cause: unknown) => {
     throw targetError('Cannot prepare the database', cause);
   });
+}
+
+function mebibytes(option: string, text: string): number {
+  if (!/^[1-9]\d{0,8}$/.test(text))
+    throw new CliError(EXIT.usage, `${option}: expected a whole number of MiB, got ${JSON.stringify(text)}`);
+  return Number(text) * 1_024 ** 2;
 }
 
 /** Name of the ledger in its verifier keys: `name+hash+key`. */

@@ -3,24 +3,49 @@ import { json, printable } from '../../terminal/output.ts';
 import { type CommonOptions, openSession, type World, withConnection } from '../../terminal/session.ts';
 import { table } from '../../terminal/table.ts';
 import { clockTime } from '../../terminal/time.ts';
+import { requireSystemName, SYSTEM_NAME } from '../options.ts';
+
+const ACCEPT_HELP = `
+When the queue of captured changes reached its limit, changes of people were not captured, and attempts before them cannot be undone. Once you have
+checked what they changed, accept the hole: an undo then goes past it, and ends \`restored_unverified\` at best.
+
+Example:
+  recant systems accept shop --table public.orders --reason "INC-7: only prices were imported"`;
 
 export function addSystems(program: Command, world: World): void {
-  withConnection(program.command('systems').description('list systems that rollbacks may write to, newest first'))
-    .addHelpText('after', '\nExample:\n  recant systems --json')
-    .action(async (options: CommonOptions) => {
-      const session = await openSession(world, options);
-      const items = (await session.client.systems()).toSorted((a, b) => Date.parse(b.registeredAt) - Date.parse(a.registeredAt));
-      if (session.json) return void world.out.write(json(items));
-      if (items.length === 0) return void world.out.write('No systems. Register one with `recant connect`.\n');
-      const rows = items.map((system) => [
-        system.name,
-        system.connector,
-        clockTime(Date.parse(system.registeredAt)),
-        system.coverage === undefined ? '-' : system.coverage.length === 0 ? 'whole' : `${system.coverage.length} findings`,
-        system.identity,
-      ]);
-      world.out.write(`${table(['system', 'connector', 'registered', 'capture', 'identity'], rows, session.paint)}\n`);
-      for (const { name, coverage = [] } of items)
-        for (const { detail, action } of coverage) world.out.write(`${printable(`${name}: ${detail} ${action}`)}\n`);
-    });
+  const systems = withConnection(program.command('systems').description('list systems that rollbacks may write to, newest first'));
+  withConnection(systems.command('accept').description('accept that changes of a system were not captured').argument('<name>', SYSTEM_NAME))
+    .requiredOption('--reason <text>', 'recorded with your name')
+    .option('--table <schema.table>', 'accept holes of this table only')
+    .addHelpText('after', ACCEPT_HELP)
+    .action((name: string, options: AcceptOptions) => accept(world, name, options));
+  systems.addHelpText('after', '\nExample:\n  recant systems --json').action(async (options: CommonOptions) => {
+    const session = await openSession(world, options);
+    const items = (await session.client.systems()).toSorted((a, b) => Date.parse(b.registeredAt) - Date.parse(a.registeredAt));
+    if (session.json) return void world.out.write(json(items));
+    if (items.length === 0) return void world.out.write('No systems. Register one with `recant connect`.\n');
+    const rows = items.map((system) => [
+      system.name,
+      system.connector,
+      clockTime(Date.parse(system.registeredAt)),
+      system.coverage === undefined ? '-' : system.coverage.length === 0 ? 'whole' : `${system.coverage.length} findings`,
+      system.identity,
+    ]);
+    world.out.write(`${table(['system', 'connector', 'registered', 'capture', 'identity'], rows, session.paint)}\n`);
+    for (const { name, coverage = [] } of items)
+      for (const { detail, action } of coverage) world.out.write(`${printable(`${name}: ${detail} ${action}`)}\n`);
+  });
+}
+
+type AcceptOptions = CommonOptions & { readonly reason: string; readonly table?: string };
+
+async function accept(world: World, name: string, { reason, table: of, ...options }: AcceptOptions): Promise<void> {
+  requireSystemName(name);
+  const session = await openSession(world, options);
+  const scope = of === undefined ? {} : { scope: `postgres://${name}/${of}/` };
+  const { accepted } = await session.client.acceptIncomplete(name, { reason, ...scope });
+  if (session.json) return void world.out.write(json(accepted));
+  world.out.write(
+    accepted.length === 0 ? 'No hole to accept.\n' : accepted.map(({ detail }) => `${printable(`Accepted: ${detail}`)}\n`).join(''),
+  );
 }
