@@ -161,7 +161,7 @@ const PACKAGE_RULES: TidyRule[] = [
   {
     name: 'no-registry-in-lock',
     why: 'Each machine configures its own registry.',
-    applies: (file) => file === 'package-lock.json',
+    applies: (file) => file.endsWith('package-lock.json'),
     check: (_, text) => linesWith(/"resolved": "https?:/, text),
     broken: { file: 'package-lock.json', text: '"resolved": "https://registry.example/x.tgz"' },
   },
@@ -172,7 +172,7 @@ const PACKAGE_RULES: TidyRule[] = [
     check: (_, text) => {
       const manifest = JSON.parse(text) as Record<string, Record<string, string> | undefined>;
       const pinned = { ...manifest.dependencies, ...manifest.devDependencies };
-      return Object.entries(pinned).flatMap(([name, version]) => (/^\d/.test(version) ? [] : [`${name} ${version}`]));
+      return Object.entries(pinned).flatMap(([name, version]) => (/^(?:npm:[^@]+@)?\d/.test(version) ? [] : [`${name} ${version}`]));
     },
     broken: { file: 'package.json', text: '{"dependencies":{"pg":"^8.0.0"}}' },
   },
