@@ -36,9 +36,14 @@ GRANT SELECT, INSERT ON recant.tile, recant.checkpoint, recant.anchored, recant.
   TO recant_writer;
 GRANT UPDATE (hashes) ON recant.tile TO recant_writer;
 
+-- Alarms: updated while they are open; the watch keeps its place and what it knows of each source.
+GRANT SELECT, INSERT, UPDATE ON recant.log_watch, recant.source_watch TO recant_writer;
+GRANT SELECT, INSERT ON recant.alarm TO recant_writer;
+GRANT UPDATE (detail, action, expires_at, ended_at, acknowledged_at, acknowledged_by) ON recant.alarm TO recant_writer;
+
 -- The reader sees one tenant's projections, by row-level security, and its entries through functions bound to that tenant.
 GRANT SELECT ON recant.log, recant.source, recant.dead_letter, recant.attempt, recant.settlement, recant.effect, recant.observed,
   recant.tile, recant.checkpoint, recant.anchored, recant.cosignature, recant.epoch, recant.ledger_head, recant.head_slot, recant.head_member,
-  recant.plan, recant.run, recant.run_step TO recant_reader;
+  recant.plan, recant.run, recant.run_step, recant.alarm TO recant_reader;
 GRANT EXECUTE ON FUNCTION recant.read_entries (BIGINT, TEXT, TEXT), recant.own_acts (BIGINT, BIGINT, INTEGER, BIGINT, TEXT[], INTEGER), recant.source_numbers (BIGINT), recant.source_holes (BIGINT, INTEGER),
   recant.event_of (BYTEA), recant.received_ms (BYTEA) TO recant_reader;

@@ -19,6 +19,37 @@ CREATE SCHEMA recant_guard AUTHORIZATION postgres;
 CREATE SEQUENCE recant.source_source_no_seq AS bigint; -- owner recant_owner
 GRANT USAGE ON SEQUENCE recant.source_source_no_seq TO recant_writer;
 
+CREATE TABLE recant.alarm (
+    tenant_id text COLLATE "C" NOT NULL,
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    code text COLLATE "C" NOT NULL,
+    subject text COLLATE "C" NOT NULL,
+    detail text NOT NULL,
+    action text NOT NULL,
+    started_at timestamp(3) with time zone NOT NULL,
+    expires_at timestamp(3) with time zone,
+    ended_at timestamp(3) with time zone,
+    acknowledged_at timestamp(3) with time zone,
+    acknowledged_by text
+);
+ALTER TABLE recant.alarm OWNER TO recant_owner;
+ALTER TABLE recant.alarm ADD CONSTRAINT alarm_action_check CHECK ((octet_length(action) <= 8192));
+ALTER TABLE recant.alarm ADD CONSTRAINT alarm_code_check CHECK ((code ~ '^[a-z][a-z_]{2,39}$'::text));
+ALTER TABLE recant.alarm ADD CONSTRAINT alarm_detail_check CHECK ((octet_length(detail) <= 8192));
+ALTER TABLE recant.alarm ADD CONSTRAINT alarm_pkey PRIMARY KEY (tenant_id, id);
+ALTER TABLE recant.alarm ADD CONSTRAINT alarm_subject_check CHECK ((octet_length(subject) <= 1024));
+CREATE INDEX alarm_expiry_idx ON recant.alarm USING btree (expires_at) WHERE ((ended_at IS NULL) AND (expires_at IS NOT NULL));
+CREATE UNIQUE INDEX alarm_open_key ON recant.alarm USING btree (tenant_id, code, subject) WHERE (ended_at IS NULL);
+CREATE INDEX alarm_tenant_id_started_at_id_idx ON recant.alarm USING btree (tenant_id, started_at, id);
+CREATE TRIGGER only_ends BEFORE UPDATE ON recant.alarm FOR EACH ROW EXECUTE FUNCTION recant.refuse_reopening();
+ALTER TABLE recant.alarm ENABLE ALWAYS TRIGGER only_ends;
+ALTER TABLE recant.alarm ENABLE ROW LEVEL SECURITY;
+CREATE POLICY all_tenants ON recant.alarm AS PERMISSIVE FOR ALL TO recant_writer USING (true) WITH CHECK (true);
+CREATE POLICY one_tenant ON recant.alarm AS PERMISSIVE FOR SELECT TO recant_reader USING ((tenant_id = current_setting('recant.tenant'::text, true)));
+GRANT INSERT, SELECT ON TABLE recant.alarm TO recant_writer;
+GRANT SELECT ON TABLE recant.alarm TO recant_reader;
+GRANT UPDATE (detail, action, expires_at, ended_at, acknowledged_at, acknowledged_by) ON TABLE recant.alarm TO recant_writer;
+
 CREATE TABLE recant.anchored (
     tenant_id text COLLATE "C" NOT NULL,
     shard smallint NOT NULL,
@@ -363,6 +394,19 @@ GRANT INSERT, SELECT ON TABLE recant.log TO recant_writer;
 GRANT SELECT ON TABLE recant.log TO recant_reader;
 GRANT UPDATE (epoch, size, root, frontier, received_at_last) ON TABLE recant.log TO recant_writer;
 
+CREATE TABLE recant.log_watch (
+    tenant_id text COLLATE "C" NOT NULL,
+    shard smallint NOT NULL,
+    next bigint NOT NULL
+);
+ALTER TABLE recant.log_watch OWNER TO recant_owner;
+ALTER TABLE recant.log_watch ADD CONSTRAINT log_watch_next_check CHECK ((next >= 0));
+ALTER TABLE recant.log_watch ADD CONSTRAINT log_watch_pkey PRIMARY KEY (tenant_id, shard);
+ALTER TABLE recant.log_watch ENABLE ROW LEVEL SECURITY;
+CREATE POLICY all_tenants ON recant.log_watch AS PERMISSIVE FOR ALL TO recant_writer USING (true) WITH CHECK (true);
+CREATE POLICY one_tenant ON recant.log_watch AS PERMISSIVE FOR SELECT TO recant_reader USING ((tenant_id = current_setting('recant.tenant'::text, true)));
+GRANT INSERT, SELECT, UPDATE ON TABLE recant.log_watch TO recant_writer;
+
 CREATE TABLE recant.observed (
     tenant_id text COLLATE "C" NOT NULL,
     action uuid NOT NULL,
@@ -558,6 +602,25 @@ CREATE POLICY one_tenant ON recant.source AS PERMISSIVE FOR SELECT TO recant_rea
 GRANT INSERT, SELECT ON TABLE recant.source TO recant_writer;
 GRANT SELECT ON TABLE recant.source TO recant_reader;
 
+CREATE TABLE recant.source_watch (
+    tenant_id text COLLATE "C" NOT NULL,
+    source_no bigint NOT NULL,
+    last bigint NOT NULL,
+    missing int8multirange NOT NULL DEFAULT '{}'::int8multirange,
+    lease_ms bigint,
+    received_ms bigint NOT NULL,
+    closed boolean NOT NULL DEFAULT false,
+    gap boolean NOT NULL DEFAULT false,
+    lost boolean NOT NULL DEFAULT false
+);
+ALTER TABLE recant.source_watch OWNER TO recant_owner;
+ALTER TABLE recant.source_watch ADD CONSTRAINT source_watch_pkey PRIMARY KEY (tenant_id, source_no);
+CREATE INDEX source_watch_lease_idx ON recant.source_watch USING btree (((received_ms + lease_ms))) WHERE ((NOT closed) AND (NOT lost) AND (lease_ms IS NOT NULL));
+ALTER TABLE recant.source_watch ENABLE ROW LEVEL SECURITY;
+CREATE POLICY all_tenants ON recant.source_watch AS PERMISSIVE FOR ALL TO recant_writer USING (true) WITH CHECK (true);
+CREATE POLICY one_tenant ON recant.source_watch AS PERMISSIVE FOR SELECT TO recant_reader USING ((tenant_id = current_setting('recant.tenant'::text, true)));
+GRANT INSERT, SELECT, UPDATE ON TABLE recant.source_watch TO recant_writer;
+
 CREATE TABLE recant.system (
     tenant_id text COLLATE "C" NOT NULL,
     name text COLLATE "C" NOT NULL,
@@ -663,6 +726,19 @@ AS $function$ BEGIN
     HINT = 'Recorded data cannot be changed. Only a superuser can disable this, and the verifier detects such changes.';
 END $function$;
 ALTER FUNCTION recant.refuse_change() OWNER TO recant_owner;
+
+CREATE OR REPLACE FUNCTION recant.refuse_reopening()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$ BEGIN
+  IF OLD.ended_at IS NULL AND (NEW.tenant_id, NEW.id, NEW.code, NEW.subject, NEW.started_at) = (OLD.tenant_id, OLD.id, OLD.code, OLD.subject, OLD.started_at) THEN
+    RETURN NEW;
+  END IF;
+  RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = format('alarm %s has ended: UPDATE is refused', OLD.id),
+    HINT = 'A condition that returns is another alarm.';
+END $function$;
+ALTER FUNCTION recant.refuse_reopening() OWNER TO recant_owner;
 
 CREATE OR REPLACE FUNCTION recant.refuse_revival()
  RETURNS trigger

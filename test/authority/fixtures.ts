@@ -28,6 +28,13 @@ const json = (value: unknown): NonNullable<Asked['body']> => ({ type: 'applicati
 const shared = { shared: true } as const;
 const home = ({ source }: World): number => shardOf(OWN, source, SHARDS);
 
+async function alarmIn({ store }: World): Promise<string> {
+  const subject = `recant://acme-${randomUUID()}`;
+  await store.alarms.raise(OWN, [{ code: 'source_gap', subject, detail: 'a test', action: 'none' }]);
+  const [alarm] = (await store.alarms.list(OWN, { limit: 1 })).alarms;
+  return alarm?.id as string;
+}
+
 const EVENTS: Readonly<Record<string, Fixture>> = {
   submitEvents: {
     ...shared,
@@ -61,6 +68,17 @@ const EVENTS: Readonly<Record<string, Fixture>> = {
   listAttempts: { ask: () => ({}), shows: ({ action }) => action },
   showAction: { ask: ({ action }) => ({ params: { action } }), shows: ({ action }) => action },
   listActs: { ask: ({ adminKeyId }) => ({ query: { by: adminKeyId } }), shows: ({ adminKeyId }) => adminKeyId },
+  listAlarms: {
+    async ask(world) {
+      await alarmIn(world);
+      return {};
+    },
+    shows: () => '"subject":"recant://acme-',
+  },
+  acknowledgeAlarm: {
+    ask: async (world) => ({ params: { alarm: await alarmIn(world) }, body: json({ reason: 'a test' }) }),
+    shows: () => '"acknowledged":{',
+  },
   listLogs: { ...shared, ask: () => ({}), shows: () => '"shard":' },
   listSources: { ask: () => ({ query: { limit: '200' } }), shows: ({ source }) => source },
   listDeadLetters: { ask: () => ({}), shows: ({ strangerKeyId }) => strangerKeyId },

@@ -6,7 +6,7 @@ import { partDigest, SEAL_NONCE_BYTES, sealPart } from '@recant/events';
 import { type TestDatabase, testDatabase } from '@recant/test-support';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createStage, type Stage } from '../../services/rollback/test/harness.ts';
+import { createStage, type Stage, TENANT } from '../../services/rollback/test/harness.ts';
 import { rowsLookedAt, type Statement, shapeOf, statementsOf } from './statements.ts';
 
 /** All routes, from the descriptors: a new route is included automatically, and a new kind of id fails until it has a value below. */
@@ -40,12 +40,14 @@ beforeAll(async () => {
   const plan = await stage.operator.createPlan({ selection: { agents: ['pricer'] } });
   const run = await stage.operator.createRun(plan.id, plan.digest);
   const key = await stage.operator.createKey({ roles: ['view'], agents: [], resources: [], sourcePrefix: 'recant://' });
+  await stage.store.alarms.raise(TENANT, [{ code: 'source_gap', subject: 's', detail: 'd', action: 'a' }]);
+  const alarm = (await stage.operator.alarms()).items[0]?.alarm ?? '';
   planDigest = plan.digest;
   const { digest, subject } = await sealedPart();
   const unknown = (like: string) =>
     like.length === 36 ? `${like.slice(0, 14)}${randomUUID().slice(14)}` : `${like.slice(0, -4)}0000`.slice(-like.length);
   ids = Object.fromEntries(
-    Object.entries({ action, plan: plan.id, run: run.id, keyId: key.keyId, agent: 'pricer', digest, subject, system: 'shop' }).map(
+    Object.entries({ action, plan: plan.id, run: run.id, keyId: key.keyId, alarm, agent: 'pricer', digest, subject, system: 'shop' }).map(
       ([name, theirs]) => [name, { theirs, unknown: unknown(theirs) }],
     ),
   );
@@ -93,7 +95,7 @@ const withIds = ROUTES.filter(({ callers }) => callers !== 'people').filter((rou
 
 /** Bodies of the requests that need one. */
 function bodyOf({ operationId }: RouteDescriptor): object | undefined {
-  return { createRun: { plan: '', digest: '' }, rotateKey: {} }[operationId as string];
+  return { createRun: { plan: '', digest: '' }, rotateKey: {}, acknowledgeAlarm: { reason: 'r' } }[operationId as string];
 }
 
 interface Asked {

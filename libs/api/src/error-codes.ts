@@ -1,3 +1,4 @@
+import { ALARM_ERROR_CODES } from './alarm-codes.ts';
 import type { ErrorDescription } from './error-description.ts';
 import { ROLLBACK_ERROR_CODES } from './rollback-codes.ts';
 
@@ -385,7 +386,13 @@ const SERVICE_ERRORS = {
 } as const satisfies Record<string, ErrorDescription>;
 
 /** Every error code of every service. A released code is never renamed. */
-export const ERROR_CODES = { ...EVENT_REFUSALS, ...REQUEST_ERRORS, ...SERVICE_ERRORS, ...ROLLBACK_ERROR_CODES } as const;
+export const ERROR_CODES = {
+  ...EVENT_REFUSALS,
+  ...REQUEST_ERRORS,
+  ...SERVICE_ERRORS,
+  ...ALARM_ERROR_CODES,
+  ...ROLLBACK_ERROR_CODES,
+} as const;
 export type ErrorCode = keyof typeof ERROR_CODES;
 
 export function isErrorCode(code: string): code is ErrorCode {

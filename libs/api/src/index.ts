@@ -1,4 +1,6 @@
 export * from './acts.ts';
+export { ALARM_CODES, type AlarmCode } from './alarm-codes.ts';
+export * from './alarms.ts';
 export * from './attempts.ts';
 export * from './durability.ts';
 export { ERROR_CODES, type ErrorCode, isErrorCode } from './error-codes.ts';

@@ -1,4 +1,5 @@
 import { listActs } from './acts.ts';
+import { acknowledgeAlarm, listAlarms } from './alarms.ts';
 import { listAttempts, showAction } from './attempts.ts';
 import { getDurability } from './durability.ts';
 import { putPart, submitEvents } from './events.ts';
@@ -20,6 +21,8 @@ export const LEDGER_ROUTES = [
   listAttempts,
   showAction,
   listActs,
+  listAlarms,
+  acknowledgeAlarm,
   listLogs,
   listSources,
   listDeadLetters,

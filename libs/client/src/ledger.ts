@@ -1,8 +1,11 @@
 import {
   type ActionBody,
   type ActPage,
+  type AlarmBody,
+  type AlarmPage,
   type AttemptPage,
   type AttemptStatus,
+  acknowledgeAlarm,
   BATCH_MEDIA_TYPE,
   type BatchReceipts,
   type CreatedDataKey,
@@ -28,6 +31,7 @@ import {
   type KeyList,
   type LogList,
   listActs,
+  listAlarms,
   listAttempts,
   listDeadLetters,
   listKeys,
@@ -102,6 +106,10 @@ export interface LedgerClient {
   action(action: string): Promise<ActionBody>;
   /** Acts of Recant and its operators, newest first. */
   acts(filter?: ActFilter, page?: PageRequest): Promise<ActPage>;
+  /** Newest first. `open`: only those that have not ended. */
+  alarms(filter?: { readonly open?: boolean }, page?: PageRequest): Promise<AlarmPage>;
+  /** An acknowledged alarm stays open, and degrades no health until its detail changes. */
+  acknowledgeAlarm(alarm: string, reason: string): Promise<AlarmBody>;
   logs(): Promise<LogList['items']>;
   /** Newest first. `gaps`: only sources with gaps, duplicates, equivocations or silence; `totals`: include totals over all sources. */
   sources(filter?: { readonly gaps?: boolean; readonly totals?: boolean }, page?: PageRequest): Promise<SourcePage>;
@@ -141,6 +149,8 @@ export function ledgerClient(transport: Transport): LedgerClient {
     attempts: (filter, page) => call(listAttempts, { query: { ...filter, ...page } }),
     action: (action) => call(showAction, { params: { action } }),
     acts: (filter, page) => call(listActs, { query: { ...filter, ...page } }),
+    alarms: (filter, page) => call(listAlarms, { query: { ...filter, ...page } }),
+    acknowledgeAlarm: (alarm, reason) => call(acknowledgeAlarm, { params: { alarm }, json: { reason } }),
     logs: async () => (await call<LogList>(listLogs)).items,
     sources: (filter, page) => call(listSources, { query: { ...filter, ...page } }),
     deadLetters: (page) => call(listDeadLetters, { query: { ...page } }),

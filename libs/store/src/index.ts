@@ -7,6 +7,7 @@ export { createParts, type NewPart, type PartReceipt, type Parts, type StoredPar
 export type { Rotated, Rotation } from './access/rotate-key.ts';
 export { createSealer, MASTER_KEY_BYTES, type Sealer } from './access/sealer.ts';
 export { createSystems, type SystemRecord, type Systems } from './access/systems.ts';
+export type { AlarmPage, AlarmRecord, Alarms, Condition } from './alarms/alarms.ts';
 export { type AppenderOptions, createAppender } from './append/appender.ts';
 export { FAILPOINTS, type FailpointName, type Failpoints, killAtFailpoint } from './append/failpoint.ts';
 export { type BundleQuery, withBundleSource } from './audit/bundle-source.ts';

@@ -9,6 +9,7 @@ import { type Credentials, createCredentials } from './access/credentials.ts';
 import { createParts, type Parts } from './access/parts.ts';
 import { createSealer, type Sealer } from './access/sealer.ts';
 import { createSystems, type Systems } from './access/systems.ts';
+import { type Alarms, createAlarms } from './alarms/alarms.ts';
 import { createAppender } from './append/appender.ts';
 import type { Failpoints } from './append/failpoint.ts';
 import { PrismaClient } from './generated/client.ts';
@@ -54,6 +55,7 @@ export interface Store {
   readonly credentials: Credentials;
   readonly systems: Systems;
   readonly parts: Parts;
+  readonly alarms: Alarms;
   readonly positions: KafkaPositions;
   readonly queries: Queries;
   readonly ledgerReader: LedgerReader;
@@ -88,6 +90,7 @@ export function createStore(options: StoreOptions): Store {
     credentials: createCredentials(pool, prisma, sealer, clock),
     systems: createSystems(prisma, sealer, clock),
     parts: createParts(pool),
+    alarms: createAlarms(pool, clock),
     positions: createKafkaPositions(pool, OPERATOR_TENANT),
     queries: {
       attempts: (tenant, query) => listAttempts(pool, tenant, query),

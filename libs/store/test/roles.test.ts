@@ -38,6 +38,12 @@ const EXPECTED: Readonly<Record<string, { readonly owner: string; readonly write
     writer: 'SELECT INSERT UPDATE(cluster, next_offset, updated_at)',
     reader: '',
   },
+  ...same(['log_watch', 'source_watch'], { owner: 'SELECT INSERT UPDATE DELETE TRUNCATE', writer: 'SELECT INSERT UPDATE', reader: '' }),
+  alarm: {
+    owner: 'SELECT INSERT UPDATE DELETE TRUNCATE',
+    writer: 'SELECT INSERT UPDATE(acknowledged_at, acknowledged_by, action, detail, ended_at, expires_at)',
+    reader: 'SELECT own',
+  },
   ...same(['run', 'run_step'], { owner: 'SELECT INSERT UPDATE DELETE TRUNCATE', writer: 'SELECT INSERT UPDATE', reader: 'SELECT own' }),
   ...same(['run_resource', 'outbox'], { owner: 'SELECT INSERT UPDATE DELETE TRUNCATE', writer: 'SELECT INSERT DELETE', reader: '' }),
 };
@@ -58,6 +64,7 @@ const TENANTS = ['acme', 'other'] as const;
 
 /** Column values of a generated row that its type alone does not determine. */
 const VALUES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  alarm: { code: "'source_gap'" },
   approval: { person: "'person:x'", expires_at: "now() + interval '1 hour'" },
   log: { shard: '1', shards: '4' },
   observed: { named: 'true' },

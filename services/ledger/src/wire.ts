@@ -3,6 +3,7 @@ import type { DataKeys } from '@recant/data-keys';
 import { type ActRecorder, createRouter, type HealthCheck, type Logger, type Router } from '@recant/service';
 import type { Store } from '@recant/store';
 import { createLedgerActs } from './acts.ts';
+import { alarmRoutes } from './alarms.ts';
 import { createConsumers, type KafkaDeps } from './consumers.ts';
 import { createGroupCommit, type GroupCommitOptions } from './group-commit.ts';
 import { ingestRoutes } from './ingest.ts';
@@ -59,6 +60,7 @@ export function wireLedger(deps: LedgerDeps): WiredLedger {
     ...ingestRoutes({ groupCommit, parts: store.parts }),
     ...sealingRoutes({ parts: store.parts, dataKeys }),
     ...queryRoutes(store.queries, clock),
+    ...alarmRoutes(store.alarms),
     ...logRoutes(store.queries),
     ...sourceRoutes(store.queries, clock),
     ...keyRoutes(store.credentials, clock),

@@ -248,7 +248,7 @@ test('an expiring key is rotated: the list shows the state of both, and the old 
 });
 
 test('with --json stdout is one JSON document, and empty if the command fails', async () => {
-  for (const command of ['actions list', 'systems', 'keys list', 'sources', 'acts', 'status', 'plan --window 1h --mode skip']) {
+  for (const command of ['actions list', 'systems', 'keys list', 'sources', 'alarms', 'acts', 'status', 'plan --window 1h --mode skip']) {
     const { out } = await run(...command.split(' '), '--json');
     expect(() => JSON.parse(out), command).not.toThrow();
   }
@@ -270,6 +270,8 @@ test('every command has help with examples', async () => {
     ['run'],
     ['status'],
     ['sources'],
+    ['alarms'],
+    ['alarms', 'acknowledge'],
     ['acts'],
     ['connect'],
     ['connect', 'postgres'],

@@ -7,6 +7,7 @@ import type { World } from '../terminal/session.ts';
 import { VERSION } from '../terminal/version.ts';
 import { addActions } from './commands/actions.ts';
 import { addActs } from './commands/acts.ts';
+import { addAlarms } from './commands/alarms.ts';
 import { addApprove } from './commands/approve.ts';
 import { addConnect } from './commands/connect.ts';
 import { addDemo } from './commands/demo.ts';
@@ -86,6 +87,7 @@ function createProgram(world: World, exit: (code: number) => void): Command {
     .addHelpText('after', HELP);
   addUp(program, world);
   addActions(program, world);
+  addAlarms(program, world);
   addSources(program, world);
   addActs(program, world);
   addParts(program, world);

@@ -1,5 +1,6 @@
 import type { RunView } from '@recant/api';
 import { type Command, Option } from 'commander';
+import { alarmsText } from '../../render/alarm.ts';
 import { runsText } from '../../render/run.ts';
 import { CliError, EXIT } from '../../terminal/exit.ts';
 import { json } from '../../terminal/output.ts';
@@ -7,13 +8,15 @@ import { type CommonOptions, openSession, type Session, type World, withConnecti
 import { ACCEPT_CLAIMED, exitOf, follow, printRun } from './run.ts';
 
 const HELP = `
-Without RUN: health of the service and its latest runs. With RUN: the account of that run; exit codes as for \`recant run\`.
+Without RUN: health of the service, open alarms and the latest runs. With RUN: the account of that run; exit codes as for \`recant run\`.
 
 Examples:
   recant status
   recant status RUN --wait
   recant status RUN --do pause              or resume, cancel
   recant status RUN --step 4 --do retry     or skip, for a step that waits for a person`;
+
+const ALARMS_SHOWN_MAX = 10;
 
 const RUN_ACTS = ['pause', 'resume', 'cancel'] as const;
 const STEP_ACTS = ['retry', 'skip'] as const;
@@ -55,13 +58,19 @@ async function act(session: Session, run: string, what: Act, step: string | unde
 
 async function overview(world: World, session: Session): Promise<void> {
   const health = await session.client.healthDetails();
+  const alarms = await session.client.alarms({ open: true }, { limit: ALARMS_SHOWN_MAX + 1 });
   const runs = await session.client.runs();
-  if (session.json) return void world.out.write(json({ url: session.connection.url, health, runs: runs.items }));
+  if (session.json)
+    return void world.out.write(
+      json({ url: session.connection.url, health, alarms: alarms.items.slice(0, ALARMS_SHOWN_MAX), runs: runs.items }),
+    );
   const checks = Object.entries(health.checks ?? {}).map(
     ([name, check]) => `${name} ${check.status}${check.detail === undefined ? '' : ` (${check.detail})`}`,
   );
   world.out.write(
     `${session.connection.url}: ${session.paint(health.status === 'ok' ? 'green' : 'red', health.status)}${checks.length === 0 ? '' : `: ${checks.join(', ')}`}\n`,
   );
+  world.out.write(alarmsText(alarms.items.slice(0, ALARMS_SHOWN_MAX), session.paint));
+  if (alarms.items.length > ALARMS_SHOWN_MAX) world.out.write('More: recant alarms\n');
   world.out.write(runsText(runs.items, session.paint));
 }

@@ -1,0 +1,153 @@
+import type pg from 'pg';
+import { asReader } from '../access/connect.ts';
+import { StoreError } from '../error.ts';
+
+/** What an alarm reports. Its text must not change while the condition stays the same: an age or a running count would withdraw acknowledgements. */
+export interface Condition {
+  /** A code of ALARM_CODES in `@recant/api`. */
+  readonly code: string;
+  readonly subject: string;
+  readonly detail: string;
+  readonly action: string;
+}
+
+export interface AlarmRecord extends Condition {
+  readonly id: string;
+  /** Milliseconds since 1970, UTC. */
+  readonly startedAtMs: number;
+  /** Undefined while the condition lasts. */
+  readonly endedAtMs?: number;
+  readonly acknowledged?: { readonly atMs: number; readonly by: string };
+}
+
+export interface AlarmPage {
+  readonly alarms: readonly AlarmRecord[];
+  readonly next?: string;
+}
+
+/** Alarms of all tenants. At most one is open for a tenant, code and subject; any process may raise and clear it. */
+export interface Alarms {
+  /**
+   * Opens alarms, or confirms open ones. Idempotent; another text than before withdraws the acknowledgement.
+   * @param holdMs the alarm ends after this long unless it is raised again: for conditions that end with the process that sees them
+   */
+  raise(tenant: string, conditions: readonly Condition[], holdMs?: number): Promise<void>;
+  /** Ends open alarms of a code. Idempotent. */
+  clear(tenant: string, code: string, subjects: readonly string[]): Promise<void>;
+  /** Ends the alarms that nobody confirmed in time. */
+  expire(): Promise<void>;
+  /** Newest first. @throws StoreError `cursor_invalid` */
+  list(tenant: string, query: { readonly limit: number; readonly open?: boolean; readonly cursor?: string }): Promise<AlarmPage>;
+  acknowledge(tenant: string, id: string, by: string): Promise<AlarmRecord | 'unknown' | 'ended'>;
+  /** Open alarms without acknowledgement, by code, over all tenants. */
+  countOpen(): Promise<ReadonlyMap<string, number>>;
+}
+
+const BYTES_MAX = { subject: 1_024, text: 8_192 };
+/** The reporter's repeat of an unchanged alarm writes a row only when less than half of the hold is left. */
+const RAISE = `INSERT INTO recant.alarm AS a (tenant_id, code, subject, detail, action, started_at, expires_at)
+  SELECT $1, c.code, c.subject, c.detail, c.action, $6, $7 FROM unnest($2::text[], $3::text[], $4::text[], $5::text[]) AS c (code, subject, detail, action) ORDER BY 2, 3
+  ON CONFLICT (tenant_id, code, subject) WHERE ended_at IS NULL DO UPDATE SET detail = EXCLUDED.detail, action = EXCLUDED.action, expires_at = EXCLUDED.expires_at,
+    acknowledged_at = CASE WHEN a.detail = EXCLUDED.detail THEN a.acknowledged_at END,
+    acknowledged_by = CASE WHEN a.detail = EXCLUDED.detail THEN a.acknowledged_by END
+  WHERE (a.detail, a.action) <> (EXCLUDED.detail, EXCLUDED.action) OR (a.expires_at IS NULL) <> (EXCLUDED.expires_at IS NULL)
+    OR a.expires_at < EXCLUDED.expires_at - $8::float8 * interval '1 millisecond'`;
+const CLEAR = `UPDATE recant.alarm SET ended_at = greatest($4, started_at)
+  WHERE tenant_id = $1 AND code = $2 AND subject = ANY ($3::text[]) AND ended_at IS NULL`;
+const EXPIRE = 'UPDATE recant.alarm SET ended_at = greatest(expires_at, started_at) WHERE ended_at IS NULL AND expires_at < $1';
+const COLUMNS = 'id, code, subject, detail, action, started_at, ended_at, acknowledged_at, acknowledged_by';
+const LIST = `SELECT ${COLUMNS} FROM recant.alarm WHERE tenant_id = $1 AND (started_at, id) < ($2, $3::uuid) ORDER BY started_at DESC, id DESC LIMIT $4`;
+const LIST_OPEN = LIST.replace('ORDER BY', 'AND ended_at IS NULL ORDER BY');
+const ACKNOWLEDGE = `UPDATE recant.alarm SET acknowledged_at = $3, acknowledged_by = $4 WHERE tenant_id = $1 AND id = $2::uuid AND ended_at IS NULL RETURNING ${COLUMNS}`;
+const EXISTS = 'SELECT FROM recant.alarm WHERE tenant_id = $1 AND id = $2::uuid';
+const COUNT_OPEN = 'SELECT code, count(*)::int AS count FROM recant.alarm WHERE ended_at IS NULL AND acknowledged_at IS NULL GROUP BY code';
+
+const LAST = ['infinity', 'ffffffff-ffff-ffff-ffff-ffffffffffff'] as const;
+
+/** @param clock milliseconds since 1970, UTC */
+export function createAlarms(pool: pg.Pool, clock: () => number): Alarms {
+  return {
+    async raise(tenant, conditions, holdMs) {
+      if (conditions.length === 0) return;
+      const now = clock();
+      const expires = holdMs === undefined ? null : new Date(now + holdMs);
+      await pool.query(RAISE, [tenant, ...columnsOf(conditions), new Date(now), expires, (holdMs ?? 0) / 2]);
+    },
+    async clear(tenant, code, subjects) {
+      if (subjects.length > 0)
+        await pool.query(CLEAR, [tenant, code, subjects.map((one) => fit(one, BYTES_MAX.subject)), new Date(clock())]);
+    },
+    async expire() {
+      await pool.query(EXPIRE, [new Date(clock())]);
+    },
+    async list(tenant, { limit, open = false, cursor }) {
+      const below = cursor === undefined ? LAST : placeOf(cursor);
+      const read = (client: pg.PoolClient) => client.query<AlarmSqlRow>(open ? LIST_OPEN : LIST, [tenant, ...below, limit + 1]);
+      const { rows } = await asReader(pool, tenant, read);
+      const alarms = rows.slice(0, limit).map(toRecord);
+      const last = alarms.at(-1);
+      return rows.length <= limit || last === undefined ? { alarms } : { alarms, next: `${last.startedAtMs}.${last.id}` };
+    },
+    async acknowledge(tenant, id, by) {
+      const { rows } = await pool.query<AlarmSqlRow>(ACKNOWLEDGE, [tenant, id, new Date(clock()), by]);
+      if (rows[0] !== undefined) return toRecord(rows[0]);
+      return (await pool.query(EXISTS, [tenant, id])).rowCount === 0 ? 'unknown' : 'ended';
+    },
+    async countOpen() {
+      const { rows } = await pool.query<{ code: string; count: number }>(COUNT_OPEN);
+      return new Map(rows.map(({ code, count }) => [code, count]));
+    },
+  };
+}
+
+/** One row each, whatever the list repeats: a statement may not change a row twice. */
+function columnsOf(conditions: readonly Condition[]): readonly (readonly string[])[] {
+  const distinct = [...new Map(conditions.map((one) => [`${one.code} ${fit(one.subject, BYTES_MAX.subject)}`, one])).values()];
+  return [
+    distinct.map(({ code }) => code),
+    distinct.map(({ subject }) => fit(subject, BYTES_MAX.subject)),
+    distinct.map(({ detail }) => fit(detail, BYTES_MAX.text)),
+    distinct.map(({ action }) => fit(action, BYTES_MAX.text)),
+  ];
+}
+
+/** Text that PostgreSQL accepts, cut to a number of UTF-8 bytes. */
+function fit(text: string, bytesMax: number): string {
+  const clean = text.replaceAll('\0', '\ufffd').toWellFormed();
+  if (Buffer.byteLength(clean) <= bytesMax) return clean;
+  return Buffer.from(clean)
+    .subarray(0, bytesMax - 3)
+    .toString()
+    .replace(/\ufffd*$/, '…');
+}
+
+interface AlarmSqlRow {
+  readonly id: string;
+  readonly code: string;
+  readonly subject: string;
+  readonly detail: string;
+  readonly action: string;
+  readonly started_at: Date;
+  readonly ended_at: Date | null;
+  readonly acknowledged_at: Date | null;
+  readonly acknowledged_by: string | null;
+}
+
+function toRecord({ id, code, subject, detail, action, started_at, ended_at, acknowledged_at, acknowledged_by }: AlarmSqlRow): AlarmRecord {
+  return {
+    id,
+    code,
+    subject,
+    detail,
+    action,
+    startedAtMs: started_at.getTime(),
+    ...(ended_at === null ? {} : { endedAtMs: ended_at.getTime() }),
+    ...(acknowledged_at === null ? {} : { acknowledged: { atMs: acknowledged_at.getTime(), by: acknowledged_by ?? '' } }),
+  };
+}
+
+function placeOf(cursor: string): readonly [Date, string] {
+  const match = /^([0-9]{1,15})\.([0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12})$/.exec(cursor);
+  if (match === null) throw new StoreError('cursor_invalid', 'Invalid cursor: start again without a cursor.');
+  return [new Date(Number(match[1])), match[2] as string];
+}
