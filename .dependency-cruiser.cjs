@@ -24,8 +24,8 @@ const forbidden = [
   },
   {
     name: 'no-unresolvable',
-    comment: 'Every import resolves.',
-    from: {},
+    comment: 'Every import resolves, except of the packages that test/orms installs for itself.',
+    from: { pathNot: '^test/orms/tools/' },
     to: { couldNotResolve: true, pathNot: '/generated/' },
   },
   {
