@@ -68,7 +68,12 @@ export const SystemBody = z
   })
   .meta({ id: 'System' });
 export type SystemBody = z.infer<typeof SystemBody>;
-export const SystemList = z.object({ items: z.array(SystemBody) }).meta({ id: 'SystemList' });
+export const SystemList = z
+  .object({
+    tenant: z.string().meta({ description: 'Tenant of the caller: with the name of the ledger, who captures a target.' }),
+    items: z.array(SystemBody),
+  })
+  .meta({ id: 'SystemList' });
 export type SystemList = z.infer<typeof SystemList>;
 
 /** The selection grammar of API and CLI: fields are and-ed, values of one field or-ed. */

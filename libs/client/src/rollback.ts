@@ -32,6 +32,8 @@ import type { Transport } from './transport.ts';
 
 export interface RollbackClient {
   systems(): Promise<readonly SystemBody[]>;
+  /** The caller's tenant. */
+  tenant(): Promise<string>;
   registerSystem(system: SystemInput): Promise<SystemBody>;
   removeSystem(name: string): Promise<void>;
   /** @returns holes in the capture of a system that no longer prevent an undo */
@@ -56,6 +58,7 @@ export function rollbackClient(transport: Transport): RollbackClient {
     transport<T>({ method: route.method.toUpperCase(), path: route.path, ...rest });
   return {
     systems: async () => (await call<SystemList>(listSystems)).items,
+    tenant: async () => (await call<SystemList>(listSystems)).tenant,
     registerSystem: (system) => call(registerSystem, { json: system }),
     removeSystem: (system) => call(removeSystem, { params: { system } }),
     acceptIncomplete: (system, input) => call(acceptIncomplete, { params: { system }, json: input }),

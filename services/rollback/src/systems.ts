@@ -30,7 +30,7 @@ export function systemRoutes(
         const checked = coverage.of(caller.tenant, system.name);
         return { ...viewOf(system), ...(checked && { coverage: [...checked.findings] }) };
       });
-      return { status: 200, body: { items } };
+      return { status: 200, body: { tenant: caller.tenant, items } };
     }),
     handle(removeSystem, async ({ caller, params }) => {
       if (!(await systems.remove(caller.tenant, params.system)))

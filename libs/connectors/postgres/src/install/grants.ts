@@ -30,60 +30,68 @@ export async function grantAgents(client: ClientBase, agents: readonly AgentRole
   }
 }
 
-/** Tables of the capture that the service reads: everything but the key of the versions, and the queue. */
-const READ = [
-  'agent',
-  'applied',
-  'attempt',
-  'change',
-  'effect',
-  'fence',
-  'hole',
-  'lost',
-  'relation',
-  'shape',
-  'transaction',
-  'uncovered',
-  'undrained',
-  'batch',
-  'stream',
-];
+/** What both logins of the service read: everything but images, the key of the versions and the queue. */
+const READ = ['agent', 'applied', 'attempt', 'effect', 'fence', 'hole', 'lost', 'relation', 'shape', 'transaction', 'uncovered'];
+const CHANGE_COLUMNS = 'ordinal, attempt, xid, login, relation, shape, key, key_hash, operation, pair, written, recorded_at';
 const SYSTEM_COLUMNS = 'only_row, name, identity, cluster, ledger, epoch, objects, present, layout, timeline, queue_agents_max, queue_max';
-/** Written or executed with the owner's rights, each for one purpose. */
+/** Executed with the owner's rights, or without rights of their own. */
 const READ_FUNCTIONS = [
   'recant.absorb()',
-  'recant.versions_of(text[], text[])',
   'recant.version(bytea, bytea, text, text)',
   'recant.is_undone(bigint)',
   'recant.root_of(oid)',
-  'recant.cut(xid8, name, bigint)',
-  'recant.counted(xid8, name, bigint)',
-  'recant.current_timeline()',
   'recant.signature(oid)',
   'recant.hash_of(text)',
   'recant.key_text(text, text)',
   'recant.key_hash(text[])',
+  'recant.current_timeline()',
 ];
+const DRAIN_TABLES = 'recant.undrained, recant.batch, recant.stream';
+const DRAIN_FUNCTIONS = ['recant.cut(xid8, name, bigint)', 'recant.counted(xid8, name, bigint)'];
+/** Shows how long other logins' transactions are open. */
+const STATISTICS = 'pg_read_all_stats';
 
-/** Rights of the drain: it reads what was captured, and writes only which of it is on its way to the ledger. */
-export async function grantDrain(client: ClientBase, role: string): Promise<void> {
-  await requireRoles(client, [role]);
+async function grantReader(client: ClientBase, role: string): Promise<string> {
   const to = escapeIdentifier(role);
   await client.query(`GRANT USAGE ON SCHEMA recant TO ${to}`);
   await client.query(`GRANT SELECT ON ${READ.map((name) => `recant.${name}`).join(', ')} TO ${to}`);
-  await client.query(`GRANT SELECT (${SYSTEM_COLUMNS}), UPDATE (epoch, timeline) ON recant.system TO ${to}`);
-  await client.query(`GRANT SELECT (xid) ON recant.capture TO ${to}`);
+  await client.query(`GRANT SELECT (${SYSTEM_COLUMNS}) ON recant.system TO ${to}`);
+  await client.query(`GRANT SELECT (${CHANGE_COLUMNS}) ON recant.change TO ${to}`);
   await client.query(`GRANT SELECT ON SEQUENCE recant.queue_level TO ${to}`);
-  await client.query(`GRANT UPDATE (action) ON recant.attempt TO ${to}`);
-  await client.query(`GRANT INSERT, UPDATE, DELETE ON recant.undrained, recant.batch, recant.stream TO ${to}`);
   await client.query(`GRANT EXECUTE ON FUNCTION ${READ_FUNCTIONS.join(', ')} TO ${to}`);
+  return to;
 }
 
-/** Rights of the inverse: those of the drain, and the rows of captured tables. It owns nothing and changes no capture. */
-export async function grantUndo(client: ClientBase, role: string, tables: readonly Table[]): Promise<void> {
-  await grantDrain(client, role);
-  const to = escapeIdentifier(role);
-  await client.query(`GRANT EXECUTE ON FUNCTION ${UNDO_FUNCTIONS.join(', ')} TO ${to}`);
+/** Rights of the drain: it reads what was captured, without images, and writes only which of it is on its way to the ledger. */
+async function grantDrain(client: ClientBase, role: string): Promise<void> {
+  const to = await grantReader(client, role);
+  await client.query(`GRANT UPDATE (epoch, timeline) ON recant.system TO ${to}`);
+  await client.query(`GRANT SELECT (xid) ON recant.capture TO ${to}`);
+  await client.query(`GRANT UPDATE (action) ON recant.attempt TO ${to}`);
+  await client.query(`GRANT SELECT, INSERT, UPDATE, DELETE ON ${DRAIN_TABLES} TO ${to}`);
+  await client.query(`GRANT EXECUTE ON FUNCTION ${DRAIN_FUNCTIONS.join(', ')} TO ${to}`);
+  await grantStatistics(client, role);
+}
+
+/** The owner may not have this right to give; ages of transactions are then unknown. */
+async function grantStatistics(client: ClientBase, role: string): Promise<void> {
+  const { rows } = await client.query<{ has: boolean }>(`SELECT pg_has_role($1, '${STATISTICS}', 'USAGE') AS has`, [role]);
+  if (rows[0]?.has) return;
+  await client.query('SAVEPOINT recant_statistics');
+  try {
+    await grantNoted(client, role, null, STATISTICS, '');
+  } catch (error) {
+    if ((error as { code?: string }).code !== '42501') throw error;
+    await client.query('ROLLBACK TO SAVEPOINT recant_statistics');
+  }
+  await client.query('RELEASE SAVEPOINT recant_statistics');
+}
+
+/** Rights of the inverse: images, and the rows of captured tables. It owns nothing and changes no capture. */
+async function grantUndo(client: ClientBase, role: string, tables: readonly Table[]): Promise<void> {
+  const to = await grantReader(client, role);
+  await client.query(`GRANT SELECT ON recant.change TO ${to}`);
+  await client.query(`GRANT EXECUTE ON FUNCTION recant.versions_of(text[], text[]), ${UNDO_FUNCTIONS.join(', ')} TO ${to}`);
   for (const schema of new Set(tables.map((table) => table.schema))) {
     const { rows } = await client.query<{ has: boolean }>(`SELECT has_schema_privilege($1, $2, 'USAGE') AS has`, [role, schema]);
     if (!rows[0]?.has) await grantNoted(client, role, null, 'USAGE', `SCHEMA ${escapeIdentifier(schema)}`);
@@ -98,9 +106,30 @@ export async function grantUndo(client: ClientBase, role: string, tables: readon
   }
 }
 
+export interface ServiceLogins {
+  readonly undoLogin?: string | undefined;
+  readonly drainLogin?: string | undefined;
+}
+
+/** Each login gets the rights for its own work and loses those of the other's. Without a drain login the undo login drains, too. */
+export async function grantService(client: ClientBase, { undoLogin, drainLogin }: ServiceLogins, tables: readonly Table[]): Promise<void> {
+  const named = [undoLogin, drainLogin].filter((login) => login !== undefined);
+  await requireRoles(client, named);
+  for (const login of named) {
+    const from = escapeIdentifier(login);
+    await client.query(`REVOKE ALL ON ALL TABLES IN SCHEMA recant FROM ${from}`);
+    await client.query(`REVOKE EXECUTE ON FUNCTION ${[...READ_FUNCTIONS, ...DRAIN_FUNCTIONS, ...UNDO_FUNCTIONS].join(', ')} FROM ${from}`);
+  }
+  const drainer = drainLogin ?? undoLogin;
+  if (drainer !== undefined) await grantDrain(client, drainer);
+  if (undoLogin !== undefined) await grantUndo(client, undoLogin, tables);
+}
+
+/** Empty `on`: membership of a role. */
 async function grantNoted(client: ClientBase, role: string, relid: number | null, privileges: string, on: string): Promise<void> {
-  await client.query(`GRANT ${privileges} ON ${on} TO ${escapeIdentifier(role)}`);
-  await noteRight(client, role, relid, `REVOKE ${privileges} ON ${on} FROM ${escapeIdentifier(role)}`);
+  const what = on === '' ? privileges : `${privileges} ON ${on}`;
+  await client.query(`GRANT ${what} TO ${escapeIdentifier(role)}`);
+  await noteRight(client, role, relid, `REVOKE ${what} FROM ${escapeIdentifier(role)}`);
 }
 
 /** `disconnect` runs `undo`. */

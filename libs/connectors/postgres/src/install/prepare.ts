@@ -6,7 +6,7 @@ import { type Choice, choose } from './choose.ts';
 import type { DerivedColumn } from './derived.ts';
 import { storeFingerprint } from './fingerprint.ts';
 import { layFoundation } from './foundation.ts';
-import { grantAgents, grantDrain, grantUndo, roleOf } from './grants.ts';
+import { grantAgents, grantService, roleOf } from './grants.ts';
 import type { PrepareOptions } from './options.ts';
 import { candidatesOf, leakingPublications, limitsOf, type MaskedKey, maskedKeys, sharedLogins } from './preflight.ts';
 import { type OwnerSession, PATIENCE_MS, withOwner } from './session.ts';
@@ -84,8 +84,7 @@ async function captureTables({ client, transaction }: OwnerSession, options: Pre
 
 async function finish(client: ClientBase, options: PrepareOptions, choice: Choice, epoch: number): Promise<PrepareReport> {
   const { undoLogin, drainLogin } = options;
-  if (drainLogin !== undefined) await grantDrain(client, drainLogin);
-  if (undoLogin !== undefined) await grantUndo(client, undoLogin, choice.tables);
+  await grantService(client, options, choice.tables);
   await writeUncovered(client, choice.skipped);
   await storeFingerprint(client);
   const agentLogins = [...new Set(options.agentRoles.map(roleOf))];

@@ -11,12 +11,13 @@ import { readRegistry } from './registry.ts';
 import { rehearse } from './rehearse.ts';
 import { inTransaction, isSqlError, openPool } from './session.ts';
 
-/** The rollback service's side. `options.url`: the undo login of `preparePostgres`, or the login that prepared the target. */
+/** The rollback service's side. `options.url`: the undo login of `preparePostgres`, or the login that prepared the target; `options.drainUrl`: its drain login. */
 export const postgresConnector: Connector = {
   kind: CONNECTOR,
   watched: true,
   async open(registration) {
-    const pool = openPool(urlOf(registration));
+    const { url, drainUrl } = addressesOf(registration);
+    const pool = openPool(url);
     try {
       await inTransaction(pool, (client) => readRegistry(client, registration.name));
     } catch (error) {
@@ -29,11 +30,11 @@ export const postgresConnector: Connector = {
         );
       throw error;
     }
-    return targetOf(registration.name, pool);
+    return targetOf(registration.name, pool, drainUrl === undefined ? pool : openPool(drainUrl));
   },
 };
 
-function targetOf(name: string, pool: Pool): TargetSystem {
+function targetOf(name: string, pool: Pool, drainPool: Pool): TargetSystem {
   let closed: Promise<void> | undefined;
   return {
     name,
@@ -51,9 +52,9 @@ function targetOf(name: string, pool: Pool): TargetSystem {
     applied: (run, steps) => inTransaction(pool, (client) => readApplied(client, name, run, steps)),
     coverage: () => inTransaction(pool, (client) => readCoverage(client, name)),
     acceptIncomplete: (scope, by, reason) => inTransaction(pool, (client) => acceptHoles(client, name, { scope, by, reason })),
-    drain: createDrain(pool, name),
+    drain: createDrain(drainPool, name),
     close: () => {
-      closed ??= pool.end();
+      closed ??= Promise.all([...new Set([pool, drainPool])].map((one) => one.end())).then(() => undefined);
       return closed;
     },
   };
@@ -63,12 +64,15 @@ function targetOf(name: string, pool: Pool): TargetSystem {
 const IDENTITY_SQL = `SELECT y.identity || '@' || c.system_identifier || '/' || d.oid AS identity
 FROM recant.system y, pg_control_system() c, pg_database d WHERE d.datname = current_database()`;
 
-function urlOf({ name, options }: SystemRegistration): string {
-  const { url } = options;
-  if (typeof url !== 'string' || !/^postgres(ql)?:\/\//.test(url)) {
-    throw new ConnectorError('options_invalid', `Invalid options of system ${name}: \`url\` is not a postgres:// URL.`);
-  }
-  // Node refuses it from within the driver, which then never answers.
-  if (/%00|\0/.test(url)) throw new ConnectorError('options_invalid', `Invalid options of system ${name}: \`url\` contains U+0000.`);
-  return url;
+function addressesOf({ name, options }: SystemRegistration): { readonly url: string; readonly drainUrl?: string } {
+  const addressOf = (option: 'url' | 'drainUrl'): string => {
+    const url = options[option];
+    if (typeof url !== 'string' || !/^postgres(ql)?:\/\//.test(url))
+      throw new ConnectorError('options_invalid', `Invalid options of system ${name}: \`${option}\` is not a postgres:// URL.`);
+    // Node refuses it from within the driver, which then never answers.
+    if (/%00|\0/.test(url))
+      throw new ConnectorError('options_invalid', `Invalid options of system ${name}: \`${option}\` contains U+0000.`);
+    return url;
+  };
+  return { url: addressOf('url'), ...(options.drainUrl === undefined ? {} : { drainUrl: addressOf('drainUrl') }) };
 }

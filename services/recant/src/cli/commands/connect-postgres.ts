@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { ConnectorError } from '@recant/connector';
-import type { PrepareOptions, PrepareReport } from '@recant/connector-postgres';
+import type { AgentRole, PrepareOptions, PrepareReport } from '@recant/connector-postgres';
 import { createRedactor, rulesOf } from '@recant/redaction';
 import type { Command } from 'commander';
 import { preparedText } from '../../render/prepared.ts';
@@ -24,6 +24,7 @@ type PostgresOptions = CommonOptions &
   DatabaseOptions & {
     table?: string[];
     agentRole?: string[];
+    agentName?: string[];
     derived?: string[];
     notDerived?: string[];
     history?: string[];
@@ -39,6 +40,11 @@ export function addConnectPostgres(connect: Command, world: World): void {
   withDatabase(withConnection(connect.command('postgres').description('register a PostgreSQL database').argument('<name>', SYSTEM_NAME)))
     .option('--table <schema.table>', 'capture only this table; repeatable (default: all)', several)
     .option('--agent-role <role>', 'login of agents, or LOGIN=SOURCE-PREFIX; repeatable', several)
+    .option(
+      '--agent-name <login=agent>',
+      "agent whose attempts a login's unnamed transactions are (default: the login's name); repeatable",
+      several,
+    )
     .option(
       '--derived <schema.table.column>',
       'column that the application maintains: captured, not checked, not restored; repeatable',
@@ -63,9 +69,19 @@ export function withDatabase(command: Command): Command {
 }
 
 /** `role`, or `role=source-prefix`: the login may then use only sources with that prefix. */
-function agentRole(text: string): string | { role: string; sourcePrefix: string } {
-  const at = text.indexOf('=');
-  return at < 0 ? text : { role: text.slice(0, at), sourcePrefix: text.slice(at + 1) };
+function agentRoles({ agentRole = [], agentName = [] }: PostgresOptions): readonly Exclude<AgentRole, string>[] {
+  const split = (text: string): readonly [string, string | undefined] => {
+    const at = text.indexOf('=');
+    return at < 0 ? [text, undefined] : [text.slice(0, at), text.slice(at + 1)];
+  };
+  const names = new Map(agentName.map(split));
+  const roles = agentRole.map(split).map(([role, sourcePrefix]) => {
+    const agent = names.get(role);
+    return { role, ...(sourcePrefix && { sourcePrefix }), ...(agent && { agent }) };
+  });
+  const wrong = [...names].filter(([role, agent]) => !agent || !roles.some((one) => one.role === role)).map(([role]) => role);
+  if (wrong.length === 0) return roles;
+  throw new CliError(EXIT.usage, `--agent-name: expected LOGIN=AGENT of a login in --agent-role, got ${JSON.stringify(wrong[0])}`);
 }
 
 async function connectPostgres(world: World, name: string, options: PostgresOptions): Promise<void> {
@@ -97,7 +113,7 @@ async function prepare(session: Session, name: string, url: string, options: Pos
   const chosen: PrepareOptions = {
     url,
     system: name,
-    agentRoles: (options.agentRole ?? []).map(agentRole),
+    agentRoles: agentRoles(options),
     ruleFor: redactor.find,
     ...(tables && { tables }),
     ...(derived && { derived }),
@@ -124,9 +140,10 @@ function mebibytes(option: string, text: string): number {
   return Number(text) * 1_024 ** 2;
 }
 
-/** Name of the ledger in its verifier keys: `name+hash+key`. */
-async function ledgerOf(session: Session): Promise<string | undefined> {
-  return (await session.client.vkeys()).split('\n')[0]?.split('+')[0] || undefined;
+/** Who captures the target: the ledger's name in its verifier keys (`name+hash+key`), and the tenant. */
+async function ledgerOf({ client }: Session): Promise<string | undefined> {
+  const name = (await client.vkeys()).split('\n')[0]?.split('+')[0];
+  return name ? `${name}/${await client.tenant()}` : undefined;
 }
 
 const ADVICE: Partial<Record<ConnectorError['code'], string>> = {
