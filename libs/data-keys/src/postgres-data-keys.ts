@@ -6,6 +6,8 @@ import type { DataKeys, FoundKey, MasterKey } from './port.ts';
 
 /** Milliseconds to wait for a connection before the store counts as unavailable. */
 const CONNECT_TIMEOUT_MS = 5_000;
+/** Milliseconds of one statement, enforced by the server and, for a half-open connection, by this process. */
+const STATEMENT_MS_MAX = 10_000;
 const CONNECTIONS_MAX_DEFAULT = 4;
 const KEY_ID_BYTES = 16;
 /** Keys per page of a rewrap. */
@@ -43,10 +45,14 @@ export function postgresDataKeys({ connectionString, masterKey, clock = Date.now
     connectionString,
     max: connectionsMax ?? CONNECTIONS_MAX_DEFAULT,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    keepAlive: true,
+    statement_timeout: STATEMENT_MS_MAX,
+    query_timeout: STATEMENT_MS_MAX,
     application_name: 'recant keys',
   });
-  // A connection that breaks while idle is replaced at the next use.
+  // A connection that breaks is replaced at the next use; without a listener of its own, a checked-out one would end the process.
   pool.on('error', () => {});
+  pool.on('connect', (client) => void client.on('error', () => {}));
 
   async function query<R extends pg.QueryResultRow>(text: string, values: unknown[] = []): Promise<pg.QueryResult<R>> {
     try {

@@ -1,9 +1,9 @@
-export { createPool } from './access/connect.ts';
 export { type Credentials, createCredentials } from './access/credentials.ts';
 export type { EndedCredential, StoredCredential } from './access/find-keys.ts';
 export type { KeyEnd } from './access/key-end.ts';
 export type { CredentialSummary, MadeCredential, NewCredential } from './access/key-rows.ts';
 export { createParts, type NewPart, type PartReceipt, type Parts, type StoredPart } from './access/parts.ts';
+export { createPool } from './access/pool.ts';
 export type { Rotated, Rotation } from './access/rotate-key.ts';
 export { createSealer, MASTER_KEY_BYTES, type Sealer } from './access/sealer.ts';
 export { createSystems, type SystemRecord, type Systems } from './access/systems.ts';

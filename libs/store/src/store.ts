@@ -4,10 +4,19 @@ import { OPERATOR_TENANT, SHARDS_DEFAULT } from '@recant/events';
 import type { Appender, HeadStore, LogKey, PublishStore } from '@recant/ledger';
 import type { LedgerReader } from '@recant/planner';
 import type pg from 'pg';
-import { CONNECT_TIMEOUT_MS, createPool } from './access/connect.ts';
 import { type Credentials, createCredentials } from './access/credentials.ts';
 import { createParts, type Parts } from './access/parts.ts';
+import { CONNECT_TIMEOUT_MS, createPool } from './access/pool.ts';
 import { createSealer, type Sealer } from './access/sealer.ts';
+import {
+  COMMIT_LIMITS,
+  KEYS_LIMITS,
+  LONG_LIMITS,
+  LOOKUP_LIMITS,
+  PUBLISH_LIMITS,
+  type SessionLimits,
+  WORK_LIMITS,
+} from './access/session-limits.ts';
 import { createSystems, type Systems } from './access/systems.ts';
 import { type Alarms, createAlarms } from './alarms/alarms.ts';
 import { createAppender } from './append/appender.ts';
@@ -34,8 +43,6 @@ export interface StoreOptions {
   /** Milliseconds since 1970, UTC. Default: this machine's clock. */
   readonly clock?: () => number;
   readonly shards?: number;
-  /** Size of the connection pool; bounds concurrent transactions. */
-  readonly connectionsMax?: number;
   readonly failpoints?: Failpoints | undefined;
 }
 
@@ -74,49 +81,68 @@ export interface Store {
   close(): Promise<void>;
 }
 
-const CONNECTIONS_MAX_DEFAULT = 10;
+/**
+ * Connections by purpose, so that no purpose can use up those of another: an export delays no append, a publication no key look-up. Kafka has at most four
+ * transactions at once, HTTP one.
+ */
+const CONNECTIONS = { append: 6, lookup: 2, keys: 2, publish: 4, read: 5, log: 2, work: 5 } as const;
+type Purpose = keyof typeof CONNECTIONS;
+const LIMITS: Readonly<Record<Purpose, SessionLimits>> = {
+  append: COMMIT_LIMITS,
+  lookup: LOOKUP_LIMITS,
+  keys: KEYS_LIMITS,
+  publish: PUBLISH_LIMITS,
+  read: WORK_LIMITS,
+  log: LONG_LIMITS,
+  work: WORK_LIMITS,
+};
+
 /** Milliseconds. */
-const TRANSACTION = { maxWait: CONNECT_TIMEOUT_MS, timeout: 30_000 };
+const TRANSACTION = { maxWait: CONNECT_TIMEOUT_MS, timeout: KEYS_LIMITS.leaseMs };
 
 /** Connects on first use. Run `migrate` before. */
 export function createStore(options: StoreOptions): Store {
   const { connectionString, masterKey, clock = Date.now, shards = SHARDS_DEFAULT, failpoints } = options;
-  const pool = createPool(connectionString, options.connectionsMax ?? CONNECTIONS_MAX_DEFAULT);
-  const prisma = new PrismaClient({ adapter: new PrismaPg(pool, { schema: 'recant' }), transactionOptions: TRANSACTION });
+  const open = (purpose: Purpose) => createPool(connectionString, CONNECTIONS[purpose], LIMITS[purpose]);
+  const pools = { append: open('append'), lookup: open('lookup'), keys: open('keys'), publish: open('publish') };
+  const reads = { read: open('read'), log: open('log'), work: open('work') };
+  const { read, log, work } = reads;
+  const prisma = new PrismaClient({ adapter: new PrismaPg(pools.keys, { schema: 'recant' }), transactionOptions: TRANSACTION });
   const sealer = createSealer(masterKey, options.olderMasterKeys);
   let guard: (log: LogKey) => Promise<void> = async () => {};
   return {
-    appender: createAppender(pool, { clock, shards, systemTenant: OPERATOR_TENANT, failpoints, guard: (log) => guard(log) }),
-    credentials: createCredentials(pool, prisma, sealer, clock),
+    appender: createAppender(pools.append, { clock, shards, systemTenant: OPERATOR_TENANT, failpoints, guard: (log) => guard(log) }),
+    credentials: createCredentials(pools.lookup, prisma, sealer, clock),
     systems: createSystems(prisma, sealer, clock),
-    parts: createParts(pool),
-    alarms: createAlarms(pool, clock),
-    positions: createKafkaPositions(pool, OPERATOR_TENANT),
+    parts: createParts(pools.append),
+    alarms: createAlarms(work, clock),
+    positions: createKafkaPositions(pools.lookup, OPERATOR_TENANT),
     queries: {
-      attempts: (tenant, query) => listAttempts(pool, tenant, query),
-      action: (tenant, action, nowMs) => readAction(pool, tenant, action, nowMs),
-      acts: (tenant, query) => listActs(pool, tenant, query),
-      logs: (tenant) => listLogs(prisma, tenant),
-      sources: (tenant, query) => listSources(pool, tenant, query),
-      sourceTotals: (tenant, nowMs) => countSources(pool, tenant, nowMs),
-      deadLetters: (tenant, query) => listDeadLetters(prisma, tenant, query),
+      attempts: (tenant, query) => listAttempts(read, tenant, query),
+      action: (tenant, action, nowMs) => readAction(read, tenant, action, nowMs),
+      acts: (tenant, query) => listActs(read, tenant, query),
+      logs: (tenant) => listLogs(read, tenant),
+      sources: (tenant, query) => listSources(read, tenant, query),
+      sourceTotals: (tenant, nowMs) => countSources(read, tenant, nowMs),
+      deadLetters: (tenant, query) => listDeadLetters(read, tenant, query),
     },
-    ledgerReader: createLedgerReader(pool, clock),
-    publishing: createPublishStore(pool, failpoints),
-    heads: createHeadStore(pool, OPERATOR_TENANT, headSecretOf(masterKey)),
-    published: createPublished(pool, OPERATOR_TENANT),
-    openEpoch: (log, opening) => openEpochInStore(pool, log, opening),
+    ledgerReader: createLedgerReader(log, clock),
+    publishing: createPublishStore(pools.publish, failpoints),
+    heads: createHeadStore(pools.publish, OPERATOR_TENANT, headSecretOf(masterKey)),
+    published: createPublished(read, OPERATOR_TENANT),
+    openEpoch: (log, opening) => openEpochInStore(pools.publish, log, opening),
     guardLogs(check) {
       guard = check;
     },
     sealer,
-    pool,
+    pool: work,
     async ping() {
-      await pool.query('SELECT 1');
+      await pools.lookup.query('SELECT 1');
     },
     async close() {
       await prisma.$disconnect();
-      if (!pool.ended) await pool.end();
+      const all = [...Object.values(pools), ...Object.values(reads)];
+      await Promise.all(all.map((pool) => (pool.ended ? undefined : pool.end())));
     },
   };
 }

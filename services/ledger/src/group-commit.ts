@@ -2,6 +2,7 @@ import { ApiFault } from '@recant/api';
 import { BATCH_EVENTS_MAX } from '@recant/events';
 import { type Appender, LedgerTampered, type Receipt, type Submission } from '@recant/ledger';
 import { createByteBudget, createFairQueue, type FairQueue } from '@recant/queues';
+import { StoreUnavailable } from '@recant/store';
 
 /** Bytes of queued events; requests above it are refused. */
 const WAITING_BYTES_MAX = 33_554_432;
@@ -98,18 +99,41 @@ async function commitGroup(appender: Appender, group: readonly Waiting[]): Promi
       }
     };
   } catch (error) {
-    if (error instanceof LedgerTampered && group.length > 1) {
-      const answers: (() => void)[] = [];
-      for (const waiting of group) answers.push(await commitGroup(appender, [waiting]));
-      return () => {
-        for (const answer of answers) answer();
-      };
-    }
+    if (group.length > 1 && (error instanceof LedgerTampered || isLocked(error))) return commitOneByOne(appender, group);
     return () => {
       for (const { reject } of group) reject(error);
     };
   }
 }
+
+/** Requests to a log that is tampered or locked fail, the others commit. After one lock wait of a tenant, its other requests fail at once. */
+async function commitOneByOne(appender: Appender, group: readonly Waiting[]): Promise<() => void> {
+  const answers: (() => void)[] = [];
+  const locked = new Map<string, unknown>();
+  for (const waiting of group) {
+    const tenant = waiting.batch[0]?.credential?.tenant ?? '';
+    if (locked.has(tenant)) {
+      answers.push(() => waiting.reject(locked.get(tenant)));
+      continue;
+    }
+    const reject = (error: unknown) => {
+      if (isLocked(error)) locked.set(tenant, error);
+      waiting.reject(error);
+    };
+    const answer = await commitGroup(appender, [{ ...waiting, reject }]);
+    // Answered at once: an accepted request does not wait for the next one's lock.
+    answer();
+  }
+  return () => {
+    for (const answer of answers) answer();
+  };
+}
+
+/** The wait for a log or key that another session has locked reached its limit (SQLSTATE 55P03). */
+function isLocked(error: unknown): boolean {
+  return error instanceof StoreUnavailable && (error.cause as { code?: string } | undefined)?.code === LOCK_NOT_AVAILABLE;
+}
+const LOCK_NOT_AVAILABLE = '55P03';
 
 function isOperator(batch: readonly Submission[]): boolean {
   return batch[0]?.credential?.roles.some((role) => role === 'rollback' || role === 'administer') ?? false;

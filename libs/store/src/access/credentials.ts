@@ -23,7 +23,7 @@ export interface Credentials {
 }
 
 /** Milliseconds to wait for appends under the key before ending it. */
-const END_MS_MAX = 60_000;
+const END_MS_MAX = 20_000;
 
 export function createCredentials(pool: pg.Pool, prisma: PrismaClient, sealer: Sealer, clock: () => number): Credentials {
   /** Runs `work` under the key's exclusive lock: after running appends under the key, before later ones. */

@@ -1,7 +1,7 @@
 import type { RecantEvent } from '@recant/events';
 import { type AttemptEvent, type AttemptState, attemptState, refOfEvent } from '@recant/ledger';
 import type pg from 'pg';
-import { asReader } from '../access/connect.ts';
+import { asReader } from '../access/as-reader.ts';
 import { type RecordedEvent, toRecordedEvent } from './recorded-event.ts';
 
 /** Finds an action's sources by its intents, settlements and observed events; its events are one range of the dedupe key per source. */

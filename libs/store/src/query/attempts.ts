@@ -1,6 +1,6 @@
 import type { Selection } from '@recant/planner';
 import type pg from 'pg';
-import { asReader } from '../access/connect.ts';
+import { asReader } from '../access/as-reader.ts';
 import { type AttemptSqlRow, type AttemptSummary, toSummary } from './attempt-row.ts';
 import { attemptColumns, Parameters, selectionConditions, vectorArray, within } from './attempt-sql.ts';
 import { type Cursor, formatCursor, parseCursor } from './cursor.ts';

@@ -1,6 +1,6 @@
+import type pg from 'pg';
+import { asReader } from '../access/as-reader.ts';
 import { StoreError } from '../error.ts';
-import type { PrismaClient } from '../generated/client.ts';
-import { READER_ROLE } from '../migration/roles.ts';
 import { SHARD_MAX } from './cursor.ts';
 
 export interface LogSummary {
@@ -41,55 +41,54 @@ export interface DeadLetterPage {
   readonly next?: string;
 }
 
+const LOGS = `SELECT shard, shards, epoch, size, root, received_at_last FROM recant.log WHERE tenant_id = $1 AND size > 0 ORDER BY shard`;
+
 /** Non-empty logs of a tenant, ascending by shard. */
-export async function listLogs(prisma: PrismaClient, tenant: string): Promise<readonly LogSummary[]> {
-  const find = prisma.log.findMany({ where: { tenantId: tenant, size: { gt: 0 } }, orderBy: { shard: 'asc' } });
-  const [, rows] = await prisma.$transaction([becomeReader(prisma, tenant), find]);
-  return rows.map(({ shard, shards, epoch, size, root, receivedAtLast }) => ({
-    shard,
-    shards,
-    epoch,
-    size,
-    root: Buffer.from(root).toString('hex'),
-    receivedAtLastMs: receivedAtLast.getTime(),
-  }));
+export function listLogs(pool: pg.Pool, tenant: string): Promise<readonly LogSummary[]> {
+  return asReader(pool, tenant, async (client) => {
+    const { rows } = await client.query(LOGS, [tenant]);
+    return rows.map(({ shard, shards, epoch, size, root, received_at_last }) => ({
+      shard,
+      shards,
+      epoch,
+      size: BigInt(size),
+      root: Buffer.from(root).toString('hex'),
+      receivedAtLastMs: received_at_last.getTime(),
+    }));
+  });
 }
+
+/** Bytes of messages in one page; a page has at least one message. */
+const PAGE_BYTES_MAX = 4_194_304;
+/** octet_length reads no message. */
+const LETTERS = `SELECT shard, idx, code, detail, origin, key_id, digest, bytes, received_at, found FROM (
+    SELECT *, sum(octet_length(bytes)) OVER (ORDER BY shard, idx) - octet_length(bytes) AS bytes_before, count(*) OVER () AS found FROM (
+      SELECT * FROM recant.dead_letter WHERE tenant_id = $1 AND ($2::text[] IS NULL OR code = ANY ($2)) AND (shard, idx) > ($3::int, $4::bigint)
+      ORDER BY shard, idx LIMIT $5) AS candidate) AS page
+  WHERE bytes_before < $6 ORDER BY shard, idx`;
 
 /** Dead letters of a tenant, ascending by (shard, index). @throws StoreError `cursor_invalid` */
-export async function listDeadLetters(
-  prisma: PrismaClient,
-  tenant: string,
-  { limit, cursor, codes }: DeadLetterQuery,
-): Promise<DeadLetterPage> {
-  const after = cursor === undefined ? undefined : parsePlace(cursor);
-  const find = prisma.deadLetter.findMany({
-    where: {
-      tenantId: tenant,
-      ...(codes && { code: { in: [...codes] } }),
-      ...(after && { OR: [{ shard: after.shard, idx: { gt: after.idx } }, { shard: { gt: after.shard } }] }),
-    },
-    orderBy: [{ shard: 'asc' }, { idx: 'asc' }],
-    take: limit + 1,
+export async function listDeadLetters(pool: pg.Pool, tenant: string, { limit, cursor, codes }: DeadLetterQuery): Promise<DeadLetterPage> {
+  const after = cursor === undefined ? { shard: -1, idx: 0n } : parsePlace(cursor);
+  return asReader(pool, tenant, async (client) => {
+    const values = [tenant, codes ?? null, after.shard, after.idx, limit + 1, PAGE_BYTES_MAX];
+    const { rows } = await client.query(LETTERS, values);
+    const deadLetters = rows.slice(0, limit).map((row) => ({
+      shard: row.shard as number,
+      index: BigInt(row.idx),
+      code: row.code as string,
+      detail: row.detail as string,
+      origin: row.origin as string,
+      keyId: row.key_id as string,
+      digest: Buffer.from(row.digest).toString('hex'),
+      bytes: new Uint8Array(row.bytes),
+      receivedAtMs: row.received_at.getTime() as number,
+    }));
+    const last = deadLetters.at(-1);
+    return last === undefined || Number(rows[0].found) === deadLetters.length
+      ? { deadLetters }
+      : { deadLetters, next: `${last.shard}.${last.index}` };
   });
-  const [, rows] = await prisma.$transaction([becomeReader(prisma, tenant), find]);
-  const deadLetters = rows.slice(0, limit).map((row) => ({
-    shard: row.shard,
-    index: row.idx,
-    code: row.code,
-    detail: row.detail,
-    origin: row.origin,
-    keyId: row.keyId,
-    digest: Buffer.from(row.digest).toString('hex'),
-    bytes: row.bytes,
-    receivedAtMs: row.receivedAt.getTime(),
-  }));
-  const last = deadLetters.at(-1);
-  return rows.length <= limit || last === undefined ? { deadLetters } : { deadLetters, next: `${last.shard}.${last.index}` };
-}
-
-/** Like `asReader`, as the first statement of a Prisma transaction. */
-function becomeReader(prisma: PrismaClient, tenant: string) {
-  return prisma.$executeRaw`SELECT set_config('recant.tenant', ${tenant}, true), set_config('role', ${READER_ROLE}, true)`;
 }
 
 function parsePlace(cursor: string): { shard: number; idx: bigint } {

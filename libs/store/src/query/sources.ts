@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { asReader } from '../access/connect.ts';
+import { asReader } from '../access/as-reader.ts';
 import { StoreError } from '../error.ts';
 
 /** A range of sequence numbers, both ends inclusive. */

@@ -2,7 +2,7 @@ import type { Plan, PlanBody } from '@recant/planner';
 import { planBytes } from '@recant/planner';
 import { type OutboxItem, summarize } from '@recant/runner';
 import type pg from 'pg';
-import { asReader } from '../access/connect.ts';
+import { asReader } from '../access/as-reader.ts';
 import { putEvents } from './outbox.ts';
 import { inTransaction } from './transaction.ts';
 

@@ -11,7 +11,7 @@ import {
   type StepRecord,
 } from '@recant/runner';
 import type pg from 'pg';
-import { asReader } from '../access/connect.ts';
+import { asReader } from '../access/as-reader.ts';
 import { StoreError } from '../error.ts';
 import { putEvents } from './outbox.ts';
 import { STEP_COLUMNS, type StepSqlRow, toStep } from './step-row.ts';

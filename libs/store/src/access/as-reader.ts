@@ -1,49 +1,23 @@
 import { createFairSlots, type FairSlots } from '@recant/queues';
-import pg from 'pg';
-import { StoreError } from '../error.ts';
-import { READER_ROLE, WRITER_ROLE } from '../migration/roles.ts';
-import { requireSafeTransport } from '../transport.ts';
-
-/** Milliseconds to wait for a connection before the store counts as unavailable. */
-export const CONNECT_TIMEOUT_MS = 5_000;
-
-/** Connections that run as the writer role, whatever rights the login has. @param max bounds concurrent transactions */
-export function createPool(connectionString: string, max: number): pg.Pool {
-  requireSafeTransport(connectionString);
-  const pool = new pg.Pool({
-    connectionString,
-    max,
-    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-    application_name: 'recant',
-    onConnect: becomeWriter,
-  } as pg.PoolConfig);
-  // A connection that breaks while idle is replaced at the next use.
-  pool.on('error', () => {});
-  return pool;
-}
-
-async function becomeWriter(client: pg.ClientBase): Promise<void> {
-  try {
-    await client.query(`SET ROLE ${WRITER_ROLE}`);
-  } catch (cause) {
-    const { code } = cause as { code?: string };
-    if (code !== '22023' && code !== '42501') throw cause;
-    const message = `The login of DATABASE_URL cannot SET ROLE ${WRITER_ROLE}: apply the migrations, then GRANT ${WRITER_ROLE}, ${READER_ROLE} to it.`;
-    throw new StoreError('roles_missing', message, { cause });
-  }
-}
+import type pg from 'pg';
+import { READER_ROLE } from '../migration/roles.ts';
 
 /** Statement timeout in milliseconds: bounds how long a broad query occupies a connection. */
 const READ_MS_MAX = 60_000;
 
 const slotsOfPools = new WeakMap<pg.Pool, FairSlots>();
 
-/** Reads use half of the connections, so that appends always have the other half. Tenants share them round-robin; no tenant gets all. */
+/** Tenants share the connections of a pool round-robin; no tenant gets all of them. */
 function readSlotsOf(pool: pg.Pool): FairSlots {
-  const slotsMax = Math.max(1, (pool.options.max ?? 1) >> 1);
+  const slotsMax = pool.options.max ?? 1;
   const slots = slotsOfPools.get(pool) ?? createFairSlots(slotsMax, Math.max(1, slotsMax - 1));
   slotsOfPools.set(pool, slots);
   return slots;
+}
+
+/** One statement in fair turns with the other tenants' reads; for reads that need more than the reader's rights. */
+export function inTurn<T>(pool: pg.Pool, tenant: string, read: () => Promise<T>): Promise<T> {
+  return readSlotsOf(pool).run(tenant, read);
 }
 
 /**

@@ -1,0 +1,90 @@
+import type { Duplex } from 'node:stream';
+import pg from 'pg';
+import { StoreError } from '../error.ts';
+import { READER_ROLE, WRITER_ROLE } from '../migration/roles.ts';
+import { requireSafeTransport } from '../transport.ts';
+import { LONG_LIMITS, type SessionLimits } from './session-limits.ts';
+
+/** Milliseconds to wait for a connection before the store counts as unavailable. */
+export const CONNECT_TIMEOUT_MS = 5_000;
+
+/**
+ * Connections that run as the writer role, whatever rights the login has. A connection that breaks is replaced at its next use; its statements
+ * reject. @param max bounds concurrent transactions
+ */
+export function createPool(connectionString: string, max: number, bounds: SessionLimits = LONG_LIMITS): pg.Pool {
+  requireSafeTransport(connectionString);
+  const pool = new pg.Pool({
+    connectionString,
+    max,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: KEEPALIVE_MS,
+    application_name: 'recant',
+    onConnect: (client: pg.ClientBase) => becomeWriter(client, bounds),
+  } as pg.PoolConfig);
+  pool.on('error', () => {});
+  // While a connection is checked out, the pool does not listen for its errors: without a listener they would end the process. The statements that it
+  // interrupts reject with the same error.
+  pool.on('connect', (client) => void client.on('error', (error) => void nameFault(error, 'ECONNRESET')));
+  nameFailedConnects(pool);
+  endLeases(pool, bounds.leaseMs);
+  return pool;
+}
+
+const KEEPALIVE_MS = 10_000;
+
+/** Member of pg's client that its type declarations omit, hence the cast below. */
+interface WithStream {
+  readonly connection: { readonly stream: Duplex };
+}
+
+/** Closes a connection that was not released in time: all of its statements reject at once. */
+function endLeases(pool: pg.Pool, leaseMs: number): void {
+  const leases = new WeakMap<pg.PoolClient, NodeJS.Timeout>();
+  pool.on('acquire', (client) => {
+    const end = () => {
+      const error = Object.assign(new Error(`PostgreSQL did not finish within ${leaseMs} ms`), { code: 'ETIMEDOUT' });
+      (client as unknown as WithStream).connection.stream.destroy(error);
+    };
+    leases.set(client, setTimeout(end, leaseMs));
+  });
+  pool.on('release', (_error, client) => clearTimeout(leases.get(client)));
+}
+
+/** pg's errors of a lost or refused connection have no code; an error with a code is decided by it alone. */
+function nameFault<E extends Error>(error: E, code: string): E {
+  return 'code' in error ? error : Object.assign(error, { code });
+}
+
+type Connected = (error: Error | undefined, client: pg.PoolClient | undefined, done: (release?: unknown) => void) => void;
+
+function nameFailedConnects(pool: pg.Pool): void {
+  const connect = pool.connect.bind(pool);
+  const named = (then?: Connected): Promise<pg.PoolClient> | undefined => {
+    if (then === undefined) return connect().catch((error: Error) => Promise.reject(nameFault(error, 'ETIMEDOUT')));
+    connect((error, client, done) => then(error && nameFault(error, 'ETIMEDOUT'), client, done));
+    return undefined;
+  };
+  pool.connect = named as typeof pool.connect;
+}
+
+async function becomeWriter(client: pg.ClientBase, bounds: SessionLimits): Promise<void> {
+  const settings = {
+    lock_timeout: bounds.lockMs,
+    statement_timeout: bounds.statementMs,
+    idle_in_transaction_session_timeout: bounds.idleInTransactionMs,
+    tcp_user_timeout: Math.min(bounds.leaseMs, TCP_MS_MAX),
+  };
+  try {
+    await client.query([`SET ROLE ${WRITER_ROLE}`, ...Object.entries(settings).map(([name, ms]) => `SET ${name} = ${ms}`)].join(';'));
+  } catch (cause) {
+    const { code } = cause as { code?: string };
+    if (code !== '22023' && code !== '42501') throw cause;
+    const message = `The login of DATABASE_URL cannot SET ROLE ${WRITER_ROLE}: apply the migrations, then GRANT ${WRITER_ROLE}, ${READER_ROLE} to it.`;
+    throw new StoreError('roles_missing', message, { cause });
+  }
+}
+
+/** Unacknowledged data after which the server gives a connection up; in milliseconds. */
+const TCP_MS_MAX = 30_000;
