@@ -26,7 +26,7 @@ export function createPool(connectionString: string, max: number, bounds: Sessio
   pool.on('error', () => {});
   // While a connection is checked out, the pool does not listen for its errors: without a listener they would end the process. The statements that it
   // interrupts reject with the same error.
-  pool.on('connect', (client) => void client.on('error', (error) => void nameFault(error, 'ECONNRESET')));
+  pool.on('connect', (client) => void client.on('error', (error) => nameFaultsOf(client, nameFault(error, 'ECONNRESET'))));
   nameFailedConnects(pool);
   endLeases(pool, bounds.leaseMs);
   return pool;
@@ -55,6 +55,16 @@ function endLeases(pool: pg.Pool, leaseMs: number): void {
 /** pg's errors of a lost or refused connection have no code; an error with a code is decided by it alone. */
 function nameFault<E extends Error>(error: E, code: string): E {
   return 'code' in error ? error : Object.assign(error, { code });
+}
+
+/** Later statements on a lost connection reject with its error, too. */
+function nameFaultsOf(client: pg.PoolClient, cause: Error): void {
+  const query = client.query.bind(client) as (...args: unknown[]) => unknown;
+  const named = (...args: unknown[]) => {
+    const result = query(...args);
+    return result instanceof Promise ? result.catch(() => Promise.reject(cause)) : result;
+  };
+  client.query = named as typeof client.query;
 }
 
 type Connected = (error: Error | undefined, client: pg.PoolClient | undefined, done: (release?: unknown) => void) => void;

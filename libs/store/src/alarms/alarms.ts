@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { asReader } from '../access/connect.ts';
+import { asReader } from '../access/as-reader.ts';
 import { StoreError } from '../error.ts';
 
 /** What an alarm reports. Its text must not change while the condition stays the same: an age or a running count would withdraw acknowledgements. */
