@@ -44,9 +44,7 @@ export const AttemptBody = z
     trace: z.string().optional(),
     status: z.string().meta({ description: 'Computed from the events: `open`, an outcome, `unknown` or `contested`.' }),
     reversibility: z.string(),
-    effects: z
-      .int()
-      .meta({ description: 'Number of effects: those that the target recorded, else those of the settlement; 0 before either.' }),
+    effects: z.int().meta({ description: 'Number of effects: those that the target recorded, and those of the settlement.' }),
     login: z.string().optional().meta({ description: 'Without an intent: the login of the target that wrote the transaction.' }),
     transaction: z
       .string()
@@ -86,6 +84,14 @@ export type RecordedEventBody = Immutable<Omit<z.infer<typeof RecordedEventBody>
 /** `effects` counts the recorded effects, with or without a settlement. */
 export const ActionAttempt = AttemptBody.extend({
   complete: z.boolean().meta({ description: 'True if all chunks of the settlement are recorded and their digest matches.' }),
+  discrepancies: z
+    .object({
+      count: z.int(),
+      shown: z.array(z.object({ kind: z.enum(['invented', 'misordered', 'withheld']), resource: z.string(), ordinal: z.string() })),
+    })
+    .meta({
+      description: 'Effects that the agent reported otherwise than the target recorded them. They count as the target recorded them.',
+    }),
   events: z.array(RecordedEventBody),
 }).meta({ id: 'ActionAttempt' });
 export type ActionAttempt = Immutable<Omit<z.infer<typeof ActionAttempt>, 'events'>> & { readonly events: readonly RecordedEventBody[] };

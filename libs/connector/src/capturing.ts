@@ -31,7 +31,7 @@ export interface Capture<Handle = unknown> {
   readonly before: Readonly<Record<string, Readonly<Record<string, VersionOrAbsent>>>>;
   /** The tool's access to the system (a transaction runner, a directory). Every member is a function that returns a promise, so that it can capture first. */
   readonly handle: Handle;
-  /** The effects in ordinal order; called after the tool ran, also if it failed. Repeatable. */
+  /** The effects in ordinal order; called after the tool ran, also if it failed. Repeatable. Of a system that captures by itself: none, once its transactions ended. */
   settle(): AsyncIterable<Effect>;
   /** The target attributes changes by itself, so `settle` may run after the tool's caller has its result. Default: before. */
   readonly settlesLater?: boolean;

@@ -1,5 +1,6 @@
 import { type AttemptStatus, canonicalize, type EventOf, effectsDigest, type RecantEvent, TIME_MS_MAX } from '@recant/events';
 import { type Observed, type ObservedTransaction, observedTransactions } from './observed.ts';
+import { type Discrepancies, discrepanciesOf } from './reported.ts';
 
 type Intended = EventOf<'recant.attempt.intended.v1'>;
 type Effects = EventOf<'recant.attempt.effects.v1'>;
@@ -20,6 +21,8 @@ export interface AttemptState {
   readonly chunks: readonly Effects[];
   /** Transactions that the target recorded for this attempt. */
   readonly observed: readonly ObservedTransaction[];
+  /** Where the agent's report contradicts what its targets recorded. */
+  readonly discrepancies: Discrepancies;
 }
 
 /**
@@ -49,6 +52,7 @@ export function attemptState(events: readonly RecantEvent[], nowMs: number): Att
     ...(settled === undefined ? {} : { settled }),
     chunks,
     observed,
+    discrepancies: discrepanciesOf(chunks, seen, settled?.data.outcome === 'denied'),
   };
 }
 

@@ -24,3 +24,4 @@ export {
   type SettlementRow,
 } from './projection.ts';
 export * from './publish/index.ts';
+export { type Discrepancies, type Discrepancy, effectsOfEvent } from './reported.ts';

@@ -1,6 +1,7 @@
-import type { AttemptEffects, AttemptRef, EventOf, Outcome, RecantEvent, Reversibility } from '@recant/events';
+import type { AttemptRef, EventOf, Outcome, RecantEvent, Reversibility } from '@recant/events';
 import { deadlineOf } from './attempt-state.ts';
-import { isOutsideWriter } from './observed.ts';
+import { isOutsideWriter, type Observed } from './observed.ts';
+import { effectsOfEvent } from './reported.ts';
 
 /** Row of an intent in the list of attempts. */
 export interface AttemptRow {
@@ -89,9 +90,9 @@ export function project(event: RecantEvent): Projection {
       };
     }
     case 'recant.attempt.effects.v1':
-      return { effects: accessRows(event.data) };
+      return { effects: accessRows(event) };
     case 'recant.attempt.observed.v1':
-      return isOutsideWriter(event.data) ? NOTHING : { observed: observedRow(event), effects: accessRows(event.data) };
+      return isOutsideWriter(event.data) ? NOTHING : { observed: observedRow(event), effects: accessRows(event) };
     case 'recant.attempt.settled.v1': {
       const { action, attempt, outcome, chunks, effects, digest, durationMs } = event.data;
       return {
@@ -122,9 +123,10 @@ function observedRow({ source, data }: EventOf<'recant.attempt.observed.v1'>): O
   };
 }
 
-function accessRows(data: Pick<AttemptEffects, 'action' | 'attempt' | 'effects'>): readonly EffectRow[] {
+function accessRows(event: EventOf<'recant.attempt.effects.v1'> | Observed): readonly EffectRow[] {
+  const { action, attempt } = event.data;
   const accesses = new Map<string, Access>();
-  for (const { resource, parts } of data.effects) {
+  for (const { resource, parts } of effectsOfEvent(event)) {
     let writes = false;
     for (const _part in parts) {
       writes = true;
@@ -132,5 +134,5 @@ function accessRows(data: Pick<AttemptEffects, 'action' | 'attempt' | 'effects'>
     }
     if (writes || !accesses.has(resource)) accesses.set(resource, writes ? 'written' : 'read');
   }
-  return Array.from(accesses, ([resource, access]) => ({ action: data.action, attempt: data.attempt, resource, access }));
+  return Array.from(accesses, ([resource, access]) => ({ action, attempt, resource, access }));
 }

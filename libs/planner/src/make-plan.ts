@@ -10,7 +10,7 @@ import { knownOrdinals, stepSystems } from './steps.ts';
 import { taintOf } from './taint.ts';
 import { type Timelines, timelinesOf, timelinesWithout } from './timeline.ts';
 import { type Undoing, undoingOf } from './undone.ts';
-import { reachedBeyond, unknownChanges } from './unknown-effects.ts';
+import { reachedBeyond, unknownBeside } from './unknown-effects.ts';
 import { type Member, type PlanInput, type View, viewOf, writes } from './view.ts';
 
 /**
@@ -154,7 +154,7 @@ function numbered(steps: readonly Member[], needs: ReadonlyMap<Member, Needs>, v
 }
 
 function unknownOf({ attempt, effects }: Member): Pick<PlanStep, 'unknown'> {
-  const unknown = [unknownChanges(attempt), reachedBeyond(effects)].filter((text) => text !== undefined);
+  const unknown = [unknownBeside(attempt), reachedBeyond(effects)].filter((text) => text !== undefined);
   return unknown.length === 0 ? {} : { unknown: unknown.join(' ') };
 }
 

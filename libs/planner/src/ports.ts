@@ -12,6 +12,8 @@ export interface RecordedAttempt {
   readonly status: AttemptStatus;
   /** The recorded chunks match the count and digest in the settlement. */
   readonly complete: boolean;
+  /** Targets that capture by themselves recorded whole transactions of it: those can be undone whatever the agent says or omits. Absent: none. */
+  readonly witnessed?: true;
   readonly reversibility: Reversibility;
   /** Milliseconds since 1970, UTC: `intendedAtMs` by the producer's clock, `receivedAtMs` by the ledger's. */
   readonly intendedAtMs: number;

@@ -5,8 +5,20 @@ const TABLES_NAMED_MAX = 3;
 /** Names that are listed in one text. */
 const NAMES_MAX = 8;
 
-/** Changes that were only counted, in words; undefined if there are none. */
-export function unknownChanges({ unknown = [] }: RecordedAttempt): string | undefined {
+/** Effects that an attempt with recorded effects may have beside them; undefined if there are none. */
+export function unknownBeside(attempt: RecordedAttempt): string | undefined {
+  return countedChanges(attempt) ?? unreported(attempt);
+}
+
+/** The targets settle what an attempt did to them, not what it did elsewhere. */
+function unreported({ status, complete }: RecordedAttempt): string | undefined {
+  if (status === 'unknown') return `Not settled: ${ELSEWHERE}`;
+  if (status === 'contested') return `Two different intents or settlements are recorded for this attempt: ${ELSEWHERE}`;
+  return complete ? undefined : `The recorded effects do not match the settlement of the attempt: ${ELSEWHERE}`;
+}
+const ELSEWHERE = 'only what its systems recorded by themselves is known.';
+
+function countedChanges({ unknown = [] }: RecordedAttempt): string | undefined {
   if (unknown.length === 0) return undefined;
   const named = unknown.slice(0, TABLES_NAMED_MAX).map(({ table, changes }) => `${changes} in ${table}`);
   const more = unknown.length > TABLES_NAMED_MAX ? ` and ${unknown.length - TABLES_NAMED_MAX} more tables` : '';
@@ -18,8 +30,8 @@ export function unknownChanges({ unknown = [] }: RecordedAttempt): string | unde
  * record by themselves, can be without effect.
  */
 export function unknownEffects(attempt: RecordedAttempt): string | undefined {
-  const counted = unknownChanges(attempt);
-  if (counted !== undefined) return counted;
+  const beside = unknownBeside(attempt);
+  if (beside !== undefined) return beside;
   if (attempt.status !== 'succeeded') return undefined;
   if (attempt.reversibility === 'unknown')
     return 'The tool declared neither systems nor a reversibility, and no effect was recorded: it may have changed something.';

@@ -27,7 +27,7 @@ export async function checkSteps(session: Session, ports: RunnerPorts, steps: re
     const systems = new Map(step.systems.map(({ system, connector }) => [system, connector]));
     const written = own.filter((effect) => Object.keys(effect.parts).length > 0);
     const foreign = attempt && written.map((effect) => notRegistered(attempt, effect, systems)).find((refusal) => refusal !== undefined);
-    if (!attempt?.complete || !isAsPlanned(step, own))
+    if (attempt === undefined || !(attempt.complete || attempt.witnessed) || !isAsPlanned(step, own))
       refused.set(step.step, {
         code: 'plan_mismatch',
         detail: 'The ledger’s entries for this attempt differ from the plan. Make a new plan.',

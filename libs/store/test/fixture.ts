@@ -36,7 +36,7 @@ export async function openFixture(options: Partial<StoreOptions> = {}): Promise<
     roles: ['emit'],
     sourcePrefix: 'recant://acme',
     agents: ['agent-*'],
-    resources: ['postgres://shop/*'],
+    resources: ['filesystem://shop/*'],
   });
   return {
     store,
@@ -123,7 +123,7 @@ export class Lane {
   }
 
   /** A whole attempt with one effect. */
-  attempt(resource = 'postgres://shop/public.orders/1'): { readonly action: string; readonly events: readonly RecantEvent[] } {
+  attempt(resource = 'filesystem://shop/orders/1'): { readonly action: string; readonly events: readonly RecantEvent[] } {
     const action = this.action();
     const effects = [effect(resource)];
     return {

@@ -18,13 +18,13 @@ describe('ledger reader', () => {
   it('returns the same answer for the same vector, whatever was appended later', async () => {
     const { ledgerReader: reader } = fixture.store;
     const lane = new Lane('vector', 'agent-vector');
-    const { action, events } = lane.attempt('postgres://shop/public.orders/v1');
+    const { action, events } = lane.attempt('filesystem://shop/public.orders/v1');
     const ref = { source: lane.source, action, attempt: 1 };
     const ask = async (vector: Awaited<ReturnType<typeof reader.vector>>) => [
       await reader.select('acme', { agents: [lane.agent] }, vector),
       await reader.attempts('acme', [ref], vector),
       await reader.effectsOf('acme', [ref], vector),
-      await reader.effectsOn('acme', ['postgres://shop/public.orders/v1'], vector),
+      await reader.effectsOn('acme', ['filesystem://shop/public.orders/v1'], vector),
     ];
     const vectors = [];
     const answers = [];
@@ -33,7 +33,7 @@ describe('ledger reader', () => {
       vectors.push(await reader.vector('acme'));
       answers.push(await ask(vectors.at(-1) as never));
     }
-    await append(lane.attempt('postgres://shop/public.orders/v1').events);
+    await append(lane.attempt('filesystem://shop/public.orders/v1').events);
     for (const [n, vector] of vectors.entries()) expect(await ask(vector)).toEqual(answers[n]);
     expect(answers.map(([selected]) => selected?.map((one) => 'status' in one && [one.status, one.complete]))).toEqual([
       [['open', false]],
@@ -47,7 +47,7 @@ describe('ledger reader', () => {
   it('returns effects from the entries, with grade and registration from the credential', async () => {
     const { ledgerReader: reader, credentials } = fixture.store;
     const lane = new Lane('grade', 'agent-grade');
-    const { action, events } = lane.attempt('postgres://shop/public.orders/g1');
+    const { action, events } = lane.attempt('filesystem://shop/public.orders/g1');
     await append(events);
     const own = await credentials.create({
       tenant: 'acme',
@@ -66,14 +66,14 @@ describe('ledger reader', () => {
       await reader.select('acme', { runs: [inverts.run] }, vector),
     ];
     expect(claimed).toMatchObject([
-      { grade: 'claimed', registered: ['postgres://shop/*'], keyId: fixture.credential.keyId, receivedAtMs: NOW_MS },
+      { grade: 'claimed', registered: ['filesystem://shop/*'], keyId: fixture.credential.keyId, receivedAtMs: NOW_MS },
     ]);
     expect(attested).toMatchObject([{ grade: 'attested', registered: ['*'], inverts, agent: 'recant', status: 'open' }]);
     const original = { source: lane.source, action, attempt: 1 };
     expect(await reader.inversesOf('acme', [original, { ...original, attempt: 2 }], vector)).toEqual(attested);
     expect(await reader.inversesOf('other', [original], vector)).toEqual([]);
     expect(await reader.inversesOf('acme', [original], {})).toEqual([]);
-    const expected = effect('postgres://shop/public.orders/g1');
+    const expected = effect('filesystem://shop/public.orders/g1');
     const [found] = await reader.effectsOn('acme', [expected.resource, expected.resource], vector);
     expect(found).toEqual({ ...expected, attempt: { source: lane.source, action, attempt: 1 }, entry: found?.entry });
     expect(await reader.effectsOn('other', [expected.resource], vector)).toEqual([]);
@@ -86,7 +86,9 @@ describe('ledger reader', () => {
     await append([lane.intended(action)]);
     const chunks: Effect[][] = [];
     for (let n = 0; n * EFFECTS_PER_CHUNK < EFFECTS_MANY; n += 1) {
-      chunks.push(Array.from({ length: EFFECTS_PER_CHUNK }, (_, m) => effect(`postgres://shop/public.many/${n * EFFECTS_PER_CHUNK + m}`)));
+      chunks.push(
+        Array.from({ length: EFFECTS_PER_CHUNK }, (_, m) => effect(`filesystem://shop/public.many/${n * EFFECTS_PER_CHUNK + m}`)),
+      );
     }
     for (let at = 0; at < chunks.length; at += 50)
       await append(chunks.slice(at, at + 50).map((list, n) => lane.effects(action, list, at + n)));

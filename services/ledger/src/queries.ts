@@ -10,6 +10,7 @@ import {
   showAction,
 } from '@recant/api';
 import type { AttemptObserved } from '@recant/events';
+import { effectsOfEvent } from '@recant/ledger';
 import { type BoundRoute, handle, type RequestOf } from '@recant/service';
 import type { AttemptDetail, AttemptQuery, AttemptSummary, Queries, RecordedEvent } from '@recant/store';
 
@@ -85,7 +86,7 @@ function attemptBody(summary: AttemptSummary): AttemptBody {
     ...(trace === undefined ? {} : { trace }),
     status,
     reversibility,
-    effects: Math.max(observedEffects, settled?.effects ?? 0),
+    effects: observedEffects + (settled?.effects ?? 0),
     ...(transaction && { login: transaction.login, transaction: `${transaction.system} ${transaction.id}` }),
     intendedAt: isoOf(summary.intendedAtMs),
     receivedAt: isoOf(summary.receivedAtMs),
@@ -113,7 +114,8 @@ function attemptDetailBody({ source, attempt, state, events }: AttemptDetail): A
     ...(trace === undefined ? {} : { trace }),
     status: state.status,
     complete: state.complete,
-    effects: Math.max(countEffects(events, 'recant.attempt.observed.v1'), countEffects(events, 'recant.attempt.effects.v1')),
+    discrepancies: state.discrepancies,
+    effects: events.reduce((sum, { event }) => sum + countEffects(event), 0),
     intendedAt: first.event.time,
     receivedAt: isoOf(first.receivedAtMs),
     ...(settled ? { settledAt: settled.time } : {}),
@@ -129,8 +131,8 @@ function transactionBody({ agent, login, system, transaction }: AttemptObserved)
   return { ...(agent && { agent }), login, tool: 'transaction', reversibility: 'reversible', transaction: `${system} ${transaction}` };
 }
 
-function countEffects(events: AttemptDetail['events'], type: 'recant.attempt.observed.v1' | 'recant.attempt.effects.v1'): number {
-  return events.reduce((sum, { event }) => sum + (event.type === type ? event.data.effects.length : 0), 0);
+function countEffects(event: RecordedEvent['event']): number {
+  return event.type === 'recant.attempt.observed.v1' || event.type === 'recant.attempt.effects.v1' ? effectsOfEvent(event).length : 0;
 }
 
 function eventBody({ entry, receivedAtMs, keyId, event }: RecordedEvent): RecordedEventBody {

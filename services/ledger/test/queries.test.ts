@@ -80,7 +80,7 @@ describe('attempts', () => {
 
   test('an action lists its events and effects, and is complete only with all of them', async () => {
     const source = new TestSource('shower');
-    const { action, events } = source.attempt(['postgres://shop/public.a/1']);
+    const { action, events } = source.attempt(['filesystem://shop/public.a/1']);
     await ledger.agents.submitBatch([events[0], events[2]] as Uint8Array[]);
     const before = (await ledger.operator.action(action)).attempts[0];
     expect(before).toMatchObject({ status: 'succeeded', complete: false, effects: 0, agent: 'shower', tool: 'reprice' });

@@ -197,7 +197,7 @@ test('at 80 columns ids are whole on a line of their own, and long names are cut
   }
 });
 
-test('an action shows what the target recorded, with login, transaction and what cannot be undone', () => {
+test('an action shows what the target recorded, with login, transaction, what the agent reported otherwise and what cannot be undone', () => {
   const at = '2026-03-01T12:00:00.000Z';
   const effect = {
     resource: 'postgres://shop/public.orders/1',
@@ -212,11 +212,15 @@ test('an action shows what the target recorded, with login, transaction and what
     ...{ source: 'recant://recant/drain/shop', action: NOON, attempt: 1, agent: 'pricing', tool: 'transaction', status: 'succeeded' },
     ...{ complete: false, reversibility: 'reversible', effects: 1, intendedAt: at, receivedAt: at, key: 'k1', shard: 0, index: 7 },
     ...{ login: 'bot', transaction: 'shop 1/42', events: [recorded] },
+    discrepancies: { count: 3, shown: [{ kind: 'invented', resource: effect.resource, ordinal: '9' }] },
   };
   const text = actionText({ action: NOON, attempts: [attempt] } as never, plain);
   expect(text.split('\n').slice(3)).toEqual([
     '  source recant://recant/drain/shop',
     '  login bot, transaction shop 1/42',
+    '  3 discrepancies: the agent reported effects otherwise than the target recorded them; the target counts',
+    `    invented: ${resourceText(effect.resource)}, ordinal 9`,
+    '    ... and 2 more',
     `  [0/7] recant.attempt.observed.v1 ${at}  recorded by shop: login bot, transaction 1/42, part 1 of 2`,
     `    update ${resourceText(effect.resource)}: price`,
     '    2 changes of public.log without images, cannot be undone',

@@ -75,6 +75,7 @@ const gossiping = (refuses: () => boolean): Connector => ({
       name: target.name,
       connector: target.connector,
       identity: target.identity,
+      ...(target.drain && { drain: target.drain }),
       rehearse: async (steps) => steps.map(({ step }) => (refuses() ? ended(step) : { ...ended(step), outcome: 'restored' })),
       probe: async (parts) => parts.map((part) => ({ ...part, kind: 'unreadable', reason: SAID })),
       invert: async ({ steps }) => steps.map(({ step }) => ended(step)),

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { batchOf, invertOne, type PlayedAttempt, plain, play } from './play.ts';
+import { batchOf, effectsOf, invertOne, type PlayedAttempt, plain, play } from './play.ts';
 import type { Setting } from './setting.ts';
 import type { ConformanceWorld, WorldOp } from './subject.ts';
 
@@ -29,8 +29,7 @@ export function invertingProperties(setting: Setting): void {
     const ref = names.attempt('bad');
     const capture = await world.capturing.capture(ref, [world.resourceOf('a'), world.resourceOf('b')]);
     await world.perform(capture.handle, MISCHIEF);
-    const effects = [];
-    for await (const effect of capture.settle()) effects.push(effect);
+    const effects = await effectsOf(world, ref, capture);
     const target = await world.reopen();
     const result = await invertOne(target, batchOf(names, names.run(), [{ ref, before: capture.before, effects }]));
     expect(result.outcome).toBe('restored');

@@ -33,13 +33,21 @@ export async function play(
   const capture = await world.capturing.capture(ref, declared);
   try {
     await world.perform(capture.handle, ops);
-    return { ref, before: capture.before, effects: await collect(capture.settle()) };
+    return { ref, before: capture.before, effects: await effectsOf(world, ref, capture) };
   } finally {
     await capture.release();
   }
 }
 
-export async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
+/** Settles the attempt. An agent has nothing to report on a target that captures by itself. */
+export async function effectsOf(world: ConformanceWorld, ref: AttemptRef, capture: Pick<Capture, 'settle'>): Promise<readonly Effect[]> {
+  const settled = await collect(capture.settle());
+  if (world.drained === undefined) return settled;
+  if (settled.length > 0) throw new Error(`expected the target's word alone, got ${settled.length} effects from the agent's side`);
+  return world.drained(ref);
+}
+
+async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
   const all: T[] = [];
   for await (const item of items) all.push(item);
   return all;

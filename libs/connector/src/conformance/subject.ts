@@ -1,3 +1,4 @@
+import type { AttemptRef, Effect } from '@recant/events';
 import type { CapturingSystem } from '../capturing.ts';
 import type { TargetSystem } from '../target.ts';
 
@@ -21,6 +22,8 @@ export type WorldOp =
 export interface ConformanceWorld<Handle = unknown> {
   readonly capturing: CapturingSystem<Handle>;
   readonly target: TargetSystem;
+  /** The target captures by itself: what it recorded of an attempt. Absent: the effects are those that the agent's side settles. */
+  drained?(attempt: AttemptRef): Promise<readonly Effect[]>;
   /** Opens a second target on the same system without shared memory, like a restarted service. The world closes it. */
   reopen(): Promise<TargetSystem>;
   /** Executes the operations in order as a tool would, with the handle from `capture`. */

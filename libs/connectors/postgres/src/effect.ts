@@ -19,7 +19,7 @@ const IMAGE = /^change\/([1-9][0-9]{0,18})$/;
 export const imageReference = (ordinal: string): string => `change/${ordinal}`;
 export const ordinalOfImage = (reference: string): string | undefined => IMAGE.exec(reference)?.[1];
 
-/** The same on both sides: what the agent reports, and what the target finds when it looks again. */
+/** The same for the drain, and for the inverse, which looks again. */
 export function effectOf(system: string, row: EffectRow): Effect {
   const parts = Object.fromEntries(Object.entries(row.parts).map(([part, [before, after]]) => [part, { before, after }]));
   return {

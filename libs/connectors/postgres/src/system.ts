@@ -1,6 +1,5 @@
 import { type Capture, type CapturingSystem, ConnectorError } from '@recant/connector';
 import type { AttemptRef, Effect } from '@recant/events';
-import { type EffectRow, effectOf } from './effect.ts';
 import { createClientRecorder } from './record/record.ts';
 import { CONNECTOR, parseRow } from './resource.ts';
 
@@ -44,12 +43,11 @@ export interface PostgresSystemOptions {
   readonly settleTimeoutMs?: number;
 }
 
-const PAGE = 500;
 const SETTLE_TIMEOUT_MS = 10_000;
 /** How long capture, handle and settlement wait for a client of the pool. */
 const CONNECT_TIMEOUT_MS = 10_000;
 
-/** The recording side: names each transaction, and asks the target afterwards which rows changed. Sees versions, never images. */
+/** The recording side: names each transaction. What it changed comes from the target, by the drain; the agent reports nothing. */
 export function postgresSystem({ name, pool, settleTimeoutMs = SETTLE_TIMEOUT_MS }: PostgresSystemOptions): PostgresSystem {
   const recorder = createClientRecorder();
   return {
@@ -73,7 +71,7 @@ export function postgresSystem({ name, pool, settleTimeoutMs = SETTLE_TIMEOUT_MS
             return runTransaction(pool, attempt, work);
           },
         },
-        settle: () => settle(pool, name, attempt, settleTimeoutMs),
+        settle: () => settle(pool, attempt, settleTimeoutMs),
         release: async () => {
           released = true;
         },
@@ -115,8 +113,8 @@ async function runTransaction<T>(pool: PostgresPool, attempt: AttemptRef, work: 
   }
 }
 
-/** Closes the attempt in the target (later transactions of it are refused), then reads its committed rows page by page. */
-async function* settle(pool: PostgresPool, system: string, attempt: AttemptRef, timeoutMs: number): AsyncGenerator<Effect> {
+/** Waits for the attempt's open transactions, then closes it in the target: later ones are refused. No effects: the target is the witness (I14). */
+async function* settle(pool: PostgresPool, attempt: AttemptRef, timeoutMs: number): AsyncGenerator<Effect> {
   await withClient(pool, async (client) => {
     await client.query('BEGIN');
     try {
@@ -128,18 +126,7 @@ async function* settle(pool: PostgresPool, system: string, attempt: AttemptRef, 
       throw error;
     }
   });
-  for (let after = '0'; ; ) {
-    const { rows } = await withClient(pool, (client) =>
-      client.query(
-        'SELECT ordinal::text, schema_name, table_name, key, operation, parts, read FROM recant.attempt_effects($1, $2, $3, $4, $5)',
-        [...refOf(attempt), after, PAGE],
-      ),
-    );
-    for (const row of rows as EffectRow[]) yield effectOf(system, row);
-    const last = (rows as EffectRow[]).at(-1);
-    if (last === undefined || rows.length < PAGE) return;
-    after = last.ordinal;
-  }
+  yield* [];
 }
 
 async function withClient<T>(pool: PostgresPool, work: (client: PostgresClient) => Promise<T>): Promise<T> {

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { postgresSystem } from '../src/index.ts';
+import { drained } from './drained.ts';
 import { codes, createStage, nextAction, type Played, rowsOf, type Stage, SYSTEM, undo, undoOne } from './stage.ts';
 
 const ITEMS = `CREATE TABLE items (id int PRIMARY KEY, price numeric, stock int, note text);
@@ -62,10 +63,8 @@ test('keys with any characters have one form in the target and in the URI', asyn
 
 test('a rolled back transaction or savepoint leaves no effect; a failed action may leave some', async () => {
   await using stage = await createStage(ITEMS);
-  const capture = await postgresSystem({ name: SYSTEM, pool: stage.pools[0] as never }).capture(
-    { source: 's', action: nextAction(), attempt: 1 },
-    [],
-  );
+  const ref = { source: 's', action: nextAction(), attempt: 1 };
+  const capture = await postgresSystem({ name: SYSTEM, pool: stage.pools[0] as never }).capture(ref, []);
   await capture.handle.transaction(async (tx) => {
     await tx.query('SAVEPOINT a; UPDATE items SET price = 1; ROLLBACK TO a');
     await tx.query('UPDATE items SET stock = 0 WHERE id = 1');
@@ -75,22 +74,22 @@ test('a rolled back transaction or savepoint leaves no effect; a failed action m
     throw new Error('tool failed');
   });
   await expect(failing).rejects.toThrow('tool failed');
-  const effects = await collect(capture.settle());
+  expect(await collect(capture.settle())).toEqual([]);
+  const effects = await drained(stage.owner, SYSTEM, ref);
   expect(effects.map(({ resource, parts }) => [resource, Object.keys(parts)])).toEqual([[item(1), ['stock']]]);
 });
 
 test('settling works if the connection ended after the commit, and no transaction of the attempt can follow', async () => {
   await using stage = await createStage(ITEMS);
-  const capture = await postgresSystem({ name: SYSTEM, pool: stage.pools[0] as never }).capture(
-    { source: 's', action: nextAction(), attempt: 1 },
-    [],
-  );
+  const ref = { source: 's', action: nextAction(), attempt: 1 };
+  const capture = await postgresSystem({ name: SYSTEM, pool: stage.pools[0] as never }).capture(ref, []);
   const work = capture.handle.transaction(async (tx) => {
     await tx.query('UPDATE items SET stock = 0; COMMIT');
     await tx.query('SELECT pg_terminate_backend(pg_backend_pid())');
   });
   await expect(work).rejects.toThrow();
-  const effects = await collect(capture.settle());
+  expect(await collect(capture.settle())).toEqual([]);
+  const effects = await drained(stage.owner, SYSTEM, ref);
   expect(effects).toHaveLength(2);
   await expect(capture.handle.transaction((tx) => tx.query('UPDATE items SET stock = 1'))).rejects.toThrow(/no such open attempt/);
 });
@@ -98,14 +97,16 @@ test('settling works if the connection ended after the commit, and no transactio
 test('settling waits for a transaction of the attempt that is still open', async () => {
   await using stage = await createStage(ITEMS);
   const system = postgresSystem({ name: SYSTEM, pool: stage.pools[0] as never });
-  const capture = await system.capture({ source: 's', action: nextAction(), attempt: 1 }, []);
+  const ref = { source: 's', action: nextAction(), attempt: 1 };
+  const capture = await system.capture(ref, []);
   let settled: Promise<unknown[]> | undefined;
   await capture.handle.transaction(async (tx) => {
     await tx.query('UPDATE items SET stock = 0 WHERE id = 1');
     settled = collect(capture.settle());
     await untilWaiting(stage);
   });
-  expect(await settled).toHaveLength(1);
+  expect(await settled).toEqual([]);
+  expect(await drained(stage.owner, SYSTEM, ref)).toHaveLength(1);
 });
 
 test('two agents on one row: the one that waits for the lock gets the higher ordinal, and versions chain', async () => {

@@ -1,5 +1,6 @@
 import { connectorConformance, type WorldOp } from '@recant/connector/conformance';
 import { type PostgresClient, type PostgresHandle, postgresSystem } from '../src/index.ts';
+import { drained } from './drained.ts';
 import { createStage, SYSTEM } from './stage.ts';
 
 const SCHEMA = `CREATE TABLE items (name text PRIMARY KEY, value text NOT NULL, length int GENERATED ALWAYS AS (length(value)) STORED)`;
@@ -27,6 +28,7 @@ connectorConformance<PostgresHandle>({
     const names = await stage.owner.query('SELECT current_user AS owner');
     return {
       capturing: postgresSystem({ name: SYSTEM, pool }),
+      drained: (ref) => drained(stage.owner, SYSTEM, ref),
       target: await stage.open(),
       reopen: () => stage.open(),
       perform: (handle, ops) => handle.transaction((tx) => act(tx, ops)),

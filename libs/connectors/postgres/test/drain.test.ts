@@ -3,7 +3,7 @@ import { decodeEvent, type EventOf, isUuidV7, type RecantEvent } from '@recant/e
 import pg from 'pg';
 import { expect, test } from 'vitest';
 import { createDrain } from '../src/drain/drain.ts';
-import { createStage, nextAction, type Stage, SYSTEM, undo } from './stage.ts';
+import { createStage, nextAction, type Stage, SYSTEM, undo, undoOne } from './stage.ts';
 
 const ITEMS = `CREATE TABLE items (id int PRIMARY KEY, name text NOT NULL); INSERT INTO items SELECT n, 'a' FROM generate_series(1, 50) n;
   CREATE TABLE notes (line text)`;
@@ -86,6 +86,32 @@ test('I14: what the target observed of a named attempt are exactly its effects, 
   expect(event?.effects).toEqual(effects);
   expect(recorder.events.map(({ type }) => type)).toEqual(['recant.source.opened.v1', 'recant.attempt.observed.v1']);
   expect(await drainOf(target).isIdle(Date.now())).toBe(true);
+});
+
+test('I14: a transaction that an agent leaves open after it opened, named and settled attempts delays neither drain nor undo', async () => {
+  await using stage = await createStage(ITEMS);
+  const bad = await played(stage, 0, `UPDATE items SET name = 'x' WHERE id = 1`);
+  const client = await (stage.pools[0] as NonNullable<(typeof stage.pools)[0]>).connect();
+  const named = [bad.ref.source, nextAction(), 1];
+  await client.query('SELECT recant.open_attempt($1, $2, $3)', named);
+  await client.query('BEGIN');
+  await client.query('SELECT recant.name_attempt($1, $2, $3)', named);
+  await client.query(`UPDATE items SET name = 'y' WHERE id = 2`);
+  await client.query('SELECT recant.settle_attempt($1, $2, $3)', named);
+  await client.query('SELECT recant.settle_attempt($1, $2, $3)', [bad.ref.source, bad.ref.action, 1]);
+  await client.query('SELECT recant.open_attempt($1, $2, $3)', [bad.ref.source, nextAction(), 1]);
+  await stage.owner.query(
+    `ALTER DATABASE ${(await stage.owner.query('SELECT current_database() AS name')).rows[0].name} SET lock_timeout = '5s'`,
+  );
+  const target = await stage.open();
+  const recorder = createRecorder();
+  await drainAll(target, recorder);
+  expect(observedIn(recorder)).toMatchObject([{ action: bad.ref.action }]);
+  expect(await undoOne(target, bad)).toMatchObject({ outcome: 'restored' });
+  await client.query('COMMIT');
+  client.release();
+  await drainAll(target, recorder);
+  expect(observedIn(recorder).at(-1)).toMatchObject({ action: named[1], effects: [{ resource: `postgres://${SYSTEM}/public.items/2` }] });
 });
 
 test('I14: an unnamed transaction of an agent’s login is an attempt of its agent, and can be undone', async () => {

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { postgresSystem } from '../src/index.ts';
+import { drained } from './drained.ts';
 import { codes, createStage, nextAction, rowsOf, type Stage, SYSTEM, undo, undoOne } from './stage.ts';
 
 const ORDERS = `CREATE TABLE orders (id int PRIMARY KEY, state text, n int, note text); INSERT INTO orders VALUES (1, 'new', 0, ''), (2, 'new', 0, '')`;
@@ -16,9 +17,8 @@ async function playParts(stage: Stage, statements: readonly string[], between: (
     await capture.handle.transaction((tx) => tx.query(statement));
     if (index < statements.length - 1) await between();
   }
-  const effects = [];
-  for await (const effect of capture.settle()) effects.push(effect);
-  return { ref, effects };
+  for await (const _ of capture.settle()) expect.unreachable();
+  return { ref, effects: await drained(stage.owner, SYSTEM, ref) };
 }
 
 test('I5: a write by a person between two transactions of an attempt is in its way, equal or closing the chain of values', async () => {

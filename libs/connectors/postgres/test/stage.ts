@@ -3,6 +3,7 @@ import type { InverseBatch, InverseResult, TargetSystem } from '@recant/connecto
 import type { AttemptRef, Effect } from '@recant/events';
 import { testDatabase } from '@recant/test-support';
 import pg from 'pg';
+import { expect } from 'vitest';
 import {
   type PostgresClient,
   type PrepareOptions,
@@ -11,6 +12,7 @@ import {
   postgresSystem,
   preparePostgres,
 } from '../src/index.ts';
+import { drained } from './drained.ts';
 
 /** One database with an owner who is no superuser, agents' logins, and both sides of the connector. */
 export interface Stage {
@@ -68,14 +70,13 @@ export async function createStage(
     async play(agent, work) {
       const ref = { source: `recant://agent${agent}/1`, action: nextAction(), attempt: 1 };
       const capture = await postgresSystem({ name: SYSTEM, pool: agentPools[agent] as pg.Pool }).capture(ref, []);
-      const effects: Effect[] = [];
       try {
         await capture.handle.transaction(work);
       } finally {
-        for await (const effect of capture.settle()) effects.push(effect);
+        for await (const effect of capture.settle()) expect.unreachable(`an agent reports no effect, got ${effect.resource}`);
         await capture.release();
       }
-      return { ref, effects };
+      return { ref, effects: await drained(ownerPool, SYSTEM, ref) };
     },
     async [Symbol.asyncDispose]() {
       await Promise.all([...targets.map((target) => target.close()), ...pools.map((pool) => pool.end())]);

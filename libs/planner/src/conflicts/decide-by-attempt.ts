@@ -49,10 +49,11 @@ export function cancelledPairs(members: readonly Member[], undoing: Undoing, isS
   return cancelled;
 }
 
-/** Attempts whose effects are unknown or may still come need a person. */
+/** Attempts whose effects are unknown or may still come need a person; what targets recorded of them settles the rest. */
 function unsettled(member: Member): Exclusion | undefined {
-  const { status, complete } = member.attempt;
+  const { status, complete, witnessed } = member.attempt;
   if (status === 'open') return { reason: 'open', conflict: 'open', detail: 'Not settled yet: the attempt may still have effects.' };
+  if (witnessed) return undefined;
   if (status === 'unknown')
     return { reason: 'open', conflict: 'open', detail: 'Not settled before its deadline: the effects of the attempt are unknown.' };
   if (status === 'contested')

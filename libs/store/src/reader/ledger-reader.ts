@@ -90,9 +90,11 @@ async function recorded(
   const keys = await readKeys(pool, tenant, summaries);
   const refs = summaries.map(({ ref }) => ref);
   const entries = Map.groupBy(await readEffectsOf(pool, tenant, refs, vector), ({ event }) => keyOf(refOfEvent(event)));
-  return summaries.map((summary) => {
+  return summaries.map((listed) => {
+    const key = keys.get(listed.keyId) ?? { grade: 'claimed', resources: [], revoked: false };
+    // Nothing settles it any more.
+    const summary: AttemptSummary = listed.status === 'open' && key.revoked ? { ...listed, status: 'unknown' } : listed;
     const { settled: _settled, deadlineAtMs: _deadline, transaction: _transaction, observedEffects: _effects, ...rest } = summary;
-    const key = keys.get(summary.keyId) ?? { grade: 'claimed', resources: [] };
     return { ...rest, ...evidenceOf(summary, entries.get(keyOf(summary.ref)) ?? [], key) };
   });
 }
@@ -100,14 +102,21 @@ async function recorded(
 interface Key {
   readonly grade: Grade;
   readonly resources: readonly string[];
+  /** Without a successor. */
+  readonly revoked: boolean;
 }
 
-const KEYS = 'SELECT key_id, roles, resources FROM recant.credential WHERE tenant_id = $1 AND key_id = ANY ($2::text[])';
+const KEYS = `SELECT c.key_id, c.roles, c.resources, c.revoked_at IS NOT NULL
+    AND NOT EXISTS (SELECT FROM recant.credential s WHERE s.tenant_id = c.tenant_id AND s.predecessor = c.key_id) AS revoked
+  FROM recant.credential c WHERE c.tenant_id = $1 AND c.key_id = ANY ($2::text[])`;
 
 /** Effects are attested if recorded under a key with the role `rollback` (Recant's own connectors), else claimed by the agent's process. */
 async function readKeys(pool: pg.Pool, tenant: string, summaries: readonly AttemptSummary[]): Promise<Map<string, Key>> {
   const { rows } = await pool.query(KEYS, [tenant, [...new Set(summaries.map(({ keyId }) => keyId))]]);
   return new Map(
-    rows.map((row) => [row.key_id, { grade: row.roles.includes('rollback') ? 'attested' : 'claimed', resources: row.resources }]),
+    rows.map(({ key_id, roles, resources, revoked }) => [
+      key_id,
+      { grade: roles.includes('rollback') ? 'attested' : 'claimed', resources, revoked },
+    ]),
   );
 }

@@ -61,6 +61,6 @@ async function effectsOf(client: Client, ref: { source: string; action: string; 
   const attempt = attempts.find((one) => one.source === ref.source && one.attempt === ref.attempt);
   return (attempt?.events ?? []).flatMap((entry) => {
     const recorded = entry.event;
-    return recorded.type === 'recant.attempt.effects.v1' ? recorded.data.effects : [];
+    return recorded.type === 'recant.attempt.effects.v1' || recorded.type === 'recant.attempt.observed.v1' ? recorded.data.effects : [];
   });
 }

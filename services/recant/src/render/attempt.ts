@@ -3,6 +3,7 @@ import { count, type Paint, printable } from '../terminal/output.ts';
 import { type Cell, table } from '../terminal/table.ts';
 import { clockTime } from '../terminal/time.ts';
 import { eventLines } from './event.ts';
+import { resourceText } from './resource.ts';
 
 export function attemptsText(attempts: readonly AttemptBody[], paint: Paint): string {
   if (attempts.length === 0) return 'No results.\n';
@@ -17,6 +18,17 @@ export function attemptRow(attempt: AttemptBody): Cell[] {
 const reversibilityText = ({ reversibility }: { readonly reversibility: string }): string =>
   reversibility === 'unknown' ? 'reversibility not declared' : reversibility;
 
+function discrepancyLines({ count: all, shown }: ActionBody['attempts'][number]['discrepancies']): string[] {
+  if (all === 0) return [];
+  const lines = shown.map(({ kind, resource, ordinal }) => `    ${kind}: ${resourceText(resource)}, ordinal ${ordinal}`);
+  const more = all - shown.length;
+  return [
+    `  ${count(all, 'discrepancy', 'discrepancies')}: the agent reported effects otherwise than the target recorded them; the target counts`,
+    ...lines,
+    ...(more > 0 ? [`    ... and ${more} more`] : []),
+  ];
+}
+
 export function actionText(action: ActionBody, paint: Paint): string {
   return action.attempts
     .map((attempt) => {
@@ -27,7 +39,7 @@ export function actionText(action: ActionBody, paint: Paint): string {
         `  source ${attempt.source}${attempt.session === undefined ? '' : `, session ${attempt.session}`}${attempt.trace === undefined ? '' : `, trace ${attempt.trace}`}`,
         ...(attempt.login === undefined ? [] : [`  login ${attempt.login}, transaction ${attempt.transaction}`]),
       ];
-      return [...head, ...attempt.events.flatMap(eventLines)].map(printable).join('\n');
+      return [...head, ...discrepancyLines(attempt.discrepancies), ...attempt.events.flatMap(eventLines)].map(printable).join('\n');
     })
     .join('\n\n')
     .concat('\n');

@@ -1,5 +1,3 @@
-import { EFFECTS_PAGE_MAX } from './tables-sql.ts';
-
 /**
  * Versions and effects: computed in the target, so that neither images nor the key leave it. Inlined by the planner: about 4 µs a version on
  * one core of an EPYC with PostgreSQL 18.
@@ -90,16 +88,7 @@ BEGIN
     RAISE EXCEPTION 'recant: login % has no such attempt', session_user USING ERRCODE = '42501';
   END IF;
   UPDATE recant.attempt a SET settled_at = clock_timestamp() WHERE a.id = found_id AND a.settled_at IS NULL;
-  PERFORM recant.absorb();
-END $$;
-CREATE OR REPLACE FUNCTION recant.attempt_effects(p_source text, p_action text, p_attempt int, p_after bigint, p_limit int)
-RETURNS TABLE (ordinal bigint, schema_name text, table_name text, key text[], operation text, parts jsonb, read text)
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-  SELECT e.ordinal, e.schema_name, e.table_name, e.key, e.operation, e.parts, e.read
-  FROM recant.attempt a JOIN recant.effect e ON e.attempt = a.id
-  WHERE (a.source, a.action, a.attempt) = (p_source, p_action, p_attempt) AND a.login = session_user AND e.ordinal > p_after
-  ORDER BY e.ordinal LIMIT least(p_limit, ${EFFECTS_PAGE_MAX})
-$$;`;
+END $$;`;
 
 export const AGENT_FUNCTIONS_SQL = VERSIONS_SQL + AGENT_SQL;
 
@@ -108,5 +97,4 @@ export const AGENT_FUNCTIONS = [
   'recant.open_attempt(text, text, int)',
   'recant.name_attempt(text, text, int)',
   'recant.settle_attempt(text, text, int)',
-  'recant.attempt_effects(text, text, int, bigint, int)',
 ] as const;

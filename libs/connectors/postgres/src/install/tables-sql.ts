@@ -1,5 +1,5 @@
 /**
- * Tables of schema `recant` inside the target. The owner's login creates them; agents' logins get USAGE and EXECUTE on four functions.
+ * Tables of schema `recant` inside the target. The owner's login creates them; agents' logins get USAGE and EXECUTE on three functions.
  * `recant.capture` is written by the triggers and emptied by `recant.absorb`; everything else is read by the drain and by inverses.
  */
 
@@ -7,8 +7,6 @@
 export const LAYOUT = 4;
 /** Bytes of a primary key, percent-encoded in its URI: leaves room for system, schema and table within RESOURCE_BYTES_MAX. */
 export const KEY_BYTES_MAX = 560;
-/** Effects on one page of `recant.attempt_effects`. */
-export const EFFECTS_PAGE_MAX = 1_000;
 
 export const TABLES_SQL = `
 CREATE TABLE IF NOT EXISTS recant.system (
