@@ -33,6 +33,34 @@ test('coverage names new, replaced and altered tables, and triggers that are mis
   expect(await found()).toEqual(['table_dropped postgres://shop/public.other/']);
 });
 
+test('I5: nothing is undone on a table whose trigger was off, even after connect has repaired it, until a person accepts that', async () => {
+  await using stage = await createStage(`${ITEMS}; CREATE TABLE other (id int PRIMARY KEY, n int); INSERT INTO other VALUES (1, 1)`);
+  const bad = await stage.play(0, (tx) => tx.query(`UPDATE items SET secret = 'x' WHERE id = 1`));
+  const fine = await stage.play(0, (tx) => tx.query('UPDATE other SET n = 2'));
+  const target = await stage.open();
+  await stage.owner.query('ALTER TABLE items DISABLE TRIGGER zz_recant_2_row');
+  // An equal value, which nothing but a trigger can see.
+  await stage.owner.query(`UPDATE items SET secret = 'y' WHERE id = 1; UPDATE items SET secret = 'x' WHERE id = 1`);
+  const [rehearsed] = await target.rehearse([{ step: 1, undoes: bad.ref, effects: bad.effects, knownOrdinals: {} }]);
+  expect(codes(rehearsed)).toEqual(['capture_incomplete']);
+  await stage.prepare();
+  expect(await target.coverage?.()).toMatchObject([{ code: 'coverage_lost', scope: 'postgres://shop/public.items/' }]);
+  expect(codes(await undoOne(target, bad))).toEqual(['capture_incomplete']);
+  expect((await undoOne(target, fine)).outcome).toBe('restored');
+  expect(await target.acceptIncomplete?.('', 'person:ann', 'checked')).toHaveLength(1);
+  expect((await undoOne(target, bad)).outcome).toBe('restored');
+
+  const later = await stage.play(0, (tx) => tx.query('UPDATE other SET n = 3'));
+  await stage.owner.query(
+    `CREATE OR REPLACE FUNCTION recant.key_hash(p_key text[]) RETURNS bigint LANGUAGE sql STABLE AS $$ SELECT 7::bigint $$`,
+  );
+  expect(codes(await undoOne(target, later))).toEqual(['capture_incomplete']);
+  await stage.prepare();
+  expect(codes(await undoOne(target, later))).toEqual(['capture_incomplete']);
+  expect(await target.acceptIncomplete?.('postgres://shop/public.other/', 'person:ann', 'checked')).toHaveLength(1);
+  expect((await undoOne(target, later)).outcome).toBe('restored');
+});
+
 test('a table that its owner drops and creates again is named, and an attempt on the old one is a conflict', async () => {
   await using stage = await createStage(ITEMS);
   const bad = await stage.play(0, (tx) => tx.query(`UPDATE items SET secret = 'x'`));

@@ -3,7 +3,7 @@ import type { ClientBase } from 'pg';
 import { CONNECTOR, tableScope } from '../resource.ts';
 import { alteredObjects } from './fingerprint.ts';
 import { openHoles } from './holes.ts';
-import { TRIGGER_PREFIX } from './trigger-sql.ts';
+import { TRIGGERS_SQL } from './triggers.ts';
 
 const AGAIN = 'Run "recant connect postgres" again.';
 
@@ -22,7 +22,7 @@ export async function readCoverage(client: ClientBase, system: string): Promise<
         : `Table ${nameOf(row)} was dropped: attempts on it cannot be undone.`,
       action: AGAIN,
     });
-  for (const row of (await client.query<TriggerRow>(TRIGGERS_SQL)).rows)
+  for (const row of (await client.query<TriggerRow>(`${TRIGGERS_SQL} ORDER BY schema, "table", kind, member`)).rows)
     findings.push({
       code: row.enabled === null ? 'trigger_missing' : row.enabled === 'A' ? 'trigger_changed' : 'trigger_disabled',
       scope: scope(row),
@@ -97,17 +97,6 @@ ORDER BY 1, 2`;
 const GONE_SQL = `
 SELECT r.schema_name AS schema, r.table_name AS "table", to_regclass(format('%I.%I', r.schema_name, r.table_name)) IS NOT NULL AS replaced
 FROM recant.relation r WHERE r.captured AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = r.relid) ORDER BY 1, 2`;
-/** tgtype: 29 AFTER INSERT OR DELETE OR UPDATE FOR EACH ROW, 34 BEFORE TRUNCATE FOR EACH STATEMENT. */
-const TRIGGERS_SQL = `
-SELECT n.nspname AS schema, c.relname AS "table", w.kind, m.relid::regclass::text AS member, t.tgenabled AS enabled
-FROM recant.relation r JOIN pg_class c ON c.oid = r.relid JOIN pg_namespace n ON n.oid = c.relnamespace
-CROSS JOIN LATERAL (SELECT p.relid FROM pg_partition_tree(r.relid) p UNION SELECT r.relid) m
-JOIN pg_class mc ON mc.oid = m.relid AND mc.relkind IN ('r', 'p')
-CROSS JOIN (VALUES ('row', '${TRIGGER_PREFIX}2_row', 29, 'capture_row'), ('truncate', '${TRIGGER_PREFIX}1_truncate', 34, 'capture_truncate')) w(kind, name, type, function)
-LEFT JOIN pg_trigger t ON t.tgrelid = m.relid AND (t.tgname = w.name OR (w.kind = 'row' AND starts_with(t.tgname::text, w.name || '_')))
-LEFT JOIN pg_proc p ON p.oid = t.tgfoid
-WHERE r.captured AND (t.oid IS NULL OR t.tgenabled <> 'A' OR t.tgtype <> w.type OR t.tgqual IS NOT NULL OR t.tgattr::text <> '' OR p.proname <> w.function
-  OR p.pronamespace <> to_regnamespace('recant')) ORDER BY 1, 2, 3, 4`;
 const KEYS_SQL = `
 SELECT n.nspname AS schema, c.relname AS "table" FROM recant.relation r JOIN pg_class c ON c.oid = r.relid JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE r.captured AND r.key_columns IS NOT NULL AND NOT EXISTS (

@@ -5,6 +5,7 @@ import { ABSORB_FUNCTIONS_SQL } from './absorb-sql.ts';
 import { AGENT_FUNCTIONS_SQL } from './agent-sql.ts';
 import { DRAIN_FUNCTIONS_SQL } from './drain-sql.ts';
 import { alteredTables } from './fingerprint.ts';
+import { recordAltered } from './holes.ts';
 import { checkLimits, LIMIT_FUNCTIONS_SQL, QUEUE_AGENTS_BYTES_MAX, QUEUE_BYTES_MAX, type QueueLimits } from './limits-sql.ts';
 import { LAYOUT, TABLES_SQL } from './tables-sql.ts';
 import { TRIGGER_FUNCTIONS_SQL } from './trigger-sql.ts';
@@ -20,7 +21,8 @@ export interface Owner {
 
 /** Schema `recant` with its tables and functions. @returns the epoch of the capture. @throws ConnectorError `already_connected`, `capture_altered` */
 export async function layFoundation(client: ClientBase, owner: Owner): Promise<number> {
-  await checkInstalled(client, owner);
+  const isInstalled = await checkInstalled(client, owner);
+  if (isInstalled) await recordAltered(client);
   await client.query('CREATE SCHEMA IF NOT EXISTS recant');
   await client.query(TABLES_SQL);
   await writeSystem(client, owner);
@@ -66,9 +68,9 @@ async function lockInstalled(client: ClientBase): Promise<Installed | undefined>
 }
 
 /** Nothing was released with an older layout: its captured rows cannot be read by this version. */
-async function checkInstalled(client: ClientBase, { system, ledger, takeOver }: Owner): Promise<void> {
+async function checkInstalled(client: ClientBase, { system, ledger, takeOver }: Owner): Promise<boolean> {
   const installed = await lockInstalled(client);
-  if (installed === undefined) return;
+  if (installed === undefined) return false;
   if (installed.layout !== LAYOUT)
     throw new ConnectorError(
       'options_invalid',
@@ -90,6 +92,7 @@ async function checkInstalled(client: ClientBase, { system, ledger, takeOver }: 
       'capture_altered',
       `Tables of the capture were altered by hand: ${altered.join(', ')}. Restore them, or run "recant disconnect --discard" and connect again.`,
     );
+  return true;
 }
 
 /** A take-over gives the capture a new identity, so that the former Recant stops writing here. */

@@ -7,6 +7,7 @@ import type { DerivedColumn } from './derived.ts';
 import { storeFingerprint } from './fingerprint.ts';
 import { layFoundation } from './foundation.ts';
 import { grantAgents, grantService, roleOf } from './grants.ts';
+import { recordUncaptured } from './holes.ts';
 import type { PrepareOptions } from './options.ts';
 import { candidatesOf, leakingPublications, limitsOf, type MaskedKey, maskedKeys, sharedLogins } from './preflight.ts';
 import { type OwnerSession, PATIENCE_MS, withOwner } from './session.ts';
@@ -65,6 +66,7 @@ export async function preparePostgres(options: PrepareOptions): Promise<PrepareR
       const opened = await layFoundation(client, options);
       await refuseLostTables(client, choice.all);
       await grantAgents(client, options.agentRoles);
+      await storeFingerprint(client);
       return opened;
     });
     await captureTables(session, options, choice);
@@ -76,7 +78,10 @@ async function captureTables({ client, transaction }: OwnerSession, options: Pre
   for (const table of choice.tables) {
     const derived = (choice.derived.get(table.relid) ?? []).map(({ column }) => column);
     const history = options.history?.includes(tableName(table)) ?? false;
-    await transaction(() => captureTable(client, table, { history, derived }));
+    await transaction(async () => {
+      await recordUncaptured(client, table.relid);
+      await captureTable(client, table, { history, derived });
+    });
   }
   for (const released of await transaction(() => tablesToRelease(client, choice.tables)))
     await transaction(() => releaseTable(client, released));

@@ -131,7 +131,9 @@ CREATE TABLE IF NOT EXISTS recant.hole (
   id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   relation int NOT NULL,
   epoch int NOT NULL,
-  -- NULL: they were too many to be listed.
+  -- queue_full, trigger (missing, disabled or changed until a connect repaired it) or altered (a function of the capture was).
+  cause text NOT NULL DEFAULT 'queue_full',
+  -- NULL: not known one by one.
   first_xid xid8,
   last_xid xid8,
   transactions bigint,

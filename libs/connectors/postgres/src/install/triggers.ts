@@ -9,6 +9,18 @@ export interface Recording {
   readonly derived: readonly string[];
 }
 
+/** Triggers of captured tables and their partitions that are missing or not as they should be. tgtype: 29 AFTER INSERT OR DELETE OR UPDATE FOR EACH ROW, 34 BEFORE TRUNCATE FOR EACH STATEMENT. */
+export const TRIGGERS_SQL = `
+SELECT r.id AS relation, m.relid, n.nspname AS schema, c.relname AS "table", w.kind, m.relid::regclass::text AS member, t.tgenabled AS enabled
+FROM recant.relation r JOIN pg_class c ON c.oid = r.relid JOIN pg_namespace n ON n.oid = c.relnamespace
+CROSS JOIN LATERAL (SELECT p.relid FROM pg_partition_tree(r.relid) p UNION SELECT r.relid) m
+JOIN pg_class mc ON mc.oid = m.relid AND mc.relkind IN ('r', 'p')
+CROSS JOIN (VALUES ('row', '${TRIGGER_PREFIX}2_row', 29, 'capture_row'), ('truncate', '${TRIGGER_PREFIX}1_truncate', 34, 'capture_truncate')) w(kind, name, type, function)
+LEFT JOIN pg_trigger t ON t.tgrelid = m.relid AND (t.tgname = w.name OR (w.kind = 'row' AND starts_with(t.tgname::text, w.name || '_')))
+LEFT JOIN pg_proc p ON p.oid = t.tgfoid
+WHERE r.captured AND (t.oid IS NULL OR t.tgenabled <> 'A' OR t.tgtype <> w.type OR t.tgqual IS NOT NULL OR t.tgattr::text <> '' OR p.proname <> w.function
+  OR p.pronamespace <> to_regnamespace('recant'))`;
+
 /** Registers a table and gives it, and each of its partitions, their triggers. Idempotent. */
 export async function captureTable(client: ClientBase, table: Table, { history, derived }: Recording): Promise<void> {
   const attributes = (names: readonly string[]) => names.map((name) => table.columns.find((column) => column.name === name)?.attnum ?? 0);
