@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { benchAction } from './action.ts';
 import { benchCapture } from './capture.ts';
 import { belowFloor, formatTable, type Results } from './figures.ts';
 import { benchIngest } from './ingest.ts';
@@ -10,6 +11,7 @@ const BENCHMARKS: Readonly<Record<string, (options: { events: number }) => Promi
   verify: benchVerify,
   proof: benchProof,
   capture: benchCapture,
+  action: benchAction,
 };
 const EVENTS_DEFAULT = 200_000;
 
