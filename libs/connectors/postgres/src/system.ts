@@ -1,5 +1,6 @@
 import { type Capture, type CapturingSystem, ConnectorError } from '@recant/connector';
 import type { AttemptRef, Effect } from '@recant/events';
+import { namingOf, settlingOf } from './record/naming.ts';
 import { createClientRecorder } from './record/record.ts';
 import { CONNECTOR, parseRow } from './resource.ts';
 
@@ -50,6 +51,7 @@ const CONNECT_TIMEOUT_MS = 10_000;
 /** The recording side: names each transaction. What it changed comes from the target, by the drain; the agent reports nothing. */
 export function postgresSystem({ name, pool, settleTimeoutMs = SETTLE_TIMEOUT_MS }: PostgresSystemOptions): PostgresSystem {
   const recorder = createClientRecorder();
+  const isOpen = openOnce((attempt) => open(pool, name, attempt));
   return {
     name,
     connector: CONNECTOR,
@@ -60,7 +62,7 @@ export function postgresSystem({ name, pool, settleTimeoutMs = SETTLE_TIMEOUT_MS
         if (parseRow(resource).system !== name)
           throw new ConnectorError('resource_invalid', `Resource of another system: expected postgres://${name}/..., got ${resource}.`);
       }
-      await open(pool, name, attempt);
+      await isOpen(attempt);
       let released = false;
       return {
         before: {},
@@ -85,6 +87,17 @@ const ignore = (): void => undefined;
 
 const refOf = (attempt: AttemptRef): unknown[] => [attempt.source, attempt.action, attempt.attempt];
 
+/** Opens the first attempt of each source; later ones are opened by the transaction that they name. */
+function openOnce(openAttempt: (attempt: AttemptRef) => Promise<void>): (attempt: AttemptRef) => Promise<void> {
+  const opened = new Map<string, Promise<void>>();
+  return (attempt) => {
+    const opening = opened.get(attempt.source) ?? openAttempt(attempt);
+    opened.set(attempt.source, opening);
+    opening.catch(() => opened.delete(attempt.source));
+    return opening;
+  };
+}
+
 async function open(pool: PostgresPool, name: string, attempt: AttemptRef): Promise<void> {
   const { rows } = await withClient(pool, (client) => client.query('SELECT recant.open_attempt($1, $2, $3) AS system', refOf(attempt)));
   const system = (rows[0] as { system?: string } | undefined)?.system;
@@ -97,8 +110,7 @@ async function runTransaction<T>(pool: PostgresPool, attempt: AttemptRef, work: 
   client.on('error', ignore);
   let broken: Error | undefined;
   try {
-    await client.query('BEGIN');
-    await client.query('SELECT recant.name_attempt($1, $2, $3)', refOf(attempt));
+    await client.query(`BEGIN; ${namingOf(attempt)}`);
     const result = await work(client);
     await client.query('COMMIT');
     return result;
@@ -115,17 +127,9 @@ async function runTransaction<T>(pool: PostgresPool, attempt: AttemptRef, work: 
 
 /** Waits for the attempt's open transactions, then closes it in the target: later ones are refused. No effects: the target is the witness (I14). */
 async function* settle(pool: PostgresPool, attempt: AttemptRef, timeoutMs: number): AsyncGenerator<Effect> {
-  await withClient(pool, async (client) => {
-    await client.query('BEGIN');
-    try {
-      await client.query(`SELECT set_config('lock_timeout', $1, true)`, [`${timeoutMs}ms`]);
-      await client.query('SELECT recant.settle_attempt($1, $2, $3)', refOf(attempt));
-      await client.query('COMMIT');
-    } catch (error) {
-      await client.query('ROLLBACK').catch(() => undefined);
-      throw error;
-    }
-  });
+  // One text is one transaction.
+  const text = `SELECT pg_catalog.set_config('lock_timeout', '${Math.round(timeoutMs)}ms', true); ${settlingOf(attempt)}`;
+  await withClient(pool, (client) => client.query(text));
   yield* [];
 }
 

@@ -91,7 +91,7 @@ test('settling works if the connection ended after the commit, and no transactio
   expect(await collect(capture.settle())).toEqual([]);
   const effects = await drained(stage.owner, SYSTEM, ref);
   expect(effects).toHaveLength(2);
-  await expect(capture.handle.transaction((tx) => tx.query('UPDATE items SET stock = 1'))).rejects.toThrow(/no such open attempt/);
+  await expect(capture.handle.transaction((tx) => tx.query('UPDATE items SET stock = 1'))).rejects.toThrow(/is settled/);
 });
 
 test('settling waits for a transaction of the attempt that is still open', async () => {

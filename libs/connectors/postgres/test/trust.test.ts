@@ -73,7 +73,7 @@ test('the name of a transaction cannot be changed by SQL, and is set once', asyn
     await tx.query('CREATE TEMP TABLE transaction (xid xid8, attempt bigint); CREATE TEMP TABLE change (ordinal bigint)');
     await tx.query('SAVEPOINT s');
     await expect(tx.query('SELECT recant.name_attempt($1, $2, $3)', [other.ref.source, other.ref.action, 1])).rejects.toThrow(
-      /no such open attempt/,
+      /belongs to another login/,
     );
     await tx.query(`ROLLBACK TO s; SET LOCAL role = none; UPDATE items SET secret = 'mine'`);
   });

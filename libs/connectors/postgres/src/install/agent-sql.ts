@@ -71,6 +71,12 @@ BEGIN
   SELECT a.id INTO v_id FROM recant.attempt a
   WHERE (a.source, a.action, a.attempt) = (p_source, p_action, p_attempt) AND a.login = session_user AND a.settled_at IS NULL FOR KEY SHARE;
   IF NOT FOUND THEN
+    -- Opened in the transaction that it names: no commit of its own.
+    PERFORM recant.open_attempt(p_source, p_action, p_attempt);
+    SELECT a.id INTO v_id FROM recant.attempt a
+    WHERE (a.source, a.action, a.attempt) = (p_source, p_action, p_attempt) AND a.login = session_user AND a.settled_at IS NULL FOR KEY SHARE;
+  END IF;
+  IF v_id IS NULL THEN
     RAISE EXCEPTION 'recant: login % has no such open attempt', session_user USING ERRCODE = '42501';
   END IF;
   INSERT INTO recant.transaction AS t VALUES (pg_current_xact_id(), v_id) ON CONFLICT (xid) DO UPDATE SET attempt = t.attempt RETURNING t.attempt INTO v_named;
@@ -82,6 +88,10 @@ CREATE OR REPLACE FUNCTION recant.settle_attempt(p_source text, p_action text, p
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE found_id bigint;
 BEGIN
+  IF NOT EXISTS (SELECT FROM recant.attempt a WHERE (a.source, a.action, a.attempt) = (p_source, p_action, p_attempt)) THEN
+    -- It named no transaction, and must name none from here on. Waits for a transaction that is just opening it.
+    PERFORM recant.open_attempt(p_source, p_action, p_attempt);
+  END IF;
   SELECT a.id INTO found_id FROM recant.attempt a
   WHERE (a.source, a.action, a.attempt) = (p_source, p_action, p_attempt) AND a.login = session_user FOR UPDATE;
   IF NOT FOUND THEN

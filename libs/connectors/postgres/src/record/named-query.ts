@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { NAMING_COLUMN, namingOf } from './naming.ts';
+import { NAMING_COLUMN, namingAfterWrites } from './naming.ts';
 import { isCaptured, type Running } from './running.ts';
 import { type Insertion, planText, positionBefore } from './statements.ts';
 import type { Transaction } from './transaction.ts';
@@ -37,7 +37,7 @@ export function namedQuery<Query extends Submittable>(query: Query, given: Given
       const text = (query as { text?: unknown }).text;
       if (typeof text === 'string' && /\band\s+chain\b/i.test(text)) given.transaction.chains = true;
       if (owner === undefined) return send(connection as Connection);
-      names = naming(connection as Connection, namingOf(owner.attempt), answers);
+      names = naming(connection as Connection, namingAfterWrites(owner.attempt), answers);
       if (given.pipeline) return send(names);
       void isCaptured(owner)
         .then((captured) => send(captured ? (names as Connection) : (connection as Connection)))
