@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Consumer } from 'kafkajs';
 import { describeCluster } from './admin.ts';
 import { boundFetches } from './bounded-fetch.ts';
@@ -16,6 +17,8 @@ const FETCH_BYTES_MAX = 8_388_608;
 /** kafkajs can stall silently: after this long without a fetch or heartbeat the consumer is recreated. */
 const STALL_MS = 60_000;
 const RESTART_MS = 1_000;
+/** Milliseconds that a stop waits for the broker. */
+const STOP_MS_MAX = 5_000;
 
 export interface ConsumerOptions extends ConnectionOptions, Omit<ReaderOptions, 'brokers' | 'clientId'> {
   readonly groupId: string;
@@ -26,13 +29,13 @@ export interface ConsumerOptions extends ConnectionOptions, Omit<ReaderOptions, 
 }
 
 export interface EventConsumer {
-  /** Rejects if no broker can be reached. */
+  /** Rejects if no broker can be reached: call it again. Does nothing if it runs. */
   start(): Promise<void>;
-  /** Finishes running transactions and leaves the group. */
+  /** Finishes running transactions and leaves the group, in at most STOP_MS_MAX: a broker that is away removes the member by itself. */
   stop(): Promise<void>;
   /** Partitions read by this process since it joined. */
   status(): readonly PartitionStatus[];
-  /** Milliseconds since the broker last answered. */
+  /** Milliseconds since the last successful fetch, an empty one included, or since the start. 0 while there is nothing to fetch: no partition, or all are halted. */
   silentMs(): number;
 }
 
@@ -47,7 +50,12 @@ class GroupMember implements EventConsumer {
   readonly #timers = new Set<NodeJS.Timeout>();
   #consumer: Consumer | undefined;
   #stopping = false;
-  #aliveAt = 0;
+  #assigned: readonly number[] = [];
+  #startedAt = performance.now();
+  /** Of the last successful fetch. */
+  #fetchedAt = 0;
+  /** Of the last fetch, heartbeat or join. */
+  #heardAt = 0;
 
   constructor(options: ConsumerOptions) {
     this.#options = options;
@@ -55,8 +63,14 @@ class GroupMember implements EventConsumer {
   }
 
   async start(): Promise<void> {
-    this.#reader.cluster = (await describeCluster(this.#options)).id;
-    await this.#run();
+    if (this.#consumer !== undefined) return;
+    this.#startedAt = performance.now();
+    try {
+      await this.#run();
+    } catch (error) {
+      this.#discard();
+      throw error;
+    }
     this.#watch();
   }
 
@@ -64,7 +78,8 @@ class GroupMember implements EventConsumer {
     this.#stopping = true;
     for (const timer of this.#timers) clearTimeout(timer);
     this.#timers.clear();
-    await this.#consumer?.disconnect();
+    const left = this.#consumer?.disconnect().catch((err) => this.#options.log.warn({ err }, 'kafka: consumer did not leave its group'));
+    await Promise.race([left, delay(STOP_MS_MAX, undefined, { ref: false })]);
   }
 
   status(): readonly PartitionStatus[] {
@@ -72,13 +87,19 @@ class GroupMember implements EventConsumer {
   }
 
   silentMs(): number {
-    return performance.now() - this.#aliveAt;
+    const idle = this.#assigned.length === 0 || this.#assigned.every((partition) => this.#reader.isHalted(partition));
+    const from = Math.max(this.#startedAt, this.#fetchedAt, idle ? this.#heardAt : 0);
+    return performance.now() - from;
   }
 
   async #run(): Promise<void> {
     boundFetches();
+    // Read at each start: behind the same address there may be another cluster.
+    this.#reader.cluster = (await describeCluster(this.#options)).id;
     const { topic, groupId, sessionMs = SESSION_MS } = this.#options;
     const consumer = connectionOf(this.#options).consumer({
+      // This class restarts it: kafkajs's own restart would survive a stop.
+      retry: { restartOnFailure: async () => false },
       groupId,
       sessionTimeout: sessionMs,
       heartbeatInterval: Math.min(HEARTBEAT_MS, sessionMs / 3),
@@ -100,17 +121,22 @@ class GroupMember implements EventConsumer {
   }
 
   #listen(consumer: Consumer): void {
-    const alive = () => {
-      this.#aliveAt = performance.now();
+    this.#heardAt = performance.now();
+    const heard = () => {
+      this.#heardAt = performance.now();
     };
-    alive();
-    consumer.on(consumer.events.FETCH, alive);
-    consumer.on(consumer.events.HEARTBEAT, alive);
+    consumer.on(consumer.events.FETCH, () => {
+      heard();
+      this.#fetchedAt = this.#heardAt;
+    });
+    consumer.on(consumer.events.HEARTBEAT, heard);
     consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
-      alive();
-      const partitions = payload.memberAssignment[this.#options.topic] ?? [];
-      this.#options.log.info({ groupId: payload.groupId, partitions }, 'kafka: partitions assigned');
-      this.#reader.assigned(partitions);
+      heard();
+      // A stopped service must hold no partition, even if the broker was away while it stopped.
+      if (this.#stopping) return void consumer.disconnect().catch(() => {});
+      this.#assigned = payload.memberAssignment[this.#options.topic] ?? [];
+      this.#options.log.info({ groupId: payload.groupId, partitions: this.#assigned }, 'kafka: partitions assigned');
+      this.#reader.assigned(this.#assigned);
     });
     consumer.on(consumer.events.CRASH, ({ payload }) => {
       this.#options.log.error({ err: payload.error, restarts: payload.restart }, 'kafka: consumer crashed');
@@ -118,10 +144,14 @@ class GroupMember implements EventConsumer {
     });
   }
 
-  /** Replaces a crashed or stalled consumer. Two at once are harmless: the stored position accepts batches from one of them. */
-  async #restart(): Promise<void> {
+  #discard(): void {
     this.#consumer?.disconnect().catch(() => {});
     this.#consumer = undefined;
+  }
+
+  /** Replaces a crashed or stalled consumer. Two at once are harmless: the stored position accepts batches from one of them. */
+  async #restart(): Promise<void> {
+    this.#discard();
     if (this.#stopping) return;
     try {
       await this.#run();
@@ -133,7 +163,7 @@ class GroupMember implements EventConsumer {
 
   #watch(): void {
     this.#later(STALL_MS / 6, async () => {
-      if (this.silentMs() > STALL_MS) {
+      if (performance.now() - this.#heardAt > STALL_MS) {
         this.#options.log.error({ silentMs: STALL_MS }, 'kafka: consumer stalled; recreating it');
         await this.#restart();
       }

@@ -29,12 +29,17 @@ export interface PartitionStatus {
   readonly partition: number;
   readonly state: ReadState;
   readonly reason: string | undefined;
+  /** Messages that the broker has and the store does not; undefined before the first batch. */
+  readonly lag: bigint | undefined;
 }
 
+/** Milliseconds between two commits of a partition that has more to read. */
+const COMMIT_MS = 5_000;
 const BOUNDS: SliceBounds = { eventsMax: BATCH_EVENTS_MAX, bytesMax: BATCH_BYTES_MAX };
 
 /**
- * Invariants: a partition's batches are appended in offset order, each exactly from the stored position; nothing is committed to the broker;
+ * Invariants: a partition's batches are appended in offset order, each exactly from the stored position; what is committed to the broker is
+ * never read;
  * a store error never leaves `eachBatch`, so that the group does not rebalance while partitions pause.
  */
 export class PartitionReader {
@@ -51,7 +56,17 @@ export class PartitionReader {
   }
 
   status(): readonly PartitionStatus[] {
-    return [...this.#partitions.values()].map(({ id, state, reason }) => ({ partition: id, state, reason }));
+    return [...this.#partitions.values()].map(({ id, state, reason, expected, high }) => ({
+      partition: id,
+      state,
+      reason,
+      lag: expected === undefined || high === undefined ? undefined : high - expected,
+    }));
+  }
+
+  isHalted(partition: number): boolean {
+    const found = this.#partitions.get(partition);
+    return found !== undefined && found.state !== 'running';
   }
 
   /** Forgets positions, because another member may have moved them. A stopped partition stays stopped until the service restarts. */
@@ -60,6 +75,22 @@ export class PartitionReader {
       partition.expected = undefined;
       partition.sought = undefined;
       if (!partitions.includes(partition.id) && partition.state !== 'stopped') this.#partitions.delete(partition.id);
+    }
+    for (const id of partitions) void this.#adoptFirst(id);
+  }
+
+  /**
+   * A partition gets its position when it is assigned for the first time, not with its first message: messages that the broker drops in between are then
+   * noticed. A failure leaves this to the first batch.
+   */
+  async #adoptFirst(id: number): Promise<void> {
+    const { topic, log } = this.#options;
+    try {
+      if ((await this.#options.readPosition(topic, id)) !== undefined) return;
+      const { low } = await readOffsetRange(this.#options, topic, id);
+      await this.#options.adoptPosition(topic, id, { cluster: this.cluster, next: low });
+    } catch (err) {
+      log.warn({ err, topic, partition: id }, 'kafka: no first position stored yet');
     }
   }
 
@@ -94,7 +125,9 @@ export class PartitionReader {
       }
       partition.expected = slice.next;
       partition.sought = undefined;
+      partition.high = BigInt(batch.highWatermark);
       this.#resumed(partition);
+      this.#commit(consumer, partition, slice.next);
       payload.resolveOffset((slice.next - 1n).toString());
     }
   }
@@ -124,6 +157,15 @@ export class PartitionReader {
       consumer.seek({ topic, partition: partition.id, offset: placement.to.toString() });
     }
     return undefined;
+  }
+
+  /** Tells the broker, for its own tools: nothing is read from there. A failure is repaired by the next one. */
+  #commit(consumer: Consumer, partition: PartitionState, next: bigint): void {
+    const now = performance.now();
+    if (now - partition.committedAt < COMMIT_MS && next !== partition.high) return;
+    partition.committedAt = now;
+    const { topic } = this.#options;
+    consumer.commitOffsets([{ topic, partition: partition.id, offset: next.toString() }]).catch(() => {});
   }
 
   #pause(payload: EachBatchPayload, partition: PartitionState, error: unknown): void {

@@ -20,10 +20,14 @@ export interface PartitionState {
   sought: bigint | undefined;
   /** Consecutive failures of the store. */
   failures: number;
+  /** The broker's end of the partition when it was last read. */
+  high: bigint | undefined;
+  /** Monotonic milliseconds. */
+  committedAt: number;
 }
 
 export function createPartitionState(id: number): PartitionState {
-  return { id, state: 'running', reason: undefined, expected: undefined, sought: undefined, failures: 0 };
+  return { id, state: 'running', reason: undefined, expected: undefined, sought: undefined, failures: 0, high: undefined, committedAt: 0 };
 }
 
 type Placement =

@@ -1,4 +1,5 @@
 import { hkdfSync } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import { PrismaPg } from '@prisma/adapter-pg';
 import { OPERATOR_TENANT, SHARDS_DEFAULT } from '@recant/events';
 import type { Appender, HeadStore, LogKey, PublishStore } from '@recant/ledger';
@@ -97,6 +98,8 @@ const LIMITS: Readonly<Record<Purpose, SessionLimits>> = {
   work: WORK_LIMITS,
 };
 
+/** Milliseconds that `close` waits for checked-out connections. */
+const CLOSE_MS_MAX = 3_000;
 /** Milliseconds. */
 const TRANSACTION = { maxWait: CONNECT_TIMEOUT_MS, timeout: KEYS_LIMITS.leaseMs };
 
@@ -142,7 +145,8 @@ export function createStore(options: StoreOptions): Store {
     async close() {
       await prisma.$disconnect();
       const all = [...Object.values(pools), ...Object.values(reads)];
-      await Promise.all(all.map((pool) => (pool.ended ? undefined : pool.end())));
+      const ended = Promise.all(all.map((pool) => (pool.ended ? undefined : pool.end())));
+      await Promise.race([ended, delay(CLOSE_MS_MAX, undefined, { ref: false })]);
     },
   };
 }

@@ -1,5 +1,6 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { TOPIC_EVENTS } from '@recant/events';
-import { createConsumer, type EventConsumer, ensureTopic, type KafkaSecurity } from '@recant/kafka';
+import { createConsumer, type EventConsumer, ensureTopic, KafkaError, type KafkaSecurity } from '@recant/kafka';
 import { createFairSlots, type FairSlots } from '@recant/queues';
 import type { HealthCheck, Logger } from '@recant/service';
 import { PositionMoved, type Store } from '@recant/store';
@@ -25,10 +26,16 @@ export interface KafkaDeps extends KafkaSecurity {
 /** One consumer per topic. They share the transaction slots fairly, and no topic can occupy all of them. */
 export interface Consumers {
   readonly health: HealthCheck;
-  /** Rejects with one line if the broker is unreachable or a topic is unsuitable. */
+  /**
+   * Rejects with one line if the broker refuses this configuration or a topic is unsuitable. A broker that is unreachable is tried again until it answers:
+   * HTTP goes on without it.
+   */
   start(): Promise<void>;
   stop(): Promise<void>;
 }
+
+/** Milliseconds until an unreachable broker is tried again. */
+const RETRY_MS = 5_000;
 
 /** @param shards partitions of each topic */
 export function createConsumers(store: Store, parent: Logger, kafka: KafkaDeps, shards: number): Consumers {
@@ -36,20 +43,50 @@ export function createConsumers(store: Store, parent: Logger, kafka: KafkaDeps, 
   const slots = createFairSlots(TRANSACTIONS_MAX, topics.names.length === 1 ? TRANSACTIONS_MAX : TRANSACTIONS_MAX - 1);
   const logger = parent.child({ part: 'kafka' });
   const consumers = topics.names.map((topic) => createTopicConsumer(topic, { store, logger, kafka, topics, slots }));
+  const stopping = new AbortController();
+  let away: string | undefined;
+  let retrying: Promise<void> = Promise.resolve();
+  const open = async (): Promise<void> => {
+    for (const topic of topics.names) await ensureTopic(connectionOf(kafka), topic, shards);
+    for (const consumer of consumers) if (!stopping.signal.aborted) await consumer.start();
+    away = undefined;
+  };
+  const retry = async (): Promise<void> => {
+    while (away !== undefined && !stopping.signal.aborted) {
+      await delay(RETRY_MS, undefined, { signal: stopping.signal }).catch(() => undefined);
+      if (stopping.signal.aborted) return;
+      await open().catch((error: Error) => {
+        if (away !== error.message) logger.error({ err: error }, 'kafka: not started; retrying');
+        away = error.message;
+      });
+    }
+  };
   return {
     health: async () => {
+      if (away !== undefined) return { status: 'degraded', detail: `${away}; events over HTTP are recorded` };
       const problems = consumers.flatMap((consumer, at) => problemsOf(consumer, topics.names[at] as string));
       return problems.length === 0 ? { status: 'ok' } : { status: 'degraded', detail: problems.join('; ') };
     },
     async start() {
-      for (const topic of topics.names) await ensureTopic(connectionOf(kafka), topic, shards);
-      for (const consumer of consumers) await consumer.start();
+      try {
+        await open();
+      } catch (error) {
+        if (!(error instanceof KafkaError) || error.code !== 'unreachable') throw error;
+        away = error.message;
+        logger.error({ err: error }, 'kafka: not started; retrying');
+        retrying = retry();
+      }
     },
     async stop() {
+      stopping.abort();
       await Promise.all(consumers.map((consumer) => consumer.stop()));
+      await Promise.race([retrying, delay(STOP_MS_MAX, undefined, { ref: false })]);
     },
   };
 }
+
+/** Milliseconds that a stop waits for an attempt to connect. */
+const STOP_MS_MAX = 2_000;
 
 interface TopicConsumerDeps {
   readonly store: Store;

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { DataKeys } from '@recant/data-keys';
 import { type ActRecorder, createRouter, type HealthCheck, type Logger, type Router } from '@recant/service';
 import type { Store } from '@recant/store';
@@ -43,11 +44,14 @@ export interface WiredLedger {
   readonly health: Readonly<Record<string, HealthCheck>>;
   /** Shared by all services on the same listener. */
   readonly acts: ActRecorder;
-  /** Starts publishing and, if configured, Kafka. Rejects with one line if the broker is unreachable or a topic is unsuitable. */
+  /** Starts publishing and, if configured, Kafka. Rejects with one line if the broker refuses the configuration or a topic is unsuitable. */
   start(): Promise<void>;
   /** Answers queued requests and finishes running transactions. Call it after closing the listener. */
   stop(): Promise<void>;
 }
+
+/** Milliseconds that a stop waits for running work: a database, broker or anchor that is away must not keep the process. */
+const STOP_MS_MAX = 9_000;
 
 /** Connects the adapters of the ledger service to its ports. Nothing runs before `start`, except for requests. */
 export function wireLedger(deps: LedgerDeps): WiredLedger {
@@ -80,10 +84,14 @@ export function wireLedger(deps: LedgerDeps): WiredLedger {
       await consumers?.start();
     },
     async stop() {
-      await consumers?.stop();
-      await acts.close();
-      await groupCommit.close();
-      await evidence.stop();
+      const stopped = (async () => {
+        await consumers?.stop();
+        await acts.close();
+        await groupCommit.close();
+        await evidence.stop();
+      })();
+      const isLate = await Promise.race([stopped, delay(STOP_MS_MAX, true, { ref: false })]);
+      if (isLate) logger.warn({ ms: STOP_MS_MAX }, 'ledger: stopped without waiting for a dependency that does not answer');
     },
   };
 }
