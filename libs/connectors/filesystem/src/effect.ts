@@ -15,6 +15,8 @@ export function effectOf(system: string, versionOf: VersionOf, entry: Entry): Ef
     ordinal: String(entry.o),
     parts: Object.fromEntries(entry.w.map((letter) => [PART_OF[letter], versions(letter)])),
     ...(entry.r === undefined || entry.r.length === 0 ? {} : { reads }),
+    ...(entry.x === undefined ? {} : { ambiguous: true }),
+    ...(entry.y === undefined ? {} : { beyond: entry.y }),
     ...(entry.w.length === 0 ? {} : { compensation: { connector: CONNECTOR, images: [String(entry.o)] } }),
   };
 }

@@ -21,3 +21,19 @@ export async function wrapStoreErrors<T>(what: string, work: Promise<T>): Promis
     });
   }
 }
+
+/** Errors that rights, space or a busy file cause at the moment, so that the same call may succeed later. */
+const WAITING: readonly string[] = [
+  'EACCES',
+  'EPERM',
+  'EROFS',
+  'ENOSPC',
+  'EDQUOT',
+  'EIO',
+  'EBUSY',
+  'ETXTBSY',
+  'EMFILE',
+  'ENFILE',
+  'ENOMEM',
+];
+export const isWaiting = (code: string | undefined): boolean => WAITING.includes(code ?? '');

@@ -20,7 +20,7 @@ export type Opened =
   | { readonly kind: 'link'; readonly at: Path }
   | { readonly kind: 'unreadable'; readonly at: Path; readonly reason: string };
 
-const FOLDER_FLAGS = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
+export const FOLDER_FLAGS = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
 
 /**
  * Opens a folder beneath the root, segment by segment, following no link.
@@ -63,7 +63,7 @@ async function isLink(path: string): Promise<boolean> {
 }
 
 let proc: Promise<boolean> | undefined;
-function hasProc(): Promise<boolean> {
+export function hasProc(): Promise<boolean> {
   proc ??= access('/proc/self/fd').then(
     () => true,
     () => false,

@@ -1,7 +1,20 @@
-/** Bytes of one file whose content is stored as an image; read into memory at once. */
+/** Bytes of one file whose content is stored as an image when it is captured. Larger ones are recorded by digest. */
 export const FILE_BYTES_MAX = 33_554_432;
-/** Files, folders and links in one declared folder, or in one folder that is moved or removed. */
+/** Files, folders and links in one folder that is moved or removed. */
 export const TREE_ENTRIES_MAX = 10_000;
+/** Files, folders and links below the declared paths of one attempt. */
+export const WATCHED_ENTRIES_MAX = 1_000_000;
+/** New or changed files that are read under one lock while paths are declared, so that others can work in between. */
+export const WATCHED_SLICE_MAX = 5_000;
+/** Links of declared paths whose targets are watched. */
+export const WATCHED_LINKS_MAX = 1_000;
+/** Milliseconds after which a declaration without a settlement no longer makes the changes of others ambiguous. */
+export const DECLARED_MS_MAX = 86_400_000;
+/** A file that changed within these milliseconds before it was read may change again without a new time (2 s on the coarsest file systems). */
+export const RACY_MS = 2_000;
+/** Names of one file that are named, and entries that are searched for them. */
+export const OTHER_NAMES_MAX = 8;
+export const OTHER_NAMES_SEARCHED_MAX = 200_000;
 /** Bytes of one name (Linux NAME_MAX, as on most others). */
 export const NAME_BYTES_MAX = 255;
 /** Folders between the root and an item. */

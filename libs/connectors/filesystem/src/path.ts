@@ -9,8 +9,10 @@ export const CONNECTOR = 'filesystem';
 export const ROOT = '' as Path;
 
 /** Reserved names of temporary files while a file is written. */
-const OWN_NAME = /^\.recant-\d+$/;
+const OWN_NAME = /^\.recant-\d+(-old)?$/;
 export const ownName = (ordinal: number): string => `.recant-${ordinal}`;
+/** Name of a file that is set aside while its successor is put in place. */
+export const asideName = (ordinal: number): string => `${ownName(ordinal)}-old`;
 export const isOwnName = (name: string): boolean => OWN_NAME.test(name);
 
 /**

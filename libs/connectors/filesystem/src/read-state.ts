@@ -1,32 +1,37 @@
 import { constants } from 'node:fs';
 import { lstat, open, readdir, readlink } from 'node:fs/promises';
 import { ConnectorError } from '@recant/connector';
-import { codeOf } from './failure.ts';
+import { codeOf, isWaiting } from './failure.ts';
 import { type Folder, type Opened, openFolder } from './folder.ts';
 import { childOf, isOwnName, nameOf, type Path, parentOf, ROOT } from './path.ts';
 import type { State } from './state.ts';
-import { digestOf, type Images } from './store/images.ts';
+import { digestOfFile, type Images } from './store/images.ts';
 
 export interface ReadOptions {
   readonly root: string;
   readonly fileBytesMax: number;
   readonly treeEntriesMax: number;
-  /** Stores the contents that are read. */
+  /** Stores the contents that are read, up to `fileBytesMax`. */
   readonly images?: Images;
+  /** true: images are durable only after `flush`. */
+  readonly later?: boolean;
   /** false: type and mode only. */
   readonly content?: boolean;
-  /** true: never throws. Unreadable items are left out; a file over the limit gets a digest without an image. */
+  /** true: never throws. Unreadable items are left out. */
   readonly lenient?: boolean;
 }
 
-export type ObservedState = { readonly kind: 'state'; readonly state: State } | { readonly kind: 'unreadable'; readonly reason: string };
+export type ObservedState =
+  | { readonly kind: 'state'; readonly state: State }
+  | { readonly kind: 'unreadable'; readonly reason: string /** Rights are missing at the moment. */; readonly waits: boolean };
 
-/** State at a path now. Absent only where its parent folder could be read. @throws ConnectorError `too_large` */
+/** State at a path now. Absent only where its parent folder could be read. A file over the limit has a digest and no image. */
 export async function readState(options: ReadOptions, path: Path): Promise<ObservedState> {
   return withParent(options.root, path, async (opened) => {
     if (opened.kind === 'missing' || opened.kind === 'file') return { kind: 'state', state: null };
-    if (opened.kind === 'link') return { kind: 'unreadable', reason: `${opened.at} is a symbolic link and is not followed` };
-    if (opened.kind === 'unreadable') return { kind: 'unreadable', reason: `${opened.at || 'the root'}: ${opened.reason}` };
+    if (opened.kind === 'link') return { kind: 'unreadable', reason: `${opened.at} is a symbolic link and is not followed`, waits: false };
+    if (opened.kind === 'unreadable')
+      return { kind: 'unreadable', reason: `${opened.at || 'the root'}: ${opened.reason}`, waits: isWaiting(opened.reason) };
     return readStateIn(options, opened.folder, path === ROOT ? '.' : nameOf(path), path);
   });
 }
@@ -41,46 +46,40 @@ export async function withParent<T>(root: string, path: Path, work: (opened: Ope
   }
 }
 
-async function readStateIn(options: ReadOptions, folder: Folder, name: string, path: Path): Promise<ObservedState> {
+/** State of a child of an open folder. @param path named in reasons */
+export async function readStateIn(options: ReadOptions, folder: Folder, name: string, path: Path): Promise<ObservedState> {
   const at = folder.at(name);
   try {
     const stat = await lstat(at, { bigint: true });
     if (stat.isSymbolicLink()) return { kind: 'state', state: { t: 'link', l: await readlink(at) } };
     const kept = { m: Number(stat.mode & 0o7777n), u: Number(stat.mtimeNs / 1000n), g: [Number(stat.uid), Number(stat.gid)] as const };
     if (stat.isDirectory()) return { kind: 'state', state: { t: 'dir', ...kept } };
-    if (!stat.isFile()) return { kind: 'unreadable', reason: `${path} is not a file, folder or link` };
+    if (!stat.isFile()) return { kind: 'unreadable', reason: `${path} is not a file, folder or link`, waits: false };
     if (options.content === false) return { kind: 'state', state: { t: 'file', ...kept } };
-    if (options.lenient === true && stat.size > options.fileBytesMax) {
-      return { kind: 'state', state: { t: 'file', c: digestOf(Buffer.from(`${stat.size} ${stat.mtimeNs}`)), ...kept } };
-    }
-    const content = await readContent(at, path, options.fileBytesMax);
-    const c = options.images === undefined ? digestOf(content) : await options.images.put(content);
-    return { kind: 'state', state: { t: 'file', c, ...kept } };
+    return { kind: 'state', state: { t: 'file', c: await contentDigest(options, at, stat.size), ...kept } };
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return { kind: 'state', state: null };
-    // Without images to store, a file over the limit only cannot be compared.
-    if (error instanceof ConnectorError && options.images === undefined) return { kind: 'unreadable', reason: error.message };
     if (error instanceof ConnectorError || codeOf(error) === undefined) throw error;
-    return { kind: 'unreadable', reason: `${path}: ${codeOf(error)}` };
+    return { kind: 'unreadable', reason: `${path}: ${codeOf(error)}`, waits: isWaiting(codeOf(error)) };
   }
 }
 
-export async function readContent(at: string, path: Path, bytesMax: number): Promise<Buffer> {
+async function contentDigest({ images, later, fileBytesMax }: ReadOptions, at: string, size: bigint): Promise<string> {
+  if (images === undefined || size > fileBytesMax) return digestOfFile(at);
+  const content = await readContent(at);
+  return later === true ? images.putLater(content) : images.put(content);
+}
+
+export async function readContent(at: string): Promise<Buffer> {
   const file = await open(at, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   try {
-    const { size } = await file.stat();
-    if (size > bytesMax)
-      throw new ConnectorError(
-        'too_large',
-        `File too large: ${path} has ${size} bytes, expected at most ${bytesMax}. Raise fileBytesMax or exclude the file.`,
-      );
     return await file.readFile();
   } finally {
     await file.close();
   }
 }
 
-/** State at a path that must be readable. @throws ConnectorError `too_large | capture_refused` */
+/** State at a path that must be readable. @throws ConnectorError `capture_refused` */
 export async function readStateOrThrow(options: ReadOptions, path: Path): Promise<State> {
   const seen = await readState(options, path);
   if (seen.kind === 'unreadable') throw new ConnectorError('capture_refused', `Capture failed: ${seen.reason}.`);
@@ -109,7 +108,7 @@ function tooMany({ treeEntriesMax }: ReadOptions, path: Path): ConnectorError {
   const where = path || 'the root';
   return new ConnectorError(
     'too_large',
-    `Folder too large: ${where} has more than ${treeEntriesMax} entries. Declare a smaller folder or raise treeEntriesMax.`,
+    `Folder too large: ${where} has more than ${treeEntriesMax} entries. Move or remove smaller folders, or raise treeEntriesMax.`,
   );
 }
 
@@ -132,7 +131,7 @@ export async function namesIn(options: Pick<ReadOptions, 'root' | 'lenient'>, pa
 }
 
 /** Undefined where the bytes are not UTF-8. */
-function decodeName(bytes: Buffer): string | undefined {
+export function decodeName(bytes: Buffer): string | undefined {
   const name = bytes.toString();
   return Buffer.compare(Buffer.from(name), bytes) === 0 ? name : undefined;
 }

@@ -6,5 +6,5 @@ import { endPlan } from './undo/apply.ts';
 export async function recover(locked: LockedStore): Promise<void> {
   const { open } = locked.history;
   if (open?.k === 'do') await conclude(locked, open);
-  if (open?.k === 'plan') await endPlan(locked, open);
+  if (open?.k === 'plan') await endPlan(locked, open, true);
 }

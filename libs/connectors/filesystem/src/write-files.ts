@@ -5,6 +5,7 @@ import type { Folder, Opened } from './folder.ts';
 import { nameOf, ownName, type Path } from './path.ts';
 import { withParent } from './read-state.ts';
 import type { Present } from './state.ts';
+import type { Images } from './store/images.ts';
 
 /** Mode; for an existing item also modification time in microseconds since 1970, owner and group. */
 export interface FileAttributes {
@@ -61,8 +62,38 @@ export async function putFile(folder: Folder, name: string, content: Uint8Array,
   await folder.sync();
 }
 
+/**
+ * Copies an image to `ownName(ordinal)` with its attributes, and reads it back. False: there is no such image.
+ * @param syncs false: the caller makes the whole file system durable
+ */
+export async function prepareFile(
+  folder: Folder,
+  ordinal: number,
+  to: Extract<Present, { t: 'file' }>,
+  images: Images,
+  syncs: boolean,
+): Promise<boolean> {
+  const prepared = folder.at(ownName(ordinal));
+  await sweep(folder, ordinal);
+  if (!(await images.copyTo(to.c ?? '', prepared))) {
+    await sweep(folder, ordinal);
+    return false;
+  }
+  // An image's own mode lets its owner read and write it.
+  const file = await open(prepared, constants.O_RDWR | constants.O_NOFOLLOW);
+  try {
+    await file.chown(...to.g).catch(ignoreNotPermitted);
+    await file.chmod(to.m);
+    await file.utimes(secondsOf(to.u), secondsOf(to.u));
+    if (syncs) await file.sync();
+  } finally {
+    await file.close();
+  }
+  return true;
+}
+
 /** Removes the temporary file that a kill left. */
-async function sweep(folder: Folder, ordinal: number): Promise<void> {
+export async function sweep(folder: Folder, ordinal: number): Promise<void> {
   await unlink(folder.at(ownName(ordinal))).catch((error) => {
     if (codeOf(error) !== 'ENOENT') throw error;
   });

@@ -90,6 +90,8 @@ describe('I6: kill -9 of an inverse: the same result as without, and applied onc
     'apply.remove': 7,
     'apply.create': 9,
     'apply.write': 2,
+    'aside.moved': 5,
+    'aside.compared': 5,
     'put.prepared': 6,
     'put.placed': 6,
     'step.written': 1,

@@ -1,70 +1,95 @@
 import type { AttemptRef } from '@recant/events';
+import { WATCHED_SLICE_MAX } from '../limits.ts';
 import { isWithin, type Path, pathOf, ROOT, resourceOf } from '../path.ts';
-import { readTree } from '../read-state.ts';
 import { imageOf, LETTERS, type State, samePart } from '../state.ts';
-import { entryOf, type Mark } from '../store/history.ts';
+import type { Declared } from '../store/knowledge.ts';
 import type { LockedStore } from '../store/locked-store.ts';
+import type { Known } from '../store/record.ts';
+import { leadsOf, throughLinks } from './links.ts';
+import { look, type Seen } from './look.ts';
+import { otherNames } from './other-names.ts';
 import { changing, type Planned, replacing } from './perform.ts';
 
-/** States before the attempt at and beneath the declared paths; images and journal record are durable. */
-export async function declare(locked: LockedStore, at: AttemptRef, paths: readonly Path[]): Promise<ReadonlyMap<Path, State>> {
-  const states = new Map<Path, State>();
-  for (const path of paths)
-    for (const [beneath, state] of await readTree({ ...locked.readOptions, images: locked.images }, path)) states.set(beneath, state);
-  for (const path of states.keys()) resourceOf(locked.system, pathOf(path));
+/**
+ * Records what is at and beneath the declared paths, so that images and journal record are durable. False: there was too much for one turn; call it again.
+ * @throws ConnectorError `too_large | capture_refused | resource_invalid`
+ */
+export async function declare(locked: LockedStore, at: AttemptRef, paths: readonly Path[]): Promise<boolean> {
   // Captured again after a kill: the first record stays the one to compare with.
-  if (paths.length > 0 && locked.history.declaredBy(at) === undefined)
-    await locked.append({ k: 'declared', at, paths, states: [...states] });
-  return states;
+  if (paths.length === 0 || locked.history.declaredBy(at) !== undefined) return true;
+  const seen = await look(locked, paths, { stores: true, changesMax: WATCHED_SLICE_MAX });
+  for (const path of seen.changed.keys()) if (path !== ROOT) resourceOf(locked.system, pathOf(path));
+  await locked.images.flush();
+  await recordSeen(locked, seen);
+  if (seen.isCut) return false;
+  await locked.append({ k: 'declared', at, paths, links: await leadsOf(locked, seen.links, paths), ms: locked.now() });
+  return true;
+}
+
+async function recordSeen(locked: LockedStore, { changed }: Seen): Promise<void> {
+  if (changed.size > 0) await locked.append({ k: 'seen', es: [...changed] });
+}
+
+/** A change of a declared path, and whether its inode is the one that was declared. */
+interface Difference {
+  readonly planned: Planned;
+  readonly inPlace: string | undefined;
 }
 
 /**
- * Changes of the declared paths that no journalled effect explains, which are therefore effects of this attempt.
- * The tool has run, so nothing may throw: unreadable items are left out, and items over a limit cannot be undone.
+ * Changes of the declared paths that no journalled effect explains. The tool has run, so nothing may throw: unreadable items are left out.
+ * A change is attributed to the attempt only in an exclusive folder and where nobody else declared the path at the same time.
  */
-export async function changesSince(locked: LockedStore, at: AttemptRef): Promise<Planned[]> {
-  const declared = locked.history.declaredBy(at);
-  if (declared === undefined || declared.settled) return [];
-  const record = await locked.read(declared.line);
-  if (record.k !== 'declared') return [];
-  const expected = new Map<Path, State>(record.states);
-  const within = (path: Path) => record.paths.some((folder) => isWithin(path, folder));
-  for (const path of locked.history.pathsWhere(within)) {
-    const marks = locked.history.marksOf(path).filter((mark) => mark.written.length > 0 && mark.line.offset > declared.line.offset);
-    for (const mark of marks) expected.set(path, await stateAfter(locked, mark, expected.get(path) ?? null));
-  }
-  const live = new Map<Path, State>();
-  for (const path of record.paths)
-    for (const [beneath, state] of await readTree({ ...locked.readOptions, lenient: true }, path)) live.set(beneath, state);
-  const paths = [...new Set([...expected.keys(), ...live.keys()])]
+export async function changesSince(locked: LockedStore, declared: Declared): Promise<Planned[]> {
+  const seen = await look(locked, declared.paths, { stores: true, lenient: true });
+  await locked.images.flush();
+  const before = (path: Path): Known => declared.was.get(path) ?? locked.history.known.get(path) ?? { s: null };
+  const after = (path: Path): Known => seen.changed.get(path) ?? locked.history.known.get(path) ?? { s: null };
+  const paths = new Set([...seen.changed.keys(), ...[...declared.was.keys()], ...declared.shared]);
+  const differences = [...paths]
     .filter((path) => path !== ROOT && isResource(locked.system, path))
-    .sort();
-  return paths.flatMap((path) => difference(path, expected.get(path) ?? null, live.get(path) ?? null));
+    .sort()
+    .flatMap((path) => difference(path, before(path), after(path), declared.shared.has(path)));
+  await recordSeen(locked, seen);
+  const isOthers = (path: Path) => declared.others.some((other) => isWithin(path, other));
+  const graded = (planned: Planned): Planned =>
+    locked.isExclusive(planned.p) && !isOthers(planned.p) && !declared.shared.has(planned.p) ? planned : { ...planned, x: true };
+  const own: Planned[] = [];
+  for (const { planned, inPlace } of differences) {
+    const names =
+      inPlace === undefined ? [] : await otherNames(locked, planned.p, inPlace, new Set(differences.map((each) => each.planned.p)));
+    own.push(graded(names.length === 0 ? planned : { ...planned, y: names }));
+  }
+  return [...own, ...(await throughLinks(locked, declared.links)).map(graded)];
 }
 
-/** An effect on the mode alone has no content digest; it is taken from the state before. */
-async function stateAfter(locked: LockedStore, mark: Mark, before: State): Promise<State> {
-  const entry = await entryOf(locked, mark);
-  if (entry.a?.t === 'file' && entry.a.c === undefined && before?.t === 'file' && before.c !== undefined)
-    return { ...entry.a, c: before.c };
-  return entry.a;
-}
-
-/** A file whose time alone changed was rewritten with equal content, which is an effect. A folder's time changes with its children. */
-function difference(path: Path, before: State, after: State): Planned[] {
-  if (before?.t === 'file' && after?.t === 'file' && (before.c === undefined || after.c === undefined)) return [];
+/** A file whose time or inode alone changed was rewritten with equal content, which is a write. A folder's time changes with its children. */
+function difference(path: Path, { s: before, i: inode }: Known, { s: after, i: inodeNow }: Known, isShared: boolean): Difference[] {
   if (!samePart(before, after, 'e'))
-    return [replacing(before === null ? 'create' : after === null ? 'remove' : 'replace', path, before, after)];
-  const written = LETTERS.filter((letter) => !samePart(before, after, letter));
-  const touched =
+    return [
+      { planned: replacing(before === null ? 'create' : after === null ? 'remove' : 'replace', path, before, after), inPlace: undefined },
+    ];
+  const isRewritten =
     before?.t === 'file' &&
     after?.t === 'file' &&
-    before.u !== after.u &&
-    imageOf(before, 'c') === imageOf(after, 'c') &&
-    written.length === 0;
-  if (touched) return [changing('write', path, before, after, ['c'])];
+    (isShared || before.u !== after.u || (inode !== undefined && inodeNow !== undefined && inode !== inodeNow));
+  const written = LETTERS.filter((letter) => !samePart(before, after, letter) || (letter === 'c' && isRewritten));
+  if (written.length === 0 && isShared && before !== null && after !== null)
+    return [
+      {
+        planned: changing(
+          'change',
+          path,
+          before,
+          after,
+          LETTERS.filter((letter) => imageOf(before, letter) !== null),
+        ),
+        inPlace: undefined,
+      },
+    ];
   if (written.length === 0) return [];
-  return [changing(written.includes('c') ? 'write' : 'chmod', path, before, after, written)];
+  const inPlace = written.includes('c') && inode !== undefined && inode === inodeNow ? inode : undefined;
+  return [{ planned: changing(written.includes('c') ? 'write' : 'chmod', path, before, after, written), inPlace }];
 }
 
 /** A file whose name has no resource URI is not recorded. */
@@ -75,4 +100,9 @@ function isResource(system: string, path: Path): boolean {
   } catch {
     return false;
   }
+}
+
+/** State of a declared path, as the last look found it. */
+export function declaredState(locked: LockedStore, path: Path): State {
+  return locked.history.known.get(path)?.s ?? null;
 }

@@ -7,7 +7,7 @@ import { CONNECTOR, type Path, pathOfResource, ROOT, resourceOf } from '../path.
 import { imageOf, LETTERS, PART_OF, type State, type VersionOf } from '../state.ts';
 import type { LockedStore } from '../store/locked-store.ts';
 import type { Store, StoreOptions } from '../store/store.ts';
-import { changesSince, declare } from './declared.ts';
+import { changesSince, declare, declaredState } from './declared.ts';
 import { createDirectory, type Directory } from './directory.ts';
 import { recordObserved } from './perform.ts';
 
@@ -26,11 +26,12 @@ export function filesystemSystem(options: StoreOptions): FilesystemSystem {
     connector: CONNECTOR,
     async capture(attempt, resources) {
       const paths = resources.map((resource) => pathOf(options.name, resource));
+      // A large folder that nobody looked at before takes several turns, so that others can work in between.
+      while (!(await store.withLock((locked) => declare(locked, attempt, paths))));
       const before = await store.withLock(async (locked) => {
-        const states = await declare(locked, attempt, paths);
         const stated = [...new Set(paths)].filter((path) => path !== ROOT);
         return Object.fromEntries(
-          stated.map((path) => [resourceOf(options.name, path), versionsOf(locked.versionOf, states.get(path) ?? null)]),
+          stated.map((path) => [resourceOf(options.name, path), versionsOf(locked.versionOf, declaredState(locked, path))]),
         );
       });
       return createCapture(store, attempt, before);
@@ -57,7 +58,12 @@ function createCapture(store: Store, attempt: AttemptRef, before: Capture['befor
       yield* await store.withLock((locked) => settle(locked, attempt));
     },
     async release() {
-      ended ??= 'released';
+      if (ended !== undefined) return;
+      ended = 'released';
+      await store.withLock(async (locked) => {
+        const declared = locked.history.declaredBy(attempt);
+        if (declared?.settled === false) await locked.append({ k: 'released', at: attempt }, false);
+      });
     },
   };
 }
@@ -66,14 +72,15 @@ function createCapture(store: Store, attempt: AttemptRef, before: Capture['befor
 async function settle(locked: LockedStore, attempt: AttemptRef): Promise<Effect[]> {
   const declared = locked.history.declaredBy(attempt);
   if (declared !== undefined && !declared.settled) {
-    await recordObserved(locked, attempt, await changesSince(locked, attempt), true);
+    await recordObserved(locked, attempt, await changesSince(locked, declared), true);
     await locked.failpoint('settled.before');
     await locked.append({ k: 'settled', at: attempt });
   }
   const effects: Effect[] = [];
   for (const line of locked.history.linesOf(attempt)) {
     const record = await locked.read(line);
-    if ('es' in record) for (const entry of record.es) effects.push(effectOf(locked.system, locked.versionOf, entry));
+    if (record.k === 'did' || record.k === 'step')
+      for (const entry of record.es) effects.push(effectOf(locked.system, locked.versionOf, entry));
   }
   return effects;
 }

@@ -57,6 +57,7 @@ export async function perform(
     await conclude(locked, intent);
     throw cause;
   }
+  await locked.images.flush();
   await locked.failpoint('work.done');
   const es: Entry[] = [];
   for (const entry of intent.es) es.push({ ...entry, a: await storedState(locked, entry) });

@@ -2,6 +2,7 @@ import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
 import { ConnectorError } from '@recant/connector';
+import { codeOf } from '../failure.ts';
 import type { JournalRecord } from './record.ts';
 
 const CHUNK_BYTES = 1_048_576;
@@ -15,7 +16,8 @@ export interface Line {
 
 /**
  * Append-only file of records, one a line: crc32 of the JSON in eight hex digits, a blank, JSON.
- * All calls are made under the store's lock. A kill leaves at most a torn last line, which was never acted on and is truncated.
+ * All calls are made under the store's lock. A kill leaves at most a last line without its end, a power failure one with blocks of zeros: it was never acted
+ * on, or follows from the record before, and is cut off. Any other damage is refused.
  */
 export interface Journal {
   /** Records added since the last call, by any process. */
@@ -26,8 +28,12 @@ export interface Journal {
   close(): Promise<void>;
 }
 
-export async function openJournal(path: string): Promise<Journal> {
-  const file = await open(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
+/** @param creates false: the journal must exist. */
+export async function openJournal(path: string, creates: boolean): Promise<Journal> {
+  const file = await open(path, constants.O_RDWR | constants.O_NOFOLLOW | (creates ? constants.O_CREAT : 0), 0o600).catch((cause) => {
+    if (creates || codeOf(cause) !== 'ENOENT') throw cause;
+    throw new ConnectorError('not_prepared', `The journal ${path} is missing. Restore it from a backup.`, { cause });
+  });
   let end = 0;
   return {
     async *readNew() {
@@ -35,7 +41,8 @@ export async function openJournal(path: string): Promise<Journal> {
       let rest: Buffer = Buffer.alloc(0);
       let at = end;
       while (at < size) {
-        const chunk = await readExactly(file, at, Math.min(CHUNK_BYTES, size - at));
+        // Doubled with a long line, so that its pieces are not copied again and again.
+        const chunk = await readExactly(file, at, Math.min(Math.max(CHUNK_BYTES, rest.length), size - at));
         at += chunk.length;
         rest = Buffer.concat([rest, chunk]);
         let start = 0;
@@ -43,7 +50,7 @@ export async function openJournal(path: string): Promise<Journal> {
           const record = decode(rest.subarray(start, stop));
           const line = { offset: end, bytes: stop - start };
           if (record === undefined) {
-            if (line.offset + line.bytes + 1 === size) return await file.truncate(end);
+            if (line.offset + line.bytes + 1 === size && rest.subarray(start, stop).includes(0)) return await file.truncate(end);
             throw new ConnectorError('not_prepared', `The journal ${path} is damaged at byte ${line.offset}. Restore it from a backup.`);
           }
           end += line.bytes + 1;

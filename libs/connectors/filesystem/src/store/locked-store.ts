@@ -1,3 +1,4 @@
+import type { PathFilter } from '../ignore.ts';
 import type { ReadOptions } from '../read-state.ts';
 import type { VersionOf } from '../state.ts';
 import type { History } from './history.ts';
@@ -9,11 +10,18 @@ import type { JournalRecord } from './record.ts';
 export interface LockedStore {
   readonly system: string;
   readonly readOptions: ReadOptions;
+  readonly watchedEntriesMax: number;
   readonly images: Images;
   readonly history: History;
   readonly versionOf: VersionOf;
   /** @param durable defaults to true. */
   append(record: JournalRecord, durable?: boolean): Promise<void>;
   read: Journal['read'];
+  /** Whether declared captures leave a path out. */
+  readonly isIgnored: PathFilter;
+  /** Whether only the tools that declare a path write there, as the operator says. */
+  readonly isExclusive: PathFilter;
+  /** Milliseconds since 1970. */
+  now(): number;
   failpoint(point: string): Promise<void>;
 }

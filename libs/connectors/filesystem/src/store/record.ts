@@ -14,12 +14,33 @@ export interface Entry {
   readonly r?: readonly Letter[];
   readonly b: State;
   readonly a: State;
+  /** true: somebody else may have made the change. */
+  readonly x?: true;
+  /** Names that the change may have reached as well. */
+  readonly y?: readonly string[];
+}
+
+/** What is at a path, as last read or written by Recant. */
+export interface Known {
+  readonly s: State;
+  /** Device and inode of a file; absent: not read since it was written. */
+  readonly i?: string;
+  /** `StatId` under which the state may be believed without reading the content; absent: read it. */
+  readonly d?: string;
+}
+
+/** Where a declared link leads, and the stat identity of what is there. */
+export interface Lead {
+  readonly p: Path;
+  readonly to: string;
+  readonly d: string;
 }
 
 /**
  * Every record of the journal.
  * `do` is durable before a file is touched, `did` follows it: at most one `do` or `plan`, the last one, is open, and only after a kill.
  * `did` without a `do` records observations (reads, declared resources). `plan` is the write-ahead of an inverse, closed by `step` or `aborted`.
+ * `seen` has what a look at declared paths found different from the last record. `opened` is the first record of every journal.
  */
 export type JournalRecord =
   | { readonly k: 'do'; readonly at: AttemptRef; readonly es: readonly Entry[] }
@@ -28,17 +49,31 @@ export type JournalRecord =
       readonly k: 'declared';
       readonly at: AttemptRef;
       readonly paths: readonly Path[];
-      readonly states: readonly (readonly [Path, State])[];
+      readonly links: readonly Lead[];
+      /** Milliseconds since 1970. */
+      readonly ms: number;
     }
+  | { readonly k: 'opened'; readonly store: string }
+  | { readonly k: 'seen'; readonly es: readonly (readonly [Path, Known])[] }
+  | { readonly k: 'released'; readonly at: AttemptRef }
   | { readonly k: 'settled'; readonly at: AttemptRef }
   | { readonly k: 'token'; readonly run: string; readonly token: string }
-  | { readonly k: 'plan'; readonly run: string; readonly step: number; readonly at: AttemptRef; readonly es: readonly Entry[] }
+  | {
+      readonly k: 'plan';
+      readonly run: string;
+      readonly step: number;
+      readonly at: AttemptRef;
+      readonly es: readonly Entry[];
+      /** Ordinals of the effects that are undone. */
+      readonly undid: readonly number[];
+    }
   | {
       readonly k: 'step';
       readonly run: string;
       readonly step: number;
       readonly at: AttemptRef;
       readonly es: readonly Entry[];
+      readonly undid: readonly number[];
       readonly outcome: InverseOutcome;
       readonly findings: readonly Finding[];
       readonly residue: readonly string[];

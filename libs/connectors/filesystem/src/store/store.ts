@@ -4,10 +4,12 @@ import { basename, dirname, join, resolve, sep } from 'node:path';
 import { ConnectorError } from '@recant/connector';
 import { isSystemName } from '@recant/events';
 import { codeOf, wrapStoreErrors } from '../failure.ts';
-import { FILE_BYTES_MAX, LOCK_WAIT_MS, TREE_ENTRIES_MAX } from '../limits.ts';
+import { createIgnore, createWithin } from '../ignore.ts';
+import { FILE_BYTES_MAX, LOCK_WAIT_MS, TREE_ENTRIES_MAX, WATCHED_ENTRIES_MAX } from '../limits.ts';
 import { createVersions, type VersionOf } from '../state.ts';
-import { createHistory } from './history.ts';
-import { createImages, type Images, syncFolder } from './images.ts';
+import { syncOne } from './durable.ts';
+import { createHistory, type History } from './history.ts';
+import { createImages, type Images } from './images.ts';
 import { type Journal, openJournal } from './journal.ts';
 import { createLock } from './lock.ts';
 import type { LockedStore } from './locked-store.ts';
@@ -21,7 +23,17 @@ export interface StoreOptions {
   readonly store?: string;
   readonly fileBytesMax?: number;
   readonly treeEntriesMax?: number;
+  readonly watchedEntriesMax?: number;
   readonly lockWaitMs?: number;
+  /** Patterns of paths that declared captures leave out: `node_modules`, `*.log`, `build/**`. */
+  readonly ignore?: readonly string[];
+  /**
+   * Folders (`.` is the root) in which nobody writes but tools that declare them: no person, no other program. Changes there are attributed to the
+   * attempt, unless another one declared the path at the same time. Everywhere else a change that no handle made is ambiguous.
+   */
+  readonly exclusive?: readonly string[];
+  /** Milliseconds since 1970; the system's clock if not given. */
+  readonly now?: () => number;
   /** Called at named points; fault tests kill the process there. */
   readonly failpoint?: (point: string) => Promise<void> | void;
 }
@@ -48,6 +60,7 @@ interface Prepared {
   readonly folder: string;
   readonly marker: Marker;
   readonly journal: Journal;
+  readonly history: History;
   readonly versionOf: VersionOf;
   readonly images: Images;
 }
@@ -60,7 +73,9 @@ export function createStore(options: StoreOptions, recover: Recovery): Store {
   if (!isSystemName(options.name)) throw new ConnectorError('options_invalid', `Invalid system name: ${JSON.stringify(options.name)}.`);
   const folder = resolve(options.store ?? join(dirname(resolve(options.root)), `.recant-images-${options.name}`));
   const lock = createLock(join(folder, 'lock'), options.lockWaitMs ?? LOCK_WAIT_MS);
-  const history = createHistory();
+  const isIgnored = createIgnore(options.ignore);
+  const isExclusive = createWithin(options.exclusive);
+  const now = options.now ?? Date.now;
   const failpoint = async (point: string) => options.failpoint?.(point);
   let prepared: Prepared | undefined;
   let swept = false;
@@ -70,13 +85,10 @@ export function createStore(options: StoreOptions, recover: Recovery): Store {
     return lock.withLock(async (takenOver) => {
       prepared ??= await wrapStoreErrors('opening', prepare(options, folder));
       await checkRoot(prepared);
-      const { journal, images, versionOf, root } = prepared;
+      const { journal, history, images, versionOf, root } = prepared;
       if (takenOver || !swept) await wrapStoreErrors('scratch', emptyFolder(join(folder, 'scratch')));
       swept = true;
-      const catchUp = async () => {
-        for await (const { record, line } of journal.readNew()) history.add(record, line);
-      };
-      await wrapStoreErrors('journal', catchUp());
+      await wrapStoreErrors('journal', catchUp(journal, history));
       const locked: LockedStore = {
         system: options.name,
         readOptions: {
@@ -86,6 +98,10 @@ export function createStore(options: StoreOptions, recover: Recovery): Store {
         },
         images,
         history,
+        watchedEntriesMax: options.watchedEntriesMax ?? WATCHED_ENTRIES_MAX,
+        isIgnored,
+        isExclusive,
+        now,
         versionOf,
         append: async (record, durable = true) => history.add(record, await journal.append(record, durable)),
         read: journal.read,
@@ -100,6 +116,7 @@ export function createStore(options: StoreOptions, recover: Recovery): Store {
     withLock,
     identity: () => withLock(async () => `filesystem:${prepared?.marker.id}`),
     async close() {
+      await lock.close();
       await prepared?.journal.close();
       prepared = undefined;
     },
@@ -131,7 +148,12 @@ async function prepare(options: StoreOptions, folder: string): Promise<Prepared>
   for (const name of ['images', 'scratch']) await mkdir(join(folder, name), { recursive: true, mode: 0o700 });
   const key = await once(folder, 'key', () => randomBytes(32));
   const inode = String((await stat(root, { bigint: true })).ino);
-  const fresh: Marker = { version: 1, id: randomBytes(16).toString('hex'), system: options.name, inode };
+  const isNew = !(await isThere(join(folder, 'marker.json')));
+  const journal = await openJournal(join(folder, 'journal'), isNew);
+  const history = createHistory();
+  await catchUp(journal, history);
+  const id = await journalOf(folder, journal, history, isNew);
+  const fresh: Marker = { version: 1, id, system: options.name, inode };
   const marker = JSON.parse((await once(folder, 'marker.json', () => Buffer.from(JSON.stringify(fresh)))).toString()) as Marker;
   await checkOwnership(folder);
   if (marker.version !== 1)
@@ -141,16 +163,44 @@ async function prepare(options: StoreOptions, folder: string): Promise<Prepared>
       'options_invalid',
       `The store ${folder} belongs to system ${marker.system}, expected ${options.name}. Choose another store.`,
     );
-  const journal = await openJournal(join(folder, 'journal'));
-  await syncFolder(folder);
+  if (marker.id !== id)
+    throw new ConnectorError('not_prepared', `The journal in ${folder} belongs to another store. Restore both from one backup.`);
+  await syncOne(folder);
   return {
     root,
     folder,
     marker,
     journal,
+    history,
     versionOf: createVersions(key),
     images: createImages(join(folder, 'images'), join(folder, 'scratch')),
   };
+}
+
+async function catchUp(journal: Journal, history: History): Promise<void> {
+  for await (const { record, line } of journal.readNew()) history.add(record, line);
+}
+
+/** The store's id, which the journal's first record has. A kill between that record and the marker leaves a journal of one record. */
+async function journalOf(folder: string, journal: Journal, history: History, isNew: boolean): Promise<string> {
+  if (history.store !== undefined && (!isNew || history.lastOrdinal === 0)) return history.store;
+  if (!isNew || history.lastOrdinal > 0) {
+    const lost = isNew ? 'marker.json' : 'the start of the journal';
+    throw new ConnectorError('not_prepared', `The store ${folder} is damaged: ${lost} is missing. Restore it from a backup.`);
+  }
+  const record = { k: 'opened', store: randomBytes(16).toString('hex') } as const;
+  history.add(record, await journal.append(record, true));
+  return record.store;
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    (error) => {
+      if (codeOf(error) === 'ENOENT') return false;
+      throw error;
+    },
+  );
 }
 
 /** Write access to the journal is write access as the undoing user, so both must be the same user. */
@@ -196,7 +246,7 @@ async function once(folder: string, name: string, make: () => Uint8Array): Promi
   }
   await link(prepared, path);
   await unlink(prepared);
-  await syncFolder(folder);
+  await syncOne(folder);
   return readFile(path);
 }
 

@@ -1,12 +1,12 @@
 import type { Connector, InverseResult, PartAddress, Probed, SystemRegistration, TargetSystem } from '@recant/connector';
 import { ConnectorError } from '@recant/connector';
 import { openStore } from '../open-store.ts';
-import { CONNECTOR, type Path, pathOfResource, ROOT } from '../path.ts';
+import { CONNECTOR, pathOfResource, ROOT } from '../path.ts';
 import { readState } from '../read-state.ts';
-import { letterOf, type State } from '../state.ts';
+import { letterOf } from '../state.ts';
 import type { LockedStore } from '../store/locked-store.ts';
 import type { Store, StoreOptions } from '../store/store.ts';
-import { invertStep, rehearseStep, storedResult } from './invert.ts';
+import { type Imagining, invertStep, rehearseStep, storedResult } from './invert.ts';
 
 /** Options of a registered system: `{ root, store? }` and the limits of StoreOptions. */
 export const filesystemConnector: Connector = createFilesystemConnector();
@@ -38,7 +38,7 @@ function createTarget(name: string, store: Store): TargetSystem {
     },
     rehearse: (steps) =>
       store.withLock(async (locked) => {
-        const imagined = new Map<Path, State>();
+        const imagined: Imagining = { states: new Map(), undone: new Set() };
         const results: InverseResult[] = [];
         for (const step of steps) results.push(await rehearseStep(locked, step, imagined));
         return results;
@@ -75,7 +75,7 @@ async function probeAll(locked: LockedStore, parts: readonly PartAddress[]): Pro
 }
 
 const TEXTS = ['root', 'store'] as const;
-const NUMBERS = ['fileBytesMax', 'treeEntriesMax', 'lockWaitMs'] as const;
+const NUMBERS = ['fileBytesMax', 'treeEntriesMax', 'watchedEntriesMax', 'lockWaitMs'] as const;
 
 function optionsOf({ name, connector, options }: SystemRegistration): StoreOptions {
   const problems = [

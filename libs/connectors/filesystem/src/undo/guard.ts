@@ -10,28 +10,35 @@ export interface Judged {
   readonly net: NetChange;
   readonly live: State;
   readonly target: State;
+  /** Parts that the inverse writes, also those whose value stays. */
+  readonly write: readonly Letter[];
 }
 export type Judgement =
   | { readonly kind: 'go'; readonly changes: readonly Judged[] }
   | { readonly kind: 'already_undone' }
   | { readonly kind: 'conflicted'; readonly findings: readonly Finding[] };
 
-/** States that earlier steps of a rehearsal would leave, by path. */
-export type Imagined = ReadonlyMap<Path, State>;
-const NOTHING: Imagined = new Map();
+/** What earlier steps of a rehearsal would leave: states by path, and the ordinals that they would undo. */
+export interface Imagined {
+  readonly states: ReadonlyMap<Path, State>;
+  readonly undone: ReadonlySet<number>;
+}
+const NOTHING: Imagined = { states: new Map(), undone: new Set() };
 
 /**
  * Decides a step: compares every part with *before* and *after*, then checks folder constraints. Reads only (I5).
- * @param run undefined: a rehearsal, on top of `imagined`
+ * @param undid ordinals of the effects that the step undoes
+ * @param imagined for a rehearsal
  */
 export async function judge(
   locked: LockedStore,
   nets: readonly NetChange[],
-  run: string | undefined,
+  undid: readonly number[],
   imagined: Imagined = NOTHING,
 ): Promise<Judgement> {
   const findings: Finding[] = [];
   const judged: Judged[] = [];
+  const own = new Set([...undid, ...imagined.undone]);
   let differing = 0;
   let atBefore = 0;
   for (const net of nets) {
@@ -39,33 +46,37 @@ export async function judge(
       findings.push({ resource: net.resource, part: PART_OF[letter], code, detail, ...ends });
     const seen = await seenAt(locked, net.path, net.parts.has('c'), imagined);
     if (seen.kind === 'unreadable') {
-      find('e', 'unreadable', seen.reason);
+      find('e', seen.waits ? 'permission' : 'unreadable', seen.reason);
       continue;
     }
+    const isOther = !net.parts.has('e') && seen.state !== null && !samePart(seen.state, net.left, 'e');
+    if (isOther) find('e', 'drift', 'Something else is there now.', { found: locked.versionOf(seen.state, 'e') });
     const write: Letter[] = [];
     for (const [letter, { before, after }] of net.parts) {
       const found = locked.versionOf(seen.state, letter);
       if (before !== after) differing += 1;
-      if (found === before) atBefore += before === after ? 0 : 1;
+      if (found === before && before !== after) atBefore += 1;
       else if (found === after) write.push(letter);
       else find(letter, 'drift', 'Changed since the attempt.', { expected: after, found });
     }
     for (const letter of write)
-      if (writtenLater(locked, net, letter, run)) find(letter, 'later_write', 'Written later by another attempt.');
-    judged.push({ net, live: seen.state, target: targetOf(net, seen.state, write, find) });
+      if (writtenLater(locked, net, letter, own)) find(letter, 'later_write', 'Written later by another attempt.');
+    judged.push({ net, live: seen.state, target: targetOf(net, seen.state, write, find), write });
   }
   // Everything is at *before* already: nothing is written, so no work can be lost.
   if (findings.length === 0 && differing > 0 && atBefore === differing) return { kind: 'already_undone' };
   findings.push(...(await constraints(locked, judged, imagined)));
-  return findings.length > 0
-    ? { kind: 'conflicted', findings }
-    : { kind: 'go', changes: judged.filter(({ live, target }) => LETTERS.some((letter) => !samePart(live, target, letter))) };
+  return findings.length > 0 ? { kind: 'conflicted', findings } : { kind: 'go', changes: judged.filter(({ write }) => write.length > 0) };
 }
 
-function writtenLater(locked: LockedStore, net: NetChange, letter: Letter, run: string | undefined): boolean {
+/** Whether anybody wrote the part after the first effect that is undone, except for effects that are undone too, and what cancels out. */
+function writtenLater(locked: LockedStore, net: NetChange, letter: Letter, own: ReadonlySet<number>): boolean {
+  const first = net.parts.get(letter)?.first ?? 0;
   return locked.history
     .marksOf(net.path)
-    .some((mark) => BigInt(mark.ordinal) > net.known && mark.run !== run && mark.written.includes(letter));
+    .some(
+      ({ ordinal, written }) => ordinal > first && written.includes(letter) && !own.has(ordinal) && !locked.history.isCancelled(ordinal),
+    );
 }
 
 /** The live state with the written parts from their images. Creation, removal and a change of type need guards on all parts. */
@@ -97,16 +108,16 @@ function withParts(state: State, content: State, mode: State): State {
 
 /** A removed folder must be empty by then; a created item needs its parent folder. */
 async function constraints(locked: LockedStore, judged: readonly Judged[], imagined: Imagined): Promise<Finding[]> {
-  const targets = new Map<Path, State>([...imagined, ...judged.map(({ net, target }) => [net.path, target] as const)]);
+  const targets = new Map<Path, State>([...imagined.states, ...judged.map(({ net, target }) => [net.path, target] as const)]);
   const findings: Finding[] = [];
   for (const { net, live, target } of judged) {
     const find = (detail: string) => findings.push({ resource: net.resource, part: 'exists', code: 'constraint', detail });
     if (live?.t === 'dir' && target?.t !== 'dir') {
       const names = await namesIn(
-        { ...locked.readOptions, lenient: imagined.has(net.path) || locked.readOptions.lenient === true },
+        { ...locked.readOptions, lenient: imagined.states.has(net.path) || locked.readOptions.lenient === true },
         net.path,
       );
-      const made = [...imagined.keys()].filter((path) => parentOf(path) === net.path).map((path) => path.slice(net.path.length + 1));
+      const made = [...imagined.states.keys()].filter((path) => parentOf(path) === net.path).map((path) => path.slice(net.path.length + 1));
       const staying = [...new Set([...names, ...made])].filter((name) => targets.get(childOf(net.path, name)) !== null);
       if (staying.length > 0) find(`The folder is not empty: ${staying.slice(0, 3).join(', ')}${staying.length > 3 ? ', ...' : ''}.`);
     }
@@ -118,7 +129,7 @@ async function constraints(locked: LockedStore, judged: readonly Judged[], imagi
 
 /** An imagined state whose content no step writes has the content of today. */
 async function seenAt(locked: LockedStore, path: Path, content: boolean, imagined: Imagined): ReturnType<typeof readState> {
-  const state = imagined.get(path);
+  const state = imagined.states.get(path);
   if (state !== undefined && !(content && state?.t === 'file' && state.c === undefined)) return { kind: 'state', state };
   const seen = await readState({ ...locked.readOptions, content }, path);
   if (state?.t !== 'file' || seen.kind !== 'state' || seen.state?.t !== 'file') return seen;

@@ -20,24 +20,31 @@ export async function invertStep(locked: LockedStore, batch: InverseBatch, step:
   if (stored !== undefined) return stored;
   const net = await netChangesOf(locked, step);
   if (net.kind === 'refused') return refused(step, outcomeFor(net.findings), net.findings);
-  const judgement = await judge(locked, net.nets, batch.run);
-  if (judgement.kind === 'already_undone') return refused(step, 'already_undone', []);
-  if (judgement.kind === 'conflicted') return refused(step, 'conflicted', judgement.findings);
+  const judgement = await judge(locked, net.nets, net.undid);
+  if (judgement.kind === 'already_undone') return alreadyUndone(locked, batch.run, step, net.undid);
+  if (judgement.kind === 'conflicted') return refused(step, outcomeOf(judgement.findings), judgement.findings);
   const missing = await missingImages(locked, judgement.changes);
   if (missing.length > 0) return refused(step, 'expired', missing);
-  return apply(locked, batch.run, step, judgement.changes);
+  return apply(locked, batch.run, step, judgement.changes, net.undid);
+}
+
+/** What earlier steps of a rehearsal would leave. */
+export interface Imagining {
+  readonly states: Map<Path, State>;
+  readonly undone: Set<number>;
 }
 
 /** What `invertStep` would answer, without a write. `imagined`: the states that earlier steps would leave; added to. */
-export async function rehearseStep(locked: LockedStore, step: RehearsedStep, imagined: Map<Path, State>): Promise<InverseResult> {
+export async function rehearseStep(locked: LockedStore, step: RehearsedStep, imagined: Imagining): Promise<InverseResult> {
   const net = await netChangesOf(locked, step);
   if (net.kind === 'refused') return refused(step, outcomeFor(net.findings), net.findings);
-  const judgement = await judge(locked, net.nets, undefined, imagined);
+  const judgement = await judge(locked, net.nets, net.undid, imagined);
+  if (judgement.kind !== 'conflicted') for (const ordinal of net.undid) imagined.undone.add(ordinal);
   if (judgement.kind === 'already_undone') return refused(step, 'already_undone', []);
-  if (judgement.kind === 'conflicted') return refused(step, 'conflicted', judgement.findings);
+  if (judgement.kind === 'conflicted') return refused(step, outcomeOf(judgement.findings), judgement.findings);
   const missing = await missingImages(locked, judgement.changes);
   if (missing.length > 0) return refused(step, 'expired', missing);
-  for (const { net: change, target } of judgement.changes) imagined.set(change.path, target);
+  for (const { net: change, target } of judgement.changes) imagined.states.set(change.path, target);
   return refused(step, 'restored', []);
 }
 
@@ -66,17 +73,23 @@ function resultOf(locked: LockedStore, { step, outcome, findings, residue, es }:
 }
 
 /** Write-ahead plan, work, record. Images of overwritten contents are durable before the plan. */
-async function apply(locked: LockedStore, run: string, step: InverseStep, changes: readonly Judged[]): Promise<InverseResult> {
+async function apply(
+  locked: LockedStore,
+  run: string,
+  step: InverseStep,
+  changes: readonly Judged[],
+  undid: readonly number[],
+): Promise<InverseResult> {
   const es: Entry[] = [];
-  for (const { net, live, target } of changes) {
+  for (const { net, live, target, write } of changes) {
     const content = net.parts.has('c');
-    const from = await readStateOrThrow({ ...locked.readOptions, images: locked.images, content }, net.path);
+    const from = await readStateOrThrow({ ...locked.readOptions, images: locked.images, later: true, content }, net.path);
     if (!sameState(from, live))
       return refused(step, 'conflicted', [
         { resource: net.resource, part: 'exists', code: 'drift', detail: 'Changed by another process since the guards were checked.' },
       ]);
-    const op = from === null ? 'create' : target === null ? 'remove' : content ? 'write' : 'chmod';
-    const written = lettersBetween(from, target);
+    const op = from === null ? 'create' : target === null ? 'remove' : write.includes('c') ? 'write' : 'chmod';
+    const written = [...write, ...lettersBetween(from, target)];
     es.push({
       o: locked.history.lastOrdinal + 1 + es.length,
       p: net.path,
@@ -86,19 +99,23 @@ async function apply(locked: LockedStore, run: string, step: InverseStep, change
       a: target,
     });
   }
-  const plan = { k: 'plan', run, step: step.step, at: step.attempt, es } as const;
+  await locked.images.flush();
+  const plan = { k: 'plan', run, step: step.step, at: step.attempt, es, undid } as const;
   await locked.append(plan);
   await locked.failpoint('plan.written');
-  const ended = await endPlan(locked, plan);
+  const ended = await endPlan(locked, plan, false);
   return ended.kind === 'step' ? resultOf(locked, ended.record) : refused(step, outcomeOfAborted(ended.findings), ended.findings);
 }
 
 /** Findings for contents to be written whose image is missing. */
 async function missingImages(locked: LockedStore, changes: readonly Judged[]): Promise<Finding[]> {
   const findings: Finding[] = [];
+  // What the step itself moves away, such as a file that was renamed, needs no image.
+  const moving = new Set(changes.flatMap(({ live, target }) => (live?.t === 'file' && target?.t !== 'file' ? [live.c] : [])));
   for (const { net, live, target } of changes) {
+    if (target?.t === 'file' && moving.has(target.c)) continue;
     if (target?.t !== 'file' || target.c === undefined || (live?.t === 'file' && live.c === target.c)) continue;
-    if ((await locked.images.get(target.c)) === undefined)
+    if (!(await locked.images.has(target.c)))
       findings.push({
         resource: net.resource,
         part: 'content',
@@ -112,7 +129,22 @@ async function missingImages(locked: LockedStore, changes: readonly Judged[]): P
 const outcomeFor = (findings: readonly Finding[]): InverseOutcome =>
   findings.some(({ code }) => code === 'not_registered' || code === 'drift') ? 'conflicted' : 'irreversible';
 const outcomeOfAborted = (findings: readonly Finding[]): InverseOutcome =>
-  findings.some(({ code }) => code === 'drift') ? 'conflicted' : 'failed';
+  OUTCOMES.find(([code]) => findings.some((finding) => finding.code === code))?.[1] ?? 'failed';
+const OUTCOMES = [
+  ['drift', 'conflicted'],
+  ['permission', 'stuck'],
+  ['image_missing', 'expired'],
+] as const;
+/** What cannot be read or written at the moment waits; everything else is decided. */
+const outcomeOf = (findings: readonly Finding[]): InverseOutcome =>
+  findings.every(({ code }) => code === 'permission') ? 'stuck' : 'conflicted';
+
+/** Recorded, so that the effects no longer count as later writes of others' steps. */
+async function alreadyUndone(locked: LockedStore, run: string, step: InverseStep, undid: readonly number[]): Promise<InverseResult> {
+  const outcome = 'already_undone';
+  await locked.append({ k: 'step', run, step: step.step, at: step.attempt, es: [], undid, outcome, findings: [], residue: [] });
+  return refused(step, outcome, []);
+}
 
 function refused(step: RehearsedStep, outcome: InverseOutcome, findings: readonly Finding[]): InverseResult {
   return { step: step.step, outcome, findings, effects: [], residue: [] };

@@ -10,13 +10,13 @@ import type { Entry } from '../store/record.ts';
 export interface NetChange {
   readonly path: Path;
   readonly resource: string;
-  readonly parts: Map<Letter, { readonly before: VersionOrAbsent; after: VersionOrAbsent; readonly image: State }>;
-  /** Highest ordinal of the resource that the plan knows. */
-  readonly known: bigint;
+  readonly parts: Map<Letter, { readonly before: VersionOrAbsent; after: VersionOrAbsent; readonly image: State; readonly first: number }>;
+  /** Type of the item that the parts belong to, as the last effect left it. */
+  readonly left: State;
 }
 
 export type NetChangesOrFindings =
-  | { readonly kind: 'net'; readonly nets: readonly NetChange[] }
+  | { readonly kind: 'net'; readonly nets: readonly NetChange[]; readonly undid: readonly number[] }
   | { readonly kind: 'refused'; readonly findings: readonly Finding[] };
 
 /**
@@ -26,6 +26,7 @@ export type NetChangesOrFindings =
 export async function netChangesOf(locked: LockedStore, step: RehearsedStep): Promise<NetChangesOrFindings> {
   const nets = new Map<Path, NetChange>();
   const findings: Finding[] = [];
+  const undid: number[] = [];
   for (const effect of step.effects) {
     if (Object.keys(effect.parts).length === 0) continue;
     const refuse = (code: FindingCode, detail: string) =>
@@ -38,9 +39,12 @@ export async function netChangesOf(locked: LockedStore, step: RehearsedStep): Pr
     const entry = await journalled(locked, path, effect, step.undoes);
     if (typeof entry === 'string')
       refuse(effect.compensation !== undefined && effect.compensation.connector !== CONNECTOR ? 'not_registered' : 'image_missing', entry);
-    else addTo(nets, path, effect, entry, BigInt(step.knownOrdinals[effect.resource] ?? -1), refuse);
+    else {
+      undid.push(entry.o);
+      addTo(nets, path, effect, entry, refuse);
+    }
   }
-  return findings.length > 0 ? { kind: 'refused', findings } : { kind: 'net', nets: [...nets.values()] };
+  return findings.length > 0 ? { kind: 'refused', findings } : { kind: 'net', nets: [...nets.values()], undid };
 }
 
 /** The journal entry of an effect, or the reason for a refusal. */
@@ -56,6 +60,7 @@ async function journalled(locked: LockedStore, path: Path, effect: Effect, undoe
   const letters = Object.keys(effect.parts).map(letterOf);
   if (letters.length !== entry.w.length || !letters.every((letter) => letter !== undefined && entry.w.includes(letter)))
     return 'The journal records other parts for this effect.';
+  if ((effect.ambiguous === true) !== (entry.x === true)) return 'The journal grades this effect otherwise.';
   const fits = entry.w.every((letter) => {
     const said = effect.parts[PART_OF[letter]];
     return said?.before === locked.versionOf(entry.b, letter) && said.after === locked.versionOf(entry.a, letter);
@@ -68,20 +73,18 @@ function addTo(
   path: Path,
   effect: Effect,
   entry: Entry,
-  known: bigint,
   refuse: (code: FindingCode, detail: string) => void,
 ): void {
-  const own = known > BigInt(entry.o) ? known : BigInt(entry.o);
   const net = nets.get(path);
   const parts: NetChange['parts'] = net?.parts ?? new Map();
   for (const letter of entry.w) {
     const { before, after } = effect.parts[PART_OF[letter]] as { before: VersionOrAbsent; after: VersionOrAbsent };
     const earlier = parts.get(letter);
-    if (earlier === undefined) parts.set(letter, { before, after, image: entry.b });
+    if (earlier === undefined) parts.set(letter, { before, after, image: entry.b, first: entry.o });
     else if (earlier.after !== before) refuse('drift', 'Changed outside this attempt between two of its writes.');
     else earlier.after = after;
   }
-  nets.set(path, { path, resource: effect.resource, parts, known: net !== undefined && net.known > own ? net.known : own });
+  nets.set(path, { path, resource: effect.resource, parts, left: entry.a });
 }
 
 const sameAttempt = (one: AttemptRef, other: AttemptRef) =>

@@ -3,7 +3,7 @@ import { ConnectorError } from '@recant/connector';
 import { systemError } from '../../failure.ts';
 import { isWithin, type Path, parentOf, ROOT, rebase } from '../../path.ts';
 import { readStateOrThrow, readTree } from '../../read-state.ts';
-import type { Present } from '../../state.ts';
+import type { Present, State } from '../../state.ts';
 import type { LockedStore } from '../../store/locked-store.ts';
 import { inParent, makeFolder, removeOne, setMode } from '../../write-files.ts';
 import { changing, replacing } from '../perform.ts';
@@ -24,9 +24,19 @@ export async function move(operation: Operation, fromText: string, toText: strin
     if (replaced?.t === 'dir' || (replaced !== null && moved.t === 'dir')) throw systemError('EEXIST', 'file already exists', to);
     const gone = [...tree].reverse().map(([path, state]) => replacing('move', path, state, null));
     const come = [...tree].map(([path, state]) => replacing('move', rebase(path, from, to), path === from ? replaced : null, state));
-    await performOperation(operation, locked, [...gone, ...come], () => renameSynced(locked.readOptions.root, from, to));
+    await performOperation(operation, locked, [...gone, ...come], async () => {
+      if (!(await keepsImage(locked, replaced)))
+        await inParent(locked.readOptions.root, to, (folder, name) => locked.images.adopt(folder.at(name), contentOf(replaced), 'links'));
+      await renameSynced(locked.readOptions.root, from, to);
+    });
   });
 }
+
+/** False: a file too large to be copied, which has to become its own image. */
+async function keepsImage(locked: LockedStore, state: State): Promise<boolean> {
+  return state?.t !== 'file' || state.c === undefined || (await locked.images.has(state.c));
+}
+const contentOf = (state: State): string => (state?.t === 'file' ? (state.c ?? '') : '');
 
 async function renameSynced(root: string, from: Path, to: Path): Promise<void> {
   await inParent(root, from, (source, name) =>
@@ -48,7 +58,10 @@ export async function remove(operation: Operation, text: string, recursive: bool
     const planned = up.map(([at, state]) => replacing('remove', at, state, null));
     await performOperation(operation, locked, planned, async () => {
       for (const [at, state] of up) {
-        await inParent(locked.readOptions.root, at, (folder, name) => removeOne(folder, name, state.t));
+        await inParent(locked.readOptions.root, at, async (folder, name) => {
+          if (!(await keepsImage(locked, state))) await locked.images.adopt(folder.at(name), contentOf(state), 'moves');
+          else await removeOne(folder, name, state.t);
+        });
         await locked.failpoint('remove.one');
       }
     });

@@ -1,7 +1,8 @@
+import { lstat } from 'node:fs/promises';
 import { ConnectorError } from '@recant/connector';
 import { systemError } from '../../failure.ts';
 import type { Path } from '../../path.ts';
-import { readStateOrThrow } from '../../read-state.ts';
+import { readContent, readStateOrThrow } from '../../read-state.ts';
 import type { Present } from '../../state.ts';
 import { digestOf } from '../../store/images.ts';
 import type { LockedStore } from '../../store/locked-store.ts';
@@ -13,9 +14,11 @@ const FILE_MODE = 0o644;
 
 /** @param make the new content from the old one, which is undefined where there is no file. */
 type Make = (old: Buffer | undefined, path: Path) => Uint8Array;
+/** Contents that an operation needs in memory, in bytes. */
+const EDITED_BYTES_MAX = 536_870_912;
 
 export const writeFile = (operation: Operation, path: string, content: string | Uint8Array, mode?: number): Promise<void> =>
-  rewrite(operation, 'write', path, () => bytesOf(content), mode);
+  rewrite(operation, 'write', path, () => bytesOf(content), { mode, whole: true });
 
 export const append = (operation: Operation, path: string, content: string | Uint8Array): Promise<void> =>
   rewrite(operation, 'append', path, (old) => Buffer.concat([old ?? Buffer.alloc(0), bytesOf(content)]));
@@ -23,33 +26,45 @@ export const append = (operation: Operation, path: string, content: string | Uin
 export const edit = (operation: Operation, path: string, find: string, replacement: string): Promise<void> =>
   rewrite(operation, 'edit', path, (old, at) => edited(at, old, find, replacement));
 
-async function rewrite(operation: Operation, op: string, text: string, make: Make, mode?: number): Promise<void> {
+async function rewrite(
+  operation: Operation,
+  op: string,
+  text: string,
+  make: Make,
+  { mode, whole = false }: { readonly mode?: number | undefined; readonly whole?: boolean } = {},
+): Promise<void> {
   const path = below(text);
   checkMode(mode, path);
   await operation.withLock(async (locked) => {
     const before = await fileAt(locked, path);
-    const content = make(before === null ? undefined : await locked.images.get(before.c ?? ''), path);
-    const { fileBytesMax } = locked.readOptions;
-    if (content.length > fileBytesMax) {
-      throw new ConnectorError(
-        'too_large',
-        `File too large: ${path} would have ${content.length} bytes, expected at most ${fileBytesMax}.`,
-      );
-    }
+    const content = make(before === null || whole ? undefined : await oldContent(locked, path), path);
     const m = mode ?? before?.m ?? FILE_MODE;
     const after: Present = { t: 'file', c: digestOf(content), ...UNSEEN, m };
     const planned =
       before === null ? replacing('create', path, null, after) : changing(op, path, before, after, before.m === m ? ['c'] : ['c', 'm']);
     const kept = before === null ? { m } : { m, g: before.g };
     await performOperation(operation, locked, [planned], ([entry]) =>
-      inParent(locked.readOptions.root, path, (folder, name) =>
-        putFile(folder, name, content, kept, { replace: before !== null, ordinal: entry?.o ?? 0, failpoint: locked.failpoint }),
-      ),
+      inParent(locked.readOptions.root, path, async (folder, name) => {
+        if (before?.c !== undefined && !(await locked.images.has(before.c))) await locked.images.adopt(folder.at(name), before.c, 'links');
+        await putFile(folder, name, content, kept, { replace: before !== null, ordinal: entry?.o ?? 0, failpoint: locked.failpoint });
+      }),
     );
   });
 }
 
-/** State of a file; its content is durable as an image. */
+async function oldContent(locked: LockedStore, path: Path): Promise<Buffer> {
+  return inParent(locked.readOptions.root, path, async (folder, name) => {
+    const { size } = await lstat(folder.at(name));
+    if (size > EDITED_BYTES_MAX)
+      throw new ConnectorError(
+        'too_large',
+        `File too large: ${path} has ${size} bytes, expected at most ${EDITED_BYTES_MAX} to edit it. Write it anew.`,
+      );
+    return readContent(folder.at(name));
+  });
+}
+
+/** State of a file; its content is durable as an image, unless the file is over the limit: it becomes its own image. */
 async function fileAt(locked: LockedStore, path: Path): Promise<Extract<Present, { t: 'file' }> | null> {
   const state = await readStateOrThrow({ ...locked.readOptions, images: locked.images }, path);
   if (state?.t === 'dir') throw systemError('EISDIR', 'is a directory', path);

@@ -1,0 +1,133 @@
+/** A save by somebody else in any window of an inverse survives, whatever the size of the file. */
+import { chmod, mkdir, open, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { filesystemSystem } from '../src/index.ts';
+import { createFilesystemConnector } from '../src/undo/filesystem-connector.ts';
+import { type Played, play, undo } from './play.ts';
+import { makeRoot, snapshotOf } from './world.ts';
+
+const THEIRS = 'a person saved this just now';
+const LARGE = 8 * 1024 * 1024;
+const WINDOWS = [
+  'plan.written',
+  'put.prepared',
+  'apply.write',
+  'apply.remove',
+  'aside.moved',
+  'aside.compared',
+  'put.placed',
+  'step.written',
+];
+let root: string;
+let remove: () => Promise<void>;
+
+beforeEach(async () => {
+  ({ root, remove } = await makeRoot());
+});
+afterEach(() => remove());
+
+/** Undoes an attempt while `act` runs at a window; undefined: the inverse never came by there. */
+async function undoWith(attempt: Played, window: string, act: () => Promise<void>): Promise<string | undefined> {
+  let met = false;
+  const connector = createFilesystemConnector(async (point) => {
+    if (point !== window || met) return;
+    met = true;
+    await act();
+  });
+  const target = await connector.open({ name: 'notes', connector: 'filesystem', options: { root } });
+  const { results } = await undo(target, [attempt]);
+  await target.close();
+  expect((await readdir(root, { recursive: true })).filter((name) => name.includes('.recant'))).toEqual([]);
+  return met ? results[0]?.outcome : undefined;
+}
+
+async function attemptOn(tool: Parameters<typeof play>[1]): Promise<Played> {
+  const system = filesystemSystem({ name: 'notes', root });
+  const attempt = await play(system, tool);
+  await system.close();
+  return attempt;
+}
+
+const SAVES: Readonly<Record<string, (path: string) => Promise<void>>> = {
+  'in place': (path) => writeFile(path, THEIRS),
+  'by rename': async (path) => {
+    await writeFile(`${path}~`, THEIRS);
+    await rename(`${path}~`, path);
+  },
+};
+
+for (const [how, save] of Object.entries(SAVES)) {
+  for (const [what, size] of Object.entries({ small: 5, large: LARGE })) {
+    test(`I5: a save ${how} of a ${what} file, in each window of its replacement and removal`, { timeout: 120_000 }, async () => {
+      let met = 0;
+      for (const window of WINDOWS) {
+        for (const name of ['old', 'new']) {
+          await rm(join(root, name), { force: true });
+          if (name === 'old') await writeFile(join(root, name), Buffer.alloc(size, 'a'), { mode: 0o644 });
+          const attempt = await attemptOn((handle) => handle.writeFile(name, Buffer.alloc(size, 'b')));
+          const outcome = await undoWith(attempt, window, () => save(join(root, name)));
+          if (outcome === undefined) continue;
+          met += 1;
+          expect([window, await readFile(join(root, name), 'utf8')]).toEqual([window, THEIRS]);
+          const isLater = window === 'put.placed' || window === 'step.written' || (name === 'new' && window.startsWith('aside'));
+          expect([window, name, outcome]).toEqual([window, name, isLater ? 'restored' : 'conflicted']);
+        }
+      }
+      expect(met).toBe(12);
+    });
+  }
+}
+
+test('I5: a writer that opened the file before is found after the replacement, and its text is at the name', async () => {
+  for (const window of ['apply.write', 'aside.moved', 'aside.compared', 'put.placed']) {
+    await writeFile(join(root, 'x'), 'old', { mode: 0o644 });
+    const attempt = await attemptOn((handle) => handle.writeFile('x', 'bad'));
+    const file = await open(join(root, 'x'), 'r+');
+    expect(await undoWith(attempt, window, async () => void (await file.write(THEIRS, 0)))).toBe('conflicted');
+    await file.close();
+    expect(await readFile(join(root, 'x'), 'utf8')).toBe(THEIRS);
+  }
+});
+
+describe('I5: a name that somebody takes meanwhile is not overwritten, and the rest of the step is taken back', () => {
+  const TAKEN: Readonly<Record<string, (path: string) => Promise<unknown>>> = {
+    file: (path) => writeFile(path, THEIRS),
+    folder: (path) => mkdir(path),
+    link: (path) => symlink('/etc/passwd', path),
+  };
+  for (const [what, take] of Object.entries(TAKEN)) {
+    test(`by a ${what}`, async () => {
+      for (const name of ['gone', 'other']) await writeFile(join(root, name), 'old', { mode: 0o644 });
+      const attempt = await attemptOn(async (handle) => {
+        await handle.remove('gone');
+        await handle.writeFile('other', 'bad');
+      });
+      expect(await undoWith(attempt, 'apply.create', () => take(join(root, 'gone')).then(() => undefined))).toBe('conflicted');
+      expect(await readFile(join(root, 'other'), 'utf8')).toBe('bad');
+      const snapshot = await snapshotOf(root);
+      expect(snapshot.gone).toMatch({ file: /^file/, folder: /^dir/, link: /^link/ }[what] as RegExp);
+    });
+  }
+
+  test('a folder that is swapped for a link leads nothing outside', async () => {
+    await mkdir(join(root, 'a'));
+    await writeFile(join(root, 'a/x'), 'old', { mode: 0o644 });
+    const attempt = await attemptOn((handle) => handle.writeFile('a/x', 'bad'));
+    const { root: elsewhere, remove: removeElsewhere } = await makeRoot();
+    await writeFile(join(elsewhere, 'x'), 'bad', { mode: 0o644 });
+    await undoWith(attempt, 'plan.written', async () => {
+      await rename(join(root, 'a'), join(root, 'b'));
+      await symlink(elsewhere, join(root, 'a'));
+    });
+    expect(await readFile(join(elsewhere, 'x'), 'utf8')).toBe('bad');
+    await removeElsewhere();
+  });
+});
+
+test('rights that change meanwhile: the mode of somebody else stays', async () => {
+  await writeFile(join(root, 'x'), 'old', { mode: 0o644 });
+  const attempt = await attemptOn((handle) => handle.chmod('x', 0o600));
+  expect(await undoWith(attempt, 'plan.written', () => chmod(join(root, 'x'), 0o640))).toBe('conflicted');
+  expect((await snapshotOf(root)).x).toMatch(/^file 640/);
+});
