@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { postgresSystem } from '../src/index.ts';
 import { drained } from './drained.ts';
-import { codes, createStage, nextAction, rowsOf, type Stage, SYSTEM, undo, undoOne } from './stage.ts';
+import { codes, createStage, nextAction, type Played, rowsOf, type Stage, SYSTEM, undo, undoOne } from './stage.ts';
 
 const ORDERS = `CREATE TABLE orders (id int PRIMARY KEY, state text, n int, note text); INSERT INTO orders VALUES (1, 'new', 0, ''), (2, 'new', 0, '')`;
 
@@ -136,4 +136,52 @@ test('a large value beside a changed one is stored once, and the undo writes the
   expect(kept.rows[0].bytes).toBeLessThan(1_000);
   expect(await undoOne(await stage.open(), played)).toMatchObject({ outcome: 'restored', findings: [] });
   expect((await stage.owner.query('SELECT title, octet_length(body) AS bytes FROM docs')).rows).toEqual([{ title: 'b', bytes }]);
+});
+
+test('I5: undoing a rollback never loses a value that the undone attempt confirmed: an earlier writer undone in between is a conflict (F1)', async () => {
+  await using stage = await createStage(ORDERS);
+  const target = await stage.open();
+  const inverse = (attempt: Played, run: string) => undo([attempt], { run });
+  const state = () => stateOf(stage, 1);
+  for (const confirm of [
+    `UPDATE orders SET state = state WHERE id = 1`,
+    `UPDATE orders SET state = 'other' WHERE id = 1; UPDATE orders SET state = 'closed' WHERE id = 1`,
+  ]) {
+    const first = await stage.play(0, (tx) => tx.query(`UPDATE orders SET state = 'closed' WHERE id = 1`));
+    const second = await stage.play(1, (tx) => tx.query(confirm));
+    const back = inverse(second, nextAction());
+    const [undone] = await target.invert(back);
+    expect(undone).toMatchObject({ outcome: 'already_undone', effects: [{ resource: `postgres://${SYSTEM}/public.orders/1` }] });
+    expect(await target.applied(back.run, [1])).toEqual([undone]);
+    const redo = { ref: back.steps[0]?.attempt as Played['ref'], effects: undone?.effects ?? [] };
+    // While the earlier writer is in effect, the confirmation comes back, and goes again.
+    const again = inverse(redo, nextAction());
+    const [redone] = await target.invert(again);
+    expect(redone).toMatchObject({ outcome: 'already_undone' });
+    expect(codes(await undoOne(target, first))).toEqual(['later_write']);
+    const last = { ref: again.steps[0]?.attempt as Played['ref'], effects: redone?.effects ?? [] };
+    const gone = inverse(last, nextAction());
+    const [goneAgain] = await target.invert(gone);
+    expect(goneAgain).toMatchObject({ outcome: 'already_undone' });
+    expect(await undoOne(target, first)).toMatchObject({ outcome: 'restored' });
+    expect(await state()).toEqual({ state: 'new', n: 0, note: '' });
+    const onceMore = { ref: gone.steps[0]?.attempt as Played['ref'], effects: goneAgain?.effects ?? [] };
+    expect(codes(await undoOne(target, onceMore))).toEqual(['drift']);
+    expect(await state()).toEqual({ state: 'new', n: 0, note: '' });
+  }
+});
+
+test('I5: a row that an undone attempt had confirmed, and that went with its maker, does not come back in part (F1)', async () => {
+  await using stage = await createStage(ORDERS);
+  const target = await stage.open();
+  const made = await stage.play(0, (tx) => tx.query(`INSERT INTO orders VALUES (9, 'new', 0, '')`));
+  const touched = await stage.play(1, (tx) =>
+    tx.query(`INSERT INTO orders VALUES (9, 'new', 0, '') ON CONFLICT (id) DO UPDATE SET state = excluded.state`),
+  );
+  const back = undo([touched]);
+  const [undone] = await target.invert(back);
+  expect(await undoOne(target, made)).toMatchObject({ outcome: 'restored' });
+  const redo = { ref: back.steps[0]?.attempt as Played['ref'], effects: undone?.effects ?? [] };
+  expect(codes(await undoOne(target, redo))).toEqual(['drift']);
+  expect((await stage.owner.query('SELECT id FROM orders ORDER BY id')).rows).toEqual([{ id: 1 }, { id: 2 }]);
 });

@@ -48,7 +48,7 @@ export function enclosures(
       });
       let around: { from: number; by: Member }[] = [];
       for (let at = marks.length - 1; at >= 0; at--) {
-        const { member, kind } = marks[at] as Mark;
+        const { member, kind, before, after } = marks[at] as Mark;
         if (kind !== 'write') continue;
         around = around.filter(({ from }) => from < at);
         const [enclosing] = around;
@@ -58,7 +58,9 @@ export function enclosures(
           if (known) known.push(obstacle);
           else found.set(member, [obstacle]);
         }
-        const from = member.attempt.inverts && closing.has(member) ? start.get(refKey(member.attempt.inverts)) : undefined;
+        // An inverse that left a part as it found it encloses nothing.
+        const from =
+          member.attempt.inverts && closing.has(member) && before !== after ? start.get(refKey(member.attempt.inverts)) : undefined;
         if (from !== undefined) around.push({ from, by: member });
       }
     }

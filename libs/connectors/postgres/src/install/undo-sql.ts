@@ -22,6 +22,18 @@ BEGIN
   PERFORM set_config('recant.inverse', pg_current_xact_id()::text, true);
   RETURN v_id;
 END $$;
+-- Parts that an inverse found as they go back to: recorded as updates that changed nothing, with the values of the undone attempt's last change of them.
+CREATE OR REPLACE FUNCTION recant.confirm_parts(p_attempt bigint, p_parts jsonb) RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+  INSERT INTO recant.change (ordinal, attempt, xid, login, relation, shape, key, key_hash, operation, old, written, recorded_at)
+  SELECT nextval('recant.ordinal'), a.id, pg_current_xact_id(), a.login, c.relation, c.shape, c.key, c.key_hash, 'u',
+    (SELECT array_agg(CASE WHEN v.n = ANY (p.written || s.key_positions) THEN v.value END ORDER BY v.n) FROM unnest(i.image) WITH ORDINALITY v(value, n)),
+    p.written, clock_timestamp()
+  FROM jsonb_to_recordset(p_parts) AS p(change bigint, written int[])
+  JOIN recant.change c ON c.ordinal = p.change JOIN recant.shape s ON s.id = c.shape
+  JOIN recant.attempt a ON a.id = p_attempt AND a.run IS NOT NULL AND a.login = session_user
+  CROSS JOIN LATERAL (SELECT CASE WHEN c.operation = 'u' AND c.new IS NULL THEN c.old ELSE c.new END AS image) i
+  WHERE c.attempt IS NOT NULL AND c.key IS NOT NULL AND i.image IS NOT NULL
+$$;
 -- From the commit on, the attempt counts as undone in the target.
 CREATE OR REPLACE FUNCTION recant.mark_applied(p_run text, p_step int, p_token numeric, p_attempt bigint, p_undoes bigint, p_result jsonb) RETURNS void
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -38,5 +50,6 @@ export const UNDO_FUNCTIONS = [
   'recant.pass_fence(text, numeric)',
   'recant.name_inverse(text, text, int, text, int)',
   'recant.mark_applied(text, int, numeric, bigint, bigint, jsonb)',
+  'recant.confirm_parts(bigint, jsonb)',
   'recant.accept_holes(bigint[], text, text)',
 ] as const;

@@ -4,6 +4,7 @@ import type { Hole } from '../install/holes.ts';
 import { CONNECTOR } from '../resource.ts';
 import { type AgentCode, agentCodeFindings } from './agent-code.ts';
 import { capturedById } from './captured.ts';
+import { confirmedParts, recordConfirmed } from './confirm.ts';
 import { guard, type RowGoal, readBack, type StepGoal, sideEffects } from './goal.ts';
 import { holeFindings } from './hole-findings.ts';
 import { type LaterWrites, laterFindings, laterWriteOf, movedFinding, writerOf } from './later-writes.ts';
@@ -59,13 +60,16 @@ export async function undoStep(context: StepContext, step: InverseStep, goal: St
 
 async function attempt(context: StepContext, step: InverseStep, goal: StepGoal): Promise<InverseResult> {
   const { client, registry } = context;
-  const { active, accepted, findings: refused } = guardStep(context, goal, await readRows(client, [...goal.rows.values()]));
+  const found = await readRows(client, [...goal.rows.values()]);
+  const { active, accepted, findings: refused } = guardStep(context, goal, found);
   if (refused.length > 0) throw new StepRefused(await withValues(client, registry, goal, refused));
-  if (active.size === 0) {
-    const result = resultOf(step.step, 'already_undone', { findings: accepted, residue: goal.residue });
-    await mark(context, goal, null, result);
-    return result;
-  }
+  const confirmed = confirmedParts(registry, goal, found, context.later);
+  if (active.size === 0)
+    return leave(context, step, {
+      goal,
+      confirmed,
+      result: resultOf(step.step, 'already_undone', { findings: accepted, residue: goal.residue }),
+    });
   const goals = [...active.values()].map((row) => row.goal);
   const code = [...agentCodeFindings(goals, context.agentCode), ...ruleFindings(goals)];
   if (code.length > 0) throw new StepRefused(code);
@@ -85,8 +89,24 @@ async function attempt(context: StepContext, step: InverseStep, goal: StepGoal):
   const findings = [...sideEffects(registry, goal, written), ...rows.flatMap((row) => readBack(row, live.get(row.resource)))];
   if (findings.length > 0) throw new StepRefused(findings);
   const result = resultOf(step.step, 'restored', { findings: accepted, residue: goal.residue });
+  await recordConfirmed(client, attemptId, confirmed);
   await mark(context, goal, attemptId, result);
-  return { ...result, effects: written.map(({ effect }) => effect) };
+  const recorded = confirmed.length === 0 ? written : await capturedById(client, registry.system, attemptId);
+  return { ...result, effects: recorded.map(({ effect }) => effect) };
+}
+
+/** Nothing goes back. */
+async function leave(
+  context: StepContext,
+  step: InverseStep,
+  { goal, confirmed, result }: { goal: StepGoal; confirmed: ReturnType<typeof confirmedParts>; result: InverseResult },
+): Promise<InverseResult> {
+  const { client, registry } = context;
+  const inverse = confirmed.length === 0 ? null : await nameInverse(context, step);
+  if (inverse !== null) await recordConfirmed(client, inverse, confirmed);
+  await mark(context, goal, inverse, result);
+  if (inverse === null) return result;
+  return { ...result, effects: (await capturedById(client, registry.system, inverse)).map(({ effect }) => effect) };
 }
 
 /** PostgreSQL refuses the statements of an inverse (`WITH`) on a table with a rule. One finding for each table. */
