@@ -1,4 +1,5 @@
 import type { PlanStep } from '@recant/planner';
+import { isHeld } from './held.ts';
 import type { StepRecord } from './ports.ts';
 import type { Session } from './session.ts';
 import { endedWell } from './step-machine.ts';
@@ -44,6 +45,8 @@ function resume(session: Session, first: StepRecord, inFlight: readonly StepReco
 }
 
 function start(session: Session, batchSteps: number): Work {
+  const waiting: Work = { kind: 'none', stuck: session.steps.filter(({ state }) => state === 'stuck').length };
+  if (isHeld(session)) return waiting;
   const blocked: { step: number; by: number }[] = [];
   const away: { step: number; system: string }[] = [];
   const batch: PlanStep[] = [];
@@ -73,7 +76,7 @@ function start(session: Session, batchSteps: number): Work {
   const [head] = batch;
   if (head) return head.systems.length > 1 ? { kind: 'across', step: head } : { kind: 'batch', steps: batch, resumed: false };
   if (away.length > 0) return { kind: 'unreachable', steps: away };
-  return { kind: 'none', stuck: session.steps.filter(({ state }) => state === 'stuck').length };
+  return waiting;
 }
 
 function isBadEnd(record: StepRecord): boolean {

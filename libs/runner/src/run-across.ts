@@ -3,6 +3,7 @@ import type { StepOutcome } from '@recant/events';
 import type { PlanStep, RecordedEffect } from '@recant/planner';
 import { invert, isSilent, type Silent } from './ask.ts';
 import { checkSteps } from './check-step.ts';
+import { endOrHold } from './held.ts';
 import { appliedOn, type OpenTarget, openTargets } from './open-targets.ts';
 import type { RunnerConfig, RunnerPorts } from './ports.ts';
 import { effectsOn, rehearseSteps } from './rehearse.ts';
@@ -86,7 +87,7 @@ async function invertAll(session: Session, ports: RunnerPorts, config: RunnerCon
 
 async function commitEnd(session: Session, ports: RunnerPorts, ended: StepEnd, startedMs: number): Promise<void> {
   ports.failpoint?.('record.before', [ended.step]);
-  await session.commit([recordEnd(session, ended, ports.clock.now() - startedMs)]);
+  await session.commit([endOrHold(session, ended, ports.clock.now() - startedMs)]);
   ports.failpoint?.('record.after', [ended.step]);
 }
 

@@ -2,6 +2,7 @@ import type { InverseResult, InverseStep } from '@recant/connector';
 import { type PlanStep, plainRef, type RecordedEffect } from '@recant/planner';
 import { ask, invert, isSilent, type Silent } from './ask.ts';
 import { checkSteps } from './check-step.ts';
+import { endOrHold } from './held.ts';
 import { intend } from './intend.ts';
 import type { RunnerConfig, RunnerPorts } from './ports.ts';
 import { plainEffect } from './rehearse.ts';
@@ -96,7 +97,7 @@ async function finish(session: Session, ports: RunnerPorts, { steps, ends, left,
   const numbers = ends.map(({ step }) => step);
   ports.failpoint?.('record.before', numbers);
   const durationMs = (ports.clock.now() - startedMs) / Math.max(1, ends.length);
-  if (ends.length > 0) await session.commit(ends.map((end) => recordEnd(session, end, durationMs)));
+  if (ends.length > 0) await session.commit(ends.map((end) => endOrHold(session, end, durationMs)));
   ports.failpoint?.('record.after', numbers);
   if (left)
     await stick(

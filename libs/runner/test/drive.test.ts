@@ -64,6 +64,38 @@ test('I5: in mode refuse nothing is written if one step cannot be undone any mor
   expect([account(world).verdict, types(world).includes('recant.attempt.intended.v1')]).toEqual(['not_restored', false]);
 });
 
+test('I5: in mode refuse a conflict after the first write holds the run: nothing further is written until a person retries or skips', async () => {
+  const held = async (): Promise<FakeWorld> => {
+    let inverted = 0;
+    const world: FakeWorld = fakeWorld(
+      [write('p', A(1), '0', '1'), write('q', A(2), '0', '1'), write('r', A(3), '0', '1')],
+      (call, when) => {
+        if (call === 'a.invert' && when === 'after' && ++inverted === 1) world.targets.get('a')?.live.set(`${A(2)} x`, 'somebody');
+      },
+      'refuse',
+    );
+    expect(await drive(world, { ...CONFIG, batchSteps: 1 })).toBe('waiting');
+    return world;
+  };
+  const decide = async (world: FakeWorld, state: 'started' | 'skipping') => {
+    const steps = world.store.record.steps.map((step) => (step.state === 'stuck' ? { ...step, state } : step));
+    world.store.record = { ...world.store.record, state: 'queued', steps };
+    return drive(world, { ...CONFIG, batchSteps: 1 });
+  };
+  const world = await held();
+  expect(world.store.record.steps.map(({ state }) => state)).toEqual(['ended', 'stuck', 'pending']);
+  expect([codes(world)[1], world.targets.get('a')?.writes.length]).toEqual([['drift'], 1]);
+  expect(await decide(world, 'started')).toBe('waiting');
+  world.targets.get('a')?.live.set(`${A(2)} x`, '1');
+  expect(await decide(world, 'started')).toBe('finished');
+  expect(outcomes(world)).toEqual(['restored', 'restored', 'restored']);
+
+  const skipped = await held();
+  expect(await decide(skipped, 'skipping')).toBe('finished');
+  expect(outcomes(skipped)).toEqual(['restored', 'skipped', 'restored']);
+  expect(account(skipped).verdict).toBe('partly_restored');
+});
+
 test('I8: a run with an objection writes and sends nothing, and resumes at the first claim without one', async () => {
   const world = fakeWorld([write('p', A(1), '0', '1')]);
   const objecting = { ...world.ports, objection: async () => 'Nobody has approved it.' };

@@ -69,6 +69,25 @@ test('a rollback of a rollback restores the undone effects', async () => {
   expect(third.body).toMatchObject({ left: [], conflicts: [], steps: [{ tool: 'cancel' }, { tool: 'reprice' }] });
 });
 
+test('I5: undoing a rollback is refused where the attempt had confirmed a value that was undone since (F1)', async () => {
+  await using stage = await createStage();
+  await register(stage);
+  const undone = async (selection: object) => {
+    const plan = await stage.operator.createPlan({ selection });
+    expect(plan.body.conflicts).toEqual([]);
+    return ended(stage, (await stage.operator.createRun(plan.id, plan.digest)).id);
+  };
+  const [first, second] = [await stage.agent('first'), await stage.agent('second')];
+  await first.sql('cancel', "UPDATE orders SET state = 'cancelled' WHERE id = 1");
+  await second.sql('cancel', "UPDATE orders SET state = 'cancelled' WHERE id = 1", 'UPDATE orders SET price = 1 WHERE id = 1');
+  const run = await undone({ agents: ['second'] });
+  await undone({ agents: ['first'] });
+  const back = await stage.operator.createPlan({ selection: { runs: [run.id] } });
+  expect(back).toMatchObject({ runnable: false, body: { conflicts: [{ kind: 'later_write', part: 'state', by: { tool: 'undo' } }] } });
+  expect((await rows(stage))[0]).toEqual({ id: 1, state: 'open', price: 100 });
+  expect(await stage.audit()).toEqual([]);
+});
+
 test('an attempt undone without a write counts as undone in later plans and blocks none', async () => {
   await using stage = await createStage();
   await register(stage);
