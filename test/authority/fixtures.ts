@@ -132,6 +132,7 @@ const ROLLBACK: Readonly<Record<string, Fixture>> = {
     shows: () => '',
   },
   acceptIncomplete: { ask: () => ({ params: { system: SYSTEM }, body: json({ reason: 'a test' }) }), shows: () => '"accepted":[]' },
+  endTransaction: { ask: () => ({ params: { system: SYSTEM, pid: 1 } }), shows: () => '"ended":[]' },
   createPlan: {
     ask: ({ action }) => ({ body: json({ selection: { actions: [action] } }) }),
     shows: ({ source }) => `"undoes":{"source":"${source}"`,

@@ -125,6 +125,10 @@ export const PlanInput = z
     selection: SelectionInput.optional(),
     mode: PlanMode.optional(),
     window: z.union([z.string().max(64), WindowInput]).optional(),
+    withoutOpen: z
+      .boolean()
+      .optional()
+      .meta({ description: 'Plan although selected agents have open transactions in a target: what they change is not undone.' }),
   })
   .meta({ id: 'PlanInput' });
 export type PlanInput = z.infer<typeof PlanInput>;
@@ -183,6 +187,18 @@ export const AmbiguousBody = z
     description: 'Changes during an attempt that somebody else may have made. They stay unless they are selected.',
   });
 export const TaintBody = z.object({ ...who, resource: z.string(), parts: z.array(z.string()) }).meta({ id: 'Taint' });
+export const OpenInTargetBody = z
+  .object({
+    system: z.string(),
+    login: z.string(),
+    agent: z.string(),
+    pid: z.int().optional(),
+    gid: z.string().optional().meta({ description: 'Name of a prepared transaction.' }),
+    ageMs: z.int().optional().meta({ description: 'Absent: the target does not show it to the login of the drain.' }),
+  })
+  .meta({ id: 'OpenInTarget' });
+export const EndedTransactions = z.object({ ended: z.array(OpenInTargetBody) }).meta({ id: 'EndedTransactions' });
+export type EndedTransactions = z.infer<typeof EndedTransactions>;
 export const PlanContents = z
   .object({
     version: z.literal(1),
@@ -196,6 +212,11 @@ export const PlanContents = z
     conflicts: z.array(ConflictBody),
     ambiguous: z.array(AmbiguousBody),
     tainted: z.array(TaintBody),
+    open: z
+      .array(OpenInTargetBody)
+      .optional()
+      .meta({ description: 'Open transactions of the selected agents; in mode `refuse` they are conflicts.' }),
+    withoutOpen: z.literal(true).optional(),
   })
   .meta({ id: 'PlanContents', description: 'The plan’s content. The digest is the SHA-256 of its canonical JSON (RFC 8785).' });
 export const PlanRunBody = z

@@ -6,6 +6,7 @@ import { PageQuery } from './page.ts';
 import {
   AcceptedIncomplete,
   AcceptIncompleteInput,
+  EndedTransactions,
   PlanBodyShape,
   PlanInput,
   RunBody,
@@ -73,6 +74,18 @@ export const acceptIncomplete = route({
   body: { kind: 'json', schema: AcceptIncompleteInput, bytesMax: 4_096 },
   responses: { 200: { description: 'What was accepted; empty if there was no hole', schema: AcceptedIncomplete } },
   errors: ['system_unknown', 'system_unreachable'],
+});
+export const endTransaction = route({
+  ...common,
+  operationId: 'endTransaction',
+  method: 'post',
+  path: '/v1/systems/{system}/transactions/{pid}/end',
+  summary: 'End a transaction that an agent left open in a system',
+  roles: ['administer', 'execute'],
+  description: 'Ends the session of an agent’s login, which rolls its transaction back. Sessions of other logins cannot be ended.',
+  params: z.object({ system: z.string().max(64), pid: ordinal }),
+  responses: { 200: { description: 'What was ended; empty if it is not open any more', schema: EndedTransactions } },
+  errors: ['system_unknown', 'system_unreachable', 'system_not_prepared'],
 });
 export const createPlan = route({
   ...common,
@@ -219,6 +232,7 @@ export const ROLLBACK_ROUTES = [
   registerSystem,
   removeSystem,
   acceptIncomplete,
+  endTransaction,
   createPlan,
   showPlan,
   approvePlan,

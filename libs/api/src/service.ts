@@ -22,11 +22,12 @@ export const getHealth = route({
   path: '/health',
   tag: 'service',
   summary: 'Health of the service',
-  description: 'Checked at most once per second.',
+  description:
+    'Checked at most once per second. 200 with `degraded`: this process serves, and a registered system needs attention (its capture or drain). 503: this process cannot do its work.',
   roles: 'public',
   responses: {
-    200: { description: 'Healthy', schema: HealthBody },
-    503: { description: 'Degraded', schema: HealthBody },
+    200: { description: 'Serving', schema: HealthBody },
+    503: { description: 'Not serving', schema: HealthBody },
   },
 });
 

@@ -7,6 +7,8 @@ import {
   cancelRun,
   createPlan,
   createRun,
+  type EndedTransactions,
+  endTransaction,
   listRuns,
   listSystems,
   type Page,
@@ -38,6 +40,8 @@ export interface RollbackClient {
   removeSystem(name: string): Promise<void>;
   /** @returns holes in the capture of a system that no longer prevent an undo */
   acceptIncomplete(system: string, input: AcceptIncompleteInput): Promise<AcceptedIncomplete>;
+  /** Ends a transaction that an agent left open. */
+  endTransaction(system: string, pid: number): Promise<EndedTransactions>;
   createPlan(plan: PlanInput): Promise<PlanView>;
   plan(plan: string): Promise<PlanView>;
   /** For people only. @param seconds validity; default 3600 */
@@ -62,6 +66,7 @@ export function rollbackClient(transport: Transport): RollbackClient {
     registerSystem: (system) => call(registerSystem, { json: system }),
     removeSystem: (system) => call(removeSystem, { params: { system } }),
     acceptIncomplete: (system, input) => call(acceptIncomplete, { params: { system }, json: input }),
+    endTransaction: (system, pid) => call(endTransaction, { params: { system, pid: String(pid) } }),
     createPlan: (plan) => call(createPlan, { json: plan }),
     plan: (plan) => call(showPlan, { params: { plan } }),
     approve: (plan, digest, seconds) => call(approvePlan, { params: { plan }, json: { digest, seconds } }),

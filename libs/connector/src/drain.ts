@@ -14,8 +14,19 @@ export interface Drain {
   next(context: DrainContext): Promise<DrainState>;
   /** The ledger acknowledged every event of the batch. Idempotent. */
   confirm(batch: DrainBatch): Promise<void>;
-  /** Transactions with captured changes that registered logins have not ended. They delay nothing. */
-  openTransactions(): Promise<readonly OpenTransaction[]>;
+  /**
+   * Transactions with captured changes that registered logins have not ended. They delay nothing.
+   * @param of only those of logins that belong to one of these agents (undefined: to any), or that named one of these sources; default: all
+   */
+  openTransactions(of?: {
+    readonly agents?: readonly string[] | undefined;
+    readonly sources: readonly string[];
+  }): Promise<readonly OpenTransaction[]>;
+  /**
+   * Ends the session of such a transaction, which rolls it back. @returns undefined: it is not open any more
+   * @throws ConnectorError `permission_denied`
+   */
+  endTransaction(pid: number): Promise<OpenTransaction | undefined>;
 }
 
 export interface DrainContext {
@@ -44,6 +55,8 @@ export interface DrainBatch {
 
 export interface OpenTransaction {
   readonly login: string;
+  /** Agent that the login is registered for. */
+  readonly agent: string;
   /** Process id, or the name of a prepared transaction. */
   readonly pid?: number;
   readonly gid?: string;

@@ -29,6 +29,10 @@ export interface PlanBody {
   readonly conflicts: readonly Conflict[];
   /** Ambiguous changes of selected attempts that nobody selected: they stay. */
   readonly ambiguous: readonly AmbiguousChanges[];
+  /** Transactions of the selected agents that were open: what they changed is not known. Absent: none. */
+  readonly open?: readonly OpenInTarget[];
+  /** A person plans without the open transactions: they are no conflict. */
+  readonly withoutOpen?: true;
   /** Other attempts that read a value which is undone: a lower bound. */
   readonly tainted: readonly Taint[];
 }
@@ -96,6 +100,21 @@ export interface AmbiguousChanges {
   /** The first of them. */
   readonly resources: readonly string[];
 }
+
+/** A transaction that was open when its target was asked. */
+export interface OpenInTarget {
+  readonly system: string;
+  readonly login: string;
+  readonly agent: string;
+  /** Process id, or the name of a prepared transaction. */
+  readonly pid?: number;
+  readonly gid?: string;
+  readonly ageMs?: number;
+}
+
+/** Why a plan in mode `refuse` cannot run. */
+export const obstaclesOf = ({ conflicts, open = [], withoutOpen }: Pick<PlanBody, 'conflicts' | 'open' | 'withoutOpen'>): number =>
+  conflicts.length + (withoutOpen ? 0 : open.length);
 
 export interface Taint {
   readonly ref: AttemptRef;

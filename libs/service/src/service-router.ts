@@ -21,8 +21,8 @@ export function serviceRouter({ title, version, routers, health }: ServiceRouter
   const readHealth = cachedHealth(health, () => performance.now());
   return createRouter('service', [
     handle(getHealth, async () => {
-      const { status } = await readHealth();
-      return status === 'ok' ? { status: 200, body: { status } } : { status: 503, body: { status } };
+      const { status, serving } = await readHealth();
+      return serving ? { status: 200, body: { status } } : { status: 503, body: { status } };
     }),
     ...(isPublic
       ? []

@@ -6,6 +6,7 @@ import { createByteBudget } from '@recant/queues';
 import { type ActRecorder, createApp, createLogger, createRouter, handle, type Listening, listen } from '@recant/service';
 import { afterEach, expect, test } from 'vitest';
 import { z } from 'zod';
+import { checkHealth } from '../src/health.ts';
 
 const secret = new Uint8Array(32).fill(7);
 const key = (keyId: string) => formatApiKey({ keyId, secret });
@@ -242,6 +243,17 @@ test('a body without Content-Length is limited while it is read', async () => {
   }
   expect(Buffer.concat(chunks).toString()).toContain('body_too_large');
   socket.destroy();
+});
+
+test('a system that needs attention degrades health, and the process still serves; a check that fails by itself does not', async () => {
+  const elsewhere = { status: 'degraded', detail: 'a trigger is off', elsewhere: true } as const;
+  expect(await checkHealth({ one: async () => elsewhere })).toEqual({
+    status: 'degraded',
+    serving: true,
+    checks: { one: { status: 'degraded', detail: 'a trigger is off' } },
+  });
+  const both = { one: async () => elsewhere, two: async () => Promise.reject(new Error('gone')) };
+  expect(await checkHealth(both)).toMatchObject({ status: 'degraded', serving: false });
 });
 
 test('health status is public, details are for operators, and results are shared; a port in use is one line with a fix', async () => {

@@ -1,4 +1,5 @@
 import type { CoverageFinding } from '@recant/connector';
+import type { HealthCheck } from '@recant/service';
 import type { SystemRecord, Systems } from '@recant/store';
 import type { OpenTargets } from './targets.ts';
 
@@ -11,7 +12,7 @@ interface Checked {
 export interface CoverageWatch {
   /** The last check. Undefined: not checked yet, or nothing to check. */
   of(tenant: string, system: string): Checked | undefined;
-  health(): { readonly status: 'ok' | 'degraded'; readonly detail?: string };
+  health(): Awaited<ReturnType<HealthCheck>>;
   /** Checks every system of the served tenant now. */
   check(): Promise<void>;
   start(): void;
@@ -80,12 +81,16 @@ export function createCoverageWatch({ systems, targets, tenant, everyMs }: Cover
 
 const keyOf = (tenant: string, system: string): string => `${tenant} ${system}`;
 
-function healthOf(last: ReadonlyMap<string, Checked>): { status: 'ok' | 'degraded'; detail?: string } {
+function healthOf(last: ReadonlyMap<string, Checked>): Awaited<ReturnType<HealthCheck>> {
   const texts = [...last].flatMap(([key, { findings, error }]) => {
     const name = key.slice(key.indexOf(' ') + 1);
     return [...(error === undefined ? [] : [`${name}: ${error}`]), ...findings.map(({ detail, action }) => `${name}: ${detail} ${action}`)];
   });
   if (texts.length === 0) return { status: 'ok' };
   const more = texts.length - SHOWN_MAX;
-  return { status: 'degraded', detail: [...texts.slice(0, SHOWN_MAX), ...(more > 0 ? [`${more} more: recant systems`] : [])].join(' ') };
+  return {
+    status: 'degraded',
+    elsewhere: true,
+    detail: [...texts.slice(0, SHOWN_MAX), ...(more > 0 ? [`${more} more: recant systems`] : [])].join(' '),
+  };
 }

@@ -73,7 +73,8 @@ const maskDrain = (drain: Drain, masks: Masks): Drain => ({
   isIdle: (nowMs) => maskErrors(masks, () => drain.isIdle(nowMs)),
   next: (context) => maskErrors(masks, () => drain.next(context)),
   confirm: (batch) => maskErrors(masks, () => drain.confirm(batch)),
-  openTransactions: () => maskErrors(masks, () => drain.openTransactions()),
+  openTransactions: (of) => maskErrors(masks, () => drain.openTransactions(of)),
+  endTransaction: (pid) => maskErrors(masks, () => drain.endTransaction(pid)),
 });
 
 const maskProbed = (probed: Probed, { data }: Masks): Probed =>

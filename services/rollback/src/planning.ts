@@ -14,6 +14,7 @@ import {
 import { createSourceEvents, LEASE_MS } from '@recant/runner';
 import type { Caller } from '@recant/service';
 import type { StoredPlan } from '@recant/store';
+import { openInTargets } from './ask-open.ts';
 import { planWithTargets } from './ask-targets.ts';
 import type { RollbackCore } from './core.ts';
 
@@ -29,7 +30,9 @@ export async function makePlan(core: RollbackCore, caller: Caller, input: PlanIn
   const selection = parseSelection({ ...input.selection, ...parseWindow(window, nowMs) });
   await checkNames(core, tenant, selection);
   await core.drain.flush(tenant, FLUSH_MS_MAX);
-  const body = await planWithTargets(core, await readInput(core, tenant, selection, input.mode ?? 'refuse'));
+  const planned = await planWithTargets(core, await readInput(core, tenant, selection, input.mode ?? 'refuse'));
+  const open = await openInTargets(core, tenant, planned);
+  const body = open.length === 0 ? planned : { ...planned, open, ...(input.withoutOpen ? { withoutOpen: true as const } : {}) };
   const id = uuidv7(nowMs, core.random16());
   const made: StoredPlan = {
     id,

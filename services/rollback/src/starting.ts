@@ -1,5 +1,6 @@
 import { ApiFault, type RunInput } from '@recant/api';
 import { type ActOrdered, eventId, type JsonObject, uuidv7 } from '@recant/events';
+import { obstaclesOf } from '@recant/planner';
 import type { Approval } from '@recant/policy';
 import { createSourceEvents, LEASE_MS } from '@recant/runner';
 import type { Caller } from '@recant/service';
@@ -21,8 +22,8 @@ export async function startRun(
   const { id: plan, digest, body } = found;
   const known = await store.runs.ofPlan(tenant, plan);
   if (known !== undefined) return { id: known, created: false };
-  if (body.mode === 'refuse' && body.conflicts.length > 0)
-    throw new ApiFault('plan_conflicts', `Plan ${plan} has ${body.conflicts.length} conflicts, and its mode is refuse.`);
+  if (body.mode === 'refuse' && obstaclesOf(body) > 0)
+    throw new ApiFault('plan_conflicts', `Plan ${plan} has ${obstaclesOf(body)} conflicts, and its mode is refuse.`);
   if (body.steps.length === 0)
     throw new ApiFault('plan_empty', `Plan ${plan} has no steps: the selected attempts have no effects to undo.`);
   const approval = await requireApproval(core, tenant, found);

@@ -2,6 +2,7 @@ import {
   ApiFault,
   acceptIncomplete,
   type ErrorCode,
+  endTransaction,
   listSystems,
   registerSystem,
   removeSystem,
@@ -50,6 +51,16 @@ export function systemRoutes(
         body: { accepted: [...accepted] },
         act: { system: system.name, reason, accepted: accepted.map(({ detail }) => detail) },
       };
+    }),
+    handle(endTransaction, async ({ caller, params }) => {
+      const system = await systems.find(caller.tenant, params.system);
+      if (system === undefined) throw new ApiFault('system_unknown', `Unknown system ${JSON.stringify(params.system)}.`);
+      const ended = await asFaults(async () => {
+        const target = await targets.open(caller.tenant, system.name, system.connector);
+        return target?.drain?.endTransaction(Number(params.pid));
+      });
+      const body = { ended: ended === undefined ? [] : [{ system: system.name, ...ended }] };
+      return { status: 200, body, act: body };
     }),
     handle(registerSystem, async ({ caller, body }) => {
       // The connector opens folders and addresses with the rights of this process, so that only the tenant it serves may register.

@@ -1,5 +1,6 @@
 import type { PlanView } from '@recant/api';
 import { waitUntil } from '@recant/test-support';
+import pg from 'pg';
 import { expect, test } from 'vitest';
 import { createStage, type Stage } from './harness.ts';
 
@@ -14,6 +15,12 @@ const runOf = async (stage: Stage, { id, digest }: PlanView) => {
 };
 const planOf = (stage: Stage, agent: string, mode?: 'skip') =>
   stage.operator.createPlan({ selection: { agents: [agent] }, ...(mode ? { mode } : {}) });
+
+async function asSuperuser(stage: Stage, sql: string): Promise<void> {
+  const client = new pg.Client({ connectionString: stage.databaseOwnerUrl });
+  await client.connect();
+  await client.query(sql).finally(() => client.end());
+}
 
 const ORDERS = `CREATE TABLE orders (id int PRIMARY KEY, tier text NOT NULL, secret text);
   INSERT INTO orders SELECT n, 'basic', 's' FROM generate_series(1, 20) n`;
@@ -135,4 +142,38 @@ test('a hole in the capture stops a plan until a person accepts it, and the acco
   expect(run.account).toMatchObject({ outcomes: { restored: 1 }, verdict: 'restored_unverified', unverified: { capture_incomplete: 1 } });
   expect((await stage.operator.runs()).items[0]?.account).toMatchObject({ verdict: 'restored_unverified' });
   expect(JSON.stringify((await stage.operator.acts({})).items)).toMatch(/acceptIncomplete.*checked|checked.*acceptIncomplete/);
+});
+
+test('a transaction that a selected agent left open is named; a person ends it, or plans without it; others are not delayed', async () => {
+  await using stage = await createStage({ schema: ORDERS });
+  await register(stage);
+  const bad = await stage.agent('bad');
+  const good = await stage.agent('good');
+  await bad.sql('downgrade', "UPDATE orders SET tier = 'free' WHERE id = 1");
+  await good.sql('upgrade', "UPDATE orders SET tier = 'gold' WHERE id = 9");
+  const client = new pg.Client({ connectionString: stage.shop.agentUrl });
+  const closed = new Promise<void>((resolve) => void client.on('error', () => undefined).on('end', resolve));
+  await client.connect();
+  await client.query("BEGIN; UPDATE orders SET tier = 'free' WHERE id = 2");
+  const { rows } = await client.query<{ pid: number; login: string }>('SELECT pg_backend_pid() AS pid, session_user AS login');
+  const { pid = 0, login } = rows[0] ?? {};
+
+  const refused = await planOf(stage, 'bad');
+  expect(refused).toMatchObject({ runnable: false, body: { steps: [{ step: 1 }], conflicts: [], open: [{ system: 'shop', login, pid }] } });
+  await expect(stage.operator.createRun(refused.id, refused.digest)).rejects.toMatchObject({ problem: { code: 'plan_conflicts' } });
+  const without = await stage.operator.createPlan({ selection: { agents: ['bad'] }, withoutOpen: true });
+  expect(without.runnable).toBe(true);
+  expect((await runOf(stage, without)).account).toMatchObject({ verdict: 'restored_unverified', unverified: { effects_unknown: 1 } });
+
+  await expect(stage.operator.endTransaction('shop', pid)).rejects.toMatchObject({
+    problem: { code: 'system_not_prepared', detail: expect.stringContaining('pg_signal_backend') },
+  });
+  expect((await stage.operator.endTransaction('shop', 1)).ended).toEqual([]);
+  const root = new URL(stage.shop.ownerUrl).username;
+  await asSuperuser(stage, `GRANT ${login} TO ${root}`);
+  expect((await stage.operator.endTransaction('shop', pid)).ended).toMatchObject([{ login, pid }]);
+  await closed;
+  const plan = await planOf(stage, 'good');
+  expect(plan.body.open).toBeUndefined();
+  expect((await runOf(stage, plan)).account).toMatchObject({ verdict: 'fully_restored' });
 });

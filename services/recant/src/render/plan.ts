@@ -22,6 +22,7 @@ export function planText(plan: PlanView, paint: Paint): string {
     `${paint('bold', `Plan ${plan.id}`)}  mode ${body.mode}, ${count(body.steps.length, 'step')}, ${count(body.conflicts.length, 'conflict')}, ${count(body.left.length, 'attempt')} not undone`,
     stepsText(body.steps, paint),
     conflictsText(body.conflicts, body.mode, paint),
+    openText(body, paint),
     ambiguousText(body, paint),
     leftText(body, paint),
     taintText(body.tainted, paint),
@@ -83,6 +84,20 @@ function conflictsText(conflicts: readonly Conflict[], mode: string, paint: Pain
   if (conflicts.length === 0) return '';
   const head = mode === 'skip' ? 'Skipped because of conflicts:' : 'Conflicts:';
   return [paint('yellow', head), ...listed(conflictLines(conflicts).map((line) => `  ${line}`))].join('\n');
+}
+
+/** Transactions of the selected agents that had not ended. */
+function openText({ mode, open = [], withoutOpen }: Contents, paint: Paint): string {
+  if (open.length === 0) return '';
+  const lines = open.map(({ system, login, pid, gid, ageMs }) => {
+    const age = ageMs === undefined ? '' : `, open for ${Math.round(ageMs / 1_000)} s`;
+    const end = pid === undefined ? `ROLLBACK PREPARED '${gid}' in the database` : `recant systems end-transaction ${system} ${pid}`;
+    return printable(
+      `  ${system}: login ${login}, ${pid === undefined ? `prepared transaction ${gid}` : `pid ${pid}`}${age}. To end it: ${end}`,
+    );
+  });
+  const why = mode === 'refuse' && !withoutOpen ? 'End them, or plan with --without-open:' : 'What they change is not undone:';
+  return [paint('yellow', `Open transactions of the selected agents. ${why}`), ...listed(lines)].join('\n');
 }
 
 /** Attempts without a conflict of their own. */

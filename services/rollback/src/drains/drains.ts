@@ -91,7 +91,7 @@ export function createDrains(deps: DrainsDeps, options: DrainOptions): Drains {
       const failing = [...known.values()].flatMap(({ system, drain: { failure } }) =>
         failure === undefined ? [] : [`${system}: not drained since ${new Date(failure.sinceMs).toISOString()}: ${failure.reason}`],
       );
-      return failing.length === 0 ? { status: 'ok' } : { status: 'degraded', detail: failing.join('; ') };
+      return failing.length === 0 ? { status: 'ok' } : { status: 'degraded', elsewhere: true, detail: failing.join('; ') };
     },
   };
 }

@@ -5,7 +5,7 @@ import type { ClientBase, Pool } from 'pg';
 import { inTransaction } from '../undo/session.ts';
 import { fillBatch, type Stream } from './batch.ts';
 import { createStream, LEASE_MS, type Target } from './observed.ts';
-import { openTransactions } from './open-transactions.ts';
+import { endTransaction, openTransactions } from './open-transactions.ts';
 
 /** A source without events sends a heartbeat this often. */
 const HEARTBEAT_MS = LEASE_MS / 4;
@@ -35,7 +35,8 @@ export function createDrain(pool: Pool, system: string): Drain {
         // The last one stays, as a memory of what was confirmed.
         await client.query('DELETE FROM recant.batch WHERE number < $1 AND confirmed_at IS NOT NULL', [number.toString()]);
       }),
-    openTransactions: () => inTransaction(pool, openTransactions),
+    openTransactions: (of) => inTransaction(pool, (client) => openTransactions(client, of)),
+    endTransaction: (pid) => inTransaction(pool, (client) => endTransaction(client, pid)),
   };
 }
 

@@ -1,4 +1,4 @@
-import type { OpenTransaction } from '@recant/connector';
+import { ConnectorError, type Drain, type OpenTransaction } from '@recant/connector';
 import type { ClientBase } from 'pg';
 
 /**
@@ -6,28 +6,57 @@ import type { ClientBase } from 'pg';
  * prepared transactions, too. `xact_start` of another login is visible to its members and to `pg_read_all_stats` only.
  */
 const OPEN_SQL = `
-SELECT g.login, l.pid, NULL::text AS gid, (extract(epoch FROM clock_timestamp() - s.xact_start) * 1000)::float8 AS "ageMs"
+SELECT g.login, g.agent, l.pid, NULL::text AS gid, (extract(epoch FROM clock_timestamp() - s.xact_start) * 1000)::float8 AS "ageMs"
 FROM pg_locks l JOIN pg_stat_activity s ON s.pid = l.pid JOIN recant.agent g ON g.login = s.usename
 WHERE l.locktype = 'relation' AND l.mode = 'RowExclusiveLock' AND l.granted AND l.relation = 'recant.capture'::regclass
   AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
 UNION ALL
-SELECT g.login, NULL, p.gid, (extract(epoch FROM clock_timestamp() - p.prepared) * 1000)::float8
+SELECT g.login, g.agent, NULL, p.gid, (extract(epoch FROM clock_timestamp() - p.prepared) * 1000)::float8
 FROM pg_prepared_xacts p JOIN recant.agent g ON g.login = p.owner WHERE p.database = current_database()
-ORDER BY 4 DESC NULLS LAST`;
+`;
 
 interface Row {
   readonly login: string;
+  readonly agent: string;
   readonly pid: number | null;
   readonly gid: string | null;
   readonly ageMs: number | null;
 }
 
-export async function openTransactions(client: ClientBase): Promise<OpenTransaction[]> {
-  const { rows } = await client.query<Row>(OPEN_SQL);
-  return rows.map(({ login, pid, gid, ageMs }) => ({
-    login,
-    ...(pid === null ? {} : { pid }),
-    ...(gid === null ? {} : { gid }),
-    ...(ageMs === null ? {} : { ageMs: Math.max(0, Math.round(ageMs)) }),
-  }));
+const OF_SQL = `SELECT * FROM (${OPEN_SQL}) o WHERE $1::text[] IS NULL OR o.agent = ANY ($1)
+  OR EXISTS (SELECT FROM recant.source s WHERE s.login = o.login AND s.source = ANY ($2::text[])) ORDER BY o."ageMs" DESC NULLS LAST`;
+
+export async function openTransactions(
+  client: ClientBase,
+  of: Parameters<Drain['openTransactions']>[0] = { sources: [] },
+): Promise<OpenTransaction[]> {
+  const { rows } = await client.query<Row>(OF_SQL, [of.agents ?? null, of.sources]);
+  return rows.map(describe);
+}
+
+const describe = ({ login, agent, pid, gid, ageMs }: Row): OpenTransaction => ({
+  login,
+  agent,
+  ...(pid === null ? {} : { pid }),
+  ...(gid === null ? {} : { gid }),
+  ...(ageMs === null ? {} : { ageMs: Math.max(0, Math.round(ageMs)) }),
+});
+
+/** Only the session of an agent's login, and only while its transaction is open: a number can be another session's by now. */
+export async function endTransaction(client: ClientBase, pid: number): Promise<OpenTransaction | undefined> {
+  try {
+    const { rows } = await client.query<Row>(
+      `SELECT o.* FROM (${OPEN_SQL}) o WHERE CASE WHEN o.pid = $1 THEN pg_terminate_backend(o.pid) END`,
+      [pid],
+    );
+    return rows[0] && describe(rows[0]);
+  } catch (cause) {
+    const { code, message } = cause as { code?: string; message?: string };
+    if (code !== '42501') throw cause;
+    throw new ConnectorError(
+      'permission_denied',
+      `The target refused: ${message}. Let a superuser run GRANT pg_signal_backend for the login of the drain, or end it there: SELECT pg_terminate_backend(${pid}).`,
+      { cause },
+    );
+  }
 }

@@ -31,7 +31,7 @@ export async function grantAgents(client: ClientBase, agents: readonly AgentRole
 }
 
 /** What both logins of the service read: everything but images, the key of the versions and the queue. */
-const READ = ['agent', 'applied', 'attempt', 'effect', 'fence', 'hole', 'lost', 'relation', 'shape', 'transaction', 'uncovered'];
+const READ = ['agent', 'applied', 'attempt', 'effect', 'fence', 'hole', 'lost', 'relation', 'shape', 'source', 'transaction', 'uncovered'];
 const CHANGE_COLUMNS = 'ordinal, attempt, xid, login, relation, shape, key, key_hash, operation, pair, written, recorded_at';
 const SYSTEM_COLUMNS = 'only_row, name, identity, cluster, ledger, epoch, objects, present, layout, timeline, queue_agents_max, queue_max';
 /** Executed with the owner's rights, or without rights of their own. */

@@ -19,7 +19,7 @@ Examples:
   recant plan --run RUN                     undo a rollback
   recant plan --show PLAN`;
 
-type PlanOptions = CommonOptions & SelectionOptions & { mode: 'refuse' | 'skip'; show?: string };
+type PlanOptions = CommonOptions & SelectionOptions & { mode: 'refuse' | 'skip'; show?: string; withoutOpen?: boolean };
 
 export function addPlan(program: Command, world: World, exit: (code: number) => void): void {
   withFilters(withConnection(program.command('plan').description('plan a rollback: steps, conflicts, what stays')))
@@ -27,6 +27,7 @@ export function addPlan(program: Command, world: World, exit: (code: number) => 
     .option('--run <id>', 'run id, to undo a rollback', several)
     .option('--ambiguous <uri>', 'also undo ambiguous changes of this resource: a URI, exact or ending in *', several)
     .addOption(new Option('--mode <mode>', 'how to treat conflicts').choices(['refuse', 'skip']).default('refuse'))
+    .option('--without-open', 'plan although selected agents have open transactions in a database: what they change is not undone')
     .option('--show <plan>', 'show an existing plan instead of creating one')
     .addHelpText('after', HELP)
     .action(async (options: PlanOptions) => {
@@ -35,10 +36,11 @@ export function addPlan(program: Command, world: World, exit: (code: number) => 
       const progress = progressLine(world.err);
       if (selected) progress.note('Planning: reading the ledger, checking the systems ...');
       const plan = await (selected
-        ? session.client.createPlan({ ...selected, mode: options.mode })
+        ? session.client.createPlan({ ...selected, mode: options.mode, ...(options.withoutOpen && { withoutOpen: true }) })
         : session.client.plan(options.show as string)
       ).finally(() => progress.done());
       world.out.write(session.json ? json(plan) : planText(plan, session.paint));
-      if (plan.body.mode === 'refuse' && plan.body.conflicts.length > 0) exit(EXIT.refused);
+      const { conflicts, open = [], withoutOpen } = plan.body;
+      if (plan.body.mode === 'refuse' && (conflicts.length > 0 || (open.length > 0 && !withoutOpen))) exit(EXIT.refused);
     });
 }

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { CliError, EXIT } from '../../terminal/exit.ts';
 import { json, printable } from '../../terminal/output.ts';
 import { type CommonOptions, openSession, type World, withConnection } from '../../terminal/session.ts';
 import { table } from '../../terminal/table.ts';
@@ -19,6 +20,18 @@ export function addSystems(program: Command, world: World): void {
     .option('--table <schema.table>', 'accept holes of this table only')
     .addHelpText('after', ACCEPT_HELP)
     .action((name: string, options: AcceptOptions) => accept(world, name, options));
+  withConnection(
+    systems
+      .command('end-transaction')
+      .description('end a transaction that an agent left open')
+      .argument('<name>', SYSTEM_NAME)
+      .argument('<pid>', 'from `recant plan`'),
+  )
+    .addHelpText(
+      'after',
+      "\nEnds the session of an agent's login, which rolls its transaction back.\n\nExample:\n  recant systems end-transaction shop 4711",
+    )
+    .action((name: string, pid: string, options: CommonOptions) => endTransaction(world, name, pid, options));
   systems.addHelpText('after', '\nExample:\n  recant systems --json').action(async (options: CommonOptions) => {
     const session = await openSession(world, options);
     const items = (await session.client.systems()).toSorted((a, b) => Date.parse(b.registeredAt) - Date.parse(a.registeredAt));
@@ -47,5 +60,17 @@ async function accept(world: World, name: string, { reason, table: of, ...option
   if (session.json) return void world.out.write(json(accepted));
   world.out.write(
     accepted.length === 0 ? 'No hole to accept.\n' : accepted.map(({ detail }) => `${printable(`Accepted: ${detail}`)}\n`).join(''),
+  );
+}
+
+async function endTransaction(world: World, name: string, pid: string, options: CommonOptions): Promise<void> {
+  requireSystemName(name);
+  if (!/^[1-9]\d{0,9}$/.test(pid)) throw new CliError(EXIT.usage, `Expected the number of a process, got ${JSON.stringify(pid)}`);
+  const session = await openSession(world, options);
+  const { ended } = await session.client.endTransaction(name, Number(pid));
+  if (session.json) return void world.out.write(json(ended));
+  const [one] = ended;
+  world.out.write(
+    one === undefined ? 'No open transaction of an agent with this pid.\n' : `${printable(`Ended the transaction of ${one.login}.`)}\n`,
   );
 }
