@@ -5,9 +5,12 @@ import { createStage, type Stage } from './harness.ts';
 import { HijackedAgent, newAction } from './hijacked.ts';
 
 /** I14: on a system that captures by itself, no agent hides its effects or blocks the undo of others by what it says or leaves out. */
+const SCHEMA = `CREATE TABLE orders (id int PRIMARY KEY, state text NOT NULL, price int NOT NULL);
+  CREATE TABLE log (line text NOT NULL);
+  INSERT INTO orders SELECT n, 'open', 100 FROM generate_series(1, 100) n`;
 let stage: Stage;
 beforeAll(async () => {
-  stage = await createStage();
+  stage = await createStage({ schema: SCHEMA });
   await stage.operator.registerSystem({ name: 'shop', connector: 'postgres', options: { url: stage.shop.ownerUrl } });
 }, 120_000);
 afterAll(() => stage?.[Symbol.asyncDispose]());
@@ -161,4 +164,25 @@ test('I14: an agent whose ledger is away, or that never tells it, is recorded by
   expect(plan.body.steps).toMatchObject([{ tool: 'transaction', agent: login, unknown: expect.any(String) }]);
   expect(await undo(login)).toMatchObject({ outcomes: { restored: 1 }, verdict: 'restored_unverified' });
   expect(await rows()).toEqual(before);
+});
+
+test('I14: an agent’s writes to a table without a key are counted by the target, and never fully restored', async () => {
+  const before = await rows();
+  const bad = await hijack('keyless');
+  const [both, only] = [newAction(), newAction()];
+  await bad.send(bad.intended(both), bad.settled(both), bad.intended(only), bad.settled(only));
+  await bad.write(both, 'UPDATE orders SET price = 3 WHERE id = 3', "INSERT INTO log VALUES ('a'), ('b')");
+  await bad.write(only, "INSERT INTO log VALUES ('c')");
+  const plan = await planOf('keyless');
+  expect(plan.body).toMatchObject({
+    steps: [{ unknown: 'Changes without images, which cannot be undone: 2 in public.log.' }],
+    left: [{ reason: 'effects_unknown', detail: expect.stringContaining('1 in public.log') }],
+  });
+  expect(await undo('keyless')).toMatchObject({
+    outcomes: { restored: 1 },
+    verdict: 'restored_unverified',
+    unverified: { effects_unknown: 2 },
+  });
+  expect(await rows()).toEqual(before);
+  expect((await stage.shop.owner.query('SELECT line FROM log')).rows).toHaveLength(3);
 });
