@@ -24,7 +24,7 @@ GRANT UPDATE (epoch, size, root, frontier, received_at_last) ON recant.log TO re
 GRANT UPDATE (cluster, next_offset, updated_at) ON recant.kafka_position TO recant_writer;
 GRANT UPDATE (revoked_at, expires_at) ON recant.credential TO recant_writer;
 GRANT UPDATE (connector, identity, options, updated_at), DELETE ON recant.system TO recant_writer;
-GRANT EXECUTE ON FUNCTION recant.source_of (BYTEA), recant.received_ms (BYTEA) TO recant_writer;
+GRANT EXECUTE ON FUNCTION recant.source_of (BYTEA), recant.received_ms (BYTEA), recant.event_of (BYTEA) TO recant_writer;
 
 -- Rollback: plans and approvals are insert-only; runs and steps are updated; finished resources and sent events are deleted.
 GRANT SELECT, INSERT ON recant.plan, recant.approval TO recant_writer;

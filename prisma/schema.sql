@@ -607,6 +607,7 @@ CREATE TABLE recant.source_watch (
     source_no bigint NOT NULL,
     last bigint NOT NULL,
     missing int8multirange NOT NULL DEFAULT '{}'::int8multirange,
+    gap_since_ms bigint,
     lease_ms bigint,
     received_ms bigint NOT NULL,
     closed boolean NOT NULL DEFAULT false,
@@ -615,6 +616,7 @@ CREATE TABLE recant.source_watch (
 );
 ALTER TABLE recant.source_watch OWNER TO recant_owner;
 ALTER TABLE recant.source_watch ADD CONSTRAINT source_watch_pkey PRIMARY KEY (tenant_id, source_no);
+CREATE INDEX source_watch_gap_idx ON recant.source_watch USING btree (gap_since_ms) WHERE ((gap_since_ms IS NOT NULL) AND (NOT gap));
 CREATE INDEX source_watch_lease_idx ON recant.source_watch USING btree (((received_ms + lease_ms))) WHERE ((NOT closed) AND (NOT lost) AND (lease_ms IS NOT NULL));
 ALTER TABLE recant.source_watch ENABLE ROW LEVEL SECURITY;
 CREATE POLICY all_tenants ON recant.source_watch AS PERMISSIVE FOR ALL TO recant_writer USING (true) WITH CHECK (true);
@@ -680,6 +682,7 @@ AS $function$ SELECT pg_catalog.convert_from(pg_catalog.substr(frame, 13 + pg_ca
   + pg_catalog.get_byte(frame, 3 + pg_catalog.get_byte(frame, 2))), 'UTF8')::pg_catalog.json $function$;
 ALTER FUNCTION recant.event_of(bytea) OWNER TO recant_owner;
 GRANT EXECUTE ON FUNCTION recant.event_of(bytea) TO recant_reader;
+GRANT EXECUTE ON FUNCTION recant.event_of(bytea) TO recant_writer;
 
 CREATE OR REPLACE FUNCTION recant.own_acts(from_ms bigint, below_ms bigint, below_shard integer, below_idx bigint, wanted_by text[], rows_max integer)
  RETURNS TABLE(shard smallint, idx bigint, frame bytea)

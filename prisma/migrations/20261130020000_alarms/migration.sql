@@ -34,6 +34,8 @@ CREATE TABLE "recant"."source_watch" (
     -- highest number, and missing numbers below it
     "last" BIGINT NOT NULL,
     "missing" INT8MULTIRANGE NOT NULL DEFAULT '{}',
+    -- when numbers began to be missing
+    "gap_since_ms" BIGINT,
     "lease_ms" BIGINT,
     "received_ms" BIGINT NOT NULL,
     "closed" BOOLEAN NOT NULL DEFAULT false,
@@ -42,6 +44,7 @@ CREATE TABLE "recant"."source_watch" (
     "lost" BOOLEAN NOT NULL DEFAULT false,
     CONSTRAINT "source_watch_pkey" PRIMARY KEY ("tenant_id", "source_no")
 );
+CREATE INDEX "source_watch_gap_idx" ON "recant"."source_watch" ("gap_since_ms") WHERE "gap_since_ms" IS NOT NULL AND NOT "gap";
 -- Sources that may become lost, by the time at which they do.
 CREATE INDEX "source_watch_lease_idx" ON "recant"."source_watch" (("received_ms" + "lease_ms")) WHERE NOT "closed" AND NOT "lost" AND "lease_ms" IS NOT NULL;
 

@@ -1,15 +1,8 @@
 import type pg from 'pg';
 import { asReader } from '../access/as-reader.ts';
 import { StoreError } from '../error.ts';
-
-/** What an alarm reports. Its text must not change while the condition stays the same: an age or a running count would withdraw acknowledgements. */
-export interface Condition {
-  /** A code of ALARM_CODES in `@recant/api`. */
-  readonly code: string;
-  readonly subject: string;
-  readonly detail: string;
-  readonly action: string;
-}
+import { type Condition, fitSubject, raise } from './raise.ts';
+import { watchLogs } from './watch-logs.ts';
 
 export interface AlarmRecord extends Condition {
   readonly id: string;
@@ -34,6 +27,8 @@ export interface Alarms {
   raise(tenant: string, conditions: readonly Condition[], holdMs?: number): Promise<void>;
   /** Ends open alarms of a code. Idempotent. */
   clear(tenant: string, code: string, subjects: readonly string[]): Promise<void>;
+  /** Reads new entries of all logs and raises and clears the alarms about gaps, lost sources and dead letters. Any number of processes may call it. */
+  watchLogs(stopping: () => boolean): Promise<void>;
   /** Ends the alarms that nobody confirmed in time. */
   expire(): Promise<void>;
   /** Newest first. @throws StoreError `cursor_invalid` */
@@ -43,15 +38,6 @@ export interface Alarms {
   countOpen(): Promise<ReadonlyMap<string, number>>;
 }
 
-const BYTES_MAX = { subject: 1_024, text: 8_192 };
-/** The reporter's repeat of an unchanged alarm writes a row only when less than half of the hold is left. */
-const RAISE = `INSERT INTO recant.alarm AS a (tenant_id, code, subject, detail, action, started_at, expires_at)
-  SELECT $1, c.code, c.subject, c.detail, c.action, $6, $7 FROM unnest($2::text[], $3::text[], $4::text[], $5::text[]) AS c (code, subject, detail, action) ORDER BY 2, 3
-  ON CONFLICT (tenant_id, code, subject) WHERE ended_at IS NULL DO UPDATE SET detail = EXCLUDED.detail, action = EXCLUDED.action, expires_at = EXCLUDED.expires_at,
-    acknowledged_at = CASE WHEN a.detail = EXCLUDED.detail THEN a.acknowledged_at END,
-    acknowledged_by = CASE WHEN a.detail = EXCLUDED.detail THEN a.acknowledged_by END
-  WHERE (a.detail, a.action) <> (EXCLUDED.detail, EXCLUDED.action) OR (a.expires_at IS NULL) <> (EXCLUDED.expires_at IS NULL)
-    OR a.expires_at < EXCLUDED.expires_at - $8::float8 * interval '1 millisecond'`;
 const CLEAR = `UPDATE recant.alarm SET ended_at = greatest($4, started_at)
   WHERE tenant_id = $1 AND code = $2 AND subject = ANY ($3::text[]) AND ended_at IS NULL`;
 const EXPIRE = 'UPDATE recant.alarm SET ended_at = greatest(expires_at, started_at) WHERE ended_at IS NULL AND expires_at < $1';
@@ -67,15 +53,10 @@ const LAST = ['infinity', 'ffffffff-ffff-ffff-ffff-ffffffffffff'] as const;
 /** @param clock milliseconds since 1970, UTC */
 export function createAlarms(pool: pg.Pool, clock: () => number): Alarms {
   return {
-    async raise(tenant, conditions, holdMs) {
-      if (conditions.length === 0) return;
-      const now = clock();
-      const expires = holdMs === undefined ? null : new Date(now + holdMs);
-      await pool.query(RAISE, [tenant, ...columnsOf(conditions), new Date(now), expires, (holdMs ?? 0) / 2]);
-    },
+    watchLogs: (stopping) => watchLogs(pool, clock, stopping),
+    raise: (tenant, conditions, holdMs) => raise(pool, clock(), tenant, conditions, holdMs),
     async clear(tenant, code, subjects) {
-      if (subjects.length > 0)
-        await pool.query(CLEAR, [tenant, code, subjects.map((one) => fit(one, BYTES_MAX.subject)), new Date(clock())]);
+      if (subjects.length > 0) await pool.query(CLEAR, [tenant, code, subjects.map((one) => fitSubject(one)), new Date(clock())]);
     },
     async expire() {
       await pool.query(EXPIRE, [new Date(clock())]);
@@ -98,27 +79,6 @@ export function createAlarms(pool: pg.Pool, clock: () => number): Alarms {
       return new Map(rows.map(({ code, count }) => [code, count]));
     },
   };
-}
-
-/** One row each, whatever the list repeats: a statement may not change a row twice. */
-function columnsOf(conditions: readonly Condition[]): readonly (readonly string[])[] {
-  const distinct = [...new Map(conditions.map((one) => [`${one.code} ${fit(one.subject, BYTES_MAX.subject)}`, one])).values()];
-  return [
-    distinct.map(({ code }) => code),
-    distinct.map(({ subject }) => fit(subject, BYTES_MAX.subject)),
-    distinct.map(({ detail }) => fit(detail, BYTES_MAX.text)),
-    distinct.map(({ action }) => fit(action, BYTES_MAX.text)),
-  ];
-}
-
-/** Text that PostgreSQL accepts, cut to a number of UTF-8 bytes. */
-function fit(text: string, bytesMax: number): string {
-  const clean = text.replaceAll('\0', '\ufffd').toWellFormed();
-  if (Buffer.byteLength(clean) <= bytesMax) return clean;
-  return Buffer.from(clean)
-    .subarray(0, bytesMax - 3)
-    .toString()
-    .replace(/\ufffd*$/, '…');
 }
 
 interface AlarmSqlRow {
