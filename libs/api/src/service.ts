@@ -1,5 +1,6 @@
 import { ROLES } from '@recant/events';
 import { z } from 'zod';
+import { AlarmBody } from './alarms.ts';
 import { route } from './route.ts';
 
 const status = z.enum(['ok', 'degraded']);
@@ -13,6 +14,9 @@ export const HealthDetails = HealthBody.extend({
     .record(z.string(), z.object({ status, detail: z.string().optional() }))
     .optional()
     .meta({ description: 'One entry per check; only for the operator’s tenant.' }),
+  alarms: z.array(AlarmBody).optional().meta({
+    description: 'Open alarms of the caller’s tenant, newest first, at most 100. One without acknowledgement makes `status` `degraded`.',
+  }),
 }).meta({ id: 'HealthDetails' });
 export type HealthDetails = z.infer<typeof HealthDetails>;
 
@@ -23,12 +27,34 @@ export const getHealth = route({
   tag: 'service',
   summary: 'Health of the service',
   description:
-    'Checked at most once per second. 200 with `degraded`: this process serves, and a registered system needs attention (its capture or drain). 503: this process cannot do its work.',
+    'For monitoring. Checked at most once per second. 200 with `degraded`: this process serves, and a registered system needs attention (its capture or drain). 503: this process or something it needs is degraded. Restart by `/health/live`, route requests by `/health/ready`.',
   roles: 'public',
   responses: {
     200: { description: 'Serving', schema: HealthBody },
     503: { description: 'Not serving', schema: HealthBody },
   },
+});
+
+export const getLiveness = route({
+  operationId: 'getLiveness',
+  method: 'get',
+  path: '/health/live',
+  tag: 'service',
+  summary: 'Whether the process answers',
+  description: 'True whatever it depends on: restarting it would repair nothing else.',
+  roles: 'public',
+  responses: { 200: { description: 'Live', schema: z.object({ status: z.literal('ok') }) } },
+});
+
+export const getReadiness = route({
+  operationId: 'getReadiness',
+  method: 'get',
+  path: '/health/ready',
+  tag: 'service',
+  summary: 'Whether the service can answer requests',
+  description: 'False while its database does not answer. A silent anchor or broker, a gap or a full disk leave it ready.',
+  roles: 'public',
+  responses: { 200: { description: 'Ready', schema: HealthBody }, 503: { description: 'Not ready', schema: HealthBody } },
 });
 
 export const getHealthDetails = route({
@@ -52,4 +78,4 @@ export const getOpenApi = route({
 });
 
 /** Routes that every service has. */
-export const SERVICE_ROUTES = [getHealth, getHealthDetails, getOpenApi] as const;
+export const SERVICE_ROUTES = [getHealth, getLiveness, getReadiness, getHealthDetails, getOpenApi] as const;

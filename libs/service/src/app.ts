@@ -1,4 +1,4 @@
-import { ApiFault, PROBLEM_MEDIA_TYPE, problemOf, type RouteDescriptor } from '@recant/api';
+import { type AlarmBody, ApiFault, PROBLEM_MEDIA_TYPE, problemOf, type RouteDescriptor } from '@recant/api';
 import { type ByteBudget, createByteBudget } from '@recant/queues';
 import express, { type ErrorRequestHandler, type Express, type Request, type Response } from 'express';
 import helmet from 'helmet';
@@ -26,6 +26,8 @@ export interface AppOptions {
   readonly acts?: ActRecorder;
   readonly logger: Logger;
   readonly health: HealthChecks;
+  /** Open alarms of a tenant, for its health. */
+  readonly alarms?: (tenant: string) => Promise<readonly AlarmBody[]>;
   /** Id of each request, in logs and in the `request-id` header. */
   readonly requestId: () => string;
   readonly budget?: ByteBudget;

@@ -15,7 +15,7 @@ const CHECK_MS_MAX = 2_000;
 const CACHE_MS = 1_000;
 
 /** Runs all checks in parallel; a check that throws or exceeds CHECK_MS_MAX is degraded. */
-export async function checkHealth(checks: HealthChecks): Promise<Required<HealthDetails> & { readonly serving: boolean }> {
+export async function checkHealth(checks: HealthChecks): Promise<Required<Omit<HealthDetails, 'alarms'>> & { readonly serving: boolean }> {
   const entries = await Promise.all(Object.entries(checks).map(async ([name, check]) => [name, await bounded(check)] as const));
   const degraded = entries.filter(([, result]) => result.status === 'degraded');
   return {

@@ -1,4 +1,4 @@
-import { getHealth, getHealthDetails, getOpenApi, openApiOf } from '@recant/api';
+import { type AlarmBody, getHealth, getHealthDetails, getLiveness, getOpenApi, getReadiness, openApiOf } from '@recant/api';
 import { OPERATOR_TENANT } from '@recant/events';
 import { cachedHealth, type HealthChecks } from './health.ts';
 import { createRouter, handle, type Router } from './router.ts';
@@ -8,15 +8,20 @@ export interface ServiceRouterOptions {
   readonly version: string;
   readonly routers: readonly Router[];
   readonly health: HealthChecks;
+  /** Open alarms of a tenant. */
+  readonly alarms?: ((tenant: string) => Promise<readonly AlarmBody[]>) | undefined;
 }
 
+/** Checks without which a service cannot answer its requests: those of its database. */
+const READY_CHECKS: ReadonlySet<string> = new Set(['store', 'rollback']);
+
 /** Routes of every service: health and the OpenAPI description. */
-export function serviceRouter({ title, version, routers, health }: ServiceRouterOptions): Router {
+export function serviceRouter({ title, version, routers, health, alarms }: ServiceRouterOptions): Router {
   const described = routers.flatMap((router) => router.routes.map((route) => route.descriptor));
   // A service without keys (a witness) publishes its description; its health details are in its log.
   const isPublic = described.every(({ roles }) => roles === 'public');
   const getDescription: typeof getOpenApi = { ...getOpenApi, ...(isPublic ? { roles: 'public' as never } : {}) };
-  const own = [getHealth, ...(isPublic ? [] : [getHealthDetails]), getDescription];
+  const own = [getHealth, getLiveness, getReadiness, ...(isPublic ? [] : [getHealthDetails]), getDescription];
   const document = openApiOf([...described, ...own], { title, version });
   const readHealth = cachedHealth(health, () => performance.now());
   return createRouter('service', [
@@ -24,12 +29,21 @@ export function serviceRouter({ title, version, routers, health }: ServiceRouter
       const { status, serving } = await readHealth();
       return serving ? { status: 200, body: { status } } : { status: 503, body: { status } };
     }),
+    handle(getLiveness, async () => ({ status: 200, body: { status: 'ok' } })),
+    handle(getReadiness, async () => {
+      const { checks } = await readHealth();
+      const unready = Object.entries(checks ?? {}).some(([name, { status }]) => READY_CHECKS.has(name) && status !== 'ok');
+      return unready ? { status: 503, body: { status: 'degraded' } } : { status: 200, body: { status: 'ok' } };
+    }),
     ...(isPublic
       ? []
       : [
           handle(getHealthDetails, async ({ caller }) => {
             const { status, checks } = await readHealth();
-            return { status: 200, body: caller.tenant === OPERATOR_TENANT ? { status, checks } : { status } };
+            const open = (await alarms?.(caller.tenant).catch(() => undefined)) ?? [];
+            const alarmed = open.some(({ acknowledged }) => acknowledged === undefined);
+            const own = { status: alarmed ? ('degraded' as const) : status, ...(alarms && { alarms: [...open] }) };
+            return { status: 200, body: caller.tenant === OPERATOR_TENANT ? { ...own, checks } : own };
           }),
         ]),
     handle(getDescription, async () => ({ status: 200, body: { ...document } })),

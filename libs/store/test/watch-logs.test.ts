@@ -1,6 +1,9 @@
 import { eventId, type RecantEvent, uuidv7 } from '@recant/events';
+import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createAlarms } from '../src/alarms/alarms.ts';
 import { GAP_MS } from '../src/alarms/watch-logs.ts';
+import type { Store } from '../src/index.ts';
 import { changed } from './changed.ts';
 import { type Fixture, Lane, NOW_MS, openFixture, submit } from './fixture.ts';
 
@@ -21,7 +24,7 @@ const pass = (ms: number): void => {
 };
 const append = (...events: readonly RecantEvent[]) =>
   fixture.store.appender.append(events.map((event) => submit(fixture.credential, event)));
-const watch = (store = fixture.store) => store.alarms.watchLogs(() => false);
+const watch = (store: Pick<Store, 'alarms'> = fixture.store) => store.alarms.watchLogs(() => false);
 const opened = (lane: Lane): RecantEvent =>
   lane.event({ id: eventId.opened(), type: 'recant.source.opened.v1', data: { sdk: 'test', leaseMs: LEASE_MS } });
 const closed = (lane: Lane): RecantEvent => lane.event({ id: eventId.closed(), type: 'recant.source.closed.v1', data: { reason: 'done' } });
@@ -129,7 +132,8 @@ test('what one round reads follows the new entries, not the history', async () =
   await append(opened(lane), ...intents(lane, 1_900));
   await watch();
   // One connection: a session reports its statistics only for itself.
-  const single = fixture.open({ connectionsMax: 1 });
+  const pool = new pg.Pool({ connectionString: fixture.url, max: 1, options: '-c role=recant_writer' });
+  const single = { pool, alarms: createAlarms(pool, () => nowMs) };
   const scanned = async (): Promise<number> => {
     await single.pool.query('SELECT pg_stat_force_next_flush()');
     const { rows } = await single.pool.query(
@@ -145,4 +149,5 @@ test('what one round reads follows the new entries, not the history', async () =
   };
   expect(await roundOf(1_000)).toBeGreaterThanOrEqual(1_000);
   expect(await roundOf(1)).toBeLessThan(20);
+  await pool.end();
 });

@@ -3,7 +3,8 @@ import { TOPIC_EVENTS } from '@recant/events';
 import { createConsumer, type EventConsumer, ensureTopic, KafkaError, type KafkaSecurity } from '@recant/kafka';
 import { createFairSlots, type FairSlots } from '@recant/queues';
 import type { HealthCheck, Logger } from '@recant/service';
-import { PositionMoved, type Store } from '@recant/store';
+import { PositionMoved, type Store, type TenantCondition } from '@recant/store';
+import { ofOperator } from './alarm-watch.ts';
 import { ingestMessages } from './intake.ts';
 import { createTopics, type Topics } from './topics.ts';
 
@@ -26,6 +27,8 @@ export interface KafkaDeps extends KafkaSecurity {
 /** One consumer per topic. They share the transaction slots fairly, and no topic can occupy all of them. */
 export interface Consumers {
   readonly health: HealthCheck;
+  /** Conditions for the operator. */
+  conditions(): readonly TenantCondition[];
   /**
    * Rejects with one line if the broker refuses this configuration or a topic is unsuitable. A broker that is unreachable is tried again until it answers:
    * HTTP goes on without it.
@@ -67,6 +70,10 @@ export function createConsumers(store: Store, parent: Logger, kafka: KafkaDeps, 
       const problems = consumers.flatMap((consumer, at) => problemsOf(consumer, topics.names[at] as string));
       return problems.length === 0 ? { status: 'ok' } : { status: 'degraded', detail: problems.join('; ') };
     },
+    conditions: () =>
+      away !== undefined
+        ? topics.names.map((topic) => ofOperator('broker_silent', topic, away as string, CHECK_BROKER))
+        : consumers.flatMap((consumer, at) => conditionsOf(consumer, topics.names[at] as string)),
     async start() {
       try {
         await open();
@@ -130,4 +137,16 @@ function problemsOf(consumer: EventConsumer, topic: string): string[] {
   if (consumer.silentMs() > KAFKA_SILENT_MS) return [`kafka: no answer for ${Math.round(consumer.silentMs() / 1_000)} s (topic ${topic})`];
   const halted = consumer.status().filter(({ state }) => state !== 'running');
   return halted.map(({ partition, state, reason }) => `kafka: partition ${partition} of ${topic} ${state}: ${reason}`);
+}
+
+const CHECK_BROKER = 'Check the broker and the network; reading resumes by itself.';
+const ADOPT =
+  'Compare the position with the broker and decide where to go on. Events between the two positions are missing until their producers send them again.';
+
+/** A partition that waits for the store is not among them: it resumes with the store. */
+function conditionsOf(consumer: EventConsumer, topic: string): TenantCondition[] {
+  if (consumer.silentMs() > KAFKA_SILENT_MS)
+    return [ofOperator('broker_silent', topic, `No broker has answered for ${KAFKA_SILENT_MS / 1_000} s.`, CHECK_BROKER)];
+  const stopped = consumer.status().filter(({ state }) => state === 'stopped');
+  return stopped.map(({ partition, reason }) => ofOperator('partition_stopped', `${topic}/${partition}`, `Not read: ${reason}.`, ADOPT));
 }

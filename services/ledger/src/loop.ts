@@ -31,7 +31,7 @@ export function createLoop(name: string, everyMs: number, round: (stopping: () =
       failures = 0;
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      if (reason !== failure && !stopped) logger.warn({ loop: name, err: error }, `evidence: ${name} failed; will retry`);
+      if (reason !== failure && !stopped) logger.warn({ loop: name, err: error }, `${name}: round failed; will retry`);
       failure = reason;
       failures++;
     }

@@ -19,10 +19,10 @@ await runProcess(async () => {
   const kafka = config.kafka && { ...config.kafka, ...config.kafkaNames };
   const evidence = { keys: config.signingKeys, ...config.places };
   const ledger = wireLedger({ store, logger, clock: Date.now, shards, evidence, dataKeys, ...(kafka ? { kafka } : {}) });
-  const { routers, health, acts } = ledger;
+  const { routers, health, alarms, acts } = ledger;
   const described = { title: 'Recant ledger', version: '0.1.0', requestId: randomUUID };
   const { rates, people, address } = config;
-  const app = createApp({ ...described, routers, health, acts, rates, people, keyring: store.credentials, logger });
+  const app = createApp({ ...described, routers, health, alarms, acts, rates, people, keyring: store.credentials, logger });
   const listening = await listen(app, { ...address, logger });
   await ledger.start();
   logger.info({ url: listening.url }, 'ledger: listening');

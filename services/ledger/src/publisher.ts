@@ -37,6 +37,9 @@ export interface PublisherTiming {
 }
 const TIMING: PublisherTiming = { integrateMs: 400, publishMs: 400, anchorMs: 5_000 };
 
+/** Loops that reach nothing outside: `integrate` and `publish`. */
+const INSIDE = 2;
+
 /** Logs processed in parallel; each takes a database connection. */
 const LOGS_AT_ONCE = 3;
 
@@ -45,6 +48,8 @@ export interface Publisher {
   stop(): Promise<void>;
   /** Errors of the loops' last rounds; empty if all succeeded. */
   problems(): readonly string[];
+  /** The loops whose last round failed. `outside`: an anchor or witness. */
+  failing(): readonly { readonly name: string; readonly outside: boolean; readonly failure: string }[];
 }
 
 /**
@@ -71,6 +76,7 @@ export function createPublisher(deps: PublisherDeps): Publisher {
       },
       logger,
     );
+  const names = ['integrate', 'publish', ...[...anchors, ...witnesses].map(({ name }) => name)];
   const loops = [
     createLoop('integrate', integrateMs, () => eachLog(store.unintegrated(), (log) => integrateLog(deps, log)), logger),
     createLoop('publish', publishMs, () => publishRound(deps), logger),
@@ -85,6 +91,8 @@ export function createPublisher(deps: PublisherDeps): Publisher {
       await Promise.all(loops.map((loop) => loop.stop()));
     },
     problems: () => loops.flatMap(({ failure }) => failure ?? []),
+    failing: () =>
+      loops.flatMap(({ failure }, at) => (failure === undefined ? [] : [{ name: names[at] as string, outside: at >= INSIDE, failure }])),
   };
 }
 

@@ -1,6 +1,7 @@
-import { type Anchor, createAnchorWatch, createLogGuard, type Witness } from '@recant/ledger';
+import { type Anchor, createAnchorWatch, createLogGuard, type LedgerTampered, type Witness } from '@recant/ledger';
 import type { BoundRoute, HealthCheck, Logger } from '@recant/service';
-import type { PlaceNames, Store } from '@recant/store';
+import type { PlaceNames, Store, TenantCondition } from '@recant/store';
+import { ofOperator } from './alarm-watch.ts';
 import { durabilityRoutes } from './durability.ts';
 import { epochRoutes } from './epochs.ts';
 import { evidenceRoutes } from './evidence.ts';
@@ -26,6 +27,8 @@ export interface EvidenceDeps extends EvidenceOptions {
 export interface WiredEvidence {
   readonly routes: readonly BoundRoute[];
   readonly health: HealthCheck;
+  /** Conditions for the operator, and for the tenant of a tampered log. */
+  conditions(): readonly TenantCondition[];
   start(): void;
   stop(): Promise<void>;
 }
@@ -70,6 +73,11 @@ export function wireEvidence(deps: EvidenceDeps): WiredEvidence {
       ];
       return problems.length === 0 ? { status: 'ok' } : { status: 'degraded', detail: problems.join(' ') };
     },
+    conditions: () => [
+      ...guard.broken().flatMap(tamperedOf),
+      ...(publisher?.failing() ?? []).map(silentOf),
+      ...(head?.failure ? [silentOf({ name: 'head', outside: false, failure: head.failure })] : []),
+    ],
     start() {
       if (keys === undefined) logger.warn('evidence: checkpoints are not signed: RECANT_SIGNING_KEY_FILE is not set');
       publisher?.start();
@@ -79,4 +87,28 @@ export function wireEvidence(deps: EvidenceDeps): WiredEvidence {
       await Promise.all([publisher?.stop(), head?.stop()]);
     },
   };
+}
+
+function tamperedOf({ log, message, action }: LedgerTampered): TenantCondition[] {
+  const condition = ofOperator('log_tampered', `${log.tenant}/${log.shard}`, message, action);
+  return log.tenant === condition.tenant ? [condition] : [condition, { ...condition, tenant: log.tenant }];
+}
+
+function silentOf({
+  name,
+  outside,
+  failure,
+}: {
+  readonly name: string;
+  readonly outside: boolean;
+  readonly failure: string;
+}): TenantCondition {
+  if (outside)
+    return ofOperator('anchor_silent', name, failure, 'Restore access to it; recording continues, and checkpoints follow when it answers.');
+  return ofOperator(
+    'publishing_behind',
+    name,
+    failure,
+    'Correct the cause; publishing repeats the round by itself, and recording continues.',
+  );
 }

@@ -1,10 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { AlarmBody } from '@recant/api';
 import type { DataKeys } from '@recant/data-keys';
 import { type ActRecorder, createRouter, type HealthCheck, type Logger, type Router } from '@recant/service';
 import type { Store } from '@recant/store';
 import { createLedgerActs } from './acts.ts';
-import { alarmRoutes } from './alarms.ts';
+import { createAlarmWatch, watchDisk } from './alarm-watch.ts';
+import { alarmBody, alarmRoutes } from './alarms.ts';
 import { createConsumers, type KafkaDeps } from './consumers.ts';
 import { createGroupCommit, type GroupCommitOptions } from './group-commit.ts';
 import { ingestRoutes } from './ingest.ts';
@@ -37,11 +39,15 @@ export interface LedgerDeps {
   readonly groupCommit?: GroupCommitOptions;
   /** Without it, nothing is signed or anchored. */
   readonly evidence?: EvidenceOptions;
+  /** Milliseconds between two rounds of the alarm watch. */
+  readonly alarmMs?: number | undefined;
 }
 
 export interface WiredLedger {
   readonly routers: readonly Router[];
   readonly health: Readonly<Record<string, HealthCheck>>;
+  /** Open alarms of a tenant, for its health. */
+  readonly alarms: (tenant: string) => Promise<readonly AlarmBody[]>;
   /** Shared by all services on the same listener. */
   readonly acts: ActRecorder;
   /** Starts publishing and, if configured, Kafka. Rejects with one line if the broker refuses the configuration or a topic is unsuitable. */
@@ -52,14 +58,23 @@ export interface WiredLedger {
 
 /** Milliseconds that a stop waits for running work: a database, broker or anchor that is away must not keep the process. */
 const STOP_MS_MAX = 9_000;
+/** Open alarms in an answer about health. */
+const ALARMS_SHOWN_MAX = 100;
 
 /** Connects the adapters of the ledger service to its ports. Nothing runs before `start`, except for requests. */
 export function wireLedger(deps: LedgerDeps): WiredLedger {
-  const { store, logger, clock, shards, kafka, dataKeys, evidence: options, groupCommit: waiting } = deps;
+  const { store, logger, clock, shards, kafka, dataKeys, evidence: options, groupCommit: waiting, alarmMs } = deps;
+  const disk = watchDisk(store.appender, () => performance.now());
   const evidence = wireEvidence({ store, logger: logger.child({ part: 'evidence' }), clock, shards, ...options });
-  const groupCommit = createGroupCommit(store.appender, waiting);
+  const groupCommit = createGroupCommit(disk.appender, waiting);
   const acts = createLedgerActs({ groupCommit, logger: logger.child({ part: 'acts' }), clock, random16: () => randomBytes(16) });
-  const consumers = kafka && createConsumers(store, logger, kafka, shards);
+  const consumers = kafka && createConsumers({ ...store, appender: disk.appender }, logger, kafka, shards);
+  const watch = createAlarmWatch({
+    alarms: store.alarms,
+    logger: logger.child({ part: 'alarms' }),
+    conditions: () => [...disk.conditions(), ...evidence.conditions(), ...(consumers?.conditions() ?? [])],
+    everyMs: alarmMs,
+  });
   const routes = [
     ...ingestRoutes({ groupCommit, parts: store.parts }),
     ...sealingRoutes({ parts: store.parts, dataKeys }),
@@ -74,17 +89,21 @@ export function wireLedger(deps: LedgerDeps): WiredLedger {
     routers: [createRouter('ledger', routes)],
     health: {
       store: pingCheck(store),
+      disk: disk.health,
       evidence: evidence.health,
       ...(dataKeys ? { keys: pingCheck(dataKeys) } : {}),
       ...(consumers ? { kafka: consumers.health } : {}),
     },
+    alarms: async (tenant) => (await store.alarms.list(tenant, { limit: ALARMS_SHOWN_MAX, open: true })).alarms.map(alarmBody),
     acts,
     async start() {
       evidence.start();
+      watch.start();
       await consumers?.start();
     },
     async stop() {
       const stopped = (async () => {
+        await watch.stop();
         await consumers?.stop();
         await acts.close();
         await groupCommit.close();

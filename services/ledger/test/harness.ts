@@ -51,6 +51,7 @@ export interface HarnessOptions {
   readonly budget?: ByteBudget;
   readonly groupCommit?: LedgerDeps['groupCommit'];
   readonly dataKeys?: LedgerDeps['dataKeys'];
+  readonly alarmMs?: number;
   /** Port of a replaced ledger. Default: any free one. */
   readonly port?: number;
 }
@@ -72,6 +73,8 @@ export async function startLedger(options: HarnessOptions = {}): Promise<Running
     clock: Date.now,
     shards: SHARDS,
     dataKeys,
+    // Off unless asked for: its statements would be among those of a request.
+    alarmMs: options.alarmMs ?? 1_000_000_000,
     ...(kafka && { kafka }),
     ...(evidence && { evidence }),
     ...(groupCommit && { groupCommit }),
@@ -81,6 +84,7 @@ export async function startLedger(options: HarnessOptions = {}): Promise<Running
     version: '0',
     routers: wired.routers,
     health: wired.health,
+    alarms: wired.alarms,
     acts: wired.acts,
     keyring: store.credentials,
     logger,

@@ -44,6 +44,8 @@ test('while PostgreSQL is down HTTP answers 503 and partitions pause; nothing is
   expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
   await waitUntil(() => ledger.log.some((line) => line.msg === 'kafka: partition paused, store unavailable'));
   expect(await ledger.operator.health()).toEqual({ status: 'degraded' });
+  const probes = await Promise.all(['live', 'ready'].map((path) => fetch(`${ledger.url}/health/${path}`)));
+  expect(probes.map(({ status }) => status)).toEqual([200, 503]);
 
   const second = await startPostgres({ dataDir, port: first.port, temporary: true });
   await waitUntil(async () => (await recorded()) === 60);

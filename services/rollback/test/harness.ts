@@ -78,7 +78,7 @@ export async function createStage(options: StageOptions = {}): Promise<Stage> {
     ).apiKey;
   const rollbackKey = await makeKey({ roles: ['rollback'], sourcePrefix: 'recant://recant/', agents: ['recant'], resources: [] });
   let url = '';
-  const ledger = wireLedger({ store, logger, clock: Date.now, shards: SHARDS, dataKeys: options.dataKeys });
+  const ledger = wireLedger({ store, logger, clock: Date.now, shards: SHARDS, dataKeys: options.dataKeys, alarmMs: 1_000_000_000 });
   const rollback = wireRollback({
     store,
     logger,

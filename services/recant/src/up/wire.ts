@@ -64,6 +64,7 @@ export async function openServices<Keys extends { readonly rollbackKey: string }
     version: VERSION,
     routers: [...ledger.routers, ...rollback.routers],
     health: { ...ledger.health, ...rollback.health },
+    alarms: ledger.alarms,
     acts: ledger.acts,
     keyring: store.credentials,
     rates: settings.rates,

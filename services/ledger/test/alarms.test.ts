@@ -1,0 +1,76 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { folderAnchor } from '@recant/anchors';
+import { OPERATOR_TENANT } from '@recant/events';
+import { waitUntil } from '@recant/test-support';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { newSigningKey, parseSigningKeys } from '../src/wire.ts';
+import { type RunningLedger, startLedger, TENANT } from './harness.ts';
+import { changed, TestSource } from './producer.ts';
+
+let ledger: RunningLedger;
+let anchorFails = true;
+let folder: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'recant-alarms-'));
+  const real = folderAnchor(folder);
+  const put: typeof real.put = (checkpoint) => (anchorFails ? Promise.reject(new Error('the folder is away')) : real.put(checkpoint));
+  const anchor = { name: real.name, put, latest: (origin: string) => real.latest(origin) };
+  const keys = parseSigningKeys(newSigningKey('example.org/ledger'), 'a test');
+  const timing = { integrateMs: 20, publishMs: 20, anchorMs: 20, headMs: 1_000_000_000 };
+  ledger = await startLedger({ alarmMs: 20, evidence: { keys, anchors: [anchor], timing } });
+}, 60_000);
+afterAll(async () => {
+  await ledger?.stop();
+  await rm(folder, { recursive: true, force: true });
+});
+
+const healthOf = async (client = ledger.operator) =>
+  (await client.healthDetails()) as { status: string; alarms: { code: string; acknowledged?: object }[] };
+const codesOf = async (client = ledger.operator) => (await healthOf(client)).alarms.map(({ code }) => code);
+const probe = async (path: string) => (await fetch(`${ledger.url}${path}`)).status;
+
+test('refused messages degrade the health of their tenant alone, until acknowledged; the act names the alarm and the reason', async () => {
+  const source = new TestSource('bot');
+  const event = source.opened();
+  await ledger.agents.submitEvent(event);
+  await ledger.agents.submitBatch([changed(event, { time: '2029-01-01T00:00:00.000Z' })]);
+  await waitUntil(async () => (await codesOf()).includes('dead_letters'));
+  expect((await healthOf()).status).toBe('degraded');
+  const { apiKey } = await ledger.makeKey({ tenant: 'globex', roles: ['view', 'administer'], agents: [] });
+  expect(await healthOf(ledger.client(apiKey))).toMatchObject({ alarms: [] });
+  const [alarm] = (await ledger.operator.alarms({ open: true })).items;
+  expect(alarm).toMatchObject({ code: 'dead_letters', subject: 'equivocation', action: expect.stringMatching(/\S/) });
+  const given = await ledger.operator.acknowledgeAlarm(alarm?.alarm ?? '', 'a known test');
+  expect(given.acknowledged?.by).toMatch(/\S/);
+  const acts = (await ledger.operator.acts()).items.map(({ event }) => event.data);
+  expect(acts).toContainEqual(
+    expect.objectContaining({
+      outcome: 'done',
+      detail: expect.objectContaining({ code: 'dead_letters', subject: 'equivocation', reason: 'a known test' }),
+    }),
+  );
+  await waitUntil(async () => (await healthOf()).alarms.every(({ acknowledged }) => acknowledged !== undefined));
+});
+
+test('a silent anchor is an alarm of the operator with what to do; the service stays live and ready; it ends with the cause', async () => {
+  await waitUntil(async () => (await codesOf(ledger.owner)).includes('anchor_silent'));
+  const { alarms } = await ledger.store.alarms.list(OPERATOR_TENANT, { limit: 10, open: true });
+  expect(alarms).toMatchObject([
+    {
+      code: 'anchor_silent',
+      subject: expect.stringMatching(/^folder/),
+      detail: 'the folder is away',
+      action: expect.stringMatching(/access/),
+    },
+  ]);
+  await waitUntil(async () => (await probe('/health')) === 503);
+  expect([await probe('/health/live'), await probe('/health/ready')]).toEqual([200, 200]);
+  expect((await ledger.store.alarms.list(TENANT, { limit: 10, open: true })).alarms.map(({ code }) => code)).not.toContain('anchor_silent');
+  anchorFails = false;
+  await waitUntil(async () => (await codesOf(ledger.owner)).length === 0);
+  const [ended] = (await ledger.store.alarms.list(OPERATOR_TENANT, { limit: 10 })).alarms;
+  expect(ended).toMatchObject({ code: 'anchor_silent', endedAtMs: expect.any(Number) });
+});
