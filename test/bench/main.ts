@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util';
 import { benchAction } from './action.ts';
 import { benchCapture } from './capture.ts';
 import { belowFloor, formatTable, type Results } from './figures.ts';
+import { benchFilesystem } from './filesystem.ts';
 import { benchIngest } from './ingest.ts';
 import { benchProof } from './proof-reads.ts';
 import { benchVerify } from './verify.ts';
@@ -12,6 +13,7 @@ const BENCHMARKS: Readonly<Record<string, (options: { events: number }) => Promi
   proof: benchProof,
   capture: benchCapture,
   action: benchAction,
+  filesystem: benchFilesystem,
 };
 const EVENTS_DEFAULT = 200_000;
 

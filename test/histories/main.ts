@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { startPostgres } from '@recant/local-postgres';
 import { playAll } from './campaign.ts';
+import { runFilesystemHistories } from './filesystem/main.ts';
 import { failureText, IMPOSSIBLE, tableOf } from './report.ts';
 import { readState, writeState } from './state.ts';
 
@@ -58,4 +59,5 @@ async function main(): Promise<number> {
   return state.failures.length === 0 && state.next >= seed + count ? 0 : 1;
 }
 
-process.exitCode = await main();
+const [connector, ...rest] = process.argv.slice(2);
+process.exitCode = connector === 'filesystem' ? await runFilesystemHistories(rest) : await main();

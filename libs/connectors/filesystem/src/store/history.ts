@@ -25,6 +25,8 @@ export interface History extends Inverses {
   /** Lines with entries of an attempt, ascending. */
   linesOf(attempt: AttemptRef): readonly Line[];
   declaredBy(attempt: AttemptRef): Declared | undefined;
+  /** Whether an attempt that is not settled has declared the path. */
+  isWatched(path: Path): boolean;
   readonly known: ReadonlyMap<Path, Known>;
   tokenOf(run: string): bigint;
   stepOf(run: string, step: number): Line | undefined;
@@ -81,6 +83,7 @@ export function createHistory(): History {
     marksOf: (path) => marks.get(path) ?? [],
     linesOf: (attempt) => attempts.get(keyOf(attempt)) ?? [],
     declaredBy: knowledge.declaredBy,
+    isWatched: knowledge.isWatched,
     known: knowledge.known,
     tokenOf: (run) => tokens.get(run) ?? -1n,
     stepOf: (run, step) => steps.get(`${run} ${step}`),
@@ -92,8 +95,14 @@ export function createHistory(): History {
 /** The full entry of a mark. */
 export async function entryOf(locked: { read(line: Line): Promise<JournalRecord> }, mark: Mark): Promise<Entry> {
   const record = await locked.read(mark.line);
-  const entry = record.k === 'did' || record.k === 'step' ? record.es.find(({ o }) => o === mark.ordinal) : undefined;
+  const entry = record.k === 'did' || record.k === 'step' ? entryIn(record.es, mark.ordinal) : undefined;
   if (entry === undefined)
     throw new ConnectorError('not_prepared', `The journal is damaged: entry ${mark.ordinal} is missing. Restore it from a backup.`);
   return entry;
+}
+
+/** Ordinals of one record are consecutive, except where an effect did not take place. */
+function entryIn(es: readonly Entry[], ordinal: number): Entry | undefined {
+  const guess = es[ordinal - (es[0]?.o ?? 0)];
+  return guess?.o === ordinal ? guess : es.find(({ o }) => o === ordinal);
 }

@@ -35,6 +35,8 @@ export async function openJournal(path: string, creates: boolean): Promise<Journ
     throw new ConnectorError('not_prepared', `The journal ${path} is missing. Restore it from a backup.`, { cause });
   });
   let end = 0;
+  /** The record read last: an attempt's effects are asked for one by one, and stand in one record. */
+  let last: { readonly offset: number; readonly record: JournalRecord } | undefined;
   return {
     async *readNew() {
       const size = (await file.stat()).size;
@@ -75,9 +77,11 @@ export async function openJournal(path: string, creates: boolean): Promise<Journ
       return line;
     },
     async read(line) {
+      if (last?.offset === line.offset) return last.record;
       const record = decode(await readExactly(file, line.offset, line.bytes));
       if (record === undefined)
         throw new ConnectorError('not_prepared', `The journal ${path} is damaged at byte ${line.offset}. Restore it from a backup.`);
+      last = { offset: line.offset, record };
       return record;
     },
     close: () => file.close(),

@@ -23,6 +23,8 @@ export interface Declared {
 export interface Knowledge {
   add(record: JournalRecord): void;
   write(at: AttemptRef, entry: Entry): void;
+  /** Whether an attempt that is not settled has declared the path. */
+  isWatched(path: Path): boolean;
   declaredBy(attempt: AttemptRef): Declared | undefined;
   readonly known: ReadonlyMap<Path, Known>;
 }
@@ -72,6 +74,7 @@ export function createKnowledge(): Knowledge {
       if (record.k === 'settled' || record.k === 'released') end(record.at, record.k === 'settled');
     },
     write,
+    isWatched: (path) => [...opened].some(({ paths }) => paths.some((folder) => isWithin(path, folder))),
     declaredBy: (attempt) => declared.get(keyOf(attempt)),
     known,
   };
