@@ -175,9 +175,24 @@ async function runOp(one: Open, op: Op, { names, tables }: Reading, at: number):
   const after = await readRows(client, names, tables);
   const moves = op.kind === 'update' && tableOf(op.table).key.some((column) => column in op.set);
   for (const effect of effectsBetween(before, after)) {
-    one.effects.push({ ...effect, at, ...(moves && effect.table === op.table && effect.after === undefined && { moved: true }) });
+    one.effects.push({
+      ...effect,
+      written: writtenBy(op, effect),
+      at,
+      ...(moves && effect.table === op.table && effect.after === undefined && { moved: true }),
+    });
   }
   return at + 1;
+}
+
+/** A row of another table that is as it was, in a new version: a trigger changed its counter and changed it back. */
+function writtenBy(op: Op, { table, before, after, written }: Effect): ReadonlySet<string> {
+  const isBack =
+    table !== op.table && before !== undefined && after !== undefined && [...before].every(([name, value]) => after.get(name) === value);
+  const counters = tableOf(table)
+    .columns.filter(({ unwritten }) => unwritten)
+    .map(({ name }) => name);
+  return isBack && counters.length > 0 ? new Set(counters) : written;
 }
 
 const literal = (value: string | null): string => (value === null ? 'NULL' : `'${value.replaceAll("'", "''")}'`);
