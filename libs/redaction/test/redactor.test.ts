@@ -322,10 +322,8 @@ const HOSTILE = [
   ...["password=''a", "password=''", 'password\\\\"', 'email: ', 'street_', 'signature=', "dob=''''"],
   ...['identified by ', 'secret to ', 'token=token', 'basic Og==', '00:', '1.1.1.', 'x', '='],
 ];
-test('hostile texts of half a megabyte are scanned in time', () => {
+test.each(HOSTILE)('half a megabyte of %j is scanned in time', (piece) => {
   const { json } = redactorOf({ personal: true });
-  for (const piece of HOSTILE) {
-    const text = piece.repeat(Math.ceil(500_000 / piece.length));
-    for (const hostile of [text, `${text}@`, `password="${text}`]) json({ hostile }, 'arguments');
-  }
+  const text = piece.repeat(Math.ceil(500_000 / piece.length));
+  for (const hostile of [text, `${text}@`, `password="${text}`]) json({ hostile }, 'arguments');
 });
