@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createServer } from 'node:tls';
 import { fileURLToPath } from 'node:url';
-import { type ConnectionOptions, createProducer, describeCluster, type KafkaLogin } from '@recant/kafka';
+import { type ConnectionOptions, createProducer, type KafkaLogin, readTopicIdentity } from '@recant/kafka';
 import { type RunningKafka, startKafka } from '@recant/local-kafka';
 import { createRecant } from '@recant/sdk';
 import { kafkaTransport } from '@recant/sdk/kafka';
@@ -60,7 +60,7 @@ test.each(['plain', 'scram-sha-256', 'scram-sha-512'] as const)(
 async function refusal(options: Partial<ConnectionOptions>): Promise<{ code: string; message: string }> {
   const asked = { brokers: broker.brokers, tls, sasl: login('scram-sha-512'), ...options };
   const [admin, producer] = await Promise.all([
-    describeCluster(asked).catch((error) => error),
+    readTopicIdentity(asked, 'events').catch((error) => error),
     createProducer({ ...asked, topic: 'events' }).catch((error) => error),
   ]);
   expect(producer.message).toBe(admin.message);
@@ -84,7 +84,7 @@ test('a refused login or certificate, and an untrusted broker, are one line with
     code: 'untrusted',
     message: expect.stringContaining('set RECANT_KAFKA_CERT_FILE'),
   });
-  const inTheClear = await describeCluster({ brokers: broker.brokers }).catch((error) => error);
+  const inTheClear = await readTopicIdentity({ brokers: broker.brokers }, 'events').catch((error) => error);
   expect(inTheClear).toMatchObject({
     code: 'access_refused',
     message: expect.stringContaining('RECANT_KAFKA_TLS=1 and RECANT_KAFKA_SASL'),

@@ -7,24 +7,10 @@ import { explainRefusal } from './explain-refusal.ts';
 /** Retries of one request before the broker counts as unreachable. */
 const RETRIES = 3;
 
-export interface Cluster {
-  /** Unique per cluster; a recreated cluster has another id. */
-  readonly id: string;
-  readonly brokers: number;
-}
-
 /** Offsets that the broker still has: `[low, high)`. */
 export interface OffsetRange {
   readonly low: bigint;
   readonly high: bigint;
-}
-
-/** @throws KafkaError `unreachable`, `untrusted`, `access_refused` */
-export function describeCluster(options: ConnectionOptions): Promise<Cluster> {
-  return asAdmin(options, async (admin) => {
-    const { clusterId, brokers } = await admin.describeCluster();
-    return { id: clusterId, brokers: brokers.length };
-  });
 }
 
 /**
@@ -59,13 +45,17 @@ const TOPIC_PENDING = new Set(['UNKNOWN_TOPIC_OR_PARTITION', 'LEADER_NOT_AVAILAB
 const TOPIC_TRIES = 50;
 const TOPIC_WAIT_MS = 100;
 
-/** @throws KafkaError `unreachable`, `untrusted`, `access_refused` */
-export function readOffsetRange(options: ConnectionOptions, topic: string, partition: number): Promise<OffsetRange> {
+/** By partition. @throws KafkaError `unreachable`, `untrusted`, `access_refused` */
+export function readOffsetRanges(options: ConnectionOptions, topic: string): Promise<ReadonlyMap<number, OffsetRange>> {
   return asAdmin(options, async (admin) => {
     const offsets = await admin.fetchTopicOffsets(topic);
-    const found = offsets.find((each) => each.partition === partition);
-    return found ? { low: BigInt(found.low), high: BigInt(found.high) } : { low: 0n, high: 0n };
+    return new Map(offsets.map(({ partition, low, high }) => [partition, { low: BigInt(low), high: BigInt(high) }]));
   });
+}
+
+/** @throws KafkaError `unreachable`, `untrusted`, `access_refused` */
+export async function readOffsetRange(options: ConnectionOptions, topic: string, partition: number): Promise<OffsetRange> {
+  return (await readOffsetRanges(options, topic)).get(partition) ?? { low: 0n, high: 0n };
 }
 
 /** Connects for one request: admin requests are rare. */

@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Consumer } from 'kafkajs';
-import { describeCluster } from './admin.ts';
 import { boundFetches } from './bounded-fetch.ts';
 import { type ConnectionOptions, connectionOf, type KafkaLog } from './connection.ts';
 import { PartitionReader, type PartitionStatus, type ReaderOptions } from './partition-reader.ts';
+import { openTopicIdentity, type TopicIdentity } from './topic-identity.ts';
 
 /** The broker removes a member after this long without a heartbeat. */
 const SESSION_MS = 30_000;
@@ -47,6 +47,7 @@ export function createConsumer(options: ConsumerOptions): EventConsumer {
 class GroupMember implements EventConsumer {
   readonly #options: ConsumerOptions;
   readonly #reader: PartitionReader;
+  readonly #identity: TopicIdentity;
   readonly #timers = new Set<NodeJS.Timeout>();
   #consumer: Consumer | undefined;
   #stopping = false;
@@ -59,7 +60,8 @@ class GroupMember implements EventConsumer {
 
   constructor(options: ConsumerOptions) {
     this.#options = options;
-    this.#reader = new PartitionReader(options, (ms, act) => this.#later(ms, act));
+    this.#identity = openTopicIdentity(options, options.topic);
+    this.#reader = new PartitionReader(options, this.#identity, (ms, act) => this.#later(ms, act));
   }
 
   async start(): Promise<void> {
@@ -79,7 +81,7 @@ class GroupMember implements EventConsumer {
     for (const timer of this.#timers) clearTimeout(timer);
     this.#timers.clear();
     const left = this.#consumer?.disconnect().catch((err) => this.#options.log.warn({ err }, 'kafka: consumer did not leave its group'));
-    await Promise.race([left, delay(STOP_MS_MAX, undefined, { ref: false })]);
+    await Promise.race([Promise.all([left, this.#identity.close()]), delay(STOP_MS_MAX, undefined, { ref: false })]);
   }
 
   status(): readonly PartitionStatus[] {
@@ -95,7 +97,7 @@ class GroupMember implements EventConsumer {
   async #run(): Promise<void> {
     boundFetches();
     // Read at each start: behind the same address there may be another cluster.
-    this.#reader.cluster = (await describeCluster(this.#options)).id;
+    this.#reader.cluster = await this.#identity.read();
     const { topic, groupId, sessionMs = SESSION_MS } = this.#options;
     const consumer = connectionOf(this.#options).consumer({
       // This class restarts it: kafkajs's own restart would survive a stop.
@@ -137,11 +139,22 @@ class GroupMember implements EventConsumer {
       this.#assigned = payload.memberAssignment[this.#options.topic] ?? [];
       this.#options.log.info({ groupId: payload.groupId, partitions: this.#assigned }, 'kafka: partitions assigned');
       this.#reader.assigned(this.#assigned);
+      void this.#verify(consumer, true);
     });
     consumer.on(consumer.events.CRASH, ({ payload }) => {
       this.#options.log.error({ err: payload.error, restarts: payload.restart }, 'kafka: consumer crashed');
       if (!payload.restart && consumer === this.#consumer) this.#later(RESTART_MS, () => this.#restart());
     });
+  }
+
+  /** A failure leaves it to the next batch, or to the next time. */
+  async #verify(consumer: Consumer, all: boolean): Promise<void> {
+    try {
+      const identity = await this.#identity.read();
+      if (consumer === this.#consumer && !this.#stopping) await this.#reader.verify(consumer, identity, this.#assigned, all);
+    } catch (err) {
+      this.#options.log.debug({ err }, 'kafka: positions not verified');
+    }
   }
 
   #discard(): void {
@@ -166,7 +179,7 @@ class GroupMember implements EventConsumer {
       if (performance.now() - this.#heardAt > STALL_MS) {
         this.#options.log.error({ silentMs: STALL_MS }, 'kafka: consumer stalled; recreating it');
         await this.#restart();
-      }
+      } else if (this.#consumer !== undefined) await this.#verify(this.#consumer, false);
       this.#watch();
     });
   }

@@ -1,4 +1,4 @@
-export { type Cluster, describeCluster, ensureTopic, type OffsetRange, readOffsetRange } from './admin.ts';
+export { ensureTopic, type OffsetRange, readOffsetRange } from './admin.ts';
 export type { BatchFault } from './codecs/batch-error.ts';
 export type { ConnectionOptions, KafkaLog, KafkaLogin, KafkaSecurity, KafkaTls } from './connection.ts';
 export { type ConsumerOptions, createConsumer, type EventConsumer } from './consumer.ts';
@@ -9,3 +9,4 @@ export type { ReadState, StoredPosition } from './partition-state.ts';
 export { createProducer, type EventProducer } from './producer.ts';
 export { RECORD_BATCH_BYTES_MAX, type Undecodable } from './record-set.ts';
 export type { MessageBatch, SliceBounds } from './slices.ts';
+export { readTopicIdentity } from './topic-identity.ts';

@@ -1,10 +1,11 @@
 import { BATCH_BYTES_MAX, BATCH_EVENTS_MAX } from '@recant/events';
 import type { Consumer, EachBatchPayload } from 'kafkajs';
-import { readOffsetRange } from './admin.ts';
+import { type OffsetRange, readOffsetRange, readOffsetRanges } from './admin.ts';
 import type { ConnectionOptions, KafkaLog } from './connection.ts';
 import { HeartbeatFailed, withHeartbeats } from './heartbeat.ts';
 import {
   createPartitionState,
+  misfit,
   type PartitionState,
   placeBatch,
   type ReadState,
@@ -12,6 +13,7 @@ import {
   type StoredPosition,
 } from './partition-state.ts';
 import { type MessageBatch, type SliceBounds, slicesOf } from './slices.ts';
+import type { TopicIdentity } from './topic-identity.ts';
 
 export interface ReaderOptions extends ConnectionOptions {
   readonly topic: string;
@@ -43,15 +45,17 @@ const BOUNDS: SliceBounds = { eventsMax: BATCH_EVENTS_MAX, bytesMax: BATCH_BYTES
  * a store error never leaves `eachBatch`, so that the group does not rebalance while partitions pause.
  */
 export class PartitionReader {
-  /** Id; set before the first batch. A position stored for another cluster stops the partition. */
+  /** Identity of the topic; set before the first batch. A position of another one stops its partition. */
   cluster = '';
   readonly #options: ReaderOptions;
+  readonly #identity: Pick<TopicIdentity, 'read'>;
   readonly #later: (ms: number, act: () => Promise<void>) => void;
   readonly #partitions = new Map<number, PartitionState>();
 
   /** @param later runs `act` after `ms` milliseconds, unless the consumer was stopped */
-  constructor(options: ReaderOptions, later: (ms: number, act: () => Promise<void>) => void) {
+  constructor(options: ReaderOptions, identity: Pick<TopicIdentity, 'read'>, later: (ms: number, act: () => Promise<void>) => void) {
     this.#options = options;
+    this.#identity = identity;
     this.#later = later;
   }
 
@@ -69,35 +73,53 @@ export class PartitionReader {
     return found !== undefined && found.state !== 'running';
   }
 
-  /** Forgets positions, because another member may have moved them. A stopped partition stays stopped until the service restarts. */
+  /** Forgets positions, because another member may have moved them. `verify` follows. */
   assigned(partitions: readonly number[]): void {
     for (const partition of this.#partitions.values()) {
       partition.expected = undefined;
       partition.sought = undefined;
-      if (!partitions.includes(partition.id) && partition.state !== 'stopped') this.#partitions.delete(partition.id);
+      if (!partitions.includes(partition.id)) this.#partitions.delete(partition.id);
     }
-    for (const id of partitions) void this.#adoptFirst(id);
   }
 
   /**
-   * A partition gets its position when it is assigned for the first time, not with its first message: messages that the broker drops in between are then
-   * noticed. A failure leaves this to the first batch.
+   * Compares stored positions with the broker: a position that does not fit stops its partition, one that a person adopted resumes it, and a partition
+   * without one gets its first before its first message, so that messages that the broker drops in between are noticed.
+   * @param identity of the topic, see `readTopicIdentity`
+   * @param all compares every partition, not only the stopped ones and those whose topic was replaced
    */
-  async #adoptFirst(id: number): Promise<void> {
+  async verify(consumer: Consumer, identity: string, partitions: readonly number[], all: boolean): Promise<void> {
+    const due = partitions.filter((id) => all || identity !== this.cluster || this.#partitions.get(id)?.state === 'stopped');
+    this.cluster = identity;
+    if (due.length === 0) return;
+    const ranges = await readOffsetRanges(this.#options, this.#options.topic);
+    for (const id of due) await this.#verifyOne(consumer, id, ranges.get(id) ?? { low: 0n, high: 0n });
+  }
+
+  async #verifyOne(consumer: Consumer, id: number, range: OffsetRange): Promise<void> {
     const { topic, log } = this.#options;
-    try {
-      if ((await this.#options.readPosition(topic, id)) !== undefined) return;
-      const { low } = await readOffsetRange(this.#options, topic, id);
-      await this.#options.adoptPosition(topic, id, { cluster: this.cluster, next: low });
-    } catch (err) {
-      log.warn({ err, topic, partition: id }, 'kafka: no first position stored yet');
+    const stored = await this.#options.readPosition(topic, id);
+    if (stored === undefined) return this.#options.adoptPosition(topic, id, { cluster: this.cluster, next: range.low });
+    const partition = this.#partitionOf(id);
+    const reason = misfit(stored, this.cluster, range);
+    if (reason !== undefined) this.#stop(consumer, partition, reason);
+    else if (partition.state === 'stopped') {
+      Object.assign(partition, createPartitionState(id));
+      consumer.seek({ topic, partition: id, offset: stored.next.toString() });
+      consumer.resume([{ topic, partitions: [id] }]);
+      log.info({ topic, partition: id, next: stored.next.toString() }, 'kafka: partition resumed at the adopted position');
     }
+  }
+
+  #partitionOf(id: number): PartitionState {
+    const partition = this.#partitions.get(id) ?? createPartitionState(id);
+    this.#partitions.set(id, partition);
+    return partition;
   }
 
   async eachBatch(consumer: Consumer, payload: EachBatchPayload): Promise<void> {
     const id = payload.batch.partition;
-    const partition = this.#partitions.get(id) ?? createPartitionState(id);
-    this.#partitions.set(id, partition);
+    const partition = this.#partitionOf(id);
     if (partition.state === 'stopped') {
       payload.pause();
       return;
@@ -112,15 +134,15 @@ export class PartitionReader {
 
   async #appendBatch(consumer: Consumer, payload: EachBatchPayload, partition: PartitionState): Promise<void> {
     const { batch } = payload;
-    const from = await this.#place(consumer, payload, partition, fetchedOffsetOf(payload));
-    if (from === undefined) return;
+    const from = await this.#place(consumer, partition, fetchedOffsetOf(payload));
+    if (from === undefined || !(await this.#isSameTopic(consumer, partition))) return;
     const place = { cluster: this.cluster, topic: batch.topic, partition: partition.id, from, next: BigInt(batch.lastOffset()) + 1n };
     for (const slice of slicesOf(place, batch.messages, this.#options.bounds ?? BOUNDS)) {
       if (!payload.isRunning() || payload.isStale()) return;
       const outcome = await withHeartbeats(payload.heartbeat, () => this.#options.append(slice));
       if (outcome === 'moved') {
         partition.expected = undefined;
-        await this.#place(consumer, payload, partition, undefined);
+        await this.#place(consumer, partition, undefined);
         return;
       }
       partition.expected = slice.next;
@@ -132,30 +154,35 @@ export class PartitionReader {
     }
   }
 
+  /**
+   * Asked after the fetch and before the append: a topic id is never used again, so an unchanged one proves that these messages are of the topic that the position
+   * refers to. kafkajs goes on silently in a topic of the same name.
+   */
+  async #isSameTopic(consumer: Consumer, partition: PartitionState): Promise<boolean> {
+    const identity = await this.#identity.read();
+    if (identity === this.cluster) return true;
+    this.cluster = identity;
+    await this.#place(consumer, partition, undefined);
+    return false;
+  }
+
   /** First offset that a batch read from `fetched` covers; undefined if it must be read again from another offset, or the partition stopped. */
-  async #place(
-    consumer: Consumer,
-    payload: EachBatchPayload,
-    partition: PartitionState,
-    fetched: bigint | undefined,
-  ): Promise<bigint | undefined> {
+  async #place(consumer: Consumer, partition: PartitionState, fetched: bigint | undefined): Promise<bigint | undefined> {
     if (fetched !== undefined && partition.expected === fetched) return fetched;
     const { topic } = this.#options;
     const stored = await this.#options.readPosition(topic, partition.id);
-    if (stored && stored.cluster !== this.cluster) {
-      this.#stop(payload, partition, `ledger position belongs to cluster ${stored.cluster}, connected to cluster ${this.cluster}`);
-      return undefined;
-    }
     const range = await readOffsetRange(this.#options, topic, partition.id);
     if (!stored) await this.#options.adoptPosition(topic, partition.id, { cluster: this.cluster, next: range.low });
-    partition.expected = stored?.next ?? range.low;
-    const placement = placeBatch(partition.expected, partition.sought, fetched ?? -1n, range);
-    if (placement.kind === 'append') return placement.from;
-    if (placement.kind === 'stop') this.#stop(payload, partition, placement.reason);
-    else {
-      partition.sought = placement.to;
-      consumer.seek({ topic, partition: partition.id, offset: placement.to.toString() });
+    const reason = stored && misfit(stored, this.cluster, range);
+    if (reason !== undefined) {
+      this.#stop(consumer, partition, reason);
+      return undefined;
     }
+    partition.expected = stored?.next ?? range.low;
+    const placement = placeBatch(partition.expected, partition.sought, fetched ?? -1n);
+    if (placement.kind === 'append') return placement.from;
+    partition.sought = placement.to;
+    consumer.seek({ topic, partition: partition.id, offset: placement.to.toString() });
     return undefined;
   }
 
@@ -173,7 +200,7 @@ export class PartitionReader {
     partition.expected = undefined;
     const resume = payload.pause();
     if (partition.state !== 'paused') {
-      this.#options.log.warn({ partition: partition.id, err: error }, 'kafka: partition paused, store unavailable');
+      this.#options.log.warn({ partition: partition.id, err: error }, 'kafka: partition paused, store or broker unavailable');
     }
     partition.state = 'paused';
     partition.reason = error instanceof Error ? error.message : String(error);
@@ -188,12 +215,14 @@ export class PartitionReader {
     partition.failures = 0;
   }
 
-  #stop(payload: EachBatchPayload, partition: PartitionState, reason: string): void {
-    payload.pause();
+  #stop(consumer: Consumer, partition: PartitionState, reason: string): void {
+    const { topic, log } = this.#options;
+    consumer.pause([{ topic, partitions: [partition.id] }]);
+    const isKnown = partition.state === 'stopped' && partition.reason === reason;
     partition.state = 'stopped';
     partition.reason = reason;
-    const fields = { alarm: 'kafka_position', topic: this.#options.topic, partition: partition.id, reason };
-    this.#options.log.error(fields, 'kafka: partition stopped; adopt a new position and restart');
+    const fields = { alarm: 'kafka_position', topic, partition: partition.id, reason };
+    if (!isKnown) log.error(fields, 'kafka: partition stopped; adopt a new position');
   }
 }
 

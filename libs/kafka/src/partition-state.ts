@@ -2,6 +2,7 @@ import type { OffsetRange } from './admin.ts';
 
 /** The position in the store: the next offset to read. */
 export interface StoredPosition {
+  /** `<cluster id>/<topic id>`: what the offset refers to. */
   readonly cluster: string;
   readonly next: bigint;
 }
@@ -30,27 +31,24 @@ export function createPartitionState(id: number): PartitionState {
   return { id, state: 'running', reason: undefined, expected: undefined, sought: undefined, failures: 0, high: undefined, committedAt: 0 };
 }
 
-type Placement =
-  | { readonly kind: 'append'; readonly from: bigint }
-  | { readonly kind: 'seek'; readonly to: bigint }
-  | { readonly kind: 'stop'; readonly reason: string };
+type Placement = { readonly kind: 'append'; readonly from: bigint } | { readonly kind: 'seek'; readonly to: bigint };
 
 /** Milliseconds until the store is tried again: doubles from 250 ms to 5 s. */
 export function retryDelayMs(failures: number): number {
   return Math.min(250 * 2 ** Math.max(0, failures - 1), 5_000);
 }
 
-/**
- * Decides whether a batch read from `fetched` is appended. kafkajs silently resets an offset that the broker no longer has, so only the stored
- * position counts; a position outside the broker's range stops the partition.
- */
-export function placeBatch(expected: bigint, sought: bigint | undefined, fetched: bigint, range: OffsetRange): Placement {
-  if (expected < range.low || expected > range.high) {
-    return {
-      kind: 'stop',
-      reason: `ledger position ${expected} is outside the broker's offsets ${range.low} to ${range.high}: messages were lost or the topic was recreated`,
-    };
-  }
+/** Why a stored position cannot be read from; undefined if it can. */
+export function misfit(stored: StoredPosition, cluster: string, { low, high }: OffsetRange): string | undefined {
+  if (stored.cluster !== cluster)
+    return `ledger position belongs to cluster and topic ${stored.cluster}, connected to ${cluster}: the cluster or topic was recreated`;
+  if (stored.next < low || stored.next > high)
+    return `ledger position ${stored.next} is outside the broker's offsets ${low} to ${high}: messages were lost or the topic was recreated`;
+  return undefined;
+}
+
+/** Decides whether a batch read from `fetched` is appended. kafkajs silently resets an offset that the broker no longer has, so only the stored position counts. */
+export function placeBatch(expected: bigint, sought: bigint | undefined, fetched: bigint): Placement {
   if (fetched === expected) return { kind: 'append', from: expected };
   if (fetched > expected && sought === expected) return { kind: 'append', from: expected };
   return { kind: 'seek', to: expected };

@@ -3,9 +3,10 @@ import {
   type ConsumerOptions,
   createConsumer,
   createProducer,
-  describeCluster,
   type EventConsumer,
   type EventProducer,
+  ensureTopic,
+  readTopicIdentity,
 } from '@recant/kafka';
 import { type TestKafka, testKafka, waitUntil } from '@recant/test-support';
 import { Kafka, logLevel } from 'kafkajs';
@@ -80,7 +81,7 @@ describe('reading from Kafka', () => {
     await send(0, numbered(10));
     await start();
     await waitUntil(() => store.taken.length === 10);
-    const { id } = await describeCluster(kafka);
+    const id = await readTopicIdentity(kafka, kafka.topic);
     store.set(0, { cluster: id, next: 4n });
     await send(0, ['m10']);
     await waitUntil(() => store.taken.length === 17);
@@ -88,7 +89,7 @@ describe('reading from Kafka', () => {
   });
 
   test('a position outside the broker’s offsets stops only that partition, with an alarm', async () => {
-    const { id } = await describeCluster(kafka);
+    const id = await readTopicIdentity(kafka, kafka.topic);
     await send(0, numbered(3));
     await send(1, numbered(3));
     store.set(0, { cluster: id, next: 1_000n });
@@ -102,6 +103,33 @@ describe('reading from Kafka', () => {
     await send(1, ['m3']);
     await waitUntil(() => store.of(1).length === 4);
   });
+
+  test('a partition gets its position before its first message', async () => {
+    await start();
+    await waitUntil(() => store.next(0) === 0n && store.next(1) === 0n);
+  });
+
+  test('I2: a topic that was deleted and made again stops its partitions, and an adopted position resumes them without a restart', async () => {
+    await send(0, numbered(3));
+    await send(1, numbered(3));
+    const consumer = await start();
+    await waitUntil(() => store.taken.length === 6);
+    const admin = new Kafka({ brokers: kafka.brokers, logLevel: logLevel.NOTHING }).admin();
+    await admin.connect();
+    await admin.deleteTopics({ topics: [kafka.topic] });
+    await waitUntil(async () => !(await admin.listTopics()).includes(kafka.topic));
+    await ensureTopic(kafka, kafka.topic, 2);
+    await waitUntil(() => admin.fetchTopicOffsets(kafka.topic));
+    await admin.disconnect();
+    await waitUntil(() => send(0, numbered(9, 100)).then(() => true));
+    await waitUntil(() => consumer.status().filter(({ state }) => state === 'stopped').length === 2, { timeoutMs: 90_000 });
+    expect(consumer.status()[0]?.reason).toContain('the cluster or topic was recreated');
+    expect(store.taken).toHaveLength(6);
+    store.set(0, { cluster: await readTopicIdentity(kafka, kafka.topic), next: 0n });
+    await waitUntil(() => store.of(0).length >= 12, { timeoutMs: 90_000 });
+    expect(store.of(0).slice(3, 12)).toEqual(numbered(9, 100));
+    expect(consumer.status().find(({ partition }) => partition === 1)?.state).toBe('stopped');
+  }, 240_000);
 
   test('a position of another cluster stops the partition', async () => {
     await send(0, numbered(3));

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import type { KafkaMessage } from 'kafkajs';
 import { expect, test } from 'vitest';
-import { placeBatch, retryDelayMs } from '../src/partition-state.ts';
+import { misfit, placeBatch, retryDelayMs } from '../src/partition-state.ts';
 import { slicesOf } from '../src/slices.ts';
 
 test('slices touch each other, cover the batch, keep order and stay within their bounds', () => {
@@ -34,13 +34,14 @@ test('slices touch each other, cover the batch, keep order and stay within their
 });
 
 test('a batch is accepted only from the stored position, and a position out of range stops the partition', () => {
+  expect(placeBatch(7n, undefined, 7n)).toEqual({ kind: 'append', from: 7n });
+  expect(placeBatch(7n, undefined, 9n)).toEqual({ kind: 'seek', to: 7n });
+  expect(placeBatch(7n, 7n, 9n)).toEqual({ kind: 'append', from: 7n });
+  expect(placeBatch(7n, 7n, 6n)).toEqual({ kind: 'seek', to: 7n });
   const range = { low: 5n, high: 20n };
-  expect(placeBatch(7n, undefined, 7n, range)).toEqual({ kind: 'append', from: 7n });
-  expect(placeBatch(7n, undefined, 9n, range)).toEqual({ kind: 'seek', to: 7n });
-  expect(placeBatch(7n, 7n, 9n, range)).toEqual({ kind: 'append', from: 7n });
-  expect(placeBatch(7n, 7n, 6n, range)).toEqual({ kind: 'seek', to: 7n });
-  expect(placeBatch(4n, 4n, 5n, range)).toMatchObject({ kind: 'stop' });
-  expect(placeBatch(21n, undefined, 5n, range)).toMatchObject({ kind: 'stop' });
+  expect([5n, 20n].map((next) => misfit({ cluster: 'c/t', next }, 'c/t', range))).toEqual([undefined, undefined]);
+  expect([4n, 21n].map((next) => misfit({ cluster: 'c/t', next }, 'c/t', range)?.includes('outside'))).toEqual([true, true]);
+  expect(misfit({ cluster: 'c/t', next: 7n }, 'c/u', range)).toContain('recreated');
 });
 
 test('retry delays grow and stay bounded', () => {

@@ -42,7 +42,7 @@ test('while PostgreSQL is down HTTP answers 503 and partitions pause; nothing is
   const answer = await ledger.post(new TestSource('away').intended().bytes);
   expect({ status: answer.status, code: answer.body.code }).toEqual({ status: 503, code: 'store_unavailable' });
   expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
-  await waitUntil(() => ledger.log.some((line) => line.msg === 'kafka: partition paused, store unavailable'));
+  await waitUntil(() => ledger.log.some((line) => line.msg === 'kafka: partition paused, store or broker unavailable'));
   expect(await ledger.operator.health()).toEqual({ status: 'degraded' });
   const probes = await Promise.all(['live', 'ready'].map((path) => fetch(`${ledger.url}/health/${path}`)));
   expect(probes.map(({ status }) => status)).toEqual([200, 503]);
