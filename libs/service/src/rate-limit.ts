@@ -21,8 +21,8 @@ export const RATES_DEFAULT: Rates = {
 
 /** Bucket size, in seconds of its rate. */
 const BURST_SECONDS = 10;
-/** Buckets in memory; the least recently used is dropped first. */
-const BUCKETS_MAX = 10_000;
+/** Milliseconds between two sweeps. A bucket in use is never dropped, which would refill it: memory is bounded by the keys that were used within two sweeps. */
+const SWEEP_MS = 1_000 * BURST_SECONDS;
 
 export interface Payer {
   readonly tenant: string;
@@ -52,6 +52,7 @@ interface Bucket {
   /** Units left; negative: debt. */
   level: number;
   at: number;
+  readonly perSecond: number;
 }
 
 const KINDS = ['requests', 'events', 'bytes'] as const;
@@ -60,26 +61,35 @@ const KINDS = ['requests', 'events', 'bytes'] as const;
 export function createRateLimits(rates: Rates, clock: () => number): RateLimits {
   const buckets = new Map<string, Bucket>();
 
-  function bucketOf(name: string, perSecond: number, now: number): Bucket {
-    const bucket = buckets.get(name) ?? { level: perSecond * BURST_SECONDS, at: now };
+  let sweptAt = clock();
+
+  function refill(bucket: Bucket, now: number): void {
+    const { perSecond } = bucket;
     bucket.level = Math.min(perSecond * BURST_SECONDS, bucket.level + ((now - bucket.at) / 1_000) * perSecond);
     bucket.at = now;
-    // Map order is use order: the most recently used bucket is last.
-    buckets.delete(name);
+  }
+
+  function bucketOf(name: string, perSecond: number, now: number): Bucket {
+    const bucket = buckets.get(name) ?? { level: perSecond * BURST_SECONDS, at: now, perSecond };
+    refill(bucket, now);
     buckets.set(name, bucket);
     return bucket;
   }
 
-  function dropOldest(): void {
-    for (const name of buckets.keys()) {
-      if (buckets.size <= BUCKETS_MAX) return;
-      buckets.delete(name);
+  /** Drops full buckets: each equals a new one. */
+  function sweep(now: number): void {
+    if (now - sweptAt < SWEEP_MS) return;
+    sweptAt = now;
+    for (const [name, bucket] of buckets) {
+      refill(bucket, now);
+      if (bucket.level >= bucket.perSecond * BURST_SECONDS) buckets.delete(name);
     }
   }
 
   return {
     charge({ tenant, id, operator }, cost) {
       const now = clock();
+      sweep(now);
       const payers = [
         { whose: 'key', name: `key ${tenant} ${id}`, rate: rates.key },
         ...(operator ? [] : [{ whose: 'tenant', name: `tenant ${tenant}`, rate: rates.tenant } as const]),
@@ -90,7 +100,6 @@ export function createRateLimits(rates: Rates, clock: () => number): RateLimits 
           bucket: bucketOf(`${kind} ${name}`, rate[kind], now),
         })),
       );
-      dropOldest();
       const debts = charged
         .filter(({ bucket }) => bucket.level <= 0)
         .map(({ bucket, whose, kind, perSecond }) => {

@@ -65,3 +65,15 @@ test('0 is no limit; the number of buckets is bounded', () => {
 function charge1({ charge }: ReturnType<typeof limits>, events: number) {
   return charge(agent('k'), { events }) ?? charge(agent('k'), { events });
 }
+
+test('limits hold for each of 20,000 active keys, and idle ones are forgotten', () => {
+  const { charge, pass } = limits(rates({ requests: 1, events: 1, bytes: 1 }, { requests: 1_000_000 }));
+  const cost = { requests: 1, events: 1, bytes: 1 };
+  const round = () => Array.from({ length: 20_000 }, (_, n) => charge(agent(`k${n}`), cost)).filter((wait) => wait === undefined).length;
+  for (let n = 0; n < 10; n += 1) expect(round()).toBe(20_000);
+  expect(round()).toBe(0);
+  pass(10_000);
+  expect(round()).toBe(20_000);
+  for (let n = 0; n < 9; n += 1) round();
+  expect(round()).toBe(0);
+});
