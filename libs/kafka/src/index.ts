@@ -1,11 +1,11 @@
-export { ensureTopic, type OffsetRange, readOffsetRange } from './admin.ts';
+export { ensureTopic, type OffsetRange, readOffsetRange, readOffsetRanges } from './admin.ts';
 export type { BatchFault } from './codecs/batch-error.ts';
 export type { ConnectionOptions, KafkaLog, KafkaLogin, KafkaSecurity, KafkaTls } from './connection.ts';
 export { type ConsumerOptions, createConsumer, type EventConsumer } from './consumer.ts';
 export { KafkaError, type KafkaErrorCode } from './error.ts';
 export { eventMessage, type OutgoingMessage, partMessage, type ReceivedMessage } from './message.ts';
 export type { PartitionStatus } from './partition-reader.ts';
-export type { ReadState, StoredPosition } from './partition-state.ts';
+export { misfit, type ReadState, type StoredPosition } from './partition-state.ts';
 export { createProducer, type EventProducer } from './producer.ts';
 export { RECORD_BATCH_BYTES_MAX, type Undecodable } from './record-set.ts';
 export type { MessageBatch, SliceBounds } from './slices.ts';

@@ -19,7 +19,7 @@ export { PositionMoved, StoreError, type StoreErrorCode, StoreUnavailable } from
 export { dumpSchema } from './migration/dump-schema.ts';
 export { migrate } from './migration/migrate.ts';
 export { grantServiceRole } from './migration/roles.ts';
-export type { KafkaPositions, StoredPosition } from './positions.ts';
+export { createKafkaPositions, type KafkaPositions, type StoredPosition } from './positions.ts';
 export type { Durability, PlaceNames } from './publish/durability.ts';
 export type { TenantHead } from './publish/head-store.ts';
 export type { EpochOpening } from './publish/open-epoch.ts';

@@ -14,6 +14,7 @@ import { addDemo } from './commands/demo.ts';
 import { addDisconnect } from './commands/disconnect.ts';
 import { addEpoch } from './commands/epoch.ts';
 import { addExport } from './commands/export.ts';
+import { addKafka } from './commands/kafka.ts';
 import { addKeys } from './commands/keys.ts';
 import { addLog } from './commands/log.ts';
 import { addParts } from './commands/parts.ts';
@@ -100,6 +101,7 @@ function createProgram(world: World, exit: (code: number) => void): Command {
   addDisconnect(program, world);
   addSystems(program, world);
   addKeys(program, world);
+  addKafka(program, world);
   addPassword(program, world);
   addWitness(program, world);
   addReceipt(program, world);
