@@ -1,6 +1,6 @@
 import type { CoverageFinding } from '@recant/connector';
 import type { HealthCheck } from '@recant/service';
-import type { SystemRecord, Systems } from '@recant/store';
+import type { SystemRecord, Systems, TenantCondition } from '@recant/store';
 import type { OpenTargets } from './targets.ts';
 
 interface Checked {
@@ -13,6 +13,8 @@ export interface CoverageWatch {
   /** The last check. Undefined: not checked yet, or nothing to check. */
   of(tenant: string, system: string): Checked | undefined;
   health(): Awaited<ReturnType<HealthCheck>>;
+  /** One for each system whose capture is not whole, or could not be checked. */
+  conditions(): readonly TenantCondition[];
   /** Checks every system of the served tenant now. */
   check(): Promise<void>;
   start(): void;
@@ -67,6 +69,7 @@ export function createCoverageWatch({ systems, targets, tenant, everyMs }: Cover
   return {
     of: (served, system) => last.get(keyOf(served, system)),
     health: () => healthOf(last),
+    conditions: () => [...last].flatMap(([key, checked]) => conditionsOf(key, checked)),
     check,
     start() {
       timer = setTimeout(round, 0).unref();
@@ -93,4 +96,26 @@ function healthOf(last: ReadonlyMap<string, Checked>): Awaited<ReturnType<Health
     elsewhere: true,
     detail: [...texts.slice(0, SHOWN_MAX), ...(more > 0 ? [`${more} more: recant systems`] : [])].join(' '),
   };
+}
+
+function conditionsOf(key: string, { findings, error }: Checked): TenantCondition[] {
+  if (error === undefined && findings.length === 0) return [];
+  const at = key.indexOf(' ');
+  const [tenant, subject] = [key.slice(0, at), key.slice(at + 1)];
+  if (error !== undefined)
+    return [
+      {
+        tenant,
+        code: 'coverage_lost',
+        subject,
+        detail: `Not checked: ${error}`,
+        action: 'Restore access to the system; `recant systems` shows it.',
+      },
+    ];
+  const shown = findings.slice(0, SHOWN_MAX);
+  const more = findings.length > shown.length ? ` And ${findings.length - shown.length} more: \`recant systems\`.` : '';
+  const actions = [...new Set(shown.map(({ action }) => action))];
+  return [
+    { tenant, code: 'coverage_lost', subject, detail: shown.map(({ detail }) => detail).join(' ') + more, action: actions.join(' ') },
+  ];
 }

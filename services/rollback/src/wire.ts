@@ -8,6 +8,7 @@ import { type Clock, createEmitter, type Failpoint, RUNNER_CONFIG, type RunnerCo
 import { type ActRecorder, createRouter, type HealthCheck, type Logger, type Router } from '@recant/service';
 import { createApprovals, createOutbox, createPlans, createRunStore, createRuns, lastNumberOf, type Store } from '@recant/store';
 import { createRollbackActs } from './acts.ts';
+import { createAlarmWatch } from './alarm-watch.ts';
 import { objectionTo } from './approvals.ts';
 import { approvalRoutes } from './approving.ts';
 import type { RollbackCore } from './core.ts';
@@ -39,6 +40,8 @@ export interface RollbackDeps {
   readonly failpoint?: Failpoint | undefined;
   /** How often the capture of each system is checked, in milliseconds. */
   readonly coverageMs?: number;
+  /** Milliseconds between two rounds of the alarm watch. */
+  readonly alarmMs?: number;
 }
 
 export interface WiredRollback {
@@ -88,6 +91,8 @@ export function wireRollback(deps: RollbackDeps): WiredRollback {
     wake: () => worker.wake(),
   };
   const coverage = createCoverageWatch({ systems, targets, tenant: () => producer.tenant(), everyMs: deps.coverageMs ?? COVERAGE_MS });
+  const conditions = () => [...coverage.conditions(), ...drains.conditions()];
+  const alarms = createAlarmWatch(store.alarms, logger.child({ part: 'alarms' }), conditions, deps.alarmMs);
   const ports: RunnerPorts = {
     store: createRunStore(store.pool, options.leaseMs, served),
     emitter: createEmitter(outbox, producer.transport),
@@ -114,8 +119,10 @@ export function wireRollback(deps: RollbackDeps): WiredRollback {
       worker.start();
       drains.start();
       coverage.start();
+      alarms.start();
     },
     async stop() {
+      await alarms.stop();
       await coverage.stop();
       await worker.stop();
       await drains.stop();

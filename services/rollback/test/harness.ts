@@ -42,6 +42,8 @@ export interface Stage {
 }
 
 export interface StageOptions {
+  /** Milliseconds between two checks of capture, and of alarms. Default: no alarms. */
+  readonly watchMs?: number;
   /** Default: sealing is off. */
   readonly dataKeys?: DataKeys;
   readonly schema?: string;
@@ -80,6 +82,9 @@ export async function createStage(options: StageOptions = {}): Promise<Stage> {
   let url = '';
   const ledger = wireLedger({ store, logger, clock: Date.now, shards: SHARDS, dataKeys: options.dataKeys, alarmMs: 1_000_000_000 });
   const rollback = wireRollback({
+    // Off unless asked for: their statements would be among those of a request.
+    alarmMs: options.watchMs ?? 1_000_000_000,
+    ...(options.watchMs === undefined ? {} : { coverageMs: options.watchMs }),
     store,
     logger,
     clock: Date.now,

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { OpenTransaction } from '@recant/connector';
 import type { HealthCheck, Logger } from '@recant/service';
-import type { Systems } from '@recant/store';
+import type { Systems, TenantCondition } from '@recant/store';
 import { createSystemDrain, type DrainDeps, type SystemDrain } from './drain-system.ts';
 
 /** Milliseconds between looks at a system, and the longest pause after failures. */
@@ -22,6 +22,8 @@ export interface Drains {
   /** Everything that was committed in the tenant's systems before the call is in the ledger, except where the report says so. */
   flush(tenant: string, deadlineMs: number): Promise<FlushReport>;
   readonly health: HealthCheck;
+  /** One for each system that is not drained. */
+  conditions(): readonly TenantCondition[];
 }
 
 type DrainsDeps = DrainDeps & {
@@ -31,6 +33,7 @@ type DrainsDeps = DrainDeps & {
 };
 
 interface Registered {
+  readonly tenant: string;
   readonly system: string;
   readonly drain: SystemDrain;
   pausedUntilMs: number;
@@ -43,12 +46,15 @@ export function createDrains(deps: DrainsDeps, options: DrainOptions): Drains {
   let looping: Promise<void> | undefined;
 
   async function drainsOf(tenant: string): Promise<Registered[]> {
-    return (await deps.systems.list(tenant)).map((system) => {
+    const listed = (await deps.systems.list(tenant)).map((system) => {
       const key = JSON.stringify([tenant, system.name, system.connector]);
-      const one = known.get(key) ?? { system: system.name, drain: createSystemDrain(deps, tenant, system), pausedUntilMs: 0 };
+      const one = known.get(key) ?? { tenant, system: system.name, drain: createSystemDrain(deps, tenant, system), pausedUntilMs: 0 };
       known.set(key, one);
       return one;
     });
+    // The failure of a removed system is over.
+    for (const [key, one] of known) if (one.tenant === tenant && !listed.includes(one)) known.delete(key);
+    return listed;
   }
 
   /** One system's failures delay no other. */
@@ -87,6 +93,7 @@ export function createDrains(deps: DrainsDeps, options: DrainOptions): Drains {
       for (const late of lagging) deps.log.warn(late, 'drain: planning goes on without the latest changes of a system');
       return { lagging, open: reports.flatMap(({ open }) => open) };
     },
+    conditions: () => [...known.values()].flatMap(conditionOf),
     async health() {
       const failing = [...known.values()].flatMap(({ system, drain: { failure } }) =>
         failure === undefined ? [] : [`${system}: not drained since ${new Date(failure.sinceMs).toISOString()}: ${failure.reason}`],
@@ -94,6 +101,12 @@ export function createDrains(deps: DrainsDeps, options: DrainOptions): Drains {
       return failing.length === 0 ? { status: 'ok' } : { status: 'degraded', elsewhere: true, detail: failing.join('; ') };
     },
   };
+}
+
+function conditionOf({ tenant, system, drain: { failure } }: Registered): TenantCondition[] {
+  if (failure === undefined) return [];
+  const action = 'Correct the cause: captured changes wait in the system, and plans go on without the latest ones.';
+  return [{ tenant, code: 'drain_stopped', subject: system, detail: `Not drained: ${failure.reason}`, action }];
 }
 
 async function takeTurn({ clock, log }: DrainsDeps, { pollMs, pauseMsMax }: DrainOptions, one: Registered): Promise<void> {
