@@ -26,7 +26,7 @@ function commandOf(random: Random, files: readonly string[], n: number): string 
   return random.of([
     `${isGone} sed -i 's/a/b/g' ${at}`,
     `${isGone} echo line ${n} >> ${at}`,
-    `${isGone} rm ${at}`,
+    `${isGone} rm ${at}; mkdir -p restocked; echo ${n} > restocked/${n}`,
     `${isGone} mv ${at} ${quoted(`${file}.moved-${n}`)}`,
     `${isGone} chmod 600 ${at}`,
     `mkdir -p made/${n % 7} && echo ${n} > made/${n % 7}/file-${n}`,
@@ -87,7 +87,7 @@ async function work(root: string, operations: number, random: Random): Promise<U
   const files = filesystemSystem({ name: 'repository', root, exclusive: ['.'] });
   const attempts: Undoable[] = [];
   for (let n = 0; n < operations; ) {
-    const known = filesOf(await readTree(root));
+    const known = [...filesOf(await readTree(root)), 'first'];
     const isShell = random.chance(50);
     const ref = { source: 'recant://agent/1', action: `operation-${n}`, attempt: 1 };
     const capture = await files.capture(ref, isShell ? ['filesystem://repository/'] : []);
