@@ -32,10 +32,15 @@ export function createImages(folder: string, scratch: string): Images {
   const durable = new Set<string>();
   const pending = new Map<string, string>();
   const pathOf = (digest: string) => join(folder, digest.slice(0, 2), digest);
+  /** A folder of images was created, and its name is not durable yet. */
+  let hasNewFolder = false;
+  const syncNewFolder = async () => {
+    if (hasNewFolder) await syncOne(folder);
+    hasNewFolder = false;
+  };
   const folderFor = async (digest: string) => {
     const parent = join(folder, digest.slice(0, 2));
-    if ((await mkdir(parent, { recursive: true, mode: 0o700 })) !== undefined) await syncOne(folder);
-    return parent;
+    if ((await mkdir(parent, { recursive: true, mode: 0o700 })) !== undefined) hasNewFolder = true;
   };
   const write = async (digest: string, content: Uint8Array, sync: boolean) => {
     const path = pathOf(digest);
@@ -59,6 +64,7 @@ export function createImages(folder: string, scratch: string): Images {
       // Also for an existing image: its writer may have been killed before the sync.
       if (pending.has(digest)) await syncOne(pathOf(digest));
       await syncOne(join(folder, digest.slice(0, 2)));
+      await syncNewFolder();
       durable.add(digest);
       return digest;
     },
@@ -73,6 +79,7 @@ export function createImages(folder: string, scratch: string): Images {
       const digests = [...pending.keys()];
       const folders = [...new Set(digests.map((digest) => join(folder, digest.slice(0, 2))))];
       await syncAll([...pending.values(), ...folders], folder);
+      await syncNewFolder();
       for (const digest of digests) durable.add(digest);
       pending.clear();
     },
