@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { ConnectorError, type Drain, type DrainBatch, type DrainContext, type DrainState } from '@recant/connector';
 import { createEffectRedactor, createRedactor, rulesOf } from '@recant/redaction';
 import type { ClientBase, Pool } from 'pg';
+import { IS_DUE_SQL } from '../install/drain-sql.ts';
 import { inTransaction } from '../undo/session.ts';
 import { fillBatch, type Stream } from './batch.ts';
 import { createStream, LEASE_MS, type Target } from './observed.ts';
@@ -55,7 +56,7 @@ async function readServer(client: ClientBase): Promise<{ epoch: number; server: 
 /** Reads only: an idle target writes no write-ahead log. */
 async function isIdle(client: ClientBase, nowMs: number): Promise<boolean> {
   const { rows } = await client.query<{ idle: boolean }>(
-    `SELECT NOT EXISTS (SELECT FROM recant.capture) AND NOT EXISTS (SELECT FROM recant.undrained) AND NOT EXISTS (SELECT FROM recant.lost)
+    `SELECT NOT EXISTS (SELECT FROM recant.capture) AND NOT EXISTS (SELECT FROM recant.undrained) AND NOT EXISTS (SELECT FROM recant.lost) AND NOT ${IS_DUE_SQL}
        AND coalesce(pg_sequence_last_value('recant.queue_level'), 1) = 1
        AND NOT EXISTS (SELECT FROM recant.batch WHERE confirmed_at IS NULL)
        AND NOT EXISTS (SELECT FROM recant.stream s JOIN recant.system y ON y.epoch = s.epoch WHERE s.sent_at < $1)
@@ -88,7 +89,7 @@ async function next(client: ClientBase, turn: Turn): Promise<DrainState | 'epoch
     await client.query('UPDATE recant.system SET timeline = $1', [state.current]);
     if (state.timeline !== null) return endEpoch(client, turn, stream);
   }
-  await client.query('SELECT recant.absorb()');
+  await client.query('SELECT recant.absorb(), recant.expire()');
   const absorbed = await lastAbsorbed(client);
   const batch = (await readPending(client)) ?? (await makeBatch(client, turn, stream, state.identity));
   return { absorbed, ...(batch === undefined ? {} : { batch }) };

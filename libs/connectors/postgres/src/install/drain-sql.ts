@@ -50,4 +50,26 @@ CREATE OR REPLACE FUNCTION recant.adopt_restored() RETURNS int LANGUAGE sql SET 
   UPDATE recant.system SET epoch = epoch + 1, timeline = recant.current_timeline() RETURNING epoch
 $$;`;
 
-export const DRAIN_FUNCTIONS_SQL = CUT_SQL + EPOCH_SQL;
+/** Changes deleted by one turn of the drain. */
+export const EXPIRED_ROWS_MAX = 5_000;
+/** First change beyond the horizon. */
+export const IS_DUE_SQL = `EXISTS (SELECT FROM (SELECT c.recorded_at FROM recant.change c ORDER BY c.ordinal LIMIT 1) f, recant.system y
+  WHERE f.recorded_at < clock_timestamp() - make_interval(days => y.images_days))`;
+
+/**
+ * One horizon for all writers: an attempt that began before it is expired as a whole, so that no guard asks for a change before it. What is not in the
+ * ledger yet stays. Waits 50 ms for a lock at most.
+ */
+const EXPIRE_SQL = `
+CREATE OR REPLACE FUNCTION recant.expire() RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '50ms' AS $$
+DECLARE v_before timestamptz := (SELECT clock_timestamp() - make_interval(days => y.images_days) FROM recant.system y);
+BEGIN
+  IF v_before IS NULL THEN RETURN; END IF;
+  WITH gone AS (
+    DELETE FROM recant.change c USING (SELECT f.ordinal, f.xid, f.login, f.recorded_at FROM recant.change f ORDER BY f.ordinal LIMIT ${EXPIRED_ROWS_MAX}) o
+    WHERE c.ordinal = o.ordinal AND o.recorded_at < v_before AND NOT EXISTS (SELECT FROM recant.undrained u WHERE u.xid = o.xid AND u.login = o.login) RETURNING c.attempt)
+  UPDATE recant.attempt a SET expired_at = clock_timestamp() FROM (SELECT DISTINCT g.attempt FROM gone g) g WHERE a.id = g.attempt AND a.expired_at IS NULL;
+  DELETE FROM recant.hole h WHERE h.to_at < v_before;
+END $$;`;
+
+export const DRAIN_FUNCTIONS_SQL = CUT_SQL + EPOCH_SQL + EXPIRE_SQL;

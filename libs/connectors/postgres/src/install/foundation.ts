@@ -17,6 +17,7 @@ export interface Owner {
   readonly ledger?: string | undefined;
   readonly takeOver?: boolean | undefined;
   readonly queue?: Partial<QueueLimits> | undefined;
+  readonly imagesDays?: number | undefined;
 }
 
 /** Schema `recant` with its tables and functions. @returns the epoch of the capture. @throws ConnectorError `already_connected`, `capture_altered` */
@@ -95,8 +96,11 @@ async function checkInstalled(client: ClientBase, { system, ledger, takeOver }: 
   return true;
 }
 
+/** Days for which captured changes can be kept at most, if not for ever. */
+const DAYS_MAX = 36_500;
+
 /** A take-over gives the capture a new identity, so that the former Recant stops writing here. */
-async function writeSystem(client: ClientBase, { system, ledger: named, queue = {} }: Owner): Promise<void> {
+async function writeSystem(client: ClientBase, { system, ledger: named, queue = {}, imagesDays }: Owner): Promise<void> {
   const ledger = named ?? null;
   const key = Buffer.concat([randomBytes(32), Buffer.alloc(32)]);
   await client.query(
@@ -118,5 +122,8 @@ async function writeSystem(client: ClientBase, { system, ledger: named, queue = 
     'UPDATE recant.system SET queue_agents_max = coalesce($1, queue_agents_max), queue_max = coalesce($2, queue_max) RETURNING queue_agents_max AS agents, queue_max AS everyone',
     [queue.agentsBytes, queue.everyoneBytes],
   );
+  if (imagesDays !== undefined && !(Number.isSafeInteger(imagesDays) && imagesDays >= 0 && imagesDays <= DAYS_MAX))
+    throw new ConnectorError('options_invalid', `Invalid number of days: expected 0 (for ever) to ${DAYS_MAX}, got ${imagesDays}.`);
+  if (imagesDays !== undefined) await client.query('UPDATE recant.system SET images_days = nullif($1::int, 0)', [imagesDays]);
   checkLimits({ agentsBytes: Number(rows[0]?.agents), everyoneBytes: Number(rows[0]?.everyone) });
 }

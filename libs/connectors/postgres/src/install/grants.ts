@@ -33,7 +33,8 @@ export async function grantAgents(client: ClientBase, agents: readonly AgentRole
 /** What both logins of the service read: everything but images, the key of the versions and the queue. */
 const READ = ['agent', 'applied', 'attempt', 'effect', 'fence', 'hole', 'lost', 'relation', 'shape', 'source', 'transaction', 'uncovered'];
 const CHANGE_COLUMNS = 'ordinal, attempt, xid, login, relation, shape, key, key_hash, operation, pair, written, recorded_at';
-const SYSTEM_COLUMNS = 'only_row, name, identity, cluster, ledger, epoch, objects, present, layout, timeline, queue_agents_max, queue_max';
+const SYSTEM_COLUMNS =
+  'only_row, name, identity, cluster, ledger, epoch, objects, present, layout, timeline, queue_agents_max, queue_max, images_days';
 /** Executed with the owner's rights, or without rights of their own. */
 const READ_FUNCTIONS = [
   'recant.absorb()',
@@ -47,7 +48,7 @@ const READ_FUNCTIONS = [
   'recant.current_timeline()',
 ];
 const DRAIN_TABLES = 'recant.undrained, recant.batch, recant.stream';
-const DRAIN_FUNCTIONS = ['recant.cut(xid8, name, bigint)', 'recant.counted(xid8, name, bigint)'];
+const DRAIN_FUNCTIONS = ['recant.expire()', 'recant.cut(xid8, name, bigint)', 'recant.counted(xid8, name, bigint)'];
 /** Shows how long other logins' transactions are open. */
 const STATISTICS = 'pg_read_all_stats';
 

@@ -28,6 +28,8 @@ export interface PrepareOptions {
   readonly revokeTruncate?: boolean;
   /** The redaction rule that would mask this resource. */
   readonly ruleFor?: (resource: string) => string | undefined;
+  /** Days after which captured changes are deleted, so that attempts before can no longer be undone. 0: never. Default: as before, at first never. */
+  readonly imagesDays?: number;
   /** Limits of the queue of captured changes; default: as before, at first 4 and 8 GiB. */
   readonly queue?: Partial<QueueLimits>;
   /** How long a lock is waited for in all, for each table, in milliseconds. */

@@ -32,6 +32,8 @@ CREATE TABLE IF NOT EXISTS recant.system (
   -- Bytes of \`recant.capture\` from which agents' writes are refused, and from which the changes of others are not captured.
   queue_agents_max bigint NOT NULL,
   queue_max bigint NOT NULL,
+  -- Days after which captured changes are deleted. NULL: never.
+  images_days int,
   layout int NOT NULL
 );
 -- Logins of agents. \`agent\`: whose attempts the transactions are that name none.
@@ -83,6 +85,8 @@ CREATE TABLE IF NOT EXISTS recant.attempt (
   opened_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   -- No transaction can name the attempt from here on.
   settled_at timestamptz,
+  -- Changes of the attempt are deleted since: it cannot be undone.
+  expired_at timestamptz,
   UNIQUE (source, action, attempt)
 );
 -- The attempt that a transaction named. Rows are removed once the transaction's changes are absorbed.

@@ -25,12 +25,19 @@ const OF_ID_SQL = `SELECT ${COLUMNS} FROM recant.effect e WHERE e.attempt = $1 O
 const isDrainSource = (source: string, system: string): boolean =>
   source.replace(/\/\d+$/, '').endsWith(`/system/${system}`) && /\/\d+$/.test(source);
 
+/** The attempt as the target has it. */
+export const inTarget = ({ source, action, attempt }: AttemptRef, system: string): AttemptRef => ({
+  source: isDrainSource(source, system) ? 'login' : source,
+  action,
+  attempt,
+});
+
 type Row = EffectRow & Omit<Captured, 'effect'>;
 
 /** Everything the target captured for each of these attempts, ascending. */
 export async function capturedOf(client: ClientBase, system: string, refs: readonly AttemptRef[]): Promise<Captured[][]> {
   const { rows } = await client.query<Row & { n: number }>(OF_REFS_SQL, [
-    refs.map((ref) => (isDrainSource(ref.source, system) ? 'login' : ref.source)),
+    refs.map((ref) => inTarget(ref, system).source),
     refs.map((ref) => ref.action),
     refs.map((ref) => ref.attempt),
   ]);

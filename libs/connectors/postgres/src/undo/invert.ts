@@ -10,8 +10,8 @@ import { lockRows } from './live.ts';
 import { isHiding } from './probe.ts';
 import { type Registry, readRegistry } from './registry.ts';
 import { inTransaction } from './session.ts';
-import { byTable, refusalOf, resultOf, undoStep } from './step.ts';
-import { unreadableFindings } from './unreadable.ts';
+import { addressOf, byTable, refusalOf, resultOf, undoStep } from './step.ts';
+import { expiredAt, unreadableFindings } from './unreadable.ts';
 import { verifyEffects } from './verify.ts';
 
 /** Bounds of one transaction; a step is never split. */
@@ -133,8 +133,19 @@ export async function readGoals<S extends RehearsedStep>(
     registry.system,
     steps.map(({ undoes }) => undoes),
   );
+  const expired = await expiredAt(
+    client,
+    registry.system,
+    steps.map(({ undoes }) => undoes),
+  );
   const goals = new Map<S, StepGoal>();
   for (const [index, step] of steps.entries()) {
+    const at = expired[index];
+    if (at !== undefined) {
+      const detail = `The captured changes of this attempt expired; they were deleted at ${at.toISOString()}.`;
+      results.set(step.step, resultOf(step.step, 'expired', { findings: [{ ...addressOf(step), code: 'image_missing', detail }] }));
+      continue;
+    }
     const findings = [...verifyEffects(registry, step, captured[index] ?? []), ...(unreadable[index] ?? [])];
     if (findings.length > 0) results.set(step.step, resultOf(step.step, 'conflicted', { findings }));
     else goals.set(step, goalOf(registry, captured[index] ?? []));

@@ -234,7 +234,7 @@ export function resultOf(
   return { step, outcome, findings, effects: [], residue };
 }
 
-const addressOf = (step: RehearsedStep) => {
+export const addressOf = (step: RehearsedStep) => {
   const effect = step.effects[0];
   return { resource: effect?.resource ?? `${CONNECTOR}:`, part: Object.keys(effect?.parts ?? {})[0] ?? 'exists' };
 };

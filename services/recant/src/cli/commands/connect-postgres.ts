@@ -34,6 +34,7 @@ type PostgresOptions = CommonOptions &
     takeOver?: boolean;
     queueAgentsMib?: string;
     queueMib?: string;
+    imagesDays?: string;
   };
 
 export function addConnectPostgres(connect: Command, world: World): void {
@@ -57,6 +58,7 @@ export function addConnectPostgres(connect: Command, world: World): void {
     .option('--revoke-truncate', "take the right to TRUNCATE captured tables from agents' logins")
     .option('--queue-agents-mib <n>', "size of the queue of captured changes from which agents' writes are refused (default 4096)")
     .option('--queue-mib <n>', 'size from which other writes are no longer captured (default 8192)')
+    .option('--images-days <n>', 'days after which captured changes are deleted, so that they can no longer be undone; 0: never (default)')
     .option('--take-over', 'take the database over from another ledger')
     .addHelpText('after', HELP)
     .action((name: string, options: PostgresOptions) => connectPostgres(world, name, options));
@@ -124,6 +126,7 @@ async function prepare(session: Session, name: string, url: string, options: Pos
     ...(revokeTruncate && { revokeTruncate }),
     ...(takeOver && { takeOver }),
     ...(ledger && { ledger }),
+    ...(options.imagesDays && { imagesDays: daysOf(options.imagesDays) }),
     queue: {
       ...(options.queueAgentsMib && { agentsBytes: mebibytes('--queue-agents-mib', options.queueAgentsMib) }),
       ...(options.queueMib && { everyoneBytes: mebibytes('--queue-mib', options.queueMib) }),
@@ -132,6 +135,12 @@ async function prepare(session: Session, name: string, url: string, options: Pos
   return preparePostgres(chosen).catch((cause: unknown) => {
     throw targetError('Cannot prepare the database', cause);
   });
+}
+
+function daysOf(text: string): number {
+  if (!/^\d{1,5}$/.test(text))
+    throw new CliError(EXIT.usage, `--images-days: expected a whole number of days, got ${JSON.stringify(text)}`);
+  return Number(text);
 }
 
 function mebibytes(option: string, text: string): number {
