@@ -46,8 +46,13 @@ export class Oracle {
     for (const cell of cells.keys()) this.#writes.set(cell, [...(this.#writes.get(cell) ?? []), attempt]);
   }
 
-  isBlocked(attempt: number, cells: Cells): boolean {
-    return [...cells.keys()].some((cell) => this.#writes.get(cell)?.some((later) => later > attempt && !this.#undone.has(later)));
+  /** Cells of the attempt that attempts which are not undone have written since, each with those attempts. Empty: nothing is in the way. */
+  blockers(attempt: number, cells: Cells): string {
+    const found = [...cells.keys()].flatMap((cell) => {
+      const later = this.#writes.get(cell)?.filter((by) => by > attempt && !this.#undone.has(by)) ?? [];
+      return later.length === 0 ? [] : [`${cell} by ${later.join(', ')}`];
+    });
+    return found.join('; ');
   }
 
   /** The state without this attempt's cells. */
