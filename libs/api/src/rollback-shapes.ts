@@ -125,10 +125,10 @@ export const PlanInput = z
     selection: SelectionInput.optional(),
     mode: PlanMode.optional(),
     window: z.union([z.string().max(64), WindowInput]).optional(),
-    withoutOpen: z
-      .boolean()
-      .optional()
-      .meta({ description: 'Plan although selected agents have open transactions in a target: what they change is not undone.' }),
+    withoutOpen: z.boolean().optional().meta({
+      description:
+        'Plan although selected agents have open transactions in a target, or a target’s latest changes are not recorded: those are not undone.',
+    }),
   })
   .meta({ id: 'PlanInput' });
 export type PlanInput = z.infer<typeof PlanInput>;
@@ -216,6 +216,10 @@ export const PlanContents = z
       .array(OpenInTargetBody)
       .optional()
       .meta({ description: 'Open transactions of the selected agents; in mode `refuse` they are conflicts.' }),
+    lagging: z
+      .array(z.object({ system: z.string(), reason: z.string() }))
+      .optional()
+      .meta({ description: 'Systems whose latest changes could not be recorded; in mode `refuse` they are conflicts.' }),
     withoutOpen: z.literal(true).optional(),
   })
   .meta({ id: 'PlanContents', description: 'The plan’s content. The digest is the SHA-256 of its canonical JSON (RFC 8785).' });

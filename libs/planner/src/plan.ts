@@ -31,7 +31,9 @@ export interface PlanBody {
   readonly ambiguous: readonly AmbiguousChanges[];
   /** Transactions of the selected agents that were open: what they changed is not known. Absent: none. */
   readonly open?: readonly OpenInTarget[];
-  /** A person plans without the open transactions: they are no conflict. */
+  /** Systems whose latest changes could not be recorded: what the selected attempts changed there is not known. Absent: none. */
+  readonly lagging?: readonly LaggingSystem[];
+  /** A person plans without the open transactions and without what lagging systems have not recorded: they are no conflict. */
   readonly withoutOpen?: true;
   /** Other attempts that read a value which is undone: a lower bound. */
   readonly tainted: readonly Taint[];
@@ -112,9 +114,17 @@ export interface OpenInTarget {
   readonly ageMs?: number;
 }
 
-/** Why a plan in mode `refuse` cannot run. */
-export const obstaclesOf = ({ conflicts, open = [], withoutOpen }: Pick<PlanBody, 'conflicts' | 'open' | 'withoutOpen'>): number =>
-  conflicts.length + (withoutOpen ? 0 : open.length);
+/** A system whose captured changes were not all in the ledger, and why. */
+export interface LaggingSystem {
+  readonly system: string;
+  readonly reason: string;
+}
+
+type Obstacles = Pick<PlanBody, 'conflicts' | 'open' | 'lagging' | 'withoutOpen'>;
+
+/** How many reasons a plan in mode `refuse` has not to run. */
+export const obstaclesOf = ({ conflicts, open = [], lagging = [], withoutOpen }: Obstacles): number =>
+  conflicts.length + (withoutOpen ? 0 : open.length + lagging.length);
 
 export interface Taint {
   readonly ref: AttemptRef;

@@ -11,7 +11,7 @@ export interface PlanSummary {
   readonly left: Readonly<Record<string, number>>;
   /** Steps whose effects only the agent's own process reported. */
   readonly claimed: number;
-  /** Steps of attempts that also have effects that nothing recorded, and transactions that were open. */
+  /** Steps of attempts that also have effects that nothing recorded, transactions that were open, and systems that lagged. */
   readonly unknown: number;
   /** Other attempts that read a value which would be undone. */
   readonly tainted: number;
@@ -45,7 +45,7 @@ export function summarize(body: PlanBody): PlanSummary {
     selected: body.steps.length + body.left.length,
     left,
     claimed: body.steps.filter(({ grade }) => grade === 'claimed').length,
-    unknown: body.steps.filter(({ unknown }) => unknown !== undefined).length + (body.open?.length ?? 0),
+    unknown: body.steps.filter(({ unknown }) => unknown !== undefined).length + (body.open?.length ?? 0) + (body.lagging?.length ?? 0),
     ambiguous: body.ambiguous.filter(({ ref }) => stepped.has(refKey(ref))).length,
     tainted: new Set(body.tainted.map(({ ref }) => `${ref.source} ${ref.action} ${ref.attempt}`)).size,
   };

@@ -4,6 +4,7 @@ import { canonicalize, eventId, INLINE_BYTES_MAX, type JsonObject, uuidv7 } from
 import {
   gather,
   isStale,
+  type LaggingSystem,
   type PlanInput as LedgerInput,
   type PlanBody,
   parseSelection,
@@ -19,7 +20,7 @@ import { planWithTargets } from './ask-targets.ts';
 import type { RollbackCore } from './core.ts';
 
 /** Milliseconds that a plan waits for what the systems captured. */
-export const FLUSH_MS_MAX = 10_000;
+const FLUSH_MS_MAX = 10_000;
 
 /** Makes a plan: reads the ledger at one vector of log sizes, asks the systems, and stores the plan together with its `plan.created` event. */
 export async function makePlan(core: RollbackCore, caller: Caller, input: PlanInput): Promise<StoredPlan> {
@@ -29,10 +30,12 @@ export async function makePlan(core: RollbackCore, caller: Caller, input: PlanIn
   const window = typeof input.window === 'string' ? { window: input.window } : (input.window ?? {});
   const selection = parseSelection({ ...input.selection, ...parseWindow(window, nowMs) });
   await checkNames(core, tenant, selection);
-  await core.drain.flush(tenant, FLUSH_MS_MAX);
+  const lagging = await recordLatest(core, tenant);
   const planned = await planWithTargets(core, await readInput(core, tenant, selection, input.mode ?? 'refuse'));
   const open = await openInTargets(core, tenant, planned);
-  const body = open.length === 0 ? planned : { ...planned, open, ...(input.withoutOpen ? { withoutOpen: true as const } : {}) };
+  const unrecorded = { ...(open.length > 0 && { open }), ...(lagging.length > 0 && { lagging }) };
+  const isWithout = input.withoutOpen && open.length + lagging.length > 0;
+  const body = { ...planned, ...unrecorded, ...(isWithout && { withoutOpen: true as const }) };
   const id = uuidv7(nowMs, core.random16());
   const made: StoredPlan = {
     id,
@@ -57,6 +60,18 @@ export async function makePlan(core: RollbackCore, caller: Caller, input: PlanIn
   events.add('recant.source.closed.v1', eventId.closed(), { reason: 'planned' });
   await store.plans.put(tenant, made, { source, items: events.drain() });
   return made;
+}
+
+/** Brings what the systems captured into the ledger. @returns the systems where that failed, and why */
+export async function recordLatest(
+  { drain, store, targets }: Pick<RollbackCore, 'drain' | 'store' | 'targets'>,
+  tenant: string,
+): Promise<readonly LaggingSystem[]> {
+  const { lagging } = await drain.flush(tenant, FLUSH_MS_MAX);
+  if (lagging.length === 0) return [];
+  // Other systems capture nothing by themselves, so that nothing of theirs can be missing.
+  const capturing = (await store.systems.list(tenant)).filter(({ connector }) => targets.connectors.get(connector)?.watched);
+  return lagging.filter(({ system }) => capturing.some(({ name }) => name === system));
 }
 
 /** @throws ApiFault `plan_stale` if newer attempts match the selection or touch the resources of the plan */

@@ -6,7 +6,7 @@ import { createSourceEvents, LEASE_MS } from '@recant/runner';
 import type { Caller } from '@recant/service';
 import { bodyOf, requireApproval } from './approvals.ts';
 import type { RollbackCore } from './core.ts';
-import { checkStale, FLUSH_MS_MAX } from './planning.ts';
+import { checkStale, recordLatest } from './planning.ts';
 import { findPlan, requireDigest } from './plans.ts';
 
 /** Queues the run of a plan, identified by id and digest (I8). @returns its id; the existing run's id if the plan was already started */
@@ -27,7 +27,12 @@ export async function startRun(
   if (body.steps.length === 0)
     throw new ApiFault('plan_empty', `Plan ${plan} has no steps: the selected attempts have no effects to undo.`);
   const approval = await requireApproval(core, tenant, found);
-  await core.drain.flush(tenant, FLUSH_MS_MAX);
+  const [lagging] = await recordLatest(core, tenant);
+  if (lagging !== undefined && body.mode === 'refuse' && !body.withoutOpen)
+    throw new ApiFault(
+      'plan_conflicts',
+      `The latest changes of system ${lagging.system} are not recorded (${lagging.reason}). Correct the cause and start the run again, or plan with \`withoutOpen\`.`,
+    );
   await checkStale(core, tenant, body);
 
   const run = uuidv7(clock.now(), core.random16());

@@ -177,3 +177,24 @@ test('a transaction that a selected agent left open is named; a person ends it, 
   expect(plan.body.open).toBeUndefined();
   expect((await runOf(stage, plan)).account).toMatchObject({ verdict: 'fully_restored' });
 });
+
+test('a system whose latest changes cannot be recorded is named in the plan, which does not run before they are', async () => {
+  await using stage = await createStage({ schema: ORDERS });
+  await register(stage);
+  const bad = await stage.agent('bad');
+  await bad.sql('downgrade', "UPDATE orders SET tier = 'free' WHERE id = 1");
+  const before = await planOf(stage, 'bad');
+  await stage.shop.owner.query('ALTER TABLE recant.batch RENAME TO batch_away');
+  await bad.sql('downgrade', "UPDATE orders SET tier = 'free' WHERE id = 2");
+
+  const lagging = [{ system: 'shop', reason: expect.stringContaining('batch') }];
+  const plan = await planOf(stage, 'bad');
+  expect(plan).toMatchObject({ runnable: false, body: { lagging } });
+  for (const one of [plan, before])
+    await expect(stage.operator.createRun(one.id, one.digest)).rejects.toMatchObject({ problem: { code: 'plan_conflicts' } });
+
+  await stage.shop.owner.query('ALTER TABLE recant.batch_away RENAME TO batch');
+  const again = await planOf(stage, 'bad');
+  expect(again.body).toMatchObject({ steps: [{ step: 1 }, { step: 2 }] });
+  expect(again.body.lagging).toBeUndefined();
+});

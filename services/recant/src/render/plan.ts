@@ -23,6 +23,7 @@ export function planText(plan: PlanView, paint: Paint): string {
     stepsText(body.steps, paint),
     conflictsText(body.conflicts, body.mode, paint),
     openText(body, paint),
+    laggingText(body, paint),
     ambiguousText(body, paint),
     leftText(body, paint),
     taintText(body.tainted, paint),
@@ -98,6 +99,14 @@ function openText({ mode, open = [], withoutOpen }: Contents, paint: Paint): str
   });
   const why = mode === 'refuse' && !withoutOpen ? 'End them, or plan with --without-open:' : 'What they change is not undone:';
   return [paint('yellow', `Open transactions of the selected agents. ${why}`), ...listed(lines)].join('\n');
+}
+
+/** Systems whose captured changes are not all in the ledger. */
+function laggingText({ mode, lagging = [], withoutOpen }: Contents, paint: Paint): string {
+  if (lagging.length === 0) return '';
+  const lines = lagging.map(({ system, reason }) => printable(`  ${system}: ${reason}`));
+  const why = mode === 'refuse' && !withoutOpen ? 'Correct the cause and plan again, or plan with --without-open:' : 'They are not undone:';
+  return [paint('yellow', `The latest changes of these systems are not recorded. ${why}`), ...listed(lines)].join('\n');
 }
 
 /** Attempts without a conflict of their own. */

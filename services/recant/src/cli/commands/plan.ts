@@ -27,7 +27,10 @@ export function addPlan(program: Command, world: World, exit: (code: number) => 
     .option('--run <id>', 'run id, to undo a rollback', several)
     .option('--ambiguous <uri>', 'also undo ambiguous changes of this resource: a URI, exact or ending in *', several)
     .addOption(new Option('--mode <mode>', 'how to treat conflicts').choices(['refuse', 'skip']).default('refuse'))
-    .option('--without-open', 'plan although selected agents have open transactions in a database: what they change is not undone')
+    .option(
+      '--without-open',
+      'plan although agents have open transactions, or a system has not recorded its latest changes: those are not undone',
+    )
     .option('--show <plan>', 'show an existing plan instead of creating one')
     .addHelpText('after', HELP)
     .action(async (options: PlanOptions) => {
@@ -40,7 +43,8 @@ export function addPlan(program: Command, world: World, exit: (code: number) => 
         : session.client.plan(options.show as string)
       ).finally(() => progress.done());
       world.out.write(session.json ? json(plan) : planText(plan, session.paint));
-      const { conflicts, open = [], withoutOpen } = plan.body;
-      if (plan.body.mode === 'refuse' && (conflicts.length > 0 || (open.length > 0 && !withoutOpen))) exit(EXIT.refused);
+      const { conflicts, open = [], lagging = [], withoutOpen } = plan.body;
+      const obstacles = conflicts.length + (withoutOpen ? 0 : open.length + lagging.length);
+      if (plan.body.mode === 'refuse' && obstacles > 0) exit(EXIT.refused);
     });
 }
