@@ -13,7 +13,7 @@ import { rowsLookedAt, type Statement, shapeOf, statementsOf } from './statement
 const ROUTES: readonly RouteDescriptor[] = [...LEDGER_ROUTES, ...ROLLBACK_ROUTES];
 const ROLES: readonly Role[] = ['view', 'plan', 'execute', 'export', 'administer', 'unseal'];
 /** Not ids of one tenant: every tenant has each of them. */
-const PLACES = { shard: '0', path: '0/000', step: '1' };
+const PLACES = { shard: '0', path: '0/000', step: '1', pid: '1' };
 /** Its answer is the number of destroyed keys: 0 in both cases. */
 const ANSWERED = ['eraseSubject'];
 
@@ -95,7 +95,9 @@ const withIds = ROUTES.filter(({ callers }) => callers !== 'people').filter((rou
 
 /** Bodies of the requests that need one. */
 function bodyOf({ operationId }: RouteDescriptor): object | undefined {
-  return { createRun: { plan: '', digest: '' }, rotateKey: {}, acknowledgeAlarm: { reason: 'r' } }[operationId as string];
+  return { createRun: { plan: '', digest: '' }, rotateKey: {}, acknowledgeAlarm: { reason: 'r' }, acceptIncomplete: { reason: 'r' } }[
+    operationId as string
+  ];
 }
 
 interface Asked {

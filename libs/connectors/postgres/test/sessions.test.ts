@@ -32,7 +32,7 @@ test('I15: writes succeed and come back under any settings of the session', asyn
   }
 });
 
-test('I15: COPY, upserts, MERGE and prepared transactions are captured in every isolation level, and undone', async () => {
+test('I15: upserts, MERGE and data-changing WITH are captured in every isolation level, and undone', async () => {
   await using stage = await createStage(SCHEMA, { agents: 1 });
   await stage.owner.query('INSERT INTO plain VALUES (1, 1), (2, 2)');
   const target = await stage.open();
