@@ -38,7 +38,7 @@ beforeAll(async () => {
   const ledger = await startLedger({ databaseUrl: database.url, evidence: { keys, anchors: [folderAnchor(kept())], timing } });
   // Twice, so that the first half has a checkpoint of its own.
   for (const anchored of [151n, 301n]) {
-    for (let n = 0; n < 50; n += 1) await ledger.agents.submitBatch(source.attempt([`postgres://shop/public.orders/${n}`]).events);
+    for (let n = 0; n < 50; n += 1) await ledger.agents.submitBatch(source.attempt([`filesystem://notes/order-${n}`]).events);
     await waitUntil(async () => {
       const note = await folderAnchor(kept()).latest(originOf(LEDGER, place, 1));
       return note !== undefined && parseCheckpoint(parseNote(note).text).size === anchored;

@@ -192,13 +192,24 @@ describe('wrap records a tool’s own arguments only', () => {
     await tool('text', conversation);
     await tool(signal);
     await tool();
-    expect(seen).toHaveLength(6);
+    await tool({ options: { deep: [{ signal, n: 1 }, signal, () => {}] } });
+    expect(seen).toHaveLength(7);
     expect(recorded()).toEqual([
       ['tool', { path: 'a' }],
       ['tool', { input: 'text' }],
       ['tool', {}],
       ['tool', {}],
+      ['tool', { options: { deep: [{ n: 1 }, null, null] } }],
     ]);
+  });
+
+  test('arguments that contain themselves are refused, and the tool does not run', async () => {
+    const ring: Record<string, unknown> = {};
+    ring.one = ring.two = ring;
+    let ran = false;
+    const tool = recant.wrap(async (_input: object) => (ran = true), { name: 'tool' });
+    await expect(tool(ring)).rejects.toMatchObject({ code: 'arguments_invalid' });
+    expect(ran).toBe(false);
   });
 
   test('maps of AI SDK tools: each is recorded under its name, its other members stay, and tools without execute pass', async () => {

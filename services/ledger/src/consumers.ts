@@ -141,7 +141,7 @@ function problemsOf(consumer: EventConsumer, topic: string): string[] {
 
 const CHECK_BROKER = 'Check the broker and the network; reading resumes by itself.';
 const ADOPT =
-  'Compare the position with the broker and decide where to go on. Events between the two positions are missing until their producers send them again.';
+  'Compare the position with the broker (`recant kafka positions`) and decide where to go on (`recant kafka adopt`). Events between the two positions are missing until their producers send them again.';
 
 /** A partition that waits for the store is not among them: it resumes with the store. */
 function conditionsOf(consumer: EventConsumer, topic: string): TenantCondition[] {

@@ -11,7 +11,7 @@ import { expect, test } from 'vitest';
 import { SHARDS, startLedger, TENANT } from './harness.ts';
 import { TestSource } from './producer.ts';
 
-test('while PostgreSQL is down HTTP answers 503 and partitions pause; nothing is lost after it returns', async () => {
+test('while PostgreSQL is down HTTP answers 503 and partitions pause; nothing is lost after it returns', { timeout: 150_000 }, async () => {
   const dataDir = join(await mkdtemp(join(tmpdir(), 'recant-away-')), 'pg');
   const first = await startPostgres({ dataDir });
   await migrate(first.ownerUrl);

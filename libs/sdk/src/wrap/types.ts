@@ -9,7 +9,7 @@ export interface WrapOptions<T extends Tool> extends Omit<ActionOptions, 'resour
   readonly name?: string;
   readonly resources?: (...given: Parameters<T>) => readonly string[];
   /**
-   * What is recorded as arguments. Default: the first argument, without members that are functions or AbortSignals; `{input}` if it is no object.
+   * What is recorded as arguments. Default: the first argument, without members at any depth that are functions or AbortSignals; `{input}` if it is no object.
    * Further arguments are never recorded: frameworks pass signals, callbacks and conversations in them.
    */
   readonly arguments?: (...given: Parameters<T>) => Readonly<Record<string, unknown>>;

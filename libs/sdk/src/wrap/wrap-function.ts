@@ -1,3 +1,4 @@
+import { JSON_DEPTH_MAX } from '@recant/events';
 import type { ActionOptions } from '../attempt/action-input.ts';
 import type { ActionContext } from '../attempt/context.ts';
 import { RecantError } from '../error.ts';
@@ -94,7 +95,17 @@ function defaultArguments(input: unknown): Readonly<Record<string, unknown>> {
   if (input === undefined || steers(input)) return {};
   if (typeof input !== 'object' || input === null || Array.isArray(input)) return { input };
   if (Object.prototype.toString.call(input) !== '[object Object]') return { input };
-  return Object.fromEntries(Object.entries(toolCallArguments(input)).filter(([, value]) => !steers(value)));
+  return withoutSteering(toolCallArguments(input)) as Readonly<Record<string, unknown>>;
+}
+
+/** A copy without the members that steer the call; null for elements of arrays, which keep their places. What contains itself stays as it is, and is refused later. */
+function withoutSteering(value: unknown, inside: readonly object[] = []): unknown {
+  if (typeof value !== 'object' || value === null || inside.includes(value) || inside.length === JSON_DEPTH_MAX) return value;
+  const copy = (one: unknown) => withoutSteering(one, [...inside, value]);
+  if (Array.isArray(value)) return value.map((element) => (steers(element) ? null : copy(element)));
+  if (Object.prototype.toString.call(value) !== '[object Object]' || 'toJSON' in value) return value;
+  const kept = Object.entries(value).filter(([, member]) => !steers(member));
+  return Object.fromEntries(kept.map(([name, member]) => [name, copy(member)]));
 }
 
 const steers = (value: unknown): boolean => typeof value === 'function' || value instanceof AbortSignal;
