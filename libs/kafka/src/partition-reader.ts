@@ -89,19 +89,23 @@ export class PartitionReader {
    * @param all compares every partition, not only the stopped ones and those whose topic was replaced
    */
   async verify(consumer: Consumer, identity: string, partitions: readonly number[], all: boolean): Promise<void> {
-    const due = partitions.filter((id) => all || identity !== this.cluster || this.#partitions.get(id)?.state === 'stopped');
+    const isDue = ({ checked, state }: PartitionState): boolean => all || checked !== identity || state === 'stopped';
+    const due = partitions.map((id) => this.#partitionOf(id)).filter(isDue);
     this.cluster = identity;
     if (due.length === 0) return;
     const ranges = await readOffsetRanges(this.#options, this.#options.topic);
-    for (const id of due) await this.#verifyOne(consumer, id, ranges.get(id) ?? { low: 0n, high: 0n });
+    for (const partition of due) {
+      await this.#verifyOne(consumer, identity, partition, ranges.get(partition.id) ?? { low: 0n, high: 0n });
+      partition.checked = identity;
+    }
   }
 
-  async #verifyOne(consumer: Consumer, id: number, range: OffsetRange): Promise<void> {
+  async #verifyOne(consumer: Consumer, identity: string, partition: PartitionState, range: OffsetRange): Promise<void> {
+    const { id } = partition;
     const { topic, log } = this.#options;
     const stored = await this.#options.readPosition(topic, id);
-    if (stored === undefined) return this.#options.adoptPosition(topic, id, { cluster: this.cluster, next: range.low });
-    const partition = this.#partitionOf(id);
-    const reason = misfit(stored, this.cluster, range);
+    if (stored === undefined) return this.#options.adoptPosition(topic, id, { cluster: identity, next: range.low });
+    const reason = misfit(stored, identity, range);
     if (reason !== undefined) this.#stop(consumer, partition, reason);
     else if (partition.state === 'stopped') {
       Object.assign(partition, createPartitionState(id));

@@ -23,12 +23,15 @@ export interface PartitionState {
   failures: number;
   /** The broker's end of the partition when it was last read. */
   high: bigint | undefined;
+  /** Identity of the topic when the stored position was last compared with the broker; undefined: never. */
+  checked: string | undefined;
   /** Monotonic milliseconds. */
   committedAt: number;
 }
 
 export function createPartitionState(id: number): PartitionState {
-  return { id, state: 'running', reason: undefined, expected: undefined, sought: undefined, failures: 0, high: undefined, committedAt: 0 };
+  const unknown = { reason: undefined, expected: undefined, sought: undefined, high: undefined, checked: undefined };
+  return { id, state: 'running', ...unknown, failures: 0, committedAt: 0 };
 }
 
 type Placement = { readonly kind: 'append'; readonly from: bigint } | { readonly kind: 'seek'; readonly to: bigint };
