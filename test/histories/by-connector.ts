@@ -20,6 +20,8 @@ async function withSystem<T>(
   work: (system: TargetSystem, steps: readonly InverseStep[]) => Promise<T>,
 ): Promise<T> {
   const pool = new pg.Pool({ connectionString: target.url, max: 1 });
+  // The pool's end resolves before its socket is closed, and the database is then dropped by force.
+  pool.on('connect', (client) => void client.on('error', () => undefined));
   const system = await postgresConnector.open({ name: SYSTEM, connector: 'postgres', options: { url: target.url } });
   try {
     const steps = [];

@@ -45,11 +45,24 @@ function ensureTemplate(server: PostgresAddress): (client: pg.Client) => Promise
   };
 }
 
+/** Milliseconds that the sessions of a database have to end by themselves. */
+const LEAVING_MS_MAX = 500;
+const LEAVING_POLL_MS = 10;
+
 async function makeDatabase(server: PostgresAddress, template?: string): Promise<TestDatabase> {
   const name = `test_${randomBytes(8).toString('hex')}`;
   await withClient(server.ownerUrl, (client) => client.query(`CREATE DATABASE ${name}${template ? ` TEMPLATE ${template}` : ''}`));
   const drop = async (): Promise<void> => {
-    await withClient(server.ownerUrl, (client) => client.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`));
+    await withClient(server.ownerUrl, async (client) => {
+      // A pool resolves its end before its sockets are closed, and then listens to no error of theirs.
+      await client.query(`DO $$ BEGIN
+        FOR i IN 1..${LEAVING_MS_MAX / LEAVING_POLL_MS} LOOP
+          PERFORM pg_stat_clear_snapshot();
+          EXIT WHEN NOT EXISTS (SELECT FROM pg_stat_activity WHERE datname = '${name}');
+          PERFORM pg_sleep(${LEAVING_POLL_MS / 1_000});
+        END LOOP; END $$`);
+      await client.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
+    });
   };
   return { name, url: withDatabase(server.url, name), ownerUrl: withDatabase(server.ownerUrl, name), drop, [Symbol.asyncDispose]: drop };
 }
