@@ -9,7 +9,7 @@ interface AlarmDescription {
 /** Every code of an alarm. Codes are added, never renamed. */
 export const ALARM_CODES = {
   source_gap: { title: 'Events of a source are missing', subject: 'the source' },
-  source_lost: { title: 'A source fell silent without closing', subject: 'the source' },
+  source_lost: { title: 'A source stopped sending without closing', subject: 'the source' },
   dead_letters: { title: 'Messages were refused', subject: 'the code of the refusal' },
   partition_stopped: { title: 'A Kafka partition is not read', subject: 'topic/partition' },
   broker_silent: { title: 'The Kafka broker does not answer', subject: 'the topic' },

@@ -26,7 +26,7 @@ export async function openInTargets(
   return found.flat();
 }
 
-/** A window selects whoever wrote in it; other selections the agents that they name or find. Actions and runs are chosen one by one: nothing else belongs to them. */
+/** A selection by window alone means every agent that wrote in it; other selections mean the agents that they name or find. Selected actions and runs stand for themselves only. */
 function selectedBy({
   selection,
   sources,

@@ -1,5 +1,6 @@
 import { ERROR_CODES, isErrorCode } from '@recant/api';
 import type pg from 'pg';
+import { inTransaction } from '../in-transaction.ts';
 import { type Condition, raise } from './raise.ts';
 import {
   CLOSE_GAPS,
@@ -14,6 +15,7 @@ import {
   UNWATCHED,
 } from './watch-sql.ts';
 
+const LIMITS = "SET LOCAL statement_timeout = '30s'; SET LOCAL lock_timeout = '5s'";
 /** Entries read in one transaction. */
 const ENTRIES_MAX = 10_000;
 /** Milliseconds that a number may be missing without an alarm: concurrent batches of one source overtake each other. */
@@ -30,25 +32,8 @@ const RANGES_MAX = 1_000;
  */
 export async function watchLogs(pool: pg.Pool, clock: () => number, stopping: () => boolean): Promise<void> {
   for (const { tenant_id, shard } of (await pool.query(UNWATCHED)).rows)
-    while (!stopping() && (await inTransaction(pool, (client) => watchWindow(client, tenant_id, shard, clock())))) {}
-  await inTransaction(pool, (client) => raiseDue(client, clock()));
-}
-
-async function inTransaction<T>(pool: pg.Pool, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
-  const client = await pool.connect();
-  try {
-    await client.query("BEGIN; SET LOCAL statement_timeout = '30s'; SET LOCAL lock_timeout = '5s'");
-    const result = await work(client);
-    await client.query('COMMIT');
-    client.release();
-    return result;
-  } catch (error) {
-    await client.query('ROLLBACK').then(
-      () => client.release(),
-      (broken: Error) => client.release(broken),
-    );
-    throw error;
-  }
+    while (!stopping() && (await inTransaction(pool, (client) => watchWindow(client, tenant_id, shard, clock()), LIMITS))) {}
+  await inTransaction(pool, (client) => raiseDue(client, clock()), LIMITS);
 }
 
 /** @returns whether the log has more entries */

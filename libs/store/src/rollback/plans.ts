@@ -3,8 +3,8 @@ import { planBytes } from '@recant/planner';
 import { type OutboxItem, summarize } from '@recant/runner';
 import type pg from 'pg';
 import { asReader } from '../access/as-reader.ts';
+import { inTransaction } from '../in-transaction.ts';
 import { putEvents } from './outbox.ts';
-import { inTransaction } from './transaction.ts';
 
 export interface StoredPlan extends Plan {
   /** Key or person that requested the plan. */

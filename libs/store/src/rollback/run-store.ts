@@ -2,9 +2,9 @@ import type { RunState } from '@recant/events';
 import type { PlanBody } from '@recant/planner';
 import { type Change, type Claim, type Committed, isRunEnd, type RunStore, type StepChange } from '@recant/runner';
 import type pg from 'pg';
+import { inTransaction } from '../in-transaction.ts';
 import { putEvents } from './outbox.ts';
 import { STEP_COLUMNS, type StepSqlRow, toStep } from './step-row.ts';
-import { inTransaction } from './transaction.ts';
 
 /** Claims the oldest runnable run without a live lease, unless an older unfinished run uses one of its resources. Leases use the database's clock. */
 const CLAIM = `UPDATE recant.run SET token = token + 1, worker = $1, alarm = NULL, lease_until = now() + $2 * interval '1 millisecond'

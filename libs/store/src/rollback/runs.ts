@@ -13,9 +13,9 @@ import {
 import type pg from 'pg';
 import { asReader } from '../access/as-reader.ts';
 import { StoreError } from '../error.ts';
+import { inTransaction } from '../in-transaction.ts';
 import { putEvents } from './outbox.ts';
 import { STEP_COLUMNS, type StepSqlRow, toStep } from './step-row.ts';
-import { inTransaction } from './transaction.ts';
 
 export interface NewRun {
   readonly id: string;

@@ -46,7 +46,7 @@ export function createKnowledge(): Knowledge {
     opened.add(fresh);
   };
   const learn = (path: Path, now: Known) => (now.s === null ? known.delete(path) : known.set(path, now));
-  /** A look found the path different: whoever declared it before compares with what it found itself. */
+  /** A look found the path different: captures that declared it before compare with what they found themselves. */
   const see = (path: Path, now: Known) => {
     for (const other of opened)
       if (!other.was.has(path) && other.paths.some((folder) => isWithin(path, folder))) other.was.set(path, known.get(path) ?? { s: null });

@@ -1,7 +1,7 @@
 import type { Running } from './running.ts';
 import type { Connection } from './wire.ts';
 
-/** What is known of a connection's transaction, from the server's own answers: whoever sent the statements. */
+/** What is known of a connection's transaction, from the server's own answers, so that it does not matter who sent the statements. */
 export interface Transaction {
   /** Whose the open transaction is: the attempt of its first recorded statement. */
   owner: Running | undefined;

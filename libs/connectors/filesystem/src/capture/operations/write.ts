@@ -42,7 +42,7 @@ async function rewrite(
     const after: Present = { t: 'file', c: digestOf(content), ...UNSEEN, m };
     const planned =
       before === null ? replacing('create', path, null, after) : changing(op, path, before, after, before.m === m ? ['c'] : ['c', 'm']);
-    // Whoever compares the path may find this content replaced, and needs its image then.
+    // Another capture that compares the path may find this content replaced, and needs its image then.
     if (locked.history.isWatched(path)) await locked.images.put(content);
     const kept = before === null ? { m } : { m, g: before.g };
     await performOperation(operation, locked, [planned], ([entry]) =>
