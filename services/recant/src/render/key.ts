@@ -34,5 +34,5 @@ export function keyNote({ label, predecessor, successor }: KeyBody): string {
 /** Warns while another key can still be made: a key's resources cannot be changed, and recorded actions cannot be moved to another key. */
 export function noResourceWarning({ roles, resources }: Pick<CreateKeyBody, 'roles' | 'resources'>): string {
   if (!roles.includes('emit') || resources.length > 0) return '';
-  return 'Warning: actions recorded under a key without --resource cannot be undone. Revoke it and create one with --resource if they should be.\n';
+  return 'Warning: changes of files reported under a key without --resource cannot be undone; what a connected database recorded can. Revoke the key and create one with --resource if they should be.\n';
 }

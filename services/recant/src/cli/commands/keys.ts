@@ -10,8 +10,8 @@ import { clockTime } from '../../terminal/time.ts';
 import { several } from '../options.ts';
 
 const HELP = `
-A key for an agent limits whom it may record as (--agent) and which of its actions can be undone (--resource). Without --expires it does not
-expire. The key goes to stdout, everything else to stderr.
+A key for an agent limits whom it may record as (--agent) and which effects that it
+reports, on folders, can be undone (--resource). Without --expires it does not expire. The key goes to stdout, everything else to stderr.
 
 Examples:
   recant keys create --agent pricing-bot --resource "postgres://shop/*" --resource "filesystem://catalogue/*" --expires 90d
