@@ -1,4 +1,4 @@
-import type { Drain, DrainBatch, OpenTransaction } from '@recant/connector';
+import type { Drain, DrainBatch } from '@recant/connector';
 import type { Clock } from '@recant/runner';
 import type { LedgerProducer } from '../ledger-producer.ts';
 import type { OpenTargets } from '../targets.ts';
@@ -18,7 +18,6 @@ export interface SystemDrain {
   turn(): Promise<void>;
   /** Returns once everything committed before the call is acknowledged by the ledger. @throws if it cannot be */
   flush(): Promise<void>;
-  openTransactions(): Promise<readonly OpenTransaction[]>;
   /** Undefined: the last turn went through. */
   readonly failure: { readonly reason: string; readonly sinceMs: number; readonly count: number } | undefined;
 }
@@ -72,9 +71,6 @@ export function createSystemDrain(
   return {
     turn: () => inOrder(async (drain) => ((await drain.isIdle(deps.clock.now())) ? undefined : drainAll(drain))),
     flush: () => inOrder(drainAll),
-    async openTransactions() {
-      return (await (await open())?.openTransactions()) ?? [];
-    },
     get failure() {
       return failure;
     },

@@ -1,5 +1,4 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { OpenTransaction } from '@recant/connector';
 import type { HealthCheck, Logger } from '@recant/service';
 import type { Systems, TenantCondition } from '@recant/store';
 import { createSystemDrain, type DrainDeps, type SystemDrain } from './drain-system.ts';
@@ -12,8 +11,6 @@ export type DrainOptions = typeof DRAIN_OPTIONS;
 export interface FlushReport {
   /** Systems whose captured changes are not all in the ledger, and why. */
   readonly lagging: readonly { readonly system: string; readonly reason: string }[];
-  /** Transactions that agents' logins left open: what they changed is not captured until they end. */
-  readonly open: readonly (OpenTransaction & { readonly system: string })[];
 }
 
 export interface Drains {
@@ -89,9 +86,9 @@ export function createDrains(deps: DrainsDeps, options: DrainOptions): Drains {
     },
     async flush(tenant, deadlineMs) {
       const reports = await Promise.all((await drainsOf(tenant)).map((one) => flushOne(one.system, one.drain, deadlineMs)));
-      const lagging = reports.flatMap((report) => report.lagging);
+      const lagging = reports.flatMap((report) => report ?? []);
       for (const late of lagging) deps.log.warn(late, 'drain: planning goes on without the latest changes of a system');
-      return { lagging, open: reports.flatMap(({ open }) => open) };
+      return { lagging };
     },
     conditions: () => [...known.values()].flatMap(conditionOf),
     async health() {
@@ -120,13 +117,12 @@ async function takeTurn({ clock, log }: DrainsDeps, { pollMs, pauseMsMax }: Drai
   }
 }
 
-async function flushOne(system: string, drain: SystemDrain, deadlineMs: number): Promise<FlushReport> {
+/** @returns why the system lags; undefined if everything is in the ledger */
+async function flushOne(system: string, drain: SystemDrain, deadlineMs: number): Promise<FlushReport['lagging'][number] | undefined> {
   const ending = new AbortController();
   const late = delay(deadlineMs, `not drained within ${deadlineMs} ms`, { signal: ending.signal }).catch(() => '');
   const reasonOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
-  // Before the flush: what is not open here and was committed before is in the flush.
-  const open = await Promise.race([drain.openTransactions().catch(() => []), late.then(() => [])]);
   const reason = await Promise.race([drain.flush().then(() => undefined, reasonOf), late]);
   ending.abort();
-  return { lagging: reason === undefined ? [] : [{ system, reason }], open: open.map((transaction) => ({ system, ...transaction })) };
+  return reason === undefined ? undefined : { system, reason };
 }
