@@ -194,6 +194,12 @@ test('a system whose latest changes cannot be recorded is named in the plan, whi
     await expect(stage.operator.createRun(one.id, one.digest)).rejects.toMatchObject({ problem: { code: 'plan_conflicts' } });
 
   await stage.shop.owner.query('ALTER TABLE recant.batch_away RENAME TO batch');
+  const holder = new pg.Client({ connectionString: stage.shop.ownerUrl });
+  await holder.connect();
+  await holder.query('BEGIN; LOCK TABLE recant.batch');
+  expect((await planOf(stage, 'bad')).body).toMatchObject({ lagging: [{ system: 'shop' }] });
+  await holder.end();
+
   const again = await planOf(stage, 'bad');
   expect(again.body).toMatchObject({ steps: [{ step: 1 }, { step: 2 }] });
   expect(again.body.lagging).toBeUndefined();
