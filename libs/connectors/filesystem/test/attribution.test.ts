@@ -259,3 +259,35 @@ test('ignored paths are left out, and a change is looked for where the last look
   expect(graded(attempt.effects).map(([path]) => path)).toEqual(['kept', 'out']);
   expect(() => filesystemSystem({ name: 'notes', root, ignore: ['/'] })).toThrow(/Invalid `ignore`/);
 });
+
+test('what is registered applies to every process that captures, also to one that is open, until it is registered anew', async () => {
+  const register = async (options: Record<string, unknown>) =>
+    (await filesystemConnector.open({ name: 'notes', connector: 'filesystem', options: { root, ...options } })).close();
+  const watched = async () => {
+    await rm(join(root, 'agents'), { recursive: true, force: true });
+    await mkdir(join(root, 'agents'));
+    const attempt = await play(
+      system,
+      async () => {
+        for (const name of ['agents/x', 'agents/a.log', 'y']) await writeFile(join(root, name), String(Math.random()));
+      },
+      { declared: WHOLE },
+    );
+    return graded(attempt.effects);
+  };
+  await mkdir(join(root, 'agents'));
+  await writeFile(join(root, 'y'), 'v1');
+  await register({ exclusive: ['agents/'], ignore: ['*.log'], fileBytesMax: 1_000 });
+  expect(await watched()).toEqual([
+    ['agents/x', 'own'],
+    ['y', 'ambiguous'],
+  ]);
+  await register({});
+  expect(await watched()).toEqual([
+    ['agents/a.log', 'ambiguous'],
+    ['agents/x', 'ambiguous'],
+    ['y', 'ambiguous'],
+  ]);
+  await register({ watchedEntriesMax: 2 });
+  await expect(system.capture(refOf(), WHOLE)).rejects.toMatchObject({ code: 'too_large' });
+});

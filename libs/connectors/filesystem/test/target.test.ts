@@ -133,6 +133,11 @@ describe('a target is opened only with a matching registration', () => {
       { root, more: 1 },
       { root, fileBytesMax: 0 },
       { root, store: root },
+      { root, exclusive: '.' },
+      { root, exclusive: ['../x'] },
+      { root, exclusive: ['/etc'] },
+      { root, ignore: [7] },
+      { root, ignore: ['/'] },
     ]) {
       await expect(open(options)).rejects.toMatchObject({ code: 'options_invalid' });
     }

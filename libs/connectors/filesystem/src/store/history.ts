@@ -5,7 +5,7 @@ import type { Letter } from '../state.ts';
 import { createInverses, type Inverses } from './inverses.ts';
 import type { Line } from './journal.ts';
 import { createKnowledge, type Declared, keyOf } from './knowledge.ts';
-import type { Entry, Intent, JournalRecord, Known } from './record.ts';
+import type { Entry, Intent, JournalRecord, Known, Settings } from './record.ts';
 
 /** One write or read, by ordinal. The full entry is in its journal line. */
 export interface Mark {
@@ -18,6 +18,7 @@ export interface Mark {
 export interface History extends Inverses {
   add(record: JournalRecord, line: Line): void;
   readonly store: string | undefined;
+  readonly settings: Settings;
   readonly lastOrdinal: number;
   /** An intent without an end: its process was killed. */
   readonly open: Intent | undefined;
@@ -40,6 +41,7 @@ export function createHistory(): History {
   const steps = new Map<string, Line>();
   const inverses = createInverses();
   let store: string | undefined;
+  let settings: Settings = {};
   let lastOrdinal = 0;
   let open: Intent | undefined;
 
@@ -59,6 +61,9 @@ export function createHistory(): History {
     get store() {
       return store;
     },
+    get settings() {
+      return settings;
+    },
     get lastOrdinal() {
       return lastOrdinal;
     },
@@ -69,6 +74,10 @@ export function createHistory(): History {
       if (record.k === 'do' || record.k === 'plan') open = record;
       else if (record.k === 'aborted' || record.k === 'step' || record.k === 'did') open = undefined;
       if (record.k === 'opened') store = record.store;
+      if (record.k === 'settings') {
+        const { k: _k, ...registered } = record;
+        settings = registered;
+      }
       knowledge.add(record);
       if (record.k === 'token') tokens.set(record.run, BigInt(record.token));
       if (record.k === 'step') {

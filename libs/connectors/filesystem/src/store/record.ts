@@ -29,6 +29,15 @@ export interface Known {
   readonly d?: string;
 }
 
+/** What the operator registered for every process that captures here. An option that is absent has its default. */
+export interface Settings {
+  readonly exclusive?: readonly string[];
+  readonly ignore?: readonly string[];
+  readonly fileBytesMax?: number;
+  readonly treeEntriesMax?: number;
+  readonly watchedEntriesMax?: number;
+}
+
 /** Where a declared link leads, and the stat identity of what is there. */
 export interface Lead {
   readonly p: Path;
@@ -54,6 +63,7 @@ export type JournalRecord =
       readonly ms: number;
     }
   | { readonly k: 'opened'; readonly store: string }
+  | ({ readonly k: 'settings' } & Settings)
   | { readonly k: 'seen'; readonly es: readonly (readonly [Path, Known])[] }
   | { readonly k: 'released'; readonly at: AttemptRef }
   | { readonly k: 'settled'; readonly at: AttemptRef }

@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { link, mkdir, open, readdir, readFile, realpath, rm, stat, unlink } from 'node:fs/promises';
 import { basename, dirname, join, resolve, sep } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { ConnectorError } from '@recant/connector';
 import { isSystemName } from '@recant/events';
 import { codeOf, wrapStoreErrors } from '../failure.ts';
-import { createIgnore, createWithin } from '../ignore.ts';
-import { FILE_BYTES_MAX, LOCK_WAIT_MS, TREE_ENTRIES_MAX, WATCHED_ENTRIES_MAX } from '../limits.ts';
+import { LOCK_WAIT_MS } from '../limits.ts';
 import { createVersions, type VersionOf } from '../state.ts';
 import { syncOne } from './durable.ts';
 import { createHistory, type History } from './history.ts';
@@ -13,7 +13,10 @@ import { createImages, type Images } from './images.ts';
 import { type Journal, openJournal } from './journal.ts';
 import { createLock } from './lock.ts';
 import type { LockedStore } from './locked-store.ts';
+import type { Settings } from './record.ts';
+import { createRules } from './rules.ts';
 
+/** `ignore`, `exclusive` and the limits default to what is registered (`recant connect filesystem`). */
 export interface StoreOptions {
   /** Name under which the system is registered. */
   readonly name: string;
@@ -42,6 +45,8 @@ export interface StoreOptions {
 export interface Store {
   /** Distinguishes this root from another one with the same name. */
   identity(): Promise<string>;
+  /** Makes these settings those of every process that works on the root. Idempotent. */
+  configure(settings: Settings): Promise<void>;
   /** @throws ConnectorError `unreachable | not_prepared | options_invalid` */
   withLock<T>(work: (locked: LockedStore) => Promise<T>): Promise<T>;
   close(): Promise<void>;
@@ -73,8 +78,7 @@ export function createStore(options: StoreOptions, recover: Recovery): Store {
   if (!isSystemName(options.name)) throw new ConnectorError('options_invalid', `Invalid system name: ${JSON.stringify(options.name)}.`);
   const folder = resolve(options.store ?? join(dirname(resolve(options.root)), `.recant-images-${options.name}`));
   const lock = createLock(join(folder, 'lock'), options.lockWaitMs ?? LOCK_WAIT_MS);
-  const isIgnored = createIgnore(options.ignore);
-  const isExclusive = createWithin(options.exclusive);
+  const rulesFor = createRules(options);
   const now = options.now ?? Date.now;
   const failpoint = async (point: string) => options.failpoint?.(point);
   let prepared: Prepared | undefined;
@@ -89,18 +93,13 @@ export function createStore(options: StoreOptions, recover: Recovery): Store {
       if (takenOver || !swept) await wrapStoreErrors('scratch', emptyFolder(join(folder, 'scratch')));
       swept = true;
       await wrapStoreErrors('journal', catchUp(journal, history));
+      const { fileBytesMax, treeEntriesMax, ...rules } = rulesFor(history.settings);
       const locked: LockedStore = {
         system: options.name,
-        readOptions: {
-          root,
-          fileBytesMax: options.fileBytesMax ?? FILE_BYTES_MAX,
-          treeEntriesMax: options.treeEntriesMax ?? TREE_ENTRIES_MAX,
-        },
+        readOptions: { root, fileBytesMax, treeEntriesMax },
         images,
         history,
-        watchedEntriesMax: options.watchedEntriesMax ?? WATCHED_ENTRIES_MAX,
-        isIgnored,
-        isExclusive,
+        ...rules,
         now,
         versionOf,
         append: async (record, durable = true) => history.add(record, await journal.append(record, durable)),
@@ -115,6 +114,10 @@ export function createStore(options: StoreOptions, recover: Recovery): Store {
   return {
     withLock,
     identity: () => withLock(async () => `filesystem:${prepared?.marker.id}`),
+    configure: (settings) =>
+      withLock(async ({ history, append }) => {
+        if (!isDeepStrictEqual(history.settings, settings)) await append({ k: 'settings', ...settings });
+      }),
     async close() {
       await lock.close();
       await prepared?.journal.close();

@@ -1,4 +1,4 @@
-import type { Connector, InverseResult, PartAddress, Probed, SystemRegistration, TargetSystem } from '@recant/connector';
+import type { Connector, InverseResult, PartAddress, Probed, TargetSystem } from '@recant/connector';
 import { ConnectorError } from '@recant/connector';
 import { openStore } from '../open-store.ts';
 import { CONNECTOR, pathOfResource, ROOT } from '../path.ts';
@@ -7,8 +7,9 @@ import { letterOf } from '../state.ts';
 import type { LockedStore } from '../store/locked-store.ts';
 import type { Store, StoreOptions } from '../store/store.ts';
 import { type Imagining, invertStep, rehearseStep, storedResult } from './invert.ts';
+import { registrationOf } from './registration.ts';
 
-/** Options of a registered system: `{ root, store? }` and the limits of StoreOptions. */
+/** Options of a registered system: see `Registration`. `exclusive`, `ignore` and the limits apply to every process that captures on the root. */
 export const filesystemConnector: Connector = createFilesystemConnector();
 
 /** @param failpoint called at named points; fault tests kill the process there. */
@@ -16,8 +17,15 @@ export function createFilesystemConnector(failpoint?: NonNullable<StoreOptions['
   return {
     kind: CONNECTOR,
     async open(registration) {
-      const store = openStore({ ...optionsOf(registration), ...(failpoint === undefined ? {} : { failpoint }) });
-      await store.identity();
+      const { store: folder, lockWaitMs, root, ...settings } = registrationOf(registration);
+      const store = openStore({
+        name: registration.name,
+        root,
+        ...(folder === undefined ? {} : { store: folder }),
+        ...(lockWaitMs === undefined ? {} : { lockWaitMs }),
+        ...(failpoint === undefined ? {} : { failpoint }),
+      });
+      await store.configure(settings);
       return createTarget(registration.name, store);
     },
   };
@@ -72,25 +80,4 @@ async function probeAll(locked: LockedStore, parts: readonly PartAddress[]): Pro
     else probed.push({ resource, part, kind: 'version', version: locked.versionOf(seen.state, letter) });
   }
   return probed;
-}
-
-const TEXTS = ['root', 'store'] as const;
-const NUMBERS = ['fileBytesMax', 'treeEntriesMax', 'watchedEntriesMax', 'lockWaitMs'] as const;
-
-function optionsOf({ name, connector, options }: SystemRegistration): StoreOptions {
-  const problems = [
-    ...(connector === CONNECTOR ? [] : [`expected connector ${CONNECTOR}, got ${connector}`]),
-    ...(typeof options.root === 'string' ? [] : ['root is missing']),
-    ...TEXTS.filter(
-      (key) => options[key] !== undefined && (typeof options[key] !== 'string' || options[key] === '' || options[key].includes('\0')),
-    ).map((key) => `${key} is not a path`),
-    ...NUMBERS.filter((key) => options[key] !== undefined && !(Number.isSafeInteger(options[key]) && Number(options[key]) > 0)).map(
-      (key) => `${key} is not a positive whole number`,
-    ),
-    ...Object.keys(options)
-      .filter((key) => ![...TEXTS, ...NUMBERS].some((known) => known === key))
-      .map((key) => `unknown option ${key}`),
-  ];
-  if (problems.length > 0) throw new ConnectorError('options_invalid', `Invalid options of system ${name}: ${problems.join('; ')}.`);
-  return { name, ...(options as Omit<StoreOptions, 'name'>) };
 }
