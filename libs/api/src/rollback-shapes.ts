@@ -147,6 +147,9 @@ export const PlanStepBody = z
       .string()
       .optional()
       .meta({ description: 'Effects of the attempt that were only counted, so that the step does not undo them.' }),
+    remains: z.string().optional().meta({
+      description: 'What stays of the attempt, because its agent’s own record prevents undoing it. What targets captured is undone.',
+    }),
     systems: z.array(
       z.object({
         system: z.string(),

@@ -1,4 +1,5 @@
 import { ambiguousChanges, withoutAmbiguous } from './ambiguous.ts';
+import { withoutClaims } from './claims.ts';
 import { cancelledPairs, type Exclusion, exclusionByTarget, exclusionOf } from './conflicts/decide-by-attempt.ts';
 import { enclosures, type Needs, needsOf } from './conflicts/decide-by-timeline.ts';
 import { undoable } from './conflicts/undoable.ts';
@@ -20,7 +21,7 @@ import { type Member, type PlanInput, type View, viewOf, writes } from './view.t
 export function plan(input: PlanInput): PlanBody {
   const whole = viewOf(input);
   const undoing = undoingOf(whole);
-  const view = withoutAmbiguous(whole, undoing, input.selection);
+  const view = withoutClaims(withoutAmbiguous(whole, undoing, input.selection), undoing, input.systems);
   const refused = Map.groupBy(input.refused ?? [], ({ ref }) => refKey(ref));
   const solved = solve(view, undoing, input.systems, refused);
   const steps = orderSteps(solved.steps, solved.needs);
@@ -148,6 +149,7 @@ function numbered(steps: readonly Member[], needs: ReadonlyMap<Member, Needs>, v
     tool: member.attempt.tool,
     grade: member.attempt.grade,
     ...unknownOf(member),
+    ...(member.remains === undefined ? {} : { remains: member.remains }),
     systems: stepSystems(member.effects, (resource) => known.get(resource) as string),
     after: [...(needs.get(member) as Needs).first].map((other) => numbers.get(other) as number).sort((a, b) => a - b),
   }));

@@ -48,6 +48,8 @@ export interface PlanStep {
   readonly grade: Grade;
   /** Effects of the attempt that the step does not undo, because nothing recorded them, or they were only counted; absent if there are none. */
   readonly unknown?: string;
+  /** What stays of the attempt although its captured effects are undone, because its agent's own record prevents it; absent if nothing does. */
+  readonly remains?: string;
   /** Systems of the step, in the order in which their inverses are applied. */
   readonly systems: readonly StepSystem[];
   /** Steps that must be restored before this one, because they wrote the same parts later. */

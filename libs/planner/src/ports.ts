@@ -38,6 +38,8 @@ export interface EntryAddress {
 export interface RecordedEffect extends Effect {
   readonly attempt: AttemptRef;
   readonly entry: EntryAddress;
+  /** The target that captures by itself recorded it. */
+  readonly captured?: true;
 }
 
 /** Size of each log of the tenant, by shard: the plan sees the entries below it. */

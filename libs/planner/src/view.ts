@@ -28,6 +28,8 @@ export interface Member {
   readonly attempt: RecordedAttempt;
   readonly effects: readonly RecordedEffect[];
   readonly selected: boolean;
+  /** Why effects that the agent claims are left out of `effects`; absent: none are. */
+  readonly remains?: string;
 }
 
 export interface View {

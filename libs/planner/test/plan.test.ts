@@ -105,6 +105,30 @@ test('an effect without an inverse makes its attempt irreversible; an attempt wi
   expect(plan(inputOf([attemptOf('bad', 0)], [], ['bad'], 'refuse'))).toMatchObject({ conflicts: [], left: [{ reason: 'no_effect' }] });
 });
 
+test('I14: what an agent declares or claims elsewhere does not shield what a target captured: it is a step, and what stays is said', () => {
+  const captured = { ...effect('bad', 1, ROW, write('1', '2')), captured: true as const };
+  const { compensation: _none, ...bare } = effect('bad', 2, 'filesystem://docs/a', write('1', '2'));
+  const foreign = effect('bad', 2, 'filesystem://other/a', write('1', '2'), { compensation: { connector: 'filesystem', images: [] } });
+  const shields: readonly (readonly [Partial<RecordedAttempt>, readonly RecordedEffect[], RegExp])[] = [
+    [{ reversibility: 'irreversible' }, [], /declared irreversible/],
+    [
+      { registered: ['*'] },
+      [bare],
+      /1 effect that the agent reported stays, filesystem:\/\/docs\/a for one: System docs is not registered/,
+    ],
+    [{}, [foreign], /Key key1 is not registered/],
+  ];
+  for (const [change, claimed, remains] of shields) {
+    const attempts = [attemptOf('bad', 0, { witnessed: true, ...change })];
+    const body = plan(inputOf(attempts, [captured, ...claimed], ['bad'], 'refuse'));
+    expect(body).toMatchObject({
+      conflicts: [],
+      left: [],
+      steps: [{ remains: expect.stringMatching(remains), systems: [{ system: 'shop', effects: 1 }] }],
+    });
+  }
+});
+
 test('an undeclared tool is no conflict: with effects it is a step, without them its effects are unknown', () => {
   const attempts = [attemptOf('bad', 0, { reversibility: 'unknown' })];
   const effects = [effect('bad', 1, ROW, write('1', '2'))];

@@ -13,6 +13,8 @@ export interface PlanSummary {
   readonly claimed: number;
   /** Steps of attempts that also have effects that nothing recorded, transactions that were open, and systems that lagged. */
   readonly unknown: number;
+  /** Steps of attempts of which something stays that cannot be undone. */
+  readonly remains: number;
   /** Other attempts that read a value which would be undone. */
   readonly tainted: number;
   /** Steps of attempts that also have ambiguous changes, which stay. */
@@ -20,7 +22,7 @@ export interface PlanSummary {
 }
 
 /** Result of a run, so far or final. */
-export interface Account extends Omit<PlanSummary, 'claimed' | 'unknown' | 'ambiguous'> {
+export interface Account extends Omit<PlanSummary, 'claimed' | 'unknown' | 'remains' | 'ambiguous'> {
   /** Ended steps by outcome. */
   readonly outcomes: Readonly<Partial<Record<StepOutcome, number>>>;
   /** Steps that have not ended. */
@@ -46,6 +48,7 @@ export function summarize(body: PlanBody): PlanSummary {
     left,
     claimed: body.steps.filter(({ grade }) => grade === 'claimed').length,
     unknown: body.steps.filter(({ unknown }) => unknown !== undefined).length + (body.open?.length ?? 0) + (body.lagging?.length ?? 0),
+    remains: body.steps.filter(({ remains }) => remains !== undefined).length,
     ambiguous: body.ambiguous.filter(({ ref }) => stepped.has(refKey(ref))).length,
     tainted: new Set(body.tainted.map(({ ref }) => `${ref.source} ${ref.action} ${ref.attempt}`)).size,
   };
@@ -54,9 +57,13 @@ export function summarize(body: PlanBody): PlanSummary {
 export function accountOf(plan: PlanSummary, steps: readonly Pick<StepRecord, 'state' | 'outcome' | 'residue' | 'findings'>[]): Account {
   const outcomes: Partial<Record<StepOutcome, number>> = {};
   for (const { outcome } of steps) if (outcome !== undefined) outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
-  const { claimed, unknown, ambiguous, ...summary } = plan;
+  const { claimed, unknown, remains, ambiguous, ...summary } = plan;
   // Counted once: an attempt without a step is in `left` already.
-  const left = { ...summary.left, ...(ambiguous > 0 && { ambiguous: (summary.left.ambiguous ?? 0) + ambiguous }) };
+  const left = {
+    ...summary.left,
+    ...(remains > 0 && { irreversible: (summary.left.irreversible ?? 0) + remains }),
+    ...(ambiguous > 0 && { ambiguous: (summary.left.ambiguous ?? 0) + ambiguous }),
+  };
   const unrecorded = unknown + (summary.left.effects_unknown ?? 0);
   const incomplete = steps.filter(
     ({ outcome, findings }) => outcome !== undefined && endedWell(outcome) && findings.some(({ code }) => code === 'capture_incomplete'),

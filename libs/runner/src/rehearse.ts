@@ -94,4 +94,9 @@ export function effectsOn(effects: readonly RecordedEffect[], { connector, syste
 }
 
 /** The effect without its place in the ledger. */
-export const plainEffect = ({ attempt: _attempt, entry: _entry, ...effect }: RecordedEffect): RehearsedStep['effects'][number] => effect;
+export const plainEffect = ({
+  attempt: _attempt,
+  entry: _entry,
+  captured: _captured,
+  ...effect
+}: RecordedEffect): RehearsedStep['effects'][number] => effect;

@@ -99,6 +99,24 @@ test('I14: an agent cannot make its attempt impossible to undo by contradicting 
   expect(await rows()).toEqual(before);
 });
 
+test('I14: neither an irreversible tool nor a claimed effect that cannot be undone shields what the target captured', async () => {
+  const before = await rows();
+  const bad = await hijack('shielding');
+  const [declared, claiming] = [newAction(), newAction()];
+  const invented: Effect = { ...claim(1, '5'), resource: 'filesystem://docs/invented' };
+  const { compensation: _none, ...bare } = invented;
+  await bad.write(declared, "UPDATE orders SET state = 'HACKED' WHERE id <= 10");
+  await bad.write(claiming, "UPDATE orders SET state = 'HACKED' WHERE id BETWEEN 11 AND 20");
+  await bad.send(bad.intended(declared, { reversibility: 'irreversible' }), bad.settled(declared));
+  await bad.send(bad.intended(claiming), bad.effects(claiming, [bare]), bad.settled(claiming, [bare]));
+  expect((await planOf('shielding')).body.steps.map(({ remains }) => remains)).toEqual([
+    expect.stringContaining('filesystem://docs/invented'),
+    expect.stringContaining('declared irreversible'),
+  ]);
+  expect(await undo('shielding')).toMatchObject({ outcomes: { restored: 2 }, left: { irreversible: 2 }, verdict: 'partly_restored' });
+  expect(await rows()).toEqual(before);
+});
+
 test('I14: a tool with its own COMMIT and BEGIN loses no change: what follows belongs to its login (U5)', async () => {
   const before = await rows();
   const orm = await stage.agent('orm');

@@ -81,7 +81,7 @@ function notUndoable(member: Member, systems: ReadonlyMap<string, string>): Excl
     const refusal = notRegistered(member.attempt, effect, systems);
     if (refusal) return { reason: 'not_registered', conflict: 'not_registered', detail: refusal, resource: effect.resource };
   }
-  if (declared) return irreversible('The tool was declared irreversible.');
+  if (declared && member.remains === undefined) return irreversible('The tool was declared irreversible.');
   const without = own.find((effect) => effect.compensation === undefined);
   return without && irreversible('No inverse was recorded for this effect.', without.resource);
 }

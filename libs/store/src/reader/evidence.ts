@@ -78,9 +78,11 @@ export function effectsIn(entries: readonly EffectsEntry[], wanted?: ReadonlySet
       observed.size > 0 && event.type === 'recant.attempt.effects.v1' && observed.has(placeOf(ref, effect));
     return effectsOfEvent(event)
       .filter((effect) => (wanted === undefined || wanted.has(effect.resource)) && !isTwice(effect))
-      .map((effect) => ({ ...effect, attempt: ref, entry }));
+      .map((effect) => ({ ...effect, attempt: ref, entry, ...(event.type === 'recant.attempt.observed.v1' && CAPTURED) }));
   });
 }
+
+const CAPTURED = { captured: true } as const;
 
 function placeOf(ref: AttemptRef, { resource, ordinal }: Effect): string {
   return `${keyOf(ref)} ${resource} ${ordinal}`;

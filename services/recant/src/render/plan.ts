@@ -44,7 +44,7 @@ function stepsText(steps: readonly Step[], paint: Paint): string {
 export function stepText(step: Step): string {
   const guards = step.systems.flatMap((system) => system.guards);
   const changes = changesText(guards, RESOURCES_SHOWN_MAX).join('; ');
-  return printable(step.unknown === undefined ? changes : `${changes}. ${step.unknown}`);
+  return printable([changes, step.unknown, step.remains].filter((text) => text !== undefined).join('. '));
 }
 
 /** One line a conflict. */
