@@ -4,7 +4,7 @@
  */
 const PROTOCOL = '(events|transparency|redaction|api|connector)';
 const DOMAIN = '(ledger|planner|runner|policy|verifier|witness|queues)';
-const ADAPTERS = '(store|data-keys|kafka|anchors|connectors|service|local-postgres|local-kafka)';
+const ADAPTERS = '(store|data-keys|kafka|anchors|connectors|metrics|service|local-postgres|local-kafka)';
 const CLIENTS = '(sdk|client|recorders)';
 const TESTS = ['\\.test\\.ts$', '(^|/)test/', '/conformance/'];
 const FRONT_DOORS = ['^libs/[^/]+/', '^libs/(connectors|recorders)/[^/]+/'].flatMap((lib) => [

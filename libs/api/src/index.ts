@@ -30,10 +30,12 @@ export {
   getHealth,
   getHealthDetails,
   getLiveness,
+  getMetrics,
   getOpenApi,
   getReadiness,
   HealthBody,
   HealthDetails,
+  METRICS_MEDIA_TYPE,
   SERVICE_ROUTES,
 } from './service.ts';
 export * from './sources.ts';

@@ -42,6 +42,8 @@ export interface RouteDescriptor {
   readonly callers?: 'keys' | 'people';
   /** Whether the request is recorded as an act. Default: every method but GET. `none`: the operation emits its own events. */
   readonly record?: 'act' | 'none';
+  /** A caller who was let in shortly before is let in again while the store does not answer: for monitoring, which must see an outage. */
+  readonly duringOutage?: true;
   readonly params?: ParameterSchema;
   readonly query?: ParameterSchema;
   readonly headers?: ParameterSchema;

@@ -63,8 +63,23 @@ export const getHealthDetails = route({
   path: '/v1/health',
   tag: 'service',
   summary: 'Health checks of the service, for its operator',
-  roles: ['view', 'administer'],
+  roles: ['view', 'administer', 'monitor'],
   responses: { 200: { description: 'Health', schema: HealthDetails } },
+});
+
+/** Text format 0.0.4. */
+export const METRICS_MEDIA_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
+
+export const getMetrics = route({
+  operationId: 'getMetrics',
+  method: 'get',
+  path: '/metrics',
+  tag: 'service',
+  summary: 'Metrics for Prometheus',
+  description: 'For the operator’s tenant: metrics cover all tenants and name none.',
+  roles: ['monitor', 'administer'],
+  duringOutage: true,
+  responses: { 200: { description: 'Metrics', mediaType: METRICS_MEDIA_TYPE } },
 });
 
 export const getOpenApi = route({
@@ -78,4 +93,4 @@ export const getOpenApi = route({
 });
 
 /** Routes that every service has. */
-export const SERVICE_ROUTES = [getHealth, getLiveness, getReadiness, getHealthDetails, getOpenApi] as const;
+export const SERVICE_ROUTES = [getHealth, getLiveness, getReadiness, getHealthDetails, getMetrics, getOpenApi] as const;

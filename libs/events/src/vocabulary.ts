@@ -11,7 +11,7 @@ export const OPERATOR_TENANT = OWN_AGENT;
 /**
  * What a caller may do. `rollback` is reserved for Recant's own services, `approve` for people; `unseal` reads sealed parts.
  */
-export const ROLES = ['emit', 'view', 'plan', 'execute', 'export', 'administer', 'unseal', 'approve', 'rollback'] as const;
+export const ROLES = ['emit', 'view', 'plan', 'execute', 'export', 'administer', 'unseal', 'approve', 'monitor', 'rollback'] as const;
 export type Role = (typeof ROLES)[number];
 
 /** How a settlement says that an attempt ended. */

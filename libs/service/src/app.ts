@@ -1,12 +1,15 @@
 import { type AlarmBody, ApiFault, PROBLEM_MEDIA_TYPE, problemOf, type RouteDescriptor } from '@recant/api';
-import { type ByteBudget, createByteBudget } from '@recant/queues';
+import type { Metrics } from '@recant/metrics';
+import { type ByteBudget, createByteBudget, INFLIGHT_BYTES_MAX } from '@recant/queues';
 import express, { type ErrorRequestHandler, type Express, type Request, type Response } from 'express';
 import helmet from 'helmet';
 import type { ActRecorder } from './acts/port.ts';
 import type { HealthChecks } from './health.ts';
+import { measureHttp } from './http-metrics.ts';
 import type { Keyring } from './keyring.ts';
 import type { Logger } from './log.ts';
 import { maskSecrets } from './mask.ts';
+import { createOutageMemory } from './outage.ts';
 import type { People } from './people/port.ts';
 import { createRateLimits, RATES_DEFAULT, type Rates } from './rate-limit.ts';
 import type { BoundRoute, Router } from './router.ts';
@@ -28,6 +31,10 @@ export interface AppOptions {
   readonly health: HealthChecks;
   /** Open alarms of a tenant, for its health. */
   readonly alarms?: (tenant: string) => Promise<readonly AlarmBody[]>;
+  /** Conditions that this process sees now. */
+  readonly conditions?: () => readonly { readonly code: string }[];
+  /** With it, `GET /metrics` answers. */
+  readonly metrics?: Metrics;
   /** Id of each request, in logs and in the `request-id` header. */
   readonly requestId: () => string;
   readonly budget?: ByteBudget;
@@ -51,8 +58,13 @@ export function createApp(options: AppOptions): Express {
   if (options.acts === undefined && routes.some(({ descriptor }) => descriptor.roles !== 'public'))
     throw new TypeError('an app with routes that are not public needs `acts`');
   const { keyring, people = [], acts, budget = createByteBudget(), rates = RATES_DEFAULT } = options;
-  const serving = { keyring, people, budget, acts, limits: createRateLimits(rates, () => performance.now()) };
-  for (const route of routes) mount(app, route, serving, options.logger);
+  options.metrics?.source((observe) => {
+    observe('recant_queue_bytes', budget.bytes, { queue: 'request_bodies' });
+    observe('recant_queue_limit_bytes', INFLIGHT_BYTES_MAX, { queue: 'request_bodies' });
+  });
+  const clock = () => performance.now();
+  const serving = { keyring, people, budget, acts, limits: createRateLimits(rates, clock), outage: createOutageMemory(clock) };
+  for (const route of routes) mount(app, route, serving, options);
   refuseOtherMethods(app, routes);
   app.use((request: Request) => {
     throw new ApiFault('route_unknown', `No route at ${request.path}.`);
@@ -61,11 +73,12 @@ export function createApp(options: AppOptions): Express {
   return app;
 }
 
-function mount(app: Express, route: BoundRoute, serving: Serving, logger: Logger): void {
+function mount(app: Express, route: BoundRoute, serving: Serving, { logger, metrics }: AppOptions): void {
   const { descriptor } = route;
   app[descriptor.method](expressPath(descriptor), async (request, response) => {
     const log = logger.child({ requestId: response.get('request-id'), operation: descriptor.operationId });
     const startedAt = performance.now();
+    if (metrics) measureHttp(metrics, descriptor.operationId, response);
     await withRequestSpan(descriptor, request, response, () => serve(route, request, response, serving, log));
     log.debug({ status: response.statusCode, ms: Math.round(performance.now() - startedAt) }, 'http: request answered');
   });
@@ -87,11 +100,12 @@ function refuseOtherMethods(app: Express, routes: readonly BoundRoute[]): void {
   }
 }
 
-function problemHandler({ logger }: AppOptions): ErrorRequestHandler {
+function problemHandler({ logger, metrics }: AppOptions): ErrorRequestHandler {
   return (error: unknown, request: Request, response: Response, _next) => {
     const fault = faultOf(error);
     const found = fault?.problem() ?? problemOf('internal', `Unexpected error; request id ${response.get('request-id')}.`);
     const problem = { ...found, detail: maskSecrets(found.detail).slice(0, DETAIL_LENGTH_MAX) };
+    metrics?.add('recant_http_problems_total', 1, { code: problem.code });
     const line = {
       requestId: response.get('request-id'),
       method: request.method,

@@ -8,6 +8,7 @@ import { bodyBytesMax, checkBodyHead, discardBody, parseJson, type RawBody, read
 import type { Caller } from './caller.ts';
 import type { Logger } from './log.ts';
 import { maskSecrets } from './mask.ts';
+import type { OutageMemory } from './outage.ts';
 import { parseParts, parsePath, parseQuery } from './parameters.ts';
 import type { Cost, Payer, RateLimits } from './rate-limit.ts';
 import type { BoundRoute, RequestOf } from './router.ts';
@@ -22,6 +23,7 @@ const OPERATORS = new Set(['administer', 'execute', 'plan', 'approve', 'rollback
 export interface Serving extends Authenticators {
   readonly budget: ByteBudget;
   readonly limits: RateLimits;
+  readonly outage: OutageMemory;
   /** Set unless all routes are public (`createApp` checks it). */
   readonly acts: ActRecorder | undefined;
 }
@@ -134,7 +136,9 @@ async function admit({ descriptor }: BoundRoute, request: Request, serving: Serv
   const { operationId: operation } = descriptor;
   let caller: Caller | undefined;
   try {
-    caller = await authenticate(serving, request.headers.authorization, log);
+    const { authorization } = request.headers;
+    const ask = () => authenticate(serving, authorization, log);
+    caller = await (descriptor.duringOutage ? serving.outage.authenticate(authorization, ask) : ask());
     authorize(caller, descriptor);
     return caller;
   } catch (error) {

@@ -36,7 +36,7 @@ test('the right name and password give the operator with all person roles', asyn
       kind: 'person',
       id: 'person:operator',
       tenant: 'recant',
-      roles: ['view', 'plan', 'execute', 'export', 'administer', 'unseal', 'approve'],
+      roles: ['view', 'plan', 'execute', 'export', 'administer', 'unseal', 'approve', 'monitor'],
     },
   });
 });

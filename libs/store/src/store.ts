@@ -32,6 +32,7 @@ import { type AttemptDetail, readAction } from './query/action.ts';
 import { type ActPage, type ActQuery, listActs } from './query/acts.ts';
 import { type AttemptPage, type AttemptQuery, listAttempts } from './query/attempts.ts';
 import { type DeadLetterPage, type DeadLetterQuery, type LogSummary, listDeadLetters, listLogs } from './query/cold.ts';
+import { type Measures, readMeasures } from './query/measures.ts';
 import { countSources, listSources, type SourcePage, type SourceQuery, type SourceTotals } from './query/sources.ts';
 import { createLedgerReader } from './reader/ledger-reader.ts';
 
@@ -77,9 +78,22 @@ export interface Store {
   readonly sealer: Sealer;
   /** For the rollback tables in the same database. */
   readonly pool: pg.Pool;
+  /** Numbers for monitoring, at a cost that does not grow with history. */
+  measures(): Promise<Measures>;
+  /** Use of the connections of each purpose. */
+  pools(): readonly PoolUse[];
   /** One round trip. @throws if the database is unreachable */
   ping(): Promise<void>;
   close(): Promise<void>;
+}
+
+/** Connections of one purpose in this process. */
+export interface PoolUse {
+  readonly name: string;
+  readonly inUse: number;
+  /** Requests that wait for a connection. */
+  readonly waiting: number;
+  readonly limit: number;
 }
 
 /**
@@ -139,6 +153,12 @@ export function createStore(options: StoreOptions): Store {
     },
     sealer,
     pool: work,
+    measures: () => readMeasures(work),
+    pools: () =>
+      Object.entries({ ...pools, ...reads }).map(([name, { totalCount, idleCount, waitingCount }]) => ({
+        ...{ name, inUse: totalCount - idleCount, waiting: waitingCount },
+        limit: CONNECTIONS[name as Purpose],
+      })),
     async ping() {
       await pools.lookup.query('SELECT 1');
     },

@@ -6,6 +6,7 @@ import type { HealthCheck, Logger } from '@recant/service';
 import { PositionMoved, type Store, type TenantCondition } from '@recant/store';
 import { ofOperator } from './alarm-watch.ts';
 import { ingestMessages } from './intake.ts';
+import { createKafkaLag, type KafkaLag } from './kafka-lag.ts';
 import { createTopics, type Topics } from './topics.ts';
 
 /** Consumer group. Its members share the partitions, so that two deployments need different groups. */
@@ -29,12 +30,23 @@ export interface Consumers {
   readonly health: HealthCheck;
   /** Conditions for the operator. */
   conditions(): readonly TenantCondition[];
+  status(): ConsumerStatus;
   /**
    * Rejects with one line if the broker refuses this configuration or a topic is unsuitable. A broker that is unreachable is tried again until it answers:
    * HTTP goes on without it.
    */
   start(): Promise<void>;
   stop(): Promise<void>;
+}
+
+export interface ConsumerStatus {
+  readonly lags: ReturnType<KafkaLag['lags']>;
+  readonly topics: readonly {
+    readonly topic: string;
+    /** Since a broker last answered a fetch. */
+    readonly silentMs: number;
+    readonly halted: readonly { readonly partition: number; readonly state: string }[];
+  }[];
 }
 
 /** Milliseconds until an unreachable broker is tried again. */
@@ -46,6 +58,7 @@ export function createConsumers(store: Store, parent: Logger, kafka: KafkaDeps, 
   const slots = createFairSlots(TRANSACTIONS_MAX, topics.names.length === 1 ? TRANSACTIONS_MAX : TRANSACTIONS_MAX - 1);
   const logger = parent.child({ part: 'kafka' });
   const consumers = topics.names.map((topic) => createTopicConsumer(topic, { store, logger, kafka, topics, slots }));
+  const lag = createKafkaLag({ access: connectionOf(kafka), topics: topics.names }, store.positions, logger);
   const stopping = new AbortController();
   let away: string | undefined;
   let retrying: Promise<void> = Promise.resolve();
@@ -74,7 +87,9 @@ export function createConsumers(store: Store, parent: Logger, kafka: KafkaDeps, 
       away !== undefined
         ? topics.names.map((topic) => ofOperator('broker_silent', topic, away as string, CHECK_BROKER))
         : consumers.flatMap((consumer, at) => conditionsOf(consumer, topics.names[at] as string)),
+    status: () => ({ lags: lag.lags(), topics: consumers.map((consumer, at) => statusOf(consumer, topics.names[at] as string)) }),
     async start() {
+      lag.start();
       try {
         await open();
       } catch (error) {
@@ -87,7 +102,7 @@ export function createConsumers(store: Store, parent: Logger, kafka: KafkaDeps, 
     async stop() {
       stopping.abort();
       await Promise.all(consumers.map((consumer) => consumer.stop()));
-      await Promise.race([retrying, delay(STOP_MS_MAX, undefined, { ref: false })]);
+      await Promise.race([Promise.all([retrying, lag.stop()]), delay(STOP_MS_MAX, undefined, { ref: false })]);
     },
   };
 }
@@ -131,6 +146,11 @@ function createTopicConsumer(topic: string, { store, logger, kafka, topics, slot
 
 function connectionOf({ brokers, tls, sasl }: KafkaDeps) {
   return { brokers, ...(tls && { tls }), ...(sasl && { sasl }) };
+}
+
+function statusOf(consumer: EventConsumer, topic: string): ConsumerStatus['topics'][number] {
+  const halted = consumer.status().filter(({ state }) => state !== 'running');
+  return { topic, silentMs: consumer.silentMs(), halted: halted.map(({ partition, state }) => ({ partition, state })) };
 }
 
 function problemsOf(consumer: EventConsumer, topic: string): string[] {

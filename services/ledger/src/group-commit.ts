@@ -18,6 +18,7 @@ export interface GroupCommit {
   /** Refuses new requests; resolves when all queued ones are answered. */
   close(): Promise<void>;
   readonly waitingBytes: number;
+  readonly waitingBytesMax: number;
 }
 
 interface Waiting {
@@ -37,7 +38,8 @@ export interface GroupCommitOptions {
  * may use no more of the queue than is still free (`createByteBudget`).
  */
 export function createGroupCommit(appender: Appender, options: GroupCommitOptions = {}): GroupCommit {
-  const budget = createByteBudget(options.waitingBytesMax ?? WAITING_BYTES_MAX, options.waitingBytesReserved ?? WAITING_BYTES_RESERVED);
+  const waitingBytesMax = options.waitingBytesMax ?? WAITING_BYTES_MAX;
+  const budget = createByteBudget(waitingBytesMax, options.waitingBytesReserved ?? WAITING_BYTES_RESERVED);
   const queue = createFairQueue<Waiting>();
   let closed = false;
   let draining: Promise<void> | undefined;
@@ -66,6 +68,7 @@ export function createGroupCommit(appender: Appender, options: GroupCommitOption
       closed = true;
       await draining;
     },
+    waitingBytesMax,
     get waitingBytes() {
       return budget.bytes;
     },

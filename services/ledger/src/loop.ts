@@ -7,6 +7,8 @@ export interface Loop {
   stop(): Promise<void>;
   /** Error of the last round; undefined after a success. */
   readonly failure: string | undefined;
+  /** Milliseconds since a round last succeeded, or since the start; a round that hangs counts. 0 while the loop is not started. */
+  silentMs(): number;
 }
 
 /** After failures the interval grows 2, 4, 8 and at most BACKOFF_TIMES_MAX times, up to BACKOFF_MS_MAX (or the interval itself, if longer). */
@@ -23,12 +25,14 @@ export function createLoop(name: string, everyMs: number, round: (stopping: () =
   let stopped = true;
   let failure: string | undefined;
   let failures = 0;
+  let succeededAt: number | undefined;
 
   async function once(): Promise<void> {
     try {
       await round(() => stopped);
       failure = undefined;
       failures = 0;
+      succeededAt = performance.now();
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       if (reason !== failure && !stopped) logger.warn({ loop: name, err: error }, `${name}: round failed; will retry`);
@@ -49,6 +53,7 @@ export function createLoop(name: string, everyMs: number, round: (stopping: () =
     start() {
       if (!stopped) return;
       stopped = false;
+      succeededAt = performance.now();
       running = once();
     },
     async stop() {
@@ -59,5 +64,6 @@ export function createLoop(name: string, everyMs: number, round: (stopping: () =
     get failure() {
       return failure;
     },
+    silentMs: () => (succeededAt === undefined ? 0 : performance.now() - succeededAt),
   };
 }

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { processMetrics } from '@recant/metrics';
 import { createApp, createLogger, listen, runProcess, trustCertificates } from '@recant/service';
 import { checkConnection, createStore, killAtFailpoint } from '@recant/store';
 import { readLedgerConfig } from './config.ts';
@@ -18,11 +19,11 @@ await runProcess(async () => {
   const dataKeys = await openDataKeys(config, logger);
   const kafka = config.kafka && { ...config.kafka, ...config.kafkaNames };
   const evidence = { keys: config.signingKeys, ...config.places };
-  const ledger = wireLedger({ store, logger, clock: Date.now, shards, evidence, dataKeys, ...(kafka ? { kafka } : {}) });
-  const { routers, health, alarms, acts } = ledger;
+  const metrics = processMetrics({ service: 'ledger', version: '0.1.0' });
+  const ledger = wireLedger({ store, logger, clock: Date.now, shards, evidence, dataKeys, metrics, ...(kafka ? { kafka } : {}) });
   const described = { title: 'Recant ledger', version: '0.1.0', requestId: randomUUID };
   const { rates, people, address } = config;
-  const app = createApp({ ...described, routers, health, alarms, acts, rates, people, keyring: store.credentials, logger });
+  const app = createApp({ ...described, ...ledger, metrics, rates, people, keyring: store.credentials, logger });
   const listening = await listen(app, { ...address, logger });
   await ledger.start();
   logger.info({ url: listening.url }, 'ledger: listening');

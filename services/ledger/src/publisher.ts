@@ -48,6 +48,8 @@ export interface Publisher {
   stop(): Promise<void>;
   /** Errors of the loops' last rounds; empty if all succeeded. */
   problems(): readonly string[];
+  /** Each anchor and witness, with the time since it last had every checkpoint. */
+  silent(): readonly { readonly name: string; readonly ms: number }[];
   /** The loops whose last round failed. `outside`: an anchor or witness. */
   failing(): readonly { readonly name: string; readonly outside: boolean; readonly failure: string }[];
 }
@@ -90,6 +92,7 @@ export function createPublisher(deps: PublisherDeps): Publisher {
     async stop() {
       await Promise.all(loops.map((loop) => loop.stop()));
     },
+    silent: () => loops.slice(INSIDE).map((loop, at) => ({ name: names[INSIDE + at] as string, ms: loop.silentMs() })),
     problems: () => loops.flatMap(({ failure }) => failure ?? []),
     failing: () =>
       loops.flatMap(({ failure }, at) => (failure === undefined ? [] : [{ name: names[at] as string, outside: at >= INSIDE, failure }])),

@@ -27,6 +27,10 @@ export interface EvidenceDeps extends EvidenceOptions {
 export interface WiredEvidence {
   readonly routes: readonly BoundRoute[];
   readonly health: HealthCheck;
+  /** Each anchor and witness, with the time since it last had every checkpoint. */
+  silent(): readonly { readonly name: string; readonly ms: number }[];
+  /** Logs that failed their integrity check. */
+  tampered(): number;
   /** Conditions for the operator, and for the tenant of a tampered log. */
   conditions(): readonly TenantCondition[];
   start(): void;
@@ -73,6 +77,8 @@ export function wireEvidence(deps: EvidenceDeps): WiredEvidence {
       ];
       return problems.length === 0 ? { status: 'ok' } : { status: 'degraded', detail: problems.join(' ') };
     },
+    silent: () => publisher?.silent() ?? [],
+    tampered: () => guard.broken().length,
     conditions: () => [
       ...guard.broken().flatMap(tamperedOf),
       ...(publisher?.failing() ?? []).map(silentOf),

@@ -2,8 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { AlarmBody } from '@recant/api';
 import type { DataKeys } from '@recant/data-keys';
+import type { Metrics } from '@recant/metrics';
 import { type ActRecorder, createRouter, type HealthCheck, type Logger, type Router } from '@recant/service';
-import type { Store } from '@recant/store';
+import type { Store, TenantCondition } from '@recant/store';
 import { createLedgerActs } from './acts.ts';
 import { createAlarmWatch, watchDisk } from './alarm-watch.ts';
 import { alarmBody, alarmRoutes } from './alarms.ts';
@@ -12,6 +13,8 @@ import { createGroupCommit, type GroupCommitOptions } from './group-commit.ts';
 import { ingestRoutes } from './ingest.ts';
 import { keyRoutes } from './keys.ts';
 import { logRoutes } from './logs.ts';
+import { measureLedger } from './measure.ts';
+import { meterAppender } from './metered-appender.ts';
 import { queryRoutes } from './queries.ts';
 import { sealingRoutes } from './sealing.ts';
 import { sourceRoutes } from './sources.ts';
@@ -41,6 +44,8 @@ export interface LedgerDeps {
   readonly evidence?: EvidenceOptions;
   /** Milliseconds between two rounds of the alarm watch. */
   readonly alarmMs?: number | undefined;
+  /** Without it, nothing is measured. */
+  readonly metrics?: Metrics;
 }
 
 export interface WiredLedger {
@@ -48,6 +53,8 @@ export interface WiredLedger {
   readonly health: Readonly<Record<string, HealthCheck>>;
   /** Open alarms of a tenant, for its health. */
   readonly alarms: (tenant: string) => Promise<readonly AlarmBody[]>;
+  /** Conditions that this process sees now. */
+  conditions(): readonly TenantCondition[];
   /** Shared by all services on the same listener. */
   readonly acts: ActRecorder;
   /** Starts publishing and, if configured, Kafka. Rejects with one line if the broker refuses the configuration or a topic is unsuitable. */
@@ -63,18 +70,15 @@ const ALARMS_SHOWN_MAX = 100;
 
 /** Connects the adapters of the ledger service to its ports. Nothing runs before `start`, except for requests. */
 export function wireLedger(deps: LedgerDeps): WiredLedger {
-  const { store, logger, clock, shards, kafka, dataKeys, evidence: options, groupCommit: waiting, alarmMs } = deps;
-  const disk = watchDisk(store.appender, () => performance.now());
+  const { store, logger, clock, shards, kafka, dataKeys, evidence: options, groupCommit: waiting, alarmMs, metrics } = deps;
+  const disk = watchDisk(metrics ? meterAppender(store.appender, metrics) : store.appender, () => performance.now());
   const evidence = wireEvidence({ store, logger: logger.child({ part: 'evidence' }), clock, shards, ...options });
   const groupCommit = createGroupCommit(disk.appender, waiting);
   const acts = createLedgerActs({ groupCommit, logger: logger.child({ part: 'acts' }), clock, random16: () => randomBytes(16) });
   const consumers = kafka && createConsumers({ ...store, appender: disk.appender }, logger, kafka, shards);
-  const watch = createAlarmWatch({
-    alarms: store.alarms,
-    logger: logger.child({ part: 'alarms' }),
-    conditions: () => [...disk.conditions(), ...evidence.conditions(), ...(consumers?.conditions() ?? [])],
-    everyMs: alarmMs,
-  });
+  const conditions = () => [...disk.conditions(), ...evidence.conditions(), ...(consumers?.conditions() ?? [])];
+  const watch = createAlarmWatch({ alarms: store.alarms, logger: logger.child({ part: 'alarms' }), conditions, everyMs: alarmMs });
+  if (metrics) measureLedger(metrics, { store, groupCommit, evidence, consumers, watch, clock });
   const routes = [
     ...ingestRoutes({ groupCommit, parts: store.parts }),
     ...sealingRoutes({ parts: store.parts, dataKeys }),
@@ -95,6 +99,7 @@ export function wireLedger(deps: LedgerDeps): WiredLedger {
       ...(consumers ? { kafka: consumers.health } : {}),
     },
     alarms: async (tenant) => (await store.alarms.list(tenant, { limit: ALARMS_SHOWN_MAX, open: true })).alarms.map(alarmBody),
+    conditions,
     acts,
     async start() {
       evidence.start();

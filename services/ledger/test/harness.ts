@@ -2,6 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { type Client, createClient } from '@recant/client';
 import { type ApiKey, OPERATOR_TENANT, parseApiKey } from '@recant/events';
 import type { Credential } from '@recant/ledger';
+import { processMetrics } from '@recant/metrics';
 import type { ByteBudget } from '@recant/queues';
 import { createApp, createLogger, type Listening, listen, type Rates } from '@recant/service';
 import { createStore, type NewCredential, type Store, withSnapshot } from '@recant/store';
@@ -67,8 +68,10 @@ export async function startLedger(options: HarnessOptions = {}): Promise<Running
   const log: Record<string, unknown>[] = [];
   const logger = createLogger({ name: 'test', level: 'info', destination: { write: (line) => void log.push(JSON.parse(line)) } });
   const { kafka, evidence, rates, budget, groupCommit, dataKeys } = options;
+  const metrics = processMetrics({ service: 'test', version: '0' });
   const wired = wireLedger({
     store,
+    metrics,
     logger,
     clock: Date.now,
     shards: SHARDS,
@@ -85,6 +88,8 @@ export async function startLedger(options: HarnessOptions = {}): Promise<Running
     routers: wired.routers,
     health: wired.health,
     alarms: wired.alarms,
+    conditions: wired.conditions,
+    metrics,
     acts: wired.acts,
     keyring: store.credentials,
     logger,

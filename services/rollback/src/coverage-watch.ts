@@ -12,6 +12,8 @@ interface Checked {
 export interface CoverageWatch {
   /** The last check. Undefined: not checked yet, or nothing to check. */
   of(tenant: string, system: string): Checked | undefined;
+  /** Findings of the last check, by system; one that could not be checked has one. */
+  findings(): readonly { readonly system: string; readonly count: number }[];
   health(): Awaited<ReturnType<HealthCheck>>;
   /** One for each system whose capture is not whole, or could not be checked. */
   conditions(): readonly TenantCondition[];
@@ -68,6 +70,7 @@ export function createCoverageWatch({ systems, targets, tenant, everyMs }: Cover
   };
   return {
     of: (served, system) => last.get(keyOf(served, system)),
+    findings: () => [...last].map(([key, one]) => ({ system: systemOf(key), count: one.error === undefined ? one.findings.length : 1 })),
     health: () => healthOf(last),
     conditions: () => [...last].flatMap(([key, checked]) => conditionsOf(key, checked)),
     check,
@@ -83,10 +86,11 @@ export function createCoverageWatch({ systems, targets, tenant, everyMs }: Cover
 }
 
 const keyOf = (tenant: string, system: string): string => `${tenant} ${system}`;
+const systemOf = (key: string): string => key.slice(key.indexOf(' ') + 1);
 
 function healthOf(last: ReadonlyMap<string, Checked>): Awaited<ReturnType<HealthCheck>> {
   const texts = [...last].flatMap(([key, { findings, error }]) => {
-    const name = key.slice(key.indexOf(' ') + 1);
+    const name = systemOf(key);
     return [...(error === undefined ? [] : [`${name}: ${error}`]), ...findings.map(({ detail, action }) => `${name}: ${detail} ${action}`)];
   });
   if (texts.length === 0) return { status: 'ok' };

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { processMetrics } from '@recant/metrics';
 import { createApp, createLogger, listen, runProcess, trustCertificates } from '@recant/service';
 import { checkConnection, createStore } from '@recant/store';
 import { readRollbackConfig } from './config.ts';
@@ -17,11 +18,11 @@ await runProcess(async () => {
   await store.ping();
   const { apiKey, batchSteps, failpoint, ledgerUrl: url, leaseMs } = config;
   const work = { worker: { leaseMs }, runner: { batchSteps }, failpoint: killAt(failpoint), approvals: config.approvals };
-  const rollback = wireRollback({ store, logger, clock: Date.now, ledger: { url, apiKey }, ...work });
-  const { routers, health, acts } = rollback;
+  const metrics = processMetrics({ service: 'rollback', version: '0.1.0' });
+  const rollback = wireRollback({ store, logger, clock: Date.now, ledger: { url, apiKey }, metrics, ...work });
   const described = { title: 'Recant rollback', version: '0.1.0', requestId: randomUUID };
   const { rates, people, address } = config;
-  const app = createApp({ ...described, routers, health, acts, rates, people, keyring: store.credentials, logger });
+  const app = createApp({ ...described, ...rollback, metrics, rates, people, keyring: store.credentials, logger });
   const listening = await listen(app, { ...address, logger });
   if (config.approvals === 'never') logger.warn('rollback: RECANT_APPROVALS is never: plans run without a second person');
   await rollback.start();
@@ -30,7 +31,7 @@ await runProcess(async () => {
     reload: listening.reload,
     async stop(deadlineMs) {
       await listening.close(deadlineMs);
-      await acts.close();
+      await rollback.acts.close();
       await rollback.stop();
       await store.close();
     },

@@ -3,10 +3,20 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Connector } from '@recant/connector';
 import { filesystemConnector } from '@recant/connector-filesystem';
 import { postgresConnector } from '@recant/connector-postgres';
+import type { Metrics } from '@recant/metrics';
 import type { ApprovalRule } from '@recant/policy';
 import { type Clock, createEmitter, type Failpoint, RUNNER_CONFIG, type RunnerConfig, type RunnerPorts } from '@recant/runner';
 import { type ActRecorder, createRouter, type HealthCheck, type Logger, type Router } from '@recant/service';
-import { createApprovals, createOutbox, createPlans, createRunStore, createRuns, lastNumberOf, type Store } from '@recant/store';
+import {
+  createApprovals,
+  createOutbox,
+  createPlans,
+  createRunStore,
+  createRuns,
+  lastNumberOf,
+  type Store,
+  type TenantCondition,
+} from '@recant/store';
 import { createRollbackActs } from './acts.ts';
 import { createAlarmWatch } from './alarm-watch.ts';
 import { objectionTo } from './approvals.ts';
@@ -16,6 +26,7 @@ import { createCoverageWatch } from './coverage-watch.ts';
 import { createDrains, DRAIN_OPTIONS, type DrainOptions, type Drains } from './drains/drains.ts';
 import { createLedgerProducer, type LedgerAccess } from './ledger-producer.ts';
 import { maskConnectors } from './masked-connectors.ts';
+import { measureRollback } from './measure.ts';
 import { planRoutes } from './plans.ts';
 import { runRoutes } from './runs.ts';
 import { systemRoutes } from './systems.ts';
@@ -42,11 +53,15 @@ export interface RollbackDeps {
   readonly coverageMs?: number;
   /** Milliseconds between two rounds of the alarm watch. */
   readonly alarmMs?: number;
+  /** Without it, nothing is measured. */
+  readonly metrics?: Metrics;
 }
 
 export interface WiredRollback {
   readonly routers: readonly Router[];
   readonly health: Readonly<Record<string, HealthCheck>>;
+  /** Conditions that this process sees now. */
+  conditions(): readonly TenantCondition[];
   /** For a listener without the ledger; on a shared listener use the ledger's recorder. */
   readonly acts: ActRecorder;
   /** Starts the worker. */
@@ -73,15 +88,7 @@ export function wireRollback(deps: RollbackDeps): WiredRollback {
   const random16 = () => new Uint8Array(randomBytes(16));
   const drains = wireDrains(deps, { targets, producer, clock });
   const core: RollbackCore = {
-    store: {
-      ledgerReader,
-      queries,
-      systems,
-      plans: createPlans(store.pool),
-      runs: createRuns(store.pool),
-      approvals: createApprovals(store.pool),
-      outbox,
-    },
+    store: { ledgerReader, queries, systems, outbox, ...recordsOf(store) },
     approvals: deps.approvals,
     targets,
     producer,
@@ -93,6 +100,7 @@ export function wireRollback(deps: RollbackDeps): WiredRollback {
   const coverage = createCoverageWatch({ systems, targets, tenant: () => producer.tenant(), everyMs: deps.coverageMs ?? COVERAGE_MS });
   const conditions = () => [...coverage.conditions(), ...drains.conditions()];
   const alarms = createAlarmWatch(store.alarms, logger.child({ part: 'alarms' }), conditions, deps.alarmMs);
+  if (deps.metrics) measureRollback(deps.metrics, { drains, coverage, clock: deps.clock });
   const ports: RunnerPorts = {
     store: createRunStore(store.pool, options.leaseMs, served),
     emitter: createEmitter(outbox, producer.transport),
@@ -105,6 +113,7 @@ export function wireRollback(deps: RollbackDeps): WiredRollback {
   };
   const worker = createWorker(core, ports, { ...RUNNER_CONFIG, ...deps.runner }, options, logger.child({ part: 'rollback' }));
   return {
+    conditions,
     acts: createRollbackActs({ producer, logger: logger.child({ part: 'acts' }), clock: deps.clock, random16 }),
     routers: [createRouter('rollback', [...systemRoutes(systems, targets, producer, coverage), ...runningRoutes(core)])],
     health: {
@@ -129,6 +138,10 @@ export function wireRollback(deps: RollbackDeps): WiredRollback {
       await targets.close();
     },
   };
+}
+
+function recordsOf({ pool }: Store): Pick<RollbackCore['store'], 'plans' | 'runs' | 'approvals'> {
+  return { plans: createPlans(pool), runs: createRuns(pool), approvals: createApprovals(pool) };
 }
 
 const runningRoutes = (core: RollbackCore) => [...planRoutes(core), ...approvalRoutes(core), ...runRoutes(core)];

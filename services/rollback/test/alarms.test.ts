@@ -13,6 +13,10 @@ test('a capture that is switched off is an alarm with what to do, which ends whe
   });
   expect(alarm).toMatchObject({ subject: 'shop', detail: expect.stringContaining('orders'), action: expect.stringMatching(/\S/) });
   expect(await open()).toHaveLength(1);
+  const shows = (line: RegExp) => waitUntil(async () => line.test(await stage.metrics.text()));
+  await shows(/^recant_coverage_findings\{system="shop"\} [1-9]/m);
+  await shows(/^recant_drain_age_seconds\{system="shop"\} \d/m);
   await stage.shop.owner.query('ALTER TABLE orders ENABLE ALWAYS TRIGGER zz_recant_2_row');
   await waitUntil(async () => (await open()).length === 0);
+  await shows(/^recant_coverage_findings\{system="shop"\} 0$/m);
 }, 120_000);

@@ -3,6 +3,7 @@ import { type Client, createClient } from '@recant/client';
 import type { Connector } from '@recant/connector';
 import { type PostgresClient, postgresSystem, preparePostgres } from '@recant/connector-postgres';
 import type { DataKeys } from '@recant/data-keys';
+import { type Metrics, processMetrics } from '@recant/metrics';
 import { createRecant, type Recant } from '@recant/sdk';
 import { createApp, createLogger, listen, type People } from '@recant/service';
 import { wireLedger } from '@recant/service-ledger/wire';
@@ -34,6 +35,7 @@ export interface Stage {
   /** view, plan, execute, administer */
   readonly operator: Client;
   readonly log: readonly Record<string, unknown>[];
+  readonly metrics: Metrics;
   makeKey(over?: Partial<NewCredential>): Promise<string>;
   /** An agent of the SDK with the shop as its system. */
   agent(name: string, over?: Partial<NewCredential>): Promise<Recant & { sql(tool: string, ...statements: string[]): Promise<void> }>;
@@ -80,12 +82,22 @@ export async function createStage(options: StageOptions = {}): Promise<Stage> {
     ).apiKey;
   const rollbackKey = await makeKey({ roles: ['rollback'], sourcePrefix: 'recant://recant/', agents: ['recant'], resources: [] });
   let url = '';
-  const ledger = wireLedger({ store, logger, clock: Date.now, shards: SHARDS, dataKeys: options.dataKeys, alarmMs: 1_000_000_000 });
+  const metrics = processMetrics({ service: 'test', version: '0' });
+  const ledger = wireLedger({
+    store,
+    metrics,
+    logger,
+    clock: Date.now,
+    shards: SHARDS,
+    dataKeys: options.dataKeys,
+    alarmMs: 1_000_000_000,
+  });
   const rollback = wireRollback({
     // Off unless asked for: their statements would be among those of a request.
     alarmMs: options.watchMs ?? 1_000_000_000,
     ...(options.watchMs === undefined ? {} : { coverageMs: options.watchMs }),
     store,
+    metrics,
     logger,
     clock: Date.now,
     ledger: { url: () => url, apiKey: rollbackKey },
@@ -125,6 +137,7 @@ export async function createStage(options: StageOptions = {}): Promise<Stage> {
     shop,
     operator,
     log,
+    metrics,
     makeKey,
     async agent(name, over = {}) {
       const system = postgresSystem({ name: 'shop', pool: shop.pool });

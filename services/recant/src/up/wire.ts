@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { processMetrics } from '@recant/metrics';
 import {
   type ActRecorder,
   createApp,
@@ -48,7 +49,8 @@ export async function openServices<Keys extends { readonly rollbackKey: string }
   const evidence = { keys: signing, ...settings.places, ...(timing && { timing }) };
   const dataKeys = await openDataKeys(deps, logger);
   if (dataKeys) closers.push(dataKeys.close);
-  const ledger = wireLedger({ store, logger, clock: Date.now, shards: settings.shards, evidence, dataKeys, ...kafka });
+  const metrics = processMetrics({ service: 'recant', version: VERSION });
+  const ledger = wireLedger({ store, logger, clock: Date.now, shards: settings.shards, evidence, dataKeys, metrics, ...kafka });
   closers.push(ledger.stop);
   const keys = await prepare(ledger.acts, logger);
   let url = '';
@@ -58,6 +60,7 @@ export async function openServices<Keys extends { readonly rollbackKey: string }
     clock: Date.now,
     ledger: { url: () => url, apiKey: keys.rollbackKey },
     approvals: settings.approvals,
+    metrics,
   });
   const app = createApp({
     title: 'Recant',
@@ -65,6 +68,8 @@ export async function openServices<Keys extends { readonly rollbackKey: string }
     routers: [...ledger.routers, ...rollback.routers],
     health: { ...ledger.health, ...rollback.health },
     alarms: ledger.alarms,
+    conditions: () => [...ledger.conditions(), ...rollback.conditions()],
+    metrics,
     acts: ledger.acts,
     keyring: store.credentials,
     rates: settings.rates,

@@ -20,6 +20,8 @@ export interface SystemDrain {
   flush(): Promise<void>;
   /** Undefined: the last turn went through. */
   readonly failure: { readonly reason: string; readonly sinceMs: number; readonly count: number } | undefined;
+  /** Start of the last turn that went through: everything committed before is in the ledger. Undefined: none yet, or a system without capture of its own. */
+  readonly drainedAtMs: number | undefined;
 }
 
 /** Calls are carried out one after the other: a second one in the same process would only send the same bytes again. */
@@ -30,11 +32,16 @@ export function createSystemDrain(
 ): SystemDrain {
   let last: Promise<unknown> = Promise.resolve();
   let failure: SystemDrain['failure'];
+  let drainedAtMs: number | undefined;
   const inOrder = (work: (drain: Drain) => Promise<void>): Promise<void> => {
     const done = last.then(async () => {
+      const startedAtMs = deps.clock.now();
       try {
         const drain = await open();
-        if (drain !== undefined) await work(drain);
+        if (drain !== undefined) {
+          await work(drain);
+          drainedAtMs = startedAtMs;
+        }
         failure = undefined;
       } catch (error) {
         const reason = error instanceof Error ? error.message : String(error);
@@ -73,6 +80,9 @@ export function createSystemDrain(
     flush: () => inOrder(drainAll),
     get failure() {
       return failure;
+    },
+    get drainedAtMs() {
+      return drainedAtMs;
     },
   };
 }

@@ -19,6 +19,8 @@ export interface Drains {
   /** Everything that was committed in the tenant's systems before the call is in the ledger, except where the report says so. */
   flush(tenant: string, deadlineMs: number): Promise<FlushReport>;
   readonly health: HealthCheck;
+  /** Systems that capture by themselves, or whose drain fails. */
+  status(): readonly { readonly system: string; readonly drainedAtMs: number | undefined; readonly failing: boolean }[];
   /** One for each system that is not drained. */
   conditions(): readonly TenantCondition[];
 }
@@ -90,6 +92,10 @@ export function createDrains(deps: DrainsDeps, options: DrainOptions): Drains {
       for (const late of lagging) deps.log.warn(late, 'drain: planning goes on without the latest changes of a system');
       return { lagging };
     },
+    status: () =>
+      [...known.values()]
+        .map(({ system, drain: { drainedAtMs, failure } }) => ({ system, drainedAtMs, failing: failure !== undefined }))
+        .filter(({ drainedAtMs, failing }) => drainedAtMs !== undefined || failing),
     conditions: () => [...known.values()].flatMap(conditionOf),
     async health() {
       const failing = [...known.values()].flatMap(({ system, drain: { failure } }) =>

@@ -39,9 +39,10 @@ export function addKeys(program: Command, world: World): void {
   const keys = program.command('keys').description('manage API keys');
   withConnection(keys.command('create').description('create a key; it is shown once'))
     .addOption(
-      new Option('--role <role>', 'emit (default, for agents), view, plan, execute, export, administer or unseal; repeatable').argParser(
-        roleOf,
-      ),
+      new Option(
+        '--role <role>',
+        'emit (default, for agents), view, plan, execute, export, administer, unseal or monitor; repeatable',
+      ).argParser(roleOf),
     )
     .option('--agent <name>', 'agent that it may record as, exact or ending in *; repeatable', several)
     .option('--resource <pattern>', 'resources whose changes can be undone, exact or ending in *; repeatable', several)

@@ -1,0 +1,2 @@
+export type { Metrics, Observe } from './metrics.ts';
+export { processMetrics } from './process.ts';
