@@ -8,8 +8,11 @@ export interface LedgerProcess extends AsyncDisposable {
   readonly exited: Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>;
   /** Its URL, once it accepts events. */
   readonly url: Promise<string>;
+  readonly pid: number;
   /** Orderly (SIGTERM). */
   stop(): Promise<void>;
+  /** SIGKILL. */
+  kill(): Promise<void>;
 }
 
 export interface LedgerProcessOptions {
@@ -25,6 +28,10 @@ export interface LedgerProcessOptions {
   readonly evidence?: { readonly signingKeyFile: string; readonly anchorDir: string };
   readonly shards: number;
   readonly failpoint?: string;
+  /** Default: any free one. */
+  readonly port?: number;
+  /** Called with each line of the log. Default: errors are printed. */
+  readonly onLine?: (line: string) => void;
 }
 
 /** The ledger service as a separate process. */
@@ -39,29 +46,37 @@ export function startLedgerProcess(options: LedgerProcessOptions): LedgerProcess
       ...(evidence && { RECANT_SIGNING_KEY_FILE: evidence.signingKeyFile, RECANT_ANCHOR_DIR: evidence.anchorDir }),
       RECANT_MASTER_KEY_FILE: options.masterKeyFile,
       RECANT_SHARDS: String(options.shards),
-      RECANT_PORT: '0',
+      RECANT_PORT: String(options.port ?? 0),
       RECANT_LOG_LEVEL: 'info',
       ...(options.failpoint === undefined ? {} : { RECANT_FAILPOINT: options.failpoint }),
     },
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['ignore', 'pipe', options.onLine === undefined ? 'inherit' : 'pipe'],
   });
   const exited = once(child, 'exit').then(([code, signal]) => ({ code: code as number | null, signal: signal as NodeJS.Signals | null }));
   const end = async (signal: NodeJS.Signals): Promise<void> => {
     if (child.exitCode === null && child.signalCode === null) child.kill(signal);
     await exited;
   };
-  const url = readLog(child.stdout as Readable);
+  const { onLine } = options;
+  if (child.stderr !== null && onLine !== undefined) createInterface({ input: child.stderr }).on('line', onLine);
+  const url = readLog(child.stdout as Readable, onLine ?? printErrors);
   url.catch(() => {});
-  return { exited, url, stop: () => end('SIGTERM'), [Symbol.asyncDispose]: () => end('SIGKILL') };
+  const kill = () => end('SIGKILL');
+  return { exited, url, pid: child.pid ?? -1, stop: () => end('SIGTERM'), kill, [Symbol.asyncDispose]: kill };
 }
 
-/** Prints warnings and errors of the log. @returns the URL that the ledger logs */
-async function readLog(stdout: Readable): Promise<string> {
+function printErrors(line: string): void {
+  const { level = 60 } = line.startsWith('{') ? (JSON.parse(line) as { level?: number }) : {};
+  if (level >= 50) process.stderr.write(`${line}\n`);
+}
+
+/** @returns the URL that the ledger logs */
+async function readLog(stdout: Readable, onLine: (line: string) => void): Promise<string> {
   const found = Promise.withResolvers<string>();
   const lines = createInterface({ input: stdout });
   lines.on('line', (line) => {
-    const { level = 60, url } = line.startsWith('{') ? (JSON.parse(line) as { level?: number; url?: string }) : {};
-    if (level >= 50) process.stderr.write(`${line}\n`);
+    onLine(line);
+    const { url } = line.startsWith('{') ? (JSON.parse(line) as { url?: string }) : {};
     if (url !== undefined) found.resolve(url);
   });
   lines.on('close', () => found.reject(new Error('the ledger exited before it accepted events')));

@@ -1,0 +1,57 @@
+/**
+ * npm run test:faults:matrix [-- --runs N --seed N --only N,N --workers N --minutes N --state FILE --fresh]: see README.md in this folder's parent.
+ * Exits with 1 if a run found a problem, or not all were played.
+ */
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { playAll, readState } from './campaign.ts';
+import { failureText, figuresText, tableOf } from './report.ts';
+
+const print = (text: string): boolean => process.stdout.write(`${text}\n`);
+
+const { values } = parseArgs({
+  options: {
+    runs: { type: 'string', default: '224' },
+    seed: { type: 'string', default: '1' },
+    only: { type: 'string' },
+    workers: { type: 'string', default: '3' },
+    minutes: { type: 'string', default: '120' },
+    state: { type: 'string', default: join(tmpdir(), 'recant-faults.json') },
+    fresh: { type: 'boolean', default: false },
+  },
+});
+const [seed, count, workers, minutes] = [values.seed, values.runs, values.workers, values.minutes].map(Number) as [
+  number,
+  number,
+  number,
+  number,
+];
+const only = values.only?.split(',').map(Number);
+const state = values.fresh || only !== undefined ? { seed, results: [] } : await readState(values.state, seed);
+const runs = only ?? Array.from({ length: count }, (_, n) => n);
+const started = performance.now();
+await playAll({
+  seed,
+  runs,
+  workers,
+  state,
+  ...(only === undefined ? { file: values.state } : {}),
+  goesOn: () => performance.now() - started < minutes * 60_000,
+  onResult(result) {
+    const { problems, cell, run, figures } = result;
+    const minute = ((performance.now() - started) / 60_000).toFixed(1);
+    print(
+      `${minute} min, ${state.results.length} of ${runs.length}: ${cell} (${run.way}) ${problems.length === 0 ? 'held' : 'FAILED'}, others waited ${figures.othersAcknowledged} of ${figures.limit} ms`,
+    );
+    if (problems.length > 0) print(failureText(seed, result));
+  },
+});
+print(`\n${tableOf(state.results)}\n\n${figuresText(state.results)}\n`);
+const failures = state.results.filter(({ problems }) => problems.length > 0);
+for (const failure of failures) print(failureText(seed, failure));
+print(
+  `${state.results.length} of ${runs.length} runs, ${failures.length} with problems${only === undefined ? `; state in ${values.state}` : ''}`,
+);
+// kafkajs keeps sockets of lost connections.
+process.exit(failures.length === 0 && state.results.length >= runs.length ? 0 : 1);

@@ -1,0 +1,168 @@
+import { OPERATOR_TENANT } from '@recant/events';
+import { readOffsetRanges } from '@recant/kafka';
+import { waitUntil } from '@recant/test-support';
+import { auditWorld } from './audit.ts';
+import { elapse } from './elapse.ts';
+import { Journal } from './journal.ts';
+import { cellOf, type Run } from './plan.ts';
+import { prepare, strike } from './strike.ts';
+import { SHARDS, TENANTS, type World } from './world.ts';
+
+/**
+ * The stated limit: however long one connection, replica, session or tenant is stuck, another tenant's append is acknowledged within it. It is the sum of the
+ * product's own: a turn of 1 s, 3 s for a lock, 5 s for a key, and a retry.
+ */
+export const OTHERS_MS_MAX = 10_000;
+const WARM_MS_MAX = 90_000;
+const RECOVERY_MS_MAX = 180_000;
+const EPOCH_EVERY_MS = 2_000;
+
+export interface Result {
+  readonly n: number;
+  readonly cell: string;
+  readonly run: Run;
+  /** Empty: everything held. */
+  readonly problems: readonly string[];
+  /** Milliseconds. */
+  readonly figures: {
+    readonly away: number;
+    readonly baseline: number;
+    readonly othersAnswered: number;
+    readonly othersAcknowledged: number;
+    readonly limit: number;
+    readonly recovery: number;
+  };
+  readonly acknowledged: number;
+  readonly setBack: readonly string[];
+}
+
+/** One run: load, fault, recovery, audit. The world may be used again if no problem was found. */
+export async function play(world: World, run: Run): Promise<Result> {
+  const journal = new Journal();
+  world.observed = journal;
+  const before = acknowledgedOf(world);
+  const sending = world.senders.map((sender) => sender.send());
+  const querying = query(world, journal);
+  const problems: string[] = [];
+  let figures: Result['figures'] | undefined;
+  try {
+    const startedMs = performance.now();
+    await moreFromAll(world, 2, WARM_MS_MAX, 'the load to start');
+    const prepared = await prepare(world, run);
+    if (run.fault === 'restore' || run.fault === 'failover') await leave(world, run);
+    await moreFromAll(world, 2, WARM_MS_MAX, 'the load before the fault');
+    const { fromMs, toMs } = await strike(world, run, prepared);
+    await prepared.release();
+    await recover(world, journal);
+    const othersBefore = journal.othersMs(startedMs, fromMs);
+    const others = journal.othersMs(fromMs);
+    const away = isAway(run) ? toMs - fromMs : 0;
+    const limit = Math.round(OTHERS_MS_MAX + away + othersBefore.acknowledged);
+    figures = {
+      away: Math.round(toMs - fromMs),
+      baseline: othersBefore.acknowledged,
+      othersAnswered: others.answered,
+      othersAcknowledged: others.acknowledged,
+      limit,
+      recovery: Math.round(performance.now() - toMs),
+    };
+    if (others.acknowledged > limit) problems.push(`another tenant's append waited ${others.acknowledged} ms, limit ${limit}`);
+  } finally {
+    for (const sender of world.senders) sender.stop();
+    querying.stop();
+  }
+  await within(Promise.all([...sending, querying.ended]), RECOVERY_MS_MAX, 'the last events to be acknowledged');
+  await caughtUp(world);
+  const mayBeSetBack = run.fault === 'restore' || run.way === 'asynchronous';
+  if (!mayBeSetBack) for (const what of journal.setBacks) problems.push(`said to be set back: ${what}`);
+  problems.push(...journal.problems, ...(await auditWorld(world)));
+  const acknowledged = acknowledgedOf(world) - before;
+  return { n: run.n, cell: cellOf(run), run, problems, figures, acknowledged, setBack: [...journal.setBacks] };
+}
+
+/** Whether what the fault strikes serves everybody. */
+function isAway({ fault, way, replicas }: Run): boolean {
+  return ['disk-full', 'failover', 'restore'].includes(fault) || way === 'server' || (way === 'process' && replicas === 1);
+}
+
+const acknowledgedOf = ({ senders, left }: World): number =>
+  [...senders, ...left].reduce((sum, { acknowledged }) => sum + acknowledged.length, 0);
+
+async function moreFromAll({ senders }: World, more: number, timeoutMs: number, what: string, during = async () => {}): Promise<void> {
+  const marks = senders.map(({ acknowledged }) => acknowledged.length + more);
+  const isDone = () => senders.every(({ acknowledged }, at) => acknowledged.length >= (marks[at] as number));
+  await waitUntil(async () => isDone() || (await during()), { timeoutMs, what });
+}
+
+/** A source whose last events the fault may lose, and which is then gone. Its events are in an anchor before that. */
+async function leave(world: World, run: Run): Promise<void> {
+  const tenant = TENANTS[1];
+  const sender = world.leaver(tenant, run.n);
+  world.left.push(sender);
+  await within(sender.send(3), WARM_MS_MAX, 'the events of a source that leaves');
+  const last = sender.acknowledged.at(-1) as string;
+  const agent = world.agent(tenant);
+  await waitUntil(async () => (await agent.durability(sender.source, last)).covered, { timeoutMs: WARM_MS_MAX, what: 'its anchor' });
+}
+
+/** Waits until everybody's events are recorded again. A person opens an epoch for each log that the ledger says was set back. */
+async function recover(world: World, journal: Journal): Promise<void> {
+  let triedMs = 0;
+  const openEpochs = async (): Promise<void> => {
+    if (performance.now() - triedMs < EPOCH_EVERY_MS) return;
+    triedMs = performance.now();
+    if (!(await isSaidSetBack(world, journal))) return;
+    for (const tenant of [...TENANTS, OPERATOR_TENANT])
+      for (let shard = 0; shard < SHARDS; shard += 1)
+        await world
+          .operator(tenant)
+          .openEpoch(shard, 'a fault of the matrix')
+          .catch(() => {});
+  };
+  await moreFromAll(world, 3, RECOVERY_MS_MAX, 'every source to be recorded again', openEpochs);
+  await caughtUp(world, openEpochs);
+}
+
+async function isSaidSetBack({ store }: World, journal: Journal): Promise<boolean> {
+  if (journal.setBacks.has('ledger_tampered')) return true;
+  const { alarms } = await store.alarms.list(OPERATOR_TENANT, { limit: 100, open: true });
+  return alarms.some(({ code }) => code === 'log_tampered');
+}
+
+/** Everything that the broker acknowledged has passed the stored positions. */
+async function caughtUp(world: World, during = async () => {}): Promise<void> {
+  const { brokers } = world.kafka;
+  const isCaughtUp = async () => {
+    await during();
+    const ranges = await readOffsetRanges({ brokers }, world.topic);
+    const stored = new Map((await world.store.positions.read(world.topic)).map(({ partition, next }) => [partition, next]));
+    return [...sentBefore].every(([partition, high]) => (stored.get(partition) ?? 0n) >= high) && ranges.size === SHARDS;
+  };
+  const sentBefore = new Map(
+    [...(await waitUntil(() => readOffsetRanges({ brokers }, world.topic)))].map(([partition, { high }]) => [partition, high]),
+  );
+  await waitUntil(isCaughtUp, { timeoutMs: RECOVERY_MS_MAX, what: 'what Kafka acknowledged to be recorded' });
+}
+
+/** The struck tenant's viewer asks all the time. */
+function query(world: World, journal: Journal): { stop(): void; readonly ended: Promise<void> } {
+  let stopped = false;
+  const loop = async () => {
+    while (!stopped) {
+      await world.viewer.attempts({}, { limit: 20 }).catch((error: { status?: number; message: string }) => {
+        if (error.status === 500) journal.unexpected(`a list: ${error.message}`);
+      });
+      await elapse(250);
+    }
+  };
+  const stop = () => {
+    stopped = true;
+  };
+  return { stop, ended: loop() };
+}
+
+async function within<T>(work: Promise<T>, ms: number, what: string): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => late.reject(new Error(`Timed out after ${ms} ms waiting for ${what}`)), ms);
+  return await Promise.race([work, late.promise]).finally(() => clearTimeout(timer));
+}
