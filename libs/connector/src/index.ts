@@ -5,6 +5,7 @@ export type {
   Connector,
   CoverageCode,
   CoverageFinding,
+  ErasedImages,
   Finding,
   FindingCode,
   InverseBatch,

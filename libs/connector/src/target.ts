@@ -50,9 +50,25 @@ export interface TargetSystem {
    * @throws ConnectorError `unreachable`
    */
   acceptIncomplete?(scope: string, by: string, reason: string): Promise<readonly CoverageFinding[]>;
+  /**
+   * Destroys the images of a subject's data beside the system; attempts that need them become `irreversible`. Idempotent. Absent: this kind of system does not
+   * assign images to subjects. @param waiting of the last result; undefined at first
+   * @throws ConnectorError `unreachable`
+   */
+  erase?(subject: string, waiting?: readonly string[]): Promise<ErasedImages>;
   /** Present if the target captures by itself: then it is the witness, and agents report no effects on it. */
   readonly drain?: Drain;
   close(): Promise<void>;
+}
+
+/** What an erasure did. Complete if `remains` is empty. */
+export interface ErasedImages {
+  /** Captured changes whose images were erased by this call. */
+  readonly changes: number;
+  /** What was not reached, in words, with what to do. */
+  readonly remains: readonly string[];
+  /** Transactions whose end the erasure waits for, by the target's own names: pass them to the next call. */
+  readonly waiting: readonly string[];
 }
 
 /** A hole in the capture of a system: writes that are not recorded, or not as they were. */
@@ -149,7 +165,8 @@ export type FindingCode =
   | 'reaches_uncaptured' // the inverse would change a table that is not captured
   | 'agent_code' // the inverse would run code that an agent's login can replace
   | 'capture_incomplete' // changes after the attempt's were not captured; on a restored step: a person accepted that
-  | 'image_missing' // expired, erased or never stored
+  | 'image_missing' // expired or never stored
+  | 'erased' // images were erased with their subject
   | 'constraint' // the target refuses the inverse (foreign key, unique, not empty)
   | 'not_registered' // the effect names a system or resource outside the registration (I13)
   | 'fenced' // another claim with a higher token

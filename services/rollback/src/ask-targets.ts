@@ -46,6 +46,7 @@ const KINDS: Readonly<Record<FindingCode | RunFindingCode, ConflictKind>> = {
   side_effect: 'side_effect',
   reaches_uncaptured: 'reaches_uncaptured',
   image_missing: 'image_missing',
+  erased: 'irreversible',
   constraint: 'constraint',
   not_registered: 'not_registered',
   read_back: 'read_back',

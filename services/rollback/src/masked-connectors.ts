@@ -51,6 +51,7 @@ export function maskConnectors(connectors: readonly Connector[], random: (bytes:
 function maskTarget(target: TargetSystem, masks: Masks): TargetSystem {
   const coverage = target.coverage?.bind(target);
   const acceptIncomplete = target.acceptIncomplete?.bind(target);
+  const erase = target.erase?.bind(target);
   return {
     name: target.name,
     connector: target.connector,
@@ -63,6 +64,7 @@ function maskTarget(target: TargetSystem, masks: Masks): TargetSystem {
     ...(acceptIncomplete && {
       acceptIncomplete: (...input: Parameters<typeof acceptIncomplete>) => maskErrors(masks, () => acceptIncomplete(...input)),
     }),
+    ...(erase && { erase: (...input: Parameters<typeof erase>) => maskErrors(masks, () => erase(...input)) }),
     ...(target.drain === undefined ? {} : { drain: maskDrain(target.drain, masks) }),
     close: () => maskErrors(masks, () => target.close()),
   };

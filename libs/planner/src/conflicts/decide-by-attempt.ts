@@ -36,7 +36,7 @@ export function exclusionOf(
 /** The system that would be written refuses. Undefined: it does not, or was not asked. */
 export function exclusionByTarget(answers: readonly Conflict[] | undefined): Exclusion | undefined {
   const [first] = answers ?? [];
-  return first && answers && { reason: 'skipped', detail: first.detail, answers };
+  return first && answers && { reason: first.kind === 'irreversible' ? 'irreversible' : 'skipped', detail: first.detail, answers };
 }
 
 /** Attempts that are selected together with an inverse in effect, and those inverses. */

@@ -1,5 +1,6 @@
 import type { ClientBase } from 'pg';
 import type { EffectRow } from '../effect.ts';
+import { KEYS_WITHOUT_TEXT } from '../install/key-types.ts';
 
 /** Transactions looked at for one batch, and their changes; a single larger one is looked at by itself. */
 const TRANSACTIONS_MAX = 500;
@@ -64,9 +65,6 @@ export interface EffectRange {
   /** Exclusive; absent: to the end. */
   readonly to?: string;
 }
-
-/** Types of key columns in which a redaction rule could match by chance only: 10 % of 16-digit numbers pass as payment cards. */
-const KEYS_WITHOUT_TEXT = `'{smallint,integer,bigint,oid,numeric,real,double precision,boolean,uuid,date,timestamp without time zone,timestamp with time zone}'::text[]`;
 
 /** An effect, and whether its key has a column of free text. */
 export type DrainedEffect = EffectRow & { readonly textKey: boolean };

@@ -4,6 +4,7 @@ import type { ClientBase } from 'pg';
 import { type SkippedTable, type Table, tableName } from './catalogue.ts';
 import { type DerivedColumn, findDerived } from './derived.ts';
 import type { PrepareOptions } from './options.ts';
+import { subjectProblems } from './subjects.ts';
 
 export interface Choice {
   readonly tables: readonly Table[];
@@ -28,6 +29,10 @@ export async function choose(
     ...(options.history ?? []).filter((name) => !known.has(name)).map((name) => `history ${name}: no such table`),
     ...(options.derived ?? []).filter((name) => !columns.has(name)).map((name) => `derived ${name}: no such column`),
     ...(options.notDerived ?? []).filter((name) => !columns.has(name)).map((name) => `not derived ${name}: no such column`),
+    ...subjectProblems(
+      all.filter((table) => options.tables === undefined || options.tables.includes(tableName(table))),
+      options.subjects,
+    ),
     ...(isSystemName(options.system) ? [] : ['system: expected 1 to 64 letters, digits, ".", "_" or "-", starting with a letter or digit']),
   ];
   if (problems.length > 0) throw new ConnectorError('options_invalid', problems.join('; '));

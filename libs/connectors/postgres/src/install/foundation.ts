@@ -4,6 +4,7 @@ import type { ClientBase } from 'pg';
 import { ABSORB_FUNCTIONS_SQL } from './absorb-sql.ts';
 import { AGENT_FUNCTIONS_SQL } from './agent-sql.ts';
 import { DRAIN_FUNCTIONS_SQL } from './drain-sql.ts';
+import { ERASE_FUNCTIONS_SQL, SUBJECT_TABLES_SQL } from './erase-sql.ts';
 import { alteredTables } from './fingerprint.ts';
 import { recordAltered } from './holes.ts';
 import { checkLimits, LIMIT_FUNCTIONS_SQL, QUEUE_AGENTS_BYTES_MAX, QUEUE_BYTES_MAX, type QueueLimits } from './limits-sql.ts';
@@ -25,12 +26,18 @@ export async function layFoundation(client: ClientBase, owner: Owner): Promise<n
   const isInstalled = await checkInstalled(client, owner);
   if (isInstalled) await recordAltered(client);
   await client.query('CREATE SCHEMA IF NOT EXISTS recant');
-  await client.query(TABLES_SQL);
+  await client.query(TABLES_SQL + SUBJECT_TABLES_SQL);
   await writeSystem(client, owner);
   await client.query(
-    [TRIGGER_FUNCTIONS_SQL, AGENT_FUNCTIONS_SQL, ABSORB_FUNCTIONS_SQL, LIMIT_FUNCTIONS_SQL, UNDO_FUNCTIONS_SQL, DRAIN_FUNCTIONS_SQL].join(
-      '\n',
-    ),
+    [
+      TRIGGER_FUNCTIONS_SQL,
+      AGENT_FUNCTIONS_SQL,
+      ABSORB_FUNCTIONS_SQL,
+      LIMIT_FUNCTIONS_SQL,
+      UNDO_FUNCTIONS_SQL,
+      DRAIN_FUNCTIONS_SQL,
+      ERASE_FUNCTIONS_SQL,
+    ].join('\n'),
   );
   await client.query(`UPDATE recant.system SET present = recant.version(inner_key, outer_key, 'exists', '') WHERE present IS NULL`);
   await client.query(

@@ -31,7 +31,22 @@ export async function grantAgents(client: ClientBase, agents: readonly AgentRole
 }
 
 /** What both logins of the service read: everything but images, the key of the versions and the queue. */
-const READ = ['agent', 'applied', 'attempt', 'effect', 'fence', 'hole', 'lost', 'relation', 'shape', 'source', 'transaction', 'uncovered'];
+const READ = [
+  'agent',
+  'applied',
+  'attempt',
+  'effect',
+  'erased',
+  'fence',
+  'hole',
+  'lost',
+  'relation',
+  'shape',
+  'source',
+  'subject',
+  'transaction',
+  'uncovered',
+];
 const CHANGE_COLUMNS = 'ordinal, attempt, xid, login, relation, shape, key, key_hash, operation, pair, written, recorded_at';
 const SYSTEM_COLUMNS =
   'only_row, name, identity, cluster, ledger, epoch, objects, present, layout, timeline, queue_agents_max, queue_max, images_days';
@@ -48,7 +63,12 @@ const READ_FUNCTIONS = [
   'recant.current_timeline()',
 ];
 const DRAIN_TABLES = 'recant.undrained, recant.batch, recant.stream';
-const DRAIN_FUNCTIONS = ['recant.expire()', 'recant.cut(xid8, name, bigint)', 'recant.counted(xid8, name, bigint)'];
+const DRAIN_FUNCTIONS = [
+  'recant.expire()',
+  'recant.erase_subject(text, text[])',
+  'recant.cut(xid8, name, bigint)',
+  'recant.counted(xid8, name, bigint)',
+];
 /** Shows how long other logins' transactions are open. */
 const STATISTICS = 'pg_read_all_stats';
 

@@ -1,5 +1,6 @@
 import type { AgentRole } from './grants.ts';
 import type { QueueLimits } from './limits-sql.ts';
+import type { SubjectPattern } from './subjects.ts';
 
 export interface PrepareOptions {
   /** Connection URL of a login that owns the tables. */
@@ -28,6 +29,8 @@ export interface PrepareOptions {
   readonly revokeTruncate?: boolean;
   /** The redaction rule that would mask this resource. */
   readonly ruleFor?: (resource: string) => string | undefined;
+  /** Whose data the rows of a table are, for erasure. Default: as before, at first nobody's. */
+  readonly subjects?: readonly SubjectPattern[];
   /** Days after which captured changes are deleted, so that attempts before can no longer be undone. 0: never. Default: as before, at first never. */
   readonly imagesDays?: number;
   /** Limits of the queue of captured changes; default: as before, at first 4 and 8 GiB. */

@@ -11,6 +11,7 @@ import { recordUncaptured } from './holes.ts';
 import type { PrepareOptions } from './options.ts';
 import { candidatesOf, leakingPublications, limitsOf, type MaskedKey, maskedKeys, sharedLogins } from './preflight.ts';
 import { type OwnerSession, PATIENCE_MS, withOwner } from './session.ts';
+import { readSubjects, type SubjectPattern, writeSubjects } from './subjects.ts';
 import { LAYOUT } from './tables-sql.ts';
 import { captureTable, releaseTable, tablesToRelease } from './triggers.ts';
 import { revokeTruncate, type TruncateRight, truncateRights } from './truncate-rights.ts';
@@ -37,6 +38,8 @@ export interface PrepareReport {
   /** `schema.table.column` that the application itself seems to maintain. */
   readonly candidates: readonly string[];
   readonly maskedKeys: readonly MaskedKey[];
+  /** Tables whose rows belong to subjects. Images of other tables stay when a subject is erased. */
+  readonly subjects: readonly SubjectPattern[];
   /** Logins that are registered as agents. */
   readonly agentLogins: readonly string[];
   /** How a login could write without being captured: agents' logins, or every login where no agent is registered. */
@@ -91,6 +94,7 @@ async function finish(client: ClientBase, options: PrepareOptions, choice: Choic
   const { undoLogin, drainLogin } = options;
   await grantService(client, options, choice.tables);
   await writeUncovered(client, choice.skipped);
+  await writeSubjects(client, choice.tables, options.subjects);
   await storeFingerprint(client);
   const agentLogins = [...new Set(options.agentRoles.map(roleOf))];
   if (options.revokeTruncate) await revokeTruncate(client, agentLogins);
@@ -107,6 +111,7 @@ async function finish(client: ClientBase, options: PrepareOptions, choice: Choic
     skipped: choice.skipped,
     limited: choice.tables.flatMap((table) => limitsOf(table, undoLogin === undefined)),
     candidates: candidatesOf(choice),
+    subjects: await readSubjects(client),
     maskedKeys: options.ruleFor === undefined ? [] : await maskedKeys(client, options.system, choice.tables, options.ruleFor),
     agentLogins,
     waysRound: await waysRound(

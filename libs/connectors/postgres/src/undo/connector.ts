@@ -1,6 +1,7 @@
 import { type Connector, ConnectorError, type SystemRegistration, type TargetSystem } from '@recant/connector';
 import type { Pool } from 'pg';
 import { createDrain } from '../drain/drain.ts';
+import { eraseSubject } from '../drain/erase.ts';
 import { readCoverage } from '../install/coverage.ts';
 import { acceptHoles } from '../install/holes.ts';
 import { CONNECTOR } from '../resource.ts';
@@ -52,6 +53,7 @@ function targetOf(name: string, pool: Pool, drainPool: Pool): TargetSystem {
     applied: (run, steps) => inTransaction(pool, (client) => readApplied(client, name, run, steps)),
     coverage: () => inTransaction(pool, (client) => readCoverage(client, name)),
     acceptIncomplete: (scope, by, reason) => inTransaction(pool, (client) => acceptHoles(client, name, { scope, by, reason })),
+    erase: (subject, waiting) => inTransaction(drainPool, (client) => eraseSubject(client, subject, waiting)),
     drain: createDrain(drainPool, name),
     close: () => {
       closed ??= Promise.all([...new Set([pool, drainPool])].map((one) => one.end())).then(() => undefined);

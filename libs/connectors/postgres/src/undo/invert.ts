@@ -11,7 +11,7 @@ import { isHiding } from './probe.ts';
 import { type Registry, readRegistry } from './registry.ts';
 import { inTransaction } from './session.ts';
 import { addressOf, byTable, refusalOf, resultOf, undoStep } from './step.ts';
-import { expiredAt, unreadableFindings } from './unreadable.ts';
+import { imagesGone, unreadableFindings } from './unreadable.ts';
 import { verifyEffects } from './verify.ts';
 
 /** Bounds of one transaction; a step is never split. */
@@ -133,17 +133,17 @@ export async function readGoals<S extends RehearsedStep>(
     registry.system,
     steps.map(({ undoes }) => undoes),
   );
-  const expired = await expiredAt(
+  const gone = await imagesGone(
     client,
     registry.system,
     steps.map(({ undoes }) => undoes),
   );
   const goals = new Map<S, StepGoal>();
   for (const [index, step] of steps.entries()) {
-    const at = expired[index];
-    if (at !== undefined) {
-      const detail = `The captured changes of this attempt expired; they were deleted at ${at.toISOString()}.`;
-      results.set(step.step, resultOf(step.step, 'expired', { findings: [{ ...addressOf(step), code: 'image_missing', detail }] }));
+    const why = gone[index];
+    if (why !== undefined) {
+      const { outcome, ...finding } = why;
+      results.set(step.step, resultOf(step.step, outcome, { findings: [{ ...addressOf(step), ...finding }] }));
       continue;
     }
     const findings = [...verifyEffects(registry, step, captured[index] ?? []), ...(unreadable[index] ?? [])];

@@ -27,13 +27,13 @@ interface LaterWrite {
  */
 const LATER_SQL = `
 SELECT * FROM (
-  SELECT c.ordinal, c.relation, c.key, c.operation, c.shape, c.written, c.login, c.attempt::text, c.recorded_at
-  FROM unnest($1::int[], $2::text[], $3::bigint[]) u(relation, key, after)
+  SELECT c.ordinal, c.relation, c.key, u.n::int, c.operation, c.shape, c.written, c.login, c.attempt::text, c.recorded_at
+  FROM unnest($1::int[], $2::text[], $3::bigint[]) WITH ORDINALITY u(relation, key, after, n)
   JOIN recant.change c ON c.relation = u.relation AND c.key_hash = hashtextextended(u.key, 0) AND c.ordinal > u.after
   LEFT JOIN recant.attempt a ON a.id = c.attempt
   WHERE a.id IS NULL OR (a.run IS NULL AND NOT recant.is_undone(a.id))
   UNION ALL
-  SELECT c.ordinal, c.relation, NULL, c.operation, c.shape, c.written, c.login, c.attempt::text, c.recorded_at
+  SELECT c.ordinal, c.relation, NULL, NULL, c.operation, c.shape, c.written, c.login, c.attempt::text, c.recorded_at
   FROM recant.change c JOIN (SELECT r.relation, min(r.after) AS after FROM unnest($1::int[], $3::bigint[]) r(relation, after) GROUP BY 1) u
     ON u.relation = c.relation AND c.ordinal > u.after WHERE c.key_hash IN (0, 1) AND c.key IS NULL
 ) w ORDER BY w.ordinal`;
@@ -42,6 +42,8 @@ interface Row {
   ordinal: string;
   relation: number;
   key: string[] | null;
+  /** Place of the row among those asked for; NULL: the whole table. */
+  n: number | null;
   operation: string;
   shape: number | null;
   written: number[] | null;
@@ -72,7 +74,9 @@ export async function readLaterWrites(client: ClientBase, registry: Registry, go
     asked.map(({ after }) => after.toString()),
   ]);
   const later = new Map<string, LaterWrite[]>();
-  for (const row of rows) {
+  for (const found of rows) {
+    // The text of an erased key is gone; its hash found the row.
+    const row = { ...found, key: found.key ?? (found.n === null ? null : [...(asked[found.n - 1]?.goal.key ?? [])]) };
     const place = row.key === null ? `${row.relation}` : placeOf(row.relation, row.key);
     const writes = later.get(place);
     if (writes === undefined) later.set(place, [describe(registry, row)]);

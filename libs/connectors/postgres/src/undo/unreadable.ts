@@ -29,17 +29,41 @@ export async function unreadableFindings(client: ClientBase, system: string, ref
   return findings;
 }
 
-const EXPIRED_SQL = `
-SELECT u.n::int AS n, a.expired_at AS at FROM unnest($1::text[], $2::text[], $3::int[]) WITH ORDINALITY u(source, action, attempt, n)
-JOIN recant.attempt a ON (a.source, a.action, a.attempt) = (u.source, u.action, u.attempt) WHERE a.expired_at IS NOT NULL`;
+const GONE_SQL = `
+SELECT u.n::int AS n, a.expired_at AS "expiredAt", e.erased_at AS "erasedAt", e.subject FROM unnest($1::text[], $2::text[], $3::int[]) WITH ORDINALITY u(source, action, attempt, n)
+JOIN recant.attempt a ON (a.source, a.action, a.attempt) = (u.source, u.action, u.attempt) LEFT JOIN recant.erased e ON e.attempt = a.id
+WHERE a.expired_at IS NOT NULL OR e.attempt IS NOT NULL`;
 
-/** When the captured changes of each attempt were deleted; undefined: they are there. */
-export async function expiredAt(client: ClientBase, system: string, refs: readonly AttemptRef[]): Promise<(Date | undefined)[]> {
-  const { rows } = await client.query<{ n: number; at: Date }>(EXPIRED_SQL, [
+/** Why an attempt has no images, or not all, and never will have them again. */
+export interface ImagesGone {
+  readonly outcome: 'expired' | 'irreversible';
+  readonly code: 'image_missing' | 'erased';
+  readonly detail: string;
+}
+
+/** One for each attempt; undefined: its images are there. */
+export async function imagesGone(client: ClientBase, system: string, refs: readonly AttemptRef[]): Promise<(ImagesGone | undefined)[]> {
+  const { rows } = await client.query<GoneRow>(GONE_SQL, [
     refs.map((ref) => inTarget(ref, system).source),
     refs.map((ref) => ref.action),
     refs.map((ref) => ref.attempt),
   ]);
-  const at = new Map(rows.map((row) => [row.n, row.at]));
-  return refs.map((_, index) => at.get(index + 1));
+  const gone = new Map(rows.map((row) => [row.n, describe(row)]));
+  return refs.map((_, index) => gone.get(index + 1));
+}
+
+interface GoneRow {
+  readonly n: number;
+  readonly expiredAt: Date | null;
+  readonly erasedAt: Date | null;
+  readonly subject: string | null;
+}
+
+function describe({ expiredAt, erasedAt, subject }: GoneRow): ImagesGone {
+  if (erasedAt !== null) {
+    const detail = `Images of this attempt were erased with subject ${subject} at ${erasedAt.toISOString()}.`;
+    return { outcome: 'irreversible', code: 'erased', detail };
+  }
+  const detail = `The captured changes of this attempt expired; they were deleted at ${expiredAt?.toISOString()}.`;
+  return { outcome: 'expired', code: 'image_missing', detail };
 }
