@@ -41,9 +41,12 @@ GRANT SELECT, INSERT, UPDATE ON recant.log_watch, recant.source_watch TO recant_
 GRANT SELECT, INSERT ON recant.alarm TO recant_writer;
 GRANT UPDATE (detail, action, expires_at, ended_at, acknowledged_at, acknowledged_by) ON recant.alarm TO recant_writer;
 
+-- Erasure of images in systems: requested by the ledger, carried out and reported by the rollback service.
+GRANT SELECT, INSERT, UPDATE ON recant.erasure TO recant_writer;
+
 -- The reader sees one tenant's projections, by row-level security, and its entries through functions bound to that tenant.
 GRANT SELECT ON recant.log, recant.source, recant.dead_letter, recant.attempt, recant.settlement, recant.effect, recant.observed,
   recant.tile, recant.checkpoint, recant.anchored, recant.cosignature, recant.epoch, recant.ledger_head, recant.head_slot, recant.head_member,
-  recant.plan, recant.run, recant.run_step, recant.alarm TO recant_reader;
+  recant.plan, recant.run, recant.run_step, recant.alarm, recant.erasure TO recant_reader;
 GRANT EXECUTE ON FUNCTION recant.read_entries (BIGINT, TEXT, TEXT), recant.own_acts (BIGINT, BIGINT, INTEGER, BIGINT, TEXT[], INTEGER), recant.source_numbers (BIGINT), recant.source_holes (BIGINT, INTEGER),
   recant.event_of (BYTEA), recant.received_ms (BYTEA) TO recant_reader;

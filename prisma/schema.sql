@@ -289,6 +289,27 @@ CREATE POLICY one_tenant ON recant.epoch AS PERMISSIVE FOR SELECT TO recant_read
 GRANT INSERT, SELECT ON TABLE recant.epoch TO recant_writer;
 GRANT SELECT ON TABLE recant.epoch TO recant_reader;
 
+CREATE TABLE recant.erasure (
+    tenant_id text COLLATE "C" NOT NULL,
+    subject text COLLATE "C" NOT NULL,
+    system text COLLATE "C" NOT NULL,
+    requested_at timestamp(3) with time zone NOT NULL,
+    done_at timestamp(3) with time zone,
+    next_at timestamp(3) with time zone NOT NULL,
+    tries integer NOT NULL DEFAULT 0,
+    changes bigint NOT NULL DEFAULT 0,
+    waiting text[],
+    remains text[] NOT NULL DEFAULT '{}'::text[]
+);
+ALTER TABLE recant.erasure OWNER TO recant_owner;
+ALTER TABLE recant.erasure ADD CONSTRAINT erasure_pkey PRIMARY KEY (tenant_id, subject, system);
+CREATE INDEX erasure_next_at_idx ON recant.erasure USING btree (tenant_id, next_at) WHERE (done_at IS NULL);
+ALTER TABLE recant.erasure ENABLE ROW LEVEL SECURITY;
+CREATE POLICY all_tenants ON recant.erasure AS PERMISSIVE FOR ALL TO recant_writer USING (true) WITH CHECK (true);
+CREATE POLICY one_tenant ON recant.erasure AS PERMISSIVE FOR SELECT TO recant_reader USING ((tenant_id = current_setting('recant.tenant'::text, true)));
+GRANT INSERT, SELECT, UPDATE ON TABLE recant.erasure TO recant_writer;
+GRANT SELECT ON TABLE recant.erasure TO recant_reader;
+
 CREATE TABLE recant.head_member (
     tenant_id text COLLATE "C" NOT NULL,
     epoch integer NOT NULL,

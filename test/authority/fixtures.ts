@@ -64,6 +64,7 @@ const EVENTS: Readonly<Record<string, Fixture>> = {
     },
     shows: () => '"destroyed":1',
   },
+  showErasure: { ...shared, ask: () => ({ params: { subject: 'nobody' } }), shows: () => '"systems":[]' },
   getDurability: { ask: ({ source }) => ({ query: { source, id: eventId.opened() } }), shows: () => '"index":' },
   listAttempts: { ask: () => ({}), shows: ({ action }) => action },
   showAction: { ask: ({ action }) => ({ params: { action } }), shows: ({ action }) => action },

@@ -14,8 +14,8 @@ const ROUTES: readonly RouteDescriptor[] = [...LEDGER_ROUTES, ...ROLLBACK_ROUTES
 const ROLES: readonly Role[] = ['view', 'plan', 'execute', 'export', 'administer', 'unseal'];
 /** Not ids of one tenant: every tenant has each of them. */
 const PLACES = { shard: '0', path: '0/000', step: '1', pid: '1' };
-/** Its answer is the number of destroyed keys: 0 in both cases. */
-const ANSWERED = ['eraseSubject'];
+/** Their answers are the number of destroyed keys, 0 in both cases, and no system. */
+const ANSWERED = ['eraseSubject', 'showErasure'];
 
 let stage: Stage;
 let bearer: string;

@@ -18,6 +18,7 @@ export const ALARM_CODES = {
   log_tampered: { title: 'A log failed its integrity check', subject: 'tenant/shard' },
   store_full: { title: 'The disk of PostgreSQL is full', subject: 'the database' },
   coverage_lost: { title: 'A system does not capture every change', subject: 'the system' },
+  erasure_incomplete: { title: 'Images of erased subjects remain in a system', subject: 'the system' },
   drain_stopped: { title: 'Captured changes of a system are not recorded', subject: 'the system' },
 } as const satisfies Readonly<Record<string, AlarmDescription>>;
 

@@ -5,7 +5,7 @@ import { getDurability } from './durability.ts';
 import { putPart, submitEvents } from './events.ts';
 import { createKey, listKeys, revokeKey, rotateKey } from './keys.ts';
 import { listDeadLetters, listLogs } from './logs.ts';
-import { createDataKey, eraseSubject, getPart, unsealPart } from './sealing.ts';
+import { createDataKey, eraseSubject, getPart, showErasure, unsealPart } from './sealing.ts';
 import { listSources } from './sources.ts';
 import { getCheckpoint, getHead, getReceipt, getTile, getVkeys, openEpoch } from './tlog.ts';
 
@@ -17,6 +17,7 @@ export const LEDGER_ROUTES = [
   unsealPart,
   createDataKey,
   eraseSubject,
+  showErasure,
   getDurability,
   listAttempts,
   showAction,

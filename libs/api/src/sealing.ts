@@ -39,10 +39,32 @@ export const CreatedDataKey = z
   .meta({ id: 'CreatedDataKey' });
 export type CreatedDataKey = z.infer<typeof CreatedDataKey>;
 
+export const ErasedImages = z
+  .object({
+    system: z.string(),
+    state: z.enum(['pending', 'erased', 'unreached']).meta({
+      description: '`pending`: something may be left, and is tried again. `unreached`: nothing more is tried.',
+    }),
+    requestedAt: z.string(),
+    endedAt: z.string().optional(),
+    changes: z.int().min(0).meta({ description: 'Captured changes whose images were erased.' }),
+    remains: z.array(z.string()).meta({ description: 'What was not reached, and why. Empty while `pending`: not tried yet.' }),
+  })
+  .meta({ id: 'ErasedImages' });
+export type ErasedImages = z.infer<typeof ErasedImages>;
+
+const systems = z.array(ErasedImages).meta({ description: 'Images in registered systems; erased by the rollback service.' });
 export const ErasedSubject = z
-  .object({ subject, destroyed: z.int().min(0).meta({ description: 'Number of keys destroyed by this request; 0 if none remained.' }) })
+  .object({
+    subject,
+    destroyed: z.int().min(0).meta({ description: 'Number of keys destroyed by this request; 0 if none remained.' }),
+    systems,
+  })
   .meta({ id: 'ErasedSubject' });
 export type ErasedSubject = z.infer<typeof ErasedSubject>;
+
+export const SubjectErasure = z.object({ subject, systems }).meta({ id: 'SubjectErasure' });
+export type SubjectErasure = z.infer<typeof SubjectErasure>;
 
 export const getPart = route({
   operationId: 'getPart',
@@ -91,9 +113,22 @@ export const eraseSubject = route({
   path: '/v1/subjects/{subject}/data-keys',
   tag: 'sealing',
   summary: 'Destroy all data keys of a subject irreversibly',
-  description: 'The sealed content becomes permanently unreadable. Entries, digests and proofs remain unchanged and valid.',
+  description:
+    'The sealed content becomes permanently unreadable, and the erasure of images in registered systems is requested. Entries, digests and proofs remain unchanged and valid.',
   roles: ['administer'],
   params: z.object({ subject }),
   responses: { 200: { description: 'The keys are destroyed, by this request or an earlier one', schema: ErasedSubject } },
   errors: ['sealing_not_configured'],
+});
+
+export const showErasure = route({
+  operationId: 'showErasure',
+  method: 'get',
+  path: '/v1/subjects/{subject}/erasure',
+  tag: 'sealing',
+  summary: 'How far the erasure of a subject’s images is',
+  roles: ['view', 'administer'],
+  params: z.object({ subject }),
+  responses: { 200: { description: 'Each system in which it was requested; none: never', schema: SubjectErasure } },
+  errors: [],
 });

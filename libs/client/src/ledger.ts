@@ -49,7 +49,9 @@ import {
   revokeKey,
   rotateKey,
   type SourcePage,
+  type SubjectErasure,
   showAction,
+  showErasure,
   submitEvents,
   type UnsealedPart,
   unsealPart,
@@ -98,8 +100,9 @@ export interface LedgerClient {
   unsealPart(digest: string): Promise<UnsealedPart>;
   /** A new key that seals parts of a subject, returned once. */
   createDataKey(subject: string): Promise<CreatedDataKey>;
-  /** Destroys all data keys of a subject irreversibly. */
+  /** Destroys all data keys of a subject irreversibly, and requests the erasure of its images in registered systems. */
   eraseSubject(subject: string): Promise<ErasedSubject>;
+  erasure(subject: string): Promise<SubjectErasure>;
   /** Durability of an event of a source. */
   durability(source: string, id: string): Promise<DurabilityBody>;
   attempts(filter: AttemptFilter, page?: PageRequest): Promise<AttemptPage>;
@@ -145,6 +148,7 @@ export function ledgerClient(transport: Transport): LedgerClient {
     unsealPart: (digest) => call(unsealPart, { params: { digest } }),
     createDataKey: (subject) => call(createDataKey, { json: { subject } }),
     eraseSubject: (subject) => call(eraseSubject, { params: { subject } }),
+    erasure: (subject) => call(showErasure, { params: { subject } }),
     durability: (source, id) => call(getDurability, { query: { source, id } }),
     attempts: (filter, page) => call(listAttempts, { query: { ...filter, ...page } }),
     action: (action) => call(showAction, { params: { action } }),

@@ -1,17 +1,22 @@
-import { ApiFault, createDataKey, eraseSubject, getPart, unsealPart } from '@recant/api';
+import { ApiFault, createDataKey, type ErasedImages, eraseSubject, getPart, showErasure, unsealPart } from '@recant/api';
 import type { DataKeys } from '@recant/data-keys';
 import { openPart, sealingKeyOf } from '@recant/events';
 import { type BoundRoute, handle } from '@recant/service';
-import type { Parts, StoredPart } from '@recant/store';
+import type { Erasure, Erasures, Parts, StoredPart, Systems } from '@recant/store';
 
 export interface SealingDeps {
   readonly parts: Pick<Parts, 'get'>;
   /** Without it, sealing, unsealing and erasure are refused with `sealing_not_configured`. */
   readonly dataKeys: DataKeys | undefined;
+  readonly systems: Pick<Systems, 'list'>;
+  /** Carried out by the rollback service. */
+  readonly erasures: Pick<Erasures, 'request' | 'of'>;
+  /** Milliseconds since 1970, UTC. */
+  readonly clock: () => number;
 }
 
 /** Parts, stored and unsealed, and data keys of the caller's tenant. */
-export function sealingRoutes({ parts, dataKeys }: SealingDeps): readonly BoundRoute[] {
+export function sealingRoutes({ parts, dataKeys, systems, erasures, clock }: SealingDeps): readonly BoundRoute[] {
   const keys = (): DataKeys => {
     if (!dataKeys) throw new ApiFault('sealing_not_configured', 'RECANT_KEYS_DATABASE_URL is not set.');
     return dataKeys;
@@ -37,8 +42,15 @@ export function sealingRoutes({ parts, dataKeys }: SealingDeps): readonly BoundR
       return { status: 201, body: { keyId, key: base64(key), tenant, subject } };
     }),
     handle(eraseSubject, async ({ caller: { tenant }, params: { subject } }) => {
-      const destroyed = await keys().destroy(tenant, subject);
-      return { status: 200, body: { subject, destroyed }, act: { destroyed } };
+      const names = (await systems.list(tenant)).map(({ name }) => name);
+      // Without a keys database nothing was sealed, but systems may have images.
+      const destroyed = names.length > 0 && dataKeys === undefined ? 0 : await keys().destroy(tenant, subject);
+      await erasures.request(tenant, subject, names, clock());
+      const images = (await erasures.of(tenant, subject)).map(imagesBody);
+      return { status: 200, body: { subject, destroyed, systems: images }, act: { destroyed, systems: names } };
+    }),
+    handle(showErasure, async ({ caller: { tenant }, params: { subject } }) => {
+      return { status: 200, body: { subject, systems: (await erasures.of(tenant, subject)).map(imagesBody) } };
     }),
   ];
 }
@@ -55,6 +67,18 @@ async function open(dataKeys: DataKeys, tenant: string, bytes: Uint8Array) {
   const plain = openPart(bytes, { keyId, key: found.key }, { tenant, subject });
   if (!plain) throw new ApiFault('part_unreadable', `The part could not be decrypted with the data key ${keyId} of ${subject}.`);
   return { keyId, subject, plain };
+}
+
+function imagesBody({ system, requestedAtMs, doneAtMs, changes, remains }: Erasure): ErasedImages {
+  const isoOf = (ms: number): string => new Date(ms).toISOString();
+  return {
+    system,
+    state: doneAtMs === undefined ? 'pending' : remains.length === 0 ? 'erased' : 'unreached',
+    requestedAt: isoOf(requestedAtMs),
+    ...(doneAtMs === undefined ? {} : { endedAt: isoOf(doneAtMs) }),
+    changes,
+    remains: [...remains],
+  };
 }
 
 const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64');

@@ -4,7 +4,7 @@ import type { AlarmBody } from '@recant/api';
 import type { DataKeys } from '@recant/data-keys';
 import type { Metrics } from '@recant/metrics';
 import { type ActRecorder, createRouter, type HealthCheck, type Logger, type Router } from '@recant/service';
-import type { Store, TenantCondition } from '@recant/store';
+import { createErasures, type Store, type TenantCondition } from '@recant/store';
 import { createLedgerActs } from './acts.ts';
 import { createAlarmWatch, watchDisk } from './alarm-watch.ts';
 import { alarmBody, alarmRoutes } from './alarms.ts';
@@ -81,7 +81,7 @@ export function wireLedger(deps: LedgerDeps): WiredLedger {
   if (metrics) measureLedger(metrics, { store, groupCommit, evidence, consumers, watch, clock });
   const routes = [
     ...ingestRoutes({ groupCommit, parts: store.parts }),
-    ...sealingRoutes({ parts: store.parts, dataKeys }),
+    ...sealingRoutes({ parts: store.parts, dataKeys, systems: store.systems, erasures: createErasures(store.pool), clock }),
     ...queryRoutes(store.queries, clock),
     ...alarmRoutes(store.alarms),
     ...logRoutes(store.queries),

@@ -88,15 +88,15 @@ test('an emitter gets a new data key each time, never one in use by others', asy
 test('after erasure none of the subject’s parts unseal, all others do, and the log stays sound', async () => {
   const [mine, more, others] = [await keepSealed('erased'), await keepSealed('erased'), await keepSealed('kept')];
   await expect(auditor.eraseSubject('erased')).rejects.toMatchObject({ code: 'role_missing' });
-  expect(await ledger.operator.eraseSubject('erased')).toEqual({ subject: 'erased', destroyed: 2 });
-  expect(await ledger.operator.eraseSubject('erased')).toEqual({ subject: 'erased', destroyed: 0 });
+  expect(await ledger.operator.eraseSubject('erased')).toEqual({ subject: 'erased', destroyed: 2, systems: [] });
+  expect(await ledger.operator.eraseSubject('erased')).toEqual({ subject: 'erased', destroyed: 0, systems: [] });
   for (const { digest, bytes } of [mine, more]) {
     await expect(auditor.unsealPart(digest)).rejects.toMatchObject({ code: 'part_erased', status: 410 });
     expect(await ledger.operator.part(digest)).toMatchObject({ bytes: Buffer.from(bytes).toString('base64') });
   }
   expect(await auditor.unsealPart(others.digest)).toMatchObject({ subject: 'kept' });
   expect(await acts('eraseSubject')).toContainEqual(
-    expect.objectContaining({ target: { subject: 'erased' }, end: expect.objectContaining({ outcome: 'done', detail: { destroyed: 2 } }) }),
+    expect.objectContaining({ target: { subject: 'erased' }, end: expect.objectContaining({ outcome: 'done', detail: { destroyed: 2, systems: [] } }) }),
   );
   expect(await acts('unsealPart')).toContainEqual(
     expect.objectContaining({ end: expect.objectContaining({ outcome: 'refused', code: 'part_erased' }) }),

@@ -24,6 +24,8 @@ export function systemRoutes(
   targets: Pick<OpenTargets, 'connectors' | 'open'>,
   producer: Pick<LedgerProducer, 'requireServed'>,
   coverage: Pick<CoverageWatch, 'of' | 'check'>,
+  /** Erasures that wait for a system are tried again. */
+  hurryErasures: (tenant: string, system: string) => Promise<void>,
 ): readonly BoundRoute[] {
   return [
     handle(listSystems, async ({ caller }) => {
@@ -73,6 +75,7 @@ export function systemRoutes(
       const view = viewOf(
         await systems.put(caller.tenant, { name: body.name, connector: body.connector, identity, options: body.options as JsonObject }),
       );
+      await hurryErasures(caller.tenant, view.name);
       const act = { name: view.name, connector: view.connector, identity };
       return known ? { status: 200, body: view, act } : { status: 201, body: view, act };
     }),

@@ -9,6 +9,7 @@ import { type Clock, createEmitter, type Failpoint, RUNNER_CONFIG, type RunnerCo
 import { type ActRecorder, createRouter, type HealthCheck, type Logger, type Router } from '@recant/service';
 import {
   createApprovals,
+  createErasures,
   createOutbox,
   createPlans,
   createRunStore,
@@ -24,6 +25,7 @@ import { approvalRoutes } from './approving.ts';
 import type { RollbackCore } from './core.ts';
 import { createCoverageWatch } from './coverage-watch.ts';
 import { createDrains, DRAIN_OPTIONS, type DrainOptions, type Drains } from './drains/drains.ts';
+import { createErasing } from './erasing.ts';
 import { createLedgerProducer, type LedgerAccess } from './ledger-producer.ts';
 import { maskConnectors } from './masked-connectors.ts';
 import { measureRollback } from './measure.ts';
@@ -98,7 +100,13 @@ export function wireRollback(deps: RollbackDeps): WiredRollback {
     wake: () => worker.wake(),
   };
   const coverage = createCoverageWatch({ systems, targets, tenant: () => producer.tenant(), everyMs: deps.coverageMs ?? COVERAGE_MS });
-  const conditions = () => [...coverage.conditions(), ...drains.conditions()];
+  const erasures = createErasures(store.pool);
+  const erasing = createErasing({
+    ...{ erasures, systems, targets, drain: drains, now: clock.now, log: logger.child({ part: 'erasing' }) },
+    tenant: () => producer.tenant(),
+  });
+  const hurry = (tenant: string, system: string) => erasures.hurry(tenant, system, clock.now());
+  const conditions = () => [...coverage.conditions(), ...drains.conditions(), ...erasing.conditions()];
   const alarms = createAlarmWatch(store.alarms, logger.child({ part: 'alarms' }), conditions, deps.alarmMs);
   if (deps.metrics) measureRollback(deps.metrics, { drains, coverage, clock: deps.clock });
   const ports: RunnerPorts = {
@@ -115,7 +123,7 @@ export function wireRollback(deps: RollbackDeps): WiredRollback {
   return {
     conditions,
     acts: createRollbackActs({ producer, logger: logger.child({ part: 'acts' }), clock: deps.clock, random16 }),
-    routers: [createRouter('rollback', [...systemRoutes(systems, targets, producer, coverage), ...runningRoutes(core)])],
+    routers: [createRouter('rollback', [...systemRoutes(systems, targets, producer, coverage, hurry), ...runningRoutes(core)])],
     health: {
       async rollback() {
         await store.ping();
@@ -128,10 +136,12 @@ export function wireRollback(deps: RollbackDeps): WiredRollback {
       worker.start();
       drains.start();
       coverage.start();
+      erasing.start();
       alarms.start();
     },
     async stop() {
       await alarms.stop();
+      await erasing.stop();
       await coverage.stop();
       await worker.stop();
       await drains.stop();

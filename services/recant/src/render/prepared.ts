@@ -28,13 +28,17 @@ function coverage({ system, epoch, tables, skipped, limited }: PrepareReport): s
   ];
 }
 
-function columns({ tables, candidates, maskedKeys }: PrepareReport): string[] {
+function columns({ tables, candidates, maskedKeys, subjects }: PrepareReport): string[] {
   const derived = (table: PreparedTable) => table.derived.map(({ column, because }) => `${table.table}.${column}: ${because}`);
   return [
     ...section('Derived columns, neither compared nor restored (change with --derived, --not-derived):', tables.flatMap(derived)),
     ...section(
       'Columns that the application seems to maintain itself; if so, pass them with --derived:',
       candidates.map((column) => `--derived ${column}`),
+    ),
+    ...section(
+      'Rows of persons, whose images `recant subjects erase` reaches (change with --subject):',
+      subjects.map(({ table, pattern }) => `${table}: ${pattern}`),
     ),
     ...section(
       'Keys that redaction masks, so that their rows cannot be undone:',

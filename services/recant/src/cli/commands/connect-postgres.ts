@@ -35,6 +35,7 @@ type PostgresOptions = CommonOptions &
     queueAgentsMib?: string;
     queueMib?: string;
     imagesDays?: string;
+    subject?: string[];
   };
 
 export function addConnectPostgres(connect: Command, world: World): void {
@@ -59,6 +60,11 @@ export function addConnectPostgres(connect: Command, world: World): void {
     .option('--queue-agents-mib <n>', "size of the queue of captured changes from which agents' writes are refused (default 4096)")
     .option('--queue-mib <n>', 'size from which other writes are no longer captured (default 8192)')
     .option('--images-days <n>', 'days after which captured changes are deleted, so that they can no longer be undone; 0: never (default)')
+    .option(
+      '--subject <schema.table=pattern>',
+      'whose data the rows are, for `recant subjects erase`: public.orders=customer/{customer_id}; repeatable, `none` for no table (default: as before)',
+      several,
+    )
     .option('--take-over', 'take the database over from another ledger')
     .addHelpText('after', HELP)
     .action((name: string, options: PostgresOptions) => connectPostgres(world, name, options));
@@ -126,6 +132,7 @@ async function prepare(session: Session, name: string, url: string, options: Pos
     ...(revokeTruncate && { revokeTruncate }),
     ...(takeOver && { takeOver }),
     ...(ledger && { ledger }),
+    ...(options.subject && { subjects: subjectsOf(options.subject) }),
     ...(options.imagesDays && { imagesDays: daysOf(options.imagesDays) }),
     queue: {
       ...(options.queueAgentsMib && { agentsBytes: mebibytes('--queue-agents-mib', options.queueAgentsMib) }),
@@ -134,6 +141,16 @@ async function prepare(session: Session, name: string, url: string, options: Pos
   };
   return preparePostgres(chosen).catch((cause: unknown) => {
     throw targetError('Cannot prepare the database', cause);
+  });
+}
+
+/** `TABLE=PATTERN`; the connector checks table and column. */
+function subjectsOf(texts: readonly string[]): NonNullable<PrepareOptions['subjects']> {
+  if (texts.length === 1 && texts[0] === 'none') return [];
+  return texts.map((text) => {
+    const at = text.indexOf('=');
+    if (at < 1) throw new CliError(EXIT.usage, `--subject: expected TABLE=PATTERN, got ${JSON.stringify(text)}`);
+    return { table: text.slice(0, at), pattern: text.slice(at + 1) };
   });
 }
 
