@@ -86,6 +86,7 @@ const VALUES: Readonly<Record<string, readonly string[]>> = {
   shard: Array.from({ length: SHARDS }, (_, shard) => String(shard)),
   action: ACTIONS,
   digest: [partDigest(SALT, PART), '0'.repeat(64)],
+  subject: ['customer-42', CANARY],
   path: ['0/000', '0/000.p/5', 'entries/000.p/5', '1/000'],
 };
 const QUERIES: Readonly<Record<string, readonly string[]>> = {

@@ -96,7 +96,10 @@ test('after erasure none of the subject’s parts unseal, all others do, and the
   }
   expect(await auditor.unsealPart(others.digest)).toMatchObject({ subject: 'kept' });
   expect(await acts('eraseSubject')).toContainEqual(
-    expect.objectContaining({ target: { subject: 'erased' }, end: expect.objectContaining({ outcome: 'done', detail: { destroyed: 2, systems: [] } }) }),
+    expect.objectContaining({
+      target: { subject: 'erased' },
+      end: expect.objectContaining({ outcome: 'done', detail: { destroyed: 2, systems: [] } }),
+    }),
   );
   expect(await acts('unsealPart')).toContainEqual(
     expect.objectContaining({ end: expect.objectContaining({ outcome: 'refused', code: 'part_erased' }) }),

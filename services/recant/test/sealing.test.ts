@@ -59,7 +59,10 @@ test('I9: after erasing a subject every proof is valid, nothing of that subject 
     code: 0,
     out: expect.stringContaining('No data key for customer/42: already erased'),
   });
-  expect(await run('subjects', 'show', 'customer/42')).toMatchObject({ code: 0, out: expect.stringContaining('No erasure of customer/42') });
+  expect(await run('subjects', 'show', 'customer/42')).toMatchObject({
+    code: 0,
+    out: expect.stringContaining('No erasure of customer/42'),
+  });
   const erased = await run('parts', 'show', mine);
   expect(erased).toMatchObject({ code: 2, out: '', err: expect.stringContaining('was destroyed') });
   expect(await run('parts', 'show', others, '--json')).toMatchObject({ code: 0, out: expect.stringContaining('eve@example.com') });
