@@ -101,10 +101,8 @@ export function wireRollback(deps: RollbackDeps): WiredRollback {
   };
   const coverage = createCoverageWatch({ systems, targets, tenant: () => producer.tenant(), everyMs: deps.coverageMs ?? COVERAGE_MS });
   const erasures = createErasures(store.pool);
-  const erasing = createErasing({
-    ...{ erasures, systems, targets, drain: drains, now: clock.now, log: logger.child({ part: 'erasing' }) },
-    tenant: () => producer.tenant(),
-  });
+  const log = logger.child({ part: 'erasing' });
+  const erasing = createErasing({ erasures, systems, targets, drain: drains, now: clock.now, log, tenant: () => producer.tenant() });
   const hurry = (tenant: string, system: string) => erasures.hurry(tenant, system, clock.now());
   const conditions = () => [...coverage.conditions(), ...drains.conditions(), ...erasing.conditions()];
   const alarms = createAlarmWatch(store.alarms, logger.child({ part: 'alarms' }), conditions, deps.alarmMs);
