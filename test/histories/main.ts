@@ -1,12 +1,14 @@
 /**
- * npm run test:histories [-- --count N --seed N --minutes N --state FILE --fresh]: seeded histories on a PostgreSQL of its own, undone and compared cell by
- * cell with an oracle that imports no product code. An interrupted run goes on where it was; --fresh starts again. Exits 1 on a mismatch.
+ * npm run test:histories [-- --count N --seed N --minutes N --state FILE --fresh --explain]: seeded histories on a PostgreSQL of its own, undone by the rollback
+ * service and compared cell by cell with an oracle that imports no product code. An interrupted run goes on where it was; --fresh starts again. Exits 1 on a
+ * mismatch.
  */
 import { randomBytes } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { startPostgres } from '@recant/local-postgres';
+import { startPooler } from '../orms/pooler.ts';
 import { playAll } from './campaign.ts';
 import { runFilesystemHistories } from './filesystem/main.ts';
 import { failureText, IMPOSSIBLE, tableOf } from './report.ts';
@@ -23,6 +25,7 @@ async function main(): Promise<number> {
       minutes: { type: 'string', default: '60' },
       state: { type: 'string', default: join(tmpdir(), 'recant-histories.json') },
       fresh: { type: 'boolean', default: false },
+      explain: { type: 'boolean', default: false },
     },
   });
   const [seed, count, minutes] = [values.seed, values.count, values.minutes].map(Number) as [number, number, number];
@@ -41,6 +44,8 @@ async function main(): Promise<number> {
       adminUrl: server.ownerUrl,
       state,
       end: seed + count,
+      startPooler,
+      ...(values.explain && { onEnd: print }),
       goesOn: () => performance.now() - started < minutes * 60_000,
       async onOutcome({ next, failures }) {
         for (const failure of failures.slice(shown)) print(failureText(failure));

@@ -1,68 +1,58 @@
 /**
- * What an undo has to do, computed from what was recorded while the history ran. Imports no product code. Rules:
+ * What the target has to allow of an undo, step by step, computed from what was recorded while the history ran. Imports no product code. Rules:
  *
  * 1. A row's parts are `exists` and its columns. Insert, delete and a changed key write all of them; an update writes the columns whose value
  *    changed, or all of them where none changed.
  * 2. A part goes back to what it was before the attempt's first write of it. A part that is so already needs no write and conflicts with nobody.
  * 3. A part that has to be written and that somebody whose work stays wrote after the attempt's first write of it is a conflict of the step.
- *    So is a row that goes while somebody else wrote any part of it, and a row of the attempt's that somebody gave another key.
+ *    So is one that is not as the attempt left it, a row that goes while somebody else wrote any part of it, and a row of the attempt's that somebody
+ *    gave another key.
  * 4. A step conflicts where the rows that it leaves would break a reference or a unique column, where a trigger would write something beyond
  *    the step (captured or not), and where a column that has to be written was dropped or retyped.
  * 5. Derived columns are no parts; a row that comes back has their old value.
- * 6. A step is undone whole or not at all, the latest attempt first.
+ * 6. A step is undone whole or not at all.
+ * 7. A step conflicts where the capture lost changes of one of its tables after the step's first change of a row there, unless a person accepted that.
  */
+
+import { EXISTS, isDerived, isRestorable, isWhole, partsOf } from './parts.ts';
 import type { Altered, History, Ordered, Recorded } from './play.ts';
 import type { Cells, Row, Rows } from './record.ts';
 import { TABLES, type TableModel, tableOf } from './schema.ts';
 
-const EXISTS = '#exists';
-type Value = string | null | undefined;
+export type Value = string | null | undefined;
 
-export interface Verdict {
-  readonly attempt: string;
+/** What a step comes to, and the rules that require a conflict. */
+export interface StepEnd {
   readonly outcome: 'restored' | 'already_undone' | 'conflicted';
-  /** Rules that require the conflict. */
   readonly because: readonly string[];
 }
-export interface Expected {
-  readonly verdicts: readonly Verdict[];
-  readonly rows: ReadonlyMap<string, Cells>;
-  /** Derived columns of rows that the last step brought back: no other step's triggers have changed them since. */
-  readonly derived: ReadonlyMap<string, ReadonlyMap<string, Value>>;
-}
 
-/** Latest attempt first: by its last change. */
-export function orderOf(history: History, selected: readonly string[]): string[] {
-  const last = new Map<string, number>();
-  for (const { attempt, effects } of history.committed) {
-    if (attempt !== undefined) last.set(attempt, Math.max(last.get(attempt) ?? -1, ...effects.map(({ at }) => at)));
-  }
-  return selected.filter((attempt) => last.has(attempt)).sort((a, b) => (last.get(b) ?? 0) - (last.get(a) ?? 0));
-}
-
-interface World {
+/** The database, who wrote what, and what is undone so far. */
+export interface World {
   readonly rows: Map<string, Map<string, string | null>>;
   readonly writes: readonly { readonly attempt: string | undefined; readonly effect: Ordered }[];
   readonly undone: Set<string>;
   derived: Map<string, ReadonlyMap<string, Value>>;
   readonly altered: readonly Altered[];
+  /** Losses of the capture that nobody accepted. */
+  readonly holes: History['holes'];
 }
 
-/** The steps in this order, each where nothing forbids it. */
-export function expect(history: History, order: readonly string[]): Expected {
-  const transactions: readonly Recorded[] = [...history.committed, ...history.waiting];
+/** @param waits whether transactions that are open at the undo have committed */
+export function worldOf(history: History, waits: boolean): World {
+  const transactions: readonly Recorded[] = waits ? [...history.committed, ...history.waiting] : history.committed;
   const writes = transactions
     .flatMap(({ attempt, effects }) => effects.map((effect) => ({ attempt, effect })))
     .sort((a, b) => a.effect.at - b.effect.at);
-  const world: World = {
-    rows: new Map([...withWaiting(history)].map(([key, { cells }]) => [key, new Map(cells)])),
+  const rows = waits ? withWaiting(history) : history.end;
+  return {
+    rows: new Map([...rows].map(([key, { cells }]) => [key, new Map(cells)])),
     writes,
     undone: new Set(),
     derived: new Map(),
     altered: history.altered,
+    holes: history.script.accepts ? [] : history.holes,
   };
-  const verdicts = order.map((attempt) => judge(world, attempt));
-  return { verdicts, rows: world.rows, derived: world.derived };
 }
 
 /** Transactions that are still open at the undo come first where they are in its way, and make no difference where they are not. */
@@ -85,6 +75,8 @@ interface Goal {
   readonly table: TableModel;
   readonly before: Map<string, Value>;
   readonly first: Map<string, number>;
+  /** As the attempt left it. */
+  readonly last: Map<string, Value>;
   /** Derived columns before the attempt's first change of them. Undefined: somebody else changed them in between. */
   readonly derived: Map<string, Value>;
   /** Image of the row when the attempt removed it, or undefined. */
@@ -94,10 +86,16 @@ interface Goal {
 function goalsOf(world: World, attempt: string): Map<string, Goal> {
   const goals = new Map<string, Goal>();
   for (const { effect } of world.writes.filter((write) => write.attempt === attempt)) {
+    if (!isRestorable(effect)) continue;
     const table = tableOf(effect.table);
-    if (!table.captured || table.key.length === 0 || table.history) continue;
-    const goal: Goal = goals.get(effect.row) ?? { table, before: new Map(), first: new Map(), derived: new Map(), image: undefined };
-    const whole = effect.before === undefined || effect.after === undefined;
+    const goal: Goal = goals.get(effect.row) ?? {
+      table,
+      before: new Map(),
+      first: new Map(),
+      last: new Map(),
+      derived: new Map(),
+      image: undefined,
+    };
     if (effect.after === undefined) goal.image ??= effect.before;
     for (const column of effect.written) {
       if (!isDerived(table, column) || goal.derived.has(column)) continue;
@@ -106,10 +104,10 @@ function goalsOf(world: World, attempt: string): Map<string, Goal> {
       );
       goal.derived.set(column, others ? undefined : effect.before?.get(column));
     }
-    for (const part of whole ? [EXISTS, ...effect.written] : effect.written) {
-      if (goal.before.has(part) || isDerived(table, part)) continue;
-      goal.before.set(part, part === EXISTS ? (effect.before === undefined ? undefined : '') : effect.before?.get(part));
-      if (effect.before === undefined) goal.before.set(part, undefined);
+    for (const part of partsOf(effect)) {
+      goal.last.set(part, valueIn(effect.after, part));
+      if (goal.before.has(part)) continue;
+      goal.before.set(part, valueIn(effect.before, part));
       goal.first.set(part, effect.at);
     }
     goals.set(effect.row, goal);
@@ -117,10 +115,11 @@ function goalsOf(world: World, attempt: string): Map<string, Goal> {
   return goals;
 }
 
-const isDerived = (table: TableModel, column: string): boolean => table.columns.find(({ name }) => name === column)?.derived === true;
-const isAssigned = (table: TableModel, column: string): boolean => table.columns.find(({ name }) => name === column)?.assigned === true;
+const valueIn = (cells: Cells | undefined, part: string): Value =>
+  cells === undefined ? undefined : part === EXISTS ? '' : cells.get(part);
 
-function judge(world: World, attempt: string): Verdict {
+/** One step, where nothing forbids it or where it was `forced`; the world is then as it leaves it. */
+export function undoStep(world: World, attempt: string, forced = false): StepEnd {
   const because = new Set<string>();
   const after = new Map(world.rows);
   let writes = 0;
@@ -129,6 +128,9 @@ function judge(world: World, attempt: string): Verdict {
   for (const [row, goal] of goalsOf(world, attempt)) {
     const live = world.rows.get(row);
     const active = [...goal.before].filter(([part, before]) => !isAt(live, part, before)).map(([part]) => part);
+    for (const { table, at } of world.holes)
+      if (table === goal.table.name && at > Math.min(...goal.first.values())) because.add(`changes of ${table} were not captured`);
+    for (const part of active) if (!isAt(live, part, goal.last.get(part))) because.add(`${row} ${part} is not as the attempt left it`);
     for (const part of active) if (hasStranger(world, attempt, row, goal, part)) because.add(`later write of ${row} ${part}`);
     if (wasMoved(world, attempt, row, goal)) because.add(`${row} lives on under another key`);
     if (active.length === 0) continue;
@@ -142,12 +144,12 @@ function judge(world: World, attempt: string): Verdict {
     changed.push({ goal, old: live, now });
   }
   for (const reason of [...broken(after, changed), ...triggered(changed)]) because.add(reason);
-  if (because.size > 0) return { attempt, outcome: 'conflicted', because: [...because] };
+  if (because.size > 0 && !forced) return { outcome: 'conflicted', because: [...because] };
   if (writes > 0) world.derived = derived;
   world.rows.clear();
   for (const [row, cells] of after) world.rows.set(row, cells);
   world.undone.add(attempt);
-  return { attempt, outcome: writes === 0 ? 'already_undone' : 'restored', because: [] };
+  return { outcome: writes === 0 ? 'already_undone' : 'restored', because: [] };
 }
 
 function isAt(live: Cells | undefined, part: string, before: Value): boolean {
@@ -156,14 +158,15 @@ function isAt(live: Cells | undefined, part: string, before: Value): boolean {
 }
 
 const strangers = (world: World, attempt: string) =>
-  world.writes.filter((write) => write.attempt !== attempt && (write.attempt === undefined || !world.undone.has(write.attempt)));
+  world.writes.filter(
+    (write) => !write.effect.lost && write.attempt !== attempt && (write.attempt === undefined || !world.undone.has(write.attempt)),
+  );
 
 function hasStranger(world: World, attempt: string, row: string, goal: Goal, part: string): boolean {
   const first = goal.first.get(part) ?? 0;
   return strangers(world, attempt).some(({ effect }) => {
     if (effect.row !== row || effect.at <= first) return false;
-    const whole = effect.before === undefined || effect.after === undefined;
-    return whole || effect.written.has(part);
+    return isWhole(effect) || effect.written.has(part);
   });
 }
 
@@ -243,51 +246,4 @@ function triggered(changed: Changed): string[] {
     const made = computes.of(now.get(computes.column) ?? null);
     return made === now.get(computes.sets) ? [] : [`trigger of ${name} sets ${computes.sets} to ${made}`];
   });
-}
-
-export interface Mismatch {
-  readonly cell: string;
-  readonly expected: Value;
-  readonly found: Value;
-}
-
-/** Cell by cell. Of derived columns only those of rows that came back are known. */
-export function compare({ rows: expected, derived }: Expected, found: Rows): Mismatch[] {
-  const mismatches: Mismatch[] = [];
-  for (const row of new Set([...expected.keys(), ...found.keys()])) {
-    const table = tableOf(row.slice(0, row.indexOf('|')));
-    if (table.history || table.key.length === 0) continue;
-    const [wanted, is] = [expected.get(row), found.get(row)?.cells];
-    if (wanted === undefined || is === undefined) {
-      if (wanted !== is) mismatches.push({ cell: row, expected: wanted && 'a row', found: is && 'a row' });
-      continue;
-    }
-    for (const column of new Set([...wanted.keys(), ...is.keys()])) {
-      const isOpen = isDerived(table, column) && (isAssigned(table, column) || derived.get(row)?.get(column) === undefined);
-      const value = isDerived(table, column) ? derived.get(row)?.get(column) : wanted.get(column);
-      if (!isOpen && value !== is.get(column)) mismatches.push({ cell: `${row} ${column}`, expected: value, found: is.get(column) });
-    }
-  }
-  return [...mismatches, ...compareKeyless(expected, found)];
-}
-
-/** Rows without a key, counted by content. */
-function compareKeyless(expected: ReadonlyMap<string, Cells>, found: Rows): Mismatch[] {
-  const counts = new Map<string, number>();
-  const count = (rows: Iterable<readonly [string, Cells]>, by: number) => {
-    for (const [row, cells] of rows) {
-      const name = row.slice(0, row.indexOf('|'));
-      if (tableOf(name).key.length > 0) continue;
-      const content = `${name} ${JSON.stringify([...cells].sort())}`;
-      counts.set(content, (counts.get(content) ?? 0) + by);
-    }
-  };
-  count(expected, 1);
-  count(
-    [...found].map(([row, { cells }]) => [row, cells] as const),
-    -1,
-  );
-  return [...counts]
-    .filter(([, n]) => n !== 0)
-    .map(([cell, n]) => ({ cell, expected: `${Math.max(n, 0)} more`, found: `${Math.max(-n, 0)} more` }));
 }

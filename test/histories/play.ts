@@ -3,16 +3,19 @@ import { type Effect, effectsBetween, type Names, type Rows, readRows, startName
 import { type TableModel, tableOf } from './schema.ts';
 import { type Alter, type Op, type Script, type Step, type Transaction, tablesOf } from './script.ts';
 
-/** A committed transaction, as it was recorded while it ran. */
+/** A transaction, as it was recorded while it ran. */
 export interface Recorded {
   readonly transaction: number;
-  /** Attempt `agent/n` that it named. Undefined: its login's own. */
+  /** `agent/n` if it named that attempt; `login/transaction` if it is an attempt of its own, by an agent's login. Undefined: of a person. */
   readonly attempt: string | undefined;
+  readonly xid: string | undefined;
   readonly effects: readonly Ordered[];
 }
 /** Effects of all transactions are numbered in the order in which their statements ran. */
 export interface Ordered extends Effect {
   readonly at: number;
+  /** Not captured: the capture was at its limit. */
+  readonly lost?: true;
 }
 export interface Altered {
   readonly at: number;
@@ -23,6 +26,8 @@ export interface History {
   readonly names: Names;
   readonly committed: readonly Recorded[];
   readonly altered: readonly Altered[];
+  /** When the capture had lost changes of a table. */
+  readonly holes: readonly { readonly table: string; readonly at: number }[];
   /** The database after it all. */
   readonly end: Rows;
   /** Transactions that are still open, or prepared, when the undo starts. They commit after it. */
@@ -31,12 +36,20 @@ export interface History {
   finish(): Promise<void>;
 }
 
-/** How a history reaches the target: connections by actor, and the product's own way of naming a transaction. */
+/** How a history reaches the target and the ledger. */
 export interface Players {
   readonly owner: Client;
   connect(transaction: Transaction): Promise<Client>;
+  /** The transaction has ended: another one may use its connection. */
+  release(transaction: Transaction, client: Client): void;
+  /** The agent intends an attempt, before its first transaction. */
+  intend(agent: number, attempt: number): Promise<void>;
+  /** @returns false if the target refuses the name */
   name(client: Client, agent: number, attempt: number): Promise<boolean>;
-  settle(agent: number, attempt: number): Promise<void>;
+  /** All transactions of the attempt have ended. */
+  settle(agent: number, attempt: number, outcome: 'succeeded' | 'failed'): Promise<void>;
+  /** Brings the capture to its limit, or back. */
+  limit(reached: boolean): Promise<void>;
   /** A name for PREPARE TRANSACTION. */
   preparedName(transaction: number): string;
 }
@@ -45,6 +58,7 @@ export interface Players {
 interface Reading {
   readonly names: Names;
   readonly tables: readonly TableModel[];
+  readonly version: number;
 }
 
 interface Open {
@@ -56,123 +70,188 @@ interface Open {
   readonly savepoints: number[];
   statements: number;
   named: boolean;
+  /** What it saw after its last statement, if nobody has changed anything since. */
+  seen: { readonly rows: Rows; readonly version: number } | undefined;
 }
 
 /** Plays one statement at a time; a statement that would wait for another transaction fails instead, and is taken back. */
 export async function play(script: Script, players: Players): Promise<History> {
-  const names = startNames();
-  const tables = tablesOf(script.kind);
-  const open = new Map<number, Open>();
-  const [committed, waiting, altered]: [Recorded[], Recorded[], Altered[]] = [[], [], []];
-  const finishers: (() => Promise<void>)[] = [];
-  const left: Open[] = [];
-  let at = 0;
-  const inTransaction = async (one: Open, step: Step) => {
-    if (step.do === 'op') at = await runOp(one, step.op, { names, tables }, at);
-    else if (step.do === 'savepoint') {
-      one.savepoints.push(one.effects.length);
-      await one.client.query(`SAVEPOINT s${one.savepoints.length}`);
-    } else if (step.do === 'rollback to') {
-      await one.client.query(`ROLLBACK TO SAVEPOINT s${one.savepoints.length}`);
-      one.effects.length = one.savepoints.pop() ?? 0;
-    } else if (step.do === 'release') {
-      await one.client.query(`RELEASE SAVEPOINT s${one.savepoints.length}`);
-      one.savepoints.pop();
-    }
-    await nameIfDue(one, players);
-  };
-  for (const step of script.steps) {
-    if (step.do === 'alter') {
-      await alter(players.owner, step.alter, names);
-      altered.push({ at: at++, alter: step.alter });
-    } else if (step.do === 'begin') {
-      const transaction = script.transactions[step.transaction] as Transaction;
-      const client = await players.connect(transaction);
-      await client.query(`BEGIN; SET LOCAL lock_timeout = '25ms'`);
-      const one: Open = { client, transaction, number: step.transaction, effects: [], savepoints: [], statements: 0, named: false };
-      open.set(step.transaction, one);
-      await nameIfDue(one, players);
-    } else {
-      const one = open.get(step.transaction) as Open;
-      if (step.do !== 'end') await inTransaction(one, step);
-      else {
-        open.delete(step.transaction);
-        await end(one, players, committed, waiting, finishers);
-        await settleIfDue(one, [...open.values(), ...left], players);
-        if (one.transaction.end === 'open' || one.transaction.end === 'prepare') left.push(one);
-      }
-    }
+  const game = new Game(script, players);
+  for (const step of script.steps) await game.take(step);
+  return game.history();
+}
+
+class Game {
+  readonly #script: Script;
+  readonly #players: Players;
+  readonly #names = startNames();
+  readonly #tables: readonly TableModel[];
+  readonly #open = new Map<number, Open>();
+  readonly #left: Open[] = [];
+  readonly #begun = new Set<string>();
+  /** Transactions that have begun, whatever became of them. */
+  readonly #started = new Set<number>();
+  readonly #committed: Recorded[] = [];
+  readonly #waiting: Recorded[] = [];
+  readonly #altered: Altered[] = [];
+  readonly #holes: { table: string; at: number }[] = [];
+  readonly #finishers: (() => Promise<void>)[] = [];
+  #at = 0;
+  /** Counts what makes other transactions see something else. */
+  #version = 0;
+  #limit: 'below' | 'reached' | 'ending' = 'below';
+
+  constructor(script: Script, players: Players) {
+    this.#script = script;
+    this.#players = players;
+    this.#tables = tablesOf(script.kinds);
   }
-  const finish = async () => {
-    for (const finisher of finishers) await finisher();
-  };
-  return { script, names, committed, altered, waiting, finish, end: await readRows(players.owner, names) };
+
+  async take(step: Step): Promise<void> {
+    if (step.do === 'alter') {
+      if (await alter(this.#players.owner, step.alter, this.#names)) this.#alterAt(step.alter);
+    } else if (step.do === 'limit') await this.#setLimit(step.reached);
+    else if (step.do === 'begin') await this.#begin(step.transaction);
+    else {
+      const one = this.#open.get(step.transaction) as Open;
+      if (step.do === 'end') await this.#end(one);
+      else await this.#inTransaction(one, step);
+    }
+    if (this.#limit === 'ending' && ![...this.#open.values()].some(({ effects }) => effects.some(({ lost }) => lost)))
+      await this.#endLimit();
+  }
+
+  #alterAt(change: Alter): void {
+    this.#altered.push({ at: this.#at++, alter: change });
+    this.#version += 1;
+  }
+
+  async history(): Promise<History> {
+    const finish = async () => {
+      for (const finisher of this.#finishers) await finisher();
+    };
+    return {
+      script: this.#script,
+      names: this.#names,
+      committed: this.#committed,
+      altered: this.#altered,
+      holes: this.#holes,
+      waiting: this.#waiting,
+      finish,
+      end: await readRows(this.#players.owner, this.#names),
+    };
+  }
+
+  async #begin(number: number): Promise<void> {
+    const transaction = this.#script.transactions[number] as Transaction;
+    const { actor } = transaction;
+    if (actor.is === 'agent' && !this.#begun.has(`${actor.agent}/${actor.attempt}`)) {
+      this.#begun.add(`${actor.agent}/${actor.attempt}`);
+      await this.#players.intend(actor.agent, actor.attempt);
+    }
+    const client = await this.#players.connect(transaction);
+    await client.query(`BEGIN; SET LOCAL lock_timeout = '25ms'`);
+    const one: Open = { client, transaction, number, effects: [], savepoints: [], statements: 0, named: false, seen: undefined };
+    this.#open.set(number, one);
+    this.#started.add(number);
+    await nameIfDue(one, this.#players);
+  }
+
+  async #inTransaction(one: Open, step: Step): Promise<void> {
+    const { client, savepoints } = one;
+    if (step.do === 'op') {
+      const reading = { names: this.#names, tables: this.#tables, version: this.#version };
+      this.#at = await runOp(one, step.op, reading, this.#at, this.#limit !== 'below');
+    } else if (step.do === 'savepoint') {
+      savepoints.push(one.effects.length);
+      await client.query(`SAVEPOINT s${savepoints.length}`);
+    } else if (step.do === 'rollback to') {
+      await client.query(`ROLLBACK TO SAVEPOINT s${savepoints.length}`);
+      one.effects.length = savepoints.pop() ?? 0;
+      one.seen = undefined;
+    } else if (step.do === 'release') {
+      await client.query(`RELEASE SAVEPOINT s${savepoints.length}`);
+      savepoints.pop();
+    }
+    await nameIfDue(one, this.#players);
+  }
+
+  async #end(one: Open): Promise<void> {
+    const { client, transaction, number, effects } = one;
+    const { actor, end } = transaction;
+    this.#open.delete(number);
+    this.#version += 1;
+    const own = actor.is === 'person' ? undefined : `login/${number}`;
+    const attempt = actor.is === 'agent' && one.named ? `${actor.agent}/${actor.attempt}` : own;
+    const { rows } = await client.query('SELECT pg_current_xact_id_if_assigned()::text AS xid');
+    const recorded = { transaction: number, attempt, xid: rows[0].xid as string | undefined, effects };
+    if (end === 'die') await client.end();
+    if (end === 'rollback' || end === 'commit') {
+      await client.query(end);
+      this.#players.release(transaction, client);
+    }
+    if (end === 'commit') this.#committed.push(recorded);
+    if (end === 'open' || end === 'prepare') {
+      this.#left.push(one);
+      this.#waiting.push(recorded);
+      const name = end === 'prepare' ? `PREPARED '${this.#players.preparedName(number)}'` : '';
+      if (end === 'prepare') await client.query(name.replace('PREPARED', 'PREPARE TRANSACTION'));
+      this.#finishers.push(async () => void (await client.query(`COMMIT ${name}`)));
+    }
+    await this.#settleIfDue(one);
+  }
+
+  /** The last of its transactions has ended, whatever came of it. */
+  async #settleIfDue({ transaction: { actor, end }, number }: Open): Promise<void> {
+    if (actor.is !== 'agent') return;
+    const isSame = (other: Transaction['actor']) => other.is === 'agent' && other.agent === actor.agent && other.attempt === actor.attempt;
+    if ([...this.#open.values(), ...this.#left].some(({ transaction }) => isSame(transaction.actor))) return;
+    if (this.#script.transactions.some((other, n) => n > number && isSame(other.actor) && !this.#started.has(n))) return;
+    await this.#players.settle(actor.agent, actor.attempt, end === 'commit' ? 'succeeded' : 'failed');
+  }
+
+  async #setLimit(reached: boolean): Promise<void> {
+    if (reached) await this.#players.limit(true);
+    this.#limit = reached ? 'reached' : 'ending';
+  }
+
+  async #endLimit(): Promise<void> {
+    await this.#players.limit(false);
+    this.#limit = 'below';
+    const at = this.#at++;
+    const lost = this.#committed.flatMap(({ effects }) => effects.filter((effect) => effect.lost));
+    for (const table of new Set(lost.map((effect) => effect.table))) this.#holes.push({ table, at });
+  }
 }
 
 async function nameIfDue(one: Open, players: Players): Promise<void> {
-  const { actor, namedAfter } = one.transaction;
+  const { actor, namedAfter, usurps } = one.transaction;
   if (actor.is !== 'agent' || one.named || one.statements < namedAfter) return;
   await one.client.query('SAVEPOINT naming');
-  one.named = await players.name(one.client, actor.agent, actor.attempt);
+  if (usurps) await players.name(one.client, actor.agent === 0 ? 1 : 0, 1);
+  else one.named = await players.name(one.client, actor.agent, actor.attempt);
   await one.client.query(one.named ? 'RELEASE SAVEPOINT naming' : 'ROLLBACK TO SAVEPOINT naming');
   if (!one.named) one.statements = -1_000;
 }
 
-async function end(
-  one: Open,
-  players: Players,
-  committed: Recorded[],
-  waiting: Recorded[],
-  finishers: (() => Promise<void>)[],
-): Promise<void> {
-  const { client, transaction, number, effects } = one;
-  const { actor } = transaction;
-  const attempt = actor.is === 'agent' && one.named ? `${actor.agent}/${actor.attempt}` : undefined;
-  const recorded = { transaction: number, attempt, effects };
-  if (transaction.end === 'rollback') await client.query('ROLLBACK');
-  if (transaction.end === 'die') await client.end();
-  if (transaction.end === 'commit') {
-    await client.query('COMMIT');
-    committed.push(recorded);
-  }
-  if (transaction.end === 'open') {
-    waiting.push(recorded);
-    finishers.push(async () => void (await client.query('COMMIT')));
-  }
-  if (transaction.end === 'prepare') {
-    const name = players.preparedName(number);
-    await client.query(`PREPARE TRANSACTION '${name}'`);
-    waiting.push(recorded);
-    finishers.push(async () => void (await client.query(`COMMIT PREPARED '${name}'`)));
-  }
-}
-
-/** Settling waits for every transaction of the attempt, so that it has to come after the last one. */
-async function settleIfDue({ transaction, named }: Open, others: readonly Open[], players: Players): Promise<void> {
-  const { actor, settles, end } = transaction;
-  if (actor.is !== 'agent' || !named || !settles || end !== 'commit') return;
-  const isSame = (other: Transaction['actor']) => other.is === 'agent' && other.agent === actor.agent && other.attempt === actor.attempt;
-  if (!others.some((other) => isSame(other.transaction.actor))) await players.settle(actor.agent, actor.attempt);
-}
-
-async function runOp(one: Open, op: Op, { names, tables }: Reading, at: number): Promise<number> {
-  const { client } = one;
+/** The row's table is captured, by whom it is written, and the capture is at its limit. */
+async function runOp(one: Open, op: Op, { names, tables, version }: Reading, at: number, isFull: boolean): Promise<number> {
+  const { client, seen } = one;
   one.statements += 1;
   const sql = sqlOf(op, names);
   if (sql === undefined) return at;
-  const before = await readRows(client, names, tables);
-  await client.query('SAVEPOINT statement');
+  const before = seen?.version === version ? seen.rows : await readRows(client, names, tables);
+  let after: Rows;
   try {
-    await client.query(sql);
-    await client.query('RELEASE SAVEPOINT statement');
+    after = await readRows(client, names, tables, `SAVEPOINT statement; ${sql}; RELEASE SAVEPOINT statement`);
   } catch (error) {
     const { code } = error as { code?: string };
-    // Class 23: constraints; 55P03: another transaction has the row; 42501: the login may not.
-    if (code === undefined || !(code.startsWith('23') || code === '55P03' || code === '40P01')) throw error;
+    // Class 23: constraints; 55P03: another transaction has the row; 53400: the capture is at its limit.
+    if (code === undefined || !(code.startsWith('23') || ['55P03', '40P01', '53400'].includes(code))) throw error;
     await client.query('ROLLBACK TO SAVEPOINT statement');
     return at;
   }
-  const after = await readRows(client, names, tables);
+  one.seen = { rows: after, version };
   const moves = op.kind === 'update' && tableOf(op.table).key.some((column) => column in op.set);
   for (const effect of effectsBetween(before, after)) {
     one.effects.push({
@@ -180,6 +259,7 @@ async function runOp(one: Open, op: Op, { names, tables }: Reading, at: number):
       written: writtenBy(op, effect),
       at,
       ...(moves && effect.table === op.table && effect.after === undefined && { moved: true }),
+      ...(isFull && { lost: true }),
     });
   }
   return at + 1;
@@ -215,7 +295,18 @@ function sqlOf({ table, kind, key, set }: Op, names: Names): string | undefined 
   return `UPDATE ${tableNow} SET ${assignments}${where.length === 0 ? '' : ` WHERE ${where.join(' AND ')}`}`;
 }
 
-async function alter(owner: Client, change: Alter, names: Names): Promise<void> {
+/** @returns false if an open transaction is in its way */
+async function alter(owner: Client, change: Alter, names: Names): Promise<boolean> {
+  try {
+    await alterNow(owner, change, names);
+    return true;
+  } catch (error) {
+    if ((error as { code?: string }).code === '55P03') return false;
+    throw error;
+  }
+}
+
+async function alterNow(owner: Client, change: Alter, names: Names): Promise<void> {
   const table = [...names.tables].find(([, first]) => first === 'changing')?.[0] ?? 'changing';
   const now = (column: string) => [...names.columns].find(([, first]) => first === column)?.[0].split('.')[1] ?? column;
   if (change.kind === 'add') {

@@ -39,12 +39,12 @@ const keyText = (model: TableModel, column: string, value: string | null): strin
   return type === 'citext' ? value.toLowerCase() : value;
 };
 
-/** The whole database, or these tables, as this connection sees it, by plain SQL. */
-export async function readRows(client: Client, names: Names, tables: readonly TableModel[] = TABLES): Promise<Rows> {
+/** The whole database, or these tables, as this connection sees it, by plain SQL. @param first statements that run before, in the same round trip */
+export async function readRows(client: Client, names: Names, tables: readonly TableModel[] = TABLES, first?: string): Promise<Rows> {
   const present = new Map([...names.tables].map(([now, first]) => [first, now]));
   const sql = tables.map(({ name }) => `SELECT tableoid || '/' || ctid::text AS "#", t.* FROM ${present.get(name) ?? name} t`).join(';');
   const results = (await client.query({
-    text: sql,
+    text: first === undefined ? sql : `${first};${sql}`,
     rowMode: 'array',
     types: { getTypeParser: () => (value: unknown) => value },
   })) as unknown as {
@@ -52,7 +52,7 @@ export async function readRows(client: Client, names: Names, tables: readonly Ta
     rows: (string | null)[][];
   }[];
   const rows = new Map<string, Row>();
-  for (const [index, { fields, rows: found }] of results.entries()) {
+  for (const [index, { fields, rows: found }] of results.slice(-tables.length).entries()) {
     const model = tables[index] as TableModel;
     const columns = fields.slice(1).map(({ name }) => names.columns.get(`${model.name}.${name}`) ?? name);
     for (const [version = '', ...values] of found) {

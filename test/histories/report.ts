@@ -3,8 +3,8 @@ import { ALL_KINDS } from './script.ts';
 import type { State } from './state.ts';
 
 const COLUMNS = {
-  refuse: ['restored', 'already undone', 'refused', 'nothing selected'],
-  skip: ['restored', 'already undone', 'partly restored', 'all conflicted', 'nothing selected'],
+  refuse: ['fully restored', 'unverified', 'refused', 'nothing', 'waits'],
+  skip: ['fully restored', 'unverified', 'partly restored', 'not restored', 'nothing'],
 } as const;
 
 /** Ends that a mode cannot have. */

@@ -100,7 +100,6 @@ export const tableOf = (name: string): TableModel => {
 };
 
 const CREATE = `
-CREATE EXTENSION IF NOT EXISTS citext;
 CREATE TABLE item (id int PRIMARY KEY, qty int, price int, note text);
 CREATE TABLE line (id int, pos int, sku text, qty int, PRIMARY KEY (id, pos));
 CREATE TABLE rate (code numeric PRIMARY KEY, amount int, label text);
@@ -157,7 +156,9 @@ const FILL = TABLES.map(
     }${rows};`,
 ).join('\n');
 
-/** Run by an owner that is no superuser. */
+/** Run by an owner that is no superuser, after the extension citext is there. */
 export const SCHEMA_SQL = `${CREATE}\n${FILL}\nUPDATE parent SET children = 1;\n${TRIGGERS}`;
+/** The rows of the start, for a session in which only the triggers of the capture fire (`session_replication_role`). */
+export const RESET_SQL = `${TABLES.map(({ name }) => `DELETE FROM ${name};`).join('\n')}\n${FILL}\nUPDATE parent SET children = 1`;
 export const CAPTURED = TABLES.filter(({ captured }) => captured).map(({ name }) => `public.${name}`);
 export const HISTORY = TABLES.filter(({ history }) => history).map(({ name }) => `public.${name}`);

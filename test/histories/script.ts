@@ -1,8 +1,8 @@
 import { type Random, randomOf } from './random.ts';
 import { type ColumnModel, TABLES, type TableModel, tableOf } from './schema.ts';
 
-/** What a history is about. The rest of it is drawn, too: each has savepoints, blind and equal writes, upserts and open transactions at times. */
-export const KINDS = {
+/** Tables that a history is about. */
+export const TABLE_KINDS = {
   'plain rows': ['item'],
   'composite key': ['line'],
   'numeric key': ['rate'],
@@ -19,6 +19,9 @@ export const KINDS = {
   partitions: ['event'],
   'unique column': ['named'],
   'ALTER in between': ['changing'],
+} as const satisfies Record<string, readonly string[]>;
+/** What happens in it beside plain writes, and tables that suit it. */
+export const ACT_KINDS = {
   'key changes': ['item', 'rate', 'event', 'line'],
   'equal and blind writes': ['item', 'tag'],
   upserts: ['item', 'tag', 'line'],
@@ -30,14 +33,27 @@ export const KINDS = {
   'agent that dies': ['item', 'child'],
   'back-dated name': ['item', 'tag'],
   'prepared and idle transactions': ['item', 'named'],
+  'agent that withholds': ['item', 'line'],
+  'agent that forges': ['item', 'tag'],
+  'key revoked midway': ['item', 'named'],
+  'agent that is not believed': ['item', 'rate'],
+  'mutual dependents': ['item', 'boss'],
+  'transaction pooler': ['item', 'line'],
+  'capture at its limit': ['item', 'named'],
 } as const satisfies Record<string, readonly string[]>;
-export type Kind = keyof typeof KINDS;
+export type Kind = keyof typeof TABLE_KINDS | keyof typeof ACT_KINDS;
+const KINDS: Readonly<Record<Kind, readonly string[]>> = { ...TABLE_KINDS, ...ACT_KINDS };
 export const ALL_KINDS = Object.keys(KINDS) as Kind[];
 
 /** Written by statements or by triggers. */
 const ALWAYS = ['item', 'audit_out', 'log_in', 'kept_log'];
-export const tablesOf = (kind: Kind): readonly TableModel[] =>
-  TABLES.filter(({ name }) => ALWAYS.includes(name) || (KINDS[kind] as readonly string[]).includes(name));
+/** With the tables that refer to them, and those that they refer to: a statement may reach these, too. */
+export function tablesOf(kinds: ReadonlySet<Kind>): readonly TableModel[] {
+  const names = new Set([...ALWAYS, ...[...kinds].flatMap((kind) => KINDS[kind])]);
+  const referredBy = ({ columns }: TableModel) => columns.flatMap(({ references }) => references?.table ?? []);
+  const isNear = (table: TableModel) => names.has(table.name) || referredBy(table).some((name) => names.has(name));
+  return TABLES.filter((table) => isNear(table) || TABLES.some((other) => isNear(other) && referredBy(other).includes(table.name)));
+}
 
 export type Assignments = Readonly<Record<string, string | null>>;
 /** One statement; values as text. `key` addresses the row, `set` is written. */
@@ -64,21 +80,37 @@ export interface Transaction {
   /** After which statement the name is set (0: before the first). */
   readonly namedAfter: number;
   readonly end: 'commit' | 'rollback' | 'die' | 'prepare' | 'open';
-  readonly settles: boolean;
+  /** Names an attempt of an agent of another login first. */
+  readonly usurps: boolean;
 }
+/**
+ * What an agent says about one attempt: the truth, nothing at all, effects that it invented, two outcomes, a count that does not fit, or no outcome: before the
+ * deadline or after it, because it died or because its key was revoked.
+ */
+export type Says = 'truth' | 'failed' | 'nothing' | 'invented' | 'both' | 'miscounted' | 'no end yet' | 'no end' | 'revoked';
 export type Step =
+  | { readonly do: 'limit'; readonly reached: boolean }
   | { readonly do: 'begin' | 'end' | 'savepoint' | 'rollback to' | 'release'; readonly transaction: number }
   | { readonly do: 'op'; readonly transaction: number; readonly op: Op }
   | { readonly do: 'alter'; readonly alter: Alter };
 export interface Script {
   readonly seed: number;
-  readonly kind: Kind;
+  readonly kinds: ReadonlySet<Kind>;
   readonly transactions: readonly Transaction[];
   readonly steps: readonly Step[];
-  /** Attempts (agent, n) to be undone. */
-  readonly selected: readonly { readonly agent: number; readonly attempt: number }[];
-  readonly selection: 'agent' | 'attempts' | 'window';
+  readonly says: ReadonlyMap<string, Says>;
+  readonly selection: Selection;
+  /** A person plans without open transactions, in mode `refuse`. */
+  readonly withoutOpen: boolean;
+  /** A person accepts what was not captured, before the plan. */
+  readonly accepts: boolean;
 }
+/** Attempts by \`agent/n\` or, of a login, \`login/transaction\`. */
+export type Selection =
+  | { readonly by: 'attempts'; readonly attempts: readonly string[] }
+  | { readonly by: 'agents'; readonly agents: readonly number[] }
+  | { readonly by: 'logins'; readonly logins: readonly string[] }
+  | { readonly by: 'everything' };
 
 /** Agents 1 and 2 share a login. */
 export const AGENTS = 3;
@@ -86,56 +118,121 @@ export const loginOf = (agent: number): number => Math.min(agent, 1);
 
 const OPEN_MAX = 3;
 
-export function drawScript(seed: number): Script {
-  const random = randomOf(seed);
-  const kind = ALL_KINDS[seed % ALL_KINDS.length] as Kind;
-  const transactions = drawTransactions(random, kind);
-  const steps = drawSteps(random, kind, transactions);
-  const named = transactions.flatMap(({ actor, end }) => (actor.is === 'agent' && end !== 'open' && end !== 'prepare' ? [actor] : []));
-  return { seed, kind, transactions, steps, ...drawSelection(random, named) };
+/**
+ * A share of the histories is drawn so that nothing is in the way of the undo (`clean`), or so that somebody's word is missing and nothing else (`doubtful`):
+ * otherwise most would end in a conflict.
+ */
+type Aim = 'clean' | 'doubtful' | 'any';
+/** What a history is about: one kind by tables, and two to four others. */
+interface Draw {
+  readonly random: Random;
+  readonly kinds: ReadonlySet<Kind>;
+  readonly aim: Aim;
 }
 
-function drawTransactions(random: Random, kind: Kind): Transaction[] {
+export function drawScript(seed: number): Script {
+  const random = randomOf(seed);
+  const tables = Object.keys(TABLE_KINDS) as Kind[];
+  const acts = Object.keys(ACT_KINDS) as Kind[];
+  const kinds = new Set<Kind>([tables[seed % tables.length] as Kind, acts[seed % acts.length] as Kind]);
+  for (let n = random.below(3); n >= 0; n -= 1) kinds.add(random.of(acts));
+  const draw: Draw = { random, kinds, aim: random.of(['clean', 'doubtful', 'any', 'any']) };
+  const transactions = drawTransactions(draw);
+  return {
+    seed,
+    kinds,
+    transactions,
+    steps: withLimit(draw, drawSteps(draw, transactions)),
+    says: drawSays(draw, transactions),
+    selection: drawSelection(draw, transactions),
+    withoutOpen: random.chance(50),
+    accepts: draw.aim !== 'any' || random.chance(50),
+  };
+}
+
+function drawTransactions(draw: Draw): Transaction[] {
+  const { random, kinds } = draw;
   const attempts = new Map<number, number>();
-  return Array.from({ length: 3 + random.below(6) }, (): Transaction => {
-    const actor = drawActor(random, kind, attempts);
-    const end = drawEnd(random, kind);
+  return Array.from({ length: 3 + random.below(5) }, (): Transaction => {
+    const actor = drawActor(draw, attempts);
     return {
       actor,
-      namedAfter: random.chance(kind === 'back-dated name' ? 70 : 5) ? 1 + random.below(2) : 0,
-      end,
-      settles: !random.chance(kind === 'agent that dies' ? 50 : 5),
+      namedAfter: random.chance(kinds.has('back-dated name') ? 70 : 5) ? 1 + random.below(2) : 0,
+      end: drawEnd(draw),
+      usurps: random.chance(kinds.has('agent that is not believed') ? 50 : 2),
     };
   });
 }
 
-function drawEnd(random: Random, kind: Kind): Transaction['end'] {
-  if (kind === 'prepared and idle transactions' && random.chance(30)) return random.of(['prepare', 'open']);
-  if (kind === 'agent that dies' && random.chance(25)) return 'die';
+const LIES: Readonly<Partial<Record<Kind, readonly Says[]>>> = {
+  'agent that dies': ['no end yet', 'no end'],
+  'agent that withholds': ['nothing', 'miscounted'],
+  'agent that forges': ['invented', 'both'],
+  'key revoked midway': ['revoked'],
+};
+const RARELY: readonly Says[] = ['failed', 'nothing', 'invented', 'both', 'miscounted', 'no end yet', 'no end', 'revoked'];
+
+function drawSays({ random, kinds, aim }: Draw, transactions: readonly Transaction[]): ReadonlyMap<string, Says> {
+  const says = new Map<string, Says>();
+  const lies = [...kinds].flatMap((kind) => LIES[kind] ?? []);
+  // An attempt that has not ended is in the way of an undo; invented effects make no difference.
+  const drawn = lies.filter((lie) => (aim === 'any' || lie !== 'no end yet') && (aim !== 'clean' || lie === 'invented'));
+  for (const { actor } of transactions) {
+    if (actor.is !== 'agent' || says.has(keyOf(actor))) continue;
+    const rarely = aim === 'any' && random.chance(12) ? random.of(RARELY) : 'truth';
+    says.set(keyOf(actor), drawn.length > 0 && random.chance(60) ? random.of(drawn) : rarely);
+  }
+  return says;
+}
+
+const keyOf = ({ agent, attempt }: { readonly agent: number; readonly attempt: number }): string => `${agent}/${attempt}`;
+
+function drawEnd({ random, kinds }: Draw): Transaction['end'] {
+  if (kinds.has('prepared and idle transactions') && random.chance(30)) return random.of(['prepare', 'open']);
+  if (kinds.has('agent that dies') && random.chance(25)) return 'die';
   return random.chance(6) ? random.of(['rollback', 'die']) : 'commit';
 }
 
-function drawActor(random: Random, kind: Kind, attempts: Map<number, number>): Actor {
-  if (random.chance(kind === 'unnamed logins' ? 40 : 15)) return { is: 'person' };
-  if (random.chance(kind === 'agent by role' ? 50 : 6)) return { is: 'role' };
-  const agent = kind === 'shared login' ? 1 + random.below(2) : random.below(AGENTS);
+function drawActor({ random, kinds, aim }: Draw, attempts: Map<number, number>): Actor {
+  const people = kinds.has('unnamed logins') || kinds.has('capture at its limit') ? 40 : 15;
+  if (random.chance(aim === 'any' ? people : people / 5)) return { is: 'person' };
+  if (random.chance(kinds.has('agent by role') ? 50 : 6)) return { is: 'role' };
+  const agent = kinds.has('shared login') ? 1 + random.below(2) : random.below(AGENTS);
   const last = attempts.get(agent) ?? 0;
-  const attempt = last > 0 && random.chance(kind === 'long and interleaved transactions' ? 30 : 10) ? last : last + 1;
+  const again = kinds.has('mutual dependents') ? 45 : isLong(kinds) || kinds.has('key revoked midway') ? 30 : 10;
+  const attempt = last > 0 && random.chance(again) ? last : last + 1;
   attempts.set(agent, attempt);
   return { is: 'agent', agent, attempt };
 }
 
+const isLong = (kinds: ReadonlySet<Kind>): boolean => kinds.has('long and interleaved transactions') || kinds.has('mutual dependents');
+
+/** The limit is reached between two steps, and is over some steps later. */
+function withLimit({ random, kinds }: Draw, steps: readonly Step[]): readonly Step[] {
+  if (!kinds.has('capture at its limit')) return steps;
+  const from = random.below(steps.length);
+  const to = from + 1 + random.below(steps.length - from);
+  return [
+    ...steps.slice(0, from),
+    { do: 'limit', reached: true },
+    ...steps.slice(from, to),
+    { do: 'limit', reached: false },
+    ...steps.slice(to),
+  ];
+}
+
 /** A second transaction of an attempt begins after the first; everything else interleaves. */
-function drawSteps(random: Random, kind: Kind, transactions: readonly Transaction[]): Step[] {
+function drawSteps(draw: Draw, transactions: readonly Transaction[]): Step[] {
+  const { random, kinds } = draw;
   const steps: Step[] = [];
   const open: { transaction: number; left: number; savepoints: number }[] = [];
-  const openMax = kind === 'long and interleaved transactions' ? OPEN_MAX : random.chance(30) ? 2 : 1;
+  const openMax = isLong(kinds) ? OPEN_MAX : random.chance(30) ? 2 : 1;
   let next = 0;
   while (next < transactions.length || open.length > 0) {
-    if (kind === 'ALTER in between' && open.length === 0 && next > 0 && random.chance(35))
+    if (kinds.has('ALTER in between') && open.length === 0 && next > 0 && random.chance(35))
       steps.push({ do: 'alter', alter: drawAlter(random, steps) });
     if (next < transactions.length && (open.length === 0 || (open.length < openMax && random.chance(50)))) {
-      const left = 1 + random.below(kind === 'long and interleaved transactions' ? 5 : 3);
+      const left = 1 + random.below(isLong(kinds) ? 5 : 3);
       open.push({ transaction: next, left, savepoints: 0 });
       steps.push({ do: 'begin', transaction: next++ });
       continue;
@@ -145,7 +242,7 @@ function drawSteps(random: Random, kind: Kind, transactions: readonly Transactio
     if (one.left === 0) {
       steps.push({ do: 'end', transaction });
       open.splice(open.indexOf(one), 1);
-    } else if (one.savepoints < 2 && random.chance(kind === 'savepoints' ? 40 : 5)) {
+    } else if (one.savepoints < 2 && random.chance(kinds.has('savepoints') ? 40 : 5)) {
       one.savepoints += 1;
       steps.push({ do: 'savepoint', transaction });
     } else if (one.savepoints > 0 && random.chance(30)) {
@@ -153,7 +250,7 @@ function drawSteps(random: Random, kind: Kind, transactions: readonly Transactio
       steps.push({ do: random.of(['rollback to', 'release'] as const), transaction });
     } else {
       one.left -= 1;
-      steps.push({ do: 'op', transaction, op: drawOp(random, kind) });
+      steps.push({ do: 'op', transaction, op: drawOp(draw) });
     }
   }
   return steps;
@@ -173,8 +270,8 @@ function drawAlter(random: Random, steps: readonly Step[]): Alter {
   return left.length === 0 ? { kind: 'add', column: `e${done.length}`, value: '1' } : random.of(left);
 }
 
-function drawOp(random: Random, kind: Kind): Op {
-  const names: readonly string[] = random.chance(8) ? ['item'] : KINDS[kind];
+function drawOp({ random, kinds }: Draw): Op {
+  const names: readonly string[] = random.chance(8) ? ['item'] : KINDS[random.of([...kinds])];
   const model = tableOf(random.of(names));
   const writable = model.columns.filter(({ name, unwritten }) => !model.key.includes(name) && !unwritten);
   const key = drawKey(random, model);
@@ -183,9 +280,9 @@ function drawOp(random: Random, kind: Kind): Op {
   // Column `d` is left out where it was not added yet.
   const set = { ...assign(random, model, columns), ...(model.name === 'changing' && random.chance(40) && { d: String(random.below(9)) }) };
   if (model.key.length === 0) return keylessOp(random, model, set);
-  if (random.chance(kind === 'key changes' ? 50 : 8)) return { table: model.name, kind: 'update', key, set: drawKey(random, model) };
-  if (random.chance(kind === 'upserts' ? 60 : 8)) return { table: model.name, kind: 'upsert', key, set };
-  if (random.chance(kind === 'equal and blind writes' ? 40 : 8))
+  if (random.chance(kinds.has('key changes') ? 50 : 8)) return { table: model.name, kind: 'update', key, set: drawKey(random, model) };
+  if (random.chance(kinds.has('upserts') ? 60 : 8)) return { table: model.name, kind: 'upsert', key, set };
+  if (random.chance(kinds.has('equal and blind writes') ? 40 : 8))
     return { table: model.name, kind: 'blind', key: {}, set: assign(random, model, columns.slice(0, 1)) };
   const what = random.below(10);
   if (what < 6) return { table: model.name, kind: 'update', key, set };
@@ -226,21 +323,21 @@ function drawValue(random: Random, model: TableModel, column: ColumnModel): stri
   return column.type === 'text' ? random.of(['new', 'old', 'a,b "c" \\ (d)', '']) : String(random.below(3));
 }
 
-function drawSelection(
-  random: Random,
-  named: readonly { readonly agent: number; readonly attempt: number }[],
-): Pick<Script, 'selected' | 'selection'> {
-  const attempts = [...new Map(named.map((one) => [`${one.agent}/${one.attempt}`, { agent: one.agent, attempt: one.attempt }])).values()];
-  const selection = random.of(['agent', 'attempts', 'attempts', 'window'] as const);
-  if (attempts.length === 0) return { selection, selected: [] };
-  if (selection === 'agent') {
-    const { agent } = random.of(attempts);
-    return { selection, selected: attempts.filter((one) => one.agent === agent) };
+/** At times attempts that came to nothing, too. */
+function drawSelection({ random, aim }: Draw, transactions: readonly Transaction[]): Selection {
+  const attempts = new Set<string>();
+  const [agents, logins] = [new Set<number>(), new Set<string>()];
+  for (const [index, { actor, end }] of transactions.entries()) {
+    if (actor.is === 'agent') agents.add(actor.agent);
+    if (actor.is === 'role') logins.add('role');
+    if (actor.is === 'person' || end === 'rollback' || end === 'die') continue;
+    attempts.add(actor.is === 'agent' ? keyOf(actor) : `login/${index}`);
   }
-  if (selection === 'window') {
-    const from = random.below(attempts.length);
-    return { selection, selected: attempts.slice(from, from + 1 + random.below(attempts.length - from)) };
-  }
-  const some = attempts.filter(() => random.chance(50));
-  return { selection, selected: some.length === 0 ? [random.of(attempts)] : some };
+  if (aim !== 'any' && random.chance(70)) return { by: 'everything' };
+  const by = random.of(['attempts', 'attempts', 'agents', 'everything', ...(logins.size > 0 ? ['logins', 'logins'] : [])] as const);
+  if (by === 'agents' && agents.size > 0) return { by, agents: [...agents].filter((_, n) => n === 0 || random.chance(30)) };
+  if (by === 'logins') return { by, logins: [...logins] };
+  if (by === 'everything' || attempts.size === 0) return { by: 'everything' };
+  const some = [...attempts].filter(() => random.chance(50));
+  return { by: 'attempts', attempts: some.length > 0 ? some : [random.of([...attempts])] };
 }

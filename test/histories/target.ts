@@ -1,123 +1,152 @@
 import { randomBytes } from 'node:crypto';
 import { preparePostgres } from '@recant/connector-postgres';
 import pg, { type Client } from 'pg';
-import type { Players } from './play.ts';
-import { CAPTURED, HISTORY, SCHEMA_SQL } from './schema.ts';
+import { CAPTURED, HISTORY, RESET_SQL, SCHEMA_SQL } from './schema.ts';
 import { loginOf, type Transaction } from './script.ts';
-
-export const SYSTEM = 'histories';
-export const sourceOf = (agent: number): string => `recant://agent${agent}/1`;
-export const actionOf = (agent: number, attempt: number): string =>
-  `018f0000-0000-7000-8000-${String(agent * 1_000 + attempt).padStart(12, '0')}`;
 
 /** A statement that waits longer is a defect of the history, not of the product. */
 const STATEMENT_MS_MAX = 60_000;
+/** A lock for an ALTER. */
+const ALTER_MS_MAX = 100;
 
-/** Logins of one server, and a prepared database that each history gets a copy of. */
-export interface Template {
-  readonly adminUrl: string;
-  readonly name: string;
+/** Logins of one server. */
+export interface Logins {
   readonly owner: string;
+  /** Of agent 0, and of agents 1 and 2. */
   readonly agents: readonly string[];
+  /** An agent's login without the SDK. */
   readonly role: string;
   readonly person: string;
-  drop(): Promise<void>;
 }
 
-export async function makeTemplate(adminUrl: string): Promise<Template> {
+export async function createLogins(adminUrl: string): Promise<Logins & { drop(): Promise<void> }> {
   const id = randomBytes(4).toString('hex');
-  const [name, owner, person, role] = [`history_${id}`, `owner_${id}`, `alice_${id}`, `bot_${id}`] as const;
-  const agents = [`agent0_${id}`, `agent1_${id}`];
+  const logins = { owner: `owner_${id}`, person: `alice_${id}`, role: `bot_${id}`, agents: [`agent0_${id}`, `agent1_${id}`] };
+  const all = [logins.owner, logins.person, logins.role, ...logins.agents];
   await withClient(adminUrl, async (client) => {
-    for (const login of [owner, person, role, ...agents]) {
+    for (const login of all)
       await client.query(
         `CREATE ROLE ${login} LOGIN PASSWORD '${login}'; ALTER ROLE ${login} SET statement_timeout = '${STATEMENT_MS_MAX}ms'`,
       );
-    }
-    await client.query(`CREATE DATABASE ${name} OWNER ${owner}`);
   });
-  const url = urlOf(adminUrl, owner, name);
-  await withClient(url, async (client) => {
-    await client.query(SCHEMA_SQL);
-    await client.query(`GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO ${[person, role, ...agents].join(', ')}`);
-  });
-  await preparePostgres({ url, system: SYSTEM, agentRoles: [...agents, role], tables: CAPTURED, history: HISTORY });
-  const drop = () =>
-    withClient(adminUrl, async (client) => {
-      await client.query(`DROP DATABASE ${name} WITH (FORCE)`);
-      await client.query(`DROP ROLE ${[owner, person, role, ...agents].join(', ')}`);
-    });
-  return { adminUrl, name, owner, agents, role, person, drop };
+  return { ...logins, drop: () => withClient(adminUrl, (client) => client.query(`DROP ROLE ${all.join(', ')}`)) };
 }
 
-/** One history's own database, and its connections. */
-export interface Target extends Players {
+/** Sources that the logins of agents may name: one prefix for agent 0, one for agents 1 and 2. */
+export const prefixOf = (agent: number): string => (loginOf(agent) === 0 ? 'recant://solo/' : 'recant://shared/');
+
+/** One captured database, for one history after the other. */
+export interface Target {
+  readonly system: string;
   readonly url: string;
+  readonly logins: Logins;
+  /** May read and write everything. */
+  readonly admin: Client;
+  readonly owner: Client;
+  /** Connections of agents on which they open and settle attempts. */
+  speaker(agent: number): Client;
+  /** @param pooled through the pooler */
+  connect(transaction: Transaction, pooled: boolean): Promise<Client>;
+  release(transaction: Transaction, pooled: boolean, client: Client): void;
+  preparedName(transaction: number): string;
+  /** Brings the capture to its limit, or back. */
+  limit(reached: boolean): Promise<void>;
+  /** The rows of the start; connections and prepared transactions of the last history are gone. */
+  reset(): Promise<void>;
   drop(): Promise<void>;
 }
 
-export async function makeTarget(template: Template): Promise<Target> {
-  const database = `${template.name}_${randomBytes(4).toString('hex')}`;
-  await withClient(template.adminUrl, (client) =>
-    client.query(`CREATE DATABASE ${database} TEMPLATE ${template.name} OWNER ${template.owner}`),
-  );
-  const clients: Client[] = [];
+/** @param through the address of a login's pooled connections, given the one of the server */
+export async function createTarget(adminUrl: string, logins: Logins, through: (url: string) => string): Promise<Target> {
+  const database = `history_${randomBytes(5).toString('hex')}`;
+  const urlAs = (login: string) => {
+    const url = Object.assign(new URL(adminUrl), { username: login, password: login });
+    url.pathname = `/${database}`;
+    return url.href;
+  };
+  const agentLogins = [...logins.agents, logins.role];
+  const own = Object.assign(new URL(adminUrl), { pathname: `/${database}` }).href;
+  await withClient(adminUrl, (client) => client.query(`CREATE DATABASE ${database} OWNER ${logins.owner}`));
+  const url = urlAs(logins.owner);
+  const owner = await connected(url);
+  const admin = await connected(own);
+  await admin.query('CREATE EXTENSION citext');
+  await owner.query(SCHEMA_SQL);
+  await owner.query(`GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO ${[logins.person, ...agentLogins].join(', ')}`);
+  const agentRoles = [...logins.agents.map((role, n) => ({ role, sourcePrefix: prefixOf(n) })), logins.role];
+  await preparePostgres({ url, system: database, agentRoles, tables: CAPTURED, history: HISTORY });
+  await owner.query(`SET lock_timeout = '${ALTER_MS_MAX}ms'`);
+  await admin.query('SET session_replication_role = replica');
+  const [former] = (await admin.query('SELECT queue_agents_max AS agents, queue_max AS everyone FROM recant.system')).rows;
+  const speakers = await Promise.all(logins.agents.map((login) => connected(urlAs(login))));
+  const clients = new Set<Client>();
+  const idle = new Map<string, Client[]>();
   const prepared: string[] = [];
-  const connect = async (login: string): Promise<Client> => {
-    const client = new pg.Client({ connectionString: urlOf(template.adminUrl, login, database) });
-    client.on('error', () => undefined);
-    await client.connect();
-    clients.push(client);
-    return client;
-  };
   const loginOfTransaction = ({ actor }: Transaction): string => {
-    if (actor.is === 'agent') return template.agents[loginOf(actor.agent)] ?? '';
-    return actor.is === 'role' ? template.role : template.person;
+    if (actor.is === 'agent') return logins.agents[loginOf(actor.agent)] ?? '';
+    return actor.is === 'role' ? logins.role : logins.person;
   };
-  const ready: Client[] = [];
-  for (const login of template.agents) ready.push(await connect(login));
-  const speaker = (agent: number): Client => ready[loginOf(agent)] as Client;
-  const owner = await connect(template.owner);
+  const urlOf = (transaction: Transaction, pooled: boolean): string => {
+    const own = urlAs(loginOfTransaction(transaction));
+    return pooled ? through(own) : own;
+  };
+  const end = (client: Client): Promise<void> => {
+    clients.delete(client);
+    return client.end();
+  };
+  const clear = async () => {
+    const kept = new Set([...idle.values()].flat());
+    await Promise.all([...clients].filter((client) => !kept.has(client)).map((client) => end(client)));
+    for (const name of prepared.splice(0)) await admin.query(`ROLLBACK PREPARED '${name}'`).catch(() => undefined);
+  };
   return {
-    url: urlOf(template.adminUrl, template.owner, database),
+    system: database,
+    url,
+    logins,
+    admin,
     owner,
-    connect: (transaction) => connect(loginOfTransaction(transaction)),
-    preparedName: (transaction) => {
+    speaker: (agent) => speakers[loginOf(agent)] as Client,
+    async connect(transaction, pooled) {
+      const url = urlOf(transaction, pooled);
+      const client = idle.get(url)?.pop() ?? (await connected(url));
+      clients.add(client);
+      return client;
+    },
+    release(transaction, pooled, client) {
+      const url = urlOf(transaction, pooled);
+      idle.set(url, [...(idle.get(url) ?? []), client]);
+    },
+    preparedName(transaction) {
       const name = `${database}_${transaction}`;
       prepared.push(name);
       return name;
     },
-    async name(client, agent, attempt) {
-      const ref = [sourceOf(agent), actionOf(agent, attempt), 1];
-      await speaker(agent).query('SELECT recant.open_attempt($1, $2, $3)', ref).catch(ignoreRefusal);
-      return client.query('SELECT recant.name_attempt($1, $2, $3)', ref).then(() => true, ignoreRefusal);
+    async limit(reached) {
+      const [agents, everyone] = reached ? [0, 0] : [former.agents, former.everyone];
+      await admin.query('UPDATE recant.system SET queue_agents_max = $1, queue_max = $2', [agents, everyone]);
+      await admin.query(reached ? `SELECT setval('recant.queue_level', 3)` : 'SELECT recant.absorb()');
     },
-    async settle(agent, attempt) {
-      await speaker(agent).query('SELECT recant.settle_attempt($1, $2, $3)', [sourceOf(agent), actionOf(agent, attempt), 1]);
+    async reset() {
+      await clear();
+      await admin.query(`BEGIN; ${RESET_SQL}; COMMIT`);
     },
     async drop() {
-      for (const name of prepared) await owner.query(`ROLLBACK PREPARED '${name}'`).catch(() => undefined);
-      await Promise.all(clients.map((client) => client.end()));
-      await withClient(template.adminUrl, (client) => client.query(`DROP DATABASE ${database} WITH (FORCE)`));
+      await clear();
+      await Promise.all([owner, admin, ...speakers, ...clients].map((client) => client.end()));
+      await withClient(adminUrl, (client) => client.query(`DROP DATABASE ${database} WITH (FORCE)`));
     },
   };
 }
 
-/** 42501 and 55000: the attempt is settled, or the transaction has another name. */
-function ignoreRefusal(error: Error & { code?: string }): boolean {
-  if (error.code === '42501' || error.code === '55000') return false;
-  throw error;
-}
-
-function urlOf(adminUrl: string, login: string, database: string): string {
-  const url = Object.assign(new URL(adminUrl), { username: login, password: login });
-  url.pathname = `/${database}`;
-  return url.href;
+async function connected(url: string): Promise<Client> {
+  const client = new pg.Client({ connectionString: url });
+  client.on('error', () => undefined);
+  await client.connect();
+  return client;
 }
 
 async function withClient(url: string, work: (client: Client) => Promise<unknown>): Promise<void> {
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
+  const client = await connected(url);
   try {
     await work(client);
   } finally {

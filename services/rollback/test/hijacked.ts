@@ -15,16 +15,19 @@ import {
 } from '@recant/events';
 import type { Stage } from './harness.ts';
 
+/** `shop`: the target of its own transactions. */
+type Place = Pick<Stage, 'url'> & Partial<Pick<Stage, 'shop'>>;
+
 /** An agent that says what it likes: well-formed events under its own key, and transactions with its own login. */
 export class HijackedAgent {
   readonly source: string;
-  readonly #stage: Stage;
+  readonly #stage: Place;
   readonly #agent: string;
   readonly #apiKey: string;
   #sequence = 0;
   #unsent: readonly Uint8Array[];
 
-  constructor(stage: Stage, who: { readonly agent: string; readonly apiKey: string; readonly source?: string }) {
+  constructor(stage: Place, who: { readonly agent: string; readonly apiKey: string; readonly source?: string }) {
     this.#stage = stage;
     this.#agent = who.agent;
     this.#apiKey = who.apiKey;
@@ -73,7 +76,9 @@ export class HijackedAgent {
 
   /** One transaction of the target that names this attempt. */
   async write(action: string, ...statements: readonly string[]): Promise<void> {
-    const client = await this.#stage.shop.pool.connect();
+    const { shop } = this.#stage;
+    if (shop === undefined) throw new Error('no target for this agent');
+    const client = await shop.pool.connect();
     const ref = [this.source, action, 1];
     try {
       await client.query('SELECT recant.open_attempt($1, $2, $3)', ref);

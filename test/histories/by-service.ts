@@ -1,0 +1,162 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { PlanView, RunView } from '@recant/api';
+import { ApiError } from '@recant/client';
+import { waitUntil } from '@recant/test-support';
+import type { History } from './play.ts';
+import type { Service } from './service.ts';
+import type { Speakers } from './speakers.ts';
+import type { Target } from './target.ts';
+
+export type Mode = 'refuse' | 'skip';
+/** How a selected attempt ended: the step's outcome, or why it has no step. */
+export interface Ended {
+  readonly outcome: string;
+  readonly why: string;
+}
+export interface Undone {
+  /** Undefined: no run, because of the code. */
+  readonly verdict: string | undefined;
+  readonly code: string | undefined;
+  readonly state: string;
+  /** By attempt. */
+  readonly attempts: ReadonlyMap<string, Ended>;
+  /** Attempts that the plan names as conflicting. */
+  readonly conflicting: ReadonlySet<string>;
+  readonly isOpen: boolean;
+  readonly isLagging: boolean;
+}
+
+export interface Question {
+  readonly history: History;
+  readonly target: Target;
+  readonly service: Service;
+  readonly speakers: Speakers;
+  /** Before the history. */
+  readonly fromMs: number;
+}
+
+/** Plans and runs the undo through the API. */
+export async function undoByService(question: Question, mode: Mode): Promise<Undone> {
+  const { operator } = question.service;
+  const selection = selectionOf(question, await selectedNames(question));
+  const without = mode === 'refuse' && question.history.script.withoutOpen ? { withoutOpen: true } : {};
+  const nothing = {
+    verdict: undefined,
+    state: 'refused',
+    attempts: new Map(),
+    conflicting: new Set<string>(),
+    isOpen: false,
+    isLagging: false,
+  };
+  if (selection === undefined) return { ...nothing, code: 'plan_empty' };
+  let plan: PlanView;
+  try {
+    plan = await operator.createPlan({ mode, ...without, selection });
+  } catch (error) {
+    return { ...nothing, code: codeOf(error) };
+  }
+  const names = await namesOf(question);
+  const nameOf = ({ action }: { readonly action: string }) => names.get(action) ?? `? ${action}`;
+  const { body } = plan;
+  const base = {
+    conflicting: new Set(body.conflicts.map(({ ref }) => nameOf(ref))),
+    isOpen: (body.open ?? []).length > 0,
+    isLagging: (body.lagging ?? []).length > 0,
+  };
+  const left = body.left.map((one): [string, Ended] => [nameOf(one.ref), { outcome: one.reason, why: whyLeft(plan, one) }]);
+  let run: RunView;
+  try {
+    const { id } = await operator.createRun(plan.id, plan.digest);
+    run = await settleWaiting(question.target, question.history, () => ended(question.service, id));
+  } catch (error) {
+    const steps = body.steps.map(({ undoes }): [string, Ended] => [nameOf(undoes), { outcome: 'planned', why: '' }]);
+    return { ...base, verdict: undefined, code: codeOf(error), state: 'refused', attempts: new Map([...left, ...steps]) };
+  }
+  const steps = run.stepList.map(({ undoes, outcome, state, findings }): [string, Ended] => {
+    const why = findings.map(({ code, resource, part, detail }) => `${code} ${resource} ${part}: ${detail}`).join('; ');
+    return [nameOf(undoes), { outcome: outcome ?? state, why }];
+  });
+  return { ...base, verdict: run.account.verdict, code: undefined, state: run.state, attempts: new Map([...left, ...steps]) };
+}
+
+function codeOf(error: unknown): string {
+  if (error instanceof ApiError) return error.code;
+  throw error;
+}
+
+/** Milliseconds between two looks at a run: each one costs as much as a step. */
+const LOOK_MS = 80;
+const LOOKS_MAX = 750;
+
+async function ended({ operator }: Service, id: string): Promise<RunView> {
+  for (let look = 0; look < LOOKS_MAX; look += 1) {
+    await delay(LOOK_MS);
+    const view = await operator.run(id);
+    if (['finished', 'waiting', 'cancelled'].includes(view.state) || view.alarm) return view;
+  }
+  throw new Error(`Run ${id} has not ended.`);
+}
+
+function whyLeft({ body }: PlanView, { ref, detail }: PlanView['body']['left'][number]): string {
+  const conflicts = body.conflicts.filter((conflict) => conflict.ref.action === ref.action);
+  return conflicts.map(({ kind, resource, part, detail: text }) => `${kind} ${resource} ${part}: ${text}`).join('; ') || detail;
+}
+
+/** A login's own transactions get their names from the drain: a plan of nothing waits for it. */
+async function selectedNames(question: Question): Promise<ReadonlyMap<string, string>> {
+  const { selection } = question.history.script;
+  if (selection.by === 'attempts' && selection.attempts.some((attempt) => attempt.startsWith('login/')))
+    await question.service.operator.createPlan({ selection: { actions: [question.speakers.actionOf('nothing')] } });
+  return namesOf(question);
+}
+
+/** The history's name of each action: those that agents named, and those that the target made up for a login's transactions. */
+async function namesOf({ history, service, speakers, target, fromMs }: Question): Promise<ReadonlyMap<string, string>> {
+  const names = new Map([...history.script.says.keys()].map((attempt) => [speakers.actionOf(attempt), attempt]));
+  const byXid = new Map([...history.committed, ...history.waiting].map(({ xid, transaction }) => [xid, `login/${transaction}`]));
+  const { items } = await service.operator.attempts({ tool: ['transaction'], from: new Date(fromMs).toISOString() }, { limit: 100 });
+  for (const { action, transaction = '' } of items) {
+    const [system, place = ''] = transaction.split(' ');
+    const name = byXid.get(place.split('/')[1]);
+    if (system === target.system && name !== undefined && !names.has(action)) names.set(action, name);
+  }
+  return names;
+}
+
+function selectionOf({ history, speakers, target, fromMs }: Question, names: ReadonlyMap<string, string>) {
+  const { selection } = history.script;
+  switch (selection.by) {
+    case 'everything':
+      return { fromMs };
+    case 'agents':
+      return { fromMs, agents: selection.agents.map(speakers.agentOf) };
+    case 'logins':
+      return { fromMs, agents: selection.logins.map(() => target.logins.role) };
+    case 'attempts': {
+      const wanted = new Set(selection.attempts);
+      const actions = [...names].filter(([, attempt]) => wanted.has(attempt)).map(([action]) => action);
+      return actions.length === 0 ? undefined : { actions };
+    }
+  }
+}
+
+/** Transactions that are open at the undo are committed once it waits for them, or after it. */
+async function settleWaiting<T>(target: Target, history: History, undo: () => Promise<T>): Promise<T> {
+  const undone = undo();
+  if (history.waiting.length === 0) return undone;
+  let ended = false;
+  const end = () => {
+    ended = true;
+  };
+  undone.then(end, end);
+  await waitUntil(async () => {
+    if (ended) return true;
+    const { rows } = await target.admin.query(
+      `SELECT FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid WHERE NOT l.granted AND a.application_name = 'recant' AND a.datname = $1`,
+      [target.system],
+    );
+    return rows.length > 0;
+  });
+  await history.finish();
+  return undone;
+}

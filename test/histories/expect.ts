@@ -1,0 +1,170 @@
+/**
+ * What an undo has to come to, in both modes: what the record of each selected attempt says (rules below), what depends on what (`dependents.ts`), and what the
+ * target allows (`oracle.ts`). Imports no product code.
+ *
+ * 1. The target's own record of an attempt counts, whatever its agent says. Only its end is the agent's word: an attempt that may still have effects is `open`,
+ *    and a conflict. So is one without an end, or with two, or with a count that does not fit, unless the target recorded it.
+ * 2. Nothing to undo is no conflict. What was only counted (a table without a key) is `effects_unknown`.
+ * 3. `fully_restored`: everything is undone, and nobody's word is missing. Else `restored_unverified`, `partly_restored` or `not_restored`.
+ * 4. In mode `refuse` a conflict, or an open transaction of a selected login that nobody planned without, stops the undo before its first write.
+ */
+import { type Needs, needsOf, undoable } from './dependents.ts';
+import { type StepEnd, undoStep, type World, worldOf } from './oracle.ts';
+import { isRestorable, partsOf } from './parts.ts';
+import type { History } from './play.ts';
+import { tableOf } from './schema.ts';
+import { loginOf, type Says } from './script.ts';
+
+export type Outcome = 'restored' | 'already_undone' | 'conflict' | 'no_effect' | 'effects_unknown';
+export interface ExpectedEnd {
+  readonly outcome: Outcome;
+  readonly because: readonly string[];
+}
+export interface Expected {
+  /** Every selected attempt that is recorded. */
+  readonly attempts: ReadonlyMap<string, ExpectedEnd>;
+  /** Steps in their order. */
+  readonly order: readonly string[];
+  /** Attempts about which something is not known. */
+  readonly doubtful: ReadonlySet<string>;
+  readonly isOpen: boolean;
+}
+
+/** What is known of one attempt. */
+export interface Facts {
+  readonly agent: number | undefined;
+  readonly login: string;
+  readonly isRecorded: boolean;
+  readonly hasEffects: boolean;
+  /** The attempt ended, as far as the agent said so. */
+  readonly end: 'ended' | 'open' | 'unclear';
+  /** The target recorded transactions of it. */
+  readonly isWitnessed: boolean;
+  readonly isCounted: boolean;
+}
+
+const UNCLEAR: ReadonlySet<Says> = new Set<Says>(['nothing', 'both', 'miscounted', 'no end', 'revoked']);
+
+export function factsOf({ script, committed, waiting }: History): ReadonlyMap<string, Facts> {
+  const facts = new Map<string, Facts>();
+  const effectsOf = (attempt: string) => committed.filter((one) => one.attempt === attempt).flatMap(({ effects }) => effects);
+  const names = new Set([...script.says.keys(), ...[...committed, ...waiting].flatMap(({ attempt }) => attempt ?? [])]);
+  for (const attempt of names) {
+    const captured = effectsOf(attempt).filter(({ table }) => tableOf(table).captured);
+    const says = script.says.get(attempt);
+    const [agent] = says === undefined ? [] : attempt.split('/').map(Number);
+    const transaction = script.transactions[Number(attempt.split('/')[1])];
+    const waits = script.transactions.some(
+      ({ actor, end }) => actor.is === 'agent' && `${actor.agent}/${actor.attempt}` === attempt && (end === 'open' || end === 'prepare'),
+    );
+    facts.set(attempt, {
+      agent,
+      login:
+        agent !== undefined
+          ? `agent${loginOf(agent)}`
+          : transaction?.actor.is === 'agent'
+            ? `agent${loginOf(transaction.actor.agent)}`
+            : 'role',
+      isRecorded: captured.length > 0 || (says !== undefined && says !== 'nothing'),
+      hasEffects: captured.some((effect) => isRestorable(effect) && partsOf(effect).length > 0),
+      end: endOf(says, waits),
+      isWitnessed: captured.length > 0,
+      isCounted: captured.some(({ table }) => tableOf(table).key.length === 0),
+    });
+  }
+  return facts;
+}
+
+function endOf(says: Says | undefined, waits: boolean): Facts['end'] {
+  if (says === undefined) return 'ended';
+  if (says === 'no end' || says === 'revoked' || says === 'nothing') return 'unclear';
+  if (says === 'no end yet' || waits) return 'open';
+  return UNCLEAR.has(says) ? 'unclear' : 'ended';
+}
+
+export function selectedIn(history: History, facts: ReadonlyMap<string, Facts>): ReadonlySet<string> {
+  const { selection } = history.script;
+  const recorded = [...facts].filter(([, { isRecorded }]) => isRecorded);
+  const isIn = (attempt: string, { agent, login }: Facts): boolean => {
+    if (selection.by === 'everything') return true;
+    if (selection.by === 'attempts') return selection.attempts.includes(attempt);
+    if (selection.by === 'logins') return agent === undefined && selection.logins.includes(login);
+    return agent !== undefined && selection.agents.includes(agent) && history.script.says.get(attempt) !== 'nothing';
+  };
+  return new Set(recorded.filter(([attempt, fact]) => isIn(attempt, fact)).map(([attempt]) => attempt));
+}
+
+export function expect(history: History): Expected {
+  const facts = factsOf(history);
+  const attempts = new Map<string, ExpectedEnd>();
+  const candidates = new Set<string>();
+  const selected = selectedIn(history, facts);
+  for (const attempt of selected) {
+    const end = byRecord(facts.get(attempt) as Facts);
+    if (end === undefined) candidates.add(attempt);
+    else attempts.set(attempt, end);
+  }
+  const order = greatest(history, candidates, attempts);
+  const doubtful = new Set([...selected].filter((attempt) => isDoubtful(facts.get(attempt) as Facts)));
+  return { attempts, order, doubtful, isOpen: isOpen(history, selected, facts) };
+}
+
+const isDoubtful = ({ end, isCounted }: Facts): boolean => end === 'unclear' || isCounted;
+
+function byRecord({ end, isWitnessed, hasEffects, isCounted }: Facts): ExpectedEnd | undefined {
+  if (end === 'open') return { outcome: 'conflict', because: ['it has not ended'] };
+  if (end === 'unclear' && !isWitnessed) return { outcome: 'conflict', because: ['nobody knows how it ended'] };
+  if (hasEffects) return undefined;
+  return { outcome: isCounted || end === 'unclear' ? 'effects_unknown' : 'no_effect', because: [] };
+}
+
+/** What the target refuses stays, and what needs it: again, until nothing changes. */
+function greatest(history: History, candidates: Set<string>, attempts: Map<string, ExpectedEnd>): readonly string[] {
+  for (;;) {
+    const world = worldOf(history, false);
+    const order = undoable(world, candidates);
+    const ends = order.map((attempt): [string, StepEnd] => [attempt, undoStep(world, attempt)]);
+    const refused = ends.filter(([, { outcome }]) => outcome === 'conflicted');
+    for (const [attempt, { because }] of refused) {
+      attempts.set(attempt, { outcome: 'conflict', because });
+      candidates.delete(attempt);
+    }
+    if (refused.length > 0) continue;
+    const needs = needsOf(world, candidates);
+    for (const attempt of candidates)
+      if (!order.includes(attempt)) attempts.set(attempt, { outcome: 'conflict', because: whyNot(needs.get(attempt)) });
+    for (const [attempt, { outcome }] of ends) attempts.set(attempt, { outcome: outcome as Outcome, because: [] });
+    return order;
+  }
+}
+
+const whyNot = (needs: Needs | undefined): string[] =>
+  [...(needs?.blocking ?? [])].map((other) => `${other}, which stays, wrote the same parts later`).concat('something it needs stays');
+
+/** A login of the selection has a transaction open that changed something. Selected actions stand for themselves. */
+function isOpen({ script, waiting }: History, selected: ReadonlySet<string>, facts: ReadonlyMap<string, Facts>): boolean {
+  const { selection } = script;
+  if (selection.by === 'attempts') return false;
+  const logins = new Set([...selected].map((attempt) => facts.get(attempt)?.login));
+  return waiting.some(({ attempt, effects }) => {
+    const login = attempt === undefined ? undefined : facts.get(attempt)?.login;
+    return (
+      login !== undefined && effects.some(({ table }) => tableOf(table).captured) && (selection.by === 'everything' || logins.has(login))
+    );
+  });
+}
+
+/** The run: transactions that were open at the plan have committed by now. */
+export function runSteps(
+  history: History,
+  order: readonly string[],
+): { readonly ends: ReadonlyMap<string, StepEnd>; readonly world: World } {
+  const world = worldOf(history, true);
+  const needs = needsOf(world, new Set(order));
+  const ends = new Map<string, StepEnd>();
+  for (const attempt of order) {
+    const failed = [...(needs.get(attempt)?.first ?? [])].some((other) => ends.get(other)?.outcome === 'conflicted');
+    ends.set(attempt, failed ? { outcome: 'conflicted', because: ['what it needs was not undone'] } : undoStep(world, attempt));
+  }
+  return { ends, world };
+}
