@@ -73,19 +73,23 @@ async function createPlace(
     await stage.target.drop();
     stage = undefined;
   };
-  const enter = async (seed: number): Promise<Stage> => {
+  const next = async (seed: number): Promise<Stage> => {
+    if (isSpent(seed)) await leave();
+    return enter();
+  };
+  const enter = async (): Promise<Stage> => {
     if (stage !== undefined && played < HISTORIES_MAX) return stage;
     await leave();
     const target = await createTarget(adminUrl, logins, through);
     await service.operator.registerSystem({ name: target.system, connector: 'postgres', options: { url: target.url } });
     played = 0;
-    stage = { target, service, apiKey, onEnd, next: () => (isSpent(seed) ? leave() : Promise.resolve()).then(() => enter(seed)) };
+    stage = { target, service, apiKey, onEnd, next };
     return stage;
   };
   return {
     async judge(seed: number): Promise<readonly Outcome[]> {
       try {
-        const outcomes = await judge(await enter(seed), seed);
+        const outcomes = await judge(await enter(), seed);
         played += 1;
         if (isSpent(seed) || outcomes.some(({ mismatches }) => mismatches.length > 0)) await leave();
         return outcomes;

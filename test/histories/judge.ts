@@ -27,8 +27,8 @@ export interface Stage {
   readonly apiKey: string;
   /** Gets all of a history and of its undo. */
   readonly onEnd?: ((text: string) => void) | undefined;
-  /** The same one, or another where this one is spent. */
-  next(): Promise<Stage>;
+  /** For another play: the same one, or another where this seed spends it. */
+  next(seed: number): Promise<Stage>;
 }
 
 /** Plays one history, undoes its selection in both modes, and compares. Without a conflict in \`refuse\` it is played twice. */
@@ -36,7 +36,7 @@ export async function judge(stage: Stage, seed: number): Promise<readonly Outcom
   const first = await playOnce(stage, seed, 'refuse');
   const refuse = await undo(first, 'refuse', stage.onEnd);
   if (refuse.end === 'refused' || refuse.end === 'nothing') return [refuse, await undo(first, 'skip', stage.onEnd)];
-  return [refuse, await undo(await playOnce(await stage.next(), seed, 'skip'), 'skip', stage.onEnd)];
+  return [refuse, await undo(await playOnce(await stage.next(seed), seed, 'skip'), 'skip', stage.onEnd)];
 }
 
 /** The target has another shape, or changes that nobody drained: the next history gets another one. */
