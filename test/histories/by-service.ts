@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { PlanView, RunView } from '@recant/api';
 import { ApiError } from '@recant/client';
 import { waitUntil } from '@recant/test-support';
@@ -86,16 +85,16 @@ function codeOf(error: unknown): string {
 
 /** Milliseconds between two looks at a run: each one costs as much as a step. */
 const LOOK_MS = 80;
-const LOOKS_MAX = 750;
+const RUN_MS_MAX = 120_000;
 
-async function ended({ operator }: Service, id: string): Promise<RunView> {
-  for (let look = 0; look < LOOKS_MAX; look += 1) {
-    await delay(LOOK_MS);
-    const view = await operator.run(id);
-    if (['finished', 'waiting', 'cancelled'].includes(view.state) || view.alarm) return view;
-  }
-  throw new Error(`Run ${id} has not ended.`);
-}
+const ended = ({ operator }: Service, id: string): Promise<RunView> =>
+  waitUntil(
+    async () => {
+      const view = await operator.run(id);
+      return ['finished', 'waiting', 'cancelled'].includes(view.state) || view.alarm ? view : undefined;
+    },
+    { timeoutMs: RUN_MS_MAX, pollMs: LOOK_MS, what: 'the end of a run' },
+  );
 
 function whyLeft({ body }: PlanView, { ref, detail }: PlanView['body']['left'][number]): string {
   const conflicts = body.conflicts.filter((conflict) => conflict.ref.action === ref.action);

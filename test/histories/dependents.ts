@@ -1,5 +1,5 @@
 /**
- * Which attempts a plan can undo, by DESIGN 9.4 and 9.5: every later effect by an attempt that is not selected, on a part that a selected attempt wrote, is a
+ * Which attempts a plan can undo: every later effect by an attempt that is not selected, on a part that a selected attempt wrote, is a
  * dependent, equal values included; a statement that changed a row depends on whoever made it. Two attempts that each need the other to be undone first are
  * never undone. What people wrote is decided by the target (`oracle.ts`).
  */

@@ -8,9 +8,9 @@ const POLL_MS = 20;
  */
 export async function waitUntil<T>(
   condition: () => T | Promise<T>,
-  options: { timeoutMs?: number; what?: string } = {},
+  options: { timeoutMs?: number; what?: string; pollMs?: number } = {},
 ): Promise<NonNullable<T>> {
-  const { timeoutMs = 30_000, what = condition.toString() } = options;
+  const { timeoutMs = 30_000, what = condition.toString(), pollMs = POLL_MS } = options;
   const deadline = performance.now() + timeoutMs;
   let cause: unknown;
   do {
@@ -21,7 +21,7 @@ export async function waitUntil<T>(
     } catch (error) {
       cause = error;
     }
-    await delay(POLL_MS);
+    await delay(pollMs);
   } while (performance.now() < deadline);
   throw new Error(`Timed out after ${timeoutMs} ms waiting for ${what}`, { cause });
 }
