@@ -259,7 +259,8 @@ ALTER TABLE recant.entry ADD CONSTRAINT entry_frame_check CHECK ((octet_length(f
 ALTER TABLE recant.entry ADD CONSTRAINT entry_idx_check CHECK ((idx >= 0));
 ALTER TABLE recant.entry ADD CONSTRAINT entry_leaf_check CHECK ((octet_length(leaf) = 32));
 ALTER TABLE recant.entry ADD CONSTRAINT entry_pkey PRIMARY KEY (tenant_id, shard, idx);
-CREATE INDEX entry_own_acts_idx ON recant.entry USING btree (tenant_id, recant.received_ms(frame), shard, idx) WHERE (((event_id >= 'act.'::text) AND (event_id < 'act/'::text)) OR ((event_id >= 'plan.'::text) AND (event_id < 'plan/'::text)) OR ((event_id >= 'refusal.'::text) AND (event_id < 'refusal/'::text)) OR ((event_id >= 'run.'::text) AND (event_id < 'run/'::text)));
+CREATE INDEX entry_act_id_idx ON recant.entry USING btree (tenant_id, event_id) WHERE ((event_id >= 'act.'::text) AND (event_id < 'act/'::text));
+CREATE INDEX entry_own_acts_idx ON recant.entry USING btree (tenant_id, recant.received_ms(frame), shard, idx) WHERE ((event_id >= 'act.'::text) AND (event_id < 'act/'::text));
 CREATE UNIQUE INDEX entry_tenant_id_source_no_event_id_key ON recant.entry USING btree (tenant_id, source_no, event_id) INCLUDE (sequence, idx);
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON recant.entry FOR EACH STATEMENT EXECUTE FUNCTION recant.refuse_change();
 ALTER TABLE recant.entry ENABLE ALWAYS TRIGGER append_only;
@@ -712,11 +713,12 @@ CREATE OR REPLACE FUNCTION recant.own_acts(from_ms bigint, below_ms bigint, belo
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$ SELECT e.shard, e.idx, e.frame FROM recant.entry e
   WHERE e.tenant_id = current_setting('recant.tenant', true)
-    AND ((e.event_id >= 'act.' AND e.event_id < 'act/') OR (e.event_id >= 'plan.' AND e.event_id < 'plan/')
-      OR (e.event_id >= 'refusal.' AND e.event_id < 'refusal/') OR (e.event_id >= 'run.' AND e.event_id < 'run/'))
+    AND e.event_id >= 'act.' AND e.event_id < 'act/'
     AND recant.received_ms(e.frame) >= from_ms
     AND (recant.received_ms(e.frame), e.shard, e.idx) < (below_ms, below_shard, below_idx)
-    AND (wanted_by IS NULL OR recant.event_of(e.frame) -> 'data' ->> 'by' = ANY (wanted_by))
+    AND (wanted_by IS NULL OR recant.event_of(e.frame) -> 'data' -> 'actor' ->> 'id' = ANY (wanted_by))
+    AND NOT (right(e.event_id, 8) = '.pending' AND EXISTS (SELECT 1 FROM recant.entry o
+      WHERE o.tenant_id = e.tenant_id AND o.event_id >= 'act.' AND o.event_id < 'act/' AND o.event_id = left(e.event_id, -7) || 'ended'))
   ORDER BY recant.received_ms(e.frame) DESC, e.shard DESC, e.idx DESC LIMIT rows_max $function$;
 ALTER FUNCTION recant.own_acts(bigint,bigint,integer,bigint,text[],integer) OWNER TO recant_owner;
 GRANT EXECUTE ON FUNCTION recant.own_acts(bigint,bigint,integer,bigint,text[],integer) TO recant_reader;

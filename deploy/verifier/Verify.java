@@ -1353,6 +1353,7 @@ public final class Verify {
         private static final int EVENT_BYTES_MAX = 65_000;
         private static final int EVENT_DEPTH_MAX = 32;
         private static final int NAME_BYTES_MAX = 256;
+        private static final int REASON_BYTES_MAX = 1_024;
         private static final int RESOURCE_BYTES_MAX = 1_024;
         private static final int INLINE_BYTES_MAX = 8_192;
         private static final int PART_BYTES_MAX = 524_288;
@@ -1479,51 +1480,36 @@ public final class Verify {
                     shape(data, "reason", "", "data");
                     name(data, "reason");
                     return id.equals("closed");
-                case "recant.plan.created.v1":
-                    shape(data, "by conflicts digest mode plan selection steps", "", "data");
-                    name(data, "by");
-                    name(data, "mode");
-                    matches(data, "digest", HEX_64);
-                    inline(data.get("selection"));
-                    whole(data, "steps", 0, COUNT_MAX);
-                    whole(data, "conflicts", 0, COUNT_MAX);
-                    return id.equals("plan." + matches(data, "plan", RECORD_ID) + ".created");
-                case "recant.run.started.v1":
-                    shape(data, "by digest plan run", "", "data");
-                    name(data, "by");
-                    matches(data, "digest", HEX_64);
-                    matches(data, "plan", RECORD_ID);
-                    return id.equals("run." + matches(data, "run", RECORD_ID) + ".started");
-                case "recant.run.finished.v1":
-                    shape(data, "outcomes plan run verdict", "", "data");
-                    matches(data, "plan", RECORD_ID);
-                    require(
-                            List.of("fully_restored", "restored_unverified", "partly_restored", "not_restored").contains(string(data, "verdict")), "verdict");
-                    Json outcomes = data.get("outcomes");
-                    names(outcomes, Integer.MAX_VALUE, "outcomes");
-                    for (Json count : outcomes.items) require(count.whole(0, COUNT_MAX) >= 0, "outcomes");
-                    return id.equals("run." + matches(data, "run", RECORD_ID) + ".finished");
-                case "recant.act.ordered.v1":
-                    shape(data, "act by operation request target", "", "data");
-                    for (String member : new String[] {"by", "operation", "request"}) name(data, member);
-                    inline(data.get("target"));
-                    return id.equals("act." + matches(data, "act", UUID_V7) + ".ordered");
-                case "recant.act.ended.v1":
-                    shape(data, "act outcome", "code detail", "data");
-                    require(List.of("done", "refused", "failed").contains(string(data, "outcome")), "outcome");
-                    if (data.get("code") != null) name(data, "code");
-                    if (data.get("detail") != null) inline(data.get("detail"));
-                    return id.equals("act." + matches(data, "act", UUID_V7) + ".ended");
-                case "recant.authority.refused.v1":
-                    shape(data, "code count first last operation refusal", "by", "data");
-                    for (String member : new String[] {"code", "operation"}) name(data, member);
-                    if (data.get("by") != null) name(data, "by");
-                    whole(data, "count", 1, COUNT_MAX);
-                    require(isTime(string(data, "first")) && isTime(string(data, "last")), "first or last");
-                    return id.equals("refusal." + matches(data, "refusal", UUID_V7));
+                case "recant.act.recorded.v1":
+                    return id.equals(act(data));
                 default:
                     throw new Refused("unknown event type " + quote(type));
             }
+        }
+
+        /** @return the id of an act */
+        private String act(Json data) {
+            shape(data, "act object operation outcome", "actor code detail reason repeated request selection", "data");
+            name(data, "operation");
+            inline(data.get("object"));
+            for (String member : new String[] {"code", "request"}) if (data.get(member) != null) name(data, member);
+            for (String member : new String[] {"detail", "selection"}) if (data.get(member) != null) inline(data.get(member));
+            if (data.get("reason") != null) require(isReason(string(data, "reason")), "reason");
+            Json actor = data.get("actor");
+            if (actor != null) {
+                shape(actor, "id", "name", "actor");
+                name(actor, "id");
+                if (actor.get("name") != null) name(actor, "name");
+            }
+            Json repeated = data.get("repeated");
+            if (repeated != null) {
+                shape(repeated, "count first last", "", "repeated");
+                whole(repeated, "count", 1, COUNT_MAX);
+                require(isTime(string(repeated, "first")) && isTime(string(repeated, "last")), "first or last");
+            }
+            String outcome = string(data, "outcome");
+            require(List.of("pending", "done", "refused", "failed").contains(outcome), "outcome");
+            return "act." + matches(data, "act", UUID_V7) + (outcome.equals("pending") ? ".pending" : ".ended");
         }
 
         private void intended(Json data) {
@@ -1741,6 +1727,10 @@ public final class Verify {
 
         private static void require(boolean holds, String where) {
             if (!holds) throw new Refused(where + " is invalid");
+        }
+
+        private static boolean isReason(String text) {
+            return !text.isEmpty() && isPrintable(text, REASON_BYTES_MAX);
         }
 
         private static boolean isName(String text) {

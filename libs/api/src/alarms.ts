@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { instant } from './field.ts';
+import { instant, reason } from './field.ts';
 import { type Page, PageQuery, pageOf } from './page.ts';
 import { route } from './route.ts';
 
@@ -44,7 +44,7 @@ export const acknowledgeAlarm = route({
   description: 'For a condition that stays: a gap that nothing can fill, an agent that does not return.',
   roles: ['administer', 'execute'],
   params: z.object({ alarm: z.uuid() }),
-  body: { kind: 'json', schema: z.object({ reason: z.string().min(1).max(1_000) }) },
+  body: { kind: 'json', schema: z.object({ reason }) },
   responses: { 200: { description: 'Acknowledged', schema: AlarmBody } },
   errors: ['alarm_unknown', 'alarm_ended'],
 });

@@ -21,6 +21,7 @@ export {
   type BodyDescriptor,
   isAct,
   type ParameterSchema,
+  REASON_HEADER,
   type ResponseDescriptor,
   type RouteDescriptor,
   route,

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { createDocument, type ZodOpenApiOperationObject, type ZodOpenApiPathsObject, type ZodOpenApiResponsesObject } from 'zod-openapi';
 import { ERROR_CODES, type ErrorCode } from './error-codes.ts';
 import { PROBLEM_MEDIA_TYPE, Problem } from './problem.ts';
-import type { RouteDescriptor } from './route.ts';
+import { isAct, REASON_HEADER, type RouteDescriptor } from './route.ts';
 
 export type OpenApiDocument = ReturnType<typeof createDocument>;
 
@@ -69,11 +69,21 @@ function operationOf(descriptor: RouteDescriptor): ZodOpenApiOperationObject {
     requestParams: {
       ...(descriptor.params ? { path: descriptor.params } : {}),
       ...(descriptor.query ? { query: descriptor.query } : {}),
-      ...(descriptor.headers ? { header: descriptor.headers } : {}),
+      ...headersOf(descriptor),
     },
     ...bodyOf(descriptor),
     responses: { ...answersOf(descriptor), ...problemsOf(descriptor) },
   };
+}
+
+const ReasonHeaders = z.object({
+  [REASON_HEADER]: z.string().optional().meta({ description: 'Why: percent-encoded UTF-8, recorded with the act.' }),
+});
+
+function headersOf(descriptor: RouteDescriptor): Pick<NonNullable<ZodOpenApiOperationObject['requestParams']>, 'header'> {
+  const { headers, record } = descriptor;
+  if (record !== 'own' && !isAct(descriptor)) return headers ? { header: headers } : {};
+  return { header: headers ? headers.extend(ReasonHeaders.shape) : ReasonHeaders };
 }
 
 function bodyOf({ body }: RouteDescriptor): Pick<ZodOpenApiOperationObject, 'requestBody'> {

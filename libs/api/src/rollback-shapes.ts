@@ -14,6 +14,7 @@ import {
 } from '@recant/events';
 import { z } from 'zod';
 import { ApprovalBody, ApprovalState } from './approval-shapes.ts';
+import { reason } from './field.ts';
 import type { Immutable } from './immutable.ts';
 import { pageOf } from './page.ts';
 
@@ -49,7 +50,7 @@ export const AcceptIncompleteInput = z
       .max(RESOURCE_BYTES_MAX)
       .optional()
       .meta({ description: 'Start of resources, such as `postgres://shop/public.orders/`. Default: the whole system.' }),
-    reason: z.string().min(1).max(NAME_BYTES_MAX),
+    reason,
   })
   .meta({ id: 'AcceptIncompleteInput' });
 export type AcceptIncompleteInput = z.infer<typeof AcceptIncompleteInput>;

@@ -90,7 +90,7 @@ export const endTransaction = route({
 export const createPlan = route({
   ...common,
   operationId: 'createPlan',
-  record: 'none',
+  record: 'own',
   method: 'post',
   path: '/v1/plans',
   summary: 'Plan the rollback of a selection',
@@ -138,7 +138,7 @@ export const approvePlan = route({
 export const createRun = route({
   ...common,
   operationId: 'createRun',
-  record: 'none',
+  record: 'own',
   method: 'post',
   path: '/v1/runs',
   summary: 'Run a plan',

@@ -5,6 +5,9 @@ import type { Role } from './role.ts';
 /** Fields of a path or query, by name. Arrays take repeated parameters; numbers and booleans are read from their text. */
 export type ParameterSchema = z.ZodObject<z.ZodRawShape>;
 
+/** Why the caller acts, percent-encoded UTF-8; recorded with the act. */
+export const REASON_HEADER = 'recant-reason';
+
 /** A raw body of any media type, or none. */
 export const ANY_MEDIA_TYPE = '*/*';
 
@@ -40,8 +43,8 @@ export interface RouteDescriptor {
   readonly roles: readonly Role[] | 'public';
   /** Default: keys and people. */
   readonly callers?: 'keys' | 'people';
-  /** Whether the request is recorded as an act. Default: every method but GET. `none`: the operation emits its own events. */
-  readonly record?: 'act' | 'none';
+  /** Whether the request is recorded as an act. Default: every method but GET. `own`: the operation records its act with its result, atomically. */
+  readonly record?: 'act' | 'own' | 'none';
   /** A caller who was let in shortly before is let in again while the store does not answer: for monitoring, which must see an outage. */
   readonly duringOutage?: true;
   readonly params?: ParameterSchema;
@@ -55,7 +58,7 @@ export interface RouteDescriptor {
 
 /** Whether a request is an operator's act, recorded before it is executed. */
 export function isAct({ method, record, roles }: RouteDescriptor): boolean {
-  return roles !== 'public' && record !== 'none' && (record === 'act' || method !== 'get');
+  return roles !== 'public' && record !== 'none' && record !== 'own' && (record === 'act' || method !== 'get');
 }
 
 /** Preserves the literal types of a descriptor, so that handlers are typed by it. */

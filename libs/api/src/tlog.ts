@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { index, instant, name, ordinal, shard } from './field.ts';
+import { index, instant, name, ordinal, reason, shard } from './field.ts';
 import { route } from './route.ts';
 
 /** Every role that may read anything may read the published log. */
@@ -88,9 +88,7 @@ export const getHead = route({
   errors: ['not_published'],
 });
 
-export const OpenEpochBody = z
-  .strictObject({ reason: z.string().min(1).max(500).meta({ description: 'Reason, as free text. It is logged permanently.' }) })
-  .meta({ id: 'OpenEpoch' });
+export const OpenEpochBody = z.strictObject({ reason }).meta({ id: 'OpenEpoch' });
 export const OpenedEpoch = z
   .object({
     shard,

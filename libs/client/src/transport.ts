@@ -1,4 +1,4 @@
-import { PROBLEM_MEDIA_TYPE, Problem } from '@recant/api';
+import { PROBLEM_MEDIA_TYPE, Problem, REASON_HEADER } from '@recant/api';
 import { ApiError, ConnectionError } from './error.ts';
 
 export type ClientOptions = {
@@ -6,6 +6,8 @@ export type ClientOptions = {
   readonly url: string;
   /** Milliseconds per request, including its response. */
   readonly timeoutMs?: number;
+  /** Why the caller acts, recorded with each act. At most REASON_BYTES_MAX bytes. */
+  readonly reason?: string;
   readonly fetch?: typeof fetch;
 } & (
   | {
@@ -51,7 +53,7 @@ export function createTransport(options: ClientOptions): Transport {
     const timeout = AbortSignal.timeout(options.timeoutMs ?? TIMEOUT_MS_DEFAULT);
     const init: RequestInit = {
       method: call.method,
-      headers: headersOf(call, authorization),
+      headers: headersOf(call, authorization, options.reason),
       signal: call.signal ? AbortSignal.any([call.signal, timeout]) : timeout,
       redirect: 'error',
       ...bodyOf(call),
@@ -87,12 +89,13 @@ function authorizationOf(options: ClientOptions): string {
   return `Basic ${btoa(`${name}:${password}`)}`;
 }
 
-function headersOf(call: Call, authorization: string): Record<string, string> {
+function headersOf(call: Call, authorization: string, reason: string | undefined): Record<string, string> {
   const type = call.bytes?.mediaType ?? (call.json === undefined ? undefined : 'application/json');
   return {
     authorization,
     accept: `application/json, ${PROBLEM_MEDIA_TYPE}`,
     ...(type === undefined ? {} : { 'content-type': type }),
+    ...(reason === undefined || call.method === 'GET' ? {} : { [REASON_HEADER]: encodeURIComponent(reason) }),
     ...call.headers,
   };
 }

@@ -1,4 +1,5 @@
 import type { AttemptObserved, RecantEvent } from './types.ts';
+import type { ActOutcome } from './vocabulary.ts';
 
 type ObservedKey = 'action' | 'attempt' | 'system' | 'transaction' | 'chunk';
 
@@ -12,12 +13,7 @@ export const eventId = {
   opened: (): string => 'opened',
   heartbeat: (n: number): string => `heartbeat.${n}`,
   closed: (): string => 'closed',
-  planCreated: (plan: string): string => `plan.${plan}.created`,
-  runStarted: (run: string): string => `run.${run}.started`,
-  runFinished: (run: string): string => `run.${run}.finished`,
-  actOrdered: (act: string): string => `act.${act}.ordered`,
-  actEnded: (act: string): string => `act.${act}.ended`,
-  authorityRefused: (refusal: string): string => `refusal.${refusal}`,
+  act: (act: string, outcome: ActOutcome): string => `act.${act}.${outcome === 'pending' ? 'pending' : 'ended'}`,
 } as const;
 
 const HEARTBEAT = /^heartbeat\.(?:0|[1-9][0-9]{0,15})$/;
@@ -40,17 +36,7 @@ export function idMatches(event: RecantEvent): boolean {
       return HEARTBEAT.test(id);
     case 'recant.source.closed.v1':
       return id === eventId.closed();
-    case 'recant.plan.created.v1':
-      return id === eventId.planCreated(event.data.plan);
-    case 'recant.run.started.v1':
-      return id === eventId.runStarted(event.data.run);
-    case 'recant.run.finished.v1':
-      return id === eventId.runFinished(event.data.run);
-    case 'recant.act.ordered.v1':
-      return id === eventId.actOrdered(event.data.act);
-    case 'recant.act.ended.v1':
-      return id === eventId.actEnded(event.data.act);
-    case 'recant.authority.refused.v1':
-      return id === eventId.authorityRefused(event.data.refusal);
+    case 'recant.act.recorded.v1':
+      return id === eventId.act(event.data.act, event.data.outcome);
   }
 }

@@ -8,7 +8,18 @@ export { EventError, type EventErrorCode } from './error.ts';
 export { eventId } from './event-id.ts';
 export { type Glance, glanceEvent } from './glance.ts';
 export type { Refused } from './guard/event.ts';
-export { isDigest, isName, isOrdinal, isRecordId, isTime, isTraceparent, isTracestate, isTransaction, isVersion } from './guard/texts.ts';
+export {
+  isDigest,
+  isName,
+  isOrdinal,
+  isReason,
+  isRecordId,
+  isTime,
+  isTraceparent,
+  isTracestate,
+  isTransaction,
+  isVersion,
+} from './guard/texts.ts';
 export type { JsonObject, JsonValue } from './json.ts';
 export * from './limits.ts';
 export {

@@ -22,6 +22,8 @@ export const VERSION_BYTES_MAX = 128;
 export const ORDINAL_DIGITS_MAX = 39;
 /** UTF-8 bytes of an error message; the SDK truncates longer ones, the ledger refuses them. */
 export const ERROR_MESSAGE_BYTES_MAX = 2_048;
+/** UTF-8 bytes of the reason of an act. */
+export const REASON_BYTES_MAX = 1_024;
 /** Labels of one attempt. */
 export const LABELS_MAX = 64;
 /** Attempts of one action, and steps of one run: a 32-bit column. */

@@ -1,5 +1,5 @@
 import type { JsonObject } from './json.ts';
-import type { ActOutcome, Outcome, Reversibility, Verdict } from './vocabulary.ts';
+import type { ActOutcome, Outcome, Reversibility } from './vocabulary.ts';
 
 /** State of a part at one moment: a keyed digest; `null` for an absent part. */
 export type Version = string;
@@ -156,62 +156,45 @@ export interface SourceClosed {
   readonly reason: string;
 }
 
-export interface PlanCreated {
-  readonly plan: string;
-  readonly digest: string;
-  readonly by: string;
-  readonly mode: string;
-  readonly selection: JsonObject;
-  readonly steps: number;
-  readonly conflicts: number;
-}
-export interface RunStarted {
-  readonly run: string;
-  readonly plan: string;
-  readonly digest: string;
-  readonly by: string;
-}
-export interface RunFinished {
-  readonly run: string;
-  readonly plan: string;
-  /** Count of steps by outcome. */
-  readonly outcomes: Readonly<Record<string, number>>;
-  readonly verdict: Verdict;
-}
+/** Who acted. */
+export type Actor = {
+  /** Key id, `person:<subject>`, `local:<login>` for a login of the ledger's machine, or `recant`. */
+  readonly id: string;
+  /** Label of the key, or the person's name, at that time. */
+  readonly name?: string;
+};
 
-/** An operator's request that changes something or opens a sealed part. Recorded before it is executed. */
-export interface ActOrdered {
+/**
+ * A request that changes something, opens a sealed part or makes a plan, or that was refused; the start and the end of a run. Complete by itself. A request
+ * is recorded as `pending` before it is executed, and again, under the same `act`, with its outcome: one without an outcome may have taken effect.
+ */
+export interface ActRecorded {
   /** UUIDv7, lower case. */
   readonly act: string;
+  /** Absent for an unidentified caller. */
+  readonly actor?: Actor;
   /** `operationId` of the API, or the equivalent command. */
   readonly operation: string;
-  /** Key id, `person:<subject>`, or `local:<login>` for a login on the ledger's own database. */
-  readonly by: string;
-  /** The parameters of the request path. */
-  readonly target: JsonObject;
-  /** Request id, as in the service's log. */
-  readonly request: string;
-}
-export interface ActEnded {
-  readonly act: string;
+  /** Names and ids of what the operation concerns. Secrets are masked. */
+  readonly object: JsonObject;
+  /** Attempts that a plan or a run selects. */
+  readonly selection?: JsonObject;
+  /** Why, in the actor's words. */
+  readonly reason?: string;
   readonly outcome: ActOutcome;
   /** Error code of a refused or failed act. */
   readonly code?: string;
   /** The result, for instance the bindings of a new key. Never a secret. */
   readonly detail?: JsonObject;
-}
-/** Authorization failures; identical ones within a short time are counted together. */
-export interface AuthorityRefused {
-  /** UUIDv7, lower case. */
-  readonly refusal: string;
-  readonly code: string;
-  readonly operation: string;
-  /** Key id, or `person:<subject>`; absent for an unidentified caller. */
-  readonly by?: string;
-  readonly count: number;
-  /** RFC 3339. */
-  readonly first: string;
-  readonly last: string;
+  /** Request id, as in the service's log. */
+  readonly request?: string;
+  /** Identical refusals of one actor that this act counts. */
+  readonly repeated?: {
+    readonly count: number;
+    /** RFC 3339. */
+    readonly first: string;
+    readonly last: string;
+  };
 }
 
 /** Every event type of version 1, with the shape of its data. */
@@ -223,12 +206,7 @@ export interface EventData {
   'recant.source.opened.v1': SourceOpened;
   'recant.source.heartbeat.v1': SourceHeartbeat;
   'recant.source.closed.v1': SourceClosed;
-  'recant.plan.created.v1': PlanCreated;
-  'recant.run.started.v1': RunStarted;
-  'recant.run.finished.v1': RunFinished;
-  'recant.act.ordered.v1': ActOrdered;
-  'recant.act.ended.v1': ActEnded;
-  'recant.authority.refused.v1': AuthorityRefused;
+  'recant.act.recorded.v1': ActRecorded;
 }
 export type EventType = keyof EventData;
 

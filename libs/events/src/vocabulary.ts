@@ -30,8 +30,8 @@ export type Grade = (typeof GRADES)[number];
 export const REVERSIBILITIES = ['read', 'reversible', 'compensable', 'irreversible', 'unknown'] as const;
 export type Reversibility = (typeof REVERSIBILITIES)[number];
 
-/** How an operator's act ended. `refused`: by a rule, nothing changed. `failed`: its effect is unknown. */
-export const ACT_OUTCOMES = ['done', 'refused', 'failed'] as const;
+/** How an operator's act ended. `pending`: it is about to be executed. `refused`: by a rule, nothing changed. `failed`: its effect is unknown. */
+export const ACT_OUTCOMES = ['pending', 'done', 'refused', 'failed'] as const;
 export type ActOutcome = (typeof ACT_OUTCOMES)[number];
 
 /** `refuse`: any conflict refuses the whole plan. `skip`: attempts that cannot be undone are skipped, with what depends on them. */

@@ -7,7 +7,7 @@ export type Admission =
   | { readonly ok: false; readonly refusal: Refusal; readonly event?: RecantEvent };
 
 /** Event types reserved for Recant's own services. What a target observed is one of them: an agent cannot speak for a target. */
-const OWN_ACTS = /^recant\.(?:(?:plan|run|act|authority)\.|attempt\.observed\.)/;
+const OWN_ACTS = /^recant\.(?:act|attempt\.observed)\./;
 
 /** Checks one message: first its bytes, then its credential, the only source of tenant, sources and agents. */
 export function admit(bytes: Uint8Array, credential: Credential): Admission {

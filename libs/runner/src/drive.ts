@@ -1,4 +1,4 @@
-import { eventId } from '@recant/events';
+import { eventId, OWN_AGENT, uuidv7 } from '@recant/events';
 import { accountOf, summarize } from './account.ts';
 import { nextWork, type Work } from './next-work.ts';
 import { type Claim, RUNNER_CONFIG, type RunnerConfig, type RunnerPorts } from './ports.ts';
@@ -43,7 +43,7 @@ export async function driveRun(ports: RunnerPorts, claim: Claim, config: RunnerC
     }
     // The ledger has all events of the run before its end becomes visible, so that a new plan sees them.
     await ports.emitter.flush(claim.tenant, session.source);
-    const stopped = await stop(session, work.stuck);
+    const stopped = await stop(session, work.stuck, ports);
     if (stopped === undefined) continue;
     await ports.emitter.flush(claim.tenant, session.source);
     return stopped;
@@ -88,7 +88,7 @@ async function perform(session: Session, ports: RunnerPorts, config: RunnerConfi
 }
 
 /** Undefined: a person changed the state meanwhile; choose the next work again. */
-async function stop(session: Session, stuck: number): Promise<Driven | undefined> {
+async function stop(session: Session, stuck: number, ports: Pick<RunnerPorts, 'clock' | 'random16'>): Promise<Driven | undefined> {
   const ended = session.steps.every(({ state }) => state === 'ended');
   if (!ended && session.state === 'pausing') return (await session.move('reach')) ? 'paused' : undefined;
   if (!ended) {
@@ -99,11 +99,14 @@ async function stop(session: Session, stuck: number): Promise<Driven | undefined
   if (to === undefined || !isRunEnd(to)) throw new Error(`R1: no finish in ${session.state}`);
   const { outcomes, verdict } = accountOf(summarize(session.body), session.steps);
   const { run } = session.claim;
-  session.events.add('recant.run.finished.v1', eventId.runFinished(run), {
-    run,
-    plan: session.plan,
-    outcomes: outcomes as Record<string, number>,
-    verdict,
+  const act = uuidv7(ports.clock.now(), ports.random16());
+  session.events.add('recant.act.recorded.v1', eventId.act(act, 'done'), {
+    act,
+    actor: { id: OWN_AGENT },
+    operation: 'finishRun',
+    object: { run, plan: session.plan },
+    outcome: 'done',
+    detail: { state: to, verdict, outcomes: outcomes as Record<string, number> },
   });
   session.events.add('recant.source.closed.v1', eventId.closed(), { reason: to });
   if (await session.move('finish')) return to === 'finished' ? 'finished' : 'cancelled';

@@ -26,7 +26,7 @@ test('a chain is undone last write first; every intent is acknowledged before it
   expect([...(world.targets.get('a')?.live.values() ?? [])]).toEqual(['0', '0']);
   expect(account(world).verdict).toBe('restored_unverified');
   expect(calls.indexOf('send')).toBeLessThan(calls.indexOf('a.invert'));
-  expect(types(world).at(-2)).toBe('run.finished');
+  expect(types(world).at(-2)).toBe('act.recorded');
   expect(world.events.map(({ sequence }) => Number(sequence))).toEqual(world.events.map((_, at) => at + 1));
 });
 

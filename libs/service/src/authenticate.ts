@@ -53,8 +53,8 @@ async function callerOf(keyring: Keyring, { keyId, secret }: ApiKey): Promise<Ke
   const matches = timingSafeEqual(hash, known?.secretHash ?? ZERO_HASH);
   if (!known) throw new KeyRefusal(`unknown key ${keyId}`);
   if (!matches) throw new KeyRefusal(`wrong secret for key ${keyId}`);
-  if ('ended' in known) throw new KeyRefusal(`key ${keyId} is ${known.ended}`, callerOfKey(known.was));
-  return callerOfKey(known.credential);
+  if ('ended' in known) throw new KeyRefusal(`key ${keyId} is ${known.ended}`, callerOfKey(known.was, known.label));
+  return callerOfKey(known.credential, known.label);
 }
 
 /** @throws ApiFault `caller_type_not_allowed`, `role_missing` */

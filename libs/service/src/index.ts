@@ -1,10 +1,11 @@
+export { withinInline } from './acts/detail.ts';
 export type { Act, ActEnd, ActRecorder, ActSink, Refused } from './acts/port.ts';
 export { type ActRecorderDeps, createActRecorder } from './acts/recorder.ts';
 export { type ListenAddress, listenAddressOf, listenEnv } from './address.ts';
 export { type AppOptions, createApp } from './app.ts';
 export { KeyRefusal } from './authenticate.ts';
 export { JSON_BODY_BYTES_MAX, JSON_BODY_DEPTH_MAX, type RawBody } from './body.ts';
-export { type Caller, callerOfKey, callerOfPerson, type KeyCaller, type PersonCaller } from './caller.ts';
+export { actorOf, type Caller, callerOfKey, callerOfPerson, type KeyCaller, type PersonCaller } from './caller.ts';
 export { ConfigError, DatabaseUrl, type Env, KafkaBrokers, Port, readConfig, secret } from './config.ts';
 export type { HealthCheck, HealthChecks } from './health.ts';
 export { KAFKA_ENV, type KafkaAccess, kafkaAccessOf } from './kafka-env.ts';

@@ -5,6 +5,8 @@ export interface KnownKey {
   readonly credential: Credential;
   readonly secretHash: Uint8Array;
   readonly macSecret: Uint8Array;
+  /** For people, to recognize the key. */
+  readonly label?: string;
 }
 
 /** A revoked or expired key: it authenticates nobody, but still attributes a message or a refusal. */

@@ -28,6 +28,8 @@ export interface RequestOf<R extends RouteDescriptor> {
   readonly headers: OutputOf<R['headers']>;
   readonly body: BodyOf<R>;
   readonly caller: CallerOf<R>;
+  /** Why the caller acts, for the record of the act. */
+  readonly reason: string | undefined;
   /** Charges costs known only to the handler, such as events. @throws ApiFault `rate_limited` */
   readonly charge: (cost: Cost) => void;
   /** Aborted when the client disconnects. */
@@ -35,13 +37,18 @@ export interface RequestOf<R extends RouteDescriptor> {
   readonly log: Logger;
 }
 
+export interface ActResult {
+  readonly object?: JsonObject;
+  readonly detail?: JsonObject;
+}
+
 /** One of the responses that the descriptor lists. */
 export type AnswerOf<R extends RouteDescriptor> = {
   [S in keyof R['responses'] & number]: {
     readonly status: S;
     readonly headers?: Readonly<Record<string, string>>;
-    /** Detail for the end of the act in the log. Never a secret. */
-    readonly act?: JsonObject;
+    /** For the end of the act in the log: ids of what it made, and its result. Never a secret. */
+    readonly act?: ActResult;
   } & (R['responses'][S] extends { mediaType: string }
     ? { readonly body: Uint8Array | string }
     : R['responses'][S] extends { schema: infer Z extends z.ZodType }
@@ -54,7 +61,7 @@ export interface BoundRoute {
   readonly handler: (request: RequestOf<RouteDescriptor>) => Promise<{
     readonly status: number;
     readonly headers?: Readonly<Record<string, string>>;
-    readonly act?: JsonObject;
+    readonly act?: ActResult;
     readonly body?: unknown;
   }>;
 }

@@ -1,11 +1,11 @@
-import { ApiFault, isAct } from '@recant/api';
-import type { JsonObject } from '@recant/events';
+import { ApiFault, isAct, REASON_HEADER } from '@recant/api';
+import { isReason, type JsonObject, REASON_BYTES_MAX } from '@recant/events';
 import type { ByteBudget } from '@recant/queues';
 import type { Request, Response } from 'express';
-import type { ActEnd, ActRecorder } from './acts/port.ts';
+import type { Act, ActEnd, ActRecorder } from './acts/port.ts';
 import { type Authenticators, authenticate, authorize, KeyRefusal } from './authenticate.ts';
 import { bodyBytesMax, checkBodyHead, discardBody, parseJson, type RawBody, readBody } from './body.ts';
-import type { Caller } from './caller.ts';
+import { actorOf, type Caller } from './caller.ts';
 import type { Logger } from './log.ts';
 import { maskSecrets } from './mask.ts';
 import type { OutageMemory } from './outage.ts';
@@ -39,12 +39,15 @@ export async function serve(route: BoundRoute, request: Request, response: Respo
     const abort = new AbortController();
     response.once('close', () => abort.abort());
     // The parts have the types of this route's descriptor, which BoundRoute does not carry.
+    const json = parseBody(route, body);
+    const reason = reasonOf(request, json);
     const parsed = {
       params: parsePath(descriptor.params, request.params),
       query: parseQuery(descriptor.query, searchOf(request.originalUrl)),
       headers: parseParts('header', descriptor.headers, request.headers),
-      body: parseBody(route, body),
+      body: json,
       caller,
+      reason,
       charge: (cost: Cost) => charge(serving.limits, payer, cost),
       signal: abort.signal,
       log,
@@ -54,12 +57,13 @@ export async function serve(route: BoundRoute, request: Request, response: Respo
         authorize(await authenticate(serving, request.headers.authorization, log), descriptor);
       return route.handler(parsed);
     };
-    const act = { target: targetOf(request.params), request: String(response.get('request-id')) };
+    const object = objectOf(request.params);
+    const act = { object, ...(reason === undefined ? {} : { reason }), request: String(response.get('request-id')) };
     send(response, descriptor, await recorded(route, caller, act, serving.acts, execute));
   } catch (error) {
     // The key ended during the request, or an approval is missing. For an act, its end already records the missing approval.
     if (caller && (error instanceof KeyRefusal || (isApprovalMissing(error) && !isAct(descriptor))))
-      serving.acts?.refused({ code: error.code, operation: descriptor.operationId, tenant: caller.tenant, by: caller.id });
+      serving.acts?.refused({ code: error.code, operation: descriptor.operationId, tenant: caller.tenant, actor: actorOf(caller) });
     throw error;
   } finally {
     body?.release();
@@ -67,8 +71,30 @@ export async function serve(route: BoundRoute, request: Request, response: Respo
 }
 
 /** Path parameters for the log, secrets masked: a caller may have pasted a whole key in place of its id. */
-function targetOf(params: Request['params']): JsonObject {
+function objectOf(params: Request['params']): JsonObject {
   return Object.fromEntries(Object.entries(params).map(([name, value]) => [name, maskSecrets([value].flat().join('/'))]));
+}
+
+/** Why the caller acts: a member of the body, or else the header, percent-encoded UTF-8. @throws ApiFault `request_invalid` */
+function reasonOf({ headers }: Request, body: unknown): string | undefined {
+  const { reason } = (typeof body === 'object' && body !== null ? body : {}) as { readonly reason?: unknown };
+  if (typeof reason === 'string') return reason;
+  const given = headers[REASON_HEADER];
+  if (given === undefined) return undefined;
+  const decoded = decodedText(String(given));
+  if (decoded !== undefined && isReason(decoded)) return decoded;
+  throw new ApiFault(
+    'request_invalid',
+    `Header ${REASON_HEADER}: expected percent-encoded UTF-8 of 1 to ${REASON_BYTES_MAX} bytes without control characters.`,
+  );
+}
+
+function decodedText(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return undefined;
+  }
 }
 
 /** A request target may be absolute, with an invalid host (RFC 9112, 3.2.2); only its query matters here. */
@@ -95,15 +121,15 @@ function isApprovalMissing(error: unknown): error is ApiFault {
 async function recorded(
   { descriptor }: BoundRoute,
   caller: Caller | undefined,
-  about: { readonly target: JsonObject; readonly request: string },
+  about: Pick<Act, 'object' | 'reason' | 'request'>,
   acts: ActRecorder | undefined,
   execute: () => Promise<Answer>,
 ): Promise<Answer> {
   if (!acts || !caller || !isAct(descriptor)) return execute();
-  const recordEnd = await acts.order({ tenant: caller.tenant, operation: descriptor.operationId, by: caller.id, ...about });
+  const recordEnd = await acts.order({ tenant: caller.tenant, operation: descriptor.operationId, actor: actorOf(caller), ...about });
   try {
     const answer = await execute();
-    await recordEnd({ outcome: 'done', ...(answer.act === undefined ? {} : { detail: answer.act }) });
+    await recordEnd({ outcome: 'done', ...answer.act });
     return answer;
   } catch (error) {
     await recordEnd(endOf(error));
@@ -144,7 +170,7 @@ async function admit({ descriptor }: BoundRoute, request: Request, serving: Serv
   } catch (error) {
     const known = caller ?? (error instanceof KeyRefusal ? error.caller : undefined);
     if (error instanceof ApiFault && error.problem().status < 500)
-      serving.acts?.refused({ code: error.code, operation, ...(known && { tenant: known.tenant, by: known.id }) });
+      serving.acts?.refused({ code: error.code, operation, ...(known && { tenant: known.tenant, actor: actorOf(known) }) });
     await discardBody(request);
     throw error;
   }

@@ -70,12 +70,13 @@ let lines: string[] = [];
 let recorded: string[] = [];
 let recordFails: Error | undefined;
 const acts: ActRecorder = {
-  async order({ tenant, operation, by, target }) {
+  async order({ tenant, operation, actor, object, reason }) {
     if (recordFails) throw recordFails;
-    recorded.push(`ordered ${operation} ${JSON.stringify(target)} by ${by} of ${tenant}`);
+    const why = reason === undefined ? '' : ` because ${reason}`;
+    recorded.push(`ordered ${operation} ${JSON.stringify(object)} by ${actor.id} of ${tenant}${why}`);
     return async (end) => void recorded.push(`ended ${end.outcome}${end.outcome === 'done' ? '' : ` ${end.code}`}`);
   },
-  refused: ({ tenant, code, operation, by }) => void recorded.push(`refused ${operation} ${code} to ${by} of ${tenant}`),
+  refused: ({ tenant, code, operation, actor }) => void recorded.push(`refused ${operation} ${code} to ${actor?.id} of ${tenant}`),
   async close() {},
 };
 afterEach(async () => {

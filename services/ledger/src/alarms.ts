@@ -9,12 +9,12 @@ export function alarmRoutes(alarms: Alarms): readonly BoundRoute[] {
       const page = await alarms.list(caller.tenant, { limit, open, ...(cursor === undefined ? {} : { cursor }) });
       return { status: 200, body: { items: page.alarms.map(alarmBody), ...(page.next === undefined ? {} : { next: page.next }) } };
     }),
-    handle(acknowledgeAlarm, async ({ caller, params: { alarm }, body: { reason } }) => {
+    handle(acknowledgeAlarm, async ({ caller, params: { alarm } }) => {
       const found = await alarms.acknowledge(caller.tenant, alarm, caller.id);
       if (found === 'unknown') throw new ApiFault('alarm_unknown', `Unknown alarm ${alarm}.`);
       if (found === 'ended') throw new ApiFault('alarm_ended', `Alarm ${alarm} has already ended.`);
       const { code, subject, detail } = found;
-      return { status: 200, body: alarmBody(found), act: { code, subject, detail, reason } };
+      return { status: 200, body: alarmBody(found), act: { object: { code, subject }, detail: { detail } } };
     }),
   ];
 }

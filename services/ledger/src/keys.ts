@@ -34,7 +34,7 @@ export function keyRoutes(credentials: Credentials, clock: () => number): readon
         ...(label === undefined ? {} : { label }),
         ...expiry(expires, clock()),
       });
-      return { status: 201, body: createdBody(made), act: keyBindings(made) };
+      return { status: 201, body: createdBody(made), act: { object: { keyId: made.credential.keyId }, detail: keyBindings(made) } };
     }),
     handle(rotateKey, async ({ caller, params, body }) => {
       const { keyId } = params;
@@ -45,7 +45,11 @@ export function keyRoutes(credentials: Credentials, clock: () => number): readon
       if (rotated.kind === 'inactive')
         throw new ApiFault('key_inactive', `Key ${keyId} ${rotated.why === 'rotated' ? 'already has a successor' : `is ${rotated.why}`}.`);
       const old = { predecessor: keyId, predecessorEndsAt: isoOf(rotated.predecessorEndsAtMs) };
-      return { status: 201, body: { ...createdBody(rotated.made), ...old }, act: { ...keyBindings(rotated.made), ...old } };
+      return {
+        status: 201,
+        body: { ...createdBody(rotated.made), ...old },
+        act: { object: { successor: rotated.made.credential.keyId }, detail: { ...keyBindings(rotated.made), ...old } },
+      };
     }),
     handle(revokeKey, async ({ caller, params }) => {
       await findKey(credentials, caller.tenant, params.keyId);

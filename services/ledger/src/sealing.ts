@@ -35,7 +35,7 @@ export function sealingRoutes({ parts, dataKeys, systems, erasures, clock }: Sea
     handle(unsealPart, async ({ caller: { tenant }, params: { digest } }) => {
       const { bytes } = await find(tenant, digest);
       const { subject, keyId, plain } = await open(keys(), tenant, bytes);
-      return { status: 200, body: { digest, subject, bytes: base64(plain) }, act: { subject, keyId } };
+      return { status: 200, body: { digest, subject, bytes: base64(plain) }, act: { object: { subject }, detail: { keyId } } };
     }),
     handle(createDataKey, async ({ caller: { tenant }, body: { subject } }) => {
       const { keyId, key } = await keys().make(tenant, subject);
@@ -47,7 +47,7 @@ export function sealingRoutes({ parts, dataKeys, systems, erasures, clock }: Sea
       const destroyed = names.length > 0 && dataKeys === undefined ? 0 : await keys().destroy(tenant, subject);
       await erasures.request(tenant, subject, names, clock());
       const images = (await erasures.of(tenant, subject)).map(imagesBody);
-      return { status: 200, body: { subject, destroyed, systems: images }, act: { destroyed, systems: names } };
+      return { status: 200, body: { subject, destroyed, systems: images }, act: { detail: { destroyed, systems: names } } };
     }),
     handle(showErasure, async ({ caller: { tenant }, params: { subject } }) => {
       return { status: 200, body: { subject, systems: (await erasures.of(tenant, subject)).map(imagesBody) } };

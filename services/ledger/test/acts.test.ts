@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { request } from 'node:http';
-import { canonicalize, decodeEvent, OPERATOR_TENANT, type RecantEvent } from '@recant/events';
+import { type ActRecorded, canonicalize, decodeEvent, OPERATOR_TENANT, type RecantEvent } from '@recant/events';
 import { decodeFrame } from '@recant/ledger';
 import { createByteBudget } from '@recant/queues';
 
@@ -32,32 +32,45 @@ async function ownEvents(tenant: string): Promise<RecantEvent[]> {
 }
 
 const said = (events: readonly RecantEvent[]) =>
-  events.flatMap((event) => {
-    if (event.type === 'recant.act.ordered.v1') return [`${event.data.operation} by ${event.data.by} ${JSON.stringify(event.data.target)}`];
-    if (event.type === 'recant.act.ended.v1') return [`${event.data.outcome} ${event.data.code ?? ''}`.trim()];
-    return [];
-  });
+  actsIn(events).map(({ operation, actor, object, outcome, code = '' }) =>
+    `${operation} by ${actor?.id} ${JSON.stringify(object)} ${outcome} ${code}`.trim(),
+  );
+
+const actsIn = (events: readonly RecantEvent[]) => events.flatMap((event) => (event.type === 'recant.act.recorded.v1' ? [event.data] : []));
 
 test('every act on keys is an entry with caller and outcome, without secrets', async () => {
-  const { apiKey, credential } = await ledger.makeKey({ roles: ['administer'] });
+  const { apiKey, credential } = await ledger.makeKey({ roles: ['administer'], label: 'the boss' });
   const boss = ledger.client(apiKey);
   const made = await boss.createKey({ roles: ['view'], sourcePrefix: 'recant://x', agents: [], resources: [] });
-  await boss.revokeKey(made.keyId);
+  await ledger.client(apiKey, 'INC-7: “over” — möglich').revokeKey(made.keyId);
   await boss.revokeKey('nobody').catch(() => {});
   await boss.revokeKey(made.apiKey).catch(() => {});
   await boss.keys();
-  const events = (await ownEvents(TENANT)).filter(({ type }) => type.startsWith('recant.act.'));
+  const events = (await ownEvents(TENANT)).filter(({ type }) => type === 'recant.act.recorded.v1');
   const by = `by ${credential.keyId}`;
   expect(said(events)).toEqual([
-    `createKey ${by} {}`,
-    'done',
-    `revokeKey ${by} {"keyId":"${made.keyId}"}`,
-    'done',
-    `revokeKey ${by} {"keyId":"nobody"}`,
-    'refused key_unknown',
-    `revokeKey ${by} {"keyId":"recant_${made.keyId}_***"}`,
-    'refused key_unknown',
+    `createKey ${by} {} pending`,
+    `createKey ${by} {"keyId":"${made.keyId}"} done`,
+    `revokeKey ${by} {"keyId":"${made.keyId}"} pending`,
+    `revokeKey ${by} {"keyId":"${made.keyId}"} done`,
+    `revokeKey ${by} {"keyId":"nobody"} pending`,
+    `revokeKey ${by} {"keyId":"nobody"} refused key_unknown`,
+    `revokeKey ${by} {"keyId":"recant_${made.keyId}_***"} pending`,
+    `revokeKey ${by} {"keyId":"recant_${made.keyId}_***"} refused key_unknown`,
   ]);
+  expect(
+    actsIn(events)
+      .map(({ reason }) => reason)
+      .filter(Boolean),
+  ).toEqual(Array(2).fill('INC-7: “over” — möglich'));
+  const rows = (await ledger.operator.acts({ by: [credential.keyId] })).items.map(({ event }) => event.data);
+  expect(rows.map(({ operation, outcome }) => [operation, outcome])).toEqual([
+    ['revokeKey', 'refused'],
+    ['revokeKey', 'refused'],
+    ['revokeKey', 'done'],
+    ['createKey', 'done'],
+  ]);
+  expect(rows.map(({ actor }) => actor)).toEqual(Array(4).fill({ id: credential.keyId, name: 'the boss' }));
   expect(JSON.stringify(events)).toContain(`"keyId":"${made.keyId}"`);
   expect(JSON.stringify(events)).not.toContain(made.apiKey.slice(-20));
 });
@@ -67,7 +80,7 @@ test('an act whose detail is too large is recorded with a digest in its place', 
   const resources = Array.from({ length: 100 }, (_, n) => `postgres://shop/${n}/${'x'.repeat(900)}`);
   const agents = ['reader'];
   const made = await ledger.client(apiKey).createKey({ roles: ['emit'], sourcePrefix: 'recant://x', agents, resources });
-  const ends = (await ownEvents(TENANT)).flatMap((event) => (event.type === 'recant.act.ended.v1' ? [event.data] : []));
+  const ends = actsIn(await ownEvents(TENANT));
   const sha256 = createHash('sha256').update(canonicalize(resources)).digest('hex');
   expect(ends.at(-1)).toMatchObject({ outcome: 'done', detail: { keyId: made.keyId, roles: ['emit'], agents, resources: { sha256 } } });
 });
@@ -78,16 +91,15 @@ test('authorization failures are aggregated entries: of a known key in its tenan
     fetch(`${ledger.url}/v1/keys`, key === undefined ? {} : { headers: { authorization: `Bearer ${key}` } });
   const statuses = await Promise.all([apiKey, apiKey, apiKey, undefined, 'recant_nobody_x'].map(ask));
   expect(statuses.map(({ status }) => status)).toEqual([403, 403, 403, 401, 401]);
-  const refusals = async (tenant: string) =>
-    (await ownEvents(tenant)).flatMap((event) => (event.type === 'recant.authority.refused.v1' ? [event.data] : []));
-  const count = (all: readonly { readonly count: number }[]) => all.reduce((sum, each) => sum + each.count, 0);
+  const refusals = async (tenant: string) => actsIn(await ownEvents(tenant)).filter(({ repeated }) => repeated !== undefined);
+  const count = (all: readonly ActRecorded[]) => all.reduce((sum, { repeated }) => sum + (repeated?.count ?? 0), 0);
   await waitUntil(async () => count(await refusals(TENANT)) === 3 && count(await refusals(OPERATOR_TENANT)) === 2);
   expect(await refusals(TENANT)).toContainEqual(
-    expect.objectContaining({ by: credential.keyId, code: 'role_missing', operation: 'listKeys' }),
+    expect.objectContaining({ actor: { id: credential.keyId }, outcome: 'refused', code: 'role_missing', operation: 'listKeys' }),
   );
   for (const refusal of await refusals(OPERATOR_TENANT)) {
     expect(refusal).toMatchObject({ code: 'unauthenticated', operation: 'listKeys' });
-    expect(refusal.by).toBeUndefined();
+    expect(refusal.actor).toBeUndefined();
   }
 });
 
@@ -105,11 +117,13 @@ test('acts are listed newest first, paged and filtered by caller and time, each 
   const all = (await ledger.operator.acts({}, { limit: 500 })).items;
   expect(listed).toEqual(all.map(({ shard, index }) => `${shard}/${index}`));
   expect(new Set(listed).size).toBe(listed.length);
-  expect(all.length).toBe((await ownEvents(TENANT)).filter(({ type }) => !type.startsWith('recant.source.')).length);
+  const recorded = actsIn(await ownEvents(TENANT));
+  expect(all.map(({ event }) => event.data.act).toSorted()).toEqual([...new Set(recorded.map(({ act }) => act))].toSorted());
+  expect(all.map(({ event }) => event.data.outcome)).not.toContain('pending');
   const times = all.map(({ receivedAt }) => receivedAt);
   expect(times).toEqual(times.toSorted().toReversed());
   const others = await ledger.client(apiKey).acts({ by: [credential.keyId] });
-  expect(others.items.map(({ event }) => event.type)).toEqual(['recant.act.ordered.v1']);
+  expect(others.items.map(({ event }) => [event.data.operation, event.data.outcome])).toEqual([['createKey', 'done']]);
   expect((await ledger.operator.acts({ by: [credential.keyId] })).items).toEqual([]);
   const { items } = await ledger.operator.acts({ from: '2001-01-01T00:00:00Z', to: '2001-01-02T00:00:00Z' });
   expect(items).toEqual([]);
@@ -134,12 +148,11 @@ test('a key revoked during its request changes nothing, and the attempt is recor
   expect(await answered).toBe(401);
   expect(await ledger.client(apiKey).keys()).toEqual(before);
   const events = await ownEvents(TENANT);
-  const ordered = events.flatMap(({ type, data }) =>
-    type === 'recant.act.ordered.v1' && data.by === stolen.credential.keyId ? [[data.operation, data.act]] : [],
-  );
-  expect(ordered).toEqual([['createKey', expect.any(String)]]);
-  const ends = events.flatMap(({ type, data }) => (type === 'recant.act.ended.v1' && data.act === ordered[0]?.[1] ? [data] : []));
-  expect(ends).toMatchObject([{ outcome: 'refused', code: 'unauthenticated' }]);
+  const ofStolen = actsIn(events).filter(({ actor, repeated }) => actor?.id === stolen.credential.keyId && repeated === undefined);
+  expect(ofStolen).toMatchObject([
+    { operation: 'createKey', outcome: 'pending' },
+    { operation: 'createKey', outcome: 'refused', code: 'unauthenticated' },
+  ]);
 });
 
 test('stopping closes the source of acts, and the log is sound', async () => {

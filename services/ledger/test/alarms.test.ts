@@ -49,7 +49,8 @@ test('refused messages degrade the health of their tenant alone, until acknowled
   expect(acts).toContainEqual(
     expect.objectContaining({
       outcome: 'done',
-      detail: expect.objectContaining({ code: 'dead_letters', subject: 'equivocation', reason: 'a known test' }),
+      object: { alarm: alarm?.alarm, code: 'dead_letters', subject: 'equivocation' },
+      reason: 'a known test',
     }),
   );
   await waitUntil(async () => (await healthOf()).alarms.every(({ acknowledged }) => acknowledged !== undefined));

@@ -25,7 +25,8 @@ export interface RunningLedger {
   readonly operator: Client;
   /** Client of the operator's tenant, which sees health details. */
   readonly owner: Client;
-  client(key: string): Client;
+  /** @param reason recorded with each act */
+  client(key: string, reason?: string): Client;
   makeKey(over?: Partial<NewCredential>): Promise<{ apiKey: string; credential: Credential }>;
   post(
     body: Uint8Array | string,
@@ -104,7 +105,7 @@ export async function startLedger(options: HarnessOptions = {}): Promise<Running
   const agentKey = (await makeKey()).apiKey;
   const operatorKey = (await makeKey({ roles: ['view', 'administer'], agents: [] })).apiKey;
   const ownerKey = (await makeKey({ tenant: OPERATOR_TENANT, roles: ['view'], agents: [] })).apiKey;
-  const client = (apiKey: string) => createClient({ url, apiKey });
+  const client = (apiKey: string, reason?: string) => createClient({ url, apiKey, ...(reason === undefined ? {} : { reason }) });
   await wired.start();
   return {
     store,

@@ -14,30 +14,35 @@ const ref = (action: string) => ({ source: 'recant://a/1', action, attempt: 1 })
 const NOON = '019ca945-0a00-7000-8000-000000000000';
 const LATER = '019ca945-f460-7000-8000-000000000000';
 
-test('an act and its outcome are one line, a run too', () => {
-  const item = (event: object, at = 0) => ({ shard: 0, index: at, receivedAt: '2026-03-01T12:00:00.000Z', event }) as never;
-  const ordered = (act: string) =>
-    item({ type: 'recant.act.ordered.v1', data: { act, by: 'abc', operation: 'revokeKey', target: { keyId: 'k1' } } });
-  const ended = (act: string) => item({ type: 'recant.act.ended.v1', data: { act, outcome: 'refused', code: 'key_unknown' } });
-  const started = item({ type: 'recant.run.started.v1', data: { run: 'r1', plan: 'p1', by: 'person:ada' } });
-  const finished = item({ type: 'recant.run.finished.v1', data: { run: 'r1', plan: 'p1', verdict: 'fully_restored' } });
-  const planned = item({ type: 'recant.plan.created.v1', data: { plan: 'p1', by: 'person:ada', steps: 1, conflicts: 2 } });
-  const lines = (items: never[], more: never[] = []) =>
-    actsText({ items }, plain, more)
-      .trim()
-      .split('\n')
-      .slice(1)
-      .map((line) => line.replace('2026-03-01 12:00:00 UTC', '').replace(/ +/g, ' ').trim());
-  expect(lines([finished, started, planned, ended('1'), ordered('1')])).toEqual([
-    'person:ada run fully restored run r1 of plan p1',
-    'person:ada plan 1 step, 2 conflicts plan p1',
-    'key abc revoke key refused: key unknown key id k1',
+test('an act is one line: who with a name, what, outcome, why, on what', () => {
+  const item = (data: object) => ({ receivedAt: '2026-03-01T12:00:00.000Z', event: { type: 'recant.act.recorded.v1', data } }) as never;
+  const ada = { id: 'person:ada', name: 'Ada' };
+  const repeated = { count: 7, first: '2026-03-01T12:00:00.000Z', last: '2026-03-01T12:00:00.000Z' };
+  const items = [
+    item({
+      actor: { id: 'recant' },
+      operation: 'finishRun',
+      object: { run: 'r1' },
+      outcome: 'done',
+      detail: { verdict: 'fully_restored' },
+    }),
+    item({ actor: ada, operation: 'createPlan', object: { plan: 'p1' }, selection: { agents: ['bot'] }, reason: 'INC-7', outcome: 'done' }),
+    item({ actor: { id: 'abc', name: 'ops' }, operation: 'revokeKey', object: { keyId: 'k1' }, outcome: 'pending' }),
+    item({ actor: { id: 'abc' }, operation: '*', object: {}, outcome: 'refused', code: 'role_missing', repeated }),
+    item({ operation: 'listKeys', object: {}, outcome: 'refused', code: 'unauthenticated', repeated: { ...repeated, count: 1 } }),
+  ];
+  const lines = actsText({ items }, plain)
+    .trim()
+    .split('\n')
+    .slice(1)
+    .map((line) => line.replace('2026-03-01 12:00:00 UTC', '').replace(/ +/g, ' ').trim());
+  expect(lines).toEqual([
+    'recant finish run done run r1, verdict fully_restored',
+    'Ada (person:ada) create plan done INC-7 plan p1, selection (agents bot)',
+    'ops (key abc) revoke key pending key id k1',
+    'key abc several operations refused: role missing, 7 times',
+    'unknown caller list keys refused: unauthenticated, 1 time',
   ]);
-  expect(lines([ended('0'), ordered('1')])).toEqual([
-    'outcome of an earlier act refused: key unknown',
-    'key abc revoke key no outcome yet key id k1',
-  ]);
-  expect(lines([ordered('1')], [ended('1')])).toEqual(['key abc revoke key refused: key unknown key id k1']);
 });
 
 test('a verification accounts for every entry', () => {

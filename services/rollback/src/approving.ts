@@ -15,7 +15,7 @@ export function approvalRoutes(core: RollbackCore): readonly BoundRoute[] {
       const approval = { digest: plan.digest, by: caller.id, approvedAtMs, expiresAtMs: approvedAtMs + body.seconds * 1_000 };
       await core.store.approvals.put(caller.tenant, plan.id, approval);
       const given = bodyOf(approval);
-      return { status: 201, body: given, act: { digest: given.digest, expiresAt: given.expiresAt } };
+      return { status: 201, body: given, act: { object: { digest: given.digest }, detail: { expiresAt: given.expiresAt } } };
     }),
   ];
 }

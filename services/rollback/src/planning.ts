@@ -1,6 +1,5 @@
-import { createHash } from 'node:crypto';
-import { ApiFault, type PlanInput, parseWindow } from '@recant/api';
-import { canonicalize, eventId, INLINE_BYTES_MAX, type JsonObject, uuidv7 } from '@recant/events';
+import { ApiFault, createPlan, type PlanInput, parseWindow } from '@recant/api';
+import { eventId, uuidv7 } from '@recant/events';
 import {
   gather,
   isStale,
@@ -13,7 +12,7 @@ import {
   type Selection,
 } from '@recant/planner';
 import { createSourceEvents, LEASE_MS } from '@recant/runner';
-import type { Caller } from '@recant/service';
+import { actorOf, type Caller, withinInline } from '@recant/service';
 import type { StoredPlan } from '@recant/store';
 import { openInTargets } from './ask-open.ts';
 import { planWithTargets } from './ask-targets.ts';
@@ -22,8 +21,8 @@ import type { RollbackCore } from './core.ts';
 /** Milliseconds that a plan waits for what the systems captured. */
 const FLUSH_MS_MAX = 10_000;
 
-/** Makes a plan: reads the ledger at one vector of log sizes, asks the systems, and stores the plan together with its `plan.created` event. */
-export async function makePlan(core: RollbackCore, caller: Caller, input: PlanInput): Promise<StoredPlan> {
+/** Makes a plan: reads the ledger at one vector of log sizes, asks the systems, and stores the plan together with its act. */
+export async function makePlan(core: RollbackCore, caller: Caller, input: PlanInput, reason?: string): Promise<StoredPlan> {
   const { store, clock } = core;
   const { tenant } = caller;
   const nowMs = clock.now();
@@ -48,14 +47,16 @@ export async function makePlan(core: RollbackCore, caller: Caller, input: PlanIn
   const source = await core.producer.sourceOf(tenant, 'plan', id);
   const events = createSourceEvents(source, 1, () => clock.now());
   events.add('recant.source.opened.v1', eventId.opened(), { sdk: 'recant-rollback', leaseMs: LEASE_MS });
-  events.add('recant.plan.created.v1', eventId.planCreated(id), {
-    plan: id,
-    digest: made.digest,
-    by: made.by,
-    mode: body.mode,
-    selection: bounded(body.selection),
-    steps: body.steps.length,
-    conflicts: body.conflicts.length,
+  const act = uuidv7(nowMs, core.random16());
+  events.add('recant.act.recorded.v1', eventId.act(act, 'done'), {
+    act,
+    actor: actorOf(caller),
+    operation: createPlan.operationId,
+    object: { plan: id, digest: made.digest },
+    selection: withinInline(body.selection),
+    ...(reason === undefined ? {} : { reason }),
+    outcome: 'done',
+    detail: { mode: body.mode, steps: body.steps.length, conflicts: body.conflicts.length },
   });
   events.add('recant.source.closed.v1', eventId.closed(), { reason: 'planned' });
   await store.plans.put(tenant, made, { source, items: events.drain() });
@@ -100,10 +101,4 @@ async function checkNames({ store, clock }: RollbackCore, tenant: string, { agen
   }
   for (const run of runs)
     if (!(await store.runs.find(tenant, run))) throw new ApiFault('run_unknown', `Unknown run ${JSON.stringify(run)}.`);
-}
-
-/** Replaces a selection over INLINE_BYTES_MAX by its digest in the event; the stored plan contains all of it. */
-function bounded(selection: JsonObject): JsonObject {
-  const text = canonicalize(selection);
-  return Buffer.byteLength(text) <= INLINE_BYTES_MAX ? selection : { sha256: createHash('sha256').update(text).digest('hex') };
 }

@@ -10,8 +10,8 @@ import { makePlan } from './planning.ts';
 
 export function planRoutes(core: RollbackCore): readonly BoundRoute[] {
   return [
-    handle(createPlan, async ({ caller, body }) => {
-      const made = await withApiFaults(() => makePlan(core, caller, body));
+    handle(createPlan, async ({ caller, body, reason }) => {
+      const made = await withApiFaults(() => makePlan(core, caller, body, reason));
       core.wake();
       return { status: 201, body: viewOf(core, made, []) };
     }),

@@ -38,8 +38,8 @@ export function runRoutes(core: RollbackCore): readonly BoundRoute[] {
     return { status: 200, body: await viewRun(core, tenant, run) };
   };
   return [
-    handle(createRun, async ({ caller, body }) => {
-      const { id, created } = await withApiFaults(() => startRun(core, caller, body));
+    handle(createRun, async ({ caller, body, reason }) => {
+      const { id, created } = await withApiFaults(() => startRun(core, caller, body, reason));
       core.wake();
       const view = await viewRun(core, caller.tenant, id);
       return created ? { status: 201, body: view } : { status: 200, body: view };

@@ -1,9 +1,9 @@
-import { ApiFault, type RunInput } from '@recant/api';
-import { type ActOrdered, eventId, type JsonObject, uuidv7 } from '@recant/events';
+import { ApiFault, createRun, type RunInput } from '@recant/api';
+import { eventId, type JsonObject, uuidv7 } from '@recant/events';
 import { obstaclesOf } from '@recant/planner';
 import type { Approval } from '@recant/policy';
 import { createSourceEvents, LEASE_MS } from '@recant/runner';
-import type { Caller } from '@recant/service';
+import { actorOf, type Caller, withinInline } from '@recant/service';
 import { bodyOf, requireApproval } from './approvals.ts';
 import type { RollbackCore } from './core.ts';
 import { checkStale, recordLatest } from './planning.ts';
@@ -14,6 +14,7 @@ export async function startRun(
   core: RollbackCore,
   caller: Caller,
   input: RunInput,
+  reason?: string,
 ): Promise<{ readonly id: string; readonly created: boolean }> {
   const { store, clock } = core;
   const { tenant, id: by } = caller;
@@ -39,10 +40,17 @@ export async function startRun(
   const source = await core.producer.sourceOf(tenant, 'run', run);
   const events = createSourceEvents(source, 1, () => clock.now());
   events.add('recant.source.opened.v1', eventId.opened(), { sdk: 'recant-rollback', leaseMs: LEASE_MS });
-  const act = approval && actOf(uuidv7(clock.now(), core.random16()), by, { run, plan, approval: approvalFields(approval) });
-  if (act) events.add('recant.act.ordered.v1', eventId.actOrdered(act.act), act);
-  events.add('recant.run.started.v1', eventId.runStarted(run), { run, plan, digest, by });
-  if (act) events.add('recant.act.ended.v1', eventId.actEnded(act.act), { act: act.act, outcome: 'done' });
+  const act = uuidv7(clock.now(), core.random16());
+  events.add('recant.act.recorded.v1', eventId.act(act, 'done'), {
+    act,
+    actor: actorOf(caller),
+    operation: createRun.operationId,
+    object: { run, plan, digest },
+    selection: withinInline(body.selection),
+    ...(reason === undefined ? {} : { reason }),
+    outcome: 'done',
+    detail: { mode: body.mode, steps: body.steps.length, ...(approval && { approval: approvalFields(approval) }) },
+  });
   const resources = [...new Set(body.steps.flatMap(({ systems }) => systems.flatMap(({ knownOrdinals }) => Object.keys(knownOrdinals))))];
   return store.runs.create(tenant, {
     id: run,
@@ -55,15 +63,6 @@ export async function startRun(
     events: events.drain(),
     sequenceNext: events.sequenceNext,
   });
-}
-
-/** `recant.run.started.v1` is a released format without an approval field, so that an act in the same transaction names the approval. */
-function actOf(
-  act: string,
-  by: string,
-  target: { readonly run: string; readonly plan: string; readonly approval: JsonObject },
-): ActOrdered {
-  return { act, operation: 'createRun', by, target, request: target.run };
 }
 
 function approvalFields(approval: Approval): JsonObject {

@@ -51,7 +51,7 @@ export function systemRoutes(
       return {
         status: 200,
         body: { accepted: [...accepted] },
-        act: { system: system.name, reason, accepted: accepted.map(({ detail }) => detail) },
+        act: { detail: { scope, accepted: accepted.map(({ detail }) => detail) } },
       };
     }),
     handle(endTransaction, async ({ caller, params }) => {
@@ -62,7 +62,7 @@ export function systemRoutes(
         return target?.drain?.endTransaction(Number(params.pid));
       });
       const body = { ended: ended === undefined ? [] : [{ system: system.name, ...ended }] };
-      return { status: 200, body, act: body };
+      return { status: 200, body, act: { detail: body } };
     }),
     handle(registerSystem, async ({ caller, body }) => {
       // The connector opens folders and addresses with the rights of this process, so that only the tenant it serves may register.
@@ -76,7 +76,7 @@ export function systemRoutes(
         await systems.put(caller.tenant, { name: body.name, connector: body.connector, identity, options: body.options as JsonObject }),
       );
       await hurryErasures(caller.tenant, view.name);
-      const act = { name: view.name, connector: view.connector, identity };
+      const act = { object: { system: view.name }, detail: { connector: view.connector, identity } };
       return known ? { status: 200, body: view, act } : { status: 201, body: view, act };
     }),
   ];

@@ -1,5 +1,5 @@
 import { createClient } from '@recant/client';
-import { decodeEvent, type RecantEvent } from '@recant/events';
+import { type ActRecorded, decodeEvent, type RecantEvent } from '@recant/events';
 import { decodeFrame } from '@recant/ledger';
 import { createOpenIdPeople } from '@recant/service';
 import { createApprovals, createRuns, withSnapshot } from '@recant/store';
@@ -35,7 +35,11 @@ afterAll(async () => {
 });
 
 const as = async (subject: string, roles: readonly string[], org = TENANT) =>
-  createClient({ url: stage.url, apiKey: await provider.signIn({ subject, claims: { roles, org } }, AUDIENCE) });
+  createClient({
+    url: stage.url,
+    reason: 'INC-7: wrong prices',
+    apiKey: await provider.signIn({ subject, claims: { roles, org } }, AUDIENCE),
+  });
 
 const problem = async (work: Promise<unknown>): Promise<string> => {
   try {
@@ -69,11 +73,9 @@ async function entries(): Promise<RecantEvent[]> {
   return found;
 }
 
-async function acts(operation: string): Promise<RecantEvent[]> {
-  const found = await entries();
-  const ordered = found.filter((event) => event.type === 'recant.act.ordered.v1' && event.data.operation === operation);
-  const ids = new Set(ordered.map((event) => (event.data as { act: string }).act));
-  return found.filter((event) => ids.has((event.data as { act?: string }).act ?? ''));
+async function acts(operation: string): Promise<ActRecorded[]> {
+  const all = (await entries()).flatMap((event) => (event.type === 'recant.act.recorded.v1' ? [event.data] : []));
+  return all.filter((act) => act.operation === operation && act.outcome !== 'pending');
 }
 
 test('a run refused for a missing approval is an entry with caller and count', async () => {
@@ -81,11 +83,10 @@ test('a run refused for a missing approval is an entry with caller and count', a
   const plan = await eve.createPlan(await repriced('unapproved', 9));
   for (let n = 0; n < 2; n += 1) expect(await problem(eve.createRun(plan.id, plan.digest))).toBe('409 approval_missing');
   const refusals = await waitUntil(async () => {
-    const found = (await entries()).flatMap((event) => (event.type === 'recant.authority.refused.v1' ? [event.data] : []));
-    const hers = found.filter(({ by }) => by === 'person:eve');
-    return hers.reduce((sum, { count }) => sum + count, 0) === 2 ? hers : undefined;
+    const hers = (await acts('createRun')).filter(({ actor }) => actor?.id === 'person:eve');
+    return hers.reduce((sum, { repeated }) => sum + (repeated?.count ?? 0), 0) === 2 ? hers : undefined;
   });
-  for (const refusal of refusals) expect(refusal).toMatchObject({ operation: 'createRun', code: 'approval_missing' });
+  for (const refusal of refusals) expect(refusal).toMatchObject({ outcome: 'refused', code: 'approval_missing' });
 });
 
 test('a plan runs after another person approved it; both are recorded', async () => {
@@ -109,14 +110,25 @@ test('a plan runs after another person approved it; both are recorded', async ()
   expect(await ada.run(id)).toMatchObject({ by: 'person:ada', approvals: [given], account: { verdict: 'fully_restored' } });
   expect(await priceOf(1)).toBe(100);
 
-  const recorded = (await acts('approvePlan')).map(({ data }) => data);
-  expect(recorded).toContainEqual(expect.objectContaining({ by: 'person:bob', target: { plan: plan.id } }));
-  expect(recorded).toContainEqual(
-    expect.objectContaining({ outcome: 'done', detail: { digest: plan.digest, expiresAt: given.expiresAt } }),
-  );
+  const [approved] = (await acts('approvePlan')).filter(({ outcome }) => outcome === 'done');
+  expect(approved).toMatchObject({
+    actor: { id: 'person:bob' },
+    object: { plan: plan.id, digest: plan.digest },
+    detail: { expiresAt: given.expiresAt },
+  });
   const { approvedAt, expiresAt } = given;
-  const target = { run: id, plan: plan.id, approval: { by: 'person:bob', approvedAt, expiresAt } };
-  expect((await acts('createRun')).map(({ data }) => data)).toMatchObject([{ by: 'person:ada', target }, { outcome: 'done' }]);
+  const ran = (await acts('createRun')).filter(({ outcome }) => outcome === 'done');
+  expect(ran).toMatchObject([
+    {
+      actor: { id: 'person:ada' },
+      object: { run: id, plan: plan.id, digest: plan.digest },
+      selection: { agents: ['pricer'] },
+      reason: 'INC-7: wrong prices',
+      detail: { approval: { by: 'person:bob', approvedAt, expiresAt } },
+    },
+  ]);
+  const finished = (await acts('finishRun')).find(({ object }) => object.run === id);
+  expect(finished).toMatchObject({ actor: { id: 'recant' }, detail: { verdict: 'fully_restored', outcomes: { restored: 1 } } });
   expect(await stage.audit()).toEqual([]);
 });
 

@@ -7,13 +7,14 @@ import {
   LABELS_MAX,
   NAME_BYTES_MAX,
   PART_BYTES_MAX,
+  REASON_BYTES_MAX,
   RESOURCE_BYTES_MAX,
 } from '../limits.ts';
 import { isConnectorName, isResource, isSystemName } from '../resource.ts';
 import { NONE } from '../scan.ts';
 import type { EventType } from '../types.ts';
 import { isUuidV7 } from '../uuid.ts';
-import { ACT_OUTCOMES, OUTCOMES, REVERSIBILITIES, VERDICTS } from '../vocabulary.ts';
+import { ACT_OUTCOMES, OUTCOMES, REVERSIBILITIES } from '../vocabulary.ts';
 import { flag, type Guard, integer, isObject, oneOf, orNull, text } from './guard.ts';
 import { inlineObject } from './inline.ts';
 import { list, record, type Shape, shape } from './members.ts';
@@ -35,6 +36,7 @@ import {
   isMessage,
   isName,
   isOrdinal,
+  isReason,
   isRecordId,
   isSalt,
   isTime,
@@ -55,7 +57,6 @@ const connector = text('a connector: a-z, 0-9, -', isConnectorName, plainConnect
 const version = orNull(text('null or a version of printable ASCII', isVersion, plainVersion));
 const digest = text('64 lower-case hex digits', isDigest, plainDigest);
 const recordId = text('an id of letters, digits, - and _', isRecordId);
-const count = integer(0, COUNT_MAX);
 const positive = integer(1, COUNT_MAX);
 const duration = integer(0, DURATION_MS_MAX);
 const span = integer(1, DURATION_MS_MAX);
@@ -160,21 +161,16 @@ export const DATA_GUARDS: Readonly<Record<EventType, Shape>> = {
   'recant.source.opened.v1': shape({ sdk: name, leaseMs: span }),
   'recant.source.heartbeat.v1': shape({ nothingOlderThan: time }),
   'recant.source.closed.v1': shape({ reason: name }),
-  'recant.plan.created.v1': shape({
-    plan: recordId,
-    digest,
-    by: name,
-    mode: name,
-    selection: inlineObject,
-    steps: count,
-    conflicts: count,
-  }),
-  'recant.run.started.v1': shape({ run: recordId, plan: recordId, digest, by: name }),
-  'recant.run.finished.v1': shape({ run: recordId, plan: recordId, outcomes: record(name, count), verdict: oneOf(VERDICTS) }),
-  'recant.act.ordered.v1': shape({ act: action, operation: name, by: name, target: inlineObject, request: name }),
-  'recant.act.ended.v1': shape({ act: action, outcome: oneOf(ACT_OUTCOMES) }, { code: name, detail: inlineObject }),
-  'recant.authority.refused.v1': shape(
-    { refusal: action, code: name, operation: name, count: positive, first: time, last: time },
-    { by: name },
+  'recant.act.recorded.v1': shape(
+    { act: action, operation: name, object: inlineObject, outcome: oneOf(ACT_OUTCOMES) },
+    {
+      actor: shape({ id: name }, { name }),
+      selection: inlineObject,
+      reason: text(`a reason of 1 to ${REASON_BYTES_MAX} bytes without control characters`, isReason),
+      code: name,
+      detail: inlineObject,
+      request: name,
+      repeated: shape({ count: positive, first: time, last: time }),
+    },
   ),
 };

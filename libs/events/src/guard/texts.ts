@@ -1,6 +1,13 @@
 /** String predicates, shared by the guards and the zod schemas. */
 import { fitsUtf8 } from '../bytes.ts';
-import { ERROR_MESSAGE_BYTES_MAX, NAME_BYTES_MAX, ORDINAL_DIGITS_MAX, RESOURCE_BYTES_MAX, VERSION_BYTES_MAX } from '../limits.ts';
+import {
+  ERROR_MESSAGE_BYTES_MAX,
+  NAME_BYTES_MAX,
+  ORDINAL_DIGITS_MAX,
+  REASON_BYTES_MAX,
+  RESOURCE_BYTES_MAX,
+  VERSION_BYTES_MAX,
+} from '../limits.ts';
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: the pattern finds control characters
 const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
@@ -39,6 +46,10 @@ export function isLabelValue(value: string): boolean {
 }
 export function isMessage(value: string): boolean {
   return fitsUtf8(value, ERROR_MESSAGE_BYTES_MAX) && !value.includes('\u0000') && value.isWellFormed();
+}
+/** Why somebody acted: one line, printed in lists. */
+export function isReason(value: string): boolean {
+  return value.length > 0 && isPrintable(value, REASON_BYTES_MAX);
 }
 /** A connector's reference to an image; opaque here. */
 export function isImageReference(value: string): boolean {

@@ -7,6 +7,7 @@ import {
   isMessage,
   isName,
   isOrdinal,
+  isReason,
   isRecordId,
   isSalt,
   isTime,
@@ -23,6 +24,7 @@ import {
   INLINE_BYTES_MAX,
   NAME_BYTES_MAX,
   ORDINAL_DIGITS_MAX,
+  REASON_BYTES_MAX,
   RESOURCE_BYTES_MAX,
   SEQUENCE_DIGITS,
   VERSION_BYTES_MAX,
@@ -45,6 +47,11 @@ export const labelValue = z
   .max(NAME_BYTES_MAX)
   .refine(isLabelValue, `at most ${NAME_BYTES_MAX} UTF-8 bytes without control characters`);
 export const message = z.string().max(ERROR_MESSAGE_BYTES_MAX).refine(isMessage, `at most ${ERROR_MESSAGE_BYTES_MAX} UTF-8 bytes`);
+export const reason = z
+  .string()
+  .min(1)
+  .max(REASON_BYTES_MAX)
+  .refine(isReason, `1 to ${REASON_BYTES_MAX} UTF-8 bytes without control characters`);
 export const imageReference = z.string().min(1).max(RESOURCE_BYTES_MAX).refine(isImageReference, 'an image reference');
 export const resource = z
   .string()

@@ -4,8 +4,8 @@ import { canonicalize, INLINE_BYTES_MAX, type JsonObject, type JsonValue } from 
 /** Canonical bytes of a member; a larger one is replaced by its digest when the whole detail is too large. */
 const MEMBER_BYTES_MAX = 1_024;
 
-/** The detail of an act's end, within INLINE_BYTES_MAX: large members are replaced by their digest, then the whole. An act never lacks its end because its detail was too large. */
-export function fittingDetail(detail: JsonObject): JsonObject {
+/** A member of an act within INLINE_BYTES_MAX: large members of it are replaced by their digest, then the whole. An act never lacks its end because its detail was too large. */
+export function withinInline(detail: JsonObject): JsonObject {
   if (bytesOf(detail).length <= INLINE_BYTES_MAX) return detail;
   const members = Object.entries(detail).map(([name, value]) => [name, bytesOf(value).length > MEMBER_BYTES_MAX ? digestOf(value) : value]);
   const fitted = Object.fromEntries(members) as JsonObject;

@@ -1,18 +1,22 @@
-import type { JsonObject } from '@recant/events';
+import type { Actor, JsonObject } from '@recant/events';
 
 /** A request that changes state or unseals a part. */
 export interface Act {
   readonly tenant: string;
-  /** `operationId` of the route. */
+  /** `operationId` of the route, or the equivalent command. */
   readonly operation: string;
-  /** `Caller.id`. */
-  readonly by: string;
-  readonly target: JsonObject;
+  readonly actor: Actor;
+  /** Names and ids of what the operation concerns. */
+  readonly object: JsonObject;
+  readonly selection?: JsonObject;
+  /** At most REASON_BYTES_MAX bytes. */
+  readonly reason?: string;
   readonly request: string;
 }
 
 export type ActEnd =
-  | { readonly outcome: 'done'; readonly detail?: JsonObject }
+  /** `object`: names and ids that only the operation itself could give. */
+  | { readonly outcome: 'done'; readonly object?: JsonObject; readonly detail?: JsonObject }
   | { readonly outcome: 'refused' | 'failed'; readonly code: string };
 
 /** A request refused by authentication or authorization. */
@@ -21,14 +25,14 @@ export interface Refused {
   readonly tenant?: string;
   readonly code: string;
   readonly operation: string;
-  readonly by?: string;
+  readonly actor?: Actor;
 }
 
 /** Records acts as entries in the log of the tenant that they concern. */
 export interface ActRecorder {
   /** Durable when it resolves; a rejection refuses the act. @returns a function that records the end; call it once, it never throws. */
   order(act: Act): Promise<(end: ActEnd) => Promise<void>>;
-  /** Counted at once, recorded within REFUSALS_MS; aggregated, so that an attacker cannot flood the log. */
+  /** Counted at once; the first is recorded within a second, identical ones after it as one act per window: an attacker cannot flood the log. */
   refused(refusal: Refused): void;
   /** Records the pending counts and closes all sources. */
   close(): Promise<void>;

@@ -1,7 +1,7 @@
-import { eventId, uuidv7 } from '@recant/events';
+import { type ActRecorded, eventId, uuidv7 } from '@recant/events';
 import type { Logger } from '../log.ts';
 import { ActSource, type ActSourceDeps } from './act-source.ts';
-import { fittingDetail } from './detail.ts';
+import { withinInline } from './detail.ts';
 import type { ActEnd, ActRecorder } from './port.ts';
 import { type CountedRefusal, createRefusals } from './refusals.ts';
 
@@ -31,28 +31,32 @@ export function createActRecorder(deps: ActRecorderDeps): ActRecorder {
     return source;
   }
 
-  async function record(counted: CountedRefusal): Promise<void> {
-    const { tenant = deps.operatorTenant, code, operation, by, count, firstMs, lastMs } = counted;
-    const refusal = uuidv7(clock(), random16());
-    const times = { first: new Date(firstMs).toISOString(), last: new Date(lastMs).toISOString() };
-    const data = { refusal, code, operation, ...(by === undefined ? {} : { by }), count, ...times };
+  const push = (source: ActSource, data: ActRecorded): Promise<void> =>
+    source.push({ type: 'recant.act.recorded.v1', id: eventId.act(data.act, data.outcome), data });
+
+  async function record({ tenant = deps.operatorTenant, code, operation, actor, operations, repeated }: CountedRefusal): Promise<void> {
+    const act = uuidv7(clock(), random16());
+    const detail = operations === undefined ? {} : { detail: withinInline({ operations }) };
+    const data = { act, ...(actor && { actor }), operation, object: {}, outcome: 'refused', code, ...detail, repeated } as const;
     try {
-      await sourceOf(tenant).push({ type: 'recant.authority.refused.v1', id: eventId.authorityRefused(refusal), data });
+      await push(sourceOf(tenant), data);
     } catch (err) {
-      logger.error({ alarm: 'refusals_unrecorded', err, code, operation, by, count }, 'acts: could not record authorization failures');
+      logger.error({ alarm: 'refusals_unrecorded', err, ...data }, 'acts: could not record authorization failures');
     }
   }
 
   return {
-    async order({ tenant, operation, by, target, request }) {
+    async order({ tenant, operation, actor, object, selection, reason, request }) {
       const act = uuidv7(clock(), random16());
       const source = sourceOf(tenant);
-      await source.push({ type: 'recant.act.ordered.v1', id: eventId.actOrdered(act), data: { act, operation, by, target, request } });
+      const why = { ...(selection && { selection: withinInline(selection) }), ...(reason === undefined ? {} : { reason }) };
+      const ordered = { act, actor, operation, object: withinInline(object), ...why, request };
+      await push(source, { ...ordered, outcome: 'pending' });
       return async (end) => {
         try {
-          await source.push({ type: 'recant.act.ended.v1', id: eventId.actEnded(act), data: { act, ...withinLimit(end) } });
+          await push(source, endOf(ordered, end));
         } catch (err) {
-          // The act took effect; its `ordered` entry remains without an end.
+          // The act took effect; its `pending` entry remains without an end.
           logger.error(
             { alarm: 'act_end_unrecorded', err, act, operation, outcome: end.outcome },
             'acts: could not record the end of an act',
@@ -68,6 +72,13 @@ export function createActRecorder(deps: ActRecorderDeps): ActRecorder {
   };
 }
 
-function withinLimit(end: ActEnd): ActEnd {
-  return end.outcome === 'done' && end.detail !== undefined ? { ...end, detail: fittingDetail(end.detail) } : end;
+function endOf(ordered: Omit<ActRecorded, 'outcome'>, end: ActEnd): ActRecorded {
+  if (end.outcome !== 'done') return { ...ordered, ...end };
+  const { object, detail } = end;
+  return {
+    ...ordered,
+    ...(object && { object: withinInline({ ...ordered.object, ...object }) }),
+    outcome: 'done',
+    ...(detail && { detail: withinInline(detail) }),
+  };
 }

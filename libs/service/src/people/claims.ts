@@ -31,7 +31,7 @@ export function personOf(claims: Claims, rules: ClaimRules): PersonCaller | { re
   if (claims.cnf !== undefined) return { invalidClaim: 'cnf' };
   const tenant = tenantOf(claims, rules.tenant);
   if (tenant === undefined) return { invalidClaim: 'tenant' };
-  return callerOfPerson({ tenant, subject, roles: rolesOf(claims, rules) });
+  return callerOfPerson({ tenant, subject, roles: rolesOf(claims, rules), name: nameOf(claims) });
 }
 
 /** A claim never names the operator's tenant: a customer who chooses a tenant name at the provider must not get that one. */
@@ -41,6 +41,11 @@ function tenantOf(claims: Claims, rule: ClaimRules['tenant']): string | undefine
   const valid =
     typeof tenant === 'string' && /^[\x21-\x7e]+$/.test(tenant) && tenant.length <= NAME_BYTES_MAX && tenant !== OPERATOR_TENANT;
   return valid ? tenant : undefined;
+}
+
+/** OpenID Connect Core 5.1: claims that name a person to people. */
+function nameOf({ name, preferred_username: username, email }: Claims): string | undefined {
+  return [name, username, email].find((each) => typeof each === 'string');
 }
 
 /** The claim is an array, or one string of space-separated values as in `scope`. */

@@ -10,6 +10,7 @@ interface Secrets {
   readonly secretHash: Uint8Array;
   /** Secret of the Kafka header `recant-mac`. */
   readonly macSecret: Uint8Array;
+  readonly label: string;
 }
 
 /** An active key. */
@@ -23,7 +24,7 @@ export interface EndedCredential extends Secrets {
   readonly was: Credential;
 }
 
-const FIND_KEYS = `SELECT tenant_id, key_id, secret_hash, mac_sealed, roles, source_prefix, agents, resources, revoked_at, expires_at
+const FIND_KEYS = `SELECT tenant_id, key_id, secret_hash, mac_sealed, roles, source_prefix, agents, resources, label, revoked_at, expires_at
   FROM recant.credential WHERE key_id = ANY ($1::text[])`;
 
 /**
@@ -35,6 +36,7 @@ export function createKeyFinder(pool: pg.Pool, sealer: Sealer, clock: () => numb
     let macSecret: Uint8Array | undefined;
     const secrets: Secrets = {
       secretHash: row.secret_hash,
+      label: row.label,
       // Decrypted on first use, over HTTP never: the response time must not reveal whether a key exists.
       get macSecret() {
         macSecret ??= sealer.open(row.mac_sealed, macPurpose(row.tenant_id, row.key_id));
@@ -64,6 +66,7 @@ interface KeyRow {
   readonly source_prefix: string;
   readonly agents: string[];
   readonly resources: string[];
+  readonly label: string;
   readonly revoked_at: Date | null;
   readonly expires_at: Date | null;
 }

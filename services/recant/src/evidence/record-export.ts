@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { JsonObject } from '@recant/events';
 import { LedgerTampered } from '@recant/ledger';
 import type { BundleSource } from '@recant/verifier';
-import { localUser, openLocalActs } from '../folder/local-acts.ts';
+import { localActor, openLocalActs } from '../folder/local-acts.ts';
 import type { World } from '../terminal/session.ts';
 import type { LedgerPlace } from './ledger-place.ts';
 
@@ -18,16 +18,14 @@ const LOGS_LISTED_MAX = 100;
 export async function recordExport(
   place: LedgerPlace,
   source: BundleSource,
-  range: { readonly shard: number | undefined; readonly from: number | undefined },
+  wanted: { readonly shard: number | undefined; readonly from: number | undefined; readonly reason: string | undefined },
   world: World,
 ): Promise<ExportRecord> {
   const { acts, close } = await openLocalActs(place.databaseUrl, place.tenant, world);
-  const target = {
-    tenant: place.tenant,
-    ...(range.shard === undefined ? {} : { shard: range.shard }),
-    ...(range.from === undefined ? {} : { from: range.from }),
-  };
-  const act = { tenant: place.tenant, operation: 'export', by: localUser(), target, request: randomUUID() };
+  const { shard, from, reason } = wanted;
+  const object = { tenant: place.tenant, ...(shard === undefined ? {} : { shard }), ...(from === undefined ? {} : { from }) };
+  const why = reason === undefined ? {} : { reason };
+  const act = { tenant: place.tenant, operation: 'export', actor: localActor(), object, ...why, request: randomUUID() };
   try {
     const end = await acts.order(act);
     let ended = false;

@@ -6,7 +6,7 @@ import { keyBindings } from '@recant/service-ledger/wire';
 import type { Credentials, NewCredential } from '@recant/store';
 import { CREDENTIALS_FILE } from '../terminal/connection.ts';
 import type { Folder } from './folder.ts';
-import { localUser } from './local-acts.ts';
+import { localActor } from './local-acts.ts';
 
 /** `recant up` has one tenant, the operator's: dead letters of unknown senders belong to it. */
 const TENANT = OPERATOR_TENANT;
@@ -61,12 +61,18 @@ export async function ensureKeys(folder: Folder, credentials: Credentials, acts:
 }
 
 async function createRecorded(credentials: Credentials, acts: ActRecorder, wanted: NewCredential): Promise<string> {
-  const end = await acts.order({ tenant: TENANT, operation: createKey.operationId, by: localUser(), target: {}, request: randomUUID() });
+  const end = await acts.order({
+    tenant: TENANT,
+    operation: createKey.operationId,
+    actor: localActor(),
+    object: {},
+    request: randomUUID(),
+  });
   const made = await credentials.create(wanted).catch(async (error: unknown) => {
     await end({ outcome: 'failed', code: 'internal' });
     throw error;
   });
-  await end({ outcome: 'done', detail: keyBindings(made) });
+  await end({ outcome: 'done', object: { keyId: made.credential.keyId }, detail: keyBindings(made) });
   return made.apiKey;
 }
 

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { userInfo } from 'node:os';
-import { OPERATOR_TENANT } from '@recant/events';
+import { type Actor, OPERATOR_TENANT } from '@recant/events';
 import { createAnchorWatch, createLogGuard } from '@recant/ledger';
 import { type ActRecorder, createLogger } from '@recant/service';
 import { createLedgerActs } from '@recant/service-ledger/wire';
@@ -12,8 +12,8 @@ export interface LocalActs {
   close(): Promise<void>;
 }
 
-/** Caller of acts that bypass the service: the login of this machine. */
-export const localUser = (): string => `local:${userInfo().username}`;
+/** Actor of acts that bypass the service: the login of this machine. */
+export const localActor = (): Actor => ({ id: `local:${userInfo().username}` });
 
 /** Records acts of commands that use the ledger's database directly, in the same logs and under the same rules. @throws if the database is unreachable, or has no log of the tenant */
 export async function openLocalActs(databaseUrl: string, tenant: string, { nowMs, err }: World): Promise<LocalActs> {

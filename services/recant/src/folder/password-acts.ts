@@ -6,7 +6,7 @@ import { LOCAL_PERSON } from '@recant/service';
 import { CliError, EXIT } from '../terminal/exit.ts';
 import type { World } from '../terminal/session.ts';
 import { DATABASE_FILE, type Folder } from './folder.ts';
-import { localUser, openLocalActs } from './local-acts.ts';
+import { localActor, openLocalActs } from './local-acts.ts';
 
 /** The recorded act of a password reset that is about to happen. */
 export interface PasswordAct extends AsyncDisposable {
@@ -22,6 +22,7 @@ interface Owed {
   readonly request: string;
   /** Of the reset, RFC 3339 in UTC; the entry is later. */
   readonly time: string;
+  readonly reason?: string | undefined;
   readonly done: boolean;
 }
 
@@ -30,20 +31,20 @@ const OWED = /^password-act\.[0-9a-f-]{36}\.json$/;
 /**
  * Records the act in the log, or in the folder if the log is not available: a reset is the way back in, so an unavailable ledger must not block it.
  */
-export async function orderPassword(folder: Folder, world: World): Promise<PasswordAct> {
+export async function orderPassword(folder: Folder, world: World, reason?: string): Promise<PasswordAct> {
   try {
-    return await orderInLog(folder, world);
+    return await orderInLog(folder, world, reason);
   } catch (error) {
-    return oweInFolder(folder, world.nowMs(), error instanceof Error && error.message !== '' ? error.message : String(error));
+    return oweInFolder(folder, world.nowMs(), error instanceof Error && error.message !== '' ? error.message : String(error), reason);
   }
 }
 
-async function orderInLog(folder: Folder, world: World): Promise<PasswordAct> {
+async function orderInLog(folder: Folder, world: World, reason: string | undefined): Promise<PasswordAct> {
   const url = (await folder.read(DATABASE_FILE))?.trim();
   if (url === undefined) throw new Error('no database address in the data folder yet');
   const { acts, close } = await openLocalActs(url, OPERATOR_TENANT, world);
   try {
-    const end = await acts.order(actOf({ by: localUser(), request: randomUUID() }));
+    const end = await acts.order(actOf({ by: localActor().id, request: randomUUID(), reason }));
     let ended = false;
     return {
       owed: undefined,
@@ -63,10 +64,10 @@ async function orderInLog(folder: Folder, world: World): Promise<PasswordAct> {
 }
 
 /** A crash leaves an act without an outcome: whether the password was replaced is then unknown. */
-export async function oweInFolder(folder: Folder, nowMs: number, owed: string): Promise<PasswordAct> {
+export async function oweInFolder(folder: Folder, nowMs: number, owed: string, reason?: string): Promise<PasswordAct> {
   const request = randomUUID();
   const file = `password-act.${request}.json`;
-  const act = { by: localUser(), request, time: new Date(nowMs).toISOString() };
+  const act = { by: localActor().id, request, time: new Date(nowMs).toISOString(), ...(reason === undefined ? {} : { reason }) };
   const save = (done: boolean): Promise<void> => folder.write(file, `${JSON.stringify({ ...act, done } satisfies Owed)}\n`);
   await save(false);
   return { owed, done: () => save(true), [Symbol.asyncDispose]: async () => {} };
@@ -94,9 +95,10 @@ export async function recordOwed(folder: Folder, acts: ActRecorder, logger: Logg
   }
 }
 
-function actOf({ by, request, time }: Pick<Owed, 'by' | 'request'> & Partial<Owed>): Act {
-  const target = { person: LOCAL_PERSON, ...(time === undefined ? {} : { time }) };
-  return { tenant: OPERATOR_TENANT, operation: 'password', by, target, request };
+function actOf({ by, request, time, reason }: Pick<Owed, 'by' | 'request'> & Partial<Owed>): Act {
+  const object = { person: LOCAL_PERSON, ...(time === undefined ? {} : { time }) };
+  const why = reason === undefined ? {} : { reason };
+  return { tenant: OPERATOR_TENANT, operation: 'resetPassword', actor: { id: by }, object, ...why, request };
 }
 
 function parseOwed(folder: Folder, file: string, text: string | undefined): Owed {
@@ -110,8 +112,8 @@ function parseOwed(folder: Folder, file: string, text: string | undefined): Owed
   } catch (cause) {
     throw broken(cause);
   }
-  const { by, request, time, done } = owed ?? {};
+  const { by, request, time, reason, done } = owed ?? {};
   if (typeof by !== 'string' || typeof request !== 'string' || typeof time !== 'string')
     throw broken(new TypeError('by, request or time is missing'));
-  return { by, request, time, done: done === true };
+  return { by, request, time, ...(typeof reason === 'string' && { reason }), done: done === true };
 }

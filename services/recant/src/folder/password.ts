@@ -21,9 +21,9 @@ export async function ensurePassword(folder: Folder, nowMs: number): Promise<str
 }
 
 /** Replaces the password; a running service accepts the new one at once. @throws CliError `usage` if the folder has none */
-export async function resetPassword(dir: string, world: World): Promise<NewPassword> {
+export async function resetPassword(dir: string, world: World, reason?: string): Promise<NewPassword> {
   const folder = folderAt(dir);
-  if ((await folder.read(FILE)) !== undefined) return replace(folder, await orderPassword(folder, world));
+  if ((await folder.read(FILE)) !== undefined) return replace(folder, await orderPassword(folder, world, reason));
   throw new CliError(EXIT.usage, `${folder.path} is not a data folder of \`recant up\``, 'Name the folder with --dir or RECANT_DIR.');
 }
 

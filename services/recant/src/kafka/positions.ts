@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { OPERATOR_TENANT } from '@recant/events';
 import { type ConnectionOptions, misfit, readOffsetRanges, readTopicIdentity } from '@recant/kafka';
 import { createKafkaPositions, createPool } from '@recant/store';
-import { localUser, openLocalActs } from '../folder/local-acts.ts';
+import { localActor, openLocalActs } from '../folder/local-acts.ts';
 import { CliError, EXIT } from '../terminal/exit.ts';
 import type { World } from '../terminal/session.ts';
 
@@ -70,16 +70,17 @@ export async function adoptPosition(place: KafkaPlace, topic: string, adoption: 
   const pool = createPool(place.databaseUrl, 1);
   try {
     const old = found.next === undefined ? {} : { cluster: found.cluster as string, next: found.next };
-    const target = { topic, partition, old, new: { cluster: found.broker, next: `${next}` }, reason };
+    const detail = { old, new: { cluster: found.broker, next: `${next}` } };
     const end = await acts.order({
       tenant: OPERATOR_TENANT,
       operation: 'adoptKafkaPosition',
-      by: localUser(),
-      target,
+      actor: localActor(),
+      object: { topic, partition },
+      reason,
       request: randomUUID(),
     });
     const adopted = await createKafkaPositions(pool, OPERATOR_TENANT).adopt(topic, { cluster: found.broker, partition, next }, before);
-    await end(adopted ? { outcome: 'done' } : { outcome: 'refused', code: 'position_moved' });
+    await end(adopted ? { outcome: 'done', detail } : { outcome: 'refused', code: 'position_moved' });
     if (!adopted) throw new CliError(EXIT.refused, `The position of ${topic}/${partition} changed meanwhile`, 'List the positions again.');
   } finally {
     await pool.end();

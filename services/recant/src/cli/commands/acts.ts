@@ -1,7 +1,5 @@
-import type { ActPage } from '@recant/api';
-import type { Client } from '@recant/client';
 import type { Command } from 'commander';
-import { actsText, withoutOutcome } from '../../render/act.ts';
+import { actsText } from '../../render/act.ts';
 import { CliError, EXIT } from '../../terminal/exit.ts';
 import { json } from '../../terminal/output.ts';
 import { type CommonOptions, openSession, type World, withConnection } from '../../terminal/session.ts';
@@ -9,7 +7,8 @@ import { nextPageText, type PageOptions, pageOf, withPages } from '../options.ts
 
 const HELP = `
 The audit trail of Recant itself: every request that changed something, plans, runs, exports, password resets, reads of sealed parts, and
-authorization failures. Acts are entries of the log and can be proved like any other entry. A row combines an act with its outcome.
+authorization failures. Acts are entries of the log and can be proved like any other entry. One row is one act: who, what, on what, why, with which
+outcome. "pending": the act was recorded, its outcome was not, so that it may have taken effect. Identical refusals of one caller are counted together.
 
 Examples:
   recant acts
@@ -38,20 +37,7 @@ export function addActs(program: Command, world: World): void {
         pageOf(options),
       );
       if (session.json) return void world.out.write(json(page));
-      world.out.write(actsText(page, session.paint, await outcomesOf(session.client, page)));
+      world.out.write(actsText(page, session.paint));
       world.err.write(nextPageText(page.next, options));
     });
-}
-
-/** Milliseconds after an act within which its outcome is searched. */
-const OUTCOME_MS_MAX = 60_000;
-const OUTCOMES_MAX = 500;
-
-/** Outcomes that are on another page, or that `--by` excludes because they name no caller. */
-async function outcomesOf(client: Client, page: ActPage): Promise<ActPage['items']> {
-  const times = withoutOutcome(page).map(({ receivedAt }) => Date.parse(receivedAt));
-  if (times.length === 0) return [];
-  const from = new Date(Math.min(...times)).toISOString();
-  const to = new Date(Math.max(...times) + OUTCOME_MS_MAX).toISOString();
-  return (await client.acts({ from, to }, { limit: OUTCOMES_MAX })).items;
 }

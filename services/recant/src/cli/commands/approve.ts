@@ -5,7 +5,7 @@ import { approverText } from '../../render/approval.ts';
 import { type ConnectionOptions, findUrl } from '../../terminal/connection.ts';
 import { count, json, painter } from '../../terminal/output.ts';
 import { findPerson } from '../../terminal/person.ts';
-import { type World, withFolder, withJson } from '../../terminal/session.ts';
+import { reasonOf, type World, withFolder, withJson, withReason } from '../../terminal/session.ts';
 import { confirmDigest, digestOf } from '../confirm.ts';
 
 const HELP = `
@@ -18,10 +18,10 @@ Examples:
   recant approve PLAN
   RECANT_TOKEN=... recant approve PLAN --digest 3f6c... --for 15m`;
 
-type ApproveOptions = Omit<ConnectionOptions, 'key'> & { digest?: string; for?: number; json?: boolean };
+type ApproveOptions = Omit<ConnectionOptions, 'key'> & { digest?: string; for?: number; json?: boolean; reason?: string };
 
 export function addApprove(program: Command, world: World): void {
-  withFolder(withJson(program.command('approve').description('approve a plan as a second person')))
+  withReason(withFolder(withJson(program.command('approve').description('approve a plan as a second person'))))
     .argument('<plan>', 'plan id')
     .option('--digest <sha256>', 'approve only a plan with this digest', digestOf)
     .option('--for <duration>', 'validity, from 1m to 24h (default 1h)', secondsOf)
@@ -29,7 +29,7 @@ export function addApprove(program: Command, world: World): void {
     .addHelpText('after', HELP)
     .action(async (id: string, options: ApproveOptions) => {
       const url = await findUrl(options, world.env);
-      const client = createClient({ url, ...(await findPerson(world)) });
+      const client = createClient({ url, ...reasonOf(options), ...(await findPerson(world)) });
       const plan = await client.plan(id);
       const question = `Approve undoing ${count(plan.body.steps.length, 'attempt')}?`;
       const digest = options.digest ?? (await confirmDigest(world, plan, painter(world.out), question, `Pass --digest ${plan.digest}.`));

@@ -8,7 +8,7 @@ import type { LedgerPlace } from '../../evidence/ledger-place.ts';
 import { CliError, EXIT } from '../../terminal/exit.ts';
 import { count, json, painter } from '../../terminal/output.ts';
 import { progressLine } from '../../terminal/progress.ts';
-import { type World, withFolder, withJson } from '../../terminal/session.ts';
+import { reasonOf, type World, withFolder, withJson, withReason } from '../../terminal/session.ts';
 import { wholeNumber } from '../options.ts';
 
 const HELP = `
@@ -22,6 +22,7 @@ Examples:
   recant verify ledger.recant --anchor saved-checkpoints`;
 
 interface ExportOptions {
+  readonly reason?: string;
   readonly out: string;
   readonly shard?: string;
   readonly from?: string;
@@ -32,7 +33,7 @@ interface ExportOptions {
 }
 
 export function addExport(program: Command, world: World): void {
-  withFolder(withJson(program.command('export').description('write a bundle: all evidence in one file, verifiable offline')))
+  withReason(withFolder(withJson(program.command('export').description('write a bundle: all evidence in one file, verifiable offline'))))
     .requiredOption('--out <file>', 'bundle to write; existing files are never overwritten')
     .option('--shard <n>', 'export only this log')
     .option('--from <index>', 'first entry (with --shard)')
@@ -46,6 +47,7 @@ async function run(world: World, options: ExportOptions): Promise<void> {
   const shard = wholeNumber('--shard', options.shard);
   const from = wholeNumber('--from', options.from);
   if (from !== undefined && shard === undefined) throw new CliError(EXIT.usage, '--from needs --shard', 'Name the log with --shard.');
+  const { reason } = { reason: undefined, ...reasonOf(options) };
   const path = resolve(options.out);
   if (await exists(path))
     throw new CliError(EXIT.refused, `${path} already exists`, 'Choose another file name: bundles are never overwritten.');
@@ -55,7 +57,7 @@ async function run(world: World, options: ExportOptions): Promise<void> {
   const place = await findLedger(options, world.env);
   const progress = progressLine(world.err);
   const made = new Date(world.nowMs()).toISOString();
-  const written = await write(place, path, { made, shard, from, vkeys: options.vkey ?? [] }, world, (bytes) => {
+  const written = await write(place, path, { made, shard, from, reason, vkeys: options.vkey ?? [] }, world, (bytes) => {
     if (bytes >= 2 ** 20) progress.note(`${Math.round(bytes / 2 ** 20)} MiB written`);
   }).finally(() => progress.done());
   const keys = place.keys.signers.map(({ vkey }) => vkey);
@@ -71,6 +73,7 @@ interface Wanted {
   readonly made: string;
   readonly shard: number | undefined;
   readonly from: number | undefined;
+  readonly reason: string | undefined;
   readonly vkeys: readonly string[];
 }
 

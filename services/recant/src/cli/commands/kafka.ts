@@ -6,7 +6,7 @@ import type { KafkaPlace, PositionRow } from '../../kafka/positions.ts';
 import { folderOf } from '../../terminal/connection.ts';
 import { CliError, EXIT } from '../../terminal/exit.ts';
 import { json, painter } from '../../terminal/output.ts';
-import { type World, withFolder, withJson } from '../../terminal/session.ts';
+import { reasonOf, type World, withFolder, withJson } from '../../terminal/session.ts';
 import { table } from '../../terminal/table.ts';
 import { shardOf } from '../options.ts';
 
@@ -67,7 +67,8 @@ function positionsText(rows: readonly PositionRow[], world: World): string {
 
 async function adopt(world: World, partition: string, options: KafkaOptions & { from: string; reason: string }): Promise<void> {
   const { adoptPosition } = await import('../../kafka/positions.ts');
-  const { from, reason } = options;
+  const { from } = options;
+  const reason = reasonOf(options).reason ?? options.reason;
   const adoption = { partition: shardOf(partition), from, reason };
   const row = await adoptPosition(await placeOf(world, options), topicOf(world, options), adoption, world);
   if (options.json) return void world.out.write(json(row));

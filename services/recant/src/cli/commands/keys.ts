@@ -4,7 +4,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { keyNote, keyStateText, noResourceWarning } from '../../render/key.ts';
 import { CliError, EXIT } from '../../terminal/exit.ts';
 import { json } from '../../terminal/output.ts';
-import { type CommonOptions, openSession, type World, withConnection } from '../../terminal/session.ts';
+import { type CommonOptions, openSession, type World, withConnection, withReason } from '../../terminal/session.ts';
 import { table } from '../../terminal/table.ts';
 import { clockTime } from '../../terminal/time.ts';
 import { several } from '../options.ts';
@@ -37,7 +37,7 @@ type RotateOptions = CommonOptions & { overlap?: string; expires?: string };
 
 export function addKeys(program: Command, world: World): void {
   const keys = program.command('keys').description('manage API keys');
-  withConnection(keys.command('create').description('create a key; it is shown once'))
+  withReason(withConnection(keys.command('create').description('create a key; it is shown once')))
     .addOption(
       new Option(
         '--role <role>',
@@ -51,11 +51,13 @@ export function addKeys(program: Command, world: World): void {
     .option('--expires <when>', 'lifetime (90d, 12h) or end (2027-01-01T00:00:00Z); at most ten years')
     .addHelpText('after', HELP)
     .action((options: CreateOptions) => create(world, options));
-  withConnection(
-    keys
-      .command('rotate')
-      .description('create a successor, shown once; the old key expires after an overlap')
-      .argument('<key-id>', 'key id, from `recant keys list`'),
+  withReason(
+    withConnection(
+      keys
+        .command('rotate')
+        .description('create a successor, shown once; the old key expires after an overlap')
+        .argument('<key-id>', 'key id, from `recant keys list`'),
+    ),
   )
     .option('--overlap <duration>', 'how long the old key still works, at most 30d; 0 revokes it at once (default 24h)')
     .option('--expires <when>', 'lifetime or end of the new key, as for `create`')
@@ -64,13 +66,15 @@ export function addKeys(program: Command, world: World): void {
   withConnection(keys.command('list').description('list keys without their secrets, newest first'))
     .addHelpText('after', '\nExample:\n  recant keys list')
     .action((options: CommonOptions) => list(world, options));
-  withConnection(
-    keys
-      .command('revoke')
-      .description('revoke a key; nothing is recorded under it after the answer')
-      .argument('<key-id>', 'key id, from `recant keys list`'),
+  withReason(
+    withConnection(
+      keys
+        .command('revoke')
+        .description('revoke a key; nothing is recorded under it after the answer')
+        .argument('<key-id>', 'key id, from `recant keys list`'),
+    ),
   )
-    .addHelpText('after', '\nExample:\n  recant keys revoke 3f6c0a9be1d24c7788aa')
+    .addHelpText('after', '\nExample:\n  recant keys revoke 3f6c0a9be1d24c7788aa --reason "INC-7: agent misbehaves"')
     .action((key: string, options: CommonOptions) => revoke(world, idIn(key), options));
 }
 

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { CliError, EXIT } from '../../terminal/exit.ts';
 import { json, printable } from '../../terminal/output.ts';
-import { type CommonOptions, openSession, type Session, type World, withConnection } from '../../terminal/session.ts';
+import { type CommonOptions, openSession, type Session, type World, withConnection, withReason } from '../../terminal/session.ts';
 
 const HELP = `
 Large or personal contents are stored as parts beside their event. Reading a sealed part needs a key with the role unseal, and is recorded as an
@@ -12,8 +12,10 @@ Example:
 
 export function addParts(program: Command, world: World): void {
   const parts = program.command('parts').description('contents stored beside their events');
-  withConnection(
-    parts.command('show').description('print the content of a part').argument('<digest>', 'digest, from `recant actions show`'),
+  withReason(
+    withConnection(
+      parts.command('show').description('print the content of a part').argument('<digest>', 'digest, from `recant actions show`'),
+    ),
   )
     .addHelpText('after', HELP)
     .action((digest: string, options: CommonOptions) => show(world, digest, options));

@@ -3,7 +3,7 @@ import { planText } from '../../render/plan.ts';
 import { EXIT } from '../../terminal/exit.ts';
 import { json } from '../../terminal/output.ts';
 import { progressLine } from '../../terminal/progress.ts';
-import { type CommonOptions, openSession, type World, withConnection } from '../../terminal/session.ts';
+import { type CommonOptions, openSession, type World, withConnection, withReason } from '../../terminal/session.ts';
 import { several } from '../options.ts';
 import { type SelectionOptions, selectionOf, withFilters } from '../selection.ts';
 
@@ -22,7 +22,7 @@ Examples:
 type PlanOptions = CommonOptions & SelectionOptions & { mode: 'refuse' | 'skip'; show?: string; withoutOpen?: boolean };
 
 export function addPlan(program: Command, world: World, exit: (code: number) => void): void {
-  withFilters(withConnection(program.command('plan').description('plan a rollback: steps, conflicts, what stays')))
+  withFilters(withReason(withConnection(program.command('plan').description('plan a rollback: steps, conflicts, what stays'))))
     .option('--action <id>', 'action id', several)
     .option('--run <id>', 'run id, to undo a rollback', several)
     .option('--ambiguous <uri>', 'also undo ambiguous changes of this resource: a URI, exact or ending in *', several)

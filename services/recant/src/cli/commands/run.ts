@@ -5,7 +5,7 @@ import { delay } from '../../terminal/delay.ts';
 import { CliError, EXIT } from '../../terminal/exit.ts';
 import { count, json } from '../../terminal/output.ts';
 import { progressLine } from '../../terminal/progress.ts';
-import { type CommonOptions, openSession, type Session, type World, withConnection } from '../../terminal/session.ts';
+import { type CommonOptions, openSession, type Session, type World, withConnection, withReason } from '../../terminal/session.ts';
 import { clockTime } from '../../terminal/time.ts';
 import { confirmDigest, digestOf } from '../confirm.ts';
 
@@ -24,7 +24,7 @@ Examples:
 type RunOptions = CommonOptions & { yes?: boolean; digest?: string; detach?: boolean; acceptClaimed?: boolean };
 
 export function addRun(program: Command, world: World, exit: (code: number) => void): void {
-  withConnection(program.command('run').description('run a plan and print the account').argument('<plan>', 'plan id'))
+  withReason(withConnection(program.command('run').description('run a plan and print the account').argument('<plan>', 'plan id')))
     .option('--yes', 'do not ask for confirmation')
     .option('--digest <sha256>', 'run only a plan with this digest', digestOf)
     .option('--detach', 'return as soon as the run has started')

@@ -4,7 +4,7 @@ import { alarmsText } from '../../render/alarm.ts';
 import { runsText } from '../../render/run.ts';
 import { CliError, EXIT } from '../../terminal/exit.ts';
 import { json } from '../../terminal/output.ts';
-import { type CommonOptions, openSession, type Session, type World, withConnection } from '../../terminal/session.ts';
+import { type CommonOptions, openSession, type Session, type World, withConnection, withReason } from '../../terminal/session.ts';
 import { ACCEPT_CLAIMED, exitOf, follow, printRun } from './run.ts';
 
 const HELP = `
@@ -24,7 +24,7 @@ type Act = (typeof RUN_ACTS)[number] | (typeof STEP_ACTS)[number];
 type StatusOptions = CommonOptions & { wait?: boolean; do?: Act; step?: string; acceptClaimed?: boolean };
 
 export function addStatus(program: Command, world: World, exit: (code: number) => void): void {
-  withConnection(program.command('status').description('show the service and its runs, or one run').argument('[run]', 'run id'))
+  withReason(withConnection(program.command('status').description('show the service and its runs, or one run').argument('[run]', 'run id')))
     .option('--wait', 'wait until the run ends')
     .addOption(new Option('--do <act>', 'act on the run, or on one step with --step').choices([...RUN_ACTS, ...STEP_ACTS]))
     .option('--step <n>', 'number of the step that waits for a person')

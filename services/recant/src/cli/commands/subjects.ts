@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import { ask, requireTerminal } from '../../terminal/ask.ts';
 import { CliError, EXIT } from '../../terminal/exit.ts';
 import { count, json, printable } from '../../terminal/output.ts';
-import { type CommonOptions, openSession, type Session, type World, withConnection } from '../../terminal/session.ts';
+import { type CommonOptions, openSession, type Session, type World, withConnection, withReason } from '../../terminal/session.ts';
 
 const HELP = `
 Destroys all data keys of the subject. Contents sealed for it become unreadable for everyone, in backups of the ledger too; backups of the keys
@@ -19,11 +19,13 @@ Examples:
 
 export function addSubjects(program: Command, world: World): void {
   const subjects = program.command('subjects').description('subjects of sealed data');
-  withConnection(
-    subjects
-      .command('erase')
-      .description('destroy the data keys of a subject, permanently')
-      .argument('<subject>', 'subject, from `recant actions show`'),
+  withReason(
+    withConnection(
+      subjects
+        .command('erase')
+        .description('destroy the data keys of a subject, permanently')
+        .argument('<subject>', 'subject, from `recant actions show`'),
+    ),
   )
     .option('--yes', 'do not ask for confirmation')
     .addHelpText('after', HELP)

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { CliError, EXIT } from '../../terminal/exit.ts';
 import { json, printable } from '../../terminal/output.ts';
-import { type CommonOptions, openSession, type World, withConnection } from '../../terminal/session.ts';
+import { type CommonOptions, openSession, type World, withConnection, withReason } from '../../terminal/session.ts';
 import { table } from '../../terminal/table.ts';
 import { clockTime } from '../../terminal/time.ts';
 import { requireSystemName, SYSTEM_NAME } from '../options.ts';
@@ -20,12 +20,14 @@ export function addSystems(program: Command, world: World): void {
     .option('--table <schema.table>', 'accept holes of this table only')
     .addHelpText('after', ACCEPT_HELP)
     .action((name: string, options: AcceptOptions) => accept(world, name, options));
-  withConnection(
-    systems
-      .command('end-transaction')
-      .description('end a transaction that an agent left open')
-      .argument('<name>', SYSTEM_NAME)
-      .argument('<pid>', 'from `recant plan`'),
+  withReason(
+    withConnection(
+      systems
+        .command('end-transaction')
+        .description('end a transaction that an agent left open')
+        .argument('<name>', SYSTEM_NAME)
+        .argument('<pid>', 'from `recant plan`'),
+    ),
   )
     .addHelpText(
       'after',
@@ -52,7 +54,8 @@ export function addSystems(program: Command, world: World): void {
 
 type AcceptOptions = CommonOptions & { readonly reason: string; readonly table?: string };
 
-async function accept(world: World, name: string, { reason, table: of, ...options }: AcceptOptions): Promise<void> {
+async function accept(world: World, name: string, { table: of, ...options }: AcceptOptions): Promise<void> {
+  const { reason } = options;
   requireSystemName(name);
   const session = await openSession(world, options);
   const scope = of === undefined ? {} : { scope: `postgres://${name}/${of}/` };
