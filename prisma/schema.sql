@@ -259,7 +259,7 @@ ALTER TABLE recant.entry ADD CONSTRAINT entry_frame_check CHECK ((octet_length(f
 ALTER TABLE recant.entry ADD CONSTRAINT entry_idx_check CHECK ((idx >= 0));
 ALTER TABLE recant.entry ADD CONSTRAINT entry_leaf_check CHECK ((octet_length(leaf) = 32));
 ALTER TABLE recant.entry ADD CONSTRAINT entry_pkey PRIMARY KEY (tenant_id, shard, idx);
-CREATE INDEX entry_act_id_idx ON recant.entry USING btree (tenant_id, event_id) WHERE ((event_id >= 'act.'::text) AND (event_id < 'act/'::text));
+CREATE INDEX entry_act_id_idx ON recant.entry USING btree (tenant_id, "left"(event_id, 40), event_id) WHERE ((event_id >= 'act.'::text) AND (event_id < 'act/'::text));
 CREATE INDEX entry_own_acts_idx ON recant.entry USING btree (tenant_id, recant.received_ms(frame), shard, idx) WHERE ((event_id >= 'act.'::text) AND (event_id < 'act/'::text));
 CREATE UNIQUE INDEX entry_tenant_id_source_no_event_id_key ON recant.entry USING btree (tenant_id, source_no, event_id) INCLUDE (sequence, idx);
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON recant.entry FOR EACH STATEMENT EXECUTE FUNCTION recant.refuse_change();
@@ -718,7 +718,7 @@ AS $function$ SELECT e.shard, e.idx, e.frame FROM recant.entry e
     AND (recant.received_ms(e.frame), e.shard, e.idx) < (below_ms, below_shard, below_idx)
     AND (wanted_by IS NULL OR recant.event_of(e.frame) -> 'data' -> 'actor' ->> 'id' = ANY (wanted_by))
     AND NOT (right(e.event_id, 8) = '.pending' AND EXISTS (SELECT 1 FROM recant.entry o
-      WHERE o.tenant_id = e.tenant_id AND o.event_id >= 'act.' AND o.event_id < 'act/' AND o.event_id = left(e.event_id, -7) || 'ended'))
+      WHERE o.tenant_id = e.tenant_id AND o.event_id >= 'act.' AND o.event_id < 'act/' AND left(o.event_id, 40) = left(e.event_id, 40) AND o.event_id <> e.event_id))
   ORDER BY recant.received_ms(e.frame) DESC, e.shard DESC, e.idx DESC LIMIT rows_max $function$;
 ALTER FUNCTION recant.own_acts(bigint,bigint,integer,bigint,text[],integer) OWNER TO recant_owner;
 GRANT EXECUTE ON FUNCTION recant.own_acts(bigint,bigint,integer,bigint,text[],integer) TO recant_reader;

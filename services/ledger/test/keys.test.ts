@@ -99,8 +99,8 @@ test('an ended key, an unknown one and a wrong secret get the same answer; the t
   expect(answers[0]).toMatchObject({ status: 401, body: { code: 'unauthenticated' } });
   for (const answer of answers) expect(answer).toEqual(answers[0]);
   await waitUntil(async () => {
-    const log = await said();
-    return [revoked, expired].every(({ keyId }) => log.includes(`"by":"${keyId}","code":"unauthenticated"`));
+    const refused = (await ledger.operator.acts({ by: [revoked.keyId, expired.keyId] })).items.map(({ event }) => event.data);
+    return [revoked, expired].every(({ keyId }) => refused.some(({ actor, code }) => actor?.id === keyId && code === 'unauthenticated'));
   });
 });
 

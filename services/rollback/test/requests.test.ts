@@ -106,7 +106,9 @@ test('a stale plan is refused before the start; planned again, it runs', async (
 test('the act of a registration names the system without its connection options', async () => {
   const { items } = await stage.operator.acts();
   const [registered] = await stage.operator.systems();
-  const found = items.map(({ event }) => event.data).find(({ operation }) => operation === 'registerSystem');
+  const found = items
+    .map(({ event }) => event.data)
+    .find(({ operation, object }) => operation === 'registerSystem' && object.system === 'shop');
   expect(found).toMatchObject({
     outcome: 'done',
     object: { system: 'shop' },
