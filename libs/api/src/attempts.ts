@@ -42,7 +42,7 @@ export const AttemptBody = z
     tool: z.string(),
     session: z.string().optional(),
     trace: z.string().optional(),
-    status: z.string().meta({ description: 'Computed from the events: `open`, an outcome, `unknown` or `contested`.' }),
+    status: z.string().meta({ description: 'Computed from the events: `open`, an outcome or `unknown`.' }),
     reversibility: z.string(),
     effects: z.int().meta({ description: 'Number of effects: those that the target recorded, and those of the settlement.' }),
     login: z.string().optional().meta({ description: 'Without an intent: the login of the target that wrote the transaction.' }),

@@ -18,8 +18,8 @@ export type Role = (typeof ROLES)[number];
 export const OUTCOMES = ['succeeded', 'failed', 'denied', 'suspended'] as const;
 export type Outcome = (typeof OUTCOMES)[number];
 
-/** State of an attempt, computed from its events: its outcome, or that there is none yet, none in time (`unknown`), or more than one (`contested`). */
-export const ATTEMPT_STATUSES = ['open', ...OUTCOMES, 'unknown', 'contested'] as const;
+/** State of an attempt, computed from its events: its outcome, or that there is none yet, or none in time (`unknown`). */
+export const ATTEMPT_STATUSES = ['open', ...OUTCOMES, 'unknown'] as const;
 export type AttemptStatus = (typeof ATTEMPT_STATUSES)[number];
 
 /** `attested`: recorded by the target system itself. `claimed`: reported by the agent's process. */
@@ -44,7 +44,6 @@ export const CONFLICT_KINDS = [
   'drift',
   'open',
   'incomplete',
-  'contested',
   'irreversible',
   'not_registered',
   // What only the target knows.
@@ -71,7 +70,6 @@ export const LEFT_REASONS = [
   'skipped',
   'open',
   'incomplete',
-  'contested',
   'not_registered',
 ] as const;
 export type LeftReason = (typeof LEFT_REASONS)[number];

@@ -1,4 +1,4 @@
-import { type AttemptStatus, canonicalize, type EventOf, effectsDigest, type RecantEvent, TIME_MS_MAX } from '@recant/events';
+import { type AttemptStatus, type EventOf, effectsDigest, type RecantEvent, TIME_MS_MAX } from '@recant/events';
 import { type Observed, type ObservedTransaction, observedTransactions } from './observed.ts';
 import { type Discrepancies, discrepanciesOf } from './reported.ts';
 
@@ -9,15 +9,15 @@ type Settled = EventOf<'recant.attempt.settled.v1'>;
 export interface AttemptState {
   readonly status: AttemptStatus;
   /**
-   * The recorded chunks match the count and digest in the one settlement, and every chunk of every observed transaction is recorded. Without a settlement:
+   * The recorded chunks match the count and digest in the settlement, and every chunk of every observed transaction is recorded. Without a settlement:
    * the target's record is all there is, and it is complete.
    */
   readonly complete: boolean;
-  /** Absent without an intent, or with two different ones. */
+  /** Absent without an intent. */
   readonly intended?: Intended;
-  /** Absent without a settlement, or with two different ones. */
+  /** Absent without a settlement. */
   readonly settled?: Settled;
-  /** Distinct chunks, ascending; a chunk with two different contents is left out. */
+  /** Ascending. */
   readonly chunks: readonly Effects[];
   /** Transactions that the target recorded for this attempt. */
   readonly observed: readonly ObservedTransaction[];
@@ -25,26 +25,26 @@ export interface AttemptState {
   readonly discrepancies: Discrepancies;
 }
 
+/** An event and its place in the log. */
+export interface AttemptEntry {
+  readonly entry: { readonly shard: number; readonly index: bigint };
+  readonly event: RecantEvent;
+}
+
 /**
- * State of one attempt: a function of the set of its events; order and repetition do not matter.
- * @param events events of one (tenant, source, action, attempt), with the observed events of any source that belong to it.
+ * State of one attempt: a function of the set of its entries; order and repetition do not matter. Of several entries with one id the lowest counts, so that
+ * nothing said later changes what was acknowledged.
+ * @param entries of one (tenant, source, action, attempt), with the observed events of any source that belong to it.
  * @param nowMs milliseconds since 1970, UTC: an attempt without settlement is `unknown` from its deadline on.
  */
-export function attemptState(events: readonly RecantEvent[], nowMs: number): AttemptState {
-  const intents = distinct(
-    events.filter((event) => event.type === 'recant.attempt.intended.v1'),
-    contentOf,
-  );
-  const ends = distinct(
-    events.filter((event) => event.type === 'recant.attempt.settled.v1'),
-    endOf,
-  );
-  const chunks = soleChunks(events.filter((event) => event.type === 'recant.attempt.effects.v1'));
+export function attemptState(entries: readonly AttemptEntry[], nowMs: number): AttemptState {
+  const events = firstOfIds(entries);
+  const intended = events.find((event) => event.type === 'recant.attempt.intended.v1');
+  const settled = events.find((event) => event.type === 'recant.attempt.settled.v1');
+  const chunks = events.filter((event) => event.type === 'recant.attempt.effects.v1').sort((a, b) => a.data.chunk - b.data.chunk);
   const seen = events.filter((event) => event.type === 'recant.attempt.observed.v1');
   const observed = observedTransactions(seen);
-  const intended = intents.length === 1 ? intents[0] : undefined;
-  const settled = ends.length === 1 ? ends[0] : undefined;
-  const status = isByLogin(seen) ? 'succeeded' : statusOf(intents, ends, nowMs);
+  const status = isByLogin(seen) ? 'succeeded' : statusOf(intended, settled, nowMs);
   return {
     status,
     complete: isAllRecorded(status, settled, chunks, observed),
@@ -73,10 +73,9 @@ function isAllRecorded(
   return (status === 'unknown' || status === 'succeeded') && observed.length > 0 && chunks.length === 0;
 }
 
-function statusOf(intents: readonly Intended[], ends: readonly Settled[], nowMs: number): AttemptStatus {
-  if (intents.length > 1 || ends.length > 1) return 'contested';
-  if (ends[0] !== undefined) return ends[0].data.outcome;
-  return intents[0] !== undefined && nowMs < deadlineOf(intents[0]) ? 'open' : 'unknown';
+function statusOf(intended: Intended | undefined, settled: Settled | undefined, nowMs: number): AttemptStatus {
+  if (settled !== undefined) return settled.data.outcome;
+  return intended !== undefined && nowMs < deadlineOf(intended) ? 'open' : 'unknown';
 }
 
 /** Milliseconds since 1970, UTC, from which an attempt without settlement is `unknown`. */
@@ -91,27 +90,15 @@ function isComplete(settled: Settled, chunks: readonly Effects[]): boolean {
   return lists.reduce((sum, list) => sum + list.length, 0) === data.effects && effectsDigest(lists) === data.digest;
 }
 
-/** Two settlements with the same outcome, counts and digest are one end, whatever their time. */
-function endOf({ data }: Settled): string {
-  return `${data.outcome}/${data.chunks}/${data.effects}/${data.digest}`;
-}
-function contentOf(event: RecantEvent): string {
-  return canonicalize(event);
-}
-
-/** One event for each key: the one with the least canonical text, so that the choice does not depend on order. */
-function distinct<T extends RecantEvent>(events: readonly T[], keyOf: (event: T) => string): T[] {
-  const byKey = new Map<string, T>();
-  for (const event of events) {
-    const known = byKey.get(keyOf(event));
-    if (known === undefined || contentOf(event) < contentOf(known)) byKey.set(keyOf(event), event);
+/** In log order. Ids are unique within a source; the events of several sources belong to one attempt. */
+function firstOfIds(entries: readonly AttemptEntry[]): RecantEvent[] {
+  const inOrder = entries.toSorted(
+    ({ entry: a }, { entry: b }) => a.shard - b.shard || (a.index < b.index ? -1 : a.index > b.index ? 1 : 0),
+  );
+  const first = new Map<string, RecantEvent>();
+  for (const { event } of inOrder) {
+    const key = `${event.source} ${event.id}`;
+    if (!first.has(key)) first.set(key, event);
   }
-  return [...byKey.keys()].sort().map((key) => byKey.get(key) as T);
-}
-
-function soleChunks(events: readonly Effects[]): Effects[] {
-  const contents = distinct(events, (event) => canonicalize(event.data));
-  const counts = new Map<number, number>();
-  for (const { data } of contents) counts.set(data.chunk, (counts.get(data.chunk) ?? 0) + 1);
-  return contents.filter(({ data }) => counts.get(data.chunk) === 1).sort((a, b) => a.data.chunk - b.data.chunk);
+  return [...first.values()];
 }

@@ -1,5 +1,5 @@
 export { type Admission, admit, sourceWithin } from './admit.ts';
-export { type AttemptState, attemptState, deadlineOf } from './attempt-state.ts';
+export { type AttemptEntry, type AttemptState, attemptState, deadlineOf } from './attempt-state.ts';
 export {
   checkFrameSize,
   type DeadLetterDescription,

@@ -1,7 +1,7 @@
 import { type Effect, effectsDigest, eventId, formatSequence, type Outcome, type RecantEvent } from '@recant/events';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { attemptState } from '../src/index.ts';
+import { type AttemptEntry, attemptState as stateOf } from '../src/index.ts';
 
 const ACTION = '01a207d8-e8e0-730e-a860-0472bd8ecb2d';
 const TIME_MS = Date.parse('2026-11-01T12:00:00.000Z');
@@ -54,11 +54,14 @@ const settled = (chunks: readonly (readonly Effect[])[], outcome: Outcome = 'suc
     durationMs: 1,
   },
 });
+const entriesOf = (events: readonly RecantEvent[]): AttemptEntry[] =>
+  events.map((event, n) => ({ entry: { shard: 0, index: BigInt(n) }, event }));
+const attemptState = (events: readonly RecantEvent[], nowMs: number) => stateOf(entriesOf(events), nowMs);
 const lists = [[effect(1), effect(2)], [effect(3)]];
 const whole = [intended, chunk(0, lists[0] as Effect[]), chunk(1, lists[1] as Effect[]), settled(lists)];
 
 describe('state of an attempt', () => {
-  it('is a function of the set of its events: any order, any repetition', () => {
+  it('is a function of the set of its entries: any order, any repetition', () => {
     const pool = [
       ...whole,
       settled(lists, 'failed'),
@@ -72,10 +75,11 @@ describe('state of an attempt', () => {
         fc.integer({ min: TIME_MS, max: TIME_MS + 2_000 }),
         fc.infiniteStream(fc.nat()),
         (some, nowMs, random) => {
-          const expected = attemptState(some, nowMs);
           const picks = () => random.next().value as number;
-          const shuffled = some.flatMap((event) => (picks() % 2 ? [event, structuredClone(event)] : [event])).sort(() => (picks() % 3) - 1);
-          expect(attemptState(shuffled, nowMs)).toEqual(expected);
+          const entries = entriesOf(some.sort(() => (picks() % 3) - 1));
+          const expected = stateOf(entries, nowMs);
+          const shuffled = entries.flatMap((one) => (picks() % 2 ? [one, structuredClone(one)] : [one])).sort(() => (picks() % 3) - 1);
+          expect(stateOf(shuffled, nowMs)).toEqual(expected);
         },
       ),
     );
@@ -88,12 +92,21 @@ describe('state of an attempt', () => {
     expect(attemptState([], TIME_MS).status).toBe('unknown');
   });
 
-  it('is contested by two different ends, not by a repeated one', () => {
-    expect(attemptState([...whole, settled(lists, 'failed')], TIME_MS)).toMatchObject({ status: 'contested', complete: false });
-    expect(attemptState([...whole, settled(lists, 'succeeded', TIME_MS + 5)], TIME_MS)).toMatchObject({
-      status: 'succeeded',
-      complete: true,
-    });
+  it('never changes by what comes later under a recorded id: L8', () => {
+    const later = [
+      settled(lists, 'failed'),
+      settled([], 'denied', TIME_MS + 5),
+      chunk(1, [effect(9)]),
+      chunk(0, []),
+      { ...intended, time: settled([]).time },
+    ];
+    const acknowledged = attemptState(whole, TIME_MS);
+    expect(acknowledged).toMatchObject({ status: 'succeeded', complete: true });
+    fc.assert(
+      fc.property(fc.shuffledSubarray(later), (some) => {
+        expect(attemptState([...whole, ...some], TIME_MS)).toEqual(acknowledged);
+      }),
+    );
   });
 
   it('is complete only with every chunk that the settlement counts, and the digest of all', () => {
@@ -101,7 +114,6 @@ describe('state of an attempt', () => {
     for (let left = 1; left <= 2; left += 1) expect(attemptState(whole.toSpliced(left, 1), TIME_MS).complete).toBe(false);
     expect(attemptState([...whole, chunk(2, [effect(4)])], TIME_MS).complete).toBe(false);
     expect(attemptState([...whole.toSpliced(2, 1), chunk(1, [effect(9)])], TIME_MS).complete).toBe(false);
-    expect(attemptState([...whole, chunk(1, [effect(9)])], TIME_MS).complete).toBe(false);
     expect(attemptState([intended, settled([])], TIME_MS).complete).toBe(true);
     expect(attemptState(whole.slice(0, 3), TIME_MS).complete).toBe(false);
   });

@@ -1,7 +1,7 @@
 import { type AttemptObserved, effectsDigest, eventId, formatSequence, type RecantEvent } from '@recant/events';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { attemptState } from '../src/index.ts';
+import { type AttemptEntry, attemptState as stateOf } from '../src/index.ts';
 
 const ACTION = '01a207d8-e8e0-730e-a860-0472bd8ecb2d';
 const AGENT = 'recant://acme/1';
@@ -33,6 +33,10 @@ const settled = event(AGENT, 2, {
 });
 
 describe('observed events of an attempt', () => {
+  const entriesOf = (events: readonly RecantEvent[]): AttemptEntry[] =>
+    events.map((event, n) => ({ entry: { shard: 0, index: BigInt(n) }, event }));
+  const attemptState = (events: readonly RecantEvent[], nowMs: number) => stateOf(entriesOf(events), nowMs);
+
   test('fold commutatively: any order, any repetition, any source', () => {
     const pool = [
       ...[intended, settled, observed(), observed({}, 'recant://recant/drain/other'), observed({ login: 'alice' })],
@@ -45,8 +49,9 @@ describe('observed events of an attempt', () => {
     fc.assert(
       fc.property(fc.subarray(pool), fc.integer({ min: 0, max: 2_000 }), fc.infiniteStream(fc.nat()), (some, lateMs, random) => {
         const pick = (): number => random.next().value as number;
-        const shuffled = some.flatMap((one) => (pick() % 2 ? [one, structuredClone(one)] : [one])).sort(() => (pick() % 3) - 1);
-        expect(attemptState(shuffled, NOW_MS + lateMs)).toEqual(attemptState(some, NOW_MS + lateMs));
+        const entries = entriesOf(some.sort(() => (pick() % 3) - 1));
+        const shuffled = entries.flatMap((one) => (pick() % 2 ? [one, structuredClone(one)] : [one])).sort(() => (pick() % 3) - 1);
+        expect(stateOf(shuffled, NOW_MS + lateMs)).toEqual(stateOf(entries, NOW_MS + lateMs));
       }),
     );
   });
@@ -59,7 +64,7 @@ describe('observed events of an attempt', () => {
     for (const events of [
       [first],
       [second],
-      [first, second, observed({ chunks: 2, login: 'alice' })],
+      [first, second, observed({ chunks: 2, login: 'alice' }, 'recant://recant/drain/other')],
       [first, observed({ chunk: 1, chunks: 3 })],
     ])
       expect(isComplete(...events)).toBe(false);

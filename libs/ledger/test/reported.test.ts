@@ -1,6 +1,6 @@
 import { type Effect, effectsDigest, eventId, formatSequence, OWN_AGENT, type RecantEvent } from '@recant/events';
 import { expect, test } from 'vitest';
-import { attemptState, project } from '../src/index.ts';
+import { project, attemptState as stateOf } from '../src/index.ts';
 
 const ACTION = '01a207d8-e8e0-730e-a860-0472bd8ecb2d';
 const AGENT = 'recant://acme/1';
@@ -38,6 +38,12 @@ function settled(some: readonly Effect[], outcome = 'succeeded'): RecantEvent {
   const data = { action: ACTION, attempt: 1, outcome, durationMs: 1, ...counted };
   return event({ id: eventId.settled(ACTION, 1), type: 'recant.attempt.settled.v1', data } as never);
 }
+
+const attemptState = (events: readonly RecantEvent[], nowMs: number) =>
+  stateOf(
+    events.map((event, n) => ({ entry: { shard: 0, index: BigInt(n) }, event })),
+    nowMs,
+  );
 
 const kindsOf = (events: readonly RecantEvent[]) => {
   const { count, shown } = attemptState(events, Date.parse(TIME)).discrepancies;

@@ -13,7 +13,6 @@ export function unknownBeside(attempt: RecordedAttempt): string | undefined {
 /** The targets settle what an attempt did to them, not what it did elsewhere. */
 function unreported({ status, complete }: RecordedAttempt): string | undefined {
   if (status === 'unknown') return `Not settled: ${ELSEWHERE}`;
-  if (status === 'contested') return `Two different intents or settlements are recorded for this attempt: ${ELSEWHERE}`;
   return complete ? undefined : `The recorded effects do not match the settlement of the attempt: ${ELSEWHERE}`;
 }
 const ELSEWHERE = 'only what its systems recorded by themselves is known.';

@@ -88,7 +88,6 @@ test('a write to a created row depends on it; a read is only tainted', () => {
 test.each([
   ['open', { status: 'open', complete: false }, 'open'],
   ['unknown', { status: 'unknown', complete: false }, 'open'],
-  ['contested', { status: 'contested' }, 'contested'],
   ['missing chunks', { complete: false }, 'incomplete'],
   ['declared irreversible', { reversibility: 'irreversible' }, 'irreversible'],
   ['a key registered elsewhere', { registered: ['postgres://shop/public.u/*'] }, 'not_registered'],

@@ -32,7 +32,7 @@ test.each<[ApprovalRule, string | undefined, ApprovablePlan]>([
   ['critical', 'claimed', plan({ steps: [step('attested'), step('claimed')] })],
   ['critical', 'window', plan({ selection: { fromMs: 1, toMs: 2, clock: 'claimed' } })],
   ['critical', undefined, plan({ selection: { fromMs: 1, tools: ['t'] } })],
-  ['critical', 'window', plan({ selection: { outcomes: ['succeeded', 'failed', 'denied', 'suspended', 'open', 'unknown', 'contested'] } })],
+  ['critical', 'window', plan({ selection: { outcomes: ['succeeded', 'failed', 'denied', 'suspended', 'open', 'unknown'] } })],
   ['critical', 'window', plan({ selection: { fromMs: 1, outcomes: ['succeeded'], resources: ['postgres://*'] } })],
   ['critical', 'window', plan({ selection: { resources: ['postgres://shop/public.orders/7', 'postgres://s*'] } })],
   ['critical', undefined, plan({ selection: { resources: ['postgres://shop/*'] } })],

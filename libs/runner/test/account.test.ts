@@ -21,7 +21,7 @@ test('I7: fully_restored needs every selected attempt restored, attested, and no
   expect(verdict(['restored'], { ambiguous: 1 })).toBe('partly_restored');
   expect(verdict(['restored'], { left: { effects_unknown: 1 } })).toBe('restored_unverified');
   expect(verdict(['restored'], {}, [{ code: 'capture_incomplete', detail: 'accepted' }])).toBe('restored_unverified');
-  for (const reason of ['skipped', 'irreversible', 'open', 'incomplete', 'contested', 'not_registered'])
+  for (const reason of ['skipped', 'irreversible', 'open', 'incomplete', 'not_registered'])
     expect(verdict(['restored'], { left: { [reason]: 1 }, claimed: 1 })).toBe('partly_restored');
   for (const outcome of ['compensated', 'conflicted', 'expired', 'irreversible', 'undecided', 'skipped', 'failed', undefined] as const)
     expect(verdict(['restored', outcome])).toBe('partly_restored');

@@ -36,7 +36,7 @@ describe('append', () => {
     await fixture.expectSound();
   });
 
-  it('stores an equivocation as a dead letter and marks the attempt as contested', async () => {
+  it('stores an equivocation as a dead letter, which never changes the state of the attempt: L8, s3', async () => {
     const lane = new Lane('equivocation');
     const { action, events } = lane.attempt();
     const settled = events[2] as (typeof events)[number];
@@ -46,8 +46,11 @@ describe('append', () => {
     expect(receipt).toMatchObject({ kind: 'refused', refusal: { code: 'equivocation' }, index: expect.any(BigInt) });
     expect((await append([submit(fixture.credential, other)]))[0]).toEqual(receipt);
     const { attempts } = await fixture.store.queries.attempts('acme', { selection: { actions: [action] }, limit: 10, nowMs: NOW_MS });
-    expect(attempts.map(({ status }) => status)).toEqual(['contested']);
-    expect((await fixture.store.queries.action('acme', action, NOW_MS))[0]?.state).toMatchObject({ status: 'contested', complete: false });
+    expect(attempts.map(({ status }) => status)).toEqual(['succeeded']);
+    expect((await fixture.store.queries.action('acme', action, NOW_MS))[0]?.state).toMatchObject({ status: 'succeeded', complete: true });
+    const vector = await fixture.store.ledgerReader.vector('acme');
+    const [planned] = await fixture.store.ledgerReader.select('acme', { actions: [action] }, vector);
+    expect(planned).toMatchObject({ status: 'succeeded', complete: true });
     const { deadLetters } = await fixture.store.queries.deadLetters('acme', { limit: 100 });
     expect(deadLetters.find(({ code }) => code === 'equivocation')?.bytes).toEqual(new Uint8Array(encodeEvent(other)));
     await fixture.expectSound();

@@ -85,16 +85,17 @@ test('I14: forged ordinals and invented effects neither shield an agent nor bloc
 test('I14: an agent cannot make its attempt impossible to undo by contradicting itself', async () => {
   const before = await rows();
   const bad = await hijack('contradicting');
-  const [incomplete, contested] = [newAction(), newAction()];
+  const [incomplete, twice] = [newAction(), newAction()];
   await bad.send(bad.intended(incomplete), bad.settled(incomplete, [claim(1, '5')]));
-  await bad.send(bad.intended(contested), bad.settled(contested));
-  await bad.send(bad.settled(contested, [], { outcome: 'failed' }));
+  await bad.send(bad.intended(twice), bad.settled(twice));
+  await bad.send(bad.settled(twice, [], { outcome: 'failed' }));
   await bad.write(incomplete, 'UPDATE orders SET price = 0 WHERE id = 1');
-  await bad.write(contested, 'UPDATE orders SET price = 0 WHERE id = 2');
+  await bad.write(twice, 'UPDATE orders SET price = 0 WHERE id = 2');
   expect(await undo('contradicting')).toMatchObject({
     outcomes: { restored: 2 },
     verdict: 'restored_unverified',
-    unverified: { effects_unknown: 2 },
+    // The second settlement is an equivocation: it changes nothing.
+    unverified: { effects_unknown: 1 },
   });
   expect(await rows()).toEqual(before);
 });

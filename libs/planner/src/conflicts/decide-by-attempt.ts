@@ -56,8 +56,6 @@ function unsettled(member: Member): Exclusion | undefined {
   if (witnessed) return undefined;
   if (status === 'unknown')
     return { reason: 'open', conflict: 'open', detail: 'Not settled before its deadline: the effects of the attempt are unknown.' };
-  if (status === 'contested')
-    return { reason: 'contested', conflict: 'contested', detail: 'Two different intents or settlements are recorded for this attempt.' };
   if (!complete)
     return {
       reason: 'incomplete',

@@ -37,8 +37,6 @@ export interface DeadItem {
   readonly origin: string;
   /** SHA-256 of `bytes`. */
   readonly digest: Buffer;
-  /** The refused event, whose id is recorded with other content. */
-  readonly equivocates?: RecantEvent;
 }
 
 interface RefusedItem {
@@ -85,7 +83,7 @@ export function refuseItem(submission: Submission, refusal: Refusal, { systemTen
 export function equivocationItem(item: EventItem, index: bigint | undefined): DeadItem {
   const where = index === undefined ? 'earlier in this batch' : `entry ${item.shard}/${index}`;
   const detail = `Id ${item.event.id} of ${item.event.source} is recorded with other content (${where}): an id can never be reused for other content.`;
-  return { ...deadItem(item, { code: 'equivocation', detail }), equivocates: item.event };
+  return deadItem(item, { code: 'equivocation', detail });
 }
 
 /** An event from another agent's source: a dead letter like any authority violation. */

@@ -6,7 +6,7 @@ import type { KnownSource, SourceNumbers } from './sources.ts';
 /** The decision on one item, made under the log's lock after the look-up of known keys. */
 export type Resolved =
   | { readonly kind: 'event'; readonly item: EventItem; readonly sourceNo: number }
-  | { readonly kind: 'dead'; readonly item: DeadItem; readonly sourceNo?: number }
+  | { readonly kind: 'dead'; readonly item: DeadItem }
   | { readonly kind: 'duplicate'; readonly shard: number; readonly index: bigint }
   /** The same bytes as an earlier item of this batch, at place `of`. */
   | { readonly kind: 'repeats'; readonly of: number }
@@ -81,10 +81,10 @@ function judgeEvents(
     if (entry !== undefined) {
       resolved[place] = equal(entry.body, item.bytes)
         ? { kind: 'duplicate', shard: entry.shard, index: entry.index }
-        : { kind: 'dead', item: equivocationItem(item, entry.index), sourceNo };
+        : { kind: 'dead', item: equivocationItem(item, entry.index) };
     } else if (first !== undefined) {
       const same = equal((resolved[first] as { item: EventItem }).item.bytes, item.bytes);
-      resolved[place] = same ? { kind: 'repeats', of: first } : { kind: 'dead', item: equivocationItem(item, undefined), sourceNo };
+      resolved[place] = same ? { kind: 'repeats', of: first } : { kind: 'dead', item: equivocationItem(item, undefined) };
     } else {
       firstByKey.set(key, place);
       resolved[place] = { kind: 'event', item, sourceNo };

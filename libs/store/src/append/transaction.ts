@@ -133,7 +133,7 @@ function layOutOne(one: Resolved, heads: ReadonlyMap<string, LogHead>, rows: Row
       return first.kind === 'appended' ? { ...first, kind: 'duplicate' } : first;
     }
     case 'dead':
-      return layOutDead(one.item, one.sourceNo, headOf(heads, one.item), rows);
+      return layOutDead(one.item, headOf(heads, one.item), rows);
     case 'event':
       try {
         return layOutEvent(one, headOf(heads, one.item), rows);
@@ -152,16 +152,13 @@ function layOutEvent({ item, sourceNo }: Extract<Resolved, { kind: 'event' }>, h
   return { kind: 'appended', shard: head.shard, index: BigInt(place.idx) };
 }
 
-function layOutDead(item: DeadItem, sourceNo: number | undefined, head: LogHead, rows: Rows): Receipt {
+function layOutDead(item: DeadItem, head: LogHead, rows: Rows): Receipt {
   const { refusal, origin, digest, bytes, keyId } = item;
   const place = placeNext(head, rows);
   const body = deadLetterBody({ ...refusal, origin, digest: digest.toString('hex'), size: bytes.length });
   const frameHead = encodeFrameHead({ kind: 'dead_letter', tenant: head.tenant, keyId, receivedAtMs: head.receivedAtMs });
   head.frontier.append([rows.entry(place, undefined, frameHead, body)]);
   rows.deadLetter(place, item);
-  // A second settlement with other content makes the attempt contested: the projection has to show both.
-  const settlement = item.equivocates === undefined ? undefined : project(item.equivocates).settlement;
-  if (settlement !== undefined && sourceNo !== undefined) rows.settlement(place, sourceNo, settlement);
   return { kind: 'refused', refusal, shard: head.shard, index: BigInt(place.idx) };
 }
 

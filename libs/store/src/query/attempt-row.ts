@@ -66,7 +66,7 @@ export function toSummary(row: AttemptSqlRow): AttemptSummary {
     ...(row['inverts_action'] === null ? {} : { inverts: invertsOf(row) }),
     ...(row['login'] === null ? {} : { transaction: transactionOf(row) }),
     observedEffects: Number(row['observed_effects'] ?? 0),
-    ...(Number(row['ends']) === 1 ? { settled: settledOf(row) } : {}),
+    ...(row['outcome'] !== null ? { settled: settledOf(row) } : {}),
   };
 }
 

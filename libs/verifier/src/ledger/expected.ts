@@ -24,8 +24,3 @@ export function expectedRows(event: RecantEvent, facts: EntryFacts): ExpectedRow
   if (settlement !== undefined) rows.push({ table: 'settlement', columns: { ...settlement, sourceNo, receivedAtMs } });
   return rows;
 }
-
-/** The settlement of an equivocation is projected at its dead letter. */
-export function expectedOfEquivocation(event: RecantEvent, facts: EntryFacts): ExpectedRow[] {
-  return expectedRows(event, facts).filter(({ table }) => table === 'settlement');
-}

@@ -35,7 +35,7 @@ export function withFilters(command: Command): Command {
     .option('--trace <id>', 'W3C trace id', several)
     .option('--tool <name>', 'tool name', several)
     .option('--resource <uri>', 'resource URI, exact or ending in *', several)
-    .option('--outcome <outcome>', 'open, succeeded, failed, denied, suspended, unknown or contested', outcomes)
+    .option('--outcome <outcome>', 'open, succeeded, failed, denied, suspended or unknown', outcomes)
     .option('--window <duration>', 'only the last 90s, 10m, 2h or 7d')
     .option('--from <time>', 'start: ISO 8601 with a zone, or a duration before now (2h)')
     .option('--to <time>', 'end, exclusive; same formats as --from')
