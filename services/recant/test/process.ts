@@ -32,7 +32,7 @@ export async function recantHere(
   args: readonly string[],
   signal: AbortSignal = new AbortController().signal,
   seen: (out: string) => void = () => undefined,
-  around: { readonly env?: Readonly<Record<string, string>>; readonly terminal?: TypedTerminal } = {},
+  around: { readonly env?: Readonly<Record<string, string>>; readonly terminal?: TypedTerminal; readonly nowMs?: () => number } = {},
 ): Promise<Ended> {
   const texts = { out: '', err: '' };
   const into = (name: 'out' | 'err') =>
@@ -50,7 +50,7 @@ export async function recantHere(
       err: into('err'),
       input: around.terminal?.input ?? process.stdin,
       env: { RECANT_DIR: dir, ...around.env },
-      nowMs: Date.now,
+      nowMs: around.nowMs ?? Date.now,
     },
     signal,
   });

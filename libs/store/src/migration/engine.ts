@@ -4,7 +4,7 @@ import { bindMigrationAwareSqlAdapterFactory } from '@prisma/driver-adapter-util
 import type { MigrationDirectory, MigrationList, SchemaEngine } from '@prisma/schema-engine-wasm';
 import type pg from 'pg';
 
-const prismaFolder = new URL('../../../../prisma/', import.meta.url);
+export const prismaFolder = new URL('../../../../prisma/', import.meta.url);
 const migrationsFolder = new URL('migrations/', prismaFolder);
 
 /** The part of the WebAssembly API used here; TypeScript declares it only in the DOM library. */

@@ -12,6 +12,7 @@ import { addApprove } from './commands/approve.ts';
 import { addConnect } from './commands/connect.ts';
 import { addDemo } from './commands/demo.ts';
 import { addDisconnect } from './commands/disconnect.ts';
+import { addDoctor } from './commands/doctor.ts';
 import { addEpoch } from './commands/epoch.ts';
 import { addExport } from './commands/export.ts';
 import { addKafka } from './commands/kafka.ts';
@@ -33,7 +34,8 @@ import { problemText } from './problem-text.ts';
 
 const HELP = `
 Exit codes: 0 success, 1 error, 2 invalid command line or input, 3 refused (conflicts, stale, not approved, already done), 4 service unreachable or
-authentication failed, 5 run ended without restoring everything, 6 verification failed.
+authentication failed, 5 run ended without restoring everything, 6 verification failed,
+7 \`recant doctor\` found something.
 With --json, stdout is JSON only; progress, notices and errors go to stderr.
 
 Examples:
@@ -97,6 +99,7 @@ function createProgram(world: World, exit: (code: number) => void): Command {
   addApprove(program, world);
   addRun(program, world, exit);
   addStatus(program, world, exit);
+  addDoctor(program, world, exit);
   addConnect(program, world);
   addDisconnect(program, world);
   addSystems(program, world);

@@ -13,6 +13,8 @@ export const EXIT = {
   notFullyRestored: 5,
   /** Verification failed: the output names the broken rule. */
   notSound: 6,
+  /** `recant doctor` found something, or could not check it. */
+  found: 7,
 } as const;
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
