@@ -7,6 +7,8 @@ import { childOf, type Path, ROOT } from './path.ts';
 export interface Folder {
   /** Path of a child for a system call. */
   at(name: string): string;
+  /** Device and inode. */
+  id(): Promise<string>;
   sync(): Promise<void>;
   close(): Promise<void>;
 }
@@ -18,6 +20,8 @@ export type Opened =
   | { readonly kind: 'file'; readonly at: Path }
   /** A link instead of a folder; never followed. */
   | { readonly kind: 'link'; readonly at: Path }
+  /** Another folder, or none, is at the path of one that was opened before. */
+  | { readonly kind: 'moved'; readonly at: Path }
   | { readonly kind: 'unreadable'; readonly at: Path; readonly reason: string };
 
 export const FOLDER_FLAGS = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
@@ -33,11 +37,16 @@ export async function openFolder(root: string, path: Path): Promise<Opened> {
   for (const name of path === ROOT ? [] : path.split('/')) {
     if (current.kind !== 'folder') return current;
     at = childOf(at, name);
-    const next: Opened = await openOne(current.folder.at(name), at);
+    const next: Opened = await openChild(current.folder, name, at);
     await current.folder.close();
     current = next;
   }
   return current;
+}
+
+/** @param at path of the child, for reasons */
+export function openChild(parent: Folder, name: string, at: Path): Promise<Opened> {
+  return openOne(parent.at(name), at);
 }
 
 /** @param path of a child, as its open parent gives it. */
@@ -45,7 +54,11 @@ async function openOne(path: string, at: Path): Promise<Opened> {
   try {
     const handle = await open(path, FOLDER_FLAGS);
     const base = (await hasProc()) ? `/proc/self/fd/${handle.fd}` : path;
-    return { kind: 'folder', folder: { at: (name) => `${base}/${name}`, sync: () => handle.sync(), close: () => handle.close() } };
+    const id = async () => {
+      const { dev, ino } = await handle.stat({ bigint: true });
+      return `${dev}.${ino}`;
+    };
+    return { kind: 'folder', folder: { at: (name) => `${base}/${name}`, id, sync: () => handle.sync(), close: () => handle.close() } };
   } catch (error) {
     const code = codeOf(error);
     if (code === 'ENOENT') return { kind: 'missing', at };

@@ -1,5 +1,9 @@
 /** Bytes of one file whose content is stored as an image when it is captured. Larger ones are recorded by digest. */
 export const FILE_BYTES_MAX = 33_554_432;
+/** Bytes of a content that stands in the journal; a larger one is a file of its own. */
+export const JOURNALLED_BYTES_MAX = 65_536;
+/** Bytes of contents in memory that wait for the record that refers to them. */
+export const WAITING_BYTES_MAX = 8_388_608;
 /** Files, folders and links in one folder that is moved or removed. */
 export const TREE_ENTRIES_MAX = 10_000;
 /** Files, folders and links below the declared paths of one attempt. */
@@ -19,6 +23,8 @@ export const OTHER_NAMES_SEARCHED_MAX = 200_000;
 export const NAME_BYTES_MAX = 255;
 /** Folders between the root and an item. */
 export const PATH_DEPTH_MAX = 128;
+/** Folders that one inverse keeps open. Others are opened again for each use. */
+export const OPEN_FOLDERS_MAX = 256;
 /** Milliseconds to wait for the store's lock. An operation takes milliseconds, a step up to seconds. */
 export const LOCK_WAIT_MS = 30_000;
 /** Children of a listed folder that are recorded as read; recorded reads are a lower bound. */

@@ -1,20 +1,25 @@
-import { constants } from 'node:fs';
+import { type BigIntStats, constants } from 'node:fs';
 import { lstat, open, readdir, readlink } from 'node:fs/promises';
 import { ConnectorError } from '@recant/connector';
 import { codeOf, isWaiting } from './failure.ts';
 import { type Folder, type Opened, openFolder } from './folder.ts';
+import type { Folders } from './folders.ts';
 import { childOf, isOwnName, nameOf, type Path, parentOf, ROOT } from './path.ts';
 import type { State } from './state.ts';
 import { digestOfFile, type Images } from './store/images.ts';
 
-export interface ReadOptions {
+/** Where paths are. */
+export interface Place {
   readonly root: string;
+  /** Those of an inverse, which stay open. */
+  readonly folders?: Folders;
+}
+
+export interface ReadOptions extends Place {
   readonly fileBytesMax: number;
   readonly treeEntriesMax: number;
-  /** Stores the contents that are read, up to `fileBytesMax`. */
+  /** Stores the contents that are read, up to `fileBytesMax`; durable after a flush and the next durable record. */
   readonly images?: Images;
-  /** true: images are durable only after `flush`. */
-  readonly later?: boolean;
   /** false: type and mode only. */
   readonly content?: boolean;
   /** true: never throws. Unreadable items are left out. */
@@ -22,12 +27,13 @@ export interface ReadOptions {
 }
 
 export type ObservedState =
-  | { readonly kind: 'state'; readonly state: State }
+  | { readonly kind: 'state'; readonly state: State /** Taken before the content was read. */; readonly stat?: BigIntStats }
   | { readonly kind: 'unreadable'; readonly reason: string /** Rights are missing at the moment. */; readonly waits: boolean };
 
 /** State at a path now. Absent only where its parent folder could be read. A file over the limit has a digest and no image. */
 export async function readState(options: ReadOptions, path: Path): Promise<ObservedState> {
-  return withParent(options.root, path, async (opened) => {
+  return withParent(options, path, async (opened) => {
+    if (opened.kind === 'moved') return { kind: 'unreadable', reason: `${opened.at} was moved or replaced meanwhile`, waits: false };
     if (opened.kind === 'missing' || opened.kind === 'file') return { kind: 'state', state: null };
     if (opened.kind === 'link') return { kind: 'unreadable', reason: `${opened.at} is a symbolic link and is not followed`, waits: false };
     if (opened.kind === 'unreadable')
@@ -37,8 +43,13 @@ export async function readState(options: ReadOptions, path: Path): Promise<Obser
 }
 
 /** Runs `work` with the parent folder of a path; with the root itself for the root. */
-export async function withParent<T>(root: string, path: Path, work: (opened: Opened) => Promise<T>): Promise<T> {
-  const opened = await openFolder(root, parentOf(path));
+export function withParent<T>(place: Place, path: Path, work: (opened: Opened) => Promise<T>): Promise<T> {
+  return withFolder(place, parentOf(path), work);
+}
+
+export async function withFolder<T>({ root, folders }: Place, path: Path, work: (opened: Opened) => Promise<T>): Promise<T> {
+  if (folders !== undefined) return folders.use(path, work);
+  const opened = await openFolder(root, path);
   try {
     return await work(opened);
   } finally {
@@ -51,12 +62,12 @@ export async function readStateIn(options: ReadOptions, folder: Folder, name: st
   const at = folder.at(name);
   try {
     const stat = await lstat(at, { bigint: true });
-    if (stat.isSymbolicLink()) return { kind: 'state', state: { t: 'link', l: await readlink(at) } };
+    if (stat.isSymbolicLink()) return { kind: 'state', stat, state: { t: 'link', l: await readlink(at) } };
     const kept = { m: Number(stat.mode & 0o7777n), u: Number(stat.mtimeNs / 1000n), g: [Number(stat.uid), Number(stat.gid)] as const };
-    if (stat.isDirectory()) return { kind: 'state', state: { t: 'dir', ...kept } };
+    if (stat.isDirectory()) return { kind: 'state', stat, state: { t: 'dir', ...kept } };
     if (!stat.isFile()) return { kind: 'unreadable', reason: `${path} is not a file, folder or link`, waits: false };
-    if (options.content === false) return { kind: 'state', state: { t: 'file', ...kept } };
-    return { kind: 'state', state: { t: 'file', c: await contentDigest(options, at, stat.size), ...kept } };
+    if (options.content === false) return { kind: 'state', stat, state: { t: 'file', ...kept } };
+    return { kind: 'state', stat, state: { t: 'file', c: await contentDigest(options, at, stat.size), ...kept } };
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return { kind: 'state', state: null };
     if (error instanceof ConnectorError || codeOf(error) === undefined) throw error;
@@ -64,10 +75,9 @@ export async function readStateIn(options: ReadOptions, folder: Folder, name: st
   }
 }
 
-async function contentDigest({ images, later, fileBytesMax }: ReadOptions, at: string, size: bigint): Promise<string> {
+async function contentDigest({ images, fileBytesMax }: ReadOptions, at: string, size: bigint): Promise<string> {
   if (images === undefined || size > fileBytesMax) return digestOfFile(at);
-  const content = await readContent(at);
-  return later === true ? images.putLater(content) : images.put(content);
+  return images.put(await readContent(at));
 }
 
 export async function readContent(at: string): Promise<Buffer> {
@@ -113,21 +123,18 @@ function tooMany({ treeEntriesMax }: ReadOptions, path: Path): ConnectorError {
 }
 
 /** Names in a folder, without temporary files. @throws ConnectorError `capture_refused | resource_invalid` */
-export async function namesIn(options: Pick<ReadOptions, 'root' | 'lenient'>, path: Path): Promise<string[]> {
-  const opened = await openFolder(options.root, path);
-  if (opened.kind !== 'folder') {
-    if (options.lenient === true) return [];
-    throw new ConnectorError('capture_refused', `Not a readable folder: ${path || 'the root'}.`);
-  }
-  try {
+export function namesIn(options: Place & Pick<ReadOptions, 'lenient'>, path: Path): Promise<string[]> {
+  return withFolder(options, path, async (opened) => {
+    if (opened.kind !== 'folder') {
+      if (options.lenient === true) return [];
+      throw new ConnectorError('capture_refused', `Not a readable folder: ${path || 'the root'}.`);
+    }
     const names = (await readdir(opened.folder.at('.'), { encoding: 'buffer' })).map(decodeName);
     if (names.includes(undefined) && options.lenient !== true) {
       throw new ConnectorError('resource_invalid', `A name in ${path || 'the root'} is not UTF-8. Rename it or exclude the folder.`);
     }
     return names.filter((name) => name !== undefined && !isOwnName(name)).sort() as string[];
-  } finally {
-    await opened.folder.close();
-  }
+  });
 }
 
 /** Undefined where the bytes are not UTF-8. */

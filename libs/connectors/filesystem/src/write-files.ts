@@ -3,7 +3,7 @@ import { chmod, link, lstat, mkdir, open, rename, rmdir, symlink, unlink, utimes
 import { codeOf, systemError } from './failure.ts';
 import type { Folder, Opened } from './folder.ts';
 import { nameOf, ownName, type Path } from './path.ts';
-import { withParent } from './read-state.ts';
+import { type Place, withParent } from './read-state.ts';
 import type { Present } from './state.ts';
 import type { Images } from './store/images.ts';
 
@@ -22,16 +22,21 @@ export interface Placing {
 }
 
 /** Runs `work` in the open parent folder of a path; errors are those of node:fs. */
-export async function inParent<T>(root: string, path: Path, work: (folder: Folder, name: string) => Promise<T>): Promise<T> {
-  return withParent(root, path, async (opened) => {
+export async function inParent<T>(place: Place, path: Path, work: (folder: Folder, name: string) => Promise<T>): Promise<T> {
+  return withParent(place, path, async (opened) => {
     if (opened.kind !== 'folder') throw refusalOf(opened);
     return work(opened.folder, nameOf(path));
   });
 }
 
+/** Code of the error where another folder, or none, is at the path of one that was opened before (errno(3): stale file handle). */
+export const MOVED = 'ESTALE';
+
 export function refusalOf(opened: Exclude<Opened, { kind: 'folder' }>): Error {
   if (opened.kind === 'missing') return systemError('ENOENT', 'no such file or directory', opened.at);
   if (opened.kind === 'unreadable') return Object.assign(new Error(`${opened.reason}: '${opened.at}'`), { code: opened.reason });
+  if (opened.kind === 'moved')
+    return Object.assign(new Error(`The folder was moved or replaced meanwhile: '${opened.at}'`), { code: MOVED });
   return systemError('ENOTDIR', opened.kind === 'link' ? 'a symbolic link is not followed' : 'not a directory', opened.at);
 }
 
@@ -74,13 +79,17 @@ export async function prepareFile(
   syncs: boolean,
 ): Promise<boolean> {
   const prepared = folder.at(ownName(ordinal));
-  await sweep(folder, ordinal);
-  if (!(await images.copyTo(to.c ?? '', prepared))) {
+  const copy = () => images.copyTo(to.c ?? '', prepared);
+  const file = await copy().catch(async (error) => {
+    if (codeOf(error) !== 'EEXIST') throw error;
+    // A kill left it.
+    await sweep(folder, ordinal);
+    return copy();
+  });
+  if (file === undefined) {
     await sweep(folder, ordinal);
     return false;
   }
-  // An image's own mode lets its owner read and write it.
-  const file = await open(prepared, constants.O_RDWR | constants.O_NOFOLLOW);
   try {
     await file.chown(...to.g).catch(ignoreNotPermitted);
     await file.chmod(to.m);
@@ -100,8 +109,8 @@ export async function sweep(folder: Folder, ordinal: number): Promise<void> {
 }
 
 /** `sweep` in the parent folder of a path, where that exists. */
-export async function sweepAt(root: string, path: Path, ordinal: number): Promise<void> {
-  await withParent(root, path, async (opened) => {
+export async function sweepAt(place: Place, path: Path, ordinal: number): Promise<void> {
+  await withParent(place, path, async (opened) => {
     if (opened.kind === 'folder') await sweep(opened.folder, ordinal);
   });
 }

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdir, readdir, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rename, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { InverseBatch } from '@recant/connector';
 import type { Effect } from '@recant/events';
@@ -127,6 +127,27 @@ describe('I6: kill -9 of an inverse: the same result as without, and applied onc
       expect(await killedAt(point, times + 1, { kind: 'invert', batch })).toBe(false);
     });
   }
+
+  test('a folder that was moved before the next process starts: the inverse is taken back in it', { timeout: TIMEOUT_MS }, async () => {
+    for (const point of ['aside.moved', 'aside.compared', 'put.placed']) {
+      const system = filesystemSystem({ name: 'notes', root });
+      const attempt = await play(system, async (handle) => {
+        for (const file of ['a/one', 'a/deep/two']) await handle.writeFile(file, 'bad');
+      });
+      await system.close();
+      const before = await snapshotOf(join(root, 'a'));
+      const batch = { run: randomUUID(), token: '1', steps: [stepOf(1, attempt)] };
+      expect(await killedAt(point, 2, { kind: 'invert', batch })).toBe(true);
+      await rename(join(root, 'a'), join(root, 'b/moved'));
+      const target = await open();
+      expect(await target.applied(batch.run, [1])).toEqual([]);
+      expect([point, await snapshotOf(join(root, 'b/moved'))]).toEqual([point, before]);
+      await expectNothingLeftOver();
+      await rename(join(root, 'b/moved'), join(root, 'a'));
+      expect(outcomesOf(await target.invert({ ...batch, token: '2' }))).toEqual(['restored']);
+      await target.close();
+    }
+  });
 
   test('a foreign write before the next process starts: the inverse is reverted completely and the write stays', {
     timeout: TIMEOUT_MS,

@@ -79,13 +79,32 @@ test('a marker that is missing beside a used journal is refused', async () => {
   await expectRefused(/marker\.json is missing/);
 });
 
+test('a content that a power failure cut is cut off with its record', async () => {
+  const whole = await readFile(journal);
+  const system = filesystemSystem({ name: 'notes', root });
+  await play(system, (handle) => handle.remove('x'));
+  await system.close();
+  const bytes = await readFile(journal);
+  const starts = whole.length + bytes.subarray(whole.length).indexOf('{"k":"image"');
+  expect(starts).toBeGreaterThan(whole.length);
+  const contentAt = bytes.indexOf('\n', starts) + 1;
+  await writeFile(join(root, 'x'), 'bad');
+  for (const end of [contentAt, contentAt + 1, contentAt + 'bad'.length]) {
+    await writeFile(journal, bytes.subarray(0, end));
+    const target = await openTarget();
+    await target.close();
+    expect(await readFile(journal)).toEqual(whole);
+  }
+  await writeFile(journal, Buffer.concat([bytes.subarray(0, contentAt), Buffer.from('bad!'), bytes.subarray(contentAt + 4)]));
+  await expectRefused(/damaged at byte \d+/);
+});
+
 test('a damaged image is expired, and nothing is written', async () => {
   const target = await openTarget();
-  const images = await readFile(journal, 'utf8');
-  const digest = /"b":\{"t":"file","c":"([0-9a-f]{64})"/.exec(images)?.[1] ?? '';
-  const image = await open(join(store, 'images', digest.slice(0, 2), digest), 'r+');
-  await image.write('X', 0);
-  await image.close();
+  const at = (await readFile(journal)).indexOf('\nold\n');
+  const file = await open(journal, 'r+');
+  await file.write('X', at + 1);
+  await file.close();
   expect(outcomesOf((await undo(target, [attempt])).results)).toEqual(['expired']);
   expect(await readFile(join(root, 'x'), 'utf8')).toBe('bad');
   await target.close();

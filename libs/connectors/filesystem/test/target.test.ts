@@ -94,6 +94,7 @@ describe('an inverse never does more than the attempt did', () => {
 
 describe('an inverse needs its images and its store', () => {
   test('a lost or damaged image is reported', async () => {
+    await writeFile(join(root, 'a/one'), 'large enough for a file of its own '.repeat(2_000));
     const attempt = await play(system, (handle) => handle.remove('a/one'));
     const images = join(parent, '.recant-images-notes/images');
     const [folder = ''] = await readdir(images);

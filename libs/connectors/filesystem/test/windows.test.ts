@@ -131,3 +131,41 @@ test('rights that change meanwhile: the mode of somebody else stays', async () =
   expect(await undoWith(attempt, 'plan.written', () => chmod(join(root, 'x'), 0o640))).toBe('conflicted');
   expect((await snapshotOf(root)).x).toMatch(/^file 640/);
 });
+
+describe('I5: a folder that is moved while an inverse works in it keeps what it had', () => {
+  const MOVES = ['plan.written', 'put.prepared', 'apply.write', 'aside.moved', 'aside.compared', 'put.placed'];
+  for (const where of ['elsewhere below the root', 'out of the root']) {
+    test(`moved ${where}, at each window`, async () => {
+      const { root: outside, remove: removeOutside } = await makeRoot();
+      for (const window of MOVES) {
+        for (const name of ['a', 'a/b']) await mkdir(join(root, name), { recursive: true });
+        for (const file of ['a/x', 'a/b/y']) await writeFile(join(root, file), 'old', { mode: 0o644 });
+        const attempt = await attemptOn(async (handle) => {
+          await handle.writeFile('a/x', 'bad');
+          await handle.writeFile('a/b/y', 'bad');
+          await handle.writeFile('a/new', 'bad');
+        });
+        const before = await snapshotOf(join(root, 'a'));
+        const place = where === 'out of the root' ? join(outside, 'moved') : join(root, 'moved');
+        expect([window, await undoWith(attempt, window, () => rename(join(root, 'a'), place))]).toEqual([window, 'conflicted']);
+        expect([window, await snapshotOf(place)]).toEqual([window, before]);
+        expect(Object.keys(await snapshotOf(root)).filter((name) => name !== '' && !name.startsWith('moved'))).toEqual([]);
+        await rm(place, { recursive: true });
+      }
+      await removeOutside();
+    });
+  }
+
+  test('another folder that is put in its place is not written to', async () => {
+    await mkdir(join(root, 'a'));
+    await writeFile(join(root, 'a/x'), 'old', { mode: 0o644 });
+    const attempt = await attemptOn((handle) => handle.writeFile('a/x', 'bad'));
+    const outcome = await undoWith(attempt, 'plan.written', async () => {
+      await rename(join(root, 'a'), join(root, 'b'));
+      await mkdir(join(root, 'a'));
+      await writeFile(join(root, 'a/x'), 'bad', { mode: 0o644 });
+    });
+    expect(outcome).toBe('conflicted');
+    for (const name of ['a/x', 'b/x']) expect(await readFile(join(root, name), 'utf8')).toBe('bad');
+  });
+});

@@ -70,7 +70,7 @@ function isSame(known: Known | undefined, stat: Stats): boolean {
 
 /** Undefined: it went away, or changed while it was read and is the same as recorded. */
 async function readFound(locked: LockedStore, { path, stat }: Found, { stores, lenient }: LookOptions): Promise<Known | undefined> {
-  const reading = { ...locked.readOptions, ...(stores ? { images: locked.images, later: true } : {}) };
+  const reading = { ...locked.readOptions, ...(stores ? { images: locked.images } : {}) };
   const readMs = locked.now();
   let seen: Awaited<ReturnType<typeof readState>>;
   try {

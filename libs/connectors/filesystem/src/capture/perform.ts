@@ -49,6 +49,7 @@ export async function perform(
   work: (entries: readonly Entry[]) => Promise<void>,
 ): Promise<void> {
   const intent: Intent = { k: 'do', at, es: numbered(locked, planned) };
+  await locked.images.flush();
   await locked.append(intent);
   await locked.failpoint('do.written');
   try {
@@ -78,7 +79,7 @@ async function storedState(locked: LockedStore, { p, a }: Entry): Promise<State>
 export async function conclude(locked: LockedStore, intent: Extract<Intent, { k: 'do' }>): Promise<void> {
   const es: Entry[] = [];
   for (const entry of intent.es) {
-    await sweepAt(locked.readOptions.root, entry.p, entry.o);
+    await sweepAt(locked.readOptions, entry.p, entry.o);
     const seen = await readState(readOptionsFor(locked, entry), entry.p);
     if (seen.kind === 'unreadable' || !sameState(seen.state, entry.b) || sameState(entry.b, entry.a)) es.push(entry);
   }

@@ -27,7 +27,7 @@ export const inodeOf = ({ dev, ino }: Stats): string => `${dev}.${ino}`;
  */
 export async function scan(locked: LockedStore, path: Path, visit: (found: Found) => void, counted = { entries: 0 }): Promise<void> {
   const { root } = locked.readOptions;
-  const stat = await withParent(root, path, async (opened) => {
+  const stat = await withParent(locked.readOptions, path, async (opened) => {
     if (opened.kind === 'unreadable')
       throw new ConnectorError('capture_refused', `Capture failed: ${opened.at || 'the root'}: ${opened.reason}.`);
     if (opened.kind === 'link')

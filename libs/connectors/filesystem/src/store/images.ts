@@ -1,19 +1,21 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
-import { access, chmod, copyFile, link, mkdir, open, readFile, rename, unlink } from 'node:fs/promises';
+import { access, chmod, copyFile, type FileHandle, link, mkdir, open, rename, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { codeOf } from '../failure.ts';
+import { JOURNALLED_BYTES_MAX, WAITING_BYTES_MAX } from '../limits.ts';
 import { syncAll, syncOne } from './durable.ts';
+import type { Content, Journal, Line } from './journal.ts';
 
 const CHUNK_BYTES = 1_048_576;
+const NEW_FILE = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL;
 const IS_DIGEST = /^[0-9a-f]{64}$/;
 
-/** Contents by SHA-256, one file each. */
+/** Contents by SHA-256: small ones in the journal, large ones and those that an inverse set aside as one file each. */
 export interface Images {
-  /** Durable when it resolves. Idempotent. */
+  /** Durable after `flush` and the next durable record. Idempotent. */
   put(content: Uint8Array): Promise<string>;
-  /** Like `put`, but durable only after `flush`. */
-  putLater(content: Uint8Array): Promise<string>;
+  /** Makes those that are files durable. */
   flush(): Promise<void>;
   /**
    * Makes a file that is about to be replaced, or is removed, the image of its content. Durable after `flush`.
@@ -22,98 +24,141 @@ export interface Images {
    */
   adopt(path: string, digest: string, how: 'moves' | 'copies' | 'links'): Promise<void>;
   has(digest: string): Promise<boolean>;
-  /** Undefined where the image is missing or does not match its digest. */
-  get(digest: string): Promise<Buffer | undefined>;
-  /** Copies an image to a new file, without reading it into memory; false where it is missing or does not match its digest. */
-  copyTo(digest: string, path: string): Promise<boolean>;
+  /**
+   * Copies an image to a new file and reads it back from there (I7): what is linked into place is what was compared. The caller closes the file.
+   * Undefined: the image is missing or damaged; the file may exist.
+   */
+  copyTo(digest: string, path: string): Promise<FileHandle | undefined>;
 }
 
-export function createImages(folder: string, scratch: string): Images {
-  const durable = new Set<string>();
-  const pending = new Map<string, string>();
-  const pathOf = (digest: string) => join(folder, digest.slice(0, 2), digest);
-  /** A folder of images was created, and its name is not durable yet. */
-  let hasNewFolder = false;
-  const syncNewFolder = async () => {
-    if (hasNewFolder) await syncOne(folder);
-    hasNewFolder = false;
+/** What the store itself does with them. */
+export interface StoredImages extends Images {
+  /** Contents that the next record has to bring along. */
+  waiting(): readonly Content[];
+  /** Where the journal has contents. */
+  learn(digest: string, line: Line): void;
+}
+
+export function createImages(folder: string, scratch: string, journal: Pick<Journal, 'appendContents' | 'readContent'>): StoredImages {
+  const waiting = new Map<string, Uint8Array>();
+  let waitingBytes = 0;
+  const journalled = new Map<string, Line>();
+  const files = createImageFiles(folder, scratch);
+  const learn = (digest: string, line: Line) => {
+    journalled.set(digest, line);
+    waitingBytes -= waiting.get(digest)?.length ?? 0;
+    waiting.delete(digest);
   };
-  const folderFor = async (digest: string) => {
-    const parent = join(folder, digest.slice(0, 2));
-    if ((await mkdir(parent, { recursive: true, mode: 0o700 })) !== undefined) hasNewFolder = true;
-  };
-  const write = async (digest: string, content: Uint8Array, sync: boolean) => {
-    const path = pathOf(digest);
-    if (await exists(path)) return;
-    await folderFor(digest);
-    const prepared = join(scratch, randomUUID());
-    const file = await open(prepared, 'wx', 0o600);
-    try {
-      await file.writeFile(content);
-      if (sync) await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(prepared, path);
-  };
+  const contentsWaiting = () => [...waiting].map(([digest, content]) => ({ digest, content }));
+  const isJournalled = (digest: string) => journalled.has(digest) || waiting.has(digest);
   return {
     async put(content) {
       const digest = digestOf(content);
-      if (durable.has(digest)) return digest;
-      await write(digest, content, true);
-      // Also for an existing image: its writer may have been killed before the sync.
-      if (pending.has(digest)) await syncOne(pathOf(digest));
-      await syncOne(join(folder, digest.slice(0, 2)));
-      await syncNewFolder();
-      durable.add(digest);
+      if (content.length > JOURNALLED_BYTES_MAX) await files.write(digest, content);
+      else if (!isJournalled(digest) && !(await files.has(digest))) {
+        waiting.set(digest, content);
+        waitingBytes += content.length;
+        if (waitingBytes > WAITING_BYTES_MAX) {
+          const contents = contentsWaiting();
+          const lines = await journal.appendContents(contents);
+          for (const [index, line] of lines.entries()) learn(contents[index]?.digest ?? '', line);
+        }
+      }
       return digest;
     },
-    async putLater(content) {
-      const digest = digestOf(content);
-      if (durable.has(digest) || pending.has(digest)) return digest;
-      await write(digest, content, false);
-      pending.set(digest, pathOf(digest));
-      return digest;
+    flush: files.flush,
+    adopt: (path, digest, how) => (isJournalled(digest) ? dropFile(path, how) : files.adopt(path, digest, how)),
+    has: async (digest) => isJournalled(digest) || files.has(digest),
+    async copyTo(digest, path) {
+      if (!IS_DIGEST.test(digest)) return undefined;
+      const line = journalled.get(digest);
+      const content = waiting.get(digest) ?? (line === undefined ? undefined : await journal.readContent(line));
+      if (content === undefined) return files.copyTo(digest, path);
+      if (digestOf(content) !== digest) return undefined;
+      return checked(await open(path, NEW_FILE, 0o600), digest, (file) => file.writeFile(content));
+    },
+    waiting: contentsWaiting,
+    learn,
+  };
+}
+
+const dropFile = async (path: string, how: 'moves' | 'copies' | 'links') => (how === 'links' ? undefined : unlink(path));
+
+type ImageFiles = Omit<Images, 'put'> & {
+  /** Durable after `flush`. */
+  write(digest: string, content: Uint8Array): Promise<void>;
+};
+
+function createImageFiles(folder: string, scratch: string): ImageFiles {
+  const pending = new Map<string, string>();
+  const parents = new Set<string>();
+  const pathOf = (digest: string) => join(folder, digest.slice(0, 2), digest);
+  /** A folder of images was created, and its name is not durable yet. */
+  let hasNewFolder = false;
+  const folderFor = async (digest: string) => {
+    const parent = join(folder, digest.slice(0, 2));
+    if (parents.has(parent)) return;
+    if ((await mkdir(parent, { recursive: true, mode: 0o700 })) !== undefined) hasNewFolder = true;
+    parents.add(parent);
+  };
+  return {
+    async write(digest, content) {
+      const path = pathOf(digest);
+      if (await exists(path)) {
+        // Its writer may have been killed before the sync.
+        pending.set(digest, path);
+        return;
+      }
+      await folderFor(digest);
+      const prepared = join(scratch, randomUUID());
+      const file = await open(prepared, 'wx', 0o600);
+      try {
+        await file.writeFile(content);
+      } finally {
+        await file.close();
+      }
+      await rename(prepared, path);
+      pending.set(digest, path);
     },
     async flush() {
+      if (pending.size === 0) return;
       const digests = [...pending.keys()];
       const folders = [...new Set(digests.map((digest) => join(folder, digest.slice(0, 2))))];
       await syncAll([...pending.values(), ...folders], folder);
-      await syncNewFolder();
-      for (const digest of digests) durable.add(digest);
-      pending.clear();
+      if (hasNewFolder) await syncOne(folder);
+      hasNewFolder = false;
+      for (const digest of digests) pending.delete(digest);
     },
     async adopt(path, digest, how) {
       const image = pathOf(digest);
-      if (await exists(image)) return how === 'links' ? undefined : unlink(path);
+      // A rename over an equal image changes nothing.
+      if (how !== 'moves' && (await exists(image))) return dropFile(path, how);
       await folderFor(digest);
       pending.set(digest, image);
       await adoptFile(path, image, how, join(scratch, randomUUID()));
     },
     has: (digest) => exists(pathOf(digest)),
-    get: (digest) => readImage(pathOf(digest), digest),
     copyTo: (digest, path) => copyImage(pathOf(digest), digest, path),
   };
 }
 
-async function readImage(image: string, digest: string): Promise<Buffer | undefined> {
-  if (!IS_DIGEST.test(digest)) return undefined;
-  try {
-    const content = await readFile(image);
-    return digestOf(content) === digest ? content : undefined;
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return undefined;
-    throw error;
-  }
+async function copyImage(image: string, digest: string, path: string): Promise<FileHandle | undefined> {
+  if (!(await exists(image))) return undefined;
+  await copyFile(image, path, constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL);
+  // An image's own mode lets its owner read and write it.
+  return checked(await open(path, constants.O_RDWR | constants.O_NOFOLLOW), digest);
 }
 
-async function copyImage(image: string, digest: string, path: string): Promise<boolean> {
-  if (!IS_DIGEST.test(digest) || !(await exists(image))) return false;
-  await copyFile(image, path, constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL);
-  // Read back from the copy: what is linked into place is what was compared (I7).
-  if ((await digestOfFile(path)) !== digest) return false;
-  await chmod(path, 0o600);
-  return true;
+async function checked(file: FileHandle, digest: string, write?: (file: FileHandle) => Promise<void>): Promise<FileHandle | undefined> {
+  try {
+    await write?.(file);
+    if ((await digestOfHandle(file, (await file.stat()).size)) === digest) return file;
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+  await file.close();
+  return undefined;
 }
 
 async function adoptFile(path: string, image: string, how: 'moves' | 'copies' | 'links', prepared: string): Promise<void> {
@@ -131,17 +176,21 @@ export function digestOf(content: Uint8Array): string {
 export async function digestOfFile(path: string): Promise<string> {
   const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   try {
-    const hash = createHash('sha256');
-    const { size } = await file.stat();
-    // One byte more, so that a small file ends in the first read that is not full.
-    const buffer = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, size + 1));
-    for (;;) {
-      const { bytesRead } = await file.read(buffer, 0, buffer.length, null);
-      if (bytesRead === 0) return hash.digest('hex');
-      hash.update(buffer.subarray(0, bytesRead));
-    }
+    return await digestOfHandle(file, (await file.stat()).size);
   } finally {
     await file.close();
+  }
+}
+
+/** @param size as expected, in bytes: one byte more is read, so that a small file ends in the first read */
+async function digestOfHandle(file: FileHandle, size: number): Promise<string> {
+  const hash = createHash('sha256');
+  const buffer = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, size + 1));
+  for (let at = 0; ; ) {
+    const { bytesRead } = await file.read(buffer, 0, buffer.length, at);
+    hash.update(buffer.subarray(0, bytesRead));
+    at += bytesRead;
+    if (bytesRead === 0 || (bytesRead < buffer.length && at === size)) return hash.digest('hex');
   }
 }
 

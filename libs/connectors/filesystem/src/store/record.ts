@@ -76,6 +76,8 @@ export type JournalRecord =
       readonly es: readonly Entry[];
       /** Ordinals of the effects that are undone. */
       readonly undid: readonly number[];
+      /** Device and inode of the folders that it writes in, and neither creates nor removes. */
+      readonly folders: readonly (readonly [Path, string])[];
     }
   | {
       readonly k: 'step';
@@ -89,6 +91,14 @@ export type JournalRecord =
       readonly residue: readonly string[];
     }
   | { readonly k: 'aborted'; readonly run: string; readonly step: number };
+
+/** A content of `n` bytes follows the record. */
+export interface ImageRecord {
+  readonly k: 'image';
+  /** Lower-case hex SHA-256. */
+  readonly d: string;
+  readonly n: number;
+}
 
 export type Intent = Extract<JournalRecord, { k: 'do' | 'plan' }>;
 export type StepRecord = Extract<JournalRecord, { k: 'step' }>;

@@ -9,7 +9,7 @@ import { LOCK_WAIT_MS } from '../limits.ts';
 import { createVersions, type VersionOf } from '../state.ts';
 import { syncOne } from './durable.ts';
 import { createHistory, type History } from './history.ts';
-import { createImages, type Images } from './images.ts';
+import { createImages, type StoredImages } from './images.ts';
 import { type Journal, openJournal } from './journal.ts';
 import { createLock } from './lock.ts';
 import type { LockedStore } from './locked-store.ts';
@@ -67,7 +67,7 @@ interface Prepared {
   readonly journal: Journal;
   readonly history: History;
   readonly versionOf: VersionOf;
-  readonly images: Images;
+  readonly images: StoredImages;
 }
 
 /** Ends what a killed process had begun; runs under the lock, before any other work. */
@@ -92,7 +92,7 @@ export function createStore(options: StoreOptions, recover: Recovery): Store {
       const { journal, history, images, versionOf, root } = prepared;
       if (takenOver || !swept) await wrapStoreErrors('scratch', emptyFolder(join(folder, 'scratch')));
       swept = true;
-      await wrapStoreErrors('journal', catchUp(journal, history));
+      await wrapStoreErrors('journal', catchUp(journal, history, images));
       const { fileBytesMax, treeEntriesMax, ...rules } = rulesFor(history.settings);
       const locked: LockedStore = {
         system: options.name,
@@ -102,7 +102,12 @@ export function createStore(options: StoreOptions, recover: Recovery): Store {
         ...rules,
         now,
         versionOf,
-        append: async (record, durable = true) => history.add(record, await journal.append(record, durable)),
+        append: async (record, durable = true) => {
+          const contents = images.waiting();
+          const { line, contents: lines } = await journal.append(record, durable, contents);
+          for (const [index, place] of lines.entries()) images.learn(contents[index]?.digest ?? '', place);
+          history.add(record, line);
+        },
         read: journal.read,
         failpoint,
       };
@@ -154,7 +159,8 @@ async function prepare(options: StoreOptions, folder: string): Promise<Prepared>
   const isNew = !(await isThere(join(folder, 'marker.json')));
   const journal = await openJournal(join(folder, 'journal'), isNew);
   const history = createHistory();
-  await catchUp(journal, history);
+  const images = createImages(join(folder, 'images'), join(folder, 'scratch'), journal);
+  await catchUp(journal, history, images);
   const id = await journalOf(folder, journal, history, isNew);
   const fresh: Marker = { version: 1, id, system: options.name, inode };
   const marker = JSON.parse((await once(folder, 'marker.json', () => Buffer.from(JSON.stringify(fresh)))).toString()) as Marker;
@@ -176,12 +182,15 @@ async function prepare(options: StoreOptions, folder: string): Promise<Prepared>
     journal,
     history,
     versionOf: createVersions(key),
-    images: createImages(join(folder, 'images'), join(folder, 'scratch')),
+    images,
   };
 }
 
-async function catchUp(journal: Journal, history: History): Promise<void> {
-  for await (const { record, line } of journal.readNew()) history.add(record, line);
+async function catchUp(journal: Journal, history: History, images: StoredImages): Promise<void> {
+  for await (const { record, line } of journal.readNew()) {
+    if (record.k === 'image') images.learn(record.d, line);
+    else history.add(record, line);
+  }
 }
 
 /** The store's id, which the journal's first record has. A kill between that record and the marker leaves a journal of one record. */
@@ -192,7 +201,7 @@ async function journalOf(folder: string, journal: Journal, history: History, isN
     throw new ConnectorError('not_prepared', `The store ${folder} is damaged: ${lost} is missing. Restore it from a backup.`);
   }
   const record = { k: 'opened', store: randomBytes(16).toString('hex') } as const;
-  history.add(record, await journal.append(record, true));
+  history.add(record, (await journal.append(record, true)).line);
   return record.store;
 }
 

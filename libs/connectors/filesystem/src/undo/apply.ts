@@ -1,38 +1,52 @@
 import type { Finding } from '@recant/connector';
 import { codeOf, isWaiting } from '../failure.ts';
+import { createFolders } from '../folders.ts';
+import { inParallel } from '../in-parallel.ts';
 import { type Path, resourceOf } from '../path.ts';
 import { readState } from '../read-state.ts';
+import { ForeignWrite, returnAside } from '../replace-aside.ts';
 import { LETTERS, PART_OF, type State, samePart, sameState } from '../state.ts';
 import type { LockedStore } from '../store/locked-store.ts';
 import type { Entry, Intent, StepRecord } from '../store/record.ts';
-import { inParent, sweep } from '../write-files.ts';
+import { inParent, MOVED, sweep } from '../write-files.ts';
 import { type Change, ImageMissing, opened, writeAll } from './change-files.ts';
-import { ForeignWrite, returnAside } from './set-aside.ts';
 
-type Plan = Extract<Intent, { k: 'plan' }>;
+export type Plan = Extract<Intent, { k: 'plan' }>;
 export type Ended =
   | { readonly kind: 'step'; readonly record: StepRecord }
   | { readonly kind: 'aborted'; readonly findings: readonly Finding[] };
 
+/** `endPlan` after a kill. */
+export async function resumePlan(locked: LockedStore, plan: Plan): Promise<Ended> {
+  const folders = createFolders(locked.readOptions.root, plan.folders);
+  try {
+    return await endPlan({ ...locked, readOptions: { ...locked.readOptions, folders } }, plan, true);
+  } finally {
+    await folders.close();
+  }
+}
+
 /**
  * Completes a journalled plan, or takes it back, or reports that it could do neither. Called after the guards, and again after a kill: from any
- * intermediate state each path ends at its `a` (record `step`) or its `b` (record `aborted`). States written by others are never overwritten.
+ * intermediate state each path ends at its `a` (record `step`) or its `b` (record `aborted`). States written by others are never overwritten. Where a
+ * folder was moved meanwhile, the inverse is taken back in the folder, wherever it is now.
  * @param resumed true: after a kill
  */
 export async function endPlan(locked: LockedStore, plan: Plan, resumed: boolean): Promise<Ended> {
   if (resumed) await clear(locked, plan.es);
   let findings = resumed ? await foreignWrites(locked, plan.es) : [];
   if (findings.length === 0) {
-    const failed = await tryAll(locked, plan.es.map(forward));
-    findings = failed ?? (await readBackMismatches(locked, plan.es));
+    const failed = await tryAll(locked, plan.es.map(forward), !resumed);
+    findings = failed ?? [...(await readBackMismatches(locked, plan.es)), ...(await movedFolders(locked))];
     if (findings.length === 0) return ended(locked, plan, plan.es, 'restored', []);
   }
+  locked.readOptions.folders?.follow();
   await clear(locked, plan.es);
   const own = await filterAsync(plan.es, async (entry) => {
     const live = await stateAt(locked, entry);
     return isOwn(entry, live) && !isSame(live, entry.b);
   });
-  const stuck = await tryAll(locked, own.map(backward));
+  const stuck = await tryAll(locked, own.map(backward), false);
   await clear(locked, plan.es);
   const left = await filterAsync(plan.es, async (entry) => !isSame(await stateAt(locked, entry), entry.b));
   const wrote = left.filter((entry) => own.includes(entry));
@@ -44,18 +58,25 @@ export async function endPlan(locked: LockedStore, plan: Plan, resumed: boolean)
   return { kind: 'aborted', findings };
 }
 
+/** A folder that is elsewhere now was moved while the inverse was applied: what was written there is not at the paths of the step. */
+async function movedFolders(locked: LockedStore): Promise<Finding[]> {
+  const path = await locked.readOptions.folders?.firstMoved();
+  if (path === undefined) return [];
+  return [{ ...placeOf(locked, path), code: 'drift', detail: 'The folder was moved or replaced while the inverse was applied.' }];
+}
+
 /** Removes what was prepared, and puts back what was set aside. */
 async function clear(locked: LockedStore, es: readonly Entry[]): Promise<void> {
-  for (const { p, o } of es) {
+  await inParallel(es, async ({ p, o }) => {
     try {
-      await inParent(locked.readOptions.root, p, async (folder, name) => {
+      await inParent(locked.readOptions, p, async (folder, name) => {
         await returnAside(locked, folder, name, o);
         await sweep(folder, o);
       });
     } catch (error) {
       if (codeOf(error) === undefined) throw error;
     }
-  }
+  });
   await locked.images.flush();
 }
 
@@ -74,9 +95,9 @@ async function ended(
 }
 
 /** Undefined: all changes are made and durable. */
-async function tryAll(locked: LockedStore, changes: readonly Change[]): Promise<Finding[] | undefined> {
+async function tryAll(locked: LockedStore, changes: readonly Change[], isFresh: boolean): Promise<Finding[] | undefined> {
   try {
-    await writeAll(locked, changes);
+    await writeAll(locked, changes, isFresh);
     return undefined;
   } catch (error) {
     if (error instanceof ForeignWrite) return [{ ...placeOf(locked, error.path), code: 'drift', detail: error.message }];
@@ -86,7 +107,8 @@ async function tryAll(locked: LockedStore, changes: readonly Change[]): Promise<
     const { message } = error as Error;
     const at = changes.find(({ path }) => message.includes(`'${path}'`)) ?? changes[0];
     const detail = message.replaceAll(/\/proc\/self\/fd\/\d+\//g, '').slice(0, 500);
-    return [{ ...placeOf(locked, at?.path), code: isWaiting(codeOf(error)) ? 'permission' : 'constraint', detail }];
+    const code = codeOf(error) === MOVED ? 'drift' : isWaiting(codeOf(error)) ? 'permission' : 'constraint';
+    return [{ ...placeOf(locked, at?.path), code, detail }];
   }
 }
 
@@ -123,16 +145,15 @@ async function foreignWrites(locked: LockedStore, es: readonly Entry[]): Promise
 /** I7: reads back folders, links and modes. The content of a file was read back before it was linked into place: what comes later is later. */
 async function readBackMismatches(locked: LockedStore, es: readonly Entry[]): Promise<Finding[]> {
   const findings: Finding[] = [];
-  for (const entry of es) {
-    if (entry.a?.t === 'file' && !(samePart(entry.a, entry.b, 'e') && samePart(entry.a, entry.b, 'c'))) continue;
-    if (entry.a === null) continue;
+  const isRead = ({ a, b }: Entry) => a !== null && (a.t !== 'file' || (samePart(a, b, 'e') && samePart(a, b, 'c')));
+  await inParallel(es.filter(isRead), async (entry) => {
     const live = await stateOf(locked, entry.p, false);
     for (const letter of LETTERS) {
       if (letter === 'c' || (live !== undefined && samePart(live, entry.a, letter))) continue;
       const detail = 'Read-back failed: the restored part has a different version.';
       findings.push({ resource: resourceOf(locked.system, entry.p), part: PART_OF[letter], code: 'read_back', detail });
     }
-  }
+  });
   return findings;
 }
 
@@ -145,7 +166,6 @@ function placeOf(locked: LockedStore, path: Entry['p'] | undefined): Pick<Findin
 }
 
 async function filterAsync<T>(items: readonly T[], fits: (item: T) => Promise<boolean>): Promise<T[]> {
-  const kept: T[] = [];
-  for (const item of items) if (await fits(item)) kept.push(item);
-  return kept;
+  const fit = await inParallel(items, fits);
+  return items.filter((_, index) => fit[index]);
 }

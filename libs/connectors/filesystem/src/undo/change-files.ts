@@ -1,14 +1,15 @@
 import { link, unlink } from 'node:fs/promises';
 import { platform } from 'node:os';
 import { codeOf } from '../failure.ts';
-import { type Folder, openFolder } from '../folder.ts';
-import { depthOf, nameOf, ownName, type Path, parentOf } from '../path.ts';
-import { readState, readStateIn } from '../read-state.ts';
+import type { Folder } from '../folder.ts';
+import { inParallel } from '../in-parallel.ts';
+import { depthOf, ownName, type Path, parentOf } from '../path.ts';
+import { readState, readStateIn, withFolder } from '../read-state.ts';
+import { ForeignWrite, replaceAside } from '../replace-aside.ts';
 import { type Present, type State, samePart, sameState } from '../state.ts';
-import { syncFileSystem } from '../store/durable.ts';
+import { syncFileSystem, syncOne } from '../store/durable.ts';
 import type { LockedStore } from '../store/locked-store.ts';
-import { makeFolder, makeLink, prepareFile, refusalOf, removeOne, setMode, setTimes, sweep } from '../write-files.ts';
-import { ForeignWrite, replaceAside } from './set-aside.ts';
+import { inParent, makeFolder, makeLink, prepareFile, removeOne, setMode, setTimes, sweep } from '../write-files.ts';
 
 export interface Change {
   readonly path: Path;
@@ -32,67 +33,53 @@ export class ImageMissing extends Error {
 /** Work of one call of `writeAll`. */
 interface Work {
   readonly locked: LockedStore;
-  readonly syncs: boolean;
-  readonly prepared: Set<number>;
-  /** Runs in the open parent folder of a path, which stays open for the next path in it. */
-  inParent<T>(path: Path, work: (folder: Folder, name: string) => Promise<T>): Promise<T>;
+  /** false: some changes may be made already. */
+  readonly isFresh: boolean;
+  /** The file system is synced as a whole, not file by file. */
+  readonly isBulk: boolean;
+  readonly prepared: Map<number, Path>;
 }
 
 /**
  * Makes changes, from any state that a killed call left. Not in the order of ordinals but in one that a folder tree allows, with the same result: contents
- * are prepared beside their files; removals, deepest first; creations, parents first; contents; modes and times of folders last, because a folder may
- * become read-only. Durable when it resolves.
+ * are prepared beside their files; removals, deepest folders last; creations, parents first; contents; modes and times of folders last, because a folder
+ * may become read-only. Files of one kind are written in parallel: no two changes have one path. A content is durable before it has its name, and
+ * everything when it resolves.
+ * @param isFresh true: nothing was changed since the guards
  * @throws ForeignWrite, or an error with a code
  */
-export async function writeAll(locked: LockedStore, changes: readonly Change[]): Promise<void> {
-  const { root } = locked.readOptions;
-  const isBulk = changes.length > SYNC_EACH_MAX && platform() === 'linux' && (await syncFileSystem(root));
-  const used = new Set<Path>();
-  let last: { readonly path: Path; readonly folder: Folder } | undefined;
-  const close = async () => {
-    await last?.folder.close();
-    last = undefined;
-  };
-  const work: Work = {
-    locked,
-    syncs: !isBulk,
-    prepared: new Set(),
-    async inParent(path, run) {
-      const parent = parentOf(path);
-      if (last?.path !== parent) {
-        await close();
-        const next = await openFolder(root, parent);
-        if (next.kind !== 'folder') throw refusalOf(next);
-        last = { path: parent, folder: next.folder };
-        used.add(parent);
-      }
-      return run(last.folder, nameOf(path));
-    },
-  };
-  try {
-    await changeAll(work, changes);
-    await close();
-    if (!isBulk) await syncFolders(locked, used);
-    else if (!(await syncFileSystem(root))) throw Object.assign(new Error('EIO: syncing the file system failed'), { code: 'EIO' });
-    await locked.images.flush();
-  } finally {
-    await close();
-  }
+export async function writeAll(locked: LockedStore, changes: readonly Change[], isFresh: boolean): Promise<void> {
+  const isBulk = changes.length > SYNC_EACH_MAX && platform() === 'linux';
+  const work: Work = { locked, isFresh, isBulk, prepared: new Map() };
+  await changeAll(work, changes);
+  await locked.images.flush();
+  if (!isBulk || !(await syncFileSystem(locked.readOptions.root)))
+    await syncFolders(locked, new Set(changes.map(({ path }) => parentOf(path))));
 }
 
 async function changeAll(work: Work, changes: readonly Change[]): Promise<void> {
   const down = [...changes].sort((one, other) => depthOf(one.path) - depthOf(other.path));
   const up = [...down].reverse();
+  const kept = changes.filter((change) => !isCreated(change) && change.to?.t === 'file');
   for (const change of down) if (isFolder(change.from) && isFolder(change.to)) await makeWritable(work, change, change.to);
-  for (const change of down) if (!isCreated(change) && hasContent(change)) await prepare(work, change, change.to);
-  for (const change of up) if (isRemoved(change)) await removeOld(work, change);
-  for (const change of down) if (isCreated(change)) await create(work, change, change.to);
-  for (const change of down) if (!isCreated(change) && change.to?.t === 'file') await rewrite(work, change, change.to);
-  for (const change of up) if (change.to?.t === 'dir') await setFolderAttributes(work, change, change.to);
+  await inParallel(kept.filter(hasContent), (change) => prepare(work, change));
+  await inParallel(
+    changes.filter((change) => isRemoved(change) && !isFolder(change.from)),
+    (change) => removeOld(work, change),
+  );
+  for (const change of up) if (isRemoved(change) && isFolder(change.from)) await removeOld(work, change);
+  for (const change of down) if (isCreated(change) && isFolder(change.to)) await create(work, change);
+  const created = changes.filter(isCreated).filter(({ to }) => !isFolder(to));
+  await inParallel(created.filter(hasContent), (change) => prepareCreated(work, change));
+  await syncPrepared(work);
+  await inParallel(created, (change) => create(work, change));
+  await inParallel(kept, (change) => rewrite(work, change));
+  for (const change of up) if (isFolder(change.to)) await setFolderAttributes(work, change, change.to);
 }
 
 type File = Extract<Present, { t: 'file' }>;
-const isFolder = (state: State): state is Extract<Present, { t: 'dir' }> => state?.t === 'dir';
+type Dir = Extract<Present, { t: 'dir' }>;
+const isFolder = (state: State): state is Dir => state?.t === 'dir';
 const isRemoved = ({ from, to }: Change) => from !== null && !samePart(from, to, 'e');
 const isCreated = (change: Change): change is Change & { to: Present } => change.to !== null && !samePart(change.from, change.to, 'e');
 const hasContent = (change: Change): change is Change & { to: File } => change.to?.t === 'file' && !samePart(change.from, change.to, 'c');
@@ -102,41 +89,59 @@ const isThere = (folder: Folder, name: string, path: Path, locked: LockedStore, 
     (seen) => seen.kind === 'state' && sameState(seen.state, state),
   );
 
-async function makeWritable({ inParent }: Work, { path, from }: Change, to: Extract<Present, { t: 'dir' }>): Promise<void> {
+async function makeWritable({ locked }: Work, { path, from }: Change, to: Dir): Promise<void> {
   if (samePart(from, to, 'm')) return;
-  await inParent(path, (folder, name) => setMode(folder, name, opened(to.m)));
+  await inParent(locked.readOptions, path, (folder, name) => setMode(folder, name, opened(to.m)));
 }
 
-async function prepare({ locked, inParent, syncs, prepared }: Work, { path, ordinal }: Change, to: File): Promise<void> {
-  await inParent(path, async (folder) => {
-    if (!(await prepareFile(folder, ordinal, to, locked.images, syncs))) throw new ImageMissing(path);
+async function prepare({ locked, isBulk, prepared }: Work, { path, ordinal, to }: Change & { to: File }): Promise<void> {
+  await inParent(locked.readOptions, path, async (folder) => {
+    if (!(await prepareFile(folder, ordinal, to, locked.images, !isBulk))) throw new ImageMissing(path);
   });
-  prepared.add(ordinal);
+  prepared.set(ordinal, path);
   await locked.failpoint('put.prepared');
 }
 
-async function removeOld({ locked, inParent }: Work, { path, from, ordinal }: Change): Promise<void> {
+async function prepareCreated(work: Work, change: Change & { to: File }): Promise<void> {
+  if (!(await isMade(work, change))) await prepare(work, change);
+}
+
+/** Of a change that was possibly made before a kill. */
+async function isMade({ locked, isFresh }: Work, { path, to }: Change & { to: Present }): Promise<boolean> {
+  if (isFresh) return false;
+  return inParent(locked.readOptions, path, (folder, name) =>
+    isThere(folder, name, path, locked, isFolder(to) ? { ...to, m: opened(to.m) } : to),
+  );
+}
+
+/** In bulk: otherwise each is synced as it is prepared. */
+async function syncPrepared({ locked, isBulk, prepared }: Work): Promise<void> {
+  if (!isBulk || prepared.size === 0 || (await syncFileSystem(locked.readOptions.root))) return;
+  await inParallel([...prepared], ([ordinal, path]) =>
+    inParent(locked.readOptions, path, (folder) => syncOne(folder.at(ownName(ordinal)))),
+  );
+}
+
+async function removeOld({ locked }: Work, { path, from, ordinal }: Change): Promise<void> {
   const live = await readState({ ...locked.readOptions, content: false }, path);
   if (live.kind !== 'state' || live.state === null || from === null || !samePart(live.state, from, 'e')) return;
   await locked.failpoint('apply.remove');
-  await inParent(path, async (folder, name) => {
-    if (from.t === 'dir') await removeOne(folder, name, 'dir');
+  if (isFolder(from)) await locked.readOptions.folders?.forget(path);
+  await inParent(locked.readOptions, path, async (folder, name) => {
+    if (isFolder(from)) await removeOne(folder, name, 'dir');
     else await replaceAside(locked, { path, folder, name, ordinal, from }, false);
   });
 }
 
-async function create(work: Work, change: Change, to: Present): Promise<void> {
-  const { locked, inParent, prepared } = work;
-  const { path, ordinal } = change;
-  const isDone = await inParent(path, (folder, name) =>
-    isThere(folder, name, path, locked, to.t === 'dir' ? { ...to, m: opened(to.m) } : to),
-  );
-  if (isDone) return inParent(path, (folder) => sweep(folder, ordinal));
+async function create(work: Work, change: Change & { to: Present }): Promise<void> {
+  const { locked } = work;
+  const { path, ordinal, to } = change;
+  if (await isMade(work, change)) return inParent(locked.readOptions, path, (folder) => sweep(folder, ordinal));
   await locked.failpoint('apply.create');
-  if (to.t === 'file' && !prepared.has(ordinal)) await prepare(work, change, to);
-  await inParent(path, async (folder, name) => {
+  if (isFolder(to)) await locked.readOptions.folders?.forget(path);
+  await inParent(locked.readOptions, path, async (folder, name) => {
     try {
-      if (to.t === 'dir') await makeFolder(folder, name, opened(to.m));
+      if (isFolder(to)) await makeFolder(folder, name, opened(to.m));
       else if (to.t === 'link') await makeLink(folder, name, to.l);
       else await linkPrepared(folder, name, ordinal);
     } catch (error) {
@@ -146,12 +151,12 @@ async function create(work: Work, change: Change, to: Present): Promise<void> {
   if (to.t === 'file') await locked.failpoint('put.placed');
 }
 
-async function rewrite({ locked, inParent }: Work, change: Change, to: File): Promise<void> {
-  const { path, from, ordinal } = change;
-  if (from?.t !== 'file') return;
-  await inParent(path, async (folder, name) => {
+async function rewrite({ locked, isFresh }: Work, change: Change): Promise<void> {
+  const { path, from, to, ordinal } = change;
+  if (from?.t !== 'file' || to?.t !== 'file') return;
+  await inParent(locked.readOptions, path, async (folder, name) => {
     if (hasContent(change)) {
-      if (await isThere(folder, name, path, locked, to)) return sweep(folder, ordinal);
+      if (!isFresh && (await isThere(folder, name, path, locked, to))) return sweep(folder, ordinal);
       await locked.failpoint('apply.write');
       await replaceAside(locked, { path, folder, name, ordinal, from }, true);
       return;
@@ -164,8 +169,8 @@ async function rewrite({ locked, inParent }: Work, change: Change, to: File): Pr
 }
 const withoutContent = ({ t, m, u, g }: File): Present => ({ t, m, u, g });
 
-async function setFolderAttributes({ inParent }: Work, { path }: Change, to: Extract<Present, { t: 'dir' }>): Promise<void> {
-  await inParent(path, async (folder, name) => {
+async function setFolderAttributes({ locked }: Work, { path }: Change, to: Dir): Promise<void> {
+  await inParent(locked.readOptions, path, async (folder, name) => {
     await setTimes(folder, name, to.u);
     await setMode(folder, name, to.m);
   });
@@ -176,14 +181,9 @@ async function linkPrepared(folder: Folder, name: string, ordinal: number): Prom
   await unlink(folder.at(ownName(ordinal)));
 }
 
-async function syncFolders(locked: LockedStore, folders: ReadonlySet<Path>): Promise<void> {
-  for (const path of folders) {
-    const opened = await openFolder(locked.readOptions.root, path);
-    if (opened.kind !== 'folder') continue;
-    try {
-      await opened.folder.sync();
-    } finally {
-      await opened.folder.close();
-    }
-  }
+async function syncFolders(locked: LockedStore, paths: ReadonlySet<Path>): Promise<void> {
+  for (const path of paths)
+    await withFolder(locked.readOptions, path, async (found) => {
+      if (found.kind === 'folder') await found.folder.sync();
+    });
 }

@@ -1,4 +1,5 @@
 import type { Finding, FindingCode } from '@recant/connector';
+import { inParallel } from '../in-parallel.ts';
 import { childOf, type Path, parentOf, ROOT } from '../path.ts';
 import { namesIn, readState } from '../read-state.ts';
 import { imageOf, LETTERS, type Letter, PART_OF, type State, samePart } from '../state.ts';
@@ -41,10 +42,10 @@ export async function judge(
   const own = new Set([...undid, ...imagined.undone]);
   let differing = 0;
   let atBefore = 0;
-  for (const net of nets) {
+  const looked = await inParallel(nets, async (net) => ({ net, seen: await seenAt(locked, net.path, net.parts.has('c'), imagined) }));
+  for (const { net, seen } of looked) {
     const find = (letter: Letter, code: FindingCode, detail: string, ends: Partial<Finding> = {}) =>
       findings.push({ resource: net.resource, part: PART_OF[letter], code, detail, ...ends });
-    const seen = await seenAt(locked, net.path, net.parts.has('c'), imagined);
     if (seen.kind === 'unreadable') {
       find('e', seen.waits ? 'permission' : 'unreadable', seen.reason);
       continue;

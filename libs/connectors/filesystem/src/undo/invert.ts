@@ -1,12 +1,12 @@
 import type { Finding, FindingCode, InverseBatch, InverseOutcome, InverseResult, InverseStep, RehearsedStep } from '@recant/connector';
 import { ConnectorError } from '@recant/connector';
 import { effectOf } from '../effect.ts';
+import { createFolders, type Folders } from '../folders.ts';
 import { type Path, ROOT, resourceOf } from '../path.ts';
-import { readStateOrThrow } from '../read-state.ts';
-import { LETTERS, lettersBetween, type State, sameState } from '../state.ts';
+import { LETTERS, lettersBetween, type State, samePart } from '../state.ts';
 import type { LockedStore } from '../store/locked-store.ts';
 import type { Entry, StepRecord } from '../store/record.ts';
-import { endPlan } from './apply.ts';
+import { endPlan, type Plan } from './apply.ts';
 import { type Judged, judge } from './guard.ts';
 import { netChangesOf } from './net-change.ts';
 
@@ -14,6 +14,15 @@ const TOKEN = /^\d{1,38}$/;
 
 /** One step, atomically and at most once. Under the lock from the guards to the record. */
 export async function invertStep(locked: LockedStore, batch: InverseBatch, step: InverseStep): Promise<InverseResult> {
+  const folders = createFolders(locked.readOptions.root);
+  try {
+    return await invert({ ...locked, readOptions: { ...locked.readOptions, folders } }, folders, batch, step);
+  } finally {
+    await folders.close();
+  }
+}
+
+async function invert(locked: LockedStore, folders: Folders, batch: InverseBatch, step: InverseStep): Promise<InverseResult> {
   const fenced = await fence(locked, batch, step);
   if (fenced !== undefined) return fenced;
   const stored = await storedResult(locked, batch.run, step.step);
@@ -25,7 +34,7 @@ export async function invertStep(locked: LockedStore, batch: InverseBatch, step:
   if (judgement.kind === 'conflicted') return refused(step, outcomeOf(judgement.findings), judgement.findings);
   const missing = await missingImages(locked, judgement.changes);
   if (missing.length > 0) return refused(step, 'expired', missing);
-  return apply(locked, batch.run, step, judgement.changes, net.undid);
+  return apply(locked, folders, batch.run, step, judgement.changes, net.undid);
 }
 
 /** What earlier steps of a rehearsal would leave. */
@@ -72,35 +81,31 @@ function resultOf(locked: LockedStore, { step, outcome, findings, residue, es }:
   return { step, outcome, findings, residue, effects: es.map((entry) => effectOf(locked.system, locked.versionOf, entry)) };
 }
 
-/** Write-ahead plan, work, record. Images of overwritten contents are durable before the plan. */
+/** Write-ahead plan, work, record. A content that is overwritten becomes an image as it is set aside. */
 async function apply(
   locked: LockedStore,
+  folders: Folders,
   run: string,
   step: InverseStep,
   changes: readonly Judged[],
   undid: readonly number[],
 ): Promise<InverseResult> {
-  const es: Entry[] = [];
-  for (const { net, live, target, write } of changes) {
-    const content = net.parts.has('c');
-    const from = await readStateOrThrow({ ...locked.readOptions, images: locked.images, later: true, content }, net.path);
-    if (!sameState(from, live))
-      return refused(step, 'conflicted', [
-        { resource: net.resource, part: 'exists', code: 'drift', detail: 'Changed by another process since the guards were checked.' },
-      ]);
-    const op = from === null ? 'create' : target === null ? 'remove' : write.includes('c') ? 'write' : 'chmod';
-    const written = [...write, ...lettersBetween(from, target)];
-    es.push({
-      o: locked.history.lastOrdinal + 1 + es.length,
-      p: net.path,
-      op,
-      w: LETTERS.filter((letter) => written.includes(letter)),
-      b: from,
-      a: target,
-    });
-  }
-  await locked.images.flush();
-  const plan = { k: 'plan', run, step: step.step, at: step.attempt, es, undid } as const;
+  const next = locked.history.lastOrdinal + 1;
+  const es = changes.map(({ net, live, target, write }, index): Entry => {
+    const op = live === null ? 'create' : target === null ? 'remove' : write.includes('c') ? 'write' : 'chmod';
+    const written = [...write, ...lettersBetween(live, target)];
+    return { o: next + index, p: net.path, op, w: LETTERS.filter((letter) => written.includes(letter)), b: live, a: target };
+  });
+  const own = new Set(es.filter(({ a, b }) => !samePart(a, b, 'e')).map(({ p }) => p));
+  const plan: Plan = {
+    k: 'plan',
+    run,
+    step: step.step,
+    at: step.attempt,
+    es,
+    undid,
+    folders: [...folders.ids].filter(([path]) => !own.has(path)),
+  };
   await locked.append(plan);
   await locked.failpoint('plan.written');
   const ended = await endPlan(locked, plan, false);

@@ -37,7 +37,7 @@ async function recorded<T>({ attempt, withLock }: Operation, op: string, text: s
 export function readFile(operation: Operation, text: string): Promise<Buffer> {
   return recorded(operation, 'read', text, async (locked, path, state) => {
     if (state.t === 'dir') throw systemError('EISDIR', 'is a directory', path);
-    const value = await inParent(locked.readOptions.root, path, (folder, name) => readContent(folder.at(name)));
+    const value = await inParent(locked.readOptions, path, (folder, name) => readContent(folder.at(name)));
     return { value, entries: [reading('read', path, state.t === 'file' ? { ...state, c: digestOf(value) } : state, ['e', 'c'])] };
   });
 }

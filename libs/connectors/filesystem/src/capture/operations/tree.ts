@@ -2,7 +2,7 @@ import { rename } from 'node:fs/promises';
 import { ConnectorError } from '@recant/connector';
 import { systemError } from '../../failure.ts';
 import { isWithin, type Path, parentOf, ROOT, rebase } from '../../path.ts';
-import { readStateOrThrow, readTree } from '../../read-state.ts';
+import { type Place, readStateOrThrow, readTree } from '../../read-state.ts';
 import type { Present, State } from '../../state.ts';
 import type { LockedStore } from '../../store/locked-store.ts';
 import { inParent, makeFolder, removeOne, setMode } from '../../write-files.ts';
@@ -26,8 +26,8 @@ export async function move(operation: Operation, fromText: string, toText: strin
     const come = [...tree].map(([path, state]) => replacing('move', rebase(path, from, to), path === from ? replaced : null, state));
     await performOperation(operation, locked, [...gone, ...come], async () => {
       if (!(await keepsImage(locked, replaced)))
-        await inParent(locked.readOptions.root, to, (folder, name) => locked.images.adopt(folder.at(name), contentOf(replaced), 'links'));
-      await renameSynced(locked.readOptions.root, from, to);
+        await inParent(locked.readOptions, to, (folder, name) => locked.images.adopt(folder.at(name), contentOf(replaced), 'links'));
+      await renameSynced(locked.readOptions, from, to);
     });
   });
 }
@@ -38,9 +38,9 @@ async function keepsImage(locked: LockedStore, state: State): Promise<boolean> {
 }
 const contentOf = (state: State): string => (state?.t === 'file' ? (state.c ?? '') : '');
 
-async function renameSynced(root: string, from: Path, to: Path): Promise<void> {
-  await inParent(root, from, (source, name) =>
-    inParent(root, to, async (target, newName) => {
+async function renameSynced(place: Place, from: Path, to: Path): Promise<void> {
+  await inParent(place, from, (source, name) =>
+    inParent(place, to, async (target, newName) => {
       await rename(source.at(name), target.at(newName));
       await source.sync();
       await target.sync();
@@ -58,7 +58,7 @@ export async function remove(operation: Operation, text: string, recursive: bool
     const planned = up.map(([at, state]) => replacing('remove', at, state, null));
     await performOperation(operation, locked, planned, async () => {
       for (const [at, state] of up) {
-        await inParent(locked.readOptions.root, at, async (folder, name) => {
+        await inParent(locked.readOptions, at, async (folder, name) => {
           if (!(await keepsImage(locked, state))) await locked.images.adopt(folder.at(name), contentOf(state), 'moves');
           else await removeOne(folder, name, state.t);
         });
@@ -80,7 +80,7 @@ export async function mkdir(
     const missing = await missingFolders(locked, path, options.recursive === true);
     const planned = missing.map((at) => replacing('mkdir', at, null, after));
     await performOperation(operation, locked, planned, async () => {
-      for (const at of missing) await inParent(locked.readOptions.root, at, (folder, name) => makeFolder(folder, name, after.m));
+      for (const at of missing) await inParent(locked.readOptions, at, (folder, name) => makeFolder(folder, name, after.m));
     });
   });
 }
@@ -104,7 +104,7 @@ export async function chmod(operation: Operation, text: string, mode: number): P
     if (before === null) throw systemError('ENOENT', 'no such file or directory', path);
     if (before.t === 'link') throw new ConnectorError('resource_invalid', `Cannot change the mode of ${path}: it is a symbolic link.`);
     await performOperation(operation, locked, [changing('chmod', path, before, { ...before, m: mode }, ['m'])], () =>
-      inParent(locked.readOptions.root, path, (folder, name) => setMode(folder, name, mode)),
+      inParent(locked.readOptions, path, (folder, name) => setMode(folder, name, mode)),
     );
   });
 }

@@ -46,7 +46,7 @@ async function rewrite(
     if (locked.history.isWatched(path)) await locked.images.put(content);
     const kept = before === null ? { m } : { m, g: before.g };
     await performOperation(operation, locked, [planned], ([entry]) =>
-      inParent(locked.readOptions.root, path, async (folder, name) => {
+      inParent(locked.readOptions, path, async (folder, name) => {
         if (before?.c !== undefined && !(await locked.images.has(before.c))) await locked.images.adopt(folder.at(name), before.c, 'links');
         await putFile(folder, name, content, kept, { replace: before !== null, ordinal: entry?.o ?? 0, failpoint: locked.failpoint });
       }),
@@ -55,7 +55,7 @@ async function rewrite(
 }
 
 async function oldContent(locked: LockedStore, path: Path): Promise<Buffer> {
-  return inParent(locked.readOptions.root, path, async (folder, name) => {
+  return inParent(locked.readOptions, path, async (folder, name) => {
     const { size } = await lstat(folder.at(name));
     if (size > EDITED_BYTES_MAX)
       throw new ConnectorError(
@@ -82,4 +82,4 @@ function edited(path: Path, old: Buffer | undefined, find: string, replacement: 
   return Buffer.concat([old.subarray(0, at), Buffer.from(replacement), old.subarray(at + Buffer.byteLength(find))]);
 }
 
-const bytesOf = (content: string | Uint8Array): Uint8Array => (typeof content === 'string' ? Buffer.from(content) : content);
+const bytesOf = (content: string | Uint8Array): Uint8Array => Buffer.from(content as Uint8Array);

@@ -1,28 +1,29 @@
+import type { BigIntStats } from 'node:fs';
 import { link, lstat, rename, unlink } from 'node:fs/promises';
-import { codeOf } from '../failure.ts';
-import type { Folder } from '../folder.ts';
-import { asideName, ownName, type Path } from '../path.ts';
-import { type ReadOptions, readStateIn } from '../read-state.ts';
-import { type Present, type State, sameState } from '../state.ts';
-import { digestOfFile } from '../store/images.ts';
-import type { LockedStore } from '../store/locked-store.ts';
+import { codeOf } from './failure.ts';
+import type { Folder } from './folder.ts';
+import { asideName, ownName, type Path } from './path.ts';
+import { type ReadOptions, readStateIn } from './read-state.ts';
+import { type Present, type State, sameState } from './state.ts';
+import { digestOfFile } from './store/images.ts';
+import type { LockedStore } from './store/locked-store.ts';
 
-/** A file or link that an inverse replaces or removes. */
+/** A file or link that is replaced or removed. */
 export interface Replaced {
   readonly path: Path;
   readonly folder: Folder;
   readonly name: string;
   readonly ordinal: number;
-  /** State that the guards found. */
+  /** State that was found before. */
   readonly from: Present;
 }
 
-/** Somebody else wrote while the inverse was applied; what they wrote is in place. */
+/** Somebody else wrote meanwhile; what they wrote is in place. */
 export class ForeignWrite extends Error {
   override readonly name = 'ForeignWrite';
   readonly path: Path;
   constructor(path: Path) {
-    super(`'${path}' was changed by another process while the inverse was applied.`);
+    super(`'${path}' was changed by another process meanwhile.`);
     this.path = path;
   }
 }
@@ -42,8 +43,8 @@ export async function replaceAside(locked: LockedStore, replaced: Replaced, succ
     throw codeOf(error) === 'ENOENT' ? new ForeignWrite(path) : error;
   });
   await locked.failpoint('aside.moved');
-  const before = await lstat(aside);
-  if (!(await isState(locked.readOptions, replaced))) {
+  const before = await foundAside(locked.readOptions, replaced);
+  if (before === undefined) {
     await putBack(locked, replaced);
     throw new ForeignWrite(path);
   }
@@ -57,25 +58,26 @@ export async function replaceAside(locked: LockedStore, replaced: Replaced, succ
         await putBack(locked, replaced);
         throw error;
       }
-      await drop(locked, aside, from, before.nlink);
+      await drop(locked, aside, from, before);
       throw new ForeignWrite(path);
     }
     await locked.failpoint('put.placed');
     await unlink(prepared);
   }
-  const after = await lstat(aside);
-  if (after.mtimeMs !== before.mtimeMs || after.size !== before.size || after.mode !== before.mode) {
+  const after = await lstat(aside, { bigint: true });
+  if (after.mtimeNs !== before.mtimeNs || after.size !== before.size || after.mode !== before.mode) {
     if (successor) await takeBackSuccessor(at, prepared, placed?.ino);
     await putBack(locked, replaced);
     throw new ForeignWrite(path);
   }
-  await drop(locked, aside, from, after.nlink);
+  await drop(locked, aside, from, after);
 }
 
-async function isState(readOptions: ReadOptions, { folder, ordinal, from, path }: Replaced): Promise<boolean> {
+/** What was set aside, if it is as the guards found it. */
+async function foundAside(readOptions: ReadOptions, { folder, ordinal, from, path }: Replaced): Promise<BigIntStats | undefined> {
   const content = from.t !== 'file' || from.c !== undefined;
   const seen = await readStateIn({ ...readOptions, content }, folder, asideName(ordinal), path);
-  return seen.kind === 'state' && sameState(seen.state, content ? from : withoutContent(from));
+  return seen.kind === 'state' && sameState(seen.state, content ? from : withoutContent(from)) ? seen.stat : undefined;
 }
 
 const withoutContent = (state: State): State => (state?.t === 'file' ? { t: 'file', m: state.m, u: state.u, g: state.g } : state);
@@ -108,8 +110,8 @@ async function putBack(locked: LockedStore, { folder, name, ordinal }: Pick<Repl
 }
 
 /** A content without an image becomes its image, so that the inverse can be undone too. Under several names it is copied. */
-async function drop(locked: LockedStore, aside: string, from: Present, names: number): Promise<void> {
-  if (from.t === 'file' && from.c !== undefined) return locked.images.adopt(aside, from.c, names > 1 ? 'copies' : 'moves');
+async function drop(locked: LockedStore, aside: string, from: Present, { nlink }: BigIntStats): Promise<void> {
+  if (from.t === 'file' && from.c !== undefined) return locked.images.adopt(aside, from.c, nlink > 1n ? 'copies' : 'moves');
   await unlink(aside);
 }
 
