@@ -1,7 +1,9 @@
 import { waitUntil } from '@recant/test-support';
 import pg from 'pg';
 import { expect, test } from 'vitest';
-import { createStage, type Played, rowsOf, type Stage, undo, undoOne } from './stage.ts';
+import { postgresSystem } from '../src/system.ts';
+import { drained } from './drained.ts';
+import { createStage, nextAction, type Played, rowsOf, type Stage, SYSTEM, undo, undoOne } from './stage.ts';
 
 const SCHEMA = `CREATE TABLE tickets (id int, region text, state text, price int, note text, PRIMARY KEY (id, region)) PARTITION BY LIST (region);
 CREATE TABLE tickets_eu PARTITION OF tickets FOR VALUES IN ('eu');
@@ -132,6 +134,35 @@ test('rows of a partition that was attached or made after connect are captured a
   await stage.prepare();
   expect(await undoOne(await stage.open(), alone)).toMatchObject({ outcome: 'restored', findings: [] });
   expect((await stage.owner.query('SELECT remark FROM tickets_asia WHERE id = 60')).rows).toEqual([{ remark: 'note 60' }]);
+});
+
+test('a new partition that is written and altered before anything is drained comes back, under names with any character', async () => {
+  await using stage = await createStage(SCHEMA);
+  await stage.owner.query(
+    `CREATE TABLE tickets_africa PARTITION OF tickets FOR VALUES IN ('africa'); INSERT INTO tickets VALUES (1, 'africa', 'open', 7, 'note')`,
+  );
+  const ref = { source: 'recant://agent0/1', action: nextAction(), attempt: 1 };
+  const capture = await postgresSystem({ name: SYSTEM, pool: stage.pools[0] as pg.Pool }).capture(ref, []);
+  await capture.handle.transaction(async (tx) => {
+    await tx.query(`UPDATE tickets SET note = 'wrong' WHERE region = 'africa'`);
+    await tx.query(`UPDATE tickets SET state = 'wrong' WHERE region = 'africa'`);
+  });
+  await capture.release();
+  await stage.owner.query(
+    `ALTER TABLE tickets RENAME COLUMN note TO "a\n1 2 3 4 \\""b"; ALTER TABLE tickets ADD COLUMN "line\n" text DEFAULT 'x'`,
+  );
+  const renamed = await stage.play(1, (tx) =>
+    tx.query(`UPDATE tickets SET "line\n" = 'wrong', "a\n1 2 3 4 \\""b" = 'worse' WHERE region = 'africa'`),
+  );
+  const target = await stage.open();
+  expect(await undoOne(target, renamed)).toMatchObject({ outcome: 'restored', findings: [] });
+  expect(await undoOne(target, { ref, effects: await drained(stage.owner, SYSTEM, ref) })).toMatchObject({
+    outcome: 'restored',
+    findings: [],
+  });
+  expect(
+    (await stage.owner.query(`SELECT state, "a\n1 2 3 4 \\""b" AS note, "line\n" AS line FROM tickets WHERE region = 'africa'`)).rows,
+  ).toEqual([{ state: 'open', note: 'note', line: 'x' }]);
 });
 
 test('a column whose text depends on settings comes back whole also where it was added after connect', async () => {

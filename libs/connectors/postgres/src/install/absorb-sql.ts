@@ -60,21 +60,21 @@ CREATE OR REPLACE FUNCTION recant.key_hash(p_key text[]) RETURNS bigint LANGUAGE
   SELECT hashtextextended(array_to_string(p_key, ','), 0)
 $$;`;
 
-/** The shape behind a signature (lines \`attnum type typmod generated name\`), added where it is new. */
+/** The shape behind a hash and its signature, added where it is new. */
 const SHAPE_SQL = `
-CREATE OR REPLACE FUNCTION recant.shape_id(p_relation int, p_root oid, p_relid oid, p_signature text) RETURNS int LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE v_id int; v_hash bigint := recant.hash_of(p_signature);
+CREATE OR REPLACE FUNCTION recant.shape_id(p_relation int, p_root oid, p_relid oid, p_hash bigint, p_signature text) RETURNS int LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE v_id int;
 BEGIN
-  SELECT s.id INTO v_id FROM recant.shape s WHERE s.relid = p_relid AND s.hash = v_hash;
-  IF FOUND THEN RETURN v_id; END IF;
-  INSERT INTO recant.shape (relation, relid, hash, attributes, columns, parts, types, key_positions)
-  SELECT p_relation, p_relid, v_hash, array_agg(d.attribute ORDER BY d.n), array_agg(d.name ORDER BY d.n), array_agg(recant.part_of(d.name) ORDER BY d.n),
+  SELECT s.id INTO v_id FROM recant.shape s WHERE s.relid = p_relid AND s.hash = p_hash;
+  IF FOUND OR p_signature IS NULL THEN RETURN v_id; END IF;
+  INSERT INTO recant.shape (relation, relid, hash, signature, attributes, columns, parts, types, key_positions)
+  SELECT p_relation, p_relid, p_hash, p_signature, array_agg(d.attribute ORDER BY d.n), array_agg(d.name ORDER BY d.n), array_agg(recant.part_of(d.name) ORDER BY d.n),
     array_agg(format_type(d.type, NULL) ORDER BY d.n),
     coalesce((SELECT array_agg(p.n ORDER BY k.n) FROM unnest((SELECT r.key_columns FROM recant.relation r WHERE r.id = p_relation)) WITH ORDINALITY k(attribute, n)
       JOIN (SELECT l.n::int AS n, recant.root_attribute(p_root, p_relid, split_part(l.line, ' ', 1)::int) AS attribute
         FROM string_to_table(p_signature, E'\\n') WITH ORDINALITY l(line, n)) p ON p.attribute = k.attribute), '{}')
   FROM (SELECT l.n::int AS n, recant.root_attribute(p_root, p_relid, split_part(l.line, ' ', 1)::int) AS attribute, split_part(l.line, ' ', 2)::oid AS type,
-      regexp_replace(l.line, '^([^ ]+ ){4}', '') AS name
+      regexp_replace(l.line, '^([^ ]+ ){4}', '')::json #>> '{}' AS name
     FROM string_to_table(p_signature, E'\\n') WITH ORDINALITY l(line, n)) d
   RETURNING id INTO v_id;
   RETURN v_id;
@@ -153,7 +153,7 @@ const ROW_BYTES = 120;
 
 const ABSORB_SQL = `
 CREATE OR REPLACE FUNCTION recant.absorb() RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp ${settingsClause} AS $$
-DECLARE g record; v_root oid; v_relation recant.relation; v_signature text; v_shape int; v_columns int; v_cluster bigint; v_epoch int; v_snapshot pg_snapshot; v_bytes bigint := 0;
+DECLARE g record; v_root oid; v_relation recant.relation; v_signature text; v_today text; v_hash bigint; v_shape int; v_columns int; v_cluster bigint; v_epoch int; v_snapshot pg_snapshot; v_bytes bigint := 0;
 BEGIN
   IF NOT EXISTS (SELECT FROM recant.capture) AND NOT EXISTS (SELECT FROM recant.lost) AND coalesce(pg_sequence_last_value('recant.queue_level'), 1) = 1 THEN RETURN; END IF;
   SELECT y.cluster, y.epoch INTO v_cluster, v_epoch FROM recant.system y FOR UPDATE;
@@ -187,14 +187,15 @@ BEGIN
       DELETE FROM recant.capture c USING (SELECT d.ctid, row_number() OVER (PARTITION BY d.xid, d.operation, d.old_tid, d.new_tid ORDER BY d.ordinal) AS n
         FROM recant.capture d WHERE d.relid = g.relid AND d.operation <> 'x') e WHERE c.ctid = e.ctid AND e.n > 1;
     END IF;
-    -- Without a signature (its transaction was absorbed in part, or the session tampered with the setting) the hash has to be known, or to be today's.
-    v_signature := coalesce(g.signature, recant.signature(g.relid));
-    v_shape := CASE WHEN g.shape = recant.hash_of(v_signature) THEN recant.shape_id(v_relation.id, v_root, g.relid, v_signature)
-      ELSE (SELECT s.id FROM recant.shape s WHERE s.relid = g.relid AND s.hash = g.shape) END;
-    v_shape := coalesce(v_shape, recant.shape_id(v_relation.id, v_root, g.relid, recant.signature(g.relid)));
+    SELECT t.hash, t.signature INTO v_hash, v_today FROM (SELECT recant.shape_hash(g.relid) AS hash, recant.signature(g.relid) AS signature) t;
+    -- Without a signature the columns are recorded: this relation's, today's, or (a partition that was altered since) another relation's with the same hash.
+    -- Else the session tampered with the setting.
+    v_signature := coalesce(g.signature, (SELECT s.signature FROM recant.shape s WHERE s.relid = g.relid AND s.hash = g.shape),
+      CASE WHEN g.shape = v_hash THEN v_today END, (SELECT s.signature FROM recant.shape s WHERE s.hash = g.shape AND s.relation = v_relation.id LIMIT 1));
+    v_shape := coalesce(recant.shape_id(v_relation.id, v_root, g.relid, g.shape, v_signature), recant.shape_id(v_relation.id, v_root, g.relid, v_hash, v_today));
     SELECT cardinality(s.columns) INTO v_columns FROM recant.shape s WHERE s.id = v_shape;
     -- A transaction that altered the table after its first change of it (a new name alone changes no text).
-    IF g.shape IS DISTINCT FROM recant.hash_of(recant.signature(g.relid)) AND recant.without_names(g.signature) IS DISTINCT FROM recant.without_names(recant.signature(g.relid)) THEN
+    IF g.shape IS DISTINCT FROM v_hash AND recant.without_names(v_signature) IS DISTINCT FROM recant.without_names(v_today) THEN
       PERFORM recant.absorb_unreadable(g.relid, g.shape, x.xid, v_relation.id)
       FROM (SELECT DISTINCT c.xid FROM recant.capture c WHERE c.relid = g.relid AND c.shape IS NOT DISTINCT FROM g.shape AND c.operation <> 'x' AND ${TAKEN('v_snapshot')}) x
       WHERE EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = g.relid AND a.attnum > 0 AND a.xmin::text::bigint = (x.xid::text::numeric % 4294967296)::bigint);

@@ -57,7 +57,7 @@ const READ_FUNCTIONS = [
   'recant.is_undone(bigint)',
   'recant.root_of(oid)',
   'recant.signature(oid)',
-  'recant.hash_of(text)',
+  'recant.shape_hash(oid)',
   'recant.key_text(text, text)',
   'recant.key_hash(text[])',
   'recant.current_timeline()',

@@ -31,7 +31,7 @@ const LOST_BYTES_MAX = 16 * 1_024 ** 2;
 const LOGINS_MAX = 5;
 
 /** Rows between two measurements (a power of two), and characters of a row that is always measured. */
-const MEASURED_EVERY = 256;
+export const MEASURED_EVERY = 256;
 const MEASURED_ROW = 262_144;
 export const IS_MEASURED = `v_ordinal % ${MEASURED_EVERY * 2} = 1 OR length(v_old) > ${MEASURED_ROW} OR length(v_new) > ${MEASURED_ROW}`;
 

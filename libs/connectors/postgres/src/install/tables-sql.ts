@@ -4,7 +4,7 @@
  */
 
 /** Incremented when a table or function changes shape: `preparePostgres` upgrades an older layout. */
-export const LAYOUT = 5;
+export const LAYOUT = 6;
 /** Bytes of a primary key, percent-encoded in its URI: leaves room for system, schema and table within RESOURCE_BYTES_MAX. */
 export const KEY_BYTES_MAX = 560;
 
@@ -62,6 +62,8 @@ CREATE TABLE IF NOT EXISTS recant.shape (
   relation int NOT NULL,
   relid oid NOT NULL,
   hash bigint NOT NULL,
+  -- What the hash is of. Partitions whose columns are those of their root have the same.
+  signature text NOT NULL,
   -- Attribute numbers in the captured table (for a partition: in its root); 0 for a column that no longer exists there.
   attributes int[] NOT NULL,
   columns text[] NOT NULL,
@@ -106,7 +108,7 @@ CREATE TABLE IF NOT EXISTS recant.capture (
   new_tid tid,
   login name NOT NULL DEFAULT session_user,
   shape bigint,
-  -- Columns behind \`shape\`, on the first change of a relation in a transaction.
+  -- Columns behind \`shape\`, on the first change of a relation in a transaction; NULL where \`connect\` recorded them.
   signature text,
   -- Row in the type's own output under fixed settings.
   old text,

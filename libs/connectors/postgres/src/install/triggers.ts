@@ -30,16 +30,22 @@ export async function captureTable(client: ClientBase, table: Table, { history, 
        key_columns = excluded.key_columns, derived = excluded.derived`,
     [table.relid, table.schema, table.name, history, table.key.length === 0 ? null : attributes(table.key), attributes(derived)],
   );
-  const plain = table.columns.some((column) => column.settings) ? undefined : await hashOf(client, table);
-  await alignTriggers(client, table.relid, captureTriggers(qualified(table), { row: table, plain }), qualified(table));
+  const shape = await recordShape(client, table);
+  const plain = !table.columns.some((column) => column.settings);
+  await alignTriggers(client, table.relid, captureTriggers(qualified(table), { row: table, shape, plain }), qualified(table));
   for (const partition of table.partitioned ? await partitionsOf(client, table.relid) : []) {
     await alignTriggers(client, partition.relid, captureTriggers(partition.name, {}), partition.name);
   }
 }
 
-async function hashOf(client: ClientBase, { relid }: Table): Promise<string | undefined> {
-  const { rows } = await client.query<{ hash: string }>('SELECT recant.hash_of(recant.signature($1))::text AS hash', [relid]);
-  return rows[0]?.hash;
+/** Records the columns as they are, so that a trigger need not. @returns their hash */
+async function recordShape(client: ClientBase, { relid }: Table): Promise<string> {
+  const { rows } = await client.query<{ hash: string }>(
+    `SELECT s.hash::text, recant.shape_id(r.id, r.relid, r.relid, s.hash, s.signature) FROM recant.relation r
+     CROSS JOIN LATERAL (SELECT recant.shape_hash(r.relid) AS hash, recant.signature(r.relid) AS signature) s WHERE r.relid = $1`,
+    [relid],
+  );
+  return rows[0]?.hash ?? '';
 }
 
 /** Partitions at every level below, without foreign ones (they take no TRUNCATE trigger of ours into account). */
