@@ -35,11 +35,10 @@ export interface Chunk {
 export const chunksOf = ({ cuts, counted }: DrainedTransaction): number => cuts.length + Math.ceil(counted.length / COUNTED_MAX);
 
 export function chunkAt(transaction: DrainedTransaction, chunk: number): Chunk {
-  const { xid, login, cuts, weights, counted } = transaction;
+  const { xid, login, cuts, weights, counted, attempt, end } = transaction;
   const from = cuts[chunk];
-  if (from !== undefined) {
-    const to = cuts[chunk + 1];
-    const effects = { xid, login, from, ...(to === undefined ? {} : { to }) };
+  if (from !== undefined && attempt !== null) {
+    const effects = { attempt: attempt.id, xid, login, from, to: cuts[chunk + 1] ?? end };
     return { transaction, chunk, effects, counted: undefined, bytes: ENVELOPE_BYTES + (weights[chunk] ?? 0) };
   }
   const first = (chunk - cuts.length) * COUNTED_MAX;

@@ -18,6 +18,8 @@ export interface DrainedTransaction {
   /** First ordinal of each chunk of effects, and its bytes at most. */
   readonly cuts: readonly string[];
   readonly weights: readonly number[];
+  /** Ordinal after all of its changes. */
+  readonly end: string;
   readonly counted: readonly CountedTable[];
   readonly chunksDone: number;
   /** Absent: an outside writer. */
@@ -36,15 +38,8 @@ export interface CountedTable {
 /** Inverses are reported by the run that made them. */
 const FORGET_INVERSES_SQL = `DELETE FROM recant.undrained u USING recant.attempt a WHERE a.id = u.attempt AND a.run IS NOT NULL`;
 
-/** Divides the first transactions of the queue into chunks, once each. */
-const CUT_SQL = `
-WITH first AS (SELECT u.*, sum(u.changes) OVER (ORDER BY u.n) - u.changes AS before FROM (SELECT * FROM recant.undrained ORDER BY n LIMIT $1) u),
-cut AS (SELECT f.xid, f.login, c.cuts, c.weights, recant.counted(f.xid, f.login, f.first_ordinal) AS counted
-  FROM first f CROSS JOIN LATERAL recant.cut(f.xid, f.login, f.first_ordinal) c WHERE f.before < $2 AND f.cuts IS NULL)
-UPDATE recant.undrained u SET cuts = c.cuts, weights = c.weights, counted = c.counted FROM cut c WHERE u.xid = c.xid AND u.login = c.login`;
-
 const READ_SQL = `
-SELECT u.n::text, u.xid::text, u.login, u.epoch, u.from_at AS "from", u.to_at AS "to", u.cuts::text[], u.weights, u.counted, u.chunks_done AS "chunksDone",
+SELECT u.n::text, u.xid::text, u.login, u.epoch, u.from_at AS "from", u.to_at AS "to", u.cuts::text[], u.weights, (u.last_ordinal + 1)::text AS "end", u.counted, u.chunks_done AS "chunksDone",
   CASE WHEN a.id IS NOT NULL THEN json_build_object('id', a.id::text, 'source', a.source, 'action', a.action, 'attempt', a.attempt) END AS attempt,
   CASE WHEN a.id IS NOT NULL THEN coalesce(g.agent, u.login) END AS agent
 FROM recant.undrained u LEFT JOIN recant.attempt a ON a.id = u.attempt LEFT JOIN recant.agent g ON g.login = u.login
@@ -53,17 +48,18 @@ WHERE u.cuts IS NOT NULL ORDER BY u.n LIMIT $1`;
 /** The first transactions of the queue. The caller holds the lock of `recant.system`. */
 export async function readTransactions(client: ClientBase): Promise<readonly DrainedTransaction[]> {
   await client.query(FORGET_INVERSES_SQL);
-  await client.query(CUT_SQL, [TRANSACTIONS_MAX, CHANGES_MAX]);
+  await client.query('SELECT recant.cut_transactions($1, $2)', [TRANSACTIONS_MAX, CHANGES_MAX]);
   return (await client.query<DrainedTransaction>(READ_SQL, [TRANSACTIONS_MAX])).rows;
 }
 
 /** A chunk of effects of one transaction. */
 export interface EffectRange {
+  readonly attempt: string;
   readonly xid: string;
   readonly login: string;
   readonly from: string;
-  /** Exclusive; absent: to the end. */
-  readonly to?: string;
+  /** Exclusive. */
+  readonly to: string;
 }
 
 /** An effect, and whether its key has a column of free text. */
@@ -72,9 +68,8 @@ export type DrainedEffect = EffectRow & { readonly textKey: boolean };
 const EFFECTS_SQL = `
 SELECT u.n::int AS n, e.ordinal::text, e.schema_name, e.table_name, e.key, e.operation, e.parts, e.read,
   EXISTS (SELECT FROM pg_catalog.unnest(s.key_positions) p WHERE s.types[p] <> ALL (${KEYS_WITHOUT_TEXT})) AS "textKey"
-FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[]) WITH ORDINALITY u(xid, login, low, high, n)
-JOIN recant.effect e ON e.xid = u.xid::xid8 AND e.login = u.login::name AND e.ordinal >= u.low AND e.ordinal < u.high JOIN recant.shape s ON s.id = e.shape ORDER BY u.n, e.ordinal`;
-const LAST_ORDINAL = '9223372036854775807';
+FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[]) WITH ORDINALITY u(xid, login, attempt, low, high, n)
+JOIN recant.effect e ON e.attempt = u.attempt AND e.ordinal >= u.low AND e.ordinal < u.high AND e.xid = u.xid::xid8 AND e.login = u.login::name JOIN recant.shape s ON s.id = e.shape ORDER BY u.n, e.ordinal`;
 
 /** The effects of each range, ascending by ordinal. */
 export async function readEffects(client: ClientBase, ranges: readonly EffectRange[]): Promise<readonly (readonly DrainedEffect[])[]> {
@@ -83,8 +78,9 @@ export async function readEffects(client: ClientBase, ranges: readonly EffectRan
   const { rows } = await client.query<DrainedEffect & { n: number }>(EFFECTS_SQL, [
     ranges.map(({ xid }) => xid),
     ranges.map(({ login }) => login),
+    ranges.map(({ attempt }) => attempt),
     ranges.map(({ from }) => from),
-    ranges.map(({ to }) => to ?? LAST_ORDINAL),
+    ranges.map(({ to }) => to),
   ]);
   for (const row of rows) effects[row.n - 1]?.push(row);
   return effects;

@@ -14,25 +14,49 @@ const TAKEN = (snapshot: string): string => `(pg_visible_in_snapshot(c.xid, ${sn
 
 /**
  * Binds transactions to attempts, and queues them for the drain. The attempt is the one that the transaction named, if its login opened that
- * attempt; else, for an agent's login, the transaction is an attempt of its own; else nobody's.
+ * attempt; else, for an agent's login, the transaction is an attempt of its own; else nobody's: such a transaction is described by counts alone.
  */
 const BIND_SQL = `
 CREATE OR REPLACE FUNCTION recant.bind_transactions(p_snapshot pg_snapshot, p_epoch int) RETURNS void LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
-  INSERT INTO recant.attempt (source, action, attempt, login, settled_at)
-  SELECT DISTINCT 'login', p_epoch || '/' || c.xid || '/' || c.login, 1, c.login, clock_timestamp()
-  FROM recant.capture c JOIN recant.agent g ON g.login = c.login
-  WHERE ${TAKEN('p_snapshot')} AND NOT EXISTS (SELECT FROM recant.transaction t JOIN recant.attempt a ON a.id = t.attempt WHERE t.xid = c.xid AND a.login = c.login)
-  ON CONFLICT DO NOTHING;
-  INSERT INTO recant.undrained AS u (xid, login, epoch, attempt, first_ordinal, changes, from_at, to_at)
-  SELECT d.xid, d.login, p_epoch, coalesce(named.id, own.id), d.first_ordinal, d.changes, d.from_at, d.to_at
-  FROM (SELECT c.xid, c.login, min(c.ordinal) AS first_ordinal, count(*) AS changes, min(c.recorded_at) AS from_at, max(c.recorded_at) AS to_at
-    FROM recant.capture c WHERE ${TAKEN('p_snapshot')} GROUP BY c.xid, c.login) d
-  LEFT JOIN recant.transaction t ON t.xid = d.xid LEFT JOIN recant.attempt named ON named.id = t.attempt AND named.login = d.login
-  LEFT JOIN recant.attempt own ON own.source = 'login' AND own.action = p_epoch || '/' || d.xid || '/' || d.login
-  ORDER BY d.first_ordinal
-  ON CONFLICT (xid, login) DO UPDATE SET attempt = excluded.attempt, first_ordinal = least(u.first_ordinal, excluded.first_ordinal),
+  WITH member AS MATERIALIZED (
+    SELECT c.xid, c.login, c.relid, min(c.ordinal) AS first_ordinal, max(c.ordinal) + 1 AS last_ordinal, count(*) AS changes, min(c.recorded_at) AS from_at, max(c.recorded_at) AS to_at
+    FROM recant.capture c WHERE ${TAKEN('p_snapshot')} GROUP BY c.xid, c.login, c.relid),
+  ended AS MATERIALIZED (
+    SELECT d.*, p_epoch || '/' || d.xid || '/' || d.login AS action, named.id AS named, g.login IS NOT NULL AS is_agents
+    FROM (SELECT m.xid, m.login, min(m.first_ordinal) AS first_ordinal, max(m.last_ordinal) AS last_ordinal, sum(m.changes) AS changes, min(m.from_at) AS from_at, max(m.to_at) AS to_at
+      FROM member m GROUP BY m.xid, m.login) d
+    LEFT JOIN recant.transaction t ON t.xid = d.xid LEFT JOIN recant.attempt named ON named.id = t.attempt AND named.login = d.login
+    LEFT JOIN recant.agent g ON g.login = d.login),
+  own AS (
+    INSERT INTO recant.attempt (source, action, attempt, login, settled_at)
+    SELECT 'login', e.action, 1, e.login, clock_timestamp() FROM ended e WHERE e.named IS NULL AND e.is_agents
+    ON CONFLICT DO NOTHING RETURNING id, action),
+  bound AS MATERIALIZED (
+    SELECT e.*, coalesce(e.named, own.id, former.id) AS attempt FROM ended e LEFT JOIN own ON own.action = e.action
+    LEFT JOIN recant.attempt former ON e.named IS NULL AND former.source = 'login' AND former.action = e.action),
+  counted AS (
+    SELECT t.xid, t.login, jsonb_agg(jsonb_build_object('schema', t.schema_name, 'table', t.table_name, 'changes', t.changes, 'unknown', false) ORDER BY t.schema_name, t.table_name) AS counted
+    FROM (SELECT m.xid, m.login, r.schema_name, r.table_name, sum(m.changes) AS changes
+      FROM member m JOIN bound b ON b.xid = m.xid AND b.login = m.login AND b.attempt IS NULL
+      JOIN (SELECT k.relid, recant.root_of(k.relid) AS root FROM (SELECT DISTINCT m.relid FROM member m) k) w ON w.relid = m.relid JOIN recant.relation r ON r.relid = w.root
+      GROUP BY m.xid, m.login, r.schema_name, r.table_name) t
+    GROUP BY t.xid, t.login)
+  INSERT INTO recant.undrained AS u (xid, login, epoch, attempt, first_ordinal, last_ordinal, changes, from_at, to_at, cuts, weights, counted)
+  SELECT b.xid, b.login, p_epoch, b.attempt, b.first_ordinal, b.last_ordinal, b.changes, b.from_at, b.to_at,
+    CASE WHEN b.attempt IS NULL THEN '{}'::bigint[] END, CASE WHEN b.attempt IS NULL THEN '{}'::int[] END, CASE WHEN b.attempt IS NULL THEN coalesce(k.counted, '[]') END
+  FROM bound b LEFT JOIN counted k ON k.xid = b.xid AND k.login = b.login ORDER BY b.first_ordinal
+  ON CONFLICT (xid, login) DO UPDATE SET attempt = excluded.attempt, first_ordinal = least(u.first_ordinal, excluded.first_ordinal), last_ordinal = greatest(u.last_ordinal, excluded.last_ordinal),
     changes = u.changes + excluded.changes, from_at = least(u.from_at, excluded.from_at), to_at = greatest(u.to_at, excluded.to_at)
-$$;`;
+$$;
+-- Tables that were attached to a captured one since: their own trigger and the one cloned from the root have recorded each change.
+CREATE OR REPLACE FUNCTION recant.drop_doubles() RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE v_relid oid;
+BEGIN
+  FOR v_relid IN SELECT r.relid FROM recant.relation r JOIN pg_class c ON c.oid = r.relid WHERE r.captured AND c.relispartition LOOP
+    DELETE FROM recant.capture c USING (SELECT d.ctid, row_number() OVER (PARTITION BY d.xid, d.operation, d.old_tid, d.new_tid ORDER BY d.ordinal) AS n
+      FROM recant.capture d WHERE d.relid = v_relid AND d.operation <> 'x') e WHERE c.ctid = e.ctid AND e.n > 1;
+  END LOOP;
+END $$;`;
 
 /** The captured table that a relation belongs to: itself, or the root of its partition tree. */
 const ROOT_SQL = `
@@ -52,9 +76,9 @@ CREATE OR REPLACE FUNCTION recant.key_text(p_type text, p_value text) RETURNS te
     WHEN p_type ~ '(^|\\.)citext$' THEN lower(p_value)
     ELSE p_value END
 $$;
-CREATE OR REPLACE FUNCTION recant.is_recordable_key(p_key text[]) RETURNS boolean LANGUAGE sql STABLE AS $$
-  SELECT octet_length(array_to_string(p_key, ',')) * 3 <= ${KEY_BYTES_MAX} OR octet_length(array_to_string(p_key, ','))
-    + 2 * octet_length(regexp_replace(array_to_string(p_key, ','), '[A-Za-z0-9_.!~''()-]', '', 'g')) <= ${KEY_BYTES_MAX}
+-- A key joined by commas.
+CREATE OR REPLACE FUNCTION recant.is_recordable_key(p_key text) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
+  SELECT octet_length(p_key) * 3 <= ${KEY_BYTES_MAX} OR octet_length(p_key) + 2 * octet_length(regexp_replace(p_key, '[A-Za-z0-9_.!~''()-]', '', 'g')) <= ${KEY_BYTES_MAX}
 $$;
 CREATE OR REPLACE FUNCTION recant.key_hash(p_key text[]) RETURNS bigint LANGUAGE sql STABLE AS $$
   SELECT hashtextextended(array_to_string(p_key, ','), 0)
@@ -108,44 +132,42 @@ END $$;`;
 const GROUP_SQL = `
 CREATE OR REPLACE FUNCTION recant.absorb_group(p_relid oid, p_hash bigint, p_xid xid8, p_relation int, p_shape int, p_columns int, p_keyed boolean, p_snapshot pg_snapshot) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE v recant.shape; v_old text; v_new text; v_changed text; v_old_key text; v_new_key text; v_only_old text; v_only_new text;
+DECLARE v recant.shape; v_old text; v_new text; v_changed text; v_old_key text; v_new_key text; v_rekeyed text; v_only_old text; v_only_new text;
 BEGIN
   PERFORM recant.ensure_row_type(p_columns);
   SELECT s.* INTO v FROM recant.shape s WHERE s.id = p_shape;
   SELECT string_agg(format('(p.o).c%s', n), ', ' ORDER BY n), string_agg(format('(p.n).c%s', n), ', ' ORDER BY n),
     string_agg(format('CASE WHEN (p.o).c%1$s IS DISTINCT FROM (p.n).c%1$s THEN %1$s END', n), ', ' ORDER BY n),
-    string_agg(CASE WHEN n = ANY (v.key_positions) THEN format('(p.o).c%s', n) ELSE format('CASE WHEN (p.o).c%1$s IS DISTINCT FROM (p.n).c%1$s THEN (p.o).c%1$s END', n) END, ', ' ORDER BY n),
-    string_agg(CASE WHEN n = ANY (v.key_positions) THEN format('(p.n).c%s', n) ELSE format('CASE WHEN (p.o).c%1$s IS DISTINCT FROM (p.n).c%1$s THEN (p.n).c%1$s END', n) END, ', ' ORDER BY n)
+    string_agg(CASE WHEN n = ANY (v.key_positions) THEN format('(p.o).c%s', n) ELSE format('CASE WHEN %1$s = ANY (p.changed) THEN (p.o).c%1$s END', n) END, ', ' ORDER BY n),
+    string_agg(CASE WHEN n = ANY (v.key_positions) THEN format('(p.n).c%s', n) ELSE format('CASE WHEN %1$s = ANY (p.changed) THEN (p.n).c%1$s END', n) END, ', ' ORDER BY n)
   INTO v_old, v_new, v_changed, v_only_old, v_only_new FROM generate_series(1, p_columns) n;
-  SELECT string_agg(format('recant.key_text(%L, (p.o).c%s)', v.types[k.position], k.position), ', ' ORDER BY k.n), string_agg(format('recant.key_text(%L, (p.n).c%s)', v.types[k.position], k.position), ', ' ORDER BY k.n)
-  INTO v_old_key, v_new_key FROM unnest(CASE WHEN p_keyed THEN v.key_positions END) WITH ORDINALITY k(position, n);
+  SELECT string_agg(format('recant.key_text(%L, (p.o).c%s)', v.types[k.position], k.position), ', ' ORDER BY k.n), string_agg(format('recant.key_text(%L, (p.n).c%s)', v.types[k.position], k.position), ', ' ORDER BY k.n),
+    string_agg(format('(p.o).c%1$s IS DISTINCT FROM (p.n).c%1$s', k.position), ' OR ')
+  INTO v_old_key, v_new_key, v_rekeyed FROM unnest(CASE WHEN p_keyed THEN v.key_positions END) WITH ORDINALITY k(position, n);
+  -- OFFSET 0: each level is computed once a row. A changed key becomes two changes, its former half first.
   EXECUTE format($sql$
-    WITH taken AS (DELETE FROM recant.capture c WHERE c.relid = $1 AND c.shape IS NOT DISTINCT FROM $2 AND c.operation <> 'x' AND ($6 IS NULL OR c.xid = $6)
-        AND ${TAKEN('$7')} RETURNING c.ordinal, c.xid, c.login, c.operation, c.recorded_at, c.old::recant.row_%1$s AS o,
-        (CASE WHEN c.head IS NULL THEN c.new ELSE left(c.old, c.head) || c.new || right(c.old, c.tail) END)::recant.row_%1$s AS n),
-    compared AS MATERIALIZED (
-      SELECT p.ordinal, p.xid, p.login, p.operation, p.recorded_at, u.attempt, p.o, p.n,
-        CASE WHEN p.operation = 'u' THEN array_remove(ARRAY[%4$s]::int[], NULL) END AS changed,
-        CASE WHEN $5 AND p.operation <> 'i' THEN ARRAY[%5$s]::text[] END AS old_key, CASE WHEN $5 AND p.operation <> 'd' THEN ARRAY[%6$s]::text[] END AS new_key
-      FROM taken p JOIN recant.undrained u ON u.xid = p.xid AND u.login = p.login),
-    judged AS MATERIALIZED (
-      SELECT c.*, coalesce(c.new_key, c.old_key) AS key, c.attempt IS NOT NULL AND $5 AS images, c.operation = 'u' AND c.changed <> '{}' AS partial,
-        $5 AND NOT (recant.is_recordable_key(coalesce(c.old_key, c.new_key)) AND recant.is_recordable_key(coalesce(c.new_key, c.old_key))) AS unaddressed,
-        coalesce(c.operation = 'u' AND c.old_key <> c.new_key, false) AS rekeyed
-      FROM compared c)
     INSERT INTO recant.change (ordinal, attempt, xid, login, relation, shape, key, key_hash, operation, pair, old, new, written, recorded_at)
-    SELECT p.ordinal, p.attempt, p.xid, p.login, $3, $4, p.key, coalesce(recant.key_hash(p.key), 1), p.operation, NULL::bigint,
-      CASE WHEN NOT p.images OR p.operation = 'i' THEN NULL WHEN p.partial THEN ARRAY[%7$s]::text[] ELSE ARRAY[%2$s]::text[] END,
-      CASE WHEN NOT p.images OR p.operation = 'd' THEN NULL WHEN p.partial THEN ARRAY[%8$s]::text[] WHEN p.operation = 'i' THEN ARRAY[%3$s]::text[] END,
-      p.changed, p.recorded_at
-    FROM judged p WHERE NOT p.rekeyed AND NOT p.unaddressed
-    UNION ALL
-    SELECT p.ordinal + h.n, p.attempt, p.xid, p.login, $3, $4, CASE h.n WHEN 0 THEN p.old_key ELSE p.new_key END, recant.key_hash(CASE h.n WHEN 0 THEN p.old_key ELSE p.new_key END),
-      (CASE h.n WHEN 0 THEN 'f' ELSE 't' END)::"char", p.ordinal + 1 - h.n, CASE WHEN p.images AND h.n = 0 THEN ARRAY[%2$s]::text[] END, CASE WHEN p.images AND h.n = 1 THEN ARRAY[%3$s]::text[] END, NULL, p.recorded_at
-    FROM judged p CROSS JOIN generate_series(0, 1) h(n) WHERE p.rekeyed AND NOT p.unaddressed
-    UNION ALL
-    SELECT p.ordinal, p.attempt, p.xid, p.login, $3, NULL, NULL, 1, '?', NULL, NULL, NULL, NULL, p.recorded_at FROM judged p WHERE p.unaddressed
-  $sql$, p_columns, v_old, v_new, v_changed, v_old_key, v_new_key, v_only_old, v_only_new) USING p_relid, p_hash, p_relation, p_shape, p_keyed, p_xid, p_snapshot;
+    SELECT p.ordinal + p.half, p.attempt, p.xid, p.login, $3, CASE WHEN NOT p.unaddressed THEN $4 END,
+      CASE WHEN p.unaddressed THEN NULL WHEN p.rekeyed AND p.half = 0 THEN p.former ELSE p.key END,
+      CASE WHEN NOT $5 OR p.unaddressed THEN 1 WHEN p.rekeyed AND p.half = 0 THEN recant.key_hash(p.former) ELSE hashtextextended(p.joined, 0) END,
+      CASE WHEN p.unaddressed THEN '?' WHEN NOT p.rekeyed THEN p.operation WHEN p.half = 0 THEN 'f' ELSE 't' END, CASE WHEN p.rekeyed THEN p.ordinal + 1 - p.half END,
+      CASE WHEN NOT p.images OR p.operation = 'i' OR p.half = 1 THEN NULL WHEN p.partial THEN ARRAY[%8$s]::text[] ELSE ARRAY[%2$s]::text[] END,
+      CASE WHEN NOT p.images OR p.operation = 'd' THEN NULL WHEN p.partial THEN ARRAY[%9$s]::text[] WHEN p.operation = 'i' OR p.half = 1 THEN ARRAY[%3$s]::text[] END,
+      CASE WHEN NOT p.rekeyed AND NOT p.unaddressed THEN p.changed END, p.recorded_at
+    FROM (SELECT p.*, generate_series(0, p.rekeyed::int) AS half
+    FROM (SELECT p.*, p.former IS NOT NULL AND NOT p.unaddressed AS rekeyed, $5 AND p.attempt IS NOT NULL AND NOT p.unaddressed AS images,
+      p.operation = 'u' AND p.former IS NULL AND p.changed <> '{}' AS partial
+    FROM (SELECT p.*, $5 AND NOT (recant.is_recordable_key(p.joined) AND (p.former IS NULL OR recant.is_recordable_key(array_to_string(p.former, ',')))) AS unaddressed
+    FROM (SELECT p.*, array_to_string(p.key, ',') AS joined
+    FROM (SELECT p.*, CASE WHEN p.operation = 'u' THEN array_remove(ARRAY[%4$s]::int[], NULL) END AS changed,
+      CASE WHEN NOT $5 THEN NULL WHEN p.operation = 'd' THEN ARRAY[%5$s]::text[] ELSE ARRAY[%6$s]::text[] END AS key,
+      CASE WHEN $5 AND p.operation = 'u' AND (%7$s) THEN nullif(ARRAY[%5$s]::text[], ARRAY[%6$s]::text[]) END AS former
+    FROM (SELECT c.ordinal, c.xid, c.login, c.operation, c.recorded_at, u.attempt, c.old::recant.row_%1$s AS o,
+      (CASE WHEN c.head IS NULL THEN c.new ELSE left(c.old, c.head) || c.new || right(c.old, c.tail) END)::recant.row_%1$s AS n
+    FROM recant.capture c JOIN recant.undrained u ON u.xid = c.xid AND u.login = c.login
+    WHERE c.relid = $1 AND c.shape IS NOT DISTINCT FROM $2 AND c.operation <> 'x' AND ($6 IS NULL OR c.xid = $6) AND ${TAKEN('$7')}
+    OFFSET 0) p OFFSET 0) p OFFSET 0) p OFFSET 0) p OFFSET 0) p) p
+  $sql$, p_columns, v_old, v_new, v_changed, v_old_key, v_new_key, coalesce(v_rekeyed, 'false'), v_only_old, v_only_new) USING p_relid, p_hash, p_relation, p_shape, p_keyed, p_xid, p_snapshot;
 END $$;`;
 
 /** Bytes of a row of the queue without its images. */
@@ -163,6 +185,7 @@ BEGIN
   END IF;
   -- Later statements see more commits than this snapshot: a transaction is absorbed whole or not at all.
   v_snapshot := pg_current_snapshot();
+  PERFORM recant.drop_doubles();
   PERFORM recant.bind_transactions(v_snapshot, v_epoch);
   PERFORM recant.order_within_transactions();
   FOR g IN SELECT c.relid, c.shape, max(c.signature) AS signature, bool_or(c.operation = 'x') AS truncated, bool_or(c.operation <> 'x') AS rows,
@@ -171,22 +194,14 @@ BEGIN
     v_bytes := v_bytes + g.bytes;
     v_root := recant.root_of(g.relid);
     SELECT r.* INTO v_relation FROM recant.relation r WHERE r.relid = v_root;
-    IF v_relation.id IS NULL THEN
-      -- A table that Recant no longer knows: its owner dropped it from the capture.
-      DELETE FROM recant.capture c WHERE c.relid = g.relid AND ${TAKEN('v_snapshot')};
-      CONTINUE;
-    END IF;
+    -- A table that Recant no longer knows: its owner dropped it from the capture.
+    CONTINUE WHEN v_relation.id IS NULL;
     IF g.truncated THEN
-      WITH taken AS (DELETE FROM recant.capture c WHERE c.relid = g.relid AND c.operation = 'x' AND ${TAKEN('v_snapshot')} RETURNING c.*)
       INSERT INTO recant.change (ordinal, xid, login, relation, key_hash, operation, recorded_at)
-      SELECT t.ordinal, t.xid, t.login, v_relation.id, 0, 'x', t.recorded_at FROM taken t;
+      SELECT c.ordinal, c.xid, c.login, v_relation.id, 0, 'x', c.recorded_at FROM recant.capture c
+      WHERE c.relid = g.relid AND c.shape IS NOT DISTINCT FROM g.shape AND c.operation = 'x' AND ${TAKEN('v_snapshot')};
     END IF;
     CONTINUE WHEN NOT g.rows;
-    -- Attached to a captured table since: its own trigger and the one cloned from the root have recorded each change.
-    IF v_root = g.relid AND EXISTS (SELECT FROM pg_class c WHERE c.oid = g.relid AND c.relispartition) THEN
-      DELETE FROM recant.capture c USING (SELECT d.ctid, row_number() OVER (PARTITION BY d.xid, d.operation, d.old_tid, d.new_tid ORDER BY d.ordinal) AS n
-        FROM recant.capture d WHERE d.relid = g.relid AND d.operation <> 'x') e WHERE c.ctid = e.ctid AND e.n > 1;
-    END IF;
     SELECT t.hash, t.signature INTO v_hash, v_today FROM (SELECT recant.shape_hash(g.relid) AS hash, recant.signature(g.relid) AS signature) t;
     -- Without a signature the columns are recorded: this relation's, today's, or (a partition that was altered since) another relation's with the same hash.
     -- Else the session tampered with the setting.
@@ -206,6 +221,7 @@ BEGIN
       PERFORM recant.absorb_one_by_one(g.relid, g.shape, v_relation.id, v_shape, v_columns, v_relation.key_columns IS NOT NULL, v_snapshot);
     END;
   END LOOP;
+  DELETE FROM recant.capture c WHERE ${TAKEN('v_snapshot')};
   -- In one snapshot a transaction's name and its changes are visible together.
   DELETE FROM recant.transaction t WHERE t.xid <> pg_current_xact_id() AND NOT EXISTS (SELECT FROM recant.capture c WHERE c.xid = t.xid);
   PERFORM recant.record_holes(v_snapshot, v_epoch), recant.relieve_queue(v_bytes);
@@ -267,8 +283,8 @@ END $$;`;
 
 export const ABSORB_FUNCTIONS_SQL = [
   UNDONE_SQL,
-  BIND_SQL,
   ROOT_SQL,
+  BIND_SQL,
   KEY_SQL,
   SHAPE_SQL,
   GROUP_SQL,

@@ -7,19 +7,22 @@ const EFFECT_BYTES = 340;
 /** Bytes of the effects of one event: leaves room for the envelope under EVENT_BYTES_MAX. */
 const CHUNK_BYTES_MAX = 56_000;
 
-/** Splits the effects of a transaction into chunks, in the order of their ordinals. Depends on nothing that erasure changes. */
+/** Bytes of an effect at most; NULL: a change without an effect. */
+const WEIGHT = `CASE WHEN e.key IS NOT NULL AND s.id IS NOT NULL THEN ${EFFECT_BYTES} + 3 * (octet_length(r.schema_name) + octet_length(r.table_name) + octet_length(array_to_string(e.key, ',')))
+      + ${PART_BYTES} * (CASE WHEN r.history THEN 0 WHEN cardinality(e.written) > 0 THEN cardinality(e.written) ELSE cardinality(s.columns) + 1 END) END`;
+const OF_TRANSACTION = `e.attempt = u.attempt AND e.ordinal BETWEEN u.first_ordinal AND u.last_ordinal AND e.xid = u.xid AND e.login = u.login`;
+
+/** Divides the effects of attempts' transactions into chunks, in the order of their ordinals. Depends on nothing that erasure changes. */
 const CUT_SQL = `
-CREATE OR REPLACE FUNCTION recant.cut(p_xid xid8, p_login name, p_first bigint, OUT cuts bigint[], OUT weights int[])
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+CREATE OR REPLACE FUNCTION recant.cut(u recant.undrained, OUT cuts bigint[], OUT weights int[]) LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE c record; v_sum int;
 BEGIN
   cuts := '{}';
   weights := '{}';
   FOR c IN
-    SELECT e.ordinal, ${EFFECT_BYTES} + 3 * (octet_length(r.schema_name) + octet_length(r.table_name) + octet_length(array_to_string(e.key, ',')))
-      + ${PART_BYTES} * (CASE WHEN r.history THEN 0 WHEN cardinality(e.written) > 0 THEN cardinality(e.written) ELSE cardinality(s.columns) + 1 END) AS weight
-    FROM recant.change e JOIN recant.shape s ON s.id = e.shape JOIN recant.relation r ON r.id = e.relation
-    WHERE e.xid = p_xid AND e.login = p_login AND e.ordinal >= p_first AND e.attempt IS NOT NULL AND e.key IS NOT NULL ORDER BY e.ordinal
+    SELECT w.* FROM (SELECT e.ordinal, ${WEIGHT} AS weight
+      FROM recant.change e JOIN recant.relation r ON r.id = e.relation JOIN recant.shape s ON s.id = e.shape WHERE ${OF_TRANSACTION}) w
+    WHERE w.weight IS NOT NULL ORDER BY w.ordinal
   LOOP
     IF v_sum IS NULL OR v_sum + c.weight > ${CHUNK_BYTES_MAX} THEN
       IF v_sum IS NOT NULL THEN weights := weights || v_sum; END IF;
@@ -30,13 +33,24 @@ BEGIN
   END LOOP;
   IF v_sum IS NOT NULL THEN weights := weights || v_sum; END IF;
 END $$;
--- Changes without an effect: of outside writers, and (unknown) of an attempt's tables without a key and rows that cannot be read.
-CREATE OR REPLACE FUNCTION recant.counted(p_xid xid8, p_login name, p_first bigint) RETURNS jsonb LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT coalesce(jsonb_agg(jsonb_build_object('schema', t.schema_name, 'table', t.table_name, 'changes', t.changes, 'unknown', t.unknown) ORDER BY t.schema_name, t.table_name), '[]')
-  FROM (SELECT r.schema_name, r.table_name, count(*) AS changes, bool_or(e.attempt IS NOT NULL) AS unknown
-    FROM recant.change e JOIN recant.relation r ON r.id = e.relation
-    WHERE e.xid = p_xid AND e.login = p_login AND e.ordinal >= p_first AND (e.attempt IS NULL OR e.key IS NULL)
-    GROUP BY r.schema_name, r.table_name) t
+-- Changes of an attempt without an effect: of tables without a key, and rows that cannot be read.
+CREATE OR REPLACE FUNCTION recant.counted(u recant.undrained) RETURNS jsonb LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT coalesce(jsonb_agg(jsonb_build_object('schema', t.schema_name, 'table', t.table_name, 'changes', t.changes, 'unknown', true) ORDER BY t.schema_name, t.table_name), '[]')
+  FROM (SELECT r.schema_name, r.table_name, count(*) AS changes FROM recant.change e JOIN recant.relation r ON r.id = e.relation
+    WHERE ${OF_TRANSACTION} AND e.key IS NULL GROUP BY r.schema_name, r.table_name) t
+$$;
+-- Of the first transactions of the queue, with so many changes, once each. Most have one chunk, and no change without an effect.
+CREATE OR REPLACE FUNCTION recant.cut_transactions(p_transactions int, p_changes bigint) RETURNS void LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+  WITH first AS (SELECT f.*, sum(f.changes) OVER (ORDER BY f.n) - f.changes AS before FROM (SELECT * FROM recant.undrained ORDER BY n LIMIT p_transactions) f),
+  weighed AS MATERIALIZED (
+    SELECT u.xid, u.login, min(e.ordinal) FILTER (WHERE e.key IS NOT NULL) AS first, sum(${WEIGHT}) AS weight, bool_or(e.key IS NULL) AS counts
+    FROM first u LEFT JOIN recant.change e ON ${OF_TRANSACTION} LEFT JOIN recant.relation r ON r.id = e.relation LEFT JOIN recant.shape s ON s.id = e.shape
+    WHERE u.cuts IS NULL AND u.before < p_changes GROUP BY u.xid, u.login)
+  UPDATE recant.undrained u SET
+    cuts = CASE WHEN w.weight > ${CHUNK_BYTES_MAX} THEN (recant.cut(u)).cuts WHEN w.weight IS NULL THEN '{}' ELSE ARRAY[w.first] END,
+    weights = CASE WHEN w.weight > ${CHUNK_BYTES_MAX} THEN (recant.cut(u)).weights WHEN w.weight IS NULL THEN '{}' ELSE ARRAY[w.weight]::int[] END,
+    counted = CASE WHEN w.counts THEN recant.counted(u) ELSE '[]' END
+  FROM weighed w WHERE u.xid = w.xid AND u.login = w.login
 $$;`;
 
 /** The timeline is part of the name of every segment of the write-ahead log; a promotion or a restore to a point in time starts a new one. */

@@ -66,8 +66,9 @@ const DRAIN_TABLES = 'recant.undrained, recant.batch, recant.stream';
 const DRAIN_FUNCTIONS = [
   'recant.expire()',
   'recant.erase_subject(text, text[])',
-  'recant.cut(xid8, name, bigint)',
-  'recant.counted(xid8, name, bigint)',
+  'recant.cut_transactions(int, bigint)',
+  'recant.cut(recant.undrained)',
+  'recant.counted(recant.undrained)',
 ];
 /** Shows how long other logins' transactions are open. */
 const STATISTICS = 'pg_read_all_stats';

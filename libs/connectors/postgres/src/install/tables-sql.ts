@@ -178,7 +178,6 @@ CREATE TABLE IF NOT EXISTS recant.change (
 );
 CREATE INDEX IF NOT EXISTS change_attempt ON recant.change (attempt, ordinal) WHERE attempt IS NOT NULL;
 CREATE INDEX IF NOT EXISTS change_row ON recant.change (relation, key_hash, ordinal);
-CREATE INDEX IF NOT EXISTS change_xid ON recant.change (xid, ordinal);
 -- Transactions whose changes are absorbed and not yet in a batch, in the order of absorption. Rows are small; changes are never rewritten.
 CREATE TABLE IF NOT EXISTS recant.undrained (
   xid xid8 NOT NULL,
@@ -188,10 +187,11 @@ CREATE TABLE IF NOT EXISTS recant.undrained (
   -- NULL: an outside writer.
   attempt bigint,
   first_ordinal bigint NOT NULL,
+  last_ordinal bigint NOT NULL,
   changes bigint NOT NULL,
   from_at timestamptz NOT NULL,
   to_at timestamptz NOT NULL,
-  -- First ordinal of each chunk of effects, and the chunk's bytes at most; NULL until the drain comes to the transaction.
+  -- First ordinal of each chunk of effects, and the chunk's bytes at most; NULL until the drain comes to the transaction of an attempt.
   cuts bigint[],
   weights int[],
   -- Changes without images, by table.
