@@ -224,6 +224,13 @@ export const PlanContents = z
       .array(z.object({ system: z.string(), reason: z.string() }))
       .optional()
       .meta({ description: 'Systems whose latest changes could not be recorded; in mode `refuse` they are conflicts.' }),
+    uncaptured: z
+      .array(z.object({ system: z.string(), table: z.string(), logins: z.array(z.string()), from: z.string(), to: z.string().optional() }))
+      .optional()
+      .meta({
+        description:
+          'Tables that the selected agents could write and whose changes were not captured, because they are new since `connect`.',
+      }),
     withoutOpen: z.literal(true).optional(),
   })
   .meta({ id: 'PlanContents', description: 'The plan’s content. The digest is the SHA-256 of its canonical JSON (RFC 8785).' });

@@ -17,4 +17,6 @@ export type {
   RehearsedStep,
   SystemRegistration,
   TargetSystem,
+  UncapturedTable,
+  WhoAndWhen,
 } from './target.ts';

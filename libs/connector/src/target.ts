@@ -46,6 +46,11 @@ export interface TargetSystem {
   /** Holes in the capture, now. Absent: this kind of system has no capture of its own. */
   coverage?(): Promise<readonly CoverageFinding[]>;
   /**
+   * Tables, or the like, that these agents could write at that time and whose changes were not captured, because the system did not know them yet.
+   * @throws ConnectorError `unreachable`
+   */
+  uncaptured?(of: WhoAndWhen): Promise<readonly UncapturedTable[]>;
+  /**
    * A person accepts that changes within this scope were not captured (`coverage_lost`), so that undoing goes past them. @returns what was accepted
    * @throws ConnectorError `unreachable`
    */
@@ -59,6 +64,25 @@ export interface TargetSystem {
   /** Present if the target captures by itself: then it is the witness, and agents report no effects on it. */
   readonly drain?: Drain;
   close(): Promise<void>;
+}
+
+export interface WhoAndWhen {
+  /** Undefined: any agent. */
+  readonly agents?: readonly string[] | undefined;
+  /** Sources whose attempts its logins named. */
+  readonly sources: readonly string[];
+  /** Milliseconds since 1970, UTC; undefined: no limit. */
+  readonly fromMs?: number | undefined;
+  readonly toMs?: number | undefined;
+}
+
+export interface UncapturedTable {
+  readonly table: string;
+  /** Registered logins with a right to write it. */
+  readonly logins: readonly string[];
+  /** RFC 3339: since when the table may exist, and when its capture began; absent: it is not captured yet. */
+  readonly from: string;
+  readonly to?: string;
 }
 
 /** What an erasure did. Complete if `remains` is empty. */

@@ -102,7 +102,8 @@ export const VERDICTS = ['fully_restored', 'restored_unverified', 'partly_restor
 export type Verdict = (typeof VERDICTS)[number];
 
 /** Why a run that restored everything it knew of is not `fully_restored`. `claimed`: only the agent's own process reported the effects.
- * `effects_unknown`: the attempt may have effects that nothing recorded. `capture_incomplete`: others' later changes were not captured, and a person accepted that. */
+ * `effects_unknown`: the attempt may have effects that nothing recorded. `capture_incomplete`: others' later changes were not captured, and a person
+ * accepted that, or the selected agents could write tables that were not captured. */
 export const UNVERIFIED_REASONS = ['claimed', 'effects_unknown', 'capture_incomplete'] as const;
 export type UnverifiedReason = (typeof UNVERIFIED_REASONS)[number];
 

@@ -5,7 +5,19 @@ export { gather } from './gather.ts';
 export { PLAN_ATTEMPTS_MAX, PLAN_EFFECTS_MAX, SELECTION_VALUES_MAX } from './limits.ts';
 export { plan } from './make-plan.ts';
 export { parseSelection } from './parse-selection.ts';
-export type { Conflict, LaggingSystem, LeftAttempt, OpenInTarget, PartGuard, Plan, PlanBody, PlanStep, StepSystem, Taint } from './plan.ts';
+export type {
+  Conflict,
+  LaggingSystem,
+  LeftAttempt,
+  OpenInTarget,
+  PartGuard,
+  Plan,
+  PlanBody,
+  PlanStep,
+  StepSystem,
+  Taint,
+  UncapturedInTarget,
+} from './plan.ts';
 export { obstaclesOf } from './plan.ts';
 export type { EntryAddress, LedgerReader, RecordedAttempt, RecordedEffect, Vector } from './ports.ts';
 export { compareOrdinals, plainRef, refKey } from './ref.ts';

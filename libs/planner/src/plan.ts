@@ -33,6 +33,8 @@ export interface PlanBody {
   readonly open?: readonly OpenInTarget[];
   /** Systems whose latest changes could not be recorded: what the selected attempts changed there is not known. Absent: none. */
   readonly lagging?: readonly LaggingSystem[];
+  /** Tables that the selected agents could write and whose changes were not captured: what they changed there is not known. Absent: none. */
+  readonly uncaptured?: readonly UncapturedInTarget[];
   /** A person plans without the open transactions and without what lagging systems have not recorded: they are no conflict. */
   readonly withoutOpen?: true;
   /** Other attempts that read a value which is undone: a lower bound. */
@@ -120,6 +122,16 @@ export interface OpenInTarget {
 export interface LaggingSystem {
   readonly system: string;
   readonly reason: string;
+}
+
+/** A table that a system did not know yet, or does not know, and who could write it. */
+export interface UncapturedInTarget {
+  readonly system: string;
+  readonly table: string;
+  readonly logins: readonly string[];
+  /** RFC 3339: since when it may exist, and when its capture began. */
+  readonly from: string;
+  readonly to?: string;
 }
 
 type Obstacles = Pick<PlanBody, 'conflicts' | 'open' | 'lagging' | 'withoutOpen'>;

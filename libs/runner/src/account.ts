@@ -15,6 +15,8 @@ export interface PlanSummary {
   readonly unknown: number;
   /** Steps of attempts of which something stays that cannot be undone. */
   readonly remains: number;
+  /** Tables that the selected agents could write and whose changes were not captured. */
+  readonly uncaptured: number;
   /** Other attempts that read a value which would be undone. */
   readonly tainted: number;
   /** Steps of attempts that also have ambiguous changes, which stay. */
@@ -22,7 +24,7 @@ export interface PlanSummary {
 }
 
 /** Result of a run, so far or final. */
-export interface Account extends Omit<PlanSummary, 'claimed' | 'unknown' | 'remains' | 'ambiguous'> {
+export interface Account extends Omit<PlanSummary, 'claimed' | 'unknown' | 'uncaptured' | 'remains' | 'ambiguous'> {
   /** Ended steps by outcome. */
   readonly outcomes: Readonly<Partial<Record<StepOutcome, number>>>;
   /** Steps that have not ended. */
@@ -48,6 +50,7 @@ export function summarize(body: PlanBody): PlanSummary {
     left,
     claimed: body.steps.filter(({ grade }) => grade === 'claimed').length,
     unknown: body.steps.filter(({ unknown }) => unknown !== undefined).length + (body.open?.length ?? 0) + (body.lagging?.length ?? 0),
+    uncaptured: body.uncaptured?.length ?? 0,
     remains: body.steps.filter(({ remains }) => remains !== undefined).length,
     ambiguous: body.ambiguous.filter(({ ref }) => stepped.has(refKey(ref))).length,
     tainted: new Set(body.tainted.map(({ ref }) => `${ref.source} ${ref.action} ${ref.attempt}`)).size,
@@ -57,7 +60,7 @@ export function summarize(body: PlanBody): PlanSummary {
 export function accountOf(plan: PlanSummary, steps: readonly Pick<StepRecord, 'state' | 'outcome' | 'residue' | 'findings'>[]): Account {
   const outcomes: Partial<Record<StepOutcome, number>> = {};
   for (const { outcome } of steps) if (outcome !== undefined) outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
-  const { claimed, unknown, remains, ambiguous, ...summary } = plan;
+  const { claimed, unknown, uncaptured = 0, remains, ambiguous, ...summary } = plan;
   // Counted once: an attempt without a step is in `left` already.
   const left = {
     ...summary.left,
@@ -65,9 +68,10 @@ export function accountOf(plan: PlanSummary, steps: readonly Pick<StepRecord, 's
     ...(ambiguous > 0 && { ambiguous: (summary.left.ambiguous ?? 0) + ambiguous }),
   };
   const unrecorded = unknown + (summary.left.effects_unknown ?? 0);
-  const incomplete = steps.filter(
+  const passed = steps.filter(
     ({ outcome, findings }) => outcome !== undefined && endedWell(outcome) && findings.some(({ code }) => code === 'capture_incomplete'),
   ).length;
+  const incomplete = passed + uncaptured;
   const unverified = {
     ...(claimed > 0 && { claimed }),
     ...(unrecorded > 0 && { effects_unknown: unrecorded }),

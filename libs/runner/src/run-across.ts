@@ -11,7 +11,7 @@ import { inverseStep, noResult, startSteps, stick, stickResults } from './run-ba
 import type { Session } from './session.ts';
 import { combineEnds, type EndedResult, endOf, endWithout, recordEnd, type StepEnd } from './step-end.ts';
 import { endedWell } from './step-machine.ts';
-import { takeBack } from './take-back.ts';
+import { endPutBack, isPutBack, takeBack } from './take-back.ts';
 
 const REFUSED = { code: 'taken_back', detail: 'A system refused the inverse.' } as const;
 /** How the attempt on all systems ended. `takeBack`: some systems are undone, one refused. */
@@ -29,6 +29,8 @@ type Inverted =
  */
 export async function runAcross(session: Session, ports: RunnerPorts, config: RunnerConfig, step: PlanStep): Promise<void> {
   const startedMs = ports.clock.now();
+  const known = session.step(step.step);
+  if (isPutBack(known)) return endPutBack(session, known, outcomeBefore(known.findings));
   const targets = await openTargets(session, ports, config, step);
   if (isSilent(targets)) return stick(session, [step], targets);
   const record = session.step(step.step);
@@ -119,6 +121,7 @@ export async function runSkipping(session: Session, ports: RunnerPorts, config: 
   const skipped = { code: 'skipped_by_person', detail: 'A person skipped this step.' } as const;
   const record = session.step(step.step);
   const end = (ended: StepEnd): Promise<void> => session.commit([recordEnd(session, ended, 0)]);
+  if (isPutBack(record)) return endPutBack(session, record, 'skipped');
   if (record.inverse === undefined) return end(endWithout(step.step, 'skipped', skipped));
   const targets = await openTargets(session, ports, config, step);
   const done = isSilent(targets) ? targets : await appliedOn(session, ports, config, targets, step.step);

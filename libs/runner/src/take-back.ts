@@ -1,9 +1,9 @@
-import type { AttemptRef } from '@recant/events';
+import type { AttemptRef, StepOutcome } from '@recant/events';
 import { compareOrdinals, type PlanStep } from '@recant/planner';
 import { invert } from './ask.ts';
 import { intend } from './intend.ts';
 import type { OpenTarget } from './open-targets.ts';
-import type { RunnerConfig, RunnerPorts } from './ports.ts';
+import type { RunnerConfig, RunnerPorts, StepRecord } from './ports.ts';
 import { noResult, stick, stickResults } from './run-batch.ts';
 import type { Session } from './session.ts';
 import { combineEnds, type EndedResult, type StepEnd, settle } from './step-end.ts';
@@ -89,12 +89,28 @@ async function endTakeBack(
     ...why.findings,
     {
       code: 'taken_back',
-      detail: `Undone on ${results.map(([system]) => system).join(', ')} first, then put back: an attempt is undone on all of its systems or on none.`,
+      detail: `${PUT_BACK}${results.map(([system]) => system).join(', ')} first, then put back: an attempt is undone on all of its systems or on none.`,
     } as const,
     ...(failed.length > 0 ? all.findings : []),
   ];
   const residue = failed.map(
     ([system]) => `This attempt is undone on ${system} but not on its other systems: putting it back was refused.`,
   );
-  await session.commit([{ step: step.step, event: 'end', outcome: failed.length > 0 ? 'failed' : why.outcome, findings, residue }]);
+  const outcome = failed.length > 0 ? 'failed' : why.outcome;
+  const isHeld = session.body.mode === 'refuse' && outcome !== 'skipped';
+  await session.commit([
+    isHeld ? { step: step.step, event: 'stick', findings, residue } : { step: step.step, event: 'end', outcome, findings, residue },
+  ]);
 }
+
+/** Mode `refuse`: the inverse was put back, or that was refused, and the step waited for a person. */
+export function isPutBack({ takeBack, findings }: StepRecord): boolean {
+  return takeBack !== undefined && findings.some(({ code, detail }) => code === 'taken_back' && detail.startsWith(PUT_BACK));
+}
+
+/** A person has decided: nothing is sent any more. The attempt can be undone by another plan. */
+export async function endPutBack(session: Session, { step, findings, residue }: StepRecord, outcome: StepOutcome): Promise<void> {
+  await session.commit([{ step, event: 'end', outcome: residue.length > 0 ? 'failed' : outcome, findings, residue }]);
+}
+
+const PUT_BACK = 'Undone on ';

@@ -145,6 +145,29 @@ test('an attempt on two systems is undone on both or on none, as account and led
   ]);
 });
 
+test('I5: in mode refuse a step that was put back holds the run for a person: a retry ends it as refused, a skip as skipped, and nothing more is sent for it', async () => {
+  for (const [state, ended] of [
+    ['started', 'conflicted'],
+    ['skipping', 'skipped'],
+  ] as const) {
+    const world = fakeWorld([write('p', A(1), '0', '1'), write('p', B(1), '0', '1'), write('q', A(2), '0', '1')], undefined, 'refuse');
+    const b = world.targets.get('b');
+    // Not at the rehearsals, which ask first.
+    if (b) b.refuse = () => ((world.targets.get('a')?.writes.length ?? 0) > 0 ? 'conflicted' : undefined);
+    expect(await drive(world, { ...CONFIG, batchSteps: 1 })).toBe('waiting');
+    const at = world.store.record.steps.findIndex(({ state: one }) => one === 'stuck');
+    expect([codes(world)[at], world.targets.get('a')?.live.get(`${A(1)} x`)]).toEqual([['constraint', 'taken_back'], '1']);
+    const steps = world.store.record.steps.map((step) => (step.state === 'stuck' ? { ...step, state } : step));
+    world.store.record = { ...world.store.record, state: 'queued', steps };
+    expect(await drive(world, { ...CONFIG, batchSteps: 1 })).toBe('finished');
+    expect(outcomes(world)[at]).toBe(ended);
+    expect(world.store.record.steps.filter(({ outcome }) => outcome === 'restored')).toHaveLength(1);
+    expect(['a', 'b'].map((name) => world.targets.get(name)?.live.get(`${name === 'a' ? A(1) : B(1)} x`))).toEqual(['1', '1']);
+    const settled = world.events.filter(({ type }) => type === 'recant.attempt.settled.v1').map(({ id }) => id);
+    expect(new Set(settled).size).toBe(settled.length);
+  }
+});
+
 test('guards of all systems are probed before the first is written', async () => {
   const world = fakeWorld([write('p', A(1), '0', '1'), write('p', B(1), '0', '1')]);
   world.targets.get('b')?.live.set(`${B(1)} x`, 'somebody');

@@ -1,8 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { OpenInTarget, PlanBody } from '@recant/planner';
+import type { TargetSystem } from '@recant/connector';
+import type { OpenInTarget, PlanBody, UncapturedInTarget } from '@recant/planner';
 import type { RollbackCore } from './core.ts';
 
-/** Milliseconds that planning waits for a target to name its open transactions; one that is away is named by the flush. */
+/** Milliseconds that planning waits for a target's answer; one that is away is named by the flush. */
 const ASK_MS_MAX = 5_000;
 
 /** Transactions that the selected agents left open, on every system of the tenant: what they changed is not captured before they end. */
@@ -13,17 +14,44 @@ export async function openInTargets(
 ): Promise<readonly OpenInTarget[]> {
   const of = selectedBy(plan);
   if (of === undefined) return [];
-  const found = await Promise.all(
+  const found = await askEach({ store, targets }, tenant, (target) => target.drain?.openTransactions(of));
+  return found.flatMap(({ system, answer }) => answer.map((transaction) => ({ system, ...transaction })));
+}
+
+/**
+ * Tables that the selected agents could write in the window and that no target captured.
+ * @param firstMs when the first selected attempt began: the window of a selection without one
+ */
+export async function uncapturedInTargets(
+  { store, targets }: Pick<RollbackCore, 'store' | 'targets'>,
+  tenant: string,
+  plan: PlanBody,
+  firstMs: number | undefined,
+): Promise<readonly UncapturedInTarget[]> {
+  const { selection, sources, steps, left } = plan;
+  if (selection.runs !== undefined || steps.length + left.length === 0) return [];
+  const { fromMs = firstMs, toMs } = selection;
+  const of = selectedBy(plan) ?? { agents: [...new Set([...steps, ...left].map(({ agent }) => agent))], sources: Object.keys(sources) };
+  const found = await askEach({ store, targets }, tenant, (target) => target.uncaptured?.({ ...of, fromMs, toMs }));
+  return found.flatMap(({ system, answer }) => answer.map((table) => ({ system, ...table })));
+}
+
+/** Every system of the tenant that answers in time. */
+async function askEach<T>(
+  { store, targets }: Pick<RollbackCore, 'store' | 'targets'>,
+  tenant: string,
+  ask: (target: TargetSystem) => Promise<readonly T[]> | undefined,
+): Promise<readonly { readonly system: string; readonly answer: readonly T[] }[]> {
+  return Promise.all(
     (await store.systems.list(tenant)).map(async ({ name, connector }) => {
       const ending = new AbortController();
-      const asked = targets.open(tenant, name, connector).then((target) => target?.drain?.openTransactions(of));
+      const asked = targets.open(tenant, name, connector).then((target) => target && ask(target));
       const late = delay(ASK_MS_MAX, undefined, { signal: ending.signal });
-      const open = await Promise.race([asked, late]).catch(() => undefined);
+      const answer = await Promise.race([asked, late]).catch(() => undefined);
       ending.abort();
-      return (open ?? []).map((transaction) => ({ system: name, ...transaction }));
+      return { system: name, answer: answer ?? [] };
     }),
   );
-  return found.flat();
 }
 
 /** A selection by window alone means every agent that wrote in it; other selections mean the agents that they name or find. Selected actions and runs stand for themselves only. */

@@ -52,6 +52,7 @@ function maskTarget(target: TargetSystem, masks: Masks): TargetSystem {
   const coverage = target.coverage?.bind(target);
   const acceptIncomplete = target.acceptIncomplete?.bind(target);
   const erase = target.erase?.bind(target);
+  const uncaptured = target.uncaptured?.bind(target);
   return {
     name: target.name,
     connector: target.connector,
@@ -64,6 +65,7 @@ function maskTarget(target: TargetSystem, masks: Masks): TargetSystem {
     ...(acceptIncomplete && {
       acceptIncomplete: (...input: Parameters<typeof acceptIncomplete>) => maskErrors(masks, () => acceptIncomplete(...input)),
     }),
+    ...(uncaptured && { uncaptured: (of: Parameters<typeof uncaptured>[0]) => maskErrors(masks, () => uncaptured(of)) }),
     ...(erase && { erase: (...input: Parameters<typeof erase>) => maskErrors(masks, () => erase(...input)) }),
     ...(target.drain === undefined ? {} : { drain: maskDrain(target.drain, masks) }),
     close: () => maskErrors(masks, () => target.close()),

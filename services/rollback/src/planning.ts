@@ -14,7 +14,7 @@ import {
 import { createSourceEvents, LEASE_MS } from '@recant/runner';
 import { actorOf, type Caller, withinInline } from '@recant/service';
 import type { StoredPlan } from '@recant/store';
-import { openInTargets } from './ask-open.ts';
+import { openInTargets, uncapturedInTargets } from './ask-open.ts';
 import { planWithTargets } from './ask-targets.ts';
 import type { RollbackCore } from './core.ts';
 
@@ -30,9 +30,15 @@ export async function makePlan(core: RollbackCore, caller: Caller, input: PlanIn
   const selection = parseSelection({ ...input.selection, ...parseWindow(window, nowMs) });
   await checkNames(core, tenant, selection);
   const lagging = await recordLatest(core, tenant);
-  const planned = await planWithTargets(core, await readInput(core, tenant, selection, input.mode ?? 'refuse'));
+  const read = await readInput(core, tenant, selection, input.mode ?? 'refuse');
+  const planned = await planWithTargets(core, read);
   const open = await openInTargets(core, tenant, planned);
-  const unrecorded = { ...(open.length > 0 && { open }), ...(lagging.length > 0 && { lagging }) };
+  const uncaptured = await uncapturedInTargets(core, tenant, planned, earliest(read));
+  const unrecorded = {
+    ...(open.length > 0 && { open }),
+    ...(lagging.length > 0 && { lagging }),
+    ...(uncaptured.length > 0 && { uncaptured }),
+  };
   const isWithout = input.withoutOpen && open.length + lagging.length > 0;
   const body = { ...planned, ...unrecorded, ...(isWithout && { withoutOpen: true as const }) };
   const id = uuidv7(nowMs, core.random16());
@@ -62,6 +68,13 @@ export async function makePlan(core: RollbackCore, caller: Caller, input: PlanIn
   await store.plans.put(tenant, made, { source, items: events.drain() });
   return made;
 }
+
+/** When the first selected attempt began: by the producer's clock or the ledger's, milliseconds since 1970, UTC. */
+const earliest = ({ selected }: LedgerInput): number | undefined =>
+  selected.reduce<number | undefined>(
+    (least, { intendedAtMs, receivedAtMs }) => Math.min(least ?? Infinity, intendedAtMs, receivedAtMs),
+    undefined,
+  );
 
 /** Brings what the systems captured into the ledger. @returns the systems where that failed, and why */
 export async function recordLatest(

@@ -1,4 +1,5 @@
 import type { PlanView } from '@recant/api';
+import { preparePostgres } from '@recant/connector-postgres';
 import { waitUntil } from '@recant/test-support';
 import pg from 'pg';
 import { expect, test } from 'vitest';
@@ -203,4 +204,34 @@ test('a system whose latest changes cannot be recorded is named in the plan, whi
   const again = await planOf(stage, 'bad');
   expect(again.body).toMatchObject({ steps: [{ step: 1 }, { step: 2 }] });
   expect(again.body.lagging).toBeUndefined();
+});
+
+test('I7: a table that is new since connect and that the agent could write keeps a run from fully_restored, also once it is captured; other windows are not concerned', async () => {
+  await using own = await createStage();
+  await own.operator.registerSystem({ name: 'shop', connector: 'postgres', options: { url: own.shop.ownerUrl } });
+  const login = new URL(own.shop.agentUrl).username;
+  const agent = await own.agent('maker');
+  const connect = () => preparePostgres({ url: own.shop.ownerUrl, system: 'shop', agentRoles: [login] });
+  const planOf = (window?: { from: string }) => own.operator.createPlan({ selection: { agents: ['maker'] }, ...(window && { window }) });
+  await agent.sql('reprice', 'UPDATE orders SET price = 1 WHERE id = 1');
+  await own.shop.owner.query('CREATE TABLE private (id int PRIMARY KEY)');
+  expect((await planOf()).body.uncaptured, 'the agent may not write it').toBeUndefined();
+  await own.shop.owner.query(`CREATE TABLE refunds (id int PRIMARY KEY, cents int); GRANT INSERT ON refunds TO ${login}`);
+  await own.shop.pool.query('INSERT INTO refunds VALUES (1, 100)');
+  const plan = await planOf();
+  expect(plan.body.uncaptured).toEqual([{ system: 'shop', table: 'public.refunds', logins: [login], from: expect.any(String) }]);
+  await connect();
+  const after = await planOf();
+  expect(after.body.uncaptured).toMatchObject([{ table: 'public.refunds', to: expect.any(String) }]);
+  const { id } = await own.operator.createRun(after.id, after.digest);
+  const run = await waitUntil(async () => {
+    const view = await own.operator.run(id);
+    return view.state === 'finished' ? view : undefined;
+  });
+  expect(run.account).toMatchObject({ outcomes: { restored: 1 }, verdict: 'restored_unverified', unverified: { capture_incomplete: 1 } });
+
+  const ended = Date.parse(after.body.uncaptured?.[0]?.to ?? '');
+  await agent.sql('reprice', 'UPDATE orders SET price = 2 WHERE id = 2');
+  expect((await planOf({ from: new Date(ended + 1).toISOString() })).body.uncaptured).toBeUndefined();
+  expect((await planOf()).body.uncaptured).toHaveLength(1);
 });

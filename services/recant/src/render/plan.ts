@@ -24,6 +24,7 @@ export function planText(plan: PlanView, paint: Paint): string {
     conflictsText(body.conflicts, body.mode, paint),
     openText(body, paint),
     laggingText(body, paint),
+    uncapturedText(body, paint),
     ambiguousText(body, paint),
     leftText(body, paint),
     taintText(body.tainted, paint),
@@ -102,6 +103,18 @@ function openText({ mode, open = [], withoutOpen }: Contents, paint: Paint): str
 }
 
 /** Systems whose captured changes are not all in the ledger. */
+function uncapturedText({ uncaptured = [] }: Contents, paint: Paint): string {
+  if (uncaptured.length === 0) return '';
+  const lines = uncaptured.map(({ system, table: name, logins, from, to }) =>
+    printable(
+      `  ${system}: ${name}, ${to === undefined ? `new after ${from}` : `between ${from} and ${to}`}, writable by ${logins.join(', ')}`,
+    ),
+  );
+  const title =
+    'Changes of these tables were not captured, so that nothing is known of them (`recant connect postgres` captures new tables):';
+  return [paint('yellow', title), ...listed(lines)].join('\n');
+}
+
 function laggingText({ mode, lagging = [], withoutOpen }: Contents, paint: Paint): string {
   if (lagging.length === 0) return '';
   const lines = lagging.map(({ system, reason }) => printable(`  ${system}: ${reason}`));

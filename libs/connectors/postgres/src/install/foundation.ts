@@ -11,6 +11,7 @@ import { checkLimits, LIMIT_FUNCTIONS_SQL, QUEUE_AGENTS_BYTES_MAX, QUEUE_BYTES_M
 import { LAYOUT, TABLES_SQL } from './tables-sql.ts';
 import { TRIGGER_FUNCTIONS_SQL } from './trigger-sql.ts';
 import { UNDO_FUNCTIONS_SQL } from './undo-sql.ts';
+import { UNWATCHED_TABLES_SQL } from './unwatched.ts';
 
 export interface Owner {
   readonly system: string;
@@ -26,7 +27,7 @@ export async function layFoundation(client: ClientBase, owner: Owner): Promise<n
   const isInstalled = await checkInstalled(client, owner);
   if (isInstalled) await recordAltered(client);
   await client.query('CREATE SCHEMA IF NOT EXISTS recant');
-  await client.query(TABLES_SQL + SUBJECT_TABLES_SQL);
+  await client.query(TABLES_SQL + SUBJECT_TABLES_SQL + UNWATCHED_TABLES_SQL);
   await writeSystem(client, owner);
   await client.query(
     [

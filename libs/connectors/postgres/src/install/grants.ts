@@ -35,6 +35,7 @@ const READ = [
   'agent',
   'applied',
   'attempt',
+  'connected',
   'effect',
   'erased',
   'fence',
@@ -46,6 +47,7 @@ const READ = [
   'subject',
   'transaction',
   'uncovered',
+  'unwatched',
 ];
 const CHANGE_COLUMNS = 'ordinal, attempt, xid, login, relation, shape, key, key_hash, operation, pair, written, recorded_at';
 const SYSTEM_COLUMNS =

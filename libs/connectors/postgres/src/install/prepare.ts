@@ -15,6 +15,7 @@ import { readSubjects, type SubjectPattern, writeSubjects } from './subjects.ts'
 import { LAYOUT } from './tables-sql.ts';
 import { captureTable, releaseTable, tablesToRelease } from './triggers.ts';
 import { revokeTruncate, type TruncateRight, truncateRights } from './truncate-rights.ts';
+import { noteConnected, recordUnwatched } from './unwatched.ts';
 import { waysRound } from './ways-round.ts';
 
 export interface PreparedTable {
@@ -83,6 +84,7 @@ async function captureTables({ client, transaction }: OwnerSession, options: Pre
     const history = options.history?.includes(tableName(table)) ?? false;
     await transaction(async () => {
       await recordUncaptured(client, table.relid);
+      await recordUnwatched(client, table.relid);
       await captureTable(client, table, { history, derived });
     });
   }
@@ -96,6 +98,7 @@ async function finish(client: ClientBase, options: PrepareOptions, choice: Choic
   await writeUncovered(client, choice.skipped);
   await writeSubjects(client, choice.tables, options.subjects);
   await storeFingerprint(client);
+  await noteConnected(client);
   const agentLogins = [...new Set(options.agentRoles.map(roleOf))];
   if (options.revokeTruncate) await revokeTruncate(client, agentLogins);
   return {

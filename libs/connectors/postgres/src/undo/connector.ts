@@ -4,6 +4,7 @@ import { createDrain } from '../drain/drain.ts';
 import { eraseSubject } from '../drain/erase.ts';
 import { readCoverage } from '../install/coverage.ts';
 import { acceptHoles } from '../install/holes.ts';
+import { readUnwatched } from '../install/unwatched.ts';
 import { CONNECTOR } from '../resource.ts';
 import { readApplied } from './applied.ts';
 import { invert } from './invert.ts';
@@ -52,6 +53,7 @@ function targetOf(name: string, pool: Pool, drainPool: Pool): TargetSystem {
     invert: (batch) => invert(pool, name, batch),
     applied: (run, steps) => inTransaction(pool, (client) => readApplied(client, name, run, steps)),
     coverage: () => inTransaction(pool, (client) => readCoverage(client, name)),
+    uncaptured: (of) => inTransaction(pool, (client) => readUnwatched(client, of)),
     acceptIncomplete: (scope, by, reason) => inTransaction(pool, (client) => acceptHoles(client, name, { scope, by, reason })),
     erase: (subject, waiting) => inTransaction(drainPool, (client) => eraseSubject(client, subject, waiting)),
     drain: createDrain(drainPool, name),

@@ -1,0 +1,68 @@
+import type { UncapturedTable, WhoAndWhen } from '@recant/connector';
+import type { ClientBase } from 'pg';
+
+const WRITES = `'INSERT, UPDATE, DELETE, TRUNCATE'`;
+
+/** Tables that were made after `connect` and were not captured before a later one: what was written there in between is unknown. */
+export const UNWATCHED_TABLES_SQL = `
+CREATE TABLE IF NOT EXISTS recant.connected (only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row), at timestamptz NOT NULL);
+CREATE TABLE IF NOT EXISTS recant.unwatched (
+  relid oid PRIMARY KEY,
+  schema_name text NOT NULL,
+  table_name text NOT NULL,
+  from_at timestamptz NOT NULL,
+  to_at timestamptz NOT NULL
+);`;
+
+/** Before `connect` captures a table that an agent's login can write: it was new since the last one, unless that one left it out, which its report says. */
+export async function recordUnwatched(client: ClientBase, relid: number): Promise<void> {
+  await client.query(
+    `INSERT INTO recant.unwatched SELECT c.oid, n.nspname, c.relname, y.at, clock_timestamp() FROM recant.connected y, pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+     WHERE c.oid = $1 AND NOT EXISTS (SELECT FROM recant.relation r WHERE r.relid = c.oid) AND NOT EXISTS (SELECT FROM recant.uncovered u WHERE u.relid = c.oid)
+       AND EXISTS (SELECT FROM recant.agent g JOIN pg_roles o ON o.rolname = g.login WHERE has_table_privilege(g.login, c.oid, ${WRITES})) ON CONFLICT DO NOTHING`,
+    [relid],
+  );
+}
+
+/** When the last `connect` ended: from here on a new table is unknown to it. */
+export async function noteConnected(client: ClientBase): Promise<void> {
+  await client.query('INSERT INTO recant.connected (at) VALUES (clock_timestamp()) ON CONFLICT (only_row) DO UPDATE SET at = excluded.at');
+}
+
+/** Who could write: rights as they are now. Of a dropped table everybody. */
+const READ_SQL = `
+WITH logins AS (
+  SELECT g.login FROM recant.agent g JOIN pg_roles o ON o.rolname = g.login
+  WHERE $1::text[] IS NULL OR g.agent = ANY ($1) OR EXISTS (SELECT FROM recant.source s WHERE s.login = g.login AND s.source = ANY ($2::text[]))),
+tables AS (
+  SELECT u.relid, u.schema_name, u.table_name, u.from_at, u.to_at FROM recant.unwatched u
+  UNION ALL
+  SELECT c.oid, n.nspname, c.relname, y.at, NULL FROM recant.connected y, pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+  WHERE c.relkind IN ('r', 'p', 'f') AND c.relpersistence <> 't' AND (NOT c.relispartition OR c.relkind = 'f')
+    AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'recant') AND n.nspname !~ '^pg_'
+    AND NOT EXISTS (SELECT FROM recant.relation r WHERE r.relid = c.oid AND r.captured) AND NOT EXISTS (SELECT FROM recant.uncovered u WHERE u.relid = c.oid))
+SELECT t.schema_name || '.' || t.table_name AS "table", array_agg(l.login::text ORDER BY l.login) AS logins, t.from_at AS "from", t.to_at AS "to"
+FROM tables t CROSS JOIN logins l LEFT JOIN pg_class c ON c.oid = t.relid
+WHERE (c.oid IS NULL OR has_table_privilege(l.login, c.oid, ${WRITES}))
+  AND ($3::timestamptz IS NULL OR t.to_at IS NULL OR t.to_at >= $3) AND ($4::timestamptz IS NULL OR t.from_at < $4)
+GROUP BY t.relid, t.schema_name, t.table_name, t.from_at, t.to_at ORDER BY 1, 3`;
+
+/** Tables that a selected agent's login could write in this time without being captured. */
+export async function readUnwatched(
+  client: ClientBase,
+  { agents, sources, fromMs, toMs }: WhoAndWhen,
+): Promise<readonly UncapturedTable[]> {
+  const at = (ms: number | undefined) => (ms === undefined ? null : new Date(ms));
+  const { rows } = await client.query<{ table: string; logins: string[]; from: Date; to: Date | null }>(READ_SQL, [
+    agents ?? null,
+    sources,
+    at(fromMs),
+    at(toMs),
+  ]);
+  return rows.map(({ table, logins, from, to }) => ({
+    table,
+    logins,
+    from: from.toISOString(),
+    ...(to === null ? {} : { to: to.toISOString() }),
+  }));
+}
