@@ -146,6 +146,9 @@ test('I7: effects that nothing recorded are named, never taken for no effect; re
   expect(reasonOf({ reversibility: 'irreversible' })).toEqual([0, 'irreversible']);
   const unknown = [{ table: 'public.log', changes: 3 }];
   expect(reasonOf({ unknown })).toEqual([0, 'effects_unknown']);
+  const seen = { ...effect('bad', 1, ROW, {}), beyond: ['%FF.txt'] };
+  const beyond = plan(inputOf([attemptOf('bad', 0)], [seen], ['bad'], 'refuse'));
+  expect(beyond).toMatchObject({ conflicts: [], left: [{ reason: 'effects_unknown', detail: expect.stringContaining('%FF.txt') }] });
   const mixed = inputOf([attemptOf('bad', 0, { unknown })], [effect('bad', 1, ROW, write('1', '2'))], ['bad'], 'refuse');
   expect(plan(mixed)).toMatchObject({ conflicts: [], steps: [{ unknown: expect.stringContaining('3 in public.log') }] });
 });

@@ -6,7 +6,11 @@ export function codeOf(error: unknown): string | undefined {
 }
 
 /** An error in the form of node:fs, for checks made before the system call. */
-export function systemError(code: 'ENOENT' | 'EEXIST' | 'ENOTDIR' | 'EISDIR' | 'ENOTEMPTY' | 'EINVAL', what: string, path: string): Error {
+export function systemError(
+  code: 'ENOENT' | 'EEXIST' | 'ENOTDIR' | 'EISDIR' | 'ENOTEMPTY' | 'EINVAL' | 'EBUSY',
+  what: string,
+  path: string,
+): Error {
   return Object.assign(new Error(`${code}: ${what}, '${path}'`), { code, path });
 }
 

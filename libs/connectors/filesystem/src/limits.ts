@@ -10,6 +10,10 @@ export const TREE_ENTRIES_MAX = 10_000;
 export const WATCHED_ENTRIES_MAX = 1_000_000;
 /** New or changed files that are read under one lock while paths are declared, so that others can work in between. */
 export const WATCHED_SLICE_MAX = 5_000;
+/** Items of declared paths without a path of their own (names that are not UTF-8, sockets) that are compared one by one. */
+export const WATCHED_UNNAMED_MAX = 1_000;
+/** Levels of folders whose names are no paths. */
+export const UNNAMED_DEPTH_MAX = 500;
 /** Links of declared paths whose targets are watched. */
 export const WATCHED_LINKS_MAX = 1_000;
 /** Milliseconds after which a declaration without a settlement no longer makes the changes of others ambiguous. */

@@ -90,10 +90,10 @@ export async function readContent(at: string): Promise<Buffer> {
 }
 
 /** State at a path that must be readable. @throws ConnectorError `capture_refused` */
-export async function readStateOrThrow(options: ReadOptions, path: Path): Promise<State> {
+export async function readStateOrThrow(options: ReadOptions, path: Path): Promise<Extract<ObservedState, { kind: 'state' }>> {
   const seen = await readState(options, path);
   if (seen.kind === 'unreadable') throw new ConnectorError('capture_refused', `Capture failed: ${seen.reason}.`);
-  return seen.state;
+  return seen;
 }
 
 /**

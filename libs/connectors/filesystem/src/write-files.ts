@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { chmod, link, lstat, mkdir, open, rename, rmdir, symlink, unlink, utimes } from 'node:fs/promises';
+import { chmod, link, lstat, mkdir, open, rmdir, symlink, unlink, utimes } from 'node:fs/promises';
 import { codeOf, systemError } from './failure.ts';
 import type { Folder, Opened } from './folder.ts';
 import { nameOf, ownName, type Path } from './path.ts';
@@ -7,18 +7,10 @@ import { type Place, withParent } from './read-state.ts';
 import type { Present } from './state.ts';
 import type { Images } from './store/images.ts';
 
-/** Mode; for an existing item also modification time in microseconds since 1970, owner and group. */
-export interface FileAttributes {
+/** Mode; for an existing item also owner and group. */
+interface FileAttributes {
   readonly m: number;
-  readonly u?: number;
   readonly g?: readonly [number, number];
-}
-
-export interface Placing {
-  /** false: the path must be free. */
-  readonly replace: boolean;
-  readonly ordinal: number;
-  failpoint(point: string): Promise<void>;
 }
 
 /** Runs `work` in the open parent folder of a path; errors are those of node:fs. */
@@ -40,31 +32,24 @@ export function refusalOf(opened: Exclude<Opened, { kind: 'folder' }>): Error {
   return systemError('ENOTDIR', opened.kind === 'link' ? 'a symbolic link is not followed' : 'not a directory', opened.at);
 }
 
-/**
- * Puts a whole file in place: written beside it, synced, then renamed over the existing one, or linked where the path must be free (a compare-and-set).
- * A kill leaves the old file, the new one, or the new one and `ownName(ordinal)` beside it; `sweep` removes that.
- */
-export async function putFile(folder: Folder, name: string, content: Uint8Array, to: FileAttributes, how: Placing): Promise<void> {
-  const prepared = folder.at(ownName(how.ordinal));
-  const file = await open(prepared, constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW, 0o600);
+/** Writes a whole file beside its name, as `ownName(ordinal)`, and syncs it. */
+export async function prepareContent(folder: Folder, ordinal: number, content: Uint8Array, to: FileAttributes): Promise<void> {
+  const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW;
+  const file = await open(folder.at(ownName(ordinal)), flags, 0o600);
   try {
     await file.writeFile(content);
     if (to.g !== undefined) await file.chown(...to.g).catch(ignoreNotPermitted);
     await file.chmod(to.m);
-    if (to.u !== undefined) await file.utimes(secondsOf(to.u), secondsOf(to.u));
     await file.sync();
   } finally {
     await file.close();
   }
-  await how.failpoint('put.prepared');
-  try {
-    if (how.replace) await rename(prepared, folder.at(name));
-    else await link(prepared, folder.at(name));
-    await how.failpoint('put.placed');
-  } finally {
-    await sweep(folder, how.ordinal);
-  }
-  await folder.sync();
+}
+
+/** Gives a prepared file its name, which must be free. @throws an error with the code EEXIST */
+export async function linkPrepared(folder: Folder, name: string, ordinal: number): Promise<void> {
+  await link(folder.at(ownName(ordinal)), folder.at(name));
+  await sweep(folder, ordinal);
 }
 
 /**
@@ -105,13 +90,6 @@ export async function prepareFile(
 export async function sweep(folder: Folder, ordinal: number): Promise<void> {
   await unlink(folder.at(ownName(ordinal))).catch((error) => {
     if (codeOf(error) !== 'ENOENT') throw error;
-  });
-}
-
-/** `sweep` in the parent folder of a path, where that exists. */
-export async function sweepAt(place: Place, path: Path, ordinal: number): Promise<void> {
-  await withParent(place, path, async (opened) => {
-    if (opened.kind === 'folder') await sweep(opened.folder, ordinal);
   });
 }
 

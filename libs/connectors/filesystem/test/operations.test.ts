@@ -310,7 +310,7 @@ describe('changes of an uninstrumented tool to declared resources are recorded',
     expect(effects.map(({ resource }) => resource)).toEqual(['filesystem://notes/a/mine']);
   });
 
-  test('including results over the limit, by digest; names without a path are left out', async () => {
+  test('including results over the limit, by digest; a name without a path is only named', async () => {
     const small = filesystemSystem({ name: 'notes', root, fileBytesMax: 20 });
     const attempt = await play(
       small,
@@ -325,6 +325,7 @@ describe('changes of an uninstrumented tool to declared resources are recorded',
     expect(attempt.effects.map(({ operation, resource }) => [operation, resource])).toEqual([
       ['create', 'filesystem://notes/a/fine'],
       ['write', 'filesystem://notes/a/one.txt'],
+      ['unnamed', 'filesystem://notes/a'],
     ]);
     expect(outcomesOf((await undo(target, [attempt])).results)).toEqual(['restored']);
     expect(await readFile(join(root, 'a/one.txt'), 'utf8')).toBe('one two three');

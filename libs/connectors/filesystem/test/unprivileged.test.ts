@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { chmod, chown } from 'node:fs/promises';
+import { chmod, chown, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
@@ -13,6 +13,7 @@ test('I5: as an ordinary user: what may not be read or written is stuck, changes
   const isRoot = process.getuid?.() === 0;
   if (isRoot) for (const folder of [parent, root]) await chown(folder, ORDINARY_UID, ORDINARY_UID);
   await chmod(parent, 0o700);
+  if (isRoot) await writeFile(join(root, 'foreign'), 'old', { mode: 0o644 });
   const { stdout } = await promisify(execFile)(process.execPath, [
     join(import.meta.dirname, 'unprivileged.ts'),
     root,
@@ -28,6 +29,13 @@ test('I5: as an ordinary user: what may not be read or written is stuck, changes
     restored: ['old', 0o640],
     watched: ['filesystem://notes/a/x'],
     ownUnreadable: ['restored'],
+    opened: [
+      ['chmod', 'filesystem://notes/closed', null],
+      ['unnamed', 'filesystem://notes/closed', 'closed (unreadable)'],
+    ],
+    sameRights: [['unnamed', 'closed (unreadable)']],
+    // A file of another user, which an ordinary one may rename and may not link.
+    foreign: [2, 'restored'],
   });
   await remove();
 });

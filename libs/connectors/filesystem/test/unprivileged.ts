@@ -46,5 +46,22 @@ const watched = await play(system, () => writeFile(join(root, 'a/x'), 'by a tool
 found.watched = watched.effects.map(({ resource }) => resource);
 const moved = await play(system, (handle) => handle.chmod('secret', 0o000));
 found.ownUnreadable = outcomesOf(await target.invert({ run: 'two', token: '1', steps: [stepOf(1, moved)] }));
+// What a tool finds in a folder that was closed before it ran is not its work.
+const opened = await play(
+  system,
+  async () => {
+    await chmod(join(root, 'closed'), 0o700);
+    await writeFile(join(root, 'closed/y'), 'new');
+  },
+  { declared: ['filesystem://notes/'] },
+);
+found.opened = opened.effects.map(({ operation, resource, beyond }) => [operation, resource, beyond?.[0] ?? null]);
+await chmod(join(root, 'closed'), 0o000);
+const other = await play(system, () => chmod(join(root, 'closed'), 0o000), { declared: ['filesystem://notes/'] });
+found.sameRights = other.effects.map(({ operation, beyond }) => [operation, beyond?.[0] ?? null]);
 await chmod(join(root, 'closed'), 0o700);
+if (await lstat(join(root, 'foreign')).catch(() => undefined)) {
+  const foreign = await play(system, (handle) => handle.move('foreign', 'a/foreign'));
+  found.foreign = [foreign.effects.length, outcomesOf(await target.invert({ run: 'three', token: '1', steps: [stepOf(1, foreign)] }))[0]];
+} else found.foreign = [2, 'restored'];
 process.stdout.write(JSON.stringify(found));

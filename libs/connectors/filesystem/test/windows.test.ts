@@ -169,3 +169,46 @@ describe('I5: a folder that is moved while an inverse works in it keeps what it 
     for (const name of ['a/x', 'b/x']) expect(await readFile(join(root, name), 'utf8')).toBe('bad');
   });
 });
+
+describe('I5: a save by somebody else in any window of an operation of the handle survives: it stays, or an undo brings it back', () => {
+  const WINDOWS_OF_HANDLE = ['do.written', 'put.prepared', 'aside.moved', 'aside.compared', 'put.placed', 'work.done', 'did.written'];
+  const OPERATIONS: Readonly<Record<string, Parameters<typeof play>[1]>> = {
+    write: (handle) => handle.writeFile('x', 'bad'),
+    edit: (handle) => handle.edit('x', ' ', '_'),
+    append: (handle) => handle.append('x', '!'),
+    remove: (handle) => handle.remove('x'),
+    'move away': (handle) => handle.move('x', 'y'),
+    'move over': (handle) => handle.move('z', 'x'),
+  };
+  for (const [what, operation] of Object.entries(OPERATIONS)) {
+    test.each(Object.keys(SAVES))(`${what}, saved %s`, { timeout: 120_000 }, async (how) => {
+      let met = 0;
+      for (const window of WINDOWS_OF_HANDLE) {
+        for (const name of await readdir(root)) await rm(join(root, name));
+        for (const name of ['x', 'z']) await writeFile(join(root, name), `old ${name}`, { mode: 0o644 });
+        let isSaved = false;
+        const system = filesystemSystem({
+          name: 'notes',
+          root,
+          failpoint: async (point) => {
+            if (point !== window || isSaved) return;
+            isSaved = true;
+            await SAVES[how]?.(join(root, 'x'));
+          },
+        });
+        const attempt = await play(system, operation);
+        await system.close();
+        if (!isSaved) continue;
+        met += 1;
+        expect((await readdir(root)).filter((name) => name.includes('.recant'))).toEqual([]);
+        const target = await createFilesystemConnector().open({ name: 'notes', connector: 'filesystem', options: { root } });
+        if (attempt.effects.length > 0) await undo(target, [attempt]);
+        await target.close();
+        const all = Object.values(await snapshotOf(root));
+        const texts = all.map((line) => Buffer.from(line.split(' ')[2] ?? '', 'base64').toString());
+        expect([window, texts.some((text) => text.startsWith(THEIRS))]).toEqual([window, true]);
+      }
+      expect(met).toBeGreaterThanOrEqual(4);
+    });
+  }
+});

@@ -2,7 +2,7 @@
 import type { Conflict, LeftAttempt } from '../plan.ts';
 import { notRegistered } from '../registered.ts';
 import type { Undoing } from '../undone.ts';
-import { unknownEffects } from '../unknown-effects.ts';
+import { reachedBeyond, unknownEffects } from '../unknown-effects.ts';
 import { type Member, writes } from '../view.ts';
 
 /** Why a selected attempt gets no step, regardless of other attempts. With `conflict`, it stops a plan in mode `refuse`. */
@@ -87,7 +87,7 @@ function notUndoable(member: Member, systems: ReadonlyMap<string, string>): Excl
 /** Nothing is recorded that a step could write, so that no rollback can do harm: listed, but no conflict. */
 function withoutEffect(member: Member, declaredIrreversible: boolean): Exclusion {
   if (declaredIrreversible) return { reason: 'irreversible', detail: 'The tool was declared irreversible.' };
-  const unknown = unknownEffects(member.attempt);
+  const unknown = unknownEffects(member.attempt) ?? reachedBeyond(member.effects);
   return unknown === undefined
     ? { reason: 'no_effect', detail: 'No change was recorded.' }
     : { reason: 'effects_unknown', detail: unknown };

@@ -1,6 +1,6 @@
 import type { AttemptRef } from '@recant/events';
 import { WATCHED_SLICE_MAX } from '../limits.ts';
-import { isWithin, type Path, pathOf, ROOT, resourceOf } from '../path.ts';
+import { isWithin, type Path, ROOT } from '../path.ts';
 import { imageOf, LETTERS, type State, samePart } from '../state.ts';
 import type { Declared } from '../store/knowledge.ts';
 import type { LockedStore } from '../store/locked-store.ts';
@@ -9,6 +9,7 @@ import { leadsOf, throughLinks } from './links.ts';
 import { look, type Seen } from './look.ts';
 import { otherNames } from './other-names.ts';
 import { changing, type Planned, replacing } from './perform.ts';
+import { hasPath, unnamedChanges, wasClosed } from './unnamed.ts';
 
 /**
  * Records what is at and beneath the declared paths, so that images and journal record are durable. False: there was too much for one turn; call it again.
@@ -18,11 +19,11 @@ export async function declare(locked: LockedStore, at: AttemptRef, paths: readon
   // Captured again after a kill: the first record stays the one to compare with.
   if (paths.length === 0 || locked.history.declaredBy(at) !== undefined) return true;
   const seen = await look(locked, paths, { stores: true, changesMax: WATCHED_SLICE_MAX });
-  for (const path of seen.changed.keys()) if (path !== ROOT) resourceOf(locked.system, pathOf(path));
   await locked.images.flush();
   await recordSeen(locked, seen);
   if (seen.isCut) return false;
-  await locked.append({ k: 'declared', at, paths, links: await leadsOf(locked, seen.links, paths), ms: locked.now() });
+  const unnamed = seen.unnamed.count === 0 ? {} : { unnamed: seen.unnamed };
+  await locked.append({ k: 'declared', at, paths, links: await leadsOf(locked, seen.links, paths), ...unnamed, ms: locked.now() });
   return true;
 }
 
@@ -37,7 +38,8 @@ interface Difference {
 }
 
 /**
- * Changes of the declared paths that no journalled effect explains. The tool has run, so nothing may throw: unreadable items are left out.
+ * Changes of the declared paths that no journalled effect explains. The tool has run, so nothing may throw: what cannot be read is
+ * unknown.
  * A change is attributed to the attempt only in an exclusive folder and where nobody else declared the path at the same time.
  */
 export async function changesSince(locked: LockedStore, declared: Declared): Promise<Planned[]> {
@@ -47,7 +49,7 @@ export async function changesSince(locked: LockedStore, declared: Declared): Pro
   const after = (path: Path): Known => seen.changed.get(path) ?? locked.history.known.get(path) ?? { s: null };
   const paths = new Set([...seen.changed.keys(), ...[...declared.was.keys()], ...declared.shared]);
   const differences = [...paths]
-    .filter((path) => path !== ROOT && isResource(locked.system, path))
+    .filter((path) => path !== ROOT && hasPath(locked.system, path) && !wasClosed(declared.unnamed, path))
     .sort()
     .flatMap((path) => difference(path, before(path), after(path), declared.shared.has(path)));
   await recordSeen(locked, seen);
@@ -60,7 +62,8 @@ export async function changesSince(locked: LockedStore, declared: Declared): Pro
       inPlace === undefined ? [] : await otherNames(locked, planned.p, inPlace, new Set(differences.map((each) => each.planned.p)));
     own.push(graded(names.length === 0 ? planned : { ...planned, y: names }));
   }
-  return [...own, ...(await throughLinks(locked, declared.links)).map(graded)];
+  const beside = [...(await throughLinks(locked, declared.links)), ...(await unnamedChanges(locked, declared.unnamed, seen.unnamed))];
+  return [...own, ...beside.map(graded)];
 }
 
 /** A file whose time or inode alone changed was rewritten with equal content, which is a write. A folder's time changes with its children. */
@@ -90,16 +93,6 @@ function difference(path: Path, { s: before, i: inode }: Known, { s: after, i: i
   if (written.length === 0) return [];
   const inPlace = written.includes('c') && inode !== undefined && inode === inodeNow ? inode : undefined;
   return [{ planned: changing(written.includes('c') ? 'write' : 'chmod', path, before, after, written), inPlace }];
-}
-
-/** A file whose name has no resource URI is not recorded. */
-function isResource(system: string, path: Path): boolean {
-  try {
-    resourceOf(system, pathOf(path));
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /** State of a declared path, as the last look found it. */

@@ -6,13 +6,15 @@ import { readState } from '../read-state.ts';
 import { type Present, type State, sameState } from '../state.ts';
 import { digestOf } from '../store/images.ts';
 import type { LockedStore } from '../store/locked-store.ts';
-import type { Known } from '../store/record.ts';
+import type { Known, Unnamed } from '../store/record.ts';
 import { type Found, inodeOf, scan, statIdOf } from './scan.ts';
+import { createUnnamed } from './unnamed.ts';
 
 /** What a look found different from the last record. */
 export interface Seen {
   readonly changed: Map<Path, Known>;
   readonly links: readonly Path[];
+  readonly unnamed: Unnamed;
   /** There was more than `changesMax`. */
   readonly isCut: boolean;
 }
@@ -41,16 +43,18 @@ export async function look(locked: LockedStore, paths: readonly Path[], options:
     if (!isSame(known.get(found.path), found.stat)) doubtful.push(found);
   };
   const counted = { entries: 0 };
+  const unnamed = createUnnamed();
   for (const path of paths) {
     try {
-      await scan(locked, path, visit, counted);
+      await scan(locked, path, { visit, visitUnnamed: unnamed.add }, counted);
     } catch (error) {
       if (options.lenient !== true || !(error instanceof ConnectorError)) throw error;
     }
   }
   const changed = new Map<Path, Known>();
   for (const found of doubtful) {
-    if (options.changesMax !== undefined && changed.size >= options.changesMax) return { changed, links, isCut: true };
+    if (options.changesMax !== undefined && changed.size >= options.changesMax)
+      return { changed, links, unnamed: unnamed.all, isCut: true };
     const now = await readFound(locked, found, options);
     if (now !== undefined) changed.set(found.path, now);
   }
@@ -59,7 +63,7 @@ export async function look(locked: LockedStore, paths: readonly Path[], options:
       const gone = await readState({ ...locked.readOptions, content: false }, path);
       if (gone.kind === 'state' && gone.state === null) changed.set(path, { s: null });
     }
-  return { changed, links, isCut: false };
+  return { changed, links, unnamed: unnamed.all, isCut: false };
 }
 
 function isSame(known: Known | undefined, stat: Stats): boolean {

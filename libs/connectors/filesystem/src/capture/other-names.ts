@@ -2,7 +2,7 @@ import { percentEncode } from '@recant/events';
 import { OTHER_NAMES_MAX, OTHER_NAMES_SEARCHED_MAX } from '../limits.ts';
 import { type Path, ROOT } from '../path.ts';
 import type { LockedStore } from '../store/locked-store.ts';
-import { inodeOf, scan } from './scan.ts';
+import { type Found, inodeOf, scan } from './scan.ts';
 
 /** Bytes of a name in an event. */
 const NAME_TEXT_MAX = 240;
@@ -11,15 +11,18 @@ const NAME_TEXT_MAX = 240;
 export async function otherNames(locked: LockedStore, path: Path, inode: string, recorded: ReadonlySet<Path>): Promise<readonly string[]> {
   const found: Path[] = [];
   let links = 1;
-  await scan(locked, path, ({ stat }) => {
-    links = stat.nlink;
+  await scan(locked, path, {
+    visit: ({ stat }) => {
+      links = stat.nlink;
+    },
   });
   if (links <= 1) return [];
   const limited: LockedStore = { ...locked, watchedEntriesMax: OTHER_NAMES_SEARCHED_MAX, isIgnored: () => false };
   // Beyond the limit the rest is only counted.
-  await scan(limited, ROOT, ({ path: other, stat }) => {
+  const visit = ({ path: other, stat }: Found) => {
     if (stat.isFile() && inodeOf(stat) === inode) found.push(other);
-  }).catch(() => undefined);
+  };
+  await scan(limited, ROOT, { visit }).catch(() => undefined);
   const others = found.filter((name) => name !== path && !recorded.has(name));
   const elsewhere = links - found.length;
   return [

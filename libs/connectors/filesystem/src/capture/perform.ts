@@ -1,10 +1,11 @@
 import type { AttemptRef } from '@recant/events';
-import type { Path } from '../path.ts';
-import { readState } from '../read-state.ts';
+import { nameOf, type Path } from '../path.ts';
+import { readState, withParent } from '../read-state.ts';
+import { ForeignWrite, returnAside } from '../replace-aside.ts';
 import { imageOf, LETTERS, type Letter, type State, sameState } from '../state.ts';
 import type { LockedStore } from '../store/locked-store.ts';
 import type { Entry, Intent } from '../store/record.ts';
-import { sweepAt } from '../write-files.ts';
+import { sweep } from '../write-files.ts';
 
 /** A planned effect without its ordinal. */
 export type Planned = Omit<Entry, 'o'>;
@@ -55,7 +56,7 @@ export async function perform(
   try {
     await work(intent.es);
   } catch (cause) {
-    await conclude(locked, intent);
+    await conclude(locked, intent, cause instanceof ForeignWrite ? cause.path : undefined);
     throw cause;
   }
   await locked.images.flush();
@@ -75,14 +76,23 @@ async function storedState(locked: LockedStore, { p, a }: Entry): Promise<State>
   return seen.state.t === 'file' && a.t === 'file' && a.c !== undefined ? { ...seen.state, c: a.c } : seen.state;
 }
 
-/** Ends an open `do`: an entry whose path is unchanged did not take place, except an equal write, which is assumed to have. */
-export async function conclude(locked: LockedStore, intent: Extract<Intent, { k: 'do' }>): Promise<void> {
+/**
+ * Ends an open `do`: an entry whose path is unchanged did not take place, except an equal write, which is assumed to have.
+ * @param foreign a path where somebody else wrote first
+ */
+export async function conclude(locked: LockedStore, intent: Extract<Intent, { k: 'do' }>, foreign?: Path): Promise<void> {
   const es: Entry[] = [];
   for (const entry of intent.es) {
-    await sweepAt(locked.readOptions, entry.p, entry.o);
+    await withParent(locked.readOptions, entry.p, async (opened) => {
+      if (opened.kind !== 'folder') return;
+      await returnAside(locked, opened.folder, nameOf(entry.p), entry.o);
+      await sweep(opened.folder, entry.o);
+    });
+    if (entry.p === foreign) continue;
     const seen = await readState(readOptionsFor(locked, entry), entry.p);
     if (seen.kind === 'unreadable' || !sameState(seen.state, entry.b) || sameState(entry.b, entry.a)) es.push(entry);
   }
+  await locked.images.flush();
   await locked.append({ k: 'did', at: intent.at, es });
 }
 

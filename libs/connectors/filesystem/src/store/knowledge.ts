@@ -2,13 +2,14 @@ import type { AttemptRef } from '@recant/events';
 import { DECLARED_MS_MAX } from '../limits.ts';
 import { isWithin, type Path } from '../path.ts';
 import type { State } from '../state.ts';
-import type { Entry, JournalRecord, Known, Lead } from './record.ts';
+import type { Entry, JournalRecord, Known, Lead, Unnamed } from './record.ts';
 
 /** Paths that one attempt declared, until it is settled. */
 export interface Declared {
   readonly at: AttemptRef;
   readonly paths: readonly Path[];
   readonly links: readonly Lead[];
+  readonly unnamed: Unnamed;
   readonly ms: number;
   /** What was at paths that somebody else found different since, as it was declared or as recorded effects left it. */
   readonly was: Map<Path, Known>;
@@ -18,6 +19,8 @@ export interface Declared {
   readonly others: Path[];
   settled: boolean;
 }
+
+const NONE: Unnamed = { items: [], count: 0, sum: '0' };
 
 /** What the records say is at each path, and what attempts that have declared paths compare with. */
 export interface Knowledge {
@@ -35,8 +38,8 @@ export function createKnowledge(): Knowledge {
   const known = new Map<Path, Known>();
 
   const declare = (record: Extract<JournalRecord, { k: 'declared' }>) => {
-    const { at, paths, links, ms } = record;
-    const fresh: Declared = { at, paths, links, ms, was: new Map(), shared: new Set(), others: [], settled: false };
+    const { at, paths, links, ms, unnamed = NONE } = record;
+    const fresh: Declared = { at, paths, links, unnamed, ms, was: new Map(), shared: new Set(), others: [], settled: false };
     for (const other of opened) {
       if (other.ms + DECLARED_MS_MAX < ms) continue;
       other.others.push(...paths);

@@ -29,6 +29,15 @@ export interface Known {
   readonly d?: string;
 }
 
+/** What is below declared paths without a path of its own. */
+export interface Unnamed {
+  /** None, where there are too many. */
+  readonly items: readonly { readonly folder: Path; readonly text: string; readonly id: string; readonly isClosed?: true }[];
+  readonly count: number;
+  /** Over all items, whatever their order. */
+  readonly sum: string;
+}
+
 /** What the operator registered for every process that captures here. An option that is absent has its default. */
 export interface Settings {
   readonly exclusive?: readonly string[];
@@ -59,6 +68,8 @@ export type JournalRecord =
       readonly at: AttemptRef;
       readonly paths: readonly Path[];
       readonly links: readonly Lead[];
+      /** Absent: nothing. */
+      readonly unnamed?: Unnamed;
       /** Milliseconds since 1970. */
       readonly ms: number;
     }

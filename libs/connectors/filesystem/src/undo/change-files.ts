@@ -1,15 +1,14 @@
-import { link, unlink } from 'node:fs/promises';
 import { platform } from 'node:os';
 import { codeOf } from '../failure.ts';
 import type { Folder } from '../folder.ts';
 import { inParallel } from '../in-parallel.ts';
 import { depthOf, ownName, type Path, parentOf } from '../path.ts';
 import { readState, readStateIn, withFolder } from '../read-state.ts';
-import { ForeignWrite, replaceAside } from '../replace-aside.ts';
+import { ForeignWrite, preparedFor, replaceAside } from '../replace-aside.ts';
 import { type Present, type State, samePart, sameState } from '../state.ts';
 import { syncFileSystem, syncOne } from '../store/durable.ts';
 import type { LockedStore } from '../store/locked-store.ts';
-import { inParent, makeFolder, makeLink, prepareFile, removeOne, setMode, setTimes, sweep } from '../write-files.ts';
+import { inParent, linkPrepared, makeFolder, makeLink, prepareFile, removeOne, setMode, setTimes, sweep } from '../write-files.ts';
 
 export interface Change {
   readonly path: Path;
@@ -129,7 +128,7 @@ async function removeOld({ locked }: Work, { path, from, ordinal }: Change): Pro
   if (isFolder(from)) await locked.readOptions.folders?.forget(path);
   await inParent(locked.readOptions, path, async (folder, name) => {
     if (isFolder(from)) await removeOne(folder, name, 'dir');
-    else await replaceAside(locked, { path, folder, name, ordinal, from }, false);
+    else await replaceAside(locked, { path, folder, name, ordinal, from }, undefined);
   });
 }
 
@@ -158,7 +157,7 @@ async function rewrite({ locked, isFresh }: Work, change: Change): Promise<void>
     if (hasContent(change)) {
       if (!isFresh && (await isThere(folder, name, path, locked, to))) return sweep(folder, ordinal);
       await locked.failpoint('apply.write');
-      await replaceAside(locked, { path, folder, name, ordinal, from }, true);
+      await replaceAside(locked, { path, folder, name, ordinal, from }, preparedFor({ folder, ordinal }));
       return;
     }
     if (samePart(from, to, 'm') || (await isThere(folder, name, path, locked, withoutContent(to)))) return;
@@ -174,11 +173,6 @@ async function setFolderAttributes({ locked }: Work, { path }: Change, to: Dir):
     await setTimes(folder, name, to.u);
     await setMode(folder, name, to.m);
   });
-}
-
-async function linkPrepared(folder: Folder, name: string, ordinal: number): Promise<void> {
-  await link(folder.at(ownName(ordinal)), folder.at(name));
-  await unlink(folder.at(ownName(ordinal)));
 }
 
 async function syncFolders(locked: LockedStore, paths: ReadonlySet<Path>): Promise<void> {

@@ -3,6 +3,7 @@ import type { AttemptRef } from '@recant/events';
 import { systemError } from '../../failure.ts';
 import { type Path, pathOf, ROOT, resourceOf } from '../../path.ts';
 import { readState } from '../../read-state.ts';
+import { ForeignWrite } from '../../replace-aside.ts';
 import type { State } from '../../state.ts';
 import type { LockedStore } from '../../store/locked-store.ts';
 import type { Store } from '../../store/store.ts';
@@ -44,4 +45,19 @@ export function checkMode(mode: number | undefined, path: Path): void {
 export async function typeAt(locked: LockedStore, path: Path): Promise<State> {
   const seen = await readState({ ...locked.readOptions, content: false }, path);
   return seen.kind === 'state' ? seen.state : null;
+}
+
+/** Times that an operation is tried again because somebody else wrote meanwhile. */
+const TRIES = 3;
+
+/** Tries again on what somebody else wrote meanwhile, which is then recorded as what was there before. @throws Error `EBUSY` */
+export async function retried(path: Path, work: () => Promise<void>): Promise<void> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof ForeignWrite)) throw error;
+      if (tries === TRIES) throw systemError('EBUSY', 'another process writes it at the same time', path);
+    }
+  }
 }

@@ -23,7 +23,7 @@ async function recorded<T>({ attempt, withLock }: Operation, op: string, text: s
   const path = pathOf(text);
   return withLock(async (locked) => {
     resourceOf(locked.system, path);
-    const state = await readStateOrThrow({ ...locked.readOptions, content: false }, path);
+    const { state } = await readStateOrThrow({ ...locked.readOptions, content: false }, path);
     if (state === null) {
       await recordObserved(locked, attempt, [reading(op, path, null, ['e'])], false);
       throw systemError('ENOENT', 'no such file or directory', path);

@@ -1,14 +1,16 @@
+import type { BigIntStats } from 'node:fs';
 import { lstat } from 'node:fs/promises';
 import { ConnectorError } from '@recant/connector';
 import { systemError } from '../../failure.ts';
 import type { Path } from '../../path.ts';
 import { readContent, readStateOrThrow } from '../../read-state.ts';
+import { preparedFor, replaceAside } from '../../replace-aside.ts';
 import type { Present } from '../../state.ts';
 import { digestOf } from '../../store/images.ts';
 import type { LockedStore } from '../../store/locked-store.ts';
-import { inParent, putFile } from '../../write-files.ts';
+import { inParent, linkPrepared, prepareContent, sweep } from '../../write-files.ts';
 import { changing, replacing } from '../perform.ts';
-import { below, checkMode, type Operation, performOperation, UNSEEN } from './operation.ts';
+import { below, checkMode, type Operation, performOperation, retried, UNSEEN } from './operation.ts';
 
 const FILE_MODE = 0o644;
 
@@ -35,23 +37,33 @@ async function rewrite(
 ): Promise<void> {
   const path = below(text);
   checkMode(mode, path);
-  await operation.withLock(async (locked) => {
-    const before = await fileAt(locked, path);
-    const content = make(before === null || whole ? undefined : await oldContent(locked, path), path);
-    const m = mode ?? before?.m ?? FILE_MODE;
-    const after: Present = { t: 'file', c: digestOf(content), ...UNSEEN, m };
-    const planned =
-      before === null ? replacing('create', path, null, after) : changing(op, path, before, after, before.m === m ? ['c'] : ['c', 'm']);
-    // Another capture that compares the path may find this content replaced, and needs its image then.
-    if (locked.history.isWatched(path)) await locked.images.put(content);
-    const kept = before === null ? { m } : { m, g: before.g };
-    await performOperation(operation, locked, [planned], ([entry]) =>
-      inParent(locked.readOptions, path, async (folder, name) => {
-        if (before?.c !== undefined && !(await locked.images.has(before.c))) await locked.images.adopt(folder.at(name), before.c, 'links');
-        await putFile(folder, name, content, kept, { replace: before !== null, ordinal: entry?.o ?? 0, failpoint: locked.failpoint });
-      }),
-    );
-  });
+  await retried(path, () =>
+    operation.withLock(async (locked) => {
+      const { before, stat } = await fileAt(locked, path);
+      const content = make(before === null || whole ? undefined : await oldContent(locked, path), path);
+      const m = mode ?? before?.m ?? FILE_MODE;
+      const after: Present = { t: 'file', c: digestOf(content), ...UNSEEN, m };
+      const planned =
+        before === null ? replacing('create', path, null, after) : changing(op, path, before, after, before.m === m ? ['c'] : ['c', 'm']);
+      // Another capture that compares the path may find this content replaced, and needs its image then.
+      if (locked.history.isWatched(path)) await locked.images.put(content);
+      await performOperation(operation, locked, [planned], ([entry]) =>
+        inParent(locked.readOptions, path, async (folder, name) => {
+          const ordinal = entry?.o ?? 0;
+          try {
+            await prepareContent(folder, ordinal, content, before === null ? { m } : { m, g: before.g });
+            await locked.failpoint('put.prepared');
+            if (before === null) await linkPrepared(folder, name, ordinal);
+            else await replaceAside(locked, { path, folder, name, ordinal, from: before, stat }, preparedFor({ folder, ordinal }));
+            if (before === null) await locked.failpoint('put.placed');
+          } finally {
+            await sweep(folder, ordinal);
+          }
+          await folder.sync();
+        }),
+      );
+    }),
+  );
 }
 
 async function oldContent(locked: LockedStore, path: Path): Promise<Buffer> {
@@ -66,11 +78,14 @@ async function oldContent(locked: LockedStore, path: Path): Promise<Buffer> {
   });
 }
 
-/** State of a file; its content is durable as an image, unless the file is over the limit: it becomes its own image. */
-async function fileAt(locked: LockedStore, path: Path): Promise<Extract<Present, { t: 'file' }> | null> {
-  const state = await readStateOrThrow({ ...locked.readOptions, images: locked.images }, path);
+/** State of a file, whose content is an image then; a file over the limit becomes its own image when it is replaced. */
+async function fileAt(
+  locked: LockedStore,
+  path: Path,
+): Promise<{ readonly before: Extract<Present, { t: 'file' }> | null; readonly stat?: BigIntStats | undefined }> {
+  const { state, stat } = await readStateOrThrow({ ...locked.readOptions, images: locked.images }, path);
   if (state?.t === 'dir') throw systemError('EISDIR', 'is a directory', path);
-  if (state?.t !== 'link') return state;
+  if (state?.t !== 'link') return { before: state, stat };
   throw new ConnectorError('resource_invalid', `${path} is a symbolic link and is not followed. Write to its target.`);
 }
 
