@@ -98,9 +98,9 @@ export interface PoolUse {
 
 /**
  * Connections by purpose, so that no purpose can use up those of another: an export delays no append, a publication no key look-up. Kafka has at most four
- * transactions at once, HTTP one.
+ * transactions at once, HTTP one, or three while earlier ones hang.
  */
-const CONNECTIONS = { append: 6, lookup: 2, keys: 2, publish: 4, read: 5, log: 2, work: 5 } as const;
+const CONNECTIONS = { append: 8, lookup: 2, keys: 2, publish: 4, read: 5, log: 2, work: 5 } as const;
 type Purpose = keyof typeof CONNECTIONS;
 const LIMITS: Readonly<Record<Purpose, SessionLimits>> = {
   append: COMMIT_LIMITS,

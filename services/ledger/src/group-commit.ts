@@ -11,6 +11,11 @@ const WAITING_BYTES_RESERVED = 4_194_304;
 /** Bytes of events in one transaction. */
 const GROUP_BYTES_MAX = 8_388_608;
 
+/** Milliseconds after which the next group no longer waits for this one: a connection that hangs delays only the requests that share it. */
+const TURN_MS_MAX = 1_000;
+/** Groups at once, while earlier ones hang. Each has a connection of the store's. */
+const GROUPS_MAX = 3;
+
 /** Batches requests: those that arrive while a transaction runs share the next one. Tenants take turns. */
 export interface GroupCommit {
   /** Receipts in order, after the commit. Rejects with ApiFault `overloaded` or `shutting_down`, or with the appender's error; the outcome is then unknown. */
@@ -22,6 +27,8 @@ export interface GroupCommit {
 }
 
 interface Waiting {
+  /** Its queue: a tenant's agents, or a tenant's operators. */
+  readonly queue: string;
   readonly batch: readonly Submission[];
   readonly bytes: number;
   readonly resolve: (receipts: readonly Receipt[]) => void;
@@ -34,19 +41,39 @@ export interface GroupCommitOptions {
 }
 
 /**
- * Groups commit one at a time, each tenant's requests in order of arrival, which preserves a source's order over one connection. Fair sharing: a tenant
- * may use no more of the queue than is still free (`createByteBudget`).
+ * Groups commit one at a time, each tenant's requests in order of arrival, which preserves a source's order over one connection. Past TURN_MS_MAX the requests
+ * of other tenants go on without the group that hangs. Fair sharing: a tenant may use no more of the queue than is still free (`createByteBudget`).
  */
 export function createGroupCommit(appender: Appender, options: GroupCommitOptions = {}): GroupCommit {
   const waitingBytesMax = options.waitingBytesMax ?? WAITING_BYTES_MAX;
   const budget = createByteBudget(waitingBytesMax, options.waitingBytesReserved ?? WAITING_BYTES_RESERVED);
   const queue = createFairQueue<Waiting>();
+  const running = new Set<Promise<void>>();
+  const busy = new Set<string>();
   let closed = false;
-  let draining: Promise<void> | undefined;
+  let isDraining = false;
+
+  function takeNext(): readonly Waiting[] {
+    return running.size >= GROUPS_MAX ? [] : takeGroup(queue, (name) => !busy.has(name));
+  }
 
   async function drain(): Promise<void> {
-    for (let group = takeGroup(queue); group.length > 0; group = takeGroup(queue)) (await commitGroup(appender, group))();
-    draining = undefined;
+    if (isDraining) return;
+    isDraining = true;
+    for (let group = takeNext(); group.length > 0; group = takeNext()) await turnOf(start(group));
+    isDraining = false;
+  }
+
+  function start(group: readonly Waiting[]): Promise<void> {
+    for (const { queue: name } of group) busy.add(name);
+    const answered = commitGroup(appender, group).then((answer) => {
+      for (const { queue: name } of group) busy.delete(name);
+      running.delete(answered);
+      answer();
+      void drain();
+    });
+    running.add(answered);
+    return answered;
   }
 
   return {
@@ -57,16 +84,17 @@ export function createGroupCommit(appender: Appender, options: GroupCommitOption
       const tenant = batch[0]?.credential?.tenant ?? '';
       const release = budget.reserve(bytes, { tenant, operator });
       if (!release) return Promise.reject(new ApiFault('overloaded', 'This tenant’s event queue is full.'));
+      // Operators have a separate queue in each tenant, so that agents do not delay them.
+      const name = `${operator} ${tenant}`;
       const answer = new Promise<readonly Receipt[]>((resolve, reject) =>
-        // Operators have a separate queue in each tenant, so that agents do not delay them.
-        queue.add(`${operator} ${tenant}`, { batch, bytes, resolve, reject }),
+        queue.add(name, { queue: name, batch, bytes, resolve, reject }),
       ).finally(release);
-      draining ??= drain();
+      void drain();
       return answer;
     },
     async close() {
       closed = true;
-      await draining;
+      while (isDraining || running.size > 0) await Promise.all(running);
     },
     waitingBytesMax,
     get waitingBytes() {
@@ -75,16 +103,27 @@ export function createGroupCommit(appender: Appender, options: GroupCommitOption
   };
 }
 
-/** Takes requests round-robin, at least one. A request is never split, which would lose its order. */
-function takeGroup(queue: FairQueue<Waiting>): Waiting[] {
+/** Resolves when the group has committed or failed, or its turn is over. */
+function turnOf(answered: Promise<void>): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, TURN_MS_MAX);
+    void answered.then(() => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+}
+
+/** Takes requests round-robin, at least one if one is eligible. A request is never split, which would lose its order. */
+function takeGroup(queue: FairQueue<Waiting>, isEligible: (name: string) => boolean): Waiting[] {
   const group: Waiting[] = [];
   let events = 0;
   let bytes = 0;
-  for (let next = queue.peek(); next !== undefined; next = queue.peek()) {
+  for (let next = queue.peek(isEligible); next !== undefined; next = queue.peek(isEligible)) {
     events += next.batch.length;
     bytes += next.bytes;
     if (group.length > 0 && (events > BATCH_EVENTS_MAX || bytes > GROUP_BYTES_MAX)) break;
-    queue.take();
+    queue.take(isEligible);
     group.push(next);
   }
   return group;

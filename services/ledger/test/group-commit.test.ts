@@ -133,3 +133,28 @@ test('a hundred concurrent requests become few transactions that preserve source
   expect(Number(after[0].id) - Number(before[0].id)).toBeLessThan(60);
   expect(await running.audit()).toEqual([]);
 });
+
+test('I4: a commit that hangs delays no other tenant; requests of its own tenant wait for it, in order', async () => {
+  const stuck = Promise.withResolvers<void>();
+  const appended: string[] = [];
+  const appender: Appender = {
+    async append(batch) {
+      const tenants = batch.map(({ credential }) => credential?.tenant ?? '');
+      appended.push(tenants.join());
+      if (appended.length === 1) await stuck.promise;
+      return batch.map((_, n) => ({ kind: 'appended', shard: 0, index: BigInt(n) }));
+    },
+  };
+  const group = createGroupCommit(appender);
+  const first = group.submit([of(agent)]);
+  const second = group.submit([of(agent)]);
+  for (let n = 0; n < 3; n += 1) await group.submit([of({ ...agent, tenant: 'b' })]);
+  await group.submit([of(operator)]);
+  expect(appended).toEqual(['t', 'b', 'b', 'b', 't']);
+  stuck.resolve();
+  await Promise.all([first, second]);
+  expect(appended).toEqual(['t', 'b', 'b', 'b', 't', 't']);
+  const closed = group.close();
+  await closed;
+  expect(group.waitingBytes).toBe(0);
+});

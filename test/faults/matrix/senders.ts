@@ -36,7 +36,7 @@ export interface SenderOptions {
   readonly observed: Observed;
 }
 
-const PAUSE_MS = 100;
+const PAUSE_MS = 200;
 const RETRY_MS = 150;
 /** A client's patience; longer than every limit of the ledger. */
 const PATIENCE_MS = 90_000;

@@ -8,7 +8,8 @@ import { type Action, StrikingProxy } from './proxy.ts';
 import { matcherOf, placeOf } from './requests.ts';
 import { type Replica, TENANTS, untilListening, type World } from './world.ts';
 
-const STRUCK_MS_MAX = 60_000;
+/** A replica without a partition gets one when a killed member's session has ended, after 30 s. */
+const STRUCK_MS_MAX = 120_000;
 /** Until a killed process is started again. */
 const RESTART_MS = 500;
 /** What a starved machine may add to the limit of a stop. */

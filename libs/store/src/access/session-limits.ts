@@ -12,11 +12,12 @@ export interface SessionLimits {
 
 const SECOND = 1_000;
 /** Waits are shorter than a client's patience: a log or key that somebody else has locked is a 503 with a retry. */
-export const COMMIT_LIMITS: SessionLimits = limits(3, 15, 10, 30);
+export const COMMIT_LIMITS: SessionLimits = limits(3, 15, 10, 20);
 export const LOOKUP_LIMITS: SessionLimits = limits(3, 5, 5, 5);
 /** Ending a key waits for the appends under it, at most COMMIT_LIMITS. */
 export const KEYS_LIMITS: SessionLimits = limits(15, 20, 10, 30);
-export const PUBLISH_LIMITS: SessionLimits = limits(5, 60, 60, 300);
+/** One log's turn. The next round begins after the last one: a connection that hangs delays the checkpoints of all logs. */
+export const PUBLISH_LIMITS: SessionLimits = limits(5, 30, 30, 60);
 export const WORK_LIMITS: SessionLimits = limits(10, 60, 60, 300);
 /** Reads of whole logs: exports, audits, plans. */
 export const LONG_LIMITS: SessionLimits = limits(10, 600, 3_600, 86_400);
