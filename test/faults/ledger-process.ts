@@ -28,6 +28,8 @@ export interface LedgerProcessOptions {
   readonly evidence?: { readonly signingKeyFile: string; readonly anchorDir: string };
   readonly shards: number;
   readonly failpoint?: string;
+  /** Command that runs the program in its own process. */
+  readonly prefix?: readonly string[];
   /** Default: any free one. */
   readonly port?: number;
   /** Called with each line of the log. Default: errors are printed. */
@@ -37,7 +39,9 @@ export interface LedgerProcessOptions {
 /** The ledger service as a separate process. */
 export function startLedgerProcess(options: LedgerProcessOptions): LedgerProcess {
   const { kafka, evidence } = options;
-  const child: ChildProcess = spawn(process.execPath, [join(import.meta.dirname, '../../services/ledger/src/main.ts')], {
+  const program = join(import.meta.dirname, '../../services/ledger/src/main.ts');
+  const [file = '', ...args] = [...(options.prefix ?? []), process.execPath, program];
+  const child: ChildProcess = spawn(file, args, {
     env: {
       ...process.env,
       NODE_OPTIONS: '--disable-warning=TimeoutNegativeWarning',

@@ -31,13 +31,19 @@ const only = values.only?.split(',').map(Number);
 const state = values.fresh || only !== undefined ? { seed, results: [] } : await readState(values.state, seed);
 const runs = only ?? Array.from({ length: count }, (_, n) => n);
 const started = performance.now();
+/** The volumes are unmounted at the end: an interrupt lets the running runs end first. */
+let isInterrupted = false;
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  process.once(signal, () => {
+    isInterrupted = true;
+  });
 await playAll({
   seed,
   runs,
   workers,
   state,
   ...(only === undefined ? { file: values.state } : {}),
-  goesOn: () => performance.now() - started < minutes * 60_000,
+  goesOn: () => !isInterrupted && performance.now() - started < minutes * 60_000,
   onResult(result) {
     const { problems, cell, run, figures } = result;
     const minute = ((performance.now() - started) / 60_000).toFixed(1);

@@ -14,6 +14,8 @@ import { type Server, spawnServer } from '../../../libs/local-postgres/src/serve
 import { probePort } from '../../../libs/local-postgres/src/tcp-port.ts';
 
 const execute = promisify(execFile);
+/** The kernel kills the program when this process ends, however that happens. */
+export const TIED = ['setpriv', '--pdeathsig', 'KILL', '--'] as const;
 const PASSWORD = 'of-this-run-only';
 const DATABASE = 'recant';
 /** Megabytes of a server's own volume: 90 of data, WAL, and room for some runs. */
@@ -87,8 +89,7 @@ export async function runDatabase(dataDir: string, isOnVolume: boolean): Promise
   const ballast = join(dataDir, '..', 'ballast');
   let server: Server | undefined;
   const start = async () => {
-    // The kernel kills it when this process ends, however that happens.
-    const tied = { ...identity, prefix: [...identity.prefix, 'setpriv', '--pdeathsig', 'KILL', '--'] };
+    const tied = { ...identity, prefix: [...identity.prefix, ...TIED] };
     server = spawnServer({ dataDir, logFile: `${dataDir}.log`, port, durable: false, settings: SETTINGS, binaries, identity: tied });
     await waitUntil(() => ask('SELECT 1'), { timeoutMs: 90_000, what: `PostgreSQL in ${dataDir}` });
   };

@@ -9,7 +9,7 @@ import { probePort } from '../../../libs/local-postgres/src/tcp-port.ts';
 import { newSigningKey } from '../../../services/ledger/src/signing-keys.ts';
 import { type LedgerProcess, startLedgerProcess } from '../ledger-process.ts';
 import type { Broker } from './broker.ts';
-import { type Database, openDatabase, urlOf } from './postgres.ts';
+import { type Database, openDatabase, TIED, urlOf } from './postgres.ts';
 import { announcing, StrikingProxy } from './proxy.ts';
 import { httpSender, kafkaSender, type Observed, prefixOf, type Sender } from './senders.ts';
 
@@ -92,6 +92,7 @@ export async function openWorld({ folder, template, kafka, replicas: count, seed
         evidence: secrets.evidence,
         kafka: { brokers: [`127.0.0.1:${brokerPort}`], topic, groupId: topic },
         shards: SHARDS,
+        prefix: TIED,
         port,
         onLine: (line) => void (lines.push(line) > LINES_MAX && lines.shift()),
       });
