@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createFairSlots } from '@recant/queues';
 import { type Broker, openBroker } from './broker.ts';
 import { cellOf, type Replicas, type Run, runOf } from './plan.ts';
 import { play, type Result } from './play.ts';
@@ -10,6 +11,7 @@ import { openWorld, type World } from './world.ts';
 /** Runs of one world, whose whole log is audited after each. */
 const RUNS_A_WORLD = 40;
 const LINES_SHOWN = 12;
+const OPENED_AT_ONCE = 2;
 
 export interface State {
   readonly seed: number;
@@ -51,12 +53,8 @@ export async function playAll(options: CampaignOptions): Promise<void> {
     if (file !== undefined) writing = writing.then(() => writeState(file, state));
     await writing;
   };
-  let turn: Promise<unknown> = Promise.resolve();
-  const inTurn = <T>(open: () => Promise<T>): Promise<T> => {
-    const opened = turn.then(open);
-    turn = opened.catch(() => {});
-    return opened;
-  };
+  const slots = createFairSlots(OPENED_AT_ONCE, OPENED_AT_ONCE);
+  const inTurn = <T>(open: () => Promise<T>): Promise<T> => slots.run('', open);
   try {
     await makeTemplate(template);
     const work = Array.from({ length: Math.min(workers, queue.length) }, (_, at) =>
@@ -74,7 +72,7 @@ interface Worker {
   readonly seed: number;
   readonly queue: Run[];
   readonly at: number;
-  /** Worlds are opened one at a time. */
+  /** Few worlds are opened at once. */
   inTurn<T>(open: () => Promise<T>): Promise<T>;
   finish(result: Result): Promise<void>;
   goesOn(): boolean;

@@ -15,8 +15,8 @@ import { SHARDS, TENANTS, type World } from './world.ts';
 export const OTHERS_MS_MAX = 10_000;
 /** An append within the limit has so many exchanges, each as slow as the machine: a failed try, a new connection, a key look-up, the append. */
 const STARVED_TIMES = 4;
-const WARM_MS_MAX = 90_000;
-const RECOVERY_MS_MAX = 180_000;
+const WARM_MS_MAX = 180_000;
+const RECOVERY_MS_MAX = 300_000;
 const EPOCH_EVERY_MS = 2_000;
 
 export interface Result {

@@ -9,7 +9,7 @@ import { matcherOf, placeOf } from './requests.ts';
 import { type Replica, TENANTS, untilListening, type World } from './world.ts';
 
 /** A replica without a partition gets one when a killed member's session has ended, after 30 s. */
-const STRUCK_MS_MAX = 120_000;
+const STRUCK_MS_MAX = 240_000;
 /** Until a killed process is started again. */
 const RESTART_MS = 500;
 /** What a starved machine may add to the limit of a stop. */
