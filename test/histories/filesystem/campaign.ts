@@ -75,7 +75,9 @@ async function undoAll(root: string, script: Script, history: History, counts: C
     met += 1;
     if (met === script.save.nth) saved = await saveIn(root, oracle, current, script.save.byRename);
   };
-  const target = await createFilesystemConnector(failpoint).open({ name: 'notes', connector: 'filesystem', options: { root } });
+  // One file at a time, so that a window is that of one file.
+  const connector = createFilesystemConnector(failpoint, { filesAtOnce: 1 });
+  const target = await connector.open({ name: 'notes', connector: 'filesystem', options: { root } });
   const stepOf = (attempt: Attempt, at: number) => ({
     step: at + 1,
     attempt: { source: 'recant://recant/1', action: `undo-${script.seed}-${attempt.number}`, attempt: 1 },

@@ -1,8 +1,8 @@
 /** Calls that run at once: more than the four threads of libuv, so that none of them waits for this one. */
-const AT_ONCE = 16;
+export const AT_ONCE = 16;
 
 /** Results of `work` for every item, several at once. After an error no item is begun; the first error is thrown when all that ran have ended. */
-export async function inParallel<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
+export async function inParallel<T, R>(items: readonly T[], work: (item: T) => Promise<R>, atOnce = AT_ONCE): Promise<R[]> {
   const results: R[] = [];
   const errors: unknown[] = [];
   const left = items.entries();
@@ -16,7 +16,7 @@ export async function inParallel<T, R>(items: readonly T[], work: (item: T) => P
       if (errors.length > 0) return;
     }
   };
-  await Promise.all(Array.from({ length: Math.min(AT_ONCE, items.length) }, worker));
+  await Promise.all(Array.from({ length: Math.min(atOnce, items.length) }, worker));
   if (errors.length > 0) throw errors[0];
   return results;
 }

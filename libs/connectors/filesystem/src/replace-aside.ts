@@ -92,7 +92,7 @@ async function renameAside({ folder, name, ordinal, path }: Replaced): Promise<v
 
 /** What was set aside, if it is as it was found before. */
 async function foundAside(readOptions: ReadOptions, { folder, ordinal, from, path, stat }: Replaced): Promise<BigIntStats | undefined> {
-  if (stat !== undefined && stat.isFile() && stat.size > JOURNALLED_BYTES_MAX) {
+  if (stat?.isFile() && stat.size > JOURNALLED_BYTES_MAX) {
     const now = await lstat(folder.at(asideName(ordinal)), { bigint: true });
     if (isSettled(stat) && isUntouched(stat, now)) return now;
   }

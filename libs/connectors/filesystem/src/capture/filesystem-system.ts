@@ -21,11 +21,14 @@ export interface FilesystemSystem extends CapturingSystem<Directory> {
  */
 export function filesystemSystem(options: StoreOptions): FilesystemSystem {
   const store = openStore(options);
+  /** The store was found to be usable: an attempt that declares nothing needs no further look. */
+  let isReady = false;
   return {
     name: options.name,
     connector: CONNECTOR,
     async capture(attempt, resources) {
       const paths = resources.map((resource) => pathOf(options.name, resource));
+      if (paths.length === 0 && isReady) return createCapture(store, attempt, {});
       // A large folder that nobody looked at before takes several turns, so that others can work in between.
       while (!(await store.withLock((locked) => declare(locked, attempt, paths))));
       const before = await store.withLock(async (locked) => {
@@ -34,6 +37,7 @@ export function filesystemSystem(options: StoreOptions): FilesystemSystem {
           stated.map((path) => [resourceOf(options.name, path), versionsOf(locked.versionOf, declaredState(locked, path))]),
         );
       });
+      isReady = true;
       return createCapture(store, attempt, before);
     },
     close: store.close,

@@ -40,20 +40,23 @@ export async function recordObserved(locked: LockedStore, at: AttemptRef, planne
 }
 
 /**
- * One operation: durable intent, work, record of effects. The images of all `b` must be durable before.
- * A kill leaves an open intent, from which `conclude` determines what took place; it does the same where the work failed.
+ * One operation: durable intent, work, record of effects. The images of all `b` are durable with the intent.
+ * `prepare` runs while the intent is synced, and leaves nothing but files of its own names. A kill leaves an open intent, from which `conclude` determines what took place; it does the same where the work failed.
  */
 export async function perform(
   locked: LockedStore,
   at: AttemptRef,
   planned: readonly Planned[],
   work: (entries: readonly Entry[]) => Promise<void>,
+  prepare: (entries: readonly Entry[]) => Promise<void> = async () => undefined,
 ): Promise<void> {
   const intent: Intent = { k: 'do', at, es: numbered(locked, planned) };
   await locked.images.flush();
-  await locked.append(intent);
-  await locked.failpoint('do.written');
+  await locked.append(intent, false);
   try {
+    const [synced, prepared] = await Promise.allSettled([locked.sync(), prepare(intent.es)]);
+    for (const each of [synced, prepared]) if (each.status === 'rejected') throw each.reason;
+    await locked.failpoint('do.written');
     await work(intent.es);
   } catch (cause) {
     await conclude(locked, intent, cause instanceof ForeignWrite ? cause.path : undefined);

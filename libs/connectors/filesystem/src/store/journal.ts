@@ -41,6 +41,8 @@ export interface Journal {
   append(record: JournalRecord, durable: boolean, contents?: readonly Content[]): Promise<Appended>;
   /** Contents alone, not synced. */
   appendContents(contents: readonly Content[]): Promise<readonly Line[]>;
+  /** Makes all records durable. */
+  sync(): Promise<void>;
   read(line: Line): Promise<JournalRecord>;
   readContent(line: Line): Promise<Buffer>;
   close(): Promise<void>;
@@ -104,6 +106,7 @@ export async function openJournal(path: string, creates: boolean): Promise<Journ
     },
     append: (record, durable, contents = []) => inTurn(() => appendAll(contents, record, durable)),
     appendContents: (contents) => inTurn(async () => (await appendAll(contents, undefined, false)).contents),
+    sync: () => file.datasync(),
     async read(line) {
       if (last?.offset === line.offset) return last.record;
       const record = decode(await readExactly(file, line.offset, line.bytes));

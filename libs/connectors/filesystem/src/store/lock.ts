@@ -51,7 +51,7 @@ export function createLock(folder: string, waitMs: number): Lock {
     await old.folder.close();
   };
   const acquire = async () => {
-    await mkdir(folder, { recursive: true, mode: 0o700 });
+    if (owner === undefined) await mkdir(folder, { recursive: true, mode: 0o700 });
     owner ??= await listen(folder);
     let waitedMs = 0;
     for (let pauseMs = 1; ; pauseMs = Math.min(pauseMs * 2, 20)) {
@@ -157,11 +157,16 @@ async function claim(folder: string, name: string, generation: number): Promise<
   return false;
 }
 
+/** The next generation is nobody else's, while this process lives. */
 async function release(folder: string, generation: number): Promise<void> {
-  if ((await claim(folder, FREE, generation + 1)) === undefined) {
+  const free = () => link(join(folder, FREE), join(folder, String(generation + 1)));
+  await free().catch(async (error) => {
+    if (codeOf(error) === 'EEXIST') return;
+    if (codeOf(error) !== 'ENOENT') throw error;
     await writeFile(join(folder, FREE), '', { mode: 0o600 });
-    await claim(folder, FREE, generation + 1);
-  }
+    await free();
+  });
+  if (generation % GENERATIONS_KEPT > 1) return;
   for (const old of (await generationsIn(folder)).filter((number) => number <= generation - GENERATIONS_KEPT)) {
     await unlinkIfThere(join(folder, String(old)));
   }

@@ -16,11 +16,15 @@ export interface LockedStore {
   readonly versionOf: VersionOf;
   /** @param durable defaults to true. */
   append(record: JournalRecord, durable?: boolean): Promise<void>;
+  /** Makes what was appended durable. */
+  sync: Journal['sync'];
   read: Journal['read'];
   /** Whether declared captures leave a path out. */
   readonly isIgnored: PathFilter;
   /** Whether only the tools that declare a path write there, as the operator says. */
   readonly isExclusive: PathFilter;
+  /** Files that an inverse writes at once. */
+  readonly filesAtOnce: number;
   /** Milliseconds since 1970. */
   now(): number;
   failpoint(point: string): Promise<void>;

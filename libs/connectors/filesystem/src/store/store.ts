@@ -5,6 +5,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { ConnectorError } from '@recant/connector';
 import { isSystemName } from '@recant/events';
 import { codeOf, wrapStoreErrors } from '../failure.ts';
+import { AT_ONCE } from '../in-parallel.ts';
 import { LOCK_WAIT_MS } from '../limits.ts';
 import { createVersions, type VersionOf } from '../state.ts';
 import { syncOne } from './durable.ts';
@@ -37,6 +38,8 @@ export interface StoreOptions {
   readonly exclusive?: readonly string[];
   /** Milliseconds since 1970; the system's clock if not given. */
   readonly now?: () => number;
+  /** Files that an inverse writes at once; 16 if not given. */
+  readonly filesAtOnce?: number;
   /** Called at named points; fault tests kill the process there. */
   readonly failpoint?: (point: string) => Promise<void> | void;
 }
@@ -85,7 +88,7 @@ export function createStore(options: StoreOptions, recover: Recovery): Store {
   let swept = false;
 
   async function withLock<T>(work: (locked: LockedStore) => Promise<T>): Promise<T> {
-    await checkLocation(options.root, folder);
+    if (prepared === undefined) await checkLocation(options.root, folder);
     return lock.withLock(async (takenOver) => {
       prepared ??= await wrapStoreErrors('opening', prepare(options, folder));
       await checkRoot(prepared);
@@ -100,6 +103,7 @@ export function createStore(options: StoreOptions, recover: Recovery): Store {
         images,
         history,
         ...rules,
+        filesAtOnce: options.filesAtOnce ?? AT_ONCE,
         now,
         versionOf,
         append: async (record, durable = true) => {
@@ -108,6 +112,7 @@ export function createStore(options: StoreOptions, recover: Recovery): Store {
           for (const [index, place] of lines.entries()) images.learn(contents[index]?.digest ?? '', place);
           history.add(record, line);
         },
+        sync: journal.sync,
         read: journal.read,
         failpoint,
       };

@@ -57,22 +57,23 @@ export async function writeAll(locked: LockedStore, changes: readonly Change[], 
 }
 
 async function changeAll(work: Work, changes: readonly Change[]): Promise<void> {
+  const each = <T>(items: readonly T[], make: (item: T) => Promise<void>) => inParallel(items, make, work.locked.filesAtOnce);
   const down = [...changes].sort((one, other) => depthOf(one.path) - depthOf(other.path));
   const up = [...down].reverse();
   const kept = changes.filter((change) => !isCreated(change) && change.to?.t === 'file');
   for (const change of down) if (isFolder(change.from) && isFolder(change.to)) await makeWritable(work, change, change.to);
-  await inParallel(kept.filter(hasContent), (change) => prepare(work, change));
-  await inParallel(
+  await each(kept.filter(hasContent), (change) => prepare(work, change));
+  await each(
     changes.filter((change) => isRemoved(change) && !isFolder(change.from)),
     (change) => removeOld(work, change),
   );
   for (const change of up) if (isRemoved(change) && isFolder(change.from)) await removeOld(work, change);
   for (const change of down) if (isCreated(change) && isFolder(change.to)) await create(work, change);
   const created = changes.filter(isCreated).filter(({ to }) => !isFolder(to));
-  await inParallel(created.filter(hasContent), (change) => prepareCreated(work, change));
+  await each(created.filter(hasContent), (change) => prepareCreated(work, change));
   await syncPrepared(work);
-  await inParallel(created, (change) => create(work, change));
-  await inParallel(kept, (change) => rewrite(work, change));
+  await each(created, (change) => create(work, change));
+  await each(kept, (change) => rewrite(work, change));
   for (const change of up) if (isFolder(change.to)) await setFolderAttributes(work, change, change.to);
 }
 

@@ -13,7 +13,10 @@ import { registrationOf } from './registration.ts';
 export const filesystemConnector: Connector = createFilesystemConnector();
 
 /** @param failpoint called at named points; fault tests kill the process there. */
-export function createFilesystemConnector(failpoint?: NonNullable<StoreOptions['failpoint']>): Connector {
+export function createFilesystemConnector(
+  failpoint?: NonNullable<StoreOptions['failpoint']>,
+  tuning: Pick<StoreOptions, 'filesAtOnce'> = {},
+): Connector {
   return {
     kind: CONNECTOR,
     async open(registration) {
@@ -24,6 +27,7 @@ export function createFilesystemConnector(failpoint?: NonNullable<StoreOptions['
         ...(folder === undefined ? {} : { store: folder }),
         ...(lockWaitMs === undefined ? {} : { lockWaitMs }),
         ...(failpoint === undefined ? {} : { failpoint }),
+        ...tuning,
       });
       await store.configure(settings);
       return createTarget(registration.name, store);

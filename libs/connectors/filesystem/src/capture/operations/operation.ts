@@ -25,9 +25,10 @@ export function performOperation(
   locked: LockedStore,
   planned: readonly Planned[],
   work: Parameters<typeof perform>[3],
+  prepare?: Parameters<typeof perform>[4],
 ): Promise<void> {
   for (const { p } of planned) resourceOf(locked.system, p);
-  return perform(locked, attempt, planned, work);
+  return perform(locked, attempt, planned, work, prepare);
 }
 
 /** @throws ConnectorError `resource_invalid` also for the root itself. */

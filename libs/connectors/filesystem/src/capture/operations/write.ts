@@ -8,7 +8,8 @@ import { preparedFor, replaceAside } from '../../replace-aside.ts';
 import type { Present } from '../../state.ts';
 import { digestOf } from '../../store/images.ts';
 import type { LockedStore } from '../../store/locked-store.ts';
-import { inParent, linkPrepared, prepareContent, sweep } from '../../write-files.ts';
+import type { Entry } from '../../store/record.ts';
+import { inParent, linkPrepared, prepareContent } from '../../write-files.ts';
 import { changing, replacing } from '../perform.ts';
 import { below, checkMode, type Operation, performOperation, retried, UNSEEN } from './operation.ts';
 
@@ -47,21 +48,20 @@ async function rewrite(
         before === null ? replacing('create', path, null, after) : changing(op, path, before, after, before.m === m ? ['c'] : ['c', 'm']);
       // Another capture that compares the path may find this content replaced, and needs its image then.
       if (locked.history.isWatched(path)) await locked.images.put(content);
-      await performOperation(operation, locked, [planned], ([entry]) =>
+      const place = ([entry]: readonly Entry[]) =>
         inParent(locked.readOptions, path, async (folder, name) => {
           const ordinal = entry?.o ?? 0;
-          try {
-            await prepareContent(folder, ordinal, content, before === null ? { m } : { m, g: before.g });
-            await locked.failpoint('put.prepared');
-            if (before === null) await linkPrepared(folder, name, ordinal);
-            else await replaceAside(locked, { path, folder, name, ordinal, from: before, stat }, preparedFor({ folder, ordinal }));
-            if (before === null) await locked.failpoint('put.placed');
-          } finally {
-            await sweep(folder, ordinal);
-          }
+          if (before === null) await linkPrepared(folder, name, ordinal);
+          else await replaceAside(locked, { path, folder, name, ordinal, from: before, stat }, preparedFor({ folder, ordinal }));
+          if (before === null) await locked.failpoint('put.placed');
           await folder.sync();
-        }),
-      );
+        });
+      const prepare = ([entry]: readonly Entry[]) =>
+        inParent(locked.readOptions, path, async (folder) => {
+          await prepareContent(folder, entry?.o ?? 0, content, before === null ? { m } : { m, g: before.g });
+          await locked.failpoint('put.prepared');
+        });
+      await performOperation(operation, locked, [planned], place, prepare);
     }),
   );
 }
