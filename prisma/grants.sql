@@ -36,9 +36,9 @@ GRANT SELECT, INSERT ON recant.tile, recant.checkpoint, recant.anchored, recant.
   TO recant_writer;
 GRANT UPDATE (hashes) ON recant.tile TO recant_writer;
 
--- Alarms: updated while they are open; the watch keeps its place and what it knows of each source.
+-- Alarms: updated while they are open, deleted long after their end; the watch keeps its place and what it knows of each source.
 GRANT SELECT, INSERT, UPDATE ON recant.log_watch, recant.source_watch TO recant_writer;
-GRANT SELECT, INSERT ON recant.alarm TO recant_writer;
+GRANT SELECT, INSERT, DELETE ON recant.alarm TO recant_writer;
 GRANT UPDATE (detail, action, expires_at, ended_at, acknowledged_at, acknowledged_by) ON recant.alarm TO recant_writer;
 
 -- Erasure of images in systems: requested by the ledger, carried out and reported by the rollback service.

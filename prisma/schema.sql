@@ -38,15 +38,18 @@ ALTER TABLE recant.alarm ADD CONSTRAINT alarm_code_check CHECK ((code ~ '^[a-z][
 ALTER TABLE recant.alarm ADD CONSTRAINT alarm_detail_check CHECK ((octet_length(detail) <= 8192));
 ALTER TABLE recant.alarm ADD CONSTRAINT alarm_pkey PRIMARY KEY (tenant_id, id);
 ALTER TABLE recant.alarm ADD CONSTRAINT alarm_subject_check CHECK ((octet_length(subject) <= 1024));
+CREATE INDEX alarm_ended_idx ON recant.alarm USING btree (ended_at) WHERE (ended_at IS NOT NULL);
 CREATE INDEX alarm_expiry_idx ON recant.alarm USING btree (expires_at) WHERE ((ended_at IS NULL) AND (expires_at IS NOT NULL));
 CREATE UNIQUE INDEX alarm_open_key ON recant.alarm USING btree (tenant_id, code, subject) WHERE (ended_at IS NULL);
 CREATE INDEX alarm_tenant_id_started_at_id_idx ON recant.alarm USING btree (tenant_id, started_at, id);
+CREATE TRIGGER only_ended BEFORE DELETE ON recant.alarm FOR EACH ROW EXECUTE FUNCTION recant.refuse_forgetting();
+ALTER TABLE recant.alarm ENABLE ALWAYS TRIGGER only_ended;
 CREATE TRIGGER only_ends BEFORE UPDATE ON recant.alarm FOR EACH ROW EXECUTE FUNCTION recant.refuse_reopening();
 ALTER TABLE recant.alarm ENABLE ALWAYS TRIGGER only_ends;
 ALTER TABLE recant.alarm ENABLE ROW LEVEL SECURITY;
 CREATE POLICY all_tenants ON recant.alarm AS PERMISSIVE FOR ALL TO recant_writer USING (true) WITH CHECK (true);
 CREATE POLICY one_tenant ON recant.alarm AS PERMISSIVE FOR SELECT TO recant_reader USING ((tenant_id = current_setting('recant.tenant'::text, true)));
-GRANT INSERT, SELECT ON TABLE recant.alarm TO recant_writer;
+GRANT DELETE, INSERT, SELECT ON TABLE recant.alarm TO recant_writer;
 GRANT SELECT ON TABLE recant.alarm TO recant_reader;
 GRANT UPDATE (detail, action, expires_at, ended_at, acknowledged_at, acknowledged_by) ON TABLE recant.alarm TO recant_writer;
 
@@ -752,6 +755,17 @@ AS $function$ BEGIN
     HINT = 'Recorded data cannot be changed. Only a superuser can disable this, and the verifier detects such changes.';
 END $function$;
 ALTER FUNCTION recant.refuse_change() OWNER TO recant_owner;
+
+CREATE OR REPLACE FUNCTION recant.refuse_forgetting()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$ BEGIN
+  IF OLD.ended_at IS NOT NULL THEN RETURN OLD; END IF;
+  RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = format('alarm %s is open: DELETE is refused', OLD.id),
+    HINT = 'An alarm ends with its condition.';
+END $function$;
+ALTER FUNCTION recant.refuse_forgetting() OWNER TO recant_owner;
 
 CREATE OR REPLACE FUNCTION recant.refuse_reopening()
  RETURNS trigger

@@ -59,7 +59,7 @@ export async function readOffsetRange(options: ConnectionOptions, topic: string,
 }
 
 /** Connects for one request: admin requests are rare. */
-async function asAdmin<T>(options: ConnectionOptions, ask: (admin: Admin) => Promise<T>): Promise<T> {
+export async function asAdmin<T>(options: ConnectionOptions, ask: (admin: Admin) => Promise<T>): Promise<T> {
   const admin = connectionOf(options, RETRIES).admin();
   try {
     await admin.connect();

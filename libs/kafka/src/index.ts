@@ -10,3 +10,4 @@ export { createProducer, type EventProducer } from './producer.ts';
 export { RECORD_BATCH_BYTES_MAX, type Undecodable } from './record-set.ts';
 export type { MessageBatch, SliceBounds } from './slices.ts';
 export { readTopicIdentity } from './topic-identity.ts';
+export { readTopicSettings, type TopicSettings } from './topic-settings.ts';

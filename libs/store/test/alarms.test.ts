@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { pruneAlarms } from '../src/alarms/prune.ts';
 import { type Fixture, NOW_MS, openFixture } from './fixture.ts';
 
 let fixture: Fixture;
@@ -93,4 +94,29 @@ test('an ended alarm is never changed', async () => {
   await alarms.raise('past', [condition('s')]);
   await alarms.clear('past', 'source_gap', ['s']);
   await expect(pool.query(`UPDATE recant.alarm SET ended_at = NULL WHERE tenant_id = 'past'`)).rejects.toMatchObject({ code: '42501' });
+});
+
+test('alarms that ended 90 days ago, and all but the latest of a tenant, are deleted; an open one never is, whoever asks', async () => {
+  const { store } = fixture;
+  const { alarms } = store;
+  const day = 86_400_000;
+  await alarms.raise('prune', [condition('old'), condition('open')]);
+  await alarms.clear('prune', 'source_gap', ['old']);
+  fixture.setNow(NOW_MS + day);
+  for (const subject of ['a', 'b', 'c']) {
+    fixture.setNow(NOW_MS + day + subject.charCodeAt(0));
+    await alarms.raise('prune', [condition(subject)]);
+    await alarms.clear('prune', 'source_gap', [subject]);
+  }
+  const subjects = async () => (await alarms.list('prune', { limit: 100 })).alarms.map(({ subject }) => subject).sort();
+  await alarms.prune();
+  expect(await subjects()).toEqual(['a', 'b', 'c', 'old', 'open']);
+  fixture.setNow(NOW_MS + 90 * day + 1);
+  await alarms.prune();
+  expect(await subjects()).toEqual(['a', 'b', 'c', 'open']);
+  await pruneAlarms(store.pool, NOW_MS, 2);
+  expect(await subjects()).toEqual(['b', 'c', 'open']);
+  await expect(store.pool.query("DELETE FROM recant.alarm WHERE tenant_id = 'prune'")).rejects.toMatchObject({ code: '42501' });
+  expect(await subjects()).toEqual(['b', 'c', 'open']);
+  fixture.setNow(NOW_MS);
 });

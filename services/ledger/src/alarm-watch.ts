@@ -7,6 +7,8 @@ import { createLoop, type Loop } from './loop.ts';
 
 /** Milliseconds between two rounds: how late an alarm may be. */
 const ALARM_MS = 5_000;
+/** Milliseconds between two deletions of long-ended alarms. */
+const PRUNE_MS = 3_600_000;
 /** Milliseconds after the last failed append for which the disk counts as full, unless one succeeds. */
 const FULL_MS = 120_000;
 const DISK_FULL = '53100';
@@ -32,9 +34,15 @@ export interface AlarmWatchDeps {
 /** Keeps the alarm store current: conditions of this process, and those that follow from the logs of all tenants. */
 export function createAlarmWatch({ alarms, logger, conditions, everyMs = ALARM_MS }: AlarmWatchDeps): Loop {
   const reporter = createAlarmReporter(alarms);
+  let prunedAt = Number.NEGATIVE_INFINITY;
+  const prune = async (): Promise<void> => {
+    if (performance.now() - prunedAt < PRUNE_MS) return;
+    await alarms.prune();
+    prunedAt = performance.now();
+  };
   const round = async (stopping: () => boolean): Promise<void> => {
     // Each is tried: a log that cannot be read hides no full disk.
-    const tried = await Promise.allSettled([reporter.report(conditions()), alarms.expire(), alarms.watchLogs(stopping)]);
+    const tried = await Promise.allSettled([reporter.report(conditions()), alarms.expire(), alarms.watchLogs(stopping), prune()]);
     const failed = tried.find((one) => one.status === 'rejected');
     if (failed !== undefined) throw failed.reason;
   };

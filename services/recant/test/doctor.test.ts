@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { testDatabase, testKafka, testLedgerDatabase, waitUntil } from '@recant/test-support';
+import { ConfigResourceTypes, Kafka, logLevel } from 'kafkajs';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createStage, type Stage } from '../../rollback/test/harness.ts';
@@ -176,7 +177,7 @@ test('what hangs is bounded', async () => {
   server.close();
 }, 60_000);
 
-test('a position that does not fit its topic is found with the commands to adopt another', async () => {
+test('a position that does not fit its topic, and settings under which a broker drops events, are found with the commands that mend them', async () => {
   const [kafka, ledger] = await Promise.all([testKafka({ partitions: 1 }), testLedgerDatabase()]);
   await onDatabase(
     ledger.ownerUrl,
@@ -185,6 +186,23 @@ test('a position that does not fit its topic is found with the commands to adopt
   const env = { DATABASE_URL: ledger.url, KAFKA_BROKERS: kafka.brokers.join(','), RECANT_KAFKA_TOPIC: kafka.topic };
   expect((await doctor(env)).of('kafka').findings).toMatchObject([
     { subject: `${kafka.topic}/0`, detail: expect.stringContaining('recreated'), action: expect.stringMatching(/recant kafka adopt 0/) },
+  ]);
+  const admin = new Kafka({ brokers: kafka.brokers, logLevel: logLevel.NOTHING }).admin();
+  await admin.connect();
+  const configEntries = [
+    { name: 'retention.ms', value: '3600000' },
+    { name: 'cleanup.policy', value: 'compact' },
+  ];
+  await admin.alterConfigs({ validateOnly: false, resources: [{ type: ConfigResourceTypes.TOPIC, name: kafka.topic, configEntries }] });
+  await admin.disconnect();
+  const { findings } = await waitUntil(async () => {
+    const each = (await doctor(env)).of('kafka');
+    return each.findings.length === 3 ? each : undefined;
+  });
+  expect(findings.map(({ action }) => action)).toEqual([
+    expect.stringMatching(/--add-config retention.ms=/),
+    expect.stringMatching(/--add-config cleanup.policy=delete/),
+    expect.stringMatching(/recant kafka adopt 0/),
   ]);
   await ledger.drop();
 }, 120_000);

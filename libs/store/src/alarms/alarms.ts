@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import { asReader } from '../access/as-reader.ts';
 import { StoreError } from '../error.ts';
+import { pruneAlarms } from './prune.ts';
 import { type Condition, fitSubject, raise } from './raise.ts';
 import { watchLogs } from './watch-logs.ts';
 
@@ -31,6 +32,8 @@ export interface Alarms {
   watchLogs(stopping: () => boolean): Promise<void>;
   /** Ends the alarms that nobody confirmed in time. */
   expire(): Promise<void>;
+  /** Deletes alarms that ended 90 days ago, and all but the latest 10,000 ended ones of each tenant. @returns how many */
+  prune(): Promise<number>;
   /** Newest first. @throws StoreError `cursor_invalid` */
   list(tenant: string, query: { readonly limit: number; readonly open?: boolean; readonly cursor?: string }): Promise<AlarmPage>;
   acknowledge(tenant: string, id: string, by: string): Promise<AlarmRecord | 'unknown' | 'ended'>;
@@ -61,6 +64,7 @@ export function createAlarms(pool: pg.Pool, clock: () => number): Alarms {
     async expire() {
       await pool.query(EXPIRE, [new Date(clock())]);
     },
+    prune: () => pruneAlarms(pool, clock()),
     async list(tenant, { limit, open = false, cursor }) {
       const below = cursor === undefined ? LAST : placeOf(cursor);
       const read = (client: pg.PoolClient) => client.query<AlarmSqlRow>(open ? LIST_OPEN : LIST, [tenant, ...below, limit + 1]);
