@@ -17,11 +17,13 @@ REVOKE ALL ON ALL FUNCTIONS IN SCHEMA recant FROM PUBLIC, recant_writer, recant_
 GRANT USAGE ON SCHEMA recant TO recant_writer, recant_reader;
 
 -- The writer inserts. It owns nothing, and updates or deletes only what is named here: entries, dead letters and projections are never changed.
-GRANT USAGE ON SEQUENCE recant.source_source_no_seq TO recant_writer;
+GRANT USAGE ON SEQUENCE recant.source_source_no_seq, recant.held_message_id_seq TO recant_writer;
 GRANT SELECT, INSERT ON recant.tenant, recant.credential, recant.system, recant.log, recant.source, recant.entry, recant.dead_letter,
   recant.attempt, recant.settlement, recant.effect, recant.observed, recant.part, recant.kafka_position TO recant_writer;
 GRANT UPDATE (epoch, size, root, frontier, received_at_last) ON recant.log TO recant_writer;
 GRANT UPDATE (cluster, next_offset, updated_at) ON recant.kafka_position TO recant_writer;
+-- Deleted once they are in their log.
+GRANT SELECT, INSERT, DELETE ON recant.held_message TO recant_writer;
 GRANT UPDATE (revoked_at, expires_at) ON recant.credential TO recant_writer;
 GRANT UPDATE (connector, identity, options, updated_at), DELETE ON recant.system TO recant_writer;
 GRANT EXECUTE ON FUNCTION recant.source_of (BYTEA), recant.received_ms (BYTEA), recant.event_of (BYTEA) TO recant_writer;

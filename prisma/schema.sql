@@ -16,6 +16,9 @@ GRANT USAGE ON SCHEMA recant TO recant_writer;
 
 CREATE SCHEMA recant_guard AUTHORIZATION postgres;
 
+CREATE SEQUENCE recant.held_message_id_seq AS bigint; -- owner recant_owner
+GRANT USAGE ON SEQUENCE recant.held_message_id_seq TO recant_writer;
+
 CREATE SEQUENCE recant.source_source_no_seq AS bigint; -- owner recant_owner
 GRANT USAGE ON SEQUENCE recant.source_source_no_seq TO recant_writer;
 
@@ -349,6 +352,32 @@ CREATE POLICY all_tenants ON recant.head_slot AS PERMISSIVE FOR ALL TO recant_wr
 CREATE POLICY one_tenant ON recant.head_slot AS PERMISSIVE FOR SELECT TO recant_reader USING ((tenant_id = current_setting('recant.tenant'::text, true)));
 GRANT INSERT, SELECT ON TABLE recant.head_slot TO recant_writer;
 GRANT SELECT ON TABLE recant.head_slot TO recant_reader;
+
+CREATE TABLE recant.held_message (
+    tenant_id text COLLATE "C" NOT NULL,
+    id bigint NOT NULL DEFAULT nextval('recant.held_message_id_seq'::regclass),
+    shard smallint NOT NULL,
+    topic text COLLATE "C" NOT NULL,
+    partition integer NOT NULL,
+    origin text NOT NULL,
+    key_id text COLLATE "C" NOT NULL,
+    source text COLLATE "C",
+    bytes bytea NOT NULL,
+    part_digest text,
+    part_salt text,
+    refused_code text,
+    refused_detail text,
+    reason text NOT NULL,
+    held_at timestamp(3) with time zone NOT NULL DEFAULT CURRENT_TIMESTAMP
+);
+ALTER TABLE recant.held_message OWNER TO recant_owner;
+ALTER TABLE recant.held_message ADD CONSTRAINT held_message_pkey PRIMARY KEY (tenant_id, id);
+ALTER TABLE recant.held_message ADD CONSTRAINT held_message_reason_check CHECK ((reason = ANY (ARRAY['log'::text, 'rate'::text])));
+CREATE INDEX held_message_topic_partition_tenant_id_source_idx ON recant.held_message USING btree (topic, partition, tenant_id, source);
+ALTER TABLE recant.held_message ENABLE ROW LEVEL SECURITY;
+CREATE POLICY all_tenants ON recant.held_message AS PERMISSIVE FOR ALL TO recant_writer USING (true) WITH CHECK (true);
+CREATE POLICY one_tenant ON recant.held_message AS PERMISSIVE FOR SELECT TO recant_reader USING ((tenant_id = current_setting('recant.tenant'::text, true)));
+GRANT DELETE, INSERT, SELECT ON TABLE recant.held_message TO recant_writer;
 
 CREATE TABLE recant.kafka_position (
     tenant_id text COLLATE "C" NOT NULL,

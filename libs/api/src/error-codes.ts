@@ -1,5 +1,6 @@
 import { ALARM_ERROR_CODES } from './alarm-codes.ts';
 import type { ErrorDescription } from './error-description.ts';
+import { KAFKA_REFUSALS } from './kafka-codes.ts';
 import { ROLLBACK_ERROR_CODES } from './rollback-codes.ts';
 
 /** Refusals of one event: the same codes in an HTTP response and in a dead letter. */
@@ -17,12 +18,7 @@ const EVENT_REFUSALS = {
     retry: 'never',
     action: 'Sign exactly the bytes of the message with the secret of the key in the `recant-key` header.',
   },
-  undecodable: {
-    status: 422,
-    title: 'Undecodable record batch',
-    retry: 'never',
-    action: 'Send the messages again in batches of at most 4 MiB, compressed with gzip, snappy, lz4, zstd or not at all.',
-  },
+  ...KAFKA_REFUSALS,
   role_missing: {
     status: 403,
     title: 'Missing role',

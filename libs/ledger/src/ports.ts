@@ -28,6 +28,10 @@ export interface Submission {
   readonly origin: string;
   /** Id of an event of the same source whose acknowledgement the sender has. If the log lacks it: `log_behind_source`, and nothing is stored. */
   readonly after?: string;
+  /** Over Kafka: the key is over its rate. Stored beside the logs, and recorded later in its source's order. */
+  readonly hold?: true;
+  /** Of a held part: bytes beside the logs. */
+  readonly part?: { readonly digest: string; readonly salt: string };
 }
 
 export type RefusalCode =
@@ -35,6 +39,8 @@ export type RefusalCode =
   | 'mac_invalid'
   /** A record batch in Kafka that cannot be decoded: one dead letter for all its messages. */
   | 'undecodable'
+  /** Messages from Kafka that had to wait, beyond what is stored for that: one dead letter for all of them. */
+  | 'backlog_full'
   | 'too_large'
   | 'too_deep'
   | 'malformed_json'
@@ -69,7 +75,9 @@ export type Receipt =
       readonly refusal: Refusal /** Address of the dead letter's entry; absent over HTTP, except for equivocations and events that the key may not send. */;
       readonly shard?: number;
       readonly index?: bigint;
-    };
+    }
+  /** Over Kafka only: durable, and recorded later. */
+  | { readonly kind: 'held'; readonly shard?: undefined; readonly index?: undefined };
 
 /** Offsets of a Kafka batch: where it was read, and where to resume. */
 export interface KafkaPosition {

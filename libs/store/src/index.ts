@@ -16,6 +16,7 @@ export { type BundleQuery, withBundleSource } from './audit/bundle-source.ts';
 export { withSnapshot } from './audit/snapshot.ts';
 export { checkConnection } from './connection.ts';
 export { PositionMoved, StoreError, type StoreErrorCode, StoreUnavailable } from './error.ts';
+export type { HeldBacklog, HeldMessage, HeldMessages } from './held-messages.ts';
 export { type DatabaseFacts, diagnoseDatabase } from './migration/diagnose.ts';
 export { dumpSchema } from './migration/dump-schema.ts';
 export { migrate } from './migration/migrate.ts';

@@ -20,9 +20,10 @@ import {
 } from './access/session-limits.ts';
 import { createSystems, type Systems } from './access/systems.ts';
 import { type Alarms, createAlarms } from './alarms/alarms.ts';
-import { createAppender } from './append/appender.ts';
+import { type AppendGuard, createAppender } from './append/appender.ts';
 import type { Failpoints } from './append/failpoint.ts';
 import { PrismaClient } from './generated/client.ts';
+import { createHeldMessages, type HeldMessages } from './held-messages.ts';
 import { createKafkaPositions, type KafkaPositions } from './positions.ts';
 import { createHeadStore } from './publish/head-store.ts';
 import { type EpochOpening, openEpochInStore } from './publish/open-epoch.ts';
@@ -66,6 +67,8 @@ export interface Store {
   readonly parts: Parts;
   readonly alarms: Alarms;
   readonly positions: KafkaPositions;
+  /** Messages from Kafka that wait. */
+  readonly held: HeldMessages;
   readonly queries: Queries;
   readonly ledgerReader: LedgerReader;
   readonly publishing: PublishStore;
@@ -73,8 +76,8 @@ export interface Store {
   readonly published: Published;
   /** @returns index of the statement's entry. @throws StoreError `already_exists` if the log's epoch differs from `opening.from`; `key_inactive` */
   openEpoch(log: LogKey, opening: EpochOpening): Promise<bigint>;
-  /** Sets the guard: from now on nothing is appended to a log that `check` rejects. Called once. */
-  guardLogs(check: (log: LogKey) => Promise<void>): void;
+  /** Sets the guard: from now on nothing is appended to a log that it rejects. Called once. */
+  guardLogs(guard: AppendGuard): void;
   readonly sealer: Sealer;
   /** For the rollback tables in the same database. */
   readonly pool: pg.Pool;
@@ -126,14 +129,16 @@ export function createStore(options: StoreOptions): Store {
   const { read, log, work } = reads;
   const prisma = new PrismaClient({ adapter: new PrismaPg(pools.keys, { schema: 'recant' }), transactionOptions: TRANSACTION });
   const sealer = createSealer(masterKey, options.olderMasterKeys);
-  let guard: (log: LogKey) => Promise<void> = async () => {};
+  let guarding: AppendGuard = { admit: async () => {}, forget: () => {} };
+  const guard: AppendGuard = { admit: (log) => guarding.admit(log), forget: () => guarding.forget() };
   return {
-    appender: createAppender(pools.append, { clock, shards, systemTenant: OPERATOR_TENANT, failpoints, guard: (log) => guard(log) }),
+    appender: createAppender(pools.append, { clock, shards, systemTenant: OPERATOR_TENANT, failpoints, guard }),
     credentials: createCredentials(pools.lookup, prisma, sealer, clock),
     systems: createSystems(prisma, sealer, clock),
     parts: createParts(pools.append),
     alarms: createAlarms(work, clock),
     positions: createKafkaPositions(pools.lookup, OPERATOR_TENANT),
+    held: createHeldMessages(work),
     queries: {
       attempts: (tenant, query) => listAttempts(read, tenant, query),
       action: (tenant, action, nowMs) => readAction(read, tenant, action, nowMs),
@@ -148,8 +153,8 @@ export function createStore(options: StoreOptions): Store {
     heads: createHeadStore(pools.publish, OPERATOR_TENANT, headSecretOf(masterKey)),
     published: createPublished(read, OPERATOR_TENANT),
     openEpoch: (log, opening) => openEpochInStore(pools.publish, log, opening),
-    guardLogs(check) {
-      guard = check;
+    guardLogs(set) {
+      guarding = set;
     },
     sealer,
     pool: work,

@@ -45,7 +45,11 @@ const EXPECTED: Readonly<Record<string, { readonly owner: string; readonly write
     reader: 'SELECT own',
   },
   ...same(['run', 'run_step'], { owner: 'SELECT INSERT UPDATE DELETE TRUNCATE', writer: 'SELECT INSERT UPDATE', reader: 'SELECT own' }),
-  ...same(['run_resource', 'outbox'], { owner: 'SELECT INSERT UPDATE DELETE TRUNCATE', writer: 'SELECT INSERT DELETE', reader: '' }),
+  ...same(['run_resource', 'outbox', 'held_message'], {
+    owner: 'SELECT INSERT UPDATE DELETE TRUNCATE',
+    writer: 'SELECT INSERT DELETE',
+    reader: '',
+  }),
 };
 
 function same<T>(tables: readonly string[], value: T): Record<string, T> {
@@ -66,6 +70,7 @@ const TENANTS = ['acme', 'other'] as const;
 const VALUES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   alarm: { code: "'source_gap'" },
   approval: { person: "'person:x'", expires_at: "now() + interval '1 hour'" },
+  held_message: { reason: "'log'" },
   log: { shard: '1', shards: '4' },
   observed: { named: 'true' },
   run: { state: "'queued'" },

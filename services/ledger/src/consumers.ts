@@ -1,10 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { TOPIC_EVENTS } from '@recant/events';
+import { OPERATOR_TENANT, TOPIC_EVENTS } from '@recant/events';
 import { createConsumer, type EventConsumer, ensureTopic, KafkaError, type KafkaSecurity } from '@recant/kafka';
 import { createFairSlots, type FairSlots } from '@recant/queues';
-import type { HealthCheck, Logger } from '@recant/service';
+import { createRateLimits, type HealthCheck, type Logger, type RateLimits, type Rates } from '@recant/service';
 import { PositionMoved, type Store, type TenantCondition } from '@recant/store';
 import { ofOperator } from './alarm-watch.ts';
+import { createGarbageLimit, type GarbageLimit } from './garbage.ts';
+import { createHeldLoop } from './held-loop.ts';
 import { ingestMessages } from './intake.ts';
 import { createKafkaLag, type KafkaLag } from './kafka-lag.ts';
 import { createTopics, type Topics } from './topics.ts';
@@ -52,13 +54,20 @@ export interface ConsumerStatus {
 /** Milliseconds until an unreachable broker is tried again. */
 const RETRY_MS = 5_000;
 
-/** @param shards partitions of each topic */
-export function createConsumers(store: Store, parent: Logger, kafka: KafkaDeps, shards: number): Consumers {
+/** @param shards partitions of each topic @param rates of keys and tenants */
+export function createConsumers(store: Store, parent: Logger, kafka: KafkaDeps, shards: number, rates: Rates): Consumers {
   const topics = createTopics(kafka.topic ?? TOPIC_EVENTS, kafka.tenantTopics ?? {});
   const slots = createFairSlots(TRANSACTIONS_MAX, topics.names.length === 1 ? TRANSACTIONS_MAX : TRANSACTIONS_MAX - 1);
   const logger = parent.child({ part: 'kafka' });
-  const consumers = topics.names.map((topic) => createTopicConsumer(topic, { store, logger, kafka, topics, slots }));
   const lag = createKafkaLag({ access: connectionOf(kafka), topics: topics.names }, store.positions, logger);
+  const clock = () => performance.now();
+  const limits = createRateLimits(rates, clock);
+  const garbage = createGarbageLimit(clock);
+  const consumers = topics.names.map((topic) => createTopicConsumer(topic, { store, logger, kafka, topics, slots, limits, garbage }));
+  const partitions = () =>
+    new Map(topics.names.map((topic, at) => [topic, (consumers[at] as EventConsumer).status().map(({ partition }) => partition)]));
+  const { held, appender, parts, credentials: keyring } = store;
+  const heldLoop = createHeldLoop({ held, appender, parts, keyring, limits, logger, partitions });
   const stopping = new AbortController();
   let away: string | undefined;
   let retrying: Promise<void> = Promise.resolve();
@@ -81,15 +90,20 @@ export function createConsumers(store: Store, parent: Logger, kafka: KafkaDeps, 
     health: async () => {
       if (away !== undefined) return { status: 'degraded', detail: `${away}; events over HTTP are recorded` };
       const problems = consumers.flatMap((consumer, at) => problemsOf(consumer, topics.names[at] as string));
+      const waiting = heldLoop.conditions().filter(({ tenant }) => tenant === OPERATOR_TENANT);
+      problems.push(...waiting.map(({ detail }) => `kafka: ${detail}`));
       return problems.length === 0 ? { status: 'ok' } : { status: 'degraded', detail: problems.join('; ') };
     },
-    conditions: () =>
-      away !== undefined
+    conditions: () => [
+      ...heldLoop.conditions(),
+      ...(away !== undefined
         ? topics.names.map((topic) => ofOperator('broker_silent', topic, away as string, CHECK_BROKER))
-        : consumers.flatMap((consumer, at) => conditionsOf(consumer, topics.names[at] as string)),
+        : consumers.flatMap((consumer, at) => conditionsOf(consumer, topics.names[at] as string))),
+    ],
     status: () => ({ lags: lag.lags(), topics: consumers.map((consumer, at) => statusOf(consumer, topics.names[at] as string)) }),
     async start() {
       lag.start();
+      heldLoop.start();
       try {
         await open();
       } catch (error) {
@@ -101,8 +115,9 @@ export function createConsumers(store: Store, parent: Logger, kafka: KafkaDeps, 
     },
     async stop() {
       stopping.abort();
+      const ended = heldLoop.stop();
       await Promise.all(consumers.map((consumer) => consumer.stop()));
-      await Promise.race([Promise.all([retrying, lag.stop()]), delay(STOP_MS_MAX, undefined, { ref: false })]);
+      await Promise.race([Promise.all([retrying, ended, lag.stop()]), delay(STOP_MS_MAX, undefined, { ref: false })]);
     },
   };
 }
@@ -116,9 +131,12 @@ interface TopicConsumerDeps {
   readonly kafka: KafkaDeps;
   readonly topics: Topics;
   readonly slots: FairSlots;
+  readonly limits: RateLimits;
+  readonly garbage: GarbageLimit;
 }
 
-function createTopicConsumer(topic: string, { store, logger, kafka, topics, slots }: TopicConsumerDeps): EventConsumer {
+function createTopicConsumer(topic: string, deps: TopicConsumerDeps): EventConsumer {
+  const { store, logger, kafka, topics, slots, limits, garbage } = deps;
   const { appender, credentials, parts, positions } = store;
   const groupId = kafka.groupId ?? GROUP_ID;
   return createConsumer({
@@ -134,7 +152,7 @@ function createTopicConsumer(topic: string, { store, logger, kafka, topics, slot
     },
     async append(batch) {
       try {
-        await slots.run(topic, () => ingestMessages(batch, { keyring: credentials, appender, parts, logger, topics }));
+        await slots.run(topic, () => ingestMessages(batch, { keyring: credentials, appender, parts, logger, topics, limits, garbage }));
         return 'appended';
       } catch (error) {
         if (error instanceof PositionMoved) return 'moved';

@@ -19,12 +19,12 @@ export function ingestRoutes({ groupCommit, parts }: IngestDeps): readonly Bound
         const batch = batchOf(body.bytes, credential, after);
         charge({ events: batch.length });
         const receipts = await groupCommit.submit(batch);
-        for (const receipt of receipts) checkKey(receipt);
+        checkKey(receipts);
         return { status: 200, body: { receipts: receipts.map(receiptBody) } };
       }
       charge({ events: 1 });
       const [receipt] = (await groupCommit.submit([submissionOf(body.bytes, credential, after)])) as readonly [Receipt];
-      checkKey(receipt);
+      checkKey([receipt]);
       if (receipt.kind === 'refused') throw faultOf(receipt);
       return receipt.kind === 'appended' ? { status: 201, body: receiptBody(receipt) } : { status: 200, body: receiptBody(receipt) };
     }),
@@ -48,16 +48,23 @@ function batchOf(bytes: Uint8Array, credential: Credential, after: string | unde
 }
 
 function receiptBody(receipt: Receipt): ReceiptBody {
+  if (receipt.kind === 'held') throw new TypeError('an event over HTTP was held');
   const place = receipt.index === undefined ? {} : { shard: receipt.shard, index: Number(receipt.index) };
   if (receipt.kind !== 'refused') return { kind: receipt.kind, ...place };
   const { code, detail } = receipt.refusal;
   return { kind: 'refused', ...place, code, detail, action: describeError(code).action };
 }
 
-/** If the key ended during the request, nothing was recorded; the answer is that of a later request with this key. */
-function checkKey(receipt: Receipt): void {
-  if (receipt.kind === 'refused' && receipt.refusal.code === 'unauthenticated') throw new KeyRefusal(receipt.refusal.detail);
+/**
+ * If the key ended before any of the batch was recorded, the answer is that of a later request with this key. A key that expires is refused by each log's own
+ * time, so a part may be recorded: then each receipt says what became of its event.
+ */
+function checkKey(receipts: readonly Receipt[]): void {
+  const [first] = receipts;
+  if (receipts.every(isKeyRefusal) && first?.kind === 'refused') throw new KeyRefusal(first.refusal.detail);
 }
+
+const isKeyRefusal = (receipt: Receipt): boolean => receipt.kind === 'refused' && receipt.refusal.code === 'unauthenticated';
 
 /** Maps a refusal to an API error; `satisfies` checks that each refusal code is an API code. */
 function faultOf({ refusal, shard, index }: Extract<Receipt, { kind: 'refused' }>): ApiFault {

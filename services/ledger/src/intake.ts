@@ -2,9 +2,10 @@ import { timingSafeEqual } from 'node:crypto';
 import { eventMac, HEADER_KEY, HEADER_KIND, HEADER_MAC, HEADER_PART, HEADER_SALT, PART_BYTES_MAX } from '@recant/events';
 import { type MessageBatch, RECORD_BATCH_BYTES_MAX, type ReceivedMessage, type Undecodable } from '@recant/kafka';
 import type { Appender, Credential, Refusal, RefusalCode, Submission } from '@recant/ledger';
-import type { EndedKey, Keyring, KnownKey, Logger } from '@recant/service';
+import type { EndedKey, Keyring, KnownKey, Logger, Payer, RateLimits } from '@recant/service';
 import type { NewPart, PartReceipt, Parts } from '@recant/store';
 import { warnOfForgeries } from './forgeries.ts';
+import type { GarbageLimit } from './garbage.ts';
 import type { Topics } from './topics.ts';
 
 export interface IntakeDeps {
@@ -13,27 +14,47 @@ export interface IntakeDeps {
   readonly parts: Pick<Parts, 'put'>;
   readonly logger: Pick<Logger, 'warn'>;
   readonly topics: Pick<Topics, 'refusal'>;
+  /** Rates of keys and tenants, as over HTTP. */
+  readonly limits: RateLimits;
+  /** What is kept of unidentified messages. */
+  readonly garbage: GarbageLimit;
 }
 
 /**
  * Ingests one batch from Kafka: stores its parts, then events, dead letters and the position in one transaction. No message content makes this
- * reject; only the store does. After a crash in between, the parts are stored again (idempotent).
+ * reject; only the store does. After a crash in between, the parts are stored again (idempotent). A message whose key is over its rate is held: the broker
+ * has acknowledged it, so it is recorded later instead of refused.
  */
 export async function ingestMessages(batch: MessageBatch, deps: IntakeDeps): Promise<void> {
   const keys = await findKeys(batch.messages, deps.keyring);
-  const received = batch.messages.map((message) => ({ message, sender: senderOf(message, keys, batch.topic, deps.topics) }));
+  const received = batch.messages.map((message): Received => {
+    const sender = senderOf(message, keys, batch.topic, deps.topics);
+    return { message, sender, isOver: isOverRate(message, sender, deps.limits) };
+  });
   const refusals = await storeParts(received, deps.parts);
   const submissions: Submission[] = [];
-  for (const { message, sender } of received) {
+  for (const { message, sender, isOver } of received) {
     const origin = originOf(batch, message);
     const bytes = message.value;
     const refused = refusals.get(message);
     if (refused !== undefined) submissions.push({ ...sender, bytes, origin, refused });
-    else if ('refused' in sender || !isPart(message)) submissions.push({ ...sender, bytes, origin });
+    else if ('refused' in sender || !isPart(message)) submissions.push({ ...sender, bytes, origin, ...(isOver && { hold: true }) });
+    else if (isOver) submissions.push({ ...sender, bytes, origin, part: saltedOf(message) });
   }
+  const kept = deps.garbage.keep(submissions, `${batch.topic}/${batch.partition}`);
   const { cluster, topic, partition, from, next } = batch;
-  const receipts = await deps.appender.append(submissions, { cluster, topic, partition, from, next });
-  warnOfForgeries(submissions, receipts, deps.logger);
+  const receipts = await deps.appender.append(kept, { cluster, topic, partition, from, next });
+  warnOfForgeries(kept, receipts, deps.logger);
+}
+
+/** Charges an identified message. */
+function isOverRate({ value }: ReceivedMessage, sender: Sender, limits: RateLimits): boolean {
+  if ('refused' in sender) return false;
+  return limits.charge(payerOf(sender.credential), { events: 1, bytes: value.length }) !== undefined;
+}
+
+export function payerOf({ tenant, keyId, roles }: Credential): Payer {
+  return { tenant, id: keyId, operator: roles.includes('rollback') || roles.includes('administer') };
 }
 
 /** An undecodable batch names the range of its offsets. */
@@ -99,6 +120,7 @@ const SALT = /^[A-Za-z0-9_-]{22}$/;
 interface Received {
   readonly message: ReceivedMessage;
   readonly sender: Sender;
+  readonly isOver: boolean;
 }
 
 const isPart = ({ headers }: ReceivedMessage): boolean => headers[HEADER_KIND] !== undefined;
@@ -107,35 +129,46 @@ const isPart = ({ headers }: ReceivedMessage): boolean => headers[HEADER_KIND] !
 async function storeParts(received: readonly Received[], parts: IntakeDeps['parts']): Promise<ReadonlyMap<ReceivedMessage, Refusal>> {
   const refusals = new Map<ReceivedMessage, Refusal>();
   const ofTenant = new Map<string, ReceivedMessage[]>();
-  for (const { message, sender } of received) {
+  for (const { message, sender, isOver } of received) {
     if ('refused' in sender || !isPart(message)) continue;
     const { tenant } = sender.credential;
     const refused = refusePart(message, sender.credential);
     if (refused !== undefined) refusals.set(message, refused);
-    else {
+    else if (!isOver) {
       const messages = ofTenant.get(tenant) ?? [];
       messages.push(message);
       ofTenant.set(tenant, messages);
     }
   }
   for (const [tenant, messages] of ofTenant) {
-    const receipts = await parts.put(tenant, messages.map(partOf));
+    const receipts = await parts.put(
+      tenant,
+      messages.map((message) => partOf(saltedOf(message), message.value)),
+    );
     for (const [n, message] of messages.entries()) {
-      const refused = REFUSED_PARTS[receipts[n] as PartReceipt](message);
+      const refused = refusalOfPart(receipts[n] as PartReceipt, message.value);
       if (refused !== undefined) refusals.set(message, refused);
     }
   }
   return refusals;
 }
 
-const REFUSED_PARTS: Readonly<Record<PartReceipt, (message: ReceivedMessage) => Refusal | undefined>> = {
-  stored: () => undefined,
-  too_large: ({ value }) => refusal('too_large', `Expected a part of at most ${PART_BYTES_MAX} bytes, got ${value.length}.`),
-  digest_mismatch: () => refusal('id_mismatch', `Header ${HEADER_PART} is not the SHA-256 of salt and bytes.`),
-};
+/** Why a part was not stored. */
+export function refusalOfPart(receipt: PartReceipt, bytes: Uint8Array): Refusal | undefined {
+  if (receipt === 'stored') return undefined;
+  if (receipt === 'too_large') return refusal('too_large', `Expected a part of at most ${PART_BYTES_MAX} bytes, got ${bytes.length}.`);
+  return refusal('id_mismatch', `Header ${HEADER_PART} is not the SHA-256 of salt and bytes.`);
+}
 
-function partOf({ headers, value }: ReceivedMessage): NewPart {
-  return { digest: headers[HEADER_PART] ?? '', salt: Buffer.from(headers[HEADER_SALT] ?? '', 'base64url'), bytes: value };
+interface Salted {
+  readonly digest: string;
+  readonly salt: string;
+}
+
+const saltedOf = ({ headers }: ReceivedMessage): Salted => ({ digest: headers[HEADER_PART] ?? '', salt: headers[HEADER_SALT] ?? '' });
+
+export function partOf({ digest, salt }: Salted, bytes: Uint8Array): NewPart {
+  return { digest, salt: Buffer.from(salt, 'base64url'), bytes };
 }
 
 function refusePart({ headers }: ReceivedMessage, { roles, keyId }: Credential): Refusal | undefined {

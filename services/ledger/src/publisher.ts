@@ -1,5 +1,6 @@
 import {
   type Anchor,
+  AnchorError,
   type AnchoringContext,
   type AnchorWatch,
   anchorAll,
@@ -37,8 +38,8 @@ export interface PublisherTiming {
 }
 const TIMING: PublisherTiming = { integrateMs: 400, publishMs: 400, anchorMs: 5_000 };
 
-/** Loops that reach nothing outside: `integrate` and `publish`. */
-const INSIDE = 2;
+/** The ledger's own loops: `integrate`, `publish` and `compare`. */
+const INSIDE = 3;
 
 /** Logs processed in parallel; each takes a database connection. */
 const LOGS_AT_ONCE = 3;
@@ -78,10 +79,11 @@ export function createPublisher(deps: PublisherDeps): Publisher {
       },
       logger,
     );
-  const names = ['integrate', 'publish', ...[...anchors, ...witnesses].map(({ name }) => name)];
+  const names = ['integrate', 'publish', 'compare', ...[...anchors, ...witnesses].map(({ name }) => name)];
   const loops = [
     createLoop('integrate', integrateMs, () => eachLog(store.unintegrated(), (log) => integrateLog(deps, log)), logger),
-    createLoop('publish', publishMs, () => publishRound(deps), logger),
+    createLoop('publish', publishMs, () => eachLog(store.unpublished(), (log) => publishLog(deps, log)), logger),
+    createLoop('compare', publishMs, (stopping) => compareRound(guard, stopping), logger),
     ...anchors.map((anchor) => outgoing(anchor.name, (all) => anchorAll(anchor, watch, all))),
     ...witnesses.map((witness) => outgoing(witness.name, (all) => cosignAll(witness, all))),
   ];
@@ -99,10 +101,11 @@ export function createPublisher(deps: PublisherDeps): Publisher {
   };
 }
 
-async function publishRound(deps: PublisherDeps): Promise<void> {
-  // Checks tampered logs again, so that a repair is noticed without waiting for an append.
-  for (const { log } of deps.guard.broken()) await recheck(deps.guard, log);
-  await eachLog(deps.store.unpublished(), (log) => publishLog(deps, log));
+/** Compares logs with anchors when they are first used, and broken ones again, so that a repair is noticed. An anchor that is away delays this loop alone. */
+async function compareRound(guard: LogGuard, stopping: () => boolean): Promise<void> {
+  await eachLog(Promise.resolve(guard.due()), async (log) => {
+    if (!stopping()) await compareLog(guard, log);
+  });
 }
 
 async function eachLog(logs: Promise<readonly LogKey[]>, work: (log: LogKey) => Promise<void>): Promise<void> {
@@ -134,21 +137,22 @@ async function publishLog(deps: PublisherDeps, log: LogKey): Promise<void> {
   });
 }
 
-/** `admit` records its own findings; passing them to `found` again would keep it from ever rechecking. */
-async function recheck(guard: LogGuard, log: LogKey): Promise<void> {
+/** The log stays broken while its anchors do not answer. */
+async function compareLog(guard: LogGuard, log: LogKey): Promise<void> {
   try {
-    await guard.admit(log);
+    await guard.compare(log);
   } catch (error) {
-    if (!(error instanceof LedgerTampered)) throw error;
+    if (!(error instanceof LedgerTampered || error instanceof AnchorError)) throw error;
   }
 }
 
 /** Reports a tampered log to the guard, so that the loop continues with the others. */
 async function reportTampering(guard: LogGuard, work: () => Promise<void>): Promise<void> {
+  const asOf = guard.sounds;
   try {
     await work();
   } catch (error) {
     if (!(error instanceof LedgerTampered)) throw error;
-    guard.found(error);
+    guard.found(error, asOf);
   }
 }

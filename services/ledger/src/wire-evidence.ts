@@ -60,7 +60,7 @@ export function wireEvidence(deps: EvidenceDeps): WiredEvidence {
         `evidence: ${error.message}`,
       ),
   });
-  store.guardLogs(guard.admit);
+  store.guardLogs(guard);
   const publisher = keys && createPublisher({ keys, store: store.publishing, anchors, witnesses, watch, guard, logger, clock, timing });
   const head = keys && createHeadLoop({ keys, heads: store.heads, anchors, logger, clock }, timing.headMs ?? HEAD_MS);
   return {

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { AlarmBody } from '@recant/api';
 import type { DataKeys } from '@recant/data-keys';
 import type { Metrics } from '@recant/metrics';
-import { type ActRecorder, createRouter, type HealthCheck, type Logger, type Router } from '@recant/service';
+import { type ActRecorder, createRouter, type HealthCheck, type Logger, RATES_DEFAULT, type Rates, type Router } from '@recant/service';
 import { createErasures, type Store, type TenantCondition } from '@recant/store';
 import { createLedgerActs } from './acts.ts';
 import { createAlarmWatch, watchDisk } from './alarm-watch.ts';
@@ -38,6 +38,8 @@ export interface LedgerDeps {
   readonly kafka?: KafkaDeps;
   /** Without it, sealing is off. The caller closes it. */
   readonly dataKeys?: DataKeys | undefined;
+  /** Rates of keys and tenants over Kafka. Default: RATES_DEFAULT. */
+  readonly rates?: Rates | undefined;
   /** Limits of the event queue. */
   readonly groupCommit?: GroupCommitOptions;
   /** Without it, nothing is signed or anchored. */
@@ -75,7 +77,7 @@ export function wireLedger(deps: LedgerDeps): WiredLedger {
   const evidence = wireEvidence({ store, logger: logger.child({ part: 'evidence' }), clock, shards, ...options });
   const groupCommit = createGroupCommit(disk.appender, waiting);
   const acts = createLedgerActs({ groupCommit, logger: logger.child({ part: 'acts' }), clock, random16: () => randomBytes(16) });
-  const consumers = kafka && createConsumers({ ...store, appender: disk.appender }, logger, kafka, shards);
+  const consumers = kafka && createConsumers({ ...store, appender: disk.appender }, logger, kafka, shards, deps.rates ?? RATES_DEFAULT);
   const conditions = () => [...disk.conditions(), ...evidence.conditions(), ...(consumers?.conditions() ?? [])];
   const watch = createAlarmWatch({ alarms: store.alarms, logger: logger.child({ part: 'alarms' }), conditions, everyMs: alarmMs });
   if (metrics) measureLedger(metrics, { store, groupCommit, evidence, consumers, watch, clock });

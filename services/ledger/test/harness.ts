@@ -80,6 +80,7 @@ export async function startLedger(options: HarnessOptions = {}): Promise<Running
     // Off unless asked for: its statements would be among those of a request.
     alarmMs: options.alarmMs ?? 1_000_000_000,
     ...(kafka && { kafka }),
+    ...(rates && { rates }),
     ...(evidence && { evidence }),
     ...(groupCommit && { groupCommit }),
   });

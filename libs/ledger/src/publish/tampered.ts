@@ -32,6 +32,11 @@ export function isOfRestored(rule: TamperRule): boolean {
   return RESTORED.includes(rule);
 }
 
+/** Rules that only a comparison with anchors finds. */
+export function needsAnchor(rule: TamperRule): boolean {
+  return rule === 'log_behind_anchor' || rule === 'log_differs_from_anchor' || rule === 'epoch_behind_anchor';
+}
+
 /** Appending to this log and signing it stop until a person acts. Other logs continue. */
 export class LedgerTampered extends Error {
   override readonly name = 'LedgerTampered';

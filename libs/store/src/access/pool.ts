@@ -79,6 +79,16 @@ function nameFailedConnects(pool: pg.Pool): void {
   pool.connect = named as typeof pool.connect;
 }
 
+/** The start of the server process and the number of the database: after a failover or a restore, at least one of them differs. */
+const SERVER =
+  "SELECT pg_catalog.pg_postmaster_start_time()::text || ' ' || oid AS server FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()";
+const servers = new WeakMap<pg.ClientBase, string>();
+
+/** Which copy of the database a connection of `createPool` reaches: what was read on one tells nothing about another. */
+export function serverOf(client: pg.ClientBase): string {
+  return servers.get(client) ?? '';
+}
+
 async function becomeWriter(client: pg.ClientBase, bounds: SessionLimits): Promise<void> {
   const settings = {
     lock_timeout: bounds.lockMs,
@@ -86,8 +96,10 @@ async function becomeWriter(client: pg.ClientBase, bounds: SessionLimits): Promi
     idle_in_transaction_session_timeout: bounds.idleInTransactionMs,
     tcp_user_timeout: Math.min(bounds.leaseMs, TCP_MS_MAX),
   };
+  const statements = [`SET ROLE ${WRITER_ROLE}`, ...Object.entries(settings).map(([name, ms]) => `SET ${name} = ${ms}`), SERVER];
   try {
-    await client.query([`SET ROLE ${WRITER_ROLE}`, ...Object.entries(settings).map(([name, ms]) => `SET ${name} = ${ms}`)].join(';'));
+    const results = (await client.query(statements.join(';'))) as unknown as readonly pg.QueryResult<{ server: string }>[];
+    servers.set(client, results.at(-1)?.rows[0]?.server ?? '');
   } catch (cause) {
     const { code } = cause as { code?: string };
     if (code !== '22023' && code !== '42501') throw cause;

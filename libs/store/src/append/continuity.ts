@@ -39,10 +39,6 @@ export class Continuity {
     const { rows } = await client.query({ name: 'recant-find-events', text: FIND_EVENTS, values: columns });
     return new Set(rows.map(({ n }) => Number(n) - 1));
   }
-
-  forget(): void {
-    this.#confirmed.clear();
-  }
 }
 
 function refusalOf({ event, after, shard }: EventItem): Refusal {

@@ -25,7 +25,7 @@ export function keysOf(items: readonly Item[]): readonly KeyUse[] {
 
 /** A Recant service's own event and a message of an unknown sender have no key. */
 function hasKey(item: Item): item is EventItem | DeadItem {
-  return item.kind !== 'refused' && !item.own && item.keyId !== '';
+  return item.kind !== 'refused' && item.kind !== 'held' && !item.own && item.keyId !== '';
 }
 
 const nameOf = ({ tenant, keyId }: KeyUse): string => `${tenant} ${keyId}`;

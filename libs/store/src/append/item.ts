@@ -9,7 +9,7 @@ const ORIGIN_HTTP = 'http';
 const AUTHORITY_CODES: ReadonlySet<RefusalCode> = new Set(['role_missing', 'source_not_allowed', 'agent_not_allowed']);
 
 /** One message after admission: an event, a dead letter, or a refusal that is not stored. */
-export type Item = EventItem | DeadItem | RefusedItem;
+export type Item = EventItem | DeadItem | HeldItem | RefusedItem;
 
 export interface EventItem {
   readonly kind: 'event';
@@ -39,6 +39,24 @@ export interface DeadItem {
   readonly digest: Buffer;
 }
 
+/** From Kafka: stored beside the logs until its log, or its key's rate, has room. */
+export interface HeldItem {
+  readonly kind: 'held';
+  readonly tenant: string;
+  /** Of the log that it belongs to. */
+  readonly shard: number;
+  readonly keyId: string;
+  readonly bytes: Uint8Array;
+  readonly origin: string;
+  readonly reason: 'log' | 'rate';
+  /** Of an event. */
+  readonly source?: string;
+  /** Of a part. */
+  readonly part?: { readonly digest: string; readonly salt: string };
+  /** Of a dead letter. */
+  readonly refused?: Refusal;
+}
+
 interface RefusedItem {
   readonly kind: 'refused';
   readonly refusal: Refusal;
@@ -55,15 +73,19 @@ export function toItem(submission: Submission, options: ItemOptions): Item {
   if (refused !== undefined || credential === undefined) {
     return refuseItem(submission, refused ?? { code: 'unauthenticated', detail: 'The message has no credential.' }, options);
   }
+  const { tenant, keyId, own = false } = credential;
+  const { part } = submission;
+  if (part !== undefined) return { kind: 'held', tenant, shard: letterShard(origin, options), keyId, bytes, origin, part, reason: 'rate' };
   const admission = admit(bytes, credential);
   if (!admission.ok) return refuseItem(submission, admission.refusal, options);
-  const { tenant, keyId, own = false } = credential;
+  const shard = homeShard(tenant, admission.event.source, options.shards);
+  if (submission.hold) return { kind: 'held', tenant, shard, keyId, bytes, origin, source: admission.event.source, reason: 'rate' };
   return {
     kind: 'event',
     tenant,
     keyId,
     own,
-    shard: homeShard(tenant, admission.event.source, options.shards),
+    shard,
     event: admission.event,
     bytes,
     origin,
@@ -72,11 +94,17 @@ export function toItem(submission: Submission, options: ItemOptions): Item {
 }
 
 /** Stored as a dead letter if the sender gets no answer (Kafka) or violated its key's authority; otherwise only refused. */
-export function refuseItem(submission: Submission, refusal: Refusal, { systemTenant }: ItemOptions): Item {
+export function refuseItem(submission: Submission, refusal: Refusal, options: ItemOptions): Item {
   if (submission.origin === ORIGIN_HTTP && !AUTHORITY_CODES.has(refusal.code)) return { kind: 'refused', refusal };
   const { credential, bytes, origin } = submission;
-  const { tenant = systemTenant, keyId = '', own = false } = credential ?? {};
-  return deadItem({ tenant, shard: 0, keyId, own, bytes, origin }, refusal);
+  const { tenant = options.systemTenant, keyId = '', own = false } = credential ?? {};
+  return deadItem({ tenant, shard: letterShard(origin, options), keyId, own, bytes, origin }, refusal);
+}
+
+/** Dead letters of a Kafka partition have a log of their own in each tenant: those of one partition stop no other. */
+function letterShard(origin: string, { shards }: ItemOptions): number {
+  const partition = /^kafka:.*\/(\d+)\/[^/]*$/.exec(origin)?.[1];
+  return partition === undefined ? 0 : Number(partition) % shards;
 }
 
 /** The first event keeps the id; this one becomes a dead letter in the log of its source. */

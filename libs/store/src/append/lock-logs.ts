@@ -1,3 +1,4 @@
+import { LedgerTampered } from '@recant/ledger';
 import { emptyRoot, Frontier } from '@recant/transparency';
 import type pg from 'pg';
 
@@ -44,18 +45,27 @@ export async function lockLogs(client: pg.ClientBase, keys: readonly LogKey[]): 
 export function headsOf({ rows }: pg.QueryResult): Map<string, LogHead> {
   const heads = rows.map((row): [string, LogHead] => {
     const sizeBefore = BigInt(row.size);
-    const head = {
+    const head: LogHead = {
       tenant: row.tenant_id,
       shard: row.shard,
       shards: row.shards,
       epoch: row.epoch,
       sizeBefore,
-      frontier: Frontier.parse(sizeBefore, row.frontier),
+      frontier: frontierIn(row),
       receivedAtMs: Number(row.received_ms),
     };
     return [logKeyOf(head), head];
   });
   return new Map(heads);
+}
+
+/** @throws LedgerTampered */
+function frontierIn(row: { tenant_id: string; shard: number; size: string; frontier: Uint8Array }): Frontier {
+  try {
+    return Frontier.parse(BigInt(row.size), row.frontier);
+  } catch (error) {
+    throw new LedgerTampered({ tenant: row.tenant_id, shard: row.shard }, 'frontier_differs', (error as Error).message);
+  }
 }
 
 /** Creates heads of size 0 outside the append transaction: a crash here leaves empty logs, which the next batch fills. */

@@ -12,6 +12,7 @@ export type Resolved =
   | { readonly kind: 'repeats'; readonly of: number }
   /** Stored as a dead letter before, at this entry. */
   | { readonly kind: 'known_letter'; readonly item: DeadItem; readonly shard: number; readonly index: bigint }
+  | { readonly kind: 'held' }
   | { readonly kind: 'refused'; readonly item: Extract<Item, { kind: 'refused' }> };
 
 interface Resolution {
@@ -31,9 +32,10 @@ export async function resolve(
   sources: SourceNumbers,
   lookUp: (tenant: string) => boolean,
 ): Promise<Resolution> {
-  const resolved: Resolved[] = items.map((item) =>
-    item.kind === 'refused' ? { kind: 'refused', item } : { kind: 'dead', item: item as DeadItem },
-  );
+  const resolved: Resolved[] = items.map((item) => {
+    if (item.kind === 'held') return { kind: 'held' };
+    return item.kind === 'refused' ? { kind: 'refused', item } : { kind: 'dead', item: item as DeadItem };
+  });
   const sourceNumbers = new Map<string, ReadonlyMap<string, KnownSource>>();
   const repeats = new Set<string>();
   for (const [tenant, all] of placesByTenant(items, 'event')) {

@@ -48,10 +48,6 @@ export class SourceNumbers {
     for (const row of rows) into.set(row.source, { sourceNo: Number(row.source_no), agent: row.agent });
   }
 
-  forget(): void {
-    this.#committed.clear();
-  }
-
   remember(tenant: string, numbers: ReadonlyMap<string, KnownSource>): void {
     if (this.#committed.size + numbers.size > CACHE_MAX) this.#committed.clear();
     for (const [source, number] of numbers) this.#committed.set(`${tenant} ${source}`, number);

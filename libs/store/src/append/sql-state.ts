@@ -1,3 +1,6 @@
+import { LedgerTampered } from '@recant/ledger';
+import { StoreUnavailable } from '../error.ts';
+
 /** A value too large for its column or frame, detected before it reached the database. */
 export class RecordFault extends Error {
   override readonly name = 'RecordFault';
@@ -29,6 +32,24 @@ export function isUniqueViolation(error: unknown): boolean {
 /** The same transaction may succeed when retried. */
 export function isTransient(error: unknown): boolean {
   return [UNIQUE_VIOLATION, SERIALIZATION_FAILURE, DEADLOCK_DETECTED].includes(sqlStateOf(error));
+}
+
+/** Locked, timed out, still in conflict after all tries, or damaged pages. */
+const OF_ONE_LOG: ReadonlySet<string> = new Set([
+  '55P03',
+  '57014',
+  'XX001',
+  'XX002',
+  UNIQUE_VIOLATION,
+  SERIALIZATION_FAILURE,
+  DEADLOCK_DETECTED,
+]);
+
+/** Whether the cause may be one log of the batch, while others accept messages. A lost connection or a full disk concerns all of them. */
+export function isOfOneLog(error: unknown): boolean {
+  return (
+    error instanceof LedgerTampered || OF_ONE_LOG.has(sqlStateOf(error)) || (error instanceof StoreUnavailable && error.cause === undefined)
+  );
 }
 
 export function describeFault(error: unknown): string {

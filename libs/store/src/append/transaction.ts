@@ -7,6 +7,7 @@ import { advanceStatement, checkAdvanced, hasGrown, positionMoved, positionState
 import type { Continuity } from './continuity.ts';
 import { keyStatements, keysOf, refuseEnded } from './end-keys.ts';
 import type { Failpoints } from './failpoint.ts';
+import { heldStatement, holdFollowing, storeHeld } from './held.ts';
 import type { DeadItem, Item } from './item.ts';
 import { headsOf, type LogHead, type LogKey, lockStatement, logKeyOf } from './lock-logs.ts';
 import { queryAll } from './query-all.ts';
@@ -27,6 +28,11 @@ export interface AppendContext {
   readonly failpoints: Failpoints;
 }
 
+/** Milliseconds that a batch from Kafka waits for one lock: what it does not get is held, and its partition goes on. */
+const LOCK_MS = 1_000;
+/** The same when it is found out which log is locked. */
+const PROBE_LOCK_MS = 300;
+
 /**
  * The one commit point. Order: lock log heads ascending, lock and read API keys, move the position by compare-and-set, look up known events, copy rows,
  * move heads by compare-and-set, COMMIT. A crash before COMMIT leaves nothing; a crash after it leaves everything, and the same batch again is answered as duplicates.
@@ -42,7 +48,7 @@ export async function appendInTransaction(
 ): Promise<readonly Receipt[]> {
   const pass: Failpoints = dryRun ? () => {} : context.failpoints;
   try {
-    const { heads, allowed } = await begin(client, items, position, context);
+    const { heads, allowed } = await begin(client, items, position, context, dryRun);
     checkShards(heads, context.shards);
     const lookUp = (tenant: string) => dryRun || context.repeats.expected(tenant);
     const continued = await context.continuity.check(client, allowed, heads);
@@ -51,6 +57,8 @@ export async function appendInTransaction(
     const { rows, receipts } = layOut(resolved, heads);
     pass('copy.before');
     const grown = [...heads.values()].filter(hasGrown);
+    const held = allowed.filter((item) => item.kind === 'held');
+    if (held.length > 0 && position !== undefined && !dryRun) await storeHeld(client, held, position);
     if (grown.length > 0) checkAdvanced(await copyThen(client, rows.copies(), advanceStatement(client, grown)), grown);
     pass('copy.after');
     pass('commit.before');
@@ -77,23 +85,29 @@ async function begin(
   items: readonly Item[],
   position: KafkaPosition | undefined,
   { systemTenant, clock }: AppendContext,
+  isProbe: boolean,
 ): Promise<Begun> {
   const keys = keysOf(items);
-  const statements = ['BEGIN', lockStatement(client, logKeys(items))];
+  const lockMs = isProbe ? PROBE_LOCK_MS : LOCK_MS;
+  const opening = isProbe || position !== undefined ? `BEGIN; SET LOCAL lock_timeout = ${lockMs}` : 'BEGIN';
+  const statements = [opening, lockStatement(client, logKeys(items))];
   if (keys.length > 0) statements.push(...keyStatements(client, keys));
-  if (position !== undefined) statements.push(positionStatement(client, systemTenant, position));
+  if (position !== undefined) statements.push(heldStatement(client, position), positionStatement(client, systemTenant, position));
   const results = await queryAll(client, statements);
   if (position !== undefined && results.at(-1)?.rowCount !== 1) throw await positionMoved(client, systemTenant, position);
-  const [, locked, , found] = results as readonly [unknown, pg.QueryResult, unknown, pg.QueryResult];
-  const heads = headsOf(locked);
+  const first = opening === 'BEGIN' ? 1 : 2;
+  const heads = headsOf(results[first] as pg.QueryResult);
   const nowMs = clock();
   for (const head of heads.values()) head.receivedAtMs = Math.max(nowMs, head.receivedAtMs);
-  return { heads, allowed: keys.length === 0 ? items : refuseEnded(items, keys, found, heads) };
+  const allowed = keys.length === 0 ? items : refuseEnded(items, keys, results[first + 2] as pg.QueryResult, heads);
+  const isWaiting = position !== undefined && results.at(-2)?.rows[0]?.held === true;
+  return { heads, allowed: isWaiting ? await holdFollowing(client, allowed, position) : allowed };
 }
 
 export function logKeys(items: readonly Item[]): readonly LogKey[] {
   const keys = new Map<string, LogKey>();
-  for (const item of items) if (item.kind !== 'refused') keys.set(logKeyOf(item), { tenant: item.tenant, shard: item.shard });
+  for (const item of items)
+    if (item.kind !== 'refused' && item.kind !== 'held') keys.set(logKeyOf(item), { tenant: item.tenant, shard: item.shard });
   return [...keys.values()];
 }
 
@@ -122,6 +136,8 @@ function layOut(resolved: readonly Resolved[], heads: ReadonlyMap<string, LogHea
 
 function layOutOne(one: Resolved, heads: ReadonlyMap<string, LogHead>, rows: Rows, receipts: readonly Receipt[]): Receipt {
   switch (one.kind) {
+    case 'held':
+      return one;
     case 'refused':
       return { kind: 'refused', refusal: one.item.refusal };
     case 'duplicate':

@@ -24,7 +24,7 @@ export async function openLocalActs(databaseUrl: string, tenant: string, { nowMs
     const logger = createLogger({ name: 'recant', level: 'warn', destination: { write: (line) => void err.write(line) } });
     const watch = createAnchorWatch('', [], nowMs);
     const guard = createLogGuard({ store: createPublishStore(pool), watch, clock: nowMs, alarm: () => {} });
-    const appender = createAppender(pool, { clock: nowMs, shards: log.shards, systemTenant: OPERATOR_TENANT, guard: guard.admit });
+    const appender = createAppender(pool, { clock: nowMs, shards: log.shards, systemTenant: OPERATOR_TENANT, guard });
     const groupCommit = { submit: appender.append };
     const acts = createLedgerActs({ groupCommit, logger, clock: nowMs, random16: () => randomBytes(16) });
     return {

@@ -50,7 +50,17 @@ export async function openServices<Keys extends { readonly rollbackKey: string }
   const dataKeys = await openDataKeys(deps, logger);
   if (dataKeys) closers.push(dataKeys.close);
   const metrics = processMetrics({ service: 'recant', version: VERSION });
-  const ledger = wireLedger({ store, logger, clock: Date.now, shards: settings.shards, evidence, dataKeys, metrics, ...kafka });
+  const ledger = wireLedger({
+    store,
+    logger,
+    clock: Date.now,
+    shards: settings.shards,
+    evidence,
+    dataKeys,
+    rates: settings.rates,
+    metrics,
+    ...kafka,
+  });
   closers.push(ledger.stop);
   const keys = await prepare(ledger.acts, logger);
   let url = '';
