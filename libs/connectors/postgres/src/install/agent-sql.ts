@@ -34,9 +34,10 @@ WHERE c.attempt IS NOT NULL AND c.key IS NOT NULL;`;
 
 /** Functions for agents. SQLSTATEs: 42501 not allowed, 55000 settled or already named, 22023 malformed. */
 const AGENT_SQL = `
-CREATE OR REPLACE FUNCTION recant.open_attempt(p_source text, p_action text, p_attempt int) RETURNS text
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-DECLARE prefix text; owner name; settled timestamptz;
+-- NULL: it exists.
+CREATE OR REPLACE FUNCTION recant.add_attempt(p_source text, p_action text, p_attempt int) RETURNS bigint
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE prefix text; owner name; v_id bigint;
 BEGIN
   -- Names that no event can carry name nobody: the ledger could not be told whose the changes are.
   IF p_source IS NULL OR p_action IS NULL OR p_attempt IS NULL OR p_attempt < 1 OR octet_length(p_source) NOT BETWEEN 1 AND 256 OR p_source IN ('login', '__proto__')
@@ -50,12 +51,21 @@ BEGIN
   IF NOT starts_with(p_source, prefix) THEN
     RAISE EXCEPTION 'recant: login % may only name sources that start with %', session_user, prefix USING ERRCODE = '42501';
   END IF;
-  INSERT INTO recant.source VALUES (p_source, session_user) ON CONFLICT DO NOTHING;
-  SELECT s.login INTO owner FROM recant.source s WHERE s.source = p_source;
+  SELECT s.login INTO owner FROM recant.source s WHERE s.source = p_source LIMIT 1;
+  IF NOT FOUND THEN
+    INSERT INTO recant.source VALUES (p_source, session_user) RETURNING login INTO owner;
+  END IF;
   IF owner IS DISTINCT FROM session_user THEN
     RAISE EXCEPTION 'recant: this source belongs to another login' USING ERRCODE = '42501';
   END IF;
-  INSERT INTO recant.attempt (source, action, attempt, login) VALUES (p_source, p_action, p_attempt, session_user) ON CONFLICT DO NOTHING;
+  INSERT INTO recant.attempt (source, action, attempt, login) VALUES (p_source, p_action, p_attempt, session_user) ON CONFLICT DO NOTHING RETURNING id INTO v_id;
+  RETURN v_id;
+END $$;
+CREATE OR REPLACE FUNCTION recant.open_attempt(p_source text, p_action text, p_attempt int) RETURNS text
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE settled timestamptz;
+BEGIN
+  PERFORM recant.add_attempt(p_source, p_action, p_attempt);
   SELECT a.settled_at INTO settled FROM recant.attempt a WHERE (a.source, a.action, a.attempt) = (p_source, p_action, p_attempt);
   IF settled IS NOT NULL THEN
     RAISE EXCEPTION 'recant: this attempt is settled; start another one' USING ERRCODE = '55000';
@@ -66,18 +76,19 @@ END $$;
 -- binds the name: no setting that a session's SQL could change.
 CREATE OR REPLACE FUNCTION recant.name_attempt(p_source text, p_action text, p_attempt int) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-DECLARE v_id bigint; v_named bigint;
+DECLARE v_id bigint; v_settled timestamptz; v_named bigint;
 BEGIN
-  SELECT a.id INTO v_id FROM recant.attempt a
-  WHERE (a.source, a.action, a.attempt) = (p_source, p_action, p_attempt) AND a.login = session_user AND a.settled_at IS NULL FOR KEY SHARE;
-  IF NOT FOUND THEN
-    -- Opened in the transaction that it names: no commit of its own.
-    PERFORM recant.open_attempt(p_source, p_action, p_attempt);
-    SELECT a.id INTO v_id FROM recant.attempt a
-    WHERE (a.source, a.action, a.attempt) = (p_source, p_action, p_attempt) AND a.login = session_user AND a.settled_at IS NULL FOR KEY SHARE;
-  END IF;
+  -- A new attempt is opened in the transaction that it names, and not looked up before: under SERIALIZABLE that would conflict with every other opening.
+  v_id := recant.add_attempt(p_source, p_action, p_attempt);
   IF v_id IS NULL THEN
-    RAISE EXCEPTION 'recant: login % has no such open attempt', session_user USING ERRCODE = '42501';
+    SELECT a.id, a.settled_at INTO v_id, v_settled FROM recant.attempt a
+    WHERE (a.source, a.action, a.attempt) = (p_source, p_action, p_attempt) AND a.login = session_user FOR KEY SHARE;
+    IF v_id IS NULL THEN
+      RAISE EXCEPTION 'recant: login % has no such open attempt', session_user USING ERRCODE = '42501';
+    END IF;
+    IF v_settled IS NOT NULL THEN
+      RAISE EXCEPTION 'recant: this attempt is settled; start another one' USING ERRCODE = '55000';
+    END IF;
   END IF;
   INSERT INTO recant.transaction AS t VALUES (pg_current_xact_id(), v_id) ON CONFLICT (xid) DO UPDATE SET attempt = t.attempt RETURNING t.attempt INTO v_named;
   IF v_named <> v_id THEN

@@ -4,7 +4,7 @@
  */
 
 /** Incremented when a table or function changes shape: `preparePostgres` upgrades an older layout. */
-export const LAYOUT = 6;
+export const LAYOUT = 7;
 /** Bytes of a primary key, percent-encoded in its URI: leaves room for system, schema and table within RESOURCE_BYTES_MAX. */
 export const KEY_BYTES_MAX = 560;
 
@@ -38,7 +38,9 @@ CREATE TABLE IF NOT EXISTS recant.system (
 );
 -- Logins of agents. \`agent\`: whose attempts the transactions are that name none.
 CREATE TABLE IF NOT EXISTS recant.agent (login name PRIMARY KEY, source_prefix text NOT NULL, agent text NOT NULL);
-CREATE TABLE IF NOT EXISTS recant.source (source text PRIMARY KEY, login name NOT NULL);
+-- Not unique: the first transactions of a source do not wait for each other.
+CREATE TABLE IF NOT EXISTS recant.source (source text NOT NULL, login name NOT NULL);
+CREATE INDEX IF NOT EXISTS source_source ON recant.source (source);
 -- One row a captured table. Identity is the relation's oid: a renamed table stays the same, a re-created one is another.
 CREATE TABLE IF NOT EXISTS recant.relation (
   id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
