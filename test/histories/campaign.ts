@@ -5,9 +5,11 @@ import type { State } from './state.ts';
 import { createLogins, createTarget, type Logins } from './target.ts';
 
 /** Services, each with a database of its own: most of the time of a history is spent waiting for the server. */
-const AT_ONCE = 4;
+const AT_ONCE = 3;
 /** Histories on one database: plans read what was recorded before on the same rows. */
 const HISTORIES_MAX = 30;
+/** A machine at its limit makes connections time out: an error, unlike a mismatch, is tried again. */
+const ATTEMPTS_MAX = 2;
 
 export interface CampaignOptions {
   /** A superuser of a server of its own, with prepared transactions. */
@@ -43,8 +45,14 @@ export async function playAll(options: CampaignOptions): Promise<void> {
       await onOutcome(state);
     }
   };
+  let starting: Promise<unknown> = Promise.resolve();
+  const startNext = () => {
+    const place = starting.then(() => createPlace(adminUrl, logins, { through, onEnd }));
+    starting = place;
+    return place;
+  };
   const work = async () => {
-    await using place = await createPlace(adminUrl, logins, { through, onEnd });
+    await using place = await startNext();
     while (next < end && goesOn()) {
       const seed = next++;
       done.set(seed, await place.judge(seed));
@@ -88,14 +96,16 @@ async function createPlace(
   };
   return {
     async judge(seed: number): Promise<readonly Outcome[]> {
-      try {
-        const outcomes = await judge(await enter(), seed);
-        played += 1;
-        if (isSpent(seed) || outcomes.some(({ mismatches }) => mismatches.length > 0)) await leave();
-        return outcomes;
-      } catch (error) {
-        await leave().catch(() => undefined);
-        return [failed(seed, error as Error)];
+      for (let attempt = 1; ; attempt += 1) {
+        try {
+          const outcomes = await judge(await enter(), seed);
+          played += 1;
+          if (isSpent(seed) || outcomes.some(({ mismatches }) => mismatches.length > 0)) await leave();
+          return outcomes;
+        } catch (error) {
+          await leave().catch(() => undefined);
+          if (attempt === ATTEMPTS_MAX) return [failed(seed, error as Error)];
+        }
       }
     },
     async [Symbol.asyncDispose]() {

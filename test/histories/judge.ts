@@ -58,7 +58,11 @@ async function playOnce(
   const script = drawScript(seed);
   const fromMs = Date.now();
   const speakers = createSpeakers(script, `${seed}-${mode}`, target, service, apiKey);
-  const history = await play(script, speakers);
+  const history = await play(script, speakers).catch(async (error: Error) => {
+    await speakers.close().catch(() => undefined);
+    throw error;
+  });
+  await speakers.close();
   if (script.accepts && history.holes.length > 0) await service.operator.acceptIncomplete(target.system, { reason: 'history' });
   return { history, target, service, speakers, fromMs };
 }

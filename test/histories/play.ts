@@ -46,6 +46,8 @@ export interface Players {
   intend(agent: number, attempt: number): Promise<void>;
   /** @returns false if the target refuses the name */
   name(client: Client, agent: number, attempt: number): Promise<boolean>;
+  /** A login gives its transaction the name of an attempt of another login, which the target refuses. */
+  usurp(client: Client, agent: number, attempt: number): Promise<void>;
   /** All transactions of the attempt have ended. */
   settle(agent: number, attempt: number, outcome: 'succeeded' | 'failed'): Promise<void>;
   /** Brings the capture to its limit, or back. */
@@ -228,7 +230,7 @@ async function nameIfDue(one: Open, players: Players): Promise<void> {
   const { actor, namedAfter, usurps } = one.transaction;
   if (actor.is !== 'agent' || one.named || one.statements < namedAfter) return;
   await one.client.query('SAVEPOINT naming');
-  if (usurps) await players.name(one.client, actor.agent === 0 ? 1 : 0, 1);
+  if (usurps) await players.usurp(one.client, actor.agent === 0 ? 1 : 0, 1);
   else one.named = await players.name(one.client, actor.agent, actor.attempt);
   await one.client.query(one.named ? 'RELEASE SAVEPOINT naming' : 'ROLLBACK TO SAVEPOINT naming');
   if (!one.named) one.statements = -1_000;

@@ -38,6 +38,7 @@ export const ACT_KINDS = {
   'key revoked midway': ['item', 'named'],
   'agent that is not believed': ['item', 'rate'],
   'mutual dependents': ['item', 'boss'],
+  'agent of the SDK': ['item', 'line'],
   'transaction pooler': ['item', 'line'],
   'capture at its limit': ['item', 'named'],
 } as const satisfies Record<string, readonly string[]>;
@@ -84,10 +85,10 @@ export interface Transaction {
   readonly usurps: boolean;
 }
 /**
- * What an agent says about one attempt: the truth, nothing at all, effects that it invented, two outcomes, a count that does not fit, or no outcome: before the
+ * What an agent says about one attempt: the truth, by itself or through the SDK, nothing at all, effects that it invented, two outcomes, a count that does not fit, or no outcome: before the
  * deadline or after it, because it died or because its key was revoked.
  */
-export type Says = 'truth' | 'failed' | 'nothing' | 'invented' | 'both' | 'miscounted' | 'no end yet' | 'no end' | 'revoked';
+export type Says = 'truth' | 'sdk' | 'failed' | 'nothing' | 'invented' | 'both' | 'miscounted' | 'no end yet' | 'no end' | 'revoked';
 export type Step =
   | { readonly do: 'limit'; readonly reached: boolean }
   | { readonly do: 'begin' | 'end' | 'savepoint' | 'rollback to' | 'release'; readonly transaction: number }
@@ -180,10 +181,19 @@ function drawSays({ random, kinds, aim }: Draw, transactions: readonly Transacti
   for (const { actor } of transactions) {
     if (actor.is !== 'agent' || says.has(keyOf(actor))) continue;
     const rarely = aim === 'any' && random.chance(12) ? random.of(RARELY) : 'truth';
-    says.set(keyOf(actor), drawn.length > 0 && random.chance(60) ? random.of(drawn) : rarely);
+    const said = drawn.length > 0 && random.chance(60) ? random.of(drawn) : rarely;
+    const bySdk = said === 'truth' && random.chance(kinds.has('agent of the SDK') ? 70 : 5) && canUseSdk(transactions, keyOf(actor));
+    says.set(keyOf(actor), bySdk ? 'sdk' : said);
   }
   return says;
 }
+
+/** The SDK names a transaction first, and ends it. */
+const canUseSdk = (transactions: readonly Transaction[], attempt: string): boolean =>
+  transactions.every(
+    ({ actor, end, namedAfter, usurps }) =>
+      actor.is !== 'agent' || keyOf(actor) !== attempt || (!usurps && namedAfter === 0 && end !== 'open' && end !== 'prepare'),
+  );
 
 const keyOf = ({ agent, attempt }: { readonly agent: number; readonly attempt: number }): string => `${agent}/${attempt}`;
 

@@ -5,8 +5,9 @@ import type { Client } from 'pg';
 import { HijackedAgent } from '../../services/rollback/test/hijacked.ts';
 import type { Players } from './play.ts';
 import type { Script } from './script.ts';
+import { createSdkAgent, type SdkAgent } from './sdk-agent.ts';
 import type { Service } from './service.ts';
-import { prefixOf, type Target } from './target.ts';
+import type { Target } from './target.ts';
 
 /** Milliseconds within which an attempt has to end. */
 const [NEVER_LATE, LATE_AT_ONCE] = [3_600_000, 1];
@@ -15,17 +16,20 @@ const [NEVER_LATE, LATE_AT_ONCE] = [3_600_000, 1];
 export interface Speakers extends Players {
   readonly agentOf: (agent: number) => string;
   readonly actionOf: (attempt: string) => string;
+  /** Agents of the SDK end. */
+  close(): Promise<void>;
 }
 
 /** @param play number of this play of the history: its sources and actions are its own */
 export function createSpeakers(script: Script, play: string, target: Target, service: Service, apiKey: string): Speakers {
   const agents = new Map<number, HijackedAgent>();
   const pooled = script.kinds.has('transaction pooler');
-  const agentOf = (agent: number) => `agent${agent}-${target.system}`;
-  const sourceOf = (agent: number) => `${prefixOf(agent)}${agentOf(agent)}/${play}`;
+  const agentOf = (agent: number) => `${agent === 0 ? 'solo' : 'shared'}${agent}-${target.system}`;
+  const sourceOf = (agent: number) => `recant://${agentOf(agent)}/${play}`;
   const startedMs = Date.now();
+  const bySdk = new Map<string, string>();
   const actionOf = (attempt: string) =>
-    uuidv7(startedMs, createHash('sha256').update(`${play} ${target.system} ${attempt}`).digest().subarray(0, 16));
+    bySdk.get(attempt) ?? uuidv7(startedMs, createHash('sha256').update(`${play} ${target.system} ${attempt}`).digest().subarray(0, 16));
   const refOf = (agent: number, attempt: number) => [sourceOf(agent), actionOf(`${agent}/${attempt}`), 1];
   const saysOf = (agent: number, attempt: number) => script.says.get(`${agent}/${attempt}`) ?? 'truth';
   const agentFor = (agent: number): HijackedAgent => {
@@ -33,22 +37,48 @@ export function createSpeakers(script: Script, play: string, target: Target, ser
     agents.set(agent, known);
     return known;
   };
+  const sdkAgents = new Map<number, Promise<SdkAgent>>();
+  const sdkAgent = (agent: number): Promise<SdkAgent> => {
+    const actor = { is: 'agent', agent, attempt: 1 } as const;
+    const known =
+      sdkAgents.get(agent) ??
+      createSdkAgent({
+        service,
+        apiKey,
+        agent: agentOf(agent),
+        system: target.system,
+        connect: () => target.connect(actor, pooled),
+        release: (client) => target.release(actor, pooled, client),
+      });
+    sdkAgents.set(agent, known);
+    return known;
+  };
   const revocable = new Map<string, string>();
   return {
     owner: target.owner,
     agentOf,
     actionOf,
-    connect: (transaction) => target.connect(transaction, pooled),
-    release: (transaction, client) => target.release(transaction, pooled, client),
+    async connect({ actor }) {
+      if (actor.is !== 'agent' || saysOf(actor.agent, actor.attempt) !== 'sdk') return target.connect(actor, pooled);
+      return (await sdkAgent(actor.agent)).transaction(`${actor.agent}/${actor.attempt}`);
+    },
+    release({ actor }, client) {
+      if (actor.is !== 'agent' || saysOf(actor.agent, actor.attempt) !== 'sdk') target.release(actor, pooled, client);
+    },
+    async close() {
+      for (const agent of sdkAgents.values()) await (await agent).close();
+    },
     preparedName: target.preparedName,
     limit: target.limit,
     async intend(agent, attempt) {
       const says = saysOf(agent, attempt);
       if (says === 'nothing') return;
+      const name = `${agent}/${attempt}`;
+      if (says === 'sdk') return void bySdk.set(name, await (await sdkAgent(agent)).intend(name));
       const action = actionOf(`${agent}/${attempt}`);
       const deadlineMs = says === 'no end' || says === 'revoked' ? LATE_AT_ONCE : NEVER_LATE;
       if (says !== 'revoked') return accepted(agentFor(agent), agentFor(agent).intended(action, { deadlineMs }));
-      const key = await service.key({ sourcePrefix: prefixOf(agent), agents: [agentOf(agent)] });
+      const key = await service.key({ sourcePrefix: `recant://${agentOf(agent)}/`, agents: [agentOf(agent)] });
       revocable.set(`${agent}/${attempt}`, key.keyId);
       const source = `${sourceOf(agent)}/${attempt}`;
       const alone = new HijackedAgent(service, { agent: agentOf(agent), apiKey: key.apiKey, source });
@@ -56,15 +86,22 @@ export function createSpeakers(script: Script, play: string, target: Target, ser
       await service.operator.revokeKey(key.keyId);
     },
     async name(client, agent, attempt) {
+      // Its transactions have their names from the start.
+      if (saysOf(agent, attempt) === 'sdk') return true;
       const ref = revocable.has(`${agent}/${attempt}`)
         ? [`${sourceOf(agent)}/${attempt}`, ...refOf(agent, attempt).slice(1)]
         : refOf(agent, attempt);
       await target.speaker(agent).query('SELECT recant.open_attempt($1, $2, $3)', ref).catch(ignoreRefusal);
       return client.query('SELECT recant.name_attempt($1, $2, $3)', ref).then(() => true, ignoreRefusal);
     },
+    async usurp(client, agent, attempt) {
+      const taken = await client.query('SELECT recant.name_attempt($1, $2, $3)', refOf(agent, attempt)).then(() => true, ignoreRefusal);
+      if (taken) throw new Error(`A login named attempt ${agent}/${attempt} of another login.`);
+    },
     async settle(agent, attempt, outcome) {
       const says = saysOf(agent, attempt);
       if (says === 'nothing' || says === 'no end' || says === 'no end yet' || says === 'revoked') return;
+      if (says === 'sdk') return (await sdkAgent(agent)).settle(`${agent}/${attempt}`, outcome);
       await target.speaker(agent).query('SELECT recant.settle_attempt($1, $2, $3)', refOf(agent, attempt));
       const one = agentFor(agent);
       const action = actionOf(`${agent}/${attempt}`);

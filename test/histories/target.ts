@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { preparePostgres } from '@recant/connector-postgres';
 import pg, { type Client } from 'pg';
 import { CAPTURED, HISTORY, RESET_SQL, SCHEMA_SQL } from './schema.ts';
-import { loginOf, type Transaction } from './script.ts';
+import { type Actor, loginOf } from './script.ts';
 
 /** A statement that waits longer is a defect of the history, not of the product. */
 const STATEMENT_MS_MAX = 60_000;
@@ -33,7 +33,7 @@ export async function createLogins(adminUrl: string): Promise<Logins & { drop():
 }
 
 /** Sources that the logins of agents may name: one prefix for agent 0, one for agents 1 and 2. */
-export const prefixOf = (agent: number): string => (loginOf(agent) === 0 ? 'recant://solo/' : 'recant://shared/');
+export const prefixOf = (agent: number): string => (loginOf(agent) === 0 ? 'recant://solo' : 'recant://shared');
 
 /** One captured database, for one history after the other. */
 export interface Target {
@@ -46,8 +46,8 @@ export interface Target {
   /** Connections of agents on which they open and settle attempts. */
   speaker(agent: number): Client;
   /** @param pooled through the pooler */
-  connect(transaction: Transaction, pooled: boolean): Promise<Client>;
-  release(transaction: Transaction, pooled: boolean, client: Client): void;
+  connect(actor: Actor, pooled: boolean): Promise<Client>;
+  release(actor: Actor, pooled: boolean, client: Client): void;
   preparedName(transaction: number): string;
   /** Brings the capture to its limit, or back. */
   limit(reached: boolean): Promise<void>;
@@ -82,12 +82,12 @@ export async function createTarget(adminUrl: string, logins: Logins, through: (u
   const clients = new Set<Client>();
   const idle = new Map<string, Client[]>();
   const prepared: string[] = [];
-  const loginOfTransaction = ({ actor }: Transaction): string => {
+  const loginOfActor = (actor: Actor): string => {
     if (actor.is === 'agent') return logins.agents[loginOf(actor.agent)] ?? '';
     return actor.is === 'role' ? logins.role : logins.person;
   };
-  const urlOf = (transaction: Transaction, pooled: boolean): string => {
-    const own = urlAs(loginOfTransaction(transaction));
+  const urlOf = (actor: Actor, pooled: boolean): string => {
+    const own = urlAs(loginOfActor(actor));
     return pooled ? through(own) : own;
   };
   const end = (client: Client): Promise<void> => {
@@ -106,14 +106,14 @@ export async function createTarget(adminUrl: string, logins: Logins, through: (u
     admin,
     owner,
     speaker: (agent) => speakers[loginOf(agent)] as Client,
-    async connect(transaction, pooled) {
-      const url = urlOf(transaction, pooled);
+    async connect(actor, pooled) {
+      const url = urlOf(actor, pooled);
       const client = idle.get(url)?.pop() ?? (await connected(url));
       clients.add(client);
       return client;
     },
-    release(transaction, pooled, client) {
-      const url = urlOf(transaction, pooled);
+    release(actor, pooled, client) {
+      const url = urlOf(actor, pooled);
       idle.set(url, [...(idle.get(url) ?? []), client]);
     },
     preparedName(transaction) {

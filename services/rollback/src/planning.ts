@@ -28,8 +28,9 @@ export async function makePlan(core: RollbackCore, caller: Caller, input: PlanIn
   const nowMs = clock.now();
   const window = typeof input.window === 'string' ? { window: input.window } : (input.window ?? {});
   const selection = parseSelection({ ...input.selection, ...parseWindow(window, nowMs) });
-  await checkNames(core, tenant, selection);
   const lagging = await recordLatest(core, tenant);
+  // After the drain: a login whose first transaction has just been captured is known.
+  await checkNames(core, tenant, selection);
   const read = await readInput(core, tenant, selection, input.mode ?? 'refuse');
   const planned = await planWithTargets(core, read);
   const open = await openInTargets(core, tenant, planned);
