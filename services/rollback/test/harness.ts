@@ -53,6 +53,8 @@ export interface StageOptions {
   /** If false, another process drives the runs. */
   readonly worker?: boolean;
   readonly runner?: RollbackDeps['runner'];
+  /** If false, only plans and runs drain what the target captured. */
+  readonly drains?: boolean;
   /** Default: never. */
   readonly approvals?: RollbackDeps['approvals'];
   readonly people?: readonly People[];
@@ -103,6 +105,7 @@ export async function createStage(options: StageOptions = {}): Promise<Stage> {
     ledger: { url: () => url, apiKey: rollbackKey },
     approvals: options.approvals ?? 'never',
     worker: { pollMs: 50, leaseMs: 5_000 },
+    ...(options.drains === false && { drain: { pollMs: 1_000_000_000 } }),
     ...(options.connectors ? { connectors: options.connectors } : {}),
     runner: { retryMs: 20, ...options.runner },
   });
