@@ -78,8 +78,11 @@ export async function undoByService(question: Question, mode: Mode): Promise<Und
   return { ...base, verdict: run.account.verdict, code: undefined, state: run.state, attempts: new Map([...left, ...steps]) };
 }
 
+/** Answers that are an end of the undo; others are errors of this campaign. */
+const REFUSALS = ['plan_conflicts', 'plan_empty', 'agent_unknown'];
+
 function codeOf(error: unknown): string {
-  if (error instanceof ApiError) return error.code;
+  if (error instanceof ApiError && REFUSALS.includes(error.code)) return error.code;
   throw error;
 }
 
@@ -91,7 +94,7 @@ const ended = ({ operator }: Service, id: string): Promise<RunView> =>
   waitUntil(
     async () => {
       const view = await operator.run(id);
-      return ['finished', 'waiting', 'cancelled'].includes(view.state) || view.alarm ? view : undefined;
+      return ['finished', 'waiting', 'cancelled'].includes(view.state) ? view : undefined;
     },
     { timeoutMs: RUN_MS_MAX, pollMs: LOOK_MS, what: 'the end of a run' },
   );
