@@ -224,6 +224,12 @@ export const PlanContents = z
       .array(z.object({ system: z.string(), reason: z.string() }))
       .optional()
       .meta({ description: 'Systems whose latest changes could not be recorded; in mode `refuse` they are conflicts.' }),
+    derived: z
+      .array(z.object({ scope: z.string(), parts: z.array(z.string()) }))
+      .optional()
+      .meta({
+        description: 'Parts that recorded effects have and that their systems compute themselves by now: the plan leaves them out.',
+      }),
     uncaptured: z
       .array(z.object({ system: z.string(), table: z.string(), logins: z.array(z.string()), from: z.string(), to: z.string().optional() }))
       .optional()

@@ -45,6 +45,8 @@ export interface TargetSystem {
   applied(run: string, steps: readonly number[]): Promise<readonly InverseResult[]>;
   /** Holes in the capture, now. Absent: this kind of system has no capture of its own. */
   coverage?(): Promise<readonly CoverageFinding[]>;
+  /** Parts that the system computes by itself, by the start of their resources, under every name that they had. */
+  derived?(): Promise<readonly { readonly scope: string; readonly parts: readonly string[] }[]>;
   /**
    * Tables, or the like, that these agents could write at that time and whose changes were not captured, because the system did not know them yet.
    * @throws ConnectorError `unreachable`

@@ -1,4 +1,5 @@
 export { isIncluded } from './ambiguous.ts';
+export { type DerivedParts, derivedIn, withoutDerived } from './derived.ts';
 export { planBytes, planDigest } from './digest.ts';
 export { PlannerError, type PlannerErrorCode } from './error.ts';
 export { gather } from './gather.ts';

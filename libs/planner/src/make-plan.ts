@@ -55,6 +55,7 @@ export function plan(input: PlanInput): PlanBody {
     conflicts,
     ambiguous: view.apart.map(ambiguousChanges),
     tainted: taintOf(view.members, solved.steps, solved.standing),
+    ...(input.derived && input.derived.length > 0 && { derived: input.derived }),
   };
 }
 

@@ -1,4 +1,5 @@
 import type { AttemptRef, ConflictKind, Grade, LeftReason, PlanMode } from '@recant/events';
+import type { DerivedParts } from './derived.ts';
 import type { Selection } from './selection.ts';
 
 /**
@@ -35,6 +36,8 @@ export interface PlanBody {
   readonly lagging?: readonly LaggingSystem[];
   /** Tables that the selected agents could write and whose changes were not captured: what they changed there is not known. Absent: none. */
   readonly uncaptured?: readonly UncapturedInTarget[];
+  /** Parts that recorded effects have and that their systems compute themselves by now: the plan leaves them out. Absent: none. */
+  readonly derived?: readonly DerivedParts[];
   /** A person plans without the open transactions and without what lagging systems have not recorded: they are no conflict. */
   readonly withoutOpen?: true;
   /** Other attempts that read a value which is undone: a lower bound. */

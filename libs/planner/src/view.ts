@@ -1,4 +1,5 @@
 import type { PlanMode } from '@recant/events';
+import type { DerivedParts } from './derived.ts';
 import type { Conflict } from './plan.ts';
 import type { RecordedAttempt, RecordedEffect, Vector } from './ports.ts';
 import { compareOrdinals, compareReceived, compareText, refKey } from './ref.ts';
@@ -18,6 +19,8 @@ export interface PlanInput {
   readonly effects: readonly RecordedEffect[];
   /** Registered systems: connector by name. */
   readonly systems: ReadonlyMap<string, string>;
+  /** Left out of `effects`. */
+  readonly derived?: readonly DerivedParts[];
   /** What the targets refuse to undo, dated; absent: they were not asked. */
   readonly refused?: readonly Conflict[];
 }

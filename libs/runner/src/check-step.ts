@@ -1,5 +1,14 @@
 import { canonicalize } from '@recant/events';
-import { isIncluded, notRegistered, type PlanStep, type RecordedEffect, refKey, type Selection, stepSystems } from '@recant/planner';
+import {
+  isIncluded,
+  notRegistered,
+  type PlanStep,
+  type RecordedEffect,
+  refKey,
+  type Selection,
+  stepSystems,
+  withoutDerived,
+} from '@recant/planner';
 import type { RunnerPorts, StepFinding } from './ports.ts';
 import type { Session } from './session.ts';
 
@@ -17,7 +26,8 @@ export async function checkSteps(session: Session, ports: RunnerPorts, steps: re
   const refs = steps.map((step) => step.undoes);
   const { tenant } = session.claim;
   const attempts = new Map((await ports.ledger.attempts(tenant, refs, session.vector)).map((attempt) => [refKey(attempt.ref), attempt]));
-  const byAttempt = Map.groupBy(await ports.ledger.effectsOf(tenant, refs, session.vector), (effect) => refKey(effect.attempt));
+  const recorded = withoutDerived(await ports.ledger.effectsOf(tenant, refs, session.vector), session.body.derived ?? []);
+  const byAttempt = Map.groupBy(recorded, (effect) => refKey(effect.attempt));
   const effects = new Map<number, readonly RecordedEffect[]>();
   const refused = new Map<number, StepFinding>();
   for (const step of steps) {

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { TargetSystem } from '@recant/connector';
-import type { OpenInTarget, PlanBody, UncapturedInTarget } from '@recant/planner';
+import type { DerivedParts, OpenInTarget, PlanBody, UncapturedInTarget } from '@recant/planner';
 import type { RollbackCore } from './core.ts';
 
 /** Milliseconds that planning waits for a target's answer; one that is away is named by the flush. */
@@ -34,6 +34,11 @@ export async function uncapturedInTargets(
   const of = selectedBy(plan) ?? { agents: [...new Set([...steps, ...left].map(({ agent }) => agent))], sources: Object.keys(sources) };
   const found = await askEach({ store, targets }, tenant, (target) => target.uncaptured?.({ ...of, fromMs, toMs }));
   return found.flatMap(({ system, answer }) => answer.map((table) => ({ system, ...table })));
+}
+
+/** Parts that the systems compute by themselves now. */
+export async function derivedInTargets(core: Pick<RollbackCore, 'store' | 'targets'>, tenant: string): Promise<readonly DerivedParts[]> {
+  return (await askEach(core, tenant, (target) => target.derived?.())).flatMap(({ answer }) => answer);
 }
 
 /** Every system of the tenant that answers in time. */

@@ -53,6 +53,7 @@ function maskTarget(target: TargetSystem, masks: Masks): TargetSystem {
   const acceptIncomplete = target.acceptIncomplete?.bind(target);
   const erase = target.erase?.bind(target);
   const uncaptured = target.uncaptured?.bind(target);
+  const derived = target.derived?.bind(target);
   return {
     name: target.name,
     connector: target.connector,
@@ -65,6 +66,7 @@ function maskTarget(target: TargetSystem, masks: Masks): TargetSystem {
     ...(acceptIncomplete && {
       acceptIncomplete: (...input: Parameters<typeof acceptIncomplete>) => maskErrors(masks, () => acceptIncomplete(...input)),
     }),
+    ...(derived && { derived: () => maskErrors(masks, derived) }),
     ...(uncaptured && { uncaptured: (of: Parameters<typeof uncaptured>[0]) => maskErrors(masks, () => uncaptured(of)) }),
     ...(erase && { erase: (...input: Parameters<typeof erase>) => maskErrors(masks, () => erase(...input)) }),
     ...(target.drain === undefined ? {} : { drain: maskDrain(target.drain, masks) }),

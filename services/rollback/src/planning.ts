@@ -1,6 +1,7 @@
 import { ApiFault, createPlan, type PlanInput, parseWindow } from '@recant/api';
 import { eventId, uuidv7 } from '@recant/events';
 import {
+  derivedIn,
   gather,
   isStale,
   type LaggingSystem,
@@ -10,11 +11,12 @@ import {
   plan,
   planDigest,
   type Selection,
+  withoutDerived,
 } from '@recant/planner';
 import { createSourceEvents, LEASE_MS } from '@recant/runner';
 import { actorOf, type Caller, withinInline } from '@recant/service';
 import type { StoredPlan } from '@recant/store';
-import { openInTargets, uncapturedInTargets } from './ask-open.ts';
+import { derivedInTargets, openInTargets, uncapturedInTargets } from './ask-open.ts';
 import { planWithTargets } from './ask-targets.ts';
 import type { RollbackCore } from './core.ts';
 
@@ -104,7 +106,9 @@ async function readInput(core: RollbackCore, tenant: string, selection: Selectio
   const { ledgerReader, systems } = core.store;
   const registered = new Map((await systems.list(tenant)).map(({ name, connector }) => [name, connector]));
   const vector = await ledgerReader.vector(tenant);
-  return gather(ledgerReader, { tenant, mode, selection, vector, systems: registered });
+  const input = await gather(ledgerReader, { tenant, mode, selection, vector, systems: registered });
+  const derived = derivedIn(input.effects, await derivedInTargets(core, tenant));
+  return { ...input, effects: withoutDerived(input.effects, derived), derived };
 }
 
 /** An unknown agent or run is probably a typo, so that it is an error rather than an empty plan. */

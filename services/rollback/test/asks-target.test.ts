@@ -235,3 +235,29 @@ test('I7: a table that is new since connect and that the agent could write keeps
   expect((await planOf({ from: new Date(ended + 1).toISOString() })).body.uncaptured).toBeUndefined();
   expect((await planOf()).body.uncaptured).toHaveLength(1);
 });
+
+test('a column that is made derived later is left out of plans over what is recorded already, by the planner, the run and the target (U13)', async () => {
+  await using own = await createStage({
+    schema: `CREATE TABLE orders (id int PRIMARY KEY, state text, note text, changed timestamptz); INSERT INTO orders VALUES (1, 'open', '', '2026-01-01Z'), (2, 'open', '', '2026-01-01Z')`,
+  });
+  await own.operator.registerSystem({ name: 'shop', connector: 'postgres', options: { url: own.shop.ownerUrl } });
+  const agentRoles = [new URL(own.shop.agentUrl).username];
+  const [bad, good] = [await own.agent('bad'), await own.agent('good')];
+  await bad.sql('cancel', `UPDATE orders SET state = 'cancelled', changed = '2026-01-02Z'`);
+  await good.sql('remark', `UPDATE orders SET note = 'hello', changed = '2026-01-03Z' WHERE id = 1`);
+  const planOf = () => own.operator.createPlan({ selection: { agents: ['bad'] } });
+  expect((await planOf()).body.conflicts).toMatchObject([{ kind: 'later_write', part: 'changed' }]);
+  await preparePostgres({ url: own.shop.ownerUrl, system: 'shop', agentRoles, derived: ['public.orders.changed'] });
+  const plan = await planOf();
+  expect(plan.body).toMatchObject({ conflicts: [], derived: [{ scope: 'postgres://shop/public.orders/', parts: ['changed'] }] });
+  const { id } = await own.operator.createRun(plan.id, plan.digest);
+  const run = await waitUntil(async () => {
+    const view = await own.operator.run(id);
+    return view.state === 'finished' ? view : undefined;
+  });
+  expect(run.account).toMatchObject({ outcomes: { restored: 1 }, verdict: 'fully_restored' });
+  expect((await own.shop.owner.query('SELECT state, note FROM orders ORDER BY id')).rows).toEqual([
+    { state: 'open', note: 'hello' },
+    { state: 'open', note: '' },
+  ]);
+});

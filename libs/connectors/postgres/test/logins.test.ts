@@ -55,6 +55,32 @@ test('the drain login drains and the undo login undoes; neither can do anything 
     for (const sql of statements) await expect(pool.query(sql), sql).rejects.toThrow(/permission denied/);
 });
 
+test('naming other logins takes the rights of the former ones, on captured tables too, and gives agents nothing away', async () => {
+  await using stage = await createStage(ITEMS, { agents: 4, prepare: false });
+  const [agent = '', first = '', second = '', drain = ''] = stage.agents;
+  await stage.owner.query(`REVOKE ALL ON items FROM ${first}, ${second}, ${drain}`);
+  const rightsOf = async (login: string) =>
+    (
+      await stage.owner.query(
+        `SELECT has_schema_privilege($1, 'recant', 'USAGE') AS schema, has_table_privilege($1, 'items', 'UPDATE') AS items,
+           has_any_column_privilege($1, 'recant.change', 'SELECT') AS captured, has_function_privilege($1, 'recant.absorb()', 'EXECUTE') AS absorb,
+           has_table_privilege($1, 'recant.batch', 'DELETE') AS batch`,
+        [login],
+      )
+    ).rows[0];
+  const [all, none] = [true, false].map((has) => ({ schema: has, items: has, captured: has, absorb: has, batch: has }));
+  await stage.prepare({ agentRoles: [agent], undoLogin: first });
+  expect(await rightsOf(first)).toEqual(all);
+  await stage.prepare({ agentRoles: [agent], undoLogin: second, drainLogin: drain });
+  expect(await rightsOf(first)).toEqual(none);
+  expect(await rightsOf(second)).toEqual({ ...all, batch: false });
+  expect(await rightsOf(drain)).toEqual({ ...all, items: false });
+  await stage.play(0, (tx) => tx.query(`UPDATE items SET secret = 'x'`));
+  await stage.prepare({ agentRoles: [agent] });
+  for (const login of [first, second, drain]) expect(await rightsOf(login), login).toEqual(none);
+  await stage.play(0, (tx) => tx.query(`UPDATE items SET secret = 'y'`));
+});
+
 test('an address of a drain login that is none is refused, and a second Recant is refused by ledger and tenant', async () => {
   await using stage = await createStage(ITEMS, { prepare: false });
   await stage.prepare({ ledger: 'one.example/acme' });

@@ -144,9 +144,29 @@ export async function grantService(client: ClientBase, { undoLogin, drainLogin }
     await client.query(`REVOKE ALL ON ALL TABLES IN SCHEMA recant FROM ${from}`);
     await client.query(`REVOKE EXECUTE ON FUNCTION ${[...READ_FUNCTIONS, ...DRAIN_FUNCTIONS, ...UNDO_FUNCTIONS].join(', ')} FROM ${from}`);
   }
+  await revokeFormer(client, named);
   const drainer = drainLogin ?? undoLogin;
   if (drainer !== undefined) await grantDrain(client, drainer);
   if (undoLogin !== undefined) await grantUndo(client, undoLogin, tables);
+}
+
+/** Logins that an earlier `connect` gave rights and that are neither agents nor named now lose them, on captured tables, too. */
+async function revokeFormer(client: ClientBase, named: readonly string[]): Promise<void> {
+  const { rows } = await client.query<{ login: string }>(
+    `SELECT DISTINCT r.rolname AS login FROM pg_namespace n CROSS JOIN LATERAL aclexplode(n.nspacl) a JOIN pg_roles r ON r.oid = a.grantee
+     WHERE n.nspname = 'recant' AND a.grantee <> n.nspowner AND r.rolname <> ALL ($1::name[]) AND NOT EXISTS (SELECT FROM recant.agent g WHERE g.login = r.rolname)`,
+    [named],
+  );
+  for (const { login } of rows) {
+    const from = escapeIdentifier(login);
+    for (const what of ['ALL TABLES IN', 'ALL SEQUENCES IN', 'ALL FUNCTIONS IN', ''])
+      await client.query(`REVOKE ALL ON ${what} SCHEMA recant FROM ${from}`);
+    const { rows: granted } = await client.query<{ undo: string }>(
+      `DELETE FROM recant.granted WHERE role = $1 AND undo LIKE 'REVOKE %' AND (relid IS NULL OR EXISTS (SELECT FROM pg_class c WHERE c.oid = relid)) RETURNING undo`,
+      [login],
+    );
+    for (const { undo } of granted) await client.query(undo);
+  }
 }
 
 /** Empty `on`: membership of a role. */

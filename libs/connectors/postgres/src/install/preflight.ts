@@ -16,11 +16,16 @@ export function limitsOf(table: Table, undoOwns: boolean): SkippedTable[] {
   if (table.policies === 'forced' || (table.policies === 'on' && !undoOwns))
     limits.push('row-level security hides rows from the undo login: an undo there ends `unreadable`, unless that login has BYPASSRLS');
   if (table.unlogged) limits.push('unlogged: a crash of the server empties it without a trace');
-  const odd = table.columns.filter(({ name, type }) => table.key.includes(name) && type.includes('.') && !/\.citext$/.test(type));
-  for (const { name, type } of odd)
-    limits.push(`key column ${name} has type ${type}, whose equality is not in pg_catalog: an undo may fail`);
+  if (table.key.length !== table.keyEquality.length)
+    limits.push('its key has a column without an equality that its index uses: an undo fails');
+  for (const { name, type } of table.columns.filter((column) => table.key.includes(column.name) && !hasOneSpelling(column.type)))
+    limits.push(`key column ${name} has type ${type}: values that its index calls equal count as one row only if they are written alike`);
   return limits.map((reason) => ({ table: tableName(table), reason }));
 }
+
+/** Types in pg_catalog, and those of the server's own extensions that have one text for each value, or that `recant.key_text` knows. */
+const hasOneSpelling = (type: string): boolean =>
+  !type.includes('.') || /\.(citext|ltree|hstore|cube|isbn(13)?|issn(13)?|ismn(13)?|ean13|upc)$/.test(type);
 
 /** Names under which applications commonly maintain a column themselves. */
 const MAINTAINED =

@@ -7,6 +7,7 @@ import { acceptHoles } from '../install/holes.ts';
 import { readUnwatched } from '../install/unwatched.ts';
 import { CONNECTOR } from '../resource.ts';
 import { readApplied } from './applied.ts';
+import { readDerived } from './derived-parts.ts';
 import { invert } from './invert.ts';
 import { probe } from './probe.ts';
 import { readRegistry } from './registry.ts';
@@ -53,6 +54,7 @@ function targetOf(name: string, pool: Pool, drainPool: Pool): TargetSystem {
     invert: (batch) => invert(pool, name, batch),
     applied: (run, steps) => inTransaction(pool, (client) => readApplied(client, name, run, steps)),
     coverage: () => inTransaction(pool, (client) => readCoverage(client, name)),
+    derived: () => inTransaction(pool, (client) => readDerived(client, name)),
     uncaptured: (of) => inTransaction(pool, (client) => readUnwatched(client, of)),
     acceptIncomplete: (scope, by, reason) => inTransaction(pool, (client) => acceptHoles(client, name, { scope, by, reason })),
     erase: (subject, waiting) => inTransaction(drainPool, (client) => eraseSubject(client, subject, waiting)),
