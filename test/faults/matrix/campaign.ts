@@ -12,6 +12,7 @@ import { openWorld, type World } from './world.ts';
 const RUNS_A_WORLD = 40;
 const LINES_SHOWN = 12;
 const OPENED_AT_ONCE = 2;
+const OPEN_TRIES_MAX = 5;
 
 export interface State {
   readonly seed: number;
@@ -93,8 +94,9 @@ async function worker({ folder, template, queue, at, inTurn, finish, goesOn }: W
         world = undefined;
         played = 0;
         worlds += 1;
-        const place = join(folder, `${worlds}`);
-        world = await inTurn(() => openWorld({ folder: place, template, kafka, replicas: run.replicas, seed: at * 1_000 + worlds }));
+        const opened = { template, kafka, replicas: run.replicas };
+        const openOne = (n: number) => openWorld({ ...opened, folder: join(folder, `${worlds}.${n}`), seed: (at * 100 + worlds) * 10 + n });
+        world = await inTurn(() => openPatiently(openOne));
       }
       played += 1;
       const result = await playSafely(world as World, run, kafka);
@@ -105,6 +107,18 @@ async function worker({ folder, template, queue, at, inTurn, finish, goesOn }: W
   } finally {
     await world?.[Symbol.asyncDispose]();
     await kafka.end();
+  }
+}
+
+/** On a busy machine a service may give up before its database answers, as it should. */
+async function openPatiently(open: (n: number) => Promise<World>): Promise<World> {
+  for (let n = 1; ; n += 1) {
+    try {
+      return await open(n);
+    } catch (error) {
+      if (n === OPEN_TRIES_MAX) throw error;
+      process.stderr.write(`a world did not open, trying again: ${error instanceof Error ? error.message : String(error)}\n`);
+    }
   }
 }
 
