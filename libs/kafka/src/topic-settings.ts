@@ -1,4 +1,3 @@
-import { ConfigResourceTypes } from 'kafkajs';
 import { asAdmin } from './admin.ts';
 import type { ConnectionOptions } from './connection.ts';
 
@@ -15,12 +14,15 @@ export interface TopicSettings {
   readonly compression: string;
 }
 
+/** A topic, among the types of resources; kafkajs's CommonJS enum has no ESM export. */
+const TOPIC = 2;
+
 const NAMES = ['min.insync.replicas', 'retention.ms', 'retention.bytes', 'cleanup.policy', 'compression.type'] as const;
 
 /** @throws KafkaError `unreachable`, `untrusted`, `access_refused` */
 export function readTopicSettings(options: ConnectionOptions, topic: string): Promise<TopicSettings> {
   return asAdmin(options, async (admin) => {
-    const resources = [{ type: ConfigResourceTypes.TOPIC, name: topic, configNames: [...NAMES] }];
+    const resources = [{ type: TOPIC, name: topic, configNames: [...NAMES] }];
     const { resources: described } = await admin.describeConfigs({ includeSynonyms: false, resources });
     const values = new Map(described[0]?.configEntries.map(({ configName, configValue }) => [configName, configValue]));
     const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
