@@ -1,4 +1,5 @@
 import { ALARM_ERROR_CODES } from './alarm-codes.ts';
+import { CONNECTION_ERROR_CODES } from './connection-codes.ts';
 import type { ErrorDescription } from './error-description.ts';
 import { KAFKA_REFUSALS } from './kafka-codes.ts';
 import { ROLLBACK_ERROR_CODES } from './rollback-codes.ts';
@@ -388,6 +389,7 @@ export const ERROR_CODES = {
   ...SERVICE_ERRORS,
   ...ALARM_ERROR_CODES,
   ...ROLLBACK_ERROR_CODES,
+  ...CONNECTION_ERROR_CODES,
 } as const;
 export type ErrorCode = keyof typeof ERROR_CODES;
 

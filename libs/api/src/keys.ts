@@ -1,8 +1,11 @@
-import { NAME_BYTES_MAX, RESOURCE_BYTES_MAX } from '@recant/events';
+import { isPlainName, NAME_BYTES_MAX, RESOURCE_BYTES_MAX } from '@recant/events';
 import { z } from 'zod';
 import { instant, name } from './field.ts';
 import { Role } from './role.ts';
 import { route } from './route.ts';
+
+/** Names that people compare. */
+const PLAIN = 'expected a name without invisible characters, spaces at its ends, or letters of two scripts that look alike';
 
 const KeyFields = {
   roles: z.array(Role).min(1).max(Role.options.length),
@@ -10,8 +13,12 @@ const KeyFields = {
     .string()
     .min(1)
     .max(NAME_BYTES_MAX)
+    .refine(isPlainName, PLAIN)
     .meta({ description: 'Every source must equal this prefix or lie below it.', example: 'recant://pricing' }),
-  agents: z.array(name).max(100).meta({ description: 'Agent names that this key may use: exact, or ending in `*`.' }),
+  agents: z
+    .array(name.refine(isPlainName, PLAIN))
+    .max(100)
+    .meta({ description: 'Agent names that this key may use: exact, or ending in `*`.' }),
   resources: z
     .array(z.string().min(1).max(RESOURCE_BYTES_MAX))
     .max(100)
@@ -48,7 +55,11 @@ export type KeyList = z.infer<typeof KeyList>;
 export const CreateKeyBody = z
   .strictObject({
     ...KeyFields,
-    label: z.string().max(NAME_BYTES_MAX).optional(),
+    label: z
+      .string()
+      .max(NAME_BYTES_MAX)
+      .refine((text) => text === '' || isPlainName(text), PLAIN)
+      .optional(),
     expires: expires.meta({
       description: 'ISO 8601 with a zone, or a duration from now; at most ten years. Default: never.',
     }),

@@ -28,8 +28,8 @@ export interface Window {
 const SHORT = /^(?:\d{1,9}(?:ms|s|m|h|d|w))+$/;
 const SHORT_TERM = /(\d+)(ms|s|m|h|d|w)/g;
 const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 };
-/** A zone at the end of an ISO 8601 time: `Z`, `+02`, `+0200`, `+02:00`. A date alone has none. */
-const ZONED = /T.*(?:Z|[+-]\d{2}(?::?\d{2})?)$/i;
+/** A zone at the end of an ISO 8601 time: `Z`, `+02`, `+0200`, `+02:00`; at most 14 hours. A date alone has none. */
+const ZONED = /T.*(?:Z|[+-](?:0\d|1[0-4])(?::?[0-5]\d)?)$/i;
 const TEXT_CHARS_MAX = 64;
 
 /**

@@ -22,6 +22,7 @@ export {
 } from './guard/texts.ts';
 export type { JsonObject, JsonValue } from './json.ts';
 export * from './limits.ts';
+export { isPlainName } from './plain-name.ts';
 export {
   agentMatches,
   formatResource,

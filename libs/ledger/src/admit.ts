@@ -1,4 +1,4 @@
-import { agentMatches, decodeEvent, OWN_AGENT, type RecantEvent } from '@recant/events';
+import { agentMatches, decodeEvent, isPlainName, OWN_AGENT, type RecantEvent } from '@recant/events';
 import type { Credential, Refusal } from './ports.ts';
 
 export type Admission =
@@ -8,6 +8,8 @@ export type Admission =
 
 /** Event types reserved for Recant's own services. What a target observed is one of them: an agent cannot speak for a target. */
 const OWN_ACTS = /^recant\.(?:act|attempt\.observed)\./;
+
+const CONFUSABLE = 'has invisible characters, spaces at its ends, or letters of two scripts that look alike.';
 
 /** Checks one message: first its bytes, then its credential, the only source of tenant, sources and agents. */
 export function admit(bytes: Uint8Array, credential: Credential): Admission {
@@ -30,6 +32,7 @@ function checkRole(event: RecantEvent, { roles, keyId }: Credential): Refusal | 
 }
 
 function checkSource(event: RecantEvent, { sourcePrefix, keyId }: Credential): Refusal | undefined {
+  if (!isPlainName(event.source)) return { code: 'source_not_allowed', detail: `The source ${JSON.stringify(event.source)} ${CONFUSABLE}` };
   if (sourceWithin(sourcePrefix, event.source)) return undefined;
   return { code: 'source_not_allowed', detail: `Key ${keyId} is limited to sources under ${sourcePrefix}, got ${event.source}.` };
 }
@@ -47,6 +50,7 @@ function checkAgent(event: RecantEvent, { agents, roles, keyId }: Credential): R
       detail: `The agent name "${OWN_AGENT}" is reserved for Recant's own services; key ${keyId} may not use it.`,
     };
   }
+  if (!isPlainName(agent)) return { code: 'agent_not_allowed', detail: `The agent name ${JSON.stringify(agent)} ${CONFUSABLE}` };
   if (agents.some((pattern) => agentMatches(pattern, agent))) return undefined;
   return {
     code: 'agent_not_allowed',

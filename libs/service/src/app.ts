@@ -12,9 +12,11 @@ import { maskSecrets } from './mask.ts';
 import { createOutageMemory } from './outage.ts';
 import type { People } from './people/port.ts';
 import { createRateLimits, RATES_DEFAULT, type Rates } from './rate-limit.ts';
+import { createReadTurns } from './reads.ts';
 import type { BoundRoute, Router } from './router.ts';
 import { type Serving, serve } from './serve.ts';
 import { serviceRouter } from './service-router.ts';
+import { requireSingleHeaders } from './single-headers.ts';
 import { faultOfStore } from './store-fault.ts';
 import { withRequestSpan } from './telemetry.ts';
 
@@ -50,8 +52,9 @@ export function createApp(options: AppOptions): Express {
   const app = express();
   app.disable('x-powered-by').set('etag', false).set('query parser', false);
   app.use(helmet({ contentSecurityPolicy: { directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] }, useDefaults: false } }));
-  app.use((_request, response, next) => {
+  app.use((request, response, next) => {
     response.set({ 'request-id': options.requestId(), 'cache-control': 'no-store' });
+    requireSingleHeaders(request);
     next();
   });
   const routes = [...options.routers, serviceRouter(options)].flatMap((router) => router.routes);
@@ -63,7 +66,15 @@ export function createApp(options: AppOptions): Express {
     observe('recant_queue_limit_bytes', INFLIGHT_BYTES_MAX, { queue: 'request_bodies' });
   });
   const clock = () => performance.now();
-  const serving = { keyring, people, budget, acts, limits: createRateLimits(rates, clock), outage: createOutageMemory(clock) };
+  const serving = {
+    keyring,
+    people,
+    budget,
+    acts,
+    limits: createRateLimits(rates, clock),
+    outage: createOutageMemory(clock),
+    reads: createReadTurns(),
+  };
   for (const route of routes) mount(app, route, serving, options);
   refuseOtherMethods(app, routes);
   app.use((request: Request) => {

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { ANY_MEDIA_TYPE, ApiFault, type BodyDescriptor } from '@recant/api';
+import { duplicateMember } from './duplicate-member.ts';
 
 /** Bytes of a JSON request body, unless its descriptor sets a limit. */
 export const JSON_BODY_BYTES_MAX = 1_048_576;
@@ -72,8 +73,16 @@ export async function discardBody(request: IncomingMessage): Promise<void> {
 export function parseJson(bytes: Uint8Array): unknown {
   if (depthOf(bytes) > JSON_BODY_DEPTH_MAX)
     throw new ApiFault('request_invalid', `The JSON body exceeds ${JSON_BODY_DEPTH_MAX} nesting levels.`);
+  const { text, value } = parsedText(bytes);
+  const twice = duplicateMember(text);
+  if (twice === undefined) return value;
+  throw new ApiFault('request_invalid', `The body names the member ${JSON.stringify(twice.slice(0, 80))} twice in one object.`);
+}
+
+function parsedText(bytes: Uint8Array): { readonly text: string; readonly value: unknown } {
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes));
+    const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+    return { text, value: JSON.parse(text) };
   } catch (cause) {
     throw new ApiFault('request_invalid', 'The body is not valid JSON in UTF-8.', { cause });
   }

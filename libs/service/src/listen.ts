@@ -4,12 +4,12 @@ import { createServer as createTlsServer, type Server as TlsServer } from 'node:
 import type { AddressInfo } from 'node:net';
 import { type ListenAddress, requireSafeAddress } from './address.ts';
 import { ConfigError } from './config.ts';
+import { limitConnections } from './connections.ts';
 import { ListenError, listenError } from './listen-error.ts';
 import type { Logger } from './log.ts';
+import { answerParserErrors } from './parser-errors.ts';
 import { readServerCertificate, type TlsFiles } from './tls.ts';
 
-/** Open connections of one process; further ones wait in the system's backlog. */
-const CONNECTIONS_MAX = 2_048;
 /** Milliseconds between two checks of the certificate files. */
 const RELOAD_MS = 2_000;
 
@@ -43,7 +43,8 @@ export async function listen(app: RequestListener, options: ListenOptions): Prom
   const { host, port, tls } = options;
   await checkListen(options);
   const server = serverOf(app, options);
-  server.maxConnections = CONNECTIONS_MAX;
+  answerParserErrors(server);
+  limitConnections(server);
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, host, port)));
     server.listen(port, host, resolve);
@@ -76,6 +77,8 @@ function serverOf(app: RequestListener, { tls, timeouts = TIMEOUTS }: ListenOpti
     headersTimeout: timeouts.headersMs,
     connectionsCheckingInterval: timeouts.checkMs,
     keepAliveTimeout: 10_000,
+    // Answered with a problem document by the app.
+    requireHostHeader: false,
   };
   if (tls === undefined) return createServer(options, app);
   const clients = tls.clientCaFile === undefined ? {} : { requestCert: true, rejectUnauthorized: true };

@@ -65,8 +65,11 @@ function invalidTextIn(value: unknown): string | undefined {
   return undefined;
 }
 
+/** No signs, exponents, leading zeros or other bases: one number has one text. */
+const DECIMAL = /^-?(?:0|[1-9][0-9]{0,15})$/;
+
 function readText(field: z.ZodType, text: string): unknown {
-  if (field instanceof z.ZodNumber) return text.trim() === '' ? text : Number(text);
+  if (field instanceof z.ZodNumber) return DECIMAL.test(text) ? Number(text) : text;
   if (field instanceof z.ZodBoolean) return text === 'true' ? true : text === 'false' ? false : text;
   return text;
 }

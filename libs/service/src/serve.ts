@@ -6,23 +6,25 @@ import type { Act, ActEnd, ActRecorder } from './acts/port.ts';
 import { type Authenticators, authenticate, authorize, KeyRefusal } from './authenticate.ts';
 import { bodyBytesMax, checkBodyHead, discardBody, parseJson, type RawBody, readBody } from './body.ts';
 import { actorOf, type Caller } from './caller.ts';
+import { isReserved, requireRoom } from './connections.ts';
 import type { Logger } from './log.ts';
 import { maskSecrets } from './mask.ts';
+import { isOperator } from './operators.ts';
 import type { OutageMemory } from './outage.ts';
 import { parseParts, parsePath, parseQuery } from './parameters.ts';
 import type { Cost, Payer, RateLimits } from './rate-limit.ts';
+import type { ReadTurns } from './reads.ts';
 import type { BoundRoute, RequestOf } from './router.ts';
 
 /** Retry-After of a refused request. */
 const RETRY_AFTER_SECONDS = 1;
 /** Milliseconds for which the authentication of a person counts as fresh. */
 const PERSON_FRESH_MS = 1_000;
-/** Roles that may use the reserved part of the body budget. */
-const OPERATORS = new Set(['administer', 'execute', 'plan', 'approve', 'rollback']);
 
 export interface Serving extends Authenticators {
   readonly budget: ByteBudget;
   readonly limits: RateLimits;
+  readonly reads: ReadTurns;
   readonly outage: OutageMemory;
   /** Set unless all routes are public (`createApp` checks it). */
   readonly acts: ActRecorder | undefined;
@@ -34,6 +36,8 @@ export async function serve(route: BoundRoute, request: Request, response: Respo
   const caller = await admit(route, request, serving, log);
   const admittedMs = performance.now();
   const payer = caller && payerOf(caller);
+  if (payer) requireRoom(request.socket, payer.operator);
+  else if (isReserved(request.socket)) response.set('connection', 'close');
   const body = await receiveBody(route, request, payer, serving);
   try {
     const abort = new AbortController();
@@ -55,7 +59,8 @@ export async function serve(route: BoundRoute, request: Request, response: Respo
     const execute = async () => {
       if (caller && mustReauthenticate(route, caller, performance.now() - admittedMs))
         authorize(await authenticate(serving, request.headers.authorization, log), descriptor);
-      return route.handler(parsed);
+      const run = () => route.handler(parsed);
+      return caller && descriptor.method === 'get' && !descriptor.duringOutage ? serving.reads.run(caller, abort.signal, run) : run();
     };
     const object = objectOf(request.params);
     const act = { object, ...(reason === undefined ? {} : { reason }), request: String(response.get('request-id')) };
@@ -181,7 +186,7 @@ interface ReceivedBody extends RawBody {
 }
 
 function payerOf({ tenant, id, roles }: Caller): Payer {
-  return { tenant, id, operator: roles.some((role) => OPERATORS.has(role)) };
+  return { tenant, id, operator: isOperator({ roles }) };
 }
 
 /** @throws ApiFault `rate_limited` */

@@ -142,6 +142,73 @@ test('a handler gets the validated parts that its descriptor names; invalid requ
   expect(await post('/v1/echo/3', `{"text":"${'x'.repeat(1_000)}"}`)).toMatch(/^413 body_too_large/);
 });
 
+test('V11: a member named twice is refused, at any depth and however it is written; equal names in different objects are not', async () => {
+  const url = await serve();
+  const post = async (body: string) => {
+    const { status, body: got } = await ask(`${url}/v1/echo/3`, { body, key: key('view') });
+    return status === 200 ? 200 : `${status} ${got.code}: ${got.detail}`;
+  };
+  for (const body of ['{"text":"a","text":"b"}', '{"text":"a","\\u0074ext":"b"}', '{"text":"a","x":[{"y":1,"y" \n :2}]}'])
+    expect(await post(body)).toMatch(/^400 request_invalid: The body names the member "(text|y)" twice/);
+  for (const body of ['{"text":"a","x":{"text":"b"}}', JSON.stringify({ text: '","text":"' }), '{"text":"text","x":["text","text"]}'])
+    expect(await post(body)).toBe(200);
+});
+
+test.each(['0x10', '1e1', '+3', '03', '3.0', '%203', '0b11', '0o7'])('V11: %s is no decimal number', async (n) => {
+  const url = await serve();
+  const { status, body } = await ask(`${url}/v1/echo/${n}`, { body: '{"text":"x"}', key: key('view') });
+  expect([status, body.code]).toEqual([400, 'request_invalid']);
+});
+
+/** Sends bytes as they are. @returns all that is answered until the server closes */
+async function exchange(url: string, bytes: string): Promise<string> {
+  const { hostname, port } = new URL(url);
+  const socket = connect(Number(port), hostname);
+  let answer = '';
+  socket.setEncoding('latin1').on('data', (chunk) => {
+    answer += chunk;
+  });
+  socket.write(bytes, 'latin1');
+  await new Promise((resolve) => socket.once('close', resolve));
+  return answer;
+}
+
+const CLOSE = 'connection: close\r\n';
+test.each([
+  ['two hosts', 400, 'request_invalid', `GET /v1/echo/3 HTTP/1.1\r\nhost: a\r\nHost: b\r\n${CLOSE}\r\n`],
+  ['no host', 400, 'request_invalid', `GET /v1/echo/3 HTTP/1.1\r\n${CLOSE}\r\n`],
+  [
+    'two credentials',
+    400,
+    'request_invalid',
+    `GET /v1/echo/3 HTTP/1.1\r\nhost: a\r\nauthorization: Bearer a\r\nauthorization: Bearer b\r\n${CLOSE}\r\n`,
+  ],
+  ['no HTTP', 400, 'request_invalid', 'hello\r\n\r\n'],
+  ['a bad header', 400, 'request_invalid', 'GET / HTTP/1.1\r\nhost a\r\n\r\n'],
+  ['two lengths', 400, 'request_invalid', 'POST /v1/echo/3 HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nx'],
+  [
+    'a length and chunks',
+    400,
+    'request_invalid',
+    'POST /v1/echo/3 HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n',
+  ],
+  ['large headers', 431, 'headers_too_large', `GET / HTTP/1.1\r\nhost: a\r\nx: ${'y'.repeat(20_000)}\r\n\r\n`],
+  ['another expectation', 400, 'request_invalid', `GET / HTTP/1.1\r\nhost: a\r\nexpect: tea\r\n${CLOSE}\r\n`],
+])('V11: %s: %i with a problem document', async (_what, status, code, bytes) => {
+  const answer = await exchange(await serve(), bytes);
+  expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status} [A-Z]`));
+  expect(answer).toMatch(/content-type: application\/problem\+json/i);
+  expect(JSON.parse(answer.slice(answer.indexOf('{')))).toMatchObject({ status, code, action: expect.stringMatching(/\S/) });
+});
+
+test('V11: a request that does not come in time is 408 with a problem document', async () => {
+  const timeouts = { requestMs: 100, headersMs: 50, checkMs: 20 };
+  listening = await listen(() => {}, { host: '127.0.0.1', port: 0, timeouts });
+  const answer = await exchange(listening.url, 'GET / HTTP/1.1\r\nhost: a\r\n');
+  expect(answer).toMatch(/^HTTP\/1.1 408 /);
+  expect(JSON.parse(answer.slice(answer.indexOf('{')))).toMatchObject({ status: 408, code: 'request_timeout' });
+});
+
 test('an act is recorded before its handler runs, its end before the answer; an unrecorded act does not run', async () => {
   const url = `${await serve()}/v1/echo/3`;
   const actOf = async (text: string, who = key('view')) => {

@@ -32,7 +32,7 @@ export function nextPageText(next: string | undefined, { limit }: PageOptions): 
 
 function limitOf(text: string | undefined): number {
   const limit = text === undefined ? LIMIT_DEFAULT : Number(text);
-  if (!Number.isInteger(limit) || limit < 1 || limit > LIMIT_MAX)
+  if (!/^[1-9][0-9]{0,5}$/.test(text ?? `${LIMIT_DEFAULT}`) || limit < 1 || limit > LIMIT_MAX)
     throw new CliError(EXIT.usage, `--limit: expected a number from 1 to ${LIMIT_MAX}, got ${JSON.stringify(text)}`);
   return limit;
 }

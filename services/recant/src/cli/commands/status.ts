@@ -47,7 +47,7 @@ export function addStatus(program: Command, world: World, exit: (code: number) =
 async function act(session: Session, run: string, what: Act, step: string | undefined): Promise<RunView> {
   if (what === 'retry' || what === 'skip') {
     const number = Number(step);
-    if (step === undefined || !Number.isInteger(number) || number < 1)
+    if (step === undefined || !/^[1-9][0-9]{0,9}$/.test(step))
       throw new CliError(EXIT.usage, `--do ${what} needs --step`, 'Pass the number of the step: --step 4.');
     return what === 'retry' ? session.client.retryStep(run, number) : session.client.skipStep(run, number);
   }
