@@ -113,6 +113,9 @@ function refuseOtherMethods(app: Express, routes: readonly BoundRoute[]): void {
 
 function problemHandler({ logger, metrics }: AppOptions): ErrorRequestHandler {
   return (error: unknown, request: Request, response: Response, _next) => {
+    // The client is gone: what it asked for was ended, and nobody reads an answer.
+    if (request.socket.destroyed)
+      return void logger.debug({ requestId: response.get('request-id'), path: request.path }, 'http: client disconnected');
     const fault = faultOf(error);
     const found = fault?.problem() ?? problemOf('internal', `Unexpected error; request id ${response.get('request-id')}.`);
     const problem = { ...found, detail: maskSecrets(found.detail).slice(0, DETAIL_LENGTH_MAX) };

@@ -3,10 +3,10 @@ import { createTurns, type TurnLimits, TurnRefused, type Turns } from '@recant/q
 import type { Caller } from './caller.ts';
 import { isOperator } from './operators.ts';
 
-/** Reads of agents, auditors and other programs. More at once would only queue in the database pool. */
-const READS: TurnLimits = { running: 8, runningOfTenant: 6, waitingOfKey: 256, waiting: 4_096, waitMs: 10_000 };
+/** Reads of agents, auditors and other programs: fewer than the connections for reads, so that one is always left for an operator. */
+const READS: TurnLimits = { running: 4, runningOfTenant: 3, waitingOfKey: 256, waiting: 4_096, waitMs: 10_000 };
 /** Reads of operators have turns of their own: no flood of others delays the person who stops it. */
-const OPERATORS: TurnLimits = { running: 4, runningOfTenant: 3, waitingOfKey: 64, waiting: 512, waitMs: 10_000 };
+const OPERATORS: TurnLimits = { running: 8, runningOfTenant: 6, waitingOfKey: 64, waiting: 512, waitMs: 10_000 };
 
 export interface ReadTurns {
   /** Runs a read when it is the caller's turn. @throws ApiFault `too_many_requests_open`, `overloaded` */

@@ -52,11 +52,11 @@ export interface StoreOptions {
 /** Reads of one tenant's data; no query sees another tenant's. */
 export interface Queries {
   attempts(tenant: string, query: AttemptQuery): Promise<AttemptPage>;
-  action(tenant: string, action: string, nowMs: number): Promise<readonly AttemptDetail[]>;
+  action(tenant: string, action: string, nowMs: number, signal?: AbortSignal): Promise<readonly AttemptDetail[]>;
   acts(tenant: string, query: ActQuery): Promise<ActPage>;
   logs(tenant: string): Promise<readonly LogSummary[]>;
   sources(tenant: string, query: SourceQuery): Promise<SourcePage>;
-  sourceTotals(tenant: string, nowMs: number): Promise<SourceTotals>;
+  sourceTotals(tenant: string, nowMs: number, signal?: AbortSignal): Promise<SourceTotals>;
   deadLetters(tenant: string, query: DeadLetterQuery): Promise<DeadLetterPage>;
 }
 
@@ -141,11 +141,11 @@ export function createStore(options: StoreOptions): Store {
     held: createHeldMessages(work),
     queries: {
       attempts: (tenant, query) => listAttempts(read, tenant, query),
-      action: (tenant, action, nowMs) => readAction(read, tenant, action, nowMs),
+      action: (tenant, ...rest) => readAction(read, tenant, ...rest),
       acts: (tenant, query) => listActs(read, tenant, query),
       logs: (tenant) => listLogs(read, tenant),
       sources: (tenant, query) => listSources(read, tenant, query),
-      sourceTotals: (tenant, nowMs) => countSources(read, tenant, nowMs),
+      sourceTotals: (tenant, ...rest) => countSources(read, tenant, ...rest),
       deadLetters: (tenant, query) => listDeadLetters(read, tenant, query),
     },
     ledgerReader: createLedgerReader(log, clock),

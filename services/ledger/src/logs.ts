@@ -12,9 +12,10 @@ export function logRoutes(queries: Queries): readonly BoundRoute[] {
         body: { items: logs.map(({ shard, shards, epoch, size, root }) => ({ shard, shards, epoch, size: Number(size), root })) },
       };
     }),
-    handle(listDeadLetters, async ({ caller, query }) => {
+    handle(listDeadLetters, async ({ caller, query, signal }) => {
       const page = await queries.deadLetters(caller.tenant, {
         limit: query.limit ?? PAGE_ITEMS_DEFAULT,
+        signal,
         ...(query.cursor === undefined ? {} : { cursor: query.cursor }),
         ...(query.code === undefined ? {} : { codes: query.code }),
       });

@@ -19,7 +19,7 @@ type Query = RequestOf<typeof listAttempts>['query'];
 /** Recorded attempts and acts of the caller's tenant. */
 export function queryRoutes(queries: Queries, clock: () => number): readonly BoundRoute[] {
   return [
-    handle(listAttempts, async ({ query, caller }) => {
+    handle(listAttempts, async ({ query, caller, signal }) => {
       const nowMs = clock();
       const selection = selectionOf(query, nowMs);
       const page = await queries.attempts(caller.tenant, {
@@ -27,6 +27,7 @@ export function queryRoutes(queries: Queries, clock: () => number): readonly Bou
         limit: query.limit ?? PAGE_ITEMS_DEFAULT,
         order: query.order ?? 'newest',
         nowMs,
+        signal,
         ...(query.cursor === undefined ? {} : { cursor: query.cursor }),
       });
       if (page.attempts.length === 0 && query.cursor === undefined)
@@ -36,15 +37,16 @@ export function queryRoutes(queries: Queries, clock: () => number): readonly Bou
         body: { items: page.attempts.map(attemptBody), tail: page.tail, ...(page.next === undefined ? {} : { next: page.next }) },
       };
     }),
-    handle(showAction, async ({ params, caller }) => {
-      const attempts = await queries.action(caller.tenant, params.action, clock());
+    handle(showAction, async ({ params, caller, signal }) => {
+      const attempts = await queries.action(caller.tenant, params.action, clock(), signal);
       if (attempts.length === 0) throw new ApiFault('action_unknown', `Unknown action ${params.action}.`);
       return { status: 200, body: { action: params.action, attempts: attempts.map(attemptDetailBody) } };
     }),
-    handle(listActs, async ({ query, caller }) => {
+    handle(listActs, async ({ query, caller, signal }) => {
       const { by, limit = PAGE_ITEMS_DEFAULT, cursor } = query;
       const page = await queries.acts(caller.tenant, {
         limit,
+        signal,
         ...parseWindow(query, clock()),
         ...(by && { by }),
         ...(cursor === undefined ? {} : { cursor }),

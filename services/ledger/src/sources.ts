@@ -5,11 +5,12 @@ import type { Queries, SourceSummary } from '@recant/store';
 /** Sources of the caller's tenant, with missing, late and duplicate events. */
 export function sourceRoutes(queries: Queries, clock: () => number): readonly BoundRoute[] {
   return [
-    handle(listSources, async ({ caller, query }) => {
+    handle(listSources, async ({ caller, query, signal }) => {
       const nowMs = clock();
       const page = await queries.sources(caller.tenant, {
         limit: query.limit ?? PAGE_ITEMS_DEFAULT,
         nowMs,
+        signal,
         ...(query.cursor === undefined ? {} : { cursor: query.cursor }),
         ...(query.gaps === undefined ? {} : { gaps: query.gaps }),
       });
@@ -18,7 +19,7 @@ export function sourceRoutes(queries: Queries, clock: () => number): readonly Bo
         body: {
           items: page.sources.map(sourceBody),
           ...(page.next === undefined ? {} : { next: page.next }),
-          ...(query.totals ? { totals: await queries.sourceTotals(caller.tenant, nowMs) } : {}),
+          ...(query.totals ? { totals: await queries.sourceTotals(caller.tenant, nowMs, signal) } : {}),
         },
       };
     }),

@@ -25,9 +25,15 @@ export interface AttemptDetail {
 export const ACTION = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** All attempts of an action with their events; empty if the tenant has no such action. */
-export async function readAction(pool: pg.Pool, tenant: string, action: string, nowMs: number): Promise<readonly AttemptDetail[]> {
+export async function readAction(
+  pool: pg.Pool,
+  tenant: string,
+  action: string,
+  nowMs: number,
+  signal?: AbortSignal,
+): Promise<readonly AttemptDetail[]> {
   if (!ACTION.test(action)) return [];
-  const { rows } = await asReader(pool, tenant, (client) => client.query(ENTRIES_OF_ACTION, [tenant, action]));
+  const { rows } = await asReader(pool, tenant, (client) => client.query(ENTRIES_OF_ACTION, [tenant, action]), signal);
   const groups = Map.groupBy(rows.map(toRecordedEvent), ({ event }) => attemptKey(event));
   return [...groups.keys()].sort().map((key) => {
     const events = groups.get(key) as RecordedEvent[];

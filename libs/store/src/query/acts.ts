@@ -11,6 +11,8 @@ export interface ActQuery {
   readonly toMs?: number;
   /** Exact values of the acts' `by`. */
   readonly by?: readonly string[];
+  /** Aborted when the caller is gone: ends the query. */
+  readonly signal?: AbortSignal;
 }
 
 export interface ActPage {
@@ -25,9 +27,14 @@ const LATEST_MS = 2 ** 53;
 const SHARD_ABOVE = -1;
 
 /** Acts of Recant and its operators, newest first: plans, runs, acts, authority failures. @throws StoreError `cursor_invalid` */
-export async function listActs(pool: pg.Pool, tenant: string, { limit, cursor, fromMs = 0, toMs, by }: ActQuery): Promise<ActPage> {
+export async function listActs(pool: pg.Pool, tenant: string, { limit, cursor, fromMs = 0, toMs, by, signal }: ActQuery): Promise<ActPage> {
   const below = cursor === undefined ? [toMs ?? LATEST_MS, SHARD_ABOVE, '0'] : placeOf(cursor);
-  const rows = await asReader(pool, tenant, async (client) => (await client.query(ACTS, [fromMs, ...below, by ?? null, limit + 1])).rows);
+  const rows = await asReader(
+    pool,
+    tenant,
+    async (client) => (await client.query(ACTS, [fromMs, ...below, by ?? null, limit + 1])).rows,
+    signal,
+  );
   const events = rows.slice(0, limit).map(toRecordedEvent);
   const last = events.at(-1);
   if (rows.length <= limit || last === undefined) return { events };

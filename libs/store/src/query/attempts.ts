@@ -19,6 +19,8 @@ export interface AttemptQuery {
   readonly order?: 'oldest' | 'newest';
   /** Milliseconds since 1970, UTC: distinguishes `open` from `unknown`. */
   readonly nowMs: number;
+  /** Aborted when the caller is gone: ends the query. */
+  readonly signal?: AbortSignal;
 }
 
 export interface AttemptPage {
@@ -33,12 +35,17 @@ export interface AttemptPage {
 export async function listAttempts(pool: pg.Pool, tenant: string, query: AttemptQuery): Promise<AttemptPage> {
   const limit = Math.min(Math.max(1, query.limit), PAGE_LIMIT_MAX);
   const cursor = query.cursor === undefined ? undefined : parseCursor(query.cursor);
-  const { view, rows } = await asReader(pool, tenant, async (client) => {
-    const view = await openView(client, tenant, cursor);
-    const parameters = new Parameters();
-    const text = statement(tenant, query, view, limit, parameters);
-    return { view, rows: (await client.query<AttemptSqlRow>(text, parameters.values)).rows };
-  });
+  const { view, rows } = await asReader(
+    pool,
+    tenant,
+    async (client) => {
+      const view = await openView(client, tenant, cursor);
+      const parameters = new Parameters();
+      const text = statement(tenant, query, view, limit, parameters);
+      return { view, rows: (await client.query<AttemptSqlRow>(text, parameters.values)).rows };
+    },
+    query.signal,
+  );
   const attempts = rows.slice(0, limit).map(toSummary);
   const last = attempts.at(-1);
   const tail = formatCursor({ vector: {}, since: view.vector });

@@ -34,6 +34,8 @@ export interface DeadLetterQuery {
   readonly cursor?: string;
   /** Only these refusal codes. */
   readonly codes?: readonly string[];
+  /** Aborted when the caller is gone: ends the query. */
+  readonly signal?: AbortSignal;
 }
 
 export interface DeadLetterPage {
@@ -68,27 +70,36 @@ const LETTERS = `SELECT shard, idx, code, detail, origin, key_id, digest, bytes,
   WHERE bytes_before < $6 ORDER BY shard, idx`;
 
 /** Dead letters of a tenant, ascending by (shard, index). @throws StoreError `cursor_invalid` */
-export async function listDeadLetters(pool: pg.Pool, tenant: string, { limit, cursor, codes }: DeadLetterQuery): Promise<DeadLetterPage> {
+export async function listDeadLetters(
+  pool: pg.Pool,
+  tenant: string,
+  { limit, cursor, codes, signal }: DeadLetterQuery,
+): Promise<DeadLetterPage> {
   const after = cursor === undefined ? { shard: -1, idx: 0n } : parsePlace(cursor);
-  return asReader(pool, tenant, async (client) => {
-    const values = [tenant, codes ?? null, after.shard, after.idx, limit + 1, PAGE_BYTES_MAX];
-    const { rows } = await client.query(LETTERS, values);
-    const deadLetters = rows.slice(0, limit).map((row) => ({
-      shard: row.shard as number,
-      index: BigInt(row.idx),
-      code: row.code as string,
-      detail: row.detail as string,
-      origin: row.origin as string,
-      keyId: row.key_id as string,
-      digest: Buffer.from(row.digest).toString('hex'),
-      bytes: new Uint8Array(row.bytes),
-      receivedAtMs: row.received_at.getTime() as number,
-    }));
-    const last = deadLetters.at(-1);
-    return last === undefined || Number(rows[0].found) === deadLetters.length
-      ? { deadLetters }
-      : { deadLetters, next: `${last.shard}.${last.index}` };
-  });
+  return asReader(
+    pool,
+    tenant,
+    async (client) => {
+      const values = [tenant, codes ?? null, after.shard, after.idx, limit + 1, PAGE_BYTES_MAX];
+      const { rows } = await client.query(LETTERS, values);
+      const deadLetters = rows.slice(0, limit).map((row) => ({
+        shard: row.shard as number,
+        index: BigInt(row.idx),
+        code: row.code as string,
+        detail: row.detail as string,
+        origin: row.origin as string,
+        keyId: row.key_id as string,
+        digest: Buffer.from(row.digest).toString('hex'),
+        bytes: new Uint8Array(row.bytes),
+        receivedAtMs: row.received_at.getTime() as number,
+      }));
+      const last = deadLetters.at(-1);
+      return last === undefined || Number(rows[0].found) === deadLetters.length
+        ? { deadLetters }
+        : { deadLetters, next: `${last.shard}.${last.index}` };
+    },
+    signal,
+  );
 }
 
 function parsePlace(cursor: string): { shard: number; idx: bigint } {

@@ -56,6 +56,8 @@ export interface SourceQuery {
   readonly gaps?: boolean;
   /** Ledger clock, milliseconds since 1970, UTC: determines `lost`. */
   readonly nowMs: number;
+  /** Aborted when the caller is gone: ends the query. */
+  readonly signal?: AbortSignal;
 }
 
 /** Counts over all sources of a tenant. */
@@ -109,12 +111,21 @@ const PLACE = 'SELECT source_no FROM recant.source WHERE tenant_id = $1 AND sour
  * A cursor contains the last source's name, not its source_no, which would reveal the number of sources of all tenants.
  * @throws StoreError `cursor_invalid`
  */
-export async function listSources(pool: pg.Pool, tenant: string, { limit, cursor, gaps = false, nowMs }: SourceQuery): Promise<SourcePage> {
-  const rows = await asReader(pool, tenant, async (client) => {
-    const below = cursor === undefined ? NONE_BELOW : (await client.query(PLACE, [tenant, sourceOf(cursor)])).rows[0]?.source_no;
-    if (below === undefined) throw new StoreError('cursor_invalid', 'Invalid cursor: start again without a cursor.');
-    return (await client.query<SourceSqlRow>(PAGE, [tenant, nowMs, below, gaps, limit + 1])).rows;
-  });
+export async function listSources(
+  pool: pg.Pool,
+  tenant: string,
+  { limit, cursor, gaps = false, nowMs, signal }: SourceQuery,
+): Promise<SourcePage> {
+  const rows = await asReader(
+    pool,
+    tenant,
+    async (client) => {
+      const below = cursor === undefined ? NONE_BELOW : (await client.query(PLACE, [tenant, sourceOf(cursor)])).rows[0]?.source_no;
+      if (below === undefined) throw new StoreError('cursor_invalid', 'Invalid cursor: start again without a cursor.');
+      return (await client.query<SourceSqlRow>(PAGE, [tenant, nowMs, below, gaps, limit + 1])).rows;
+    },
+    signal,
+  );
   const sources = rows.slice(0, limit).map(toSummary);
   const last = sources.at(-1);
   return rows.length <= limit || last === undefined ? { sources } : { sources, next: Buffer.from(last.source).toString('base64url') };
@@ -124,8 +135,8 @@ export async function listSources(pool: pg.Pool, tenant: string, { limit, cursor
 const sourceOf = (cursor: string): string => Buffer.from(cursor, 'base64url').toString().replaceAll('\0', '');
 
 /** Totals over all sources of the tenant; reads all their numbers. */
-export async function countSources(pool: pg.Pool, tenant: string, nowMs: number): Promise<SourceTotals> {
-  const { rows } = await asReader(pool, tenant, (client) => client.query(TOTALS, [tenant, nowMs]));
+export async function countSources(pool: pg.Pool, tenant: string, nowMs: number, signal?: AbortSignal): Promise<SourceTotals> {
+  const { rows } = await asReader(pool, tenant, (client) => client.query(TOTALS, [tenant, nowMs]), signal);
   const counts = Object.entries(rows[0] as Record<string, string>).map(([name, count]) => [name, Number(count)]);
   return Object.fromEntries(counts) as SourceTotals;
 }
