@@ -14,6 +14,12 @@ export const CONNECTION_ERROR_CODES = {
     retry: 'safe',
     action: 'Send the headers within 10 s and the whole request within 60 s.',
   },
+  overloaded: {
+    status: 429,
+    title: 'Service overloaded',
+    retry: 'after',
+    action: 'Retry the same request after Retry-After seconds.',
+  },
   too_many_requests_open: {
     status: 429,
     title: 'Too many requests in progress',

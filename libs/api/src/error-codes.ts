@@ -319,12 +319,6 @@ const SERVICE_ERRORS = {
     retry: 'after',
     action: 'Retry after Retry-After seconds. If it persists, check RECANT_OIDC_ISSUER. API keys still work.',
   },
-  overloaded: {
-    status: 429,
-    title: 'Service overloaded',
-    retry: 'after',
-    action: 'Retry the same request after Retry-After seconds.',
-  },
   store_unavailable: {
     status: 503,
     title: 'Database unreachable',

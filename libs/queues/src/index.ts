@@ -2,4 +2,3 @@ export { type ByteBudget, createByteBudget, INFLIGHT_BYTES_MAX, INFLIGHT_BYTES_R
 export { createFairQueue, type FairQueue } from './fair-queue.ts';
 export { createFairSlots, type FairSlots } from './fair-slots.ts';
 export { createSerial, type Serial } from './serial.ts';
-export { createTurns, type TurnLimits, TurnRefused, type Turns } from './turns.ts';

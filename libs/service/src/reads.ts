@@ -1,7 +1,7 @@
 import { ApiFault } from '@recant/api';
-import { createTurns, type TurnLimits, TurnRefused, type Turns } from '@recant/queues';
 import type { Caller } from './caller.ts';
 import { isOperator } from './operators.ts';
+import { createTurns, type TurnLimits, TurnRefused, type Turns } from './turns.ts';
 
 /** Reads of agents, auditors and other programs: fewer than the connections for reads, so that one is always left for an operator. */
 const READS: TurnLimits = { running: 4, runningOfTenant: 3, waitingOfKey: 256, waiting: 4_096, waitMs: 10_000 };

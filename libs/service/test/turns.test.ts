@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createTurns, type TurnLimits } from '../src/index.ts';
+import { createTurns, type TurnLimits } from '../src/turns.ts';
 
 const LIMITS: TurnLimits = { running: 3, runningOfTenant: 2, waitingOfKey: 3, waiting: 100, waitMs: 60_000 };
 const never = new AbortController().signal;

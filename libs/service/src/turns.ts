@@ -38,59 +38,89 @@ interface Waiting {
   readonly start: () => void;
 }
 
-/** Bounded in every direction: by task, key, tenant and time. Nothing is kept for a key or tenant that has no task. */
+/** Bounded in every direction: by task, key, tenant and time. */
 export function createTurns(limits: TurnLimits): Turns {
+  return new FairTurns(limits);
+}
+
+/** Nothing is kept for a key or tenant that has no task. */
+class FairTurns implements Turns {
+  readonly #limits: TurnLimits;
   /** Tenants in the order of their turns, each with its keys in the order of theirs. */
-  const queues = new Map<string, Map<string, Set<Waiting>>>();
-  const runningByTenant = new Map<string, number>();
-  let running = 0;
-  let waiting = 0;
+  readonly #queues = new Map<string, Map<string, Set<Waiting>>>();
+  readonly #runningByTenant = new Map<string, number>();
+  #running = 0;
+  #waiting = 0;
 
-  const mayRun = (tenant: string): boolean => running < limits.running && (runningByTenant.get(tenant) ?? 0) < limits.runningOfTenant;
-
-  function count(tenant: string, change: 1 | -1): void {
-    running += change;
-    const left = (runningByTenant.get(tenant) ?? 0) + change;
-    if (left === 0) runningByTenant.delete(tenant);
-    else runningByTenant.set(tenant, left);
+  constructor(limits: TurnLimits) {
+    this.#limits = limits;
   }
 
-  function remove({ tenant, key }: TurnOf, one: Waiting): boolean {
-    const keys = queues.get(tenant);
+  get waiting(): number {
+    return this.#waiting;
+  }
+
+  async run<T>(who: TurnOf, signal: AbortSignal, task: () => Promise<T>): Promise<T> {
+    if (signal.aborted) throw new TurnRefused('gone');
+    // A task that waits already goes first.
+    if (this.#mayRun(who.tenant) && !this.#queues.has(who.tenant)) this.#count(who.tenant, 1);
+    else await this.#wait(who, signal);
+    try {
+      return await task();
+    } finally {
+      this.#count(who.tenant, -1);
+      this.#startNext();
+    }
+  }
+
+  #mayRun(tenant: string): boolean {
+    return this.#running < this.#limits.running && (this.#runningByTenant.get(tenant) ?? 0) < this.#limits.runningOfTenant;
+  }
+
+  #count(tenant: string, change: 1 | -1): void {
+    this.#running += change;
+    const left = (this.#runningByTenant.get(tenant) ?? 0) + change;
+    if (left === 0) this.#runningByTenant.delete(tenant);
+    else this.#runningByTenant.set(tenant, left);
+  }
+
+  #remove({ tenant, key }: TurnOf, one: Waiting): boolean {
+    const keys = this.#queues.get(tenant);
     const ofKey = keys?.get(key);
     if (!keys || !ofKey?.delete(one)) return false;
-    waiting -= 1;
+    this.#waiting -= 1;
     if (ofKey.size === 0) keys.delete(key);
-    if (keys.size === 0) queues.delete(tenant);
+    if (keys.size === 0) this.#queues.delete(tenant);
     return true;
   }
 
   /** The first waiting task of the next tenant's next key; both go to the end of their order. */
-  function startNext(): void {
-    for (const [tenant, keys] of queues) {
-      if (!mayRun(tenant)) continue;
+  #startNext(): void {
+    for (const [tenant, keys] of this.#queues) {
+      if (!this.#mayRun(tenant)) continue;
       const [key, ofKey] = keys.entries().next().value as [string, Set<Waiting>];
       const one = ofKey.values().next().value as Waiting;
-      remove({ tenant, key }, one);
+      this.#remove({ tenant, key }, one);
       if (keys.delete(key)) keys.set(key, ofKey);
-      if (queues.delete(tenant)) queues.set(tenant, keys);
-      count(tenant, 1);
+      if (this.#queues.delete(tenant)) this.#queues.set(tenant, keys);
+      this.#count(tenant, 1);
       one.start();
       return;
     }
   }
 
-  function wait(who: TurnOf, signal: AbortSignal): Promise<void> {
-    const keys = queues.get(who.tenant) ?? new Map<string, Set<Waiting>>();
+  #wait(who: TurnOf, signal: AbortSignal): Promise<void> {
+    const keys = this.#queues.get(who.tenant) ?? new Map<string, Set<Waiting>>();
     const ofKey = keys.get(who.key) ?? new Set<Waiting>();
-    if (waiting >= limits.waiting || ofKey.size >= limits.waitingOfKey) return Promise.reject(new TurnRefused('queue_full'));
+    if (this.#waiting >= this.#limits.waiting || ofKey.size >= this.#limits.waitingOfKey)
+      return Promise.reject(new TurnRefused('queue_full'));
     return new Promise((resolve, reject) => {
       const refuse = (code: TurnRefused['code']) => () => {
-        if (!remove(who, one)) return;
+        if (!this.#remove(who, one)) return;
         settle();
         reject(new TurnRefused(code));
       };
-      const timer = setTimeout(refuse('waited_too_long'), limits.waitMs);
+      const timer = setTimeout(refuse('waited_too_long'), this.#limits.waitMs);
       const gone = refuse('gone');
       const settle = (): void => {
         clearTimeout(timer);
@@ -103,26 +133,8 @@ export function createTurns(limits: TurnLimits): Turns {
         },
       };
       signal.addEventListener('abort', gone, { once: true });
-      queues.set(who.tenant, keys.set(who.key, ofKey.add(one)));
-      waiting += 1;
+      this.#queues.set(who.tenant, keys.set(who.key, ofKey.add(one)));
+      this.#waiting += 1;
     });
   }
-
-  return {
-    async run(who, signal, task) {
-      if (signal.aborted) throw new TurnRefused('gone');
-      // A task that waits already goes first.
-      if (mayRun(who.tenant) && !queues.has(who.tenant)) count(who.tenant, 1);
-      else await wait(who, signal);
-      try {
-        return await task();
-      } finally {
-        count(who.tenant, -1);
-        startNext();
-      }
-    },
-    get waiting() {
-      return waiting;
-    },
-  };
 }
