@@ -317,6 +317,50 @@ CREATE POLICY one_tenant ON recant.erasure AS PERMISSIVE FOR SELECT TO recant_re
 GRANT INSERT, SELECT, UPDATE ON TABLE recant.erasure TO recant_writer;
 GRANT SELECT ON TABLE recant.erasure TO recant_reader;
 
+CREATE TABLE recant."freeze" (
+    tenant_id text COLLATE "C" NOT NULL,
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    version bigint NOT NULL,
+    scope text COLLATE "C" NOT NULL,
+    value text COLLATE "C" NOT NULL,
+    reason text NOT NULL,
+    ordered_by text NOT NULL,
+    ordered_at timestamp(3) with time zone NOT NULL,
+    expires_at timestamp(3) with time zone,
+    effective_at timestamp(3) with time zone,
+    ended_at timestamp(3) with time zone,
+    ended_by text,
+    end_reason text
+);
+ALTER TABLE recant."freeze" OWNER TO recant_owner;
+ALTER TABLE recant."freeze" ADD CONSTRAINT freeze_check CHECK (((octet_length(value) <= 256) AND ((value = ''::text) = (scope = 'tenant'::text))));
+ALTER TABLE recant."freeze" ADD CONSTRAINT freeze_pkey PRIMARY KEY (tenant_id, id);
+ALTER TABLE recant."freeze" ADD CONSTRAINT freeze_reason_check CHECK ((octet_length(reason) <= 4096));
+ALTER TABLE recant."freeze" ADD CONSTRAINT freeze_scope_check CHECK ((scope = ANY (ARRAY['agent'::text, 'principal'::text, 'session'::text, 'tool'::text, 'tenant'::text])));
+CREATE UNIQUE INDEX freeze_in_force_key ON recant."freeze" USING btree (tenant_id, scope, value) WHERE (ended_at IS NULL);
+CREATE INDEX freeze_tenant_id_ordered_at_id_idx ON recant."freeze" USING btree (tenant_id, ordered_at, id);
+CREATE TRIGGER only_ends BEFORE UPDATE ON recant."freeze" FOR EACH ROW EXECUTE FUNCTION recant.refuse_unfreezing();
+ALTER TABLE recant."freeze" ENABLE ALWAYS TRIGGER only_ends;
+ALTER TABLE recant."freeze" ENABLE ROW LEVEL SECURITY;
+CREATE POLICY all_tenants ON recant."freeze" AS PERMISSIVE FOR ALL TO recant_writer USING (true) WITH CHECK (true);
+CREATE POLICY one_tenant ON recant."freeze" AS PERMISSIVE FOR SELECT TO recant_reader USING ((tenant_id = current_setting('recant.tenant'::text, true)));
+GRANT INSERT, SELECT ON TABLE recant."freeze" TO recant_writer;
+GRANT SELECT ON TABLE recant."freeze" TO recant_reader;
+GRANT UPDATE (effective_at, ended_at, ended_by, end_reason) ON TABLE recant."freeze" TO recant_writer;
+
+CREATE TABLE recant.freeze_version (
+    tenant_id text COLLATE "C" NOT NULL,
+    version bigint NOT NULL
+);
+ALTER TABLE recant.freeze_version OWNER TO recant_owner;
+ALTER TABLE recant.freeze_version ADD CONSTRAINT freeze_version_pkey PRIMARY KEY (tenant_id);
+ALTER TABLE recant.freeze_version ADD CONSTRAINT freeze_version_version_check CHECK ((version >= 0));
+ALTER TABLE recant.freeze_version ENABLE ROW LEVEL SECURITY;
+CREATE POLICY all_tenants ON recant.freeze_version AS PERMISSIVE FOR ALL TO recant_writer USING (true) WITH CHECK (true);
+CREATE POLICY one_tenant ON recant.freeze_version AS PERMISSIVE FOR SELECT TO recant_reader USING ((tenant_id = current_setting('recant.tenant'::text, true)));
+GRANT INSERT, SELECT ON TABLE recant.freeze_version TO recant_writer;
+GRANT UPDATE (version) ON TABLE recant.freeze_version TO recant_writer;
+
 CREATE TABLE recant.head_member (
     tenant_id text COLLATE "C" NOT NULL,
     epoch integer NOT NULL,
@@ -394,6 +438,21 @@ CREATE POLICY all_tenants ON recant.kafka_position AS PERMISSIVE FOR ALL TO reca
 CREATE POLICY one_tenant ON recant.kafka_position AS PERMISSIVE FOR SELECT TO recant_reader USING ((tenant_id = current_setting('recant.tenant'::text, true)));
 GRANT INSERT, SELECT ON TABLE recant.kafka_position TO recant_writer;
 GRANT UPDATE (cluster, next_offset, updated_at) ON TABLE recant.kafka_position TO recant_writer;
+
+CREATE TABLE recant.lease (
+    tenant_id text COLLATE "C" NOT NULL,
+    source text COLLATE "C" NOT NULL,
+    agent text COLLATE "C" NOT NULL,
+    applied bigint NOT NULL,
+    granted_at timestamp(3) with time zone NOT NULL
+);
+ALTER TABLE recant.lease OWNER TO recant_owner;
+ALTER TABLE recant.lease ADD CONSTRAINT lease_pkey PRIMARY KEY (tenant_id, source);
+ALTER TABLE recant.lease ENABLE ROW LEVEL SECURITY;
+CREATE POLICY all_tenants ON recant.lease AS PERMISSIVE FOR ALL TO recant_writer USING (true) WITH CHECK (true);
+CREATE POLICY one_tenant ON recant.lease AS PERMISSIVE FOR SELECT TO recant_reader USING ((tenant_id = current_setting('recant.tenant'::text, true)));
+GRANT DELETE, INSERT, SELECT ON TABLE recant.lease TO recant_writer;
+GRANT UPDATE (agent, applied, granted_at) ON TABLE recant.lease TO recant_writer;
 
 CREATE TABLE recant.ledger_head (
     tenant_id text COLLATE "C" NOT NULL,
@@ -834,6 +893,19 @@ AS $function$ BEGIN
     HINT = 'A log cannot shrink. After a restore, open a new epoch.';
 END $function$;
 ALTER FUNCTION recant.refuse_shrink() OWNER TO recant_owner;
+
+CREATE OR REPLACE FUNCTION recant.refuse_unfreezing()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$ BEGIN
+  IF (NEW.tenant_id, NEW.id, NEW.version, NEW.scope, NEW.value, NEW.reason, NEW.ordered_by, NEW.ordered_at, NEW.expires_at)
+    IS NOT DISTINCT FROM (OLD.tenant_id, OLD.id, OLD.version, OLD.scope, OLD.value, OLD.reason, OLD.ordered_by, OLD.ordered_at, OLD.expires_at)
+    AND OLD.ended_at IS NULL AND (OLD.effective_at IS NULL OR NEW.effective_at = OLD.effective_at) THEN RETURN NEW; END IF;
+  RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = format('freeze %s can only become effective and end: UPDATE is refused', OLD.id),
+    HINT = 'Order another freeze.';
+END $function$;
+ALTER FUNCTION recant.refuse_unfreezing() OWNER TO recant_owner;
 
 CREATE OR REPLACE FUNCTION recant.source_holes(wanted_source bigint, holes_max integer)
  RETURNS TABLE(first bigint, last bigint)

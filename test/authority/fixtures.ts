@@ -35,6 +35,11 @@ async function alarmIn({ store }: World): Promise<string> {
   return alarm?.id as string;
 }
 
+async function freezeIn({ store }: World): Promise<string> {
+  const order = { scope: 'session', value: `acme-${randomUUID()}`, reason: 'a test', by: 'somebody' } as const;
+  return (await store.freezes.order(OWN, order)).id;
+}
+
 const EVENTS: Readonly<Record<string, Fixture>> = {
   submitEvents: {
     ...shared,
@@ -79,6 +84,28 @@ const EVENTS: Readonly<Record<string, Fixture>> = {
   acknowledgeAlarm: {
     ask: async (world) => ({ params: { alarm: await alarmIn(world) }, body: json({ reason: 'a test' }) }),
     shows: () => '"acknowledged":{',
+  },
+  orderFreeze: {
+    ...shared,
+    ask: () => ({ body: json({ scope: 'session', value: randomUUID(), reason: 'a test' }) }),
+    shows: () => '"effectiveAt":',
+  },
+  listFreezes: {
+    async ask(world) {
+      await freezeIn(world);
+      return {};
+    },
+    shows: () => '"value":"acme-',
+  },
+  showFreeze: { ask: async (world) => ({ params: { freeze: await freezeIn(world) } }), shows: () => '"value":"acme-' },
+  thawFreeze: {
+    ask: async (world) => ({ params: { freeze: await freezeIn(world) }, body: json({ reason: 'a test' }) }),
+    shows: () => '"value":"acme-',
+  },
+  takeLease: {
+    ...shared,
+    ask: () => ({ body: json({ source: `recant://acme-agent/${randomUUID()}`, agent: 'acme-agent', applied: Date.now() + 1e9 }) }),
+    shows: () => '"granted":true',
   },
   listLogs: { ...shared, ask: () => ({}), shows: () => '"shard":' },
   listSources: { ask: () => ({ query: { limit: '200' } }), shows: ({ source }) => source },

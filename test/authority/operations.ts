@@ -23,7 +23,7 @@ interface DescribedOperation {
   readonly 'x-recant-roles'?: readonly Role[];
 }
 
-const IDS = /\{(action|alarm|keyId|plan|run)\}/;
+const IDS = /\{(action|alarm|freeze|keyId|plan|run)\}/;
 
 export function operationsOf(document: unknown): Operation[] {
   return Object.entries((document as Described).paths).flatMap(([path, methods]) =>

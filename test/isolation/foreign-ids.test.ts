@@ -42,14 +42,24 @@ beforeAll(async () => {
   const key = await stage.operator.createKey({ roles: ['view'], agents: [], resources: [], sourcePrefix: 'recant://' });
   await stage.store.alarms.raise(TENANT, [{ code: 'source_gap', subject: 's', detail: 'd', action: 'a' }]);
   const alarm = (await stage.operator.alarms()).items[0]?.alarm ?? '';
+  const { id: freeze } = await stage.store.freezes.order(TENANT, { scope: 'session', value: 's', reason: 'r', by: 'b' });
   planDigest = plan.digest;
   const { digest, subject } = await sealedPart();
   const unknown = (like: string) =>
     like.length === 36 ? `${like.slice(0, 14)}${randomUUID().slice(14)}` : `${like.slice(0, -4)}0000`.slice(-like.length);
   ids = Object.fromEntries(
-    Object.entries({ action, plan: plan.id, run: run.id, keyId: key.keyId, alarm, agent: 'pricer', digest, subject, system: 'shop' }).map(
-      ([name, theirs]) => [name, { theirs, unknown: unknown(theirs) }],
-    ),
+    Object.entries({
+      action,
+      plan: plan.id,
+      run: run.id,
+      keyId: key.keyId,
+      alarm,
+      freeze,
+      agent: 'pricer',
+      digest,
+      subject,
+      system: 'shop',
+    }).map(([name, theirs]) => [name, { theirs, unknown: unknown(theirs) }]),
   );
   bearer = await stage.makeKey({ tenant: 'globex', roles: [...ROLES], agents: [], resources: [] });
   // The first act of a tenant opens its source; logs are made on first use.
@@ -95,9 +105,13 @@ const withIds = ROUTES.filter(({ callers }) => callers !== 'people').filter((rou
 
 /** Bodies of the requests that need one. */
 function bodyOf({ operationId }: RouteDescriptor): object | undefined {
-  return { createRun: { plan: '', digest: '' }, rotateKey: {}, acknowledgeAlarm: { reason: 'r' }, acceptIncomplete: { reason: 'r' } }[
-    operationId as string
-  ];
+  return {
+    createRun: { plan: '', digest: '' },
+    rotateKey: {},
+    acknowledgeAlarm: { reason: 'r' },
+    thawFreeze: { reason: 'r' },
+    acceptIncomplete: { reason: 'r' },
+  }[operationId as string];
 }
 
 interface Asked {

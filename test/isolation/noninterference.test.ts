@@ -1,6 +1,6 @@
 import { partDigest } from '@recant/events';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { RunningLedger } from '../../services/ledger/test/harness.ts';
+import { type RunningLedger, TENANT } from '../../services/ledger/test/harness.ts';
 import { changed, TestSource } from '../../services/ledger/test/producer.ts';
 import { CANARY, liveOnce, PART, SALT, type World } from './world.ts';
 
@@ -28,6 +28,7 @@ async function actAsA(ledger: RunningLedger, round: number): Promise<void> {
   );
   await ledger.agents.putPart(partDigest(SALT, PART), SALT.toString('base64url'), PART);
   await ledger.operator.createKey({ roles: ['view'], agents: [], resources: [], sourcePrefix: 'recant://', label: CANARY });
+  await ledger.store.freezes.order(TENANT, { scope: 'agent', value: round % 2 === 0 ? 'bot' : CANARY, reason: CANARY, by: CANARY });
   await ledger.post(`{"${CANARY}":1}`);
   await ledger.post(`{"${CANARY}":1}`, { key: `recant_abcd_${'A'.repeat(43)}` });
   await ledger.post('', { path: '/v1/keys' });

@@ -17,6 +17,7 @@ const VALUES: Readonly<Record<string, string>> = {
     plan: 'p',
     run: 'r',
     keyId: 'abcd',
+    freeze: '018f0000-0000-4000-8000-000000000001',
   },
 };
 const QUERIES: Readonly<Record<string, string>> = { getDurability: '?source=recant://bot/one&id=opened' };

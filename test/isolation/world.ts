@@ -18,6 +18,9 @@ export const SALT = Buffer.alloc(16, 7);
 export const PART = Buffer.from('a part');
 const ACTIONS = ['1', '2', '3', '4'].map((n) => `018f0000-0000-7000-8000-00000000000${n}`);
 
+/** Both freezes of the worlds get random ids. */
+const UNKNOWN_FREEZE = '018f0000-0000-4000-8000-000000000001';
+
 export interface World {
   readonly ledger: RunningLedger;
   /** Raw answers to B from every route that it may read. */
@@ -46,6 +49,7 @@ export async function liveOnce(noise: (ledger: RunningLedger, round: number) => 
     await noise(ledger, round + 1);
     receipts.push(...(await actAsB(emitter, source, ACTIONS[round] as string)));
   }
+  await ledger.store.freezes.order(B, { scope: 'agent', value: 'bot', reason: 'b', by: 'b' });
   // Not over HTTP: acts have a source with a random name, and so a random shard.
   const { credential } = await ledger.makeKey({ tenant: B, roles: ['view'], label: 'spare' });
   await ledger.store.credentials.revoke(B, credential.keyId);
@@ -86,7 +90,11 @@ const VALUES: Readonly<Record<string, readonly string[]>> = {
   shard: Array.from({ length: SHARDS }, (_, shard) => String(shard)),
   action: ACTIONS,
   digest: [partDigest(SALT, PART), '0'.repeat(64)],
+<<<<<<< HEAD
   subject: ['customer-42', CANARY],
+=======
+  freeze: [UNKNOWN_FREEZE],
+>>>>>>> 3c578a0 (test: freezes of other tenants change no answer)
   path: ['0/000', '0/000.p/5', 'entries/000.p/5', '1/000'],
 };
 const QUERIES: Readonly<Record<string, readonly string[]>> = {
@@ -94,6 +102,7 @@ const QUERIES: Readonly<Record<string, readonly string[]>> = {
   listSources: ['', '?limit=1&totals=true', '?gaps=true'],
   listDeadLetters: ['', '?limit=1'],
   listActs: ['', '?limit=1'],
+  listFreezes: ['', '?all=true', '?limit=1'],
   getDurability: [`?source=recant://bot/one&id=${ACTIONS[0]}.1.intended`, `?source=recant://bot/${CANARY}&id=opened`],
 };
 

@@ -2,6 +2,7 @@ import { ALARM_ERROR_CODES } from './alarm-codes.ts';
 import { CONNECTION_ERROR_CODES } from './connection-codes.ts';
 import type { ErrorDescription } from './error-description.ts';
 import { KAFKA_REFUSALS } from './kafka-codes.ts';
+import { FREEZE_ERROR_CODES } from './freeze-codes.ts';
 import { ROLLBACK_ERROR_CODES } from './rollback-codes.ts';
 
 /** Refusals of one event: the same codes in an HTTP response and in a dead letter. */
@@ -382,6 +383,7 @@ export const ERROR_CODES = {
   ...REQUEST_ERRORS,
   ...SERVICE_ERRORS,
   ...ALARM_ERROR_CODES,
+  ...FREEZE_ERROR_CODES,
   ...ROLLBACK_ERROR_CODES,
   ...CONNECTION_ERROR_CODES,
 } as const;

@@ -3,6 +3,7 @@ import { acknowledgeAlarm, listAlarms } from './alarms.ts';
 import { listAttempts, showAction } from './attempts.ts';
 import { getDurability } from './durability.ts';
 import { putPart, submitEvents } from './events.ts';
+import { listFreezes, orderFreeze, showFreeze, takeLease, thawFreeze } from './freezes.ts';
 import { createKey, listKeys, revokeKey, rotateKey } from './keys.ts';
 import { listDeadLetters, listLogs } from './logs.ts';
 import { createDataKey, eraseSubject, getPart, showErasure, unsealPart } from './sealing.ts';
@@ -24,6 +25,11 @@ export const LEDGER_ROUTES = [
   listActs,
   listAlarms,
   acknowledgeAlarm,
+  orderFreeze,
+  listFreezes,
+  showFreeze,
+  thawFreeze,
+  takeLease,
   listLogs,
   listSources,
   listDeadLetters,

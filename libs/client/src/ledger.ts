@@ -18,6 +18,9 @@ import {
   type ErasedSubject,
   EVENT_MEDIA_TYPE,
   eraseSubject,
+  type FreezeBody,
+  type FreezePage,
+  type FreezeProgressBody,
   getCheckpoint,
   getDurability,
   getHealth,
@@ -29,16 +32,20 @@ import {
   type HealthDetails,
   type KeyBody,
   type KeyList,
+  type LeaseBody,
   type LogList,
   listActs,
   listAlarms,
   listAttempts,
   listDeadLetters,
+  listFreezes,
   listKeys,
   listLogs,
   listSources,
   type OpenedEpoch,
+  type OrderFreezeBody,
   openEpoch,
+  orderFreeze,
   type Page,
   type PartBody,
   putPart,
@@ -52,7 +59,10 @@ import {
   type SubjectErasure,
   showAction,
   showErasure,
+  showFreeze,
   submitEvents,
+  takeLease,
+  thawFreeze,
   type UnsealedPart,
   unsealPart,
 } from '@recant/api';
@@ -113,6 +123,19 @@ export interface LedgerClient {
   alarms(filter?: { readonly open?: boolean }, page?: PageRequest): Promise<AlarmPage>;
   /** An acknowledged alarm stays open, and degrades no health until its detail changes. */
   acknowledgeAlarm(alarm: string, reason: string): Promise<AlarmBody>;
+  /** Resolves once the freeze is effective, or after twice the length of a lease. */
+  freeze(order: OrderFreezeBody): Promise<FreezeProgressBody>;
+  thaw(freeze: string, reason: string): Promise<FreezeBody>;
+  /** Newest first. `all`: also those that have ended. */
+  freezes(filter?: { readonly all?: boolean }, page?: PageRequest): Promise<FreezePage>;
+  freezeProgress(freeze: string): Promise<FreezeProgressBody>;
+  /** For recorders. `applied`: version of the freezes that the recorder obeys. */
+  lease(request: {
+    readonly source: string;
+    readonly agent: string;
+    readonly applied: number;
+    readonly waitMs?: number;
+  }): Promise<LeaseBody>;
   logs(): Promise<LogList['items']>;
   /** Newest first. `gaps`: only sources with gaps, duplicates, equivocations or silence; `totals`: include totals over all sources. */
   sources(filter?: { readonly gaps?: boolean; readonly totals?: boolean }, page?: PageRequest): Promise<SourcePage>;
@@ -155,6 +178,11 @@ export function ledgerClient(transport: Transport): LedgerClient {
     acts: (filter, page) => call(listActs, { query: { ...filter, ...page } }),
     alarms: (filter, page) => call(listAlarms, { query: { ...filter, ...page } }),
     acknowledgeAlarm: (alarm, reason) => call(acknowledgeAlarm, { params: { alarm }, json: { reason } }),
+    freeze: (order) => call(orderFreeze, { json: order }),
+    thaw: (freeze, reason) => call(thawFreeze, { params: { freeze }, json: { reason } }),
+    freezes: (filter, page) => call(listFreezes, { query: { ...filter, ...page } }),
+    freezeProgress: (freeze) => call(showFreeze, { params: { freeze } }),
+    lease: (request) => call(takeLease, { json: request }),
     logs: async () => (await call<LogList>(listLogs)).items,
     sources: (filter, page) => call(listSources, { query: { ...filter, ...page } }),
     deadLetters: (page) => call(listDeadLetters, { query: { ...page } }),

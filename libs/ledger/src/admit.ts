@@ -16,7 +16,7 @@ export function admit(bytes: Uint8Array, credential: Credential): Admission {
   const decoded = decodeEvent(bytes);
   if (!decoded.ok) return { ok: false, refusal: { code: decoded.code, detail: decoded.detail } };
   const { event } = decoded;
-  const refusal = checkRole(event, credential) ?? checkSource(event, credential) ?? checkAgent(event, credential) ?? checkEffects(event);
+  const refusal = checkRole(event, credential) ?? checkSender(event, credential) ?? checkEffects(event);
   return refusal === undefined ? { ok: true, event } : { ok: false, refusal, event };
 }
 
@@ -31,10 +31,17 @@ function checkRole(event: RecantEvent, { roles, keyId }: Credential): Refusal | 
   return { code: 'role_missing', detail: `Key ${keyId} lacks the role "emit": use a key with that role.` };
 }
 
-function checkSource(event: RecantEvent, { sourcePrefix, keyId }: Credential): Refusal | undefined {
-  if (!isPlainName(event.source)) return { code: 'source_not_allowed', detail: `The source ${JSON.stringify(event.source)} ${CONFUSABLE}` };
-  if (sourceWithin(sourcePrefix, event.source)) return undefined;
-  return { code: 'source_not_allowed', detail: `Key ${keyId} is limited to sources under ${sourcePrefix}, got ${event.source}.` };
+type Sender = Pick<RecantEvent, 'source' | 'agent'>;
+
+/** Whether a credential may record under this source and agent. */
+export function checkSender(sender: Sender, credential: Credential): Refusal | undefined {
+  return checkSource(sender, credential) ?? checkAgent(sender, credential);
+}
+
+function checkSource({ source }: Sender, { sourcePrefix, keyId }: Credential): Refusal | undefined {
+  if (!isPlainName(source)) return { code: 'source_not_allowed', detail: `The source ${JSON.stringify(source)} ${CONFUSABLE}` };
+  if (sourceWithin(sourcePrefix, source)) return undefined;
+  return { code: 'source_not_allowed', detail: `Key ${keyId} is limited to sources under ${sourcePrefix}, got ${source}.` };
 }
 
 /** Prefixes end at a slash: `recant://shop` covers `recant://shop/1` and not `recant://shopping/1`. */
@@ -42,8 +49,7 @@ export function sourceWithin(prefix: string, source: string): boolean {
   return source === prefix || source.startsWith(prefix.endsWith('/') ? prefix : `${prefix}/`);
 }
 
-function checkAgent(event: RecantEvent, { agents, roles, keyId }: Credential): Refusal | undefined {
-  const { agent } = event;
+function checkAgent({ agent }: Sender, { agents, roles, keyId }: Credential): Refusal | undefined {
   if (agent === OWN_AGENT && !roles.includes('rollback')) {
     return {
       code: 'agent_not_allowed',

@@ -1,4 +1,4 @@
-export { type Admission, admit, sourceWithin } from './admit.ts';
+export { type Admission, admit, checkSender, sourceWithin } from './admit.ts';
 export { type AttemptEntry, type AttemptState, attemptState, deadlineOf } from './attempt-state.ts';
 export {
   checkFrameSize,

@@ -1,6 +1,7 @@
 import type { Attempts } from './attempt/attempts.ts';
 import { RecantError } from './error.ts';
 import type { Outbox } from './outbox/outbox.ts';
+import type { Permission } from './permission/permission.ts';
 import type { Settings } from './settings.ts';
 import type { Source } from './source.ts';
 import { withTimeout } from './with-timeout.ts';
@@ -11,6 +12,7 @@ export interface ClosePorts {
   readonly outbox: Outbox;
   readonly source: Source;
   readonly settlements: Attempts['settlements'];
+  readonly permission: Permission;
   readonly running: ReadonlySet<Promise<unknown>>;
   /** Ids of refused events. */
   readonly refused: ReadonlySet<string>;
@@ -32,11 +34,13 @@ export async function flushRecorder({
 }
 
 /** Waits `closeTimeoutMs` for running tools and acknowledgements, then stops the outbox. @throws RecantError `unacknowledged` */
-export async function closeRecorder({ wasOpen, settings, outbox, source, settlements, running, refused }: ClosePorts): Promise<void> {
+export async function closeRecorder(ports: ClosePorts): Promise<void> {
+  const { wasOpen, settings, outbox, source, settlements, permission, running, refused } = ports;
   const { closeTimeoutMs, transport } = settings;
   source.stopHeartbeat();
   if (!wasOpen) {
     // No tool has run, so there is nothing to wait for.
+    permission.stop();
     outbox.stop();
     return transport.close();
   }
@@ -47,6 +51,7 @@ export async function closeRecorder({ wasOpen, settings, outbox, source, settlem
     return true;
   };
   const wasIdle = await withTimeout(idle(), leftMs());
+  permission.stop();
   if (wasIdle) void source.close();
   await withTimeout(outbox.drained(), leftMs());
   const pending = [...new Set([...outbox.pending, ...settlements.due, ...refused, ...settlements.failed])];

@@ -1,4 +1,5 @@
 import type { Finding } from '@recant/redaction';
+import type { FreezeRule } from './transport.ts';
 
 export type RecantErrorCode =
   /** Invalid options, or an invalid description of an action. */
@@ -33,6 +34,10 @@ export type RecantErrorCode =
   | 'sealing_failed'
   /** The tool succeeded without using a system that its action declared, and no change was recorded there. */
   | 'handle_unused'
+  /** A freeze forbids the action; see `freeze`. */
+  | 'frozen'
+  /** The transport cannot learn of freezes, so nothing but the end of its process stops this agent. */
+  | 'freeze_unavailable'
   /** The recorder is closed, or the action has ended. */
   | 'closed'
   /** `flush()` or `close()` timed out; `pending` lists the ids of events without an acknowledgement. */
@@ -42,6 +47,7 @@ export interface RecantErrorDetails extends ErrorOptions {
   readonly refusal?: { readonly code: string; readonly detail: string };
   readonly pending?: readonly string[];
   readonly finding?: Finding;
+  readonly freeze?: FreezeRule;
 }
 
 /** The only error class of the SDK. Errors thrown by tools are never wrapped in it. */
@@ -51,11 +57,14 @@ export class RecantError extends Error {
   readonly refusal: { readonly code: string; readonly detail: string } | undefined;
   readonly pending: readonly string[];
   readonly finding: Finding | undefined;
+  /** The freeze that forbids the action. */
+  readonly freeze: FreezeRule | undefined;
   constructor(code: RecantErrorCode, message: string, details: RecantErrorDetails = {}) {
     super(message, 'cause' in details ? { cause: details.cause } : undefined);
     this.code = code;
     this.refusal = details.refusal;
     this.pending = details.pending ?? [];
     this.finding = details.finding;
+    this.freeze = details.freeze;
   }
 }

@@ -7,6 +7,7 @@ import { closeRecorder, flushRecorder } from './close.ts';
 import { RecantError } from './error.ts';
 import type { RecantOptions } from './options.ts';
 import { Outbox } from './outbox/outbox.ts';
+import { createPermission } from './permission/permission.ts';
 import { type Recorder, recorderFor } from './recorder.ts';
 import { type Settings, settingsOf } from './settings.ts';
 import { createSource } from './source.ts';
@@ -38,13 +39,16 @@ export function createRecant(options: RecantOptions): Recant {
   const refused = new Set<string>();
   const outbox = createOutbox(settings, refused, () => state !== 'new');
   const source = createSource(outbox, settings);
-  const attempts = createAttempts({ outbox, settings, who: options, trace: () => readTrace() });
+  const permission = createPermission(settings);
+  const attempts = createAttempts({ outbox, settings, permission, who: options, trace: () => readTrace() });
   const running = new Set<Promise<unknown>>();
   const storage = new AsyncLocalStorage<Running>();
 
   const open = once(async () => {
     const { trace } = options;
     readTrace = trace === undefined ? await openTelemetryReader() : () => checkTrace(trace());
+    reportNoFreezes(settings);
+    permission.start();
     await source.open();
     if (state === 'new') state = 'open';
   });
@@ -77,7 +81,7 @@ export function createRecant(options: RecantOptions): Recant {
   const shut = (): Promise<void> => {
     const wasOpen = state === 'open' || ranUnopened;
     state = 'closed';
-    return closeRecorder({ wasOpen, settings, outbox, source, settlements, running, refused });
+    return closeRecorder({ permission, wasOpen, settings, outbox, source, settlements, running, refused });
   };
   const ports = { begin, storage, track, onProblem: settings.onProblem };
   return {
@@ -103,6 +107,16 @@ export function createRecant(options: RecantOptions): Recant {
 function checkSession(id: string): string {
   if (isName(id)) return id;
   throw new RecantError('options_invalid', 'session must be a string of 1 to 256 bytes without control characters.');
+}
+
+function reportNoFreezes({ transport, onProblem }: Settings): void {
+  if (transport.lease !== undefined) return;
+  onProblem(
+    new RecantError(
+      'freeze_unavailable',
+      'No freeze stops this agent, because its transport cannot ask the ledger: pass the ledger’s `url` to kafkaTransport.',
+    ),
+  );
 }
 
 /** One call at a time; after a failure the next call tries again. */

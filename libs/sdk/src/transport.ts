@@ -22,6 +22,36 @@ export interface Durability {
   readonly covered: boolean;
 }
 
+/** An order to start no new actions. */
+export interface FreezeRule {
+  readonly freeze: string;
+  /** `agent`, `principal`, `session`, `tool` or `tenant`. */
+  readonly scope: string;
+  readonly value?: string;
+  readonly reason: string;
+  readonly by: string;
+  /** RFC 3339. */
+  readonly orderedAt: string;
+}
+
+export interface LeaseRequest {
+  readonly source: string;
+  readonly agent: string;
+  /** Version of the freezes that this recorder obeys. */
+  readonly applied: number;
+  /** Longest wait for a change, in milliseconds. */
+  readonly waitMs: number;
+}
+
+export interface LeaseAnswer {
+  readonly version: number;
+  /** False if `applied` is an older version: the lease is granted once this version is applied. */
+  readonly granted: boolean;
+  /** Counts from the moment at which the request was sent. */
+  readonly leaseMs: number;
+  readonly freezes: readonly FreezeRule[];
+}
+
 /**
  * Sends events to the ledger. `send` resolves once all items are durable or refused, with one result per item, in order. Calls for one source never
  * overlap. The caller retries after a `TransportError` with the same bytes; items stored before the error are then acknowledged as duplicates.
@@ -34,6 +64,8 @@ export interface Transport {
   send(items: readonly Outgoing[], signal: AbortSignal, after?: string): Promise<readonly SendResult[]>;
   /** Asks about an acknowledged event. If absent, acknowledged events are not buffered for resending. */
   durability?(source: string, id: string, signal: AbortSignal): Promise<Durability>;
+  /** Asks for permission to start actions, and for the freezes. If absent, no freeze reaches this recorder. @throws TransportError */
+  lease?(request: LeaseRequest, signal: AbortSignal): Promise<LeaseAnswer>;
   /** Gets a new data key for sealing. If absent, values that a rule would seal are masked. */
   readonly dataKey?: MakeDataKey;
   close(): Promise<void>;

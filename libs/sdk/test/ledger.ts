@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { decodeEvent, type EventType, formatApiKey, partDigest, type RecantEvent, splitBatch } from '@recant/events';
+import type { FreezeRule } from '../src/transport.ts';
 
 /** A real HTTP server that answers like the ledger, stores events in memory, and checks that producers send consecutive sequence numbers. */
 export interface FakeLedger {
@@ -20,6 +21,8 @@ export interface FakeLedger {
   durability: { epoch: number; covered: number };
   /** Number of `GET /v1/durability` requests. */
   asked: number;
+  /** Answer of `POST /v1/lease`; `undefined` if there is none. */
+  lease: { version: number; leaseMs: number; freezes: readonly FreezeRule[] } | undefined;
   /** Restores an older copy: only the first `events` events, and no parts. */
   restore(events: number): void;
   of<T extends EventType>(type: T): Extract<RecantEvent, { type: T }>[];
@@ -52,6 +55,7 @@ export async function startLedger(): Promise<FakeLedger> {
     mode: { kind: 'up' },
     durability: { epoch: 1, covered: 0 },
     asked: 0,
+    lease: { version: 0, leaseMs: 5_000, freezes: [] },
     restore(events) {
       for (const { source, id } of ledger.events.splice(events)) taken.delete(`${source} ${id}`);
       sequences.clear();
@@ -96,6 +100,12 @@ export async function startLedger(): Promise<FakeLedger> {
       return [mode.status, { code: 'unauthenticated', detail: 'The key is not known.', action: 'Make a new one.' }];
     if (mode.kind === 'nonsense') return [200, '<html>'];
     if (request.headers.authorization !== `Bearer ${ledger.apiKey}`) return [401, { code: 'unauthenticated' }];
+    if (request.url === '/v1/lease') {
+      const { applied } = JSON.parse(Buffer.from(body).toString()) as { applied: number };
+      return ledger.lease === undefined
+        ? [503, { code: 'overloaded' }]
+        : [200, { ...ledger.lease, granted: applied >= ledger.lease.version }];
+    }
     if (request.method === 'GET') {
       const { searchParams } = new URL(request.url as string, 'http://ledger');
       const index = taken.get(`${searchParams.get('source')} ${searchParams.get('id')}`)?.index;
@@ -130,8 +140,8 @@ export async function startLedger(): Promise<FakeLedger> {
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.on('end', () => {
       if (request.method === 'GET') ledger.asked += 1;
-      else ledger.received.requests += 1;
-      ledger.traceparents.push(request.headers.traceparent as string | undefined);
+      else if (request.url !== '/v1/lease') ledger.received.requests += 1;
+      if (request.url !== '/v1/lease') ledger.traceparents.push(request.headers.traceparent as string | undefined);
       const [status, body, headers] = handle(request, new Uint8Array(Buffer.concat(chunks)));
       if (ledger.mode.kind === 'lost') request.socket.destroy();
       else response.writeHead(status, headers).end(body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body));

@@ -11,7 +11,8 @@ export type StoreErrorCode =
   | 'cursor_invalid'
   | 'seal_broken'
   | 'shards_changed'
-  | 'key_inactive';
+  | 'key_inactive'
+  | 'too_many';
 
 /** The store's error class. The message is one line: what is wrong, and what to do. */
 export class StoreError extends Error {

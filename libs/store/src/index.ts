@@ -18,6 +18,7 @@ export { checkConnection } from './connection.ts';
 export { PositionMoved, StoreError, type StoreErrorCode, StoreUnavailable } from './error.ts';
 export type { HeldBacklog, HeldMessage, HeldMessages } from './held-messages.ts';
 export { type DatabaseFacts, diagnoseDatabase } from './migration/diagnose.ts';
+export type { FreezeProgress, FreezeRecord, Freezes } from './freezes/freezes.ts';
 export { dumpSchema } from './migration/dump-schema.ts';
 export { migrate } from './migration/migrate.ts';
 export { grantServiceRole } from './migration/roles.ts';

@@ -1,6 +1,7 @@
 import { hkdfSync } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { PrismaPg } from '@prisma/adapter-pg';
+import { LEASE_MS } from '@recant/api';
 import { OPERATOR_TENANT, SHARDS_DEFAULT } from '@recant/events';
 import type { Appender, HeadStore, LogKey, PublishStore } from '@recant/ledger';
 import type { LedgerReader } from '@recant/planner';
@@ -22,6 +23,7 @@ import { createSystems, type Systems } from './access/systems.ts';
 import { type Alarms, createAlarms } from './alarms/alarms.ts';
 import { type AppendGuard, createAppender } from './append/appender.ts';
 import type { Failpoints } from './append/failpoint.ts';
+import { createFreezes, type Freezes } from './freezes/freezes.ts';
 import { PrismaClient } from './generated/client.ts';
 import { createHeldMessages, type HeldMessages } from './held-messages.ts';
 import { createKafkaPositions, type KafkaPositions } from './positions.ts';
@@ -46,6 +48,8 @@ export interface StoreOptions {
   /** Milliseconds since 1970, UTC. Default: this machine's clock. */
   readonly clock?: () => number;
   readonly shards?: number;
+  /** How long a lease permits new actions, in milliseconds. Default: LEASE_MS. */
+  readonly leaseMs?: number;
   readonly failpoints?: Failpoints | undefined;
 }
 
@@ -66,6 +70,7 @@ export interface Store {
   readonly systems: Systems;
   readonly parts: Parts;
   readonly alarms: Alarms;
+  readonly freezes: Freezes;
   readonly positions: KafkaPositions;
   /** Messages from Kafka that wait. */
   readonly held: HeldMessages;
@@ -122,7 +127,7 @@ const TRANSACTION = { maxWait: CONNECT_TIMEOUT_MS, timeout: KEYS_LIMITS.leaseMs 
 
 /** Connects on first use. Run `migrate` before. */
 export function createStore(options: StoreOptions): Store {
-  const { connectionString, masterKey, clock = Date.now, shards = SHARDS_DEFAULT, failpoints } = options;
+  const { connectionString, masterKey, clock = Date.now, shards = SHARDS_DEFAULT, leaseMs = LEASE_MS, failpoints } = options;
   const open = (purpose: Purpose) => createPool(connectionString, CONNECTIONS[purpose], LIMITS[purpose]);
   const pools = { append: open('append'), lookup: open('lookup'), keys: open('keys'), publish: open('publish') };
   const reads = { read: open('read'), log: open('log'), work: open('work') };
@@ -137,6 +142,7 @@ export function createStore(options: StoreOptions): Store {
     systems: createSystems(prisma, sealer, clock),
     parts: createParts(pools.append),
     alarms: createAlarms(work, clock),
+    freezes: createFreezes(pools.lookup, read, leaseMs),
     positions: createKafkaPositions(pools.lookup, OPERATOR_TENANT),
     held: createHeldMessages(work),
     queries: {

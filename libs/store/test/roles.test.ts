@@ -39,6 +39,17 @@ const EXPECTED: Readonly<Record<string, { readonly owner: string; readonly write
     reader: '',
   },
   ...same(['log_watch', 'source_watch'], { owner: 'SELECT INSERT UPDATE DELETE TRUNCATE', writer: 'SELECT INSERT UPDATE', reader: '' }),
+  freeze: {
+    owner: 'SELECT INSERT UPDATE DELETE TRUNCATE',
+    writer: 'SELECT INSERT UPDATE(effective_at, end_reason, ended_at, ended_by)',
+    reader: 'SELECT own',
+  },
+  freeze_version: { owner: 'SELECT INSERT UPDATE DELETE TRUNCATE', writer: 'SELECT INSERT UPDATE(version)', reader: '' },
+  lease: {
+    owner: 'SELECT INSERT UPDATE DELETE TRUNCATE',
+    writer: 'SELECT INSERT UPDATE(agent, applied, granted_at) DELETE',
+    reader: '',
+  },
   alarm: {
     owner: 'SELECT INSERT UPDATE DELETE TRUNCATE',
     writer: 'SELECT INSERT UPDATE(acknowledged_at, acknowledged_by, action, detail, ended_at, expires_at)',
@@ -71,6 +82,7 @@ const VALUES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   alarm: { code: "'source_gap'" },
   approval: { person: "'person:x'", expires_at: "now() + interval '1 hour'" },
   held_message: { reason: "'log'" },
+  freeze: { scope: "'agent'" },
   log: { shard: '1', shards: '4' },
   observed: { named: 'true' },
   run: { state: "'queued'" },

@@ -9,9 +9,11 @@ import { createLedgerActs } from './acts.ts';
 import { createAlarmWatch, watchDisk } from './alarm-watch.ts';
 import { alarmBody, alarmRoutes } from './alarms.ts';
 import { createConsumers, type KafkaDeps } from './consumers.ts';
+import { freezeRoutes } from './freezes.ts';
 import { createGroupCommit, type GroupCommitOptions } from './group-commit.ts';
 import { ingestRoutes } from './ingest.ts';
 import { keyRoutes } from './keys.ts';
+import { createLeases } from './leases.ts';
 import { logRoutes } from './logs.ts';
 import { measureLedger } from './measure.ts';
 import { meterAppender } from './metered-appender.ts';
@@ -81,11 +83,13 @@ export function wireLedger(deps: LedgerDeps): WiredLedger {
   const conditions = () => [...disk.conditions(), ...evidence.conditions(), ...(consumers?.conditions() ?? [])];
   const watch = createAlarmWatch({ alarms: store.alarms, logger: logger.child({ part: 'alarms' }), conditions, everyMs: alarmMs });
   if (metrics) measureLedger(metrics, { store, groupCommit, evidence, consumers, watch, clock });
+  const leases = createLeases(store.freezes, (error) => logger.warn({ err: error }, 'leases: cannot read the versions of freezes'));
   const routes = [
     ...ingestRoutes({ groupCommit, parts: store.parts }),
     ...sealingRoutes({ parts: store.parts, dataKeys, systems: store.systems, erasures: createErasures(store.pool), clock }),
     ...queryRoutes(store.queries, clock),
     ...alarmRoutes(store.alarms),
+    ...freezeRoutes({ freezes: store.freezes, leases, clock }),
     ...logRoutes(store.queries),
     ...sourceRoutes(store.queries, clock),
     ...keyRoutes(store.credentials, clock),
@@ -110,6 +114,7 @@ export function wireLedger(deps: LedgerDeps): WiredLedger {
     },
     async stop() {
       const stopped = (async () => {
+        leases.stop();
         await watch.stop();
         await consumers?.stop();
         await acts.close();

@@ -54,6 +54,7 @@ export interface HarnessOptions {
   readonly groupCommit?: LedgerDeps['groupCommit'];
   readonly dataKeys?: LedgerDeps['dataKeys'];
   readonly alarmMs?: number;
+  readonly leaseMs?: number;
   /** Port of a replaced ledger. Default: any free one. */
   readonly port?: number;
 }
@@ -65,6 +66,7 @@ export async function startLedger(options: HarnessOptions = {}): Promise<Running
     connectionString: options.databaseUrl ?? (database?.url as string),
     masterKey: options.masterKey ?? randomBytes(32),
     shards: SHARDS,
+    ...(options.leaseMs === undefined ? {} : { leaseMs: options.leaseMs }),
   });
   const log: Record<string, unknown>[] = [];
   const logger = createLogger({ name: 'test', level: 'info', destination: { write: (line) => void log.push(JSON.parse(line)) } });

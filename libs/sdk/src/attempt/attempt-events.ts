@@ -125,7 +125,12 @@ export async function settle(
 }
 
 /** Queues the settlement of an attempt whose tool never ran, behind its intent. */
-export function settleDenied(outbox: Outbox, intent: Intent, durationMs: number): Promise<Delivery> {
+export function settleDenied(
+  outbox: Outbox,
+  intent: Intent,
+  durationMs: number,
+  error: { readonly code: string; readonly message: string },
+): Promise<Delivery> {
   const { action, attempt } = intent.ref;
   return outbox.push({
     type: 'recant.attempt.settled.v1',
@@ -138,7 +143,7 @@ export function settleDenied(outbox: Outbox, intent: Intent, durationMs: number)
       effects: 0,
       digest: effectsDigest([]),
       durationMs: Math.max(0, Math.round(durationMs)),
-      error: { code: 'ledger_unavailable', message: 'The ledger did not acknowledge the intent in time; the tool did not run.' },
+      error,
     },
     ...intent.trace,
   });

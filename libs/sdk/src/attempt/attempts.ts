@@ -1,6 +1,7 @@
 import { RecantError } from '../error.ts';
 import type { RecantOptions } from '../options.ts';
 import type { Delivery, Outbox } from '../outbox/outbox.ts';
+import type { Permission, StartingAction } from '../permission/permission.ts';
 import { printable } from '../redaction/printable-error.ts';
 import type { Settings } from '../settings.ts';
 import { refusedBy } from '../source.ts';
@@ -28,6 +29,7 @@ export interface RunningAttempt {
 export interface AttemptsOptions {
   readonly outbox: Outbox;
   readonly settings: Settings;
+  readonly permission: Permission;
   readonly who: Pick<RecantOptions, 'session' | 'model' | 'agentVersion' | 'onBehalfOf'>;
   readonly trace: () => TraceContext;
 }
@@ -42,7 +44,7 @@ export interface Attempts {
  * I1: `begin` resolves only when every image is durable and the intent is acknowledged, so a tool that waits for it has no effect without a record.
  * If it rejects, the tool must not run; an intent that was queued is settled `denied`.
  */
-export function createAttempts({ outbox, settings, who, trace }: AttemptsOptions): Attempts {
+export function createAttempts({ outbox, settings, permission, who, trace }: AttemptsOptions): Attempts {
   const { source, clock, random, ackTimeoutMs, onProblem, redactor } = settings;
   const encode = createContentEncoder({ redactor, sealer: settings.sealer, random });
   const settlements = createSettlements(outbox, settings, encode);
@@ -62,9 +64,16 @@ export function createAttempts({ outbox, settings, who, trace }: AttemptsOptions
     const context = contextFor(intent, captures, reported, onProblem);
     try {
       const answer = pushIntent(outbox, intent, redactBefore(captures.before, redactor));
-      if (waits)
-        await requireAcknowledgement(answer, { outbox, ackTimeoutMs, deny: () => settleDenied(outbox, intent, clock() - startedMs) });
-      else void reportRefusal(answer, onProblem);
+      const deny: Deny = (error) => void settleDenied(outbox, intent, clock() - startedMs, error);
+      if (waits) {
+        await requireAcknowledgement(answer, { outbox, ackTimeoutMs, deny });
+        await requireLease(permission, ackTimeoutMs, deny);
+      } else void reportRefusal(answer, onProblem);
+      requireThawed(
+        permission,
+        { tool: input.tool, session: input.session ?? who.session, onBehalfOf: input.onBehalfOf ?? who.onBehalfOf },
+        deny,
+      );
     } catch (error) {
       if (waits || !(error instanceof RecantError) || error.code !== 'queue_full') {
         await captures.release();
@@ -115,9 +124,11 @@ function checkCapacity(outbox: Outbox, { inProgress }: Pick<Settlements, 'inProg
 interface AcknowledgementPorts {
   readonly outbox: Outbox;
   readonly ackTimeoutMs: number;
-  /** Queues the settlement of the attempt, whose tool does not run. */
-  readonly deny: () => Promise<Delivery>;
+  readonly deny: Deny;
 }
+
+/** Queues the settlement of the attempt, whose tool does not run. */
+type Deny = (error: { readonly code: string; readonly message: string }) => void;
 
 /** @throws RecantError `refused | ledger_unavailable | key_refused | closed` */
 async function requireAcknowledgement(answer: Promise<Delivery>, { outbox, ackTimeoutMs, deny }: AcknowledgementPorts): Promise<void> {
@@ -126,12 +137,36 @@ async function requireAcknowledgement(answer: Promise<Delivery>, { outbox, ackTi
   if (delivery?.kind === 'refused') throw refusedBy(delivery, 'The ledger refused the intent, so the tool did not run');
   if (delivery?.kind === 'abandoned')
     throw new RecantError('closed', 'The recorder was closed before the intent was acknowledged, so the tool did not run.');
-  void deny();
+  deny({ code: 'ledger_unavailable', message: 'The ledger did not acknowledge the intent in time; the tool did not run.' });
   throw new RecantError(
     outbox.lastError instanceof KeyRefused ? 'key_refused' : 'ledger_unavailable',
     `The ledger did not acknowledge the intent within ${ackTimeoutMs} ms, so the tool did not run.${outbox.lastErrorText}`,
     { cause: outbox.lastError },
   );
+}
+
+/** @throws RecantError `ledger_unavailable | key_refused | closed` */
+async function requireLease(permission: Permission, waitMs: number, deny: Deny): Promise<void> {
+  if (await permission.held(waitMs)) return;
+  const { lastError } = permission;
+  deny({ code: 'ledger_unavailable', message: 'The ledger granted no lease in time; the tool did not run.' });
+  const why = lastError instanceof Error ? ` Last error: ${lastError.message}.` : '';
+  throw new RecantError(
+    lastError instanceof KeyRefused ? 'key_refused' : 'ledger_unavailable',
+    `The ledger granted no lease within ${waitMs} ms, so this recorder may miss a freeze and the tool did not run.${why}`,
+    { cause: lastError },
+  );
+}
+
+/** I11: the last check before the tool runs; nothing is awaited after it. @throws RecantError `frozen` */
+function requireThawed(permission: Permission, action: StartingAction, deny: Deny): void {
+  const freeze = permission.frozen(action);
+  if (freeze === undefined) return;
+  const what = freeze.value === undefined ? 'The tenant' : `${freeze.scope === 'agent' ? 'Agent' : `The ${freeze.scope}`} ${freeze.value}`;
+  const message = `${what} is frozen since ${freeze.orderedAt} by ${freeze.by}: ${freeze.reason}`;
+  // The name of a session or principal may be masked in the record.
+  deny({ code: 'frozen', message: `Freeze ${freeze.freeze} forbids this action; the tool did not run.` });
+  throw new RecantError('frozen', `${message} (freeze ${freeze.freeze}). The tool did not run.`, { freeze });
 }
 
 /** For an intent that no caller waits for. */

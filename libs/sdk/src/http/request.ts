@@ -41,7 +41,8 @@ export function requester(address: LedgerAddress): (request: LedgerRequest, sign
   };
 }
 
-function baseOf(url: string): URL {
+/** @throws RecantError `options_invalid` */
+export function baseOf(url: string): URL {
   const base = URL.canParse(url) ? new URL(url.endsWith('/') ? url : `${url}/`) : undefined;
   if (base === undefined || !/^https?:$/.test(base.protocol))
     throw new RecantError('options_invalid', 'url must be the http or https URL of the ledger.');

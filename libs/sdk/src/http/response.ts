@@ -71,7 +71,7 @@ export async function readJson(response: Response): Promise<unknown> {
   }
 }
 
-function memberOf(value: unknown, name: string): unknown {
+export function memberOf(value: unknown, name: string): unknown {
   return typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[name] : undefined;
 }
 export function textOf(value: unknown, name: string): string | undefined {

@@ -2,6 +2,7 @@ import { MEDIA_TYPE_BATCH } from '@recant/events';
 import type { Outgoing, SendResult, Transport } from '../transport.ts';
 import { dataKeyAt } from './data-key.ts';
 import { durabilityAt } from './durability.ts';
+import { leaseAt } from './lease.ts';
 import { type LedgerAddress, requester } from './request.ts';
 import { receiptsOf, refusalOf } from './response.ts';
 
@@ -53,6 +54,7 @@ export function httpTransport(options: HttpTransportOptions): Transport {
       return results;
     },
     durability: durabilityAt(options),
+    lease: leaseAt(options),
     dataKey: dataKeyAt(options),
     close: async () => {},
   };

@@ -4,6 +4,7 @@ import { keyReader } from '../api-key.ts';
 import { RecantError } from '../error.ts';
 import { dataKeyAt } from '../http/data-key.ts';
 import { durabilityAt } from '../http/durability.ts';
+import { leaseAt } from '../http/lease.ts';
 import type { LedgerAddress } from '../http/request.ts';
 import { type SendResult, type Transport, TransportError } from '../transport.ts';
 import { messageOf, requestsOf } from './messages.ts';
@@ -64,8 +65,8 @@ export function kafkaTransport(options: KafkaTransportOptions): Transport {
 }
 
 /** The questions that Kafka cannot answer. */
-function overHttp(address: LedgerAddress): Pick<Transport, 'durability' | 'dataKey'> {
-  return { durability: durabilityAt(address), dataKey: dataKeyAt(address) };
+function overHttp(address: LedgerAddress): Pick<Transport, 'durability' | 'dataKey' | 'lease'> {
+  return { durability: durabilityAt(address), dataKey: dataKeyAt(address), lease: leaseAt(address) };
 }
 
 /** The broker's error type, found through the causes that kafkajs wraps around it. */

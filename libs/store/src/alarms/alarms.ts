@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import { asReader } from '../access/as-reader.ts';
-import { StoreError } from '../error.ts';
 import { pruneAlarms } from './prune.ts';
+import { instantCursor, instantPlaceOf } from '../query/instant-cursor.ts';
 import { type Condition, fitSubject, raise } from './raise.ts';
 import { watchLogs } from './watch-logs.ts';
 
@@ -51,8 +51,6 @@ const ACKNOWLEDGE = `UPDATE recant.alarm SET acknowledged_at = $3, acknowledged_
 const EXISTS = 'SELECT FROM recant.alarm WHERE tenant_id = $1 AND id = $2::uuid';
 const COUNT_OPEN = 'SELECT code, count(*)::int AS count FROM recant.alarm WHERE ended_at IS NULL AND acknowledged_at IS NULL GROUP BY code';
 
-const LAST = ['infinity', 'ffffffff-ffff-ffff-ffff-ffffffffffff'] as const;
-
 /** @param clock milliseconds since 1970, UTC */
 export function createAlarms(pool: pg.Pool, clock: () => number): Alarms {
   return {
@@ -66,12 +64,12 @@ export function createAlarms(pool: pg.Pool, clock: () => number): Alarms {
     },
     prune: () => pruneAlarms(pool, clock()),
     async list(tenant, { limit, open = false, cursor }) {
-      const below = cursor === undefined ? LAST : placeOf(cursor);
-      const read = (client: pg.PoolClient) => client.query<AlarmSqlRow>(open ? LIST_OPEN : LIST, [tenant, ...below, limit + 1]);
+      const read = (client: pg.PoolClient) =>
+        client.query<AlarmSqlRow>(open ? LIST_OPEN : LIST, [tenant, ...instantPlaceOf(cursor), limit + 1]);
       const { rows } = await asReader(pool, tenant, read);
       const alarms = rows.slice(0, limit).map(toRecord);
       const last = alarms.at(-1);
-      return rows.length <= limit || last === undefined ? { alarms } : { alarms, next: `${last.startedAtMs}.${last.id}` };
+      return rows.length <= limit || last === undefined ? { alarms } : { alarms, next: instantCursor(last.startedAtMs, last.id) };
     },
     async acknowledge(tenant, id, by) {
       const { rows } = await pool.query<AlarmSqlRow>(ACKNOWLEDGE, [tenant, id, new Date(clock()), by]);
@@ -108,10 +106,4 @@ function toRecord({ id, code, subject, detail, action, started_at, ended_at, ack
     ...(ended_at === null ? {} : { endedAtMs: ended_at.getTime() }),
     ...(acknowledged_at === null ? {} : { acknowledged: { atMs: acknowledged_at.getTime(), by: acknowledged_by ?? '' } }),
   };
-}
-
-function placeOf(cursor: string): readonly [Date, string] {
-  const match = /^([0-9]{1,15})\.([0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12})$/.exec(cursor);
-  if (match === null) throw new StoreError('cursor_invalid', 'Invalid cursor: start again without a cursor.');
-  return [new Date(Number(match[1])), match[2] as string];
 }

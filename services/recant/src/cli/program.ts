@@ -15,6 +15,7 @@ import { addDisconnect } from './commands/disconnect.ts';
 import { addDoctor } from './commands/doctor.ts';
 import { addEpoch } from './commands/epoch.ts';
 import { addExport } from './commands/export.ts';
+import { addFreeze } from './commands/freeze.ts';
 import { addKafka } from './commands/kafka.ts';
 import { addKeys } from './commands/keys.ts';
 import { addLog } from './commands/log.ts';
@@ -90,6 +91,7 @@ function createProgram(world: World, exit: (code: number) => void): Command {
     .addHelpText('after', HELP);
   addUp(program, world);
   addActions(program, world);
+  addFreeze(program, world, exit);
   addAlarms(program, world);
   addSources(program, world);
   addActs(program, world);

@@ -87,7 +87,8 @@ async function assemble(world: World, props: Props): Promise<Stage> {
     const resources = ['postgres://shop/*', ...alsoOn.map((system) => `filesystem://${system.name}/*`)];
     const { apiKey } = await operator.createKey({ roles: ['emit'], agents: [name], sourcePrefix: `recant://${name}`, resources });
     const shop = postgresSystem({ name: 'shop', pool: pool(agentUrl(shops, name.replace('-', '_'))) });
-    const transport = props.transport === 'kafka' ? { transport: kafkaTransport({ brokers: [...(running.brokers ?? [])], apiKey }) } : {};
+    const overKafka = () => kafkaTransport({ brokers: [...(running.brokers ?? [])], apiKey, url: running.url });
+    const transport = props.transport === 'kafka' ? { transport: overKafka() } : {};
     return { shop, options: { url: running.url, apiKey, agent: name, session: `demo-${name}`, systems: [shop, ...alsoOn], ...transport } };
   };
   const agents = { 'pricing-bot': await addAgent('pricing-bot', [catalogue]), 'support-bot': await addAgent('support-bot', []) };

@@ -1,0 +1,183 @@
+import type pg from 'pg';
+import { asReader } from '../access/as-reader.ts';
+import { StoreError } from '../error.ts';
+import { inTransaction } from '../in-transaction.ts';
+import { instantCursor, instantPlaceOf } from '../query/instant-cursor.ts';
+import { createLeases, type Leases } from './leases.ts';
+
+export const FREEZE_SCOPES = ['agent', 'principal', 'session', 'tool', 'tenant'] as const;
+export type FreezeScope = (typeof FREEZE_SCOPES)[number];
+
+/** What starts no new actions. */
+export interface FreezeTarget {
+  readonly scope: FreezeScope;
+  /** Exact name; empty for the scope `tenant`. */
+  readonly value: string;
+}
+
+export interface FreezeRecord extends FreezeTarget {
+  readonly id: string;
+  readonly reason: string;
+  readonly by: string;
+  /** Milliseconds since 1970, UTC, by the database's clock; so are all times here. */
+  readonly orderedAtMs: number;
+  readonly expiresAtMs?: number;
+  /** No recorder with a lease starts a frozen action after this time. */
+  readonly effectiveAtMs?: number;
+  /** `by` and `reason` are absent if the freeze expired. */
+  readonly ended?: { readonly atMs: number; readonly by?: string; readonly reason?: string };
+}
+
+export interface FreezeOrder extends FreezeTarget {
+  readonly reason: string;
+  readonly by: string;
+  readonly expiresAtMs?: number;
+}
+
+export interface FreezePage {
+  readonly freezes: readonly FreezeRecord[];
+  readonly next?: string;
+}
+
+/** Sources that a freeze depends on; at most SOURCES_SHOWN_MAX are named. */
+export interface SourceCount {
+  readonly count: number;
+  readonly shown: readonly string[];
+}
+
+/** What stands between a freeze and its being effective. */
+export interface FreezeProgress {
+  readonly freeze: FreezeRecord;
+  /** Recorders whose lease may still permit a frozen action. They answer, or their lease expires. */
+  readonly waiting: SourceCount;
+  /** Open sources of the scope that record without a lease: nothing stops them. */
+  readonly unleased: SourceCount;
+}
+
+export interface Freezes extends Leases {
+  /** How long a lease permits new actions, in milliseconds. */
+  readonly leaseMs: number;
+  /** Idempotent: a freeze of the same target that is in force is returned as it is. @throws StoreError `too_many` */
+  order(tenant: string, order: FreezeOrder): Promise<FreezeRecord>;
+  /** Marks a freeze effective if it is. */
+  progress(tenant: string, id: string): Promise<FreezeProgress | undefined>;
+  thaw(tenant: string, id: string, end: { readonly by: string; readonly reason: string }): Promise<FreezeRecord | 'unknown' | 'ended'>;
+  /** Newest first. @throws StoreError `cursor_invalid` */
+  list(tenant: string, query: { readonly limit: number; readonly inForce: boolean; readonly cursor?: string }): Promise<FreezePage>;
+}
+
+/** Freezes in force for one tenant. */
+export const FREEZES_MAX = 1_000;
+
+const COLUMNS = 'id, scope, value, reason, ordered_by, ordered_at, expires_at, effective_at, ended_at, ended_by, end_reason';
+const IN_FORCE = 'ended_at IS NULL AND (expires_at IS NULL OR expires_at > clock_timestamp())';
+/** Takes the row lock that grants share. */
+const NEXT_VERSION = `INSERT INTO recant.freeze_version AS v (tenant_id, version) VALUES ($1, (extract(epoch FROM clock_timestamp()) * 1000)::bigint)
+  ON CONFLICT (tenant_id) DO UPDATE SET version = greatest(v.version + 1, EXCLUDED.version) RETURNING version`;
+const EXPIRE = `UPDATE recant.freeze SET ended_at = expires_at WHERE tenant_id = $1 AND ended_at IS NULL AND expires_at <= clock_timestamp()`;
+const COUNT = 'SELECT count(*)::int AS count FROM recant.freeze WHERE tenant_id = $1 AND ended_at IS NULL';
+const ORDER = `INSERT INTO recant.freeze (tenant_id, version, scope, value, reason, ordered_by, ordered_at, expires_at)
+  VALUES ($1, $2, $3, $4, $5, $6, clock_timestamp(), $7) ON CONFLICT (tenant_id, scope, value) WHERE ended_at IS NULL DO NOTHING RETURNING ${COLUMNS}`;
+const SAME = `SELECT ${COLUMNS} FROM recant.freeze WHERE tenant_id = $1 AND scope = $2 AND value = $3 AND ended_at IS NULL`;
+const THAW = `UPDATE recant.freeze SET ended_at = clock_timestamp(), ended_by = $3, end_reason = $4
+  WHERE tenant_id = $1 AND id = $2::uuid AND ${IN_FORCE} RETURNING ${COLUMNS}`;
+const EXISTS = 'SELECT FROM recant.freeze WHERE tenant_id = $1 AND id = $2::uuid';
+const LIST = `SELECT ${COLUMNS} FROM recant.freeze WHERE tenant_id = $1 AND (ordered_at, id) < ($2, $3::uuid) AND ($5 OR (${IN_FORCE}))
+  ORDER BY ordered_at DESC, id DESC LIMIT $4`;
+
+const ONE = `SELECT ${COLUMNS} FROM recant.freeze WHERE tenant_id = $1 AND id = $2::uuid`;
+/** Leases that may still permit actions of the freeze \`f\`. Only an agent is known of a lease; every recorder has to learn of any other scope. */
+const WAITING = `recant.lease l WHERE l.tenant_id = f.tenant_id AND l.applied < f.version AND (f.scope <> 'agent' OR l.agent = f.value)
+  AND l.granted_at > clock_timestamp() - $3::float8 * interval '1 millisecond'`;
+const MAKE_EFFECTIVE = `UPDATE recant.freeze f SET effective_at = clock_timestamp()
+  WHERE tenant_id = $1 AND id = $2::uuid AND ended_at IS NULL AND effective_at IS NULL AND NOT EXISTS (SELECT FROM ${WAITING})`;
+/** Sources that are neither closed nor silent, and that never had a lease. */
+const SOURCES = `SELECT ARRAY(SELECT l.source FROM ${WAITING} ORDER BY 1) AS waiting,
+  ARRAY(SELECT s.source FROM recant.source_watch w JOIN recant.source s USING (tenant_id, source_no)
+    WHERE w.tenant_id = f.tenant_id AND NOT w.closed AND NOT w.lost AND (f.scope <> 'agent' OR s.agent = f.value) AND s.agent <> 'recant'
+      AND w.received_ms > extract(epoch FROM clock_timestamp()) * 1000 - coalesce(w.lease_ms, 300000)
+      AND NOT EXISTS (SELECT FROM recant.lease l WHERE l.tenant_id = f.tenant_id AND l.source = s.source) ORDER BY 1) AS unleased
+  FROM recant.freeze f WHERE f.tenant_id = $1 AND f.id = $2::uuid`;
+const SOURCES_SHOWN_MAX = 20;
+
+/** @param read connections for lists. @param leaseMs how long a lease permits new actions, in milliseconds */
+export function createFreezes(pool: pg.Pool, read: pg.Pool, leaseMs: number): Freezes {
+  const leases = createLeases(pool);
+  return {
+    ...leases,
+    leaseMs,
+    async order(tenant, { scope, value, reason, by, expiresAtMs }) {
+      return inTransaction(pool, async (client) => {
+        const { version } = (await client.query<{ version: string }>(NEXT_VERSION, [tenant])).rows[0] as { version: string };
+        await client.query(EXPIRE, [tenant]);
+        const known = await client.query<FreezeSqlRow>(SAME, [tenant, scope, value]);
+        if (known.rows[0] !== undefined) return recordOf(known.rows[0]);
+        const { rows } = await client.query<{ count: number }>(COUNT, [tenant]);
+        if ((rows[0]?.count ?? 0) >= FREEZES_MAX)
+          throw new StoreError('too_many', `${FREEZES_MAX} freezes are in force; end some, or freeze the tenant.`);
+        const expires = expiresAtMs === undefined ? null : new Date(expiresAtMs);
+        return recordOf((await client.query<FreezeSqlRow>(ORDER, [tenant, version, scope, value, reason, by, expires])).rows[0]);
+      });
+    },
+    async progress(tenant, id) {
+      await pool.query(MAKE_EFFECTIVE, [tenant, id, leaseMs]);
+      const freeze = (await pool.query<FreezeSqlRow>(ONE, [tenant, id])).rows[0];
+      if (freeze === undefined) return undefined;
+      const { rows } = await pool.query<{ waiting: string[]; unleased: string[] }>(SOURCES, [tenant, id, leaseMs]);
+      return { freeze: recordOf(freeze), waiting: countOf(rows[0]?.waiting), unleased: countOf(rows[0]?.unleased) };
+    },
+    async thaw(tenant, id, { by, reason }) {
+      return inTransaction(pool, async (client) => {
+        await client.query(NEXT_VERSION, [tenant]);
+        const { rows } = await client.query<FreezeSqlRow>(THAW, [tenant, id, by, reason]);
+        if (rows[0] !== undefined) return recordOf(rows[0]);
+        return (await client.query(EXISTS, [tenant, id])).rowCount === 0 ? 'unknown' : 'ended';
+      });
+    },
+    async list(tenant, { limit, inForce, cursor }) {
+      const place = instantPlaceOf(cursor);
+      const { rows } = await asReader(read, tenant, (client) => client.query<FreezeSqlRow>(LIST, [tenant, ...place, limit + 1, !inForce]));
+      const freezes = rows.slice(0, limit).map(recordOf);
+      const last = freezes.at(-1);
+      return rows.length <= limit || last === undefined ? { freezes } : { freezes, next: instantCursor(last.orderedAtMs, last.id) };
+    },
+  };
+}
+
+export interface FreezeSqlRow {
+  readonly id: string;
+  readonly scope: FreezeScope;
+  readonly value: string;
+  readonly reason: string;
+  readonly ordered_by: string;
+  readonly ordered_at: Date;
+  readonly expires_at: Date | null;
+  readonly effective_at: Date | null;
+  readonly ended_at: Date | null;
+  readonly ended_by: string | null;
+  readonly end_reason: string | null;
+}
+
+function recordOf(row: FreezeSqlRow | undefined): FreezeRecord {
+  if (row === undefined) throw new StoreError('store_unavailable', 'The database returned no row for a freeze.');
+  const { id, scope, value, reason, ordered_by, ordered_at, expires_at, effective_at, ended_at, ended_by, end_reason } = row;
+  return {
+    id,
+    scope,
+    value,
+    reason,
+    by: ordered_by,
+    orderedAtMs: ordered_at.getTime(),
+    ...(expires_at && { expiresAtMs: expires_at.getTime() }),
+    ...(effective_at && { effectiveAtMs: effective_at.getTime() }),
+    ...(ended_at && {
+      ended: {
+        atMs: ended_at.getTime(),
+        ...(ended_by === null ? {} : { by: ended_by }),
+        ...(end_reason === null ? {} : { reason: end_reason }),
+      },
+    }),
+  };
+}
+
+const countOf = (sources: readonly string[] = []): SourceCount => ({ count: sources.length, shown: sources.slice(0, SOURCES_SHOWN_MAX) });
