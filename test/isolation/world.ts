@@ -90,11 +90,8 @@ const VALUES: Readonly<Record<string, readonly string[]>> = {
   shard: Array.from({ length: SHARDS }, (_, shard) => String(shard)),
   action: ACTIONS,
   digest: [partDigest(SALT, PART), '0'.repeat(64)],
-<<<<<<< HEAD
   subject: ['customer-42', CANARY],
-=======
   freeze: [UNKNOWN_FREEZE],
->>>>>>> 3c578a0 (test: freezes of other tenants change no answer)
   path: ['0/000', '0/000.p/5', 'entries/000.p/5', '1/000'],
 };
 const QUERIES: Readonly<Record<string, readonly string[]>> = {

@@ -39,6 +39,7 @@ const EXPECTED: Readonly<Record<string, { readonly owner: string; readonly write
     reader: '',
   },
   ...same(['log_watch', 'source_watch'], { owner: 'SELECT INSERT UPDATE DELETE TRUNCATE', writer: 'SELECT INSERT UPDATE', reader: '' }),
+  erasure: { owner: 'SELECT INSERT UPDATE DELETE TRUNCATE', writer: 'SELECT INSERT UPDATE', reader: 'SELECT own' },
   freeze: {
     owner: 'SELECT INSERT UPDATE DELETE TRUNCATE',
     writer: 'SELECT INSERT UPDATE(effective_at, end_reason, ended_at, ended_by)',
