@@ -1,6 +1,6 @@
 import { NAME_BYTES_MAX } from '@recant/events';
 import { z } from 'zod';
-import { instant, name } from './field.ts';
+import { instant, name, reason } from './field.ts';
 import { type Page, PageQuery, pageOf } from './page.ts';
 import { route } from './route.ts';
 
@@ -17,8 +17,6 @@ const value = z
   .max(NAME_BYTES_MAX)
   .optional()
   .meta({ description: 'The exact name of the agent, principal, session or tool; absent for the scope `tenant`.' });
-const reason = z.string().min(1).max(1_000);
-
 const FreezeFields = {
   freeze: z.uuid(),
   scope,

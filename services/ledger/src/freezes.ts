@@ -13,7 +13,7 @@ import {
   thawFreeze,
 } from '@recant/api';
 import { checkSender } from '@recant/ledger';
-import { type BoundRoute, handle } from '@recant/service';
+import { type BoundRoute, type Caller, handle } from '@recant/service';
 import { type FreezeProgress, type FreezeRecord, type Freezes, StoreError } from '@recant/store';
 import type { LeaseAnswer, Leases } from './leases.ts';
 
@@ -36,7 +36,7 @@ export function freezeRoutes({ freezes, leases, clock }: FreezeRoutesDeps): read
           scope === 'tenant' ? 'The scope `tenant` has no `value`.' : `The scope \`${scope}\` needs a \`value\`.`,
         );
       const expiresAtMs = expires === undefined ? undefined : parseExpiry(expires, clock());
-      const order = { scope, value, reason, by: caller.id, ...(expiresAtMs === undefined ? {} : { expiresAtMs }) };
+      const order = { scope, value, reason, by: nameOf(caller), ...(expiresAtMs === undefined ? {} : { expiresAtMs }) };
       const ordered = await freezes.order(caller.tenant, order).catch((error: unknown) => {
         throw error instanceof StoreError && error.code === 'too_many'
           ? new ApiFault('freezes_too_many', error.message, { cause: error })
@@ -46,14 +46,8 @@ export function freezeRoutes({ freezes, leases, clock }: FreezeRoutesDeps): read
       const progress = await untilEffective(freezes, caller.tenant, ordered.id, 2 * freezes.leaseMs, signal);
       const body = progressBody(progress ?? { freeze: ordered, waiting: NONE, unleased: NONE });
       const { freeze, orderedAt, effectiveAt } = body;
-      const act = {
-        freeze,
-        scope,
-        ...(value === '' ? {} : { value }),
-        reason,
-        orderedAt,
-        ...(effectiveAt === undefined ? {} : { effectiveAt }),
-      };
+      const object = { freeze, scope, ...(value === '' ? {} : { value }) };
+      const act = { object, detail: { orderedAt, ...(effectiveAt === undefined ? {} : { effectiveAt }) } };
       return { status: 200, body, act };
     }),
     handle(listFreezes, async ({ caller, query: { limit = PAGE_ITEMS_DEFAULT, all = false, cursor } }) => {
@@ -66,12 +60,12 @@ export function freezeRoutes({ freezes, leases, clock }: FreezeRoutesDeps): read
       return { status: 200, body: progressBody(progress) };
     }),
     handle(thawFreeze, async ({ caller, params: { freeze }, body: { reason } }) => {
-      const ended = await freezes.thaw(caller.tenant, freeze, { by: caller.id, reason });
+      const ended = await freezes.thaw(caller.tenant, freeze, { by: nameOf(caller), reason });
       if (ended === 'unknown') throw unknown(freeze);
       if (ended === 'ended') throw new ApiFault('freeze_ended', `Freeze ${freeze} has already ended.`);
       leases.changed(caller.tenant);
       const { scope, value } = ended;
-      return { status: 200, body: freezeBody(ended), act: { scope, ...(value === '' ? {} : { value }), reason } };
+      return { status: 200, body: freezeBody(ended), act: { object: { scope, ...(value === '' ? {} : { value }) } } };
     }),
     handle(takeLease, async ({ caller: { tenant, credential }, body: { source, agent, applied, waitMs = 0 }, signal }) => {
       const refusal = checkSender({ source, agent }, credential);
@@ -103,6 +97,8 @@ async function untilEffective(
   }
 }
 
+/** For people who read it; the act has both apart. */
+const nameOf = ({ id, name }: Caller): string => (name === undefined ? id : `${name} (${id})`);
 const iso = (ms: number): string => new Date(ms).toISOString();
 
 function ruleBody({ id, scope, value, reason, by, orderedAtMs, expiresAtMs }: LeaseAnswer['freezes'][number]) {

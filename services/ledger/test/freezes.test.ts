@@ -62,8 +62,11 @@ test('I11: no tool of a frozen agent starts after the freeze is effective; other
   const acts = (await operator.acts()).items.map(({ event }) => event.data);
   expect(acts).toContainEqual(
     expect.objectContaining({
+      operation: 'orderFreeze',
+      object: { freeze: frozen.freeze, scope: 'agent', value: 'bad' },
+      reason: 'incident 4711',
       outcome: 'done',
-      detail: expect.objectContaining({ scope: 'agent', value: 'bad', reason: 'incident 4711', effectiveAt: frozen.effectiveAt }),
+      detail: { orderedAt: frozen.orderedAt, effectiveAt: frozen.effectiveAt },
     }),
   );
   await operator.thaw(frozen.freeze, 'fixed');
