@@ -1,5 +1,5 @@
 import type { Finding } from '@recant/redaction';
-import type { FreezeRule } from './transport.ts';
+import type { FreezeRule } from './permission/freeze-rule.ts';
 
 export type RecantErrorCode =
   /** Invalid options, or an invalid description of an action. */

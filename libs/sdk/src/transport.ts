@@ -1,3 +1,4 @@
+import type { FreezeRule } from './permission/freeze-rule.ts';
 import type { MakeDataKey } from './sealing/sealer.ts';
 
 /** Canonical bytes of an event, or the bytes of a part. */
@@ -20,18 +21,6 @@ export interface Durability {
   readonly epoch: number;
   /** Whether a checkpoint that includes the event exists outside the ledger. */
   readonly covered: boolean;
-}
-
-/** An order to start no new actions. */
-export interface FreezeRule {
-  readonly freeze: string;
-  /** `agent`, `principal`, `session`, `tool` or `tenant`. */
-  readonly scope: string;
-  readonly value?: string;
-  readonly reason: string;
-  readonly by: string;
-  /** RFC 3339. */
-  readonly orderedAt: string;
 }
 
 export interface LeaseRequest {

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { decodeEvent, type EventType, formatApiKey, partDigest, type RecantEvent, splitBatch } from '@recant/events';
-import type { FreezeRule } from '../src/transport.ts';
+import type { FreezeRule } from '../src/permission/freeze-rule.ts';
 
 /** A real HTTP server that answers like the ledger, stores events in memory, and checks that producers send consecutive sequence numbers. */
 export interface FakeLedger {

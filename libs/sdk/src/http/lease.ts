@@ -1,7 +1,8 @@
 import * as http from 'node:http';
 import * as https from 'node:https';
 import { keyReader } from '../api-key.ts';
-import { type FreezeRule, type LeaseAnswer, type Transport, TransportError } from '../transport.ts';
+import type { FreezeRule } from '../permission/freeze-rule.ts';
+import { type LeaseAnswer, type Transport, TransportError } from '../transport.ts';
 import { baseOf, type LedgerAddress } from './request.ts';
 import { memberOf, readJson, refusalOf, textOf } from './response.ts';
 

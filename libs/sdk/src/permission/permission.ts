@@ -1,6 +1,7 @@
 import type { Settings } from '../settings.ts';
-import type { FreezeRule, LeaseAnswer } from '../transport.ts';
+import type { LeaseAnswer } from '../transport.ts';
 import { withTimeout } from '../with-timeout.ts';
+import type { FreezeRule } from './freeze-rule.ts';
 
 /** What is known of an action before it starts. */
 export interface StartingAction {
