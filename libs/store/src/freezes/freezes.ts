@@ -3,10 +3,7 @@ import { asReader } from '../access/as-reader.ts';
 import { StoreError } from '../error.ts';
 import { inTransaction } from '../in-transaction.ts';
 import { instantCursor, instantPlaceOf } from '../query/instant-cursor.ts';
-import { createLeases, type Leases } from './leases.ts';
-
-export const FREEZE_SCOPES = ['agent', 'principal', 'session', 'tool', 'tenant'] as const;
-export type FreezeScope = (typeof FREEZE_SCOPES)[number];
+import { createLeases, type FreezeScope, type Leases } from './leases.ts';
 
 /** What starts no new actions. */
 export interface FreezeTarget {

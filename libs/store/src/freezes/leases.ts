@@ -1,5 +1,6 @@
 import type pg from 'pg';
-import type { FreezeScope } from './freezes.ts';
+
+export type FreezeScope = 'agent' | 'principal' | 'session' | 'tool' | 'tenant';
 
 /** A freeze as a recorder has to obey it. */
 export interface FreezeRule {
