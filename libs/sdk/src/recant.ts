@@ -45,9 +45,7 @@ export function createRecant(options: RecantOptions): Recant {
   const storage = new AsyncLocalStorage<Running>();
 
   const open = once(async () => {
-    const { trace } = options;
-    readTrace = trace === undefined ? await openTelemetryReader() : () => checkTrace(trace());
-    reportNoFreezes(settings);
+    readTrace = await traceReaderOf(options);
     permission.start();
     await source.open();
     if (state === 'new') state = 'open';
@@ -77,11 +75,10 @@ export function createRecant(options: RecantOptions): Recant {
     }
   };
 
-  const { settlements } = attempts;
   const shut = (): Promise<void> => {
     const wasOpen = state === 'open' || ranUnopened;
     state = 'closed';
-    return closeRecorder({ permission, wasOpen, settings, outbox, source, settlements, running, refused });
+    return closeRecorder({ permission, wasOpen, settings, outbox, source, settlements: attempts.settlements, running, refused });
   };
   const ports = { begin, storage, track, onProblem: settings.onProblem };
   return {
@@ -95,7 +92,7 @@ export function createRecant(options: RecantOptions): Recant {
       return recorderFor(ports, { session: checkSession(id) });
     },
     current: () => storage.getStore()?.context,
-    flush: () => flushRecorder({ settings, outbox, settlements }),
+    flush: () => flushRecorder({ settings, outbox, settlements: attempts.settlements }),
     close: () => {
       closing ??= shut();
       return closing;
@@ -109,14 +106,8 @@ function checkSession(id: string): string {
   throw new RecantError('options_invalid', 'session must be a string of 1 to 256 bytes without control characters.');
 }
 
-function reportNoFreezes({ transport, onProblem }: Settings): void {
-  if (transport.lease !== undefined) return;
-  onProblem(
-    new RecantError(
-      'freeze_unavailable',
-      'No freeze stops this agent, because its transport cannot ask the ledger: pass the ledger’s `url` to kafkaTransport.',
-    ),
-  );
+async function traceReaderOf({ trace }: Pick<RecantOptions, 'trace'>): Promise<TraceReader> {
+  return trace === undefined ? openTelemetryReader() : () => checkTrace(trace());
 }
 
 /** One call at a time; after a failure the next call tries again. */

@@ -1,3 +1,4 @@
+import { RecantError } from '../error.ts';
 import type { Settings } from '../settings.ts';
 import type { LeaseAnswer } from '../transport.ts';
 import { withTimeout } from '../with-timeout.ts';
@@ -12,7 +13,7 @@ export interface StartingAction {
 
 /** Whether actions of this recorder may start: it holds a lease of the ledger, and no freeze forbids the action. */
 export interface Permission {
-  /** Begins to ask for leases. */
+  /** Begins to ask for leases; reports `freeze_unavailable` if the transport has none. */
   start(): void;
   /** Waits at most `ms` for a lease. @returns whether actions may start now, apart from freezes */
   held(ms: number): Promise<boolean>;
@@ -33,12 +34,8 @@ const BACKOFF_MS_MAX = 2_000;
  * A lease counts from the moment at which its request was sent, so it ends here before it ends in the ledger. It ends by the monotonic clock and by the
  * wall clock, whichever is first: the monotonic clock of a suspended machine stands still. Without `transport.lease` every action may start.
  */
-export function createPermission({
-  transport,
-  source,
-  agent,
-  clock,
-}: Pick<Settings, 'transport' | 'source' | 'agent' | 'clock'>): Permission {
+export function createPermission(settings: Pick<Settings, 'transport' | 'source' | 'agent' | 'clock' | 'onProblem'>): Permission {
+  const { transport, source, agent, clock, onProblem } = settings;
   const stopping = new AbortController();
   let freezes: readonly FreezeRule[] = [];
   let applied = 0;
@@ -79,9 +76,11 @@ export function createPermission({
 
   return {
     start() {
-      if (started || transport.lease === undefined) return;
+      if (started) return;
       started = true;
-      void ask(transport.lease);
+      if (transport.lease !== undefined) return void ask(transport.lease);
+      const detail = 'because its transport cannot ask the ledger: pass the ledger’s `url` to kafkaTransport.';
+      onProblem(new RecantError('freeze_unavailable', `No freeze stops this agent, ${detail}`));
     },
     async held(ms) {
       const end = performance.now() + ms;

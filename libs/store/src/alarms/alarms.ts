@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import { asReader } from '../access/as-reader.ts';
-import { pruneAlarms } from './prune.ts';
 import { instantCursor, instantPlaceOf } from '../query/instant-cursor.ts';
+import { pruneAlarms } from './prune.ts';
 import { type Condition, fitSubject, raise } from './raise.ts';
 import { watchLogs } from './watch-logs.ts';
 
