@@ -65,9 +65,20 @@ export async function inTransaction<T>(
     } catch (error) {
       if (isCollision(error) && tried < TRIES_MAX) continue;
       if (error instanceof ConnectorError || (!isAway(error) && !isCollision(error))) throw error;
-      throw new ConnectorError('unreachable', `Target database unreachable: ${(error as Error).message}`, { cause: error });
+      throw awayError(error);
     }
   }
+}
+
+/** A server that answers says why it cannot now: 25006 read_only_sql_transaction, 53100 disk_full. */
+function awayError(error: unknown): ConnectorError {
+  const { code, message } = error as { code?: string; message: string };
+  if (code === '25006')
+    return new ConnectorError('read_only', `The target is read-only: ${message}. Use the address of the primary, or reset the setting.`, {
+      cause: error,
+    });
+  if (code === '53100') return new ConnectorError('disk_full', `The target has no space: ${message}. Free space there.`, { cause: error });
+  return new ConnectorError('unreachable', `Target database unreachable: ${message}`, { cause: error });
 }
 
 /** A connection that ends while it is in use fails the query under way; its event says nothing more. */
