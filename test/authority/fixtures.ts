@@ -194,6 +194,7 @@ const SERVICE: Readonly<Record<string, Fixture>> = {
   getReadiness: { ...shared, ask: () => ({}), shows: () => '"status":"ok"' },
   getHealth: { ...shared, ask: () => ({}), shows: () => '"status":"ok"' },
   getHealthDetails: { ...shared, ask: () => ({}), shows: () => '"status":"' },
+  getMetrics: { ...shared, ask: () => ({}), shows: () => 'recant_' },
   getOpenApi: { ...shared, ask: () => ({}), shows: () => '"openapi":"3.1' },
 };
 

@@ -52,7 +52,7 @@ const EXPECTED: Readonly<Record<string, { readonly owner: string; readonly write
     reader: '',
   },
   alarm: {
-    owner: 'SELECT INSERT UPDATE DELETE TRUNCATE',
+    owner: 'SELECT INSERT UPDATE TRUNCATE',
     writer: 'SELECT INSERT UPDATE(acknowledged_at, acknowledged_by, action, detail, ended_at, expires_at)',
     reader: 'SELECT own',
   },
