@@ -3,7 +3,8 @@
  * target allows (`oracle.ts`). Imports no product code.
  *
  * 1. The target's own record of an attempt counts, whatever its agent says. Only its end is the agent's word: an attempt that may still have effects is `open`,
- *    and a conflict. So is one without an end, or with two, or with a count that does not fit, unless the target recorded it.
+ *    and a conflict. So is one without an end, or with a count that does not fit, unless the target recorded it. Of two
+ *    ends under one id the first counts.
  * 2. Nothing to undo is no conflict. What was only counted (a table without a key) is `effects_unknown`.
  * 3. `fully_restored`: everything is undone, and nobody's word is missing. Else `restored_unverified`, `partly_restored` or `not_restored`.
  * 4. In mode `refuse` a conflict, or an open transaction of a selected login that nobody planned without, stops the undo before its first write.
@@ -43,7 +44,7 @@ export interface Facts {
   readonly isCounted: boolean;
 }
 
-const UNCLEAR: ReadonlySet<Says> = new Set<Says>(['nothing', 'both', 'miscounted', 'no end', 'revoked']);
+const UNCLEAR: ReadonlySet<Says> = new Set<Says>(['nothing', 'miscounted', 'no end', 'revoked']);
 
 export function factsOf({ script, committed, waiting }: History): ReadonlyMap<string, Facts> {
   const facts = new Map<string, Facts>();
