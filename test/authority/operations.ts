@@ -10,6 +10,8 @@ export interface Operation {
   /** Empty: the operation is public. */
   readonly schemes: readonly Scheme[];
   readonly roles: readonly Role[];
+  /** Only the operator's tenant, which is none of the callers'. */
+  readonly isOperators: boolean;
   /** The path contains an id that only its tenant knows. */
   readonly isAddressed: boolean;
 }
@@ -21,18 +23,20 @@ interface DescribedOperation {
   readonly operationId: string;
   readonly security: readonly Readonly<Record<string, unknown>>[];
   readonly 'x-recant-roles'?: readonly Role[];
+  readonly 'x-recant-tenant'?: string;
 }
 
 const IDS = /\{(action|alarm|freeze|keyId|plan|run)\}/;
 
 export function operationsOf(document: unknown): Operation[] {
   return Object.entries((document as Described).paths).flatMap(([path, methods]) =>
-    Object.entries(methods).map(([method, { operationId, security, 'x-recant-roles': roles = [] }]) => ({
+    Object.entries(methods).map(([method, { operationId, security, 'x-recant-roles': roles = [], 'x-recant-tenant': tenant }]) => ({
       operationId,
       method: method.toUpperCase(),
       path,
       schemes: security.flatMap((scheme) => Object.keys(scheme) as Scheme[]),
       roles,
+      isOperators: tenant === 'operator',
       isAddressed: IDS.test(path),
     })),
   );

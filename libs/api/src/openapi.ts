@@ -66,6 +66,7 @@ function operationOf(descriptor: RouteDescriptor): ZodOpenApiOperationObject {
     ...(descriptor.roles === 'public'
       ? { security: [] }
       : { security: SECURITY_OF[descriptor.callers ?? 'both'], 'x-recant-roles': [...descriptor.roles] }),
+    ...(descriptor.tenant === undefined ? {} : { 'x-recant-tenant': descriptor.tenant }),
     requestParams: {
       ...(descriptor.params ? { path: descriptor.params } : {}),
       ...(descriptor.query ? { query: descriptor.query } : {}),

@@ -41,6 +41,8 @@ export interface RouteDescriptor {
   readonly description?: string;
   /** The caller needs one of these roles. `public`: no authentication. */
   readonly roles: readonly Role[] | 'public';
+  /** `operator`: only callers of the operator's tenant, because the answer covers all tenants. */
+  readonly tenant?: 'operator';
   /** Default: keys and people. */
   readonly callers?: 'keys' | 'people';
   /** Whether the request is recorded as an act. Default: every method but GET. `own`: the operation records its act with its result, atomically. */

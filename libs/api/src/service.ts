@@ -78,6 +78,7 @@ export const getMetrics = route({
   summary: 'Metrics for Prometheus',
   description: 'For the operator’s tenant: metrics cover all tenants and name none.',
   roles: ['monitor', 'administer'],
+  tenant: 'operator',
   duringOutage: true,
   responses: { 200: { description: 'Metrics', mediaType: METRICS_MEDIA_TYPE } },
 });

@@ -1,6 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { ApiFault, type RouteDescriptor } from '@recant/api';
-import { type ApiKey, parseApiKey } from '@recant/events';
+import { type ApiKey, OPERATOR_TENANT, parseApiKey } from '@recant/events';
 import { type Caller, callerOfKey, type KeyCaller } from './caller.ts';
 import type { Keyring } from './keyring.ts';
 import type { Logger } from './log.ts';
@@ -58,8 +58,10 @@ async function callerOf(keyring: Keyring, { keyId, secret }: ApiKey): Promise<Ke
 }
 
 /** @throws ApiFault `caller_type_not_allowed`, `role_missing` */
-export function authorize({ kind, id, roles }: Caller, route: RouteDescriptor): void {
+export function authorize({ kind, id, roles, tenant }: Caller, route: RouteDescriptor): void {
   if (route.roles === 'public') return;
+  if (route.tenant === 'operator' && tenant !== OPERATOR_TENANT)
+    throw new ApiFault('role_missing', `The answer covers all tenants; this operation needs a key of the tenant ${OPERATOR_TENANT}.`);
   if (route.callers === 'keys' && kind !== 'key')
     throw new ApiFault('caller_type_not_allowed', 'This operation accepts API keys only, not people.');
   if (route.callers === 'people' && kind !== 'person')
