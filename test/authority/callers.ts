@@ -24,7 +24,7 @@ export interface Caller {
 export function expectedOf({ schemes, roles, isOperators }: Operation, caller: Caller): 401 | 403 | 'allowed' {
   if (schemes.length === 0) return 'allowed';
   if (caller.scheme === undefined) return 401;
-  if (isOperators || !schemes.includes(caller.scheme)) return 403;
+  if (!schemes.includes(caller.scheme) || (isOperators && caller.scheme !== 'operator')) return 403;
   return roles.some((role) => caller.roles.includes(role)) ? 'allowed' : 403;
 }
 

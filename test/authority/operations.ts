@@ -10,7 +10,7 @@ export interface Operation {
   /** Empty: the operation is public. */
   readonly schemes: readonly Scheme[];
   readonly roles: readonly Role[];
-  /** Only the operator's tenant, which is none of the callers'. */
+  /** Only for the operator's tenant: of the callers, the local person. */
   readonly isOperators: boolean;
   /** The path contains an id that only its tenant knows. */
   readonly isAddressed: boolean;
