@@ -96,8 +96,8 @@ test('a table whose capture was switched off is found with what to do', async ()
 });
 
 test('a key without resources beside a folder, and one that is about to end, are found; a revoked one is not', async () => {
-  const dir = await mkdtemp(join(tmpdir(), 'recant-doctor-'));
-  await stage.operator.registerSystem({ name: 'docs', connector: 'filesystem', options: { root: dir } });
+  const dir = await mkdtemp(join(folder.path, 'docs-'));
+  await stage.operator.registerSystem({ name: 'docs', connector: 'filesystem', options: { root: dir, store: `${dir}.images` } });
   const bare = await stage.makeKey({ agents: ['writer'], resources: [] });
   const ending = await stage.makeKey({ agents: ['reader'], expiresAtMs: Date.now() + 3_600_000 } as never);
   const idOf = (apiKey: string) => apiKey.split('_')[1] as string;

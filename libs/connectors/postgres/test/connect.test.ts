@@ -57,6 +57,10 @@ test('rights on the server, publications, shared logins and TRUNCATE are named, 
   expect(report.sharedLogins).toEqual([expect.stringContaining('several agents')]);
   expect(report.truncateRights).toMatchObject([{ login: agent, tables: ['public.items'] }]);
   expect(await (await stage.open()).coverage?.()).toMatchObject([{ code: 'publication' }]);
+  // Recant deletes from its own tables, although they are published.
+  await stage.owner.query(`UPDATE items SET secret = 'x'`);
+  await stage.owner.query('SELECT recant.absorb()');
+  expect((await stage.owner.query('SELECT count(*)::int AS left FROM recant.capture')).rows).toEqual([{ left: 0 }]);
   await admin.client.query('DROP PUBLICATION everything');
   expect((await stage.prepare({ agentRoles: [agent], revokeTruncate: true })).truncateRights).toEqual([]);
   await expect(stage.pools[0]?.query('TRUNCATE items')).rejects.toThrow(/permission denied/);

@@ -60,7 +60,7 @@ export async function diagnoseDatabase(connectionString: string, clock: () => nu
 /** Columns of the tables that a dump creates. */
 function columnsIn(dump: string): ReadonlySet<string> {
   const names = new Set<string>();
-  for (const [, table, columns = ''] of dump.matchAll(/^CREATE TABLE recant\.(\w+) \(\n([\s\S]*?)\n\)/gm))
-    for (const [, column] of columns.matchAll(/^ {4}(\w+) /gm)) names.add(`${table}.${column}`);
+  for (const [, table, columns = ''] of dump.matchAll(/^CREATE TABLE recant\."?(\w+)"? \(\n([\s\S]*?)\n\)/gm))
+    for (const [, column] of columns.matchAll(/^ {4}"?(\w+)"? /gm)) names.add(`${table}.${column}`);
   return names;
 }

@@ -11,7 +11,7 @@ CREATE TABLE IF NOT EXISTS recant.subject (
   attribute int NOT NULL,
   prefix text NOT NULL,
   suffix text NOT NULL,
-  UNIQUE (relid, attribute, prefix, suffix)
+  PRIMARY KEY (relid, attribute, prefix, suffix)
 );
 -- Attempts whose images were blanked: they cannot be undone.
 CREATE TABLE IF NOT EXISTS recant.erased (attempt bigint PRIMARY KEY, subject text NOT NULL, erased_at timestamptz NOT NULL DEFAULT clock_timestamp());`;

@@ -57,7 +57,7 @@ CREATE TABLE IF NOT EXISTS recant.relation (
 -- Tables that \`connect\` left out, with the reason: any other uncaptured table is new.
 CREATE TABLE IF NOT EXISTS recant.uncovered (relid oid PRIMARY KEY, reason text NOT NULL);
 -- Rights that \`connect\` gave or took outside this schema, with the statement that restores them.
-CREATE TABLE IF NOT EXISTS recant.granted (role name NOT NULL, relid oid, undo text NOT NULL, UNIQUE (role, undo));
+CREATE TABLE IF NOT EXISTS recant.granted (role name NOT NULL, relid oid, undo text NOT NULL, PRIMARY KEY (role, undo));
 -- Columns of a table, or of one partition of it, at a time: how the images captured then are read. Rows are only added.
 CREATE TABLE IF NOT EXISTS recant.shape (
   id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -233,4 +233,10 @@ CREATE TABLE IF NOT EXISTS recant.applied (
   PRIMARY KEY (run, step)
 );
 CREATE INDEX IF NOT EXISTS applied_undoes ON recant.applied (undoes);
-CREATE INDEX IF NOT EXISTS applied_attempt ON recant.applied (attempt);`;
+CREATE INDEX IF NOT EXISTS applied_attempt ON recant.applied (attempt);
+-- PostgreSQL refuses to delete from a table without a key that somebody publishes (FOR ALL TABLES), unless its rows identify themselves. Once: it locks.
+DO $$ DECLARE name text; BEGIN
+  FOR name IN SELECT c.relname FROM pg_class c WHERE c.relnamespace = 'recant'::regnamespace AND c.relname IN ('source', 'capture', 'lost') AND c.relreplident <> 'f' LOOP
+    EXECUTE format('ALTER TABLE recant.%I REPLICA IDENTITY FULL', name);
+  END LOOP;
+END $$;`;
