@@ -36,7 +36,7 @@ async function effectsOf(agent: string): Promise<readonly Effect[]> {
     attempts.map(({ ref }) => ref),
     vector,
   );
-  return effects.map(({ attempt: _attempt, entry: _entry, ...effect }) => effect);
+  return effects.map(({ attempt: _attempt, entry: _entry, captured: _captured, ...effect }) => effect);
 }
 
 /** Every row and every captured change of the target. */

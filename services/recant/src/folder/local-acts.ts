@@ -17,13 +17,16 @@ export const localActor = (): Actor => ({ id: `local:${userInfo().username}` });
 
 /** Records acts of commands that use the ledger's database directly, in the same logs and under the same rules. @throws if the database is unreachable, or has no log of the tenant */
 export async function openLocalActs(databaseUrl: string, tenant: string, { nowMs, err }: World): Promise<LocalActs> {
+  // An append keeps its connection while the guard reads over the other one.
   const pool = createPool(databaseUrl, 1);
+  const reading = createPool(databaseUrl, 1);
+  const end = async () => void (await Promise.all([pool.end(), reading.end()]));
   try {
     const [log] = await withSnapshot(pool, tenant, (snapshot) => snapshot.heads());
     if (log === undefined) throw new Error(`the ledger has no log for tenant ${tenant} yet`);
     const logger = createLogger({ name: 'recant', level: 'warn', destination: { write: (line) => void err.write(line) } });
     const watch = createAnchorWatch('', [], nowMs);
-    const guard = createLogGuard({ store: createPublishStore(pool), watch, clock: nowMs, alarm: () => {} });
+    const guard = createLogGuard({ store: createPublishStore(reading), watch, clock: nowMs, alarm: () => {} });
     const appender = createAppender(pool, { clock: nowMs, shards: log.shards, systemTenant: OPERATOR_TENANT, guard });
     const groupCommit = { submit: appender.append };
     const acts = createLedgerActs({ groupCommit, logger, clock: nowMs, random16: () => randomBytes(16) });
@@ -31,11 +34,11 @@ export async function openLocalActs(databaseUrl: string, tenant: string, { nowMs
       acts,
       async close() {
         await acts.close();
-        await pool.end();
+        await end();
       },
     };
   } catch (error) {
-    await pool.end();
+    await end();
     throw error;
   }
 }
