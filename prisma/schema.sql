@@ -306,7 +306,7 @@ CREATE TABLE recant.erasure (
     tries integer NOT NULL DEFAULT 0,
     changes bigint NOT NULL DEFAULT 0,
     waiting text[],
-    remains text[] NOT NULL DEFAULT '{}'::text[]
+    remains text[] DEFAULT ARRAY[]::text[]
 );
 ALTER TABLE recant.erasure OWNER TO recant_owner;
 ALTER TABLE recant.erasure ADD CONSTRAINT erasure_pkey PRIMARY KEY (tenant_id, subject, system);

@@ -1,4 +1,4 @@
-import { type AlarmBody, ApiFault, PROBLEM_MEDIA_TYPE, problemOf, type RouteDescriptor } from '@recant/api';
+import { type AlarmBody, ApiFault, type ErrorCode, PROBLEM_MEDIA_TYPE, problemOf, type RouteDescriptor } from '@recant/api';
 import type { Metrics } from '@recant/metrics';
 import { type ByteBudget, createByteBudget, INFLIGHT_BYTES_MAX } from '@recant/queues';
 import express, { type ErrorRequestHandler, type Express, type Request, type Response } from 'express';
@@ -111,6 +111,9 @@ function refuseOtherMethods(app: Express, routes: readonly BoundRoute[]): void {
   }
 }
 
+/** Refusals that protect this process, as many as requests: no fault of it. Metrics count them. */
+const LOAD_REFUSALS: ReadonlySet<string> = new Set<ErrorCode>(['overloaded', 'connections_exhausted']);
+
 function problemHandler({ logger, metrics }: AppOptions): ErrorRequestHandler {
   return (error: unknown, request: Request, response: Response, _next) => {
     // The client is gone: what it asked for was ended, and nobody reads an answer.
@@ -127,7 +130,8 @@ function problemHandler({ logger, metrics }: AppOptions): ErrorRequestHandler {
       status: problem.status,
       code: problem.code,
     };
-    if (problem.status >= 500) logger.error({ ...line, err: fault?.cause ?? error }, 'http: request failed');
+    if (problem.status >= 500 && !LOAD_REFUSALS.has(problem.code))
+      logger.error({ ...line, err: fault?.cause ?? error }, 'http: request failed');
     else logger.debug({ ...line, detail: problem.detail, why: reasonOf(fault) }, 'http: request refused');
     if (response.headersSent) {
       response.destroy();

@@ -13,7 +13,7 @@ CREATE TABLE "recant"."erasure" (
     -- transactions of the target whose end is awaited; NULL: not asked yet
     "waiting" TEXT[],
     -- what was not reached, and why
-    "remains" TEXT[] NOT NULL DEFAULT '{}',
+    "remains" TEXT[] DEFAULT ARRAY[]::TEXT[],
     CONSTRAINT "erasure_pkey" PRIMARY KEY ("tenant_id", "subject", "system")
 );
 CREATE INDEX "erasure_next_at_idx" ON "recant"."erasure" ("tenant_id", "next_at") WHERE "done_at" IS NULL;
