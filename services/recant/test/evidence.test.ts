@@ -73,8 +73,8 @@ test('an export is recorded before the file gets its name: caller, range and dig
     return (await readFile(at('second.recant'))).includes(`"sha256":"${sha256}"`);
   });
   const second = (await readFile(at('second.recant'))).toString('latin1');
-  const by = `"by":"local:${userInfo().username}","operation":"export"`;
-  expect(second).toContain(by);
+  const [act] = second.match(/\{"act":"[^"]+","actor":\{[^{}]*\}[^\n]*?"operation":"export"/) ?? [];
+  expect(act).toContain(`"actor":{"id":"local:${userInfo().username}"}`);
   expect(await run('verify', at('second.recant'))).toMatchObject({ code: 0 });
 });
 
