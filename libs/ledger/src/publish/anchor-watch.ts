@@ -12,7 +12,7 @@ const MEMORY_MAX = 100_000;
 export interface AnchorWatch {
   /** Of the log's epoch and of the next one. @throws AnchorError `anchor_unavailable` */
   anchored(log: LogKey, epoch: number): Promise<readonly AnchoredHead[]>;
-  /** Updates the cache after a `put`. */
+  /** Updates the cache after a `put`, if the anchor was read before. */
   saw(anchor: Anchor, note: Uint8Array): void;
 }
 
@@ -26,11 +26,11 @@ export function createAnchorWatch(ledger: string, anchors: readonly Anchor[], cl
   const memory = new Map<string, Seen>();
   const keyOf = (anchor: Anchor, origin: string): string => `${anchors.indexOf(anchor)} ${origin}`;
 
-  function remember(key: string, anchor: Anchor, note: Uint8Array | undefined, origin: string): Seen {
+  function remember(key: string, anchor: Anchor, note: Uint8Array | undefined, origin: string, atMs: number): Seen {
     const before = memory.get(key);
     const read = note === undefined ? undefined : headIn(anchor, note, origin);
     const head = read === undefined || (before?.head !== undefined && before.head.size > read.size) ? before?.head : read;
-    const seen = { head, atMs: clock() };
+    const seen = { head, atMs };
     if (memory.size >= MEMORY_MAX) memory.clear();
     memory.set(key, seen);
     return seen;
@@ -40,7 +40,7 @@ export function createAnchorWatch(ledger: string, anchors: readonly Anchor[], cl
     const key = keyOf(anchor, origin);
     const before = memory.get(key);
     if (before !== undefined && clock() - before.atMs < ANCHOR_REFRESH_MS) return before;
-    return remember(key, anchor, await anchor.latest(origin), origin);
+    return remember(key, anchor, await anchor.latest(origin), origin, clock());
   }
 
   return {
@@ -55,7 +55,10 @@ export function createAnchorWatch(ledger: string, anchors: readonly Anchor[], cl
     },
     saw(anchor, note) {
       const { origin } = parseCheckpoint(parseNote(note).text);
-      remember(keyOf(anchor, origin), anchor, note, origin);
+      const key = keyOf(anchor, origin);
+      const before = memory.get(key);
+      // What was put says nothing of what else the anchor has: it replaces no reading, and delays none.
+      if (before !== undefined) remember(key, anchor, note, origin, before.atMs);
     },
   };
 }
