@@ -164,11 +164,23 @@ async function copyRunning(dataDir: string, url: string, folder: string): Promis
     await execute('cp', ['-a', dataDir, folder]).catch(() => {});
     for (const name of await readdir(folder)) if (!isData(`${dataDir}/${name}`)) await rm(join(folder, name), { force: true });
     const { rows } = await client.query('SELECT labelfile FROM pg_backup_stop(false)');
-    await rm(join(folder, 'pg_wal'), { recursive: true, force: true });
-    await execute('cp', ['-a', join(dataDir, 'pg_wal'), join(folder, 'pg_wal')]);
+    await copyWal(join(dataDir, 'pg_wal'), join(folder, 'pg_wal'));
     await writeFile(join(folder, 'backup_label'), rows[0].labelfile);
   } finally {
     await client.end();
+  }
+}
+
+/** The server makes and renames files meanwhile: a copy in which one vanished is made again. */
+async function copyWal(from: string, to: string): Promise<void> {
+  for (let tries = 5; ; tries -= 1) {
+    await rm(to, { recursive: true, force: true });
+    try {
+      await execute('cp', ['-a', from, to]);
+      return;
+    } catch (error) {
+      if (tries === 1) throw error;
+    }
   }
 }
 
