@@ -1,6 +1,6 @@
 /**
  * Which attempts a plan can undo: every later effect by an attempt that is not selected, on a part that a selected attempt wrote, is a
- * dependent, equal values included; a statement that changed a row depends on whoever made it. Two attempts that each need the other to be undone first are
+ * dependent, equal values included; a statement that changed a row depends on the change's author. Two attempts that each need the other to be undone first are
  * never undone. What people wrote is decided by the target (`oracle.ts`).
  */
 

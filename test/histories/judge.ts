@@ -162,7 +162,7 @@ function wantedEnd(
   return isDoubtful ? ['unverified'] : isHole ? ['fully restored', 'unverified'] : ['fully restored'];
 }
 
-/** The steps that were restored, in their order, whoever expected them. */
+/** The steps that were restored, in their order. */
 function compareCells(history: History, { order }: Expected, { attempts }: Undone, after: Awaited<ReturnType<typeof readRows>>): string[] {
   const world = worldOf(history, true);
   for (const attempt of order) if (attempts.get(attempt)?.outcome === 'restored') undoStep(world, attempt, true);

@@ -333,7 +333,7 @@ function drawValue(random: Random, model: TableModel, column: ColumnModel): stri
   return column.type === 'text' ? random.of(['new', 'old', 'a,b "c" \\ (d)', '']) : String(random.below(3));
 }
 
-/** At times attempts that came to nothing, too. */
+/** Now and then also attempts without effects. */
 function drawSelection({ random, aim }: Draw, transactions: readonly Transaction[]): Selection {
   const attempts = new Set<string>();
   const [agents, logins] = [new Set<number>(), new Set<string>()];

@@ -20,7 +20,7 @@ export interface HeldBacklog extends LogKey {
   readonly reason: 'log' | 'rate';
 }
 
-/** Messages that the appender held. Whoever appends them removes them afterwards: after a crash in between they are duplicates. */
+/** Messages that the appender held. The process that appends them removes them afterwards: after a crash in between they are duplicates. */
 export interface HeldMessages {
   /** What waits in these partitions, by log. */
   backlogs(topic: string, partitions: readonly number[]): Promise<readonly HeldBacklog[]>;

@@ -96,7 +96,7 @@ test('an ended alarm is never changed', async () => {
   await expect(pool.query(`UPDATE recant.alarm SET ended_at = NULL WHERE tenant_id = 'past'`)).rejects.toMatchObject({ code: '42501' });
 });
 
-test('alarms that ended 90 days ago, and all but the latest of a tenant, are deleted; an open one never is, whoever asks', async () => {
+test('alarms that ended 90 days ago, and all but the latest of a tenant, are deleted; an open one never is, by any role', async () => {
   const { store } = fixture;
   const { alarms } = store;
   const day = 86_400_000;

@@ -3,7 +3,7 @@ import { asReader } from '../access/as-reader.ts';
 import { StoreError } from '../error.ts';
 import { inTransaction } from '../in-transaction.ts';
 import { instantCursor, instantPlaceOf } from '../query/instant-cursor.ts';
-import { createLeases, type FreezeScope, type Leases } from './leases.ts';
+import { createLeases, type FreezeRule, type FreezeScope, type Leases, type RuleRow, ruleOf } from './leases.ts';
 
 /** What starts no new actions. */
 export interface FreezeTarget {
@@ -12,13 +12,8 @@ export interface FreezeTarget {
   readonly value: string;
 }
 
-export interface FreezeRecord extends FreezeTarget {
-  readonly id: string;
-  readonly reason: string;
-  readonly by: string;
-  /** Milliseconds since 1970, UTC, by the database's clock; so are all times here. */
-  readonly orderedAtMs: number;
-  readonly expiresAtMs?: number;
+/** Times are milliseconds since 1970, UTC, by the database's clock. */
+export interface FreezeRecord extends FreezeRule {
   /** No recorder with a lease starts a frozen action after this time. */
   readonly effectiveAtMs?: number;
   /** `by` and `reason` are absent if the freeze expired. */
@@ -141,14 +136,7 @@ export function createFreezes(pool: pg.Pool, read: pg.Pool, leaseMs: number): Fr
   };
 }
 
-export interface FreezeSqlRow {
-  readonly id: string;
-  readonly scope: FreezeScope;
-  readonly value: string;
-  readonly reason: string;
-  readonly ordered_by: string;
-  readonly ordered_at: Date;
-  readonly expires_at: Date | null;
+interface FreezeSqlRow extends RuleRow {
   readonly effective_at: Date | null;
   readonly ended_at: Date | null;
   readonly ended_by: string | null;
@@ -157,15 +145,9 @@ export interface FreezeSqlRow {
 
 function recordOf(row: FreezeSqlRow | undefined): FreezeRecord {
   if (row === undefined) throw new StoreError('store_unavailable', 'The database returned no row for a freeze.');
-  const { id, scope, value, reason, ordered_by, ordered_at, expires_at, effective_at, ended_at, ended_by, end_reason } = row;
+  const { effective_at, ended_at, ended_by, end_reason } = row;
   return {
-    id,
-    scope,
-    value,
-    reason,
-    by: ordered_by,
-    orderedAtMs: ordered_at.getTime(),
-    ...(expires_at && { expiresAtMs: expires_at.getTime() }),
+    ...ruleOf(row),
     ...(effective_at && { effectiveAtMs: effective_at.getTime() }),
     ...(ended_at && {
       ended: {

@@ -58,7 +58,7 @@ const RULES = `SELECT id, scope, value, reason, ordered_by, ordered_at, expires_
   WHERE tenant_id = $1 AND ended_at IS NULL AND (expires_at IS NULL OR expires_at > clock_timestamp()) AND (scope <> 'agent' OR value = $2) ORDER BY version`;
 const VERSIONS = 'SELECT tenant_id, version FROM recant.freeze_version WHERE tenant_id = ANY ($1::text[])';
 
-interface RuleRow {
+export interface RuleRow {
   readonly id: string;
   readonly scope: FreezeScope;
   readonly value: string;
@@ -92,7 +92,7 @@ export function createLeases(pool: pg.Pool): Leases {
   };
 }
 
-function ruleOf({ id, scope, value, reason, ordered_by, ordered_at, expires_at }: RuleRow): FreezeRule {
+export function ruleOf({ id, scope, value, reason, ordered_by, ordered_at, expires_at }: RuleRow): FreezeRule {
   return {
     id,
     scope,
