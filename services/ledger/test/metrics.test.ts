@@ -79,7 +79,7 @@ test('while PostgreSQL is down, a monitor that scraped before still sees it; nob
     const body = await answer.text();
     return answer.status === 200 && body.includes('recant_health{check="store"} 0') ? body : undefined;
   });
-  expect(text).toMatch(/^recant_pool_limit\{pool="append"\} \d+$/m);
+  expect(text).toMatch(/^recant_pool_limit\{pool="append"\} 8$/m);
   expect(text).toMatch(/^recant_scrape_errors [1-9]/m);
   expect(text).not.toMatch(/^recant_alarms_open/m);
   expect([(await scrape(unknown, away)).status, (await scrape(ended, away)).status]).toEqual([503, 503]);

@@ -145,7 +145,7 @@ async function requireAcknowledgement(answer: Promise<Delivery>, { outbox, ackTi
   );
 }
 
-/** @throws RecantError `ledger_unavailable | key_refused | closed` */
+/** @throws RecantError `ledger_unavailable | key_refused` */
 async function requireLease(permission: Permission, waitMs: number, deny: Deny): Promise<void> {
   if (await permission.held(waitMs)) return;
   const { lastError } = permission;
