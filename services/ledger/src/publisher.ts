@@ -14,6 +14,7 @@ import {
   type Witness,
 } from '@recant/ledger';
 import type { Logger } from '@recant/service';
+import { probeOf } from './anchor-probe.ts';
 import { createLoop, type Loop } from './loop.ts';
 import type { SigningKeys } from './signing-keys.ts';
 
@@ -35,8 +36,12 @@ export interface PublisherTiming {
   readonly integrateMs: number;
   readonly publishMs: number;
   readonly anchorMs: number;
+  /** Between two questions to an anchor that has nothing to store. */
+  readonly probeMs: number;
+  /** A round with an anchor or witness that lasts longer counts as a failure. */
+  readonly silentMs: number;
 }
-const TIMING: PublisherTiming = { integrateMs: 400, publishMs: 400, anchorMs: 5_000 };
+const TIMING: PublisherTiming = { integrateMs: 400, publishMs: 400, anchorMs: 5_000, probeMs: 30_000, silentMs: 60_000 };
 
 /** The ledger's own loops: `integrate`, `publish` and `compare`. */
 const INSIDE = 3;
@@ -47,11 +52,9 @@ const LOGS_AT_ONCE = 3;
 export interface Publisher {
   start(): void;
   stop(): Promise<void>;
-  /** Errors of the loops' last rounds; empty if all succeeded. */
-  problems(): readonly string[];
   /** Each anchor and witness, with the time since it last had every checkpoint. */
   silent(): readonly { readonly name: string; readonly ms: number }[];
-  /** The loops whose last round failed. `outside`: an anchor or witness. */
+  /** The loops whose last round failed, and anchors and witnesses that do not answer. `outside`: an anchor or witness. */
   failing(): readonly { readonly name: string; readonly outside: boolean; readonly failure: string }[];
 }
 
@@ -61,7 +64,7 @@ export interface Publisher {
  */
 export function createPublisher(deps: PublisherDeps): Publisher {
   const { store, logger, anchors, witnesses, watch, guard } = deps;
-  const { integrateMs, publishMs, anchorMs } = { ...TIMING, ...deps.timing };
+  const { integrateMs, publishMs, anchorMs, probeMs, silentMs } = { ...TIMING, ...deps.timing };
   const context: Omit<AnchoringContext, 'failed' | 'stopping'> = { store, ledger: deps.keys.ledger, clock: deps.clock };
   const outgoing = (place: string, round: (context: AnchoringContext) => Promise<void>): Loop =>
     createLoop(
@@ -79,12 +82,19 @@ export function createPublisher(deps: PublisherDeps): Publisher {
       },
       logger,
     );
+  const anchorLoop = (anchor: Anchor): Loop => {
+    const probe = probeOf(anchor, deps.keys.ledger, probeMs, deps.clock);
+    return outgoing(anchor.name, async (all) => {
+      await anchorAll(anchor, watch, all);
+      await probe();
+    });
+  };
   const names = ['integrate', 'publish', 'compare', ...[...anchors, ...witnesses].map(({ name }) => name)];
   const loops = [
     createLoop('integrate', integrateMs, () => eachLog(store.unintegrated(), (log) => integrateLog(deps, log)), logger),
     createLoop('publish', publishMs, () => eachLog(store.unpublished(), (log) => publishLog(deps, log)), logger),
     createLoop('compare', publishMs, (stopping) => compareRound(guard, stopping), logger),
-    ...anchors.map((anchor) => outgoing(anchor.name, (all) => anchorAll(anchor, watch, all))),
+    ...anchors.map(anchorLoop),
     ...witnesses.map((witness) => outgoing(witness.name, (all) => cosignAll(witness, all))),
   ];
   return {
@@ -95,9 +105,13 @@ export function createPublisher(deps: PublisherDeps): Publisher {
       await Promise.all(loops.map((loop) => loop.stop()));
     },
     silent: () => loops.slice(INSIDE).map((loop, at) => ({ name: names[INSIDE + at] as string, ms: loop.silentMs() })),
-    problems: () => loops.flatMap(({ failure }) => failure ?? []),
     failing: () =>
-      loops.flatMap(({ failure }, at) => (failure === undefined ? [] : [{ name: names[at] as string, outside: at >= INSIDE, failure }])),
+      loops.flatMap((loop, at) => {
+        const outside = at >= INSIDE;
+        const failure =
+          loop.failure ?? (outside && loop.silentMs() > silentMs ? `No answer for more than ${silentMs / 1_000} s.` : undefined);
+        return failure === undefined ? [] : [{ name: names[at] as string, outside, failure }];
+      }),
   };
 }
 

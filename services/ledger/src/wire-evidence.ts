@@ -72,7 +72,7 @@ export function wireEvidence(deps: EvidenceDeps): WiredEvidence {
     health: async () => {
       const problems = [
         ...guard.broken().map(({ message }) => message),
-        ...(publisher?.problems() ?? []),
+        ...(publisher?.failing() ?? []).map(({ failure }) => failure),
         ...(head?.failure ? [head.failure] : []),
       ];
       return problems.length === 0 ? { status: 'ok' } : { status: 'degraded', detail: problems.join(' ') };

@@ -27,8 +27,25 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-const healthOf = async (client = ledger.operator) =>
-  (await client.healthDetails()) as { status: string; alarms: { code: string; acknowledged?: object }[] };
+/** @returns with what ends waits that a test began */
+async function disposableLedger(options: Parameters<typeof startLedger>[0]) {
+  const own = await startLedger(options);
+  const release: (() => void)[] = [];
+  const dispose = async (): Promise<void> => {
+    for (const each of release) each();
+    await own.stop();
+  };
+  return { owner: own.owner, agents: own.agents, release, [Symbol.asyncDispose]: dispose };
+}
+
+interface Shown {
+  readonly code: string;
+  readonly subject: string;
+  readonly detail: string;
+  readonly action: string;
+  readonly acknowledged?: object;
+}
+const healthOf = async (client = ledger.operator) => (await client.healthDetails()) as { status: string; alarms: Shown[] };
 const codesOf = async (client = ledger.operator) => (await healthOf(client)).alarms.map(({ code }) => code);
 const probe = async (path: string) => (await fetch(`${ledger.url}${path}`)).status;
 
@@ -54,6 +71,36 @@ test('refused messages degrade the health of their tenant alone, until acknowled
     }),
   );
   await waitUntil(async () => (await healthOf()).alarms.every(({ acknowledged }) => acknowledged !== undefined));
+});
+
+test('an anchor that fails, does not answer, or has lost its checkpoints is noticed although nothing is to be stored; then it is well again', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'recant-alarms-'));
+  const real = folderAnchor(dir);
+  let latest = real.latest;
+  const keys = parseSigningKeys(newSigningKey('example.org/idle'), 'a test');
+  const timing = { integrateMs: 20, publishMs: 20, anchorMs: 20, probeMs: 20, silentMs: 200, headMs: 20 };
+  const anchor = { name: real.name, put: real.put, latest: (origin: string) => latest(origin) };
+  await using idle = await disposableLedger({ alarmMs: 20, evidence: { keys, anchors: [anchor], timing } });
+  const seen = async () => {
+    const { alarms } = await healthOf(idle.owner);
+    return alarms.filter(({ code }) => code === 'anchor_silent');
+  };
+  const hasHead = async () => (await real.latest('example.org/idle/head')) !== undefined;
+  await idle.agents.submitEvent(new TestSource('bot').opened());
+  await waitUntil(hasHead);
+  for (const [broken, detail] of [
+    [() => Promise.reject(new Error('the folder is away')), 'the folder is away'],
+    [() => new Promise<undefined>((resolve) => idle.release.push(() => resolve(undefined))), 'No answer for more than 0.2 s.'],
+    [async () => undefined, `The anchor ${real.name} has lost its checkpoints: mount it again, or restore it.`],
+  ] as const) {
+    latest = broken;
+    await waitUntil(async () => (await seen()).some((alarm) => alarm.detail === detail), { what: detail });
+    expect(await seen()).toMatchObject([{ subject: real.name, detail, action: expect.stringMatching(/access/) }]);
+    latest = real.latest;
+    for (const release of idle.release.splice(0)) release();
+    await waitUntil(async () => (await seen()).length === 0, { what: `the end of: ${detail}` });
+  }
+  await rm(dir, { recursive: true, force: true });
 });
 
 test('a silent anchor is an alarm of the operator with what to do; the service stays live and ready; it ends with the cause', async () => {
