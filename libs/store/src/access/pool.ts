@@ -3,6 +3,7 @@ import pg from 'pg';
 import { StoreError } from '../error.ts';
 import { READER_ROLE, WRITER_ROLE } from '../migration/roles.ts';
 import { requireSafeTransport } from '../transport.ts';
+import { nameFailedConnects, nameFaultsOf } from './lost-connection.ts';
 import { LONG_LIMITS, type SessionLimits } from './session-limits.ts';
 
 /** Milliseconds to wait for a connection before the store counts as unavailable. */
@@ -21,12 +22,12 @@ export function createPool(connectionString: string, max: number, bounds: Sessio
     keepAlive: true,
     keepAliveInitialDelayMillis: KEEPALIVE_MS,
     application_name: 'recant',
-    onConnect: (client: pg.ClientBase) => becomeWriter(client, bounds),
+    onConnect: (client: pg.ClientBase) => {
+      nameFaultsOf(client);
+      return becomeWriter(client, bounds);
+    },
   } as pg.PoolConfig);
   pool.on('error', () => {});
-  // While a connection is checked out, the pool does not listen for its errors: without a listener they would end the process. The statements that it
-  // interrupts reject with the same error.
-  pool.on('connect', (client) => void client.on('error', (error) => nameFaultsOf(client, nameFault(error, 'ECONNRESET'))));
   nameFailedConnects(pool);
   endLeases(pool, bounds.leaseMs);
   return pool;
@@ -50,33 +51,6 @@ function endLeases(pool: pg.Pool, leaseMs: number): void {
     leases.set(client, setTimeout(end, leaseMs));
   });
   pool.on('release', (_error, client) => clearTimeout(leases.get(client)));
-}
-
-/** pg's errors of a lost or refused connection have no code; an error with a code is decided by it alone. */
-function nameFault<E extends Error>(error: E, code: string): E {
-  return 'code' in error ? error : Object.assign(error, { code });
-}
-
-/** Later statements on a lost connection reject with its error, too. */
-function nameFaultsOf(client: pg.PoolClient, cause: Error): void {
-  const query = client.query.bind(client) as (...args: unknown[]) => unknown;
-  const named = (...args: unknown[]) => {
-    const result = query(...args);
-    return result instanceof Promise ? result.catch(() => Promise.reject(cause)) : result;
-  };
-  client.query = named as typeof client.query;
-}
-
-type Connected = (error: Error | undefined, client: pg.PoolClient | undefined, done: (release?: unknown) => void) => void;
-
-function nameFailedConnects(pool: pg.Pool): void {
-  const connect = pool.connect.bind(pool);
-  const named = (then?: Connected): Promise<pg.PoolClient> | undefined => {
-    if (then === undefined) return connect().catch((error: Error) => Promise.reject(nameFault(error, 'ETIMEDOUT')));
-    connect((error, client, done) => then(error && nameFault(error, 'ETIMEDOUT'), client, done));
-    return undefined;
-  };
-  pool.connect = named as typeof pool.connect;
 }
 
 /** The start of the server process and the number of the database: after a failover or a restore, at least one of them differs. */
