@@ -3,7 +3,7 @@ import { createClient } from '@recant/client';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { TestSource } from '../../services/ledger/test/producer.ts';
 import { createStage, type Stage } from '../../services/rollback/test/harness.ts';
-import { type Statement, shapeOf, statementsOf } from './statements.ts';
+import { type Statement, shapeOf, statementsOf, untilQuiet } from './statements.ts';
 
 const TENANT = 'globex';
 const VALUES: Readonly<Record<string, string>> = {
@@ -29,6 +29,7 @@ beforeAll(async () => {
   await bot.sql('reprice', 'UPDATE orders SET price = 3 WHERE id = 50');
   await bot.close();
   bearer = await stage.makeKey({ tenant: TENANT, roles: ['emit', 'view', 'plan', 'execute', 'export', 'administer'] });
+  await untilQuiet();
 }, 120_000);
 afterAll(() => stage?.[Symbol.asyncDispose]());
 

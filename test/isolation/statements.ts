@@ -1,3 +1,4 @@
+import { waitUntil } from '@recant/test-support';
 import pg from 'pg';
 
 export interface Statement {
@@ -5,22 +6,51 @@ export interface Statement {
   readonly values: readonly unknown[];
 }
 
+type Query = (this: unknown, ...args: unknown[]) => unknown;
+const { prototype } = pg.Client as unknown as { prototype: { query: Query } };
+
+/** Calls `see` with each statement that this process sends to PostgreSQL. @returns ends it */
+function watchStatements(see: (statement: Statement) => void): () => void {
+  const { query } = prototype;
+  prototype.query = function (...args) {
+    const [config, values] = args as [string | { text?: string; values?: unknown[] }, unknown];
+    const text = typeof config === 'string' ? config : (config.text ?? '');
+    see({ text, values: Array.isArray(values) ? values : typeof config === 'string' ? [] : (config.values ?? []) });
+    return query.apply(this, args);
+  };
+  return () => {
+    prototype.query = query;
+  };
+}
+
 /** All statements that this process sends to PostgreSQL during `work`, in order. */
 export async function statementsOf<T>(work: () => Promise<T>): Promise<{ readonly result: T; readonly statements: readonly Statement[] }> {
   const statements: Statement[] = [];
-  const { prototype } = pg.Client as unknown as { prototype: { query(...args: unknown[]): unknown } };
-  const { query } = prototype;
-  prototype.query = function (this: unknown, ...args: unknown[]) {
-    const [config, values] = args as [string | { text?: string; values?: unknown[] }, unknown];
-    const text = typeof config === 'string' ? config : (config.text ?? '');
-    const given = Array.isArray(values) ? values : typeof config === 'string' ? [] : (config.values ?? []);
-    statements.push({ text, values: given });
-    return query.apply(this, args);
-  };
+  const end = watchStatements((statement) => statements.push(statement));
   try {
     return { result: await work(), statements };
   } finally {
-    prototype.query = query;
+    end();
+  }
+}
+
+/** Longer than a service pauses between two looks at the database. */
+const QUIET_MS = 1_000;
+
+/** Resolves when no statement was sent for QUIET_MS: what follows is caused by what follows. @throws if background work does not end */
+export async function untilQuiet(): Promise<void> {
+  let lastMs = performance.now();
+  let last: Statement | undefined;
+  const end = watchStatements((statement) => {
+    lastMs = performance.now();
+    last = statement;
+  });
+  try {
+    await waitUntil(() => performance.now() - lastMs > QUIET_MS);
+  } catch (cause) {
+    throw new Error(`statements without a request: ${last?.text}`, { cause });
+  } finally {
+    end();
   }
 }
 

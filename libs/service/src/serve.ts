@@ -42,6 +42,8 @@ export async function serve(route: BoundRoute, request: Request, response: Respo
   try {
     const abort = new AbortController();
     response.once('close', () => abort.abort());
+    // It may have closed while the caller was looked up.
+    if (request.socket.destroyed) abort.abort();
     // The parts have the types of this route's descriptor, which BoundRoute does not carry.
     const json = parseBody(route, body);
     const reason = reasonOf(request, json);

@@ -31,12 +31,16 @@ export function createLeases(store: Store, onError: (error: unknown) => void): L
   const waiting = new Set<Waiting>();
   let timer: NodeJS.Timeout | undefined;
   let forgottenMs = Number.NEGATIVE_INFINITY;
+  let looking = false;
   let stopped = false;
 
   const endWhere = (matches: (one: Waiting) => boolean): void => {
     for (const one of [...waiting].filter(matches)) one.end();
   };
   const look = async (): Promise<void> => {
+    timer = undefined;
+    if (waiting.size === 0) return;
+    looking = true;
     try {
       const versions = await store.versions([...new Set([...waiting].map(({ tenant }) => tenant))]);
       endWhere(({ tenant, version }) => (versions.get(tenant) ?? 0) !== version);
@@ -47,11 +51,11 @@ export function createLeases(store: Store, onError: (error: unknown) => void): L
     } catch (error) {
       onError(error);
     }
-    timer = undefined;
+    looking = false;
     watch();
   };
   const watch = (): void => {
-    if (timer !== undefined || waiting.size === 0 || stopped) return;
+    if (timer !== undefined || looking || waiting.size === 0 || stopped) return;
     timer = setTimeout(() => void look(), LOOK_MS).unref();
   };
   const change = (tenant: string, version: number, waitMs: number, signal: AbortSignal): Promise<void> =>

@@ -13,7 +13,8 @@ export function nameFaultsOf(client: pg.ClientBase): void {
   client.on('error', (error) => lose(named(error)));
   client.on('end', () => lose(new Error('The connection to PostgreSQL was closed')));
   const nameOf = (error: Error): Error => ('code' in error ? error : (lost ?? error));
-  const query = client.query.bind(client) as (...args: unknown[]) => unknown;
+  // Looked up at each call, because instrumentation replaces the method of the class.
+  const query = (...args: unknown[]): unknown => (Object.getPrototypeOf(client) as pg.ClientBase).query.apply(client, args as never);
   const naming = (...args: unknown[]) => {
     const then = args.at(-1);
     if (typeof then === 'function')
