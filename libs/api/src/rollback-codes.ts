@@ -6,13 +6,14 @@ export const ROLLBACK_ERROR_CODES = {
     status: 400,
     title: 'Invalid selection',
     retry: 'never',
-    action: 'Use the fields agents, sessions, traces, tools, resources, outcomes, actions and runs, each a list of names.',
+    action:
+      'Correct what the detail names. Fields are lists of names (agents, sessions, tools, ...); `where` is a condition; see docs/cli.md, Selections.',
   },
   selection_empty: {
     status: 400,
     title: 'Empty selection',
     retry: 'never',
-    action: 'Name at least one agent, session, trace, tool, resource, outcome, action or run, or set a window.',
+    action: 'Name at least one agent, session, trace, tool, resource, outcome, action or run, or set a window or a condition.',
   },
   system_unknown: {
     status: 404,

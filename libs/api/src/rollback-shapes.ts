@@ -77,7 +77,11 @@ export const SystemList = z
   .meta({ id: 'SystemList' });
 export type SystemList = z.infer<typeof SystemList>;
 
-/** The selection grammar of API and CLI: fields are and-ed, values of one field or-ed. */
+const Where = z.union([z.string().min(1).max(16_384), z.looseObject({})]).meta({
+  description:
+    "A condition, and-ed with the fields: text such as `agent = 'pricing-bot' and tool != 'lookup' and since 2h`, or its parsed form.",
+});
+/** The selection grammar of API and CLI: fields are and-ed, values of one field or-ed; they are a shorthand of `where`. */
 export const SelectionInput = z
   .strictObject({
     agents: names,
@@ -95,6 +99,7 @@ export const SelectionInput = z
     runs: names.meta({ description: 'Runs to roll back: selects the inverses that they wrote.' }),
     fromMs: z.int().min(0).optional().meta({ description: 'Milliseconds since 1970, UTC; the window is `[fromMs, toMs)`.' }),
     toMs: z.int().min(0).optional(),
+    where: Where.optional(),
     ambiguous: z.array(z.string().min(1).max(RESOURCE_BYTES_MAX)).min(1).max(1_000).optional().meta({
       description:
         'Ambiguous changes of the selected attempts that are undone too: resource URIs, exact or ending in `*`. Other ambiguous changes stay.',
@@ -123,7 +128,12 @@ export const PlanMode = z.enum(PLAN_MODES).meta({
 export type PlanMode = z.infer<typeof PlanMode>;
 export const PlanInput = z
   .object({
-    selection: SelectionInput.optional(),
+    selection: z
+      .union([z.string().min(1).max(16_384), SelectionInput])
+      .optional()
+      .meta({
+        description: 'Fields, or a condition as text.',
+      }),
     mode: PlanMode.optional(),
     window: z.union([z.string().max(64), WindowInput]).optional(),
     withoutOpen: z.boolean().optional().meta({
@@ -249,6 +259,7 @@ export const PlanBodyShape = z
     digest: z.string(),
     by: z.string().meta({ description: 'Who requested the plan: a key id, or `person:<subject>`.' }),
     createdAt: instant,
+    selected: z.string().meta({ description: 'The selection in the grammar of `where`.' }),
     runnable: z.boolean().meta({ description: 'True if the plan has steps and, in mode `refuse`, no conflict.' }),
     approval: ApprovalState,
     run: PlanRunBody.optional().meta({ description: 'The run of the plan, once started: a plan runs once.' }),

@@ -2,7 +2,7 @@ import { resourceMatches } from '@recant/events';
 import type { AmbiguousChanges } from './plan.ts';
 import type { RecordedEffect } from './ports.ts';
 import { plainRef } from './ref.ts';
-import type { Selection } from './selection.ts';
+import type { Selection } from './selection/selection.ts';
 import type { Undoing } from './undone.ts';
 import type { Member, View } from './view.ts';
 

@@ -3,7 +3,8 @@ import { PlannerError } from './error.ts';
 import { PLAN_ATTEMPTS_MAX, PLAN_EFFECTS_MAX } from './limits.ts';
 import type { LedgerReader, RecordedAttempt, Vector } from './ports.ts';
 import { refKey } from './ref.ts';
-import type { Selection } from './selection.ts';
+import { selectAttempts } from './select-attempts.ts';
+import type { Selection } from './selection/selection.ts';
 import type { PlanInput } from './view.ts';
 
 /**
@@ -21,7 +22,7 @@ export async function gather(
   },
 ): Promise<PlanInput> {
   const { tenant, selection, vector } = question;
-  const selected = await ledger.select(tenant, selection, vector);
+  const selected = await selectAttempts(ledger, tenant, selection, vector);
   if (selected.length > PLAN_ATTEMPTS_MAX)
     throw new PlannerError(
       'plan_too_large',

@@ -3,9 +3,8 @@ export { type DerivedParts, derivedIn, withoutDerived } from './derived.ts';
 export { planBytes, planDigest } from './digest.ts';
 export { PlannerError, type PlannerErrorCode } from './error.ts';
 export { gather } from './gather.ts';
-export { PLAN_ATTEMPTS_MAX, PLAN_EFFECTS_MAX, SELECTION_VALUES_MAX } from './limits.ts';
+export { PLAN_ATTEMPTS_MAX, PLAN_CANDIDATES_MAX, PLAN_EFFECTS_MAX, SELECTION_VALUES_MAX } from './limits.ts';
 export { plan } from './make-plan.ts';
-export { parseSelection } from './parse-selection.ts';
 export type {
   Conflict,
   LaggingSystem,
@@ -20,10 +19,12 @@ export type {
   UncapturedInTarget,
 } from './plan.ts';
 export { obstaclesOf } from './plan.ts';
-export type { EntryAddress, LedgerReader, RecordedAttempt, RecordedEffect, Vector } from './ports.ts';
+export type { AttemptContexts, EntryAddress, LedgerReader, RecordedAttempt, RecordedEffect, Vector } from './ports.ts';
 export { compareOrdinals, plainRef, refKey } from './ref.ts';
 export { notRegistered } from './registered.ts';
-export type { Selection } from './selection.ts';
+export { parseSelection } from './selection/parse-selection.ts';
+export type { Selection } from './selection/selection.ts';
+export { namesIn, selectionText } from './selection/selection-text.ts';
 export { isStale } from './stale.ts';
 export { stepSystems } from './steps.ts';
 export type { PlanInput } from './view.ts';

@@ -1,6 +1,6 @@
 import type { AttemptRef, ConflictKind, Grade, LeftReason, PlanMode } from '@recant/events';
 import type { DerivedParts } from './derived.ts';
-import type { Selection } from './selection.ts';
+import type { Selection } from './selection/selection.ts';
 
 /**
  * A plan is durable and deterministic: the same ledger, vector, selection, mode and answers of the targets give the same bytes. An answer of a target is

@@ -1,5 +1,5 @@
-import type { AttemptRef, AttemptStatus, Effect, Grade, Reversibility } from '@recant/events';
-import type { Selection } from './selection.ts';
+import type { AttemptContext, AttemptRef, AttemptStatus, Effect, Grade, Reversibility } from '@recant/events';
+import type { Selection } from './selection/selection.ts';
 
 export interface RecordedAttempt {
   readonly ref: AttemptRef;
@@ -42,6 +42,12 @@ export interface RecordedEffect extends Effect {
   readonly captured?: true;
 }
 
+/** Claims of the agent. */
+export type AttemptContexts = ReadonlyMap<
+  string,
+  Pick<AttemptContext, 'onBehalfOf' | 'agentVersion' | 'labels'> & { readonly resources: readonly string[] }
+>;
+
 /** Size of each log of the tenant, by shard: the plan sees the entries below it. */
 export type Vector = Readonly<Record<number, bigint>>;
 
@@ -51,11 +57,13 @@ export type Vector = Readonly<Record<number, bigint>>;
  */
 export interface LedgerReader {
   vector(tenant: string): Promise<Vector>;
-  /** Attempts that match the selection, ascending by (receivedAtMs, shard, index). */
+  /** Attempts that match the fields of the selection, `where` aside, ascending by (receivedAtMs, shard, index); at most PLAN_CANDIDATES_MAX + 1. */
   select(tenant: string, selection: Selection, vector: Vector): Promise<readonly RecordedAttempt[]>;
   attempts(tenant: string, refs: readonly AttemptRef[], vector: Vector): Promise<readonly RecordedAttempt[]>;
   /** Inverses of these attempts, including those without effects (nothing to write). */
   inversesOf(tenant: string, refs: readonly AttemptRef[], vector: Vector): Promise<readonly RecordedAttempt[]>;
+  /** What the intents of these attempts say, by `refKey`. Absent: no intent is recorded. */
+  contexts(tenant: string, attempts: readonly RecordedAttempt[]): Promise<AttemptContexts>;
   effectsOf(tenant: string, refs: readonly AttemptRef[], vector: Vector): Promise<readonly RecordedEffect[]>;
   /** All effects, writes and reads, of all attempts on these resources (exact URIs). */
   effectsOn(tenant: string, resources: readonly string[], vector: Vector): Promise<readonly RecordedEffect[]>;

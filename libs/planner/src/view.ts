@@ -4,7 +4,7 @@ import type { Conflict } from './plan.ts';
 import type { RecordedAttempt, RecordedEffect, Vector } from './ports.ts';
 import { compareOrdinals, compareReceived, compareText, refKey } from './ref.ts';
 import { isRegisteredFor } from './registered.ts';
-import type { Selection } from './selection.ts';
+import type { Selection } from './selection/selection.ts';
 
 /** All input of a plan: the same input gives the same bytes. */
 export interface PlanInput {

@@ -32,8 +32,8 @@ export type ApprovalVerdict =
   /** `approval`: the one that expired last. */
   | { readonly kind: 'expired'; readonly need: ApprovalNeed; readonly approval: Approval };
 
-/** Fields that narrow a selection without naming an agent, tool or system. */
-const NAMELESS_FIELDS: ReadonlySet<string> = new Set(['fromMs', 'toMs', 'clock', 'outcomes']);
+/** Fields that narrow a selection without naming an agent, tool or system. What a condition names for certain is in the other fields, too. */
+const NAMELESS_FIELDS: ReadonlySet<string> = new Set(['fromMs', 'toMs', 'clock', 'outcomes', 'where', 'ambiguous']);
 /** A resource pattern whose wildcard covers the system name. */
 const ANY_SYSTEM = /^[^/]*:\/\/[^/]*\*$/;
 

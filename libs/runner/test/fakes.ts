@@ -266,6 +266,7 @@ export function fakeWorld(writes: readonly Write[], hook: Hook = () => undefined
     select: async () => ledger.attempts,
     attempts: async (_tenant, refs) => ledger.attempts.filter(({ ref }) => refs.some((other) => refKey(other) === refKey(ref))),
     inversesOf: async () => [],
+    contexts: async () => new Map(),
     effectsOf: async (_tenant, refs) => ledger.effects.filter(({ attempt }) => refs.some((other) => refKey(other) === refKey(attempt))),
     effectsOn: async () => [],
   };

@@ -59,14 +59,14 @@ async function askEach<T>(
   );
 }
 
-/** A selection by window alone means every agent that wrote in it; other selections mean the agents that they name or find. Selected actions and runs stand for themselves only. */
+/** A selection by window or condition alone means every agent that wrote in it; other selections mean the agents that they name or find. Selected actions and runs stand for themselves only. */
 function selectedBy({
   selection,
   sources,
   steps,
   left,
 }: PlanBody): { agents: readonly string[] | undefined; sources: readonly string[] } | undefined {
-  const { fromMs: _from, toMs: _to, clock: _clock, ambiguous: _ambiguous, ...rest } = selection;
+  const { fromMs: _from, toMs: _to, clock: _clock, ambiguous: _ambiguous, where: _where, ...rest } = selection;
   if (rest.actions !== undefined || rest.runs !== undefined) return undefined;
   if (Object.keys(rest).length === 0) return { agents: undefined, sources: [] };
   const agents = rest.agents ?? [...new Set([...steps, ...left].map(({ agent }) => agent))];

@@ -1,4 +1,4 @@
-import { ApiFault, createPlan, type PlanInput, parseWindow } from '@recant/api';
+import { ApiFault, createPlan, type PlanInput, parseInstant, parseWindow } from '@recant/api';
 import { eventId, uuidv7 } from '@recant/events';
 import {
   derivedIn,
@@ -6,6 +6,7 @@ import {
   isStale,
   type LaggingSystem,
   type PlanInput as LedgerInput,
+  namesIn,
   type PlanBody,
   parseSelection,
   plan,
@@ -29,7 +30,8 @@ export async function makePlan(core: RollbackCore, caller: Caller, input: PlanIn
   const { tenant } = caller;
   const nowMs = clock.now();
   const window = typeof input.window === 'string' ? { window: input.window } : (input.window ?? {});
-  const selection = parseSelection({ ...input.selection, ...parseWindow(window, nowMs) });
+  const selected = typeof input.selection === 'string' ? { where: input.selection } : input.selection;
+  const selection = parseSelection({ ...selected, ...parseWindow(window, nowMs) }, (text) => parseInstant('time', text, nowMs));
   const lagging = await recordLatest(core, tenant);
   // After the drain: a login whose first transaction has just been captured is known.
   await checkNames(core, tenant, selection);
@@ -112,11 +114,11 @@ async function readInput(core: RollbackCore, tenant: string, selection: Selectio
 }
 
 /** An unknown agent or run is probably a typo, so that it is an error rather than an empty plan. */
-async function checkNames({ store, clock }: RollbackCore, tenant: string, { agents = [], runs = [] }: Selection): Promise<void> {
-  for (const agent of agents) {
+async function checkNames({ store, clock }: RollbackCore, tenant: string, selection: Selection): Promise<void> {
+  for (const agent of namesIn(selection, 'agent')) {
     const { attempts } = await store.queries.attempts(tenant, { selection: { agents: [agent] }, limit: 1, nowMs: clock.now() });
     if (attempts.length === 0) throw new ApiFault('agent_unknown', `No recorded attempt of agent ${JSON.stringify(agent)}.`);
   }
-  for (const run of runs)
+  for (const run of namesIn(selection, 'run'))
     if (!(await store.runs.find(tenant, run))) throw new ApiFault('run_unknown', `Unknown run ${JSON.stringify(run)}.`);
 }

@@ -1,5 +1,5 @@
 import { ApiFault, createPlan, type PlanView, showPlan } from '@recant/api';
-import { obstaclesOf, planDigest } from '@recant/planner';
+import { obstaclesOf, planDigest, selectionText } from '@recant/planner';
 import type { Approval } from '@recant/policy';
 import { type BoundRoute, handle } from '@recant/service';
 import type { StoredPlan } from '@recant/store';
@@ -50,5 +50,14 @@ function viewOf(core: RollbackCore, plan: StoredPlan, given: readonly Approval[]
   const { id, digest, by, createdAtMs, body } = plan;
   const runnable = body.steps.length > 0 && (body.mode === 'skip' || obstaclesOf(body) === 0);
   const approval = approvalState(core, plan, given);
-  return { id, digest, by, createdAt: new Date(createdAtMs).toISOString(), runnable, approval, body };
+  return {
+    id,
+    digest,
+    by,
+    createdAt: new Date(createdAtMs).toISOString(),
+    selected: selectionText(body.selection),
+    runnable,
+    approval,
+    body,
+  };
 }

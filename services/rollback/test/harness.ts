@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { type Client, createClient } from '@recant/client';
 import type { Connector } from '@recant/connector';
-import { type PostgresClient, postgresSystem, preparePostgres } from '@recant/connector-postgres';
+import { type PostgresClient, type PostgresSystem, postgresSystem, preparePostgres } from '@recant/connector-postgres';
 import type { DataKeys } from '@recant/data-keys';
 import { type Metrics, processMetrics } from '@recant/metrics';
 import { createRecant, type Recant } from '@recant/sdk';
@@ -38,7 +38,10 @@ export interface Stage {
   readonly metrics: Metrics;
   makeKey(over?: Partial<NewCredential>): Promise<string>;
   /** An agent of the SDK with the shop as its system. */
-  agent(name: string, over?: Partial<NewCredential>): Promise<Recant & { sql(tool: string, ...statements: string[]): Promise<void> }>;
+  agent(
+    name: string,
+    over?: Partial<NewCredential>,
+  ): Promise<Recant & { readonly system: PostgresSystem; sql(tool: string, ...statements: string[]): Promise<void> }>;
   audit(): Promise<readonly unknown[]>;
   [Symbol.asyncDispose](): Promise<void>;
 }
@@ -158,7 +161,7 @@ export async function createStage(options: StageOptions = {}): Promise<Stage> {
         };
         await recant.action(tool, {}, (context) => context.on(system).transaction(work)).finally(() => recant.flush());
       };
-      return Object.assign(recant, { sql });
+      return Object.assign(recant, { sql, system });
     },
     audit: () => withSnapshot(store.pool, TENANT, (snapshot) => auditTenant(TENANT, snapshot)),
     async [Symbol.asyncDispose]() {

@@ -35,9 +35,45 @@ test.each([
   [{ selection: { agents: ['pricer'] }, window: { to: '+275760-09-13T00:00:00Z' } }, 400, 'time_invalid'],
   [{ selection: { outcomes: ['great'] } }, 400, 'selection_invalid'],
   [{ selection: { agent: 'pricer' } }, 400, 'request_invalid'],
+  [{ selection: "agent = 'pricer' and" }, 400, 'selection_invalid'],
+  [{ selection: { where: 'since yesterday' } }, 400, 'selection_invalid'],
+  [{ selection: { where: { field: 'agent' } } }, 400, 'selection_invalid'],
+  [{ selection: { where: "agent = 'pricer' and not agent = 'pricr'" } }, 404, 'agent_unknown'],
+  [{ selection: { where: "agent = 'pricer' and not run = 'nothing'" } }, 404, 'run_unknown'],
   [{ selection: { agents: ['pricer'] }, mode: 'force' }, 400, 'request_invalid'],
 ])('a plan of %j is refused: %i %s', async (input, status, code) => {
   expect(await problem(stage.operator.createPlan(input as never))).toEqual([status, code]);
+});
+
+test('a condition selects by what the agent said, what it touched, and what is not so', async () => {
+  const labelled = await stage.agent('labelled');
+  const touch = (labels: Record<string, string>, id: number) =>
+    labelled
+      .action(
+        'touch',
+        {},
+        (context) => context.on(labelled.system).transaction((tx) => tx.query(`UPDATE orders SET price = 8 WHERE id = ${id}`)),
+        {
+          labels,
+        },
+      )
+      .finally(() => labelled.flush());
+  await touch({ ticket: 'OPS-7' }, 9);
+  await touch({ ticket: 'OPS-8' }, 70);
+  const rows = async (where: string) => {
+    const { body } = await stage.operator.createPlan({ selection: where });
+    return body.steps
+      .flatMap(({ systems }) => systems.flatMap(({ guards }) => guards.map(({ resource }) => Number(resource.split('/').at(-1)))))
+      .sort();
+  };
+  expect(await rows("agent = labelled and label ticket = 'OPS-7'")).toEqual([9]);
+  expect(await rows("agent = labelled and label ticket != 'OPS-7' and since 1h")).toEqual([70]);
+  expect(await rows("(agent = labelled or agent = pricer) and key('postgres://shop/public.orders') >= 50")).toEqual([50, 70]);
+  expect(await rows("resource ~ 'postgres://*/public.orders/9' and tool != reprice")).toEqual([9]);
+  const { selection } = (
+    await stage.operator.createPlan({ selection: { agents: ['labelled'], where: { not: { label: 'ticket', like: '*-8' } } } })
+  ).body;
+  expect(selection).toEqual({ agents: ['labelled'], where: "not label 'ticket' ~ '*-8'" });
 });
 
 test('a key can use its roles only, within its tenant', async () => {

@@ -1,4 +1,4 @@
-import type { AttemptRef, EventOf } from '@recant/events';
+import type { AttemptRef, EventOf, RecantEvent } from '@recant/events';
 import { decodeFrame } from '@recant/ledger';
 import type { EntryAddress, Vector } from '@recant/planner';
 import type pg from 'pg';
@@ -33,6 +33,27 @@ const EFFECTS_ON = `SELECT e.shard, e.idx, e.frame
   FROM (SELECT DISTINCT shard, idx FROM recant.effect
     WHERE tenant_id = $1 AND resource = ANY ($2::text[]) AND access > 0 AND ${within('shard', 'idx', '$3')}) k,
   LATERAL (SELECT shard, idx, frame FROM recant.entry WHERE tenant_id = $1 AND shard = k.shard AND idx = k.idx OFFSET 0) e`;
+
+const INTENTS = `SELECT k.n, e.frame FROM unnest($2::int[], $3::bigint[], $4::int[]) AS k (shard, idx, n),
+  LATERAL (SELECT frame FROM recant.entry WHERE tenant_id = $1 AND shard = k.shard AND idx = k.idx OFFSET 0) e`;
+
+/** The intents at these addresses, by the address's place in the list; other events are left out. */
+export async function readIntents(
+  pool: pg.Pool,
+  tenant: string,
+  entries: readonly EntryAddress[],
+): Promise<ReadonlyMap<number, EventOf<'recant.attempt.intended.v1'>>> {
+  const found = new Map<number, EventOf<'recant.attempt.intended.v1'>>();
+  for (let at = 0; at < entries.length; at += KEYS_MAX) {
+    const some = entries.slice(at, at + KEYS_MAX);
+    const values = [tenant, some.map(({ shard }) => shard), some.map(({ index }) => String(index)), some.map((_, n) => at + n)];
+    for (const { n, frame } of (await pool.query(INTENTS, values)).rows) {
+      const { event } = decodeEntry(frame) as { event: RecantEvent };
+      if (event.type === 'recant.attempt.intended.v1') found.set(n, event);
+    }
+  }
+  return found;
+}
 
 export async function readEffectsOf(pool: pg.Pool, tenant: string, refs: readonly AttemptRef[], vector: Vector): Promise<EffectsEntry[]> {
   const sizes = vectorArray(vector);

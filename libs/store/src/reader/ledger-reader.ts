@@ -1,11 +1,11 @@
 import type { AttemptRef, Grade } from '@recant/events';
 import { refOfEvent } from '@recant/ledger';
-import type { LedgerReader, RecordedAttempt, Selection, Vector } from '@recant/planner';
+import { type LedgerReader, PLAN_CANDIDATES_MAX, type RecordedAttempt, refKey, type Selection, type Vector } from '@recant/planner';
 import type pg from 'pg';
 import { type AttemptSqlRow, type AttemptSummary, toSummary } from '../query/attempt-row.ts';
 import { attemptColumns, Parameters, SOURCE, selectionConditions, stands, vectorArray, within } from '../query/attempt-sql.ts';
 import { readVector } from '../query/vector.ts';
-import { readEffectsOf, readEffectsOn } from './entries.ts';
+import { readEffectsOf, readEffectsOn, readIntents } from './entries.ts';
 import { effectsIn, evidenceOf, keyOf } from './evidence.ts';
 
 /** The planner's reads, bounded by a vector. @param clock milliseconds since 1970, UTC: distinguishes `open` from `unknown` */
@@ -31,6 +31,17 @@ export function createLedgerReader(pool: pg.Pool, clock: () => number): LedgerRe
       return recorded(pool, tenant, (await pool.query(text, parameters.values)).rows, vector);
     },
 
+    async contexts(tenant, attempts) {
+      const intents = await readIntents(
+        pool,
+        tenant,
+        attempts.map(({ entry }) => entry),
+      );
+      return new Map(
+        [...intents].map(([n, { data }]) => [refKey(attempts[n]?.ref as AttemptRef), { ...data.context, resources: data.resources }]),
+      );
+    },
+
     async effectsOf(tenant, refs, vector) {
       return effectsIn(await readEffectsOf(pool, tenant, refs, vector));
     },
@@ -47,7 +58,8 @@ function selectStatement(tenant: string, selection: Selection, vector: Vector, n
   const sizes = parameters.add(vectorArray(vector));
   const nowMs = parameters.add(now);
   const conditions = selectionConditions(owner, selection, sizes, nowMs, parameters);
-  return `SELECT ${attemptColumns(sizes, nowMs)} WHERE ${conditions.join(' AND ')} ORDER BY a.received_at, a.shard, a.idx`;
+  return `SELECT ${attemptColumns(sizes, nowMs)} WHERE ${conditions.join(' AND ')} ORDER BY a.received_at, a.shard, a.idx
+    LIMIT ${PLAN_CANDIDATES_MAX + 1}`;
 }
 
 function attemptsStatement(tenant: string, refs: readonly AttemptRef[], vector: Vector, now: number, parameters: Parameters): string {

@@ -19,6 +19,7 @@ export interface SelectionOptions extends FilterOptions {
   readonly action?: string[];
   readonly run?: string[];
   readonly ambiguous?: string[];
+  readonly where?: string[];
 }
 
 /** Refused here: an unknown outcome would match nothing and look like an empty result. */
@@ -61,6 +62,7 @@ export function selectionOf(options: SelectionOptions, nowMs: number): Pick<Plan
     runs: options.run,
     clock: options.clock,
     ambiguous: options.ambiguous,
+    where: whereOf(options.where),
   });
   const window = windowOf(options, nowMs);
   const names = Object.keys(selection).filter((field) => field !== 'clock' && field !== 'ambiguous');
@@ -68,10 +70,15 @@ export function selectionOf(options: SelectionOptions, nowMs: number): Pick<Plan
     throw new CliError(
       EXIT.usage,
       'Empty selection',
-      'Pass --agent, --session, --trace, --tool, --resource, --outcome, --action, --run or --window.',
+      'Pass --agent, --session, --trace, --tool, --resource, --outcome, --action, --run, --window or --where.',
     );
   }
   return { selection, ...(Object.keys(window).length === 0 ? {} : { window }) };
+}
+
+/** Several conditions are and-ed. */
+function whereOf(conditions: readonly string[] | undefined): string | undefined {
+  return conditions?.length === 1 ? conditions[0] : conditions?.map((condition) => `(${condition})`).join(' and ');
 }
 
 /** Drops undefined fields. */

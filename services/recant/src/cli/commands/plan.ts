@@ -16,6 +16,7 @@ Examples:
   recant plan --agent pricing-bot --window 10m
   recant plan --agent pricing-bot --window 10m --mode skip
   recant plan --session 4711 --tool delete_file
+  recant plan --where "agent = 'pricing-bot' and tool != 'lookup' and since 2h"
   recant plan --run RUN                     undo a rollback
   recant plan --show PLAN`;
 
@@ -26,6 +27,7 @@ export function addPlan(program: Command, world: World, exit: (code: number) => 
     .option('--action <id>', 'action id', several)
     .option('--run <id>', 'run id, to undo a rollback', several)
     .option('--ambiguous <uri>', 'also undo ambiguous changes of this resource: a URI, exact or ending in *', several)
+    .option('--where <condition>', "a condition: agent = 'x' and tool != 'y' and since 2h (see docs/cli.md, Selections)", several)
     .addOption(new Option('--mode <mode>', 'how to treat conflicts').choices(['refuse', 'skip']).default('refuse'))
     .option(
       '--without-open',
