@@ -72,3 +72,24 @@ test('I7: an attempt with a change that cannot be read is not undone in part', a
   expect(codes(refused)).toContain('image_missing');
   expect((await stage.owner.query('SELECT FROM rates')).rowCount).toBe(1);
 });
+
+test('I5: keys of digits are guarded by their text: 0 and 1 are rows, not whole tables, and 7, 007 and 7 and 18 zeros are three rows', async () => {
+  await using stage = await createStage(
+    'CREATE TABLE words (word text PRIMARY KEY, n int); CREATE TABLE numbers (id bigint PRIMARY KEY, n int)',
+  );
+  const target = await stage.open();
+  const words = ['0', '1', '2', '7', '007', `7${'0'.repeat(18)}`, '-7', ''];
+  const numbers = ['0', '1', '2', '-1', '9223372036854775807', '999999999999999999'];
+  for (const [table, column, keys] of [
+    ['words', 'word', words],
+    ['numbers', 'id', numbers],
+  ] as const) {
+    await stage.owner.query(`INSERT INTO ${table} SELECT k::${table === 'words' ? 'text' : 'bigint'}, 0 FROM unnest($1::text[]) k`, [keys]);
+    const played = [];
+    for (const key of keys) played.push(await stage.play(0, (tx) => tx.query(`UPDATE ${table} SET n = 1 WHERE ${column} = '${key}'`)));
+    const [guarded, ...free] = played.toReversed();
+    await stage.owner.query(`UPDATE ${table} SET n = n WHERE ${column} = $1`, [keys.at(-1)]);
+    expect(codes(await undoOne(target, guarded as NonNullable<typeof guarded>))).toEqual(['later_write']);
+    for (const one of free) expect(await undoOne(target, one), one.effects[0]?.resource).toMatchObject({ outcome: 'restored' });
+  }
+});

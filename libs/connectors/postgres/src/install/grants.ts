@@ -61,6 +61,7 @@ const READ_FUNCTIONS = [
   'recant.signature(oid)',
   'recant.shape_hash(oid)',
   'recant.key_text(text, text)',
+  'recant.joined_hash(text)',
   'recant.key_hash(text[])',
   'recant.current_timeline()',
 ];

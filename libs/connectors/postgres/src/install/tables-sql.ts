@@ -4,7 +4,7 @@
  */
 
 /** Incremented when a table or function changes shape: `preparePostgres` upgrades an older layout. */
-export const LAYOUT = 7;
+export const LAYOUT = 8;
 /** Bytes of a primary key, percent-encoded in its URI: leaves room for system, schema and table within RESOURCE_BYTES_MAX. */
 export const KEY_BYTES_MAX = 560;
 
@@ -165,7 +165,7 @@ CREATE TABLE IF NOT EXISTS recant.change (
   relation int NOT NULL,
   shape int,
   key text[],
-  -- hashtextextended of the key: keys can be longer than an index entry. 0 for a whole table.
+  -- recant.joined_hash of the key: keys can be longer than an index entry. 0 for a whole table, 1 for a row whose key is not known.
   key_hash bigint NOT NULL,
   -- i insert, u update, d delete, f and t the two halves of a changed key (from, to), x truncate, ? a change that cannot be read.
   operation "char" NOT NULL,

@@ -29,7 +29,7 @@ const LATER_SQL = `
 SELECT * FROM (
   SELECT c.ordinal, c.relation, c.key, u.n::int, c.operation, c.shape, c.written, c.login, c.attempt::text, c.recorded_at
   FROM unnest($1::int[], $2::text[], $3::bigint[]) WITH ORDINALITY u(relation, key, after, n)
-  JOIN recant.change c ON c.relation = u.relation AND c.key_hash = hashtextextended(u.key, 0) AND c.ordinal > u.after
+  JOIN recant.change c ON c.relation = u.relation AND c.key_hash = recant.joined_hash(u.key) AND c.ordinal > u.after
   LEFT JOIN recant.attempt a ON a.id = c.attempt
   WHERE a.id IS NULL OR (a.run IS NULL AND NOT recant.is_undone(a.id))
   UNION ALL
