@@ -28,23 +28,30 @@ export interface AttemptState {
 /** An event and its place in the log. */
 export interface AttemptEntry {
   readonly entry: { readonly shard: number; readonly index: bigint };
+  /** Milliseconds since 1970, UTC: when the ledger recorded it. */
+  readonly receivedAtMs: number;
   readonly event: RecantEvent;
 }
+
+/** Milliseconds after the ledger recorded an intent for which its attempt is `open` at most, whatever its agent says about deadline and time: one day. */
+export const OPEN_MS_MAX = 86_400_000;
 
 /**
  * State of one attempt: a function of the set of its entries; order and repetition do not matter. Of several entries with one id the lowest counts, so that
  * nothing said later changes what was acknowledged.
  * @param entries of one (tenant, source, action, attempt), with the observed events of any source that belong to it.
- * @param nowMs milliseconds since 1970, UTC: an attempt without settlement is `unknown` from its deadline on.
+ * @param nowMs milliseconds since 1970, UTC: an attempt without settlement is `unknown` from its deadline on, or from `OPEN_MS_MAX` after its intent was recorded.
  */
 export function attemptState(entries: readonly AttemptEntry[], nowMs: number): AttemptState {
-  const events = firstOfIds(entries);
+  const first = firstOfIds(entries);
+  const events = first.map(({ event }) => event);
   const intended = events.find((event) => event.type === 'recant.attempt.intended.v1');
+  const receivedAtMs = first.find(({ event }) => event === intended)?.receivedAtMs ?? 0;
   const settled = events.find((event) => event.type === 'recant.attempt.settled.v1');
   const chunks = events.filter((event) => event.type === 'recant.attempt.effects.v1').sort((a, b) => a.data.chunk - b.data.chunk);
   const seen = events.filter((event) => event.type === 'recant.attempt.observed.v1');
   const observed = observedTransactions(seen);
-  const status = isByLogin(seen) ? 'succeeded' : statusOf(intended, settled, nowMs);
+  const status = isByLogin(seen) ? 'succeeded' : statusOf(intended, settled, receivedAtMs, nowMs);
   return {
     status,
     complete: isAllRecorded(status, settled, chunks, observed),
@@ -73,12 +80,13 @@ function isAllRecorded(
   return (status === 'unknown' || status === 'succeeded') && observed.length > 0 && chunks.length === 0;
 }
 
-function statusOf(intended: Intended | undefined, settled: Settled | undefined, nowMs: number): AttemptStatus {
+/** I14: an agent cannot keep an attempt open, and so out of every undo, by what it says. */
+function statusOf(intended: Intended | undefined, settled: Settled | undefined, receivedAtMs: number, nowMs: number): AttemptStatus {
   if (settled !== undefined) return settled.data.outcome;
-  return intended !== undefined && nowMs < deadlineOf(intended) ? 'open' : 'unknown';
+  return intended !== undefined && nowMs < Math.min(deadlineOf(intended), receivedAtMs + OPEN_MS_MAX) ? 'open' : 'unknown';
 }
 
-/** Milliseconds since 1970, UTC, from which an attempt without settlement is `unknown`. */
+/** Milliseconds since 1970, UTC, from which an attempt without settlement is `unknown`, as its agent says. */
 export function deadlineOf(intended: Intended): number {
   return Math.min(Date.parse(intended.time) + intended.data.deadlineMs, TIME_MS_MAX);
 }
@@ -91,14 +99,15 @@ function isComplete(settled: Settled, chunks: readonly Effects[]): boolean {
 }
 
 /** In log order. Ids are unique within a source; the events of several sources belong to one attempt. */
-function firstOfIds(entries: readonly AttemptEntry[]): RecantEvent[] {
+function firstOfIds(entries: readonly AttemptEntry[]): AttemptEntry[] {
   const inOrder = entries.toSorted(
     ({ entry: a }, { entry: b }) => a.shard - b.shard || (a.index < b.index ? -1 : a.index > b.index ? 1 : 0),
   );
-  const first = new Map<string, RecantEvent>();
-  for (const { event } of inOrder) {
+  const first = new Map<string, AttemptEntry>();
+  for (const one of inOrder) {
+    const { event } = one;
     const key = `${event.source} ${event.id}`;
-    if (!first.has(key)) first.set(key, event);
+    if (!first.has(key)) first.set(key, one);
   }
   return [...first.values()];
 }

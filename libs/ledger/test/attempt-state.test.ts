@@ -1,7 +1,7 @@
-import { type Effect, effectsDigest, eventId, formatSequence, type Outcome, type RecantEvent } from '@recant/events';
+import { DURATION_MS_MAX, type Effect, effectsDigest, eventId, formatSequence, type Outcome, type RecantEvent } from '@recant/events';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type AttemptEntry, attemptState as stateOf } from '../src/index.ts';
+import { type AttemptEntry, OPEN_MS_MAX, attemptState as stateOf } from '../src/index.ts';
 
 const ACTION = '01a207d8-e8e0-730e-a860-0472bd8ecb2d';
 const TIME_MS = Date.parse('2026-11-01T12:00:00.000Z');
@@ -55,7 +55,7 @@ const settled = (chunks: readonly (readonly Effect[])[], outcome: Outcome = 'suc
   },
 });
 const entriesOf = (events: readonly RecantEvent[]): AttemptEntry[] =>
-  events.map((event, n) => ({ entry: { shard: 0, index: BigInt(n) }, event }));
+  events.map((event, n) => ({ entry: { shard: 0, index: BigInt(n) }, receivedAtMs: TIME_MS, event }));
 const attemptState = (events: readonly RecantEvent[], nowMs: number) => stateOf(entriesOf(events), nowMs);
 const lists = [[effect(1), effect(2)], [effect(3)]];
 const whole = [intended, chunk(0, lists[0] as Effect[]), chunk(1, lists[1] as Effect[]), settled(lists)];
@@ -90,6 +90,15 @@ describe('state of an attempt', () => {
     expect(attemptState([intended], TIME_MS + 1_000).status).toBe('unknown');
     expect(attemptState(whole, TIME_MS + 1_000_000).status).toBe('succeeded');
     expect(attemptState([], TIME_MS).status).toBe('unknown');
+  });
+
+  it('I14: is open for a day after its intent was recorded at most, whatever deadline and time its agent claims', () => {
+    const year = { ...intended, data: { ...intended.data, deadlineMs: DURATION_MS_MAX } } as RecantEvent;
+    const future = { ...intended, time: '9000-01-01T00:00:00.000Z' } as RecantEvent;
+    for (const claimed of [year, future]) {
+      expect(attemptState([claimed], TIME_MS + OPEN_MS_MAX - 1).status).toBe('open');
+      expect(attemptState([claimed], TIME_MS + OPEN_MS_MAX).status).toBe('unknown');
+    }
   });
 
   it('never changes by what comes later under a recorded id: L8', () => {

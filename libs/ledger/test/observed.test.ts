@@ -34,7 +34,7 @@ const settled = event(AGENT, 2, {
 
 describe('observed events of an attempt', () => {
   const entriesOf = (events: readonly RecantEvent[]): AttemptEntry[] =>
-    events.map((event, n) => ({ entry: { shard: 0, index: BigInt(n) }, event }));
+    events.map((event, n) => ({ entry: { shard: 0, index: BigInt(n) }, receivedAtMs: NOW_MS, event }));
   const attemptState = (events: readonly RecantEvent[], nowMs: number) => stateOf(entriesOf(events), nowMs);
 
   test('fold commutatively: any order, any repetition, any source', () => {

@@ -41,7 +41,7 @@ function settled(some: readonly Effect[], outcome = 'succeeded'): RecantEvent {
 
 const attemptState = (events: readonly RecantEvent[], nowMs: number) =>
   stateOf(
-    events.map((event, n) => ({ entry: { shard: 0, index: BigInt(n) }, event })),
+    events.map((event, n) => ({ entry: { shard: 0, index: BigInt(n) }, receivedAtMs: 0, event })),
     nowMs,
   );
 

@@ -23,7 +23,7 @@ export interface RecantOptions {
   readonly sourcePrefix?: string;
   /** Default: HTTP to `url`. The recorder owns and closes it. */
   readonly transport?: Transport;
-  /** Milliseconds after which an unsettled attempt becomes `unknown`. Default: 300,000. */
+  /** Milliseconds after which an unsettled attempt becomes `unknown`: at most a day after the ledger recorded it, whatever this says. Default: 300,000. */
   readonly deadlineMs?: number;
   /** Milliseconds of silence after which the source counts as lost. Heartbeats are sent three times as often. Default: 30,000. */
   readonly leaseMs?: number;

@@ -1,5 +1,5 @@
-import { type AttemptObserved, actionOfTransaction, type Effect, eventId, type RecantEvent } from '@recant/events';
-import type { Credential } from '@recant/ledger';
+import { type AttemptObserved, actionOfTransaction, DURATION_MS_MAX, type Effect, eventId, type RecantEvent } from '@recant/events';
+import { type Credential, OPEN_MS_MAX } from '@recant/ledger';
 import { disarm } from '@recant/test-support';
 import { auditTenant } from '@recant/verifier';
 import pg from 'pg';
@@ -124,6 +124,21 @@ describe('what a target recorded', () => {
     ]);
     await append([lane.intended(unintended)], fixture.credential);
     expect((await selected(lane.agent)).map(({ tool }) => tool).sort()).toEqual(['reprice', 'reprice']);
+    fixture.setNow(NOW_MS);
+  });
+
+  it('I14: of an agent that claims a deadline of a year can be undone from the next day on', async () => {
+    const [lane, drain] = [new Lane('patient', 'agent-patient'), new Drain('patient')];
+    const action = lane.action();
+    await append([lane.intended(action, { deadlineMs: DURATION_MS_MAX })], fixture.credential);
+    await append(drain.transaction({ action, of: lane.source, agent: lane.agent }, [[row('p1')]]));
+    const statesAt = async (nowMs: number) => {
+      fixture.setNow(nowMs);
+      const found = await fixture.store.queries.action('acme', action, nowMs);
+      return [...(await selected(lane.agent)), ...found.map(({ state }) => state)].map(({ status, complete }) => `${status} ${complete}`);
+    };
+    expect(await statesAt(NOW_MS + OPEN_MS_MAX - 1)).toEqual(['open false', 'open false']);
+    expect(await statesAt(NOW_MS + OPEN_MS_MAX + 1_000)).toEqual(['unknown true', 'unknown true']);
     fixture.setNow(NOW_MS);
   });
 

@@ -1,3 +1,4 @@
+import { OPEN_MS_MAX } from '@recant/ledger';
 import type { Selection, Vector } from '@recant/planner';
 
 /** Collects the parameters of one statement. */
@@ -67,7 +68,7 @@ function none(rows: string): string {
 /** Same rule as `attemptState` in libs/ledger, on projected rows. */
 function statusExpression(nowMs: string): string {
   return `CASE WHEN a.by_login THEN 'succeeded' WHEN s.outcome IS NOT NULL THEN s.outcome
-    WHEN ${msOf('a.deadline_at')} <= ${nowMs}::bigint THEN 'unknown' ELSE 'open' END`;
+    WHEN least(${msOf('a.deadline_at')}, ${msOf('a.received_at')} + ${OPEN_MS_MAX}) <= ${nowMs}::bigint THEN 'unknown' ELSE 'open' END`;
 }
 
 function msOf(column: string): string {
