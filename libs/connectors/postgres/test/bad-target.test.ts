@@ -1,3 +1,4 @@
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import pg from 'pg';
 import { expect, test } from 'vitest';
 import { createStage, undoOne } from './stage.ts';
@@ -71,4 +72,46 @@ test('foreign tables and foreign partitions are named as not captured, and a chi
     { id: 1, n: 0 },
     { id: 2, n: 1 },
   ]);
+});
+
+/** Says another version than the server behind it does. */
+async function pretendVersion(url: string, version: string): Promise<{ url: string; close(): void }> {
+  const open = new Set<Socket>();
+  const server = createServer((client) => {
+    const upstream = connect(Number(new URL(url).port), new URL(url).hostname);
+    for (const [from, to] of [
+      [client, upstream],
+      [upstream, client],
+    ] as const) {
+      open.add(from);
+      from.on('error', () => to.destroy()).on('close', () => to.destroy());
+    }
+    client.pipe(upstream);
+    upstream.on('data', (bytes) => client.write(Buffer.from(bytes.toString('latin1').replace(/\b18\d{4}\b/, version), 'latin1')));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const close = () => {
+    for (const socket of open) socket.destroy();
+    server.close();
+  };
+  return { url: Object.assign(new URL(url), { hostname: '127.0.0.1', port }).href, close };
+}
+
+test('connect refuses a server before PostgreSQL 14 with a code, and installs nothing', async () => {
+  await using stage = await createStage(ITEMS, { prepare: false });
+  for (const [version, refused] of [
+    ['130022', true],
+    ['140000', false],
+  ] as const) {
+    const old = await pretendVersion(stage.ownerUrl, version);
+    const connected = stage.prepare({ url: old.url }).finally(old.close);
+    if (refused)
+      await expect(connected).rejects.toMatchObject({
+        code: 'options_invalid',
+        message: expect.stringContaining('PostgreSQL 14 or later'),
+      });
+    else await connected;
+    expect((await stage.owner.query(`SELECT to_regnamespace('recant') IS NOT NULL AS there`)).rows).toEqual([{ there: !refused }]);
+  }
 });

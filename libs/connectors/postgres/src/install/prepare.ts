@@ -61,6 +61,7 @@ export interface PrepareReport {
 export async function preparePostgres(options: PrepareOptions): Promise<PrepareReport> {
   return withOwner(options.url, options.patienceMs ?? PATIENCE_MS, async (session) => {
     const { client, transaction } = session;
+    await refuseOldServer(client);
     await refuseReadOnly(client);
     const choice = await transaction(async () => {
       const found = await readCatalogue(client, COLUMNS_MAX);
@@ -148,6 +149,21 @@ async function writeUncovered(client: ClientBase, skipped: readonly SkippedTable
      JOIN pg_class c ON c.relkind IN ('r', 'p', 'f') JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname || '.' || c.relname = u.name
      ON CONFLICT (relid) DO NOTHING`,
     [skipped.map(({ table }) => table), skipped.map(({ reason }) => reason)],
+  );
+}
+
+/** `string_to_table` came with 14. */
+const SERVER_VERSION_MIN = 14;
+
+async function refuseOldServer(client: ClientBase): Promise<void> {
+  const { rows } = await client.query<{ number: number; text: string }>(
+    `SELECT pg_catalog.current_setting('server_version_num')::int AS number, pg_catalog.current_setting('server_version') AS text`,
+  );
+  const { number = 0, text } = rows[0] ?? {};
+  if (number >= SERVER_VERSION_MIN * 10_000) return;
+  throw new ConnectorError(
+    'options_invalid',
+    `The server is too old: expected PostgreSQL ${SERVER_VERSION_MIN} or later, got ${text}. Upgrade it; nothing was installed.`,
   );
 }
 
