@@ -28,8 +28,9 @@ export interface Window {
 const SHORT = /^(?:\d{1,9}(?:ms|s|m|h|d|w))+$/;
 const SHORT_TERM = /(\d+)(ms|s|m|h|d|w)/g;
 const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 };
-/** A zone at the end of an ISO 8601 time: `Z`, `+02`, `+0200`, `+02:00`; at most 14 hours. A date alone has none. */
-const ZONED = /T.*(?:Z|[+-](?:0\d|1[0-4])(?::?[0-5]\d)?)$/i;
+/** A zone at the end of an ISO 8601 time: `Z`, `+02`, `+0200`, `+02:00`. A date alone has none. */
+const ZONED = /T.*(?:Z|[+-](\d\d)(?::?(\d\d))?)$/i;
+const OFFSET_MINUTES_MAX = 14 * 60;
 const TEXT_CHARS_MAX = 64;
 
 /**
@@ -55,9 +56,13 @@ export function parseWindow(text: WindowText, nowMs: number): Window {
 export function parseInstant(field: string, text: string, nowMs: number): number {
   const agoMs = parseDurationMs(text);
   if (agoMs !== undefined) return within(field, text, nowMs - agoMs);
+  const zone = ZONED.exec(text);
+  const [, hours = '0', minutes = '0'] = zone ?? [];
+  if (Number(minutes) > 59 || Number(hours) * 60 + Number(minutes) > OFFSET_MINUTES_MAX)
+    throw new ApiFault('time_invalid', `\`${field}\` has a zone beyond ±14:00: ${quote(text)}.`);
   const time = DateTime.fromISO(text.slice(0, TEXT_CHARS_MAX), { setZone: true });
   if (!time.isValid) throw new ApiFault('time_invalid', `\`${field}\` is not a time: ${quote(text)}.`);
-  if (!ZONED.test(text)) throw new ApiFault('time_zone_missing', `\`${field}\` has no time zone: ${quote(text)}.`);
+  if (zone === null) throw new ApiFault('time_zone_missing', `\`${field}\` has no time zone: ${quote(text)}.`);
   return within(field, text, time.toMillis());
 }
 

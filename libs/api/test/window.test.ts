@@ -23,6 +23,8 @@ test.each([
   ['1d12h', NOW - 129_600_000],
   ['PT15M', NOW - 900_000],
   ['P1D', NOW - 86_400_000],
+  ['2026-03-01T14:00:00+14:00', Date.parse('2026-03-01T00:00:00Z')],
+  ['2026-03-01T10:00:00-1400', Date.parse('2026-03-02T00:00:00Z')],
 ])('%s is a time', (from, ms) => {
   expect(parseWindow({ from }, NOW)).toEqual({ fromMs: ms });
 });
@@ -31,6 +33,11 @@ test.each([
   ['2026-03-01T10:00:00', 'time_zone_missing'],
   ['2026-03-01', 'time_zone_missing'],
   ['10:00', 'time_zone_missing'],
+  ['2026-03-01T10:00:00+14:01', 'time_invalid'],
+  ['2026-03-01T10:00:00+1459', 'time_invalid'],
+  ['2026-03-01T10:00:00-15', 'time_invalid'],
+  ['2026-03-01T10:00:00+02:60', 'time_invalid'],
+  ['2026-03-01T10:00:00+99:99', 'time_invalid'],
   ['', 'time_invalid'],
   ['now', 'time_invalid'],
   ['2 h', 'time_invalid'],

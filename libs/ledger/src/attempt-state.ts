@@ -91,8 +91,12 @@ export function deadlineOf(intended: Intended): number {
   return Math.min(Date.parse(intended.time) + intended.data.deadlineMs, TIME_MS_MAX);
 }
 
-function isComplete(settled: Settled, chunks: readonly Effects[]): boolean {
-  const { data } = settled;
+/**
+ * A chunk beyond those that the settlement counts changes nothing: whatever an agent adds afterwards, its attempt can be undone as it was settled. The effects
+ * in it are undone, too.
+ */
+function isComplete({ data }: Settled, recorded: readonly Effects[]): boolean {
+  const chunks = recorded.filter((event) => event.data.chunk < data.chunks);
   if (chunks.length !== data.chunks || chunks.some((event, n) => event.data.chunk !== n)) return false;
   const lists = chunks.map((event) => event.data.effects);
   return lists.reduce((sum, list) => sum + list.length, 0) === data.effects && effectsDigest(lists) === data.digest;

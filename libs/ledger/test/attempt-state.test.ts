@@ -121,9 +121,20 @@ describe('state of an attempt', () => {
   it('is complete only with every chunk that the settlement counts, and the digest of all', () => {
     expect(attemptState(whole, TIME_MS).complete).toBe(true);
     for (let left = 1; left <= 2; left += 1) expect(attemptState(whole.toSpliced(left, 1), TIME_MS).complete).toBe(false);
-    expect(attemptState([...whole, chunk(2, [effect(4)])], TIME_MS).complete).toBe(false);
     expect(attemptState([...whole.toSpliced(2, 1), chunk(1, [effect(9)])], TIME_MS).complete).toBe(false);
     expect(attemptState([intended, settled([])], TIME_MS).complete).toBe(true);
     expect(attemptState(whole.slice(0, 3), TIME_MS).complete).toBe(false);
+  });
+
+  it('stays complete whatever chunks an agent adds beyond those that it settled', () => {
+    const added = [chunk(2, [effect(4)]), chunk(9, [effect(5)])];
+    for (const entries of [
+      [...whole, ...added],
+      [...added, ...whole],
+    ]) {
+      const state = attemptState(entries, TIME_MS);
+      expect(state).toMatchObject({ status: 'succeeded', complete: true });
+      expect(state.chunks).toHaveLength(4);
+    }
   });
 });

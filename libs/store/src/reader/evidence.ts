@@ -40,7 +40,10 @@ function isComplete({ settled, status, transaction }: AttemptSummary, own: reado
   if (observedTransactions(seen).some(({ complete }) => !complete)) return false;
   if (transaction?.unnamed) return true;
   if (settled === undefined) return status === 'unknown' && seen.length > 0 && own.length === 0;
-  const chunks = own.map(({ data }) => data).sort((a, b) => a.chunk - b.chunk);
+  const chunks = own
+    .map(({ data }) => data)
+    .filter(({ chunk }) => chunk < settled.chunks)
+    .sort((a, b) => a.chunk - b.chunk);
   if (chunks.length !== settled.chunks || chunks.some(({ chunk }, n) => chunk !== n)) return false;
   if (chunks.reduce((sum, { effects }) => sum + effects.length, 0) !== settled.effects) return false;
   const digest = createEffectsDigest();
