@@ -619,7 +619,8 @@ CREATE TABLE recant.run (
     lease_until timestamp(3) with time zone,
     alarm text,
     created_at timestamp(3) with time zone NOT NULL DEFAULT CURRENT_TIMESTAMP,
-    finished_at timestamp(3) with time zone
+    finished_at timestamp(3) with time zone,
+    waits text NOT NULL DEFAULT '[]'::text
 );
 ALTER TABLE recant.run OWNER TO recant_owner;
 ALTER TABLE recant.run ADD CONSTRAINT run_digest_check CHECK ((octet_length(digest) = 32));
@@ -638,16 +639,18 @@ GRANT SELECT ON TABLE recant.run TO recant_reader;
 CREATE TABLE recant.run_resource (
     tenant_id text COLLATE "C" NOT NULL,
     resource text COLLATE "C" NOT NULL,
-    run_id text COLLATE "C" NOT NULL
+    run_id text COLLATE "C" NOT NULL,
+    step integer NOT NULL
 );
 ALTER TABLE recant.run_resource OWNER TO recant_owner;
-ALTER TABLE recant.run_resource ADD CONSTRAINT run_resource_pkey PRIMARY KEY (tenant_id, resource, run_id);
+ALTER TABLE recant.run_resource ADD CONSTRAINT run_resource_pkey PRIMARY KEY (tenant_id, resource, run_id, step);
 ALTER TABLE recant.run_resource ADD CONSTRAINT run_resource_tenant_id_run_id_fkey FOREIGN KEY (tenant_id, run_id) REFERENCES recant.run(tenant_id, id) ON UPDATE RESTRICT ON DELETE RESTRICT;
-CREATE INDEX run_resource_tenant_id_run_id_idx ON recant.run_resource USING btree (tenant_id, run_id);
+CREATE INDEX run_resource_tenant_id_run_id_step_idx ON recant.run_resource USING btree (tenant_id, run_id, step);
 ALTER TABLE recant.run_resource ENABLE ROW LEVEL SECURITY;
 CREATE POLICY all_tenants ON recant.run_resource AS PERMISSIVE FOR ALL TO recant_writer USING (true) WITH CHECK (true);
 CREATE POLICY one_tenant ON recant.run_resource AS PERMISSIVE FOR SELECT TO recant_reader USING ((tenant_id = current_setting('recant.tenant'::text, true)));
 GRANT DELETE, INSERT, SELECT ON TABLE recant.run_resource TO recant_writer;
+GRANT SELECT ON TABLE recant.run_resource TO recant_reader;
 
 CREATE TABLE recant.run_step (
     tenant_id text COLLATE "C" NOT NULL,

@@ -183,7 +183,9 @@ async function actOnce(url: string, apiKey: string, folder: string): Promise<{ a
 /** @returns the run that blocks all others */
 async function blockRuns(store: Store, { id, digest, body }: PlanView): Promise<string> {
   const run = uuidv7(Date.now(), randomBytes(16));
-  const resources = body.steps.flatMap(({ systems }) => systems.flatMap(({ knownOrdinals }) => Object.keys(knownOrdinals)));
+  const resources = body.steps.flatMap(({ step, systems }) =>
+    systems.flatMap(({ knownOrdinals }) => Object.keys(knownOrdinals).map((resource) => ({ step, resource }))),
+  );
   await store.pool.query(
     `INSERT INTO recant.run (tenant_id, id, plan_id, digest, state, key_id, source, sequence_next) VALUES ($1, $2, $3, $4, 'paused', 'k', 's', 1)`,
     [OWN, run, id, Buffer.from(digest, 'hex')],

@@ -313,6 +313,16 @@ export const AccountBody = z
   })
   .meta({ id: 'Account' });
 export type AccountView = Immutable<z.infer<typeof AccountBody>>;
+export const RunWaitBody = z
+  .object({
+    for: z.enum(['system', 'run', 'person']),
+    detail: z.string(),
+    system: z.string().optional(),
+    run: z.string().optional().meta({ description: 'The older run that holds a resource of this one.' }),
+    since: instant.optional(),
+    next: instant.optional().meta({ description: 'When the system is tried again.' }),
+  })
+  .meta({ id: 'RunWait' });
 const RunSummaryFields = {
   id: z.string(),
   plan: z.string(),
@@ -326,6 +336,7 @@ const RunSummaryFields = {
   account: AccountBody,
   /** Why the run is blocked, if it is. */
   alarm: z.string().optional(),
+  waits: z.array(RunWaitBody).meta({ description: 'What the run waits for. Systems and runs: it goes on by itself.' }),
 };
 export const RunSummary = z.object(RunSummaryFields).meta({ id: 'RunSummary' });
 export type RunSummaryView = Immutable<z.infer<typeof RunSummary>>;

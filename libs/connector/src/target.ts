@@ -38,7 +38,8 @@ export interface TargetSystem {
   probe(parts: readonly PartAddress[]): Promise<readonly Probed[]>;
   /**
    * Applies inverses in order, decides every guard itself, and says `restored` only after it read back each part that it wrote (I7). Works in bounded transactions of whole steps; bisects on error, so that a failing step does not affect others.
-   * Every step gets exactly one result. @throws ConnectorError `unreachable`: the outcome is unknown, ask `applied`
+   * Every step gets exactly one result; waits for locks are short, and by step. @throws ConnectorError `unreachable` only where the connection was lost: the
+   * outcome is unknown, ask `applied`; `read_only | locked`: the whole target takes no inverse at the moment, and nothing was written
    */
   invert(batch: InverseBatch): Promise<readonly InverseResult[]>;
   /** Results of the steps that took effect, from the target's own records, for resuming after a crash. */
@@ -160,7 +161,10 @@ export type InverseOutcome =
   | 'irreversible'
   | 'undecided'
   | 'failed'
-  /** Wrote nothing, because rights or space are missing at the moment: waits for a person, who has it tried again or skipped. */
+  /**
+   * Wrote nothing, because something is in its way at the moment: with findings `locked` only, the caller tries it again; else it waits for a person, who has
+   * it tried again or skipped.
+   */
   | 'stuck';
 
 export interface InverseResult {
@@ -197,4 +201,7 @@ export type FindingCode =
   | 'not_registered' // the effect names a system or resource outside the registration (I13)
   | 'fenced' // another claim with a higher token
   | 'permission' // rights or space are missing at the moment
+  | 'locked' // another session holds a lock that the step needs
+  | 'timeout' // the inverse took longer than a statement may, or was cancelled
+  | 'target_error' // the target failed with an error of its own
   | 'read_back'; // reading back gave another version than before

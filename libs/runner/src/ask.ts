@@ -1,10 +1,12 @@
-import { ConnectorError, type InverseBatch, type InverseResult, type TargetSystem } from '@recant/connector';
+import { ConnectorError, type InverseBatch, type InverseResult, type InverseStep, type TargetSystem } from '@recant/connector';
 import type { RunnerConfig, RunnerPorts, StepFinding } from './ports.ts';
 import { type EndedResult, hasEnded } from './step-end.ts';
 
-/** A target failed or did not answer after all tries. A value, not an exception: steps become `stuck`, the run continues. */
+/** A target failed or did not answer after all tries. A value, not an exception: the run continues elsewhere. */
 export interface Silent {
   readonly silent: StepFinding;
+  /** It may answer by itself later: the connection was lost, or the whole target takes no writes at the moment. */
+  readonly isAway: boolean;
 }
 
 export function isSilent<T>(answer: T | Silent): answer is Silent {
@@ -22,7 +24,7 @@ export async function ask<T>(
     try {
       return await call();
     } catch (error) {
-      if (attempt >= config.tries || !(error instanceof ConnectorError && error.retry)) return { silent: silence(system, error) };
+      if (attempt >= config.tries || !isPassing(error)) return silentOf(system, error);
       await ports.clock.sleep(config.retryMs * 2 ** (attempt - 1));
     }
   }
@@ -30,13 +32,16 @@ export async function ask<T>(
 
 export interface Inverted {
   readonly results: readonly EndedResult[];
-  /** Steps that wrote nothing and wait for a person. */
+  /** Steps that wrote nothing: they wait for a lock, or for a person. */
   readonly stuck: readonly InverseResult[];
   /** Why other steps have no result. */
   readonly left?: Silent;
 }
 
-/** Inverts. After a lost answer the target is asked for its recorded results (`applied`) before the remaining steps are sent again. */
+/**
+ * Inverts. After a lost answer the target is asked for its recorded results (`applied`) before the remaining steps are sent again. Where a target answers, but
+ * its connection is lost each time, or fails with an error of its own, the steps are bisected to the one that does it.
+ */
 export async function invert(
   ports: Pick<RunnerPorts, 'clock'>,
   config: RunnerConfig,
@@ -46,37 +51,53 @@ export async function invert(
   const results = new Map<number, EndedResult>();
   const stuck = new Map<number, InverseResult>();
   const add = (result: InverseResult) => (hasEnded(result) ? results.set(result.step, result) : stuck.set(result.step, result));
-  const isAnswered = (step: number) => results.has(step) || stuck.has(step);
-  const all = () => ({ results: [...results.values()], stuck: [...stuck.values()] });
-  for (let attempt = 1; ; attempt++) {
-    const rest = batch.steps.filter(({ step }) => !isAnswered(step));
-    if (rest.length === 0) return all();
-    let silent: Silent;
-    try {
-      for (const result of await target.invert({ ...batch, steps: rest })) add(result);
-      const missing = batch.steps.find(({ step }) => !isAnswered(step));
-      if (!missing) return all();
-      silent = {
-        silent: { code: 'unreachable', system: target.name, detail: `The connector returned no result for step ${missing.step}.` },
-      };
-    } catch (error) {
-      silent = { silent: silence(target.name, error) };
-      const applied = await ask(ports, config, target.name, () =>
-        target.applied(
-          batch.run,
-          rest.map(({ step }) => step),
-        ),
-      );
-      if (isSilent(applied)) return { ...all(), left: applied };
-      for (const result of applied) add(result);
-      if (!(error instanceof ConnectorError && error.retry)) attempt = config.tries;
+  const open = (steps: readonly InverseStep[]) => steps.filter(({ step }) => !results.has(step) && !stuck.has(step));
+  const send = async (steps: readonly InverseStep[], wasLost: boolean): Promise<Silent | undefined> => {
+    const failure = await sendOnce(target, { ...batch, steps }, add);
+    const unanswered = open(steps);
+    if (unanswered.length === 0) return undefined;
+    const numbers = unanswered.map(({ step }) => step);
+    const applied = await ask(ports, config, target.name, () => target.applied(batch.run, numbers));
+    if (isSilent(applied)) return applied;
+    for (const result of applied) add(result);
+    const [first, ...more] = open(unanswered);
+    if (first === undefined) return undefined;
+    const isLost = failure instanceof ConnectorError && failure.code === 'unreachable';
+    if (failure instanceof ConnectorError && !isLost) return silentOf(target.name, failure);
+    if (isLost && !wasLost) {
+      await ports.clock.sleep(config.retryMs);
+      return send([first, ...more], true);
     }
-    if (attempt >= config.tries) return { ...all(), ...(batch.steps.every(({ step }) => isAnswered(step)) ? {} : { left: silent }) };
-    await ports.clock.sleep(config.retryMs * 2 ** (attempt - 1));
+    if (more.length === 0) return void add(failing(first, failure));
+    const half = (more.length + 1) >> 1;
+    return (await send([first, ...more.slice(0, half - 1)], isLost)) ?? send(more.slice(half - 1), isLost);
+  };
+  const left = batch.steps.length === 0 ? undefined : await send(batch.steps, false);
+  return { results: [...results.values()], stuck: [...stuck.values()], ...(left && { left }) };
+}
+
+/** @returns why steps have no result */
+async function sendOnce(target: TargetSystem, batch: InverseBatch, add: (result: InverseResult) => unknown): Promise<unknown> {
+  try {
+    for (const result of await target.invert(batch)) add(result);
+    return new Error('The connector returned no result.');
+  } catch (error) {
+    return error;
   }
 }
 
-function silence(system: string, error: unknown): StepFinding {
-  const code = error instanceof ConnectorError ? `${error.code}: ` : '';
-  return { code: 'unreachable', system, detail: `${code}${error instanceof Error ? error.message : String(error)}`.slice(0, 1_000) };
+/** A step with which its target fails each time. */
+function failing({ step, effects }: InverseStep, error: unknown): InverseResult {
+  const [effect] = effects;
+  const address = { resource: effect?.resource ?? '', part: Object.keys(effect?.parts ?? {})[0] ?? 'exists' };
+  return { step, outcome: 'stuck', effects: [], residue: [], findings: [{ ...address, code: 'target_error', detail: textOf(error) }] };
 }
+
+const isPassing = (error: unknown): boolean => error instanceof ConnectorError && error.retry;
+
+function silentOf(system: string, error: unknown): Silent {
+  const code = error instanceof ConnectorError ? `${error.code}: ` : '';
+  return { silent: { code: 'unreachable', system, detail: `${code}${textOf(error)}`.slice(0, 1_000) }, isAway: isPassing(error) };
+}
+
+const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error)).slice(0, 900);

@@ -11,7 +11,12 @@ import { endWithout, recordEnd } from './step-end.ts';
 
 /** Why a worker stopped. `alarmed`: the plan differs from the approved one or lacks an approval, and no step ran. `released`: another worker may
  * continue. */
-export type Driven = 'finished' | 'cancelled' | 'paused' | 'waiting' | 'released' | 'alarmed';
+export type Driven = 'finished' | 'cancelled' | 'paused' | 'waiting' | 'released' | 'alarmed' | Away;
+
+/** Only systems that do not answer are left: the run is to be claimed again after this time. */
+export interface Away {
+  readonly awayMs: number;
+}
 
 /**
  * Works on a claimed run until it ends, pauses or needs a person. After a kill the next worker resumes from what is committed (I6).
@@ -20,7 +25,7 @@ export type Driven = 'finished' | 'cancelled' | 'paused' | 'waiting' | 'released
 export async function driveRun(ports: RunnerPorts, claim: Claim, config: RunnerConfig = RUNNER_CONFIG): Promise<Driven> {
   const record = await ports.store.load(claim);
   if (!record) return 'finished';
-  const session = openSession(record, ports.store, ports.clock);
+  const session = openSession(record, ports.store, ports.clock, config);
   const objection = isApproved(record)
     ? await ports.objection?.(record)
     : 'The plan of this run differs from the approved one: digest mismatch.';
@@ -33,12 +38,19 @@ export async function driveRun(ports: RunnerPorts, claim: Claim, config: RunnerC
     await session.move('claim');
   }
   await ports.emitter.flush(claim.tenant, session.source);
-  await refuseWhole(session, ports);
+  if (await refuseWhole(session, ports)) return leaveAway(session, session.waiting.dueMs() ?? 0);
   for (;;) {
     if (ports.stopping?.()) return 'released';
     const work = nextWork(session, config.batchSteps);
     if (work.kind !== 'none') {
       await perform(session, ports, config, work);
+      continue;
+    }
+    if (work.dueMs !== undefined && session.state === 'running') {
+      await ports.emitter.flush(claim.tenant, session.source);
+      if (work.dueMs > SLEEP_MS_MAX || !hasLocks(session)) return leaveAway(session, work.dueMs);
+      await ports.clock.sleep(work.dueMs);
+      await session.reload();
       continue;
     }
     // The ledger has all events of the run before its end becomes visible, so that a new plan sees them.
@@ -48,6 +60,20 @@ export async function driveRun(ports: RunnerPorts, claim: Claim, config: RunnerC
     await ports.emitter.flush(claim.tenant, session.source);
     return stopped;
   }
+}
+
+/** Longer waits give the worker's place to another run. */
+const SLEEP_MS_MAX = 5_000;
+
+/** Whether steps wait for locks, which the next worker would not know. */
+function hasLocks({ steps, waiting }: Session): boolean {
+  return steps.some(({ step }) => waiting.isLocked(step));
+}
+
+/** What the run waits for is stored with it. */
+async function leaveAway(session: Session, awayMs: number): Promise<Away> {
+  await session.commit([]);
+  return { awayMs };
 }
 
 async function perform(session: Session, ports: RunnerPorts, config: RunnerConfig, work: Exclude<Work, { kind: 'none' }>): Promise<void> {

@@ -1,5 +1,5 @@
 export { type Account, accountOf, type PlanSummary, summarize } from './account.ts';
-export { type Driven, driveRun } from './drive.ts';
+export { type Away, type Driven, driveRun } from './drive.ts';
 export { createEmitter } from './emit.ts';
 export { RunnerError, type RunnerErrorCode } from './error.ts';
 export {
@@ -20,6 +20,7 @@ export {
   type RunnerPorts,
   type RunRecord,
   type RunStore,
+  type RunWait,
   type StepChange,
   type StepFinding,
   type StepRecord,

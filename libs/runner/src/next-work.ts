@@ -16,11 +16,12 @@ export type Work =
   | { readonly kind: 'blocked'; readonly steps: readonly { readonly step: number; readonly by: number }[] }
   | { readonly kind: 'cancelled'; readonly steps: readonly StepRecord[] }
   | { readonly kind: 'unreachable'; readonly steps: readonly { readonly step: number; readonly system: string }[] }
-  /** `stuck`: number of steps that need a person. */
-  | { readonly kind: 'none'; readonly stuck: number };
+  /** `stuck`: number of steps that need a person. `dueMs`: other steps wait for systems or locks, and are tried again then. */
+  | { readonly kind: 'none'; readonly stuck: number; readonly dueMs?: number };
 
 export function nextWork(session: Session, batchSteps: number): Work {
-  const inFlight = session.steps.filter(({ state }) => state === 'started' || state === 'taking_back' || state === 'skipping');
+  const sent = session.steps.filter(({ state }) => state === 'started' || state === 'taking_back' || state === 'skipping');
+  const inFlight = sent.filter((record) => !isPostponed(session, record));
   const first = inFlight[0];
   if (first) return resume(session, first, inFlight, batchSteps);
   if (session.state === 'pausing') return { kind: 'none', stuck: 0 };
@@ -29,6 +30,13 @@ export function nextWork(session: Session, batchSteps: number): Work {
     return rest.length > 0 ? { kind: 'cancelled', steps: rest } : { kind: 'none', stuck: 0 };
   }
   return start(session, batchSteps);
+}
+
+/** What waits is tried again at once where a person pauses or cancels. */
+function isPostponed(session: Session, { step }: StepRecord): boolean {
+  if (session.state !== 'running') return false;
+  const { waiting } = session;
+  return waiting.isLocked(step) || session.planStep(step).systems.some(({ system }) => waiting.isAway(system));
 }
 
 function resume(session: Session, first: StepRecord, inFlight: readonly StepRecord[], batchSteps: number): Work {
@@ -45,7 +53,10 @@ function resume(session: Session, first: StepRecord, inFlight: readonly StepReco
 }
 
 function start(session: Session, batchSteps: number): Work {
-  const waiting: Work = { kind: 'none', stuck: session.steps.filter(({ state }) => state === 'stuck').length };
+  const isOpen = ({ state }: StepRecord): boolean => state !== 'ended' && state !== 'stuck';
+  const dueMs = session.steps.some((record) => isOpen(record) && isPostponed(session, record)) ? session.waiting.dueMs() : undefined;
+  const stuck = session.steps.filter(({ state }) => state === 'stuck').length;
+  const waiting: Work = { kind: 'none', stuck, ...(dueMs === undefined ? {} : { dueMs }) };
   if (isHeld(session)) return waiting;
   const blocked: { step: number; by: number }[] = [];
   const away: { step: number; system: string }[] = [];
@@ -61,6 +72,7 @@ function start(session: Session, batchSteps: number): Work {
     }
     if (step.after.some((before) => chosen.has(before))) break;
     if (step.after.some((before) => session.step(before).state !== 'ended')) continue;
+    if (isPostponed(session, record)) continue;
     const missing = step.systems.find(({ system }) => session.unreachable.has(system));
     if (missing) {
       away.push({ step: step.step, system: missing.system });

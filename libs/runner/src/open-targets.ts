@@ -21,7 +21,10 @@ export async function openTargets(
   for (const system of step.systems) {
     const target = await ask(ports, config, system.system, () => ports.targets.open(session.claim.tenant, system.system, system.connector));
     if (target === undefined)
-      return { silent: { code: 'system_unknown', system: system.system, detail: `System ${system.system} is no longer registered.` } };
+      return {
+        silent: { code: 'system_unknown', system: system.system, detail: `System ${system.system} is no longer registered.` },
+        isAway: false,
+      };
     if (isSilent(target)) return target;
     opened.push({ target, system });
   }

@@ -22,8 +22,20 @@ export interface RunRecord {
   /** Number of the next event. */
   readonly sequenceNext: number;
   readonly steps: readonly StepRecord[];
+  /** Systems that did not answer an earlier worker. */
+  readonly waits: readonly RunWait[];
   /** Milliseconds since 1970, UTC: when the run was started. */
   readonly createdAtMs: number;
+}
+
+/** A system that does not answer: the run tries again by itself. Times in milliseconds since 1970, UTC. */
+export interface RunWait {
+  readonly for: 'system';
+  readonly system: string;
+  readonly detail: string;
+  readonly sinceMs: number;
+  readonly tries: number;
+  readonly untilMs: number;
 }
 
 export interface StepRecord {
@@ -52,7 +64,7 @@ export type RunFindingCode =
   | 'predecessor' // a step that wrote the same parts later was not restored
   | 'plan_mismatch' // the ledger's entries differ from the plan
   | 'system_unknown' // no longer registered
-  | 'unreachable' // the target cannot be reached, or answers with an error of its own
+  | 'unreachable' // the target cannot be reached, or refuses every call
   | 'taken_back' // undone on one system, refused on another, therefore put back
   | 'cancelled' // the run was cancelled
   | 'refused' // mode refuse: another step cannot be undone
@@ -73,6 +85,8 @@ export interface Change {
   /** Compare-and-set of the run's state; absent: unchanged. `alarm`: why the run must not continue. */
   readonly run?: { readonly from: RunState; readonly to: RunState };
   readonly alarm?: string | null;
+  /** Absent: unchanged. */
+  readonly waits?: readonly RunWait[];
 }
 
 /** `lost`: another worker claimed the run. `moved`: a person changed the run or a stuck step meanwhile; load it again. In both cases nothing was
@@ -161,8 +175,22 @@ export interface RunnerPorts {
 export interface RunnerConfig {
   /** Independent steps of one system that are inverted together. */
   readonly batchSteps: number;
-  /** Calls of an unreachable target; `retryMs` before the second, doubled each time. */
+  /** Calls of an unreachable target before it counts as away; `retryMs` before the second, doubled each time. */
   readonly tries: number;
   readonly retryMs: number;
+  /** A system that is away is tried again after `awayRetryMs`, doubled each time up to `awayRetryMsMax`; after `awayMs` its steps wait for a person. */
+  readonly awayRetryMs: number;
+  readonly awayRetryMsMax: number;
+  readonly awayMs: number;
+  /** For how long a step whose rows another session holds is tried again before it waits for a person. */
+  readonly lockMs: number;
 }
-export const RUNNER_CONFIG: RunnerConfig = { batchSteps: 50, tries: 4, retryMs: 250 };
+export const RUNNER_CONFIG: RunnerConfig = {
+  batchSteps: 50,
+  tries: 4,
+  retryMs: 250,
+  awayRetryMs: 2_000,
+  awayRetryMsMax: 60_000,
+  awayMs: 1_800_000,
+  lockMs: 60_000,
+};

@@ -11,6 +11,8 @@ export interface Refusal {
   readonly outcome: StepOutcome;
   /** Rights or space are missing at the moment: the step waits for a person at the run. */
   readonly isStuck: boolean;
+  /** The system does not answer at the moment. */
+  readonly isAway: boolean;
   readonly findings: readonly [StepFinding, ...StepFinding[]];
 }
 
@@ -49,16 +51,17 @@ async function askSystem(
   steps: readonly PlanStep[],
   effectsOf: (step: PlanStep) => readonly RecordedEffect[],
 ): Promise<readonly Refusal[]> {
-  const all = (finding: StepFinding): readonly Refusal[] =>
-    steps.map((step) => ({ step, outcome: 'failed', isStuck: false, findings: [finding] }));
+  const all = (finding: StepFinding, over: Partial<Refusal> = {}): readonly Refusal[] =>
+    steps.map((step) => ({ step, outcome: 'failed', isStuck: false, isAway: false, findings: [finding], ...over }));
   let results: readonly InverseResult[];
   try {
     const target = await targets.open(tenant, name, connector);
     if (!target) return all({ code: 'system_unknown', system: name, detail: `System ${name} is not registered.` });
     results = await target.rehearse(steps.map((step) => rehearsedStep(step, name, effectsOf(step))));
   } catch (error) {
-    if (!(error instanceof ConnectorError)) throw error;
-    return all({ code: 'unreachable', system: name, detail: `System ${name} does not answer: ${error.message}` });
+    const detail = `System ${name} does not answer: ${error instanceof Error ? error.message : String(error)}`.slice(0, 1_000);
+    if (!(error instanceof ConnectorError)) return all({ code: 'target_error', system: name, detail }, { isStuck: true });
+    return all({ code: 'unreachable', system: name, detail }, { isAway: error.retry });
   }
   const byStep = new Map(results.map((result) => [result.step, result]));
   return steps.flatMap((step): Refusal[] => {
@@ -73,6 +76,7 @@ async function askSystem(
         step,
         outcome: result === undefined || !hasEnded(result) ? 'failed' : result.outcome,
         isStuck,
+        isAway: false,
         findings: named as [StepFinding, ...StepFinding[]],
       },
     ];

@@ -7,7 +7,7 @@ import { endOrHold } from './held.ts';
 import { appliedOn, type OpenTarget, openTargets } from './open-targets.ts';
 import type { RunnerConfig, RunnerPorts } from './ports.ts';
 import { effectsOn, rehearseSteps } from './rehearse.ts';
-import { inverseStep, noResult, startSteps, stick, stickResults } from './run-batch.ts';
+import { inverseStep, noResult, setAside, startSteps, stickResults } from './run-batch.ts';
 import type { Session } from './session.ts';
 import { combineEnds, type EndedResult, endOf, endWithout, recordEnd, type StepEnd } from './step-end.ts';
 import { endedWell } from './step-machine.ts';
@@ -32,10 +32,10 @@ export async function runAcross(session: Session, ports: RunnerPorts, config: Ru
   const known = session.step(step.step);
   if (isPutBack(known)) return endPutBack(session, known, outcomeBefore(known.findings));
   const targets = await openTargets(session, ports, config, step);
-  if (isSilent(targets)) return stick(session, [step], targets);
+  if (isSilent(targets)) return setAside(session, [step], targets);
   const record = session.step(step.step);
   const done = record.inverse ? await appliedOn(session, ports, config, targets, step.step) : new Map<string, EndedResult>();
-  if (isSilent(done)) return stick(session, [step], done);
+  if (isSilent(done)) return setAside(session, [step], done);
   const end = (ended: StepEnd): Promise<void> => commitEnd(session, ports, ended, startedMs);
   const putBack = (why: StepEnd): Promise<void> => takeBack(session, ports, config, { step, targets, done, why });
   if (record.takeBack) return putBack(endWithout(step.step, outcomeBefore(record.findings), record.findings[0] ?? REFUSED));
@@ -45,14 +45,14 @@ export async function runAcross(session: Session, ports: RunnerPorts, config: Ru
   if (refusal) return (done.size === 0 ? end : putBack)(endWithout(step.step, 'failed', refusal));
   if (done.size === 0) {
     const conflict = await rehearse(session, ports, step, checked.effects.get(step.step) ?? []);
-    if (conflict && isSilent(conflict)) return stick(session, [step], conflict);
+    if (conflict && isSilent(conflict)) return setAside(session, [step], conflict);
     if (conflict) return end(conflict);
   }
   await startSteps(session, ports, [step]);
   await ports.emitter.flush(session.claim.tenant, session.source);
 
   const inverted = await invertAll(session, ports, config, { step, targets, effects: checked.effects.get(step.step) ?? [], done });
-  if (inverted.kind === 'stuck') return stick(session, [step], inverted.silent);
+  if (inverted.kind === 'stuck') return setAside(session, [step], inverted.silent);
   if (inverted.kind === 'waits') return stickResults(session, inverted.system, [inverted.result]);
   if (inverted.kind === 'undecided') return end(combineEnds(step.step, [...done]));
   if (inverted.kind === 'refused')
@@ -103,7 +103,7 @@ async function rehearse(
   const [refusal] = await rehearseSteps(ports.targets, session.claim.tenant, [step], () => effects);
   if (!refusal) return undefined;
   const [first] = refusal.findings;
-  if (first.code === 'unreachable' || refusal.isStuck) return { silent: first };
+  if (first.code === 'unreachable' || refusal.isStuck) return { silent: first, isAway: refusal.isAway };
   return { ...endWithout(step.step, refusal.outcome, first), findings: refusal.findings };
 }
 

@@ -19,7 +19,7 @@ export async function runBatch(
 ): Promise<void> {
   const [{ system, connector }] = (steps[0] as PlanStep).systems as [PlanStep['systems'][number]];
   const opened = await ask(ports, config, system, () => ports.targets.open(session.claim.tenant, system, connector));
-  if (isSilent(opened)) return stick(session, steps, opened);
+  if (isSilent(opened)) return setAside(session, steps, opened);
   if (opened === undefined) return unknownSystem(session, steps, system, resumed);
   const startedMs = ports.clock.now();
   const ends: StepEnd[] = [];
@@ -31,7 +31,7 @@ export async function runBatch(
         steps.map(({ step }) => step),
       ),
     );
-    if (isSilent(applied)) return stick(session, steps, applied);
+    if (isSilent(applied)) return setAside(session, steps, applied);
     ends.push(...applied.filter(hasEnded).map((result) => endOf(result, system)));
   }
   const known = new Set(ends.map(({ step }) => step));
@@ -60,6 +60,7 @@ export async function runBatch(
     left = answer.left;
     stuck = answer.stuck;
   }
+  if (left === undefined) session.waiting.answered(system);
   await stickResults(session, system, stuck);
   const waiting = new Set(stuck.map(({ step }) => step));
   await finish(session, ports, { steps: steps.filter(({ step }) => !waiting.has(step)), ends, startedMs, ...(left ? { left } : {}) });
@@ -100,7 +101,7 @@ async function finish(session: Session, ports: RunnerPorts, { steps, ends, left,
   if (ends.length > 0) await session.commit(ends.map((end) => endOrHold(session, end, durationMs)));
   ports.failpoint?.('record.after', numbers);
   if (left)
-    await stick(
+    await setAside(
       session,
       steps.filter(({ step }) => !numbers.includes(step)),
       left,
@@ -120,26 +121,43 @@ export function inverseStep(session: Session, step: PlanStep, effects: readonly 
 }
 
 export function noResult(system: string): Silent {
-  return { silent: { code: 'unreachable', system, detail: 'The connector returned no result for this step.' } };
+  return { silent: { code: 'unreachable', system, detail: 'The connector returned no result for this step.' }, isAway: false };
 }
 
-/** Marks steps `stuck`: the system did not answer and is not asked again by this worker; a person decides. */
+/** The system did not answer. One that is away is asked again later; otherwise, or after too long, its steps wait for a person. */
+export async function setAside(session: Session, steps: readonly PlanStep[], silent: Silent): Promise<void> {
+  const { system } = silent.silent;
+  const isPatient = silent.isAway && system !== undefined && session.state === 'running';
+  if (isPatient && session.waiting.postponeSystem(system, silent.silent)) return session.commit([]);
+  return stick(session, steps, silent);
+}
+
+/** Marks steps `stuck`: the system is not asked again by this worker; a person decides. */
 export async function stick(session: Session, steps: readonly PlanStep[], { silent }: Silent): Promise<void> {
   if (silent.system !== undefined) session.unreachable.add(silent.system);
   const known = (step: number) => session.step(step).findings.filter(({ code }) => code !== 'unreachable');
   if (steps.length > 0) await session.commit(steps.map(({ step }) => ({ step, event: 'stick', findings: [...known(step), silent] })));
 }
 
-/** Steps that their target cannot apply at the moment, each with its own reasons. The system is still asked about others. */
+/**
+ * Steps that their target cannot apply at the moment, each with its own reasons: those that wait for a lock are tried again, the others wait for a person. The
+ * system is still asked about others.
+ */
 export async function stickResults(session: Session, system: string, results: readonly InverseResult[]): Promise<void> {
   if (results.length === 0) return;
+  const isTriedAgain = ({ step, findings }: InverseResult): boolean =>
+    session.state === 'running' && findings.every(({ code }) => code === 'locked') && session.waiting.postponeStep(step);
   await session.commit(
-    results.map(({ step, findings }) => ({ step, event: 'stick', findings: findings.map((finding) => ({ ...finding, system })) })),
+    results.map((result) => ({
+      step: result.step,
+      event: isTriedAgain(result) ? 'start' : 'stick',
+      findings: result.findings.map((finding) => ({ ...finding, system })),
+    })),
   );
 }
 
 async function unknownSystem(session: Session, steps: readonly PlanStep[], system: string, resumed: boolean): Promise<void> {
   const finding = { code: 'system_unknown', detail: `System ${system} is no longer registered.`, system } as const;
-  if (resumed) return stick(session, steps, { silent: finding });
+  if (resumed) return stick(session, steps, { silent: finding, isAway: false });
   await session.commit(steps.map(({ step }) => recordEnd(session, endWithout(step, 'failed', finding), 0)));
 }

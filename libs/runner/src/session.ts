@@ -1,10 +1,11 @@
 import type { RunState } from '@recant/events';
 import { type PlanBody, type PlanStep, planDigest, type Vector } from '@recant/planner';
 import { RunnerError } from './error.ts';
-import type { Change, Claim, Clock, RunRecord, RunStore, StepChange, StepRecord } from './ports.ts';
+import type { Change, Claim, Clock, RunnerConfig, RunRecord, RunStore, StepChange, StepRecord } from './ports.ts';
 import { nextRunState, type RunEvent } from './run-machine.ts';
 import { createSourceEvents, type SourceEvents } from './source-events.ts';
 import { nextStepState, type StepEvent } from './step-machine.ts';
+import { createWaiting, type Waiting } from './waiting.ts';
 
 /** One worker's view of the run that it claimed. Changes count only after `commit` resolved. */
 export interface Session {
@@ -14,8 +15,9 @@ export interface Session {
   readonly body: PlanBody;
   readonly vector: Vector;
   readonly events: SourceEvents;
-  /** Systems that did not answer this worker; not asked again. */
+  /** Systems for whose answer a person has to care; not asked again by this worker. */
   readonly unreachable: Set<string>;
+  readonly waiting: Waiting;
   readonly state: RunState;
   step(number: number): StepRecord;
   planStep(number: number): PlanStep;
@@ -24,24 +26,36 @@ export interface Session {
   commit(changes: readonly StepMove[], alarm?: string | null): Promise<void>;
   /** False: a person changed the state meanwhile. `events` may be added to `events` before. @throws RunnerError `claim_lost` */
   move(event: RunEvent): Promise<boolean>;
+  /** Reads what a person decided meanwhile. @throws RunnerError `claim_lost` */
+  reload(): Promise<void>;
 }
 
 /** A step's event, for the transition table, with its changes. */
 export type StepMove = Omit<StepChange, 'state'> & { readonly event: StepEvent };
 
-export function openSession(record: RunRecord, store: RunStore, clock: Clock): Session {
+export function openSession(record: RunRecord, store: RunStore, clock: Clock, config: RunnerConfig): Session {
   const steps = new Map(record.steps.map((step) => [step.step, step]));
   const planSteps = new Map(record.body.steps.map((step) => [step.step, step]));
   const events = createSourceEvents(record.source, record.sequenceNext, () => clock.now());
+  const waiting = createWaiting(record.waits, clock, config);
   let state = record.state;
+  let waits = JSON.stringify(record.waits);
 
+  const lost = () => new RunnerError('claim_lost', `Run ${record.claim.run} was claimed by another worker.`);
+  const reload = async (): Promise<void> => {
+    const now = await store.load(record.claim);
+    if (now === undefined) throw lost();
+    state = now.state;
+    for (const step of now.steps) steps.set(step.step, step);
+  };
   const commit = async (change: Change): Promise<boolean> => {
-    const committed = await store.commit(record.claim, change);
-    if (committed.kind === 'lost') throw new RunnerError('claim_lost', `Run ${record.claim.run} was claimed by another worker.`);
+    const now = JSON.stringify(waiting.systems);
+    const committed = await store.commit(record.claim, now === waits ? change : { ...change, waits: waiting.systems });
+    if (committed.kind === 'lost') throw lost();
+    if (committed.kind === 'committed') waits = now;
     state = committed.state;
     if (committed.kind === 'moved') {
-      const now = await store.load(record.claim);
-      for (const step of now?.steps ?? []) steps.set(step.step, step);
+      await reload();
       return false;
     }
     for (const changed of change.steps) steps.set(changed.step, { ...(steps.get(changed.step) as StepRecord), ...changed });
@@ -55,6 +69,8 @@ export function openSession(record: RunRecord, store: RunStore, clock: Clock): S
     vector: Object.fromEntries(Object.entries(record.body.vector).map(([shard, size]) => [Number(shard), BigInt(size)])),
     events,
     unreachable: new Set(),
+    waiting,
+    reload,
     get state() {
       return state;
     },

@@ -4,7 +4,7 @@ import { invert } from './ask.ts';
 import { intend } from './intend.ts';
 import type { OpenTarget } from './open-targets.ts';
 import type { RunnerConfig, RunnerPorts, StepRecord } from './ports.ts';
-import { noResult, stick, stickResults } from './run-batch.ts';
+import { noResult, setAside, stickResults } from './run-batch.ts';
 import type { Session } from './session.ts';
 import { combineEnds, type EndedResult, type StepEnd, settle } from './step-end.ts';
 import { endedWell } from './step-machine.ts';
@@ -47,7 +47,7 @@ export async function takeBack(session: Session, ports: RunnerPorts, config: Run
     const [result] = answer.results;
     const [waits] = answer.stuck;
     if (waits) return stickResults(session, system.system, [waits]);
-    if (!result) return stick(session, [step], answer.left ?? noResult(system.system));
+    if (!result) return setAside(session, [step], answer.left ?? noResult(system.system));
     results.push([system.system, result]);
   }
   await endTakeBack(session, taking, attempt, results);

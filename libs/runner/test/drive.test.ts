@@ -1,5 +1,6 @@
+import { ConnectorError } from '@recant/connector';
 import { expect, test } from 'vitest';
-import { accountOf, type Driven, driveRun, summarize } from '../src/index.ts';
+import { accountOf, type Driven, driveRun, RUNNER_CONFIG, summarize } from '../src/index.ts';
 import { RUN_TABLE } from '../src/run-machine.ts';
 import { STEP_TABLE } from '../src/step-machine.ts';
 import { actionOf, type FakeWorld, fakeWorld, type Hook, type Write } from './fakes.ts';
@@ -7,7 +8,7 @@ import { actionOf, type FakeWorld, fakeWorld, type Hook, type Write } from './fa
 const A = (row: number) => `postgres://a/t/${row}`;
 const B = (row: number) => `postgres://b/t/${row}`;
 const write = (attempt: string, resource: string, before: string, after: string): Write => ({ attempt, resource, before, after });
-const CONFIG = { batchSteps: 50, tries: 2, retryMs: 1 };
+const CONFIG = { ...RUNNER_CONFIG, tries: 2, retryMs: 1 };
 
 const drive = async (world: FakeWorld, config = CONFIG): Promise<Driven> => driveRun(world.ports, await world.store.claim(), config);
 const outcomes = (world: FakeWorld) => world.store.record.steps.map(({ outcome }) => outcome);
@@ -177,11 +178,11 @@ test('guards of all systems are probed before the first is written', async () =>
   );
 });
 
-test('an unreachable system makes its steps stuck while others continue; a person retries or skips', async () => {
+test('a system that is away for too long makes its steps stuck while others continue; a person retries or skips', async () => {
   const world = fakeWorld([write('p', A(1), '0', '1'), write('q', B(1), '0', '1'), write('r', A(2), '0', '1')]);
   const a = world.targets.get('a');
   if (a) a.away = true;
-  expect(await drive(world)).toBe('waiting');
+  expect(await drive(world, { ...CONFIG, awayMs: 0 })).toBe('waiting');
   expect(world.store.record.steps.map(({ state }) => state)).toEqual(['stuck', 'ended', 'stuck']);
   const [retried, , skipped] = world.store.record.steps;
   world.store.record = {
@@ -194,6 +195,68 @@ test('an unreachable system makes its steps stuck while others continue; a perso
   if (a) a.away = false;
   expect(await drive(world)).toBe('finished');
   expect(outcomes(world)).toEqual(['restored', 'restored', 'skipped']);
+});
+
+test('C9: a system that is away for minutes is tried again with growing delays, and the run ends by itself; other systems do not wait', async () => {
+  const world = fakeWorld([write('p', A(1), '0', '1'), write('q', B(1), '0', '1'), write('r', A(2), '0', '1')]);
+  const a = world.targets.get('a');
+  if (a) a.away = true;
+  const delays: number[] = [];
+  for (let driven = await drive(world); driven !== 'finished'; driven = await drive(world)) {
+    if (typeof driven !== 'object') throw new Error(driven);
+    expect(world.store.record.steps.map(({ state }) => state === 'ended')).toEqual([false, true, false]);
+    expect(world.store.record.waits).toMatchObject([
+      { for: 'system', system: 'a', tries: delays.length + 1, detail: 'unreachable: a is away' },
+    ]);
+    delays.push(driven.awayMs);
+    await world.ports.clock.sleep(driven.awayMs);
+    if (a) a.away = delays.length < 8;
+  }
+  expect(delays).toEqual([2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000, 60_000]);
+  expect([outcomes(world), world.store.record.waits]).toEqual([['restored', 'restored', 'restored'], []]);
+});
+
+test('mode refuse waits for a system that is away before its first write', async () => {
+  const world = fakeWorld([write('p', A(1), '0', '1'), write('q', B(1), '0', '1')], undefined, 'refuse');
+  const b = world.targets.get('b');
+  if (b) b.away = true;
+  expect(await drive(world)).toEqual({ awayMs: 2_000 });
+  expect([...world.targets.values()].flatMap(({ writes }) => writes)).toEqual([]);
+  await world.ports.clock.sleep(2_000);
+  if (b) b.away = false;
+  expect(await drive(world)).toBe('finished');
+  expect(outcomes(world)).toEqual(['restored', 'restored']);
+});
+
+test('U17: of 1,000 steps exactly the one with which its target fails is stuck, whether it answers with an error or ends the connection', async () => {
+  const writes = Array.from({ length: 1_000 }, (_, row) => write(`p${row}`, A(row), '0', '1'));
+  for (const error of [new Error('a defect'), new ConnectorError('unreachable', 'Connection terminated unexpectedly')]) {
+    const world = fakeWorld(writes);
+    const a = world.targets.get('a');
+    if (a) a.poison = (step) => (step.step === 700 ? error : undefined);
+    expect(await drive(world)).toBe('waiting');
+    const stuck = world.store.record.steps.filter(({ state }) => state !== 'ended');
+    expect(stuck).toMatchObject([{ step: 700, state: 'stuck', findings: [{ code: 'target_error', detail: error.message, system: 'a' }] }]);
+    expect([a?.writes.length, world.store.record.waits]).toEqual([999, []]);
+    // Bisecting costs a few calls of one batch, not one for each step.
+    expect(a?.calls.invert).toBeLessThan(20 + 2 * 6 + 2);
+  }
+});
+
+test('U18: a step whose row is held is tried again beside the others, and needs a person only after a while', async () => {
+  for (const [until, end] of [
+    [4, 'finished'],
+    [Number.POSITIVE_INFINITY, 'waiting'],
+  ] as const) {
+    const world = fakeWorld([write('p', A(1), '0', '1'), write('q', A(2), '0', '1'), write('r', A(2), '1', '2')]);
+    const a = world.targets.get('a');
+    let held = 0;
+    if (a) a.locked = (step) => step.effects.some(({ resource }) => resource === A(1)) && ++held <= until;
+    expect(await drive(world)).toBe(end);
+    expect(outcomes(world).filter((outcome) => outcome === 'restored')).toHaveLength(end === 'finished' ? 3 : 2);
+    const stuck = world.store.record.steps.filter(({ state }) => state === 'stuck');
+    expect(stuck.map(({ findings }) => findings.map(({ code }) => code))).toEqual(end === 'finished' ? [] : [['locked']]);
+  }
 });
 
 test('without an acknowledgement of the intent nothing is undone', async () => {

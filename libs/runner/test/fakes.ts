@@ -30,6 +30,11 @@ export class FakeTarget implements TargetSystem {
   /** Makes an inverse fail or the connection break. */
   refuse: (step: InverseStep) => InverseResult['outcome'] | undefined = () => undefined;
   away = false;
+  /** Fails the whole call that contains such a step. */
+  poison: (step: InverseStep) => Error | undefined = () => undefined;
+  /** Steps whose row another session holds. */
+  locked: (step: InverseStep) => boolean = () => false;
+  readonly calls: Record<string, number> = {};
   readonly name: string;
   readonly #hook: Hook;
 
@@ -60,6 +65,10 @@ export class FakeTarget implements TargetSystem {
     return this.#call('invert', () => {
       if (BigInt(token) < this.tokenMax) throw new ConnectorError('unreachable', 'fenced');
       this.tokenMax = BigInt(token);
+      for (const step of steps) {
+        const error = this.poison(step);
+        if (error) throw error;
+      }
       return steps.map((step) => this.marks.get(step.step) ?? this.#one(step));
     });
   }
@@ -71,6 +80,8 @@ export class FakeTarget implements TargetSystem {
   async close(): Promise<void> {}
 
   #one(step: InverseStep): InverseResult {
+    if (this.locked(step))
+      return resultOf(step, 'stuck', [], [{ code: 'locked', resource: step.effects[0]?.resource ?? '', part: 'x', detail: 'held' }]);
     const refused = this.refuse(step);
     if (refused)
       return resultOf(step, refused, [], [{ code: 'constraint', resource: step.effects[0]?.resource ?? '', part: 'x', detail: 'refused' }]);
@@ -83,6 +94,7 @@ export class FakeTarget implements TargetSystem {
   }
 
   #call<T>(name: string, work: () => T): T {
+    this.calls[name] = (this.calls[name] ?? 0) + 1;
     this.#hook(`${this.name}.${name}`, 'before');
     if (this.away) throw new ConnectorError('unreachable', `${this.name} is away`);
     const result = work();
@@ -140,6 +152,7 @@ export class FakeStore implements RunStore, Outbox {
       source: 'recant://recant/run/run1',
       sequenceNext: 1,
       steps,
+      waits: [],
       createdAtMs: 1_700_000_000_000,
     };
   }
@@ -165,6 +178,7 @@ export class FakeStore implements RunStore, Outbox {
       ...this.record,
       state: to,
       sequenceNext: this.record.sequenceNext + change.events.length,
+      waits: change.waits ?? this.record.waits,
       steps: this.record.steps.map((step) => ({ ...step, ...changes.get(step.step) })),
     };
     this.outbox.push(...change.events);
@@ -206,8 +220,8 @@ export interface Write {
   readonly after: string | null;
 }
 
-/** Action of the attempt with a name of one letter. */
-export const actionOf = (name: string): string => `018f0000-0000-7000-8000-0000000000${name.charCodeAt(0).toString(16)}`;
+/** Action of the attempt with a name of at most six letters. */
+export const actionOf = (name: string): string => `018f0000-0000-7000-8000-${Buffer.from(name).toString('hex').padStart(12, '0')}`;
 
 /** Attempts of one agent that wrote registers of the systems a and b, all selected. */
 export function fakeWorld(writes: readonly Write[], hook: Hook = () => undefined, mode: PlanMode = 'skip'): FakeWorld {
@@ -271,6 +285,7 @@ export function fakeWorld(writes: readonly Write[], hook: Hook = () => undefined
     effectsOn: async () => [],
   };
   let random = 0;
+  let now = 1_700_000_000_000;
   const ports: RunnerPorts = {
     store,
     emitter: createEmitter(store, {
@@ -290,8 +305,19 @@ export function fakeWorld(writes: readonly Write[], hook: Hook = () => undefined
     }),
     ledger: reader,
     targets: { open: async (_tenant, name) => targets.get(name) },
-    clock: { now: () => 1_700_000_000_000, sleep: async () => undefined },
-    random16: () => new Uint8Array(16).fill(++random),
+    clock: {
+      now: () => now,
+      sleep: async (ms) => {
+        now += ms;
+      },
+    },
+    random16: () => numbered(++random),
   };
   return { store, ports, targets, body, events, ledger };
+}
+
+function numbered(n: number): Uint8Array {
+  const bytes = new Uint8Array(16);
+  new DataView(bytes.buffer).setUint32(12, n);
+  return bytes;
 }

@@ -11,7 +11,18 @@ test('after Ctrl-C the notice that the run continues is printed last', () => {
     },
   });
   const account = { selected: 1, outcomes: {}, left: {}, open: 1, residue: [], tainted: 0, verdict: 'not_restored', unverified: {} };
-  const run = { id: 'r', plan: 'p', state: 'running', approvals: [], tainted: [], stepList: [], left: [], conflicts: [], account };
+  const run = {
+    id: 'r',
+    plan: 'p',
+    state: 'running',
+    approvals: [],
+    tainted: [],
+    waits: [],
+    stepList: [],
+    left: [],
+    conflicts: [],
+    account,
+  };
   printRun({ out: stream, err: stream } as never, { json: false, paint: (_: unknown, text: string) => text } as never, run as never, false);
   expect(written.at(-1)).toBe('Run r continues in the service. Next: recant status r --wait\n');
   expect(written).toHaveLength(2);

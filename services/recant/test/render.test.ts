@@ -112,7 +112,7 @@ test('a long run shows steps that were not restored first, and counts what it le
   ];
   const conflicts = [{ ...mail, kind: 'irreversible', detail: 'Its tool was declared irreversible.' }];
   const account = { selected: 104, outcomes: {}, left: {}, open: 0, residue: [], tainted: 0, verdict: 'partly_restored', unverified: {} };
-  const run = { id: 'r', plan: 'p', state: 'finished', approvals: [], tainted: [], stepList: steps, left, conflicts, account };
+  const run = { id: 'r', plan: 'p', state: 'finished', approvals: [], tainted: [], waits: [], stepList: steps, left, conflicts, account };
   const lines = runText(run as never, plain).split('\n');
   expect(lines.filter((line) => /^\d+ +bot/.test(line))).toHaveLength(40);
   expect(lines.find((line) => line.startsWith('59 '))).toContain('notes a.txt `content`: somebody changed it since');

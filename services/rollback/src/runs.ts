@@ -60,10 +60,15 @@ export function runRoutes(core: RollbackCore): readonly BoundRoute[] {
 const unknownRun = (run: string): ApiFault => new ApiFault('run_unknown', `Unknown run ${JSON.stringify(run)}.`);
 
 function summaryOf(run: StoredRun): RunSummaryView {
-  const { createdAtMs, finishedAtMs, stepCount, ...rest } = run;
+  const { createdAtMs, finishedAtMs, stepCount, waits, ...rest } = run;
   return {
     ...rest,
     steps: stepCount,
+    waits: waits.map(({ sinceMs, untilMs, ...wait }) => ({
+      ...wait,
+      ...(sinceMs === undefined ? {} : { since: new Date(sinceMs).toISOString() }),
+      ...(untilMs === undefined ? {} : { next: new Date(untilMs).toISOString() }),
+    })),
     createdAt: new Date(createdAtMs).toISOString(),
     ...(finishedAtMs === undefined ? {} : { finishedAt: new Date(finishedAtMs).toISOString() }),
   };

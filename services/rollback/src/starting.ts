@@ -51,7 +51,9 @@ export async function startRun(
     outcome: 'done',
     detail: { mode: body.mode, steps: body.steps.length, ...(approval && { approval: approvalFields(approval) }) },
   });
-  const resources = [...new Set(body.steps.flatMap(({ systems }) => systems.flatMap(({ knownOrdinals }) => Object.keys(knownOrdinals))))];
+  const resources = body.steps.flatMap(({ step, systems }) =>
+    systems.flatMap(({ knownOrdinals }) => Object.keys(knownOrdinals).map((resource) => ({ step, resource }))),
+  );
   return store.runs.create(tenant, {
     id: run,
     plan,

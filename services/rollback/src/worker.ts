@@ -91,8 +91,9 @@ async function driveClaim(ports: RunnerPorts, claim: Claim, config: RunnerConfig
   const renewing = setInterval(() => void ports.store.renew(claim).catch(() => undefined), options.leaseMs / 3);
   try {
     const driven = await driveRun(ports, claim, config);
-    log.info({ run: claim.run, driven }, `worker: run ${driven}`);
-    await ports.store.release(claim, driven === 'alarmed' ? ALARM_PAUSE_MS : 0);
+    const isAway = typeof driven === 'object';
+    log.info({ run: claim.run, driven }, `worker: run ${isAway ? 'waits for a system that does not answer' : driven}`);
+    await ports.store.release(claim, isAway ? driven.awayMs : driven === 'alarmed' ? ALARM_PAUSE_MS : 0);
   } catch (error) {
     if (error instanceof RunnerError && error.code === 'claim_lost') return;
     log.error({ run: claim.run, err: error }, 'worker: run failed; it will be claimed again');

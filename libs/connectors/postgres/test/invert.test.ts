@@ -130,3 +130,66 @@ test('a connection that ends during an inverse leaves no change, and the result 
   await stage.owner.query('DROP TRIGGER die ON items');
   expect(await target.invert(batch)).toMatchObject([{ outcome: 'restored' }]);
 });
+
+test('U17: one step whose inverse fails in any way affects no other, and says with which code', { timeout: 120_000 }, async () => {
+  await using stage =
+    await createStage(`CREATE TABLE t (id int PRIMARY KEY, v int); INSERT INTO t SELECT g, 0 FROM generate_series(1, 60) g;
+    CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+      IF OLD.id = 58 THEN PERFORM pg_sleep(60); END IF;
+      RAISE EXCEPTION 'no' USING ERRCODE = CASE OLD.id WHEN 51 THEN '53200' WHEN 52 THEN '55P03' WHEN 53 THEN 'XX000' WHEN 54 THEN '53100' WHEN 55 THEN '58030' WHEN 56 THEN '22012' ELSE '40001' END;
+    END $$`);
+  const played = [];
+  for (let id = 1; id <= 58; id += 1) played.push(await stage.play(0, (tx) => tx.query('UPDATE t SET v = 1 WHERE id = $1', [id])));
+  await stage.owner.query('CREATE TRIGGER refuse BEFORE UPDATE ON t FOR EACH ROW WHEN (OLD.id > 50) EXECUTE FUNCTION refuse()');
+  const target = await stage.open({ statementMs: 500 });
+  const results = await target.invert(undo(played));
+  expect(results.filter(({ outcome }) => outcome === 'restored')).toHaveLength(50);
+  expect(results.slice(50).map(({ outcome, findings }) => [outcome, findings[0]?.code])).toEqual([
+    ['stuck', 'target_error'],
+    ['stuck', 'locked'],
+    ['stuck', 'target_error'],
+    ['stuck', 'permission'],
+    ['stuck', 'target_error'],
+    ['failed', 'constraint'],
+    ['stuck', 'locked'],
+    ['stuck', 'timeout'],
+  ]);
+  expect((await stage.owner.query('SELECT sum(v)::int AS sum FROM t')).rows).toEqual([{ sum: 8 }]);
+});
+
+test('U18: a row that an idle session holds leaves one step locked, with its row named; the others are restored', async () => {
+  await using stage = await createStage(ITEMS);
+  const played = [];
+  for (let id = 1; id <= 20; id += 1) played.push(await stage.play(0, (tx) => tx.query('UPDATE items SET price = 0 WHERE id = $1', [id])));
+  played.push(await stage.play(0, (tx) => tx.query('UPDATE items SET price = -1 WHERE id = 7')));
+  const holder = await stage.owner.connect();
+  await holder.query('BEGIN; SELECT FROM items WHERE id = 7 FOR UPDATE');
+  const target = await stage.open();
+  const batch = undo(played.toReversed());
+  const results = await target.invert(batch);
+  const held = results.filter(({ outcome }) => outcome === 'stuck');
+  expect(held.map(({ step, findings }) => [step, findings[0]?.code, findings[0]?.resource])).toEqual([
+    [1, 'locked', 'postgres://shop/public.items/7'],
+    [15, 'locked', 'postgres://shop/public.items/7'],
+  ]);
+  expect(results.filter(({ outcome }) => outcome === 'restored')).toHaveLength(19);
+  await holder.query('ROLLBACK');
+  holder.release();
+  expect((await target.invert(batch)).every(({ outcome }) => outcome === 'restored')).toBe(true);
+});
+
+test('U18: a table that somebody keeps locked leaves all of its steps locked, and costs the call seconds, not seconds for each step', {
+  timeout: 60_000,
+}, async () => {
+  await using stage = await createStage(`${ITEMS}; CREATE TABLE other (id int PRIMARY KEY, v int); INSERT INTO other VALUES (1, 0)`);
+  const played = [await stage.play(0, (tx) => tx.query('UPDATE other SET v = 1'))];
+  for (let id = 1; id <= 20; id += 1) played.push(await stage.play(0, (tx) => tx.query('UPDATE items SET price = 0 WHERE id = $1', [id])));
+  const target = await stage.open();
+  const holder = await stage.owner.connect();
+  await holder.query('BEGIN; LOCK TABLE items');
+  const results = await target.invert(undo(played));
+  await holder.query('ROLLBACK');
+  holder.release();
+  expect(results.map(({ outcome }) => outcome)).toEqual(['restored', ...Array.from({ length: 20 }, () => 'stuck')]);
+  expect(results.slice(1).every(({ findings }) => findings[0]?.code === 'locked')).toBe(true);
+});

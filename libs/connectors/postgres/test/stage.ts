@@ -22,7 +22,7 @@ export interface Stage {
   readonly owner: pg.Pool;
   readonly pools: readonly pg.Pool[];
   prepare(options?: Partial<PrepareOptions>): Promise<PrepareReport>;
-  open(): Promise<TargetSystem>;
+  open(options?: { readonly statementMs?: number }): Promise<TargetSystem>;
   /** One attempt of the n-th agent, from capture to settlement; errors of the work are rethrown after settling. */
   play(agent: number, work: (tx: PostgresClient) => Promise<unknown>): Promise<Played>;
   [Symbol.asyncDispose](): Promise<void>;
@@ -62,8 +62,8 @@ export async function createStage(
     owner: ownerPool,
     pools: agentPools,
     prepare: (options) => preparePostgres({ url: urlOf(owner), system: SYSTEM, agentRoles: logins, ...options }),
-    async open() {
-      const target = await postgresConnector.open({ name: SYSTEM, connector: 'postgres', options: { url: urlOf(owner) } });
+    async open(options = {}) {
+      const target = await postgresConnector.open({ name: SYSTEM, connector: 'postgres', options: { url: urlOf(owner), ...options } });
       targets.push(target);
       return target;
     },

@@ -46,7 +46,7 @@ async function stage() {
       by: 'key1',
       source: `s/${name}`,
       steps: planSteps.map(({ step }) => step),
-      resources,
+      resources: resources.map((resource, at) => ({ step: 1 + (at % steps), resource })),
       events,
       sequenceNext: 2,
     });
@@ -58,7 +58,7 @@ async function stage() {
   return { pool, runs, store, outbox, queue, [Symbol.asyncDispose]: end };
 }
 
-test('concurrent workers claim distinct runs; a run on a resource in use waits until the older run has ended', async () => {
+test('concurrent workers claim distinct runs; a run waits only for the resources of an older run’s open steps, and says for which run', async () => {
   await using at = await stage();
   await at.queue('first', ['r1', 'r2']);
   await at.queue('second', ['r2', 'r3']);
@@ -73,9 +73,22 @@ test('concurrent workers claim distinct runs; a run on a resource in use waits u
   const first = [...claims, rest].find((claim) => claim?.run === 'first');
   if (!first) throw new Error('no worker claimed the first run');
   await at.store.commit(first, { steps: [], events: [], run: { from: 'queued', to: 'running' } });
-  await at.store.commit(first, { steps: [1, 2].map((step) => ({ step, state: 'ended', outcome: 'restored' })), events: [] });
+  await at.store.commit(first, { steps: [{ step: 1, state: 'stuck' }], events: [] });
   expect(await at.store.claim('f', LEASE_MS)).toBeUndefined();
-  await at.store.commit(first, { steps: [], events: [], run: { from: 'running', to: 'finished' } });
+  const waits = async () =>
+    (await at.runs.list(TENANT, { limit: 9 })).runs.map(({ id, waits }) => [id, waits.map((wait) => wait.run ?? wait.for)]);
+  expect(await waits()).toEqual([
+    ['third', []],
+    ['second', ['first']],
+    ['first', ['person']],
+  ]);
+  await at.store.commit(first, { steps: [{ step: 2, state: 'ended', outcome: 'restored' }], events: [] });
+  await at.store.commit(first, { steps: [], events: [], run: { from: 'running', to: 'waiting' } });
+  expect(await waits()).toEqual([
+    ['third', []],
+    ['second', []],
+    ['first', ['person']],
+  ]);
   expect(await at.store.claim('f', LEASE_MS)).toMatchObject({ run: 'second' });
 });
 

@@ -1,30 +1,29 @@
 import type { RunState } from '@recant/events';
 import type { PlanBody } from '@recant/planner';
-import { type Change, type Claim, type Committed, isRunEnd, type RunStore, type StepChange } from '@recant/runner';
+import { type Change, type Claim, type Committed, isRunEnd, type RunStore, type RunWait, type StepChange } from '@recant/runner';
 import type pg from 'pg';
 import { inTransaction } from '../in-transaction.ts';
+import { HOLDS_BEFORE } from './holds.ts';
 import { putEvents } from './outbox.ts';
 import { STEP_COLUMNS, type StepSqlRow, toStep } from './step-row.ts';
 
-/** Claims the oldest runnable run without a live lease, unless an older unfinished run uses one of its resources. Leases use the database's clock. */
+/** Claims the oldest runnable run without a live lease, unless an older run holds one of its resources. Leases use the database's clock. */
 const CLAIM = `UPDATE recant.run SET token = token + 1, worker = $1, alarm = NULL, lease_until = now() + $2 * interval '1 millisecond'
   WHERE (tenant_id, id) = (
     SELECT r.tenant_id, r.id FROM recant.run r
     WHERE ($3::text IS NULL OR r.tenant_id = $3) AND r.state IN ('queued', 'running', 'pausing', 'cancelling') AND (r.lease_until IS NULL OR r.lease_until <= now())
-      AND NOT EXISTS (
-        SELECT 1 FROM recant.run_resource mine
-        JOIN recant.run_resource theirs ON theirs.tenant_id = mine.tenant_id AND theirs.resource = mine.resource AND theirs.run_id <> mine.run_id
-        JOIN recant.run older ON older.tenant_id = theirs.tenant_id AND older.id = theirs.run_id
-        WHERE mine.tenant_id = r.tenant_id AND mine.run_id = r.id AND (older.created_at, older.id) < (r.created_at, r.id))
+      AND NOT EXISTS (SELECT 1 FROM recant.run older WHERE ${HOLDS_BEFORE})
     ORDER BY r.created_at, r.id LIMIT 1 FOR UPDATE SKIP LOCKED)
   RETURNING tenant_id, id, token`;
-const LOAD = `SELECT r.state, r.plan_id, encode(r.digest, 'hex') AS digest, r.source, r.sequence_next, r.created_at, p.body
+const LOAD = `SELECT r.state, r.waits, r.plan_id, encode(r.digest, 'hex') AS digest, r.source, r.sequence_next, r.created_at, p.body
   FROM recant.run r JOIN recant.plan p ON p.tenant_id = r.tenant_id AND p.id = r.plan_id
   WHERE r.tenant_id = $1 AND r.id = $2 AND r.token = $3`;
 const LOCK = 'SELECT state, token, sequence_next, source FROM recant.run WHERE tenant_id = $1 AND id = $2 FOR UPDATE';
+/** What ended holds up no other run. */
+const RELEASE = 'DELETE FROM recant.run_resource WHERE tenant_id = $1 AND run_id = $2 AND step = ANY ($3::int[])';
 const IN_FLIGHT = `SELECT 1 FROM recant.run_step WHERE tenant_id = $1 AND run_id = $2 AND state IN ('started', 'taking_back', 'skipping') LIMIT 1`;
 const ADVANCE = `UPDATE recant.run SET lease_until = now() + $3 * interval '1 millisecond', sequence_next = sequence_next + $4, state = $5,
-    alarm = CASE WHEN $6 THEN $7 ELSE alarm END, finished_at = CASE WHEN $8 THEN now() ELSE finished_at END
+    alarm = CASE WHEN $6 THEN $7 ELSE alarm END, waits = coalesce($9, waits), finished_at = CASE WHEN $8 THEN now() ELSE finished_at END
   WHERE tenant_id = $1 AND id = $2`;
 /** One statement for all steps; columns missing from a change keep their value. */
 const STEPS = `UPDATE recant.run_step s SET state = coalesce(u.state, s.state), outcome = coalesce(u.outcome, s.outcome),
@@ -63,6 +62,7 @@ export function createRunStore(
         source: row.source,
         sequenceNext: Number(row.sequence_next),
         steps: steps.rows.map((step) => toStep(step, row.source)),
+        waits: JSON.parse(row.waits) as RunWait[],
         createdAtMs: row.created_at.getTime(),
       };
     },
@@ -98,9 +98,12 @@ async function commit(client: pg.PoolClient, { tenant, run, token }: Claim, chan
     change.alarm !== undefined,
     change.alarm ?? null,
     isRunEnd(to),
+    isRunEnd(to) ? '[]' : change.waits && JSON.stringify(change.waits),
   ]);
   await putSteps(client, tenant, run, change.steps);
   await putEvents(client, tenant, row.source, change.events);
+  const ended = change.steps.filter(({ state }) => state === 'ended').map(({ step }) => step);
+  if (ended.length > 0) await client.query(RELEASE, [tenant, run, ended]);
   if (isRunEnd(to)) await client.query('DELETE FROM recant.run_resource WHERE tenant_id = $1 AND run_id = $2', [tenant, run]);
   return { kind: 'committed', state: to };
 }

@@ -8,12 +8,14 @@ import {
   type OutboxItem,
   type PlanSummary,
   type RunEvent,
+  type RunWait,
   type StepRecord,
 } from '@recant/runner';
 import type pg from 'pg';
 import { asReader } from '../access/as-reader.ts';
 import { StoreError } from '../error.ts';
 import { inTransaction } from '../in-transaction.ts';
+import { HOLDS_BEFORE } from './holds.ts';
 import { putEvents } from './outbox.ts';
 import { STEP_COLUMNS, type StepSqlRow, toStep } from './step-row.ts';
 
@@ -25,7 +27,8 @@ export interface NewRun {
   readonly by: string;
   readonly source: string;
   readonly steps: readonly number[];
-  readonly resources: readonly string[];
+  /** What each step writes, each resource once a step. */
+  readonly resources: readonly { readonly step: number; readonly resource: string }[];
   readonly events: readonly OutboxItem[];
   readonly sequenceNext: number;
 }
@@ -38,10 +41,22 @@ export interface StoredRun {
   readonly mode: PlanMode;
   readonly state: RunState;
   readonly alarm?: string;
+  /** What the run waits for, if it does. */
+  readonly waits: readonly StoredWait[];
   readonly createdAtMs: number;
   readonly finishedAtMs?: number;
   readonly stepCount: number;
   readonly account: Account;
+}
+
+/** `run`: an older run holds one of its resources. `person`: stuck steps, or a pause. */
+export interface StoredWait {
+  readonly for: RunWait['for'] | 'run' | 'person';
+  readonly detail: string;
+  readonly system?: string;
+  readonly run?: string;
+  readonly sinceMs?: number;
+  readonly untilMs?: number;
 }
 
 export interface RunPage {
@@ -68,15 +83,21 @@ export interface Runs {
   ): Promise<'done' | 'run_unknown' | 'step_unknown' | 'not_stuck'>;
 }
 
-const RUN_COLUMNS = `r.id, r.plan_id, encode(r.digest, 'hex') AS digest, r.key_id, r.state, r.alarm, r.created_at, r.finished_at, r.source, p.mode, p.summary`;
+const RUN_COLUMNS = `r.id, r.plan_id, encode(r.digest, 'hex') AS digest, r.key_id, r.state, r.alarm, r.created_at, r.finished_at, r.source, r.waits, p.mode, p.summary,
+  CASE WHEN r.state = 'queued' THEN (SELECT older.id FROM recant.run older WHERE ${HOLDS_BEFORE} ORDER BY older.created_at, older.id LIMIT 1) END AS behind`;
 const FROM = 'FROM recant.run r JOIN recant.plan p ON p.tenant_id = r.tenant_id AND p.id = r.plan_id';
 const FIND = `SELECT ${RUN_COLUMNS} ${FROM} WHERE r.tenant_id = $1 AND r.id = $2`;
 const STEPS = `SELECT ${STEP_COLUMNS} FROM recant.run_step WHERE tenant_id = $1 AND run_id = $2 ORDER BY step`;
 const OF_PLAN = 'SELECT id FROM recant.run WHERE tenant_id = $1 AND plan_id = $2';
 const INSERT = `INSERT INTO recant.run (tenant_id, id, plan_id, digest, state, key_id, source, sequence_next)
   VALUES ($1, $2, $3, decode($4, 'hex'), 'queued', $5, $6, $7) ON CONFLICT (tenant_id, plan_id) DO NOTHING`;
-const COUNTS = `SELECT run_id, state = 'ended' AS ended, outcome, findings::jsonb @> '[{"code": "capture_incomplete"}]' AS incomplete, count(*)::int AS count
-  FROM recant.run_step WHERE tenant_id = $1 AND run_id = ANY ($2::text[]) GROUP BY 1, 2, 3, 4`;
+const COUNTS = `SELECT run_id, state = 'ended' AS ended, outcome, findings::jsonb @> '[{"code": "capture_incomplete"}]' AS incomplete, state = 'stuck' AS stuck, count(*)::int AS count
+  FROM recant.run_step WHERE tenant_id = $1 AND run_id = ANY ($2::text[]) GROUP BY 1, 2, 3, 4, 5`;
+
+/** A run that no worker drives can be claimed at once, and asks again who did not answer. */
+const SET_STATE = `UPDATE recant.run SET state = $3, lease_until = CASE WHEN worker IS NOT NULL THEN lease_until END,
+    waits = CASE WHEN worker IS NULL THEN '[]' ELSE waits END
+  WHERE tenant_id = $1 AND id = $2`;
 
 export function createRuns(pool: pg.Pool): Runs {
   return {
@@ -93,7 +114,11 @@ export function createRuns(pool: pg.Pool): Runs {
       const [row] = runs.rows;
       if (!row) return undefined;
       const steps = found.rows.map((step) => toStep(step, row.source));
-      return { run: toRun(row, steps.length, accountOf(JSON.parse(row.summary) as PlanSummary, steps)), steps };
+      const stuck = steps.filter(({ state }) => state === 'stuck').length;
+      return {
+        run: toRun(row, { stepCount: steps.length, stuck, account: accountOf(JSON.parse(row.summary) as PlanSummary, steps) }),
+        steps,
+      };
     },
     async list(tenant, { limit, cursor }) {
       const after = cursor === undefined ? undefined : parseCursor(cursor);
@@ -137,8 +162,8 @@ async function insertRun(client: pg.PoolClient, tenant: string, run: NewRun): Pr
     [tenant, run.id, run.steps],
   );
   await client.query(
-    'INSERT INTO recant.run_resource (tenant_id, run_id, resource) SELECT $1, $2, resource FROM unnest($3::text[]) AS u (resource)',
-    [tenant, run.id, run.resources],
+    'INSERT INTO recant.run_resource (tenant_id, run_id, step, resource) SELECT $1, $2, u.* FROM unnest($3::int[], $4::text[]) AS u (step, resource)',
+    [tenant, run.id, run.resources.map(({ step }) => step), run.resources.map(({ resource }) => resource)],
   );
   await putEvents(client, tenant, run.source, run.events);
   return { id: run.id, created: true };
@@ -168,7 +193,7 @@ async function lockState(client: pg.PoolClient, tenant: string, id: string): Pro
 }
 
 async function setState(client: pg.PoolClient, tenant: string, id: string, state: RunState): Promise<void> {
-  await client.query('UPDATE recant.run SET state = $3 WHERE tenant_id = $1 AND id = $2', [tenant, id, state]);
+  await client.query(SET_STATE, [tenant, id, state]);
 }
 
 interface RunSqlRow {
@@ -182,9 +207,12 @@ interface RunSqlRow {
   readonly finished_at: Date | null;
   readonly mode: PlanMode;
   readonly summary: string;
+  readonly waits: string;
+  /** The run that it waits for. */
+  readonly behind: string | null;
 }
 
-function toRun(row: RunSqlRow, stepCount: number, account: Account): StoredRun {
+function toRun(row: RunSqlRow, { stepCount, stuck, account }: { stepCount: number; stuck: number; account: Account }): StoredRun {
   return {
     id: row.id,
     plan: row.plan_id,
@@ -193,6 +221,7 @@ function toRun(row: RunSqlRow, stepCount: number, account: Account): StoredRun {
     mode: row.mode,
     state: row.state,
     ...(row.alarm === null ? {} : { alarm: row.alarm }),
+    waits: waitsOf(row, stuck),
     createdAtMs: row.created_at.getTime(),
     ...(row.finished_at === null ? {} : { finishedAtMs: row.finished_at.getTime() }),
     stepCount,
@@ -205,11 +234,13 @@ interface StepCount {
   readonly outcome: StepOutcome | null;
   /** Steps with a finding `capture_incomplete`. */
   readonly incomplete: boolean;
+  readonly stuck: boolean;
   readonly count: number;
 }
 
 /** Lists contain only counts; other findings and residue of steps are part of the run itself. */
 function summaryOf(row: RunSqlRow, counts: readonly StepCount[]): StoredRun {
+  const stuck = counts.filter((group) => group.stuck).reduce((sum, { count }) => sum + count, 0);
   const steps = counts.flatMap(({ ended, outcome, incomplete, count }) =>
     Array.from({ length: count }, () => ({
       state: ended ? ('ended' as const) : ('pending' as const),
@@ -218,7 +249,26 @@ function summaryOf(row: RunSqlRow, counts: readonly StepCount[]): StoredRun {
       residue: [],
     })),
   );
-  return toRun(row, steps.length, accountOf(JSON.parse(row.summary) as PlanSummary, steps));
+  return toRun(row, { stepCount: steps.length, stuck, account: accountOf(JSON.parse(row.summary) as PlanSummary, steps) });
+}
+
+function waitsOf({ state, waits, behind }: RunSqlRow, stuck: number): StoredWait[] {
+  if (isRunEnd(state)) return [];
+  const systems = (JSON.parse(waits) as RunWait[]).map(({ detail, system, sinceMs, untilMs }): StoredWait => {
+    return { for: 'system', system, sinceMs, untilMs, detail: `System ${system} does not answer: ${detail}` };
+  });
+  const run: StoredWait[] = behind === null ? [] : [{ for: 'run', run: behind, detail: `Run ${behind} is working on the same resources.` }];
+  const paused: StoredWait[] = state === 'paused' ? [{ for: 'person', detail: 'The run is paused.' }] : [];
+  const person: StoredWait[] =
+    stuck === 0
+      ? []
+      : [
+          {
+            for: 'person',
+            detail: `${stuck} ${stuck === 1 ? 'step is' : 'steps are'} stuck: retry or skip ${stuck === 1 ? 'it' : 'them'}.`,
+          },
+        ];
+  return [...run, ...systems, ...paused, ...person];
 }
 
 function parseCursor(cursor: string): readonly [string, string] {

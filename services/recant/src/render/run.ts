@@ -23,6 +23,7 @@ export function runText(run: RunView, paint: Paint): string {
   const sections = [
     `${paint('bold', `Run ${run.id}`)} of plan ${run.plan}, ${run.state}${run.alarm === undefined ? '' : `: ${printable(run.alarm)}`}`,
     ...run.approvals.slice(0, 1).map((given) => `Approved ${approverText(given)}`),
+    waitsText(run),
     stepsText(run, paint),
     leftText(run, paint),
     run.account.residue.length === 0
@@ -35,6 +36,12 @@ export function runText(run: RunView, paint: Paint): string {
     nextText(run),
   ];
   return `${sections.filter((section) => section !== '').join('\n')}\n`;
+}
+
+function waitsText({ waits }: Pick<RunSummaryView, 'waits'>): string {
+  return waits
+    .map(({ detail, next }) => `Waits: ${printable(detail)}${next === undefined ? '' : ` Tried again at ${clockTime(Date.parse(next))}.`}`)
+    .join('\n');
 }
 
 function stepsText(run: RunView, paint: Paint): string {
@@ -125,7 +132,7 @@ export function runsText(runs: readonly RunSummaryView[], paint: Paint): string 
     clockTime(Date.parse(run.createdAt)),
     run.state,
     run.steps,
-    hasEnded(run) ? VERDICT_TEXTS[run.account.verdict].toLowerCase() : (run.alarm ?? ''),
+    hasEnded(run) ? VERDICT_TEXTS[run.account.verdict].toLowerCase() : printable(run.alarm ?? run.waits[0]?.detail ?? ''),
   ]);
   return `${table(['run', 'started', 'state', 'steps', 'outcome'], rows, paint)}\n`;
 }

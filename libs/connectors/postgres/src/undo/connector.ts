@@ -12,14 +12,18 @@ import { invert } from './invert.ts';
 import { probe } from './probe.ts';
 import { readRegistry } from './registry.ts';
 import { rehearse } from './rehearse.ts';
-import { inTransaction, isSqlError, openPool } from './session.ts';
+import { inTransaction, isSqlError, openPool, STATEMENT_MS } from './session.ts';
 
-/** The rollback service's side. `options.url`: the undo login of `preparePostgres`, or the login that prepared the target; `options.drainUrl`: its drain login. */
+/**
+ * The rollback service's side. `options.url`: the undo login of `preparePostgres`, or the login that prepared the target; `options.drainUrl`: its drain login;
+ * `options.statementMs`: how long one statement of an inverse may take, in milliseconds.
+ */
 export const postgresConnector: Connector = {
   kind: CONNECTOR,
   watched: true,
   async open(registration) {
     const { url, drainUrl } = addressesOf(registration);
+    const statementMs = statementMsOf(registration);
     const pool = openPool(url);
     try {
       await inTransaction(pool, (client) => readRegistry(client, registration.name));
@@ -33,11 +37,17 @@ export const postgresConnector: Connector = {
         );
       throw error;
     }
-    return targetOf(registration.name, pool, drainUrl === undefined ? pool : openPool(drainUrl));
+    return targetOf(registration.name, { pool, drainPool: drainUrl === undefined ? pool : openPool(drainUrl), statementMs });
   },
 };
 
-function targetOf(name: string, pool: Pool, drainPool: Pool): TargetSystem {
+interface Opened {
+  readonly pool: Pool;
+  readonly drainPool: Pool;
+  readonly statementMs: number;
+}
+
+function targetOf(name: string, { pool, drainPool, statementMs }: Opened): TargetSystem {
   let closed: Promise<void> | undefined;
   return {
     name,
@@ -51,7 +61,7 @@ function targetOf(name: string, pool: Pool, drainPool: Pool): TargetSystem {
       }),
     rehearse: (steps) => rehearse(pool, name, steps),
     probe: (parts) => probe(pool, name, parts),
-    invert: (batch) => invert(pool, name, batch),
+    invert: (batch) => invert(pool, name, batch, statementMs),
     applied: (run, steps) => inTransaction(pool, (client) => readApplied(client, name, run, steps)),
     coverage: () => inTransaction(pool, (client) => readCoverage(client, name)),
     derived: () => inTransaction(pool, (client) => readDerived(client, name)),
@@ -81,4 +91,16 @@ function addressesOf({ name, options }: SystemRegistration): { readonly url: str
     return url;
   };
   return { url: addressOf('url'), ...(options.drainUrl === undefined ? {} : { drainUrl: addressOf('drainUrl') }) };
+}
+
+const STATEMENT_MS_MAX = 3_600_000;
+
+function statementMsOf({ name, options }: SystemRegistration): number {
+  const { statementMs = STATEMENT_MS } = options;
+  if (typeof statementMs === 'number' && Number.isInteger(statementMs) && statementMs >= 100 && statementMs <= STATEMENT_MS_MAX)
+    return statementMs;
+  throw new ConnectorError(
+    'options_invalid',
+    `Invalid options of system ${name}: \`statementMs\` is not a whole number of milliseconds between 100 and ${STATEMENT_MS_MAX}.`,
+  );
 }

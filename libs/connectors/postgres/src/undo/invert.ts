@@ -1,16 +1,16 @@
-import type { InverseBatch, InverseResult, InverseStep, RehearsedStep } from '@recant/connector';
-import type { ClientBase, Pool } from 'pg';
+import { ConnectorError, type InverseBatch, type InverseResult, type InverseStep, type RehearsedStep } from '@recant/connector';
+import { type ClientBase, escapeLiteral, type Pool } from 'pg';
 import { readHoles } from '../install/holes.ts';
 import { readAgentCode } from './agent-code.ts';
 import { readApplied } from './applied.ts';
 import { capturedOf } from './captured.ts';
 import { goalOf, type StepGoal } from './goal.ts';
 import { readLaterWrites } from './later-writes.ts';
-import { lockRows } from './live.ts';
+import { keyId, lockRows } from './live.ts';
 import { isHiding } from './probe.ts';
 import { type Registry, readRegistry } from './registry.ts';
-import { inTransaction } from './session.ts';
-import { addressOf, byTable, refusalOf, resultOf, undoStep } from './step.ts';
+import { inStepTransaction, inTransaction, isSqlError, withPatience } from './session.ts';
+import { addressOf, byTable, lockedResult, refusalOf, resultOf, undoStep } from './step.ts';
 import { imagesGone, unreadableFindings } from './unreadable.ts';
 import { verifyEffects } from './verify.ts';
 
@@ -18,13 +18,27 @@ import { verifyEffects } from './verify.ts';
 const STEPS_MAX = 50;
 export const EFFECTS_MAX = 5_000;
 
-/** Steps in bounded transactions, in order. Where a transaction fails as a whole, each of its steps gets one of its own. */
-export async function invert(pool: Pool, system: string, batch: InverseBatch): Promise<InverseResult[]> {
+/** How long steps whose rows are held may wait for them altogether in one call, in milliseconds. */
+const PATIENCE_MS = 2_500;
+
+/** Steps in bounded transactions, in order. A transaction that fails is bisected to the steps that fail. */
+export async function invert(pool: Pool, system: string, batch: InverseBatch, statementMs: number): Promise<InverseResult[]> {
   const registry = await inTransaction(pool, (client) => readRegistry(client, system));
-  const results: InverseResult[] = [];
-  for (const steps of chunksOf(batch.steps)) results.push(...(await invertChunk(pool, registry, batch, steps)));
-  return results;
+  const results = new Map<number, InverseResult>();
+  const context = { pool, registry, batch, statementMs, until: performance.now() + PATIENCE_MS };
+  const add = (done: readonly InverseResult[]) => {
+    for (const result of done) results.set(result.step, result);
+  };
+  for (const steps of chunksOf(batch.steps)) add(await invertChunk(context, steps, false));
+  for (const step of batch.steps.filter(({ step }) => isHeld(results.get(step)))) {
+    if (performance.now() >= context.until) break;
+    add(await invertChunk(context, [step], true));
+  }
+  return batch.steps.flatMap(({ step }) => results.get(step) ?? []);
 }
+
+const isHeld = (result: InverseResult | undefined): boolean =>
+  result?.outcome === 'stuck' && result.findings.every(({ code }) => code === 'locked');
 
 export function chunksOf<S extends RehearsedStep>(steps: readonly S[]): S[][] {
   const chunks: S[][] = [];
@@ -41,17 +55,30 @@ export function chunksOf<S extends RehearsedStep>(steps: readonly S[]): S[][] {
   return chunks;
 }
 
-async function invertChunk(pool: Pool, registry: Registry, batch: InverseBatch, steps: readonly InverseStep[]): Promise<InverseResult[]> {
+interface Inverting {
+  readonly pool: Pool;
+  readonly registry: Registry;
+  readonly batch: InverseBatch;
+  readonly statementMs: number;
+  /** On the monotonic clock, in milliseconds: no further wait for locks begins after it. */
+  readonly until: number;
+}
+
+async function invertChunk(context: Inverting, steps: readonly InverseStep[], waits: boolean): Promise<InverseResult[]> {
+  const { pool, registry, batch, statementMs, until } = context;
   try {
-    return await inTransaction(pool, (client) => invertSteps(client, registry, batch, steps));
+    return await inStepTransaction(pool, (client) => invertSteps(client, registry, batch, steps, waits), {
+      statementTimeoutMs: statementMs,
+    });
   } catch (error) {
+    if (error instanceof ConnectorError) throw error;
     const [step] = steps;
-    const refusal = step === undefined ? undefined : refusalOf(step, error);
-    if (refusal === undefined) throw error;
-    if (steps.length === 1) return [refusal];
-    const results: InverseResult[] = [];
-    for (const one of steps) results.push(...(await invertChunk(pool, registry, batch, [one])));
-    return results;
+    if (step !== undefined && steps.length === 1) return [refusalOf(step, error)];
+    // Where a whole table is locked, each half waits for it again: not for longer than the patience of the call.
+    if (isSqlError(error) && error.code === '55P03' && performance.now() >= until) return steps.map((one) => refusalOf(one, error));
+    const half = steps.length >> 1;
+    const first = await invertChunk(context, steps.slice(0, half), waits);
+    return [...first, ...(await invertChunk(context, steps.slice(half), waits))];
   }
 }
 
@@ -60,6 +87,7 @@ async function invertSteps(
   registry: Registry,
   batch: InverseBatch,
   steps: readonly InverseStep[],
+  waits: boolean,
 ): Promise<InverseResult[]> {
   const { run, token } = batch;
   if (!(await passFence(client, run, token))) return steps.map(fenced);
@@ -79,32 +107,34 @@ async function invertSteps(
     batch,
     steps.filter(({ step }) => !results.has(step)),
     results,
+    waits,
   );
   return steps.flatMap(({ step }) => results.get(step) ?? []);
 }
 
-/** Locks the rows of all steps, then undoes one after the other. Each step gets its result. */
+/** Locks the rows of all steps, then undoes one after the other. Each step gets its result. @param waits false: steps whose rows are held are left out */
 export async function undoSteps(
   client: ClientBase,
   registry: Registry,
   { run, token }: Pick<InverseBatch, 'run' | 'token'>,
   steps: readonly InverseStep[],
   results: Map<number, InverseResult>,
+  waits: boolean,
 ): Promise<void> {
-  await client.query('SELECT recant.absorb()');
+  await withPatience(client, 'SELECT recant.absorb()');
   const goals = await readGoals(client, registry, steps, results);
   const hiding = new Set<number>();
   const tables = byTable([...goals.values()].flatMap((goal) => [...goal.rows.values()]));
+  const held = new Set<string>();
   for (const [captured, rows] of tables) {
     if (await isHiding(client, captured)) hiding.add(captured.relation);
-    await lockRows(
-      client,
-      captured,
-      rows.map((row) => row.key),
-    );
+    const keys = rows.map((row) => row.key);
+    const passed = await lockRows(client, captured, keys, waits);
+    for (const row of rows) if (passed.has(keyId(row.key))) held.add(row.resource);
   }
+  leaveHeld(goals, held, results);
   // Every change of these rows before the locks is committed, so that the queue contains it.
-  await client.query('SELECT recant.absorb()');
+  await withPatience(client, 'SELECT recant.absorb()');
   const later = await readLaterWrites(client, registry, [...goals.values()]);
   const agentCode = await readAgentCode(client, [...tables.keys()]);
   const holes = await readHoles(
@@ -114,6 +144,19 @@ export async function undoSteps(
   await client.query('SET CONSTRAINTS ALL DEFERRED');
   for (const [step, goal] of goals)
     results.set(step.step, await undoStep({ client, registry, run, token, later, hiding, agentCode, holes }, step, goal));
+}
+
+/** Leaves out the steps of these rows, and what must follow one of them. */
+function leaveHeld(goals: Map<InverseStep, StepGoal>, held: ReadonlySet<string>, results: Map<number, InverseResult>): void {
+  if (held.size === 0) return;
+  const after = new Set(held);
+  for (const [step, goal] of goals) {
+    const resource = [...goal.rows.keys()].find((row) => after.has(row));
+    if (resource === undefined) continue;
+    for (const row of goal.rows.keys()) after.add(row);
+    goals.delete(step);
+    results.set(step.step, lockedResult(step, resource, 'Another session holds a lock on this row.'));
+  }
 }
 
 /** Only steps whose effects are what the target captured get a goal; the others get their result here. */
@@ -155,8 +198,9 @@ export async function readGoals<S extends RehearsedStep>(
 
 /** Holds the run's row until the transaction ends: batches of one run follow one another, and an older claim is turned away. */
 async function passFence(client: ClientBase, run: string, token: string): Promise<boolean> {
-  const { rows } = await client.query<{ passed: boolean }>('SELECT recant.pass_fence($1, $2) AS passed', [run, token]);
-  return rows[0]?.passed === true;
+  const statement = `SELECT recant.pass_fence(${escapeLiteral(run)}, ${escapeLiteral(token)}) AS passed`;
+  const [row] = await withPatience<{ passed: boolean }>(client, statement);
+  return row?.passed === true;
 }
 
 const fenced = (step: InverseStep): InverseResult => {

@@ -24,13 +24,27 @@ export async function readLive(client: ClientBase, captured: CapturedTable, keys
   return new Map(rows.map((row) => [keyId(row.key), new Map(row.versions.map((version, index) => [names[index] ?? '', version]))]));
 }
 
-/** Locks the rows of these keys until the transaction ends, in the key's order. Absent rows cannot be locked: their insert is what collides. */
-export async function lockRows(client: ClientBase, captured: CapturedTable, keys: readonly Key[]): Promise<void> {
+/**
+ * Locks the rows of these keys until the transaction ends, in the key's order. Absent rows cannot be locked: their insert is what collides.
+ * @param waits false: rows that another session holds are passed over @returns the keys of those, by `keyId`
+ */
+export async function lockRows(
+  client: ClientBase,
+  captured: CapturedTable,
+  keys: readonly Key[],
+  waits: boolean,
+): Promise<ReadonlySet<string>> {
   const order = captured.table.key.map((name) => `t.${escapeIdentifier(name)}`).join(', ');
-  await client.query(
-    `SELECT 1 FROM ${target(captured.table)} t JOIN ${keysFrom(captured, 1)} ORDER BY ${order} FOR UPDATE OF t`,
-    keyColumns(captured, keys),
+  const from = `FROM ${target(captured.table)} t JOIN ${keysFrom(captured, 1)}`;
+  const columns = keyColumns(captured, keys);
+  const locked = await client.query<{ key: string[] }>(
+    `SELECT ${askedKey(captured)} AS key ${from} ORDER BY ${order} FOR UPDATE OF t${waits ? '' : ' SKIP LOCKED'}`,
+    columns,
   );
+  if (waits || locked.rows.length === keys.length) return new Set();
+  const free = new Set(locked.rows.map(({ key }) => keyId(key)));
+  const { rows } = await client.query<{ key: string[] }>(`SELECT ${askedKey(captured)} AS key ${from}`, columns);
+  return new Set(rows.map(({ key }) => keyId(key)).filter((key) => !free.has(key)));
 }
 
 const keyDefinitions = ({ table }: CapturedTable) =>

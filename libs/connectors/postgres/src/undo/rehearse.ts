@@ -8,14 +8,14 @@ import { readLaterWrites } from './later-writes.ts';
 import type { Versions } from './live.ts';
 import { isHiding } from './probe.ts';
 import { type Registry, readRegistry } from './registry.ts';
-import { inTransaction, isSqlError } from './session.ts';
+import { inStepTransaction, inTransaction, isSqlError, withPatience } from './session.ts';
 import type { Active } from './statement.ts';
 import { byTable, guardStep, readRows, refusalOf, resultOf } from './step.ts';
 import { withValues } from './values.ts';
 
 /** A rehearsal gives way: an application waits for it at most this long, in milliseconds. */
 const LOCK_TIMEOUT_MS = 1_000;
-const OPTIONS = { lockTimeoutMs: LOCK_TIMEOUT_MS, rollBack: true } as const;
+const OPTIONS = { lockTimeoutMs: LOCK_TIMEOUT_MS, patienceMs: LOCK_TIMEOUT_MS, rollBack: true } as const;
 /** Lock not available, query canceled, deadlock, serialization failure: somebody works on these rows now, which says nothing about the steps. */
 const BUSY = new Set(['55P03', '57014', '40P01', '40001']);
 
@@ -30,8 +30,11 @@ export async function rehearse(pool: Pool, system: string, steps: readonly Rehea
   });
   const effects = steps.reduce((sum, step) => sum + step.effects.length, 0);
   const results = effects <= EFFECTS_MAX ? await unlessBusy(writeAndRollBack(pool, registry, steps)) : undefined;
-  return results ?? checkGuards(pool, registry, steps);
+  return results?.some(isBusy) === false ? results : checkGuards(pool, registry, steps);
 }
+
+const isBusy = ({ outcome, findings }: InverseResult): boolean =>
+  outcome === 'stuck' && findings.some(({ code }) => code === 'locked' || code === 'timeout');
 
 async function unlessBusy<T>(work: Promise<T>): Promise<T | undefined> {
   try {
@@ -43,24 +46,25 @@ async function unlessBusy<T>(work: Promise<T>): Promise<T | undefined> {
   }
 }
 
+/** The connection was lost, or rows stay locked: nothing is known about one step. */
+const isOfAll = (error: unknown): boolean => error instanceof ConnectorError || (isSqlError(error) && BUSY.has(error.code));
+
 /** Where a step fails the transaction as a whole, it is found by itself, and the others are rehearsed without it. */
 async function writeAndRollBack(pool: Pool, registry: Registry, steps: readonly RehearsedStep[]): Promise<InverseResult[]> {
   try {
-    return await inTransaction(pool, (client) => undoRehearsed(client, registry, steps), OPTIONS);
+    return await inStepTransaction(pool, (client) => undoRehearsed(client, registry, steps), OPTIONS);
   } catch (error) {
     const [first] = steps;
-    const refusal = first === undefined ? undefined : refusalOf(first, error);
-    if (refusal === undefined) throw error;
-    if (steps.length === 1) return [refusal];
+    if (first === undefined || isOfAll(error)) throw error;
+    if (steps.length === 1) return [refusalOf(first, error)];
   }
   const failing = new Map<number, InverseResult>();
   for (const step of steps) {
     try {
-      await inTransaction(pool, (client) => undoRehearsed(client, registry, [step]), OPTIONS);
+      await inStepTransaction(pool, (client) => undoRehearsed(client, registry, [step]), OPTIONS);
     } catch (error) {
-      const refusal = refusalOf(step, error);
-      if (refusal === undefined) throw error;
-      failing.set(step.step, refusal);
+      if (isOfAll(error)) throw error;
+      failing.set(step.step, refusalOf(step, error));
     }
   }
   const rest = steps.filter(({ step }) => !failing.has(step));
@@ -73,7 +77,7 @@ async function undoRehearsed(client: ClientBase, registry: Registry, steps: read
   const run = `rehearsal/${rows[0]?.xid}`;
   const named = steps.map((step) => ({ ...step, attempt: { source: 'recant://recant/rehearsal', action: run, attempt: step.step } }));
   const results = new Map<number, InverseResult>();
-  await undoSteps(client, registry, { run, token: '0' }, named, results);
+  await undoSteps(client, registry, { run, token: '0' }, named, results, true);
   return steps.flatMap(({ step }) => withoutEffects(results.get(step)));
 }
 
@@ -98,7 +102,7 @@ async function checkChunk(
   overlay: Overlay,
   undone: Set<string>,
 ): Promise<InverseResult[]> {
-  await client.query('SELECT recant.absorb()');
+  await withPatience(client, 'SELECT recant.absorb()');
   const results = new Map<number, InverseResult>();
   const goals = await readGoals(client, registry, steps, results);
   const tables = byTable([...goals.values()].flatMap((goal) => [...goal.rows.values()]));

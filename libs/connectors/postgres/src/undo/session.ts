@@ -2,8 +2,12 @@ import { ConnectorError } from '@recant/connector';
 import pg from 'pg';
 import { OUTPUT_SETTINGS } from '../install/trigger-sql.ts';
 
-/** How long an inverse waits for a row that somebody holds, in milliseconds. */
+/** How long a statement waits for a lock that somebody holds, in milliseconds. */
 const LOCK_TIMEOUT_MS = 30_000;
+/** The same for an inverse: below the target's `deadlock_timeout` (1 s), so that it gives way first. */
+export const STEP_LOCK_MS = 500;
+/** How long a statement of an inverse may take altogether, in milliseconds. */
+export const STATEMENT_MS = 60_000;
 /** Serialisation failures and deadlocks are tried again this often. */
 const TRIES_MAX = 5;
 
@@ -18,6 +22,9 @@ const SETTINGS = [
 
 export interface TransactionOptions {
   readonly lockTimeoutMs?: number;
+  readonly statementTimeoutMs?: number;
+  /** For locks of our own tables. */
+  readonly patienceMs?: number;
   /** The work leaves nothing behind. */
   readonly rollBack?: boolean;
 }
@@ -33,7 +40,7 @@ export const wordsOf = ({ code, message }: SqlError): string =>
 /** 40001 serialization_failure, 40P01 deadlock_detected: the same transaction may go through now. */
 const isCollision = (error: unknown): boolean => isSqlError(error) && (error.code === '40001' || error.code === '40P01');
 
-/** Nothing about the step: connection (08), resources (53), operator (57), system (58), lock not available, read-only server. */
+/** Not about what was read: connection (08), resources (53), operator (57), system (58), lock not available, read-only server. */
 export const isAway = (error: unknown): boolean => !isSqlError(error) || /^(08|53|57|58|55P03|25006|XX)/.test(error.code);
 
 export const openPool = (url: string): pg.Pool => {
@@ -70,6 +77,43 @@ export async function inTransaction<T>(
   }
 }
 
+/**
+ * One transaction of inverses. Its connection was lost, or the whole server takes no writes: ConnectorError. Everything else is as it was thrown and belongs
+ * to a step, collisions that outlast every try included.
+ * @throws ConnectorError `unreachable | read_only | permission_denied`
+ */
+export async function inStepTransaction<T>(
+  pool: pg.Pool,
+  work: (client: pg.ClientBase) => Promise<T>,
+  options: TransactionOptions = {},
+): Promise<T> {
+  const limits = { lockTimeoutMs: STEP_LOCK_MS, statementTimeoutMs: STATEMENT_MS, ...options };
+  for (let tried = 1; ; tried += 1) {
+    try {
+      return await once(pool, work, limits);
+    } catch (error) {
+      if (isCollision(error) && tried < TRIES_MAX) continue;
+      throw isSqlError(error) && error.code === '25006' ? awayError(error) : error;
+    }
+  }
+}
+
+/**
+ * Waits longer for the locks of our own tables than for rows of the target: others hold them only while they work.
+ * @throws ConnectorError `locked`
+ */
+export async function withPatience<R extends pg.QueryResultRow>(client: pg.ClientBase, statement: string): Promise<readonly R[]> {
+  try {
+    const results = (await client.query(
+      `SELECT set_config('lock_timeout', current_setting('recant.patience_ms'), true); ${statement}; SELECT set_config('lock_timeout', current_setting('recant.lock_ms'), true)`,
+    )) as unknown as pg.QueryResult<R>[];
+    return results[1]?.rows ?? [];
+  } catch (error) {
+    if (!isSqlError(error) || error.code !== '55P03') throw error;
+    throw new ConnectorError('locked', `The capture of the target is busy: ${error.message}.`, { cause: error });
+  }
+}
+
 /** A server that answers says why it cannot now: 25006 read_only_sql_transaction, 53100 disk_full. */
 function awayError(error: unknown): ConnectorError {
   const { code, message } = error as { code?: string; message: string };
@@ -81,19 +125,34 @@ function awayError(error: unknown): ConnectorError {
   return new ConnectorError('unreachable', `Target database unreachable: ${message}`, { cause: error });
 }
 
+/** 28: the login is refused; 3D000: there is no such database. Both need a person. */
+async function connect(pool: pg.Pool): Promise<pg.PoolClient> {
+  try {
+    return await pool.connect();
+  } catch (error) {
+    if (isSqlError(error) && /^(28|3D)/.test(error.code))
+      throw new ConnectorError('permission_denied', `The target refuses the login: ${error.message}. Correct the registration.`, {
+        cause: error,
+      });
+    throw awayError(error);
+  }
+}
+
 /** A connection that ends while it is in use fails the query under way; its event says nothing more. */
 const ignore = (): void => undefined;
 
 async function once<T>(
   pool: pg.Pool,
   work: (client: pg.ClientBase) => Promise<T>,
-  { lockTimeoutMs = LOCK_TIMEOUT_MS, rollBack = false }: TransactionOptions,
+  { lockTimeoutMs = LOCK_TIMEOUT_MS, statementTimeoutMs = 0, patienceMs = LOCK_TIMEOUT_MS, rollBack = false }: TransactionOptions,
 ): Promise<T> {
-  const client = await pool.connect();
+  const client = await connect(pool);
   client.on('error', ignore);
   let broken: Error | undefined;
   try {
-    await client.query(`BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = ${lockTimeoutMs}; ${SETTINGS}`);
+    await client.query(
+      `BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = ${lockTimeoutMs}; SET LOCAL recant.lock_ms = ${lockTimeoutMs}; SET LOCAL recant.patience_ms = ${patienceMs}; SET LOCAL statement_timeout = ${statementTimeoutMs}; ${SETTINGS}`,
+    );
     const result = await work(client);
     await client.query(rollBack ? 'ROLLBACK' : 'COMMIT');
     return result;
@@ -101,7 +160,8 @@ async function once<T>(
     await client.query('ROLLBACK').catch((cause: Error) => {
       broken = cause;
     });
-    throw error;
+    // A connection that still answers was not lost: whatever failed is about the work.
+    throw broken === undefined || error instanceof ConnectorError ? error : awayError(error);
   } finally {
     client.off('error', ignore);
     client.release(broken);

@@ -1,4 +1,11 @@
-import type { Finding, InverseOutcome, InverseResult, InverseStep, RehearsedStep } from '@recant/connector';
+import {
+  ConnectorError,
+  type Finding,
+  type InverseOutcome,
+  type InverseResult,
+  type InverseStep,
+  type RehearsedStep,
+} from '@recant/connector';
 import type { ClientBase } from 'pg';
 import type { Hole } from '../install/holes.ts';
 import { CONNECTOR } from '../resource.ts';
@@ -11,7 +18,7 @@ import { type LaterWrites, laterFindings, laterWriteOf, movedFinding, writerOf }
 import { keyId, readLive, type Versions } from './live.ts';
 import { reachFindings, writesOutside } from './reach.ts';
 import type { CapturedTable, Registry } from './registry.ts';
-import { isAway, isSqlError, underOwnPath, wordsOf } from './session.ts';
+import { isSqlError, underOwnPath, withPatience, wordsOf } from './session.ts';
 import { type Active, derivedStatements, inverseStatement, reversal } from './statement.ts';
 import { withValues } from './values.ts';
 
@@ -51,10 +58,10 @@ export async function undoStep(context: StepContext, step: InverseStep, goal: St
       await client.query('ROLLBACK TO SAVEPOINT recant_step; RELEASE SAVEPOINT recant_step');
       return resultOf(step.step, 'conflicted', { findings: error.findings });
     }
-    const refusal = refusalOf(step, error);
-    if (refusal === undefined) throw error;
+    if (isOfTransaction(error)) throw error;
+    // Fails where the connection is gone: then nothing is known about the step.
     await client.query('ROLLBACK TO SAVEPOINT recant_step; RELEASE SAVEPOINT recant_step');
-    return refusal;
+    return refusalOf(step, error);
   }
 }
 
@@ -82,7 +89,7 @@ async function attempt(context: StepContext, step: InverseStep, goal: StepGoal):
   });
   const reached = await reachFindings(client, reachBefore, addressOf(step));
   if (reached.length > 0) throw new StepRefused(reached);
-  await client.query('SELECT recant.absorb()');
+  await withPatience(client, 'SELECT recant.absorb()');
   const written = await capturedById(client, registry.system, attemptId);
   const rows = [...goal.rows.values()];
   const live = await readRows(client, rows);
@@ -239,15 +246,38 @@ export const addressOf = (step: RehearsedStep) => {
   return { resource: effect?.resource ?? `${CONNECTOR}:`, part: Object.keys(effect?.parts ?? {})[0] ?? 'exists' };
 };
 
+/** Steps whose rows another session holds: they wrote nothing and are tried again later. */
+export const lockedResult = (step: RehearsedStep, resource: string | undefined, detail: string): InverseResult =>
+  resultOf(step.step, 'stuck', {
+    findings: [{ ...addressOf(step), ...(resource === undefined ? {} : { resource }), code: 'locked', detail }],
+  });
+
 /**
  * What the target says to an inverse that it does not take: class 23 (constraints) and P0001 (a user's trigger raised) conflict, 42501 (no
- * privilege) is unreadable, anything else about the statement failed. @returns undefined for errors that are not about this step.
+ * privilege) is unreadable. What may pass waits: locks and collisions as `locked`, time-outs and cancelled statements as `timeout`, a full disk as `permission`,
+ * other resources and errors of the server (53, 58, XX) as `target_error`. Anything else failed.
  */
-export function refusalOf(step: RehearsedStep, error: unknown): InverseResult | undefined {
-  if (isAway(error) || !isSqlError(error) || error.code.startsWith('40')) return undefined;
-  const detail = wordsOf(error);
+export function refusalOf(step: RehearsedStep, error: unknown): InverseResult {
   const address = addressOf(step);
+  if (!isSqlError(error)) {
+    const detail = error instanceof Error ? error.message : String(error);
+    return resultOf(step.step, 'failed', { findings: [{ ...address, code: 'target_error', detail }] });
+  }
+  const detail = wordsOf(error);
   if (error.code === '42501') return resultOf(step.step, 'failed', { findings: [{ ...address, code: 'unreadable', detail }] });
+  const passing = PASSING.find(([pattern]) => pattern.test(error.code));
+  if (passing !== undefined) return resultOf(step.step, 'stuck', { findings: [{ ...address, code: passing[1], detail }] });
   const outcome = error.code.startsWith('23') || error.code === 'P0001' ? 'conflicted' : 'failed';
   return resultOf(step.step, outcome, { findings: [{ ...address, code: 'constraint', detail }] });
 }
+
+const PASSING = [
+  [/^(55P03|40)/, 'locked'],
+  [/^57014/, 'timeout'],
+  [/^53100/, 'permission'],
+  [/^(08|53|57|58|XX)/, 'target_error'],
+] as const;
+
+/** Errors that the whole transaction meets, not one step: it is tried again, or the connection is gone. */
+export const isOfTransaction = (error: unknown): boolean =>
+  error instanceof ConnectorError || (isSqlError(error) && /^(40|57P|25006)/.test(error.code));
