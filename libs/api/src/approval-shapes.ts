@@ -38,7 +38,7 @@ export const ApprovalState = z
     state: z.enum(APPROVAL_STATES),
     need: z.enum(APPROVAL_NEEDS).optional().meta({
       description:
-        'Why the plan needs a second person. rule: this service requires one for every plan. claimed: the plan undoes effects that only the agent’s process reported. window: the selection names no agent, tool or system, only a window, outcomes or resources of any system.',
+        'Why the plan needs a second person. rule: this service requires one for every plan. claimed: the plan undoes effects that only the agent’s process reported. window: the selection names no agent, tool or system, only a window, outcomes, a condition or resources of any system. cascade: the plan undoes more than 20 attempts of agents that were not selected.',
     }),
     given: z.array(ApprovalBody).meta({ description: 'The last 100 approvals, newest first, including expired ones.' }),
   })

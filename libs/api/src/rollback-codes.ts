@@ -67,13 +67,20 @@ export const ROLLBACK_ERROR_CODES = {
     status: 409,
     title: 'Plan has conflicts',
     retry: 'never',
-    action: 'Plan again with `recant plan --mode skip` to leave out the conflicting attempts, or with another selection.',
+    action:
+      'Plan again: `--mode skip` leaves out the conflicting attempts (with `--partial` only their conflicting rows), `--mode cascade` undoes later writers as well.',
   },
   plan_empty: {
     status: 409,
     title: 'Plan without steps',
     retry: 'never',
     action: 'Check `left` in the plan for the reasons: nothing remains to undo.',
+  },
+  plan_mode_invalid: {
+    status: 400,
+    title: 'Invalid plan mode',
+    retry: 'never',
+    action: 'Combine options as the detail says: `recant plan --mode skip --partial`, `recant plan --mode cascade --cascade-reads`.',
   },
   plan_stale: {
     status: 409,

@@ -123,7 +123,7 @@ export type WindowInput = z.infer<typeof WindowInput>;
 export const PlanMode = z.enum(PLAN_MODES).meta({
   id: 'PlanMode',
   description:
-    'refuse: any conflict blocks the plan. skip: attempts that cannot be undone are skipped, with the attempts that depend on them.',
+    'refuse: any conflict blocks the plan. skip: attempts that cannot be undone are skipped, with the attempts that depend on them. cascade: attempts of others that wrote the same parts later are undone as well; what cannot be undone then is skipped.',
 });
 export type PlanMode = z.infer<typeof PlanMode>;
 export const PlanInput = z
@@ -136,6 +136,11 @@ export const PlanInput = z
       }),
     mode: PlanMode.optional(),
     window: z.union([z.string().max(64), WindowInput]).optional(),
+    partial: z.boolean().optional().meta({
+      description:
+        'Rows of an attempt that are in conflict stay as they are, and its other rows are undone. Not in mode `refuse`. Default: an attempt is undone whole.',
+    }),
+    cascadeReads: z.boolean().optional().meta({ description: 'In mode `cascade`: attempts that read what is undone are undone, too.' }),
     withoutOpen: z.boolean().optional().meta({
       description:
         'Plan although selected agents have open transactions in a target, or a target’s latest changes are not recorded: those are not undone.',
@@ -161,6 +166,9 @@ export const PlanStepBody = z
     remains: z.string().optional().meta({
       description: 'What stays of the attempt, because its agent’s own record prevents undoing it. What targets captured is undone.',
     }),
+    cascaded: z.literal(true).optional().meta({ description: 'Not selected: a dependent of a selected attempt.' }),
+    stays: z.array(z.string()).optional().meta({ description: 'Resources of the attempt that are in conflict: they stay as they are.' }),
+    changed: z.array(z.string()).optional().meta({ description: 'Those of `stays` that the target refused.' }),
     systems: z.array(
       z.object({
         system: z.string(),
@@ -248,6 +256,8 @@ export const PlanContents = z
           'Tables that the selected agents could write and whose changes were not captured, because they are new since `connect`.',
       }),
     withoutOpen: z.literal(true).optional(),
+    partial: z.literal(true).optional(),
+    throughReads: z.literal(true).optional(),
   })
   .meta({ id: 'PlanContents', description: 'The plan’s content. The digest is the SHA-256 of its canonical JSON (RFC 8785).' });
 export const PlanRunBody = z
@@ -302,6 +312,11 @@ export const AccountBody = z
     outcomes: z.record(z.string(), z.int()).meta({ description: 'Number of ended steps, by outcome.' }),
     left: z.record(z.string(), z.int()).meta({ description: 'Number of selected attempts without a step, by reason.' }),
     open: z.int().meta({ description: 'Number of steps that have not ended.' }),
+    rowsStay: z
+      .int()
+      .optional()
+      .meta({ description: 'Rows in conflict that stay although other rows of their attempts are undone (`partial`).' }),
+    cascaded: z.int().optional().meta({ description: 'Steps of attempts that nobody selected: dependents (`cascade`).' }),
     residue: z.array(z.string()),
     tainted: z.int(),
     verdict: z

@@ -107,6 +107,7 @@ export const createPlan = route({
     'time_zone_missing',
     'window_empty',
     'plan_too_large',
+    'plan_mode_invalid',
     'ledger_unavailable',
   ],
 });

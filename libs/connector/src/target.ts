@@ -150,6 +150,11 @@ export interface InverseStep {
    * conflict `later_write`.
    */
   readonly knownOrdinals: Readonly<Record<string, string>>;
+  /**
+   * Resources of `undoes` that the step leaves as they are, because they are in conflict: `effects` has nothing of them. The attempt does not count as
+   * undone then. Absent: the step undoes the whole attempt, and a connector that captures by itself refuses `effects` that lack something.
+   */
+  readonly leaves?: readonly string[];
 }
 
 export type InverseOutcome =

@@ -34,8 +34,11 @@ export type Reversibility = (typeof REVERSIBILITIES)[number];
 export const ACT_OUTCOMES = ['pending', 'done', 'refused', 'failed'] as const;
 export type ActOutcome = (typeof ACT_OUTCOMES)[number];
 
-/** `refuse`: any conflict refuses the whole plan. `skip`: attempts that cannot be undone are skipped, with what depends on them. */
-export const PLAN_MODES = ['refuse', 'skip'] as const;
+/**
+ * `refuse`: any conflict refuses the whole plan. `skip`: attempts that cannot be undone are skipped, with what depends on them. `cascade`: later writers
+ * of the same parts are undone as well; what cannot be undone then is skipped.
+ */
+export const PLAN_MODES = ['refuse', 'skip', 'cascade'] as const;
 export type PlanMode = (typeof PLAN_MODES)[number];
 
 /** Why a plan, or an attempt of it, cannot be undone. */
@@ -111,6 +114,9 @@ export type UnverifiedReason = (typeof UNVERIFIED_REASONS)[number];
 export const APPROVAL_STATES = ['not_needed', 'missing', 'expired', 'approved'] as const;
 export type ApprovalStatus = (typeof APPROVAL_STATES)[number];
 
-/** Why a plan needs a second person: the rule asks for it, it undoes claimed effects, or nothing in its selection names an agent, tool or system. */
-export const APPROVAL_NEEDS = ['rule', 'claimed', 'window'] as const;
+/**
+ * Why a plan needs a second person: the rule asks for it, it undoes claimed effects, nothing in its selection names an agent, tool or system, or it undoes
+ * many attempts of others (`cascade`).
+ */
+export const APPROVAL_NEEDS = ['rule', 'claimed', 'window', 'cascade'] as const;
 export type ApprovalNeed = (typeof APPROVAL_NEEDS)[number];

@@ -1,6 +1,7 @@
 import type { PlanMode } from '@recant/events';
+import { dependentsOf } from './cascade.ts';
 import { PlannerError } from './error.ts';
-import { PLAN_ATTEMPTS_MAX, PLAN_EFFECTS_MAX } from './limits.ts';
+import { CASCADE_ROUNDS_MAX, PLAN_ATTEMPTS_MAX, PLAN_EFFECTS_MAX } from './limits.ts';
 import type { LedgerReader, RecordedAttempt, Vector } from './ports.ts';
 import { refKey } from './ref.ts';
 import { selectAttempts } from './select-attempts.ts';
@@ -19,22 +20,50 @@ export async function gather(
     readonly selection: Selection;
     readonly vector: Vector;
     readonly systems: ReadonlyMap<string, string>;
+    readonly partial?: true;
+    readonly throughReads?: true;
   },
 ): Promise<PlanInput> {
   const { tenant, selection, vector } = question;
   const selected = await selectAttempts(ledger, tenant, selection, vector);
-  if (selected.length > PLAN_ATTEMPTS_MAX)
+  let input = await around(ledger, question, selected, []);
+  if (question.mode !== 'cascade') return input;
+  for (let round = 0; ; round++) {
+    const known = new Set((input.dependents ?? []).map(({ ref }) => refKey(ref)));
+    const found = dependentsOf(input);
+    if (found.every(({ ref }) => known.has(refKey(ref)))) return input;
+    if (round === CASCADE_ROUNDS_MAX)
+      throw new PlannerError(
+        'plan_too_large',
+        `Dependents of dependents go deeper than ${CASCADE_ROUNDS_MAX} levels of resources. Narrow the selection, or plan in mode skip.`,
+      );
+    input = await around(ledger, question, selected, found);
+  }
+}
+
+type Question = Parameters<typeof gather>[1];
+
+/** The attempts with their effects, and everything else that happened to the same resources. */
+async function around(
+  ledger: LedgerReader,
+  question: Question,
+  selected: readonly RecordedAttempt[],
+  dependents: readonly RecordedAttempt[],
+): Promise<PlanInput> {
+  const { tenant, vector } = question;
+  const members = [...selected, ...dependents];
+  if (members.length > PLAN_ATTEMPTS_MAX)
     throw new PlannerError(
       'plan_too_large',
-      `Too many attempts selected: expected at most ${PLAN_ATTEMPTS_MAX}, got ${selected.length}. Narrow the selection.`,
+      `Too many attempts selected${dependents.length > 0 ? ', with their dependents' : ''}: expected at most ${PLAN_ATTEMPTS_MAX}, got ${members.length}. Narrow the selection.`,
     );
   const own = await ledger.effectsOf(
     tenant,
-    selected.map((attempt) => attempt.ref),
+    members.map((attempt) => attempt.ref),
     vector,
   );
   const resources = [...new Set(own.map((effect) => effect.resource))].sort();
-  const keys = new Set(selected.map((attempt) => refKey(attempt.ref)));
+  const keys = new Set(members.map((attempt) => refKey(attempt.ref)));
   // Effects of selected attempts are read by attempt, not by resource: an edited projection that hides an effect cannot remove it from a step.
   const others = (await ledger.effectsOn(tenant, resources, vector)).filter((effect) => !keys.has(refKey(effect.attempt)));
   const effects = [...own, ...others];
@@ -45,8 +74,8 @@ export async function gather(
     );
   const refs = new Map(others.map((effect) => [refKey(effect.attempt), effect.attempt]));
   const attempts = await ledger.attempts(tenant, [...refs.values()], vector);
-  const inverses = await inversesOf(ledger, tenant, [...selected, ...attempts], vector);
-  return { ...question, selected, attempts: [...attempts, ...inverses], effects };
+  const inverses = await inversesOf(ledger, tenant, [...members, ...attempts], vector);
+  return { ...question, selected, attempts: [...attempts, ...inverses], effects, ...(dependents.length > 0 && { dependents }) };
 }
 
 /** Further inverses of these attempts, and inverses of those, to any depth. */

@@ -1,4 +1,3 @@
-export { isIncluded } from './ambiguous.ts';
 export { type DerivedParts, derivedIn, withoutDerived } from './derived.ts';
 export { planBytes, planDigest } from './digest.ts';
 export { PlannerError, type PlannerErrorCode } from './error.ts';
@@ -26,5 +25,6 @@ export { parseSelection } from './selection/parse-selection.ts';
 export type { Selection } from './selection/selection.ts';
 export { namesIn, selectionText } from './selection/selection-text.ts';
 export { isStale } from './stale.ts';
-export { stepSystems } from './steps.ts';
+export { stepSystems, undoneBy } from './steps.ts';
+export { PARTIAL_UNDO } from './undone.ts';
 export type { PlanInput } from './view.ts';

@@ -26,7 +26,7 @@ export interface PlanBody {
   readonly steps: readonly PlanStep[];
   /** Selected attempts that get no step, and why. */
   readonly left: readonly LeftAttempt[];
-  /** Why the plan cannot run (mode `refuse`), or why attempts were skipped (mode `skip`). */
+  /** Why the plan cannot run (mode `refuse`), or why attempts were skipped, or rows of them stay (other modes). */
   readonly conflicts: readonly Conflict[];
   /** Ambiguous changes of selected attempts that nobody selected: they stay. */
   readonly ambiguous: readonly AmbiguousChanges[];
@@ -40,6 +40,10 @@ export interface PlanBody {
   readonly derived?: readonly DerivedParts[];
   /** A person plans without the open transactions and without what lagging systems have not recorded: they are no conflict. */
   readonly withoutOpen?: true;
+  /** Rows in conflict stay, and the other rows of their attempt are undone. */
+  readonly partial?: true;
+  /** Attempts that read what is undone are undone as well, in mode `cascade`. */
+  readonly throughReads?: true;
   /** Other attempts that read a value which is undone: a lower bound. */
   readonly tainted: readonly Taint[];
 }
@@ -55,6 +59,12 @@ export interface PlanStep {
   readonly unknown?: string;
   /** What stays of the attempt although its captured effects are undone, because its agent's own record prevents it; absent if nothing does. */
   readonly remains?: string;
+  /** Not selected: a dependent of a selected attempt, which is undone with it. */
+  readonly cascaded?: true;
+  /** Resources of the attempt that are in conflict: the step leaves them as they are. Absent: none. */
+  readonly stays?: readonly string[];
+  /** Those of `stays` that a target refused. */
+  readonly changed?: readonly string[];
   /** Systems of the step, in the order in which their inverses are applied. */
   readonly systems: readonly StepSystem[];
   /** Steps that must be restored before this one, because they wrote the same parts later. */

@@ -1,7 +1,9 @@
 import { parseResource } from '@recant/events';
-import type { PartGuard, StepSystem } from './plan.ts';
+import { isIncluded } from './ambiguous.ts';
+import type { PartGuard, PlanStep, StepSystem } from './plan.ts';
 import type { RecordedEffect } from './ports.ts';
 import { compareOrdinals, compareText } from './ref.ts';
+import type { Selection } from './selection/selection.ts';
 import { compareEffects, counts, type Member, writes } from './view.ts';
 
 /**
@@ -28,6 +30,15 @@ export function stepSystems(effects: readonly RecordedEffect[], known: (resource
       ),
       guards: netGuards(own),
     }));
+}
+
+/**
+ * Whether an effect of the step's attempt is one that the step undoes: not what somebody else may have done, not what stays. Where `remains` says that
+ * claims were left out, the step has what the targets captured.
+ */
+export function undoneBy({ stays = [], remains }: PlanStep, selection: Selection): (effect: RecordedEffect) => boolean {
+  const staying = new Set(stays);
+  return (effect) => isIncluded(effect, selection) && !staying.has(effect.resource) && (remains === undefined || effect.captured === true);
 }
 
 /** First before and last after of each part, over effects ascending by ordinal. */

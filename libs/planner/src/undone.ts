@@ -30,7 +30,10 @@ export function undoingOf(view: View): Undoing {
   return { standingInversesOf: (member) => standing(member.key, new Set()) };
 }
 
-/** Settled as succeeded and complete. One without effects found everything already undone. */
+/** Tool of an inverse that left rows of its attempt as they were: both stay in effect. */
+export const PARTIAL_UNDO = 'undo_part';
+
+/** Settled as succeeded and complete, of the whole attempt. One without effects found everything already undone. */
 function tookEffect(member: Member): boolean {
-  return member.attempt.status === 'succeeded' && member.attempt.complete;
+  return member.attempt.tool !== PARTIAL_UNDO && member.attempt.status === 'succeeded' && member.attempt.complete;
 }

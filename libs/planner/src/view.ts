@@ -23,6 +23,14 @@ export interface PlanInput {
   readonly derived?: readonly DerivedParts[];
   /** What the targets refuse to undo, dated; absent: they were not asked. */
   readonly refused?: readonly Conflict[];
+  /** Mode `cascade`: attempts that depend on selected ones and may be undone with them. */
+  readonly dependents?: readonly RecordedAttempt[];
+  /** Mode `cascade`: attempts that read what is undone depend on it, too. */
+  readonly throughReads?: true;
+  /** Rows in conflict stay, and the other rows of their attempt are undone. */
+  readonly partial?: true;
+  /** Rows that the targets refuse to undo, by `refKey` of the attempt, and the conflicts about them; only with `partial`. */
+  readonly refusedRows?: { readonly rows: ReadonlyMap<string, readonly string[]>; readonly conflicts: readonly Conflict[] };
 }
 
 /** One attempt with its effects, ascending by ordinal. */
@@ -30,9 +38,15 @@ export interface Member {
   readonly key: string;
   readonly attempt: RecordedAttempt;
   readonly effects: readonly RecordedEffect[];
+  /** Selected, or a dependent of a selected attempt (`cascaded`). */
   readonly selected: boolean;
+  readonly cascaded?: true;
   /** Why effects that the agent claims are left out of `effects`; absent: none are. */
   readonly remains?: string;
+  /** Resources of the attempt that are left out of `effects`, because undoing them is in conflict; absent: none are. */
+  readonly stays?: readonly string[];
+  /** Those of `stays` that a target refused. */
+  readonly changed?: readonly string[];
 }
 
 export interface View {
@@ -43,8 +57,9 @@ export interface View {
 
 export function viewOf(input: PlanInput): View {
   const attempts = new Map<string, RecordedAttempt>();
-  for (const attempt of [...input.attempts, ...input.selected]) attempts.set(refKey(attempt.ref), attempt);
+  for (const attempt of [...input.attempts, ...(input.dependents ?? []), ...input.selected]) attempts.set(refKey(attempt.ref), attempt);
   const selected = new Set(input.selected.map((attempt) => refKey(attempt.ref)));
+  const cascaded = new Set((input.dependents ?? []).map(({ ref }) => refKey(ref)).filter((key) => !selected.has(key)));
   const effects = new Map<string, RecordedEffect[]>();
   for (const effect of input.effects) {
     const key = refKey(effect.attempt);
@@ -55,7 +70,13 @@ export function viewOf(input: PlanInput): View {
   }
   const members = [...attempts.entries()]
     .map(
-      ([key, attempt]): Member => ({ key, attempt, effects: (effects.get(key) ?? []).sort(compareEffects), selected: selected.has(key) }),
+      ([key, attempt]): Member => ({
+        key,
+        attempt,
+        effects: (effects.get(key) ?? []).sort(compareEffects),
+        selected: selected.has(key) || cascaded.has(key),
+        ...(cascaded.has(key) && { cascaded: true as const }),
+      }),
     )
     .sort((a, b) => compareReceived(a.attempt, b.attempt));
   return { members, byKey: new Map(members.map((member) => [member.key, member])) };

@@ -30,7 +30,7 @@ export class World {
   }
 
   /** The ledger's records of this world; a part is `<row>.<column>`. */
-  input(selected: ReadonlySet<string>, mode: 'refuse' | 'skip' = 'skip', change: Partial<RecordedAttempt> = {}): PlanInput {
+  input(selected: ReadonlySet<string>, mode: PlanInput['mode'] = 'skip', change: Partial<RecordedAttempt> = {}): PlanInput {
     const names = [...new Set([...this.attempts(), ...this.inverts.keys()])];
     const attempts = names.map((name, at) =>
       attemptOf(name, at, {

@@ -2,8 +2,8 @@ import type { ApprovalNeed } from '@recant/events';
 import type { PlanBody } from '@recant/planner';
 
 /**
- * Which plans need a second person. `never`: none, for an installation with one person. `critical`: plans that undo claimed effects, or whose selection
- * is limited only by time, outcome or a resource pattern that matches any system. `always`: every plan.
+ * Which plans need a second person. `never`: none, for an installation with one person. `critical`: plans that undo claimed effects or over 20
+ * attempts of others, or whose selection is limited only by time, outcome, a condition or a resource pattern that matches any system. `always`: every plan.
  */
 export const APPROVAL_RULES = ['never', 'critical', 'always'] as const;
 export type ApprovalRule = (typeof APPROVAL_RULES)[number];
@@ -32,6 +32,8 @@ export type ApprovalVerdict =
   /** `approval`: the one that expired last. */
   | { readonly kind: 'expired'; readonly need: ApprovalNeed; readonly approval: Approval };
 
+/** Attempts of others that a plan may undo without a second person, under the rule `critical`. */
+const DEPENDENTS_UNAPPROVED_MAX = 20;
 /** Fields that narrow a selection without naming an agent, tool or system. What a condition names for certain is in the other fields, too. */
 const NAMELESS_FIELDS: ReadonlySet<string> = new Set(['fromMs', 'toMs', 'clock', 'outcomes', 'where', 'ambiguous']);
 /** A resource pattern whose wildcard covers the system name. */
@@ -41,6 +43,7 @@ export function approvalNeed(rule: ApprovalRule, { selection, steps }: Approvabl
   if (rule === 'never') return undefined;
   if (steps.some(({ grade }) => grade === 'claimed')) return 'claimed';
   if (!namesTarget(selection)) return 'window';
+  if (steps.filter(({ cascaded }) => cascaded).length > DEPENDENTS_UNAPPROVED_MAX) return 'cascade';
   return rule === 'always' ? 'rule' : undefined;
 }
 

@@ -15,6 +15,11 @@ export interface PlanSummary {
   readonly unknown: number;
   /** Steps of attempts of which something stays that cannot be undone. */
   readonly remains: number;
+  /** Steps of attempts of which rows in conflict stay, and these rows. Absent: none. */
+  readonly partial?: number;
+  readonly rowsStay?: number;
+  /** Steps of attempts that nobody selected: dependents. Absent: none. */
+  readonly cascaded?: number;
   /** Tables that the selected agents could write and whose changes were not captured. */
   readonly uncaptured: number;
   /** Other attempts that read a value which would be undone. */
@@ -24,7 +29,7 @@ export interface PlanSummary {
 }
 
 /** Result of a run, so far or final. */
-export interface Account extends Omit<PlanSummary, 'claimed' | 'unknown' | 'uncaptured' | 'remains' | 'ambiguous'> {
+export interface Account extends Omit<PlanSummary, 'claimed' | 'unknown' | 'uncaptured' | 'remains' | 'ambiguous' | 'partial'> {
   /** Ended steps by outcome. */
   readonly outcomes: Readonly<Partial<Record<StepOutcome, number>>>;
   /** Steps that have not ended. */
@@ -45,8 +50,12 @@ export function summarize(body: PlanBody): PlanSummary {
   const stepped = new Set(body.steps.map(({ undoes }) => refKey(undoes)));
   const left: Record<string, number> = {};
   for (const { reason } of body.left) left[reason] = (left[reason] ?? 0) + 1;
+  const partial = body.steps.filter(({ stays }) => stays !== undefined);
+  const cascaded = body.steps.filter((step) => step.cascaded).length;
   return {
-    selected: body.steps.length + body.left.length,
+    selected: body.steps.length - cascaded + body.left.length,
+    ...(partial.length > 0 && { partial: partial.length, rowsStay: new Set(partial.flatMap(({ stays = [] }) => stays)).size }),
+    ...(cascaded > 0 && { cascaded }),
     left,
     claimed: body.steps.filter(({ grade }) => grade === 'claimed').length,
     unknown: body.steps.filter(({ unknown }) => unknown !== undefined).length + (body.open?.length ?? 0) + (body.lagging?.length ?? 0),
@@ -60,11 +69,12 @@ export function summarize(body: PlanBody): PlanSummary {
 export function accountOf(plan: PlanSummary, steps: readonly Pick<StepRecord, 'state' | 'outcome' | 'residue' | 'findings'>[]): Account {
   const outcomes: Partial<Record<StepOutcome, number>> = {};
   for (const { outcome } of steps) if (outcome !== undefined) outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
-  const { claimed, unknown, uncaptured = 0, remains, ambiguous, ...summary } = plan;
+  const { claimed, unknown, uncaptured = 0, remains, ambiguous, partial = 0, ...summary } = plan;
   // Counted once: an attempt without a step is in `left` already.
   const left = {
     ...summary.left,
     ...(remains > 0 && { irreversible: (summary.left.irreversible ?? 0) + remains }),
+    ...(partial > 0 && { skipped: (summary.left.skipped ?? 0) + partial }),
     ...(ambiguous > 0 && { ambiguous: (summary.left.ambiguous ?? 0) + ambiguous }),
   };
   const unrecorded = unknown + (summary.left.effects_unknown ?? 0);

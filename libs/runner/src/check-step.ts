@@ -1,14 +1,5 @@
 import { canonicalize } from '@recant/events';
-import {
-  isIncluded,
-  notRegistered,
-  type PlanStep,
-  type RecordedEffect,
-  refKey,
-  type Selection,
-  stepSystems,
-  withoutDerived,
-} from '@recant/planner';
+import { notRegistered, type PlanStep, type RecordedEffect, refKey, stepSystems, undoneBy, withoutDerived } from '@recant/planner';
 import type { RunnerPorts, StepFinding } from './ports.ts';
 import type { Session } from './session.ts';
 
@@ -32,7 +23,7 @@ export async function checkSteps(session: Session, ports: RunnerPorts, steps: re
   const refused = new Map<number, StepFinding>();
   for (const step of steps) {
     const key = refKey(step.undoes);
-    const own = (byAttempt.get(key) ?? []).filter((effect) => isPlanned(step, effect, session.body.selection));
+    const own = (byAttempt.get(key) ?? []).filter(undoneBy(step, session.body.selection));
     const attempt = attempts.get(key);
     const systems = new Map(step.systems.map(({ system, connector }) => [system, connector]));
     const written = own.filter((effect) => Object.keys(effect.parts).length > 0);
@@ -46,11 +37,6 @@ export async function checkSteps(session: Session, ports: RunnerPorts, steps: re
     else effects.set(step.step, written);
   }
   return { effects, refused };
-}
-
-/** Where `remains` says that claims were left out, the step has what the targets captured. */
-function isPlanned({ remains }: PlanStep, effect: RecordedEffect, selection: Selection): boolean {
-  return isIncluded(effect, selection) && (remains === undefined || effect.captured === true);
 }
 
 function isAsPlanned(step: PlanStep, effects: readonly RecordedEffect[]): boolean {

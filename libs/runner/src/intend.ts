@@ -1,5 +1,5 @@
 import { type AttemptRef, DECLARED_RESOURCES_MAX, eventId, uuidv7 } from '@recant/events';
-import { plainRef } from '@recant/planner';
+import { type PARTIAL_UNDO, plainRef } from '@recant/planner';
 import type { RunnerPorts } from './ports.ts';
 import type { Session } from './session.ts';
 
@@ -14,7 +14,7 @@ export function intend(
     readonly step: number;
     readonly undoes: AttemptRef;
     readonly resources: readonly string[];
-    readonly tool: 'undo' | 'take_back';
+    readonly tool: 'undo' | 'take_back' | typeof PARTIAL_UNDO;
   },
 ): AttemptRef {
   const ref: AttemptRef = { source: session.source, action: uuidv7(ports.clock.now(), ports.random16()), attempt: 1 };

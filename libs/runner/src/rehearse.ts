@@ -90,6 +90,7 @@ function rehearsedStep(step: PlanStep, name: string, effects: readonly RecordedE
     undoes: plainRef(step.undoes),
     effects: systems.flatMap((system) => effectsOn(effects, system)).map(plainEffect),
     knownOrdinals: Object.assign({}, ...systems.map(({ knownOrdinals }) => knownOrdinals)),
+    ...(step.stays && { leaves: step.stays }),
   };
 }
 

@@ -1,5 +1,5 @@
 import type { InverseResult, InverseStep } from '@recant/connector';
-import { type PlanStep, plainRef, type RecordedEffect } from '@recant/planner';
+import { PARTIAL_UNDO, type PlanStep, plainRef, type RecordedEffect } from '@recant/planner';
 import { ask, invert, isSilent, type Silent } from './ask.ts';
 import { checkSteps } from './check-step.ts';
 import { endOrHold } from './held.ts';
@@ -79,7 +79,7 @@ export async function startSteps(session: Session, ports: RunnerPorts, steps: re
       inverse: intend(session, ports, {
         step: step.step,
         undoes: step.undoes,
-        tool: 'undo',
+        tool: step.stays === undefined ? 'undo' : PARTIAL_UNDO,
         resources: step.systems.flatMap(({ knownOrdinals }) => Object.keys(knownOrdinals)),
       }),
     })),
@@ -117,6 +117,7 @@ export function inverseStep(session: Session, step: PlanStep, effects: readonly 
     undoes: plainRef(step.undoes),
     effects: effects.map(plainEffect),
     knownOrdinals: Object.assign({}, ...step.systems.map(({ knownOrdinals }) => knownOrdinals)),
+    ...(step.stays && { leaves: step.stays }),
   };
 }
 

@@ -20,6 +20,7 @@ test('I7: fully_restored needs every selected attempt restored, attested, and no
   expect(verdict(['restored'], { uncaptured: 1 })).toBe('restored_unverified');
   expect(verdict(['restored'], { remains: 1 })).toBe('partly_restored');
   expect(verdict(['restored'], { ambiguous: 1 })).toBe('partly_restored');
+  expect(verdict(['restored'], { partial: 1, rowsStay: 1 })).toBe('partly_restored');
   expect(verdict(['restored'], { left: { effects_unknown: 1 } })).toBe('restored_unverified');
   expect(verdict(['restored'], {}, [{ code: 'capture_incomplete', detail: 'accepted' }])).toBe('restored_unverified');
   for (const reason of ['skipped', 'irreversible', 'open', 'incomplete', 'not_registered'])

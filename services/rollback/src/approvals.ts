@@ -8,7 +8,8 @@ import type { RollbackCore } from './core.ts';
 const NEEDS: Readonly<Record<ApprovalNeed, string>> = {
   rule: 'RECANT_APPROVALS requires it for every plan',
   claimed: 'it undoes effects that only the agent’s own process reported',
-  window: 'its selection is limited only by time, outcome or a resource pattern that matches any system',
+  cascade: 'it undoes more than 20 attempts of agents that were not selected',
+  window: 'its selection is limited only by time, outcome, a condition or a resource pattern that matches any system',
 };
 
 /** @returns the approval that permits the run; undefined if the plan needs none. @throws ApiFault `approval_missing`, `approval_expired` */

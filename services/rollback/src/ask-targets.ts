@@ -1,27 +1,53 @@
 import type { FindingCode } from '@recant/connector';
 import type { ConflictKind } from '@recant/events';
-import { type Conflict, isIncluded, type PlanBody, type PlanInput, plainRef, plan, refKey } from '@recant/planner';
+import { type Conflict, type PlanBody, type PlanInput, plainRef, plan, refKey, undoneBy } from '@recant/planner';
 import { type Refusal, type RunFindingCode, rehearseSteps } from '@recant/runner';
 import type { RollbackCore } from './core.ts';
 
-/** In mode `skip` a dropped step changes what the targets say about others, so they are asked again. A run meets what is left after these rounds. */
+/** Unless the mode is `refuse`, a dropped step changes what the targets say about others, so they are asked again. A run meets what is left after these rounds. */
 const ROUNDS_MAX = 8;
 /** Conflicts listed for one attempt; the last one counts the rest. */
 const CONFLICTS_MAX = 10;
 
-/** The plan over the ledger and the targets: a step that a target would refuse now is a conflict, dated. */
+/** Findings about rows that may stay while the other rows of their attempt are undone. */
+const OF_ROWS: ReadonlySet<string> = new Set<FindingCode>(['drift', 'later_write', 'image_missing', 'erased']);
+
+/** The plan over the ledger and the targets: a step that a target would refuse now is a conflict, dated; with `partial`, so are rows of it. */
 export async function planWithTargets(core: Pick<RollbackCore, 'targets' | 'clock'>, input: PlanInput): Promise<PlanBody> {
   const effects = Map.groupBy(input.effects, ({ attempt }) => refKey(attempt));
   const refused: Conflict[] = [];
+  const rows = new Map<string, readonly string[]>();
+  const conflicts: Conflict[] = [];
   for (let round = 1; ; round += 1) {
-    const body = plan({ ...input, refused });
+    const body = plan({ ...input, refused, ...(rows.size > 0 && { refusedRows: { rows, conflicts } }) });
     if (round > ROUNDS_MAX || (input.mode === 'refuse' && round > 1)) return body;
-    const refusals = await rehearseSteps(core.targets, input.tenant, body.steps, ({ undoes }) =>
-      (effects.get(refKey(undoes)) ?? []).filter((effect) => isIncluded(effect, input.selection)),
+    const refusals = await rehearseSteps(core.targets, input.tenant, body.steps, (step) =>
+      (effects.get(refKey(step.undoes)) ?? []).filter(undoneBy(step, input.selection)),
     );
     if (refusals.length === 0) return body;
-    refused.push(...refusals.flatMap((refusal) => conflictsOf(refusal, core.clock.now())));
+    for (const refusal of refusals) {
+      const found = conflictsOf(refusal, core.clock.now());
+      const some = input.partial && round < ROUNDS_MAX ? rowsOf(refusal) : [];
+      const key = refKey(refusal.step.undoes);
+      if (some.length === 0) refused.push(...found);
+      else {
+        rows.set(key, [...(rows.get(key) ?? []), ...some]);
+        conflicts.push(...found);
+      }
+    }
   }
+}
+
+/** Rows that the refusal is about, if there are others to undo; dependents are undone whole. */
+function rowsOf({ step, findings, isStuck }: Refusal): readonly string[] {
+  if (isStuck || step.cascaded) return [];
+  const own = new Set(step.systems.flatMap(({ knownOrdinals }) => Object.keys(knownOrdinals)));
+  const found = findings.map(({ code, resource }) =>
+    OF_ROWS.has(code) && resource !== undefined && own.has(resource) ? resource : undefined,
+  );
+  if (found.includes(undefined)) return [];
+  const rows = [...new Set(found as string[])];
+  return rows.length < own.size ? rows : [];
 }
 
 function conflictsOf({ step, findings }: Refusal, askedAtMs: number): readonly Conflict[] {

@@ -11,6 +11,7 @@ import {
   parseSelection,
   plan,
   planDigest,
+  refKey,
   type Selection,
   withoutDerived,
 } from '@recant/planner';
@@ -35,7 +36,12 @@ export async function makePlan(core: RollbackCore, caller: Caller, input: PlanIn
   const lagging = await recordLatest(core, tenant);
   // After the drain: a login whose first transaction has just been captured is known.
   await checkNames(core, tenant, selection);
-  const read = await readInput(core, tenant, selection, input.mode ?? 'refuse');
+  const mode = input.mode ?? 'refuse';
+  if (input.partial && mode === 'refuse')
+    throw new ApiFault('plan_mode_invalid', '`partial` needs mode `skip` or `cascade`: mode `refuse` runs without any conflict only.');
+  if (input.cascadeReads && mode !== 'cascade') throw new ApiFault('plan_mode_invalid', '`cascadeReads` needs mode `cascade`.');
+  const options = { mode, ...(input.partial && { partial: true as const }), ...(input.cascadeReads && { throughReads: true as const }) };
+  const read = await readInput(core, tenant, selection, options);
   const planned = await planWithTargets(core, read);
   const open = await openInTargets(core, tenant, planned);
   const uncaptured = await uncapturedInTargets(core, tenant, planned, earliest(read));
@@ -99,16 +105,33 @@ export async function checkStale(core: RollbackCore, tenant: string, body: PlanB
   const same = Object.entries(vector).every(([shard, size]) => body.vector[shard] === size.toString());
   if (same) return;
   // The targets' answers are the plan's own: only the ledger can make it stale. What changed in a target is decided there, at the run.
-  const refused = body.conflicts.filter(({ askedAtMs }) => askedAtMs !== undefined);
-  if (!isStale(body, plan({ ...(await readInput(core, tenant, body.selection, body.mode)), refused }))) return;
+  const asked = body.conflicts.filter(({ askedAtMs }) => askedAtMs !== undefined);
+  const rows = new Map(body.steps.flatMap(({ undoes, changed }) => (changed ? [[refKey(undoes), changed] as const] : [])));
+  const refused = asked.filter(({ ref }) => !rows.has(refKey(ref)));
+  const refusedRows = { rows, conflicts: asked.filter(({ ref }) => rows.has(refKey(ref))) };
+  const now = plan({ ...(await readInput(core, tenant, body.selection, body)), refused, refusedRows });
+  if (!isStale(body, now)) return;
   throw new ApiFault('plan_stale', 'Newer attempts match the selection or changed resources of this plan.');
 }
 
-async function readInput(core: RollbackCore, tenant: string, selection: Selection, mode: PlanBody['mode']): Promise<LedgerInput> {
+async function readInput(
+  core: RollbackCore,
+  tenant: string,
+  selection: Selection,
+  { mode, partial, throughReads }: Pick<PlanBody, 'mode' | 'partial' | 'throughReads'>,
+): Promise<LedgerInput> {
   const { ledgerReader, systems } = core.store;
   const registered = new Map((await systems.list(tenant)).map(({ name, connector }) => [name, connector]));
   const vector = await ledgerReader.vector(tenant);
-  const input = await gather(ledgerReader, { tenant, mode, selection, vector, systems: registered });
+  const input = await gather(ledgerReader, {
+    tenant,
+    mode,
+    selection,
+    vector,
+    systems: registered,
+    ...(partial && { partial }),
+    ...(throughReads && { throughReads }),
+  });
   const derived = derivedIn(input.effects, await derivedInTargets(core, tenant));
   return { ...input, effects: withoutDerived(input.effects, derived), derived };
 }

@@ -48,7 +48,7 @@ async function runOf({ store }: RollbackCore, tenant: string, plan: string): Pro
 
 function viewOf(core: RollbackCore, plan: StoredPlan, given: readonly Approval[]): PlanView {
   const { id, digest, by, createdAtMs, body } = plan;
-  const runnable = body.steps.length > 0 && (body.mode === 'skip' || obstaclesOf(body) === 0);
+  const runnable = body.steps.length > 0 && (body.mode !== 'refuse' || obstaclesOf(body) === 0);
   const approval = approvalState(core, plan, given);
   return {
     id,

@@ -5,7 +5,8 @@ import { clockTime } from '../terminal/time.ts';
 const REASONS: Readonly<Record<NonNullable<PlanView['approval']['need']>, string>> = {
   rule: 'this service requires it for every plan (RECANT_APPROVALS)',
   claimed: 'the plan undoes effects that only the agent’s own process reported',
-  window: 'the selection is limited only by time, outcome or a resource pattern that matches any system',
+  window: 'the selection is limited only by time, outcome, a condition or a resource pattern that matches any system',
+  cascade: 'the plan undoes more than 20 attempts of agents that were not selected',
 };
 
 /** The state of the approval; empty for a plan that needs none. */

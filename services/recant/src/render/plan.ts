@@ -45,7 +45,9 @@ function stepsText(steps: readonly Step[], paint: Paint): string {
 export function stepText(step: Step): string {
   const guards = step.systems.flatMap((system) => system.guards);
   const changes = changesText(guards, RESOURCES_SHOWN_MAX).join('; ');
-  return printable([changes, step.unknown, step.remains].filter((text) => text !== undefined).join('. '));
+  const stays = step.stays && `${count(step.stays.length, 'row')} in conflict ${step.stays.length === 1 ? 'stays' : 'stay'}`;
+  const dependent = step.cascaded && 'Not selected: wrote or read the same rows later';
+  return printable([changes, dependent, stays, step.unknown, step.remains].filter((text) => text !== undefined).join('. '));
 }
 
 /** One line a conflict. */
@@ -84,7 +86,7 @@ export function conflictLines(conflicts: readonly Conflict[]): string[] {
 
 function conflictsText(conflicts: readonly Conflict[], mode: string, paint: Paint): string {
   if (conflicts.length === 0) return '';
-  const head = mode === 'skip' ? 'Skipped because of conflicts:' : 'Conflicts:';
+  const head = mode === 'refuse' ? 'Conflicts:' : 'Skipped because of conflicts:';
   return [paint('yellow', head), ...listed(conflictLines(conflicts).map((line) => `  ${line}`))].join('\n');
 }
 

@@ -95,7 +95,9 @@ function summary(run: RunView, paint: Paint): string {
   const { account } = run;
   const ended = Object.entries(account.outcomes).map(([outcome, steps]) => `${steps} ${outcome.replaceAll('_', ' ')}`);
   const left = Object.entries(account.left).map(([reason, attempts]) => `${attempts} not undone (${reason.replaceAll('_', ' ')})`);
-  const sum = [...ended, ...left, ...(account.open === 0 ? [] : [`${account.open} open`])].join(', ');
+  const rows = account.rowsStay === undefined ? [] : [`${count(account.rowsStay, 'row')} in conflict left as they were`];
+  const dependents = account.cascaded === undefined ? [] : [`${count(account.cascaded, 'dependent attempt')} of others included`];
+  const sum = [...ended, ...left, ...rows, ...dependents, ...(account.open === 0 ? [] : [`${account.open} open`])].join(', ');
   const verdict = hasEnded(run) ? `${VERDICT_TEXTS[account.verdict]}.` : 'Not finished yet.';
   const color = hasEnded(run) && account.verdict === 'fully_restored' ? 'green' : 'yellow';
   const doubts = Object.entries(account.unverified).map(

@@ -189,9 +189,11 @@ export async function readGoals<S extends RehearsedStep>(
       results.set(step.step, resultOf(step.step, outcome, { findings: [{ ...addressOf(step), ...finding }] }));
       continue;
     }
-    const findings = [...verifyEffects(registry, step, captured[index] ?? []), ...(unreadable[index] ?? [])];
+    const leaves = new Set(step.leaves);
+    const own = (captured[index] ?? []).filter(({ effect }) => !leaves.has(effect.resource));
+    const findings = [...verifyEffects(registry, step, own), ...(unreadable[index] ?? [])];
     if (findings.length > 0) results.set(step.step, resultOf(step.step, 'conflicted', { findings }));
-    else goals.set(step, goalOf(registry, captured[index] ?? []));
+    else goals.set(step, goalOf(registry, own));
   }
   return goals;
 }

@@ -97,7 +97,7 @@ async function attempt(context: StepContext, step: InverseStep, goal: StepGoal):
   if (findings.length > 0) throw new StepRefused(findings);
   const result = resultOf(step.step, 'restored', { findings: accepted, residue: goal.residue });
   await recordConfirmed(client, attemptId, confirmed);
-  await mark(context, goal, attemptId, result);
+  await mark(context, step, goal, attemptId, result);
   const recorded = confirmed.length === 0 ? written : await capturedById(client, registry.system, attemptId);
   return { ...result, effects: recorded.map(({ effect }) => effect) };
 }
@@ -111,7 +111,7 @@ async function leave(
   const { client, registry } = context;
   const inverse = confirmed.length === 0 ? null : await nameInverse(context, step);
   if (inverse !== null) await recordConfirmed(client, inverse, confirmed);
-  await mark(context, goal, inverse, result);
+  await mark(context, step, goal, inverse, result);
   if (inverse === null) return result;
   return { ...result, effects: (await capturedById(client, registry.system, inverse)).map(({ effect }) => effect) };
 }
@@ -125,22 +125,26 @@ function ruleFindings(goals: readonly RowGoal[]): Finding[] {
   });
 }
 
-/** From the commit on, the attempt counts as undone in the target. */
+/** Id of no attempt. */
+const NO_ATTEMPT = '0';
+
+/** From the commit on, the attempt counts as undone in the target, unless rows of it stay: then its changes go on counting as later writes. */
 async function mark(
   { client, run, token, later }: StepContext,
+  { leaves }: InverseStep,
   goal: StepGoal,
   inverse: string | null,
   result: InverseResult,
 ): Promise<void> {
   const [row] = goal.rows.values();
   if (row === undefined) return;
-  later.takenBack.add(row.first.attempt);
+  if (leaves === undefined) later.takenBack.add(row.first.attempt);
   await client.query('SELECT recant.mark_applied($1, $2, $3, $4, $5, $6)', [
     run,
     result.step,
     token,
     inverse,
-    row.first.attempt,
+    leaves === undefined ? row.first.attempt : NO_ATTEMPT,
     JSON.stringify(result),
   ]);
 }

@@ -1,3 +1,4 @@
+import type { PlanMode } from '@recant/api';
 import { type Command, Option } from 'commander';
 import { planText } from '../../render/plan.ts';
 import { EXIT } from '../../terminal/exit.ts';
@@ -9,18 +10,21 @@ import { type SelectionOptions, selectionOf, withFilters } from '../selection.ts
 
 const HELP = `
 Planning changes nothing. A plan runs once. In mode refuse, one conflict blocks the whole plan; in mode skip, conflicting attempts and those that
-depend on them are left out.
+depend on them are left out; in mode cascade, attempts of others that wrote the same rows later are undone as well. With --partial, rows in conflict
+stay as they are, and the other rows of their attempts are undone.
 Exit code 3: the plan has conflicts in mode refuse.
 
 Examples:
   recant plan --agent pricing-bot --window 10m
   recant plan --agent pricing-bot --window 10m --mode skip
+  recant plan --agent pricing-bot --window 10m --mode skip --partial
   recant plan --session 4711 --tool delete_file
   recant plan --where "agent = 'pricing-bot' and tool != 'lookup' and since 2h"
   recant plan --run RUN                     undo a rollback
   recant plan --show PLAN`;
 
-type PlanOptions = CommonOptions & SelectionOptions & { mode: 'refuse' | 'skip'; show?: string; withoutOpen?: boolean };
+type PlanOptions = CommonOptions &
+  SelectionOptions & { mode: PlanMode; partial?: boolean; cascadeReads?: boolean; show?: string; withoutOpen?: boolean };
 
 export function addPlan(program: Command, world: World, exit: (code: number) => void): void {
   withFilters(withReason(withConnection(program.command('plan').description('plan a rollback: steps, conflicts, what stays'))))
@@ -28,7 +32,9 @@ export function addPlan(program: Command, world: World, exit: (code: number) => 
     .option('--run <id>', 'run id, to undo a rollback', several)
     .option('--ambiguous <uri>', 'also undo ambiguous changes of this resource: a URI, exact or ending in *', several)
     .option('--where <condition>', "a condition: agent = 'x' and tool != 'y' and since 2h (see docs/cli.md, Selections)", several)
-    .addOption(new Option('--mode <mode>', 'how to treat conflicts').choices(['refuse', 'skip']).default('refuse'))
+    .addOption(new Option('--mode <mode>', 'how to treat conflicts').choices(['refuse', 'skip', 'cascade']).default('refuse'))
+    .option('--partial', 'let rows in conflict stay and undo the other rows of their attempts (modes skip and cascade)')
+    .option('--cascade-reads', 'in mode cascade, also undo what others did after they read what is undone')
     .option(
       '--without-open',
       'plan although agents have open transactions, or a system has not recorded its latest changes: those are not undone',
@@ -41,7 +47,13 @@ export function addPlan(program: Command, world: World, exit: (code: number) => 
       const progress = progressLine(world.err);
       if (selected) progress.note('Planning: reading the ledger, checking the systems ...');
       const plan = await (selected
-        ? session.client.createPlan({ ...selected, mode: options.mode, ...(options.withoutOpen && { withoutOpen: true }) })
+        ? session.client.createPlan({
+            ...selected,
+            mode: options.mode,
+            ...(options.withoutOpen && { withoutOpen: true }),
+            ...(options.partial && { partial: true }),
+            ...(options.cascadeReads && { cascadeReads: true }),
+          })
         : session.client.plan(options.show as string)
       ).finally(() => progress.done());
       world.out.write(session.json ? json(plan) : planText(plan, session.paint));

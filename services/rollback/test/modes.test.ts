@@ -1,0 +1,129 @@
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { filesystemSystem } from '@recant/connector-filesystem';
+import { createRecant } from '@recant/sdk';
+import { waitUntil } from '@recant/test-support';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createStage, type Stage } from './harness.ts';
+
+let stage: Stage;
+beforeAll(async () => {
+  stage = await createStage();
+  await stage.operator.registerSystem({ name: 'shop', connector: 'postgres', options: { url: stage.shop.ownerUrl } });
+}, 120_000);
+afterAll(() => stage?.[Symbol.asyncDispose]());
+
+const pricesOf = async (...ids: number[]): Promise<number[]> =>
+  (await stage.shop.owner.query('SELECT price FROM orders WHERE id = ANY ($1) ORDER BY id', [ids])).rows.map(({ price }) => price);
+const make = (input: Parameters<Stage['operator']['createPlan']>[0]) => stage.operator.createPlan(input);
+const carryOut = async ({ id, digest }: { id: string; digest: string }) => {
+  const run = (await stage.operator.createRun(id, digest)).id;
+  return waitUntil(async () => {
+    const view = await stage.operator.run(run);
+    return ['finished', 'cancelled', 'waiting'].includes(view.state) ? view : undefined;
+  });
+};
+
+test('I5, I7: U12: one later change of one row keeps that row only, where an operator lets rows stay; the account and the next plan say so', async () => {
+  const wide = await stage.agent('wide');
+  const support = await stage.agent('support');
+  await wide.sql('reprice', 'UPDATE orders SET price = 1 WHERE id <= 6');
+  await support.sql('discount', 'UPDATE orders SET price = 2 WHERE id = 3');
+  // Nobody's recorded work: the target names it.
+  await stage.shop.owner.query('UPDATE orders SET price = 7 WHERE id = 5');
+  const selection = { agents: ['wide'] };
+
+  expect((await make({ selection })).runnable).toBe(false);
+  expect((await make({ selection, mode: 'skip' })).body).toMatchObject({ steps: [], left: [{ reason: 'skipped' }] });
+  await expect(make({ selection, partial: true })).rejects.toMatchObject({ problem: { code: 'plan_mode_invalid' } });
+
+  const plan = await make({ selection, mode: 'skip', partial: true });
+  const row = (id: number) => `postgres://shop/public.orders/${id}`;
+  expect(plan).toMatchObject({
+    runnable: true,
+    body: { partial: true, steps: [{ stays: [row(3), row(5)], changed: [row(5)] }], left: [] },
+  });
+  expect(plan.body.conflicts.map(({ kind, resource }) => [kind, resource]).sort()).toEqual([
+    ['drift', row(5)],
+    ['later_write', row(3)],
+  ]);
+  const run = await carryOut(plan);
+  expect(run).toMatchObject({
+    state: 'finished',
+    account: { selected: 1, outcomes: { restored: 1 }, left: { skipped: 1 }, rowsStay: 2, verdict: 'partly_restored' },
+  });
+  expect(await pricesOf(1, 2, 3, 4, 5, 6)).toEqual([100, 100, 2, 100, 7, 100]);
+
+  // The attempt is not undone: its rows that stay are a conflict, never `already_undone`.
+  const again = await make({ selection });
+  expect(again.body).toMatchObject({ steps: [], left: [{ reason: 'skipped' }] });
+  expect(again.runnable).toBe(false);
+
+  const back = await make({ selection: { runs: [run.id] } });
+  expect(await carryOut(back)).toMatchObject({ account: { verdict: 'fully_restored' } });
+  expect(await pricesOf(1, 2, 3, 4, 5, 6)).toEqual([1, 1, 2, 1, 7, 1]);
+  expect(await stage.audit()).toEqual([]);
+});
+
+test('cascade undoes those who wrote the same rows later, to any depth, and nobody else', async () => {
+  const [first, second, third, apart] = await Promise.all(['first', 'second', 'third', 'apart'].map((name) => stage.agent(name)));
+  await first?.sql('reprice', 'UPDATE orders SET price = 1 WHERE id IN (21, 22)');
+  await second?.sql('double', 'UPDATE orders SET price = price * 2 WHERE id IN (22, 23)');
+  await third?.sql('add', 'UPDATE orders SET price = price + 5 WHERE id = 23');
+  await apart?.sql('touch', 'UPDATE orders SET price = 9 WHERE id = 24');
+  const selection = { agents: ['first'] };
+  await expect(make({ selection, mode: 'skip', cascadeReads: true })).rejects.toMatchObject({ problem: { code: 'plan_mode_invalid' } });
+  expect((await make({ selection, mode: 'skip' })).body.steps).toEqual([]);
+
+  const plan = await make({ selection, mode: 'cascade' });
+  expect(plan.body.steps.map(({ agent, cascaded }) => [agent, cascaded ?? false])).toEqual([
+    ['third', true],
+    ['second', true],
+    ['first', false],
+  ]);
+  expect(await carryOut(plan)).toMatchObject({
+    account: { selected: 1, cascaded: 2, outcomes: { restored: 3 }, verdict: 'fully_restored' },
+  });
+  expect(await pricesOf(21, 22, 23, 24)).toEqual([100, 100, 100, 9]);
+});
+
+test('a plan in mode cascade is stale once another attempt depends on its steps', async () => {
+  const [base, next] = await Promise.all(['base', 'next'].map((name) => stage.agent(name)));
+  await base?.sql('reprice', 'UPDATE orders SET price = 1 WHERE id = 31');
+  await next?.sql('double', 'UPDATE orders SET price = price * 2 WHERE id = 31');
+  const plan = await make({ selection: { agents: ['base'] }, mode: 'cascade' });
+  await next?.sql('double', 'UPDATE orders SET price = price * 2 WHERE id = 31');
+  await expect(stage.operator.createRun(plan.id, plan.digest)).rejects.toMatchObject({ problem: { code: 'plan_stale' } });
+  expect(await pricesOf(31)).toEqual([4]);
+});
+
+test('a file that somebody saved since stays, and the other files of its attempt go back', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'recant-partial-'));
+  const root = join(folder, 'notes');
+  await mkdir(root);
+  const files = filesystemSystem({ name: 'files', root });
+  const writer = createRecant({
+    url: stage.url,
+    apiKey: await stage.makeKey({ sourcePrefix: 'recant://writer', agents: ['writer'] }),
+    agent: 'writer',
+    systems: [files],
+  });
+  try {
+    await stage.operator.registerSystem({ name: 'files', connector: 'filesystem', options: { root } });
+    await writer.action('write', {}, async (context) => {
+      for (const name of ['one', 'two', 'three']) await context.on(files).writeFile(`${name}.txt`, 'written');
+    });
+    await writer.close();
+    await writeFile(join(root, 'two.txt'), 'saved by a person');
+
+    const plan = await make({ selection: { agents: ['writer'] }, mode: 'skip', partial: true });
+    expect(plan.body.steps).toMatchObject([{ stays: ['filesystem://files/two.txt'], changed: ['filesystem://files/two.txt'] }]);
+    expect(await carryOut(plan)).toMatchObject({ account: { outcomes: { restored: 1 }, rowsStay: 1, verdict: 'partly_restored' } });
+    expect(await readFile(join(root, 'two.txt'), 'utf8')).toBe('saved by a person');
+    for (const name of ['one', 'three']) await expect(readFile(join(root, `${name}.txt`))).rejects.toMatchObject({ code: 'ENOENT' });
+  } finally {
+    await files.close();
+    await rm(folder, { recursive: true, force: true });
+  }
+});
