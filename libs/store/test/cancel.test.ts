@@ -37,3 +37,27 @@ test('V5: the query of a caller who went away ends, and its connection serves th
     await owner.end();
   }
 });
+
+test('I4: the end of one caller’s query never ends the next one’s on its connection (V5)', async () => {
+  const pool = createPool(fixture.url, 1);
+  try {
+    for (let n = 0; n < 20; n += 1) {
+      const caller = new AbortController();
+      const left = asReader(
+        pool,
+        'acme',
+        async (client) => {
+          await client.query('SELECT 1');
+          // The request to cancel it arrives when it has ended.
+          caller.abort();
+        },
+        caller.signal,
+      );
+      const next = asReader(pool, 'acme', (client) => client.query('SELECT pg_sleep(0.05)'));
+      await left;
+      expect((await next).rowCount).toBe(1);
+    }
+  } finally {
+    await pool.end();
+  }
+});

@@ -39,7 +39,10 @@ async function readAsTenant<T>(
   signal?.throwIfAborted();
   const client = await pool.connect();
   let broken: Error | undefined;
-  const cancel = () => cancelStatement(client);
+  let cancelled: Promise<boolean> | undefined;
+  const cancel = () => {
+    cancelled = cancelStatement(client);
+  };
   signal?.addEventListener('abort', cancel, { once: true });
   try {
     const scope = `SET LOCAL recant.tenant = ${client.escapeLiteral(tenant)}; SET LOCAL ROLE ${READER_ROLE}`;
@@ -56,6 +59,15 @@ async function readAsTenant<T>(
     throw error;
   } finally {
     signal?.removeEventListener('abort', cancel);
-    client.release(broken);
+    client.release(broken ?? (cancelled && (await faultAfter(client, cancelled))));
   }
+}
+
+/** Lets a cancellation reach nobody else's statement. @returns why the connection must be closed instead */
+async function faultAfter(client: pg.PoolClient, cancelled: Promise<boolean>): Promise<Error | undefined> {
+  if (!(await cancelled)) return new Error('The server did not confirm a cancellation');
+  return client.query('SELECT').then(
+    () => undefined,
+    (error: Error) => error,
+  );
 }
