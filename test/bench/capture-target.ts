@@ -38,17 +38,19 @@ export class CaptureTarget {
     const postgres = await startPostgres({ dataDir: join(folder, 'postgres'), temporary: true });
     const client = new pg.Client({ connectionString: postgres.ownerUrl });
     await client.connect();
-    for (const table of TABLES) {
+    // Only the captured one is there at connect: it marks tables that it leaves out.
+    for (const table of TABLES.toReversed()) {
       await client.query(`CREATE TABLE ${table} (id bigint PRIMARY KEY, customer int NOT NULL, state text, amount numeric(12,2), note text,
         n int NOT NULL DEFAULT 0, at timestamptz NOT NULL DEFAULT now()) WITH (autovacuum_enabled = off)`);
       await client.query(
         `INSERT INTO ${table} (id, customer, state, amount, note) SELECT g, g % 1000, 'open', g / 7.0, repeat('note ', 8) FROM generate_series(1, $1::int) g`,
         [rows],
       );
+      if (table !== 'captured') continue;
+      const agentRoles = [new URL(postgres.ownerUrl).username];
+      await preparePostgres({ url: postgres.ownerUrl, system: 'bench', tables: ['public.captured'], agentRoles });
     }
     await client.query(REFERENCE);
-    const agentRoles = [new URL(postgres.ownerUrl).username];
-    await preparePostgres({ url: postgres.ownerUrl, system: 'bench', tables: ['public.captured'], agentRoles });
     return new CaptureTarget(postgres.ownerUrl, rows, client, async () => {
       await client.end();
       await postgres.stop();

@@ -5,7 +5,7 @@
  * 1. The target's own record of an attempt counts, whatever its agent says. Only its end is the agent's word: an attempt that may still have effects is `open`,
  *    and a conflict. So is one without an end, or with a count that does not fit, unless the target recorded it. Of two
  *    ends under one id the first counts.
- * 2. Nothing to undo is no conflict. What was only counted (a table without a key) is `effects_unknown`.
+ * 2. Nothing to undo is no conflict. What was only counted (a table without a key, or left out at connect) is `effects_unknown`.
  * 3. `fully_restored`: everything is undone, and nobody's word is missing. Else `restored_unverified`, `partly_restored` or `not_restored`.
  * 4. In mode `refuse` a conflict, or an open transaction of a selected login that nobody planned without, stops the undo before its first write.
  */
@@ -51,7 +51,8 @@ export function factsOf({ script, committed, waiting }: History): ReadonlyMap<st
   const effectsOf = (attempt: string) => committed.filter((one) => one.attempt === attempt).flatMap(({ effects }) => effects);
   const names = new Set([...script.says.keys(), ...[...committed, ...waiting].flatMap(({ attempt }) => attempt ?? [])]);
   for (const attempt of names) {
-    const captured = effectsOf(attempt).filter(({ table }) => tableOf(table).captured);
+    const written = effectsOf(attempt);
+    const captured = written.filter(({ table }) => tableOf(table).captured);
     const says = script.says.get(attempt);
     const [agent] = says === undefined ? [] : attempt.split('/').map(Number);
     const transaction = script.transactions[Number(attempt.split('/')[1])];
@@ -66,11 +67,11 @@ export function factsOf({ script, committed, waiting }: History): ReadonlyMap<st
           : transaction?.actor.is === 'agent'
             ? `agent${loginOf(transaction.actor.agent)}`
             : 'role',
-      isRecorded: captured.length > 0 || (says !== undefined && says !== 'nothing'),
+      isRecorded: written.length > 0 || (says !== undefined && says !== 'nothing'),
       hasEffects: captured.some((effect) => isRestorable(effect) && partsOf(effect).length > 0),
       end: endOf(says, waits),
-      isWitnessed: captured.length > 0,
-      isCounted: captured.some(({ table }) => tableOf(table).key.length === 0),
+      isWitnessed: written.length > 0,
+      isCounted: written.some(({ table }) => !tableOf(table).captured || tableOf(table).key.length === 0),
     });
   }
   return facts;

@@ -236,6 +236,31 @@ test('I7: a table that is new since connect and that the agent could write keeps
   expect((await planOf()).body.uncaptured).toHaveLength(1);
 });
 
+test('I7: an attempt that also wrote a table left out at connect is never fully restored, one that did not is; by name and by login alike', async () => {
+  await using own = await createStage();
+  await own.operator.registerSystem({ name: 'shop', connector: 'postgres', options: { url: own.shop.ownerUrl } });
+  const login = new URL(own.shop.agentUrl).username;
+  await own.shop.owner.query(`CREATE TABLE refunds (id int PRIMARY KEY, cents int); GRANT SELECT, INSERT, UPDATE ON refunds TO ${login}`);
+  await preparePostgres({ url: own.shop.ownerUrl, system: 'shop', agentRoles: [login], tables: ['public.orders'] });
+  const verdictOf = async (agents: string[]) => {
+    const plan = await own.operator.createPlan({ selection: { agents } });
+    expect(plan.body.uncaptured).toBeUndefined();
+    const { id } = await own.operator.createRun(plan.id, plan.digest);
+    return waitUntil(async () => {
+      const { state, account } = await own.operator.run(id);
+      return state === 'finished' ? [account.verdict, account.unverified, plan.body.steps[0]?.unknown] : undefined;
+    });
+  };
+  const refund = (n: number) => `WITH a AS (INSERT INTO refunds VALUES (${n}, 100)) UPDATE orders SET price = ${n} WHERE id = ${n}`;
+  const named = 'Changes without images, which cannot be undone: 1 in public.refunds.';
+  await (await own.agent('clean')).sql('reprice', 'UPDATE orders SET price = 1 WHERE id = 1');
+  expect(await verdictOf(['clean'])).toEqual(['fully_restored', {}, undefined]);
+  await (await own.agent('refunder')).sql('refund', refund(2));
+  expect(await verdictOf(['refunder'])).toEqual(['restored_unverified', { effects_unknown: 1 }, named]);
+  await own.shop.pool.query(refund(3));
+  expect(await verdictOf([login])).toEqual(['restored_unverified', { effects_unknown: 1 }, named]);
+});
+
 test('a column that is made derived later is left out of plans over what is recorded already, by the planner, the run and the target (U13)', async () => {
   await using own = await createStage({
     schema: `CREATE TABLE orders (id int PRIMARY KEY, state text, note text, changed timestamptz); INSERT INTO orders VALUES (1, 'open', '', '2026-01-01Z'), (2, 'open', '', '2026-01-01Z')`,

@@ -54,7 +54,7 @@ DECLARE v_relid oid;
 BEGIN
   FOR v_relid IN SELECT r.relid FROM recant.relation r JOIN pg_class c ON c.oid = r.relid WHERE r.captured AND c.relispartition LOOP
     DELETE FROM recant.capture c USING (SELECT d.ctid, row_number() OVER (PARTITION BY d.xid, d.operation, d.old_tid, d.new_tid ORDER BY d.ordinal) AS n
-      FROM recant.capture d WHERE d.relid = v_relid AND d.operation <> 'x') e WHERE c.ctid = e.ctid AND e.n > 1;
+      FROM recant.capture d WHERE d.relid = v_relid AND d.operation NOT IN ('x', 'm')) e WHERE c.ctid = e.ctid AND e.n > 1;
   END LOOP;
 END $$;`;
 
@@ -169,7 +169,7 @@ BEGIN
     FROM (SELECT c.ordinal, c.xid, c.login, c.operation, c.recorded_at, u.attempt, c.old::recant.row_%1$s AS o,
       (CASE WHEN c.head IS NULL THEN c.new ELSE left(c.old, c.head) || c.new || right(c.old, c.tail) END)::recant.row_%1$s AS n
     FROM recant.capture c JOIN recant.undrained u ON u.xid = c.xid AND u.login = c.login
-    WHERE c.relid = $1 AND c.shape IS NOT DISTINCT FROM $2 AND c.operation <> 'x' AND ($6 IS NULL OR c.xid = $6) AND ${TAKEN('$7')}
+    WHERE c.relid = $1 AND c.shape IS NOT DISTINCT FROM $2 AND c.operation NOT IN ('x', 'm') AND ($6 IS NULL OR c.xid = $6) AND ${TAKEN('$7')}
     OFFSET 0) p OFFSET 0) p OFFSET 0) p OFFSET 0) p OFFSET 0) p) p
   $sql$, p_columns, v_old, v_new, v_changed, v_old_key, v_new_key, coalesce(v_rekeyed, 'false'), v_only_old, v_only_new) USING p_relid, p_hash, p_relation, p_shape, p_keyed, p_xid, p_snapshot;
 END $$;`;
@@ -192,7 +192,7 @@ BEGIN
   PERFORM recant.drop_doubles();
   PERFORM recant.bind_transactions(v_snapshot, v_epoch);
   PERFORM recant.order_within_transactions();
-  FOR g IN SELECT c.relid, c.shape, max(c.signature) AS signature, bool_or(c.operation = 'x') AS truncated, bool_or(c.operation <> 'x') AS rows,
+  FOR g IN SELECT c.relid, c.shape, max(c.signature) AS signature, bool_or(c.operation = 'x') AS truncated, bool_or(c.operation = 'm') AS marked, bool_or(c.operation NOT IN ('x', 'm')) AS rows,
       sum(${ROW_BYTES} + coalesce(pg_column_size(c.old), 0) + coalesce(pg_column_size(c.new), 0)) AS bytes
     FROM recant.capture c WHERE ${TAKEN('v_snapshot')} GROUP BY c.relid, c.shape LOOP
     v_bytes := v_bytes + g.bytes;
@@ -205,6 +205,11 @@ BEGIN
       SELECT c.ordinal, c.xid, c.login, v_relation.id, 0, 'x', c.recorded_at FROM recant.capture c
       WHERE c.relid = g.relid AND c.shape IS NOT DISTINCT FROM g.shape AND c.operation = 'x' AND ${TAKEN('v_snapshot')};
     END IF;
+    IF g.marked THEN
+      INSERT INTO recant.change (ordinal, attempt, xid, login, relation, key_hash, operation, recorded_at)
+      SELECT c.ordinal, u.attempt, c.xid, c.login, v_relation.id, 1, 'm', c.recorded_at FROM recant.capture c JOIN recant.undrained u ON u.xid = c.xid AND u.login = c.login
+      WHERE c.relid = g.relid AND c.operation = 'm' AND ${TAKEN('v_snapshot')};
+    END IF;
     CONTINUE WHEN NOT g.rows;
     SELECT t.hash, t.signature INTO v_hash, v_today FROM (SELECT recant.shape_hash(g.relid) AS hash, recant.signature(g.relid) AS signature) t;
     -- Without a signature the columns are recorded: this relation's, today's, or (a partition that was altered since) another relation's with the same hash.
@@ -216,7 +221,7 @@ BEGIN
     -- A transaction that altered the table after its first change of it (a new name alone changes no text).
     IF g.shape IS DISTINCT FROM v_hash AND recant.without_names(v_signature) IS DISTINCT FROM recant.without_names(v_today) THEN
       PERFORM recant.absorb_unreadable(g.relid, g.shape, x.xid, v_relation.id)
-      FROM (SELECT DISTINCT c.xid FROM recant.capture c WHERE c.relid = g.relid AND c.shape IS NOT DISTINCT FROM g.shape AND c.operation <> 'x' AND ${TAKEN('v_snapshot')}) x
+      FROM (SELECT DISTINCT c.xid FROM recant.capture c WHERE c.relid = g.relid AND c.shape IS NOT DISTINCT FROM g.shape AND c.operation NOT IN ('x', 'm') AND ${TAKEN('v_snapshot')}) x
       WHERE EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = g.relid AND a.attnum > 0 AND a.xmin::text::bigint = (x.xid::text::numeric % 4294967296)::bigint);
     END IF;
     BEGIN
@@ -234,7 +239,7 @@ END $$;`;
 /** A doubtful shape is never guessed: the changes are counted, and the attempt that made them cannot be undone by itself. */
 const UNREADABLE_SQL = `
 CREATE OR REPLACE FUNCTION recant.absorb_unreadable(p_relid oid, p_hash bigint, p_xid xid8, p_relation int) RETURNS void LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
-  WITH taken AS (DELETE FROM recant.capture c WHERE c.relid = p_relid AND c.shape IS NOT DISTINCT FROM p_hash AND c.operation <> 'x' AND c.xid = p_xid RETURNING c.*)
+  WITH taken AS (DELETE FROM recant.capture c WHERE c.relid = p_relid AND c.shape IS NOT DISTINCT FROM p_hash AND c.operation NOT IN ('x', 'm') AND c.xid = p_xid RETURNING c.*)
   INSERT INTO recant.change (ordinal, attempt, xid, login, relation, key_hash, operation, recorded_at)
   SELECT t.ordinal, u.attempt, t.xid, t.login, p_relation, 1, '?', t.recorded_at FROM taken t JOIN recant.undrained u ON u.xid = t.xid AND u.login = t.login
 $$;
@@ -242,7 +247,7 @@ CREATE OR REPLACE FUNCTION recant.absorb_one_by_one(p_relid oid, p_hash bigint, 
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE v_xid xid8;
 BEGIN
-  FOR v_xid IN SELECT DISTINCT c.xid FROM recant.capture c WHERE c.relid = p_relid AND c.shape IS NOT DISTINCT FROM p_hash AND c.operation <> 'x' AND ${TAKEN('p_snapshot')} LOOP
+  FOR v_xid IN SELECT DISTINCT c.xid FROM recant.capture c WHERE c.relid = p_relid AND c.shape IS NOT DISTINCT FROM p_hash AND c.operation NOT IN ('x', 'm') AND ${TAKEN('p_snapshot')} LOOP
     BEGIN
       PERFORM recant.absorb_group(p_relid, p_hash, v_xid, p_relation, p_shape, p_columns, p_keyed, p_snapshot);
     EXCEPTION WHEN data_exception THEN

@@ -8,6 +8,8 @@ import { subjectProblems } from './subjects.ts';
 
 export interface Choice {
   readonly tables: readonly Table[];
+  /** Tables that could be captured, and that the operator left out. */
+  readonly left: readonly Table[];
   readonly skipped: readonly SkippedTable[];
   readonly derived: ReadonlyMap<number, readonly DerivedColumn[]>;
 }
@@ -38,10 +40,9 @@ export async function choose(
   if (problems.length > 0) throw new ConnectorError('options_invalid', problems.join('; '));
   const chosen = options.tables === undefined ? undefined : new Set(options.tables);
   const tables = all.filter((table) => chosen === undefined || chosen.has(tableName(table)));
-  const left = all
-    .filter((table) => !tables.includes(table))
-    .map((table) => ({ table: tableName(table), reason: 'not named with --table' }));
-  return { tables, skipped: [...skipped, ...left], derived: await derivedColumns(client, tables, options) };
+  const left = all.filter((table) => !tables.includes(table));
+  const unnamed = left.map((table) => ({ table: tableName(table), reason: 'not named with --table' }));
+  return { tables, left, skipped: [...skipped, ...unnamed], derived: await derivedColumns(client, tables, options) };
 }
 
 async function derivedColumns(

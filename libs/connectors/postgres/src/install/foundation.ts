@@ -7,6 +7,7 @@ import { DRAIN_FUNCTIONS_SQL } from './drain-sql.ts';
 import { ERASE_FUNCTIONS_SQL, SUBJECT_TABLES_SQL } from './erase-sql.ts';
 import { alteredTables } from './fingerprint.ts';
 import { recordAltered } from './holes.ts';
+import { MARK_SQL } from './left-out.ts';
 import { checkLimits, LIMIT_FUNCTIONS_SQL, QUEUE_AGENTS_BYTES_MAX, QUEUE_BYTES_MAX, type QueueLimits } from './limits-sql.ts';
 import { LAYOUT, TABLES_SQL } from './tables-sql.ts';
 import { TRIGGER_FUNCTIONS_SQL } from './trigger-sql.ts';
@@ -32,6 +33,7 @@ export async function layFoundation(client: ClientBase, owner: Owner): Promise<n
   await client.query(
     [
       TRIGGER_FUNCTIONS_SQL,
+      MARK_SQL,
       AGENT_FUNCTIONS_SQL,
       ABSORB_FUNCTIONS_SQL,
       LIMIT_FUNCTIONS_SQL,

@@ -62,7 +62,7 @@ const BROKEN_SQL = `SELECT t.relation FROM (${TRIGGERS_SQL}) t JOIN pg_class c O
 /** Before `connect` repairs a table: what was written while it was not captured is unknown. Without earlier changes there is nothing to undo. */
 export async function recordUncaptured(client: ClientBase, relid: number): Promise<void> {
   await client.query(
-    `${RECORD_SQL} WHERE r.relid = $2 AND (NOT r.captured OR EXISTS (SELECT FROM (${BROKEN_SQL}) b WHERE b.relation = r.id)) AND ${HAS_CHANGES}`,
+    `${RECORD_SQL} WHERE r.relid = $2 AND (NOT (r.captured OR r.marked) OR r.captured AND EXISTS (SELECT FROM (${BROKEN_SQL}) b WHERE b.relation = r.id)) AND ${HAS_CHANGES}`,
     ['trigger', relid],
   );
 }

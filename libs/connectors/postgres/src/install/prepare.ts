@@ -8,6 +8,7 @@ import { storeFingerprint } from './fingerprint.ts';
 import { layFoundation } from './foundation.ts';
 import { grantAgents, grantService, roleOf } from './grants.ts';
 import { recordUncaptured } from './holes.ts';
+import { markTable } from './left-out.ts';
 import type { PrepareOptions } from './options.ts';
 import { candidatesOf, leakingPublications, limitsOf, type MaskedKey, maskedKeys, sharedLogins } from './preflight.ts';
 import { type OwnerSession, PATIENCE_MS, withOwner } from './session.ts';
@@ -63,6 +64,7 @@ export async function preparePostgres(options: PrepareOptions): Promise<PrepareR
     const { client, transaction } = session;
     await refuseOldServer(client);
     await refuseReadOnly(client);
+    const { rows: started } = await client.query<{ at: Date }>('SELECT clock_timestamp() AS at');
     const choice = await transaction(async () => {
       const found = await readCatalogue(client, COLUMNS_MAX);
       return { ...(await choose(client, options, found)), all: found.tables };
@@ -75,7 +77,7 @@ export async function preparePostgres(options: PrepareOptions): Promise<PrepareR
       return opened;
     });
     await captureTables(session, options, choice);
-    return transaction(() => finish(client, options, choice, epoch));
+    return transaction(() => finish(client, options, choice, { epoch, startedAt: started[0]?.at ?? new Date() }));
   });
 }
 
@@ -91,12 +93,33 @@ async function captureTables({ client, transaction }: OwnerSession, options: Pre
   }
   for (const released of await transaction(() => tablesToRelease(client, choice.tables)))
     await transaction(() => releaseTable(client, released));
+  if (options.agentRoles.length > 0) {
+    const logins = [...new Set(options.agentRoles.map(roleOf))].sort();
+    for (const table of choice.left) await markLeft({ client, transaction }, table, logins);
+  }
 }
 
-async function finish(client: ClientBase, options: PrepareOptions, choice: Choice, epoch: number): Promise<PrepareReport> {
+/** A table that somebody locks the whole time stays without a mark: plans name it, as they do with tables of other owners. */
+async function markLeft({ client, transaction }: OwnerSession, table: Table, logins: readonly string[]): Promise<void> {
+  try {
+    await transaction(async () => {
+      await recordUnwatched(client, table.relid);
+      await markTable(client, table, logins);
+    });
+  } catch (error) {
+    if ((error as { code?: string }).code !== '55P03') throw error;
+  }
+}
+
+interface Started {
+  readonly epoch: number;
+  readonly startedAt: Date;
+}
+
+async function finish(client: ClientBase, options: PrepareOptions, choice: Choice, { epoch, startedAt }: Started): Promise<PrepareReport> {
   const { undoLogin, drainLogin } = options;
   await grantService(client, options, choice.tables);
-  await writeUncovered(client, choice.skipped);
+  await writeUncovered(client, choice.skipped, startedAt);
   await writeSubjects(client, choice.tables, options.subjects);
   await storeFingerprint(client);
   await noteConnected(client);
@@ -142,13 +165,16 @@ async function otherLogins(client: ClientBase, except: readonly (string | undefi
   return rows.map(({ login }) => login);
 }
 
-async function writeUncovered(client: ClientBase, skipped: readonly SkippedTable[]): Promise<void> {
-  await client.query('DELETE FROM recant.uncovered');
+/** A table that the last `connect` did not leave out may have been written since that one. */
+async function writeUncovered(client: ClientBase, skipped: readonly SkippedTable[], startedAt: Date): Promise<void> {
   await client.query(
-    `INSERT INTO recant.uncovered (relid, reason) SELECT c.oid, u.reason FROM unnest($1::text[], $2::text[]) u(name, reason)
-     JOIN pg_class c ON c.relkind IN ('r', 'p', 'f') JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname || '.' || c.relname = u.name
-     ON CONFLICT (relid) DO NOTHING`,
-    [skipped.map(({ table }) => table), skipped.map(({ reason }) => reason)],
+    `WITH left_out AS (
+       SELECT c.oid AS relid, u.reason FROM unnest($1::text[], $2::text[]) u(name, reason)
+       JOIN pg_class c ON c.relkind IN ('r', 'p', 'f') JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname || '.' || c.relname = u.name),
+     gone AS (DELETE FROM recant.uncovered u WHERE u.relid NOT IN (SELECT l.relid FROM left_out l))
+     INSERT INTO recant.uncovered (relid, reason, since) SELECT l.relid, l.reason, coalesce((SELECT y.at FROM recant.connected y), $3) FROM left_out l
+     ON CONFLICT (relid) DO UPDATE SET reason = excluded.reason`,
+    [skipped.map(({ table }) => table), skipped.map(({ reason }) => reason), startedAt],
   );
 }
 

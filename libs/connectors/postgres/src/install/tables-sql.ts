@@ -4,7 +4,7 @@
  */
 
 /** Incremented when a table or function changes shape: `preparePostgres` upgrades an older layout. */
-export const LAYOUT = 8;
+export const LAYOUT = 9;
 /** Bytes of a primary key, percent-encoded in its URI: leaves room for system, schema and table within RESOURCE_BYTES_MAX. */
 export const KEY_BYTES_MAX = 560;
 
@@ -49,13 +49,16 @@ CREATE TABLE IF NOT EXISTS recant.relation (
   table_name text NOT NULL,
   history boolean NOT NULL DEFAULT false,
   captured boolean NOT NULL DEFAULT true,
+  -- Left out by \`connect\`, and never captured: changes by agents are counted only.
+  marked boolean NOT NULL DEFAULT false,
   -- Attribute numbers of the key, in the key's order. NULL: no key, so that changes are counted but cannot be addressed.
   key_columns int[],
   -- Attribute numbers of columns that the target computes. Applies to changes recorded earlier, too.
   derived int[] NOT NULL DEFAULT '{}'
 );
 -- Tables that \`connect\` left out, with the reason: any other uncaptured table is new.
-CREATE TABLE IF NOT EXISTS recant.uncovered (relid oid PRIMARY KEY, reason text NOT NULL);
+-- \`since\`: from when on its changes may be unknown.
+CREATE TABLE IF NOT EXISTS recant.uncovered (relid oid PRIMARY KEY, reason text NOT NULL, since timestamptz NOT NULL);
 -- Rights that \`connect\` gave or took outside this schema, with the statement that restores them.
 CREATE TABLE IF NOT EXISTS recant.granted (role name NOT NULL, relid oid, undo text NOT NULL, PRIMARY KEY (role, undo));
 -- Columns of a table, or of one partition of it, at a time: how the images captured then are read. Rows are only added.
@@ -103,7 +106,7 @@ CREATE TABLE IF NOT EXISTS recant.capture (
   ordinal bigint NOT NULL DEFAULT nextval('recant.ordinal'),
   xid xid8 NOT NULL DEFAULT pg_current_xact_id(),
   relid oid NOT NULL,
-  -- i insert, u update, d delete, x truncate.
+  -- i insert, u update, d delete, x truncate, m a change of a table that is not captured.
   operation "char" NOT NULL,
   -- Physical versions of the row: they chain the changes of one row within a transaction.
   old_tid tid,
@@ -167,7 +170,7 @@ CREATE TABLE IF NOT EXISTS recant.change (
   key text[],
   -- recant.joined_hash of the key: keys can be longer than an index entry. 0 for a whole table, 1 for a row whose key is not known.
   key_hash bigint NOT NULL,
-  -- i insert, u update, d delete, f and t the two halves of a changed key (from, to), x truncate, ? a change that cannot be read.
+  -- i insert, u update, d delete, f and t the two halves of a changed key (from, to), x truncate, ? a change that cannot be read, m a change of a table that is not captured.
   operation "char" NOT NULL,
   -- The other half of a changed key.
   pair bigint,

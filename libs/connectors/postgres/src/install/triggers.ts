@@ -26,7 +26,7 @@ export async function captureTable(client: ClientBase, table: Table, { history, 
   const attributes = (names: readonly string[]) => names.map((name) => table.columns.find((column) => column.name === name)?.attnum ?? 0);
   await client.query(
     `INSERT INTO recant.relation (relid, schema_name, table_name, history, captured, key_columns, derived) VALUES ($1, $2, $3, $4, true, $5, $6)
-     ON CONFLICT (relid) DO UPDATE SET schema_name = excluded.schema_name, table_name = excluded.table_name, history = excluded.history, captured = true,
+     ON CONFLICT (relid) DO UPDATE SET schema_name = excluded.schema_name, table_name = excluded.table_name, history = excluded.history, captured = true, marked = false,
        key_columns = excluded.key_columns, derived = excluded.derived`,
     [table.relid, table.schema, table.name, history, table.key.length === 0 ? null : attributes(table.key), attributes(derived)],
   );
@@ -49,7 +49,7 @@ async function recordShape(client: ClientBase, { relid }: Table): Promise<string
 }
 
 /** Partitions at every level below, without foreign ones (they take no TRUNCATE trigger of ours into account). */
-async function partitionsOf(client: ClientBase, relid: number): Promise<{ relid: number; name: string }[]> {
+export async function partitionsOf(client: ClientBase, relid: number): Promise<{ relid: number; name: string }[]> {
   const { rows } = await client.query<{ relid: string; name: string }>(
     `SELECT c.oid::int8 AS relid, format('%I.%I', n.nspname, c.relname) AS name FROM pg_partition_tree($1::oid) p
      JOIN pg_class c ON c.oid = p.relid JOIN pg_namespace n ON n.oid = c.relnamespace WHERE p.level > 0 AND c.relkind IN ('r', 'p')`,
@@ -59,7 +59,7 @@ async function partitionsOf(client: ClientBase, relid: number): Promise<{ relid:
 }
 
 /** Creates missing triggers and drops unwanted ones; a trigger that is right is not touched, because each change locks the table. */
-async function alignTriggers(client: ClientBase, relid: number, wanted: ReadonlyMap<string, string>, on: string): Promise<void> {
+export async function alignTriggers(client: ClientBase, relid: number, wanted: ReadonlyMap<string, string>, on: string): Promise<void> {
   const { rows } = await client.query<{ name: string; enabled: string; digest: string | null }>(
     `SELECT tgname AS name, tgenabled AS enabled, obj_description(oid, 'pg_trigger') AS digest FROM pg_trigger
      WHERE tgrelid = $1 AND NOT tgisinternal AND tgparentid = 0 AND starts_with(tgname, $2)`,

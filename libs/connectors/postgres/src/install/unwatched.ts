@@ -1,9 +1,10 @@
 import type { UncapturedTable, WhoAndWhen } from '@recant/connector';
 import type { ClientBase } from 'pg';
+import { IS_MARKED } from './left-out.ts';
 
 const WRITES = `'INSERT, UPDATE, DELETE, TRUNCATE'`;
 
-/** Tables that were made after `connect` and were not captured before a later one: what was written there in between is unknown. */
+/** Tables that were made after `connect`, or that it could neither capture nor mark, until a later one did: what was written there in between is unknown. */
 export const UNWATCHED_TABLES_SQL = `
 CREATE TABLE IF NOT EXISTS recant.connected (only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row), at timestamptz NOT NULL);
 CREATE TABLE IF NOT EXISTS recant.unwatched (
@@ -14,12 +15,14 @@ CREATE TABLE IF NOT EXISTS recant.unwatched (
   to_at timestamptz NOT NULL
 );`;
 
-/** Before `connect` captures a table that an agent's login can write: it was new since the last one, unless that one left it out, which its report says. */
+/** Before `connect` captures or marks a table that an agent's login can write: it was new since the last one, or left out. */
 export async function recordUnwatched(client: ClientBase, relid: number): Promise<void> {
   await client.query(
-    `INSERT INTO recant.unwatched SELECT c.oid, n.nspname, c.relname, y.at, clock_timestamp() FROM recant.connected y, pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-     WHERE c.oid = $1 AND NOT EXISTS (SELECT FROM recant.relation r WHERE r.relid = c.oid) AND NOT EXISTS (SELECT FROM recant.uncovered u WHERE u.relid = c.oid)
-       AND EXISTS (SELECT FROM recant.agent g JOIN pg_roles o ON o.rolname = g.login WHERE has_table_privilege(g.login, c.oid, ${WRITES})) ON CONFLICT DO NOTHING`,
+    `INSERT INTO recant.unwatched AS w SELECT c.oid, n.nspname, c.relname, coalesce(u.since, y.at), clock_timestamp()
+     FROM recant.connected y, pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace LEFT JOIN recant.uncovered u ON u.relid = c.oid
+     WHERE c.oid = $1 AND NOT EXISTS (SELECT FROM recant.relation r WHERE r.relid = c.oid AND r.captured) AND NOT ${IS_MARKED}
+       AND EXISTS (SELECT FROM recant.agent g JOIN pg_roles o ON o.rolname = g.login WHERE has_table_privilege(g.login, c.oid, ${WRITES}))
+     ON CONFLICT (relid) DO UPDATE SET from_at = least(w.from_at, excluded.from_at), to_at = excluded.to_at`,
     [relid],
   );
 }
@@ -37,10 +40,11 @@ WITH logins AS (
 tables AS (
   SELECT u.relid, u.schema_name, u.table_name, u.from_at, u.to_at FROM recant.unwatched u
   UNION ALL
-  SELECT c.oid, n.nspname, c.relname, y.at, NULL FROM recant.connected y, pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+  SELECT c.oid, n.nspname, c.relname, coalesce(u.since, y.at), NULL FROM recant.connected y, pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+  LEFT JOIN recant.uncovered u ON u.relid = c.oid
   WHERE c.relkind IN ('r', 'p', 'f') AND c.relpersistence <> 't' AND (NOT c.relispartition OR c.relkind = 'f')
     AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'recant') AND n.nspname !~ '^pg_'
-    AND NOT EXISTS (SELECT FROM recant.relation r WHERE r.relid = c.oid AND r.captured) AND NOT EXISTS (SELECT FROM recant.uncovered u WHERE u.relid = c.oid))
+    AND NOT EXISTS (SELECT FROM recant.relation r WHERE r.relid = c.oid AND r.captured) AND NOT ${IS_MARKED})
 SELECT t.schema_name || '.' || t.table_name AS "table", array_agg(l.login::text ORDER BY l.login) AS logins, t.from_at AS "from", t.to_at AS "to"
 FROM tables t CROSS JOIN logins l LEFT JOIN pg_class c ON c.oid = t.relid
 WHERE (c.oid IS NULL OR has_table_privilege(l.login, c.oid, ${WRITES}))
