@@ -1,6 +1,7 @@
 export type { Capture, CapturingSystem } from './capturing.ts';
 export type { Drain, DrainBatch, DrainContext, DrainState, OpenTransaction } from './drain.ts';
 export { ConnectorError, type ConnectorErrorCode } from './error.ts';
+export type { FreezeStanding, Freezing, TargetFreeze } from './freezing.ts';
 export type {
   Connector,
   CoverageCode,

@@ -1,5 +1,6 @@
 import type { AttemptRef, Effect, VersionOrAbsent } from '@recant/events';
 import type { Drain } from './drain.ts';
+import type { Freezing } from './freezing.ts';
 
 /** One registered target of the rollback service. `options` are defined by the connector and contain its secrets. */
 export interface SystemRegistration {
@@ -66,6 +67,8 @@ export interface TargetSystem {
   erase?(subject: string, waiting?: readonly string[]): Promise<ErasedImages>;
   /** Present if the target captures by itself: then it is the witness, and agents report no effects on it. */
   readonly drain?: Drain;
+  /** Present if the system refuses the writes of a frozen agent itself. */
+  readonly freezing?: Freezing;
   close(): Promise<void>;
 }
 

@@ -6,6 +6,7 @@ import { AGENT_FUNCTIONS_SQL } from './agent-sql.ts';
 import { DRAIN_FUNCTIONS_SQL } from './drain-sql.ts';
 import { ERASE_FUNCTIONS_SQL, SUBJECT_TABLES_SQL } from './erase-sql.ts';
 import { alteredTables } from './fingerprint.ts';
+import { FREEZE_FUNCTIONS_SQL, FREEZE_TABLES_SQL } from './freeze-sql.ts';
 import { recordAltered } from './holes.ts';
 import { MARK_SQL } from './left-out.ts';
 import { checkLimits, LIMIT_FUNCTIONS_SQL, QUEUE_AGENTS_BYTES_MAX, QUEUE_BYTES_MAX, type QueueLimits } from './limits-sql.ts';
@@ -28,12 +29,13 @@ export async function layFoundation(client: ClientBase, owner: Owner): Promise<n
   const isInstalled = await checkInstalled(client, owner);
   if (isInstalled) await recordAltered(client);
   await client.query('CREATE SCHEMA IF NOT EXISTS recant');
-  await client.query(TABLES_SQL + SUBJECT_TABLES_SQL + UNWATCHED_TABLES_SQL);
+  await client.query(TABLES_SQL + SUBJECT_TABLES_SQL + UNWATCHED_TABLES_SQL + FREEZE_TABLES_SQL);
   await writeSystem(client, owner);
   await client.query(
     [
       TRIGGER_FUNCTIONS_SQL,
       MARK_SQL,
+      FREEZE_FUNCTIONS_SQL,
       AGENT_FUNCTIONS_SQL,
       ABSORB_FUNCTIONS_SQL,
       LIMIT_FUNCTIONS_SQL,

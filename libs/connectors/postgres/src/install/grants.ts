@@ -39,6 +39,7 @@ const READ = [
   'effect',
   'erased',
   'fence',
+  'frozen',
   'hole',
   'lost',
   'relation',
@@ -72,6 +73,7 @@ const DRAIN_FUNCTIONS = [
   'recant.cut_transactions(int, bigint)',
   'recant.cut(recant.undrained)',
   'recant.counted(recant.undrained)',
+  'recant.set_freezes(jsonb)',
 ];
 /** Shows how long other logins' transactions are open. */
 const STATISTICS = 'pg_read_all_stats';
@@ -131,13 +133,32 @@ async function grantUndo(client: ClientBase, role: string, tables: readonly Tabl
   }
 }
 
+/** Ends other logins' sessions. */
+const SIGNAL = 'pg_signal_backend';
+
+/** @throws ConnectorError `permission_denied` */
+async function grantSignal(client: ClientBase, role: string): Promise<void> {
+  const { rows } = await client.query<{ has: boolean }>(`SELECT pg_has_role($1, '${SIGNAL}', 'USAGE') AS has`, [role]);
+  if (rows[0]?.has) return;
+  await grantNoted(client, role, null, SIGNAL, '').catch((cause: { code?: string }) => {
+    if (cause.code !== '42501') throw cause;
+    const message = `The owner may not grant ${SIGNAL}. Let a superuser run GRANT ${SIGNAL} TO ${escapeIdentifier(role)}, and leave out --end-transactions.`;
+    throw new ConnectorError('permission_denied', message, { cause });
+  });
+}
+
 export interface ServiceLogins {
   readonly undoLogin?: string | undefined;
   readonly drainLogin?: string | undefined;
+  readonly endTransactions?: boolean | undefined;
 }
 
 /** Each login gets the rights for its own work and loses those of the other's. Without a drain login the undo login drains, too. */
-export async function grantService(client: ClientBase, { undoLogin, drainLogin }: ServiceLogins, tables: readonly Table[]): Promise<void> {
+export async function grantService(
+  client: ClientBase,
+  { undoLogin, drainLogin, endTransactions }: ServiceLogins,
+  tables: readonly Table[],
+): Promise<void> {
   const named = [undoLogin, drainLogin].filter((login) => login !== undefined);
   await requireRoles(client, named);
   for (const login of named) {
@@ -148,6 +169,7 @@ export async function grantService(client: ClientBase, { undoLogin, drainLogin }
   await revokeFormer(client, named);
   const drainer = drainLogin ?? undoLogin;
   if (drainer !== undefined) await grantDrain(client, drainer);
+  if (drainer !== undefined && endTransactions) await grantSignal(client, drainer);
   if (undoLogin !== undefined) await grantUndo(client, undoLogin, tables);
 }
 

@@ -21,6 +21,8 @@ export interface PrepareOptions {
   readonly undoLogin?: string;
   /** Existing login that reads the capture. Default: the owner's. */
   readonly drainLogin?: string;
+  /** Lets the login that reads the capture end sessions (pg_signal_backend), so that a freeze ends what an agent has open. Default: as before, at first no. */
+  readonly endTransactions?: boolean;
   /** Ledger and tenant that capture the database: another one is refused from then on. */
   readonly ledger?: string;
   /** Takes the database over from another ledger, or under another name. */

@@ -2,7 +2,7 @@ import { IS_MEASURED, MEASURED_EVERY } from './limits-sql.ts';
 
 /**
  * The capture triggers' functions. One generic body for every table: it names no column, so ADD, DROP, RENAME and TYPE of columns and new
- * partitions need no new trigger. Below the queue's limits it reads no table but the catalogue; it parses nothing and has no EXCEPTION block.
+ * partitions need no new trigger. Below the queue's limits, and while nothing is frozen, it reads no table but the catalogue; it parses nothing and has no EXCEPTION block.
  */
 
 /** Settings under which every type's output reads back as the same value, in trigger, probe and inverse. */
@@ -84,7 +84,10 @@ DECLARE
   v_shape text := current_setting('recant.shape_' || TG_RELID, true);
   v_signature text; v_old text; v_new text; v_head int; v_tail int; v_ordinal bigint;
 BEGIN
-  IF coalesce(pg_sequence_last_value('recant.queue_level'), 1) > 1 AND recant.is_lost(TG_RELID) THEN RETURN NULL; END IF;
+  IF coalesce(pg_sequence_last_value('recant.queue_level'), 1) + coalesce(pg_sequence_last_value('recant.freeze_level'), 1) > 2 THEN
+    PERFORM recant.refuse_frozen();
+    IF coalesce(pg_sequence_last_value('recant.queue_level'), 1) > 1 AND recant.is_lost(TG_RELID) THEN RETURN NULL; END IF;
+  END IF;
   IF v_shape IS NULL OR v_shape = '' THEN
     v_shape := set_config('recant.shape_' || TG_RELID, ${shapeHash('TG_RELID')}::text, true);
     IF v_shape IS DISTINCT FROM TG_ARGV[0] THEN v_signature := recant.signature(TG_RELID); END IF;

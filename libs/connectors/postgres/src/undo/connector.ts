@@ -2,6 +2,7 @@ import { type Connector, ConnectorError, type SystemRegistration, type TargetSys
 import type { Pool } from 'pg';
 import { createDrain } from '../drain/drain.ts';
 import { eraseSubject } from '../drain/erase.ts';
+import { createFreezing } from '../drain/freezing.ts';
 import { readCoverage } from '../install/coverage.ts';
 import { acceptHoles } from '../install/holes.ts';
 import { readUnwatched } from '../install/unwatched.ts';
@@ -69,6 +70,7 @@ function targetOf(name: string, { pool, drainPool, statementMs }: Opened): Targe
     acceptIncomplete: (scope, by, reason) => inTransaction(pool, (client) => acceptHoles(client, name, { scope, by, reason })),
     erase: (subject, waiting) => inTransaction(drainPool, (client) => eraseSubject(client, subject, waiting)),
     drain: createDrain(drainPool, name),
+    freezing: createFreezing(drainPool),
     close: () => {
       closed ??= Promise.all([...new Set([pool, drainPool])].map((one) => one.end())).then(() => undefined);
       return closed;

@@ -30,6 +30,7 @@ type PostgresOptions = CommonOptions &
     history?: string[];
     undoLogin?: string;
     drainLogin?: string;
+    endTransactions?: boolean;
     revokeTruncate?: boolean;
     takeOver?: boolean;
     queueAgentsMib?: string;
@@ -56,6 +57,10 @@ export function addConnectPostgres(connect: Command, world: World): void {
     .option('--history <schema.table>', 'append-only history table: never undone; repeatable', several)
     .option('--undo-login <role>', 'existing login for inverses; gets SELECT, INSERT, UPDATE, DELETE on captured tables')
     .option('--drain-login <role>', 'existing login that reads the capture')
+    .option(
+      '--end-transactions',
+      "let the login that reads the capture end agents' sessions, so that a freeze ends their open transactions",
+    )
     .option('--revoke-truncate', "take the right to TRUNCATE captured tables from agents' logins")
     .option('--queue-agents-mib <n>', "size of the queue of captured changes from which agents' writes are refused (default 4096)")
     .option('--queue-mib <n>', 'size from which other writes are no longer captured (default 8192)')
@@ -116,7 +121,7 @@ function addresses({ env }: World, url: string, { undoLogin, drainLogin }: Postg
 async function prepare(session: Session, name: string, url: string, options: PostgresOptions): Promise<PrepareReport> {
   const { preparePostgres } = await import('@recant/connector-postgres');
   const redactor = createRedactor(rulesOf({}), (bytes) => new Uint8Array(randomBytes(bytes)));
-  const { table: tables, derived, notDerived, history, undoLogin, drainLogin, revokeTruncate, takeOver } = options;
+  const { table: tables, derived, notDerived, history, undoLogin, drainLogin, endTransactions, revokeTruncate, takeOver } = options;
   const ledger = await ledgerOf(session);
   const chosen: PrepareOptions = {
     url,
@@ -129,6 +134,7 @@ async function prepare(session: Session, name: string, url: string, options: Pos
     ...(history && { history }),
     ...(undoLogin && { undoLogin }),
     ...(drainLogin && { drainLogin }),
+    ...(endTransactions && { endTransactions }),
     ...(revokeTruncate && { revokeTruncate }),
     ...(takeOver && { takeOver }),
     ...(ledger && { ledger }),
