@@ -25,7 +25,7 @@ GRANT UPDATE (cluster, next_offset, updated_at) ON recant.kafka_position TO reca
 -- Deleted once they are in their log.
 GRANT SELECT, INSERT, DELETE ON recant.held_message TO recant_writer;
 GRANT UPDATE (revoked_at, expires_at) ON recant.credential TO recant_writer;
-GRANT UPDATE (connector, identity, options, updated_at), DELETE ON recant.system TO recant_writer;
+GRANT UPDATE (connector, identity, options, freezes, updated_at), DELETE ON recant.system TO recant_writer;
 GRANT EXECUTE ON FUNCTION recant.source_of (BYTEA), recant.received_ms (BYTEA), recant.event_of (BYTEA) TO recant_writer;
 
 -- Rollback: plans and approvals are insert-only; runs and steps are updated; finished resources and sent events are deleted.
@@ -47,14 +47,15 @@ GRANT UPDATE (detail, action, expires_at, ended_at, acknowledged_at, acknowledge
 GRANT SELECT, INSERT, UPDATE ON recant.erasure TO recant_writer;
 
 -- Freezes end, leases are renewed and expire.
-GRANT SELECT, INSERT ON recant.freeze_version, recant.freeze, recant.lease TO recant_writer;
+GRANT SELECT, INSERT ON recant.freeze_version, recant.freeze, recant.freeze_system, recant.lease TO recant_writer;
 GRANT UPDATE (version) ON recant.freeze_version TO recant_writer;
 GRANT UPDATE (effective_at, ended_at, ended_by, end_reason) ON recant.freeze TO recant_writer;
+GRANT UPDATE (effective_at, standing, seen_at) ON recant.freeze_system TO recant_writer;
 GRANT UPDATE (agent, applied, granted_at), DELETE ON recant.lease TO recant_writer;
 
 -- The reader sees one tenant's projections, by row-level security, and its entries through functions bound to that tenant.
 GRANT SELECT ON recant.log, recant.source, recant.dead_letter, recant.attempt, recant.settlement, recant.effect, recant.observed,
   recant.tile, recant.checkpoint, recant.anchored, recant.cosignature, recant.epoch, recant.ledger_head, recant.head_slot, recant.head_member,
-  recant.plan, recant.run, recant.run_step, recant.run_resource, recant.alarm, recant.erasure, recant.freeze TO recant_reader;
+  recant.plan, recant.run, recant.run_step, recant.run_resource, recant.alarm, recant.erasure, recant.freeze, recant.freeze_system TO recant_reader;
 GRANT EXECUTE ON FUNCTION recant.read_entries (BIGINT, TEXT, TEXT), recant.own_acts (BIGINT, BIGINT, INTEGER, BIGINT, TEXT[], INTEGER), recant.source_numbers (BIGINT), recant.source_holes (BIGINT, INTEGER),
   recant.event_of (BYTEA), recant.received_ms (BYTEA) TO recant_reader;

@@ -348,6 +348,24 @@ GRANT INSERT, SELECT ON TABLE recant."freeze" TO recant_writer;
 GRANT SELECT ON TABLE recant."freeze" TO recant_reader;
 GRANT UPDATE (effective_at, ended_at, ended_by, end_reason) ON TABLE recant."freeze" TO recant_writer;
 
+CREATE TABLE recant.freeze_system (
+    tenant_id text COLLATE "C" NOT NULL,
+    freeze_id uuid NOT NULL,
+    system text COLLATE "C" NOT NULL,
+    effective_at timestamp(3) with time zone,
+    standing jsonb NOT NULL,
+    seen_at timestamp(3) with time zone NOT NULL
+);
+ALTER TABLE recant.freeze_system OWNER TO recant_owner;
+ALTER TABLE recant.freeze_system ADD CONSTRAINT freeze_system_freeze_fkey FOREIGN KEY (tenant_id, freeze_id) REFERENCES recant."freeze"(tenant_id, id) ON DELETE RESTRICT;
+ALTER TABLE recant.freeze_system ADD CONSTRAINT freeze_system_pkey PRIMARY KEY (tenant_id, freeze_id, system);
+ALTER TABLE recant.freeze_system ENABLE ROW LEVEL SECURITY;
+CREATE POLICY all_tenants ON recant.freeze_system AS PERMISSIVE FOR ALL TO recant_writer USING (true) WITH CHECK (true);
+CREATE POLICY one_tenant ON recant.freeze_system AS PERMISSIVE FOR SELECT TO recant_reader USING ((tenant_id = current_setting('recant.tenant'::text, true)));
+GRANT INSERT, SELECT ON TABLE recant.freeze_system TO recant_writer;
+GRANT SELECT ON TABLE recant.freeze_system TO recant_reader;
+GRANT UPDATE (effective_at, standing, seen_at) ON TABLE recant.freeze_system TO recant_writer;
+
 CREATE TABLE recant.freeze_version (
     tenant_id text COLLATE "C" NOT NULL,
     version bigint NOT NULL
@@ -746,7 +764,8 @@ CREATE TABLE recant.system (
     identity text,
     options bytea NOT NULL,
     created_at timestamp(3) with time zone NOT NULL DEFAULT CURRENT_TIMESTAMP,
-    updated_at timestamp(3) with time zone NOT NULL DEFAULT CURRENT_TIMESTAMP
+    updated_at timestamp(3) with time zone NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    freezes boolean NOT NULL DEFAULT false
 );
 ALTER TABLE recant.system OWNER TO recant_owner;
 ALTER TABLE recant.system ADD CONSTRAINT system_pkey PRIMARY KEY (tenant_id, name);
@@ -755,7 +774,7 @@ ALTER TABLE recant.system ENABLE ROW LEVEL SECURITY;
 CREATE POLICY all_tenants ON recant.system AS PERMISSIVE FOR ALL TO recant_writer USING (true) WITH CHECK (true);
 CREATE POLICY one_tenant ON recant.system AS PERMISSIVE FOR SELECT TO recant_reader USING ((tenant_id = current_setting('recant.tenant'::text, true)));
 GRANT DELETE, INSERT, SELECT ON TABLE recant.system TO recant_writer;
-GRANT UPDATE (connector, identity, options, updated_at) ON TABLE recant.system TO recant_writer;
+GRANT UPDATE (connector, identity, options, updated_at, freezes) ON TABLE recant.system TO recant_writer;
 
 CREATE TABLE recant.tenant (
     id text COLLATE "C" NOT NULL,

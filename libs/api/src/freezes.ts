@@ -2,6 +2,7 @@ import { NAME_BYTES_MAX } from '@recant/events';
 import { z } from 'zod';
 import { instant, name, reason } from './field.ts';
 import { type Page, PageQuery, pageOf } from './page.ts';
+import { OpenInTargetBody } from './rollback-shapes.ts';
 import { route } from './route.ts';
 
 /** How long a lease permits new actions, in milliseconds: a process that stopped or lost its connection starts none after this long. */
@@ -35,7 +36,7 @@ export const FreezeBody = z
     ...FreezeFields,
     effectiveAt: instant.optional().meta({
       description:
-        'No recorder with a lease starts a frozen action after this time. Absent until each has answered or its lease has expired.',
+        'After this time no recorder with a lease starts a frozen action, and no registered system that enforces freezes lets one take effect. Absent until then.',
     }),
     ended: z
       .object({ at: instant, by: z.string().optional(), reason: z.string().optional() })
@@ -45,11 +46,29 @@ export const FreezeBody = z
   .meta({ id: 'Freeze' });
 export type FreezeBody = z.infer<typeof FreezeBody>;
 
+const SystemFreezeBody = z
+  .object({
+    system: z.string(),
+    effectiveAt: instant.optional(),
+    logins: z.array(z.string()).meta({ description: 'Logins whose writes of captured tables are refused.' }),
+    open: z
+      .array(OpenInTargetBody)
+      .meta({ description: 'What these logins had open when the freeze was set, and still have: it may take effect.' }),
+    unfrozen: z
+      .object({ count: z.int(), shown: z.array(z.string()) })
+      .meta({ description: 'Tables that these logins may write and that are not captured: nothing is refused there.' }),
+    problem: z.string().optional().meta({ description: 'Why the freeze is not effective there.' }),
+  })
+  .meta({ id: 'SystemFreeze' });
 const sources = z.object({ count: z.int(), shown: z.array(z.string()) });
 export const FreezeProgressBody = FreezeBody.extend({
   waiting: sources.meta({ description: 'Recorders that may still start a frozen action. Each answers, or its lease expires.' }),
   unleased: sources.meta({
     description: 'Open sources of this scope that record without a lease, so nothing stops them. Stop their processes.',
+  }),
+  systems: z.array(SystemFreezeBody).meta({
+    description:
+      'Registered systems that refuse frozen writes themselves. Empty for the scopes principal, session and tool: systems do not know those.',
   }),
 }).meta({ id: 'FreezeProgress' });
 export type FreezeProgressBody = z.infer<typeof FreezeProgressBody>;

@@ -30,7 +30,7 @@ const EXPECTED: Readonly<Record<string, { readonly owner: string; readonly write
   credential: { owner: 'SELECT INSERT UPDATE DELETE TRUNCATE', writer: 'SELECT INSERT UPDATE(expires_at, revoked_at)', reader: '' },
   system: {
     owner: 'SELECT INSERT UPDATE DELETE TRUNCATE',
-    writer: 'SELECT INSERT UPDATE(connector, identity, options, updated_at) DELETE',
+    writer: 'SELECT INSERT UPDATE(connector, freezes, identity, options, updated_at) DELETE',
     reader: '',
   },
   kafka_position: {
@@ -43,6 +43,11 @@ const EXPECTED: Readonly<Record<string, { readonly owner: string; readonly write
   freeze: {
     owner: 'SELECT INSERT UPDATE DELETE TRUNCATE',
     writer: 'SELECT INSERT UPDATE(effective_at, end_reason, ended_at, ended_by)',
+    reader: 'SELECT own',
+  },
+  freeze_system: {
+    owner: 'SELECT INSERT UPDATE DELETE TRUNCATE',
+    writer: 'SELECT INSERT UPDATE(effective_at, seen_at, standing)',
     reader: 'SELECT own',
   },
   freeze_version: { owner: 'SELECT INSERT UPDATE DELETE TRUNCATE', writer: 'SELECT INSERT UPDATE(version)', reader: '' },
@@ -84,6 +89,7 @@ const VALUES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   approval: { person: "'person:x'", expires_at: "now() + interval '1 hour'" },
   held_message: { reason: "'log'" },
   freeze: { scope: "'agent'" },
+  freeze_system: { standing: "'{}'" },
   log: { shard: '1', shards: '4' },
   observed: { named: 'true' },
   run: { state: "'queued'" },

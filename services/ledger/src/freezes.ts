@@ -44,7 +44,7 @@ export function freezeRoutes({ freezes, leases, clock }: FreezeRoutesDeps): read
       });
       leases.changed(caller.tenant);
       const progress = await untilEffective(freezes, caller.tenant, ordered.id, 2 * freezes.leaseMs, signal);
-      const body = progressBody(progress ?? { freeze: ordered, waiting: NONE, unleased: NONE });
+      const body = progressBody(progress ?? { freeze: ordered, waiting: NONE, unleased: NONE, systems: [] });
       const { freeze, orderedAt, effectiveAt } = body;
       const object = { freeze, scope, ...(value === '' ? {} : { value }) };
       const act = { object, detail: { orderedAt, ...(effectiveAt === undefined ? {} : { effectiveAt }) } };
@@ -122,9 +122,20 @@ function freezeBody(freeze: FreezeRecord): FreezeBody {
   };
 }
 
-function progressBody({ freeze, waiting, unleased }: FreezeProgress): FreezeProgressBody {
+function progressBody({ freeze, waiting, unleased, systems }: FreezeProgress): FreezeProgressBody {
   const listed = (sources: FreezeProgress['waiting']) => ({ count: sources.count, shown: [...sources.shown] });
-  return { ...freezeBody(freeze), waiting: listed(waiting), unleased: listed(unleased) };
+  return { ...freezeBody(freeze), waiting: listed(waiting), unleased: listed(unleased), systems: systems.map(systemBody) };
+}
+
+function systemBody({ system, effectiveAtMs, logins, open, unfrozen, problem }: FreezeProgress['systems'][number]) {
+  return {
+    system,
+    ...(effectiveAtMs === undefined ? {} : { effectiveAt: iso(effectiveAtMs) }),
+    logins: [...logins],
+    open: open.map((one) => ({ system, ...one })),
+    unfrozen: { count: unfrozen.count, shown: [...unfrozen.shown] },
+    ...(problem === undefined ? {} : { problem }),
+  };
 }
 
 function leaseBody({ version, granted, freezes }: LeaseAnswer, leaseMs: number): LeaseBody {

@@ -54,6 +54,7 @@ function maskTarget(target: TargetSystem, masks: Masks): TargetSystem {
   const erase = target.erase?.bind(target);
   const uncaptured = target.uncaptured?.bind(target);
   const derived = target.derived?.bind(target);
+  const { freezing } = target;
   return {
     name: target.name,
     connector: target.connector,
@@ -70,6 +71,7 @@ function maskTarget(target: TargetSystem, masks: Masks): TargetSystem {
     ...(uncaptured && { uncaptured: (of: Parameters<typeof uncaptured>[0]) => maskErrors(masks, () => uncaptured(of)) }),
     ...(erase && { erase: (...input: Parameters<typeof erase>) => maskErrors(masks, () => erase(...input)) }),
     ...(target.drain === undefined ? {} : { drain: maskDrain(target.drain, masks) }),
+    ...(freezing && { freezing: { enforce: (freezes) => maskErrors(masks, () => freezing.enforce(freezes)) } }),
     close: () => maskErrors(masks, () => target.close()),
   };
 }

@@ -67,13 +67,16 @@ export function systemRoutes(
     handle(registerSystem, async ({ caller, body }) => {
       // The connector opens folders and addresses with the rights of this process, so that only the tenant it serves may register.
       await withApiFaults(() => producer.requireServed(caller.tenant));
-      const identity = await identify(targets, body);
+      const { identity, freezes } = await identify(targets, body);
       const known = await systems.find(caller.tenant, body.name);
       if (known && (known.connector !== body.connector || known.identity !== identity)) {
         throw new ApiFault('system_exists', `${body.name} is already registered for ${known.connector} at ${known.identity}.`);
       }
       const view = viewOf(
-        await systems.put(caller.tenant, { name: body.name, connector: body.connector, identity, options: body.options as JsonObject }),
+        await systems.put(caller.tenant, {
+          ...{ name: body.name, connector: body.connector, identity, freezes },
+          options: body.options as JsonObject,
+        }),
       );
       await hurryErasures(caller.tenant, view.name);
       const act = { object: { system: view.name }, detail: { connector: view.connector, identity } };
@@ -100,14 +103,17 @@ const FAULTS: Readonly<Record<ConnectorError['code'], ErrorCode>> = {
 };
 
 /** Opens the system as a run would, so that an unusable one is never registered. @returns its identity */
-async function identify(targets: Pick<OpenTargets, 'connectors'>, { name, connector: kind, options }: SystemInput): Promise<string> {
+async function identify(
+  targets: Pick<OpenTargets, 'connectors'>,
+  { name, connector: kind, options }: SystemInput,
+): Promise<{ readonly identity: string; readonly freezes: boolean }> {
   const connector = targets.connectors.get(kind);
   if (!connector)
     throw new ApiFault('connector_unknown', `Unknown connector ${kind}; expected one of ${[...targets.connectors.keys()].join(', ')}.`);
   return asFaults(async () => {
     const target = await connector.open({ name, connector: kind, options });
     try {
-      return await target.identity();
+      return { identity: await target.identity(), freezes: target.freezing !== undefined };
     } finally {
       await target.close();
     }

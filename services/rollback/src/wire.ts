@@ -26,6 +26,7 @@ import type { RollbackCore } from './core.ts';
 import { createCoverageWatch } from './coverage-watch.ts';
 import { createDrains, DRAIN_OPTIONS, type DrainOptions, type Drains } from './drains/drains.ts';
 import { createErasing } from './erasing.ts';
+import { createFreezeWatch, type FreezeWatch } from './freeze-watch.ts';
 import { createLedgerProducer, type LedgerAccess } from './ledger-producer.ts';
 import { maskConnectors } from './masked-connectors.ts';
 import { measureRollback } from './measure.ts';
@@ -55,6 +56,8 @@ export interface RollbackDeps {
   readonly coverageMs?: number;
   /** Milliseconds between two rounds of the alarm watch. */
   readonly alarmMs?: number;
+  /** Milliseconds between two looks at the freezes. */
+  readonly freezeMs?: number;
   /** Without it, nothing is measured. */
   readonly metrics?: Metrics;
 }
@@ -100,10 +103,8 @@ export function wireRollback(deps: RollbackDeps): WiredRollback {
     wake: () => worker.wake(),
   };
   const coverage = createCoverageWatch({ systems, targets, tenant: () => producer.tenant(), everyMs: deps.coverageMs ?? COVERAGE_MS });
-  const erasures = createErasures(store.pool);
-  const log = logger.child({ part: 'erasing' });
-  const erasing = createErasing({ erasures, systems, targets, drain: drains, now: clock.now, log, tenant: () => producer.tenant() });
-  const hurry = (tenant: string, system: string) => erasures.hurry(tenant, system, clock.now());
+  const { erasing, hurry } = wireErasing(deps, { targets, producer, clock, drain: drains });
+  const freezing = wireFreezing(deps, { targets, producer });
   const conditions = () => [...coverage.conditions(), ...drains.conditions(), ...erasing.conditions()];
   const alarms = createAlarmWatch(store.alarms, logger.child({ part: 'alarms' }), conditions, deps.alarmMs);
   if (deps.metrics) measureRollback(deps.metrics, { drains, coverage, clock: deps.clock });
@@ -135,10 +136,12 @@ export function wireRollback(deps: RollbackDeps): WiredRollback {
       drains.start();
       coverage.start();
       erasing.start();
+      freezing.start();
       alarms.start();
     },
     async stop() {
       await alarms.stop();
+      await freezing.stop();
       await erasing.stop();
       await coverage.stop();
       await worker.stop();
@@ -158,4 +161,25 @@ function wireDrains({ store, logger, drain }: RollbackDeps, ports: Pick<Rollback
   const recorded = (tenant: string, source: string) => lastNumberOf(store.pool, tenant, source);
   const log = logger.child({ part: 'drain' });
   return createDrains({ ...ports, systems: store.systems, tenant: ports.producer.tenant, recorded, log }, { ...DRAIN_OPTIONS, ...drain });
+}
+
+function wireFreezing(
+  { store, logger, freezeMs }: RollbackDeps,
+  { targets, producer }: Pick<RollbackCore, 'targets' | 'producer'>,
+): FreezeWatch {
+  const { freezes, systems } = store;
+  const log = logger.child({ part: 'freezes' });
+  return createFreezeWatch({ freezes, systems, targets, tenant: () => producer.tenant(), log, everyMs: freezeMs });
+}
+
+function wireErasing(
+  { store, logger }: RollbackDeps,
+  { targets, producer, clock, drain }: Pick<RollbackCore, 'targets' | 'producer' | 'clock' | 'drain'>,
+) {
+  const erasures = createErasures(store.pool);
+  const log = logger.child({ part: 'erasing' });
+  return {
+    erasing: createErasing({ erasures, systems: store.systems, targets, drain, now: clock.now, log, tenant: () => producer.tenant() }),
+    hurry: (tenant: string, system: string) => erasures.hurry(tenant, system, clock.now()),
+  };
 }

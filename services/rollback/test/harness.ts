@@ -55,6 +55,8 @@ export interface StageOptions {
   readonly connectors?: readonly Connector[];
   /** If false, another process drives the runs. */
   readonly worker?: boolean;
+  /** Milliseconds between two looks at the freezes. Default: never. */
+  readonly freezeMs?: number;
   readonly runner?: RollbackDeps['runner'];
   /** If false, only plans and runs drain what the target captured. */
   readonly drains?: boolean;
@@ -100,6 +102,7 @@ export async function createStage(options: StageOptions = {}): Promise<Stage> {
   const rollback = wireRollback({
     // Off unless asked for: their statements would be among those of a request.
     alarmMs: options.watchMs ?? 1_000_000_000,
+    freezeMs: options.freezeMs ?? 1_000_000_000,
     ...(options.watchMs === undefined ? {} : { coverageMs: options.watchMs }),
     store,
     metrics,

@@ -1,11 +1,11 @@
 import type { TargetSystem } from '@recant/connector';
 import { waitUntil } from '@recant/test-support';
-import type pg from 'pg';
+import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { postgresConnector } from '../src/index.ts';
 import { createStage, type Stage, SYSTEM } from './stage.ts';
 
-const SCHEMA = `CREATE TABLE items (id bigserial PRIMARY KEY, who text); CREATE TABLE notes (id int)`;
+const SCHEMA = `CREATE TABLE items (id bigserial PRIMARY KEY, who text); CREATE TABLE left_out (id int)`;
 const FREEZE = '018f0000-0000-4000-8000-00000000000a';
 const OTHER = '018f0000-0000-4000-8000-00000000000b';
 let stage: Stage;
@@ -14,6 +14,8 @@ beforeAll(async () => {
   stage = await createStage(SCHEMA, { agents: 4, prepare: false });
   await stage.owner.query(`GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO ${stage.agents.join(', ')}`);
   const [bad = '', good = '', , drainLogin = ''] = stage.agents;
+  // The owner of the capture has no rights on this one.
+  await asSuper(`CREATE TABLE notes (id int); GRANT INSERT ON notes TO ${bad}`);
   await stage.prepare({ agentRoles: [{ role: bad, agent: 'bad' }, good], tables: ['public.items'], drainLogin });
   target = await openWith(drainLogin);
 });
@@ -22,6 +24,12 @@ afterAll(async () => {
   await stage?.[Symbol.asyncDispose]();
 });
 
+const asSuper = async (sql: string): Promise<void> => {
+  const client = new pg.Client({ connectionString: stage.superUrl });
+  await client.connect();
+  await client.query(sql);
+  await client.end();
+};
 const openWith = (drainLogin: string): Promise<TargetSystem> =>
   postgresConnector.open({
     name: SYSTEM,
@@ -66,6 +74,7 @@ test('I11: once a freeze is effective, nothing of the agent’s login is committ
     code: '42501',
     hint: expect.stringContaining(`recant thaw ${FREEZE}`),
   });
+  await expect(bad.query('INSERT INTO left_out VALUES (1)')).rejects.toThrow('are frozen');
   await bad.query('SELECT * FROM items LIMIT 1');
   expect(await count()).toBe(after);
   expect([...refusals]).toEqual([expect.stringContaining(`are frozen (freeze ${FREEZE}): incident 4711`)]);
@@ -77,7 +86,7 @@ test('I11: once a freeze is effective, nothing of the agent’s login is committ
 });
 
 test('I11: what an agent had open is ended where the login of the drain may, and else named until it has ended', async () => {
-  const [bad, , ,] = stage.pools as pg.Pool[];
+  const [bad] = stage.pools as [pg.Pool];
   const [wrote, reads] = [await bad.connect(), await bad.connect()];
   for (const client of [wrote, reads]) client.on('error', () => undefined);
   using _ = { [Symbol.dispose]: () => [wrote, reads].map((client) => client.release(true)) };
@@ -100,10 +109,7 @@ test('I11: what an agent had open is ended where the login of the drain may, and
       endTransactions: true,
     }),
   ).rejects.toMatchObject({ code: 'permission_denied', message: expect.stringContaining(`GRANT pg_signal_backend TO "${drainLogin}"`) });
-  const asSuper = new (await import('pg')).default.Client({ connectionString: stage.superUrl });
-  await asSuper.connect();
-  await asSuper.query(`GRANT pg_signal_backend TO ${drainLogin}`);
-  await asSuper.end();
+  await asSuper(`GRANT pg_signal_backend TO ${drainLogin}`);
   await waitUntil(async () => (await enforce(freeze()))[0]?.effective === true);
   await expect(wrote.query('COMMIT')).rejects.toThrow();
   await enforce();

@@ -8,6 +8,8 @@ export interface SystemRecord {
   readonly connector: string;
   /** The target's identity at registration; compared before anything is undone there. */
   readonly identity?: string;
+  /** The system refuses the writes of a frozen agent itself: freezes wait for it. */
+  readonly freezes: boolean;
   /** Connector options, including secrets; sealed at rest. */
   readonly options: JsonObject;
   /** Milliseconds since 1970, UTC. */
@@ -18,7 +20,10 @@ export interface SystemRecord {
 /** Registered systems of a tenant, by name. Read-after-write. */
 export interface Systems {
   /** Registers the system, or replaces the one with the same name. */
-  put(tenant: string, system: Pick<SystemRecord, 'name' | 'connector' | 'identity' | 'options'>): Promise<SystemRecord>;
+  put(
+    tenant: string,
+    system: Pick<SystemRecord, 'name' | 'connector' | 'identity' | 'options'> & { readonly freezes?: boolean },
+  ): Promise<SystemRecord>;
   find(tenant: string, name: string): Promise<SystemRecord | undefined>;
   list(tenant: string): Promise<readonly SystemRecord[]>;
   /** @returns false if it is not registered */
@@ -31,14 +36,15 @@ export function createSystems(prisma: PrismaClient, sealer: Sealer, clock: () =>
     name: row.name,
     connector: row.connector,
     ...(row.identity === null ? {} : { identity: row.identity }),
+    freezes: row.freezes,
     options: JSON.parse(sealer.open(row.options, purposeOf(row.tenantId, row.name)).toString()) as JsonObject,
     createdAtMs: row.createdAt.getTime(),
     updatedAtMs: row.updatedAt.getTime(),
   });
   return {
-    async put(tenant, { name, connector, identity, options }) {
+    async put(tenant, { name, connector, identity, options, freezes = false }) {
       const sealed = new Uint8Array(sealer.seal(Buffer.from(JSON.stringify(options)), purposeOf(tenant, name)));
-      const data = { connector, identity: identity ?? null, options: sealed, updatedAt: new Date(clock()) };
+      const data = { connector, identity: identity ?? null, options: sealed, freezes, updatedAt: new Date(clock()) };
       await prisma.tenant.createMany({ data: [{ id: tenant }], skipDuplicates: true });
       const key = { tenantId: tenant, name };
       return toRecord(

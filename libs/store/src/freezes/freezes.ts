@@ -3,6 +3,7 @@ import { asReader } from '../access/as-reader.ts';
 import { StoreError } from '../error.ts';
 import { inTransaction } from '../in-transaction.ts';
 import { instantCursor, instantPlaceOf } from '../query/instant-cursor.ts';
+import { createEnforcement, type Enforcement, SYSTEM_WAITING, type SystemFreeze } from './enforcement.ts';
 import { createLeases, type FreezeRule, type FreezeScope, type Leases, type RuleRow, ruleOf } from './leases.ts';
 
 /** What starts no new actions. */
@@ -14,7 +15,7 @@ export interface FreezeTarget {
 
 /** Times are milliseconds since 1970, UTC, by the database's clock. */
 export interface FreezeRecord extends FreezeRule {
-  /** No recorder with a lease starts a frozen action after this time. */
+  /** No recorder with a lease starts a frozen action after this time, and no system that enforces freezes lets one take effect. */
   readonly effectiveAtMs?: number;
   /** `by` and `reason` are absent if the freeze expired. */
   readonly ended?: { readonly atMs: number; readonly by?: string; readonly reason?: string };
@@ -44,9 +45,11 @@ export interface FreezeProgress {
   readonly waiting: SourceCount;
   /** Open sources of the scope that record without a lease: nothing stops them. */
   readonly unleased: SourceCount;
+  /** Registered systems that refuse the writes of the frozen agent themselves. */
+  readonly systems: readonly SystemFreeze[];
 }
 
-export interface Freezes extends Leases {
+export interface Freezes extends Leases, Enforcement {
   /** How long a lease permits new actions, in milliseconds. */
   readonly leaseMs: number;
   /** Idempotent: a freeze of the same target that is in force is returned as it is. @throws StoreError `too_many` */
@@ -82,7 +85,7 @@ const ONE = `SELECT ${COLUMNS} FROM recant.freeze WHERE tenant_id = $1 AND id = 
 const WAITING = `recant.lease l WHERE l.tenant_id = f.tenant_id AND l.applied < f.version AND (f.scope <> 'agent' OR l.agent = f.value)
   AND l.granted_at > clock_timestamp() - $3::float8 * interval '1 millisecond'`;
 const MAKE_EFFECTIVE = `UPDATE recant.freeze f SET effective_at = clock_timestamp()
-  WHERE tenant_id = $1 AND id = $2::uuid AND ended_at IS NULL AND effective_at IS NULL AND NOT EXISTS (SELECT FROM ${WAITING})`;
+  WHERE tenant_id = $1 AND id = $2::uuid AND ended_at IS NULL AND effective_at IS NULL AND NOT EXISTS (SELECT FROM ${WAITING}) AND NOT EXISTS (SELECT FROM ${SYSTEM_WAITING})`;
 /** Sources that are neither closed nor silent, and that never had a lease. */
 const SOURCES = `SELECT ARRAY(SELECT l.source FROM ${WAITING} ORDER BY 1) AS waiting,
   ARRAY(SELECT s.source FROM recant.source_watch w JOIN recant.source s USING (tenant_id, source_no)
@@ -95,8 +98,10 @@ const SOURCES_SHOWN_MAX = 20;
 /** @param read connections for lists. @param leaseMs how long a lease permits new actions, in milliseconds */
 export function createFreezes(pool: pg.Pool, read: pg.Pool, leaseMs: number): Freezes {
   const leases = createLeases(pool);
+  const enforcement = createEnforcement(pool);
   return {
     ...leases,
+    ...enforcement,
     leaseMs,
     async order(tenant, { scope, value, reason, by, expiresAtMs }) {
       return inTransaction(pool, async (client) => {
@@ -116,7 +121,8 @@ export function createFreezes(pool: pg.Pool, read: pg.Pool, leaseMs: number): Fr
       const freeze = (await pool.query<FreezeSqlRow>(ONE, [tenant, id])).rows[0];
       if (freeze === undefined) return undefined;
       const { rows } = await pool.query<{ waiting: string[]; unleased: string[] }>(SOURCES, [tenant, id, leaseMs]);
-      return { freeze: recordOf(freeze), waiting: countOf(rows[0]?.waiting), unleased: countOf(rows[0]?.unleased) };
+      const systems = await enforcement.standings(tenant, id);
+      return { freeze: recordOf(freeze), waiting: countOf(rows[0]?.waiting), unleased: countOf(rows[0]?.unleased), systems };
     },
     async thaw(tenant, id, { by, reason }) {
       return inTransaction(pool, async (client) => {

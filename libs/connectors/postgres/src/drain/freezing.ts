@@ -111,11 +111,11 @@ async function end(client: ClientBase, left: readonly Open[]): Promise<string | 
   return prepared ? 'A prepared transaction is ended by its owner: ROLLBACK PREPARED.' : undefined;
 }
 
-/** Tables outside the capture that one of these logins may write. */
+/** Tables without a trigger of the capture that one of these logins may write. */
 const UNFROZEN_SQL = `
 SELECT n.nspname || '.' || c.relname AS name, count(*) OVER ()::int AS count FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p', 'f') AND c.relpersistence <> 't' AND NOT c.relispartition AND n.nspname NOT IN ('information_schema', 'recant') AND n.nspname !~ '^pg_'
-  AND NOT EXISTS (SELECT FROM recant.relation r WHERE r.relid = c.oid AND r.captured)
+  AND NOT EXISTS (SELECT FROM recant.relation r WHERE r.relid = c.oid AND (r.captured OR r.marked))
   AND EXISTS (SELECT FROM unnest($1::name[]) login JOIN pg_roles r ON r.rolname = login WHERE has_schema_privilege(login, n.oid, 'USAGE')
     AND (has_any_column_privilege(login, c.oid, 'INSERT, UPDATE') OR has_table_privilege(login, c.oid, 'DELETE, TRUNCATE')))
 ORDER BY 1 LIMIT ${TABLES_SHOWN_MAX}`;

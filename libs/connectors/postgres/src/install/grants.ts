@@ -159,6 +159,11 @@ export async function grantService(
   { undoLogin, drainLogin, endTransactions }: ServiceLogins,
   tables: readonly Table[],
 ): Promise<void> {
+  if (endTransactions && undoLogin === undefined && drainLogin === undefined)
+    throw new ConnectorError(
+      'options_invalid',
+      'endTransactions needs a drain login or an undo login: the owner has no rights from `connect`.',
+    );
   const named = [undoLogin, drainLogin].filter((login) => login !== undefined);
   await requireRoles(client, named);
   for (const login of named) {

@@ -15,6 +15,7 @@ CREATE OR REPLACE FUNCTION recant.mark_change() RETURNS trigger LANGUAGE plpgsql
 DECLARE v_ordinal bigint;
 BEGIN
   IF coalesce(pg_sequence_last_value('recant.queue_level'), 1) > 1 AND recant.is_lost(TG_RELID) THEN RETURN NULL; END IF;
+  IF coalesce(pg_sequence_last_value('recant.freeze_level'), 1) > 1 THEN PERFORM recant.refuse_frozen(); END IF;
   v_ordinal := nextval('recant.ordinal');
   IF v_ordinal % ${MEASURED_EVERY * 2} = 1 THEN PERFORM recant.measure_queue(); END IF;
   INSERT INTO recant.capture (ordinal, relid, operation) VALUES (v_ordinal, TG_RELID, 'm');
