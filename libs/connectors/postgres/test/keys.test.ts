@@ -79,6 +79,8 @@ test('I5: keys of digits are guarded by their text: 0 and 1 are rows, not whole 
   );
   const target = await stage.open();
   const words = ['0', '1', '2', '7', '007', `7${'0'.repeat(18)}`, '-7', ''];
+  const { rows } = await stage.owner.query('SELECT count(DISTINCT recant.key_hash(ARRAY[k]))::int AS n FROM unnest($1::text[]) k', [words]);
+  expect(rows[0].n).toBe(words.length);
   const numbers = ['0', '1', '2', '-1', '9223372036854775807', '999999999999999999'];
   for (const [table, column, keys] of [
     ['words', 'word', words],

@@ -80,9 +80,10 @@ $$;
 CREATE OR REPLACE FUNCTION recant.is_recordable_key(p_key text) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
   SELECT octet_length(p_key) * 3 <= ${KEY_BYTES_MAX} OR octet_length(p_key) + 2 * octet_length(regexp_replace(p_key, '[A-Za-z0-9_.!~''()-]', '', 'g')) <= ${KEY_BYTES_MAX}
 $$;
--- Of a key joined by commas. A whole number is its own hash, so that rows that are written together stand together in the index. 0 and 1 are taken.
+-- Of a key joined by commas. A whole number without leading zeros is its own hash, so that rows that are written together stand together in the index. Different
+-- numbers have different hashes: erasure tells rows apart by them. 0 and 1 are taken.
 CREATE OR REPLACE FUNCTION recant.joined_hash(p_key text) RETURNS bigint LANGUAGE sql IMMUTABLE AS $$
-  SELECT CASE WHEN length(p_key) BETWEEN 1 AND 18 AND ltrim(p_key, '0123456789') = '' THEN p_key::bigint + 2 ELSE hashtextextended(p_key, 0) END
+  SELECT CASE WHEN length(p_key) BETWEEN 1 AND 18 AND ltrim(p_key, '0123456789') = '' AND (left(p_key, 1) <> '0' OR p_key = '0') THEN p_key::bigint + 2 ELSE hashtextextended(p_key, 0) END
 $$;
 CREATE OR REPLACE FUNCTION recant.key_hash(p_key text[]) RETURNS bigint LANGUAGE sql STABLE AS $$
   SELECT recant.joined_hash(array_to_string(p_key, ','))
