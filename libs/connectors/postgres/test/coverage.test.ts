@@ -92,9 +92,19 @@ test('TRUNCATE is refused or named on every level of a partition tree, also for 
     await stage.owner.query(`GRANT ALL ON late TO ${stage.agents.join(', ')}`);
     await tx.query('INSERT INTO p VALUES (150, 1)');
   });
+  const uncaptured = async () =>
+    (await target.uncaptured?.({ agents: [stage.agents[1] as string], sources: [] }))?.map(({ table, to }) => [table, to === undefined]);
+  expect(await uncaptured(), 'nothing was truncated yet').toEqual([]);
+  await stage.play(1, (tx) => tx.query('TRUNCATE late'));
+  expect(await uncaptured()).toEqual([['public.late', true]]);
+  const early = await stage.play(1, (tx) => tx.query('UPDATE p SET n = 2'));
+  expect(codes(await undoOne(target, early))).toEqual(['capture_incomplete']);
   await stage.prepare();
-  expect(await target.coverage?.()).toEqual([]);
+  expect(await uncaptured(), 'what was truncated stays unknown').toEqual([['public.late', false]]);
+  expect(await target.coverage?.()).toMatchObject([{ code: 'coverage_lost' }]);
+  await target.acceptIncomplete?.('', 'person:ann', 'checked');
+  await stage.owner.query('INSERT INTO late VALUES (150, 1)');
   await expect(agent?.query('TRUNCATE late')).rejects.toThrow(/TRUNCATE by an agent's login/);
-  const undone = await undoOne(target, written);
-  expect(codes(undone)).toEqual([]);
+  expect(codes(await undoOne(target, written))).toContain('later_write');
+  expect((await undoOne(target, early)).outcome).toBe('restored');
 });

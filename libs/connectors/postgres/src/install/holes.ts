@@ -2,7 +2,7 @@ import type { CoverageFinding } from '@recant/connector';
 import type { ClientBase } from 'pg';
 import { tableScope } from '../resource.ts';
 import { alteredObjects } from './fingerprint.ts';
-import { TRIGGERS_SQL } from './triggers.ts';
+import { BROKEN_TRIGGERS_SQL } from './triggers.ts';
 
 /** Changes of a table that were not captured, or may not have been. */
 export interface Hole {
@@ -37,7 +37,7 @@ export async function readHoles(client: ClientBase, relations: readonly number[]
   const cause = (await alteredObjects(client)).length > 0 ? 'altered' : 'trigger';
   const broken = await client.query<Place>(
     `SELECT r.id AS relation, r.schema_name AS schema, r.table_name AS "table" FROM recant.relation r
-     WHERE r.id = ANY ($1::int[]) AND ($2 OR EXISTS (SELECT FROM (${BROKEN_SQL}) b WHERE b.relation = r.id))`,
+     WHERE r.id = ANY ($1::int[]) AND ($2 OR EXISTS (SELECT FROM (${BROKEN_TRIGGERS_SQL}) b WHERE b.relation = r.id))`,
     [relations, cause === 'altered'],
   );
   const now = {
@@ -56,13 +56,10 @@ export async function readHoles(client: ClientBase, relations: readonly number[]
 type Place = Pick<Hole, 'relation' | 'schema' | 'table'>;
 const LAST_ORDINAL = 2n ** 63n;
 
-/** Triggers that do not capture: of a TRUNCATE only where the storage of its table was ever replaced (`relfilenode`). */
-const BROKEN_SQL = `SELECT t.relation FROM (${TRIGGERS_SQL}) t JOIN pg_class c ON c.oid = t.relid WHERE t.kind = 'row' OR c.relkind = 'r' AND c.relfilenode <> c.oid`;
-
 /** Before `connect` repairs a table: what was written while it was not captured is unknown. Without earlier changes there is nothing to undo. */
 export async function recordUncaptured(client: ClientBase, relid: number): Promise<void> {
   await client.query(
-    `${RECORD_SQL} WHERE r.relid = $2 AND (NOT (r.captured OR r.marked) OR r.captured AND EXISTS (SELECT FROM (${BROKEN_SQL}) b WHERE b.relation = r.id)) AND ${HAS_CHANGES}`,
+    `${RECORD_SQL} WHERE r.relid = $2 AND (NOT (r.captured OR r.marked) OR r.captured AND EXISTS (SELECT FROM (${BROKEN_TRIGGERS_SQL}) b WHERE b.relation = r.id)) AND ${HAS_CHANGES}`,
     ['trigger', relid],
   );
 }

@@ -16,7 +16,7 @@ import { readSubjects, type SubjectPattern, writeSubjects } from './subjects.ts'
 import { LAYOUT } from './tables-sql.ts';
 import { captureTable, releaseTable, tablesToRelease } from './triggers.ts';
 import { revokeTruncate, type TruncateRight, truncateRights } from './truncate-rights.ts';
-import { noteConnected, recordUnwatched } from './unwatched.ts';
+import { noteConnected, recordBroken, recordUnwatched } from './unwatched.ts';
 import { waysRound } from './ways-round.ts';
 
 export interface PreparedTable {
@@ -82,6 +82,7 @@ export async function preparePostgres(options: PrepareOptions): Promise<PrepareR
 }
 
 async function captureTables({ client, transaction }: OwnerSession, options: PrepareOptions, choice: Choice): Promise<void> {
+  await transaction(() => recordBroken(client));
   for (const table of choice.tables) {
     const derived = (choice.derived.get(table.relid) ?? []).map(({ column }) => column);
     const history = options.history?.includes(tableName(table)) ?? false;

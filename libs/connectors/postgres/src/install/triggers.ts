@@ -21,6 +21,9 @@ LEFT JOIN pg_proc p ON p.oid = t.tgfoid
 WHERE r.captured AND (t.oid IS NULL OR t.tgenabled <> 'A' OR t.tgtype <> w.type OR t.tgqual IS NOT NULL OR t.tgattr::text <> '' OR p.proname <> w.function
   OR p.pronamespace <> to_regnamespace('recant'))`;
 
+/** Those of them that may have missed something: of a TRUNCATE only where the storage of the table was ever replaced (`relfilenode`). */
+export const BROKEN_TRIGGERS_SQL = `SELECT t.relation, t.relid, t.kind FROM (${TRIGGERS_SQL}) t JOIN pg_class c ON c.oid = t.relid WHERE t.kind = 'row' OR c.relkind = 'r' AND c.relfilenode <> c.oid`;
+
 /** Registers a table and gives it, and each of its partitions, their triggers. Idempotent. */
 export async function captureTable(client: ClientBase, table: Table, { history, derived }: Recording): Promise<void> {
   const attributes = (names: readonly string[]) => names.map((name) => table.columns.find((column) => column.name === name)?.attnum ?? 0);

@@ -1,6 +1,7 @@
 import type { UncapturedTable, WhoAndWhen } from '@recant/connector';
 import type { ClientBase } from 'pg';
 import { IS_MARKED } from './left-out.ts';
+import { BROKEN_TRIGGERS_SQL } from './triggers.ts';
 
 const WRITES = `'INSERT, UPDATE, DELETE, TRUNCATE'`;
 
@@ -27,8 +28,23 @@ export async function recordUnwatched(client: ClientBase, relid: number): Promis
   );
 }
 
+/** Captured tables and partitions whose trigger is missing or does not capture: of a TRUNCATE only where a right and a new storage say that there may have been one. */
+const BROKEN_SQL = `
+  SELECT DISTINCT ON (c.oid) c.oid AS relid, n.nspname AS schema_name, c.relname AS table_name, y.at AS from_at, CASE b.kind WHEN 'row' THEN ${WRITES} ELSE 'TRUNCATE' END AS rights
+  FROM recant.connected y CROSS JOIN (${BROKEN_TRIGGERS_SQL}) b JOIN pg_class c ON c.oid = b.relid JOIN pg_namespace n ON n.oid = c.relnamespace ORDER BY c.oid, b.kind`;
+
+/** Before `connect` repairs triggers. Until it ends what is written there stays unknown. */
+export async function recordBroken(client: ClientBase): Promise<void> {
+  await client.query(
+    `INSERT INTO recant.unwatched AS w SELECT b.relid, b.schema_name, b.table_name, b.from_at, 'infinity' FROM (${BROKEN_SQL}) b
+     WHERE EXISTS (SELECT FROM recant.agent g JOIN pg_roles o ON o.rolname = g.login WHERE has_table_privilege(g.login, b.relid, b.rights))
+     ON CONFLICT (relid) DO UPDATE SET from_at = least(w.from_at, excluded.from_at), to_at = excluded.to_at`,
+  );
+}
+
 /** When the last `connect` ended: from here on a new table is unknown to it. */
 export async function noteConnected(client: ClientBase): Promise<void> {
+  await client.query(`UPDATE recant.unwatched SET to_at = clock_timestamp() WHERE to_at = 'infinity'`);
   await client.query('INSERT INTO recant.connected (at) VALUES (clock_timestamp()) ON CONFLICT (only_row) DO UPDATE SET at = excluded.at');
 }
 
@@ -38,16 +54,18 @@ WITH logins AS (
   SELECT g.login FROM recant.agent g JOIN pg_roles o ON o.rolname = g.login
   WHERE $1::text[] IS NULL OR g.agent = ANY ($1) OR EXISTS (SELECT FROM recant.source s WHERE s.login = g.login AND s.source = ANY ($2::text[]))),
 tables AS (
-  SELECT u.relid, u.schema_name, u.table_name, u.from_at, u.to_at FROM recant.unwatched u
+  SELECT u.relid, u.schema_name, u.table_name, u.from_at, nullif(u.to_at, 'infinity') AS to_at, ${WRITES} AS rights FROM recant.unwatched u
   UNION ALL
-  SELECT c.oid, n.nspname, c.relname, coalesce(u.since, y.at), NULL FROM recant.connected y, pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+  SELECT b.relid, b.schema_name, b.table_name, b.from_at, NULL, b.rights FROM (${BROKEN_SQL}) b
+  UNION ALL
+  SELECT c.oid, n.nspname, c.relname, coalesce(u.since, y.at), NULL, ${WRITES} FROM recant.connected y, pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
   LEFT JOIN recant.uncovered u ON u.relid = c.oid
   WHERE c.relkind IN ('r', 'p', 'f') AND c.relpersistence <> 't' AND (NOT c.relispartition OR c.relkind = 'f')
     AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'recant') AND n.nspname !~ '^pg_'
     AND NOT EXISTS (SELECT FROM recant.relation r WHERE r.relid = c.oid AND r.captured) AND NOT ${IS_MARKED})
 SELECT t.schema_name || '.' || t.table_name AS "table", array_agg(l.login::text ORDER BY l.login) AS logins, t.from_at AS "from", t.to_at AS "to"
 FROM tables t CROSS JOIN logins l LEFT JOIN pg_class c ON c.oid = t.relid
-WHERE (c.oid IS NULL OR has_table_privilege(l.login, c.oid, ${WRITES}))
+WHERE (c.oid IS NULL OR has_table_privilege(l.login, c.oid, t.rights))
   AND ($3::timestamptz IS NULL OR t.to_at IS NULL OR t.to_at >= $3) AND ($4::timestamptz IS NULL OR t.from_at < $4)
 GROUP BY t.relid, t.schema_name, t.table_name, t.from_at, t.to_at ORDER BY 1, 3`;
 
