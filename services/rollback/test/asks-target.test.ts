@@ -107,6 +107,31 @@ test('what the target would refuse at the run is a conflict of the plan: rules, 
   expect((await owner.query('SELECT count(*)::int AS n FROM recant.applied')).rows).toEqual([{ n: 0 }]);
 });
 
+test('rights that the undo login lost, and rows that a policy hides from it, are conflicts of the plan; they end when the operator mends them', async () => {
+  await using stage = await createStage({ schema: 'CREATE TABLE kept (id int PRIMARY KEY, n int); INSERT INTO kept VALUES (1, 1)' });
+  await register(stage);
+  const { owner, ownerUrl } = stage.shop;
+  await (await stage.agent('bad')).sql('write', 'UPDATE kept SET n = 2');
+  const login = new URL(ownerUrl).username;
+  for (const [breaks, mends] of [
+    [`REVOKE UPDATE ON kept FROM ${login}`, `GRANT UPDATE ON kept TO ${login}`],
+    [`REVOKE SELECT ON kept FROM ${login}`, `GRANT SELECT ON kept TO ${login}`],
+    ['ALTER TABLE kept ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', 'ALTER TABLE kept NO FORCE ROW LEVEL SECURITY'],
+  ] as const) {
+    await owner.query(breaks);
+    const plan = await planOf(stage, 'bad');
+    expect(
+      plan.body.conflicts.map(({ detail }) => detail),
+      breaks,
+    ).toEqual([expect.stringMatching(/kept|security|permission/i)]);
+    expect(plan.runnable, breaks).toBe(false);
+    await expect(stage.operator.createRun(plan.id, plan.digest), breaks).rejects.toMatchObject({ problem: { code: 'plan_conflicts' } });
+    await owner.query(mends);
+  }
+  expect(await planOf(stage, 'bad')).toMatchObject({ runnable: true, body: { conflicts: [] } });
+  expect((await owner.query('SELECT n FROM kept')).rows).toEqual([{ n: 2 }]);
+});
+
 test('rows that somebody holds do not stop planning: their guards are checked without a lock', async () => {
   await using stage = await createStage({ schema: ORDERS });
   await register(stage);

@@ -73,6 +73,30 @@ test('I7: an attempt with a change that cannot be read is not undone in part', a
   expect((await stage.owner.query('SELECT FROM rates')).rowCount).toBe(1);
 });
 
+test('a table without a primary key is identified by a unique index on NOT NULL columns, not by one on columns that can be NULL', async () => {
+  await using stage = await createStage(
+    `CREATE TABLE badges (maybe int UNIQUE, code text NOT NULL, area int NOT NULL, n int); CREATE UNIQUE INDEX ON badges (n) WHERE n > 0; CREATE UNIQUE INDEX ON badges (area, code);
+     INSERT INTO badges VALUES (1, 'a', 1, 0), (NULL, 'b', 1, 0), (NULL, 'a', 2, 0)`,
+    { prepare: false },
+  );
+  expect((await stage.prepare()).tables).toMatchObject([{ key: ['area', 'code'] }]);
+  const target = await stage.open();
+  const [bad, other] = [
+    await stage.play(0, (tx) => tx.query(`UPDATE badges SET maybe = 7 WHERE code = 'b'; DELETE FROM badges WHERE area = 2`)),
+    await stage.play(0, (tx) => tx.query(`UPDATE badges SET n = -1 WHERE maybe = 1`)),
+  ];
+  expect(bad.effects.map(({ resource }) => resource)).toEqual(['1,b', '2,a'].map((key) => `postgres://shop/public.badges/${key}`));
+  await stage.owner.query(`UPDATE badges SET n = n WHERE maybe = 1`);
+  expect(await undoOne(target, bad)).toMatchObject({ outcome: 'restored' });
+  expect(codes(await undoOne(target, other))).toEqual(['later_write']);
+  const { rows } = await stage.owner.query('SELECT maybe, code, area, n FROM badges ORDER BY area, code');
+  expect(rows.map((row) => Object.values(row))).toEqual([
+    [1, 'a', 1, -1],
+    [null, 'b', 1, 0],
+    [null, 'a', 2, 0],
+  ]);
+});
+
 test('I5: keys of digits are guarded by their text: 0 and 1 are rows, not whole tables, and 7, 007 and 7 and 18 zeros are three rows', async () => {
   await using stage = await createStage(
     'CREATE TABLE words (word text PRIMARY KEY, n int); CREATE TABLE numbers (id bigint PRIMARY KEY, n int)',

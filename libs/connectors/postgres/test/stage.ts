@@ -39,9 +39,11 @@ export const nextAction = (): string => `018f0000-0000-7000-8000-${String(++acti
 
 export async function createStage(
   schema: string,
-  { agents = 2, prepare = true }: { agents?: number; prepare?: boolean } = {},
+  { agents = 2, prepare = true, server }: { agents?: number; prepare?: boolean; server?: string } = {},
 ): Promise<Stage> {
-  const database = await testDatabase();
+  // A server of the test's own ends with all that is in it.
+  const database =
+    server === undefined ? await testDatabase() : { ownerUrl: server, name: new URL(server).pathname.slice(1), drop: undefined };
   const run = randomBytes(4).toString('hex');
   const roles = [`owner_${run}`, ...Array.from({ length: agents }, (_, n) => `agent${n}_${run}`)];
   const [owner = '', ...logins] = roles;
@@ -80,6 +82,7 @@ export async function createStage(
     },
     async [Symbol.asyncDispose]() {
       await Promise.all([...targets.map((target) => target.close()), ...pools.map((pool) => pool.end())]);
+      if (database.drop === undefined) return;
       await database.drop();
       await asOwner(new URL('/postgres', database.ownerUrl).href, (client) => client.query(`DROP ROLE ${roles.join(', ')}`));
     },

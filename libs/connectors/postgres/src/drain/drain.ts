@@ -49,7 +49,7 @@ async function readServer(client: ClientBase): Promise<{ epoch: number; server: 
        pg_postmaster_start_time() || CASE WHEN pg_is_in_recovery() THEN '' ELSE ' ' || recant.current_timeline() END AS server FROM recant.system`,
   );
   if (rows[0] === undefined) throw new ConnectorError('not_prepared', 'The database is not prepared for capture. Run preparePostgres.');
-  if (rows[0].standby) throw new ConnectorError('unreachable', 'The target database is a standby. Use the address of the primary.');
+  if (rows[0].standby) throw new ConnectorError('read_only', 'The target database is a standby. Use the address of the primary.');
   return rows[0];
 }
 
