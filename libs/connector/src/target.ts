@@ -43,8 +43,11 @@ export interface TargetSystem {
    * outcome is unknown, ask `applied`; `read_only | locked`: the whole target takes no inverse at the moment, and nothing was written
    */
   invert(batch: InverseBatch): Promise<readonly InverseResult[]>;
-  /** Results of the steps that took effect, from the target's own records, for resuming after a crash. */
-  applied(run: string, steps: readonly number[]): Promise<readonly InverseResult[]>;
+  /**
+   * Results of the steps that took effect, from the target's own records. Takes the fence first: work on these steps that is still under way under this token or a
+   * lower one is ended, or has ended, and none under a lower one takes effect after the answer. So a step that is not in the answer did not take effect.
+   */
+  applied(run: string, steps: readonly number[], token: string): Promise<readonly InverseResult[]>;
   /** Holes in the capture, now. Absent: this kind of system has no capture of its own. */
   coverage?(): Promise<readonly CoverageFinding[]>;
   /** Parts that the system computes by itself, by the start of their resources, under every name that they had. */
@@ -134,6 +137,8 @@ export interface InverseBatch {
   /** Fencing token of the claim, decimal. A target that has seen a higher one refuses the batch. */
   readonly token: string;
   readonly steps: readonly InverseStep[];
+  /** A person cancelled: what is under way is ended where the target can do that, and its steps wrote nothing. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** A step whose inverse is not sent yet, so that it has no attempt. */

@@ -57,7 +57,7 @@ export async function invert(
     const unanswered = open(steps);
     if (unanswered.length === 0) return undefined;
     const numbers = unanswered.map(({ step }) => step);
-    const applied = await ask(ports, config, target.name, () => target.applied(batch.run, numbers));
+    const applied = await ask(ports, config, target.name, () => target.applied(batch.run, numbers, batch.token));
     if (isSilent(applied)) return applied;
     for (const result of applied) add(result);
     const [first, ...more] = open(unanswered);

@@ -41,7 +41,7 @@ export async function appliedOn(
 ): Promise<Map<string, EndedResult> | Silent> {
   const done = new Map<string, EndedResult>();
   for (const { target, system } of targets) {
-    const answer = await ask(ports, config, system.system, () => target.applied(session.claim.run, [step]));
+    const answer = await ask(ports, config, system.system, () => target.applied(session.claim.run, [step], session.claim.token.toString()));
     if (isSilent(answer)) return answer;
     const result = answer.find((candidate) => candidate.step === step);
     if (result && hasEnded(result)) done.set(system.system, result);

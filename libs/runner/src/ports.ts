@@ -105,8 +105,8 @@ export interface RunStore {
   claim(worker: string, leaseMs: number): Promise<Claim | undefined>;
   load(claim: Claim): Promise<RunRecord | undefined>;
   commit(claim: Claim, change: Change): Promise<Committed>;
-  /** False: the claim was lost. */
-  renew(claim: Claim): Promise<boolean>;
+  /** Renews the lease. @returns the run's state; undefined: the claim was lost */
+  renew(claim: Claim): Promise<RunState | undefined>;
   /** @param pauseMs milliseconds before it can be claimed again. */
   release(claim: Claim, pauseMs?: number): Promise<void>;
 }
@@ -168,6 +168,8 @@ export interface RunnerPorts {
   readonly failpoint?: Failpoint;
   /** Called at each claim: the reason why this run must not continue; undefined where it may. */
   readonly objection?: (record: RunRecord) => Promise<string | undefined>;
+  /** A person cancelled the run: inverses under way are ended. */
+  readonly cancelled?: AbortSignal;
   /** The process is shutting down: stop at the next safe point. */
   readonly stopping?: () => boolean;
 }

@@ -74,7 +74,8 @@ async function invertAll(session: Session, ports: RunnerPorts, config: RunnerCon
     if (done.has(system.system)) continue;
     ports.failpoint?.('inverse.before', [step.step]);
     const inverse = inverseStep(session, { ...step, systems: [system] }, effectsOn(effects, system));
-    const answer = await invert(ports, config, target, { run: session.claim.run, token: session.claim.token.toString(), steps: [inverse] });
+    const token = session.claim.token.toString();
+    const answer = await invert(ports, config, target, { run: session.claim.run, token, steps: [inverse], signal: ports.cancelled });
     ports.failpoint?.('inverse.after', [step.step]);
     const [waits] = answer.stuck;
     if (waits) return { kind: 'waits', system: system.system, result: waits };

@@ -29,6 +29,7 @@ export async function runBatch(
       opened.applied(
         session.claim.run,
         steps.map(({ step }) => step),
+        session.claim.token.toString(),
       ),
     );
     if (isSilent(applied)) return setAside(session, steps, applied);
@@ -54,6 +55,7 @@ export async function runBatch(
       run: session.claim.run,
       token: session.claim.token.toString(),
       steps: going.map((step) => inverseStep(session, step, checked.effects.get(step.step) ?? [])),
+      signal: ports.cancelled,
     });
     ports.failpoint?.('inverse.after', numbers);
     ends.push(...answer.results.map((result) => endOf(result, system)));

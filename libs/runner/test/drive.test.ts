@@ -259,6 +259,12 @@ test('U18: a step whose row is held is tried again beside the others, and needs 
   }
 });
 
+test('U20: an attempt on 300 rows with keys of 300 characters is undone: its intent fits into an event', async () => {
+  const world = fakeWorld(Array.from({ length: 300 }, (_, row) => write('p', A(row) + 'k'.repeat(300), '0', '1')));
+  expect(await drive(world)).toBe('finished');
+  expect(outcomes(world)).toEqual(['restored']);
+});
+
 test('without an acknowledgement of the intent nothing is undone', async () => {
   const world = fakeWorld([write('p', A(1), '0', '1')], (call, when) => {
     if (call === 'send' && when === 'before') throw new Error('no route to the ledger');

@@ -187,8 +187,8 @@ export class FakeStore implements RunStore, Outbox {
     return { kind: 'committed', state: to };
   }
 
-  async renew(claim: Claim): Promise<boolean> {
-    return claim.token === this.token;
+  async renew(claim: Claim) {
+    return claim.token === this.token ? this.record.state : undefined;
   }
   async release(): Promise<void> {}
   async sources() {

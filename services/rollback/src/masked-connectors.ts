@@ -62,7 +62,7 @@ function maskTarget(target: TargetSystem, masks: Masks): TargetSystem {
     rehearse: (steps) => maskErrors(masks, async () => (await target.rehearse(steps)).map((result) => maskResult(result, masks))),
     probe: (parts) => maskErrors(masks, async () => (await target.probe(parts)).map((probed) => maskProbed(probed, masks))),
     invert: (batch) => maskErrors(masks, async () => (await target.invert(batch)).map((result) => maskResult(result, masks))),
-    applied: (run, steps) => maskErrors(masks, async () => (await target.applied(run, steps)).map((result) => maskResult(result, masks))),
+    applied: (...asked) => maskErrors(masks, async () => (await target.applied(...asked)).map((result) => maskResult(result, masks))),
     ...(coverage && { coverage: () => maskErrors(masks, coverage) }),
     ...(acceptIncomplete && {
       acceptIncomplete: (...input: Parameters<typeof acceptIncomplete>) => maskErrors(masks, () => acceptIncomplete(...input)),

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Claim, driveRun, type RunnerConfig, RunnerError, type RunnerPorts } from '@recant/runner';
+import { type Claim, driveRun, type RunnerConfig, RunnerError, type RunnerPorts, type RunStore } from '@recant/runner';
 import type { Logger } from '@recant/service';
 import type { RollbackCore } from './core.ts';
 
@@ -13,8 +13,16 @@ export interface WorkerOptions {
   readonly pollMs: number;
   /** Delay before a failed run can be claimed again. */
   readonly pauseMs: number;
+  /** A worker that commits nothing for so long hangs: it no longer keeps its lease, and another worker takes over. */
+  readonly hangMs: number;
 }
-export const WORKER_OPTIONS: Omit<WorkerOptions, 'name'> = { leaseMs: 30_000, runsMax: 4, pollMs: 500, pauseMs: 2_000 };
+export const WORKER_OPTIONS: Omit<WorkerOptions, 'name'> = {
+  leaseMs: 30_000,
+  runsMax: 4,
+  pollMs: 500,
+  pauseMs: 2_000,
+  hangMs: 900_000,
+};
 
 /** Sources flushed per round. */
 const SOURCES_MAX = 100;
@@ -86,14 +94,23 @@ export function createWorker(core: RollbackCore, ports: RunnerPorts, config: Run
   };
 }
 
-/** Drives one claimed run and releases it. A failure becomes the run's alarm, and the run can be claimed again after `pauseMs`. */
+/** Longest time between a person's cancel and the worker's knowledge of it, in milliseconds. */
+const LOOK_MS = 2_000;
+
+/**
+ * Drives one claimed run and releases it. A failure becomes the run's alarm, and the run can be claimed again after `pauseMs`. Resolves also where the work hangs:
+ * then another worker may have the run, and what this one does later is refused by store and targets.
+ */
 async function driveClaim(ports: RunnerPorts, claim: Claim, config: RunnerConfig, options: WorkerOptions, log: Logger): Promise<void> {
-  const renewing = setInterval(() => void ports.store.renew(claim).catch(() => undefined), options.leaseMs / 3);
-  try {
-    const driven = await driveRun(ports, claim, config);
+  const watch = watchClaim(ports.store, claim, options);
+  const driving = driveRun({ ...ports, store: watch.store, cancelled: watch.cancelled }, claim, config).then(async (driven) => {
     const isAway = typeof driven === 'object';
     log.info({ run: claim.run, driven }, `worker: run ${isAway ? 'waits for a system that does not answer' : driven}`);
     await ports.store.release(claim, isAway ? driven.awayMs : driven === 'alarmed' ? ALARM_PAUSE_MS : 0);
+  });
+  try {
+    if ((await Promise.race([driving, watch.hangs])) === HANGS)
+      log.error({ run: claim.run }, `worker: run has made no progress for ${options.hangMs} ms; another worker takes it over`);
   } catch (error) {
     if (error instanceof RunnerError && error.code === 'claim_lost') return;
     log.error({ run: claim.run, err: error }, 'worker: run failed; it will be claimed again');
@@ -101,6 +118,29 @@ async function driveClaim(ports: RunnerPorts, claim: Claim, config: RunnerConfig
     await ports.store.commit(claim, { steps: [], events: [], alarm: alarm.slice(0, 1_000) }).catch(() => undefined);
     await ports.store.release(claim, options.pauseMs).catch(() => undefined);
   } finally {
-    clearInterval(renewing);
+    watch.end();
+    driving.catch(() => undefined);
   }
+}
+
+const HANGS = Symbol('hangs');
+
+/** Renews the lease as long as the worker makes progress, and learns of a cancel. */
+function watchClaim(store: RunStore, claim: Claim, { leaseMs, hangMs }: WorkerOptions) {
+  const cancel = new AbortController();
+  let progressMs = performance.now();
+  let hang: (value: typeof HANGS) => void = () => undefined;
+  const hangs = new Promise<typeof HANGS>((resolve) => {
+    hang = resolve;
+  });
+  const look = async (): Promise<void> => {
+    if (performance.now() - progressMs >= hangMs) return hang(HANGS);
+    if ((await store.renew(claim)) === 'cancelling') cancel.abort();
+  };
+  const timer = setInterval(() => void look().catch(() => undefined), Math.min(leaseMs / 3, LOOK_MS));
+  const commit: RunStore['commit'] = (of, change) => {
+    progressMs = performance.now();
+    return store.commit(of, change);
+  };
+  return { store: { ...store, commit }, cancelled: cancel.signal, hangs, end: () => clearInterval(timer) };
 }

@@ -58,6 +58,7 @@ export interface StageOptions {
   /** Milliseconds between two looks at the freezes. Default: never. */
   readonly freezeMs?: number;
   readonly runner?: RollbackDeps['runner'];
+  readonly workerOptions?: RollbackDeps['worker'];
   /** If false, only plans and runs drain what the target captured. */
   readonly drains?: boolean;
   /** Default: never. */
@@ -110,7 +111,7 @@ export async function createStage(options: StageOptions = {}): Promise<Stage> {
     clock: Date.now,
     ledger: { url: () => url, apiKey: rollbackKey },
     approvals: options.approvals ?? 'never',
-    worker: { pollMs: 50, leaseMs: 5_000 },
+    worker: { pollMs: 50, leaseMs: 5_000, ...options.workerOptions },
     ...(options.drains === false && { drain: { pollMs: 1_000_000_000 } }),
     ...(options.connectors ? { connectors: options.connectors } : {}),
     runner: { retryMs: 20, ...options.runner },

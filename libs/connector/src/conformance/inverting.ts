@@ -75,9 +75,9 @@ export function repeatingProperties(setting: Setting): void {
     const two = await play(world, names.attempt('bad'), [{ kind: 'remove', item: 'b' }]);
     const results = await world.target.invert(batchOf(names, run, [two, one]));
     const target = await world.reopen();
-    expect((await target.applied(run, [1, 2, 3])).map(plain)).toEqual(results.map(plain));
-    expect(await target.applied(run, [])).toEqual([]);
-    expect(await target.applied(names.run(), [1, 2])).toEqual([]);
+    expect((await target.applied(run, [1, 2, 3], '1')).map(plain)).toEqual(results.map(plain));
+    expect(await target.applied(run, [], '1')).toEqual([]);
+    expect(await target.applied(names.run(), [1, 2], '1')).toEqual([]);
   });
 
   test('an attempt whose parts are all at their before versions again is already undone', async () => {
@@ -138,7 +138,7 @@ export function rehearsingProperties(setting: Setting): void {
     const batch = batchOf(names, names.run(), [conflicting, second, first]);
     const rehearsed = await world.target.rehearse(batch.steps);
     expect(await world.snapshot()).toEqual(before);
-    expect(await world.target.applied(batch.run, [1, 2, 3])).toEqual([]);
+    expect(await world.target.applied(batch.run, [1, 2, 3], batch.token)).toEqual([]);
     const results = await world.target.invert(batch);
     const essence = (all: typeof results) =>
       all.map(({ step, outcome, findings }) => ({ step, outcome, codes: findings.map(({ code }) => code) }));

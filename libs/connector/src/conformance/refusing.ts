@@ -70,6 +70,16 @@ export function stepProperties(setting: Setting): void {
     expect(await world.snapshot()).toEqual(before);
   });
 
+  test('asking for applied results takes the fence: an older claim takes no effect after the answer', async () => {
+    const { world, names } = setting.now();
+    const run = names.run();
+    const bad = await play(world, names.attempt('bad'), [{ kind: 'change', item: 'a', value: '7' }]);
+    const batch = batchOf(names, run, [bad], { token: '9' });
+    expect(await world.target.applied(run, [1], '10')).toEqual([]);
+    await expectRefused(world, batch, ['fenced'], undefined);
+    expect((await invertOne(world.target, { ...batch, token: '10' })).outcome).toBe('restored');
+  });
+
   test('a lower fencing token than one already seen is refused', async () => {
     const { world, names } = setting.now();
     const run = names.run();
@@ -188,6 +198,7 @@ async function expectRefused(
     await target.applied(
       batch.run,
       batch.steps.map(({ step }) => step),
+      batch.token,
     ),
   ).toEqual([]);
 }

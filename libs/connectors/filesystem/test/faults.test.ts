@@ -111,7 +111,7 @@ describe('I6: kill -9 of an inverse: the same result as without, and applied onc
         const { batch } = await misdeed();
         expect(await killedAt(point, nth, { kind: 'invert', batch })).toBe(true);
         const target = await open();
-        const evidence = await target.applied(batch.run, [1]);
+        const evidence = await target.applied(batch.run, [1], batch.token);
         await expectNothingLeftOver();
         expect(outcomesOf(evidence)).toEqual(['restored']);
         expect(await snapshotOf(root)).toEqual(before);
@@ -140,7 +140,7 @@ describe('I6: kill -9 of an inverse: the same result as without, and applied onc
       expect(await killedAt(point, 2, { kind: 'invert', batch })).toBe(true);
       await rename(join(root, 'a'), join(root, 'b/moved'));
       const target = await open();
-      expect(await target.applied(batch.run, [1])).toEqual([]);
+      expect(await target.applied(batch.run, [1], batch.token)).toEqual([]);
       expect([point, await snapshotOf(join(root, 'b/moved'))]).toEqual([point, before]);
       await expectNothingLeftOver();
       await rename(join(root, 'b/moved'), join(root, 'a'));
@@ -157,7 +157,7 @@ describe('I6: kill -9 of an inverse: the same result as without, and applied onc
     expect(await killedAt('apply.create', 4, { kind: 'invert', batch })).toBe(true);
     await writeFile(join(root, 'a/one'), 'by somebody');
     const target = await open();
-    expect(await target.applied(batch.run, [1])).toEqual([]);
+    expect(await target.applied(batch.run, [1], batch.token)).toEqual([]);
     await expectNothingLeftOver();
     const { 'a/one': one, ...others } = await snapshotOf(root);
     const { 'a/one': _rewritten, ...othersAfter } = after;

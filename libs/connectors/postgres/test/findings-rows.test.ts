@@ -152,7 +152,7 @@ test('I5: undoing a rollback never loses a value that the undone attempt confirm
     const back = inverse(second, nextAction());
     const [undone] = await target.invert(back);
     expect(undone).toMatchObject({ outcome: 'already_undone', effects: [{ resource: `postgres://${SYSTEM}/public.orders/1` }] });
-    expect(await target.applied(back.run, [1])).toEqual([undone]);
+    expect(await target.applied(back.run, [1], back.token)).toEqual([undone]);
     const redo = { ref: back.steps[0]?.attempt as Played['ref'], effects: undone?.effects ?? [] };
     // While the earlier writer is in effect, the confirmation comes back, and goes again.
     const again = inverse(redo, nextAction());

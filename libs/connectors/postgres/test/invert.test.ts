@@ -125,7 +125,7 @@ test('a connection that ends during an inverse leaves no change, and the result 
   const target = await stage.open();
   const batch = undo([bad]);
   await expect(target.invert(batch)).rejects.toMatchObject({ code: 'unreachable', retry: true });
-  expect(await target.applied(batch.run, [1])).toEqual([]);
+  expect(await target.applied(batch.run, [1], batch.token)).toEqual([]);
   expect(await rowsOf(stage.owner, 'items')).toEqual(before);
   await stage.owner.query('DROP TRIGGER die ON items');
   expect(await target.invert(batch)).toMatchObject([{ outcome: 'restored' }]);
@@ -192,4 +192,48 @@ test('U18: a table that somebody keeps locked leaves all of its steps locked, an
   holder.release();
   expect(results.map(({ outcome }) => outcome)).toEqual(['restored', ...Array.from({ length: 20 }, () => 'stuck')]);
   expect(results.slice(1).every(({ findings }) => findings[0]?.code === 'locked')).toBe(true);
+});
+
+const HANGING = `${ITEMS}; CREATE FUNCTION hang() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(600); RETURN NEW; END $$`;
+const hangs = async (stage: Awaited<ReturnType<typeof createStage>>, run: string) => {
+  for (let rows = 0; rows === 0; )
+    rows =
+      (
+        await stage.owner.query("SELECT FROM pg_stat_activity WHERE application_name = $1 AND wait_event = 'PgSleep'", [
+          `recant-run/${run}/1`,
+        ])
+      ).rowCount ?? 0;
+};
+
+test('U19: a statement that hangs is cancelled on request: its step wrote nothing and can be sent again', { timeout: 60_000 }, async () => {
+  await using stage = await createStage(HANGING);
+  const played = [];
+  for (let id = 1; id <= 3; id += 1) played.push(await stage.play(0, (tx) => tx.query('UPDATE items SET price = 0 WHERE id = $1', [id])));
+  await stage.owner.query('CREATE TRIGGER hang BEFORE UPDATE ON items FOR EACH ROW WHEN (OLD.id = 2) EXECUTE FUNCTION hang()');
+  const target = await stage.open();
+  const cancel = new AbortController();
+  const batch = undo(played);
+  const undoing = target.invert({ ...batch, signal: cancel.signal });
+  await hangs(stage, batch.run);
+  cancel.abort();
+  expect((await undoing)[1]).toMatchObject({ outcome: 'stuck', findings: [{ code: 'timeout' }] });
+  expect((await stage.owner.query('SELECT price::int FROM items WHERE id = 2')).rows).toEqual([{ price: 0 }]);
+  await stage.owner.query('DROP TRIGGER hang ON items');
+  expect((await target.invert(batch)).map(({ outcome }) => outcome)).toEqual(['restored', 'restored', 'restored']);
+});
+
+test('U19, U22: whoever takes over ends the session that hangs, and knows for certain what took effect', { timeout: 60_000 }, async () => {
+  await using stage = await createStage(HANGING);
+  const bad = await stage.play(0, (tx) => tx.query('UPDATE items SET price = 0 WHERE id = 2'));
+  await stage.owner.query('CREATE TRIGGER hang BEFORE UPDATE ON items FOR EACH ROW EXECUTE FUNCTION hang()');
+  const [first, second] = [await stage.open(), await stage.open()];
+  const batch = undo([bad]);
+  const undoing = expect(first.invert(batch)).rejects.toMatchObject({ code: 'unreachable' });
+  await hangs(stage, batch.run);
+  expect(await second.applied(batch.run, [1], '2')).toEqual([]);
+  await undoing;
+  expect(await first.invert(batch)).toMatchObject([{ findings: [{ code: 'fenced' }] }]);
+  await stage.owner.query('DROP TRIGGER hang ON items');
+  expect(await second.invert({ ...batch, token: '2' })).toMatchObject([{ outcome: 'restored' }]);
+  expect(await second.applied(batch.run, [1], '3')).toMatchObject([{ step: 1, outcome: 'restored' }]);
 });

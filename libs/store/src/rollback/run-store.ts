@@ -68,8 +68,8 @@ export function createRunStore(
     },
     commit: (claim, change) => inTransaction(pool, (client) => commit(client, claim, change, leaseMs)),
     async renew({ tenant, run, token }) {
-      const text = `UPDATE recant.run SET lease_until = now() + $4 * interval '1 millisecond' WHERE tenant_id = $1 AND id = $2 AND token = $3`;
-      return (await pool.query(text, [tenant, run, token.toString(), leaseMs])).rowCount === 1;
+      const text = `UPDATE recant.run SET lease_until = now() + $4 * interval '1 millisecond' WHERE tenant_id = $1 AND id = $2 AND token = $3 RETURNING state`;
+      return (await pool.query<{ state: RunState }>(text, [tenant, run, token.toString(), leaseMs])).rows[0]?.state;
     },
     async release({ tenant, run, token }, pauseMs) {
       const text = `UPDATE recant.run SET lease_until = CASE WHEN $4 > 0 THEN now() + $4 * interval '1 millisecond' END, worker = NULL WHERE tenant_id = $1 AND id = $2 AND token = $3`;

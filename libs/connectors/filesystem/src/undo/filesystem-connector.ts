@@ -6,7 +6,7 @@ import { readState } from '../read-state.ts';
 import { letterOf } from '../state.ts';
 import type { LockedStore } from '../store/locked-store.ts';
 import type { Store, StoreOptions } from '../store/store.ts';
-import { type Imagining, invertStep, rehearseStep, storedResult } from './invert.ts';
+import { type Imagining, invertStep, raiseFence, rehearseStep, storedResult } from './invert.ts';
 import { registrationOf } from './registration.ts';
 
 /** Options of a registered system: see `Registration`. `exclusive`, `ignore` and the limits apply to every process that captures on the root. */
@@ -61,8 +61,10 @@ function createTarget(name: string, store: Store): TargetSystem {
       for (const step of batch.steps) results.push(await store.withLock((locked) => invertStep(locked, batch, step)));
       return results;
     },
-    applied: (run, steps) =>
+    // Work under way holds the lock, so it has ended by now.
+    applied: (run, steps, token) =>
       store.withLock(async (locked) => {
+        await raiseFence(locked, run, token);
         const results = await Promise.all(steps.map((step) => storedResult(locked, run, step)));
         return results.filter((result) => result !== undefined);
       }),

@@ -70,6 +70,11 @@ async function fence(locked: LockedStore, { run, token }: InverseBatch, step: In
   return undefined;
 }
 
+/** Work under lower tokens is refused from now on. */
+export async function raiseFence(locked: LockedStore, run: string, token: string): Promise<void> {
+  if (TOKEN.test(token) && BigInt(token) > locked.history.tokenOf(run)) await locked.append({ k: 'token', run, token });
+}
+
 export async function storedResult(locked: LockedStore, run: string, step: number): Promise<InverseResult | undefined> {
   const line = locked.history.stepOf(run, step);
   if (line === undefined) return undefined;

@@ -7,8 +7,8 @@ import { readCoverage } from '../install/coverage.ts';
 import { acceptHoles } from '../install/holes.ts';
 import { readUnwatched } from '../install/unwatched.ts';
 import { CONNECTOR } from '../resource.ts';
-import { readApplied } from './applied.ts';
 import { readDerived } from './derived-parts.ts';
+import { settleApplied } from './fence.ts';
 import { invert } from './invert.ts';
 import { probe } from './probe.ts';
 import { readRegistry } from './registry.ts';
@@ -25,7 +25,7 @@ export const postgresConnector: Connector = {
   async open(registration) {
     const { url, drainUrl } = addressesOf(registration);
     const statementMs = statementMsOf(registration);
-    const pool = openPool(url);
+    const pool = openPool(url, statementMs);
     try {
       await inTransaction(pool, (client) => readRegistry(client, registration.name));
     } catch (error) {
@@ -63,7 +63,7 @@ function targetOf(name: string, { pool, drainPool, statementMs }: Opened): Targe
     rehearse: (steps) => rehearse(pool, name, steps),
     probe: (parts) => probe(pool, name, parts),
     invert: (batch) => invert(pool, name, batch, statementMs),
-    applied: (run, steps) => inTransaction(pool, (client) => readApplied(client, name, run, steps)),
+    applied: (run, steps, token) => settleApplied(pool, name, run, steps, token),
     coverage: () => inTransaction(pool, (client) => readCoverage(client, name)),
     derived: () => inTransaction(pool, (client) => readDerived(client, name)),
     uncaptured: (of) => inTransaction(pool, (client) => readUnwatched(client, of)),

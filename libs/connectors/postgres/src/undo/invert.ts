@@ -1,14 +1,15 @@
 import { ConnectorError, type InverseBatch, type InverseResult, type InverseStep, type RehearsedStep } from '@recant/connector';
-import { type ClientBase, escapeLiteral, type Pool } from 'pg';
+import type { ClientBase, Pool } from 'pg';
 import { readHoles } from '../install/holes.ts';
 import { readAgentCode } from './agent-code.ts';
 import { readApplied } from './applied.ts';
 import { capturedOf } from './captured.ts';
+import { applicationOf, passFence } from './fence.ts';
 import { goalOf, type StepGoal } from './goal.ts';
 import { readLaterWrites } from './later-writes.ts';
-import { keyId, lockRows } from './live.ts';
+import { type Key, keyId, lockRows } from './live.ts';
 import { isHiding } from './probe.ts';
-import { type Registry, readRegistry } from './registry.ts';
+import { type CapturedTable, type Registry, readRegistry } from './registry.ts';
 import { inStepTransaction, inTransaction, isSqlError, withPatience } from './session.ts';
 import { addressOf, byTable, lockedResult, refusalOf, resultOf, undoStep } from './step.ts';
 import { imagesGone, unreadableFindings } from './unreadable.ts';
@@ -55,6 +56,11 @@ export function chunksOf<S extends RehearsedStep>(steps: readonly S[]): S[][] {
   return chunks;
 }
 
+const cancelled = (step: InverseStep): InverseResult =>
+  resultOf(step.step, 'stuck', {
+    findings: [{ ...addressOf(step), code: 'timeout', detail: 'Cancelled while it was running; it wrote nothing.' }],
+  });
+
 interface Inverting {
   readonly pool: Pool;
   readonly registry: Registry;
@@ -66,12 +72,16 @@ interface Inverting {
 
 async function invertChunk(context: Inverting, steps: readonly InverseStep[], waits: boolean): Promise<InverseResult[]> {
   const { pool, registry, batch, statementMs, until } = context;
+  if (batch.signal?.aborted) return steps.map(cancelled);
   try {
     return await inStepTransaction(pool, (client) => invertSteps(client, registry, batch, steps, waits), {
       statementTimeoutMs: statementMs,
+      application: applicationOf(batch.run, batch.token),
+      signal: batch.signal,
     });
   } catch (error) {
     if (error instanceof ConnectorError) throw error;
+    if (batch.signal?.aborted) return steps.map(cancelled);
     const [step] = steps;
     if (step !== undefined && steps.length === 1) return [refusalOf(step, error)];
     // Where a whole table is locked, each half waits for it again: not for longer than the patience of the call.
@@ -129,8 +139,8 @@ export async function undoSteps(
   for (const [captured, rows] of tables) {
     if (await isHiding(client, captured)) hiding.add(captured.relation);
     const keys = rows.map((row) => row.key);
-    const passed = await lockRows(client, captured, keys, waits);
-    for (const row of rows) if (passed.has(keyId(row.key))) held.add(row.resource);
+    const passed = await lockTable(client, captured, keys, waits);
+    for (const row of rows) if (passed === 'all' || passed.has(keyId(row.key))) held.add(row.resource);
   }
   leaveHeld(goals, held, results);
   // Every change of these rows before the locks is committed, so that the queue contains it.
@@ -144,6 +154,26 @@ export async function undoSteps(
   await client.query('SET CONSTRAINTS ALL DEFERRED');
   for (const [step, goal] of goals)
     results.set(step.step, await undoStep({ client, registry, run, token, later, hiding, agentCode, holes }, step, goal));
+}
+
+/** @returns keys of rows that another session holds, or that it holds the whole table */
+async function lockTable(
+  client: ClientBase,
+  captured: CapturedTable,
+  keys: readonly Key[],
+  waits: boolean,
+): Promise<ReadonlySet<string> | 'all'> {
+  if (waits) return lockRows(client, captured, keys, true);
+  await client.query('SAVEPOINT recant_lock');
+  try {
+    return await lockRows(client, captured, keys, false);
+  } catch (error) {
+    if (!isSqlError(error) || error.code !== '55P03') throw error;
+    await client.query('ROLLBACK TO SAVEPOINT recant_lock');
+    return 'all';
+  } finally {
+    await client.query('RELEASE SAVEPOINT recant_lock').catch(() => undefined);
+  }
 }
 
 /** Leaves out the steps of these rows, and what must follow one of them. */
@@ -196,13 +226,6 @@ export async function readGoals<S extends RehearsedStep>(
     else goals.set(step, goalOf(registry, own));
   }
   return goals;
-}
-
-/** Holds the run's row until the transaction ends: batches of one run follow one another, and an older claim is turned away. */
-async function passFence(client: ClientBase, run: string, token: string): Promise<boolean> {
-  const statement = `SELECT recant.pass_fence(${escapeLiteral(run)}, ${escapeLiteral(token)}) AS passed`;
-  const [row] = await withPatience<{ passed: boolean }>(client, statement);
-  return row?.passed === true;
 }
 
 const fenced = (step: InverseStep): InverseResult => {

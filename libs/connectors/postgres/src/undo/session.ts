@@ -25,6 +25,10 @@ export interface TransactionOptions {
   readonly statementTimeoutMs?: number;
   /** For locks of our own tables. */
   readonly patienceMs?: number;
+  /** How the session is known in the target meanwhile. */
+  readonly application?: string;
+  /** Cancels the statement under way. */
+  readonly signal?: AbortSignal | undefined;
   /** The work leaves nothing behind. */
   readonly rollBack?: boolean;
 }
@@ -43,8 +47,18 @@ const isCollision = (error: unknown): boolean => isSqlError(error) && (error.cod
 /** Not about what was read: connection (08), resources (53), operator (57), system (58), lock not available, read-only server. */
 export const isAway = (error: unknown): boolean => !isSqlError(error) || /^(08|53|57|58|55P03|25006|XX)/.test(error.code);
 
-export const openPool = (url: string): pg.Pool => {
-  const pool = new pg.Pool({ connectionString: url, max: 4, application_name: 'recant', connectionTimeoutMillis: 10_000 });
+/** How long after its own limit the server may be silent before its connection counts as lost, in milliseconds. */
+const SILENCE_MS = 10_000;
+
+export const openPool = (url: string, statementMs = 0): pg.Pool => {
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: 4,
+    application_name: 'recant',
+    connectionTimeoutMillis: 10_000,
+    keepAlive: true,
+    ...(statementMs > 0 && { query_timeout: Math.max(statementMs, STATEMENT_MS) + SILENCE_MS }),
+  });
   // An idle connection that the server ends is replaced by the next call.
   pool.on('error', () => undefined);
   return pool;
@@ -105,11 +119,12 @@ export async function inStepTransaction<T>(
 export async function withPatience<R extends pg.QueryResultRow>(client: pg.ClientBase, statement: string): Promise<readonly R[]> {
   try {
     const results = (await client.query(
-      `SELECT set_config('lock_timeout', current_setting('recant.patience_ms'), true); ${statement}; SELECT set_config('lock_timeout', current_setting('recant.lock_ms'), true)`,
+      `SELECT set_config('lock_timeout', current_setting('recant.patience_ms'), true), set_config('statement_timeout', '${STATEMENT_MS}', true); ${statement};
+       SELECT set_config('lock_timeout', current_setting('recant.lock_ms'), true), set_config('statement_timeout', current_setting('recant.statement_ms'), true)`,
     )) as unknown as pg.QueryResult<R>[];
     return results[1]?.rows ?? [];
   } catch (error) {
-    if (!isSqlError(error) || error.code !== '55P03') throw error;
+    if (!isSqlError(error) || !/^(55P03|57014)$/.test(error.code)) throw error;
     throw new ConnectorError('locked', `The capture of the target is busy: ${error.message}.`, { cause: error });
   }
 }
@@ -141,28 +156,53 @@ async function connect(pool: pg.Pool): Promise<pg.PoolClient> {
 /** A connection that ends while it is in use fails the query under way; its event says nothing more. */
 const ignore = (): void => undefined;
 
-async function once<T>(
-  pool: pg.Pool,
-  work: (client: pg.ClientBase) => Promise<T>,
-  { lockTimeoutMs = LOCK_TIMEOUT_MS, statementTimeoutMs = 0, patienceMs = LOCK_TIMEOUT_MS, rollBack = false }: TransactionOptions,
-): Promise<T> {
+const isReadTimeout = (error: unknown): error is Error => error instanceof Error && error.message === 'Query read timeout';
+
+/** Between two requests to cancel: one that arrives between two statements cancels nothing. */
+const CANCEL_EVERY_MS = 500;
+
+/** Asks the server through a second connection. @returns ends it */
+function cancelOn(signal: AbortSignal | undefined, pool: pg.Pool, client: pg.PoolClient): () => void {
+  if (signal === undefined) return () => undefined;
+  const { processID: pid } = client as unknown as { readonly processID: number };
+  let timer: NodeJS.Timeout | undefined;
+  const cancel = (): void => void pool.query('SELECT pg_cancel_backend($1::int)', [pid]).catch(ignore);
+  const begin = (): void => {
+    cancel();
+    timer = setInterval(cancel, CANCEL_EVERY_MS);
+  };
+  if (signal.aborted) begin();
+  else signal.addEventListener('abort', begin, { once: true });
+  return () => {
+    signal.removeEventListener('abort', begin);
+    clearInterval(timer);
+  };
+}
+
+async function once<T>(pool: pg.Pool, work: (client: pg.ClientBase) => Promise<T>, options: TransactionOptions): Promise<T> {
+  const { lockTimeoutMs = LOCK_TIMEOUT_MS, statementTimeoutMs = 0, patienceMs = LOCK_TIMEOUT_MS, rollBack = false, application } = options;
   const client = await connect(pool);
+  const stopCancelling = cancelOn(options.signal, pool, client);
   client.on('error', ignore);
   let broken: Error | undefined;
   try {
     await client.query(
-      `BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = ${lockTimeoutMs}; SET LOCAL recant.lock_ms = ${lockTimeoutMs}; SET LOCAL recant.patience_ms = ${patienceMs}; SET LOCAL statement_timeout = ${statementTimeoutMs}; ${SETTINGS}`,
+      `BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = ${lockTimeoutMs}; SET LOCAL recant.lock_ms = ${lockTimeoutMs}; SET LOCAL recant.patience_ms = ${patienceMs}; SET LOCAL statement_timeout = ${statementTimeoutMs}; SET LOCAL recant.statement_ms = ${statementTimeoutMs}; ${application === undefined ? '' : `SET LOCAL application_name = ${pg.escapeLiteral(application)};`} ${SETTINGS}`,
     );
     const result = await work(client);
     await client.query(rollBack ? 'ROLLBACK' : 'COMMIT');
     return result;
   } catch (error) {
-    await client.query('ROLLBACK').catch((cause: Error) => {
-      broken = cause;
-    });
+    // A connection without an answer is left to the server, which the next worker asks to end it.
+    if (isReadTimeout(error)) broken = error;
+    else
+      await client.query('ROLLBACK').catch((cause: Error) => {
+        broken = cause;
+      });
     // A connection that still answers was not lost: whatever failed is about the work.
     throw broken === undefined || error instanceof ConnectorError ? error : awayError(error);
   } finally {
+    stopCancelling();
     client.off('error', ignore);
     client.release(broken);
   }
