@@ -5,7 +5,7 @@ import express, { type ErrorRequestHandler, type Express, type Request, type Res
 import helmet from 'helmet';
 import type { ActRecorder } from './acts/port.ts';
 import type { HealthChecks } from './health.ts';
-import { measureHttp } from './http-metrics.ts';
+import { beginSeries, measureHttp } from './http-metrics.ts';
 import type { Keyring } from './keyring.ts';
 import type { Logger } from './log.ts';
 import { maskSecrets } from './mask.ts';
@@ -75,6 +75,11 @@ export function createApp(options: AppOptions): Express {
     outage: createOutageMemory(clock),
     reads: createReadTurns(),
   };
+  if (options.metrics)
+    beginSeries(
+      options.metrics,
+      routes.map(({ descriptor }) => descriptor.operationId),
+    );
   for (const route of routes) mount(app, route, serving, options);
   refuseOtherMethods(app, routes);
   app.use((request: Request) => {

@@ -38,7 +38,7 @@ export function createGarbageLimit(clock: () => number): GarbageLimit {
           continue;
         }
         const sum = sums.get(refused.code) ?? { first: each, last: each, count: 0, bytes: 0, digest: createHash('sha256') };
-        Object.assign(sum, { last: each, count: sum.count + 1, bytes: sum.bytes + bytes.length });
+        Object.assign(sum, { last: each, count: sum.count + messagesOf(each), bytes: sum.bytes + bytes.length });
         sum.digest.update(bytes);
         sums.set(refused.code, sum);
       }
@@ -60,6 +60,12 @@ function letterOf({ first, last, count, bytes, digest }: Sum): Submission {
     origin: `${place}/${from}-${to}`,
     refused: { code, detail: `${all} were refused. The first: ${detail} ${why}` },
   };
+}
+
+/** A batch that cannot be decoded stands for all its messages. */
+function messagesOf(submission: Submission): number {
+  const [from, to] = offsetsOf(submission);
+  return Number(BigInt(to) - BigInt(from)) + 1;
 }
 
 function offsetsOf({ origin }: Submission): readonly [string, string] {

@@ -36,6 +36,13 @@ test('metrics need a key of the operator’s tenant with the role monitor, which
     await expect(refused).rejects.toMatchObject({ problem: { code: 'role_missing' } });
 });
 
+test('the series of load and of server errors begin at 0, so that a first burst is an increase', async () => {
+  const text = await (await scrape(monitor)).text();
+  for (const series of ['recant_http_problems_total{code="rate_limited"}', 'recant_http_problems_total{code="overloaded"}'])
+    expect(text).toContain(`${series} 0`);
+  expect(text).toMatch(/^recant_http_requests_total\{operation="submitEvents",status="5xx"\} 0$/m);
+});
+
 test('events are counted by path and receipt, refusals and dead letters by code; no tenant, agent or source is named', async () => {
   const source = new TestSource('counted-bot');
   const event = source.opened();
