@@ -55,10 +55,10 @@ export async function play(world: World, run: Run): Promise<Result> {
     await moreFromAll(world, 2, WARM_MS_MAX, 'the load before the fault');
     const { fromMs, toMs } = await strike(world, run, prepared);
     await prepared.release();
-    await recover(world, journal);
+    const openedMs = await recover(world, journal);
     const othersBefore = journal.othersMs(startedMs, fromMs);
     const others = journal.othersMs(fromMs);
-    const away = isAway(run) ? toMs - fromMs : 0;
+    const away = isAway(run) ? Math.max(toMs, openedMs) - fromMs : 0;
     const limit = Math.round(OTHERS_MS_MAX + away + STARVED_TIMES * othersBefore.acknowledged);
     figures = {
       away: Math.round(toMs - fromMs),
@@ -82,8 +82,9 @@ export async function play(world: World, run: Run): Promise<Result> {
   return { n: run.n, cell: cellOf(run), run, problems, figures, acknowledged, setBack: [...journal.setBacks] };
 }
 
-/** Whether what the fault strikes serves everybody. */
-function isAway({ fault, way, replicas }: Run): boolean {
+/** Whether what the fault strikes, or the restart before a join, serves everybody. */
+function isAway({ operation, fault, way, replicas }: Run): boolean {
+  if (operation === 'join' && replicas === 1) return true;
   return ['disk-full', 'failover', 'restore'].includes(fault) || way === 'server' || (way === 'process' && replicas === 1);
 }
 
@@ -107,9 +108,13 @@ async function leave(world: World, run: Run): Promise<void> {
   await waitUntil(async () => (await agent.durability(sender.source, last)).covered, { timeoutMs: WARM_MS_MAX, what: 'its anchor' });
 }
 
-/** Waits until everybody's events are recorded again. A person opens an epoch for each log that the ledger says was set back. */
-async function recover(world: World, journal: Journal): Promise<void> {
+/**
+ * Waits until everybody's events are recorded again. A person opens an epoch for each log that the ledger says was set back.
+ * @returns when the last one was opened, monotonic milliseconds; 0: none. Until then such a log accepts nothing.
+ */
+async function recover(world: World, journal: Journal): Promise<number> {
   let triedMs = 0;
+  let openedMs = 0;
   const openEpochs = async (): Promise<void> => {
     if (performance.now() - triedMs < EPOCH_EVERY_MS) return;
     triedMs = performance.now();
@@ -119,10 +124,16 @@ async function recover(world: World, journal: Journal): Promise<void> {
         await world
           .operator(tenant)
           .openEpoch(shard, 'a fault of the matrix')
-          .catch(() => {});
+          .then(
+            () => {
+              openedMs = performance.now();
+            },
+            () => {},
+          );
   };
   await moreFromAll(world, 3, RECOVERY_MS_MAX, 'every source to be recorded again', openEpochs);
   await caughtUp(world, openEpochs);
+  return openedMs;
 }
 
 async function isSaidSetBack({ store }: World, journal: Journal): Promise<boolean> {

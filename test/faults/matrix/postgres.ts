@@ -118,9 +118,13 @@ export async function runDatabase(dataDir: string, isOnVolume: boolean): Promise
       await start();
     },
     async fill() {
-      const { bavail, bsize } = await statfs(dataDir);
-      await writeFile(ballast, '');
-      await execute('fallocate', ['-l', String(Math.max(bsize, bavail * bsize - KEPT_BYTES)), ballast]);
+      // The server uses space meanwhile: then less is left than was asked for.
+      await waitUntil(async () => {
+        const { bavail, bsize } = await statfs(dataDir);
+        await writeFile(ballast, '');
+        await execute('fallocate', ['-l', String(Math.max(bsize, bavail * bsize - KEPT_BYTES)), ballast]);
+        return true;
+      });
     },
     free: () => rm(ballast, { force: true }),
     async end() {

@@ -41,7 +41,7 @@ export async function prepare(world: World, run: Run): Promise<Prepared> {
 
 /**
  * Strikes the first request of the operation, keeps the fault for as long as the run says, and ends it.
- * @returns milliseconds, monotonic: when it struck, and when everything that was away was back
+ * @returns milliseconds, monotonic: when it struck, or began to restart a service so that it joins, and when everything that was away was back
  */
 export async function strike(world: World, run: Run, prepared: Prepared): Promise<{ readonly fromMs: number; readonly toMs: number }> {
   const replica = world.replicas[0] as Replica;
@@ -58,6 +58,7 @@ export async function strike(world: World, run: Run, prepared: Prepared): Promis
       first.resolve(session);
     },
   });
+  const provokedMs = performance.now();
   if (run.operation === 'join') await provokeJoin(replica);
   let session: number | undefined;
   let hasStruck = false;
@@ -66,7 +67,7 @@ export async function strike(world: World, run: Run, prepared: Prepared): Promis
     hasStruck = true;
   });
   await waitUntil(() => hasStruck, { timeoutMs: STRUCK_MS_MAX, what: `a request of ${run.operation}` });
-  const fromMs = performance.now();
+  const fromMs = run.operation === 'join' ? provokedMs : performance.now();
   try {
     await FAULTS[run.fault]({ world, run, prepared, replica, proxy, session });
   } finally {

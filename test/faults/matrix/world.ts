@@ -134,7 +134,7 @@ export async function openWorld({ folder, template, kafka, replicas: count, seed
   const senders = TENANTS.flatMap((tenant, at) => [
     ...Array.from({ length: SOURCES_HTTP }, (_, n) => httpSender(optionsOf(tenant, `${tenant}/h${n}`, at * 10 + n), urlsFor(tenant))),
     ...Array.from({ length: SOURCES_KAFKA }, (_, n) =>
-      kafkaSender(optionsOf(tenant, `${tenant}/k${n}`, at * 10 + 5 + n), SHARDS, producer),
+      kafkaSender(optionsOf(tenant, `${tenant}/k${n}`, at * 10 + 5 + n), SHARDS, (at * SOURCES_KAFKA + n) % SHARDS, producer),
     ),
   ]);
   const running = started.move();
