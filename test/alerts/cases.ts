@@ -1,4 +1,4 @@
-import { rename, writeFile } from 'node:fs/promises';
+import { rename, rm, writeFile } from 'node:fs/promises';
 import { eventId, TOPIC_EVENTS } from '@recant/events';
 import { createProducer } from '@recant/kafka';
 import pg from 'pg';
@@ -10,18 +10,27 @@ export interface Case {
   /** Alerts that the condition makes fire. */
   readonly alerts: readonly string[];
   readonly what: string;
-  /** Code in `recant alarms` or check in health; what people see besides the alert. */
+  /** Code of the alarm; what people see besides the alert. */
   readonly seen?: string;
+  /** Seconds within which health, `recant status` and metrics show it. */
+  readonly shownS?: number;
+  /** Seconds within which the last of the alerts fires, without the rules' `for`: noticed, watched every 5 s, scraped every 6 s, and what the rule waits for. */
+  readonly firesS: number;
   cause(stage: Stage, small: SmallService): Promise<void>;
+  /** Ends the condition, where it would cause others. Its alerts must stop then. */
+  mend?(stage: Stage): Promise<void>;
 }
 
 const LAG_MESSAGES = 10_100;
+const REFUSED = 150;
+const ROUNDS_MAX = 100;
+const ANSWER_MS_MAX = 20_000;
 const tamper = (stage: Stage) =>
   stage.sql(
     'ledger',
-    'ALTER TABLE recant.log DISABLE TRIGGER ALL',
+    'ALTER TABLE recant.log DISABLE TRIGGER only_grows',
     "UPDATE recant.log SET root = decode(repeat('00', 32), 'hex') WHERE tenant_id = 'recant' AND shard = 0",
-    'ALTER TABLE recant.log ENABLE ALWAYS TRIGGER ALL',
+    'ALTER TABLE recant.log ENABLE ALWAYS TRIGGER only_grows',
   );
 async function cutOff({ postgres }: Stage, database: 'ledger' | 'shop'): Promise<void> {
   const client = new pg.Client({ connectionString: Object.assign(new URL(postgres.ownerUrl), { pathname: '/postgres' }).href });
@@ -48,6 +57,8 @@ export const CASES: readonly Case[] = [
     alerts: ['RecantSourceGap'],
     what: 'an event is never sent',
     seen: 'source_gap',
+    shownS: 20,
+    firesS: 30,
     async cause({ agents }) {
       const source = new TestSource('gappy');
       const [opened, , later] = [source.opened(), source.intended().bytes, source.intended().bytes];
@@ -58,6 +69,8 @@ export const CASES: readonly Case[] = [
     alerts: ['RecantSourceLost'],
     what: 'an agent falls silent after 5 s',
     seen: 'source_lost',
+    shownS: 20,
+    firesS: 30,
     async cause({ agents }) {
       const source = new TestSource('lost');
       await agents.submitEvent(source.event('recant.source.opened.v1', eventId.opened(), { sdk: 'test/1', leaseMs: 5_000 }));
@@ -67,6 +80,8 @@ export const CASES: readonly Case[] = [
     alerts: ['RecantDeadLetters'],
     what: 'an id is used for two contents',
     seen: 'dead_letters',
+    shownS: 15,
+    firesS: 25,
     async cause({ agents }) {
       const event = new TestSource('double').opened();
       await agents.submitBatch([event, changed(event, { time: '2029-01-01T00:00:00.000Z' })]);
@@ -76,6 +91,8 @@ export const CASES: readonly Case[] = [
     alerts: ['RecantPartitionStopped'],
     what: 'the stored position belongs to another topic',
     seen: 'partition_stopped',
+    shownS: 20,
+    firesS: 30,
     async cause(stage) {
       await stage.sql(
         'ledger',
@@ -89,6 +106,7 @@ export const CASES: readonly Case[] = [
   {
     alerts: ['RecantKafkaLag'],
     what: `${LAG_MESSAGES} messages wait in the stopped partition`,
+    firesS: 45,
     async cause({ kafka }) {
       const producer = await createProducer({ brokers: kafka.brokers, topic: TOPIC_EVENTS });
       const message = { partition: 0, value: Buffer.from('x'), headers: {} };
@@ -100,34 +118,56 @@ export const CASES: readonly Case[] = [
     alerts: ['RecantCoverageLost'],
     what: 'a trigger of the capture is switched off',
     seen: 'coverage_lost',
+    shownS: 70,
+    firesS: 80,
     cause: (stage) => stage.sql('shop', 'ALTER TABLE orders DISABLE TRIGGER zz_recant_2_row'),
   },
   {
     alerts: ['RecantAnchorSilent'],
     what: 'the anchor folder is unmounted',
     seen: 'anchor_silent',
+    shownS: 45,
+    firesS: 115,
     async cause({ anchorDir, agents }) {
       await rename(anchorDir, `${anchorDir}.away`);
       await writeFile(anchorDir, '');
       await agents.submitEvent(new TestSource('anchored').opened());
+    },
+    async mend({ anchorDir }) {
+      await rm(anchorDir);
+      await rename(`${anchorDir}.away`, anchorDir);
     },
   },
   {
     alerts: ['RecantStoreFull'],
     what: 'the disk of PostgreSQL is full',
     seen: 'store_full',
+    shownS: 15,
+    firesS: 25,
     cause: (_, small) => small.fill(),
   },
   {
     alerts: ['RecantRequestsRefused'],
-    what: 'a key sends 400 requests at once and may send 20 a second',
-    async cause({ agents }) {
-      await Promise.allSettled(Array.from({ length: 400 }, () => agents.submitEvent(new TestSource('flood').opened())));
+    what: `a key sends requests until ${REFUSED} are refused, and may send 20 a second`,
+    firesS: 30,
+    async cause({ target, agentKey }) {
+      const headers = { authorization: `Bearer ${agentKey}`, 'content-type': 'application/cloudevents+json' };
+      const ask = async (): Promise<number> => {
+        const answer = await fetch(`${target.url}/v1/events`, { method: 'POST', headers, body: '{}' });
+        await answer.arrayBuffer();
+        return answer.status;
+      };
+      let refused = 0;
+      for (let round = 0; refused < REFUSED && round < ROUNDS_MAX; round += 1) {
+        const statuses = await Promise.all(Array.from({ length: 100 }, ask));
+        refused += statuses.filter((status) => status === 429).length;
+      }
     },
   },
   {
     alerts: ['RecantPoolExhausted'],
     what: 'a table is locked while 30 people list actions',
+    firesS: 30,
     async cause(stage) {
       const release = await hold(stage, 'LOCK TABLE recant.attempt IN ACCESS EXCLUSIVE MODE');
       const lists = Array.from({ length: 60 }, () => stage.operator.attempts({}));
@@ -138,25 +178,53 @@ export const CASES: readonly Case[] = [
     alerts: ['RecantPublishingBehind'],
     what: 'checkpoints cannot be stored',
     seen: 'publishing_behind',
+    shownS: 30,
+    firesS: 100,
     async cause(stage) {
       await hold(stage, 'LOCK TABLE recant.checkpoint IN SHARE MODE');
       await stage.agents.submitEvent(new TestSource('published').opened());
     },
   },
-  { alerts: ['RecantLogTampered'], what: 'the superuser changes the root of a log', seen: 'log_tampered', cause: tamper },
-  { alerts: ['RecantDrainStopped'], what: 'a system refuses connections', seen: 'drain_stopped', cause: (stage) => cutOff(stage, 'shop') },
-  { alerts: ['RecantBrokerSilent'], what: 'the broker is stopped', seen: 'broker_silent', cause: ({ kafka }) => kafka.kill() },
+  {
+    alerts: ['RecantLogTampered'],
+    what: 'the superuser changes the root of a log',
+    seen: 'log_tampered',
+    shownS: 30,
+    firesS: 40,
+    cause: tamper,
+  },
+  {
+    alerts: ['RecantDrainStopped'],
+    what: 'a system refuses connections',
+    seen: 'drain_stopped',
+    shownS: 70,
+    firesS: 80,
+    cause: (stage) => cutOff(stage, 'shop'),
+  },
+  {
+    alerts: ['RecantBrokerSilent'],
+    what: 'the broker is stopped',
+    seen: 'broker_silent',
+    shownS: 45,
+    firesS: 55,
+    cause: ({ kafka }) => kafka.kill(),
+  },
   {
     alerts: ['RecantStoreUnavailable', 'RecantAlarmWatchStopped', 'RecantServerErrors'],
     what: 'PostgreSQL refuses connections',
+    firesS: 90,
     async cause(stage) {
       await cutOff(stage, 'ledger');
-      await Promise.allSettled(Array.from({ length: 20 }, () => stage.operator.keys()));
+      // Without the client, which would ask again.
+      const headers = { authorization: `Bearer ${stage.agentKey}` };
+      const ask = () => fetch(`${stage.target.url}/v1/keys`, { headers, signal: AbortSignal.timeout(ANSWER_MS_MAX) });
+      await Promise.allSettled(Array.from({ length: 20 }, ask));
     },
   },
   {
     alerts: ['RecantDown'],
     what: 'the process is killed',
+    firesS: 25,
     async cause({ service }) {
       await service.end('SIGKILL');
     },

@@ -6,7 +6,8 @@ import { fileURLToPath } from 'node:url';
 import { ApiError, type Client, createClient } from '@recant/client';
 import pg from 'pg';
 import { TestSource } from '../../services/ledger/test/producer.ts';
-import type { Target } from './prometheus.ts';
+import type { Watched } from './places.ts';
+import { statusIn } from './stage.ts';
 
 const BIN = fileURLToPath(new URL('../../services/recant/bin/recant.js', import.meta.url));
 /** Of PostgreSQL's tables only: it ends when its log cannot grow, as it would if everything were on the full disk. */
@@ -15,9 +16,7 @@ const MOUNT =
 const CHUNK = Buffer.alloc(1_048_576);
 
 /** `recant up` whose entries are on a small file system of its own, in a mount namespace. */
-export interface SmallService {
-  readonly target: Target;
-  readonly client: Client;
+export interface SmallService extends Watched {
   /** Fills the file system, and records events until one is refused because of that. */
   fill(): Promise<void>;
   stop(): Promise<void>;
@@ -41,6 +40,7 @@ export async function startOnSmallDisk(dir: string, keyDir: string): Promise<Sma
   return {
     target: { url, keyFile },
     client,
+    status: () => statusIn(dir),
     async fill() {
       // Seen from outside the namespace.
       await fillUp(`/proc/${child.pid}/root${dir}/small/fill`);

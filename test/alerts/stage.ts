@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Client, createClient } from '@recant/client';
@@ -8,18 +7,18 @@ import { type RunningPostgres, startPostgres } from '@recant/local-postgres';
 import { migrate } from '@recant/store';
 import pg from 'pg';
 import { recant, type Up, up } from '../../services/recant/test/process.ts';
-import type { Target } from './prometheus.ts';
+import type { Watched } from './places.ts';
 
 const SHARDS = 2;
 
 /** A service with everything that can fail: a database and a broker of its own, an anchor, a system that captures. */
-export interface Stage {
+export interface Stage extends Watched {
   readonly postgres: RunningPostgres;
   readonly kafka: RunningKafka;
   readonly service: Up;
   readonly operator: Client;
   readonly agents: Client;
-  readonly target: Target;
+  readonly agentKey: string;
   readonly anchorDir: string;
   /** Statements of the superuser. */
   sql(database: 'ledger' | 'shop', ...statements: readonly string[]): Promise<void>;
@@ -27,6 +26,12 @@ export interface Stage {
 }
 
 const keyIn = (out: string, of: 'operator' | 'agents'): string => new RegExp(`${of}\\s+(recant_\\S+)`).exec(out)?.[1] ?? '';
+
+/** What `recant status` prints in the folder of a service. */
+export async function statusIn(dir: string): Promise<string> {
+  const { out } = await recant(dir, ['status', '--json']);
+  return out;
+}
 
 export async function startStage(dir: string): Promise<Stage> {
   const [postgres, kafka] = await Promise.all([
@@ -38,8 +43,11 @@ export async function startStage(dir: string): Promise<Stage> {
   const sql: Stage['sql'] = async (database, ...statements) => {
     const client = new pg.Client({ connectionString: urls[database] });
     await client.connect();
-    for (const statement of statements) await client.query(statement);
-    await client.end();
+    try {
+      for (const statement of statements) await client.query(statement);
+    } finally {
+      await client.end();
+    }
   };
   await migrate(ledger.ownerUrl);
   await sql('shop', 'CREATE TABLE orders (id int PRIMARY KEY, price int)', 'INSERT INTO orders VALUES (1, 100)');
@@ -54,6 +62,7 @@ export async function startStage(dir: string): Promise<Stage> {
   };
   const service = await up(dir, [], env);
   const operator = createClient({ url: service.url, apiKey: keyIn(service.out, 'operator') });
+  const agentKey = keyIn(service.out, 'agents');
   const keyFile = join(dir, 'monitor.key');
   const created = await recant(dir, ['keys', 'create', '--role', 'monitor', '--label', 'prometheus']);
   if (created.code !== 0) throw new Error(`keys create: ${created.err}`);
@@ -62,7 +71,10 @@ export async function startStage(dir: string): Promise<Stage> {
   if (connected.code !== 0) throw new Error(`connect: ${connected.err}`);
   return {
     ...{ postgres, kafka, service, operator, anchorDir, sql },
-    agents: createClient({ url: service.url, apiKey: keyIn(service.out, 'agents') }),
+    client: operator,
+    status: () => statusIn(dir),
+    agents: createClient({ url: service.url, apiKey: agentKey }),
+    agentKey,
     target: { url: service.url, keyFile },
     async stop() {
       if (service.child.exitCode === null && service.child.signalCode === null) await service.end('SIGKILL');
@@ -71,5 +83,3 @@ export async function startStage(dir: string): Promise<Stage> {
     },
   };
 }
-
-export const randomText = (): string => randomBytes(6).toString('hex');
