@@ -1,0 +1,95 @@
+/**
+ * npm run test:hostile [-- --minutes N --seed N --kinds N]: floods the ledger's topic with 100 kinds of messages, in turns with an unrelated topic, while three
+ * tenants record events. See README.md in this folder's parent. Exits with 1 where a limit is not kept.
+ */
+
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { withSnapshot } from '@recant/store';
+import { auditTenant } from '@recant/verifier';
+import { elapse } from '../../faults/matrix/elapse.ts';
+import { waitUntil } from '../../support/src/wait-until.ts';
+import { type Account, accountOf } from './account.ts';
+import { type Block, measureBlock } from './block.ts';
+import { KINDS } from './kinds.ts';
+import type { Sent } from './producer.ts';
+import { type Figures, failuresOf, textOf } from './report.ts';
+import { HONEST, HOSTILE, openStage, type Stage, TOPIC, UNRELATED } from './stage.ts';
+
+const { values } = parseArgs({
+  options: {
+    minutes: { type: 'string', default: '10' },
+    seed: { type: 'string', default: '1' },
+    kinds: { type: 'string', default: '130' },
+  },
+});
+const [minutes, seed, kindsPerSecond] = [values.minutes, values.seed, values.kinds].map(Number) as [number, number, number];
+/** Of each topic; they take turns, so that what else the machine does hits both. */
+const BLOCKS = Math.max(2, Math.round(minutes));
+const BLOCK_MS = (minutes * 60_000) / BLOCKS;
+const WARM_MS = 15_000;
+const CAUGHT_UP_MS_MAX = 120_000;
+
+const print = (text: string): boolean => process.stdout.write(`${text}\n`);
+
+async function caughtUp(stage: Stage): Promise<number> {
+  const startedAt = performance.now();
+  await waitUntil(async () => (await stage.behind()) < 200, { timeoutMs: CAUGHT_UP_MS_MAX, what: 'the ledger to catch up', pollMs: 200 });
+  return performance.now() - startedAt;
+}
+
+async function playBlocks(stage: Stage): Promise<{ blocks: Block[]; sent: Readonly<Record<string, Sent>> }> {
+  const blocks: Block[] = [];
+  await elapse(WARM_MS);
+  for (let n = 0; n < 2 * BLOCKS; n += 1) {
+    // Unrelated, ledger, ledger, unrelated: a machine that slows down steadily favours neither.
+    const topic = n % 4 === 0 || n % 4 === 3 ? UNRELATED : TOPIC;
+    await stage.hostile.aim(topic);
+    const block = await measureBlock(stage, topic, BLOCK_MS);
+    await stage.hostile.aim(undefined);
+    const settledMs = await caughtUp(stage);
+    blocks.push({ ...block, settledMs });
+    print(
+      `${topic === TOPIC ? 'ledger   ' : 'unrelated'}: honest ${block.eventsPerSecond.toFixed(0)}/s, ${block.memoryMb.max} MiB, ${block.behindMax} messages behind, caught up in ${(settledMs / 1_000).toFixed(1)} s`,
+    );
+  }
+  return { blocks, sent: await stage.hostile.aim(undefined) };
+}
+
+async function audit({ store }: Stage): Promise<readonly string[]> {
+  const found = await Promise.all(
+    [...HONEST, HOSTILE, 'recant'].map((tenant) => withSnapshot(store.pool, tenant, (snapshot) => auditTenant(tenant, snapshot))),
+  );
+  return found.flat().map((violation) => JSON.stringify(violation));
+}
+
+const dir = await mkdtemp(join(tmpdir(), 'recant-hostile-'));
+let failures: readonly string[];
+try {
+  await using stage = await openStage(dir, seed, kindsPerSecond);
+  const { blocks, sent } = await playBlocks(stage);
+  await Promise.all(stage.senders.map((sender) => sender.stop()));
+  await waitUntil(async () => (await stage.behind()) === 0, { timeoutMs: CAUGHT_UP_MS_MAX, what: 'the last message to be recorded' });
+  const account: Account = await accountOf(stage.store);
+  const figures: Figures = {
+    ...{ blocks, account, kinds: KINDS },
+    sent: sent[TOPIC] as Sent,
+    unrelated: sent[UNRELATED] as Sent,
+    honest: stage.senders.map(({ tenant, way, recorded }) => ({ tenant, way, recorded })),
+    inTopic: await stage.inTopic(),
+    metrics: await stage.metrics(),
+    violations: await audit(stage),
+    errors: stage.errors,
+    isRunning: stage.isRunning(),
+  };
+  print(textOf(figures));
+  failures = failuresOf(figures);
+} finally {
+  await rm(dir, { recursive: true, force: true, maxRetries: 5 });
+}
+for (const failure of failures) print(`FAIL ${failure}`);
+print(failures.length === 0 ? `held; seed ${seed}, ${minutes} minutes` : `${failures.length} failed; seed ${seed}, ${minutes} minutes`);
+// kafkajs keeps sockets of lost connections.
+process.exit(failures.length === 0 ? 0 : 1);
