@@ -6,9 +6,11 @@ import { decodeRecords } from './records.ts';
 
 /** Bytes of one batch, compressed and decompressed. */
 export const RECORD_BATCH_BYTES_MAX = BATCH_BYTES_MAX;
-/** Decompressed bytes, and records, after which the rest of one fetch is left for the next: bounds memory and the delay of other partitions. */
+/** Decompressed bytes, and records, after which the rest of one fetch is left for the next: bounds memory. */
 const SET_BYTES_MAX = BATCH_BYTES_MAX;
 const SET_RECORDS_MAX = 20_000;
+/** Batches over the limit that one fetch decompresses up to it: bounds the delay of other partitions. One alone would have everything after it fetched again. */
+const SET_BOMBS_MAX = 8;
 /** Bytes of an undecodable batch that its dead letter keeps, header included. */
 const PREFIX_BYTES = 4_096;
 
@@ -55,20 +57,30 @@ export interface FetchedRecord {
 export async function decodeRecordSet(set: Buffer): Promise<FetchedRecord[]> {
   const records: FetchedRecord[] = [];
   let bytes = 0;
-  for (let at = 0; at + HEADER_BYTES <= set.length && bytes < SET_BYTES_MAX && records.length < SET_RECORDS_MAX; ) {
+  let bombs = 0;
+  const isFull = (): boolean => bytes >= SET_BYTES_MAX || records.length >= SET_RECORDS_MAX || bombs >= SET_BOMBS_MAX;
+  for (let at = 0; at + HEADER_BYTES <= set.length && !isFull(); ) {
     const length = set.readInt32BE(at + LENGTH_AT);
     const end = at + BODY_AT + length;
     if (length <= MAGIC_AT - BODY_AT || end > set.length) break;
     const decoded = await decodeBatch(set.subarray(at, end));
     bytes += decoded.bytes;
+    bombs += decoded.isBomb ? 1 : 0;
     for (const record of decoded.records) records.push(record);
     at = end;
   }
   return records;
 }
 
-/** Decompressed bytes count only where they were allocated. */
-async function decodeBatch(batch: Buffer): Promise<{ readonly records: readonly FetchedRecord[]; readonly bytes: number }> {
+interface DecodedBatch {
+  readonly records: readonly FetchedRecord[];
+  /** Decompressed bytes that the records keep. */
+  readonly bytes: number;
+  /** Decompressed up to the limit, and dropped. */
+  readonly isBomb: boolean;
+}
+
+async function decodeBatch(batch: Buffer): Promise<DecodedBatch> {
   const first = batch.readBigInt64BE(0);
   // An old message set has one message, or one wrapper with the offset of its last message.
   if (batch[MAGIC_AT] !== MAGIC || batch.length < HEADER_BYTES)
@@ -95,7 +107,7 @@ async function decodeBatch(batch: Buffer): Promise<{ readonly records: readonly 
     }));
     if (records.at(-1)?.offset !== last.toString())
       records.push({ offset: last.toString(), key: null, value: null, headers: {}, ...context, isControlRecord: true });
-    return { records, bytes: plain === body ? 0 : plain.length };
+    return { records, bytes: plain === body ? 0 : plain.length, isBomb: false };
   } catch (error) {
     if (!(error instanceof BatchError)) throw error;
     return refuse(batch, first, last, error);
@@ -106,7 +118,7 @@ function contextOf(batch: Buffer): FetchedRecord['batchContext'] {
   return { producerId: batch.readBigInt64BE(43).toString(), inTransaction: (batch.readInt16BE(21) & TRANSACTIONAL) !== 0 };
 }
 
-function refuse(batch: Buffer, first: bigint, last: bigint, { fault, message }: BatchError) {
+function refuse(batch: Buffer, first: bigint, last: bigint, { fault, message }: BatchError): DecodedBatch {
   const record: FetchedRecord = {
     offset: last.toString(),
     key: null,
@@ -120,5 +132,5 @@ function refuse(batch: Buffer, first: bigint, last: bigint, { fault, message }: 
     undecodable: { first, last, fault, reason: message, size: batch.length, digest: hash('sha256', batch) },
   };
   const isCompressed = batch.length > HEADER_BYTES && (batch.readInt16BE(21) & CODEC_MASK) !== 0;
-  return { records: [record], bytes: fault === 'too_large' && isCompressed ? SET_BYTES_MAX : 0 };
+  return { records: [record], bytes: 0, isBomb: fault === 'too_large' && isCompressed };
 }

@@ -108,7 +108,8 @@ describe('a record set', () => {
 
   test('one fetch decompresses a bounded amount; the next one goes on', async () => {
     const bomb = batchOf({ first: 0n, values: ['x'.repeat(50_000_000)], codec: GZIP });
-    expect(await faults(Buffer.concat([bomb, bomb, good]))).toEqual(['too_large']);
+    expect(await decodeRecordSet(Buffer.concat([bomb, bomb, good]))).toHaveLength(3);
+    expect(await faults(Buffer.concat([...Array.from({ length: 20 }, () => bomb), good]))).toHaveLength(8);
     const half = batchOf({ first: 0n, values: ['x'.repeat(3_000_000)], codec: GZIP });
     expect(await decodeRecordSet(Buffer.concat([half, half, half, half]))).toHaveLength(2);
   });
