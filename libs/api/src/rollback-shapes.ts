@@ -17,9 +17,9 @@ import { ApprovalBody, ApprovalState } from './approval-shapes.ts';
 import { reason } from './field.ts';
 import type { Immutable } from './immutable.ts';
 import { pageOf } from './page.ts';
+import { SelectionInput, WindowInput } from './selection-shapes.ts';
 
 const name = z.string().min(1).max(NAME_BYTES_MAX);
-const names = z.array(name).min(1).max(1_000).optional();
 const instant = z.string().meta({ description: 'ISO 8601 in UTC with milliseconds.', example: '2026-03-01T14:00:00.000Z' });
 const systemName = z
   .string()
@@ -76,49 +76,6 @@ export const SystemList = z
   })
   .meta({ id: 'SystemList' });
 export type SystemList = z.infer<typeof SystemList>;
-
-const Where = z.union([z.string().min(1).max(16_384), z.looseObject({})]).meta({
-  description:
-    "A condition, and-ed with the fields: text such as `agent = 'pricing-bot' and tool != 'lookup' and since 2h`, or its parsed form.",
-});
-/** The selection grammar of API and CLI: fields are and-ed, values of one field or-ed; they are a shorthand of `where`. */
-export const SelectionInput = z
-  .strictObject({
-    agents: names,
-    sessions: names,
-    traces: names,
-    tools: names,
-    resources: z
-      .array(z.string().min(1).max(RESOURCE_BYTES_MAX))
-      .min(1)
-      .max(1_000)
-      .optional()
-      .meta({ description: 'Resource URIs, exact or ending in `*`.' }),
-    outcomes: names,
-    actions: names,
-    runs: names.meta({ description: 'Runs to roll back: selects the inverses that they wrote.' }),
-    fromMs: z.int().min(0).optional().meta({ description: 'Milliseconds since 1970, UTC; the window is `[fromMs, toMs)`.' }),
-    toMs: z.int().min(0).optional(),
-    where: Where.optional(),
-    ambiguous: z.array(z.string().min(1).max(RESOURCE_BYTES_MAX)).min(1).max(1_000).optional().meta({
-      description:
-        'Ambiguous changes of the selected attempts that are undone too: resource URIs, exact or ending in `*`. Other ambiguous changes stay.',
-    }),
-    clock: z
-      .enum(['received', 'claimed'])
-      .optional()
-      .meta({ description: 'Clock of the window: the ledger’s (`received`, default) or the producer’s (`claimed`).' }),
-  })
-  .meta({ id: 'Selection' });
-export type SelectionInput = z.infer<typeof SelectionInput>;
-export const WindowInput = z
-  .strictObject({ from: z.string().max(64).optional(), to: z.string().max(64).optional(), window: z.string().max(64).optional() })
-  .meta({
-    id: 'Window',
-    description:
-      '`from` and `to`: ISO 8601 with a zone, or a duration before now (`2h`, `1h30m`). `window`: a duration that ends now, or at `to`, or starts at `from`.',
-  });
-export type WindowInput = z.infer<typeof WindowInput>;
 
 export const PlanMode = z.enum(PLAN_MODES).meta({
   id: 'PlanMode',
@@ -221,6 +178,35 @@ export const OpenInTargetBody = z
   .meta({ id: 'OpenInTarget' });
 export const EndedTransactions = z.object({ ended: z.array(OpenInTargetBody) }).meta({ id: 'EndedTransactions' });
 export type EndedTransactions = z.infer<typeof EndedTransactions>;
+const RowsBody = z
+  .object({ created: z.int(), deleted: z.int(), changed: z.int() })
+  .meta({ id: 'Rows', description: 'By what the attempts did to them.' });
+export const PlanTotalsBody = z
+  .object({
+    undone: RowsBody.meta({ description: 'Rows and files that go back: created ones are removed, deleted ones come back.' }),
+    stays: RowsBody.meta({ description: 'Rows and files that selected attempts left and that stay so, wholly or in part.' }),
+    compensated: z.int().meta({ description: 'Of `undone`: declared compensable, so that a residue stays.' }),
+    scopes: z.array(z.object({ scope: z.string(), undone: RowsBody, stays: RowsBody })).meta({
+      description: 'By table or folder (the start of their resources); most that stays first, then the largest.',
+    }),
+    scopesMore: z.int().meta({ description: 'Tables and folders that are not listed.' }),
+    tools: z.array(z.object({ agent: z.string(), tool: z.string(), undone: z.int(), left: z.int() })).meta({
+      description: 'Attempts that are undone, and that are left with something that stays.',
+    }),
+    toolsMore: z.int(),
+  })
+  .meta({ id: 'PlanTotals', description: 'Each row counts once: as one that stays where any of it stays.' });
+export const AlternativeBody = z
+  .object({
+    mode: PlanMode,
+    partial: z.literal(true).optional(),
+    undone: z.int().meta({ description: 'Selected attempts.' }),
+    left: z.int(),
+    dependents: z.int().meta({ description: 'Attempts of others that are undone as well.' }),
+    rows: z.int(),
+    rowsStay: z.int(),
+  })
+  .meta({ id: 'PlanAlternative', description: 'What another mode would do, without a rehearsal of its steps.' });
 export const PlanContents = z
   .object({
     version: z.literal(1),
@@ -255,6 +241,8 @@ export const PlanContents = z
         description:
           'Tables that the selected agents could write and whose changes were not captured, because they are new since `connect`.',
       }),
+    totals: PlanTotalsBody,
+    alternatives: z.array(AlternativeBody).optional().meta({ description: 'Only of a plan with conflicts.' }),
     withoutOpen: z.literal(true).optional(),
     partial: z.literal(true).optional(),
     throughReads: z.literal(true).optional(),

@@ -20,6 +20,7 @@ import { route } from './route.ts';
 
 export { ApprovalBody, ApprovalInput, ApprovalState } from './approval-shapes.ts';
 export * from './rollback-shapes.ts';
+export * from './selection-shapes.ts';
 
 const name = z.string().min(1).max(NAME_BYTES_MAX);
 const readers = ['view', 'plan', 'execute', 'administer'] as const;

@@ -1,3 +1,4 @@
+export { alternativeOf } from './alternative.ts';
 export { type DerivedParts, derivedIn, withoutDerived } from './derived.ts';
 export { planBytes, planDigest } from './digest.ts';
 export { PlannerError, type PlannerErrorCode } from './error.ts';
@@ -5,6 +6,7 @@ export { gather } from './gather.ts';
 export { PLAN_ATTEMPTS_MAX, PLAN_CANDIDATES_MAX, PLAN_EFFECTS_MAX, SELECTION_VALUES_MAX } from './limits.ts';
 export { plan } from './make-plan.ts';
 export type {
+  Alternative,
   Conflict,
   LaggingSystem,
   LeftAttempt,

@@ -11,6 +11,7 @@ import { compareText, plainRef, refKey } from './ref.ts';
 import { solve } from './solve.ts';
 import { knownOrdinals, stepSystems } from './steps.ts';
 import { taintOf } from './taint.ts';
+import { totalsOf } from './totals.ts';
 import { undoingOf } from './undone.ts';
 import { reachedBeyond, unknownBeside } from './unknown-effects.ts';
 import { type Member, type PlanInput, type View, viewOf, writes } from './view.ts';
@@ -32,6 +33,7 @@ export function plan(input: PlanInput): PlanBody {
   const steps = orderSteps(undone, solved.needs);
   const left: LeftAttempt[] = [];
   const conflicts: Conflict[] = [...rowConflicts];
+  const staying = new Set<Member>();
   for (const member of view.members) {
     if (!member.selected || member.cascaded || undone.has(member)) continue;
     const { ref, agent, tool } = member.attempt;
@@ -40,6 +42,7 @@ export function plan(input: PlanInput): PlanBody {
       ? conflictsOfExclusion(member, exclusion)
       : conflictsOfNeeds(member, solved.needs.get(member) ?? NONE, (other) => !undone.has(other));
     conflicts.push(...why);
+    if (!HARMLESS.has(exclusion?.reason ?? '')) staying.add(member);
     left.push({
       ref: plainRef(ref),
       agent,
@@ -60,12 +63,15 @@ export function plan(input: PlanInput): PlanBody {
     conflicts,
     ambiguous: view.apart.map(ambiguousChanges),
     tainted: taintOf(view.members, undone, solved.standing),
+    totals: totalsOf(view.members, undone, staying),
     ...(input.partial && { partial: true as const }),
     ...(input.throughReads && { throughReads: true as const }),
     ...(input.derived && input.derived.length > 0 && { derived: input.derived }),
   };
 }
 
+/** Nothing of the attempt stays. */
+const HARMLESS: ReadonlySet<string> = new Set<LeftAttempt['reason']>(['no_effect', 'already_undone', 'cancelled_out']);
 const NONE: Needs = { first: new Set(), obstacles: [] };
 const CYCLE = 'Cyclic dependency: this and another selected attempt overwrote each other.';
 

@@ -40,12 +40,68 @@ export interface PlanBody {
   readonly derived?: readonly DerivedParts[];
   /** A person plans without the open transactions and without what lagging systems have not recorded: they are no conflict. */
   readonly withoutOpen?: true;
+  readonly totals: PlanTotals;
+  /** What other modes would do, by the ledger alone: their steps are not rehearsed. Absent: the plan has no conflict. */
+  readonly alternatives?: readonly Alternative[];
   /** Rows in conflict stay, and the other rows of their attempt are undone. */
   readonly partial?: true;
   /** Attempts that read what is undone are undone as well, in mode `cascade`. */
   readonly throughReads?: true;
   /** Other attempts that read a value which is undone: a lower bound. */
   readonly tainted: readonly Taint[];
+}
+
+/** Rows or files by what the attempts did to them. */
+export interface Rows {
+  readonly created: number;
+  readonly deleted: number;
+  readonly changed: number;
+}
+
+/** One table or folder. */
+export interface ScopeTotals {
+  /** What its resources start with. */
+  readonly scope: string;
+  /** The attempts' work that goes back: created ones are removed, deleted ones come back, changed ones are restored. */
+  readonly undone: Rows;
+  /** The selected attempts' work that stays, wholly or in part. */
+  readonly stays: Rows;
+}
+
+export interface ToolTotals {
+  readonly agent: string;
+  readonly tool: string;
+  /** Attempts. */
+  readonly undone: number;
+  readonly left: number;
+}
+
+/** What a plan would do, counted. Each row counts once: as one that stays where any of it stays. */
+export interface PlanTotals {
+  readonly undone: Rows;
+  readonly stays: Rows;
+  /** Rows of `undone` that tools declared compensable: a residue stays. */
+  readonly compensated: number;
+  /** What deletes or keeps deleted first: by rows that stay deleted, rows that stay, rows deleted, and rows that go back. */
+  readonly scopes: readonly ScopeTotals[];
+  /** Scopes that are not listed. */
+  readonly scopesMore: number;
+  /** Most attempts that stay first. */
+  readonly tools: readonly ToolTotals[];
+  readonly toolsMore: number;
+}
+
+export interface Alternative {
+  readonly mode: PlanMode;
+  readonly partial?: true;
+  /** Selected attempts that are undone, and that are left with something that stays. */
+  readonly undone: number;
+  readonly left: number;
+  /** Attempts of others that are undone as well. */
+  readonly dependents: number;
+  /** Rows. */
+  readonly rows: number;
+  readonly rowsStay: number;
 }
 
 export interface PlanStep {

@@ -191,3 +191,25 @@ test('modes are covered by the digest, and refuse shows what skip would do (I8)'
     { numRuns: 100, ...SEED },
   );
 });
+
+test('totals count each row once, as one that stays where any of it stays, and what stays deleted comes first', async () => {
+  await fc.assert(
+    fc.asyncProperty(question, fc.constantFrom(...MODES), fc.boolean(), async (asked, mode, partial) => {
+      const { body, world } = await planned(asked, mode, partial);
+      const rowsWritten = (name: string): string[] =>
+        world.entries.filter(({ attempt }) => attempt === name).map(({ part }) => part.split('.')[0] as string);
+      const stays = new Set([
+        ...body.left.flatMap(({ ref }) => rowsWritten(ref.action)),
+        ...body.steps.flatMap((step) => (step.stays ?? []).map(rowOf)),
+      ]);
+      const undone = new Set(
+        body.steps.flatMap(({ systems }) => systems.flatMap(({ guards }) => guards.map(({ resource }) => rowOf(resource)))),
+      );
+      const count = ({ created, deleted, changed }: { created: number; deleted: number; changed: number }) => created + deleted + changed;
+      expect(count(body.totals.stays)).toBe(stays.size);
+      expect(count(body.totals.undone)).toBe([...undone].filter((row) => !stays.has(row)).length);
+      expect(body.totals.scopes.map(({ scope }) => scope)).toEqual(['postgres://shop/public.t/'].slice(0, stays.size + undone.size));
+    }),
+    { numRuns: 500, ...SEED },
+  );
+});

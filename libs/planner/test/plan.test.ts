@@ -257,3 +257,38 @@ test('ten thousand attempts with a hundred thousand effects are planned whole', 
   planDigest(body);
   expect(body.steps.length + body.left.length).toBe(6_666);
 });
+
+test('totals by table name what was created, deleted and changed; a table whose rows stay deleted comes first', () => {
+  const created = { exists: { before: null, after: 'v' } };
+  const deleted = { exists: { before: 'v', after: null } };
+  const changed = { x: { before: 'v', after: 'w' } };
+  const effects = [
+    ...Array.from({ length: 30 }, (_, n) => effect('touch', n + 1, `postgres://shop/public.harmless/${n}`, changed)),
+    effect('touch', 40, 'postgres://shop/public.made/1', created),
+    effect('touch', 41, 'postgres://shop/public.made/1', changed),
+    effect('wipe', 50, 'postgres://shop/public.lost/1', deleted),
+    effect('other', 60, 'postgres://shop/public.lost/1', created),
+  ];
+  const attempts = ['touch', 'wipe', 'other'].map((name, at) => attemptOf(name, at, { tool: name, agent: name === 'other' ? 'b' : 'a' }));
+  const { totals } = plan({
+    ...{ tenant: 't', mode: 'skip', selection: { agents: ['a'] }, vector: {}, attempts, effects, systems: SYSTEMS },
+    selected: attempts.slice(0, 2),
+  });
+  const none = { created: 0, deleted: 0, changed: 0 };
+  expect(totals).toEqual({
+    undone: { created: 1, deleted: 0, changed: 30 },
+    stays: { created: 0, deleted: 1, changed: 0 },
+    compensated: 0,
+    scopes: [
+      { scope: 'postgres://shop/public.lost/', undone: none, stays: { created: 0, deleted: 1, changed: 0 } },
+      { scope: 'postgres://shop/public.harmless/', undone: { ...none, changed: 30 }, stays: none },
+      { scope: 'postgres://shop/public.made/', undone: { ...none, created: 1 }, stays: none },
+    ],
+    scopesMore: 0,
+    tools: [
+      { agent: 'a', tool: 'wipe', undone: 0, left: 1 },
+      { agent: 'a', tool: 'touch', undone: 1, left: 0 },
+    ],
+    toolsMore: 0,
+  });
+});

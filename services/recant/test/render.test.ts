@@ -1,8 +1,9 @@
+import type { PlanView } from '@recant/api';
 import { expect, test } from 'vitest';
 import { verdictText } from '../src/cli/verdict-text.ts';
 import { actsText } from '../src/render/act.ts';
 import { actionText } from '../src/render/attempt.ts';
-import { conflictLines, planText, stepText } from '../src/render/plan.ts';
+import { conflictLines, explainText, planText, stepText } from '../src/render/plan.ts';
 import { changesText, resourceText } from '../src/render/resource.ts';
 import { runText } from '../src/render/run.ts';
 import { printable } from '../src/terminal/output.ts';
@@ -125,11 +126,57 @@ test('a long run shows steps that were not restored first, and counts what it le
   ]);
 });
 
+type Totals = PlanView['body']['totals'];
+const rows = (created: number, deleted: number, changed: number) => ({ created, deleted, changed });
+const totals = (over: Partial<Totals> = {}): Totals => ({
+  ...{ undone: rows(0, 0, 0), stays: rows(0, 0, 0), compensated: 0, scopes: [], scopesMore: 0, tools: [], toolsMore: 0, ...over },
+});
+
+test('explain starts with what stays damaged, which 60 harmless tables do not hide, and compares the modes', () => {
+  const scopes = [
+    { scope: 'postgres://shop/public.customers/', undone: rows(0, 0, 0), stays: rows(0, 2, 498) },
+    ...Array.from({ length: 60 }, (_, n) => ({ scope: `postgres://shop/public.t${n}/`, undone: rows(0, 0, 9), stays: rows(0, 0, 0) })),
+  ];
+  const by = { ref: ref(LATER), agent: 'person', tool: 'transaction' };
+  const conflict = {
+    kind: 'later_write',
+    ref: ref(NOON),
+    agent: 'bot',
+    tool: 'wipe',
+    resource: 'postgres://shop/public.customers/7',
+    by,
+    detail: '',
+  };
+  const body = {
+    ...{ mode: 'refuse', steps: [], left: [], ambiguous: [], tainted: [], conflicts: [conflict, { ...conflict, part: 'tier' }] },
+    totals: totals({
+      undone: rows(0, 0, 540),
+      stays: rows(0, 2, 498),
+      compensated: 3,
+      scopes,
+      tools: [{ agent: 'bot', tool: 'wipe', undone: 0, left: 1 }],
+    }),
+    alternatives: [{ mode: 'skip', partial: true, undone: 61, left: 1, dependents: 0, rows: 1_038, rowsStay: 2 }],
+  };
+  const text = explainText(
+    { id: 'p', digest: 'd', selected: "agent = 'bot'", body, approval: { state: 'not_needed', given: [] } } as never,
+    plain,
+  );
+  const lines = text.split('\n');
+  expect(lines[3]).toMatch(/^shop public\.customers +500 +0 +0 +0/);
+  expect(text).toContain('Stays damaged: 500 rows and files as the agent left them (2 deleted, 498 changed).');
+  expect(text).toContain('Only compensated, with a residue: 3.');
+  expect(text).toContain('... and 41 more tables and folders');
+  expect(text).toMatch(/2 × later write by person \(tool transaction\), for one: shop customers 7/);
+  expect(lines.find((line) => line.includes('refuse (this plan)'))).toMatch(/ 0 +1 +0 +1040 +0$/);
+  expect(lines.find((line) => line.includes('--mode skip --partial'))).toMatch(/ 61 +1 +1038 +2 +0$/);
+});
+
 test('a plan lists an attempt that is not undone once, and equal ones in one line', () => {
   const attempt = { agent: 'bot', tool: 'look', reason: 'no_effect', detail: 'It changed nothing that was recorded.' };
   const mail = { ref: ref(NOON), agent: 'bot', tool: 'send_mail' };
   const body = {
-    ...{ mode: 'refuse', steps: [], ambiguous: [], tainted: [] },
+    ...{ mode: 'refuse', steps: [], ambiguous: [], tainted: [], totals: totals() },
     left: [
       { ...attempt, ref: ref('1') },
       { ...mail, reason: 'irreversible', detail: 'Its tool was declared irreversible.' },
@@ -137,8 +184,12 @@ test('a plan lists an attempt that is not undone once, and equal ones in one lin
     ],
     conflicts: [{ ...mail, kind: 'irreversible', detail: 'Its tool was declared irreversible.' }],
   };
-  const lines = planText({ id: 'p', digest: 'd', body, approval: { state: 'not_needed', given: [] } } as never, plain).split('\n');
-  expect(lines.slice(2, 6)).toEqual([
+  const lines = planText(
+    { id: 'p', digest: 'd', selected: "agent = 'bot'", body, approval: { state: 'not_needed', given: [] } } as never,
+    plain,
+  ).split('\n');
+  expect(lines[1]).toBe("Selected: agent = 'bot'");
+  expect(lines.slice(3, 7)).toEqual([
     'Conflicts:',
     "  bot's send_mail (2026-03-01 12:00:00 UTC): Its tool was declared irreversible",
     'Not undone:',

@@ -1,8 +1,6 @@
 import { ApiFault, createPlan, type PlanInput, parseInstant, parseWindow } from '@recant/api';
 import { eventId, uuidv7 } from '@recant/events';
 import {
-  derivedIn,
-  gather,
   isStale,
   type LaggingSystem,
   type PlanInput as LedgerInput,
@@ -13,14 +11,15 @@ import {
   planDigest,
   refKey,
   type Selection,
-  withoutDerived,
 } from '@recant/planner';
 import { createSourceEvents, LEASE_MS } from '@recant/runner';
 import { actorOf, type Caller, withinInline } from '@recant/service';
 import type { StoredPlan } from '@recant/store';
-import { derivedInTargets, openInTargets, uncapturedInTargets } from './ask-open.ts';
+import { alternativesTo } from './alternatives.ts';
+import { openInTargets, uncapturedInTargets } from './ask-open.ts';
 import { planWithTargets } from './ask-targets.ts';
 import type { RollbackCore } from './core.ts';
+import { readInput } from './read-input.ts';
 
 /** Milliseconds that a plan waits for what the systems captured. */
 const FLUSH_MS_MAX = 10_000;
@@ -51,7 +50,13 @@ export async function makePlan(core: RollbackCore, caller: Caller, input: PlanIn
     ...(uncaptured.length > 0 && { uncaptured }),
   };
   const isWithout = input.withoutOpen && open.length + lagging.length > 0;
-  const body = { ...planned, ...unrecorded, ...(isWithout && { withoutOpen: true as const }) };
+  const alternatives = planned.conflicts.length > 0 ? await alternativesTo(core, read, planned) : [];
+  const body = {
+    ...planned,
+    ...unrecorded,
+    ...(alternatives.length > 0 && { alternatives }),
+    ...(isWithout && { withoutOpen: true as const }),
+  };
   const id = uuidv7(nowMs, core.random16());
   const made: StoredPlan = {
     id,
@@ -112,28 +117,6 @@ export async function checkStale(core: RollbackCore, tenant: string, body: PlanB
   const now = plan({ ...(await readInput(core, tenant, body.selection, body)), refused, refusedRows });
   if (!isStale(body, now)) return;
   throw new ApiFault('plan_stale', 'Newer attempts match the selection or changed resources of this plan.');
-}
-
-async function readInput(
-  core: RollbackCore,
-  tenant: string,
-  selection: Selection,
-  { mode, partial, throughReads }: Pick<PlanBody, 'mode' | 'partial' | 'throughReads'>,
-): Promise<LedgerInput> {
-  const { ledgerReader, systems } = core.store;
-  const registered = new Map((await systems.list(tenant)).map(({ name, connector }) => [name, connector]));
-  const vector = await ledgerReader.vector(tenant);
-  const input = await gather(ledgerReader, {
-    tenant,
-    mode,
-    selection,
-    vector,
-    systems: registered,
-    ...(partial && { partial }),
-    ...(throughReads && { throughReads }),
-  });
-  const derived = derivedIn(input.effects, await derivedInTargets(core, tenant));
-  return { ...input, effects: withoutDerived(input.effects, derived), derived };
 }
 
 /** An unknown agent or run is probably a typo, so that it is an error rather than an empty plan. */

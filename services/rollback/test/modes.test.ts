@@ -34,7 +34,14 @@ test('I5, I7: U12: one later change of one row keeps that row only, where an ope
   await stage.shop.owner.query('UPDATE orders SET price = 7 WHERE id = 5');
   const selection = { agents: ['wide'] };
 
-  expect((await make({ selection })).runnable).toBe(false);
+  const refused = await make({ selection });
+  expect(refused).toMatchObject({ runnable: false, body: { totals: { stays: { changed: 6 } } } });
+  expect(refused.body.alternatives).toMatchObject([
+    { mode: 'skip', undone: 0, rows: 0, rowsStay: 6 },
+    { mode: 'skip', partial: true, undone: 1, rows: 5, rowsStay: 1 },
+    { mode: 'cascade' },
+    { mode: 'cascade', partial: true },
+  ]);
   expect((await make({ selection, mode: 'skip' })).body).toMatchObject({ steps: [], left: [{ reason: 'skipped' }] });
   await expect(make({ selection, partial: true })).rejects.toMatchObject({ problem: { code: 'plan_mode_invalid' } });
 

@@ -35,6 +35,11 @@ async function stage() {
       conflicts: [],
       ambiguous: [],
       tainted: [],
+      totals: {
+        undone: { created: 0, deleted: 0, changed: 0 },
+        stays: { created: 0, deleted: 0, changed: 0 },
+        ...{ compensated: 0, scopes: [], scopesMore: 0, tools: [], toolsMore: 0 },
+      },
     };
     const digest = planDigest(body);
     await plans.put(TENANT, { id: `plan-${name}`, digest, body, by: 'key1', createdAtMs: 1 }, { source: `s/plan/${name}`, items: [] });

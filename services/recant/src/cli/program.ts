@@ -21,7 +21,7 @@ import { addKeys } from './commands/keys.ts';
 import { addLog } from './commands/log.ts';
 import { addParts } from './commands/parts.ts';
 import { addPassword } from './commands/password.ts';
-import { addPlan } from './commands/plan.ts';
+import { addExplain, addPlan } from './commands/plan.ts';
 import { addReceipt } from './commands/receipt.ts';
 import { addRun } from './commands/run.ts';
 import { addSources } from './commands/sources.ts';
@@ -98,6 +98,7 @@ function createProgram(world: World, exit: (code: number) => void): Command {
   addParts(program, world);
   addSubjects(program, world);
   addPlan(program, world, exit);
+  addExplain(program, world);
   addApprove(program, world);
   addRun(program, world, exit);
   addStatus(program, world, exit);

@@ -3,6 +3,7 @@ import { count, type Paint, printable } from '../terminal/output.ts';
 import { table } from '../terminal/table.ts';
 import { actionTimeMs, clockTime } from '../terminal/time.ts';
 import { approvalText } from './approval.ts';
+import { alternativesText, toolsText, totalsText } from './explain.ts';
 import { changesText, resourceText } from './resource.ts';
 
 type Contents = PlanView['body'];
@@ -15,12 +16,42 @@ export type Taint = Contents['tainted'][number];
 const RESOURCES_SHOWN_MAX = 3;
 export const ROWS_SHOWN_MAX = 40;
 
-/** The plan: steps, conflicts, attempts that are not undone, tainted attempts, and the next command. */
+/** The plan: what was selected, totals, the modes side by side, steps, conflicts, attempts that are not undone, tainted attempts, and the next command. */
 export function planText(plan: PlanView, paint: Paint): string {
   const { body } = plan;
   const sections = [
-    `${paint('bold', `Plan ${plan.id}`)}  mode ${body.mode}, ${count(body.steps.length, 'step')}, ${count(body.conflicts.length, 'conflict')}, ${count(body.left.length, 'attempt')} not undone`,
-    stepsText(body.steps, paint),
+    `${paint('bold', `Plan ${plan.id}`)}  mode ${body.mode}${body.partial ? ' by row' : ''}, ${count(body.steps.length, 'step')}, ${count(body.conflicts.length, 'conflict')}, ${count(body.left.length, 'attempt')} not undone`,
+    printable(`Selected: ${plan.selected}`),
+    totalsText(body, paint),
+    body.steps.length > ROWS_SHOWN_MAX ? toolsText(body, paint) : stepsText(body.steps, paint),
+    ...detailsText(body, paint),
+    alternativesText(body, paint),
+    nextText(plan, paint),
+  ];
+  return `${sections.filter((section) => section !== '').join('\n')}\n`;
+}
+
+/** The plan in short: totals first, conflicts by kind and by who, and the modes side by side. */
+export function explainText(plan: PlanView, paint: Paint): string {
+  const { body } = plan;
+  const sections = [
+    `${paint('bold', `Plan ${plan.id}`)}  mode ${body.mode}${body.partial ? ' by row' : ''}`,
+    printable(`Selected: ${plan.selected}`),
+    totalsText(body, paint),
+    toolsText(body, paint),
+    groupsText(body.conflicts, paint),
+    openText(body, paint),
+    laggingText(body, paint),
+    uncapturedText(body, paint),
+    alternativesText(body, paint),
+    nextText(plan, paint),
+    `Details: recant plan --show ${plan.id}`,
+  ];
+  return `${sections.filter((section) => section !== '').join('\n')}\n`;
+}
+
+function detailsText(body: Contents, paint: Paint): string[] {
+  return [
     conflictsText(body.conflicts, body.mode, paint),
     openText(body, paint),
     laggingText(body, paint),
@@ -28,18 +59,36 @@ export function planText(plan: PlanView, paint: Paint): string {
     ambiguousText(body, paint),
     leftText(body, paint),
     taintText(body.tainted, paint),
-    nextText(plan, paint),
   ];
-  return `${sections.filter((section) => section !== '').join('\n')}\n`;
+}
+
+/** Conflicts with one cause share a line, the most frequent first. */
+function groupsText(conflicts: readonly Conflict[], paint: Paint): string {
+  if (conflicts.length === 0) return '';
+  const groups = new Map<string, Conflict[]>();
+  for (const conflict of conflicts) {
+    const key = JSON.stringify([conflict.kind, conflict.by?.agent, conflict.by?.tool]);
+    groups.set(key, [...(groups.get(key) ?? []), conflict]);
+  }
+  const lines = [...groups.values()]
+    .sort((a, b) => b.length - a.length)
+    .map((group) => {
+      const [first] = group as [Conflict, ...Conflict[]];
+      const by = first.by === undefined ? '' : ` by ${first.by.agent} (tool ${first.by.tool})`;
+      return `  ${printable(`${group.length} × ${first.kind.replaceAll('_', ' ')}${by}, for one: ${conflictLines([first])[0]}`)}`;
+    });
+  return [paint('yellow', 'Conflicts by cause:'), ...listed(lines)].join('\n');
 }
 
 function stepsText(steps: readonly Step[], paint: Paint): string {
   if (steps.length === 0) return 'Nothing to undo.';
-  const rows = steps
-    .slice(0, ROWS_SHOWN_MAX)
-    .map((step) => [step.step, `${step.agent} ${step.tool}`, clockTime(actionTimeMs(step.undoes.action)).slice(11, 19), stepText(step)]);
-  const more = steps.length > ROWS_SHOWN_MAX ? `\n  ... and ${count(steps.length - ROWS_SHOWN_MAX, 'more step')} (--json shows all)` : '';
-  return table(['step', 'undoes', 'at (UTC)', 'change'], rows, paint) + more;
+  const rows = steps.map((step) => [
+    step.step,
+    `${step.agent} ${step.tool}`,
+    clockTime(actionTimeMs(step.undoes.action)).slice(11, 19),
+    stepText(step),
+  ]);
+  return table(['step', 'undoes', 'at (UTC)', 'change'], rows, paint);
 }
 
 export function stepText(step: Step): string {

@@ -1,6 +1,6 @@
 import type { PlanMode } from '@recant/api';
 import { type Command, Option } from 'commander';
-import { planText } from '../../render/plan.ts';
+import { explainText, planText } from '../../render/plan.ts';
 import { EXIT } from '../../terminal/exit.ts';
 import { json } from '../../terminal/output.ts';
 import { progressLine } from '../../terminal/progress.ts';
@@ -60,5 +60,31 @@ export function addPlan(program: Command, world: World, exit: (code: number) => 
       const { conflicts, open = [], lagging = [], withoutOpen } = plan.body;
       const obstacles = conflicts.length + (withoutOpen ? 0 : open.length + lagging.length);
       if (plan.body.mode === 'refuse' && obstacles > 0) exit(EXIT.refused);
+    });
+}
+
+export function addExplain(program: Command, world: World): void {
+  withConnection(
+    program
+      .command('explain')
+      .description('a plan in short: rows by table, what stays damaged, what each mode would do')
+      .argument('<plan>', 'plan id'),
+  )
+    .addHelpText('after', '\nExample:\n  recant explain 0193f0a2-7c1e-7b43-9a52-1b2c3d4e5f60')
+    .action(async (id: string, options: CommonOptions) => {
+      const session = await openSession(world, options);
+      const plan = await session.client.plan(id);
+      const { totals, alternatives, mode, partial } = plan.body;
+      const short = {
+        id: plan.id,
+        digest: plan.digest,
+        selected: plan.selected,
+        mode,
+        partial,
+        runnable: plan.runnable,
+        totals,
+        alternatives,
+      };
+      world.out.write(session.json ? json(short) : explainText(plan, session.paint));
     });
 }

@@ -1,0 +1,75 @@
+import type { PlanView } from '@recant/api';
+import { count, type Paint, printable } from '../terminal/output.ts';
+import { table } from '../terminal/table.ts';
+import { resourceText } from './resource.ts';
+
+type Contents = PlanView['body'];
+type Rows = Contents['totals']['undone'];
+
+/** Lines of one table. */
+const SHOWN_MAX = 20;
+
+/** What a plan would do, counted: by table and folder, what stays damaged, and what the other modes would do. */
+export function totalsText({ totals }: Contents, paint: Paint): string {
+  const back = sum(totals.undone);
+  const stays = sum(totals.stays);
+  if (back + stays === 0) return '';
+  const rows = totals.scopes
+    .slice(0, SHOWN_MAX)
+    .map(({ scope, undone, stays: staying }) => [scopeText(scope), sum(staying), undone.deleted, undone.created, undone.changed]);
+  const more = totals.scopes.length - rows.length + totals.scopesMore;
+  return [
+    table(['table or folder', 'stays damaged', 'comes back', 'is removed', 'is restored'], rows, paint),
+    ...(more > 0 ? [`  ... and ${count(more, 'more table or folder', 'more tables and folders')}`] : []),
+    `Goes back: ${count(back, 'row or file', 'rows and files')}.${totals.compensated === 0 ? '' : ` Only compensated, with a residue: ${totals.compensated}.`}`,
+    stays === 0
+      ? paint('green', 'Nothing that is recorded of these attempts stays.')
+      : paint(
+          'yellow',
+          `Stays damaged: ${count(stays, 'row or file', 'rows and files')} as the agent left them (${kindsText(totals.stays)}).`,
+        ),
+  ].join('\n');
+}
+
+/** Attempts by agent and tool, for plans with too many steps to list. */
+export function toolsText({ totals }: Contents, paint: Paint): string {
+  const shown = totals.tools.slice(0, SHOWN_MAX);
+  const more = totals.tools.length - shown.length + totals.toolsMore;
+  const rows = shown.map(({ agent, tool, undone, left }) => [printable(agent), printable(tool), left, undone]);
+  return [
+    table(['agent', 'tool', 'attempts that stay', 'undone'], rows, paint),
+    ...(more > 0 ? [`  ... and ${count(more, 'more tool')}`] : []),
+  ].join('\n');
+}
+
+/** The modes side by side; this plan's own first. */
+export function alternativesText({ mode, partial, steps, totals, alternatives = [] }: Contents, paint: Paint): string {
+  if (alternatives.length === 0) return '';
+  const dependents = steps.filter(({ cascaded }) => cascaded).length;
+  const own = {
+    mode,
+    partial,
+    undone: steps.length - dependents,
+    left: totals.tools.reduce((all, { left }) => all + left, 0),
+    dependents,
+    rows: sum(totals.undone),
+    rowsStay: sum(totals.stays),
+  };
+  const rows = [own, ...alternatives].map((each, at) => {
+    const name = `--mode ${each.mode}${each.partial ? ' --partial' : ''}${at === 0 ? ' (this plan)' : ''}`;
+    // A refused plan does nothing.
+    return each.mode === 'refuse'
+      ? [name, 0, each.undone + each.left, 0, each.rows + each.rowsStay, 0]
+      : [name, each.undone, each.left, each.rows, each.rowsStay, each.dependents];
+  });
+  const head = ['mode', 'attempts undone', 'left', 'rows back', 'rows stay', 'others undone'];
+  return [paint('bold', 'What each mode would do:'), table(head, rows, paint)].join('\n');
+}
+
+const scopeText = (scope: string): string => printable(resourceText(scope.replace(/\/$/, '')));
+const sum = ({ created, deleted, changed }: Rows): number => created + deleted + changed;
+
+function kindsText(rows: Rows): string {
+  const kinds = (['deleted', 'created', 'changed'] as const).filter((kind) => rows[kind] > 0);
+  return kinds.map((kind) => `${rows[kind]} ${kind}`).join(', ');
+}
