@@ -66,7 +66,8 @@ export async function undoByService(question: Question, mode: Mode): Promise<Und
   let run: RunView;
   try {
     const { id } = await operator.createRun(plan.id, plan.digest);
-    run = await settleWaiting(question.target, question.history, () => ended(question.service, id));
+    run = await settleWaiting(question, mode, () => ended(question.service, id));
+    if (run.state === 'waiting') await operator.cancelRun(id).then(() => ended(question.service, id));
   } catch (error) {
     const steps = body.steps.map(({ undoes }): [string, Ended] => [nameOf(undoes), { outcome: 'planned', why: '' }]);
     return { ...base, verdict: undefined, code: codeOf(error), state: 'refused', attempts: new Map([...left, ...steps]) };
@@ -86,18 +87,10 @@ function codeOf(error: unknown): string {
   throw error;
 }
 
-/** Milliseconds between two looks at a run: each one costs as much as a step. */
-const LOOK_MS = 80;
-const RUN_MS_MAX = 120_000;
-
-const ended = ({ operator }: Service, id: string): Promise<RunView> =>
-  waitUntil(
-    async () => {
-      const view = await operator.run(id);
-      return ['finished', 'waiting', 'cancelled'].includes(view.state) ? view : undefined;
-    },
-    { timeoutMs: RUN_MS_MAX, pollMs: LOOK_MS, what: 'the end of a run' },
-  );
+async function ended({ operator, ended: untilEnded }: Service, id: string): Promise<RunView> {
+  await untilEnded(id);
+  return operator.run(id);
+}
 
 function whyLeft({ body }: PlanView, { ref, detail }: PlanView['body']['left'][number]): string {
   const conflicts = body.conflicts.filter((conflict) => conflict.ref.action === ref.action);
@@ -142,8 +135,13 @@ function selectionOf({ history, speakers, target, fromMs }: Question, names: Rea
   }
 }
 
-/** Transactions that are open at the undo are committed once it waits for them, or after it. */
-async function settleWaiting<T>(target: Target, history: History, undo: () => Promise<T>): Promise<T> {
+/**
+ * Transactions that are open at the undo are committed once it waits for them, or after it. In mode `refuse` the run waits twice, at its rehearsal and at its
+ * first write: half of the histories commit at each.
+ */
+async function settleWaiting<T>({ target, history }: Question, mode: Mode, undo: () => Promise<T>): Promise<T> {
+  const patience = mode === 'refuse' ? history.script.seed % 2 : 0;
+  const waits = new Set<string>();
   const undone = undo();
   if (history.waiting.length === 0) return undone;
   let ended = false;
@@ -154,10 +152,11 @@ async function settleWaiting<T>(target: Target, history: History, undo: () => Pr
   await waitUntil(async () => {
     if (ended) return true;
     const { rows } = await target.admin.query(
-      `SELECT FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid WHERE NOT l.granted AND a.application_name = 'recant' AND a.datname = $1`,
+      `SELECT a.xact_start::text AS since FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid WHERE NOT l.granted AND a.application_name = 'recant' AND a.datname = $1`,
       [target.system],
     );
-    return rows.length > 0;
+    for (const { since } of rows) waits.add(since);
+    return waits.size > patience;
   });
   await history.finish();
   return undone;

@@ -148,6 +148,7 @@ function isOpen({ script, waiting }: History, selected: ReadonlySet<string>, fac
   const { selection } = script;
   if (selection.by === 'attempts') return false;
   const logins = new Set([...selected].map((attempt) => facts.get(attempt)?.login));
+  if (selection.by === 'logins') for (const login of selection.logins) logins.add(login);
   return waiting.some(({ attempt, effects }) => {
     const login = attempt === undefined ? undefined : facts.get(attempt)?.login;
     return (

@@ -1,11 +1,14 @@
+import { randomUUID } from 'node:crypto';
+import { type BrokenKind, breakAfter, breakBefore } from './broken.ts';
 import { type Mode, type Question, type Undone, undoByService } from './by-service.ts';
 import { compare } from './compare.ts';
 import { type Expected, expect, runSteps } from './expect.ts';
 import { explain } from './explain.ts';
+import { type Kind, TABLE_KINDS, tablesOfKind } from './kinds.ts';
 import { undoStep, worldOf } from './oracle.ts';
 import { type History, play } from './play.ts';
 import { effectsBetween, readRows } from './record.ts';
-import { drawScript, type Kind } from './script.ts';
+import { drawScript } from './script.ts';
 import type { Service } from './service.ts';
 import { createSpeakers } from './speakers.ts';
 import type { Target } from './target.ts';
@@ -18,6 +21,8 @@ export interface Outcome {
   readonly mode: Mode;
   readonly end: End;
   readonly mismatches: readonly string[];
+  /** Something was broken on purpose. */
+  readonly isBroken?: boolean;
 }
 
 export interface Stage {
@@ -27,6 +32,10 @@ export interface Stage {
   readonly apiKey: string;
   /** Gets all of a history and of its undo. */
   readonly onEnd?: ((text: string) => void) | undefined;
+  /** What is broken on purpose, so that the oracle has to see it. */
+  broken?: BrokenKind | undefined;
+  /** The last history left changes that the ledger does not have yet. */
+  isLeft: boolean;
   /** For another play: the same one, or another where this seed spends it. */
   next(seed: number): Promise<Stage>;
 }
@@ -34,27 +43,18 @@ export interface Stage {
 /** Plays one history, undoes its selection in both modes, and compares. Without a conflict in \`refuse\` it is played twice. */
 export async function judge(stage: Stage, seed: number): Promise<readonly Outcome[]> {
   const first = await playOnce(stage, seed, 'refuse');
-  const refuse = await undo(first, 'refuse', stage.onEnd);
-  if (refuse.end === 'refused' || refuse.end === 'nothing') return [refuse, await undo(first, 'skip', stage.onEnd)];
-  return [refuse, await undo(await playOnce(await stage.next(seed), seed, 'skip'), 'skip', stage.onEnd)];
+  const refuse = await undo(first, 'refuse', stage);
+  if (refuse.end === 'refused' || refuse.end === 'nothing') return [refuse, await undo(first, 'skip', stage)];
+  return [refuse, await undo(await playOnce(await stage.next(seed), seed, 'skip'), 'skip', stage)];
 }
 
-/** The target has another shape, or changes that nobody drained: the next history gets another one. */
-export function isSpent(seed: number): boolean {
-  const { kinds, transactions } = drawScript(seed);
-  return (
-    kinds.has('ALTER in between') ||
-    kinds.has('capture at its limit') ||
-    transactions.some(({ end }) => end === 'open' || end === 'prepare')
-  );
-}
+/** The target has another shape: the next history gets another one. */
+export const isSpent = (seed: number): boolean => drawScript(seed).kinds.has('ALTER in between');
 
-async function playOnce(
-  { target, service, apiKey }: Pick<Stage, 'target' | 'service' | 'apiKey'>,
-  seed: number,
-  mode: Mode,
-): Promise<Question> {
+async function playOnce(stage: Stage, seed: number, mode: Mode): Promise<Question> {
+  const { target, service, apiKey } = stage;
   await target.reset();
+  if (stage.isLeft) await drained(service);
   const script = drawScript(seed);
   const fromMs = Date.now();
   const speakers = createSpeakers(script, `${seed}-${mode}`, target, service, apiKey);
@@ -64,15 +64,23 @@ async function playOnce(
   });
   await speakers.close();
   if (script.accepts && history.holes.length > 0) await service.operator.acceptIncomplete(target.system, { reason: 'history' });
+  stage.isLeft = history.waiting.length > 0 || script.kinds.has('capture at its limit');
   return { history, target, service, speakers, fromMs };
 }
 
-async function undo(question: Question, mode: Mode, onEnd: Stage['onEnd']): Promise<Outcome> {
+/** A plan of nothing waits for the drain. */
+async function drained({ operator }: Service): Promise<void> {
+  await operator.createPlan({ selection: { actions: [randomUUID()] } });
+}
+
+async function undo(question: Question, mode: Mode, { onEnd, broken }: Pick<Stage, 'onEnd' | 'broken'>): Promise<Outcome> {
   const { history, target } = question;
-  const { seed, kinds } = history.script;
   const expected = expect(history);
   const before = await readRows(target.owner, history.names);
-  const undone = await undoByService(question, mode);
+  const isBrokenBefore = await breakBefore(broken, question, expected);
+  const found = await undoByService(question, mode);
+  const altered = await breakAfter(broken, question, found);
+  const undone = altered ?? found;
   const after = await readRows(target.owner, history.names);
   onEnd?.(`${mode}: ${explain(history, expected, undone)}`);
   const end = endOf(undone);
@@ -82,7 +90,17 @@ async function undo(question: Question, mode: Mode, onEnd: Stage['onEnd']): Prom
     ...(undone.verdict === undefined ? effectsBetween(before, after).map(({ row }) => `${row}: changed without a run`) : []),
     ...(undone.verdict === undefined ? [] : compareCells(history, expected, undone, after)),
   ];
-  return { seed, kinds: [...kinds], mode, end, mismatches };
+  const isBroken = isBrokenBefore || altered !== undefined;
+  return { seed: history.script.seed, kinds: reachedBy(history), mode, end, mismatches, ...(isBroken && { isBroken }) };
+}
+
+/** Kinds that the history came to: its statements changed a table of them, or left a transaction open. */
+function reachedBy({ script, committed, waiting }: History): readonly Kind[] {
+  const written = new Set([...committed, ...waiting].flatMap(({ effects }) => effects.map(({ table }) => table)));
+  return [...script.kinds].filter((kind) => {
+    if (kind === 'prepared and idle transactions') return waiting.length > 0;
+    return !(kind in TABLE_KINDS) || tablesOfKind(kind).some((table) => written.has(table));
+  });
 }
 
 const ENDS: Readonly<Record<string, End>> = {
@@ -99,6 +117,9 @@ function endOf({ verdict, code, state }: Undone): End {
   return state === 'waiting' ? 'waits' : (ENDS[verdict ?? code ?? ''] ?? 'error');
 }
 
+/** Steps that a run in mode `refuse` ends, or does not begin, because of another one. */
+const HELD = ['conflict', 'pending'];
+
 /** A refused plan names some of the conflicts: what depends on a conflict need not be named. */
 function compareAttempts(
   history: History,
@@ -107,15 +128,19 @@ function compareAttempts(
   mode: Mode,
 ): string[] {
   const { ends } = runSteps(history, order);
-  const isFinal = mode === 'skip' && code === undefined;
+  const isFinal = code === undefined;
+  const isHeld = mode === 'refuse' && [...ends.values()].some(({ outcome }) => outcome === 'conflicted');
   const mismatches = [...found.keys()].filter((name) => !attempts.has(name)).map((name) => `attempt ${name} is not of the selection`);
   for (const [attempt, planned] of attempts) {
     const end = found.get(attempt);
+    const then = ends.get(attempt);
     const wanted =
-      isFinal && ends.get(attempt)?.outcome === 'conflicted' ? { outcome: 'conflict', because: ends.get(attempt)?.because ?? [] } : planned;
+      isFinal && then !== undefined
+        ? { outcome: then.outcome === 'conflicted' ? 'conflict' : then.outcome, because: then.because }
+        : planned;
     const is = outcomeOf(end?.outcome);
     const isRight = isFinal
-      ? is === wanted.outcome
+      ? is === wanted.outcome || (isHeld && is !== undefined && HELD.includes(is))
       : is === wanted.outcome || is === 'planned' || (is === 'conflict' && wanted.outcome === 'conflict');
     const isNamed = isFinal || wanted.outcome === 'conflict' || !conflicting.has(attempt);
     if (!isRight || !isNamed)
@@ -153,7 +178,8 @@ function wantedEnd(
 ): readonly End[] {
   if (mode === 'refuse' && isRefused) return ['refused'];
   if (attempts.size === 0 || order.length === 0) return ['nothing'];
-  if (mode === 'refuse' && outcomes.includes('conflict')) return ['waits', 'partly restored', 'not restored'];
+  // One that is found before the first write of the run stops all; a later one waits for a person.
+  if (mode === 'refuse' && outcomes.includes('conflict')) return ['not restored', 'waits'];
   const restored = outcomes.filter((outcome) => outcome === 'restored' || outcome === 'already_undone').length;
   if (restored === 0) return ['not restored'];
   if (outcomes.includes('conflict')) return ['partly restored'];

@@ -1,7 +1,9 @@
 import type { Client } from 'pg';
-import { type Effect, effectsBetween, type Names, type Rows, readRows, startNames } from './record.ts';
+import { tablesOf } from './kinds.ts';
+import { type Effect, effectsBetween, type Names, type Rows, readRows } from './record.ts';
 import { type TableModel, tableOf } from './schema.ts';
-import { type Alter, type Op, type Script, type Step, type Transaction, tablesOf } from './script.ts';
+import type { Alter, Script, Step, Transaction } from './script.ts';
+import type { Op } from './statements.ts';
 
 /** A transaction, as it was recorded while it ran. */
 export interface Recorded {
@@ -39,6 +41,7 @@ export interface History {
 /** How a history reaches the target and the ledger. */
 export interface Players {
   readonly owner: Client;
+  startNames(): Names;
   connect(transaction: Transaction): Promise<Client>;
   /** The transaction has ended: another one may use its connection. */
   release(transaction: Transaction, client: Client): void;
@@ -72,6 +75,8 @@ interface Open {
   readonly savepoints: number[];
   statements: number;
   named: boolean;
+  /** Savepoints in which it got its name: one that is rolled back takes the name with it. */
+  namedIn: number;
   /** What it saw after its last statement, if nobody has changed anything since. */
   seen: { readonly rows: Rows; readonly version: number } | undefined;
 }
@@ -86,7 +91,7 @@ export async function play(script: Script, players: Players): Promise<History> {
 class Game {
   readonly #script: Script;
   readonly #players: Players;
-  readonly #names = startNames();
+  readonly #names: Names;
   readonly #tables: readonly TableModel[];
   readonly #open = new Map<number, Open>();
   readonly #left: Open[] = [];
@@ -106,6 +111,7 @@ class Game {
   constructor(script: Script, players: Players) {
     this.#script = script;
     this.#players = players;
+    this.#names = players.startNames();
     this.#tables = tablesOf(script.kinds);
   }
 
@@ -153,7 +159,17 @@ class Game {
     }
     const client = await this.#players.connect(transaction);
     await client.query(`BEGIN; SET LOCAL lock_timeout = '25ms'`);
-    const one: Open = { client, transaction, number, effects: [], savepoints: [], statements: 0, named: false, seen: undefined };
+    const one: Open = {
+      client,
+      transaction,
+      number,
+      effects: [],
+      savepoints: [],
+      statements: 0,
+      named: false,
+      namedIn: 0,
+      seen: undefined,
+    };
     this.#open.set(number, one);
     this.#started.add(number);
     await nameIfDue(one, this.#players);
@@ -169,11 +185,13 @@ class Game {
       await client.query(`SAVEPOINT s${savepoints.length}`);
     } else if (step.do === 'rollback to') {
       await client.query(`ROLLBACK TO SAVEPOINT s${savepoints.length}`);
+      if (one.namedIn >= savepoints.length) one.named = false;
       one.effects.length = savepoints.pop() ?? 0;
       one.seen = undefined;
     } else if (step.do === 'release') {
       await client.query(`RELEASE SAVEPOINT s${savepoints.length}`);
       savepoints.pop();
+      one.namedIn = Math.min(one.namedIn, savepoints.length);
     }
     await nameIfDue(one, this.#players);
   }
@@ -232,6 +250,7 @@ async function nameIfDue(one: Open, players: Players): Promise<void> {
   await one.client.query('SAVEPOINT naming');
   if (usurps) await players.usurp(one.client, actor.agent === 0 ? 1 : 0, 1);
   else one.named = await players.name(one.client, actor.agent, actor.attempt);
+  one.namedIn = one.savepoints.length;
   await one.client.query(one.named ? 'RELEASE SAVEPOINT naming' : 'ROLLBACK TO SAVEPOINT naming');
   if (!one.named) one.statements = -1_000;
 }
@@ -318,8 +337,9 @@ async function alterNow(owner: Client, change: Alter, names: Names): Promise<voi
     await owner.query(`ALTER TABLE ${table} DROP COLUMN ${now(change.column)}`);
     names.columns.set('changing.-', '-');
   } else if (change.kind === 'move') {
-    await owner.query(`ALTER TABLE ${table} RENAME TO ${change.to}`);
-    names.tables.set(change.to, 'changing');
+    await owner.query(`ALTER TABLE ${table} RENAME TO ${table}_${change.to}`);
+    names.tables.delete(table);
+    names.tables.set(`${table}_${change.to}`, 'changing');
   } else if (change.kind === 'retype') await owner.query(`ALTER TABLE ${table} ALTER COLUMN ${now(change.column)} TYPE bigint`);
   else {
     await owner.query(`ALTER TABLE ${table} RENAME COLUMN ${change.column} TO ${change.to}`);

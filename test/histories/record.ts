@@ -30,7 +30,8 @@ export interface Names {
   readonly tables: Map<string, string>;
   readonly columns: Map<string, string>;
 }
-export const startNames = (): Names => ({ tables: new Map(), columns: new Map() });
+/** @param changing the copy of that table which a history uses */
+export const startNames = (changing: string): Names => ({ tables: new Map([[changing, 'changing']]), columns: new Map() });
 
 const keyText = (model: TableModel, column: string, value: string | null): string => {
   const type = model.columns.find(({ name }) => name === column)?.type;

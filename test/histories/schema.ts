@@ -56,7 +56,7 @@ export const TABLES: readonly TableModel[] = [
     columns: [{ name: 'name', type: 'citext' }, int('color'), int('uses')],
     rows: four(`'tag' || g, 0, 0`),
   }),
-  table('parent', [text('title'), int('children', { derived: true, unwritten: true })], { rows: four(`g, 'title', 0`) }),
+  table('parent', [text('title'), int('children', { derived: true, unwritten: true })], { rows: four(`g, 'title', 1`) }),
   table('child', [int('parent_id', { references: { table: 'parent', column: 'id' } }), int('v')], { rows: four('g, g, 0') }),
   table('boss', [int('v')]),
   table('worker', [int('boss_id', { references: { table: 'boss', column: 'id' } }), int('v')], { rows: four('g, g, 0') }),
@@ -126,7 +126,7 @@ CREATE TABLE event_us (w int, v int, region text NOT NULL, id int NOT NULL, PRIM
 ALTER TABLE event ATTACH PARTITION event_us FOR VALUES IN ('us');
 CREATE TABLE event_rest PARTITION OF event DEFAULT;
 CREATE TABLE named (id int PRIMARY KEY, u text UNIQUE, v int);
-CREATE TABLE changing (id int PRIMARY KEY, a int, b text, c int);`;
+`;
 
 const TRIGGERS = `
 CREATE FUNCTION count_children() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
@@ -149,16 +149,32 @@ CREATE FUNCTION double() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
   UPDATE doubled SET total = NEW.a * 2 WHERE id = NEW.id AND total IS DISTINCT FROM NEW.a * 2; RETURN NULL; END $$;
 CREATE TRIGGER doubles AFTER UPDATE ON doubled FOR EACH ROW WHEN (OLD.a IS DISTINCT FROM NEW.a) EXECUTE FUNCTION double();`;
 
-const FILL = TABLES.map(
-  ({ name, rows, columns }) =>
-    `INSERT INTO ${name} (${columns.map((column) => column.name).join(', ')}) ${
-      name === 'log_in' || name === 'kept_log' ? 'OVERRIDING SYSTEM VALUE ' : ''
-    }${rows};`,
-).join('\n');
+/** @param now the table's name of today */
+const fill = ({ name, rows, columns }: TableModel, now = name): string =>
+  `INSERT INTO ${now} (${columns.map((column) => column.name).join(', ')}) ${
+    name === 'log_in' || name === 'kept_log' ? 'OVERRIDING SYSTEM VALUE ' : ''
+  }${rows};`;
+
+function namesNow({ name }: TableModel): readonly string[] {
+  return name === 'changing' ? CHANGING : [name];
+}
+/** A history that alters \`changing\` uses it up; the next one has another copy under that name. */
+export const CHANGING = Array.from({ length: 8 }, (_, n) => `changing${n}`);
+const CREATE_CHANGING = CHANGING.map((name) => `CREATE TABLE ${name} (id int PRIMARY KEY, a int, b text, c int);`).join('\n');
 
 /** Run by an owner that is no superuser, after the extension citext is there. */
-export const SCHEMA_SQL = `${CREATE}\n${FILL}\nUPDATE parent SET children = 1;\n${TRIGGERS}`;
-/** The rows of the start, for a session in which only the triggers of the capture fire (`session_replication_role`). */
-export const RESET_SQL = `${TABLES.map(({ name }) => `DELETE FROM ${name};`).join('\n')}\n${FILL}\nUPDATE parent SET children = 1`;
-export const CAPTURED = TABLES.filter(({ captured }) => captured).map(({ name }) => `public.${name}`);
+export const SCHEMA_SQL = `${CREATE}\n${CREATE_CHANGING}
+${TABLES.flatMap((table) => namesNow(table).map((now) => fill(table, now))).join('\n')}
+${TRIGGERS}`;
+/** The rows of the start in these tables, for a session in which only the triggers of the capture fire (`session_replication_role`). */
+export const resetSql = (tables: readonly TableModel[], names: ReadonlyMap<string, string>): string =>
+  tables
+    .map((table) => {
+      const now = [...names].find(([, first]) => first === table.name)?.[0] ?? table.name;
+      return `DELETE FROM ${now}; ${fill(table, now)}`;
+    })
+    .join('\n');
+export const CAPTURED = TABLES.filter(({ captured }) => captured)
+  .flatMap(namesNow)
+  .map((name) => `public.${name}`);
 export const HISTORY = TABLES.filter(({ history }) => history).map(({ name }) => `public.${name}`);

@@ -1,69 +1,8 @@
+import { ACT_KINDS, type Kind, TABLE_KINDS, tablesOfKind } from './kinds.ts';
 import { type Random, randomOf } from './random.ts';
-import { type ColumnModel, TABLES, type TableModel, tableOf } from './schema.ts';
+import { tableOf } from './schema.ts';
+import { assign, drawKey, drawOp, type Op } from './statements.ts';
 
-/** Tables that a history is about. */
-export const TABLE_KINDS = {
-  'plain rows': ['item'],
-  'composite key': ['line'],
-  'numeric key': ['rate'],
-  'citext key': ['tag'],
-  'cascade into a captured table, counter': ['parent', 'child'],
-  'set null on delete': ['boss', 'worker'],
-  'cascade into a table without a key': ['account', 'keyless'],
-  'cascade into an uncaptured table': ['doc', 'shadow'],
-  'trigger writes an uncaptured table': ['audited'],
-  'trigger writes a captured table': ['logged'],
-  'trigger writes history': ['kept'],
-  updated_at: ['stamped'],
-  'trigger writes its own row': ['doubled'],
-  partitions: ['event'],
-  'unique column': ['named'],
-  'ALTER in between': ['changing'],
-} as const satisfies Record<string, readonly string[]>;
-/** What happens in it beside plain writes, and tables that suit it. */
-export const ACT_KINDS = {
-  'key changes': ['item', 'rate', 'event', 'line'],
-  'equal and blind writes': ['item', 'tag'],
-  upserts: ['item', 'tag', 'line'],
-  savepoints: ['item', 'parent', 'child'],
-  'long and interleaved transactions': ['item', 'line', 'parent', 'child'],
-  'unnamed logins': ['item', 'named'],
-  'agent by role': ['item', 'rate'],
-  'shared login': ['item', 'line'],
-  'agent that dies': ['item', 'child'],
-  'back-dated name': ['item', 'tag'],
-  'prepared and idle transactions': ['item', 'named'],
-  'agent that withholds': ['item', 'line'],
-  'agent that forges': ['item', 'tag'],
-  'key revoked midway': ['item', 'named'],
-  'agent that is not believed': ['item', 'rate'],
-  'mutual dependents': ['item', 'boss'],
-  'agent of the SDK': ['item', 'line'],
-  'transaction pooler': ['item', 'line'],
-  'capture at its limit': ['item', 'named'],
-} as const satisfies Record<string, readonly string[]>;
-export type Kind = keyof typeof TABLE_KINDS | keyof typeof ACT_KINDS;
-const KINDS: Readonly<Record<Kind, readonly string[]>> = { ...TABLE_KINDS, ...ACT_KINDS };
-export const ALL_KINDS = Object.keys(KINDS) as Kind[];
-
-/** Written by statements or by triggers. */
-const ALWAYS = ['item', 'audit_out', 'log_in', 'kept_log'];
-/** With the tables that refer to them, and those that they refer to: a statement may reach these, too. */
-export function tablesOf(kinds: ReadonlySet<Kind>): readonly TableModel[] {
-  const names = new Set([...ALWAYS, ...[...kinds].flatMap((kind) => KINDS[kind])]);
-  const referredBy = ({ columns }: TableModel) => columns.flatMap(({ references }) => references?.table ?? []);
-  const isNear = (table: TableModel) => names.has(table.name) || referredBy(table).some((name) => names.has(name));
-  return TABLES.filter((table) => isNear(table) || TABLES.some((other) => isNear(other) && referredBy(other).includes(table.name)));
-}
-
-export type Assignments = Readonly<Record<string, string | null>>;
-/** One statement; values as text. `key` addresses the row, `set` is written. */
-export interface Op {
-  readonly table: string;
-  readonly kind: 'insert' | 'update' | 'blind' | 'delete' | 'upsert';
-  readonly key: Assignments;
-  readonly set: Assignments;
-}
 export type Alter =
   | { readonly kind: 'add'; readonly column: string; readonly value: string }
   | { readonly kind: 'drop'; readonly column: string }
@@ -120,11 +59,24 @@ export const loginOf = (agent: number): number => Math.min(agent, 1);
 const OPEN_MAX = 3;
 
 /**
- * A share of the histories is drawn so that nothing is in the way of the undo (`clean`), or so that somebody's word is missing and nothing else (`doubtful`):
- * otherwise most would end in a conflict.
+ * Most histories are drawn towards an end, so that each one is reached often enough: nothing is in the way of the undo (`clean`), somebody's word is missing and
+ * nothing else (`doubtful`), what is selected had no effects (`nothing`), a person wrote last (`mixed`), or an open transaction has what is undone (`waiting`).
  */
-type Aim = 'clean' | 'doubtful' | 'any';
-/** What a history is about: one kind by tables, and two to four others. */
+type Aim = 'clean' | 'doubtful' | 'nothing' | 'mixed' | 'any' | 'waiting';
+const AIMS: readonly Aim[] = (
+  [
+    ['clean', 4],
+    ['doubtful', 6],
+    ['nothing', 3],
+    ['mixed', 5],
+    ['any', 2],
+  ] as const
+).flatMap(([aim, share]) => Array.from({ length: share }, () => aim));
+/** Histories with prepared and idle transactions have two more ends than others: more of them, and this share of them drawn towards these ends. */
+const OPEN_PERCENT = 10;
+const WAITING_PERCENT = 45;
+const TABLE_KINDS_DRAWN = 3;
+/** What a history is about: three kinds by tables, and two to four others. */
 interface Draw {
   readonly random: Random;
   readonly kinds: ReadonlySet<Kind>;
@@ -135,9 +87,14 @@ export function drawScript(seed: number): Script {
   const random = randomOf(seed);
   const tables = Object.keys(TABLE_KINDS) as Kind[];
   const acts = Object.keys(ACT_KINDS) as Kind[];
-  const kinds = new Set<Kind>([tables[seed % tables.length] as Kind, acts[seed % acts.length] as Kind]);
+  const kinds = new Set<Kind>([tables[seed % tables.length] as Kind]);
+  while (kinds.size < TABLE_KINDS_DRAWN) kinds.add(random.of(tables));
+  kinds.add(acts[seed % acts.length] as Kind);
   for (let n = random.below(3); n >= 0; n -= 1) kinds.add(random.of(acts));
-  const draw: Draw = { random, kinds, aim: random.of(['clean', 'doubtful', 'any', 'any']) };
+  if (random.chance(OPEN_PERCENT)) kinds.add('prepared and idle transactions');
+  const isWaiting = kinds.has('prepared and idle transactions') && random.chance(WAITING_PERCENT);
+  const draw: Draw = { random, kinds, aim: isWaiting ? 'waiting' : random.of(AIMS) };
+  if (isWaiting) return { seed, kinds, ...drawWaiting(draw) };
   const transactions = drawTransactions(draw);
   return {
     seed,
@@ -151,10 +108,49 @@ export function drawScript(seed: number): Script {
   };
 }
 
+/** A committed attempt, perhaps another one, and somebody's open transaction that wrote the row of the first after it. */
+function drawWaiting(draw: Draw): Omit<Script, 'seed' | 'kinds'> {
+  const { random, kinds } = draw;
+  const model = tableOf(random.of([...kinds].flatMap(tablesOfKind).filter((name) => tableOf(name).key.length > 0)));
+  const column = random.of(model.columns.filter(({ name, unwritten }) => !model.key.includes(name) && !unwritten));
+  const key = model.key.join() === 'id' ? { id: String(1 + random.below(4)) } : drawKey(random, model);
+  const write = (): Op => ({ table: model.name, kind: 'update', key, set: assign(random, model, [column]) });
+  const agent = random.below(AGENTS);
+  const beside = random.chance(60) ? [{ is: 'agent', agent: (agent + 1) % AGENTS, attempt: 1 } as const] : [];
+  const agents = [{ is: 'agent', agent, attempt: 1 } as const, ...beside];
+  const last = random.of([{ is: 'person' }, { is: 'role' }] as const);
+  const plain = { namedAfter: 0, usurps: false };
+  const transactions: Transaction[] = [
+    ...agents.map((actor) => ({ actor, end: 'commit', ...plain }) as const),
+    { actor: last, end: random.of(['prepare', 'open'] as const), ...plain },
+  ];
+  const opOf = (n: number): Op => (n === 0 || n === transactions.length - 1 ? write() : drawOp(draw));
+  return {
+    transactions,
+    steps: transactions.flatMap((_, transaction): Step[] => [
+      { do: 'begin', transaction },
+      { do: 'op', transaction, op: opOf(transaction) },
+      { do: 'end', transaction },
+    ]),
+    says: new Map(agents.map((actor) => [keyOf(actor), 'truth'])),
+    selection: random.chance(60)
+      ? { by: 'attempts', attempts: agents.map(keyOf) }
+      : { by: 'agents', agents: agents.map((one) => one.agent) },
+    withoutOpen: true,
+    accepts: true,
+  };
+}
+
+/** An attempt of its own. */
+const WITHOUT_EFFECTS = { is: 'agent', agent: 0, attempt: 99 } as const;
+
 function drawTransactions(draw: Draw): Transaction[] {
   const { random, kinds } = draw;
   const attempts = new Map<number, number>();
-  return Array.from({ length: 3 + random.below(5) }, (): Transaction => {
+  const length = 3 + random.below(5);
+  return Array.from({ length }, (_, n): Transaction => {
+    if (draw.aim === 'mixed' && n === length - 1) return { actor: { is: 'person' }, namedAfter: 0, end: 'commit', usurps: false };
+    if (draw.aim === 'nothing' && n === 0) return { actor: WITHOUT_EFFECTS, namedAfter: 0, end: 'rollback', usurps: false };
     const actor = drawActor(draw, attempts);
     return {
       actor,
@@ -171,17 +167,20 @@ const LIES: Readonly<Partial<Record<Kind, readonly Says[]>>> = {
   'agent that forges': ['invented', 'both'],
   'key revoked midway': ['revoked'],
 };
+const DOUBTFUL: readonly Says[] = ['nothing', 'miscounted', 'no end', 'revoked'];
 const RARELY: readonly Says[] = ['failed', 'nothing', 'invented', 'both', 'miscounted', 'no end yet', 'no end', 'revoked'];
 
 function drawSays({ random, kinds, aim }: Draw, transactions: readonly Transaction[]): ReadonlyMap<string, Says> {
   const says = new Map<string, Says>();
   const lies = [...kinds].flatMap((kind) => LIES[kind] ?? []);
   // An attempt that has not ended is in the way of an undo; invented effects make no difference.
-  const drawn = lies.filter((lie) => (aim === 'any' || lie !== 'no end yet') && (aim !== 'clean' || lie === 'invented'));
+  const isHonest = aim === 'clean' || aim === 'nothing';
+  const fitting = lies.filter((lie) => (aim === 'any' || lie !== 'no end yet') && (!isHonest || lie === 'invented'));
+  const drawn = aim === 'doubtful' && fitting.length === 0 ? DOUBTFUL : fitting;
   for (const { actor } of transactions) {
     if (actor.is !== 'agent' || says.has(keyOf(actor))) continue;
     const rarely = aim === 'any' && random.chance(12) ? random.of(RARELY) : 'truth';
-    const said = drawn.length > 0 && random.chance(60) ? random.of(drawn) : rarely;
+    const said = drawn.length > 0 && random.chance(aim === 'doubtful' ? 80 : 60) ? random.of(drawn) : rarely;
     const bySdk = said === 'truth' && random.chance(kinds.has('agent of the SDK') ? 70 : 5) && canUseSdk(transactions, keyOf(actor));
     says.set(keyOf(actor), bySdk ? 'sdk' : said);
   }
@@ -280,59 +279,6 @@ function drawAlter(random: Random, steps: readonly Step[]): Alter {
   return left.length === 0 ? { kind: 'add', column: `e${done.length}`, value: '1' } : random.of(left);
 }
 
-function drawOp({ random, kinds }: Draw): Op {
-  const names: readonly string[] = random.chance(8) ? ['item'] : KINDS[random.of([...kinds])];
-  const model = tableOf(random.of(names));
-  const writable = model.columns.filter(({ name, unwritten }) => !model.key.includes(name) && !unwritten);
-  const key = drawKey(random, model);
-  const drawn = writable.filter(() => random.chance(60));
-  const columns = drawn.length > 0 ? drawn : [random.of(writable)];
-  // Column `d` is left out where it was not added yet.
-  const set = { ...assign(random, model, columns), ...(model.name === 'changing' && random.chance(40) && { d: String(random.below(9)) }) };
-  if (model.key.length === 0) return keylessOp(random, model, set);
-  if (random.chance(kinds.has('key changes') ? 50 : 8)) return { table: model.name, kind: 'update', key, set: drawKey(random, model) };
-  if (random.chance(kinds.has('upserts') ? 60 : 8)) return { table: model.name, kind: 'upsert', key, set };
-  if (random.chance(kinds.has('equal and blind writes') ? 40 : 8))
-    return { table: model.name, kind: 'blind', key: {}, set: assign(random, model, columns.slice(0, 1)) };
-  const what = random.below(10);
-  if (what < 6) return { table: model.name, kind: 'update', key, set };
-  if (what < 8) return { table: model.name, kind: 'delete', key, set: {} };
-  return { table: model.name, kind: 'insert', key, set: assign(random, model, writable) };
-}
-
-function keylessOp(random: Random, model: TableModel, set: Assignments): Op {
-  const reference = { account_id: String(1 + random.below(4)) };
-  if (random.chance(60)) return { table: model.name, kind: 'insert', key: reference, set: { v: String(random.below(3)) } };
-  return random.chance(50)
-    ? { table: model.name, kind: 'update', key: reference, set: { v: set.v ?? '0' } }
-    : { table: model.name, kind: 'delete', key: reference, set: {} };
-}
-
-const assign = (random: Random, model: TableModel, columns: readonly ColumnModel[]): Assignments =>
-  Object.fromEntries(columns.map((column) => [column.name, drawValue(random, model, column)]));
-
-function drawKey(random: Random, model: TableModel): Assignments {
-  return Object.fromEntries(
-    model.key.map((name) => {
-      const column = model.columns.find((one) => one.name === name) as ColumnModel;
-      return [name, drawValue(random, model, column)];
-    }),
-  );
-}
-
-/** Few values, so that equal writes and collisions happen. */
-function drawValue(random: Random, model: TableModel, column: ColumnModel): string | null {
-  const isKey = model.key.includes(column.name);
-  const id = 1 + random.below(6);
-  if (column.type === 'region') return random.of(['eu', 'us', 'asia']);
-  if (column.type === 'numeric') return `${id}${random.of(['', '.0', '.00', ''])}`;
-  if (column.type === 'citext') return `${random.of(['tag', 'TAG', 'Tag'])}${id}`;
-  if (isKey || column.references) return String(column.references ? 1 + random.below(4) : id);
-  if (column.unique) return `u${1 + random.below(8)}`;
-  if (random.chance(8)) return null;
-  return column.type === 'text' ? random.of(['new', 'old', 'a,b "c" \\ (d)', '']) : String(random.below(3));
-}
-
 /** Now and then also attempts without effects. */
 function drawSelection({ random, aim }: Draw, transactions: readonly Transaction[]): Selection {
   const attempts = new Set<string>();
@@ -343,6 +289,7 @@ function drawSelection({ random, aim }: Draw, transactions: readonly Transaction
     if (actor.is === 'person' || end === 'rollback' || end === 'die') continue;
     attempts.add(actor.is === 'agent' ? keyOf(actor) : `login/${index}`);
   }
+  if (aim === 'nothing') return { by: 'attempts', attempts: [keyOf(WITHOUT_EFFECTS)] };
   if (aim !== 'any' && random.chance(70)) return { by: 'everything' };
   const by = random.of(['attempts', 'attempts', 'agents', 'everything', ...(logins.size > 0 ? ['logins', 'logins'] : [])] as const);
   if (by === 'agents' && agents.size > 0) return { by, agents: [...agents].filter((_, n) => n === 0 || random.chance(30)) };

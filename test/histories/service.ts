@@ -4,6 +4,7 @@ import { createApp, createLogger, listen } from '@recant/service';
 import { wireLedger } from '@recant/service-ledger/wire';
 import { wireRollback } from '@recant/service-rollback/wire';
 import { createStore, grantServiceRole, migrate, type NewCredential, withSnapshot } from '@recant/store';
+import { waitUntil } from '@recant/test-support';
 import { auditTenant } from '@recant/verifier';
 import pg from 'pg';
 
@@ -14,12 +15,19 @@ const POLL_MS = 2_000;
 /** Milliseconds between two looks of a loop that nothing depends on. */
 const SELDOM_MS = 1_000_000_000;
 
+/** Milliseconds between two looks at a run. */
+const LOOK_MS = 25;
+const RUN_MS_MAX = 120_000;
+const ENDS = ['finished', 'waiting', 'cancelled'];
+
 /** Ledger, drain, planner and runner of one tenant, in this process, on a database of their own. */
 export interface Service {
   readonly url: string;
   /** view, plan, execute, administer */
   readonly operator: Client;
   key(over: Partial<NewCredential>): Promise<{ readonly apiKey: string; readonly keyId: string }>;
+  /** Resolves once the run has ended or waits for a person. */
+  ended(run: string): Promise<void>;
   /** What the verifier finds wrong with the ledger. */
   audit(): Promise<readonly unknown[]>;
   stop(): Promise<void>;
@@ -82,6 +90,17 @@ export async function startService(adminUrl: string): Promise<Service> {
     operator: createClient({ url, apiKey }),
     key,
     audit: () => withSnapshot(store.pool, TENANT, (snapshot) => auditTenant(TENANT, snapshot)),
+    ended: (run) =>
+      waitUntil(
+        async () => {
+          const { rows } = await store.pool.query<{ state: string }>('SELECT state FROM recant.run WHERE tenant_id = $1 AND id = $2', [
+            TENANT,
+            run,
+          ]);
+          return ENDS.includes(rows[0]?.state ?? '') ? true : undefined;
+        },
+        { timeoutMs: RUN_MS_MAX, pollMs: LOOK_MS, what: 'the end of a run' },
+      ).then(() => undefined),
     async stop() {
       await listening.close(2_000);
       await rollback.stop();

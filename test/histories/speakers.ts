@@ -56,6 +56,7 @@ export function createSpeakers(script: Script, play: string, target: Target, ser
   const revocable = new Map<string, string>();
   return {
     owner: target.owner,
+    startNames: target.startNames,
     agentOf,
     actionOf,
     async connect({ actor }) {

@@ -1,17 +1,19 @@
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
-/** Results so far, by \`kind × mode × end\`, and what failed: a run that was interrupted goes on after its last seed. */
+/** Results so far, by \`kind × mode × end\`, and what failed: a run that was interrupted plays what is left. */
 export interface State {
   readonly from: number;
-  /** Seeds below are done. */
-  next: number;
+  /** Seeds. */
+  readonly done: number[];
   readonly counts: Record<string, number>;
   readonly failures: { readonly seed: number; readonly text: string }[];
 }
 
+export const freshState = (from: number): State => ({ from, done: [], counts: {}, failures: [] });
+
 export async function readState(path: string, from: number): Promise<State> {
-  const fresh: State = { from, next: from, counts: {}, failures: [] };
+  const fresh = freshState(from);
   try {
     const known = JSON.parse(await readFile(path, 'utf8')) as State;
     return known.from === from ? known : fresh;

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { preparePostgres } from '@recant/connector-postgres';
 import pg, { type Client } from 'pg';
-import { CAPTURED, HISTORY, RESET_SQL, SCHEMA_SQL } from './schema.ts';
+import { type Names, type Rows, readRows, startNames } from './record.ts';
+import { CAPTURED, CHANGING, HISTORY, resetSql, SCHEMA_SQL, TABLES } from './schema.ts';
 import { type Actor, loginOf } from './script.ts';
 
 /** A statement that waits longer is a defect of the history, not of the product. */
@@ -43,6 +44,10 @@ export interface Target {
   /** May read and write everything. */
   readonly admin: Client;
   readonly owner: Client;
+  /** Of the tables, before a history. */
+  startNames(): Names;
+  /** A history has altered its table. @returns false if no other copy of it is left */
+  alter(): boolean;
   /** Connections of agents on which they open and settle attempts. */
   speaker(agent: number): Client;
   /** @param pooled through the pooler */
@@ -56,28 +61,53 @@ export interface Target {
   drop(): Promise<void>;
 }
 
-/** @param through the address of a login's pooled connections, given the one of the server */
-export async function createTarget(adminUrl: string, logins: Logins, through: (url: string) => string): Promise<Target> {
-  const database = `history_${randomBytes(5).toString('hex')}`;
-  const urlAs = (login: string) => {
-    const url = Object.assign(new URL(adminUrl), { username: login, password: login });
-    url.pathname = `/${database}`;
-    return url.href;
-  };
+/** A database as \`connect\` leaves it, of which targets are copies. */
+export interface Template {
+  readonly database: string;
+  drop(): Promise<void>;
+}
+
+export async function createTemplate(adminUrl: string, logins: Logins): Promise<Template> {
+  const database = `template_${randomBytes(5).toString('hex')}`;
   const agentLogins = [...logins.agents, logins.role];
-  const own = Object.assign(new URL(adminUrl), { pathname: `/${database}` }).href;
   await withClient(adminUrl, (client) => client.query(`CREATE DATABASE ${database} OWNER ${logins.owner}`));
-  const url = urlAs(logins.owner);
-  const owner = await connected(url);
-  const admin = await connected(own);
-  await admin.query('CREATE EXTENSION citext');
-  await owner.query(SCHEMA_SQL);
-  await owner.query(`GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO ${[logins.person, ...agentLogins].join(', ')}`);
+  await withClient(addressOf(adminUrl, database), (client) => client.query('CREATE EXTENSION citext'));
+  const url = addressOf(adminUrl, database, logins.owner);
+  const all = [logins.person, ...agentLogins].join(', ');
+  await withClient(url, (client) =>
+    client.query(`${SCHEMA_SQL}\n; GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO ${all}`),
+  );
   const agentRoles = [...logins.agents.map((role, n) => ({ role, sourcePrefix: prefixOf(n) })), logins.role];
   await preparePostgres({ url, system: database, agentRoles, tables: CAPTURED, history: HISTORY });
+  return { database, drop: () => withClient(adminUrl, (client) => client.query(`DROP DATABASE ${database} WITH (FORCE)`)) };
+}
+
+const addressOf = (adminUrl: string, database: string, login?: string): string =>
+  Object.assign(new URL(adminUrl), { pathname: `/${database}`, ...(login && { username: login, password: login }) }).href;
+
+/** @param through the address of a login's pooled connections, given the one of the server */
+export async function createTarget(
+  adminUrl: string,
+  logins: Logins,
+  template: Pick<Template, 'database'>,
+  through: (url: string) => string,
+): Promise<Target> {
+  const database = `history_${randomBytes(5).toString('hex')}`;
+  const urlAs = (login: string) => addressOf(adminUrl, database, login);
+  await withClient(adminUrl, (client) => client.query(`CREATE DATABASE ${database} OWNER ${logins.owner} TEMPLATE ${template.database}`));
+  const url = urlAs(logins.owner);
+  const owner = await connected(url);
+  const admin = await connected(addressOf(adminUrl, database));
+  // A system of its own, as if it had been connected under this name.
+  await admin.query('UPDATE recant.system SET name = $1, identity = gen_random_uuid()', [database]);
+  // A selection may name a login only once the ledger knows it.
+  await withClient(urlAs(logins.role), (client) => client.query('UPDATE item SET qty = qty WHERE id = 1'));
   await owner.query(`SET lock_timeout = '${ALTER_MS_MAX}ms'`);
   await admin.query('SET session_replication_role = replica');
   const [former] = (await admin.query('SELECT queue_agents_max AS agents, queue_max AS everyone FROM recant.system')).rows;
+  let altered = 0;
+  const changing = () => CHANGING[altered] as string;
+  const start = contentOf(await readRows(admin, startNames(changing())));
   const speakers = await Promise.all(logins.agents.map((login) => connected(urlAs(login))));
   const clients = new Set<Client>();
   const idle = new Map<string, Client[]>();
@@ -105,6 +135,11 @@ export async function createTarget(adminUrl: string, logins: Logins, through: (u
     logins,
     admin,
     owner,
+    startNames: () => startNames(changing()),
+    alter() {
+      altered += 1;
+      return altered < CHANGING.length;
+    },
     speaker: (agent) => speakers[loginOf(agent)] as Client,
     async connect(actor, pooled) {
       const url = urlOf(actor, pooled);
@@ -128,7 +163,10 @@ export async function createTarget(adminUrl: string, logins: Logins, through: (u
     },
     async reset() {
       await clear();
-      await admin.query(`BEGIN; ${RESET_SQL}; COMMIT`);
+      const { tables } = startNames(changing());
+      const now = contentOf(await readRows(admin, startNames(changing())));
+      const changed = TABLES.filter(({ name }) => now.get(name) !== start.get(name));
+      if (changed.length > 0) await admin.query(`BEGIN; ${resetSql(changed, tables)} COMMIT`);
     },
     async drop() {
       await clear();
@@ -136,6 +174,18 @@ export async function createTarget(adminUrl: string, logins: Logins, through: (u
       await withClient(adminUrl, (client) => client.query(`DROP DATABASE ${database} WITH (FORCE)`));
     },
   };
+}
+
+/** Text of each table, without versions of rows. */
+function contentOf(rows: Rows): ReadonlyMap<string, string> {
+  const lines = new Map<string, string[]>();
+  for (const { table, cells } of rows.values()) {
+    const line = JSON.stringify([...cells]);
+    const known = lines.get(table);
+    if (known === undefined) lines.set(table, [line]);
+    else known.push(line);
+  }
+  return new Map([...lines].map(([table, all]) => [table, all.sort().join('\n')]));
 }
 
 async function connected(url: string): Promise<Client> {
