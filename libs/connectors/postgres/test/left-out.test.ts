@@ -5,6 +5,7 @@ import { createStage, type Stage, undoOne } from './stage.ts';
 const SCHEMA = `CREATE TABLE items (id int PRIMARY KEY, n int); INSERT INTO items VALUES (1, 0), (2, 0);
   CREATE TABLE notes (id int PRIMARY KEY REFERENCES items ON DELETE CASCADE, n int); INSERT INTO notes VALUES (1, 0);
   CREATE TABLE parts (id int PRIMARY KEY, n int) PARTITION BY RANGE (id); CREATE TABLE parts_1 PARTITION OF parts FOR VALUES FROM (0) TO (9); INSERT INTO parts VALUES (1, 0);
+  CREATE TABLE loose (id int PRIMARY KEY, n int);
   CREATE TABLE parent (id int PRIMARY KEY, n int); CREATE TABLE child () INHERITS (parent); INSERT INTO child VALUES (1, 0)`;
 const CHOSEN = { tables: ['public.items'] };
 
@@ -22,7 +23,7 @@ async function countedIn(stage: Stage): Promise<string[]> {
 test('I7: what an agent changes in a table that was left out is counted as an unknown change of its attempt, however it reaches the table', async () => {
   await using stage = await createStage(SCHEMA, { prepare: false });
   await stage.prepare(CHOSEN);
-  await stage.owner.query(`CREATE TABLE parts_2 PARTITION OF parts FOR VALUES FROM (10) TO (19);
+  await stage.owner.query(`CREATE TABLE parts_2 PARTITION OF parts FOR VALUES FROM (10) TO (19); ALTER TABLE parts ATTACH PARTITION loose FOR VALUES FROM (20) TO (29);
     GRANT TRUNCATE ON notes TO ${stage.agents.join(', ')}; GRANT INSERT ON parts_2 TO ${stage.agents.join(', ')}`);
   for (const [sql, counted] of [
     ['UPDATE items SET n = 1 WHERE id = 1', []],
@@ -34,6 +35,7 @@ test('I7: what an agent changes in a table that was left out is counted as an un
     ['UPDATE parts_1 SET n = 2', ['parts 1 true']],
     ['INSERT INTO parts VALUES (11, 0)', ['parts 1 true']],
     ['INSERT INTO parts_2 VALUES (12, 0)', ['parts 1 true']],
+    ['INSERT INTO parts VALUES (21, 0)', ['loose 2 true']],
     ['UPDATE parent SET n = 1', ['child 1 true']],
     ['UPDATE child SET n = 2', ['child 1 true']],
     ['TRUNCATE notes', ['notes 1 true']],
@@ -43,7 +45,7 @@ test('I7: what an agent changes in a table that was left out is counted as an un
     expect(await countedIn(stage), sql).toEqual(counted);
   }
   await stage.pools[0]?.query('UPDATE parts SET n = 9');
-  expect(await countedIn(stage), 'without a name').toEqual(['parts 3 true']);
+  expect(await countedIn(stage), 'without a name').toEqual(['loose 2 true', 'parts 3 true']);
   await stage.owner.query('UPDATE notes SET n = 10; UPDATE parts SET n = 10');
   expect((await stage.owner.query('SELECT FROM recant.capture')).rowCount, 'a person').toBe(0);
 });

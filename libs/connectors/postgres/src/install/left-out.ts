@@ -23,10 +23,13 @@ BEGIN
 END $$;`;
 
 /** SQL that says whether the relation of `pg_class c` has the trigger. */
-export const IS_MARKED = `EXISTS (SELECT FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid WHERE t.tgrelid = c.oid AND t.tgname = '${MARK}_row' AND t.tgenabled = 'A'
+export const IS_MARKED = `EXISTS (SELECT FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid WHERE t.tgrelid = c.oid AND starts_with(t.tgname::text, '${MARK}_row') AND t.tgenabled = 'A'
   AND p.proname = 'mark_change' AND p.pronamespace = to_regnamespace('recant'))`;
 
-/** Counts changes by these logins. Idempotent. Row triggers are cloned to partitions, present and future; those of TRUNCATE are not. */
+/**
+ * Counts changes by these logins. Idempotent. Row triggers are cloned to partitions, present and future; those of TRUNCATE are not. The name of a partitioned
+ * table's is its own, so that a marked table can be attached.
+ */
 export async function markTable(client: ClientBase, table: Table, logins: readonly string[]): Promise<void> {
   await client.query(
     `INSERT INTO recant.relation (relid, schema_name, table_name, captured, marked) VALUES ($1, $2, $3, false, true)
@@ -37,7 +40,8 @@ export async function markTable(client: ClientBase, table: Table, logins: readon
   const truncate = (on: string) =>
     [`${MARK}_truncate`, `CREATE TRIGGER ${MARK}_truncate AFTER TRUNCATE ON ${on} FOR EACH STATEMENT ${when}`] as const;
   const on = qualified(table);
-  const row = [`${MARK}_row`, `CREATE TRIGGER ${MARK}_row AFTER INSERT OR UPDATE OR DELETE ON ${on} FOR EACH ROW ${when}`] as const;
+  const rowName = `${MARK}_row${table.partitioned ? `_${table.relid}` : ''}`;
+  const row = [rowName, `CREATE TRIGGER ${rowName} AFTER INSERT OR UPDATE OR DELETE ON ${on} FOR EACH ROW ${when}`] as const;
   await alignTriggers(client, table.relid, new Map([row, truncate(on)]), on);
   for (const { relid, name } of table.partitioned ? await partitionsOf(client, table.relid) : [])
     await alignTriggers(client, relid, new Map([truncate(name)]), name);
