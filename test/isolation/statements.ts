@@ -68,7 +68,9 @@ export function shapeOf({ text, values }: Statement): string {
  */
 export async function rowsLookedAt(client: pg.Client, statements: readonly Statement[]): Promise<(number | undefined)[]> {
   const rows: (number | undefined)[] = [];
-  for (const { text, values } of statements) {
+  for (const { text: sent, values } of statements) {
+    // A cursor is read to its end.
+    const text = sent.replace(/^DECLARE \w+ NO SCROLL CURSOR FOR /, '');
     const control = /^\s*(BEGIN READ ONLY;|SELECT set_config|(BEGIN|COMMIT|ROLLBACK)$)/i.test(text);
     if (control) await client.query(text, [...values]);
     const reads = !control && /^\s*(SELECT|WITH)\b/i.test(text) && !/FOR UPDATE|pg_advisory|recant_keys/i.test(text);

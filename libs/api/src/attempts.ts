@@ -86,17 +86,24 @@ export const ActionAttempt = AttemptBody.extend({
   complete: z.boolean().meta({ description: 'True if all chunks of the settlement are recorded and their digest matches.' }),
   discrepancies: z
     .object({
+      compared: z.boolean().meta({ description: 'False if there were more than 10,000 effects to compare.' }),
       count: z.int(),
       shown: z.array(z.object({ kind: z.enum(['invented', 'misordered', 'withheld']), resource: z.string(), ordinal: z.string() })),
     })
     .meta({
       description: 'Effects that the agent reported otherwise than the target recorded them. They count as the target recorded them.',
     }),
-  events: z.array(RecordedEventBody),
+  events: z.array(RecordedEventBody).meta({ description: 'Those in this page, in log order.' }),
 }).meta({ id: 'ActionAttempt' });
 export type ActionAttempt = Immutable<Omit<z.infer<typeof ActionAttempt>, 'events'>> & { readonly events: readonly RecordedEventBody[] };
-export const ActionBody = z.object({ action: z.string(), attempts: z.array(ActionAttempt) }).meta({ id: 'Action' });
-export type ActionBody = { readonly action: string; readonly attempts: readonly ActionAttempt[] };
+export const ActionBody = z
+  .object({
+    action: z.string(),
+    attempts: z.array(ActionAttempt),
+    next: z.string().optional().meta({ description: 'Cursor of the next page of events; absent on the last.' }),
+  })
+  .meta({ id: 'Action' });
+export type ActionBody = { readonly action: string; readonly attempts: readonly ActionAttempt[]; readonly next?: string | undefined };
 
 export const showAction = route({
   operationId: 'showAction',
@@ -104,8 +111,11 @@ export const showAction = route({
   path: '/v1/actions/{action}',
   tag: 'attempts',
   summary: 'All attempts of one action, with their events and effects',
+  description:
+    'A page has at most 4 MiB of events. Each page has every attempt, with its state and those of its events that are in the page.',
   roles: ['view', 'plan', 'execute', 'export', 'administer', 'rollback'],
   params: z.object({ action: name }),
+  query: z.object({ cursor: PageQuery.cursor }),
   responses: { 200: { description: 'The action', schema: ActionBody } },
-  errors: ['action_unknown'],
+  errors: ['action_unknown', 'cursor_invalid'],
 });

@@ -116,7 +116,8 @@ export interface LedgerClient {
   /** Durability of an event of a source. */
   durability(source: string, id: string): Promise<DurabilityBody>;
   attempts(filter: AttemptFilter, page?: PageRequest): Promise<AttemptPage>;
-  action(action: string): Promise<ActionBody>;
+  /** At most 4 MiB of its events. @param page `cursor`: `next` of the page before */
+  action(action: string, page?: { readonly cursor?: string }): Promise<ActionBody>;
   /** Acts of Recant and its operators, newest first. */
   acts(filter?: ActFilter, page?: PageRequest): Promise<ActPage>;
   /** Newest first. `open`: only those that have not ended. */
@@ -174,7 +175,7 @@ export function ledgerClient(transport: Transport): LedgerClient {
     erasure: (subject) => call(showErasure, { params: { subject } }),
     durability: (source, id) => call(getDurability, { query: { source, id } }),
     attempts: (filter, page) => call(listAttempts, { query: { ...filter, ...page } }),
-    action: (action) => call(showAction, { params: { action } }),
+    action: (action, page) => call(showAction, { params: { action }, query: { ...page } }),
     acts: (filter, page) => call(listActs, { query: { ...filter, ...page } }),
     alarms: (filter, page) => call(listAlarms, { query: { ...filter, ...page } }),
     acknowledgeAlarm: (alarm, reason) => call(acknowledgeAlarm, { params: { alarm }, json: { reason } }),

@@ -10,12 +10,20 @@ export function effectsDigest(chunks: Iterable<readonly Effect[]>): string {
   return digest.hex();
 }
 
-/** Computes `effectsDigest` incrementally, chunk by chunk. `hex` can be called once, at the end. */
-export function createEffectsDigest(): { add(effects: readonly Effect[]): void; hex(): string } {
+/** What one chunk adds to `effectsDigest`: 32 characters of Latin-1. */
+export function chunkDigest(effects: readonly Effect[]): string {
+  return hash('sha256', canonicalize(effects as never), 'binary');
+}
+
+/** Computes `effectsDigest` incrementally, chunk by chunk, or from their digests. `hex` can be called once, at the end. */
+export function createEffectsDigest(): { add(effects: readonly Effect[]): void; addDigest(digest: string): void; hex(): string } {
   const outer = createHash('sha256');
   return {
     add(effects) {
-      outer.update(hash('sha256', canonicalize(effects as never), 'binary'), 'latin1');
+      outer.update(chunkDigest(effects), 'latin1');
+    },
+    addDigest(digest) {
+      outer.update(digest, 'latin1');
     },
     hex: () => outer.digest('hex'),
   };

@@ -2,7 +2,7 @@ export { API_SECRET_BYTES, type ApiKey, eventMac, formatApiKey, macSecretOf, par
 export { type SplitBatch, splitBatch } from './batch.ts';
 export { canonicalize } from './canonical.ts';
 export { type Decoded, decodeEvent } from './decode.ts';
-export { createEffectsDigest, effectsDigest, partDigest, shardOf } from './digest.ts';
+export { chunkDigest, createEffectsDigest, effectsDigest, partDigest, shardOf } from './digest.ts';
 export { encodeEvent } from './encode.ts';
 export { EventError, type EventErrorCode } from './error.ts';
 export { eventId } from './event-id.ts';

@@ -1,6 +1,6 @@
-import { type AttemptStatus, type EventOf, effectsDigest, type RecantEvent, TIME_MS_MAX } from '@recant/events';
-import { type Observed, type ObservedTransaction, observedTransactions } from './observed.ts';
-import { type Discrepancies, discrepanciesOf } from './reported.ts';
+import { type AttemptStatus, chunkDigest, createEffectsDigest, type EventOf, type RecantEvent, TIME_MS_MAX } from '@recant/events';
+import { createObservedFold, type Observed } from './observed.ts';
+import { comparedIn, type Discrepancies, discrepanciesOf, effectsOfEvent } from './reported.ts';
 
 type Intended = EventOf<'recant.attempt.intended.v1'>;
 type Effects = EventOf<'recant.attempt.effects.v1'>;
@@ -17,16 +17,14 @@ export interface AttemptState {
   readonly intended?: Intended;
   /** Absent without a settlement. */
   readonly settled?: Settled;
-  /** Ascending. */
-  readonly chunks: readonly Effects[];
-  /** Transactions that the target recorded for this attempt. */
-  readonly observed: readonly ObservedTransaction[];
+  /** Recorded effects that count. */
+  readonly effects: number;
   /** Where the agent's report contradicts what its targets recorded. */
   readonly discrepancies: Discrepancies;
 }
 
 /** An event and its place in the log. */
-export interface AttemptEntry {
+interface AttemptEntry {
   readonly entry: { readonly shard: number; readonly index: bigint };
   /** Milliseconds since 1970, UTC: when the ledger recorded it. */
   readonly receivedAtMs: number;
@@ -36,48 +34,107 @@ export interface AttemptEntry {
 /** Milliseconds after the ledger recorded an intent for which its attempt is `open` at most, whatever its agent says about deadline and time: one day. */
 export const OPEN_MS_MAX = 86_400_000;
 
+/** Effects up to which an agent's report is compared with what targets recorded: they are kept meanwhile. */
+const COMPARED_MAX = 10_000;
+
 /**
- * State of one attempt: a function of the set of its entries; order and repetition do not matter. Of several entries with one id the lowest counts, so that
- * nothing said later changes what was acknowledged.
- * @param entries of one (tenant, source, action, attempt), with the observed events of any source that belong to it.
- * @param nowMs milliseconds since 1970, UTC: an attempt without settlement is `unknown` from its deadline on, or from `OPEN_MS_MAX` after its intent was recorded.
+ * State of one attempt: a function of the set of its entries, computed entry by entry. Of several entries with one id the lowest counts, so that nothing said
+ * later changes what was acknowledged. Keeps no effects, except to compare at most COMPARED_MAX.
  */
-export function attemptState(entries: readonly AttemptEntry[], nowMs: number): AttemptState {
-  const first = firstOfIds(entries);
-  const events = first.map(({ event }) => event);
-  const intended = events.find((event) => event.type === 'recant.attempt.intended.v1');
-  const receivedAtMs = first.find(({ event }) => event === intended)?.receivedAtMs ?? 0;
-  const settled = events.find((event) => event.type === 'recant.attempt.settled.v1');
-  const chunks = events.filter((event) => event.type === 'recant.attempt.effects.v1').sort((a, b) => a.data.chunk - b.data.chunk);
-  const seen = events.filter((event) => event.type === 'recant.attempt.observed.v1');
-  const observed = observedTransactions(seen);
-  const status = isByLogin(seen) ? 'succeeded' : statusOf(intended, settled, receivedAtMs, nowMs);
-  return {
-    status,
-    complete: isAllRecorded(status, settled, chunks, observed),
-    ...(intended === undefined ? {} : { intended }),
-    ...(settled === undefined ? {} : { settled }),
-    chunks,
-    observed,
-    discrepancies: discrepanciesOf(chunks, seen, settled?.data.outcome === 'denied'),
-  };
+export interface AttemptFold {
+  /** In log order: entries of one (tenant, source, action, attempt), with the observed events of any source that belong to it. */
+  add(entry: AttemptEntry): void;
+  /** @param nowMs milliseconds since 1970, UTC: an attempt without settlement is `unknown` from its deadline on, or from `OPEN_MS_MAX` after its intent was recorded. */
+  state(nowMs: number): AttemptState;
 }
 
-/** An attempt by login is a transaction that its target committed: it has neither intent nor settlement. */
-function isByLogin(seen: readonly Observed[]): boolean {
-  return seen.some(({ data }) => data.of === undefined);
+export function createAttemptFold(): AttemptFold {
+  return new Fold();
 }
 
-function isAllRecorded(
-  status: AttemptStatus,
-  settled: Settled | undefined,
-  chunks: readonly Effects[],
-  observed: readonly ObservedTransaction[],
-): boolean {
-  if (observed.some(({ complete }) => !complete)) return false;
-  if (settled !== undefined) return isComplete(settled, chunks);
-  // Without a settlement the target's record is all there is. Effects that the agent reported ask for a settlement that counts them.
-  return (status === 'unknown' || status === 'succeeded') && observed.length > 0 && chunks.length === 0;
+class Fold implements AttemptFold {
+  /** Ids are unique within a source; the events of several sources belong to one attempt. */
+  readonly #ids = new Set<string>();
+  readonly #chunks = new Map<number, Chunk>();
+  readonly #observed = createObservedFold();
+  readonly #compared: { chunks: Effects[]; seen: Observed[] } = { chunks: [], seen: [] };
+  #reported = 0;
+  #recorded = 0;
+  #effects = 0;
+  #isByLogin = false;
+  #intended: { readonly event: Intended; readonly receivedAtMs: number } | undefined;
+  #settled: Settled | undefined;
+
+  add({ event, receivedAtMs }: AttemptEntry): void {
+    const id = `${event.source} ${event.id}`;
+    if (this.#ids.has(id)) return;
+    this.#ids.add(id);
+    if (event.type === 'recant.attempt.intended.v1') this.#intended ??= { event, receivedAtMs };
+    else if (event.type === 'recant.attempt.settled.v1') this.#settled ??= event;
+    else if (event.type === 'recant.attempt.effects.v1') this.#addChunk(event);
+    else if (event.type === 'recant.attempt.observed.v1') this.#addObserved(event);
+  }
+
+  #addChunk(event: Effects): void {
+    const { chunk, effects } = event.data;
+    this.#chunks.set(chunk, { effects: effects.length, digest: chunkDigest(effects), isTwice: this.#chunks.has(chunk) });
+    this.#effects += effectsOfEvent(event).length;
+    if (this.#isComparable(event)) this.#compared.chunks.push(event);
+  }
+
+  #addObserved(event: Observed): void {
+    // An attempt by login is a transaction that its target committed: it has neither intent nor settlement.
+    this.#isByLogin ||= event.data.of === undefined;
+    this.#observed.add(event);
+    this.#effects += effectsOfEvent(event).length;
+    if (this.#isComparable(event)) this.#compared.seen.push(event);
+  }
+
+  #isComparable(event: Effects | Observed): boolean {
+    const { reported, recorded } = comparedIn(event);
+    this.#reported += reported;
+    this.#recorded += recorded;
+    if (this.#reported + this.#recorded <= COMPARED_MAX) return reported + recorded > 0;
+    this.#compared.chunks = [];
+    this.#compared.seen = [];
+    return false;
+  }
+
+  state(nowMs: number): AttemptState {
+    const intended = this.#intended?.event;
+    const settled = this.#settled;
+    const status = this.#isByLogin ? 'succeeded' : statusOf(intended, settled, this.#intended?.receivedAtMs ?? 0, nowMs);
+    return {
+      status,
+      complete: this.#isAllRecorded(status),
+      ...(intended === undefined ? {} : { intended }),
+      ...(settled === undefined ? {} : { settled }),
+      effects: this.#effects,
+      discrepancies: this.#discrepancies(),
+    };
+  }
+
+  #isAllRecorded(status: AttemptStatus): boolean {
+    const observed = this.#observed.transactions();
+    if (observed.some(({ complete }) => !complete)) return false;
+    if (this.#settled !== undefined) return isComplete(this.#settled, this.#chunks);
+    // Without a settlement the target's record is all there is. Effects that the agent reported ask for a settlement that counts them.
+    return (status === 'unknown' || status === 'succeeded') && observed.length > 0 && this.#chunks.size === 0;
+  }
+
+  #discrepancies(): Discrepancies {
+    const isDenied = this.#settled?.data.outcome === 'denied';
+    if (this.#reported + this.#recorded <= COMPARED_MAX) return discrepanciesOf(this.#compared.chunks, this.#compared.seen, isDenied);
+    // An agent that reports nothing contradicts nothing, unless it says that its tool did not run.
+    return { compared: this.#reported === 0 && !isDenied, count: 0, shown: [] };
+  }
+}
+
+interface Chunk {
+  readonly effects: number;
+  readonly digest: string;
+  /** Two entries have its number. */
+  readonly isTwice: boolean;
 }
 
 /** I14: an agent cannot keep an attempt open, and so out of every undo, by what it says. */
@@ -95,23 +152,14 @@ export function deadlineOf(intended: Intended): number {
  * A chunk beyond those that the settlement counts changes nothing: whatever an agent adds afterwards, its attempt can be undone as it was settled. The effects
  * in it are undone, too.
  */
-function isComplete({ data }: Settled, recorded: readonly Effects[]): boolean {
-  const chunks = recorded.filter((event) => event.data.chunk < data.chunks);
-  if (chunks.length !== data.chunks || chunks.some((event, n) => event.data.chunk !== n)) return false;
-  const lists = chunks.map((event) => event.data.effects);
-  return lists.reduce((sum, list) => sum + list.length, 0) === data.effects && effectsDigest(lists) === data.digest;
-}
-
-/** In log order. Ids are unique within a source; the events of several sources belong to one attempt. */
-function firstOfIds(entries: readonly AttemptEntry[]): AttemptEntry[] {
-  const inOrder = entries.toSorted(
-    ({ entry: a }, { entry: b }) => a.shard - b.shard || (a.index < b.index ? -1 : a.index > b.index ? 1 : 0),
-  );
-  const first = new Map<string, AttemptEntry>();
-  for (const one of inOrder) {
-    const { event } = one;
-    const key = `${event.source} ${event.id}`;
-    if (!first.has(key)) first.set(key, one);
+function isComplete({ data }: Settled, chunks: ReadonlyMap<number, Chunk>): boolean {
+  const digest = createEffectsDigest();
+  let effects = 0;
+  for (let n = 0; n < data.chunks; n += 1) {
+    const chunk = chunks.get(n);
+    if (chunk === undefined || chunk.isTwice) return false;
+    effects += chunk.effects;
+    digest.addDigest(chunk.digest);
   }
-  return [...first.values()];
+  return effects === data.effects && digest.hex() === data.digest;
 }

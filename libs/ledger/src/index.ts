@@ -1,5 +1,11 @@
 export { type Admission, admit, checkSender, sourceWithin } from './admit.ts';
-export { type AttemptEntry, type AttemptState, attemptState, deadlineOf, OPEN_MS_MAX } from './attempt-state.ts';
+export {
+  type AttemptFold,
+  type AttemptState,
+  createAttemptFold,
+  deadlineOf,
+  OPEN_MS_MAX,
+} from './attempt-state.ts';
 export {
   checkFrameSize,
   type DeadLetterDescription,

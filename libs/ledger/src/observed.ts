@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { type AttemptObserved, type AttemptRef, canonicalize, type EventOf, type RecantEvent } from '@recant/events';
 
 export type Observed = EventOf<'recant.attempt.observed.v1'>;
@@ -25,17 +26,42 @@ export interface ObservedTransaction {
 
 /** The transactions among the events of one attempt: a function of the set of its events; order, source and repetition do not matter. */
 export function observedTransactions(events: readonly Observed[]): readonly ObservedTransaction[] {
-  const groups = Map.groupBy(events, ({ data }) => `${data.system} ${data.transaction}`);
-  return [...groups.keys()].sort().map((key) => {
-    const group = (groups.get(key) as Observed[]).map(({ data }) => data);
-    const { system, transaction } = group[0] as AttemptObserved;
-    return { system, transaction, complete: isComplete(group) };
-  });
+  const fold = createObservedFold();
+  for (const event of events) fold.add(event);
+  return fold.transactions();
 }
 
-function isComplete(group: readonly AttemptObserved[]): boolean {
-  const contents = new Map(group.map((data) => [canonicalize(data), data]));
-  const chunks = new Set(group.map(({ chunk }) => chunk));
-  const [total, ...others] = new Set(group.map((data) => data.chunks));
+/** Computes `observedTransactions` event by event; keeps no effects. */
+export function createObservedFold(): { add(event: Observed): void; transactions(): readonly ObservedTransaction[] } {
+  const found = new Map<string, Chunks>();
+  return {
+    add({ data }) {
+      const { system, transaction, chunk, chunks } = data;
+      const key = `${system} ${transaction}`;
+      const one = found.get(key) ?? { system, transaction, totals: new Set(), contents: new Set(), chunks: new Set() };
+      found.set(key, one);
+      one.totals.add(chunks);
+      one.chunks.add(chunk);
+      one.contents.add(hash('sha256', canonicalize(data), 'base64'));
+    },
+    transactions: () =>
+      [...found.keys()].sort().map((key) => {
+        const one = found.get(key) as Chunks;
+        return { system: one.system, transaction: one.transaction, complete: isComplete(one) };
+      }),
+  };
+}
+
+interface Chunks {
+  readonly system: string;
+  readonly transaction: string;
+  /** Numbers of chunks that its events name. */
+  readonly totals: Set<number>;
+  readonly contents: Set<string>;
+  readonly chunks: Set<number>;
+}
+
+function isComplete({ totals, contents, chunks }: Chunks): boolean {
+  const [total, ...others] = totals;
   return others.length === 0 && contents.size === total && chunks.size === total && Math.max(...chunks) === total - 1;
 }

@@ -16,6 +16,13 @@ export function effectsOfEvent(event: Effects | Observed): readonly Effect[] {
     : event.data.effects;
 }
 
+/** Effects in an event that `discrepanciesOf` compares: what an agent reported about captured systems, what a target recorded. */
+export function comparedIn(event: RecantEvent): { readonly reported: number; readonly recorded: number } {
+  if (event.type === 'recant.attempt.observed.v1') return { reported: 0, recorded: event.data.effects.length };
+  if (event.type !== 'recant.attempt.effects.v1' || !isByAgent(event)) return { reported: 0, recorded: 0 };
+  return { reported: event.data.effects.filter(isCaptured).length, recorded: 0 };
+}
+
 const isByAgent = (event: RecantEvent): boolean => event.type === 'recant.attempt.effects.v1' && event.agent !== OWN_AGENT;
 const isCaptured = ({ resource }: Pick<Effect, 'resource'>): boolean => CAPTURED.some((start) => resource.startsWith(start));
 
@@ -28,6 +35,8 @@ export interface Discrepancy {
   readonly ordinal: string;
 }
 export interface Discrepancies {
+  /** False if there were too many effects to compare. */
+  readonly compared: boolean;
   readonly count: number;
   /** The first ones. */
   readonly shown: readonly Discrepancy[];
@@ -54,7 +63,7 @@ export function discrepanciesOf(chunks: readonly Effects[], observed: readonly O
     ...wrong.map((effect) => describe(contents.has(contentOf(effect)) ? 'misordered' : 'invented', effect)),
     ...missing.map(([, effect]) => describe('withheld', effect)),
   ].sort((a, b) => (textOf(a) < textOf(b) ? -1 : 1));
-  return { count: all.length, shown: all.slice(0, SHOWN_MAX) };
+  return { compared: true, count: all.length, shown: all.slice(0, SHOWN_MAX) };
 }
 
 const describe = (kind: DiscrepancyKind, { resource, ordinal }: Effect): Discrepancy => ({ kind, resource, ordinal });

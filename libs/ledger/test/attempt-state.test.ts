@@ -1,7 +1,20 @@
-import { DURATION_MS_MAX, type Effect, effectsDigest, eventId, formatSequence, type Outcome, type RecantEvent } from '@recant/events';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import {
+  createEffectsDigest,
+  DURATION_MS_MAX,
+  type Effect,
+  type EventOf,
+  effectsDigest,
+  eventId,
+  formatSequence,
+  type Outcome,
+  type RecantEvent,
+} from '@recant/events';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type AttemptEntry, OPEN_MS_MAX, attemptState as stateOf } from '../src/index.ts';
+import { createAttemptFold, OPEN_MS_MAX } from '../src/index.ts';
+import { type AttemptEntry, stateOf } from './state-of.ts';
 
 const ACTION = '01a207d8-e8e0-730e-a860-0472bd8ecb2d';
 const TIME_MS = Date.parse('2026-11-01T12:00:00.000Z');
@@ -134,7 +147,40 @@ describe('state of an attempt', () => {
     ]) {
       const state = attemptState(entries, TIME_MS);
       expect(state).toMatchObject({ status: 'succeeded', complete: true });
-      expect(state.chunks).toHaveLength(4);
     }
   });
+
+  it('needs memory for the chunks of an attempt, not for its effects (L10, r7)', () => {
+    const parts = { note: { before: null, after: 'v'.repeat(400) } };
+    const listOf = (n: number) =>
+      Array.from({ length: 100 }, (_, m) => ({ ...effect(n * 100 + m), resource: `filesystem://shop/${n}/${m}`, parts }));
+    const fold = createAttemptFold();
+    const digest = createEffectsDigest();
+    const before = usedAfterCollection();
+    const add = (event: RecantEvent, n: number) => fold.add({ entry: { shard: 0, index: BigInt(n) }, receivedAtMs: TIME_MS, event });
+    add(intended, 0);
+    for (let n = 0; n < 200; n += 1) {
+      const effects = listOf(n);
+      digest.add(effects);
+      add(chunk(n, effects), n + 1);
+    }
+    // 20,000 effects have more than 10 MB.
+    expect(usedAfterCollection() - before).toBeLessThan(1_000_000);
+    const end = settled([]) as EventOf<'recant.attempt.settled.v1'>;
+    add({ ...end, data: { ...end.data, chunks: 200, effects: 20_000, digest: digest.hex() } }, 201);
+    expect(fold.state(TIME_MS)).toMatchObject({ status: 'succeeded', complete: true, effects: 20_000, discrepancies: { compared: true } });
+  });
+
+  it('says that it did not compare more than 10,000 effects', () => {
+    const many = Array.from({ length: 10_001 }, (_, n) => effect(n));
+    expect(attemptState([intended, chunk(0, many)], TIME_MS).discrepancies).toEqual({ compared: false, count: 0, shown: [] });
+    expect(attemptState([intended, chunk(0, many.slice(1))], TIME_MS).discrepancies).toMatchObject({ compared: true, count: 10_000 });
+  });
 });
+
+/** Bytes of the heap in use. */
+function usedAfterCollection(): number {
+  setFlagsFromString('--expose-gc');
+  (runInNewContext('gc') as () => void)();
+  return process.memoryUsage().heapUsed;
+}

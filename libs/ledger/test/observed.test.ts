@@ -1,7 +1,7 @@
 import { type AttemptObserved, effectsDigest, eventId, formatSequence, type RecantEvent } from '@recant/events';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type AttemptEntry, attemptState as stateOf } from '../src/index.ts';
+import { type AttemptEntry, stateOf } from './state-of.ts';
 
 const ACTION = '01a207d8-e8e0-730e-a860-0472bd8ecb2d';
 const AGENT = 'recant://acme/1';

@@ -1,6 +1,7 @@
 import { type Effect, effectsDigest, eventId, formatSequence, OWN_AGENT, type RecantEvent } from '@recant/events';
 import { expect, test } from 'vitest';
-import { project, attemptState as stateOf } from '../src/index.ts';
+import { project } from '../src/index.ts';
+import { stateOf } from './state-of.ts';
 
 const ACTION = '01a207d8-e8e0-730e-a860-0472bd8ecb2d';
 const AGENT = 'recant://acme/1';

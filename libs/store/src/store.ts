@@ -31,7 +31,7 @@ import { createHeadStore } from './publish/head-store.ts';
 import { type EpochOpening, openEpochInStore } from './publish/open-epoch.ts';
 import { createPublishStore } from './publish/publish-store.ts';
 import { createPublished, type Published } from './publish/published.ts';
-import { type AttemptDetail, readAction } from './query/action.ts';
+import { type ActionPage, type ActionQuery, readAction } from './query/action.ts';
 import { type ActPage, type ActQuery, listActs } from './query/acts.ts';
 import { type AttemptPage, type AttemptQuery, listAttempts } from './query/attempts.ts';
 import { type DeadLetterPage, type DeadLetterQuery, type LogSummary, listDeadLetters, listLogs } from './query/cold.ts';
@@ -56,7 +56,7 @@ export interface StoreOptions {
 /** Reads of one tenant's data; no query sees another tenant's. */
 export interface Queries {
   attempts(tenant: string, query: AttemptQuery): Promise<AttemptPage>;
-  action(tenant: string, action: string, nowMs: number, signal?: AbortSignal): Promise<readonly AttemptDetail[]>;
+  action(tenant: string, action: string, query: ActionQuery): Promise<ActionPage>;
   acts(tenant: string, query: ActQuery): Promise<ActPage>;
   logs(tenant: string): Promise<readonly LogSummary[]>;
   sources(tenant: string, query: SourceQuery): Promise<SourcePage>;
@@ -147,7 +147,7 @@ export function createStore(options: StoreOptions): Store {
     held: createHeldMessages(work),
     queries: {
       attempts: (tenant, query) => listAttempts(read, tenant, query),
-      action: (tenant, ...rest) => readAction(read, tenant, ...rest),
+      action: (tenant, action, query) => readAction(read, tenant, action, query),
       acts: (tenant, query) => listActs(read, tenant, query),
       logs: (tenant) => listLogs(read, tenant),
       sources: (tenant, query) => listSources(read, tenant, query),

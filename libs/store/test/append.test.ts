@@ -47,7 +47,10 @@ describe('append', () => {
     expect((await append([submit(fixture.credential, other)]))[0]).toEqual(receipt);
     const { attempts } = await fixture.store.queries.attempts('acme', { selection: { actions: [action] }, limit: 10, nowMs: NOW_MS });
     expect(attempts.map(({ status }) => status)).toEqual(['succeeded']);
-    expect((await fixture.store.queries.action('acme', action, NOW_MS))[0]?.state).toMatchObject({ status: 'succeeded', complete: true });
+    expect((await fixture.store.queries.action('acme', action, { nowMs: NOW_MS })).attempts[0]?.state).toMatchObject({
+      status: 'succeeded',
+      complete: true,
+    });
     const vector = await fixture.store.ledgerReader.vector('acme');
     const [planned] = await fixture.store.ledgerReader.select('acme', { actions: [action] }, vector);
     expect(planned).toMatchObject({ status: 'succeeded', complete: true });
@@ -84,7 +87,10 @@ describe('append', () => {
     const kept = { kind: 'refused', refusal: { code: 'source_not_allowed' }, index: expect.any(BigInt) };
     expect(receipts).toMatchObject([kept, kept]);
     expect(await append([submit(both, forged), submit(both, settled)])).toMatchObject([{ kind: 'refused' }, { kind: 'appended' }]);
-    expect((await fixture.store.queries.action('acme', action, NOW_MS))[0]?.state).toMatchObject({ status: 'succeeded', complete: true });
+    expect((await fixture.store.queries.action('acme', action, { nowMs: NOW_MS })).attempts[0]?.state).toMatchObject({
+      status: 'succeeded',
+      complete: true,
+    });
     await fixture.expectSound();
   });
 

@@ -106,7 +106,7 @@ describe('what a target recorded', () => {
       [row('n1'), row('n2')].map((one) => [one.resource, 'update']),
     );
     expect((await reader().select('acme', { resources: [row('n2').resource] }, vector)).map((one) => one.ref)).toEqual([ref]);
-    const [detail] = await fixture.store.queries.action('acme', action, NOW_MS);
+    const [detail] = (await fixture.store.queries.action('acme', action, { nowMs: NOW_MS })).attempts;
     expect([detail?.source, detail?.state.complete, detail?.events.length]).toEqual([lane.source, true, 4]);
   });
 
@@ -134,7 +134,7 @@ describe('what a target recorded', () => {
     await append(drain.transaction({ action, of: lane.source, agent: lane.agent }, [[row('p1')]]));
     const statesAt = async (nowMs: number) => {
       fixture.setNow(nowMs);
-      const found = await fixture.store.queries.action('acme', action, nowMs);
+      const { attempts: found } = await fixture.store.queries.action('acme', action, { nowMs });
       return [...(await selected(lane.agent)), ...found.map(({ state }) => state)].map(({ status, complete }) => `${status} ${complete}`);
     };
     expect(await statesAt(NOW_MS + OPEN_MS_MAX - 1)).toEqual(['open false', 'open false']);
@@ -149,7 +149,7 @@ describe('what a target recorded', () => {
     const { action } = event.data as AttemptObserved;
     const ref = { source: drain.source, action, attempt: 1 };
     expect(await reader().attempts('acme', [ref], await reader().vector('acme'))).toEqual([]);
-    expect(await fixture.store.queries.action('acme', action, NOW_MS)).toEqual([]);
+    expect(await fixture.store.queries.action('acme', action, { nowMs: NOW_MS })).toEqual({ attempts: [] });
   });
 
   it.each([

@@ -93,14 +93,14 @@ describe('queries', () => {
       lane.settled(action, [effects], 'succeeded', 2),
     ];
     await fixture.store.appender.append(events.map((event) => submit(fixture.credential, event)));
-    const detail = await fixture.store.queries.action('acme', action, NOW_MS);
+    const { attempts: detail } = await fixture.store.queries.action('acme', action, { nowMs: NOW_MS });
     expect(detail.map(({ attempt, state }) => [attempt, state.status, state.complete])).toEqual([
       [1, 'failed', true],
       [2, 'succeeded', true],
     ]);
     expect(detail.flatMap((attempt) => attempt.events.map(({ event }) => event))).toEqual(events);
-    expect(await fixture.store.queries.action('other', action, NOW_MS)).toEqual([]);
-    expect(await fixture.store.queries.action('acme', "x' OR 1=1", NOW_MS)).toEqual([]);
+    expect(await fixture.store.queries.action('other', action, { nowMs: NOW_MS })).toEqual({ attempts: [] });
+    expect(await fixture.store.queries.action('acme', "x' OR 1=1", { nowMs: NOW_MS })).toEqual({ attempts: [] });
   });
 
   it('pages through dead letters', async () => {

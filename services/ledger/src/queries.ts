@@ -10,7 +10,6 @@ import {
   showAction,
 } from '@recant/api';
 import type { AttemptObserved } from '@recant/events';
-import { effectsOfEvent } from '@recant/ledger';
 import { type BoundRoute, handle, type RequestOf } from '@recant/service';
 import type { AttemptDetail, AttemptQuery, AttemptSummary, Queries, RecordedEvent } from '@recant/store';
 
@@ -37,10 +36,17 @@ export function queryRoutes(queries: Queries, clock: () => number): readonly Bou
         body: { items: page.attempts.map(attemptBody), tail: page.tail, ...(page.next === undefined ? {} : { next: page.next }) },
       };
     }),
-    handle(showAction, async ({ params, caller, signal }) => {
-      const attempts = await queries.action(caller.tenant, params.action, clock(), signal);
+    handle(showAction, async ({ params, query: { cursor }, caller, signal }) => {
+      const { attempts, next } = await queries.action(caller.tenant, params.action, {
+        nowMs: clock(),
+        signal,
+        ...(cursor === undefined ? {} : { cursor }),
+      });
       if (attempts.length === 0) throw new ApiFault('action_unknown', `Unknown action ${params.action}.`);
-      return { status: 200, body: { action: params.action, attempts: attempts.map(attemptDetailBody) } };
+      return {
+        status: 200,
+        body: { action: params.action, attempts: attempts.map(attemptDetailBody), ...(next === undefined ? {} : { next }) },
+      };
     }),
     handle(listActs, async ({ query, caller, signal }) => {
       const { by, limit = PAGE_ITEMS_DEFAULT, cursor } = query;
@@ -99,9 +105,8 @@ function attemptBody(summary: AttemptSummary): AttemptBody {
   };
 }
 
-function attemptDetailBody({ source, attempt, state, events }: AttemptDetail): ActionAttempt {
+function attemptDetailBody({ source, attempt, state, first, events }: AttemptDetail): ActionAttempt {
   const { intended, settled } = state;
-  const first = (events.find(({ event }) => event.id === intended?.id) ?? events[0]) as RecordedEvent;
   const session = intended?.data.context.session;
   const trace = intended?.traceparent?.split('-')[1];
   return {
@@ -117,7 +122,7 @@ function attemptDetailBody({ source, attempt, state, events }: AttemptDetail): A
     status: state.status,
     complete: state.complete,
     discrepancies: state.discrepancies,
-    effects: events.reduce((sum, { event }) => sum + countEffects(event), 0),
+    effects: state.effects,
     intendedAt: first.event.time,
     receivedAt: isoOf(first.receivedAtMs),
     ...(settled ? { settledAt: settled.time } : {}),
@@ -131,10 +136,6 @@ function attemptDetailBody({ source, attempt, state, events }: AttemptDetail): A
 /** An attempt without an intent. */
 function transactionBody({ agent, login, system, transaction }: AttemptObserved) {
   return { ...(agent && { agent }), login, tool: 'transaction', reversibility: 'reversible', transaction: `${system} ${transaction}` };
-}
-
-function countEffects(event: RecordedEvent['event']): number {
-  return event.type === 'recant.attempt.observed.v1' || event.type === 'recant.attempt.effects.v1' ? effectsOfEvent(event).length : 0;
 }
 
 function eventBody({ entry, receivedAtMs, keyId, event }: RecordedEvent): RecordedEventBody {

@@ -103,6 +103,26 @@ test('authorization failures are aggregated entries: of a known key in its tenan
   }
 });
 
+test('a page of acts is bounded by bytes, too', async () => {
+  const tenant = 'verbose';
+  const viewer = (await ledger.makeKey({ roles: ['view'], tenant })).apiKey;
+  const text = 'x'.repeat(8_000);
+  const act = async (n: number): Promise<void> => {
+    const end = await ledger.wired.acts.order({
+      ...{ tenant, operation: 'createKey', actor: { id: 'k' }, object: { text }, request: `r${n}` },
+    });
+    await end({ outcome: 'done', detail: { text } });
+  };
+  const ACTS = 290;
+  for (let at = 0; at < ACTS; at += 29) await Promise.all(Array.from({ length: 29 }, (_, n) => act(at + n)));
+  const first = await ledger.client(viewer).acts({}, { limit: 500 });
+  expect(first.items.length).toBeLessThan(ACTS);
+  expect(JSON.stringify(first).length).toBeLessThan(5_000_000);
+  const second = await ledger.client(viewer).acts({}, { limit: 500, cursor: first.next ?? '' });
+  expect(new Set([...first.items, ...second.items].map(({ event }) => event.data.act)).size).toBe(ACTS);
+  expect(second.next).toBeUndefined();
+});
+
 test('acts are listed newest first, paged and filtered by caller and time, each once, without other tenants’', async () => {
   const { credential, apiKey } = await ledger.makeKey({ roles: ['administer'], tenant: 'other' });
   await ledger.client(apiKey).createKey({ roles: ['view'], sourcePrefix: 'recant://x', agents: [], resources: [] });

@@ -2,7 +2,7 @@ import type { PlanView } from '@recant/api';
 import { expect, test } from 'vitest';
 import { verdictText } from '../src/cli/verdict-text.ts';
 import { actsText } from '../src/render/act.ts';
-import { actionText } from '../src/render/attempt.ts';
+import { actionText, continuedText } from '../src/render/attempt.ts';
 import { conflictLines, explainText, planText, stepText } from '../src/render/plan.ts';
 import { changesText, resourceText } from '../src/render/resource.ts';
 import { runText } from '../src/render/run.ts';
@@ -268,8 +268,18 @@ test('an action shows what the target recorded, with login, transaction, what th
     ...{ source: 'recant://recant/drain/shop', action: NOON, attempt: 1, agent: 'pricing', tool: 'transaction', status: 'succeeded' },
     ...{ complete: false, reversibility: 'reversible', effects: 1, intendedAt: at, receivedAt: at, key: 'k1', shard: 0, index: 7 },
     ...{ login: 'bot', transaction: 'shop 1/42', events: [recorded] },
-    discrepancies: { count: 3, shown: [{ kind: 'invented', resource: effect.resource, ordinal: '9' }] },
+    discrepancies: { compared: true, count: 3, shown: [{ kind: 'invented', resource: effect.resource, ordinal: '9' }] },
   };
+  const other = { ...attempt, attempt: 2, events: [], discrepancies: { compared: false, count: 0, shown: [] } };
+  expect(actionText({ action: NOON, attempts: [other] } as never, plain)).toContain('too many effects to compare');
+  expect(
+    continuedText({ action: NOON, attempts: [attempt, other] } as never, plain)
+      .split('\n')
+      .slice(0, 2),
+  ).toEqual([
+    `pricing transaction  action ${NOON}, attempt 1, continued`,
+    `  [0/7] recant.attempt.observed.v1 ${at}  recorded by shop: login bot, transaction 1/42, part 1 of 2`,
+  ]);
   const text = actionText({ action: NOON, attempts: [attempt] } as never, plain);
   expect(text.split('\n').slice(3)).toEqual([
     '  source recant://recant/drain/shop',

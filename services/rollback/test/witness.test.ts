@@ -62,7 +62,7 @@ test('I14: an agent that withholds all of its effects is undone whole (U2)', asy
   await bad.write(denied, 'UPDATE orders SET price = 0 WHERE id <= 10');
   expect(await undo('withholding')).toMatchObject({ outcomes: { restored: 2 }, verdict: 'fully_restored' });
   expect(await rows()).toEqual(before);
-  expect(await discrepanciesOf(action)).toEqual({ count: 0, shown: [] });
+  expect(await discrepanciesOf(action)).toEqual({ compared: true, count: 0, shown: [] });
   expect(await discrepanciesOf(denied)).toMatchObject({ count: 10, shown: { length: 10 } });
 });
 

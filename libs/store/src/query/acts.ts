@@ -35,10 +35,22 @@ export async function listActs(pool: pg.Pool, tenant: string, { limit, cursor, f
     async (client) => (await client.query(ACTS, [fromMs, ...below, by ?? null, limit + 1])).rows,
     signal,
   );
-  const events = rows.slice(0, limit).map(toRecordedEvent);
+  const events = rows.slice(0, Math.min(limit, countWithin(rows))).map(toRecordedEvent);
   const last = events.at(-1);
-  if (rows.length <= limit || last === undefined) return { events };
+  if (rows.length === events.length || last === undefined) return { events };
   return { events, next: `${last.receivedAtMs}.${last.entry.shard}.${last.entry.index}` };
+}
+
+/** Bytes of acts in one page; a page has at least one act. */
+const PAGE_BYTES_MAX = 4_194_304;
+
+function countWithin(rows: readonly { readonly frame: Buffer }[]): number {
+  let bytes = 0;
+  const tooMany = rows.findIndex(({ frame }, n) => {
+    bytes += frame.length;
+    return n > 0 && bytes > PAGE_BYTES_MAX;
+  });
+  return tooMany < 0 ? rows.length : tooMany;
 }
 
 function placeOf(cursor: string): readonly (string | number)[] {

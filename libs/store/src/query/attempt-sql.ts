@@ -65,7 +65,7 @@ function none(rows: string): string {
   return `coalesce((${rows} LIMIT 1), true)`;
 }
 
-/** Same rule as `attemptState` in libs/ledger, on projected rows. */
+/** Same rule as `createAttemptFold` in libs/ledger, on projected rows. */
 function statusExpression(nowMs: string): string {
   return `CASE WHEN a.by_login THEN 'succeeded' WHEN s.outcome IS NOT NULL THEN s.outcome
     WHEN least(${msOf('a.deadline_at')}, ${msOf('a.received_at')} + ${OPEN_MS_MAX}) <= ${nowMs}::bigint THEN 'unknown' ELSE 'open' END`;

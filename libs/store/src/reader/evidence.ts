@@ -35,7 +35,7 @@ export function evidenceOf(
   };
 }
 
-/** Same rule as `attemptState` in libs/ledger. Ids are unique, so no chunk occurs twice. */
+/** Same rule as `createAttemptFold` in libs/ledger. Ids are unique, so no chunk occurs twice. */
 function isComplete({ settled, status, transaction }: AttemptSummary, own: readonly Chunk[], seen: readonly Observed[]): boolean {
   if (observedTransactions(seen).some(({ complete }) => !complete)) return false;
   if (transaction?.unnamed) return true;

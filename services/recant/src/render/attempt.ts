@@ -18,7 +18,8 @@ export function attemptRow(attempt: AttemptBody): Cell[] {
 const reversibilityText = ({ reversibility }: { readonly reversibility: string }): string =>
   reversibility === 'unknown' ? 'reversibility not declared' : reversibility;
 
-function discrepancyLines({ count: all, shown }: ActionBody['attempts'][number]['discrepancies']): string[] {
+function discrepancyLines({ compared, count: all, shown }: ActionBody['attempts'][number]['discrepancies']): string[] {
+  if (!compared) return ['  too many effects to compare what the agent reported with what the target recorded; the target counts'];
   if (all === 0) return [];
   const lines = shown.map(({ kind, resource, ordinal }) => `    ${kind}: ${resourceText(resource)}, ordinal ${ordinal}`);
   const more = all - shown.length;
@@ -27,6 +28,16 @@ function discrepancyLines({ count: all, shown }: ActionBody['attempts'][number][
     ...lines,
     ...(more > 0 ? [`    ... and ${more} more`] : []),
   ];
+}
+
+/** Events of a later page. */
+export function continuedText({ attempts }: ActionBody, paint: Paint): string {
+  const parts = attempts.filter(({ events }) => events.length > 0);
+  const lines = parts.flatMap(({ agent, tool, action, attempt, events }) => [
+    `${paint('bold', `${agent} ${tool}`)}  action ${action}, attempt ${attempt}, continued`,
+    ...events.flatMap(eventLines),
+  ]);
+  return `${lines.map(printable).join('\n')}\n`;
 }
 
 export function actionText(action: ActionBody, paint: Paint): string {

@@ -1,6 +1,6 @@
 import { tail as follow } from '@recant/client';
 import type { Command } from 'commander';
-import { actionText, attemptRow, attemptsText } from '../../render/attempt.ts';
+import { actionText, attemptRow, attemptsText, continuedText } from '../../render/attempt.ts';
 import { CliError, EXIT } from '../../terminal/exit.ts';
 import { json } from '../../terminal/output.ts';
 import { type CommonOptions, openSession, type World, withConnection } from '../../terminal/session.ts';
@@ -27,7 +27,10 @@ export function addActions(program: Command, world: World): void {
       .description('show one action: attempts, events and effects')
       .argument('<action>', 'action id, from `recant actions list`'),
   )
-    .addHelpText('after', '\nExample:\n  recant actions show 0193f0a2-7c1e-7b43-9a52-1b2c3d4e5f60')
+    .addHelpText(
+      'after',
+      '\nExample:\n  recant actions show 0193f0a2-7c1e-7b43-9a52-1b2c3d4e5f60\n\nMore than 4 MiB of events are read in pages; with --json each page is one object.',
+    )
     .action((action: string, options: CommonOptions) => show(world, action, options));
   withFilters(withConnection(actions.command('tail').description('print attempts as they arrive, until Ctrl-C')))
     .addHelpText('after', '\nExample:\n  recant actions tail --agent pricing-bot')
@@ -44,8 +47,13 @@ async function list(world: World, options: ListOptions): Promise<void> {
 
 async function show(world: World, action: string, options: CommonOptions): Promise<void> {
   const session = await openSession(world, options);
-  const found = await session.client.action(action);
-  world.out.write(session.json ? json(found) : actionText(found, session.paint));
+  // Page by page, so that an action of any size needs little memory.
+  for (let page = await session.client.action(action), isFirst = true; ; isFirst = false) {
+    const text = isFirst ? actionText(page, session.paint) : continuedText(page, session.paint);
+    world.out.write(session.json ? json(page) : text);
+    if (page.next === undefined) break;
+    page = await session.client.action(action, { cursor: page.next });
+  }
 }
 
 /** Prints an attempt when it arrives, and again when its state changes. With --json, one object a line. */
