@@ -115,21 +115,22 @@ async function leave(world: World, run: Run): Promise<void> {
 async function recover(world: World, journal: Journal): Promise<number> {
   let triedMs = 0;
   let openedMs = 0;
+  const openEpochsOf = async (tenant: string): Promise<void> => {
+    for (let shard = 0; shard < SHARDS; shard += 1) {
+      const opened = world.operator(tenant).openEpoch(shard, 'a fault of the matrix');
+      await opened.then(
+        () => {
+          openedMs = performance.now();
+        },
+        () => {},
+      );
+    }
+  };
   const openEpochs = async (): Promise<void> => {
     if (performance.now() - triedMs < EPOCH_EVERY_MS) return;
     triedMs = performance.now();
     if (!(await isSaidSetBack(world, journal))) return;
-    for (const tenant of [...TENANTS, OPERATOR_TENANT])
-      for (let shard = 0; shard < SHARDS; shard += 1)
-        await world
-          .operator(tenant)
-          .openEpoch(shard, 'a fault of the matrix')
-          .then(
-            () => {
-              openedMs = performance.now();
-            },
-            () => {},
-          );
+    await Promise.all([...TENANTS, OPERATOR_TENANT].map(openEpochsOf));
   };
   await moreFromAll(world, 3, RECOVERY_MS_MAX, 'every source to be recorded again', openEpochs);
   await caughtUp(world, openEpochs);
@@ -142,14 +143,17 @@ async function isSaidSetBack({ store }: World, journal: Journal): Promise<boolea
   return alarms.some(({ code }) => code === 'log_tampered');
 }
 
-/** Everything that the broker acknowledged has passed the stored positions. */
+const HELD = 'SELECT FROM recant.held_message LIMIT 1';
+
+/** Everything that the broker acknowledged has passed the stored positions, and nothing waits beside its log. */
 async function caughtUp(world: World, during = async () => {}): Promise<void> {
   const { brokers } = world.kafka;
   const isCaughtUp = async () => {
     await during();
     const ranges = await readOffsetRanges({ brokers }, world.topic);
     const stored = new Map((await world.store.positions.read(world.topic)).map(({ partition, next }) => [partition, next]));
-    return [...sentBefore].every(([partition, high]) => (stored.get(partition) ?? 0n) >= high) && ranges.size === SHARDS;
+    const isRead = [...sentBefore].every(([partition, high]) => (stored.get(partition) ?? 0n) >= high) && ranges.size === SHARDS;
+    return isRead && (await world.store.pool.query(HELD)).rowCount === 0;
   };
   const sentBefore = new Map(
     [...(await waitUntil(() => readOffsetRanges({ brokers }, world.topic)))].map(([partition, { high }]) => [partition, high]),
