@@ -89,6 +89,13 @@ export const ROLLBACK_ERROR_CODES = {
     action:
       'Plan again: new attempts match the selection or touch the planned resources. While an agent runs, every plan goes stale: stop it or revoke its key first (`recant keys revoke KEY`).',
   },
+  run_too_large: {
+    status: 409,
+    title: 'Run too large',
+    retry: 'never',
+    action:
+      'Check the totals with `recant explain PLAN`, then confirm the number of rows with `recant run PLAN --rows N`, or narrow the selection.',
+  },
   approval_missing: {
     status: 409,
     title: 'Approval missing',

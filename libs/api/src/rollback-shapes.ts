@@ -266,7 +266,16 @@ export const PlanBodyShape = z
   .meta({ id: 'Plan' });
 export type PlanView = Immutable<z.infer<typeof PlanBodyShape>>;
 
-export const RunInput = z.object({ plan: z.string().min(1), digest: z.string().regex(/^[0-9a-f]{64}$/) }).meta({ id: 'RunInput' });
+export const RunInput = z
+  .object({
+    plan: z.string().min(1),
+    digest: z.string().regex(/^[0-9a-f]{64}$/),
+    rows: z.int().min(1).optional().meta({
+      description:
+        'Confirms the number of rows and files that the run changes, where it is over the service’s limit (`run_too_large`). The act records it.',
+    }),
+  })
+  .meta({ id: 'RunInput' });
 export type RunInput = z.infer<typeof RunInput>;
 export const StepFindingBody = z
   .object({

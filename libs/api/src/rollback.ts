@@ -154,6 +154,7 @@ export const createRun = route({
     'plan_conflicts',
     'plan_empty',
     'plan_stale',
+    'run_too_large',
     'approval_missing',
     'approval_expired',
     'ledger_unavailable',

@@ -46,8 +46,11 @@ export interface RollbackClient {
   plan(plan: string): Promise<PlanView>;
   /** For people only. @param seconds validity; default 3600 */
   approve(plan: string, digest: string, seconds?: number): Promise<ApprovalBody>;
-  /** `digest` is that of the reviewed plan. Idempotent: a second call returns the same run. */
-  createRun(plan: string, digest: string): Promise<RunView>;
+  /**
+   * `digest` is that of the reviewed plan. Idempotent: a second call returns the same run.
+   * @param rows confirms a number of rows over the service's limit
+   */
+  createRun(plan: string, digest: string, rows?: number): Promise<RunView>;
   runs(page?: PageRequest): Promise<Page<RunSummaryView>>;
   run(run: string): Promise<RunView>;
   pauseRun(run: string): Promise<RunView>;
@@ -70,7 +73,7 @@ export function rollbackClient(transport: Transport): RollbackClient {
     createPlan: (plan) => call(createPlan, { json: plan }),
     plan: (plan) => call(showPlan, { params: { plan } }),
     approve: (plan, digest, seconds) => call(approvePlan, { params: { plan }, json: { digest, seconds } }),
-    createRun: (plan, digest) => call(createRun, { json: { plan, digest } }),
+    createRun: (plan, digest, rows) => call(createRun, { json: { plan, digest, ...(rows === undefined ? {} : { rows }) } }),
     runs: (page) => call(listRuns, { query: { ...page } }),
     run: (run) => call(showRun, { params: { run } }),
     pauseRun: (run) => call(pauseRun, { params: { run } }),

@@ -35,6 +35,7 @@ const RollbackEnv = z.object({
   RECANT_LEASE_MS: z.coerce.number('must be a number').int().min(500).default(30_000),
   /** Which plans need a second person. */
   RECANT_APPROVALS: z.enum(APPROVAL_RULES, `must be one of ${APPROVAL_RULES.join(', ')}`).default('always'),
+  RECANT_RUN_ROWS_MAX: z.coerce.number('must be a number').int().min(1).default(10_000),
   ...OPENID_ENV,
   /** For fault tests: `<point>:<step>`. */
   RECANT_FAILPOINT: z.string().optional(),
@@ -53,6 +54,8 @@ export interface RollbackConfig {
   readonly leaseMs: number;
   readonly people: readonly People[];
   readonly approvals: ApprovalRule;
+  /** Rows and files that one run may change without a confirmation of their number. */
+  readonly rowsMax: number;
   readonly failpoint: string | undefined;
 }
 
@@ -70,6 +73,7 @@ export function readRollbackConfig(env: Env): RollbackConfig {
     batchSteps: read.RECANT_BATCH_STEPS,
     leaseMs: read.RECANT_LEASE_MS,
     approvals: read.RECANT_APPROVALS,
+    rowsMax: read.RECANT_RUN_ROWS_MAX,
     people: openIdPeople(read, Date.now),
     failpoint: read.RECANT_FAILPOINT,
   };

@@ -19,6 +19,8 @@ export interface RollbackCore {
   readonly clock: Clock;
   /** Which plans need a second person. */
   readonly approvals: ApprovalRule;
+  /** Rows and files that one run may change without a confirmation of their number. */
+  readonly rowsMax: number;
   readonly random16: () => Uint8Array;
   /** Ends the worker's poll delay: there may be new work. */
   readonly wake: () => void;

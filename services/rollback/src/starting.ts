@@ -4,10 +4,14 @@ import { obstaclesOf } from '@recant/planner';
 import type { Approval } from '@recant/policy';
 import { createSourceEvents, LEASE_MS } from '@recant/runner';
 import { actorOf, type Caller, withinInline } from '@recant/service';
+import type { StoredPlan } from '@recant/store';
 import { bodyOf, requireApproval } from './approvals.ts';
 import type { RollbackCore } from './core.ts';
 import { checkStale, recordLatest } from './planning.ts';
 import { findPlan, requireDigest } from './plans.ts';
+
+/** Rows and files that one run may change without a confirmation of their number, unless configured. */
+export const RUN_ROWS_MAX = 10_000;
 
 /** Queues the run of a plan, identified by id and digest (I8). @returns its id; the existing run's id if the plan was already started */
 export async function startRun(
@@ -27,6 +31,10 @@ export async function startRun(
     throw new ApiFault('plan_conflicts', `Plan ${plan} has ${obstaclesOf(body)} conflicts, and its mode is refuse.`);
   if (body.steps.length === 0)
     throw new ApiFault('plan_empty', `Plan ${plan} has no steps: the selected attempts have no effects to undo.`);
+  const resources = body.steps.flatMap(({ step, systems }) =>
+    systems.flatMap(({ knownOrdinals }) => Object.keys(knownOrdinals).map((resource) => ({ step, resource }))),
+  );
+  const rows = requireRows(core, found, resources, input.rows);
   const approval = await requireApproval(core, tenant, found);
   const [lagging] = await recordLatest(core, tenant);
   if (lagging !== undefined && body.mode === 'refuse' && !body.withoutOpen)
@@ -49,11 +57,14 @@ export async function startRun(
     selection: withinInline(body.selection),
     ...(reason === undefined ? {} : { reason }),
     outcome: 'done',
-    detail: { mode: body.mode, steps: body.steps.length, ...(approval && { approval: approvalFields(approval) }) },
+    detail: {
+      mode: body.mode,
+      steps: body.steps.length,
+      rows,
+      ...(rows > core.rowsMax && { rowsMax: core.rowsMax }),
+      ...(approval && { approval: approvalFields(approval) }),
+    },
   });
-  const resources = body.steps.flatMap(({ step, systems }) =>
-    systems.flatMap(({ knownOrdinals }) => Object.keys(knownOrdinals).map((resource) => ({ step, resource }))),
-  );
   return store.runs.create(tenant, {
     id: run,
     plan,
@@ -65,6 +76,21 @@ export async function startRun(
     events: events.drain(),
     sequenceNext: events.sequenceNext,
   });
+}
+
+/** @returns how many rows and files the run changes. @throws ApiFault `run_too_large` without a confirmation of a number over the limit */
+function requireRows(
+  { rowsMax }: RollbackCore,
+  { id }: StoredPlan,
+  changes: readonly { readonly resource: string }[],
+  confirmed: number | undefined,
+): number {
+  const rows = new Set(changes.map(({ resource }) => resource)).size;
+  if (rows <= rowsMax || confirmed === rows) return rows;
+  throw new ApiFault(
+    'run_too_large',
+    `Plan ${id} changes ${rows} rows and files, and a run may change ${rowsMax} without a confirmation: expected \`rows\` ${rows}, got ${confirmed ?? 'none'}.`,
+  );
 }
 
 function approvalFields(approval: Approval): JsonObject {

@@ -32,6 +32,7 @@ import { maskConnectors } from './masked-connectors.ts';
 import { measureRollback } from './measure.ts';
 import { planRoutes } from './plans.ts';
 import { runRoutes } from './runs.ts';
+import { RUN_ROWS_MAX } from './starting.ts';
 import { systemRoutes } from './systems.ts';
 import { createTargets } from './targets.ts';
 import { createWorker, WORKER_OPTIONS, type WorkerOptions } from './worker.ts';
@@ -44,6 +45,8 @@ export interface RollbackDeps {
   readonly clock: () => number;
   /** Which plans need a second person. */
   readonly approvals: ApprovalRule;
+  /** Rows and files that one run may change without a confirmation of their number. Default: RUN_ROWS_MAX. */
+  readonly rowsMax?: number;
   /** The ledger that records its events; without acknowledgement nothing is undone. */
   readonly ledger: LedgerAccess;
   /** Default: postgres and filesystem. */
@@ -81,7 +84,7 @@ const NO_TENANT = '';
 
 /** Connects the adapters of the rollback service to its ports. Nothing runs before `start`, except for requests. */
 export function wireRollback(deps: RollbackDeps): WiredRollback {
-  const { store, logger } = deps;
+  const { store, logger, rowsMax = RUN_ROWS_MAX } = deps;
   const options: WorkerOptions = { ...WORKER_OPTIONS, ...deps.worker, name: randomUUID() };
   const clock: Clock = { now: deps.clock, sleep: (ms) => delay(ms) };
   const targets = createTargets(store.systems, maskConnectors(deps.connectors ?? [postgresConnector, filesystemConnector], randomBytes));
@@ -94,9 +97,7 @@ export function wireRollback(deps: RollbackDeps): WiredRollback {
   const drains = wireDrains(deps, { targets, producer, clock });
   const core: RollbackCore = {
     store: { ledgerReader, queries, systems, outbox, ...recordsOf(store) },
-    approvals: deps.approvals,
-    targets,
-    producer,
+    ...{ approvals: deps.approvals, rowsMax, targets, producer },
     drain: drains,
     clock,
     random16,

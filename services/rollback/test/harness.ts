@@ -64,6 +64,7 @@ export interface StageOptions {
   /** Default: never. */
   readonly approvals?: RollbackDeps['approvals'];
   readonly people?: readonly People[];
+  readonly rowsMax?: number;
 }
 
 const SCHEMA = `CREATE TABLE orders (id int PRIMARY KEY, state text NOT NULL, price int NOT NULL);
@@ -111,6 +112,7 @@ export async function createStage(options: StageOptions = {}): Promise<Stage> {
     clock: Date.now,
     ledger: { url: () => url, apiKey: rollbackKey },
     approvals: options.approvals ?? 'never',
+    ...(options.rowsMax === undefined ? {} : { rowsMax: options.rowsMax }),
     worker: { pollMs: 50, leaseMs: 5_000, ...options.workerOptions },
     ...(options.drains === false && { drain: { pollMs: 1_000_000_000 } }),
     ...(options.connectors ? { connectors: options.connectors } : {}),

@@ -9,7 +9,7 @@ import { createStage, type Stage } from './harness.ts';
 
 let stage: Stage;
 beforeAll(async () => {
-  stage = await createStage();
+  stage = await createStage({ rowsMax: 8 });
   await stage.operator.registerSystem({ name: 'shop', connector: 'postgres', options: { url: stage.shop.ownerUrl } });
 }, 120_000);
 afterAll(() => stage?.[Symbol.asyncDispose]());
@@ -133,4 +133,24 @@ test('a file that somebody saved since stays, and the other files of its attempt
     await files.close();
     await rm(folder, { recursive: true, force: true });
   }
+});
+
+test('a run that changes more rows than the limit needs their number, which its act records', async () => {
+  const many = await stage.agent('many');
+  await many.sql('reprice', 'UPDATE orders SET price = 1 WHERE id BETWEEN 41 AND 50');
+  const { id, digest } = await make({ selection: { agents: ['many'] } });
+  for (const rows of [undefined, 9, 11])
+    await expect(stage.operator.createRun(id, digest, rows)).rejects.toMatchObject({
+      problem: { code: 'run_too_large', detail: expect.stringContaining('expected `rows` 10') },
+    });
+  expect(await pricesOf(41, 50)).toEqual([1, 1]);
+  const run = await stage.operator.createRun(id, digest, 10);
+  await waitUntil(async () => (await stage.operator.run(run.id)).state === 'finished');
+  expect(await pricesOf(41, 50)).toEqual([100, 100]);
+  const act = await waitUntil(async () =>
+    (await stage.operator.acts()).items
+      .map(({ event }) => event.data as { operation: string; object: { run?: string }; detail?: unknown })
+      .find(({ operation, object }) => operation === 'createRun' && object.run === run.id),
+  );
+  expect(act.detail).toMatchObject({ rows: 10, rowsMax: 8 });
 });

@@ -57,6 +57,7 @@ const Environment = z.object({
   ...OPENID_ENV,
   /** Plans that need approval by a second person; `never` by default, as there may be only one person. */
   RECANT_APPROVALS: z.enum(APPROVAL_RULES, `must be one of ${APPROVAL_RULES.join(', ')}`).default('never'),
+  RECANT_RUN_ROWS_MAX: z.coerce.number('must be a number').int().min(1).default(10_000),
 });
 
 export interface UpOptions {
@@ -89,6 +90,8 @@ export interface UpSettings {
   /** People of OpenID providers, all of the one tenant. */
   readonly people: readonly People[];
   readonly approvals: ApprovalRule;
+  /** Rows and files that one run may change without a confirmation of their number. */
+  readonly rowsMax: number;
 }
 
 /** Options override the environment. @throws CliError `usage` that names every problem at once */
@@ -117,6 +120,7 @@ export function readSettings(options: UpOptions, env: Env): UpSettings {
       signingKeyFile: read.RECANT_SIGNING_KEY_FILE,
       places: placesOf(read),
       approvals: read.RECANT_APPROVALS,
+      rowsMax: read.RECANT_RUN_ROWS_MAX,
       people: openIdPeople(read, Date.now, OPERATOR_TENANT),
     };
   } catch (error) {

@@ -8,6 +8,7 @@ import { progressLine } from '../../terminal/progress.ts';
 import { type CommonOptions, openSession, type Session, type World, withConnection, withReason } from '../../terminal/session.ts';
 import { clockTime } from '../../terminal/time.ts';
 import { confirmDigest, digestOf } from '../confirm.ts';
+import { wholeNumber } from '../options.ts';
 
 const POLL_MS = 200;
 const HELP = `
@@ -21,12 +22,13 @@ Examples:
   recant run PLAN --yes --json
   recant run PLAN --digest 3f6c... --detach`;
 
-type RunOptions = CommonOptions & { yes?: boolean; digest?: string; detach?: boolean; acceptClaimed?: boolean };
+type RunOptions = CommonOptions & { yes?: boolean; digest?: string; detach?: boolean; rows?: string; acceptClaimed?: boolean };
 
 export function addRun(program: Command, world: World, exit: (code: number) => void): void {
   withReason(withConnection(program.command('run').description('run a plan and print the account').argument('<plan>', 'plan id')))
     .option('--yes', 'do not ask for confirmation')
     .option('--digest <sha256>', 'run only a plan with this digest', digestOf)
+    .option('--rows <n>', 'confirm the number of rows and files that the run changes, where it is over the limit (RECANT_RUN_ROWS_MAX)')
     .option('--detach', 'return as soon as the run has started')
     .option('--accept-claimed', ACCEPT_CLAIMED)
     .addHelpText('after', HELP)
@@ -35,7 +37,7 @@ export function addRun(program: Command, world: World, exit: (code: number) => v
       const plan = await session.client.plan(id);
       refuseSecondRun(plan);
       const digest = options.digest ?? (await confirmed(world, session, plan, options.yes === true));
-      const started = await session.client.createRun(id, digest);
+      const started = await session.client.createRun(id, digest, wholeNumber('--rows', options.rows));
       const run = options.detach ? started : await follow(world, session, started);
       printRun(world, session, run, options.detach === true);
       exit(exitOf(run, options.detach === true, options.acceptClaimed === true));
