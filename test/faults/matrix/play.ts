@@ -82,9 +82,9 @@ export async function play(world: World, run: Run): Promise<Result> {
   return { n: run.n, cell: cellOf(run), run, problems, figures, acknowledged, setBack: [...journal.setBacks] };
 }
 
-/** Whether what the fault strikes, or the restart before a join, serves everybody. */
-function isAway({ operation, fault, way, replicas }: Run): boolean {
-  if (operation === 'join' && replicas === 1) return true;
+/** Whether what the fault strikes, or what is restarted before a join or stopped meanwhile, serves everybody. */
+function isAway({ operation, fault, way, replicas, stopsMeanwhile }: Run): boolean {
+  if ((operation === 'join' || stopsMeanwhile) && replicas === 1) return true;
   return ['disk-full', 'failover', 'restore'].includes(fault) || way === 'server' || (way === 'process' && replicas === 1);
 }
 
