@@ -123,13 +123,12 @@ function startHostile(options: ProducerOptions): HostileProducer {
   const child: ChildProcess = fork(fileURLToPath(new URL('./producer.ts', import.meta.url)), [JSON.stringify(options)], {
     execArgv: ['--disable-warning=TimeoutNegativeWarning'],
   });
+  const exited = once(child, 'exit').then(([code]) => Promise.reject(new Error(`the hostile producer ended: ${code}`)));
+  exited.catch(() => {});
   return {
     async aim(topic) {
       child.send({ aim: topic ?? null });
-      const [answer] = await Promise.race([
-        once(child, 'message'),
-        once(child, 'exit').then(([code]) => Promise.reject(new Error(`the hostile producer ended: ${code}`))),
-      ]);
+      const [answer] = await Promise.race([once(child, 'message'), exited]);
       return (answer as { sent: Readonly<Record<string, Sent>> }).sent;
     },
     end: () => void child.kill(),
