@@ -27,7 +27,8 @@ const SOURCES = 6;
 const BATCH_EVENTS = 20;
 const RETRY_MS = 50;
 const POLL_MS = 25;
-const RECORDED_MS_MAX = 120_000;
+/** A message waits behind the flood's in its partition. */
+const RECORDED_MS_MAX = 600_000;
 
 export function httpSender(options: HonestOptions, url: string): HonestSender {
   const headers = { authorization: `Bearer ${options.apiKey}`, 'content-type': BATCH_MEDIA_TYPE };
