@@ -143,6 +143,11 @@ const runIn = (state: string): Fixture => ({
   shows: () => '"stepList":[{',
 });
 const stuckStep: Fixture = { ...runIn('waiting'), ask: async (world) => ({ params: { run: await world.run('waiting'), step: 1 } }) };
+const stuckSteps: Fixture = {
+  ...runIn('waiting'),
+  ask: async (world) => ({ params: { run: await world.run('waiting') }, body: json({}) }),
+  shows: () => '"steps":[1',
+};
 const ROLLBACK: Readonly<Record<string, Fixture>> = {
   listSystems: { ask: () => ({}), shows: () => SYSTEM },
   registerSystem: {
@@ -187,6 +192,8 @@ const ROLLBACK: Readonly<Record<string, Fixture>> = {
   cancelRun: runIn('paused'),
   retryStep: stuckStep,
   skipStep: stuckStep,
+  retrySteps: stuckSteps,
+  skipSteps: stuckSteps,
 };
 
 const SERVICE: Readonly<Record<string, Fixture>> = {

@@ -288,6 +288,21 @@ export const StepFindingBody = z
     found: version.optional(),
   })
   .meta({ id: 'StepFinding' });
+export const StepsInput = z
+  .strictObject({
+    steps: z.array(z.int().min(1)).min(1).max(100_000).optional().meta({ description: 'Only these steps.' }),
+    codes: z.array(z.string().max(64)).min(1).max(32).optional().meta({ description: 'Only steps with a finding of one of these codes.' }),
+    systems: z
+      .array(z.string().max(64))
+      .min(1)
+      .max(100)
+      .optional()
+      .meta({ description: 'Only steps with a finding of one of these systems.' }),
+  })
+  .meta({ id: 'StepsInput' });
+export type StepsInput = z.infer<typeof StepsInput>;
+export const StepsActed = z.object({ run: z.string(), steps: z.array(z.int()) }).meta({ id: 'StepsActed' });
+export type StepsActed = Immutable<z.infer<typeof StepsActed>>;
 export const RunStepBody = z
   .object({
     step: z.int(),

@@ -12,6 +12,8 @@ import {
   RunBody,
   RunInput,
   RunPage,
+  StepsActed,
+  StepsInput,
   SystemBody,
   SystemInput,
   SystemList,
@@ -229,6 +231,27 @@ export const skipStep = route({
   errors: ['run_unknown', 'step_unknown', 'step_not_stuck'],
 });
 
+const bulkOperation = {
+  ...runOperation,
+  description: 'Of the stuck steps, all or those that match every given field. If none matches, nothing changes.',
+  params: runParams,
+  body: { kind: 'json', schema: StepsInput, bytesMax: 1_048_576 },
+  responses: { 200: { description: 'The steps that were changed', schema: StepsActed } },
+  errors: ['run_unknown', 'step_not_stuck'],
+} as const;
+export const retrySteps = route({
+  ...bulkOperation,
+  operationId: 'retrySteps',
+  path: '/v1/runs/{run}/retry',
+  summary: 'Retry stuck steps of a run',
+});
+export const skipSteps = route({
+  ...bulkOperation,
+  operationId: 'skipSteps',
+  path: '/v1/runs/{run}/skip',
+  summary: 'Skip stuck steps of a run',
+});
+
 /** Every route of the rollback service. */
 export const ROLLBACK_ROUTES = [
   listSystems,
@@ -247,4 +270,6 @@ export const ROLLBACK_ROUTES = [
   cancelRun,
   retryStep,
   skipStep,
+  retrySteps,
+  skipSteps,
 ] as const;

@@ -22,12 +22,16 @@ import {
   removeSystem,
   resumeRun,
   retryStep,
+  retrySteps,
+  type StepsActed,
+  type StepsInput,
   type SystemBody,
   type SystemInput,
   type SystemList,
   showPlan,
   showRun,
   skipStep,
+  skipSteps,
 } from '@recant/api';
 import type { PageRequest } from './ledger.ts';
 import type { Transport } from './transport.ts';
@@ -58,6 +62,9 @@ export interface RollbackClient {
   cancelRun(run: string): Promise<RunView>;
   retryStep(run: string, step: number): Promise<RunView>;
   skipStep(run: string, step: number): Promise<RunView>;
+  /** Of the stuck steps, those that match; without a field, all. */
+  retrySteps(run: string, which: StepsInput): Promise<StepsActed>;
+  skipSteps(run: string, which: StepsInput): Promise<StepsActed>;
 }
 
 export function rollbackClient(transport: Transport): RollbackClient {
@@ -81,5 +88,7 @@ export function rollbackClient(transport: Transport): RollbackClient {
     cancelRun: (run) => call(cancelRun, { params: { run } }),
     retryStep: (run, step) => call(retryStep, { params: { run, step } }),
     skipStep: (run, step) => call(skipStep, { params: { run, step } }),
+    retrySteps: (run, which) => call(retrySteps, { params: { run }, json: which }),
+    skipSteps: (run, which) => call(skipSteps, { params: { run }, json: which }),
   };
 }

@@ -7,7 +7,7 @@ import { runAcross, runSkipping } from './run-across.ts';
 import { runBatch } from './run-batch.ts';
 import { isRunEnd, nextRunState } from './run-machine.ts';
 import { isApproved, openSession, type Session } from './session.ts';
-import { endWithout, recordEnd } from './step-end.ts';
+import { endAfter, endWithout, recordEnd } from './step-end.ts';
 
 /** Why a worker stopped. `alarmed`: the plan differs from the approved one or lacks an approval, and no step ran. `released`: another worker may
  * continue. */
@@ -85,15 +85,7 @@ async function perform(session: Session, ports: RunnerPorts, config: RunnerConfi
     case 'skipping':
       return runSkipping(session, ports, config, work.step);
     case 'blocked':
-      return session.commit(
-        work.steps.map(({ step, by }) =>
-          recordEnd(
-            session,
-            endWithout(step, 'conflicted', { code: 'predecessor', detail: `Step ${by} wrote the same parts later and was not undone.` }),
-            0,
-          ),
-        ),
-      );
+      return session.commit(work.steps.map(({ step, by }) => recordEnd(session, endAfter(step, by), 0)));
     case 'unreachable':
       return session.commit(
         work.steps.map(({ step, system }) => ({

@@ -2,7 +2,7 @@ import type { PlanStep } from '@recant/planner';
 import { isHeld } from './held.ts';
 import type { StepRecord } from './ports.ts';
 import type { Session } from './session.ts';
-import { endedWell } from './step-machine.ts';
+import { isBadEnd } from './step-end.ts';
 
 /** The next work of a worker. Every kind but `none` moves at least one step, so a run ends. */
 export type Work =
@@ -70,8 +70,9 @@ function start(session: Session, batchSteps: number): Work {
       blocked.push({ step: step.step, by });
       continue;
     }
-    if (step.after.some((before) => chosen.has(before))) break;
-    if (step.after.some((before) => session.step(before).state !== 'ended')) continue;
+    // A chain on one system is sent as a whole: the target undoes its steps in order.
+    if (step.after.some((before) => !chosen.has(before) && session.step(before).state !== 'ended')) continue;
+    if (step.systems.length > 1 && step.after.some((before) => chosen.has(before))) break;
     if (isPostponed(session, record)) continue;
     const missing = step.systems.find(({ system }) => session.unreachable.has(system));
     if (missing) {
@@ -89,8 +90,4 @@ function start(session: Session, batchSteps: number): Work {
   if (head) return head.systems.length > 1 ? { kind: 'across', step: head } : { kind: 'batch', steps: batch, resumed: false };
   if (away.length > 0) return { kind: 'unreachable', steps: away };
   return waiting;
-}
-
-function isBadEnd(record: StepRecord): boolean {
-  return record.state === 'ended' && !endedWell(record.outcome);
 }

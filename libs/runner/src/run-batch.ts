@@ -1,13 +1,14 @@
 import type { InverseResult, InverseStep } from '@recant/connector';
 import { PARTIAL_UNDO, type PlanStep, plainRef, type RecordedEffect } from '@recant/planner';
-import { ask, invert, isSilent, type Silent } from './ask.ts';
+import { ask, type Inverted, invert, isSilent, type Silent } from './ask.ts';
 import { checkSteps } from './check-step.ts';
 import { endOrHold } from './held.ts';
 import { intend } from './intend.ts';
 import type { RunnerConfig, RunnerPorts } from './ports.ts';
 import { plainEffect } from './rehearse.ts';
 import type { Session } from './session.ts';
-import { endOf, endWithout, hasEnded, recordEnd, type StepEnd } from './step-end.ts';
+import { endAfter, endOf, endWithout, hasEnded, isBadEnd, recordEnd, type StepEnd } from './step-end.ts';
+import { endedWell } from './step-machine.ts';
 
 /** Independent steps on one system: one commit of intents, one call of the target, one commit of results. */
 export async function runBatch(
@@ -48,6 +49,7 @@ export async function runBatch(
   await ports.emitter.flush(session.claim.tenant, session.source);
   let left: Silent | undefined;
   let stuck: readonly InverseResult[] = [];
+  let putOff: readonly number[] = [];
   if (going.length > 0) {
     const numbers = going.map(({ step }) => step);
     ports.failpoint?.('inverse.before', numbers);
@@ -58,19 +60,23 @@ export async function runBatch(
       signal: ports.cancelled,
     });
     ports.failpoint?.('inverse.after', numbers);
-    ends.push(...answer.results.map((result) => endOf(result, system)));
+    const refused = new Set(ends.filter(({ took }) => took === false).map(({ step }) => step));
+    const sorted = sortAnswers(session, system, going, answer, refused);
+    ends.push(...sorted.ends);
+    putOff = sorted.putOff;
     left = answer.left;
-    stuck = answer.stuck;
+    stuck = sorted.stuck;
   }
   if (left === undefined) session.waiting.answered(system);
   await stickResults(session, system, stuck);
-  const waiting = new Set(stuck.map(({ step }) => step));
+  if (putOff.length > 0) await session.commit(putOff.map((step) => ({ step, event: 'put_off' })));
+  const waiting = new Set([...stuck.map(({ step }) => step), ...putOff]);
   await finish(session, ports, { steps: steps.filter(({ step }) => !waiting.has(step)), ends, startedMs, ...(left ? { left } : {}) });
 }
 
 /** Commits the intents, which must be acknowledged before the inverse runs: an unrecorded inverse cannot be undone. Intents of a previous worker are kept. */
 export async function startSteps(session: Session, ports: RunnerPorts, steps: readonly PlanStep[]): Promise<void> {
-  const fresh = steps.filter(({ step }) => session.step(step).inverse === undefined);
+  const fresh = steps.filter(({ step }) => session.step(step).state === 'pending');
   if (fresh.length === 0) return;
   const numbers = fresh.map(({ step }) => step);
   ports.failpoint?.('claim.before', numbers);
@@ -78,15 +84,43 @@ export async function startSteps(session: Session, ports: RunnerPorts, steps: re
     fresh.map((step) => ({
       step: step.step,
       event: 'start',
-      inverse: intend(session, ports, {
-        step: step.step,
-        undoes: step.undoes,
-        tool: step.stays === undefined ? 'undo' : PARTIAL_UNDO,
-        resources: step.systems.flatMap(({ knownOrdinals }) => Object.keys(knownOrdinals)),
-      }),
+      inverse:
+        session.step(step.step).inverse ??
+        intend(session, ports, {
+          step: step.step,
+          undoes: step.undoes,
+          tool: step.stays === undefined ? 'undo' : PARTIAL_UNDO,
+          resources: step.systems.flatMap(({ knownOrdinals }) => Object.keys(knownOrdinals)),
+        }),
     })),
   );
   ports.failpoint?.('claim.after', numbers);
+}
+
+/**
+ * What a refused step of a chain waits for, or was refused for, is the step before it: while that one is stuck, it is put off; where that one ended without being undone,
+ * so does it.
+ */
+function sortAnswers(session: Session, system: string, steps: readonly PlanStep[], answer: Inverted, refused: ReadonlySet<number>) {
+  const results = new Map(answer.results.map((result) => [result.step, result]));
+  const stuck = new Map(answer.stuck.map((result) => [result.step, result]));
+  const open = new Set<number>();
+  const bad = new Set(refused);
+  const isHolding = session.body.mode === 'refuse';
+  const ends: StepEnd[] = [];
+  const putOff: number[] = [];
+  for (const { step, after } of steps) {
+    const result = results.get(step);
+    const isUndone = result !== undefined && (result.outcome === 'undecided' || endedWell(result.outcome));
+    const by = after.find((before) => bad.has(before) || isBadEnd(session.step(before)));
+    const isAnswered = result !== undefined || stuck.has(step);
+    if (!isUndone && isAnswered && after.some((before) => open.has(before))) putOff.push(step);
+    else if (!isUndone && by !== undefined && result !== undefined) ends.push(endAfter(step, by));
+    else if (result !== undefined) ends.push(endOf(result, system));
+    if (!isUndone) (result === undefined || isHolding || putOff.at(-1) === step ? open : bad).add(step);
+  }
+  const isPutOff = new Set(putOff);
+  return { ends, putOff, stuck: [...stuck.values()].filter(({ step }) => !isPutOff.has(step)) };
 }
 
 interface Finishing {

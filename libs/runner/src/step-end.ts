@@ -1,6 +1,6 @@
 import type { InverseOutcome, InverseResult } from '@recant/connector';
 import type { AttemptRef, Effect, StepOutcome } from '@recant/events';
-import type { StepFinding } from './ports.ts';
+import type { StepFinding, StepRecord } from './ports.ts';
 import type { Session, StepMove } from './session.ts';
 import { addSettlement } from './source-events.ts';
 import { endedWell } from './step-machine.ts';
@@ -35,6 +35,15 @@ export function endOf(result: EndedResult, system: string): StepEnd {
 export function endWithout(step: number, outcome: StepOutcome, finding: StepFinding): StepEnd {
   return { step, outcome, findings: [finding], residue: [], effects: [], took: false };
 }
+
+/** Ended without being undone. */
+export function isBadEnd(record: Pick<StepRecord, 'state' | 'outcome'>): boolean {
+  return record.state === 'ended' && !endedWell(record.outcome);
+}
+
+/** The end of a step because of one before it. */
+export const endAfter = (step: number, by: number): StepEnd =>
+  endWithout(step, 'conflicted', { code: 'predecessor', detail: `Step ${by} wrote the same parts later and was not undone.` });
 
 /** One end from the results of all systems of a step; the first bad outcome decides. */
 export function combineEnds(step: number, results: readonly (readonly [string, EndedResult])[]): StepEnd {

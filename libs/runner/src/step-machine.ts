@@ -7,6 +7,7 @@ import type { StepOutcome, StepState } from '@recant/events';
  */
 export type StepEvent =
   | 'start' // its intent is committed; the inverse may run once the ledger acknowledged it
+  | 'put_off' // the target answered that it took no effect, because a step before it did not
   | 'take_back' // one system refused after another was written
   | 'stick' // the target is unreachable; a person decides
   | 'retry' // by a person: try again
@@ -14,17 +15,57 @@ export type StepEvent =
   | 'end'; // with one of the outcomes
 
 export const STEP_TABLE: Readonly<Record<StepState, Readonly<Record<StepEvent, StepState | undefined>>>> = {
-  /** Nothing was sent yet. Can end without a start: blocked by a predecessor, cancelled, or the plan differs from the ledger. */
-  pending: { start: 'started', take_back: undefined, stick: 'stuck', retry: undefined, skip: undefined, end: 'ended' },
+  /** Nothing was sent, or it took no effect. Can end without a start: blocked by a predecessor, cancelled, or the plan differs from the ledger. */
+  pending: { start: 'started', put_off: undefined, take_back: undefined, stick: 'stuck', retry: undefined, skip: undefined, end: 'ended' },
   /** `start` again: another worker took over. */
-  started: { start: 'started', take_back: 'taking_back', stick: 'stuck', retry: undefined, skip: undefined, end: 'ended' },
+  started: {
+    start: 'started',
+    put_off: 'pending',
+    take_back: 'taking_back',
+    stick: 'stuck',
+    retry: undefined,
+    skip: undefined,
+    end: 'ended',
+  },
   /** The inverse is in effect on some systems and is being taken back there. */
-  taking_back: { start: 'taking_back', take_back: 'taking_back', stick: 'stuck', retry: undefined, skip: undefined, end: 'ended' },
+  taking_back: {
+    start: 'taking_back',
+    put_off: undefined,
+    take_back: 'taking_back',
+    stick: 'stuck',
+    retry: undefined,
+    skip: undefined,
+    end: 'ended',
+  },
   /** Only a person moves it. Its attempts record the progress: with a take-back attempt, `start` resumes taking back. */
-  stuck: { start: undefined, take_back: undefined, stick: undefined, retry: 'started', skip: 'skipping', end: undefined },
+  stuck: {
+    start: undefined,
+    put_off: undefined,
+    take_back: undefined,
+    stick: undefined,
+    retry: 'started',
+    skip: 'skipping',
+    end: undefined,
+  },
   /** The worker asks the targets, takes back a partial inverse, and ends the step without trying the inverse again. */
-  skipping: { start: 'skipping', take_back: 'taking_back', stick: 'stuck', retry: undefined, skip: 'skipping', end: 'ended' },
-  ended: { start: undefined, take_back: undefined, stick: undefined, retry: undefined, skip: undefined, end: undefined },
+  skipping: {
+    start: 'skipping',
+    put_off: undefined,
+    take_back: 'taking_back',
+    stick: 'stuck',
+    retry: undefined,
+    skip: 'skipping',
+    end: 'ended',
+  },
+  ended: {
+    start: undefined,
+    put_off: undefined,
+    take_back: undefined,
+    stick: undefined,
+    retry: undefined,
+    skip: undefined,
+    end: undefined,
+  },
 };
 
 export function nextStepState(state: StepState, event: StepEvent): StepState | undefined {

@@ -259,6 +259,39 @@ test('U18: a step whose row is held is tried again beside the others, and needs 
   }
 });
 
+test('U23: a chain is sent as a whole; where one of its steps is stuck, those after it wait for it, and go on once it is retried', async () => {
+  const chain = Array.from({ length: 100 }, (_, at) => write(`c${at}`, A(1), String(at), String(at + 1)));
+  const world = fakeWorld(chain);
+  const a = world.targets.get('a');
+  if (a) a.refuse = ({ step }) => (step === 40 ? 'stuck' : undefined);
+  expect(await drive(world)).toBe('waiting');
+  const states = world.store.record.steps.map(({ state }) => state);
+  expect([states[38], states[39], new Set(states.slice(40))]).toEqual(['ended', 'stuck', new Set(['pending'])]);
+  if (a) a.refuse = () => undefined;
+  const steps = world.store.record.steps.map((step) => (step.state === 'stuck' ? { ...step, state: 'started' as const } : step));
+  world.store.record = { ...world.store.record, state: 'queued', steps };
+  expect(await drive(world)).toBe('finished');
+  expect([new Set(outcomes(world)), a?.live.get(`${A(1)} x`), a?.writes.length]).toEqual([new Set(['restored']), '0', 100]);
+  // 40 of the first 50 were answered; then the stuck one, and the rest in batches.
+  expect(a?.calls.invert).toBeLessThanOrEqual(5);
+  expect(world.events.filter(({ type }) => type === 'recant.attempt.intended.v1')).toHaveLength(100);
+  expect(world.events.filter(({ type }) => type === 'recant.attempt.settled.v1')).toHaveLength(100);
+});
+
+test('U23: a conflict within a chain that is sent as a whole ends what must follow it, with the step that is to blame', async () => {
+  const world = fakeWorld(Array.from({ length: 9 }, (_, at) => write(`c${at}`, A(1), String(at), String(at + 1))));
+  const a = world.targets.get('a');
+  if (a) a.refuse = ({ step }) => (step === 4 ? 'conflicted' : undefined);
+  expect(await drive(world)).toBe('finished');
+  expect(codes(world).map(([code]) => code)).toEqual([
+    undefined,
+    undefined,
+    undefined,
+    'constraint',
+    ...Array.from({ length: 5 }, () => 'predecessor'),
+  ]);
+});
+
 test('U20: an attempt on 300 rows with keys of 300 characters is undone: its intent fits into an event', async () => {
   const world = fakeWorld(Array.from({ length: 300 }, (_, row) => write('p', A(row) + 'k'.repeat(300), '0', '1')));
   expect(await drive(world)).toBe('finished');
@@ -342,7 +375,7 @@ test.each(SCENES)(
 
 test('the transition tables are total, and final states have no exit', () => {
   for (const [state, cells] of Object.entries(RUN_TABLE)) expect(Object.keys(cells), state).toHaveLength(8);
-  for (const [state, cells] of Object.entries(STEP_TABLE)) expect(Object.keys(cells), state).toHaveLength(6);
+  for (const [state, cells] of Object.entries(STEP_TABLE)) expect(Object.keys(cells), state).toHaveLength(7);
   for (const end of [RUN_TABLE.finished, RUN_TABLE.cancelled, STEP_TABLE.ended])
     expect(Object.values(end).every((next) => next === undefined)).toBe(true);
 });

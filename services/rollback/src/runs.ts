@@ -9,8 +9,12 @@ import {
   type RunView,
   resumeRun,
   retryStep,
+  retrySteps,
+  type StepsActed,
+  type StepsInput,
   showRun,
   skipStep,
+  skipSteps,
 } from '@recant/api';
 import type { PlanStep } from '@recant/planner';
 import { type BoundRoute, handle } from '@recant/service';
@@ -37,6 +41,18 @@ export function runRoutes(core: RollbackCore): readonly BoundRoute[] {
     core.wake();
     return { status: 200, body: await viewRun(core, tenant, run) };
   };
+  const actOnSteps = async (
+    tenant: string,
+    run: string,
+    which: StepsInput,
+    event: 'retry' | 'skip',
+  ): Promise<{ status: 200; body: StepsActed }> => {
+    const steps = await core.store.runs.actOnSteps(tenant, run, which, event);
+    if (steps === undefined) throw unknownRun(run);
+    if (steps.length === 0) throw new ApiFault('step_not_stuck', `Run ${run} has no stuck step that matches.`);
+    core.wake();
+    return { status: 200, body: { run, steps } };
+  };
   return [
     handle(createRun, async ({ caller, body, reason }) => {
       const { id, created } = await withApiFaults(() => startRun(core, caller, body, reason));
@@ -54,6 +70,8 @@ export function runRoutes(core: RollbackCore): readonly BoundRoute[] {
     handle(cancelRun, ({ caller, params }) => act(caller.tenant, params.run, 'cancel')),
     handle(retryStep, ({ caller, params }) => actOnStep(caller.tenant, params.run, params.step, 'retry')),
     handle(skipStep, ({ caller, params }) => actOnStep(caller.tenant, params.run, params.step, 'skip')),
+    handle(retrySteps, ({ caller, params, body }) => actOnSteps(caller.tenant, params.run, body, 'retry')),
+    handle(skipSteps, ({ caller, params, body }) => actOnSteps(caller.tenant, params.run, body, 'skip')),
   ];
 }
 

@@ -49,7 +49,11 @@ test('U17, U21: a step with which its target fails is the only one stuck; the ru
   expect((await stage.operator.runs()).items.find(({ id }) => id === behind)?.waits).toMatchObject([{ for: 'run', run: view.id }]);
 
   await owner('DROP TRIGGER fail ON orders');
-  await stage.operator.skipStep(view.id, stuck(view)[0]?.step ?? 0);
+  await expect(stage.operator.skipSteps(view.id, { codes: ['locked'] })).rejects.toMatchObject({ problem: { code: 'step_not_stuck' } });
+  await expect(stage.operator.skipSteps(view.id, { systems: ['other'] })).rejects.toMatchObject({ problem: { code: 'step_not_stuck' } });
+  expect(await stage.operator.skipSteps(view.id, { codes: ['target_error'], systems: ['shop'] })).toMatchObject({
+    steps: [stuck(view)[0]?.step],
+  });
   await when(behind, ({ state }) => state === 'finished');
   await when(view.id, ({ state }) => state === 'finished');
   await owner('UPDATE orders SET price = 100 WHERE id = 17');
@@ -67,7 +71,7 @@ test('U18: a row that an idle session holds stops its own step for a while, then
   expect(view.account.outcomes).toEqual({ restored: 4 });
   await holder.query('ROLLBACK');
   holder.release();
-  await stage.operator.retryStep(id, stuck(view)[0]?.step ?? 0);
+  expect((await stage.operator.retrySteps(id, {})).steps).toEqual([stuck(view)[0]?.step]);
   expect((await when(id, ({ state }) => state === 'finished')).account.verdict).toBe('fully_restored');
 });
 

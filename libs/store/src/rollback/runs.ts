@@ -81,6 +81,15 @@ export interface Runs {
     step: number,
     event: 'retry' | 'skip',
   ): Promise<'done' | 'run_unknown' | 'step_unknown' | 'not_stuck'>;
+  /** The stuck steps that match every given field. @returns their numbers; undefined: no such run */
+  actOnSteps(tenant: string, id: string, which: WhichSteps, event: 'retry' | 'skip'): Promise<readonly number[] | undefined>;
+}
+
+export interface WhichSteps {
+  readonly steps?: readonly number[] | undefined;
+  /** With a finding of one of these codes, and of one of these systems. */
+  readonly codes?: readonly string[] | undefined;
+  readonly systems?: readonly string[] | undefined;
 }
 
 const RUN_COLUMNS = `r.id, r.plan_id, encode(r.digest, 'hex') AS digest, r.key_id, r.state, r.alarm, r.created_at, r.finished_at, r.source, r.waits, p.mode, p.summary,
@@ -94,6 +103,10 @@ const INSERT = `INSERT INTO recant.run (tenant_id, id, plan_id, digest, state, k
 const COUNTS = `SELECT run_id, state = 'ended' AS ended, outcome, findings::jsonb @> '[{"code": "capture_incomplete"}]' AS incomplete, state = 'stuck' AS stuck, count(*)::int AS count
   FROM recant.run_step WHERE tenant_id = $1 AND run_id = ANY ($2::text[]) GROUP BY 1, 2, 3, 4, 5`;
 
+const ACT_ON_STEPS = `UPDATE recant.run_step SET state = $3 WHERE tenant_id = $1 AND run_id = $2 AND state = 'stuck'
+  AND ($4::int[] IS NULL OR step = ANY ($4))
+  AND ($5::text[] IS NULL OR EXISTS (SELECT 1 FROM jsonb_array_elements(findings::jsonb) f WHERE f ->> 'code' = ANY ($5)))
+  AND ($6::text[] IS NULL OR EXISTS (SELECT 1 FROM jsonb_array_elements(findings::jsonb) f WHERE f ->> 'system' = ANY ($6))) RETURNING step`;
 /** A run that no worker drives can be claimed at once, and asks again who did not answer. */
 const SET_STATE = `UPDATE recant.run SET state = $3, lease_until = CASE WHEN worker IS NOT NULL THEN lease_until END,
     waits = CASE WHEN worker IS NULL THEN '[]' ELSE waits END
@@ -147,6 +160,7 @@ export function createRuns(pool: pg.Pool): Runs {
         await setState(client, tenant, id, to);
         return 'done';
       }),
+    actOnSteps: (tenant, id, which, event) => inTransaction(pool, (client) => actOnSteps(client, tenant, id, which, event)),
     actOnStep: (tenant, id, step, event) => inTransaction(pool, (client) => actOnStep(client, tenant, id, step, event)),
   };
 }
@@ -185,6 +199,17 @@ async function actOnStep(client: pg.PoolClient, tenant: string, id: string, step
   await client.query('UPDATE recant.run_step SET state = $4 WHERE tenant_id = $1 AND run_id = $2 AND step = $3', [tenant, id, step, to]);
   await setState(client, tenant, id, nextRunState(state, 'nudge') ?? state);
   return 'done';
+}
+
+async function actOnSteps(client: pg.PoolClient, tenant: string, id: string, which: WhichSteps, event: 'retry' | 'skip') {
+  const state = await lockState(client, tenant, id);
+  if (state === undefined) return undefined;
+  const to = nextStepState('stuck', event);
+  if (to === undefined || isRunEnd(state)) return [];
+  const { steps = null, codes = null, systems = null } = which;
+  const { rows } = await client.query<{ step: number }>(ACT_ON_STEPS, [tenant, id, to, steps, codes, systems]);
+  if (rows.length > 0) await setState(client, tenant, id, nextRunState(state, 'nudge') ?? state);
+  return rows.map(({ step }) => step).sort((a, b) => a - b);
 }
 
 async function lockState(client: pg.PoolClient, tenant: string, id: string): Promise<RunState | undefined> {

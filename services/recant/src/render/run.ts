@@ -124,7 +124,7 @@ function nextText(run: RunView): string {
   if (run.state === 'paused') return `Next: recant status ${run.id} --do resume`;
   const stuck = run.stepList.filter((step) => step.state === 'stuck').map((step) => step.step);
   if (run.state !== 'waiting' || stuck.length === 0) return '';
-  return `Next: fix the cause, then recant status ${run.id} --step ${stuck[0]} --do retry (or skip)${stuck.length > 1 ? `; repeat for ${count(stuck.length - 1, 'more stuck step')}` : ''}`;
+  return `Next: fix the cause, then recant run retry ${run.id} ${stuck.length > 1 ? '--all' : `--step ${stuck[0]}`} (or skip)`;
 }
 
 export function runsText(runs: readonly RunSummaryView[], paint: Paint): string {

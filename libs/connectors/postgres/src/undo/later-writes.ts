@@ -106,9 +106,17 @@ export function laterWriteOf(goal: RowGoal, part: string, later: LaterWrites): L
   const goes = part === EXISTS && goal.parts.get(EXISTS)?.before === null;
   const isWritten = (parts: ReadonlySet<string> | undefined) => parts === undefined || (goes ? parts.size > 0 : parts.has(part));
   const isStranger = (attempt: string | null) => attempt !== goal.first.attempt && (attempt === null || !later.takenBack.has(attempt));
-  return [...(later.byPlace.get(placeOf(relation, goal.key)) ?? []), ...(later.byPlace.get(`${relation}`) ?? [])].findLast(
-    ({ attempt, ordinal, parts }) => isStranger(attempt) && ordinal > BigInt(source.ordinal) && isWritten(parts),
-  );
+  const after = BigInt(source.ordinal);
+  for (const place of [placeOf(relation, goal.key), `${relation}`]) {
+    const writes = later.byPlace.get(place) ?? [];
+    // Ascending: nothing before the attempt's own write is looked at, however hot the row.
+    for (let at = writes.length - 1; at >= 0; at -= 1) {
+      const write = writes[at];
+      if (write === undefined || write.ordinal <= after) break;
+      if (isStranger(write.attempt) && isWritten(write.parts)) return write;
+    }
+  }
+  return undefined;
 }
 
 /** Conflicts of one row: parts that go back and that somebody else wrote after the attempt wrote them first. */

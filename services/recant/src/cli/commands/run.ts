@@ -9,6 +9,7 @@ import { type CommonOptions, openSession, type Session, type World, withConnecti
 import { clockTime } from '../../terminal/time.ts';
 import { confirmDigest, digestOf } from '../confirm.ts';
 import { wholeNumber } from '../options.ts';
+import { addRunSteps } from './run-steps.ts';
 
 const POLL_MS = 200;
 const HELP = `
@@ -25,7 +26,9 @@ Examples:
 type RunOptions = CommonOptions & { yes?: boolean; digest?: string; detach?: boolean; rows?: string; acceptClaimed?: boolean };
 
 export function addRun(program: Command, world: World, exit: (code: number) => void): void {
-  withReason(withConnection(program.command('run').description('run a plan and print the account').argument('<plan>', 'plan id')))
+  const run = program.command('run');
+  addRunSteps(run, world);
+  withReason(withConnection(run.description('run a plan and print the account').argument('<plan>', 'plan id')))
     .option('--yes', 'do not ask for confirmation')
     .option('--digest <sha256>', 'run only a plan with this digest', digestOf)
     .option('--rows <n>', 'confirm the number of rows and files that the run changes, where it is over the limit (RECANT_RUN_ROWS_MAX)')
