@@ -4,7 +4,7 @@ import { ask, type Inverted, invert, isSilent, type Silent } from './ask.ts';
 import { checkSteps } from './check-step.ts';
 import { endOrHold } from './held.ts';
 import { intend } from './intend.ts';
-import type { RunnerConfig, RunnerPorts } from './ports.ts';
+import type { RunnerConfig, RunnerPorts, StepRecord } from './ports.ts';
 import { plainEffect } from './rehearse.ts';
 import type { Session } from './session.ts';
 import { endAfter, endOf, endWithout, hasEnded, isBadEnd, recordEnd, type StepEnd } from './step-end.ts';
@@ -76,7 +76,8 @@ export async function runBatch(
 
 /** Commits the intents, which must be acknowledged before the inverse runs: an unrecorded inverse cannot be undone. Intents of a previous worker are kept. */
 export async function startSteps(session: Session, ports: RunnerPorts, steps: readonly PlanStep[]): Promise<void> {
-  const fresh = steps.filter(({ step }) => session.step(step).state === 'pending');
+  const isFresh = ({ state, inverse }: StepRecord): boolean => state === 'pending' || inverse === undefined;
+  const fresh = steps.filter(({ step }) => isFresh(session.step(step)));
   if (fresh.length === 0) return;
   const numbers = fresh.map(({ step }) => step);
   ports.failpoint?.('claim.before', numbers);

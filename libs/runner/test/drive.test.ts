@@ -292,6 +292,15 @@ test('U23: a conflict within a chain that is sent as a whole ends what must foll
   ]);
 });
 
+test('a step that became stuck before its intent gets one when a person retries it', async () => {
+  const world = fakeWorld([write('p', A(1), '0', '1')]);
+  const steps = world.store.record.steps.map((step) => ({ ...step, state: 'started' as const }));
+  world.store.record = { ...world.store.record, steps };
+  expect(await drive(world)).toBe('finished');
+  expect(outcomes(world)).toEqual(['restored']);
+  expect(world.events.filter(({ type }) => type === 'recant.attempt.intended.v1')).toHaveLength(1);
+});
+
 test('U20: an attempt on 300 rows with keys of 300 characters is undone: its intent fits into an event', async () => {
   const world = fakeWorld(Array.from({ length: 300 }, (_, row) => write('p', A(row) + 'k'.repeat(300), '0', '1')));
   expect(await drive(world)).toBe('finished');
