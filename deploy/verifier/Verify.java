@@ -1623,7 +1623,7 @@ public final class Verify {
         private void settled(Json data) {
             shape(data, "action attempt chunks digest durationMs effects outcome", "error result", "data");
             attempt(data);
-            require(List.of("succeeded", "failed", "denied", "suspended").contains(string(data, "outcome")), "outcome");
+            require(List.of("succeeded", "failed", "denied", "suspended", "unknown").contains(string(data, "outcome")), "outcome");
             chunks = whole(data, "chunks", 0, CHUNKS_MAX);
             effects = whole(data, "effects", 0, SAFE_MAX);
             digestHex = matches(data, "digest", HEX_64);

@@ -14,12 +14,12 @@ export const OPERATOR_TENANT = OWN_AGENT;
 export const ROLES = ['emit', 'view', 'plan', 'execute', 'export', 'administer', 'unseal', 'approve', 'monitor', 'rollback'] as const;
 export type Role = (typeof ROLES)[number];
 
-/** How a settlement says that an attempt ended. */
-export const OUTCOMES = ['succeeded', 'failed', 'denied', 'suspended'] as const;
+/** How a settlement says that an attempt ended. `unknown`: it was given up, or its answer was lost, and it may have taken effect. */
+export const OUTCOMES = ['succeeded', 'failed', 'denied', 'suspended', 'unknown'] as const;
 export type Outcome = (typeof OUTCOMES)[number];
 
-/** State of an attempt, computed from its events: its outcome, or that there is none yet, or none in time (`unknown`). */
-export const ATTEMPT_STATUSES = ['open', ...OUTCOMES, 'unknown'] as const;
+/** State of an attempt, computed from its events: its outcome, or that there is none yet, or none in time (`unknown`, too). */
+export const ATTEMPT_STATUSES = ['open', ...OUTCOMES] as const;
 export type AttemptStatus = (typeof ATTEMPT_STATUSES)[number];
 
 /** `attested`: recorded by the target system itself. `claimed`: reported by the agent's process. */

@@ -12,7 +12,7 @@ export function unknownBeside(attempt: RecordedAttempt): string | undefined {
 
 /** The targets settle what an attempt did to them, not what it did elsewhere. */
 function unreported({ status, complete }: RecordedAttempt): string | undefined {
-  if (status === 'unknown') return `Not settled: ${ELSEWHERE}`;
+  if (status === 'unknown') return `Its outcome is unknown: ${ELSEWHERE}`;
   return complete ? undefined : `The recorded effects do not match the settlement of the attempt: ${ELSEWHERE}`;
 }
 const ELSEWHERE = 'only what its systems recorded by themselves is known.';

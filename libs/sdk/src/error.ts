@@ -34,6 +34,12 @@ export type RecantErrorCode =
   | 'sealing_failed'
   /** The tool succeeded without using a system that its action declared, and no change was recorded there. */
   | 'handle_unused'
+  /** The action was given up by its `signal`. Before the tool ran, the message says so. */
+  | 'aborted'
+  /** The action was given up after `timeoutMs`. */
+  | 'timed_out'
+  /** Thrown by a tool that does not know whether it took effect: its attempt is recorded as `unknown`. */
+  | 'outcome_unknown'
   /** A freeze forbids the action; see `freeze`. */
   | 'frozen'
   /** The transport cannot learn of freezes, so nothing but the end of its process stops this agent. */

@@ -2,7 +2,8 @@ import type { AsyncLocalStorage } from 'node:async_hooks';
 import type { ActionInput, ActionOptions } from './attempt/action-input.ts';
 import type { RunningAttempt } from './attempt/attempts.ts';
 import type { ActionContext } from './attempt/context.ts';
-import type { RecantError } from './error.ts';
+import { endingOf, outcomeOf } from './attempt/ending.ts';
+import { RecantError } from './error.ts';
 import type { Running, Start } from './started.ts';
 import type { OptionsOf, Tool, WrapOptions, Wrapped, WrappedFunction } from './wrap/types.ts';
 import { wrapTools } from './wrap/wrap-tools.ts';
@@ -15,7 +16,7 @@ export interface Recorder {
    * @param name of the tool in the ledger
    * @param args JSON data; copied before the tool runs
    * @throws RecantError before the tool runs: `options_invalid | arguments_invalid | too_large | system_unknown | redaction_refused |
-   *   capture_failed | queue_full | ledger_unavailable | key_refused | refused | closed`.
+   *   capture_failed | queue_full | ledger_unavailable | key_refused | refused | frozen | aborted | closed`; while it runs: `aborted | timed_out`.
    */
   action<T>(
     name: string,
@@ -46,14 +47,28 @@ export function recorderFor({ begin, storage, onProblem, track }: RecorderPorts,
   const start: Start = async (name, args, options) => {
     const parent = storage.getStore();
     const session = options.session ?? defaults.session ?? parent?.session;
-    const { context, run, end } = await begin({
+    if (options.signal?.aborted)
+      throw new RecantError('aborted', 'The action was aborted before its tool ran.', { cause: options.signal.reason });
+    const attempt = await begin({
       ...options,
       ...(session === undefined ? {} : { session }),
       ...(parent === undefined ? {} : { parent: options.parent ?? parent.context.action }),
       tool: name,
       arguments: args,
     });
-    return { context, run: (work) => storage.run({ context, session }, () => run(work)), end };
+    if (options.signal?.aborted) await giveUp(attempt, options.signal.reason);
+    const ending = endingOf(options);
+    const context = { ...attempt.context, signal: ending.signal };
+    return {
+      context,
+      run: (work) => storage.run({ context, session }, () => attempt.run(work)),
+      race: ending.race,
+      end(thrown) {
+        ending.stop();
+        if (thrown === undefined) return attempt.end({ outcome: 'succeeded' });
+        return attempt.end({ outcome: outcomeOf(thrown.value, attempt.reversibility), thrown });
+      },
+    };
   };
 
   const action = <T>(
@@ -66,12 +81,12 @@ export function recorderFor({ begin, storage, onProblem, track }: RecorderPorts,
       const started = await start(name, args, options);
       let result: Awaited<T>;
       try {
-        result = await started.run(() => tool(started.context));
+        result = await started.race(started.run(async () => tool(started.context)));
       } catch (error) {
-        await started.end({ outcome: 'failed', thrown: { value: error } });
+        await started.end({ value: error });
         throw error;
       }
-      await started.end({ outcome: 'succeeded' });
+      await started.end();
       return result;
     });
 
@@ -79,4 +94,11 @@ export function recorderFor({ begin, storage, onProblem, track }: RecorderPorts,
     action,
     wrap: (tools: never, options?: object) => wrapTools(tools, options ?? {}, { action, start, track, onProblem }) as never,
   };
+}
+
+/** The caller gave up while the intent was on its way. @throws RecantError `aborted` */
+async function giveUp(attempt: RunningAttempt, cause: unknown): Promise<never> {
+  const error = new RecantError('aborted', 'The action was aborted before its tool ran.', { cause });
+  await attempt.end({ outcome: 'denied', thrown: { value: error } });
+  throw error;
 }

@@ -55,7 +55,11 @@ function unsettled(member: Member): Exclusion | undefined {
   if (status === 'open') return { reason: 'open', conflict: 'open', detail: 'Not settled yet: the attempt may still have effects.' };
   if (witnessed) return undefined;
   if (status === 'unknown')
-    return { reason: 'open', conflict: 'open', detail: 'Not settled before its deadline: the effects of the attempt are unknown.' };
+    return {
+      reason: 'open',
+      conflict: 'open',
+      detail: 'It was given up, its answer was lost, or it was not settled before its deadline: the effects of the attempt are unknown.',
+    };
   if (!complete)
     return {
       reason: 'incomplete',

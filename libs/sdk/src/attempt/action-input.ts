@@ -1,6 +1,7 @@
 import type { CapturingSystem } from '@recant/connector';
 import { type AttemptContext, type AttemptIntended, isName, isUuidV7, parseResource, type Reversibility } from '@recant/events';
 import { RecantError } from '../error.ts';
+import { isTimeout } from './ending.ts';
 
 /** What is known of an action beside its name and arguments. */
 export interface ActionOptions {
@@ -18,6 +19,13 @@ export interface ActionOptions {
   readonly onBehalfOf?: string;
   /** The person whose data the arguments and result contain; sealed contents use this subject's key. It is logged: use an opaque name such as `customer/42`. */
   readonly subject?: string;
+  /**
+   * Milliseconds from the tool's start after which the action is given up: it rejects with `timed_out`, and `context.signal` is aborted. Recorded as `unknown`
+   * where the tool's effects cannot be read back (reversibility `compensable`, `irreversible`, `unknown`), else as `failed`.
+   */
+  readonly timeoutMs?: number;
+  /** Gives the action up likewise, with `aborted`. Aborted before the tool starts: it does not run. */
+  readonly signal?: AbortSignal;
   /** Milliseconds after which an unsettled attempt becomes `unknown`. */
   readonly deadlineMs?: number;
   readonly expectedAfter?: AttemptIntended['expectedAfter'];
@@ -80,6 +88,9 @@ export function checkInput(input: ActionInput): void {
     problems.push('subject must be a string of 1 to 256 bytes without control characters');
   if (input.parent !== undefined && !isUuidV7(input.parent)) problems.push('parent must be an action id (UUIDv7)');
   if (input.retryOf !== undefined && !isUuidV7(input.retryOf.action)) problems.push('retryOf.action must be an action id (UUIDv7)');
+  if (input.timeoutMs !== undefined && !isTimeout(input.timeoutMs))
+    problems.push('timeoutMs must be a whole number of milliseconds, from 1 to 2147483647');
+  if (input.signal !== undefined && !(input.signal instanceof AbortSignal)) problems.push('signal must be an AbortSignal');
   if (problems.length > 0) throw new RecantError('options_invalid', `${problems.join('; ')}.`);
 }
 

@@ -1,3 +1,4 @@
+import type { Reversibility } from '@recant/events';
 import { RecantError } from '../error.ts';
 import type { RecantOptions } from '../options.ts';
 import type { Delivery, Outbox } from '../outbox/outbox.ts';
@@ -19,7 +20,9 @@ import { createSettlements, type Settlements } from './settlements.ts';
 
 /** An attempt whose tool may run. */
 export interface RunningAttempt {
-  readonly context: ActionContext;
+  readonly context: Omit<ActionContext, 'signal'>;
+  /** What the action is declared as. */
+  readonly reversibility: Reversibility;
   /** Runs a part of the tool. */
   run<T>(work: () => T): T;
   /** Settles the attempt. Resolves once the systems that must be read at once are read; the ledger answers in the background. Never rejects. */
@@ -62,6 +65,7 @@ export function createAttempts({ outbox, settings, permission, who, trace }: Att
     const captures = await captureAll(intent.ref, systems, settings.systems);
     const reported: ReportedResult = { value: undefined };
     const context = contextFor(intent, captures, reported, onProblem);
+    const running = { context, reversibility: intent.data.reversibility, run: captures.run };
     try {
       const answer = pushIntent(outbox, intent, redactBefore(captures.before, redactor));
       const deny: Deny = (error) => void settleDenied(outbox, intent, clock() - startedMs, error);
@@ -81,8 +85,7 @@ export function createAttempts({ outbox, settings, permission, who, trace }: Att
       }
       onProblem(error);
       return {
-        context,
-        run: captures.run,
+        ...running,
         end() {
           captures.end();
           return captures.release();
@@ -92,8 +95,7 @@ export function createAttempts({ outbox, settings, permission, who, trace }: Att
     settlements.expect(intent);
     const unsettled = { intent, captures, reported, subject: input.subject ?? settings.subject };
     return {
-      context,
-      run: captures.run,
+      ...running,
       end(outcome) {
         captures.end();
         const settling = settlements.settle(unsettled, { ...outcome, durationMs: clock() - startedMs });

@@ -11,6 +11,8 @@ export interface ActionContext {
   /** 1 for the first attempt. */
   readonly attempt: number;
   readonly source: string;
+  /** Aborted when the action is given up: pass it to what the tool calls. */
+  readonly signal: AbortSignal;
   /**
    * Returns the handle of a system: a transaction runner, a directory. A system that the action did not declare is captured at the first call of
    * the handle, which rejects with `capture_failed` if that is impossible. @throws RecantError `system_unknown | closed`
@@ -25,7 +27,12 @@ export interface ReportedResult {
   value: JsonObject | undefined;
 }
 
-export function contextFor(intent: Intent, captures: Captures, reported: ReportedResult, onProblem: Settings['onProblem']): ActionContext {
+export function contextFor(
+  intent: Intent,
+  captures: Captures,
+  reported: ReportedResult,
+  onProblem: Settings['onProblem'],
+): Omit<ActionContext, 'signal'> {
   const { action, attempt, source } = intent.ref;
   return {
     action,

@@ -2,7 +2,7 @@ import { JSON_DEPTH_MAX } from '@recant/events';
 import type { ActionOptions } from '../attempt/action-input.ts';
 import type { ActionContext } from '../attempt/context.ts';
 import { RecantError } from '../error.ts';
-import type { Start } from '../started.ts';
+import type { Start, Started } from '../started.ts';
 import type { Tool, WrapOptions } from './types.ts';
 
 export interface WrapPorts {
@@ -128,16 +128,16 @@ async function* recordGenerator(
   void track(() => new Promise<void>((resolve) => (finished = resolve)));
   try {
     const { name, args, options } = describe();
-    const { run, end } = await start(name, args, options);
+    const { run, race, end } = await start(name, args, options);
     let thrown: { value: unknown } | undefined;
     try {
       const inner = run(generate);
-      return yield* stepsThrough(run, inner);
+      return yield* stepsThrough(run, race, inner);
     } catch (error) {
       thrown = { value: error };
       throw error;
     } finally {
-      await end(thrown === undefined ? { outcome: 'succeeded' } : { outcome: 'failed', thrown });
+      await end(thrown);
     }
   } finally {
     finished();
@@ -145,10 +145,10 @@ async function* recordGenerator(
 }
 
 /** The generator with every step executed by `run`. */
-function stepsThrough(run: <R>(step: () => R) => R, inner: AnyGenerator): AsyncIterable<unknown, unknown, unknown> {
+function stepsThrough(run: Started['run'], race: Started['race'], inner: AnyGenerator): AsyncIterable<unknown, unknown, unknown> {
   return {
     [Symbol.asyncIterator]: () => ({
-      next: async (...sent: [] | [unknown]) => run(() => inner.next(...sent)),
+      next: async (...sent: [] | [unknown]) => race(run(async () => inner.next(...sent))),
       return: async (value?: unknown) => run(() => inner.return(value)),
       throw: async (error?: unknown) => run(() => inner.throw(error)),
     }),
