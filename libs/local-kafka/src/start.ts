@@ -8,7 +8,7 @@ import { LocalKafkaError } from './error.ts';
 import { ensureJars } from './jars.ts';
 import { findJava } from './java.ts';
 import { type BrokerSecurity, clientSecurity } from './security.ts';
-import type { Order, Report, StopMode } from './supervisor.ts';
+import type { Message, Order, Report, StopMode } from './supervisor.ts';
 
 export interface KafkaOptions {
   /** Data folder; keeps data and, if free, the port between starts. Default: a temporary folder, removed at the end. */
@@ -22,13 +22,16 @@ export interface KafkaOptions {
   client?: { readonly cert: string; readonly key: string };
   /** Environment for finding Java and Maven (PATH, JAVA_HOME). */
   env?: NodeJS.ProcessEnv;
+  /** The broker ended on its own, and could not be started again. */
+  onDown?: (error: Error) => void;
 }
 
 export interface RunningKafka {
   /** `brokers` of kafkajs; joined by commas, KAFKA_BROKERS. */
   brokers: string[];
   port: number;
-  pid: number;
+  /** Of the broker's process, which is another one after a restart. */
+  readonly pid: number;
   dir: string;
   /** Idempotent: an existing topic is not changed. */
   createTopic(name: string, partitions: number): Promise<void>;
@@ -54,13 +57,20 @@ export async function startKafka(options: KafkaOptions = {}): Promise<RunningKaf
     env: { ...env, NODE_OPTIONS: '', RECANT_KAFKA_ORDER: JSON.stringify(order) },
   });
   const ended = new Promise<void>((done) => supervisor.once('exit', () => done()));
+  let stopping = false;
   const end = async (mode: StopMode): Promise<void> => {
+    stopping = true;
     supervisor.ref();
     if (supervisor.connected) supervisor.send(mode, () => {});
     await ended;
   };
   const failure = failureOf(supervisor);
-  const { port, pid } = await Promise.race([started(supervisor), failure]);
+  const first = await Promise.race([started(supervisor), failure]);
+  const { port } = first;
+  let { pid } = first;
+  supervisor.on('message', (report: Report) => {
+    if (report.kind === 'started') pid = report.pid;
+  });
   const brokers = [`127.0.0.1:${port}`];
   const address = { brokers, ...clientSecurity(options.security, options.client) };
   try {
@@ -70,13 +80,19 @@ export async function startKafka(options: KafkaOptions = {}): Promise<RunningKaf
     await end('kill');
     throw error instanceof LocalKafkaError ? error : new LocalKafkaError('start_failed', String(error), { cause: error });
   }
+  if (supervisor.connected) supervisor.send('ready' satisfies Message, () => {});
+  failure.catch((error: Error) => {
+    if (!stopping) options.onDown?.(error);
+  });
   // The broker must not keep the caller's process alive.
   supervisor.unref();
   supervisor.channel?.unref();
   return {
     brokers,
     port,
-    pid,
+    get pid() {
+      return pid;
+    },
     dir,
     createTopic: (name, partitions) => createTopics(address, [{ name, partitions }]),
     stop: () => end('stop'),

@@ -1,6 +1,6 @@
 /**
  * The process between the caller and the broker: owns the folder and the broker. When the caller ends for any reason, the kernel closes the IPC
- * channel; the supervisor then kills the broker and removes a temporary folder.
+ * channel; the supervisor then kills the broker and removes a temporary folder. A broker that ends on its own once it was ready is started again.
  */
 import type { ChildProcess } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -26,9 +26,14 @@ export interface Order {
 
 export type Report = { kind: 'started'; port: number; pid: number } | { kind: 'failed'; code: LocalKafkaErrorCode; message: string };
 export type StopMode = 'stop' | 'kill';
+/** `ready`: the caller has reached the broker. */
+export type Message = StopMode | 'ready';
 
 /** A broker usually stops in 2.5 s; killed after this. */
 const STOP_MS = 20_000;
+/** Restarts of a broker that ends on its own, and the time in which they count. */
+const RESTARTS_MAX = 5;
+const RESTARTS_MS = 600_000;
 /** Time for the previous supervisor to release the folder. */
 const HANDOVER_MS = 10_000;
 
@@ -37,7 +42,19 @@ async function supervise(order: Order, mode: Promise<StopMode>, signal: AbortSig
   const { brokerPort, controllerPort } = await choosePorts(order);
   const place: BrokerPlace = { ...order, brokerPort, controllerPort };
   await prepareBroker(place, signal);
-  if (signal.aborted) return;
+  const restarts: number[] = [];
+  while (!signal.aborted) {
+    const fault = await run(place, mode);
+    if (fault === undefined) return;
+    const now = performance.now();
+    while (restarts[0] !== undefined && now - restarts[0] > RESTARTS_MS) restarts.shift();
+    if (!wasReady || restarts.push(now) > RESTARTS_MAX) throw fault;
+  }
+}
+
+/** @returns why the broker ended on its own; undefined if it was stopped */
+async function run(place: BrokerPlace, mode: Promise<StopMode>): Promise<LocalKafkaError | undefined> {
+  const { dir, brokerPort } = place;
   const broker = spawnBroker(place);
   const ended = new Promise<'ended'>((resolve) => {
     broker.once('error', () => resolve('ended'));
@@ -47,11 +64,12 @@ async function supervise(order: Order, mode: Promise<StopMode>, signal: AbortSig
   const reason = await Promise.race([mode, ended]);
   if (reason === 'ended') {
     const isTaken = !(await isFree(brokerPort));
-    throw isTaken
+    return isTaken
       ? portInUse(brokerPort)
-      : await explainFailure(order.dir, `Kafka ended unexpectedly (${broker.exitCode ?? broker.signalCode})`);
+      : await explainFailure(dir, `Kafka ended unexpectedly (${broker.exitCode ?? broker.signalCode})`);
   }
   await endBroker(broker, reason, ended);
+  return undefined;
 }
 
 async function endBroker(broker: ChildProcess, reason: StopMode, ended: Promise<unknown>): Promise<void> {
@@ -109,9 +127,13 @@ function send(report: Report): void {
 
 const order = JSON.parse(process.env.RECANT_KAFKA_ORDER ?? '{}') as Order;
 const stopping = new AbortController();
+let wasReady = false;
 const mode = new Promise<StopMode>((resolve) => {
   process.once('disconnect', () => resolve('kill'));
-  process.on('message', (message: StopMode) => resolve(message));
+  process.on('message', (message: Message) => {
+    if (message === 'ready') wasReady = true;
+    else resolve(message);
+  });
 });
 void mode.then(() => stopping.abort());
 try {

@@ -52,6 +52,35 @@ test('a killed and restarted broker has its port and every acknowledged message'
   expect(offsets.find(({ partition }) => partition === 1)?.high).toBe('1');
 });
 
+test('a broker that is killed by somebody else is started again, on its port and with every acknowledged message (V3)', async () => {
+  const kafka = await startKafka({
+    dir: await freshFolder(),
+    topics: [{ name: 'kept', partitions: 1 }],
+    onDown: ({ message }) => expect.unreachable(message),
+  });
+  onTestFinished(() => kafka.stop());
+  const client = new Kafka({ brokers: kafka.brokers, logLevel: logLevel.NOTHING });
+  const producer = client.producer();
+  await producer.connect();
+  await producer.send({ topic: 'kept', acks: -1, messages: [{ value: 'one' }] });
+  await producer.disconnect();
+  const killed = kafka.pid;
+  process.kill(killed, 'SIGKILL');
+  await waitUntil(() => kafka.pid !== killed);
+  const highs = async (): Promise<string[]> => {
+    const admin = client.admin();
+    try {
+      await admin.connect();
+      return (await admin.fetchTopicOffsets('kept')).map(({ high }) => high);
+    } catch {
+      return [];
+    } finally {
+      await admin.disconnect();
+    }
+  };
+  await waitUntil(async () => (await highs()).join() === '1', { timeoutMs: 120_000 });
+}, 300_000);
+
 test('a killed caller takes the broker and its temporary folder with it', async () => {
   const { kill, pid, dir } = await startHolder();
   kill();

@@ -31,7 +31,7 @@ export interface RunningUp {
   /** Superuser of the embedded server; undefined with a DATABASE_URL. */
   readonly ownerUrl: string | undefined;
   readonly brokers: readonly string[] | undefined;
-  /** Resolves when the signal aborts; rejects when PostgreSQL has stopped for good. */
+  /** Resolves when the signal aborts; rejects when an own PostgreSQL or broker has stopped for good. */
   readonly ended: Promise<void>;
   stop(): Promise<void>;
 }
@@ -78,7 +78,10 @@ async function build(
   progress(
     settings.kafka === 'local' ? 'Starting PostgreSQL and Kafka (the first start downloads its jars) ...' : 'Starting PostgreSQL ...',
   );
-  const [kafka, database] = await both(openBrokers(settings, folder, closers), openDatabase(folder, settings, closers));
+  const [{ access: kafka, down: brokerDown }, database] = await both(
+    openBrokers(settings, folder, closers),
+    openDatabase(folder, settings, closers),
+  );
 
   progress('Starting the services ...');
   const [masterKey, ...olderMasterKeys] = masterKeys;
@@ -113,7 +116,14 @@ async function build(
   await folder.write(DATABASE_FILE, `${database.url}\n`);
   await lock.announce(url);
   const { ownerUrl, down } = database;
-  return { url, dir: folder.path, operatorKey: keys.operatorKey, ownerUrl, brokers: kafka?.brokers, ended: ending(signal, down) };
+  return {
+    url,
+    dir: folder.path,
+    operatorKey: keys.operatorKey,
+    ownerUrl,
+    brokers: kafka?.brokers,
+    ended: ending(signal, brokerDown === undefined ? down : Promise.race([down, brokerDown])),
+  };
 }
 
 /** Waits for both even if one fails, so that whatever the other has started can be stopped. */
@@ -122,11 +132,19 @@ async function both<A, B>(one: Promise<A>, other: Promise<B>): Promise<[A, B]> {
   return [await one, await other];
 }
 
-async function openBrokers(settings: UpSettings, folder: Folder, closers: Closer[]): Promise<KafkaAccess | undefined> {
-  if (settings.kafka !== 'local') return settings.kafka;
-  const kafka = await startKafka({ dir: folder.at('kafka'), topics: [{ name: TOPIC_EVENTS, partitions: settings.shards }] });
+interface Brokers {
+  readonly access: KafkaAccess | undefined;
+  /** Rejects when an own broker has stopped for good on its own. */
+  readonly down?: Promise<never>;
+}
+
+async function openBrokers(settings: UpSettings, folder: Folder, closers: Closer[]): Promise<Brokers> {
+  if (settings.kafka !== 'local') return { access: settings.kafka };
+  const { promise: down, reject: onDown } = Promise.withResolvers<never>();
+  down.catch(() => undefined);
+  const kafka = await startKafka({ dir: folder.at('kafka'), onDown, topics: [{ name: TOPIC_EVENTS, partitions: settings.shards }] });
   closers.push(() => kafka.stop());
-  return { brokers: kafka.brokers };
+  return { access: { brokers: kafka.brokers }, down };
 }
 
 function ending(signal: AbortSignal, down: Promise<never>): Promise<void> {
