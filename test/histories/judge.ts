@@ -17,7 +17,7 @@ import type { Target } from './target.ts';
 export type End = 'fully restored' | 'unverified' | 'partly restored' | 'not restored' | 'refused' | 'nothing' | 'waits' | 'error';
 export interface Outcome {
   readonly seed: number;
-  readonly kinds: readonly Kind[];
+  readonly kinds: readonly string[];
   readonly mode: Mode;
   readonly end: End;
   readonly mismatches: readonly string[];
@@ -42,22 +42,23 @@ export interface Stage {
 
 /** Plays one history, undoes its selection in both modes, and compares. Without a conflict in \`refuse\` it is played twice. */
 export async function judge(stage: Stage, seed: number): Promise<readonly Outcome[]> {
-  const first = await playOnce(stage, seed, 'refuse');
+  const first = await playOnce(stage, seed, `${seed}-refuse`);
   const refuse = await undo(first, 'refuse', stage);
   if (refuse.end === 'refused' || refuse.end === 'nothing') return [refuse, await undo(first, 'skip', stage)];
-  return [refuse, await undo(await playOnce(await stage.next(seed), seed, 'skip'), 'skip', stage)];
+  return [refuse, await undo(await playOnce(await stage.next(seed), seed, `${seed}-skip`), 'skip', stage)];
 }
 
 /** The target has another shape: the next history gets another one. */
 export const isSpent = (seed: number): boolean => drawScript(seed).kinds.has('ALTER in between');
 
-async function playOnce(stage: Stage, seed: number, mode: Mode): Promise<Question> {
+/** @param name of this play of it: sources and actions of each one are its own */
+export async function playOnce(stage: Stage, seed: number, name: string): Promise<Question> {
   const { target, service, apiKey } = stage;
   await target.reset();
   if (stage.isLeft) await drained(service);
   const script = drawScript(seed);
   const fromMs = Date.now();
-  const speakers = createSpeakers(script, `${seed}-${mode}`, target, service, apiKey);
+  const speakers = createSpeakers(script, name, target, service, apiKey);
   const history = await play(script, speakers).catch(async (error: Error) => {
     await speakers.close().catch(() => undefined);
     throw error;
@@ -69,11 +70,11 @@ async function playOnce(stage: Stage, seed: number, mode: Mode): Promise<Questio
 }
 
 /** A plan of nothing waits for the drain. */
-async function drained({ operator }: Service): Promise<void> {
+export async function drained({ operator }: Service): Promise<void> {
   await operator.createPlan({ selection: { actions: [randomUUID()] } });
 }
 
-async function undo(question: Question, mode: Mode, { onEnd, broken }: Pick<Stage, 'onEnd' | 'broken'>): Promise<Outcome> {
+export async function undo(question: Question, mode: Mode, { onEnd, broken }: Pick<Stage, 'onEnd' | 'broken'>): Promise<Outcome> {
   const { history, target } = question;
   const expected = expect(history);
   const before = await readRows(target.owner, history.names);

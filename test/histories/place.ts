@@ -111,4 +111,10 @@ export async function createPlace(ground: Ground, { onEnd }: PlaceOptions = {}):
   };
 }
 
-const failed = (seed: number, mismatches: readonly string[]): Outcome => ({ seed, kinds: [], mode: 'skip', end: 'error', mismatches });
+export const failed = (seed: number, mismatches: readonly string[]): Outcome => ({
+  seed,
+  kinds: [],
+  mode: 'skip',
+  end: 'error',
+  mismatches,
+});

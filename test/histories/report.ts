@@ -1,4 +1,5 @@
 import { cellOf } from './campaign.ts';
+import { FAILOVER_KINDS, FAILOVERS_FROM } from './failover.ts';
 import { ALL_KINDS, type Kind } from './kinds.ts';
 import type { State } from './state.ts';
 
@@ -13,8 +14,9 @@ const CELLS: readonly Cell[] = ALL_KINDS.flatMap((kind) =>
 
 /** Histories in each possible cell of a whole campaign. */
 export const CELL_MIN = 50;
-/** Histories of a whole campaign. */
+/** Histories of a whole campaign, and failovers beside them. */
 export const CAMPAIGN_COUNT = 3_000;
+export const FAILOVER_COUNT = 120;
 
 const OPEN = 'prepared and idle transactions';
 /** A plan asks the target before anything is written, so that a step can conflict in the run only with what committed in between. */
@@ -57,6 +59,13 @@ export function tableOf(state: State): string {
   return lines.map((line) => line.map((text, column) => text.padEnd(widths[column] ?? 0)).join('  ')).join('\n');
 }
 
+/** Failovers by kind, mode and end. */
+export const failoverLines = ({ counts }: State): string[] =>
+  Object.entries(counts)
+    .filter(([cell]) => FAILOVER_KINDS.some((kind) => cell.startsWith(kind)))
+    .map(([cell, count]) => `${cell}: ${count}`)
+    .sort();
+
 /** One line that replays it, then what differed. */
 export const failureText = ({ seed, text }: State['failures'][number]): string =>
-  `npm run test:histories -- --seed ${seed} --count 1 --fresh\n  ${text}`;
+  `npm run test:histories -- ${seed < FAILOVERS_FROM ? `--seed ${seed} --count 1` : `--failover ${seed}`} --fresh\n  ${text}`;

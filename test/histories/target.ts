@@ -44,6 +44,8 @@ export interface Target {
   /** May read and write everything. */
   readonly admin: Client;
   readonly owner: Client;
+  /** Text of each table at the start. */
+  readonly start: ReadonlyMap<string, string>;
   /** Of the tables, before a history. */
   startNames(): Names;
   /** A history has altered its table. @returns false if no other copy of it is left */
@@ -58,6 +60,8 @@ export interface Target {
   limit(reached: boolean): Promise<void>;
   /** The rows of the start; connections and prepared transactions of the last history are gone. */
   reset(): Promise<void>;
+  /** Its connections. */
+  close(): Promise<void>;
   drop(): Promise<void>;
 }
 
@@ -93,21 +97,34 @@ export async function createTarget(
   through: (url: string) => string,
 ): Promise<Target> {
   const database = `history_${randomBytes(5).toString('hex')}`;
-  const urlAs = (login: string) => addressOf(adminUrl, database, login);
   await withClient(adminUrl, (client) => client.query(`CREATE DATABASE ${database} OWNER ${logins.owner} TEMPLATE ${template.database}`));
+  // A system of its own, as if it had been connected under this name.
+  await withClient(addressOf(adminUrl, database), (client) =>
+    client.query('UPDATE recant.system SET name = $1, identity = gen_random_uuid()', [database]),
+  );
+  // A selection may name a login only once the ledger knows it.
+  await withClient(addressOf(adminUrl, database, logins.role), (client) => client.query('UPDATE item SET qty = qty WHERE id = 1'));
+  return openTarget(adminUrl, logins, database, through);
+}
+
+/** Connections to a target that is there. @param start its tables before the first history; default: as they are now */
+export async function openTarget(
+  adminUrl: string,
+  logins: Logins,
+  database: string,
+  through: (url: string) => string,
+  start?: Target['start'],
+): Promise<Target> {
+  const urlAs = (login: string) => addressOf(adminUrl, database, login);
   const url = urlAs(logins.owner);
   const owner = await connected(url);
   const admin = await connected(addressOf(adminUrl, database));
-  // A system of its own, as if it had been connected under this name.
-  await admin.query('UPDATE recant.system SET name = $1, identity = gen_random_uuid()', [database]);
-  // A selection may name a login only once the ledger knows it.
-  await withClient(urlAs(logins.role), (client) => client.query('UPDATE item SET qty = qty WHERE id = 1'));
   await owner.query(`SET lock_timeout = '${ALTER_MS_MAX}ms'`);
   await admin.query('SET session_replication_role = replica');
   const [former] = (await admin.query('SELECT queue_agents_max AS agents, queue_max AS everyone FROM recant.system')).rows;
   let altered = 0;
   const changing = () => CHANGING[altered] as string;
-  const start = contentOf(await readRows(admin, startNames(changing())));
+  const first = start ?? contentOf(await readRows(admin, startNames(changing())));
   const speakers = await Promise.all(logins.agents.map((login) => connected(urlAs(login))));
   const clients = new Set<Client>();
   const idle = new Map<string, Client[]>();
@@ -129,8 +146,13 @@ export async function createTarget(
     await Promise.all([...clients].filter((client) => !kept.has(client)).map((client) => end(client)));
     for (const name of prepared.splice(0)) await admin.query(`ROLLBACK PREPARED '${name}'`).catch(() => undefined);
   };
+  const close = async () => {
+    await clear();
+    await Promise.all([owner, admin, ...speakers, ...clients].map((client) => client.end()));
+  };
   return {
     system: database,
+    start: first,
     url,
     logins,
     admin,
@@ -165,12 +187,12 @@ export async function createTarget(
       await clear();
       const { tables } = startNames(changing());
       const now = contentOf(await readRows(admin, startNames(changing())));
-      const changed = TABLES.filter(({ name }) => now.get(name) !== start.get(name));
+      const changed = TABLES.filter(({ name }) => now.get(name) !== first.get(name));
       if (changed.length > 0) await admin.query(`BEGIN; ${resetSql(changed, tables)} COMMIT`);
     },
+    close,
     async drop() {
-      await clear();
-      await Promise.all([owner, admin, ...speakers, ...clients].map((client) => client.end()));
+      await close();
       await withClient(adminUrl, (client) => client.query(`DROP DATABASE ${database} WITH (FORCE)`));
     },
   };

@@ -271,9 +271,13 @@ test('a clean failover starts a new capture epoch; a lost tail stops the drain u
   const restored = await stage.open();
   await write();
   await expect(drainAll(restored, recorder)).rejects.toMatchObject({ code: 'tail_lost' });
+  const lost = Number((await stage.owner.query(`SELECT pg_sequence_last_value('recant.ordinal') AS n`)).rows[0].n) + 1_000_000;
   await stage.owner.query('SELECT recant.adopt_restored()');
+  await write();
   await drainAll(restored, recorder);
-  expect(observedIn(recorder)).toHaveLength(3);
+  expect(observedIn(recorder)).toHaveLength(4);
+  // Numbers of what was lost are in the ledger: a plan must not take them for later ones.
+  expect(Number(observedIn(recorder).at(-1)?.effects[0]?.ordinal)).toBeGreaterThan(lost);
   expect(recorder.events.at(-1)?.source).toBe('recant://recant/system/shop/3');
 });
 

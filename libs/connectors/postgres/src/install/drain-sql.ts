@@ -53,6 +53,9 @@ CREATE OR REPLACE FUNCTION recant.cut_transactions(p_transactions int, p_changes
   FROM weighed w WHERE u.xid = w.xid AND u.login = w.login
 $$;`;
 
+/** More changes than a lost tail can have. Even: ordinals come in pairs. */
+const ORDINALS_LOST_MAX = 1_000_000_000_000;
+
 /** The timeline is part of the name of every segment of the write-ahead log; a promotion or a restore to a point in time starts a new one. */
 const EPOCH_SQL = `
 CREATE OR REPLACE FUNCTION recant.current_timeline() RETURNS text LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -61,6 +64,8 @@ $$;
 -- By hand, after a restore: from here on the target's state is accepted as it is, under a new capture epoch.
 CREATE OR REPLACE FUNCTION recant.adopt_restored() RETURNS int LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
   DELETE FROM recant.batch WHERE confirmed_at IS NULL;
+  -- Numbers of lost changes are in the ledger: those of new changes have to be later.
+  SELECT setval('recant.ordinal', nextval('recant.ordinal') + ${ORDINALS_LOST_MAX});
   UPDATE recant.system SET epoch = epoch + 1, timeline = recant.current_timeline() RETURNING epoch
 $$;`;
 
