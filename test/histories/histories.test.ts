@@ -51,7 +51,7 @@ test('the oracle notices a product that is broken in any of these ways', { timeo
   await drop();
 });
 
-test('I14: a lost tail stops every undo until a person adopts; after that nothing lost is in the way of one', {
+test('a lost tail stops every undo until a person adopts; after that nothing lost is in the way of one', {
   timeout: 300_000,
 }, async () => {
   await using database = await testDatabase();
