@@ -26,7 +26,9 @@ export function addRunSteps(run: Command, world: World): void {
       .option('--step <n>', 'a step; repeat for more', collect)
       .option('--where <kind=value>', 'steps with such a finding; repeat for more', collect)
       .addHelpText('after', HELP)
-      .action(async (id: string, options: StepsOptions) => {
+      .action(async (id: string, _own: StepsOptions, command: Command) => {
+        // `run` has options of the same names, which it takes wherever they stand.
+        const options = command.optsWithGlobals<StepsOptions>();
         const which = whichOf(options);
         const session = await openSession(world, options);
         const { client } = session;
