@@ -16,7 +16,7 @@ export interface Drain {
   confirm(batch: DrainBatch): Promise<void>;
   /**
    * Transactions with captured changes that registered logins have not ended. They delay nothing.
-   * @param of only those of logins that belong to one of these agents (undefined: to any), or that named one of these sources; default: all
+   * @param of only those of logins that belong to one of these agents (undefined: to any), or that belong to one of these sources; default: all
    */
   openTransactions(of?: {
     readonly agents?: readonly string[] | undefined;

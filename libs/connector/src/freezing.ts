@@ -5,7 +5,7 @@ export interface TargetFreeze {
   readonly id: string;
   /** Undefined: every agent. */
   readonly agent?: string;
-  /** Sources of the agent. A login that named one of them is frozen, too, also if it is registered for another agent. */
+  /** Sources of the agent. A login that named one of them, or may name only such sources, is frozen, too, also if it is registered for another agent. */
   readonly sources: readonly string[];
   /** Shown to the frozen login. */
   readonly reason: string;

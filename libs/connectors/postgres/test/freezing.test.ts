@@ -172,3 +172,23 @@ test('I11: a thaw that is rolled back lifts nothing, and the login of the drain 
   await person.query(INSERT);
   await enforce();
 });
+
+test('I11: a login that never named an attempt belongs to the sources whose prefix it has', async () => {
+  const [bad] = stage.pools as [pg.Pool];
+  const [login = '', , , drainLogin = ''] = stage.agents;
+  await stage.prepare({ agentRoles: [{ role: login, sourcePrefix: 'recant://quiet/' }], tables: ['public.items'], drainLogin });
+  const client = await bad.connect();
+  using _ = { [Symbol.dispose]: () => client.release(true) };
+  client.on('error', () => undefined);
+  await client.query(`BEGIN; ${INSERT}`);
+  const open = (source: string) => target.drain?.openTransactions({ agents: ['quiet'], sources: [source] });
+  expect(await open('recant://quiet/1')).toMatchObject([{ login }]);
+  expect(await open('recant://other/1')).toEqual([]);
+  await client.query('ROLLBACK');
+  const quiet = freeze({ agent: 'quiet', sources: ['recant://quiet/1'] });
+  await waitUntil(async () => (await enforce(quiet))[0]?.effective === true);
+  await expect(bad.query(INSERT)).rejects.toThrow('are frozen');
+  await enforce(freeze({ agent: 'other', sources: ['recant://other/1'] }));
+  await bad.query(INSERT);
+  await enforce();
+});

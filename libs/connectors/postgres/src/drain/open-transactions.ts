@@ -1,17 +1,18 @@
 import { ConnectorError, type Drain, type OpenTransaction } from '@recant/connector';
 import type { ClientBase } from 'pg';
+import { belongsTo } from '../install/logins-of.ts';
 
 /**
  * A transaction that wrote a captured row holds RowExclusiveLock on `recant.capture` until it ends; `pg_locks` shows it to every login, for
  * prepared transactions, too. `xact_start` of another login is visible to its members and to `pg_read_all_stats` only.
  */
 const OPEN_SQL = `
-SELECT g.login, g.agent, l.pid, NULL::text AS gid, (extract(epoch FROM clock_timestamp() - s.xact_start) * 1000)::float8 AS "ageMs"
+SELECT g.login, g.agent, g.source_prefix, l.pid, NULL::text AS gid, (extract(epoch FROM clock_timestamp() - s.xact_start) * 1000)::float8 AS "ageMs"
 FROM pg_locks l JOIN pg_stat_activity s ON s.pid = l.pid JOIN recant.agent g ON g.login = s.usename
 WHERE l.locktype = 'relation' AND l.mode = 'RowExclusiveLock' AND l.granted AND l.relation = 'recant.capture'::regclass
   AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
 UNION ALL
-SELECT g.login, g.agent, NULL, p.gid, (extract(epoch FROM clock_timestamp() - p.prepared) * 1000)::float8
+SELECT g.login, g.agent, g.source_prefix, NULL, p.gid, (extract(epoch FROM clock_timestamp() - p.prepared) * 1000)::float8
 FROM pg_prepared_xacts p JOIN recant.agent g ON g.login = p.owner WHERE p.database = current_database()
 `;
 
@@ -24,7 +25,7 @@ interface Row {
 }
 
 const OF_SQL = `SELECT * FROM (${OPEN_SQL}) o WHERE $1::text[] IS NULL OR o.agent = ANY ($1)
-  OR EXISTS (SELECT FROM recant.source s WHERE s.login = o.login AND s.source = ANY ($2::text[])) ORDER BY o."ageMs" DESC NULLS LAST`;
+  OR ${belongsTo('o.login', 'o.source_prefix', '$2::text[]')} ORDER BY o."ageMs" DESC NULLS LAST`;
 
 export async function openTransactions(
   client: ClientBase,

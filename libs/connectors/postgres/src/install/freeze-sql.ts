@@ -1,3 +1,5 @@
+import { belongsTo } from './logins-of.ts';
+
 /**
  * Freezes of agents' logins. `recant.capture_row` looks at the register `freeze_level`, outside transactions and without a lock; only above 1 does it
  * look up its login. A statement that changes no captured row has nothing to refuse.
@@ -35,7 +37,7 @@ const SET_SQL = `
 CREATE OR REPLACE FUNCTION recant.frozen_by(p_freezes jsonb) RETURNS SETOF recant.frozen LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT a.login, w.freeze_id, w.reason, w.expires_at
   FROM jsonb_to_recordset(p_freezes) w(freeze_id uuid, agent text, sources text[], reason text, expires_at timestamptz)
-  JOIN recant.agent a ON w.agent IS NULL OR a.agent = w.agent OR EXISTS (SELECT FROM recant.source s WHERE s.login = a.login AND s.source = ANY (w.sources))
+  JOIN recant.agent a ON w.agent IS NULL OR a.agent = w.agent OR ${belongsTo('a.login', 'a.source_prefix', 'w.sources')}
 $$;
 CREATE OR REPLACE FUNCTION recant.set_freezes(p_freezes jsonb) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN

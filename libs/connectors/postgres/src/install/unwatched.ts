@@ -1,6 +1,7 @@
 import type { UncapturedTable, WhoAndWhen } from '@recant/connector';
 import type { ClientBase } from 'pg';
 import { IS_MARKED } from './left-out.ts';
+import { belongsTo } from './logins-of.ts';
 import { BROKEN_TRIGGERS_SQL } from './triggers.ts';
 
 const WRITES = `'INSERT, UPDATE, DELETE, TRUNCATE'`;
@@ -52,7 +53,7 @@ export async function noteConnected(client: ClientBase): Promise<void> {
 const READ_SQL = `
 WITH logins AS (
   SELECT g.login FROM recant.agent g JOIN pg_roles o ON o.rolname = g.login
-  WHERE $1::text[] IS NULL OR g.agent = ANY ($1) OR EXISTS (SELECT FROM recant.source s WHERE s.login = g.login AND s.source = ANY ($2::text[]))),
+  WHERE $1::text[] IS NULL OR g.agent = ANY ($1) OR ${belongsTo('g.login', 'g.source_prefix', '$2::text[]')}),
 tables AS (
   SELECT u.relid, u.schema_name, u.table_name, u.from_at, nullif(u.to_at, 'infinity') AS to_at, ${WRITES} AS rights FROM recant.unwatched u
   UNION ALL
