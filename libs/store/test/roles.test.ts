@@ -62,11 +62,12 @@ const EXPECTED: Readonly<Record<string, { readonly owner: string; readonly write
     reader: 'SELECT own',
   },
   ...same(['run', 'run_step'], { owner: 'SELECT INSERT UPDATE DELETE TRUNCATE', writer: 'SELECT INSERT UPDATE', reader: 'SELECT own' }),
-  ...same(['run_resource', 'outbox', 'held_message'], {
+  ...same(['outbox', 'held_message'], {
     owner: 'SELECT INSERT UPDATE DELETE TRUNCATE',
     writer: 'SELECT INSERT DELETE',
     reader: '',
   }),
+  run_resource: { owner: 'SELECT INSERT UPDATE DELETE TRUNCATE', writer: 'SELECT INSERT DELETE', reader: 'SELECT own' },
 };
 
 function same<T>(tables: readonly string[], value: T): Record<string, T> {

@@ -155,12 +155,13 @@ async function finish(client: ClientBase, options: PrepareOptions, choice: Choic
   };
 }
 
+/** Logins looked at where no agent's is named: superusers, who pass everything, come first. */
 const LOGINS_MAX = 20;
 
 async function otherLogins(client: ClientBase, except: readonly (string | undefined)[]): Promise<string[]> {
   const { rows } = await client.query<{ login: string }>(
     `SELECT r.rolname AS login FROM pg_roles r WHERE r.rolcanlogin AND r.rolname <> session_user AND r.rolname <> ALL ($1::name[])
-       AND has_database_privilege(r.oid, current_database(), 'CONNECT') ORDER BY r.rolsuper, 1 LIMIT ${LOGINS_MAX}`,
+       AND has_database_privilege(r.oid, current_database(), 'CONNECT') ORDER BY r.rolsuper DESC, 1 LIMIT ${LOGINS_MAX}`,
     [except.filter((login) => login !== undefined)],
   );
   return rows.map(({ login }) => login);
