@@ -107,7 +107,7 @@ test('a worker that lost its lease writes neither state nor events', async () =>
   const events = [{ sequence: 2, bytes: Buffer.from('{}') }];
   expect(await at.store.commit(old, { steps: [{ step: 1, state: 'started' }], events })).toEqual({ kind: 'lost' });
   expect(await at.store.load(old)).toBeUndefined();
-  expect([await at.store.renew(old), await at.store.renew(now)]).toEqual([false, true]);
+  expect([await at.store.renew(old), await at.store.renew(now)]).toEqual([undefined, 'queued']);
   expect((await at.store.load(now))?.steps.map(({ state }) => state)).toEqual(['pending', 'pending']);
   expect(await at.store.commit(now, { steps: [], events })).toEqual({ kind: 'committed', state: 'queued' });
   // Repeated sequence numbers mean that an earlier commit succeeded.
