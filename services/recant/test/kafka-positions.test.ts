@@ -37,14 +37,24 @@ test('I2: a stopped partition is listed with its reason, and a person adopts ano
   });
   expect(await run('adopt', '7', '--from', 'latest', '--reason', 'a test')).toMatchObject({ code: 2 });
   const adopted = await run('adopt', '0', '--from', 'earliest', '--reason', 'the disk failed');
-  expect(adopted, adopted.err).toMatchObject({ code: 0, out: expect.stringContaining('read on from offset 0') });
+  expect(adopted, adopted.err).toMatchObject({
+    code: 0,
+    out: expect.stringMatching(/read on from offset 0[\s\S]*from offset 2 on, of before\/recreated/),
+  });
   expect((await store.positions.read(topic))[0]).toEqual({ cluster, partition: 0, next: 0n });
+  expect(JSON.parse((await run('adopt', '0', '--from', '2', '--reason', 'a test', '--json')).out).unread).toEqual({
+    cluster,
+    from: '0',
+    through: '1',
+  });
+  expect(JSON.parse((await run('adopt', '0', '--from', '1', '--reason', 'a test', '--json')).out).unread).toBeUndefined();
   const acts = JSON.stringify((await store.queries.acts(OPERATOR_TENANT, { limit: 10 })).events, (_key, value) =>
     typeof value === 'bigint' ? `${value}` : value,
   );
   expect(acts).toContain('"operation":"adoptKafkaPosition"');
   expect(acts).toContain('the disk failed');
-  expect(acts).toContain('before/recreated');
+  expect(acts).toContain('"unread":{"cluster":"before/recreated","from":"2"}');
+  expect(acts).toMatch(/"unread":\{"cluster":"[^"]*","from":"0","through":"1"\}/);
   await store.close();
   await database.drop();
   await folder.remove();

@@ -26,6 +26,16 @@ export interface PositionRow {
   readonly lag?: string;
   /** Why the partition is stopped. */
   readonly problem?: string;
+  /** After an adoption: messages that no service has read, nor will. */
+  readonly unread?: Unread;
+}
+
+/** Offsets of a topic in a cluster. */
+interface Unread {
+  readonly cluster: string;
+  readonly from: string;
+  /** Absent: to the end, which is not known. */
+  readonly through?: string;
 }
 
 /** Stored positions of a topic beside the broker's offsets, by partition. */
@@ -59,18 +69,19 @@ export interface Adoption {
   readonly reason: string;
 }
 
-/** Stores another position, as an act with both. A running service resumes the partition within 10 s. @throws CliError */
+/** Stores another position, as an act with both and with what is skipped. A running service resumes the partition within 10 s. @throws CliError */
 export async function adoptPosition(place: KafkaPlace, topic: string, adoption: Adoption, world: World): Promise<PositionRow> {
   const { partition, from, reason } = adoption;
   const found = (await listPositions(place, topic)).find((row) => row.partition === partition);
   if (found === undefined) throw new CliError(EXIT.usage, `Topic ${topic} has no partition ${partition}`);
   const next = offsetOf(found, from);
   const before = found.next === undefined ? undefined : BigInt(found.next);
+  const unread = unreadBetween(found, next);
   const { acts, close } = await openLocalActs(place.databaseUrl, OPERATOR_TENANT, world);
   const pool = createPool(place.databaseUrl, 1);
   try {
     const old = found.next === undefined ? {} : { cluster: found.cluster as string, next: found.next };
-    const detail = { old, new: { cluster: found.broker, next: `${next}` } };
+    const detail = { old, new: { cluster: found.broker, next: `${next}` }, ...(unread && { unread: { ...unread } }) };
     const end = await acts.order({
       tenant: OPERATOR_TENANT,
       operation: 'adoptKafkaPosition',
@@ -86,7 +97,14 @@ export async function adoptPosition(place: KafkaPlace, topic: string, adoption: 
     await pool.end();
     await close();
   }
-  return { ...found, cluster: found.broker, next: `${next}`, lag: `${BigInt(found.high) - next}` };
+  return { ...found, cluster: found.broker, next: `${next}`, lag: `${BigInt(found.high) - next}`, ...(unread && { unread }) };
+}
+
+/** What an adoption skips; undefined: nothing. Offsets of another cluster, or of a topic that was made again, are those of other messages. */
+function unreadBetween({ cluster, next: stored, low, broker }: PositionRow, next: bigint): Unread | undefined {
+  if (cluster !== undefined && stored !== undefined && cluster !== broker) return { cluster, from: stored };
+  const from = BigInt(stored ?? low);
+  return next > from ? { cluster: broker, from: `${from}`, through: `${next - 1n}` } : undefined;
 }
 
 function offsetOf({ low, high, topic, partition }: PositionRow, from: string): bigint {

@@ -5,7 +5,7 @@ import type { Command } from 'commander';
 import type { KafkaPlace, PositionRow } from '../../kafka/positions.ts';
 import { folderOf } from '../../terminal/connection.ts';
 import { CliError, EXIT } from '../../terminal/exit.ts';
-import { json, painter } from '../../terminal/output.ts';
+import { json, painter, printable } from '../../terminal/output.ts';
 import { reasonOf, type World, withFolder, withJson } from '../../terminal/session.ts';
 import { table } from '../../terminal/table.ts';
 import { shardOf } from '../options.ts';
@@ -14,7 +14,7 @@ const HELP = `
 Run it where the service runs, with its DATABASE_URL (or the folder of \`recant up\`), KAFKA_BROKERS and RECANT_KAFKA_* variables.
 
 A partition stops if its stored position does not fit the broker: the topic or cluster was recreated, or retention dropped messages that were not read.
-Messages between the old and the new position are not recorded; producers that still have them can send them again. The act keeps both positions.
+Messages between the old and the new position are not recorded; producers that still have them can send them again. The act keeps both positions, and which messages were not read.
 
 Examples:
   recant kafka positions
@@ -72,7 +72,16 @@ async function adopt(world: World, partition: string, options: KafkaOptions & { 
   const adoption = { partition: shardOf(partition), from, reason };
   const row = await adoptPosition(await placeOf(world, options), topicOf(world, options), adoption, world);
   if (options.json) return void world.out.write(json(row));
-  world.out.write(`${row.topic}/${row.partition} is read on from offset ${row.next}; a running service resumes it within 10 s.\n`);
+  world.out.write(
+    `${row.topic}/${row.partition} is read on from offset ${row.next}; a running service resumes it within 10 s.\n${unreadText(row)}`,
+  );
+}
+
+function unreadText({ unread }: PositionRow): string {
+  if (unread === undefined) return '';
+  const { cluster, from, through } = unread;
+  const which = through === undefined ? `from offset ${from} on, of ${printable(cluster)}` : `with the offsets ${from} to ${through}`;
+  return `Not read, and not in the ledger until their producers send them again: messages ${which}. The act has the same.\n`;
 }
 
 function topicOf({ env }: World, { topic }: KafkaOptions): string {
