@@ -58,10 +58,10 @@ async function tellStory(world: World, stage: Stage): Promise<boolean> {
   screen.command(`recant actions list --agent ${ROGUE} --window ${LAST_MINUTES}`);
   screen.show(attemptsText(await lastMinutes(operator, ROGUE), paint));
 
-  screen.scene('Undo all of it?');
+  screen.scene('Undo all of it? (Tables of single steps are left out here.)');
   screen.command(`recant plan --agent ${ROGUE} --window ${LAST_MINUTES}`);
   const refused = await plan(operator, ROGUE, 'refuse');
-  screen.show(planText(refused, paint));
+  screen.show(withoutSteps(planText(refused, paint), refused.body.steps.length));
 
   screen.scene('Undo all but the conflicts');
   screen.command(`recant plan --agent ${ROGUE} --window ${LAST_MINUTES} --mode skip`);
@@ -71,7 +71,7 @@ async function tellStory(world: World, stage: Stage): Promise<boolean> {
   );
   screen.command(`recant run ${skipping.id} --yes`);
   const account = await run(operator, skipping, world.signal);
-  screen.show(runText(account, paint));
+  screen.show(withoutSteps(runText(account, paint), account.stepList.length));
 
   screen.scene('Compare with a control run without the pricing bot, cell by cell, byte by byte');
   await playControl(stage);
@@ -94,4 +94,11 @@ async function keepRunning(world: World, stage: Stage): Promise<void> {
     `\nStill running at ${stage.url}. In another terminal, in the workspace:\n  export RECANT_DIR=${stage.recantDir}\n  npx recant status\n  npx recant plan --agent support-bot --window 1h\nCtrl-C stops the services and removes ${stage.folder}.\n`,
   );
   await stage.ended;
+}
+
+/** The table of steps, one a line, would not fit the screen. */
+function withoutSteps(text: string, steps: number): string {
+  const lines = text.split('\n');
+  const head = lines.findIndex((line) => line.startsWith('step '));
+  return head < 0 ? text : lines.toSpliced(head, 1 + steps).join('\n');
 }
