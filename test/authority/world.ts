@@ -190,10 +190,9 @@ async function blockRuns(store: Store, { id, digest, body }: PlanView): Promise<
     `INSERT INTO recant.run (tenant_id, id, plan_id, digest, state, key_id, source, sequence_next) VALUES ($1, $2, $3, $4, 'paused', 'k', 's', 1)`,
     [OWN, run, id, Buffer.from(digest, 'hex')],
   );
-  await store.pool.query('INSERT INTO recant.run_resource (tenant_id, run_id, resource) SELECT $1, $2, unnest($3::text[])', [
-    OWN,
-    run,
-    resources,
-  ]);
+  await store.pool.query(
+    'INSERT INTO recant.run_resource (tenant_id, run_id, step, resource) SELECT $1, $2, r.step, r.resource FROM jsonb_to_recordset($3) r(step int, resource text)',
+    [OWN, run, JSON.stringify(resources)],
+  );
   return run;
 }

@@ -24,7 +24,13 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'recant-matrix-'));
   const [{ brokers }] = await Promise.all([testKafka({ partitions: 1 }), makeTemplate(join(folder, 'template'))]);
   const kafka = brokerOf(brokers);
-  world = await openWorld({ folder: join(folder, 'world'), template: join(folder, 'template'), kafka, replicas: 1, seed: Date.now() });
+  world = await openWorld({
+    folder: join(folder, 'world'),
+    template: join(folder, 'template'),
+    kafka,
+    replicas: 1,
+    seed: Date.now() % 1_000_000,
+  });
 }, 180_000);
 afterAll(async () => {
   await world?.[Symbol.asyncDispose]();
