@@ -13,7 +13,6 @@ const POINTS = ['claim', 'inverse', 'record'].flatMap((name) => [`${name}.before
 const ALL = POINTS.flatMap((point) => [1, STEPS / 2, STEPS].map((step) => ({ failpoint: `${point}:${step}`, batchSteps: 1 })));
 const BATCHED = ['claim.after:7', 'inverse.after:25', 'record.before:50'].map((failpoint) => ({ failpoint, batchSteps: 50 }));
 const SAMPLE = [
-  { failpoint: 'claim.after:1', batchSteps: 1 },
   { failpoint: 'inverse.after:25', batchSteps: 1 },
   { failpoint: 'record.before:50', batchSteps: 1 },
   { failpoint: 'inverse.after:25', batchSteps: 50 },

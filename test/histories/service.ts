@@ -65,7 +65,8 @@ export async function startService(adminUrl: string): Promise<Service> {
     approvals: 'never',
     worker: { pollMs: POLL_MS, leaseMs: 30_000 },
     drain: { pollMs: POLL_MS },
-    runner: { retryMs: 20 },
+    // A row that a history keeps locked stays so.
+    runner: { retryMs: 20, lockMs: 1_000 },
     alarmMs: SELDOM_MS,
     coverageMs: SELDOM_MS,
   });
