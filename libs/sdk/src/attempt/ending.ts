@@ -68,7 +68,7 @@ export function endingOf({
         if (own.signal.aborted) given();
         else own.signal.addEventListener('abort', given, { once: true });
       });
-      // Whoever comes second is heard by nobody.
+      // Nobody listens to the one that ends later.
       work.catch(() => undefined);
       ended.catch(() => undefined);
       return Promise.race([work, ended]).finally(() => own.signal.removeEventListener('abort', given));
