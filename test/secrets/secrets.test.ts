@@ -9,7 +9,7 @@ import { needlesOf } from './needles.ts';
 import { Search } from './search.ts';
 
 /** A sample of `npm run test:secrets`: over HTTP, each value in some ways. */
-const SAMPLE = { seed: 'sample', kafka: false, every: 6 } as const;
+const SAMPLE = { seed: 'sample', kafka: false, every: 3 } as const;
 const PATIENCE_MS = 300_000;
 
 test('secrets and personal values of agents appear nowhere in what Recant writes', { timeout: PATIENCE_MS }, async () => {
