@@ -75,6 +75,8 @@ test('refused messages degrade the health of their tenant alone, until acknowled
 
 test('an anchor that fails, does not answer, or has lost its checkpoints is noticed although nothing is to be stored; then it is well again', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'recant-alarms-'));
+  // After the ledger, which writes into it until it ends.
+  await using _ = { [Symbol.asyncDispose]: () => rm(dir, { recursive: true, force: true }) };
   const real = folderAnchor(dir);
   let latest = real.latest;
   const keys = parseSigningKeys(newSigningKey('example.org/idle'), 'a test');
@@ -101,7 +103,6 @@ test('an anchor that fails, does not answer, or has lost its checkpoints is noti
     for (const release of idle.release.splice(0)) release();
     await waitUntil(async () => (await seen()).length === 0, { what: `the end of: ${detail}` });
   }
-  await rm(dir, { recursive: true, force: true });
 });
 
 test('a silent anchor is an alarm of the operator with what to do; the service stays live and ready; it ends with the cause', async () => {
