@@ -95,7 +95,7 @@ export async function undo(question: Question, mode: Mode, { onEnd, broken }: Pi
   return { seed: history.script.seed, kinds: reachedBy(history), mode, end, mismatches, ...(isBroken && { isBroken }) };
 }
 
-/** Kinds that the history came to: its statements changed a table of them, or left a transaction open. */
+/** Kinds that the history reached: its statements changed one of their tables, or left a transaction open. */
 function reachedBy({ script, committed, waiting }: History): readonly Kind[] {
   const written = new Set([...committed, ...waiting].flatMap(({ effects }) => effects.map(({ table }) => table)));
   return [...script.kinds].filter((kind) => {
