@@ -93,7 +93,8 @@ test('I11: what an agent had open is ended where the login of the drain may, and
   await wrote.query(`BEGIN; ${INSERT}`);
   // Its snapshot is older than the freeze, and shows it none.
   await reads.query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM items');
-  const [waiting] = await enforce(freeze());
+  const [waiting, second] = await enforce(freeze(), freeze({ id: OTHER }));
+  expect(second).toMatchObject({ effective: false, problem: expect.stringContaining('--end-transactions') });
   expect(waiting).toMatchObject({ effective: false, problem: expect.stringContaining('--end-transactions') });
   expect(waiting?.open).toHaveLength(2);
   expect(waiting?.open).toContainEqual({ login: stage.agents[0], agent: 'bad', pid: expect.any(Number) });

@@ -24,7 +24,10 @@ export function createFreezing(pool: Pool): Freezing {
       return inTransaction(pool, async (client) => {
         const logins = await loginsOf(client);
         const open = await openOf(client, [...new Set([...logins.values()].flat())]);
-        return Promise.all(freezes.map(({ id }) => standingOf(client, id, logins.get(id) ?? [], open, found)));
+        const standings: FreezeStanding[] = [];
+        // One after the other: their savepoints share the transaction.
+        for (const { id } of freezes) standings.push(await standingOf(client, id, logins.get(id) ?? [], open, found));
+        return standings;
       });
     },
   };
