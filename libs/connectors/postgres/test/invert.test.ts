@@ -222,7 +222,9 @@ test('U19: a statement that hangs is cancelled on request: its step wrote nothin
   expect((await target.invert(batch)).map(({ outcome }) => outcome)).toEqual(['restored', 'restored', 'restored']);
 });
 
-test('U19, U22: a worker that takes over ends the session that hangs, and knows for certain what took effect', { timeout: 60_000 }, async () => {
+test('U19, U22: a worker that takes over ends the session that hangs, and knows for certain what took effect', {
+  timeout: 60_000,
+}, async () => {
   await using stage = await createStage(HANGING);
   const bad = await stage.play(0, (tx) => tx.query('UPDATE items SET price = 0 WHERE id = 2'));
   await stage.owner.query('CREATE TRIGGER hang BEFORE UPDATE ON items FOR EACH ROW EXECUTE FUNCTION hang()');
