@@ -152,7 +152,7 @@ async function settleWaiting<T>({ target, history }: Question, mode: Mode, undo:
   await waitUntil(async () => {
     if (ended) return true;
     const { rows } = await target.admin.query(
-      `SELECT a.xact_start::text AS since FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid WHERE NOT l.granted AND a.application_name = 'recant' AND a.datname = $1`,
+      `SELECT a.xact_start::text AS since FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid WHERE NOT l.granted AND a.application_name LIKE 'recant%' AND a.datname = $1`,
       [target.system],
     );
     for (const { since } of rows) waits.add(since);

@@ -65,8 +65,7 @@ export async function startService(adminUrl: string): Promise<Service> {
     approvals: 'never',
     worker: { pollMs: POLL_MS, leaseMs: 30_000 },
     drain: { pollMs: POLL_MS },
-    // A row that a history keeps locked stays so.
-    runner: { retryMs: 20, lockMs: 1_000 },
+    runner: { retryMs: 20 },
     alarmMs: SELDOM_MS,
     coverageMs: SELDOM_MS,
   });
