@@ -5,6 +5,7 @@ import { belowFloor, formatTable, type Results } from './figures.ts';
 import { benchFilesystem } from './filesystem.ts';
 import { benchIngest } from './ingest.ts';
 import { benchProof } from './proof-reads.ts';
+import { benchRollback } from './rollback.ts';
 import { benchVerify } from './verify.ts';
 
 const BENCHMARKS: Readonly<Record<string, (options: { events: number }) => Promise<Results>>> = {
@@ -14,6 +15,7 @@ const BENCHMARKS: Readonly<Record<string, (options: { events: number }) => Promi
   capture: benchCapture,
   action: benchAction,
   filesystem: benchFilesystem,
+  rollback: benchRollback,
 };
 const EVENTS_DEFAULT = 200_000;
 
