@@ -19,7 +19,7 @@ GRANT USAGE ON SCHEMA recant TO recant_writer, recant_reader;
 -- The writer inserts. It owns nothing, and updates or deletes only what is named here: entries, dead letters and projections are never changed.
 GRANT USAGE ON SEQUENCE recant.source_source_no_seq, recant.held_message_id_seq TO recant_writer;
 GRANT SELECT, INSERT ON recant.tenant, recant.credential, recant.system, recant.log, recant.source, recant.entry, recant.dead_letter,
-  recant.attempt, recant.settlement, recant.effect, recant.observed, recant.part, recant.kafka_position TO recant_writer;
+  recant.attempt, recant.settlement, recant.effect, recant.observed, recant.effect_count, recant.part, recant.kafka_position TO recant_writer;
 GRANT UPDATE (epoch, size, root, frontier, received_at_last) ON recant.log TO recant_writer;
 GRANT UPDATE (cluster, next_offset, updated_at) ON recant.kafka_position TO recant_writer;
 -- Deleted once they are in their log.
@@ -54,7 +54,7 @@ GRANT UPDATE (effective_at, standing, seen_at) ON recant.freeze_system TO recant
 GRANT UPDATE (agent, applied, granted_at), DELETE ON recant.lease TO recant_writer;
 
 -- The reader sees one tenant's projections, by row-level security, and its entries through functions bound to that tenant.
-GRANT SELECT ON recant.log, recant.source, recant.dead_letter, recant.attempt, recant.settlement, recant.effect, recant.observed,
+GRANT SELECT ON recant.log, recant.source, recant.dead_letter, recant.attempt, recant.settlement, recant.effect, recant.observed, recant.effect_count,
   recant.tile, recant.checkpoint, recant.anchored, recant.cosignature, recant.epoch, recant.ledger_head, recant.head_slot, recant.head_member,
   recant.plan, recant.run, recant.run_step, recant.run_resource, recant.alarm, recant.erasure, recant.freeze, recant.freeze_system TO recant_reader;
 GRANT EXECUTE ON FUNCTION recant.read_entries (BIGINT, TEXT, TEXT), recant.own_acts (BIGINT, BIGINT, INTEGER, BIGINT, TEXT[], INTEGER), recant.source_numbers (BIGINT), recant.source_holes (BIGINT, INTEGER),

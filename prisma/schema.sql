@@ -249,6 +249,28 @@ CREATE POLICY one_tenant ON recant.effect AS PERMISSIVE FOR SELECT TO recant_rea
 GRANT INSERT, SELECT ON TABLE recant.effect TO recant_writer;
 GRANT SELECT ON TABLE recant.effect TO recant_reader;
 
+CREATE TABLE recant.effect_count (
+    tenant_id text COLLATE "C" NOT NULL,
+    action uuid NOT NULL,
+    attempt integer NOT NULL,
+    source text COLLATE "C" NOT NULL,
+    shard smallint NOT NULL,
+    idx bigint NOT NULL,
+    reported integer NOT NULL,
+    observed integer NOT NULL,
+    reported_sum bigint NOT NULL,
+    observed_sum bigint NOT NULL
+);
+ALTER TABLE recant.effect_count OWNER TO recant_owner;
+ALTER TABLE recant.effect_count ADD CONSTRAINT effect_count_pkey PRIMARY KEY (tenant_id, action, attempt, source, shard, idx);
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON recant.effect_count FOR EACH STATEMENT EXECUTE FUNCTION recant.refuse_change();
+ALTER TABLE recant.effect_count ENABLE ALWAYS TRIGGER append_only;
+ALTER TABLE recant.effect_count ENABLE ROW LEVEL SECURITY;
+CREATE POLICY all_tenants ON recant.effect_count AS PERMISSIVE FOR ALL TO recant_writer USING (true) WITH CHECK (true);
+CREATE POLICY one_tenant ON recant.effect_count AS PERMISSIVE FOR SELECT TO recant_reader USING ((tenant_id = current_setting('recant.tenant'::text, true)));
+GRANT INSERT, SELECT ON TABLE recant.effect_count TO recant_writer;
+GRANT SELECT ON TABLE recant.effect_count TO recant_reader;
+
 CREATE TABLE recant.entry (
     tenant_id text COLLATE "C" NOT NULL,
     shard smallint NOT NULL,
@@ -554,7 +576,6 @@ CREATE TABLE recant.observed (
     agent text COLLATE "C",
     chunk integer NOT NULL,
     chunks integer NOT NULL,
-    effects integer NOT NULL,
     observed_at timestamp(3) with time zone NOT NULL,
     received_at timestamp(3) with time zone NOT NULL,
     key_id text NOT NULL

@@ -11,7 +11,19 @@ export interface Place {
   readonly signer: Signer;
 }
 
-const GUARDED = ['entry', 'log', 'tile', 'checkpoint', 'attempt', 'settlement', 'effect', 'observed', 'anchored', 'cosignature'];
+const GUARDED = [
+  'entry',
+  'log',
+  'tile',
+  'checkpoint',
+  'attempt',
+  'settlement',
+  'effect',
+  'observed',
+  'effect_count',
+  'anchored',
+  'cosignature',
+];
 
 /** A superuser with the ledger's key, who changes entries and then rebuilds all derived data, so that the result is consistent. */
 export class Superuser {
@@ -75,7 +87,7 @@ export class Superuser {
   }
 
   async cutFrom(index: number): Promise<void> {
-    for (const table of ['entry', 'attempt', 'settlement', 'effect', 'observed'])
+    for (const table of ['entry', 'attempt', 'settlement', 'effect', 'observed', 'effect_count'])
       await this.#query(`DELETE FROM recant.${table} WHERE tenant_id = $1 AND shard = $2 AND idx >= $3`, index);
   }
 

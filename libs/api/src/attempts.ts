@@ -44,7 +44,11 @@ export const AttemptBody = z
     trace: z.string().optional(),
     status: z.string().meta({ description: 'Computed from the events: `open`, an outcome or `unknown`.' }),
     reversibility: z.string(),
-    effects: z.int().meta({ description: 'Number of effects: those that the target recorded, and those of the settlement.' }),
+    effects: z.int().meta({
+      description:
+        'Recorded effects, with or without a settlement. What an agent reports about a system that captures by itself does not count.',
+    }),
+    observed: z.int().meta({ description: 'Of these effects, those that the target recorded; the others are the agent’s word.' }),
     login: z.string().optional().meta({ description: 'Without an intent: the login of the target that wrote the transaction.' }),
     transaction: z
       .string()
@@ -81,7 +85,6 @@ export const RecordedEventBody = z
   .object({ shard, index, receivedAt: instant, key: z.string(), event: z.looseObject({}).meta({ description: 'The recorded event.' }) })
   .meta({ id: 'RecordedEvent' });
 export type RecordedEventBody = Immutable<Omit<z.infer<typeof RecordedEventBody>, 'event'>> & { readonly event: RecantEvent };
-/** `effects` counts the recorded effects, with or without a settlement. */
 export const ActionAttempt = AttemptBody.extend({
   complete: z.boolean().meta({ description: 'True if all chunks of the settlement are recorded and their digest matches.' }),
   discrepancies: z

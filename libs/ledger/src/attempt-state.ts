@@ -19,6 +19,8 @@ export interface AttemptState {
   readonly settled?: Settled;
   /** Recorded effects that count. */
   readonly effects: number;
+  /** Of these, those that targets recorded. */
+  readonly observed: number;
   /** Where the agent's report contradicts what its targets recorded. */
   readonly discrepancies: Discrepancies;
 }
@@ -110,6 +112,7 @@ class Fold implements AttemptFold {
       ...(intended === undefined ? {} : { intended }),
       ...(settled === undefined ? {} : { settled }),
       effects: this.#effects,
+      observed: this.#recorded,
       discrepancies: this.#discrepancies(),
     };
   }

@@ -23,6 +23,7 @@ export type { Appender, Credential, KafkaPosition, Receipt, Refusal, RefusalCode
 export {
   type Access,
   type AttemptRow,
+  type EffectCountRow,
   type EffectRow,
   type ObservedRow,
   type Projection,

@@ -1,6 +1,6 @@
-import type { AttemptRef, EventOf, Outcome, RecantEvent, Reversibility } from '@recant/events';
+import type { AttemptRef, Effect, EventOf, Outcome, RecantEvent, Reversibility } from '@recant/events';
 import { deadlineOf } from './attempt-state.ts';
-import { isOutsideWriter, type Observed } from './observed.ts';
+import { isOutsideWriter, type Observed, refOfEvent } from './observed.ts';
 import { effectsOfEvent } from './reported.ts';
 
 /** Row of an intent in the list of attempts. */
@@ -53,15 +53,28 @@ export interface ObservedRow {
   readonly agent?: string;
   readonly chunk: number;
   readonly chunks: number;
-  readonly effects: number;
   /** Milliseconds since 1970, UTC: when the target captured the first change. */
   readonly observedAtMs: number;
+}
+
+/** How many effects of one event count (`effectsOfEvent`). */
+export interface EffectCountRow {
+  /** Source of the attempt. */
+  readonly source: string;
+  readonly action: string;
+  readonly attempt: number;
+  /** The agent's word, or that of Recant's own services. */
+  readonly reported: number;
+  /** Recorded by a target that captures by itself. */
+  readonly observed: number;
 }
 
 export interface Projection {
   readonly attempt?: AttemptRow;
   readonly settlement?: SettlementRow;
   readonly observed?: ObservedRow;
+  /** Absent if no effect of the event counts. */
+  readonly effectCount?: EffectCountRow;
   /** One row for each resource, in order of first mention. */
   readonly effects: readonly EffectRow[];
 }
@@ -90,9 +103,9 @@ export function project(event: RecantEvent): Projection {
       };
     }
     case 'recant.attempt.effects.v1':
-      return { effects: accessRows(event) };
+      return effectRows(event);
     case 'recant.attempt.observed.v1':
-      return isOutsideWriter(event.data) ? NOTHING : { observed: observedRow(event), effects: accessRows(event) };
+      return isOutsideWriter(event.data) ? NOTHING : { observed: observedRow(event), ...effectRows(event) };
     case 'recant.attempt.settled.v1': {
       const { action, attempt, outcome, chunks, effects, digest, durationMs } = event.data;
       return {
@@ -106,7 +119,7 @@ export function project(event: RecantEvent): Projection {
 }
 
 function observedRow({ source, data }: EventOf<'recant.attempt.observed.v1'>): ObservedRow {
-  const { action, attempt, of, system, transaction, login, agent, chunk, chunks, effects, from } = data;
+  const { action, attempt, of, system, transaction, login, agent, chunk, chunks, from } = data;
   return {
     source: of ?? source,
     action,
@@ -118,15 +131,21 @@ function observedRow({ source, data }: EventOf<'recant.attempt.observed.v1'>): O
     ...(agent === undefined ? {} : { agent }),
     chunk,
     chunks,
-    effects: effects.length,
     observedAtMs: Date.parse(from),
   };
 }
 
-function accessRows(event: EventOf<'recant.attempt.effects.v1'> | Observed): readonly EffectRow[] {
-  const { action, attempt } = event.data;
+function effectRows(event: EventOf<'recant.attempt.effects.v1'> | Observed): Pick<Projection, 'effectCount' | 'effects'> {
+  const counted = effectsOfEvent(event);
+  if (counted.length === 0) return NOTHING;
+  const isObserved = event.type === 'recant.attempt.observed.v1';
+  const effectCount = { ...refOfEvent(event), reported: isObserved ? 0 : counted.length, observed: isObserved ? counted.length : 0 };
+  return { effectCount, effects: accessRows(event.data, counted) };
+}
+
+function accessRows({ action, attempt }: Pick<AttemptRef, 'action' | 'attempt'>, counted: readonly Effect[]): readonly EffectRow[] {
   const accesses = new Map<string, Access>();
-  for (const { resource, parts } of effectsOfEvent(event)) {
+  for (const { resource, parts } of counted) {
     let writes = false;
     for (const _part in parts) {
       writes = true;

@@ -32,7 +32,7 @@ export type { ReceiptPlace } from './publish/receipt-place.ts';
 export type { AttemptDetail } from './query/action.ts';
 export type { ActPage, ActQuery } from './query/acts.ts';
 export type { AttemptSummary, SettledSummary } from './query/attempt-row.ts';
-export { type AttemptPage, type AttemptQuery, PAGE_LIMIT_MAX } from './query/attempts.ts';
+export { type AttemptPage, type AttemptQuery, type ListedAttempt, PAGE_LIMIT_MAX } from './query/attempts.ts';
 export type { DeadLetterPage, DeadLetterSummary, LogSummary } from './query/cold.ts';
 export type { Measures } from './query/measures.ts';
 export type { RecordedEvent } from './query/recorded-event.ts';

@@ -37,6 +37,13 @@ const TAMPERINGS: readonly (readonly [string, string, readonly Rule[]])[] = [
     "INSERT INTO recant.effect SELECT tenant_id, 'postgres://shop/x/2', shard, idx, source_no, action, attempt, 2 FROM recant.effect LIMIT 1",
     ['projection_unexpected'],
   ],
+  [
+    'effects that count changed',
+    'UPDATE recant.effect_count SET reported = reported + 1, reported_sum = reported_sum + 1',
+    ['projection_differs'],
+  ],
+  ['effects that count hidden', 'DELETE FROM recant.effect_count', ['projection_missing']],
+  ['a sum of effects changed', 'UPDATE recant.effect_count SET reported_sum = reported_sum - 1', ['projection_differs']],
   ['a dedupe key changed', "UPDATE recant.entry SET event_id = 'x' WHERE idx = 1", ['projection_differs']],
   ['a source renamed', "UPDATE recant.source SET source = 'recant://acme/x'", ['projection_differs']],
   ['a dead letter rewritten', "UPDATE recant.dead_letter SET bytes = 'x'", ['dead_letter_mismatch']],
@@ -71,7 +78,7 @@ describe('the auditor', () => {
   });
 
   it.each(TAMPERINGS)('names %s', async (_, statement, codes) => {
-    const tables = ['entry', 'log', 'source', 'dead_letter', 'attempt', 'settlement', 'effect', 'observed', 'part'];
+    const tables = ['entry', 'log', 'source', 'dead_letter', 'attempt', 'settlement', 'effect', 'observed', 'effect_count', 'part'];
     for (const table of tables) await owner.query(`CREATE TEMP TABLE kept_${table} AS TABLE recant.${table}`);
     try {
       await owner.query(statement);

@@ -40,7 +40,7 @@ async function scriptOfModel(url: string): Promise<string> {
 /** What Prisma can express: columns with type, nullability and default; keys and indexes of columns, without predicates and INCLUDE; foreign keys. */
 const SHAPE = `SELECT 'column' AS kind, c.relname || '.' || a.attname AS name,
     concat_ws(' ', format_type(a.atttypid, a.atttypmod), a.attnotnull, pg_get_expr(d.adbin, d.adrelid)) AS definition
-  FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
+  FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
   WHERE c.relnamespace = 'recant'::regnamespace AND c.relkind = 'r'
   UNION ALL SELECT 'index', c.relname, regexp_replace(pg_get_indexdef(c.oid), ' (INCLUDE|WHERE) .*$', '')
   FROM pg_class c JOIN pg_index i ON i.indexrelid = c.oid WHERE c.relnamespace = 'recant'::regnamespace AND i.indexprs IS NULL
@@ -92,7 +92,7 @@ describe('migrations', () => {
   it('let the service add records but never alter them', async () => {
     await using database = await testDatabase();
     await migrate(database.ownerUrl);
-    for (const table of ['entry', 'dead_letter', 'attempt', 'settlement', 'effect', 'observed', 'source', 'part']) {
+    for (const table of ['entry', 'dead_letter', 'attempt', 'settlement', 'effect', 'observed', 'effect_count', 'source', 'part']) {
       for (const statement of [`UPDATE recant.${table} SET tenant_id = 'x'`, `DELETE FROM recant.${table}`, `TRUNCATE recant.${table}`]) {
         await expect(query(database.url, statement)).rejects.toMatchObject({ code: '42501' });
       }

@@ -89,7 +89,9 @@ describe('what a target recorded', () => {
     );
     expect(await reader().effectsOn('acme', [row('l2').resource], vector)).toMatchObject([{ attempt: ref, ordinal: '1' }]);
     const page = await fixture.store.queries.attempts('acme', { selection: { agents: ['agent-login'] }, limit: 10, nowMs: NOW_MS });
-    expect(page.attempts).toMatchObject([{ transaction: { login: 'pricing_bot', system: 'shop', unnamed: true }, observedEffects: 2 }]);
+    expect(page.attempts).toMatchObject([
+      { transaction: { login: 'pricing_bot', system: 'shop', unnamed: true }, effects: { reported: 0, observed: 2 } },
+    ]);
   });
 
   it('of a named transaction belongs to the named attempt, once, with the target’s word for it', async () => {

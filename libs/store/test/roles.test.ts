@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
  */
 const EXPECTED: Readonly<Record<string, { readonly owner: string; readonly writer: string; readonly reader: string }>> = {
   ...same(['entry', 'approval'], { owner: 'SELECT INSERT', writer: 'SELECT INSERT', reader: '' }),
-  ...same(['source', 'dead_letter', 'attempt', 'settlement', 'effect', 'observed'], {
+  ...same(['source', 'dead_letter', 'attempt', 'settlement', 'effect', 'observed', 'effect_count'], {
     owner: 'SELECT INSERT',
     writer: 'SELECT INSERT',
     reader: 'SELECT own',

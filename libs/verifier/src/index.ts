@@ -23,6 +23,7 @@ export type {
   ProjectionTable,
   StoredContent,
   StoredDeadLetter,
+  StoredEffectSum,
   StoredEntry,
   StoredHead,
   StoredNote,

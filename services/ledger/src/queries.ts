@@ -11,7 +11,7 @@ import {
 } from '@recant/api';
 import type { AttemptObserved } from '@recant/events';
 import { type BoundRoute, handle, type RequestOf } from '@recant/service';
-import type { AttemptDetail, AttemptQuery, AttemptSummary, Queries, RecordedEvent } from '@recant/store';
+import type { AttemptDetail, AttemptQuery, ListedAttempt, Queries, RecordedEvent } from '@recant/store';
 
 type Query = RequestOf<typeof listAttempts>['query'];
 
@@ -84,8 +84,8 @@ async function refuseUnknownAgents(queries: Queries, tenant: string, agents: rea
   }
 }
 
-function attemptBody(summary: AttemptSummary): AttemptBody {
-  const { ref, entry, agent, tool, session, trace, status, reversibility, keyId, settled, transaction, observedEffects } = summary;
+function attemptBody(summary: ListedAttempt): AttemptBody {
+  const { ref, entry, agent, tool, session, trace, status, reversibility, keyId, settled, transaction, effects } = summary;
   return {
     ...ref,
     agent,
@@ -94,7 +94,8 @@ function attemptBody(summary: AttemptSummary): AttemptBody {
     ...(trace === undefined ? {} : { trace }),
     status,
     reversibility,
-    effects: observedEffects + (settled?.effects ?? 0),
+    effects: effects.reported + effects.observed,
+    observed: effects.observed,
     ...(transaction && { login: transaction.login, transaction: `${transaction.system} ${transaction.id}` }),
     intendedAt: isoOf(summary.intendedAtMs),
     receivedAt: isoOf(summary.receivedAtMs),
@@ -123,6 +124,7 @@ function attemptDetailBody({ source, attempt, state, first, events }: AttemptDet
     complete: state.complete,
     discrepancies: state.discrepancies,
     effects: state.effects,
+    observed: state.observed,
     intendedAt: first.event.time,
     receivedAt: isoOf(first.receivedAtMs),
     ...(settled ? { settledAt: settled.time } : {}),

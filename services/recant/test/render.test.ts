@@ -266,7 +266,17 @@ test('an action shows what the target recorded, with login, transaction, what th
   const recorded = { shard: 0, index: 7, receivedAt: at, key: 'k1', event: { type: 'recant.attempt.observed.v1', time: at, data } };
   const attempt = {
     ...{ source: 'recant://recant/drain/shop', action: NOON, attempt: 1, agent: 'pricing', tool: 'transaction', status: 'succeeded' },
-    ...{ complete: false, reversibility: 'reversible', effects: 1, intendedAt: at, receivedAt: at, key: 'k1', shard: 0, index: 7 },
+    ...{
+      complete: false,
+      reversibility: 'reversible',
+      effects: 1,
+      observed: 1,
+      intendedAt: at,
+      receivedAt: at,
+      key: 'k1',
+      shard: 0,
+      index: 7,
+    },
     ...{ login: 'bot', transaction: 'shop 1/42', events: [recorded] },
     discrepancies: { compared: true, count: 3, shown: [{ kind: 'invented', resource: effect.resource, ordinal: '9' }] },
   };
@@ -281,6 +291,9 @@ test('an action shows what the target recorded, with login, transaction, what th
     `  [0/7] recant.attempt.observed.v1 ${at}  recorded by shop: login bot, transaction 1/42, part 1 of 2`,
   ]);
   const text = actionText({ action: NOON, attempts: [attempt] } as never, plain);
+  expect(text.split('\n')[1]).toBe('  succeeded, reversible, 1 effect recorded by the target (incomplete), key k1');
+  const partly = { ...attempt, effects: 3 };
+  expect(actionText({ action: NOON, attempts: [partly] } as never, plain)).toContain('3 effects, 1 recorded by the target (incomplete)');
   expect(text.split('\n').slice(3)).toEqual([
     '  source recant://recant/drain/shop',
     '  login bot, transaction shop 1/42',

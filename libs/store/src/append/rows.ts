@@ -2,7 +2,9 @@ import { type Access, checkFrameSize, type Projection } from '@recant/ledger';
 import { HASH_BYTES, leafHashInPlace } from '@recant/transparency';
 import type { Copy } from '../copy/copy-in.ts';
 import { CopyWriter } from '../copy/copy-writer.ts';
+import { EffectCounts } from './effect-counts.ts';
 import type { DeadItem } from './item.ts';
+import type { Place } from './place.ts';
 
 const COPY_ENTRY = 'COPY recant.entry (tenant_id, shard, idx, source_no, event_id, sequence, leaf, frame) FROM STDIN (FORMAT binary)';
 const COPY_ATTEMPT = `COPY recant.attempt (tenant_id, source_no, action, attempt, shard, idx, sequence, agent, tool, session, trace, intended_at,
@@ -11,20 +13,11 @@ const COPY_SETTLEMENT = `COPY recant.settlement (tenant_id, source_no, action, a
   received_at, duration_ms) FROM STDIN (FORMAT binary)`;
 const COPY_EFFECT = 'COPY recant.effect (tenant_id, resource, shard, idx, source_no, action, attempt, access) FROM STDIN (FORMAT binary)';
 const COPY_OBSERVED = `COPY recant.observed (tenant_id, action, attempt, shard, idx, source_no, sequence, source, named, system, transaction, login, agent,
-  chunk, chunks, effects, observed_at, received_at, key_id) FROM STDIN (FORMAT binary)`;
+  chunk, chunks, observed_at, received_at, key_id) FROM STDIN (FORMAT binary)`;
 const COPY_DEAD_LETTER =
   'COPY recant.dead_letter (tenant_id, shard, idx, code, detail, origin, key_id, digest, bytes, received_at) FROM STDIN (FORMAT binary)';
 
 const ACCESS_CODES: Readonly<Record<Access, number>> = { declared: 0, read: 1, written: 2 };
-
-/** Address of an entry; repeated in each of its rows. */
-export interface Place {
-  readonly tenant: string;
-  readonly shard: number;
-  readonly idx: number;
-  /** Milliseconds since 1970, UTC. */
-  readonly receivedAtMs: number;
-}
 
 interface EventKey {
   readonly sourceNo: number;
@@ -32,7 +25,7 @@ interface EventKey {
   readonly sequence: number;
 }
 
-/** All rows of one transaction, for one COPY per table. */
+/** All rows of one transaction, for one COPY per table; effect counts need sums of stored rows. */
 export class Rows {
   readonly #entry: CopyWriter;
   readonly #attempt = new CopyWriter();
@@ -40,6 +33,7 @@ export class Rows {
   readonly #effect = new CopyWriter();
   readonly #observed = new CopyWriter();
   readonly #deadLetter = new CopyWriter();
+  readonly effectCounts = new EffectCounts();
 
   /** @param frameBytes expected bytes of all frames, approximately */
   constructor(frameBytes: number) {
@@ -63,10 +57,11 @@ export class Rows {
     return writer.hashed(frameHead, body, HASH_BYTES, leafHashInPlace);
   }
 
-  projection(place: Place, key: EventKey, keyId: string, { attempt, settlement, observed, effects }: Projection): void {
+  projection(place: Place, key: EventKey, keyId: string, { attempt, settlement, observed, effectCount, effects }: Projection): void {
     if (attempt !== undefined) this.#attemptRow(place, key, keyId, attempt);
     if (settlement !== undefined) this.settlement(place, key.sourceNo, settlement);
     if (observed !== undefined) this.#observedRow(place, key, keyId, observed);
+    if (effectCount !== undefined) this.effectCounts.add(place, effectCount);
     const writer = this.#effect;
     for (const row of effects) {
       writer.row(8);
@@ -114,7 +109,7 @@ export class Rows {
 
   #observedRow(place: Place, key: EventKey, keyId: string, row: NonNullable<Projection['observed']>): void {
     const writer = this.#observed;
-    writer.row(19);
+    writer.row(18);
     writer.text(place.tenant);
     writer.uuid(row.action);
     writer.int32(row.attempt);
@@ -131,7 +126,6 @@ export class Rows {
     else writer.text(row.agent);
     writer.int32(row.chunk);
     writer.int32(row.chunks);
-    writer.int32(row.effects);
     writer.timestamp(row.observedAtMs);
     writer.timestamp(place.receivedAtMs);
     writer.text(keyId);

@@ -10,10 +10,11 @@ import type { Failpoints } from './failpoint.ts';
 import { heldStatement, holdFollowing, storeHeld } from './held.ts';
 import type { DeadItem, Item } from './item.ts';
 import { headsOf, type LogHead, type LogKey, lockStatement, logKeyOf } from './lock-logs.ts';
+import type { Place } from './place.ts';
 import { queryAll } from './query-all.ts';
 import type { Repeats } from './repeats.ts';
 import { type Resolved, resolve } from './resolve.ts';
-import { type Place, Rows } from './rows.ts';
+import { Rows } from './rows.ts';
 import type { SourceNumbers } from './sources.ts';
 import { RecordFault } from './sql-state.ts';
 
@@ -59,7 +60,10 @@ export async function appendInTransaction(
     const grown = [...heads.values()].filter(hasGrown);
     const held = allowed.filter((item) => item.kind === 'held');
     if (held.length > 0 && position !== undefined && !dryRun) await storeHeld(client, held, position);
-    if (grown.length > 0) checkAdvanced(await copyThen(client, rows.copies(), advanceStatement(client, grown)), grown);
+    if (grown.length > 0) {
+      const last = [...rows.effectCounts.statements(client), advanceStatement(client, grown)];
+      checkAdvanced(await copyThen(client, rows.copies(), last), grown);
+    }
     pass('copy.after');
     pass('commit.before');
     await client.query(dryRun ? 'ROLLBACK' : 'COMMIT');

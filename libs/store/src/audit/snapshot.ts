@@ -4,6 +4,7 @@ import type {
   ProjectionTable,
   StoredContent,
   StoredDeadLetter,
+  StoredEffectSum,
   StoredEntry,
   StoredNote,
   StoredProjection,
@@ -31,9 +32,13 @@ const PROJECTIONS: Readonly<Record<ProjectionTable, string>> = {
   effect: `json_build_object('action', action, 'attempt', attempt, 'resource', resource, 'sourceNo', source_no,
     'access', (ARRAY['declared', 'read', 'written'])[access + 1])`,
   observed: `json_strip_nulls(json_build_object('source', source, 'action', action, 'attempt', attempt, 'named', named, 'system', system,
-    'transaction', transaction, 'login', login, 'agent', agent, 'chunk', chunk, 'chunks', chunks, 'effects', effects,
+    'transaction', transaction, 'login', login, 'agent', agent, 'chunk', chunk, 'chunks', chunks,
     'observedAtMs', ${MS('observed_at')}, 'sourceNo', source_no, 'sequence', sequence, 'keyId', key_id, 'receivedAtMs', ${MS('received_at')}))`,
+  effect_count: `json_build_object('source', source, 'action', action, 'attempt', attempt, 'reported', reported, 'observed', observed)`,
 };
+
+const EFFECT_SUMS = `SELECT shard, idx, concat_ws(' ', action, attempt, shard, source) AS key, reported, observed, reported_sum, observed_sum
+  FROM recant.effect_count WHERE tenant_id = $1 ORDER BY action, attempt, source, shard, idx`;
 
 /**
  * Opens one tenant's ledger for the verifier, as of one moment.
@@ -74,6 +79,7 @@ function openSnapshot(client: pg.ClientBase, tenant: string): LedgerSnapshot {
         (row): StoredProjection => ({ table, ...placeOf(row), columns: row.columns as JsonObject }),
       );
     },
+    effectSums: () => readCursor(client, 'effect_sums', EFFECT_SUMS, [tenant], toEffectSum),
     checkpoints: () => readCursor(client, 'checkpoints', CHECKPOINTS, [tenant], toNote),
     parts: () => readCursor(client, 'parts', 'SELECT digest, salt, bytes FROM recant.part WHERE tenant_id = $1', [tenant], toContent, 64),
   };
@@ -106,6 +112,17 @@ function toDeadLetter(row: Row): StoredDeadLetter {
     digest: row.digest as Buffer,
     bytes: row.bytes as Buffer,
     receivedAtMs: row.received_ms as number,
+  };
+}
+
+function toEffectSum(row: Row): StoredEffectSum {
+  return {
+    ...placeOf(row),
+    key: row.key as string,
+    reported: row.reported as number,
+    observed: row.observed as number,
+    reportedSum: Number(row.reported_sum),
+    observedSum: Number(row.observed_sum),
   };
 }
 

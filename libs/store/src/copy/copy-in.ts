@@ -19,29 +19,29 @@ const COPY_DONE = Buffer.from([0x63, 0, 0, 0, 4]);
 const COPY_DATA_BYTES = 65_536;
 
 /**
- * Sends all rows and one final statement in one exchange, without waiting for the server in between. After an error the server skips the rest of the
+ * Sends all rows and the statements after them in one exchange, without waiting for the server in between. After an error the server skips the rest of the
  * exchange ("Simple Query", "COPY Operations" in PostgreSQL's protocol documentation).
  *
  * A transaction then takes 3 round trips instead of 12, each of which also waits for the busy event loop.
  * @returns rows changed by the last statement
  */
-export function copyThen(client: pg.ClientBase, copies: readonly Copy[], last: string): Promise<number> {
+export function copyThen(client: pg.ClientBase, copies: readonly Copy[], after: readonly string[]): Promise<number> {
   const filled = copies.filter(({ rows }) => rows.rows > 0);
   return new Promise((resolve, reject) => {
-    client.query(new CopyExchange(filled, last, resolve, reject));
+    client.query(new CopyExchange(filled, after, resolve, reject));
   });
 }
 
 class CopyExchange implements pg.Submittable {
   readonly #copies: readonly Copy[];
-  readonly #last: string;
+  readonly #after: readonly string[];
   readonly #resolve: (changed: number) => void;
   readonly #reject: (error: Error) => void;
   #changed = 0;
 
-  constructor(copies: readonly Copy[], last: string, resolve: (changed: number) => void, reject: (error: Error) => void) {
+  constructor(copies: readonly Copy[], after: readonly string[], resolve: (changed: number) => void, reject: (error: Error) => void) {
     this.#copies = copies;
-    this.#last = last;
+    this.#after = after;
     this.#resolve = resolve;
     this.#reject = reject;
   }
@@ -49,7 +49,7 @@ class CopyExchange implements pg.Submittable {
   submit(connection: pg.Connection): void {
     const { stream } = connection as unknown as Connection;
     stream.cork();
-    (connection as unknown as Connection).query([...this.#copies.map(({ statement }) => statement), this.#last].join(';'));
+    (connection as unknown as Connection).query([...this.#copies.map(({ statement }) => statement), ...this.#after].join(';'));
     for (const { rows } of this.#copies) {
       const data = rows.finish();
       for (let at = 0; at < data.length; at += COPY_DATA_BYTES) {

@@ -26,8 +26,6 @@ export interface AttemptSummary {
     readonly login: string /** No attempt named it. */;
     readonly unnamed: boolean;
   };
-  /** Effects in the observed events. */
-  readonly observedEffects: number;
   /** The settlement; absent if there is none, or several that differ. */
   readonly settled?: SettledSummary;
 }
@@ -65,7 +63,6 @@ export function toSummary(row: AttemptSqlRow): AttemptSummary {
     keyId: text('key_id'),
     ...(row['inverts_action'] === null ? {} : { inverts: invertsOf(row) }),
     ...(row['login'] === null ? {} : { transaction: transactionOf(row) }),
-    observedEffects: Number(row['observed_effects'] ?? 0),
     ...(row['outcome'] !== null ? { settled: settledOf(row) } : {}),
   };
 }

@@ -32,7 +32,7 @@ export function attemptColumns(vector: string, nowMs: string): string {
   return `a.action, a.attempt, a.shard, a.idx, a.sequence, a.agent, a.tool, a.session, encode(a.trace, 'hex') AS trace, a.reversibility, a.key_id,
   a.inverts_source, a.inverts_action, a.inverts_attempt, a.inverts_run, a.inverts_step, ${SOURCE} AS source, a.login, a.system, a.transaction, a.by_login,
   ${msOf('a.intended_at')} AS intended_ms, ${msOf('a.received_at')} AS received_ms, ${msOf('a.deadline_at')} AS deadline_ms,
-  s.outcome, s.chunks, s.effects, s.digest, ${msOf('s.settled_at')} AS settled_ms, s.duration_ms, o.effects AS observed_effects,
+  s.outcome, s.chunks, s.effects, s.digest, ${msOf('s.settled_at')} AS settled_ms, s.duration_ms,
   ${statusExpression(nowMs)} AS status
   FROM ${ATTEMPTS} a
   LEFT JOIN recant.source src ON src.tenant_id = a.tenant_id AND src.source_no = a.source_no
@@ -42,11 +42,7 @@ export function attemptColumns(vector: string, nowMs: string): string {
       AND source_no = coalesce(a.source_no, (SELECT n.source_no FROM recant.source n WHERE n.tenant_id = a.tenant_id AND n.source = a.named_source))
       AND ${within('shard', 'idx', vector)}
     ORDER BY shard, idx LIMIT 1
-  ) s ON true
-  LEFT JOIN LATERAL (
-    SELECT sum(effects) AS effects FROM recant.observed p
-    WHERE p.tenant_id = a.tenant_id AND p.action = a.action AND p.attempt = a.attempt AND p.source = ${SOURCE} AND ${within('p.shard', 'p.idx', vector)}
-  ) o ON true`;
+  ) s ON true`;
 }
 
 /** The attempt's entry is below the vector, and an observed transaction is the first of an attempt whose intent is not recorded. */

@@ -4,6 +4,7 @@ import { asReader } from '../access/as-reader.ts';
 import { type AttemptSqlRow, type AttemptSummary, toSummary } from './attempt-row.ts';
 import { attemptColumns, Parameters, selectionConditions, vectorArray, within } from './attempt-sql.ts';
 import { type Cursor, formatCursor, parseCursor } from './cursor.ts';
+import { type EffectCounts, readEffectCounts } from './effect-counts.ts';
 import { readVector } from './vector.ts';
 
 export const PAGE_LIMIT_MAX = 1_000;
@@ -23,8 +24,10 @@ export interface AttemptQuery {
   readonly signal?: AbortSignal;
 }
 
+export type ListedAttempt = AttemptSummary & { readonly effects: EffectCounts };
+
 export interface AttemptPage {
-  readonly attempts: readonly AttemptSummary[];
+  readonly attempts: readonly ListedAttempt[];
   /** Cursor of the next page; absent on the last page. */
   readonly next?: string;
   /** Cursor for attempts appended after this list's snapshot. */
@@ -35,18 +38,20 @@ export interface AttemptPage {
 export async function listAttempts(pool: pg.Pool, tenant: string, query: AttemptQuery): Promise<AttemptPage> {
   const limit = Math.min(Math.max(1, query.limit), PAGE_LIMIT_MAX);
   const cursor = query.cursor === undefined ? undefined : parseCursor(query.cursor);
-  const { view, rows } = await asReader(
+  const { view, rows, countsOf } = await asReader(
     pool,
     tenant,
     async (client) => {
       const view = await openView(client, tenant, cursor);
       const parameters = new Parameters();
       const text = statement(tenant, query, view, limit, parameters);
-      return { view, rows: (await client.query<AttemptSqlRow>(text, parameters.values)).rows };
+      const rows = (await client.query<AttemptSqlRow>(text, parameters.values)).rows.map(toSummary);
+      const refs = rows.map(({ ref }) => ref);
+      return { view, rows, countsOf: await readEffectCounts(client, tenant, refs, view.vector) };
     },
     query.signal,
   );
-  const attempts = rows.slice(0, limit).map(toSummary);
+  const attempts = rows.slice(0, limit).map((row) => ({ ...row, effects: countsOf(row.ref) }));
   const last = attempts.at(-1);
   const tail = formatCursor({ vector: {}, since: view.vector });
   if (rows.length <= limit || last === undefined) return { attempts, tail };

@@ -34,7 +34,7 @@ export interface StoredDeadLetter {
   readonly receivedAtMs: number;
 }
 
-export type ProjectionTable = 'attempt' | 'settlement' | 'effect' | 'observed';
+export type ProjectionTable = 'attempt' | 'settlement' | 'effect' | 'observed' | 'effect_count';
 
 /** One projected row: every column except tenant, shard and index. */
 export interface StoredProjection {
@@ -42,6 +42,18 @@ export interface StoredProjection {
   readonly shard: number;
   readonly index: bigint;
   readonly columns: JsonObject;
+}
+
+/** Stored sums of one row of `effect_count`. */
+export interface StoredEffectSum {
+  readonly shard: number;
+  readonly index: bigint;
+  /** Identifies the attempt and the shard. */
+  readonly key: string;
+  readonly reported: number;
+  readonly observed: number;
+  readonly reportedSum: number;
+  readonly observedSum: number;
 }
 
 /** A signed checkpoint as stored. */
@@ -68,6 +80,8 @@ export interface LedgerSnapshot {
   entries(): AsyncIterable<StoredEntry>;
   deadLetters(): AsyncIterable<StoredDeadLetter>;
   projections(table: ProjectionTable): AsyncIterable<StoredProjection>;
+  /** Ascending by attempt, shard and index. */
+  effectSums(): AsyncIterable<StoredEffectSum>;
   /** Ascending by shard, size and epoch. */
   checkpoints(): AsyncIterable<StoredNote>;
   /** In any order. */

@@ -4,21 +4,23 @@ import { deadLetterBody, type Frame, type RefusalCode } from '@recant/ledger';
 import { BrokenRule, type Rule } from '../rules.ts';
 import { type ExpectedRow, expectedRows } from './expected.ts';
 import { MergeCursor } from './merge-cursor.ts';
-import type { LedgerSnapshot, ProjectionTable, StoredDeadLetter, StoredEntry, StoredProjection } from './ports.ts';
+import type { LedgerSnapshot, ProjectionTable, StoredDeadLetter, StoredEffectSum, StoredEntry, StoredProjection } from './ports.ts';
 
-const TABLES: readonly ProjectionTable[] = ['attempt', 'settlement', 'effect', 'observed'];
+const TABLES: readonly ProjectionTable[] = ['attempt', 'settlement', 'effect', 'observed', 'effect_count'];
 
 type Sources = ReadonlyMap<number, { readonly source: string; readonly shard: number }>;
 
 /** Rebuilds every projection and dead letter from its entry and compares it with the stored row. `finish` throws the difference, so that a broken log is reported first. */
 export class RowsCheck {
   readonly #sources: Sources;
+  readonly #snapshot: LedgerSnapshot;
   readonly #letters: MergeCursor<StoredDeadLetter>;
   readonly #projections: ReadonlyMap<ProjectionTable, MergeCursor<StoredProjection>>;
   #broken: BrokenRule | undefined;
 
   constructor(sources: Sources, snapshot: LedgerSnapshot) {
     this.#sources = sources;
+    this.#snapshot = snapshot;
     this.#letters = new MergeCursor(snapshot.deadLetters());
     this.#projections = new Map(TABLES.map((table) => [table, new MergeCursor(snapshot.projections(table))]));
   }
@@ -32,6 +34,7 @@ export class RowsCheck {
     await this.#untilBroken(async () => {
       await this.#letters.drain(strayLetter);
       for (const rows of this.#projections.values()) await rows.drain(strayRow);
+      await checkSums(this.#snapshot.effectSums());
     });
     if (this.#broken !== undefined) throw this.#broken;
   }
@@ -106,6 +109,19 @@ function compareRows(
   if (missing.length === 0 && surplus.length === 0) return;
   const rule: Rule = missing.length === 0 ? 'projection_unexpected' : surplus.length === 0 ? 'projection_missing' : 'projection_differs';
   throw new BrokenRule(rule, `${table}: expected ${missing[0] ?? 'no row'}, got ${surplus[0] ?? 'no row'}`, shard, index);
+}
+
+/** The numbers of each row are those of its entry by now; their sums depend on the rows before it. */
+async function checkSums(rows: AsyncIterable<StoredEffectSum>): Promise<void> {
+  let last: Pick<StoredEffectSum, 'key' | 'reportedSum' | 'observedSum'> = { key: '', reportedSum: 0, observedSum: 0 };
+  for await (const row of rows) {
+    if (row.key !== last.key) last = { key: row.key, reportedSum: 0, observedSum: 0 };
+    last = { key: row.key, reportedSum: last.reportedSum + row.reported, observedSum: last.observedSum + row.observed };
+    if (row.reportedSum === last.reportedSum && row.observedSum === last.observedSum) continue;
+    const expected = `${last.reportedSum} reported and ${last.observedSum} observed effects`;
+    const detail = `effect_count: expected ${expected} up to this entry, got ${row.reportedSum} and ${row.observedSum}`;
+    throw new BrokenRule('projection_differs', detail, row.shard, row.index);
+  }
 }
 
 function strayLetter({ shard, index }: StoredDeadLetter): never {

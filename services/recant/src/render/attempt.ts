@@ -18,6 +18,12 @@ export function attemptRow(attempt: AttemptBody): Cell[] {
 const reversibilityText = ({ reversibility }: { readonly reversibility: string }): string =>
   reversibility === 'unknown' ? 'reversibility not declared' : reversibility;
 
+function effectsText({ effects, observed }: AttemptBody): string {
+  const all = count(effects, 'effect');
+  if (observed === 0) return all;
+  return observed === effects ? `${all} recorded by the target` : `${all}, ${observed} recorded by the target`;
+}
+
 function discrepancyLines({ compared, count: all, shown }: ActionBody['attempts'][number]['discrepancies']): string[] {
   if (!compared) return ['  too many effects to compare what the agent reported with what the target recorded; the target counts'];
   if (all === 0) return [];
@@ -45,7 +51,7 @@ export function actionText(action: ActionBody, paint: Paint): string {
     .map((attempt) => {
       const head = [
         `${paint('bold', `${attempt.agent} ${attempt.tool}`)}  action ${attempt.action}, attempt ${attempt.attempt}`,
-        `  ${attempt.status}, ${reversibilityText(attempt)}, ${count(attempt.effects, 'effect')}${attempt.complete ? '' : ' (incomplete)'}, key ${attempt.key}`,
+        `  ${attempt.status}, ${reversibilityText(attempt)}, ${effectsText(attempt)}${attempt.complete ? '' : ' (incomplete)'}, key ${attempt.key}`,
         `  intended ${attempt.intendedAt}, received ${attempt.receivedAt}${attempt.settledAt === undefined ? '' : `, settled ${attempt.settledAt}`}`,
         `  source ${attempt.source}${attempt.session === undefined ? '' : `, session ${attempt.session}`}${attempt.trace === undefined ? '' : `, trace ${attempt.trace}`}`,
         ...(attempt.login === undefined ? [] : [`  login ${attempt.login}, transaction ${attempt.transaction}`]),
