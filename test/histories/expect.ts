@@ -10,7 +10,7 @@
  * 4. In mode `refuse` a conflict, or an open transaction of a selected login that nobody planned without, stops the undo before its first write.
  */
 import { type Needs, needsOf, undoable } from './dependents.ts';
-import { type StepEnd, undoStep, type World, worldOf } from './oracle.ts';
+import { isInPlace, type StepEnd, undoStep, type World, worldOf } from './oracle.ts';
 import { isRestorable, partsOf } from './parts.ts';
 import type { History } from './play.ts';
 import { tableOf } from './schema.ts';
@@ -143,17 +143,19 @@ function greatest(history: History, candidates: Set<string>, attempts: Map<strin
 const whyNot = (needs: Needs | undefined): string[] =>
   [...(needs?.blocking ?? [])].map((other) => `${other}, which stays, wrote the same parts later`).concat('something it needs stays');
 
-/** A login of the selection has a transaction open that changed something. Selected actions stand for themselves. */
+/**
+ * A login of the selection has a transaction open that changed something. A prepared one counts whatever it did: nobody but its login can tell. Selected actions
+ * stand for themselves.
+ */
 function isOpen({ script, waiting }: History, selected: ReadonlySet<string>, facts: ReadonlyMap<string, Facts>): boolean {
   const { selection } = script;
   if (selection.by === 'attempts') return false;
   const logins = new Set([...selected].map((attempt) => facts.get(attempt)?.login));
   if (selection.by === 'logins') for (const login of selection.logins) logins.add(login);
-  return waiting.some(({ attempt, effects }) => {
+  return waiting.some(({ attempt, effects, transaction }) => {
     const login = attempt === undefined ? undefined : facts.get(attempt)?.login;
-    return (
-      login !== undefined && effects.some(({ table }) => tableOf(table).captured) && (selection.by === 'everything' || logins.has(login))
-    );
+    const counts = script.transactions[transaction]?.end === 'prepare' || effects.some(({ table }) => tableOf(table).captured);
+    return login !== undefined && counts && (selection.by === 'everything' || logins.has(login));
   });
 }
 
@@ -167,7 +169,13 @@ export function runSteps(
   const ends = new Map<string, StepEnd>();
   for (const attempt of order) {
     const failed = [...(needs.get(attempt)?.first ?? [])].some((other) => ends.get(other)?.outcome === 'conflicted');
-    ends.set(attempt, failed ? { outcome: 'conflicted', because: ['what it needs was not undone'] } : undoStep(world, attempt));
+    ends.set(attempt, failed ? withoutNeeds(world, attempt) : undoStep(world, attempt));
   }
   return { ends, world };
+}
+
+/** What it needs was not undone: nothing may be written, but nothing may be left to write either. */
+function withoutNeeds(world: World, attempt: string): StepEnd {
+  if (isInPlace(world, attempt)) return { outcome: 'already_undone', because: [] };
+  return { outcome: 'conflicted', because: ['what it needs was not undone'] };
 }

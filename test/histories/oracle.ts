@@ -38,9 +38,12 @@ export interface World {
   readonly holes: History['holes'];
 }
 
-/** @param waits whether transactions that are open at the undo have committed */
+/**
+ * @param waits whether transactions that are open at the undo have committed. No step covers what they wrote, whosever it is: the plan was made before.
+ */
 export function worldOf(history: History, waits: boolean): World {
-  const transactions: readonly Recorded[] = waits ? [...history.committed, ...history.waiting] : history.committed;
+  const late = history.waiting.map((recorded) => ({ ...recorded, attempt: undefined }));
+  const transactions: readonly Recorded[] = waits ? [...history.committed, ...late] : history.committed;
   const writes = transactions
     .flatMap(({ attempt, effects }) => effects.map((effect) => ({ attempt, effect })))
     .sort((a, b) => a.effect.at - b.effect.at);
@@ -150,6 +153,13 @@ export function undoStep(world: World, attempt: string, forced = false): StepEnd
   for (const [row, cells] of after) world.rows.set(row, cells);
   world.undone.add(attempt);
   return { outcome: writes === 0 ? 'already_undone' : 'restored', because: [] };
+}
+
+/** Every part that the attempt wrote is as it was before. */
+export function isInPlace(world: World, attempt: string): boolean {
+  return [...goalsOf(world, attempt)].every(([row, goal]) =>
+    [...goal.before].every(([part, before]) => isAt(world.rows.get(row), part, before)),
+  );
 }
 
 function isAt(live: Cells | undefined, part: string, before: Value): boolean {

@@ -19,9 +19,12 @@ const OPTIONS = { lockTimeoutMs: LOCK_TIMEOUT_MS, patienceMs: LOCK_TIMEOUT_MS, r
 /** Lock not available, query canceled, deadlock, serialization failure: somebody works on these rows now, which says nothing about the steps. */
 const BUSY = new Set(['55P03', '57014', '40P01', '40001']);
 
+/** Findings that only a write makes, and that do not come from an earlier step that could not be written. */
+const BY_WRITING = new Set(['side_effect', 'reaches_uncaptured', 'read_back', 'unreadable', 'target_error']);
+
 /**
- * The steps as `invert` would run them, in one transaction that is always rolled back. With more than EFFECTS_MAX effects, or where rows stay locked, only
- * the guards are checked, without a write. Sequences that triggers advance stay advanced.
+ * The steps as `invert` would run them, in one transaction that is always rolled back. With more than EFFECTS_MAX effects only the guards are checked, without
+ * a write. Where rows stay locked, the guards decide, and what the other steps' writes were found to do. Sequences that triggers advance stay advanced.
  */
 export async function rehearse(pool: Pool, system: string, steps: readonly RehearsedStep[]): Promise<InverseResult[]> {
   const registry = await inTransaction(pool, async (client) => {
@@ -29,9 +32,17 @@ export async function rehearse(pool: Pool, system: string, steps: readonly Rehea
     return readRegistry(client, system);
   });
   const effects = steps.reduce((sum, step) => sum + step.effects.length, 0);
-  const results = effects <= EFFECTS_MAX ? await unlessBusy(writeAndRollBack(pool, registry, steps)) : undefined;
-  return results?.some(isBusy) === false ? results : checkGuards(pool, registry, steps);
+  if (effects > EFFECTS_MAX) return checkGuards(pool, registry, steps);
+  const results = await unlessBusy(writeAndRollBack(pool, registry, steps, true));
+  if (results?.some(isBusy) === false) return results;
+  const withoutHeld = await unlessBusy(writeAndRollBack(pool, registry, steps, false));
+  const refused = new Map(withoutHeld?.filter(isRefusedByWriting).map((result) => [result.step, result]));
+  const guarded = await checkGuards(pool, registry, steps);
+  return guarded.map((result) => (result.outcome === 'conflicted' ? result : (refused.get(result.step) ?? result)));
 }
+
+const isRefusedByWriting = ({ outcome, findings }: InverseResult): boolean =>
+  outcome === 'conflicted' && findings.every(({ code }) => BY_WRITING.has(code));
 
 const isBusy = ({ outcome, findings }: InverseResult): boolean =>
   outcome === 'stuck' && findings.some(({ code }) => code === 'locked' || code === 'timeout');
@@ -49,10 +60,13 @@ async function unlessBusy<T>(work: Promise<T>): Promise<T | undefined> {
 /** The connection was lost, or rows stay locked: nothing is known about one step. */
 const isOfAll = (error: unknown): boolean => error instanceof ConnectorError || (isSqlError(error) && BUSY.has(error.code));
 
-/** Where a step fails the transaction as a whole, it is found by itself, and the others are rehearsed without it. */
-async function writeAndRollBack(pool: Pool, registry: Registry, steps: readonly RehearsedStep[]): Promise<InverseResult[]> {
+/**
+ * Where a step fails the transaction as a whole, it is found by itself, and the others are rehearsed without it.
+ * @param waits for rows that another session holds; else their steps are left out
+ */
+async function writeAndRollBack(pool: Pool, registry: Registry, steps: readonly RehearsedStep[], waits: boolean): Promise<InverseResult[]> {
   try {
-    return await inStepTransaction(pool, (client) => undoRehearsed(client, registry, steps), OPTIONS);
+    return await inStepTransaction(pool, (client) => undoRehearsed(client, registry, steps, waits), OPTIONS);
   } catch (error) {
     const [first] = steps;
     if (first === undefined || isOfAll(error)) throw error;
@@ -61,23 +75,28 @@ async function writeAndRollBack(pool: Pool, registry: Registry, steps: readonly 
   const failing = new Map<number, InverseResult>();
   for (const step of steps) {
     try {
-      await inStepTransaction(pool, (client) => undoRehearsed(client, registry, [step]), OPTIONS);
+      await inStepTransaction(pool, (client) => undoRehearsed(client, registry, [step], waits), OPTIONS);
     } catch (error) {
       if (isOfAll(error)) throw error;
       failing.set(step.step, refusalOf(step, error));
     }
   }
   const rest = steps.filter(({ step }) => !failing.has(step));
-  const others = failing.size === 0 ? await checkGuards(pool, registry, rest) : await writeAndRollBack(pool, registry, rest);
+  const others = failing.size === 0 ? await checkGuards(pool, registry, rest) : await writeAndRollBack(pool, registry, rest, waits);
   return steps.flatMap(({ step }) => failing.get(step) ?? others.filter((result) => result.step === step));
 }
 
-async function undoRehearsed(client: ClientBase, registry: Registry, steps: readonly RehearsedStep[]): Promise<InverseResult[]> {
+async function undoRehearsed(
+  client: ClientBase,
+  registry: Registry,
+  steps: readonly RehearsedStep[],
+  waits: boolean,
+): Promise<InverseResult[]> {
   const { rows } = await client.query<{ xid: string }>('SELECT pg_current_xact_id()::text AS xid');
   const run = `rehearsal/${rows[0]?.xid}`;
   const named = steps.map((step) => ({ ...step, attempt: { source: 'recant://recant/rehearsal', action: run, attempt: step.step } }));
   const results = new Map<number, InverseResult>();
-  await undoSteps(client, registry, { run, token: '0' }, named, results, true);
+  await undoSteps(client, registry, { run, token: '0' }, named, results, waits);
   return steps.flatMap(({ step }) => withoutEffects(results.get(step)));
 }
 

@@ -26,6 +26,7 @@ export async function withValues(
   return named;
 }
 
+/** Undefined also for an update that wrote the value which was there: the capture has no copy of it. */
 async function valuesOf(client: ClientBase, registry: Registry, row: RowGoal, part: string): Promise<Finding['values'] | undefined> {
   const { table } = row.captured;
   const column = table.columns.find(({ name }) => partOfColumn(name) === part);
@@ -38,7 +39,8 @@ async function valuesOf(client: ClientBase, registry: Registry, row: RowGoal, pa
     return `t.${escapeIdentifier(name)} ${table.keyEquality[index]} CAST(($1::text[])[${index + 1}] AS ${type})`;
   });
   const { rows } = await client.query<{ now: string | null; left: string | null }>(
-    `SELECT ${outputOf('t', column)} AS now, c.new[$2::int] AS left FROM ${target(table)} t, recant.change c WHERE ${where.join(' AND ')} AND c.ordinal = $3::bigint`,
+    `SELECT ${outputOf('t', column)} AS now, c.new[$2::int] AS left FROM ${target(table)} t, recant.change c WHERE ${where.join(' AND ')} AND c.ordinal = $3::bigint
+     AND (c.operation <> 'u' OR c.old[$2::int] IS NOT NULL OR c.new[$2::int] IS NOT NULL)`,
     [row.key, position + 1, change.ordinal],
   );
   const [found] = rows;
