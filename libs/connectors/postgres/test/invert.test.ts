@@ -178,6 +178,33 @@ test('U18: a row that an idle session holds leaves one step locked, with its row
   expect((await target.invert(batch)).every(({ outcome }) => outcome === 'restored')).toBe(true);
 });
 
+test('a plan learns what a step would also change, although a row of another step is locked', async () => {
+  await using stage = await createStage(`${ITEMS}; CREATE TABLE stock (id int PRIMARY KEY, n int); INSERT INTO stock VALUES (1, 1);
+    CREATE TABLE log (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, n int);
+    CREATE FUNCTION log_it() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO log (n) VALUES (NEW.n); RETURN NULL; END $$`);
+  const item = await stage.play(0, (tx) => tx.query('UPDATE items SET price = 0 WHERE id = 7'));
+  const stock = await stage.play(0, (tx) => tx.query('UPDATE stock SET n = 2'));
+  await stage.owner.query('CREATE TRIGGER log_it AFTER UPDATE ON stock FOR EACH ROW EXECUTE FUNCTION log_it()');
+  const holder = await stage.owner.connect();
+  await holder.query('BEGIN; SELECT FROM items WHERE id = 7 FOR UPDATE');
+  const steps = undo([item, stock]).steps.map((step) => ({ ...step, knownOrdinals: {} }));
+  const rehearsed = await (await stage.open()).rehearse(steps);
+  await holder.query('ROLLBACK');
+  holder.release();
+  expect(rehearsed.map(({ step, outcome, findings }) => [step, outcome, findings[0]?.code])).toEqual([
+    [1, 'restored', undefined],
+    [2, 'conflicted', 'side_effect'],
+  ]);
+});
+
+test('a conflict about a value that the agent wrote again names that value', async () => {
+  await using stage = await createStage(ITEMS);
+  const blind = await stage.play(0, (tx) => tx.query('UPDATE items SET price = price WHERE id = 7'));
+  await stage.owner.query('UPDATE items SET price = 0 WHERE id = 7');
+  const result = await undoOne(await stage.open(), blind);
+  expect(result).toMatchObject({ outcome: 'conflicted', findings: [{ code: 'drift', values: { now: "'0.00'", left: "'7.00'" } }] });
+});
+
 test('U18: a table that somebody keeps locked leaves all of its steps locked, and costs the call seconds, not seconds for each step', {
   timeout: 60_000,
 }, async () => {

@@ -26,7 +26,7 @@ export async function withValues(
   return named;
 }
 
-/** Undefined also for an update that wrote the value which was there: the capture has no copy of it. */
+/** An update that changed nothing left the old values, which are kept once. */
 async function valuesOf(client: ClientBase, registry: Registry, row: RowGoal, part: string): Promise<Finding['values'] | undefined> {
   const { table } = row.captured;
   const column = table.columns.find(({ name }) => partOfColumn(name) === part);
@@ -39,8 +39,7 @@ async function valuesOf(client: ClientBase, registry: Registry, row: RowGoal, pa
     return `t.${escapeIdentifier(name)} ${table.keyEquality[index]} CAST(($1::text[])[${index + 1}] AS ${type})`;
   });
   const { rows } = await client.query<{ now: string | null; left: string | null }>(
-    `SELECT ${outputOf('t', column)} AS now, c.new[$2::int] AS left FROM ${target(table)} t, recant.change c WHERE ${where.join(' AND ')} AND c.ordinal = $3::bigint
-     AND (c.operation <> 'u' OR c.old[$2::int] IS NOT NULL OR c.new[$2::int] IS NOT NULL)`,
+    `SELECT ${outputOf('t', column)} AS now, (CASE WHEN cardinality(c.written) = 0 THEN c.old ELSE c.new END)[$2::int] AS left FROM ${target(table)} t, recant.change c WHERE ${where.join(' AND ')} AND c.ordinal = $3::bigint`,
     [row.key, position + 1, change.ordinal],
   );
   const [found] = rows;
