@@ -235,11 +235,20 @@ export const PlanContents = z
         description: 'Parts that recorded effects have and that their systems compute themselves by now: the plan leaves them out.',
       }),
     uncaptured: z
-      .array(z.object({ system: z.string(), table: z.string(), logins: z.array(z.string()), from: z.string(), to: z.string().optional() }))
+      .array(
+        z.object({
+          system: z.string(),
+          table: z.string(),
+          logins: z.array(z.string()),
+          from: z.string(),
+          to: z.string().optional(),
+          dropped: z.boolean().optional(),
+        }),
+      )
       .optional()
       .meta({
         description:
-          'Tables that the selected agents could write and whose changes were not captured, because they are new since `connect`.',
+          'Tables that the selected agents could write and whose changes were not captured, because they are new since `connect`; and captured tables that the selected agents could drop and that are gone (`dropped`).',
       }),
     totals: PlanTotalsBody,
     alternatives: z.array(AlternativeBody).optional().meta({ description: 'Only of a plan with conflicts.' }),

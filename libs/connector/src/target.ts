@@ -92,6 +92,8 @@ export interface UncapturedTable {
   /** RFC 3339: since when the table may exist, and when its capture began; absent: it is not captured yet. */
   readonly from: string;
   readonly to?: string;
+  /** It was captured, or new, and does not exist any more: these logins could drop it. */
+  readonly dropped?: boolean;
 }
 
 /** What an erasure did. Complete if `remains` is empty. */

@@ -201,6 +201,8 @@ export interface UncapturedInTarget {
   /** RFC 3339: since when it may exist, and when its capture began. */
   readonly from: string;
   readonly to?: string;
+  /** It does not exist any more: what was dropped with it is unknown. */
+  readonly dropped?: boolean;
 }
 
 type Obstacles = Pick<PlanBody, 'conflicts' | 'open' | 'lagging' | 'withoutOpen'>;

@@ -197,6 +197,21 @@ test('a plan lists an attempt that is not undone once, and equal ones in one lin
   ]);
 });
 
+test('a plan names tables that were not captured: new, left out for a time, or dropped', () => {
+  const at = '2026-03-01T12:00:00.000Z';
+  const of = { system: 'shop', logins: ['bot', 'cat'], from: at };
+  const uncaptured = [
+    { ...of, table: 'public.new' },
+    { ...of, table: 'public.late', to: at },
+    { ...of, table: 'public.gone', dropped: true },
+  ];
+  const body = { ...{ mode: 'refuse', steps: [], ambiguous: [], tainted: [], left: [], conflicts: [], totals: totals() }, uncaptured };
+  const text = planText({ id: 'p', digest: 'd', selected: '', body, approval: { state: 'not_needed', given: [] } } as never, plain);
+  expect(text).toContain(`  shop: public.new, new after ${at}, writable by bot, cat\n`);
+  expect(text).toContain(`  shop: public.late, between ${at} and ${at}, writable by bot, cat\n`);
+  expect(text).toContain(`  shop: public.gone, dropped after ${at}, by a login that could do so: bot, cat\n`);
+});
+
 test('a step says what changes on which resource', () => {
   const resource = 'postgres://shop/public.refunds/7';
   const step = (guards: { resource: string; part: string; before: string | null; after: string | null }[]) => ({

@@ -156,11 +156,15 @@ function openText({ mode, open = [], withoutOpen }: Contents, paint: Paint): str
 /** Systems whose captured changes are not all in the ledger. */
 function uncapturedText({ uncaptured = [] }: Contents, paint: Paint): string {
   if (uncaptured.length === 0) return '';
-  const lines = uncaptured.map(({ system, table: name, logins, from, to }) =>
-    printable(
-      `  ${system}: ${name}, ${to === undefined ? `new after ${from}` : `between ${from} and ${to}`}, writable by ${logins.join(', ')}`,
-    ),
-  );
+  const lines = uncaptured.map(({ system, table: name, logins, from, to, dropped }) => {
+    const when = to === undefined ? `after ${from}` : `between ${from} and ${to}`;
+    const who = logins.join(', ');
+    return printable(
+      dropped
+        ? `  ${system}: ${name}, dropped ${when}, by a login that could do so: ${who}`
+        : `  ${system}: ${name}, ${to === undefined ? 'new ' : ''}${when}, writable by ${who}`,
+    );
+  });
   const title =
     'Changes of these tables were not captured, so that nothing is known of them (`recant connect postgres` captures new tables):';
   return [paint('yellow', title), ...listed(lines)].join('\n');

@@ -22,6 +22,13 @@ export async function readCoverage(client: ClientBase, system: string): Promise<
         : `Table ${nameOf(row)} was dropped: attempts on it cannot be undone.`,
       action: AGAIN,
     });
+  for (const row of (await client.query<Place & { now: string }>(SWAPPED_SQL)).rows)
+    findings.push({
+      code: 'table_replaced',
+      scope: scope(row),
+      detail: `Another table has the name ${nameOf(row)}, which is not captured: the captured one is ${row.now} now, and attempts on it are undone there.`,
+      action: AGAIN,
+    });
   for (const row of (await client.query<TriggerRow>(`${TRIGGERS_SQL} ORDER BY schema, "table", kind, member`)).rows)
     findings.push({
       code: row.enabled === null ? 'trigger_missing' : row.enabled === 'A' ? 'trigger_changed' : 'trigger_disabled',
@@ -97,6 +104,11 @@ ORDER BY 1, 2`;
 const GONE_SQL = `
 SELECT r.schema_name AS schema, r.table_name AS "table", to_regclass(format('%I.%I', r.schema_name, r.table_name)) IS NOT NULL AS replaced
 FROM recant.relation r WHERE r.captured AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = r.relid) ORDER BY 1, 2`;
+/** Renamed, and another table under the old name. A view under it writes into a captured table. */
+const SWAPPED_SQL = `
+SELECT r.schema_name AS schema, r.table_name AS "table", r.relid::regclass::text AS now FROM recant.relation r JOIN pg_class c ON c.oid = r.relid
+JOIN pg_class o ON o.oid = to_regclass(format('%I.%I', r.schema_name, r.table_name)) WHERE r.captured AND o.oid <> r.relid AND o.relkind IN ('r', 'p', 'f')
+  AND NOT EXISTS (SELECT FROM recant.relation w WHERE w.captured AND w.relid = o.oid) AND NOT EXISTS (SELECT FROM recant.uncovered u WHERE u.relid = o.oid) ORDER BY 1, 2`;
 const KEYS_SQL = `
 SELECT n.nspname AS schema, c.relname AS "table" FROM recant.relation r JOIN pg_class c ON c.oid = r.relid JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE r.captured AND r.key_columns IS NOT NULL AND NOT EXISTS (

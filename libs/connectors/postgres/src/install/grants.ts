@@ -49,6 +49,7 @@ const READ = [
   'transaction',
   'uncovered',
   'unwatched',
+  'dropper',
 ];
 const CHANGE_COLUMNS = 'ordinal, attempt, xid, login, relation, shape, key, key_hash, operation, pair, written, recorded_at';
 const SYSTEM_COLUMNS =

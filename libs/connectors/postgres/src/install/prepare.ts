@@ -16,7 +16,7 @@ import { readSubjects, type SubjectPattern, writeSubjects } from './subjects.ts'
 import { LAYOUT } from './tables-sql.ts';
 import { captureTable, releaseTable, tablesToRelease } from './triggers.ts';
 import { revokeTruncate, type TruncateRight, truncateRights } from './truncate-rights.ts';
-import { noteConnected, recordBroken, recordUnwatched } from './unwatched.ts';
+import { noteConnected, noteDroppers, recordBroken, recordDropped, recordUnwatched } from './unwatched.ts';
 import { waysRound } from './ways-round.ts';
 
 export interface PreparedTable {
@@ -82,7 +82,10 @@ export async function preparePostgres(options: PrepareOptions): Promise<PrepareR
 }
 
 async function captureTables({ client, transaction }: OwnerSession, options: PrepareOptions, choice: Choice): Promise<void> {
-  await transaction(() => recordBroken(client));
+  await transaction(async () => {
+    await recordBroken(client);
+    await recordDropped(client);
+  });
   for (const table of choice.tables) {
     const derived = (choice.derived.get(table.relid) ?? []).map(({ column }) => column);
     const history = options.history?.includes(tableName(table)) ?? false;
@@ -123,6 +126,7 @@ async function finish(client: ClientBase, options: PrepareOptions, choice: Choic
   await writeUncovered(client, choice.skipped, startedAt);
   await writeSubjects(client, choice.tables, options.subjects);
   await storeFingerprint(client);
+  await noteDroppers(client);
   await noteConnected(client);
   const agentLogins = [...new Set(options.agentRoles.map(roleOf))];
   if (options.revokeTruncate) await revokeTruncate(client, agentLogins);
