@@ -21,7 +21,7 @@ import { openThread } from './threads.ts';
 const PROGRESS_EVERY = 50;
 /** Histories test what is right, not what survives a power cut; passwords protect nothing here. */
 const SETTINGS = {
-  max_connections: '200',
+  max_connections: '400',
   max_prepared_transactions: '50',
   scram_iterations: '1',
   synchronous_commit: 'off',

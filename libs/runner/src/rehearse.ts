@@ -53,15 +53,25 @@ async function askSystem(
 ): Promise<readonly Refusal[]> {
   const all = (finding: StepFinding, over: Partial<Refusal> = {}): readonly Refusal[] =>
     steps.map((step) => ({ step, outcome: 'failed', isStuck: false, isAway: false, findings: [finding], ...over }));
-  let results: readonly InverseResult[];
-  try {
-    const target = await targets.open(tenant, name, connector);
-    if (!target) return all({ code: 'system_unknown', system: name, detail: `System ${name} is not registered.` });
-    results = await target.rehearse(steps.map((step) => rehearsedStep(step, name, effectsOf(step))));
-  } catch (error) {
+  const failed = (error: unknown): readonly Refusal[] => {
     const detail = `System ${name} does not answer: ${error instanceof Error ? error.message : String(error)}`.slice(0, 1_000);
     if (!(error instanceof ConnectorError)) return all({ code: 'target_error', system: name, detail }, { isStuck: true });
     return all({ code: 'unreachable', system: name, detail }, { isAway: error.retry });
+  };
+  let target: Awaited<ReturnType<Targets['open']>>;
+  try {
+    target = await targets.open(tenant, name, connector);
+  } catch (error) {
+    // Another error is the service's own, such as a lost connection to its store: it says nothing about the system.
+    if (error instanceof ConnectorError) return failed(error);
+    throw error;
+  }
+  if (!target) return all({ code: 'system_unknown', system: name, detail: `System ${name} is not registered.` });
+  let results: readonly InverseResult[];
+  try {
+    results = await target.rehearse(steps.map((step) => rehearsedStep(step, name, effectsOf(step))));
+  } catch (error) {
+    return failed(error);
   }
   const byStep = new Map(results.map((result) => [result.step, result]));
   return steps.flatMap((step): Refusal[] => {

@@ -36,12 +36,24 @@ export function createTargets(systems: Pick<Systems, 'find'>, connectors: readon
 
 /** @throws ConnectorError, also if another system answers at the registered address */
 async function openTarget(connector: Connector, { name, connector: kind, options, identity }: SystemRecord): Promise<TargetSystem> {
-  const target = await connector.open({ name, connector: kind, options });
-  const found = await target.identity();
+  const target = await connector.open({ name, connector: kind, options }).catch((error) => refusalOf(name, error));
+  const found = await target.identity().catch((error) => refusalOf(name, error));
   if (identity === undefined || identity === found) return target;
   await target.close();
   throw new ConnectorError(
     'not_prepared',
     `System ${name}: expected identity ${identity}, got ${found}; another system answers at the registered address.`,
+  );
+}
+
+/** A connector that fails in its own way says something of this system, not of the service. */
+function refusalOf(name: string, error: unknown): never {
+  if (error instanceof ConnectorError) throw error;
+  throw new ConnectorError(
+    'not_prepared',
+    `System ${name}: the connector failed: ${error instanceof Error ? error.message : String(error)}`,
+    {
+      cause: error,
+    },
   );
 }
