@@ -106,9 +106,26 @@ export type Verdict = (typeof VERDICTS)[number];
 
 /** Why a run that restored everything it knew of is not `fully_restored`. `claimed`: only the agent's own process reported the effects.
  * `effects_unknown`: the attempt may have effects that nothing recorded. `capture_incomplete`: others' later changes were not captured, and a person
- * accepted that, or the selected agents could write tables that were not captured. */
-export const UNVERIFIED_REASONS = ['claimed', 'effects_unknown', 'capture_incomplete'] as const;
+ * accepted that, or the selected agents could write tables that were not captured. `record_incomplete`: the plan names what its ledger did not have. */
+export const UNVERIFIED_REASONS = ['claimed', 'effects_unknown', 'capture_incomplete', 'record_incomplete'] as const;
 export type UnverifiedReason = (typeof UNVERIFIED_REASONS)[number];
+
+/**
+ * What a plan's record may lack. `hole`: numbers of a source. `without_intent`: intents of attempts. `lost_source`: the end of a source that fell silent.
+ * `unread`: messages that a broker has. `held`: messages that wait for their log. `system`: what a target captured. `open_transaction`: one of a selected
+ * agent in a target. `open_attempt`: a selected attempt that has not ended.
+ */
+export const MISSING_KINDS = [
+  'hole',
+  'without_intent',
+  'lost_source',
+  'unread',
+  'held',
+  'system',
+  'open_transaction',
+  'open_attempt',
+] as const;
+export type MissingKind = (typeof MISSING_KINDS)[number];
 
 /** Whether a plan may run under the approval rule. */
 export const APPROVAL_STATES = ['not_needed', 'missing', 'expired', 'approved'] as const;

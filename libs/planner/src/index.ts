@@ -5,12 +5,15 @@ export { PlannerError, type PlannerErrorCode } from './error.ts';
 export { gather } from './gather.ts';
 export { PLAN_ATTEMPTS_MAX, PLAN_CANDIDATES_MAX, PLAN_EFFECTS_MAX, SELECTION_VALUES_MAX } from './limits.ts';
 export { plan } from './make-plan.ts';
+export { accept, type Missing } from './missing/missing.ts';
+export { openAttempts, withoutAccepted } from './missing/of-attempts.ts';
+export { missingOfSources } from './missing/of-sources.ts';
+export { type LaggingSystem, missingOfSystem, missingOfTransaction, type OpenInTarget } from './missing/of-systems.ts';
+export type { Watermark } from './missing/watermark.ts';
 export type {
   Alternative,
   Conflict,
-  LaggingSystem,
   LeftAttempt,
-  OpenInTarget,
   PartGuard,
   Plan,
   PlanBody,
@@ -19,8 +22,8 @@ export type {
   Taint,
   UncapturedInTarget,
 } from './plan.ts';
-export { obstaclesOf } from './plan.ts';
-export type { AttemptContexts, EntryAddress, LedgerReader, RecordedAttempt, RecordedEffect, Vector } from './ports.ts';
+export { missingIn, obstaclesOf } from './plan.ts';
+export type { AttemptContexts, EntryAddress, LedgerReader, RecordedAttempt, RecordedEffect, SourceHole, SourceReader, SourceRecord, Vector } from './ports.ts';
 export { compareOrdinals, plainRef, refKey } from './ref.ts';
 export { notRegistered } from './registered.ts';
 export { parseSelection } from './selection/parse-selection.ts';

@@ -1,5 +1,7 @@
 import type { AttemptRef, ConflictKind, Grade, LeftReason, PlanMode } from '@recant/events';
 import type { DerivedParts } from './derived.ts';
+import type { Missing } from './missing/missing.ts';
+import { unaccepted, type Watermark } from './missing/watermark.ts';
 import type { Selection } from './selection/selection.ts';
 
 /**
@@ -30,16 +32,12 @@ export interface PlanBody {
   readonly conflicts: readonly Conflict[];
   /** Ambiguous changes of selected attempts that nobody selected: they stay. */
   readonly ambiguous: readonly AmbiguousChanges[];
-  /** Transactions of the selected agents that were open: what they changed is not known. Absent: none. */
-  readonly open?: readonly OpenInTarget[];
-  /** Systems whose latest changes could not be recorded: what the selected attempts changed there is not known. Absent: none. */
-  readonly lagging?: readonly LaggingSystem[];
+  /** How far the record reaches, and what it lacks. Absent: the plan was made from the ledger alone. */
+  readonly watermark?: Watermark;
   /** Tables that the selected agents could write and whose changes were not captured: what they changed there is not known. Absent: none. */
   readonly uncaptured?: readonly UncapturedInTarget[];
   /** Parts that recorded effects have and that their systems compute themselves by now: the plan leaves them out. Absent: none. */
   readonly derived?: readonly DerivedParts[];
-  /** A person plans without the open transactions and without what lagging systems have not recorded: they are no conflict. */
-  readonly withoutOpen?: true;
   readonly totals: PlanTotals;
   /** What other modes would do, by the ledger alone: their steps are not rehearsed. Absent: the plan has no conflict. */
   readonly alternatives?: readonly Alternative[];
@@ -176,23 +174,6 @@ export interface AmbiguousChanges {
   readonly resources: readonly string[];
 }
 
-/** A transaction that was open when its target was asked. */
-export interface OpenInTarget {
-  readonly system: string;
-  readonly login: string;
-  readonly agent: string;
-  /** Process id, or the name of a prepared transaction. */
-  readonly pid?: number;
-  readonly gid?: string;
-  readonly ageMs?: number;
-}
-
-/** A system whose captured changes were not all in the ledger, and why. */
-export interface LaggingSystem {
-  readonly system: string;
-  readonly reason: string;
-}
-
 /** A table that a system did not know yet, or does not know, and who could write it. */
 export interface UncapturedInTarget {
   readonly system: string;
@@ -205,11 +186,13 @@ export interface UncapturedInTarget {
   readonly dropped?: boolean;
 }
 
-type Obstacles = Pick<PlanBody, 'conflicts' | 'open' | 'lagging' | 'withoutOpen'>;
+/** How many reasons a plan in mode `refuse` has not to run. An attempt that is open is a conflict already. */
+export const obstaclesOf = ({ conflicts, watermark }: Pick<PlanBody, 'conflicts' | 'watermark'>): number =>
+  conflicts.length + missingIn({ watermark }).length;
 
-/** How many reasons a plan in mode `refuse` has not to run. */
-export const obstaclesOf = ({ conflicts, open = [], lagging = [], withoutOpen }: Obstacles): number =>
-  conflicts.length + (withoutOpen ? 0 : open.length + lagging.length);
+/** What the record of a plan lacks and nobody accepted, beside its conflicts. */
+export const missingIn = ({ watermark }: { readonly watermark?: Watermark | undefined }): readonly Missing[] =>
+  watermark === undefined ? [] : unaccepted(watermark).filter(({ kind }) => kind !== 'open_attempt');
 
 export interface Taint {
   readonly ref: AttemptRef;

@@ -68,3 +68,40 @@ export interface LedgerReader {
   /** All effects, writes and reads, of all attempts on these resources (exact URIs). */
   effectsOn(tenant: string, resources: readonly string[], vector: Vector): Promise<readonly RecordedEffect[]>;
 }
+
+/** Numbers of a source that the ledger lacks, both ends inclusive, and when it received the events before and after them: ledger clock, milliseconds. */
+export interface SourceHole {
+  readonly first: number;
+  readonly last: number;
+  /** Absent: there is none before. */
+  readonly beforeMs?: number;
+  readonly afterMs: number;
+}
+
+/** What the record of one source lacks. */
+export interface SourceRecord {
+  readonly source: string;
+  readonly agent: string;
+  /** The highest ones. */
+  readonly holes: readonly SourceHole[];
+  readonly holesMore: number;
+  /** Attempts with other events but no intent. */
+  readonly withoutIntent: readonly { readonly action: string; readonly attempt: number; readonly receivedAtMs: number }[];
+  /** Silent past its lease, not closed, and its process did not start again. */
+  readonly lost?: { readonly receivedAtMs: number; readonly leaseMs: number };
+}
+
+export interface SourceQuestion {
+  /** Their sources; undefined: of every agent. */
+  readonly agents: readonly string[] | undefined;
+  /** And these. */
+  readonly sources: readonly string[];
+  /** And those with a settlement of one of these actions. */
+  readonly actions: readonly string[];
+}
+
+/** What the ledger lacks of sources. Bounded by a vector, but for `lost`, which is as of now. */
+export interface SourceReader {
+  /** Sources of a question whose record is incomplete, and Recant's own with holes, in any order. */
+  incomplete(tenant: string, question: SourceQuestion, vector: Vector): Promise<readonly SourceRecord[]>;
+}

@@ -4,7 +4,7 @@ import { PrismaPg } from '@prisma/adapter-pg';
 import { LEASE_MS } from '@recant/api';
 import { OPERATOR_TENANT, SHARDS_DEFAULT } from '@recant/events';
 import type { Appender, HeadStore, LogKey, PublishStore } from '@recant/ledger';
-import type { LedgerReader } from '@recant/planner';
+import type { LedgerReader, SourceReader } from '@recant/planner';
 import type pg from 'pg';
 import { type Credentials, createCredentials } from './access/credentials.ts';
 import { createParts, type Parts } from './access/parts.ts';
@@ -38,6 +38,7 @@ import { type DeadLetterPage, type DeadLetterQuery, type LogSummary, listDeadLet
 import { type Measures, readMeasures } from './query/measures.ts';
 import { countSources, listSources, type SourcePage, type SourceQuery, type SourceTotals } from './query/sources.ts';
 import { createLedgerReader } from './reader/ledger-reader.ts';
+import { createSourceReader } from './reader/source-reader.ts';
 
 export interface StoreOptions {
   readonly connectionString: string;
@@ -76,6 +77,7 @@ export interface Store {
   readonly held: HeldMessages;
   readonly queries: Queries;
   readonly ledgerReader: LedgerReader;
+  readonly sourceReader: SourceReader;
   readonly publishing: PublishStore;
   readonly heads: HeadStore;
   readonly published: Published;
@@ -155,6 +157,7 @@ export function createStore(options: StoreOptions): Store {
       deadLetters: (tenant, query) => listDeadLetters(read, tenant, query),
     },
     ledgerReader: createLedgerReader(log, clock),
+    sourceReader: createSourceReader(log, clock),
     publishing: createPublishStore(pools.publish, failpoints),
     heads: createHeadStore(pools.publish, OPERATOR_TENANT, headSecretOf(masterKey)),
     published: createPublished(read, OPERATOR_TENANT),
