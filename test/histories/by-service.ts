@@ -38,7 +38,6 @@ export interface Question {
 export async function undoByService(question: Question, mode: Mode): Promise<Undone> {
   const { operator } = question.service;
   const selection = selectionOf(question, await selectedNames(question));
-  const without = mode === 'refuse' && question.history.script.withoutOpen ? { withoutOpen: true } : {};
   const nothing = {
     verdict: undefined,
     state: 'refused',
@@ -50,7 +49,11 @@ export async function undoByService(question: Question, mode: Mode): Promise<Und
   if (selection === undefined) return { ...nothing, code: 'plan_empty' };
   let plan: PlanView;
   try {
-    plan = await operator.createPlan({ mode, ...without, selection });
+    plan = await operator.createPlan({ mode, selection });
+    // A person accepts what the plan names.
+    const missing = (plan.body.watermark?.missing ?? []).filter(({ kind }) => kind !== 'open_attempt');
+    if (mode === 'refuse' && question.history.script.withoutOpen && missing.length > 0)
+      plan = await question.service.accepting.createPlan({ mode, selection, accept: missing.map(({ id }) => id) });
   } catch (error) {
     return { ...nothing, code: codeOf(error) };
   }
@@ -59,8 +62,8 @@ export async function undoByService(question: Question, mode: Mode): Promise<Und
   const { body } = plan;
   const base = {
     conflicting: new Set(body.conflicts.map(({ ref }) => nameOf(ref))),
-    isOpen: (body.open ?? []).length > 0,
-    isLagging: (body.lagging ?? []).length > 0,
+    isOpen: isMissing(plan, 'open_transaction'),
+    isLagging: isMissing(plan, 'system'),
   };
   const left = body.left.map((one): [string, Ended] => [nameOf(one.ref), { outcome: one.reason, why: whyLeft(plan, one) }]);
   let run: RunView;
@@ -80,7 +83,10 @@ export async function undoByService(question: Question, mode: Mode): Promise<Und
 }
 
 /** Answers that are an end of the undo; others are errors of this campaign. */
-const REFUSALS = ['plan_conflicts', 'plan_empty', 'agent_unknown'];
+const REFUSALS = ['plan_conflicts', 'plan_incomplete', 'plan_empty', 'agent_unknown'];
+
+const isMissing = ({ body }: PlanView, wanted: 'open_transaction' | 'system'): boolean =>
+  (body.watermark?.missing ?? []).some(({ kind }) => kind === wanted);
 
 function codeOf(error: unknown): string {
   if (error instanceof ApiError && REFUSALS.includes(error.code)) return error.code;

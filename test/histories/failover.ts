@@ -81,10 +81,10 @@ async function tryUndo({ operator }: Pick<Service, 'operator'>, { admin, startNa
   );
   const changed = effectsBetween(before, await readRows(admin, startNames()));
   return [
-    ...(body.lagging?.some(({ reason }) => reason.includes('restored to an earlier state'))
+    ...(body.watermark?.missing.some(({ detail }) => detail.includes('restored to an earlier state'))
       ? []
       : ['the plan does not say that the tail is lost']),
-    ...(['plan_conflicts', 'plan_empty'].includes(started) ? [] : [`lost tail: expected a refusal, got ${started}`]),
+    ...(['plan_conflicts', 'plan_incomplete', 'plan_empty'].includes(started) ? [] : [`lost tail: expected a refusal, got ${started}`]),
     ...changed.map(({ row }) => `${row}: changed without a run`),
   ];
 }

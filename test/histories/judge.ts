@@ -110,6 +110,7 @@ const ENDS: Readonly<Record<string, End>> = {
   partly_restored: 'partly restored',
   not_restored: 'not restored',
   plan_conflicts: 'refused',
+  plan_incomplete: 'refused',
   plan_empty: 'nothing',
   agent_unknown: 'nothing',
 };

@@ -25,6 +25,8 @@ export interface Service {
   readonly url: string;
   /** view, plan, execute, administer */
   readonly operator: Client;
+  /** The operator, with a reason. */
+  readonly accepting: Client;
   key(over: Partial<NewCredential>): Promise<{ readonly apiKey: string; readonly keyId: string }>;
   /** Resolves once the run has ended or waits for a person. */
   ended(run: string): Promise<void>;
@@ -88,6 +90,7 @@ export async function startService(adminUrl: string): Promise<Service> {
   return {
     url,
     operator: createClient({ url, apiKey }),
+    accepting: createClient({ url, apiKey, reason: 'the history says so' }),
     key,
     audit: () => withSnapshot(store.pool, TENANT, (snapshot) => auditTenant(TENANT, snapshot)),
     ended: (run) =>

@@ -70,6 +70,25 @@ export const ROLLBACK_ERROR_CODES = {
     action:
       'Plan again: `--mode skip` leaves out the conflicting attempts (with `--partial` only their conflicting rows), `--mode cascade` undoes later writers as well.',
   },
+  plan_incomplete: {
+    status: 409,
+    title: 'Record of the plan incomplete',
+    retry: 'never',
+    action:
+      'Bring what is missing into the ledger and plan again, or accept each by name: `recant plan ... --accept-missing ID --reason TEXT` (`recant plan --show PLAN` lists them).',
+  },
+  missing_unknown: {
+    status: 409,
+    title: 'Accepted id names nothing that is missing',
+    retry: 'never',
+    action: 'Plan without the acceptance, read what is missing now, and accept that: `recant plan ... --accept-missing ID --reason TEXT`.',
+  },
+  acceptance_without_reason: {
+    status: 400,
+    title: 'Acceptance without a reason',
+    retry: 'never',
+    action: 'Say why you plan without what is missing: `--reason TEXT` (header `recant-reason`).',
+  },
   plan_empty: {
     status: 409,
     title: 'Plan without steps',
@@ -87,7 +106,7 @@ export const ROLLBACK_ERROR_CODES = {
     title: 'Stale plan',
     retry: 'never',
     action:
-      'Plan again: new attempts match the selection or touch the planned resources. While an agent runs, every plan goes stale: stop it or revoke its key first (`recant keys revoke KEY`).',
+      'Plan again: new attempts match the selection or touch the planned resources, or something else is missing by now. While an agent runs, every plan goes stale: stop it or revoke its key first (`recant keys revoke KEY`).',
   },
   run_too_large: {
     status: 409,

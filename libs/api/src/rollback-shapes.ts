@@ -18,6 +18,7 @@ import { reason } from './field.ts';
 import type { Immutable } from './immutable.ts';
 import { pageOf } from './page.ts';
 import { SelectionInput, WindowInput } from './selection-shapes.ts';
+import { WatermarkBody } from './watermark-shapes.ts';
 
 const name = z.string().min(1).max(NAME_BYTES_MAX);
 const instant = z.string().meta({ description: 'ISO 8601 in UTC with milliseconds.', example: '2026-03-01T14:00:00.000Z' });
@@ -83,6 +84,8 @@ export const PlanMode = z.enum(PLAN_MODES).meta({
     'refuse: any conflict blocks the plan. skip: attempts that cannot be undone are skipped, with the attempts that depend on them. cascade: attempts of others that wrote the same parts later are undone as well; what cannot be undone then is skipped.',
 });
 export type PlanMode = z.infer<typeof PlanMode>;
+/** Longest wait of one request for a plan, in milliseconds. */
+export const PLAN_WAIT_MS_MAX = 20_000;
 export const PlanInput = z
   .object({
     selection: z
@@ -98,9 +101,13 @@ export const PlanInput = z
         'Rows of an attempt that are in conflict stay as they are, and its other rows are undone. Not in mode `refuse`. Default: an attempt is undone whole.',
     }),
     cascadeReads: z.boolean().optional().meta({ description: 'In mode `cascade`: attempts that read what is undone are undone, too.' }),
-    withoutOpen: z.boolean().optional().meta({
+    waitMs: z.int().min(0).max(PLAN_WAIT_MS_MAX).optional().meta({
       description:
-        'Plan although selected agents have open transactions in a target, or a target’s latest changes are not recorded: those are not undone.',
+        'Milliseconds to wait for what was sent or committed before the request. What has not arrived by then is named in `watermark.missing`. Default: 10000.',
+    }),
+    accept: z.array(z.string().min(1).max(64)).min(1).max(1_000).optional().meta({
+      description:
+        'Ids of `watermark.missing` of an earlier plan: plan without what they name. Needs a reason (header `recant-reason`). An id that names nothing that is missing now is refused (`missing_unknown`).',
     }),
   })
   .meta({ id: 'PlanInput' });
@@ -220,14 +227,7 @@ export const PlanContents = z
     conflicts: z.array(ConflictBody),
     ambiguous: z.array(AmbiguousBody),
     tainted: z.array(TaintBody),
-    open: z
-      .array(OpenInTargetBody)
-      .optional()
-      .meta({ description: 'Open transactions of the selected agents; in mode `refuse` they are conflicts.' }),
-    lagging: z
-      .array(z.object({ system: z.string(), reason: z.string() }))
-      .optional()
-      .meta({ description: 'Systems whose latest changes could not be recorded; in mode `refuse` they are conflicts.' }),
+    watermark: WatermarkBody.optional(),
     derived: z
       .array(z.object({ scope: z.string(), parts: z.array(z.string()) }))
       .optional()
@@ -252,7 +252,6 @@ export const PlanContents = z
       }),
     totals: PlanTotalsBody,
     alternatives: z.array(AlternativeBody).optional().meta({ description: 'Only of a plan with conflicts.' }),
-    withoutOpen: z.literal(true).optional(),
     partial: z.literal(true).optional(),
     throughReads: z.literal(true).optional(),
   })
@@ -267,7 +266,9 @@ export const PlanBodyShape = z
     by: z.string().meta({ description: 'Who requested the plan: a key id, or `person:<subject>`.' }),
     createdAt: instant,
     selected: z.string().meta({ description: 'The selection in the grammar of `where`.' }),
-    runnable: z.boolean().meta({ description: 'True if the plan has steps and, in mode `refuse`, no conflict.' }),
+    runnable: z
+      .boolean()
+      .meta({ description: 'True if the plan has steps and, in mode `refuse`, no conflict and nothing missing that nobody accepted.' }),
     approval: ApprovalState,
     run: PlanRunBody.optional().meta({ description: 'The run of the plan, once started: a plan runs once.' }),
     body: PlanContents,
@@ -343,9 +344,10 @@ export const AccountBody = z
     verdict: z
       .enum(VERDICTS)
       .meta({ description: 'Covers every selected attempt, with or without a step. Not final before the run has ended.' }),
-    unverified: z
-      .partialRecord(z.enum(UNVERIFIED_REASONS), z.int())
-      .meta({ description: 'Number of selected attempts that prevent `fully_restored` although nothing failed, by reason.' }),
+    unverified: z.partialRecord(z.enum(UNVERIFIED_REASONS), z.int()).meta({
+      description:
+        'Number of selected attempts, and of things that the record lacks (`record_incomplete`), that prevent `fully_restored` although nothing failed, by reason.',
+    }),
   })
   .meta({ id: 'Account' });
 export type AccountView = Immutable<z.infer<typeof AccountBody>>;

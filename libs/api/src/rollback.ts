@@ -23,6 +23,7 @@ import { route } from './route.ts';
 export { ApprovalBody, ApprovalInput, ApprovalState } from './approval-shapes.ts';
 export * from './rollback-shapes.ts';
 export * from './selection-shapes.ts';
+export * from './watermark-shapes.ts';
 
 const name = z.string().min(1).max(NAME_BYTES_MAX);
 const readers = ['view', 'plan', 'execute', 'administer'] as const;
@@ -98,7 +99,8 @@ export const createPlan = route({
   path: '/v1/plans',
   summary: 'Plan the rollback of a selection',
   roles: ['plan', 'execute', 'administer'],
-  description: 'Reads the ledger and probes the systems; stores nothing but the plan.',
+  description:
+    'Waits until what was sent or committed before is recorded, reads the ledger and probes the systems; stores nothing but the plan. `watermark` names what has not arrived or is missing.',
   body: { kind: 'json', schema: PlanInput, bytesMax: 1_048_576 },
   responses: { 201: { description: 'The plan', schema: PlanBodyShape } },
   errors: [
@@ -111,6 +113,8 @@ export const createPlan = route({
     'window_empty',
     'plan_too_large',
     'plan_mode_invalid',
+    'missing_unknown',
+    'acceptance_without_reason',
     'ledger_unavailable',
   ],
 });
@@ -154,6 +158,7 @@ export const createRun = route({
     'plan_unknown',
     'plan_digest_mismatch',
     'plan_conflicts',
+    'plan_incomplete',
     'plan_empty',
     'plan_stale',
     'run_too_large',

@@ -23,7 +23,18 @@ export type {
   UncapturedInTarget,
 } from './plan.ts';
 export { missingIn, obstaclesOf } from './plan.ts';
-export type { AttemptContexts, EntryAddress, LedgerReader, RecordedAttempt, RecordedEffect, SourceHole, SourceReader, SourceRecord, Vector } from './ports.ts';
+export type {
+  AttemptContexts,
+  EntryAddress,
+  LedgerReader,
+  RecordedAttempt,
+  RecordedEffect,
+  SourceHole,
+  SourceQuestion,
+  SourceReader,
+  SourceRecord,
+  Vector,
+} from './ports.ts';
 export { compareOrdinals, plainRef, refKey } from './ref.ts';
 export { notRegistered } from './registered.ts';
 export { parseSelection } from './selection/parse-selection.ts';

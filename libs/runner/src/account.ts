@@ -11,8 +11,10 @@ export interface PlanSummary {
   readonly left: Readonly<Record<string, number>>;
   /** Steps whose effects only the agent's own process reported. */
   readonly claimed: number;
-  /** Steps of attempts that also have effects that nothing recorded, transactions that were open, and systems that lagged. */
+  /** Steps of attempts that also have effects that nothing recorded. */
   readonly unknown: number;
+  /** What the plan’s record lacks, accepted or not. Absent: nothing. */
+  readonly missing?: number;
   /** Steps of attempts of which something stays that cannot be undone. */
   readonly remains: number;
   /** Steps of attempts of which rows in conflict stay, and these rows. Absent: none. */
@@ -29,7 +31,7 @@ export interface PlanSummary {
 }
 
 /** Result of a run, so far or final. */
-export interface Account extends Omit<PlanSummary, 'claimed' | 'unknown' | 'uncaptured' | 'remains' | 'ambiguous' | 'partial'> {
+export interface Account extends Omit<PlanSummary, 'claimed' | 'unknown' | 'missing' | 'uncaptured' | 'remains' | 'ambiguous' | 'partial'> {
   /** Ended steps by outcome. */
   readonly outcomes: Readonly<Partial<Record<StepOutcome, number>>>;
   /** Steps that have not ended. */
@@ -37,7 +39,7 @@ export interface Account extends Omit<PlanSummary, 'claimed' | 'unknown' | 'unca
   readonly residue: readonly string[];
   /** Over every selected attempt; an open step counts as not restored. */
   readonly verdict: Verdict;
-  /** Selected attempts that prevent `fully_restored` although nothing failed, by reason. */
+  /** Selected attempts, and things that the record lacks, that prevent `fully_restored` although nothing failed, by reason. */
   readonly unverified: Readonly<Partial<Record<UnverifiedReason, number>>>;
 }
 
@@ -52,13 +54,15 @@ export function summarize(body: PlanBody): PlanSummary {
   for (const { reason } of body.left) left[reason] = (left[reason] ?? 0) + 1;
   const partial = body.steps.filter(({ stays }) => stays !== undefined);
   const cascaded = body.steps.filter((step) => step.cascaded).length;
+  const missing = body.watermark?.missing.length ?? 0;
   return {
     selected: body.steps.length - cascaded + body.left.length,
     ...(partial.length > 0 && { partial: partial.length, rowsStay: new Set(partial.flatMap(({ stays = [] }) => stays)).size }),
     ...(cascaded > 0 && { cascaded }),
     left,
     claimed: body.steps.filter(({ grade }) => grade === 'claimed').length,
-    unknown: body.steps.filter(({ unknown }) => unknown !== undefined).length + (body.open?.length ?? 0) + (body.lagging?.length ?? 0),
+    unknown: body.steps.filter(({ unknown }) => unknown !== undefined).length,
+    ...(missing > 0 && { missing }),
     uncaptured: body.uncaptured?.length ?? 0,
     remains: body.steps.filter(({ remains }) => remains !== undefined).length,
     ambiguous: body.ambiguous.filter(({ ref }) => stepped.has(refKey(ref))).length,
@@ -69,7 +73,7 @@ export function summarize(body: PlanBody): PlanSummary {
 export function accountOf(plan: PlanSummary, steps: readonly Pick<StepRecord, 'state' | 'outcome' | 'residue' | 'findings'>[]): Account {
   const outcomes: Partial<Record<StepOutcome, number>> = {};
   for (const { outcome } of steps) if (outcome !== undefined) outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
-  const { claimed, unknown, uncaptured = 0, remains, ambiguous, partial = 0, ...summary } = plan;
+  const { claimed, unknown, missing = 0, uncaptured = 0, remains, ambiguous, partial = 0, ...summary } = plan;
   // Counted once: an attempt without a step is in `left` already.
   const left = {
     ...summary.left,
@@ -86,6 +90,7 @@ export function accountOf(plan: PlanSummary, steps: readonly Pick<StepRecord, 's
     ...(claimed > 0 && { claimed }),
     ...(unrecorded > 0 && { effects_unknown: unrecorded }),
     ...(incomplete > 0 && { capture_incomplete: incomplete }),
+    ...(missing > 0 && { record_incomplete: missing }),
   };
   return {
     ...summary,

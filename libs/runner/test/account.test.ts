@@ -17,6 +17,7 @@ test('I7: fully_restored needs every selected attempt restored, attested, and no
   expect(verdict(['restored'], { left: { no_effect: 3, already_undone: 1, cancelled_out: 2 } })).toBe('fully_restored');
   expect(verdict(['restored', 'restored'], { claimed: 1 })).toBe('restored_unverified');
   expect(verdict(['restored'], { unknown: 1 })).toBe('restored_unverified');
+  expect(verdict(['restored'], { missing: 1 })).toBe('restored_unverified');
   expect(verdict(['restored'], { uncaptured: 1 })).toBe('restored_unverified');
   expect(verdict(['restored'], { remains: 1 })).toBe('partly_restored');
   expect(verdict(['restored'], { ambiguous: 1 })).toBe('partly_restored');

@@ -60,7 +60,7 @@ async function askEach<T>(
 }
 
 /** A selection by window or condition alone means every agent that wrote in it; other selections mean the agents that they name or find. Selected actions and runs stand for themselves only. */
-function selectedBy({
+export function selectedBy({
   selection,
   sources,
   steps,

@@ -1,30 +1,30 @@
 import { ApiFault, createPlan, type PlanInput, parseInstant, parseWindow } from '@recant/api';
-import { eventId, uuidv7 } from '@recant/events';
+import { eventId, type JsonObject, uuidv7 } from '@recant/events';
 import {
   isStale,
-  type LaggingSystem,
   type PlanInput as LedgerInput,
+  type Missing,
   namesIn,
+  openAttempts,
   type PlanBody,
   parseSelection,
   plan,
   planDigest,
   refKey,
   type Selection,
+  withoutAccepted,
 } from '@recant/planner';
 import { createSourceEvents, LEASE_MS } from '@recant/runner';
 import { actorOf, type Caller, withinInline } from '@recant/service';
 import type { StoredPlan } from '@recant/store';
 import { alternativesTo } from './alternatives.ts';
-import { openInTargets, uncapturedInTargets } from './ask-open.ts';
+import { uncapturedInTargets } from './ask-open.ts';
 import { planWithTargets } from './ask-targets.ts';
 import type { RollbackCore } from './core.ts';
 import { readInput } from './read-input.ts';
+import { missingOf, type Reached, reachWatermark, withAcceptance } from './watermark.ts';
 
-/** Milliseconds that a plan waits for what the systems captured. */
-const FLUSH_MS_MAX = 10_000;
-
-/** Makes a plan: reads the ledger at one vector of log sizes, asks the systems, and stores the plan together with its act. */
+/** Makes a plan: waits for the watermark, reads the ledger at one vector of log sizes, asks the systems, and stores the plan together with its act. */
 export async function makePlan(core: RollbackCore, caller: Caller, input: PlanInput, reason?: string): Promise<StoredPlan> {
   const { store, clock } = core;
   const { tenant } = caller;
@@ -32,7 +32,7 @@ export async function makePlan(core: RollbackCore, caller: Caller, input: PlanIn
   const window = typeof input.window === 'string' ? { window: input.window } : (input.window ?? {});
   const selected = typeof input.selection === 'string' ? { where: input.selection } : input.selection;
   const selection = parseSelection({ ...selected, ...parseWindow(window, nowMs) }, (text) => parseInstant('time', text, nowMs));
-  const lagging = await recordLatest(core, tenant);
+  const reached = await reachWatermark(core, tenant, input.waitMs);
   // After the drain: a login whose first transaction has just been captured is known.
   await checkNames(core, tenant, selection);
   const mode = input.mode ?? 'refuse';
@@ -41,22 +41,7 @@ export async function makePlan(core: RollbackCore, caller: Caller, input: PlanIn
   if (input.cascadeReads && mode !== 'cascade') throw new ApiFault('plan_mode_invalid', '`cascadeReads` needs mode `cascade`.');
   const options = { mode, ...(input.partial && { partial: true as const }), ...(input.cascadeReads && { throughReads: true as const }) };
   const read = await readInput(core, tenant, selection, options);
-  const planned = await planWithTargets(core, read);
-  const open = await openInTargets(core, tenant, planned);
-  const uncaptured = await uncapturedInTargets(core, tenant, planned, earliest(read));
-  const unrecorded = {
-    ...(open.length > 0 && { open }),
-    ...(lagging.length > 0 && { lagging }),
-    ...(uncaptured.length > 0 && { uncaptured }),
-  };
-  const isWithout = input.withoutOpen && open.length + lagging.length > 0;
-  const alternatives = planned.conflicts.length > 0 ? await alternativesTo(core, read, planned) : [];
-  const body = {
-    ...planned,
-    ...unrecorded,
-    ...(alternatives.length > 0 && { alternatives }),
-    ...(isWithout && { withoutOpen: true as const }),
-  };
+  const body = await planBody(core, read, reached, input.accept ?? [], { by: caller.id, reason });
   const id = uuidv7(nowMs, core.random16());
   const made: StoredPlan = {
     id,
@@ -78,11 +63,52 @@ export async function makePlan(core: RollbackCore, caller: Caller, input: PlanIn
     selection: withinInline(body.selection),
     ...(reason === undefined ? {} : { reason }),
     outcome: 'done',
-    detail: { mode: body.mode, steps: body.steps.length, conflicts: body.conflicts.length },
+    detail: { mode: body.mode, steps: body.steps.length, conflicts: body.conflicts.length, ...missingDetail(body) },
   });
   events.add('recant.source.closed.v1', eventId.closed(), { reason: 'planned' });
   await store.plans.put(tenant, made, { source, items: events.drain() });
   return made;
+}
+
+/** @throws ApiFault `missing_unknown`, `acceptance_without_reason` */
+async function planBody(
+  core: RollbackCore,
+  read: LedgerInput,
+  reached: Reached,
+  accepted: readonly string[],
+  who: { readonly by: string; readonly reason: string | undefined },
+): Promise<PlanBody> {
+  const whole = await planWithTargets(core, read);
+  const open = openAttempts(read.selected, whole);
+  const found = [...(await missingOf(core, whole, read.vector, reached)), ...open.values()];
+  const watermark = withAcceptance(reached, found, accepted, who);
+  const planned = { ...whole, conflicts: withoutAccepted(whole.conflicts, acceptedIn(open, watermark.missing)) };
+  const uncaptured = await uncapturedInTargets(core, read.tenant, planned, earliest(read));
+  const alternatives = planned.conflicts.length > 0 ? await alternativesTo(core, read, planned) : [];
+  return {
+    ...planned,
+    watermark,
+    ...(uncaptured.length > 0 && { uncaptured }),
+    ...(alternatives.length > 0 && { alternatives }),
+  };
+}
+
+/** Keys of the open attempts that a person plans without. */
+function acceptedIn(open: ReadonlyMap<string, Missing>, missing: readonly Missing[]): ReadonlySet<string> {
+  const names = new Set(missing.filter(({ accepted }) => accepted).map(({ id }) => id));
+  return new Set([...open].filter(([, { id }]) => names.has(id)).map(([key]) => key));
+}
+
+/** Ids in an act: it has no room for more. */
+const NAMES_MAX = 20;
+
+function missingDetail({ watermark }: PlanBody): JsonObject {
+  const missing = watermark?.missing ?? [];
+  const accepted = missing.filter(({ accepted }) => accepted).map(({ id }) => id);
+  return {
+    ...(missing.length > 0 && { missing: missing.length }),
+    ...(accepted.length > 0 && { accepted: accepted.slice(0, NAMES_MAX), acceptedMore: Math.max(0, accepted.length - NAMES_MAX) }),
+  };
 }
 
 /** When the first selected attempt began: by the producer's clock or the ledger's, milliseconds since 1970, UTC. */
@@ -91,18 +117,6 @@ const earliest = ({ selected }: LedgerInput): number | undefined =>
     (least, { intendedAtMs, receivedAtMs }) => Math.min(least ?? Infinity, intendedAtMs, receivedAtMs),
     undefined,
   );
-
-/** Brings what the systems captured into the ledger. @returns the systems where that failed, and why */
-export async function recordLatest(
-  { drain, store, targets }: Pick<RollbackCore, 'drain' | 'store' | 'targets'>,
-  tenant: string,
-): Promise<readonly LaggingSystem[]> {
-  const { lagging } = await drain.flush(tenant, FLUSH_MS_MAX);
-  if (lagging.length === 0) return [];
-  // Other systems capture nothing by themselves, so that nothing of theirs can be missing.
-  const capturing = (await store.systems.list(tenant)).filter(({ connector }) => targets.connectors.get(connector)?.watched);
-  return lagging.filter(({ system }) => capturing.some(({ name }) => name === system));
-}
 
 /** @throws ApiFault `plan_stale` if newer attempts match the selection or touch the resources of the plan */
 export async function checkStale(core: RollbackCore, tenant: string, body: PlanBody): Promise<void> {
@@ -114,8 +128,10 @@ export async function checkStale(core: RollbackCore, tenant: string, body: PlanB
   const rows = new Map(body.steps.flatMap(({ undoes, changed }) => (changed ? [[refKey(undoes), changed] as const] : [])));
   const refused = asked.filter(({ ref }) => !rows.has(refKey(ref)));
   const refusedRows = { rows, conflicts: asked.filter(({ ref }) => rows.has(refKey(ref))) };
-  const now = plan({ ...(await readInput(core, tenant, body.selection, body)), refused, refusedRows });
-  if (!isStale(body, now)) return;
+  const read = await readInput(core, tenant, body.selection, body);
+  const whole = plan({ ...read, refused, refusedRows });
+  const accepted = acceptedIn(openAttempts(read.selected, whole), body.watermark?.missing ?? []);
+  if (!isStale(body, { ...whole, conflicts: withoutAccepted(whole.conflicts, accepted) })) return;
   throw new ApiFault('plan_stale', 'Newer attempts match the selection or changed resources of this plan.');
 }
 

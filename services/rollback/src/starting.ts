@@ -1,14 +1,15 @@
 import { ApiFault, createRun, type RunInput } from '@recant/api';
 import { eventId, type JsonObject, uuidv7 } from '@recant/events';
-import { obstaclesOf } from '@recant/planner';
+import { missingIn, type PlanBody } from '@recant/planner';
 import type { Approval } from '@recant/policy';
 import { createSourceEvents, LEASE_MS } from '@recant/runner';
 import { actorOf, type Caller, withinInline } from '@recant/service';
 import type { StoredPlan } from '@recant/store';
 import { bodyOf, requireApproval } from './approvals.ts';
 import type { RollbackCore } from './core.ts';
-import { checkStale, recordLatest } from './planning.ts';
+import { checkStale } from './planning.ts';
 import { findPlan, requireDigest } from './plans.ts';
+import { checkMissing } from './watermark.ts';
 
 /** Rows and files that one run may change without a confirmation of their number, unless configured. */
 export const RUN_ROWS_MAX = 10_000;
@@ -27,8 +28,7 @@ export async function startRun(
   const { id: plan, digest, body } = found;
   const known = await store.runs.ofPlan(tenant, plan);
   if (known !== undefined) return { id: known, created: false };
-  if (body.mode === 'refuse' && obstaclesOf(body) > 0)
-    throw new ApiFault('plan_conflicts', `Plan ${plan} has ${obstaclesOf(body)} conflicts, and its mode is refuse.`);
+  if (body.mode === 'refuse') requireNoObstacle(plan, body);
   if (body.steps.length === 0)
     throw new ApiFault('plan_empty', `Plan ${plan} has no steps: the selected attempts have no effects to undo.`);
   const resources = body.steps.flatMap(({ step, systems }) =>
@@ -36,12 +36,7 @@ export async function startRun(
   );
   const rows = requireRows(core, found, resources, input.rows);
   const approval = await requireApproval(core, tenant, found);
-  const [lagging] = await recordLatest(core, tenant);
-  if (lagging !== undefined && body.mode === 'refuse' && !body.withoutOpen)
-    throw new ApiFault(
-      'plan_conflicts',
-      `The latest changes of system ${lagging.system} are not recorded (${lagging.reason}). Correct the cause and start the run again, or plan with \`withoutOpen\`.`,
-    );
+  await checkMissing(core, body);
   await checkStale(core, tenant, body);
 
   const run = uuidv7(clock.now(), core.random16());
@@ -76,6 +71,16 @@ export async function startRun(
     events: events.drain(),
     sequenceNext: events.sequenceNext,
   });
+}
+
+/** @throws ApiFault `plan_conflicts`, `plan_incomplete` */
+function requireNoObstacle(plan: string, body: PlanBody): void {
+  const { length: conflicts } = body.conflicts;
+  if (conflicts > 0) throw new ApiFault('plan_conflicts', `Plan ${plan} has ${conflicts} conflicts, and its mode is refuse.`);
+  const [first, ...more] = missingIn(body);
+  if (first === undefined) return;
+  const rest = more.length === 0 ? '' : ` And ${more.length} more.`;
+  throw new ApiFault('plan_incomplete', `Plan ${plan}: missing and not accepted: ${first.id} (${first.subject}: ${first.detail})${rest}`);
 }
 
 /** @returns how many rows and files the run changes. @throws ApiFault `run_too_large` without a confirmation of a number over the limit */

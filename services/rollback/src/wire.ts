@@ -92,11 +92,11 @@ export function wireRollback(deps: RollbackDeps): WiredRollback {
   // Runs of other tenants belong to the processes with their keys.
   const served = async () => (await producer.tenant()) ?? NO_TENANT;
   const outbox = createOutbox(store.pool, served);
-  const { ledgerReader, queries, systems } = store;
+  const { ledgerReader, sourceReader, queries, systems } = store;
   const random16 = () => new Uint8Array(randomBytes(16));
   const drains = wireDrains(deps, { targets, producer, clock });
   const core: RollbackCore = {
-    store: { ledgerReader, queries, systems, outbox, ...recordsOf(store) },
+    store: { ledgerReader, sourceReader, queries, systems, outbox, ...recordsOf(store) },
     ...{ approvals: deps.approvals, rowsMax, targets, producer },
     drain: drains,
     clock,

@@ -185,11 +185,13 @@ test('a transaction that a selected agent left open is named; a person ends it, 
   const { pid = 0, login } = rows[0] ?? {};
 
   const refused = await planOf(stage, 'bad');
-  expect(refused).toMatchObject({ runnable: false, body: { steps: [{ step: 1 }], conflicts: [], open: [{ system: 'shop', login, pid }] } });
-  await expect(stage.operator.createRun(refused.id, refused.digest)).rejects.toMatchObject({ problem: { code: 'plan_conflicts' } });
-  const without = await stage.operator.createPlan({ selection: { agents: ['bad'] }, withoutOpen: true });
+  const missing = [{ kind: 'open_transaction', subject: 'shop', detail: expect.stringContaining(`login ${login}, pid ${pid}`) }];
+  expect(refused).toMatchObject({ runnable: false, body: { steps: [{ step: 1 }], conflicts: [], watermark: { missing } } });
+  await expect(stage.operator.createRun(refused.id, refused.digest)).rejects.toMatchObject({ problem: { code: 'plan_incomplete' } });
+  const accept = (refused.body.watermark?.missing ?? []).map(({ id }) => id);
+  const without = await stage.withReason('it is a read').createPlan({ selection: { agents: ['bad'] }, accept });
   expect(without.runnable).toBe(true);
-  expect((await runOf(stage, without)).account).toMatchObject({ verdict: 'restored_unverified', unverified: { effects_unknown: 1 } });
+  expect((await runOf(stage, without)).account).toMatchObject({ verdict: 'restored_unverified', unverified: { record_incomplete: 1 } });
 
   await expect(stage.operator.endTransaction('shop', pid)).rejects.toMatchObject({
     problem: { code: 'system_not_prepared', detail: expect.stringContaining('pg_signal_backend') },
@@ -200,7 +202,7 @@ test('a transaction that a selected agent left open is named; a person ends it, 
   expect((await stage.operator.endTransaction('shop', pid)).ended).toMatchObject([{ login, pid }]);
   await closed;
   const plan = await planOf(stage, 'good');
-  expect(plan.body.open).toBeUndefined();
+  expect(plan.body.watermark?.missing).toEqual([]);
   expect((await runOf(stage, plan)).account).toMatchObject({ verdict: 'fully_restored' });
 });
 
@@ -213,22 +215,23 @@ test('a system whose latest changes cannot be recorded is named in the plan, whi
   await stage.shop.owner.query('ALTER TABLE recant.batch RENAME TO batch_away');
   await bad.sql('downgrade', "UPDATE orders SET tier = 'free' WHERE id = 2");
 
-  const lagging = [{ system: 'shop', reason: expect.stringContaining('batch') }];
+  const missing = [{ kind: 'system', subject: 'shop', detail: expect.stringContaining('batch') }];
   const plan = await planOf(stage, 'bad');
-  expect(plan).toMatchObject({ runnable: false, body: { lagging } });
-  for (const one of [plan, before])
-    await expect(stage.operator.createRun(one.id, one.digest)).rejects.toMatchObject({ problem: { code: 'plan_conflicts' } });
+  expect(plan).toMatchObject({ runnable: false, body: { watermark: { systems: [], missing } } });
+  await expect(stage.operator.createRun(plan.id, plan.digest)).rejects.toMatchObject({ problem: { code: 'plan_conflicts' } });
+  await expect(stage.operator.createRun(before.id, before.digest)).rejects.toMatchObject({ problem: { code: 'plan_stale' } });
 
   await stage.shop.owner.query('ALTER TABLE recant.batch_away RENAME TO batch');
   const holder = new pg.Client({ connectionString: stage.shop.ownerUrl });
   await holder.connect();
   await holder.query('BEGIN; LOCK TABLE recant.batch');
-  expect((await planOf(stage, 'bad')).body).toMatchObject({ lagging: [{ system: 'shop' }] });
+  const hasty = await stage.operator.createPlan({ selection: { agents: ['bad'] }, waitMs: 0 });
+  expect(hasty.body.watermark?.missing).toMatchObject([{ kind: 'system', detail: expect.stringContaining('not drained within') }]);
   await holder.end();
 
   const again = await planOf(stage, 'bad');
   expect(again.body).toMatchObject({ steps: [{ step: 1 }, { step: 2 }] });
-  expect(again.body.lagging).toBeUndefined();
+  expect(again.body.watermark).toMatchObject({ systems: ['shop'], missing: [] });
 });
 
 test('I7: a table that is new since connect and that the agent could write keeps a run from fully_restored, also once it is captured; other windows are not concerned', async () => {

@@ -34,6 +34,9 @@ export interface Stage {
   readonly shop: Shop;
   /** view, plan, execute, administer */
   readonly operator: Client;
+  /** The operator, who says why. */
+  withReason(reason: string): Client;
+  clientOf(apiKey: string): Client;
   readonly log: readonly Record<string, unknown>[];
   readonly metrics: Metrics;
   makeKey(over?: Partial<NewCredential>): Promise<string>;
@@ -134,10 +137,8 @@ export async function createStage(options: StageOptions = {}): Promise<Stage> {
   url = listening.url;
   await ledger.start();
   if (options.worker !== false) await rollback.start();
-  const operator = createClient({
-    url,
-    apiKey: await makeKey({ roles: ['view', 'plan', 'execute', 'administer'], agents: [], resources: [] }),
-  });
+  const apiKey = await makeKey({ roles: ['view', 'plan', 'execute', 'administer'], agents: [], resources: [] });
+  const operator = createClient({ url, apiKey });
   const agents: Recant[] = [];
   return {
     url,
@@ -148,6 +149,8 @@ export async function createStage(options: StageOptions = {}): Promise<Stage> {
     rollbackKey,
     shop,
     operator,
+    clientOf: (key) => createClient({ url, apiKey: key }),
+    withReason: (reason) => createClient({ url, apiKey, reason }),
     log,
     metrics,
     makeKey,

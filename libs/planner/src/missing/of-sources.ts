@@ -29,13 +29,14 @@ function holesOf({ source, agent, holes, holesMore }: SourceRecord, selection: S
   const count = concerned.reduce((sum, { first, last }) => sum + last - first + 1, 0);
   const named = concerned.slice(0, NAMED_MAX).map(({ first, last }) => (first === last ? `${first}` : `${first}–${last}`));
   const more = concerned.length - named.length + holesMore;
-  const numbers = `${named.join(', ')}${more > 0 ? ` and ${more} more ranges` : ''}`;
+  if (more > 0) named.push(`${more} more ranges`);
+  const events = count === 1 && more === 0 ? '1 event' : `${holesMore > 0 ? 'More than ' : ''}${count} events`;
   return missing(
     'hole',
     source,
     { ranges, more: holesMore },
     {
-      detail: `${count === 1 ? '1 event' : `${count}${holesMore > 0 ? ' or more' : ''} events`} of ${whose(agent)} not recorded: number ${numbers}.`,
+      detail: `${events} of ${whose(agent)} not recorded: number ${named.join(', ')}.`,
       action: 'Start the process that has them (its spool sends them), see `recant sources --gaps`, and plan again.',
     },
   );

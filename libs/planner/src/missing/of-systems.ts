@@ -38,7 +38,10 @@ export function missingOfTransaction({ system, login, agent, pid, gid, ageMs }: 
     { login, name },
     {
       detail: `Open transaction of agent ${agent}: login ${login}, ${name}${age}.`,
-      action: pid === undefined ? `End it in the database: ROLLBACK PREPARED '${gid}'.` : `End it: recant systems end-transaction ${system} ${pid}`,
+      action:
+        pid === undefined
+          ? `End it in the database: ROLLBACK PREPARED '${gid}'.`
+          : `End it: recant systems end-transaction ${system} ${pid}`,
     },
   );
 }

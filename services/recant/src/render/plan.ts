@@ -4,6 +4,7 @@ import { table } from '../terminal/table.ts';
 import { actionTimeMs, clockTime } from '../terminal/time.ts';
 import { approvalText } from './approval.ts';
 import { alternativesText, toolsText, totalsText } from './explain.ts';
+import { acceptText, missingText, unacceptedIn } from './missing.ts';
 import { changesText, resourceText } from './resource.ts';
 
 type Contents = PlanView['body'];
@@ -22,6 +23,7 @@ export function planText(plan: PlanView, paint: Paint): string {
   const sections = [
     `${paint('bold', `Plan ${plan.id}`)}  mode ${body.mode}${body.partial ? ' by row' : ''}, ${count(body.steps.length, 'step')}, ${count(body.conflicts.length, 'conflict')}, ${count(body.left.length, 'attempt')} not undone`,
     printable(`Selected: ${plan.selected}`),
+    missingText(body, paint),
     totalsText(body, paint),
     body.steps.length > ROWS_SHOWN_MAX ? toolsText(body, paint) : stepsText(body.steps, paint),
     ...detailsText(body, paint),
@@ -37,11 +39,10 @@ export function explainText(plan: PlanView, paint: Paint): string {
   const sections = [
     `${paint('bold', `Plan ${plan.id}`)}  mode ${body.mode}${body.partial ? ' by row' : ''}`,
     printable(`Selected: ${plan.selected}`),
+    missingText(body, paint),
     totalsText(body, paint),
     toolsText(body, paint),
     groupsText(body.conflicts, paint),
-    openText(body, paint),
-    laggingText(body, paint),
     uncapturedText(body, paint),
     alternativesText(body, paint),
     nextText(plan, paint),
@@ -53,8 +54,6 @@ export function explainText(plan: PlanView, paint: Paint): string {
 function detailsText(body: Contents, paint: Paint): string[] {
   return [
     conflictsText(body.conflicts, body.mode, paint),
-    openText(body, paint),
-    laggingText(body, paint),
     uncapturedText(body, paint),
     ambiguousText(body, paint),
     leftText(body, paint),
@@ -139,21 +138,7 @@ function conflictsText(conflicts: readonly Conflict[], mode: string, paint: Pain
   return [paint('yellow', head), ...listed(conflictLines(conflicts).map((line) => `  ${line}`))].join('\n');
 }
 
-/** Transactions of the selected agents that had not ended. */
-function openText({ mode, open = [], withoutOpen }: Contents, paint: Paint): string {
-  if (open.length === 0) return '';
-  const lines = open.map(({ system, login, pid, gid, ageMs }) => {
-    const age = ageMs === undefined ? '' : `, open for ${Math.round(ageMs / 1_000)} s`;
-    const end = pid === undefined ? `ROLLBACK PREPARED '${gid}' in the database` : `recant systems end-transaction ${system} ${pid}`;
-    return printable(
-      `  ${system}: login ${login}, ${pid === undefined ? `prepared transaction ${gid}` : `pid ${pid}`}${age}. To end it: ${end}`,
-    );
-  });
-  const why = mode === 'refuse' && !withoutOpen ? 'End them, or plan with --without-open:' : 'What they change is not undone:';
-  return [paint('yellow', `Open transactions of the selected agents. ${why}`), ...listed(lines)].join('\n');
-}
-
-/** Systems whose captured changes are not all in the ledger. */
+/** Tables whose changes nothing recorded. */
 function uncapturedText({ uncaptured = [] }: Contents, paint: Paint): string {
   if (uncaptured.length === 0) return '';
   const lines = uncaptured.map(({ system, table: name, logins, from, to, dropped }) => {
@@ -168,13 +153,6 @@ function uncapturedText({ uncaptured = [] }: Contents, paint: Paint): string {
   const title =
     'Changes of these tables were not captured, so that nothing is known of them (`recant connect postgres` captures new tables):';
   return [paint('yellow', title), ...listed(lines)].join('\n');
-}
-
-function laggingText({ mode, lagging = [], withoutOpen }: Contents, paint: Paint): string {
-  if (lagging.length === 0) return '';
-  const lines = lagging.map(({ system, reason }) => printable(`  ${system}: ${reason}`));
-  const why = mode === 'refuse' && !withoutOpen ? 'Correct the cause and plan again, or plan with --without-open:' : 'They are not undone:';
-  return [paint('yellow', `The latest changes of these systems are not recorded. ${why}`), ...listed(lines)].join('\n');
 }
 
 /** Attempts without a conflict of their own. */
@@ -224,6 +202,9 @@ function taintText(tainted: readonly Taint[], paint: Paint): string {
 
 function nextText(plan: PlanView, paint: Paint): string {
   if (plan.run) return ranText(plan.digest, plan.run);
+  const missing = plan.body.mode === 'refuse' ? unacceptedIn(plan.body) : [];
+  if (missing.length > 0 && plan.body.conflicts.length === 0)
+    return `${paint('red', 'Refused: the record is incomplete.')} Plan again when it is complete, or accept each by name: ${acceptText(missing)}`;
   if (plan.body.mode === 'refuse' && plan.body.conflicts.length > 0) {
     return `${paint('red', 'Refused: nothing will be undone.')} Plan again with --mode skip to leave the conflicting attempts out, or narrow the selection.`;
   }

@@ -101,7 +101,7 @@ function summary(run: RunView, paint: Paint): string {
   const verdict = hasEnded(run) ? `${VERDICT_TEXTS[account.verdict]}.` : 'Not finished yet.';
   const color = hasEnded(run) && account.verdict === 'fully_restored' ? 'green' : 'yellow';
   const doubts = Object.entries(account.unverified).map(
-    ([reason, attempts]) => `\nUnverified: ${count(attempts ?? 0, 'attempt')} ${UNVERIFIED_TEXTS[reason as UnverifiedReason]}.`,
+    ([reason, found]) => `\nUnverified: ${unverifiedText(reason as UnverifiedReason, found ?? 0)}.`,
   );
   return `${paint(color, verdict)} ${count(account.selected, 'attempt')} selected: ${sum === '' ? 'none had an effect' : sum}.${doubts.join('')}`;
 }
@@ -113,7 +113,12 @@ const VERDICT_TEXTS: Readonly<Record<Verdict, string>> = {
   not_restored: 'Not restored',
 };
 
-const UNVERIFIED_TEXTS: Readonly<Record<UnverifiedReason, string>> = {
+const unverifiedText = (reason: UnverifiedReason, found: number): string =>
+  reason === 'record_incomplete'
+    ? `the record lacks ${count(found, 'thing')} that the plan names (recant explain PLAN)`
+    : `${count(found, 'attempt')} ${UNVERIFIED_TEXTS[reason]}`;
+
+const UNVERIFIED_TEXTS: Readonly<Record<Exclude<UnverifiedReason, 'record_incomplete'>, string>> = {
   effects_unknown: 'may have effects that nothing recorded (effects unknown)',
   capture_incomplete: 'on tables of which later changes were not captured (accepted)',
   claimed: 'rest on effects that only the agent’s own process reported (claimed)',

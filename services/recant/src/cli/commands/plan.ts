@@ -1,5 +1,6 @@
 import type { PlanMode } from '@recant/api';
 import { type Command, Option } from 'commander';
+import { unacceptedIn } from '../../render/missing.ts';
 import { explainText, planText } from '../../render/plan.ts';
 import { EXIT } from '../../terminal/exit.ts';
 import { json } from '../../terminal/output.ts';
@@ -12,7 +13,8 @@ const HELP = `
 Planning changes nothing. A plan runs once. In mode refuse, one conflict blocks the whole plan; in mode skip, conflicting attempts and those that
 depend on them are left out; in mode cascade, attempts of others that wrote the same rows later are undone as well. With --partial, rows in conflict
 stay as they are, and the other rows of their attempts are undone.
-Exit code 3: the plan has conflicts in mode refuse.
+The plan names what its record lacks. In mode refuse a person accepts each by its name before it runs; no run of it ends fully restored.
+Exit code 3: in mode refuse the plan has conflicts, or lacks something that is not accepted.
 
 Examples:
   recant plan --agent pricing-bot --window 10m
@@ -21,10 +23,11 @@ Examples:
   recant plan --session 4711 --tool delete_file
   recant plan --where "agent = 'pricing-bot' and tool != 'lookup' and since 2h"
   recant plan --run RUN                     undo a rollback
+  recant plan --agent pricing-bot --accept-missing hole-1f0e6a7c9b2d4e58 --reason "host is lost"
   recant plan --show PLAN`;
 
 type PlanOptions = CommonOptions &
-  SelectionOptions & { mode: PlanMode; partial?: boolean; cascadeReads?: boolean; show?: string; withoutOpen?: boolean };
+  SelectionOptions & { mode: PlanMode; partial?: boolean; cascadeReads?: boolean; show?: string; acceptMissing?: string[] };
 
 export function addPlan(program: Command, world: World, exit: (code: number) => void): void {
   withFilters(withReason(withConnection(program.command('plan').description('plan a rollback: steps, conflicts, what stays'))))
@@ -35,10 +38,7 @@ export function addPlan(program: Command, world: World, exit: (code: number) => 
     .addOption(new Option('--mode <mode>', 'how to treat conflicts').choices(['refuse', 'skip', 'cascade']).default('refuse'))
     .option('--partial', 'let rows in conflict stay and undo the other rows of their attempts (modes skip and cascade)')
     .option('--cascade-reads', 'in mode cascade, also undo what others did after they read what is undone')
-    .option(
-      '--without-open',
-      'plan although agents have open transactions, or a system has not recorded its latest changes: those are not undone',
-    )
+    .option('--accept-missing <name>', 'plan without what this name of an earlier plan stands for; needs --reason', several)
     .option('--show <plan>', 'show an existing plan instead of creating one')
     .addHelpText('after', HELP)
     .action(async (options: PlanOptions) => {
@@ -50,16 +50,14 @@ export function addPlan(program: Command, world: World, exit: (code: number) => 
         ? session.client.createPlan({
             ...selected,
             mode: options.mode,
-            ...(options.withoutOpen && { withoutOpen: true }),
+            ...(options.acceptMissing && { accept: options.acceptMissing }),
             ...(options.partial && { partial: true }),
             ...(options.cascadeReads && { cascadeReads: true }),
           })
         : session.client.plan(options.show as string)
       ).finally(() => progress.done());
       world.out.write(session.json ? json(plan) : planText(plan, session.paint));
-      const { conflicts, open = [], lagging = [], withoutOpen } = plan.body;
-      const obstacles = conflicts.length + (withoutOpen ? 0 : open.length + lagging.length);
-      if (plan.body.mode === 'refuse' && obstacles > 0) exit(EXIT.refused);
+      if (plan.body.mode === 'refuse' && plan.body.conflicts.length + unacceptedIn(plan.body).length > 0) exit(EXIT.refused);
     });
 }
 
@@ -74,7 +72,7 @@ export function addExplain(program: Command, world: World): void {
     .action(async (id: string, options: CommonOptions) => {
       const session = await openSession(world, options);
       const plan = await session.client.plan(id);
-      const { totals, alternatives, mode, partial } = plan.body;
+      const { watermark, totals, alternatives, mode, partial } = plan.body;
       const short = {
         id: plan.id,
         digest: plan.digest,
@@ -82,6 +80,7 @@ export function addExplain(program: Command, world: World): void {
         mode,
         partial,
         runnable: plan.runnable,
+        watermark,
         totals,
         alternatives,
       };

@@ -1,0 +1,98 @@
+import { ApiFault } from '@recant/api';
+import {
+  accept,
+  type LaggingSystem,
+  type Missing,
+  missingOfSources,
+  missingOfSystem,
+  missingOfTransaction,
+  type PlanBody,
+  type PlanInput,
+  type SourceQuestion,
+  type Watermark,
+} from '@recant/planner';
+import { openInTargets, selectedBy } from './ask-open.ts';
+import type { RollbackCore } from './core.ts';
+
+/** Milliseconds that a plan waits, unless it says otherwise, and at least: what is there at once is always read. */
+export const WAIT_MS = 10_000;
+const WAIT_MS_MIN = 500;
+
+/** How far everything that feeds the ledger was read. */
+export type Reached = Pick<Watermark, 'at' | 'systems' | 'topics' | 'missing'>;
+
+type Waiting = Pick<RollbackCore, 'clock' | 'drain' | 'store' | 'targets'>;
+
+/** Waits until what was sent or committed before the call is in the ledger, at most `waitMs`; names what is not. */
+export async function reachWatermark(core: Waiting, tenant: string, waitMs: number = WAIT_MS): Promise<Reached> {
+  const at = new Date(core.clock.now()).toISOString();
+  const { drained, lagging } = await drainAll(core, tenant, Math.max(waitMs, WAIT_MS_MIN));
+  return { at, systems: drained, topics: [], missing: lagging.map(missingOfSystem) };
+}
+
+async function drainAll(
+  { drain, store, targets }: Waiting,
+  tenant: string,
+  waitMs: number,
+): Promise<{ readonly drained: readonly string[]; readonly lagging: readonly LaggingSystem[] }> {
+  const { lagging } = await drain.flush(tenant, waitMs);
+  // Other systems capture nothing by themselves, so that nothing of theirs can be missing.
+  const capturing = (await store.systems.list(tenant)).filter(({ connector }) => targets.connectors.get(connector)?.watched);
+  const names = capturing.map(({ name }) => name).sort();
+  return {
+    drained: names.filter((name) => !lagging.some(({ system }) => system === name)),
+    lagging: lagging.filter(({ system }) => names.includes(system)),
+  };
+}
+
+/** Everything that the ledger lacks of a plan's selection at a vector, but for attempts that are open. */
+export async function missingOf(
+  core: Pick<RollbackCore, 'store' | 'targets'>,
+  plan: PlanBody,
+  vector: PlanInput['vector'],
+  reached: Pick<Reached, 'missing'>,
+): Promise<readonly Missing[]> {
+  const [records, open] = await Promise.all([
+    core.store.sourceReader.incomplete(plan.tenant, sourcesOf(plan), vector),
+    openInTargets(core, plan.tenant, plan),
+  ]);
+  return [...reached.missing, ...missingOfSources(records, plan.selection), ...open.map(missingOfTransaction)];
+}
+
+/** Selected actions and runs stand for themselves: of actions, only what of them is not settled can be missing. */
+function sourcesOf(plan: PlanBody): SourceQuestion {
+  const { actions = [] } = plan.selection;
+  const chosen = selectedBy(plan);
+  if (chosen !== undefined) return { ...chosen, actions };
+  const unfinished = plan.left.filter(({ reason }) => reason === 'open' || reason === 'incomplete').map(({ ref }) => ref.source);
+  const all = Object.keys(plan.sources);
+  return { agents: [], sources: plan.selection.actions ? all.filter((source) => unfinished.includes(source)) : all, actions };
+}
+
+/** The watermark of a plan. @throws ApiFault `missing_unknown`, `acceptance_without_reason` */
+export function withAcceptance(
+  { at, systems, topics }: Reached,
+  found: readonly Missing[],
+  names: readonly string[],
+  { by, reason }: { readonly by: string; readonly reason: string | undefined },
+): Watermark {
+  if (names.length === 0) return { at, systems, topics, missing: found };
+  if (reason === undefined) throw new ApiFault('acceptance_without_reason', 'Accepting what is missing needs a reason.');
+  const { missing, unknown } = accept(found, names);
+  if (unknown.length > 0) {
+    const now = found.length === 0 ? 'nothing' : found.map(({ id }) => id).join(', ');
+    throw new ApiFault('missing_unknown', `Not missing: ${unknown.join(', ')}. Missing now: ${now}.`);
+  }
+  return { at, systems, topics, missing, acceptance: { by, reason } };
+}
+
+/** @throws ApiFault `plan_stale` if something is missing that the plan does not name */
+export async function checkMissing(core: Waiting, plan: PlanBody): Promise<void> {
+  const reached = await reachWatermark(core, plan.tenant);
+  const vector = await core.store.ledgerReader.vector(plan.tenant);
+  const named = new Set(plan.watermark?.missing.map(({ id }) => id));
+  const [first, ...more] = (await missingOf(core, plan, vector, reached)).filter(({ id }) => !named.has(id));
+  if (first === undefined) return;
+  const rest = more.length === 0 ? '' : ` And ${more.length} more.`;
+  throw new ApiFault('plan_stale', `Missing since the plan was made: ${first.subject}: ${first.detail}${rest}`);
+}
