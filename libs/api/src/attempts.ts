@@ -49,6 +49,10 @@ export const AttemptBody = z
         'Recorded effects, with or without a settlement. What an agent reports about a system that captures by itself does not count.',
     }),
     observed: z.int().meta({ description: 'Of these effects, those that the target recorded; the others are the agent’s word.' }),
+    undone: z
+      .object({ run: z.string(), at: instant, part: z.literal(true).optional().meta({ description: 'Only rows without conflict.' }) })
+      .optional()
+      .meta({ description: 'The run that undid it, unless another run undid that one.' }),
     login: z.string().optional().meta({ description: 'Without an intent: the login of the target that wrote the transaction.' }),
     transaction: z
       .string()

@@ -37,6 +37,7 @@ export type { DeadLetterPage, DeadLetterSummary, LogSummary } from './query/cold
 export type { Measures } from './query/measures.ts';
 export type { RecordedEvent } from './query/recorded-event.ts';
 export type { NumberRange, SourcePage, SourceQuery, SourceState, SourceSummary, SourceTotals } from './query/sources.ts';
+export type { Undone } from './query/undone.ts';
 export { createLedgerReader } from './reader/ledger-reader.ts';
 export * from './rollback/index.ts';
 export { createStore, type PoolUse, type Queries, type Store, type StoreOptions } from './store.ts';

@@ -11,7 +11,7 @@ import {
 } from '@recant/api';
 import type { AttemptObserved } from '@recant/events';
 import { type BoundRoute, handle, type RequestOf } from '@recant/service';
-import type { AttemptDetail, AttemptQuery, ListedAttempt, Queries, RecordedEvent } from '@recant/store';
+import type { AttemptDetail, AttemptQuery, ListedAttempt, Queries, RecordedEvent, Undone } from '@recant/store';
 
 type Query = RequestOf<typeof listAttempts>['query'];
 
@@ -85,7 +85,7 @@ async function refuseUnknownAgents(queries: Queries, tenant: string, agents: rea
 }
 
 function attemptBody(summary: ListedAttempt): AttemptBody {
-  const { ref, entry, agent, tool, session, trace, status, reversibility, keyId, settled, transaction, effects } = summary;
+  const { ref, entry, agent, tool, session, trace, status, reversibility, keyId, settled, transaction, effects, undone } = summary;
   return {
     ...ref,
     agent,
@@ -96,6 +96,7 @@ function attemptBody(summary: ListedAttempt): AttemptBody {
     reversibility,
     effects: effects.reported + effects.observed,
     observed: effects.observed,
+    ...undoneBody(undone),
     ...(transaction && { login: transaction.login, transaction: `${transaction.system} ${transaction.id}` }),
     intendedAt: isoOf(summary.intendedAtMs),
     receivedAt: isoOf(summary.receivedAtMs),
@@ -106,7 +107,7 @@ function attemptBody(summary: ListedAttempt): AttemptBody {
   };
 }
 
-function attemptDetailBody({ source, attempt, state, first, events }: AttemptDetail): ActionAttempt {
+function attemptDetailBody({ source, attempt, state, first, events, undone }: AttemptDetail): ActionAttempt {
   const { intended, settled } = state;
   const session = intended?.data.context.session;
   const trace = intended?.traceparent?.split('-')[1];
@@ -125,6 +126,7 @@ function attemptDetailBody({ source, attempt, state, first, events }: AttemptDet
     discrepancies: state.discrepancies,
     effects: state.effects,
     observed: state.observed,
+    ...undoneBody(undone),
     intendedAt: first.event.time,
     receivedAt: isoOf(first.receivedAtMs),
     ...(settled ? { settledAt: settled.time } : {}),
@@ -133,6 +135,11 @@ function attemptDetailBody({ source, attempt, state, first, events }: AttemptDet
     index: Number(first.entry.index),
     events: events.map(eventBody),
   };
+}
+
+function undoneBody(undone: Undone | undefined): Pick<AttemptBody, 'undone'> {
+  if (undone === undefined) return {};
+  return { undone: { run: undone.run, at: isoOf(undone.atMs), ...(undone.part && { part: true }) } };
 }
 
 /** An attempt without an intent. */

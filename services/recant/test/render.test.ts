@@ -1,8 +1,9 @@
 import type { PlanView } from '@recant/api';
 import { expect, test } from 'vitest';
+import { nextPageText } from '../src/cli/options.ts';
 import { verdictText } from '../src/cli/verdict-text.ts';
 import { actsText } from '../src/render/act.ts';
-import { actionText, continuedText } from '../src/render/attempt.ts';
+import { actionText, attemptsText, continuedText } from '../src/render/attempt.ts';
 import { conflictLines, explainText, planText, stepText } from '../src/render/plan.ts';
 import { changesText, resourceText } from '../src/render/resource.ts';
 import { runText } from '../src/render/run.ts';
@@ -195,6 +196,24 @@ test('a plan lists an attempt that is not undone once, and equal ones in one lin
     'Not undone:',
     '  bot look: no effect (It changed nothing that was recorded), 2 attempts',
   ]);
+});
+
+test('a list says which attempts are undone, and a cursor is printed only where no larger page would do', () => {
+  const at = '2026-03-01T12:00:00.000Z';
+  const attempt = { receivedAt: at, agent: 'bot', tool: 'wipe', status: 'succeeded', effects: 1, action: NOON, attempt: 1 };
+  const [whole, part] = [
+    { run: 'r1', at },
+    { run: 'r2', at, part: true },
+  ];
+  const lines = attemptsText([attempt, { ...attempt, undone: whole }, { ...attempt, undone: part }] as never, plain).split('\n');
+  expect(lines.slice(1, 4).map((line) => /(succeeded.*?) {2}/.exec(line)?.[1])).toEqual([
+    'succeeded',
+    'succeeded, undone',
+    'succeeded, undone in part',
+  ]);
+  expect(nextPageText('long', {})).toBe('More results: --limit 200, or --cursor with the "next" of --json\n');
+  expect(nextPageText('long', { limit: '500' })).toBe('More results: --cursor long\n');
+  expect(nextPageText(undefined, {})).toBe('');
 });
 
 test('a plan names tables that were not captured: new, left out for a time, or dropped', () => {

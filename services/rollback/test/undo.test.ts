@@ -58,6 +58,8 @@ test('a rollback of a rollback restores the undone effects', async () => {
   const plan = await stage.operator.createPlan({ selection: { agents: ['bad'] } });
   const first = await ended(stage, (await stage.operator.createRun(plan.id, plan.digest)).id);
   expect(first.account).toMatchObject({ outcomes: { restored: 2 }, verdict: 'fully_restored' });
+  const undoneBy = async () => (await stage.operator.attempts({ agent: ['bad'] })).items.map(({ undone }) => undone?.run);
+  await waitUntil(async () => (await undoneBy()).every((run) => run === first.id));
 
   const again = await stage.operator.createPlan({ selection: { agents: ['bad'] } });
   expect(again.body.left.map(({ reason }) => reason)).toEqual(['already_undone', 'already_undone']);
@@ -67,6 +69,7 @@ test('a rollback of a rollback restores the undone effects', async () => {
   expect(await rows(stage)).toEqual(after);
   const third = await stage.operator.createPlan({ selection: { agents: ['bad'] } });
   expect(third.body).toMatchObject({ left: [], conflicts: [], steps: [{ tool: 'cancel' }, { tool: 'reprice' }] });
+  await waitUntil(async () => (await undoneBy()).every((run) => run === undefined));
 });
 
 test('I5: undoing a rollback is refused where the attempt had confirmed a value that was undone since (F1)', async () => {

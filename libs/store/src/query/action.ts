@@ -4,6 +4,7 @@ import { asReader } from '../access/as-reader.ts';
 import { readCursor } from '../audit/read-cursor.ts';
 import { StoreError } from '../error.ts';
 import { type RecordedEvent, toRecordedEvent } from './recorded-event.ts';
+import { readUndone, type Undone } from './undone.ts';
 
 /** Finds an action's sources by its intents, settlements and observed events; its events are one range of the dedupe key per source. */
 const ENTRIES_OF_ACTION = `SELECT e.shard, e.idx, e.frame
@@ -18,6 +19,7 @@ export interface AttemptDetail {
   readonly attempt: number;
   /** Computed from all events. */
   readonly state: AttemptState;
+  readonly undone?: Undone;
   /** The intent, or else the first event in log order. */
   readonly first: RecordedEvent;
   /** Those in this page, in log order. */
@@ -82,7 +84,7 @@ export async function readAction(
     last = row;
     group.events.push(recorded);
   };
-  await asReader(
+  const undoneOf = await asReader(
     pool,
     tenant,
     async (client) => {
@@ -91,12 +93,18 @@ export async function readAction(
         signal?.throwIfAborted();
         add(row);
       }
+      return readUndone(
+        client,
+        tenant,
+        [...groups.values()].map(({ source, attempt }) => ({ source, action, attempt })),
+      );
     },
     signal,
   );
   const attempts = [...groups.keys()].sort().map((key) => {
     const { fold, ...group } = groups.get(key) as Group;
-    return { ...group, state: fold.state(nowMs) };
+    const undone = undoneOf({ source: group.source, action, attempt: group.attempt });
+    return { ...group, state: fold.state(nowMs), ...(undone && { undone }) };
   });
   return { attempts, ...(next === undefined ? {} : { next }) };
 }

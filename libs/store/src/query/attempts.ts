@@ -5,6 +5,7 @@ import { type AttemptSqlRow, type AttemptSummary, toSummary } from './attempt-ro
 import { attemptColumns, Parameters, selectionConditions, vectorArray, within } from './attempt-sql.ts';
 import { type Cursor, formatCursor, parseCursor } from './cursor.ts';
 import { type EffectCounts, readEffectCounts } from './effect-counts.ts';
+import { readUndone, type Undone } from './undone.ts';
 import { readVector } from './vector.ts';
 
 export const PAGE_LIMIT_MAX = 1_000;
@@ -24,7 +25,7 @@ export interface AttemptQuery {
   readonly signal?: AbortSignal;
 }
 
-export type ListedAttempt = AttemptSummary & { readonly effects: EffectCounts };
+export type ListedAttempt = AttemptSummary & { readonly effects: EffectCounts; readonly undone?: Undone };
 
 export interface AttemptPage {
   readonly attempts: readonly ListedAttempt[];
@@ -38,7 +39,7 @@ export interface AttemptPage {
 export async function listAttempts(pool: pg.Pool, tenant: string, query: AttemptQuery): Promise<AttemptPage> {
   const limit = Math.min(Math.max(1, query.limit), PAGE_LIMIT_MAX);
   const cursor = query.cursor === undefined ? undefined : parseCursor(query.cursor);
-  const { view, rows, countsOf } = await asReader(
+  const { view, rows, countsOf, undoneOf } = await asReader(
     pool,
     tenant,
     async (client) => {
@@ -47,11 +48,15 @@ export async function listAttempts(pool: pg.Pool, tenant: string, query: Attempt
       const text = statement(tenant, query, view, limit, parameters);
       const rows = (await client.query<AttemptSqlRow>(text, parameters.values)).rows.map(toSummary);
       const refs = rows.map(({ ref }) => ref);
-      return { view, rows, countsOf: await readEffectCounts(client, tenant, refs, view.vector) };
+      const countsOf = await readEffectCounts(client, tenant, refs, view.vector);
+      return { view, rows, countsOf, undoneOf: await readUndone(client, tenant, refs, view.vector) };
     },
     query.signal,
   );
-  const attempts = rows.slice(0, limit).map((row) => ({ ...row, effects: countsOf(row.ref) }));
+  const attempts = rows.slice(0, limit).map((row) => {
+    const undone = undoneOf(row.ref);
+    return { ...row, effects: countsOf(row.ref), ...(undone && { undone }) };
+  });
   const last = attempts.at(-1);
   const tail = formatCursor({ vector: {}, since: view.vector });
   if (rows.length <= limit || last === undefined) return { attempts, tail };

@@ -23,11 +23,13 @@ export function pageOf({ limit, cursor }: PageOptions): { readonly limit: number
   return { limit: limitOf(limit), ...(cursor === undefined ? {} : { cursor }) };
 }
 
-/** How to get the next page; empty on the last one. */
+/** How to get the next page; empty on the last one. A cursor is long, so it is printed only where no larger page would do. */
 export function nextPageText(next: string | undefined, { limit }: PageOptions): string {
   if (next === undefined) return '';
   const larger = Math.min(limitOf(limit) * 4, LIMIT_MAX);
-  return larger > limitOf(limit) ? `More results: --limit ${larger}, or --cursor ${next}\n` : `More results: --cursor ${next}\n`;
+  return larger > limitOf(limit)
+    ? `More results: --limit ${larger}, or --cursor with the "next" of --json\n`
+    : `More results: --cursor ${next}\n`;
 }
 
 function limitOf(text: string | undefined): number {

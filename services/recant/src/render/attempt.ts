@@ -12,7 +12,12 @@ export function attemptsText(attempts: readonly AttemptBody[], paint: Paint): st
 
 export function attemptRow(attempt: AttemptBody): Cell[] {
   const action = attempt.attempt === 1 ? attempt.action : `${attempt.action} (attempt ${attempt.attempt})`;
-  return [clockTime(Date.parse(attempt.receivedAt)), attempt.agent, attempt.tool, attempt.status, attempt.effects, action];
+  return [clockTime(Date.parse(attempt.receivedAt)), attempt.agent, attempt.tool, statusText(attempt), attempt.effects, action];
+}
+
+function statusText({ status, undone }: AttemptBody): string {
+  if (undone === undefined) return status;
+  return `${status}, undone${undone.part ? ' in part' : ''}`;
 }
 
 const reversibilityText = ({ reversibility }: { readonly reversibility: string }): string =>
@@ -54,6 +59,9 @@ export function actionText(action: ActionBody, paint: Paint): string {
         `  ${attempt.status}, ${reversibilityText(attempt)}, ${effectsText(attempt)}${attempt.complete ? '' : ' (incomplete)'}, key ${attempt.key}`,
         `  intended ${attempt.intendedAt}, received ${attempt.receivedAt}${attempt.settledAt === undefined ? '' : `, settled ${attempt.settledAt}`}`,
         `  source ${attempt.source}${attempt.session === undefined ? '' : `, session ${attempt.session}`}${attempt.trace === undefined ? '' : `, trace ${attempt.trace}`}`,
+        ...(attempt.undone === undefined
+          ? []
+          : [`  undone${attempt.undone.part ? ' in part' : ''} by run ${attempt.undone.run} at ${attempt.undone.at}`]),
         ...(attempt.login === undefined ? [] : [`  login ${attempt.login}, transaction ${attempt.transaction}`]),
       ];
       return [...head, ...discrepancyLines(attempt.discrepancies), ...attempt.events.flatMap(eventLines)].map(printable).join('\n');
