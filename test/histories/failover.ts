@@ -2,10 +2,8 @@
  * A history, and a failover of its target's server before the undo. Nothing lost: the undo comes to what the oracle computes, as if nothing had happened. The
  * history lost as a whole: nothing of the system is undone until a person adopts it; the same history, played again after that, is undone like any other.
  */
-import { randomBytes } from 'node:crypto';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { ApiError } from '@recant/client';
+import { clusterFolder, removeAbandoned } from './abandoned.ts';
 import { startCluster } from './cluster.ts';
 import { drained, type Outcome, playOnce, undo } from './judge.ts';
 import { failed, type Place } from './place.ts';
@@ -29,7 +27,8 @@ function fits(seed: number): boolean {
 export async function createFailoverPlace(adminUrl: string, settings: Readonly<Record<string, string>>): Promise<Place> {
   const service = await startService(adminUrl);
   const { apiKey } = await service.key({});
-  const cluster = await startCluster(join(tmpdir(), `recant-failovers-${randomBytes(6).toString('hex')}`), settings);
+  await removeAbandoned();
+  const cluster = await startCluster(clusterFolder(), settings);
   const logins = await createLogins(cluster.adminUrl);
   const template = await createTemplate(cluster.adminUrl, logins);
   let target = await createTarget(cluster.adminUrl, logins, template, (url) => url);
