@@ -102,6 +102,7 @@ const EVENTS: Readonly<Record<string, Fixture>> = {
     ask: async (world) => ({ params: { freeze: await freezeIn(world) }, body: json({ reason: 'a test' }) }),
     shows: () => '"value":"acme-',
   },
+  reachTopics: { ...shared, ask: () => ({}), shows: () => '"unread":[' },
   takeLease: {
     ...shared,
     ask: () => ({ body: json({ source: `recant://acme-agent/${randomUUID()}`, agent: 'acme-agent', applied: Date.now() + 1e9 }) }),
@@ -166,6 +167,7 @@ const ROLLBACK: Readonly<Record<string, Fixture>> = {
   },
   acceptIncomplete: { ask: () => ({ params: { system: SYSTEM }, body: json({ reason: 'a test' }) }), shows: () => '"accepted":[]' },
   endTransaction: { ask: () => ({ params: { system: SYSTEM, pid: 1 } }), shows: () => '"ended":[]' },
+  showWatermark: { ...shared, ask: () => ({}), shows: () => '"systems":[' },
   createPlan: {
     ask: ({ action }) => ({ body: json({ selection: { actions: [action] } }) }),
     shows: ({ source }) => `"undoes":{"source":"${source}"`,

@@ -15,6 +15,7 @@ export * from './logs.ts';
 export { errorsOf, openApiOf } from './openapi.ts';
 export { PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX, type Page, PageQuery, pageOf } from './page.ts';
 export { ApiFault, describeError, PROBLEM_MEDIA_TYPE, Problem, problemOf } from './problem.ts';
+export * from './reached.ts';
 export { Role } from './role.ts';
 export * from './rollback.ts';
 export {

@@ -6,6 +6,7 @@ import { putPart, submitEvents } from './events.ts';
 import { listFreezes, orderFreeze, showFreeze, takeLease, thawFreeze } from './freezes.ts';
 import { createKey, listKeys, revokeKey, rotateKey } from './keys.ts';
 import { listDeadLetters, listLogs } from './logs.ts';
+import { reachTopics } from './reached.ts';
 import { createDataKey, eraseSubject, getPart, showErasure, unsealPart } from './sealing.ts';
 import { listSources } from './sources.ts';
 import { getCheckpoint, getHead, getReceipt, getTile, getVkeys, openEpoch } from './tlog.ts';
@@ -30,6 +31,7 @@ export const LEDGER_ROUTES = [
   showFreeze,
   thawFreeze,
   takeLease,
+  reachTopics,
   listLogs,
   listSources,
   listDeadLetters,

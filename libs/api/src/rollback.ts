@@ -7,6 +7,7 @@ import {
   AcceptedIncomplete,
   AcceptIncompleteInput,
   EndedTransactions,
+  PLAN_WAIT_MS_MAX,
   PlanBodyShape,
   PlanInput,
   RunBody,
@@ -19,6 +20,7 @@ import {
   SystemList,
 } from './rollback-shapes.ts';
 import { route } from './route.ts';
+import { WatermarkBody } from './watermark-shapes.ts';
 
 export { ApprovalBody, ApprovalInput, ApprovalState } from './approval-shapes.ts';
 export * from './rollback-shapes.ts';
@@ -90,6 +92,18 @@ export const endTransaction = route({
   params: z.object({ system: z.string().max(64), pid: ordinal }),
   responses: { 200: { description: 'What was ended; empty if it is not open any more', schema: EndedTransactions } },
   errors: ['system_unknown', 'system_unreachable', 'system_not_prepared'],
+});
+export const showWatermark = route({
+  ...common,
+  operationId: 'showWatermark',
+  method: 'get',
+  path: '/v1/watermark',
+  summary: 'Wait until what was sent or committed before is recorded',
+  description: 'What a plan waits for before it reads the ledger. Returns once it is there, or after `waitMs` with what is not.',
+  roles: ['plan', 'execute', 'administer'],
+  query: z.object({ waitMs: z.int().min(0).max(PLAN_WAIT_MS_MAX).optional() }),
+  responses: { 200: { description: 'How far the ledger reaches', schema: WatermarkBody } },
+  errors: ['ledger_unavailable'],
 });
 export const createPlan = route({
   ...common,
@@ -264,6 +278,7 @@ export const ROLLBACK_ROUTES = [
   removeSystem,
   acceptIncomplete,
   endTransaction,
+  showWatermark,
   createPlan,
   showPlan,
   approvePlan,

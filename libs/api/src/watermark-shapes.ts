@@ -27,3 +27,4 @@ export const WatermarkBody = z
     acceptance: z.object({ by: z.string(), reason: z.string() }).optional(),
   })
   .meta({ id: 'Watermark' });
+export type WatermarkBody = z.infer<typeof WatermarkBody>;

@@ -49,10 +49,12 @@ import {
   type Page,
   type PartBody,
   putPart,
+  type ReachedTopicsBody,
   type ReceiptBody,
   type RotatedKey,
   type RotateKeyBody,
   type RouteDescriptor,
+  reachTopics,
   revokeKey,
   rotateKey,
   type SourcePage,
@@ -137,6 +139,8 @@ export interface LedgerClient {
     readonly applied: number;
     readonly waitMs?: number;
   }): Promise<LeaseBody>;
+  /** For the rollback service: returns once what Kafka has is recorded, or after `waitMs`. */
+  reachTopics(waitMs: number): Promise<ReachedTopicsBody>;
   logs(): Promise<LogList['items']>;
   /** Newest first. `gaps`: only sources with gaps, duplicates, equivocations or silence; `totals`: include totals over all sources. */
   sources(filter?: { readonly gaps?: boolean; readonly totals?: boolean }, page?: PageRequest): Promise<SourcePage>;
@@ -183,6 +187,7 @@ export function ledgerClient(transport: Transport): LedgerClient {
     thaw: (freeze, reason) => call(thawFreeze, { params: { freeze }, json: { reason } }),
     freezes: (filter, page) => call(listFreezes, { query: { ...filter, ...page } }),
     freezeProgress: (freeze) => call(showFreeze, { params: { freeze } }),
+    reachTopics: (waitMs) => call(reachTopics, { query: { waitMs } }),
     lease: (request) => call(takeLease, { json: request }),
     logs: async () => (await call<LogList>(listLogs)).items,
     sources: (filter, page) => call(listSources, { query: { ...filter, ...page } }),

@@ -30,8 +30,10 @@ import {
   type SystemList,
   showPlan,
   showRun,
+  showWatermark,
   skipStep,
   skipSteps,
+  type WatermarkBody,
 } from '@recant/api';
 import type { PageRequest } from './ledger.ts';
 import type { Transport } from './transport.ts';
@@ -46,6 +48,8 @@ export interface RollbackClient {
   acceptIncomplete(system: string, input: AcceptIncompleteInput): Promise<AcceptedIncomplete>;
   /** Ends a transaction that an agent left open. */
   endTransaction(system: string, pid: number): Promise<EndedTransactions>;
+  /** Returns once what was sent or committed before is recorded, or after `waitMs` with what is not. */
+  watermark(waitMs: number): Promise<WatermarkBody>;
   createPlan(plan: PlanInput): Promise<PlanView>;
   plan(plan: string): Promise<PlanView>;
   /** For people only. @param seconds validity; default 3600 */
@@ -77,6 +81,7 @@ export function rollbackClient(transport: Transport): RollbackClient {
     removeSystem: (system) => call(removeSystem, { params: { system } }),
     acceptIncomplete: (system, input) => call(acceptIncomplete, { params: { system }, json: input }),
     endTransaction: (system, pid) => call(endTransaction, { params: { system, pid: String(pid) } }),
+    watermark: (waitMs) => call(showWatermark, { query: { waitMs } }),
     createPlan: (plan) => call(createPlan, { json: plan }),
     plan: (plan) => call(showPlan, { params: { plan } }),
     approve: (plan, digest, seconds) => call(approvePlan, { params: { plan }, json: { digest, seconds } }),

@@ -9,6 +9,7 @@ export { accept, type Missing } from './missing/missing.ts';
 export { openAttempts, withoutAccepted } from './missing/of-attempts.ts';
 export { missingOfSources } from './missing/of-sources.ts';
 export { type LaggingSystem, missingOfSystem, missingOfTransaction, type OpenInTarget } from './missing/of-systems.ts';
+export { missingOfHeld, missingOfLedger, missingOfTopic, type UnreadTopic } from './missing/of-topics.ts';
 export type { Watermark } from './missing/watermark.ts';
 export type {
   Alternative,

@@ -9,6 +9,7 @@ import { createGarbageLimit, type GarbageLimit } from './garbage.ts';
 import { createHeldLoop } from './held-loop.ts';
 import { ingestMessages } from './intake.ts';
 import { createKafkaLag, type KafkaLag } from './kafka-lag.ts';
+import type { ReachDeps } from './reach-topics.ts';
 import { createTopics, type Topics } from './topics.ts';
 
 /** Consumer group. Its members share the partitions, so that two deployments need different groups. */
@@ -33,6 +34,8 @@ export interface Consumers {
   /** Conditions for the operator. */
   conditions(): readonly TenantCondition[];
   status(): ConsumerStatus;
+  /** What tells how far the topics are read. */
+  readonly reach: ReachDeps;
   /**
    * Rejects with one line if the broker refuses this configuration or a topic is unsuitable. A broker that is unreachable is tried again until it answers:
    * HTTP goes on without it.
@@ -100,6 +103,7 @@ export function createConsumers(store: Store, parent: Logger, kafka: KafkaDeps, 
         ? topics.names.map((topic) => ofOperator('broker_silent', topic, away as string, CHECK_BROKER))
         : consumers.flatMap((consumer, at) => conditionsOf(consumer, topics.names[at] as string))),
     ],
+    reach: { access: connectionOf(kafka), topics, positions: store.positions, held },
     status: () => ({ lags: lag.lags(), topics: consumers.map((consumer, at) => statusOf(consumer, topics.names[at] as string)) }),
     async start() {
       lag.start();

@@ -7,6 +7,8 @@ import type { Refusal } from '@recant/ledger';
 export interface Topics {
   /** All topics, the shared one first. */
   readonly names: readonly string[];
+  /** Where this tenant's events are accepted. */
+  of(tenant: string): string;
   /** Why this tenant's events are refused in this topic; undefined if they are accepted. */
   refusal(topic: string, tenant: string): Refusal | undefined;
 }
@@ -16,6 +18,7 @@ export function createTopics(shared: string, tenantTopics: Readonly<Record<strin
   const ofTenant = new Map(Object.entries(tenantTopics));
   return {
     names: [shared, ...ofTenant.values()],
+    of: (tenant) => ofTenant.get(tenant) ?? shared,
     refusal(topic, tenant) {
       if (topic === (ofTenant.get(tenant) ?? shared)) return undefined;
       // Does not name the right topic, which would disclose other tenants' topics.

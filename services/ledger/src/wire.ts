@@ -18,6 +18,7 @@ import { logRoutes } from './logs.ts';
 import { measureLedger } from './measure.ts';
 import { meterAppender } from './metered-appender.ts';
 import { queryRoutes } from './queries.ts';
+import { reachRoutes } from './reach-topics.ts';
 import { sealingRoutes } from './sealing.ts';
 import { sourceRoutes } from './sources.ts';
 import { type EvidenceOptions, wireEvidence } from './wire-evidence.ts';
@@ -92,6 +93,7 @@ export function wireLedger(deps: LedgerDeps): WiredLedger {
     ...freezeRoutes({ freezes: store.freezes, leases, clock }),
     ...logRoutes(store.queries),
     ...sourceRoutes(store.queries, clock),
+    ...reachRoutes(consumers?.reach),
     ...keyRoutes(store.credentials, clock),
     ...evidence.routes,
   ];

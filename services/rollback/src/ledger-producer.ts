@@ -1,3 +1,4 @@
+import type { ReachedTopicsBody } from '@recant/api';
 import { createClient } from '@recant/client';
 import { parseApiKey } from '@recant/events';
 import type { Credential } from '@recant/ledger';
@@ -14,6 +15,8 @@ export interface LedgerAccess {
 /** How the rollback service sends events to the ledger. */
 export interface LedgerProducer {
   readonly transport: EventTransport;
+  /** Waits until what Kafka has is recorded. @throws if the ledger does not answer */
+  reachTopics(tenant: string, waitMs: number): Promise<ReachedTopicsBody>;
   /** The only tenant that this process serves, that of its key; undefined while the key is unknown or ended. */
   tenant(): Promise<string | undefined>;
   /** @throws RunnerError `ledger_unavailable` if this process serves another tenant */
@@ -44,6 +47,10 @@ export function createLedgerProducer(credentials: Pick<Store['credentials'], 'fi
         const receipts = await createClient({ url: urlOf(), apiKey: access.apiKey }).submitBatch(events);
         return receipts.map(({ kind, code = '', detail = '' }) => ({ kind, code, detail }));
       },
+    },
+    async reachTopics(tenant, waitMs) {
+      await prefixOf(tenant);
+      return createClient({ url: urlOf(), apiKey: access.apiKey }).reachTopics(waitMs);
     },
     tenant: async () => (await ownKey())?.tenant,
     requireServed: async (tenant) => void (await prefixOf(tenant)),

@@ -1,4 +1,4 @@
-import { ApiFault, createPlan, type PlanView, showPlan } from '@recant/api';
+import { ApiFault, createPlan, type PlanView, showPlan, showWatermark } from '@recant/api';
 import { obstaclesOf, planDigest, selectionText } from '@recant/planner';
 import type { Approval } from '@recant/policy';
 import { type BoundRoute, handle } from '@recant/service';
@@ -7,9 +7,14 @@ import { approvalState } from './approvals.ts';
 import type { RollbackCore } from './core.ts';
 import { withApiFaults } from './fault.ts';
 import { makePlan } from './planning.ts';
+import { reachWatermark } from './watermark.ts';
 
 export function planRoutes(core: RollbackCore): readonly BoundRoute[] {
   return [
+    handle(showWatermark, async ({ caller, query }) => {
+      const { at, systems, topics, missing } = await withApiFaults(() => reachWatermark(core, caller.tenant, query.waitMs ?? 0));
+      return { status: 200, body: { at, systems: [...systems], topics: [...topics], missing: missing.map((one) => ({ ...one })) } };
+    }),
     handle(createPlan, async ({ caller, body, reason }) => {
       const made = await withApiFaults(() => makePlan(core, caller, body, reason));
       core.wake();

@@ -3,8 +3,11 @@ import {
   accept,
   type LaggingSystem,
   type Missing,
+  missingOfHeld,
+  missingOfLedger,
   missingOfSources,
   missingOfSystem,
+  missingOfTopic,
   missingOfTransaction,
   type PlanBody,
   type PlanInput,
@@ -21,13 +24,25 @@ const WAIT_MS_MIN = 500;
 /** How far everything that feeds the ledger was read. */
 export type Reached = Pick<Watermark, 'at' | 'systems' | 'topics' | 'missing'>;
 
-type Waiting = Pick<RollbackCore, 'clock' | 'drain' | 'store' | 'targets'>;
+type Waiting = Pick<RollbackCore, 'clock' | 'drain' | 'producer' | 'store' | 'targets'>;
 
 /** Waits until what was sent or committed before the call is in the ledger, at most `waitMs`; names what is not. */
 export async function reachWatermark(core: Waiting, tenant: string, waitMs: number = WAIT_MS): Promise<Reached> {
   const at = new Date(core.clock.now()).toISOString();
-  const { drained, lagging } = await drainAll(core, tenant, Math.max(waitMs, WAIT_MS_MIN));
-  return { at, systems: drained, topics: [], missing: lagging.map(missingOfSystem) };
+  const [{ drained, lagging }, read] = await Promise.all([
+    drainAll(core, tenant, Math.max(waitMs, WAIT_MS_MIN)),
+    readTopics(core, tenant, waitMs),
+  ]);
+  return { at, systems: drained, topics: read.topics, missing: [...read.missing, ...lagging.map(missingOfSystem)] };
+}
+
+async function readTopics({ producer }: Waiting, tenant: string, waitMs: number): Promise<Pick<Reached, 'topics' | 'missing'>> {
+  try {
+    const { topics, unread, held } = await producer.reachTopics(tenant, waitMs);
+    return { topics, missing: [...unread.map(missingOfTopic), missingOfHeld(held)].filter((one) => one !== undefined) };
+  } catch (error) {
+    return { topics: [], missing: [missingOfLedger(error instanceof Error ? error.message : String(error))] };
+  }
 }
 
 async function drainAll(

@@ -6,7 +6,7 @@ import type { DataKeys } from '@recant/data-keys';
 import { type Metrics, processMetrics } from '@recant/metrics';
 import { createRecant, type Recant } from '@recant/sdk';
 import { createApp, createLogger, listen, type People } from '@recant/service';
-import { wireLedger } from '@recant/service-ledger/wire';
+import { type LedgerDeps, wireLedger } from '@recant/service-ledger/wire';
 import { createStore, type NewCredential, type Store, withSnapshot } from '@recant/store';
 import { testDatabase, testLedgerDatabase } from '@recant/test-support';
 import { auditTenant } from '@recant/verifier';
@@ -68,6 +68,8 @@ export interface StageOptions {
   readonly approvals?: RollbackDeps['approvals'];
   readonly people?: readonly People[];
   readonly rowsMax?: number;
+  /** Default: events arrive over HTTP only. */
+  readonly kafka?: LedgerDeps['kafka'];
 }
 
 const SCHEMA = `CREATE TABLE orders (id int PRIMARY KEY, state text NOT NULL, price int NOT NULL);
@@ -103,6 +105,7 @@ export async function createStage(options: StageOptions = {}): Promise<Stage> {
     shards: SHARDS,
     dataKeys: options.dataKeys,
     alarmMs: 1_000_000_000,
+    ...(options.kafka && { kafka: options.kafka }),
   });
   const rollback = wireRollback({
     // Off unless asked for: their statements would be among those of a request.

@@ -8,6 +8,7 @@ import { progressLine } from '../../terminal/progress.ts';
 import { type CommonOptions, openSession, type World, withConnection, withReason } from '../../terminal/session.ts';
 import { several } from '../options.ts';
 import { type SelectionOptions, selectionOf, withFilters } from '../selection.ts';
+import { waitForRecord, waitOf } from '../wait-for-record.ts';
 
 const HELP = `
 Planning changes nothing. A plan runs once. In mode refuse, one conflict blocks the whole plan; in mode skip, conflicting attempts and those that
@@ -20,6 +21,7 @@ Examples:
   recant plan --agent pricing-bot --window 10m
   recant plan --agent pricing-bot --window 10m --mode skip
   recant plan --agent pricing-bot --window 10m --mode skip --partial
+  recant plan --agent pricing-bot --window 10m --wait 5m
   recant plan --session 4711 --tool delete_file
   recant plan --where "agent = 'pricing-bot' and tool != 'lookup' and since 2h"
   recant plan --run RUN                     undo a rollback
@@ -27,7 +29,7 @@ Examples:
   recant plan --show PLAN`;
 
 type PlanOptions = CommonOptions &
-  SelectionOptions & { mode: PlanMode; partial?: boolean; cascadeReads?: boolean; show?: string; acceptMissing?: string[] };
+  SelectionOptions & { mode: PlanMode; partial?: boolean; cascadeReads?: boolean; show?: string; acceptMissing?: string[]; wait: string };
 
 export function addPlan(program: Command, world: World, exit: (code: number) => void): void {
   withFilters(withReason(withConnection(program.command('plan').description('plan a rollback: steps, conflicts, what stays'))))
@@ -38,18 +40,22 @@ export function addPlan(program: Command, world: World, exit: (code: number) => 
     .addOption(new Option('--mode <mode>', 'how to treat conflicts').choices(['refuse', 'skip', 'cascade']).default('refuse'))
     .option('--partial', 'let rows in conflict stay and undo the other rows of their attempts (modes skip and cascade)')
     .option('--cascade-reads', 'in mode cascade, also undo what others did after they read what is undone')
+    .option('--wait <duration>', 'how long to wait for what was sent or committed before', '10s')
     .option('--accept-missing <name>', 'plan without what this name of an earlier plan stands for; needs --reason', several)
     .option('--show <plan>', 'show an existing plan instead of creating one')
     .addHelpText('after', HELP)
     .action(async (options: PlanOptions) => {
       const selected = options.show === undefined ? selectionOf(options, world.nowMs()) : undefined;
+      const waitMs = waitOf(options.wait);
       const session = await openSession(world, options);
       const progress = progressLine(world.err);
+      if (selected) await waitForRecord(session.client, waitMs, progress);
       if (selected) progress.note('Planning: reading the ledger, checking the systems ...');
       const plan = await (selected
         ? session.client.createPlan({
             ...selected,
             mode: options.mode,
+            waitMs: 0,
             ...(options.acceptMissing && { accept: options.acceptMissing }),
             ...(options.partial && { partial: true }),
             ...(options.cascadeReads && { cascadeReads: true }),
