@@ -126,7 +126,7 @@ export function undoStep(world: World, attempt: string, forced = false): StepEnd
   const because = new Set<string>();
   const after = new Map(world.rows);
   let writes = 0;
-  const changed: { goal: Goal; old: Cells | undefined; now: Cells | undefined }[] = [];
+  const changed: { row: string; goal: Goal; old: Cells | undefined; now: Cells | undefined }[] = [];
   const derived = new Map<string, ReadonlyMap<string, Value>>();
   for (const [row, goal] of goalsOf(world, attempt)) {
     const live = world.rows.get(row);
@@ -144,9 +144,9 @@ export function undoStep(world: World, attempt: string, forced = false): StepEnd
     if (now === undefined) after.delete(row);
     else after.set(row, now);
     if (now === undefined && hasStrangerAnywhere(world, attempt, row, goal)) because.add(`later write of ${row}, which goes`);
-    changed.push({ goal, old: live, now });
+    changed.push({ row, goal, old: live, now });
   }
-  for (const reason of [...broken(after, changed), ...triggered(changed)]) because.add(reason);
+  for (const reason of [...broken(after, changed), ...triggered(movedBack(world, attempt, changed))]) because.add(reason);
   if (because.size > 0 && !forced) return { outcome: 'conflicted', because: [...because] };
   if (writes > 0) world.derived = derived;
   world.rows.clear();
@@ -221,7 +221,7 @@ function obstacles(world: World, goal: Goal, active: readonly string[], live: Ce
   });
 }
 
-type Changed = readonly { readonly goal: Goal; readonly old: Cells | undefined; readonly now: Cells | undefined }[];
+type Changed = readonly { readonly row: string; readonly goal: Goal; readonly old: Cells | undefined; readonly now: Cells | undefined }[];
 
 function broken(rows: ReadonlyMap<string, Cells>, changed: Changed): string[] {
   const touched = new Set(changed.map(({ goal }) => goal.table.name));
@@ -244,6 +244,18 @@ function broken(rows: ReadonlyMap<string, Cells>, changed: Changed): string[] {
     }
   }
   return reasons;
+}
+
+/** A key that the attempt changed is changed back by an update: for a trigger the end of the one row and the return of the other are one change. */
+function movedBack(world: World, attempt: string, changed: Changed): Changed {
+  const effects = world.writes.filter((write) => write.attempt === attempt).map(({ effect }) => effect);
+  return changed.map((one) => {
+    if (one.old !== undefined) return one;
+    const from = effects.findLast(({ row, moved }) => moved && row === one.row);
+    const to = from && effects.find(({ table, at, before }) => table === from.table && at === from.at && before === undefined);
+    const there = changed.find(({ row, now }) => row === to?.row && now === undefined);
+    return there === undefined ? one : { ...one, old: there.old };
+  });
 }
 
 function triggered(changed: Changed): string[] {

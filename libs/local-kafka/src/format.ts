@@ -26,5 +26,6 @@ export async function runFormat({ dir, java, jars, clusterId, users, signal }: F
     SCRAM_MECHANISMS.map((mechanism) => `--add-scram=${mechanism}=[name=${name},password=${password}]`),
   );
   const command = ['kafka.tools.StorageTool', 'format', `--cluster-id=${clusterId}`, `--config=${join(dir, 'server.properties')}`];
-  await run(java, [...javaFlags(dir, jars), ...command, ...scram], { cwd: dir, signal, killSignal: 'SIGKILL' });
+  // Too short for the second compiler.
+  await run(java, ['-XX:TieredStopAtLevel=1', ...javaFlags(dir, jars), ...command, ...scram], { cwd: dir, signal, killSignal: 'SIGKILL' });
 }

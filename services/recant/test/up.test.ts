@@ -25,10 +25,17 @@ async function start(args: readonly string[] = []): Promise<Up> {
   return one;
 }
 
+async function statusAs({ url }: Up, name: string, password: string): Promise<number> {
+  const authorization = `Basic ${Buffer.from(`${name}:${password}`).toString('base64')}`;
+  return (await fetch(`${url}/v1/keys`, { headers: { authorization } })).status;
+}
+
 const operator = async () => JSON.parse(await readFile(join(folder.path, '.recant/cli.json'), 'utf8')) as { url: string; apiKey: string };
 
-test('the first start makes keys and prints them once; commands in the same directory find the service', async () => {
+test('the first start makes keys and prints them once; commands in the same directory find the service, a second `up` its address', async () => {
   const first = await start();
+  const other = await recant(folder.path, ['up', '--port', '0']);
+  expect(other).toMatchObject({ code: 3, err: expect.stringContaining(first.url) });
   expect(first.out).toContain((await operator()).apiKey);
   expect((await stat(join(folder.path, '.recant/cli.json'))).mode & 0o777).toBe(0o600);
   await expectMadeKeysRecorded(first.out);
@@ -57,30 +64,14 @@ async function expectMadeKeysRecorded(shown: string): Promise<void> {
   for (const key of shown.match(/recant_\S+/g) ?? []) expect(JSON.stringify(acts)).not.toContain(key.split('_').at(-1));
 }
 
-test('the local person has a password, shown once and stored as a hash; `recant password` replaces it at once', async () => {
-  const { url, out } = await start();
-  const as = async (name: string, password: string) =>
-    (await fetch(`${url}/v1/keys`, { headers: { authorization: `Basic ${Buffer.from(`${name}:${password}`).toString('base64')}` } }))
-      .status;
-  const shown = /password\s+(\S+)/.exec(out)?.[1] ?? '';
-  expect(await as('operator', shown)).toBe(200);
-  expect([await as('operator', `${shown}x`), await as('root', shown)]).toEqual([401, 401]);
+test('the local person has a password, shown once and stored as a hash; each new one is an act without it: at the first start, at once while running, or at the next start; an act with an unknown outcome is pending', async () => {
+  const first = await start();
+  const shown = /password\s+(\S+)/.exec(first.out)?.[1] ?? '';
+  expect(await statusAs(first, 'operator', shown)).toBe(200);
+  expect([await statusAs(first, 'operator', `${shown}x`), await statusAs(first, 'root', shown)]).toEqual([401, 401]);
   const file = join(folder.path, '.recant/operator.password');
   expect((await stat(file)).mode & 0o777).toBe(0o600);
   expect(await readFile(file, 'utf8')).not.toContain(shown);
-
-  const reset = await recant(folder.path, ['password']);
-  expect(reset).toMatchObject({ code: 0, err: expect.stringContaining("won't be shown again") });
-  expect([await as('operator', shown), await as('operator', reset.out.trim())]).toEqual([401, 200]);
-  expect(await recant(folder.path, ['password', '--dir', 'elsewhere'])).toMatchObject({
-    code: 2,
-    err: expect.stringContaining('recant up'),
-  });
-  expect(await readdir(folder.path)).not.toContain('elsewhere');
-});
-
-test('every new password is an act: at the first start, at once while running, or at the next start; no entry contains the password, and an act with an unknown outcome is pending', async () => {
-  const first = await start();
   const acts = async () => {
     const { items } = await createClient(await operator()).acts({ by: [`local:${userInfo().username}`] });
     return items.map(({ event }) => event.data).reverse();
@@ -88,7 +79,14 @@ test('every new password is an act: at the first start, at once while running, o
   const ordered = async () => (await acts()).filter(({ operation }) => operation === 'resetPassword').map(({ object }) => object);
   expect(await ordered()).toEqual([{ person: 'operator', time: expect.any(String) }]);
   const online = await recant(folder.path, ['password']);
+  expect(online.err).toContain("won't be shown again");
   expect(online.err).not.toContain('next start');
+  expect([await statusAs(first, 'operator', shown), await statusAs(first, 'operator', online.out.trim())]).toEqual([401, 200]);
+  expect(await recant(folder.path, ['password', '--dir', 'elsewhere'])).toMatchObject({
+    code: 2,
+    err: expect.stringContaining('recant up'),
+  });
+  expect(await readdir(folder.path)).not.toContain('elsewhere');
   expect(await ordered()).toHaveLength(2);
   expect(await first.end('SIGTERM')).toBe(0);
 
@@ -108,18 +106,11 @@ test('every new password is an act: at the first start, at once while running, o
   const [begun, ...others] = (await createClient(await operator()).acts({ by: ['local:ada'] })).items;
   expect([begun?.event, others]).toMatchObject([{ data: { object: { time: cut.time }, request: 'r-1', outcome: 'pending' } }, []]);
   for (const { operation, outcome } of await acts()) if (operation === 'resetPassword') expect(outcome).toBe('done');
-  for (const password of [/password\s+(\S+)/.exec(first.out)?.[1] ?? '', online.out.trim(), offline.out.trim()]) {
+  for (const password of [shown, online.out.trim(), offline.out.trim()]) {
     expect(password).toMatch(/\S{10}/);
     expect(recorded).not.toContain(password);
   }
 }, 120_000);
-
-test('a second process in the same folder prints the URL of the first', async () => {
-  const first = await start();
-  const second = await recant(folder.path, ['up', '--port', '0']);
-  expect(second.code).toBe(3);
-  expect(second.err).toContain(first.url);
-});
 
 test('after kill -9 the next start has all acknowledged events', async () => {
   const first = await start();
