@@ -10,7 +10,7 @@
  * 4. In mode `refuse` a conflict, or an open transaction of a selected login that nobody planned without, stops the undo before its first write.
  */
 import { type Needs, needsOf, undoable } from './dependents.ts';
-import { isInPlace, type StepEnd, undoStep, type World, worldOf } from './oracle.ts';
+import { isHeld, isInPlace, type StepEnd, undoStep, type World, worldOf } from './oracle.ts';
 import { isRestorable, partsOf } from './parts.ts';
 import type { History } from './play.ts';
 import { tableOf } from './schema.ts';
@@ -124,6 +124,7 @@ function byRecord({ end, isWitnessed, hasEffects, isCounted }: Facts): ExpectedE
 function greatest(history: History, candidates: Set<string>, attempts: Map<string, ExpectedEnd>): readonly string[] {
   for (;;) {
     const world = worldOf(history, false);
+    if (![...candidates].some((attempt) => isHeld(world, attempt))) world.held.clear();
     const order = undoable(world, candidates);
     const ends = order.map((attempt): [string, StepEnd] => [attempt, undoStep(world, attempt)]);
     const refused = ends.filter(([, { outcome }]) => outcome === 'conflicted');

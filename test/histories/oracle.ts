@@ -11,7 +11,8 @@
  *    the step (captured or not), and where a column that has to be written was dropped or retyped.
  * 5. Derived columns are no parts; a row that comes back has their old value.
  * 6. A step is undone whole or not at all.
- * 7. A step conflicts where the capture lost changes of one of its tables after the step's first change of a row there, unless a person accepted that.
+ * 7. What is known only once a step was tried is no conflict of a plan while an open transaction has one of its rows.
+ * 8. A step conflicts where the capture lost changes of one of its tables after the step's first change of a row there, unless a person accepted that.
  */
 
 import { EXISTS, isDerived, isRestorable, isWhole, partsOf } from './parts.ts';
@@ -36,6 +37,8 @@ export interface World {
   readonly altered: readonly Altered[];
   /** Losses of the capture that nobody accepted. */
   readonly holes: History['holes'];
+  /** Rows that transactions have which are still open: no step on them can be tried before they end. */
+  readonly held: Set<string>;
 }
 
 /**
@@ -55,6 +58,7 @@ export function worldOf(history: History, waits: boolean): World {
     derived: new Map(),
     altered: history.altered,
     holes: history.script.accepts ? [] : history.holes,
+    held: new Set(waits ? [] : history.waiting.flatMap(({ effects }) => effects.map(({ row }) => row))),
   };
 }
 
@@ -146,7 +150,7 @@ export function undoStep(world: World, attempt: string, forced = false): StepEnd
     if (now === undefined && hasStrangerAnywhere(world, attempt, row, goal)) because.add(`later write of ${row}, which goes`);
     changed.push({ row, goal, old: live, now });
   }
-  for (const reason of [...broken(after, changed), ...triggered(movedBack(world, attempt, changed))]) because.add(reason);
+  for (const reason of byTrying(world, attempt, after, changed)) because.add(reason);
   if (because.size > 0 && !forced) return { outcome: 'conflicted', because: [...because] };
   if (writes > 0) world.derived = derived;
   world.rows.clear();
@@ -222,6 +226,24 @@ function obstacles(world: World, goal: Goal, active: readonly string[], live: Ce
 }
 
 type Changed = readonly { readonly row: string; readonly goal: Goal; readonly old: Cells | undefined; readonly now: Cells | undefined }[];
+
+/**
+ * What is known only once a step was tried. While open transactions have rows of the selection, a plan tries the steps on other rows, and takes from them what
+ * does not depend on the steps that it could not try.
+ */
+function byTrying(world: World, attempt: string, after: World['rows'], changed: Changed): string[] {
+  const reasons = triggered(movedBack(world, attempt, changed));
+  if (world.held.size === 0) return [...broken(after, changed), ...reasons];
+  if (!isHeld(world, attempt)) return reasons;
+  // None that follows it on one of its rows can be tried.
+  for (const row of goalsOf(world, attempt).keys()) world.held.add(row);
+  return [];
+}
+
+/** Whether an open transaction has one of the step's rows. */
+export function isHeld(world: World, attempt: string): boolean {
+  return [...goalsOf(world, attempt).keys()].some((row) => world.held.has(row));
+}
 
 function broken(rows: ReadonlyMap<string, Cells>, changed: Changed): string[] {
   const touched = new Set(changed.map(({ goal }) => goal.table.name));
