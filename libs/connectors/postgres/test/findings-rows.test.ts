@@ -1,3 +1,5 @@
+import { waitUntil } from '@recant/test-support';
+import pg from 'pg';
 import { expect, test } from 'vitest';
 import { postgresSystem } from '../src/index.ts';
 import { drained } from './drained.ts';
@@ -184,4 +186,35 @@ test('I5: a row that an undone attempt had confirmed, and that went with its mak
   const redo = { ref: back.steps[0]?.attempt as Played['ref'], effects: undone?.effects ?? [] };
   expect(codes(await undoOne(target, redo))).toEqual(['drift']);
   expect((await stage.owner.query('SELECT id FROM orders ORDER BY id')).rows).toEqual([{ id: 1 }, { id: 2 }]);
+});
+
+test('I7: a write that follows the commit of an inverse at once is later work: the step is restored, and the write stays (F6)', async () => {
+  await using stage = await createStage(`CREATE TABLE items (id int PRIMARY KEY, n int); INSERT INTO items VALUES (1, 1);
+    CREATE FUNCTION pause() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF NEW.n = 1 THEN PERFORM pg_advisory_xact_lock(7); END IF; RETURN NEW; END $$;
+    CREATE TRIGGER pause BEFORE UPDATE ON items FOR EACH ROW EXECUTE FUNCTION pause()`);
+  const bad = await stage.play(0, (tx) => tx.query('UPDATE items SET n = 2'));
+  const target = await stage.open();
+  const [holder, person] = [new pg.Client({ connectionString: stage.ownerUrl }), new pg.Client({ connectionString: stage.ownerUrl })];
+  await Promise.all([holder.connect(), person.connect()]);
+  const waiting = async (event: string) =>
+    waitUntil(async () => {
+      const { rows } = await holder.query(
+        'SELECT count(*)::int AS n FROM pg_stat_activity WHERE datname = current_database() AND wait_event = $1',
+        [event],
+      );
+      return rows[0].n > 0;
+    });
+  try {
+    await holder.query('SELECT pg_advisory_lock(7)');
+    const undoing = undoOne(target, bad);
+    await waiting('advisory');
+    const writing = person.query('UPDATE items SET n = 9');
+    await waiting('transactionid');
+    await holder.query('SELECT pg_advisory_unlock(7)');
+    expect(await undoing).toMatchObject({ outcome: 'restored', findings: [] });
+    await writing;
+    expect((await person.query('SELECT n FROM items')).rows).toEqual([{ n: 9 }]);
+  } finally {
+    await Promise.all([holder.end(), person.end()]);
+  }
 });
