@@ -8,7 +8,7 @@
  *    So is one that is not as the attempt left it, a row that goes while somebody else wrote any part of it, and a row of the attempt's that somebody
  *    gave another key.
  * 4. A step conflicts where the rows that it leaves would break a reference or a unique column, where a trigger would write something beyond
- *    the step (captured or not), and where a column that has to be written was dropped or retyped.
+ *    the step (captured or not), and where a column that it wrote was dropped or retyped.
  * 5. Derived columns are no parts; a row that comes back has their old value.
  * 6. A step is undone whole or not at all.
  * 7. What is known only once a step was tried is no conflict of a plan while an open transaction has one of its rows.
@@ -134,14 +134,16 @@ export function undoStep(world: World, attempt: string, forced = false): StepEnd
   const derived = new Map<string, ReadonlyMap<string, Value>>();
   for (const [row, goal] of goalsOf(world, attempt)) {
     const live = world.rows.get(row);
-    const active = [...goal.before].filter(([part, before]) => !isAt(live, part, before)).map(([part]) => part);
+    const active = [...goal.before]
+      .filter(([part, before]) => !isAt(live, part, before) && !isGone(world, goal, part))
+      .map(([part]) => part);
     for (const { table, at } of world.holes)
       if (table === goal.table.name && at > Math.min(...goal.first.values())) because.add(`changes of ${table} were not captured`);
     for (const part of active) if (!isAt(live, part, goal.last.get(part))) because.add(`${row} ${part} is not as the attempt left it`);
     for (const part of active) if (hasStranger(world, attempt, row, goal, part)) because.add(`later write of ${row} ${part}`);
     if (wasMoved(world, attempt, row, goal)) because.add(`${row} lives on under another key`);
+    for (const reason of obstacles(world, goal, live)) because.add(reason);
     if (active.length === 0) continue;
-    for (const reason of obstacles(world, goal, active, live)) because.add(reason);
     writes += 1;
     if (live === undefined) derived.set(row, goal.derived);
     const now = restored(world, goal, live, active);
@@ -215,12 +217,24 @@ function restored(world: World, goal: Goal, live: Cells | undefined, active: rea
 }
 
 /** Columns that were dropped, or that have another type now, where the row stays. */
-function obstacles(world: World, goal: Goal, active: readonly string[], live: Cells | undefined): string[] {
-  if (goal.table.name !== 'changing' || goal.before.has(EXISTS) || live === undefined) return [];
-  return active.flatMap((part) => {
-    const change = world.altered.find(
-      ({ at, alter }) => (alter.kind === 'drop' || alter.kind === 'retype') && alter.column === part && at > (goal.first.get(part) ?? 0),
-    );
+/** The column was dropped, or got another type, after the attempt wrote it. */
+function alteredSince(world: World, goal: Goal, part: string): Altered | undefined {
+  if (goal.table.name !== 'changing') return undefined;
+  return world.altered.find(
+    ({ at, alter }) => (alter.kind === 'drop' || alter.kind === 'retype') && alter.column === part && at > (goal.first.get(part) ?? 0),
+  );
+}
+
+/** A row that came or went is undone without the columns that it has no longer. */
+function isGone(world: World, goal: Goal, part: string): boolean {
+  return goal.before.has(EXISTS) && alteredSince(world, goal, part) !== undefined;
+}
+
+/** Whether its value is back already cannot be said under another type. */
+function obstacles(world: World, goal: Goal, live: Cells | undefined): string[] {
+  if (goal.before.has(EXISTS) || live === undefined) return [];
+  return [...goal.before.keys()].flatMap((part) => {
+    const change = alteredSince(world, goal, part);
     return change === undefined ? [] : [`column ${part} was altered (${change.alter.kind})`];
   });
 }
