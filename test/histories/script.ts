@@ -96,16 +96,36 @@ export function drawScript(seed: number): Script {
   const draw: Draw = { random, kinds, aim: isWaiting ? 'waiting' : random.of(AIMS) };
   if (isWaiting) return { seed, kinds, ...drawWaiting(draw) };
   const transactions = drawTransactions(draw);
+  const steps = withLimit(draw, drawSteps(draw, transactions));
   return {
     seed,
     kinds,
     transactions,
-    steps: withLimit(draw, drawSteps(draw, transactions)),
-    says: drawSays(draw, transactions),
+    steps,
+    says: withoutOverlaps(steps, transactions, drawSays(draw, transactions)),
     selection: drawSelection(draw, transactions),
     withoutOpen: random.chance(50),
     accepts: draw.aim !== 'any' || random.chance(50),
   };
+}
+
+/** An action of the SDK that has two transactions at once waits in the second for the end of the first, which a history may not reach. */
+function withoutOverlaps(
+  steps: readonly Step[],
+  transactions: readonly Transaction[],
+  says: ReadonlyMap<string, Says>,
+): ReadonlyMap<string, Says> {
+  const overlapping = new Set<string>();
+  const open = new Map<number, string>();
+  for (const step of steps) {
+    if (step.do !== 'begin' && step.do !== 'end') continue;
+    const { actor } = transactions[step.transaction] as Transaction;
+    if (step.do === 'end') open.delete(step.transaction);
+    if (step.do === 'end' || actor.is !== 'agent') continue;
+    if ([...open.values()].includes(keyOf(actor))) overlapping.add(keyOf(actor));
+    open.set(step.transaction, keyOf(actor));
+  }
+  return new Map([...says].map(([attempt, said]) => [attempt, said === 'sdk' && overlapping.has(attempt) ? 'truth' : said]));
 }
 
 /** A committed attempt, perhaps another one, and somebody's open transaction that wrote the row of the first after it. */

@@ -21,7 +21,8 @@ export interface PooledClient extends PostgresClient {
 
 export interface PostgresHandle {
   /**
-   * Runs `work` in a transaction of this attempt; commits when it resolves, rolls back when it rejects. May be called several times.
+   * Runs `work` in a transaction of this attempt; commits when it resolves, rolls back when it rejects. May be called several times, one after the
+   * other: one within another is refused as `locked` after `settleTimeoutMs`.
    * A rejected COMMIT leaves it open whether it took effect: the settlement asks the target.
    */
   transaction<T>(work: (client: PostgresClient) => Promise<T>): Promise<T>;
@@ -40,7 +41,7 @@ export interface PostgresSystemOptions {
   readonly name: string;
   /** A pool of the agent's own login; not one that recorded clients exhaust. */
   readonly pool: PostgresPool;
-  /** How long settling waits for a transaction of the attempt that is still open, in milliseconds. */
+  /** How long settling, and another transaction, waits for a transaction of the attempt that is still open, in milliseconds. Default: 10,000. */
   readonly settleTimeoutMs?: number;
 }
 
@@ -70,7 +71,7 @@ export function postgresSystem({ name, pool, settleTimeoutMs = SETTLE_TIMEOUT_MS
         handle: {
           transaction: (work) => {
             if (released) throw new ConnectorError('capture_refused', 'The attempt has ended. Start a new attempt.');
-            return runTransaction(pool, attempt, work);
+            return runTransaction(pool, attempt, settleTimeoutMs, work);
           },
         },
         settle: () => settle(pool, attempt, settleTimeoutMs),
@@ -105,12 +106,19 @@ async function open(pool: PostgresPool, name: string, attempt: AttemptRef): Prom
     throw new ConnectorError('not_prepared', `Wrong system name: expected ${name}, the database is prepared as ${system}.`);
 }
 
-async function runTransaction<T>(pool: PostgresPool, attempt: AttemptRef, work: (client: PostgresClient) => Promise<T>): Promise<T> {
+async function runTransaction<T>(
+  pool: PostgresPool,
+  attempt: AttemptRef,
+  timeoutMs: number,
+  work: (client: PostgresClient) => Promise<T>,
+): Promise<T> {
   const client = await connect(pool);
   client.on('error', ignore);
   let broken: Error | undefined;
   try {
-    await client.query(`BEGIN; ${namingOf(attempt)}`);
+    await client.query(beginning(attempt, timeoutMs)).catch((cause: unknown) => {
+      throw lockedRefusal(cause) ?? cause;
+    });
     const result = await work(client);
     await client.query('COMMIT');
     return result;
@@ -123,6 +131,22 @@ async function runTransaction<T>(pool: PostgresPool, attempt: AttemptRef, work: 
     client.off('error', ignore);
     client.release(broken);
   }
+}
+
+/**
+ * A transaction that opens its attempt holds every other one of the attempt until it ends: they wait for as long as a settlement does, then are refused. The
+ * application's own limit, where it has one, is not changed, and holds again afterwards.
+ */
+const beginning = (attempt: AttemptRef, timeoutMs: number): string =>
+  `BEGIN; SELECT pg_catalog.set_config('recant.lock_timeout', pg_catalog.current_setting('lock_timeout'), true), pg_catalog.set_config('lock_timeout', CASE pg_catalog.current_setting('lock_timeout') WHEN '0' THEN '${Math.round(timeoutMs)}ms' ELSE pg_catalog.current_setting('lock_timeout') END, true); ${namingOf(attempt)}; SELECT pg_catalog.set_config('lock_timeout', pg_catalog.current_setting('recant.lock_timeout'), true)`;
+
+function lockedRefusal(cause: unknown): ConnectorError | undefined {
+  if ((cause as { code?: string }).code !== '55P03') return undefined;
+  return new ConnectorError(
+    'locked',
+    'Another transaction of this action is still open, and this one cannot begin before it ends. Run them one after the other, or both writes in one transaction.',
+    { cause },
+  );
 }
 
 /** Waits for the attempt's open transactions, then closes it in the target: later ones are refused. No effects: the target is the witness (I14). */

@@ -94,6 +94,21 @@ test('settling works if the connection ended after the commit, and no transactio
   await expect(capture.handle.transaction((tx) => tx.query('UPDATE items SET stock = 1'))).rejects.toThrow(/is settled/);
 });
 
+test('a transaction within another one of the same action is refused in bounded time, and leaves the lock limit of the application as it was', async () => {
+  await using stage = await createStage(ITEMS);
+  const system = postgresSystem({ name: SYSTEM, pool: stage.pools[0] as never, settleTimeoutMs: 100 });
+  // The first attempt of a source is opened before its transactions.
+  await system.capture({ source: 's', action: nextAction(), attempt: 1 }, []);
+  const { handle } = await system.capture({ source: 's', action: nextAction(), attempt: 1 }, []);
+  await handle.transaction(async (tx) => {
+    expect((await tx.query('SHOW lock_timeout')).rows).toEqual([{ lock_timeout: '0' }]);
+    await expect(handle.transaction((other) => other.query('SELECT 1'))).rejects.toMatchObject({ code: 'locked' });
+    await tx.query('UPDATE items SET stock = 0 WHERE id = 1');
+  });
+  await handle.transaction((tx) => tx.query('UPDATE items SET stock = 1 WHERE id = 1'));
+  expect((await stage.owner.query('SELECT stock FROM items WHERE id = 1')).rows).toEqual([{ stock: 1 }]);
+});
+
 test('settling waits for a transaction of the attempt that is still open', async () => {
   await using stage = await createStage(ITEMS);
   const system = postgresSystem({ name: SYSTEM, pool: stage.pools[0] as never });
