@@ -12,6 +12,9 @@ import type { Target } from './target.ts';
 /** Milliseconds within which an attempt has to end. */
 const [NEVER_LATE, LATE_AT_ONCE] = [3_600_000, 1];
 
+/** Longer than a campaign: no agent is lost in a later history. */
+const LEASE_MS = 86_400_000;
+
 /** Everything that the agents of one history do and say. */
 export interface Speakers extends Players {
   readonly agentOf: (agent: number) => string;
@@ -33,7 +36,8 @@ export function createSpeakers(script: Script, play: string, target: Target, ser
   const refOf = (agent: number, attempt: number) => [sourceOf(agent), actionOf(`${agent}/${attempt}`), 1];
   const saysOf = (agent: number, attempt: number) => script.says.get(`${agent}/${attempt}`) ?? 'truth';
   const agentFor = (agent: number): HijackedAgent => {
-    const known = agents.get(agent) ?? new HijackedAgent(service, { agent: agentOf(agent), apiKey, source: sourceOf(agent) });
+    const known =
+      agents.get(agent) ?? new HijackedAgent(service, { agent: agentOf(agent), apiKey, source: sourceOf(agent), leaseMs: LEASE_MS });
     agents.set(agent, known);
     return known;
   };
@@ -82,7 +86,7 @@ export function createSpeakers(script: Script, play: string, target: Target, ser
       const key = await service.key({ sourcePrefix: `recant://${agentOf(agent)}/`, agents: [agentOf(agent)] });
       revocable.set(`${agent}/${attempt}`, key.keyId);
       const source = `${sourceOf(agent)}/${attempt}`;
-      const alone = new HijackedAgent(service, { agent: agentOf(agent), apiKey: key.apiKey, source });
+      const alone = new HijackedAgent(service, { agent: agentOf(agent), apiKey: key.apiKey, source, leaseMs: LEASE_MS });
       await accepted(alone, alone.intended(action, { deadlineMs }));
       await service.operator.revokeKey(key.keyId);
     },
@@ -130,7 +134,10 @@ async function inventEffects({ admin, system }: { readonly admin: Client; readon
 
 async function accepted(agent: HijackedAgent, event: Uint8Array): Promise<void> {
   // Two ends of one attempt are recorded both, and said to contradict each other.
-  const refused = (await agent.send(event)).filter((code) => code !== 'equivocation');
+  const codes = await agent.send(event);
+  // A hole in the numbers would be named by each plan.
+  if (codes.includes('equivocation')) agent.reuseNumber();
+  const refused = codes.filter((code) => code !== 'equivocation');
   if (refused.length > 0) throw new Error(`The ledger refused an agent's event: ${refused.join(', ')}`);
 }
 

@@ -27,12 +27,12 @@ export class HijackedAgent {
   #sequence = 0;
   #unsent: readonly Uint8Array[];
 
-  constructor(stage: Place, who: { readonly agent: string; readonly apiKey: string; readonly source?: string }) {
+  constructor(stage: Place, who: { readonly agent: string; readonly apiKey: string; readonly source?: string; readonly leaseMs?: number }) {
     this.#stage = stage;
     this.#agent = who.agent;
     this.#apiKey = who.apiKey;
     this.source = who.source ?? `recant://${who.agent}/${newAction()}`;
-    this.#unsent = [this.event('recant.source.opened.v1', eventId.opened(), { sdk: 'forged', leaseMs: 60_000 })];
+    this.#unsent = [this.event('recant.source.opened.v1', eventId.opened(), { sdk: 'forged', leaseMs: who.leaseMs ?? 60_000 })];
   }
 
   /** Codes of the events that the ledger refused. */
@@ -40,6 +40,11 @@ export class HijackedAgent {
     const receipts = await createClient({ url: this.#stage.url, apiKey: this.#apiKey }).submitBatch([...this.#unsent, ...events]);
     this.#unsent = [];
     return receipts.flatMap(({ code }) => code ?? []);
+  }
+
+  /** The next event has the number of the last one, which was refused. */
+  reuseNumber(): void {
+    this.#sequence -= 1;
   }
 
   intended(action: string, over: Partial<AttemptIntended> = {}): Uint8Array {
