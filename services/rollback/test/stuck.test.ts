@@ -80,17 +80,20 @@ test('C9: a database that takes no connections for a while stops nobody for good
   for (const id of range(46, 50)) await agent.sql('reprice', `UPDATE orders SET price = 1 WHERE id = ${id}`);
   const plan = await stage.operator.createPlan({ selection: { agents: ['away'] }, mode: 'skip' });
   const database = new URL(stage.shop.ownerUrl).pathname.slice(1);
-  // Its own connection stays.
-  const client = await stage.shop.owner.connect();
+  // Their connections stay; one keeps the run from its first step.
+  const [client, holder] = [await stage.shop.owner.connect(), await stage.shop.owner.connect()];
+  await holder.query('BEGIN; SELECT FROM orders WHERE id BETWEEN 46 AND 50 FOR UPDATE');
+  const { id } = await stage.operator.createRun(plan.id, plan.digest);
   await client.query(`ALTER DATABASE ${database} CONNECTION LIMIT 0`);
   await client.query(
-    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'recant' AND datname = current_database()",
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'recant%' AND datname = current_database()",
   );
-  const { id } = await stage.operator.createRun(plan.id, plan.digest);
   const view = await when(id, ({ waits }) => waits.some(({ for: what }) => what === 'system'));
   expect(view).toMatchObject({ state: 'running', waits: [{ system: 'shop', detail: expect.stringContaining('does not answer') }] });
   await client.query(`ALTER DATABASE ${database} CONNECTION LIMIT -1`);
+  await holder.query('ROLLBACK');
   client.release();
+  holder.release();
   const ended = await when(id, ({ state }) => state === 'finished');
   expect([ended.account.verdict, ended.waits]).toEqual(['fully_restored', []]);
 });
