@@ -28,7 +28,7 @@ beforeAll(async () => {
   const bot = await stage.agent('pricer');
   await bot.sql('reprice', 'UPDATE orders SET price = 3 WHERE id = 50');
   await bot.close();
-  bearer = await stage.makeKey({ tenant: TENANT, roles: ['emit', 'view', 'plan', 'execute', 'export', 'administer'] });
+  bearer = await stage.makeKey({ tenant: TENANT, roles: ['emit', 'view', 'plan', 'execute', 'export', 'administer', 'rollback'] });
   await untilQuiet();
 }, 120_000);
 afterAll(() => stage?.[Symbol.asyncDispose]());

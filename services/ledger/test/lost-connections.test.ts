@@ -39,8 +39,8 @@ const FAULTS: readonly Fault[] = [
 ];
 /** In the look-up of a key. With it out of order no operation goes further: it is spared in a second round; a freeze is shown over the same connections. */
 const LOOK_UP = 'recant-find-keys';
-/** Without a statement of their own. */
-const WITHOUT_STORE = ['getVkeys'];
+/** Without a statement of their own: `reachTopics` asks the readers of topics, which this ledger has not. */
+const WITHOUT_STORE = ['getVkeys', 'reachTopics'];
 const UUID = '018f0000-0000-7000-8000-000000000001';
 
 type Request = readonly [operation: string, method: string, path: string, body?: Uint8Array | string];
