@@ -122,7 +122,6 @@ ALTER TABLE recant.attempt OWNER TO recant_owner;
 ALTER TABLE recant.attempt ADD CONSTRAINT attempt_pkey PRIMARY KEY (tenant_id, action, attempt, source_no);
 CREATE INDEX attempt_tenant_id_agent_received_at_idx ON recant.attempt USING btree (tenant_id, agent, received_at);
 CREATE INDEX attempt_tenant_id_inverts_action_idx ON recant.attempt USING btree (tenant_id, inverts_action) WHERE (inverts_action IS NOT NULL);
-CREATE INDEX attempt_tenant_id_inverts_action_idx ON recant.attempt USING btree (tenant_id, inverts_action) WHERE (inverts_action IS NOT NULL);
 CREATE INDEX attempt_tenant_id_inverts_run_idx ON recant.attempt USING btree (tenant_id, inverts_run) WHERE (inverts_run IS NOT NULL);
 CREATE INDEX attempt_tenant_id_received_at_idx ON recant.attempt USING btree (tenant_id, received_at);
 CREATE INDEX attempt_tenant_id_session_received_at_idx ON recant.attempt USING btree (tenant_id, session, received_at) WHERE (session IS NOT NULL);

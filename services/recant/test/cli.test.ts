@@ -1,8 +1,10 @@
+import { randomUUID } from 'node:crypto';
 import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { createClient } from '@recant/client';
 import { filesystemSystem } from '@recant/connector-filesystem';
+import { encodeEvent, eventId, formatSequence, type RecantEvent } from '@recant/events';
 import { createRecant } from '@recant/sdk';
 import { testDatabase, waitUntil } from '@recant/test-support';
 import { decodeTlogProof, ed25519Signer, formatVerifierKey, leafHash, parseVerifierKey, verifyTlogProof } from '@recant/transparency';
@@ -123,6 +125,40 @@ test('a refused plan exits with 3 and names the conflicts; skip restores the res
     out: expect.stringMatching(/Partly restored\. 2 attempts selected: 1 restored, 1 not undone \(skipped\)/),
   });
   expect([await content('b'), await content('c')]).toEqual(['b\n', 'rogue, and honest\n']);
+});
+
+test('a plan whose record lacks something exits with 3, names it with what to do, and runs once a person accepted it by name', async () => {
+  await write('holed', ['a'], 'holed\n');
+  const source = `recant://holed/${randomUUID()}`;
+  const event = (sequence: number, type: string, id: string, data: object) =>
+    encodeEvent({
+      ...{ specversion: '1.0', id, source, type: `recant.source.${type}.v1`, time: new Date().toISOString() },
+      ...{ sequence: formatSequence(sequence), agent: 'holed', data },
+    } as RecantEvent);
+  await createClient({ url: service.url, apiKey: agentKey }).submitBatch([
+    event(1, 'opened', eventId.opened(), { sdk: 'test', leaseMs: 60_000 }),
+    event(3, 'heartbeat', 'heartbeat.1', { nothingOlderThan: new Date().toISOString() }),
+  ]);
+  const refused = await run('plan', '--agent', 'holed', '--wait', '5s');
+  expect(refused).toMatchObject({ code: 3, out: expect.stringContaining('1 event of agent holed not recorded: number 2.') });
+  const [name = ''] = /hole-[0-9a-f]{16}/.exec(refused.out) ?? [];
+  expect(refused.out).toContain(`--accept-missing ${name}`);
+  const id = /Plan (\S+)/.exec(refused.out)?.[1] ?? '';
+  expect(await run('run', id, '--yes')).toMatchObject({ code: 3, err: expect.stringContaining(`missing and not accepted: ${name}`) });
+
+  const accept = (...args: string[]) => run('plan', '--agent', 'holed', '--accept-missing', ...args);
+  expect(await accept(name)).toMatchObject({ code: 2, err: expect.stringContaining('--reason') });
+  expect(await accept('hole-0000000000000000', '--reason', 'x')).toMatchObject({
+    code: 3,
+    err: expect.stringContaining('Not missing: hole-0000000000000000'),
+  });
+  expect(await run('plan', '--agent', 'holed', '--wait', 'soon')).toMatchObject({ code: 2, err: expect.stringContaining('--wait') });
+
+  const accepted = await accept(name, '--reason', 'the host is lost');
+  expect(accepted, accepted.err).toMatchObject({ code: 0, out: expect.stringContaining('the host is lost') });
+  const account = await run('run', /Plan (\S+)/.exec(accepted.out)?.[1] ?? '', '--yes', '--accept-claimed');
+  expect(account).toMatchObject({ code: 5, out: expect.stringMatching(/^Restored, unverified\./m) });
+  expect(await content('a')).not.toBe('holed\n');
 });
 
 test('invalid input exits with 2, a reason and advice, and sends no request', async () => {

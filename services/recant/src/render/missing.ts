@@ -12,11 +12,15 @@ const NAMES_MAX = 3;
 export const unacceptedIn = ({ watermark }: Pick<PlanView['body'], 'watermark'>): readonly Missing[] =>
   (watermark?.missing ?? []).filter(({ accepted }) => !accepted);
 
-/** How far the record of a plan reaches, and what it lacks. */
+/** How far the record of a plan that lacks nothing reaches. */
+export function completeText({ watermark }: Pick<PlanView['body'], 'watermark'>): string {
+  return watermark === undefined || watermark.missing.length > 0 ? '' : ` (record complete up to ${watermark.at})`;
+}
+
+/** What the record of a plan lacks. */
 export function missingText({ watermark }: Pick<PlanView['body'], 'watermark'>, paint: Paint): string {
-  if (watermark === undefined) return '';
-  const { at, missing, acceptance } = watermark;
-  if (missing.length === 0) return `Record complete up to ${at}.`;
+  if (watermark === undefined || watermark.missing.length === 0) return '';
+  const { missing, acceptance } = watermark;
   const shown = missing
     .slice(0, SHOWN_MAX)
     .flatMap(({ id, subject, detail, action, accepted }) => [

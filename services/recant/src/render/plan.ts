@@ -4,7 +4,7 @@ import { table } from '../terminal/table.ts';
 import { actionTimeMs, clockTime } from '../terminal/time.ts';
 import { approvalText } from './approval.ts';
 import { alternativesText, toolsText, totalsText } from './explain.ts';
-import { acceptText, missingText, unacceptedIn } from './missing.ts';
+import { acceptText, completeText, missingText, unacceptedIn } from './missing.ts';
 import { changesText, resourceText } from './resource.ts';
 
 type Contents = PlanView['body'];
@@ -22,7 +22,7 @@ export function planText(plan: PlanView, paint: Paint): string {
   const { body } = plan;
   const sections = [
     `${paint('bold', `Plan ${plan.id}`)}  mode ${body.mode}${body.partial ? ' by row' : ''}, ${count(body.steps.length, 'step')}, ${count(body.conflicts.length, 'conflict')}, ${count(body.left.length, 'attempt')} not undone`,
-    printable(`Selected: ${plan.selected}`),
+    printable(`Selected: ${plan.selected}${completeText(body)}`),
     missingText(body, paint),
     totalsText(body, paint),
     body.steps.length > ROWS_SHOWN_MAX ? toolsText(body, paint) : stepsText(body.steps, paint),
@@ -38,7 +38,7 @@ export function explainText(plan: PlanView, paint: Paint): string {
   const { body } = plan;
   const sections = [
     `${paint('bold', `Plan ${plan.id}`)}  mode ${body.mode}${body.partial ? ' by row' : ''}`,
-    printable(`Selected: ${plan.selected}`),
+    printable(`Selected: ${plan.selected}${completeText(body)}`),
     missingText(body, paint),
     totalsText(body, paint),
     toolsText(body, paint),

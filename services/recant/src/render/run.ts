@@ -121,7 +121,7 @@ const unverifiedText = (reason: UnverifiedReason, found: number): string =>
 const UNVERIFIED_TEXTS: Readonly<Record<Exclude<UnverifiedReason, 'record_incomplete'>, string>> = {
   effects_unknown: 'may have effects that nothing recorded (effects unknown)',
   capture_incomplete: 'on tables of which later changes were not captured (accepted)',
-  claimed: 'rest on effects that only the agent’s own process reported (claimed)',
+  claimed: 'with effects that only the agent’s own process reported (claimed)',
 };
 
 /** The next command for a run that waits for a person. */
