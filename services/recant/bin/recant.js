@@ -26,6 +26,7 @@ const installed = nodePackage();
 // Compiled code of earlier starts, which halves the time of a command. It is beside the packages, so that only who installs them can write it.
 const codeCache = installed && join(installed, '..', '.cache', 'recant');
 
+/** Its binary; undefined if it is not installed. */
 function bundledNode() {
   if (!installed) return undefined;
   const binary = join(installed, 'bin', process.platform === 'win32' ? 'node.exe' : 'node');

@@ -15,7 +15,7 @@ export interface Missing {
   readonly accepted?: true;
 }
 
-/** Hexadecimal digits of a name: nobody can make a second thing of the same name. */
+/** Hexadecimal digits of a name: no two things of one plan have the same name by chance. */
 const NAME_DIGITS = 16;
 
 /** @param extent how much of the subject is missing */
