@@ -58,7 +58,7 @@ test('attempts without an intent, and sources that fell silent in or before the 
 test('a name follows from what is missing: more of it, or the same of another, has another name; ages change none', () => {
   const hole = (last: number, source = 'recant://a/1') =>
     missingOfSources([record({ source, holes: [{ first: 2, last, afterMs: HOUR }] })], { agents: ['a'] })[0]?.id;
-  expect(hole(3)).toMatch(/^hole-[0-9a-f]{16}$/);
+  expect(hole(3)).toMatch(/^hole-[0-9a-f]{32}$/);
   expect(hole(3)).toBe(hole(3));
   expect(new Set([hole(3), hole(4), hole(3, 'recant://a/2')]).size).toBe(3);
   const open = (ageMs: number, pid = 7) => missingOfTransaction({ system: 'shop', login: 'l', agent: 'a', pid, ageMs }).id;

@@ -141,7 +141,7 @@ test('a plan whose record lacks something exits with 3, names it with what to do
   ]);
   const refused = await run('plan', '--agent', 'holed', '--wait', '5s');
   expect(refused).toMatchObject({ code: 3, out: expect.stringContaining('1 event of agent holed not recorded: number 2.') });
-  const [name = ''] = /hole-[0-9a-f]{16}/.exec(refused.out) ?? [];
+  const [name = ''] = /hole-[0-9a-f]{32}/.exec(refused.out) ?? [];
   expect(refused.out).toContain(`--accept-missing ${name}`);
   const id = /Plan (\S+)/.exec(refused.out)?.[1] ?? '';
   expect(await run('run', id, '--yes')).toMatchObject({ code: 3, err: expect.stringContaining(`missing and not accepted: ${name}`) });

@@ -15,8 +15,8 @@ export interface Missing {
   readonly accepted?: true;
 }
 
-/** Hexadecimal digits of a name: no two things of one plan have the same name by chance. */
-const NAME_DIGITS = 16;
+/** Hexadecimal digits of a name: nobody, not even who chooses sources and numbers, finds two things of one name. */
+const NAME_DIGITS = 32;
 
 /** @param extent how much of the subject is missing */
 export function missing(kind: MissingKind, subject: string, extent: JsonObject, words: Pick<Missing, 'detail' | 'action'>): Missing {

@@ -25,7 +25,7 @@ Examples:
   recant plan --session 4711 --tool delete_file
   recant plan --where "agent = 'pricing-bot' and tool != 'lookup' and since 2h"
   recant plan --run RUN                     undo a rollback
-  recant plan --agent pricing-bot --accept-missing hole-1f0e6a7c9b2d4e58 --reason "host is lost"
+  recant plan --agent pricing-bot --accept-missing hole-1f0e6a7c9b2d4e581f0e6a7c9b2d4e58 --reason "lost"
   recant plan --show PLAN`;
 
 type PlanOptions = CommonOptions &
