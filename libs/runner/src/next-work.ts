@@ -19,6 +19,12 @@ export type Work =
   /** `stuck`: number of steps that need a person. `dueMs`: other steps wait for systems or locks, and are tried again then. */
   | { readonly kind: 'none'; readonly stuck: number; readonly dueMs?: number };
 
+/** Rows or files of the steps of one batch; a step is never split. */
+const BATCH_RESOURCES_MAX = 20_000;
+
+const resourcesOf = ({ systems }: PlanStep): number =>
+  systems.reduce((sum, { knownOrdinals }) => sum + Object.keys(knownOrdinals).length, 0);
+
 export function nextWork(session: Session, batchSteps: number): Work {
   const sent = session.steps.filter(({ state }) => state === 'started' || state === 'taking_back' || state === 'skipping');
   const inFlight = sent.filter((record) => !isPostponed(session, record));
@@ -45,11 +51,18 @@ function resume(session: Session, first: StepRecord, inFlight: readonly StepReco
   if (step.systems.length > 1 || first.state === 'taking_back') return { kind: 'across', step };
   const system = step.systems[0]?.system;
   const same = inFlight.filter(({ state }) => state === 'started').map((record) => session.planStep(record.step));
-  return {
-    kind: 'batch',
-    steps: same.filter(({ systems }) => systems.length === 1 && systems[0]?.system === system).slice(0, batchSteps),
-    resumed: true,
-  };
+  const steps = same.filter(({ systems }) => systems.length === 1 && systems[0]?.system === system);
+  return { kind: 'batch', steps: bounded(steps, batchSteps), resumed: true };
+}
+
+/** The first ones. */
+function bounded(steps: readonly PlanStep[], batchSteps: number): readonly PlanStep[] {
+  let resources = 0;
+  const end = steps.findIndex((step, n) => {
+    resources += resourcesOf(step);
+    return n > 0 && (n >= batchSteps || resources > BATCH_RESOURCES_MAX);
+  });
+  return end < 0 ? steps : steps.slice(0, end);
 }
 
 function start(session: Session, batchSteps: number): Work {
@@ -87,7 +100,8 @@ function start(session: Session, batchSteps: number): Work {
   }
   if (blocked.length > 0) return { kind: 'blocked', steps: blocked };
   const [head] = batch;
-  if (head) return head.systems.length > 1 ? { kind: 'across', step: head } : { kind: 'batch', steps: batch, resumed: false };
+  if (head)
+    return head.systems.length > 1 ? { kind: 'across', step: head } : { kind: 'batch', steps: bounded(batch, batchSteps), resumed: false };
   if (away.length > 0) return { kind: 'unreachable', steps: away };
   return waiting;
 }

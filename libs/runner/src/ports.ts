@@ -188,7 +188,7 @@ export interface RunnerConfig {
   readonly lockMs: number;
 }
 export const RUNNER_CONFIG: RunnerConfig = {
-  batchSteps: 50,
+  batchSteps: 500,
   tries: 4,
   retryMs: 250,
   awayRetryMs: 2_000,
