@@ -4,7 +4,7 @@
  */
 
 /** Incremented when a table or function changes shape: `preparePostgres` upgrades an older layout. */
-export const LAYOUT = 11;
+export const LAYOUT = 12;
 /** Bytes of a primary key, percent-encoded in its URI: leaves room for system, schema and table within RESOURCE_BYTES_MAX. */
 export const KEY_BYTES_MAX = 560;
 

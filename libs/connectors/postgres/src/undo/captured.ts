@@ -21,6 +21,8 @@ const OF_REFS_SQL = `SELECT ${COLUMNS}, u.n::int AS n FROM unnest($1::text[], $2
 JOIN recant.attempt a ON (a.source, a.action, a.attempt) = (u.source, u.action, u.attempt) JOIN recant.effect e ON e.attempt = a.id ORDER BY e.ordinal`;
 const OF_ID_SQL = `SELECT ${COLUMNS} FROM recant.effect e WHERE e.attempt = $1 ORDER BY e.ordinal`;
 
+const OF_IDS_SQL = `SELECT ${COLUMNS} FROM recant.effect e WHERE e.attempt = ANY ($1::bigint[]) ORDER BY e.ordinal`;
+
 /** Attempts without a name, one a transaction, have the drain as their source. */
 const isDrainSource = (source: string, system: string): boolean =>
   source.replace(/\/\d+$/, '').endsWith(`/system/${system}`) && /\/\d+$/.test(source);
@@ -49,6 +51,19 @@ export async function capturedOf(client: ClientBase, system: string, refs: reado
 export async function capturedById(client: ClientBase, system: string, attempt: string): Promise<Captured[]> {
   const { rows } = await client.query<Row>(OF_ID_SQL, [attempt]);
   return rows.map((row) => describe(system, row));
+}
+
+/** The same for several, by id. */
+export async function capturedByIds(
+  client: ClientBase,
+  system: string,
+  attempts: readonly string[],
+): Promise<ReadonlyMap<string, readonly Captured[]>> {
+  const { rows } = await client.query<Row>(OF_IDS_SQL, [attempts]);
+  return Map.groupBy(
+    rows.map((row) => describe(system, row)),
+    ({ attempt }) => attempt,
+  );
 }
 
 const describe = (system: string, row: Row): Captured => ({

@@ -7,6 +7,7 @@ import { readCoverage } from '../install/coverage.ts';
 import { acceptHoles } from '../install/holes.ts';
 import { readUnwatched } from '../install/unwatched.ts';
 import { CONNECTOR } from '../resource.ts';
+import { createLoneTables } from './choose-set.ts';
 import { readDerived } from './derived-parts.ts';
 import { settleApplied } from './fence.ts';
 import { invert } from './invert.ts';
@@ -50,6 +51,7 @@ interface Opened {
 
 function targetOf(name: string, { pool, drainPool, statementMs }: Opened): TargetSystem {
   let closed: Promise<void> | undefined;
+  const loneTables = createLoneTables();
   return {
     name,
     connector: CONNECTOR,
@@ -62,7 +64,7 @@ function targetOf(name: string, { pool, drainPool, statementMs }: Opened): Targe
       }),
     rehearse: (steps) => rehearse(pool, name, steps),
     probe: (parts) => probe(pool, name, parts),
-    invert: (batch) => invert(pool, name, batch, statementMs),
+    invert: (batch) => invert(pool, name, batch, { statementMs, lone: loneTables(batch.run) }),
     applied: (run, steps, token) => settleApplied(pool, name, run, steps, token),
     coverage: () => inTransaction(pool, (client) => readCoverage(client, name)),
     derived: () => inTransaction(pool, (client) => readDerived(client, name)),

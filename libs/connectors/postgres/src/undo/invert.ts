@@ -4,33 +4,49 @@ import { readHoles } from '../install/holes.ts';
 import { readAgentCode } from './agent-code.ts';
 import { readApplied } from './applied.ts';
 import { capturedOf } from './captured.ts';
+import type { LoneTables } from './choose-set.ts';
 import { applicationOf, passFence } from './fence.ts';
 import { goalOf, type StepGoal } from './goal.ts';
 import { readLaterWrites } from './later-writes.ts';
 import { type Key, keyId, lockRows } from './live.ts';
+import { readOwnCode } from './own-code.ts';
 import { isHiding } from './probe.ts';
 import { type CapturedTable, type Registry, readRegistry } from './registry.ts';
 import { inStepTransaction, inTransaction, isSqlError, withPatience } from './session.ts';
-import { addressOf, byTable, lockedResult, refusalOf, resultOf, undoStep } from './step.ts';
+import { addressOf, byTable, lockedResult, refusalOf, resultOf } from './step.ts';
+import { undoTogether } from './undo-together.ts';
 import { imagesGone, unreadableFindings } from './unreadable.ts';
 import { verifyEffects } from './verify.ts';
 
 /** Bounds of one transaction; a step is never split. */
-const STEPS_MAX = 50;
+const STEPS_MAX = 500;
 export const EFFECTS_MAX = 5_000;
+/** After so long a transaction begins no further set of steps, in milliseconds: it holds the locks of all its rows. */
+const TRANSACTION_MS = 2_000;
 
 /** How long steps whose rows are held may wait for them altogether in one call, in milliseconds. */
 const PATIENCE_MS = 2_500;
 
+export interface InvertOptions {
+  readonly statementMs: number;
+  /** What earlier calls for the run found out; added to. */
+  readonly lone: LoneTables;
+}
+
 /** Steps in bounded transactions, in order. A transaction that fails is bisected to the steps that fail. */
-export async function invert(pool: Pool, system: string, batch: InverseBatch, statementMs: number): Promise<InverseResult[]> {
+export async function invert(
+  pool: Pool,
+  system: string,
+  batch: InverseBatch,
+  { statementMs, lone }: InvertOptions,
+): Promise<InverseResult[]> {
   const registry = await inTransaction(pool, (client) => readRegistry(client, system));
   const results = new Map<number, InverseResult>();
-  const context = { pool, registry, batch, statementMs, until: performance.now() + PATIENCE_MS };
+  const context = { pool, registry, batch, statementMs, lone, until: performance.now() + PATIENCE_MS };
   const add = (done: readonly InverseResult[]) => {
     for (const result of done) results.set(result.step, result);
   };
-  for (const steps of chunksOf(batch.steps)) add(await invertChunk(context, steps, false));
+  for (const steps of chunksOf(batch.steps)) add(await invertAll(context, steps, false));
   for (const step of batch.steps.filter(({ step }) => isHeld(results.get(step)))) {
     if (performance.now() >= context.until) break;
     add(await invertChunk(context, [step], true));
@@ -66,15 +82,26 @@ interface Inverting {
   readonly registry: Registry;
   readonly batch: InverseBatch;
   readonly statementMs: number;
+  readonly lone: LoneTables;
   /** On the monotonic clock, in milliseconds: no further wait for locks begins after it. */
   readonly until: number;
 }
 
+/** In as many transactions as it needs. */
+async function invertAll(context: Inverting, steps: readonly InverseStep[], waits: boolean): Promise<InverseResult[]> {
+  const results = new Map<number, InverseResult>();
+  for (let rest = steps; rest.length > 0; rest = rest.filter(({ step }) => !results.has(step)))
+    for (const result of await invertChunk(context, rest, waits)) results.set(result.step, result);
+  return [...results.values()];
+}
+
+/** @returns results of at least one step; those without one follow */
 async function invertChunk(context: Inverting, steps: readonly InverseStep[], waits: boolean): Promise<InverseResult[]> {
-  const { pool, registry, batch, statementMs, until } = context;
+  const { pool, registry, batch, statementMs, lone, until } = context;
   if (batch.signal?.aborted) return steps.map(cancelled);
   try {
-    return await inStepTransaction(pool, (client) => invertSteps(client, registry, batch, steps, waits), {
+    const how = { waits, lone, budgetMs: TRANSACTION_MS };
+    return await inStepTransaction(pool, (client) => invertSteps(client, registry, batch, steps, how), {
       statementTimeoutMs: statementMs,
       application: applicationOf(batch.run, batch.token),
       signal: batch.signal,
@@ -87,8 +114,8 @@ async function invertChunk(context: Inverting, steps: readonly InverseStep[], wa
     // Where a whole table is locked, each half waits for it again: not for longer than the patience of the call.
     if (isSqlError(error) && error.code === '55P03' && performance.now() >= until) return steps.map((one) => refusalOf(one, error));
     const half = steps.length >> 1;
-    const first = await invertChunk(context, steps.slice(0, half), waits);
-    return [...first, ...(await invertChunk(context, steps.slice(half), waits))];
+    const first = await invertAll(context, steps.slice(0, half), waits);
+    return [...first, ...(await invertAll(context, steps.slice(half), waits))];
   }
 }
 
@@ -97,7 +124,7 @@ async function invertSteps(
   registry: Registry,
   batch: InverseBatch,
   steps: readonly InverseStep[],
-  waits: boolean,
+  how: HowToUndo,
 ): Promise<InverseResult[]> {
   const { run, token } = batch;
   if (!(await passFence(client, run, token))) return steps.map(fenced);
@@ -117,19 +144,27 @@ async function invertSteps(
     batch,
     steps.filter(({ step }) => !results.has(step)),
     results,
-    waits,
+    how,
   );
   return steps.flatMap(({ step }) => results.get(step) ?? []);
 }
 
-/** Locks the rows of all steps, then undoes one after the other. Each step gets its result. @param waits false: steps whose rows are held are left out */
+export interface HowToUndo {
+  /** False: steps whose rows are held are left out. */
+  readonly waits: boolean;
+  readonly lone: LoneTables;
+  /** After so many milliseconds the steps that are left get no result. */
+  readonly budgetMs: number;
+}
+
+/** Locks the rows of all steps, then undoes them in order. At least one step gets its result. */
 export async function undoSteps(
   client: ClientBase,
   registry: Registry,
-  { run, token }: Pick<InverseBatch, 'run' | 'token'>,
+  { run, token, signal }: Pick<InverseBatch, 'run' | 'token' | 'signal'>,
   steps: readonly InverseStep[],
   results: Map<number, InverseResult>,
-  waits: boolean,
+  { waits, lone, budgetMs }: HowToUndo,
 ): Promise<void> {
   await withPatience(client, 'SELECT recant.absorb()');
   const goals = await readGoals(client, registry, steps, results);
@@ -151,9 +186,10 @@ export async function undoSteps(
     client,
     [...tables.keys()].map(({ relation }) => relation),
   );
+  for (const relation of await readOwnCode(client, [...tables.keys()])) lone.add(relation);
   await client.query('SET CONSTRAINTS ALL DEFERRED');
-  for (const [step, goal] of goals)
-    results.set(step.step, await undoStep({ client, registry, run, token, later, hiding, agentCode, holes }, step, goal));
+  const context = { client, registry, run, token, later, hiding, agentCode, holes, signal };
+  await undoTogether(context, goals, { lone, until: performance.now() + budgetMs }, (result) => results.set(result.step, result));
 }
 
 /** @returns keys of rows that another session holds, or that it holds the whole table */

@@ -23,13 +23,13 @@ interface LaterWrite {
 
 /**
  * Changes of these rows after each row's first change by the step, without those that are taken back (\`recant.is_undone\`) and without inverses:
- * an inverse cancels out with what it undid, or with what undid it.
+ * an inverse cancels out with what it undid, or with what undid it. OFFSET 0: else all changes may be joined to their attempts first, and each asked whether it is undone.
  */
 const LATER_SQL = `
 SELECT * FROM (
   SELECT c.ordinal, c.relation, c.key, u.n::int, c.operation, c.shape, c.written, c.login, c.attempt::text, c.recorded_at
   FROM unnest($1::int[], $2::text[], $3::bigint[]) WITH ORDINALITY u(relation, key, after, n)
-  JOIN recant.change c ON c.relation = u.relation AND c.key_hash = recant.joined_hash(u.key) AND c.ordinal > u.after
+  CROSS JOIN LATERAL (SELECT * FROM recant.change c WHERE c.relation = u.relation AND c.key_hash = recant.joined_hash(u.key) AND c.ordinal > u.after OFFSET 0) c
   LEFT JOIN recant.attempt a ON a.id = c.attempt
   WHERE a.id IS NULL OR (a.run IS NULL AND NOT recant.is_undone(a.id))
   UNION ALL

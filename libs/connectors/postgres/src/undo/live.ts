@@ -10,18 +10,37 @@ export type Versions = ReadonlyMap<string, VersionOrAbsent>;
 
 export const keyId = (key: Key): string => JSON.stringify(key);
 
-/** The rows of these keys that are there, by `keyId`. One snapshot. */
-export async function readLive(client: ClientBase, captured: CapturedTable, keys: readonly Key[]): Promise<Map<string, Versions>> {
+/** Rows whose versions are computed by one call: each has some cost, and an array may have 1 GB. */
+const GROUP_ROWS = 100;
+
+/** The rows of these keys that are there, by `keyId`. One snapshot. @param parts other parts are left out; undefined: all */
+export async function readLive(
+  client: ClientBase,
+  captured: CapturedTable,
+  keys: readonly Key[],
+  parts?: ReadonlySet<string>,
+): Promise<Map<string, Versions>> {
   const { table } = captured;
-  const types = table.columns.map((column) => escapeLiteral(column.type)).join(', ');
-  const values = table.columns.map((column) => outputOf('t', column)).join(', ');
-  const { rows } = await client.query<{ key: string[]; versions: string[] }>(
-    `SELECT ${askedKey(captured)} AS key, y.present || recant.versions_of(ARRAY[${types}], ARRAY[${values}]) AS versions
-     FROM recant.system y, ${target(table)} t JOIN ${keysFrom(captured, 1)}`,
+  const read = table.columns.filter(({ name }) => parts === undefined || parts.has(partOfColumn(name)));
+  const columns = read.length > 0 ? read : table.columns.slice(0, 1);
+  const types = columns.map((column) => escapeLiteral(column.type)).join(', ');
+  const values = columns.map((column) => outputOf('t', column)).join(', ');
+  const { rows } = await client.query<{ keys: string[][]; present: string; versions: string[] }>(
+    `SELECT r.keys, y.present, recant.versions_of(ARRAY[${types}], r.images) AS versions FROM recant.system y,
+      (SELECT array_agg(f.key) AS keys, array_agg(f.image) AS images FROM (
+        SELECT ${askedKey(captured)} AS key, ARRAY[${values}] AS image, row_number() OVER () / ${GROUP_ROWS} AS place FROM ${target(table)} t JOIN ${keysFrom(captured, 1)}) f
+      GROUP BY f.place) r`,
     keyColumns(captured, keys),
   );
-  const names = [EXISTS, ...table.columns.map(({ name }) => partOfColumn(name))];
-  return new Map(rows.map((row) => [keyId(row.key), new Map(row.versions.map((version, index) => [names[index] ?? '', version]))]));
+  const names = columns.map(({ name }) => partOfColumn(name));
+  return new Map(
+    rows.flatMap((group) =>
+      group.keys.map((key, row): [string, Versions] => {
+        const versions = names.map((name, n): [string, string] => [name, group.versions[row * names.length + n] ?? '']);
+        return [keyId(key), new Map([[EXISTS, group.present], ...versions])];
+      }),
+    ),
+  );
 }
 
 /**

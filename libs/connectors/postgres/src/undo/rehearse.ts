@@ -1,15 +1,14 @@
 import { ConnectorError, type InverseResult, type RehearsedStep } from '@recant/connector';
 import type { ClientBase, Pool } from 'pg';
 import { readHoles } from '../install/holes.ts';
-import { EXISTS } from '../resource.ts';
 import { agentCodeFindings, readAgentCode } from './agent-code.ts';
 import { chunksOf, EFFECTS_MAX, readGoals, undoSteps } from './invert.ts';
 import { readLaterWrites } from './later-writes.ts';
 import type { Versions } from './live.ts';
+import { restoredVersions, rowsUnder } from './overlay.ts';
 import { isHiding } from './probe.ts';
 import { type Registry, readRegistry } from './registry.ts';
 import { inStepTransaction, inTransaction, isSqlError, withPatience } from './session.ts';
-import type { Active } from './statement.ts';
 import { byTable, guardStep, readRows, refusalOf, resultOf } from './step.ts';
 import { withValues } from './values.ts';
 
@@ -96,17 +95,14 @@ async function undoRehearsed(
   const run = `rehearsal/${rows[0]?.xid}`;
   const named = steps.map((step) => ({ ...step, attempt: { source: 'recant://recant/rehearsal', action: run, attempt: step.step } }));
   const results = new Map<number, InverseResult>();
-  await undoSteps(client, registry, { run, token: '0' }, named, results, waits);
+  await undoSteps(client, registry, { run, token: '0' }, named, results, { waits, lone: new Set(), budgetMs: Number.POSITIVE_INFINITY });
   return steps.flatMap(({ step }) => withoutEffects(results.get(step)));
 }
 
 const withoutEffects = (result: InverseResult | undefined): InverseResult[] => (result === undefined ? [] : [{ ...result, effects: [] }]);
 
-/** Versions that earlier steps would have put back, by resource; undefined: they would have removed the row. */
-type Overlay = Map<string, Versions | undefined>;
-
 async function checkGuards(pool: Pool, registry: Registry, steps: readonly RehearsedStep[]): Promise<InverseResult[]> {
-  const overlay: Overlay = new Map();
+  const overlay = new Map<string, Versions | undefined>();
   const undone = new Set<string>();
   const results: InverseResult[] = [];
   for (const chunk of chunksOf(steps))
@@ -118,7 +114,7 @@ async function checkChunk(
   client: ClientBase,
   registry: Registry,
   steps: readonly RehearsedStep[],
-  overlay: Overlay,
+  overlay: Map<string, Versions | undefined>,
   undone: Set<string>,
 ): Promise<InverseResult[]> {
   await withPatience(client, 'SELECT recant.absorb()');
@@ -134,13 +130,12 @@ async function checkChunk(
     [...tables.keys()].map(({ relation }) => relation),
   );
   for (const attempt of undone) later.takenBack.add(attempt);
+  const found = await readRows(
+    client,
+    [...goals.values()].flatMap((goal) => [...goal.rows.values()]),
+  );
   for (const [{ step }, goal] of goals) {
-    const live = await readRows(client, [...goal.rows.values()]);
-    for (const resource of goal.rows.keys()) {
-      const versions = overlay.get(resource);
-      if (versions !== undefined) live.set(resource, versions);
-      else if (overlay.has(resource)) live.delete(resource);
-    }
+    const live = rowsUnder(goal.rows.values(), found, overlay);
     const guarded = guardStep({ later, hiding, holes }, goal, live);
     const { active, accepted } = guarded;
     const rows = [...active.values()].map((row) => row.goal);
@@ -149,8 +144,7 @@ async function checkChunk(
       results.set(step, resultOf(step, 'conflicted', { findings: await withValues(client, registry, goal, findings) }));
       continue;
     }
-    for (const { goal: row } of active.values())
-      overlay.set(row.resource, restoredVersions({ goal: row, parts: new Set(row.parts.keys()) }, live.get(row.resource)));
+    for (const { goal: row } of active.values()) overlay.set(row.resource, restoredVersions(row, row.parts.keys(), live.get(row.resource)));
     const [row] = goal.rows.values();
     if (row !== undefined) {
       later.takenBack.add(row.first.attempt);
@@ -159,11 +153,4 @@ async function checkChunk(
     results.set(step, resultOf(step, active.size > 0 ? 'restored' : 'already_undone', { findings: accepted, residue: goal.residue }));
   }
   return steps.flatMap(({ step }) => results.get(step) ?? []);
-}
-
-function restoredVersions({ goal, parts }: Active, live: Versions | undefined): Versions | undefined {
-  if (goal.parts.get(EXISTS)?.before === null) return undefined;
-  const versions = new Map(live);
-  for (const part of parts) versions.set(part, goal.parts.get(part)?.before ?? null);
-  return versions;
 }

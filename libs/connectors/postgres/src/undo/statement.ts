@@ -46,6 +46,18 @@ interface Placed {
  * identifiers and types from the catalogue. It runs under the login's own search path, so every operator and function in it is qualified.
  */
 export function inverseStatement(registry: Registry, active: ReadonlyMap<string, Active>): Statement {
+  const values: string[][] = [];
+  return { text: inverseText(registry, active, (ordinals) => `$${values.push([...ordinals])}`), values };
+}
+
+/** The same without parameters, so that one request can carry several. */
+export const literalInverse = (registry: Registry, active: ReadonlyMap<string, Active>): string =>
+  inverseText(registry, active, (ordinals) => `'{${ordinals.map((ordinal) => BigInt(ordinal)).join(',')}}'`);
+
+/** How a statement names an array of ordinals. */
+type Argument = (ordinals: readonly string[]) => string;
+
+function inverseText(registry: Registry, active: ReadonlyMap<string, Active>, argument: Argument): string {
   const groups = new Map<string, Placed[]>();
   for (const change of changesOf(active)) {
     const placed = place(registry, change);
@@ -53,14 +65,13 @@ export function inverseStatement(registry: Registry, active: ReadonlyMap<string,
     if (group === undefined) groups.set(placed.pattern, [placed]);
     else group.push(placed);
   }
-  const parameters: string[][] = [];
   const parts: string[] = [];
   for (const pattern of [...groups.keys()].sort()) {
     const after = parts.length === 0 ? 'true' : `(SELECT pg_catalog.count(*) FROM s${parts.length - 1}) OPERATOR(pg_catalog.>=) 0`;
-    const sql = groupStatement(groups.get(pattern) ?? [], parameters, after);
+    const sql = groupStatement(groups.get(pattern) ?? [], argument, after);
     if (sql !== undefined) parts.push(`s${parts.length} AS (${sql} RETURNING 1)`);
   }
-  return { text: parts.length === 0 ? 'SELECT 1' : `WITH ${parts.join(', ')} SELECT 1`, values: parameters };
+  return parts.length === 0 ? 'SELECT 1' : `WITH ${parts.join(', ')} SELECT 1`;
 }
 
 /**
@@ -74,9 +85,10 @@ export function reversal(registry: Registry, active: ReadonlyMap<string, Active>
     .sort((a, b) => (BigInt(a.effect.ordinal) < BigInt(b.effect.ordinal) ? 1 : -1))
     .flatMap(({ goal, parts, effect }) => {
       const change = changeOf(registry, onlyThis(registry, goal, effect), effect, parts, goals);
-      const parameters: string[][] = [];
-      const text = change === undefined ? undefined : groupStatement([place(registry, change)], parameters, 'true');
-      return text === undefined ? [] : [{ text, values: parameters }];
+      const values: string[][] = [];
+      const argument: Argument = (ordinals) => `$${values.push([...ordinals])}`;
+      const text = change === undefined ? undefined : groupStatement([place(registry, change)], argument, 'true');
+      return text === undefined ? [] : [{ text, values }];
     });
 }
 
@@ -90,11 +102,11 @@ function onlyThis(registry: Registry, goal: RowGoal, effect: Captured): RowGoal 
 }
 
 /** Parts of a change under their present names. */
-function writtenParts(registry: Registry, captured: Captured) {
+export function writtenParts(registry: Registry, captured: Captured) {
   const shape = registry.shape(captured.shape);
-  return Object.entries(captured.effect.parts).map(([recorded, versions]) => {
+  return Object.entries(captured.effect.parts).map(([recorded, versions]): readonly [string, typeof versions] => {
     const at = shape?.recordedParts.indexOf(recorded) ?? -1;
-    return [recorded === EXISTS ? EXISTS : (shape?.parts[at] ?? recorded), versions] as const;
+    return [recorded === EXISTS ? EXISTS : (shape?.parts[at] ?? recorded), versions];
   });
 }
 
@@ -182,9 +194,10 @@ export function derivedStatements(registry: Registry, active: ReadonlyMap<string
       }),
       registry,
     );
-    const parameters: string[][] = [];
-    const text = groupStatement([placed], parameters, 'true', { onlyDifferent: true });
-    return text === undefined ? [] : [{ text, values: parameters }];
+    const values: string[][] = [];
+    const argument: Argument = (ordinals) => `$${values.push([...ordinals])}`;
+    const text = groupStatement([placed], argument, 'true', { onlyDifferent: true });
+    return text === undefined ? [] : [{ text, values }];
   });
 }
 
@@ -234,14 +247,14 @@ function placeValues(change: Change, wanted: readonly Sourced[], registry: Regis
 /** @returns undefined where nothing is left to write (only identity columns, which the target keeps to itself). */
 function groupStatement(
   group: readonly Placed[],
-  parameters: string[][],
+  argument: Argument,
   after: string,
   { onlyDifferent = false }: { onlyDifferent?: boolean } = {},
 ): string | undefined {
   const [first] = group;
   if (first === undefined) return undefined;
   const { captured } = first.change.row;
-  const parameter = (ordinals: string[]) => `pg_catalog.unnest($${parameters.push(ordinals)}::bigint[])`;
+  const parameter = (ordinals: string[]) => `pg_catalog.unnest(${argument(ordinals)}::bigint[])`;
   const on = target(captured.table);
   const { kind } = first.change;
   if (kind === 'delete') {

@@ -34,6 +34,8 @@ export interface StepContext {
   readonly agentCode: AgentCode;
   /** Of the tables of all steps. */
   readonly holes: readonly Hole[];
+  /** Cancels the statement under way. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Findings that roll the step back. */
@@ -117,7 +119,7 @@ async function leave(
 }
 
 /** PostgreSQL refuses the statements of an inverse (`WITH`) on a table with a rule. One finding for each table. */
-function ruleFindings(goals: readonly RowGoal[]): Finding[] {
+export function ruleFindings(goals: readonly RowGoal[]): Finding[] {
   const ruled = new Map(goals.filter(({ captured }) => captured.table.ruled).map((goal) => [goal.captured.relation, goal]));
   return [...ruled.values()].map(({ resource, parts, captured: { table } }) => {
     const detail = `Table ${table.schema}.${table.name} has a rule (CREATE RULE), past which nothing can be undone.`;
@@ -210,13 +212,21 @@ async function nameInverse({ client, run }: StepContext, step: InverseStep): Pro
   ]);
 }
 
+/** Only parts that one of these rows has are read. */
 export async function readRows(client: ClientBase, rows: readonly RowGoal[]): Promise<Map<string, Versions>> {
   const live = new Map<string, Versions>();
+  const partsByTable = new Map<CapturedTable, Set<string>>();
+  for (const { captured, parts } of rows) {
+    const known = partsByTable.get(captured) ?? new Set();
+    partsByTable.set(captured, known);
+    for (const part of parts.keys()) known.add(part);
+  }
   for (const [captured, wanted] of byTable(rows)) {
     const found = await readLive(
       client,
       captured,
       wanted.map((row) => row.key),
+      partsByTable.get(captured),
     );
     for (const row of wanted) {
       const versions = found.get(keyId(row.key));
@@ -226,10 +236,13 @@ export async function readRows(client: ClientBase, rows: readonly RowGoal[]): Pr
   return live;
 }
 
-/** Tables in one order for everybody: what locks them cannot deadlock with itself. */
+/** Each row once. Tables in one order for everybody: what locks them cannot deadlock with itself. */
 export function byTable(rows: readonly RowGoal[]): Map<CapturedTable, RowGoal[]> {
   const tables = new Map<CapturedTable, RowGoal[]>();
+  const seen = new Set<string>();
   for (const row of rows) {
+    if (seen.has(row.resource)) continue;
+    seen.add(row.resource);
     const known = tables.get(row.captured);
     if (known === undefined) tables.set(row.captured, [row]);
     else known.push(row);
