@@ -52,6 +52,7 @@ export async function scriptSeconds(place: Place, table: string, agent: string, 
   await place.ledger.query('DROP SCHEMA IF EXISTS script CASCADE; CREATE SCHEMA script');
   for (const name of ['run_step', ...LEDGER_TABLES])
     await place.ledger.query(`CREATE TABLE script.${name} (LIKE recant.${name} INCLUDING ALL)`);
+  for (const database of [place.target, place.ledger]) await database.query('ANALYZE');
   await place.ledger.query('CHECKPOINT');
   const started = performance.now();
   for (const text of inTarget(table, agent)) await place.target.query(text);

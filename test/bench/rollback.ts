@@ -86,6 +86,8 @@ async function planOf(place: Place, agent: Agent, expected: number): Promise<{ r
       'SELECT EXISTS (SELECT FROM recant.undrained) OR EXISTS (SELECT FROM recant.capture) OR EXISTS (SELECT FROM recant.batch WHERE confirmed_at IS NULL) AS open',
     );
     if (!rows[0].open) {
+      // As autovacuum does within a minute.
+      for (const database of [place.target, place.ledger]) await database.query('ANALYZE');
       const plan = await place.operator.createPlan({ selection: { agents: [agent] }, mode: 'skip' });
       const { count } = (
         await place.ledger.query(`SELECT jsonb_array_length(body::jsonb->'steps') AS count FROM recant.plan WHERE id = $1`, [plan.id])
