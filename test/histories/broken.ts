@@ -1,6 +1,7 @@
 /** What the campaign breaks on purpose, to see that the oracle notices it. Nothing of it is in the product. */
 import type { Question, Undone } from './by-service.ts';
 import type { Expected } from './expect.ts';
+import type { Aim } from './script.ts';
 
 export const BROKEN_KINDS = [
   'row not captured',
@@ -10,6 +11,9 @@ export const BROKEN_KINDS = [
   'conflict invented',
 ] as const;
 export type BrokenKind = (typeof BROKEN_KINDS)[number];
+
+/** Histories in which there is something to break: whatever the seed, they are drawn towards this end. */
+export const aimOf = (kind: BrokenKind): Aim => (kind === 'later write not captured' ? 'equal' : 'clean');
 
 /** Before the undo. @returns whether something was broken */
 export async function breakBefore(kind: BrokenKind | undefined, question: Question, expected: Expected): Promise<boolean> {

@@ -4,8 +4,9 @@ import { expect, test } from 'vitest';
 import { BROKEN_KINDS, type BrokenKind } from './broken.ts';
 import { playAll } from './campaign.ts';
 import { createFailoverPlace, FAILOVERS_FROM } from './failover.ts';
+import type { Outcome } from './judge.ts';
 import { ALL_KINDS } from './kinds.ts';
-import { createGround, createPlace } from './place.ts';
+import { createGround, createPlace, type Place } from './place.ts';
 import { freshState } from './state.ts';
 
 /** The sample of the default run: one history of most kinds, or what fits into this time. */
@@ -30,23 +31,30 @@ test('I5: what an undo leaves is what the oracle computes from the recorded hist
   expect(state.done.length).toBeGreaterThanOrEqual(HISTORIES_MIN);
 });
 
-/** Histories until each kind has found one in which there was something to break. */
-const BROKEN_SEEDS = Array.from({ length: 30 }, (_, n) => 1 + n);
+/** For each kind, until there was something to break. No history is played twice. */
+const BROKEN_MAX = 6;
+
+async function firstBroken(place: Place, kind: BrokenKind): Promise<readonly Outcome[]> {
+  const from = 1 + BROKEN_KINDS.indexOf(kind) * BROKEN_MAX;
+  for (let seed = from; seed < from + BROKEN_MAX; seed += 1) {
+    const found = (await place.judge(seed, kind)).filter(({ isBroken }) => isBroken);
+    if (found.length > 0) return found;
+  }
+  return [];
+}
 
 test('the oracle notices a product that is broken in any of these ways', { timeout: 300_000 }, async () => {
   await using database = await testDatabase();
   const { drop, ...ground } = await createGround({ adminUrl: database.ownerUrl });
   const place = await createPlace(ground);
-  const left: BrokenKind[] = [...BROKEN_KINDS];
-  for (const seed of BROKEN_SEEDS) {
-    const kind = left.shift();
-    if (kind === undefined) break;
-    const outcomes = await place.judge(seed, kind);
-    const broken = outcomes.filter(({ isBroken }) => isBroken);
-    for (const { mode, mismatches } of broken) expect([kind, seed, mode, mismatches.length > 0]).toEqual([kind, seed, mode, true]);
-    if (broken.length === 0) left.push(kind);
+  for (const kind of BROKEN_KINDS) {
+    const found = await firstBroken(place, kind);
+    expect([kind, found.map(({ mode, mismatches }) => [mode, mismatches.length > 0])]).toEqual([
+      kind,
+      found.map(({ mode }) => [mode, true]),
+    ]);
+    expect([kind, found.length > 0]).toEqual([kind, true]);
   }
-  expect(left).toEqual([]);
   await place.close();
   await drop();
 });

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { type BrokenKind, breakAfter, breakBefore } from './broken.ts';
+import { aimOf, type BrokenKind, breakAfter, breakBefore } from './broken.ts';
 import { type Mode, type Question, type Undone, undoByService } from './by-service.ts';
 import { compare } from './compare.ts';
 import { type Expected, expect, runSteps } from './expect.ts';
@@ -53,10 +53,10 @@ export const isSpent = (seed: number): boolean => drawScript(seed).kinds.has('AL
 
 /** @param name of this play of it: sources and actions of each one are its own */
 export async function playOnce(stage: Stage, seed: number, name: string): Promise<Question> {
-  const { target, service, apiKey } = stage;
+  const { target, service, apiKey, broken } = stage;
   await target.reset();
   if (stage.isLeft) await drained(service);
-  const script = drawScript(seed);
+  const script = drawScript(seed, broken && aimOf(broken));
   const fromMs = Date.now();
   const speakers = createSpeakers(script, name, target, service, apiKey);
   const history = await play(script, speakers).catch(async (error: Error) => {

@@ -29,6 +29,8 @@ export interface TableModel {
   readonly computes?: { readonly column: string; readonly sets: string; readonly of: (value: string | null) => string | null };
   /** Rows at the start. */
   readonly rows: string;
+  /** Keys of them, where there are more columns than the number of the row. */
+  readonly starts?: readonly (readonly string[])[];
 }
 
 const int = (name: string, more: Partial<ColumnModel> = {}): ColumnModel => ({ name, type: 'int', ...more });
@@ -43,9 +45,12 @@ const table = (name: string, columns: readonly ColumnModel[], more: Partial<Tabl
   ...more,
 });
 
+const LINES = ['1 1', '1 2', '2 3', '2 4'].map((key) => key.split(' '));
+const EVENTS = ['1 us', '2 eu', '3 us', '4 eu'].map((key) => key.split(' '));
+
 export const TABLES: readonly TableModel[] = [
   table('item', [int('qty'), int('price'), text('note')], { rows: four(`g, 0, 0, 'new'`) }),
-  table('line', [int('pos'), text('sku'), int('qty')], { key: ['id', 'pos'], rows: four(`1 + g / 3, g, 'sku', 0`) }),
+  table('line', [int('pos'), text('sku'), int('qty')], { key: ['id', 'pos'], rows: four(`1 + g / 3, g, 'sku', 0`), starts: LINES }),
   table('rate', [int('amount'), text('label')], {
     key: ['code'],
     columns: [{ name: 'code', type: 'numeric' }, int('amount'), text('label')],
@@ -88,6 +93,7 @@ export const TABLES: readonly TableModel[] = [
   table('event', [{ name: 'region', type: 'region' }, int('v'), int('w')], {
     key: ['id', 'region'],
     rows: four(`g, CASE g % 2 WHEN 0 THEN 'eu' ELSE 'us' END, 0, 0`),
+    starts: EVENTS,
   }),
   table('named', [text('u', { unique: true }), int('v')], { rows: four(`g, 'u' || g, 0`) }),
   table('changing', [int('a'), text('b'), int('c')], { rows: four(`g, 0, 'b', 0`) }),

@@ -1,7 +1,7 @@
 import { ACT_KINDS, type Kind, TABLE_KINDS, tablesOfKind } from './kinds.ts';
 import { type Random, randomOf } from './random.ts';
-import { tableOf } from './schema.ts';
-import { assign, drawKey, drawOp, type Op } from './statements.ts';
+import { type ColumnModel, type TableModel, tableOf } from './schema.ts';
+import { assign, drawOp, type Op, startKey } from './statements.ts';
 
 export type Alter =
   | { readonly kind: 'add'; readonly column: string; readonly value: string }
@@ -60,21 +60,27 @@ const OPEN_MAX = 3;
 
 /**
  * Most histories are drawn towards an end, so that each one is reached often enough: nothing is in the way of the undo (`clean`), somebody's word is missing and
- * nothing else (`doubtful`), what is selected had no effects (`nothing`), a person wrote last (`mixed`), or an open transaction has what is undone (`waiting`).
+ * nothing else (`doubtful`), what is selected had no effects (`nothing`), a person wrote last (`mixed`), an equal write of a person is all that is in the way
+ * (`equal`), or a transaction is open, mostly with what is undone (`waiting`).
  */
-type Aim = 'clean' | 'doubtful' | 'nothing' | 'mixed' | 'any' | 'waiting';
+export type Aim = 'clean' | 'doubtful' | 'nothing' | 'mixed' | 'any' | 'equal' | 'waiting';
 const AIMS: readonly Aim[] = (
   [
-    ['clean', 4],
-    ['doubtful', 6],
-    ['nothing', 3],
-    ['mixed', 5],
+    ['clean', 5],
+    ['doubtful', 7],
+    ['nothing', 4],
+    ['mixed', 3],
     ['any', 2],
+    ['equal', 1],
   ] as const
 ).flatMap(([aim, share]) => Array.from({ length: share }, () => aim));
 /** Histories with prepared and idle transactions have two more ends than others: more of them, and this share of them drawn towards these ends. */
 const OPEN_PERCENT = 10;
 const WAITING_PERCENT = 45;
+/** Of these, histories in which the open transaction is in nobody's way. */
+const BESIDE_PERCENT = 30;
+/** Statements without a side effect, in histories that are drawn towards an end without a conflict. */
+const QUIET_PERCENT = 75;
 const TABLE_KINDS_DRAWN = 3;
 /** What a history is about: three kinds by tables, and two to four others. */
 interface Draw {
@@ -83,7 +89,8 @@ interface Draw {
   readonly aim: Aim;
 }
 
-export function drawScript(seed: number): Script {
+/** @param wanted the end towards which it is drawn; default: as the seed says */
+export function drawScript(seed: number, wanted?: Aim): Script {
   const random = randomOf(seed);
   const tables = Object.keys(TABLE_KINDS) as Kind[];
   const acts = Object.keys(ACT_KINDS) as Kind[];
@@ -93,8 +100,10 @@ export function drawScript(seed: number): Script {
   for (let n = random.below(3); n >= 0; n -= 1) kinds.add(random.of(acts));
   if (random.chance(OPEN_PERCENT)) kinds.add('prepared and idle transactions');
   const isWaiting = kinds.has('prepared and idle transactions') && random.chance(WAITING_PERCENT);
-  const draw: Draw = { random, kinds, aim: isWaiting ? 'waiting' : random.of(AIMS) };
-  if (isWaiting) return { seed, kinds, ...drawWaiting(draw) };
+  const aim = isWaiting ? 'waiting' : random.of(AIMS);
+  const draw: Draw = { random, kinds, aim: wanted ?? aim };
+  if (draw.aim === 'waiting') return { seed, kinds, ...drawWaiting(draw) };
+  if (draw.aim === 'equal') return { seed, kinds, ...drawEqual(draw) };
   const transactions = drawTransactions(draw);
   const steps = withLimit(draw, drawSteps(draw, transactions));
   return {
@@ -128,34 +137,71 @@ function withoutOverlaps(
   return new Map([...says].map(([attempt, said]) => [attempt, said === 'sdk' && overlapping.has(attempt) ? 'truth' : said]));
 }
 
-/** A committed attempt, perhaps another one, and somebody's open transaction that wrote the row of the first after it. */
+/** Transactions one after the other, of one statement each. */
+const inTurn = (transactions: readonly Transaction[], opOf: (transaction: number) => Op): Step[] =>
+  transactions.flatMap((_, transaction): Step[] => [
+    { do: 'begin', transaction },
+    { do: 'op', transaction, op: opOf(transaction) },
+    { do: 'end', transaction },
+  ]);
+const PLAIN = { namedAfter: 0, usurps: false } as const;
+
+/** Tables of its kinds that an undo can write, whatever their triggers do. */
+const keyedTables = ({ kinds }: Draw): TableModel[] =>
+  [...kinds]
+    .flatMap(tablesOfKind)
+    .map(tableOf)
+    .filter(({ key, captured }) => captured && key.length > 0);
+
+/** A committed attempt, perhaps another one, and somebody's open transaction that wrote the row of the first after it, or another row. */
 function drawWaiting(draw: Draw): Omit<Script, 'seed' | 'kinds'> {
-  const { random, kinds } = draw;
-  const model = tableOf(random.of([...kinds].flatMap(tablesOfKind).filter((name) => tableOf(name).key.length > 0)));
+  const { random } = draw;
+  const model = random.of(keyedTables(draw));
   const column = random.of(model.columns.filter(({ name, unwritten }) => !model.key.includes(name) && !unwritten));
-  const key = model.key.join() === 'id' ? { id: String(1 + random.below(4)) } : drawKey(random, model);
-  const write = (): Op => ({ table: model.name, kind: 'update', key, set: assign(random, model, [column]) });
+  const isBeside = random.chance(BESIDE_PERCENT);
+  const row = 1 + random.below(4);
+  const write = (n: number): Op => ({ table: model.name, kind: 'update', key: startKey(model, n), set: assign(random, model, [column]) });
   const agent = random.below(AGENTS);
-  const beside = random.chance(60) ? [{ is: 'agent', agent: (agent + 1) % AGENTS, attempt: 1 } as const] : [];
-  const agents = [{ is: 'agent', agent, attempt: 1 } as const, ...beside];
-  const last = random.of([{ is: 'person' }, { is: 'role' }] as const);
-  const plain = { namedAfter: 0, usurps: false };
+  const other = !isBeside && random.chance(60) ? [{ is: 'agent', agent: (agent + 1) % AGENTS, attempt: 1 } as const] : [];
+  const agents = [{ is: 'agent', agent, attempt: 1 } as const, ...other];
+  const last: Actor = isBeside ? { is: 'role' } : random.of([{ is: 'person' }, { is: 'role' }] as const);
   const transactions: Transaction[] = [
-    ...agents.map((actor) => ({ actor, end: 'commit', ...plain }) as const),
-    { actor: last, end: random.of(['prepare', 'open'] as const), ...plain },
+    ...agents.map((actor) => ({ actor, end: 'commit', ...PLAIN }) as const),
+    { actor: last, end: random.of(['prepare', 'open'] as const), ...PLAIN },
   ];
-  const opOf = (n: number): Op => (n === 0 || n === transactions.length - 1 ? write() : drawOp(draw));
+  const opOf = (n: number): Op => {
+    if (n === 0) return write(row);
+    return n < transactions.length - 1 ? drawOp(draw) : write(isBeside ? 1 + (row % 4) : row);
+  };
+  const byAgents = { by: 'agents', agents: agents.map((one) => one.agent) } as const;
+  const selections: readonly Selection[] = isBeside ? [{ by: 'everything' }] : [{ by: 'attempts', attempts: agents.map(keyOf) }, byAgents];
   return {
     transactions,
-    steps: transactions.flatMap((_, transaction): Step[] => [
-      { do: 'begin', transaction },
-      { do: 'op', transaction, op: opOf(transaction) },
-      { do: 'end', transaction },
-    ]),
+    steps: inTurn(transactions, opOf),
     says: new Map(agents.map((actor) => [keyOf(actor), 'truth'])),
-    selection: random.chance(60)
-      ? { by: 'attempts', attempts: agents.map(keyOf) }
-      : { by: 'agents', agents: agents.map((one) => one.agent) },
+    selection: random.of(selections),
+    withoutOpen: true,
+    accepts: true,
+  };
+}
+
+/** An attempt, and a person who wrote what was there already: nothing in the table says so. */
+function drawEqual(draw: Draw): Omit<Script, 'seed' | 'kinds'> {
+  const { random } = draw;
+  const quiet = [...keyedTables(draw), tableOf('item')].filter(({ fires, computes, history }) => !fires && !computes && !history);
+  const model = random.of(quiet);
+  const isFree = ({ name, unwritten, references }: ColumnModel) => !model.key.includes(name) && !unwritten && !references;
+  const column = random.of(model.columns.filter(isFree));
+  const value = column.type === 'text' ? 'u9' : String(3 + random.below(3));
+  const agent = { is: 'agent', agent: random.below(AGENTS), attempt: 1 } as const;
+  const actors: readonly Actor[] = [agent, { is: 'person' }];
+  const transactions = actors.map((actor): Transaction => ({ actor, end: 'commit', ...PLAIN }));
+  const op: Op = { table: model.name, kind: 'update', key: startKey(model, 1 + random.below(4)), set: { [column.name]: value } };
+  return {
+    transactions,
+    steps: inTurn(transactions, () => op),
+    says: new Map([[keyOf(agent), 'truth']]),
+    selection: random.chance(50) ? { by: 'everything' } : { by: 'attempts', attempts: [keyOf(agent)] },
     withoutOpen: true,
     accepts: true,
   };
@@ -171,7 +217,7 @@ function drawTransactions(draw: Draw): Transaction[] {
   return Array.from({ length }, (_, n): Transaction => {
     if (draw.aim === 'mixed' && n === length - 1) return { actor: { is: 'person' }, namedAfter: 0, end: 'commit', usurps: false };
     if (draw.aim === 'nothing' && n === 0) return { actor: WITHOUT_EFFECTS, namedAfter: 0, end: 'rollback', usurps: false };
-    const actor = drawActor(draw, attempts);
+    const actor = drawActor(draw, attempts, draw.aim === 'doubtful' && n === 0);
     return {
       actor,
       namedAfter: random.chance(kinds.has('back-dated name') ? 70 : 5) ? 1 + random.below(2) : 0,
@@ -196,11 +242,14 @@ function drawSays({ random, kinds, aim }: Draw, transactions: readonly Transacti
   // An attempt that has not ended is in the way of an undo; invented effects make no difference.
   const isHonest = aim === 'clean' || aim === 'nothing';
   const fitting = lies.filter((lie) => (aim === 'any' || lie !== 'no end yet') && (!isHonest || lie === 'invented'));
-  const drawn = aim === 'doubtful' && fitting.length === 0 ? DOUBTFUL : fitting;
-  for (const { actor } of transactions) {
+  const doubtful = fitting.filter((lie) => DOUBTFUL.includes(lie));
+  const drawn = aim !== 'doubtful' ? fitting : doubtful.length > 0 ? doubtful : DOUBTFUL;
+  for (const { actor, end, usurps } of transactions) {
     if (actor.is !== 'agent' || says.has(keyOf(actor))) continue;
     const rarely = aim === 'any' && random.chance(12) ? random.of(RARELY) : 'truth';
-    const said = drawn.length > 0 && random.chance(aim === 'doubtful' ? 80 : 60) ? random.of(drawn) : rarely;
+    // Nobody knows how an attempt ended whose agent does not say and which the target did not see: a conflict.
+    const isLie = drawn.length > 0 && (aim === 'doubtful' ? end === 'commit' && !usurps && random.chance(90) : random.chance(60));
+    const said = isLie ? random.of(drawn) : rarely;
     const bySdk = said === 'truth' && random.chance(kinds.has('agent of the SDK') ? 70 : 5) && canUseSdk(transactions, keyOf(actor));
     says.set(keyOf(actor), bySdk ? 'sdk' : said);
   }
@@ -222,10 +271,11 @@ function drawEnd({ random, kinds }: Draw): Transaction['end'] {
   return random.chance(6) ? random.of(['rollback', 'die']) : 'commit';
 }
 
-function drawActor({ random, kinds, aim }: Draw, attempts: Map<number, number>): Actor {
+/** @param isAgent it is an agent for an attempt */
+function drawActor({ random, kinds, aim }: Draw, attempts: Map<number, number>, isAgent: boolean): Actor {
   const people = kinds.has('unnamed logins') || kinds.has('capture at its limit') ? 40 : 15;
-  if (random.chance(aim === 'any' ? people : people / 5)) return { is: 'person' };
-  if (random.chance(kinds.has('agent by role') ? 50 : 6)) return { is: 'role' };
+  if (!isAgent && random.chance(aim === 'any' ? people : people / 5)) return { is: 'person' };
+  if (!isAgent && random.chance(kinds.has('agent by role') ? 50 : 6)) return { is: 'role' };
   const agent = kinds.has('shared login') ? 1 + random.below(2) : random.below(AGENTS);
   const last = attempts.get(agent) ?? 0;
   const again = kinds.has('mutual dependents') ? 45 : isLong(kinds) || kinds.has('key revoked midway') ? 30 : 10;
@@ -256,6 +306,8 @@ function drawSteps(draw: Draw, transactions: readonly Transaction[]): Step[] {
   const steps: Step[] = [];
   const open: { transaction: number; left: number; savepoints: number }[] = [];
   const openMax = isLong(kinds) ? OPEN_MAX : random.chance(30) ? 2 : 1;
+  /** Kinds by tables, which come first, that no statement of a committed transaction is about. */
+  const due = [...kinds].slice(0, TABLE_KINDS_DRAWN);
   let next = 0;
   while (next < transactions.length || open.length > 0) {
     if (kinds.has('ALTER in between') && open.length === 0 && next > 0 && random.chance(35))
@@ -279,7 +331,9 @@ function drawSteps(draw: Draw, transactions: readonly Transaction[]): Step[] {
       steps.push({ do: random.of(['rollback to', 'release'] as const), transaction });
     } else {
       one.left -= 1;
-      steps.push({ do: 'op', transaction, op: drawOp(draw) });
+      const kind = transactions[transaction]?.end === 'commit' ? due.shift() : undefined;
+      const isQuiet = (draw.aim === 'clean' || draw.aim === 'doubtful') && random.chance(QUIET_PERCENT);
+      steps.push({ do: 'op', transaction, op: drawOp(draw, { kind, isQuiet }) });
     }
   }
   return steps;
