@@ -80,13 +80,18 @@ CREATE TABLE recant.approval (
     person text COLLATE "C" NOT NULL,
     approved_at timestamp(3) with time zone NOT NULL,
     digest bytea NOT NULL,
-    expires_at timestamp(3) with time zone NOT NULL
+    expires_at timestamp(3) with time zone,
+    kind text COLLATE "C" NOT NULL,
+    reason text
 );
 ALTER TABLE recant.approval OWNER TO recant_owner;
+ALTER TABLE recant.approval ADD CONSTRAINT approval_break_glass_check CHECK (((kind <> 'break_glass'::text) OR (reason IS NOT NULL)));
 ALTER TABLE recant.approval ADD CONSTRAINT approval_digest_check CHECK ((octet_length(digest) = 32));
-ALTER TABLE recant.approval ADD CONSTRAINT approval_expires_check CHECK ((expires_at > approved_at));
-ALTER TABLE recant.approval ADD CONSTRAINT approval_person_check CHECK ((person ~~ 'person:_%'::text));
-ALTER TABLE recant.approval ADD CONSTRAINT approval_pkey PRIMARY KEY (tenant_id, plan_id, person, approved_at);
+ALTER TABLE recant.approval ADD CONSTRAINT approval_expires_check CHECK ((((kind = 'approve'::text) = (expires_at IS NOT NULL)) AND ((expires_at > approved_at) IS NOT FALSE)));
+ALTER TABLE recant.approval ADD CONSTRAINT approval_kind_check CHECK ((kind = ANY (ARRAY['approve'::text, 'withdraw'::text, 'break_glass'::text])));
+ALTER TABLE recant.approval ADD CONSTRAINT approval_person_check CHECK (((kind = 'break_glass'::text) OR (person ~~ 'person:_%'::text)));
+ALTER TABLE recant.approval ADD CONSTRAINT approval_pkey PRIMARY KEY (tenant_id, plan_id, person, approved_at, kind);
+ALTER TABLE recant.approval ADD CONSTRAINT approval_reason_check CHECK ((octet_length(reason) <= 4096));
 ALTER TABLE recant.approval ADD CONSTRAINT approval_tenant_id_plan_id_fkey FOREIGN KEY (tenant_id, plan_id) REFERENCES recant.plan(tenant_id, id) ON UPDATE RESTRICT ON DELETE RESTRICT;
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON recant.approval FOR EACH STATEMENT EXECUTE FUNCTION recant.refuse_change();
 ALTER TABLE recant.approval ENABLE ALWAYS TRIGGER append_only;

@@ -3,6 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EVENT_MEDIA_TYPE } from '@recant/api';
 import { eventId, partDigest, shardOf } from '@recant/events';
+import { createApprovals } from '@recant/store';
 import { TestSource } from '../../services/ledger/test/producer.ts';
 import { OWN } from './callers.ts';
 import { setBack } from './set-back.ts';
@@ -179,6 +180,15 @@ const ROLLBACK: Readonly<Record<string, Fixture>> = {
       return { params: { plan: id }, body: json({ digest }) };
     },
     shows: () => '"by":"person:',
+  },
+  withdrawApprovals: {
+    async ask({ plan, store }) {
+      const { id, digest } = await plan();
+      const atMs = Date.now();
+      await createApprovals(store.pool).put(OWN, id, { digest, by: 'person:somebody', approvedAtMs: atMs, expiresAtMs: atMs + 60_000 });
+      return { params: { plan: id } };
+    },
+    shows: () => '"state":',
   },
   createRun: {
     async ask({ plan }) {

@@ -127,11 +127,36 @@ export const ROLLBACK_ERROR_CODES = {
     retry: 'never',
     action: 'Ask another person to approve the plan again with `recant approve PLAN`, then run it.',
   },
+  approval_withdrawn: {
+    status: 409,
+    title: 'Approval withdrawn',
+    retry: 'never',
+    action: 'Read why it was withdrawn (`recant plan --show PLAN`), plan again if the plan is wrong, and ask another person to approve it.',
+  },
+  approval_none: {
+    status: 409,
+    title: 'No approval to withdraw',
+    retry: 'never',
+    action: 'Nothing to do: no approval of this plan is valid (`recant plan --show PLAN`).',
+  },
+  run_started: {
+    status: 409,
+    title: 'Run already started',
+    retry: 'never',
+    action: 'Cancel the run with `recant status RUN --do cancel`: a withdrawal no longer stops it.',
+  },
+  break_glass_without_reason: {
+    status: 400,
+    title: 'Start without an approval needs a reason',
+    retry: 'never',
+    action: 'Say why nobody can approve the plan now: `recant run PLAN --break-glass --reason TEXT` (header `recant-reason`).',
+  },
   self_approval: {
     status: 409,
     title: 'Self-approval not allowed',
     retry: 'never',
-    action: 'Ask another person to approve the plan: its author cannot.',
+    action:
+      'Ask another person to approve the plan: neither its author can, nor whoever else has had the key that requested it or started its run.',
   },
   plan_too_large: {
     status: 413,

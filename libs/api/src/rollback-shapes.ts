@@ -13,7 +13,7 @@ import {
   VERDICTS,
 } from '@recant/events';
 import { z } from 'zod';
-import { ApprovalBody, ApprovalState } from './approval-shapes.ts';
+import { ApprovalBody, ApprovalState, StatementBody } from './approval-shapes.ts';
 import { reason } from './field.ts';
 import type { Immutable } from './immutable.ts';
 import { pageOf } from './page.ts';
@@ -284,6 +284,9 @@ export const RunInput = z
       description:
         'Confirms the number of rows and files that the run changes, where it is over the service’s limit (`run_too_large`). The act records it.',
     }),
+    breakGlass: z.literal(true).optional().meta({
+      description: 'Start without the approval that the plan needs; a reason is required. Without effect on a plan that may run.',
+    }),
   })
   .meta({ id: 'RunInput' });
 export type RunInput = z.infer<typeof RunInput>;
@@ -383,6 +386,7 @@ export const RunBody = z
     ...RunSummaryFields,
     stepList: z.array(RunStepBody),
     approvals: z.array(ApprovalBody).meta({ description: 'Approvals of the plan.' }),
+    breakGlass: StatementBody.optional().meta({ description: 'The run was started without the approval that the plan needs.' }),
     left: z.array(LeftBody),
     conflicts: z.array(ConflictBody),
     tainted: z.array(TaintBody),

@@ -1,6 +1,6 @@
 import { NAME_BYTES_MAX } from '@recant/events';
 import { z } from 'zod';
-import { ApprovalBody, ApprovalInput } from './approval-shapes.ts';
+import { ApprovalBody, ApprovalInput, ApprovalState } from './approval-shapes.ts';
 import { ordinal } from './field.ts';
 import { PageQuery } from './page.ts';
 import {
@@ -22,7 +22,7 @@ import {
 import { route } from './route.ts';
 import { WatermarkBody } from './watermark-shapes.ts';
 
-export { ApprovalBody, ApprovalInput, ApprovalState } from './approval-shapes.ts';
+export { ApprovalBody, ApprovalInput, ApprovalState, StatementBody } from './approval-shapes.ts';
 export * from './rollback-shapes.ts';
 export * from './selection-shapes.ts';
 export * from './watermark-shapes.ts';
@@ -151,11 +151,25 @@ export const approvePlan = route({
   summary: 'Approve a plan that another caller requested',
   roles: ['approve'],
   callers: 'people',
-  description: 'The digest identifies the reviewed plan. An approval expires and cannot be withdrawn.',
+  description:
+    'The digest identifies the reviewed plan. An approval expires. Approving a plan whose run was started without an approval reviews that start and ends its alarm.',
   params: z.object({ plan: name }),
   body: { kind: 'json', schema: ApprovalInput, bytesMax: 4_096 },
   responses: { 201: { description: 'Approved', schema: ApprovalBody } },
   errors: ['plan_unknown', 'plan_digest_mismatch', 'self_approval'],
+});
+export const withdrawApprovals = route({
+  ...common,
+  operationId: 'withdrawApprovals',
+  method: 'delete',
+  path: '/v1/plans/{plan}/approvals',
+  summary: 'Withdraw the approvals of a plan before it runs',
+  roles: ['approve'],
+  callers: 'people',
+  description: 'Withdraws every approval up to now, whoever gave it. Once the run has started, it is cancelled instead.',
+  params: z.object({ plan: name }),
+  responses: { 200: { description: 'What the plan needs now', schema: ApprovalState } },
+  errors: ['plan_unknown', 'approval_none', 'run_started'],
 });
 export const createRun = route({
   ...common,
@@ -165,7 +179,8 @@ export const createRun = route({
   path: '/v1/runs',
   summary: 'Run a plan',
   roles: ['execute'],
-  description: 'The digest identifies the reviewed plan. A plan runs once: repeating the request returns 200 with the existing run.',
+  description:
+    'The digest identifies the reviewed plan. A plan runs once: repeating the request returns 200 with the existing run. With `breakGlass` and a reason (header `recant-reason`) it starts without the approval that it needs, and raises the alarm `break_glass`.',
   body: { kind: 'json', schema: RunInput, bytesMax: 4_096 },
   responses: { 200: { description: 'Run already exists', schema: RunBody }, 201: { description: 'Queued', schema: RunBody } },
   errors: [
@@ -178,6 +193,8 @@ export const createRun = route({
     'run_too_large',
     'approval_missing',
     'approval_expired',
+    'approval_withdrawn',
+    'break_glass_without_reason',
     'ledger_unavailable',
   ],
 });
@@ -282,6 +299,7 @@ export const ROLLBACK_ROUTES = [
   createPlan,
   showPlan,
   approvePlan,
+  withdrawApprovals,
   createRun,
   listRuns,
   showRun,

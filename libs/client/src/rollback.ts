@@ -2,6 +2,7 @@ import {
   type AcceptedIncomplete,
   type AcceptIncompleteInput,
   type ApprovalBody,
+  type ApprovalState,
   acceptIncomplete,
   approvePlan,
   cancelRun,
@@ -34,6 +35,7 @@ import {
   skipStep,
   skipSteps,
   type WatermarkBody,
+  withdrawApprovals,
 } from '@recant/api';
 import type { PageRequest } from './ledger.ts';
 import type { Transport } from './transport.ts';
@@ -54,11 +56,14 @@ export interface RollbackClient {
   plan(plan: string): Promise<PlanView>;
   /** For people only. @param seconds validity; default 3600 */
   approve(plan: string, digest: string, seconds?: number): Promise<ApprovalBody>;
+  /** For people only: every approval of the plan up to now, before its run starts. */
+  withdrawApprovals(plan: string): Promise<ApprovalState>;
   /**
    * `digest` is that of the reviewed plan. Idempotent: a second call returns the same run.
    * @param rows confirms a number of rows over the service's limit
+   * @param breakGlass start without the approval that the plan needs; the client needs a reason
    */
-  createRun(plan: string, digest: string, rows?: number): Promise<RunView>;
+  createRun(plan: string, digest: string, rows?: number, breakGlass?: true): Promise<RunView>;
   runs(page?: PageRequest): Promise<Page<RunSummaryView>>;
   run(run: string): Promise<RunView>;
   pauseRun(run: string): Promise<RunView>;
@@ -85,7 +90,8 @@ export function rollbackClient(transport: Transport): RollbackClient {
     createPlan: (plan) => call(createPlan, { json: plan }),
     plan: (plan) => call(showPlan, { params: { plan } }),
     approve: (plan, digest, seconds) => call(approvePlan, { params: { plan }, json: { digest, seconds } }),
-    createRun: (plan, digest, rows) => call(createRun, { json: { plan, digest, ...(rows === undefined ? {} : { rows }) } }),
+    withdrawApprovals: (plan) => call(withdrawApprovals, { params: { plan } }),
+    createRun: (plan, digest, rows, breakGlass) => call(createRun, { json: { plan, digest, rows, breakGlass } }),
     runs: (page) => call(listRuns, { query: { ...page } }),
     run: (run) => call(showRun, { params: { run } }),
     pauseRun: (run) => call(pauseRun, { params: { run } }),

@@ -128,12 +128,12 @@ export const MISSING_KINDS = [
 export type MissingKind = (typeof MISSING_KINDS)[number];
 
 /** Whether a plan may run under the approval rule. */
-export const APPROVAL_STATES = ['not_needed', 'missing', 'expired', 'approved'] as const;
+export const APPROVAL_STATES = ['not_needed', 'missing', 'expired', 'withdrawn', 'approved'] as const;
 export type ApprovalStatus = (typeof APPROVAL_STATES)[number];
 
 /**
  * Why a plan needs a second person: the rule asks for it, it undoes claimed effects, nothing in its selection names an agent, tool or system, or it undoes
- * many attempts of others (`cascade`).
+ * many attempts of others (`cascade`), or it changes more rows than one run may (`size`).
  */
-export const APPROVAL_NEEDS = ['rule', 'claimed', 'window', 'cascade'] as const;
+export const APPROVAL_NEEDS = ['rule', 'claimed', 'window', 'cascade', 'size'] as const;
 export type ApprovalNeed = (typeof APPROVAL_NEEDS)[number];

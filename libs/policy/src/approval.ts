@@ -3,7 +3,8 @@ import type { PlanBody } from '@recant/planner';
 
 /**
  * Which plans need a second person. `never`: none, for an installation with one person. `critical`: plans that undo claimed effects or over 20
- * attempts of others, or whose selection is limited only by time, outcome, a condition or a resource pattern that matches any system. `always`: every plan.
+ * attempts of others, that change more rows than one run may, or whose selection is limited only by time, outcome, a condition or a resource pattern that
+ * matches any system: no rule waives these where there is a second person. `always`: every plan.
  */
 export const APPROVAL_RULES = ['never', 'critical', 'always'] as const;
 export type ApprovalRule = (typeof APPROVAL_RULES)[number];
@@ -16,6 +17,25 @@ export interface Approval {
   /** Milliseconds since 1970, UTC. */
   readonly approvedAtMs: number;
   readonly expiresAtMs: number;
+  readonly reason?: string;
+}
+
+/** The withdrawal of every approval before it, or the start of a run without one (break-glass). */
+export interface Statement {
+  readonly digest: string;
+  /** A key id, or `person:<subject>`. */
+  readonly by: string;
+  readonly atMs: number;
+  readonly reason?: string;
+}
+
+/** What was said about a plan. */
+export interface Statements {
+  /** Newest first. */
+  readonly approvals: readonly Approval[];
+  /** The last one. */
+  readonly withdrawal?: Statement;
+  readonly breakGlass?: Statement;
 }
 
 export interface ApprovablePlan {
@@ -26,11 +46,19 @@ export interface ApprovablePlan {
 }
 
 export type ApprovalVerdict =
-  | { readonly kind: 'not_needed' }
+  /** `waived`: what would need a second person if the rule were another than `never`. */
+  | { readonly kind: 'not_needed'; readonly waived?: ApprovalNeed }
   | { readonly kind: 'approved'; readonly need: ApprovalNeed; readonly approval: Approval }
   | { readonly kind: 'missing'; readonly need: ApprovalNeed }
   /** `approval`: the one that expired last. */
-  | { readonly kind: 'expired'; readonly need: ApprovalNeed; readonly approval: Approval };
+  | { readonly kind: 'expired'; readonly need: ApprovalNeed; readonly approval: Approval }
+  | { readonly kind: 'withdrawn'; readonly need: ApprovalNeed; readonly withdrawal: Statement };
+
+/** What no rule waives cannot be approved where there is only one person. @returns why the rule is not allowed */
+export function ruleProblem(rule: ApprovalRule, morePeople: boolean): string | undefined {
+  if (rule !== 'never' || !morePeople) return undefined;
+  return 'RECANT_APPROVALS is never: that is for an installation with one person, and RECANT_OIDC_ISSUER lets others sign in; set critical or always';
+}
 
 /** Attempts of others that a plan may undo without a second person, under the rule `critical`. */
 const DEPENDENTS_UNAPPROVED_MAX = 20;
@@ -39,12 +67,21 @@ const NAMELESS_FIELDS: ReadonlySet<string> = new Set(['fromMs', 'toMs', 'clock',
 /** A resource pattern whose wildcard covers the system name. */
 const ANY_SYSTEM = /^[^/]*:\/\/[^/]*\*$/;
 
-export function approvalNeed(rule: ApprovalRule, { selection, steps }: ApprovablePlan['body']): ApprovalNeed | undefined {
+/** @param rowsMax rows and files that a plan may change without a second person */
+export function approvalNeed(rule: ApprovalRule, { selection, steps }: ApprovablePlan['body'], rowsMax: number): ApprovalNeed | undefined {
   if (rule === 'never') return undefined;
   if (steps.some(({ grade }) => grade === 'claimed')) return 'claimed';
   if (!namesTarget(selection)) return 'window';
   if (steps.filter(({ cascaded }) => cascaded).length > DEPENDENTS_UNAPPROVED_MAX) return 'cascade';
+  if (rowsOf(steps) > rowsMax) return 'size';
   return rule === 'always' ? 'rule' : undefined;
+}
+
+/** Rows and files that the steps change. */
+export function rowsOf(steps: ApprovablePlan['body']['steps']): number {
+  const rows = new Set<string>();
+  for (const { systems } of steps) for (const { knownOrdinals } of systems) for (const resource in knownOrdinals) rows.add(resource);
+  return rows.size;
 }
 
 function namesTarget(selection: PlanBody['selection']): boolean {
@@ -59,14 +96,29 @@ export function mayApprove(plan: Pick<ApprovablePlan, 'by'>, person: string): bo
   return plan.by !== person;
 }
 
-/** Whether the plan may run at `nowMs`. An approval is valid for its digest only, from `approvedAtMs` to before `expiresAtMs`. */
-export function judgeApprovals(rule: ApprovalRule, plan: ApprovablePlan, approvals: readonly Approval[], nowMs: number): ApprovalVerdict {
-  const need = approvalNeed(rule, plan.body);
-  if (need === undefined) return { kind: 'not_needed' };
-  const valid = approvals
-    .filter(({ digest, by, approvedAtMs }) => digest === plan.digest && mayApprove(plan, by) && approvedAtMs <= nowMs)
-    .sort((a, b) => b.expiresAtMs - a.expiresAtMs);
-  const [last] = valid;
-  if (last === undefined) return { kind: 'missing', need };
-  return { kind: last.expiresAtMs > nowMs ? 'approved' : 'expired', need, approval: last };
+export interface Judged {
+  readonly rule: ApprovalRule;
+  readonly rowsMax: number;
+  readonly nowMs: number;
+}
+
+/** Whether the plan may run at `nowMs`. An approval is valid for its digest only, from `approvedAtMs` to before `expiresAtMs`, unless it was withdrawn. */
+export function judgeApprovals({ rule, rowsMax, nowMs }: Judged, plan: ApprovablePlan, said: Statements): ApprovalVerdict {
+  const need = approvalNeed(rule, plan.body, rowsMax);
+  if (need === undefined) {
+    const waived = rule === 'never' ? approvalNeed('critical', plan.body, rowsMax) : undefined;
+    return { kind: 'not_needed', ...(waived && { waived }) };
+  }
+  const given = said.approvals.filter(
+    ({ digest, by, approvedAtMs }) => digest === plan.digest && mayApprove(plan, by) && approvedAtMs <= nowMs,
+  );
+  const withdrawal = said.withdrawal && said.withdrawal.atMs <= nowMs ? said.withdrawal : undefined;
+  const [last] = given.filter((one) => !isWithdrawn(one, withdrawal)).sort((a, b) => b.expiresAtMs - a.expiresAtMs);
+  if (last !== undefined) return { kind: last.expiresAtMs > nowMs ? 'approved' : 'expired', need, approval: last };
+  return withdrawal && given.length > 0 ? { kind: 'withdrawn', need, withdrawal } : { kind: 'missing', need };
+}
+
+/** Of an approval and a withdrawal at the same millisecond the withdrawal counts. */
+export function isWithdrawn({ approvedAtMs }: Approval, withdrawal: Statement | undefined): boolean {
+  return withdrawal !== undefined && approvedAtMs <= withdrawal.atMs;
 }

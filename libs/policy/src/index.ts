@@ -3,6 +3,12 @@ export {
   type Approval,
   type ApprovalRule,
   type ApprovalVerdict,
+  isWithdrawn,
+  type Judged,
   judgeApprovals,
   mayApprove,
+  rowsOf,
+  ruleProblem,
+  type Statement,
+  type Statements,
 } from './approval.ts';

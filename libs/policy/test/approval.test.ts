@@ -1,6 +1,14 @@
 import type { PlanStep } from '@recant/planner';
 import { expect, test } from 'vitest';
-import { type ApprovablePlan, type Approval, type ApprovalRule, approvalNeed, judgeApprovals, mayApprove } from '../src/approval.ts';
+import {
+  type ApprovablePlan,
+  type Approval,
+  type ApprovalRule,
+  approvalNeed,
+  judgeApprovals,
+  mayApprove,
+  ruleProblem,
+} from '../src/approval.ts';
 
 const NOW = 1_000_000;
 const step = (grade: 'attested' | 'claimed'): PlanStep => ({
@@ -24,7 +32,8 @@ const approval = (over: Partial<Approval> = {}): Approval => ({
   expiresAtMs: NOW + 10,
   ...over,
 });
-const judge = (rule: ApprovalRule, ...approvals: Approval[]) => judgeApprovals(rule, plan(), approvals, NOW).kind;
+const judge = (rule: ApprovalRule, ...approvals: Approval[]) =>
+  judgeApprovals({ rule, rowsMax: 10, nowMs: NOW }, plan(), { approvals }).kind;
 
 test.each<[ApprovalRule, string | undefined, ApprovablePlan]>([
   ['never', undefined, plan({ steps: [step('claimed')], selection: { fromMs: 1 } })],
@@ -44,7 +53,7 @@ test.each<[ApprovalRule, string | undefined, ApprovablePlan]>([
   ['always', 'claimed', plan({ steps: [step('claimed')] })],
   ['always', 'rule', plan({ steps: [] })],
 ])('under %s a second person is needed because of: %s', (rule, need, { body }) => {
-  expect(approvalNeed(rule, body)).toBe(need);
+  expect(approvalNeed(rule, body, 10)).toBe(need);
 });
 
 test('an approval is valid for its digest until it expires, from a person other than the author', () => {
@@ -60,6 +69,33 @@ test('an approval is valid for its digest until it expires, from a person other 
   expect(judge('always', approval({ by: 'person:ada' }))).toBe('missing');
   expect(judge('always', approval({ by: 'person:ada' }), approval({ expiresAtMs: NOW - 1 }))).toBe('expired');
   expect(judge('always', approval({ expiresAtMs: NOW - 1 }), approval())).toBe('approved');
+});
+
+test('a withdrawal ends every approval up to it, of whoever gave them, and none after it', () => {
+  const withdrawn = (atMs: number, ...approvals: Approval[]) =>
+    judgeApprovals({ rule: 'always', rowsMax: 10, nowMs: NOW }, plan(), {
+      approvals,
+      withdrawal: { digest: 'd1', by: 'person:carl', atMs },
+    }).kind;
+  expect(withdrawn(NOW - 10, approval())).toBe('withdrawn');
+  expect(withdrawn(NOW - 11, approval())).toBe('approved');
+  expect(withdrawn(NOW - 10, approval(), approval({ by: 'person:dora', approvedAtMs: NOW - 9 }))).toBe('approved');
+  expect(withdrawn(NOW - 10)).toBe('missing');
+  // At the time that a run started it was not withdrawn yet.
+  expect(withdrawn(NOW + 1, approval())).toBe('approved');
+});
+
+test('more rows than one run may change need a second person; the rule never waives that on record', () => {
+  const wide = (rows: number) => {
+    const knownOrdinals = Object.fromEntries(Array.from({ length: rows }, (_, n) => [`postgres://shop/public.t/${n}`, '1']));
+    return plan({ steps: [{ ...step('attested'), systems: [{ system: 'shop', knownOrdinals }] } as never, step('attested')] });
+  };
+  const judged = (rule: ApprovalRule, rows: number) => judgeApprovals({ rule, rowsMax: 10, nowMs: NOW }, wide(rows), { approvals: [] });
+  expect(judged('critical', 10)).toEqual({ kind: 'not_needed' });
+  expect(judged('critical', 11)).toEqual({ kind: 'missing', need: 'size' });
+  expect(judged('never', 11)).toEqual({ kind: 'not_needed', waived: 'size' });
+  expect(ruleProblem('never', true)).toContain('RECANT_OIDC_ISSUER');
+  expect([ruleProblem('never', false), ruleProblem('critical', true)]).toEqual([undefined, undefined]);
 });
 
 test('the author of a plan cannot approve it', () => {

@@ -1,5 +1,6 @@
-import { APPROVAL_RULES, type ApprovalRule } from '@recant/policy';
+import { APPROVAL_RULES, type ApprovalRule, ruleProblem } from '@recant/policy';
 import {
+  ConfigError,
   DatabaseUrl,
   type Env,
   type ListenAddress,
@@ -62,6 +63,9 @@ export interface RollbackConfig {
 /** @throws ConfigError naming all problems */
 export function readRollbackConfig(env: Env): RollbackConfig {
   const read = readConfig(requireMasterKey(RollbackEnv, env), env);
+  const people = openIdPeople(read, Date.now);
+  const problem = ruleProblem(read.RECANT_APPROVALS, people.length > 0);
+  if (problem !== undefined) throw new ConfigError([problem]);
   return {
     databaseUrl: read.DATABASE_URL,
     ledgerUrl: read.RECANT_LEDGER_URL,
@@ -74,7 +78,7 @@ export function readRollbackConfig(env: Env): RollbackConfig {
     leaseMs: read.RECANT_LEASE_MS,
     approvals: read.RECANT_APPROVALS,
     rowsMax: read.RECANT_RUN_ROWS_MAX,
-    people: openIdPeople(read, Date.now),
+    people,
     failpoint: read.RECANT_FAILPOINT,
   };
 }

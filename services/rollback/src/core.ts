@@ -7,7 +7,7 @@ import type { OpenTargets } from './targets.ts';
 
 /** Dependencies shared by the routes and the worker. */
 export interface RollbackCore {
-  readonly store: Pick<Store, 'ledgerReader' | 'sourceReader' | 'queries' | 'systems'> & {
+  readonly store: Pick<Store, 'ledgerReader' | 'sourceReader' | 'queries' | 'systems' | 'alarms'> & {
     readonly plans: Plans;
     readonly runs: Runs;
     readonly approvals: Approvals;

@@ -1,6 +1,6 @@
 import { ApiFault, createPlan, type PlanView, showPlan, showWatermark } from '@recant/api';
 import { obstaclesOf, planDigest, selectionText } from '@recant/planner';
-import type { Approval } from '@recant/policy';
+import type { Statements } from '@recant/policy';
 import { type BoundRoute, handle } from '@recant/service';
 import type { StoredPlan } from '@recant/store';
 import { approvalState } from './approvals.ts';
@@ -18,7 +18,7 @@ export function planRoutes(core: RollbackCore): readonly BoundRoute[] {
     handle(createPlan, async ({ caller, body, reason }) => {
       const made = await withApiFaults(() => makePlan(core, caller, body, reason));
       core.wake();
-      return { status: 201, body: viewOf(core, made, []) };
+      return { status: 201, body: viewOf(core, made, { approvals: [] }) };
     }),
     handle(showPlan, async ({ caller, params }) => {
       const plan = await findPlan(core, caller.tenant, params.plan);
@@ -51,10 +51,10 @@ async function runOf({ store }: RollbackCore, tenant: string, plan: string): Pro
   return { id: found.run.id, state, createdAt: new Date(createdAtMs).toISOString(), ...finishedAt };
 }
 
-function viewOf(core: RollbackCore, plan: StoredPlan, given: readonly Approval[]): PlanView {
+function viewOf(core: RollbackCore, plan: StoredPlan, said: Statements): PlanView {
   const { id, digest, by, createdAtMs, body } = plan;
   const runnable = body.steps.length > 0 && (body.mode !== 'refuse' || obstaclesOf(body) === 0);
-  const approval = approvalState(core, plan, given);
+  const approval = approvalState(core, plan, said);
   return {
     id,
     digest,

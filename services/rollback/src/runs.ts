@@ -19,7 +19,7 @@ import {
 import type { PlanStep } from '@recant/planner';
 import { type BoundRoute, handle } from '@recant/service';
 import type { StoredRun } from '@recant/store';
-import { bodyOf } from './approvals.ts';
+import { bodiesOf, statementBody } from './approvals.ts';
 import type { RollbackCore } from './core.ts';
 import { withApiFaults } from './fault.ts';
 import { findPlan } from './plans.ts';
@@ -96,7 +96,7 @@ async function viewRun(core: RollbackCore, tenant: string, id: string): Promise<
   const found = await core.store.runs.find(tenant, id);
   if (!found) throw unknownRun(id);
   const { body } = await findPlan(core, tenant, found.run.plan);
-  const approvals = (await core.store.approvals.of(tenant, found.run.plan)).map(bodyOf);
+  const said = await core.store.approvals.of(tenant, found.run.plan);
   const planSteps = new Map(body.steps.map((step) => [step.step, step]));
   const stepList = found.steps.map(({ takeBack: _takeBack, ...step }) => {
     const { undoes, agent, tool, systems } = planSteps.get(step.step) as PlanStep;
@@ -105,7 +105,8 @@ async function viewRun(core: RollbackCore, tenant: string, id: string): Promise<
   return {
     ...summaryOf(found.run),
     stepList,
-    approvals,
+    approvals: bodiesOf(said),
+    ...(said.breakGlass && { breakGlass: statementBody(said.breakGlass) }),
     left: body.left,
     conflicts: body.conflicts,
     tainted: body.tainted,

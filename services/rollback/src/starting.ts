@@ -1,12 +1,12 @@
 import { ApiFault, createRun, type RunInput } from '@recant/api';
-import { eventId, type JsonObject, uuidv7 } from '@recant/events';
+import { eventId, uuidv7 } from '@recant/events';
 import { missingIn, type PlanBody } from '@recant/planner';
-import type { Approval } from '@recant/policy';
+import { rowsOf } from '@recant/policy';
 import { createSourceEvents, LEASE_MS } from '@recant/runner';
 import { actorOf, type Caller, withinInline } from '@recant/service';
 import type { StoredPlan } from '@recant/store';
-import { bodyOf, requireApproval } from './approvals.ts';
 import type { RollbackCore } from './core.ts';
+import { permitDetail, permitStart, storedPermit } from './permit.ts';
 import { checkStale } from './planning.ts';
 import { findPlan, requireDigest } from './plans.ts';
 import { checkMissing } from './watermark.ts';
@@ -34,8 +34,8 @@ export async function startRun(
   const resources = body.steps.flatMap(({ step, systems }) =>
     systems.flatMap(({ knownOrdinals }) => Object.keys(knownOrdinals).map((resource) => ({ step, resource }))),
   );
-  const rows = requireRows(core, found, resources, input.rows);
-  const approval = await requireApproval(core, tenant, found);
+  const rows = requireRows(core, found, input.rows);
+  const permit = await permitStart(core, tenant, found, { breakGlass: input.breakGlass, reason });
   await checkMissing(core, body);
   await checkStale(core, tenant, body);
 
@@ -57,11 +57,12 @@ export async function startRun(
       steps: body.steps.length,
       rows,
       ...(rows > core.rowsMax && { rowsMax: core.rowsMax }),
-      ...(approval && { approval: approvalFields(approval) }),
+      ...permitDetail(permit),
     },
   });
-  return store.runs.create(tenant, {
+  const created = await store.runs.create(tenant, {
     id: run,
+    permit: storedPermit(permit, run, found, caller, clock.now()),
     plan,
     digest,
     by,
@@ -71,6 +72,9 @@ export async function startRun(
     events: events.drain(),
     sequenceNext: events.sequenceNext,
   });
+  if (created === 'withdrawn')
+    throw new ApiFault('approval_withdrawn', `The approval of plan ${plan} was withdrawn before its run started.`);
+  return created;
 }
 
 /** @throws ApiFault `plan_conflicts`, `plan_incomplete` */
@@ -84,21 +88,11 @@ function requireNoObstacle(plan: string, body: PlanBody): void {
 }
 
 /** @returns how many rows and files the run changes. @throws ApiFault `run_too_large` without a confirmation of a number over the limit */
-function requireRows(
-  { rowsMax }: RollbackCore,
-  { id }: StoredPlan,
-  changes: readonly { readonly resource: string }[],
-  confirmed: number | undefined,
-): number {
-  const rows = new Set(changes.map(({ resource }) => resource)).size;
+function requireRows({ rowsMax }: RollbackCore, { id, body }: StoredPlan, confirmed: number | undefined): number {
+  const rows = rowsOf(body.steps);
   if (rows <= rowsMax || confirmed === rows) return rows;
   throw new ApiFault(
     'run_too_large',
     `Plan ${id} changes ${rows} rows and files, and a run may change ${rowsMax} without a confirmation: expected \`rows\` ${rows}, got ${confirmed ?? 'none'}.`,
   );
-}
-
-function approvalFields(approval: Approval): JsonObject {
-  const { by, approvedAt, expiresAt } = bodyOf(approval);
-  return { by, approvedAt, expiresAt };
 }

@@ -96,7 +96,7 @@ export function wireRollback(deps: RollbackDeps): WiredRollback {
   const random16 = () => new Uint8Array(randomBytes(16));
   const drains = wireDrains(deps, { targets, producer, clock });
   const core: RollbackCore = {
-    store: { ledgerReader, sourceReader, queries, systems, outbox, ...recordsOf(store) },
+    store: { ledgerReader, sourceReader, queries, systems, outbox, alarms: store.alarms, ...recordsOf(store) },
     ...{ approvals: deps.approvals, rowsMax, targets, producer },
     drain: drains,
     clock,

@@ -132,6 +132,79 @@ test('a plan runs after another person approved it; both are recorded', async ()
   expect(await stage.audit()).toEqual([]);
 });
 
+test('an approval is withdrawn before the start only, by anybody who may approve, and a new one counts again', async () => {
+  const [ada, bob, lea] = [await as('ada', ['oncall']), await as('bob', ['lead']), await as('lea', ['lead'])];
+  const plan = await ada.createPlan(await repriced('withdrawn', 5));
+  expect(await problem(lea.withdrawApprovals(plan.id))).toBe('409 approval_none');
+  await bob.approve(plan.id, plan.digest);
+  expect(await problem(ada.withdrawApprovals(plan.id))).toBe('403 role_missing');
+  expect(await problem((await as('mallory', ['lead'], 'other')).withdrawApprovals(plan.id))).toBe('404 plan_unknown');
+  const state = await lea.withdrawApprovals(plan.id);
+  expect(state).toMatchObject({ state: 'withdrawn', withdrawal: { by: 'person:lea', reason: 'INC-7: wrong prices' } });
+  expect(state.given).toMatchObject([{ by: 'person:bob', withdrawn: true, reason: 'INC-7: wrong prices' }]);
+  expect(await problem(lea.withdrawApprovals(plan.id))).toBe('409 approval_none');
+  expect(await problem(ada.createRun(plan.id, plan.digest))).toBe('409 approval_withdrawn');
+  await bob.approve(plan.id, plan.digest);
+  const { id } = await ada.createRun(plan.id, plan.digest);
+  expect(await problem(lea.withdrawApprovals(plan.id))).toBe('409 run_started');
+  await waitUntil(async () => (await ada.run(id)).state === 'finished');
+  expect(await priceOf(5)).toBe(100);
+  const done = (await acts('withdrawApprovals')).filter(({ outcome }) => outcome === 'done');
+  expect(done).toMatchObject([
+    { actor: { id: 'person:lea' }, object: { plan: plan.id, digest: plan.digest }, reason: 'INC-7: wrong prices' },
+  ]);
+});
+
+test('of a start and a withdrawal at once exactly one takes place', async () => {
+  const [ada, bob, lea] = [await as('ada', ['oncall']), await as('bob', ['lead']), await as('lea', ['lead'])];
+  const made = await repriced('raced', 6);
+  const ends = new Set<string>();
+  for (let n = 0; n < 12; n += 1) {
+    const plan = await ada.createPlan(made);
+    await bob.approve(plan.id, plan.digest);
+    const [started, withdrawn] = await Promise.all([problem(ada.createRun(plan.id, plan.digest)), problem(lea.withdrawApprovals(plan.id))]);
+    const end = `${started}; ${withdrawn}`;
+    expect(['taken; 409 run_started', '409 approval_withdrawn; taken', '409 plan_stale; taken']).toContain(end);
+    ends.add(end);
+    if (started === 'taken') break;
+  }
+  expect(ends.size).toBeGreaterThan(0);
+});
+
+test('a run starts without its approval only on record: a reason, an act and an alarm that another person ends', async () => {
+  const [ada, bob] = [await as('ada', ['oncall', 'lead']), await as('bob', ['lead'])];
+  const plan = await ada.createPlan(await repriced('broken', 7));
+  const silent = createClient({
+    url: stage.url,
+    apiKey: await provider.signIn({ subject: 'ada', claims: { roles: ['oncall'], org: TENANT } }, AUDIENCE),
+  });
+  expect(await problem(silent.createRun(plan.id, plan.digest, undefined, true))).toBe('400 break_glass_without_reason');
+  const { id } = await ada.createRun(plan.id, plan.digest, undefined, true);
+  await waitUntil(async () => (await ada.run(id)).state === 'finished');
+  expect(await priceOf(7)).toBe(100);
+  expect(await ada.run(id)).toMatchObject({ approvals: [], breakGlass: { by: 'person:ada', reason: 'INC-7: wrong prices' } });
+  const act = (await acts('createRun')).find(({ object }) => object.run === id);
+  expect(act).toMatchObject({ outcome: 'done', reason: 'INC-7: wrong prices', detail: { breakGlass: 'rule' } });
+  const alarms = async () =>
+    (await stage.store.alarms.list(TENANT, { limit: 10, open: true })).alarms.filter(({ code }) => code === 'break_glass');
+  expect(await alarms()).toMatchObject([{ subject: id, detail: expect.stringContaining('person:ada started the run') }]);
+
+  expect(await problem(ada.approve(plan.id, plan.digest))).toBe('409 self_approval');
+  expect(await alarms()).toHaveLength(1);
+  await bob.approve(plan.id, plan.digest);
+  expect(await alarms()).toEqual([]);
+  const review = (await acts('approvePlan')).find(({ detail }) => detail?.reviewed === id);
+  expect(review).toMatchObject({ actor: { id: 'person:bob' }, outcome: 'done' });
+});
+
+test('a plan that more people started without an approval is not reviewed by the one who did', async () => {
+  const [ada, bob, lea] = [await as('ada', ['oncall']), await as('bob', ['oncall', 'lead']), await as('lea', ['lead'])];
+  const plan = await ada.createPlan(await repriced('started', 8));
+  await bob.createRun(plan.id, plan.digest, undefined, true);
+  expect(await problem(bob.approve(plan.id, plan.digest))).toBe('409 self_approval');
+  await lea.approve(plan.id, plan.digest);
+});
+
 test('keys cannot approve, nor people without the role or of another tenant', async () => {
   const plan = await stage.operator.createPlan(await repriced('shipper', 2));
   const key = createClient({ url: stage.url, apiKey: await stage.makeKey({ roles: ['approve', 'administer'], agents: [] }) });
@@ -183,7 +256,8 @@ test('an approval cannot be changed or deleted in the database', async () => {
   for (const statement of [
     "UPDATE recant.approval SET expires_at = 'infinity'",
     'DELETE FROM recant.approval',
-    "INSERT INTO recant.approval SELECT tenant_id, plan_id, 'a1b2', approved_at, digest, expires_at FROM recant.approval",
+    "INSERT INTO recant.approval SELECT tenant_id, plan_id, 'a1b2', approved_at, digest, expires_at, 'approve', reason FROM recant.approval WHERE kind = 'approve'",
+    "INSERT INTO recant.approval SELECT tenant_id, plan_id, 'a1b2', approved_at, digest, NULL, 'break_glass', NULL FROM recant.approval",
   ])
     await expect(stage.store.pool.query(statement), statement).rejects.toMatchObject({ code: expect.stringMatching(/^(42501|23514)$/) });
 });

@@ -152,7 +152,7 @@ test('a worker with a stale view never overwrites an operator’s decision', asy
 test('a plan runs at most once, however often it is requested', async () => {
   await using at = await stage();
   const asked = await Promise.all(Array.from({ length: 5 }, () => at.queue('run', ['r1'])));
-  expect(asked.filter(({ created }) => created)).toHaveLength(1);
-  expect(new Set(asked.map(({ id }) => id)).size).toBe(1);
+  expect(asked.filter((one) => one !== 'withdrawn' && one.created)).toHaveLength(1);
+  expect(new Set(asked.map((one) => one !== 'withdrawn' && one.id)).size).toBe(1);
   expect(await at.runs.list('other', { limit: 10 })).toEqual({ runs: [] });
 });

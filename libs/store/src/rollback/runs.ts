@@ -15,6 +15,7 @@ import type pg from 'pg';
 import { asReader } from '../access/as-reader.ts';
 import { StoreError } from '../error.ts';
 import { inTransaction } from '../in-transaction.ts';
+import { isPermitted, type Permit, recordBreakGlass } from './approvals.ts';
 import { HOLDS_BEFORE } from './holds.ts';
 import { putEvents } from './outbox.ts';
 import { STEP_COLUMNS, type StepSqlRow, toStep } from './step-row.ts';
@@ -31,6 +32,7 @@ export interface NewRun {
   readonly resources: readonly { readonly step: number; readonly resource: string }[];
   readonly events: readonly OutboxItem[];
   readonly sequenceNext: number;
+  readonly permit?: Permit;
 }
 
 export interface StoredRun {
@@ -64,10 +66,18 @@ export interface RunPage {
   readonly next?: string;
 }
 
+export interface CreatedRun {
+  readonly id: string;
+  readonly created: boolean;
+}
+
 /** Runs as operators see and control them. Read-after-write. */
 export interface Runs {
-  /** Stores the run, its steps, resources and first events in one transaction. A plan runs once: for a second request, `id` is the existing run's. */
-  create(tenant: string, run: NewRun): Promise<{ readonly id: string; readonly created: boolean }>;
+  /**
+   * Stores the run, its steps, resources and first events in one transaction. A plan runs once: for a second request, `id` is the existing run's.
+   * `withdrawn`: the approval that permits it was withdrawn meanwhile.
+   */
+  create(tenant: string, run: NewRun): Promise<CreatedRun | 'withdrawn'>;
   /** Id of the plan's run; undefined if it was not started. */
   ofPlan(tenant: string, plan: string): Promise<string | undefined>;
   find(tenant: string, id: string): Promise<{ readonly run: StoredRun; readonly steps: readonly StepRecord[] } | undefined>;
@@ -165,7 +175,9 @@ export function createRuns(pool: pg.Pool): Runs {
   };
 }
 
-async function insertRun(client: pg.PoolClient, tenant: string, run: NewRun): Promise<{ id: string; created: boolean }> {
+async function insertRun(client: pg.PoolClient, tenant: string, run: NewRun): Promise<CreatedRun | 'withdrawn'> {
+  const { permit = {} } = run;
+  if (!(await isPermitted(client, tenant, run.plan, permit))) return 'withdrawn';
   const { rowCount } = await client.query(INSERT, [tenant, run.id, run.plan, run.digest, run.by, run.source, run.sequenceNext]);
   if (rowCount === 0) {
     const { rows } = await client.query(OF_PLAN, [tenant, run.plan]);
@@ -180,6 +192,7 @@ async function insertRun(client: pg.PoolClient, tenant: string, run: NewRun): Pr
     [tenant, run.id, run.resources.map(({ step }) => step), run.resources.map(({ resource }) => resource)],
   );
   await putEvents(client, tenant, run.source, run.events);
+  await recordBreakGlass(client, tenant, run.plan, permit);
   return { id: run.id, created: true };
 }
 

@@ -210,7 +210,7 @@ function nextText(plan: PlanView, paint: Paint): string {
   }
   if (plan.body.steps.length === 0) return plan.body.left.length === 0 ? 'No recorded attempt matches this selection.' : 'Nothing to run.';
   const approval = approvalText(plan, paint);
-  const isMissing = plan.approval.state === 'missing' || plan.approval.state === 'expired';
+  const isMissing = plan.approval.state !== 'not_needed' && plan.approval.state !== 'approved';
   const next = isMissing ? `recant approve ${plan.id} by another person, then recant run ${plan.id}` : `recant run ${plan.id}`;
   return [`Digest ${plan.digest}`, ...(approval === '' ? [] : [approval]), `Next: ${next}`].join('\n');
 }

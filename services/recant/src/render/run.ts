@@ -3,7 +3,7 @@ import type { UnverifiedReason, Verdict } from '@recant/events';
 import { count, type Paint, printable } from '../terminal/output.ts';
 import { table } from '../terminal/table.ts';
 import { actionTimeMs, clockTime } from '../terminal/time.ts';
-import { approverText } from './approval.ts';
+import { approverText, statementText } from './approval.ts';
 import { conflictLines, listed, ROWS_SHOWN_MAX, withoutConflict } from './plan.ts';
 import { resourceText } from './resource.ts';
 
@@ -22,7 +22,11 @@ export function hasStopped(run: { readonly state: string }): boolean {
 export function runText(run: RunView, paint: Paint): string {
   const sections = [
     `${paint('bold', `Run ${run.id}`)} of plan ${run.plan}, ${run.state}${run.alarm === undefined ? '' : `: ${printable(run.alarm)}`}`,
-    ...run.approvals.slice(0, 1).map((given) => `Approved ${approverText(given)}`),
+    ...run.approvals
+      .filter(({ withdrawn }) => withdrawn === undefined)
+      .slice(0, 1)
+      .map((given) => `Approved ${approverText(given)}`),
+    ...(run.breakGlass === undefined ? [] : [`Started without an approval ${statementText(run.breakGlass)}`]),
     waitsText(run),
     stepsText(run, paint),
     leftText(run, paint),

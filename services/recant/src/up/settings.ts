@@ -1,5 +1,5 @@
 import { OPERATOR_TENANT, SHARDS_DEFAULT } from '@recant/events';
-import { APPROVAL_RULES, type ApprovalRule } from '@recant/policy';
+import { APPROVAL_RULES, type ApprovalRule, ruleProblem } from '@recant/policy';
 import {
   ConfigError,
   DatabaseUrl,
@@ -55,8 +55,8 @@ const Environment = z.object({
     .optional(),
   ...EVIDENCE_ENV,
   ...OPENID_ENV,
-  /** Plans that need approval by a second person; `never` by default, as there may be only one person. */
-  RECANT_APPROVALS: z.enum(APPROVAL_RULES, `must be one of ${APPROVAL_RULES.join(', ')}`).default('never'),
+  /** Plans that need approval by a second person. Default: `never` while there is one person, `always` where others can sign in. */
+  RECANT_APPROVALS: z.enum(APPROVAL_RULES, `must be one of ${APPROVAL_RULES.join(', ')}`).optional(),
   RECANT_RUN_ROWS_MAX: z.coerce.number('must be a number').int().min(1).default(10_000),
 });
 
@@ -104,6 +104,10 @@ export function readSettings(options: UpOptions, env: Env): UpSettings {
   };
   try {
     const read = readConfig(Environment, overlaid);
+    const people = openIdPeople(read, Date.now, OPERATOR_TENANT);
+    const approvals = read.RECANT_APPROVALS ?? (people.length > 0 ? 'always' : 'never');
+    const problem = ruleProblem(approvals, people.length > 0);
+    if (problem !== undefined) throw new ConfigError([problem]);
     return {
       dir: read.RECANT_DIR,
       address: listenAddressOf(read),
@@ -119,9 +123,9 @@ export function readSettings(options: UpOptions, env: Env): UpSettings {
       ledgerName: read.RECANT_LEDGER_NAME,
       signingKeyFile: read.RECANT_SIGNING_KEY_FILE,
       places: placesOf(read),
-      approvals: read.RECANT_APPROVALS,
+      approvals,
       rowsMax: read.RECANT_RUN_ROWS_MAX,
-      people: openIdPeople(read, Date.now, OPERATOR_TENANT),
+      people,
     };
   } catch (error) {
     if (error instanceof ConfigError)

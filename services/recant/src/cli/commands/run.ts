@@ -21,9 +21,17 @@ digest, not approved, already run), 1 the run waits for a person, or watching wa
 Examples:
   recant run PLAN
   recant run PLAN --yes --json
-  recant run PLAN --digest 3f6c... --detach`;
+  recant run PLAN --digest 3f6c... --detach
+  recant run PLAN --break-glass --reason "INC-7: nobody else answers, prices are wrong"`;
 
-type RunOptions = CommonOptions & { yes?: boolean; digest?: string; detach?: boolean; rows?: string; acceptClaimed?: boolean };
+type RunOptions = CommonOptions & {
+  yes?: boolean;
+  digest?: string;
+  detach?: boolean;
+  rows?: string;
+  breakGlass?: true;
+  acceptClaimed?: boolean;
+};
 
 export function addRun(program: Command, world: World, exit: (code: number) => void): void {
   const run = program.command('run');
@@ -32,6 +40,7 @@ export function addRun(program: Command, world: World, exit: (code: number) => v
     .option('--yes', 'do not ask for confirmation')
     .option('--digest <sha256>', 'run only a plan with this digest', digestOf)
     .option('--rows <n>', 'confirm the number of rows and files that the run changes, where it is over the limit (RECANT_RUN_ROWS_MAX)')
+    .option('--break-glass', 'start without the approval that the plan needs; --reason is required, and an alarm is raised')
     .option('--detach', 'return as soon as the run has started')
     .option('--accept-claimed', ACCEPT_CLAIMED)
     .addHelpText('after', HELP)
@@ -40,7 +49,7 @@ export function addRun(program: Command, world: World, exit: (code: number) => v
       const plan = await session.client.plan(id);
       refuseSecondRun(plan);
       const digest = options.digest ?? (await confirmed(world, session, plan, options.yes === true));
-      const started = await session.client.createRun(id, digest, wholeNumber('--rows', options.rows));
+      const started = await session.client.createRun(id, digest, wholeNumber('--rows', options.rows), options.breakGlass);
       const run = options.detach ? started : await follow(world, session, started);
       printRun(world, session, run, options.detach === true);
       exit(exitOf(run, options.detach === true, options.acceptClaimed === true));
