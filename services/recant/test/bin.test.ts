@@ -1,6 +1,6 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -54,6 +54,28 @@ test('the program runs without the Maglev compiler, on an old Node and on a new 
     // Functions of Node itself may have been compiled before the launcher ran.
     expect(stdout).toMatch(/JSFunction sum .*TURBOFAN/);
     expect(stdout).not.toMatch(/JSFunction sum .*MAGLEV/);
+  }
+});
+
+test('compiled code is kept beside the packages and used by the next start, on an old Node and on a new one; without a place for it the program runs as well', async () => {
+  await bundleNode();
+  await writeFile(join(dir, 'src/main.ts'), "import { square } from './square.ts'; process.stdout.write(String(square(7)));");
+  await writeFile(join(dir, 'src/square.ts'), 'export const square = (n: number): number => n * n;');
+  const cache = join(dir, 'node_modules/.cache');
+  const env = { PATH: process.env.PATH, NODE_DEBUG_NATIVE: 'COMPILE_CACHE' };
+  const start = (args: readonly string[]) => promisify(execFile)(process.execPath, args, { env });
+  const used = /square\.ts.* accepted|accepted.*square\.ts/;
+  for (const args of [old(), [join(dir, 'bin/recant.js')]]) {
+    const first = await start(args);
+    expect(first.stdout).toContain('49');
+    expect(first.stdout + first.stderr).not.toMatch(used);
+    expect(await readdir(join(cache, 'recant'))).not.toEqual([]);
+    const second = await start(args);
+    expect(second.stdout + second.stderr).toMatch(used);
+    await rm(cache, { recursive: true });
+    await writeFile(cache, 'no folder');
+    expect(await start(args)).toMatchObject({ stdout: expect.stringContaining('49') });
+    await rm(cache);
   }
 });
 
