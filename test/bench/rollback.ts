@@ -1,3 +1,5 @@
+import { on } from 'node:events';
+import { PLAN_WAIT_MS_MAX } from '@recant/api';
 import { describeMachine, type Figure, type Results, round } from './figures.ts';
 import { cpuSecondsOf } from './processes.ts';
 import { createPlace, type Place } from './rollback-place.ts';
@@ -47,57 +49,44 @@ interface Undone {
   readonly cpu: { readonly service: number; readonly postgres: number };
 }
 
+/** The ledger's database announces the end of a run, so that nothing asks for it while it is measured. */
+const ANNOUNCE = `CREATE FUNCTION public.announce_end() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_notify('run_ended', NEW.id::text); RETURN NULL; END $$;
+CREATE TRIGGER announce_end AFTER UPDATE OF state ON recant.run FOR EACH ROW WHEN (NEW.state IN ('finished', 'waiting', 'cancelled')) EXECUTE FUNCTION public.announce_end();
+LISTEN run_ended`;
+
 /** Undoes everything of one agent and waits until the run ends or only stuck steps are left. */
 async function undo(place: Place, agent: Agent, expected: number, planned = async (): Promise<unknown> => undefined): Promise<Undone> {
   const plan = await planOf(place, agent, expected);
   await planned();
   await place.ledger.query('CHECKPOINT');
   const before = { service: process.cpuUsage(), postgres: cpuSecondsOf(place.postgresPid) };
-  const started = performance.now();
+  const ends = on(place.ledger, 'notification', { signal: AbortSignal.timeout(WAIT_MS_MAX) });
   const { id } = await place.operator.createRun(plan.id, plan.digest);
-  for (;;) {
-    const { rows } = await place.ledger.query<{ state: string; seconds: number }>(
-      `SELECT state, extract(epoch FROM coalesce(finished_at, now()) - created_at)::float8 AS seconds FROM recant.run WHERE id = $1`,
-      [id],
-    );
-    if (rows[0] !== undefined && ['finished', 'waiting', 'cancelled'].includes(rows[0].state)) {
-      const view = await place.operator.run(id);
-      const cpu = process.cpuUsage(before.service);
-      return {
-        ...{
-          seconds: rows[0].seconds,
-          steps: expected,
-          run: id,
-          outcomes: view.account.outcomes as Record<string, number>,
-          stuck: view.account.open,
-        },
-        cpu: { service: (cpu.user + cpu.system) / 1e6, postgres: cpuSecondsOf(place.postgresPid) - before.postgres },
-      };
-    }
-    if (performance.now() - started > WAIT_MS_MAX) throw new Error(`the run of ${agent} did not end: ${rows[0]?.state}`);
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
+  for await (const [{ payload }] of ends) if (payload === id) break;
+  const service = process.cpuUsage(before.service);
+  const cpu = { service: (service.user + service.system) / 1e6, postgres: cpuSecondsOf(place.postgresPid) - before.postgres };
+  const { rows } = await place.ledger.query<{ seconds: number }>(
+    `SELECT extract(epoch FROM coalesce(finished_at, now()) - created_at)::float8 AS seconds FROM recant.run WHERE id = $1`,
+    [id],
+  );
+  const { account } = await place.operator.run(id);
+  const outcomes = account.outcomes as Record<string, number>;
+  return { seconds: rows[0]?.seconds ?? Number.NaN, steps: expected, run: id, outcomes, stuck: account.open, cpu };
 }
 
 /** Planned once the ledger has all attempts. */
 async function planOf(place: Place, agent: Agent, expected: number): Promise<{ readonly id: string; readonly digest: string }> {
-  for (const deadline = performance.now() + WAIT_MS_MAX; performance.now() < deadline; ) {
-    const { rows } = await place.target.query(
-      'SELECT EXISTS (SELECT FROM recant.undrained) OR EXISTS (SELECT FROM recant.capture) OR EXISTS (SELECT FROM recant.batch WHERE confirmed_at IS NULL) AS open',
-    );
-    if (!rows[0].open) {
-      // As autovacuum does within a minute.
-      for (const database of [place.target, place.ledger]) await database.query('ANALYZE');
-      const plan = await place.operator.createPlan({ selection: { agents: [agent] }, mode: 'skip' });
-      const { count } = (
-        await place.ledger.query(`SELECT jsonb_array_length(body::jsonb->'steps') AS count FROM recant.plan WHERE id = $1`, [plan.id])
-      ).rows[0];
-      if (count !== expected) throw new Error(`expected a plan of ${expected} steps, got ${count}`);
-      return plan;
-    }
-    await new Promise((resolve) => setTimeout(resolve, 200));
-  }
-  throw new Error('the ledger did not receive what the target captured');
+  const deadline = performance.now() + WAIT_MS_MAX;
+  while ((await place.operator.watermark(PLAN_WAIT_MS_MAX)).missing.length > 0)
+    if (performance.now() > deadline) throw new Error('the ledger did not receive what the target captured');
+  // As autovacuum does within a minute.
+  for (const database of [place.target, place.ledger]) await database.query('ANALYZE');
+  const plan = await place.operator.createPlan({ selection: { agents: [agent] }, mode: 'skip' });
+  const { rows } = await place.ledger.query(`SELECT jsonb_array_length(body::jsonb->'steps') AS count FROM recant.plan WHERE id = $1`, [
+    plan.id,
+  ]);
+  if (rows[0].count !== expected) throw new Error(`expected a plan of ${expected} steps, got ${rows[0].count}`);
+  return plan;
 }
 
 async function spoil(place: Place, agent: Agent, table: string, attempts: number, width: number): Promise<void> {
@@ -162,6 +151,7 @@ export async function benchRollback({ events }: { readonly events: number }): Pr
   const steps = Math.ceil(rows * SINGLE_SHARE);
   const place = await createPlace(schemaOf(rows, steps), AGENTS);
   try {
+    await place.ledger.query(ANNOUNCE);
     const wide = await besideScript(place, 'wide', rows, WIDE_ROWS);
     const single = await besideScript(place, 'single', steps, 1);
     note(`counter: ${steps} attempts on one row`);
