@@ -17,7 +17,15 @@ export const ReachedTopicsBody = z
         partitions: z.array(z.int()).meta({ description: 'Empty: all.' }),
       }),
     ),
-    held: z.int().meta({ description: 'Messages of this tenant that were read and still wait for their log or their key’s rate.' }),
+    held: z
+      .object({
+        messages: z.int(),
+        through: z
+          .string()
+          .meta({ description: 'A digest of where the newest of them came from: another one once another message waits.' }),
+      })
+      .optional()
+      .meta({ description: 'Messages of this tenant that were read and still wait for their log or their key’s rate. Absent: none.' }),
   })
   .meta({ id: 'ReachedTopics' });
 export type ReachedTopicsBody = z.infer<typeof ReachedTopicsBody>;

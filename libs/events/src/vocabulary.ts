@@ -111,7 +111,7 @@ export const UNVERIFIED_REASONS = ['claimed', 'effects_unknown', 'capture_incomp
 export type UnverifiedReason = (typeof UNVERIFIED_REASONS)[number];
 
 /**
- * What a plan's record may lack. `hole`: numbers of a source. `without_intent`: intents of attempts. `lost_source`: the end of a source that fell silent.
+ * What a plan's record may lack. `hole`: numbers of a source. `without_intent`: intents of attempts. `lost_source`: the end of a source whose process stopped sending.
  * `unread`: messages that a broker has. `held`: messages that wait for their log. `system`: what a target captured. `open_transaction`: one of a selected
  * agent in a target. `open_attempt`: a selected attempt that has not ended.
  */

@@ -17,6 +17,8 @@ export interface HeldMessage {
 export interface HeldBacklog extends LogKey {
   readonly partition: number;
   readonly messages: number;
+  /** Where the newest came from. A message that is held later comes from elsewhere. */
+  readonly last: string;
   readonly reason: 'log' | 'rate';
 }
 
@@ -29,8 +31,9 @@ export interface HeldMessages {
   remove(tenant: string, ids: readonly bigint[]): Promise<void>;
 }
 
-const BACKLOGS = `SELECT tenant_id, shard, partition, count(*)::int AS messages, bool_or(reason = 'log') AS of_log FROM recant.held_message
-  WHERE topic = $1 AND partition = ANY ($2::int[]) GROUP BY tenant_id, shard, partition ORDER BY 1, 2, 3`;
+const BACKLOGS = `SELECT b.*, h.origin AS last FROM (SELECT tenant_id, shard, partition, count(*)::int AS messages, bool_or(reason = 'log') AS of_log, max(id) AS id
+    FROM recant.held_message WHERE topic = $1 AND partition = ANY ($2::int[]) GROUP BY tenant_id, shard, partition) b
+  JOIN recant.held_message h USING (tenant_id, id) ORDER BY b.tenant_id, b.shard, b.partition`;
 /** At most about 4 MiB: a transaction's worth. */
 const READ = `SELECT * FROM (SELECT *, sum(octet_length(bytes)) OVER (ORDER BY refused_code IS NULL, id) AS total FROM (
     SELECT id, key_id, origin, source, bytes, part_digest, part_salt, refused_code, refused_detail, reason FROM recant.held_message
@@ -42,8 +45,8 @@ export function createHeldMessages(pool: pg.Pool): HeldMessages {
   return {
     async backlogs(topic, partitions) {
       const { rows } = await pool.query(BACKLOGS, [topic, partitions]);
-      return rows.map(({ tenant_id, shard, partition, messages, of_log }) => {
-        return { tenant: tenant_id, shard, partition, messages, reason: of_log ? 'log' : 'rate' };
+      return rows.map(({ tenant_id, shard, partition, messages, last, of_log }) => {
+        return { tenant: tenant_id, shard, partition, messages, last, reason: of_log ? 'log' : 'rate' };
       });
     },
     async read(topic, { tenant, shard, partition }, messagesMax) {

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type ReachedTopicsBody, reachTopics } from '@recant/api';
 import { type ConnectionOptions, misfit, type OffsetRange, readOffsetRanges, readTopicIdentity } from '@recant/kafka';
@@ -21,7 +22,7 @@ export interface ReachDeps {
 export function reachRoutes(deps: ReachDeps | undefined): readonly BoundRoute[] {
   return [
     handle(reachTopics, async ({ caller: { tenant }, query: { waitMs = 0 }, signal }) => {
-      const body = deps === undefined ? { topics: [], unread: [], held: 0 } : await reach(deps, tenant, waitMs, signal);
+      const body = deps === undefined ? { topics: [], unread: [] } : await reach(deps, tenant, waitMs, signal);
       return { status: 200, body };
     }),
   ];
@@ -35,20 +36,20 @@ async function reach(deps: ReachDeps, tenant: string, waitMs: number, signal: Ab
   const before = await deps.positions.read(topic);
   const goal = await goalOf(deps.access, topic, Math.max(waitMs, ASK_MS_MIN));
   if (goal === undefined)
-    return { topics: [], unread: [{ topic, state: 'unreachable', partitions: [] }], held: await heldOf(deps, topic, before, tenant) };
+    return { topics: [], unread: [{ topic, state: 'unreachable', partitions: [] }], ...(await heldOf(deps, topic, before, tenant)) };
   const { identity, ranges } = goal;
   const isStopped = (one: StoredPosition) => misfit(one, identity, ranges.get(one.partition) ?? NOTHING) !== undefined;
   const stopped = before.filter(isStopped).map(({ partition }) => partition);
   for (;;) {
     const positions = await deps.positions.read(topic);
     const behind = behindOf(positions, ranges).filter((partition) => !stopped.includes(partition));
-    const held = await heldOf(deps, topic, positions, tenant);
-    if (behind.length + held === 0 || signal.aborted || performance.now() >= end) {
+    const waiting = await heldOf(deps, topic, positions, tenant);
+    if ((behind.length === 0 && waiting.held === undefined) || signal.aborted || performance.now() >= end) {
       const unread = [
         { topic, state: 'behind' as const, partitions: behind },
         { topic, state: 'stopped' as const, partitions: stopped },
       ].filter(({ partitions }) => partitions.length > 0);
-      return { topics: unread.length === 0 ? [topic] : [], unread, held };
+      return { topics: unread.length === 0 ? [topic] : [], unread, ...waiting };
     }
     await delay(LOOK_MS);
   }
@@ -81,10 +82,20 @@ function behindOf(positions: readonly StoredPosition[], ranges: Goal['ranges']):
     .sort((a, b) => a - b);
 }
 
-async function heldOf({ held }: ReachDeps, topic: string, positions: readonly StoredPosition[], tenant: string): Promise<number> {
+/** Offsets count the messages of other tenants, too: only a digest of them leaves the ledger. */
+async function heldOf(
+  { held }: ReachDeps,
+  topic: string,
+  positions: readonly StoredPosition[],
+  tenant: string,
+): Promise<Pick<ReachedTopicsBody, 'held'>> {
   const backlogs = await held.backlogs(
     topic,
     positions.map(({ partition }) => partition),
   );
-  return backlogs.filter((one) => one.tenant === tenant).reduce((sum, { messages }) => sum + messages, 0);
+  const own = backlogs.filter((one) => one.tenant === tenant);
+  if (own.length === 0) return {};
+  const newest = JSON.stringify(own.map(({ shard, partition, last }) => [shard, partition, last]));
+  const messages = own.reduce((sum, one) => sum + one.messages, 0);
+  return { held: { messages, through: createHash('sha256').update(newest, 'utf8').digest('hex') } };
 }

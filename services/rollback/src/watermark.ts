@@ -39,7 +39,7 @@ export async function reachWatermark(core: Waiting, tenant: string, waitMs: numb
 async function readTopics({ producer }: Waiting, tenant: string, waitMs: number): Promise<Pick<Reached, 'topics' | 'missing'>> {
   try {
     const { topics, unread, held } = await producer.reachTopics(tenant, waitMs);
-    return { topics, missing: [...unread.map(missingOfTopic), missingOfHeld(held)].filter((one) => one !== undefined) };
+    return { topics, missing: [...unread.map(missingOfTopic), ...(held ? [missingOfHeld(held)] : [])] };
   } catch (error) {
     return { topics: [], missing: [missingOfLedger(error instanceof Error ? error.message : String(error))] };
   }

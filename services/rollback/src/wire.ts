@@ -14,6 +14,7 @@ import {
   createPlans,
   createRunStore,
   createRuns,
+  lastEventUnder,
   lastNumberOf,
   type Store,
   type TenantCondition,
@@ -160,8 +161,12 @@ const runningRoutes = (core: RollbackCore) => [...planRoutes(core), ...approvalR
 
 function wireDrains({ store, logger, drain }: RollbackDeps, ports: Pick<RollbackCore, 'targets' | 'producer' | 'clock'>): Drains {
   const recorded = (tenant: string, source: string) => lastNumberOf(store.pool, tenant, source);
+  const lastUnder = (tenant: string, prefix: string) => lastEventUnder(store.pool, tenant, prefix);
   const log = logger.child({ part: 'drain' });
-  return createDrains({ ...ports, systems: store.systems, tenant: ports.producer.tenant, recorded, log }, { ...DRAIN_OPTIONS, ...drain });
+  return createDrains(
+    { ...ports, systems: store.systems, tenant: ports.producer.tenant, recorded, lastUnder, log },
+    { ...DRAIN_OPTIONS, ...drain },
+  );
 }
 
 function wireFreezing(

@@ -17,6 +17,8 @@ const runOf = async (stage: Stage, { id, digest }: PlanView) => {
 const planOf = (stage: Stage, agent: string, mode?: 'skip') =>
   stage.operator.createPlan({ selection: { agents: [agent] }, ...(mode ? { mode } : {}) });
 
+const namesOf = ({ body }: PlanView): string[] => (body.watermark?.missing ?? []).map(({ id }) => id);
+
 async function asSuperuser(stage: Stage, sql: string): Promise<void> {
   const client = new pg.Client({ connectionString: stage.databaseOwnerUrl });
   await client.connect();
@@ -215,7 +217,11 @@ test('a system whose latest changes cannot be recorded is named in the plan, whi
   await stage.shop.owner.query('ALTER TABLE recant.batch RENAME TO batch_away');
   await bad.sql('downgrade', "UPDATE orders SET tier = 'free' WHERE id = 2");
 
-  const missing = [{ kind: 'system', subject: 'shop', detail: expect.stringContaining('batch') }];
+  const { rows } = await stage.store.pool.query("SELECT max(source) AS source FROM recant.source WHERE source LIKE '%/system/shop/%'");
+  const { source } = rows[0];
+  const missing = [
+    { kind: 'system', subject: 'shop', detail: expect.stringMatching(`^Its changes after event \\d+ of ${source} .*batch`) },
+  ];
   const plan = await planOf(stage, 'bad');
   expect(plan).toMatchObject({ runnable: false, body: { watermark: { systems: [], missing } } });
   await expect(stage.operator.createRun(plan.id, plan.digest)).rejects.toMatchObject({ problem: { code: 'plan_conflicts' } });
@@ -229,10 +235,20 @@ test('a system whose latest changes cannot be recorded is named in the plan, whi
   expect(hasty.body.watermark?.missing).toMatchObject([{ kind: 'system', detail: expect.stringContaining('not drained within') }]);
   await holder.end();
 
+  // Named by how far the ledger reached, not by why it reached no further.
+  const accept = namesOf(hasty);
+  expect(accept).toEqual(namesOf(plan));
   const again = await planOf(stage, 'bad');
   expect(again.body).toMatchObject({ steps: [{ step: 1 }, { step: 2 }] });
   expect(again.body.watermark).toMatchObject({ systems: ['shop'], missing: [] });
-});
+
+  // What a person accepts is what follows one event, not what the system lacks another time.
+  await stage.shop.owner.query('ALTER TABLE recant.batch RENAME TO batch_away');
+  const later = stage.withReason('known').createPlan({ selection: { agents: ['bad'] }, accept });
+  await expect(later).rejects.toMatchObject({
+    problem: { code: 'missing_unknown', detail: expect.stringMatching(/Missing now: system-/) },
+  });
+}, 120_000);
 
 test('I7: a table that is new since connect and that the agent could write keeps a run from fully_restored, also once it is captured; other windows are not concerned', async () => {
   await using own = await createStage();

@@ -31,7 +31,7 @@ async function asOwner(stage: Stage): Promise<pg.Client> {
   return client;
 }
 
-test('planning waits for what Kafka has when it is asked: an event that the ledger has not read yet is in the plan; after the deadline its partition is named', async () => {
+test('planning waits for what Kafka has when it is asked: an event that the ledger has not read yet is in the plan; after the deadline its partition is named; more that is held has another name', async () => {
   const { stage, topic, source, send, producer, partition } = await overKafka();
   await using _stage = stage;
   const first = source.intended();
@@ -50,6 +50,17 @@ test('planning waits for what Kafka has when it is asked: an event that the ledg
   expect(missingIn(hasty).map(({ kind }) => kind)).toEqual([expect.stringMatching(/^(unread|held)$/)]);
   expect(missingIn(hasty)[0]).toMatchObject({ detail: expect.stringMatching(new RegExp(`^Partition ${partition} is not|messages? wait`)) });
 
+  await waitUntil(async () => (await blocking.query('SELECT FROM recant.held_message')).rowCount === 2);
+  const [little] = (await stage.operator.watermark(0)).missing;
+  expect(little).toMatchObject({ kind: 'held', detail: '2 messages wait for the log or the rate of a key.' });
+  expect((await stage.operator.watermark(0)).missing).toEqual([little]);
+  const more = source.intended();
+  await send(more.bytes, source.settled(more.action));
+  await waitUntil(async () => (await blocking.query('SELECT FROM recant.held_message')).rowCount === 4);
+  await expect(stage.withReason('known').createPlan({ selection: SELECTION, waitMs: 0, accept: [little?.id ?? ''] })).rejects.toMatchObject(
+    { problem: { code: 'missing_unknown', detail: expect.stringMatching(/Missing now: held-/) } },
+  );
+
   const { rows } = await blocking.query<{ now: string }>('SELECT clock_timestamp()::text AS now');
   const planning = stage.operator.createPlan({ selection: SELECTION, waitMs: 20_000 });
   const watching = await asOwner(stage);
@@ -64,7 +75,7 @@ test('planning waits for what Kafka has when it is asked: an event that the ledg
   await blocking.query('COMMIT');
   const plan = await planning;
   expect(missingIn(plan)).toEqual([]);
-  expect(plan.body.left.map(({ ref }) => ref.action).sort()).toEqual([first.action, late.action].sort());
+  expect(plan.body.left.map(({ ref }) => ref.action).sort()).toEqual([first.action, late.action, more.action].sort());
   await Promise.all([blocking.end(), watching.end(), producer.close()]);
   expect(await stage.audit()).toEqual([]);
 });

@@ -7,7 +7,7 @@ import { type Missing, missing } from './missing.ts';
 /** Ranges of numbers, and attempts, that are named in one text. */
 const NAMED_MAX = 5;
 
-/** What the sources of a selection lack: holes in their numbers, intents, and the end of those that fell silent. */
+/** What the sources of a selection lack: holes in their numbers, intents, and the end of those whose process stopped sending. */
 export function missingOfSources(records: readonly SourceRecord[], selection: Selection): readonly Missing[] {
   return [...records]
     .sort((a, b) => compareText(a.source, b.source))
@@ -62,10 +62,10 @@ function withoutIntent({ source, agent, withoutIntent: attempts }: SourceRecord,
   );
 }
 
-/** One that was silent past its lease before the window began concerns other windows. */
-function lost({ source, agent, lost: silent }: SourceRecord, { clock, fromMs }: Selection): Missing | undefined {
-  if (silent === undefined) return undefined;
-  const { receivedAtMs, leaseMs } = silent;
+/** One whose lease expired before the window began concerns other windows. */
+function lost({ source, agent, lost: end }: SourceRecord, { clock, fromMs }: Selection): Missing | undefined {
+  if (end === undefined) return undefined;
+  const { receivedAtMs, leaseMs } = end;
   if (clock !== 'claimed' && fromMs !== undefined && receivedAtMs + leaseMs < fromMs) return undefined;
   const since = new Date(receivedAtMs).toISOString();
   return missing(
@@ -73,7 +73,7 @@ function lost({ source, agent, lost: silent }: SourceRecord, { clock, fromMs }: 
     source,
     { since },
     {
-      detail: `No event of ${whose(agent)} since ${since}, and it was not closed: what it did since may be missing.`,
+      detail: `The process of ${whose(agent)} stopped sending (last event ${since}) without closing its source: what it did since may be missing.`,
       action: 'Start the process again (it sends what it has), and plan again.',
     },
   );

@@ -15,15 +15,17 @@ export interface OpenInTarget {
 export interface LaggingSystem {
   readonly system: string;
   readonly reason: string;
+  /** The last event that the ledger has of it; undefined: none. What comes after it is missing, however much that is. */
+  readonly after: { readonly source: string; readonly number: number } | undefined;
 }
 
-export const missingOfSystem = ({ system, reason }: LaggingSystem): Missing =>
+export const missingOfSystem = ({ system, reason, after }: LaggingSystem): Missing =>
   missing(
     'system',
     system,
-    {},
+    { after: after === undefined ? null : { ...after } },
     {
-      detail: `Its latest changes are not recorded: ${reason.replace(/\.$/, '')}.`,
+      detail: `Its changes${after ? ` after event ${after.number} of ${after.source}` : ''} are not recorded: ${reason.replace(/\.$/, '')}.`,
       action: 'Correct the cause and plan again.',
     },
   );

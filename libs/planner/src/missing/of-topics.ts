@@ -25,19 +25,25 @@ export function missingOfTopic({ topic, state, partitions }: UnreadTopic): Missi
   return missing('unread', topic, { state, partitions: [...partitions] }, { detail, action: ACTIONS[state] });
 }
 
-/** Messages that were read and wait: undefined if there are none. */
-export const missingOfHeld = (messages: number): Missing | undefined =>
-  messages === 0
-    ? undefined
-    : missing(
-        'held',
-        'kafka',
-        {},
-        {
-          detail: `${messages === 1 ? '1 message waits' : `${messages} messages wait`} for the log or the rate of a key.`,
-          action: 'Nothing is lost: see the alarm `messages_held` (`recant alarms`), and plan again.',
-        },
-      );
+/** Messages that were read and wait. */
+export interface HeldMessages {
+  readonly messages: number;
+  /** Differs once another message waits. */
+  readonly through: string;
+}
+
+/** Named by the newest one: a name stays while those before it are recorded. */
+export const missingOfHeld = ({ messages, through }: HeldMessages): Missing =>
+  missing(
+    'held',
+    'kafka',
+    { through },
+    {
+      detail: `${messages === 1 ? '1 message waits' : `${messages} messages wait`} for the log or the rate of a key.`,
+      action:
+        'Nothing is lost: see the alarm `messages_held` (`recant alarms`), and plan again. Revoke a key that floods (`recant keys revoke`).',
+    },
+  );
 
 /** The ledger did not say how far it read. */
 export const missingOfLedger = (reason: string): Missing =>

@@ -1,6 +1,6 @@
 export { type Approvals, createApprovals } from './approvals.ts';
 export { createErasures, type Erasure, type ErasureReport, type Erasures } from './erasures.ts';
-export { lastNumberOf } from './last-number.ts';
+export { type LastEvent, lastEventUnder, lastNumberOf } from './last-number.ts';
 export { createOutbox } from './outbox.ts';
 export { createPlans, type Plans, type StoredPlan } from './plans.ts';
 export { createRunStore } from './run-store.ts';

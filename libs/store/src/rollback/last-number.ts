@@ -8,3 +8,17 @@ export async function lastNumberOf(pool: pg.Pool, tenant: string, source: string
   const { rows } = await pool.query(LAST, [tenant, source]);
   return Number(rows[0]?.last ?? 0);
 }
+
+const NEWEST = `SELECT source, (SELECT coalesce(max(e.sequence), 0) FROM recant.entry e WHERE e.tenant_id = s.tenant_id AND e.source_no = s.source_no) AS last
+  FROM recant.source s WHERE tenant_id = $1 AND source ^@ $2 ORDER BY source_no DESC LIMIT 1`;
+
+export interface LastEvent {
+  readonly source: string;
+  readonly number: number;
+}
+
+/** Of the newest source whose name begins with `prefix`; undefined: there is none. */
+export async function lastEventUnder(pool: pg.Pool, tenant: string, prefix: string): Promise<LastEvent | undefined> {
+  const { rows } = await pool.query(NEWEST, [tenant, prefix]);
+  return rows[0] && { source: rows[0].source, number: Number(rows[0].last) };
+}

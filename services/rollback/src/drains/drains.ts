@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { HealthCheck, Logger } from '@recant/service';
-import type { Systems, TenantCondition } from '@recant/store';
+import type { LastEvent, Systems, TenantCondition } from '@recant/store';
 import { createSystemDrain, type DrainDeps, type SystemDrain } from './drain-system.ts';
 
 /** Milliseconds between looks at a system, and the longest pause after failures. */
@@ -9,8 +9,8 @@ export type DrainOptions = typeof DRAIN_OPTIONS;
 
 /** What a flush found; nothing in it stops the caller. */
 export interface FlushReport {
-  /** Systems whose captured changes are not all in the ledger, and why. */
-  readonly lagging: readonly { readonly system: string; readonly reason: string }[];
+  /** Systems whose captured changes are not all in the ledger, why, and the last event that the ledger has of them. */
+  readonly lagging: readonly { readonly system: string; readonly reason: string; readonly after: LastEvent | undefined }[];
 }
 
 export interface Drains {
@@ -28,6 +28,8 @@ export interface Drains {
 type DrainsDeps = DrainDeps & {
   readonly systems: Pick<Systems, 'list'>;
   readonly tenant: () => Promise<string | undefined>;
+  /** The last event of the newest source whose name begins like this. */
+  lastUnder(tenant: string, prefix: string): Promise<LastEvent | undefined>;
   readonly log: Logger;
 };
 
@@ -88,8 +90,9 @@ export function createDrains(deps: DrainsDeps, options: DrainOptions): Drains {
     },
     async flush(tenant, deadlineMs) {
       const reports = await Promise.all((await drainsOf(tenant)).map((one) => flushOne(one.system, one.drain, deadlineMs)));
-      const lagging = reports.flatMap((report) => report ?? []);
-      for (const late of lagging) deps.log.warn(late, 'drain: planning goes on without the latest changes of a system');
+      const late = reports.filter((report) => report !== undefined);
+      const lagging = await Promise.all(late.map(async (one) => ({ ...one, after: await lastEventOf(deps, tenant, one.system) })));
+      for (const one of lagging) deps.log.warn(one, 'drain: planning goes on without the latest changes of a system');
       return { lagging };
     },
     status: () =>
@@ -112,6 +115,9 @@ function conditionOf({ tenant, system, drain: { failure } }: Registered): Tenant
   return [{ tenant, code: 'drain_stopped', subject: system, detail: `Not drained: ${failure.reason}`, action }];
 }
 
+const lastEventOf = async ({ producer, lastUnder }: DrainsDeps, tenant: string, system: string): Promise<LastEvent | undefined> =>
+  lastUnder(tenant, `${await producer.sourcePrefix(tenant)}/system/${system}/`);
+
 async function takeTurn({ clock, log }: DrainsDeps, { pollMs, pauseMsMax }: DrainOptions, one: Registered): Promise<void> {
   if (clock.now() < one.pausedUntilMs) return;
   try {
@@ -124,7 +130,11 @@ async function takeTurn({ clock, log }: DrainsDeps, { pollMs, pauseMsMax }: Drai
 }
 
 /** @returns why the system lags; undefined if everything is in the ledger */
-async function flushOne(system: string, drain: SystemDrain, deadlineMs: number): Promise<FlushReport['lagging'][number] | undefined> {
+async function flushOne(
+  system: string,
+  drain: SystemDrain,
+  deadlineMs: number,
+): Promise<{ readonly system: string; readonly reason: string } | undefined> {
   const ending = new AbortController();
   const late = delay(deadlineMs, `not drained within ${deadlineMs} ms`, { signal: ending.signal }).catch(() => '');
   const reasonOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
