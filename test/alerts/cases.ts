@@ -1,10 +1,13 @@
 import { rename, rm, writeFile } from 'node:fs/promises';
 import { eventId, TOPIC_EVENTS } from '@recant/events';
 import { createProducer } from '@recant/kafka';
+import kafkajs from 'kafkajs';
 import pg from 'pg';
 import { changed, TestSource } from '../../services/ledger/test/producer.ts';
 import type { SmallService } from './full-disk.ts';
 import type { Stage } from './stage.ts';
+
+const { ConfigResourceTypes, Kafka, logLevel } = kafkajs;
 
 export interface Case {
   /** Alerts that the condition makes fire. */
@@ -38,6 +41,15 @@ async function cutOff({ postgres }: Stage, database: 'ledger' | 'shop'): Promise
   await client.query(`ALTER DATABASE ${database} ALLOW_CONNECTIONS false`);
   await client.query('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1', [database]);
   await client.end();
+}
+
+/** Replaces what the topic sets itself. */
+async function configureTopic(brokers: readonly string[], values: Readonly<Record<string, string>>): Promise<void> {
+  const admin = new Kafka({ brokers: [...brokers], logLevel: logLevel.NOTHING }).admin();
+  await admin.connect();
+  const configEntries = Object.entries(values).map(([name, value]) => ({ name, value }));
+  const resources = [{ type: ConfigResourceTypes.TOPIC, name: TOPIC_EVENTS, configEntries }];
+  await admin.alterConfigs({ validateOnly: false, resources }).finally(() => admin.disconnect());
 }
 
 /** Holds a lock until the returned function is called. */
@@ -102,6 +114,15 @@ export const CASES: readonly Case[] = [
       await producer.send([{ partition: 0, value: Buffer.from('x'), headers: {} }]);
       await producer.close();
     },
+  },
+  {
+    alerts: ['RecantTopicMisconfigured'],
+    what: 'a topic keeps its messages for a minute',
+    seen: 'topic_misconfigured',
+    shownS: 45,
+    firesS: 55,
+    cause: ({ kafka }) => configureTopic(kafka.brokers, { 'retention.ms': '60000' }),
+    mend: ({ kafka }) => configureTopic(kafka.brokers, {}),
   },
   {
     alerts: ['RecantKafkaLag'],

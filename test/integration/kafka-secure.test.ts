@@ -6,16 +6,20 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createServer } from 'node:tls';
 import { fileURLToPath } from 'node:url';
-import { type ConnectionOptions, createProducer, type KafkaLogin, readTopicIdentity } from '@recant/kafka';
+import { shardOf } from '@recant/events';
+import { type ConnectionOptions, createProducer, ensureTopic, eventMessage, type KafkaLogin, readTopicIdentity } from '@recant/kafka';
 import { type RunningKafka, startKafka } from '@recant/local-kafka';
 import { createRecant } from '@recant/sdk';
 import { kafkaTransport } from '@recant/sdk/kafka';
 import { type TestDatabase, testCertificate, testLedgerDatabase, waitUntil } from '@recant/test-support';
+import { AclOperationTypes, AclPermissionTypes, AclResourceTypes, Kafka, logLevel, ResourcePatternTypes, type SASLOptions } from 'kafkajs';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { SHARDS, startLedger, TENANT } from '../../services/ledger/test/harness.ts';
+import { TestSource } from '../../services/ledger/test/producer.ts';
 
 const MAIN = fileURLToPath(new URL('../../services/ledger/src/main.ts', import.meta.url));
 const PASSWORD = 'wonder-of-nobody';
+const adminPassword = randomBytes(8).toString('hex');
 const ca = testCertificate('authority', { ca: true });
 const clientCa = testCertificate('authority of clients', { ca: true });
 const server = testCertificate('broker', { issuer: ca });
@@ -29,7 +33,7 @@ let database: TestDatabase;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'recant-secure-'));
   database = await testLedgerDatabase();
-  const security = { ...server, ca: ca.cert, clientCa: clientCa.cert, users: { admin: randomBytes(8).toString('hex'), alice: PASSWORD } };
+  const security = { ...server, ca: ca.cert, clientCa: clientCa.cert, users: { admin: adminPassword, alice: PASSWORD } };
   broker = await startKafka({ security, client, topics: [{ name: 'events', partitions: SHARDS }] });
 });
 afterAll(async () => {
@@ -90,6 +94,43 @@ test('a refused login or certificate, and an untrusted broker, are one line with
     message: expect.stringContaining('RECANT_KAFKA_TLS=1 and RECANT_KAFKA_SASL'),
   });
 });
+
+test('a user without the right to create topics or to read their settings records nevertheless, and an alarm says what is not checked', async () => {
+  const { brokers } = broker;
+  const topic = 'events.limited';
+  const owner = { ...login('plain'), username: 'admin', password: adminPassword };
+  await ensureTopic({ brokers, tls, sasl: owner }, topic, SHARDS);
+  const admin = new Kafka({ brokers: [...brokers], ssl: tls, sasl: owner as SASLOptions, logLevel: logLevel.NOTHING }).admin();
+  await admin.connect();
+  onTestFinished(() => admin.disconnect());
+  const aclOf = (principal: string, operation: AclOperationTypes, permissionType: AclPermissionTypes) => ({
+    ...{ principal, operation, permissionType, host: '*', resourceType: AclResourceTypes.TOPIC, resourceName: topic },
+    resourcePatternType: ResourcePatternTypes.LITERAL,
+  });
+  const deny = [AclOperationTypes.CREATE, AclOperationTypes.DESCRIBE_CONFIGS].map((operation) =>
+    aclOf('User:alice', operation, AclPermissionTypes.DENY),
+  );
+  await admin.createAcls({ acl: [aclOf('User:*', AclOperationTypes.ALL, AclPermissionTypes.ALLOW), ...deny] });
+  const sasl = login('plain');
+  const kafka = { brokers, topic, tls, sasl, groupId: `test-${randomUUID()}`, settingsMs: 50 };
+  const ledger = await startLedger({ kafka });
+  onTestFinished(() => ledger.stop());
+  const [found] = await waitUntil(() => {
+    const conditions = ledger.wired.conditions();
+    return conditions.length > 0 ? conditions : undefined;
+  });
+  expect(found).toMatchObject({
+    code: 'topic_misconfigured',
+    subject: `${topic} DescribeConfigs`,
+    action: expect.stringContaining(`--operation DescribeConfigs --topic ${topic}`),
+  });
+  const source = new TestSource('limited');
+  const { action, bytes } = source.intended();
+  const producer = await createProducer({ brokers, tls, sasl, topic });
+  onTestFinished(() => producer.close());
+  await producer.send([eventMessage(ledger.agentApiKey, shardOf(TENANT, source.source, SHARDS), bytes)]);
+  await waitUntil(async () => (await ledger.operator.action(action)).attempts.length === 1);
+}, 120_000);
 
 test('a broker with an expired certificate or another host name is refused', async () => {
   const expired = testCertificate('broker', { issuer: ca, notAfter: new Date('2021-01-01Z') });

@@ -13,6 +13,7 @@ export const ALARM_CODES = {
   dead_letters: { title: 'Messages were refused', subject: 'the code of the refusal' },
   partition_stopped: { title: 'A Kafka partition is not read', subject: 'topic/partition' },
   messages_held: { title: 'Messages from Kafka wait for their log or their key’s rate', subject: 'tenant/shard of topic/partition' },
+  topic_misconfigured: { title: 'A Kafka topic has a setting that loses, refuses or delays events', subject: 'topic and setting' },
   broker_silent: { title: 'The Kafka broker does not answer', subject: 'the topic' },
   anchor_silent: { title: 'An anchor or witness does not accept checkpoints', subject: 'the anchor or witness' },
   publishing_behind: { title: 'Entries are not yet covered by a signed checkpoint', subject: 'the loop' },

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Admin } from 'kafkajs';
 import { type ConnectionOptions, connectionOf } from './connection.ts';
 import { KafkaError } from './error.ts';
-import { explainRefusal } from './explain-refusal.ts';
+import { explainRefusal, isUnauthorized } from './explain-refusal.ts';
 
 /** Retries of one request before the broker counts as unreachable. */
 const RETRIES = 3;
@@ -15,12 +15,21 @@ export interface OffsetRange {
 
 /**
  * Creates the topic, or checks an existing one. A partition is a shard: another count would move sources to other shards.
- * @throws KafkaError `unreachable`, `topic_mismatch`
+ * @throws KafkaError `unreachable`, `access_refused`, `topic_mismatch`
  */
 export function ensureTopic(options: ConnectionOptions, topic: string, partitions: number): Promise<void> {
   return asAdmin(options, async (admin) => {
-    await admin.createTopics({ topics: [{ topic, numPartitions: partitions, replicationFactor: -1 }], waitForLeaders: false });
-    const found = await countPartitions(admin, topic);
+    const refused = await admin
+      .createTopics({ topics: [{ topic, numPartitions: partitions, replicationFactor: -1 }], waitForLeaders: false })
+      .then(
+        () => undefined,
+        (error: Error) => {
+          // The topic may exist: its user then needs no right to create it.
+          if (isUnauthorized(error)) return error;
+          throw error;
+        },
+      );
+    const found = await countPartitions(admin, topic).catch((error) => Promise.reject(refused ?? error));
     if (found === partitions) return;
     const advice = `set RECANT_SHARDS=${found}, or use another topic`;
     throw new KafkaError('topic_mismatch', `topic ${topic}: expected ${partitions} partitions (RECANT_SHARDS), got ${found}; ${advice}`);

@@ -9,7 +9,7 @@ export function explainRefusal(cause: unknown, { brokers, tls, sasl }: Connectio
   const where = `Kafka at ${brokers.join(', ')}`;
   const untrusted = explainTls(cause, TLS);
   if (untrusted !== undefined) return new KafkaError('untrusted', `${where} cannot be trusted: ${untrusted}`, cause);
-  const names = namesOf(cause);
+  const names = causesOf(cause).map(({ name }) => name);
   if (names.includes('KafkaJSSASLAuthenticationError')) {
     const message = `${where} rejected user ${sasl?.username} or its password (${sasl?.mechanism}): correct RECANT_KAFKA_USER, RECANT_KAFKA_PASSWORD_FILE or RECANT_KAFKA_SASL`;
     return new KafkaError('access_refused', message, cause);
@@ -26,19 +26,31 @@ export function explainRefusal(cause: unknown, { brokers, tls, sasl }: Connectio
       cause,
     );
   }
-  const reason = (cause instanceof Error ? cause.message : String(cause)).replaceAll(/\s+/g, ' ').trim();
+  const reason = reasonOf(cause);
+  if (isUnauthorized(cause)) {
+    const message = `${where} refused access (${reason}): grant ${sasl?.username ?? 'this client'} that operation in the broker's ACLs`;
+    return new KafkaError('access_refused', message, cause);
+  }
   return new KafkaError('unreachable', `${where} is unreachable (${reason}): start it or correct KAFKA_BROKERS`, cause);
+}
+
+const reasonOf = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause)).replaceAll(/\s+/g, ' ').trim();
+
+/** The broker's ACLs refuse what was asked. */
+export function isUnauthorized(cause: unknown): boolean {
+  return causesOf(cause).some(({ type }) => typeof type === 'string' && type.endsWith('_AUTHORIZATION_FAILED'));
 }
 
 /** Bounds the walk: causes may be cyclic. */
 const CAUSES_MAX = 8;
 
-function namesOf(error: unknown): readonly string[] {
-  const names: string[] = [];
-  let each = error;
-  for (let depth = 0; depth < CAUSES_MAX && each instanceof Error; depth++) {
-    names.push(each.name);
-    each = each.cause;
+/** kafkajs has the broker's error among the errors of an aggregate. */
+function causesOf(error: unknown): readonly (Error & { readonly type?: unknown })[] {
+  const causes: Error[] = [];
+  const left = [error];
+  for (let each = left.shift(); each instanceof Error && causes.length < CAUSES_MAX; each = left.shift()) {
+    causes.push(each);
+    left.push(each.cause, ...(((each as { errors?: unknown }).errors as unknown[] | undefined) ?? []));
   }
-  return names;
+  return causes;
 }

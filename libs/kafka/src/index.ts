@@ -9,5 +9,6 @@ export { misfit, type ReadState, type StoredPosition } from './partition-state.t
 export { createProducer, type EventProducer } from './producer.ts';
 export { RECORD_BATCH_BYTES_MAX, type Undecodable } from './record-set.ts';
 export type { MessageBatch, SliceBounds } from './slices.ts';
+export { faultsOf, type TopicFault } from './topic-faults.ts';
 export { readTopicIdentity } from './topic-identity.ts';
 export { readTopicSettings, type TopicSettings } from './topic-settings.ts';

@@ -5,7 +5,7 @@ import { explainRefusal } from './explain-refusal.ts';
 import type { OutgoingMessage } from './message.ts';
 
 /** Bytes of one partition in one request. kafkajs never splits, and the broker rejects a whole record batch over `max.message.bytes` (1 MB). */
-const REQUEST_BYTES_MAX = 900_000;
+export const REQUEST_BYTES_MAX = 900_000;
 /** Bytes that a record adds to its value: headers, lengths, offsets. */
 const RECORD_OVERHEAD_BYTES = 400;
 

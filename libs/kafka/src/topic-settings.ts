@@ -12,12 +12,26 @@ export interface TopicSettings {
   readonly compacted: boolean;
   /** `producer`: batches stay as they were sent. */
   readonly compression: string;
+  /** Bytes of a record batch. */
+  readonly messageBytesMax: number;
+  /** A replica that lacks acknowledged messages may become the leader. */
+  readonly uncleanElection: boolean;
 }
 
 /** A topic, among the types of resources; kafkajs's CommonJS enum has no ESM export. */
 const TOPIC = 2;
 
-const NAMES = ['min.insync.replicas', 'retention.ms', 'retention.bytes', 'cleanup.policy', 'compression.type'] as const;
+const NAMES = [
+  'min.insync.replicas',
+  'retention.ms',
+  'retention.bytes',
+  'cleanup.policy',
+  'compression.type',
+  'max.message.bytes',
+  'unclean.leader.election.enable',
+] as const;
+/** Kafka's default, where a broker does not name its own. */
+const MESSAGE_BYTES_DEFAULT = 1_048_588;
 
 /** @throws KafkaError `unreachable`, `untrusted`, `access_refused` */
 export function readTopicSettings(options: ConnectionOptions, topic: string): Promise<TopicSettings> {
@@ -34,6 +48,8 @@ export function readTopicSettings(options: ConnectionOptions, topic: string): Pr
       retentionBytes: limit('retention.bytes'),
       compacted: (values.get('cleanup.policy') ?? '').includes('compact'),
       compression: values.get('compression.type') ?? 'producer',
+      messageBytesMax: Number(values.get('max.message.bytes') ?? MESSAGE_BYTES_DEFAULT),
+      uncleanElection: values.get('unclean.leader.election.enable') === 'true',
     };
   });
 }

