@@ -133,7 +133,8 @@ async function serve({ provider, folder, store, signing, password, closers, keys
   const keys = { masterKeys: [randomBytes(32)] as const, keysDatabaseUrl };
   const people = [...settings.people, local];
   const deps = {
-    settings,
+    // What a caller may do is tested here, not what a plan needs.
+    settings: { ...settings, approvals: 'never' as const },
     store,
     kafka: undefined,
     prepare: async () => ({ rollbackKey }),
