@@ -254,29 +254,36 @@ function groupStatement(
   const [first] = group;
   if (first === undefined) return undefined;
   const { captured } = first.change.row;
-  const parameter = (ordinals: string[]) => `pg_catalog.unnest(${argument(ordinals)}::bigint[])`;
   const on = target(captured.table);
   const { kind } = first.change;
-  if (kind === 'delete') {
-    const rows = parameter(group.map(({ change }) => change.row.last.ordinal));
-    return `DELETE FROM ${on} t USING ${rows} AS p(row) JOIN recant.change k ON k.ordinal OPERATOR(pg_catalog.=) p.row WHERE ${sameKey(captured, 'k')} AND ${after}`;
-  }
+  const from = imagesOf(group, argument);
+  if (kind === 'delete') return `DELETE FROM ${on} t USING ${from} WHERE ${sameKey(captured)} AND ${after}`;
   if (first.values.length === 0) return undefined;
-  const rows = [
-    parameter(group.map(({ change }) => change.row.last.ordinal)),
-    ...first.sources.map((_, n) => parameter(group.map(({ sources }) => sources[n] ?? ''))),
-  ];
-  const names = ['row', ...first.sources.map((_, n) => `s${n}`)];
-  const images = first.sources.map((_, n) => `JOIN recant.change c${n} ON c${n}.ordinal OPERATOR(pg_catalog.=) p.s${n}`).join(' ');
-  const from = `ROWS FROM (${rows.join(', ')}) AS p(${names.join(', ')}) JOIN recant.change k ON k.ordinal OPERATOR(pg_catalog.=) p.row ${images}`;
-  const imageOf = ({ column, source, position }: Value) => castOf(`c${source}.old`, column, position);
+  const imageOf = ({ column, source, position }: Value) => castOf(`k.old${source}`, column, position);
   if (kind === 'insert') {
     const columns = first.values.map(({ column }) => escapeIdentifier(column.name)).join(', ');
     return `INSERT INTO ${qualified(captured.table)} (${columns}) OVERRIDING SYSTEM VALUE SELECT ${first.values.map(imageOf).join(', ')} FROM ${from} WHERE ${after}`;
   }
   const sets = first.values.map((value) => `${escapeIdentifier(value.column.name)} = ${imageOf(value)}`).join(', ');
-  const differs = first.values.map(({ column, source, position }) => differsFrom(outputOf('t', column), `c${source}.old[${position}]`));
-  return `UPDATE ${on} t SET ${sets} FROM ${from} WHERE ${sameKey(captured, 'k')} AND ${onlyDifferent ? `(${differs.join(' OR ')})` : after}`;
+  const differs = first.values.map(({ column, source, position }) => differsFrom(outputOf('t', column), `k.old${source}[${position}]`));
+  return `UPDATE ${on} t SET ${sets} FROM ${from} WHERE ${sameKey(captured)} AND ${onlyDifferent ? `(${differs.join(' OR ')})` : after}`;
+}
+
+/**
+ * The key of each row of a group, and its old images (`old0`, …). OFFSET 0: without it the planner may compare the rows' keys with those of all captured changes, other
+ * tables' included, whose text is no value of this key's type.
+ */
+function imagesOf(group: readonly Placed[], argument: Argument): string {
+  const images = (group[0] as Placed).sources;
+  const unnested = (ordinals: string[]) => `pg_catalog.unnest(${argument(ordinals)}::bigint[])`;
+  const rows = [
+    unnested(group.map(({ change }) => change.row.last.ordinal)),
+    ...images.map((_, n) => unnested(group.map(({ sources }) => sources[n] ?? ''))),
+  ];
+  const names = ['row', ...images.map((_, n) => `s${n}`)];
+  const columns = ['k.key', ...images.map((_, n) => `c${n}.old AS old${n}`)];
+  const joins = images.map((_, n) => ` JOIN recant.change c${n} ON c${n}.ordinal OPERATOR(pg_catalog.=) p.s${n}`).join('');
+  return `(SELECT ${columns.join(', ')} FROM ROWS FROM (${rows.join(', ')}) AS p(${names.join(', ')}) JOIN recant.change k ON k.ordinal OPERATOR(pg_catalog.=) p.row${joins} OFFSET 0) AS k`;
 }
 
 /** As text, because not every type has an equality; the session has the settings that images are written in. */
@@ -285,11 +292,12 @@ const differsFrom = (live: string, image: string): string =>
 
 const castOf = (image: string, column: Column, position: number): string => `CAST(${image}[${position}] AS ${column.castType})`;
 
-const sameKey = ({ table }: CapturedTable, row: string): string =>
+/** `t` and `k` are the same row. */
+const sameKey = ({ table }: CapturedTable): string =>
   table.key
     .map((name, index) => {
       const column = table.columns.find((candidate) => candidate.name === name);
       if (column === undefined) throw new Error(`no key column ${name} in ${table.schema}.${table.name}`);
-      return `t.${escapeIdentifier(name)} ${table.keyEquality[index]} ${castOf(`${row}.key`, column, index + 1)}`;
+      return `t.${escapeIdentifier(name)} ${table.keyEquality[index]} ${castOf('k.key', column, index + 1)}`;
     })
     .join(' AND ');
