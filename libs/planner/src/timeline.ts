@@ -9,6 +9,8 @@ export interface Mark {
   readonly kind: 'write' | 'depends';
   readonly before: VersionOrAbsent;
   readonly after: VersionOrAbsent;
+  /** The target that captures by itself recorded it. */
+  readonly captured: boolean;
 }
 
 /** Marks of one part, ascending by ordinal. */
@@ -37,11 +39,12 @@ export function timelinesOf(members: Iterable<Member>): Timelines {
     for (const effect of member.effects) {
       if (!counts(member, effect)) continue;
       const { ordinal, operation, resource } = effect;
+      const captured = effect.captured === true;
       for (const [part, { before, after }] of Object.entries(effect.parts))
-        add(resource, part, { member, ordinal, kind: 'write', before, after });
+        add(resource, part, { member, ordinal, kind: 'write', before, after, captured });
       const exists = effect.reads?.[EXISTS];
       if (exists !== undefined && operation !== 'read' && effect.parts[EXISTS] === undefined)
-        add(resource, EXISTS, { member, ordinal, kind: 'depends', before: exists, after: exists });
+        add(resource, EXISTS, { member, ordinal, kind: 'depends', before: exists, after: exists, captured });
     }
   }
   return new Map(

@@ -61,11 +61,14 @@ test('ordinals are numbers, not text', () => {
   ]);
 });
 
-test('an unrecorded change between two recorded writes is drift', () => {
+test('an unrecorded change between two recorded writes is drift, unless the target captured both and can be asked', () => {
   const effects = [effect('bad', 1, ROW, write('1', '2')), effect('worse', 2, ROW, write('5', '6'))];
   expect(conflicts(inputOf([attemptOf('bad', 0), attemptOf('worse', 1)], effects, ['bad', 'worse']))).toEqual([
     ['drift', 'bad', undefined],
   ]);
+  const captured = effects.map((one) => ({ ...one, captured: true as const }));
+  const asked = plan(inputOf([attemptOf('bad', 0), attemptOf('worse', 1)], captured, ['bad', 'worse']));
+  expect(asked).toMatchObject({ conflicts: [], steps: [{ undoes: refOf('worse') }, { undoes: refOf('bad') }] });
 });
 
 test('a write to a created row depends on it; a read is only tainted', () => {

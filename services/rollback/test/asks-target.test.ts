@@ -73,6 +73,29 @@ test('I5: in mode refuse a change between plan and run is found before the first
   expect(rows.map(({ tier }) => tier)).toEqual(['platinum', 'free', 'free']);
 });
 
+test('what a person wrote between two writes of an agent is in the way only where it would be overwritten, and the person is named', async () => {
+  await using stage = await createStage({ schema: ORDERS });
+  await register(stage);
+  const bad = await stage.agent('bad');
+  await bad.sql('downgrade', "UPDATE orders SET tier = 'free' WHERE id <= 2");
+  await stage.shop.owner.query("UPDATE orders SET tier = CASE id WHEN 1 THEN 'basic' ELSE 'platinum' END WHERE id <= 2");
+  await bad.sql('touch', "UPDATE orders SET tier = 'basic' WHERE id = 1");
+  const back = await planOf(stage, 'bad');
+  const login = new URL(stage.shop.ownerUrl).username;
+  expect(back.body.conflicts).toMatchObject([
+    {
+      resource: 'postgres://shop/public.orders/2',
+      detail: expect.stringContaining(`'platinum' now, the agent set 'free'; changed later by login ${login}`),
+    },
+  ]);
+  await stage.shop.owner.query("UPDATE orders SET tier = 'basic' WHERE id = 2");
+  await bad.sql('touch', "UPDATE orders SET tier = 'gold' WHERE id = 2");
+  const plan = await planOf(stage, 'bad');
+  expect(plan).toMatchObject({ runnable: true, body: { conflicts: [] } });
+  expect((await runOf(stage, plan)).account).toMatchObject({ outcomes: { restored: 1, already_undone: 2 }, verdict: 'fully_restored' });
+  expect((await stage.shop.owner.query('SELECT DISTINCT tier FROM orders')).rows).toEqual([{ tier: 'basic' }]);
+});
+
 const TRAPS = `
   CREATE TABLE stamped (id int PRIMARY KEY, n int NOT NULL, updated_at timestamptz NOT NULL DEFAULT now());
   CREATE FUNCTION stamp() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN new.updated_at := clock_timestamp(); RETURN new; END';

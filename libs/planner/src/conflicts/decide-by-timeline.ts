@@ -87,7 +87,9 @@ function checkLaterMarks(line: Timeline, at: number, mark: Mark, open: Open, nee
       continue;
     }
     addNeed(line, mark.member, later.member, open, needs);
-    if (later.before !== mark.after) open.obstacles.push({ kind: 'drift', resource: line.resource, part: line.part });
+    // Somebody without a record wrote in between. Where the target captured both, it knows who, and whether the part is back already: the plan asks it.
+    const isAsked = mark.captured && later.captured;
+    if (later.before !== mark.after && !isAsked) open.obstacles.push({ kind: 'drift', resource: line.resource, part: line.part });
     return;
   }
 }
