@@ -4,6 +4,7 @@ import { instant, name, reason } from './field.ts';
 import { type Page, PageQuery, pageOf } from './page.ts';
 import { OpenInTargetBody } from './rollback-shapes.ts';
 import { route } from './route.ts';
+import { SelectionInput } from './selection-shapes.ts';
 
 /** How long a lease permits new actions, in milliseconds: a process that stopped or lost its connection starts none after this long. */
 export const LEASE_MS = 5_000;
@@ -85,6 +86,9 @@ export const OrderFreezeBody = z.object({
     .max(64)
     .optional()
     .meta({ description: 'When it ends by itself: ISO 8601 with a zone, or a duration from now (`2h`). Default: never.' }),
+  selection: SelectionInput.optional().meta({
+    description: 'What is going to be undone. The act records it, so that another operator can go on with the rollback.',
+  }),
 });
 export type OrderFreezeBody = z.infer<typeof OrderFreezeBody>;
 

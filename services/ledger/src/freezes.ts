@@ -12,8 +12,9 @@ import {
   takeLease,
   thawFreeze,
 } from '@recant/api';
+import type { JsonObject } from '@recant/events';
 import { checkSender } from '@recant/ledger';
-import { type BoundRoute, type Caller, handle } from '@recant/service';
+import { type BoundRoute, type Caller, handle, withinInline } from '@recant/service';
 import { type FreezeProgress, type FreezeRecord, type Freezes, StoreError } from '@recant/store';
 import type { LeaseAnswer, Leases } from './leases.ts';
 
@@ -29,7 +30,7 @@ export interface FreezeRoutesDeps {
 /** Freezes of the caller's tenant, and the leases of its recorders. */
 export function freezeRoutes({ freezes, leases, clock }: FreezeRoutesDeps): readonly BoundRoute[] {
   return [
-    handle(orderFreeze, async ({ caller, body: { scope, value = '', reason, expires }, signal }) => {
+    handle(orderFreeze, async ({ caller, body: { scope, value = '', reason, expires, selection }, signal }) => {
       if ((value === '') !== (scope === 'tenant'))
         throw new ApiFault(
           'freeze_target_invalid',
@@ -47,7 +48,8 @@ export function freezeRoutes({ freezes, leases, clock }: FreezeRoutesDeps): read
       const body = progressBody(progress ?? { freeze: ordered, waiting: NONE, unleased: NONE, systems: [] });
       const { freeze, orderedAt, effectiveAt } = body;
       const object = { freeze, scope, ...(value === '' ? {} : { value }) };
-      const act = { object, detail: { orderedAt, ...(effectiveAt === undefined ? {} : { effectiveAt }) } };
+      const undone = selection === undefined ? {} : { selection: selection as JsonObject };
+      const act = { object, detail: withinInline({ orderedAt, ...(effectiveAt === undefined ? {} : { effectiveAt }), ...undone }) };
       return { status: 200, body, act };
     }),
     handle(listFreezes, async ({ caller, query: { limit = PAGE_ITEMS_DEFAULT, all = false, cursor } }) => {

@@ -23,6 +23,7 @@ import { addParts } from './commands/parts.ts';
 import { addPassword } from './commands/password.ts';
 import { addExplain, addPlan } from './commands/plan.ts';
 import { addReceipt } from './commands/receipt.ts';
+import { addRollback } from './commands/rollback.ts';
 import { addRun } from './commands/run.ts';
 import { addSources } from './commands/sources.ts';
 import { addStatus } from './commands/status.ts';
@@ -42,11 +43,7 @@ With --json, stdout is JSON only; progress, notices and errors go to stderr.
 Examples:
   recant up
   recant actions list --agent pricing-bot --window 10m
-  recant plan --agent pricing-bot --window 10m
-  recant run PLAN`;
-
-/** Exit code after Ctrl-C: 128 + SIGINT. */
-const STOPPED = 130;
+  recant rollback --agent pricing-bot --since 2h`;
 
 /** Runs one command line. @returns the exit code; an error is printed on stderr, with what to do about it on the next line */
 export async function runProgram(args: readonly string[], outer: World): Promise<number> {
@@ -90,6 +87,7 @@ function createProgram(world: World, exit: (code: number) => void): Command {
     .showHelpAfterError('(see --help)')
     .addHelpText('after', HELP);
   addUp(program, world);
+  addRollback(program, world, exit);
   addActions(program, world);
   addFreeze(program, world, exit);
   addAlarms(program, world);
@@ -121,7 +119,7 @@ function createProgram(world: World, exit: (code: number) => void): Command {
 
 function report(error: unknown, world: World, credential: Credential | undefined): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
-  if (world.signal.aborted && error instanceof Error && error.name === 'AbortError') return STOPPED;
+  if (world.signal.aborted && error instanceof Error && error.name === 'AbortError') return EXIT.stopped;
   const paint = painter(world.err);
   const known = asCliError(error, credential);
   const message =

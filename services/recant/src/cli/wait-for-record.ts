@@ -10,10 +10,13 @@ const SLICE_MS = 2_000;
 const WAIT_MS_MAX = 3_600_000;
 
 /** @throws CliError */
-export function waitOf(text: string): number {
+export const waitOf = (text: string): number => durationOf('--wait', text, WAIT_MS_MAX);
+
+/** @throws CliError */
+export function durationOf(option: string, text: string, msMax: number): number {
   const ms = parseDurationMs(text);
-  if (ms !== undefined && ms <= WAIT_MS_MAX) return ms;
-  throw new CliError(EXIT.usage, `--wait: expected a duration of at most 1h, got ${JSON.stringify(text)}`);
+  if (ms !== undefined && ms <= msMax) return ms;
+  throw new CliError(EXIT.usage, `${option}: expected a duration of at most ${msMax / 3_600_000}h, got ${JSON.stringify(text)}`);
 }
 
 /** Waits for what was sent to the ledger or committed in a system, and says for what; the plan names what did not come in time. */

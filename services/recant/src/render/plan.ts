@@ -33,8 +33,13 @@ export function planText(plan: PlanView, paint: Paint): string {
   return `${sections.filter((section) => section !== '').join('\n')}\n`;
 }
 
-/** The plan in short: totals first, conflicts by kind and by who, and the modes side by side. */
+/** The plan in short, and the next commands. */
 export function explainText(plan: PlanView, paint: Paint): string {
+  return `${[summaryText(plan, paint).trimEnd(), nextText(plan, paint), `Details: recant plan --show ${plan.id}`].filter((text) => text !== '').join('\n')}\n`;
+}
+
+/** Totals first, conflicts by kind and by who, and the modes side by side. */
+export function summaryText(plan: PlanView, paint: Paint): string {
   const { body } = plan;
   const sections = [
     `${paint('bold', `Plan ${plan.id}`)}  mode ${body.mode}${body.partial ? ' by row' : ''}`,
@@ -45,8 +50,6 @@ export function explainText(plan: PlanView, paint: Paint): string {
     groupsText(body.conflicts, paint),
     uncapturedText(body, paint),
     alternativesText(body, paint),
-    nextText(plan, paint),
-    `Details: recant plan --show ${plan.id}`,
   ];
   return `${sections.filter((section) => section !== '').join('\n')}\n`;
 }

@@ -36,7 +36,7 @@ export function runText(run: RunView, paint: Paint): string {
     run.tainted.length === 0
       ? ''
       : `${paint('yellow', 'Tainted:')} at least ${count(run.tainted.length, 'other attempt')} read values that this run undid. Inspect with \`recant actions show\`.`,
-    summary(run, paint),
+    summaryOfRun(run, paint),
     nextText(run),
   ];
   return `${sections.filter((section) => section !== '').join('\n')}\n`;
@@ -95,7 +95,8 @@ function leftText(run: RunView, paint: Paint): string {
   return [paint('yellow', 'Not undone:'), ...listed(reasons), ...listed(attempts)].join('\n');
 }
 
-function summary(run: RunView, paint: Paint): string {
+/** The verdict, and how many attempts ended how. */
+export function summaryOfRun(run: RunView, paint: Paint): string {
   const { account } = run;
   const ended = Object.entries(account.outcomes).map(([outcome, steps]) => `${steps} ${outcome.replaceAll('_', ' ')}`);
   const left = Object.entries(account.left).map(([reason, attempts]) => `${attempts} not undone (${reason.replaceAll('_', ' ')})`);

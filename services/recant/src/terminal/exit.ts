@@ -15,6 +15,8 @@ export const EXIT = {
   notSound: 6,
   /** `recant doctor` found something, or could not check it. */
   found: 7,
+  /** Ctrl-C: 128 + SIGINT. */
+  stopped: 130,
 } as const;
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 

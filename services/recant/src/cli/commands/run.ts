@@ -1,17 +1,16 @@
 import type { PlanView, RunView } from '@recant/api';
 import type { Command } from 'commander';
 import { hasEnded, hasStopped, runText } from '../../render/run.ts';
-import { delay } from '../../terminal/delay.ts';
 import { CliError, EXIT } from '../../terminal/exit.ts';
 import { count, json } from '../../terminal/output.ts';
-import { progressLine } from '../../terminal/progress.ts';
 import { type CommonOptions, openSession, type Session, type World, withConnection, withReason } from '../../terminal/session.ts';
 import { clockTime } from '../../terminal/time.ts';
 import { confirmDigest, digestOf } from '../confirm.ts';
+import { exitOf } from '../exit-of-run.ts';
+import { follow } from '../follow-run.ts';
 import { wholeNumber } from '../options.ts';
 import { addRunSteps } from './run-steps.ts';
 
-const POLL_MS = 200;
 const HELP = `
 Asks for the start of the plan's digest before it starts. --yes does not ask; --digest does not ask and refuses a plan with another digest.
 Ctrl-C stops watching; the run continues in the service.
@@ -76,20 +75,6 @@ async function confirmed(world: World, session: Session, plan: PlanView, yes: bo
   return confirmDigest(world, plan, session.paint, question, `Pass --yes, or --digest ${plan.digest}.`);
 }
 
-/** Polls until the run ends or waits for a person. Ctrl-C stops polling, not the run. */
-export async function follow(world: World, session: Session, started: RunView): Promise<RunView> {
-  const progress = progressLine(world.err);
-  let run = started;
-  while (!hasStopped(run) && !world.signal.aborted) {
-    const ended = run.stepList.filter((step) => step.state === 'ended').length;
-    progress.note(`Run ${run.id}: ${run.state}, ${ended} of ${run.steps} steps`);
-    await delay(POLL_MS, world.signal);
-    if (!world.signal.aborted) run = await session.client.run(run.id);
-  }
-  progress.done();
-  return run;
-}
-
 /** The account; for a run that is still open and was watched, last a notice that it continues. */
 export function printRun(world: World, session: Session, run: RunView, detached: boolean): void {
   world.out.write(session.json ? json(run) : runText(run, session.paint));
@@ -97,19 +82,3 @@ export function printRun(world: World, session: Session, run: RunView, detached:
 }
 
 export const ACCEPT_CLAIMED = 'exit with 0 also if the only doubt is that effects were reported by the agent’s own process';
-
-export function exitOf(run: RunView, detached: boolean, acceptClaimed: boolean): number {
-  if (!hasEnded(run)) return detached ? EXIT.ok : EXIT.failed;
-  if (wasRefused(run)) return EXIT.refused;
-  return isAccepted(run.account, acceptClaimed) ? EXIT.ok : EXIT.notFullyRestored;
-}
-
-/** Mode `refuse`: something changed between plan and run, so that no inverse was sent. */
-function wasRefused({ mode, state, stepList }: RunView): boolean {
-  return mode === 'refuse' && state === 'finished' && stepList.every(({ inverse }) => inverse === undefined);
-}
-
-function isAccepted({ verdict, unverified }: RunView['account'], acceptClaimed: boolean): boolean {
-  if (verdict === 'fully_restored') return true;
-  return acceptClaimed && verdict === 'restored_unverified' && Object.keys(unverified).every((reason) => reason === 'claimed');
-}

@@ -5,7 +5,9 @@ import { runsText } from '../../render/run.ts';
 import { CliError, EXIT } from '../../terminal/exit.ts';
 import { json } from '../../terminal/output.ts';
 import { type CommonOptions, openSession, type Session, type World, withConnection, withReason } from '../../terminal/session.ts';
-import { ACCEPT_CLAIMED, exitOf, follow, printRun } from './run.ts';
+import { exitOf } from '../exit-of-run.ts';
+import { follow } from '../follow-run.ts';
+import { ACCEPT_CLAIMED, printRun } from './run.ts';
 
 const HELP = `
 Without RUN: health of the service, open alarms and the latest runs. With RUN: the account of that run; exit codes as for \`recant run\`.

@@ -1,0 +1,62 @@
+import type { PlanView, RunView } from '@recant/api';
+import { accountHead, accountJson, accountTail } from '../../render/account.ts';
+import { hasEnded } from '../../render/run.ts';
+import { EXIT, type ExitCode } from '../../terminal/exit.ts';
+import { json } from '../../terminal/output.ts';
+import { exitOf } from '../exit-of-run.ts';
+import { untilApproved } from './approving.ts';
+import { drain } from './draining.ts';
+import { type Flow, say, stopped, title } from './flow.ts';
+import { freezeTargets } from './freezing.ts';
+import { confirmPlan, planUntilRunnable } from './planning.ts';
+import { startRun, untilEnded } from './running.ts';
+import { thaw } from './thawing.ts';
+
+/** Plans in a row that go stale before `--yes` gives up: somebody who is not frozen goes on. */
+const STALE_MAX = 3;
+
+/** The steps in order, each from where the ledger says that it is. @returns the exit code */
+export async function walk(flow: Flow): Promise<ExitCode> {
+  if (flow.run === undefined) {
+    await freezeTargets(flow);
+    if (flow.plan === undefined) await drain(flow);
+    const started = await planAndStart(flow);
+    if (started === undefined) return nothingToUndo(flow);
+    flow.run = started;
+  }
+  return account(flow, await untilEnded(flow, flow.run));
+}
+
+async function planAndStart(flow: Flow): Promise<RunView | undefined> {
+  const { yes } = flow.given;
+  let stored: PlanView | undefined = flow.plan;
+  for (let stale = 0; ; stale++) {
+    if (yes && stale >= STALE_MAX)
+      throw stopped(flow, EXIT.refused, `The plan became stale ${stale} times: an agent that is not frozen goes on.`);
+    if (stale > 0) await drain(flow);
+    const runnable = await planUntilRunnable(flow, stored);
+    if (runnable.body.steps.length === 0) return undefined;
+    const plan = await confirmPlan(flow, await untilApproved(flow, runnable));
+    const run = await startRun(flow, plan);
+    if (run !== undefined) return run;
+    stored = undefined;
+  }
+}
+
+/** What matched the selection has no effect, is undone already, or cannot be undone. */
+async function nothingToUndo(flow: Flow): Promise<ExitCode> {
+  say(flow, 'Nothing to run: no selected attempt has an effect that can be undone.');
+  await thaw(flow);
+  flow.world.out.write(flow.session.json ? json(accountJson(flow)) : accountTail(flow));
+  return EXIT.refused;
+}
+
+/** Step 7: to stdout, for a ticket. What follows from the freezes is known only after the last question. */
+async function account(flow: Flow, run: RunView): Promise<ExitCode> {
+  const { world, session, given } = flow;
+  title(flow, 'Account');
+  if (!session.json) world.out.write(accountHead(flow, session.paint));
+  if (hasEnded(run)) await thaw(flow);
+  world.out.write(session.json ? json(accountJson(flow)) : accountTail(flow));
+  return exitOf(run, false, given.acceptClaimed);
+}

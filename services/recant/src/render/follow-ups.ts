@@ -1,0 +1,86 @@
+import type { FreezeBody, PlanView, RunView } from '@recant/api';
+import { count } from '../terminal/output.ts';
+import { actionTimeMs, clockTime } from '../terminal/time.ts';
+import { scopeText } from './freeze.ts';
+import { conflictLines } from './plan.ts';
+import { resourceText } from './resource.ts';
+import { hasEnded } from './run.ts';
+
+/** Of one kind; the rest is counted. */
+const SHOWN_MAX = 20;
+const DONE = new Set<string>(['restored', 'already_undone']);
+const NO_MATTER = new Set<string>(['no_effect', 'cancelled_out', 'already_undone']);
+
+interface Accounted {
+  readonly freezes: readonly FreezeBody[];
+  readonly plan?: PlanView;
+  readonly run?: RunView;
+}
+
+/** What a person still has to do after a rollback, each as one line. */
+export function followUpsOf({ freezes, plan, run }: Accounted): readonly string[] {
+  return [
+    ...(run === undefined ? [] : ofRun(run)),
+    ...(plan === undefined ? [] : ofPlan(plan)),
+    ...freezes
+      .filter(({ ended }) => ended === undefined)
+      .map((freeze) => `${scopeText(freeze)} is frozen: recant thaw ${freeze.freeze} --reason TEXT`),
+  ];
+}
+
+function ofRun(run: RunView): readonly string[] {
+  const open = hasEnded(run) ? [] : [`The run is ${run.state}: recant rollback --resume ${run.id}`];
+  const steps = run.stepList
+    .filter(({ state, outcome }) => (state === 'ended' ? !DONE.has(outcome ?? '') : state === 'stuck'))
+    .map((step) => {
+      const [finding] = step.findings;
+      const why =
+        finding === undefined ? '' : `: ${finding.resource === undefined ? '' : `${resourceText(finding.resource)}: `}${finding.detail}`;
+      return `Step ${step.step}, ${step.agent}'s ${step.tool}, ${(step.outcome ?? step.state).replaceAll('_', ' ')}${why}`;
+    });
+  const conflicts = conflictLines(run.conflicts).map((line) => `Not undone: ${line}`);
+  const rows = run.account.rowsStay ?? 0;
+  const tainted = run.tainted.map(
+    ({ agent, tool, resource, ref }) =>
+      `${agent}'s ${tool} (${clockTime(actionTimeMs(ref.action))}) read ${resourceText(resource)} before it was undone`,
+  );
+  return [
+    ...open,
+    ...capped(steps, 'step'),
+    ...capped(conflicts, 'conflict'),
+    ...leftLines(run),
+    ...(rows === 0 ? [] : [`${count(rows, 'row')} in conflict stay as they are`]),
+    ...capped(run.account.residue, 'residue', 'residues'),
+    ...capped(tainted, 'reader'),
+  ];
+}
+
+/** Attempts without a conflict of their own, of one agent and tool and with one reason together. */
+function leftLines({ left, conflicts }: RunView): readonly string[] {
+  const named = new Set(conflicts.map(({ ref }) => `${ref.source} ${ref.action} ${ref.attempt}`));
+  const counts = new Map<string, number>();
+  for (const { ref, agent, tool, reason, detail } of left) {
+    if (NO_MATTER.has(reason) || named.has(`${ref.source} ${ref.action} ${ref.attempt}`)) continue;
+    const line = `Not undone: ${agent}'s ${tool}, ${reason.replaceAll('_', ' ')}${detail === '' ? '' : ` (${detail.replace(/\.$/, '')})`}`;
+    counts.set(line, (counts.get(line) ?? 0) + 1);
+  }
+  const lines = [...counts].map(([line, attempts]) => (attempts === 1 ? line : `${line}, ${attempts} attempts`));
+  return capped(lines, 'group');
+}
+
+function ofPlan({ body }: PlanView): readonly string[] {
+  const missing = (body.watermark?.missing ?? []).map(
+    ({ id, subject, detail, action }) => `Missing from the record, ${id}: ${subject}: ${detail} ${action}`,
+  );
+  const tables = (body.uncaptured ?? []).map(
+    ({ system, table }) => `Changes of ${table} in ${system} were not captured: look at it by hand`,
+  );
+  return [...capped(missing, 'thing'), ...capped(tables, 'table')];
+}
+
+function capped(lines: readonly string[], noun: string, plural?: string): readonly string[] {
+  const more = lines.length - SHOWN_MAX;
+  return more <= 0
+    ? lines
+    : [...lines.slice(0, SHOWN_MAX), `And ${count(more, `more ${noun}`, plural && `more ${plural}`)} (--json has all)`];
+}
