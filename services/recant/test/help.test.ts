@@ -11,6 +11,7 @@ test('every command has help with examples', async () => {
     ['actions', 'list'],
     ['actions', 'show'],
     ['actions', 'tail'],
+    ['rollback'],
     ['plan'],
     ['run'],
     ['status'],

@@ -1,4 +1,4 @@
-import { type Client, everyItem } from '@recant/client';
+import { ApiError, type Client, everyItem } from '@recant/client';
 import { CliError, EXIT } from '../terminal/exit.ts';
 
 export type IdKind = 'run' | 'plan' | 'freeze' | 'action';
@@ -15,7 +15,7 @@ export async function fullId(client: Client, kinds: readonly IdKind[], text: str
   const wanted = text.replace(/^…/, '').toLowerCase();
   if (!SHORT.test(wanted)) return text.length === FULL_LENGTH ? text.toLowerCase() : text;
   const ids = new Set<string>();
-  for (const kind of kinds) for await (const id of recent(client, kind)) ids.add(id);
+  for (const kind of kinds) for (const id of await recent(client, kind)) ids.add(id);
   const ending = [...ids].filter((id) => id.endsWith(wanted));
   const found = ending.length > 0 ? ending : [...ids].filter((id) => id.startsWith(wanted));
   if (found.length <= 1) return found[0] ?? text;
@@ -26,12 +26,15 @@ export async function fullId(client: Client, kinds: readonly IdKind[], text: str
   );
 }
 
-async function* recent(client: Client, kind: IdKind): AsyncGenerator<string> {
-  let read = 0;
-  for await (const id of idsOf(client, kind)) {
-    yield id;
-    if (++read >= READ_MAX) return;
+/** None where the caller may not list them. */
+async function recent(client: Client, kind: IdKind): Promise<readonly string[]> {
+  const ids: string[] = [];
+  try {
+    for await (const id of idsOf(client, kind)) if (ids.push(id) >= READ_MAX) break;
+  } catch (error) {
+    if (!(error instanceof ApiError) || error.status !== 403) throw error;
   }
+  return ids;
 }
 
 async function* idsOf(client: Client, kind: IdKind): AsyncGenerator<string> {

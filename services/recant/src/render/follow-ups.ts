@@ -4,7 +4,7 @@ import { actionTimeMs, clockTime } from '../terminal/time.ts';
 import { scopeText } from './freeze.ts';
 import { conflictLines } from './plan.ts';
 import { resourceText } from './resource.ts';
-import { hasEnded } from './run.ts';
+import { hasEnded, unverifiedTexts } from './run.ts';
 
 /** Of one kind; the rest is counted. */
 const SHOWN_MAX = 20;
@@ -50,6 +50,7 @@ function ofRun(run: RunView): readonly string[] {
     ...capped(conflicts, 'conflict'),
     ...leftLines(run),
     ...(rows === 0 ? [] : [`${count(rows, 'row')} in conflict stay as they are`]),
+    ...unverifiedTexts(run).map((text) => `Look at it by hand: ${text}`),
     ...capped(run.account.residue, 'residue', 'residues'),
     ...capped(tainted, 'reader'),
   ];

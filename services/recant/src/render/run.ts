@@ -105,9 +105,7 @@ export function summaryOfRun(run: RunView, paint: Paint): string {
   const sum = [...ended, ...left, ...rows, ...dependents, ...(account.open === 0 ? [] : [`${account.open} open`])].join(', ');
   const verdict = hasEnded(run) ? `${VERDICT_TEXTS[account.verdict]}.` : 'Not finished yet.';
   const color = hasEnded(run) && account.verdict === 'fully_restored' ? 'green' : 'yellow';
-  const doubts = Object.entries(account.unverified).map(
-    ([reason, found]) => `\nUnverified: ${unverifiedText(reason as UnverifiedReason, found ?? 0)}.`,
-  );
+  const doubts = unverifiedTexts(run).map((text) => `\nUnverified: ${text}.`);
   return `${paint(color, verdict)} ${count(account.selected, 'attempt')} selected: ${sum === '' ? 'none had an effect' : sum}.${doubts.join('')}`;
 }
 
@@ -117,6 +115,11 @@ const VERDICT_TEXTS: Readonly<Record<Verdict, string>> = {
   partly_restored: 'Partly restored',
   not_restored: 'Not restored',
 };
+
+/** Why a run that failed nowhere is not called fully restored. */
+export function unverifiedTexts({ account }: Pick<RunView, 'account'>): readonly string[] {
+  return Object.entries(account.unverified).map(([reason, found]) => unverifiedText(reason as UnverifiedReason, found ?? 0));
+}
 
 const unverifiedText = (reason: UnverifiedReason, found: number): string =>
   reason === 'record_incomplete'

@@ -7,6 +7,7 @@ import { type CommonOptions, openSession, type World, withConnection } from '../
 import { tableRow } from '../../terminal/table.ts';
 import { nextPageText, type PageOptions, pageOf, withPages } from '../options.ts';
 import { type FilterOptions, filtersOf, withFilters } from '../selection.ts';
+import { fullId } from '../short-id.ts';
 
 const LIST_HELP = `
 Examples:
@@ -45,8 +46,9 @@ async function list(world: World, options: ListOptions): Promise<void> {
   world.err.write(nextPageText(page.next, options));
 }
 
-async function show(world: World, action: string, options: CommonOptions): Promise<void> {
+async function show(world: World, short: string, options: CommonOptions): Promise<void> {
   const session = await openSession(world, options);
+  const action = await fullId(session.client, ['action'], short);
   // Page by page, so that an action of any size needs little memory.
   for (let page = await session.client.action(action), isFirst = true; ; isFirst = false) {
     const text = isFirst ? actionText(page, session.paint) : continuedText(page, session.paint);

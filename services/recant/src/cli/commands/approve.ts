@@ -8,6 +8,7 @@ import { count, json, painter } from '../../terminal/output.ts';
 import { findPerson } from '../../terminal/person.ts';
 import { reasonOf, type World, withFolder, withJson, withReason } from '../../terminal/session.ts';
 import { confirmDigest, digestOf } from '../confirm.ts';
+import { fullId } from '../short-id.ts';
 
 const HELP = `
 Only people can approve, not keys, and nobody can approve their own plan. Shows the plan and asks for the start of its digest; --digest
@@ -37,9 +38,10 @@ export function addApprove(program: Command, world: World): void {
     .option('--withdraw', 'take back the approvals of the plan, before its run starts')
     .option('--url <address>', 'address of the service (RECANT_URL; default: from the data folder)')
     .addHelpText('after', HELP)
-    .action(async (id: string, options: ApproveOptions) => {
+    .action(async (short: string, options: ApproveOptions) => {
       const url = await findUrl(options, world.env);
       const client = createClient({ url, ...reasonOf(options), ...(await findPerson(world)) });
+      const id = await fullId(client, ['plan'], short);
       if (options.withdraw) return withdraw(world, client, id, options);
       const plan = await client.plan(id);
       const question = `Approve undoing ${count(plan.body.steps.length, 'attempt')}?`;

@@ -6,6 +6,7 @@ import { CliError, EXIT } from '../../terminal/exit.ts';
 import { json } from '../../terminal/output.ts';
 import { type CommonOptions, openSession, type World, withConnection } from '../../terminal/session.ts';
 import { nextPageText, type PageOptions, pageOf, withPages } from '../options.ts';
+import { fullId } from '../short-id.ts';
 
 const FREEZE_HELP = `
 A freeze stops an agent from starting actions: each recorder of the SDK refuses them with the code \`frozen\`. Running actions go on, and are recorded
@@ -96,7 +97,8 @@ async function thaw(world: World, id: string | undefined, options: ThawOptions):
   if ((id === undefined) === (target === undefined))
     throw new CliError(EXIT.usage, 'Name one freeze', 'Pass its id, or one of --agent, --principal, --session, --tool or --all-agents.');
   const { client, json: asJson, paint } = await openSession(world, options);
-  const ended = await client.thaw(id ?? (await findFreeze(client, target as Target)), options.reason);
+  const freeze = await (id === undefined ? findFreeze(client, target as Target) : fullId(client, ['freeze'], id));
+  const ended = await client.thaw(freeze, options.reason);
   world.out.write(asJson ? json(ended) : freezesText([ended], paint));
 }
 
@@ -118,7 +120,7 @@ async function findFreeze(client: Pick<Client, 'freezes'>, { scope, value }: Tar
 async function frozen(world: World, id: string | undefined, options: FrozenOptions): Promise<void> {
   const { client, json: asJson, paint } = await openSession(world, options);
   if (id !== undefined) {
-    const progress = await client.freezeProgress(id);
+    const progress = await client.freezeProgress(await fullId(client, ['freeze'], id));
     return void world.out.write(asJson ? json(progress) : freezeProgressText(progress, paint, ''));
   }
   const page = await client.freezes({ all: options.ended === true }, pageOf(options));

@@ -8,6 +8,7 @@ import { progressLine } from '../../terminal/progress.ts';
 import { type CommonOptions, openSession, type World, withConnection, withReason } from '../../terminal/session.ts';
 import { several } from '../options.ts';
 import { type SelectionOptions, selectionOf, withFilters } from '../selection.ts';
+import { fullId } from '../short-id.ts';
 import { waitForRecord, waitOf } from '../wait-for-record.ts';
 
 const HELP = `
@@ -60,7 +61,7 @@ export function addPlan(program: Command, world: World, exit: (code: number) => 
             ...(options.partial && { partial: true }),
             ...(options.cascadeReads && { cascadeReads: true }),
           })
-        : session.client.plan(options.show as string)
+        : session.client.plan(await fullId(session.client, ['plan'], options.show as string))
       ).finally(() => progress.done());
       world.out.write(session.json ? json(plan) : planText(plan, session.paint));
       if (plan.body.mode === 'refuse' && plan.body.conflicts.length + unacceptedIn(plan.body).length > 0) exit(EXIT.refused);
@@ -77,7 +78,7 @@ export function addExplain(program: Command, world: World): void {
     .addHelpText('after', '\nExample:\n  recant explain 0193f0a2-7c1e-7b43-9a52-1b2c3d4e5f60')
     .action(async (id: string, options: CommonOptions) => {
       const session = await openSession(world, options);
-      const plan = await session.client.plan(id);
+      const plan = await session.client.plan(await fullId(session.client, ['plan'], id));
       const { watermark, totals, alternatives, mode, partial } = plan.body;
       const short = {
         id: plan.id,

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { CliError, EXIT } from '../../terminal/exit.ts';
 import { count, json } from '../../terminal/output.ts';
 import { type CommonOptions, openSession, type World, withConnection, withReason } from '../../terminal/session.ts';
+import { fullId } from '../short-id.ts';
 
 type StepsOptions = CommonOptions & { all?: boolean; step?: string[]; where?: string[] };
 
@@ -26,12 +27,13 @@ export function addRunSteps(run: Command, world: World): void {
       .option('--step <n>', 'a step; repeat for more', collect)
       .option('--where <kind=value>', 'steps with such a finding; repeat for more', collect)
       .addHelpText('after', HELP)
-      .action(async (id: string, _own: StepsOptions, command: Command) => {
+      .action(async (short: string, _own: StepsOptions, command: Command) => {
         // `run` has options of the same names, which it takes wherever they stand.
         const options = command.optsWithGlobals<StepsOptions>();
         const which = whichOf(options);
         const session = await openSession(world, options);
         const { client } = session;
+        const id = await fullId(client, ['run'], short);
         const acted = await (act === 'retry' ? client.retrySteps(id, which) : client.skipSteps(id, which));
         const text = `${count(acted.steps.length, 'step')} ${act === 'retry' ? 'will be tried again' : 'will be skipped'}. Next: recant status ${id} --wait\n`;
         world.out.write(session.json ? json(acted) : text);

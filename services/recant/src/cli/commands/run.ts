@@ -9,6 +9,7 @@ import { confirmDigest, digestOf } from '../confirm.ts';
 import { exitOf } from '../exit-of-run.ts';
 import { follow } from '../follow-run.ts';
 import { wholeNumber } from '../options.ts';
+import { fullId } from '../short-id.ts';
 import { addRunSteps } from './run-steps.ts';
 
 const HELP = `
@@ -43,8 +44,9 @@ export function addRun(program: Command, world: World, exit: (code: number) => v
     .option('--detach', 'return as soon as the run has started')
     .option('--accept-claimed', ACCEPT_CLAIMED)
     .addHelpText('after', HELP)
-    .action(async (id: string, options: RunOptions) => {
+    .action(async (short: string, options: RunOptions) => {
       const session = await openSession(world, options);
+      const id = await fullId(session.client, ['plan'], short);
       const plan = await session.client.plan(id);
       refuseSecondRun(plan);
       const digest = options.digest ?? (await confirmed(world, session, plan, options.yes === true));

@@ -7,6 +7,7 @@ import { json } from '../../terminal/output.ts';
 import { type CommonOptions, openSession, type Session, type World, withConnection, withReason } from '../../terminal/session.ts';
 import { exitOf } from '../exit-of-run.ts';
 import { follow } from '../follow-run.ts';
+import { fullId } from '../short-id.ts';
 import { ACCEPT_CLAIMED, printRun } from './run.ts';
 
 const HELP = `
@@ -32,13 +33,14 @@ export function addStatus(program: Command, world: World, exit: (code: number) =
     .option('--step <n>', 'number of the step that waits for a person')
     .option('--accept-claimed', ACCEPT_CLAIMED)
     .addHelpText('after', HELP)
-    .action(async (id: string | undefined, options: StatusOptions) => {
+    .action(async (short: string | undefined, options: StatusOptions) => {
       const session = await openSession(world, options);
-      if (id === undefined) {
+      if (short === undefined) {
         if (options.do !== undefined || options.wait)
           throw new CliError(EXIT.usage, '--do and --wait need a run', 'Pass a run id: recant status RUN --wait.');
         return overview(world, session);
       }
+      const id = await fullId(session.client, ['run'], short);
       const now = options.do === undefined ? await session.client.run(id) : await act(session, id, options.do, options.step);
       const run = options.wait ? await follow(world, session, now) : now;
       printRun(world, session, run, !options.wait);

@@ -1,4 +1,4 @@
-import type { PlanInput, PlanView, SelectionInput } from '@recant/api';
+import { PLAN_WAIT_MS_MAX, type PlanInput, type PlanView, type SelectionInput } from '@recant/api';
 import { ApiError } from '@recant/client';
 import { acceptText, unacceptedIn } from '../../render/missing.ts';
 import { planText, summaryText } from '../../render/plan.ts';
@@ -74,7 +74,7 @@ export async function confirmPlan(flow: Flow, confirmed: PlanView): Promise<Plan
 }
 
 async function makePlan(flow: Flow, options: Options): Promise<PlanView> {
-  const input = { selection: flow.selection, ...options, waitMs: 0 };
+  const input = { selection: flow.selection, ...options, waitMs: Math.min(PLAN_WAIT_MS_MAX, flow.given.waitMs) };
   try {
     return await flow.client.createPlan(input);
   } catch (error) {
