@@ -72,6 +72,7 @@ export async function setIncident(names: readonly string[]) {
           recant.action(tool, {}, (context) => context.on(shop).transaction(async (tx) => void (await tx.query(statement)))),
         remove: (file) => recant.action('delete_file', { file }, (context) => context.on(docs).remove(file)),
         async close() {
+          agents.splice(agents.indexOf(agent), 1);
           await recant.close().catch(() => undefined);
           await docs.close();
           await pool.end();
@@ -92,7 +93,7 @@ export async function setIncident(names: readonly string[]) {
       return state;
     },
     async [Symbol.asyncDispose]() {
-      for (const agent of agents) await agent.close();
+      for (const agent of [...agents]) await agent.close();
       await service.end('SIGTERM');
       await owner.end();
       await database.drop();
