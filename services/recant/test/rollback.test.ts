@@ -68,7 +68,7 @@ test('the incident, from "the agent went wrong an hour ago" to a correct databas
   expect([after.get('customers/7'), after.get('customers/9')]).toEqual([damaged.get('customers/7'), damaged.get('customers/9')]);
   expect(ended.out).toMatch(/^Partly restored\./);
   expect(ended.out).toMatch(/Selection: +agent = 'cleanup-bot' and since /);
-  expect(ended.out).toContain('Reason:    no WHERE');
+  expect(ended.out).toContain('Reason:      no WHERE');
   expect(ended.out).toMatch(/shop \S*customers +2 /);
   expect(ended.out).toMatch(/- \[ \] Not undone: shop customers 7: .*support-bot/);
   expect(ended.out).toMatch(/- \[ \] agent cleanup-bot is frozen: recant thaw/);

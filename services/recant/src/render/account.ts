@@ -2,6 +2,7 @@ import type { FreezeBody, PlanView, RunView } from '@recant/api';
 import { count, type Paint, printable } from '../terminal/output.ts';
 import { clockTime } from '../terminal/time.ts';
 import { totalsText } from './explain.ts';
+import { statementText } from './approval.ts';
 import { followUpsOf } from './follow-ups.ts';
 import { scopeText } from './freeze.ts';
 import { completeText } from './missing.ts';
@@ -21,7 +22,7 @@ const at = (instant: string): string => clockTime(Date.parse(instant));
 export function accountHead({ reason, plan, run }: Accounted, paint: Paint): string {
   if (plan === undefined || run === undefined) return '';
   const { body } = plan;
-  const approvals = run.approvals.filter(({ digest }) => digest === plan.digest);
+  const approvals = run.approvals.filter(({ digest, withdrawn }) => digest === plan.digest && !withdrawn);
   const acceptance = body.watermark?.acceptance;
   const lines = [
     summaryOfRun(run, paint),
@@ -35,6 +36,7 @@ export function accountHead({ reason, plan, run }: Accounted, paint: Paint): str
         ),
     field('Plan', `${plan.id} by ${plan.by}, mode ${body.mode}${body.partial ? ' by row' : ''}, digest ${plan.digest}`),
     ...approvals.map(({ by, approvedAt }) => field('Approved', `by ${by} at ${at(approvedAt)}`)),
+    ...(run.breakGlass === undefined ? [] : [field('No approval', `started without it ${statementText(run.breakGlass)}`)]),
     field(
       'Run',
       `${run.id} by ${run.by}, from ${at(run.createdAt)} to ${run.finishedAt === undefined ? `now (${run.state})` : at(run.finishedAt)}`,
@@ -58,7 +60,7 @@ export function accountTail(accounted: Accounted): string {
   return `${frozen.join('')}${todo}`;
 }
 
-const field = (name: string, text: string): string => `${`${name}:`.padEnd(11)}${printable(text)}`;
+const field = (name: string, text: string): string => `${`${name}:`.padEnd(13)}${printable(text)}`;
 
 /** The same for programs. Steps and findings are in `run`. */
 export function accountJson(accounted: Accounted) {

@@ -46,6 +46,7 @@ function ofRun(run: RunView): readonly string[] {
   );
   return [
     ...open,
+    ...(run.breakGlass === undefined ? [] : [`Started without its approval: another person reviews it: recant approve ${run.plan}`]),
     ...capped(steps, 'step'),
     ...capped(conflicts, 'conflict'),
     ...leftLines(run),

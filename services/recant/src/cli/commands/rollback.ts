@@ -15,7 +15,7 @@ const APPROVAL_WAIT_MS_MAX = 86_400_000;
 const HELP = `
 Steps: freeze what is selected, wait until its actions have ended and are recorded, plan, wait for an approval where one is needed, run, print the
 account, thaw. Each says what it found and asks with one key. Nothing is undone without an answer or --yes.
-Without a terminal every answer is an option: --mode (conflicts), --accept-missing, --accept-running, --wait, --wait-approval, --rows, --yes, --thaw.
+Without a terminal every answer is an option: --mode (conflicts), --accept-missing, --accept-running, --wait, --wait-approval, --break-glass, --rows, --yes, --thaw.
 Ctrl-C stops the command, not the freeze or the run: \`recant rollback --resume ID\` goes on, from any machine, with the id of the freeze, plan or run.
 The account goes to stdout, everything else to stderr: \`recant rollback ... > ticket.txt\`.
 Exit codes: 0 fully restored (with --accept-claimed also restored from claimed effects), 5 any other verdict, 3 stopped before anything was undone
@@ -44,6 +44,7 @@ type RollbackOptions = CommonOptions &
     rows?: string;
     yes?: boolean;
     thaw?: boolean;
+    breakGlass?: boolean;
     acceptClaimed?: boolean;
   };
 
@@ -63,6 +64,7 @@ export function addRollback(program: Command, world: World, exit: (code: number)
     .option('--accept-missing <name>', 'plan without what this name of an earlier plan stands for', several)
     .option('--accept-running', 'go on although the freeze does not stop everything')
     .option('--wait-approval <duration>', 'how long to wait for an approval (at most 1d)')
+    .option('--break-glass', 'run without the approval that the plan needs; an alarm is raised')
     .option('--no-freeze', 'do not freeze anything')
     .option('--for <duration>', 'end the freeze by itself after this time')
     .option('--rows <n>', 'confirm the number of rows and files that the run changes, where it is over the limit')
@@ -100,7 +102,7 @@ async function begin(world: World, options: RollbackOptions, given: Given): Prom
   const selection = boundedSelection(world, options);
   const reason = options.reason ?? (await askReason(world, given));
   const session = await openSession(world, { ...options, ...(reason !== undefined && { reason }) });
-  return flowOf(world, session, given, reason, { selection, freezes: [] });
+  return flowOf(world, session, given, reason, { selection, freezes: [], breakGlass: options.breakGlass === true });
 }
 
 async function goOn(world: World, options: RollbackOptions, given: Given, id: string): Promise<Flow> {
@@ -110,7 +112,7 @@ async function goOn(world: World, options: RollbackOptions, given: Given, id: st
   const named = found.freezes[0];
   const agents = named?.scope === 'agent' && named.value !== undefined ? { agent: [named.value] } : {};
   const selection = found.selection ?? boundedSelection(world, { ...agents, ...options });
-  return flowOf(world, session, given, reason, { ...found, selection });
+  return flowOf(world, session, given, reason, { ...found, selection, breakGlass: options.breakGlass === true });
 }
 
 function flowOf(
@@ -118,7 +120,7 @@ function flowOf(
   session: Session,
   given: Given,
   reason: string | undefined,
-  { selection, ...found }: Found & { readonly selection: SelectionInput },
+  { selection, ...found }: Found & Pick<Flow, 'selection' | 'breakGlass'>,
 ): Flow {
   return { world, session, client: session.client, given, reason, interactive: world.input.isTTY === true, selection, ...found };
 }

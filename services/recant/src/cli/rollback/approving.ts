@@ -14,7 +14,11 @@ const WAIT_AGAIN_MS = 3_600_000;
 export async function untilApproved(flow: Flow, plan: PlanView): Promise<PlanView> {
   title(flow, 'Approve');
   let current = plan;
-  for (let waitMs = flow.given.approvalWaitMs; ; waitMs = WAIT_AGAIN_MS) {
+  for (let waitMs = flow.given.approvalWaitMs; ; waitMs = flow.breakGlass ? 0 : WAIT_AGAIN_MS) {
+    if (isWanted(current) && flow.breakGlass) {
+      say(flow, 'Going on without it (--break-glass): another person reviews the run.');
+      return current;
+    }
     if (isWanted(current)) say(flow, `${approvalText(current, flow.session.paint)}\n${approversText(current)}`);
     current = await watch(flow, current, waitMs);
     if (!isWanted(current)) {
@@ -22,12 +26,13 @@ export async function untilApproved(flow: Flow, plan: PlanView): Promise<PlanVie
       return current;
     }
     if (!flow.interactive) throw stopped(flow, EXIT.refused, 'Not approved: nothing was undone.');
-    const answer = await choose(flow, 'Not approved yet.', { w: 'wait for it', q: 'stop' });
+    const answer = await choose(flow, 'Not approved yet.', { w: 'wait for it', b: 'break glass: run without it, on record', q: 'stop' });
+    if (answer === 'b') flow.breakGlass = true;
     if (answer === 'q') throw stopped(flow, EXIT.refused, 'Stopped: nothing was undone.');
   }
 }
 
-const isWanted = ({ approval }: PlanView): boolean => approval.state === 'missing' || approval.state === 'expired';
+const isWanted = ({ approval }: PlanView): boolean => approval.state !== 'not_needed' && approval.state !== 'approved';
 
 /** Who may approve, and how. */
 function approversText({ id, digest, by }: PlanView): string {

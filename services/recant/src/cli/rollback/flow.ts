@@ -32,6 +32,8 @@ export interface Flow {
   /** Whether somebody can answer. */
   readonly interactive: boolean;
   selection: SelectionInput;
+  /** Run without the approval that the plan needs. */
+  breakGlass: boolean;
   /** In force when they were read. */
   freezes: readonly FreezeBody[];
   plan?: PlanView;

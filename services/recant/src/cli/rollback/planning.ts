@@ -1,4 +1,4 @@
-import { PLAN_WAIT_MS_MAX, type PlanInput, type PlanView, type SelectionInput } from '@recant/api';
+import type { PlanInput, PlanView, SelectionInput } from '@recant/api';
 import { ApiError } from '@recant/client';
 import { acceptText, unacceptedIn } from '../../render/missing.ts';
 import { planText, summaryText } from '../../render/plan.ts';
@@ -7,6 +7,8 @@ import { count } from '../../terminal/output.ts';
 import { choose, type Flow, say, stopped, throwIfStopped, title } from './flow.ts';
 
 type Options = Omit<PlanInput, 'selection' | 'window' | 'waitMs'>;
+/** The record was waited for before: this is for what a busy system needs once more. */
+const WAIT_MS = 5_000;
 /** One key a mode. */
 const MODES = {
   s: { mode: 'skip' },
@@ -74,7 +76,7 @@ export async function confirmPlan(flow: Flow, confirmed: PlanView): Promise<Plan
 }
 
 async function makePlan(flow: Flow, options: Options): Promise<PlanView> {
-  const input = { selection: flow.selection, ...options, waitMs: Math.min(PLAN_WAIT_MS_MAX, flow.given.waitMs) };
+  const input = { selection: flow.selection, ...options, waitMs: Math.min(WAIT_MS, flow.given.waitMs) };
   try {
     return await flow.client.createPlan(input);
   } catch (error) {
