@@ -1,8 +1,8 @@
 import type { FreezeBody, PlanView, RunView } from '@recant/api';
 import { count, type Paint, printable } from '../terminal/output.ts';
 import { clockTime } from '../terminal/time.ts';
-import { totalsText } from './explain.ts';
 import { statementText } from './approval.ts';
+import { totalsText } from './explain.ts';
 import { followUpsOf } from './follow-ups.ts';
 import { scopeText } from './freeze.ts';
 import { completeText } from './missing.ts';

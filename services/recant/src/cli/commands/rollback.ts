@@ -15,7 +15,8 @@ const APPROVAL_WAIT_MS_MAX = 86_400_000;
 const HELP = `
 Steps: freeze what is selected, wait until its actions have ended and are recorded, plan, wait for an approval where one is needed, run, print the
 account, thaw. Each says what it found and asks with one key. Nothing is undone without an answer or --yes.
-Without a terminal every answer is an option: --mode (conflicts), --accept-missing, --accept-running, --wait, --wait-approval, --break-glass, --rows, --yes, --thaw.
+Without a terminal every answer is an option: --mode (conflicts), --accept-missing, --accept-running, --wait, --wait-approval, --break-glass, --rows,
+--yes, --thaw.
 Ctrl-C stops the command, not the freeze or the run: \`recant rollback --resume ID\` goes on, from any machine, with the id of the freeze, plan or run.
 The account goes to stdout, everything else to stderr: \`recant rollback ... > ticket.txt\`.
 Exit codes: 0 fully restored (with --accept-claimed also restored from claimed effects), 5 any other verdict, 3 stopped before anything was undone
