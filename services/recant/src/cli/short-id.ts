@@ -1,4 +1,5 @@
-import { ApiError, type Client, everyItem } from '@recant/client';
+import type { Page } from '@recant/api';
+import { ApiError, type Client, everyItem, type PageRequest } from '@recant/client';
 import { CliError, EXIT } from '../terminal/exit.ts';
 
 export type IdKind = 'run' | 'plan' | 'freeze' | 'action';
@@ -6,7 +7,7 @@ export type IdKind = 'run' | 'plan' | 'freeze' | 'action';
 /** The end of an id: tables show its last six characters. Starts of ids are times, which many share. */
 const SHORT = /^[0-9a-f-]{6,35}$/;
 const FULL_LENGTH = 36;
-/** Of each kind, the newest are searched. */
+/** Of each kind, the newest are searched; plans among the newest acts. */
 const READ_MAX = 2_000;
 const PAGE = 500;
 
@@ -28,22 +29,33 @@ export async function fullId(client: Client, kinds: readonly IdKind[], text: str
 
 /** None where the caller may not list them. */
 async function recent(client: Client, kind: IdKind): Promise<readonly string[]> {
-  const ids: string[] = [];
   try {
-    for await (const id of idsOf(client, kind)) if (ids.push(id) >= READ_MAX) break;
+    return await idsOf(client, kind);
   } catch (error) {
-    if (!(error instanceof ApiError) || error.status !== 403) throw error;
+    if (error instanceof ApiError && error.status === 403) return [];
+    throw error;
   }
-  return ids;
 }
 
-async function* idsOf(client: Client, kind: IdKind): AsyncGenerator<string> {
-  const page = (cursor: string | undefined) => ({ limit: PAGE, ...(cursor === undefined ? {} : { cursor }) });
-  if (kind === 'freeze') for await (const { freeze } of everyItem((cursor) => client.freezes({ all: true }, page(cursor)))) yield freeze;
-  if (kind === 'action')
-    for await (const { action } of everyItem((cursor) => client.attempts({ order: 'newest' }, page(cursor)))) yield action;
-  if (kind === 'run') for await (const { id } of everyItem((cursor) => client.runs(page(cursor)))) yield id;
-  if (kind === 'plan')
-    for await (const { event } of everyItem((cursor) => client.acts({}, page(cursor))))
-      if (event.data.operation === 'createPlan' && event.data.outcome === 'done') yield String(event.data.object.plan);
+async function idsOf(client: Client, kind: IdKind): Promise<readonly string[]> {
+  switch (kind) {
+    case 'run':
+      return (await newest((page) => client.runs(page))).map(({ id }) => id);
+    case 'freeze':
+      return (await newest((page) => client.freezes({ all: true }, page))).map(({ freeze }) => freeze);
+    case 'action':
+      return (await newest((page) => client.attempts({ order: 'newest' }, page))).map(({ action }) => action);
+    case 'plan': {
+      const acts = await newest((page) => client.acts({}, page));
+      const made = acts.filter(({ event }) => event.data.operation === 'createPlan' && event.data.outcome === 'done');
+      return made.map(({ event }) => String(event.data.object.plan));
+    }
+  }
+}
+
+async function newest<T>(fetchPage: (page: PageRequest) => Promise<Page<T>>): Promise<readonly T[]> {
+  const items: T[] = [];
+  for await (const item of everyItem((cursor) => fetchPage({ limit: PAGE, ...(cursor === undefined ? {} : { cursor }) })))
+    if (items.push(item) >= READ_MAX) break;
+  return items;
 }

@@ -2,7 +2,7 @@ import type { FreezeProgressBody, OrderFreezeBody, SelectionInput } from '@recan
 import { freezeProgressText, scopeText } from '../../render/freeze.ts';
 import { delay } from '../../terminal/delay.ts';
 import { EXIT } from '../../terminal/exit.ts';
-import { count } from '../../terminal/output.ts';
+import { count, printable } from '../../terminal/output.ts';
 import { progressLine } from '../../terminal/progress.ts';
 import { choose, type Flow, say, stopped, throwIfStopped, title } from './flow.ts';
 import { selectionOfPlan } from './planning.ts';
@@ -21,15 +21,19 @@ export async function freezeTargets(flow: Flow): Promise<void> {
     say(flow, flow.given.freezes ? 'Nothing to freeze: the selection has no agent that runs.' : 'Left out (--no-freeze).');
     return;
   }
-  const ordered = await Promise.all(targets.map((target) => order(flow, target)));
-  flow.freezes = ordered;
-  for (const one of ordered) await untilEffective(flow, one);
+  const ordered = await Promise.allSettled(targets.map((target) => order(flow, target)));
+  const inForce = ordered.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+  // Before anything else fails: who goes on has to find them.
+  flow.freezes = inForce;
+  for (const one of ordered) if (one.status === 'rejected') throw one.reason;
+  for (const one of inForce) await untilEffective(flow, one);
 }
 
 /** What the selection names for certain; else the agents of what it selects. */
 async function targetsOf(flow: Flow): Promise<readonly Target[]> {
   const { selection, given } = flow;
   if (!given.freezes || selection.runs !== undefined) return [];
+  if (flow.plan !== undefined && flow.freezes.length > 0) return flow.freezes.map(targetOf);
   // Refuses an unknown agent, before a freeze of a misspelt name is in force.
   for (const agent of selection.agents ?? []) await flow.client.attempts({ agent: [agent] }, { limit: 1 });
   const named = namedIn(selection);
@@ -43,13 +47,15 @@ async function targetsOf(flow: Flow): Promise<readonly Target[]> {
   const selected = [...body.steps.filter(({ cascaded }) => !cascaded), ...body.left].map(({ agent }) => agent);
   const agents = [...new Set(selected)].filter((agent) => agent !== 'recant').sort();
   if (agents.length > 0 && flow.interactive && !given.yes) {
-    const question = `Freeze ${count(agents.length, 'agent')}: ${agents.join(', ')}?`;
+    const question = `Freeze ${count(agents.length, 'agent')}: ${printable(agents.join(', '))}?`;
     const answer = await choose(flow, question, { y: 'freeze', n: 'do not freeze', q: 'stop' });
     if (answer === 'q') throw stopped(flow, EXIT.refused, 'Stopped: nothing was changed.');
     if (answer === 'n') return [];
   }
   return agents.map((value) => ({ scope: 'agent' as const, value }));
 }
+
+const targetOf = ({ scope, value }: Target): Target => ({ scope, ...(value === undefined ? {} : { value }) });
 
 export function namedIn({ agents, sessions, tools }: SelectionInput): readonly Target[] {
   if (agents !== undefined) return agents.map((value) => ({ scope: 'agent', value }));

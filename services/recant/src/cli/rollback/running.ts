@@ -3,7 +3,7 @@ import { ApiError } from '@recant/client';
 import { hasEnded, runText } from '../../render/run.ts';
 import { ask } from '../../terminal/ask.ts';
 import { EXIT } from '../../terminal/exit.ts';
-import { count } from '../../terminal/output.ts';
+import { count, printable } from '../../terminal/output.ts';
 import { follow } from '../follow-run.ts';
 import { choose, type Flow, say, stopped, throwIfStopped } from './flow.ts';
 
@@ -23,7 +23,7 @@ export async function startRun(flow: Flow, plan: PlanView): Promise<RunView | un
 }
 
 function stale(flow: Flow, error: ApiError): undefined {
-  say(flow, `${flow.session.paint('yellow', 'The plan became stale:')} ${error.problem.detail}`);
+  say(flow, `${flow.session.paint('yellow', 'The plan became stale:')} ${printable(error.problem.detail)}`);
 }
 
 /** A number that has to be read to be typed: over the service's limit, one key is too easily pressed. */
