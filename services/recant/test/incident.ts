@@ -15,7 +15,7 @@ const SCHEMA = `
   INSERT INTO customers SELECT n, 'c' || n || '@example.com', 'paid', n FROM generate_series(1, 500) n;
   INSERT INTO orders SELECT n, 1 + n % 500, 100 * n FROM generate_series(1, 1500) n;
   CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'out of memory' USING ERRCODE = '53200'; END $$`;
-const FILES = ['a.md', 'b.md', 'sub/c.md'];
+const FILES = ['a.txt', 'b.txt', 'sub/c.txt'];
 
 export interface Agent {
   readonly recant: Recant;

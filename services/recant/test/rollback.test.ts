@@ -43,8 +43,8 @@ test('the incident, from "the agent went wrong an hour ago" to a correct databas
   for (let n = 1; n <= 5; n++) await bad.sql('touch', `UPDATE customers SET credit = credit WHERE id = ${n}`);
   await bad.sql('set_plan', `UPDATE customers SET plan = 'free'`);
   await bad.sql('delete_customers', 'DELETE FROM customers WHERE id > 400');
-  await bad.remove('a.md');
-  await bad.remove('sub/c.md');
+  await bad.remove('a.txt');
+  await bad.remove('sub/c.txt');
   await good.sql('upgrade', `UPDATE customers SET plan = 'platinum' WHERE id = 7`);
   await incident.owner.query(`UPDATE customers SET plan = 'gold' WHERE id = 9`);
   const damaged = await incident.state();
