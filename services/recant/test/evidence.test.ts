@@ -6,20 +6,20 @@ import { filesystemSystem } from '@recant/connector-filesystem';
 import { createRecant } from '@recant/sdk';
 import { waitUntil } from '@recant/test-support';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Ended, recant, recantHere, temporaryFolder, type Up, up } from './process.ts';
+import { type Ended, type LedgerFolder, ledgerFolder, recant, recantHere, type Up, up } from './process.ts';
 
-let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+let folder: LedgerFolder;
 let service: Up;
 let kept: string;
 
 beforeAll(async () => {
-  folder = await temporaryFolder();
+  folder = await ledgerFolder();
   kept = join(folder.path, 'kept');
   const root = join(folder.path, 'notes');
   await mkdir(root);
   await mkdir(kept);
   await writeFile(join(root, 'a'), 'a\n');
-  service = await up(folder.path, [], { RECANT_ANCHOR_DIR: kept });
+  service = await up(folder.path, [], { ...folder.env, RECANT_ANCHOR_DIR: kept });
   const agentKey = /agents\s+(recant_\S+)/.exec(service.out)?.[1] ?? '';
   const notes = filesystemSystem({ name: 'notes', root, store: join(folder.path, 'images') });
   const client = createRecant({ url: service.url, apiKey: agentKey, agent: 'writer', systems: [notes] });

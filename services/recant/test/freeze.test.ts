@@ -4,18 +4,18 @@ import { filesystemSystem } from '@recant/connector-filesystem';
 import { createRecant } from '@recant/sdk';
 import { waitUntil } from '@recant/test-support';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Ended, recantHere, temporaryFolder, type Up, up } from './process.ts';
+import { type Ended, type LedgerFolder, ledgerFolder, recantHere, type Up, up } from './process.ts';
 
-let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+let folder: LedgerFolder;
 let service: Up;
 let root: string;
 let agentKey: string;
 
 beforeAll(async () => {
-  folder = await temporaryFolder();
+  folder = await ledgerFolder();
   root = join(folder.path, 'notes');
   await mkdir(root);
-  service = await up(folder.path);
+  service = await up(folder.path, [], folder.env);
   agentKey = /agents\s+(recant_\S+)/.exec(service.out)?.[1] ?? '';
   expect(await run('connect', 'filesystem', 'notes', '--root', root, '--store', join(folder.path, 'images'))).toMatchObject({ code: 0 });
 });

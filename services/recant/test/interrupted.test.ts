@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { filesystemSystem } from '@recant/connector-filesystem';
 import { createRecant } from '@recant/sdk';
 import { afterEach, expect, test } from 'vitest';
-import { recantHere, temporaryFolder, type Up, up } from './process.ts';
+import { ledgerFolder, recantHere, type Up, up } from './process.ts';
 
 const FILES = Array.from({ length: 25 }, (_, n) => `file-${n}`);
 
@@ -13,11 +13,11 @@ afterEach(async () => {
 });
 
 test('a run interrupted by kill -9 resumes at the next start, and ends as if not interrupted', async () => {
-  const folder = await temporaryFolder();
+  const folder = await ledgerFolder();
   const [dir, root, store] = [join(folder.path, '.recant'), join(folder.path, 'root'), join(folder.path, 'images')];
   await mkdir(root);
   for (const file of FILES) await writeFile(join(root, file), 'before\n');
-  const first = await up(folder.path);
+  const first = await up(folder.path, [], folder.env);
   running.push(first);
   expect(await recantHere(dir, ['connect', 'filesystem', 'root', '--root', root, '--store', store])).toMatchObject({ code: 0 });
 
@@ -37,7 +37,7 @@ test('a run interrupted by kill -9 resumes at the next start, and ends as if not
   const started = JSON.parse((await recantHere(dir, ['run', plan.id, '--yes', '--detach', '--json'])).out) as { id: string };
   expect(await first.end('SIGKILL')).toBe('SIGKILL');
 
-  const second = await up(folder.path);
+  const second = await up(folder.path, [], folder.env);
   running.push(second);
   const ended = await recantHere(dir, ['status', started.id, '--wait', '--json', '--accept-claimed']);
   expect(ended, ended.err).toMatchObject({ code: 0 });

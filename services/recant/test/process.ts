@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
+import { testLedgerDatabase } from '@recant/test-support';
 import { runProgram } from '../src/cli/program.ts';
 
 const BIN = fileURLToPath(new URL('../bin/recant.js', import.meta.url));
@@ -114,6 +115,23 @@ export async function up(cwd: string, args: readonly string[] = [], env: Readonl
       const [code, by] = await exited;
       return code ?? by;
     },
+  };
+}
+
+export interface LedgerFolder {
+  readonly path: string;
+  /** Environment of `up`. */
+  readonly env: Readonly<Record<string, string>>;
+  remove(): Promise<void>;
+}
+
+/** A temporary folder, and a migrated database of the run's server: `up` neither creates nor starts a server of its own, which `up.test.ts` shows. */
+export async function ledgerFolder(): Promise<LedgerFolder> {
+  const [folder, database] = await Promise.all([temporaryFolder(), testLedgerDatabase()]);
+  return {
+    path: folder.path,
+    env: { DATABASE_URL: database.ownerUrl },
+    remove: () => Promise.all([folder.remove(), database.drop()]).then(() => undefined),
   };
 }
 

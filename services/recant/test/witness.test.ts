@@ -5,11 +5,11 @@ import { testBucket, testLog, waitUntil } from '@recant/test-support';
 import { encodeAddCheckpoint, parseCheckpoint, parseNote, parseVerifierKey, verifyCheckpoint } from '@recant/transparency';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { CREDENTIALS_FILE } from '../src/terminal/connection.ts';
-import { recantHere, temporaryFolder, type Up, up } from './process.ts';
+import { type LedgerFolder, ledgerFolder, recantHere, type Up, up } from './process.ts';
 
-let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+let folder: LedgerFolder;
 beforeAll(async () => {
-  folder = await temporaryFolder();
+  folder = await ledgerFolder();
 });
 afterAll(async () => {
   for (const each of running) if (each.child.exitCode === null) await each.end('SIGTERM');
@@ -18,7 +18,7 @@ afterAll(async () => {
 
 const running: Up[] = [];
 async function upHere(env: Readonly<Record<string, string>> = {}): Promise<Up> {
-  const service = await up(folder.path, [], env);
+  const service = await up(folder.path, [], { ...folder.env, ...env });
   running.push(service);
   return service;
 }
