@@ -68,7 +68,7 @@ export const ROLLBACK_ERROR_CODES = {
     title: 'Plan has conflicts',
     retry: 'never',
     action:
-      'Plan again: `--mode skip` leaves out the conflicting attempts (with `--partial` only their conflicting rows), `--mode cascade` undoes later writers as well.',
+      'Plan again: `--mode skip` leaves out the conflicting attempts (with `--partial` only their conflicting rows), `--mode cascade` undoes later writers as well, `--force ID --reason TEXT` overwrites what others wrote after this attempt.',
   },
   plan_incomplete: {
     status: 409,
@@ -100,6 +100,24 @@ export const ROLLBACK_ERROR_CODES = {
     title: 'Invalid plan mode',
     retry: 'never',
     action: 'Combine options as the detail says: `recant plan --mode skip --partial`, `recant plan --mode cascade --cascade-reads`.',
+  },
+  force_without_reason: {
+    status: 400,
+    title: 'Mode force without a reason',
+    retry: 'never',
+    action: 'Say why later values of others may be overwritten: `--reason TEXT` (header `recant-reason`).',
+  },
+  override_unmatched: {
+    status: 400,
+    title: 'Mode for no selected attempt',
+    retry: 'never',
+    action: 'Correct the condition or the id of `--force`, `--skip` or `--cascade`; `recant plan` without it lists the selected attempts.',
+  },
+  override_ambiguous: {
+    status: 400,
+    title: 'Two modes for one attempt',
+    retry: 'never',
+    action: 'Narrow the conditions of `--force`, `--skip` and `--cascade`, so that each attempt matches those of one mode only.',
   },
   plan_stale: {
     status: 409,

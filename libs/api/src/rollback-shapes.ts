@@ -6,6 +6,7 @@ import {
   PLAN_MODES,
   RESOURCE_BYTES_MAX,
   RUN_STATES,
+  STEP_MODES,
   STEP_OUTCOMES,
   STEP_STATES,
   SYSTEM_NAME,
@@ -81,11 +82,25 @@ export type SystemList = z.infer<typeof SystemList>;
 export const PlanMode = z.enum(PLAN_MODES).meta({
   id: 'PlanMode',
   description:
-    'refuse: any conflict blocks the plan. skip: attempts that cannot be undone are skipped, with the attempts that depend on them. cascade: attempts of others that wrote the same parts later are undone as well; what cannot be undone then is skipped.',
+    'refuse: any conflict blocks the plan. skip: attempts that cannot be undone are skipped, with the attempts that depend on them. cascade: attempts of others that wrote the same parts later are undone as well; what cannot be undone then is skipped. force: later values of others are overwritten where the target captured who wrote them (needs a reason); what cannot be undone then is skipped.',
 });
 export type PlanMode = z.infer<typeof PlanMode>;
 /** Longest wait of one request for a plan, in milliseconds. */
 export const PLAN_WAIT_MS_MAX = 20_000;
+export const OverrideInput = z
+  .strictObject({
+    mode: z.enum(STEP_MODES),
+    where: z
+      .string()
+      .min(1)
+      .max(16_384)
+      .meta({ description: 'A condition: the selected attempts that have this mode. At least one has to match.' }),
+  })
+  .meta({
+    id: 'OverrideInput',
+    description:
+      'A mode of their own for some of the selected attempts. skip: their conflicts do not stop a plan in mode refuse. cascade: attempts that depend on them are undone, too. force: later values of others on what they wrote are overwritten; needs a reason (header `recant-reason`).',
+  });
 export const PlanInput = z
   .object({
     selection: z
@@ -101,6 +116,7 @@ export const PlanInput = z
         'Rows of an attempt that are in conflict stay as they are, and its other rows are undone. Not in mode `refuse`. Default: an attempt is undone whole.',
     }),
     cascadeReads: z.boolean().optional().meta({ description: 'In mode `cascade`: attempts that read what is undone are undone, too.' }),
+    overrides: z.array(OverrideInput).min(1).max(100).optional().meta({ description: 'Modes of single attempts; the others have `mode`.' }),
     waitMs: z.int().min(0).max(PLAN_WAIT_MS_MAX).optional().meta({
       description:
         'Milliseconds to wait for what was sent or committed before the request. What has not arrived by then is named in `watermark.missing`. Default: 10000.',
@@ -133,6 +149,20 @@ export const PlanStepBody = z
     cascaded: z.literal(true).optional().meta({ description: 'Not selected: a dependent of a selected attempt.' }),
     stays: z.array(z.string()).optional().meta({ description: 'Resources of the attempt that are in conflict: they stay as they are.' }),
     changed: z.array(z.string()).optional().meta({ description: 'Those of `stays` that the target refused.' }),
+    overwrites: z
+      .array(
+        z.object({
+          resource: z.string(),
+          part: z.string(),
+          version: version.meta({ description: 'The version that is lost. Another one at the run is a conflict.' }),
+          through: z.string().meta({ description: 'Ordinal of the last write by somebody else. A later one is a conflict.' }),
+          who: z.string().meta({ description: 'Who wrote it, as the target captured it, and when.' }),
+          by: z.object(who).optional().meta({ description: 'The attempt that wrote it, if one is recorded.' }),
+          detail: z.string().meta({ description: 'With the values, where they are short and may be shown.' }),
+        }),
+      )
+      .optional()
+      .meta({ description: 'Later values of others that the step overwrites (mode `force`): nothing else is.' }),
     systems: z.array(
       z.object({
         system: z.string(),
@@ -157,6 +187,9 @@ export const ConflictBody = z
       .int()
       .optional()
       .meta({ description: 'When the target answered, in milliseconds since 1970; absent: the conflict follows from the ledger.' }),
+    passed: z.literal(true).optional().meta({
+      description: 'A mode of its own leaves the attempt out (`overrides`): the conflict does not stop a plan in mode `refuse`.',
+    }),
   })
   .meta({ id: 'Conflict' });
 export const LeftBody = z
@@ -252,6 +285,7 @@ export const PlanContents = z
       }),
     totals: PlanTotalsBody,
     alternatives: z.array(AlternativeBody).optional().meta({ description: 'Only of a plan with conflicts.' }),
+    overrides: z.array(z.object({ mode: z.enum(STEP_MODES), where: z.string(), attempts: z.int() })).optional(),
     partial: z.literal(true).optional(),
     throughReads: z.literal(true).optional(),
   })
@@ -299,6 +333,10 @@ export const StepFindingBody = z
     part: z.string().optional(),
     expected: version.optional(),
     found: version.optional(),
+    writer: z
+      .object({ who: z.string(), ordinal: z.string() })
+      .optional()
+      .meta({ description: 'Of `overwritten`: the last write of the part by somebody else.' }),
   })
   .meta({ id: 'StepFinding' });
 export const StepsInput = z
@@ -342,6 +380,10 @@ export const AccountBody = z
       .optional()
       .meta({ description: 'Rows in conflict that stay although other rows of their attempts are undone (`partial`).' }),
     cascaded: z.int().optional().meta({ description: 'Steps of attempts that nobody selected: dependents (`cascade`).' }),
+    overwritten: z.int().optional().meta({
+      description:
+        'Later values of others that were overwritten (mode `force`). Findings `overwritten` of the steps name each, and whose it was.',
+    }),
     residue: z.array(z.string()),
     tainted: z.int(),
     verdict: z

@@ -129,6 +129,9 @@ export const createPlan = route({
     'plan_mode_invalid',
     'missing_unknown',
     'acceptance_without_reason',
+    'force_without_reason',
+    'override_unmatched',
+    'override_ambiguous',
     'ledger_unavailable',
   ],
 });

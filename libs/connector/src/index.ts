@@ -13,6 +13,7 @@ export type {
   InverseOutcome,
   InverseResult,
   InverseStep,
+  Overwrite,
   PartAddress,
   Probed,
   RehearsedStep,

@@ -146,6 +146,14 @@ export interface InverseBatch {
 /** A step whose inverse is not sent yet, so that it has no attempt. */
 export type RehearsedStep = Omit<InverseStep, 'attempt'>;
 
+/** A later value of somebody else that a person lets a step overwrite. */
+export interface Overwrite extends PartAddress {
+  /** The live version; another one is a conflict. */
+  readonly version: VersionOrAbsent;
+  /** Ordinal of the last write by somebody else; a later one is a conflict. */
+  readonly through: string;
+}
+
 export interface InverseStep {
   /** Number of the step in its plan, from 1. */
   readonly step: number;
@@ -165,6 +173,11 @@ export interface InverseStep {
    * undone then. Absent: the step undoes the whole attempt, and a connector that captures by itself refuses `effects` that lack something.
    */
   readonly leaves?: readonly string[];
+  /**
+   * Mode `force`: all that the step may overwrite although somebody else wrote it later. Each part that is overwritten gets a finding `overwritten`. What the
+   * target did not capture is never overwritten. `any`: only in a rehearsal, which finds out what there is; `invert` overwrites nothing then. Absent: nothing.
+   */
+  readonly overwrites?: readonly Overwrite[] | 'any';
 }
 
 export type InverseOutcome =
@@ -200,11 +213,14 @@ export interface Finding extends PartAddress {
   readonly found?: VersionOrAbsent;
   /** Texts of the values now and as the attempt left them, where both are short. The caller redacts them, then adds them to `detail`. */
   readonly values?: { readonly now: string; readonly left: string };
+  /** Of `overwritten`: the last write of the part by somebody else. */
+  readonly writer?: { readonly who: string; readonly ordinal: string };
 }
 
 export type FindingCode =
   | 'drift' // the live version is neither before nor after
   | 'later_write' // somebody else wrote the part after the attempt's first write of it
+  | 'overwritten' // on a restored step: a person let it overwrite the later value of somebody else (`overwrites`)
   | 'unreadable' // absence cannot be established
   | 'side_effect' // the inverse changed more or less than planned
   | 'reaches_uncaptured' // the inverse would change a table that is not captured

@@ -36,10 +36,14 @@ export type ActOutcome = (typeof ACT_OUTCOMES)[number];
 
 /**
  * `refuse`: any conflict refuses the whole plan. `skip`: attempts that cannot be undone are skipped, with what depends on them. `cascade`: later writers
- * of the same parts are undone as well; what cannot be undone then is skipped.
+ * of the same parts are undone as well; what cannot be undone then is skipped. `force`: later values of others are overwritten where the target captured who
+ * wrote them; what cannot be undone then is skipped.
  */
-export const PLAN_MODES = ['refuse', 'skip', 'cascade'] as const;
+export const PLAN_MODES = ['refuse', 'skip', 'cascade', 'force'] as const;
 export type PlanMode = (typeof PLAN_MODES)[number];
+/** Modes of single attempts within a plan. */
+export const STEP_MODES = ['skip', 'cascade', 'force'] as const satisfies readonly PlanMode[];
+export type StepMode = (typeof STEP_MODES)[number];
 
 /** Why a plan, or an attempt of it, cannot be undone. */
 export const CONFLICT_KINDS = [
@@ -106,8 +110,9 @@ export type Verdict = (typeof VERDICTS)[number];
 
 /** Why a run that restored everything it knew of is not `fully_restored`. `claimed`: only the agent's own process reported the effects.
  * `effects_unknown`: the attempt may have effects that nothing recorded. `capture_incomplete`: others' later changes were not captured, and a person
- * accepted that, or the selected agents could write tables that were not captured. `record_incomplete`: the plan names what its ledger did not have. */
-export const UNVERIFIED_REASONS = ['claimed', 'effects_unknown', 'capture_incomplete', 'record_incomplete'] as const;
+ * accepted that, or the selected agents could write tables that were not captured. `record_incomplete`: the plan names what its ledger did not have.
+ * `overwritten`: later values of others were overwritten (mode `force`). */
+export const UNVERIFIED_REASONS = ['claimed', 'effects_unknown', 'capture_incomplete', 'record_incomplete', 'overwritten'] as const;
 export type UnverifiedReason = (typeof UNVERIFIED_REASONS)[number];
 
 /**
@@ -132,8 +137,9 @@ export const APPROVAL_STATES = ['not_needed', 'missing', 'expired', 'withdrawn',
 export type ApprovalStatus = (typeof APPROVAL_STATES)[number];
 
 /**
- * Why a plan needs a second person: the rule asks for it, it undoes claimed effects, nothing in its selection names an agent, tool or system, or it undoes
- * many attempts of others (`cascade`), or it changes more rows than one run may (`size`).
+ * Why a plan needs a second person: the rule asks for it, it undoes claimed effects, nothing in its selection names an agent, tool or system, it undoes
+ * many attempts of others (`cascade`), it changes more rows than one run may (`size`), or it
+ * overwrites later values of others (`force`).
  */
-export const APPROVAL_NEEDS = ['rule', 'claimed', 'window', 'cascade', 'size'] as const;
+export const APPROVAL_NEEDS = ['rule', 'claimed', 'window', 'cascade', 'size', 'force'] as const;
 export type ApprovalNeed = (typeof APPROVAL_NEEDS)[number];

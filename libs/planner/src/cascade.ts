@@ -1,4 +1,5 @@
 import { exclusionOf } from './conflicts/decide-by-attempt.ts';
+import { modeFor } from './overrides.ts';
 import type { RecordedAttempt } from './ports.ts';
 import { compareReceived, refKey } from './ref.ts';
 import { type Solved, solve } from './solve.ts';
@@ -14,11 +15,12 @@ import { type Member, type PlanInput, type View, viewOf, writes } from './view.t
 export function dependentsOf(input: PlanInput): readonly RecordedAttempt[] {
   const view = viewOf(input);
   const undoing = undoingOf(view);
-  const solved = solve(view, undoing, input.systems, new Map());
+  const solved = solve(view, undoing, input, new Map());
   const none = new Set<string>();
   const canFollow = (member: Member): boolean =>
     member.attempt.inverts === undefined && exclusionOf(member, undoing, () => false, none, input.systems) === undefined;
-  const chosen = new Set([...solved.needs.keys()]);
+  const cascading = [...solved.needs.keys()].filter((member) => member.cascaded || modeFor(input, member.attempt.ref) === 'cascade');
+  const chosen = new Set(cascading);
   const open = [...chosen];
   const reached = new Map<Timeline, number>();
   const add = (member: Member): void => {

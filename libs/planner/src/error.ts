@@ -4,6 +4,8 @@ export type PlannerErrorCode =
   | 'selection_empty' // no criterion: it would select everything
   | 'time_invalid' // not a whole number of milliseconds since 1970
   | 'window_empty' // from is not before to
+  | 'override_unmatched' // the mode of a step is for no selected attempt
+  | 'override_ambiguous' // two modes for one attempt
   | 'plan_too_large'; // over PLAN_ATTEMPTS_MAX or PLAN_EFFECTS_MAX
 
 /** The only error class of the planner. Not retryable with the same input. */

@@ -2,6 +2,7 @@ import type { PlanMode } from '@recant/events';
 import { dependentsOf } from './cascade.ts';
 import { PlannerError } from './error.ts';
 import { CASCADE_ROUNDS_MAX, PLAN_ATTEMPTS_MAX, PLAN_EFFECTS_MAX } from './limits.ts';
+import { cascades, modesOf, type Override } from './overrides.ts';
 import type { LedgerReader, RecordedAttempt, Vector } from './ports.ts';
 import { refKey } from './ref.ts';
 import { selectAttempts } from './select-attempts.ts';
@@ -10,7 +11,7 @@ import type { PlanInput } from './view.ts';
 
 /**
  * Reads the input of a plan, all at one vector.
- * @throws PlannerError `plan_too_large`
+ * @throws PlannerError `plan_too_large | override_unmatched | override_ambiguous`
  */
 export async function gather(
   ledger: LedgerReader,
@@ -22,12 +23,15 @@ export async function gather(
     readonly systems: ReadonlyMap<string, string>;
     readonly partial?: true;
     readonly throughReads?: true;
+    readonly overrides?: readonly Override[];
   },
 ): Promise<PlanInput> {
   const { tenant, selection, vector } = question;
   const selected = await selectAttempts(ledger, tenant, selection, vector);
-  let input = await around(ledger, question, selected, []);
-  if (question.mode !== 'cascade') return input;
+  const { overrides = [] } = question;
+  const modes = overrides.length === 0 ? {} : { modes: await modesOf(ledger, tenant, overrides, selected, vector) };
+  let input = { ...(await around(ledger, question, selected, [])), ...modes };
+  if (!cascades(question)) return input;
   for (let round = 0; ; round++) {
     const known = new Set((input.dependents ?? []).map(({ ref }) => refKey(ref)));
     const found = dependentsOf(input);
@@ -37,7 +41,7 @@ export async function gather(
         'plan_too_large',
         `Dependents of dependents go deeper than ${CASCADE_ROUNDS_MAX} levels of resources. Narrow the selection, or plan in mode skip.`,
       );
-    input = await around(ledger, question, selected, found);
+    input = { ...(await around(ledger, question, selected, found)), ...modes };
   }
 }
 

@@ -3,7 +3,7 @@ export { type DerivedParts, derivedIn, withoutDerived } from './derived.ts';
 export { planBytes, planDigest } from './digest.ts';
 export { PlannerError, type PlannerErrorCode } from './error.ts';
 export { gather } from './gather.ts';
-export { PLAN_ATTEMPTS_MAX, PLAN_CANDIDATES_MAX, PLAN_EFFECTS_MAX, SELECTION_VALUES_MAX } from './limits.ts';
+export { OVERRIDES_MAX, PLAN_ATTEMPTS_MAX, PLAN_CANDIDATES_MAX, PLAN_EFFECTS_MAX, SELECTION_VALUES_MAX } from './limits.ts';
 export { plan } from './make-plan.ts';
 export { accept, type Missing } from './missing/missing.ts';
 export { openAttempts, withoutAccepted } from './missing/of-attempts.ts';
@@ -11,10 +11,12 @@ export { missingOfSources } from './missing/of-sources.ts';
 export { type LaggingSystem, missingOfSystem, missingOfTransaction, type OpenInTarget } from './missing/of-systems.ts';
 export { missingOfHeld, missingOfLedger, missingOfTopic, type UnreadTopic } from './missing/of-topics.ts';
 export type { Watermark } from './missing/watermark.ts';
+export { cascades, modeFor, type Override, parseOverrides } from './overrides.ts';
 export type {
   Alternative,
   Conflict,
   LeftAttempt,
+  Overwrite,
   PartGuard,
   Plan,
   PlanBody,
@@ -23,7 +25,7 @@ export type {
   Taint,
   UncapturedInTarget,
 } from './plan.ts';
-export { missingIn, obstaclesOf } from './plan.ts';
+export { missingIn, obstaclesOf, stoppingIn } from './plan.ts';
 export type {
   AttemptContexts,
   EntryAddress,

@@ -16,5 +16,7 @@ export const CONDITION_CHARS_MAX = 16_384;
 export const CONDITION_DEPTH_MAX = 32;
 /** Comparisons in a condition. */
 export const CONDITION_PARTS_MAX = 500;
+/** Modes of single steps, or of selections of steps, in one plan. */
+export const OVERRIDES_MAX = 100;
 /** Rounds of reading dependents of dependents on further resources, in mode `cascade`. */
 export const CASCADE_ROUNDS_MAX = 50;

@@ -5,8 +5,9 @@ import type { Exclusion } from './conflicts/decide-by-attempt.ts';
 import type { Needs } from './conflicts/decide-by-timeline.ts';
 import { conflictsOfExclusion, conflictsOfNeeds } from './conflicts/word-conflicts.ts';
 import { orderSteps } from './order.ts';
+import { modeFor, type Override } from './overrides.ts';
 import { solveByRow } from './partial.ts';
-import type { Conflict, LeftAttempt, PlanBody, PlanStep } from './plan.ts';
+import type { Conflict, LeftAttempt, Overwrite, PlanBody, PlanOverride, PlanStep } from './plan.ts';
 import { compareText, plainRef, refKey } from './ref.ts';
 import { solve } from './solve.ts';
 import { knownOrdinals, stepSystems } from './steps.ts';
@@ -28,7 +29,7 @@ export function plan(input: PlanInput): PlanBody {
   const claimed = withoutClaims(apart, undoing, input.systems);
   const { view, solved, rowConflicts } = input.partial
     ? solveByRow(claimed, undoing, input, refused)
-    : { view: claimed, solved: solve(claimed, undoing, input.systems, refused), rowConflicts: [] };
+    : { view: claimed, solved: solve(claimed, undoing, input, refused), rowConflicts: [] };
   const undone = withoutIdle(view, solved, input.throughReads === true);
   const steps = orderSteps(undone, solved.needs);
   const left: LeftAttempt[] = [];
@@ -58,16 +59,26 @@ export function plan(input: PlanInput): PlanBody {
     selection: input.selection,
     vector: Object.fromEntries(Object.entries(input.vector).map(([shard, size]) => [shard, size.toString()])),
     sources: lastNumbers(input),
-    steps: numbered(steps, solved.needs, view),
+    steps: numbered(steps, solved.needs, view, input.overwrites),
     left,
-    conflicts,
+    conflicts: input.mode === 'refuse' ? conflicts.map((conflict) => passedOver(conflict, input)) : conflicts,
     ambiguous: view.apart.map(ambiguousChanges),
     tainted: taintOf(view.members, undone, solved.standing),
     totals: totalsOf(view.members, undone, staying),
+    ...(input.overrides && input.overrides.length > 0 && { overrides: input.overrides.map((override) => counted(override, input)) }),
     ...(input.partial && { partial: true as const }),
     ...(input.throughReads && { throughReads: true as const }),
     ...(input.derived && input.derived.length > 0 && { derived: input.derived }),
   };
+}
+
+/** A person lets conflicts of this attempt pass: they do not stop a plan in mode `refuse`. */
+function passedOver(conflict: Conflict, input: PlanInput): Conflict {
+  return modeFor(input, conflict.ref) === 'refuse' ? conflict : { ...conflict, passed: true };
+}
+
+function counted({ mode, where }: Override, { modes, selected }: PlanInput): PlanOverride {
+  return { mode, where, attempts: selected.filter(({ ref }) => modes?.get(refKey(ref)) === mode).length };
 }
 
 /** Nothing of the attempt stays. */
@@ -75,7 +86,12 @@ const HARMLESS: ReadonlySet<string> = new Set<LeftAttempt['reason']>(['no_effect
 const NONE: Needs = { first: new Set(), obstacles: [] };
 const CYCLE = 'Cyclic dependency: this and another selected attempt overwrote each other.';
 
-function numbered(steps: readonly Member[], needs: ReadonlyMap<Member, Needs>, view: View): readonly PlanStep[] {
+function numbered(
+  steps: readonly Member[],
+  needs: ReadonlyMap<Member, Needs>,
+  view: View,
+  overwrites: PlanInput['overwrites'] = new Map(),
+): readonly PlanStep[] {
   const numbers = new Map(steps.map((member, at) => [member, at + 1]));
   const known = knownOrdinals(view.members);
   return steps.map((member) => ({
@@ -89,6 +105,7 @@ function numbered(steps: readonly Member[], needs: ReadonlyMap<Member, Needs>, v
     ...(member.cascaded && { cascaded: true as const }),
     ...(member.stays === undefined ? {} : { stays: member.stays }),
     ...(member.changed === undefined ? {} : { changed: member.changed }),
+    ...(overwrites.has(member.key) && { overwrites: overwrites.get(member.key) as readonly Overwrite[] }),
     systems: stepSystems(member.effects, (resource) => known.get(resource) as string),
     after: [...(needs.get(member) as Needs).first].map((other) => numbers.get(other) as number).sort((a, b) => a - b),
   }));

@@ -22,7 +22,7 @@ export function solveByRow<V extends View>(
   const rowConflicts: Conflict[] = [...(input.refusedRows?.conflicts ?? [])];
   for (;;) {
     const view = withoutRows(whole, stays, changed);
-    const solved = solve(view, undoing, input.systems, refused);
+    const solved = solve(view, undoing, input, refused);
     let isSplit = false;
     for (const member of view.members) {
       if (!member.selected || member.cascaded || solved.steps.has(member) || solved.excluded.has(member)) continue;

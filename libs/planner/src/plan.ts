@@ -1,4 +1,4 @@
-import type { AttemptRef, ConflictKind, Grade, LeftReason, PlanMode } from '@recant/events';
+import type { AttemptRef, ConflictKind, Grade, LeftReason, PlanMode, StepMode } from '@recant/events';
 import type { DerivedParts } from './derived.ts';
 import type { Missing } from './missing/missing.ts';
 import { unaccepted, type Watermark } from './missing/watermark.ts';
@@ -41,6 +41,8 @@ export interface PlanBody {
   readonly totals: PlanTotals;
   /** What other modes would do, by the ledger alone: their steps are not rehearsed. Absent: the plan has no conflict. */
   readonly alternatives?: readonly Alternative[];
+  /** Modes of single attempts. Absent: all have the plan's. */
+  readonly overrides?: readonly PlanOverride[];
   /** Rows in conflict stay, and the other rows of their attempt are undone. */
   readonly partial?: true;
   /** Attempts that read what is undone are undone as well, in mode `cascade`. */
@@ -89,6 +91,30 @@ export interface PlanTotals {
   readonly toolsMore: number;
 }
 
+/** A mode for the selected attempts that meet a condition, which has the form of `printCondition`. */
+export interface PlanOverride {
+  readonly mode: StepMode;
+  readonly where: string;
+  /** Selected attempts that have the mode. */
+  readonly attempts: number;
+}
+
+/** A later value of somebody else that a step overwrites, because a person forced it. The run overwrites nothing else. */
+export interface Overwrite {
+  readonly resource: string;
+  readonly part: string;
+  /** The version that is lost; another one at the run is a conflict. */
+  readonly version: string | null;
+  /** Ordinal of the last write by somebody else that the person has seen. */
+  readonly through: string;
+  /** Who wrote it, as the target captured it, and when. */
+  readonly who: string;
+  /** Who it was, by the ledger. Absent: nobody recorded it. */
+  readonly by?: { readonly ref: AttemptRef; readonly agent: string; readonly tool: string };
+  /** With the values, where they are short and may be shown. */
+  readonly detail: string;
+}
+
 export interface Alternative {
   readonly mode: PlanMode;
   readonly partial?: true;
@@ -119,6 +145,8 @@ export interface PlanStep {
   readonly stays?: readonly string[];
   /** Those of `stays` that a target refused. */
   readonly changed?: readonly string[];
+  /** Later values of others that the step overwrites (mode `force`). Absent: none. */
+  readonly overwrites?: readonly Overwrite[];
   /** Systems of the step, in the order in which their inverses are applied. */
   readonly systems: readonly StepSystem[];
   /** Steps that must be restored before this one, because they wrote the same parts later. */
@@ -162,6 +190,8 @@ export interface Conflict {
   readonly detail: string;
   /** When the target answered, in milliseconds since 1970, UTC; absent: the conflict follows from the ledger. */
   readonly askedAtMs?: number;
+  /** A person set a mode for the attempt that leaves it out: the conflict does not stop a plan in mode `refuse`. */
+  readonly passed?: true;
 }
 
 /** Changes during an attempt that somebody else may have made. */
@@ -188,7 +218,10 @@ export interface UncapturedInTarget {
 
 /** How many reasons a plan in mode `refuse` has not to run. An attempt that is open is a conflict already. */
 export const obstaclesOf = ({ conflicts, watermark }: Pick<PlanBody, 'conflicts' | 'watermark'>): number =>
-  conflicts.length + missingIn({ watermark }).length;
+  stoppingIn({ conflicts }).length + missingIn({ watermark }).length;
+
+/** Conflicts that stop a plan in mode `refuse`. */
+export const stoppingIn = ({ conflicts }: Pick<PlanBody, 'conflicts'>): readonly Conflict[] => conflicts.filter(({ passed }) => !passed);
 
 /** What the record of a plan lacks and nobody accepted, beside its conflicts. */
 export const missingIn = ({ watermark }: { readonly watermark?: Watermark | undefined }): readonly Missing[] =>

@@ -27,7 +27,7 @@ export async function selectAttempts(
 }
 
 /** Those that meet the condition. Reads only what it asks for, a bounded number of attempts at once. */
-async function matching(
+export async function matching(
   ledger: Pick<LedgerReader, 'contexts' | 'effectsOf'>,
   tenant: string,
   condition: Condition,

@@ -1,11 +1,12 @@
 import { cancelledPairs, type Exclusion, exclusionByTarget, exclusionOf } from './conflicts/decide-by-attempt.ts';
 import { enclosures, type Needs, needsOf } from './conflicts/decide-by-timeline.ts';
-import { undoable } from './conflicts/undoable.ts';
+import { undoablePast, withoutObstacles } from './conflicts/force.ts';
+import { modeFor } from './overrides.ts';
 import type { Conflict } from './plan.ts';
 import { refKey } from './ref.ts';
 import { type Timelines, timelinesOf, timelinesWithout } from './timeline.ts';
 import type { Undoing } from './undone.ts';
-import type { Member, View } from './view.ts';
+import type { Member, PlanInput, View } from './view.ts';
 
 export interface Solved {
   readonly steps: ReadonlySet<Member>;
@@ -22,9 +23,10 @@ export interface Solved {
 export function solve(
   view: View,
   undoing: Undoing,
-  systems: ReadonlyMap<string, string>,
+  input: Pick<PlanInput, 'systems' | 'mode' | 'modes'>,
   refused: ReadonlyMap<string, readonly Conflict[]>,
 ): Solved {
+  const { systems } = input;
   const remaining = new Set<Member>();
   const reasons = new Map<Member, { excluded?: Exclusion; needs?: Needs }>();
   const all = timelinesOf(view.members);
@@ -43,8 +45,9 @@ export function solve(
     const dropped = new Set(view.members.filter((member) => dropsOut(member, view, undoing, chosen)));
     const standing = timelinesWithout(dropped, all);
     const closing = new Set([...dropped].filter((member) => member.attempt.inverts && undoing.standingInversesOf(member).length === 0));
-    const needs = withEnclosures(needsOf(candidates, standing), all, closing);
-    const steps = undoable(needs);
+    const forced = new Set(candidates.filter((member) => !member.cascaded && modeFor(input, member.attempt.ref) === 'force'));
+    const found = withEnclosures(withoutObstacles(needsOf(candidates, standing), forced), all, closing);
+    const { steps, needs } = undoablePast(found, forced);
     const blocked = candidates.filter((member) => !steps.has(member) && member.attempt.inverts !== undefined);
     if (blocked.length === 0)
       return { steps, excluded: merged(excluded, reasons, 'excluded'), needs: merged(needs, reasons, 'needs'), standing };

@@ -36,7 +36,10 @@ export function stepSystems(effects: readonly RecordedEffect[], known: (resource
  * Whether an effect of the step's attempt is one that the step undoes: not what somebody else may have done, not what stays. Where `remains` says that
  * claims were left out, the step has what the targets captured.
  */
-export function undoneBy({ stays = [], remains }: PlanStep, selection: Selection): (effect: RecordedEffect) => boolean {
+export function undoneBy(
+  { stays = [], remains }: Pick<PlanStep, 'stays' | 'remains'>,
+  selection: Selection,
+): (effect: RecordedEffect) => boolean {
   const staying = new Set(stays);
   return (effect) => isIncluded(effect, selection) && !staying.has(effect.resource) && (remains === undefined || effect.captured === true);
 }

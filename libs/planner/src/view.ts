@@ -1,6 +1,7 @@
 import type { PlanMode } from '@recant/events';
 import type { DerivedParts } from './derived.ts';
-import type { Conflict } from './plan.ts';
+import type { Modes, Override } from './overrides.ts';
+import type { Conflict, Overwrite } from './plan.ts';
 import type { RecordedAttempt, RecordedEffect, Vector } from './ports.ts';
 import { compareOrdinals, compareReceived, compareText, refKey } from './ref.ts';
 import { isRegisteredFor } from './registered.ts';
@@ -10,6 +11,9 @@ import type { Selection } from './selection/selection.ts';
 export interface PlanInput {
   readonly tenant: string;
   readonly mode: PlanMode;
+  /** Modes of single attempts, and the conditions that they come from. */
+  readonly modes?: Modes;
+  readonly overrides?: readonly Override[];
   readonly selection: Selection;
   readonly vector: Vector;
   readonly selected: readonly RecordedAttempt[];
@@ -29,6 +33,8 @@ export interface PlanInput {
   readonly throughReads?: true;
   /** Rows in conflict stay, and the other rows of their attempt are undone. */
   readonly partial?: true;
+  /** Mode `force`: later values of others that the targets let steps overwrite, by `refKey` of the attempt. */
+  readonly overwrites?: ReadonlyMap<string, readonly Overwrite[]>;
   /** Rows that the targets refuse to undo, by `refKey` of the attempt, and the conflicts about them; only with `partial`. */
   readonly refusedRows?: { readonly rows: ReadonlyMap<string, readonly string[]>; readonly conflicts: readonly Conflict[] };
 }

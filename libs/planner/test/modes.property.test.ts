@@ -9,6 +9,7 @@ const ROWS = ['1', '2', '3'];
 const PARTS = ROWS.flatMap((row) => [`${row}.x`, `${row}.y`]);
 const ATTEMPTS = ['a', 'b', 'c', 'd', 'e', 'f'];
 const MODES = ['refuse', 'skip', 'cascade'] as const;
+type Mode = (typeof MODES)[number] | 'force';
 
 const question = fc.record({
   writes: fc.array(
@@ -62,8 +63,9 @@ function readerOf(world: World, { selected, irreversible }: Question): LedgerRea
 
 async function planned(
   asked: Question,
-  mode: (typeof MODES)[number],
+  mode: Mode,
   partial = false,
+  overrides: NonNullable<PlanInput['overrides']> = [],
 ): Promise<{ body: PlanBody; world: World; input: PlanInput }> {
   const world = worldOf(asked);
   const systems = world.input(new Set()).systems;
@@ -74,6 +76,7 @@ async function planned(
     vector: { 0: 100n },
     systems,
     ...(partial && { partial }),
+    overrides,
   });
   return { world, body: plan(input), input };
 }
@@ -178,6 +181,27 @@ test('by row, a plan undoes all that the whole plan undoes, names every row that
       }
     }),
     { numRuns: 1_000, ...SEED },
+  );
+});
+
+test('force adds to what skip undoes all forced attempts but those that overwrote each other', async () => {
+  await fc.assert(
+    fc.asyncProperty(question, fc.subarray(ATTEMPTS, { minLength: 1 }), async (asked, names) => {
+      const skip = namesOf((await planned(asked, 'skip')).body);
+      const { body: all } = await planned(asked, 'force');
+      expect([...skip].filter((name) => !namesOf(all).has(name))).toEqual([]);
+      for (const { detail } of all.left) expect(detail).toMatch(/^Cyclic dependency|^No change|wrote the same parts later/);
+      const chosen = names.filter((name) => asked.selected.includes(name) && worldOf(asked).attempts().includes(name));
+      const override = { mode: 'force' as const, where: `id in (${chosen.map((name) => `'${name}'`).join(', ')})` };
+      const some = (await planned(asked, 'skip', false, chosen.length === 0 ? [] : [override])).body;
+      expect(
+        [...skip].filter((name) => !namesOf(some).has(name)),
+        'skip undoes no more',
+      ).toEqual([]);
+      if (chosen.length === 0) expect(namesOf(some)).toEqual(skip);
+      for (const { step, after } of some.steps) expect(after.every((before) => before < step)).toBe(true);
+    }),
+    { numRuns: 500, ...SEED },
   );
 });
 

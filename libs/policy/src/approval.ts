@@ -3,7 +3,7 @@ import type { PlanBody } from '@recant/planner';
 
 /**
  * Which plans need a second person. `never`: none, for an installation with one person. `critical`: plans that undo claimed effects or over 20
- * attempts of others, that change more rows than one run may, or whose selection is limited only by time, outcome, a condition or a resource pattern that
+ * attempts of others, overwrite later values of others, change more rows than one run may, or whose selection is limited only by time, outcome, a condition or a resource pattern that
  * matches any system: no rule waives these where there is a second person. `always`: every plan.
  */
 export const APPROVAL_RULES = ['never', 'critical', 'always'] as const;
@@ -70,6 +70,7 @@ const ANY_SYSTEM = /^[^/]*:\/\/[^/]*\*$/;
 /** @param rowsMax rows and files that a plan may change without a second person */
 export function approvalNeed(rule: ApprovalRule, { selection, steps }: ApprovablePlan['body'], rowsMax: number): ApprovalNeed | undefined {
   if (rule === 'never') return undefined;
+  if (steps.some(({ overwrites }) => overwrites !== undefined)) return 'force';
   if (steps.some(({ grade }) => grade === 'claimed')) return 'claimed';
   if (!namesTarget(selection)) return 'window';
   if (steps.filter(({ cascaded }) => cascaded).length > DEPENDENTS_UNAPPROVED_MAX) return 'cascade';

@@ -47,6 +47,7 @@ test.each<[ApprovalRule, string | undefined, ApprovablePlan]>([
   ['critical', undefined, plan({ selection: { resources: ['postgres://shop/*'] } })],
   ['critical', undefined, plan({ selection: { agents: ['a'], outcomes: ['succeeded'], resources: ['postgres://*'] } })],
   ['critical', 'window', plan({ selection: { where: "not agent = 'a'" } })],
+  ['critical', 'force', plan({ steps: [{ ...step('attested'), overwrites: [] }] })],
   ['critical', undefined, plan({ steps: Array.from({ length: 20 }, () => ({ ...step('attested'), cascaded: true as const })) })],
   ['critical', 'cascade', plan({ steps: Array.from({ length: 21 }, () => ({ ...step('attested'), cascaded: true as const })) })],
   ['always', 'rule', plan()],

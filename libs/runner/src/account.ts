@@ -32,6 +32,8 @@ export interface PlanSummary {
 
 /** Result of a run, so far or final. */
 export interface Account extends Omit<PlanSummary, 'claimed' | 'unknown' | 'missing' | 'uncaptured' | 'remains' | 'ambiguous' | 'partial'> {
+  /** Later values of others that were overwritten (mode `force`); the steps' findings name each. Absent: none. */
+  readonly overwritten?: number;
   /** Ended steps by outcome. */
   readonly outcomes: Readonly<Partial<Record<StepOutcome, number>>>;
   /** Steps that have not ended. */
@@ -86,14 +88,20 @@ export function accountOf(plan: PlanSummary, steps: readonly Pick<StepRecord, 's
     ({ outcome, findings }) => outcome !== undefined && endedWell(outcome) && findings.some(({ code }) => code === 'capture_incomplete'),
   ).length;
   const incomplete = passed + uncaptured;
+  const overwriting = steps
+    .filter(({ outcome }) => outcome !== undefined && endedWell(outcome))
+    .map(({ findings }) => findings.filter(({ code }) => code === 'overwritten').length)
+    .filter((found) => found > 0);
   const unverified = {
     ...(claimed > 0 && { claimed }),
     ...(unrecorded > 0 && { effects_unknown: unrecorded }),
     ...(incomplete > 0 && { capture_incomplete: incomplete }),
     ...(missing > 0 && { record_incomplete: missing }),
+    ...(overwriting.length > 0 && { overwritten: overwriting.length }),
   };
   return {
     ...summary,
+    ...(overwriting.length > 0 && { overwritten: overwriting.reduce((sum, found) => sum + found) }),
     left,
     outcomes,
     open: steps.filter((step) => step.state !== 'ended').length,

@@ -26,7 +26,7 @@ export {
   type StepRecord,
   type Targets,
 } from './ports.ts';
-export { type Refusal, rehearseSteps } from './rehearse.ts';
+export { type AskedStep, type Refusal, rehearseSteps } from './rehearse.ts';
 export { isRunEnd, nextRunState, type RunEvent } from './run-machine.ts';
 export { createSourceEvents, LEASE_MS, type SourceEvents } from './source-events.ts';
 export {

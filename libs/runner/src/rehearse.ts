@@ -5,9 +5,12 @@ import type { StepFinding, Targets } from './ports.ts';
 import { hasEnded } from './step-end.ts';
 import { endedWell } from './step-machine.ts';
 
+/** A step of a plan, or of one that is being made: `any` asks the systems what it may overwrite. */
+export type AskedStep = Omit<PlanStep, 'overwrites'> & { readonly overwrites?: PlanStep['overwrites'] | 'any' };
+
 /** A step that a target would not undo now. */
 export interface Refusal {
-  readonly step: PlanStep;
+  readonly step: AskedStep;
   readonly outcome: StepOutcome;
   /** Rights or space are missing at the moment: the step waits for a person at the run. */
   readonly isStuck: boolean;
@@ -19,14 +22,16 @@ export interface Refusal {
 /**
  * Asks each system of these steps what it would refuse, in their order; nothing is changed. A step that must follow a refused one is not named: it waits for
  * that one. A system that does not answer refuses all of its steps as `unreachable`.
+ * @param passed called with what systems say about steps that they would undo
  */
 export async function rehearseSteps(
   targets: Targets,
   tenant: string,
-  steps: readonly PlanStep[],
-  effectsOf: (step: PlanStep) => readonly RecordedEffect[],
+  steps: readonly AskedStep[],
+  effectsOf: (step: AskedStep) => readonly RecordedEffect[],
+  passed: (step: AskedStep, findings: readonly StepFinding[]) => void = () => undefined,
 ): Promise<readonly Refusal[]> {
-  const bySystem = new Map<string, { readonly system: StepSystem; readonly steps: PlanStep[] }>();
+  const bySystem = new Map<string, { readonly system: StepSystem; readonly steps: AskedStep[] }>();
   for (const step of steps) {
     for (const system of step.systems) {
       const asked = bySystem.get(system.system);
@@ -36,7 +41,7 @@ export async function rehearseSteps(
   }
   const refused = new Map<number, Refusal>();
   for (const { system, steps: asked } of bySystem.values())
-    for (const refusal of await askSystem(targets, tenant, system, asked, effectsOf))
+    for (const refusal of await askSystem(targets, tenant, { system, steps: asked, effectsOf, passed }))
       if (!refused.has(refusal.step.step)) refused.set(refusal.step.step, refusal);
   return steps.flatMap((step) => {
     const refusal = refused.get(step.step);
@@ -44,12 +49,17 @@ export async function rehearseSteps(
   });
 }
 
+interface Asking {
+  readonly system: StepSystem;
+  readonly steps: readonly AskedStep[];
+  readonly effectsOf: (step: AskedStep) => readonly RecordedEffect[];
+  readonly passed: (step: AskedStep, findings: readonly StepFinding[]) => void;
+}
+
 async function askSystem(
   targets: Targets,
   tenant: string,
-  { system: name, connector }: StepSystem,
-  steps: readonly PlanStep[],
-  effectsOf: (step: PlanStep) => readonly RecordedEffect[],
+  { system: { system: name, connector }, steps, effectsOf, passed }: Asking,
 ): Promise<readonly Refusal[]> {
   const all = (finding: StepFinding, over: Partial<Refusal> = {}): readonly Refusal[] =>
     steps.map((step) => ({ step, outcome: 'failed', isStuck: false, isAway: false, findings: [finding], ...over }));
@@ -76,7 +86,13 @@ async function askSystem(
   const byStep = new Map(results.map((result) => [result.step, result]));
   return steps.flatMap((step): Refusal[] => {
     const result = byStep.get(step.step);
-    if (result && hasEnded(result) && endedWell(result.outcome)) return [];
+    if (result && hasEnded(result) && endedWell(result.outcome)) {
+      passed(
+        step,
+        result.findings.map((finding) => ({ ...finding, system: name })),
+      );
+      return [];
+    }
     const [first = { code: 'unreadable', detail: `The connector gave no reason (${result?.outcome ?? 'no result'}).` }, ...rest] =
       result?.findings ?? [];
     const named = [first, ...rest].map((finding): StepFinding => ({ ...finding, system: name }));
@@ -93,7 +109,7 @@ async function askSystem(
   });
 }
 
-function rehearsedStep(step: PlanStep, name: string, effects: readonly RecordedEffect[]): RehearsedStep {
+function rehearsedStep(step: AskedStep, name: string, effects: readonly RecordedEffect[]): RehearsedStep {
   const systems = step.systems.filter(({ system }) => system === name);
   return {
     step: step.step,
@@ -101,8 +117,20 @@ function rehearsedStep(step: PlanStep, name: string, effects: readonly RecordedE
     effects: systems.flatMap((system) => effectsOn(effects, system)).map(plainEffect),
     knownOrdinals: Object.assign({}, ...systems.map(({ knownOrdinals }) => knownOrdinals)),
     ...(step.stays && { leaves: step.stays }),
+    ...overwritesOf(step),
   };
 }
+
+/** What a connector has to know of it. */
+export const overwritesOf = ({ overwrites }: Pick<AskedStep, 'overwrites'>): Pick<RehearsedStep, 'overwrites'> =>
+  overwrites === undefined
+    ? {}
+    : {
+        overwrites:
+          overwrites === 'any'
+            ? overwrites
+            : overwrites.map(({ resource, part, version, through }) => ({ resource, part, version, through })),
+      };
 
 export function effectsOn(effects: readonly RecordedEffect[], { connector, system }: StepSystem): readonly RecordedEffect[] {
   return effects.filter(({ resource, parts }) => Object.keys(parts).length > 0 && resource.startsWith(`${connector}://${system}/`));

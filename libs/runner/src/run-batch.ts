@@ -5,7 +5,7 @@ import { checkSteps } from './check-step.ts';
 import { endOrHold } from './held.ts';
 import { intend } from './intend.ts';
 import type { RunnerConfig, RunnerPorts, StepRecord } from './ports.ts';
-import { plainEffect } from './rehearse.ts';
+import { overwritesOf, plainEffect } from './rehearse.ts';
 import type { Session } from './session.ts';
 import { endAfter, endOf, endWithout, hasEnded, isBadEnd, recordEnd, type StepEnd } from './step-end.ts';
 import { endedWell } from './step-machine.ts';
@@ -155,6 +155,7 @@ export function inverseStep(session: Session, step: PlanStep, effects: readonly 
     effects: effects.map(plainEffect),
     knownOrdinals: Object.assign({}, ...step.systems.map(({ knownOrdinals }) => knownOrdinals)),
     ...(step.stays && { leaves: step.stays }),
+    ...overwritesOf(step),
   };
 }
 

@@ -9,6 +9,7 @@ const NEEDS: Readonly<Record<ApprovalNeed, string>> = {
   rule: 'RECANT_APPROVALS requires it for every plan',
   claimed: 'it undoes effects that only the agent’s own process reported',
   cascade: 'it undoes more than 20 attempts of agents that were not selected',
+  force: 'it overwrites later values of others',
   window: 'its selection is limited only by time, outcome, a condition or a resource pattern that matches any system',
   size: 'it changes more rows and files than one run may (RECANT_RUN_ROWS_MAX)',
 };

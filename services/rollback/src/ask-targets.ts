@@ -1,7 +1,19 @@
 import type { FindingCode } from '@recant/connector';
 import type { ConflictKind } from '@recant/events';
-import { type Conflict, type PlanBody, type PlanInput, plainRef, plan, refKey, undoneBy } from '@recant/planner';
-import { type Refusal, type RunFindingCode, rehearseSteps } from '@recant/runner';
+import {
+  type Conflict,
+  modeFor,
+  type Overwrite,
+  obstaclesOf,
+  type PlanBody,
+  type PlanInput,
+  plainRef,
+  plan,
+  type RecordedAttempt,
+  refKey,
+  undoneBy,
+} from '@recant/planner';
+import { type Refusal, type RunFindingCode, rehearseSteps, type StepFinding } from '@recant/runner';
 import type { RollbackCore } from './core.ts';
 
 /** Unless the mode is `refuse`, a dropped step changes what the targets say about others, so they are asked again. A run meets what is left after these rounds. */
@@ -12,19 +24,38 @@ const CONFLICTS_MAX = 10;
 /** Findings about rows that may stay while the other rows of their attempt are undone. */
 const OF_ROWS: ReadonlySet<string> = new Set<FindingCode>(['drift', 'later_write', 'image_missing', 'erased']);
 
-/** The plan over the ledger and the targets: a step that a target would refuse now is a conflict, dated; with `partial`, so are rows of it. */
+/**
+ * The plan over the ledger and the targets: a step that a target would refuse now is a conflict, dated; with `partial`, so are rows of it. In mode `force` the
+ * targets say which later values of others a step would overwrite.
+ */
 export async function planWithTargets(core: Pick<RollbackCore, 'targets' | 'clock'>, input: PlanInput): Promise<PlanBody> {
   const effects = Map.groupBy(input.effects, ({ attempt }) => refKey(attempt));
   const refused: Conflict[] = [];
   const rows = new Map<string, readonly string[]>();
   const conflicts: Conflict[] = [];
+  let known: ReadonlyMap<string, RecordedAttempt> | undefined;
+  const writers = (): ReadonlyMap<string, RecordedAttempt> => (known ??= writersOf(input));
+  let overwrites = new Map<string, readonly Overwrite[]>();
   for (let round = 1; ; round += 1) {
-    const body = plan({ ...input, refused, ...(rows.size > 0 && { refusedRows: { rows, conflicts } }) });
-    if (round > ROUNDS_MAX || (input.mode === 'refuse' && round > 1)) return body;
-    const refusals = await rehearseSteps(core.targets, input.tenant, body.steps, (step) =>
-      (effects.get(refKey(step.undoes)) ?? []).filter(undoneBy(step, input.selection)),
+    const again = { ...input, refused, ...(rows.size > 0 && { refusedRows: { rows, conflicts } }) };
+    const body = plan({ ...again, overwrites });
+    if (round > ROUNDS_MAX || (input.mode === 'refuse' && round > 1 && obstaclesOf(body) > 0)) return body;
+    const asked = body.steps.map((step) =>
+      modeFor(input, step.undoes) === 'force' && !step.cascaded ? { ...step, overwrites: 'any' as const } : step,
     );
-    if (refusals.length === 0) return body;
+    overwrites = new Map();
+    const refusals = await rehearseSteps(
+      core.targets,
+      input.tenant,
+      asked,
+      (step) => (effects.get(refKey(step.undoes)) ?? []).filter(undoneBy(step, input.selection)),
+      ({ undoes }, findings) => {
+        const found = findings.flatMap((finding) => overwriteOf(finding, writers()) ?? []);
+        const key = refKey(undoes);
+        if (found.length > 0) overwrites.set(key, [...(overwrites.get(key) ?? []), ...found]);
+      },
+    );
+    if (refusals.length === 0) return plan({ ...again, overwrites });
     for (const refusal of refusals) {
       const found = conflictsOf(refusal, core.clock.now());
       const some = input.partial && round < ROUNDS_MAX ? rowsOf(refusal) : [];
@@ -36,6 +67,35 @@ export async function planWithTargets(core: Pick<RollbackCore, 'targets' | 'cloc
       }
     }
   }
+}
+
+/** Recorded attempts by what they wrote: ordinal and resource. */
+function writersOf({ effects, attempts }: PlanInput): ReadonlyMap<string, RecordedAttempt> {
+  const byKey = new Map(attempts.map((attempt) => [refKey(attempt.ref), attempt]));
+  return new Map(
+    effects.flatMap(({ attempt, ordinal, resource }) => {
+      const writer = byKey.get(refKey(attempt));
+      return writer === undefined ? [] : [[`${ordinal} ${resource}`, writer] as const];
+    }),
+  );
+}
+
+/** A later value that the target would let the step overwrite. */
+function overwriteOf(
+  { code, resource, part, found, writer, detail }: StepFinding,
+  writers: ReadonlyMap<string, RecordedAttempt>,
+): Overwrite | undefined {
+  if (code !== 'overwritten' || resource === undefined || part === undefined || writer === undefined) return undefined;
+  const by = writers.get(`${writer.ordinal} ${resource}`);
+  return {
+    resource,
+    part,
+    version: found ?? null,
+    through: writer.ordinal,
+    who: writer.who,
+    ...(by && { by: { ref: plainRef(by.ref), agent: by.agent, tool: by.tool } }),
+    detail,
+  };
 }
 
 /** Rows that the refusal is about, if there are others to undo; dependents are undone whole. */
@@ -84,6 +144,8 @@ const KINDS: Readonly<Record<FindingCode | RunFindingCode, ConflictKind>> = {
   capture_incomplete: 'capture_incomplete',
   system_unknown: 'not_registered',
   unreachable: 'unreachable',
+  // On steps that are undone.
+  overwritten: 'later_write',
   // Of runs only.
   fenced: 'unreadable',
   predecessor: 'later_write',

@@ -1,12 +1,14 @@
 import { ApiFault, createPlan, type PlanInput, parseInstant, parseWindow } from '@recant/api';
 import { eventId, type JsonObject, uuidv7 } from '@recant/events';
 import {
+  cascades,
   isStale,
   type PlanInput as LedgerInput,
   type Missing,
   namesIn,
   openAttempts,
   type PlanBody,
+  parseOverrides,
   parseSelection,
   plan,
   planDigest,
@@ -35,11 +37,7 @@ export async function makePlan(core: RollbackCore, caller: Caller, input: PlanIn
   const reached = await reachWatermark(core, tenant, input.waitMs);
   // After the drain: a login whose first transaction has just been captured is known.
   await checkNames(core, tenant, selection);
-  const mode = input.mode ?? 'refuse';
-  if (input.partial && mode === 'refuse')
-    throw new ApiFault('plan_mode_invalid', '`partial` needs mode `skip` or `cascade`: mode `refuse` runs without any conflict only.');
-  if (input.cascadeReads && mode !== 'cascade') throw new ApiFault('plan_mode_invalid', '`cascadeReads` needs mode `cascade`.');
-  const options = { mode, ...(input.partial && { partial: true as const }), ...(input.cascadeReads && { throughReads: true as const }) };
+  const options = modesIn(input, nowMs, reason);
   const read = await readInput(core, tenant, selection, options);
   const body = await planBody(core, read, reached, input.accept ?? [], { by: caller.id, reason });
   const id = uuidv7(nowMs, core.random16());
@@ -63,11 +61,37 @@ export async function makePlan(core: RollbackCore, caller: Caller, input: PlanIn
     selection: withinInline(body.selection),
     ...(reason === undefined ? {} : { reason }),
     outcome: 'done',
-    detail: { mode: body.mode, steps: body.steps.length, conflicts: body.conflicts.length, ...missingDetail(body) },
+    detail: withinInline({
+      mode: body.mode,
+      steps: body.steps.length,
+      conflicts: body.conflicts.length,
+      ...missingDetail(body),
+      ...forcedDetail(body),
+    }),
   });
   events.add('recant.source.closed.v1', eventId.closed(), { reason: 'planned' });
   await store.plans.put(tenant, made, { source, items: events.drain() });
   return made;
+}
+
+/** How conflicts are treated. @throws ApiFault `plan_mode_invalid`, `force_without_reason`; PlannerError */
+function modesIn(
+  { mode = 'refuse', partial, cascadeReads, overrides = [] }: PlanInput,
+  nowMs: number,
+  reason: string | undefined,
+): Pick<LedgerInput, 'mode' | 'partial' | 'throughReads' | 'overrides'> {
+  const parsed = parseOverrides(overrides, (text) => parseInstant('time', text, nowMs));
+  const how = { mode, ...(parsed.length > 0 && { overrides: parsed }) };
+  if (partial && mode === 'refuse')
+    throw new ApiFault(
+      'plan_mode_invalid',
+      '`partial` needs mode `skip`, `cascade` or `force`: mode `refuse` runs without any conflict only.',
+    );
+  if (cascadeReads && !cascades(how)) throw new ApiFault('plan_mode_invalid', '`cascadeReads` needs mode `cascade`.');
+  const forces = mode === 'force' || parsed.some((override) => override.mode === 'force');
+  if (forces && reason === undefined)
+    throw new ApiFault('force_without_reason', 'Mode `force` overwrites later values of others: it needs a reason.');
+  return { ...how, ...(partial && { partial: true as const }), ...(cascadeReads && { throughReads: true as const }) };
 }
 
 /** @throws ApiFault `missing_unknown`, `acceptance_without_reason` */
@@ -111,6 +135,18 @@ function missingDetail({ watermark }: PlanBody): JsonObject {
   };
 }
 
+/** Which modes a person set, and how many values of how many others they overwrite: the plan names each. */
+export function forcedDetail({ overrides, steps }: PlanBody): JsonObject {
+  const overwrites = steps.flatMap((step) => step.overwrites ?? []);
+  return {
+    ...(overrides && { overrides: overrides.map(({ mode, where, attempts }) => ({ mode, where, attempts })) }),
+    ...(overwrites.length > 0 && {
+      overwrites: overwrites.length,
+      of: [...new Set(overwrites.map(({ by, who }) => by?.agent ?? who))].slice(0, NAMES_MAX),
+    }),
+  };
+}
+
 /** When the first selected attempt began: by the producer's clock or the ledger's, milliseconds since 1970, UTC. */
 const earliest = ({ selected }: LedgerInput): number | undefined =>
   selected.reduce<number | undefined>(
@@ -129,7 +165,8 @@ export async function checkStale(core: RollbackCore, tenant: string, body: PlanB
   const refused = asked.filter(({ ref }) => !rows.has(refKey(ref)));
   const refusedRows = { rows, conflicts: asked.filter(({ ref }) => rows.has(refKey(ref))) };
   const read = await readInput(core, tenant, body.selection, body);
-  const whole = plan({ ...read, refused, refusedRows });
+  const overwrites = new Map(body.steps.flatMap(({ undoes, overwrites: own }) => (own ? [[refKey(undoes), own] as const] : [])));
+  const whole = plan({ ...read, refused, refusedRows, overwrites });
   const accepted = acceptedIn(openAttempts(read.selected, whole), body.watermark?.missing ?? []);
   if (!isStale(body, { ...whole, conflicts: withoutAccepted(whole.conflicts, accepted) })) return;
   throw new ApiFault('plan_stale', 'Newer attempts match the selection or changed resources of this plan.');

@@ -1,4 +1,4 @@
-import { derivedIn, gather, type PlanBody, type PlanInput, type Selection, withoutDerived } from '@recant/planner';
+import { derivedIn, gather, type PlanInput, type Selection, withoutDerived } from '@recant/planner';
 import { derivedInTargets } from './ask-open.ts';
 import type { RollbackCore } from './core.ts';
 
@@ -7,7 +7,7 @@ export async function readInput(
   core: RollbackCore,
   tenant: string,
   selection: Selection,
-  { mode, partial, throughReads }: Pick<PlanBody, 'mode' | 'partial' | 'throughReads'>,
+  { mode, partial, throughReads, overrides }: Pick<PlanInput, 'mode' | 'partial' | 'throughReads' | 'overrides'>,
   at?: PlanInput['vector'],
 ): Promise<PlanInput> {
   const { ledgerReader, systems } = core.store;
@@ -21,6 +21,7 @@ export async function readInput(
     systems: registered,
     ...(partial && { partial }),
     ...(throughReads && { throughReads }),
+    ...(overrides && { overrides: overrides.map(({ mode: own, where }) => ({ mode: own, where })) }),
   });
   const derived = derivedIn(input.effects, await derivedInTargets(core, tenant));
   return { ...input, effects: withoutDerived(input.effects, derived), derived };

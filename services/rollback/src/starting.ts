@@ -1,13 +1,13 @@
 import { ApiFault, createRun, type RunInput } from '@recant/api';
 import { eventId, uuidv7 } from '@recant/events';
-import { missingIn, type PlanBody } from '@recant/planner';
+import { missingIn, type PlanBody, stoppingIn } from '@recant/planner';
 import { rowsOf } from '@recant/policy';
 import { createSourceEvents, LEASE_MS } from '@recant/runner';
 import { actorOf, type Caller, withinInline } from '@recant/service';
 import type { StoredPlan } from '@recant/store';
 import type { RollbackCore } from './core.ts';
 import { permitDetail, permitStart, storedPermit } from './permit.ts';
-import { checkStale } from './planning.ts';
+import { checkStale, forcedDetail } from './planning.ts';
 import { findPlan, requireDigest } from './plans.ts';
 import { checkMissing } from './watermark.ts';
 
@@ -52,13 +52,14 @@ export async function startRun(
     selection: withinInline(body.selection),
     ...(reason === undefined ? {} : { reason }),
     outcome: 'done',
-    detail: {
+    detail: withinInline({
       mode: body.mode,
       steps: body.steps.length,
       rows,
       ...(rows > core.rowsMax && { rowsMax: core.rowsMax }),
+      ...forcedDetail(body),
       ...permitDetail(permit),
-    },
+    }),
   });
   const created = await store.runs.create(tenant, {
     id: run,
@@ -79,7 +80,7 @@ export async function startRun(
 
 /** @throws ApiFault `plan_conflicts`, `plan_incomplete` */
 function requireNoObstacle(plan: string, body: PlanBody): void {
-  const { length: conflicts } = body.conflicts;
+  const { length: conflicts } = stoppingIn(body);
   if (conflicts > 0) throw new ApiFault('plan_conflicts', `Plan ${plan} has ${conflicts} conflicts, and its mode is refuse.`);
   const [first, ...more] = missingIn(body);
   if (first === undefined) return;

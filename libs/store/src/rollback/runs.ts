@@ -110,8 +110,10 @@ const STEPS = `SELECT ${STEP_COLUMNS} FROM recant.run_step WHERE tenant_id = $1 
 const OF_PLAN = 'SELECT id FROM recant.run WHERE tenant_id = $1 AND plan_id = $2';
 const INSERT = `INSERT INTO recant.run (tenant_id, id, plan_id, digest, state, key_id, source, sequence_next)
   VALUES ($1, $2, $3, decode($4, 'hex'), 'queued', $5, $6, $7) ON CONFLICT (tenant_id, plan_id) DO NOTHING`;
-const COUNTS = `SELECT run_id, state = 'ended' AS ended, outcome, findings::jsonb @> '[{"code": "capture_incomplete"}]' AS incomplete, state = 'stuck' AS stuck, count(*)::int AS count
-  FROM recant.run_step WHERE tenant_id = $1 AND run_id = ANY ($2::text[]) GROUP BY 1, 2, 3, 4, 5`;
+const COUNTS = `SELECT run_id, state = 'ended' AS ended, outcome, findings::jsonb @> '[{"code": "capture_incomplete"}]' AS incomplete, state = 'stuck' AS stuck,
+    CASE WHEN findings LIKE '%"overwritten"%' THEN (SELECT count(*) FROM jsonb_array_elements(findings::jsonb) f WHERE f ->> 'code' = 'overwritten') ELSE 0 END::int AS overwritten,
+    count(*)::int AS count
+  FROM recant.run_step WHERE tenant_id = $1 AND run_id = ANY ($2::text[]) GROUP BY 1, 2, 3, 4, 5, 6`;
 
 const ACT_ON_STEPS = `UPDATE recant.run_step SET state = $3 WHERE tenant_id = $1 AND run_id = $2 AND state = 'stuck'
   AND ($4::int[] IS NULL OR step = ANY ($4))
@@ -273,17 +275,22 @@ interface StepCount {
   /** Steps with a finding `capture_incomplete`. */
   readonly incomplete: boolean;
   readonly stuck: boolean;
+  /** Findings `overwritten` of each of them. */
+  readonly overwritten: number;
   readonly count: number;
 }
 
 /** Lists contain only counts; other findings and residue of steps are part of the run itself. */
 function summaryOf(row: RunSqlRow, counts: readonly StepCount[]): StoredRun {
   const stuck = counts.filter((group) => group.stuck).reduce((sum, { count }) => sum + count, 0);
-  const steps = counts.flatMap(({ ended, outcome, incomplete, count }) =>
+  const steps = counts.flatMap(({ ended, outcome, incomplete, overwritten, count }) =>
     Array.from({ length: count }, () => ({
       state: ended ? ('ended' as const) : ('pending' as const),
       ...(outcome === null ? {} : { outcome }),
-      findings: incomplete ? [{ code: 'capture_incomplete' as const, detail: '' }] : [],
+      findings: [
+        ...(incomplete ? [{ code: 'capture_incomplete' as const, detail: '' }] : []),
+        ...Array.from({ length: overwritten }, () => ({ code: 'overwritten' as const, detail: '' })),
+      ],
       residue: [],
     })),
   );

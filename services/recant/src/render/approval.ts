@@ -6,6 +6,7 @@ const REASONS: Readonly<Record<NonNullable<PlanView['approval']['need']>, string
   rule: 'this service requires it for every plan (RECANT_APPROVALS)',
   claimed: 'the plan undoes effects that only the agent’s own process reported',
   window: 'the selection is limited only by time, outcome, a condition or a resource pattern that matches any system',
+  force: 'the plan overwrites later values of others',
   cascade: 'the plan undoes more than 20 attempts of agents that were not selected',
   size: 'the plan changes more rows and files than one run may',
 };

@@ -26,6 +26,7 @@ export function planText(plan: PlanView, paint: Paint): string {
     missingText(body, paint),
     totalsText(body, paint),
     body.steps.length > ROWS_SHOWN_MAX ? toolsText(body, paint) : stepsText(body.steps, paint),
+    overwritesText(body, paint),
     ...detailsText(body, paint),
     alternativesText(body, paint),
     nextText(plan, paint),
@@ -47,6 +48,7 @@ export function summaryText(plan: PlanView, paint: Paint): string {
     missingText(body, paint),
     totalsText(body, paint),
     toolsText(body, paint),
+    overwritesText(body, paint),
     groupsText(body.conflicts, paint),
     uncapturedText(body, paint),
     alternativesText(body, paint),
@@ -137,8 +139,30 @@ export function conflictLines(conflicts: readonly Conflict[]): string[] {
 
 function conflictsText(conflicts: readonly Conflict[], mode: string, paint: Paint): string {
   if (conflicts.length === 0) return '';
-  const head = mode === 'refuse' ? 'Conflicts:' : 'Skipped because of conflicts:';
-  return [paint('yellow', head), ...listed(conflictLines(conflicts).map((line) => `  ${line}`))].join('\n');
+  const stopping = mode === 'refuse' ? stoppingIn({ conflicts }) : [];
+  const passed = conflicts.filter((conflict) => !stopping.includes(conflict));
+  const section = (head: string, some: readonly Conflict[]): string[] =>
+    some.length === 0 ? [] : [paint('yellow', head), ...listed(conflictLines(some).map((line) => `  ${line}`))];
+  return [...section('Conflicts:', stopping), ...section('Skipped because of conflicts:', passed)].join('\n');
+}
+
+/** Conflicts that stop a plan in mode `refuse`: a person may have set another mode for single attempts. */
+export const stoppingIn = ({ conflicts }: Pick<Contents, 'conflicts'>): readonly Conflict[] => conflicts.filter(({ passed }) => !passed);
+
+/** Later values of others that are lost, and whose they are; by who, most first. */
+function overwritesText({ steps }: Contents, paint: Paint): string {
+  const all = steps.flatMap(({ overwrites = [] }) => overwrites);
+  if (all.length === 0) return '';
+  const groups = Map.groupBy(all, ({ by, who }) =>
+    by === undefined ? `somebody whose work nothing recorded (${who.replace(/ at .*$/, '')})` : by.agent,
+  );
+  const lines = [...groups]
+    .sort(([, a], [, b]) => b.length - a.length)
+    .flatMap(([who, some]) => [
+      `  ${printable(who)}: ${count(some.length, 'value')}`,
+      ...listed(some.map(({ resource, detail }) => `    ${printable(`${resourceText(resource)}: ${detail}`)}`)),
+    ]);
+  return [paint('red', `Overwrites ${count(all.length, 'later value')} of others (force):`), ...lines].join('\n');
 }
 
 /** Tables whose changes nothing recorded. */
@@ -206,9 +230,9 @@ function taintText(tainted: readonly Taint[], paint: Paint): string {
 function nextText(plan: PlanView, paint: Paint): string {
   if (plan.run) return ranText(plan.digest, plan.run);
   const missing = plan.body.mode === 'refuse' ? unacceptedIn(plan.body) : [];
-  if (missing.length > 0 && plan.body.conflicts.length === 0)
+  if (missing.length > 0 && stoppingIn(plan.body).length === 0)
     return `${paint('red', 'Refused: the record is incomplete.')} Plan again when it is complete, or accept each by name: ${acceptText(missing)}`;
-  if (plan.body.mode === 'refuse' && plan.body.conflicts.length > 0) {
+  if (plan.body.mode === 'refuse' && stoppingIn(plan.body).length > 0) {
     return `${paint('red', 'Refused: nothing will be undone.')} Plan again with --mode skip to leave the conflicting attempts out, or narrow the selection.`;
   }
   if (plan.body.steps.length === 0) return plan.body.left.length === 0 ? 'No recorded attempt matches this selection.' : 'Nothing to run.';

@@ -29,6 +29,7 @@ export function runText(run: RunView, paint: Paint): string {
     ...(run.breakGlass === undefined ? [] : [`Started without an approval ${statementText(run.breakGlass)}`]),
     waitsText(run),
     stepsText(run, paint),
+    overwrittenText(run, paint),
     leftText(run, paint),
     run.account.residue.length === 0
       ? ''
@@ -83,6 +84,16 @@ function findingText(step: RunView['stepList'][number]): string {
   return `${where}${first.detail}${rest.length === 0 ? '' : ` (and ${rest.length} more)`}`;
 }
 
+/** Later values of others that the run overwrote, and whose they were. */
+function overwrittenText({ stepList }: RunView, paint: Paint): string {
+  const found = stepList.flatMap(({ findings }) => findings.filter(({ code }) => code === 'overwritten'));
+  if (found.length === 0) return '';
+  const lines = found.map(
+    ({ resource, detail }) => `  ${printable(`${resource === undefined ? '' : `${resourceText(resource)}: `}${detail}`)}`,
+  );
+  return [paint('red', `Overwrote ${count(found.length, 'later value')} of others (force):`), ...listed(lines)].join('\n');
+}
+
 function leftText(run: RunView, paint: Paint): string {
   const skipped = run.left.filter((attempt) => attempt.reason !== 'no_effect' && attempt.reason !== 'cancelled_out');
   const attempts = withoutConflict(skipped, run.conflicts).map((attempt) =>
@@ -129,6 +140,7 @@ const unverifiedText = (reason: UnverifiedReason, found: number): string =>
 const UNVERIFIED_TEXTS: Readonly<Record<Exclude<UnverifiedReason, 'record_incomplete'>, string>> = {
   effects_unknown: 'may have effects that nothing recorded (effects unknown)',
   capture_incomplete: 'on tables of which later changes were not captured (accepted)',
+  overwritten: 'whose inverse overwrote later values of others (force)',
   claimed: 'with effects that only the agent’s own process reported (claimed)',
 };
 

@@ -67,7 +67,8 @@ export function chooseSet(
   const chosen: ChosenStep[] = [];
   for (let at = from; at < goals.length && chosen.length < stepsMax; at += 1) {
     const [step, goal] = goals[at] as PlacedGoal;
-    if (goal.rows.size > STEP_ROWS_MAX) break;
+    // What a forced step overwrites is looked at in the database first.
+    if (goal.rows.size > STEP_ROWS_MAX || goal.overwrites !== undefined) break;
     const found = rowsUnder(goal.rows.values(), live, after);
     const { active, accepted, findings } = guardStep({ ...context, later }, goal, found);
     const rows = [...active.values()].map((row) => row.goal);

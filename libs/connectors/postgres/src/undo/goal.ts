@@ -1,8 +1,9 @@
-import type { Finding } from '@recant/connector';
+import type { Finding, RehearsedStep } from '@recant/connector';
 import type { VersionOrAbsent } from '@recant/events';
 import { EXISTS, formatRow } from '../resource.ts';
 import type { Captured } from './captured.ts';
 import type { Key, Versions } from './live.ts';
+import type { Overwritable } from './overwrites.ts';
 import type { CapturedTable, Registry, Shape } from './registry.ts';
 
 /** What a part goes back to, over all effects of the attempt: its first before, its last after. */
@@ -35,6 +36,8 @@ export interface StepGoal {
   readonly rows: ReadonlyMap<string, RowGoal>;
   /** What stays behind, in words. */
   readonly residue: readonly string[];
+  /** Mode `force`; see InverseStep. */
+  readonly overwrites?: RehearsedStep['overwrites'];
 }
 
 /** Pure: the attempt's captured effects, taken together per row. Tables and columns have today's names, whatever they were called then. */
@@ -100,13 +103,18 @@ function partNow({ table }: CapturedTable, shape: Shape, recorded: string): { re
 }
 
 export interface Guarded {
-  /** Parts that are at after, and go back. */
+  /** Parts that are at after, or may be overwritten, and go back. */
   readonly active: ReadonlySet<string>;
   readonly findings: readonly Finding[];
 }
 
 /** The three-way test, per part: at after → write, at before → leave, else conflict. A part whose net change is nothing is left. */
-export function guard(goal: RowGoal, live: Versions | undefined, writer: (part: string) => string | undefined): Guarded {
+export function guard(
+  goal: RowGoal,
+  live: Versions | undefined,
+  writer: (part: string) => string | undefined,
+  overwritable: Overwritable,
+): Guarded {
   const active = new Set<string>();
   const findings: Finding[] = [];
   for (const [part, { before, after, obstacle }] of goal.parts) {
@@ -116,7 +124,7 @@ export function guard(goal: RowGoal, live: Versions | undefined, writer: (part: 
       continue;
     }
     if (found === before) continue;
-    if (found === after && found !== undefined) active.add(part);
+    if ((found === after && found !== undefined) || overwritable(part, found ?? null) !== undefined) active.add(part);
     else {
       const by = writer(part);
       const detail = by === undefined ? 'Changed since, and the target captured no such change.' : `Changed later by ${by}.`;

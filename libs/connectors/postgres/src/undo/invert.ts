@@ -37,9 +37,11 @@ export interface InvertOptions {
 export async function invert(
   pool: Pool,
   system: string,
-  batch: InverseBatch,
+  asked: InverseBatch,
   { statementMs, lone }: InvertOptions,
 ): Promise<InverseResult[]> {
+  // `any` is a question of a rehearsal; a write names all that it may overwrite.
+  const batch = { ...asked, steps: asked.steps.map((step) => (step.overwrites === 'any' ? { ...step, overwrites: [] } : step)) };
   const registry = await inTransaction(pool, (client) => readRegistry(client, system));
   const results = new Map<number, InverseResult>();
   const context = { pool, registry, batch, statementMs, lone, until: performance.now() + PATIENCE_MS };
@@ -259,7 +261,7 @@ export async function readGoals<S extends RehearsedStep>(
     const own = (captured[index] ?? []).filter(({ effect }) => !leaves.has(effect.resource));
     const findings = [...verifyEffects(registry, step, own), ...(unreadable[index] ?? [])];
     if (findings.length > 0) results.set(step.step, resultOf(step.step, 'conflicted', { findings }));
-    else goals.set(step, goalOf(registry, own));
+    else goals.set(step, { ...goalOf(registry, own), ...(step.overwrites && { overwrites: step.overwrites }) });
   }
   return goals;
 }

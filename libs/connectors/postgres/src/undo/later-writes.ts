@@ -15,6 +15,8 @@ interface LaterWrite {
   readonly parts: ReadonlySet<string> | undefined;
   readonly login: string;
   readonly operation: string;
+  /** Of its images. */
+  readonly shape: number | null;
   /** UTC, to the second. */
   readonly at: string;
   /** Id of the attempt in the target. */
@@ -88,7 +90,7 @@ export async function readLaterWrites(client: ClientBase, registry: Registry, go
 function describe(registry: Registry, row: Row): LaterWrite {
   const { ordinal, relation, key, login, attempt, operation } = row;
   const at = row.recorded_at.toISOString().replace(/\.\d+Z$/, 'Z');
-  return { ordinal: BigInt(ordinal), relation, key, parts: partsOf(registry, row), login, at, attempt, operation };
+  return { ordinal: BigInt(ordinal), relation, key, parts: partsOf(registry, row), login, at, attempt, operation, shape: row.shape };
 }
 
 /** An update that changed no value wrote the whole row; so does everything that is no readable update. */
@@ -100,9 +102,19 @@ function partsOf(registry: Registry, { operation, shape: id, written }: Row): Re
 
 /** The last write of a part by somebody else after the attempt wrote it first. A row that goes takes all its columns along, later ones included. */
 export function laterWriteOf(goal: RowGoal, part: string, later: LaterWrites): LaterWrite | undefined {
+  for (const write of writesAfter(goal, part, later)) return write;
+  return undefined;
+}
+
+/** All of them, the last one first. */
+export const laterWritesOf = (goal: RowGoal, part: string, later: LaterWrites): readonly LaterWrite[] => [
+  ...writesAfter(goal, part, later),
+];
+
+function* writesAfter(goal: RowGoal, part: string, later: LaterWrites): Generator<LaterWrite> {
   const { relation } = goal.captured;
   const source = goal.parts.get(part)?.source;
-  if (source === undefined) return undefined;
+  if (source === undefined) return;
   const goes = part === EXISTS && goal.parts.get(EXISTS)?.before === null;
   const isWritten = (parts: ReadonlySet<string> | undefined) => parts === undefined || (goes ? parts.size > 0 : parts.has(part));
   const isStranger = (attempt: string | null) => attempt !== goal.first.attempt && (attempt === null || !later.takenBack.has(attempt));
@@ -113,10 +125,9 @@ export function laterWriteOf(goal: RowGoal, part: string, later: LaterWrites): L
     for (let at = writes.length - 1; at >= 0; at -= 1) {
       const write = writes[at];
       if (write === undefined || write.ordinal <= after) break;
-      if (isStranger(write.attempt) && isWritten(write.parts)) return write;
+      if (isStranger(write.attempt) && isWritten(write.parts)) yield write;
     }
   }
-  return undefined;
 }
 
 /** Conflicts of one row: parts that go back and that somebody else wrote after the attempt wrote them first. */

@@ -6,6 +6,7 @@ import { chunksOf, EFFECTS_MAX, readGoals, undoSteps } from './invert.ts';
 import { readLaterWrites } from './later-writes.ts';
 import type { Versions } from './live.ts';
 import { restoredVersions, rowsUnder } from './overlay.ts';
+import { uncapturedValues } from './overwrites.ts';
 import { isHiding } from './probe.ts';
 import { type Registry, readRegistry } from './registry.ts';
 import { inStepTransaction, inTransaction, isSqlError, withPatience } from './session.ts';
@@ -139,7 +140,8 @@ async function checkChunk(
     const guarded = guardStep({ later, hiding, holes }, goal, live);
     const { active, accepted } = guarded;
     const rows = [...active.values()].map((row) => row.goal);
-    const findings = [...guarded.findings, ...agentCodeFindings(rows, agentCode)];
+    const uncaptured = await uncapturedValues(client, registry, goal, later, accepted);
+    const findings = [...guarded.findings, ...uncaptured, ...agentCodeFindings(rows, agentCode)];
     if (findings.length > 0) {
       results.set(step, resultOf(step, 'conflicted', { findings: await withValues(client, registry, goal, findings) }));
       continue;

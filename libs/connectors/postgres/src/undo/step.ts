@@ -16,6 +16,7 @@ import { guard, type RowGoal, readBack, type StepGoal, sideEffects } from './goa
 import { holeFindings } from './hole-findings.ts';
 import { type LaterWrites, laterFindings, laterWriteOf, movedFinding, writerOf } from './later-writes.ts';
 import { keyId, readLive, type Versions } from './live.ts';
+import { overwritableIn, uncapturedValues } from './overwrites.ts';
 import { reachFindings, writesOutside } from './reach.ts';
 import type { CapturedTable, Registry } from './registry.ts';
 import { isSqlError, underOwnPath, withPatience, wordsOf } from './session.ts';
@@ -70,8 +71,11 @@ export async function undoStep(context: StepContext, step: InverseStep, goal: St
 async function attempt(context: StepContext, step: InverseStep, goal: StepGoal): Promise<InverseResult> {
   const { client, registry } = context;
   const found = await readRows(client, [...goal.rows.values()]);
-  const { active, accepted, findings: refused } = guardStep(context, goal, found);
+  const guarded = guardStep(context, goal, found);
+  const { active } = guarded;
+  const refused = [...guarded.findings, ...(await uncapturedValues(client, registry, goal, context.later, guarded.accepted))];
   if (refused.length > 0) throw new StepRefused(await withValues(client, registry, goal, refused));
+  const accepted = await withValues(client, registry, goal, guarded.accepted);
   const confirmed = confirmedParts(registry, goal, found, context.later);
   if (active.size === 0)
     return leave(context, step, {
@@ -165,7 +169,10 @@ async function writeInverse(client: ClientBase, registry: Registry, active: Read
   await client.query('RELEASE SAVEPOINT recant_write');
 }
 
-/** The parts that go back. Findings: parts that are neither at after nor at before, or that somebody wrote later, or may have. */
+/**
+ * The parts that go back. Findings: parts that are neither at after nor at before, or that somebody wrote later, or may have. Accepted: holes, and parts that are
+ * overwritten, if they have what `uncapturedValues` does not name.
+ */
 export function guardStep(
   context: Pick<StepContext, 'later' | 'hiding' | 'holes'>,
   goal: StepGoal,
@@ -173,6 +180,7 @@ export function guardStep(
 ): { readonly active: ReadonlyMap<string, Active>; readonly findings: readonly Finding[]; readonly accepted: readonly Finding[] } {
   const { refused, accepted } = holeFindings(goal, context.holes);
   const findings: Finding[] = [...refused];
+  const overwritten: Finding[] = [];
   const active = new Map<string, Active>();
   for (const row of goal.rows.values()) {
     const versions = live.get(row.resource);
@@ -180,15 +188,22 @@ export function guardStep(
       findings.push({ resource: row.resource, part: 'exists', code: 'unreadable', detail: 'Row-level security may hide this row.' });
       continue;
     }
-    const guarded = guard(row, versions, (part) => {
+    const overwritable = overwritableIn(goal, row, versions, context.later);
+    const writer = (part: string) => {
       const write = laterWriteOf(row, part, context.later);
       return write && writerOf(write);
-    });
+    };
+    const guarded = guard(row, versions, writer, overwritable);
     const moved = versions === undefined ? movedFinding(row, context.later) : undefined;
-    findings.push(...guarded.findings, ...(moved ? [moved] : laterFindings(row, guarded.active, context.later)));
+    findings.push(...guarded.findings, ...(moved ? [moved] : []));
+    for (const finding of moved ? [] : laterFindings(row, guarded.active, context.later)) {
+      const meant = overwritable(finding.part, versions?.get(finding.part) ?? null);
+      if (meant === undefined) findings.push(finding);
+      else overwritten.push(meant);
+    }
     if (guarded.active.size > 0) active.set(row.resource, { goal: row, parts: guarded.active });
   }
-  return { active, findings, accepted };
+  return { active, findings, accepted: [...accepted, ...overwritten] };
 }
 
 /** From here on this transaction's changes are captured as this step's inverse. */

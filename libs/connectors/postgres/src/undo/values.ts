@@ -8,6 +8,7 @@ import type { Registry } from './registry.ts';
 /** Findings of a step that get values, and characters of a value: longer ones say less than who and when. */
 const FINDINGS_MAX = 5;
 const VALUE_CHARS_MAX = 40;
+const ABOUT_VALUES: ReadonlySet<string> = new Set<Finding['code']>(['drift', 'later_write', 'overwritten']);
 
 /** The first findings with the value that the part has now and the one that the attempt left. Only for conflicts about values. */
 export async function withValues(
@@ -19,7 +20,7 @@ export async function withValues(
   const named: Finding[] = [];
   for (const finding of findings) {
     const row = goal.rows.get(finding.resource);
-    const isAboutValues = (finding.code === 'drift' || finding.code === 'later_write') && finding.part !== EXISTS;
+    const isAboutValues = ABOUT_VALUES.has(finding.code) && finding.part !== EXISTS;
     const values = row && isAboutValues && named.length < FINDINGS_MAX ? await valuesOf(client, registry, row, finding.part) : undefined;
     named.push(values === undefined ? finding : { ...finding, values });
   }

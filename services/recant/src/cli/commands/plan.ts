@@ -1,11 +1,11 @@
-import type { PlanMode } from '@recant/api';
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import { unacceptedIn } from '../../render/missing.ts';
-import { explainText, planText } from '../../render/plan.ts';
+import { explainText, planText, stoppingIn } from '../../render/plan.ts';
 import { EXIT } from '../../terminal/exit.ts';
 import { json } from '../../terminal/output.ts';
 import { progressLine } from '../../terminal/progress.ts';
 import { type CommonOptions, openSession, type World, withConnection, withReason } from '../../terminal/session.ts';
+import { type ModeOptions, modesOf, withModes } from '../modes.ts';
 import { several } from '../options.ts';
 import { type SelectionOptions, selectionOf, withFilters } from '../selection.ts';
 import { fullId } from '../short-id.ts';
@@ -13,8 +13,9 @@ import { waitForRecord, waitOf } from '../wait-for-record.ts';
 
 const HELP = `
 Planning changes nothing. A plan runs once. In mode refuse, one conflict blocks the whole plan; in mode skip, conflicting attempts and those that
-depend on them are left out; in mode cascade, attempts of others that wrote the same rows later are undone as well. With --partial, rows in conflict
-stay as they are, and the other rows of their attempts are undone.
+depend on them are left out; in mode cascade, attempts of others that wrote the same rows later are undone as well; in mode force, their values are
+overwritten: the plan names each, and whose it is. With --partial, rows in conflict stay as they are, and the other rows of their attempts are undone.
+--skip, --cascade and --force set the mode of single attempts.
 The plan names what its record lacks. In mode refuse a person accepts each by its name before it runs; no run of it ends fully restored.
 Exit code 3: in mode refuse the plan has conflicts, or lacks something that is not accepted.
 
@@ -22,6 +23,7 @@ Examples:
   recant plan --agent pricing-bot --window 10m
   recant plan --agent pricing-bot --window 10m --mode skip
   recant plan --agent pricing-bot --window 10m --mode skip --partial
+  recant plan --agent pricing-bot --window 10m --mode skip --force "tool = reprice" --reason "agreed with support"
   recant plan --agent pricing-bot --window 10m --wait 5m
   recant plan --session 4711 --tool delete_file
   recant plan --where "agent = 'pricing-bot' and tool != 'lookup' and since 2h"
@@ -29,18 +31,14 @@ Examples:
   recant plan --agent pricing-bot --accept-missing hole-1f0e6a7c9b2d4e581f0e6a7c9b2d4e58 --reason "lost"
   recant plan --show PLAN`;
 
-type PlanOptions = CommonOptions &
-  SelectionOptions & { mode: PlanMode; partial?: boolean; cascadeReads?: boolean; show?: string; acceptMissing?: string[]; wait: string };
+type PlanOptions = CommonOptions & SelectionOptions & ModeOptions & { show?: string; acceptMissing?: string[]; wait: string };
 
 export function addPlan(program: Command, world: World, exit: (code: number) => void): void {
-  withFilters(withReason(withConnection(program.command('plan').description('plan a rollback: steps, conflicts, what stays'))))
+  withModes(withFilters(withReason(withConnection(program.command('plan').description('plan a rollback: steps, conflicts, what stays')))))
     .option('--action <id>', 'action id', several)
     .option('--run <id>', 'run id, to undo a rollback', several)
     .option('--ambiguous <uri>', 'also undo ambiguous changes of this resource: a URI, exact or ending in *', several)
     .option('--where <condition>', "a condition: agent = 'x' and tool != 'y' and since 2h (see docs/cli.md, Selections)", several)
-    .addOption(new Option('--mode <mode>', 'how to treat conflicts').choices(['refuse', 'skip', 'cascade']).default('refuse'))
-    .option('--partial', 'let rows in conflict stay and undo the other rows of their attempts (modes skip and cascade)')
-    .option('--cascade-reads', 'in mode cascade, also undo what others did after they read what is undone')
     .option('--wait <duration>', 'how long to wait for what was sent or committed before', '10s')
     .option('--accept-missing <name>', 'plan without what this name of an earlier plan stands for; needs --reason', several)
     .option('--show <plan>', 'show an existing plan instead of creating one')
@@ -55,16 +53,14 @@ export function addPlan(program: Command, world: World, exit: (code: number) => 
       const plan = await (selected
         ? session.client.createPlan({
             ...selected,
-            mode: options.mode,
+            ...modesOf(options),
             waitMs: 0,
             ...(options.acceptMissing && { accept: options.acceptMissing }),
-            ...(options.partial && { partial: true }),
-            ...(options.cascadeReads && { cascadeReads: true }),
           })
         : session.client.plan(await fullId(session.client, ['plan'], options.show as string))
       ).finally(() => progress.done());
       world.out.write(session.json ? json(plan) : planText(plan, session.paint));
-      if (plan.body.mode === 'refuse' && plan.body.conflicts.length + unacceptedIn(plan.body).length > 0) exit(EXIT.refused);
+      if (plan.body.mode === 'refuse' && stoppingIn(plan.body).length + unacceptedIn(plan.body).length > 0) exit(EXIT.refused);
     });
 }
 
