@@ -67,11 +67,12 @@ export function chooseSet(
   const chosen: ChosenStep[] = [];
   for (let at = from; at < goals.length && chosen.length < stepsMax; at += 1) {
     const [step, goal] = goals[at] as PlacedGoal;
-    // What a forced step overwrites is looked at in the database first.
-    if (goal.rows.size > STEP_ROWS_MAX || goal.overwrites !== undefined) break;
+    if (goal.rows.size > STEP_ROWS_MAX) break;
     const found = rowsUnder(goal.rows.values(), live, after);
     const { active, accepted, findings } = guardStep({ ...context, later }, goal, found);
     const rows = [...active.values()].map((row) => row.goal);
+    // What a forced step overwrites is looked at in the database first.
+    if (accepted.some(({ code }) => code === 'overwritten')) break;
     if (findings.length > 0 || needsItself({ ...context, lone }, rows, active)) break;
     if (confirmedParts(context.registry, goal, found, later).length > 0) break;
     const outcome = active.size > 0 ? 'restored' : 'already_undone';
