@@ -3,7 +3,6 @@ import type { VersionOrAbsent } from '@recant/events';
 import { EXISTS, formatRow } from '../resource.ts';
 import type { Captured } from './captured.ts';
 import type { Key, Versions } from './live.ts';
-import type { Overwritable } from './overwrites.ts';
 import type { CapturedTable, Registry, Shape } from './registry.ts';
 
 /** What a part goes back to, over all effects of the attempt: its first before, its last after. */
@@ -101,6 +100,9 @@ function partNow({ table }: CapturedTable, shape: Shape, recorded: string): { re
   if (column.type === shape.types[at]) return { name };
   return { name, reason: `Column ${column.name} had type ${shape.types[at]} when it was recorded, and has type ${column.type} now.` };
 }
+
+/** Says, of a part and its live version, whether a person let the step overwrite it (mode `force`): then a finding `overwritten`. */
+export type Overwritable = (part: string, found: VersionOrAbsent) => Finding | undefined;
 
 export interface Guarded {
   /** Parts that are at after, or may be overwritten, and go back. */

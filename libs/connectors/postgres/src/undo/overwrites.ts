@@ -1,14 +1,10 @@
 import type { Finding } from '@recant/connector';
-import type { VersionOrAbsent } from '@recant/events';
 import type { ClientBase } from 'pg';
 import { EXISTS, partOfColumn } from '../resource.ts';
-import type { RowGoal, StepGoal } from './goal.ts';
+import type { Overwritable, RowGoal, StepGoal } from './goal.ts';
 import { type LaterWrites, laterWriteOf, laterWritesOf, writerOf } from './later-writes.ts';
 import type { Versions } from './live.ts';
 import type { Registry } from './registry.ts';
-
-/** Says, of a part and its live version, whether a person let the step overwrite it (mode `force`): then a finding `overwritten`. */
-export type Overwritable = (part: string, found: VersionOrAbsent) => Finding | undefined;
 
 /**
  * Nothing is overwritten whose last write the target did not capture, nor after a write that the person has not seen, nor a row that is gone (nothing to put the value
