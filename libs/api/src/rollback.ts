@@ -4,8 +4,6 @@ import { ApprovalBody, ApprovalInput, ApprovalState } from './approval-shapes.ts
 import { ordinal } from './field.ts';
 import { PageQuery } from './page.ts';
 import {
-  AcceptedIncomplete,
-  AcceptIncompleteInput,
   EndedTransactions,
   PLAN_WAIT_MS_MAX,
   PlanBodyShape,
@@ -15,16 +13,15 @@ import {
   RunPage,
   StepsActed,
   StepsInput,
-  SystemBody,
-  SystemInput,
-  SystemList,
 } from './rollback-shapes.ts';
 import { route } from './route.ts';
+import { AcceptedIncomplete, AcceptIncompleteInput, SystemBody, SystemInput, SystemList } from './system-shapes.ts';
 import { WatermarkBody } from './watermark-shapes.ts';
 
 export { ApprovalBody, ApprovalInput, ApprovalState, StatementBody } from './approval-shapes.ts';
 export * from './rollback-shapes.ts';
 export * from './selection-shapes.ts';
+export * from './system-shapes.ts';
 export * from './watermark-shapes.ts';
 
 const name = z.string().min(1).max(NAME_BYTES_MAX);
