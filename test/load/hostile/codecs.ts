@@ -1,4 +1,3 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
 import zlib from 'node:zlib';
 import kafkajs from 'kafkajs';
 
@@ -77,25 +76,3 @@ export const CODECS = {
 
 /** A bomb stands for a batch of one message. */
 export const isBomb = (codec: Codec): boolean => codec === CODECS.gzipBomb || codec === CODECS.zstdBomb;
-
-const current = new AsyncLocalStorage<{ readonly codec: Codec; bytes: number }>();
-
-/** Has kafkajs compress what is sent within `work` with this codec. @returns compressed bytes; 0 without compression */
-export async function compressing(codec: Codec, work: () => Promise<unknown>): Promise<number> {
-  const used = { codec, bytes: 0 };
-  await current.run(used, work);
-  return used.bytes;
-}
-
-/** kafkajs has one codec a type for the whole process. */
-export function installCodecs(): void {
-  const compress = async ({ buffer }: { buffer: Buffer }): Promise<Buffer> => {
-    const used = current.getStore();
-    if (used === undefined) throw new TypeError('compressed outside of `compressing`');
-    const bytes = used.codec.compress(buffer);
-    used.bytes += bytes.length;
-    return bytes;
-  };
-  for (const type of [CompressionTypes.GZIP, CompressionTypes.Snappy, CompressionTypes.LZ4, CompressionTypes.ZSTD])
-    (CompressionCodecs as Record<number, unknown>)[type] = () => ({ compress });
-}

@@ -22,10 +22,16 @@ const { values } = parseArgs({
   options: {
     minutes: { type: 'string', default: '10' },
     seed: { type: 'string', default: '1' },
-    kinds: { type: 'string', default: '130' },
+    messages: { type: 'string', default: '600' },
+    megabytes: { type: 'string', default: '6' },
   },
 });
-const [minutes, seed, kindsPerSecond] = [values.minutes, values.seed, values.kinds].map(Number) as [number, number, number];
+const [minutes, seed, messagesPerSecond, megabytes] = [values.minutes, values.seed, values.messages, values.megabytes].map(Number) as [
+  number,
+  number,
+  number,
+  number,
+];
 /** Of each topic; they take turns, so that what else the machine does hits both. One of the baseline has half the length. */
 const BLOCKS = Math.max(2, Math.round(minutes / 2));
 const FLOOD_MS = (minutes * 60_000) / BLOCKS;
@@ -74,7 +80,7 @@ async function audit({ store }: Stage): Promise<readonly string[]> {
 const dir = await mkdtemp(join(tmpdir(), 'recant-hostile-'));
 let failures: readonly string[];
 try {
-  await using stage = await openStage(dir, seed, kindsPerSecond);
+  await using stage = await openStage(dir, seed, { messagesPerSecond, bytesPerSecond: megabytes * 1_000_000 });
   const { blocks, sent } = await playBlocks(stage);
   await Promise.all(stage.senders.map((sender) => sender.stop()));
   await waitUntil(async () => (await stage.behind()) === 0, {

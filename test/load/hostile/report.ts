@@ -84,7 +84,7 @@ export function textOf(figures: Figures): string {
   const { blocks, account, sent, unrelated, inTopic } = figures;
   const line = (name: string, each: Sent): string => {
     const [messages, bytes] = perSecond(each);
-    return `| ${name} | ${each.messages} | ${messages.toFixed(0)}/s, ${(bytes / 1e6).toFixed(1)} MB/s | ${each.refused} in ${each.refusedKinds.filter(Boolean).length} kinds |`;
+    return `| ${name} | ${each.messages} | ${messages.toFixed(0)}/s, ${(bytes / 1e6).toFixed(1)} MB/s | ${((each.cpuMs * 1_000) / each.messages).toFixed(0)} | ${each.refused} in ${each.refusedKinds.filter(Boolean).length} kinds |`;
   };
   const of = (flood: boolean): readonly Block[] => blocks.filter((block) => isFlood(block) === flood);
   const row = (name: string, flood: boolean): string => {
@@ -97,8 +97,8 @@ export function textOf(figures: Figures): string {
   };
   const refused = Object.entries(account.refused).sort(([, a], [, b]) => b - a);
   return [
-    '| hostile producer, to | messages | rate | refused by the broker |',
-    '| --- | --- | --- | --- |',
+    '| hostile producer, to | messages | rate | µs of CPU a message | refused by the broker |',
+    '| --- | --- | --- | --- | --- |',
     line('the ledger’s topic', sent),
     line('the unrelated topic', unrelated),
     '',

@@ -44,7 +44,11 @@ export interface Stage extends AsyncDisposable {
   isRunning(): boolean;
 }
 
-export async function openStage(dir: string, seed: number, kindsPerSecond: number): Promise<Stage> {
+export async function openStage(
+  dir: string,
+  seed: number,
+  pace: Pick<ProducerOptions, 'messagesPerSecond' | 'bytesPerSecond'>,
+): Promise<Stage> {
   await using started = new AsyncDisposableStack();
   const topics = [TOPIC, UNRELATED].map((name) => ({ name, partitions: PARTITIONS }));
   const [postgres, kafka] = await Promise.all([startPostgres({ dataDir: join(dir, 'pg'), temporary: true }), startKafka({ topics })]);
@@ -87,7 +91,7 @@ export async function openStage(dir: string, seed: number, kindsPerSecond: numbe
   const [own, ended] = [await keyOf({ sourcePrefix: `recant://${HOSTILE}` }), await keyOf({ sourcePrefix: `recant://${HOSTILE}` })];
   await store.credentials.revoke(HOSTILE, ended.credential.keyId);
   const hostile = startHostile({
-    ...{ brokers: kafka.brokers, seed, partitions: PARTITIONS, kindsPerSecond, honestKeyId },
+    ...{ brokers: kafka.brokers, seed, partitions: PARTITIONS, ...pace, honestKeyId },
     ...{ ownKey: own.apiKey, endedKey: ended.apiKey },
   });
   started.defer(() => hostile.end());
