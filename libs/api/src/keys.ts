@@ -132,8 +132,10 @@ export const revokeKey = route({
   path: '/v1/keys/{keyId}',
   tag: 'keys',
   summary: 'Revoke a key',
-  description: 'After the response, no process records anything under this key.',
+  description:
+    'After the response, no process records anything under this key. Also while the disk of PostgreSQL is full; the act is recorded once there is space.',
   roles: ['administer'],
+  despiteFullDisk: true,
   params: z.object({ keyId: name }),
   responses: { 204: { description: 'The key is revoked, by this request or an earlier one' } },
   errors: ['key_unknown'],

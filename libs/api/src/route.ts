@@ -47,6 +47,8 @@ export interface RouteDescriptor {
   readonly callers?: 'keys' | 'people';
   /** Whether the request is recorded as an act. Default: every method but GET. `own`: the operation records its act with its result, atomically. */
   readonly record?: 'act' | 'own' | 'none';
+  /** Executed although the disk is too full to record the act first, which is recorded once there is space: what takes access away must not wait for that. */
+  readonly despiteFullDisk?: true;
   /** A caller who was let in shortly before is let in again while the store does not answer: for monitoring, which must see an outage. */
   readonly duringOutage?: true;
   readonly params?: ParameterSchema;

@@ -133,7 +133,8 @@ async function recorded(
   execute: () => Promise<Answer>,
 ): Promise<Answer> {
   if (!acts || !caller || !isAct(descriptor)) return execute();
-  const recordEnd = await acts.order({ tenant: caller.tenant, operation: descriptor.operationId, actor: actorOf(caller), ...about });
+  const { operationId: operation, despiteFullDisk = false } = descriptor;
+  const recordEnd = await acts.order({ tenant: caller.tenant, operation, actor: actorOf(caller), despiteFullDisk, ...about });
   try {
     const answer = await execute();
     await recordEnd({ outcome: 'done', ...answer.act });

@@ -12,6 +12,8 @@ export interface Act {
   /** At most REASON_BYTES_MAX bytes. */
   readonly reason?: string;
   readonly request: string;
+  /** The act does not wait for a full disk: it is logged, and recorded with its end once there is space. A crash before that leaves the log line alone. */
+  readonly despiteFullDisk?: boolean;
 }
 
 export type ActEnd =

@@ -1,7 +1,9 @@
 import { type ActRecorded, eventId, uuidv7 } from '@recant/events';
 import type { Logger } from '../log.ts';
+import { faultOfStore } from '../store-fault.ts';
 import { ActSource, type ActSourceDeps } from './act-source.ts';
 import { withinInline } from './detail.ts';
+import { createLateActs } from './late-acts.ts';
 import type { ActEnd, ActRecorder } from './port.ts';
 import { type CountedRefusal, createRefusals } from './refusals.ts';
 
@@ -18,6 +20,7 @@ export function createActRecorder(deps: ActRecorderDeps): ActRecorder {
   const { clock, random16, logger } = deps;
   const sources = new Map<string, ActSource>();
   const refusals = createRefusals(clock, record);
+  const late = createLateActs((tenant, data) => push(sourceOf(tenant), data), logger);
 
   function sourceOf(tenant: string): ActSource {
     const source = sources.get(tenant) ?? new ActSource(tenant, deps);
@@ -46,12 +49,21 @@ export function createActRecorder(deps: ActRecorderDeps): ActRecorder {
   }
 
   return {
-    async order({ tenant, operation, actor, object, selection, reason, request }) {
+    async order({ tenant, operation, actor, object, selection, reason, request, despiteFullDisk = false }) {
       const act = uuidv7(clock(), random16());
       const source = sourceOf(tenant);
       const why = { ...(selection && { selection: withinInline(selection) }), ...(reason === undefined ? {} : { reason }) };
       const ordered = { act, actor, operation, object: withinInline(object), ...why, request };
-      await push(source, { ...ordered, outcome: 'pending' });
+      try {
+        await push(source, { ...ordered, outcome: 'pending' });
+      } catch (error) {
+        if (!despiteFullDisk || faultOfStore(error)?.code !== 'store_full') throw error;
+        logger.error(
+          { alarm: 'act_unrecorded', tenant, ...ordered },
+          'acts: the disk is full; an act is executed now and recorded once there is space',
+        );
+        return async (end) => late.add(tenant, endOf(ordered, end));
+      }
       return async (end) => {
         try {
           await push(source, endOf(ordered, end));
@@ -67,6 +79,7 @@ export function createActRecorder(deps: ActRecorderDeps): ActRecorder {
     refused: refusals.count,
     async close() {
       await refusals.flush();
+      await late.close();
       await Promise.allSettled([...sources.values()].map((source) => source.close()));
     },
   };
