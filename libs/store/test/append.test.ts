@@ -1,4 +1,4 @@
-import { encodeEvent, OPERATOR_TENANT, shardOf } from '@recant/events';
+import { DEAD_LETTER_BYTES_MAX, encodeEvent, OPERATOR_TENANT, shardOf } from '@recant/events';
 import type { KafkaPosition } from '@recant/ledger';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -73,6 +73,27 @@ describe('append', () => {
     expect(own.deadLetters.map(({ origin }) => origin)).toContain(kafka(1));
     expect(operators.deadLetters.map(({ origin, bytes }) => [origin, bytes])).toEqual([[kafka(2), new Uint8Array(garbage)]]);
     await fixture.expectSound();
+    await fixture.expectSound(OPERATOR_TENANT);
+  });
+
+  it('pages of dead letters are bounded by bytes, and together have each once (L10, r7)', async () => {
+    const letters = Array.from({ length: 90 }, (_, n) => Buffer.alloc(DEAD_LETTER_BYTES_MAX + 1_000, n));
+    const received = await append(letters.map((bytes, n) => submit(undefined, bytes, kafka(1_000 + n))));
+    expect(received).toHaveLength(letters.length);
+    const seen: number[] = [];
+    const pageBytes: number[] = [];
+    for (let cursor: string | undefined, pages = 0; pages < 20; pages += 1) {
+      const { deadLetters, next } = await fixture.store.queries.deadLetters(OPERATOR_TENANT, { limit: 1_000, ...(cursor && { cursor }) });
+      const large = deadLetters.filter(({ bytes }) => bytes.length === DEAD_LETTER_BYTES_MAX);
+      seen.push(...large.map(({ bytes }) => bytes[0] as number));
+      pageBytes.push(deadLetters.reduce((sum, { bytes }) => sum + bytes.length, 0));
+      cursor = next;
+      if (cursor === undefined) break;
+    }
+    expect(seen.sort((a, b) => a - b)).toEqual(letters.map((_, n) => n));
+    expect(pageBytes.length).toBeGreaterThan(1);
+    // The one that exceeds the bound is the last of its page.
+    expect(Math.max(...pageBytes)).toBeLessThanOrEqual(4_194_304 + DEAD_LETTER_BYTES_MAX);
     await fixture.expectSound(OPERATOR_TENANT);
   });
 

@@ -121,6 +121,22 @@ test('parts arrive before their event; a part with a wrong digest is a dead lett
   expect(Buffer.from((await ledger.store.parts.get(TENANT, digest))?.bytes ?? [])).toEqual(bytes);
 });
 
+test('the parts of a batch are stored together, not in a commit each', async () => {
+  const parts = Array.from({ length: 300 }, () => {
+    const [salt, bytes] = [randomBytes(16), randomBytes(200)];
+    return { digest: partDigest(salt, bytes), salt: salt.toString('base64url'), bytes };
+  });
+  await producer.send(parts.map((part) => partMessage(ledger.agentApiKey, 1, part)));
+  // Rows of one transaction have the same xmin.
+  const STORED = 'SELECT count(*)::int AS parts, count(DISTINCT xmin::text)::int AS commits FROM recant.part WHERE digest = ANY ($1)';
+  const digests = parts.map(({ digest }) => Buffer.from(digest, 'hex'));
+  const stored = await waitUntil(async () => {
+    const [row] = (await ledger.store.pool.query(STORED, [digests])).rows as { parts: number; commits: number }[];
+    return row?.parts === parts.length ? row : undefined;
+  });
+  expect(stored.commits).toBeLessThanOrEqual(3);
+});
+
 test('many sources over all partitions arrive exactly once, each in order', async () => {
   const sources = Array.from({ length: 12 }, () => new TestSource('many'));
   const attempts = Array.from({ length: 240 }, (_, n) => ({ source: sources[n % 12] as TestSource, n }));
