@@ -1,7 +1,7 @@
 import zlib from 'node:zlib';
 import kafkajs from 'kafkajs';
 
-const { CompressionCodecs, CompressionTypes } = kafkajs;
+const { CompressionTypes } = kafkajs;
 
 /** How a hostile producer compresses a batch, or pretends to. */
 export interface Codec {
