@@ -37,7 +37,7 @@ test('on a full disk nothing is recorded, yet every key can be revoked, at once 
   const filler = new pg.Client({ connectionString: databaseUrl });
   await filler.connect();
   onTestFinished(() => filler.end());
-  await filler.query('CREATE TABLE filler (body text)');
+  await filler.query('CREATE TABLE filler (body text); ALTER TABLE filler ALTER body SET STORAGE PLAIN');
   const grow = () => filler.query(`INSERT INTO filler SELECT repeat('x', 7000) FROM generate_series(1, 100)`);
   const isFull = (error: { code?: unknown }) => error.code === '53100';
   await waitUntil(() => grow().then(() => false, isFull), { pollMs: 0 });
