@@ -21,7 +21,7 @@ function world() {
     watch,
     store,
     wait: (ms: number) => (nowMs += ms),
-    sizes: async () => (await watch.anchored(LOG, 1)).map(({ size }) => size),
+    sizes: async (server?: string) => (await watch.anchored(LOG, 1, server)).map(({ size }) => size),
   };
 }
 
@@ -51,4 +51,22 @@ test('a checkpoint that was put counts at once, and no smaller one replaces it',
   watch.saw(anchor, noteOf(20n));
   watch.saw(anchor, noteOf(15n));
   expect(await sizes()).toEqual([20n]);
+});
+
+test('another copy of the database is compared with what the anchors have now', async () => {
+  const { store, sizes, wait } = world();
+  store(10n);
+  expect(await sizes('primary')).toEqual([10n]);
+  store(30n);
+  wait(1_000);
+  expect(await sizes('primary')).toEqual([10n]);
+  expect(await sizes('standby')).toEqual([30n]);
+});
+
+test('who names no copy gets what the anchors have now', async () => {
+  const { store, sizes } = world();
+  store(10n);
+  expect(await sizes('primary')).toEqual([10n]);
+  store(30n);
+  expect(await sizes()).toEqual([30n]);
 });

@@ -141,9 +141,11 @@ async function integrateLog({ store, guard }: PublisherDeps, log: LogKey): Promi
 async function publishLog(deps: PublisherDeps, log: LogKey): Promise<void> {
   const { store, watch, guard, keys, clock } = deps;
   await reportTampering(guard, async () => {
-    const epoch = await store.reading(log, async (open) => (await open.facts())?.epoch ?? 1);
-    const anchored = await watch.anchored(log, epoch);
+    const { epoch, server } = await store.reading(log, async (open) => ({ epoch: (await open.facts())?.epoch ?? 1, server: open.server }));
+    const anchored = await watch.anchored(log, epoch, server);
     const done = await store.publishing(log, async (open) => {
+      // Another copy since then: the next round asks the anchors again before it signs.
+      if (open.server !== server) return false;
       await publish(log, open, { ledger: keys.ledger, signers: keys.signers, anchored, nowMs: clock() });
       return true;
     });

@@ -206,8 +206,8 @@ test('missing tiles are derived again', async () => {
   expect((await ledger.owner.healthDetails()).checks?.evidence).toEqual({ status: 'ok' });
 });
 
-test('a truncated log with a matching head and tree is detected against the anchor at run time', async () => {
-  for (let n = 0; n < 3; n += 1) await sendAnchored(source);
+/** As a copy from before would have it. */
+async function truncate(): Promise<void> {
   const frontier = Frontier.empty();
   const { rows } = await ledger.store.pool.query('SELECT leaf FROM recant.entry WHERE shard = $1 ORDER BY idx LIMIT 3', [shard]);
   frontier.append(rows.map(({ leaf }) => leaf));
@@ -217,7 +217,32 @@ test('a truncated log with a matching head and tree is detected against the anch
     ['DELETE FROM recant.checkpoint WHERE shard = $1', [shard]],
     ['UPDATE recant.log SET size = 3, root = $2, frontier = $3 WHERE shard = $1', [shard, frontier.root(), frontier.serialize()]],
   );
+}
+
+test('a truncated log with a matching head and tree is detected against the anchor at run time', async () => {
+  for (let n = 0; n < 3; n += 1) await sendAnchored(source);
+  await truncate();
   await waitUntil(() => ledger.log.some(({ alarm }) => alarm === 'ledger_tampered'));
   await refused('log_behind_anchor');
   expect(await checkpoint()).toBeUndefined();
+});
+
+test('a replica opens the epoch of a log that another one found set back, however recently it read the anchors itself', async () => {
+  const never = { integrateMs: 1e9, publishMs: 1e9, anchorMs: 1e9, headMs: 1e9 };
+  const anchors = [folderAnchor(dir)];
+  const replica = await startLedger({ databaseUrl: database.url, masterKey, evidence: { keys, anchors, timing: never } });
+  try {
+    const key = (await replica.makeKey({ roles: ['administer'], agents: [] })).apiKey;
+    const body = JSON.stringify({ reason: 'restored from the backup of the night' });
+    const open = () => replica.post(body, { path: `/v1/tlog/${shard}/epochs`, type: 'application/json', key });
+    await sendAnchored(source);
+    expect(await open()).toMatchObject({ status: 409, body: { code: 'epoch_not_needed' } });
+    for (let n = 0; n < 2; n += 1) await sendAnchored(source);
+    await truncate();
+    await waitUntil(() => ledger.log.some(({ alarm }) => alarm === 'ledger_tampered'));
+    expect(await open()).toMatchObject({ status: 201, body: { shard, epoch: 2 } });
+    await waitUntil(async () => (await ledger.post(source.intended().bytes)).status === 201);
+  } finally {
+    await replica.stop();
+  }
 });

@@ -10,8 +10,12 @@ const MEMORY_MAX = 100_000;
 
 /** Cached checkpoints of anchors. A checkpoint is never replaced by a smaller one. */
 export interface AnchorWatch {
-  /** Of the log's epoch and of the next one. @throws AnchorError `anchor_unavailable` */
-  anchored(log: LogKey, epoch: number): Promise<readonly AnchoredHead[]>;
+  /**
+   * Of the log's epoch and of the next one.
+   * @param server copy of the database that is compared: an answer from before a restore or failover is asked for again. Without it, nothing cached is used.
+   * @throws AnchorError `anchor_unavailable`
+   */
+  anchored(log: LogKey, epoch: number, server?: string): Promise<readonly AnchoredHead[]>;
   /** Updates the cache after a `put`, if the anchor was read before. */
   saw(anchor: Anchor, note: Uint8Array): void;
 }
@@ -19,6 +23,7 @@ export interface AnchorWatch {
 interface Seen {
   readonly head: Omit<AnchoredHead, 'epoch'> | undefined;
   readonly atMs: number;
+  readonly server: string | undefined;
 }
 
 /** @param clock milliseconds since 1970, UTC */
@@ -26,29 +31,30 @@ export function createAnchorWatch(ledger: string, anchors: readonly Anchor[], cl
   const memory = new Map<string, Seen>();
   const keyOf = (anchor: Anchor, origin: string): string => `${anchors.indexOf(anchor)} ${origin}`;
 
-  function remember(key: string, anchor: Anchor, note: Uint8Array | undefined, origin: string, atMs: number): Seen {
+  function remember(key: string, anchor: Anchor, note: Uint8Array | undefined, origin: string, asked: Omit<Seen, 'head'>): Seen {
     const before = memory.get(key);
     const read = note === undefined ? undefined : headIn(anchor, note, origin);
     const head = read === undefined || (before?.head !== undefined && before.head.size > read.size) ? before?.head : read;
-    const seen = { head, atMs };
+    const seen = { ...asked, head };
     if (memory.size >= MEMORY_MAX) memory.clear();
     memory.set(key, seen);
     return seen;
   }
 
-  async function refresh(anchor: Anchor, origin: string): Promise<Seen> {
+  async function refresh(anchor: Anchor, origin: string, server: string | undefined): Promise<Seen> {
     const key = keyOf(anchor, origin);
     const before = memory.get(key);
-    if (before !== undefined && clock() - before.atMs < ANCHOR_REFRESH_MS) return before;
-    return remember(key, anchor, await anchor.latest(origin), origin, clock());
+    const isOfServer = server !== undefined && before?.server === server;
+    if (before !== undefined && isOfServer && clock() - before.atMs < ANCHOR_REFRESH_MS) return before;
+    return remember(key, anchor, await anchor.latest(origin), origin, { atMs: clock(), server });
   }
 
   return {
-    async anchored(log, epoch) {
+    async anchored(log, epoch, server) {
       const found: AnchoredHead[] = [];
       for (const each of [epoch, epoch + 1])
         for (const anchor of anchors) {
-          const { head } = await refresh(anchor, originOf(ledger, log, each));
+          const { head } = await refresh(anchor, originOf(ledger, log, each), server);
           if (head !== undefined) found.push({ ...head, epoch: each });
         }
       return found;
@@ -58,7 +64,7 @@ export function createAnchorWatch(ledger: string, anchors: readonly Anchor[], cl
       const key = keyOf(anchor, origin);
       const before = memory.get(key);
       // What was put says nothing of what else the anchor has: it replaces no reading, and delays none.
-      if (before !== undefined) remember(key, anchor, note, origin, before.atMs);
+      if (before !== undefined) remember(key, anchor, note, origin, before);
     },
   };
 }

@@ -96,8 +96,11 @@ export function createLogGuard({ store, watch, clock, alarm }: LogGuardOptions):
     },
     async compare(log) {
       const asOf = marks.count;
-      const epoch = await store.reading(log, async (open) => (await open.facts())?.epoch ?? 1);
-      const anchored = await watch.anchored(log, epoch);
+      const { epoch, server } = await store.reading(log, async (open) => ({
+        epoch: (await open.facts())?.epoch ?? 1,
+        server: open.server,
+      }));
+      const anchored = await watch.anchored(log, epoch, server);
       fresh.delete(keyOf(log));
       const check = store.reading(log, (open) => inspect(log, open, anchored));
       await noting(check, asOf);

@@ -18,6 +18,8 @@ export interface LogFacts extends LogKey {
  * A crash before its end leaves nothing.
  */
 export interface OpenLog {
+  /** Which copy of the database this is: it differs after a restore or a failover. What was known with one says nothing about another. */
+  readonly server: string;
   /** Undefined for a log without entries. */
   facts(): Promise<LogFacts | undefined>;
   /** Number of leaves covered by tiles. */

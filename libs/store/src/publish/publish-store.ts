@@ -1,5 +1,6 @@
 import type { LogKey, OpenLog, PublishStore } from '@recant/ledger';
 import type pg from 'pg';
+import { serverOf } from '../access/pool.ts';
 import type { Failpoints } from '../append/failpoint.ts';
 import { insertCheckpoint, readLastCheckpoint } from './checkpoints.ts';
 import { readFacts } from './facts.ts';
@@ -44,6 +45,7 @@ export function createPublishStore(pool: pg.Pool, pass: Failpoints = () => {}): 
 
 function openLog(client: pg.ClientBase, key: LogKey): OpenLog {
   return {
+    server: serverOf(client),
     facts: () => readFacts(client, key),
     integrated: (epoch) => readIntegrated(client, key, epoch),
     leaves: (from, to) => readLeaves(client, key, from, to),
