@@ -36,13 +36,16 @@ export interface CampaignOptions {
   readonly workers: number;
   readonly state: State;
   readonly file?: string;
+  /** Folder for the whole logs of the replicas. */
+  readonly logs?: string | undefined;
   goesOn(): boolean;
   onResult(result: Result): void;
 }
 
 /** Plays the runs that are not in the state yet, several worlds at once: most of their time is waiting. */
 export async function playAll(options: CampaignOptions): Promise<void> {
-  const { seed, workers, state, file } = options;
+  const { seed, workers, state, file, logs } = options;
+  if (logs !== undefined) await mkdir(logs, { recursive: true });
   const done = new Set(state.results.map(({ n }) => n));
   const queue = options.runs.filter((n) => !done.has(n)).map((n) => runOf(seed, n));
   const folder = await mkdtemp(join(tmpdir(), 'recant-matrix-'));
@@ -59,7 +62,7 @@ export async function playAll(options: CampaignOptions): Promise<void> {
   try {
     await makeTemplate(template);
     const work = Array.from({ length: Math.min(workers, queue.length) }, (_, at) =>
-      worker({ folder: join(folder, `w${at}`), template, seed, queue, at, inTurn, finish, goesOn: options.goesOn }),
+      worker({ folder: join(folder, `w${at}`), template, logs, queue, at, inTurn, finish, goesOn: options.goesOn }),
     );
     await Promise.all(work);
   } finally {
@@ -70,7 +73,7 @@ export async function playAll(options: CampaignOptions): Promise<void> {
 interface Worker {
   readonly folder: string;
   readonly template: string;
-  readonly seed: number;
+  readonly logs: string | undefined;
   readonly queue: Run[];
   readonly at: number;
   /** Few worlds are opened at once. */
@@ -79,7 +82,7 @@ interface Worker {
   goesOn(): boolean;
 }
 
-async function worker({ folder, template, queue, at, inTurn, finish, goesOn }: Worker): Promise<void> {
+async function worker({ folder, template, logs, queue, at, inTurn, finish, goesOn }: Worker): Promise<void> {
   await mkdir(folder, { recursive: true });
   const kafka = await inTurn(() => openBroker(join(folder, 'kafka')));
   let world: World | undefined;
@@ -94,7 +97,7 @@ async function worker({ folder, template, queue, at, inTurn, finish, goesOn }: W
         world = undefined;
         played = 0;
         worlds += 1;
-        const opened = { template, kafka, replicas: run.replicas };
+        const opened = { template, kafka, logs, replicas: run.replicas };
         const openOne = (n: number) => openWorld({ ...opened, folder: join(folder, `${worlds}.${n}`), seed: (at * 100 + worlds) * 10 + n });
         world = await inTurn(() => openPatiently(openOne));
       }

@@ -1,5 +1,5 @@
 /**
- * npm run test:faults:matrix [-- --runs N --seed N --only N,N --workers N --minutes N --state FILE --fresh]: see README.md in this folder's parent.
+ * npm run test:faults:matrix [-- --runs N --seed N --only N,N --workers N --minutes N --state FILE --fresh --logs FOLDER]: see README.md in this folder's parent.
  * Exits with 1 if a run found a problem, or not all were played.
  */
 import { tmpdir } from 'node:os';
@@ -18,6 +18,7 @@ const { values } = parseArgs({
     workers: { type: 'string', default: '3' },
     minutes: { type: 'string', default: '120' },
     state: { type: 'string', default: join(tmpdir(), 'recant-faults.json') },
+    logs: { type: 'string' },
     fresh: { type: 'boolean', default: false },
   },
 });
@@ -42,6 +43,7 @@ await playAll({
   runs,
   workers,
   state,
+  logs: values.logs,
   ...(only === undefined ? { file: values.state } : {}),
   goesOn: () => !isInterrupted && performance.now() - started < minutes * 60_000,
   onResult(result) {

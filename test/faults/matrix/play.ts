@@ -18,6 +18,8 @@ const STARVED_TIMES = 4;
 const WARM_MS_MAX = 180_000;
 const RECOVERY_MS_MAX = 300_000;
 const EPOCH_EVERY_MS = 2_000;
+/** Between two looks at what only the servers know. */
+const POLL_MS = 200;
 
 export interface Result {
   readonly n: number;
@@ -45,17 +47,21 @@ export async function play(world: World, run: Run): Promise<Result> {
   const before = acknowledgedOf(world);
   const sending = world.senders.map((sender) => sender.send());
   const querying = query(world, journal);
+  const mayBeSetBack = run.fault === 'restore' || run.way === 'asynchronous';
   const problems: string[] = [];
   let figures: Result['figures'] | undefined;
   try {
     const startedMs = performance.now();
     await moreFromAll(world, 2, WARM_MS_MAX, 'the load to start');
+    world.note(`run ${run.n}: ${cellOf(run)} (${run.way})`);
     const prepared = await prepare(world, run);
     if (run.fault === 'restore' || run.fault === 'failover') await leave(world, run);
     await moreFromAll(world, 2, WARM_MS_MAX, 'the load before the fault');
     const { fromMs, toMs } = await strike(world, run, prepared);
+    world.note(`struck ${Math.round(performance.now() - fromMs)} ms ago, is back since ${Math.round(performance.now() - toMs)} ms`);
     await prepared.release();
-    const openedMs = await recover(world, journal);
+    const openedMs = await recover(world, journal, mayBeSetBack);
+    world.note('recovered');
     const othersBefore = journal.othersMs(startedMs, fromMs);
     const others = journal.othersMs(fromMs);
     const away = isAway(run) ? Math.max(toMs, openedMs) - fromMs : 0;
@@ -75,7 +81,6 @@ export async function play(world: World, run: Run): Promise<Result> {
   }
   await within(Promise.all([...sending, querying.ended]), RECOVERY_MS_MAX, 'the last events to be acknowledged');
   await caughtUp(world);
-  const mayBeSetBack = run.fault === 'restore' || run.way === 'asynchronous';
   if (!mayBeSetBack) for (const what of journal.setBacks) problems.push(`said to be set back: ${what}`);
   problems.push(...journal.problems, ...(await auditWorld(world)));
   const acknowledged = acknowledgedOf(world) - before;
@@ -109,32 +114,52 @@ async function leave(world: World, run: Run): Promise<void> {
 }
 
 /**
- * Waits until everybody's events are recorded again. A person opens an epoch for each log that the ledger says was set back.
+ * Waits until everybody's events are recorded again. A person opens an epoch for each log that the ledger says was set back; where one may have been, the
+ * person is done when every log was compared with its anchors, also a log that nobody writes to now.
  * @returns when the last one was opened, monotonic milliseconds; 0: none. Until then such a log accepts nothing.
  */
-async function recover(world: World, journal: Journal): Promise<number> {
+async function recover(world: World, journal: Journal, mayBeSetBack: boolean): Promise<number> {
+  const person = createPerson(world, journal);
+  await moreFromAll(world, 3, RECOVERY_MS_MAX, 'every source to be recorded again', person.looks);
+  if (mayBeSetBack)
+    await waitUntil(
+      async () => {
+        await person.looks();
+        return person.isDone();
+      },
+      { timeoutMs: RECOVERY_MS_MAX, what: 'every log to be compared with its anchors', pollMs: POLL_MS },
+    );
+  await caughtUp(world, person.looks);
+  return person.openedMs();
+}
+
+/** Looks every two seconds whether the ledger says that a log was set back, and then opens an epoch of each that was. */
+function createPerson(world: World, journal: Journal) {
+  const compared = new Set<string>();
   let triedMs = 0;
   let openedMs = 0;
-  const openEpochsOf = async (tenant: string): Promise<void> => {
-    for (let shard = 0; shard < SHARDS; shard += 1) {
-      const opened = world.operator(tenant).openEpoch(shard, 'a fault of the matrix');
-      await opened.then(
-        () => {
-          openedMs = performance.now();
-        },
-        () => {},
-      );
-    }
+  const open = async (tenant: string, shard: number): Promise<void> => {
+    const opened = await world
+      .operator(tenant)
+      .openEpoch(shard, 'a fault of the matrix')
+      .then(() => 'opened')
+      .catch((error: { code?: string }) => error.code);
+    if (opened === 'opened') openedMs = performance.now();
+    world.note(`an epoch of ${tenant}/${shard}: ${opened}`);
+    if (opened === 'opened' || opened === 'epoch_not_needed') compared.add(`${tenant}/${shard}`);
   };
-  const openEpochs = async (): Promise<void> => {
-    if (performance.now() - triedMs < EPOCH_EVERY_MS) return;
-    triedMs = performance.now();
-    if (!(await isSaidSetBack(world, journal))) return;
-    await Promise.all([...TENANTS, OPERATOR_TENANT].map(openEpochsOf));
+  const openAll = async (tenant: string): Promise<void> => {
+    for (let shard = 0; shard < SHARDS; shard += 1) if (!compared.has(`${tenant}/${shard}`)) await open(tenant, shard);
   };
-  await moreFromAll(world, 3, RECOVERY_MS_MAX, 'every source to be recorded again', openEpochs);
-  await caughtUp(world, openEpochs);
-  return openedMs;
+  return {
+    async looks(): Promise<void> {
+      if (performance.now() - triedMs < EPOCH_EVERY_MS) return;
+      if (await isSaidSetBack(world, journal)) await Promise.all([...TENANTS, OPERATOR_TENANT].map(openAll));
+      triedMs = performance.now();
+    },
+    isDone: () => compared.size === (TENANTS.length + 1) * SHARDS,
+    openedMs: () => openedMs,
+  };
 }
 
 async function isSaidSetBack({ store }: World, journal: Journal): Promise<boolean> {
@@ -150,15 +175,18 @@ async function caughtUp(world: World, during = async () => {}): Promise<void> {
   const { brokers } = world.kafka;
   const isCaughtUp = async () => {
     await during();
-    const ranges = await readOffsetRanges({ brokers }, world.topic);
     const stored = new Map((await world.store.positions.read(world.topic)).map(({ partition, next }) => [partition, next]));
-    const isRead = [...sentBefore].every(([partition, high]) => (stored.get(partition) ?? 0n) >= high) && ranges.size === SHARDS;
+    const isRead = [...sentBefore].every(([partition, { high }]) => (stored.get(partition) ?? 0n) >= high);
     return isRead && (await world.store.pool.query(HELD)).rowCount === 0;
   };
-  const sentBefore = new Map(
-    [...(await waitUntil(() => readOffsetRanges({ brokers }, world.topic)))].map(([partition, { high }]) => [partition, high]),
+  const sentBefore = await waitUntil(
+    async () => {
+      const ranges = await readOffsetRanges({ brokers }, world.topic);
+      return ranges.size === SHARDS ? ranges : undefined;
+    },
+    { pollMs: POLL_MS, what: 'the offsets of every partition' },
   );
-  await waitUntil(isCaughtUp, { timeoutMs: RECOVERY_MS_MAX, what: 'what Kafka acknowledged to be recorded' });
+  await waitUntil(isCaughtUp, { timeoutMs: RECOVERY_MS_MAX, pollMs: POLL_MS, what: 'what Kafka acknowledged to be recorded' });
 }
 
 /** The struck tenant's viewer asks all the time. */

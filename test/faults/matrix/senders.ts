@@ -17,7 +17,7 @@ export interface Sender {
 
 /** What the load observed. Times are monotonic milliseconds. */
 export interface Observed {
-  /** From the first request of an event to its acknowledgement, retries included, by tenant. */
+  /** From the first request of an event to its acknowledgement, or to being asked for earlier ones; retries included, by tenant. */
   acknowledgedMs(tenant: string, ms: number, atMs: number): void;
   /** One request, whatever the answer. */
   answeredMs(tenant: string, ms: number, atMs: number): void;
@@ -68,13 +68,18 @@ export function httpSender(options: SenderOptions, urls: readonly string[]): Sen
       observed.unexpected(`${answer.status} ${code} ${answer.body.detail}`);
     return code;
   };
-  const deliver = async (bytes: Uint8Array, after: string | undefined, kept: readonly Kept[]): Promise<void> => {
+  const deliver: Deliver = async (bytes, after, kept) => {
+    let startedMs = performance.now();
     for (;;) {
       const outcome = await post(bytes, after);
+      const isTold = outcome === 'acknowledged' || outcome === 'log_behind_source';
+      if (isTold) observed.acknowledgedMs(tenant, performance.now() - startedMs, startedMs);
       if (outcome === 'acknowledged') return;
       if (outcome === 'log_behind_source') {
         observed.setBack(outcome);
         for (const earlier of kept) await deliver(earlier.bytes, undefined, []);
+        // Each of these was an append of its own.
+        startedMs = performance.now();
       } else {
         turn += 1;
         await elapse(RETRY_MS);
@@ -129,7 +134,6 @@ function workloadOf({ name, seed, startMs }: SenderOptions, fits: (source: strin
 }
 
 function run(options: SenderOptions, overKafka: boolean, deliver: Deliver, { begins = () => {}, fits = () => true }: Way): Sender {
-  const { tenant, observed } = options;
   const workload = workloadOf(options, fits);
   const kept: Kept[] = [];
   const acknowledged: string[] = [];
@@ -143,18 +147,18 @@ function run(options: SenderOptions, overKafka: boolean, deliver: Deliver, { beg
   const { source } = coming;
   let stopped = false;
   return {
-    tenant,
+    tenant: options.tenant,
     overKafka,
     source,
     acknowledged,
     async send(count = Number.POSITIVE_INFINITY) {
       stopped = false;
       begins();
+      // A run restores no copy from before its begin.
+      kept.length = 0;
       for (let sentNow = 0; sentNow < count && !stopped; sentNow += 1) {
-        const startedMs = performance.now();
         await deliver(coming.bytes, acknowledged.at(-1), kept);
         acknowledged.push(coming.id);
-        if (!overKafka) observed.acknowledgedMs(tenant, performance.now() - startedMs, startedMs);
         kept.push(coming);
         coming = next();
         await elapse(PAUSE_MS);

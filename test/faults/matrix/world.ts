@@ -1,3 +1,4 @@
+import { appendFileSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Client, createClient } from '@recant/client';
@@ -26,7 +27,8 @@ export interface Replica {
   readonly url: string;
   readonly postgres: StrikingProxy;
   readonly kafka: StrikingProxy;
-  readonly lines: string[];
+  readonly lines: readonly string[];
+  log(line: string): void;
   process: LedgerProcess;
   start(): Promise<void>;
 }
@@ -56,6 +58,8 @@ export interface World extends AsyncDisposable {
   /** A source of its own for a run, at a replica. */
   leaver(tenant: string, n: number): Sender;
   observed: Observed;
+  /** Writes what the campaign does between the lines of every replica. */
+  note(text: string): void;
 }
 
 export interface WorldOptions {
@@ -64,9 +68,11 @@ export interface WorldOptions {
   readonly kafka: Broker;
   readonly replicas: number;
   readonly seed: number;
+  /** Folder for the whole logs of the replicas. */
+  readonly logs?: string | undefined;
 }
 
-export async function openWorld({ folder, template, kafka, replicas: count, seed }: WorldOptions): Promise<World> {
+export async function openWorld({ folder, template, kafka, replicas: count, seed, logs }: WorldOptions): Promise<World> {
   await using started = new AsyncDisposableStack();
   await mkdir(folder, { recursive: true });
   let database = await openDatabase(template, join(folder, 'primary'));
@@ -85,6 +91,10 @@ export async function openWorld({ folder, template, kafka, replicas: count, seed
     for (const proxy of [postgres, broker]) started.defer(() => proxy.close());
     const port = (await probePort()) as number;
     const lines: string[] = [];
+    const log = (line: string): void => {
+      if (lines.push(line) > LINES_MAX) lines.shift();
+      if (logs !== undefined) appendFileSync(join(logs, `${topic}.${n}.log`), `${line}\n`);
+    };
     const start = () =>
       startLedgerProcess({
         databaseUrl: urlOf('recant', postgresPort),
@@ -94,13 +104,14 @@ export async function openWorld({ folder, template, kafka, replicas: count, seed
         shards: SHARDS,
         prefix: TIED,
         port,
-        onLine: (line) => void (lines.push(line) > LINES_MAX && lines.shift()),
+        onLine: log,
       });
     const replica: Replica = {
       url: `http://127.0.0.1:${port}`,
       postgres,
       kafka: broker,
       lines,
+      log,
       process: start(),
       async start() {
         replica.process = start();
@@ -149,6 +160,9 @@ export async function openWorld({ folder, template, kafka, replicas: count, seed
     viewer: createClient({ url: urls[0] as string, apiKey: keys.operator.get(TENANTS[0]) as string }),
     agent: (tenant) => createClient({ url: urls.at(-1) as string, apiKey: keys.emit.get(tenant) as string }),
     observed: quiet,
+    note(text) {
+      for (const { log } of replicas) log(JSON.stringify({ time: Date.now(), name: 'matrix', msg: text }));
+    },
     get database() {
       return database;
     },
