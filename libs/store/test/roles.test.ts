@@ -87,7 +87,7 @@ const TENANTS = ['acme', 'other'] as const;
 /** Column values of a generated row that its type alone does not determine. */
 const VALUES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   alarm: { code: "'source_gap'" },
-  approval: { person: "'person:x'", expires_at: "now() + interval '1 hour'" },
+  approval: { kind: "'withdraw'", person: "'person:x'" },
   held_message: { reason: "'log'" },
   freeze: { scope: "'agent'" },
   freeze_system: { standing: "'{}'" },
