@@ -25,7 +25,7 @@ export interface StepSet {
 
 export type PlacedGoal = readonly [InverseStep, StepGoal];
 
-/** Tables, by relation id, whose steps have to be undone by themselves: they have triggers or rules, or writing them changes further captured rows. */
+/** Tables, by relation id, whose steps have to be undone by themselves: writing them changes further captured rows. */
 export type LoneTables = Set<number>;
 
 /** A set's steps, and the rows of a step that goes into one: a larger one is set-based by itself. */

@@ -9,7 +9,6 @@ import { applicationOf, passFence } from './fence.ts';
 import { goalOf, type StepGoal } from './goal.ts';
 import { readLaterWrites } from './later-writes.ts';
 import { type Key, keyId, lockRows } from './live.ts';
-import { readOwnCode } from './own-code.ts';
 import { isHiding } from './probe.ts';
 import { type CapturedTable, type Registry, readRegistry } from './registry.ts';
 import { inStepTransaction, inTransaction, isSqlError, withPatience } from './session.ts';
@@ -188,7 +187,6 @@ export async function undoSteps(
     client,
     [...tables.keys()].map(({ relation }) => relation),
   );
-  for (const relation of await readOwnCode(client, [...tables.keys()])) lone.add(relation);
   await client.query('SET CONSTRAINTS ALL DEFERRED');
   const context = { client, registry, run, token, later, hiding, agentCode, holes, signal };
   await undoTogether(context, goals, { lone, until: performance.now() + budgetMs }, (result) => results.set(result.step, result));
