@@ -40,7 +40,8 @@ test.each([
   [{ selection: { where: { field: 'agent' } } }, 400, 'selection_invalid'],
   [{ selection: { where: "agent = 'pricer' and not agent = 'pricr'" } }, 404, 'agent_unknown'],
   [{ selection: { where: "agent = 'pricer' and not run = 'nothing'" } }, 404, 'run_unknown'],
-  [{ selection: { agents: ['pricer'] }, mode: 'force' }, 400, 'request_invalid'],
+  [{ selection: { agents: ['pricer'] }, mode: 'anyhow' }, 400, 'request_invalid'],
+  [{ selection: { agents: ['pricer'] }, mode: 'force' }, 400, 'force_without_reason'],
 ])('a plan of %j is refused: %i %s', async (input, status, code) => {
   expect(await problem(stage.operator.createPlan(input as never))).toEqual([status, code]);
 });
