@@ -1,6 +1,7 @@
 import type { AttemptRef, Effect } from '@recant/events';
 import type { ClientBase } from 'pg';
 import { type EffectRow, effectOf } from '../effect.ts';
+import { groupBy } from '../install/group-by.ts';
 
 /** A row of the capture table, described as its attempt's effect. */
 export interface Captured {
@@ -60,7 +61,7 @@ export async function capturedByIds(
   attempts: readonly string[],
 ): Promise<ReadonlyMap<string, readonly Captured[]>> {
   const { rows } = await client.query<Row>(OF_IDS_SQL, [attempts]);
-  return Map.groupBy(
+  return groupBy(
     rows.map((row) => describe(system, row)),
     ({ attempt }) => attempt,
   );

@@ -1,3 +1,4 @@
+import { groupBy } from '../install/group-by.ts';
 import { EXISTS } from '../resource.ts';
 import type { Captured } from './captured.ts';
 import type { ChosenStep } from './choose-set.ts';
@@ -15,7 +16,7 @@ export function matchChanges(
   chosen: readonly ChosenStep[],
   written: readonly Captured[],
 ): ReadonlyMap<ChosenStep, readonly Captured[]> | undefined {
-  const byRow = Map.groupBy(written, (change) => {
+  const byRow = groupBy(written, (change) => {
     const table = registry.relation(change.relation);
     return table === undefined ? '' : resourceOf(registry, table, change.key);
   });
