@@ -57,6 +57,12 @@ class SoundMarks {
   }
 }
 
+/** What the anchors have of the log in the copy of the database that answers. */
+async function readAnchors({ store, watch }: Pick<LogGuardOptions, 'store' | 'watch'>, log: LogKey) {
+  const { epoch, server } = await store.reading(log, async (open) => ({ epoch: (await open.facts())?.epoch ?? 1, server: open.server }));
+  return watch.anchored(log, epoch, server);
+}
+
 export function createLogGuard({ store, watch, clock, alarm }: LogGuardOptions): LogGuard {
   /** Sound when first used. A check that began before `forget` counts for nothing. */
   let known = new Set<string>();
@@ -96,11 +102,7 @@ export function createLogGuard({ store, watch, clock, alarm }: LogGuardOptions):
     },
     async compare(log) {
       const asOf = marks.count;
-      const { epoch, server } = await store.reading(log, async (open) => ({
-        epoch: (await open.facts())?.epoch ?? 1,
-        server: open.server,
-      }));
-      const anchored = await watch.anchored(log, epoch, server);
+      const anchored = await readAnchors({ store, watch }, log);
       fresh.delete(keyOf(log));
       const check = store.reading(log, (open) => inspect(log, open, anchored));
       await noting(check, asOf);
