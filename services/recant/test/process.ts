@@ -64,11 +64,16 @@ export interface TypedTerminal {
   read(text: string): void;
 }
 
-export function typing(answers: readonly (readonly [question: RegExp, answer: string])[]): TypedTerminal {
+/** Types each line. */
+export const typing = (answers: readonly (readonly [question: RegExp, answer: string])[]): TypedTerminal =>
+  keyboard(answers.map(([question, answer]) => [question, `${answer}\n`])).terminal;
+
+/** Answers each question with its keys, counts them, and does something first where a test asks for it. */
+export function keyboard(answers: readonly (readonly [question: RegExp, keys: string, first?: () => Promise<unknown>])[]) {
   const input = Object.assign(new PassThrough(), { isTTY: true, setRawMode: () => input }) as unknown as NodeJS.ReadStream & PassThrough;
-  let shown = '';
   const left = [...answers];
-  return {
+  let [shown, typed] = ['', 0];
+  const terminal: TypedTerminal = {
     input,
     read(text) {
       shown += text;
@@ -76,10 +81,12 @@ export function typing(answers: readonly (readonly [question: RegExp, answer: st
       if (!next?.[0].test(shown)) return;
       left.shift();
       shown = '';
+      typed += next[1].length;
       // After the prompt listens.
-      setImmediate(() => input.write(`${next[1]}\n`));
+      void Promise.resolve(next[2]?.()).then(() => setImmediate(() => input.write(next[1])));
     },
   };
+  return { terminal, typed: () => typed, left: () => left.length };
 }
 
 export interface Up {

@@ -1,33 +1,12 @@
-import { PassThrough } from 'node:stream';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { differences, type Incident, setIncident } from './incident.ts';
-import type { Ended, TypedTerminal } from './process.ts';
+import { type Ended, keyboard, type TypedTerminal } from './process.ts';
 
 let incident: Incident;
 beforeAll(async () => {
   incident = await setIncident(['cleanup-bot', 'support-bot', 'hasty', 'stopped', 'goes-on', 'stuck', 'raced']);
 }, 180_000);
 afterAll(() => incident?.[Symbol.asyncDispose]());
-
-/** Answers each question with its keys, counts them, and does something first where a test asks for it. */
-function keyboard(answers: readonly (readonly [question: RegExp, keys: string, first?: () => Promise<unknown>])[]) {
-  const input = Object.assign(new PassThrough(), { isTTY: true, setRawMode: () => input }) as unknown as NodeJS.ReadStream & PassThrough;
-  const left = [...answers];
-  let [shown, typed] = ['', 0];
-  const terminal: TypedTerminal = {
-    input,
-    read(text) {
-      shown += text;
-      const [next] = left;
-      if (!next?.[0].test(shown)) return;
-      left.shift();
-      shown = '';
-      typed += next[1].length;
-      void Promise.resolve(next[2]?.()).then(() => setImmediate(() => input.write(next[1])));
-    },
-  };
-  return { terminal, typed: () => typed, left: () => left.length };
-}
 
 const damage = async (name: string): Promise<void> => {
   const agent = await incident.agent(name);
