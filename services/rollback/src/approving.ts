@@ -13,7 +13,7 @@ export function approvalRoutes(core: RollbackCore): readonly BoundRoute[] {
       const plan = await findPlan(core, caller.tenant, params.plan);
       requireDigest(plan, body.digest);
       const { breakGlass } = await approvals.of(caller.tenant, plan.id);
-      await requireOther(core, caller, plan, breakGlass?.by);
+      requireOther(caller, plan, breakGlass?.by);
       const approvedAtMs = core.clock.now();
       const expiresAtMs = approvedAtMs + body.seconds * 1_000;
       const approval: Approval = {
@@ -43,7 +43,7 @@ export function approvalRoutes(core: RollbackCore): readonly BoundRoute[] {
 }
 
 /** @throws ApiFault `self_approval` */
-async function requireOther(_core: RollbackCore, caller: Caller, plan: StoredPlan, starter: string | undefined): Promise<void> {
+function requireOther(caller: Caller, plan: StoredPlan, starter: string | undefined): void {
   if (!mayApprove(plan, caller.id)) throw new ApiFault('self_approval', `You created plan ${plan.id} (as ${caller.id}).`);
   if (starter === caller.id)
     throw new ApiFault('self_approval', `You started the run of plan ${plan.id} without an approval (as ${caller.id}).`);
