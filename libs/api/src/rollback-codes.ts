@@ -173,8 +173,7 @@ export const ROLLBACK_ERROR_CODES = {
     status: 409,
     title: 'Self-approval not allowed',
     retry: 'never',
-    action:
-      'Ask another person to approve the plan: neither its author can, nor whoever else has had the key that requested it or started its run.',
+    action: 'Ask another person to approve the plan: not its author, and nobody who started its run.',
   },
   plan_too_large: {
     status: 413,

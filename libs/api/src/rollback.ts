@@ -166,7 +166,7 @@ export const withdrawApprovals = route({
   summary: 'Withdraw the approvals of a plan before it runs',
   roles: ['approve'],
   callers: 'people',
-  description: 'Withdraws every approval up to now, whoever gave it. Once the run has started, it is cancelled instead.',
+  description: 'Withdraws all approvals of the plan, also those that other people gave. After the run has started, cancel the run instead.',
   params: z.object({ plan: name }),
   responses: { 200: { description: 'What the plan needs now', schema: ApprovalState } },
   errors: ['plan_unknown', 'approval_none', 'run_started'],

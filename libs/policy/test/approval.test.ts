@@ -72,7 +72,7 @@ test('an approval is valid for its digest until it expires, from a person other 
   expect(judge('always', approval({ expiresAtMs: NOW - 1 }), approval())).toBe('approved');
 });
 
-test('a withdrawal ends every approval up to it, of whoever gave them, and none after it', () => {
+test('a withdrawal ends all approvals before it, also those of other people, and none after it', () => {
   const withdrawn = (atMs: number, ...approvals: Approval[]) =>
     judgeApprovals({ rule: 'always', rowsMax: 10, nowMs: NOW }, plan(), {
       approvals,

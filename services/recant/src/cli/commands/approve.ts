@@ -12,7 +12,7 @@ import { fullId } from '../short-id.ts';
 
 const HELP = `
 Only people can approve, not keys, and nobody can approve their own plan. Shows the plan and asks for the start of its digest; --digest
-approves that digest without asking. --withdraw takes every approval of the plan back, whoever gave it, as long as its run has not started.
+approves that digest without asking. --withdraw takes back all approvals of the plan, also those of other people, until its run starts.
 Approving a plan whose run was started without an approval (recant run --break-glass) reviews that run and ends its alarm. Authenticates with RECANT_TOKEN (an access token of the OpenID provider), else RECANT_PASSWORD of the
 local person \`operator\`, else asks for that password.
 Exit code 3: refused, or the plan has another digest.
