@@ -182,6 +182,7 @@ export const AlternativeBody = z
     undone: z.int().meta({ description: 'Selected attempts.' }),
     left: z.int(),
     dependents: z.int().meta({ description: 'Attempts of others that are undone as well.' }),
+    forced: z.int().optional().meta({ description: 'Mode force: attempts of `undone` that overwrite later values of others.' }),
     rows: z.int(),
     rowsStay: z.int(),
   })
@@ -223,7 +224,7 @@ export const PlanContents = z
           'Tables that the selected agents could write and whose changes were not captured, because they are new since `connect`; and captured tables that the selected agents could drop and that are gone (`dropped`).',
       }),
     totals: PlanTotalsBody,
-    alternatives: z.array(AlternativeBody).optional().meta({ description: 'Only of a plan with conflicts.' }),
+    alternatives: z.array(AlternativeBody).optional().meta({ description: 'Only of a plan with conflicts, or that overwrites values.' }),
     overrides: z.array(z.object({ mode: z.enum(STEP_MODES), where: z.string(), attempts: z.int() })).optional(),
     partial: z.literal(true).optional(),
     throughReads: z.literal(true).optional(),

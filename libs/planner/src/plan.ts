@@ -123,6 +123,8 @@ export interface Alternative {
   readonly left: number;
   /** Attempts of others that are undone as well. */
   readonly dependents: number;
+  /** Mode `force`: attempts of `undone` that overwrite later values of others. */
+  readonly forced?: number;
   /** Rows. */
   readonly rows: number;
   readonly rowsStay: number;

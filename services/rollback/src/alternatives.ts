@@ -7,15 +7,39 @@ import { readInput } from './read-input.ts';
  * @param read what the plan was made from
  */
 export async function alternativesTo(core: RollbackCore, read: PlanInput, planned: PlanBody): Promise<readonly Alternative[]> {
-  const refused = planned.conflicts.filter(({ askedAtMs }) => askedAtMs !== undefined);
+  const refused = [...planned.conflicts.filter(({ askedAtMs }) => askedAtMs !== undefined), ...overwritten(planned)];
   const inputs: readonly (PlanInput | undefined)[] = [{ ...read, mode: 'skip', dependents: [] }, await withDependents(core, read)];
-  return inputs.flatMap((input) => {
+  const others = inputs.flatMap((input) => {
     if (input === undefined) return [];
-    const { partial: _partial, throughReads: _reads, ...whole } = input;
-    const each = [plan({ ...whole, refused }), plan({ ...whole, partial: true, ...byRow(refused) })];
-    return each.filter(({ mode, partial }) => mode !== planned.mode || partial !== planned.partial).map(alternativeOf);
+    const whole = withoutOptions(input);
+    return [plan({ ...whole, refused }), plan({ ...whole, partial: true, ...byRow(refused) })];
   });
+  const isOfOthers = ({ kind }: Conflict): boolean => kind === 'drift' || kind === 'later_write';
+  const forced = plan({
+    ...withoutOptions(read),
+    mode: 'force',
+    dependents: [],
+    refused: refused.filter((conflict) => !isOfOthers(conflict)),
+  });
+  const past = new Set([...planned.conflicts, ...refused].filter(isOfOthers).map(({ ref }) => refKey(ref)));
+  return [...others, forced]
+    .filter(({ mode, partial }) => mode !== planned.mode || partial !== planned.partial)
+    .map((body) => alternativeOf(body, past));
 }
+
+const withoutOptions = ({
+  partial: _partial,
+  throughReads: _reads,
+  modes: _modes,
+  overrides: _overrides,
+  ...whole
+}: PlanInput): PlanInput => whole;
+
+/** What a forced plan overwrites is a conflict in every other mode. */
+const overwritten = ({ steps }: PlanBody): readonly Conflict[] =>
+  steps.flatMap(({ undoes, agent, tool, overwrites = [] }) =>
+    overwrites.map(({ resource, part, detail }) => ({ kind: 'drift' as const, ref: undoes, agent, tool, resource, part, detail })),
+  );
 
 async function withDependents(core: RollbackCore, read: PlanInput): Promise<PlanInput | undefined> {
   if (read.mode === 'cascade') return read;

@@ -70,8 +70,8 @@ export async function planWithTargets(core: Pick<RollbackCore, 'targets' | 'cloc
 }
 
 /** Recorded attempts by what they wrote: ordinal and resource. */
-function writersOf({ effects, attempts }: PlanInput): ReadonlyMap<string, RecordedAttempt> {
-  const byKey = new Map(attempts.map((attempt) => [refKey(attempt.ref), attempt]));
+function writersOf({ effects, attempts, selected }: PlanInput): ReadonlyMap<string, RecordedAttempt> {
+  const byKey = new Map([...attempts, ...selected].map((attempt) => [refKey(attempt.ref), attempt]));
   return new Map(
     effects.flatMap(({ attempt, ordinal, resource }) => {
       const writer = byKey.get(refKey(attempt));

@@ -108,7 +108,8 @@ async function planBody(
   const watermark = withAcceptance(reached, found, accepted, who);
   const planned = { ...whole, conflicts: withoutAccepted(whole.conflicts, acceptedIn(open, watermark.missing)) };
   const uncaptured = await uncapturedInTargets(core, read.tenant, planned, earliest(read));
-  const alternatives = planned.conflicts.length > 0 ? await alternativesTo(core, read, planned) : [];
+  const isContested = planned.conflicts.length > 0 || planned.steps.some(({ overwrites }) => overwrites !== undefined);
+  const alternatives = isContested ? await alternativesTo(core, read, planned) : [];
   return {
     ...planned,
     watermark,

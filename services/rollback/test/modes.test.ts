@@ -41,6 +41,7 @@ test('I5, I7: U12: one later change of one row keeps that row only, where an ope
     { mode: 'skip', partial: true, undone: 1, rows: 5, rowsStay: 1 },
     { mode: 'cascade' },
     { mode: 'cascade', partial: true },
+    { mode: 'force', undone: 1, forced: 1, rows: 6, rowsStay: 0 },
   ]);
   expect((await make({ selection, mode: 'skip' })).body).toMatchObject({ steps: [], left: [{ reason: 'skipped' }] });
   await expect(make({ selection, partial: true })).rejects.toMatchObject({ problem: { code: 'plan_mode_invalid' } });

@@ -54,15 +54,16 @@ export function alternativesText({ mode, partial, steps, totals, alternatives = 
     dependents,
     rows: sum(totals.undone),
     rowsStay: sum(totals.stays),
+    forced: steps.filter(({ overwrites }) => overwrites !== undefined).length,
   };
   const rows = [own, ...alternatives].map((each, at) => {
     const name = `--mode ${each.mode}${each.partial ? ' --partial' : ''}${at === 0 ? ' (this plan)' : ''}`;
     // A refused plan does nothing.
     return each.mode === 'refuse'
-      ? [name, 0, each.undone + each.left, 0, each.rows + each.rowsStay, 0]
-      : [name, each.undone, each.left, each.rows, each.rowsStay, each.dependents];
+      ? [name, 0, each.undone + each.left, 0, each.rows + each.rowsStay, 0, 0]
+      : [name, each.undone, each.left, each.rows, each.rowsStay, each.dependents, each.forced ?? 0];
   });
-  const head = ['mode', 'attempts undone', 'left', 'rows back', 'rows stay', 'others undone'];
+  const head = ['mode', 'attempts undone', 'left', 'rows back', 'rows stay', 'others undone', 'overwrite others'];
   return [paint('bold', 'What each mode would do:'), table(head, rows, paint)].join('\n');
 }
 

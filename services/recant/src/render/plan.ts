@@ -3,13 +3,13 @@ import { count, type Paint, printable } from '../terminal/output.ts';
 import { table } from '../terminal/table.ts';
 import { actionTimeMs, clockTime } from '../terminal/time.ts';
 import { approvalText } from './approval.ts';
+import { type Conflict, causesOf } from './conflict-causes.ts';
 import { alternativesText, toolsText, totalsText } from './explain.ts';
 import { acceptText, completeText, missingText, unacceptedIn } from './missing.ts';
 import { changesText, resourceText } from './resource.ts';
 
 type Contents = PlanView['body'];
 type Step = Contents['steps'][number];
-export type Conflict = Contents['conflicts'][number];
 export type LeftAttempt = Contents['left'][number];
 export type Taint = Contents['tainted'][number];
 
@@ -36,7 +36,7 @@ export function planText(plan: PlanView, paint: Paint): string {
 
 /** The plan in short, and the next commands. */
 export function explainText(plan: PlanView, paint: Paint): string {
-  return `${[summaryText(plan, paint).trimEnd(), nextText(plan, paint), `Details: recant plan --show ${plan.id}`].filter((text) => text !== '').join('\n')}\n`;
+  return `${[summaryText(plan, paint).trimEnd(), nextText(plan, paint), `Details: recant explain ${plan.id} --in <table or folder>, or recant plan --show ${plan.id}`].filter((text) => text !== '').join('\n')}\n`;
 }
 
 /** Totals first, conflicts by kind and by who, and the modes side by side. */
@@ -66,21 +66,13 @@ function detailsText(body: Contents, paint: Paint): string[] {
   ];
 }
 
-/** Conflicts with one cause share a line, the most frequent first. */
+/** Conflicts with one cause share a line; each kind is among the first. */
 function groupsText(conflicts: readonly Conflict[], paint: Paint): string {
   if (conflicts.length === 0) return '';
-  const groups = new Map<string, Conflict[]>();
-  for (const conflict of conflicts) {
-    const key = JSON.stringify([conflict.kind, conflict.by?.agent, conflict.by?.tool]);
-    groups.set(key, [...(groups.get(key) ?? []), conflict]);
-  }
-  const lines = [...groups.values()]
-    .sort((a, b) => b.length - a.length)
-    .map((group) => {
-      const [first] = group as [Conflict, ...Conflict[]];
-      const by = first.by === undefined ? '' : ` by ${first.by.agent} (tool ${first.by.tool})`;
-      return `  ${printable(`${group.length} × ${first.kind.replaceAll('_', ' ')}${by}, for one: ${conflictLines([first])[0]}`)}`;
-    });
+  const lines = causesOf(conflicts).map(({ kind, by, conflicts: [first, ...more] }) => {
+    const who = by === undefined ? '' : ` by ${by.agent} (tool ${by.tool})`;
+    return `  ${printable(`${more.length + 1} × ${kind.replaceAll('_', ' ')}${who}, for one: ${conflictLines([first])[0]}`)}`;
+  });
   return [paint('yellow', 'Conflicts by cause:'), ...listed(lines)].join('\n');
 }
 

@@ -1,12 +1,16 @@
+import type { PlanView } from '@recant/api';
 import type { Command } from 'commander';
+import { causesOf } from '../../render/conflict-causes.ts';
+import { rowsText, rowsUnder } from '../../render/explain-rows.ts';
 import { unacceptedIn } from '../../render/missing.ts';
 import { explainText, planText, stoppingIn } from '../../render/plan.ts';
-import { EXIT } from '../../terminal/exit.ts';
+import { resourceText } from '../../render/resource.ts';
+import { CliError, EXIT } from '../../terminal/exit.ts';
 import { json } from '../../terminal/output.ts';
 import { progressLine } from '../../terminal/progress.ts';
 import { type CommonOptions, openSession, type World, withConnection, withReason } from '../../terminal/session.ts';
 import { type ModeOptions, modesOf, withModes } from '../modes.ts';
-import { several } from '../options.ts';
+import { pageOf, several } from '../options.ts';
 import { type SelectionOptions, selectionOf, withFilters } from '../selection.ts';
 import { fullId } from '../short-id.ts';
 import { waitForRecord, waitOf } from '../wait-for-record.ts';
@@ -71,11 +75,20 @@ export function addExplain(program: Command, world: World): void {
       .description('a plan in short: rows by table, what stays damaged, what each mode would do')
       .argument('<plan>', 'plan id'),
   )
-    .addHelpText('after', '\nExample:\n  recant explain 0193f0a2-7c1e-7b43-9a52-1b2c3d4e5f60')
-    .action(async (id: string, options: CommonOptions) => {
+    .option('--in <start>', 'only the rows and files of a table or folder, one by one: a URI, or as explain prints it')
+    .option('--limit <n>', 'rows and files to print with --in (default 50, at most 500)')
+    .addHelpText('after', '\nExamples:\n  recant explain 0193f0a2-7c1e-7b43-9a52-1b2c3d4e5f60\n  recant explain PLAN --in "shop orders"')
+    .action(async (id: string, options: CommonOptions & { in?: string; limit?: string }) => {
+      const { limit } = pageOf(options);
       const session = await openSession(world, options);
       const plan = await session.client.plan(await fullId(session.client, ['plan'], id));
-      const { watermark, totals, alternatives, mode, partial } = plan.body;
+      if (options.in !== undefined) {
+        const rows = rowsUnder(plan.body, options.in);
+        if (rows.length === 0) throw noneUnder(plan, options.in);
+        world.out.write(session.json ? json({ id: plan.id, digest: plan.digest, rows }) : rowsText(rows, limit, session.paint));
+        return;
+      }
+      const { watermark, totals, alternatives, mode, partial, overrides, steps, conflicts } = plan.body;
       const short = {
         id: plan.id,
         digest: plan.digest,
@@ -85,8 +98,25 @@ export function addExplain(program: Command, world: World): void {
         runnable: plan.runnable,
         watermark,
         totals,
+        ...(overrides && { overrides }),
+        overwrites: steps.flatMap(({ step, overwrites = [] }) => overwrites.map((overwrite) => ({ step, ...overwrite }))),
+        causes: causesOf(conflicts).map(({ kind, by, conflicts: [first, ...more] }) => ({
+          kind,
+          ...(by && { by }),
+          conflicts: more.length + 1,
+          first,
+        })),
         alternatives,
       };
       world.out.write(session.json ? json(short) : explainText(plan, session.paint));
     });
+}
+
+function noneUnder({ body }: PlanView, start: string): CliError {
+  const scopes = body.totals.scopes.slice(0, 5).map(({ scope }) => JSON.stringify(resourceText(scope.replace(/\/$/, ''))));
+  return new CliError(
+    EXIT.usage,
+    `The plan names no row or file under ${JSON.stringify(start)}`,
+    `Expected a table or folder of the plan: ${scopes.join(', ')}. Attempts without a step are counted only.`,
+  );
 }
