@@ -193,10 +193,12 @@ CREATE TABLE recant.credential (
     created_at timestamp(3) with time zone NOT NULL DEFAULT CURRENT_TIMESTAMP,
     revoked_at timestamp(3) with time zone,
     expires_at timestamp(3) with time zone,
-    predecessor text COLLATE "C"
+    predecessor text COLLATE "C",
+    people text[] COLLATE "C" NOT NULL DEFAULT '{}'::text[]
 );
 ALTER TABLE recant.credential OWNER TO recant_owner;
 ALTER TABLE recant.credential ADD CONSTRAINT credential_key_id_check CHECK (((octet_length(key_id) >= 1) AND (octet_length(key_id) <= 64)));
+ALTER TABLE recant.credential ADD CONSTRAINT credential_people_check CHECK ((array_position(people, NULL::text) IS NULL));
 ALTER TABLE recant.credential ADD CONSTRAINT credential_pkey PRIMARY KEY (tenant_id, key_id);
 ALTER TABLE recant.credential ADD CONSTRAINT credential_predecessor_fkey FOREIGN KEY (tenant_id, predecessor) REFERENCES recant.credential(tenant_id, key_id) ON UPDATE RESTRICT ON DELETE RESTRICT;
 ALTER TABLE recant.credential ADD CONSTRAINT credential_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES recant.tenant(id) ON UPDATE RESTRICT ON DELETE RESTRICT;
@@ -922,8 +924,8 @@ CREATE OR REPLACE FUNCTION recant.refuse_revival()
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$ BEGIN
-  IF (NEW.tenant_id, NEW.key_id, NEW.secret_hash, NEW.roles, NEW.source_prefix, NEW.agents, NEW.resources, NEW.predecessor)
-    IS NOT DISTINCT FROM (OLD.tenant_id, OLD.key_id, OLD.secret_hash, OLD.roles, OLD.source_prefix, OLD.agents, OLD.resources, OLD.predecessor)
+  IF (NEW.tenant_id, NEW.key_id, NEW.secret_hash, NEW.roles, NEW.source_prefix, NEW.agents, NEW.resources, NEW.predecessor, NEW.people)
+    IS NOT DISTINCT FROM (OLD.tenant_id, OLD.key_id, OLD.secret_hash, OLD.roles, OLD.source_prefix, OLD.agents, OLD.resources, OLD.predecessor, OLD.people)
     AND (OLD.revoked_at IS NULL OR NEW.revoked_at = OLD.revoked_at) IS TRUE
     AND (OLD.expires_at IS NULL OR NEW.expires_at <= OLD.expires_at) IS TRUE THEN RETURN NEW; END IF;
   RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = format('key %s can only be ended: UPDATE refused', OLD.key_id),

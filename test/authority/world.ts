@@ -20,6 +20,14 @@ import { AUDIENCE, OWN } from './callers.ts';
 
 export const SHARDS = 64;
 export const SYSTEM = 'acme-notes';
+const MATRIX_KEY: NewCredential = {
+  tenant: OWN,
+  roles: ['administer'],
+  sourcePrefix: 'recant://',
+  agents: [],
+  resources: [],
+  people: ['person:holder'],
+};
 
 /** The routes of `recant up` on a real database, with data of the tenant for each operation. */
 export interface World {
@@ -55,8 +63,7 @@ export async function createWorld(provider: TestProvider): Promise<World> {
   await prepareDataKeys(keysDatabase.ownerUrl, new URL(keysDatabase.url).username);
   const folder = await mkdtemp(join(tmpdir(), 'recant-authority-'));
   const store = createStore({ connectionString: database.url, masterKey: randomBytes(32), shards: SHARDS });
-  const makeKey: World['makeKey'] = (over = {}) =>
-    store.credentials.create({ tenant: OWN, roles: ['administer'], sourcePrefix: 'recant://', agents: [], resources: [], ...over });
+  const makeKey: World['makeKey'] = (over = {}) => store.credentials.create({ ...MATRIX_KEY, ...over });
   const closers: (() => Promise<void>)[] = [
     () => rm(folder, { recursive: true, force: true }),
     database.drop,

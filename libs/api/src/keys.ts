@@ -27,6 +27,9 @@ const KeyFields = {
       example: ['postgres://shop/*'],
     }),
 };
+const people = z.array(z.string()).meta({
+  description: 'Everybody who has had the key, as `person:<subject>`: none of them can approve a plan that was requested with it.',
+});
 const expiresAt = instant.optional().meta({ description: 'When the key expires. Absent: never.' });
 const expires = z
   .string()
@@ -39,6 +42,7 @@ export const KeyBody = z
     keyId: z.string(),
     label: z.string(),
     ...KeyFields,
+    people,
     createdAt: instant,
     expiresAt,
     revokedAt: instant.optional(),
@@ -60,6 +64,11 @@ export const CreateKeyBody = z
       .max(NAME_BYTES_MAX)
       .refine((text) => text === '' || isPlainName(text), PLAIN)
       .optional(),
+    person: z
+      .string()
+      .regex(/^[\x20-\x7e]{1,240}$/, 'expected a subject of 1 to 240 printable ASCII characters')
+      .optional()
+      .meta({ description: 'Subject of the person whom the key is for; whoever makes it has had it, too.', example: 'alice' }),
     expires: expires.meta({
       description: 'ISO 8601 with a zone, or a duration from now; at most ten years. Default: never.',
     }),
@@ -71,6 +80,7 @@ export const CreatedKey = z
     keyId: z.string(),
     apiKey: z.string().meta({ description: 'The API key: returned only once and not stored.' }),
     ...KeyFields,
+    people,
     expiresAt,
   })
   .meta({ id: 'CreatedKey' });

@@ -173,7 +173,14 @@ export const ROLLBACK_ERROR_CODES = {
     status: 409,
     title: 'Self-approval not allowed',
     retry: 'never',
-    action: 'Ask another person to approve the plan: not its author, and nobody who started its run.',
+    action:
+      'Ask another person to approve the plan: neither its author can, nor anybody else who has had the key that requested it or started its run.',
+  },
+  requester_unknown: {
+    status: 409,
+    title: 'Requester of the plan unknown',
+    retry: 'never',
+    action: 'Plan again as a person, or with a key that somebody is on record for: `recant keys create --person SUBJECT --role plan ...`.',
   },
   plan_too_large: {
     status: 413,

@@ -156,7 +156,7 @@ export const approvePlan = route({
   params: z.object({ plan: name }),
   body: { kind: 'json', schema: ApprovalInput, bytesMax: 4_096 },
   responses: { 201: { description: 'Approved', schema: ApprovalBody } },
-  errors: ['plan_unknown', 'plan_digest_mismatch', 'self_approval'],
+  errors: ['plan_unknown', 'plan_digest_mismatch', 'self_approval', 'requester_unknown'],
 });
 export const withdrawApprovals = route({
   ...common,

@@ -1,5 +1,6 @@
 import type { ApprovalNeed } from '@recant/events';
 import type { PlanBody } from '@recant/planner';
+import type { OnePerson } from './one-person.ts';
 
 /**
  * Which plans need a second person. `never`: none, for an installation with one person. `critical`: plans that undo claimed effects or over 20
@@ -42,6 +43,8 @@ export interface ApprovablePlan {
   readonly digest: string;
   /** Author: a key id, or `person:<subject>`. */
   readonly by: string;
+  /** Everybody who may be the author: the person, or all who have had the key. Empty: nobody is known. */
+  readonly people: readonly string[];
   readonly body: Pick<PlanBody, 'selection' | 'steps'>;
 }
 
@@ -92,26 +95,31 @@ function namesTarget(selection: PlanBody['selection']): boolean {
   });
 }
 
-/** A person other than the plan's author. */
-export function mayApprove(plan: Pick<ApprovablePlan, 'by'>, person: string): boolean {
-  return plan.by !== person;
+/**
+ * A person who cannot be the plan's author. `unknown`: the plan was requested with a key of which nobody knows who has it, so that nobody can be told from
+ * its author.
+ */
+export function mayApprove({ people }: Pick<ApprovablePlan, 'people'>, person: string, onePerson: OnePerson): 'yes' | 'author' | 'unknown' {
+  if (people.length === 0) return 'unknown';
+  return people.some((one) => onePerson(one) === onePerson(person)) ? 'author' : 'yes';
 }
 
 export interface Judged {
   readonly rule: ApprovalRule;
   readonly rowsMax: number;
   readonly nowMs: number;
+  readonly onePerson: OnePerson;
 }
 
 /** Whether the plan may run at `nowMs`. An approval is valid for its digest only, from `approvedAtMs` to before `expiresAtMs`, unless it was withdrawn. */
-export function judgeApprovals({ rule, rowsMax, nowMs }: Judged, plan: ApprovablePlan, said: Statements): ApprovalVerdict {
+export function judgeApprovals({ rule, rowsMax, nowMs, onePerson }: Judged, plan: ApprovablePlan, said: Statements): ApprovalVerdict {
   const need = approvalNeed(rule, plan.body, rowsMax);
   if (need === undefined) {
     const waived = rule === 'never' ? approvalNeed('critical', plan.body, rowsMax) : undefined;
     return { kind: 'not_needed', ...(waived && { waived }) };
   }
   const given = said.approvals.filter(
-    ({ digest, by, approvedAtMs }) => digest === plan.digest && mayApprove(plan, by) && approvedAtMs <= nowMs,
+    ({ digest, by, approvedAtMs }) => digest === plan.digest && mayApprove(plan, by, onePerson) === 'yes' && approvedAtMs <= nowMs,
   );
   const withdrawal = said.withdrawal && said.withdrawal.atMs <= nowMs ? said.withdrawal : undefined;
   const [last] = given.filter((one) => !isWithdrawn(one, withdrawal)).sort((a, b) => b.expiresAtMs - a.expiresAtMs);

@@ -1,5 +1,6 @@
 export {
   APPROVAL_RULES,
+  type ApprovablePlan,
   type Approval,
   type ApprovalRule,
   type ApprovalVerdict,
@@ -12,3 +13,4 @@ export {
   type Statement,
   type Statements,
 } from './approval.ts';
+export { type OnePerson, parseOnePerson } from './one-person.ts';

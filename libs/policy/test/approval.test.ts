@@ -9,8 +9,10 @@ import {
   mayApprove,
   ruleProblem,
 } from '../src/approval.ts';
+import { parseOnePerson } from '../src/one-person.ts';
 
 const NOW = 1_000_000;
+const AT = { rowsMax: 10, nowMs: NOW, onePerson: (id: string) => id };
 const step = (grade: 'attested' | 'claimed'): PlanStep => ({
   step: 1,
   undoes: { source: 's', action: 'a', attempt: 1 },
@@ -23,6 +25,7 @@ const step = (grade: 'attested' | 'claimed'): PlanStep => ({
 const plan = (over: Partial<ApprovablePlan['body']> = {}, by = 'person:ada'): ApprovablePlan => ({
   digest: 'd1',
   by,
+  people: [by],
   body: { selection: { agents: ['a'] }, steps: [step('attested')], ...over },
 });
 const approval = (over: Partial<Approval> = {}): Approval => ({
@@ -32,8 +35,7 @@ const approval = (over: Partial<Approval> = {}): Approval => ({
   expiresAtMs: NOW + 10,
   ...over,
 });
-const judge = (rule: ApprovalRule, ...approvals: Approval[]) =>
-  judgeApprovals({ rule, rowsMax: 10, nowMs: NOW }, plan(), { approvals }).kind;
+const judge = (rule: ApprovalRule, ...approvals: Approval[]) => judgeApprovals({ ...AT, rule }, plan(), { approvals }).kind;
 
 test.each<[ApprovalRule, string | undefined, ApprovablePlan]>([
   ['never', undefined, plan({ steps: [step('claimed')], selection: { fromMs: 1 } })],
@@ -74,7 +76,7 @@ test('an approval is valid for its digest until it expires, from a person other 
 
 test('a withdrawal ends all approvals before it, also those of other people, and none after it', () => {
   const withdrawn = (atMs: number, ...approvals: Approval[]) =>
-    judgeApprovals({ rule: 'always', rowsMax: 10, nowMs: NOW }, plan(), {
+    judgeApprovals({ ...AT, rule: 'always' }, plan(), {
       approvals,
       withdrawal: { digest: 'd1', by: 'person:carl', atMs },
     }).kind;
@@ -91,7 +93,7 @@ test('more rows than one run may change need a second person; the rule never wai
     const knownOrdinals = Object.fromEntries(Array.from({ length: rows }, (_, n) => [`postgres://shop/public.t/${n}`, '1']));
     return plan({ steps: [{ ...step('attested'), systems: [{ system: 'shop', knownOrdinals }] } as never, step('attested')] });
   };
-  const judged = (rule: ApprovalRule, rows: number) => judgeApprovals({ rule, rowsMax: 10, nowMs: NOW }, wide(rows), { approvals: [] });
+  const judged = (rule: ApprovalRule, rows: number) => judgeApprovals({ ...AT, rule }, wide(rows), { approvals: [] });
   expect(judged('critical', 10)).toEqual({ kind: 'not_needed' });
   expect(judged('critical', 11)).toEqual({ kind: 'missing', need: 'size' });
   expect(judged('never', 11)).toEqual({ kind: 'not_needed', waived: 'size' });
@@ -99,6 +101,24 @@ test('more rows than one run may change need a second person; the rule never wai
   expect([ruleProblem('never', false), ruleProblem('critical', true)]).toEqual([undefined, undefined]);
 });
 
-test('the author of a plan cannot approve it', () => {
-  expect([mayApprove(plan(), 'person:ada'), mayApprove(plan(), 'person:bob')]).toEqual([false, true]);
+test('the author of a plan cannot approve it, by any login, nor anybody who has had the key that requested it', () => {
+  const may = (people: readonly string[], by: string, same = '') => mayApprove({ people }, by, parseOnePerson(same) ?? ((id) => id));
+  expect(may(['person:ada'], 'person:ada')).toBe('author');
+  expect(may(['person:ada'], 'person:bob')).toBe('yes');
+  expect(may(['person:ada', 'person:carl'], 'person:carl')).toBe('author');
+  expect(may([], 'person:bob')).toBe('unknown');
+  expect(may(['person:ada'], 'person:bob', 'ada=bob')).toBe('author');
+  expect(may(['person:ada'], 'person:dora', 'ada=bob, bob=dora')).toBe('author');
+  expect(may(['person:ada'], 'person:dora', 'bob=dora')).toBe('yes');
+  expect(may(['person:a=b'], 'person:c,d', 'a%3Db=c%2Cd')).toBe('author');
+});
+
+test.each(['ada', 'ada=', '=ada', 'ada=%', 'ada=bob,carl'])('%j is no list of logins of one human', (text) => {
+  expect(parseOnePerson(text)).toBe(undefined);
+});
+
+test('an approval by somebody who may be the author does not count, whatever the table says', () => {
+  const judged = (people: readonly string[]) =>
+    judgeApprovals({ ...AT, rule: 'always' }, { ...plan(), people }, { approvals: [approval()] }).kind;
+  expect([judged(['person:ada']), judged(['person:ada', 'person:bob']), judged([])]).toEqual(['approved', 'missing', 'missing']);
 });

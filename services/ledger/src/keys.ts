@@ -11,7 +11,7 @@ import {
   rotateKey,
 } from '@recant/api';
 import { isResourcePattern } from '@recant/events';
-import { type BoundRoute, handle } from '@recant/service';
+import { type BoundRoute, type Caller, handle } from '@recant/service';
 import type { CredentialSummary, Credentials, MadeCredential } from '@recant/store';
 
 /** Roles that the API never gives to a key: `rollback` is for Recant's own services, `approve` for people. */
@@ -25,13 +25,14 @@ export function keyRoutes(credentials: Credentials, clock: () => number): readon
       body: { items: (await credentials.list(caller.tenant)).map(keyBody) },
     })),
     handle(createKey, async ({ caller, body }) => {
-      const { label, expires, ...fields } = body;
+      const { label, expires, person, ...fields } = body;
       refuseReservedRoles(body.roles);
       requirePatterns(body.resources);
       const made = await credentials.create({
         tenant: caller.tenant,
         ...fields,
         ...(label === undefined ? {} : { label }),
+        people: [...new Set([...(await peopleBehind(credentials, caller)), ...(person === undefined ? [] : [`person:${person}`])])],
         ...expiry(expires, clock()),
       });
       return { status: 201, body: createdBody(made), act: { object: { keyId: made.credential.keyId }, detail: keyBindings(made) } };
@@ -40,7 +41,8 @@ export function keyRoutes(credentials: Credentials, clock: () => number): readon
       const { keyId } = params;
       refuseReservedRoles((await findKey(credentials, caller.tenant, keyId)).credential.roles);
       const overlapMs = body.overlap === undefined ? OVERLAP_MS_DEFAULT : parseOverlap(body.overlap);
-      const rotated = await credentials.rotate(caller.tenant, keyId, { overlapMs, ...expiry(body.expires, clock()) });
+      const people = await peopleBehind(credentials, caller);
+      const rotated = await credentials.rotate(caller.tenant, keyId, { overlapMs, people, ...expiry(body.expires, clock()) });
       if (rotated.kind === 'unknown') throw new ApiFault('key_unknown', `Unknown key ${keyId}.`);
       if (rotated.kind === 'inactive')
         throw new ApiFault('key_inactive', `Key ${keyId} ${rotated.why === 'rotated' ? 'already has a successor' : `is ${rotated.why}`}.`);
@@ -57,6 +59,11 @@ export function keyRoutes(credentials: Credentials, clock: () => number): readon
       return { status: 204 };
     }),
   ];
+}
+
+/** Who sees the key that the caller makes. */
+async function peopleBehind(credentials: Credentials, caller: Caller): Promise<readonly string[]> {
+  return caller.kind === 'person' ? [caller.id] : credentials.peopleOf(caller.tenant, caller.id);
 }
 
 /** @throws ApiFault `role_missing` */
@@ -87,10 +94,21 @@ function expiry(expires: string | undefined, nowMs: number): { expiresAtMs?: num
   return expires === undefined ? {} : { expiresAtMs: parseExpiry(expires, nowMs) };
 }
 
-function keyBody({ credential, label, createdAtMs, expiresAtMs, revokedAtMs, state, predecessor, successor }: CredentialSummary): KeyBody {
+function keyBody({
+  credential,
+  people,
+  label,
+  createdAtMs,
+  expiresAtMs,
+  revokedAtMs,
+  state,
+  predecessor,
+  successor,
+}: CredentialSummary): KeyBody {
   return {
     ...fieldsOf(credential),
     label,
+    people: [...people],
     createdAt: isoOf(createdAtMs),
     ...(expiresAtMs === undefined ? {} : { expiresAt: isoOf(expiresAtMs) }),
     ...(revokedAtMs === undefined ? {} : { revokedAt: isoOf(revokedAtMs) }),
@@ -101,8 +119,8 @@ function keyBody({ credential, label, createdAtMs, expiresAtMs, revokedAtMs, sta
 }
 
 /** The fields of a new key without its secret. */
-export function keyBindings({ credential, expiresAtMs }: MadeCredential) {
-  return { ...fieldsOf(credential), ...(expiresAtMs === undefined ? {} : { expiresAt: isoOf(expiresAtMs) }) };
+export function keyBindings({ credential, people, expiresAtMs }: MadeCredential) {
+  return { ...fieldsOf(credential), people: [...people], ...(expiresAtMs === undefined ? {} : { expiresAt: isoOf(expiresAtMs) }) };
 }
 
 function createdBody(made: MadeCredential): CreatedKey {

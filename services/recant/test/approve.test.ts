@@ -2,18 +2,26 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { filesystemSystem } from '@recant/connector-filesystem';
 import { createRecant } from '@recant/sdk';
+import { type TestProvider, testOpenIdProvider } from '@recant/test-support/openid';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { recantHere, type TypedTerminal, temporaryFolder, typing, type Up, up } from './process.ts';
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
 let service: Up;
 let password: string;
+let provider: TestProvider;
 
 beforeAll(async () => {
   folder = await temporaryFolder();
   await mkdir(join(folder.path, 'notes'));
   await writeFile(join(folder.path, 'notes/a'), 'a\n');
-  service = await up(folder.path, [], { RECANT_APPROVALS: 'always' });
+  provider = await testOpenIdProvider();
+  service = await up(folder.path, [], {
+    RECANT_OIDC_ISSUER: provider.issuer,
+    RECANT_OIDC_AUDIENCE: AUDIENCE,
+    RECANT_OIDC_ALGORITHMS: 'RS256',
+    RECANT_SAME_PERSON: 'operator=olga',
+  });
   password = /password\s+(\S+)/.exec(service.out)?.[1] ?? '';
   const [root, store] = [join(folder.path, 'notes'), join(folder.path, 'images')];
   expect(await run(['connect', 'filesystem', 'notes', '--root', root, '--store', store])).toMatchObject({ code: 0 });
@@ -27,8 +35,13 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await service?.end('SIGTERM');
+  await provider?.[Symbol.asyncDispose]();
   await folder.remove();
 });
+
+const AUDIENCE = 'urn:recant';
+/** A person with the role `approve`. */
+const tokenOf = (subject: string) => provider.signIn({ subject, claims: { roles: ['recant:approve'] } }, AUDIENCE);
 
 const run = (args: string[], env: Record<string, string> = {}, terminal?: TypedTerminal) =>
   recantHere(join(folder.path, '.recant'), args, undefined, undefined, { env, ...(terminal && { terminal }) });
@@ -61,19 +74,40 @@ test('a plan that needs approval is refused until a second person approves it at
     [/to confirm: $/, 'no'],
   ]);
   expect(await run(['approve', plan], {}, wrong)).toMatchObject({ code: 3, err: expect.stringContaining('Not confirmed') });
+  // The owner of the folder has its key: neither login of theirs is a second person.
   const right = typing([
     [/Password of operator: $/, password],
     [/to confirm: $/, digest.slice(0, 8)],
   ]);
-  const approved = await run(['approve', plan, '--for', '15m'], {}, right);
-  expect(approved, approved.err).toMatchObject({ code: 0, out: expect.stringMatching(/is approved by person:operator until \d{4}-/) });
-  expect(approved.err).toContain('write_file');
-  expect(approved.err + approved.out).not.toContain(password);
+  const own = await run(['approve', plan, '--for', '15m'], {}, right);
+  expect(own).toMatchObject({ code: 3, err: expect.stringContaining('which person:operator had') });
+  expect(own.err).toContain('write_file');
+  expect(own.err + own.out).not.toContain(password);
+  expect(await run(['approve', plan, '--digest', digest], { RECANT_TOKEN: await tokenOf('olga') })).toMatchObject({ code: 3 });
 
-  expect(await run(['plan', '--show', plan])).toMatchObject({ out: expect.stringContaining('Approved by person:operator') });
+  const bob = { RECANT_TOKEN: await tokenOf('bob') };
+  expect(await run(['approve', plan, '--withdraw'], bob)).toMatchObject({
+    code: 3,
+    err: expect.stringContaining('no approval that could'),
+  });
+  const confirming = typing([[/to confirm: $/, digest.slice(0, 8)]]);
+  const approved = await run(['approve', plan, '--for', '15m', '--reason', 'looked at it'], bob, confirming);
+  expect(approved, approved.err).toMatchObject({
+    code: 0,
+    out: expect.stringMatching(/is approved by person:bob until \d{4}-.*\(looked at it\)/),
+  });
+  expect(await run(['plan', '--show', plan])).toMatchObject({ out: expect.stringContaining('Approved by person:bob') });
+
+  expect(await run(['approve', plan, '--withdraw', '--for', '15m'], bob)).toMatchObject({ code: 2 });
+  expect(await run(['approve', plan, '--withdraw', '--reason', 'wrong one'], bob)).toMatchObject({ code: 0 });
+  expect(await run(['plan', '--show', plan])).toMatchObject({
+    out: expect.stringMatching(/Needs approval.* The approval was withdrawn by person:bob at .*\(wrong one\)/),
+  });
+  expect(await run(['run', plan, '--yes'])).toMatchObject({ code: 3, err: expect.stringContaining('person:bob withdrew its approval') });
+  expect(await run(['approve', plan, '--digest', digest], bob)).toMatchObject({ code: 0 });
   const account = await run(['run', plan, '--yes', '--accept-claimed']);
   expect(account, account.err).toMatchObject({ code: 0, out: expect.stringContaining('Restored, unverified.') });
-  expect(account.out).toContain('Approved by person:operator');
+  expect(account.out).toContain('Approved by person:bob');
   expect(await readFile(join(folder.path, 'notes/a'), 'utf8')).toBe('a\n');
 });
 
@@ -88,6 +122,9 @@ test('the local person cannot approve their own plan', async () => {
   expect(by).toBe('person:operator');
   expect(await run(['approve', id, '--digest', digest], { RECANT_PASSWORD: password })).toMatchObject({
     code: 3,
-    err: expect.stringContaining('(as person:operator)'),
+    err: expect.stringContaining('it was person:operator'),
   });
+
+  // Nobody answers at night.
+  expect(await run(['run', id, '--yes', '--break-glass'])).toMatchObject({ code: 2, err: expect.stringContaining('expected a reason') });
 });

@@ -10,6 +10,7 @@ const key: KeyBody = {
   sourcePrefix: 'recant://a',
   agents: ['a'],
   resources: [],
+  people: [],
   createdAt: '2026-01-01T00:00:00.000Z',
   state: 'active',
 };

@@ -1,6 +1,14 @@
 import { ApiFault, type ApprovalBody, type ApprovalState, type StatementBody } from '@recant/api';
 import type { ApprovalNeed } from '@recant/events';
-import { type Approval, type ApprovalVerdict, isWithdrawn, judgeApprovals, type Statement, type Statements } from '@recant/policy';
+import {
+  type ApprovablePlan,
+  type Approval,
+  type ApprovalVerdict,
+  isWithdrawn,
+  judgeApprovals,
+  type Statement,
+  type Statements,
+} from '@recant/policy';
 import type { RunRecord } from '@recant/runner';
 import type { StoredPlan } from '@recant/store';
 import type { RollbackCore } from './core.ts';
@@ -14,9 +22,19 @@ const NEEDS: Readonly<Record<ApprovalNeed, string>> = {
   size: 'it changes more rows and files than one run may (RECANT_RUN_ROWS_MAX)',
 };
 
+/** The plan with everybody who may be its author. */
+export async function withPeople({ store }: RollbackCore, tenant: string, plan: StoredPlan): Promise<ApprovablePlan> {
+  return { ...plan, people: await peopleBehind(store, tenant, plan.by) };
+}
+
+/** @param by a key id, or `person:<subject>` */
+export async function peopleBehind({ credentials }: RollbackCore['store'], tenant: string, by: string): Promise<readonly string[]> {
+  return by.startsWith('person:') ? [by] : credentials.peopleOf(tenant, by);
+}
+
 /** Whether the plan may run now, and what says so. */
 export async function judgePlan(core: RollbackCore, tenant: string, plan: StoredPlan): Promise<ApprovalVerdict> {
-  return judge(core, plan, await core.store.approvals.of(tenant, plan.id), core.clock.now());
+  return judge(core, await withPeople(core, tenant, plan), await core.store.approvals.of(tenant, plan.id), core.clock.now());
 }
 
 /**
@@ -29,11 +47,12 @@ export async function objectionTo(core: RollbackCore, { claim, plan: id, state, 
   if (!plan) return `Unknown plan ${id}.`;
   const said = await core.store.approvals.of(claim.tenant, id);
   if (said.breakGlass?.digest === plan.digest) return undefined;
-  const refusals = [createdAtMs, core.clock.now()].map((atMs) => refusalOf(judge(core, plan, said, atMs)));
+  const known = await withPeople(core, claim.tenant, plan);
+  const refusals = [createdAtMs, core.clock.now()].map((atMs) => refusalOf(judge(core, known, said, atMs)));
   return refusals.includes(undefined) ? undefined : refusals[1]?.message;
 }
 
-export function approvalState(core: RollbackCore, plan: StoredPlan, said: Statements): ApprovalState {
+export function approvalState(core: RollbackCore, plan: ApprovablePlan, said: Statements): ApprovalState {
   const verdict = judge(core, plan, said, core.clock.now());
   return {
     state: verdict.kind,
@@ -72,6 +91,11 @@ export function refusalOf(verdict: ApprovalVerdict): ApiFault | undefined {
 
 export const needText = (need: ApprovalNeed): string => `The plan needs a second person: ${NEEDS[need]}.`;
 
-function judge({ approvals: rule, rowsMax }: RollbackCore, plan: StoredPlan, said: Statements, nowMs: number): ApprovalVerdict {
-  return judgeApprovals({ rule, rowsMax, nowMs }, plan, said);
+function judge(
+  { approvals: rule, rowsMax, onePerson }: RollbackCore,
+  plan: ApprovablePlan,
+  said: Statements,
+  nowMs: number,
+): ApprovalVerdict {
+  return judgeApprovals({ rule, rowsMax, nowMs, onePerson }, plan, said);
 }

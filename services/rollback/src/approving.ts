@@ -2,7 +2,7 @@ import { ApiFault, approvePlan, withdrawApprovals } from '@recant/api';
 import { type Approval, mayApprove } from '@recant/policy';
 import { type BoundRoute, type Caller, handle } from '@recant/service';
 import type { StoredPlan } from '@recant/store';
-import { approvalState, bodyOf } from './approvals.ts';
+import { approvalState, bodyOf, peopleBehind, withPeople } from './approvals.ts';
 import type { RollbackCore } from './core.ts';
 import { findPlan, requireDigest } from './plans.ts';
 
@@ -13,7 +13,7 @@ export function approvalRoutes(core: RollbackCore): readonly BoundRoute[] {
       const plan = await findPlan(core, caller.tenant, params.plan);
       requireDigest(plan, body.digest);
       const { breakGlass } = await approvals.of(caller.tenant, plan.id);
-      requireOther(caller, plan, breakGlass?.by);
+      await requireOther(core, caller, plan, breakGlass?.by);
       const approvedAtMs = core.clock.now();
       const expiresAtMs = approvedAtMs + body.seconds * 1_000;
       const approval: Approval = {
@@ -36,15 +36,31 @@ export function approvalRoutes(core: RollbackCore): readonly BoundRoute[] {
       const done = await approvals.withdraw(caller.tenant, plan.id, statement);
       if (done.kind === 'none') throw new ApiFault('approval_none', `Plan ${plan.id} has no approval that could be withdrawn.`);
       if (done.kind === 'started') throw new ApiFault('run_started', `Plan ${plan.id} has started: run ${done.run}.`);
-      const state = approvalState(core, plan, await approvals.of(caller.tenant, plan.id));
+      const state = approvalState(core, await withPeople(core, caller.tenant, plan), await approvals.of(caller.tenant, plan.id));
       return { status: 200, body: state, act: { object: { digest: plan.digest } } };
     }),
   ];
 }
 
-/** @throws ApiFault `self_approval` */
-function requireOther(caller: Caller, plan: StoredPlan, starter: string | undefined): void {
-  if (!mayApprove(plan, caller.id)) throw new ApiFault('self_approval', `You created plan ${plan.id} (as ${caller.id}).`);
-  if (starter === caller.id)
-    throw new ApiFault('self_approval', `You started the run of plan ${plan.id} without an approval (as ${caller.id}).`);
+/** @param starter who started the plan's run without an approval @throws ApiFault `self_approval`, `requester_unknown` */
+async function requireOther(core: RollbackCore, caller: Caller, plan: StoredPlan, starter: string | undefined): Promise<void> {
+  const { tenant, id } = caller;
+  const asked = await peopleBehind(core.store, tenant, plan.by);
+  const started = starter === undefined ? undefined : await peopleBehind(core.store, tenant, starter);
+  for (const [did, by, people] of [
+    ['created', plan.by, asked],
+    ['started the run of', starter, started],
+  ] as const) {
+    const may = people === undefined ? 'yes' : mayApprove({ people }, id, core.onePerson);
+    if (may === 'author') throw new ApiFault('self_approval', `You ${did} plan ${plan.id}, or may have: ${authorText(by, people)}.`);
+    if (may === 'unknown')
+      throw new ApiFault(
+        'requester_unknown',
+        `Key ${by} ${did} plan ${plan.id}, and nobody is known who has that key; you may be the one.`,
+      );
+  }
+}
+
+function authorText(by: string | undefined, people: readonly string[] = []): string {
+  return by?.startsWith('person:') ? `it was ${by}` : `key ${by} did, which ${people.join(' and ')} had`;
 }

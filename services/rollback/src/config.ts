@@ -1,4 +1,4 @@
-import { APPROVAL_RULES, type ApprovalRule, ruleProblem } from '@recant/policy';
+import { APPROVAL_RULES, type ApprovalRule, type OnePerson, parseOnePerson, ruleProblem } from '@recant/policy';
 import {
   ConfigError,
   DatabaseUrl,
@@ -36,6 +36,16 @@ const RollbackEnv = z.object({
   RECANT_LEASE_MS: z.coerce.number('must be a number').int().min(500).default(30_000),
   /** Which plans need a second person. */
   RECANT_APPROVALS: z.enum(APPROVAL_RULES, `must be one of ${APPROVAL_RULES.join(', ')}`).default('always'),
+  /** Logins of one human: `alice=alice-admin,bob=bob2`. */
+  RECANT_SAME_PERSON: z
+    .string()
+    .default('')
+    .transform((text, context) => {
+      const onePerson = parseOnePerson(text);
+      if (onePerson) return onePerson;
+      context.addIssue({ code: 'custom', message: 'must be groups of subjects, <subject>=<subject>, comma-separated' });
+      return z.NEVER;
+    }),
   RECANT_RUN_ROWS_MAX: z.coerce.number('must be a number').int().min(1).default(10_000),
   ...OPENID_ENV,
   /** For fault tests: `<point>:<step>`. */
@@ -55,6 +65,7 @@ export interface RollbackConfig {
   readonly leaseMs: number;
   readonly people: readonly People[];
   readonly approvals: ApprovalRule;
+  readonly onePerson: OnePerson;
   /** Rows and files that one run may change without a confirmation of their number. */
   readonly rowsMax: number;
   readonly failpoint: string | undefined;
@@ -77,6 +88,7 @@ export function readRollbackConfig(env: Env): RollbackConfig {
     batchSteps: read.RECANT_BATCH_STEPS,
     leaseMs: read.RECANT_LEASE_MS,
     approvals: read.RECANT_APPROVALS,
+    onePerson: read.RECANT_SAME_PERSON,
     rowsMax: read.RECANT_RUN_ROWS_MAX,
     people,
     failpoint: read.RECANT_FAILPOINT,

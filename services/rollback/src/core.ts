@@ -1,4 +1,4 @@
-import type { ApprovalRule } from '@recant/policy';
+import type { ApprovalRule, OnePerson } from '@recant/policy';
 import type { Clock, Outbox } from '@recant/runner';
 import type { Approvals, Plans, Runs, Store } from '@recant/store';
 import type { Drains } from './drains/drains.ts';
@@ -11,6 +11,7 @@ export interface RollbackCore {
     readonly plans: Plans;
     readonly runs: Runs;
     readonly approvals: Approvals;
+    readonly credentials: Pick<Store['credentials'], 'peopleOf'>;
     readonly outbox: Outbox;
   };
   readonly targets: OpenTargets;
@@ -19,6 +20,8 @@ export interface RollbackCore {
   readonly clock: Clock;
   /** Which plans need a second person. */
   readonly approvals: ApprovalRule;
+  /** Logins of one human. */
+  readonly onePerson: OnePerson;
   /** Rows and files that one run may change without a confirmation of their number. */
   readonly rowsMax: number;
   readonly random16: () => Uint8Array;

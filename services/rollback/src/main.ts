@@ -16,8 +16,8 @@ await runProcess(async () => {
   const store = createStore({ connectionString: config.databaseUrl, masterKey, olderMasterKeys });
   // Fails at startup, not at the first run, if the login lacks the writer's role.
   await store.ping();
-  const { apiKey, approvals, batchSteps, failpoint, ledgerUrl: url, leaseMs, rowsMax } = config;
-  const work = { worker: { leaseMs }, runner: { batchSteps }, failpoint: killAt(failpoint), approvals, rowsMax };
+  const { apiKey, approvals, onePerson, batchSteps, failpoint, ledgerUrl: url, leaseMs, rowsMax } = config;
+  const work = { worker: { leaseMs }, runner: { batchSteps }, failpoint: killAt(failpoint), approvals, onePerson, rowsMax };
   const metrics = processMetrics({ service: 'rollback', version: '0.1.0' });
   const rollback = wireRollback({ store, logger, clock: Date.now, ledger: { url, apiKey }, metrics, ...work });
   const described = { title: 'Recant rollback', version: '0.1.0', requestId: randomUUID };

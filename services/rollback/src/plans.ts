@@ -3,7 +3,7 @@ import { obstaclesOf, planDigest, selectionText } from '@recant/planner';
 import type { Statements } from '@recant/policy';
 import { type BoundRoute, handle } from '@recant/service';
 import type { StoredPlan } from '@recant/store';
-import { approvalState } from './approvals.ts';
+import { approvalState, withPeople } from './approvals.ts';
 import type { RollbackCore } from './core.ts';
 import { withApiFaults } from './fault.ts';
 import { makePlan } from './planning.ts';
@@ -18,11 +18,11 @@ export function planRoutes(core: RollbackCore): readonly BoundRoute[] {
     handle(createPlan, async ({ caller, body, reason }) => {
       const made = await withApiFaults(() => makePlan(core, caller, body, reason));
       core.wake();
-      return { status: 201, body: viewOf(core, made, { approvals: [] }) };
+      return { status: 201, body: await viewOf(core, caller.tenant, made, { approvals: [] }) };
     }),
     handle(showPlan, async ({ caller, params }) => {
       const plan = await findPlan(core, caller.tenant, params.plan);
-      const view = viewOf(core, plan, await core.store.approvals.of(caller.tenant, plan.id));
+      const view = await viewOf(core, caller.tenant, plan, await core.store.approvals.of(caller.tenant, plan.id));
       const run = await runOf(core, caller.tenant, plan.id);
       return { status: 200, body: run ? { ...view, run } : view };
     }),
@@ -51,10 +51,10 @@ async function runOf({ store }: RollbackCore, tenant: string, plan: string): Pro
   return { id: found.run.id, state, createdAt: new Date(createdAtMs).toISOString(), ...finishedAt };
 }
 
-function viewOf(core: RollbackCore, plan: StoredPlan, said: Statements): PlanView {
+async function viewOf(core: RollbackCore, tenant: string, plan: StoredPlan, said: Statements): Promise<PlanView> {
   const { id, digest, by, createdAtMs, body } = plan;
   const runnable = body.steps.length > 0 && (body.mode !== 'refuse' || obstaclesOf(body) === 0);
-  const approval = approvalState(core, plan, said);
+  const approval = approvalState(core, await withPeople(core, tenant, plan), said);
   return {
     id,
     digest,

@@ -4,7 +4,7 @@ import type { Connector } from '@recant/connector';
 import { filesystemConnector } from '@recant/connector-filesystem';
 import { postgresConnector } from '@recant/connector-postgres';
 import type { Metrics } from '@recant/metrics';
-import type { ApprovalRule } from '@recant/policy';
+import type { ApprovalRule, OnePerson } from '@recant/policy';
 import { type Clock, createEmitter, type Failpoint, RUNNER_CONFIG, type RunnerConfig, type RunnerPorts } from '@recant/runner';
 import { type ActRecorder, createRouter, type HealthCheck, type Logger, type Router } from '@recant/service';
 import {
@@ -46,6 +46,8 @@ export interface RollbackDeps {
   readonly clock: () => number;
   /** Which plans need a second person. */
   readonly approvals: ApprovalRule;
+  /** Logins of one human. Default: every login is another one. */
+  readonly onePerson?: OnePerson;
   /** Rows and files that one run may change without a confirmation of their number. Default: RUN_ROWS_MAX. */
   readonly rowsMax?: number;
   /** The ledger that records its events; without acknowledgement nothing is undone. */
@@ -97,8 +99,17 @@ export function wireRollback(deps: RollbackDeps): WiredRollback {
   const random16 = () => new Uint8Array(randomBytes(16));
   const drains = wireDrains(deps, { targets, producer, clock });
   const core: RollbackCore = {
-    store: { ledgerReader, sourceReader, queries, systems, outbox, alarms: store.alarms, ...recordsOf(store) },
-    ...{ approvals: deps.approvals, rowsMax, targets, producer },
+    store: {
+      ledgerReader,
+      sourceReader,
+      queries,
+      systems,
+      outbox,
+      alarms: store.alarms,
+      credentials: store.credentials,
+      ...recordsOf(store),
+    },
+    ...{ approvals: deps.approvals, onePerson: deps.onePerson ?? ((id: string) => id), rowsMax, targets, producer },
     drain: drains,
     clock,
     random16,

@@ -1,6 +1,7 @@
 import { createClient } from '@recant/client';
 import { type ActRecorded, decodeEvent, type RecantEvent } from '@recant/events';
 import { decodeFrame } from '@recant/ledger';
+import { parseOnePerson } from '@recant/policy';
 import { createOpenIdPeople } from '@recant/service';
 import { createApprovals, createRuns, withSnapshot } from '@recant/store';
 import { waitUntil } from '@recant/test-support';
@@ -12,6 +13,7 @@ const AUDIENCE = 'urn:recant';
 const ROLES = new Map([
   ['oncall', ['view', 'plan', 'execute']],
   ['lead', ['approve', 'plan']],
+  ['keys', ['administer']],
 ] as const);
 
 let provider: TestProvider;
@@ -26,7 +28,12 @@ beforeAll(async () => {
     rolesClaim: 'roles',
     roles: ROLES,
   };
-  stage = await createStage({ approvals: 'always', people: [createOpenIdPeople({ ...rules, tenant: { claim: 'org' } }, Date.now)] });
+  const onePerson = parseOnePerson('ada=ada-admin');
+  stage = await createStage({
+    approvals: 'always',
+    ...(onePerson && { onePerson }),
+    people: [createOpenIdPeople({ ...rules, tenant: { claim: 'org' } }, Date.now)],
+  });
   await stage.operator.registerSystem({ name: 'shop', connector: 'postgres', options: { url: stage.shop.ownerUrl } });
 }, 120_000);
 afterAll(async () => {
@@ -203,6 +210,41 @@ test('a plan that more people started without an approval is not reviewed by the
   await bob.createRun(plan.id, plan.digest, undefined, true);
   expect(await problem(bob.approve(plan.id, plan.digest))).toBe('409 self_approval');
   await lea.approve(plan.id, plan.digest);
+});
+
+test('who may be the requester cannot approve: by a second login, by a key that they had, or behind a key of which nobody is known', async () => {
+  const [ada, admin, bob, lea] = [
+    await as('ada', ['oncall']),
+    await as('ada-admin', ['lead']),
+    await as('bob', ['lead', 'keys']),
+    await as('lea', ['lead']),
+  ];
+  const made = await repriced('bound', 10);
+  const hers = await ada.createPlan(made);
+  expect(await problem(admin.approve(hers.id, hers.digest))).toBe('409 self_approval');
+
+  const asked = { roles: ['plan', 'view'], agents: [], resources: [], sourcePrefix: 'recant://ops' } as const;
+  const key = await bob.createKey({ ...asked, roles: [...asked.roles], agents: [], resources: [], person: 'ada' });
+  expect(key.people).toEqual(['person:bob', 'person:ada']);
+  const rotated = await lea.rotateKey(key.keyId).catch(() => undefined);
+  expect(rotated).toBe(undefined);
+  const keyed = await createClient({ url: stage.url, apiKey: key.apiKey }).createPlan(made);
+  expect(await problem(bob.approve(keyed.id, keyed.digest))).toBe('409 self_approval');
+  expect(await problem(admin.approve(keyed.id, keyed.digest))).toBe('409 self_approval');
+  await lea.approve(keyed.id, keyed.digest);
+  expect((await ada.plan(keyed.id)).approval.state).toBe('approved');
+  const successor = await bob.rotateKey(key.keyId);
+  expect(successor.people).toEqual(['person:bob', 'person:ada']);
+
+  const unbound = createClient({ url: stage.url, apiKey: await stage.makeKey({ roles: ['plan', 'administer'], agents: [], people: [] }) });
+  const nobodys = await unbound.createPlan(made);
+  expect(await problem(lea.approve(nobodys.id, nobodys.digest))).toBe('409 requester_unknown');
+  // A key that such a key makes is nobody's either.
+  expect((await unbound.createKey({ ...asked, roles: ['plan'], agents: [], resources: [] })).people).toEqual([]);
+});
+
+test('the people of a key cannot be taken off it', async () => {
+  await expect(stage.store.pool.query("UPDATE recant.credential SET people = '{}'")).rejects.toMatchObject({ code: '42501' });
 });
 
 test('keys cannot approve, nor people without the role or of another tenant', async () => {

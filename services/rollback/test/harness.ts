@@ -67,6 +67,8 @@ export interface StageOptions {
   /** Default: never. */
   readonly approvals?: RollbackDeps['approvals'];
   readonly people?: readonly People[];
+  /** Default: every login is another human. */
+  readonly onePerson?: RollbackDeps['onePerson'];
   readonly rowsMax?: number;
   /** Default: events arrive over HTTP only. */
   readonly kafka?: LedgerDeps['kafka'];
@@ -91,6 +93,7 @@ export async function createStage(options: StageOptions = {}): Promise<Stage> {
         sourcePrefix: 'recant://',
         agents: ['*'],
         resources: ['*'],
+        people: ['person:holder'],
         ...over,
       })
     ).apiKey;
@@ -118,6 +121,7 @@ export async function createStage(options: StageOptions = {}): Promise<Stage> {
     clock: Date.now,
     ledger: { url: () => url, apiKey: rollbackKey },
     approvals: options.approvals ?? 'never',
+    ...(options.onePerson && { onePerson: options.onePerson }),
     ...(options.rowsMax === undefined ? {} : { rowsMax: options.rowsMax }),
     worker: { pollMs: 50, leaseMs: 5_000, ...options.workerOptions },
     ...(options.drains === false && { drain: { pollMs: 1_000_000_000 } }),

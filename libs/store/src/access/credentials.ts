@@ -17,6 +17,8 @@ export interface Credentials {
   create(wanted: NewCredential): Promise<MadeCredential>;
   /** Atomically creates a successor with the same bindings and sets the end of the replaced key. */
   rotate(tenant: string, keyId: string, rotation: Rotation): Promise<Rotated>;
+  /** Everybody who has had the key, as `person:<subject>`; empty if nobody is known. */
+  peopleOf(tenant: string, keyId: string): Promise<readonly string[]>;
   list(tenant: string): Promise<readonly CredentialSummary[]>;
   /** @returns false if there is no such key, or it was revoked before */
   revoke(tenant: string, keyId: string): Promise<boolean>;
@@ -46,6 +48,11 @@ export function createCredentials(pool: pg.Pool, prisma: PrismaClient, sealer: S
     },
 
     rotate: (tenantId, keyId, rotation) => underKeyLock(keyId, (tx) => rotateKey(tx, sealer, { tenantId, keyId }, rotation, clock())),
+
+    async peopleOf(tenantId, keyId) {
+      const row = await prisma.credential.findUnique({ where: { tenantId_keyId: { tenantId, keyId } }, select: { people: true } });
+      return row?.people ?? [];
+    },
 
     async list(tenantId) {
       const rows = await prisma.credential.findMany({

@@ -13,6 +13,8 @@ export interface NewCredential {
   readonly agents: readonly string[];
   readonly resources: readonly string[];
   readonly label?: string;
+  /** `person:<subject>` of everybody who has the key. */
+  readonly people?: readonly string[];
   /** Milliseconds since 1970, UTC. Default: it does not expire. */
   readonly expiresAtMs?: number;
 }
@@ -21,6 +23,7 @@ export interface MadeCredential {
   /** The API key; not stored anywhere. */
   readonly apiKey: string;
   readonly credential: Credential;
+  readonly people: readonly string[];
   readonly expiresAtMs?: number;
 }
 
@@ -28,6 +31,7 @@ export interface MadeCredential {
 export interface CredentialSummary extends KeyTimes {
   readonly credential: Credential;
   readonly label: string;
+  readonly people: readonly string[];
   /** Milliseconds since 1970, UTC. */
   readonly createdAtMs: number;
   /** Id of the key that this one replaces. */
@@ -47,7 +51,7 @@ export async function insertKey(
   wanted: NewCredential,
   made: { readonly nowMs: number; readonly predecessor?: string },
 ): Promise<MadeCredential> {
-  const { tenant, roles, sourcePrefix, agents, resources, label = '', expiresAtMs } = wanted;
+  const { tenant, roles, sourcePrefix, agents, resources, label = '', people = [], expiresAtMs } = wanted;
   const keyId = randomBytes(KEY_ID_BYTES).toString('hex');
   const secret = randomBytes(API_SECRET_BYTES);
   const bindings = { roles: [...roles], sourcePrefix, agents: [...agents], resources: [...resources] };
@@ -59,23 +63,25 @@ export async function insertKey(
       macSealed: new Uint8Array(sealer.seal(macSecretOf(secret), macPurpose(tenant, keyId))),
       ...bindings,
       label,
+      people: [...people],
       createdAt: new Date(made.nowMs),
       expiresAt: expiresAtMs === undefined ? null : new Date(expiresAtMs),
       predecessor: made.predecessor ?? null,
     },
   });
   const credential = { tenant, keyId, ...bindings };
-  return { apiKey: formatApiKey({ keyId, secret }), credential, ...(expiresAtMs === undefined ? {} : { expiresAtMs }) };
+  return { apiKey: formatApiKey({ keyId, secret }), credential, people, ...(expiresAtMs === undefined ? {} : { expiresAtMs }) };
 }
 
 export type KeyRow = Prisma.CredentialGetPayload<{ include: { successor: true } }>;
 
 export function summaryOf(row: KeyRow, nowMs: number): CredentialSummary {
-  const { tenantId, keyId, roles, sourcePrefix, agents, resources, label, createdAt, predecessor, successor } = row;
+  const { tenantId, keyId, roles, sourcePrefix, agents, resources, label, people, createdAt, predecessor, successor } = row;
   const times = keyTimesOf(row.revokedAt, row.expiresAt);
   return {
     credential: { tenant: tenantId, keyId, roles: roles as Role[], sourcePrefix, agents, resources },
     label,
+    people,
     createdAtMs: createdAt.getTime(),
     ...times,
     ...(predecessor === null ? {} : { predecessor }),

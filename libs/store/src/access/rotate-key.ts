@@ -8,6 +8,8 @@ export interface Rotation {
   readonly overlapMs: number;
   /** Expiry of the successor. Default: the predecessor's original lifetime from now. */
   readonly expiresAtMs?: number;
+  /** Who gets the successor, beside those who have had the old key. */
+  readonly people?: readonly string[];
 }
 
 export type Rotated =
@@ -21,16 +23,17 @@ export async function rotateKey(
   tx: Prisma.TransactionClient,
   sealer: Sealer,
   key: { readonly tenantId: string; readonly keyId: string },
-  { overlapMs, expiresAtMs }: Rotation,
+  { overlapMs, expiresAtMs, people = [] }: Rotation,
   nowMs: number,
 ): Promise<Rotated> {
   const where = { tenantId_keyId: key };
   const row = await tx.credential.findUnique({ where, include: { successor: true } });
   if (row === null) return { kind: 'unknown' };
-  const { state, credential, label, createdAtMs, expiresAtMs: endsAtMs } = summaryOf(row, nowMs);
+  const { state, credential, label, people: before, createdAtMs, expiresAtMs: endsAtMs } = summaryOf(row, nowMs);
   if (state !== 'active') return { kind: 'inactive', why: state };
   const expiresAt = expiresAtMs ?? (endsAtMs === undefined ? undefined : nowMs + endsAtMs - createdAtMs);
-  const wanted = { ...credential, label, ...(expiresAt === undefined ? {} : { expiresAtMs: expiresAt }) };
+  const had = [...new Set([...before, ...people])];
+  const wanted = { ...credential, label, people: had, ...(expiresAt === undefined ? {} : { expiresAtMs: expiresAt }) };
   const made = await insertKey(tx, sealer, wanted, { nowMs, predecessor: key.keyId });
   const predecessorEndsAtMs = Math.min(nowMs + overlapMs, endsAtMs ?? Number.POSITIVE_INFINITY);
   // No overlap is a revocation: it takes effect independently of other processes' clocks.

@@ -32,8 +32,12 @@ const BREAK_GLASS = `INSERT INTO recant.approval (tenant_id, plan_id, person, ap
 const RUN = 'SELECT id FROM recant.run WHERE tenant_id = $1 AND plan_id = $2';
 const WITHDRAWN_SINCE = `SELECT 1 FROM recant.approval
   WHERE tenant_id = $1 AND plan_id = $2 AND kind = 'withdraw' AND approved_at >= to_timestamp($3::bigint / 1000.0) LIMIT 1`;
-const SELECT = `SELECT kind, person, encode(digest, 'hex') AS digest, approved_at, expires_at, reason FROM recant.approval
-  WHERE tenant_id = $1 AND plan_id = $2 AND kind = $3 ORDER BY approved_at DESC LIMIT $4`;
+const LATEST = (
+  kind: string,
+  limit: number,
+): string => `(SELECT kind, person, encode(digest, 'hex') AS digest, approved_at, expires_at, reason
+  FROM recant.approval WHERE tenant_id = $1 AND plan_id = $2 AND kind = '${kind}' ORDER BY approved_at DESC LIMIT ${limit})`;
+const SELECT = [LATEST('approve', APPROVALS_MAX), LATEST('withdraw', 1), LATEST('break_glass', 1)].join(' UNION ALL ');
 
 export function createApprovals(pool: pg.Pool): Approvals {
   return {
@@ -49,12 +53,9 @@ export function createApprovals(pool: pg.Pool): Approvals {
         return { kind: rowCount === 0 ? 'none' : 'done' };
       }),
     async of(tenant, plan) {
-      const read = async (kind: string, limit: number) => (await pool.query<ApprovalSqlRow>(SELECT, [tenant, plan, kind, limit])).rows;
-      const [approvals, [withdrawal], [breakGlass]] = await Promise.all([
-        read('approve', APPROVALS_MAX),
-        read('withdraw', 1),
-        read('break_glass', 1),
-      ]);
+      const { rows } = await pool.query<ApprovalSqlRow>(SELECT, [tenant, plan]);
+      const [withdrawal, breakGlass] = ['withdraw', 'break_glass'].map((kind) => rows.find((row) => row.kind === kind));
+      const approvals = rows.filter(({ kind }) => kind === 'approve').sort((a, b) => b.approved_at.getTime() - a.approved_at.getTime());
       return {
         approvals: approvals.map(approvalOf),
         ...(withdrawal && { withdrawal: statementOf(withdrawal) }),
@@ -85,6 +86,7 @@ export async function recordBreakGlass(client: pg.ClientBase, tenant: string, pl
 }
 
 interface ApprovalSqlRow {
+  readonly kind: string;
   readonly person: string;
   readonly digest: string;
   readonly approved_at: Date;

@@ -5,6 +5,7 @@ import type { ActRecorder } from '@recant/service';
 import { keyBindings } from '@recant/service-ledger/wire';
 import type { Credentials, NewCredential } from '@recant/store';
 import { CREDENTIALS_FILE } from '../terminal/connection.ts';
+import { LOCAL_PERSON } from '../terminal/person.ts';
 import type { Folder } from './folder.ts';
 import { localActor } from './local-acts.ts';
 
@@ -19,6 +20,8 @@ const OPERATOR: NewCredential = {
   agents: [],
   resources: [],
   label: 'operator, created by recant up',
+  // Who has the folder has the password of its one local person, too.
+  people: [`person:${LOCAL_PERSON}`],
 };
 const AGENTS: NewCredential = {
   tenant: TENANT,

@@ -1,5 +1,5 @@
 import { OPERATOR_TENANT, SHARDS_DEFAULT } from '@recant/events';
-import { APPROVAL_RULES, type ApprovalRule, ruleProblem } from '@recant/policy';
+import { APPROVAL_RULES, type ApprovalRule, type OnePerson, parseOnePerson, ruleProblem } from '@recant/policy';
 import {
   ConfigError,
   DatabaseUrl,
@@ -57,6 +57,16 @@ const Environment = z.object({
   ...OPENID_ENV,
   /** Plans that need approval by a second person. Default: `never` while there is one person, `always` where others can sign in. */
   RECANT_APPROVALS: z.enum(APPROVAL_RULES, `must be one of ${APPROVAL_RULES.join(', ')}`).optional(),
+  /** Logins of one human: `alice=alice-admin,bob=bob2`. */
+  RECANT_SAME_PERSON: z
+    .string()
+    .default('')
+    .transform((text, context) => {
+      const onePerson = parseOnePerson(text);
+      if (onePerson) return onePerson;
+      context.addIssue({ code: 'custom', message: 'must be groups of subjects, <subject>=<subject>, comma-separated' });
+      return z.NEVER;
+    }),
   RECANT_RUN_ROWS_MAX: z.coerce.number('must be a number').int().min(1).default(10_000),
 });
 
@@ -90,6 +100,7 @@ export interface UpSettings {
   /** People of OpenID providers, all of the one tenant. */
   readonly people: readonly People[];
   readonly approvals: ApprovalRule;
+  readonly onePerson: OnePerson;
   /** Rows and files that one run may change without a confirmation of their number. */
   readonly rowsMax: number;
 }
@@ -124,6 +135,7 @@ export function readSettings(options: UpOptions, env: Env): UpSettings {
       signingKeyFile: read.RECANT_SIGNING_KEY_FILE,
       places: placesOf(read),
       approvals,
+      onePerson: read.RECANT_SAME_PERSON,
       rowsMax: read.RECANT_RUN_ROWS_MAX,
       people,
     };

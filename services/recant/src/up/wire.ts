@@ -70,6 +70,7 @@ export async function openServices<Keys extends { readonly rollbackKey: string }
     clock: Date.now,
     ledger: { url: () => url, apiKey: keys.rollbackKey },
     approvals: settings.approvals,
+    onePerson: settings.onePerson,
     rowsMax: settings.rowsMax,
     metrics,
   });

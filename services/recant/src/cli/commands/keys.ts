@@ -32,6 +32,7 @@ type CreateOptions = CommonOptions & {
   resource?: string[];
   sourcePrefix?: string;
   expires?: string;
+  person?: string;
 };
 type RotateOptions = CommonOptions & { overlap?: string; expires?: string };
 
@@ -47,6 +48,7 @@ export function addKeys(program: Command, world: World): void {
     .option('--agent <name>', 'agent that it may record as, exact or ending in *; repeatable', several)
     .option('--resource <pattern>', 'resources whose changes can be undone, exact or ending in *; repeatable', several)
     .option('--source-prefix <uri>', 'prefix of its event sources (default recant://AGENT)')
+    .option('--person <subject>', 'person whom the key is for; neither they nor you can then approve a plan that is requested with it')
     .option('--label <text>', 'note, shown by `keys list`')
     .option('--expires <when>', 'lifetime (90d, 12h) or end (2027-01-01T00:00:00Z); at most ten years')
     .addHelpText('after', HELP)
@@ -106,6 +108,7 @@ export function keyRequest(options: Omit<CreateOptions, keyof CommonOptions>): C
     sourcePrefix: options.sourcePrefix ?? defaultPrefix(agents),
     ...(options.label === undefined ? {} : { label: options.label }),
     ...(options.expires === undefined ? {} : { expires: options.expires }),
+    ...(options.person === undefined ? {} : { person: options.person }),
   };
 }
 
@@ -153,7 +156,7 @@ async function list(world: World, options: CommonOptions): Promise<void> {
   if (session.json) return void world.out.write(json(items));
   const rows = items.map((key) => [
     ...[key.keyId, keyStateText(key, world.nowMs()), key.roles.join(' '), key.agents.join(' ') || '-', key.sourcePrefix],
-    ...[key.resources.join(' ') || '-', keyNote(key)],
+    ...[key.resources.join(' ') || '-', key.people.map((one) => one.replace(/^person:/, '')).join(' ') || '-', keyNote(key)],
   ]);
-  world.out.write(`${table(['key', 'state', 'roles', 'agents', 'source prefix', 'resources', 'note'], rows, session.paint)}\n`);
+  world.out.write(`${table(['key', 'state', 'roles', 'agents', 'source prefix', 'resources', 'people', 'note'], rows, session.paint)}\n`);
 }
