@@ -51,6 +51,10 @@ export const ApprovalState = z
       description:
         'Why the plan needs a second person. rule: this service requires one for every plan. claimed: the plan undoes effects that only the agent’s process reported. window: the selection names no agent, tool or system, only a window, outcomes, a condition or resources of any system. cascade: the plan undoes more than 20 attempts of agents that were not selected. size: the plan changes more rows and files than one run may. force: the plan overwrites later values of others.',
     }),
+    authors: z.array(z.string()).optional().meta({
+      description:
+        'With `need`: everybody who may have made the plan and so cannot approve it, as `person:<subject>`. Empty: it was made with a key that nobody is on record for, and nobody can approve it.',
+    }),
     given: z.array(ApprovalBody).meta({ description: 'The last 100 approvals, newest first, including expired and withdrawn ones.' }),
     withdrawal: StatementBody.optional().meta({ description: 'The last withdrawal: approvals up to it do not count.' }),
     breakGlass: StatementBody.optional().meta({ description: 'The run was started without the approval that the plan needs.' }),

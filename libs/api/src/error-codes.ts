@@ -136,6 +136,12 @@ const REQUEST_ERRORS = {
     retry: 'never',
     action: 'Rotate its successor (`recant keys list` shows it), or create a new key with `recant keys create`.',
   },
+  key_maker_unknown: {
+    status: 409,
+    title: 'Nobody on record for the key that makes the key',
+    retry: 'never',
+    action: 'Sign in to make the key, or use a key that `recant keys list` shows people for.',
+  },
   key_unknown: {
     status: 404,
     title: 'Unknown key',

@@ -121,7 +121,7 @@ export const createKey = route({
   roles: ['administer'],
   body: { kind: 'json', schema: CreateKeyBody, bytesMax: 262_144 },
   responses: { 201: { description: 'The key, returned once', schema: CreatedKey } },
-  errors: ['resource_pattern_invalid', 'key_time_invalid', 'time_invalid', 'time_zone_missing'],
+  errors: ['resource_pattern_invalid', 'key_maker_unknown', 'key_time_invalid', 'time_invalid', 'time_zone_missing'],
 });
 export const rotateKey = route({
   operationId: 'rotateKey',

@@ -32,7 +32,7 @@ export function keyRoutes(credentials: Credentials, clock: () => number): readon
         tenant: caller.tenant,
         ...fields,
         ...(label === undefined ? {} : { label }),
-        people: [...new Set([...(await peopleBehind(credentials, caller)), ...(person === undefined ? [] : [`person:${person}`])])],
+        people: await peopleOfNewKey(credentials, caller, person),
         ...expiry(expires, clock()),
       });
       return { status: 201, body: createdBody(made), act: { object: { keyId: made.credential.keyId }, detail: keyBindings(made) } };
@@ -64,6 +64,15 @@ export function keyRoutes(credentials: Credentials, clock: () => number): readon
 /** Who sees the key that the caller makes. */
 async function peopleBehind(credentials: Credentials, caller: Caller): Promise<readonly string[]> {
   return caller.kind === 'person' ? [caller.id] : credentials.peopleOf(caller.tenant, caller.id);
+}
+
+/** @throws ApiFault `key_maker_unknown`: whoever has the caller's key has the new one too, under a name that nobody knows */
+async function peopleOfNewKey(credentials: Credentials, caller: Caller, person: string | undefined): Promise<readonly string[]> {
+  const makers = await peopleBehind(credentials, caller);
+  if (person === undefined) return makers;
+  if (makers.length === 0)
+    throw new ApiFault('key_maker_unknown', `Key ${caller.id} is nobody's: a key that it makes cannot be ${person}'s alone.`);
+  return [...new Set([...makers, `person:${person}`])];
 }
 
 /** @throws ApiFault `role_missing` */

@@ -56,7 +56,7 @@ export function approvalState(core: RollbackCore, plan: ApprovablePlan, said: St
   const verdict = judge(core, plan, said, core.clock.now());
   return {
     state: verdict.kind,
-    ...('need' in verdict ? { need: verdict.need } : {}),
+    ...('need' in verdict ? { need: verdict.need, authors: [...plan.people] } : {}),
     given: bodiesOf(said),
     ...(said.withdrawal && { withdrawal: statementBody(said.withdrawal) }),
     ...(said.breakGlass && { breakGlass: statementBody(said.breakGlass) }),

@@ -111,7 +111,7 @@ test('a plan runs after another person approved it; both are recorded', async ()
   const given = await bob.approve(plan.id, plan.digest);
   expect(given).toMatchObject({ digest: plan.digest, by: 'person:bob' });
   expect(Date.parse(given.expiresAt) - Date.parse(given.approvedAt)).toBe(3_600_000);
-  expect((await ada.plan(plan.id)).approval).toEqual({ state: 'approved', need: 'rule', given: [given] });
+  expect((await ada.plan(plan.id)).approval).toEqual({ state: 'approved', need: 'rule', authors: ['person:ada'], given: [given] });
   const { id } = await ada.createRun(plan.id, plan.digest);
   await waitUntil(async () => (await ada.run(id)).state === 'finished');
   expect(await ada.run(id)).toMatchObject({ by: 'person:ada', approvals: [given], account: { verdict: 'fully_restored' } });
@@ -235,12 +235,25 @@ test('who may be the requester cannot approve: by a second login, by a key that 
   expect((await ada.plan(keyed.id)).approval.state).toBe('approved');
   const successor = await bob.rotateKey(key.keyId);
   expect(successor.people).toEqual(['person:bob', 'person:ada']);
+  await bob.revokeKey(key.keyId);
+  expect(await problem(bob.approve(keyed.id, keyed.digest))).toBe('409 self_approval');
+});
 
+test('a key of which nobody is known, made before keys had people, makes no plan that can be approved and no key of somebody', async () => {
+  const [bob, lea] = [await as('bob', ['keys']), await as('lea', ['lead'])];
+  const made = await repriced('unbound', 11);
+  const asked = { roles: ['plan' as const], agents: [], resources: [], sourcePrefix: 'recant://ops' };
   const unbound = createClient({ url: stage.url, apiKey: await stage.makeKey({ roles: ['plan', 'administer'], agents: [], people: [] }) });
   const nobodys = await unbound.createPlan(made);
+  expect((await bob.plan(nobodys.id)).approval).toMatchObject({ state: 'missing', authors: [] });
   expect(await problem(lea.approve(nobodys.id, nobodys.digest))).toBe('409 requester_unknown');
-  // A key that such a key makes is nobody's either.
-  expect((await unbound.createKey({ ...asked, roles: ['plan'], agents: [], resources: [] })).people).toEqual([]);
+  // Whoever has it would plan with the new key, too, and then sign in as another person.
+  expect((await unbound.createKey(asked)).people).toEqual([]);
+  expect(await problem(unbound.createKey({ ...asked, person: 'ada' }))).toBe('409 key_maker_unknown');
+  const hers = await bob.createKey({ ...asked, person: 'ada' });
+  expect((await unbound.rotateKey(hers.keyId)).people).toEqual([]);
+  const old = await stage.store.credentials.create({ tenant: TENANT, ...asked });
+  expect((await bob.rotateKey(old.credential.keyId)).people).toEqual([]);
 });
 
 test('the people of a key cannot be taken off it', async () => {

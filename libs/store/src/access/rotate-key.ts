@@ -8,7 +8,7 @@ export interface Rotation {
   readonly overlapMs: number;
   /** Expiry of the successor. Default: the predecessor's original lifetime from now. */
   readonly expiresAtMs?: number;
-  /** Who gets the successor, beside those who have had the old key. */
+  /** Who rotates it. Empty: nobody is known, and so nobody of the successor either. */
   readonly people?: readonly string[];
 }
 
@@ -32,7 +32,7 @@ export async function rotateKey(
   const { state, credential, label, people: before, createdAtMs, expiresAtMs: endsAtMs } = summaryOf(row, nowMs);
   if (state !== 'active') return { kind: 'inactive', why: state };
   const expiresAt = expiresAtMs ?? (endsAtMs === undefined ? undefined : nowMs + endsAtMs - createdAtMs);
-  const had = [...new Set([...before, ...people])];
+  const had = before.length === 0 || people.length === 0 ? [] : [...new Set([...before, ...people])];
   const wanted = { ...credential, label, people: had, ...(expiresAt === undefined ? {} : { expiresAtMs: expiresAt }) };
   const made = await insertKey(tx, sealer, wanted, { nowMs, predecessor: key.keyId });
   const predecessorEndsAtMs = Math.min(nowMs + overlapMs, endsAtMs ?? Number.POSITIVE_INFINITY);

@@ -35,9 +35,11 @@ export async function untilApproved(flow: Flow, plan: PlanView): Promise<PlanVie
 const isWanted = ({ approval }: PlanView): boolean => approval.state !== 'not_needed' && approval.state !== 'approved';
 
 /** Who may approve, and how. */
-function approversText({ id, digest, by }: PlanView): string {
+function approversText({ id, digest, by, approval: { authors = [] } }: PlanView): string {
+  if (authors.length === 0)
+    return `Nobody can approve this plan: key ${printable(by)} made it, and nobody is on record for that key. Plan again as a person or with a key of one (recant keys list).`;
   return [
-    `Who may approve: any person with the role approve, except ${printable(by)}, who made this plan. Keys cannot.`,
+    `Who may approve: any person with the role approve, except ${printable(authors.join(' and '))}, who may have made this plan. Keys cannot.`,
     `They review and approve it: recant approve ${id}`,
     `Digest ${digest}`,
   ].join('\n');
