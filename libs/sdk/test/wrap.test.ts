@@ -45,6 +45,24 @@ describe('a function', () => {
     expect(await outcomes()).toEqual(['succeeded', 'failed']);
   });
 
+  test('names the action that a call tries again, so that one payment is one action', async () => {
+    const earlier = new Map<string, { action: string }>();
+    const pay = recant.wrap(
+      async ({ key, fails }: { key: string; fails: boolean }) => {
+        earlier.set(key, { action: recant.current()?.action ?? '' });
+        if (fails) throw Object.assign(new Error('no answer'), { code: 'ETIMEDOUT' });
+      },
+      { name: 'pay', reversibility: 'irreversible', retryOf: ({ key }) => earlier.get(key) },
+    );
+    await expect(pay({ key: 'order-7', fails: true })).rejects.toThrow('no answer');
+    await pay({ key: 'order-7', fails: false });
+    await pay({ key: 'order-8', fails: false });
+    const [first, second, third] = intents().map(({ action, attempt }) => [action, attempt]);
+    expect(second).toEqual([first?.[0], 2]);
+    expect([third?.[1], third?.[0] === first?.[0]]).toEqual([1, false]);
+    expect(await outcomes()).toEqual(['unknown', 'succeeded', 'succeeded']);
+  });
+
   test('that is synchronous returns a promise', async () => {
     const double = recant.wrap(function double(n: number) {
       return 2 * n;

@@ -15,6 +15,8 @@ export interface WrapOptions<T extends Tool> extends Omit<ActionOptions, 'resour
   readonly arguments?: (...given: Parameters<T>) => Readonly<Record<string, unknown>>;
   /** Whose data the call is about. */
   readonly subject?: (...given: Parameters<T>) => string | undefined;
+  /** The action that the call tries again, for instance by its idempotency key; undefined for a new one. */
+  readonly retryOf?: (...given: Parameters<T>) => ActionOptions['retryOf'] | undefined;
   /** What is recorded of the result. Default: nothing. Not called for generators, which can use `current()?.result`. */
   readonly result?: (result: Awaited<ReturnType<T>>) => Readonly<Record<string, unknown>>;
 }

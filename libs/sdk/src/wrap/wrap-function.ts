@@ -75,9 +75,10 @@ interface Call {
 }
 
 function describer(defaultName: string, options: WrapOptions<Tool>): (given: unknown[]) => Call {
-  const { name, resources, subject, arguments: argumentsOf, result: _, ...rest } = options;
+  const { name, resources, subject, retryOf, arguments: argumentsOf, result: _, ...rest } = options;
   return (given) => {
     const subjectOfCall = subject?.(...given);
+    const retried = retryOf?.(...given);
     return {
       name: name ?? defaultName,
       args: argumentsOf?.(...given) ?? defaultArguments(given[0]),
@@ -85,6 +86,7 @@ function describer(defaultName: string, options: WrapOptions<Tool>): (given: unk
         ...rest,
         ...(resources === undefined ? {} : { resources: resources(...given) }),
         ...(subjectOfCall === undefined ? {} : { subject: subjectOfCall }),
+        ...(retried === undefined ? {} : { retryOf: retried }),
       },
     };
   };
