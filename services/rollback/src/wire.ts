@@ -99,16 +99,7 @@ export function wireRollback(deps: RollbackDeps): WiredRollback {
   const random16 = () => new Uint8Array(randomBytes(16));
   const drains = wireDrains(deps, { targets, producer, clock });
   const core: RollbackCore = {
-    store: {
-      ledgerReader,
-      sourceReader,
-      queries,
-      systems,
-      outbox,
-      alarms: store.alarms,
-      credentials: store.credentials,
-      ...recordsOf(store),
-    },
+    store: { ledgerReader, sourceReader, queries, systems, outbox, ...recordsOf(store) },
     ...{ approvals: deps.approvals, onePerson: deps.onePerson ?? ((id: string) => id), rowsMax, targets, producer },
     drain: drains,
     clock,
@@ -164,8 +155,10 @@ export function wireRollback(deps: RollbackDeps): WiredRollback {
   };
 }
 
-function recordsOf({ pool }: Store): Pick<RollbackCore['store'], 'plans' | 'runs' | 'approvals'> {
-  return { plans: createPlans(pool), runs: createRuns(pool), approvals: createApprovals(pool) };
+type Records = Pick<RollbackCore['store'], 'plans' | 'runs' | 'approvals' | 'alarms' | 'credentials'>;
+
+function recordsOf({ pool, alarms, credentials }: Store): Records {
+  return { plans: createPlans(pool), runs: createRuns(pool), approvals: createApprovals(pool), alarms, credentials };
 }
 
 const runningRoutes = (core: RollbackCore) => [...planRoutes(core), ...approvalRoutes(core), ...runRoutes(core)];
