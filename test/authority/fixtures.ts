@@ -174,6 +174,7 @@ const ROLLBACK: Readonly<Record<string, Fixture>> = {
     shows: ({ source }) => `"undoes":{"source":"${source}"`,
   },
   showPlan: { ask: async ({ plan }) => ({ params: { plan: (await plan()).id } }), shows: ({ action }) => action },
+  listPlanRows: { ask: async ({ plan }) => ({ params: { plan: (await plan()).id } }), shows: ({ action }) => action },
   approvePlan: {
     async ask({ plan }) {
       const { id, digest } = await plan();

@@ -68,7 +68,7 @@ export const PlanInput = z
   .meta({ id: 'PlanInput' });
 export type PlanInput = z.infer<typeof PlanInput>;
 
-const AttemptRefBody = z.object({ source: z.string(), action: z.string(), attempt: z.int() }).meta({ id: 'AttemptRef' });
+export const AttemptRefBody = z.object({ source: z.string(), action: z.string(), attempt: z.int() }).meta({ id: 'AttemptRef' });
 const who = { ref: AttemptRefBody, agent: z.string(), tool: z.string() };
 const version = z.string().nullable();
 export const PlanStepBody = z

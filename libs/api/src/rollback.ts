@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { ApprovalBody, ApprovalInput, ApprovalState } from './approval-shapes.ts';
 import { ordinal } from './field.ts';
 import { PageQuery } from './page.ts';
+import { listPlanRows } from './plan-rows.ts';
 import {
   EndedTransactions,
   PLAN_WAIT_MS_MAX,
@@ -19,6 +20,7 @@ import { AcceptedIncomplete, AcceptIncompleteInput, SystemBody, SystemInput, Sys
 import { WatermarkBody } from './watermark-shapes.ts';
 
 export { ApprovalBody, ApprovalInput, ApprovalState, StatementBody } from './approval-shapes.ts';
+export * from './plan-rows.ts';
 export * from './rollback-shapes.ts';
 export * from './selection-shapes.ts';
 export * from './system-shapes.ts';
@@ -298,6 +300,7 @@ export const ROLLBACK_ROUTES = [
   showWatermark,
   createPlan,
   showPlan,
+  listPlanRows,
   approvePlan,
   withdrawApprovals,
   createRun,

@@ -10,10 +10,12 @@ import {
   createRun,
   type EndedTransactions,
   endTransaction,
+  listPlanRows,
   listRuns,
   listSystems,
   type Page,
   type PlanInput,
+  type PlanRowPage,
   type PlanView,
   pauseRun,
   type RouteDescriptor,
@@ -40,6 +42,12 @@ import {
 import type { PageRequest } from './ledger.ts';
 import type { Transport } from './transport.ts';
 
+export interface PlanRowFilter {
+  readonly in?: string;
+  readonly step?: number;
+  readonly values?: boolean;
+}
+
 export interface RollbackClient {
   systems(): Promise<readonly SystemBody[]>;
   /** The caller's tenant. */
@@ -54,6 +62,8 @@ export interface RollbackClient {
   watermark(waitMs: number): Promise<WatermarkBody>;
   createPlan(plan: PlanInput): Promise<PlanView>;
   plan(plan: string): Promise<PlanView>;
+  /** Rows and files one by one, those that stay first. @param which `in`: what their resources start with; `values`: before and after the attempt */
+  planRows(plan: string, which?: PlanRowFilter, page?: PageRequest): Promise<PlanRowPage>;
   /** For people only. @param seconds validity; default 3600 */
   approve(plan: string, digest: string, seconds?: number): Promise<ApprovalBody>;
   /** For people only: every approval of the plan up to now, before its run starts. */
@@ -89,6 +99,7 @@ export function rollbackClient(transport: Transport): RollbackClient {
     watermark: (waitMs) => call(showWatermark, { query: { waitMs } }),
     createPlan: (plan) => call(createPlan, { json: plan }),
     plan: (plan) => call(showPlan, { params: { plan } }),
+    planRows: (plan, which, page) => call(listPlanRows, { params: { plan }, query: { ...which, ...page } }),
     approve: (plan, digest, seconds) => call(approvePlan, { params: { plan }, json: { digest, seconds } }),
     withdrawApprovals: (plan) => call(withdrawApprovals, { params: { plan } }),
     createRun: (plan, digest, rows, breakGlass) => call(createRun, { json: { plan, digest, rows, breakGlass } }),

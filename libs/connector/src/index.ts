@@ -3,6 +3,7 @@ export type { Drain, DrainBatch, DrainContext, DrainState, OpenTransaction } fro
 export { ConnectorError, type ConnectorErrorCode } from './error.ts';
 export type { FreezeStanding, Freezing, TargetFreeze } from './freezing.ts';
 export type {
+  AskedValues,
   Connector,
   CoverageCode,
   CoverageFinding,
@@ -15,6 +16,7 @@ export type {
   InverseStep,
   Overwrite,
   PartAddress,
+  PartValue,
   Probed,
   RehearsedStep,
   SystemRegistration,

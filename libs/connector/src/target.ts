@@ -48,6 +48,11 @@ export interface TargetSystem {
    * lower one is ended, or has ended, and none under a lower one takes effect after the answer. So a step that is not in the answer did not take effect.
    */
   applied(run: string, steps: readonly number[], token: string): Promise<readonly InverseResult[]>;
+  /**
+   * Values that rows had before these attempts and after them, for a person who reads a plan: from the capture, bounded by number and length. What is not
+   * captured any more is `hidden`. The caller redacts them. Absent: this kind of system has no values that can be shown. @throws ConnectorError `unreachable`
+   */
+  values?(asked: readonly AskedValues[]): Promise<readonly PartValue[]>;
   /** Holes in the capture, now. Absent: this kind of system has no capture of its own. */
   coverage?(): Promise<readonly CoverageFinding[]>;
   /** Parts that the system computes by itself, by the start of their resources, under every name that they had. */
@@ -126,6 +131,20 @@ export type CoverageCode =
   | 'capture_altered' // a table or function of the capture itself
   | 'coverage_lost' // the queue was at its limit
   | 'publication'; // the capture leaves the database
+
+export interface AskedValues {
+  readonly undoes: AttemptRef;
+  readonly resources: readonly string[];
+}
+
+/** A value as text: quoted, or `NULL`; absent where the row did not exist. */
+export interface PartValue extends PartAddress {
+  readonly undoes: AttemptRef;
+  readonly before?: string;
+  readonly after?: string;
+  /** Why neither is shown: too long, erased or expired, or (by the caller) masked. */
+  readonly hidden?: 'long' | 'gone' | 'masked';
+}
 
 export interface PartAddress {
   readonly resource: string;

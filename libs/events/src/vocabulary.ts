@@ -45,6 +45,10 @@ export type PlanMode = (typeof PLAN_MODES)[number];
 export const STEP_MODES = ['skip', 'cascade', 'force'] as const satisfies readonly PlanMode[];
 export type StepMode = (typeof STEP_MODES)[number];
 
+/** What a plan does to one row or file, worst first. */
+export const ROW_FATES = ['stays', 'overwrites', 'removed', 'comes_back', 'restored', 'unchanged'] as const;
+export type RowFate = (typeof ROW_FATES)[number];
+
 /** Why a plan, or an attempt of it, cannot be undone. */
 export const CONFLICT_KINDS = [
   'later_write',

@@ -40,6 +40,7 @@ export type {
 } from './ports.ts';
 export { compareOrdinals, plainRef, refKey } from './ref.ts';
 export { notRegistered } from './registered.ts';
+export { type PlanRow, rowsOfPlan } from './rows.ts';
 export { parseSelection } from './selection/parse-selection.ts';
 export type { Selection } from './selection/selection.ts';
 export { namesIn, selectionText } from './selection/selection-text.ts';

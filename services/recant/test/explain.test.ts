@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { causesOf } from '../src/render/conflict-causes.ts';
-import { rowsText, rowsUnder } from '../src/render/explain-rows.ts';
+import { rowsText } from '../src/render/explain-rows.ts';
 
 const plain = (_style: unknown, text: string): string => text;
 const ref = (action: string) => ({ source: 'recant://a/1', action, attempt: 1 });
@@ -24,46 +24,31 @@ test('many harmless conflicts hide none that is worse: each kind has a line befo
   expect(causes.slice(0, 3)).toMatchObject([{ kind: 'irreversible' }, { kind: 'later_write', by: { tool: 'tool-7' } }, { kind: 'drift' }]);
 });
 
-test('rows of a table one by one: what stays and what others lose come first, whatever the number of the others', () => {
-  const row = (id: number): string => `postgres://shop/public.orders/${id}`;
-  const guards = (id: number, before: string | null, after: string | null) => [
-    { resource: row(id), part: 'exists', before, after },
-    { resource: row(id), part: 'price', before: 'x', after: 'y' },
-  ];
-  const step = { step: 1, agent: 'bot', tool: 'reprice' };
-  const body = {
-    steps: [
-      {
-        ...step,
-        systems: [
-          {
-            guards: [
-              ...Array.from({ length: 60 }, (_, n) => guards(100 + n, 'e', 'e')).flat(),
-              ...guards(1, null, 'e'),
-              ...guards(2, 'e', null),
-              ...guards(3, 'e', 'e'),
-            ],
-          },
-        ],
-        stays: [row(4)],
-        overwrites: [{ resource: row(3), part: 'price', detail: "price is '7' now, the agent set '1'; written later by support." }],
-      },
-    ],
-    conflicts: [{ kind: 'drift', ref: ref(NOON), agent: 'bot', tool: 'reprice', resource: row(5), detail: 'changed since' }],
-  } as never;
-  const rows = rowsUnder(body, 'shop orders');
-  expect(rows.slice(0, 6).map(({ resource, fate }) => [resource, fate])).toEqual([
-    [row(4), 'stays'],
-    [row(5), 'stays'],
-    [row(3), 'overwrites'],
-    [row(1), 'is removed'],
-    [row(2), 'comes back'],
-    [row(100), 'is restored'],
-  ]);
-  expect(rowsUnder(body, 'postgres://shop/public.orders/')).toEqual(rows);
-  expect(rowsUnder(body, 'shop refunds')).toEqual([]);
-  const text = rowsText(rows, 3, plain);
-  expect(text).toContain('65 rows and files: 2 stays, 1 overwrites, 1 is removed, 1 comes back, 60 is restored.');
-  expect(text).toContain("price is '7' now");
-  expect(text).toContain('and 62 more');
+test('rows one by one say what happens to each, with values before and after where they may be shown', () => {
+  const row = { ref: ref(NOON), agent: 'bot', tool: 'reprice' };
+  const text = rowsText(
+    {
+      items: [
+        { ...row, resource: 'postgres://shop/public.orders/4', fate: 'stays', detail: 'changed later by support' },
+        {
+          ...row,
+          ...{ resource: 'postgres://shop/public.orders/7', fate: 'restored', step: 1, detail: 'price' },
+          values: [
+            { part: 'price', before: "'9'", after: 'NULL' },
+            { part: 'email', hidden: 'masked' },
+            { part: 'note', after: "'x'" },
+          ],
+        },
+      ],
+      next: '2',
+      counts: { stays: 1, restored: 60 },
+    },
+    plain,
+  );
+  expect(text).toContain('61 rows and files: 1 stays, 60 is restored.');
+  expect(text).toContain('changed later by support');
+  expect(text).toContain("price: '9' -> NULL");
+  expect(text).toContain('email: not shown: masked');
+  expect(text).toContain("note: no row -> 'x'");
+  expect(text).toContain('--cursor 2');
 });

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { TargetSystem } from '@recant/connector';
+import type { AskedValues, PartValue, TargetSystem } from '@recant/connector';
 import type { DerivedParts, OpenInTarget, PlanBody, UncapturedInTarget } from '@recant/planner';
 import type { RollbackCore } from './core.ts';
 
@@ -39,6 +39,23 @@ export async function uncapturedInTargets(
 /** Parts that the systems compute by themselves now. */
 export async function derivedInTargets(core: Pick<RollbackCore, 'store' | 'targets'>, tenant: string): Promise<readonly DerivedParts[]> {
   return (await askEach(core, tenant, (target) => target.derived?.())).flatMap(({ answer }) => answer);
+}
+
+/** Values before and after attempts, of the systems that have such and answer in time. */
+export async function valuesInTargets(
+  core: Pick<RollbackCore, 'store' | 'targets'>,
+  tenant: string,
+  asked: readonly AskedValues[],
+): Promise<readonly PartValue[]> {
+  const found = await askEach(core, tenant, (target) => {
+    const start = `${target.connector}://${target.name}/`;
+    const own = asked.flatMap(({ undoes, resources }) => {
+      const of = resources.filter((resource) => resource.startsWith(start));
+      return of.length === 0 ? [] : [{ undoes, resources: of }];
+    });
+    return own.length === 0 ? undefined : target.values?.(own);
+  });
+  return found.flatMap(({ answer }) => answer);
 }
 
 /** Every system of the tenant that answers in time. */

@@ -5,6 +5,7 @@ import {
   type Drain,
   type Finding,
   type InverseResult,
+  type PartValue,
   type Probed,
   type TargetSystem,
 } from '@recant/connector';
@@ -54,6 +55,7 @@ function maskTarget(target: TargetSystem, masks: Masks): TargetSystem {
   const erase = target.erase?.bind(target);
   const uncaptured = target.uncaptured?.bind(target);
   const derived = target.derived?.bind(target);
+  const values = target.values?.bind(target);
   const { freezing } = target;
   return {
     name: target.name,
@@ -66,6 +68,10 @@ function maskTarget(target: TargetSystem, masks: Masks): TargetSystem {
     ...(coverage && { coverage: () => maskErrors(masks, coverage) }),
     ...(acceptIncomplete && {
       acceptIncomplete: (...input: Parameters<typeof acceptIncomplete>) => maskErrors(masks, () => acceptIncomplete(...input)),
+    }),
+    ...(values && {
+      values: (asked: Parameters<typeof values>[0]) =>
+        maskErrors(masks, async () => (await values(asked)).map((value) => maskValue(value, masks))),
     }),
     ...(derived && { derived: () => maskErrors(masks, derived) }),
     ...(uncaptured && { uncaptured: (of: Parameters<typeof uncaptured>[0]) => maskErrors(masks, () => uncaptured(of)) }),
@@ -94,6 +100,14 @@ function maskFinding({ values, ...finding }: Finding, { data, shows }: Masks): F
   if (values === undefined || !shows(finding.part, values.now) || !shows(finding.part, values.left)) return { ...finding, detail };
   const said = `${finding.part} is ${values.now} now, the agent set ${values.left}`;
   return { ...finding, detail: `${said}; ${detail.charAt(0).toLowerCase()}${detail.slice(1)}` };
+}
+
+/** A value is shown whole or not at all: nothing of a masked one is left. */
+function maskValue({ before, after, ...value }: PartValue, { shows }: Masks): PartValue {
+  const isShown = [before, after].every((text) => text === undefined || shows(value.part, text));
+  return isShown
+    ? { ...value, ...(before !== undefined && { before }), ...(after !== undefined && { after }) }
+    : { ...value, hidden: 'masked' };
 }
 
 const maskResult = (result: InverseResult, masks: Masks): InverseResult => ({

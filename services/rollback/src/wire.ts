@@ -31,6 +31,7 @@ import { createFreezeWatch, type FreezeWatch } from './freeze-watch.ts';
 import { createLedgerProducer, type LedgerAccess } from './ledger-producer.ts';
 import { maskConnectors } from './masked-connectors.ts';
 import { measureRollback } from './measure.ts';
+import { planRowsRoute } from './plan-rows.ts';
 import { planRoutes } from './plans.ts';
 import { runRoutes } from './runs.ts';
 import { RUN_ROWS_MAX } from './starting.ts';
@@ -161,7 +162,7 @@ function recordsOf({ pool, alarms, credentials }: Store): Records {
   return { plans: createPlans(pool), runs: createRuns(pool), approvals: createApprovals(pool), alarms, credentials };
 }
 
-const runningRoutes = (core: RollbackCore) => [...planRoutes(core), ...approvalRoutes(core), ...runRoutes(core)];
+const runningRoutes = (core: RollbackCore) => [...planRoutes(core), planRowsRoute(core), ...approvalRoutes(core), ...runRoutes(core)];
 
 function wireDrains({ store, logger, drain }: RollbackDeps, ports: Pick<RollbackCore, 'targets' | 'producer' | 'clock'>): Drains {
   const recorded = (tenant: string, source: string) => lastNumberOf(store.pool, tenant, source);

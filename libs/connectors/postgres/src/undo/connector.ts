@@ -12,6 +12,7 @@ import { readDerived } from './derived-parts.ts';
 import { settleApplied } from './fence.ts';
 import { invert } from './invert.ts';
 import { probe } from './probe.ts';
+import { readValues } from './read-values.ts';
 import { readRegistry } from './registry.ts';
 import { rehearse } from './rehearse.ts';
 import { inTransaction, isSqlError, openPool, STATEMENT_MS } from './session.ts';
@@ -64,6 +65,7 @@ function targetOf(name: string, { pool, drainPool, statementMs }: Opened): Targe
       }),
     rehearse: (steps) => rehearse(pool, name, steps),
     probe: (parts) => probe(pool, name, parts),
+    values: (asked) => readValues(pool, name, asked),
     invert: (batch) => invert(pool, name, batch, { statementMs, lone: loneTables(batch.run) }),
     applied: (run, steps, token) => settleApplied(pool, name, run, steps, token),
     coverage: () => inTransaction(pool, (client) => readCoverage(client, name)),

@@ -1,7 +1,8 @@
 import type { PlanView } from '@recant/api';
+import type { Client } from '@recant/client';
 import type { Command } from 'commander';
 import { causesOf } from '../../render/conflict-causes.ts';
-import { rowsText, rowsUnder } from '../../render/explain-rows.ts';
+import { rowsText } from '../../render/explain-rows.ts';
 import { unacceptedIn } from '../../render/missing.ts';
 import { explainText, planText, stoppingIn } from '../../render/plan.ts';
 import { resourceText } from '../../render/resource.ts';
@@ -10,7 +11,7 @@ import { json } from '../../terminal/output.ts';
 import { progressLine } from '../../terminal/progress.ts';
 import { type CommonOptions, openSession, type World, withConnection, withReason } from '../../terminal/session.ts';
 import { type ModeOptions, modesOf, withModes } from '../modes.ts';
-import { pageOf, several } from '../options.ts';
+import { pageOf, several, wholeNumber } from '../options.ts';
 import { type SelectionOptions, selectionOf, withFilters } from '../selection.ts';
 import { fullId } from '../short-id.ts';
 import { waitForRecord, waitOf } from '../wait-for-record.ts';
@@ -76,16 +77,19 @@ export function addExplain(program: Command, world: World): void {
       .argument('<plan>', 'plan id'),
   )
     .option('--in <start>', 'only the rows and files of a table or folder, one by one: a URI, or as explain prints it')
-    .option('--limit <n>', 'rows and files to print with --in (default 50, at most 500)')
+    .option('--step <n>', 'only the rows and files of one step')
+    .option('--limit <n>', 'rows and files to print (default 50, at most 100)')
+    .option('--cursor <cursor>', 'continue after an earlier page')
     .addHelpText('after', '\nExamples:\n  recant explain 0193f0a2-7c1e-7b43-9a52-1b2c3d4e5f60\n  recant explain PLAN --in "shop orders"')
-    .action(async (id: string, options: CommonOptions & { in?: string; limit?: string }) => {
-      const { limit } = pageOf(options);
+    .action(async (id: string, options: CommonOptions & { in?: string; step?: string; limit?: string; cursor?: string }) => {
+      const page = pageOf(options);
+      const step = wholeNumber('--step', options.step);
       const session = await openSession(world, options);
       const plan = await session.client.plan(await fullId(session.client, ['plan'], id));
-      if (options.in !== undefined) {
-        const rows = rowsUnder(plan.body, options.in);
-        if (rows.length === 0) throw noneUnder(plan, options.in);
-        world.out.write(session.json ? json({ id: plan.id, digest: plan.digest, rows }) : rowsText(rows, limit, session.paint));
+      if (options.in !== undefined || step !== undefined) {
+        const rows = await rowsIn(session.client, plan, { under: options.in, step, page });
+        if (rows.items.length === 0) throw noneUnder(plan, options.in ?? `step ${step}`);
+        world.out.write(session.json ? json({ id: plan.id, digest: plan.digest, ...rows }) : rowsText(rows, session.paint));
         return;
       }
       const { watermark, totals, alternatives, mode, partial, overrides, steps, conflicts } = plan.body;
@@ -112,8 +116,22 @@ export function addExplain(program: Command, world: World): void {
     });
 }
 
+interface RowsAsked {
+  readonly under: string | undefined;
+  readonly step: number | undefined;
+  readonly page: { readonly limit: number; readonly cursor?: string };
+}
+
+/** The start of resources as a URI, or as `explain` prints it. */
+function rowsIn(client: Client, { id, body }: PlanView, { under, step, page }: RowsAsked) {
+  const named = under === undefined ? undefined : (body.totals.scopes.find(({ scope }) => printedScope(scope) === under)?.scope ?? under);
+  return client.planRows(id, { values: true, ...(named !== undefined && { in: named }), ...(step !== undefined && { step }) }, page);
+}
+
+const printedScope = (scope: string): string => resourceText(scope.replace(/\/$/, ''));
+
 function noneUnder({ body }: PlanView, start: string): CliError {
-  const scopes = body.totals.scopes.slice(0, 5).map(({ scope }) => JSON.stringify(resourceText(scope.replace(/\/$/, ''))));
+  const scopes = body.totals.scopes.slice(0, 5).map(({ scope }) => JSON.stringify(printedScope(scope)));
   return new CliError(
     EXIT.usage,
     `The plan names no row or file under ${JSON.stringify(start)}`,
