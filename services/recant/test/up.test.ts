@@ -32,7 +32,7 @@ async function statusAs({ url }: Up, name: string, password: string): Promise<nu
 
 const operator = async () => JSON.parse(await readFile(join(folder.path, '.recant/cli.json'), 'utf8')) as { url: string; apiKey: string };
 
-test('the first start makes keys and prints them once; commands in the same directory find the service, a second `up` its address', async () => {
+test('the first start makes keys and prints them once; commands in the same directory find the service, a second `up` its address; after kill -9 the next start has all acknowledged events', async () => {
   const first = await start();
   const other = await recant(folder.path, ['up', '--port', '0']);
   expect(other).toMatchObject({ code: 3, err: expect.stringContaining(first.url) });
@@ -48,9 +48,15 @@ test('the first start makes keys and prints them once; commands in the same dire
   const second = await start();
   expect(second.out).not.toMatch(/recant_[a-z0-9]+_|password/);
   expect(await recant(folder.path, ['status', '--json'])).toMatchObject({ code: 0 });
-  expect(await createClient(await operator()).keys()).toHaveLength(3);
-  expect(await second.end('SIGTERM')).toBe(0);
-}, 120_000);
+  const client = createClient(await operator());
+  expect(await client.keys()).toHaveLength(3);
+  const made = await client.createKey({ roles: ['emit'], agents: ['a'], resources: [], sourcePrefix: 'recant://a' });
+  expect(await second.end('SIGKILL')).toBe('SIGKILL');
+
+  const third = await start();
+  expect((await createClient(await operator()).keys()).map(({ keyId }) => keyId)).toContain(made.keyId);
+  expect(await third.end('SIGTERM')).toBe(0);
+}, 180_000);
 
 /** Each key that the first start created is an act of the operator, and no act contains a secret. */
 async function expectMadeKeysRecorded(shown: string): Promise<void> {
@@ -64,9 +70,19 @@ async function expectMadeKeysRecorded(shown: string): Promise<void> {
   for (const key of shown.match(/recant_\S+/g) ?? []) expect(JSON.stringify(acts)).not.toContain(key.split('_').at(-1));
 }
 
-test('the local person has a password, shown once and stored as a hash; each new one is an act without it: at the first start, at once while running, or at the next start; an act with an unknown outcome is pending', async () => {
+test('a port in use is a one-line error that still shows what the start created, and leaves nothing running; the local person has a password, shown once and stored as a hash; each new one is an act without it: at the first start, at once while running, or at the next start; an act with an unknown outcome is pending', async () => {
+  const other = createServer().listen(0, '127.0.0.1');
+  await once(other, 'listening');
+  const { port } = other.address() as { port: number };
+  const refused = await recant(folder.path, ['up', '--port', String(port)]);
+  other.close();
+  expect(refused.code).toBe(1);
+  expect(refused.err).toMatch(new RegExp(`port ${port} .* in use`));
+  // Secrets of a first start that failed are valid: they are printed, and the next start creates no others.
+  expect(refused.out).toMatch(/won't be shown again:\n {2}operator {2}recant_\S+\n[\s\S]*password {2}\S+/);
   const first = await start();
-  const shown = /password\s+(\S+)/.exec(first.out)?.[1] ?? '';
+  expect(first.out).not.toMatch(/recant_[a-z0-9]+_|password/);
+  const shown = /password\s+(\S+)/.exec(refused.out)?.[1] ?? '';
   expect(await statusAs(first, 'operator', shown)).toBe(200);
   expect([await statusAs(first, 'operator', `${shown}x`), await statusAs(first, 'root', shown)]).toEqual([401, 401]);
   const file = join(folder.path, '.recant/operator.password');
@@ -110,35 +126,6 @@ test('the local person has a password, shown once and stored as a hash; each new
     expect(password).toMatch(/\S{10}/);
     expect(recorded).not.toContain(password);
   }
-}, 120_000);
-
-test('after kill -9 the next start has all acknowledged events', async () => {
-  const first = await start();
-  const made = await createClient(await operator()).createKey({
-    roles: ['emit'],
-    agents: ['a'],
-    resources: [],
-    sourcePrefix: 'recant://a',
-  });
-  expect(await first.end('SIGKILL')).toBe('SIGKILL');
-  await start();
-  const keys = await createClient(await operator()).keys();
-  expect(keys.map((key) => key.keyId)).toContain(made.keyId);
-});
-
-test('a port in use is a one-line error, and leaves nothing running', async () => {
-  const other = createServer().listen(0, '127.0.0.1');
-  await once(other, 'listening');
-  const { port } = other.address() as { port: number };
-  const refused = await recant(folder.path, ['up', '--port', String(port)]);
-  other.close();
-  expect(refused.code).toBe(1);
-  expect(refused.err).toMatch(new RegExp(`port ${port} .* in use`));
-  // Secrets of a first start that failed are valid: they are printed, and the next start creates no others.
-  expect(refused.out).toMatch(/won't be shown again:\n {2}operator {2}recant_\S+\n[\s\S]*password {2}\S+/);
-  const second = await start();
-  expect(second.out).not.toMatch(/recant_[a-z0-9]+_|password/);
-  expect(await second.end('SIGINT')).toBe(0);
 }, 120_000);
 
 test('a wrong DATABASE_URL and a wrong port are one-line errors without the password', async () => {
