@@ -1,8 +1,15 @@
 import { configDefaults, defineConfig } from 'vitest/config';
 
+/** Files that replace modules of others: each wants a process of its own. */
+const ALONE = ['libs/connectors/filesystem/test/lock.test.ts'];
+
 export default defineConfig({
   test: {
-    include: ['{libs,services,deploy,test}/**/*.test.ts'],
+    // Evaluating the workspace anew for each file takes a second of CPU time: no module keeps state (CONTRIBUTING.md), so that files may share it.
+    projects: [
+      { extends: true, test: { name: 'alone', include: ALONE } },
+      { extends: true, test: { name: 'together', isolate: false, include: ['{libs,services,deploy,test}/**/*.test.ts'], exclude: ALONE } },
+    ],
     exclude: [...configDefaults.exclude, '**/dist/**', 'test/architecture/fixtures/**'],
     globalSetup: ['test/support/src/global-setup.ts'],
     // Files that start processes and send them signals want processes of their own.
