@@ -9,12 +9,13 @@
  * 3. `fully_restored`: everything is undone, and nobody's word is missing. Else `restored_unverified`, `partly_restored` or `not_restored`.
  * 4. In mode `refuse` a conflict, or an open transaction of a selected login that nobody planned without, stops the undo before its first write.
  */
+
 import { type Needs, needsOf, undoable } from './dependents.ts';
+import { loginOf, type Says } from './elements.ts';
 import { isHeld, isInPlace, type StepEnd, undoStep, type World, worldOf } from './oracle.ts';
 import { isRestorable, partsOf } from './parts.ts';
 import type { History } from './play.ts';
 import { tableOf } from './schema.ts';
-import { loginOf, type Says } from './script.ts';
 
 export type Outcome = 'restored' | 'already_undone' | 'conflict' | 'no_effect' | 'effects_unknown';
 export interface ExpectedEnd {

@@ -4,7 +4,7 @@ import { type Mode, type Question, type Undone, undoByService } from './by-servi
 import { compare } from './compare.ts';
 import { type Expected, expect, runSteps } from './expect.ts';
 import { explain } from './explain.ts';
-import { type Kind, TABLE_KINDS, tablesOfKind } from './kinds.ts';
+import { kindsIn } from './occurred.ts';
 import { undoStep, worldOf } from './oracle.ts';
 import { type History, play } from './play.ts';
 import { effectsBetween, readRows } from './record.ts';
@@ -92,16 +92,7 @@ export async function undo(question: Question, mode: Mode, { onEnd, broken }: Pi
     ...(undone.verdict === undefined ? [] : compareCells(history, expected, undone, after)),
   ];
   const isBroken = isBrokenBefore || altered !== undefined;
-  return { seed: history.script.seed, kinds: reachedBy(history), mode, end, mismatches, ...(isBroken && { isBroken }) };
-}
-
-/** Kinds that the history reached: its statements changed one of their tables, or left a transaction open. */
-function reachedBy({ script, committed, waiting }: History): readonly Kind[] {
-  const written = new Set([...committed, ...waiting].flatMap(({ effects }) => effects.map(({ table }) => table)));
-  return [...script.kinds].filter((kind) => {
-    if (kind === 'prepared and idle transactions') return waiting.length > 0;
-    return !(kind in TABLE_KINDS) || tablesOfKind(kind).some((table) => written.has(table));
-  });
+  return { seed: history.script.seed, kinds: kindsIn(history), mode, end, mismatches, ...(isBroken && { isBroken }) };
 }
 
 const ENDS: Readonly<Record<string, End>> = {

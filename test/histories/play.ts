@@ -1,8 +1,8 @@
 import type { Client } from 'pg';
+import type { Alter, Script, Step, Transaction } from './elements.ts';
 import { tablesOf } from './kinds.ts';
 import { type Effect, effectsBetween, type Names, type Rows, readRows } from './record.ts';
 import { type TableModel, tableOf } from './schema.ts';
-import type { Alter, Script, Step, Transaction } from './script.ts';
 import type { Op } from './statements.ts';
 
 /** A transaction, as it was recorded while it ran. */

@@ -15,7 +15,7 @@ const CELLS: readonly Cell[] = ALL_KINDS.flatMap((kind) =>
 /** Histories in each possible cell of a whole campaign. */
 export const CELL_MIN = 50;
 /** Histories of a whole campaign, and failovers beside them. */
-export const CAMPAIGN_COUNT = 3_000;
+export const CAMPAIGN_COUNT = 3_600;
 export const FAILOVER_COUNT = 120;
 
 const OPEN = 'prepared and idle transactions';

@@ -1,60 +1,9 @@
+import { type Actor, AGENTS, type Alter, type Says, type Script, type Selection, type Step, type Transaction } from './elements.ts';
 import { ACT_KINDS, type Kind, TABLE_KINDS, tablesOfKind } from './kinds.ts';
+import { after, drawPrelude, inTurn, isOfPrelude, LIES } from './prelude.ts';
 import { type Random, randomOf } from './random.ts';
 import { type ColumnModel, type TableModel, tableOf } from './schema.ts';
 import { assign, drawOp, type Op, startKey } from './statements.ts';
-
-export type Alter =
-  | { readonly kind: 'add'; readonly column: string; readonly value: string }
-  | { readonly kind: 'drop'; readonly column: string }
-  | { readonly kind: 'retype'; readonly column: string }
-  | { readonly kind: 'rename'; readonly column: string; readonly to: string }
-  | { readonly kind: 'move'; readonly to: string };
-
-/** Who runs a transaction: an agent for an attempt of its own, an agent's login without a name, or a person. */
-export type Actor =
-  | { readonly is: 'agent'; readonly agent: number; readonly attempt: number }
-  | { readonly is: 'role' }
-  | { readonly is: 'person' };
-export interface Transaction {
-  readonly actor: Actor;
-  /** After which statement the name is set (0: before the first). */
-  readonly namedAfter: number;
-  readonly end: 'commit' | 'rollback' | 'die' | 'prepare' | 'open';
-  /** Names an attempt of an agent of another login first. */
-  readonly usurps: boolean;
-}
-/**
- * What an agent says about one attempt: the truth, by itself or through the SDK, nothing at all, effects that it invented, two outcomes, a count that does not fit, or no outcome: before the
- * deadline or after it, because it died or because its key was revoked.
- */
-export type Says = 'truth' | 'sdk' | 'failed' | 'nothing' | 'invented' | 'both' | 'miscounted' | 'no end yet' | 'no end' | 'revoked';
-export type Step =
-  | { readonly do: 'limit'; readonly reached: boolean }
-  | { readonly do: 'begin' | 'end' | 'savepoint' | 'rollback to' | 'release'; readonly transaction: number }
-  | { readonly do: 'op'; readonly transaction: number; readonly op: Op }
-  | { readonly do: 'alter'; readonly alter: Alter };
-export interface Script {
-  readonly seed: number;
-  readonly kinds: ReadonlySet<Kind>;
-  readonly transactions: readonly Transaction[];
-  readonly steps: readonly Step[];
-  readonly says: ReadonlyMap<string, Says>;
-  readonly selection: Selection;
-  /** A person plans without open transactions, in mode `refuse`. */
-  readonly withoutOpen: boolean;
-  /** A person accepts what was not captured, before the plan. */
-  readonly accepts: boolean;
-}
-/** Attempts by \`agent/n\` or, of a login, \`login/transaction\`. */
-export type Selection =
-  | { readonly by: 'attempts'; readonly attempts: readonly string[] }
-  | { readonly by: 'agents'; readonly agents: readonly number[] }
-  | { readonly by: 'logins'; readonly logins: readonly string[] }
-  | { readonly by: 'everything' };
-
-/** Agents 1 and 2 share a login. */
-export const AGENTS = 3;
-export const loginOf = (agent: number): number => Math.min(agent, 1);
 
 const OPEN_MAX = 3;
 
@@ -66,21 +15,25 @@ const OPEN_MAX = 3;
 export type Aim = 'clean' | 'doubtful' | 'nothing' | 'mixed' | 'any' | 'equal' | 'waiting';
 const AIMS: readonly Aim[] = (
   [
-    ['clean', 5],
-    ['doubtful', 7],
-    ['nothing', 4],
+    ['clean', 6],
+    ['doubtful', 8],
+    ['nothing', 6],
     ['mixed', 3],
     ['any', 2],
     ['equal', 1],
   ] as const
 ).flatMap(([aim, share]) => Array.from({ length: share }, () => aim));
 /** Histories with prepared and idle transactions have two more ends than others: more of them, and this share of them drawn towards these ends. */
-const OPEN_PERCENT = 10;
+const OPEN_PERCENT = 12;
 const WAITING_PERCENT = 45;
 /** Of these, histories in which the open transaction is in nobody's way. */
 const BESIDE_PERCENT = 30;
 /** Statements without a side effect, in histories that are drawn towards an end without a conflict. */
 const QUIET_PERCENT = 75;
+/** Histories of a kind that begin with an attempt, or with two, of that kind (`prelude.ts`). */
+const PRELUDE = { mutual: 75, words: 60 };
+/** Histories with a table that is altered, beside those that its turn gives: half of them are not altered after all, or not after it was written. */
+const ALTERED_PERCENT = 10;
 const TABLE_KINDS_DRAWN = 3;
 /** What a history is about: three kinds by tables, and two to four others. */
 interface Draw {
@@ -95,6 +48,7 @@ export function drawScript(seed: number, wanted?: Aim): Script {
   const tables = Object.keys(TABLE_KINDS) as Kind[];
   const acts = Object.keys(ACT_KINDS) as Kind[];
   const kinds = new Set<Kind>([tables[seed % tables.length] as Kind]);
+  if (random.chance(ALTERED_PERCENT)) kinds.add('ALTER in between');
   while (kinds.size < TABLE_KINDS_DRAWN) kinds.add(random.of(tables));
   kinds.add(acts[seed % acts.length] as Kind);
   for (let n = random.below(3); n >= 0; n -= 1) kinds.add(random.of(acts));
@@ -104,14 +58,17 @@ export function drawScript(seed: number, wanted?: Aim): Script {
   const draw: Draw = { random, kinds, aim: wanted ?? aim };
   if (draw.aim === 'waiting') return { seed, kinds, ...drawWaiting(draw) };
   if (draw.aim === 'equal') return { seed, kinds, ...drawEqual(draw) };
-  const transactions = drawTransactions(draw);
-  const steps = withLimit(draw, drawSteps(draw, transactions));
+  const prelude = drawPrelude(random, kinds, PRELUDE);
+  const drawn = drawTransactions(draw);
+  const transactions = [...prelude.transactions, ...drawn];
+  const steps = [...prelude.steps, ...after(prelude.transactions.length, withLimit(draw, drawSteps(draw, drawn)))];
+  const says = withoutOverlaps(steps, transactions, new Map([...prelude.says, ...drawSays(draw, drawn)]));
   return {
     seed,
     kinds,
     transactions,
     steps,
-    says: withoutOverlaps(steps, transactions, drawSays(draw, transactions)),
+    says,
     selection: drawSelection(draw, transactions),
     withoutOpen: random.chance(50),
     accepts: draw.aim !== 'any' || random.chance(50),
@@ -137,13 +94,6 @@ function withoutOverlaps(
   return new Map([...says].map(([attempt, said]) => [attempt, said === 'sdk' && overlapping.has(attempt) ? 'truth' : said]));
 }
 
-/** Transactions one after the other, of one statement each. */
-const inTurn = (transactions: readonly Transaction[], opOf: (transaction: number) => Op): Step[] =>
-  transactions.flatMap((_, transaction): Step[] => [
-    { do: 'begin', transaction },
-    { do: 'op', transaction, op: opOf(transaction) },
-    { do: 'end', transaction },
-  ]);
 const PLAIN = { namedAfter: 0, usurps: false } as const;
 
 /** Tables of its kinds that an undo can write, whatever their triggers do. */
@@ -227,29 +177,23 @@ function drawTransactions(draw: Draw): Transaction[] {
   });
 }
 
-const LIES: Readonly<Partial<Record<Kind, readonly Says[]>>> = {
-  'agent that dies': ['no end yet', 'no end'],
-  'agent that withholds': ['nothing', 'miscounted'],
-  'agent that forges': ['invented', 'both'],
-  'key revoked midway': ['revoked'],
-};
 const DOUBTFUL: readonly Says[] = ['nothing', 'miscounted', 'no end', 'revoked'];
 const RARELY: readonly Says[] = ['failed', 'nothing', 'invented', 'both', 'miscounted', 'no end yet', 'no end', 'revoked'];
 
 function drawSays({ random, kinds, aim }: Draw, transactions: readonly Transaction[]): ReadonlyMap<string, Says> {
   const says = new Map<string, Says>();
   const lies = [...kinds].flatMap((kind) => LIES[kind] ?? []);
-  // An attempt that has not ended is in the way of an undo; invented effects make no difference.
-  const isHonest = aim === 'clean' || aim === 'nothing';
-  const fitting = lies.filter((lie) => (aim === 'any' || lie !== 'no end yet') && (!isHonest || lie === 'invented'));
-  const doubtful = fitting.filter((lie) => DOUBTFUL.includes(lie));
-  const drawn = aim !== 'doubtful' ? fitting : doubtful.length > 0 ? doubtful : DOUBTFUL;
+  // An attempt that has not ended is in the way of its undo; invented effects make no difference, nor does what is said of an attempt that is not selected.
+  const isHonest = aim === 'clean';
+  const fitting = lies.filter((lie) => (aim === 'any' || aim === 'nothing' || lie !== 'no end yet') && (!isHonest || lie === 'invented'));
+  const isEnough = aim !== 'doubtful' || fitting.some((lie) => DOUBTFUL.includes(lie));
+  const drawn = isEnough ? fitting : [...fitting, ...DOUBTFUL];
   for (const { actor, end, usurps } of transactions) {
     if (actor.is !== 'agent' || says.has(keyOf(actor))) continue;
-    const rarely = aim === 'any' && random.chance(12) ? random.of(RARELY) : 'truth';
+    const rarely = (aim === 'any' || aim === 'mixed') && random.chance(12) ? random.of(RARELY) : 'truth';
     // Nobody knows how an attempt ended whose agent does not say and which the target did not see: a conflict.
     const isLie = drawn.length > 0 && (aim === 'doubtful' ? end === 'commit' && !usurps && random.chance(90) : random.chance(60));
-    const said = isLie ? random.of(drawn) : rarely;
+    const said = isLie && keyOf(actor) !== keyOf(WITHOUT_EFFECTS) ? random.of(drawn) : rarely;
     const bySdk = said === 'truth' && random.chance(kinds.has('agent of the SDK') ? 70 : 5) && canUseSdk(transactions, keyOf(actor));
     says.set(keyOf(actor), bySdk ? 'sdk' : said);
   }
@@ -287,9 +231,11 @@ function drawActor({ random, kinds, aim }: Draw, attempts: Map<number, number>, 
 const isLong = (kinds: ReadonlySet<Kind>): boolean => kinds.has('long and interleaved transactions') || kinds.has('mutual dependents');
 
 /** The limit is reached between two steps, and is over some steps later. */
-function withLimit({ random, kinds }: Draw, steps: readonly Step[]): readonly Step[] {
+function withLimit({ random, kinds, aim }: Draw, steps: readonly Step[]): readonly Step[] {
   if (!kinds.has('capture at its limit')) return steps;
-  const from = random.below(steps.length);
+  // Agents' statements fail at the limit: what is doubtful comes before it.
+  const first = aim === 'doubtful' ? Math.floor(steps.length / 2) : 0;
+  const from = first + random.below(steps.length - first);
   const to = from + 1 + random.below(steps.length - from);
   return [
     ...steps.slice(0, from),
@@ -310,7 +256,7 @@ function drawSteps(draw: Draw, transactions: readonly Transaction[]): Step[] {
   const due = [...kinds].slice(0, TABLE_KINDS_DRAWN);
   let next = 0;
   while (next < transactions.length || open.length > 0) {
-    if (kinds.has('ALTER in between') && open.length === 0 && next > 0 && random.chance(35))
+    if (kinds.has('ALTER in between') && open.length === 0 && next > 0 && random.chance(60))
       steps.push({ do: 'alter', alter: drawAlter(random, steps) });
     if (next < transactions.length && (open.length === 0 || (open.length < openMax && random.chance(50)))) {
       const left = 1 + random.below(isLong(kinds) ? 5 : 3);
@@ -355,15 +301,18 @@ function drawAlter(random: Random, steps: readonly Step[]): Alter {
 
 /** Now and then also attempts without effects. */
 function drawSelection({ random, aim }: Draw, transactions: readonly Transaction[]): Selection {
+  const isUnhindered = aim === 'clean' || aim === 'doubtful';
   const attempts = new Set<string>();
   const [agents, logins] = [new Set<number>(), new Set<string>()];
-  for (const [index, { actor, end }] of transactions.entries()) {
+  for (const [index, transaction] of transactions.entries()) {
+    const { actor, end } = transaction;
     if (actor.is === 'agent') agents.add(actor.agent);
     if (actor.is === 'role') logins.add('role');
-    if (actor.is === 'person' || end === 'rollback' || end === 'die') continue;
+    if (actor.is === 'person' || end === 'rollback' || end === 'die' || (isUnhindered && isOfPrelude(transaction))) continue;
     attempts.add(actor.is === 'agent' ? keyOf(actor) : `login/${index}`);
   }
   if (aim === 'nothing') return { by: 'attempts', attempts: [keyOf(WITHOUT_EFFECTS)] };
+  if (isUnhindered && transactions.some(isOfPrelude) && attempts.size > 0) return { by: 'attempts', attempts: [...attempts] };
   if (aim !== 'any' && random.chance(70)) return { by: 'everything' };
   const by = random.of(['attempts', 'attempts', 'agents', 'everything', ...(logins.size > 0 ? ['logins', 'logins'] : [])] as const);
   if (by === 'agents' && agents.size > 0) return { by, agents: [...agents].filter((_, n) => n === 0 || random.chance(30)) };

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { preparePostgres } from '@recant/connector-postgres';
 import pg, { type Client } from 'pg';
+import { type Actor, loginOf } from './elements.ts';
 import { type Names, type Rows, readRows, startNames } from './record.ts';
 import { CAPTURED, CHANGING, HISTORY, resetSql, SCHEMA_SQL, TABLES } from './schema.ts';
-import { type Actor, loginOf } from './script.ts';
 
 /** A statement that waits longer is a defect of the history, not of the product. */
 const STATEMENT_MS_MAX = 60_000;
