@@ -194,7 +194,7 @@ CREATE TABLE recant.credential (
     revoked_at timestamp(3) with time zone,
     expires_at timestamp(3) with time zone,
     predecessor text COLLATE "C",
-    people text[] COLLATE "C" NOT NULL DEFAULT '{}'::text[]
+    people text[] COLLATE "C" DEFAULT ARRAY[]::text[]
 );
 ALTER TABLE recant.credential OWNER TO recant_owner;
 ALTER TABLE recant.credential ADD CONSTRAINT credential_key_id_check CHECK (((octet_length(key_id) >= 1) AND (octet_length(key_id) <= 64)));

@@ -1,5 +1,5 @@
 -- Everybody who has had the key: who made it, whom it was made for, and who rotated a predecessor.
-ALTER TABLE "recant"."credential" ADD COLUMN "people" TEXT[] COLLATE "C" NOT NULL DEFAULT '{}' CHECK (array_position("people", NULL) IS NULL);
+ALTER TABLE "recant"."credential" ADD COLUMN "people" TEXT[] COLLATE "C" DEFAULT ARRAY[]::TEXT[] CHECK (array_position("people", NULL) IS NULL);
 
 CREATE OR REPLACE FUNCTION "recant"."refuse_revival" () RETURNS TRIGGER LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS
 $$ BEGIN
