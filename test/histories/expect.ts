@@ -12,7 +12,7 @@
 
 import { type Needs, needsOf, undoable } from './dependents.ts';
 import { loginOf, type Says } from './elements.ts';
-import { isHeld, isInPlace, type StepEnd, undoStep, type World, worldOf } from './oracle.ts';
+import { isHeld, isInPlace, NOT_UNIQUE, type StepEnd, undoStep, type World, worldOf } from './oracle.ts';
 import { isRestorable, partsOf } from './parts.ts';
 import type { History } from './play.ts';
 import { tableOf } from './schema.ts';
@@ -97,7 +97,10 @@ export function selectedIn(history: History, facts: ReadonlyMap<string, Facts>):
   return new Set(recorded.filter(([attempt, fact]) => isIn(attempt, fact)).map(([attempt]) => attempt));
 }
 
-export function expect(history: History): Expected {
+/**
+ * @param isTogether unique values that later steps give up are free before they are taken (rule 9)
+ */
+export function expect(history: History, isTogether = false): Expected {
   const facts = factsOf(history);
   const attempts = new Map<string, ExpectedEnd>();
   const candidates = new Set<string>();
@@ -107,7 +110,7 @@ export function expect(history: History): Expected {
     if (end === undefined) candidates.add(attempt);
     else attempts.set(attempt, end);
   }
-  const order = greatest(history, candidates, attempts);
+  const order = greatest(history, candidates, attempts, isTogether);
   const doubtful = new Set([...selected].filter((attempt) => isDoubtful(facts.get(attempt) as Facts)));
   return { attempts, order, doubtful, isOpen: isOpen(history, selected, facts) };
 }
@@ -122,13 +125,18 @@ function byRecord({ end, isWitnessed, hasEffects, isCounted }: Facts): ExpectedE
 }
 
 /** What the target refuses stays, and what needs it: again, until nothing changes. */
-function greatest(history: History, candidates: Set<string>, attempts: Map<string, ExpectedEnd>): readonly string[] {
+function greatest(history: History, candidates: Set<string>, attempts: Map<string, ExpectedEnd>, isTogether: boolean): readonly string[] {
   for (;;) {
     const world = worldOf(history, false);
     if (![...candidates].some((attempt) => isHeld(world, attempt))) world.held.clear();
-    const order = undoable(world, candidates);
-    const ends = order.map((attempt): [string, StepEnd] => [attempt, undoStep(world, attempt)]);
-    const refused = ends.filter(([, { outcome }]) => outcome === 'conflicted');
+    const ends = new Map(undoable(world, candidates).map((attempt): [string, StepEnd] => [attempt, undoStep(world, attempt)]));
+    for (const [attempt, end] of isTogether ? [...ends] : []) {
+      if (!isUnique(end)) continue;
+      ends.delete(attempt);
+      ends.set(attempt, undoStep(world, attempt));
+    }
+    const order = [...ends.keys()];
+    const refused = [...ends].filter(([, { outcome }]) => outcome === 'conflicted');
     for (const [attempt, { because }] of refused) {
       attempts.set(attempt, { outcome: 'conflict', because });
       candidates.delete(attempt);
@@ -141,6 +149,9 @@ function greatest(history: History, candidates: Set<string>, attempts: Map<strin
     return order;
   }
 }
+
+const isUnique = ({ outcome, because }: StepEnd): boolean =>
+  outcome === 'conflicted' && because.every((reason) => reason.endsWith(NOT_UNIQUE));
 
 const whyNot = (needs: Needs | undefined): string[] =>
   [...(needs?.blocking ?? [])].map((other) => `${other}, which stays, wrote the same parts later`).concat('something it needs stays');

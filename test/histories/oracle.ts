@@ -13,6 +13,7 @@
  * 6. A step is undone whole or not at all.
  * 7. What is known only once a step was tried is no conflict of a plan while an open transaction has one of its rows.
  * 8. A step conflicts where the capture lost changes of one of its tables after the step's first change of a row there, unless a person accepted that.
+ * 9. A unique value that is in the way of one step and that a later step of the plan gives up may be free already, if both are undone together, or not: either is right.
  */
 
 import { EXISTS, isDerived, isRestorable, isWhole, partsOf } from './parts.ts';
@@ -20,6 +21,8 @@ import type { Altered, History, Ordered, Recorded } from './play.ts';
 import type { Cells, Row, Rows } from './record.ts';
 import { TABLES, type TableModel, tableOf } from './schema.ts';
 
+/** How the reason of such a conflict ends. */
+export const NOT_UNIQUE = 'would not be unique';
 export type Value = string | null | undefined;
 
 /** What a step comes to, and the rules that require a conflict. */
@@ -39,6 +42,8 @@ export interface World {
   readonly holes: History['holes'];
   /** Rows that transactions have which are still open: no step on them can be tried before they end. */
   readonly held: Set<string>;
+  /** Parts by row that such steps would write: no step that follows them there can be tried. */
+  readonly untried: Map<string, Set<string>>;
 }
 
 /**
@@ -59,6 +64,7 @@ export function worldOf(history: History, waits: boolean): World {
     altered: history.altered,
     holes: history.script.accepts ? [] : history.holes,
     held: new Set(waits ? [] : history.waiting.flatMap(({ effects }) => effects.map(({ row }) => row))),
+    untried: new Map(),
   };
 }
 
@@ -249,14 +255,18 @@ function byTrying(world: World, attempt: string, after: World['rows'], changed: 
   const reasons = triggered(movedBack(world, attempt, changed));
   if (world.held.size === 0) return [...broken(after, changed), ...reasons];
   if (!isHeld(world, attempt)) return reasons;
-  // None that follows it on one of its rows can be tried.
-  for (const row of goalsOf(world, attempt).keys()) world.held.add(row);
+  for (const [row, { before }] of goalsOf(world, attempt))
+    world.untried.set(row, new Set([...(world.untried.get(row) ?? []), ...before.keys()]));
   return [];
 }
 
-/** Whether an open transaction has one of the step's rows. */
+/** Whether an open transaction has one of the step's rows, or a step that cannot be tried for that reason one of its parts. */
 export function isHeld(world: World, attempt: string): boolean {
-  return [...goalsOf(world, attempt).keys()].some((row) => world.held.has(row));
+  return [...goalsOf(world, attempt)].some(([row, { before }]) => {
+    const untried = world.untried.get(row);
+    if (untried === undefined) return world.held.has(row);
+    return world.held.has(row) || before.has(EXISTS) || untried.has(EXISTS) || [...before.keys()].some((part) => untried.has(part));
+  });
 }
 
 function broken(rows: ReadonlyMap<string, Cells>, changed: Changed): string[] {
@@ -276,7 +286,7 @@ function broken(rows: ReadonlyMap<string, Cells>, changed: Changed): string[] {
       }
       if (!unique || !touched.has(table.name)) continue;
       const values = own.map((cells) => cells.get(name)).filter((value) => value !== null);
-      if (new Set(values).size < values.length) reasons.push(`${table.name}.${name} would not be unique`);
+      if (new Set(values).size < values.length) reasons.push(`${table.name}.${name} ${NOT_UNIQUE}`);
     }
   }
   return reasons;

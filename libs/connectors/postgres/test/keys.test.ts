@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { codes, createStage, undoOne } from './stage.ts';
 
 const SCHEMA = `
@@ -34,6 +34,35 @@ test('I5: a key that its index calls equal is one row, however it is written: un
     expect((await stage.owner.query(`SELECT FROM ${table}`)).rowCount).toBe(1);
   }
 });
+
+test.each([
+  { by: 'with the values that it had', insert: `INSERT INTO notes VALUES ('a', 1)`, outcome: 'restored', found: [] },
+  { by: 'with other values', insert: `INSERT INTO notes VALUES ('a', 2)`, outcome: 'conflicted', found: ['drift'] },
+])(
+  'a row that somebody brings back, $by, while its undo waits for the key is decided as it is then',
+  async ({ insert, outcome, found }) => {
+    await using stage = await createStage(SCHEMA);
+    const target = await stage.open();
+    await stage.owner.query(`INSERT INTO notes VALUES ('a', 1)`);
+    // A changed key goes back by itself, not together with other steps.
+    const renamed = await stage.play(0, (tx) => tx.query(`UPDATE notes SET name = 'b'`));
+    const other = await stage.owner.connect();
+    await other.query('BEGIN');
+    await other.query(insert);
+    const undone = undoOne(target, renamed);
+    await vi.waitUntil(
+      async () => (await stage.owner.query(`SELECT FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'`)).rowCount !== 0,
+      {
+        timeout: 20_000,
+      },
+    );
+    await other.query('COMMIT');
+    other.release();
+    const result = await undone;
+    expect([result.outcome, codes(result)]).toEqual([outcome, found]);
+    expect((await stage.owner.query('SELECT FROM notes')).rowCount).toBe(outcome === 'restored' ? 1 : 2);
+  },
+);
 
 test('a row that comes back has the old value of a column that a trigger counts', async () => {
   await using stage = await createStage(SCHEMA);

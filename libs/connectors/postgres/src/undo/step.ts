@@ -48,8 +48,20 @@ class StepRefused extends Error {
   }
 }
 
-/** One step under a savepoint: whole, guarded, marked, captured as planned and read back, or not at all. Locks are held already. */
+/**
+ * One step under a savepoint: whole, guarded, marked, captured as planned and read back, or not at all. Locks are held already. A row that is not there cannot be locked:
+ * if somebody's commit brings it while the write waits for its key, the step is decided once more.
+ */
 export async function undoStep(context: StepContext, step: InverseStep, goal: StepGoal): Promise<InverseResult> {
+  let done = await tryStep(context, step, goal);
+  if ('error' in done && isSqlError(done.error) && done.error.code === UNIQUE_VIOLATION) done = await tryStep(context, step, goal);
+  return 'error' in done ? refusalOf(step, done.error) : done;
+}
+
+const UNIQUE_VIOLATION = '23505';
+const EXCLUSION_VIOLATION = '23P01';
+
+async function tryStep(context: StepContext, step: InverseStep, goal: StepGoal): Promise<InverseResult | { readonly error: unknown }> {
   const { client } = context;
   await client.query('SAVEPOINT recant_step');
   try {
@@ -64,7 +76,7 @@ export async function undoStep(context: StepContext, step: InverseStep, goal: St
     if (isOfTransaction(error)) throw error;
     // Fails where the connection is gone: then nothing is known about the step.
     await client.query('ROLLBACK TO SAVEPOINT recant_step; RELEASE SAVEPOINT recant_step');
-    return refusalOf(step, error);
+    return { error };
   }
 }
 
@@ -155,14 +167,14 @@ async function mark(
   ]);
 }
 
-/** All at once; where unique values (23505) or exclusions (23P01) are in each other's way, effect by effect. */
+/** All at once; where unique values or exclusions are in each other's way, effect by effect. */
 async function writeInverse(client: ClientBase, registry: Registry, active: ReadonlyMap<string, Active>): Promise<void> {
   const all = inverseStatement(registry, active);
   await client.query('SAVEPOINT recant_write');
   try {
     await client.query(all.text, [...all.values]);
   } catch (error) {
-    if (!isSqlError(error) || (error.code !== '23505' && error.code !== '23P01')) throw error;
+    if (!isSqlError(error) || (error.code !== UNIQUE_VIOLATION && error.code !== EXCLUSION_VIOLATION)) throw error;
     await client.query('ROLLBACK TO SAVEPOINT recant_write');
     for (const one of reversal(registry, active)) await client.query(one.text, [...one.values]);
   }
