@@ -46,6 +46,9 @@ GRANT UPDATE (detail, action, expires_at, ended_at, acknowledged_at, acknowledge
 -- Erasure of images in systems: requested by the ledger, carried out and reported by the rollback service.
 GRANT SELECT, INSERT, UPDATE ON recant.erasure TO recant_writer;
 
+-- What people found out about attempts is insert-only.
+GRANT SELECT, INSERT ON recant.ruling TO recant_writer;
+
 -- Freezes end, leases are renewed and expire.
 GRANT SELECT, INSERT ON recant.freeze_version, recant.freeze, recant.freeze_system, recant.lease TO recant_writer;
 GRANT UPDATE (version) ON recant.freeze_version TO recant_writer;
@@ -56,6 +59,6 @@ GRANT UPDATE (agent, applied, granted_at), DELETE ON recant.lease TO recant_writ
 -- The reader sees one tenant's projections, by row-level security, and its entries through functions bound to that tenant.
 GRANT SELECT ON recant.log, recant.source, recant.dead_letter, recant.attempt, recant.settlement, recant.effect, recant.observed, recant.effect_count,
   recant.tile, recant.checkpoint, recant.anchored, recant.cosignature, recant.epoch, recant.ledger_head, recant.head_slot, recant.head_member,
-  recant.plan, recant.run, recant.run_step, recant.run_resource, recant.alarm, recant.erasure, recant.freeze, recant.freeze_system TO recant_reader;
+  recant.plan, recant.run, recant.run_step, recant.run_resource, recant.alarm, recant.erasure, recant.freeze, recant.freeze_system, recant.ruling TO recant_reader;
 GRANT EXECUTE ON FUNCTION recant.read_entries (BIGINT, TEXT, TEXT), recant.own_acts (BIGINT, BIGINT, INTEGER, BIGINT, TEXT[], INTEGER), recant.source_numbers (BIGINT), recant.source_holes (BIGINT, INTEGER),
   recant.event_of (BYTEA), recant.received_ms (BYTEA) TO recant_reader;

@@ -652,6 +652,28 @@ CREATE POLICY one_tenant ON recant.plan AS PERMISSIVE FOR SELECT TO recant_reade
 GRANT INSERT, SELECT ON TABLE recant.plan TO recant_writer;
 GRANT SELECT ON TABLE recant.plan TO recant_reader;
 
+CREATE TABLE recant.ruling (
+    tenant_id text COLLATE "C" NOT NULL,
+    action uuid NOT NULL,
+    attempt integer NOT NULL,
+    source text COLLATE "C" NOT NULL,
+    ruled_at timestamp(3) with time zone NOT NULL,
+    outcome text COLLATE "C" NOT NULL,
+    reason text NOT NULL,
+    ruled_by text NOT NULL
+);
+ALTER TABLE recant.ruling OWNER TO recant_owner;
+ALTER TABLE recant.ruling ADD CONSTRAINT ruling_outcome_check CHECK ((outcome = ANY (ARRAY['succeeded'::text, 'failed'::text])));
+ALTER TABLE recant.ruling ADD CONSTRAINT ruling_pkey PRIMARY KEY (tenant_id, action, attempt, source, ruled_at);
+ALTER TABLE recant.ruling ADD CONSTRAINT ruling_reason_check CHECK ((octet_length(reason) <= 4096));
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON recant.ruling FOR EACH STATEMENT EXECUTE FUNCTION recant.refuse_change();
+ALTER TABLE recant.ruling ENABLE ALWAYS TRIGGER append_only;
+ALTER TABLE recant.ruling ENABLE ROW LEVEL SECURITY;
+CREATE POLICY all_tenants ON recant.ruling AS PERMISSIVE FOR ALL TO recant_writer USING (true) WITH CHECK (true);
+CREATE POLICY one_tenant ON recant.ruling AS PERMISSIVE FOR SELECT TO recant_reader USING ((tenant_id = current_setting('recant.tenant'::text, true)));
+GRANT INSERT, SELECT ON TABLE recant.ruling TO recant_writer;
+GRANT SELECT ON TABLE recant.ruling TO recant_reader;
+
 CREATE TABLE recant.run (
     tenant_id text COLLATE "C" NOT NULL,
     id text COLLATE "C" NOT NULL,

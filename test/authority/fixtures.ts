@@ -2,6 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EVENT_MEDIA_TYPE } from '@recant/api';
+import { createClient } from '@recant/client';
 import { eventId, partDigest, shardOf } from '@recant/events';
 import { createApprovals } from '@recant/store';
 import { TestSource } from '../../services/ledger/test/producer.ts';
@@ -74,6 +75,17 @@ const EVENTS: Readonly<Record<string, Fixture>> = {
   getDurability: { ask: ({ source }) => ({ query: { source, id: eventId.opened() } }), shows: () => '"index":' },
   listAttempts: { ask: () => ({}), shows: ({ action }) => action },
   showAction: { ask: ({ action }) => ({ params: { action } }), shows: ({ action }) => action },
+  settleAttempt: {
+    ...shared,
+    async ask({ url, makeKey }) {
+      const { apiKey } = await makeKey({ roles: ['emit'], agents: ['acme-agent'] });
+      const source = new TestSource('acme-agent');
+      const { action, bytes } = source.intended({ deadlineMs: 1 });
+      await createClient({ url, apiKey }).submitBatch([source.opened(), bytes]);
+      return { params: { action }, body: json({ as: 'failed', reason: 'a test' }) };
+    },
+    shows: () => '"status":"failed"',
+  },
   listActs: { ask: ({ adminKeyId }) => ({ query: { by: adminKeyId } }), shows: ({ adminKeyId }) => adminKeyId },
   listAlarms: {
     async ask(world) {

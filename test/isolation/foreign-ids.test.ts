@@ -111,6 +111,7 @@ function bodyOf({ operationId }: RouteDescriptor): object | undefined {
     acknowledgeAlarm: { reason: 'r' },
     thawFreeze: { reason: 'r' },
     acceptIncomplete: { reason: 'r' },
+    settleAttempt: { as: 'failed', reason: 'r' },
   }[operationId as string];
 }
 

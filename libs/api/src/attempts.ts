@@ -1,6 +1,6 @@
 import { ATTEMPT_STATUSES, RESOURCE_BYTES_MAX, type RecantEvent } from '@recant/events';
 import { z } from 'zod';
-import { index, instant, name, names, shard } from './field.ts';
+import { index, instant, name, names, reason, shard } from './field.ts';
 import type { Immutable } from './immutable.ts';
 import { PageQuery, pageOf } from './page.ts';
 import { route } from './route.ts';
@@ -8,6 +8,9 @@ import { route } from './route.ts';
 /** `ATTEMPT_STATUSES` as a schema. */
 export const AttemptStatus = z.enum(ATTEMPT_STATUSES);
 export type AttemptStatus = z.infer<typeof AttemptStatus>;
+
+/** What a person may settle an unknown attempt as. */
+const RULED_OUTCOMES = ['succeeded', 'failed'] as const;
 
 /** Filters of attempts: fields are and-ed, values of one field or-ed. */
 export const attemptFilters = {
@@ -53,6 +56,18 @@ export const AttemptBody = z
       .object({ run: z.string(), at: instant, part: z.literal(true).optional().meta({ description: 'Only rows without conflict.' }) })
       .optional()
       .meta({ description: 'The run that undid it, unless another run undid that one.' }),
+    ruled: z
+      .object({
+        as: z.enum(RULED_OUTCOMES),
+        by: z.string(),
+        at: instant,
+        reason: z.string(),
+        contradicted: AttemptStatus.optional().meta({
+          description: 'What the agent reported after all, other than that. The status is `unknown` again.',
+        }),
+      })
+      .optional()
+      .meta({ description: 'A person settled it while its outcome was unknown: `settleAttempt`.' }),
     login: z.string().optional().meta({ description: 'Without an intent: the login of the target that wrote the transaction.' }),
     transaction: z
       .string()
@@ -125,4 +140,39 @@ export const showAction = route({
   query: z.object({ cursor: PageQuery.cursor }),
   responses: { 200: { description: 'The action', schema: ActionBody } },
   errors: ['action_unknown', 'cursor_invalid'],
+});
+
+export const SettledAttempt = z
+  .object({ source: z.string(), action: z.string(), attempt: z.int(), status: AttemptStatus })
+  .meta({ id: 'SettledAttempt' });
+export type SettledAttempt = z.infer<typeof SettledAttempt>;
+
+export const SettleInput = z
+  .strictObject({
+    as: z
+      .enum(RULED_OUTCOMES)
+      .meta({ description: '`failed`: without effect, but for what its systems recorded by themselves: that is undone all the same.' }),
+    reason,
+    attempt: z.int().min(1).optional().meta({ description: 'Default: the only attempt of the action that is unknown.' }),
+    source: name.optional().meta({ description: 'Only needed if two sources used one action id.' }),
+  })
+  .meta({ id: 'SettleAttempt' });
+export type SettleInput = z.infer<typeof SettleInput>;
+
+export const settleAttempt = route({
+  operationId: 'settleAttempt',
+  method: 'post',
+  path: '/v1/actions/{action}/settlement',
+  tag: 'attempts',
+  summary: 'Settle an attempt whose outcome is unknown',
+  description:
+    'By the target’s evidence or a person’s word, with a reason. Plans and lists use it from then on. If the agent reports another outcome after all, the attempt is unknown again and shows both.',
+  roles: ['execute', 'administer'],
+  params: z.object({ action: name }),
+  body: {
+    kind: 'json',
+    schema: SettleInput,
+  },
+  responses: { 200: { description: 'Settled', schema: SettledAttempt } },
+  errors: ['action_unknown', 'attempt_not_unknown', 'attempt_ambiguous'],
 });

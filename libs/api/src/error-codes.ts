@@ -50,6 +50,19 @@ const REQUEST_ERRORS = {
     retry: 'never',
     action: 'Check the spelling; list agents with recorded actions with `recant actions list`.',
   },
+  attempt_not_unknown: {
+    status: 409,
+    title: 'Outcome of the attempt is known',
+    retry: 'never',
+    action:
+      'Only an attempt whose outcome is unknown can be settled (`recant actions show ACTION`). Freeze the agent of an open one, or wait for its deadline.',
+  },
+  attempt_ambiguous: {
+    status: 409,
+    title: 'Several attempts match',
+    retry: 'never',
+    action: 'Name one: `recant actions settle ACTION --attempt N` (and `--source URI`, if two sources used one action id).',
+  },
   action_unknown: {
     status: 404,
     title: 'Unknown action',

@@ -1,6 +1,6 @@
 import { listActs } from './acts.ts';
 import { acknowledgeAlarm, listAlarms } from './alarms.ts';
-import { listAttempts, showAction } from './attempts.ts';
+import { listAttempts, settleAttempt, showAction } from './attempts.ts';
 import { getDurability } from './durability.ts';
 import { putPart, submitEvents } from './events.ts';
 import { listFreezes, orderFreeze, showFreeze, takeLease, thawFreeze } from './freezes.ts';
@@ -23,6 +23,7 @@ export const LEDGER_ROUTES = [
   getDurability,
   listAttempts,
   showAction,
+  settleAttempt,
   listActs,
   listAlarms,
   acknowledgeAlarm,

@@ -57,8 +57,11 @@ import {
   reachTopics,
   revokeKey,
   rotateKey,
+  type SettledAttempt,
+  type SettleInput,
   type SourcePage,
   type SubjectErasure,
+  settleAttempt,
   showAction,
   showErasure,
   showFreeze,
@@ -120,6 +123,8 @@ export interface LedgerClient {
   attempts(filter: AttemptFilter, page?: PageRequest): Promise<AttemptPage>;
   /** At most 4 MiB of its events. @param page `cursor`: `next` of the page before */
   action(action: string, page?: { readonly cursor?: string }): Promise<ActionBody>;
+  /** An attempt whose outcome is unknown. */
+  settle(action: string, settlement: SettleInput): Promise<SettledAttempt>;
   /** Acts of Recant and its operators, newest first. */
   acts(filter?: ActFilter, page?: PageRequest): Promise<ActPage>;
   /** Newest first. `open`: only those that have not ended. */
@@ -179,6 +184,7 @@ export function ledgerClient(transport: Transport): LedgerClient {
     erasure: (subject) => call(showErasure, { params: { subject } }),
     durability: (source, id) => call(getDurability, { query: { source, id } }),
     attempts: (filter, page) => call(listAttempts, { query: { ...filter, ...page } }),
+    settle: (action, settlement) => call(settleAttempt, { params: { action }, json: settlement }),
     action: (action, page) => call(showAction, { params: { action }, query: { ...page } }),
     acts: (filter, page) => call(listActs, { query: { ...filter, ...page } }),
     alarms: (filter, page) => call(listAlarms, { query: { ...filter, ...page } }),

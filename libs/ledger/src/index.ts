@@ -32,3 +32,4 @@ export {
 } from './projection.ts';
 export * from './publish/index.ts';
 export { type Discrepancies, type Discrepancy, effectsOfEvent } from './reported.ts';
+export { type RuledStatus, type Ruling, ruledStatus } from './ruling.ts';

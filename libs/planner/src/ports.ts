@@ -10,6 +10,10 @@ export interface RecordedAttempt {
   readonly session?: string;
   readonly trace?: string;
   readonly status: AttemptStatus;
+  /** Who found out the outcome while it was unknown. Absent: nobody had to. */
+  readonly ruledBy?: string;
+  /** What the agent reported after all, other than that: `status` is unknown. */
+  readonly contradicted?: AttemptStatus;
   /** The recorded chunks match the count and digest in the settlement. */
   readonly complete: boolean;
   /** Targets that capture by themselves recorded whole transactions of it: those can be undone whatever the agent says or omits. Absent: none. */

@@ -138,6 +138,20 @@ test('an undeclared tool is no conflict: with effects it is a step, without them
   expect(plan(inputOf(attempts, [], ['bad'], 'refuse'))).toMatchObject({ conflicts: [], left: [{ reason: 'effects_unknown' }] });
 });
 
+test("a person's word on an unknown outcome: failed leaves nothing to undo, succeeded an effect that stays, a contradicted one is open", () => {
+  const answerOf = (change: Partial<RecordedAttempt>) => {
+    const { conflicts, left } = plan(inputOf([attemptOf('bad', 0, { ruledBy: 'person:ada', ...change })], [], ['bad'], 'refuse'));
+    return [conflicts.length, left[0]?.reason, left[0]?.detail.split(',')[0]];
+  };
+  for (const reversibility of ['compensable', 'irreversible', 'unknown'] as const) {
+    expect(answerOf({ reversibility, status: 'failed' })).toEqual([0, 'no_effect', 'person:ada settled it as failed']);
+    expect(answerOf({ reversibility, status: 'succeeded' })).toEqual([0, 'irreversible', 'person:ada settled it as succeeded']);
+    const contradicted = answerOf({ reversibility, status: 'unknown', contradicted: 'succeeded' });
+    expect(contradicted).toEqual([1, 'open', 'person:ada settled it']);
+  }
+  expect(answerOf({ reversibility: 'read', status: 'succeeded' })).toEqual([0, 'no_effect', 'No change was recorded.']);
+});
+
 test('I7: effects that nothing recorded are named, never taken for no effect; reads and irreversible tools are no obstacle', () => {
   const reasonOf = (change: Partial<RecordedAttempt>) => {
     const { conflicts, left } = plan(inputOf([attemptOf('bad', 0, change)], [], ['bad'], 'refuse'));

@@ -63,6 +63,25 @@ describe('a function', () => {
     expect(await outcomes()).toEqual(['unknown', 'succeeded', 'succeeded']);
   });
 
+  test('after a restart a retry needs the number of the attempt before; without it the tool does not run', async () => {
+    const action = '0193f0a2-7c1e-7b43-9a52-1b2c3d4e5f60';
+    let ran = 0;
+    const pay = recant.wrap(
+      async (_: { attempt?: number }) => {
+        ran += 1;
+      },
+      {
+        name: 'pay',
+        retryOf: ({ attempt }) => ({ action, ...(attempt === undefined ? {} : { attempt }) }),
+      },
+    );
+    await expect(pay({})).rejects.toMatchObject({ code: 'options_invalid', message: expect.stringContaining('retryOf.attempt') });
+    expect([ran, intents()]).toEqual([0, []]);
+    await pay({ attempt: 3 });
+    await pay({});
+    expect([ran, ...intents().map((intent) => [intent.action, intent.attempt])]).toEqual([2, [action, 4], [action, 5]]);
+  });
+
   test('that is synchronous returns a promise', async () => {
     const double = recant.wrap(function double(n: number) {
       return 2 * n;

@@ -36,6 +36,7 @@ export { type AttemptPage, type AttemptQuery, type ListedAttempt, PAGE_LIMIT_MAX
 export type { DeadLetterPage, DeadLetterSummary, LogSummary } from './query/cold.ts';
 export type { Measures } from './query/measures.ts';
 export type { RecordedEvent } from './query/recorded-event.ts';
+export type { Rulings } from './query/rulings.ts';
 export type { NumberRange, SourcePage, SourceQuery, SourceState, SourceSummary, SourceTotals } from './query/sources.ts';
 export type { Undone } from './query/undone.ts';
 export { createLedgerReader } from './reader/ledger-reader.ts';

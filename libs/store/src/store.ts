@@ -36,6 +36,7 @@ import { type ActPage, type ActQuery, listActs } from './query/acts.ts';
 import { type AttemptPage, type AttemptQuery, listAttempts } from './query/attempts.ts';
 import { type DeadLetterPage, type DeadLetterQuery, type LogSummary, listDeadLetters, listLogs } from './query/cold.ts';
 import { type Measures, readMeasures } from './query/measures.ts';
+import { createRulings, type Rulings } from './query/rulings.ts';
 import { countSources, listSources, type SourcePage, type SourceQuery, type SourceTotals } from './query/sources.ts';
 import { createLedgerReader } from './reader/ledger-reader.ts';
 import { createSourceReader } from './reader/source-reader.ts';
@@ -72,6 +73,7 @@ export interface Store {
   readonly parts: Parts;
   readonly alarms: Alarms;
   readonly freezes: Freezes;
+  readonly rulings: Rulings;
   readonly positions: KafkaPositions;
   /** Messages from Kafka that wait. */
   readonly held: HeldMessages;
@@ -145,6 +147,7 @@ export function createStore(options: StoreOptions): Store {
     parts: createParts(pools.append),
     alarms: createAlarms(work, clock),
     freezes: createFreezes(pools.lookup, read, leaseMs),
+    rulings: createRulings(pools.lookup),
     positions: createKafkaPositions(pools.lookup, OPERATOR_TENANT),
     held: createHeldMessages(work),
     queries: {

@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
  */
 const EXPECTED: Readonly<Record<string, { readonly owner: string; readonly writer: string; readonly reader: string }>> = {
   ...same(['entry', 'approval'], { owner: 'SELECT INSERT', writer: 'SELECT INSERT', reader: '' }),
-  ...same(['source', 'dead_letter', 'attempt', 'settlement', 'effect', 'observed', 'effect_count'], {
+  ...same(['source', 'dead_letter', 'attempt', 'settlement', 'effect', 'observed', 'effect_count', 'ruling'], {
     owner: 'SELECT INSERT',
     writer: 'SELECT INSERT',
     reader: 'SELECT own',
@@ -95,6 +95,7 @@ const VALUES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   observed: { named: 'true' },
   run: { state: "'queued'" },
   run_step: { state: "'pending'" },
+  ruling: { outcome: "'failed'" },
 };
 
 interface Table {

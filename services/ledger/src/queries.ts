@@ -9,7 +9,8 @@ import {
   type RecordedEventBody,
   showAction,
 } from '@recant/api';
-import type { AttemptObserved } from '@recant/events';
+import type { AttemptObserved, AttemptStatus } from '@recant/events';
+import { type Ruling, ruledStatus } from '@recant/ledger';
 import { type BoundRoute, handle, type RequestOf } from '@recant/service';
 import type { AttemptDetail, AttemptQuery, ListedAttempt, Queries, RecordedEvent, Undone } from '@recant/store';
 
@@ -85,7 +86,23 @@ async function refuseUnknownAgents(queries: Queries, tenant: string, agents: rea
 }
 
 function attemptBody(summary: ListedAttempt): AttemptBody {
-  const { ref, entry, agent, tool, session, trace, status, reversibility, keyId, settled, transaction, effects, undone } = summary;
+  const {
+    ref,
+    entry,
+    agent,
+    tool,
+    session,
+    trace,
+    status,
+    reversibility,
+    keyId,
+    settled,
+    transaction,
+    effects,
+    undone,
+    ruling,
+    contradicted,
+  } = summary;
   return {
     ...ref,
     agent,
@@ -97,6 +114,7 @@ function attemptBody(summary: ListedAttempt): AttemptBody {
     effects: effects.reported + effects.observed,
     observed: effects.observed,
     ...undoneBody(undone),
+    ...ruledBody(ruling, contradicted),
     ...(transaction && { login: transaction.login, transaction: `${transaction.system} ${transaction.id}` }),
     intendedAt: isoOf(summary.intendedAtMs),
     receivedAt: isoOf(summary.receivedAtMs),
@@ -107,8 +125,9 @@ function attemptBody(summary: ListedAttempt): AttemptBody {
   };
 }
 
-function attemptDetailBody({ source, attempt, state, first, events, undone }: AttemptDetail): ActionAttempt {
+function attemptDetailBody({ source, attempt, state, first, events, undone, ruling }: AttemptDetail): ActionAttempt {
   const { intended, settled } = state;
+  const { status, contradicted } = ruledStatus(state.status, ruling);
   const session = intended?.data.context.session;
   const trace = intended?.traceparent?.split('-')[1];
   return {
@@ -121,12 +140,13 @@ function attemptDetailBody({ source, attempt, state, first, events, undone }: At
     ...(first.event.type === 'recant.attempt.observed.v1' ? transactionBody(first.event.data) : {}),
     ...(session === undefined ? {} : { session }),
     ...(trace === undefined ? {} : { trace }),
-    status: state.status,
+    status,
     complete: state.complete,
     discrepancies: state.discrepancies,
     effects: state.effects,
     observed: state.observed,
     ...undoneBody(undone),
+    ...ruledBody(ruling, contradicted),
     intendedAt: first.event.time,
     receivedAt: isoOf(first.receivedAtMs),
     ...(settled ? { settledAt: settled.time } : {}),
@@ -140,6 +160,12 @@ function attemptDetailBody({ source, attempt, state, first, events, undone }: At
 function undoneBody(undone: Undone | undefined): Pick<AttemptBody, 'undone'> {
   if (undone === undefined) return {};
   return { undone: { run: undone.run, at: isoOf(undone.atMs), ...(undone.part && { part: true }) } };
+}
+
+function ruledBody(ruling: Ruling | undefined, contradicted: AttemptStatus | undefined): Pick<AttemptBody, 'ruled'> {
+  if (ruling === undefined) return {};
+  const { outcome, by, atMs, reason } = ruling;
+  return { ruled: { as: outcome, by, at: isoOf(atMs), reason, ...(contradicted && { contradicted }) } };
 }
 
 /** An attempt without an intent. */

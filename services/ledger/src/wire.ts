@@ -20,6 +20,7 @@ import { meterAppender } from './metered-appender.ts';
 import { queryRoutes } from './queries.ts';
 import { reachRoutes } from './reach-topics.ts';
 import { sealingRoutes } from './sealing.ts';
+import { settlingRoutes } from './settling.ts';
 import { sourceRoutes } from './sources.ts';
 import { type EvidenceOptions, wireEvidence } from './wire-evidence.ts';
 
@@ -89,6 +90,7 @@ export function wireLedger(deps: LedgerDeps): WiredLedger {
     ...ingestRoutes({ groupCommit, parts: store.parts }),
     ...sealingRoutes({ parts: store.parts, dataKeys, systems: store.systems, erasures: createErasures(store.pool), clock }),
     ...queryRoutes(store.queries, clock),
+    ...settlingRoutes(store.queries, store.rulings, clock),
     ...alarmRoutes(store.alarms),
     ...freezeRoutes({ freezes: store.freezes, leases, clock }),
     ...logRoutes(store.queries),

@@ -10,6 +10,7 @@ test('every command has help with examples', async () => {
     ['actions'],
     ['actions', 'list'],
     ['actions', 'show'],
+    ['actions', 'settle'],
     ['actions', 'tail'],
     ['rollback'],
     ['plan'],

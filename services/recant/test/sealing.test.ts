@@ -90,3 +90,28 @@ test('data keys are in a separate database, and none is in the ledger’s', asyn
   expect(await count(keysUrl.href, 'SELECT count(*) FROM recant_keys.data_key')).toBeGreaterThan(0);
   expect(await count(ledgerUrl, "SELECT count(*) FROM pg_catalog.pg_namespace WHERE nspname = 'recant_keys'")).toBe(0);
 });
+
+test('an attempt whose outcome is unknown is settled by a person, with a reason, under a short id', async () => {
+  const client = createRecant({ url: service.url, apiKey: agentKey, agent: 'payer' });
+  await client.open();
+  let action = '';
+  const pay = async () => {
+    action = client.current()?.action ?? '';
+    throw Object.assign(new Error('no answer'), { code: 'ETIMEDOUT' });
+  };
+  await client.action('pay', { order: 7 }, pay, { reversibility: 'compensable' }).catch(() => undefined);
+  await client.close();
+  const settle = (...args: string[]) => run('actions', 'settle', action.slice(-12), ...args);
+  expect(await settle('--as', 'failed')).toMatchObject({ code: 2, err: expect.stringContaining('--reason TEXT') });
+  expect(await settle('--as', 'denied', '--reason', 'no charge')).toMatchObject({ code: 2, err: expect.stringContaining('succeeded') });
+  expect(await settle('--reason', 'no charge')).toMatchObject({ code: 2, err: expect.stringContaining('--as') });
+  expect(await settle('--as', 'failed', '--attempt', 'two', '--reason', 'no charge')).toMatchObject({ code: 2 });
+  expect((await run('actions', 'list', '--outcome', 'unknown')).out).toContain('payer');
+  const settled = await settle('--as', 'failed', '--reason', 'no charge');
+  expect(settled, settled.err).toMatchObject({ code: 0, out: `Attempt 1 of action ${action}: failed.\n` });
+  expect((await run('actions', 'show', action)).out).toMatch(
+    / {2}failed, compensable, .*\n(.*\n)+ {2}settled as failed by .*: no charge\n/,
+  );
+  expect((await run('actions', 'list', '--agent', 'payer')).out).toContain('failed (settled by a person)');
+  expect((await run('acts')).out).toMatch(/settle attempt +done/);
+});

@@ -51,9 +51,15 @@ export function cancelledPairs(members: readonly Member[], undoing: Undoing, isS
 
 /** Attempts whose effects are unknown or may still come need a person; what targets recorded of them settles the rest. */
 function unsettled(member: Member): Exclusion | undefined {
-  const { status, complete, witnessed } = member.attempt;
+  const { status, complete, witnessed, ruledBy, contradicted } = member.attempt;
   if (status === 'open') return { reason: 'open', conflict: 'open', detail: 'Not settled yet: the attempt may still have effects.' };
   if (witnessed) return undefined;
+  if (contradicted !== undefined)
+    return {
+      reason: 'open',
+      conflict: 'open',
+      detail: `${ruledBy} settled it, and its agent reported ${contradicted} afterwards: the effects of the attempt are unknown. Settle it again.`,
+    };
   if (status === 'unknown')
     return {
       reason: 'open',
@@ -88,11 +94,21 @@ function notUndoable(member: Member, systems: ReadonlyMap<string, string>): Excl
   return without && irreversible('No inverse was recorded for this effect.', without.resource);
 }
 
-/** Nothing is recorded that a step could write, so that no rollback can do harm: listed, but no conflict. */
+/** Nothing is recorded that a step could write, so that no rollback can do harm: listed, but no conflict. A person's word counts beside the record. */
 function withoutEffect(member: Member, declaredIrreversible: boolean): Exclusion {
-  if (declaredIrreversible) return { reason: 'irreversible', detail: 'The tool was declared irreversible.' };
+  const { ruledBy, status, reversibility } = member.attempt;
+  const ruled = ruledBy === undefined ? undefined : status;
+  if (ruled === 'succeeded' && reversibility !== 'read')
+    return {
+      reason: 'irreversible',
+      detail: `${ruledBy} settled it as succeeded, and no change with an inverse was recorded: its effect stays.`,
+    };
+  if (declaredIrreversible && ruled !== 'failed') return { reason: 'irreversible', detail: 'The tool was declared irreversible.' };
   const unknown = unknownEffects(member.attempt) ?? reachedBeyond(member.effects);
   return unknown === undefined
-    ? { reason: 'no_effect', detail: 'No change was recorded.' }
+    ? {
+        reason: 'no_effect',
+        detail: ruled === 'failed' ? `${ruledBy} settled it as failed, and no change was recorded.` : 'No change was recorded.',
+      }
     : { reason: 'effects_unknown', detail: unknown };
 }

@@ -1,9 +1,10 @@
-import { type AttemptEvent, type AttemptFold, type AttemptState, createAttemptFold, refOfEvent } from '@recant/ledger';
+import { type AttemptEvent, type AttemptFold, type AttemptState, createAttemptFold, type Ruling, refOfEvent } from '@recant/ledger';
 import type pg from 'pg';
 import { asReader } from '../access/as-reader.ts';
 import { readCursor } from '../audit/read-cursor.ts';
 import { StoreError } from '../error.ts';
 import { type RecordedEvent, toRecordedEvent } from './recorded-event.ts';
+import { readRulings } from './rulings.ts';
 import { readUndone, type Undone } from './undone.ts';
 
 /** Finds an action's sources by its intents, settlements and observed events; its events are one range of the dedupe key per source. */
@@ -20,6 +21,8 @@ export interface AttemptDetail {
   /** Computed from all events. */
   readonly state: AttemptState;
   readonly undone?: Undone;
+  /** What a person found out while the outcome was unknown. */
+  readonly ruling?: Ruling;
   /** The intent, or else the first event in log order. */
   readonly first: RecordedEvent;
   /** Those in this page, in log order. */
@@ -84,7 +87,7 @@ export async function readAction(
     last = row;
     group.events.push(recorded);
   };
-  const undoneOf = await asReader(
+  const { undoneOf, rulingOf } = await asReader(
     pool,
     tenant,
     async (client) => {
@@ -93,18 +96,16 @@ export async function readAction(
         signal?.throwIfAborted();
         add(row);
       }
-      return readUndone(
-        client,
-        tenant,
-        [...groups.values()].map(({ source, attempt }) => ({ source, action, attempt })),
-      );
+      const refs = [...groups.values()].map(({ source, attempt }) => ({ source, action, attempt }));
+      return { undoneOf: await readUndone(client, tenant, refs), rulingOf: await readRulings(client, tenant, action) };
     },
     signal,
   );
   const attempts = [...groups.keys()].sort().map((key) => {
     const { fold, ...group } = groups.get(key) as Group;
-    const undone = undoneOf({ source: group.source, action, attempt: group.attempt });
-    return { ...group, state: fold.state(nowMs), ...(undone && { undone }) };
+    const ref = { source: group.source, action, attempt: group.attempt };
+    const [undone, ruling] = [undoneOf(ref), rulingOf(ref)];
+    return { ...group, state: fold.state(nowMs), ...(undone && { undone }), ...(ruling && { ruling }) };
   });
   return { attempts, ...(next === undefined ? {} : { next }) };
 }

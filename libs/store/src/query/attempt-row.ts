@@ -1,4 +1,5 @@
 import type { AttemptRef, AttemptStatus, Outcome, Reversibility } from '@recant/events';
+import { type Ruling, ruledStatus } from '@recant/ledger';
 import type { EntryAddress } from '@recant/planner';
 
 /** One attempt in a list. */
@@ -26,6 +27,10 @@ export interface AttemptSummary {
     readonly login: string /** No attempt named it. */;
     readonly unnamed: boolean;
   };
+  /** What a person found out while the outcome was unknown. */
+  readonly ruling?: Ruling;
+  /** What the agent reported after all, other than the ruling. */
+  readonly contradicted?: AttemptStatus;
   /** The settlement; absent if there is none, or several that differ. */
   readonly settled?: SettledSummary;
 }
@@ -63,8 +68,17 @@ export function toSummary(row: AttemptSqlRow): AttemptSummary {
     keyId: text('key_id'),
     ...(row['inverts_action'] === null ? {} : { inverts: invertsOf(row) }),
     ...(row['login'] === null ? {} : { transaction: transactionOf(row) }),
+    ...rulingOf(row),
     ...(row['outcome'] !== null ? { settled: settledOf(row) } : {}),
   };
+}
+
+function rulingOf(row: AttemptSqlRow): Pick<AttemptSummary, 'ruling' | 'contradicted'> {
+  if (row['ruled'] === null) return {};
+  const [reason, by] = [row['ruled_reason'] as string, row['ruled_by'] as string];
+  const ruling = { outcome: row['ruled'] as Ruling['outcome'], reason, by, atMs: Number(row['ruled_ms']) };
+  const { contradicted } = ruledStatus(row['reported'] as AttemptStatus, ruling);
+  return { ruling, ...(contradicted && { contradicted }) };
 }
 
 function invertsOf(row: AttemptSqlRow): NonNullable<AttemptSummary['inverts']> {

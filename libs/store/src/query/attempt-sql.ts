@@ -33,7 +33,8 @@ export function attemptColumns(vector: string, nowMs: string): string {
   a.inverts_source, a.inverts_action, a.inverts_attempt, a.inverts_run, a.inverts_step, ${SOURCE} AS source, a.login, a.system, a.transaction, a.by_login,
   ${msOf('a.intended_at')} AS intended_ms, ${msOf('a.received_at')} AS received_ms, ${msOf('a.deadline_at')} AS deadline_ms,
   s.outcome, s.chunks, s.effects, s.digest, ${msOf('s.settled_at')} AS settled_ms, s.duration_ms,
-  ${statusExpression(nowMs)} AS status
+  ${statusExpression(nowMs)} AS status, r.outcome AS ruled, r.reason AS ruled_reason, r.ruled_by, ${msOf('r.ruled_at')} AS ruled_ms,
+  ${reportedExpression(nowMs)} AS reported
   FROM ${ATTEMPTS} a
   LEFT JOIN recant.source src ON src.tenant_id = a.tenant_id AND src.source_no = a.source_no
   LEFT JOIN LATERAL (
@@ -42,7 +43,11 @@ export function attemptColumns(vector: string, nowMs: string): string {
       AND source_no = coalesce(a.source_no, (SELECT n.source_no FROM recant.source n WHERE n.tenant_id = a.tenant_id AND n.source = a.named_source))
       AND ${within('shard', 'idx', vector)}
     ORDER BY shard, idx LIMIT 1
-  ) s ON true`;
+  ) s ON true
+  LEFT JOIN LATERAL (
+    SELECT outcome, reason, ruled_by, ruled_at FROM recant.ruling
+    WHERE tenant_id = a.tenant_id AND action = a.action AND attempt = a.attempt AND source = ${SOURCE} ORDER BY ruled_at DESC LIMIT 1
+  ) r ON true`;
 }
 
 /** The attempt's entry is below the vector, and an observed transaction is the first of an attempt whose intent is not recorded. */
@@ -61,8 +66,14 @@ function none(rows: string): string {
   return `coalesce((${rows} LIMIT 1), true)`;
 }
 
-/** Same rule as `createAttemptFold` in libs/ledger, on projected rows. */
+/** Same rule as `ruledStatus` in libs/ledger. */
 function statusExpression(nowMs: string): string {
+  const reported = reportedExpression(nowMs);
+  return `CASE WHEN r.outcome IS NULL OR ${reported} = r.outcome THEN ${reported} WHEN ${reported} IN ('unknown', 'open') THEN r.outcome ELSE 'unknown' END`;
+}
+
+/** Same rule as `createAttemptFold` in libs/ledger, on projected rows. */
+function reportedExpression(nowMs: string): string {
   return `CASE WHEN a.by_login THEN 'succeeded' WHEN s.outcome IS NOT NULL THEN s.outcome
     WHEN least(${msOf('a.deadline_at')}, ${msOf('a.received_at')} + ${OPEN_MS_MAX}) <= ${nowMs}::bigint THEN 'unknown' ELSE 'open' END`;
 }

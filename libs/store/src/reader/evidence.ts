@@ -36,10 +36,11 @@ export function evidenceOf(
 }
 
 /** Same rule as `createAttemptFold` in libs/ledger. Ids are unique, so no chunk occurs twice. */
-function isComplete({ settled, status, transaction }: AttemptSummary, own: readonly Chunk[], seen: readonly Observed[]): boolean {
+function isComplete({ settled, status, transaction, ruling }: AttemptSummary, own: readonly Chunk[], seen: readonly Observed[]): boolean {
   if (observedTransactions(seen).some(({ complete }) => !complete)) return false;
   if (transaction?.unnamed) return true;
-  if (settled === undefined) return status === 'unknown' && seen.length > 0 && own.length === 0;
+  // A person's word stands for the settlement that is missing.
+  if (settled === undefined) return own.length === 0 && (ruling !== undefined || (status === 'unknown' && seen.length > 0));
   const chunks = own
     .map(({ data }) => data)
     .filter(({ chunk }) => chunk < settled.chunks)

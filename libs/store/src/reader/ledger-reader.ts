@@ -106,8 +106,8 @@ async function recorded(
     const key = keys.get(listed.keyId) ?? { grade: 'claimed', resources: [], revoked: false };
     // Nothing settles it any more.
     const summary: AttemptSummary = listed.status === 'open' && key.revoked ? { ...listed, status: 'unknown' } : listed;
-    const { settled: _settled, deadlineAtMs: _deadline, transaction: _transaction, ...rest } = summary;
-    return { ...rest, ...evidenceOf(summary, entries.get(keyOf(summary.ref)) ?? [], key) };
+    const { settled: _settled, deadlineAtMs: _deadline, transaction: _transaction, ruling, ...rest } = summary;
+    return { ...rest, ...(ruling && { ruledBy: ruling.by }), ...evidenceOf(summary, entries.get(keyOf(summary.ref)) ?? [], key) };
   });
 }
 

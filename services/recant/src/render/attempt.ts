@@ -15,9 +15,17 @@ export function attemptRow(attempt: AttemptBody): Cell[] {
   return [clockTime(Date.parse(attempt.receivedAt)), attempt.agent, attempt.tool, statusText(attempt), attempt.effects, action];
 }
 
-function statusText({ status, undone }: AttemptBody): string {
-  if (undone === undefined) return status;
-  return `${status}, undone${undone.part ? ' in part' : ''}`;
+function statusText({ status, undone, ruled }: AttemptBody): string {
+  const known = ruled === undefined ? status : `${status} (${ruled.contradicted === undefined ? 'settled by a person' : 'contradicted'})`;
+  if (undone === undefined) return known;
+  return `${known}, undone${undone.part ? ' in part' : ''}`;
+}
+
+function ruledLines({ ruled }: AttemptBody): string[] {
+  if (ruled === undefined) return [];
+  const { as, by, at, reason, contradicted } = ruled;
+  const line = `  settled as ${as} by ${by} at ${at}: ${reason}`;
+  return contradicted === undefined ? [line] : [line, `  discrepancy: the agent reported ${contradicted} afterwards; settle it again`];
 }
 
 const reversibilityText = ({ reversibility }: { readonly reversibility: string }): string =>
@@ -62,6 +70,7 @@ export function actionText(action: ActionBody, paint: Paint): string {
         ...(attempt.undone === undefined
           ? []
           : [`  undone${attempt.undone.part ? ' in part' : ''} by run ${attempt.undone.run} at ${attempt.undone.at}`]),
+        ...ruledLines(attempt),
         ...(attempt.login === undefined ? [] : [`  login ${attempt.login}, transaction ${attempt.transaction}`]),
       ];
       return [...head, ...discrepancyLines(attempt.discrepancies), ...attempt.events.flatMap(eventLines)].map(printable).join('\n');

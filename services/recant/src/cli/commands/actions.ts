@@ -1,11 +1,12 @@
+import type { SettleInput } from '@recant/api';
 import { tail as follow } from '@recant/client';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { actionText, attemptRow, attemptsText, continuedText } from '../../render/attempt.ts';
 import { CliError, EXIT } from '../../terminal/exit.ts';
 import { json } from '../../terminal/output.ts';
-import { type CommonOptions, openSession, type World, withConnection } from '../../terminal/session.ts';
+import { type CommonOptions, openSession, type World, withConnection, withReason } from '../../terminal/session.ts';
 import { tableRow } from '../../terminal/table.ts';
-import { nextPageText, type PageOptions, pageOf, withPages } from '../options.ts';
+import { nextPageText, type PageOptions, pageOf, wholeNumber, withPages } from '../options.ts';
 import { type FilterOptions, filtersOf, withFilters } from '../selection.ts';
 import { fullId } from '../short-id.ts';
 
@@ -33,9 +34,40 @@ export function addActions(program: Command, world: World): void {
       '\nExample:\n  recant actions show 0193f0a2-7c1e-7b43-9a52-1b2c3d4e5f60\n\nMore than 4 MiB of events are read in pages; with --json each page is one object.',
     )
     .action((action: string, options: CommonOptions) => show(world, action, options));
+  addSettle(actions, world);
   withFilters(withConnection(actions.command('tail').description('print attempts as they arrive, until Ctrl-C')))
     .addHelpText('after', '\nExample:\n  recant actions tail --agent pricing-bot')
     .action((options: ListOptions) => tail(world, options));
+}
+
+const SETTLE_HELP = `
+For a payment, a mail or a call whose answer was lost: look it up in the target, then say what you found. Plans and lists use it from then on. If
+the agent reports another outcome after all, the attempt is unknown again and shows both.
+
+Examples:
+  recant actions settle ACTION --as failed --reason "no charge for order 7 at the provider, asked at 10:14"
+  recant actions settle ACTION --attempt 2 --as succeeded --reason "charge ch_123"`;
+
+type SettleOptions = CommonOptions & { as: SettleInput['as']; attempt?: string; source?: string };
+
+function addSettle(actions: Command, world: World): void {
+  const command = actions.command('settle').description('settle an attempt whose outcome is unknown, by what you found in its target');
+  withReason(withConnection(command.argument('<action>', 'action id, from `recant actions list --outcome unknown`')))
+    .addOption(
+      new Option('--as <outcome>', 'succeeded, or failed: it had no effect').choices(['succeeded', 'failed']).makeOptionMandatory(),
+    )
+    .option('--attempt <n>', 'attempt of the action (default: the only one that is unknown)')
+    .option('--source <uri>', 'source of the attempt, if two used one action id')
+    .addHelpText('after', SETTLE_HELP)
+    .action(async (short: string, options: SettleOptions) => {
+      if (options.reason === undefined) throw new CliError(EXIT.usage, 'Settling needs a reason', 'Say what you found: --reason TEXT.');
+      const session = await openSession(world, options);
+      const attempt = wholeNumber('--attempt', options.attempt);
+      const action = await fullId(session.client, ['action'], short);
+      const { as, reason, source } = options;
+      const settled = await session.client.settle(action, { as, reason, ...(attempt && { attempt }), ...(source && { source }) });
+      world.out.write(session.json ? json(settled) : `Attempt ${settled.attempt} of action ${action}: ${settled.status}.\n`);
+    });
 }
 
 async function list(world: World, options: ListOptions): Promise<void> {

@@ -1,0 +1,41 @@
+import { ApiFault, settleAttempt } from '@recant/api';
+import { ruledStatus } from '@recant/ledger';
+import { type BoundRoute, handle } from '@recant/service';
+import type { AttemptDetail, Queries, Rulings } from '@recant/store';
+
+/** A person's word about attempts of the caller's tenant whose outcome is unknown. */
+export function settlingRoutes(queries: Queries, rulings: Rulings, clock: () => number): readonly BoundRoute[] {
+  return [
+    handle(settleAttempt, async ({ caller, params: { action }, body: { as, reason, attempt, source }, signal }) => {
+      const atMs = clock();
+      const { attempts } = await queries.action(caller.tenant, action, { nowMs: atMs, signal });
+      const matching = attempts.filter((one) => (attempt ?? one.attempt) === one.attempt && (source ?? one.source) === one.source);
+      const one = theUnknown(action, matching);
+      const ref = { source: one.source, action, attempt: one.attempt };
+      await rulings.put(caller.tenant, ref, { outcome: as, reason, by: caller.id, atMs });
+      const { status } = ruledStatus(one.state.status, { outcome: as });
+      const object = { action, attempt: one.attempt, source: one.source };
+      return { status: 200, body: { ...ref, status }, act: { object, detail: { as, was: one.state.status } } };
+    }),
+  ];
+}
+
+/** @throws ApiFault `action_unknown`, `attempt_not_unknown`, `attempt_ambiguous` */
+function theUnknown(action: string, attempts: readonly AttemptDetail[]): AttemptDetail {
+  const [known] = attempts;
+  if (known === undefined) throw new ApiFault('action_unknown', `Unknown action or attempt ${action}.`);
+  const [first, ...more] = attempts.filter(isUnknown);
+  if (first === undefined)
+    throw new ApiFault(
+      'attempt_not_unknown',
+      `Attempt ${known.attempt} of action ${action}: expected an unknown outcome, got ${known.state.status}.`,
+    );
+  if (more.length > 0)
+    throw new ApiFault('attempt_ambiguous', `Action ${action} has ${more.length + 1} attempts whose outcome is unknown.`);
+  return first;
+}
+
+/** Also one that was settled by a person: a later word counts, and ends a contradiction. */
+function isUnknown({ state, ruling }: AttemptDetail): boolean {
+  return state.status === 'unknown' || ruledStatus(state.status, ruling).contradicted !== undefined;
+}
