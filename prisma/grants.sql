@@ -56,9 +56,15 @@ GRANT UPDATE (effective_at, ended_at, ended_by, end_reason) ON recant.freeze TO 
 GRANT UPDATE (effective_at, standing, seen_at) ON recant.freeze_system TO recant_writer;
 GRANT UPDATE (agent, applied, granted_at), DELETE ON recant.lease TO recant_writer;
 
+-- Fences last longer and end; a permission is used once.
+GRANT SELECT, INSERT ON recant.fence, recant.fence_allow, recant.fence_hit TO recant_writer;
+GRANT UPDATE (expires_at, ended_at, ended_by, end_reason) ON recant.fence TO recant_writer;
+GRANT UPDATE (used_at, used_source, used_event) ON recant.fence_allow TO recant_writer;
+
 -- The reader sees one tenant's projections, by row-level security, and its entries through functions bound to that tenant.
 GRANT SELECT ON recant.log, recant.source, recant.dead_letter, recant.attempt, recant.settlement, recant.effect, recant.observed, recant.effect_count,
   recant.tile, recant.checkpoint, recant.anchored, recant.cosignature, recant.epoch, recant.ledger_head, recant.head_slot, recant.head_member,
-  recant.plan, recant.run, recant.run_step, recant.run_resource, recant.alarm, recant.erasure, recant.freeze, recant.freeze_system, recant.ruling TO recant_reader;
+  recant.plan, recant.run, recant.run_step, recant.run_resource, recant.alarm, recant.erasure, recant.freeze, recant.freeze_system,
+  recant.fence, recant.fence_allow, recant.fence_hit, recant.ruling TO recant_reader;
 GRANT EXECUTE ON FUNCTION recant.read_entries (BIGINT, TEXT, TEXT), recant.own_acts (BIGINT, BIGINT, INTEGER, BIGINT, TEXT[], INTEGER), recant.source_numbers (BIGINT), recant.source_holes (BIGINT, INTEGER),
   recant.event_of (BYTEA), recant.received_ms (BYTEA) TO recant_reader;

@@ -347,6 +347,83 @@ CREATE POLICY one_tenant ON recant.erasure AS PERMISSIVE FOR SELECT TO recant_re
 GRANT INSERT, SELECT, UPDATE ON TABLE recant.erasure TO recant_writer;
 GRANT SELECT ON TABLE recant.erasure TO recant_reader;
 
+CREATE TABLE recant.fence (
+    tenant_id text COLLATE "C" NOT NULL,
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    call_key bytea NOT NULL,
+    agent text COLLATE "C" NOT NULL,
+    tool text COLLATE "C" NOT NULL,
+    resources text[] NOT NULL,
+    resource_count integer NOT NULL,
+    reason text NOT NULL,
+    set_by text NOT NULL,
+    set_at timestamp(3) with time zone NOT NULL,
+    expires_at timestamp(3) with time zone NOT NULL,
+    run_id text COLLATE "C",
+    steps integer[] NOT NULL DEFAULT '{}'::integer[],
+    ended_at timestamp(3) with time zone,
+    ended_by text,
+    end_reason text
+);
+ALTER TABLE recant.fence OWNER TO recant_owner;
+ALTER TABLE recant.fence ADD CONSTRAINT fence_agent_check CHECK ((octet_length(agent) <= 256));
+ALTER TABLE recant.fence ADD CONSTRAINT fence_call_key_check CHECK ((octet_length(call_key) = 32));
+ALTER TABLE recant.fence ADD CONSTRAINT fence_pkey PRIMARY KEY (tenant_id, id);
+ALTER TABLE recant.fence ADD CONSTRAINT fence_reason_check CHECK ((octet_length(reason) <= 4096));
+ALTER TABLE recant.fence ADD CONSTRAINT fence_tool_check CHECK ((octet_length(tool) <= 256));
+CREATE UNIQUE INDEX fence_in_force_key ON recant.fence USING btree (tenant_id, call_key, agent) WHERE (ended_at IS NULL);
+CREATE INDEX fence_tenant_id_run_id_idx ON recant.fence USING btree (tenant_id, run_id) WHERE (run_id IS NOT NULL);
+CREATE INDEX fence_tenant_id_set_at_id_idx ON recant.fence USING btree (tenant_id, set_at, id);
+CREATE TRIGGER only_ends BEFORE UPDATE ON recant.fence FOR EACH ROW EXECUTE FUNCTION recant.refuse_moving_fence();
+ALTER TABLE recant.fence ENABLE ALWAYS TRIGGER only_ends;
+ALTER TABLE recant.fence ENABLE ROW LEVEL SECURITY;
+CREATE POLICY all_tenants ON recant.fence AS PERMISSIVE FOR ALL TO recant_writer USING (true) WITH CHECK (true);
+CREATE POLICY one_tenant ON recant.fence AS PERMISSIVE FOR SELECT TO recant_reader USING ((tenant_id = current_setting('recant.tenant'::text, true)));
+GRANT INSERT, SELECT ON TABLE recant.fence TO recant_writer;
+GRANT SELECT ON TABLE recant.fence TO recant_reader;
+GRANT UPDATE (expires_at, ended_at, ended_by, end_reason) ON TABLE recant.fence TO recant_writer;
+
+CREATE TABLE recant.fence_allow (
+    tenant_id text COLLATE "C" NOT NULL,
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    fence_id uuid NOT NULL,
+    reason text NOT NULL,
+    allowed_by text NOT NULL,
+    allowed_at timestamp(3) with time zone NOT NULL,
+    used_at timestamp(3) with time zone,
+    used_source text COLLATE "C",
+    used_event text COLLATE "C"
+);
+ALTER TABLE recant.fence_allow OWNER TO recant_owner;
+ALTER TABLE recant.fence_allow ADD CONSTRAINT fence_allow_fence_fkey FOREIGN KEY (tenant_id, fence_id) REFERENCES recant.fence(tenant_id, id) ON DELETE RESTRICT;
+ALTER TABLE recant.fence_allow ADD CONSTRAINT fence_allow_pkey PRIMARY KEY (tenant_id, id);
+ALTER TABLE recant.fence_allow ADD CONSTRAINT fence_allow_reason_check CHECK ((octet_length(reason) <= 4096));
+CREATE UNIQUE INDEX fence_allow_open_key ON recant.fence_allow USING btree (tenant_id, fence_id) WHERE (used_at IS NULL);
+CREATE INDEX fence_allow_tenant_id_fence_id_idx ON recant.fence_allow USING btree (tenant_id, fence_id);
+ALTER TABLE recant.fence_allow ENABLE ROW LEVEL SECURITY;
+CREATE POLICY all_tenants ON recant.fence_allow AS PERMISSIVE FOR ALL TO recant_writer USING (true) WITH CHECK (true);
+CREATE POLICY one_tenant ON recant.fence_allow AS PERMISSIVE FOR SELECT TO recant_reader USING ((tenant_id = current_setting('recant.tenant'::text, true)));
+GRANT INSERT, SELECT ON TABLE recant.fence_allow TO recant_writer;
+GRANT SELECT ON TABLE recant.fence_allow TO recant_reader;
+GRANT UPDATE (used_at, used_source, used_event) ON TABLE recant.fence_allow TO recant_writer;
+
+CREATE TABLE recant.fence_hit (
+    tenant_id text COLLATE "C" NOT NULL,
+    fence_id uuid NOT NULL,
+    source text COLLATE "C" NOT NULL,
+    event_id text COLLATE "C" NOT NULL,
+    agent text COLLATE "C" NOT NULL,
+    hit_at timestamp(3) with time zone NOT NULL
+);
+ALTER TABLE recant.fence_hit OWNER TO recant_owner;
+ALTER TABLE recant.fence_hit ADD CONSTRAINT fence_hit_fence_fkey FOREIGN KEY (tenant_id, fence_id) REFERENCES recant.fence(tenant_id, id) ON DELETE RESTRICT;
+ALTER TABLE recant.fence_hit ADD CONSTRAINT fence_hit_pkey PRIMARY KEY (tenant_id, fence_id, source, event_id);
+ALTER TABLE recant.fence_hit ENABLE ROW LEVEL SECURITY;
+CREATE POLICY all_tenants ON recant.fence_hit AS PERMISSIVE FOR ALL TO recant_writer USING (true) WITH CHECK (true);
+CREATE POLICY one_tenant ON recant.fence_hit AS PERMISSIVE FOR SELECT TO recant_reader USING ((tenant_id = current_setting('recant.tenant'::text, true)));
+GRANT INSERT, SELECT ON TABLE recant.fence_hit TO recant_writer;
+GRANT SELECT ON TABLE recant.fence_hit TO recant_reader;
+
 CREATE TABLE recant."freeze" (
     tenant_id text COLLATE "C" NOT NULL,
     id uuid NOT NULL DEFAULT gen_random_uuid(),
@@ -689,7 +766,8 @@ CREATE TABLE recant.run (
     alarm text,
     created_at timestamp(3) with time zone NOT NULL DEFAULT CURRENT_TIMESTAMP,
     finished_at timestamp(3) with time zone,
-    waits text NOT NULL DEFAULT '[]'::text
+    waits text NOT NULL DEFAULT '[]'::text,
+    fence jsonb
 );
 ALTER TABLE recant.run OWNER TO recant_owner;
 ALTER TABLE recant.run ADD CONSTRAINT run_digest_check CHECK ((octet_length(digest) = 32));
@@ -927,6 +1005,19 @@ AS $function$ BEGIN
     HINT = 'An alarm ends with its condition.';
 END $function$;
 ALTER FUNCTION recant.refuse_forgetting() OWNER TO recant_owner;
+
+CREATE OR REPLACE FUNCTION recant.refuse_moving_fence()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$ BEGIN
+  IF (NEW.tenant_id, NEW.id, NEW.call_key, NEW.agent, NEW.tool, NEW.resources, NEW.resource_count, NEW.reason, NEW.set_by, NEW.set_at, NEW.run_id, NEW.steps)
+    IS NOT DISTINCT FROM (OLD.tenant_id, OLD.id, OLD.call_key, OLD.agent, OLD.tool, OLD.resources, OLD.resource_count, OLD.reason, OLD.set_by, OLD.set_at, OLD.run_id, OLD.steps)
+    AND OLD.ended_at IS NULL AND NEW.expires_at >= OLD.expires_at THEN RETURN NEW; END IF;
+  RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = format('fence %s can only last longer and end: UPDATE is refused', OLD.id),
+    HINT = 'Set another fence.';
+END $function$;
+ALTER FUNCTION recant.refuse_moving_fence() OWNER TO recant_owner;
 
 CREATE OR REPLACE FUNCTION recant.refuse_reopening()
  RETURNS trigger

@@ -42,6 +42,11 @@ async function freezeIn({ store }: World): Promise<string> {
   return (await store.freezes.order(OWN, order)).id;
 }
 
+async function fenceIn({ store }: World): Promise<string> {
+  const fence = { key: randomBytes(32).toString('hex'), tool: `acme-${randomUUID()}`, resources: [] };
+  return (await store.fences.set(OWN, fence, { reason: 'a test', by: 'somebody', expiresAtMs: Date.now() + 3_600_000 })).id;
+}
+
 const EVENTS: Readonly<Record<string, Fixture>> = {
   submitEvents: {
     ...shared,
@@ -114,6 +119,37 @@ const EVENTS: Readonly<Record<string, Fixture>> = {
   thawFreeze: {
     ask: async (world) => ({ params: { freeze: await freezeIn(world) }, body: json({ reason: 'a test' }) }),
     shows: () => '"value":"acme-',
+  },
+  setFence: {
+    ...shared,
+    ask: () => ({ body: json({ tool: 'x', resources: [`postgres://shop/${randomUUID()}`], reason: 'a test' }) }),
+    shows: () => '"setAt":',
+  },
+  listFences: {
+    async ask(world) {
+      await fenceIn(world);
+      return {};
+    },
+    shows: () => '"tool":"acme-',
+  },
+  showFence: { ask: async (world) => ({ params: { fence: await fenceIn(world) } }), shows: () => '"tool":"acme-' },
+  allowFenced: {
+    ask: async (world) => ({ params: { fence: await fenceIn(world) }, body: json({ reason: 'a test' }) }),
+    shows: () => '"tool":"acme-',
+  },
+  endFence: {
+    ask: async (world) => ({ params: { fence: await fenceIn(world) }, body: json({ reason: 'a test' }) }),
+    shows: () => '"tool":"acme-',
+  },
+  askFence: {
+    ...shared,
+    ask: () => ({
+      body: json({
+        ...{ source: `recant://acme-agent/${randomUUID()}`, agent: 'acme-agent' },
+        ...{ action: randomUUID(), attempt: 1, call: '0'.repeat(64) },
+      }),
+    }),
+    shows: () => '"fenced":false',
   },
   reachTopics: { ...shared, ask: () => ({}), shows: () => '"unread":[' },
   takeLease: {

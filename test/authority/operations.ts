@@ -26,7 +26,7 @@ interface DescribedOperation {
   readonly 'x-recant-tenant'?: string;
 }
 
-const IDS = /\{(action|alarm|freeze|keyId|plan|run)\}/;
+const IDS = /\{(action|alarm|fence|freeze|keyId|plan|run)\}/;
 
 export function operationsOf(document: unknown): Operation[] {
   return Object.entries((document as Described).paths).flatMap(([path, methods]) =>

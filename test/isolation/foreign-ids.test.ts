@@ -43,6 +43,8 @@ beforeAll(async () => {
   await stage.store.alarms.raise(TENANT, [{ code: 'source_gap', subject: 's', detail: 'd', action: 'a' }]);
   const alarm = (await stage.operator.alarms()).items[0]?.alarm ?? '';
   const { id: freeze } = await stage.store.freezes.order(TENANT, { scope: 'session', value: 's', reason: 'r', by: 'b' });
+  const terms = { reason: 'r', by: 'b', expiresAtMs: Date.now() + 3_600_000 };
+  const { id: fence } = await stage.store.fences.set(TENANT, { key: '0'.repeat(64), tool: 't', resources: [] }, terms);
   planDigest = plan.digest;
   const { digest, subject } = await sealedPart();
   const unknown = (like: string) =>
@@ -55,6 +57,7 @@ beforeAll(async () => {
       keyId: key.keyId,
       alarm,
       freeze,
+      fence,
       agent: 'pricer',
       digest,
       subject,
@@ -110,6 +113,8 @@ function bodyOf({ operationId }: RouteDescriptor): object | undefined {
     rotateKey: {},
     acknowledgeAlarm: { reason: 'r' },
     thawFreeze: { reason: 'r' },
+    allowFenced: { reason: 'r' },
+    endFence: { reason: 'r' },
     acceptIncomplete: { reason: 'r' },
     settleAttempt: { as: 'failed', reason: 'r' },
   }[operationId as string];

@@ -29,6 +29,8 @@ async function actAsA(ledger: RunningLedger, round: number): Promise<void> {
   await ledger.agents.putPart(partDigest(SALT, PART), SALT.toString('base64url'), PART);
   await ledger.operator.createKey({ roles: ['view'], agents: [], resources: [], sourcePrefix: 'recant://', label: CANARY });
   await ledger.store.freezes.order(TENANT, { scope: 'agent', value: round % 2 === 0 ? 'bot' : CANARY, reason: CANARY, by: CANARY });
+  const terms = { reason: CANARY, by: CANARY, expiresAtMs: Date.now() + 3_600_000 };
+  await ledger.store.fences.set(TENANT, { key: '0'.repeat(64), tool: CANARY, resources: [CANARY] }, terms);
   await ledger.post(`{"${CANARY}":1}`);
   await ledger.post(`{"${CANARY}":1}`, { key: `recant_abcd_${'A'.repeat(43)}` });
   await ledger.post('', { path: '/v1/keys' });

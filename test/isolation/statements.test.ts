@@ -18,6 +18,7 @@ const VALUES: Readonly<Record<string, string>> = {
     run: 'r',
     keyId: 'abcd',
     freeze: '018f0000-0000-4000-8000-000000000001',
+    fence: '018f0000-0000-4000-8000-000000000001',
   },
 };
 const QUERIES: Readonly<Record<string, string>> = { getDurability: '?source=recant://bot/one&id=opened' };

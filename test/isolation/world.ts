@@ -18,7 +18,7 @@ export const SALT = Buffer.alloc(16, 7);
 export const PART = Buffer.from('a part');
 const ACTIONS = ['1', '2', '3', '4'].map((n) => `018f0000-0000-7000-8000-00000000000${n}`);
 
-/** Both freezes of the worlds get random ids. */
+/** Freezes and fences of the worlds get random ids. */
 const UNKNOWN_FREEZE = '018f0000-0000-4000-8000-000000000001';
 
 export interface World {
@@ -92,6 +92,7 @@ const VALUES: Readonly<Record<string, readonly string[]>> = {
   digest: [partDigest(SALT, PART), '0'.repeat(64)],
   subject: ['customer-42', CANARY],
   freeze: [UNKNOWN_FREEZE],
+  fence: [UNKNOWN_FREEZE],
   path: ['0/000', '0/000.p/5', 'entries/000.p/5', '1/000'],
 };
 const QUERIES: Readonly<Record<string, readonly string[]>> = {
@@ -100,6 +101,7 @@ const QUERIES: Readonly<Record<string, readonly string[]>> = {
   listDeadLetters: ['', '?limit=1'],
   listActs: ['', '?limit=1'],
   listFreezes: ['', '?all=true', '?limit=1'],
+  listFences: ['', '?all=true', '?limit=1'],
   getDurability: [`?source=recant://bot/one&id=${ACTIONS[0]}.1.intended`, `?source=recant://bot/${CANARY}&id=opened`],
 };
 

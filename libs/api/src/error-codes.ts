@@ -1,6 +1,7 @@
 import { ALARM_ERROR_CODES } from './alarm-codes.ts';
 import { CONNECTION_ERROR_CODES } from './connection-codes.ts';
 import type { ErrorDescription } from './error-description.ts';
+import { FENCE_ERROR_CODES } from './fence-codes.ts';
 import { FREEZE_ERROR_CODES } from './freeze-codes.ts';
 import { EVENT_REFUSALS } from './refusal-codes.ts';
 import { ROLLBACK_ERROR_CODES } from './rollback-codes.ts';
@@ -282,6 +283,7 @@ export const ERROR_CODES = {
   ...REQUEST_ERRORS,
   ...SERVICE_ERRORS,
   ...ALARM_ERROR_CODES,
+  ...FENCE_ERROR_CODES,
   ...FREEZE_ERROR_CODES,
   ...ROLLBACK_ERROR_CODES,
   ...CONNECTION_ERROR_CODES,

@@ -21,6 +21,9 @@ export const ReceiptBody = z
     code: z.string().optional(),
     detail: z.string().optional(),
     action: z.string().optional(),
+    fence: z.uuid().optional().meta({
+      description: 'Of an intent with the code `fenced`: it is recorded at this index, and its tool must not run.',
+    }),
   })
   .meta({ id: 'Receipt' });
 export type ReceiptBody = z.infer<typeof ReceiptBody>;
@@ -37,7 +40,7 @@ export const submitEvents = route({
   tag: 'events',
   summary: 'Record one event, or a batch of them',
   description:
-    'Responds after the commit. One event: 201 with its index, 200 if it was already recorded, 4xx with a problem document. A batch: 200 with one receipt per event, in order; a refused event does not block the others. After a lost response, send the same bytes again.',
+    'Responds after the commit. One event: 201 with its index, 200 if it was already recorded, 4xx with a problem document. A batch: 200 with one receipt per event, in order; a refused event does not block the others. An intent that a fence stops is recorded and answered with `fenced`. After a lost response, send the same bytes again.',
   roles: ['emit', 'rollback'],
   headers: z.object({
     'recant-after': name.optional().meta({
@@ -64,6 +67,7 @@ export const submitEvents = route({
     'source_not_allowed',
     'agent_not_allowed',
     'equivocation',
+    'fenced',
     'log_behind_source',
     'unstorable',
     'batch_too_long',

@@ -151,6 +151,10 @@ export const LeaseBody = z
       .meta({ description: 'False if `applied` is an older version: apply `freezes`, then ask again with this version.' }),
     leaseMs: z.int().meta({ description: 'Length of the lease in milliseconds, from the moment at which the request was sent.' }),
     freezes: z.array(FreezeRuleBody),
+    fences: z.array(z.string()).optional().meta({
+      description:
+        'First 16 digits of the keys of calls that a fence may stop, if asked for and changed since `applied`. Ask about such a call before it starts (`POST /v1/fences/ask`).',
+    }),
   })
   .meta({ id: 'Lease' });
 export type LeaseBody = z.infer<typeof LeaseBody>;
@@ -173,6 +177,7 @@ export const takeLease = route({
       agent: name,
       applied: z.int().min(0).meta({ description: 'Version of the freezes that the recorder obeys; 0 for none.' }),
       waitMs: z.int().min(0).max(LEASE_WAIT_MS_MAX).optional(),
+      fences: z.boolean().optional().meta({ description: 'The recorder sends its intents over Kafka, where nobody answers them.' }),
     }),
   },
   responses: { 200: { description: 'The freezes', schema: LeaseBody } },

@@ -6,6 +6,7 @@ export * from './durability.ts';
 export { ERROR_CODES, type ErrorCode, isErrorCode } from './error-codes.ts';
 export type { ErrorDescription, RetryClass } from './error-description.ts';
 export * from './events.ts';
+export * from './fences.ts';
 export * from './freezes.ts';
 export type { Immutable } from './immutable.ts';
 export { KEY_LIFETIME_MS_MAX, OVERLAP_MS_DEFAULT, OVERLAP_MS_MAX, parseExpiry, parseOverlap } from './key-times.ts';

@@ -3,6 +3,7 @@ import { acknowledgeAlarm, listAlarms } from './alarms.ts';
 import { listAttempts, settleAttempt, showAction } from './attempts.ts';
 import { getDurability } from './durability.ts';
 import { putPart, submitEvents } from './events.ts';
+import { allowFenced, askFence, endFence, listFences, setFence, showFence } from './fences.ts';
 import { listFreezes, orderFreeze, showFreeze, takeLease, thawFreeze } from './freezes.ts';
 import { createKey, listKeys, revokeKey, rotateKey } from './keys.ts';
 import { listDeadLetters, listLogs } from './logs.ts';
@@ -32,6 +33,12 @@ export const LEDGER_ROUTES = [
   showFreeze,
   thawFreeze,
   takeLease,
+  setFence,
+  listFences,
+  showFence,
+  allowFenced,
+  endFence,
+  askFence,
   reachTopics,
   listLogs,
   listSources,

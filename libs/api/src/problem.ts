@@ -17,7 +17,8 @@ export const Problem = z
       .meta({ description: 'never: a retry will fail again. safe: retry at once. after: retry after Retry-After.' }),
     shard: shard.optional(),
     index: index.optional().meta({
-      description: 'Index of the entry that records the refused message’s digest in the log of this shard; the message is a dead letter.',
+      description:
+        'Index of the entry that records the refused message’s digest in the log of this shard; the message is a dead letter. For `fenced`: index of the intent itself.',
     }),
   })
   .meta({ id: 'Problem' });

@@ -6,6 +6,8 @@ import {
   type AttemptPage,
   type AttemptStatus,
   acknowledgeAlarm,
+  allowFenced,
+  askFence,
   BATCH_MEDIA_TYPE,
   type BatchReceipts,
   type CreatedDataKey,
@@ -17,7 +19,12 @@ import {
   type DurabilityBody,
   type ErasedSubject,
   EVENT_MEDIA_TYPE,
+  endFence,
   eraseSubject,
+  type FenceAnswer,
+  type FenceBody,
+  type FencePage,
+  type FenceQuestion,
   type FreezeBody,
   type FreezePage,
   type FreezeProgressBody,
@@ -38,6 +45,7 @@ import {
   listAlarms,
   listAttempts,
   listDeadLetters,
+  listFences,
   listFreezes,
   listKeys,
   listLogs,
@@ -57,13 +65,16 @@ import {
   reachTopics,
   revokeKey,
   rotateKey,
+  type SetFenceBody,
   type SettledAttempt,
   type SettleInput,
   type SourcePage,
   type SubjectErasure,
+  setFence,
   settleAttempt,
   showAction,
   showErasure,
+  showFence,
   showFreeze,
   submitEvents,
   takeLease,
@@ -137,13 +148,24 @@ export interface LedgerClient {
   /** Newest first. `all`: also those that have ended. */
   freezes(filter?: { readonly all?: boolean }, page?: PageRequest): Promise<FreezePage>;
   freezeProgress(freeze: string): Promise<FreezeProgressBody>;
+  /** The call of a recorded action, or of a tool and its resources, must not be repeated. */
+  fence(fence: SetFenceBody): Promise<FenceBody>;
+  /** Newest first. `all`: also those that have ended. */
+  fences(filter?: { readonly all?: boolean; readonly run?: string }, page?: PageRequest): Promise<FencePage>;
+  showFence(fence: string): Promise<FenceBody>;
+  /** Lets exactly one repetition through. */
+  allowFenced(fence: string, reason: string): Promise<FenceBody>;
+  endFence(fence: string, reason: string): Promise<FenceBody>;
   /** For recorders. `applied`: version of the freezes that the recorder obeys. */
   lease(request: {
     readonly source: string;
     readonly agent: string;
     readonly applied: number;
     readonly waitMs?: number;
+    readonly fences?: boolean;
   }): Promise<LeaseBody>;
+  /** For recorders over Kafka: whether a fence stops a call. */
+  askFence(call: FenceQuestion): Promise<FenceAnswer>;
   /** For the rollback service: returns once what Kafka has is recorded, or after `waitMs`. */
   reachTopics(waitMs: number): Promise<ReachedTopicsBody>;
   logs(): Promise<LogList['items']>;
@@ -193,7 +215,13 @@ export function ledgerClient(transport: Transport): LedgerClient {
     thaw: (freeze, reason) => call(thawFreeze, { params: { freeze }, json: { reason } }),
     freezes: (filter, page) => call(listFreezes, { query: { ...filter, ...page } }),
     freezeProgress: (freeze) => call(showFreeze, { params: { freeze } }),
+    fence: (fence) => call(setFence, { json: fence }),
+    fences: (filter, page) => call(listFences, { query: { ...filter, ...page } }),
+    showFence: (fence) => call(showFence, { params: { fence } }),
+    allowFenced: (fence, reason) => call(allowFenced, { params: { fence }, json: { reason } }),
+    endFence: (fence, reason) => call(endFence, { params: { fence }, json: { reason } }),
     reachTopics: (waitMs) => call(reachTopics, { query: { waitMs } }),
+    askFence: (question) => call(askFence, { json: question }),
     lease: (request) => call(takeLease, { json: request }),
     logs: async () => (await call<LogList>(listLogs)).items,
     sources: (filter, page) => call(listSources, { query: { ...filter, ...page } }),

@@ -76,6 +76,8 @@ export type Receipt =
       readonly shard?: number;
       readonly index?: bigint;
     }
+  /** An intent over HTTP that is recorded and must not be executed: it repeats a fenced call. The same intent again gets the same answer. */
+  | { readonly kind: 'fenced'; readonly shard: number; readonly index: bigint; readonly fence: string; readonly detail: string }
   /** Over Kafka only: durable, and recorded later. */
   | { readonly kind: 'held'; readonly shard?: undefined; readonly index?: undefined };
 

@@ -1,4 +1,5 @@
 import type { Finding } from '@recant/redaction';
+import type { FenceRule } from './permission/fence-rule.ts';
 import type { FreezeRule } from './permission/freeze-rule.ts';
 
 export type RecantErrorCode =
@@ -42,6 +43,8 @@ export type RecantErrorCode =
   | 'outcome_unknown'
   /** A freeze forbids the action; see `freeze`. */
   | 'frozen'
+  /** The action repeats a call that must not be repeated; see `fence`. */
+  | 'fenced'
   /** The transport cannot learn of freezes, so nothing but the end of its process stops this agent. */
   | 'freeze_unavailable'
   /** The recorder is closed, or the action has ended. */
@@ -54,6 +57,7 @@ export interface RecantErrorDetails extends ErrorOptions {
   readonly pending?: readonly string[];
   readonly finding?: Finding;
   readonly freeze?: FreezeRule;
+  readonly fence?: FenceRule;
 }
 
 /** The only error class of the SDK. Errors thrown by tools are never wrapped in it. */
@@ -65,6 +69,8 @@ export class RecantError extends Error {
   readonly finding: Finding | undefined;
   /** The freeze that forbids the action. */
   readonly freeze: FreezeRule | undefined;
+  /** The fence that stops the action. */
+  readonly fence: FenceRule | undefined;
   constructor(code: RecantErrorCode, message: string, details: RecantErrorDetails = {}) {
     super(message, 'cause' in details ? { cause: details.cause } : undefined);
     this.code = code;
@@ -72,5 +78,6 @@ export class RecantError extends Error {
     this.pending = details.pending ?? [];
     this.finding = details.finding;
     this.freeze = details.freeze;
+    this.fence = details.fence;
   }
 }

@@ -1,3 +1,4 @@
+import type { FenceRule } from './permission/fence-rule.ts';
 import type { FreezeRule } from './permission/freeze-rule.ts';
 import type { MakeDataKey } from './sealing/sealer.ts';
 
@@ -12,7 +13,13 @@ export interface Outgoing {
 
 export type SendResult =
   /** Durable. Over Kafka the broker acknowledges, so shard and index are absent. */
-  | { readonly kind: 'acknowledged'; readonly shard?: number; readonly index?: number }
+  | {
+      readonly kind: 'acknowledged';
+      readonly shard?: number;
+      readonly index?: number;
+      /** Of an intent that is recorded and must not be executed. */
+      readonly fenced?: FenceRule;
+    }
   | { readonly kind: 'refused'; readonly code: string; readonly detail: string };
 
 /** The ledger's answer about an acknowledged event. */
@@ -30,6 +37,8 @@ export interface LeaseRequest {
   readonly applied: number;
   /** Longest wait for a change, in milliseconds. */
   readonly waitMs: number;
+  /** Whether to send the keys of fenced calls when they change. */
+  readonly fences?: true;
 }
 
 export interface LeaseAnswer {
@@ -39,6 +48,18 @@ export interface LeaseAnswer {
   /** Counts from the moment at which the request was sent. */
   readonly leaseMs: number;
   readonly freezes: readonly FreezeRule[];
+  /** Starts of the keys of fenced calls (`callKey`); absent: unchanged. */
+  readonly fences?: readonly string[];
+}
+
+/** A call that a fence may stop. */
+export interface FenceQuestion {
+  readonly source: string;
+  readonly agent: string;
+  readonly action: string;
+  readonly attempt: number;
+  /** `callKey` */
+  readonly call: string;
 }
 
 /**
@@ -55,6 +76,11 @@ export interface Transport {
   durability?(source: string, id: string, signal: AbortSignal): Promise<Durability>;
   /** Asks for permission to start actions, and for the freezes. If absent, no freeze reaches this recorder. @throws TransportError */
   lease?(request: LeaseRequest, signal: AbortSignal): Promise<LeaseAnswer>;
+  /**
+   * Asks whether a fence stops a call. The same question gets the same answer. Present where nobody answers an intent (Kafka); elsewhere `send` says it.
+   * @returns undefined: the call may start. @throws TransportError
+   */
+  askFence?(question: FenceQuestion, signal: AbortSignal): Promise<FenceRule | undefined>;
   /** Gets a new data key for sealing. If absent, values that a rule would seal are masked. */
   readonly dataKey?: MakeDataKey;
   close(): Promise<void>;

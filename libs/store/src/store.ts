@@ -23,6 +23,7 @@ import { createSystems, type Systems } from './access/systems.ts';
 import { type Alarms, createAlarms } from './alarms/alarms.ts';
 import { type AppendGuard, createAppender } from './append/appender.ts';
 import type { Failpoints } from './append/failpoint.ts';
+import { createFences, type Fences } from './fences/fences.ts';
 import { createFreezes, type Freezes } from './freezes/freezes.ts';
 import { PrismaClient } from './generated/client.ts';
 import { createHeldMessages, type HeldMessages } from './held-messages.ts';
@@ -74,6 +75,7 @@ export interface Store {
   readonly alarms: Alarms;
   readonly freezes: Freezes;
   readonly rulings: Rulings;
+  readonly fences: Fences;
   readonly positions: KafkaPositions;
   /** Messages from Kafka that wait. */
   readonly held: HeldMessages;
@@ -148,6 +150,7 @@ export function createStore(options: StoreOptions): Store {
     alarms: createAlarms(work, clock),
     freezes: createFreezes(pools.lookup, read, leaseMs),
     rulings: createRulings(pools.lookup),
+    fences: createFences(pools.lookup, read),
     positions: createKafkaPositions(pools.lookup, OPERATOR_TENANT),
     held: createHeldMessages(work),
     queries: {

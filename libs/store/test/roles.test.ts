@@ -51,6 +51,17 @@ const EXPECTED: Readonly<Record<string, { readonly owner: string; readonly write
     reader: 'SELECT own',
   },
   freeze_version: { owner: 'SELECT INSERT UPDATE DELETE TRUNCATE', writer: 'SELECT INSERT UPDATE(version)', reader: '' },
+  fence: {
+    owner: 'SELECT INSERT UPDATE DELETE TRUNCATE',
+    writer: 'SELECT INSERT UPDATE(end_reason, ended_at, ended_by, expires_at)',
+    reader: 'SELECT own',
+  },
+  fence_allow: {
+    owner: 'SELECT INSERT UPDATE DELETE TRUNCATE',
+    writer: 'SELECT INSERT UPDATE(used_at, used_event, used_source)',
+    reader: 'SELECT own',
+  },
+  fence_hit: { owner: 'SELECT INSERT UPDATE DELETE TRUNCATE', writer: 'SELECT INSERT', reader: 'SELECT own' },
   lease: {
     owner: 'SELECT INSERT UPDATE DELETE TRUNCATE',
     writer: 'SELECT INSERT UPDATE(agent, applied, granted_at) DELETE',
@@ -89,6 +100,7 @@ const VALUES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   alarm: { code: "'source_gap'" },
   approval: { kind: "'withdraw'", person: "'person:x'" },
   held_message: { reason: "'log'" },
+  fence: { call_key: "decode(repeat('00', 32), 'hex')" },
   freeze: { scope: "'agent'" },
   freeze_system: { standing: "'{}'" },
   log: { shard: '1', shards: '4' },

@@ -69,12 +69,13 @@ export function freezeRoutes({ freezes, leases, clock }: FreezeRoutesDeps): read
       const { scope, value } = ended;
       return { status: 200, body: freezeBody(ended), act: { object: { scope, ...(value === '' ? {} : { value }) } } };
     }),
-    handle(takeLease, async ({ caller: { tenant, credential }, body: { source, agent, applied, waitMs = 0 }, signal }) => {
+    handle(takeLease, async ({ caller: { tenant, credential }, body: { source, agent, applied, waitMs = 0, fences }, signal }) => {
       const refusal = checkSender({ source, agent }, credential);
       if (refusal !== undefined) throw new ApiFault(refusal.code, refusal.detail);
       // Two waits and their answers fit into a lease.
       const boundedMs = Math.min(waitMs, freezes.leaseMs * 0.4);
-      return { status: 200, body: leaseBody(await leases.ask(tenant, { source, agent, applied }, boundedMs, signal), freezes.leaseMs) };
+      const answer = await leases.ask(tenant, { source, agent, applied, fences }, boundedMs, signal);
+      return { status: 200, body: leaseBody(answer, freezes.leaseMs) };
     }),
   ];
 }
@@ -140,6 +141,6 @@ function systemBody({ system, effectiveAtMs, logins, open, unfrozen, problem }: 
   };
 }
 
-function leaseBody({ version, granted, freezes }: LeaseAnswer, leaseMs: number): LeaseBody {
-  return { version, granted, leaseMs, freezes: freezes.map(ruleBody) };
+function leaseBody({ version, granted, freezes, fences }: LeaseAnswer, leaseMs: number): LeaseBody {
+  return { version, granted, leaseMs, freezes: freezes.map(ruleBody), ...(fences && { fences: [...fences] }) };
 }

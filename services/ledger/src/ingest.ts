@@ -26,6 +26,7 @@ export function ingestRoutes({ groupCommit, parts }: IngestDeps): readonly Bound
       const [receipt] = (await groupCommit.submit([submissionOf(body.bytes, credential, after)])) as readonly [Receipt];
       checkKey([receipt]);
       if (receipt.kind === 'refused') throw faultOf(receipt);
+      if (receipt.kind === 'fenced') throw fencedFault(receipt);
       return receipt.kind === 'appended' ? { status: 201, body: receiptBody(receipt) } : { status: 200, body: receiptBody(receipt) };
     }),
     handle(putPart, async ({ params, headers, body, caller }) => {
@@ -50,6 +51,10 @@ function batchOf(bytes: Uint8Array, credential: Credential, after: string | unde
 function receiptBody(receipt: Receipt): ReceiptBody {
   if (receipt.kind === 'held') throw new TypeError('an event over HTTP was held');
   const place = receipt.index === undefined ? {} : { shard: receipt.shard, index: Number(receipt.index) };
+  if (receipt.kind === 'fenced') {
+    const { fence, detail } = receipt;
+    return { kind: 'refused', ...place, code: 'fenced', detail, action: describeError('fenced').action, fence };
+  }
   if (receipt.kind !== 'refused') return { kind: receipt.kind, ...place };
   const { code, detail } = receipt.refusal;
   return { kind: 'refused', ...place, code, detail, action: describeError(code).action };
@@ -65,6 +70,10 @@ function checkKey(receipts: readonly Receipt[]): void {
 }
 
 const isKeyRefusal = (receipt: Receipt): boolean => receipt.kind === 'refused' && receipt.refusal.code === 'unauthenticated';
+
+function fencedFault({ shard, index, detail }: Extract<Receipt, { kind: 'fenced' }>): ApiFault {
+  return new ApiFault('fenced', detail, { entry: { shard, index: Number(index) } });
+}
 
 /** Maps a refusal to an API error; `satisfies` checks that each refusal code is an API code. */
 function faultOf({ refusal, shard, index }: Extract<Receipt, { kind: 'refused' }>): ApiFault {

@@ -9,6 +9,7 @@ import { createLedgerActs } from './acts.ts';
 import { createAlarmWatch, watchDisk } from './alarm-watch.ts';
 import { alarmBody, alarmRoutes } from './alarms.ts';
 import { createConsumers, type KafkaDeps } from './consumers.ts';
+import { fenceRoutes } from './fences.ts';
 import { freezeRoutes } from './freezes.ts';
 import { createGroupCommit, type GroupCommitOptions } from './group-commit.ts';
 import { ingestRoutes } from './ingest.ts';
@@ -93,6 +94,7 @@ export function wireLedger(deps: LedgerDeps): WiredLedger {
     ...settlingRoutes(store.queries, store.rulings, clock),
     ...alarmRoutes(store.alarms),
     ...freezeRoutes({ freezes: store.freezes, leases, clock }),
+    ...fenceRoutes({ fences: store.fences, leases, clock }),
     ...logRoutes(store.queries),
     ...sourceRoutes(store.queries, clock),
     ...reachRoutes(consumers?.reach),

@@ -1,7 +1,8 @@
-import type { Reversibility } from '@recant/events';
+import { callKey, type Reversibility } from '@recant/events';
 import { RecantError } from '../error.ts';
 import type { RecantOptions } from '../options.ts';
 import type { Delivery, Outbox } from '../outbox/outbox.ts';
+import type { FenceRule } from '../permission/fence-rule.ts';
 import type { Permission, StartingAction } from '../permission/permission.ts';
 import { printable } from '../redaction/printable-error.ts';
 import type { Settings } from '../settings.ts';
@@ -70,8 +71,9 @@ export function createAttempts({ outbox, settings, permission, who, trace }: Att
       const answer = pushIntent(outbox, intent, redactBefore(captures.before, redactor));
       const deny: Deny = (error) => void settleDenied(outbox, intent, clock() - startedMs, error);
       if (waits) {
-        await requireAcknowledgement(answer, { outbox, ackTimeoutMs, deny });
+        const fenced = await requireAcknowledgement(answer, { outbox, ackTimeoutMs, deny });
         await requireLease(permission, ackTimeoutMs, deny);
+        if (intent.data.reversibility !== 'read') requireUnfenced(fenced ?? (await askFence(permission, intent, deny)), deny);
       } else void reportRefusal(answer, onProblem);
       requireThawed(
         permission,
@@ -132,10 +134,13 @@ interface AcknowledgementPorts {
 /** Queues the settlement of the attempt, whose tool does not run. */
 type Deny = (error: { readonly code: string; readonly message: string }) => void;
 
-/** @throws RecantError `refused | ledger_unavailable | key_refused | closed` */
-async function requireAcknowledgement(answer: Promise<Delivery>, { outbox, ackTimeoutMs, deny }: AcknowledgementPorts): Promise<void> {
+/** @returns the fence that stops the call. @throws RecantError `refused | ledger_unavailable | key_refused | closed` */
+async function requireAcknowledgement(
+  answer: Promise<Delivery>,
+  { outbox, ackTimeoutMs, deny }: AcknowledgementPorts,
+): Promise<FenceRule | undefined> {
   const delivery = await withTimeout(answer, ackTimeoutMs);
-  if (delivery?.kind === 'acknowledged') return;
+  if (delivery?.kind === 'acknowledged') return delivery.fenced;
   if (delivery?.kind === 'refused') throw refusedBy(delivery, 'The ledger refused the intent, so the tool did not run');
   if (delivery?.kind === 'abandoned')
     throw new RecantError('closed', 'The recorder was closed before the intent was acknowledged, so the tool did not run.');
@@ -158,6 +163,28 @@ async function requireLease(permission: Permission, waitMs: number, deny: Deny):
     `The ledger granted no lease within ${waitMs} ms, so this recorder may miss a freeze and the tool did not run.${why}`,
     { cause: lastError },
   );
+}
+
+/** The intent is queued already. @throws RecantError `ledger_unavailable` */
+async function askFence(permission: Permission, { ref, data, encoded }: Intent, deny: Deny): Promise<FenceRule | undefined> {
+  const { action, attempt } = ref;
+  try {
+    return await permission.fenced({ action, attempt, key: callKey({ ...data, arguments: encoded.content }) });
+  } catch (cause) {
+    deny({ code: 'ledger_unavailable', message: 'The ledger did not say whether a fence stops this call; the tool did not run.' });
+    const why = cause instanceof Error ? ` Last error: ${cause.message}.` : '';
+    throw new RecantError('ledger_unavailable', `The ledger did not say whether a fence stops this call, so the tool did not run.${why}`, {
+      cause,
+    });
+  }
+}
+
+/** @throws RecantError `fenced` */
+function requireUnfenced(fence: FenceRule | undefined, deny: Deny): void {
+  if (fence === undefined) return;
+  // The reason of a fence is not masked.
+  deny({ code: 'fenced', message: `Fence ${fence.fence} stops this call; the tool did not run.` });
+  throw new RecantError('fenced', `${fence.detail} The tool did not run.`, { fence });
 }
 
 /** I11: the last check before the tool runs; nothing is awaited after it. @throws RecantError `frozen` */

@@ -18,9 +18,9 @@ export function leaseAt(address: LedgerAddress): NonNullable<Transport['lease']>
   const url = new URL('v1/lease', baseOf(address.url));
   const readKey = keyReader(address.apiKey);
   const agent = url.protocol === 'https:' ? new https.Agent({ keepAlive: true }) : new http.Agent({ keepAlive: true });
-  return async ({ source, agent: name, applied, waitMs }, signal) => {
+  return async ({ source, agent: name, applied, waitMs, fences }, signal) => {
     const headers = { authorization: `Bearer ${(await readKey()).text}`, 'content-type': 'application/json' };
-    const body = JSON.stringify({ source, agent: name, applied, waitMs });
+    const body = JSON.stringify({ source, agent: name, applied, waitMs, ...(fences && { fences }) });
     const timed = AbortSignal.any([signal, AbortSignal.timeout(waitMs + ANSWER_MS_MAX)]);
     const response = await post(url, { agent, headers, signal: timed, method: 'POST' }, body);
     if (response.ok) return answerOf(await readJson(response));
@@ -70,7 +70,12 @@ function answerOf(answer: unknown): LeaseAnswer {
   const freezes = memberOf(answer, 'freezes');
   if (typeof version !== 'number' || typeof granted !== 'boolean' || typeof leaseMs !== 'number' || !Array.isArray(freezes))
     throw new TransportError('invalid answer of the ledger: no lease');
-  return { version, granted, leaseMs, freezes: freezes.map(ruleOf) };
+  const fences = memberOf(answer, 'fences');
+  return {
+    ...{ version, granted, leaseMs },
+    freezes: freezes.map(ruleOf),
+    ...(Array.isArray(fences) && { fences: fences.filter((key) => typeof key === 'string') }),
+  };
 }
 
 function ruleOf(rule: unknown): FreezeRule {

@@ -6,6 +6,7 @@ const ANSWER_BYTES_MAX = 4_194_304;
 
 /** The receipt code for a source whose last acknowledged event the ledger lacks; the event itself is not refused. */
 const LOG_BEHIND_SOURCE = 'log_behind_source';
+const FENCED = 'fenced';
 
 /** @throws TransportError if a retry may succeed: the ledger is overloaded or restarting. KeyRefused for 401. */
 export async function refusalOf(response: Response): Promise<SendResult & { kind: 'refused' }> {
@@ -41,6 +42,9 @@ function resultOf(receipt: unknown): SendResult {
   if (kind !== 'refused') throw new TransportError('invalid answer of the ledger: unknown kind of receipt');
   const detail = [textOf(receipt, 'detail'), textOf(receipt, 'action')].filter((text) => text !== undefined).join(' ');
   const code = textOf(receipt, 'code') ?? 'refused';
+  const fence = textOf(receipt, 'fence');
+  // The intent is recorded.
+  if (code === FENCED && fence !== undefined) return { kind: 'acknowledged', fenced: { fence, detail: textOf(receipt, 'detail') ?? '' } };
   if (code === LOG_BEHIND_SOURCE) throw new SourceBehind(`the ledger was restored from an older copy: ${detail}`);
   return { kind: 'refused', code, detail };
 }

@@ -2,6 +2,7 @@ import { macSecretOf, parseApiKey, TOPIC_EVENTS } from '@recant/events';
 import type { Message, Producer } from 'kafkajs';
 import { keyReader } from '../api-key.ts';
 import { RecantError } from '../error.ts';
+import { askFenceAt } from '../http/ask-fence.ts';
 import { dataKeyAt } from '../http/data-key.ts';
 import { durabilityAt } from '../http/durability.ts';
 import { leaseAt } from '../http/lease.ts';
@@ -65,8 +66,8 @@ export function kafkaTransport(options: KafkaTransportOptions): Transport {
 }
 
 /** The questions that Kafka cannot answer. */
-function overHttp(address: LedgerAddress): Pick<Transport, 'durability' | 'dataKey' | 'lease'> {
-  return { durability: durabilityAt(address), dataKey: dataKeyAt(address), lease: leaseAt(address) };
+function overHttp(address: LedgerAddress): Pick<Transport, 'durability' | 'dataKey' | 'lease' | 'askFence'> {
+  return { durability: durabilityAt(address), dataKey: dataKeyAt(address), lease: leaseAt(address), askFence: askFenceAt(address) };
 }
 
 /** The broker's error type, found through the causes that kafkajs wraps around it. */

@@ -4,7 +4,7 @@ import { admit, type Refusal, type RefusalCode, type Submission } from '@recant/
 import type { KeyEnd } from '../access/key-end.ts';
 
 /** Origin of messages over HTTP. Their sender gets the refusal, so most are not stored; equivocations and authority violations are. */
-const ORIGIN_HTTP = 'http';
+export const ORIGIN_HTTP = 'http';
 /** Authority violations: always stored as a dead letter, whatever the origin. */
 const AUTHORITY_CODES: ReadonlySet<RefusalCode> = new Set(['role_missing', 'source_not_allowed', 'agent_not_allowed']);
 

@@ -7,6 +7,7 @@ import { advanceStatement, checkAdvanced, hasGrown, positionMoved, positionState
 import type { Continuity } from './continuity.ts';
 import { keyStatements, keysOf, refuseEnded } from './end-keys.ts';
 import type { Failpoints } from './failpoint.ts';
+import { fencedTenantsStatement, findFencedIntents, stopFencedIntents, withFences } from './fenced-intents.ts';
 import { heldStatement, holdFollowing, storeHeld } from './held.ts';
 import type { DeadItem, Item } from './item.ts';
 import { headsOf, type LogHead, type LogKey, lockStatement, logKeyOf } from './lock-logs.ts';
@@ -35,7 +36,7 @@ const LOCK_MS = 1_000;
 const PROBE_LOCK_MS = 300;
 
 /**
- * The one commit point. Order: lock log heads ascending, lock and read API keys, move the position by compare-and-set, look up known events, copy rows,
+ * The one commit point. Order: lock log heads ascending, lock and read API keys, move the position by compare-and-set, look up known events, use permissions of fences, copy rows,
  * move heads by compare-and-set, COMMIT. A crash before COMMIT leaves nothing; a crash after it leaves everything, and the same batch again is answered as duplicates.
  *
  * @param dryRun does everything and rolls back, to find out whether the database accepts these items.
@@ -49,12 +50,14 @@ export async function appendInTransaction(
 ): Promise<readonly Receipt[]> {
   const pass: Failpoints = dryRun ? () => {} : context.failpoints;
   try {
-    const { heads, allowed } = await begin(client, items, position, context, dryRun);
+    const { heads, allowed, fencedTenants } = await begin(client, items, position, context, dryRun);
     checkShards(heads, context.shards);
-    const lookUp = (tenant: string) => dryRun || context.repeats.expected(tenant);
+    const fenced = await findFencedIntents(client, allowed, fencedTenants);
+    const lookUp = (tenant: string) => dryRun || fenced.has(tenant) || context.repeats.expected(tenant);
     const continued = await context.continuity.check(client, allowed, heads);
     const { resolved, sourceNumbers, repeats } = await resolve(client, continued, context.sources, lookUp);
     for (const tenant of repeats) context.repeats.seen(tenant);
+    const stopped = await stopFencedIntents(client, fenced, continued, resolved);
     const { rows, receipts } = layOut(resolved, heads);
     pass('copy.before');
     const grown = [...heads.values()].filter(hasGrown);
@@ -69,7 +72,7 @@ export async function appendInTransaction(
     await client.query(dryRun ? 'ROLLBACK' : 'COMMIT');
     pass('commit.after');
     if (!dryRun) for (const [tenant, numbers] of sourceNumbers) context.sources.remember(tenant, numbers);
-    return receipts;
+    return withFences(receipts, resolved, stopped);
   } catch (error) {
     // If the connection is gone, the server has rolled back.
     await client.query('ROLLBACK').catch(() => {});
@@ -81,6 +84,8 @@ interface Begun {
   readonly heads: ReadonlyMap<string, LogHead>;
   /** The items, with those under an ended key refused. */
   readonly allowed: readonly Item[];
+  /** Tenants of which the batch has intents, and a fence is set. */
+  readonly fencedTenants: readonly string[];
 }
 
 /** One exchange: BEGIN, lock heads, lock and read keys, move the position. @throws PositionMoved if the stored position differs */
@@ -97,7 +102,10 @@ async function begin(
   const statements = [opening, lockStatement(client, logKeys(items))];
   if (keys.length > 0) statements.push(...keyStatements(client, keys));
   if (position !== undefined) statements.push(heldStatement(client, position), positionStatement(client, systemTenant, position));
+  const fences = position === undefined ? fencedTenantsStatement(client, items) : undefined;
+  if (fences !== undefined) statements.push(fences);
   const results = await queryAll(client, statements);
+  const fencedTenants = fences === undefined ? [] : (results.at(-1)?.rows ?? []).map(({ t }) => t as string);
   if (position !== undefined && results.at(-1)?.rowCount !== 1) throw await positionMoved(client, systemTenant, position);
   const first = opening === 'BEGIN' ? 1 : 2;
   const heads = headsOf(results[first] as pg.QueryResult);
@@ -105,7 +113,7 @@ async function begin(
   for (const head of heads.values()) head.receivedAtMs = Math.max(nowMs, head.receivedAtMs);
   const allowed = keys.length === 0 ? items : refuseEnded(items, keys, results[first + 2] as pg.QueryResult, heads);
   const isWaiting = position !== undefined && results.at(-2)?.rows[0]?.held === true;
-  return { heads, allowed: isWaiting ? await holdFollowing(client, allowed, position) : allowed };
+  return { heads, allowed: isWaiting ? await holdFollowing(client, allowed, position) : allowed, fencedTenants };
 }
 
 export function logKeys(items: readonly Item[]): readonly LogKey[] {

@@ -5,6 +5,7 @@ import { inTransaction } from '../in-transaction.ts';
 import { instantCursor, instantPlaceOf } from '../query/instant-cursor.ts';
 import { createEnforcement, type Enforcement, SYSTEM_WAITING, type SystemFreeze } from './enforcement.ts';
 import { createLeases, type FreezeRule, type FreezeScope, type Leases, type RuleRow, ruleOf } from './leases.ts';
+import { NEXT_VERSION } from './version.ts';
 
 /** What starts no new actions. */
 export interface FreezeTarget {
@@ -66,9 +67,6 @@ export const FREEZES_MAX = 1_000;
 
 const COLUMNS = 'id, scope, value, reason, ordered_by, ordered_at, expires_at, effective_at, ended_at, ended_by, end_reason';
 const IN_FORCE = 'ended_at IS NULL AND (expires_at IS NULL OR expires_at > clock_timestamp())';
-/** Takes the row lock that grants share. */
-const NEXT_VERSION = `INSERT INTO recant.freeze_version AS v (tenant_id, version) VALUES ($1, (extract(epoch FROM clock_timestamp()) * 1000)::bigint)
-  ON CONFLICT (tenant_id) DO UPDATE SET version = greatest(v.version + 1, EXCLUDED.version) RETURNING version`;
 const EXPIRE = `UPDATE recant.freeze SET ended_at = expires_at WHERE tenant_id = $1 AND ended_at IS NULL AND expires_at <= clock_timestamp()`;
 const COUNT = 'SELECT count(*)::int AS count FROM recant.freeze WHERE tenant_id = $1 AND ended_at IS NULL';
 const ORDER = `INSERT INTO recant.freeze (tenant_id, version, scope, value, reason, ordered_by, ordered_at, expires_at)

@@ -19,6 +19,8 @@ export interface LeaseRequest {
   readonly agent: string;
   /** Version of the freezes that the recorder obeys. */
   readonly applied: number;
+  /** Whether its intents are not answered, so that it has to know which calls may be fenced. */
+  readonly fences?: boolean | undefined;
 }
 
 export interface LeaseAnswer {
@@ -27,6 +29,8 @@ export interface LeaseAnswer {
   /** False if the recorder does not obey this version yet: it has to apply `freezes` and ask again. An earlier lease then runs out. */
   readonly granted: boolean;
   readonly freezes: readonly FreezeRule[];
+  /** Starts of the keys of fenced calls, if they were asked for and changed: a recorder asks about a call whose key is among them. */
+  readonly fences?: readonly string[];
 }
 
 export interface Leases {
@@ -56,6 +60,8 @@ const GRANT = `WITH v AS MATERIALIZED (SELECT version FROM recant.freeze_version
 const FORGET = `DELETE FROM recant.lease WHERE granted_at < clock_timestamp() - interval '1 day'`;
 const RULES = `SELECT id, scope, value, reason, ordered_by, ordered_at, expires_at FROM recant.freeze
   WHERE tenant_id = $1 AND ended_at IS NULL AND (expires_at IS NULL OR expires_at > clock_timestamp()) AND (scope <> 'agent' OR value = $2) ORDER BY version`;
+/** 64 bits: the ledger compares the whole key. */
+const FENCES = `SELECT left(encode(call_key, 'hex'), 16) AS key FROM recant.fence WHERE tenant_id = $1 AND ended_at IS NULL AND expires_at > clock_timestamp() AND agent IN ('', $2)`;
 const VERSIONS = 'SELECT tenant_id, version FROM recant.freeze_version WHERE tenant_id = ANY ($1::text[])';
 
 export interface RuleRow {
@@ -80,7 +86,10 @@ export function createLeases(pool: pg.Pool): Leases {
       }
       const { version, granted } = answer ?? { version: '0', granted: false };
       const rules = await pool.query<RuleRow>(RULES, [tenant, request.agent]);
-      return { version: Number(version), granted, freezes: rules.rows.map(ruleOf) };
+      const lease = { version: Number(version), granted, freezes: rules.rows.map(ruleOf) };
+      if (!request.fences || request.applied === lease.version) return lease;
+      const { rows } = await pool.query<{ key: string }>(FENCES, [tenant, request.agent]);
+      return { ...lease, fences: rows.map(({ key }) => key) };
     },
     async versions(tenants) {
       const { rows } = await pool.query<{ tenant_id: string; version: string }>(VERSIONS, [tenants]);
