@@ -1,4 +1,4 @@
-import { partDigest } from '@recant/events';
+import { callKey, partDigest } from '@recant/events';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type RunningLedger, TENANT } from '../../services/ledger/test/harness.ts';
 import { changed, TestSource } from '../../services/ledger/test/producer.ts';
@@ -30,7 +30,9 @@ async function actAsA(ledger: RunningLedger, round: number): Promise<void> {
   await ledger.operator.createKey({ roles: ['view'], agents: [], resources: [], sourcePrefix: 'recant://', label: CANARY });
   await ledger.store.freezes.order(TENANT, { scope: 'agent', value: round % 2 === 0 ? 'bot' : CANARY, reason: CANARY, by: CANARY });
   const terms = { reason: CANARY, by: CANARY, expiresAtMs: Date.now() + 3_600_000 };
-  await ledger.store.fences.set(TENANT, { key: '0'.repeat(64), tool: CANARY, resources: [CANARY] }, terms);
+  // The key of B's calls.
+  const key = callKey({ tool: 'reprice', resources: ['postgres://shop/public.orders/1'], arguments: { inline: {} } }) as string;
+  await ledger.store.fences.set(TENANT, { key, tool: CANARY, resources: [CANARY] }, terms);
   await ledger.post(`{"${CANARY}":1}`);
   await ledger.post(`{"${CANARY}":1}`, { key: `recant_abcd_${'A'.repeat(43)}` });
   await ledger.post('', { path: '/v1/keys' });

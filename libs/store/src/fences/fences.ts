@@ -56,7 +56,7 @@ export interface Fences {
 }
 
 /** Fences in force for one tenant. */
-export const FENCES_MAX = 10_000;
+const FENCES_MAX = 10_000;
 
 const EXPIRE =
   'UPDATE recant.fence SET ended_at = expires_at WHERE tenant_id = $1 AND ended_at IS NULL AND expires_at <= clock_timestamp()';

@@ -15,6 +15,7 @@ import { addDisconnect } from './commands/disconnect.ts';
 import { addDoctor } from './commands/doctor.ts';
 import { addEpoch } from './commands/epoch.ts';
 import { addExport } from './commands/export.ts';
+import { addFence } from './commands/fence.ts';
 import { addFreeze } from './commands/freeze.ts';
 import { addKafka } from './commands/kafka.ts';
 import { addKeys } from './commands/keys.ts';
@@ -90,6 +91,7 @@ function createProgram(world: World, exit: (code: number) => void): Command {
   addRollback(program, world, exit);
   addActions(program, world);
   addFreeze(program, world, exit);
+  addFence(program, world);
   addAlarms(program, world);
   addSources(program, world);
   addActs(program, world);

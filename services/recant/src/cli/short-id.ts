@@ -2,7 +2,7 @@ import type { Page } from '@recant/api';
 import { ApiError, type Client, everyItem, type PageRequest } from '@recant/client';
 import { CliError, EXIT } from '../terminal/exit.ts';
 
-export type IdKind = 'run' | 'plan' | 'freeze' | 'action';
+export type IdKind = 'run' | 'plan' | 'freeze' | 'fence' | 'action';
 
 /** The end of an id: tables show its last six characters. Starts of ids are times, which many share. */
 const SHORT = /^[0-9a-f-]{6,35}$/;
@@ -43,6 +43,8 @@ async function idsOf(client: Client, kind: IdKind): Promise<readonly string[]> {
       return (await newest((page) => client.runs(page))).map(({ id }) => id);
     case 'freeze':
       return (await newest((page) => client.freezes({ all: true }, page))).map(({ freeze }) => freeze);
+    case 'fence':
+      return (await newest((page) => client.fences({ all: true }, page))).map(({ fence }) => fence);
     case 'action':
       return (await newest((page) => client.attempts({ order: 'newest' }, page))).map(({ action }) => action);
     case 'plan': {

@@ -64,9 +64,16 @@ async function overview(world: World, session: Session): Promise<void> {
   const health = await session.client.healthDetails();
   const alarms = await session.client.alarms({ open: true }, { limit: ALARMS_SHOWN_MAX + 1 });
   const runs = await session.client.runs();
+  const fences = await session.client.fences({}, { limit: 1 });
   if (session.json)
     return void world.out.write(
-      json({ url: session.connection.url, health, alarms: alarms.items.slice(0, ALARMS_SHOWN_MAX), runs: runs.items }),
+      json({
+        url: session.connection.url,
+        health,
+        alarms: alarms.items.slice(0, ALARMS_SHOWN_MAX),
+        runs: runs.items,
+        fenced: fences.items.length > 0,
+      }),
     );
   const checks = Object.entries(health.checks ?? {}).map(
     ([name, check]) => `${name} ${check.status}${check.detail === undefined ? '' : ` (${check.detail})`}`,
@@ -76,5 +83,6 @@ async function overview(world: World, session: Session): Promise<void> {
   );
   world.out.write(alarmsText(alarms.items.slice(0, ALARMS_SHOWN_MAX), session.paint));
   if (alarms.items.length > ALARMS_SHOWN_MAX) world.out.write('More: recant alarms\n');
+  if (fences.items.length > 0) world.out.write('Repetitions of calls are stopped: recant fences\n');
   world.out.write(runsText(runs.items, session.paint));
 }
