@@ -258,6 +258,10 @@ export const RunInput = z
       description:
         'Confirms the number of rows and files that the run changes, where it is over the service’s limit (`run_too_large`). The act records it.',
     }),
+    fence: z.string().max(64).optional().meta({
+      description:
+        'Stops agents from repeating the calls of the selected attempts until then: ISO 8601 with a zone, or a duration from now (`24h`). What the run does not undo is not fenced once it ends.',
+    }),
     breakGlass: z.literal(true).optional().meta({
       description: 'Start without the approval that the plan needs; a reason is required. Without effect on a plan that may run.',
     }),
@@ -359,6 +363,14 @@ const RunSummaryFields = {
   account: AccountBody,
   /** Why the run is blocked, if it is. */
   alarm: z.string().optional(),
+  fence: z
+    .object({
+      calls: z.int().meta({ description: 'Different calls that the run fenced when it started.' }),
+      inForce: z.int().meta({ description: 'Those that are fenced now.' }),
+      without: z.int().meta({ description: 'Attempts that are not fenced: no intent, or neither resources nor comparable arguments.' }),
+      expiresAt: instant,
+    })
+    .optional(),
   waits: z.array(RunWaitBody).meta({ description: 'What the run waits for. Systems and runs: it goes on by itself.' }),
 };
 export const RunSummary = z.object(RunSummaryFields).meta({ id: 'RunSummary' });

@@ -19,6 +19,7 @@ import {
   type PlanView,
   pauseRun,
   type RouteDescriptor,
+  type RunInput,
   type RunSummaryView,
   type RunView,
   registerSystem,
@@ -73,7 +74,7 @@ export interface RollbackClient {
    * @param rows confirms a number of rows over the service's limit
    * @param breakGlass start without the approval that the plan needs; the client needs a reason
    */
-  createRun(plan: string, digest: string, rows?: number, breakGlass?: true): Promise<RunView>;
+  createRun(plan: string, digest: string, options?: Omit<RunInput, 'plan' | 'digest'>): Promise<RunView>;
   runs(page?: PageRequest): Promise<Page<RunSummaryView>>;
   run(run: string): Promise<RunView>;
   pauseRun(run: string): Promise<RunView>;
@@ -102,7 +103,7 @@ export function rollbackClient(transport: Transport): RollbackClient {
     planRows: (plan, which, page) => call(listPlanRows, { params: { plan }, query: { ...which, ...page } }),
     approve: (plan, digest, seconds) => call(approvePlan, { params: { plan }, json: { digest, seconds } }),
     withdrawApprovals: (plan) => call(withdrawApprovals, { params: { plan } }),
-    createRun: (plan, digest, rows, breakGlass) => call(createRun, { json: { plan, digest, rows, breakGlass } }),
+    createRun: (plan, digest, options) => call(createRun, { json: { plan, digest, ...options } }),
     runs: (page) => call(listRuns, { query: { ...page } }),
     run: (run) => call(showRun, { params: { run } }),
     pauseRun: (run) => call(pauseRun, { params: { run } }),

@@ -78,7 +78,7 @@ export function runRoutes(core: RollbackCore): readonly BoundRoute[] {
 const unknownRun = (run: string): ApiFault => new ApiFault('run_unknown', `Unknown run ${JSON.stringify(run)}.`);
 
 function summaryOf(run: StoredRun): RunSummaryView {
-  const { createdAtMs, finishedAtMs, stepCount, waits, ...rest } = run;
+  const { createdAtMs, finishedAtMs, stepCount, waits, fence, ...rest } = run;
   return {
     ...rest,
     steps: stepCount,
@@ -87,6 +87,9 @@ function summaryOf(run: StoredRun): RunSummaryView {
       ...(sinceMs === undefined ? {} : { since: new Date(sinceMs).toISOString() }),
       ...(untilMs === undefined ? {} : { next: new Date(untilMs).toISOString() }),
     })),
+    ...(fence && {
+      fence: { calls: fence.calls, inForce: fence.inForce, without: fence.without, expiresAt: new Date(fence.expiresAtMs).toISOString() },
+    }),
     createdAt: new Date(createdAtMs).toISOString(),
     ...(finishedAtMs === undefined ? {} : { finishedAt: new Date(finishedAtMs).toISOString() }),
   };

@@ -1,10 +1,10 @@
-import { ApiFault, createRun, type RunInput } from '@recant/api';
-import { eventId, uuidv7 } from '@recant/events';
+import { ApiFault, createRun, parseExpiry, type RunInput } from '@recant/api';
+import { eventId, OWN_AGENT, uuidv7 } from '@recant/events';
 import { missingIn, type PlanBody, stoppingIn } from '@recant/planner';
 import { rowsOf } from '@recant/policy';
 import { createSourceEvents, LEASE_MS } from '@recant/runner';
 import { actorOf, type Caller, withinInline } from '@recant/service';
-import type { StoredPlan } from '@recant/store';
+import { type NewRun, type StoredPlan, StoreError } from '@recant/store';
 import type { RollbackCore } from './core.ts';
 import { permitDetail, permitStart, storedPermit } from './permit.ts';
 import { checkStale, forcedDetail } from './planning.ts';
@@ -35,6 +35,7 @@ export async function startRun(
     systems.flatMap(({ knownOrdinals }) => Object.keys(knownOrdinals).map((resource) => ({ step, resource }))),
   );
   const rows = requireRows(core, found, input.rows);
+  const expiresAtMs = input.fence === undefined ? undefined : parseExpiry(input.fence, clock.now());
   const permit = await permitStart(core, tenant, found, { breakGlass: input.breakGlass, reason });
   await checkMissing(core, body);
   await checkStale(core, tenant, body);
@@ -57,11 +58,12 @@ export async function startRun(
       steps: body.steps.length,
       rows,
       ...(rows > core.rowsMax && { rowsMax: core.rowsMax }),
+      ...(expiresAtMs !== undefined && { fence: { expiresAt: new Date(expiresAtMs).toISOString() } }),
       ...forcedDetail(body),
       ...permitDetail(permit),
     }),
   });
-  const created = await store.runs.create(tenant, {
+  const created = await createFenced(core, tenant, {
     id: run,
     permit: storedPermit(permit, run, found, caller, clock.now()),
     plan,
@@ -72,11 +74,31 @@ export async function startRun(
     resources,
     events: events.drain(),
     sequenceNext: events.sequenceNext,
+    inverses: body.steps.filter(({ agent }) => agent === OWN_AGENT).map(({ undoes }) => undoes.action),
+    ...(expiresAtMs !== undefined && {
+      fence: { undoes: callsToFence(body), expiresAtMs, by: nameOf(caller), reason: reason ?? `undone by run ${run}` },
+    }),
   });
   if (created === 'withdrawn')
     throw new ApiFault('approval_withdrawn', `The approval of plan ${plan} was withdrawn before its run started.`);
   return created;
 }
+
+/** @throws ApiFault `fences_too_many` */
+function createFenced({ store }: RollbackCore, tenant: string, run: NewRun): ReturnType<RollbackCore['store']['runs']['create']> {
+  return store.runs.create(tenant, run).catch((error: unknown) => {
+    throw error instanceof StoreError && error.code === 'too_many'
+      ? new ApiFault('fences_too_many', error.message, { cause: error })
+      : error;
+  });
+}
+
+/** What was selected. Dependents that are undone with it were no mistake of their agents: these may do them again. */
+function callsToFence({ steps }: PlanBody): NonNullable<NewRun['fence']>['undoes'] {
+  return steps.filter(({ agent, cascaded }) => agent !== OWN_AGENT && !cascaded).map(({ step, undoes }) => ({ step, undoes }));
+}
+
+const nameOf = ({ id, name }: Caller): string => (name === undefined ? id : `${name} (${id})`);
 
 /** @throws ApiFault `plan_conflicts`, `plan_incomplete` */
 function requireNoObstacle(plan: string, body: PlanBody): void {

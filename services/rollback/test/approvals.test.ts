@@ -185,8 +185,8 @@ test('a run starts without its approval only on record: a reason, an act and an 
     url: stage.url,
     apiKey: await provider.signIn({ subject: 'ada', claims: { roles: ['oncall'], org: TENANT } }, AUDIENCE),
   });
-  expect(await problem(silent.createRun(plan.id, plan.digest, undefined, true))).toBe('400 break_glass_without_reason');
-  const { id } = await ada.createRun(plan.id, plan.digest, undefined, true);
+  expect(await problem(silent.createRun(plan.id, plan.digest, { breakGlass: true }))).toBe('400 break_glass_without_reason');
+  const { id } = await ada.createRun(plan.id, plan.digest, { breakGlass: true });
   await waitUntil(async () => (await ada.run(id)).state === 'finished');
   expect(await priceOf(7)).toBe(100);
   expect(await ada.run(id)).toMatchObject({ approvals: [], breakGlass: { by: 'person:ada', reason: 'INC-7: wrong prices' } });
@@ -207,7 +207,7 @@ test('a run starts without its approval only on record: a reason, an act and an 
 test('a plan that more people started without an approval is not reviewed by the one who did', async () => {
   const [ada, bob, lea] = [await as('ada', ['oncall']), await as('bob', ['oncall', 'lead']), await as('lea', ['lead'])];
   const plan = await ada.createPlan(await repriced('started', 8));
-  await bob.createRun(plan.id, plan.digest, undefined, true);
+  await bob.createRun(plan.id, plan.digest, { breakGlass: true });
   expect(await problem(bob.approve(plan.id, plan.digest))).toBe('409 self_approval');
   await lea.approve(plan.id, plan.digest);
 });

@@ -141,11 +141,11 @@ test('a run that changes more rows than the limit needs their number, which its 
   await many.sql('reprice', 'UPDATE orders SET price = 1 WHERE id BETWEEN 41 AND 50');
   const { id, digest } = await make({ selection: { agents: ['many'] } });
   for (const rows of [undefined, 9, 11])
-    await expect(stage.operator.createRun(id, digest, rows)).rejects.toMatchObject({
+    await expect(stage.operator.createRun(id, digest, rows === undefined ? {} : { rows })).rejects.toMatchObject({
       problem: { code: 'run_too_large', detail: expect.stringContaining('expected `rows` 10') },
     });
   expect(await pricesOf(41, 50)).toEqual([1, 1]);
-  const run = await stage.operator.createRun(id, digest, 10);
+  const run = await stage.operator.createRun(id, digest, { rows: 10 });
   await waitUntil(async () => (await stage.operator.run(run.id)).state === 'finished');
   expect(await pricesOf(41, 50)).toEqual([100, 100]);
   const act = await waitUntil(async () =>

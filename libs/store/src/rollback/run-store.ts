@@ -2,6 +2,7 @@ import type { RunState } from '@recant/events';
 import type { PlanBody } from '@recant/planner';
 import { type Change, type Claim, type Committed, isRunEnd, type RunStore, type RunWait, type StepChange } from '@recant/runner';
 import type pg from 'pg';
+import { endFencesNotUndone } from '../fences/run-fences.ts';
 import { inTransaction } from '../in-transaction.ts';
 import { HOLDS_BEFORE } from './holds.ts';
 import { putEvents } from './outbox.ts';
@@ -104,7 +105,10 @@ async function commit(client: pg.PoolClient, { tenant, run, token }: Claim, chan
   await putEvents(client, tenant, row.source, change.events);
   const ended = change.steps.filter(({ state }) => state === 'ended').map(({ step }) => step);
   if (ended.length > 0) await client.query(RELEASE, [tenant, run, ended]);
-  if (isRunEnd(to)) await client.query('DELETE FROM recant.run_resource WHERE tenant_id = $1 AND run_id = $2', [tenant, run]);
+  if (isRunEnd(to)) {
+    await client.query('DELETE FROM recant.run_resource WHERE tenant_id = $1 AND run_id = $2', [tenant, run]);
+    await endFencesNotUndone(client, tenant, run);
+  }
   return { kind: 'committed', state: to };
 }
 

@@ -14,6 +14,8 @@ import {
 import type pg from 'pg';
 import { asReader } from '../access/as-reader.ts';
 import { StoreError } from '../error.ts';
+import { IN_FORCE } from '../fences/fence-row.ts';
+import { fenceRun, liftFences, type RunFence, type RunFenced } from '../fences/run-fences.ts';
 import { inTransaction } from '../in-transaction.ts';
 import { isPermitted, type Permit, recordBreakGlass } from './approvals.ts';
 import { HOLDS_BEFORE } from './holds.ts';
@@ -33,6 +35,10 @@ export interface NewRun {
   readonly events: readonly OutboxItem[];
   readonly sequenceNext: number;
   readonly permit?: Permit;
+  /** Calls that must not be repeated. */
+  readonly fence?: RunFence;
+  /** Actions of earlier runs that this one undoes: their fences end. */
+  readonly inverses?: readonly string[];
 }
 
 export interface StoredRun {
@@ -49,6 +55,8 @@ export interface StoredRun {
   readonly finishedAtMs?: number;
   readonly stepCount: number;
   readonly account: Account;
+  /** `inForce`: calls that are fenced now. */
+  readonly fence?: RunFenced & { readonly inForce: number };
 }
 
 /** `run`: an older run holds one of its resources. `person`: stuck steps, or a pause. */
@@ -75,7 +83,7 @@ export interface CreatedRun {
 export interface Runs {
   /**
    * Stores the run, its steps, resources and first events in one transaction. A plan runs once: for a second request, `id` is the existing run's.
-   * `withdrawn`: the approval that permits it was withdrawn meanwhile.
+   * `withdrawn`: the approval that permits it was withdrawn meanwhile. @throws StoreError `too_many` fences
    */
   create(tenant: string, run: NewRun): Promise<CreatedRun | 'withdrawn'>;
   /** Id of the plan's run; undefined if it was not started. */
@@ -102,7 +110,8 @@ export interface WhichSteps {
   readonly systems?: readonly string[] | undefined;
 }
 
-const RUN_COLUMNS = `r.id, r.plan_id, encode(r.digest, 'hex') AS digest, r.key_id, r.state, r.alarm, r.created_at, r.finished_at, r.source, r.waits, p.mode, p.summary,
+const RUN_COLUMNS = `r.id, r.plan_id, encode(r.digest, 'hex') AS digest, r.key_id, r.state, r.alarm, r.created_at, r.finished_at, r.source, r.waits, r.fence, p.mode, p.summary,
+  CASE WHEN r.fence IS NOT NULL THEN (SELECT count(*)::int FROM recant.fence f WHERE f.tenant_id = r.tenant_id AND f.run_id = r.id AND ${IN_FORCE}) END AS fenced,
   CASE WHEN r.state = 'queued' THEN (SELECT older.id FROM recant.run older WHERE ${HOLDS_BEFORE} ORDER BY older.created_at, older.id LIMIT 1) END AS behind`;
 const FROM = 'FROM recant.run r JOIN recant.plan p ON p.tenant_id = r.tenant_id AND p.id = r.plan_id';
 const FIND = `SELECT ${RUN_COLUMNS} ${FROM} WHERE r.tenant_id = $1 AND r.id = $2`;
@@ -193,6 +202,8 @@ async function insertRun(client: pg.PoolClient, tenant: string, run: NewRun): Pr
     'INSERT INTO recant.run_resource (tenant_id, run_id, step, resource) SELECT $1, $2, u.* FROM unnest($3::int[], $4::text[]) AS u (step, resource)',
     [tenant, run.id, run.resources.map(({ step }) => step), run.resources.map(({ resource }) => resource)],
   );
+  await liftFences(client, tenant, run.inverses ?? [], run.by, run.id);
+  if (run.fence !== undefined) await fenceRun(client, tenant, run.id, run.fence);
   await putEvents(client, tenant, run.source, run.events);
   await recordBreakGlass(client, tenant, run.plan, permit);
   return { id: run.id, created: true };
@@ -248,6 +259,8 @@ interface RunSqlRow {
   readonly mode: PlanMode;
   readonly summary: string;
   readonly waits: string;
+  readonly fence: RunFenced | null;
+  readonly fenced: number | null;
   /** The run that it waits for. */
   readonly behind: string | null;
 }
@@ -266,6 +279,7 @@ function toRun(row: RunSqlRow, { stepCount, stuck, account }: { stepCount: numbe
     ...(row.finished_at === null ? {} : { finishedAtMs: row.finished_at.getTime() }),
     stepCount,
     account,
+    ...(row.fence && { fence: { ...row.fence, inForce: row.fenced ?? 0 } }),
   };
 }
 

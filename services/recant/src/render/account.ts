@@ -6,7 +6,7 @@ import { totalsText } from './explain.ts';
 import { followUpsOf } from './follow-ups.ts';
 import { scopeText } from './freeze.ts';
 import { completeText } from './missing.ts';
-import { summaryOfRun } from './run.ts';
+import { fencedLine, summaryOfRun } from './run.ts';
 
 /** A rollback as far as it came. */
 export interface Accounted {
@@ -57,7 +57,8 @@ export function accountTail(accounted: Accounted): string {
   });
   const todo =
     followUps.length === 0 ? 'Follow-ups: none.\n' : `Follow-ups:\n${followUps.map((line) => `- [ ] ${printable(line)}\n`).join('')}`;
-  return `${frozen.join('')}${todo}`;
+  const fenced = accounted.run?.fence === undefined ? '' : `${fencedLine(accounted.run).replace(/^Fenced:/, 'Fenced:'.padEnd(12))}\n`;
+  return `${frozen.join('')}${fenced}${todo}`;
 }
 
 const field = (name: string, text: string): string => `${`${name}:`.padEnd(13)}${printable(text)}`;

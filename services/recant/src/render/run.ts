@@ -37,10 +37,18 @@ export function runText(run: RunView, paint: Paint): string {
     run.tainted.length === 0
       ? ''
       : `${paint('yellow', 'Tainted:')} at least ${count(run.tainted.length, 'other attempt')} read values that this run undid. Inspect with \`recant actions show\`.`,
+    fencedLine(run),
     summaryOfRun(run, paint),
     nextText(run),
   ];
   return `${sections.filter((section) => section !== '').join('\n')}\n`;
+}
+
+/** Undone calls that nobody may repeat; empty without a fence. */
+export function fencedLine({ id, fence }: Pick<RunView, 'id' | 'fence'>): string {
+  if (fence === undefined) return '';
+  const without = fence.without === 0 ? '' : `; ${count(fence.without, 'attempt')} without a call to compare`;
+  return `Fenced: ${count(fence.inForce, 'call')} until ${clockTime(Date.parse(fence.expiresAt))}${without}: recant fences --run ${id}`;
 }
 
 function waitsText({ waits }: Pick<RunSummaryView, 'waits'>): string {

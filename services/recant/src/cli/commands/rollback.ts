@@ -9,7 +9,7 @@ import { type Found, findRollback } from '../rollback/resume.ts';
 import { walk } from '../rollback/walk.ts';
 import { type SelectionOptions, selectionOf, withFilters } from '../selection.ts';
 import { durationOf, waitOf } from '../wait-for-record.ts';
-import { ACCEPT_CLAIMED } from './run.ts';
+import { ACCEPT_CLAIMED, FENCE_OPTION } from './run.ts';
 
 const APPROVAL_WAIT_MS_MAX = 86_400_000;
 const HELP = `
@@ -26,6 +26,7 @@ Examples:
   recant rollback --agent pricing-bot --since 2h
   recant rollback --agent pricing-bot --since 2h --reason "incident 4711" --mode skip --partial --yes --thaw
   recant rollback --where "principal = 'ann' and tool != 'lookup' and since 2h"
+  recant rollback --agent pricing-bot --since 2h --fence 24h
   recant rollback --resume ID`;
 
 type RollbackOptions = CommonOptions &
@@ -42,6 +43,7 @@ type RollbackOptions = CommonOptions &
     waitApproval?: string;
     freeze: boolean;
     for?: string;
+    fence?: string;
     rows?: string;
     yes?: boolean;
     thaw?: boolean;
@@ -68,6 +70,7 @@ export function addRollback(program: Command, world: World, exit: (code: number)
     .option('--break-glass', 'run without the approval that the plan needs; an alarm is raised')
     .option('--no-freeze', 'do not freeze anything')
     .option('--for <duration>', 'end the freeze by itself after this time')
+    .option('--fence <duration>', FENCE_OPTION)
     .option('--rows <n>', 'confirm the number of rows and files that the run changes, where it is over the limit')
     .option('--yes', 'run without asking; a plan that became stale is made again')
     .option('--thaw', 'thaw once the run has ended')
@@ -80,7 +83,7 @@ export function addRollback(program: Command, world: World, exit: (code: number)
 }
 
 function givenOf(options: RollbackOptions): Given {
-  const { mode, partial, cascadeReads, acceptMissing: accept, for: freezeFor } = options;
+  const { mode, partial, cascadeReads, acceptMissing: accept, for: freezeFor, fence } = options;
   const rows = wholeNumber('--rows', options.rows);
   return {
     ...(mode && { mode }),
@@ -88,6 +91,7 @@ function givenOf(options: RollbackOptions): Given {
     ...(cascadeReads && { cascadeReads }),
     ...(accept && { accept }),
     ...(freezeFor !== undefined && { freezeFor }),
+    ...(fence !== undefined && { fence }),
     ...(rows !== undefined && { rows }),
     waitMs: waitOf(options.wait),
     approvalWaitMs: options.waitApproval === undefined ? 0 : durationOf('--wait-approval', options.waitApproval, APPROVAL_WAIT_MS_MAX),

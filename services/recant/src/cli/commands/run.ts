@@ -30,6 +30,7 @@ type RunOptions = CommonOptions & {
   detach?: boolean;
   rows?: string;
   breakGlass?: true;
+  fence?: string;
   acceptClaimed?: boolean;
 };
 
@@ -41,6 +42,7 @@ export function addRun(program: Command, world: World, exit: (code: number) => v
     .option('--digest <sha256>', 'run only a plan with this digest', digestOf)
     .option('--rows <n>', 'confirm the number of rows and files that the run changes, where it is over the limit (RECANT_RUN_ROWS_MAX)')
     .option('--break-glass', 'start without the approval that the plan needs; --reason is required, and an alarm is raised')
+    .option('--fence <duration>', FENCE_OPTION)
     .option('--detach', 'return as soon as the run has started')
     .option('--accept-claimed', ACCEPT_CLAIMED)
     .addHelpText('after', HELP)
@@ -50,7 +52,11 @@ export function addRun(program: Command, world: World, exit: (code: number) => v
       const plan = await session.client.plan(id);
       refuseSecondRun(plan);
       const digest = options.digest ?? (await confirmed(world, session, plan, options.yes === true));
-      const started = await session.client.createRun(id, digest, wholeNumber('--rows', options.rows), options.breakGlass);
+      const started = await session.client.createRun(id, digest, {
+        rows: wholeNumber('--rows', options.rows),
+        breakGlass: options.breakGlass,
+        fence: options.fence,
+      });
       const run = options.detach ? started : await follow(world, session, started);
       printRun(world, session, run, options.detach === true);
       exit(exitOf(run, options.detach === true, options.acceptClaimed === true));
@@ -83,4 +89,5 @@ export function printRun(world: World, session: Session, run: RunView, detached:
   if (!detached && !hasStopped(run)) world.err.write(`Run ${run.id} continues in the service. Next: recant status ${run.id} --wait\n`);
 }
 
+export const FENCE_OPTION = 'stop agents from repeating the undone calls for this time (24h), or until a time with a zone';
 export const ACCEPT_CLAIMED = 'exit with 0 also if the only doubt is that effects were reported by the agent’s own process';

@@ -15,6 +15,7 @@ export interface Given {
   readonly approvalWaitMs: number;
   readonly freezes: boolean;
   readonly freezeFor?: string;
+  readonly fence?: string;
   readonly acceptRunning: boolean;
   readonly yes: boolean;
   readonly rows?: number;

@@ -12,7 +12,7 @@ export async function startRun(flow: Flow, plan: PlanView): Promise<RunView | un
   const { client, given } = flow;
   for (let rows = given.rows; ; ) {
     try {
-      return await client.createRun(plan.id, plan.digest, rows, flow.breakGlass || undefined);
+      return await client.createRun(plan.id, plan.digest, { rows, breakGlass: flow.breakGlass || undefined, fence: given.fence });
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       if (error.code === 'plan_stale') return stale(flow, error);
