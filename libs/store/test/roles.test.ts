@@ -100,7 +100,7 @@ const VALUES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   alarm: { code: "'source_gap'" },
   approval: { kind: "'withdraw'", person: "'person:x'" },
   held_message: { reason: "'log'" },
-  fence: { call_key: "decode(repeat('00', 32), 'hex')" },
+  fence: { call_key: "decode(repeat('00', 32), 'hex')", resources: "'{}'" },
   freeze: { scope: "'agent'" },
   freeze_system: { standing: "'{}'" },
   log: { shard: '1', shards: '4' },

@@ -14,7 +14,7 @@ const processes: AgentProcess[] = [];
 beforeAll(async () => {
   database = await testLedgerDatabase();
   const masterKey = randomBytes(32);
-  for (let n = 0; n < 3; n++) replicas.push(await startLedger({ databaseUrl: database.url, masterKey }));
+  for (let n = 0; n < 3; n++) replicas.push(await startLedger({ databaseUrl: database.url, masterKey, leaseMs: 60_000 }));
 }, 60_000);
 afterAll(async () => {
   for (const one of processes) one.stop();
@@ -39,32 +39,48 @@ function tally(ended: readonly (readonly string[])[]): Record<string, number> {
 }
 const row = (n: number): string => `postgres://shop/public.orders/${n}`;
 
+/** 80 agents that send their intents themselves, one request each, all at once. */
+async function bareAgents(): Promise<(tool: string, resource: string) => Promise<readonly string[]>> {
+  const sources = Array.from({ length: 80 }, (_, n) => new TestSource(`bare-${n}`));
+  const clients = replicas.map((replica) => replica.client(ledger().agentKey));
+  await clients[0]?.submitBatch(sources.map((source) => source.opened()));
+  return (tool, resource) =>
+    Promise.all(
+      sources.map(async (source, n) => {
+        const { bytes } = source.intended({ tool, resources: [resource] });
+        const [receipt] = (await clients[n % clients.length]?.submitBatch([bytes])) ?? [];
+        return receipt?.kind === 'appended' ? 'ran' : (receipt?.code ?? 'lost');
+      }),
+    );
+}
+
 test('100 agents that repeat a fenced call over three replicas have no effect; an allow lets exactly one through; a differing call passes; expiry ends it', async () => {
   const operator = await operatorOf();
+  const names = [0, 1].map((p) => Array.from({ length: 10 }, (_, n) => `agent-${p}-${n}`));
   const urls = replicas.map(({ url }) => url);
-  const names = Array.from({ length: 2 }, (_, p) => Array.from({ length: 50 }, (_, n) => `agent-${p}-${n}`));
   processes.push(...(await Promise.all(names.map((agents) => startAgents(urls, ledger().agentKey, agents)))));
-  const all = (resource: string, price = 1) => Promise.all(processes.map((process) => process.call('set_price', { price }, [resource])));
+  const bare = await bareAgents();
+  const all = (resource: string, price = 1) =>
+    Promise.all([...processes.map((process) => process.call('set_price', { price }, [resource])), bare('set_price', resource)]);
   const { fence } = await operator.fence({ tool: 'set_price', resources: [row(1)], reason: 'undone in run 7', expires: '1h' });
 
   expect(tally(await all(row(1)))).toEqual({ fenced: 100 });
-  expect(tally(await all(row(1), 2))).toEqual({ fenced: 100 });
-  expect(await operator.showFence(fence)).toMatchObject({ stopped: 200 });
+  expect(await operator.showFence(fence)).toMatchObject({ stopped: 100 });
 
   const allowed = await operator.allowFenced(fence, 'checked with ann');
   expect((await operator.allowFenced(fence, 'pressed twice')).allow).toEqual(allowed.allow);
-  expect(tally(await all(row(1)))).toEqual({ ran: 1, fenced: 99 });
+  expect(tally(await all(row(1), 2))).toEqual({ ran: 1, fenced: 99 });
   expect(tally(await all(row(1)))).toEqual({ fenced: 100 });
   expect((await operator.showFence(fence)).allow).toMatchObject({ reason: 'checked with ann', used: { source: expect.any(String) } });
 
   expect(tally(await all(row(2)))).toEqual({ ran: 100 });
-  const denied = await operator.attempts({ tool: ['set_price'], outcome: ['denied'] }, { limit: 500 });
-  expect(denied.items.length).toBe(399);
+  const denied = await operator.attempts({ tool: ['set_price'], outcome: ['denied'] }, { limit: 1 });
   const [attempt] = (await operator.action(denied.items[0]?.action ?? '')).attempts;
   expect(attempt?.events.at(-1)?.event.data).toMatchObject({ outcome: 'denied', error: { code: 'fenced' } });
 
   await operator.fence({ tool: 'set_price', resources: [row(3)], reason: 'for a moment', expires: '1s' });
   await waitUntil(async () => tally(await all(row(3))).ran === 100);
+  for (const one of processes.splice(0)) one.stop();
 }, 180_000);
 
 test('a producer without the SDK is refused, with the entry of its intent; the same bytes get the same answer, before and after an allow', async () => {
