@@ -18,9 +18,11 @@ function brokered(answer: (question: Asked) => Promise<{ fence: string; detail: 
       }
       return items.map(() => ({ kind: 'acknowledged' as const }));
     },
-    async lease({ applied, waitMs, fences }) {
+    async lease({ applied, waitMs, fences }, signal) {
       expect(fences).toBe(true);
-      await new Promise((resolve) => setTimeout(resolve, waitMs === 0 ? 0 : 50).unref());
+      // Nothing changes any more.
+      if (applied === 7 && waitMs > 0)
+        await new Promise((_, reject) => signal.addEventListener('abort', () => reject(new TransportError('stopped')), { once: true }));
       return { version: 7, granted: applied === 7, leaseMs: 60_000, freezes: [], ...(applied === 7 ? {} : { fences: [KEY.slice(0, 16)] }) };
     },
     askFence(question) {

@@ -15,19 +15,16 @@ const row = (id: number): string => `postgres://shop/public.orders/${id}`;
 /** Sets the price of one order, which it declares. @returns `ran`, or the code of the error */
 const setPrice = (agent: Agent, id: number, price: number): Promise<string> =>
   agent
-    .action(
-      'set_price',
-      { price },
-      (context) => context.on(agent.system).query('UPDATE orders SET price = $1 WHERE id = $2', [price, id]),
-      {
-        resources: [row(id)],
-      },
-    )
+    .action('set_price', { price }, (context) => context.on(agent.system).transaction((tx) => write(tx, id, price)), {
+      resources: [row(id)],
+    })
     .then(
       () => 'ran',
       (error: RecantError) => error.code,
     )
     .finally(() => agent.flush());
+const write = (tx: { query(text: string, values: unknown[]): Promise<unknown> }, id: number, price: number) =>
+  tx.query('UPDATE orders SET price = $1 WHERE id = $2', [price, id]);
 const priceOf = async (id: number): Promise<number> =>
   (await stage.shop.owner.query('SELECT price FROM orders WHERE id = $1', [id])).rows[0].price;
 
@@ -60,7 +57,9 @@ test('a run fences what it undid, for every agent, and nothing else; rolling it 
   await expect(heir.sql('sweep', 'UPDATE orders SET price = 8 WHERE id = 3')).rejects.toMatchObject({ code: 'fenced' });
   expect([await priceOf(1), await priceOf(3)]).toEqual([100, 100]);
 
-  const act = (await stage.operator.acts()).items.map(({ event }) => event.data).find(({ object }) => object.run === run.id);
+  const act = (await stage.operator.acts()).items
+    .map(({ event }) => event.data)
+    .find(({ operation, object }) => operation === 'createRun' && object.run === run.id);
   expect(act).toMatchObject({ operation: 'createRun', detail: { fence: { expiresAt: run.fence?.expiresAt } } });
   await undo({ runs: [run.id] });
   expect(await priceOf(1)).toBe(6);

@@ -1,7 +1,8 @@
 import { RecantError } from '../error.ts';
 import type { Settings } from '../settings.ts';
-import type { FenceQuestion, LeaseAnswer } from '../transport.ts';
+import type { LeaseAnswer } from '../transport.ts';
 import { withTimeout } from '../with-timeout.ts';
+import { createFenceKeys, type FencedCall } from './fence-keys.ts';
 import type { FenceRule } from './fence-rule.ts';
 import type { FreezeRule } from './freeze-rule.ts';
 
@@ -21,7 +22,7 @@ export interface Permission {
   /** The freeze that forbids this action, as far as this recorder knows. Call it last, in the same turn in which the action starts. */
   frozen(action: StartingAction): FreezeRule | undefined;
   /** The fence that stops this call, if nobody answers its intent. Asks the ledger only about calls that may be fenced. @throws TransportError */
-  fenced(call: Pick<FenceQuestion, 'action' | 'attempt'> & { readonly key: string | undefined }): Promise<FenceRule | undefined>;
+  fenced(call: FencedCall): Promise<FenceRule | undefined>;
   /** Why there is no lease. */
   readonly lastError: unknown;
   stop(): void;
@@ -32,8 +33,6 @@ const WAIT_MS = 2_000;
 /** Shortest time between two requests, in milliseconds, unless the freezes changed. */
 const PACE_MS = 250;
 const BACKOFF_MS_MAX = 2_000;
-/** Digits of a call's key in the answer to a lease. */
-const FENCE_KEY_DIGITS = 16;
 
 /**
  * A lease counts from the moment at which its request was sent, so it ends here before it ends in the ledger. It ends by the monotonic clock and by the
@@ -43,14 +42,13 @@ export function createPermission(settings: Pick<Settings, 'transport' | 'source'
   const { transport, source, agent, clock, onProblem } = settings;
   const stopping = new AbortController();
   let freezes: readonly FreezeRule[] = [];
-  let fencedKeys: ReadonlySet<string> = new Set();
+  const fenceKeys = createFenceKeys(settings);
   let applied = 0;
   let lease: { readonly sentAt: Instant; readonly lengthMs: number } | undefined;
   let lastError: unknown;
   let started = false;
   const waiting: (() => void)[] = [];
 
-  const asksFences = transport.askFence === undefined ? {} : { fences: true as const };
   const now = (): Instant => ({ monotonicMs: performance.now(), wallMs: clock() });
   const isHeld = (): boolean => {
     if (transport.lease === undefined) return true;
@@ -58,7 +56,7 @@ export function createPermission(settings: Pick<Settings, 'transport' | 'source'
   };
   const obey = (answer: LeaseAnswer, sentAt: Instant): void => {
     freezes = answer.freezes;
-    if (answer.fences !== undefined) fencedKeys = new Set(answer.fences);
+    fenceKeys.learn(answer);
     applied = answer.version;
     lastError = undefined;
     if (!answer.granted) return;
@@ -70,7 +68,7 @@ export function createPermission(settings: Pick<Settings, 'transport' | 'source'
       const sentAt = now();
       const before = applied;
       try {
-        obey(await take({ source, agent, applied, waitMs, ...asksFences }, stopping.signal), sentAt);
+        obey(await take({ source, agent, applied, waitMs, ...fenceKeys.wanted }, stopping.signal), sentAt);
         [failures, waitMs] = [0, WAIT_MS];
         if (applied === before) await pause(PACE_MS - elapsedMs(sentAt, now()), stopping.signal);
       } catch (error) {
@@ -99,10 +97,7 @@ export function createPermission(settings: Pick<Settings, 'transport' | 'source'
       return isHeld();
     },
     frozen: (action) => freezes.find((rule) => matches(rule, agent, action)),
-    async fenced({ key, action, attempt }) {
-      if (key === undefined || !fencedKeys.has(key.slice(0, FENCE_KEY_DIGITS))) return undefined;
-      return transport.askFence?.({ source, agent, action, attempt, call: key }, stopping.signal);
-    },
+    fenced: (call) => fenceKeys.ask(call, stopping.signal),
     get lastError() {
       return lastError;
     },
