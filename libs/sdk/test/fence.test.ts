@@ -10,6 +10,7 @@ type Asked = Parameters<NonNullable<Transport['askFence']>>[0];
 function brokered(answer: (question: Asked) => Promise<{ fence: string; detail: string } | undefined>) {
   const events: RecantEvent[] = [];
   const asked: Asked[] = [];
+  let granted = false;
   const transport: Transport = {
     async send(items: readonly Outgoing[]) {
       for (const { bytes } of items) {
@@ -18,12 +19,13 @@ function brokered(answer: (question: Asked) => Promise<{ fence: string; detail: 
       }
       return items.map(() => ({ kind: 'acknowledged' as const }));
     },
-    async lease({ applied, waitMs, fences }, signal) {
+    async lease({ applied, fences }, signal) {
       expect(fences).toBe(true);
-      // Nothing changes any more.
-      if (applied === 7 && waitMs > 0)
+      // Nothing changes after the grant.
+      if (granted)
         await new Promise((_, reject) => signal.addEventListener('abort', () => reject(new TransportError('stopped')), { once: true }));
-      return { version: 7, granted: applied === 7, leaseMs: 60_000, freezes: [], ...(applied === 7 ? {} : { fences: [KEY.slice(0, 16)] }) };
+      granted = applied === 7;
+      return { version: 7, granted, leaseMs: 60_000, freezes: [], ...(applied === 7 ? {} : { fences: [KEY.slice(0, 16)] }) };
     },
     askFence(question) {
       asked.push(question);
