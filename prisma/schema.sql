@@ -353,14 +353,14 @@ CREATE TABLE recant.fence (
     call_key bytea NOT NULL,
     agent text COLLATE "C" NOT NULL,
     tool text COLLATE "C" NOT NULL,
-    resources text[] NOT NULL,
+    resources text[],
     resource_count integer NOT NULL,
     reason text NOT NULL,
     set_by text NOT NULL,
     set_at timestamp(3) with time zone NOT NULL,
     expires_at timestamp(3) with time zone NOT NULL,
     run_id text COLLATE "C",
-    steps integer[] NOT NULL DEFAULT '{}'::integer[],
+    steps integer[] DEFAULT ARRAY[]::integer[],
     ended_at timestamp(3) with time zone,
     ended_by text,
     end_reason text
@@ -370,6 +370,8 @@ ALTER TABLE recant.fence ADD CONSTRAINT fence_agent_check CHECK ((octet_length(a
 ALTER TABLE recant.fence ADD CONSTRAINT fence_call_key_check CHECK ((octet_length(call_key) = 32));
 ALTER TABLE recant.fence ADD CONSTRAINT fence_pkey PRIMARY KEY (tenant_id, id);
 ALTER TABLE recant.fence ADD CONSTRAINT fence_reason_check CHECK ((octet_length(reason) <= 4096));
+ALTER TABLE recant.fence ADD CONSTRAINT fence_resources_check CHECK ((resources IS NOT NULL));
+ALTER TABLE recant.fence ADD CONSTRAINT fence_steps_check CHECK ((steps IS NOT NULL));
 ALTER TABLE recant.fence ADD CONSTRAINT fence_tool_check CHECK ((octet_length(tool) <= 256));
 CREATE UNIQUE INDEX fence_in_force_key ON recant.fence USING btree (tenant_id, call_key, agent) WHERE (ended_at IS NULL);
 CREATE INDEX fence_tenant_id_run_id_idx ON recant.fence USING btree (tenant_id, run_id) WHERE (run_id IS NOT NULL);
