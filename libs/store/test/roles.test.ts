@@ -207,7 +207,7 @@ async function connect(connectionString: string): Promise<pg.Client> {
 }
 
 function insertInto({ name, columns }: Table, tenant: string): string {
-  const given = columns.filter((column) => column.needed);
+  const given = columns.filter((column) => column.needed || VALUES[name]?.[column.name] !== undefined);
   const values = given.map(({ name: column, type }) => {
     if (column === 'tenant_id' || (name === 'tenant' && column === 'id')) return `'${tenant}'`;
     return VALUES[name]?.[column] ?? sampleOf(type);
