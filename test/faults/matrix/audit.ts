@@ -2,8 +2,9 @@ import { decodeEvent, OPERATOR_TENANT, shardOf } from '@recant/events';
 import { decodeFrame } from '@recant/ledger';
 import { withSnapshot } from '@recant/store';
 import { auditTenant } from '@recant/verifier';
+import { SHARDS } from './replica.ts';
 import type { Sender } from './senders.ts';
-import { SHARDS, TENANTS, type World } from './world.ts';
+import { TENANTS, type World } from './world.ts';
 
 /**
  * Every acknowledged event is recorded once, in its source's order. Events of a source that has left may be missing where the ledger says so: in a log

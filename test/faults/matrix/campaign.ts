@@ -8,8 +8,8 @@ import { play, type Result } from './play.ts';
 import { makeTemplate } from './postgres.ts';
 import { openWorld, type World } from './world.ts';
 
-/** Runs of one world, whose whole log is audited after each. */
-const RUNS_A_WORLD = 40;
+/** Runs of one world, whose whole log is audited after each: more cost more than another world. */
+const RUNS_A_WORLD = 15;
 const LINES_SHOWN = 12;
 const OPENED_AT_ONCE = 2;
 const OPEN_TRIES_MAX = 5;

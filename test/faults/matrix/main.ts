@@ -2,6 +2,7 @@
  * npm run test:faults:matrix [-- --runs N --seed N --only N,N --workers N --minutes N --state FILE --fresh --logs FOLDER]: see README.md in this folder's parent.
  * Exits with 1 if a run found a problem, or not all were played.
  */
+import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -32,6 +33,7 @@ const only = values.only?.split(',').map(Number);
 const state = values.fresh || only !== undefined ? { seed, results: [] } : await readState(values.state, seed);
 const runs = only ?? Array.from({ length: count }, (_, n) => n);
 const started = performance.now();
+const earlier = state.results.length;
 /** The volumes are unmounted at the end: an interrupt lets the running runs end first. */
 let isInterrupted = false;
 for (const signal of ['SIGINT', 'SIGTERM'] as const)
@@ -56,6 +58,9 @@ await playAll({
   },
 });
 print(`\n${tableOf(state.results)}\n\n${figuresText(state.results)}\n`);
+const played = state.results.length - earlier;
+const [minutesTaken, cpu] = [(performance.now() - started) / 60_000, await cpuSeconds()];
+print(`${played} runs in ${minutesTaken.toFixed(1)} minutes; ${Math.round(cpu / Math.max(1, played))} s of CPU a run, all processes together`);
 const failures = state.results.filter(({ problems }) => problems.length > 0);
 for (const failure of failures) print(failureText(seed, failure));
 print(
@@ -63,3 +68,9 @@ print(
 );
 // kafkajs keeps sockets of lost connections.
 process.exit(failures.length === 0 && state.results.length >= runs.length ? 0 : 1);
+
+/** Of this process and of all that it started and that have ended. */
+async function cpuSeconds(): Promise<number> {
+  const fields = (await readFile('/proc/self/stat', 'utf8')).replace(/^.*\)/, '').trim().split(' ');
+  return fields.slice(11, 15).reduce((sum, ticks) => sum + Number(ticks), 0) / 100;
+}

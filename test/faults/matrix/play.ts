@@ -5,8 +5,9 @@ import { auditWorld } from './audit.ts';
 import { elapse } from './elapse.ts';
 import { Journal } from './journal.ts';
 import { cellOf, type Run } from './plan.ts';
+import { SHARDS } from './replica.ts';
 import { prepare, strike } from './strike.ts';
-import { SHARDS, TENANTS, type World } from './world.ts';
+import { TENANTS, type World } from './world.ts';
 
 /**
  * The stated limit: however long one connection, replica, session or tenant is stuck, another tenant's append is acknowledged within it. It is the sum of the

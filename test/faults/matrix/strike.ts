@@ -5,8 +5,9 @@ import { elapse } from './elapse.ts';
 import type { Run } from './plan.ts';
 import { type Database, followDatabase } from './postgres.ts';
 import { type Action, StrikingProxy } from './proxy.ts';
+import { type Replica, untilListening } from './replica.ts';
 import { matcherOf, placeOf } from './requests.ts';
-import { type Replica, TENANTS, untilListening, type World } from './world.ts';
+import { TENANTS, type World } from './world.ts';
 
 /** A replica without a partition gets one when a killed member's session has ended, after 30 s. */
 const STRUCK_MS_MAX = 240_000;
@@ -160,7 +161,6 @@ const FAULTS: Readonly<Record<Run['fault'], (place: Place) => Promise<void>>> = 
 };
 
 async function restart(replica: Replica): Promise<void> {
-  await replica.process.kill();
   await replica.start();
   await untilListening(replica);
 }

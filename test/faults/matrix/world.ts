@@ -6,32 +6,16 @@ import { OPERATOR_TENANT } from '@recant/events';
 import { createProducer } from '@recant/kafka';
 import { createStore, type Store } from '@recant/store';
 import { waitUntil } from '@recant/test-support';
-import { probePort } from '../../../libs/local-postgres/src/tcp-port.ts';
 import { newSigningKey } from '../../../services/ledger/src/signing-keys.ts';
-import { type LedgerProcess, startLedgerProcess } from '../ledger-process.ts';
 import type { Broker } from './broker.ts';
-import { type Database, openDatabase, TIED, urlOf } from './postgres.ts';
-import { announcing, StrikingProxy } from './proxy.ts';
+import { type Database, openDatabase, urlOf } from './postgres.ts';
+import { openReplica, type Replica, untilListening } from './replica.ts';
 import { httpSender, kafkaSender, type Observed, prefixOf, type Sender } from './senders.ts';
 
-export const SHARDS = 4;
 /** The first one is struck. */
 export const TENANTS = ['acme', 'beta', 'gamma'] as const;
 const SOURCES_HTTP = 2;
 const SOURCES_KAFKA = 2;
-/** Lines of a replica's log that are kept for the report of a failure. */
-const LINES_MAX = 60;
-
-/** One ledger service process with the proxies before its PostgreSQL and its Kafka. */
-export interface Replica {
-  readonly url: string;
-  readonly postgres: StrikingProxy;
-  readonly kafka: StrikingProxy;
-  readonly lines: readonly string[];
-  log(line: string): void;
-  process: LedgerProcess;
-  start(): Promise<void>;
-}
 
 /** Replicas, database, topic and keys, used for several runs one after the other. */
 export interface World extends AsyncDisposable {
@@ -85,39 +69,10 @@ export async function openWorld({ folder, template, kafka, replicas: count, seed
   started.defer(() => store.close());
   const replicas: Replica[] = [];
   for (let n = 0; n < count; n += 1) {
-    const postgres = new StrikingProxy(() => database.port);
-    const broker = new StrikingProxy(() => kafka.port, announcing(kafka.port));
-    const [postgresPort, brokerPort] = [await postgres.listen(), await broker.listen()];
-    for (const proxy of [postgres, broker]) started.defer(() => proxy.close());
-    const port = (await probePort()) as number;
-    const lines: string[] = [];
-    const log = (line: string): void => {
-      if (lines.push(line) > LINES_MAX) lines.shift();
-      if (logs !== undefined) appendFileSync(join(logs, `${topic}.${n}.log`), `${line}\n`);
-    };
-    const start = () =>
-      startLedgerProcess({
-        databaseUrl: urlOf('recant', postgresPort),
-        masterKeyFile: secrets.masterKeyFile,
-        evidence: secrets.evidence,
-        kafka: { brokers: [`127.0.0.1:${brokerPort}`], topic, groupId: topic },
-        shards: SHARDS,
-        prefix: TIED,
-        port,
-        onLine: log,
-      });
-    const replica: Replica = {
-      url: `http://127.0.0.1:${port}`,
-      postgres,
-      kafka: broker,
-      lines,
-      log,
-      process: start(),
-      async start() {
-        replica.process = start();
-      },
-    };
-    started.defer(() => replica.process.kill());
+    const { masterKeyFile, evidence } = secrets;
+    const keep = (line: string) => logs !== undefined && appendFileSync(join(logs, `${topic}.${n}.log`), `${line}\n`);
+    const replica = await openReplica({ ports: { postgres: () => database.port, kafka: kafka.port }, masterKeyFile, evidence, topic, keep });
+    started.use(replica);
     replicas.push(replica);
   }
   await Promise.all(replicas.map(untilListening));
@@ -184,13 +139,6 @@ export async function openWorld({ folder, template, kafka, replicas: count, seed
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   };
   return world;
-}
-
-/** What the process said last is in the error. */
-export async function untilListening({ process, lines }: Replica): Promise<void> {
-  await process.url.catch((cause: Error) => {
-    throw new Error(`${cause.message}: ${lines.slice(-3).join(' ')}`, { cause });
-  });
 }
 
 async function writeSecrets(folder: string) {
