@@ -18,7 +18,7 @@ export {
   type Genesis,
   genesisBody,
 } from './frame.ts';
-export { type AttemptEvent, type Observed, observedTransactions, refOfEvent } from './observed.ts';
+export { type AttemptEvent, createObservedFold, type Observed, refOfEvent } from './observed.ts';
 export type { Appender, Credential, KafkaPosition, Receipt, Refusal, RefusalCode, Submission } from './ports.ts';
 export {
   type Access,

@@ -25,13 +25,6 @@ export interface ObservedTransaction {
 }
 
 /** The transactions among the events of one attempt: a function of the set of its events; order, source and repetition do not matter. */
-export function observedTransactions(events: readonly Observed[]): readonly ObservedTransaction[] {
-  const fold = createObservedFold();
-  for (const event of events) fold.add(event);
-  return fold.transactions();
-}
-
-/** Computes `observedTransactions` event by event; keeps no effects. */
 export function createObservedFold(): { add(event: Observed): void; transactions(): readonly ObservedTransaction[] } {
   const found = new Map<string, Chunks>();
   return {

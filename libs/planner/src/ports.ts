@@ -68,6 +68,7 @@ export interface LedgerReader {
   inversesOf(tenant: string, refs: readonly AttemptRef[], vector: Vector): Promise<readonly RecordedAttempt[]>;
   /** What the intents of these attempts say, by `refKey`. Absent: no intent is recorded. */
   contexts(tenant: string, attempts: readonly RecordedAttempt[]): Promise<AttemptContexts>;
+  /** @throws PlannerError `plan_too_large`: over PLAN_EFFECTS_MAX; so does `effectsOn` */
   effectsOf(tenant: string, refs: readonly AttemptRef[], vector: Vector): Promise<readonly RecordedEffect[]>;
   /** All effects, writes and reads, of all attempts on these resources (exact URIs). */
   effectsOn(tenant: string, resources: readonly string[], vector: Vector): Promise<readonly RecordedEffect[]>;

@@ -43,22 +43,40 @@ export async function matching(
   for (let at = 0; at < candidates.length; at += CANDIDATES_AT_ONCE) {
     const some = candidates.slice(at, at + CANDIDATES_AT_ONCE);
     const contexts: AttemptContexts = asksContext ? await ledger.contexts(tenant, some) : new Map();
-    const resources = new Map<string, Set<string>>();
-    for (const { attempt, resource } of asksResources
-      ? await ledger.effectsOf(
-          tenant,
-          some.map(({ ref }) => ref),
-          vector,
-        )
-      : []) {
-      const key = refKey(attempt);
-      resources.set(key, (resources.get(key) ?? new Set()).add(resource));
-    }
+    const resources = asksResources ? await touchedBy(ledger, tenant, some, vector) : new Map<string, Set<string>>();
     found.push(
       ...some.filter((attempt) => isMatch(condition, factsOf(attempt, contexts, resources.get(refKey(attempt.ref)) ?? new Set()))),
     );
   }
   return found;
+}
+
+/** Resources with effects of each attempt, by `refKey`. Attempts with more effects than one answer has are read in halves. */
+async function touchedBy(
+  ledger: Pick<LedgerReader, 'effectsOf'>,
+  tenant: string,
+  attempts: readonly RecordedAttempt[],
+  vector: Vector,
+): Promise<Map<string, Set<string>>> {
+  const touched = new Map<string, Set<string>>();
+  const read = async (some: readonly RecordedAttempt[]): Promise<void> => {
+    const refs = some.map(({ ref }) => ref);
+    const effects = await ledger.effectsOf(tenant, refs, vector).catch((error: unknown) => {
+      if (some.length > 1 && error instanceof PlannerError && error.code === 'plan_too_large') return undefined;
+      throw error;
+    });
+    if (effects === undefined) {
+      const half = Math.ceil(some.length / 2);
+      await read(some.slice(0, half));
+      await read(some.slice(half));
+    }
+    for (const { attempt, resource } of effects ?? []) {
+      const key = refKey(attempt);
+      touched.set(key, (touched.get(key) ?? new Set()).add(resource));
+    }
+  };
+  await read(attempts);
+  return touched;
 }
 
 function factsOf(attempt: RecordedAttempt, contexts: AttemptContexts, touched: ReadonlySet<string>): AttemptFacts {

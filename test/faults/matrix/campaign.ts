@@ -145,7 +145,7 @@ async function playSafely(world: World, run: Run, kafka: Broker): Promise<Result
 
 function failed(run: Run, problems: readonly string[]): Result {
   const figures = { away: 0, baseline: 0, othersAnswered: 0, othersAcknowledged: 0, limit: 0, recovery: 0 };
-  return { n: run.n, cell: cellOf(run), run, problems, figures, acknowledged: 0, setBack: [] };
+  return { n: run.n, cell: cellOf(run), run, problems, figures, stages: {}, acknowledged: 0, setBack: [] };
 }
 
 /** The last lines of each replica's log. */

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { playAll, readState } from './campaign.ts';
 import { failureText, figuresText, tableOf } from './report.ts';
+import type { Stages } from './stopwatch.ts';
 
 const print = (text: string): boolean => process.stdout.write(`${text}\n`);
 
@@ -49,10 +50,10 @@ await playAll({
   ...(only === undefined ? { file: values.state } : {}),
   goesOn: () => !isInterrupted && performance.now() - started < minutes * 60_000,
   onResult(result) {
-    const { problems, cell, run, figures } = result;
+    const { problems, cell, run, figures, stages } = result;
     const minute = ((performance.now() - started) / 60_000).toFixed(1);
     print(
-      `${minute} min, ${state.results.length} of ${runs.length}: ${cell} (${run.way}) ${problems.length === 0 ? 'held' : 'FAILED'}, others waited ${figures.othersAcknowledged} of ${figures.limit} ms`,
+      `${minute} min, ${state.results.length} of ${runs.length}: ${cell} (${run.way}) ${problems.length === 0 ? 'held' : 'FAILED'}, others waited ${figures.othersAcknowledged} of ${figures.limit} ms, took ${secondsOf(stages)} s`,
     );
     if (problems.length > 0) print(failureText(seed, result));
   },
@@ -60,7 +61,9 @@ await playAll({
 print(`\n${tableOf(state.results)}\n\n${figuresText(state.results)}\n`);
 const played = state.results.length - earlier;
 const [minutesTaken, cpu] = [(performance.now() - started) / 60_000, await cpuSeconds()];
-print(`${played} runs in ${minutesTaken.toFixed(1)} minutes; ${Math.round(cpu / Math.max(1, played))} s of CPU a run, all processes together`);
+print(
+  `${played} runs in ${minutesTaken.toFixed(1)} minutes; ${Math.round(cpu / Math.max(1, played))} s of CPU a run, all processes together`,
+);
 const failures = state.results.filter(({ problems }) => problems.length > 0);
 for (const failure of failures) print(failureText(seed, failure));
 print(
@@ -68,6 +71,10 @@ print(
 );
 // kafkajs keeps sockets of lost connections.
 process.exit(failures.length === 0 && state.results.length >= runs.length ? 0 : 1);
+
+function secondsOf(stages: Stages): number {
+  return Math.round(Object.values(stages).reduce((sum, seconds) => sum + seconds, 0));
+}
 
 /** Of this process and of all that it started and that have ended. */
 async function cpuSeconds(): Promise<number> {

@@ -6,6 +6,7 @@ import { elapse } from './elapse.ts';
 import { Journal } from './journal.ts';
 import { cellOf, type Run } from './plan.ts';
 import { SHARDS } from './replica.ts';
+import { createStopwatch, type Stages } from './stopwatch.ts';
 import { prepare, strike } from './strike.ts';
 import { TENANTS, type World } from './world.ts';
 
@@ -37,6 +38,7 @@ export interface Result {
     readonly limit: number;
     readonly recovery: number;
   };
+  readonly stages: Stages;
   readonly acknowledged: number;
   readonly setBack: readonly string[];
 }
@@ -44,6 +46,7 @@ export interface Result {
 /** One run: load, fault, recovery, audit. The world may be used again if no problem was found. */
 export async function play(world: World, run: Run): Promise<Result> {
   const journal = new Journal();
+  const watch = createStopwatch();
   world.observed = journal;
   const before = acknowledgedOf(world);
   const sending = world.senders.map((sender) => sender.send());
@@ -54,14 +57,19 @@ export async function play(world: World, run: Run): Promise<Result> {
   try {
     const startedMs = performance.now();
     await moreFromAll(world, 2, WARM_MS_MAX, 'the load to start');
+    watch.ends('warm');
     world.note(`run ${run.n}: ${cellOf(run)} (${run.way})`);
     const prepared = await prepare(world, run);
+    watch.ends('prepare');
     if (run.fault === 'restore' || run.fault === 'failover') await leave(world, run);
     await moreFromAll(world, 2, WARM_MS_MAX, 'the load before the fault');
+    watch.ends('load');
     const { fromMs, toMs } = await strike(world, run, prepared);
     world.note(`struck ${Math.round(performance.now() - fromMs)} ms ago, is back since ${Math.round(performance.now() - toMs)} ms`);
+    watch.ends('fault');
     await prepared.release();
     const openedMs = await recover(world, journal, mayBeSetBack);
+    watch.ends('recover');
     world.note('recovered');
     const othersBefore = journal.othersMs(startedMs, fromMs);
     const others = journal.othersMs(fromMs);
@@ -82,10 +90,12 @@ export async function play(world: World, run: Run): Promise<Result> {
   }
   await within(Promise.all([...sending, querying.ended]), RECOVERY_MS_MAX, 'the last events to be acknowledged');
   await caughtUp(world);
+  watch.ends('drain');
   if (!mayBeSetBack) for (const what of journal.setBacks) problems.push(`said to be set back: ${what}`);
   problems.push(...journal.problems, ...(await auditWorld(world)));
+  watch.ends('audit');
   const acknowledged = acknowledgedOf(world) - before;
-  return { n: run.n, cell: cellOf(run), run, problems, figures, acknowledged, setBack: [...journal.setBacks] };
+  return { n: run.n, cell: cellOf(run), run, problems, figures, stages: watch.stages, acknowledged, setBack: [...journal.setBacks] };
 }
 
 /** Whether what the fault strikes, or what is restarted before a join or stopped meanwhile, serves everybody. */

@@ -1,5 +1,6 @@
 import { cellOf, FAULTS, OPERATIONS, REPLICAS } from './plan.ts';
 import type { Result } from './play.ts';
+import type { Stages } from './stopwatch.ts';
 
 /** One row an operation, one column a fault; in a cell for each number of replicas: runs, and how many found a problem. */
 export function tableOf(results: readonly Result[]): string {
@@ -31,8 +32,19 @@ export function figuresText(results: readonly Result[]): string {
     '| fault | runs | lasted | others’ longest append before | others’ longest answer | others’ longest append | all recorded again after |',
     '| --- | --- | --- | --- | --- | --- | --- |',
     ...rows,
+    `Seconds of a run, on average: ${Object.entries(averageStages(results))
+      .map(([stage, seconds]) => `${stage} ${seconds}`)
+      .join(', ')}.`,
     `${acknowledged} acknowledged events; ${played.filter(({ run }) => run.lastsMs >= 60_000).length} stops of 60 s.`,
   ].join('\n');
+}
+
+/** Of a run that ended: where its time goes. */
+function averageStages(results: readonly Result[]): Stages {
+  const all = results.filter(({ stages }) => Object.keys(stages).length > 0);
+  const sums: Record<string, number> = {};
+  for (const { stages } of all) for (const [stage, seconds] of Object.entries(stages)) sums[stage] = (sums[stage] ?? 0) + seconds;
+  return Object.fromEntries(Object.entries(sums).map(([stage, sum]) => [stage, Math.round((sum / all.length) * 10) / 10]));
 }
 
 export function failureText(seed: number, { n, cell, run, problems }: Result): string {

@@ -156,7 +156,7 @@ const FAULTS: Readonly<Record<Run['fault'], (place: Place) => Promise<void>>> = 
     await world.database.kill();
     if (run.way === 'restarted') await Promise.all(world.replicas.map(({ process }) => process.kill()));
     await world.database.setBack(prepared.copy as string);
-    if (run.way === 'restarted') for (const replica of world.replicas) await restart(replica);
+    if (run.way === 'restarted') await Promise.all(world.replicas.map(restart));
   },
 };
 

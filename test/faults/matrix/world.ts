@@ -9,7 +9,7 @@ import { waitUntil } from '@recant/test-support';
 import { newSigningKey } from '../../../services/ledger/src/signing-keys.ts';
 import type { Broker } from './broker.ts';
 import { type Database, openDatabase, urlOf } from './postgres.ts';
-import { openReplica, type Replica, untilListening } from './replica.ts';
+import { openReplica, type Replica, SHARDS, untilListening } from './replica.ts';
 import { httpSender, kafkaSender, type Observed, prefixOf, type Sender } from './senders.ts';
 
 /** The first one is struck. */
@@ -71,7 +71,13 @@ export async function openWorld({ folder, template, kafka, replicas: count, seed
   for (let n = 0; n < count; n += 1) {
     const { masterKeyFile, evidence } = secrets;
     const keep = (line: string) => logs !== undefined && appendFileSync(join(logs, `${topic}.${n}.log`), `${line}\n`);
-    const replica = await openReplica({ ports: { postgres: () => database.port, kafka: kafka.port }, masterKeyFile, evidence, topic, keep });
+    const replica = await openReplica({
+      ports: { postgres: () => database.port, kafka: kafka.port },
+      masterKeyFile,
+      evidence,
+      topic,
+      keep,
+    });
     started.use(replica);
     replicas.push(replica);
   }

@@ -1,93 +1,120 @@
 import { type AttemptRef, createEffectsDigest, type Effect, type EventOf, type Grade } from '@recant/events';
-import { effectsOfEvent, type Observed, observedTransactions, refOfEvent } from '@recant/ledger';
-import type { RecordedAttempt, RecordedEffect } from '@recant/planner';
+import { createObservedFold, effectsOfEvent, refOfEvent } from '@recant/ledger';
+import { PLAN_EFFECTS_MAX, type RecordedAttempt, type RecordedEffect } from '@recant/planner';
 import type { AttemptSummary } from '../query/attempt-row.ts';
-import type { EffectsEntry } from './entries.ts';
+import { compareEntries, type EffectsEntry } from './entries.ts';
 
 type Chunk = EventOf<'recant.attempt.effects.v1'>;
 
 export const keyOf = ({ source, action, attempt }: AttemptRef): string => `${action}.${attempt} ${source}`;
 
 /** What an attempt's record rests on. */
-type Evidence = Pick<RecordedAttempt, 'complete' | 'witnessed' | 'grade' | 'registered' | 'unknown'>;
+export type Evidence = Pick<RecordedAttempt, 'complete' | 'witnessed' | 'grade' | 'registered' | 'unknown'>;
 
 /**
  * Where targets recorded all effects of an attempt, they are attested and need no registration of the agent's key; effects that the agent reported on other
- * systems beside them make the attempt claimed.
+ * systems beside them make the attempt claimed. Entries come in the order of a page: what targets recorded, then the source's chunks by number. Of the
+ * effects it keeps only where the targets' are, and only up to the most that a plan reads: the agent's beyond that count as claimed.
  */
-export function evidenceOf(
+export function createEvidence(
   summary: AttemptSummary,
-  entries: readonly EffectsEntry[],
   key: { readonly grade: Grade; readonly resources: readonly string[] },
-): Evidence {
-  const seen = entries.map(({ event }) => event).filter((event) => event.type === 'recant.attempt.observed.v1');
-  const own = entries.map(({ event }) => event).filter((event) => event.type === 'recant.attempt.effects.v1');
-  const claims = own.some((event) => effectsOfEvent(event).some((effect) => !isObserved(effect, seen)));
-  const transactions = observedTransactions(seen);
-  const witnessed = transactions.length > 0 && transactions.every(({ complete }) => complete);
-  const unknown = unknownOf(seen);
+): { add(entry: EffectsEntry): void; end(): Evidence } {
+  const { status, transaction, ruling } = summary;
+  const observed = createObservedFold();
+  const settlement = createSettlement(summary);
+  const places = new Set<string>();
+  const unknown = new Map<string, number>();
+  const systems = new Set<string>();
+  let [seen, own, claims] = [0, 0, false];
+  const isComplete = (transactions: readonly { readonly complete: boolean }[]): boolean => {
+    if (transactions.some(({ complete }) => !complete)) return false;
+    if (transaction?.unnamed) return true;
+    // A person's word stands for the settlement that is missing.
+    return settlement?.isMet() ?? (own === 0 && (ruling !== undefined || (status === 'unknown' && seen > 0)));
+  };
   return {
-    complete: isComplete(summary, own, seen),
-    ...(witnessed && { witnessed: true }),
-    ...(unknown.length > 0 && { unknown }),
-    grade: seen.length > 0 && !claims ? 'attested' : key.grade,
-    registered: seen.length > 0 ? [...key.resources, ...systemsOf(seen)] : key.resources,
+    add({ event }: EffectsEntry): void {
+      if (event.type === 'recant.attempt.effects.v1') {
+        own += 1;
+        settlement?.add(event);
+        claims ||= effectsOfEvent(event).some((effect) => !places.has(placeIn(effect)));
+        return;
+      }
+      seen += 1;
+      observed.add(event);
+      for (const effect of event.data.effects) {
+        systems.add(systemOf(effect));
+        if (places.size < PLAN_EFFECTS_MAX) places.add(placeIn(effect));
+      }
+      for (const { table, changes, unknown: isUnknown } of event.data.counted ?? [])
+        if (isUnknown === true) unknown.set(table, (unknown.get(table) ?? 0) + changes);
+    },
+    /** Called once, after the last entry. */
+    end(): Evidence {
+      const transactions = observed.transactions();
+      return {
+        complete: isComplete(transactions),
+        ...(transactions.length > 0 && transactions.every(({ complete }) => complete) && { witnessed: true }),
+        ...(unknown.size > 0 && { unknown: [...unknown].sort(byTable).map(([table, changes]) => ({ table, changes })) }),
+        grade: seen > 0 && !claims ? 'attested' : key.grade,
+        registered: seen > 0 ? [...key.resources, ...[...systems].sort()] : key.resources,
+      };
+    },
   };
 }
 
-/** Same rule as `createAttemptFold` in libs/ledger. Ids are unique, so no chunk occurs twice. */
-function isComplete({ settled, status, transaction, ruling }: AttemptSummary, own: readonly Chunk[], seen: readonly Observed[]): boolean {
-  if (observedTransactions(seen).some(({ complete }) => !complete)) return false;
-  if (transaction?.unnamed) return true;
-  // A person's word stands for the settlement that is missing.
-  if (settled === undefined) return own.length === 0 && (ruling !== undefined || (status === 'unknown' && seen.length > 0));
-  const chunks = own
-    .map(({ data }) => data)
-    .filter(({ chunk }) => chunk < settled.chunks)
-    .sort((a, b) => a.chunk - b.chunk);
-  if (chunks.length !== settled.chunks || chunks.some(({ chunk }, n) => chunk !== n)) return false;
-  if (chunks.reduce((sum, { effects }) => sum + effects.length, 0) !== settled.effects) return false;
+const byTable = ([a]: [string, number], [b]: [string, number]): number => (a < b ? -1 : 1);
+
+/** Same rule as `createAttemptFold` in libs/ledger. Ids are unique, so no chunk occurs twice. undefined: no settlement. */
+function createSettlement({ settled }: AttemptSummary): { add(event: Chunk): void; isMet(): boolean } | undefined {
+  if (settled === undefined) return undefined;
   const digest = createEffectsDigest();
-  for (const { effects } of chunks) digest.add(effects);
-  return digest.hex() === settled.digest;
+  let [next, effects] = [0, 0];
+  return {
+    add({ data }) {
+      if (data.chunk !== next || data.chunk >= settled.chunks) return;
+      next += 1;
+      effects += data.effects.length;
+      digest.add(data.effects);
+    },
+    isMet: () => next === settled.chunks && effects === settled.effects && digest.hex() === settled.digest,
+  };
 }
 
-/** Changes that the targets only counted, by table. */
-function unknownOf(seen: readonly Observed[]): NonNullable<RecordedAttempt['unknown']> {
-  const changes = new Map<string, number>();
-  for (const { data } of seen)
-    for (const { table, changes: some, unknown } of data.counted ?? [])
-      if (unknown === true) changes.set(table, (changes.get(table) ?? 0) + some);
-  return [...changes.keys()].sort().map((table) => ({ table, changes: changes.get(table) as number }));
-}
+const placeIn = ({ resource, ordinal }: Effect): string => `${resource} ${ordinal}`;
 
-function isObserved({ resource, ordinal }: Effect, seen: readonly Observed[]): boolean {
-  return seen.some(({ data }) => data.effects.some((effect) => effect.resource === resource && effect.ordinal === ordinal));
-}
+/** Every resource of the effect's system, as a pattern. */
+const systemOf = ({ resource }: Effect): string => `${resource.slice(0, resource.indexOf('/', resource.indexOf('://') + 3))}/*`;
 
-function systemsOf(seen: readonly Observed[]): readonly string[] {
-  const resources = seen.flatMap(({ data }) => data.effects.map(({ resource }) => resource));
-  return [...new Set(resources.map((resource) => `${resource.slice(0, resource.indexOf('/', resource.indexOf('://') + 3))}/*`))].sort();
-}
-
-/** The effects in these entries that count, ascending. One that both the target and another recorder report counts once, as the target recorded it. */
-export function effectsIn(entries: readonly EffectsEntry[], wanted?: ReadonlySet<string>): readonly RecordedEffect[] {
-  const observed = new Set<string>();
-  for (const { event } of entries)
-    if (event.type === 'recant.attempt.observed.v1')
-      for (const effect of event.data.effects) observed.add(placeOf(refOfEvent(event), effect));
-  return entries.flatMap(({ entry, event }) => {
-    const ref = refOfEvent(event);
-    const isTwice = (effect: Effect) =>
-      observed.size > 0 && event.type === 'recant.attempt.effects.v1' && observed.has(placeOf(ref, effect));
-    return effectsOfEvent(event)
-      .filter((effect) => (wanted === undefined || wanted.has(effect.resource)) && !isTwice(effect))
-      .map((effect) => ({ ...effect, attempt: ref, entry, ...(event.type === 'recant.attempt.observed.v1' && CAPTURED) }));
-  });
+/**
+ * The effects in these entries, ascending. One that both the target and another recorder report counts once, as the target recorded it.
+ * @returns undefined: more than `most`
+ */
+export async function effectsIn(
+  pages: AsyncIterable<readonly EffectsEntry[]>,
+  most: number,
+  wanted?: ReadonlySet<string>,
+): Promise<readonly RecordedEffect[] | undefined> {
+  const found: RecordedEffect[] = [];
+  const captured = new Set<string>();
+  for await (const entries of pages) {
+    for (const { entry, event } of entries) {
+      const attempt = refOfEvent(event);
+      const isCaptured = event.type === 'recant.attempt.observed.v1';
+      for (const effect of effectsOfEvent(event)) {
+        if (wanted !== undefined && !wanted.has(effect.resource)) continue;
+        if (isCaptured) captured.add(placeOf(attempt, effect));
+        found.push({ ...effect, attempt, entry, ...(isCaptured && CAPTURED) });
+      }
+    }
+    if (found.length > most) return undefined;
+  }
+  const once =
+    captured.size === 0 ? found : found.filter((effect) => effect.captured === true || !captured.has(placeOf(effect.attempt, effect)));
+  return once.sort((a, b) => compareEntries(a.entry, b.entry));
 }
 
 const CAPTURED = { captured: true } as const;
 
-function placeOf(ref: AttemptRef, { resource, ordinal }: Effect): string {
-  return `${keyOf(ref)} ${resource} ${ordinal}`;
-}
+const placeOf = (ref: AttemptRef, effect: Effect): string => `${keyOf(ref)} ${placeIn(effect)}`;

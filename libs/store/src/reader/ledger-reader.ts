@@ -1,15 +1,30 @@
 import type { AttemptRef, Grade } from '@recant/events';
 import { refOfEvent } from '@recant/ledger';
-import { type LedgerReader, PLAN_CANDIDATES_MAX, type RecordedAttempt, refKey, type Selection, type Vector } from '@recant/planner';
+import {
+  type LedgerReader,
+  PLAN_CANDIDATES_MAX,
+  PLAN_EFFECTS_MAX,
+  PlannerError,
+  type RecordedAttempt,
+  refKey,
+  type Selection,
+  type Vector,
+} from '@recant/planner';
 import type pg from 'pg';
 import { type AttemptSqlRow, type AttemptSummary, toSummary } from '../query/attempt-row.ts';
 import { attemptColumns, Parameters, SOURCE, selectionConditions, stands, vectorArray, within } from '../query/attempt-sql.ts';
 import { readVector } from '../query/vector.ts';
-import { readEffectsOf, readEffectsOn, readIntents } from './entries.ts';
-import { effectsIn, evidenceOf, keyOf } from './evidence.ts';
+import { readEffectPages } from './effect-pages.ts';
+import { findEffectsOn } from './effects-on.ts';
+import { readIntents } from './entries.ts';
+import { createEvidence, type Evidence, effectsIn, keyOf } from './evidence.ts';
 
-/** The planner's reads, bounded by a vector. @param clock milliseconds since 1970, UTC: distinguishes `open` from `unknown` */
-export function createLedgerReader(pool: pg.Pool, clock: () => number): LedgerReader {
+/**
+ * The planner's reads, bounded by a vector.
+ * @param clock milliseconds since 1970, UTC: distinguishes `open` from `unknown`
+ * @param effectsMax effects of one answer; beyond that `PlannerError` `plan_too_large`
+ */
+export function createLedgerReader(pool: pg.Pool, clock: () => number, effectsMax = PLAN_EFFECTS_MAX): LedgerReader {
   return {
     vector: (tenant) => readVector(pool, tenant),
 
@@ -43,14 +58,23 @@ export function createLedgerReader(pool: pg.Pool, clock: () => number): LedgerRe
     },
 
     async effectsOf(tenant, refs, vector) {
-      return effectsIn(await readEffectsOf(pool, tenant, refs, vector));
+      return (await effectsIn(entriesOf(pool, tenant, refs, vector), effectsMax)) ?? tooMany(effectsMax);
     },
 
     async effectsOn(tenant, resources, vector) {
       const wanted = new Set(resources);
-      return effectsIn(await readEffectsOn(pool, tenant, [...wanted], vector), wanted);
+      const pages = await findEffectsOn(pool, { tenant, resources: [...wanted], vector, most: effectsMax });
+      return (pages && (await effectsIn(pages, effectsMax, wanted))) ?? tooMany(effectsMax);
     },
   };
+}
+
+async function* entriesOf(pool: pg.Pool, tenant: string, refs: readonly AttemptRef[], vector: Vector) {
+  for await (const { entries } of readEffectPages(pool, tenant, refs, vector)) yield entries;
+}
+
+function tooMany(most: number): never {
+  throw new PlannerError('plan_too_large', `Too many effects to read: expected at most ${most}. Narrow the selection.`);
 }
 
 function selectStatement(tenant: string, selection: Selection, vector: Vector, now: number, parameters: Parameters): string {
@@ -98,17 +122,42 @@ async function recorded(
   rows: readonly AttemptSqlRow[],
   vector: Vector,
 ): Promise<readonly RecordedAttempt[]> {
-  const summaries = rows.map(toSummary);
-  const keys = await readKeys(pool, tenant, summaries);
-  const refs = summaries.map(({ ref }) => ref);
-  const entries = Map.groupBy(await readEffectsOf(pool, tenant, refs, vector), ({ event }) => keyOf(refOfEvent(event)));
-  return summaries.map((listed) => {
-    const key = keys.get(listed.keyId) ?? { grade: 'claimed', resources: [], revoked: false };
-    // Nothing settles it any more.
-    const summary: AttemptSummary = listed.status === 'open' && key.revoked ? { ...listed, status: 'unknown' } : listed;
-    const { settled: _settled, deadlineAtMs: _deadline, transaction: _transaction, ruling, ...rest } = summary;
-    return { ...rest, ...(ruling && { ruledBy: ruling.by }), ...evidenceOf(summary, entries.get(keyOf(summary.ref)) ?? [], key) };
-  });
+  const listed = rows.map(toSummary);
+  const keys = await readKeys(pool, tenant, listed);
+  // Nothing settles the attempt of a revoked key any more.
+  const summaries = listed.map(
+    (summary): AttemptSummary =>
+      summary.status === 'open' && keys.get(summary.keyId)?.revoked ? { ...summary, status: 'unknown' } : summary,
+  );
+  const evidence = await readEvidence(pool, tenant, { summaries, keys, vector });
+  return summaries.map(({ settled: _settled, deadlineAtMs: _deadline, transaction: _transaction, ruling, ...rest }) => ({
+    ...rest,
+    ...(ruling && { ruledBy: ruling.by }),
+    ...(evidence.get(keyOf(rest.ref)) as Evidence),
+  }));
+}
+
+/** By `keyOf`. Reads page by page, and keeps of each attempt what the pages show. */
+async function readEvidence(
+  pool: pg.Pool,
+  tenant: string,
+  { summaries, keys, vector }: { summaries: readonly AttemptSummary[]; keys: ReadonlyMap<string, Key>; vector: Vector },
+): Promise<ReadonlyMap<string, Evidence>> {
+  const byKey = new Map(summaries.map((summary) => [keyOf(summary.ref), summary]));
+  const refs = [...byKey.values()].map(({ ref }) => ref);
+  const found = new Map<string, Evidence>();
+  const open = new Map<string, ReturnType<typeof createEvidence>>();
+  for await (const page of readEffectPages(pool, tenant, refs, vector)) {
+    for (const key of page.refs.map(keyOf)) {
+      const summary = byKey.get(key) as AttemptSummary;
+      if (!open.has(key)) open.set(key, createEvidence(summary, keys.get(summary.keyId) ?? { grade: 'claimed', resources: [] }));
+    }
+    for (const entry of page.entries) open.get(keyOf(refOfEvent(entry.event)))?.add(entry);
+    if (page.isLast !== true) continue;
+    for (const [key, one] of open) found.set(key, one.end());
+    open.clear();
+  }
+  return found;
 }
 
 interface Key {

@@ -1,0 +1,39 @@
+import type { EntryAddress, Vector } from '@recant/planner';
+import type pg from 'pg';
+import { vectorArray, within } from '../query/attempt-sql.ts';
+import { compareEntries, decodeEntry, type EffectsEntry, ENTRIES_MAX } from './entries.ts';
+
+/** Resources of one statement. */
+const RESOURCES_MAX = 5_000;
+
+const ADDRESSES = `SELECT DISTINCT shard, idx FROM recant.effect
+  WHERE tenant_id = $1 AND resource = ANY ($2::text[]) AND access > 0 AND ${within('shard', 'idx', '$3')} LIMIT $4`;
+
+const ENTRIES = `SELECT e.shard, e.idx, e.frame FROM unnest($2::int[], $3::bigint[]) AS k (shard, idx),
+  LATERAL (SELECT shard, idx, frame FROM recant.entry WHERE tenant_id = $1 AND shard = k.shard AND idx = k.idx OFFSET 0) e`;
+
+/** The entries with effects on these resources, ascending, at most ENTRIES_MAX at once. @returns undefined: more than `most` */
+export async function findEffectsOn(
+  pool: pg.Pool,
+  { tenant, resources, vector, most }: { tenant: string; resources: readonly string[]; vector: Vector; most: number },
+): Promise<AsyncIterable<readonly EffectsEntry[]> | undefined> {
+  const sizes = vectorArray(vector);
+  // An event that touches resources of two statements is found twice.
+  const found = new Map<string, EntryAddress>();
+  for (let at = 0; at < resources.length; at += RESOURCES_MAX) {
+    const { rows } = await pool.query(ADDRESSES, [tenant, resources.slice(at, at + RESOURCES_MAX), sizes, most + 1]);
+    for (const { shard, idx } of rows) found.set(`${shard}/${idx}`, { shard, index: BigInt(idx) });
+    if (found.size > most) return undefined;
+  }
+  return pagesOf(pool, tenant, [...found.values()].sort(compareEntries));
+}
+
+async function* pagesOf(pool: pg.Pool, tenant: string, addresses: readonly EntryAddress[]): AsyncGenerator<readonly EffectsEntry[]> {
+  for (let at = 0; at < addresses.length; at += ENTRIES_MAX) {
+    const some = addresses.slice(at, at + ENTRIES_MAX);
+    const values = [tenant, some.map(({ shard }) => shard), some.map(({ index }) => String(index))];
+    const { rows } = await pool.query(ENTRIES, values);
+    const entries = rows.map((row) => ({ entry: { shard: row.shard, index: BigInt(row.idx) }, ...decodeEntry(row.frame) }));
+    yield entries.sort((a, b) => compareEntries(a.entry, b.entry));
+  }
+}
