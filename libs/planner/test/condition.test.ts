@@ -1,6 +1,7 @@
+import type { AttemptRef } from '@recant/events';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type LedgerReader, parseSelection, selectionText } from '../src/index.ts';
+import { type LedgerReader, PlannerError, parseSelection, selectionText } from '../src/index.ts';
 import { selectAttempts } from '../src/select-attempts.ts';
 import { allOf, anyOf, type Condition, KEY_OPERATORS, notOf, oneOf, TEXT_FIELDS } from '../src/selection/condition.ts';
 import { conditionOfJson } from '../src/selection/condition-of-json.ts';
@@ -219,5 +220,22 @@ describe('the attempts that meet a condition', () => {
     expect(asked).toEqual([]);
     await names("label team = 'red'");
     expect(asked).toEqual(['contexts']);
+  });
+
+  test('reads the resources of attempts with more effects than one answer has in halves; one attempt with more is refused', async () => {
+    const answers: number[] = [];
+    const bounded = (most: number): LedgerReader =>
+      ({
+        ...ledger,
+        effectsOf: async (_tenant: string, refs: readonly AttemptRef[]) => {
+          if (refs.length > most) throw new PlannerError('plan_too_large', 'Too many effects');
+          answers.push(refs.length);
+          return refs.map(({ action }) => effect(action, 1, `postgres://shop/public.t/${action}`, {}));
+        },
+      }) as unknown as LedgerReader;
+    const where = "resource ~ '*.t/t*'";
+    expect((await selectAttempts(bounded(1), 't', { where }, {})).map(({ ref }) => ref.action)).toEqual(['two', 'three']);
+    expect(answers).toEqual([1, 1, 1]);
+    await expect(selectAttempts(bounded(0), 't', { where }, {})).rejects.toMatchObject({ code: 'plan_too_large' });
   });
 });

@@ -1,10 +1,14 @@
 import type { Effect } from '@recant/events';
+import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createLedgerReader } from '../src/index.ts';
 import { effect, type Fixture, Lane, NOW_MS, openFixture, submit } from './fixture.ts';
 
 /** More than two statements of the reader look up. */
 const EFFECTS_MANY = 12_500;
 const EFFECTS_PER_CHUNK = 250;
+/** Of one attempt, and of one answer (`src/reader/entries.ts`). */
+const [ENTRIES_MANY, ENTRIES_MAX] = [2_300, 1_000];
 
 describe('ledger reader', () => {
   let fixture: Fixture;
@@ -101,6 +105,50 @@ describe('ledger reader', () => {
     expect(effects).toHaveLength(EFFECTS_MANY);
     const resources = effects.map(({ resource }) => resource);
     expect(await reader.effectsOn('acme', resources, vector)).toHaveLength(EFFECTS_MANY);
+    await fixture.expectSound();
+  });
+
+  it('reads attempts of any number of entries with bounded answers, whatever the order in which their chunks were recorded', async () => {
+    const statements: number[] = [];
+    const counted = {
+      query: async (text: string, values: unknown[]) => {
+        const answer = await fixture.store.pool.query(text, values);
+        statements.push(answer.rowCount ?? 0);
+        return answer;
+      },
+    } as unknown as pg.Pool;
+    const reader = createLedgerReader(counted, () => NOW_MS);
+    const lane = new Lane('pages', 'agent-pages');
+    const attempts = [ENTRIES_MANY, 400, 400, 400, 1].map((chunks, n) => {
+      const lists = Array.from({ length: chunks }, (_, chunk) => [effect(`filesystem://shop/public.pages/${n}-${chunk}`)]);
+      return { action: lane.action(), lists };
+    });
+    for (const { action, lists } of attempts) {
+      await append([lane.intended(action)]);
+      // The last chunk comes first.
+      const chunks = [...lists.keys()].reverse();
+      for (let at = 0; at < chunks.length; at += 500)
+        await append(chunks.slice(at, at + 500).map((chunk) => lane.effects(action, lists[chunk] as Effect[], chunk)));
+      await append([lane.settled(action, lists)]);
+    }
+    const vector = await reader.vector('acme');
+    const selected = await reader.select('acme', { agents: [lane.agent] }, vector);
+    expect(selected.map(({ ref, complete }) => [ref.action, complete])).toEqual(attempts.map(({ action }) => [action, true]));
+    const refs = selected.map(({ ref }) => ref);
+    const all = attempts.flatMap(({ lists }) => lists.flat());
+    const found = await reader.effectsOf('acme', refs, vector);
+    expect(found.map(({ resource }) => resource).sort()).toEqual(all.map(({ resource }) => resource).sort());
+    const resources = all.map(({ resource }) => resource);
+    expect(await reader.effectsOn('acme', resources, vector)).toEqual(found);
+    const frames = statements.filter((rows) => rows > ENTRIES_MAX + 1);
+    // Addresses of entries, without their content.
+    expect(frames).toEqual([all.length]);
+
+    const bounded = createLedgerReader(counted, () => NOW_MS, 2 * ENTRIES_MAX);
+    statements.length = 0;
+    await expect(bounded.effectsOf('acme', refs, vector)).rejects.toMatchObject({ name: 'PlannerError', code: 'plan_too_large' });
+    expect(Math.max(...statements)).toBe(ENTRIES_MAX + 1);
+    await expect(bounded.effectsOn('acme', resources, vector)).rejects.toMatchObject({ code: 'plan_too_large' });
     await fixture.expectSound();
   });
 });

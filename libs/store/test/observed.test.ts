@@ -112,6 +112,21 @@ describe('what a target recorded', () => {
     expect([detail?.source, detail?.state.complete, detail?.events.length]).toEqual([lane.source, true, 4]);
   });
 
+  it('of an attempt with more transactions than one answer has is attested as a whole, once', async () => {
+    const [lane, drain] = [new Lane('long', 'agent-long'), new Drain('long')];
+    const action = lane.action();
+    const ref = { source: lane.source, action, attempt: 1 };
+    const rows = Array.from({ length: 1_200 }, (_, n) => row(`long-${n}`));
+    const own = [[{ ...(rows[1_100] as Effect), operation: 'invented' }]];
+    await append([lane.intended(action), lane.effects(action, own[0] as Effect[]), lane.settled(action, own)], fixture.credential);
+    const events = rows.flatMap((one) => drain.transaction({ action, of: lane.source, agent: lane.agent }, [[one]]));
+    for (let at = 0; at < events.length; at += 400) await append(events.slice(at, at + 400));
+    const vector = await reader().vector('acme');
+    expect(await selected(lane.agent)).toMatchObject([{ ref, complete: true, witnessed: true, grade: 'attested' }]);
+    const found = await reader().effectsOf('acme', [ref], vector);
+    expect(found.map(({ resource, operation }) => `${operation} ${resource}`)).toEqual(rows.map(({ resource }) => `update ${resource}`));
+  });
+
   it('I14: is listed and complete without the intent or the settlement that the agent withholds', async () => {
     const [lane, drain] = [new Lane('withheld', 'agent-withheld'), new Drain('withheld')];
     const [unsettled, unintended] = [lane.action(), lane.action()];

@@ -5,7 +5,6 @@ import type { Command } from 'commander';
 import { threadedEventCheck } from '../../evidence/event-thread.ts';
 import { publishedLog } from '../../evidence/published-log.ts';
 import { type Origins, originsOfBundle, originsOfLedger, originsOfLog } from '../../evidence/saved/origins.ts';
-import { readSaved } from '../../evidence/saved/read-saved.ts';
 import { findConnection } from '../../terminal/connection.ts';
 import { CliError, EXIT } from '../../terminal/exit.ts';
 import { count, json, painter } from '../../terminal/output.ts';
@@ -81,6 +80,8 @@ async function run(world: World, file: string | undefined, options: Options): Pr
     ...(options.vkey === undefined ? {} : { keys: options.vkey }),
   };
   const readOptions: ReadOptions = async (origins) => {
+    // Loaded on demand, with the clients of every place: other commands start in half the time.
+    const { readSaved } = await import('../../evidence/saved/read-saved.ts');
     const anchors = await readSaved(options.anchor, origins, world, (read) => progress.note(count(read, 'saved checkpoint')));
     return { ...common, anchors };
   };
