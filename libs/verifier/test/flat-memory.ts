@@ -1,4 +1,4 @@
-import { mkdtemp, open, rm } from 'node:fs/promises';
+import { mkdtemp, open, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { encodeEvent, eventId, formatSequence } from '@recant/events';
@@ -109,7 +109,9 @@ try {
     letters: await ruleOf(endless(inLetter, encodeRecord('D', Buffer.concat([Buffer.from('0000000000000001', 'hex'), zeros]))), scratch),
     nothing: await ruleOf(endless(zeros, zeros), scratch),
   };
-  const peakMb = Math.round(process.resourceUsage().maxRSS / 1_000);
+  // `resourceUsage` has the peak of the process that started this one, too.
+  const status = await readFile('/proc/self/status', 'utf8');
+  const peakMb = Math.round(Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1]) / 1_000);
   process.stdout.write(`${JSON.stringify({ entries, bundleMb: Math.round(seen.bytes / 1_000_000), peakMb, hostile })}\n`);
 } finally {
   for (const file of files.values()) await file.close();
