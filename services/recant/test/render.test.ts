@@ -157,7 +157,11 @@ test('explain starts with what stays damaged, which 60 harmless tables do not hi
       scopes,
       tools: [{ agent: 'bot', tool: 'wipe', undone: 0, left: 1 }],
     }),
-    alternatives: [{ mode: 'skip', partial: true, undone: 61, left: 1, dependents: 0, rows: 1_038, rowsStay: 2 }],
+    alternatives: [
+      { mode: 'skip', partial: false, undone: 60, left: 2, dependents: 0, rows: 1_000, rowsStay: 40 },
+      { mode: 'skip', partial: true, undone: 61, left: 1, dependents: 0, rows: 1_038, rowsStay: 2 },
+      ...[false, true].map((partial) => ({ mode: 'cascade', partial, undone: 62, left: 0, dependents: 1, rows: 1_040, rowsStay: 0 })),
+    ],
   };
   const text = explainText(
     { id: 'p', digest: 'd', selected: "agent = 'bot'", body, approval: { state: 'not_needed', given: [] } } as never,
@@ -171,6 +175,7 @@ test('explain starts with what stays damaged, which 60 harmless tables do not hi
   expect(text).toMatch(/2 × later write by person \(tool transaction\), for one: shop customers 7/);
   expect(lines.find((line) => line.includes('refuse (this plan)'))).toMatch(/ 0 +1 +0 +1040 +0 +0$/);
   expect(lines.find((line) => line.includes('--mode skip --partial'))).toMatch(/ 61 +1 +1038 +2 +0 +0$/);
+  expect(lines.filter((line) => line.includes('--mode cascade'))).toHaveLength(1);
 });
 
 test('a plan lists an attempt that is not undone once, and equal ones in one line', () => {

@@ -42,7 +42,7 @@ export function toolsText({ totals }: Contents, paint: Paint): string {
   ].join('\n');
 }
 
-/** The modes side by side; this plan's own first. */
+/** The modes side by side; this plan's own first. Without `--partial` where that changes nothing. */
 export function alternativesText({ mode, partial, steps, totals, alternatives = [] }: Contents, paint: Paint): string {
   if (alternatives.length === 0) return '';
   const dependents = steps.filter(({ cascaded }) => cascaded).length;
@@ -56,7 +56,11 @@ export function alternativesText({ mode, partial, steps, totals, alternatives = 
     rowsStay: sum(totals.stays),
     forced: steps.filter(({ overwrites }) => overwrites !== undefined).length,
   };
-  const rows = [own, ...alternatives].map((each, at) => {
+  const all = [own, ...alternatives];
+  const isSame = (a: Alternative, b: Alternative): boolean => COUNTS.every((field) => (a[field] ?? 0) === (b[field] ?? 0));
+  const whole = ({ mode }: Alternative): Alternative | undefined => all.find((each) => each.mode === mode && !each.partial);
+  const telling = all.filter((each) => each === own || !each.partial || !whole(each) || !isSame(each, whole(each) as Alternative));
+  const rows = telling.map((each, at) => {
     const name = `--mode ${each.mode}${each.partial ? ' --partial' : ''}${at === 0 ? ' (this plan)' : ''}`;
     // A refused plan does nothing.
     return each.mode === 'refuse'
@@ -66,6 +70,9 @@ export function alternativesText({ mode, partial, steps, totals, alternatives = 
   const head = ['mode', 'attempts undone', 'left', 'rows back', 'rows stay', 'others undone', 'overwrite others'];
   return [paint('bold', 'What each mode would do:'), table(head, rows, paint)].join('\n');
 }
+
+type Alternative = NonNullable<Contents['alternatives']>[number];
+const COUNTS = ['undone', 'left', 'dependents', 'rows', 'rowsStay', 'forced'] as const;
 
 const scopeText = (scope: string): string => printable(resourceText(scope.replace(/\/$/, '')));
 const sum = ({ created, deleted, changed }: Rows): number => created + deleted + changed;
