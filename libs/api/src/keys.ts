@@ -68,7 +68,10 @@ export const CreateKeyBody = z
       .string()
       .regex(/^[\x20-\x7e]{1,240}$/, 'expected a subject of 1 to 240 printable ASCII characters')
       .optional()
-      .meta({ description: 'Subject of the person whom the key is for; whoever makes it has had it, too.', example: 'alice' }),
+      .meta({
+        description: 'Subject of the person whom the key is for. The person who makes the key counts as having had it, too.',
+        example: 'alice',
+      }),
     expires: expires.meta({
       description: 'ISO 8601 with a zone, or a duration from now; at most ten years. Default: never.',
     }),

@@ -3,6 +3,7 @@ export type { Act, ActEnd, ActRecorder, ActSink, Refused } from './acts/port.ts'
 export { type ActRecorderDeps, createActRecorder } from './acts/recorder.ts';
 export { type ListenAddress, listenAddressOf, listenEnv } from './address.ts';
 export { type AppOptions, createApp } from './app.ts';
+export { APPROVAL_ENV } from './approval-env.ts';
 export { KeyRefusal } from './authenticate.ts';
 export { JSON_BODY_BYTES_MAX, JSON_BODY_DEPTH_MAX, type RawBody } from './body.ts';
 export { actorOf, type Caller, callerOfKey, callerOfPerson, type KeyCaller, type PersonCaller } from './caller.ts';

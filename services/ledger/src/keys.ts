@@ -66,7 +66,7 @@ async function peopleBehind(credentials: Credentials, caller: Caller): Promise<r
   return caller.kind === 'person' ? [caller.id] : credentials.peopleOf(caller.tenant, caller.id);
 }
 
-/** @throws ApiFault `key_maker_unknown`: whoever has the caller's key has the new one too, under a name that nobody knows */
+/** @throws ApiFault `key_maker_unknown`: nobody knows who has the caller's key, and that person sees the new key, too */
 async function peopleOfNewKey(credentials: Credentials, caller: Caller, person: string | undefined): Promise<readonly string[]> {
   const makers = await peopleBehind(credentials, caller);
   if (person === undefined) return makers;

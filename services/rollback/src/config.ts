@@ -1,5 +1,6 @@
-import { APPROVAL_RULES, type ApprovalRule, type OnePerson, parseOnePerson, ruleProblem } from '@recant/policy';
+import { APPROVAL_RULES, type ApprovalRule, type OnePerson, ruleProblem } from '@recant/policy';
 import {
+  APPROVAL_ENV,
   ConfigError,
   DatabaseUrl,
   type Env,
@@ -36,17 +37,7 @@ const RollbackEnv = z.object({
   RECANT_LEASE_MS: z.coerce.number('must be a number').int().min(500).default(30_000),
   /** Which plans need a second person. */
   RECANT_APPROVALS: z.enum(APPROVAL_RULES, `must be one of ${APPROVAL_RULES.join(', ')}`).default('always'),
-  /** Logins of one human: `alice=alice-admin,bob=bob2`. */
-  RECANT_SAME_PERSON: z
-    .string()
-    .default('')
-    .transform((text, context) => {
-      const onePerson = parseOnePerson(text);
-      if (onePerson) return onePerson;
-      context.addIssue({ code: 'custom', message: 'must be groups of subjects, <subject>=<subject>, comma-separated' });
-      return z.NEVER;
-    }),
-  RECANT_RUN_ROWS_MAX: z.coerce.number('must be a number').int().min(1).default(10_000),
+  ...APPROVAL_ENV,
   ...OPENID_ENV,
   /** For fault tests: `<point>:<step>`. */
   RECANT_FAILPOINT: z.string().optional(),

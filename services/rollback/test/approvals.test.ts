@@ -247,7 +247,7 @@ test('a key of which nobody is known, made before keys had people, makes no plan
   const nobodys = await unbound.createPlan(made);
   expect((await bob.plan(nobodys.id)).approval).toMatchObject({ state: 'missing', authors: [] });
   expect(await problem(lea.approve(nobodys.id, nobodys.digest))).toBe('409 requester_unknown');
-  // Whoever has it would plan with the new key, too, and then sign in as another person.
+  // The person behind it could plan with the new key, and then sign in and approve.
   expect((await unbound.createKey(asked)).people).toEqual([]);
   expect(await problem(unbound.createKey({ ...asked, person: 'ada' }))).toBe('409 key_maker_unknown');
   const hers = await bob.createKey({ ...asked, person: 'ada' });

@@ -1,6 +1,7 @@
 import { OPERATOR_TENANT, SHARDS_DEFAULT } from '@recant/events';
-import { APPROVAL_RULES, type ApprovalRule, type OnePerson, parseOnePerson, ruleProblem } from '@recant/policy';
+import { APPROVAL_RULES, type ApprovalRule, type OnePerson, ruleProblem } from '@recant/policy';
 import {
+  APPROVAL_ENV,
   ConfigError,
   DatabaseUrl,
   type Env,
@@ -57,17 +58,7 @@ const Environment = z.object({
   ...OPENID_ENV,
   /** Plans that need approval by a second person. Default: `never` while there is one person, `always` where others can sign in. */
   RECANT_APPROVALS: z.enum(APPROVAL_RULES, `must be one of ${APPROVAL_RULES.join(', ')}`).optional(),
-  /** Logins of one human: `alice=alice-admin,bob=bob2`. */
-  RECANT_SAME_PERSON: z
-    .string()
-    .default('')
-    .transform((text, context) => {
-      const onePerson = parseOnePerson(text);
-      if (onePerson) return onePerson;
-      context.addIssue({ code: 'custom', message: 'must be groups of subjects, <subject>=<subject>, comma-separated' });
-      return z.NEVER;
-    }),
-  RECANT_RUN_ROWS_MAX: z.coerce.number('must be a number').int().min(1).default(10_000),
+  ...APPROVAL_ENV,
 });
 
 export interface UpOptions {

@@ -18,7 +18,7 @@ Examples:
   recant fence --tool delete_order --resource postgres://shop/public.orders/42 --reason "still needed" --for 7d
   recant fence allow FENCE --reason "checked with ann"`;
 const ALLOW_HELP = `
-Exactly one call passes, whoever comes first; after that the fence stops calls again.
+The next call passes, whichever agent makes it; then the fence stops calls again.
 
 Examples:
   recant fence allow FENCE --reason "checked with ann"`;
