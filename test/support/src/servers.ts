@@ -45,6 +45,8 @@ export async function serveServers(): Promise<{ address: string; stop(): Promise
     return { url, ownerUrl };
   };
   const server = createServer((request, response) => {
+    // A worker that is busy for longer than a connection is kept would send its next request into a closed one.
+    response.setHeader('connection', 'close');
     answer(request.url).then(
       (value) => response.end(JSON.stringify(value)),
       (error: Error) => response.writeHead(500).end(error.message),

@@ -1,6 +1,6 @@
 import { Kafka, logLevel } from 'kafkajs';
 import pg from 'pg';
-import { expect, test } from 'vitest';
+import { expect, inject, test } from 'vitest';
 import { testDatabase, testKafka, testLedgerDatabase, waitUntil } from '../src/index.ts';
 
 test('each test database is new and empty', async () => {
@@ -24,6 +24,11 @@ test('a database with open connections can be dropped', async () => {
   await database.drop();
   await ended;
   await expect(new pg.Client({ connectionString: database.url }).connect()).rejects.toMatchObject({ code: '3D000' });
+});
+
+test('no connection to the process of the test run is kept for a worker that may be too busy to see its end', async () => {
+  const { headers } = await fetch(inject('recantServers'));
+  expect(headers.get('connection')).toBe('close');
 });
 
 test('a new topic has the requested partitions and no message', async () => {
