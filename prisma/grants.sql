@@ -29,7 +29,7 @@ GRANT UPDATE (connector, identity, options, freezes, updated_at), DELETE ON reca
 GRANT EXECUTE ON FUNCTION recant.source_of (BYTEA), recant.received_ms (BYTEA), recant.event_of (BYTEA) TO recant_writer;
 
 -- Rollback: plans and approvals are insert-only; runs and steps are updated; finished resources and sent events are deleted.
-GRANT SELECT, INSERT ON recant.plan, recant.approval TO recant_writer;
+GRANT SELECT, INSERT ON recant.plan, recant.plan_item, recant.approval TO recant_writer;
 GRANT SELECT, INSERT, UPDATE ON recant.run, recant.run_step TO recant_writer;
 GRANT SELECT, INSERT, DELETE ON recant.run_resource, recant.outbox TO recant_writer;
 
@@ -64,7 +64,7 @@ GRANT UPDATE (used_at, used_source, used_event) ON recant.fence_allow TO recant_
 -- The reader sees one tenant's projections, by row-level security, and its entries through functions bound to that tenant.
 GRANT SELECT ON recant.log, recant.source, recant.dead_letter, recant.attempt, recant.settlement, recant.effect, recant.observed, recant.effect_count,
   recant.tile, recant.checkpoint, recant.anchored, recant.cosignature, recant.epoch, recant.ledger_head, recant.head_slot, recant.head_member,
-  recant.plan, recant.run, recant.run_step, recant.run_resource, recant.alarm, recant.erasure, recant.freeze, recant.freeze_system,
+  recant.plan, recant.plan_item, recant.run, recant.run_step, recant.run_resource, recant.alarm, recant.erasure, recant.freeze, recant.freeze_system,
   recant.fence, recant.fence_allow, recant.fence_hit, recant.ruling TO recant_reader;
 GRANT EXECUTE ON FUNCTION recant.read_entries (BIGINT, TEXT, TEXT), recant.own_acts (BIGINT, BIGINT, INTEGER, BIGINT, TEXT[], INTEGER), recant.source_numbers (BIGINT), recant.source_holes (BIGINT, INTEGER),
   recant.event_of (BYTEA), recant.received_ms (BYTEA) TO recant_reader;

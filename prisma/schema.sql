@@ -716,7 +716,7 @@ CREATE TABLE recant.plan (
     id text COLLATE "C" NOT NULL,
     digest bytea NOT NULL,
     mode text NOT NULL,
-    body text NOT NULL,
+    header text NOT NULL,
     summary text NOT NULL,
     key_id text NOT NULL,
     created_at timestamp(3) with time zone NOT NULL DEFAULT CURRENT_TIMESTAMP
@@ -730,6 +730,27 @@ CREATE POLICY all_tenants ON recant.plan AS PERMISSIVE FOR ALL TO recant_writer 
 CREATE POLICY one_tenant ON recant.plan AS PERMISSIVE FOR SELECT TO recant_reader USING ((tenant_id = current_setting('recant.tenant'::text, true)));
 GRANT INSERT, SELECT ON TABLE recant.plan TO recant_writer;
 GRANT SELECT ON TABLE recant.plan TO recant_reader;
+
+CREATE TABLE recant.plan_item (
+    tenant_id text COLLATE "C" NOT NULL,
+    plan_id text COLLATE "C" NOT NULL,
+    list text COLLATE "C" NOT NULL,
+    n integer NOT NULL,
+    head text NOT NULL,
+    detail text
+);
+ALTER TABLE recant.plan_item OWNER TO recant_owner;
+ALTER TABLE recant.plan_item ADD CONSTRAINT plan_item_list_check CHECK ((list = ANY (ARRAY['ambiguous'::text, 'conflicts'::text, 'left'::text, 'steps'::text, 'tainted'::text])));
+ALTER TABLE recant.plan_item ADD CONSTRAINT plan_item_n_check CHECK ((n >= 1));
+ALTER TABLE recant.plan_item ADD CONSTRAINT plan_item_pkey PRIMARY KEY (tenant_id, plan_id, list, n);
+ALTER TABLE recant.plan_item ADD CONSTRAINT plan_item_plan_fkey FOREIGN KEY (tenant_id, plan_id) REFERENCES recant.plan(tenant_id, id) ON DELETE RESTRICT;
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON recant.plan_item FOR EACH STATEMENT EXECUTE FUNCTION recant.refuse_change();
+ALTER TABLE recant.plan_item ENABLE ALWAYS TRIGGER append_only;
+ALTER TABLE recant.plan_item ENABLE ROW LEVEL SECURITY;
+CREATE POLICY all_tenants ON recant.plan_item AS PERMISSIVE FOR ALL TO recant_writer USING (true) WITH CHECK (true);
+CREATE POLICY one_tenant ON recant.plan_item AS PERMISSIVE FOR SELECT TO recant_reader USING ((tenant_id = current_setting('recant.tenant'::text, true)));
+GRANT INSERT, SELECT ON TABLE recant.plan_item TO recant_writer;
+GRANT SELECT ON TABLE recant.plan_item TO recant_reader;
 
 CREATE TABLE recant.ruling (
     tenant_id text COLLATE "C" NOT NULL,

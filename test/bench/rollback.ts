@@ -82,7 +82,7 @@ async function planOf(place: Place, agent: Agent, expected: number): Promise<{ r
   // As autovacuum does within a minute.
   for (const database of [place.target, place.ledger]) await database.query('ANALYZE');
   const plan = await place.operator.createPlan({ selection: { agents: [agent] }, mode: 'skip' });
-  const { rows } = await place.ledger.query(`SELECT jsonb_array_length(body::jsonb->'steps') AS count FROM recant.plan WHERE id = $1`, [
+  const { rows } = await place.ledger.query(`SELECT count(*)::int AS count FROM recant.plan_item WHERE plan_id = $1 AND list = 'steps'`, [
     plan.id,
   ]);
   if (rows[0].count !== expected) throw new Error(`expected a plan of ${expected} steps, got ${rows[0].count}`);

@@ -1,13 +1,56 @@
 import { createHash } from 'node:crypto';
 import { canonicalize } from '@recant/events';
-import type { PlanBody } from './plan.ts';
+import { PLAN_LISTS, type PlanBody, type PlanHeader, type PlanItem, type PlanList } from './plan.ts';
 
-/** Canonical JSON (RFC 8785) of what the digest covers. */
-export function planBytes(body: PlanBody): string {
-  return canonicalize(body);
+/** SHA-256 of a plan's canonical JSON, item by item: nobody has to hold the whole plan. */
+export interface RunningDigest {
+  /** Lists in the order of `PLAN_LISTS`, items in their own. */
+  add<L extends PlanList>(list: L, item: PlanItem<L>): void;
+  /** Lower-case hex; nothing can be added afterwards. */
+  end(): string;
 }
 
-/** Lower-case hex SHA-256 of `planBytes`. */
+export function runningDigest(header: PlanHeader): RunningDigest {
+  const hash = createHash('sha256');
+  // Canonical JSON sorts keys by UTF-16 code units, as `sort` does.
+  const keys = [...Object.keys(header), ...PLAN_LISTS].sort();
+  let at = 0;
+  let isOpen = false;
+  const startKey = (key: string): void => void hash.update(`${at === 0 ? '{' : ','}${JSON.stringify(key)}:`);
+  const isList = (key: string | undefined): boolean => PLAN_LISTS.some((list) => list === key);
+  /** Writes what is before the list. */
+  const reach = (list: PlanList | undefined): void => {
+    for (; keys[at] !== list && at < keys.length; at++) {
+      const key = keys[at] as string;
+      if (!isOpen) startKey(key);
+      if (isList(key)) hash.update(isOpen ? ']' : '[]');
+      else hash.update(canonicalize(header[key as keyof PlanHeader] as object));
+      isOpen = false;
+    }
+    if (keys[at] !== list) throw new Error(`digest: list ${list} comes after one that is behind it`);
+  };
+  return {
+    add(list, item) {
+      reach(list);
+      if (!isOpen) startKey(list);
+      hash.update(`${isOpen ? ',' : '['}${canonicalize(item)}`, 'utf8');
+      isOpen = true;
+    },
+    end() {
+      reach(undefined);
+      return hash.update('}').digest('hex');
+    },
+  };
+}
+
+/** Lower-case hex SHA-256 of the canonical JSON of a whole plan. */
 export function planDigest(body: PlanBody): string {
-  return createHash('sha256').update(planBytes(body), 'utf8').digest('hex');
+  const digest = runningDigest(headerOf(body));
+  for (const list of PLAN_LISTS) for (const item of body[list]) digest.add(list, item);
+  return digest.end();
+}
+
+export function headerOf(body: PlanBody): PlanHeader {
+  const { ambiguous: _ambiguous, conflicts: _conflicts, left: _left, steps: _steps, tainted: _tainted, ...header } = body;
+  return header;
 }

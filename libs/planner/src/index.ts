@@ -1,6 +1,6 @@
 export { alternativeOf } from './alternative.ts';
 export { type DerivedParts, derivedIn, withoutDerived } from './derived.ts';
-export { planBytes, planDigest } from './digest.ts';
+export { headerOf, planDigest, type RunningDigest, runningDigest } from './digest.ts';
 export { PlannerError, type PlannerErrorCode } from './error.ts';
 export { gather } from './gather.ts';
 export { OVERRIDES_MAX, PLAN_ATTEMPTS_MAX, PLAN_CANDIDATES_MAX, PLAN_EFFECTS_MAX, SELECTION_VALUES_MAX } from './limits.ts';
@@ -20,12 +20,15 @@ export type {
   PartGuard,
   Plan,
   PlanBody,
+  PlanHeader,
+  PlanItem,
+  PlanList,
   PlanStep,
   StepSystem,
   Taint,
   UncapturedInTarget,
 } from './plan.ts';
-export { missingIn, obstaclesOf, stoppingIn } from './plan.ts';
+export { missingIn, obstaclesOf, PLAN_LISTS, stoppingIn } from './plan.ts';
 export type {
   AttemptContexts,
   EntryAddress,
@@ -45,6 +48,7 @@ export { parseSelection } from './selection/parse-selection.ts';
 export type { Selection } from './selection/selection.ts';
 export { namesIn, selectionText } from './selection/selection-text.ts';
 export { isStale } from './stale.ts';
+export { joinStep, type StepDetail, type StepHead, splitStep } from './step-parts.ts';
 export { stepSystems, undoneBy } from './steps.ts';
 export { PARTIAL_UNDO } from './undone.ts';
 export type { PlanInput } from './view.ts';

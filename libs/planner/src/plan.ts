@@ -7,7 +7,7 @@ import type { Selection } from './selection/selection.ts';
 /**
  * A plan is durable and deterministic: the same ledger, vector, selection, mode and answers of the targets give the same bytes. An answer of a target is
  * dated (`askedAtMs`): everything without a date follows from the ledger.
- * `digest` = lower-case hex SHA-256 of the canonical JSON (RFC 8785) of `body`.
+ * `digest` = lower-case hex SHA-256 of the canonical JSON (RFC 8785) of `body`. It is stored as a header and rows: see `PLAN_LISTS`.
  */
 export interface Plan {
   readonly id: string;
@@ -50,6 +50,12 @@ export interface PlanBody {
   /** Other attempts that read a value which is undone: a lower bound. */
   readonly tainted: readonly Taint[];
 }
+
+/** What grows with the selection: stored one row an item, and read in pages. In the order of canonical JSON. */
+export const PLAN_LISTS = ['ambiguous', 'conflicts', 'left', 'steps', 'tainted'] as const satisfies readonly (keyof PlanBody)[];
+export type PlanList = (typeof PLAN_LISTS)[number];
+export type PlanItem<L extends PlanList = PlanList> = PlanBody[L][number];
+export type PlanHeader = Omit<PlanBody, PlanList>;
 
 /** Rows or files by what the attempts did to them. */
 export interface Rows {

@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+import { canonicalize } from '@recant/events';
 import { expect, test } from 'vitest';
 import { type PlanInput, plan, planDigest, type RecordedAttempt, type RecordedEffect } from '../src/index.ts';
 import { attemptOf, effect, refOf, SYSTEMS } from './world.ts';
@@ -251,7 +253,14 @@ test('within a system the latest ordinal goes first, also where no part is share
 
 test('the digest is of the contents', () => {
   const body = plan(inputOf([attemptOf('bad', 0)], [effect('bad', 1, ROW, write('1', '2'))], ['bad']));
-  expect(planDigest(body)).toMatch(/^[0-9a-f]{64}$/);
+  expect(planDigest(body)).toBe(createHash('sha256').update(canonicalize(body)).digest('hex'));
+  const others = {
+    ...body,
+    left: [],
+    tainted: [1, 2].map((at) => ({ ref: refOf(`t${at}`), agent: 'é', tool: 't', resource: ROW, parts: ['x'] })),
+    throughReads: true as const,
+  };
+  expect(planDigest(others)).toBe(createHash('sha256').update(canonicalize(others)).digest('hex'));
   expect(planDigest({ ...body, mode: 'refuse' })).not.toBe(planDigest(body));
 });
 

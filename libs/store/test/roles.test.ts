@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
  */
 const EXPECTED: Readonly<Record<string, { readonly owner: string; readonly writer: string; readonly reader: string }>> = {
   ...same(['entry', 'approval'], { owner: 'SELECT INSERT', writer: 'SELECT INSERT', reader: '' }),
-  ...same(['source', 'dead_letter', 'attempt', 'settlement', 'effect', 'observed', 'effect_count', 'ruling'], {
+  ...same(['source', 'dead_letter', 'attempt', 'settlement', 'effect', 'observed', 'effect_count', 'ruling', 'plan_item'], {
     owner: 'SELECT INSERT',
     writer: 'SELECT INSERT',
     reader: 'SELECT own',
@@ -100,6 +100,7 @@ const VALUES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   alarm: { code: "'source_gap'" },
   approval: { kind: "'withdraw'", person: "'person:x'" },
   held_message: { reason: "'log'" },
+  plan_item: { list: "'steps'", n: '1' },
   fence: { call_key: "decode(repeat('00', 32), 'hex')", resources: "'{}'" },
   freeze: { scope: "'agent'" },
   freeze_system: { standing: "'{}'" },

@@ -1,11 +1,11 @@
 import type { RunState } from '@recant/events';
-import type { PlanBody } from '@recant/planner';
 import { type Change, type Claim, type Committed, isRunEnd, type RunStore, type RunWait, type StepChange } from '@recant/runner';
 import type pg from 'pg';
 import { endFencesNotUndone } from '../fences/run-fences.ts';
 import { inTransaction } from '../in-transaction.ts';
 import { HOLDS_BEFORE } from './holds.ts';
 import { putEvents } from './outbox.ts';
+import { readBody } from './plan-items.ts';
 import { STEP_COLUMNS, type StepSqlRow, toStep } from './step-row.ts';
 
 /** Claims the oldest runnable run without a live lease, unless an older run holds one of its resources. Leases use the database's clock. */
@@ -16,7 +16,7 @@ const CLAIM = `UPDATE recant.run SET token = token + 1, worker = $1, alarm = NUL
       AND NOT EXISTS (SELECT 1 FROM recant.run older WHERE ${HOLDS_BEFORE})
     ORDER BY r.created_at, r.id LIMIT 1 FOR UPDATE SKIP LOCKED)
   RETURNING tenant_id, id, token`;
-const LOAD = `SELECT r.state, r.waits, r.plan_id, encode(r.digest, 'hex') AS digest, r.source, r.sequence_next, r.created_at, p.body
+const LOAD = `SELECT r.state, r.waits, r.plan_id, encode(r.digest, 'hex') AS digest, r.source, r.sequence_next, r.created_at, p.header
   FROM recant.run r JOIN recant.plan p ON p.tenant_id = r.tenant_id AND p.id = r.plan_id
   WHERE r.tenant_id = $1 AND r.id = $2 AND r.token = $3`;
 const LOCK = 'SELECT state, token, sequence_next, source FROM recant.run WHERE tenant_id = $1 AND id = $2 FOR UPDATE';
@@ -59,7 +59,7 @@ export function createRunStore(
         state: row.state,
         plan: row.plan_id,
         digest: row.digest,
-        body: JSON.parse(row.body) as PlanBody,
+        body: await readBody(pool, tenant, row.plan_id, row.header),
         source: row.source,
         sequenceNext: Number(row.sequence_next),
         steps: steps.rows.map((step) => toStep(step, row.source)),
