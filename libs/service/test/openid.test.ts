@@ -1,8 +1,9 @@
-import { createPublicKey, generateKeyPairSync, type KeyObject, randomUUID } from 'node:crypto';
+import { createPublicKey, generateKeyPairSync, type KeyObject, randomBytes, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { createServer } from 'node:http';
+import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { route } from '@recant/api';
+import { API_SECRET_BYTES, formatApiKey } from '@recant/events';
 import {
   createApp,
   createLogger,
@@ -15,7 +16,7 @@ import {
 } from '@recant/service';
 import { type TestProvider, testOpenIdProvider } from '@recant/test-support/openid';
 import { type JWTPayload, SignJWT, UnsecuredJWT } from 'jose';
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { PROVIDER_LIMITS, type ProviderLimits } from '../src/people/provider-keys.ts';
 
@@ -218,6 +219,51 @@ async function dishonestProvider(jwks: (issuer: string) => unknown, document: (i
     },
   };
 }
+
+/** A provider that accepts each request and never ends its answer. `asked` resolves at the first request. */
+async function hangingProvider(begin: (response: ServerResponse) => void) {
+  const asked = Promise.withResolvers<void>();
+  const server = createServer((_request, response) => {
+    begin(response);
+    asked.resolve();
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    issuer: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    asked: asked.promise,
+    hangUp: () => server.closeAllConnections(),
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}
+
+describe.each<[name: string, begin: (response: ServerResponse) => void]>([
+  ['does not answer', () => {}],
+  ['never ends its answer', (response) => response.writeHead(200, { 'content-type': 'application/json' }).write('{')],
+])('a provider that %s', (_name, begin) => {
+  test('is given up after the time limit', async () => {
+    await using hanging = await hangingProvider(begin);
+    const ask = await believer({ over: { issuer: hanging.issuer }, limits: { timeoutMs: 50 } });
+    const token = await provider.signIn(ada, AUDIENCE);
+    expect(await ask(token)).toMatchObject({ status: 503, code: 'identity_unavailable' });
+    // Without the pause after a failure, each token would wait for the limit again.
+    expect(await ask(token)).toMatchObject({ status: 503, code: 'identity_unavailable' });
+  });
+
+  test('delays nobody but those who sign in through it', async () => {
+    await using hanging = await hangingProvider(begin);
+    const ask = await believer({ over: { issuer: hanging.issuer }, limits: { timeoutMs: 600_000 } });
+    const token = await provider.signIn(ada, AUDIENCE);
+    const waiting = Array.from({ length: 50 }, () => ask(token));
+    await hanging.asked;
+    expect(await ask(formatApiKey({ keyId: 'unknown', secret: randomBytes(API_SECRET_BYTES) }))).toMatchObject({ status: 401 });
+    hanging.hangUp();
+    for (const answer of await Promise.all(waiting)) expect(answer).toMatchObject({ status: 503, code: 'identity_unavailable' });
+  });
+});
 
 const pair = (kind: 'ok' | 'short') => {
   const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: kind === 'ok' ? 2048 : 1024 });
