@@ -43,6 +43,11 @@ GRANT SELECT, INSERT, UPDATE ON recant.log_watch, recant.source_watch TO recant_
 GRANT SELECT, INSERT, DELETE ON recant.alarm TO recant_writer;
 GRANT UPDATE (detail, action, expires_at, ended_at, acknowledged_at, acknowledged_by) ON recant.alarm TO recant_writer;
 
+-- Webhooks follow the configuration; their messages are deleted once they are accepted or given up.
+GRANT SELECT, INSERT, DELETE ON recant.webhook, recant.webhook_message TO recant_writer;
+GRANT UPDATE (codes, seen_at, failing_since, failure, dropped, dropped_at) ON recant.webhook TO recant_writer;
+GRANT UPDATE (due_at, tries) ON recant.webhook_message TO recant_writer;
+
 -- Erasure of images in systems: requested by the ledger, carried out and reported by the rollback service.
 GRANT SELECT, INSERT, UPDATE ON recant.erasure TO recant_writer;
 

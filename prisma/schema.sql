@@ -49,6 +49,8 @@ CREATE TRIGGER only_ended BEFORE DELETE ON recant.alarm FOR EACH ROW EXECUTE FUN
 ALTER TABLE recant.alarm ENABLE ALWAYS TRIGGER only_ended;
 CREATE TRIGGER only_ends BEFORE UPDATE ON recant.alarm FOR EACH ROW EXECUTE FUNCTION recant.refuse_reopening();
 ALTER TABLE recant.alarm ENABLE ALWAYS TRIGGER only_ends;
+CREATE TRIGGER queue_end AFTER UPDATE OF ended_at ON recant.alarm FOR EACH ROW WHEN (((old.ended_at IS NULL) AND (new.ended_at IS NOT NULL))) EXECUTE FUNCTION recant.queue_webhooks();
+CREATE TRIGGER queue_start AFTER INSERT ON recant.alarm FOR EACH ROW EXECUTE FUNCTION recant.queue_webhooks();
 ALTER TABLE recant.alarm ENABLE ROW LEVEL SECURITY;
 CREATE POLICY all_tenants ON recant.alarm AS PERMISSIVE FOR ALL TO recant_writer USING (true) WITH CHECK (true);
 CREATE POLICY one_tenant ON recant.alarm AS PERMISSIVE FOR SELECT TO recant_reader USING ((tenant_id = current_setting('recant.tenant'::text, true)));
@@ -961,6 +963,50 @@ GRANT INSERT, SELECT ON TABLE recant.tile TO recant_writer;
 GRANT SELECT ON TABLE recant.tile TO recant_reader;
 GRANT UPDATE (hashes) ON TABLE recant.tile TO recant_writer;
 
+CREATE TABLE recant.webhook (
+    tenant_id text COLLATE "C" NOT NULL,
+    name text COLLATE "C" NOT NULL,
+    codes text[],
+    seen_at timestamp(3) with time zone NOT NULL,
+    failing_since timestamp(3) with time zone,
+    failure text,
+    dropped bigint NOT NULL DEFAULT 0,
+    dropped_at timestamp(3) with time zone
+);
+ALTER TABLE recant.webhook OWNER TO recant_owner;
+ALTER TABLE recant.webhook ADD CONSTRAINT webhook_failure_check CHECK ((octet_length(failure) <= 1024));
+ALTER TABLE recant.webhook ADD CONSTRAINT webhook_name_check CHECK ((name ~ '^[a-z0-9][a-z0-9-]{0,39}$'::text));
+ALTER TABLE recant.webhook ADD CONSTRAINT webhook_pkey PRIMARY KEY (tenant_id, name);
+ALTER TABLE recant.webhook ENABLE ROW LEVEL SECURITY;
+CREATE POLICY all_tenants ON recant.webhook AS PERMISSIVE FOR ALL TO recant_writer USING (true) WITH CHECK (true);
+CREATE POLICY one_tenant ON recant.webhook AS PERMISSIVE FOR SELECT TO recant_reader USING ((tenant_id = current_setting('recant.tenant'::text, true)));
+GRANT DELETE, INSERT, SELECT ON TABLE recant.webhook TO recant_writer;
+GRANT UPDATE (codes, seen_at, failing_since, failure, dropped, dropped_at) ON TABLE recant.webhook TO recant_writer;
+
+CREATE TABLE recant.webhook_message (
+    tenant_id text COLLATE "C" NOT NULL,
+    webhook text COLLATE "C" NOT NULL,
+    alarm_id uuid NOT NULL,
+    ends boolean NOT NULL,
+    code text COLLATE "C" NOT NULL,
+    subject text COLLATE "C" NOT NULL,
+    detail text NOT NULL,
+    action text NOT NULL,
+    started_at timestamp(3) with time zone NOT NULL,
+    ended_at timestamp(3) with time zone,
+    queued_at timestamp(3) with time zone NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    due_at timestamp(3) with time zone NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    tries integer NOT NULL DEFAULT 0
+);
+ALTER TABLE recant.webhook_message OWNER TO recant_owner;
+ALTER TABLE recant.webhook_message ADD CONSTRAINT webhook_message_pkey PRIMARY KEY (tenant_id, webhook, alarm_id, ends);
+CREATE INDEX webhook_message_due_idx ON recant.webhook_message USING btree (webhook, due_at);
+ALTER TABLE recant.webhook_message ENABLE ROW LEVEL SECURITY;
+CREATE POLICY all_tenants ON recant.webhook_message AS PERMISSIVE FOR ALL TO recant_writer USING (true) WITH CHECK (true);
+CREATE POLICY one_tenant ON recant.webhook_message AS PERMISSIVE FOR SELECT TO recant_reader USING ((tenant_id = current_setting('recant.tenant'::text, true)));
+GRANT DELETE, INSERT, SELECT ON TABLE recant.webhook_message TO recant_writer;
+GRANT UPDATE (due_at, tries) ON TABLE recant.webhook_message TO recant_writer;
+
 CREATE OR REPLACE FUNCTION recant.event_of(frame bytea)
  RETURNS json
  LANGUAGE sql
@@ -987,6 +1033,19 @@ AS $function$ SELECT e.shard, e.idx, e.frame FROM recant.entry e
   ORDER BY recant.received_ms(e.frame) DESC, e.shard DESC, e.idx DESC LIMIT rows_max $function$;
 ALTER FUNCTION recant.own_acts(bigint,bigint,integer,bigint,text[],integer) OWNER TO recant_owner;
 GRANT EXECUTE ON FUNCTION recant.own_acts(bigint,bigint,integer,bigint,text[],integer) TO recant_reader;
+
+CREATE OR REPLACE FUNCTION recant.queue_webhooks()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$ BEGIN
+  INSERT INTO recant.webhook_message (tenant_id, webhook, alarm_id, ends, code, subject, detail, action, started_at, ended_at)
+    SELECT NEW.tenant_id, w.name, NEW.id, NEW.ended_at IS NOT NULL, NEW.code, NEW.subject, NEW.detail, NEW.action, NEW.started_at, NEW.ended_at
+    FROM recant.webhook w WHERE NEW.code = ANY (w.codes) AND NOT (NEW.code = 'webhook_failing' AND NEW.subject = w.name)
+    ON CONFLICT DO NOTHING;
+  RETURN NULL;
+END $function$;
+ALTER FUNCTION recant.queue_webhooks() OWNER TO recant_owner;
 
 CREATE OR REPLACE FUNCTION recant.read_entries(wanted_source bigint, id_from text, id_below text)
  RETURNS TABLE(shard smallint, idx bigint, event_id text, frame bytea)

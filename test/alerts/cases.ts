@@ -160,6 +160,22 @@ export const CASES: readonly Case[] = [
     },
   },
   {
+    alerts: ['RecantWebhookFailing'],
+    what: 'a webhook refuses the message of a gap',
+    seen: 'webhook_failing',
+    shownS: 145,
+    firesS: 155,
+    async cause({ webhook, agents }) {
+      webhook.behave((_, outgoing) => outgoing.writeHead(500).end());
+      const source = new TestSource('announced');
+      const [opened, , later] = [source.opened(), source.intended().bytes, source.intended().bytes];
+      await agents.submitBatch([opened, later]);
+    },
+    async mend({ webhook }) {
+      webhook.behave();
+    },
+  },
+  {
     alerts: ['RecantStoreFull'],
     what: 'the disk of PostgreSQL is full',
     seen: 'store_full',

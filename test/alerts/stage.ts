@@ -6,6 +6,7 @@ import { type RunningKafka, startKafka } from '@recant/local-kafka';
 import { type RunningPostgres, startPostgres } from '@recant/local-postgres';
 import { migrate } from '@recant/store';
 import pg from 'pg';
+import { type Receiver, startReceiver } from '../../services/ledger/test/receiver.ts';
 import { recant, type Up, up } from '../../services/recant/test/process.ts';
 import type { Watched } from './places.ts';
 
@@ -20,6 +21,8 @@ export interface Stage extends Watched {
   readonly agents: Client;
   readonly agentKey: string;
   readonly anchorDir: string;
+  /** Gets every alarm. */
+  readonly webhook: Receiver;
   /** Statements of the superuser. */
   sql(database: 'ledger' | 'shop', ...statements: readonly string[]): Promise<void>;
   stop(): Promise<void>;
@@ -53,7 +56,12 @@ export async function startStage(dir: string): Promise<Stage> {
   await sql('shop', 'CREATE TABLE orders (id int PRIMARY KEY, price int)', 'INSERT INTO orders VALUES (1, 100)');
   const anchorDir = join(dir, 'anchor');
   await mkdir(anchorDir);
+  const webhook = await startReceiver();
+  const webhooksFile = join(dir, 'webhooks.json');
+  await writeFile(webhooksFile, JSON.stringify({ webhooks: [{ name: 'oncall', url: webhook.url, secretEnv: 'ONCALL_SECRET' }] }));
   const env = {
+    RECANT_WEBHOOKS_FILE: webhooksFile,
+    ONCALL_SECRET: webhook.secret,
     DATABASE_URL: ledger.ownerUrl,
     KAFKA_BROKERS: kafka.brokers.join(','),
     RECANT_SHARDS: String(SHARDS),
@@ -70,7 +78,7 @@ export async function startStage(dir: string): Promise<Stage> {
   const connected = await recant(dir, ['connect', 'postgres', 'shop'], { RECANT_CONNECT_URL: shop.ownerUrl });
   if (connected.code !== 0) throw new Error(`connect: ${connected.err}`);
   return {
-    ...{ postgres, kafka, service, operator, anchorDir, sql },
+    ...{ postgres, kafka, service, operator, anchorDir, webhook, sql },
     client: operator,
     status: () => statusIn(dir),
     agents: createClient({ url: service.url, apiKey: agentKey }),
@@ -80,6 +88,7 @@ export async function startStage(dir: string): Promise<Stage> {
       if (service.child.exitCode === null && service.child.signalCode === null) await service.end('SIGKILL');
       await kafka.kill();
       await postgres.stop();
+      await webhook.close();
     },
   };
 }

@@ -22,6 +22,7 @@ export const ALARM_CODES = {
   coverage_lost: { title: 'A system does not capture every change', subject: 'the system' },
   erasure_incomplete: { title: 'Images of erased subjects remain in a system', subject: 'the system' },
   break_glass: { title: 'A run was started without the approval that it needs', subject: 'the run' },
+  webhook_failing: { title: 'A webhook does not accept messages, or messages for it were given up', subject: 'the webhook' },
   drain_stopped: { title: 'Captured changes of a system are not recorded', subject: 'the system' },
 } as const satisfies Readonly<Record<string, AlarmDescription>>;
 

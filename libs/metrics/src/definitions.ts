@@ -70,6 +70,14 @@ export const METRICS = {
   recant_anchor_delay_seconds: { kind: 'gauge', help: 'Time since an anchor or witness last had every checkpoint.', labels: ['place'] },
   recant_tampered_logs: { kind: 'gauge', help: 'Logs that failed their integrity check.', labels: [] },
 
+  recant_webhook_messages: { kind: 'gauge', help: 'Messages that wait for a webhook.', labels: ['webhook'] },
+  recant_webhook_failing_seconds: {
+    kind: 'gauge',
+    help: 'Time for which a webhook has accepted nothing; 0: it works.',
+    labels: ['webhook'],
+  },
+  recant_webhook_dropped_messages: { kind: 'gauge', help: 'Messages for a webhook that were given up.', labels: ['webhook'] },
+
   recant_runs: { kind: 'gauge', help: 'Runs that have not ended.', labels: ['state'] },
   recant_drain_age_seconds: {
     kind: 'gauge',

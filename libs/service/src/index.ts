@@ -18,6 +18,7 @@ export { createLogger, type Logger } from './log.ts';
 export { maskSecrets } from './mask.ts';
 export { MASTER_KEY_BYTES, MASTER_KEY_ENV, type MasterKeys, masterKeysOf, parseMasterKeys, requireMasterKey } from './master-keys.ts';
 export { createLocalPeople, LOCAL_PERSON } from './people/local-people.ts';
+export { isLoopback } from './people/loopback.ts';
 export { OPENID_ENV, openIdPeople } from './people/openid-env.ts';
 export { createOpenIdPeople, type OpenIdRules } from './people/openid-people.ts';
 export { hashPassword, newPassword } from './people/password.ts';

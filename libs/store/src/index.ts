@@ -45,3 +45,4 @@ export type { Undone } from './query/undone.ts';
 export { createLedgerReader } from './reader/ledger-reader.ts';
 export * from './rollback/index.ts';
 export { createStore, type PoolUse, type Queries, type Store, type StoreOptions } from './store.ts';
+export type { QueuedMessage, WebhookState, Webhooks } from './webhooks/webhooks.ts';

@@ -41,6 +41,7 @@ import { createRulings, type Rulings } from './query/rulings.ts';
 import { countSources, listSources, type SourcePage, type SourceQuery, type SourceTotals } from './query/sources.ts';
 import { createLedgerReader } from './reader/ledger-reader.ts';
 import { createSourceReader } from './reader/source-reader.ts';
+import { createWebhooks, type Webhooks } from './webhooks/webhooks.ts';
 
 export interface StoreOptions {
   readonly connectionString: string;
@@ -73,6 +74,7 @@ export interface Store {
   readonly systems: Systems;
   readonly parts: Parts;
   readonly alarms: Alarms;
+  readonly webhooks: Webhooks;
   readonly freezes: Freezes;
   readonly rulings: Rulings;
   readonly fences: Fences;
@@ -148,6 +150,7 @@ export function createStore(options: StoreOptions): Store {
     systems: createSystems(prisma, sealer, clock),
     parts: createParts(pools.append),
     alarms: createAlarms(work, clock),
+    webhooks: createWebhooks(work),
     freezes: createFreezes(pools.lookup, read, leaseMs),
     rulings: createRulings(pools.lookup),
     fences: createFences(pools.lookup, read),

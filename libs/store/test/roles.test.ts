@@ -72,6 +72,16 @@ const EXPECTED: Readonly<Record<string, { readonly owner: string; readonly write
     writer: 'SELECT INSERT UPDATE(acknowledged_at, acknowledged_by, action, detail, ended_at, expires_at)',
     reader: 'SELECT own',
   },
+  webhook: {
+    owner: 'SELECT INSERT UPDATE DELETE TRUNCATE',
+    writer: 'SELECT INSERT UPDATE(codes, dropped, dropped_at, failing_since, failure, seen_at) DELETE',
+    reader: '',
+  },
+  webhook_message: {
+    owner: 'SELECT INSERT UPDATE DELETE TRUNCATE',
+    writer: 'SELECT INSERT UPDATE(due_at, tries) DELETE',
+    reader: '',
+  },
   ...same(['run', 'run_step'], { owner: 'SELECT INSERT UPDATE DELETE TRUNCATE', writer: 'SELECT INSERT UPDATE', reader: 'SELECT own' }),
   ...same(['outbox', 'held_message'], {
     owner: 'SELECT INSERT UPDATE DELETE TRUNCATE',
@@ -109,6 +119,7 @@ const VALUES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   run: { state: "'queued'" },
   run_step: { state: "'pending'" },
   ruling: { outcome: "'failed'" },
+  webhook_message: { ends: 'false' },
 };
 
 interface Table {

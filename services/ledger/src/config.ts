@@ -26,6 +26,7 @@ import type { KafkaDeps } from './consumers.ts';
 import { keysDatabaseOf } from './keys-database.ts';
 import { EVIDENCE_ENV, placesOf } from './places.ts';
 import { readSigningKeys, type SigningKeys } from './signing-keys.ts';
+import { WEBHOOKS_ENV, type Webhook, webhooksOf } from './webhooks/read-webhooks.ts';
 
 export const PORT_DEFAULT = 7300;
 
@@ -57,6 +58,7 @@ const LedgerEnv = z.object({
   RECANT_SHARDS: z.coerce.number('must be a number').int().min(1).max(SHARDS_MAX).default(SHARDS_DEFAULT),
   ...EVIDENCE_ENV,
   ...OPENID_ENV,
+  ...WEBHOOKS_ENV,
   RECANT_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
   /** For fault tests: `<name>:<nth>`. */
   RECANT_FAILPOINT: z.string().optional(),
@@ -79,6 +81,7 @@ export interface LedgerConfig {
   /** Anchors and witnesses of checkpoints. */
   readonly places: Places;
   readonly people: readonly People[];
+  readonly webhooks: readonly Webhook[];
 }
 
 /** @throws ConfigError naming all problems */
@@ -103,5 +106,6 @@ export function readLedgerConfig(env: Env): LedgerConfig {
     signingKeys: read.RECANT_SIGNING_KEY_FILE === undefined ? undefined : readSigningKeys(read.RECANT_SIGNING_KEY_FILE),
     places: placesOf(read),
     people: openIdPeople(read, Date.now),
+    webhooks: webhooksOf(read, env),
   };
 }

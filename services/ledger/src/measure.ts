@@ -4,6 +4,7 @@ import type { Store } from '@recant/store';
 import type { Consumers } from './consumers.ts';
 import type { GroupCommit } from './group-commit.ts';
 import type { Loop } from './loop.ts';
+import type { WebhookDelivery } from './webhooks/delivery.ts';
 import type { WiredEvidence } from './wire-evidence.ts';
 
 export interface MeasuredLedger {
@@ -12,6 +13,7 @@ export interface MeasuredLedger {
   readonly evidence: Pick<WiredEvidence, 'silent' | 'tampered'>;
   readonly consumers: Pick<Consumers, 'status'> | undefined;
   readonly watch: Pick<Loop, 'silentMs'>;
+  readonly delivery: Pick<WebhookDelivery, 'states'> | undefined;
   /** Milliseconds since 1970, UTC. */
   readonly clock: () => number;
 }
@@ -27,7 +29,7 @@ export function measureLedger(metrics: Metrics, ledger: MeasuredLedger): void {
 }
 
 /** What needs no database, so that it is there when the database is not. */
-function measureMemory(metrics: Metrics, { store, groupCommit, evidence, watch }: MeasuredLedger): void {
+function measureMemory(metrics: Metrics, { store, groupCommit, evidence, watch, delivery, clock }: MeasuredLedger): void {
   metrics.source((observe) => {
     for (const { name: pool, inUse, waiting, limit } of store.pools()) {
       observe('recant_pool_connections', inUse, { pool });
@@ -39,6 +41,11 @@ function measureMemory(metrics: Metrics, { store, groupCommit, evidence, watch }
     observe('recant_alarm_watch_age_seconds', watch.silentMs() / 1_000, {});
     observe('recant_tampered_logs', evidence.tampered(), {});
     for (const { name: place, ms } of evidence.silent()) observe('recant_anchor_delay_seconds', ms / 1_000, { place });
+    for (const { name: webhook, waiting, failing, dropped } of delivery?.states() ?? []) {
+      observe('recant_webhook_messages', waiting, { webhook });
+      observe('recant_webhook_failing_seconds', failing === undefined ? 0 : Math.max(0, clock() - failing.sinceMs) / 1_000, { webhook });
+      observe('recant_webhook_dropped_messages', dropped, { webhook });
+    }
   });
 }
 

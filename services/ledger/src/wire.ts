@@ -23,6 +23,8 @@ import { reachRoutes } from './reach-topics.ts';
 import { sealingRoutes } from './sealing.ts';
 import { settlingRoutes } from './settling.ts';
 import { sourceRoutes } from './sources.ts';
+import { createWebhookDelivery, type WebhookDelivery, type WebhookTiming } from './webhooks/delivery.ts';
+import type { Webhook } from './webhooks/read-webhooks.ts';
 import { type EvidenceOptions, wireEvidence } from './wire-evidence.ts';
 
 export { createLedgerActs } from './acts.ts';
@@ -30,6 +32,10 @@ export { keyBindings } from './keys.ts';
 export { keysDatabaseOf, openDataKeys } from './keys-database.ts';
 export { EVIDENCE_ENV, placesOf } from './places.ts';
 export { newSigningKey, parseSigningKeys, readSigningKeys, type SigningKeys } from './signing-keys.ts';
+export { WebhookError } from './webhooks/post.ts';
+export { WEBHOOKS_ENV, type Webhook, webhookFiles, webhooksOf } from './webhooks/read-webhooks.ts';
+export { isAccepted } from './webhooks/retry.ts';
+export { sendMessage } from './webhooks/send.ts';
 
 export interface LedgerDeps {
   /** Migrated. The caller closes it after `stop`. */
@@ -51,6 +57,9 @@ export interface LedgerDeps {
   readonly evidence?: EvidenceOptions;
   /** Milliseconds between two rounds of the alarm watch. */
   readonly alarmMs?: number | undefined;
+  /** Of the operator's configuration. */
+  readonly webhooks?: readonly Webhook[] | undefined;
+  readonly webhookTiming?: Partial<WebhookTiming> | undefined;
   /** Without it, nothing is measured. */
   readonly metrics?: Metrics;
 }
@@ -83,9 +92,15 @@ export function wireLedger(deps: LedgerDeps): WiredLedger {
   const groupCommit = createGroupCommit(disk.appender, waiting);
   const acts = createLedgerActs({ groupCommit, logger: logger.child({ part: 'acts' }), clock, random16: () => randomBytes(16) });
   const consumers = kafka && createConsumers({ ...store, appender: disk.appender }, logger, kafka, shards, deps.rates ?? RATES_DEFAULT);
-  const conditions = () => [...disk.conditions(), ...evidence.conditions(), ...(consumers?.conditions() ?? [])];
+  const delivery = wireWebhooks(deps);
+  const conditions = () => [
+    ...disk.conditions(),
+    ...evidence.conditions(),
+    ...(consumers?.conditions() ?? []),
+    ...(delivery?.conditions() ?? []),
+  ];
   const watch = createAlarmWatch({ alarms: store.alarms, logger: logger.child({ part: 'alarms' }), conditions, everyMs: alarmMs });
-  if (metrics) measureLedger(metrics, { store, groupCommit, evidence, consumers, watch, clock });
+  if (metrics) measureLedger(metrics, { store, groupCommit, evidence, consumers, watch, delivery, clock });
   const leases = createLeases(store.freezes, (error) => logger.warn({ err: error }, 'leases: cannot read the versions of freezes'));
   const routes = [
     ...ingestRoutes({ groupCommit, parts: store.parts }),
@@ -109,12 +124,14 @@ export function wireLedger(deps: LedgerDeps): WiredLedger {
       evidence: evidence.health,
       ...(dataKeys ? { keys: pingCheck(dataKeys) } : {}),
       ...(consumers ? { kafka: consumers.health } : {}),
+      ...(delivery ? { webhooks: delivery.health } : {}),
     },
     alarms: async (tenant) => (await store.alarms.list(tenant, { limit: ALARMS_SHOWN_MAX, open: true })).alarms.map(alarmBody),
     conditions,
     acts,
     async start() {
       evidence.start();
+      delivery?.start();
       watch.start();
       await consumers?.start();
     },
@@ -122,6 +139,7 @@ export function wireLedger(deps: LedgerDeps): WiredLedger {
       const stopped = (async () => {
         leases.stop();
         await watch.stop();
+        await delivery?.stop();
         await consumers?.stop();
         await acts.close();
         await groupCommit.close();
@@ -131,6 +149,11 @@ export function wireLedger(deps: LedgerDeps): WiredLedger {
       if (isLate) logger.warn({ ms: STOP_MS_MAX }, 'ledger: stopped without waiting for a dependency that does not answer');
     },
   };
+}
+
+function wireWebhooks({ webhooks = [], store, logger, clock, webhookTiming: timing }: LedgerDeps): WebhookDelivery | undefined {
+  if (webhooks.length === 0) return undefined;
+  return createWebhookDelivery({ webhooks, store: store.webhooks, logger: logger.child({ part: 'webhooks' }), clock, timing });
 }
 
 function pingCheck(component: { ping(): Promise<void> }): HealthCheck {

@@ -55,6 +55,8 @@ export interface HarnessOptions {
   readonly dataKeys?: LedgerDeps['dataKeys'];
   readonly alarmMs?: number;
   readonly leaseMs?: number;
+  readonly webhooks?: LedgerDeps['webhooks'];
+  readonly webhookTiming?: LedgerDeps['webhookTiming'];
   /** Port of a replaced ledger. Default: any free one. */
   readonly port?: number;
 }
@@ -81,6 +83,8 @@ export async function startLedger(options: HarnessOptions = {}): Promise<Running
     dataKeys,
     // Off unless asked for: its statements would be among those of a request.
     alarmMs: options.alarmMs ?? 1_000_000_000,
+    webhooks: options.webhooks,
+    webhookTiming: options.webhookTiming,
     ...(kafka && { kafka }),
     ...(rates && { rates }),
     ...(evidence && { evidence }),

@@ -26,6 +26,8 @@ test('every command has help with examples', async () => {
     ['unfence'],
     ['alarms'],
     ['alarms', 'acknowledge'],
+    ['webhooks'],
+    ['webhooks', 'test'],
     ['acts'],
     ['connect'],
     ['connect', 'postgres'],
@@ -42,7 +44,8 @@ test('every command has help with examples', async () => {
     const help = await recantHere(join(tmpdir(), 'no-folder-is-needed'), [...command, '--help']);
     expect(help.code, command.join(' ')).toBe(0);
     expect(help.out, command.join(' ')).toMatch(/Usage: recant/);
-    if (!['actions', 'connect', 'keys'].includes(command.join(' '))) expect(help.out, command.join(' ')).toMatch(/Examples?:\n/);
+    if (!['actions', 'connect', 'keys', 'webhooks'].includes(command.join(' ')))
+      expect(help.out, command.join(' ')).toMatch(/Examples?:\n/);
     expect(help.out).not.toContain('npx recant');
   }
 });

@@ -32,6 +32,7 @@ import { addSubjects } from './commands/subjects.ts';
 import { addSystems } from './commands/systems.ts';
 import { addUp } from './commands/up.ts';
 import { addVerify } from './commands/verify.ts';
+import { addWebhooks } from './commands/webhooks.ts';
 import { addWitness } from './commands/witness.ts';
 import { problemText } from './problem-text.ts';
 
@@ -103,6 +104,7 @@ function createProgram(world: World, exit: (code: number) => void): Command {
   addRun(program, world, exit);
   addStatus(program, world, exit);
   addDoctor(program, world, exit);
+  addWebhooks(program, world, exit);
   addConnect(program, world);
   addDisconnect(program, world);
   addSystems(program, world);

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { createClient } from '@recant/client';
 import { TOPIC_EVENTS } from '@recant/events';
 import { ConfigError, DatabaseUrl, KAFKA_ENV, kafkaAccessOf, readConfig } from '@recant/service';
-import { EVIDENCE_ENV, placesOf } from '@recant/service-ledger/wire';
+import { EVIDENCE_ENV, placesOf, WEBHOOKS_ENV, webhookFiles, webhooksOf } from '@recant/service-ledger/wire';
 import { z } from 'zod';
 import { DATABASE_FILE } from '../folder/folder.ts';
 import { type ConnectionOptions, findConnection, folderOf } from '../terminal/connection.ts';
@@ -15,6 +15,7 @@ import { checkDisk, checkFolder, checkNode } from './machine.ts';
 import { checkPlaces, type EvidencePlaces } from './places.ts';
 import { type Check, type CheckReport, found, runChecks } from './report.ts';
 import { checkService, type ServicePlace } from './service.ts';
+import { checkWebhooks } from './webhooks.ts';
 import { checkCapture, checkEffects, checkKeys, checkSystems } from './wiring.ts';
 
 /** Milliseconds for one request to the service. */
@@ -26,6 +27,7 @@ const DoctorEnv = z.object({
   RECANT_KAFKA_TOPIC: z.string().min(1).optional(),
   RECANT_KAFKA_TENANT_TOPICS: z.string().optional(),
   ...EVIDENCE_ENV,
+  ...WEBHOOKS_ENV,
 });
 
 /** Checks everything within reach from here: the service as a client, the rest with the environment of the service and the data folder. */
@@ -45,6 +47,7 @@ export async function examine(options: ConnectionOptions, world: World): Promise
   ];
   try {
     const read = readConfig(DoctorEnv, env);
+    const webhooks = webhooksOf(read, env);
     const databaseUrl = read.DATABASE_URL ?? (await savedDatabase(folder));
     return await runChecks([
       ...always,
@@ -52,6 +55,7 @@ export async function examine(options: ConnectionOptions, world: World): Promise
       checkDisk([folder, read.RECANT_ANCHOR_DIR]),
       checkBroker(brokerPlace(read, databaseUrl)),
       checkPlaces(evidencePlaces(read)),
+      checkWebhooks(webhooks, webhookFiles(read)),
     ]);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
