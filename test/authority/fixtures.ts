@@ -248,6 +248,7 @@ const ROLLBACK: Readonly<Record<string, Fixture>> = {
   },
   listRuns: { ask: () => ({}), shows: ({ firstRun }) => firstRun },
   showRun: runIn('paused'),
+  watchRun: { ask: async (world) => ({ params: { run: await world.run('paused') }, query: { seconds: '0' } }), shows: () => '"rowsLeft":' },
   pauseRun: runIn('running'),
   resumeRun: runIn('paused'),
   cancelRun: runIn('paused'),

@@ -26,6 +26,12 @@ export const CONNECTION_ERROR_CODES = {
     retry: 'after',
     action: 'Wait for answers before sending more requests, then retry after Retry-After seconds.',
   },
+  too_many_streams: {
+    status: 429,
+    title: 'Too many open event streams',
+    retry: 'after',
+    action: 'Close streams that nobody reads, or poll with `seconds=0`; open another one after Retry-After seconds.',
+  },
   connections_exhausted: {
     status: 503,
     title: 'Too many connections',

@@ -22,6 +22,7 @@ export * from './rollback.ts';
 export {
   ANY_MEDIA_TYPE,
   type BodyDescriptor,
+  EVENTS_MEDIA_TYPE,
   isAct,
   type ParameterSchema,
   REASON_HEADER,

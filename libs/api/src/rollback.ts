@@ -16,12 +16,14 @@ import {
   StepsInput,
 } from './rollback-shapes.ts';
 import { route } from './route.ts';
+import { watchRun } from './run-progress.ts';
 import { AcceptedIncomplete, AcceptIncompleteInput, SystemBody, SystemInput, SystemList } from './system-shapes.ts';
 import { WatermarkBody } from './watermark-shapes.ts';
 
 export { ApprovalBody, ApprovalInput, ApprovalState, StatementBody } from './approval-shapes.ts';
 export * from './plan-rows.ts';
 export * from './rollback-shapes.ts';
+export * from './run-progress.ts';
 export * from './selection-shapes.ts';
 export * from './system-shapes.ts';
 export * from './watermark-shapes.ts';
@@ -310,6 +312,7 @@ export const ROLLBACK_ROUTES = [
   createRun,
   listRuns,
   showRun,
+  watchRun,
   pauseRun,
   resumeRun,
   cancelRun,

@@ -10,6 +10,8 @@ export const REASON_HEADER = 'recant-reason';
 
 /** A raw body of any media type, or none. */
 export const ANY_MEDIA_TYPE = '*/*';
+/** Server-sent events (WHATWG HTML, 9.2). */
+export const EVENTS_MEDIA_TYPE = 'text/event-stream';
 
 /** JSON that matches a schema, or bytes that the handler validates itself (`raw`). The size limit is enforced before the body is read. */
 export type BodyDescriptor =
@@ -26,6 +28,8 @@ export interface ResponseDescriptor {
   readonly description: string;
   readonly schema?: z.ZodType;
   readonly mediaType?: string;
+  /** The handler returns a stream of events, each with data that matches `schema`. */
+  readonly events?: true;
 }
 
 /** One operation of the API: request, authorized callers and responses. Handlers are bound to descriptors, and OpenAPI is generated from them. */

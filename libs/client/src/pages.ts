@@ -1,5 +1,6 @@
 import type { AttemptBody, Page } from '@recant/api';
 import type { AttemptFilter, LedgerClient } from './ledger.ts';
+import { pause } from './pause.ts';
 
 /** All items of all pages, fetched on demand. */
 export async function* everyItem<T>(fetchPage: (cursor: string | undefined) => Promise<Page<T>>): AsyncGenerator<T> {
@@ -78,20 +79,4 @@ async function changedSince(
 
 function keyOf(attempt: AttemptBody): string {
   return `${attempt.source}\n${attempt.action}\n${attempt.attempt}`;
-}
-
-/** False after the signal. */
-function pause(ms: number, signal: AbortSignal): Promise<boolean> {
-  if (signal.aborted) return Promise.resolve(false);
-  return new Promise((resolve) => {
-    const stop = () => {
-      clearTimeout(timer);
-      resolve(false);
-    };
-    const timer = setTimeout(() => {
-      signal.removeEventListener('abort', stop);
-      resolve(true);
-    }, ms);
-    signal.addEventListener('abort', stop, { once: true });
-  });
 }

@@ -73,6 +73,60 @@ export function createTransport(options: ClientOptions): Transport {
   };
 }
 
+/** Bytes of a response as they arrive. Undefined: it has none (204). */
+export type StreamTransport = (call: Call) => Promise<AsyncGenerator<Uint8Array, void> | undefined>;
+
+/** Milliseconds without a byte after which a connection counts as dead: three heartbeats. */
+const SILENT_MS_MAX = 15_000;
+
+/** As `createTransport`; a stream that breaks or is silent throws ConnectionError while it is read. */
+export function createStreamTransport(options: ClientOptions, silentMs = SILENT_MS_MAX): StreamTransport {
+  const send = options.fetch ?? fetch;
+  const authorization = authorizationOf(options);
+  return async (call) => {
+    const late = new AbortController();
+    const timer = setTimeout(
+      () => late.abort(new DOMException('no byte in time', 'TimeoutError')),
+      options.timeoutMs ?? TIMEOUT_MS_DEFAULT,
+    );
+    const failure = (cause: unknown) => (call.signal?.aborted ? cause : new ConnectionError(options.url, reasonOf(cause), cause));
+    let response: Response;
+    let refusal = '';
+    try {
+      response = await send(urlOf(options.url, call), {
+        method: call.method,
+        headers: headersOf(call, authorization, options.reason),
+        signal: call.signal ? AbortSignal.any([call.signal, late.signal]) : late.signal,
+        redirect: 'error',
+      });
+      if (!response.ok) refusal = await readText(response);
+    } catch (cause) {
+      throw failure(cause);
+    } finally {
+      clearTimeout(timer);
+    }
+    if (!response.ok) throw refusalOf(options.url, response, refusal);
+    return response.status === 204 || response.body === null ? undefined : chunksOf(response.body, late, silentMs, failure);
+  };
+}
+
+async function* chunksOf(body: ReadableStream<Uint8Array>, late: AbortController, silentMs: number, failure: (cause: unknown) => unknown) {
+  const reader = body.getReader();
+  try {
+    for (;;) {
+      const timer = setTimeout(() => late.abort(new DOMException('no byte in time', 'TimeoutError')), silentMs);
+      const { done, value } = await reader.read().finally(() => clearTimeout(timer));
+      if (done) return;
+      yield value;
+    }
+  } catch (cause) {
+    throw failure(cause);
+  } finally {
+    // Also where the caller stops reading: closes the connection.
+    await reader.cancel().catch(() => undefined);
+  }
+}
+
 function urlOf(base: string, call: Call): URL {
   const path = call.path.replaceAll(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(String(call.params?.[name])));
   const url = new URL(`${base.replace(/\/+$/, '')}${path}`);

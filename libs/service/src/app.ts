@@ -4,6 +4,7 @@ import { type ByteBudget, createByteBudget, INFLIGHT_BYTES_MAX } from '@recant/q
 import express, { type ErrorRequestHandler, type Express, type Request, type Response } from 'express';
 import helmet from 'helmet';
 import type { ActRecorder } from './acts/port.ts';
+import { createOpenStreams, type StreamLimits } from './event-streams.ts';
 import type { HealthChecks } from './health.ts';
 import { beginSeries, measureHttp } from './http-metrics.ts';
 import type { Keyring } from './keyring.ts';
@@ -42,6 +43,8 @@ export interface AppOptions {
   readonly budget?: ByteBudget;
   /** Default: RATES_DEFAULT. */
   readonly rates?: Rates;
+  /** Default: STREAM_LIMITS. */
+  readonly streams?: StreamLimits;
 }
 
 /** Characters of a problem's detail, which may quote the request. */
@@ -74,6 +77,7 @@ export function createApp(options: AppOptions): Express {
     limits: createRateLimits(rates, clock),
     outage: createOutageMemory(clock),
     reads: createReadTurns(),
+    streams: createOpenStreams(options.streams),
   };
   if (options.metrics)
     beginSeries(

@@ -8,6 +8,7 @@ import { limitConnections } from './connections.ts';
 import { ListenError, listenError } from './listen-error.ts';
 import type { Logger } from './log.ts';
 import { answerParserErrors } from './parser-errors.ts';
+import { markStopping } from './stopping.ts';
 import { readServerCertificate, type TlsFiles } from './tls.ts';
 
 /** Milliseconds between two checks of the certificate files. */
@@ -34,7 +35,7 @@ export interface Listening {
   readonly port: number;
   /** Reloads the certificate files; keeps the old certificate if the new one is invalid. Also runs when a file changes. */
   reload(): void;
-  /** Stops accepting, waits for running requests, closes the rest at the deadline. */
+  /** Stops accepting, ends event streams, waits for running requests, closes the rest at the deadline. */
   close(deadlineMs: number): Promise<void>;
 }
 
@@ -45,6 +46,8 @@ export async function listen(app: RequestListener, options: ListenOptions): Prom
   const server = serverOf(app, options);
   answerParserErrors(server);
   limitConnections(server);
+  const stopping = new AbortController();
+  markStopping(server, stopping.signal);
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, host, port)));
     server.listen(port, host, resolve);
@@ -58,6 +61,7 @@ export async function listen(app: RequestListener, options: ListenOptions): Prom
     reload,
     async close(deadlineMs) {
       unwatch();
+      stopping.abort();
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       const timer = setTimeout(() => server.closeAllConnections(), deadlineMs);
       await closed.finally(() => clearTimeout(timer));

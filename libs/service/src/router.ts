@@ -3,6 +3,7 @@ import type { JsonObject } from '@recant/events';
 import type { z } from 'zod';
 import type { RawBody } from './body.ts';
 import type { Caller, KeyCaller, PersonCaller } from './caller.ts';
+import type { EventStream } from './event-streams.ts';
 import type { Logger } from './log.ts';
 import type { Cost } from './rate-limit.ts';
 
@@ -49,11 +50,13 @@ export type AnswerOf<R extends RouteDescriptor> = {
     readonly headers?: Readonly<Record<string, string>>;
     /** For the end of the act in the log: ids of what it made, and its result. Never a secret. */
     readonly act?: ActResult;
-  } & (R['responses'][S] extends { mediaType: string }
-    ? { readonly body: Uint8Array | string }
-    : R['responses'][S] extends { schema: infer Z extends z.ZodType }
-      ? { readonly body: Immutable<z.input<Z>> }
-      : { readonly body?: undefined });
+  } & (R['responses'][S] extends { events: true }
+    ? { readonly body: EventStream }
+    : R['responses'][S] extends { mediaType: string }
+      ? { readonly body: Uint8Array | string }
+      : R['responses'][S] extends { schema: infer Z extends z.ZodType }
+        ? { readonly body: Immutable<z.input<Z>> }
+        : { readonly body?: undefined });
 }[keyof R['responses'] & number];
 
 export interface BoundRoute {

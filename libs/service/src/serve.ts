@@ -7,6 +7,7 @@ import { type Authenticators, authenticate, authorize, KeyRefusal } from './auth
 import { bodyBytesMax, checkBodyHead, discardBody, parseJson, type RawBody, readBody } from './body.ts';
 import { actorOf, type Caller } from './caller.ts';
 import { isReserved, requireRoom } from './connections.ts';
+import { type EventStream, type OpenStreams, sendEvents } from './event-streams.ts';
 import type { Logger } from './log.ts';
 import { maskSecrets } from './mask.ts';
 import { isOperator } from './operators.ts';
@@ -20,12 +21,15 @@ import type { BoundRoute, RequestOf } from './router.ts';
 const RETRY_AFTER_SECONDS = 1;
 /** Milliseconds for which the authentication of a person counts as fresh. */
 const PERSON_FRESH_MS = 1_000;
+/** Callers of public routes, who share the streams of one key. */
+const NOBODY = { tenant: '', id: '' };
 
 export interface Serving extends Authenticators {
   readonly budget: ByteBudget;
   readonly limits: RateLimits;
   readonly reads: ReadTurns;
   readonly outage: OutageMemory;
+  readonly streams: OpenStreams;
   /** Set unless all routes are public (`createApp` checks it). */
   readonly acts: ActRecorder | undefined;
 }
@@ -66,7 +70,9 @@ export async function serve(route: BoundRoute, request: Request, response: Respo
     };
     const object = objectOf(request.params);
     const act = { object, ...(reason === undefined ? {} : { reason }), request: String(response.get('request-id')) };
-    send(response, descriptor, await recorded(route, caller, act, serving.acts, execute));
+    const answer = await recorded(route, caller, act, serving.acts, execute);
+    if (descriptor.responses[answer.status]?.events) await stream(response, answer, payer, serving.streams, abort.signal);
+    else send(response, descriptor, answer);
   } catch (error) {
     // The key ended during the request, or an approval is missing. For an act, its end already records the missing approval.
     if (caller && (error instanceof KeyRefusal || (isApprovalMissing(error) && !isAct(descriptor))))
@@ -162,6 +168,19 @@ function send(response: Response, { responses }: BoundRoute['descriptor'], { sta
     response.end(body);
   } else if (body === undefined) response.end();
   else response.json(body);
+}
+
+/** Outside of the turns of reads: a stream goes on for long. */
+async function stream(response: Response, { body }: Answer, payer: Payer | undefined, streams: OpenStreams, gone: AbortSignal) {
+  const events = body as EventStream;
+  let giveBack: (() => void) | undefined;
+  try {
+    if (events.durationMs > 0) giveBack = streams.open(payer ?? NOBODY);
+    await sendEvents(response, events, gone);
+  } finally {
+    giveBack?.();
+    events.close();
+  }
 }
 
 /** Authenticates and authorizes; records refusals. Undefined on public routes. */

@@ -15,6 +15,7 @@ test('every command has help with examples', async () => {
     ['rollback'],
     ['plan'],
     ['run'],
+    ['run', 'watch'],
     ['status'],
     ['sources'],
     ['freeze'],

@@ -45,6 +45,11 @@ test('a run interrupted by kill -9 resumes at the next start, and ends as if not
     state: 'finished',
     account: { verdict: 'restored_unverified', outcomes: { restored: FILES.length } },
   });
+  const watched = await recantHere(dir, ['run', 'watch', started.id]);
+  expect(watched).toMatchObject({ code: 5, out: expect.stringContaining('Restored, unverified.') });
+  expect(watched.err).toBe(`Run ${started.id}: finished, 25 of 25 steps (25 restored)\n`);
+  const snapshots = (await recantHere(dir, ['run', 'watch', started.id, '--json'])).out.trimEnd().split('\n');
+  expect(snapshots.map((line) => JSON.parse(line).outcomes)).toEqual([{ restored: FILES.length }]);
   for (const file of FILES) expect(await readFile(join(root, file), 'utf8')).toBe('before\n');
   expect(await second.end('SIGTERM')).toBe(0);
   await folder.remove();

@@ -1,6 +1,6 @@
 import { Writable } from 'node:stream';
 import { expect, test } from 'vitest';
-import { printRun } from '../src/cli/commands/run.ts';
+import { printRun } from '../src/cli/print-run.ts';
 
 test('after Ctrl-C the notice that the run continues is printed last', () => {
   const written: string[] = [];

@@ -24,6 +24,7 @@ import type { RollbackCore } from './core.ts';
 import { withApiFaults } from './fault.ts';
 import { findPlan } from './plans.ts';
 import { startRun } from './starting.ts';
+import { waitBodies } from './wait-bodies.ts';
 
 export function runRoutes(core: RollbackCore): readonly BoundRoute[] {
   const act = async (tenant: string, run: string, event: 'pause' | 'resume' | 'cancel'): Promise<{ status: 200; body: RunView }> => {
@@ -82,11 +83,7 @@ function summaryOf(run: StoredRun): RunSummaryView {
   return {
     ...rest,
     steps: stepCount,
-    waits: waits.map(({ sinceMs, untilMs, ...wait }) => ({
-      ...wait,
-      ...(sinceMs === undefined ? {} : { since: new Date(sinceMs).toISOString() }),
-      ...(untilMs === undefined ? {} : { next: new Date(untilMs).toISOString() }),
-    })),
+    waits: waitBodies(waits),
     ...(fence && {
       fence: { calls: fence.calls, inForce: fence.inForce, without: fence.without, expiresAt: new Date(fence.expiresAtMs).toISOString() },
     }),

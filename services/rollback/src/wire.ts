@@ -16,6 +16,7 @@ import {
   createRuns,
   lastEventUnder,
   lastNumberOf,
+  runProgressReader,
   type Store,
   type TenantCondition,
 } from '@recant/store';
@@ -33,6 +34,7 @@ import { maskConnectors } from './masked-connectors.ts';
 import { measureRollback } from './measure.ts';
 import { planRowsRoute } from './plan-rows.ts';
 import { planRoutes } from './plans.ts';
+import { watchRunRoute } from './progress/watching.ts';
 import { runRoutes } from './runs.ts';
 import { RUN_ROWS_MAX } from './starting.ts';
 import { systemRoutes } from './systems.ts';
@@ -65,6 +67,8 @@ export interface RollbackDeps {
   readonly alarmMs?: number;
   /** Milliseconds between two looks at the freezes. */
   readonly freezeMs?: number;
+  /** Milliseconds between two reads of a run that is watched. */
+  readonly progressMs?: number;
   /** Without it, nothing is measured. */
   readonly metrics?: Metrics;
 }
@@ -127,7 +131,7 @@ export function wireRollback(deps: RollbackDeps): WiredRollback {
   return {
     conditions,
     acts: createRollbackActs({ producer, logger: logger.child({ part: 'acts' }), clock: deps.clock, random16 }),
-    routers: [createRouter('rollback', [...systemRoutes(systems, targets, producer, coverage, hurry), ...runningRoutes(core)])],
+    routers: [createRouter('rollback', [...systemRoutes(systems, targets, producer, coverage, hurry), ...runningRoutes(core, deps)])],
     health: {
       async rollback() {
         await store.ping();
@@ -162,7 +166,13 @@ function recordsOf({ pool, alarms, credentials }: Store): Records {
   return { plans: createPlans(pool), runs: createRuns(pool), approvals: createApprovals(pool), alarms, credentials };
 }
 
-const runningRoutes = (core: RollbackCore) => [...planRoutes(core), planRowsRoute(core), ...approvalRoutes(core), ...runRoutes(core)];
+const runningRoutes = (core: RollbackCore, { store, progressMs }: RollbackDeps) => [
+  ...planRoutes(core),
+  planRowsRoute(core),
+  ...approvalRoutes(core),
+  ...runRoutes(core),
+  watchRunRoute(runProgressReader(store.pool), progressMs),
+];
 
 function wireDrains({ store, logger, drain }: RollbackDeps, ports: Pick<RollbackCore, 'targets' | 'producer' | 'clock'>): Drains {
   const recorded = (tenant: string, source: string) => lastNumberOf(store.pool, tenant, source);

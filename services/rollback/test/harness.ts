@@ -36,7 +36,8 @@ export interface Stage {
   readonly operator: Client;
   /** The operator, who says why. */
   withReason(reason: string): Client;
-  clientOf(apiKey: string): Client;
+  /** @param url default: that of the stage */
+  clientOf(apiKey: string, url?: string): Client;
   readonly log: readonly Record<string, unknown>[];
   readonly metrics: Metrics;
   makeKey(over?: Partial<NewCredential>): Promise<string>;
@@ -60,6 +61,8 @@ export interface StageOptions {
   readonly worker?: boolean;
   /** Milliseconds between two looks at the freezes. Default: never. */
   readonly freezeMs?: number;
+  /** Milliseconds between two reads of a watched run. Default: that of production. */
+  readonly progressMs?: number;
   readonly runner?: RollbackDeps['runner'];
   readonly workerOptions?: RollbackDeps['worker'];
   /** If false, only plans and runs drain what the target captured. */
@@ -115,6 +118,7 @@ export async function createStage(options: StageOptions = {}): Promise<Stage> {
     alarmMs: options.watchMs ?? 1_000_000_000,
     freezeMs: options.freezeMs ?? 1_000_000_000,
     ...(options.watchMs === undefined ? {} : { coverageMs: options.watchMs }),
+    ...(options.progressMs === undefined ? {} : { progressMs: options.progressMs }),
     store,
     metrics,
     logger,
@@ -156,7 +160,7 @@ export async function createStage(options: StageOptions = {}): Promise<Stage> {
     rollbackKey,
     shop,
     operator,
-    clientOf: (key) => createClient({ url, apiKey: key }),
+    clientOf: (key, at = url) => createClient({ url: at, apiKey: key }),
     withReason: (reason) => createClient({ url, apiKey, reason }),
     log,
     metrics,

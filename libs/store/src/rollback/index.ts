@@ -3,5 +3,6 @@ export { createErasures, type Erasure, type ErasureReport, type Erasures } from 
 export { type LastEvent, lastEventUnder, lastNumberOf } from './last-number.ts';
 export { createOutbox } from './outbox.ts';
 export { createPlans, type Plans, type StoredPlan } from './plans.ts';
+export { type ReadRunProgress, runProgressReader, type StoredRunProgress } from './run-progress.ts';
 export { createRunStore } from './run-store.ts';
 export { createRuns, type NewRun, type RunPage, type Runs, type StoredRun } from './runs.ts';

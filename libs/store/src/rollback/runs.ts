@@ -311,7 +311,7 @@ function summaryOf(row: RunSqlRow, counts: readonly StepCount[]): StoredRun {
   return toRun(row, { stepCount: steps.length, stuck, account: accountOf(JSON.parse(row.summary) as PlanSummary, steps) });
 }
 
-function waitsOf({ state, waits, behind }: RunSqlRow, stuck: number): StoredWait[] {
+export function waitsOf({ state, waits, behind }: Pick<RunSqlRow, 'state' | 'waits' | 'behind'>, stuck: number): StoredWait[] {
   if (isRunEnd(state)) return [];
   const systems = (JSON.parse(waits) as RunWait[]).map(({ detail, system, sinceMs, untilMs }): StoredWait => {
     return { for: 'system', system, sinceMs, untilMs, detail: `System ${system} does not answer: ${detail}` };

@@ -1,24 +1,50 @@
-import type { RunView } from '@recant/api';
+import type { RunProgressView, RunView } from '@recant/api';
+import { progressText } from '../render/progress.ts';
 import { hasStopped } from '../render/run.ts';
-import { delay } from '../terminal/delay.ts';
-import { printable } from '../terminal/output.ts';
 import { progressLine } from '../terminal/progress.ts';
 import type { Session, World } from '../terminal/session.ts';
 
-const POLL_MS = 200;
+/** Milliseconds between two lines about the same state where they are not overwritten. */
+const LINE_MS = 5_000;
 
-/** Polls until the run ends or waits for a person. Ctrl-C stops polling, not the run. */
+/** Shows progress until the run ends or waits for a person. Ctrl-C ends watching, not the run. */
 export async function follow(world: World, session: Session, started: RunView): Promise<RunView> {
-  const progress = progressLine(world.err);
-  let run = started;
-  while (!hasStopped(run) && !world.signal.aborted) {
-    const ended = run.stepList.filter((step) => step.state === 'ended').length;
-    const [wait] = run.waits;
-    const waits = wait === undefined ? '' : `. Waits: ${printable(wait.detail)}`;
-    progress.note(`Run ${run.id}: ${run.state}, ${ended} of ${run.steps} steps${waits}`);
-    await delay(POLL_MS, world.signal);
-    if (!world.signal.aborted) run = await session.client.run(run.id);
+  if (hasStopped(started)) return started;
+  await watch(world, session, started.id, hasStopped);
+  const now = session.client.run(started.id);
+  return world.signal.aborted ? now.catch(() => started) : now;
+}
+
+/** Shows progress until `isOver`, or Ctrl-C. @param onProgress instead of lines */
+export async function watch(
+  { err, signal, nowMs }: World,
+  { client }: Session,
+  run: string,
+  isOver: (progress: RunProgressView) => boolean,
+  onProgress?: (progress: RunProgressView) => void,
+): Promise<void> {
+  const line = progressLine(err);
+  const note =
+    onProgress ?? sparing((err as NodeJS.WriteStream).isTTY ? 0 : LINE_MS, nowMs, (progress) => line.note(progressText(progress)));
+  try {
+    for await (const progress of client.followRun(run, { signal })) {
+      note(progress);
+      if (isOver(progress)) return;
+    }
+  } finally {
+    line.done();
   }
-  progress.done();
-  return run;
+}
+
+/** Lines that are not overwritten fill logs: only those with another state or another cause to wait, and one in a while. */
+function sparing(everyMs: number, nowMs: () => number, note: (progress: RunProgressView) => void): (progress: RunProgressView) => void {
+  let shown = '';
+  let atMs = Number.NEGATIVE_INFINITY;
+  return (progress) => {
+    const about = `${progress.state} ${progress.waits[0]?.detail}`;
+    if (about === shown && nowMs() - atMs < everyMs) return;
+    shown = about;
+    atMs = nowMs();
+    note(progress);
+  };
 }

@@ -1,16 +1,18 @@
-import type { PlanView, RunView } from '@recant/api';
+import type { PlanView } from '@recant/api';
 import type { Command } from 'commander';
-import { hasEnded, hasStopped, runText } from '../../render/run.ts';
+import { hasEnded } from '../../render/run.ts';
 import { CliError, EXIT } from '../../terminal/exit.ts';
-import { count, json } from '../../terminal/output.ts';
+import { count } from '../../terminal/output.ts';
 import { type CommonOptions, openSession, type Session, type World, withConnection, withReason } from '../../terminal/session.ts';
 import { clockTime } from '../../terminal/time.ts';
 import { confirmDigest, digestOf } from '../confirm.ts';
 import { exitOf } from '../exit-of-run.ts';
 import { follow } from '../follow-run.ts';
 import { wholeNumber } from '../options.ts';
+import { printRun } from '../print-run.ts';
 import { fullId } from '../short-id.ts';
 import { addRunSteps } from './run-steps.ts';
+import { addRunWatch } from './run-watch.ts';
 
 const HELP = `
 Asks for the start of the plan's digest before it starts. --yes does not ask; --digest does not ask and refuses a plan with another digest.
@@ -37,6 +39,7 @@ type RunOptions = CommonOptions & {
 export function addRun(program: Command, world: World, exit: (code: number) => void): void {
   const run = program.command('run');
   addRunSteps(run, world);
+  addRunWatch(run, world, exit);
   withReason(withConnection(run.description('run a plan and print the account').argument('<plan>', 'plan id')))
     .option('--yes', 'do not ask for confirmation')
     .option('--digest <sha256>', 'run only a plan with this digest', digestOf)
@@ -81,12 +84,6 @@ async function confirmed(world: World, session: Session, plan: PlanView, yes: bo
   }
   const question = `Undo ${count(plan.body.steps.length, 'attempt')}?`;
   return confirmDigest(world, plan, session.paint, question, `Pass --yes, or --digest ${plan.digest}.`);
-}
-
-/** The account; for a run that is still open and was watched, last a notice that it continues. */
-export function printRun(world: World, session: Session, run: RunView, detached: boolean): void {
-  world.out.write(session.json ? json(run) : runText(run, session.paint));
-  if (!detached && !hasStopped(run)) world.err.write(`Run ${run.id} continues in the service. Next: recant status ${run.id} --wait\n`);
 }
 
 export const FENCE_OPTION = 'stop agents from repeating the undone calls for this time (24h), or until a time with a zone';

@@ -7,8 +7,9 @@ import { json } from '../../terminal/output.ts';
 import { type CommonOptions, openSession, type Session, type World, withConnection, withReason } from '../../terminal/session.ts';
 import { exitOf } from '../exit-of-run.ts';
 import { follow } from '../follow-run.ts';
+import { printRun } from '../print-run.ts';
 import { fullId } from '../short-id.ts';
-import { ACCEPT_CLAIMED, printRun } from './run.ts';
+import { ACCEPT_CLAIMED } from './run.ts';
 
 const HELP = `
 Without RUN: health of the service, open alarms and the latest runs. With RUN: the account of that run; exit codes as for \`recant run\`.
