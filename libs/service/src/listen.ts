@@ -10,6 +10,7 @@ import type { Logger } from './log.ts';
 import { answerParserErrors } from './parser-errors.ts';
 import { markStopping } from './stopping.ts';
 import { readServerCertificate, type TlsFiles } from './tls.ts';
+import { limitUnanswered } from './unanswered.ts';
 
 /** Milliseconds between two checks of the certificate files. */
 const RELOAD_MS = 2_000;
@@ -43,7 +44,7 @@ export interface Listening {
 export async function listen(app: RequestListener, options: ListenOptions): Promise<Listening> {
   const { host, port, tls } = options;
   await checkListen(options);
-  const server = serverOf(app, options);
+  const server = serverOf(limitUnanswered(app), options);
   answerParserErrors(server);
   limitConnections(server);
   const stopping = new AbortController();
