@@ -34,7 +34,7 @@ export interface Sources {
 }
 
 /** Campaigns and benchmarks are programs, so they count as users; other files under test/ do not. */
-const PROGRAMS = /^test\/(bench|corpus|histories|secrets|tamper)\//;
+const PROGRAMS = /^test\/(bench|corpus|histories|model|secrets|tamper)\//;
 const isTest = (file: string): boolean => /\.test\.ts$/.test(file) || (/(^|\/)test\//.test(file) && !PROGRAMS.test(file));
 const isProduct = (file: string): boolean => /^(libs|services|deploy|prisma)\//.test(file) && !isTest(file);
 

@@ -1,6 +1,7 @@
 /** What the campaign breaks on purpose, to see that the oracle notices it. Nothing of it is in the product. */
-import type { Question, Undone } from './by-service.ts';
+import type { Question } from './by-service.ts';
 import type { Expected } from './expect.ts';
+import type { Undone } from './mismatches.ts';
 import type { Aim } from './script.ts';
 
 export const BROKEN_KINDS = [

@@ -1,29 +1,12 @@
 import type { PlanView, RunView } from '@recant/api';
 import { ApiError } from '@recant/client';
 import { waitUntil } from '@recant/test-support';
+import type { Mode } from './elements.ts';
+import type { Ended, Undone } from './mismatches.ts';
 import type { History } from './play.ts';
 import type { Service } from './service.ts';
 import type { Speakers } from './speakers.ts';
 import type { Target } from './target.ts';
-
-export type Mode = 'refuse' | 'skip';
-/** How a selected attempt ended: the step's outcome, or why it has no step. */
-export interface Ended {
-  readonly outcome: string;
-  readonly why: string;
-}
-export interface Undone {
-  /** Undefined: no run, because of the code. */
-  readonly verdict: string | undefined;
-  readonly code: string | undefined;
-  readonly state: string;
-  /** By attempt. */
-  readonly attempts: ReadonlyMap<string, Ended>;
-  /** Attempts that the plan names as conflicting. */
-  readonly conflicting: ReadonlySet<string>;
-  readonly isOpen: boolean;
-  readonly isLagging: boolean;
-}
 
 export interface Question {
   readonly history: History;

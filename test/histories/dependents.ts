@@ -52,8 +52,11 @@ function marksOf(writes: World['writes']): ReadonlyMap<string, { readonly lines:
   return marks;
 }
 
-/** The greatest set in which nothing needs what stays. In the order of the undo: what is needed first, else the latest change first. */
-export function undoable(world: Pick<World, 'writes'>, candidates: ReadonlySet<string>): readonly string[] {
+/**
+ * The greatest set in which nothing needs what stays. In the order of the undo: what is needed first, else the latest change first.
+ * @param isForced mode `force`: what stays is in nobody's way
+ */
+export function undoable(world: Pick<World, 'writes'>, candidates: ReadonlySet<string>, isForced = false): readonly string[] {
   const needs = needsOf(world, candidates);
   const last = new Map<string, number>();
   for (const { attempt, effect } of world.writes)
@@ -62,8 +65,44 @@ export function undoable(world: Pick<World, 'writes'>, candidates: ReadonlySet<s
   const latest = [...candidates].sort((a, b) => (last.get(b) ?? 0) - (last.get(a) ?? 0));
   const isNext = (attempt: string) => {
     const { first, blocking } = needs.get(attempt) as Needs;
-    return !order.includes(attempt) && blocking.size === 0 && [...first].every((other) => order.includes(other));
+    return !order.includes(attempt) && (isForced || blocking.size === 0) && [...first].every((other) => order.includes(other));
   };
   for (let next = latest.find(isNext); next !== undefined; next = latest.find(isNext)) order.push(next);
   return order;
+}
+
+/** Mode `cascade`: others that wrote a part of these attempts after them, and those that changed a row which they made or removed; and so on. */
+export function dependentsOf(
+  { writes }: Pick<World, 'writes'>,
+  attempts: ReadonlySet<string>,
+  mayFollow: (attempt: string) => boolean,
+): ReadonlySet<string> {
+  const found = new Set<string>();
+  const open = [...attempts];
+  const marks = [...marksOf(writes)];
+  for (let attempt = open.pop(); attempt !== undefined; attempt = open.pop()) {
+    for (const [place, { lines }] of marks) {
+      const first = lines.findIndex((mark) => mark.attempt === attempt && mark.writes);
+      if (first < 0) continue;
+      for (const later of lines.slice(first + 1)) {
+        const isNear = later.writes || place.endsWith(` ${EXISTS}`);
+        if (!isNear || attempts.has(later.attempt) || found.has(later.attempt) || !mayFollow(later.attempt)) continue;
+        found.add(later.attempt);
+        open.push(later.attempt);
+      }
+    }
+  }
+  return found;
+}
+
+/** Those of the order that these attempts are, or need. */
+export function neededBy(needs: ReadonlyMap<string, Needs>, order: readonly string[], attempts: ReadonlySet<string>): readonly string[] {
+  const kept = new Set<string>();
+  const open = order.filter((attempt) => attempts.has(attempt));
+  for (let attempt = open.pop(); attempt !== undefined; attempt = open.pop()) {
+    if (kept.has(attempt)) continue;
+    kept.add(attempt);
+    open.push(...(needs.get(attempt)?.first ?? []));
+  }
+  return order.filter((attempt) => kept.has(attempt));
 }

@@ -9,6 +9,9 @@ export type Alter =
   | { readonly kind: 'rename'; readonly column: string; readonly to: string }
   | { readonly kind: 'move'; readonly to: string };
 
+/** What a plan does about conflicts. */
+export type Mode = 'refuse' | 'skip' | 'cascade' | 'force';
+
 /** Who runs a transaction: an agent for an attempt of its own, an agent's login without a name, or a person. */
 export type Actor =
   | { readonly is: 'agent'; readonly agent: number; readonly attempt: number }

@@ -8,28 +8,31 @@
  * 2. Nothing to undo is no conflict. What was only counted (a table without a key, or left out at connect) is `effects_unknown`.
  * 3. `fully_restored`: everything is undone, and nobody's word is missing. Else `restored_unverified`, `partly_restored` or `not_restored`.
  * 4. In mode `refuse` a conflict, or an open transaction of a selected login that nobody planned without, stops the undo before its first write.
+ * 5. In mode `cascade` others that depend on what is selected are undone with it, if their record allows it and something selected needs that. In mode `force`
+ *    nothing that stays is in the way but what the target does not overwrite; what is overwritten makes the end `restored_unverified`.
  */
 
-import { type Needs, needsOf, undoable } from './dependents.ts';
-import { loginOf, type Says } from './elements.ts';
+import { dependentsOf, type Needs, neededBy, needsOf, undoable } from './dependents.ts';
+import { loginOf, type Mode, type Says } from './elements.ts';
 import { isHeld, isInPlace, NOT_UNIQUE, type StepEnd, undoStep, type World, worldOf } from './oracle.ts';
 import { isRestorable, partsOf } from './parts.ts';
 import type { History } from './play.ts';
 import { tableOf } from './schema.ts';
 
-export type Outcome = 'restored' | 'already_undone' | 'conflict' | 'no_effect' | 'effects_unknown';
+export type Outcome = 'restored' | 'already_undone' | 'conflict' | 'no_effect' | 'effects_unknown' | 'stays';
 export interface ExpectedEnd {
   readonly outcome: Outcome;
   readonly because: readonly string[];
 }
 export interface Expected {
-  /** Every selected attempt that is recorded. */
+  /** Every selected attempt that is recorded; in mode `cascade` those that are undone with them, too. */
   readonly attempts: ReadonlyMap<string, ExpectedEnd>;
   /** Steps in their order. */
   readonly order: readonly string[];
   /** Attempts about which something is not known. */
   readonly doubtful: ReadonlySet<string>;
   readonly isOpen: boolean;
+  readonly mode: Mode;
 }
 
 /** What is known of one attempt. */
@@ -38,8 +41,8 @@ export interface Facts {
   readonly login: string;
   readonly isRecorded: boolean;
   readonly hasEffects: boolean;
-  /** The attempt ended, as far as the agent said so. */
-  readonly end: 'ended' | 'open' | 'unclear';
+  /** The attempt ended, as far as the agent said so. `stays`: a person says that it did something, which nobody recorded. */
+  readonly end: 'ended' | 'open' | 'unclear' | 'stays';
   /** The target recorded transactions of it. */
   readonly isWitnessed: boolean;
   readonly isCounted: boolean;
@@ -100,8 +103,7 @@ export function selectedIn(history: History, facts: ReadonlyMap<string, Facts>):
 /**
  * @param isTogether unique values that later steps give up are free before they are taken (rule 9)
  */
-export function expect(history: History, isTogether = false): Expected {
-  const facts = factsOf(history);
+export function expect(history: History, isTogether = false, mode: Mode = 'skip', facts = factsOf(history)): Expected {
   const attempts = new Map<string, ExpectedEnd>();
   const candidates = new Set<string>();
   const selected = selectedIn(history, facts);
@@ -110,9 +112,11 @@ export function expect(history: History, isTogether = false): Expected {
     if (end === undefined) candidates.add(attempt);
     else attempts.set(attempt, end);
   }
-  const order = greatest(history, candidates, attempts, isTogether);
-  const doubtful = new Set([...selected].filter((attempt) => isDoubtful(facts.get(attempt) as Facts)));
-  return { attempts, order, doubtful, isOpen: isOpen(history, selected, facts) };
+  const isFree = (attempt: string) => byRecord(facts.get(attempt) as Facts) === undefined;
+  const others = mode === 'cascade' ? dependentsOf(worldOf(history, false), candidates, isFree) : new Set<string>();
+  const { order, overwriting } = greatest(history, { selected: candidates, others, attempts, isTogether, mode });
+  const doubtful = new Set([...attempts.keys()].filter((attempt) => isDoubtful(facts.get(attempt) as Facts) || overwriting.has(attempt)));
+  return { attempts, order, doubtful, isOpen: isOpen(history, selected, facts), mode };
 }
 
 const isDoubtful = ({ end, isCounted }: Facts): boolean => end === 'unclear' || isCounted;
@@ -121,32 +125,50 @@ function byRecord({ end, isWitnessed, hasEffects, isCounted }: Facts): ExpectedE
   if (end === 'open') return { outcome: 'conflict', because: ['it has not ended'] };
   if (end === 'unclear' && !isWitnessed) return { outcome: 'conflict', because: ['nobody knows how it ended'] };
   if (hasEffects) return undefined;
+  if (end === 'stays') return { outcome: 'stays', because: [] };
   return { outcome: isCounted || end === 'unclear' ? 'effects_unknown' : 'no_effect', because: [] };
 }
 
+interface Undoing {
+  readonly selected: Set<string>;
+  /** Dependents of the selected attempts. */
+  readonly others: ReadonlySet<string>;
+  /** Added to. */
+  readonly attempts: Map<string, ExpectedEnd>;
+  readonly isTogether: boolean;
+  readonly mode: Mode;
+}
+
 /** What the target refuses stays, and what needs it: again, until nothing changes. */
-function greatest(history: History, candidates: Set<string>, attempts: Map<string, ExpectedEnd>, isTogether: boolean): readonly string[] {
+function greatest(
+  history: History,
+  { selected, others, attempts, isTogether, mode }: Undoing,
+): { readonly order: readonly string[]; readonly overwriting: ReadonlySet<string> } {
+  const candidates = new Set([...selected, ...others]);
+  const isForced = mode === 'force';
   for (;;) {
     const world = worldOf(history, false);
     if (![...candidates].some((attempt) => isHeld(world, attempt))) world.held.clear();
-    const ends = new Map(undoable(world, candidates).map((attempt): [string, StepEnd] => [attempt, undoStep(world, attempt)]));
+    const needs = needsOf(world, candidates);
+    const steps = neededBy(needs, undoable(world, candidates, isForced), selected);
+    const ends = new Map(steps.map((attempt): [string, StepEnd] => [attempt, undoStep(world, attempt, false, isForced)]));
     for (const [attempt, end] of isTogether ? [...ends] : []) {
       if (!isUnique(end)) continue;
       ends.delete(attempt);
-      ends.set(attempt, undoStep(world, attempt));
+      ends.set(attempt, undoStep(world, attempt, false, isForced));
     }
     const order = [...ends.keys()];
     const refused = [...ends].filter(([, { outcome }]) => outcome === 'conflicted');
     for (const [attempt, { because }] of refused) {
-      attempts.set(attempt, { outcome: 'conflict', because });
+      if (selected.has(attempt)) attempts.set(attempt, { outcome: 'conflict', because });
       candidates.delete(attempt);
     }
     if (refused.length > 0) continue;
-    const needs = needsOf(world, candidates);
-    for (const attempt of candidates)
-      if (!order.includes(attempt)) attempts.set(attempt, { outcome: 'conflict', because: whyNot(needs.get(attempt)) });
+    for (const attempt of selected)
+      if (candidates.has(attempt) && !order.includes(attempt))
+        attempts.set(attempt, { outcome: 'conflict', because: whyNot(needs.get(attempt)) });
     for (const [attempt, { outcome }] of ends) attempts.set(attempt, { outcome: outcome as Outcome, because: [] });
-    return order;
+    return { order, overwriting: new Set([...ends].flatMap(([attempt, { overwrites }]) => (overwrites ? [attempt] : []))) };
   }
 }
 
@@ -172,17 +194,22 @@ function isOpen({ script, waiting }: History, selected: ReadonlySet<string>, fac
   });
 }
 
-/** The run: transactions that were open at the plan have committed by now. */
+/**
+ * The run: transactions that were open at the plan have committed by now.
+ * @param isRestored what the product says. A step after one that was refused need not be tried, but may be undone where nothing else is in its way.
+ */
 export function runSteps(
   history: History,
-  order: readonly string[],
+  { order, mode }: Pick<Expected, 'order' | 'mode'>,
+  isRestored: (attempt: string) => boolean = () => false,
 ): { readonly ends: ReadonlyMap<string, StepEnd>; readonly world: World } {
   const world = worldOf(history, true);
   const needs = needsOf(world, new Set(order));
   const ends = new Map<string, StepEnd>();
   for (const attempt of order) {
     const failed = [...(needs.get(attempt)?.first ?? [])].some((other) => ends.get(other)?.outcome === 'conflicted');
-    ends.set(attempt, failed ? withoutNeeds(world, attempt) : undoStep(world, attempt));
+    const isTried = !failed || (isRestored(attempt) && !isInPlace(world, attempt));
+    ends.set(attempt, !isTried ? withoutNeeds(world, attempt) : undoStep(world, attempt, false, mode === 'force'));
   }
   return { ends, world };
 }

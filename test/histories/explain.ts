@@ -1,5 +1,5 @@
-import type { Undone } from './by-service.ts';
 import type { Expected } from './expect.ts';
+import type { Undone } from './mismatches.ts';
 import type { History, Recorded } from './play.ts';
 import type { Cells } from './record.ts';
 

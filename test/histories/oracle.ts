@@ -14,6 +14,8 @@
  * 7. What is known only once a step was tried is no conflict of a plan while an open transaction has one of its rows.
  * 8. A step conflicts where the capture lost changes of one of its tables after the step's first change of a row there, unless a person accepted that.
  * 9. A unique value that is in the way of one step and that a later step of the plan gives up may be free already, if both are undone together, or not: either is right.
+ * 10. In mode `force` a step may overwrite what a captured write of somebody else left in a part, if a person has seen that write, the row is there or comes back,
+ *    and the attempt did not change its key. Its other conflicts stay.
  */
 
 import { EXISTS, isDerived, isRestorable, isWhole, partsOf } from './parts.ts';
@@ -29,6 +31,8 @@ export type Value = string | null | undefined;
 export interface StepEnd {
   readonly outcome: 'restored' | 'already_undone' | 'conflicted';
   readonly because: readonly string[];
+  /** Mode `force`: later values of others were overwritten. */
+  readonly overwrites?: true;
 }
 
 /** The database, who wrote what, and what is undone so far. */
@@ -38,6 +42,8 @@ export interface World {
   readonly undone: Set<string>;
   derived: Map<string, ReadonlyMap<string, Value>>;
   readonly altered: readonly Altered[];
+  /** Where transactions begin that committed after the plan. */
+  readonly lateFrom: number;
   /** Losses of the capture that nobody accepted. */
   readonly holes: History['holes'];
   /** Rows that transactions have which are still open: no step on them can be tried before they end. */
@@ -62,6 +68,7 @@ export function worldOf(history: History, waits: boolean): World {
     undone: new Set(),
     derived: new Map(),
     altered: history.altered,
+    lateFrom: waits ? Math.min(...history.waiting.flatMap(({ effects }) => effects.map(({ at }) => at))) : Number.POSITIVE_INFINITY,
     holes: history.script.accepts ? [] : history.holes,
     held: new Set(waits ? [] : history.waiting.flatMap(({ effects }) => effects.map(({ row }) => row))),
     untried: new Map(),
@@ -131,11 +138,14 @@ function goalsOf(world: World, attempt: string): Map<string, Goal> {
 const valueIn = (cells: Cells | undefined, part: string): Value =>
   cells === undefined ? undefined : part === EXISTS ? '' : cells.get(part);
 
-/** One step, where nothing forbids it or where it was `forced`; the world is then as it leaves it. */
-export function undoStep(world: World, attempt: string, forced = false): StepEnd {
+/**
+ * One step, where nothing forbids it or where it was `forced`; the world is then as it leaves it.
+ * @param overwrites mode `force` (rule 10)
+ */
+export function undoStep(world: World, attempt: string, forced = false, overwrites = false): StepEnd {
   const because = new Set<string>();
   const after = new Map(world.rows);
-  let writes = 0;
+  let [writes, overwritten] = [0, 0];
   const changed: { row: string; goal: Goal; old: Cells | undefined; now: Cells | undefined }[] = [];
   const derived = new Map<string, ReadonlyMap<string, Value>>();
   for (const [row, goal] of goalsOf(world, attempt)) {
@@ -145,8 +155,12 @@ export function undoStep(world: World, attempt: string, forced = false): StepEnd
       .map(([part]) => part);
     for (const { table, at } of world.holes)
       if (table === goal.table.name && at > Math.min(...goal.first.values())) because.add(`changes of ${table} were not captured`);
-    for (const part of active) if (!isAt(live, part, goal.last.get(part))) because.add(`${row} ${part} is not as the attempt left it`);
-    for (const part of active) if (hasStranger(world, attempt, row, goal, part)) because.add(`later write of ${row} ${part}`);
+    const isPast = (part: string) => overwrites && mayOverwrite(world, attempt, row, goal, part);
+    const changedSince = active.filter((part) => !isAt(live, part, goal.last.get(part)));
+    const writtenLater = active.filter((part) => hasStranger(world, attempt, row, goal, part));
+    overwritten += [...changedSince, ...writtenLater].filter(isPast).length;
+    for (const part of changedSince) if (!isPast(part)) because.add(`${row} ${part} is not as the attempt left it`);
+    for (const part of writtenLater) if (!isPast(part)) because.add(`later write of ${row} ${part}`);
     if (wasMoved(world, attempt, row, goal)) because.add(`${row} lives on under another key`);
     for (const reason of obstacles(world, goal, live)) because.add(reason);
     if (active.length === 0) continue;
@@ -155,7 +169,10 @@ export function undoStep(world: World, attempt: string, forced = false): StepEnd
     const now = restored(world, goal, live, active);
     if (now === undefined) after.delete(row);
     else after.set(row, now);
-    if (now === undefined && hasStrangerAnywhere(world, attempt, row, goal)) because.add(`later write of ${row}, which goes`);
+    if (now === undefined && hasStrangerAnywhere(world, attempt, row, goal)) {
+      if (isPast(EXISTS)) overwritten += 1;
+      else because.add(`later write of ${row}, which goes`);
+    }
     changed.push({ row, goal, old: live, now });
   }
   for (const reason of byTrying(world, attempt, after, changed)) because.add(reason);
@@ -164,7 +181,28 @@ export function undoStep(world: World, attempt: string, forced = false): StepEnd
   world.rows.clear();
   for (const [row, cells] of after) world.rows.set(row, cells);
   world.undone.add(attempt);
-  return { outcome: writes === 0 ? 'already_undone' : 'restored', because: [] };
+  return { outcome: writes === 0 ? 'already_undone' : 'restored', because: [], ...(overwritten > 0 && { overwrites: true as const }) };
+}
+
+/** Rule 10. */
+function mayOverwrite(world: World, attempt: string, row: string, goal: Goal, part: string): boolean {
+  const comesBack = goal.before.get(EXISTS) !== undefined;
+  if (!world.rows.has(row) && !comesBack) return false;
+  const own = world.writes.filter((write) => write.attempt === attempt).map(({ effect }) => effect);
+  const isMoved = own.some(
+    (effect) =>
+      effect.row === row &&
+      (effect.moved ||
+        own.some((from) => from.moved && from.at === effect.at && from.table === effect.table && effect.before === undefined)),
+  );
+  if (isMoved) return false;
+  const goes = part === EXISTS && goal.before.get(EXISTS) === undefined;
+  const first = goal.first.get(part) ?? 0;
+  const last = strangers(world, attempt).findLast(({ effect }) => {
+    if (effect.row !== row || effect.at <= first) return false;
+    return isWhole(effect) || (goes ? partsOf(effect).length > 0 : effect.written.has(part));
+  });
+  return last !== undefined && last.effect.at < world.lateFrom;
 }
 
 /** Every part that the attempt wrote is as it was before. */

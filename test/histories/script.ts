@@ -42,17 +42,22 @@ interface Draw {
   readonly aim: Aim;
 }
 
+/** Kinds that a history is drawn from: at least as many by tables as one has. */
+export interface Drawable {
+  readonly tables: readonly Kind[];
+  readonly acts: readonly Kind[];
+}
+const ALL: Drawable = { tables: Object.keys(TABLE_KINDS) as Kind[], acts: Object.keys(ACT_KINDS) as Kind[] };
+
 /** @param wanted the end towards which it is drawn; default: as the seed says */
-export function drawScript(seed: number, wanted?: Aim): Script {
+export function drawScript(seed: number, wanted?: Aim, { tables, acts }: Drawable = ALL): Script {
   const random = randomOf(seed);
-  const tables = Object.keys(TABLE_KINDS) as Kind[];
-  const acts = Object.keys(ACT_KINDS) as Kind[];
   const kinds = new Set<Kind>([tables[seed % tables.length] as Kind]);
-  if (random.chance(ALTERED_PERCENT)) kinds.add('ALTER in between');
+  if (random.chance(ALTERED_PERCENT) && tables.includes('ALTER in between')) kinds.add('ALTER in between');
   while (kinds.size < TABLE_KINDS_DRAWN) kinds.add(random.of(tables));
   kinds.add(acts[seed % acts.length] as Kind);
   for (let n = random.below(3); n >= 0; n -= 1) kinds.add(random.of(acts));
-  if (random.chance(OPEN_PERCENT)) kinds.add('prepared and idle transactions');
+  if (random.chance(OPEN_PERCENT) && acts.includes('prepared and idle transactions')) kinds.add('prepared and idle transactions');
   const isWaiting = kinds.has('prepared and idle transactions') && random.chance(WAITING_PERCENT);
   const aim = isWaiting ? 'waiting' : random.of(AIMS);
   const draw: Draw = { random, kinds, aim: wanted ?? aim };

@@ -13,8 +13,7 @@ import {
   refKey,
   undoneBy,
 } from '@recant/planner';
-import { type Refusal, type RunFindingCode, rehearseSteps, type StepFinding } from '@recant/runner';
-import type { RollbackCore } from './core.ts';
+import { type Refusal, type RunFindingCode, type RunnerPorts, rehearseSteps, type StepFinding } from '@recant/runner';
 
 /** Unless the mode is `refuse`, a dropped step changes what the targets say about others, so they are asked again. A run meets what is left after these rounds. */
 const ROUNDS_MAX = 8;
@@ -28,7 +27,7 @@ const OF_ROWS: ReadonlySet<string> = new Set<FindingCode>(['drift', 'later_write
  * The plan over the ledger and the targets: a step that a target would refuse now is a conflict, dated; with `partial`, so are rows of it. In mode `force` the
  * targets say which later values of others a step would overwrite.
  */
-export async function planWithTargets(core: Pick<RollbackCore, 'targets' | 'clock'>, input: PlanInput): Promise<PlanBody> {
+export async function planWithTargets(core: Pick<RunnerPorts, 'targets' | 'clock'>, input: PlanInput): Promise<PlanBody> {
   const effects = Map.groupBy(input.effects, ({ attempt }) => refKey(attempt));
   const refused: Conflict[] = [];
   const rows = new Map<string, readonly string[]>();

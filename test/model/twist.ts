@@ -1,0 +1,90 @@
+/** What happens in a history beside its transactions: drawn from its seed. Imports no product code. */
+import type { Mode, Says, Script } from '../histories/elements.ts';
+import type { Facts } from '../histories/expect.ts';
+import type { History, Ordered } from '../histories/play.ts';
+import { type Random, randomOf } from '../histories/random.ts';
+import { tableOf } from '../histories/schema.ts';
+
+const HOUR_MS = 3_600_000;
+/** When the agents start, by a right clock, and the ledger a minute later: milliseconds since 1970, UTC. */
+export const START_MS = Date.parse('2026-01-05T08:00:00Z');
+export const LEDGER_START_MS = START_MS + 60_000;
+/** Milliseconds within which an attempt has to end. */
+const [LATE_LATER, LATE_AT_ONCE] = [3.5 * HOUR_MS, 1];
+export const deadlineMsOf = (says: Says): number => (says === 'no end' || says === 'revoked' ? LATE_AT_ONCE : LATE_LATER);
+const SILENT: readonly Says[] = ['no end', 'no end yet', 'revoked'];
+
+export interface Twist {
+  /** Of each agent's clock, in milliseconds. */
+  readonly skewMs: readonly number[];
+  /** Events reach the ledger in another order than they happened: those of one source stay in theirs. */
+  readonly order: Random | undefined;
+  /** What a person says about attempts of which nobody knows how they ended, and what their agents say after that. */
+  readonly words: ReadonlyMap<string, { readonly ruled: 'succeeded' | 'failed'; readonly then?: 'succeeded' | 'failed' }>;
+  /** When a person writes a row of what is undone. Undefined: nobody does. */
+  readonly late: 'before the run' | 'before its first write' | undefined;
+  readonly random: Random;
+  /** At which of its writes and failpoints the worker is killed. */
+  readonly killedAfter: number | undefined;
+}
+
+export function drawTwist(script: Script): Twist {
+  const random = randomOf(script.seed * 7 + 3);
+  const isSkewed = random.chance(25);
+  const silent = [...script.says].filter(([, says]) => says === 'no end' || says === 'revoked').map(([attempt]) => attempt);
+  return {
+    skewMs: [0, 1, 2].map(() => (isSkewed ? (random.below(13) - 6) * HOUR_MS : 0)),
+    order: random.chance(25) ? random : undefined,
+    words: new Map(
+      silent
+        .filter(() => random.chance(60))
+        .map((attempt) => {
+          const ruled = random.of(['succeeded', 'failed'] as const);
+          const then = ruled === 'failed' ? 'succeeded' : 'failed';
+          return [attempt, { ruled, ...(random.chance(40) && { then }) }] as const;
+        }),
+    ),
+    late: random.chance(25) ? random.of(['before the run', 'before its first write'] as const) : undefined,
+    killedAfter: random.chance(20) ? 1 + random.below(12) : undefined,
+    random,
+  };
+}
+
+/**
+ * What is known of attempts without an end, given what a person said of them and what their clocks say: before its deadline, by its agent's clock, an attempt is open.
+ * A person's word ends it, unless the agent says something else after that.
+ */
+export function factsWith(facts: ReadonlyMap<string, Facts>, { script }: History, { words, skewMs }: Twist): ReadonlyMap<string, Facts> {
+  const endOf = (attempt: string, fact: Facts): Facts['end'] => {
+    const says = script.says.get(attempt);
+    if (says === undefined || !SILENT.includes(says)) return fact.end;
+    const word = words.get(attempt);
+    if (word?.then !== undefined) return 'unclear';
+    if (word !== undefined) return word.ruled === 'failed' ? 'ended' : 'stays';
+    return START_MS + (skewMs[fact.agent ?? 0] ?? 0) + deadlineMsOf(says) > LEDGER_START_MS ? 'open' : 'unclear';
+  };
+  return new Map([...facts].map(([attempt, fact]) => [attempt, { ...fact, end: endOf(attempt, fact) }]));
+}
+
+/** Of one row that an attempt of the plan changed, and that is there: another value in one of its columns. */
+export function lateWrite(
+  { committed, end }: Pick<History, 'committed' | 'end'>,
+  order: readonly string[],
+  random: Random,
+): Ordered | undefined {
+  const rows = committed
+    .filter(({ attempt }) => attempt !== undefined && order.includes(attempt))
+    .flatMap(({ effects }) => effects.map(({ row }) => row))
+    .filter((row) => end.has(row));
+  if (rows.length === 0) return undefined;
+  const row = random.of(rows);
+  const { table, cells } = end.get(row) as NonNullable<ReturnType<typeof end.get>>;
+  const model = tableOf(table);
+  const columns = model.columns.filter(({ name, references, unwritten }) => !model.key.includes(name) && !references && !unwritten);
+  const column = random.of(columns);
+  const value = column.type === 'text' ? `late${random.below(2)}` : String(7 + random.below(2));
+  const at = 1 + Math.max(...committed.flatMap(({ effects }) => effects.map((effect) => effect.at)));
+  return { row, table, before: cells, after: new Map([...cells, [column.name, value]]), written: new Set([column.name]), at };
+}
+
+export const MODES: readonly Mode[] = ['refuse', 'skip', 'cascade', 'force'];
