@@ -1,13 +1,9 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { createClient } from '@recant/client';
 import { postgresSystem } from '@recant/connector-postgres';
-import { startPostgres } from '@recant/local-postgres';
 import { createRecant, type Recant } from '@recant/sdk';
 import pg from 'pg';
 import { TestSource } from '../../services/ledger/test/producer.ts';
-import { recant as recantCommand, temporaryFolder, up } from '../../services/recant/test/process.ts';
+import { startCapturedPlace } from './captured-place.ts';
 import { describeMachine, type Figure, type Results, round } from './figures.ts';
 
 const CLIENTS = 50;
@@ -31,7 +27,6 @@ type Times = Readonly<Record<Kind, number[]>>;
 const percentile = (values: readonly number[], share: number): number =>
   values.toSorted((a, b) => a - b)[Math.min(values.length - 1, Math.floor(values.length * share))] ?? Number.NaN;
 
-/** A ledger with its rollback service, and a captured database, each in a process of its own. */
 class Bench {
   readonly url: string;
   readonly agentKey: string;
@@ -60,28 +55,8 @@ class Bench {
   }
 
   static async create(): Promise<Bench> {
-    const data = await mkdtemp(join(tmpdir(), 'recant-bench-'));
-    const postgres = await startPostgres({ dataDir: join(data, 'postgres'), temporary: true });
-    const folder = await temporaryFolder();
-    const service = await up(folder.path);
-    const stop = async (): Promise<void> => {
-      await service.end('SIGTERM');
-      await postgres.stop();
-      await folder.remove();
-      await rm(data, { recursive: true, force: true });
-    };
-    const owner = new pg.Client({ connectionString: postgres.ownerUrl });
-    await owner.connect();
-    await owner.query(`CREATE TABLE items (id int PRIMARY KEY, n int NOT NULL DEFAULT 0, note text); INSERT INTO items SELECT g, 0, 'note' FROM generate_series(1, ${ROWS}) g;
-      CREATE ROLE bench_agent LOGIN PASSWORD 'bench_agent'; GRANT SELECT, UPDATE ON items TO bench_agent`);
-    await owner.end();
-    const connect = ['connect', 'postgres', 'shop', '--agent-role', `bench_agent=recant://${AGENT}`];
-    const connected = await recantCommand(folder.path, connect, { RECANT_CONNECT_URL: postgres.ownerUrl });
-    if (connected.code !== 0) throw new Error(`connect failed: ${connected.out}${connected.err}`);
-    const { url, apiKey } = JSON.parse(await readFile(join(folder.path, '.recant', 'cli.json'), 'utf8')) as { url: string; apiKey: string };
-    const agentKey = /agents\s+(recant_\S+)/.exec(service.out)?.[1] ?? '';
-    const agentUrl = Object.assign(new URL(postgres.ownerUrl), { username: 'bench_agent', password: 'bench_agent' }).href;
-    return new Bench({ url, agentKey, operatorKey: apiKey }, agentUrl, stop);
+    const { agentUrl, stop, ...keys } = await startCapturedPlace(AGENT, ROWS);
+    return new Bench(keys, agentUrl, stop);
   }
 
   stop = (): Promise<void> => this.#stop();

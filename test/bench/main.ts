@@ -3,6 +3,7 @@ import { benchAction } from './action.ts';
 import { benchCapture } from './capture.ts';
 import { belowFloor, formatTable, type Results } from './figures.ts';
 import { benchFilesystem } from './filesystem.ts';
+import { benchFreeze } from './freeze.ts';
 import { benchIngest } from './ingest.ts';
 import { benchProof } from './proof-reads.ts';
 import { benchRollback } from './rollback.ts';
@@ -15,6 +16,7 @@ const BENCHMARKS: Readonly<Record<string, (options: { events: number }) => Promi
   capture: benchCapture,
   action: benchAction,
   filesystem: benchFilesystem,
+  freeze: benchFreeze,
   rollback: benchRollback,
 };
 const EVENTS_DEFAULT = 200_000;
