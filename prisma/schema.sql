@@ -273,6 +273,7 @@ CREATE TABLE recant.effect_count (
 );
 ALTER TABLE recant.effect_count OWNER TO recant_owner;
 ALTER TABLE recant.effect_count ADD CONSTRAINT effect_count_pkey PRIMARY KEY (tenant_id, action, attempt, source, shard, idx);
+CREATE INDEX effect_count_large_idx ON recant.effect_count USING btree (tenant_id, shard, idx) WHERE (GREATEST(reported_sum, observed_sum) >= 1000);
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON recant.effect_count FOR EACH STATEMENT EXECUTE FUNCTION recant.refuse_change();
 ALTER TABLE recant.effect_count ENABLE ALWAYS TRIGGER append_only;
 ALTER TABLE recant.effect_count ENABLE ROW LEVEL SECURITY;
@@ -840,6 +841,7 @@ ALTER TABLE recant.run_step ADD CONSTRAINT run_step_outcome_check CHECK (((state
 ALTER TABLE recant.run_step ADD CONSTRAINT run_step_pkey PRIMARY KEY (tenant_id, run_id, step);
 ALTER TABLE recant.run_step ADD CONSTRAINT run_step_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'started'::text, 'taking_back'::text, 'stuck'::text, 'skipping'::text, 'ended'::text])));
 ALTER TABLE recant.run_step ADD CONSTRAINT run_step_tenant_id_run_id_fkey FOREIGN KEY (tenant_id, run_id) REFERENCES recant.run(tenant_id, id) ON UPDATE RESTRICT ON DELETE RESTRICT;
+CREATE INDEX run_step_stuck_idx ON recant.run_step USING btree (tenant_id, run_id, step) WHERE (state = 'stuck'::text);
 ALTER TABLE recant.run_step ENABLE ROW LEVEL SECURITY;
 CREATE POLICY all_tenants ON recant.run_step AS PERMISSIVE FOR ALL TO recant_writer USING (true) WITH CHECK (true);
 CREATE POLICY one_tenant ON recant.run_step AS PERMISSIVE FOR SELECT TO recant_reader USING ((tenant_id = current_setting('recant.tenant'::text, true)));

@@ -230,6 +230,12 @@ const ROLLBACK: Readonly<Record<string, Fixture>> = {
     },
     shows: () => '"by":"person:',
   },
+  askApproval: {
+    async ask({ plan }) {
+      return { params: { plan: (await plan()).id } };
+    },
+    shows: () => '"state":',
+  },
   withdrawApprovals: {
     async ask({ plan, store }) {
       const { id, digest } = await plan();

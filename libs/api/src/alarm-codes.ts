@@ -4,6 +4,8 @@ import type { ErrorDescription } from './error-description.ts';
 interface AlarmDescription {
   readonly title: string;
   readonly subject: string;
+  /** Worth knowing, and no fault: it degrades no health. */
+  readonly notice?: true;
 }
 
 /** Every code of an alarm. Codes are added, never renamed. */
@@ -22,11 +24,23 @@ export const ALARM_CODES = {
   coverage_lost: { title: 'A system does not capture every change', subject: 'the system' },
   erasure_incomplete: { title: 'Images of erased subjects remain in a system', subject: 'the system' },
   break_glass: { title: 'A run was started without the approval that it needs', subject: 'the run' },
+  step_stuck: { title: 'A step of a run waits for a person', subject: 'the run' },
+  approval_wanted: { title: 'A plan waits for the approval of another person', subject: 'the plan', notice: true },
+  frozen: { title: 'A freeze is in force', subject: 'what is frozen', notice: true },
+  large_action: { title: 'One action changed many rows or files', subject: 'the action', notice: true },
+  settled_late: { title: 'An agent reported the outcome of an attempt after a run had undone it', subject: 'the action' },
+  report_contradicted: { title: 'What an agent reported contradicts the record', subject: 'the action' },
   webhook_failing: { title: 'A webhook does not accept messages, or messages for it were given up', subject: 'the webhook' },
   drain_stopped: { title: 'Captured changes of a system are not recorded', subject: 'the system' },
 } as const satisfies Readonly<Record<string, AlarmDescription>>;
 
 export type AlarmCode = keyof typeof ALARM_CODES;
+
+/** Whether an open alarm of this code leaves health as it is. */
+export function isNotice(code: string): boolean {
+  const codes: Readonly<Record<string, AlarmDescription>> = ALARM_CODES;
+  return Object.hasOwn(codes, code) && codes[code]?.notice === true;
+}
 
 /** Codes of the operations on alarms. */
 export const ALARM_ERROR_CODES = {

@@ -1,5 +1,5 @@
 export * from './acts.ts';
-export { ALARM_CODES, type AlarmCode } from './alarm-codes.ts';
+export { ALARM_CODES, type AlarmCode, isNotice } from './alarm-codes.ts';
 export * from './alarms.ts';
 export * from './attempts.ts';
 export * from './durability.ts';

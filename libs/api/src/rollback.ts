@@ -162,6 +162,19 @@ export const approvePlan = route({
   responses: { 201: { description: 'Approved', schema: ApprovalBody } },
   errors: ['plan_unknown', 'plan_digest_mismatch', 'self_approval', 'requester_unknown'],
 });
+export const askApproval = route({
+  ...common,
+  operationId: 'askApproval',
+  method: 'post',
+  path: '/v1/plans/{plan}/approvals/ask',
+  summary: 'Ask other people to approve a plan',
+  roles: ['plan', 'execute'],
+  description:
+    'Raises the alarm `approval_wanted`, unless the plan needs no approval or has one. A refused start of the run does the same. The alarm ends with an approval, with the run, or after a day.',
+  params: z.object({ plan: name }),
+  responses: { 200: { description: 'What the plan needs now', schema: ApprovalState } },
+  errors: ['plan_unknown', 'run_started'],
+});
 export const withdrawApprovals = route({
   ...common,
   operationId: 'withdrawApprovals',
@@ -308,6 +321,7 @@ export const ROLLBACK_ROUTES = [
   showPlan,
   listPlanRows,
   approvePlan,
+  askApproval,
   withdrawApprovals,
   createRun,
   listRuns,

@@ -5,6 +5,7 @@ import {
   type ApprovalState,
   acceptIncomplete,
   approvePlan,
+  askApproval,
   cancelRun,
   createPlan,
   createRun,
@@ -69,6 +70,8 @@ export interface RollbackClient {
   approve(plan: string, digest: string, seconds?: number): Promise<ApprovalBody>;
   /** For people only: every approval of the plan up to now, before its run starts. */
   withdrawApprovals(plan: string): Promise<ApprovalState>;
+  /** Raises the alarm `approval_wanted`, if the plan needs an approval that it does not have. */
+  askApproval(plan: string): Promise<ApprovalState>;
   /**
    * `digest` is that of the reviewed plan. Idempotent: a second call returns the same run.
    * @param rows confirms a number of rows over the service's limit
@@ -102,6 +105,7 @@ export function rollbackClient(transport: Transport): RollbackClient {
     plan: (plan) => call(showPlan, { params: { plan } }),
     planRows: (plan, which, page) => call(listPlanRows, { params: { plan }, query: { ...which, ...page } }),
     approve: (plan, digest, seconds) => call(approvePlan, { params: { plan }, json: { digest, seconds } }),
+    askApproval: (plan) => call(askApproval, { params: { plan } }),
     withdrawApprovals: (plan) => call(withdrawApprovals, { params: { plan } }),
     createRun: (plan, digest, options) => call(createRun, { json: { plan, digest, ...options } }),
     runs: (page) => call(listRuns, { query: { ...page } }),

@@ -7,6 +7,7 @@ import {
   getMetrics,
   getOpenApi,
   getReadiness,
+  isNotice,
   openApiOf,
 } from '@recant/api';
 import { OPERATOR_TENANT } from '@recant/events';
@@ -64,7 +65,7 @@ export function serviceRouter(options: ServiceRouterOptions): Router {
           handle(getHealthDetails, async ({ caller }) => {
             const { status, checks } = await readHealth();
             const open = (await alarms?.(caller.tenant).catch(() => undefined)) ?? [];
-            const alarmed = open.some(({ acknowledged }) => acknowledged === undefined);
+            const alarmed = open.some(({ code, acknowledged }) => acknowledged === undefined && !isNotice(code));
             const own = { status: alarmed ? ('degraded' as const) : status, ...(alarms && { alarms: [...open] }) };
             return { status: 200, body: caller.tenant === OPERATOR_TENANT ? { ...own, checks } : own };
           }),

@@ -29,10 +29,12 @@ export interface AlarmWatchDeps {
   /** Conditions that hold now, as this process sees them. */
   readonly conditions: () => readonly TenantCondition[];
   readonly everyMs?: number | undefined;
+  /** Rows and files above which one action is an alarm. */
+  readonly actionRows?: number | undefined;
 }
 
 /** Keeps the alarm store current: conditions of this process, and those that follow from the logs of all tenants. */
-export function createAlarmWatch({ alarms, logger, conditions, everyMs = ALARM_MS }: AlarmWatchDeps): Loop {
+export function createAlarmWatch({ alarms, logger, conditions, everyMs = ALARM_MS, actionRows }: AlarmWatchDeps): Loop {
   const reporter = createAlarmReporter(alarms);
   let prunedAt = Number.NEGATIVE_INFINITY;
   const prune = async (): Promise<void> => {
@@ -42,7 +44,13 @@ export function createAlarmWatch({ alarms, logger, conditions, everyMs = ALARM_M
   };
   const round = async (stopping: () => boolean): Promise<void> => {
     // Each is tried: a log that cannot be read hides no full disk.
-    const tried = await Promise.allSettled([reporter.report(conditions()), alarms.expire(), alarms.watchLogs(stopping), prune()]);
+    const tried = await Promise.allSettled([
+      reporter.report(conditions()),
+      alarms.expire(),
+      alarms.watchLogs(stopping, actionRows),
+      alarms.watchRecords(),
+      prune(),
+    ]);
     const failed = tried.find((one) => one.status === 'rejected');
     if (failed !== undefined) throw failed.reason;
   };

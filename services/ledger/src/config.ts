@@ -22,6 +22,7 @@ import {
   requireMasterKey,
 } from '@recant/service';
 import { z } from 'zod';
+import { ALARM_ENV } from './alarm-env.ts';
 import type { KafkaDeps } from './consumers.ts';
 import { keysDatabaseOf } from './keys-database.ts';
 import { EVIDENCE_ENV, placesOf } from './places.ts';
@@ -58,6 +59,7 @@ const LedgerEnv = z.object({
   RECANT_SHARDS: z.coerce.number('must be a number').int().min(1).max(SHARDS_MAX).default(SHARDS_DEFAULT),
   ...EVIDENCE_ENV,
   ...OPENID_ENV,
+  ...ALARM_ENV,
   ...WEBHOOKS_ENV,
   RECANT_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
   /** For fault tests: `<name>:<nth>`. */
@@ -81,6 +83,7 @@ export interface LedgerConfig {
   /** Anchors and witnesses of checkpoints. */
   readonly places: Places;
   readonly people: readonly People[];
+  readonly actionRows: number;
   readonly webhooks: readonly Webhook[];
 }
 
@@ -106,6 +109,7 @@ export function readLedgerConfig(env: Env): LedgerConfig {
     signingKeys: read.RECANT_SIGNING_KEY_FILE === undefined ? undefined : readSigningKeys(read.RECANT_SIGNING_KEY_FILE),
     places: placesOf(read),
     people: openIdPeople(read, Date.now),
+    actionRows: read.RECANT_ALARM_ROWS,
     webhooks: webhooksOf(read, env),
   };
 }

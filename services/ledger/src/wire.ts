@@ -28,6 +28,7 @@ import type { Webhook } from './webhooks/read-webhooks.ts';
 import { type EvidenceOptions, wireEvidence } from './wire-evidence.ts';
 
 export { createLedgerActs } from './acts.ts';
+export { ALARM_ENV } from './alarm-env.ts';
 export { keyBindings } from './keys.ts';
 export { keysDatabaseOf, openDataKeys } from './keys-database.ts';
 export { EVIDENCE_ENV, placesOf } from './places.ts';
@@ -57,6 +58,8 @@ export interface LedgerDeps {
   readonly evidence?: EvidenceOptions;
   /** Milliseconds between two rounds of the alarm watch. */
   readonly alarmMs?: number | undefined;
+  /** Rows and files above which one action is an alarm. Default: ACTION_ROWS. */
+  readonly actionRows?: number | undefined;
   /** Of the operator's configuration. */
   readonly webhooks?: readonly Webhook[] | undefined;
   readonly webhookTiming?: Partial<WebhookTiming> | undefined;
@@ -93,13 +96,14 @@ export function wireLedger(deps: LedgerDeps): WiredLedger {
   const acts = createLedgerActs({ groupCommit, logger: logger.child({ part: 'acts' }), clock, random16: () => randomBytes(16) });
   const consumers = kafka && createConsumers({ ...store, appender: disk.appender }, logger, kafka, shards, deps.rates ?? RATES_DEFAULT);
   const delivery = wireWebhooks(deps);
-  const conditions = () => [
-    ...disk.conditions(),
-    ...evidence.conditions(),
-    ...(consumers?.conditions() ?? []),
-    ...(delivery?.conditions() ?? []),
-  ];
-  const watch = createAlarmWatch({ alarms: store.alarms, logger: logger.child({ part: 'alarms' }), conditions, everyMs: alarmMs });
+  const conditions = () => [disk, evidence, consumers, delivery].flatMap((part) => part?.conditions() ?? []);
+  const watch = createAlarmWatch({
+    alarms: store.alarms,
+    logger: logger.child({ part: 'alarms' }),
+    conditions,
+    everyMs: alarmMs,
+    actionRows: deps.actionRows,
+  });
   if (metrics) measureLedger(metrics, { store, groupCommit, evidence, consumers, watch, delivery, clock });
   const leases = createLeases(store.freezes, (error) => logger.warn({ err: error }, 'leases: cannot read the versions of freezes'));
   const routes = [

@@ -49,6 +49,18 @@ const healthOf = async (client = ledger.operator) => (await client.healthDetails
 const codesOf = async (client = ledger.operator) => (await healthOf(client)).alarms.map(({ code }) => code);
 const probe = async (path: string) => (await fetch(`${ledger.url}${path}`)).status;
 
+test('a freeze is an alarm within a round and degrades no health: somebody ordered it', async () => {
+  const { operator, store } = ledger;
+  const { id } = await store.freezes.order(TENANT, { scope: 'agent', value: 'pricing-bot', reason: 'wrong prices', by: 'person:ada' });
+  const health = await waitUntil(async () => {
+    const found = await operator.healthDetails();
+    return found.alarms?.length === 1 ? found : undefined;
+  });
+  expect(health).toMatchObject({ status: 'ok', alarms: [{ code: 'frozen', subject: 'agent pricing-bot' }] });
+  await store.freezes.thaw(TENANT, id, { by: 'person:ada', reason: 'corrected' });
+  await waitUntil(async () => (await operator.healthDetails()).alarms?.length === 0);
+});
+
 test('refused messages degrade the health of their tenant alone, until acknowledged; the act names the alarm and the reason', async () => {
   const source = new TestSource('bot');
   const event = source.opened();

@@ -1,10 +1,11 @@
-import { ApiFault, approvePlan, withdrawApprovals } from '@recant/api';
+import { ApiFault, approvePlan, askApproval, withdrawApprovals } from '@recant/api';
 import { type Approval, mayApprove } from '@recant/policy';
 import { type BoundRoute, type Caller, handle } from '@recant/service';
 import type { StoredPlan } from '@recant/store';
-import { approvalState, bodyOf, peopleBehind, withPeople } from './approvals.ts';
+import { approvalState, bodyOf, judgePlan, peopleBehind, withPeople } from './approvals.ts';
 import type { RollbackCore } from './core.ts';
 import { findPlan, requireDigest } from './plans.ts';
+import { endWanting, wantApproval } from './wanting.ts';
 
 export function approvalRoutes(core: RollbackCore): readonly BoundRoute[] {
   const { approvals, runs, alarms } = core.store;
@@ -24,11 +25,20 @@ export function approvalRoutes(core: RollbackCore): readonly BoundRoute[] {
         ...(reason === undefined ? {} : { reason }),
       };
       await approvals.put(caller.tenant, plan.id, approval);
+      await endWanting(core, caller.tenant, plan.id);
       const run = breakGlass && (await runs.ofPlan(caller.tenant, plan.id));
       if (run !== undefined) await alarms.clear(caller.tenant, 'break_glass', [run]);
       const given = bodyOf(approval);
       const reviewed = run === undefined ? {} : { reviewed: run };
       return { status: 201, body: given, act: { object: { digest: given.digest }, detail: { expiresAt: given.expiresAt, ...reviewed } } };
+    }),
+    handle(askApproval, async ({ caller, params }) => {
+      const plan = await findPlan(core, caller.tenant, params.plan);
+      const run = await runs.ofPlan(caller.tenant, plan.id);
+      if (run !== undefined) throw new ApiFault('run_started', `Plan ${plan.id} has started: run ${run}.`);
+      await wantApproval(core, caller.tenant, plan, await judgePlan(core, caller.tenant, plan));
+      const state = approvalState(core, await withPeople(core, caller.tenant, plan), await approvals.of(caller.tenant, plan.id));
+      return { status: 200, body: state, act: { object: { digest: plan.digest } } };
     }),
     handle(withdrawApprovals, async ({ caller, params, reason }) => {
       const plan = await findPlan(core, caller.tenant, params.plan);

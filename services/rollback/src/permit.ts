@@ -5,6 +5,7 @@ import type { Caller } from '@recant/service';
 import type { NewRun, StoredPlan } from '@recant/store';
 import { bodyOf, judgePlan, needText, refusalOf } from './approvals.ts';
 import type { RollbackCore } from './core.ts';
+import { wantApproval } from './wanting.ts';
 
 /** By what a run starts: nothing is needed, an approval, or a statement that it starts without one. */
 export type StartPermit =
@@ -26,7 +27,10 @@ export async function permitStart(
 ): Promise<StartPermit> {
   const verdict = await judgePlan(core, tenant, plan);
   if (verdict.kind === 'not_needed' || verdict.kind === 'approved') return verdict;
-  if (!breakGlass) throw refusalOf(verdict) as ApiFault;
+  if (!breakGlass) {
+    await wantApproval(core, tenant, plan, verdict);
+    throw refusalOf(verdict) as ApiFault;
+  }
   if (reason === undefined)
     throw new ApiFault('break_glass_without_reason', `Plan ${plan.id} would start without an approval: expected a reason, got none.`);
   return { kind: 'break_glass', need: verdict.need, reason };

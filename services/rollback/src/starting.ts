@@ -9,6 +9,7 @@ import type { RollbackCore } from './core.ts';
 import { permitDetail, permitStart, storedPermit } from './permit.ts';
 import { checkStale, forcedDetail } from './planning.ts';
 import { findPlan, requireDigest } from './plans.ts';
+import { endWanting } from './wanting.ts';
 import { checkMissing } from './watermark.ts';
 
 /** Rows and files that one run may change without a confirmation of their number, unless configured. */
@@ -81,6 +82,7 @@ export async function startRun(
   });
   if (created === 'withdrawn')
     throw new ApiFault('approval_withdrawn', `The approval of plan ${plan} was withdrawn before its run started.`);
+  await endWanting(core, tenant, plan);
   return created;
 }
 

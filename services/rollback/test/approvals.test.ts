@@ -139,6 +139,39 @@ test('a plan runs after another person approved it; both are recorded', async ()
   expect(await stage.audit()).toEqual([]);
 });
 
+test('a plan whose run is refused, or for which somebody asks, is an alarm until another person approves it or it runs', async () => {
+  const [ada, bob] = [await as('ada', ['oncall', 'lead']), await as('bob', ['lead'])];
+  const wanted = async (plan: string) => (await ada.alarms({ open: true })).items.filter(({ subject }) => subject === plan);
+  const [refused, asked, rushed] = [
+    await ada.createPlan(await repriced('refused', 21)),
+    await ada.createPlan(await repriced('asked', 22)),
+    await ada.createPlan(await repriced('rushed', 23)),
+  ];
+  expect(await wanted(refused.id)).toEqual([]);
+  expect(await problem(ada.createRun(refused.id, refused.digest))).toBe('409 approval_missing');
+  expect(await wanted(refused.id)).toMatchObject([
+    {
+      code: 'approval_wanted',
+      detail: expect.stringContaining('made by person:ada'),
+      action: expect.stringContaining(`recant approve ${refused.id}`),
+    },
+  ]);
+  for (let n = 0; n < 2; n += 1) expect(await ada.askApproval(asked.id)).toMatchObject({ state: 'missing', need: 'rule' });
+  expect(await wanted(asked.id)).toHaveLength(1);
+  expect(await problem((await as('mallory', ['oncall'], 'other')).askApproval(asked.id))).toBe('404 plan_unknown');
+  for (const plan of [refused, asked]) {
+    await bob.approve(plan.id, plan.digest);
+    expect(await wanted(plan.id)).toEqual([]);
+  }
+  expect(await ada.askApproval(asked.id)).toMatchObject({ state: 'approved' });
+  expect(await wanted(asked.id)).toEqual([]);
+  await ada.askApproval(rushed.id);
+  await ada.createRun(rushed.id, rushed.digest, { breakGlass: true });
+  expect(await wanted(rushed.id)).toEqual([]);
+  await bob.approve(rushed.id, rushed.digest);
+  expect(await problem(ada.askApproval(rushed.id))).toBe('409 run_started');
+});
+
 test('an approval is withdrawn before the start only, by anybody who may approve, and a new one counts again', async () => {
   const [ada, bob, lea] = [await as('ada', ['oncall']), await as('bob', ['lead']), await as('lea', ['lead'])];
   const plan = await ada.createPlan(await repriced('withdrawn', 5));

@@ -42,6 +42,17 @@ test('U17, U21: a step with which its target fails is the only one stuck; the ru
   expect(view.account.outcomes).toEqual({ restored: 29 });
   expect(view.waits).toEqual([{ for: 'person', detail: '1 step is stuck: retry or skip it.' }]);
 
+  const alarms = async () => {
+    await stage.store.alarms.watchRecords();
+    return (await stage.operator.alarms({ open: true })).items.filter(({ subject }) => subject === view.id);
+  };
+  const [alarm] = await alarms();
+  expect(alarm).toMatchObject({
+    code: 'step_stuck',
+    detail: expect.stringContaining('53200'),
+    action: expect.stringContaining(`recant run skip ${view.id}`),
+  });
+
   const free = await undo('beside', [16, 18]);
   expect((await when(free, ({ state }) => state === 'finished')).account.verdict).toBe('fully_restored');
   const behind = await undo('behind', [17]);
@@ -56,6 +67,7 @@ test('U17, U21: a step with which its target fails is the only one stuck; the ru
   });
   await when(behind, ({ state }) => state === 'finished');
   await when(view.id, ({ state }) => state === 'finished');
+  expect(await alarms()).toEqual([]);
   await owner('UPDATE orders SET price = 100 WHERE id = 17');
 });
 

@@ -3,7 +3,9 @@ import { asReader } from '../access/as-reader.ts';
 import { instantCursor, instantPlaceOf } from '../query/instant-cursor.ts';
 import { pruneAlarms } from './prune.ts';
 import { type Condition, fitSubject, raise } from './raise.ts';
+import { ACTION_ROWS } from './watch-actions.ts';
 import { watchLogs } from './watch-logs.ts';
+import { watchRecords } from './watch-records.ts';
 
 export interface AlarmRecord extends Condition {
   readonly id: string;
@@ -28,8 +30,13 @@ export interface Alarms {
   raise(tenant: string, conditions: readonly Condition[], holdMs?: number): Promise<void>;
   /** Ends open alarms of a code. Idempotent. */
   clear(tenant: string, code: string, subjects: readonly string[]): Promise<void>;
-  /** Reads new entries of all logs and raises and clears the alarms about gaps, lost sources and dead letters. Any number of processes may call it. */
-  watchLogs(stopping: () => boolean): Promise<void>;
+  /**
+   * Reads new entries of all logs and raises and clears the alarms about gaps, lost sources, dead letters and actions. Any number of processes may call it.
+   * @param actionRows rows and files above which one action is an alarm, at least 1,000; default ACTION_ROWS
+   */
+  watchLogs(stopping: () => boolean, actionRows?: number): Promise<void>;
+  /** Raises and clears the alarms about freezes and stuck steps. Any number of processes may call it. */
+  watchRecords(): Promise<void>;
   /** Ends the alarms that nobody confirmed in time. */
   expire(): Promise<void>;
   /** Deletes alarms that ended 90 days ago, and all but the latest 10,000 ended ones of each tenant. @returns how many */
@@ -54,7 +61,8 @@ const COUNT_OPEN = 'SELECT code, count(*)::int AS count FROM recant.alarm WHERE 
 /** @param clock milliseconds since 1970, UTC */
 export function createAlarms(pool: pg.Pool, clock: () => number): Alarms {
   return {
-    watchLogs: (stopping) => watchLogs(pool, clock, stopping),
+    watchLogs: (stopping, actionRows = ACTION_ROWS) => watchLogs(pool, clock, stopping, actionRows),
+    watchRecords: () => watchRecords(pool, clock),
     raise: (tenant, conditions, holdMs) => raise(pool, clock(), tenant, conditions, holdMs),
     async clear(tenant, code, subjects) {
       if (subjects.length > 0) await pool.query(CLEAR, [tenant, code, subjects.map((one) => fitSubject(one)), new Date(clock())]);

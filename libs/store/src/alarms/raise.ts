@@ -9,6 +9,10 @@ export interface Condition {
   readonly action: string;
 }
 
+export interface TenantCondition extends Condition {
+  readonly tenant: string;
+}
+
 const BYTES_MAX = { subject: 1_024, text: 8_192 };
 /** The reporter's repeat of an unchanged alarm writes a row only when less than half of the hold is left. */
 const RAISE = `INSERT INTO recant.alarm AS a (tenant_id, code, subject, detail, action, started_at, expires_at)

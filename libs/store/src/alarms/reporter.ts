@@ -1,12 +1,8 @@
 import type { Alarms } from './alarms.ts';
-import type { Condition } from './raise.ts';
+import type { TenantCondition } from './raise.ts';
 
 /** Milliseconds after which an alarm ends if its process no longer confirms it. */
 const HOLD_MS = 120_000;
-
-export interface TenantCondition extends Condition {
-  readonly tenant: string;
-}
 
 /** Keeps the alarms of one process equal to the conditions that it sees. */
 export interface AlarmReporter {

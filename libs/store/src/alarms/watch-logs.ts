@@ -1,7 +1,8 @@
 import { ERROR_CODES, isErrorCode } from '@recant/api';
 import type pg from 'pg';
 import { inTransaction } from '../in-transaction.ts';
-import { type Condition, raise } from './raise.ts';
+import { type Condition, raise, type TenantCondition } from './raise.ts';
+import { watchActions } from './watch-actions.ts';
 import {
   CLOSE_GAPS,
   CLOSE_LOST,
@@ -30,14 +31,19 @@ const RANGES_MAX = 1_000;
  * Reads the entries that were added to the logs since the last call, each once by any one process, and raises and clears the alarms about sources and dead
  * letters. What it costs follows new entries and changed conditions, not the size of a log or the number of its sources. A crash repeats a window.
  */
-export async function watchLogs(pool: pg.Pool, clock: () => number, stopping: () => boolean): Promise<void> {
+export async function watchLogs(pool: pg.Pool, clock: () => number, stopping: () => boolean, actionRows: number): Promise<void> {
   for (const { tenant_id, shard } of (await pool.query(UNWATCHED)).rows)
-    while (!stopping() && (await inTransaction(pool, (client) => watchWindow(client, tenant_id, shard, clock()), LIMITS))) {}
+    while (!stopping() && (await inTransaction(pool, (client) => watchWindow(client, [tenant_id, shard], clock(), actionRows), LIMITS))) {}
   await inTransaction(pool, (client) => raiseDue(client, clock()), LIMITS);
 }
 
 /** @returns whether the log has more entries */
-async function watchWindow(client: pg.ClientBase, tenant: string, shard: number, nowMs: number): Promise<boolean> {
+async function watchWindow(
+  client: pg.ClientBase,
+  [tenant, shard]: readonly [tenant: string, shard: number],
+  nowMs: number,
+  actionRows: number,
+): Promise<boolean> {
   await client.query('INSERT INTO recant.log_watch (tenant_id, shard, next) VALUES ($1, $2, 0) ON CONFLICT DO NOTHING', [tenant, shard]);
   const { rows } = await client.query(
     `SELECT w.next, l.size FROM recant.log_watch w JOIN recant.log l ON (l.tenant_id, l.shard) = (w.tenant_id, w.shard)
@@ -57,6 +63,7 @@ async function watchWindow(client: pg.ClientBase, tenant: string, shard: number,
   await client.query(CLOSE_RESTARTED, [tenant, sources, now]);
   await report(client, (await client.query<GapRow>(GAPS_CHANGED, [tenant, sources, RANGES_SHOWN_MAX])).rows.map(gapOf), nowMs);
   const letters = (await client.query(DEAD_LETTERS, [tenant, shard, from, end])).rows.map(({ code }) => deadLettersOf(code));
+  await watchActions(client, nowMs, [tenant, shard, from, end], actionRows);
   await client.query('UPDATE recant.log_watch SET next = $3 WHERE tenant_id = $1 AND shard = $2', [tenant, shard, end]);
   await raise(client, nowMs, tenant, letters, DEAD_LETTERS_MS);
   return end < size;
@@ -68,12 +75,8 @@ async function raiseDue(client: pg.ClientBase, nowMs: number): Promise<void> {
   await report(client, (await client.query<LostRow>(NEW_LOST, [nowMs])).rows.map(lostOf), nowMs);
 }
 
-interface Found extends Condition {
-  readonly tenant: string;
-}
-
 /** In the transaction that records which alarms are open. */
-async function report(client: pg.ClientBase, found: readonly Found[], nowMs: number): Promise<void> {
+async function report(client: pg.ClientBase, found: readonly TenantCondition[], nowMs: number): Promise<void> {
   for (const tenant of new Set(found.map((one) => one.tenant)))
     await raise(
       client,
@@ -91,7 +94,7 @@ interface GapRow {
   readonly shown: readonly { readonly first: number; readonly last: number }[];
 }
 
-function gapOf({ tenant_id, source, missing, ranges, shown }: GapRow): Found {
+function gapOf({ tenant_id, source, missing, ranges, shown }: GapRow): TenantCondition {
   const list = shown.map(({ first, last }) => (first === last ? String(first) : `${first}–${last}`)).join(', ');
   const more = Number(ranges) - shown.length;
   return {
@@ -111,7 +114,7 @@ interface LostRow {
   readonly lease_ms: string;
 }
 
-function lostOf({ tenant_id, source, received_ms, lease_ms }: LostRow): Found {
+function lostOf({ tenant_id, source, received_ms, lease_ms }: LostRow): TenantCondition {
   return {
     tenant: tenant_id,
     code: 'source_lost',

@@ -1,3 +1,4 @@
+import { isNotice } from '@recant/api';
 import { type Client, ConnectionError } from '@recant/client';
 import { type Check, type Finding, found } from './report.ts';
 
@@ -21,7 +22,7 @@ export function checkService(place: ServicePlace | { readonly missing: string })
       try {
         const [health, clock] = await Promise.all([place.client.healthDetails(), clockFinding(place)]);
         const checks = Object.entries(health.checks ?? {}).filter(([, { status }]) => status !== 'ok');
-        const alarms = (health.alarms ?? []).filter(({ acknowledged }) => acknowledged === undefined);
+        const alarms = (health.alarms ?? []).filter(({ code, acknowledged }) => acknowledged === undefined && !isNotice(code));
         const degraded = checks.map(([name, { detail }]) => ({
           subject: `check ${name}`,
           detail: detail ?? 'degraded',

@@ -23,7 +23,7 @@ import {
   readConfig,
   secret,
 } from '@recant/service';
-import { EVIDENCE_ENV, keysDatabaseOf, placesOf, WEBHOOKS_ENV, type Webhook, webhooksOf } from '@recant/service-ledger/wire';
+import { ALARM_ENV, EVIDENCE_ENV, keysDatabaseOf, placesOf, WEBHOOKS_ENV, type Webhook, webhooksOf } from '@recant/service-ledger/wire';
 import { z } from 'zod';
 import { DIR_DEFAULT } from '../terminal/connection.ts';
 import { CliError, EXIT } from '../terminal/exit.ts';
@@ -56,6 +56,7 @@ const Environment = z.object({
     .optional(),
   ...EVIDENCE_ENV,
   ...OPENID_ENV,
+  ...ALARM_ENV,
   ...WEBHOOKS_ENV,
   /** Plans that need approval by a second person. Default: `never` while there is one person, `always` where others can sign in. */
   RECANT_APPROVALS: z.enum(APPROVAL_RULES, `must be one of ${APPROVAL_RULES.join(', ')}`).optional(),
@@ -95,6 +96,8 @@ export interface UpSettings {
   readonly onePerson: OnePerson;
   /** Rows and files that one run may change without a confirmation of their number. */
   readonly rowsMax: number;
+  /** Rows and files above which one action is an alarm. */
+  readonly actionRows: number;
   readonly webhooks: readonly Webhook[];
 }
 
@@ -131,6 +134,7 @@ export function readSettings(options: UpOptions, env: Env): UpSettings {
       onePerson: read.RECANT_SAME_PERSON,
       rowsMax: read.RECANT_RUN_ROWS_MAX,
       people,
+      actionRows: read.RECANT_ALARM_ROWS,
       webhooks: webhooksOf(read, env),
     };
   } catch (error) {

@@ -58,6 +58,7 @@ export async function openServices<Keys extends { readonly rollbackKey: string }
     evidence,
     dataKeys,
     rates: settings.rates,
+    actionRows: settings.actionRows,
     webhooks: settings.webhooks,
     metrics,
     ...kafka,

@@ -14,6 +14,7 @@ const WAIT_AGAIN_MS = 3_600_000;
 export async function untilApproved(flow: Flow, plan: PlanView): Promise<PlanView> {
   title(flow, 'Approve');
   let current = plan;
+  if (isWanted(plan) && !flow.breakGlass) await flow.client.askApproval(plan.id);
   for (let waitMs = flow.given.approvalWaitMs; ; waitMs = flow.breakGlass ? 0 : WAIT_AGAIN_MS) {
     if (isWanted(current) && flow.breakGlass) {
       say(flow, 'Going on without it (--break-glass): another person reviews the run.');
