@@ -223,6 +223,7 @@ const ROLLBACK: Readonly<Record<string, Fixture>> = {
   },
   showPlan: { ask: async ({ plan }) => ({ params: { plan: (await plan()).id } }), shows: ({ action }) => action },
   listPlanRows: { ask: async ({ plan }) => ({ params: { plan: (await plan()).id } }), shows: ({ action }) => action },
+  listPlanRepeats: { ask: async ({ plan }) => ({ params: { plan: (await plan()).id } }), shows: () => '"compared":' },
   approvePlan: {
     async ask({ plan }) {
       const { id, digest } = await plan();

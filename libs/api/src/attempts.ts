@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { index, instant, name, names, reason, shard } from './field.ts';
 import type { Immutable } from './immutable.ts';
 import { PageQuery, pageOf } from './page.ts';
+import { SameCallBody } from './repeats.ts';
 import { route } from './route.ts';
 
 /** `ATTEMPT_STATUSES` as a schema. */
@@ -115,6 +116,10 @@ export const ActionAttempt = AttemptBody.extend({
     .meta({
       description: 'Effects that the agent reported otherwise than the target recorded them. They count as the target recorded them.',
     }),
+  repeats: z.array(SameCallBody).optional().meta({
+    description:
+      'On the first page, of an attempt that is compensable, irreversible or declares nothing, and was not denied: other calls that are probably the same one, nearest first. Absent: none.',
+  }),
   events: z.array(RecordedEventBody).meta({ description: 'Those in this page, in log order.' }),
 }).meta({ id: 'ActionAttempt' });
 export type ActionAttempt = Immutable<Omit<z.infer<typeof ActionAttempt>, 'events'>> & { readonly events: readonly RecordedEventBody[] };

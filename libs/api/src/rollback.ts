@@ -4,6 +4,7 @@ import { ApprovalBody, ApprovalInput, ApprovalState } from './approval-shapes.ts
 import { ordinal } from './field.ts';
 import { PageQuery } from './page.ts';
 import { listPlanRows } from './plan-rows.ts';
+import { listPlanRepeats } from './repeats.ts';
 import {
   EndedTransactions,
   PLAN_WAIT_MS_MAX,
@@ -22,6 +23,7 @@ import { WatermarkBody } from './watermark-shapes.ts';
 
 export { ApprovalBody, ApprovalInput, ApprovalState, StatementBody } from './approval-shapes.ts';
 export * from './plan-rows.ts';
+export * from './repeats.ts';
 export * from './rollback-shapes.ts';
 export * from './run-progress.ts';
 export * from './selection-shapes.ts';
@@ -320,6 +322,7 @@ export const ROLLBACK_ROUTES = [
   createPlan,
   showPlan,
   listPlanRows,
+  listPlanRepeats,
   approvePlan,
   askApproval,
   withdrawApprovals,

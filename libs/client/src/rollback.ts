@@ -11,11 +11,13 @@ import {
   createRun,
   type EndedTransactions,
   endTransaction,
+  listPlanRepeats,
   listPlanRows,
   listRuns,
   listSystems,
   type Page,
   type PlanInput,
+  type PlanRepeatsBody,
   type PlanRowPage,
   type PlanView,
   pauseRun,
@@ -66,6 +68,8 @@ export interface RollbackClient {
   plan(plan: string): Promise<PlanView>;
   /** Rows and files one by one, those that stay first. @param which `in`: what their resources start with; `values`: before and after the attempt */
   planRows(plan: string, which?: PlanRowFilter, page?: PageRequest): Promise<PlanRowPage>;
+  /** Selected attempts that are probably repeats of other calls, as the ledger has it now. */
+  planRepeats(plan: string): Promise<PlanRepeatsBody>;
   /** For people only. @param seconds validity; default 3600 */
   approve(plan: string, digest: string, seconds?: number): Promise<ApprovalBody>;
   /** For people only: every approval of the plan up to now, before its run starts. */
@@ -104,6 +108,7 @@ export function rollbackClient(transport: Transport): RollbackClient {
     createPlan: (plan) => call(createPlan, { json: plan }),
     plan: (plan) => call(showPlan, { params: { plan } }),
     planRows: (plan, which, page) => call(listPlanRows, { params: { plan }, query: { ...which, ...page } }),
+    planRepeats: (plan) => call(listPlanRepeats, { params: { plan } }),
     approve: (plan, digest, seconds) => call(approvePlan, { params: { plan }, json: { digest, seconds } }),
     askApproval: (plan) => call(askApproval, { params: { plan } }),
     withdrawApprovals: (plan) => call(withdrawApprovals, { params: { plan } }),

@@ -1,6 +1,6 @@
 export { API_SECRET_BYTES, type ApiKey, eventMac, formatApiKey, macSecretOf, parseApiKey } from './api-key.ts';
 export { type SplitBatch, splitBatch } from './batch.ts';
-export { type Call, callKey } from './call-key.ts';
+export { type Call, callKey, sameCallKey } from './call-key.ts';
 export { canonicalize } from './canonical.ts';
 export { type Decoded, decodeEvent } from './decode.ts';
 export { chunkDigest, createEffectsDigest, effectsDigest, partDigest, shardOf } from './digest.ts';

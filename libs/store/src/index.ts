@@ -44,6 +44,7 @@ export type { Rulings } from './query/rulings.ts';
 export type { NumberRange, SourcePage, SourceQuery, SourceState, SourceSummary, SourceTotals } from './query/sources.ts';
 export type { Undone } from './query/undone.ts';
 export { createLedgerReader } from './reader/ledger-reader.ts';
+export type { ProbableRepeats, RepeatedAttempt, RepeatQuestion, SameCall } from './reader/repeats.ts';
 export * from './rollback/index.ts';
 export { createStore, type PoolUse, type Queries, type Store, type StoreOptions } from './store.ts';
 export type { QueuedMessage, WebhookState, Webhooks } from './webhooks/webhooks.ts';

@@ -40,6 +40,7 @@ import { type Measures, readMeasures } from './query/measures.ts';
 import { createRulings, type Rulings } from './query/rulings.ts';
 import { countSources, listSources, type SourcePage, type SourceQuery, type SourceTotals } from './query/sources.ts';
 import { createLedgerReader } from './reader/ledger-reader.ts';
+import { type ProbableRepeats, type RepeatOptions, type RepeatQuestion, readRepeats } from './reader/repeats.ts';
 import { createSourceReader } from './reader/source-reader.ts';
 import { createWebhooks, type Webhooks } from './webhooks/webhooks.ts';
 
@@ -66,6 +67,8 @@ export interface Queries {
   sources(tenant: string, query: SourceQuery): Promise<SourcePage>;
   sourceTotals(tenant: string, nowMs: number, signal?: AbortSignal): Promise<SourceTotals>;
   deadLetters(tenant: string, query: DeadLetterQuery): Promise<DeadLetterPage>;
+  /** Calls of other actions that are probably the same call, made twice. Undefined: no such plan. */
+  repeats(tenant: string, question: RepeatQuestion, options: RepeatOptions): Promise<ProbableRepeats | undefined>;
 }
 
 export interface Store {
@@ -164,6 +167,7 @@ export function createStore(options: StoreOptions): Store {
       sources: (tenant, query) => listSources(read, tenant, query),
       sourceTotals: (tenant, ...rest) => countSources(read, tenant, ...rest),
       deadLetters: (tenant, query) => listDeadLetters(read, tenant, query),
+      repeats: (tenant, question, options) => readRepeats(read, tenant, question, options),
     },
     ledgerReader: createLedgerReader(log, clock),
     sourceReader: createSourceReader(log, clock),

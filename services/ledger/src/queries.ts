@@ -13,6 +13,7 @@ import type { AttemptObserved, AttemptStatus } from '@recant/events';
 import { type Ruling, ruledStatus } from '@recant/ledger';
 import { type BoundRoute, handle, type RequestOf } from '@recant/service';
 import type { AttemptDetail, AttemptQuery, ListedAttempt, Queries, RecordedEvent, Undone } from '@recant/store';
+import { repeatsIn } from './repeats.ts';
 
 type Query = RequestOf<typeof listAttempts>['query'];
 
@@ -44,10 +45,10 @@ export function queryRoutes(queries: Queries, clock: () => number): readonly Bou
         ...(cursor === undefined ? {} : { cursor }),
       });
       if (attempts.length === 0) throw new ApiFault('action_unknown', `Unknown action ${params.action}.`);
-      return {
-        status: 200,
-        body: { action: params.action, attempts: attempts.map(attemptDetailBody), ...(next === undefined ? {} : { next }) },
-      };
+      const repeatsOf =
+        cursor === undefined ? await repeatsIn(queries, caller.tenant, params.action, attempts, { nowMs: clock(), signal }) : () => ({});
+      const bodies = attempts.map((attempt) => ({ ...attemptDetailBody(attempt), ...repeatsOf(attempt) }));
+      return { status: 200, body: { action: params.action, attempts: bodies, ...(next === undefined ? {} : { next }) } };
     }),
     handle(listActs, async ({ query, caller, signal }) => {
       const { by, limit = PAGE_ITEMS_DEFAULT, cursor } = query;

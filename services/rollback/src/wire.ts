@@ -32,6 +32,7 @@ import { createFreezeWatch, type FreezeWatch } from './freeze-watch.ts';
 import { createLedgerProducer, type LedgerAccess } from './ledger-producer.ts';
 import { maskConnectors } from './masked-connectors.ts';
 import { measureRollback } from './measure.ts';
+import { planRepeatsRoute } from './plan-repeats.ts';
 import { planRowsRoute } from './plan-rows.ts';
 import { planRoutes } from './plans.ts';
 import { watchRunRoute } from './progress/watching.ts';
@@ -169,6 +170,7 @@ function recordsOf({ pool, alarms, credentials }: Store): Records {
 const runningRoutes = (core: RollbackCore, { store, progressMs }: RollbackDeps) => [
   ...planRoutes(core),
   planRowsRoute(core),
+  planRepeatsRoute(core),
   ...approvalRoutes(core),
   ...runRoutes(core),
   watchRunRoute(runProgressReader(store.pool), progressMs),

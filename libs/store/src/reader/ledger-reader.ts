@@ -86,7 +86,13 @@ function selectStatement(tenant: string, selection: Selection, vector: Vector, n
     LIMIT ${PLAN_CANDIDATES_MAX + 1}`;
 }
 
-function attemptsStatement(tenant: string, refs: readonly AttemptRef[], vector: Vector, now: number, parameters: Parameters): string {
+export function attemptsStatement(
+  tenant: string,
+  refs: readonly AttemptRef[],
+  vector: Vector,
+  now: number,
+  parameters: Parameters,
+): string {
   const owner = parameters.add(tenant);
   const sizes = parameters.add(vectorArray(vector));
   const nowMs = parameters.add(now);

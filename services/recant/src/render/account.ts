@@ -1,4 +1,4 @@
-import type { FreezeBody, PlanView, RunView } from '@recant/api';
+import type { FreezeBody, PlanRepeatsBody, PlanView, RunView } from '@recant/api';
 import { count, type Paint, printable } from '../terminal/output.ts';
 import { clockTime } from '../terminal/time.ts';
 import { statementText } from './approval.ts';
@@ -14,6 +14,8 @@ export interface Accounted {
   readonly freezes: readonly FreezeBody[];
   readonly plan?: PlanView;
   readonly run?: RunView;
+  /** Absent: they could not be read. */
+  readonly repeats?: PlanRepeatsBody;
 }
 
 const at = (instant: string): string => clockTime(Date.parse(instant));
@@ -65,7 +67,7 @@ const field = (name: string, text: string): string => `${`${name}:`.padEnd(13)}$
 
 /** The same for programs. Steps and findings are in `run`. */
 export function accountJson(accounted: Accounted) {
-  const { reason, freezes, plan, run } = accounted;
+  const { reason, freezes, plan, run, repeats } = accounted;
   const { id, digest, by, createdAt, selected } = plan ?? {};
   const { mode, partial, totals, watermark, uncaptured } = plan?.body ?? {};
   return {
@@ -73,6 +75,7 @@ export function accountJson(accounted: Accounted) {
     freezes,
     ...(plan && { plan: { id, digest, by, createdAt, selected, mode, partial, totals, watermark, uncaptured } }),
     ...(run && { run }),
+    ...(repeats && { repeats }),
     followUps: followUpsOf(accounted),
   };
 }

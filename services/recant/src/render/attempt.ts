@@ -3,6 +3,7 @@ import { count, type Paint, printable } from '../terminal/output.ts';
 import { type Cell, table } from '../terminal/table.ts';
 import { clockTime } from '../terminal/time.ts';
 import { eventLines } from './event.ts';
+import { repeatLinesOf } from './repeats.ts';
 import { resourceText } from './resource.ts';
 
 export function attemptsText(attempts: readonly AttemptBody[], paint: Paint): string {
@@ -73,7 +74,14 @@ export function actionText(action: ActionBody, paint: Paint): string {
         ...ruledLines(attempt),
         ...(attempt.login === undefined ? [] : [`  login ${attempt.login}, transaction ${attempt.transaction}`]),
       ];
-      return [...head, ...discrepancyLines(attempt.discrepancies), ...attempt.events.flatMap(eventLines)].map(printable).join('\n');
+      return [
+        ...head,
+        ...repeatLinesOf(attempt.repeats ?? [], attempt.agent),
+        ...discrepancyLines(attempt.discrepancies),
+        ...attempt.events.flatMap(eventLines),
+      ]
+        .map(printable)
+        .join('\n');
     })
     .join('\n\n')
     .concat('\n');

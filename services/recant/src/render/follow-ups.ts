@@ -1,8 +1,9 @@
-import type { FreezeBody, PlanView, RunView } from '@recant/api';
+import type { FreezeBody, PlanRepeatsBody, PlanView, RunView } from '@recant/api';
 import { count } from '../terminal/output.ts';
 import { actionTimeMs, clockTime } from '../terminal/time.ts';
 import { scopeText } from './freeze.ts';
 import { conflictLines } from './plan.ts';
+import { repeatLines } from './repeats.ts';
 import { resourceText } from './resource.ts';
 import { hasEnded, unverifiedTexts } from './run.ts';
 
@@ -15,13 +16,16 @@ interface Accounted {
   readonly freezes: readonly FreezeBody[];
   readonly plan?: PlanView;
   readonly run?: RunView;
+  /** Absent: they could not be read. */
+  readonly repeats?: PlanRepeatsBody;
 }
 
 /** What a person still has to do after a rollback, each as one line. */
-export function followUpsOf({ freezes, plan, run }: Accounted): readonly string[] {
+export function followUpsOf({ freezes, plan, run, repeats }: Accounted): readonly string[] {
   return [
     ...(run === undefined ? [] : ofRun(run)),
     ...(plan === undefined ? [] : ofPlan(plan)),
+    ...(repeats === undefined ? [] : capped(repeatLines(repeats), 'probable repeat')),
     ...freezes
       .filter(({ ended }) => ended === undefined)
       .map((freeze) => `${scopeText(freeze)} is frozen: recant thaw ${freeze.freeze} --reason TEXT`),

@@ -12,6 +12,7 @@ import { progressLine } from '../../terminal/progress.ts';
 import { type CommonOptions, openSession, type World, withConnection, withReason } from '../../terminal/session.ts';
 import { type ModeOptions, modesOf, withModes } from '../modes.ts';
 import { pageOf, several, wholeNumber } from '../options.ts';
+import { planRepeats, planRepeatsText } from '../plan-repeats.ts';
 import { type SelectionOptions, selectionOf, withFilters } from '../selection.ts';
 import { fullId } from '../short-id.ts';
 import { waitForRecord, waitOf } from '../wait-for-record.ts';
@@ -64,7 +65,7 @@ export function addPlan(program: Command, world: World, exit: (code: number) => 
           })
         : session.client.plan(await fullId(session.client, ['plan'], options.show as string))
       ).finally(() => progress.done());
-      world.out.write(session.json ? json(plan) : planText(plan, session.paint));
+      world.out.write(session.json ? json(plan) : `${planText(plan, session.paint)}${await planRepeatsText(session, plan.id)}`);
       if (plan.body.mode === 'refuse' && stoppingIn(plan.body).length + unacceptedIn(plan.body).length > 0) exit(EXIT.refused);
     });
 }
@@ -112,7 +113,8 @@ export function addExplain(program: Command, world: World): void {
         })),
         alternatives,
       };
-      world.out.write(session.json ? json(short) : explainText(plan, session.paint));
+      if (session.json) return void world.out.write(json({ ...short, repeats: await planRepeats(session.client, plan.id) }));
+      world.out.write(`${explainText(plan, session.paint)}${await planRepeatsText(session, plan.id)}`);
     });
 }
 

@@ -5,6 +5,7 @@ import { CliError, EXIT } from '../../terminal/exit.ts';
 import { type CommonOptions, openSession, type World, withConnection } from '../../terminal/session.ts';
 import { exitOf } from '../exit-of-run.ts';
 import { watch } from '../follow-run.ts';
+import { planRepeatsText } from '../plan-repeats.ts';
 import { printRun } from '../print-run.ts';
 import { fullId } from '../short-id.ts';
 
@@ -31,6 +32,7 @@ export function addRunWatch(run: Command, world: World, exit: (code: number) => 
       if (session.json) return;
       const account = await session.client.run(id);
       printRun(world, session, account, false);
+      world.out.write(await planRepeatsText(session, account.plan));
       exit(exitOf(account, false, false));
     });
 }

@@ -9,6 +9,7 @@ import { confirmDigest, digestOf } from '../confirm.ts';
 import { exitOf } from '../exit-of-run.ts';
 import { follow } from '../follow-run.ts';
 import { wholeNumber } from '../options.ts';
+import { planRepeatsText } from '../plan-repeats.ts';
 import { printRun } from '../print-run.ts';
 import { fullId } from '../short-id.ts';
 import { addRunSteps } from './run-steps.ts';
@@ -62,6 +63,7 @@ export function addRun(program: Command, world: World, exit: (code: number) => v
       });
       const run = options.detach ? started : await follow(world, session, started);
       printRun(world, session, run, options.detach === true);
+      if (!session.json && hasEnded(run)) world.out.write(await planRepeatsText(session, run.plan));
       exit(exitOf(run, options.detach === true, options.acceptClaimed === true));
     });
 }

@@ -7,6 +7,7 @@ import { json } from '../../terminal/output.ts';
 import { type CommonOptions, openSession, type Session, type World, withConnection, withReason } from '../../terminal/session.ts';
 import { exitOf } from '../exit-of-run.ts';
 import { follow } from '../follow-run.ts';
+import { planRepeatsText } from '../plan-repeats.ts';
 import { printRun } from '../print-run.ts';
 import { fullId } from '../short-id.ts';
 import { ACCEPT_CLAIMED } from './run.ts';
@@ -45,6 +46,7 @@ export function addStatus(program: Command, world: World, exit: (code: number) =
       const now = options.do === undefined ? await session.client.run(id) : await act(session, id, options.do, options.step);
       const run = options.wait ? await follow(world, session, now) : now;
       printRun(world, session, run, !options.wait);
+      if (!session.json) world.out.write(await planRepeatsText(session, run.plan));
       exit(exitOf(run, !options.wait, options.acceptClaimed === true));
     });
 }

@@ -1,4 +1,4 @@
-import type { FreezeBody, PlanInput, PlanView, RunView, SelectionInput } from '@recant/api';
+import type { FreezeBody, PlanInput, PlanRepeatsBody, PlanView, RunView, SelectionInput } from '@recant/api';
 import type { Client } from '@recant/client';
 import { CliError, EXIT, type ExitCode } from '../../terminal/exit.ts';
 import { askKey } from '../../terminal/key.ts';
@@ -39,6 +39,8 @@ export interface Flow {
   freezes: readonly FreezeBody[];
   plan?: PlanView;
   run?: RunView;
+  /** Of the plan, for the account. */
+  repeats?: PlanRepeatsBody;
 }
 
 /** Progress for the operator; stdout has the account only. */

@@ -4,6 +4,7 @@ import { acceptText, unacceptedIn } from '../../render/missing.ts';
 import { planText, summaryText } from '../../render/plan.ts';
 import { EXIT } from '../../terminal/exit.ts';
 import { count } from '../../terminal/output.ts';
+import { planRepeatsText } from '../plan-repeats.ts';
 import { choose, type Flow, say, stopped, throwIfStopped, title } from './flow.ts';
 
 type Options = Omit<PlanInput, 'selection' | 'window' | 'waitMs'>;
@@ -25,7 +26,7 @@ export async function planUntilRunnable(flow: Flow, stored: PlanView | undefined
   for (;;) {
     flow.plan = plan;
     throwIfStopped(flow);
-    say(flow, summaryText(plan, flow.session.paint));
+    say(flow, `${summaryText(plan, flow.session.paint)}${await planRepeatsText(flow.session, plan.id)}`);
     const next = await decide(flow, plan, options);
     if (next === undefined) return plan;
     options = next;

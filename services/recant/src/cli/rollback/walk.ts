@@ -4,6 +4,7 @@ import { hasEnded } from '../../render/run.ts';
 import { EXIT, type ExitCode } from '../../terminal/exit.ts';
 import { json } from '../../terminal/output.ts';
 import { exitOf } from '../exit-of-run.ts';
+import { planRepeats } from '../plan-repeats.ts';
 import { untilApproved } from './approving.ts';
 import { drain } from './draining.ts';
 import { type Flow, say, stopped, title } from './flow.ts';
@@ -55,6 +56,8 @@ async function nothingToUndo(flow: Flow): Promise<ExitCode> {
 async function account(flow: Flow, run: RunView): Promise<ExitCode> {
   const { world, session, given } = flow;
   title(flow, 'Account');
+  const repeats = await planRepeats(session.client, run.plan);
+  if (repeats !== undefined) flow.repeats = repeats;
   if (!session.json) world.out.write(accountHead(flow, session.paint));
   if (hasEnded(run)) await thaw(flow);
   world.out.write(session.json ? json(accountJson(flow)) : accountTail(flow));
