@@ -24,7 +24,9 @@ export function settlingRoutes(queries: Queries, rulings: Rulings, clock: () => 
 function theUnknown(action: string, attempts: readonly AttemptDetail[]): AttemptDetail {
   const [known] = attempts;
   if (known === undefined) throw new ApiFault('action_unknown', `Unknown action or attempt ${action}.`);
-  const [first, ...more] = attempts.filter(isUnknown);
+  const unknown = attempts.filter(isUnknown);
+  const open = unknown.filter(isOpen);
+  const [first, ...more] = open.length > 0 ? open : unknown;
   if (first === undefined)
     throw new ApiFault(
       'attempt_not_unknown',
@@ -37,5 +39,14 @@ function theUnknown(action: string, attempts: readonly AttemptDetail[]): Attempt
 
 /** Also one that was settled by a person: a later word counts, and ends a contradiction. */
 function isUnknown({ state, ruling }: AttemptDetail): boolean {
-  return state.status === 'unknown' || ruledStatus(state.status, ruling).contradicted !== undefined;
+  return state.status === 'unknown' || isContradicted(state.status, ruling);
+}
+
+/** Nobody has settled it, or what was reported since then contradicts them. */
+function isOpen({ state, ruling }: AttemptDetail): boolean {
+  return ruling === undefined || isContradicted(state.status, ruling);
+}
+
+function isContradicted(status: AttemptDetail['state']['status'], ruling: AttemptDetail['ruling']): boolean {
+  return ruledStatus(status, ruling).contradicted !== undefined;
 }

@@ -80,7 +80,11 @@ test('a known, open, ambiguous or foreign attempt, and a missing reason, are ref
   expect(await settle(twice)).toBe('409 attempt_ambiguous');
   expect(await settle(twice, { attempt: 3 })).toBe('404 action_unknown');
   expect(await settle(twice, { attempt: 2 })).toBe('answered');
-  expect((await ledger.operator.action(twice)).attempts.map(({ status }) => status)).toEqual(['unknown', 'failed']);
+  const statuses = async () => (await ledger.operator.action(twice)).attempts.map(({ status }) => status);
+  expect(await statuses()).toEqual(['unknown', 'failed']);
+  expect(await settle(twice), 'the only one that is left').toBe('answered');
+  expect(await statuses()).toEqual(['failed', 'failed']);
+  expect(await settle(twice), 'both may get a later word').toBe('409 attempt_ambiguous');
 
   expect(await settle(twice, { reason: '' })).toBe('400 request_invalid');
   expect(await settle(twice, { as: 'denied' })).toBe('400 request_invalid');
