@@ -42,7 +42,7 @@ export interface Shown {
   readonly action: string;
 }
 
-/** Recorded texts come from agents: without secrets, control and direction characters. */
+/** Recorded texts come from agents: without secrets, control and direction characters, on one line. */
 export function shownOf(message: Message): Shown {
   if (message.type === 'test')
     return {
@@ -69,6 +69,7 @@ export function shownOf(message: Message): Shown {
 export const instant = (ms: number): string => new Date(ms).toISOString();
 
 function clean(text: string): string {
+  const line = maskSecrets(text).replace(/[\t\r\n]+/g, ' ');
   // biome-ignore lint/suspicious/noControlCharactersInRegex: removing them is the point
-  return maskSecrets(text).replace(/[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g, '\ufffd');
+  return line.replace(/[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g, '\ufffd');
 }
