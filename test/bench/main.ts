@@ -5,6 +5,7 @@ import { belowFloor, formatTable, type Results } from './figures.ts';
 import { benchFilesystem } from './filesystem.ts';
 import { benchFreeze } from './freeze.ts';
 import { benchIngest } from './ingest.ts';
+import { benchPlan } from './plan.ts';
 import { benchProof } from './proof-reads.ts';
 import { benchRollback } from './rollback.ts';
 import { benchVerify } from './verify.ts';
@@ -17,6 +18,7 @@ const BENCHMARKS: Readonly<Record<string, (options: { events: number }) => Promi
   action: benchAction,
   filesystem: benchFilesystem,
   freeze: benchFreeze,
+  plan: benchPlan,
   rollback: benchRollback,
 };
 const EVENTS_DEFAULT = 200_000;
