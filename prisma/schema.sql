@@ -722,7 +722,8 @@ CREATE TABLE recant.plan (
     header text NOT NULL,
     summary text NOT NULL,
     key_id text NOT NULL,
-    created_at timestamp(3) with time zone NOT NULL DEFAULT CURRENT_TIMESTAMP
+    created_at timestamp(3) with time zone NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    counts jsonb NOT NULL
 );
 ALTER TABLE recant.plan OWNER TO recant_owner;
 ALTER TABLE recant.plan ADD CONSTRAINT plan_digest_check CHECK ((octet_length(digest) = 32));

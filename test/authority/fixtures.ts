@@ -190,8 +190,9 @@ const EVIDENCE: Readonly<Record<string, Fixture>> = {
 
 const runIn = (state: string): Fixture => ({
   ask: async (world) => ({ params: { run: await world.run(state) } }),
-  shows: () => '"stepList":[{',
+  shows: () => '"intended":',
 });
+const ofPlan: Fixture['ask'] = async ({ plan }) => ({ params: { plan: (await plan()).id } });
 const stuckStep: Fixture = { ...runIn('waiting'), ask: async (world) => ({ params: { run: await world.run('waiting'), step: 1 } }) };
 const stuckSteps: Fixture = {
   ...runIn('waiting'),
@@ -219,11 +220,17 @@ const ROLLBACK: Readonly<Record<string, Fixture>> = {
   showWatermark: { ...shared, ask: () => ({}), shows: () => '"systems":[' },
   createPlan: {
     ask: ({ action }) => ({ body: json({ selection: { actions: [action] } }) }),
-    shows: ({ source }) => `"undoes":{"source":"${source}"`,
+    shows: () => '"steps":1,',
   },
   showPlan: { ask: async ({ plan }) => ({ params: { plan: (await plan()).id } }), shows: ({ action }) => action },
-  listPlanRows: { ask: async ({ plan }) => ({ params: { plan: (await plan()).id } }), shows: ({ action }) => action },
-  listPlanRepeats: { ask: async ({ plan }) => ({ params: { plan: (await plan()).id } }), shows: () => '"compared":' },
+  listPlanRows: { ask: ofPlan, shows: ({ action }) => action },
+  listPlanRepeats: { ask: ofPlan, shows: () => '"compared":' },
+  listPlanSteps: { ask: ofPlan, shows: ({ action }) => action },
+  // This plan has none of them.
+  listPlanConflicts: { ...shared, ask: ofPlan, shows: () => '"items":[' },
+  listPlanLeft: { ...shared, ask: ofPlan, shows: () => '"items":[' },
+  listPlanAmbiguous: { ...shared, ask: ofPlan, shows: () => '"items":[' },
+  listPlanTainted: { ...shared, ask: ofPlan, shows: () => '"items":[' },
   approvePlan: {
     async ask({ plan }) {
       const { id, digest } = await plan();
@@ -251,11 +258,12 @@ const ROLLBACK: Readonly<Record<string, Fixture>> = {
       const { id, digest } = await plan();
       return { body: json({ plan: id, digest }) };
     },
-    shows: () => '"stepList":[{',
+    shows: () => '"intended":',
   },
   listRuns: { ask: () => ({}), shows: ({ firstRun }) => firstRun },
   showRun: runIn('paused'),
   watchRun: { ask: async (world) => ({ params: { run: await world.run('paused') }, query: { seconds: '0' } }), shows: () => '"rowsLeft":' },
+  listRunSteps: { ...runIn('paused'), shows: ({ action }) => action },
   pauseRun: runIn('running'),
   resumeRun: runIn('paused'),
   cancelRun: runIn('paused'),

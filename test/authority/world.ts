@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { PlanView } from '@recant/api';
-import { type Client, createClient } from '@recant/client';
+import type { PlanRowBody, PlanView } from '@recant/api';
+import { type Client, createClient, everyItem } from '@recant/client';
 import { filesystemSystem } from '@recant/connector-filesystem';
 import { prepareDataKeys } from '@recant/data-keys';
 import { OPERATOR_TENANT, partDigest, SEAL_NONCE_BYTES, sealPart, uuidv7 } from '@recant/events';
@@ -87,7 +87,7 @@ export async function createWorld(provider: TestProvider): Promise<World> {
     .submitEvent(new TestSource('stranger').opened())
     .catch(() => undefined);
   const plan = () => admin.createPlan({ selection: { actions: [action] } });
-  const firstRun = await blockRuns(store, await plan());
+  const firstRun = await blockRuns(store, admin, await plan());
   await waitUntil(() => admin.receipt(action));
   await waitUntil(async () => (await fetch(`${url}/v1/head`, { headers: { authorization: `Bearer ${apiKey}` } })).ok);
   return {
@@ -189,11 +189,11 @@ async function actOnce(url: string, apiKey: string, folder: string): Promise<{ a
 }
 
 /** @returns the run that blocks all others */
-async function blockRuns(store: Store, { id, digest, body }: PlanView): Promise<string> {
+async function blockRuns(store: Store, operator: Pick<Client, 'planRows'>, { id, digest }: PlanView): Promise<string> {
   const run = uuidv7(Date.now(), randomBytes(16));
-  const resources = body.steps.flatMap(({ step, systems }) =>
-    systems.flatMap(({ knownOrdinals }) => Object.keys(knownOrdinals).map((resource) => ({ step, resource }))),
-  );
+  const resources: Pick<PlanRowBody, 'step' | 'resource'>[] = [];
+  for await (const { step, resource } of everyItem((cursor) => operator.planRows(id, {}, cursor === undefined ? {} : { cursor })))
+    resources.push({ step, resource });
   await store.pool.query(
     `INSERT INTO recant.run (tenant_id, id, plan_id, digest, state, key_id, source, sequence_next) VALUES ($1, $2, $3, $4, 'paused', 'k', 's', 1)`,
     [OWN, run, id, Buffer.from(digest, 'hex')],

@@ -1,5 +1,5 @@
-import type { PlanView, RunView } from '@recant/api';
-import { ApiError } from '@recant/client';
+import type { PlanView } from '@recant/api';
+import { ApiError, type WholeRun, wholeRun } from '@recant/client';
 import { waitUntil } from '@recant/test-support';
 import { compare, type Database, type Mismatch, readChanges, readDatabase, replay } from './recorder.ts';
 import type { Drawn } from './selections.ts';
@@ -37,7 +37,7 @@ const UNDONE = new Set<string>(['restored', 'already_undone']);
  */
 export async function undo(stage: Stage, drawn: Drawn, books: Books): Promise<Undone> {
   const refuse = await stage.operator.createPlan({ selection: drawn.selection, mode: 'refuse' });
-  const conflicts = refuse.body.conflicts.length;
+  const { conflicts } = refuse.counts;
   if (conflicts > 0) await expectRefused(stage, refuse);
   const plan = conflicts > 0 ? await stage.operator.createPlan({ selection: drawn.selection, mode: 'skip' }) : refuse;
   const account = plan.runnable ? await run(stage, plan) : undefined;
@@ -48,7 +48,7 @@ export async function undo(stage: Stage, drawn: Drawn, books: Books): Promise<Un
     await readDatabase(stage.db, stage.keys),
     stage.derived,
   );
-  return { title: drawn.title, run: account?.id, steps: plan.body.steps.length, conflicts, undone, mismatches };
+  return { title: drawn.title, run: account?.id, steps: plan.counts.steps, conflicts, undone, mismatches };
 }
 
 async function expectRefused(stage: Stage, plan: PlanView): Promise<void> {
@@ -63,7 +63,7 @@ async function expectRefused(stage: Stage, plan: PlanView): Promise<void> {
     throw new Error('A refused plan changed the database');
 }
 
-async function run(stage: Stage, plan: PlanView): Promise<RunView> {
+async function run(stage: Stage, plan: PlanView): Promise<WholeRun> {
   let account = await stage.operator.createRun(plan.id, plan.digest);
   await waitUntil(
     async () => {
@@ -73,11 +73,11 @@ async function run(stage: Stage, plan: PlanView): Promise<RunView> {
     { timeoutMs: RUN_MS_MAX, what: 'the run to stop' },
   );
   if (account.state !== 'finished') throw new Error(`The run stopped unfinished: ${account.state} ${account.alarm ?? ''}`);
-  return account;
+  return wholeRun(stage.operator, account);
 }
 
 /** Nobody writes during a rollback, so a planned step that is not restored is a defect. */
-function enter(books: Books, account: RunView): number {
+function enter(books: Books, account: WholeRun): number {
   for (const step of account.stepList) {
     if (!UNDONE.has(step.outcome ?? '')) throw new Error(`Step ${step.step} ended ${step.outcome}: ${JSON.stringify(step.findings)}`);
     const original = books.originals.get(step.undoes.action);

@@ -1,5 +1,5 @@
-import type { PlanView, RunView } from '@recant/api';
-import { ApiError } from '@recant/client';
+import type { PlanView } from '@recant/api';
+import { ApiError, type WholePlan, type WholeRun, wholePlan, wholeRun } from '@recant/client';
 import { waitUntil } from '@recant/test-support';
 import type { Mode } from './elements.ts';
 import type { Ended, Undone } from './mismatches.ts';
@@ -30,16 +30,17 @@ export async function undoByService(question: Question, mode: Mode): Promise<Und
     isLagging: false,
   };
   if (selection === undefined) return { ...nothing, code: 'plan_empty' };
-  let plan: PlanView;
+  let made: PlanView;
   try {
-    plan = await operator.createPlan({ mode, selection });
+    made = await operator.createPlan({ mode, selection });
     // A person accepts what the plan names.
-    const missing = (plan.body.watermark?.missing ?? []).filter(({ kind }) => kind !== 'open_attempt');
+    const missing = (made.body.watermark?.missing ?? []).filter(({ kind }) => kind !== 'open_attempt');
     if (mode === 'refuse' && question.history.script.withoutOpen && missing.length > 0)
-      plan = await question.service.accepting.createPlan({ mode, selection, accept: missing.map(({ id }) => id) });
+      made = await question.service.accepting.createPlan({ mode, selection, accept: missing.map(({ id }) => id) });
   } catch (error) {
     return { ...nothing, code: codeOf(error) };
   }
+  const plan = await wholePlan(operator, made);
   const names = await namesOf(question);
   const nameOf = ({ action }: { readonly action: string }) => names.get(action) ?? `? ${action}`;
   const { body } = plan;
@@ -49,7 +50,7 @@ export async function undoByService(question: Question, mode: Mode): Promise<Und
     isLagging: isMissing(plan, 'system'),
   };
   const left = body.left.map((one): [string, Ended] => [nameOf(one.ref), { outcome: one.reason, why: whyLeft(plan, one) }]);
-  let run: RunView;
+  let run: WholeRun;
   try {
     const { id } = await operator.createRun(plan.id, plan.digest);
     run = await settleWaiting(question, mode, () => ended(question.service, id));
@@ -76,12 +77,12 @@ function codeOf(error: unknown): string {
   throw error;
 }
 
-async function ended({ operator, ended: untilEnded }: Service, id: string): Promise<RunView> {
+async function ended({ operator, ended: untilEnded }: Service, id: string): Promise<WholeRun> {
   await untilEnded(id);
-  return operator.run(id);
+  return wholeRun(operator, await operator.run(id));
 }
 
-function whyLeft({ body }: PlanView, { ref, detail }: PlanView['body']['left'][number]): string {
+function whyLeft({ body }: WholePlan, { ref, detail }: WholePlan['body']['left'][number]): string {
   const conflicts = body.conflicts.filter((conflict) => conflict.ref.action === ref.action);
   return conflicts.map(({ kind, resource, part, detail: text }) => `${kind} ${resource} ${part}: ${text}`).join('; ') || detail;
 }

@@ -65,7 +65,7 @@ test('I10: a SECURITY DEFINER function that a reader may call is bound to the te
 test('I10: a reader sees nothing before its transaction names a tenant', async () => {
   await client.query('SET session_replication_role = replica');
   await client.query(
-    "INSERT INTO recant.plan (tenant_id, id, digest, mode, header, summary, key_id) VALUES ('acme', 'p', decode(repeat('00', 32), 'hex'), 'skip', '', '', '')",
+    "INSERT INTO recant.plan (tenant_id, id, digest, mode, header, summary, counts, key_id) VALUES ('acme', 'p', decode(repeat('00', 32), 'hex'), 'skip', '', '', '{}', '')",
   );
   await client.query('BEGIN; SET LOCAL ROLE recant_reader');
   const before = await rowsOf('SELECT id FROM recant.plan');

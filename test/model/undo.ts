@@ -68,7 +68,7 @@ export async function undoInMemory(undo: Undo): Promise<Came> {
     undone: { ...base, verdict, code: undefined, state, attempts: new Map([...left, ...ended]) },
     faults: [
       ...faultsOf(undo, body, store),
-      ...(planDigest(store.record.body) === digest ? [] : ['I8: the plan of the run is not the one that was made']),
+      ...(planDigest(store.plan) === digest ? [] : ['I8: the plan of the run is not the one that was made']),
     ],
     wasKilled,
   };
@@ -107,7 +107,7 @@ async function run(
   };
   for (;;) {
     try {
-      await driveRun({ ...ports, store, emitter, random16, failpoint: live }, await store.claim(), CONFIG);
+      await driveRun({ ...ports, store, plans: store, emitter, random16, failpoint: live }, await store.claim(), CONFIG);
       // A worker that was killed after its last commit: the service sends what is left.
       await emitter.flush(TENANT, store.record.source);
       return { store, wasKilled: killedAfter !== undefined && calls >= killedAfter };

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { ordinal } from './field.ts';
 import type { Immutable } from './immutable.ts';
 import { PageQuery } from './page.ts';
-import { AttemptRefBody } from './rollback-shapes.ts';
+import { AttemptRefBody } from './plan-items.ts';
 import { route } from './route.ts';
 
 /** Rows of one page whose values are read: each costs the system a look into its capture. */
@@ -32,6 +32,22 @@ export const PlanRowBody = z
     agent: z.string(),
     tool: z.string(),
     detail: z.string().meta({ description: 'Parts that go back; whose values are lost; why it stays.' }),
+    overwrites: z
+      .array(
+        z.object({
+          part: z.string(),
+          version: z.string().nullable().meta({ description: 'The version that is lost. Another one at the run is a conflict.' }),
+          through: z.string().meta({ description: 'Ordinal of the last write by somebody else. A later one is a conflict.' }),
+          who: z.string().meta({ description: 'Who wrote it, as the target captured it, and when.' }),
+          by: z
+            .object({ ref: AttemptRefBody, agent: z.string(), tool: z.string() })
+            .optional()
+            .meta({ description: 'The attempt that wrote it, if one is recorded.' }),
+          detail: z.string().meta({ description: 'With the values, where they are short and may be shown.' }),
+        }),
+      )
+      .optional()
+      .meta({ description: 'Fate `overwrites`: the later values of others that are lost. Nothing else is overwritten.' }),
     values: z.array(PartValueBody).optional().meta({
       description:
         'With `values`: the first 50 parts that the attempt changed. Absent: the system has none that can be shown, or does not answer.',
@@ -60,6 +76,7 @@ export const listPlanRows = route({
   query: z.object({
     in: z.string().max(4_096).optional().meta({ description: 'What the resource starts with: a table or folder.' }),
     step: ordinal.optional(),
+    fate: z.enum(ROW_FATES).optional(),
     values: z.boolean().optional().meta({ description: 'With the values before and after the attempt.' }),
     ...PageQuery,
   }),

@@ -1,19 +1,9 @@
-import {
-  CONFLICT_KINDS,
-  GRADES,
-  LEFT_REASONS,
-  PLAN_MODES,
-  RUN_STATES,
-  STEP_MODES,
-  STEP_OUTCOMES,
-  STEP_STATES,
-  UNVERIFIED_REASONS,
-  VERDICTS,
-} from '@recant/events';
+import { PLAN_MODES, RUN_STATES, STEP_MODES, STEP_OUTCOMES, STEP_STATES, UNVERIFIED_REASONS, VERDICTS } from '@recant/events';
 import { z } from 'zod';
 import { ApprovalBody, ApprovalState, StatementBody } from './approval-shapes.ts';
 import type { Immutable } from './immutable.ts';
 import { pageOf } from './page.ts';
+import { AttemptRefBody, PlanCountsBody } from './plan-items.ts';
 import { SelectionInput, WindowInput } from './selection-shapes.ts';
 import { WatermarkBody } from './watermark-shapes.ts';
 
@@ -68,83 +58,6 @@ export const PlanInput = z
   .meta({ id: 'PlanInput' });
 export type PlanInput = z.infer<typeof PlanInput>;
 
-export const AttemptRefBody = z.object({ source: z.string(), action: z.string(), attempt: z.int() }).meta({ id: 'AttemptRef' });
-const who = { ref: AttemptRefBody, agent: z.string(), tool: z.string() };
-const version = z.string().nullable();
-export const PlanStepBody = z
-  .object({
-    step: z.int(),
-    undoes: AttemptRefBody,
-    agent: z.string(),
-    tool: z.string(),
-    grade: z.enum(GRADES),
-    unknown: z
-      .string()
-      .optional()
-      .meta({ description: 'Effects of the attempt that were only counted, so that the step does not undo them.' }),
-    remains: z.string().optional().meta({
-      description: 'What stays of the attempt, because its agent’s own record prevents undoing it. What targets captured is undone.',
-    }),
-    cascaded: z.literal(true).optional().meta({ description: 'Not selected: a dependent of a selected attempt.' }),
-    stays: z.array(z.string()).optional().meta({ description: 'Resources of the attempt that are in conflict: they stay as they are.' }),
-    changed: z.array(z.string()).optional().meta({ description: 'Those of `stays` that the target refused.' }),
-    overwrites: z
-      .array(
-        z.object({
-          resource: z.string(),
-          part: z.string(),
-          version: version.meta({ description: 'The version that is lost. Another one at the run is a conflict.' }),
-          through: z.string().meta({ description: 'Ordinal of the last write by somebody else. A later one is a conflict.' }),
-          who: z.string().meta({ description: 'Who wrote it, as the target captured it, and when.' }),
-          by: z.object(who).optional().meta({ description: 'The attempt that wrote it, if one is recorded.' }),
-          detail: z.string().meta({ description: 'With the values, where they are short and may be shown.' }),
-        }),
-      )
-      .optional()
-      .meta({ description: 'Later values of others that the step overwrites (mode `force`): nothing else is.' }),
-    systems: z.array(
-      z.object({
-        system: z.string(),
-        connector: z.string(),
-        effects: z.int(),
-        knownOrdinals: z.record(z.string(), z.string()),
-        guards: z.array(z.object({ resource: z.string(), part: z.string(), before: version, after: version })),
-      }),
-    ),
-    after: z.array(z.int()),
-  })
-  .meta({ id: 'PlanStep' });
-export const ConflictBody = z
-  .object({
-    kind: z.enum(CONFLICT_KINDS),
-    ...who,
-    resource: z.string().optional(),
-    part: z.string().optional(),
-    by: z.object(who).optional(),
-    detail: z.string(),
-    askedAtMs: z
-      .int()
-      .optional()
-      .meta({ description: 'When the target answered, in milliseconds since 1970; absent: the conflict follows from the ledger.' }),
-    passed: z.literal(true).optional().meta({
-      description: 'A mode of its own leaves the attempt out (`overrides`): the conflict does not stop a plan in mode `refuse`.',
-    }),
-  })
-  .meta({ id: 'Conflict' });
-export const LeftBody = z
-  .object({
-    ...who,
-    reason: z.enum(LEFT_REASONS),
-    detail: z.string(),
-  })
-  .meta({ id: 'LeftAttempt' });
-export const AmbiguousBody = z
-  .object({ ...who, changes: z.int(), resources: z.array(z.string()).meta({ description: 'The first of them.' }) })
-  .meta({
-    id: 'AmbiguousChanges',
-    description: 'Changes during an attempt that somebody else may have made. They stay unless they are selected.',
-  });
-export const TaintBody = z.object({ ...who, resource: z.string(), parts: z.array(z.string()) }).meta({ id: 'Taint' });
 export const OpenInTargetBody = z
   .object({
     system: z.string(),
@@ -194,12 +107,6 @@ export const PlanContents = z
     mode: PlanMode,
     selection: z.record(z.string(), z.unknown()),
     vector: z.record(z.string(), z.string()),
-    sources: z.record(z.string(), z.int()),
-    steps: z.array(PlanStepBody),
-    left: z.array(LeftBody),
-    conflicts: z.array(ConflictBody),
-    ambiguous: z.array(AmbiguousBody),
-    tainted: z.array(TaintBody),
     watermark: WatermarkBody.optional(),
     derived: z
       .array(z.object({ scope: z.string(), parts: z.array(z.string()) }))
@@ -229,14 +136,16 @@ export const PlanContents = z
     partial: z.literal(true).optional(),
     throughReads: z.literal(true).optional(),
   })
-  .meta({ id: 'PlanContents', description: 'The plan’s content. The digest is the SHA-256 of its canonical JSON (RFC 8785).' });
+  .meta({ id: 'PlanHeader', description: 'What of a plan does not grow with its steps.' });
 export const PlanRunBody = z
   .object({ id: z.string(), state: z.enum(RUN_STATES), createdAt: instant, finishedAt: instant.optional() })
   .meta({ id: 'PlanRun' });
 export const PlanBodyShape = z
   .object({
     id: z.string(),
-    digest: z.string(),
+    digest: z.string().meta({
+      description: 'SHA-256 of the plan: its header, and every item of its lists in order.',
+    }),
     by: z.string().meta({ description: 'Who requested the plan: a key id, or `person:<subject>`.' }),
     createdAt: instant,
     selected: z.string().meta({ description: 'The selection in the grammar of `where`.' }),
@@ -245,9 +154,10 @@ export const PlanBodyShape = z
       .meta({ description: 'True if the plan has steps and, in mode `refuse`, no conflict and nothing missing that nobody accepted.' }),
     approval: ApprovalState,
     run: PlanRunBody.optional().meta({ description: 'The run of the plan, once started: a plan runs once.' }),
+    counts: PlanCountsBody,
     body: PlanContents,
   })
-  .meta({ id: 'Plan' });
+  .meta({ id: 'Plan', description: 'Its steps, conflicts and other items are lists of their own, in pages.' });
 export type PlanView = Immutable<z.infer<typeof PlanBodyShape>>;
 
 export const RunInput = z
@@ -275,8 +185,8 @@ export const StepFindingBody = z
     system: z.string().optional(),
     resource: z.string().optional(),
     part: z.string().optional(),
-    expected: version.optional(),
-    found: version.optional(),
+    expected: z.string().nullable().optional(),
+    found: z.string().nullable().optional(),
     writer: z
       .object({ who: z.string(), ordinal: z.string() })
       .optional()
@@ -312,6 +222,7 @@ export const RunStepBody = z
     residue: z.array(z.string()),
   })
   .meta({ id: 'RunStep' });
+export const RunStepPage = pageOf(RunStepBody).meta({ id: 'RunStepPage' });
 export type RunStepView = Immutable<z.infer<typeof RunStepBody>>;
 export const AccountBody = z
   .object({
@@ -378,14 +289,12 @@ export type RunSummaryView = Immutable<z.infer<typeof RunSummary>>;
 export const RunBody = z
   .object({
     ...RunSummaryFields,
-    stepList: z.array(RunStepBody),
+    states: z.partialRecord(z.enum(STEP_STATES), z.int()).meta({ description: 'Number of steps, by state.' }),
+    intended: z.int().meta({ description: 'Steps whose inverse was intended: with none, the run has written nothing.' }),
     approvals: z.array(ApprovalBody).meta({ description: 'Approvals of the plan.' }),
     breakGlass: StatementBody.optional().meta({ description: 'The run was started without the approval that the plan needs.' }),
-    left: z.array(LeftBody),
-    conflicts: z.array(ConflictBody),
-    tainted: z.array(TaintBody),
   })
-  .meta({ id: 'Run' });
+  .meta({ id: 'Run', description: 'Its steps are a list of their own, in pages.' });
 export type RunView = Immutable<z.infer<typeof RunBody>>;
 export const RunPage = pageOf(RunSummary).meta({ id: 'RunPage' });
 export type RunPageView = Immutable<z.infer<typeof RunPage>>;

@@ -1,8 +1,9 @@
-import { NAME_BYTES_MAX } from '@recant/events';
+import { NAME_BYTES_MAX, STEP_OUTCOMES, STEP_STATES } from '@recant/events';
 import { z } from 'zod';
 import { ApprovalBody, ApprovalInput, ApprovalState } from './approval-shapes.ts';
 import { ordinal } from './field.ts';
 import { PageQuery } from './page.ts';
+import { listPlanAmbiguous, listPlanConflicts, listPlanLeft, listPlanSteps, listPlanTainted } from './plan-items.ts';
 import { listPlanRows } from './plan-rows.ts';
 import { listPlanRepeats } from './repeats.ts';
 import {
@@ -13,6 +14,7 @@ import {
   RunBody,
   RunInput,
   RunPage,
+  RunStepPage,
   StepsActed,
   StepsInput,
 } from './rollback-shapes.ts';
@@ -22,6 +24,7 @@ import { AcceptedIncomplete, AcceptIncompleteInput, SystemBody, SystemInput, Sys
 import { WatermarkBody } from './watermark-shapes.ts';
 
 export { ApprovalBody, ApprovalInput, ApprovalState, StatementBody } from './approval-shapes.ts';
+export * from './plan-items.ts';
 export * from './plan-rows.ts';
 export * from './repeats.ts';
 export * from './rollback-shapes.ts';
@@ -143,7 +146,7 @@ export const showPlan = route({
   operationId: 'showPlan',
   method: 'get',
   path: '/v1/plans/{plan}',
-  summary: 'A plan',
+  summary: 'A plan, without its steps and other items',
   roles: [...readers, 'approve'],
   params: z.object({ plan: name }),
   responses: { 200: { description: 'The plan', schema: PlanBodyShape } },
@@ -237,11 +240,29 @@ export const showRun = route({
   operationId: 'showRun',
   method: 'get',
   path: '/v1/runs/{run}',
-  summary: 'A run with its steps and its current account',
+  summary: 'A run with its current account, without its steps',
   roles: readers,
   params: runParams,
   responses: { 200: { description: 'The run', schema: RunBody } },
   errors: ['run_unknown'],
+});
+export const listRunSteps = route({
+  ...common,
+  operationId: 'listRunSteps',
+  method: 'get',
+  path: '/v1/runs/{run}/steps',
+  summary: 'Steps of a run, with findings and residue',
+  description: 'A page has at most 4 MiB. With several conditions, steps that meet all of them.',
+  roles: readers,
+  params: runParams,
+  query: z.object({
+    state: z.array(z.enum(STEP_STATES)).optional(),
+    outcome: z.array(z.enum(STEP_OUTCOMES)).optional(),
+    code: z.string().max(64).optional().meta({ description: 'Only steps with a finding of this code.' }),
+    ...PageQuery,
+  }),
+  responses: { 200: { description: 'A page', schema: RunStepPage } },
+  errors: ['run_unknown', 'cursor_invalid'],
 });
 const runOperation = {
   ...common,
@@ -321,6 +342,11 @@ export const ROLLBACK_ROUTES = [
   showWatermark,
   createPlan,
   showPlan,
+  listPlanSteps,
+  listPlanConflicts,
+  listPlanLeft,
+  listPlanAmbiguous,
+  listPlanTainted,
   listPlanRows,
   listPlanRepeats,
   approvePlan,
@@ -330,6 +356,7 @@ export const ROLLBACK_ROUTES = [
   listRuns,
   showRun,
   watchRun,
+  listRunSteps,
   pauseRun,
   resumeRun,
   cancelRun,

@@ -9,6 +9,7 @@ export { everyAttempt, everyItem, type TailOptions, tail } from './pages.ts';
 export type { RollbackClient } from './rollback.ts';
 export type { FollowOptions, ProgressClient } from './run-progress.ts';
 export { type ClientOptions, TIMEOUT_MS_DEFAULT } from './transport.ts';
+export { type OverwriteView, type WholePlan, type WholeRun, wholePlan, wholeRun } from './whole.ts';
 
 export type Client = LedgerClient & RollbackClient & ProgressClient;
 

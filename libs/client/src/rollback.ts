@@ -1,28 +1,40 @@
 import {
   type AcceptedIncomplete,
   type AcceptIncompleteInput,
+  type AmbiguousView,
   type ApprovalBody,
   type ApprovalState,
   acceptIncomplete,
   approvePlan,
   askApproval,
+  type ConflictView,
   cancelRun,
   createPlan,
   createRun,
   type EndedTransactions,
   endTransaction,
+  type LeftView,
+  listPlanAmbiguous,
+  listPlanConflicts,
+  listPlanLeft,
   listPlanRepeats,
   listPlanRows,
+  listPlanSteps,
+  listPlanTainted,
+  listRunSteps,
   listRuns,
   listSystems,
   type Page,
   type PlanInput,
   type PlanRepeatsBody,
+  type PlanRowBody,
   type PlanRowPage,
+  type PlanStepView,
   type PlanView,
   pauseRun,
   type RouteDescriptor,
   type RunInput,
+  type RunStepView,
   type RunSummaryView,
   type RunView,
   registerSystem,
@@ -40,6 +52,7 @@ import {
   showWatermark,
   skipStep,
   skipSteps,
+  type TaintView,
   type WatermarkBody,
   withdrawApprovals,
 } from '@recant/api';
@@ -49,7 +62,16 @@ import type { Transport } from './transport.ts';
 export interface PlanRowFilter {
   readonly in?: string;
   readonly step?: number;
+  readonly fate?: PlanRowBody['fate'];
   readonly values?: boolean;
+}
+
+/** Steps that meet all of it. */
+export interface RunStepFilter {
+  readonly state?: readonly RunStepView['state'][];
+  readonly outcome?: readonly NonNullable<RunStepView['outcome']>[];
+  /** With a finding of this code. */
+  readonly code?: string;
 }
 
 export interface RollbackClient {
@@ -66,6 +88,12 @@ export interface RollbackClient {
   watermark(waitMs: number): Promise<WatermarkBody>;
   createPlan(plan: PlanInput): Promise<PlanView>;
   plan(plan: string): Promise<PlanView>;
+  /** What of a plan grows with it, in pages; `wholePlan` reads all of them. */
+  planSteps(plan: string, page?: PageRequest): Promise<Page<PlanStepView>>;
+  planConflicts(plan: string, page?: PageRequest): Promise<Page<ConflictView>>;
+  planLeft(plan: string, page?: PageRequest): Promise<Page<LeftView>>;
+  planAmbiguous(plan: string, page?: PageRequest): Promise<Page<AmbiguousView>>;
+  planTainted(plan: string, page?: PageRequest): Promise<Page<TaintView>>;
   /** Rows and files one by one, those that stay first. @param which `in`: what their resources start with; `values`: before and after the attempt */
   planRows(plan: string, which?: PlanRowFilter, page?: PageRequest): Promise<PlanRowPage>;
   /** Selected attempts that are probably repeats of other calls, as the ledger has it now. */
@@ -84,6 +112,7 @@ export interface RollbackClient {
   createRun(plan: string, digest: string, options?: Omit<RunInput, 'plan' | 'digest'>): Promise<RunView>;
   runs(page?: PageRequest): Promise<Page<RunSummaryView>>;
   run(run: string): Promise<RunView>;
+  runSteps(run: string, which?: RunStepFilter, page?: PageRequest): Promise<Page<RunStepView>>;
   pauseRun(run: string): Promise<RunView>;
   resumeRun(run: string): Promise<RunView>;
   cancelRun(run: string): Promise<RunView>;
@@ -107,6 +136,11 @@ export function rollbackClient(transport: Transport): RollbackClient {
     watermark: (waitMs) => call(showWatermark, { query: { waitMs } }),
     createPlan: (plan) => call(createPlan, { json: plan }),
     plan: (plan) => call(showPlan, { params: { plan } }),
+    planSteps: (plan, page) => call(listPlanSteps, { params: { plan }, query: { ...page } }),
+    planConflicts: (plan, page) => call(listPlanConflicts, { params: { plan }, query: { ...page } }),
+    planLeft: (plan, page) => call(listPlanLeft, { params: { plan }, query: { ...page } }),
+    planAmbiguous: (plan, page) => call(listPlanAmbiguous, { params: { plan }, query: { ...page } }),
+    planTainted: (plan, page) => call(listPlanTainted, { params: { plan }, query: { ...page } }),
     planRows: (plan, which, page) => call(listPlanRows, { params: { plan }, query: { ...which, ...page } }),
     planRepeats: (plan) => call(listPlanRepeats, { params: { plan } }),
     approve: (plan, digest, seconds) => call(approvePlan, { params: { plan }, json: { digest, seconds } }),
@@ -115,6 +149,7 @@ export function rollbackClient(transport: Transport): RollbackClient {
     createRun: (plan, digest, options) => call(createRun, { json: { plan, digest, ...options } }),
     runs: (page) => call(listRuns, { query: { ...page } }),
     run: (run) => call(showRun, { params: { run } }),
+    runSteps: (run, which, page) => call(listRunSteps, { params: { run }, query: { ...which, ...page } }),
     pauseRun: (run) => call(pauseRun, { params: { run } }),
     resumeRun: (run) => call(resumeRun, { params: { run } }),
     cancelRun: (run) => call(cancelRun, { params: { run } }),

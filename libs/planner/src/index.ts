@@ -1,4 +1,5 @@
 export { alternativeOf } from './alternative.ts';
+export { countsOf, type PlanCounter, type PlanCounts, planCounter } from './counts.ts';
 export { type DerivedParts, derivedIn, withoutDerived } from './derived.ts';
 export { headerOf, planDigest, type RunningDigest, runningDigest } from './digest.ts';
 export { PlannerError, type PlannerErrorCode } from './error.ts';
@@ -43,12 +44,13 @@ export type {
 } from './ports.ts';
 export { compareOrdinals, plainRef, refKey } from './ref.ts';
 export { notRegistered } from './registered.ts';
-export { type PlanRow, rowsOfPlan } from './rows.ts';
+export { type PlanRow, type RowCollector, type RowPlace, rowCollector } from './rows.ts';
 export { parseSelection } from './selection/parse-selection.ts';
 export type { Selection } from './selection/selection.ts';
 export { namesIn, selectionText } from './selection/selection-text.ts';
-export { isStale } from './stale.ts';
-export { joinStep, type StepDetail, type StepHead, splitStep } from './step-parts.ts';
+export { essenceReader, isStale } from './stale.ts';
+export { joinStep, type StepChange, type StepDetail, type StepHead, splitStep } from './step-parts.ts';
 export { stepSystems, undoneBy } from './steps.ts';
+export { type ItemReader, type PlanItems, readPlan } from './stored.ts';
 export { PARTIAL_UNDO } from './undone.ts';
 export type { PlanInput } from './view.ts';

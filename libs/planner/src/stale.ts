@@ -1,19 +1,30 @@
+import { createHash } from 'node:crypto';
 import { canonicalize } from '@recant/events';
-import type { PlanBody } from './plan.ts';
+import { PLAN_LISTS, type PlanBody, type PlanItem, type PlanList } from './plan.ts';
+import type { ItemReader } from './stored.ts';
 
 /**
- * Whether the plan would be different now: a new attempt matches the selection, or touches a part of a step. Ordinals of other parts of the same
- * resources and reads do not count.
+ * What makes a plan another one: a new attempt matches the selection, or touches a part of a step. Ordinals of other parts of the same resources and
+ * reads do not count.
  */
-export function isStale(then: PlanBody, now: PlanBody): boolean {
-  return essence(then) !== essence(now);
+export interface EssenceReader extends ItemReader {
+  essence(): string;
 }
 
-function essence({ steps, left, conflicts }: PlanBody): string {
-  const essential = {
-    steps: steps.map(({ systems, ...step }) => ({ ...step, systems: systems.map(({ knownOrdinals: _known, ...system }) => system) })),
-    left: left.map(({ ref, reason }) => ({ ref, reason })),
-    conflicts: conflicts.map(({ kind, ref, by }) => ({ kind, ref, by: by?.ref ?? null })),
+export function essenceReader(): EssenceReader {
+  const hash = createHash('sha256');
+  const write = (list: PlanList, essential: object): void => void hash.update(`${list} ${canonicalize(essential)}\n`, 'utf8');
+  const readers: { readonly [L in PlanList]?: (item: PlanItem<L>) => void } = {
+    conflicts: ({ kind, ref, by }) => write('conflicts', { kind, ref, by: by?.ref ?? null }),
+    left: ({ ref, reason }) => write('left', { ref, reason }),
+    steps: ({ systems, ...step }) => write('steps', { ...step, systems: systems.map(({ knownOrdinals: _known, ...system }) => system) }),
   };
-  return canonicalize(essential);
+  return { add: (list, item) => readers[list]?.(item), essence: () => hash.digest('hex') };
+}
+
+/** @param then `essence` of the plan that was made. Whether it would be another one now. */
+export function isStale(then: string, now: PlanBody): boolean {
+  const reader = essenceReader();
+  for (const list of PLAN_LISTS) for (const item of now[list]) reader.add(list, item);
+  return reader.essence() !== then;
 }

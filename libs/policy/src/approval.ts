@@ -1,5 +1,5 @@
 import type { ApprovalNeed } from '@recant/events';
-import type { PlanBody } from '@recant/planner';
+import type { PlanCounts, Selection } from '@recant/planner';
 import type { OnePerson } from './one-person.ts';
 
 /**
@@ -45,7 +45,8 @@ export interface ApprovablePlan {
   readonly by: string;
   /** Everybody who may be the author: the person, or all who have had the key. Empty: nobody is known. */
   readonly people: readonly string[];
-  readonly body: Pick<PlanBody, 'selection' | 'steps'>;
+  readonly selection: Selection;
+  readonly counts: Pick<PlanCounts, 'cascaded' | 'claimed' | 'overwriting' | 'rows'>;
 }
 
 export type ApprovalVerdict =
@@ -71,24 +72,21 @@ const NAMELESS_FIELDS: ReadonlySet<string> = new Set(['fromMs', 'toMs', 'clock',
 const ANY_SYSTEM = /^[^/]*:\/\/[^/]*\*$/;
 
 /** @param rowsMax rows and files that a plan may change without a second person */
-export function approvalNeed(rule: ApprovalRule, { selection, steps }: ApprovablePlan['body'], rowsMax: number): ApprovalNeed | undefined {
+export function approvalNeed(
+  rule: ApprovalRule,
+  { selection, counts }: Pick<ApprovablePlan, 'selection' | 'counts'>,
+  rowsMax: number,
+): ApprovalNeed | undefined {
   if (rule === 'never') return undefined;
-  if (steps.some(({ overwrites }) => overwrites !== undefined)) return 'force';
-  if (steps.some(({ grade }) => grade === 'claimed')) return 'claimed';
+  if (counts.overwriting > 0) return 'force';
+  if (counts.claimed > 0) return 'claimed';
   if (!namesTarget(selection)) return 'window';
-  if (steps.filter(({ cascaded }) => cascaded).length > DEPENDENTS_UNAPPROVED_MAX) return 'cascade';
-  if (rowsOf(steps) > rowsMax) return 'size';
+  if (counts.cascaded > DEPENDENTS_UNAPPROVED_MAX) return 'cascade';
+  if (counts.rows > rowsMax) return 'size';
   return rule === 'always' ? 'rule' : undefined;
 }
 
-/** Rows and files that the steps change. */
-export function rowsOf(steps: ApprovablePlan['body']['steps']): number {
-  const rows = new Set<string>();
-  for (const { systems } of steps) for (const { knownOrdinals } of systems) for (const resource in knownOrdinals) rows.add(resource);
-  return rows.size;
-}
-
-function namesTarget(selection: PlanBody['selection']): boolean {
+function namesTarget(selection: Selection): boolean {
   return Object.entries(selection).some(([field, values]) => {
     if (field === 'resources') return !(values as readonly string[]).some((pattern) => ANY_SYSTEM.test(pattern));
     return !NAMELESS_FIELDS.has(field);
@@ -113,9 +111,9 @@ export interface Judged {
 
 /** Whether the plan may run at `nowMs`. An approval is valid for its digest only, from `approvedAtMs` to before `expiresAtMs`, unless it was withdrawn. */
 export function judgeApprovals({ rule, rowsMax, nowMs, onePerson }: Judged, plan: ApprovablePlan, said: Statements): ApprovalVerdict {
-  const need = approvalNeed(rule, plan.body, rowsMax);
+  const need = approvalNeed(rule, plan, rowsMax);
   if (need === undefined) {
-    const waived = rule === 'never' ? approvalNeed('critical', plan.body, rowsMax) : undefined;
+    const waived = rule === 'never' ? approvalNeed('critical', plan, rowsMax) : undefined;
     return { kind: 'not_needed', ...(waived && { waived }) };
   }
   const given = said.approvals.filter(

@@ -8,7 +8,6 @@ export {
   type Judged,
   judgeApprovals,
   mayApprove,
-  rowsOf,
   ruleProblem,
   type Statement,
   type Statements,

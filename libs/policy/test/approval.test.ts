@@ -1,4 +1,4 @@
-import type { PlanStep } from '@recant/planner';
+import { countsOf, type PlanStep, type Selection } from '@recant/planner';
 import { expect, test } from 'vitest';
 import {
   type ApprovablePlan,
@@ -22,11 +22,12 @@ const step = (grade: 'attested' | 'claimed'): PlanStep => ({
   systems: [],
   after: [],
 });
-const plan = (over: Partial<ApprovablePlan['body']> = {}, by = 'person:ada'): ApprovablePlan => ({
+const plan = (over: { selection?: Selection; steps?: PlanStep[] } = {}, by = 'person:ada'): ApprovablePlan => ({
   digest: 'd1',
   by,
   people: [by],
-  body: { selection: { agents: ['a'] }, steps: [step('attested')], ...over },
+  selection: over.selection ?? { agents: ['a'] },
+  counts: countsOf({ steps: over.steps ?? [step('attested')], left: [], conflicts: [], ambiguous: [], tainted: [] }),
 });
 const approval = (over: Partial<Approval> = {}): Approval => ({
   digest: 'd1',
@@ -55,8 +56,8 @@ test.each<[ApprovalRule, string | undefined, ApprovablePlan]>([
   ['always', 'rule', plan()],
   ['always', 'claimed', plan({ steps: [step('claimed')] })],
   ['always', 'rule', plan({ steps: [] })],
-])('under %s a second person is needed because of: %s', (rule, need, { body }) => {
-  expect(approvalNeed(rule, body, 10)).toBe(need);
+])('under %s a second person is needed because of: %s', (rule, need, one) => {
+  expect(approvalNeed(rule, one, 10)).toBe(need);
 });
 
 test('an approval is valid for its digest until it expires, from a person other than the author', () => {

@@ -1,5 +1,5 @@
 import type { StepOutcome, UnverifiedReason, Verdict } from '@recant/events';
-import { type PlanBody, refKey } from '@recant/planner';
+import { type ItemReader, PLAN_LISTS, type PlanBody, type PlanHeader, type PlanItem, type PlanList, refKey } from '@recant/planner';
 import type { StepRecord } from './ports.ts';
 import { endedWell } from './step-machine.ts';
 
@@ -51,24 +51,58 @@ const RESIDUE_MAX = 1_000;
 const HARMLESS: ReadonlySet<string> = new Set(['no_effect', 'already_undone', 'cancelled_out', 'effects_unknown']);
 
 export function summarize(body: PlanBody): PlanSummary {
-  const stepped = new Set(body.steps.map(({ undoes }) => refKey(undoes)));
+  const reader = summaryReader(body);
+  for (const list of PLAN_LISTS) for (const item of body[list]) reader.add(list, item);
+  return reader.summary();
+}
+
+/** Summarizes a plan item by item. */
+export interface SummaryReader extends ItemReader {
+  summary(): PlanSummary;
+}
+
+export function summaryReader({ watermark, uncaptured = [] }: Pick<PlanHeader, 'watermark' | 'uncaptured'>): SummaryReader {
+  const of = { steps: 0, cascaded: 0, claimed: 0, unknown: 0, remains: 0, partial: 0 };
   const left: Record<string, number> = {};
-  for (const { reason } of body.left) left[reason] = (left[reason] ?? 0) + 1;
-  const partial = body.steps.filter(({ stays }) => stays !== undefined);
-  const cascaded = body.steps.filter((step) => step.cascaded).length;
-  const missing = body.watermark?.missing.length ?? 0;
+  const stays = new Set<string>();
+  const [apart, stepped, tainted] = [new Set<string>(), new Set<string>(), new Set<string>()];
+  const readers: { readonly [L in PlanList]: (item: PlanItem<L>) => void } = {
+    ambiguous: ({ ref }) => void apart.add(refKey(ref)),
+    conflicts: () => undefined,
+    left({ reason }) {
+      left[reason] = (left[reason] ?? 0) + 1;
+    },
+    steps(step) {
+      of.steps++;
+      if (step.cascaded) of.cascaded++;
+      if (step.grade === 'claimed') of.claimed++;
+      if (step.unknown !== undefined) of.unknown++;
+      if (step.remains !== undefined) of.remains++;
+      if (step.stays !== undefined) of.partial++;
+      for (const resource of step.stays ?? []) stays.add(resource);
+      if (apart.has(refKey(step.undoes))) stepped.add(refKey(step.undoes));
+    },
+    tainted: ({ ref }) => void tainted.add(refKey(ref)),
+  };
   return {
-    selected: body.steps.length - cascaded + body.left.length,
-    ...(partial.length > 0 && { partial: partial.length, rowsStay: new Set(partial.flatMap(({ stays = [] }) => stays)).size }),
-    ...(cascaded > 0 && { cascaded }),
-    left,
-    claimed: body.steps.filter(({ grade }) => grade === 'claimed').length,
-    unknown: body.steps.filter(({ unknown }) => unknown !== undefined).length,
-    ...(missing > 0 && { missing }),
-    uncaptured: body.uncaptured?.length ?? 0,
-    remains: body.steps.filter(({ remains }) => remains !== undefined).length,
-    ambiguous: body.ambiguous.filter(({ ref }) => stepped.has(refKey(ref))).length,
-    tainted: new Set(body.tainted.map(({ ref }) => `${ref.source} ${ref.action} ${ref.attempt}`)).size,
+    add: (list, item) => readers[list](item),
+    summary() {
+      const missing = watermark?.missing.length ?? 0;
+      const undone = Object.values(left).reduce((sum, attempts) => sum + attempts, 0);
+      return {
+        selected: of.steps - of.cascaded + undone,
+        ...(of.partial > 0 && { partial: of.partial, rowsStay: stays.size }),
+        ...(of.cascaded > 0 && { cascaded: of.cascaded }),
+        left,
+        claimed: of.claimed,
+        unknown: of.unknown,
+        ...(missing > 0 && { missing }),
+        uncaptured: uncaptured.length,
+        remains: of.remains,
+        ambiguous: stepped.size,
+        tainted: tainted.size,
+      };
+    },
   };
 }
 

@@ -17,13 +17,13 @@ export async function checkSteps(session: Session, ports: RunnerPorts, steps: re
   const refs = steps.map((step) => step.undoes);
   const { tenant } = session.claim;
   const attempts = new Map((await ports.ledger.attempts(tenant, refs, session.vector)).map((attempt) => [refKey(attempt.ref), attempt]));
-  const recorded = withoutDerived(await ports.ledger.effectsOf(tenant, refs, session.vector), session.body.derived ?? []);
+  const recorded = withoutDerived(await ports.ledger.effectsOf(tenant, refs, session.vector), session.header.derived ?? []);
   const byAttempt = Map.groupBy(recorded, (effect) => refKey(effect.attempt));
   const effects = new Map<number, readonly RecordedEffect[]>();
   const refused = new Map<number, StepFinding>();
   for (const step of steps) {
     const key = refKey(step.undoes);
-    const own = (byAttempt.get(key) ?? []).filter(undoneBy(step, session.body.selection));
+    const own = (byAttempt.get(key) ?? []).filter(undoneBy(step, session.header.selection));
     const attempt = attempts.get(key);
     const systems = new Map(step.systems.map(({ system, connector }) => [system, connector]));
     const written = own.filter((effect) => Object.keys(effect.parts).length > 0);

@@ -1,12 +1,15 @@
 import { eventId, OWN_AGENT, uuidv7 } from '@recant/events';
-import { accountOf, summarize } from './account.ts';
+import type { PlanStep } from '@recant/planner';
+import { accountOf, type PlanSummary } from './account.ts';
+import { approvedPlan, type WorkStep } from './approved-plan.ts';
+import { RunnerError } from './error.ts';
 import { nextWork, type Work } from './next-work.ts';
 import { type Claim, RUNNER_CONFIG, type RunnerConfig, type RunnerPorts } from './ports.ts';
 import { refuseWhole } from './refuse-run.ts';
 import { runAcross, runSkipping } from './run-across.ts';
 import { runBatch } from './run-batch.ts';
 import { isRunEnd, nextRunState } from './run-machine.ts';
-import { isApproved, openSession, type Session } from './session.ts';
+import { openSession, type Session } from './session.ts';
 import { endAfter, endWithout, recordEnd } from './step-end.ts';
 
 /** Why a worker stopped. `alarmed`: the plan differs from the approved one or lacks an approval, and no step ran. `released`: another worker may
@@ -20,19 +23,21 @@ export interface Away {
 
 /**
  * Works on a claimed run until it ends, pauses or needs a person. After a kill the next worker resumes from what is committed (I6).
- * @throws RunnerError `claim_lost | ledger_unavailable | event_refused`; the run can be claimed again.
+ * @throws RunnerError `claim_lost | ledger_unavailable | event_refused | plan_changed`; the run can be claimed again.
  */
 export async function driveRun(ports: RunnerPorts, claim: Claim, config: RunnerConfig = RUNNER_CONFIG): Promise<Driven> {
   const record = await ports.store.load(claim);
   if (!record) return 'finished';
-  const session = openSession(record, ports.store, ports.clock, config);
-  const objection = isApproved(record)
-    ? await ports.objection?.(record)
-    : 'The plan of this run differs from the approved one: digest mismatch.';
-  if (objection !== undefined) {
-    await session.commit([], objection);
+  const plan = await approvedPlan(ports.plans, record);
+  const objection =
+    plan === undefined
+      ? 'The plan of this run differs from the approved one: digest mismatch.'
+      : await ports.objection?.(record, plan.counts);
+  if (plan === undefined || objection !== undefined) {
+    await raiseAlarm(ports, claim, objection ?? null);
     return 'alarmed';
   }
+  const session = openSession(record, plan, ports, config);
   for (let to = nextRunState(session.state, 'claim'); to !== session.state; to = nextRunState(session.state, 'claim')) {
     if (to === undefined) return isRunEnd(session.state) ? 'finished' : 'paused';
     await session.move('claim');
@@ -55,11 +60,16 @@ export async function driveRun(ports: RunnerPorts, claim: Claim, config: RunnerC
     }
     // The ledger has all events of the run before its end becomes visible, so that a new plan sees them.
     await ports.emitter.flush(claim.tenant, session.source);
-    const stopped = await stop(session, work.stuck, ports);
+    const stopped = await stop(session, plan.summary, work.stuck, ports);
     if (stopped === undefined) continue;
     await ports.emitter.flush(claim.tenant, session.source);
     return stopped;
   }
+}
+
+async function raiseAlarm({ store }: Pick<RunnerPorts, 'store'>, claim: Claim, alarm: string | null): Promise<void> {
+  const { kind } = await store.commit(claim, { steps: [], events: [], alarm });
+  if (kind === 'lost') throw new RunnerError('claim_lost', `Run ${claim.run} was claimed by another worker.`);
 }
 
 /** Longer waits give the worker's place to another run. */
@@ -79,11 +89,11 @@ async function leaveAway(session: Session, awayMs: number): Promise<Away> {
 async function perform(session: Session, ports: RunnerPorts, config: RunnerConfig, work: Exclude<Work, { kind: 'none' }>): Promise<void> {
   switch (work.kind) {
     case 'batch':
-      return runBatch(session, ports, config, work.steps, work.resumed);
+      return runBatch(session, ports, config, await session.load(work.steps), work.resumed);
     case 'across':
-      return runAcross(session, ports, config, work.step);
+      return runAcross(session, ports, config, await only(session, work.step));
     case 'skipping':
-      return runSkipping(session, ports, config, work.step);
+      return runSkipping(session, ports, config, await only(session, work.step));
     case 'blocked':
       return session.commit(work.steps.map(({ step, by }) => recordEnd(session, endAfter(step, by), 0)));
     case 'unreachable':
@@ -105,8 +115,15 @@ async function perform(session: Session, ports: RunnerPorts, config: RunnerConfi
   }
 }
 
+const only = async (session: Session, step: WorkStep): Promise<PlanStep> => (await session.load([step]))[0] as PlanStep;
+
 /** Undefined: a person changed the state meanwhile; choose the next work again. */
-async function stop(session: Session, stuck: number, ports: Pick<RunnerPorts, 'clock' | 'random16'>): Promise<Driven | undefined> {
+async function stop(
+  session: Session,
+  summary: PlanSummary,
+  stuck: number,
+  ports: Pick<RunnerPorts, 'clock' | 'random16'>,
+): Promise<Driven | undefined> {
   const ended = session.steps.every(({ state }) => state === 'ended');
   if (!ended && session.state === 'pausing') return (await session.move('reach')) ? 'paused' : undefined;
   if (!ended) {
@@ -115,7 +132,7 @@ async function stop(session: Session, stuck: number, ports: Pick<RunnerPorts, 'c
   }
   const to = nextRunState(session.state, 'finish');
   if (to === undefined || !isRunEnd(to)) throw new Error(`R1: no finish in ${session.state}`);
-  const { outcomes, verdict } = accountOf(summarize(session.body), session.steps);
+  const { outcomes, verdict } = accountOf(summary, session.steps);
   const { run } = session.claim;
   const act = uuidv7(ports.clock.now(), ports.random16());
   session.events.add('recant.act.recorded.v1', eventId.act(act, 'done'), {

@@ -11,13 +11,14 @@ const SYSTEM_AWAY: ReadonlySet<StepFinding['code']> = new Set(['unreachable', 's
  * that were sent together with it are done.
  */
 export function endOrHold(session: Session, end: StepEnd, durationMs: number): StepMove {
-  const isRefused = session.body.mode === 'refuse' && end.took === false && !endedWell(end.outcome);
+  const isRefused = session.header.mode === 'refuse' && end.took === false && !endedWell(end.outcome);
   return isRefused ? { step: end.step, event: 'stick', findings: end.findings } : recordEnd(session, end, durationMs);
 }
 
 /** Whether a refused step waits for a person. */
-export function isHeld({ body, steps }: Session): boolean {
+export function isHeld({ header, steps }: Session): boolean {
   return (
-    body.mode === 'refuse' && steps.some(({ state, findings }) => state === 'stuck' && findings.some(({ code }) => !SYSTEM_AWAY.has(code)))
+    header.mode === 'refuse' &&
+    steps.some(({ state, findings }) => state === 'stuck' && findings.some(({ code }) => !SYSTEM_AWAY.has(code)))
   );
 }

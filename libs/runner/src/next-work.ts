@@ -1,4 +1,4 @@
-import type { PlanStep } from '@recant/planner';
+import type { WorkStep } from './approved-plan.ts';
 import { isHeld } from './held.ts';
 import type { StepRecord } from './ports.ts';
 import type { Session } from './session.ts';
@@ -8,11 +8,11 @@ import { isBadEnd } from './step-end.ts';
 export type Work =
   | {
       readonly kind: 'batch';
-      readonly steps: readonly PlanStep[] /** Ask the target for recorded results first. */;
+      readonly steps: readonly WorkStep[] /** Ask the target for recorded results first. */;
       readonly resumed: boolean;
     }
-  | { readonly kind: 'across'; readonly step: PlanStep }
-  | { readonly kind: 'skipping'; readonly step: PlanStep }
+  | { readonly kind: 'across'; readonly step: WorkStep }
+  | { readonly kind: 'skipping'; readonly step: WorkStep }
   | { readonly kind: 'blocked'; readonly steps: readonly { readonly step: number; readonly by: number }[] }
   | { readonly kind: 'cancelled'; readonly steps: readonly StepRecord[] }
   | { readonly kind: 'unreachable'; readonly steps: readonly { readonly step: number; readonly system: string }[] }
@@ -21,9 +21,6 @@ export type Work =
 
 /** Rows or files of the steps of one batch; a step is never split. */
 const BATCH_RESOURCES_MAX = 20_000;
-
-const resourcesOf = ({ systems }: PlanStep): number =>
-  systems.reduce((sum, { knownOrdinals }) => sum + Object.keys(knownOrdinals).length, 0);
 
 export function nextWork(session: Session, batchSteps: number): Work {
   const sent = session.steps.filter(({ state }) => state === 'started' || state === 'taking_back' || state === 'skipping');
@@ -55,11 +52,11 @@ function resume(session: Session, first: StepRecord, inFlight: readonly StepReco
   return { kind: 'batch', steps: bounded(steps, batchSteps), resumed: true };
 }
 
-/** The first ones. */
-function bounded(steps: readonly PlanStep[], batchSteps: number): readonly PlanStep[] {
+/** The first ones, as many as one batch has. */
+export function bounded(steps: readonly WorkStep[], batchSteps: number): readonly WorkStep[] {
   let resources = 0;
   const end = steps.findIndex((step, n) => {
-    resources += resourcesOf(step);
+    resources += step.resources;
     return n > 0 && (n >= batchSteps || resources > BATCH_RESOURCES_MAX);
   });
   return end < 0 ? steps : steps.slice(0, end);
@@ -73,7 +70,7 @@ function start(session: Session, batchSteps: number): Work {
   if (isHeld(session)) return waiting;
   const blocked: { step: number; by: number }[] = [];
   const away: { step: number; system: string }[] = [];
-  const batch: PlanStep[] = [];
+  const batch: WorkStep[] = [];
   const chosen = new Set<number>();
   for (const record of session.steps) {
     if (record.state !== 'pending') continue;

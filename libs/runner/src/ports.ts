@@ -1,6 +1,6 @@
 import type { FindingCode, TargetSystem } from '@recant/connector';
 import type { AttemptRef, RunState, StepOutcome, StepState } from '@recant/events';
-import type { LedgerReader, PlanBody } from '@recant/planner';
+import type { LedgerReader, PlanCounts, PlanHeader, PlanItems } from '@recant/planner';
 
 /** The right to work on one run until the lease ends. `token` grows with each claim of the run; targets and the store refuse lower ones (fencing). */
 export interface Claim {
@@ -16,7 +16,7 @@ export interface RunRecord {
   readonly plan: string;
   /** Digest of the approved plan. */
   readonly digest: string;
-  readonly body: PlanBody;
+  readonly header: PlanHeader;
   /** Source of the run's events. Only the worker with the claim numbers them. */
   readonly source: string;
   /** Number of the next event. */
@@ -161,6 +161,7 @@ export interface Clock {
 /** Everything external that a run needs. */
 export interface RunnerPorts {
   readonly store: RunStore;
+  readonly plans: PlanItems;
   readonly emitter: Emitter;
   readonly ledger: LedgerReader;
   readonly targets: Targets;
@@ -169,7 +170,7 @@ export interface RunnerPorts {
   readonly random16: () => Uint8Array;
   readonly failpoint?: Failpoint;
   /** Called at each claim: the reason why this run must not continue; undefined where it may. */
-  readonly objection?: (record: RunRecord) => Promise<string | undefined>;
+  readonly objection?: (record: RunRecord, counts: PlanCounts) => Promise<string | undefined>;
   /** A person cancelled the run: inverses under way are ended. */
   readonly cancelled?: AbortSignal;
   /** The process is shutting down: stop at the next safe point. */

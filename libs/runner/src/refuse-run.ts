@@ -1,6 +1,8 @@
+import type { RecordedEffect } from '@recant/planner';
 import { checkSteps } from './check-step.ts';
-import type { RunnerPorts } from './ports.ts';
-import { type Refusal, rehearseSteps } from './rehearse.ts';
+import { bounded } from './next-work.ts';
+import type { RunnerPorts, StepFinding } from './ports.ts';
+import { type AskedStep, type Refusal, rehearseSteps } from './rehearse.ts';
 import type { Session } from './session.ts';
 import { endWithout, recordEnd, type StepEnd } from './step-end.ts';
 
@@ -13,19 +15,38 @@ const REFUSED = { code: 'refused', detail: 'Mode refuse: another step cannot be 
  */
 export async function refuseWhole(session: Session, ports: RunnerPorts): Promise<boolean> {
   const isFresh = session.state === 'running' && session.steps.every(({ state }) => state === 'pending');
-  if (session.body.mode !== 'refuse' || !isFresh) return false;
-  const { steps } = session.body;
+  if (session.header.mode !== 'refuse' || !isFresh) return false;
   const ends = new Map<number, StepEnd>();
-  const { effects, refused } = await checkSteps(session, ports, steps);
+  const { asked, effects, refused } = await checkAll(session, ports);
   for (const [step, finding] of refused) ends.set(step, endWithout(step, 'failed', finding));
-  const asked = steps.filter(({ step }) => effects.has(step));
   const refusals = await rehearseSteps(ports.targets, session.claim.tenant, asked, ({ step }) => effects.get(step) ?? []);
   for (const { step, outcome, isStuck, findings } of refusals)
     if (findings[0].code !== 'unreachable' && !isStuck) ends.set(step.step, { ...endWithout(step.step, outcome, findings[0]), findings });
   if (ends.size === 0) return postponed(session, refusals);
-  await session.commit(steps.map(({ step }) => recordEnd(session, ends.get(step) ?? endWithout(step, 'skipped', REFUSED), 0)));
+  await session.commit(session.steps.map(({ step }) => recordEnd(session, ends.get(step) ?? endWithout(step, 'skipped', REFUSED), 0)));
   return false;
 }
+
+/** A batch at a time: of the steps, it keeps what their systems are asked about. */
+async function checkAll(session: Session, ports: RunnerPorts) {
+  const asked: AskedStep[] = [];
+  const effects = new Map<number, readonly RecordedEffect[]>();
+  const refused = new Map<number, StepFinding>();
+  for (let rest = session.steps.map(({ step }) => session.planStep(step)); rest.length > 0; ) {
+    const batch = bounded(rest, CHECKED_STEPS);
+    rest = rest.slice(batch.length);
+    const steps = await session.load(batch);
+    const checked = await checkSteps(session, ports, steps);
+    for (const [step, own] of checked.effects) effects.set(step, own);
+    for (const [step, finding] of checked.refused) refused.set(step, finding);
+    for (const step of steps)
+      if (checked.effects.has(step.step)) asked.push({ ...step, systems: step.systems.map((system) => ({ ...system, guards: [] })) });
+  }
+  return { asked, effects, refused };
+}
+
+/** Steps of one batch. */
+const CHECKED_STEPS = 500;
 
 /** Whether one of these systems is away and still waited for. */
 function postponed(session: Session, refusals: readonly Refusal[]): boolean {

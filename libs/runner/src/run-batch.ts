@@ -107,7 +107,7 @@ function sortAnswers(session: Session, system: string, steps: readonly PlanStep[
   const stuck = new Map(answer.stuck.map((result) => [result.step, result]));
   const open = new Set<number>();
   const bad = new Set(refused);
-  const isHolding = session.body.mode === 'refuse';
+  const isHolding = session.header.mode === 'refuse';
   const ends: StepEnd[] = [];
   const putOff: number[] = [];
   for (const { step, after } of steps) {

@@ -1,7 +1,8 @@
 import type { RunState } from '@recant/events';
-import { type PlanBody, type PlanStep, planDigest, type Vector } from '@recant/planner';
+import type { PlanHeader, PlanStep, Vector } from '@recant/planner';
+import type { ApprovedPlan, WorkStep } from './approved-plan.ts';
 import { RunnerError } from './error.ts';
-import type { Change, Claim, Clock, RunnerConfig, RunRecord, RunStore, StepChange, StepRecord } from './ports.ts';
+import type { Change, Claim, RunnerConfig, RunnerPorts, RunRecord, StepChange, StepRecord } from './ports.ts';
 import { nextRunState, type RunEvent } from './run-machine.ts';
 import { createSourceEvents, type SourceEvents } from './source-events.ts';
 import { nextStepState, type StepEvent } from './step-machine.ts';
@@ -12,7 +13,7 @@ export interface Session {
   readonly claim: Claim;
   readonly plan: string;
   readonly source: string;
-  readonly body: PlanBody;
+  readonly header: PlanHeader;
   readonly vector: Vector;
   readonly events: SourceEvents;
   /** Systems for whose answer a person has to care; not asked again by this worker. */
@@ -20,7 +21,9 @@ export interface Session {
   readonly waiting: Waiting;
   readonly state: RunState;
   step(number: number): StepRecord;
-  planStep(number: number): PlanStep;
+  planStep(number: number): WorkStep;
+  /** Whole steps of the plan, in the order of their numbers. @throws RunnerError `plan_changed` */
+  load(steps: readonly Pick<WorkStep, 'step'>[]): Promise<readonly PlanStep[]>;
   readonly steps: readonly StepRecord[];
   /** Steps, the events added to `events`, and the lease, in one transaction. @throws RunnerError `claim_lost` */
   commit(changes: readonly StepMove[], alarm?: string | null): Promise<void>;
@@ -33,9 +36,13 @@ export interface Session {
 /** A step's event, for the transition table, with its changes. */
 export type StepMove = Omit<StepChange, 'state'> & { readonly event: StepEvent };
 
-export function openSession(record: RunRecord, store: RunStore, clock: Clock, config: RunnerConfig): Session {
+export function openSession(
+  record: RunRecord,
+  plan: ApprovedPlan,
+  { store, clock }: Pick<RunnerPorts, 'store' | 'clock'>,
+  config: RunnerConfig,
+): Session {
   const steps = new Map(record.steps.map((step) => [step.step, step]));
-  const planSteps = new Map(record.body.steps.map((step) => [step.step, step]));
   const events = createSourceEvents(record.source, record.sequenceNext, () => clock.now());
   const waiting = createWaiting(record.waits, clock, config);
   let state = record.state;
@@ -65,8 +72,8 @@ export function openSession(record: RunRecord, store: RunStore, clock: Clock, co
     claim: record.claim,
     plan: record.plan,
     source: record.source,
-    body: record.body,
-    vector: Object.fromEntries(Object.entries(record.body.vector).map(([shard, size]) => [Number(shard), BigInt(size)])),
+    header: record.header,
+    vector: Object.fromEntries(Object.entries(record.header.vector).map(([shard, size]) => [Number(shard), BigInt(size)])),
     events,
     unreachable: new Set(),
     waiting,
@@ -75,7 +82,8 @@ export function openSession(record: RunRecord, store: RunStore, clock: Clock, co
       return state;
     },
     step: (number) => steps.get(number) as StepRecord,
-    planStep: (number) => planSteps.get(number) as PlanStep,
+    planStep: (number) => plan.steps.get(number) as WorkStep,
+    load: (wanted) => plan.load(wanted.map(({ step }) => step)),
     get steps() {
       return [...steps.values()];
     },
@@ -92,11 +100,6 @@ export function openSession(record: RunRecord, store: RunStore, clock: Clock, co
       return commit({ steps: [], events: events.drain(), run: { from: state, to }, alarm: null });
     },
   };
-}
-
-/** I8: the stored plan still has the approved digest. */
-export function isApproved(record: RunRecord): boolean {
-  return planDigest(record.body) === record.digest;
 }
 
 function after(state: StepRecord['state'], event: StepEvent, step: number): StepRecord['state'] {

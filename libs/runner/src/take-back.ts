@@ -42,7 +42,7 @@ export async function takeBack(session: Session, ports: RunnerPorts, config: Run
       run: session.claim.run,
       token: session.claim.token.toString(),
       // A number of its own, so that the target does not answer with the result of the inverse.
-      steps: [{ step: session.body.steps.length + step.step, attempt, undoes: inverse, effects, knownOrdinals: Object.fromEntries(known) }],
+      steps: [{ step: session.steps.length + step.step, attempt, undoes: inverse, effects, knownOrdinals: Object.fromEntries(known) }],
     });
     const [result] = answer.results;
     const [waits] = answer.stuck;
@@ -97,7 +97,7 @@ async function endTakeBack(
     ([system]) => `This attempt is undone on ${system} but not on its other systems: putting it back was refused.`,
   );
   const outcome = failed.length > 0 ? 'failed' : why.outcome;
-  const isHeld = session.body.mode === 'refuse' && outcome !== 'skipped';
+  const isHeld = session.header.mode === 'refuse' && outcome !== 'skipped';
   await session.commit([
     isHeld ? { step: step.step, event: 'stick', findings, residue } : { step: step.step, event: 'end', outcome, findings, residue },
   ]);

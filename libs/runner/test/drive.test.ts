@@ -122,7 +122,7 @@ test('I13: a key that is no longer registered for a resource undoes nothing ther
 
 test('I8: a plan that was changed after its approval does not run at all', async () => {
   const world = fakeWorld([write('p', A(1), '0', '1')]);
-  world.store.record = { ...world.store.record, body: { ...world.body, mode: 'refuse' } };
+  world.store.record = { ...world.store.record, header: { ...world.store.record.header, mode: 'refuse' } };
   expect(await drive(world)).toBe('alarmed');
   expect([world.targets.get('a')?.writes, world.events, world.store.alarm]).toEqual([[], [], expect.stringContaining('approved')]);
 });

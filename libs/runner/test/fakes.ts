@@ -1,7 +1,19 @@
 import type { InverseBatch, InverseResult, InverseStep, PartAddress, Probed, RehearsedStep, TargetSystem } from '@recant/connector';
 import { ConnectorError } from '@recant/connector';
 import { decodeEvent, type Effect, type PlanMode, type RecantEvent } from '@recant/events';
-import { type LedgerReader, type PlanBody, plan, planDigest, type RecordedAttempt, type RecordedEffect, refKey } from '@recant/planner';
+import {
+  headerOf,
+  type LedgerReader,
+  type PlanBody,
+  type PlanItem,
+  type PlanItems,
+  type PlanList,
+  plan,
+  planDigest,
+  type RecordedAttempt,
+  type RecordedEffect,
+  refKey,
+} from '@recant/planner';
 import {
   type Change,
   type Claim,
@@ -133,8 +145,10 @@ function undoOn(registers: Map<string, string | null>, step: RehearsedStep, ordi
 }
 
 /** A store with the rules of the real one, in memory. */
-export class FakeStore implements RunStore, Outbox {
+export class FakeStore implements RunStore, PlanItems, Outbox {
   record: RunRecord;
+  /** The stored plan; a test may change it. */
+  plan: PlanBody;
   token = 0n;
   outbox: OutboxItem[] = [];
   alarm: string | null = null;
@@ -142,13 +156,14 @@ export class FakeStore implements RunStore, Outbox {
 
   constructor(body: PlanBody, hook: Hook) {
     this.#hook = hook;
+    this.plan = body;
     const steps = body.steps.map(({ step }) => ({ step, state: 'pending' as const, findings: [], residue: [] }));
     this.record = {
       claim: { tenant: 't', run: 'run1', token: 0n },
       state: 'queued',
       plan: 'plan1',
       digest: planDigest(body),
-      body,
+      header: headerOf(body),
       source: 'recant://recant/run/run1',
       sequenceNext: 1,
       steps,
@@ -185,6 +200,13 @@ export class FakeStore implements RunStore, Outbox {
     if (change.alarm !== undefined) this.alarm = change.alarm;
     this.#hook('commit', 'after');
     return { kind: 'committed', state: to };
+  }
+
+  async *all<L extends PlanList>(_tenant: string, _plan: string, list: L): AsyncGenerator<PlanItem<L>> {
+    yield* structuredClone(this.plan[list]) as readonly PlanItem<L>[];
+  }
+  async steps(_tenant: string, _plan: string, numbers: readonly number[]) {
+    return structuredClone(this.plan.steps.filter(({ step }) => numbers.includes(step)));
   }
 
   async renew(claim: Claim) {
@@ -288,6 +310,7 @@ export function fakeWorld(writes: readonly Write[], hook: Hook = () => undefined
   let now = 1_700_000_000_000;
   const ports: RunnerPorts = {
     store,
+    plans: store,
     emitter: createEmitter(store, {
       async send(_tenant, sent) {
         hook('send', 'before');

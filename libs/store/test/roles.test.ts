@@ -110,6 +110,7 @@ const VALUES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   alarm: { code: "'source_gap'" },
   approval: { kind: "'withdraw'", person: "'person:x'" },
   held_message: { reason: "'log'" },
+  plan: { counts: "'{}'" },
   plan_item: { list: "'steps'", n: '1' },
   fence: { call_key: "decode(repeat('00', 32), 'hex')", resources: "'{}'" },
   freeze: { scope: "'agent'" },

@@ -2,7 +2,7 @@ import { Writable } from 'node:stream';
 import { expect, test } from 'vitest';
 import { printRun } from '../src/cli/print-run.ts';
 
-test('after Ctrl-C the notice that the run continues is printed last', () => {
+test('after Ctrl-C the notice that the run continues is printed last', async () => {
   const written: string[] = [];
   const stream = new Writable({
     write(chunk, _encoding, done) {
@@ -18,12 +18,12 @@ test('after Ctrl-C the notice that the run continues is printed last', () => {
     approvals: [],
     tainted: [],
     waits: [],
-    stepList: [],
-    left: [],
-    conflicts: [],
     account,
   };
-  printRun({ out: stream, err: stream } as never, { json: false, paint: (_: unknown, text: string) => text } as never, run as never, false);
+  const nothing = async () => ({ items: [] });
+  const client = { planConflicts: nothing, planLeft: nothing, planTainted: nothing, runSteps: nothing };
+  const session = { json: false, paint: (_: unknown, text: string) => text, client };
+  await printRun({ out: stream, err: stream } as never, session as never, run as never, false);
   expect(written.at(-1)).toBe('Run r continues in the service. Next: recant status r --wait\n');
   expect(written).toHaveLength(2);
 });

@@ -1,4 +1,4 @@
-import type { PlanView } from '@recant/api';
+import type { PlanStepView, PlanView } from '@recant/api';
 import { expect, test } from 'vitest';
 import { nextPageText } from '../src/cli/options.ts';
 import { verdictText } from '../src/cli/verdict-text.ts';
@@ -127,6 +127,9 @@ test('a long run shows steps that were not restored first, and counts what it le
   ]);
 });
 
+/** Of a plan without a step and with one conflict that stops it. */
+const COUNTS = { steps: 0, left: 1, conflicts: 1, stopping: 1, cascaded: 0, overwriting: 0, overwrites: 0 };
+
 type Totals = PlanView['body']['totals'];
 const rows = (created: number, deleted: number, changed: number) => ({ created, deleted, changed });
 const totals = (over: Partial<Totals> = {}): Totals => ({
@@ -149,7 +152,15 @@ test('explain starts with what stays damaged, which 60 harmless tables do not hi
     detail: '',
   };
   const body = {
-    ...{ mode: 'refuse', steps: [], left: [], ambiguous: [], tainted: [], conflicts: [conflict, { ...conflict, part: 'tier' }] },
+    ...{
+      mode: 'refuse',
+      steps: [],
+      overwrites: [],
+      left: [],
+      ambiguous: [],
+      tainted: [],
+      conflicts: [conflict, { ...conflict, part: 'tier' }],
+    },
     totals: totals({
       undone: rows(0, 0, 540),
       stays: rows(0, 2, 498),
@@ -164,7 +175,7 @@ test('explain starts with what stays damaged, which 60 harmless tables do not hi
     ],
   };
   const text = explainText(
-    { id: 'p', digest: 'd', selected: "agent = 'bot'", body, approval: { state: 'not_needed', given: [] } } as never,
+    { id: 'p', digest: 'd', selected: "agent = 'bot'", counts: COUNTS, body, approval: { state: 'not_needed', given: [] } } as never,
     plain,
   );
   const lines = text.split('\n');
@@ -182,7 +193,7 @@ test('a plan lists an attempt that is not undone once, and equal ones in one lin
   const attempt = { agent: 'bot', tool: 'look', reason: 'no_effect', detail: 'It changed nothing that was recorded.' };
   const mail = { ref: ref(NOON), agent: 'bot', tool: 'send_mail' };
   const body = {
-    ...{ mode: 'refuse', steps: [], ambiguous: [], tainted: [], totals: totals() },
+    ...{ mode: 'refuse', steps: [], overwrites: [], ambiguous: [], tainted: [], totals: totals() },
     left: [
       { ...attempt, ref: ref('1') },
       { ...mail, reason: 'irreversible', detail: 'Its tool was declared irreversible.' },
@@ -191,7 +202,7 @@ test('a plan lists an attempt that is not undone once, and equal ones in one lin
     conflicts: [{ ...mail, kind: 'irreversible', detail: 'Its tool was declared irreversible.' }],
   };
   const lines = planText(
-    { id: 'p', digest: 'd', selected: "agent = 'bot'", body, approval: { state: 'not_needed', given: [] } } as never,
+    { id: 'p', digest: 'd', selected: "agent = 'bot'", counts: COUNTS, body, approval: { state: 'not_needed', given: [] } } as never,
     plain,
   ).split('\n');
   expect(lines[1]).toBe("Selected: agent = 'bot'");
@@ -229,8 +240,14 @@ test('a plan names tables that were not captured: new, left out for a time, or d
     { ...of, table: 'public.late', to: at },
     { ...of, table: 'public.gone', dropped: true },
   ];
-  const body = { ...{ mode: 'refuse', steps: [], ambiguous: [], tainted: [], left: [], conflicts: [], totals: totals() }, uncaptured };
-  const text = planText({ id: 'p', digest: 'd', selected: '', body, approval: { state: 'not_needed', given: [] } } as never, plain);
+  const body = {
+    ...{ mode: 'refuse', steps: [], overwrites: [], ambiguous: [], tainted: [], left: [], conflicts: [], totals: totals() },
+    uncaptured,
+  };
+  const text = planText(
+    { id: 'p', digest: 'd', selected: '', counts: COUNTS, body, approval: { state: 'not_needed', given: [] } } as never,
+    plain,
+  );
   expect(text).toContain(`  shop: public.new, new after ${at}, writable by bot, cat\n`);
   expect(text).toContain(`  shop: public.late, between ${at} and ${at}, writable by bot, cat\n`);
   expect(text).toContain(`  shop: public.gone, dropped after ${at}, by a login that could do so: bot, cat\n`);
@@ -238,18 +255,23 @@ test('a plan names tables that were not captured: new, left out for a time, or d
 
 test('a step says what changes on which resource', () => {
   const resource = 'postgres://shop/public.refunds/7';
-  const step = (guards: { resource: string; part: string; before: string | null; after: string | null }[]) => ({
+  const step = (fate: PlanStepView['changes'][number]['fate'], ...parts: string[]) => ({
     ...{ step: 1, undoes: ref(NOON), agent: 'a', tool: 't', grade: 'attested' as const, after: [] },
-    systems: [{ system: 'shop', connector: 'postgres', effects: 1, knownOrdinals: {}, guards }],
+    systems: [{ system: 'shop', connector: 'postgres', effects: 1, resources: 1 }],
+    changes: [{ fate, parts, rows: 1, resources: [resource] }],
   });
-  expect(stepText(step([{ resource, part: 'exists', before: null, after: 'v1.x' }]))).toBe('shop refunds 7: deleted (was created)');
-  expect(stepText(step([{ resource, part: 'exists', before: 'v1.x', after: null }]))).toBe('shop refunds 7: recreated (was deleted)');
-  expect(stepText(step([{ resource, part: 'cents', before: 'v1.x', after: 'v1.y' }]))).toBe('shop refunds 7: cents restored');
+  expect(stepText(step('removed'))).toBe('shop refunds 7: deleted (was created)');
+  expect(stepText(step('comes_back'))).toBe('shop refunds 7: recreated (was deleted)');
+  expect(stepText(step('restored', 'cents'))).toBe('shop refunds 7: cents restored');
+  expect(stepText(step('unchanged'))).toBe('shop refunds 7: no change');
+  expect(stepText({ ...step('restored', 'cents'), stays: 2 })).toBe('shop refunds 7: cents restored. 2 rows in conflict stay');
 });
 
 test('resources with the same change share a line, and the common start of their names', () => {
-  const guards = [1, 2, 3, 4].map((n) => ({ resource: `postgres://shop/public.items/${n}`, part: 'price', before: 'v1.a', after: 'v1.b' }));
-  expect(changesText(guards, 3)).toEqual(['shop items 1, 2, 3 and 1 more: price restored']);
+  const resources = [1, 2, 3, 4].map((n) => `postgres://shop/public.items/${n}`);
+  const change = { fate: 'restored' as const, parts: ['price'], rows: 4, resources };
+  expect(changesText([change], 3)).toEqual(['shop items 1, 2, 3 and 1 more: price restored']);
+  expect(changesText([{ ...change, rows: 9_000 }], 3)).toEqual(['shop items 1, 2, 3 and 8997 more: price restored']);
 });
 
 test('resources are shown as names', () => {

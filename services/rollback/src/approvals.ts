@@ -1,5 +1,6 @@
 import { ApiFault, type ApprovalBody, type ApprovalState, type StatementBody } from '@recant/api';
 import type { ApprovalNeed } from '@recant/events';
+import type { PlanCounts } from '@recant/planner';
 import {
   type ApprovablePlan,
   type Approval,
@@ -24,7 +25,8 @@ const NEEDS: Readonly<Record<ApprovalNeed, string>> = {
 
 /** The plan with everybody who may be its author. */
 export async function withPeople({ store }: RollbackCore, tenant: string, plan: StoredPlan): Promise<ApprovablePlan> {
-  return { ...plan, people: await peopleBehind(store, tenant, plan.by) };
+  const { digest, by, header, counts } = plan;
+  return { digest, by, selection: header.selection, counts, people: await peopleBehind(store, tenant, plan.by) };
 }
 
 /** @param by a key id, or `person:<subject>` */
@@ -41,13 +43,17 @@ export async function judgePlan(core: RollbackCore, tenant: string, plan: Stored
  * Why a claimed run must not continue; undefined if it may. It must have been approved at its start or be approved now, so that an approval that expires
  * during the run does not leave it half done; or be on record as started without an approval. A run being cancelled starts no steps and needs no approval.
  */
-export async function objectionTo(core: RollbackCore, { claim, plan: id, state, createdAtMs }: RunRecord): Promise<string | undefined> {
+export async function objectionTo(
+  core: RollbackCore,
+  { claim, plan: id, state, createdAtMs }: RunRecord,
+  counts: PlanCounts,
+): Promise<string | undefined> {
   if (core.approvals === 'never' || state === 'cancelling') return undefined;
   const plan = await core.store.plans.find(claim.tenant, id);
   if (!plan) return `Unknown plan ${id}.`;
   const said = await core.store.approvals.of(claim.tenant, id);
   if (said.breakGlass?.digest === plan.digest) return undefined;
-  const known = await withPeople(core, claim.tenant, plan);
+  const known = await withPeople(core, claim.tenant, { ...plan, counts });
   const refusals = [createdAtMs, core.clock.now()].map((atMs) => refusalOf(judge(core, known, said, atMs)));
   return refusals.includes(undefined) ? undefined : refusals[1]?.message;
 }

@@ -4,7 +4,8 @@ import { type BoundRoute, type Caller, handle } from '@recant/service';
 import type { StoredPlan } from '@recant/store';
 import { approvalState, bodyOf, judgePlan, peopleBehind, withPeople } from './approvals.ts';
 import type { RollbackCore } from './core.ts';
-import { findPlan, requireDigest } from './plans.ts';
+import { findPlan } from './plans.ts';
+import { readDigested } from './read-plan.ts';
 import { endWanting, wantApproval } from './wanting.ts';
 
 export function approvalRoutes(core: RollbackCore): readonly BoundRoute[] {
@@ -12,7 +13,7 @@ export function approvalRoutes(core: RollbackCore): readonly BoundRoute[] {
   return [
     handle(approvePlan, async ({ caller, params, body, reason }) => {
       const plan = await findPlan(core, caller.tenant, params.plan);
-      requireDigest(plan, body.digest);
+      await readDigested(core, caller.tenant, plan, body.digest);
       const { breakGlass } = await approvals.of(caller.tenant, plan.id);
       await requireOther(core, caller, plan, breakGlass?.by);
       const approvedAtMs = core.clock.now();

@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { AskedValues, PartValue, TargetSystem } from '@recant/connector';
-import type { DerivedParts, OpenInTarget, PlanBody, UncapturedInTarget } from '@recant/planner';
+import type { DerivedParts, OpenInTarget, UncapturedInTarget } from '@recant/planner';
 import type { RollbackCore } from './core.ts';
+import type { Selected } from './read-plan.ts';
 
 /** Milliseconds that planning waits for a target's answer; one that is away is named by the flush. */
 const ASK_MS_MAX = 5_000;
@@ -10,9 +11,9 @@ const ASK_MS_MAX = 5_000;
 export async function openInTargets(
   { store, targets }: Pick<RollbackCore, 'store' | 'targets'>,
   tenant: string,
-  plan: PlanBody,
+  selected: Selected,
 ): Promise<readonly OpenInTarget[]> {
-  const of = selectedBy(plan);
+  const of = selectedBy(selected);
   if (of === undefined) return [];
   const found = await askEach({ store, targets }, tenant, (target) => target.drain?.openTransactions(of));
   return found.flatMap(({ system, answer }) => answer.map((transaction) => ({ system, ...transaction })));
@@ -25,13 +26,13 @@ export async function openInTargets(
 export async function uncapturedInTargets(
   { store, targets }: Pick<RollbackCore, 'store' | 'targets'>,
   tenant: string,
-  plan: PlanBody,
+  selected: Selected,
   firstMs: number | undefined,
 ): Promise<readonly UncapturedInTarget[]> {
-  const { selection, sources, steps, left } = plan;
-  if (selection.runs !== undefined || steps.length + left.length === 0) return [];
+  const { selection, sources, agents } = selected;
+  if (selection.runs !== undefined || agents.length === 0) return [];
   const { fromMs = firstMs, toMs } = selection;
-  const of = selectedBy(plan) ?? { agents: [...new Set([...steps, ...left].map(({ agent }) => agent))], sources: Object.keys(sources) };
+  const of = selectedBy(selected) ?? { agents, sources: Object.keys(sources) };
   const found = await askEach({ store, targets }, tenant, (target) => target.uncaptured?.({ ...of, fromMs, toMs }));
   return found.flatMap(({ system, answer }) => answer.map((table) => ({ system, ...table })));
 }
@@ -80,12 +81,10 @@ async function askEach<T>(
 export function selectedBy({
   selection,
   sources,
-  steps,
-  left,
-}: PlanBody): { agents: readonly string[] | undefined; sources: readonly string[] } | undefined {
+  agents,
+}: Selected): { agents: readonly string[] | undefined; sources: readonly string[] } | undefined {
   const { fromMs: _from, toMs: _to, clock: _clock, ambiguous: _ambiguous, where: _where, ...rest } = selection;
   if (rest.actions !== undefined || rest.runs !== undefined) return undefined;
   if (Object.keys(rest).length === 0) return { agents: undefined, sources: [] };
-  const agents = rest.agents ?? [...new Set([...steps, ...left].map(({ agent }) => agent))];
-  return { agents, sources: Object.keys(sources) };
+  return { agents: rest.agents ?? agents, sources: Object.keys(sources) };
 }

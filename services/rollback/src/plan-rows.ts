@@ -1,34 +1,59 @@
 import { ApiFault, listPlanRows, PAGE_ITEMS_DEFAULT, type PlanRowBody, VALUE_ROWS_MAX } from '@recant/api';
 import type { PartValue } from '@recant/connector';
-import { type PlanRow, plainRef, refKey, rowsOfPlan } from '@recant/planner';
+import { type PlanRow, plainRef, type RowCollector, type RowPlace, refKey, rowCollector } from '@recant/planner';
 import { type BoundRoute, handle } from '@recant/service';
 import { valuesInTargets } from './ask-open.ts';
 import type { RollbackCore } from './core.ts';
 import { findPlan } from './plans.ts';
 
-/** Rows and files of a plan, in pages: a plan does not change, so that a cursor is a number of rows. */
+/** Rows and files of a plan, in pages: of the plan it holds one page of rows. */
 export const planRowsRoute = (core: RollbackCore): BoundRoute =>
   handle(listPlanRows, async ({ caller, params, query }) => {
-    const { body } = await findPlan(core, caller.tenant, params.plan);
-    const rows = rowsOfPlan(body, { under: query.in, step: query.step });
-    const from = placeOf(query.cursor);
-    const { limit = PAGE_ITEMS_DEFAULT } = query;
-    const page = rows.slice(from, from + (query.values ? Math.min(limit, VALUE_ROWS_MAX) : limit));
-    const items = query.values ? await withValues(core, caller.tenant, page) : page;
-    const end = from + page.length;
-    const counts = new Map<PlanRow['fate'], number>();
-    for (const { fate } of rows) counts.set(fate, (counts.get(fate) ?? 0) + 1);
-    return {
-      status: 200,
-      body: { items, ...(end < rows.length && { next: String(end) }), counts: Object.fromEntries(counts) },
-    };
+    const { id } = await findPlan(core, caller.tenant, params.plan);
+    const { in: under, step, fate, limit = PAGE_ITEMS_DEFAULT } = query;
+    const most = query.values ? Math.min(limit, VALUE_ROWS_MAX) : limit;
+    const collector = rowCollector({ under, step, fate, limit: most, after: placeOf(query.cursor) });
+    await collect(core, caller.tenant, id, step, collector);
+    const { rows, next, counts } = collector.page();
+    const items = query.values ? await withValues(core, caller.tenant, rows) : rows;
+    return { status: 200, body: { items, ...(next && { next: cursorOf(next) }), counts: Object.fromEntries(counts) } };
   });
 
+async function collect(
+  { store: { plans } }: RollbackCore,
+  tenant: string,
+  plan: string,
+  step: number | undefined,
+  collector: RowCollector,
+): Promise<void> {
+  if (step !== undefined) {
+    for (const one of await plans.steps(tenant, plan, [step])) collector.addStep(one);
+    return;
+  }
+  for await (const conflict of plans.all(tenant, plan, 'conflicts')) collector.addConflict(conflict);
+  for await (const one of plans.all(tenant, plan, 'steps')) collector.addStep(one);
+}
+
+const cursorOf = (place: RowPlace): string => Buffer.from(JSON.stringify(place)).toString('base64url');
+
 /** @throws ApiFault `cursor_invalid` */
-function placeOf(cursor: string | undefined): number {
-  if (cursor === undefined) return 0;
-  if (!/^[1-9][0-9]{0,8}$/.test(cursor)) throw new ApiFault('cursor_invalid', 'Invalid cursor: start again without a cursor.');
-  return Number(cursor);
+function placeOf(cursor: string | undefined): RowPlace | undefined {
+  if (cursor === undefined) return undefined;
+  const parsed = parsePlace(cursor);
+  if (parsed === undefined) throw new ApiFault('cursor_invalid', 'Invalid cursor: start again without a cursor.');
+  return parsed;
+}
+
+function parsePlace(cursor: string): RowPlace | undefined {
+  try {
+    const place: unknown = JSON.parse(Buffer.from(cursor, 'base64url').toString());
+    if (!Array.isArray(place) || place.length !== 4) return undefined;
+    const [rank, resource, step, at] = place as unknown[];
+    const isPlace = [rank, step, at].every((value) => Number.isSafeInteger(value)) && typeof resource === 'string';
+    return isPlace ? (place as unknown as RowPlace) : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** A system that does not answer in time leaves its rows without values. */

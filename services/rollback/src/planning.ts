@@ -6,8 +6,10 @@ import {
   type PlanInput as LedgerInput,
   type Missing,
   namesIn,
+  type Overwrite,
   openAttempts,
   type PlanBody,
+  type PlanHeader,
   parseOverrides,
   parseSelection,
   plan,
@@ -18,16 +20,17 @@ import {
 } from '@recant/planner';
 import { createSourceEvents, LEASE_MS } from '@recant/runner';
 import { actorOf, type Caller, withinInline } from '@recant/service';
-import type { StoredPlan } from '@recant/store';
+import type { NewPlan } from '@recant/store';
 import { alternativesTo } from './alternatives.ts';
 import { uncapturedInTargets } from './ask-open.ts';
 import { planWithTargets } from './ask-targets.ts';
 import type { RollbackCore } from './core.ts';
 import { readInput } from './read-input.ts';
+import { type PlanReading, selectedIn } from './read-plan.ts';
 import { missingOf, type Reached, reachWatermark, withAcceptance } from './watermark.ts';
 
 /** Makes a plan: waits for the watermark, reads the ledger at one vector of log sizes, asks the systems, and stores the plan together with its act. */
-export async function makePlan(core: RollbackCore, caller: Caller, input: PlanInput, reason?: string): Promise<StoredPlan> {
+export async function makePlan(core: RollbackCore, caller: Caller, input: PlanInput, reason?: string): Promise<NewPlan> {
   const { store, clock } = core;
   const { tenant } = caller;
   const nowMs = clock.now();
@@ -41,7 +44,7 @@ export async function makePlan(core: RollbackCore, caller: Caller, input: PlanIn
   const read = await readInput(core, tenant, selection, options);
   const body = await planBody(core, read, reached, input.accept ?? [], { by: caller.id, reason });
   const id = uuidv7(nowMs, core.random16());
-  const made: StoredPlan = {
+  const made: NewPlan = {
     id,
     digest: planDigest(body),
     body,
@@ -66,7 +69,10 @@ export async function makePlan(core: RollbackCore, caller: Caller, input: PlanIn
       steps: body.steps.length,
       conflicts: body.conflicts.length,
       ...missingDetail(body),
-      ...forcedDetail(body),
+      ...forcedDetail(
+        body,
+        body.steps.flatMap((step) => step.overwrites ?? []),
+      ),
     }),
   });
   events.add('recant.source.closed.v1', eventId.closed(), { reason: 'planned' });
@@ -104,10 +110,10 @@ async function planBody(
 ): Promise<PlanBody> {
   const whole = await planWithTargets(core, read);
   const open = openAttempts(read.selected, whole);
-  const found = [...(await missingOf(core, whole, read.vector, reached)), ...open.values()];
+  const found = [...(await missingOf(core, selectedIn(whole), read.vector, reached)), ...open.values()];
   const watermark = withAcceptance(reached, found, accepted, who);
   const planned = { ...whole, conflicts: withoutAccepted(whole.conflicts, acceptedIn(open, watermark.missing)) };
-  const uncaptured = await uncapturedInTargets(core, read.tenant, planned, earliest(read));
+  const uncaptured = await uncapturedInTargets(core, read.tenant, selectedIn(planned), earliest(read));
   const isContested = planned.conflicts.length > 0 || planned.steps.some(({ overwrites }) => overwrites !== undefined);
   const alternatives = isContested ? await alternativesTo(core, read, planned) : [];
   return {
@@ -137,8 +143,7 @@ function missingDetail({ watermark }: PlanBody): JsonObject {
 }
 
 /** Which modes a person set, and how many values of how many others they overwrite: the plan names each. */
-export function forcedDetail({ overrides, steps }: PlanBody): JsonObject {
-  const overwrites = steps.flatMap((step) => step.overwrites ?? []);
+export function forcedDetail({ overrides }: Pick<PlanHeader, 'overrides'>, overwrites: readonly Overwrite[]): JsonObject {
   return {
     ...(overrides && { overrides: overrides.map(({ mode, where, attempts }) => ({ mode, where, attempts })) }),
     ...(overwrites.length > 0 && {
@@ -156,20 +161,18 @@ const earliest = ({ selected }: LedgerInput): number | undefined =>
   );
 
 /** @throws ApiFault `plan_stale` if newer attempts match the selection or touch the resources of the plan */
-export async function checkStale(core: RollbackCore, tenant: string, body: PlanBody): Promise<void> {
+export async function checkStale(core: RollbackCore, tenant: string, { header, essence, answers }: PlanReading): Promise<void> {
   const vector = await core.store.ledgerReader.vector(tenant);
-  const same = Object.entries(vector).every(([shard, size]) => body.vector[shard] === size.toString());
+  const same = Object.entries(vector).every(([shard, size]) => header.vector[shard] === size.toString());
   if (same) return;
   // The targets' answers are the plan's own: only the ledger can make it stale. What changed in a target is decided there, at the run.
-  const asked = body.conflicts.filter(({ askedAtMs }) => askedAtMs !== undefined);
-  const rows = new Map(body.steps.flatMap(({ undoes, changed }) => (changed ? [[refKey(undoes), changed] as const] : [])));
+  const { conflicts: asked, rows, overwrites } = answers;
   const refused = asked.filter(({ ref }) => !rows.has(refKey(ref)));
   const refusedRows = { rows, conflicts: asked.filter(({ ref }) => rows.has(refKey(ref))) };
-  const read = await readInput(core, tenant, body.selection, body);
-  const overwrites = new Map(body.steps.flatMap(({ undoes, overwrites: own }) => (own ? [[refKey(undoes), own] as const] : [])));
+  const read = await readInput(core, tenant, header.selection, header);
   const whole = plan({ ...read, refused, refusedRows, overwrites });
-  const accepted = acceptedIn(openAttempts(read.selected, whole), body.watermark?.missing ?? []);
-  if (!isStale(body, { ...whole, conflicts: withoutAccepted(whole.conflicts, accepted) })) return;
+  const accepted = acceptedIn(openAttempts(read.selected, whole), header.watermark?.missing ?? []);
+  if (!isStale(essence, { ...whole, conflicts: withoutAccepted(whole.conflicts, accepted) })) return;
   throw new ApiFault('plan_stale', 'Newer attempts match the selection or changed resources of this plan.');
 }
 

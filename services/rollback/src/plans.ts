@@ -1,5 +1,5 @@
 import { ApiFault, createPlan, type PlanView, showPlan, showWatermark } from '@recant/api';
-import { obstaclesOf, planDigest, selectionText } from '@recant/planner';
+import { countsOf, headerOf, missingIn, selectionText } from '@recant/planner';
 import type { Statements } from '@recant/policy';
 import { type BoundRoute, handle } from '@recant/service';
 import type { StoredPlan } from '@recant/store';
@@ -18,7 +18,9 @@ export function planRoutes(core: RollbackCore): readonly BoundRoute[] {
     handle(createPlan, async ({ caller, body, reason }) => {
       const made = await withApiFaults(() => makePlan(core, caller, body, reason));
       core.wake();
-      return { status: 201, body: await viewOf(core, caller.tenant, made, { approvals: [] }) };
+      const { body: whole, ...plan } = made;
+      const stored = { ...plan, header: headerOf(whole), counts: countsOf(whole) };
+      return { status: 201, body: await viewOf(core, caller.tenant, stored, { approvals: [] }) };
     }),
     handle(showPlan, async ({ caller, params }) => {
       const plan = await findPlan(core, caller.tenant, params.plan);
@@ -36,12 +38,6 @@ export async function findPlan({ store }: RollbackCore, tenant: string, id: stri
   return found;
 }
 
-/** @throws ApiFault `plan_digest_mismatch` */
-export function requireDigest({ id, digest, body }: StoredPlan, given: string): void {
-  if (given !== digest || planDigest(body) !== digest)
-    throw new ApiFault('plan_digest_mismatch', `Plan ${id}: expected digest ${digest}, got ${given}.`);
-}
-
 async function runOf({ store }: RollbackCore, tenant: string, plan: string): Promise<PlanView['run']> {
   const id = await store.runs.ofPlan(tenant, plan);
   const found = id === undefined ? undefined : await store.runs.find(tenant, id);
@@ -52,17 +48,10 @@ async function runOf({ store }: RollbackCore, tenant: string, plan: string): Pro
 }
 
 async function viewOf(core: RollbackCore, tenant: string, plan: StoredPlan, said: Statements): Promise<PlanView> {
-  const { id, digest, by, createdAtMs, body } = plan;
-  const runnable = body.steps.length > 0 && (body.mode !== 'refuse' || obstaclesOf(body) === 0);
+  const { id, digest, by, createdAtMs, header, counts } = plan;
+  const { sources: _sources, ...body } = header;
+  const runnable = counts.steps > 0 && (header.mode !== 'refuse' || counts.stopping + missingIn(header).length === 0);
   const approval = approvalState(core, await withPeople(core, tenant, plan), said);
-  return {
-    id,
-    digest,
-    by,
-    createdAt: new Date(createdAtMs).toISOString(),
-    selected: selectionText(body.selection),
-    runnable,
-    approval,
-    body,
-  };
+  const selected = selectionText(header.selection);
+  return { id, digest, by, createdAt: new Date(createdAtMs).toISOString(), selected, runnable, approval, counts, body };
 }

@@ -2,6 +2,7 @@ import {
   ApiFault,
   cancelRun,
   createRun,
+  listRunSteps,
   listRuns,
   PAGE_ITEMS_DEFAULT,
   pauseRun,
@@ -16,13 +17,12 @@ import {
   skipStep,
   skipSteps,
 } from '@recant/api';
-import type { PlanStep } from '@recant/planner';
 import { type BoundRoute, handle } from '@recant/service';
 import type { StoredRun } from '@recant/store';
 import { bodiesOf, statementBody } from './approvals.ts';
 import type { RollbackCore } from './core.ts';
 import { withApiFaults } from './fault.ts';
-import { findPlan } from './plans.ts';
+import { itemBefore } from './plan-lists.ts';
 import { startRun } from './starting.ts';
 import { waitBodies } from './wait-bodies.ts';
 
@@ -66,6 +66,14 @@ export function runRoutes(core: RollbackCore): readonly BoundRoute[] {
       return { status: 200, body: { items: page.runs.map(summaryOf), ...(page.next === undefined ? {} : { next: page.next }) } };
     }),
     handle(showRun, async ({ caller, params }) => ({ status: 200, body: await viewRun(core, caller.tenant, params.run) })),
+    handle(listRunSteps, async ({ caller, params, query }) => {
+      const { limit = PAGE_ITEMS_DEFAULT, cursor, state: states, outcome: outcomes, code } = query;
+      const asked = { states, outcomes, code, after: itemBefore(cursor), limit };
+      const page = await core.store.runs.steps(caller.tenant, params.run, asked);
+      if (page === undefined) throw unknownRun(params.run);
+      const items = page.steps.map(({ takeBack: _takeBack, ...step }) => step);
+      return { status: 200, body: { items, ...(page.next !== undefined && { next: String(page.next) }) } };
+    }),
     handle(pauseRun, ({ caller, params }) => act(caller.tenant, params.run, 'pause')),
     handle(resumeRun, ({ caller, params }) => act(caller.tenant, params.run, 'resume')),
     handle(cancelRun, ({ caller, params }) => act(caller.tenant, params.run, 'cancel')),
@@ -95,20 +103,12 @@ function summaryOf(run: StoredRun): RunSummaryView {
 async function viewRun(core: RollbackCore, tenant: string, id: string): Promise<RunView> {
   const found = await core.store.runs.find(tenant, id);
   if (!found) throw unknownRun(id);
-  const { body } = await findPlan(core, tenant, found.run.plan);
   const said = await core.store.approvals.of(tenant, found.run.plan);
-  const planSteps = new Map(body.steps.map((step) => [step.step, step]));
-  const stepList = found.steps.map(({ takeBack: _takeBack, ...step }) => {
-    const { undoes, agent, tool, systems } = planSteps.get(step.step) as PlanStep;
-    return { ...step, undoes, agent, tool, systems: systems.map(({ system }) => system) };
-  });
   return {
     ...summaryOf(found.run),
-    stepList,
+    states: found.states,
+    intended: found.intended,
     approvals: bodiesOf(said),
     ...(said.breakGlass && { breakGlass: statementBody(said.breakGlass) }),
-    left: body.left,
-    conflicts: body.conflicts,
-    tainted: body.tainted,
   };
 }

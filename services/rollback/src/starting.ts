@@ -1,14 +1,14 @@
 import { ApiFault, createRun, parseExpiry, type RunInput } from '@recant/api';
-import { eventId, OWN_AGENT, uuidv7 } from '@recant/events';
-import { missingIn, type PlanBody, stoppingIn } from '@recant/planner';
-import { rowsOf } from '@recant/policy';
+import { eventId, uuidv7 } from '@recant/events';
+import { missingIn, type PlanCounts } from '@recant/planner';
 import { createSourceEvents, LEASE_MS } from '@recant/runner';
 import { actorOf, type Caller, withinInline } from '@recant/service';
 import { type NewRun, type StoredPlan, StoreError } from '@recant/store';
 import type { RollbackCore } from './core.ts';
 import { permitDetail, permitStart, storedPermit } from './permit.ts';
 import { checkStale, forcedDetail } from './planning.ts';
-import { findPlan, requireDigest } from './plans.ts';
+import { findPlan } from './plans.ts';
+import { readForStart } from './read-plan.ts';
 import { endWanting } from './wanting.ts';
 import { checkMissing } from './watermark.ts';
 
@@ -25,21 +25,19 @@ export async function startRun(
   const { store, clock } = core;
   const { tenant, id: by } = caller;
   const found = await findPlan(core, tenant, input.plan);
-  requireDigest(found, input.digest);
-  const { id: plan, digest, body } = found;
+  const { id: plan, digest, header } = found;
+  const read = await readForStart(core, tenant, found, input.digest);
+  const { counts } = read;
   const known = await store.runs.ofPlan(tenant, plan);
   if (known !== undefined) return { id: known, created: false };
-  if (body.mode === 'refuse') requireNoObstacle(plan, body);
-  if (body.steps.length === 0)
-    throw new ApiFault('plan_empty', `Plan ${plan} has no steps: the selected attempts have no effects to undo.`);
-  const resources = body.steps.flatMap(({ step, systems }) =>
-    systems.flatMap(({ knownOrdinals }) => Object.keys(knownOrdinals).map((resource) => ({ step, resource }))),
-  );
-  const rows = requireRows(core, found, input.rows);
+  if (header.mode === 'refuse') requireNoObstacle(found, counts);
+  if (counts.steps === 0) throw new ApiFault('plan_empty', `Plan ${plan} has no steps: the selected attempts have no effects to undo.`);
+  requireRows(core, plan, counts.rows, input.rows);
+  const { rows } = counts;
   const expiresAtMs = input.fence === undefined ? undefined : parseExpiry(input.fence, clock.now());
-  const permit = await permitStart(core, tenant, found, { breakGlass: input.breakGlass, reason });
-  await checkMissing(core, body);
-  await checkStale(core, tenant, body);
+  const permit = await permitStart(core, tenant, { ...found, counts }, { breakGlass: input.breakGlass, reason });
+  await checkMissing(core, read);
+  await checkStale(core, tenant, read);
 
   const run = uuidv7(clock.now(), core.random16());
   const source = await core.producer.sourceOf(tenant, 'run', run);
@@ -51,16 +49,16 @@ export async function startRun(
     actor: actorOf(caller),
     operation: createRun.operationId,
     object: { run, plan, digest },
-    selection: withinInline(body.selection),
+    selection: withinInline(header.selection),
     ...(reason === undefined ? {} : { reason }),
     outcome: 'done',
     detail: withinInline({
-      mode: body.mode,
-      steps: body.steps.length,
+      mode: header.mode,
+      steps: counts.steps,
       rows,
       ...(rows > core.rowsMax && { rowsMax: core.rowsMax }),
       ...(expiresAtMs !== undefined && { fence: { expiresAt: new Date(expiresAtMs).toISOString() } }),
-      ...forcedDetail(body),
+      ...forcedDetail(header, [...read.answers.overwrites.values()].flat()),
       ...permitDetail(permit),
     }),
   });
@@ -71,13 +69,13 @@ export async function startRun(
     digest,
     by,
     source,
-    steps: body.steps.map(({ step }) => step),
-    resources,
+    steps: Array.from({ length: counts.steps }, (_, at) => at + 1),
+    resources: read.resources,
     events: events.drain(),
     sequenceNext: events.sequenceNext,
-    inverses: body.steps.filter(({ agent }) => agent === OWN_AGENT).map(({ undoes }) => undoes.action),
+    inverses: read.inverses,
     ...(expiresAtMs !== undefined && {
-      fence: { undoes: callsToFence(body), expiresAtMs, by: nameOf(caller), reason: reason ?? `undone by run ${run}` },
+      fence: { undoes: read.calls, expiresAtMs, by: nameOf(caller), reason: reason ?? `undone by run ${run}` },
     }),
   });
   if (created === 'withdrawn')
@@ -95,27 +93,20 @@ function createFenced({ store }: RollbackCore, tenant: string, run: NewRun): Ret
   });
 }
 
-/** What was selected. Dependents that are undone with it were no mistake of their agents: these may do them again. */
-function callsToFence({ steps }: PlanBody): NonNullable<NewRun['fence']>['undoes'] {
-  return steps.filter(({ agent, cascaded }) => agent !== OWN_AGENT && !cascaded).map(({ step, undoes }) => ({ step, undoes }));
-}
-
 const nameOf = ({ id, name }: Caller): string => (name === undefined ? id : `${name} (${id})`);
 
 /** @throws ApiFault `plan_conflicts`, `plan_incomplete` */
-function requireNoObstacle(plan: string, body: PlanBody): void {
-  const { length: conflicts } = stoppingIn(body);
-  if (conflicts > 0) throw new ApiFault('plan_conflicts', `Plan ${plan} has ${conflicts} conflicts, and its mode is refuse.`);
-  const [first, ...more] = missingIn(body);
+function requireNoObstacle({ id: plan, header }: StoredPlan, { stopping }: PlanCounts): void {
+  if (stopping > 0) throw new ApiFault('plan_conflicts', `Plan ${plan} has ${stopping} conflicts, and its mode is refuse.`);
+  const [first, ...more] = missingIn(header);
   if (first === undefined) return;
   const rest = more.length === 0 ? '' : ` And ${more.length} more.`;
   throw new ApiFault('plan_incomplete', `Plan ${plan}: missing and not accepted: ${first.id} (${first.subject}: ${first.detail})${rest}`);
 }
 
-/** @returns how many rows and files the run changes. @throws ApiFault `run_too_large` without a confirmation of a number over the limit */
-function requireRows({ rowsMax }: RollbackCore, { id, body }: StoredPlan, confirmed: number | undefined): number {
-  const rows = rowsOf(body.steps);
-  if (rows <= rowsMax || confirmed === rows) return rows;
+/** @throws ApiFault `run_too_large` without a confirmation of a number over the limit */
+function requireRows({ rowsMax }: RollbackCore, id: string, rows: number, confirmed: number | undefined): void {
+  if (rows <= rowsMax || confirmed === rows) return;
   throw new ApiFault(
     'run_too_large',
     `Plan ${id} changes ${rows} rows and files, and a run may change ${rowsMax} without a confirmation: expected \`rows\` ${rows}, got ${confirmed ?? 'none'}.`,

@@ -13,7 +13,7 @@ export async function wantApproval({ store }: RollbackCore, tenant: string, plan
   const condition = {
     code: CODE,
     subject: plan.id,
-    detail: `Plan ${plan.id}, made by ${plan.by}, is to undo ${plan.body.steps.length} attempts. ${needText(verdict.need)}`,
+    detail: `Plan ${plan.id}, made by ${plan.by}, is to undo ${plan.counts.steps} attempts. ${needText(verdict.need)}`,
     action: `Review it, and approve it as another person: \`recant approve ${plan.id}\`. The alarm ends then, with the run, or after a day.`,
   };
   await store.alarms.raise(tenant, [condition], WANTED_MS);

@@ -9,13 +9,13 @@ import {
   missingOfSystem,
   missingOfTopic,
   missingOfTransaction,
-  type PlanBody,
   type PlanInput,
   type SourceQuestion,
   type Watermark,
 } from '@recant/planner';
 import { openInTargets, selectedBy } from './ask-open.ts';
 import type { RollbackCore } from './core.ts';
+import type { PlanReading, Selected } from './read-plan.ts';
 
 /** Milliseconds that a plan waits, unless it says otherwise, and at least: what is there at once is always read. */
 export const WAIT_MS = 10_000;
@@ -63,25 +63,25 @@ async function drainAll(
 /** Everything that the ledger lacks of a plan's selection at a vector, but for attempts that are open. */
 export async function missingOf(
   core: Pick<RollbackCore, 'store' | 'targets'>,
-  plan: PlanBody,
+  selected: Selected,
   vector: PlanInput['vector'],
   reached: Pick<Reached, 'missing'>,
 ): Promise<readonly Missing[]> {
   const [records, open] = await Promise.all([
-    core.store.sourceReader.incomplete(plan.tenant, sourcesOf(plan), vector),
-    openInTargets(core, plan.tenant, plan),
+    core.store.sourceReader.incomplete(selected.tenant, sourcesOf(selected), vector),
+    openInTargets(core, selected.tenant, selected),
   ]);
-  return [...reached.missing, ...missingOfSources(records, plan.selection), ...open.map(missingOfTransaction)];
+  return [...reached.missing, ...missingOfSources(records, selected.selection), ...open.map(missingOfTransaction)];
 }
 
 /** Selected actions and runs stand for themselves: of actions, only what of them is not settled can be missing. */
-function sourcesOf(plan: PlanBody): SourceQuestion {
-  const { actions = [] } = plan.selection;
-  const chosen = selectedBy(plan);
+function sourcesOf(selected: Selected): SourceQuestion {
+  const { selection, unfinished } = selected;
+  const { actions = [] } = selection;
+  const chosen = selectedBy(selected);
   if (chosen !== undefined) return { ...chosen, actions };
-  const unfinished = plan.left.filter(({ reason }) => reason === 'open' || reason === 'incomplete').map(({ ref }) => ref.source);
-  const all = Object.keys(plan.sources);
-  return { agents: [], sources: plan.selection.actions ? all.filter((source) => unfinished.includes(source)) : all, actions };
+  const all = Object.keys(selected.sources);
+  return { agents: [], sources: selection.actions ? all.filter((source) => unfinished.has(source)) : all, actions };
 }
 
 /** The watermark of a plan. @throws ApiFault `missing_unknown`, `acceptance_without_reason` */
@@ -102,11 +102,11 @@ export function withAcceptance(
 }
 
 /** @throws ApiFault `plan_stale` if something is missing that the plan does not name */
-export async function checkMissing(core: Waiting, plan: PlanBody): Promise<void> {
-  const reached = await reachWatermark(core, plan.tenant);
-  const vector = await core.store.ledgerReader.vector(plan.tenant);
-  const named = new Set(plan.watermark?.missing.map(({ id }) => id));
-  const [first, ...more] = (await missingOf(core, plan, vector, reached)).filter(({ id }) => !named.has(id));
+export async function checkMissing(core: Waiting, { header, selected }: Pick<PlanReading, 'header' | 'selected'>): Promise<void> {
+  const reached = await reachWatermark(core, header.tenant);
+  const vector = await core.store.ledgerReader.vector(header.tenant);
+  const named = new Set(header.watermark?.missing.map(({ id }) => id));
+  const [first, ...more] = (await missingOf(core, selected, vector, reached)).filter(({ id }) => !named.has(id));
   if (first === undefined) return;
   const rest = more.length === 0 ? '' : ` And ${more.length} more.`;
   throw new ApiFault('plan_stale', `Missing since the plan was made: ${first.subject}: ${first.detail}${rest}`);

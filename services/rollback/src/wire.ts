@@ -32,6 +32,7 @@ import { createFreezeWatch, type FreezeWatch } from './freeze-watch.ts';
 import { createLedgerProducer, type LedgerAccess } from './ledger-producer.ts';
 import { maskConnectors } from './masked-connectors.ts';
 import { measureRollback } from './measure.ts';
+import { planListRoutes } from './plan-lists.ts';
 import { planRepeatsRoute } from './plan-repeats.ts';
 import { planRowsRoute } from './plan-rows.ts';
 import { planRoutes } from './plans.ts';
@@ -120,12 +121,13 @@ export function wireRollback(deps: RollbackDeps): WiredRollback {
   if (deps.metrics) measureRollback(deps.metrics, { drains, coverage, clock: deps.clock });
   const ports: RunnerPorts = {
     store: createRunStore(store.pool, options.leaseMs, served),
+    plans: core.store.plans,
     emitter: createEmitter(outbox, producer.transport),
     ledger: ledgerReader,
     targets,
     clock,
     random16,
-    objection: (record) => objectionTo(core, record),
+    objection: (record, counts) => objectionTo(core, record, counts),
     ...(deps.failpoint ? { failpoint: deps.failpoint } : {}),
   };
   const worker = createWorker(core, ports, { ...RUNNER_CONFIG, ...deps.runner }, options, logger.child({ part: 'rollback' }));
@@ -169,6 +171,7 @@ function recordsOf({ pool, alarms, credentials }: Store): Records {
 
 const runningRoutes = (core: RollbackCore, { store, progressMs }: RollbackDeps) => [
   ...planRoutes(core),
+  ...planListRoutes(core),
   planRowsRoute(core),
   planRepeatsRoute(core),
   ...approvalRoutes(core),

@@ -68,7 +68,8 @@ test('I5: in mode refuse a change between plan and run is found before the first
   await stage.shop.owner.query("UPDATE orders SET tier = 'platinum' WHERE id = 1");
   const run = await runOf(stage, plan);
   expect(run.account).toMatchObject({ outcomes: { conflicted: 1, skipped: 2 }, verdict: 'not_restored' });
-  expect(run.stepList.flatMap(({ findings }) => findings.map(({ code }) => code)).sort()).toEqual(['drift', 'refused', 'refused']);
+  const { items } = await stage.operator.runSteps(run.id);
+  expect(items.flatMap(({ findings }) => findings.map(({ code }) => code)).sort()).toEqual(['drift', 'refused', 'refused']);
   const { rows } = await stage.shop.owner.query('SELECT tier FROM orders WHERE id <= 3 ORDER BY id');
   expect(rows.map(({ tier }) => tier)).toEqual(['platinum', 'free', 'free']);
 });

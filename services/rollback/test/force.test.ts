@@ -52,22 +52,20 @@ test('force overwrites what others wrote later, by an agent and by a login that 
     body: {
       conflicts: [],
       left: [],
-      steps: [
+      steps: [{ overwrites: 2 }],
+      overwrites: [
         {
-          overwrites: [
-            {
-              resource: row(1),
-              part: 'price',
-              by: { agent: 'support', tool: 'reprice' },
-              detail: expect.stringContaining('price is 2 now'.replace('2', "'2'")),
-            },
-            { resource: row(2), part: 'price', who: expect.stringContaining(`login ${login} at `) },
-          ],
+          step: 1,
+          resource: row(1),
+          part: 'price',
+          by: { agent: 'support', tool: 'reprice' },
+          detail: expect.stringContaining('price is 2 now'.replace('2', "'2'")),
         },
+        { step: 1, resource: row(2), part: 'price', who: expect.stringContaining(`login ${login} at `) },
       ],
     },
   });
-  expect(plan.body.steps[0]?.overwrites?.[1]).not.toHaveProperty('by');
+  expect(plan.body.overwrites[1]).not.toHaveProperty('by');
   const run = await carryOut(plan);
   expect(run.account).toMatchObject({
     overwritten: 2,
@@ -76,7 +74,7 @@ test('force overwrites what others wrote later, by an agent and by a login that 
     unverified: { overwritten: 1 },
   });
   expect((await stage.operator.runs()).items[0]?.account).toMatchObject({ overwritten: 2, verdict: 'restored_unverified' });
-  expect(run.stepList[0]?.findings).toMatchObject([
+  expect((await stage.operator.runSteps(run.id)).items[0]?.findings).toMatchObject([
     { code: 'overwritten', resource: row(1), part: 'price', detail: expect.stringContaining('written later by') },
     { code: 'overwritten', resource: row(2), part: 'price', detail: expect.stringContaining(`login ${login}`) },
   ]);
@@ -184,9 +182,9 @@ test('a chain of forced steps under and over the work of others goes back to whe
   await write('above', 'UPDATE orders SET price = 5 WHERE id = 41');
   const selection = { agents: ['chain'] };
   const last = await force({ selection, mode: 'skip', overrides: [{ mode: 'force', where: 'tool = last' }] });
-  expect(last.body.steps).toMatchObject([{ tool: 'last', overwrites: [{ by: { agent: 'above' } }] }]);
+  expect(last.body).toMatchObject({ steps: [{ tool: 'last', overwrites: 1 }], overwrites: [{ by: { agent: 'above' } }] });
   const all = await force({ selection, mode: 'force' });
-  expect(all.body.steps.map(({ overwrites = [] }) => overwrites.map(({ by }) => by?.agent))).toEqual([['above'], ['above'], ['above']]);
+  expect(all.body.overwrites.map(({ step, by }) => [step, by?.agent]).sort()).toEqual([1, 2, 3].map((step) => [step, 'above']));
   expect((await carryOut(all)).account).toMatchObject({ outcomes: { restored: 3 }, overwritten: 3 });
   expect(await pricesOf(41)).toEqual([100]);
 });
@@ -197,11 +195,9 @@ test('force removes a row that others changed, and puts a deleted row’s values
   await write('helper', 'UPDATE orders SET price = 8 WHERE id = 951');
   await write('helper', "INSERT INTO orders VALUES (51, 'again', 9)");
   const plan = await force({ selection: { agents: ['rows'] }, mode: 'force' });
-  expect(
-    new Set(
-      plan.body.steps.flatMap(({ overwrites = [] }) => overwrites.map(({ resource, part, by }) => `${resource} ${part} ${by?.agent}`)),
-    ),
-  ).toEqual(new Set([`${row(951)} exists helper`, `${row(951)} price helper`, `${row(51)} state helper`, `${row(51)} price helper`]));
+  expect(new Set(plan.body.overwrites.map(({ resource, part, by }) => `${resource} ${part} ${by?.agent}`))).toEqual(
+    new Set([`${row(951)} exists helper`, `${row(951)} price helper`, `${row(51)} state helper`, `${row(51)} price helper`]),
+  );
   expect((await carryOut(plan)).account).toMatchObject({ outcomes: { restored: 2 }, overwritten: 4 });
   expect((await stage.shop.owner.query('SELECT id, state, price FROM orders WHERE id IN (51, 951)')).rows).toEqual([
     { id: 51, state: 'open', price: 100 },

@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { type Client, createClient } from '@recant/client';
+import { type Client, createClient, type WholePlan, wholePlan } from '@recant/client';
 import type { Connector } from '@recant/connector';
 import { type PostgresClient, type PostgresSystem, postgresSystem, preparePostgres } from '@recant/connector-postgres';
 import type { DataKeys } from '@recant/data-keys';
@@ -33,9 +33,9 @@ export interface Stage {
   readonly rollbackKey: string;
   readonly shop: Shop;
   /** view, plan, execute, administer */
-  readonly operator: Client;
+  readonly operator: WholeClient;
   /** The operator, who says why. */
-  withReason(reason: string): Client;
+  withReason(reason: string): WholeClient;
   /** @param url default: that of the stage */
   clientOf(apiKey: string, url?: string): Client;
   readonly log: readonly Record<string, unknown>[];
@@ -49,6 +49,18 @@ export interface Stage {
   audit(): Promise<readonly unknown[]>;
   [Symbol.asyncDispose](): Promise<void>;
 }
+
+/** A client whose plans come with the items of all their pages. */
+export interface WholeClient extends Client {
+  createPlan(...args: Parameters<Client['createPlan']>): Promise<WholePlan>;
+  plan(id: string): Promise<WholePlan>;
+}
+
+export const readingWhole = (client: Client): WholeClient => ({
+  ...client,
+  createPlan: async (input) => wholePlan(client, await client.createPlan(input)),
+  plan: async (id) => wholePlan(client, await client.plan(id)),
+});
 
 export interface StageOptions {
   /** Milliseconds between two checks of capture, and of alarms. Default: no alarms. */
@@ -149,7 +161,7 @@ export async function createStage(options: StageOptions = {}): Promise<Stage> {
   await ledger.start();
   if (options.worker !== false) await rollback.start();
   const apiKey = await makeKey({ roles: ['view', 'plan', 'execute', 'administer'], agents: [], resources: [] });
-  const operator = createClient({ url, apiKey });
+  const operator = readingWhole(createClient({ url, apiKey }));
   const agents: Recant[] = [];
   return {
     url,
@@ -161,7 +173,7 @@ export async function createStage(options: StageOptions = {}): Promise<Stage> {
     shop,
     operator,
     clientOf: (key, at = url) => createClient({ url: at, apiKey: key }),
-    withReason: (reason) => createClient({ url, apiKey, reason }),
+    withReason: (reason) => readingWhole(createClient({ url, apiKey, reason })),
     log,
     metrics,
     makeKey,

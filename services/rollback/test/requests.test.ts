@@ -62,10 +62,8 @@ test('a condition selects by what the agent said, what it touched, and what is n
   await touch({ ticket: 'OPS-7' }, 9);
   await touch({ ticket: 'OPS-8' }, 70);
   const rows = async (where: string) => {
-    const { body } = await stage.operator.createPlan({ selection: where });
-    return body.steps
-      .flatMap(({ systems }) => systems.flatMap(({ guards }) => guards.map(({ resource }) => Number(resource.split('/').at(-1)))))
-      .sort();
+    const { id } = await stage.operator.createPlan({ selection: where });
+    return (await stage.operator.planRows(id)).items.map(({ resource }) => Number(resource.split('/').at(-1))).sort();
   };
   expect(await rows("agent = labelled and label ticket = 'OPS-7'")).toEqual([9]);
   expect(await rows("agent = labelled and label ticket != 'OPS-7' and since 1h")).toEqual([70]);

@@ -30,7 +30,7 @@ const when = (run: string, isSo: (view: Awaited<ReturnType<Stage['operator']['ru
     { timeoutMs: 60_000 },
   );
 const range = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, at) => from + at);
-const stuck = (view: Awaited<ReturnType<Stage['operator']['run']>>) => view.stepList.filter(({ state }) => state === 'stuck');
+const stuck = async ({ id }: { readonly id: string }) => (await stage.operator.runSteps(id, { state: ['stuck'] })).items;
 
 test('U17, U21: a step with which its target fails is the only one stuck; the run says what it waits for and holds only that row', async () => {
   const agent = await stage.agent('poison');
@@ -38,7 +38,9 @@ test('U17, U21: a step with which its target fails is the only one stuck; the ru
   const plan = await stage.operator.createPlan({ selection: { agents: ['poison'] }, mode: 'skip' });
   await owner('CREATE TRIGGER fail BEFORE UPDATE ON orders FOR EACH ROW WHEN (OLD.id = 17 AND NEW.price = 100) EXECUTE FUNCTION fail()');
   const view = await when((await stage.operator.createRun(plan.id, plan.digest)).id, ({ state }) => state === 'waiting');
-  expect(stuck(view)).toMatchObject([{ findings: [{ code: 'target_error', system: 'shop', detail: expect.stringContaining('53200') }] }]);
+  expect(await stuck(view)).toMatchObject([
+    { findings: [{ code: 'target_error', system: 'shop', detail: expect.stringContaining('53200') }] },
+  ]);
   expect(view.account.outcomes).toEqual({ restored: 29 });
   expect(view.waits).toEqual([{ for: 'person', detail: '1 step is stuck: retry or skip it.' }]);
 
@@ -62,8 +64,9 @@ test('U17, U21: a step with which its target fails is the only one stuck; the ru
   await owner('DROP TRIGGER fail ON orders');
   await expect(stage.operator.skipSteps(view.id, { codes: ['locked'] })).rejects.toMatchObject({ problem: { code: 'step_not_stuck' } });
   await expect(stage.operator.skipSteps(view.id, { systems: ['other'] })).rejects.toMatchObject({ problem: { code: 'step_not_stuck' } });
+  const [poisoned] = await stuck(view);
   expect(await stage.operator.skipSteps(view.id, { codes: ['target_error'], systems: ['shop'] })).toMatchObject({
-    steps: [stuck(view)[0]?.step],
+    steps: [poisoned?.step],
   });
   await when(behind, ({ state }) => state === 'finished');
   await when(view.id, ({ state }) => state === 'finished');
@@ -79,11 +82,12 @@ test('U18: a row that an idle session holds stops its own step for a while, then
   await holder.query('BEGIN; SELECT FROM orders WHERE id = 43 FOR UPDATE');
   const { id } = await stage.operator.createRun(plan.id, plan.digest);
   const view = await when(id, ({ state }) => state === 'waiting');
-  expect(stuck(view)).toMatchObject([{ findings: [{ code: 'locked', resource: 'postgres://shop/public.orders/43' }] }]);
+  expect(await stuck(view)).toMatchObject([{ findings: [{ code: 'locked', resource: 'postgres://shop/public.orders/43' }] }]);
   expect(view.account.outcomes).toEqual({ restored: 4 });
   await holder.query('ROLLBACK');
   holder.release();
-  expect((await stage.operator.retrySteps(id, {})).steps).toEqual([stuck(view)[0]?.step]);
+  const [waiting] = await stuck(view);
+  expect((await stage.operator.retrySteps(id, {})).steps).toEqual([waiting?.step]);
   expect((await when(id, ({ state }) => state === 'finished')).account.verdict).toBe('fully_restored');
 });
 

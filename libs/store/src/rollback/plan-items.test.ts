@@ -1,12 +1,23 @@
 import { readFile } from 'node:fs/promises';
-import { headerOf, type PlanBody, type PlanStep, planDigest } from '@recant/planner';
+import {
+  countsOf,
+  headerOf,
+  PLAN_LISTS,
+  type PlanBody,
+  type PlanItem,
+  type PlanList,
+  type PlanStep,
+  planDigest,
+  readPlan,
+} from '@recant/planner';
 import { type TestDatabase, testLedgerDatabase } from '@recant/test-support';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createPlans } from './index.ts';
 
 const TENANT = 'acme';
-const MIGRATION = new URL('../../../../prisma/migrations/20261201023000_plan_items/migration.sql', import.meta.url);
+const MIGRATIONS_FOLDER = new URL('../../../../prisma/migrations/', import.meta.url);
+const MIGRATIONS = ['20261201023000_plan_items', '20261201025000_plan_counts'];
 
 let database: TestDatabase;
 let pool: pg.Pool;
@@ -73,21 +84,50 @@ async function put(id: string, body: PlanBody): Promise<void> {
   await createPlans(pool).put(TENANT, { id, digest: planDigest(body), body, by: 'key1', createdAtMs: 1 }, { source: `s/${id}`, items: [] });
 }
 
-const find = async (id: string) => {
-  const found = await createPlans(pool).find(TENANT, id);
+/** The digest of what is stored, and the one that it had. */
+async function digestsOf(id: string, plans = createPlans(pool)) {
+  const found = await plans.find(TENANT, id);
   if (!found) throw new Error(`expected the plan ${id}`);
-  return found;
-};
+  return { read: await readPlan(plans, { tenant: TENANT, id, header: found.header }), made: found.digest };
+}
+
+async function bodyIn(id: string, plans = createPlans(pool)): Promise<PlanBody> {
+  const found = await plans.find(TENANT, id);
+  if (!found) throw new Error(`expected the plan ${id}`);
+  const lists: Record<PlanList, PlanItem[]> = { ambiguous: [], conflicts: [], left: [], steps: [], tainted: [] };
+  for (const list of PLAN_LISTS) for await (const item of plans.all(TENANT, id, list)) lists[list].push(item);
+  return { ...found.header, ...lists } as PlanBody;
+}
 
 test('a plan reads back as it was stored, however many steps or rows it has', async () => {
   const many = bodyOf(Array.from({ length: 2_500 }, (_, at) => stepOf(at + 1, at % 3)));
   await put('many', many);
-  expect((await find('many')).body).toEqual(many);
+  expect(await bodyIn('many')).toEqual(many);
   const wide = bodyOf([stepOf(1, 2), stepOf(2, 60_000), stepOf(3, 1)]);
   await put('wide', wide);
-  const found = await find('wide');
-  expect(planDigest(found.body)).toBe(found.digest);
+  const { read, made } = await digestsOf('wide');
+  expect(read).toBe(made);
   expect(await createPlans(pool).find('globex', 'wide')).toBeUndefined();
+  expect(await createPlans(pool).steps('globex', 'wide', [1])).toEqual([]);
+  expect(await createPlans(pool).steps(TENANT, 'wide', [3, 1, 9])).toEqual([stepOf(1, 2), stepOf(3, 1)]);
+});
+
+test('a page of heads has no row of a step, is bounded, and says where it ends', async () => {
+  await put('wide', bodyOf([stepOf(1, 2), stepOf(2, 60_000), stepOf(3, 1)]));
+  const plans = createPlans(pool);
+  const first = await plans.heads(TENANT, 'wide', 'steps', 0, 2);
+  expect(first).toMatchObject({ items: [{ step: 1 }, { step: 2, stays: 2, overwrites: 1, systems: [{ resources: 60_000 }] }], next: 2 });
+  expect(first.items[1]?.changes).toMatchObject([{ fate: 'restored', parts: ['x'], rows: 60_000 }]);
+  expect(JSON.stringify(first).length).toBeLessThan(5_000);
+  expect(await plans.heads(TENANT, 'wide', 'steps', 2, 2)).toMatchObject({ items: [{ step: 3 }] });
+  expect(await plans.heads(TENANT, 'wide', 'steps', 3, 2)).toEqual({ items: [] });
+  const long = 'x'.repeat(1_500_000);
+  const left = [1, 2, 3, 4].map((at) => ({ ...who(`left${at}`), reason: 'skipped' as const, detail: `${at}${long}` }));
+  await put('long', { ...bodyOf([]), left });
+  const page = await plans.heads(TENANT, 'long', 'left', 0, 100);
+  expect([page.items.length, page.next]).toEqual([3, 3]);
+  expect((await plans.heads(TENANT, 'long', 'left', 3, 100)).next).toBeUndefined();
+  expect(await bodyIn('long')).toMatchObject({ left });
 });
 
 test('nobody but the owner of the database changes, removes or adds an item after the fact, and the digest shows all of it', async () => {
@@ -110,11 +150,11 @@ test('nobody but the owner of the database changes, removes or adds an item afte
   await owner.query('ALTER TABLE recant.plan_item DISABLE TRIGGER append_only');
   for (const change of changes) {
     await put('tampered', bodyOf([1, 2, 3].map((at) => stepOf(at, 2))));
-    const before = await find('tampered');
-    expect(planDigest(before.body)).toBe(before.digest);
+    const { read, made } = await digestsOf('tampered');
+    expect(read).toBe(made);
     expect((await owner.query(change)).rowCount, change).toBeGreaterThan(0);
-    const after = await find('tampered');
-    expect(planDigest(after.body), change).not.toBe(after.digest);
+    const after = await digestsOf('tampered');
+    expect([after.made, after.read === made], change).toEqual([made, false]);
     await owner.query("DELETE FROM recant.plan_item WHERE plan_id = 'tampered'");
     await owner.query("DELETE FROM recant.plan WHERE id = 'tampered'");
   }
@@ -126,13 +166,15 @@ test('a plan from before items had rows keeps its digest', async () => {
   await client.connect();
   const body = bodyOf([1, 2, 3].map((step) => stepOf(step, 3)));
   try {
-    await client.query('DROP TABLE recant.plan_item; ALTER TABLE recant.plan RENAME COLUMN header TO body');
+    await client.query(
+      'DROP TABLE recant.plan_item; ALTER TABLE recant.plan RENAME COLUMN header TO body; ALTER TABLE recant.plan DROP COLUMN counts',
+    );
     await client.query("INSERT INTO recant.tenant (id) VALUES ('acme')");
     await client.query(
       "INSERT INTO recant.plan (tenant_id, id, digest, mode, body, summary, key_id) VALUES ('acme', 'old', decode($1, 'hex'), 'skip', $2, '{}', 'key1')",
       [planDigest(body), JSON.stringify(body)],
     );
-    await client.query(await readFile(MIGRATION, 'utf8'));
+    for (const name of MIGRATIONS) await client.query(await readFile(new URL(`${name}/migration.sql`, MIGRATIONS_FOLDER), 'utf8'));
     const { rows } = await client.query('SELECT header FROM recant.plan');
     expect(JSON.parse(rows[0].header)).toEqual(headerOf(body));
     await client.query('GRANT SELECT ON recant.plan_item TO recant_reader');
@@ -141,8 +183,12 @@ test('a plan from before items had rows keeps its digest', async () => {
   }
   const reading = new pg.Pool({ connectionString: old.ownerUrl });
   try {
-    const found = await createPlans(reading).find(TENANT, 'old');
-    expect(found?.body).toEqual(body);
+    const plans = createPlans(reading);
+    expect(await bodyIn('old', plans)).toEqual(body);
+    const heads = async (id: string, of: typeof plans) => (await of.heads(TENANT, id, 'steps', 0, 9)).items;
+    await put('as-old', body);
+    expect(await heads('old', plans)).toEqual(await heads('as-old', createPlans(pool)));
+    expect((await plans.find(TENANT, 'old'))?.counts).toEqual(countsOf(body));
   } finally {
     await reading.end();
   }

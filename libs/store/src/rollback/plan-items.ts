@@ -2,7 +2,6 @@ import {
   joinStep,
   PLAN_LISTS,
   type PlanBody,
-  type PlanHeader,
   type PlanItem,
   type PlanList,
   type PlanStep,
@@ -18,18 +17,28 @@ const CHUNK_CHARS_MAX = 4_194_304;
 
 const INSERT = `INSERT INTO recant.plan_item (tenant_id, plan_id, list, n, head, detail)
   SELECT $1, $2, u.* FROM unnest($3::text[], $4::int[], $5::text[], $6::text[]) AS u (list, n, head, detail)`;
-/** octet_length reads no value that is stored apart. */
-const PAGE = `SELECT n, head, detail FROM (
-    SELECT *, sum(bytes) OVER (ORDER BY n) - bytes AS bytes_before FROM (
-      SELECT n, head, detail, octet_length(head) + coalesce(octet_length(detail), 0) AS bytes FROM recant.plan_item
-      WHERE tenant_id = $1 AND plan_id = $2 AND list = $3 AND n > $4 ORDER BY n LIMIT ${CHUNK_ITEMS_MAX}) AS candidate) AS page
+/** octet_length reads no value that is stored apart. `found` counts what is before the limit. */
+const page = (columns: string, values: string, bytes: string): string => `SELECT n, ${columns}, found FROM (
+    SELECT *, sum(bytes) OVER (ORDER BY n) - bytes AS bytes_before, count(*) OVER ()::int AS found FROM (
+      SELECT n, ${values}, ${bytes} AS bytes FROM recant.plan_item
+      WHERE tenant_id = $1 AND plan_id = $2 AND list = $3 AND n > $4 ORDER BY n LIMIT $5) AS candidate) AS page
   WHERE bytes_before < ${CHUNK_CHARS_MAX} ORDER BY n`;
+const ITEMS = page('head, detail', 'head, detail', 'octet_length(head) + coalesce(octet_length(detail), 0)');
+const HEADS = page('head, whole', 'head, detail IS NULL AS whole', 'octet_length(head)');
+const STEPS = `SELECT n, head, detail FROM recant.plan_item
+  WHERE tenant_id = $1 AND plan_id = $2 AND list = 'steps' AND n = ANY ($3::int[]) ORDER BY n`;
 
 interface Row {
   readonly list: PlanList;
   readonly n: number;
   readonly head: string;
   readonly detail: string | null;
+}
+
+interface PageRow extends Omit<Row, 'list'> {
+  /** The head has everything. */
+  readonly whole?: boolean;
+  readonly found: number;
 }
 
 /** In the transaction that inserts the plan. */
@@ -60,20 +69,44 @@ function* rowsOf(body: PlanBody): Generator<Row> {
   }
 }
 
-/** All items of one list in order, read in pages. */
-async function* itemsOf<L extends PlanList>(
-  client: pg.ClientBase | pg.Pool,
-  tenant: string,
-  plan: string,
-  list: L,
-): AsyncGenerator<PlanItem<L>> {
-  for (let after = 0; ; ) {
-    const { rows } = await client.query<Row>(PAGE, [tenant, plan, list, after]);
-    for (const row of rows) yield itemOf(row) as PlanItem<L>;
-    const last = rows.at(-1);
-    if (last === undefined) return;
-    after = last.n;
-  }
+/** One page of a list, in order. */
+export interface ItemPage<T> {
+  readonly items: readonly T[];
+  /** The last of them; absent: there are no more. */
+  readonly next?: number;
+}
+
+/** What of an item does not grow with its rows. */
+export type ItemHead<L extends PlanList> = L extends 'steps' ? StepHead : PlanItem<L>;
+
+/** Heads of items after number `after`, at most `limit`. */
+export async function readHeads<L extends PlanList>(
+  client: pg.ClientBase,
+  { tenant, plan, list, after, limit }: { tenant: string; plan: string; list: L; after: number; limit: number },
+): Promise<ItemPage<ItemHead<L>>> {
+  const { rows } = await client.query<PageRow>(HEADS, [tenant, plan, list, after, limit + 1]);
+  const page = rows.slice(0, limit);
+  const last = page.at(-1);
+  return {
+    items: page.map((row) => headOf(list, row)),
+    ...(last && page.length < last.found && { next: last.n }),
+  };
+}
+
+/** Items after number `after`; none after the last. */
+export async function readItems<L extends PlanList>(
+  client: pg.ClientBase,
+  { tenant, plan, list, after }: { tenant: string; plan: string; list: L; after: number },
+): Promise<ItemPage<PlanItem<L>>> {
+  const { rows } = await client.query<PageRow>(ITEMS, [tenant, plan, list, after, CHUNK_ITEMS_MAX + 1]);
+  const page = rows.slice(0, CHUNK_ITEMS_MAX);
+  const last = page.at(-1);
+  return { items: page.map((row) => itemOf(row) as PlanItem<L>), ...(last && page.length < last.found && { next: last.n }) };
+}
+
+export async function readSteps(client: pg.ClientBase, tenant: string, plan: string, numbers: readonly number[]): Promise<PlanStep[]> {
+  const { rows } = await client.query<PageRow>(STEPS, [tenant, plan, numbers]);
+  return rows.map((row) => itemOf(row) as PlanStep);
 }
 
 function itemOf({ head, detail }: Pick<Row, 'head' | 'detail'>): PlanItem {
@@ -81,19 +114,8 @@ function itemOf({ head, detail }: Pick<Row, 'head' | 'detail'>): PlanItem {
   return detail === null ? (item as PlanItem) : joinStep(item as StepHead, JSON.parse(detail) as StepDetail);
 }
 
-/** @param header as stored */
-export async function readBody(client: pg.ClientBase | pg.Pool, tenant: string, plan: string, header: string): Promise<PlanBody> {
-  const all = async <L extends PlanList>(list: L): Promise<PlanItem<L>[]> => {
-    const items: PlanItem<L>[] = [];
-    for await (const item of itemsOf(client, tenant, plan, list)) items.push(item);
-    return items;
-  };
-  return {
-    ...(JSON.parse(header) as PlanHeader),
-    ambiguous: await all('ambiguous'),
-    conflicts: await all('conflicts'),
-    left: await all('left'),
-    steps: await all('steps'),
-    tainted: await all('tainted'),
-  };
+/** The head of a step from before details were apart has everything. */
+function headOf<L extends PlanList>(list: L, { head, whole }: PageRow): ItemHead<L> {
+  const item = JSON.parse(head);
+  return list === 'steps' && whole ? (splitStep(item as PlanStep).head as ItemHead<L>) : item;
 }

@@ -1,11 +1,11 @@
 import type { RunState } from '@recant/events';
+import type { PlanHeader } from '@recant/planner';
 import { type Change, type Claim, type Committed, isRunEnd, type RunStore, type RunWait, type StepChange } from '@recant/runner';
 import type pg from 'pg';
 import { endFencesNotUndone } from '../fences/run-fences.ts';
 import { inTransaction } from '../in-transaction.ts';
 import { HOLDS_BEFORE } from './holds.ts';
 import { putEvents } from './outbox.ts';
-import { readBody } from './plan-items.ts';
 import { STEP_COLUMNS, type StepSqlRow, toStep } from './step-row.ts';
 
 /** Claims the oldest runnable run without a live lease, unless an older run holds one of its resources. Leases use the database's clock. */
@@ -59,7 +59,7 @@ export function createRunStore(
         state: row.state,
         plan: row.plan_id,
         digest: row.digest,
-        body: await readBody(pool, tenant, row.plan_id, row.header),
+        header: JSON.parse(row.header) as PlanHeader,
         source: row.source,
         sequenceNext: Number(row.sequence_next),
         steps: steps.rows.map((step) => toStep(step, row.source)),

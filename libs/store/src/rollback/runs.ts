@@ -1,4 +1,4 @@
-import type { PlanMode, RunState, StepOutcome } from '@recant/events';
+import type { PlanMode, RunState, StepOutcome, StepState } from '@recant/events';
 import {
   type Account,
   accountOf,
@@ -9,7 +9,6 @@ import {
   type PlanSummary,
   type RunEvent,
   type RunWait,
-  type StepRecord,
 } from '@recant/runner';
 import type pg from 'pg';
 import { asReader } from '../access/as-reader.ts';
@@ -20,7 +19,7 @@ import { inTransaction } from '../in-transaction.ts';
 import { isPermitted, type Permit, recordBreakGlass } from './approvals.ts';
 import { HOLDS_BEFORE } from './holds.ts';
 import { putEvents } from './outbox.ts';
-import { STEP_COLUMNS, type StepSqlRow, toStep } from './step-row.ts';
+import { readRunSteps, type StepPage, type StepQuery } from './run-steps.ts';
 
 export interface NewRun {
   readonly id: string;
@@ -69,6 +68,15 @@ export interface StoredWait {
   readonly untilMs?: number;
 }
 
+/** A run with its residue, without its steps. */
+export interface FoundRun {
+  readonly run: StoredRun;
+  /** Number of steps, by state. */
+  readonly states: Readonly<Partial<Record<StepState, number>>>;
+  /** Steps whose inverse was intended. */
+  readonly intended: number;
+}
+
 export interface RunPage {
   readonly runs: readonly StoredRun[];
   readonly next?: string;
@@ -88,7 +96,9 @@ export interface Runs {
   create(tenant: string, run: NewRun): Promise<CreatedRun | 'withdrawn'>;
   /** Id of the plan's run; undefined if it was not started. */
   ofPlan(tenant: string, plan: string): Promise<string | undefined>;
-  find(tenant: string, id: string): Promise<{ readonly run: StoredRun; readonly steps: readonly StepRecord[] } | undefined>;
+  find(tenant: string, id: string): Promise<FoundRun | undefined>;
+  /** A page of the run's steps, in their order; undefined: no such run. */
+  steps(tenant: string, id: string, query: StepQuery): Promise<StepPage | undefined>;
   /** Newest first. @throws StoreError `cursor_invalid` */
   list(tenant: string, page: { readonly limit: number; readonly cursor?: string | undefined }): Promise<RunPage>;
   /** @returns the current state if the transition table does not allow the event */
@@ -115,14 +125,16 @@ const RUN_COLUMNS = `r.id, r.plan_id, encode(r.digest, 'hex') AS digest, r.key_i
   CASE WHEN r.state = 'queued' THEN (SELECT older.id FROM recant.run older WHERE ${HOLDS_BEFORE} ORDER BY older.created_at, older.id LIMIT 1) END AS behind`;
 const FROM = 'FROM recant.run r JOIN recant.plan p ON p.tenant_id = r.tenant_id AND p.id = r.plan_id';
 const FIND = `SELECT ${RUN_COLUMNS} ${FROM} WHERE r.tenant_id = $1 AND r.id = $2`;
-const STEPS = `SELECT ${STEP_COLUMNS} FROM recant.run_step WHERE tenant_id = $1 AND run_id = $2 ORDER BY step`;
 const OF_PLAN = 'SELECT id FROM recant.run WHERE tenant_id = $1 AND plan_id = $2';
 const INSERT = `INSERT INTO recant.run (tenant_id, id, plan_id, digest, state, key_id, source, sequence_next)
   VALUES ($1, $2, $3, decode($4, 'hex'), 'queued', $5, $6, $7) ON CONFLICT (tenant_id, plan_id) DO NOTHING`;
-const COUNTS = `SELECT run_id, state = 'ended' AS ended, outcome, findings::jsonb @> '[{"code": "capture_incomplete"}]' AS incomplete, state = 'stuck' AS stuck,
+const COUNTS = `SELECT run_id, state, outcome, findings::jsonb @> '[{"code": "capture_incomplete"}]' AS incomplete,
     CASE WHEN findings LIKE '%"overwritten"%' THEN (SELECT count(*) FROM jsonb_array_elements(findings::jsonb) f WHERE f ->> 'code' = 'overwritten') ELSE 0 END::int AS overwritten,
-    count(*)::int AS count
-  FROM recant.run_step WHERE tenant_id = $1 AND run_id = ANY ($2::text[]) GROUP BY 1, 2, 3, 4, 5, 6`;
+    count(*)::int AS count, count(inverse_action)::int AS intended
+  FROM recant.run_step WHERE tenant_id = $1 AND run_id = ANY ($2::text[]) GROUP BY 1, 2, 3, 4, 5`;
+/** Lines of steps, and these lines. */
+const RESIDUE_MAX = 1_000;
+const RESIDUE = `SELECT residue FROM recant.run_step WHERE tenant_id = $1 AND run_id = $2 AND residue <> '[]' ORDER BY step LIMIT ${RESIDUE_MAX}`;
 
 const ACT_ON_STEPS = `UPDATE recant.run_step SET state = $3 WHERE tenant_id = $1 AND run_id = $2 AND state = 'stuck'
   AND ($4::int[] IS NULL OR step = ANY ($4))
@@ -141,19 +153,21 @@ export function createRuns(pool: pg.Pool): Runs {
       return rows[0]?.id;
     },
     async find(tenant, id) {
-      const { runs, found } = await asReader(pool, tenant, async (client) => ({
+      const { runs, counts, residue } = await asReader(pool, tenant, async (client) => ({
         runs: await client.query(FIND, [tenant, id]),
-        found: await client.query<StepSqlRow>(STEPS, [tenant, id]),
+        counts: await client.query<StepCount>(COUNTS, [tenant, [id]]),
+        residue: await client.query<{ residue: string }>(RESIDUE, [tenant, id]),
       }));
       const [row] = runs.rows;
       if (!row) return undefined;
-      const steps = found.rows.map((step) => toStep(step, row.source));
-      const stuck = steps.filter(({ state }) => state === 'stuck').length;
-      return {
-        run: toRun(row, { stepCount: steps.length, stuck, account: accountOf(JSON.parse(row.summary) as PlanSummary, steps) }),
-        steps,
-      };
+      const run = summaryOf(row, counts.rows);
+      const lines = residue.rows.flatMap((step) => JSON.parse(step.residue) as string[]).slice(0, RESIDUE_MAX);
+      const states: Partial<Record<StepState, number>> = {};
+      for (const { state, count } of counts.rows) states[state] = (states[state] ?? 0) + count;
+      const intended = counts.rows.reduce((sum, group) => sum + group.intended, 0);
+      return { run: { ...run, account: { ...run.account, residue: lines } }, states, intended };
     },
+    steps: (tenant, id, query) => asReader(pool, tenant, (client) => readRunSteps(client, tenant, id, query)),
     async list(tenant, { limit, cursor }) {
       const after = cursor === undefined ? undefined : parseCursor(cursor);
       const before = after ? 'AND (r.created_at, r.id) < (to_timestamp($3::bigint / 1000.0), $4)' : '';
@@ -284,22 +298,22 @@ function toRun(row: RunSqlRow, { stepCount, stuck, account }: { stepCount: numbe
 }
 
 interface StepCount {
-  readonly ended: boolean;
+  readonly state: StepState;
   readonly outcome: StepOutcome | null;
   /** Steps with a finding `capture_incomplete`. */
   readonly incomplete: boolean;
-  readonly stuck: boolean;
   /** Findings `overwritten` of each of them. */
   readonly overwritten: number;
   readonly count: number;
+  readonly intended: number;
 }
 
 /** Lists contain only counts; other findings and residue of steps are part of the run itself. */
 function summaryOf(row: RunSqlRow, counts: readonly StepCount[]): StoredRun {
-  const stuck = counts.filter((group) => group.stuck).reduce((sum, { count }) => sum + count, 0);
-  const steps = counts.flatMap(({ ended, outcome, incomplete, overwritten, count }) =>
+  const stuck = counts.filter(({ state }) => state === 'stuck').reduce((sum, { count }) => sum + count, 0);
+  const steps = counts.flatMap(({ state, outcome, incomplete, overwritten, count }) =>
     Array.from({ length: count }, () => ({
-      state: ended ? ('ended' as const) : ('pending' as const),
+      state,
       ...(outcome === null ? {} : { outcome }),
       findings: [
         ...(incomplete ? [{ code: 'capture_incomplete' as const, detail: '' }] : []),

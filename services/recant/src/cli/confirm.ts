@@ -1,4 +1,5 @@
 import type { PlanView } from '@recant/api';
+import { type Client, wholePlan } from '@recant/client';
 import { InvalidArgumentError } from 'commander';
 import { planText } from '../render/plan.ts';
 import { ask, requireTerminal } from '../terminal/ask.ts';
@@ -16,9 +17,16 @@ export function digestOf(text: string): string {
 }
 
 /** Shows the plan and asks for the start of its digest. @param otherwise what to pass where there is no terminal */
-export async function confirmDigest(world: World, plan: PlanView, paint: Paint, question: string, otherwise: string): Promise<string> {
+export async function confirmDigest(
+  world: World,
+  client: Client,
+  plan: PlanView,
+  paint: Paint,
+  question: string,
+  otherwise: string,
+): Promise<string> {
   requireTerminal(world, 'No terminal to confirm the plan on', otherwise);
-  world.err.write(planText(plan, paint));
+  world.err.write(planText(await wholePlan(client, plan), paint));
   const answer = await ask(world, `${question} Type ${plan.digest.slice(0, TYPED_MIN)} to confirm: `);
   if (answer.length < TYPED_MIN || !plan.digest.startsWith(answer)) throw new CliError(EXIT.refused, 'Not confirmed: nothing was done');
   return plan.digest;

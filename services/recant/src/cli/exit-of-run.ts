@@ -9,8 +9,8 @@ export function exitOf(run: RunView, detached: boolean, acceptClaimed: boolean):
 }
 
 /** Mode `refuse`: something changed between plan and run, so that no inverse was sent. */
-function wasRefused({ mode, state, stepList }: RunView): boolean {
-  return mode === 'refuse' && state === 'finished' && stepList.every(({ inverse }) => inverse === undefined);
+function wasRefused({ mode, state, intended }: RunView): boolean {
+  return mode === 'refuse' && state === 'finished' && intended === 0;
 }
 
 function isAccepted({ verdict, unverified }: RunView['account'], acceptClaimed: boolean): boolean {

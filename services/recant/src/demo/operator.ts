@@ -1,6 +1,6 @@
 /** The operator: lists, plans, reads the conflicts, plans again, runs. The command line makes the same requests. */
-import type { AttemptBody, PlanView, RunView } from '@recant/api';
-import { type Client, everyAttempt } from '@recant/client';
+import type { AttemptBody } from '@recant/api';
+import { type Client, everyAttempt, type WholePlan, type WholeRun, wholePlan, wholeRun } from '@recant/client';
 import type { Effect } from '@recant/events';
 import { hasStopped } from '../render/run.ts';
 import { delay } from '../terminal/delay.ts';
@@ -29,23 +29,23 @@ export async function lastMinutes(client: Client, agent: string): Promise<Attemp
   return found;
 }
 
-export function plan(client: Client, agent: string, mode: 'refuse' | 'skip'): Promise<PlanView> {
-  return client.createPlan({ selection: { agents: [agent] }, window: { from: LAST_MINUTES }, mode });
+export async function plan(client: Client, agent: string, mode: 'refuse' | 'skip'): Promise<WholePlan> {
+  return wholePlan(client, await client.createPlan({ selection: { agents: [agent] }, window: { from: LAST_MINUTES }, mode }));
 }
 
 /** Runs a plan to the end. */
-export async function run(client: Client, chosen: PlanView, signal: AbortSignal): Promise<RunView> {
+export async function run(client: Client, chosen: WholePlan, signal: AbortSignal): Promise<WholeRun> {
   let current = await client.createRun(chosen.id, chosen.digest);
   while (!hasStopped(current)) {
     await delay(POLL_MS, signal);
     signal.throwIfAborted();
     current = await client.run(current.id);
   }
-  return current;
+  return wholeRun(client, current);
 }
 
 /** Attempts that the account lists as skipped because of conflicts. */
-export function remaining(client: Client, account: RunView): Promise<Remaining[]> {
+export function remaining(client: Client, account: WholeRun): Promise<Remaining[]> {
   const skipped = account.left.filter((attempt) => attempt.reason === 'skipped');
   return Promise.all(
     skipped.map(async ({ ref, tool }) => {

@@ -1,4 +1,5 @@
-import type { FreezeBody, PlanRepeatsBody, PlanView, RunView } from '@recant/api';
+import type { FreezeBody, PlanRepeatsBody, PlanView } from '@recant/api';
+import type { WholeRun } from '@recant/client';
 import { count, type Paint, printable } from '../terminal/output.ts';
 import { clockTime } from '../terminal/time.ts';
 import { statementText } from './approval.ts';
@@ -13,7 +14,7 @@ export interface Accounted {
   readonly reason: string | undefined;
   readonly freezes: readonly FreezeBody[];
   readonly plan?: PlanView;
-  readonly run?: RunView;
+  readonly run?: WholeRun;
   /** Absent: they could not be read. */
   readonly repeats?: PlanRepeatsBody;
 }

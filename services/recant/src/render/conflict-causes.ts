@@ -1,6 +1,6 @@
-import type { PlanView } from '@recant/api';
+import type { ConflictView } from '@recant/api';
 
-export type Conflict = PlanView['body']['conflicts'][number];
+export type Conflict = ConflictView;
 
 /** Conflicts with one cause. */
 export interface Cause {

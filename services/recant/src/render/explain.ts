@@ -43,18 +43,18 @@ export function toolsText({ totals }: Contents, paint: Paint): string {
 }
 
 /** The modes side by side; this plan's own first. Without `--partial` where that changes nothing. */
-export function alternativesText({ mode, partial, steps, totals, alternatives = [] }: Contents, paint: Paint): string {
+export function alternativesText({ body, counts }: Pick<PlanView, 'body' | 'counts'>, paint: Paint): string {
+  const { mode, partial, totals, alternatives = [] } = body;
   if (alternatives.length === 0) return '';
-  const dependents = steps.filter(({ cascaded }) => cascaded).length;
   const own = {
     mode,
     partial,
-    undone: steps.length - dependents,
+    undone: counts.steps - counts.cascaded,
     left: totals.tools.reduce((all, { left }) => all + left, 0),
-    dependents,
+    dependents: counts.cascaded,
     rows: sum(totals.undone),
     rowsStay: sum(totals.stays),
-    forced: steps.filter(({ overwrites }) => overwrites !== undefined).length,
+    forced: counts.overwriting,
   };
   const all = [own, ...alternatives];
   const isSame = (a: Alternative, b: Alternative): boolean => COUNTS.every((field) => (a[field] ?? 0) === (b[field] ?? 0));

@@ -1,4 +1,5 @@
-import type { FreezeBody, PlanRepeatsBody, PlanView, RunView } from '@recant/api';
+import type { FreezeBody, PlanRepeatsBody, PlanView } from '@recant/api';
+import type { WholeRun } from '@recant/client';
 import { count } from '../terminal/output.ts';
 import { actionTimeMs, clockTime } from '../terminal/time.ts';
 import { scopeText } from './freeze.ts';
@@ -15,7 +16,7 @@ const NO_MATTER = new Set<string>(['no_effect', 'cancelled_out', 'already_undone
 interface Accounted {
   readonly freezes: readonly FreezeBody[];
   readonly plan?: PlanView;
-  readonly run?: RunView;
+  readonly run?: WholeRun;
   /** Absent: they could not be read. */
   readonly repeats?: PlanRepeatsBody;
 }
@@ -32,7 +33,7 @@ export function followUpsOf({ freezes, plan, run, repeats }: Accounted): readonl
   ];
 }
 
-function ofRun(run: RunView): readonly string[] {
+function ofRun(run: WholeRun): readonly string[] {
   const open = hasEnded(run) ? [] : [`The run is ${run.state}: recant rollback --resume ${run.id}`];
   const steps = run.stepList
     .filter(({ state, outcome }) => (state === 'ended' ? !DONE.has(outcome ?? '') : state === 'stuck'))
@@ -62,7 +63,7 @@ function ofRun(run: RunView): readonly string[] {
 }
 
 /** Attempts without a conflict of their own, of one agent and tool and with one reason together. */
-function leftLines({ left, conflicts }: RunView): readonly string[] {
+function leftLines({ left, conflicts }: WholeRun): readonly string[] {
   const named = new Set(conflicts.map(({ ref }) => `${ref.source} ${ref.action} ${ref.attempt}`));
   const counts = new Map<string, number>();
   for (const { ref, agent, tool, reason, detail } of left) {

@@ -1,4 +1,5 @@
 import type { PlanView } from '@recant/api';
+import type { WholePlan } from '@recant/client';
 import { count, type Paint, printable } from '../terminal/output.ts';
 import { table } from '../terminal/table.ts';
 import { actionTimeMs, clockTime } from '../terminal/time.ts';
@@ -8,7 +9,7 @@ import { alternativesText, toolsText, totalsText } from './explain.ts';
 import { acceptText, completeText, missingText, unacceptedIn } from './missing.ts';
 import { changesText, resourceText } from './resource.ts';
 
-type Contents = PlanView['body'];
+type Contents = WholePlan['body'];
 type Step = Contents['steps'][number];
 export type LeftAttempt = Contents['left'][number];
 export type Taint = Contents['tainted'][number];
@@ -18,7 +19,7 @@ const RESOURCES_SHOWN_MAX = 3;
 export const ROWS_SHOWN_MAX = 40;
 
 /** The plan: what was selected, totals, the modes side by side, steps, conflicts, attempts that are not undone, tainted attempts, and the next command. */
-export function planText(plan: PlanView, paint: Paint): string {
+export function planText(plan: WholePlan, paint: Paint): string {
   const { body } = plan;
   const sections = [
     `${paint('bold', `Plan ${plan.id}`)}  mode ${body.mode}${body.partial ? ' by row' : ''}, ${count(body.steps.length, 'step')}, ${count(body.conflicts.length, 'conflict')}, ${count(body.left.length, 'attempt')} not undone`,
@@ -28,19 +29,19 @@ export function planText(plan: PlanView, paint: Paint): string {
     body.steps.length > ROWS_SHOWN_MAX ? toolsText(body, paint) : stepsText(body.steps, paint),
     overwritesText(body, paint),
     ...detailsText(body, paint),
-    alternativesText(body, paint),
+    alternativesText(plan, paint),
     nextText(plan, paint),
   ];
   return `${sections.filter((section) => section !== '').join('\n')}\n`;
 }
 
 /** The plan in short, and the next commands. */
-export function explainText(plan: PlanView, paint: Paint): string {
+export function explainText(plan: WholePlan, paint: Paint): string {
   return `${[summaryText(plan, paint).trimEnd(), nextText(plan, paint), `Details: recant explain ${plan.id} --in <table or folder>, or recant plan --show ${plan.id}`].filter((text) => text !== '').join('\n')}\n`;
 }
 
 /** Totals first, conflicts by kind and by who, and the modes side by side. */
-export function summaryText(plan: PlanView, paint: Paint): string {
+export function summaryText(plan: WholePlan, paint: Paint): string {
   const { body } = plan;
   const sections = [
     `${paint('bold', `Plan ${plan.id}`)}  mode ${body.mode}${body.partial ? ' by row' : ''}`,
@@ -51,7 +52,7 @@ export function summaryText(plan: PlanView, paint: Paint): string {
     overwritesText(body, paint),
     groupsText(body.conflicts, paint),
     uncapturedText(body, paint),
-    alternativesText(body, paint),
+    alternativesText(plan, paint),
   ];
   return `${sections.filter((section) => section !== '').join('\n')}\n`;
 }
@@ -88,9 +89,8 @@ function stepsText(steps: readonly Step[], paint: Paint): string {
 }
 
 export function stepText(step: Step): string {
-  const guards = step.systems.flatMap((system) => system.guards);
-  const changes = changesText(guards, RESOURCES_SHOWN_MAX).join('; ');
-  const stays = step.stays && `${count(step.stays.length, 'row')} in conflict ${step.stays.length === 1 ? 'stays' : 'stay'}`;
+  const changes = changesText(step.changes, RESOURCES_SHOWN_MAX).join('; ');
+  const stays = step.stays && `${count(step.stays, 'row')} in conflict ${step.stays === 1 ? 'stays' : 'stay'}`;
   const dependent = step.cascaded && 'Not selected: wrote or read the same rows later';
   return printable([changes, dependent, stays, step.unknown, step.remains].filter((text) => text !== undefined).join('. '));
 }
@@ -131,19 +131,15 @@ export function conflictLines(conflicts: readonly Conflict[]): string[] {
 
 function conflictsText(conflicts: readonly Conflict[], mode: string, paint: Paint): string {
   if (conflicts.length === 0) return '';
-  const stopping = mode === 'refuse' ? stoppingIn({ conflicts }) : [];
+  const stopping = mode === 'refuse' ? conflicts.filter(({ passed }) => !passed) : [];
   const passed = conflicts.filter((conflict) => !stopping.includes(conflict));
   const section = (head: string, some: readonly Conflict[]): string[] =>
     some.length === 0 ? [] : [paint('yellow', head), ...listed(conflictLines(some).map((line) => `  ${line}`))];
   return [...section('Conflicts:', stopping), ...section('Skipped because of conflicts:', passed)].join('\n');
 }
 
-/** Conflicts that stop a plan in mode `refuse`: a person may have set another mode for single attempts. */
-export const stoppingIn = ({ conflicts }: Pick<Contents, 'conflicts'>): readonly Conflict[] => conflicts.filter(({ passed }) => !passed);
-
 /** Later values of others that are lost, and whose they are; by who, most first. */
-function overwritesText({ steps }: Contents, paint: Paint): string {
-  const all = steps.flatMap(({ overwrites = [] }) => overwrites);
+function overwritesText({ overwrites: all }: Contents, paint: Paint): string {
   if (all.length === 0) return '';
   const groups = Map.groupBy(all, ({ by, who }) =>
     by === undefined ? `somebody whose work nothing recorded (${who.replace(/ at .*$/, '')})` : by.agent,
@@ -222,12 +218,12 @@ function taintText(tainted: readonly Taint[], paint: Paint): string {
 function nextText(plan: PlanView, paint: Paint): string {
   if (plan.run) return ranText(plan.digest, plan.run);
   const missing = plan.body.mode === 'refuse' ? unacceptedIn(plan.body) : [];
-  if (missing.length > 0 && stoppingIn(plan.body).length === 0)
+  if (missing.length > 0 && plan.counts.stopping === 0)
     return `${paint('red', 'Refused: the record is incomplete.')} Plan again when it is complete, or accept each by name: ${acceptText(missing)}`;
-  if (plan.body.mode === 'refuse' && stoppingIn(plan.body).length > 0) {
+  if (plan.body.mode === 'refuse' && plan.counts.stopping > 0) {
     return `${paint('red', 'Refused: nothing will be undone.')} Plan again with --mode skip to leave the conflicting attempts out, or narrow the selection.`;
   }
-  if (plan.body.steps.length === 0) return plan.body.left.length === 0 ? 'No recorded attempt matches this selection.' : 'Nothing to run.';
+  if (plan.counts.steps === 0) return plan.counts.left === 0 ? 'No recorded attempt matches this selection.' : 'Nothing to run.';
   const approval = approvalText(plan, paint);
   const isMissing = plan.approval.state !== 'not_needed' && plan.approval.state !== 'approved';
   const next = isMissing ? `recant approve ${plan.id} by another person, then recant run ${plan.id}` : `recant run ${plan.id}`;

@@ -1,6 +1,6 @@
-import type { PlanView } from '@recant/api';
+import type { PlanStepView } from '@recant/api';
 
-type PartGuard = PlanView['body']['steps'][number]['systems'][number]['guards'][number];
+type Change = PlanStepView['changes'][number];
 
 /** `postgres://shop/public.orders/7` → `shop orders 7`; `filesystem://notes/a%20b.txt` → `notes a b.txt`. Other texts are returned unchanged. */
 export function resourceText(uri: string): string {
@@ -14,30 +14,27 @@ export function resourceText(uri: string): string {
   return `${system} ${relation} ${decode(path.slice(slash + 1))}`;
 }
 
-/** What undoing does to one resource. */
-function changeText(guards: readonly PartGuard[]): string {
-  const exists = guards.find((guard) => guard.part === 'exists');
-  if (exists && exists.before === null && exists.after === null) return 'created and deleted, no change';
-  if (exists && exists.before === null) return 'deleted (was created)';
-  if (exists && exists.after === null) return 'recreated (was deleted)';
-  const parts = guards.filter((guard) => guard.part !== 'exists').map((guard) => guard.part);
-  return parts.length === 0 ? 'restored' : `${parts.join(', ')} restored`;
-}
+const FATES: Readonly<Record<Change['fate'], string>> = {
+  stays: 'stays',
+  overwrites: 'restored, over later values of others',
+  removed: 'deleted (was created)',
+  comes_back: 'recreated (was deleted)',
+  restored: 'restored',
+  unchanged: 'no change',
+};
 
 /** What undoing does, resources with the same change together: `shop products sku-1, sku-2 and 6 more: price_cents restored`. */
-export function changesText(guards: readonly PartGuard[], shownMax: number): string[] {
-  const byChange = new Map<string, string[]>();
-  for (const [resource, ofOne] of Map.groupBy(guards, (guard) => guard.resource)) {
-    const change = changeText(ofOne);
-    byChange.set(change, [...(byChange.get(change) ?? []), resourceText(resource)]);
-  }
-  return [...byChange].map(([change, resources]) => `${listText(resources, shownMax)}: ${change}`);
+export function changesText(changes: readonly Change[], shownMax: number): string[] {
+  return changes.map(({ fate, parts, rows, resources }) => {
+    const what = parts.length === 0 ? FATES[fate] : `${parts.join(', ')} ${FATES[fate]}`;
+    return `${listText(resources.map(resourceText), rows, shownMax)}: ${what}`;
+  });
 }
 
 /** Leaves out what a name shares with the one before it, in whole words. */
-function listText(names: readonly string[], shownMax: number): string {
+function listText(names: readonly string[], all: number, shownMax: number): string {
   const shown = names.slice(0, shownMax).map((name, at) => (at === 0 ? name : name.slice(sharedLength(names[at - 1] as string, name))));
-  return shown.join(', ') + (names.length > shownMax ? ` and ${names.length - shownMax} more` : '');
+  return shown.join(', ') + (all > shown.length ? ` and ${all - shown.length} more` : '');
 }
 
 function sharedLength(one: string, other: string): number {

@@ -1,4 +1,5 @@
 import type { RunSummaryView, RunView } from '@recant/api';
+import type { WholeRun } from '@recant/client';
 import type { UnverifiedReason, Verdict } from '@recant/events';
 import { count, type Paint, printable } from '../terminal/output.ts';
 import { table } from '../terminal/table.ts';
@@ -19,7 +20,7 @@ export function hasStopped(run: { readonly state: string }): boolean {
 }
 
 /** The account: the outcome of each step, attempts not undone, residue, and a summary. */
-export function runText(run: RunView, paint: Paint): string {
+export function runText(run: WholeRun, paint: Paint): string {
   const sections = [
     `${paint('bold', `Run ${run.id}`)} of plan ${run.plan}, ${run.state}${run.alarm === undefined ? '' : `: ${printable(run.alarm)}`}`,
     ...run.approvals
@@ -57,7 +58,7 @@ function waitsText({ waits }: Pick<RunSummaryView, 'waits'>): string {
     .join('\n');
 }
 
-function stepsText(run: RunView, paint: Paint): string {
+function stepsText(run: WholeRun, paint: Paint): string {
   if (run.stepList.length === 0) return '';
   const rows = stepsShown(run.stepList).map((step) => [
     step.step,
@@ -73,8 +74,8 @@ function stepsText(run: RunView, paint: Paint): string {
 }
 
 /** Of more steps than are shown: first those not restored, then the open ones, then the restored ones. */
-function stepsShown(steps: RunView['stepList']): RunView['stepList'] {
-  const rank = ({ outcome, state }: RunView['stepList'][number]): number => {
+function stepsShown(steps: WholeRun['stepList']): WholeRun['stepList'] {
+  const rank = ({ outcome, state }: WholeRun['stepList'][number]): number => {
     if (outcome === undefined) return state === 'stuck' ? 0 : 1;
     return outcome === 'restored' ? 2 : 0;
   };
@@ -84,7 +85,7 @@ function stepsShown(steps: RunView['stepList']): RunView['stepList'] {
     .sort((a, b) => a.step - b.step);
 }
 
-function findingText(step: RunView['stepList'][number]): string {
+function findingText(step: WholeRun['stepList'][number]): string {
   const [first, ...rest] = step.findings;
   if (!first) return '';
   const where =
@@ -93,7 +94,7 @@ function findingText(step: RunView['stepList'][number]): string {
 }
 
 /** Later values of others that the run overwrote, and whose they were. */
-function overwrittenText({ stepList }: RunView, paint: Paint): string {
+function overwrittenText({ stepList }: WholeRun, paint: Paint): string {
   const found = stepList.flatMap(({ findings }) => findings.filter(({ code }) => code === 'overwritten'));
   if (found.length === 0) return '';
   const lines = found.map(
@@ -102,7 +103,7 @@ function overwrittenText({ stepList }: RunView, paint: Paint): string {
   return [paint('red', `Overwrote ${count(found.length, 'later value')} of others (force):`), ...listed(lines)].join('\n');
 }
 
-function leftText(run: RunView, paint: Paint): string {
+function leftText(run: WholeRun, paint: Paint): string {
   const skipped = run.left.filter((attempt) => attempt.reason !== 'no_effect' && attempt.reason !== 'cancelled_out');
   const attempts = withoutConflict(skipped, run.conflicts).map((attempt) =>
     printable(
@@ -153,7 +154,7 @@ const UNVERIFIED_TEXTS: Readonly<Record<Exclude<UnverifiedReason, 'record_incomp
 };
 
 /** The next command for a run that waits for a person. */
-function nextText(run: RunView): string {
+function nextText(run: WholeRun): string {
   if (run.state === 'paused') return `Next: recant status ${run.id} --do resume`;
   const stuck = run.stepList.filter((step) => step.state === 'stuck').map((step) => step.step);
   if (run.state !== 'waiting' || stuck.length === 0) return '';

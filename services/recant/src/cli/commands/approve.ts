@@ -44,8 +44,9 @@ export function addApprove(program: Command, world: World): void {
       const id = await fullId(client, ['plan'], short);
       if (options.withdraw) return withdraw(world, client, id, options);
       const plan = await client.plan(id);
-      const question = `Approve undoing ${count(plan.body.steps.length, 'attempt')}?`;
-      const digest = options.digest ?? (await confirmDigest(world, plan, painter(world.out), question, `Pass --digest ${plan.digest}.`));
+      const question = `Approve undoing ${count(plan.counts.steps, 'attempt')}?`;
+      const digest =
+        options.digest ?? (await confirmDigest(world, client, plan, painter(world.out), question, `Pass --digest ${plan.digest}.`));
       const given = await client.approve(id, digest, options.for);
       world.out.write(options.json ? json(given) : `Plan ${plan.id} is approved ${approverText(given)}. Next: recant run ${plan.id}\n`);
     });

@@ -1,10 +1,10 @@
 import type { PlanView } from '@recant/api';
-import type { Client } from '@recant/client';
+import { type Client, wholePlan } from '@recant/client';
 import type { Command } from 'commander';
 import { causesOf } from '../../render/conflict-causes.ts';
 import { rowsText } from '../../render/explain-rows.ts';
 import { unacceptedIn } from '../../render/missing.ts';
-import { explainText, planText, stoppingIn } from '../../render/plan.ts';
+import { explainText, planText } from '../../render/plan.ts';
 import { resourceText } from '../../render/resource.ts';
 import { CliError, EXIT } from '../../terminal/exit.ts';
 import { json } from '../../terminal/output.ts';
@@ -56,7 +56,7 @@ export function addPlan(program: Command, world: World, exit: (code: number) => 
       const progress = progressLine(world.err);
       if (selected) await waitForRecord(session.client, waitMs, progress);
       if (selected) progress.note('Planning: reading the ledger, checking the systems ...');
-      const plan = await (selected
+      const made = await (selected
         ? session.client.createPlan({
             ...selected,
             ...modesOf(options),
@@ -65,8 +65,9 @@ export function addPlan(program: Command, world: World, exit: (code: number) => 
           })
         : session.client.plan(await fullId(session.client, ['plan'], options.show as string))
       ).finally(() => progress.done());
+      const plan = await wholePlan(session.client, made);
       world.out.write(session.json ? json(plan) : `${planText(plan, session.paint)}${await planRepeatsText(session, plan.id)}`);
-      if (plan.body.mode === 'refuse' && stoppingIn(plan.body).length + unacceptedIn(plan.body).length > 0) exit(EXIT.refused);
+      if (plan.body.mode === 'refuse' && plan.counts.stopping + unacceptedIn(plan.body).length > 0) exit(EXIT.refused);
     });
 }
 
@@ -93,7 +94,8 @@ export function addExplain(program: Command, world: World): void {
         world.out.write(session.json ? json({ id: plan.id, digest: plan.digest, ...rows }) : rowsText(rows, session.paint));
         return;
       }
-      const { watermark, totals, alternatives, mode, partial, overrides, steps, conflicts } = plan.body;
+      const whole = await wholePlan(session.client, plan);
+      const { watermark, totals, alternatives, mode, partial, overrides, overwrites, conflicts } = whole.body;
       const short = {
         id: plan.id,
         digest: plan.digest,
@@ -104,7 +106,7 @@ export function addExplain(program: Command, world: World): void {
         watermark,
         totals,
         ...(overrides && { overrides }),
-        overwrites: steps.flatMap(({ step, overwrites = [] }) => overwrites.map((overwrite) => ({ step, ...overwrite }))),
+        overwrites,
         causes: causesOf(conflicts).map(({ kind, by, conflicts: [first, ...more] }) => ({
           kind,
           ...(by && { by }),
@@ -114,7 +116,7 @@ export function addExplain(program: Command, world: World): void {
         alternatives,
       };
       if (session.json) return void world.out.write(json({ ...short, repeats: await planRepeats(session.client, plan.id) }));
-      world.out.write(`${explainText(plan, session.paint)}${await planRepeatsText(session, plan.id)}`);
+      world.out.write(`${explainText(whole, session.paint)}${await planRepeatsText(session, plan.id)}`);
     });
 }
 

@@ -31,7 +31,7 @@ export function addRunWatch(run: Command, world: World, exit: (code: number) => 
       if (world.signal.aborted) throw stopped(id);
       if (session.json) return;
       const account = await session.client.run(id);
-      printRun(world, session, account, false);
+      await printRun(world, session, account, false);
       world.out.write(await planRepeatsText(session, account.plan));
       exit(exitOf(account, false, false));
     });

@@ -62,7 +62,7 @@ export function addRun(program: Command, world: World, exit: (code: number) => v
         fence: options.fence,
       });
       const run = options.detach ? started : await follow(world, session, started);
-      printRun(world, session, run, options.detach === true);
+      await printRun(world, session, run, options.detach === true);
       if (!session.json && hasEnded(run)) world.out.write(await planRepeatsText(session, run.plan));
       exit(exitOf(run, options.detach === true, options.acceptClaimed === true));
     });
@@ -84,8 +84,8 @@ async function confirmed(world: World, session: Session, plan: PlanView, yes: bo
     if (!session.json) world.err.write(`Digest ${plan.digest}\n`);
     return plan.digest;
   }
-  const question = `Undo ${count(plan.body.steps.length, 'attempt')}?`;
-  return confirmDigest(world, plan, session.paint, question, `Pass --yes, or --digest ${plan.digest}.`);
+  const question = `Undo ${count(plan.counts.steps, 'attempt')}?`;
+  return confirmDigest(world, session.client, plan, session.paint, question, `Pass --yes, or --digest ${plan.digest}.`);
 }
 
 export const FENCE_OPTION = 'stop agents from repeating the undone calls for this time (24h), or until a time with a zone';

@@ -45,7 +45,7 @@ export function addStatus(program: Command, world: World, exit: (code: number) =
       const id = await fullId(session.client, ['run'], short);
       const now = options.do === undefined ? await session.client.run(id) : await act(session, id, options.do, options.step);
       const run = options.wait ? await follow(world, session, now) : now;
-      printRun(world, session, run, !options.wait);
+      await printRun(world, session, run, !options.wait);
       if (!session.json) world.out.write(await planRepeatsText(session, run.plan));
       exit(exitOf(run, !options.wait, options.acceptClaimed === true));
     });

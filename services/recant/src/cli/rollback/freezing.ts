@@ -5,7 +5,7 @@ import { EXIT } from '../../terminal/exit.ts';
 import { count, printable } from '../../terminal/output.ts';
 import { progressLine } from '../../terminal/progress.ts';
 import { choose, type Flow, say, stopped, throwIfStopped, title } from './flow.ts';
-import { selectionOfPlan } from './planning.ts';
+import { selectedAgents, selectionOfPlan } from './planning.ts';
 
 const POLL_MS = 200;
 /** Limit of one more wait that an operator asks for. */
@@ -42,10 +42,8 @@ async function targetsOf(flow: Flow): Promise<readonly Target[]> {
   const preview = await flow.client.createPlan({ selection, mode: 'skip', waitMs: 0 });
   // With instants in place of durations, so that it means the same when somebody goes on later.
   flow.selection = selectionOfPlan(preview);
-  const { body } = preview;
   if (named.length > 0) return named;
-  const selected = [...body.steps.filter(({ cascaded }) => !cascaded), ...body.left].map(({ agent }) => agent);
-  const agents = [...new Set(selected)].filter((agent) => agent !== 'recant').sort();
+  const agents = [...(await selectedAgents(flow.client, preview))].filter((agent) => agent !== 'recant').sort();
   if (agents.length > 0 && flow.interactive && !given.yes) {
     const question = `Freeze ${count(agents.length, 'agent')}: ${printable(agents.join(', '))}?`;
     const answer = await choose(flow, question, { y: 'freeze', n: 'do not freeze', q: 'stop' });

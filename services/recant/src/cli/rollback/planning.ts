@@ -1,5 +1,5 @@
 import type { PlanInput, PlanView, SelectionInput } from '@recant/api';
-import { ApiError } from '@recant/client';
+import { ApiError, type Client, everyItem, wholePlan } from '@recant/client';
 import { acceptText, unacceptedIn } from '../../render/missing.ts';
 import { planText, summaryText } from '../../render/plan.ts';
 import { EXIT } from '../../terminal/exit.ts';
@@ -10,6 +10,7 @@ import { choose, type Flow, say, stopped, throwIfStopped, title } from './flow.t
 type Options = Omit<PlanInput, 'selection' | 'window' | 'waitMs'>;
 /** The record was waited for before: this is for what a busy system needs once more. */
 const WAIT_MS = 5_000;
+const PAGE = 500;
 /** One key a mode. */
 const MODES = {
   s: { mode: 'skip' },
@@ -26,7 +27,7 @@ export async function planUntilRunnable(flow: Flow, stored: PlanView | undefined
   for (;;) {
     flow.plan = plan;
     throwIfStopped(flow);
-    say(flow, `${summaryText(plan, flow.session.paint)}${await planRepeatsText(flow.session, plan.id)}`);
+    say(flow, `${summaryText(await wholePlan(flow.client, plan), flow.session.paint)}${await planRepeatsText(flow.session, plan.id)}`);
     const next = await decide(flow, plan, options);
     if (next === undefined) return plan;
     options = next;
@@ -39,7 +40,7 @@ async function decide(flow: Flow, plan: PlanView, options: Options): Promise<Opt
   const { body } = plan;
   if (body.mode !== 'refuse') return undefined;
   // A mode is chosen first: what is missing of the record is named again then.
-  if (body.conflicts.length > 0) return decideMode(flow, plan, options);
+  if (plan.counts.conflicts > 0) return decideMode(flow, plan, options);
   const missing = unacceptedIn(body);
   if (missing.length === 0) return undefined;
   const message = `The record lacks ${count(missing.length, 'thing')}`;
@@ -52,13 +53,13 @@ async function decide(flow: Flow, plan: PlanView, options: Options): Promise<Opt
 }
 
 async function decideMode(flow: Flow, plan: PlanView, options: Options): Promise<Options> {
-  const message = count(plan.body.conflicts.length, 'conflict');
+  const message = count(plan.counts.conflicts, 'conflict');
   if (!flow.interactive) throw stopped(flow, EXIT.refused, `${message}: choose a mode.`, ' --mode skip (or skip --partial, or cascade)');
   for (;;) {
     const answer = await choose(flow, `${message}.`, { ...MODE_TEXTS, d: 'details', q: 'stop' });
     if (answer === 'q') throw stopped(flow, EXIT.refused, 'Stopped: nothing was undone.');
     if (answer !== 'd') return modeOf(options, MODES[answer]);
-    say(flow, planText(plan, flow.session.paint));
+    say(flow, planText(await wholePlan(flow.client, plan), flow.session.paint));
   }
 }
 
@@ -66,13 +67,13 @@ async function decideMode(flow: Flow, plan: PlanView, options: Options): Promise
 export async function confirmPlan(flow: Flow, confirmed: PlanView): Promise<PlanView> {
   title(flow, 'Run');
   if (flow.given.yes) return confirmed;
-  const question = `Undo ${count(confirmed.body.steps.length, 'attempt')}?`;
+  const question = `Undo ${count(confirmed.counts.steps, 'attempt')}?`;
   if (!flow.interactive) throw stopped(flow, EXIT.refused, `Not confirmed: nothing was undone. ${question}`, ' --yes');
   for (;;) {
     const answer = await choose(flow, question, { y: 'undo', d: 'details', q: 'stop' });
     if (answer === 'y') return confirmed;
     if (answer === 'q') throw stopped(flow, EXIT.refused, 'Stopped: nothing was undone.');
-    say(flow, planText(confirmed, flow.session.paint));
+    say(flow, planText(await wholePlan(flow.client, confirmed), flow.session.paint));
   }
 }
 
@@ -110,6 +111,15 @@ function optionsOfPlan({ body }: PlanView, flow: Flow): Options {
 
 function modeOf({ accept }: Options, mode: Options): Options {
   return { ...mode, ...(accept && { accept }) };
+}
+
+/** Agents of the selected attempts of a plan. */
+export async function selectedAgents(client: Client, { id }: PlanView): Promise<ReadonlySet<string>> {
+  const agents = new Set<string>();
+  const page = (cursor: string | undefined) => ({ limit: PAGE, ...(cursor === undefined ? {} : { cursor }) });
+  for await (const { agent, cascaded } of everyItem((cursor) => client.planSteps(id, page(cursor)))) if (!cascaded) agents.add(agent);
+  for await (const { agent } of everyItem((cursor) => client.planLeft(id, page(cursor)))) agents.add(agent);
+  return agents;
 }
 
 /** The selection of a stored plan, to plan it again. */

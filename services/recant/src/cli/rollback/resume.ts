@@ -3,7 +3,7 @@ import { ApiError, type Client, everyItem } from '@recant/client';
 import { CliError, EXIT } from '../../terminal/exit.ts';
 import { fullId } from '../short-id.ts';
 import { namedIn } from './freezing.ts';
-import { selectionOfPlan } from './planning.ts';
+import { selectedAgents, selectionOfPlan } from './planning.ts';
 
 /** How far a rollback has come, by what the ledger has of it. */
 export interface Found {
@@ -46,8 +46,8 @@ async function ofPlan(client: Client, plan: PlanView, known?: RunView): Promise<
 }
 
 /** Those in force for what the plan undoes. */
-async function freezesOf(client: Client, { body }: PlanView, selection: SelectionInput): Promise<readonly FreezeBody[]> {
-  const agents = [...body.steps.filter(({ cascaded }) => !cascaded), ...body.left].map(({ agent }) => agent);
+async function freezesOf(client: Client, plan: PlanView, selection: SelectionInput): Promise<readonly FreezeBody[]> {
+  const agents = [...(await selectedAgents(client, plan))];
   const targets = [...namedIn(selection), ...agents.map((value) => ({ scope: 'agent', value }))];
   const wanted = new Set(targets.map(({ scope, value }) => `${scope} ${value}`));
   const found: FreezeBody[] = [];

@@ -1,5 +1,5 @@
 import type { PlanView, RunView } from '@recant/api';
-import { ApiError } from '@recant/client';
+import { ApiError, wholeRun } from '@recant/client';
 import { hasEnded, runText } from '../../render/run.ts';
 import { ask } from '../../terminal/ask.ts';
 import { EXIT } from '../../terminal/exit.ts';
@@ -27,8 +27,7 @@ function stale(flow: Flow, error: ApiError): undefined {
 }
 
 /** A number that has to be read to be typed: over the service's limit, one key is too easily pressed. */
-async function confirmRows(flow: Flow, { body }: PlanView, before: number | undefined): Promise<number> {
-  const rows = new Set(body.steps.flatMap(({ systems }) => systems.flatMap(({ knownOrdinals }) => Object.keys(knownOrdinals)))).size;
+async function confirmRows(flow: Flow, { counts: { rows } }: PlanView, before: number | undefined): Promise<number> {
   const message = `The run changes ${count(rows, 'row or file', 'rows and files')}, more than a run may without a confirmation`;
   if (!flow.interactive || before === rows) throw stopped(flow, EXIT.refused, `${message}.`, ` --rows ${rows} --yes`);
   const typed = await ask(flow.world, `${message}. Type ${rows} to confirm: `);
@@ -43,7 +42,7 @@ export async function untilEnded(flow: Flow, started: RunView): Promise<RunView>
     flow.run = run = await follow(flow.world, flow.session, run);
     throwIfStopped(flow);
     if (hasEnded(run) || !flow.interactive) return run;
-    say(flow, runText(run, flow.session.paint));
+    say(flow, runText(await wholeRun(flow.client, run), flow.session.paint));
     run = run.state === 'paused' ? await decidePaused(flow, run) : await decideStuck(flow, run);
   }
 }
@@ -54,8 +53,7 @@ async function decidePaused(flow: Flow, { id }: RunView): Promise<RunView> {
   return answer === 'r' ? flow.client.resumeRun(id) : flow.client.cancelRun(id);
 }
 
-async function decideStuck(flow: Flow, { id, stepList }: RunView): Promise<RunView> {
-  const stuck = stepList.filter(({ state }) => state === 'stuck').length;
+async function decideStuck(flow: Flow, { id, states: { stuck = 0 } }: RunView): Promise<RunView> {
   const question = `${count(stuck, 'step')} of the run cannot be undone now.`;
   const answer = await choose(flow, question, { r: 'retry', s: 'skip: stays as the agent left it', q: 'stop watching' });
   if (answer === 'q') throw stopped(flow, EXIT.failed, 'The run waits for a person.');

@@ -1,5 +1,6 @@
 import type { PlanView, RunView } from '@recant/api';
-import { accountHead, accountJson, accountTail } from '../../render/account.ts';
+import { type WholeRun, wholeRun } from '@recant/client';
+import { type Accounted, accountHead, accountJson, accountTail } from '../../render/account.ts';
 import { hasEnded } from '../../render/run.ts';
 import { EXIT, type ExitCode } from '../../terminal/exit.ts';
 import { json } from '../../terminal/output.ts';
@@ -36,7 +37,7 @@ async function planAndStart(flow: Flow): Promise<RunView | undefined> {
       throw stopped(flow, EXIT.refused, `The plan became stale ${stale} times: an agent that is not frozen goes on.`);
     if (stale > 0) await drain(flow);
     const runnable = await planUntilRunnable(flow, stored);
-    if (runnable.body.steps.length === 0) return undefined;
+    if (runnable.counts.steps === 0) return undefined;
     const plan = await confirmPlan(flow, await untilApproved(flow, runnable));
     const run = await startRun(flow, plan);
     if (run !== undefined) return run;
@@ -48,7 +49,8 @@ async function planAndStart(flow: Flow): Promise<RunView | undefined> {
 async function nothingToUndo(flow: Flow): Promise<ExitCode> {
   say(flow, 'Nothing to run: no selected attempt has an effect that can be undone.');
   await thaw(flow);
-  flow.world.out.write(flow.session.json ? json(accountJson(flow)) : accountTail(flow));
+  const accounted = accountedOf(flow);
+  flow.world.out.write(flow.session.json ? json(accountJson(accounted)) : accountTail(accounted));
   return EXIT.refused;
 }
 
@@ -58,8 +60,14 @@ async function account(flow: Flow, run: RunView): Promise<ExitCode> {
   title(flow, 'Account');
   const repeats = await planRepeats(session.client, run.plan);
   if (repeats !== undefined) flow.repeats = repeats;
-  if (!session.json) world.out.write(accountHead(flow, session.paint));
+  const whole = await wholeRun(flow.client, run);
+  if (!session.json) world.out.write(accountHead(accountedOf(flow, whole), session.paint));
   if (hasEnded(run)) await thaw(flow);
-  world.out.write(session.json ? json(accountJson(flow)) : accountTail(flow));
+  const accounted = accountedOf(flow, whole);
+  world.out.write(session.json ? json(accountJson(accounted)) : accountTail(accounted));
   return exitOf(run, false, given.acceptClaimed);
+}
+
+function accountedOf({ reason, freezes, plan, repeats }: Flow, run?: WholeRun): Accounted {
+  return { reason, freezes, ...(plan && { plan }), ...(run && { run }), ...(repeats && { repeats }) };
 }
