@@ -118,7 +118,7 @@ export const ActionAttempt = AttemptBody.extend({
     }),
   repeats: z.array(SameCallBody).optional().meta({
     description:
-      'On the first page, of an attempt that is compensable, irreversible or declares nothing, and was not denied: other calls that are probably the same one, nearest first. Absent: none.',
+      'On the first page, of an attempt that is compensable, irreversible or declares nothing, and was not denied: other calls that are probably the same one, nearest first, at most 10. Absent: none.',
   }),
   events: z.array(RecordedEventBody).meta({ description: 'Those in this page, in log order.' }),
 }).meta({ id: 'ActionAttempt' });

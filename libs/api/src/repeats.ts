@@ -31,7 +31,9 @@ export const RepeatedAttemptBody = z
     status: z.enum(ATTEMPT_STATUSES),
     reversibility: z.enum(REVERSIBILITIES),
     receivedAt: instant,
-    same: z.array(SameCallBody).meta({ description: 'Nearest first. A later call that the plan selects as well is listed with itself.' }),
+    same: z
+      .array(SameCallBody)
+      .meta({ description: 'Nearest first, at most 10. A later call that the plan selects as well is listed with itself.' }),
   })
   .meta({ id: 'RepeatedAttempt' });
 export const PlanRepeatsBody = z

@@ -18,7 +18,7 @@ export const RunProgressBody = z
     steps: z.int(),
     states: z.partialRecord(z.enum(STEP_STATES), z.int()).meta({ description: 'Number of steps, by state.' }),
     outcomes: z.partialRecord(z.enum(STEP_OUTCOMES), z.int()).meta({ description: 'Number of ended steps, by outcome.' }),
-    rowsLeft: z.int().meta({ description: 'Rows and files of the steps that have not ended.' }),
+    rowsLeft: z.int().meta({ description: 'Rows and files of the steps that have not ended, once for each step.' }),
     stuck: z
       .array(z.object({ code: z.string(), steps: z.int() }))
       .meta({ description: `Stuck steps by the code of their first finding, most frequent first, at most ${STUCK_CODES_MAX}.` }),

@@ -66,8 +66,8 @@ function none(rows: string): string {
   return `coalesce((${rows} LIMIT 1), true)`;
 }
 
-/** Same rule as `ruledStatus` in libs/ledger. */
-function statusExpression(nowMs: string): string {
+/** Status of the attempt `a` with its settlement `s` and ruling `r`. Same rule as `ruledStatus` in libs/ledger. */
+export function statusExpression(nowMs: string): string {
   const reported = reportedExpression(nowMs);
   return `CASE WHEN r.outcome IS NULL OR ${reported} = r.outcome THEN ${reported} WHEN ${reported} IN ('unknown', 'open') THEN r.outcome ELSE 'unknown' END`;
 }
@@ -78,7 +78,7 @@ function reportedExpression(nowMs: string): string {
     WHEN least(${msOf('a.deadline_at')}, ${msOf('a.received_at')} + ${OPEN_MS_MAX}) <= ${nowMs}::bigint THEN 'unknown' ELSE 'open' END`;
 }
 
-function msOf(column: string): string {
+export function msOf(column: string): string {
   return `(extract(epoch FROM ${column}) * 1000)::bigint`;
 }
 

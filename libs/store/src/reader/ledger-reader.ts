@@ -86,13 +86,7 @@ function selectStatement(tenant: string, selection: Selection, vector: Vector, n
     LIMIT ${PLAN_CANDIDATES_MAX + 1}`;
 }
 
-export function attemptsStatement(
-  tenant: string,
-  refs: readonly AttemptRef[],
-  vector: Vector,
-  now: number,
-  parameters: Parameters,
-): string {
+function attemptsStatement(tenant: string, refs: readonly AttemptRef[], vector: Vector, now: number, parameters: Parameters): string {
   const owner = parameters.add(tenant);
   const sizes = parameters.add(vectorArray(vector));
   const nowMs = parameters.add(now);

@@ -18,7 +18,7 @@ export interface StoredRunProgress {
   readonly outcomes: Readonly<Partial<Record<StepOutcome, number>>>;
   /** Stuck steps by the code of their first finding, most frequent first. */
   readonly stuck: readonly { readonly code: string; readonly steps: number }[];
-  /** Rows and files of steps that have not ended. */
+  /** Rows and files of steps that have not ended, once for each step. */
   readonly rowsLeft: number;
   /** Milliseconds since 1970 by the database's clock: when it was read. */
   readonly atMs: number;
@@ -33,7 +33,7 @@ const RUN = `SELECT r.id, r.state, r.alarm, r.created_at, r.finished_at, r.waits
 const STEPS = `SELECT state, outcome, CASE WHEN state = 'stuck' THEN findings::jsonb -> 0 ->> 'code' END AS code, count(*)::int AS count
   FROM recant.run_step WHERE tenant_id = $1 AND run_id = $2 GROUP BY 1, 2, 3 ORDER BY 4 DESC, 3`;
 /** A step releases its resources when it ends. */
-const ROWS = 'SELECT count(DISTINCT resource)::int AS rows FROM recant.run_resource WHERE tenant_id = $1 AND run_id = $2';
+const ROWS = 'SELECT count(*)::int AS rows FROM recant.run_resource WHERE tenant_id = $1 AND run_id = $2';
 
 interface RunRow {
   readonly id: string;
