@@ -35,6 +35,9 @@ export const METRICS = {
   },
   recant_http_problems_total: { kind: 'counter', help: 'Answers with a problem document, by its code.', labels: ['code'] },
 
+  recant_event_streams: { kind: 'gauge', help: 'Open event streams.', labels: [] },
+  recant_event_streams_limit: { kind: 'gauge', help: 'Event streams that may be open.', labels: [] },
+
   recant_ingest_events_total: { kind: 'counter', help: 'Events by receipt: appended, duplicate or refused.', labels: ['path', 'outcome'] },
   recant_ingest_bytes_total: { kind: 'counter', help: 'Bytes of events by receipt.', labels: ['path', 'outcome'] },
   recant_ingest_batches_total: {

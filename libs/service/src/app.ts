@@ -79,6 +79,10 @@ export function createApp(options: AppOptions): Express {
     reads: createReadTurns(),
     streams: createOpenStreams(options.streams),
   };
+  options.metrics?.source((observe) => {
+    observe('recant_event_streams', serving.streams.count, {});
+    observe('recant_event_streams_limit', serving.streams.max, {});
+  });
   if (options.metrics)
     beginSeries(
       options.metrics,

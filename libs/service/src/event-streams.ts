@@ -36,6 +36,8 @@ const RETRY_AFTER_SECONDS = 5;
 export interface OpenStreams {
   /** @returns what gives the place back. @throws ApiFault `too_many_streams` */
   open(payer: Pick<Payer, 'tenant' | 'id'>): () => void;
+  readonly count: number;
+  readonly max: number;
 }
 
 export function createOpenStreams({ streams, streamsOfTenant, streamsOfKey }: StreamLimits = STREAM_LIMITS): OpenStreams {
@@ -46,6 +48,10 @@ export function createOpenStreams({ streams, streamsOfTenant, streamsOfKey }: St
     else open.set(name, left);
   };
   return {
+    max: streams,
+    get count() {
+      return open.get('all') ?? 0;
+    },
     open({ tenant, id }) {
       const places = [
         { name: 'all', whose: 'service', max: streams },

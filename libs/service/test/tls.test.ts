@@ -1,4 +1,5 @@
 import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { request } from 'node:https';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -7,6 +8,7 @@ import { connect as connectTls } from 'node:tls';
 import { createLogger, type Listening, type ListenOptions, listen } from '@recant/service';
 import { type TestCertificate, testCertificate, waitUntil } from '@recant/test-support';
 import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest';
+import { stoppingOf } from '../src/stopping.ts';
 
 const ca = testCertificate('authority', { ca: true });
 const expired = { notBefore: new Date('2020-01-01Z'), notAfter: new Date('2021-01-01Z') };
@@ -147,4 +149,21 @@ test('slow headers, bodies and handshakes are cut off while other clients are se
   const [headers, handshake] = await Promise.all(all);
   expect(headers).toMatch(/^HTTP\/1\.1 408 /);
   expect(handshake).toBe('');
+});
+
+test('connections learn that their listener stops', async () => {
+  const seen: (AbortSignal | undefined)[] = [];
+  const app = (request: IncomingMessage, response: ServerResponse) => {
+    seen.push(stoppingOf(request.socket));
+    response.end('here');
+  };
+  const tls = await files(testCertificate('server', { issuer: ca }));
+  for (const options of [{ tls }, {}]) {
+    const { url, close } = await listen(app, { host: '127.0.0.1', port: 0, ...options });
+    if (options.tls) await ask(url, ca.cert);
+    else await (await fetch(url)).text();
+    expect(seen.at(-1)?.aborted).toBe(false);
+    await close(0);
+    expect(seen.at(-1)?.aborted).toBe(true);
+  }
 });

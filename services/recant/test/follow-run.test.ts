@@ -11,7 +11,7 @@ const step = (ended: number, more: Partial<RunProgressView> = {}): RunProgressVi
 });
 
 /** @param ms between two snapshots, by the clock of the command */
-function stage(snapshots: readonly RunProgressView[], { isTTY = false, ms = 0 } = {}) {
+function stage(snapshots: readonly RunProgressView[], { isTTY = false, ms = 0, columns = 200 } = {}) {
   let [text, now] = ['', 0];
   const err = Object.assign(
     new Writable({
@@ -20,7 +20,7 @@ function stage(snapshots: readonly RunProgressView[], { isTTY = false, ms = 0 } 
         done();
       },
     }),
-    { isTTY },
+    { isTTY, columns },
   );
   const stopping = new AbortController();
   const world = { err, signal: stopping.signal, nowMs: () => now } as unknown as World;
@@ -40,11 +40,14 @@ test('on a terminal one line is overwritten with each snapshot, and cleared', as
   await watch(world, session, 'r', hasEnded);
   expect(text().split('\r\u001b[2K')).toEqual([
     '',
-    'Run r: running, 0 of 9 steps (0 restored), 9 rows and files to go',
-    'Run r: running, 1 of 9 steps (1 restored), 8 rows and files to go. Blocked: broken',
-    'Run r: finished, 9 of 9 steps (9 restored)',
+    'Run …r: running, 0 of 9 steps (0 restored), 9 rows and files to go',
+    'Run …r: running, 1 of 9 steps (1 restored), 8 rows and files to go. Blocked: broken',
+    'Run …r: finished, 9 of 9 steps (9 restored)',
     '',
   ]);
+  const narrow = stage([step(1), step(9, { state: 'finished' })], { isTTY: true, columns: 40 });
+  await watch(narrow.world, narrow.session, 'r', hasEnded);
+  expect(narrow.text().split('\r\u001b[2K')[1]).toBe('Run …r: running, 1 of 9 steps (1 resto…');
 });
 
 test('elsewhere there is a line for each state and cause to wait, and one every 5 s; what a run says cannot control the terminal', async () => {

@@ -24,8 +24,8 @@ export async function watch(
   onProgress?: (progress: RunProgressView) => void,
 ): Promise<void> {
   const line = progressLine(err);
-  const note =
-    onProgress ?? sparing((err as NodeJS.WriteStream).isTTY ? 0 : LINE_MS, nowMs, (progress) => line.note(progressText(progress)));
+  const tty = (err as NodeJS.WriteStream).isTTY === true;
+  const note = onProgress ?? sparing(tty ? 0 : LINE_MS, nowMs, (progress) => line.note(progressText(progress, tty)));
   try {
     for await (const progress of client.followRun(run, { signal })) {
       note(progress);

@@ -1,12 +1,16 @@
 import type { RunProgressView } from '@recant/api';
 import { count, printable } from '../terminal/output.ts';
 
-/** One line: how far a run is, and what it waits for. */
-export function progressText(progress: RunProgressView): string {
+/** Characters of an id that name it among others of its kind. */
+const ID_END = 6;
+
+/** One line: how far a run is, and what it waits for. @param short with the end of the run's id, as tables show it */
+export function progressText(progress: RunProgressView, short: boolean): string {
   const { run, state, steps, states, rowsLeft } = progress;
   const ended = states.ended ?? 0;
   const rows = rowsLeft === 0 ? '' : `, ${count(rowsLeft, 'row or file', 'rows and files')} to go`;
-  return `Run ${run}: ${state}, ${ended} of ${count(steps, 'step')}${outcomesText(progress)}${rows}${waitsText(progress)}`;
+  const id = short ? `…${run.slice(-ID_END)}` : run;
+  return `Run ${id}: ${state}, ${ended} of ${count(steps, 'step')}${outcomesText(progress)}${rows}${waitsText(progress)}`;
 }
 
 function outcomesText({ states: { stuck = 0 }, outcomes }: RunProgressView): string {
