@@ -77,7 +77,12 @@ export const AmbiguousBody = z
     id: 'AmbiguousChanges',
     description: 'Changes during an attempt that somebody else may have made. They stay unless they are selected.',
   });
-export const TaintBody = z.object({ ...who, resource: z.string(), parts: z.array(z.string()) }).meta({ id: 'Taint' });
+const wrote = z
+  .literal(true)
+  .optional()
+  .meta({ description: 'It changed the resource afterwards. Absent: it read a value that is undone.' });
+/** Another attempt that may have built on what is undone. */
+export const TaintBody = z.object({ ...who, resource: z.string(), parts: z.array(z.string()), wrote }).meta({ id: 'Taint' });
 const counted = (description: string) => z.int().meta({ description });
 export const PlanCountsBody = z
   .object({

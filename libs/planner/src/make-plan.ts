@@ -11,7 +11,7 @@ import type { Conflict, LeftAttempt, Overwrite, PlanBody, PlanOverride, PlanStep
 import { compareText, plainRef, refKey } from './ref.ts';
 import { solve } from './solve.ts';
 import { knownOrdinals, stepSystems } from './steps.ts';
-import { taintOf } from './taint.ts';
+import { builtOn } from './taint.ts';
 import { totalsOf } from './totals.ts';
 import { undoingOf } from './undone.ts';
 import { reachedBeyond, unknownBeside } from './unknown-effects.ts';
@@ -63,7 +63,7 @@ export function plan(input: PlanInput): PlanBody {
     left,
     conflicts: input.mode === 'refuse' ? conflicts.map((conflict) => passedOver(conflict, input)) : conflicts,
     ambiguous: view.apart.map(ambiguousChanges),
-    tainted: taintOf(view.members, undone, solved.standing),
+    tainted: builtOn(view.members, undone, solved.standing),
     totals: totalsOf(view.members, undone, staying),
     ...(input.overrides && input.overrides.length > 0 && { overrides: input.overrides.map((override) => counted(override, input)) }),
     ...(input.partial && { partial: true as const }),

@@ -47,7 +47,7 @@ export interface PlanBody {
   readonly partial?: true;
   /** Attempts that read what is undone are undone as well, in mode `cascade`. */
   readonly throughReads?: true;
-  /** Other attempts that read a value which is undone: a lower bound. */
+  /** Other attempts that may have built on what is undone: they read such a value, or changed the resource afterwards. A lower bound. */
   readonly tainted: readonly Taint[];
 }
 
@@ -240,5 +240,8 @@ export interface Taint {
   readonly agent: string;
   readonly tool: string;
   readonly resource: string;
+  /** That it read, or changed. */
   readonly parts: readonly string[];
+  /** It changed the resource after a step's attempt had, without a recorded read. Absent: it read a value that is undone. */
+  readonly wrote?: true;
 }

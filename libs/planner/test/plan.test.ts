@@ -90,6 +90,31 @@ test('a write to a created row depends on it; a read is only tainted', () => {
   ]);
 });
 
+test('attempts that read a value or changed the resource after it may have built on what is undone; earlier ones and undone ones did not', () => {
+  const OTHER = 'postgres://shop/public.t/2';
+  const agents = ['before', 'bad', 'reader', 'both', 'later', 'elsewhere'] as const;
+  const attempts = agents.map((name, at) => attemptOf(name, at, { agent: name }));
+  const effects = [
+    effect('before', 1, ROW, { y: { before: '1', after: '2' } }),
+    effect('bad', 2, ROW, write('1', '2')),
+    effect('reader', 3, ROW, {}, { operation: 'read', reads: { x: '2' } }),
+    effect('both', 4, ROW, { y: { before: '2', after: '3' } }, { reads: { x: '2' } }),
+    effect('later', 5, ROW, { y: { before: '3', after: '4' } }),
+    effect('later', 6, ROW, { z: { before: '3', after: '4' } }),
+    effect('elsewhere', 7, OTHER, write('1', '2')),
+  ];
+  const body = plan(inputOf(attempts, effects, ['bad']));
+  expect(body.steps).toHaveLength(1);
+  expect(body.tainted).toEqual([
+    { ref: refOf('reader'), agent: 'reader', tool: expect.any(String), resource: ROW, parts: ['x'] },
+    { ref: refOf('both'), agent: 'both', tool: expect.any(String), resource: ROW, parts: ['x'] },
+    { ref: refOf('later'), agent: 'later', tool: expect.any(String), resource: ROW, parts: ['y', 'z'], wrote: true },
+  ]);
+  expect(plan(inputOf(attempts, effects, ['bad', 'later'])).tainted.map(({ agent }) => agent)).toEqual(['reader', 'both']);
+  const alone = plan(inputOf(attempts, effects, ['elsewhere']));
+  expect(alone.tainted).toEqual([]);
+});
+
 test.each([
   ['open', { status: 'open', complete: false }, 'open'],
   ['unknown', { status: 'unknown', complete: false }, 'open'],

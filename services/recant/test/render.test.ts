@@ -4,6 +4,7 @@ import { nextPageText } from '../src/cli/options.ts';
 import { verdictText } from '../src/cli/verdict-text.ts';
 import { actsText } from '../src/render/act.ts';
 import { actionText, attemptsText, continuedText } from '../src/render/attempt.ts';
+import { builtOnText } from '../src/render/built-on.ts';
 import { conflictLines, explainText, planText, stepText } from '../src/render/plan.ts';
 import { changesText, resourceText } from '../src/render/resource.ts';
 import { runText } from '../src/render/run.ts';
@@ -251,6 +252,23 @@ test('a plan names tables that were not captured: new, left out for a time, or d
   expect(text).toContain(`  shop: public.new, new after ${at}, writable by bot, cat\n`);
   expect(text).toContain(`  shop: public.late, between ${at} and ${at}, writable by bot, cat\n`);
   expect(text).toContain(`  shop: public.gone, dropped after ${at}, by a login that could do so: bot, cat\n`);
+});
+
+test('explain groups the attempts that may have built on what is undone, and has at most twenty groups', () => {
+  const row = (n: number) => `postgres://shop/public.orders/${n}`;
+  const of = (agent: string, n: number, wrote?: true) => ({
+    ...{ ref: ref(String(n)), agent, tool: 'use', resource: row(n), parts: ['price'], ...(wrote && { wrote }) },
+  });
+  const some = [of('reader', 1), of('reader', 2), of('writer\u001b', 3, true)];
+  const lines = builtOnText([...some, { ...of('reader', 1), resource: row(9) }] as never, plain).split('\n');
+  expect(lines).toEqual([
+    'May have built on what is undone: at least 3 other attempts, which stay:',
+    `  reader (tool use): 2 attempts read 3 rows and files, for one ${resourceText(row(1))}`,
+    `  writer\ufffd (tool use): 1 attempt changed later 1 row or file, for one ${resourceText(row(3))}`,
+  ]);
+  const many = Array.from({ length: 30 }, (_, n) => of(`agent-${n}`, n));
+  expect(builtOnText(many as never, plain).split('\n')).toHaveLength(22);
+  expect(builtOnText([], plain)).toBe('');
 });
 
 test('a step says what changes on which resource', () => {

@@ -1,7 +1,7 @@
 import type { FreezeBody, PlanRepeatsBody, PlanView } from '@recant/api';
 import type { WholeRun } from '@recant/client';
 import { count } from '../terminal/output.ts';
-import { actionTimeMs, clockTime } from '../terminal/time.ts';
+import { builtOnLine } from './built-on.ts';
 import { scopeText } from './freeze.ts';
 import { conflictLines } from './plan.ts';
 import { repeatLines } from './repeats.ts';
@@ -45,10 +45,7 @@ function ofRun(run: WholeRun): readonly string[] {
     });
   const conflicts = conflictLines(run.conflicts).map((line) => `Not undone: ${line}`);
   const rows = run.account.rowsStay ?? 0;
-  const tainted = run.tainted.map(
-    ({ agent, tool, resource, ref }) =>
-      `${agent}'s ${tool} (${clockTime(actionTimeMs(ref.action))}) read ${resourceText(resource)} before it was undone`,
-  );
+  const tainted = run.tainted.map((taint) => `May have built on what was undone: ${builtOnLine(taint)}`);
   return [
     ...open,
     ...(run.breakGlass === undefined ? [] : [`Started without its approval: another person reviews it: recant approve ${run.plan}`]),
@@ -58,7 +55,7 @@ function ofRun(run: WholeRun): readonly string[] {
     ...(rows === 0 ? [] : [`${count(rows, 'row')} in conflict stay as they are`]),
     ...unverifiedTexts(run).map((text) => `Look at it by hand: ${text}`),
     ...capped(run.account.residue, 'residue', 'residues'),
-    ...capped(tainted, 'reader'),
+    ...capped(tainted, 'attempt'),
   ];
 }
 

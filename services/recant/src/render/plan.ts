@@ -4,6 +4,7 @@ import { count, type Paint, printable } from '../terminal/output.ts';
 import { table } from '../terminal/table.ts';
 import { actionTimeMs, clockTime } from '../terminal/time.ts';
 import { approvalText } from './approval.ts';
+import { builtOnLine, builtOnText } from './built-on.ts';
 import { type Conflict, causesOf } from './conflict-causes.ts';
 import { alternativesText, toolsText, totalsText } from './explain.ts';
 import { acceptText, completeText, missingText, unacceptedIn } from './missing.ts';
@@ -51,6 +52,7 @@ export function summaryText(plan: WholePlan, paint: Paint): string {
     toolsText(body, paint),
     overwritesText(body, paint),
     groupsText(body.conflicts, paint),
+    builtOnText(body.tainted, paint),
     uncapturedText(body, paint),
     alternativesText(plan, paint),
   ];
@@ -205,14 +207,8 @@ function ambiguousText({ ambiguous }: Contents, paint: Paint): string {
 
 function taintText(tainted: readonly Taint[], paint: Paint): string {
   if (tainted.length === 0) return '';
-  const lines = tainted.map((taint) =>
-    printable(
-      `  ${taint.agent} (tool ${taint.tool}) read ${resourceText(taint.resource)} \`${taint.parts.join('`, `')}\` at ${clockTime(actionTimeMs(taint.ref.action))}`,
-    ),
-  );
-  return [paint('yellow', 'Tainted (read values that this plan undoes; not undone; unrecorded reads are missing):'), ...listed(lines)].join(
-    '\n',
-  );
+  const head = 'May have built on what this plan undoes, and stays (reads that nobody recorded are missing):';
+  return [paint('yellow', head), ...listed(tainted.map((taint) => `  ${builtOnLine(taint)}`))].join('\n');
 }
 
 function nextText(plan: PlanView, paint: Paint): string {

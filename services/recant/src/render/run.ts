@@ -37,7 +37,7 @@ export function runText(run: WholeRun, paint: Paint): string {
       : [paint('yellow', 'Left behind:'), ...listed(run.account.residue.map((line) => `  ${printable(line)}`))].join('\n'),
     run.tainted.length === 0
       ? ''
-      : `${paint('yellow', 'Tainted:')} at least ${count(run.tainted.length, 'other attempt')} read values that this run undid. Inspect with \`recant actions show\`.`,
+      : `${paint('yellow', 'May have built on what was undone:')} at least ${count(run.account.tainted, 'other attempt')}. Inspect with \`recant actions show\`.`,
     fencedLine(run),
     summaryOfRun(run, paint),
     nextText(run),
