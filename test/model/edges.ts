@@ -2,7 +2,7 @@
 import { needsOf } from '../histories/dependents.ts';
 import type { Says } from '../histories/elements.ts';
 import { type Facts, selectedIn } from '../histories/expect.ts';
-import { worldOf } from '../histories/oracle.ts';
+import { NOT_UNIQUE, worldOf } from '../histories/oracle.ts';
 import { isWhole, partsOf } from '../histories/parts.ts';
 import type { History, Ordered } from '../histories/play.ts';
 import { tableOf } from '../histories/schema.ts';
@@ -20,8 +20,10 @@ export const EDGES = [
   'rename (change of a key)',
   'container that is removed or renamed',
   'reference that an undo would break',
+  'unique value that somebody took',
   'two attempts that need each other',
   'write between plan and run',
+  'open attempt',
   'unknown outcome',
   'contested outcome',
   'outcome settled by a person',
@@ -68,6 +70,8 @@ export function edgesIn({ history, twist, facts, wasLate, wasKilled, because }: 
       [...needs].some(([attempt, { first }]) => [...first].some((other) => needs.get(other)?.first.has(attempt))),
     ],
     ['reference that an undo would break', because.some((reason) => reason.endsWith('would reference nothing'))],
+    ['unique value that somebody took', because.some((reason) => reason.endsWith(NOT_UNIQUE))],
+    ['open attempt', [...selected].some((attempt) => facts.get(attempt)?.end === 'open')],
     ['write between plan and run', wasLate],
     ['killed worker', wasKilled],
     ['unknown outcome', [...selected].some((attempt) => facts.get(attempt)?.end === 'unclear' && !twist.words.has(attempt))],

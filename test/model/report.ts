@@ -30,20 +30,89 @@ export function count(counts: Counts, { edges, mode, end }: Outcome): void {
   for (const edge of edges) counts[keyOf({ edge, mode, end })] = (counts[keyOf({ edge, mode, end })] ?? 0) + 1;
 }
 
+const among =
+  (...edges: readonly EdgeKind[]) =>
+  ({ edge }: Cell): boolean =>
+    edges.includes(edge);
+const isNot =
+  (...ends: readonly End[]) =>
+  ({ end }: Cell): boolean =>
+    !ends.includes(end);
+const isOne =
+  (...ends: readonly End[]) =>
+  ({ end }: Cell): boolean =>
+    ends.includes(end);
+const isRefuse = ({ mode }: Cell): boolean => mode === 'refuse';
+const CONFLICTS = among(
+  'reference that an undo would break',
+  'unique value that somebody took',
+  'two attempts that need each other',
+  'open attempt',
+);
+const DOUBTS = among('unknown outcome', 'contested outcome', 'withheld report');
+const RUNS = among('write between plan and run', 'killed worker');
+const WITHOUT_EFFECTS = among('no edge', 'outcome settled by a person', 'forged report', 'late events', 'clock skew of hours');
+
+interface Reason {
+  readonly is: (cell: Cell) => boolean;
+  readonly text: string;
+}
+
 /** Cells that an edge cannot reach, and why. Ends in no column are reached by no edge. */
-const IMPOSSIBLE: readonly { readonly is: (cell: Cell) => boolean; readonly text: string }[] = [];
+const IMPOSSIBLE: readonly Reason[] = [
+  {
+    is: (cell) => among('no edge')(cell) && isNot('fully restored', 'nothing')(cell),
+    text: 'no edge × any end but fully restored, nothing: nothing is in the way, nothing is unknown.',
+  },
+  {
+    is: (cell) => isRefuse(cell) && (among('later write of an agent')(cell) || CONFLICTS(cell)) && isNot('refused')(cell),
+    text: 'later write of an agent, reference, unique value, two attempts that need each other, open attempt × refuse × any end but refused: each is a conflict of the plan.',
+  },
+  {
+    is: (cell) => among('later write of an agent')(cell) && cell.mode === 'skip' && isOne('fully restored', 'unverified')(cell),
+    text: 'later write of an agent × skip × fully restored, unverified: the attempt before it stays.',
+  },
+  {
+    is: (cell) => CONFLICTS(cell) && isOne('fully restored', 'unverified')(cell),
+    text: 'reference, unique value, two attempts that need each other, open attempt × fully restored, unverified: no mode undoes such an attempt.',
+  },
+  {
+    is: (cell) => DOUBTS(cell) && isOne('fully restored')(cell),
+    text: 'unknown or contested outcome, withheld report × fully restored: only what the target recorded is known.',
+  },
+  {
+    is: (cell) => RUNS(cell) && isOne('refused', 'nothing')(cell),
+    text: 'write between plan and run, killed worker × refused, nothing: there was no run.',
+  },
+  {
+    is: (cell) => isRefuse(cell) && isOne('nothing')(cell) && !WITHOUT_EFFECTS(cell),
+    text: 'any edge of an attempt with effects × refuse × nothing: what cannot be undone refuses the plan, what can be has a step.',
+  },
+];
+/** Ends that an edge has only beside another one, for which they are counted. */
+const BESIDE: readonly Reason[] = [
+  {
+    is: (cell) => isRefuse(cell) && isOne('partly restored')(cell) && !among('outcome settled by a person')(cell),
+    text: 'refuse × partly restored: the plan has no conflict, and a person says that an attempt did what nobody recorded. Counted for "outcome settled by a person".',
+  },
+];
 const NEVER: readonly string[] = [
   'skip, cascade, force × refused: such a plan leaves conflicts out and runs the rest.',
   'skip, cascade, force × waits: a step that conflicts ends.',
 ];
-export const IMPOSSIBLE_LINES: readonly string[] = [...NEVER, ...IMPOSSIBLE.map(({ text }) => text)];
+export const IMPOSSIBLE_LINES: readonly string[] = [
+  ...NEVER,
+  ...IMPOSSIBLE.map(({ text }) => text),
+  ...BESIDE.map(({ text }) => `Only beside another edge: ${text}`),
+];
 
 const isPossible = (cell: Cell): boolean => !IMPOSSIBLE.some(({ is }) => is(cell));
+const isWanted = (cell: Cell): boolean => isPossible(cell) && !BESIDE.some(({ is }) => is(cell));
 
 /** Possible cells with too few histories, the emptiest first; and impossible ones that were reached. */
 export function wrongCells(counts: Counts): readonly string[] {
   const of = (cell: Cell): number => counts[keyOf(cell)] ?? 0;
-  const few = CELLS.filter((cell) => isPossible(cell) && of(cell) < CELL_MIN).sort((a, b) => of(a) - of(b));
+  const few = CELLS.filter((cell) => isWanted(cell) && of(cell) < CELL_MIN).sort((a, b) => of(a) - of(b));
   const reached = CELLS.filter((cell) => !isPossible(cell) && of(cell) > 0);
   return [
     ...few.map((cell) => `fewer than ${CELL_MIN}: ${keyOf(cell)}: ${of(cell)}`),

@@ -28,6 +28,9 @@ export interface Twist {
   readonly killedAfter: number | undefined;
 }
 
+/** Histories in which a person writes between plan and run. */
+const LATE_PERCENT = { scenario: 55, drawn: 35 };
+
 export function drawTwist(script: Script): Twist {
   const random = randomOf(script.seed * 7 + 3);
   const isSkewed = random.chance(25);
@@ -41,11 +44,13 @@ export function drawTwist(script: Script): Twist {
         .map((attempt) => {
           const ruled = random.of(['succeeded', 'failed'] as const);
           const then = ruled === 'failed' ? 'succeeded' : 'failed';
-          return [attempt, { ruled, ...(random.chance(40) && { then }) }] as const;
+          return [attempt, { ruled, ...(random.chance(50) && { then }) }] as const;
         }),
     ),
-    late: random.chance(25) ? random.of(['before the run', 'before its first write'] as const) : undefined,
-    killedAfter: random.chance(20) ? 1 + random.below(12) : undefined,
+    late: random.chance(script.kinds.size === 0 ? LATE_PERCENT.scenario : LATE_PERCENT.drawn)
+      ? random.of(['before the run', 'before its first write'] as const)
+      : undefined,
+    killedAfter: random.chance(30) ? 1 + random.below(12) : undefined,
     random,
   };
 }
@@ -66,22 +71,25 @@ export function factsWith(facts: ReadonlyMap<string, Facts>, { script }: History
   return new Map([...facts].map(([attempt, fact]) => [attempt, { ...fact, end: endOf(attempt, fact) }]));
 }
 
+/** Percent of late writes of a column that the attempt wrote: the others are in nobody's way. */
+const SAME_COLUMN_PERCENT = 80;
+
 /** Of one row that an attempt of the plan changed, and that is there: another value in one of its columns. */
 export function lateWrite(
   { committed, end }: Pick<History, 'committed' | 'end'>,
   order: readonly string[],
   random: Random,
 ): Ordered | undefined {
-  const rows = committed
+  const written = committed
     .filter(({ attempt }) => attempt !== undefined && order.includes(attempt))
-    .flatMap(({ effects }) => effects.map(({ row }) => row))
-    .filter((row) => end.has(row));
-  if (rows.length === 0) return undefined;
-  const row = random.of(rows);
-  const { table, cells } = end.get(row) as NonNullable<ReturnType<typeof end.get>>;
+    .flatMap(({ effects }) => effects.filter(({ row }) => end.has(row)));
+  if (written.length === 0) return undefined;
+  const { row, table, written: own } = random.of(written);
+  const cells = end.get(row)?.cells ?? new Map();
   const model = tableOf(table);
   const columns = model.columns.filter(({ name, references, unwritten }) => !model.key.includes(name) && !references && !unwritten);
-  const column = random.of(columns);
+  const same = columns.filter(({ name }) => own.has(name));
+  const column = random.of(same.length > 0 && random.chance(SAME_COLUMN_PERCENT) ? same : columns);
   const value = column.type === 'text' ? `late${random.below(2)}` : String(7 + random.below(2));
   const at = 1 + Math.max(...committed.flatMap(({ effects }) => effects.map((effect) => effect.at)));
   return { row, table, before: cells, after: new Map([...cells, [column.name, value]]), written: new Set([column.name]), at };
