@@ -17,9 +17,17 @@ export interface Question {
   readonly fromMs: number;
 }
 
-/** Plans and runs the undo through the API. */
-export async function undoByService(question: Question, mode: Mode): Promise<Undone> {
-  const { operator } = question.service;
+/**
+ * Plans and runs the undo through the API.
+ * @param onPlanned called between the plan and the run
+ */
+export async function undoByService(
+  question: Question,
+  mode: Mode,
+  onPlanned: () => Promise<void> = async () => undefined,
+): Promise<Undone> {
+  // Mode `force` wants a reason.
+  const operator = mode === 'force' ? question.service.accepting : question.service.operator;
   const selection = selectionOf(question, await selectedNames(question));
   const nothing = {
     verdict: undefined,
@@ -40,6 +48,7 @@ export async function undoByService(question: Question, mode: Mode): Promise<Und
   } catch (error) {
     return { ...nothing, code: codeOf(error) };
   }
+  await onPlanned();
   const plan = await wholePlan(operator, made);
   const names = await namesOf(question);
   const nameOf = ({ action }: { readonly action: string }) => names.get(action) ?? `? ${action}`;

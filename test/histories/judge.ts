@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { aimOf, type BrokenKind, breakAfter, breakBefore } from './broken.ts';
 import { type Question, undoByService } from './by-service.ts';
-import type { Mode } from './elements.ts';
+import type { Mode, Script } from './elements.ts';
 import { type Expected, expect } from './expect.ts';
 import { explain } from './explain.ts';
 import { type End, endOf, mismatchesOf } from './mismatches.ts';
@@ -50,13 +50,16 @@ export async function judge(stage: Stage, seed: number): Promise<readonly Outcom
 export const isSpent = (seed: number): boolean => drawScript(seed).kinds.has('ALTER in between');
 
 /** @param name of this play of it: sources and actions of each one are its own */
-export async function playOnce(stage: Stage, seed: number, name: string): Promise<Question> {
-  const { target, service, apiKey, broken } = stage;
+export const playOnce = (stage: Stage, seed: number, name: string): Promise<Question> =>
+  playScript(stage, drawScript(seed, stage.broken && aimOf(stage.broken)), name);
+
+/** @param skewMs of an agent's clock, in milliseconds */
+export async function playScript(stage: Stage, script: Script, name: string, skewMs?: (agent: number) => number): Promise<Question> {
+  const { target, service, apiKey } = stage;
   await target.reset();
   if (stage.isLeft) await drained(service);
-  const script = drawScript(seed, broken && aimOf(broken));
   const fromMs = Date.now();
-  const speakers = createSpeakers(script, name, target, service, apiKey);
+  const speakers = createSpeakers(script, name, target, service, apiKey, skewMs);
   const history = await play(script, speakers).catch(async (error: Error) => {
     await speakers.close().catch(() => undefined);
     throw error;

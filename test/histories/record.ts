@@ -33,7 +33,8 @@ export interface Names {
 /** @param changing the copy of that table which a history uses */
 export const startNames = (changing: string): Names => ({ tables: new Map([[changing, 'changing']]), columns: new Map() });
 
-const keyText = (model: TableModel, column: string, value: string | null): string => {
+/** As the key's index compares it. */
+export const keyText = (model: TableModel, column: string, value: string | null): string => {
   const type = model.columns.find(({ name }) => name === column)?.type;
   if (value === null) return '';
   if (type === 'numeric') return value.includes('.') ? value.replace(/\.?0+$/, '') : value;

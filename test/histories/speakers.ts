@@ -19,12 +19,24 @@ const LEASE_MS = 86_400_000;
 export interface Speakers extends Players {
   readonly agentOf: (agent: number) => string;
   readonly actionOf: (attempt: string) => string;
+  /** An agent reports an end of an attempt after all. */
+  contradict(attempt: string, outcome: 'succeeded' | 'failed'): Promise<void>;
   /** Agents of the SDK end. */
   close(): Promise<void>;
 }
 
-/** @param play number of this play of the history: its sources and actions are its own */
-export function createSpeakers(script: Script, play: string, target: Target, service: Service, apiKey: string): Speakers {
+/**
+ * @param play number of this play of the history: its sources and actions are its own
+ * @param skewMs of an agent's clock, in milliseconds
+ */
+export function createSpeakers(
+  script: Script,
+  play: string,
+  target: Target,
+  service: Service,
+  apiKey: string,
+  skewMs: (agent: number) => number = () => 0,
+): Speakers {
   const agents = new Map<number, HijackedAgent>();
   const pooled = script.kinds.has('transaction pooler');
   const agentOf = (agent: number) => `${agent === 0 ? 'solo' : 'shared'}${agent}-${target.system}`;
@@ -37,7 +49,8 @@ export function createSpeakers(script: Script, play: string, target: Target, ser
   const saysOf = (agent: number, attempt: number) => script.says.get(`${agent}/${attempt}`) ?? 'truth';
   const agentFor = (agent: number): HijackedAgent => {
     const known =
-      agents.get(agent) ?? new HijackedAgent(service, { agent: agentOf(agent), apiKey, source: sourceOf(agent), leaseMs: LEASE_MS });
+      agents.get(agent) ??
+      new HijackedAgent(service, { agent: agentOf(agent), apiKey, source: sourceOf(agent), leaseMs: LEASE_MS, skewMs: skewMs(agent) });
     agents.set(agent, known);
     return known;
   };
@@ -73,6 +86,10 @@ export function createSpeakers(script: Script, play: string, target: Target, ser
     async close() {
       for (const agent of sdkAgents.values()) await (await agent).close();
     },
+    async contradict(attempt, outcome) {
+      const one = agentFor(Number(attempt.split('/')[0]));
+      await accepted(one, one.settled(actionOf(attempt), [], { outcome }));
+    },
     preparedName: target.preparedName,
     limit: target.limit,
     async intend(agent, attempt) {
@@ -86,7 +103,13 @@ export function createSpeakers(script: Script, play: string, target: Target, ser
       const key = await service.key({ sourcePrefix: `recant://${agentOf(agent)}/`, agents: [agentOf(agent)] });
       revocable.set(`${agent}/${attempt}`, key.keyId);
       const source = `${sourceOf(agent)}/${attempt}`;
-      const alone = new HijackedAgent(service, { agent: agentOf(agent), apiKey: key.apiKey, source, leaseMs: LEASE_MS });
+      const alone = new HijackedAgent(service, {
+        agent: agentOf(agent),
+        apiKey: key.apiKey,
+        source,
+        leaseMs: LEASE_MS,
+        skewMs: skewMs(agent),
+      });
       await accepted(alone, alone.intended(action, { deadlineMs }));
       await service.operator.revokeKey(key.keyId);
     },

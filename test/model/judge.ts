@@ -16,13 +16,13 @@ import { tableOfRow } from './memory/database.ts';
 import { Ledger } from './memory/ledger.ts';
 import { Target } from './memory/target.ts';
 import { playInMemory } from './play.ts';
-import { drawScenario } from './scenario.ts';
+import { drawScenario, isScenario, TABLES } from './scenario.ts';
 import { drawTwist, factsWith, LEDGER_START_MS, lateWrite, MODES, type Twist } from './twist.ts';
 import { undoInMemory } from './undo.ts';
 
 /** Kinds of `test:histories` that the database in memory has. */
 export const DRAWN: Drawable = {
-  tables: ['plain rows', 'composite key', 'cascade into a captured table, counter', 'set null on delete', 'unique column'],
+  tables: TABLES,
   acts: [
     'key changes',
     'equal and blind writes',
@@ -41,9 +41,6 @@ export const DRAWN: Drawable = {
     'mutual dependents',
   ] satisfies Kind[],
 };
-
-/** Histories of which one is about one edge. */
-const SCENARIO_EVERY = 2;
 
 export interface Outcome {
   readonly seed: number;
@@ -66,9 +63,10 @@ export interface Played {
   readonly fromMs: number;
 }
 
-export function playHistory(seed: number): Played {
-  const script = seed % SCENARIO_EVERY === 0 ? drawScenario(seed) : drawScript(seed, undefined, DRAWN);
-  const twist = drawTwist(script);
+export function playHistory(seed: number, isEarly: boolean): Played {
+  const script = isScenario(seed) ? drawScenario(seed) : drawScript(seed, undefined, DRAWN);
+  const drawn = drawTwist(script);
+  const twist: Twist = isEarly && drawn.late ? { ...drawn, late: 'before the run' } : drawn;
   const target = new Target(new Map());
   const agents = new Agents(script, target, (agent) => twist.skewMs[agent] ?? 0);
   const { history, database } = playInMemory(script, agents);
@@ -97,12 +95,14 @@ function ordered(events: readonly RecantEvent[], random: Random | undefined): re
 
 export interface Judging {
   readonly modes?: readonly Mode[];
+  /** A person who writes during a run writes before it. */
+  readonly isEarly?: boolean;
   /** Gets all of a history and of its undo in one mode. */
   readonly onEnd?: ((text: string) => void) | undefined;
 }
 
-export async function judge(seed: number, { modes = MODES, onEnd }: Judging = {}): Promise<readonly Outcome[]> {
-  const played = playHistory(seed);
+export async function judge(seed: number, { modes = MODES, onEnd, isEarly = false }: Judging = {}): Promise<readonly Outcome[]> {
+  const played = playHistory(seed, isEarly);
   const outcomes: Outcome[] = [];
   for (const mode of modes) outcomes.push(await undo(played, mode, onEnd));
   return outcomes;
@@ -112,7 +112,7 @@ async function undo(played: Played, mode: Mode, onEnd: Judging['onEnd']): Promis
   const { history, twist, agents, facts } = played;
   const [ledger, target] = [played.ledger.fork(), played.target.fork()];
   const expected = expect(history, false, mode, facts);
-  const late = twist.late && lateWrite(history, expected.order, twist.random);
+  const late = twist.late && lateWrite(history, expected.order, mode);
   const write = () => {
     if (late === undefined) return;
     target.write(late.row, late.after, [...late.written], 'alice');
@@ -161,7 +161,7 @@ const NOTHING: Undone = {
 const becauseOf = ({ attempts }: Expected): readonly string[] => [...attempts.values()].flatMap(({ because }) => because);
 
 /** It committed after the plan was made. */
-const withLate = (history: History, late: Ordered): History => ({
+export const withLate = (history: History, late: Ordered): History => ({
   ...history,
   waiting: [{ transaction: -1, attempt: undefined, xid: undefined, effects: [late] }],
 });

@@ -3,9 +3,22 @@
  * no product code.
  */
 import type { Actor, Says, Script, Selection, Transaction } from '../histories/elements.ts';
+import type { Kind } from '../histories/kinds.ts';
 import { inTurn } from '../histories/prelude.ts';
 import { type Random, randomOf } from '../histories/random.ts';
 import type { Op } from '../histories/statements.ts';
+
+/** Kinds of the tables that the database in memory has. */
+export const TABLES: readonly Kind[] = [
+  'plain rows',
+  'composite key',
+  'cascade into a captured table, counter',
+  'set null on delete',
+  'numeric key',
+  'citext key',
+  'partitions',
+  'unique column',
+];
 
 const update = (table: string, id: number, set: Op['set']): Op => ({ table, kind: 'update', key: { id: `${id}` }, set });
 const insert = (table: string, id: number, set: Op['set']): Op => ({ table, kind: 'insert', key: { id: `${id}` }, set });
@@ -77,6 +90,9 @@ interface Cast {
   readonly isMutual: boolean;
 }
 
+/** Every second seed. */
+export const isScenario = (seed: number): boolean => seed % 2 === 0;
+
 export function drawScenario(seed: number): Script {
   const random = randomOf(seed);
   const { acts, stays, isMutual } = drawCast(random);
@@ -84,7 +100,7 @@ export function drawScenario(seed: number): Script {
   const attempts = [...new Set(acts.flatMap(([actor], n) => nameOf(actor, n) ?? []))];
   return {
     seed,
-    kinds: new Set(),
+    kinds: new Set(TABLES),
     transactions,
     steps: inTurn(transactions, (n) => (acts[n] as readonly [Actor, Op])[1]),
     says: new Map(

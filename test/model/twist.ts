@@ -4,13 +4,14 @@ import type { Facts } from '../histories/expect.ts';
 import type { History, Ordered } from '../histories/play.ts';
 import { type Random, randomOf } from '../histories/random.ts';
 import { tableOf } from '../histories/schema.ts';
+import { isScenario } from './scenario.ts';
 
 const HOUR_MS = 3_600_000;
 /** When the agents start, by a right clock, and the ledger a minute later: milliseconds since 1970, UTC. */
 export const START_MS = Date.parse('2026-01-05T08:00:00Z');
 export const LEDGER_START_MS = START_MS + 60_000;
 /** Milliseconds within which an attempt has to end. */
-const [LATE_LATER, LATE_AT_ONCE] = [3.5 * HOUR_MS, 1];
+const [LATE_LATER, LATE_AT_ONCE] = [HOUR_MS, 1];
 export const deadlineMsOf = (says: Says): number => (says === 'no end' || says === 'revoked' ? LATE_AT_ONCE : LATE_LATER);
 const SILENT: readonly Says[] = ['no end', 'no end yet', 'revoked'];
 
@@ -23,7 +24,6 @@ export interface Twist {
   readonly words: ReadonlyMap<string, { readonly ruled: 'succeeded' | 'failed'; readonly then?: 'succeeded' | 'failed' }>;
   /** When a person writes a row of what is undone. Undefined: nobody does. */
   readonly late: 'before the run' | 'before its first write' | undefined;
-  readonly random: Random;
   /** At which of its writes and failpoints the worker is killed. */
   readonly killedAfter: number | undefined;
 }
@@ -34,24 +34,26 @@ const LATE_PERCENT = { scenario: 55, drawn: 35 };
 export function drawTwist(script: Script): Twist {
   const random = randomOf(script.seed * 7 + 3);
   const isSkewed = random.chance(25);
-  const silent = [...script.says].filter(([, says]) => says === 'no end' || says === 'revoked').map(([attempt]) => attempt);
+  const skewMs = [0, 1, 2].map(() => (isSkewed ? (random.below(13) - 6) * HOUR_MS : 0));
+  // A person can settle only what is past its deadline, and an agent can say something only with a key.
+  const isUnknown = (attempt: string) => (skewMs[Number(attempt.split('/')[0])] ?? 0) <= 0;
+  const silent = [...script.says].filter(([attempt, says]) => (says === 'no end' || says === 'revoked') && isUnknown(attempt));
   return {
-    skewMs: [0, 1, 2].map(() => (isSkewed ? (random.below(13) - 6) * HOUR_MS : 0)),
+    skewMs,
     order: random.chance(25) ? random : undefined,
     words: new Map(
       silent
         .filter(() => random.chance(60))
-        .map((attempt) => {
+        .map(([attempt, says]) => {
           const ruled = random.of(['succeeded', 'failed'] as const);
           const then = ruled === 'failed' ? 'succeeded' : 'failed';
-          return [attempt, { ruled, ...(random.chance(50) && { then }) }] as const;
+          return [attempt, { ruled, ...(says === 'no end' && random.chance(60) && { then }) }] as const;
         }),
     ),
-    late: random.chance(script.kinds.size === 0 ? LATE_PERCENT.scenario : LATE_PERCENT.drawn)
+    late: random.chance(isScenario(script.seed) ? LATE_PERCENT.scenario : LATE_PERCENT.drawn)
       ? random.of(['before the run', 'before its first write'] as const)
       : undefined,
     killedAfter: random.chance(30) ? 1 + random.below(12) : undefined,
-    random,
   };
 }
 
@@ -76,14 +78,15 @@ const SAME_COLUMN_PERCENT = 80;
 
 /** Of one row that an attempt of the plan changed, and that is there: another value in one of its columns. */
 export function lateWrite(
-  { committed, end }: Pick<History, 'committed' | 'end'>,
+  { script, committed, end }: Pick<History, 'script' | 'committed' | 'end'>,
   order: readonly string[],
-  random: Random,
+  mode: Mode,
 ): Ordered | undefined {
   const written = committed
     .filter(({ attempt }) => attempt !== undefined && order.includes(attempt))
     .flatMap(({ effects }) => effects.filter(({ row }) => end.has(row)));
   if (written.length === 0) return undefined;
+  const random = randomOf(script.seed * 11 + MODES.indexOf(mode));
   const { row, table, written: own } = random.of(written);
   const cells = end.get(row)?.cells ?? new Map();
   const model = tableOf(table);

@@ -24,11 +24,13 @@ export class HijackedAgent {
   readonly #stage: Place;
   readonly #agent: string;
   readonly #apiKey: string;
+  readonly #skewMs: number;
   #sequence = 0;
   #unsent: readonly Uint8Array[];
 
-  constructor(stage: Place, who: { readonly agent: string; readonly apiKey: string; readonly source?: string; readonly leaseMs?: number }) {
+  constructor(stage: Place, who: { readonly agent: string; readonly apiKey: string; readonly source?: string; readonly leaseMs?: number; readonly skewMs?: number }) {
     this.#stage = stage;
+    this.#skewMs = who.skewMs ?? 0;
     this.#agent = who.agent;
     this.#apiKey = who.apiKey;
     this.source = who.source ?? `recant://${who.agent}/${newAction()}`;
@@ -99,7 +101,7 @@ export class HijackedAgent {
   event<T extends EventType>(type: T, id: string, data: EventData[T]): Uint8Array {
     this.#sequence += 1;
     const { source } = this;
-    const time = new Date().toISOString();
+    const time = new Date(Date.now() + this.#skewMs).toISOString();
     const sequence = formatSequence(this.#sequence);
     return encodeEvent({ specversion: '1.0', id, source, type, time, sequence, agent: this.#agent, data } as RecantEvent);
   }

@@ -2,7 +2,7 @@
  * A few tables of `test/histories/schema.ts` in memory: row locks, read committed, savepoints, references with their actions, unique columns, and the
  * counter that a trigger keeps. A statement that would wait for another transaction fails, as it does in a history on PostgreSQL. Imports no product code.
  */
-import type { Cells, Effect } from '../../histories/record.ts';
+import { type Cells, type Effect, keyText } from '../../histories/record.ts';
 import { type ColumnModel, type TableModel, tableOf } from '../../histories/schema.ts';
 import type { Assignments, Op } from '../../histories/statements.ts';
 
@@ -15,6 +15,9 @@ const START: Readonly<Record<string, (n: number) => readonly (string | null)[]>>
   boss: (n) => [`${n}`, '0'],
   worker: (n) => [`${n}`, `${n}`, '0'],
   named: (n) => [`${n}`, `u${n}`, '0'],
+  rate: (n) => [`${n}`, '0', 'rate'],
+  tag: (n) => [`tag${n}`, '0', '0'],
+  event: (n) => [`${n}`, n % 2 === 0 ? 'eu' : 'us', '0', '0'],
 };
 const MODELLED: readonly TableModel[] = Object.keys(START).map(tableOf);
 
@@ -29,8 +32,8 @@ const REFERENCES: Readonly<Record<string, Reference>> = {
 };
 
 export type RowId = string;
-export const rowIn = ({ name, key }: TableModel, cells: Cells): RowId =>
-  `${name}|${key.map((column) => cells.get(column) ?? '').join(',')}`;
+export const rowIn = (table: TableModel, cells: Cells): RowId =>
+  `${table.name}|${table.key.map((column) => keyText(table, column, cells.get(column) ?? null)).join(',')}`;
 export const tableOfRow = (row: RowId): TableModel => tableOf(row.slice(0, row.indexOf('|')));
 
 /** PostgreSQL's FOR KEY SHARE, FOR NO KEY UPDATE and FOR UPDATE. */
@@ -262,7 +265,11 @@ class Statement {
   }
 
   #matching(table: TableModel, key: Assignments): readonly (readonly [RowId, Cells])[] {
-    return [...this.#visible(table)].filter(([, cells]) => Object.entries(key).every(([column, value]) => cells.get(column) === value));
+    const isSame = (column: string, a: string | null, b: string | null) =>
+      table.key.includes(column) ? keyText(table, column, a) === keyText(table, column, b) : a === b;
+    return [...this.#visible(table)].filter(([, cells]) =>
+      Object.entries(key).every(([column, value]) => isSame(column, cells.get(column) ?? null, value)),
+    );
   }
 
   #lock(row: RowId, lock: Lock): void {
