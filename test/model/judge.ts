@@ -63,11 +63,13 @@ export interface Played {
   readonly fromMs: number;
 }
 
-export function playHistory(seed: number, isEarly: boolean): Played {
+const newTarget = (): Target => new Target(new Map());
+
+export function playHistory(seed: number, isEarly: boolean, createTarget = newTarget): Played {
   const script = isScenario(seed) ? drawScenario(seed) : drawScript(seed, undefined, DRAWN);
   const drawn = drawTwist(script);
   const twist: Twist = isEarly && drawn.late ? { ...drawn, late: 'before the run' } : drawn;
-  const target = new Target(new Map());
+  const target = createTarget();
   const agents = new Agents(script, target, (agent) => twist.skewMs[agent] ?? 0);
   const { history, database } = playInMemory(script, agents);
   for (const [row, cells] of database.rows) target.rows.set(row, cells);
@@ -97,12 +99,17 @@ export interface Judging {
   readonly modes?: readonly Mode[];
   /** A person who writes during a run writes before it. */
   readonly isEarly?: boolean;
+  /** Default: one that is not broken. */
+  readonly createTarget?: () => Target;
   /** Gets all of a history and of its undo in one mode. */
   readonly onEnd?: ((text: string) => void) | undefined;
 }
 
-export async function judge(seed: number, { modes = MODES, onEnd, isEarly = false }: Judging = {}): Promise<readonly Outcome[]> {
-  const played = playHistory(seed, isEarly);
+export async function judge(
+  seed: number,
+  { modes = MODES, onEnd, isEarly = false, createTarget = newTarget }: Judging = {},
+): Promise<readonly Outcome[]> {
+  const played = playHistory(seed, isEarly, createTarget);
   const outcomes: Outcome[] = [];
   for (const mode of modes) outcomes.push(await undo(played, mode, onEnd));
   return outcomes;

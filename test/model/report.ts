@@ -19,9 +19,10 @@ const CELLS: readonly Cell[] = EDGES.flatMap((edge) =>
   (Object.keys(ENDS) as Mode[]).flatMap((mode) => ENDS[mode].map((end) => ({ edge, mode, end }))),
 );
 
-/** Histories in each possible cell of a whole run, and how many histories that has. */
+/** Histories in each possible cell of a whole run, how many histories that has, and how many of them are also played on PostgreSQL. */
 export const CELL_MIN = 100;
 export const COUNT = 20_000;
+export const REAL_COUNT = 1_000;
 
 export type Counts = Record<string, number>;
 const keyOf = ({ edge, mode, end }: Cell): string => `${edge} × ${mode} × ${end}`;
@@ -137,5 +138,13 @@ export function tableOf(counts: Counts): string {
 }
 
 /** One line that replays it, then what differed. */
-export const failureText = ({ seed, mode, mismatches }: Pick<Outcome, 'seed' | 'mode' | 'mismatches'>): string =>
-  `npm run test:model -- --only ${seed} --mode ${mode}\n  ${mismatches.join('\n  ')}`;
+export const failureText = ({ seed, mode, mismatches }: Failure): string =>
+  `npm run test:model -- --only ${seed}${mode === undefined ? '' : ` --mode ${mode}`}\n  ${mismatches.join('\n  ')}`;
+export const realFailureText = ({ seed, text }: { readonly seed: number; readonly text: string }): string =>
+  `npm run test:model -- --only ${seed} --real 1\n  ${text}`;
+
+interface Failure {
+  readonly seed: number;
+  readonly mode: Mode | undefined;
+  readonly mismatches: readonly string[];
+}

@@ -28,7 +28,10 @@ export class HijackedAgent {
   #sequence = 0;
   #unsent: readonly Uint8Array[];
 
-  constructor(stage: Place, who: { readonly agent: string; readonly apiKey: string; readonly source?: string; readonly leaseMs?: number; readonly skewMs?: number }) {
+  constructor(
+    stage: Place,
+    who: { readonly agent: string; readonly apiKey: string; readonly source?: string; readonly leaseMs?: number; readonly skewMs?: number },
+  ) {
     this.#stage = stage;
     this.#skewMs = who.skewMs ?? 0;
     this.#agent = who.agent;

@@ -100,7 +100,7 @@ export class Target implements TargetSystem {
   }
 
   fork(): Target {
-    const copy = new Target(this.rows);
+    const copy = new (this.constructor as new (rows: ReadonlyMap<RowId, Cells>) => Target)(this.rows);
     copy.#changes = [...this.#changes];
     copy.#undone = new Set(this.#undone);
     copy.#marks = [...this.#marks];
