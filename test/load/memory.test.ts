@@ -16,7 +16,7 @@ const ROUNDS = FULL ? 20 : 4;
 /** Connections of each kind in a round. */
 const EACH = FULL ? 100 : 10;
 /** Mebibytes of the process, at any time. */
-const MIB_MAX = 1_024;
+const MIB_MAX = 1_536;
 /** Of the later half of the rounds to the earlier one. */
 const GROWTH_MAX = 1.25;
 const ROUND_MS = 120_000;
