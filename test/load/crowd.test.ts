@@ -46,9 +46,15 @@ async function dial(): Promise<{ socket: Socket; statuses: number[]; codes: stri
   const statuses: number[] = [];
   const codes: string[] = [];
   socket.setEncoding('latin1').on('error', () => {});
+  let unfinished = '';
   socket.on('data', (text: string) => {
-    for (const [, code = ''] of text.matchAll(/"code":"(\w+)"/g)) codes.push(code);
-    for (const [, status] of text.matchAll(/HTTP\/1\.1 (\d{3})/g)) statuses.push(Number(status));
+    // A chunk may end in the middle of what is looked for, which has no line break.
+    const lines = (unfinished + text).split('\n');
+    unfinished = lines.pop() ?? '';
+    for (const line of lines) {
+      for (const [, code = ''] of line.matchAll(/"code":"(\w+)"/g)) codes.push(code);
+      for (const [, status] of line.matchAll(/HTTP\/1\.1 (\d{3})/g)) statuses.push(Number(status));
+    }
   });
   await new Promise((resolve) => socket.once('connect', resolve).once('close', resolve));
   return { socket, statuses, codes };
