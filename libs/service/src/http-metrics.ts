@@ -1,4 +1,4 @@
-import { ERROR_CODES } from '@recant/api';
+import { ERROR_CODES, EVENTS_MEDIA_TYPE } from '@recant/api';
 import type { Metrics } from '@recant/metrics';
 import type { Response } from 'express';
 
@@ -12,12 +12,13 @@ export function beginSeries(metrics: Metrics, operations: readonly string[]): vo
     if (LOAD.has(status)) metrics.add('recant_http_problems_total', 0, { code });
 }
 
-/** Counts a request when its answer has been sent, or its connection was lost (`aborted`). */
+/** Counts a request when its answer has been sent, or its connection was lost (`aborted`). A stream has no duration that says anything, and its client ends it when it likes. */
 export function measureHttp(metrics: Metrics, operation: string, response: Response): void {
   const startedAt = performance.now();
   response.once('close', () => {
-    const status = response.writableFinished ? `${Math.floor(response.statusCode / 100)}xx` : 'aborted';
+    const isStream = response.getHeader('content-type') === EVENTS_MEDIA_TYPE;
+    const status = response.writableFinished || isStream ? `${Math.floor(response.statusCode / 100)}xx` : 'aborted';
     metrics.add('recant_http_requests_total', 1, { operation, status });
-    metrics.record('recant_http_request_duration_seconds', (performance.now() - startedAt) / 1_000, { operation });
+    if (!isStream) metrics.record('recant_http_request_duration_seconds', (performance.now() - startedAt) / 1_000, { operation });
   });
 }

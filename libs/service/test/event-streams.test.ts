@@ -2,6 +2,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { connect } from 'node:net';
 import { route } from '@recant/api';
 import { formatApiKey } from '@recant/events';
+import type { Metrics } from '@recant/metrics';
 import {
   createApp,
   createLogger,
@@ -10,6 +11,7 @@ import {
   handle,
   type Listening,
   listen,
+  STREAM_LIMITS,
   type StreamLimits,
 } from '@recant/service';
 import { afterEach, expect, test } from 'vitest';
@@ -39,11 +41,11 @@ const watch = route({
 let listening: Listening | undefined;
 afterEach(() => listening?.close(0));
 
-async function serve(make: () => EventStream, streams?: StreamLimits): Promise<string> {
+async function serve(make: () => EventStream, streams?: StreamLimits, metrics?: Metrics): Promise<string> {
   const router = createRouter('t', [handle(watch, async () => ({ status: 200, body: make() }))]);
   const logger = createLogger({ name: 't', level: 'silent' });
   const described = { title: 't', version: '1', routers: [router], health: {}, requestId: randomUUID };
-  const app = createApp({ ...described, keyring, acts, logger, ...(streams && { streams }) });
+  const app = createApp({ ...described, keyring, acts, logger, ...(streams && { streams }), ...(metrics && { metrics }) });
   listening = await listen(app, { host: '127.0.0.1', port: 0 });
   return `${listening.url}/v1/watch`;
 }
@@ -137,4 +139,29 @@ test('a reader that reads nothing gets nothing more queued, and is cut off when 
   await closed.promise;
   expect(pulled).toBeLessThan(pulledMax);
   socket.destroy();
+});
+
+test('open streams are a metric; a client that ends its stream is no aborted request, and streams have no duration', async () => {
+  const counted: unknown[] = [];
+  const sources: Parameters<Metrics['source']>[0][] = [];
+  const metrics: Metrics = {
+    add: (name, value, labels) => void (value > 0 && counted.push([name, labels])),
+    record: (name) => void counted.push(name),
+    source: (read) => void sources.push(read),
+    text: async () => '',
+  };
+  const streams = async () => {
+    const found = new Map<string, number>();
+    for (const read of sources) await read((name, value) => void found.set(name, value));
+    return [found.get('recant_event_streams'), found.get('recant_event_streams_limit')];
+  };
+  const { make, closed } = silent();
+  const url = await serve(make, STREAM_LIMITS, metrics);
+  const gone = new AbortController();
+  await open(url, 't1aa', gone.signal);
+  expect(await streams()).toEqual([1, 512]);
+  gone.abort();
+  await closed;
+  expect(await streams()).toEqual([0, 512]);
+  expect(counted).toEqual([['recant_http_requests_total', { operation: 'watch', status: '2xx' }]]);
 });
