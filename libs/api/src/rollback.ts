@@ -175,10 +175,10 @@ export const askApproval = route({
   summary: 'Ask other people to approve a plan',
   roles: ['plan', 'execute'],
   description:
-    'Raises the alarm `approval_wanted`, unless the plan needs no approval or has one. A refused start of the run does the same. The alarm ends with an approval, with the run, or after a day.',
+    'Raises the alarm `approval_wanted`, unless the plan needs no approval, has one, or has started. A refused start of the run does the same. The alarm ends with an approval, with the run, or after a day.',
   params: z.object({ plan: name }),
   responses: { 200: { description: 'What the plan needs now', schema: ApprovalState } },
-  errors: ['plan_unknown', 'run_started'],
+  errors: ['plan_unknown'],
 });
 export const withdrawApprovals = route({
   ...common,

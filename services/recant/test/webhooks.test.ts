@@ -1,11 +1,12 @@
 import { chmod, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:https';
 import { join } from 'node:path';
 import { createClient } from '@recant/client';
-import { waitUntil } from '@recant/test-support';
+import { testCertificate, waitUntil } from '@recant/test-support';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { changed, TestSource } from '../../ledger/test/producer.ts';
 import { type Receiver, startReceiver } from '../../ledger/test/receiver.ts';
-import { recantHere, temporaryFolder, up } from './process.ts';
+import { recant, recantHere, temporaryFolder, up } from './process.ts';
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
 let works: Receiver;
@@ -49,6 +50,28 @@ test('`recant webhooks test` sends a signed message to each webhook and says wha
   const named = await here(['webhooks', 'test', 'works', '--json']);
   expect(named.code).toBe(0);
   expect(JSON.parse(named.out)).toMatchObject({ webhooks: [{ name: 'works', accepted: true, status: 204 }] });
+});
+
+test('a receiver with a certificate of an own authority is reached with RECANT_CA_FILE only', async () => {
+  const authority = testCertificate('authority', { ca: true });
+  const { cert, key } = testCertificate('receiver', { issuer: authority });
+  const server = createServer({ cert, key }, (_, outgoing) => void outgoing.writeHead(200).end('ok'));
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  try {
+    const [file, caFile] = [join(folder.path, 'tls.json'), join(folder.path, 'ca.pem')];
+    await writeFile(caFile, authority.cert);
+    const url = `https://127.0.0.1:${(server.address() as { port: number }).port}/`;
+    await writeFile(file, JSON.stringify({ webhooks: [{ name: 'own', url, format: 'slack' }] }));
+    const own = { RECANT_WEBHOOKS_FILE: file };
+    const [without, trusted] = [
+      await recant(folder.path, ['webhooks', 'test'], own),
+      await recant(folder.path, ['webhooks', 'test'], { ...own, RECANT_CA_FILE: caFile }),
+    ];
+    expect([without.code, without.out]).toEqual([7, expect.stringMatching(/not accepted {2}own {2}[^\n]*certificate/)]);
+    expect([trusted.code, trusted.out]).toEqual([0, expect.stringMatching(/^accepted {2}own {2}answered 200: ok/)]);
+  } finally {
+    await new Promise((done) => server.close(done));
+  }
 });
 
 test('a wrong name or configuration is an error that says what to do', async () => {

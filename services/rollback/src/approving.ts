@@ -35,9 +35,8 @@ export function approvalRoutes(core: RollbackCore): readonly BoundRoute[] {
     }),
     handle(askApproval, async ({ caller, params }) => {
       const plan = await findPlan(core, caller.tenant, params.plan);
-      const run = await runs.ofPlan(caller.tenant, plan.id);
-      if (run !== undefined) throw new ApiFault('run_started', `Plan ${plan.id} has started: run ${run}.`);
-      await wantApproval(core, caller.tenant, plan, await judgePlan(core, caller.tenant, plan));
+      const isStarted = (await runs.ofPlan(caller.tenant, plan.id)) !== undefined;
+      if (!isStarted) await wantApproval(core, caller.tenant, plan, await judgePlan(core, caller.tenant, plan));
       const state = approvalState(core, await withPeople(core, caller.tenant, plan), await approvals.of(caller.tenant, plan.id));
       return { status: 200, body: state, act: { object: { digest: plan.digest } } };
     }),
