@@ -14,7 +14,7 @@
 
 import { dependentsOf, type Needs, neededBy, needsOf, undoable } from './dependents.ts';
 import { loginOf, type Mode, type Says } from './elements.ts';
-import { isHeld, isInPlace, NOT_UNIQUE, type StepEnd, undoStep, type World, worldOf } from './oracle.ts';
+import { isHeld, isInPlace, NOT_UNIQUE, type Overwrites, type StepEnd, undoStep, type World, worldOf } from './oracle.ts';
 import { isRestorable, partsOf } from './parts.ts';
 import type { History } from './play.ts';
 import { tableOf } from './schema.ts';
@@ -33,6 +33,8 @@ export interface Expected {
   readonly doubtful: ReadonlySet<string>;
   readonly isOpen: boolean;
   readonly mode: Mode;
+  /** Mode `force`: what the plan says that each step overwrites. */
+  readonly overwrites: ReadonlyMap<string, Overwrites>;
 }
 
 /** What is known of one attempt. */
@@ -114,9 +116,9 @@ export function expect(history: History, isTogether = false, mode: Mode = 'skip'
   }
   const isFree = (attempt: string) => byRecord(facts.get(attempt) as Facts) === undefined;
   const others = mode === 'cascade' ? dependentsOf(worldOf(history, false), candidates, isFree) : new Set<string>();
-  const { order, overwriting } = greatest(history, { selected: candidates, others, attempts, isTogether, mode });
-  const doubtful = new Set([...attempts.keys()].filter((attempt) => isDoubtful(facts.get(attempt) as Facts) || overwriting.has(attempt)));
-  return { attempts, order, doubtful, isOpen: isOpen(history, selected, facts), mode };
+  const { order, overwrites } = greatest(history, { selected: candidates, others, attempts, isTogether, mode });
+  const doubtful = new Set([...attempts.keys()].filter((attempt) => isDoubtful(facts.get(attempt) as Facts) || overwrites.has(attempt)));
+  return { attempts, order, doubtful, isOpen: isOpen(history, selected, facts), mode, overwrites };
 }
 
 const isDoubtful = ({ end, isCounted }: Facts): boolean => end === 'unclear' || isCounted;
@@ -140,22 +142,20 @@ interface Undoing {
 }
 
 /** What the target refuses stays, and what needs it: again, until nothing changes. */
-function greatest(
-  history: History,
-  { selected, others, attempts, isTogether, mode }: Undoing,
-): { readonly order: readonly string[]; readonly overwriting: ReadonlySet<string> } {
+function greatest(history: History, { selected, others, attempts, isTogether, mode }: Undoing): Pick<Expected, 'order' | 'overwrites'> {
   const candidates = new Set([...selected, ...others]);
   const isForced = mode === 'force';
+  const seen = isForced ? 'any' : undefined;
   for (;;) {
     const world = worldOf(history, false);
     if (![...candidates].some((attempt) => isHeld(world, attempt))) world.held.clear();
     const needs = needsOf(world, candidates);
     const steps = neededBy(needs, undoable(world, candidates, isForced), selected);
-    const ends = new Map(steps.map((attempt): [string, StepEnd] => [attempt, undoStep(world, attempt, false, isForced)]));
+    const ends = new Map(steps.map((attempt): [string, StepEnd] => [attempt, undoStep(world, attempt, false, seen)]));
     for (const [attempt, end] of isTogether ? [...ends] : []) {
       if (!isUnique(end)) continue;
       ends.delete(attempt);
-      ends.set(attempt, undoStep(world, attempt, false, isForced));
+      ends.set(attempt, undoStep(world, attempt, false, seen));
     }
     const order = [...ends.keys()];
     const refused = [...ends].filter(([, { outcome }]) => outcome === 'conflicted');
@@ -168,7 +168,7 @@ function greatest(
       if (candidates.has(attempt) && !order.includes(attempt))
         attempts.set(attempt, { outcome: 'conflict', because: whyNot(needs.get(attempt)) });
     for (const [attempt, { outcome }] of ends) attempts.set(attempt, { outcome: outcome as Outcome, because: [] });
-    return { order, overwriting: new Set([...ends].flatMap(([attempt, { overwrites }]) => (overwrites ? [attempt] : []))) };
+    return { order, overwrites: new Map([...ends].flatMap(([attempt, { overwrites }]) => (overwrites ? [[attempt, overwrites]] : []))) };
   }
 }
 
@@ -200,7 +200,7 @@ function isOpen({ script, waiting }: History, selected: ReadonlySet<string>, fac
  */
 export function runSteps(
   history: History,
-  { order, mode }: Pick<Expected, 'order' | 'mode'>,
+  { order, overwrites }: Pick<Expected, 'order' | 'overwrites'>,
   isRestored: (attempt: string) => boolean = () => false,
 ): { readonly ends: ReadonlyMap<string, StepEnd>; readonly world: World } {
   const world = worldOf(history, true);
@@ -209,7 +209,7 @@ export function runSteps(
   for (const attempt of order) {
     const failed = [...(needs.get(attempt)?.first ?? [])].some((other) => ends.get(other)?.outcome === 'conflicted');
     const isTried = !failed || (isRestored(attempt) && !isInPlace(world, attempt));
-    ends.set(attempt, !isTried ? withoutNeeds(world, attempt) : undoStep(world, attempt, false, mode === 'force'));
+    ends.set(attempt, !isTried ? withoutNeeds(world, attempt) : undoStep(world, attempt, false, overwrites.get(attempt)));
   }
   return { ends, world };
 }

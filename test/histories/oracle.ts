@@ -31,9 +31,13 @@ export type Value = string | null | undefined;
 export interface StepEnd {
   readonly outcome: 'restored' | 'already_undone' | 'conflicted';
   readonly because: readonly string[];
-  /** Mode `force`: later values of others were overwritten. */
-  readonly overwrites?: true;
+  /** Mode `force`: the later values of others that it overwrites. */
+  readonly overwrites?: Overwrites;
 }
+
+/** By row and part: the value, and the last write that somebody else made of it. */
+export type Overwrites = ReadonlyMap<string, { readonly value: Value; readonly at: number }>;
+const NOTHING: Overwrites = new Map();
 
 /** The database, who wrote what, and what is undone so far. */
 export interface World {
@@ -42,8 +46,6 @@ export interface World {
   readonly undone: Set<string>;
   derived: Map<string, ReadonlyMap<string, Value>>;
   readonly altered: readonly Altered[];
-  /** Where transactions begin that committed after the plan. */
-  readonly lateFrom: number;
   /** Losses of the capture that nobody accepted. */
   readonly holes: History['holes'];
   /** Rows that transactions have which are still open: no step on them can be tried before they end. */
@@ -68,7 +70,6 @@ export function worldOf(history: History, waits: boolean): World {
     undone: new Set(),
     derived: new Map(),
     altered: history.altered,
-    lateFrom: waits ? Math.min(...history.waiting.flatMap(({ effects }) => effects.map(({ at }) => at))) : Number.POSITIVE_INFINITY,
     holes: history.script.accepts ? [] : history.holes,
     held: new Set(waits ? [] : history.waiting.flatMap(({ effects }) => effects.map(({ row }) => row))),
     untried: new Map(),
@@ -140,12 +141,13 @@ const valueIn = (cells: Cells | undefined, part: string): Value =>
 
 /**
  * One step, where nothing forbids it or where it was `forced`; the world is then as it leaves it.
- * @param overwrites mode `force` (rule 10)
+ * @param seen mode `force` (rule 10): what the plan says that the step overwrites; `any`: the plan is being made
  */
-export function undoStep(world: World, attempt: string, forced = false, overwrites = false): StepEnd {
+export function undoStep(world: World, attempt: string, forced = false, seen: Overwrites | 'any' = NOTHING): StepEnd {
   const because = new Set<string>();
   const after = new Map(world.rows);
-  let [writes, overwritten] = [0, 0];
+  let writes = 0;
+  const overwrites = new Map<string, { value: Value; at: number }>();
   const changed: { row: string; goal: Goal; old: Cells | undefined; now: Cells | undefined }[] = [];
   const derived = new Map<string, ReadonlyMap<string, Value>>();
   for (const [row, goal] of goalsOf(world, attempt)) {
@@ -155,10 +157,15 @@ export function undoStep(world: World, attempt: string, forced = false, overwrit
       .map(([part]) => part);
     for (const { table, at } of world.holes)
       if (table === goal.table.name && at > Math.min(...goal.first.values())) because.add(`changes of ${table} were not captured`);
-    const isPast = (part: string) => overwrites && mayOverwrite(world, attempt, row, goal, part);
+    const isPast = (part: string): boolean => {
+      const later = overwritable(world, attempt, row, goal, part);
+      const known = seen === 'any' ? later : seen.get(`${row} ${part}`);
+      if (later === undefined || known === undefined || known.value !== later.value || known.at < later.at) return false;
+      overwrites.set(`${row} ${part}`, later);
+      return true;
+    };
     const changedSince = active.filter((part) => !isAt(live, part, goal.last.get(part)));
     const writtenLater = active.filter((part) => hasStranger(world, attempt, row, goal, part));
-    overwritten += [...changedSince, ...writtenLater].filter(isPast).length;
     for (const part of changedSince) if (!isPast(part)) because.add(`${row} ${part} is not as the attempt left it`);
     for (const part of writtenLater) if (!isPast(part)) because.add(`later write of ${row} ${part}`);
     if (wasMoved(world, attempt, row, goal)) because.add(`${row} lives on under another key`);
@@ -169,10 +176,8 @@ export function undoStep(world: World, attempt: string, forced = false, overwrit
     const now = restored(world, goal, live, active);
     if (now === undefined) after.delete(row);
     else after.set(row, now);
-    if (now === undefined && hasStrangerAnywhere(world, attempt, row, goal)) {
-      if (isPast(EXISTS)) overwritten += 1;
-      else because.add(`later write of ${row}, which goes`);
-    }
+    if (now === undefined && hasStrangerAnywhere(world, attempt, row, goal) && !isPast(EXISTS))
+      because.add(`later write of ${row}, which goes`);
     changed.push({ row, goal, old: live, now });
   }
   for (const reason of byTrying(world, attempt, after, changed)) because.add(reason);
@@ -181,13 +186,13 @@ export function undoStep(world: World, attempt: string, forced = false, overwrit
   world.rows.clear();
   for (const [row, cells] of after) world.rows.set(row, cells);
   world.undone.add(attempt);
-  return { outcome: writes === 0 ? 'already_undone' : 'restored', because: [], ...(overwritten > 0 && { overwrites: true as const }) };
+  return { outcome: writes === 0 ? 'already_undone' : 'restored', because: [], ...(overwrites.size > 0 && { overwrites }) };
 }
 
-/** Rule 10. */
-function mayOverwrite(world: World, attempt: string, row: string, goal: Goal, part: string): boolean {
+/** Rule 10. Undefined: nothing of it may be overwritten. */
+function overwritable(world: World, attempt: string, row: string, goal: Goal, part: string): { value: Value; at: number } | undefined {
   const comesBack = goal.before.get(EXISTS) !== undefined;
-  if (!world.rows.has(row) && !comesBack) return false;
+  if (!world.rows.has(row) && !comesBack) return undefined;
   const own = world.writes.filter((write) => write.attempt === attempt).map(({ effect }) => effect);
   const isMoved = own.some(
     (effect) =>
@@ -195,14 +200,14 @@ function mayOverwrite(world: World, attempt: string, row: string, goal: Goal, pa
       (effect.moved ||
         own.some((from) => from.moved && from.at === effect.at && from.table === effect.table && effect.before === undefined)),
   );
-  if (isMoved) return false;
+  if (isMoved) return undefined;
   const goes = part === EXISTS && goal.before.get(EXISTS) === undefined;
   const first = goal.first.get(part) ?? 0;
   const last = strangers(world, attempt).findLast(({ effect }) => {
     if (effect.row !== row || effect.at <= first) return false;
     return isWhole(effect) || (goes ? partsOf(effect).length > 0 : effect.written.has(part));
   });
-  return last !== undefined && last.effect.at < world.lateFrom;
+  return last && { value: valueIn(world.rows.get(row), part), at: last.effect.at };
 }
 
 /** Every part that the attempt wrote is as it was before. */
