@@ -210,10 +210,11 @@ function overwritable(world: World, attempt: string, row: string, goal: Goal, pa
   return last && { value: valueIn(world.rows.get(row), part), at: last.effect.at };
 }
 
-/** Every part that the attempt wrote is as it was before. */
+/** Every part that the attempt wrote is as it was before, and no row that it made lives on under another key. */
 export function isInPlace(world: World, attempt: string): boolean {
-  return [...goalsOf(world, attempt)].every(([row, goal]) =>
-    [...goal.before].every(([part, before]) => isAt(world.rows.get(row), part, before)),
+  return [...goalsOf(world, attempt)].every(
+    ([row, goal]) =>
+      !wasMoved(world, attempt, row, goal) && [...goal.before].every(([part, before]) => isAt(world.rows.get(row), part, before)),
   );
 }
 

@@ -79,6 +79,7 @@ export function playHistory(seed: number, isEarly: boolean, createTarget = newTa
     ledger.rule(agents.refOf(attempt), { outcome: ruled, by: 'alice' });
     if (then !== undefined) agents.contradict(attempt, then);
   }
+  for (const [attempt, says] of script.says) if (says === 'revoked') ledger.revoke(agents.refOf(attempt));
   for (const event of ordered(agents.events, twist.order)) ledger.append(event);
   return { history, twist, agents, ledger, target, facts: factsWith(factsOf(history), history, twist), fromMs };
 }

@@ -13,7 +13,7 @@ import { tableOf } from '../histories/schema.ts';
 import { judge, type Played, playHistory, withLate } from './judge.ts';
 import { factsWith, lateWrite, MODES } from './twist.ts';
 
-/** In every mode. A database that no run has changed is undone again. */
+/** In every mode. A database that neither a run nor a person has changed since is undone again. */
 export async function judgeOnPostgres(stage: Stage, seed: number): Promise<readonly Outcome[]> {
   const played = playHistory(seed, true);
   const inMemory = await judge(seed, { isEarly: true });
@@ -23,10 +23,12 @@ export async function judgeOnPostgres(stage: Stage, seed: number): Promise<reado
     question ??= await playOn(await stage.next(seed), played, `${seed}-${mode}`);
     const outcome = await undo(question, played, mode, inMemory[at]?.undone as Undone);
     outcomes.push(outcome);
-    if (outcome.end !== 'refused' && outcome.end !== 'nothing') question = undefined;
+    if (isChanged(outcome) || played.twist.late !== undefined) question = undefined;
   }
   return outcomes;
 }
+
+const isChanged = ({ end }: Outcome): boolean => end !== 'refused' && end !== 'nothing';
 
 async function playOn(stage: Stage, { history, twist }: Played, name: string): Promise<Question> {
   const question = await playScript(stage, history.script, name, (agent) => twist.skewMs[agent] ?? 0);

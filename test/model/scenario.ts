@@ -51,6 +51,8 @@ const PAIRS: readonly Pair[] = [
   ofContainer,
   ofContainer,
   ofContainer,
+  ofContainer,
+  ofContainer,
   // The undo would remove a row that others refer to, or bring one back that refers to nothing.
   (random) => [insert('parent', 5, { title: 'new' }), insert('child', 5, { parent_id: '5', v: fresh(random) })],
   (random) => [insert('boss', 5, { v: '1' }), update('worker', 1 + random.below(4), { boss_id: '5' })],
@@ -144,7 +146,7 @@ const nameOf = (actor: Actor, transaction: number): string | undefined => {
 };
 
 function drawSelection(random: Random, attempts: readonly string[], stays: string, isMutual: boolean): Selection {
-  if (attempts.some(isIdle) && random.chance(20)) return { by: 'attempts', attempts: attempts.filter(isIdle) };
+  if (attempts.some(isIdle) && random.chance(26)) return { by: 'attempts', attempts: attempts.filter(isIdle) };
   const isWith = random.chance(isMutual ? 80 : 35);
   if (isWith && random.chance(50)) return { by: 'everything' };
   return { by: 'attempts', attempts: attempts.filter((attempt) => isWith || attempt !== stays) };

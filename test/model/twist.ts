@@ -59,7 +59,7 @@ export function drawTwist(script: Script): Twist {
 
 /**
  * What is known of attempts without an end, given what a person said of them and what their clocks say: before its deadline, by its agent's clock, an attempt is open.
- * A person's word ends it, unless the agent says something else after that.
+ * Nothing settles an attempt whose key is revoked. A person's word ends an attempt, unless the agent says something else after that.
  */
 export function factsWith(facts: ReadonlyMap<string, Facts>, { script }: History, { words, skewMs }: Twist): ReadonlyMap<string, Facts> {
   const endOf = (attempt: string, fact: Facts): Facts['end'] => {
@@ -68,6 +68,7 @@ export function factsWith(facts: ReadonlyMap<string, Facts>, { script }: History
     const word = words.get(attempt);
     if (word?.then !== undefined) return 'unclear';
     if (word !== undefined) return word.ruled === 'failed' ? 'ended' : 'stays';
+    if (says === 'revoked') return 'unclear';
     return START_MS + (skewMs[fact.agent ?? 0] ?? 0) + deadlineMsOf(says) > LEDGER_START_MS ? 'open' : 'unclear';
   };
   return new Map([...facts].map(([attempt, fact]) => [attempt, { ...fact, end: endOf(attempt, fact) }]));

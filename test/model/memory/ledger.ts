@@ -28,6 +28,7 @@ const KEY = 'key1';
 export class Ledger {
   readonly #attempts = new Map<string, { readonly ref: AttemptRef; readonly entries: Entry[] }>();
   readonly #rulings = new Map<string, Word>();
+  readonly #revoked = new Set<string>();
   #size = 0n;
   #nowMs: number;
 
@@ -46,6 +47,7 @@ export class Ledger {
     copy.#size = this.#size;
     for (const [key, { ref, entries }] of this.#attempts) copy.#attempts.set(key, { ref, entries: [...entries] });
     for (const [key, word] of this.#rulings) copy.#rulings.set(key, word);
+    for (const key of this.#revoked) copy.#revoked.add(key);
     return copy;
   }
 
@@ -64,6 +66,11 @@ export class Ledger {
   /** A person settles an attempt whose outcome is unknown. */
   rule(ref: AttemptRef, word: Word): void {
     this.#rulings.set(refKey(ref), word);
+  }
+
+  /** The key of this attempt is revoked: nothing settles it any more. */
+  revoke(ref: AttemptRef): void {
+    this.#revoked.add(refKey(ref));
   }
 
   sleep(ms: number): void {
@@ -115,7 +122,7 @@ export class Ledger {
     const transactions = observed.transactions();
     const isWhole = transactions.every((one) => one.complete);
     const word = this.#rulings.get(refKey(ref));
-    const ruled = ruledStatus(status, word);
+    const ruled = ruledStatus(status === 'open' && this.#revoked.has(refKey(ref)) ? 'unknown' : status, word);
     const { event } = first;
     const observedAgent = event.type === 'recant.attempt.observed.v1' ? event.data.agent : undefined;
     return {
