@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { RunProgressView } from '@recant/api';
 import { createApp, createLogger, createRouter, type Listening, listen } from '@recant/service';
 import { runProgressReader } from '@recant/store';
+import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createRunWatches } from '../src/progress/run-watches.ts';
 import { watchRunRoute } from '../src/progress/watching.ts';
@@ -147,6 +148,26 @@ test('viewers of one run share its reads, a new one sees what was changed just b
   const idle = reads;
   await stage.store.pool.query('SELECT pg_sleep(0.05)');
   expect(reads - idle).toBeLessThan(2);
+});
+
+test('however many watch, one read of a tenant runs at a time: workers commit over the same connections', async () => {
+  const run = await newRun();
+  const owner = new pg.Client({ connectionString: stage.databaseOwnerUrl });
+  await owner.connect();
+  await owner.query('BEGIN; LOCK TABLE recant.run_step IN ACCESS EXCLUSIVE MODE');
+  const read = runProgressReader(stage.store.pool);
+  const reads = Promise.all(Array.from({ length: 5 }, () => read(TENANT, run)));
+  const waiting = async () => {
+    const { rows } = await owner.query(
+      `SELECT count(*)::int AS n FROM pg_locks WHERE relation = 'recant.run_step'::regclass AND NOT granted`,
+    );
+    return rows[0].n;
+  };
+  await expect.poll(waiting).toBeGreaterThan(0);
+  expect(await waiting()).toBe(1);
+  await owner.query('ROLLBACK');
+  await owner.end();
+  expect((await reads).map((found) => found?.id)).toEqual(Array(5).fill(run));
 });
 
 test('a store that goes away ends the streams, and is named when they are opened again', async () => {

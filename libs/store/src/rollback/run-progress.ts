@@ -1,4 +1,5 @@
 import type { RunState, StepOutcome, StepState } from '@recant/events';
+import { createFairSlots } from '@recant/queues';
 import type pg from 'pg';
 import { asReader } from '../access/as-reader.ts';
 import { HOLDS_BEFORE } from './holds.ts';
@@ -53,18 +54,22 @@ interface CountRow {
   readonly count: number;
 }
 
-/** The run is read before its steps: where it has ended, the counts are final. */
+/** Reads at once, of all tenants and of one: workers commit over the same connections, and many people watch. */
+const READS_MAX = 2;
+const READS_OF_TENANT_MAX = 1;
+
 export function runProgressReader(pool: pg.Pool): ReadRunProgress {
-  return async (tenant, run) => {
-    const found = await asReader(pool, tenant, async (client) => {
-      const [row] = (await client.query<RunRow>(RUN, [tenant, run])).rows;
-      if (!row) return undefined;
-      const counts = await client.query<CountRow>(STEPS, [tenant, run]);
-      const left = await client.query<{ readonly rows: number }>(ROWS, [tenant, run]);
-      return { row, counts: counts.rows, rowsLeft: left.rows[0]?.rows ?? 0 };
-    });
-    return found && progressOf(found.row, found.counts, found.rowsLeft);
-  };
+  const slots = createFairSlots(READS_MAX, READS_OF_TENANT_MAX);
+  return (tenant, run) => slots.run(tenant, () => asReader(pool, tenant, (client) => readProgress(client, tenant, run)));
+}
+
+/** The run is read before its steps: where it has ended, the counts are final. */
+async function readProgress(client: pg.PoolClient, tenant: string, run: string): Promise<StoredRunProgress | undefined> {
+  const [row] = (await client.query<RunRow>(RUN, [tenant, run])).rows;
+  if (!row) return undefined;
+  const counts = await client.query<CountRow>(STEPS, [tenant, run]);
+  const left = await client.query<{ readonly rows: number }>(ROWS, [tenant, run]);
+  return progressOf(row, counts.rows, left.rows[0]?.rows ?? 0);
 }
 
 function progressOf(row: RunRow, counts: readonly CountRow[], rowsLeft: number): StoredRunProgress {
