@@ -61,6 +61,11 @@ test('a plan that needs approval is refused until a second person approves it at
   expect(guided, guided.err).toMatchObject({ code: 3, out: '', err: expect.stringContaining('Not approved: nothing was undone.') });
   expect(guided.err).toMatch(/Who may approve: any person with the role approve, except person:operator, who may have made this plan\./);
   expect(guided.err).toMatch(/recant approve (\S+)\n[\s\S]*Go on: recant rollback --resume \1/);
+  // The refused run and the guided rollback asked for approvals of two plans.
+  const { items } = JSON.parse((await run(['alarms', '--json'])).out) as { items: readonly { code: string; subject: string }[] };
+  const wanted = items.filter(({ code }) => code === 'approval_wanted').map(({ subject }) => subject);
+  expect(wanted).toHaveLength(2);
+  expect(wanted).toContain(plan);
 
   expect(await run(['approve', plan])).toMatchObject({ code: 2, err: expect.stringContaining('RECANT_PASSWORD') });
   expect(await run(['approve', plan], { RECANT_PASSWORD: password })).toMatchObject({ code: 2, err: expect.stringContaining(digest) });
