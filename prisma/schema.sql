@@ -794,11 +794,14 @@ CREATE TABLE recant.run (
     created_at timestamp(3) with time zone NOT NULL DEFAULT CURRENT_TIMESTAMP,
     finished_at timestamp(3) with time zone,
     waits text NOT NULL DEFAULT '[]'::text,
-    fence jsonb
+    fence jsonb,
+    deadline_at timestamp(3) with time zone,
+    rows_per_second integer
 );
 ALTER TABLE recant.run OWNER TO recant_owner;
 ALTER TABLE recant.run ADD CONSTRAINT run_digest_check CHECK ((octet_length(digest) = 32));
 ALTER TABLE recant.run ADD CONSTRAINT run_pkey PRIMARY KEY (tenant_id, id);
+ALTER TABLE recant.run ADD CONSTRAINT run_rows_per_second_check CHECK ((rows_per_second >= 1));
 ALTER TABLE recant.run ADD CONSTRAINT run_state_check CHECK ((state = ANY (ARRAY['queued'::text, 'running'::text, 'pausing'::text, 'paused'::text, 'cancelling'::text, 'waiting'::text, 'finished'::text, 'cancelled'::text])));
 ALTER TABLE recant.run ADD CONSTRAINT run_tenant_id_plan_id_fkey FOREIGN KEY (tenant_id, plan_id) REFERENCES recant.plan(tenant_id, id) ON UPDATE RESTRICT ON DELETE RESTRICT;
 CREATE INDEX run_open_idx ON recant.run USING btree (created_at) WHERE (state <> ALL (ARRAY['finished'::text, 'cancelled'::text]));

@@ -10,17 +10,17 @@ export const OVERLAP_MS_MAX = 2_592_000_000;
 const NO_TIME = /^(0+(ms|s|m|h|d|w)?|PT0S)$/;
 
 /** Expiry of a key: ISO 8601 with a zone, or a duration from `nowMs`. @throws ApiFault `time_invalid`, `time_zone_missing`, `key_time_invalid` */
-export function parseExpiry(text: string, nowMs: number): number {
+export function parseExpiry(text: string, nowMs: number, field = 'expires'): number {
   const aheadMs = parseDurationMs(text);
-  const atMs = aheadMs === undefined ? instantOf(text, nowMs) : nowMs + aheadMs;
+  const atMs = aheadMs === undefined ? instantOf(field, text, nowMs) : nowMs + aheadMs;
   if (atMs > nowMs && atMs <= nowMs + KEY_LIFETIME_MS_MAX) return atMs;
-  throw new ApiFault('key_time_invalid', `\`expires\` is not within ten years from now: ${JSON.stringify(text)}.`);
+  throw new ApiFault('key_time_invalid', `\`${field}\` is not within ten years from now: ${JSON.stringify(text)}.`);
 }
 
 /** Replaces the advice of `time_invalid`: a duration of a key counts forwards. */
-function instantOf(text: string, nowMs: number): number {
+function instantOf(field: string, text: string, nowMs: number): number {
   try {
-    return parseInstant('expires', text, nowMs);
+    return parseInstant(field, text, nowMs);
   } catch (error) {
     if (!(error instanceof ApiFault) || error.code !== 'time_invalid') throw error;
     throw new ApiFault('time_invalid', error.message, { action: describeError('key_time_invalid').action, cause: error });

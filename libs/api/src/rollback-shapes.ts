@@ -172,6 +172,13 @@ export const RunInput = z
       description:
         'Stops agents from repeating the calls of the selected attempts until then: ISO 8601 with a zone, or a duration from now (`24h`). What the run does not undo is not fenced once it ends.',
     }),
+    deadline: z.string().max(64).optional().meta({
+      description:
+        'When the run pauses by itself: ISO 8601 with a zone, or a duration from now (`30m`). Steps under way end first, and a person resumes or cancels it.',
+    }),
+    rowsPerSecond: z.int().min(1).max(1_000_000).optional().meta({
+      description: 'Rows and files that the run changes a second at most, on average. A step is never split.',
+    }),
     breakGlass: z.literal(true).optional().meta({
       description: 'Start without the approval that the plan needs; a reason is required. Without effect on a plan that may run.',
     }),
@@ -254,6 +261,7 @@ export type AccountView = Immutable<z.infer<typeof AccountBody>>;
 export const RunWaitBody = z
   .object({
     for: z.enum(['system', 'run', 'person']),
+    code: z.enum(['deadline_passed']).optional().meta({ description: 'Why a run is paused that nobody paused.' }),
     detail: z.string(),
     system: z.string().optional(),
     run: z.string().optional().meta({ description: 'The older run that holds a resource of this one.' }),
@@ -274,6 +282,10 @@ const RunSummaryFields = {
   account: AccountBody,
   /** Why the run is blocked, if it is. */
   alarm: z.string().optional(),
+  limits: z
+    .object({ deadline: instant.optional(), rowsPerSecond: z.int().optional() })
+    .optional()
+    .meta({ description: 'When the run pauses by itself, and how fast it goes at most.' }),
   fence: z
     .object({
       calls: z.int().meta({ description: 'Different calls that the run fenced when it started.' }),

@@ -4,6 +4,7 @@ import { accountOf, type PlanSummary } from './account.ts';
 import { approvedPlan, type WorkStep } from './approved-plan.ts';
 import { RunnerError } from './error.ts';
 import { nextWork, type Work } from './next-work.ts';
+import { createPace } from './pace.ts';
 import { type Claim, RUNNER_CONFIG, type RunnerConfig, type RunnerPorts } from './ports.ts';
 import { refuseWhole } from './refuse-run.ts';
 import { runAcross, runSkipping } from './run-across.ts';
@@ -16,7 +17,7 @@ import { endAfter, endWithout, recordEnd } from './step-end.ts';
  * continue. */
 export type Driven = 'finished' | 'cancelled' | 'paused' | 'waiting' | 'released' | 'alarmed' | Away;
 
-/** Only systems that do not answer are left: the run is to be claimed again after this time. */
+/** Only systems that do not answer are left, or the run is at its rate: it is to be claimed again after this time. */
 export interface Away {
   readonly awayMs: number;
 }
@@ -43,19 +44,32 @@ export async function driveRun(ports: RunnerPorts, claim: Claim, config: RunnerC
     await session.move('claim');
   }
   await ports.emitter.flush(claim.tenant, session.source);
-  if (await refuseWhole(session, ports)) return leaveAway(session, session.waiting.dueMs() ?? 0);
+  const pace = createPace(record.limits.rowsPerSecond, ports.clock);
+  const { deadlineAtMs = Number.POSITIVE_INFINITY } = record.limits;
+  const beforeMs = deadlineAtMs - ports.clock.now();
+  // After the deadline nothing starts that this would have to precede.
+  if (beforeMs > 0 && (await refuseWhole(session, ports))) return leaveAway(session, Math.min(session.waiting.dueMs() ?? 0, beforeMs));
   for (;;) {
     if (ports.stopping?.()) return 'released';
-    const work = nextWork(session, config.batchSteps);
-    if (work.kind !== 'none') {
-      await perform(session, ports, config, work);
+    const work = nextWork(session, config.batchSteps, pace.batchRows);
+    const isGoing = session.state === 'running' && (work.kind !== 'none' || work.dueMs !== undefined);
+    const leftMs = deadlineAtMs - ports.clock.now();
+    if (isGoing && leftMs <= 0) {
+      await session.move('pause');
       continue;
     }
-    if (work.dueMs !== undefined && session.state === 'running') {
+    const pausedMs = work.kind === 'none' ? work.dueMs : isGoing && rowsIn(work) > 0 ? pace.waitMs() : 0;
+    if (pausedMs !== undefined && pausedMs > 0 && session.state === 'running') {
       await ports.emitter.flush(claim.tenant, session.source);
-      if (work.dueMs > SLEEP_MS_MAX || !hasLocks(session)) return leaveAway(session, work.dueMs);
-      await ports.clock.sleep(work.dueMs);
+      const delayMs = Math.min(pausedMs, leftMs);
+      if (delayMs > SLEEP_MS_MAX || (work.kind === 'none' && !hasLocks(session))) return leaveAway(session, delayMs);
+      await ports.clock.sleep(Math.min(delayMs, PACE_MS_MAX));
       await session.reload();
+      continue;
+    }
+    if (work.kind !== 'none') {
+      pace.started(rowsIn(work));
+      await perform(session, ports, config, work);
       continue;
     }
     // The ledger has all events of the run before its end becomes visible, so that a new plan sees them.
@@ -74,6 +88,15 @@ async function raiseAlarm({ store }: Pick<RunnerPorts, 'store'>, claim: Claim, a
 
 /** Longer waits give the worker's place to another run. */
 const SLEEP_MS_MAX = 5_000;
+/** A person's pause or cancel is known within this time. */
+const PACE_MS_MAX = 1_000;
+
+/** Rows and files that are changed by work that starts; each step counts as one at least. */
+function rowsIn(work: Work): number {
+  if (work.kind === 'across') return Math.max(1, work.step.resources);
+  if (work.kind !== 'batch') return 0;
+  return work.steps.reduce((rows, { resources }) => rows + Math.max(1, resources), 0);
+}
 
 /** Whether steps wait for locks, which the next worker would not know. */
 function hasLocks({ steps, waiting }: Session): boolean {

@@ -16,6 +16,7 @@ export {
   type OutboxItem,
   RUNNER_CONFIG,
   type RunFindingCode,
+  type RunLimits,
   type RunnerConfig,
   type RunnerPorts,
   type RunRecord,

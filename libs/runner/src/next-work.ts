@@ -22,7 +22,8 @@ export type Work =
 /** Rows or files of the steps of one batch; a step is never split. */
 const BATCH_RESOURCES_MAX = 20_000;
 
-export function nextWork(session: Session, batchSteps: number): Work {
+/** @param batchRows rows and files of the steps of one batch that starts; one step may have more */
+export function nextWork(session: Session, batchSteps: number, batchRows = BATCH_RESOURCES_MAX): Work {
   const sent = session.steps.filter(({ state }) => state === 'started' || state === 'taking_back' || state === 'skipping');
   const inFlight = sent.filter((record) => !isPostponed(session, record));
   const first = inFlight[0];
@@ -32,7 +33,7 @@ export function nextWork(session: Session, batchSteps: number): Work {
     const rest = session.steps.filter(({ state }) => state === 'pending' || state === 'stuck');
     return rest.length > 0 ? { kind: 'cancelled', steps: rest } : { kind: 'none', stuck: 0 };
   }
-  return start(session, batchSteps);
+  return start(session, batchSteps, Math.min(batchRows, BATCH_RESOURCES_MAX));
 }
 
 /** What waits is tried again at once where a person pauses or cancels. */
@@ -53,16 +54,16 @@ function resume(session: Session, first: StepRecord, inFlight: readonly StepReco
 }
 
 /** The first ones, as many as one batch has. */
-export function bounded(steps: readonly WorkStep[], batchSteps: number): readonly WorkStep[] {
+export function bounded(steps: readonly WorkStep[], batchSteps: number, batchRows = BATCH_RESOURCES_MAX): readonly WorkStep[] {
   let resources = 0;
   const end = steps.findIndex((step, n) => {
     resources += step.resources;
-    return n > 0 && (n >= batchSteps || resources > BATCH_RESOURCES_MAX);
+    return n > 0 && (n >= batchSteps || resources > batchRows);
   });
   return end < 0 ? steps : steps.slice(0, end);
 }
 
-function start(session: Session, batchSteps: number): Work {
+function start(session: Session, batchSteps: number, batchRows: number): Work {
   const isOpen = ({ state }: StepRecord): boolean => state !== 'ended' && state !== 'stuck';
   const dueMs = session.steps.some((record) => isOpen(record) && isPostponed(session, record)) ? session.waiting.dueMs() : undefined;
   const stuck = session.steps.filter(({ state }) => state === 'stuck').length;
@@ -98,7 +99,9 @@ function start(session: Session, batchSteps: number): Work {
   if (blocked.length > 0) return { kind: 'blocked', steps: blocked };
   const [head] = batch;
   if (head)
-    return head.systems.length > 1 ? { kind: 'across', step: head } : { kind: 'batch', steps: bounded(batch, batchSteps), resumed: false };
+    return head.systems.length > 1
+      ? { kind: 'across', step: head }
+      : { kind: 'batch', steps: bounded(batch, batchSteps, batchRows), resumed: false };
   if (away.length > 0) return { kind: 'unreachable', steps: away };
   return waiting;
 }

@@ -26,6 +26,15 @@ export interface RunRecord {
   readonly waits: readonly RunWait[];
   /** Milliseconds since 1970, UTC: when the run was started. */
   readonly createdAtMs: number;
+  readonly limits: RunLimits;
+}
+
+/** Absent: no limit. */
+export interface RunLimits {
+  /** Milliseconds since 1970, UTC: from then on the run starts nothing more and pauses. */
+  readonly deadlineAtMs?: number;
+  /** Rows and files that it changes a second, on average. */
+  readonly rowsPerSecond?: number;
 }
 
 /** A system that does not answer: the run tries again by itself. Times in milliseconds since 1970, UTC. */

@@ -2,12 +2,13 @@ import type { RunState } from '@recant/events';
 
 /**
  * R1 Every pair of state and event has a cell. `undefined`: the event is refused (an error for a person, a stop for a worker).
- * R2 Only the worker with the claim sends `claim`, `reach`, `wait` and `finish`; only people send the others. Both use compare-and-set.
+ * R2 Only the worker with the claim sends `claim`, `reach`, `wait` and `finish`; people send the others, and `pause` is also the worker's at the run's deadline. Both use
+ *    compare-and-set.
  * R3 `finished` and `cancelled` are final.
  */
 export type RunEvent =
   | 'claim' // a worker claimed it
-  | 'pause' // by a person; takes effect at the next safe point
+  | 'pause' // by a person, or at the run's deadline; takes effect at the next safe point
   | 'resume' // by a person
   | 'cancel' // by a person; takes effect at the next safe point
   | 'nudge' // a person decided about a stuck step

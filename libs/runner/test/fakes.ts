@@ -169,6 +169,7 @@ export class FakeStore implements RunStore, PlanItems, Outbox {
       steps,
       waits: [],
       createdAtMs: 1_700_000_000_000,
+      limits: {},
     };
   }
 

@@ -23,7 +23,7 @@ import { bodiesOf, statementBody } from './approvals.ts';
 import type { RollbackCore } from './core.ts';
 import { withApiFaults } from './fault.ts';
 import { itemBefore } from './plan-lists.ts';
-import { startRun } from './starting.ts';
+import { limitsBody, startRun } from './starting.ts';
 import { waitBodies } from './wait-bodies.ts';
 
 export function runRoutes(core: RollbackCore): readonly BoundRoute[] {
@@ -87,11 +87,12 @@ export function runRoutes(core: RollbackCore): readonly BoundRoute[] {
 const unknownRun = (run: string): ApiFault => new ApiFault('run_unknown', `Unknown run ${JSON.stringify(run)}.`);
 
 function summaryOf(run: StoredRun): RunSummaryView {
-  const { createdAtMs, finishedAtMs, stepCount, waits, fence, ...rest } = run;
+  const { createdAtMs, finishedAtMs, stepCount, waits, fence, limits, ...rest } = run;
   return {
     ...rest,
     steps: stepCount,
     waits: waitBodies(waits),
+    ...((limits.deadlineAtMs !== undefined || limits.rowsPerSecond !== undefined) && { limits: limitsBody(limits) }),
     ...(fence && {
       fence: { calls: fence.calls, inForce: fence.inForce, without: fence.without, expiresAt: new Date(fence.expiresAtMs).toISOString() },
     }),

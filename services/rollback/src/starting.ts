@@ -1,7 +1,7 @@
 import { ApiFault, createRun, parseExpiry, type RunInput } from '@recant/api';
 import { eventId, uuidv7 } from '@recant/events';
 import { missingIn, type PlanCounts } from '@recant/planner';
-import { createSourceEvents, LEASE_MS } from '@recant/runner';
+import { createSourceEvents, LEASE_MS, type RunLimits } from '@recant/runner';
 import { actorOf, type Caller, withinInline } from '@recant/service';
 import { type NewRun, type StoredPlan, StoreError } from '@recant/store';
 import type { RollbackCore } from './core.ts';
@@ -35,6 +35,7 @@ export async function startRun(
   requireRows(core, plan, counts.rows, input.rows);
   const { rows } = counts;
   const expiresAtMs = input.fence === undefined ? undefined : parseExpiry(input.fence, clock.now());
+  const limits = limitsIn(input, clock.now());
   const permit = await permitStart(core, tenant, { ...found, counts }, { breakGlass: input.breakGlass, reason });
   await checkMissing(core, read);
   await checkStale(core, tenant, read);
@@ -58,6 +59,7 @@ export async function startRun(
       rows,
       ...(rows > core.rowsMax && { rowsMax: core.rowsMax }),
       ...(expiresAtMs !== undefined && { fence: { expiresAt: new Date(expiresAtMs).toISOString() } }),
+      ...limitsBody(limits),
       ...forcedDetail(header, [...read.answers.overwrites.values()].flat()),
       ...permitDetail(permit),
     }),
@@ -71,6 +73,7 @@ export async function startRun(
     source,
     steps: Array.from({ length: counts.steps }, (_, at) => at + 1),
     resources: read.resources,
+    limits,
     events: events.drain(),
     sequenceNext: events.sequenceNext,
     inverses: read.inverses,
@@ -83,6 +86,20 @@ export async function startRun(
   await endWanting(core, tenant, plan);
   return created;
 }
+
+/** @throws ApiFault `time_invalid`, `time_zone_missing`, `key_time_invalid` */
+function limitsIn({ deadline, rowsPerSecond }: RunInput, nowMs: number): RunLimits {
+  return {
+    ...(deadline !== undefined && { deadlineAtMs: parseExpiry(deadline, nowMs, 'deadline') }),
+    ...(rowsPerSecond !== undefined && { rowsPerSecond }),
+  };
+}
+
+/** As the API and acts have them. */
+export const limitsBody = ({ deadlineAtMs, rowsPerSecond }: RunLimits): { deadline?: string; rowsPerSecond?: number } => ({
+  ...(deadlineAtMs !== undefined && { deadline: new Date(deadlineAtMs).toISOString() }),
+  ...(rowsPerSecond !== undefined && { rowsPerSecond }),
+});
 
 /** @throws ApiFault `fences_too_many` */
 function createFenced({ store }: RollbackCore, tenant: string, run: NewRun): ReturnType<RollbackCore['store']['runs']['create']> {

@@ -105,7 +105,7 @@ async function driveClaim(ports: RunnerPorts, claim: Claim, config: RunnerConfig
   const watch = watchClaim(ports.store, claim, options);
   const driving = driveRun({ ...ports, store: watch.store, cancelled: watch.cancelled }, claim, config).then(async (driven) => {
     const isAway = typeof driven === 'object';
-    log.info({ run: claim.run, driven }, `worker: run ${isAway ? 'waits for a system that does not answer' : driven}`);
+    log.info({ run: claim.run, driven }, `worker: run ${isAway ? `goes on in ${driven.awayMs} ms` : driven}`);
     await ports.store.release(claim, isAway ? driven.awayMs : driven === 'alarmed' ? ALARM_PAUSE_MS : 0);
   });
   try {

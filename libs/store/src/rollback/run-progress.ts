@@ -3,7 +3,7 @@ import { createFairSlots } from '@recant/queues';
 import type pg from 'pg';
 import { asReader } from '../access/as-reader.ts';
 import { HOLDS_BEFORE } from './holds.ts';
-import { type StoredWait, waitsOf } from './runs.ts';
+import { IS_LATE, type StoredWait, waitsOf } from './runs.ts';
 
 /** How far a run is, in the size of a few counts. */
 export interface StoredRunProgress {
@@ -28,7 +28,7 @@ export interface StoredRunProgress {
 /** Undefined: the tenant has no such run. Reads two indexes over the run's steps: about 0.1 s for 100,000 steps (2026-12). */
 export type ReadRunProgress = (tenant: string, run: string) => Promise<StoredRunProgress | undefined>;
 
-const RUN = `SELECT r.id, r.state, r.alarm, r.created_at, r.finished_at, r.waits, floor(extract(epoch FROM clock_timestamp()) * 1000)::float8 AS at_ms,
+const RUN = `SELECT r.id, r.state, r.alarm, r.created_at, r.finished_at, r.waits, r.deadline_at, ${IS_LATE} AS is_late, floor(extract(epoch FROM clock_timestamp()) * 1000)::float8 AS at_ms,
     CASE WHEN r.state = 'queued' THEN (SELECT older.id FROM recant.run older WHERE ${HOLDS_BEFORE} ORDER BY older.created_at, older.id LIMIT 1) END AS behind
   FROM recant.run r WHERE r.tenant_id = $1 AND r.id = $2`;
 const STEPS = `SELECT state, outcome, CASE WHEN state = 'stuck' THEN findings::jsonb -> 0 ->> 'code' END AS code, count(*)::int AS count
@@ -43,6 +43,8 @@ interface RunRow {
   readonly created_at: Date;
   readonly finished_at: Date | null;
   readonly waits: string;
+  readonly deadline_at: Date | null;
+  readonly is_late: boolean;
   readonly behind: string | null;
   readonly at_ms: number;
 }

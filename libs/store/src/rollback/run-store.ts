@@ -5,6 +5,7 @@ import type pg from 'pg';
 import { endFencesNotUndone } from '../fences/run-fences.ts';
 import { inTransaction } from '../in-transaction.ts';
 import { HOLDS_BEFORE } from './holds.ts';
+import { limitsOf } from './limits.ts';
 import { putEvents } from './outbox.ts';
 import { STEP_COLUMNS, type StepSqlRow, toStep } from './step-row.ts';
 
@@ -16,7 +17,7 @@ const CLAIM = `UPDATE recant.run SET token = token + 1, worker = $1, alarm = NUL
       AND NOT EXISTS (SELECT 1 FROM recant.run older WHERE ${HOLDS_BEFORE})
     ORDER BY r.created_at, r.id LIMIT 1 FOR UPDATE SKIP LOCKED)
   RETURNING tenant_id, id, token`;
-const LOAD = `SELECT r.state, r.waits, r.plan_id, encode(r.digest, 'hex') AS digest, r.source, r.sequence_next, r.created_at, p.header
+const LOAD = `SELECT r.state, r.waits, r.plan_id, encode(r.digest, 'hex') AS digest, r.source, r.sequence_next, r.created_at, r.deadline_at, r.rows_per_second, p.header
   FROM recant.run r JOIN recant.plan p ON p.tenant_id = r.tenant_id AND p.id = r.plan_id
   WHERE r.tenant_id = $1 AND r.id = $2 AND r.token = $3`;
 const LOCK = 'SELECT state, token, sequence_next, source FROM recant.run WHERE tenant_id = $1 AND id = $2 FOR UPDATE';
@@ -65,6 +66,7 @@ export function createRunStore(
         steps: steps.rows.map((step) => toStep(step, row.source)),
         waits: JSON.parse(row.waits) as RunWait[],
         createdAtMs: row.created_at.getTime(),
+        limits: limitsOf(row),
       };
     },
     commit: (claim, change) => inTransaction(pool, (client) => commit(client, claim, change, leaseMs)),

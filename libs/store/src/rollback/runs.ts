@@ -8,6 +8,7 @@ import {
   type OutboxItem,
   type PlanSummary,
   type RunEvent,
+  type RunLimits,
   type RunWait,
 } from '@recant/runner';
 import type pg from 'pg';
@@ -18,6 +19,7 @@ import { fenceRun, liftFences, type RunFence, type RunFenced } from '../fences/r
 import { inTransaction } from '../in-transaction.ts';
 import { isPermitted, type Permit, recordBreakGlass } from './approvals.ts';
 import { HOLDS_BEFORE } from './holds.ts';
+import { type LimitsRow, limitsOf } from './limits.ts';
 import { putEvents } from './outbox.ts';
 import { readRunSteps, type StepPage, type StepQuery } from './run-steps.ts';
 
@@ -33,6 +35,7 @@ export interface NewRun {
   readonly resources: readonly { readonly step: number; readonly resource: string }[];
   readonly events: readonly OutboxItem[];
   readonly sequenceNext: number;
+  readonly limits?: RunLimits;
   readonly permit?: Permit;
   /** Calls that must not be repeated. */
   readonly fence?: RunFence;
@@ -54,6 +57,7 @@ export interface StoredRun {
   readonly finishedAtMs?: number;
   readonly stepCount: number;
   readonly account: Account;
+  readonly limits: RunLimits;
   /** `inForce`: calls that are fenced now. */
   readonly fence?: RunFenced & { readonly inForce: number };
 }
@@ -61,6 +65,7 @@ export interface StoredRun {
 /** `run`: an older run holds one of its resources. `person`: stuck steps, or a pause. */
 export interface StoredWait {
   readonly for: RunWait['for'] | 'run' | 'person';
+  readonly code?: 'deadline_passed';
   readonly detail: string;
   readonly system?: string;
   readonly run?: string;
@@ -120,14 +125,16 @@ export interface WhichSteps {
   readonly systems?: readonly string[] | undefined;
 }
 
-const RUN_COLUMNS = `r.id, r.plan_id, encode(r.digest, 'hex') AS digest, r.key_id, r.state, r.alarm, r.created_at, r.finished_at, r.source, r.waits, r.fence, p.mode, p.summary,
+/** By the clock of the database. */
+export const IS_LATE = 'coalesce(r.deadline_at <= clock_timestamp(), false)';
+const RUN_COLUMNS = `r.id, r.plan_id, encode(r.digest, 'hex') AS digest, r.key_id, r.state, r.alarm, r.created_at, r.finished_at, r.source, r.waits, r.fence, r.deadline_at, r.rows_per_second, ${IS_LATE} AS is_late, p.mode, p.summary,
   CASE WHEN r.fence IS NOT NULL THEN (SELECT count(*)::int FROM recant.fence f WHERE f.tenant_id = r.tenant_id AND f.run_id = r.id AND ${IN_FORCE}) END AS fenced,
   CASE WHEN r.state = 'queued' THEN (SELECT older.id FROM recant.run older WHERE ${HOLDS_BEFORE} ORDER BY older.created_at, older.id LIMIT 1) END AS behind`;
 const FROM = 'FROM recant.run r JOIN recant.plan p ON p.tenant_id = r.tenant_id AND p.id = r.plan_id';
 const FIND = `SELECT ${RUN_COLUMNS} ${FROM} WHERE r.tenant_id = $1 AND r.id = $2`;
 const OF_PLAN = 'SELECT id FROM recant.run WHERE tenant_id = $1 AND plan_id = $2';
-const INSERT = `INSERT INTO recant.run (tenant_id, id, plan_id, digest, state, key_id, source, sequence_next)
-  VALUES ($1, $2, $3, decode($4, 'hex'), 'queued', $5, $6, $7) ON CONFLICT (tenant_id, plan_id) DO NOTHING`;
+const INSERT = `INSERT INTO recant.run (tenant_id, id, plan_id, digest, state, key_id, source, sequence_next, deadline_at, rows_per_second)
+  VALUES ($1, $2, $3, decode($4, 'hex'), 'queued', $5, $6, $7, to_timestamp($8::bigint / 1000.0), $9) ON CONFLICT (tenant_id, plan_id) DO NOTHING`;
 const COUNTS = `SELECT run_id, state, outcome, findings::jsonb @> '[{"code": "capture_incomplete"}]' AS incomplete,
     CASE WHEN findings LIKE '%"overwritten"%' THEN (SELECT count(*) FROM jsonb_array_elements(findings::jsonb) f WHERE f ->> 'code' = 'overwritten') ELSE 0 END::int AS overwritten,
     count(*)::int AS count, count(inverse_action)::int AS intended
@@ -140,6 +147,7 @@ const ACT_ON_STEPS = `UPDATE recant.run_step SET state = $3 WHERE tenant_id = $1
   AND ($4::int[] IS NULL OR step = ANY ($4))
   AND ($5::text[] IS NULL OR EXISTS (SELECT 1 FROM jsonb_array_elements(findings::jsonb) f WHERE f ->> 'code' = ANY ($5)))
   AND ($6::text[] IS NULL OR EXISTS (SELECT 1 FROM jsonb_array_elements(findings::jsonb) f WHERE f ->> 'system' = ANY ($6))) RETURNING step`;
+const LIFT_DEADLINE = 'UPDATE recant.run SET deadline_at = NULL WHERE tenant_id = $1 AND id = $2 AND deadline_at <= clock_timestamp()';
 /** A run that no worker drives can be claimed at once, and asks again who did not answer. */
 const SET_STATE = `UPDATE recant.run SET state = $3, lease_until = CASE WHEN worker IS NOT NULL THEN lease_until END,
     waits = CASE WHEN worker IS NULL THEN '[]' ELSE waits END
@@ -193,6 +201,8 @@ export function createRuns(pool: pg.Pool): Runs {
         const to = nextRunState(state, event);
         if (to === undefined) return state;
         await setState(client, tenant, id, to);
+        // Somebody decided to go on: a deadline that is over no longer counts.
+        if (event === 'resume') await client.query(LIFT_DEADLINE, [tenant, id]);
         return 'done';
       }),
     actOnSteps: (tenant, id, which, event) => inTransaction(pool, (client) => actOnSteps(client, tenant, id, which, event)),
@@ -201,9 +211,19 @@ export function createRuns(pool: pg.Pool): Runs {
 }
 
 async function insertRun(client: pg.PoolClient, tenant: string, run: NewRun): Promise<CreatedRun | 'withdrawn'> {
-  const { permit = {} } = run;
+  const { permit = {}, limits = {} } = run;
   if (!(await isPermitted(client, tenant, run.plan, permit))) return 'withdrawn';
-  const { rowCount } = await client.query(INSERT, [tenant, run.id, run.plan, run.digest, run.by, run.source, run.sequenceNext]);
+  const { rowCount } = await client.query(INSERT, [
+    tenant,
+    run.id,
+    run.plan,
+    run.digest,
+    run.by,
+    run.source,
+    run.sequenceNext,
+    limits.deadlineAtMs ?? null,
+    limits.rowsPerSecond ?? null,
+  ]);
   if (rowCount === 0) {
     const { rows } = await client.query(OF_PLAN, [tenant, run.plan]);
     return { id: rows[0].id, created: false };
@@ -261,7 +281,9 @@ async function setState(client: pg.PoolClient, tenant: string, id: string, state
   await client.query(SET_STATE, [tenant, id, state]);
 }
 
-interface RunSqlRow {
+interface RunSqlRow extends LimitsRow {
+  /** The deadline has passed. */
+  readonly is_late: boolean;
   readonly id: string;
   readonly plan_id: string;
   readonly digest: string;
@@ -293,6 +315,7 @@ function toRun(row: RunSqlRow, { stepCount, stuck, account }: { stepCount: numbe
     ...(row.finished_at === null ? {} : { finishedAtMs: row.finished_at.getTime() }),
     stepCount,
     account,
+    limits: limitsOf(row),
     ...(row.fence && { fence: { ...row.fence, inForce: row.fenced ?? 0 } }),
   };
 }
@@ -325,13 +348,28 @@ function summaryOf(row: RunSqlRow, counts: readonly StepCount[]): StoredRun {
   return toRun(row, { stepCount: steps.length, stuck, account: accountOf(JSON.parse(row.summary) as PlanSummary, steps) });
 }
 
-export function waitsOf({ state, waits, behind }: Pick<RunSqlRow, 'state' | 'waits' | 'behind'>, stuck: number): StoredWait[] {
+export function waitsOf(
+  {
+    state,
+    waits,
+    behind,
+    deadline_at: deadlineAt,
+    is_late: isLate,
+  }: Pick<RunSqlRow, 'state' | 'waits' | 'behind' | 'deadline_at' | 'is_late'>,
+  stuck: number,
+): StoredWait[] {
   if (isRunEnd(state)) return [];
   const systems = (JSON.parse(waits) as RunWait[]).map(({ detail, system, sinceMs, untilMs }): StoredWait => {
     return { for: 'system', system, sinceMs, untilMs, detail: `System ${system} does not answer: ${detail}` };
   });
   const run: StoredWait[] = behind === null ? [] : [{ for: 'run', run: behind, detail: `Run ${behind} is working on the same resources.` }];
-  const paused: StoredWait[] = state === 'paused' ? [{ for: 'person', detail: 'The run is paused.' }] : [];
+  const late = isLate
+    ? {
+        code: 'deadline_passed' as const,
+        detail: `The run paused at its deadline, ${deadlineAt?.toISOString()}: resume it, which lifts the deadline, or cancel the rest.`,
+      }
+    : { detail: 'The run is paused.' };
+  const paused: StoredWait[] = state === 'paused' ? [{ for: 'person', ...late }] : [];
   const person: StoredWait[] =
     stuck === 0
       ? []

@@ -4,6 +4,7 @@ import { CliError, EXIT } from '../terminal/exit.ts';
 
 const LIMIT_DEFAULT = 50;
 const LIMIT_MAX = 500;
+const RATE_MAX = 1_000_000;
 
 export interface PageOptions {
   readonly limit?: string;
@@ -45,6 +46,14 @@ export function wholeNumber(option: string, text: string | undefined): number | 
   if (!/^[0-9]+$/.test(text) || !Number.isSafeInteger(value))
     throw new CliError(EXIT.usage, `${option}: expected a whole number, got ${JSON.stringify(text)}`);
   return value;
+}
+
+/** `200/s`: rows and files a second. */
+export function rateOf(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const rate = /^([1-9][0-9]{0,6})\/s$/.exec(text)?.[1];
+  if (rate !== undefined && Number(rate) <= RATE_MAX) return Number(rate);
+  throw new CliError(EXIT.usage, `--rate: expected a number from 1/s to ${RATE_MAX}/s, got ${JSON.stringify(text)}`);
 }
 
 export function shardOf(text: string): number {

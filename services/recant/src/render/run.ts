@@ -39,10 +39,21 @@ export function runText(run: WholeRun, paint: Paint): string {
       ? ''
       : `${paint('yellow', 'May have built on what was undone:')} at least ${count(run.account.tainted, 'other attempt')}. Inspect with \`recant actions show\`.`,
     fencedLine(run),
+    limitsLine(run),
     summaryOfRun(run, paint),
     nextText(run),
   ];
   return `${sections.filter((section) => section !== '').join('\n')}\n`;
+}
+
+/** Empty without a deadline and a rate. */
+function limitsLine({ limits = {} }: Pick<RunView, 'limits'>): string {
+  const { deadline, rowsPerSecond } = limits;
+  const texts = [
+    ...(deadline === undefined ? [] : [`pauses at ${clockTime(Date.parse(deadline))}`]),
+    ...(rowsPerSecond === undefined ? [] : [`changes at most ${count(rowsPerSecond, 'row or file', 'rows and files')} a second`]),
+  ];
+  return texts.length === 0 ? '' : `Limits: ${texts.join(', ')}.`;
 }
 
 /** Undone calls that nobody may repeat; empty without a fence. */

@@ -3,13 +3,13 @@ import { type Command, Option } from 'commander';
 import { ask, requireTerminal } from '../../terminal/ask.ts';
 import { CliError, EXIT } from '../../terminal/exit.ts';
 import { type CommonOptions, openSession, type Session, type World, withConnection, withReason } from '../../terminal/session.ts';
-import { several, wholeNumber } from '../options.ts';
+import { rateOf, several, wholeNumber } from '../options.ts';
 import type { Flow, Given } from '../rollback/flow.ts';
 import { type Found, findRollback } from '../rollback/resume.ts';
 import { walk } from '../rollback/walk.ts';
 import { type SelectionOptions, selectionOf, withFilters } from '../selection.ts';
 import { durationOf, waitOf } from '../wait-for-record.ts';
-import { ACCEPT_CLAIMED, FENCE_OPTION } from './run.ts';
+import { ACCEPT_CLAIMED, DEADLINE_OPTION, FENCE_OPTION, RATE_OPTION } from './run.ts';
 
 const APPROVAL_WAIT_MS_MAX = 86_400_000;
 const HELP = `
@@ -44,6 +44,8 @@ type RollbackOptions = CommonOptions &
     freeze: boolean;
     for?: string;
     fence?: string;
+    deadline?: string;
+    rate?: string;
     rows?: string;
     yes?: boolean;
     thaw?: boolean;
@@ -71,6 +73,8 @@ export function addRollback(program: Command, world: World, exit: (code: number)
     .option('--no-freeze', 'do not freeze anything')
     .option('--for <duration>', 'end the freeze by itself after this time')
     .option('--fence <duration>', FENCE_OPTION)
+    .option('--deadline <duration>', DEADLINE_OPTION)
+    .option('--rate <n/s>', RATE_OPTION)
     .option('--rows <n>', 'confirm the number of rows and files that the run changes, where it is over the limit')
     .option('--yes', 'run without asking; a plan that became stale is made again')
     .option('--thaw', 'thaw once the run has ended')
@@ -83,7 +87,8 @@ export function addRollback(program: Command, world: World, exit: (code: number)
 }
 
 function givenOf(options: RollbackOptions): Given {
-  const { mode, partial, cascadeReads, acceptMissing: accept, for: freezeFor, fence } = options;
+  const { mode, partial, cascadeReads, acceptMissing: accept, for: freezeFor, fence, deadline } = options;
+  const rowsPerSecond = rateOf(options.rate);
   const rows = wholeNumber('--rows', options.rows);
   return {
     ...(mode && { mode }),
@@ -92,6 +97,8 @@ function givenOf(options: RollbackOptions): Given {
     ...(accept && { accept }),
     ...(freezeFor !== undefined && { freezeFor }),
     ...(fence !== undefined && { fence }),
+    ...(deadline !== undefined && { deadline }),
+    ...(rowsPerSecond !== undefined && { rowsPerSecond }),
     ...(rows !== undefined && { rows }),
     waitMs: waitOf(options.wait),
     approvalWaitMs: options.waitApproval === undefined ? 0 : durationOf('--wait-approval', options.waitApproval, APPROVAL_WAIT_MS_MAX),

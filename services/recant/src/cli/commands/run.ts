@@ -8,7 +8,7 @@ import { clockTime } from '../../terminal/time.ts';
 import { confirmDigest, digestOf } from '../confirm.ts';
 import { exitOf } from '../exit-of-run.ts';
 import { follow } from '../follow-run.ts';
-import { wholeNumber } from '../options.ts';
+import { rateOf, wholeNumber } from '../options.ts';
 import { planRepeatsText } from '../plan-repeats.ts';
 import { printRun } from '../print-run.ts';
 import { fullId } from '../short-id.ts';
@@ -25,6 +25,7 @@ Examples:
   recant run PLAN
   recant run PLAN --yes --json
   recant run PLAN --digest 3f6c... --detach
+  recant run PLAN --deadline 30m --rate 200/s
   recant run PLAN --break-glass --reason "INC-7: nobody else answers, prices are wrong"`;
 
 type RunOptions = CommonOptions & {
@@ -34,6 +35,8 @@ type RunOptions = CommonOptions & {
   rows?: string;
   breakGlass?: true;
   fence?: string;
+  deadline?: string;
+  rate?: string;
   acceptClaimed?: boolean;
 };
 
@@ -47,6 +50,8 @@ export function addRun(program: Command, world: World, exit: (code: number) => v
     .option('--rows <n>', 'confirm the number of rows and files that the run changes, where it is over the limit (RECANT_RUN_ROWS_MAX)')
     .option('--break-glass', 'start without the approval that the plan needs; --reason is required, and an alarm is raised')
     .option('--fence <duration>', FENCE_OPTION)
+    .option('--deadline <duration>', DEADLINE_OPTION)
+    .option('--rate <n/s>', RATE_OPTION)
     .option('--detach', 'return as soon as the run has started')
     .option('--accept-claimed', ACCEPT_CLAIMED)
     .addHelpText('after', HELP)
@@ -60,6 +65,8 @@ export function addRun(program: Command, world: World, exit: (code: number) => v
         rows: wholeNumber('--rows', options.rows),
         breakGlass: options.breakGlass,
         fence: options.fence,
+        deadline: options.deadline,
+        rowsPerSecond: rateOf(options.rate),
       });
       const run = options.detach ? started : await follow(world, session, started);
       await printRun(world, session, run, options.detach === true);
@@ -89,4 +96,6 @@ async function confirmed(world: World, session: Session, plan: PlanView, yes: bo
 }
 
 export const FENCE_OPTION = 'stop agents from repeating the undone calls for this time (24h), or until a time with a zone';
+export const DEADLINE_OPTION = 'pause the run by itself after this time (30m), or at a time with a zone; a person resumes it';
+export const RATE_OPTION = 'change at most so many rows and files a second: 200/s';
 export const ACCEPT_CLAIMED = 'exit with 0 also if the only doubt is that effects were reported by the agent’s own process';

@@ -16,6 +16,8 @@ export interface Given {
   readonly freezes: boolean;
   readonly freezeFor?: string;
   readonly fence?: string;
+  readonly deadline?: string;
+  readonly rowsPerSecond?: number;
   readonly acceptRunning: boolean;
   readonly yes: boolean;
   readonly rows?: number;

@@ -10,9 +10,16 @@ import { choose, type Flow, say, stopped, throwIfStopped } from './flow.ts';
 /** @returns undefined if the plan became stale, so that another one is needed. @throws CliError, ApiError for other refusals */
 export async function startRun(flow: Flow, plan: PlanView): Promise<RunView | undefined> {
   const { client, given } = flow;
+  const { fence, deadline, rowsPerSecond } = given;
   for (let rows = given.rows; ; ) {
     try {
-      return await client.createRun(plan.id, plan.digest, { rows, breakGlass: flow.breakGlass || undefined, fence: given.fence });
+      return await client.createRun(plan.id, plan.digest, {
+        rows,
+        breakGlass: flow.breakGlass || undefined,
+        fence,
+        deadline,
+        rowsPerSecond,
+      });
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       if (error.code === 'plan_stale') return stale(flow, error);
