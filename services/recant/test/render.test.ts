@@ -190,21 +190,6 @@ test('explain starts with what stays damaged, which 60 harmless tables do not hi
   expect(lines.filter((line) => line.includes('--mode cascade'))).toHaveLength(1);
 });
 
-test('a run that paused at its deadline says when, its rate, and how to go on', () => {
-  const account = { selected: 2, outcomes: { restored: 1 }, left: {}, open: 1, residue: [], verdict: 'partly_restored', unverified: {} };
-  const detail = 'The run paused at its deadline, 2026-03-01T12:00:00.000Z: resume it, which lifts the deadline, or cancel the rest.';
-  const run = {
-    ...{ id: 'r', plan: 'p', state: 'paused', approvals: [], tainted: [], stepList: [], left: [], conflicts: [], account },
-    waits: [{ for: 'person', code: 'deadline_passed', detail }],
-    limits: { deadline: '2026-03-01T12:00:00.000Z', rowsPerSecond: 200 },
-  };
-  const text = runText(run as never, plain);
-  expect(text).toContain(`Waits: ${detail}\n`);
-  expect(text).toContain('Limits: pauses at 2026-03-01 12:00:00 UTC, changes at most 200 rows and files a second.\n');
-  expect(text).toContain('Next: recant status r --do resume');
-  expect(runText({ ...run, limits: undefined } as never, plain)).not.toContain('Limits');
-});
-
 test('a plan lists an attempt that is not undone once, and equal ones in one line', () => {
   const attempt = { agent: 'bot', tool: 'look', reason: 'no_effect', detail: 'It changed nothing that was recorded.' };
   const mail = { ref: ref(NOON), agent: 'bot', tool: 'send_mail' };
