@@ -44,10 +44,12 @@ const PAIRS: readonly Pair[] = [
   backAgain,
   () => [update('item', 2, { price: '5' }), update('item', 2, { price: '5' })],
   (random) => [insert('item', 5, { qty: '1', price: '1' }), update('item', 5, { note: random.of(['x', 'y']) })],
+  (random) => [insert('item', 6, { qty: '1', note: 'made' }), update('item', 6, { price: fresh(random) })],
   (random) => [update('item', 3, { qty: fresh(random) }), remove('item', 3)],
   (random) => [insert('item', 5, { qty: fresh(random) }), remove('item', 5)],
   (random) => [update('item', 4, { id: '6' }), update('item', 6, { qty: fresh(random) })],
   (random) => [update('item', 4, { qty: fresh(random) }), update('item', 4, { id: '6' })],
+  ofContainer,
   ofContainer,
   ofContainer,
   ofContainer,
@@ -130,7 +132,7 @@ function drawCast(random: Random): Cast {
   if (isMutual) acts.push([one, second]);
   if (random.chance(60))
     acts.push([agent(2, 1), { table: 'line', kind: 'update', key: { id: '1', pos: '1' }, set: { qty: fresh(random) } }]);
-  if (random.chance(40)) acts.push([IDLE, update('item', 9, { qty: '1' })]);
+  if (random.chance(46)) acts.push([IDLE, update('item', 9, { qty: '1' })]);
   return { acts, stays: nameOf(later, 1) ?? '', isMutual };
 }
 

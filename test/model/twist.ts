@@ -29,7 +29,7 @@ export interface Twist {
 }
 
 /** Histories in which a person writes between plan and run. */
-const LATE_PERCENT = { scenario: 55, drawn: 35 };
+const LATE_PERCENT = { scenario: 60, drawn: 38 };
 
 export function drawTwist(script: Script): Twist {
   const random = randomOf(script.seed * 7 + 3);
@@ -43,7 +43,7 @@ export function drawTwist(script: Script): Twist {
     order: random.chance(25) ? random : undefined,
     words: new Map(
       silent
-        .filter(() => random.chance(60))
+        .filter(() => random.chance(75))
         .map(([attempt, says]) => {
           const ruled = random.of(['succeeded', 'failed'] as const);
           const then = ruled === 'failed' ? 'succeeded' : 'failed';
