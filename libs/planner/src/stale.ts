@@ -4,7 +4,7 @@ import { PLAN_LISTS, type PlanBody, type PlanItem, type PlanList } from './plan.
 import type { ItemReader } from './stored.ts';
 
 /**
- * What makes a plan another one: a new attempt matches the selection, or touches a part of a step. Ordinals of other parts of the same resources and
+ * What makes a plan another one: a new attempt with effects matches the selection, or touches a part of a step. Ordinals of other parts of the same resources and
  * reads do not count.
  */
 export interface EssenceReader extends ItemReader {
@@ -14,9 +14,10 @@ export interface EssenceReader extends ItemReader {
 export function essenceReader(): EssenceReader {
   const hash = createHash('sha256');
   const write = (list: PlanList, essential: object): void => void hash.update(`${list} ${canonicalize(essential)}\n`, 'utf8');
-  const readers: { readonly [L in PlanList]?: (item: PlanItem<L>) => void } = {
+  const readers: { readonly [L in PlanList]?: (item: PlanItem<L>) => unknown } = {
     conflicts: ({ kind, ref, by }) => write('conflicts', { kind, ref, by: by?.ref ?? null }),
-    left: ({ ref, reason }) => write('left', { ref, reason }),
+    // A call without effects, such as one that a freeze denied, leaves the plan as it is: an agent that goes on calling must not prevent its own undo.
+    left: ({ ref, reason }) => reason !== 'no_effect' && write('left', { ref, reason }),
     steps: ({ systems, ...step }) => write('steps', { ...step, systems: systems.map(({ knownOrdinals: _known, ...system }) => system) }),
   };
   return { add: (list, item) => readers[list]?.(item), essence: () => hash.digest('hex') };

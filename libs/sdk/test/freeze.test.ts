@@ -69,6 +69,20 @@ test.each([
   await recant.close();
 });
 
+test('what a known freeze denies is never open: intent and denial come together, and the caller waits for their receipt', async () => {
+  const recant = await opened();
+  const act = () => recant.action('refund', {}, () => 1);
+  freeze(rule('agent', 'bot'));
+  await untilFrozen(act);
+  await recant.flush();
+  const before = ledger.batches.length;
+  for (let n = 0; n < 3; n += 1) expect((await refusal(act()))?.code).toBe('frozen');
+  await recant.flush();
+  const withIntents = ledger.batches.slice(before).filter((types) => types.includes('recant.attempt.intended.v1'));
+  expect(withIntents).toEqual(Array(3).fill(['recant.attempt.intended.v1', 'recant.attempt.settled.v1']));
+  await recant.close();
+});
+
 test('a freeze of something else stops nothing', async () => {
   const recant = await opened();
   freeze(rule('agent', 'other'), rule('tool', 'pay'), rule('session', 's-2'), rule('principal', 'bob'), rule('tool', 'mark'));

@@ -13,6 +13,8 @@ export interface FakeLedger {
   readonly parts: Map<string, Uint8Array>;
   /** Number of bodies received and of events in them, including repetitions. */
   readonly received: { requests: number; events: number };
+  /** Types of the events of each body, as received. */
+  readonly batches: string[][];
   /** Violations of a producer's obligations. */
   readonly violations: string[];
   readonly traceparents: (string | undefined)[];
@@ -50,6 +52,7 @@ export async function startLedger(): Promise<FakeLedger> {
     events: [],
     parts: new Map(),
     received: { requests: 0, events: 0 },
+    batches: [],
     violations: [],
     traceparents: [],
     mode: { kind: 'up' },
@@ -125,6 +128,7 @@ export async function startLedger(): Promise<FakeLedger> {
     const split = splitBatch(body);
     if (!split.ok) return [400, { code: split.code, detail: split.detail }];
     ledger.received.events += split.items.length;
+    ledger.batches.push(split.items.map((item) => (JSON.parse(Buffer.from(item).toString()) as { type: string }).type));
     const after = request.headers['recant-after'] as string | undefined;
     const has = ({ source }: { source: string }): boolean => after === undefined || taken.has(`${source} ${after}`);
     const behind = { kind: 'refused', code: 'log_behind_source', detail: `no ${after}`, action: 'Send all again.' };

@@ -160,7 +160,7 @@ const earliest = ({ selected }: LedgerInput): number | undefined =>
     undefined,
   );
 
-/** @throws ApiFault `plan_stale` if newer attempts match the selection or touch the resources of the plan */
+/** @throws ApiFault `plan_stale` if newer attempts with effects match the selection, or touch the resources of the plan */
 export async function checkStale(core: RollbackCore, tenant: string, { header, essence, answers }: PlanReading): Promise<void> {
   const vector = await core.store.ledgerReader.vector(tenant);
   const same = Object.entries(vector).every(([shard, size]) => header.vector[shard] === size.toString());
@@ -173,7 +173,7 @@ export async function checkStale(core: RollbackCore, tenant: string, { header, e
   const whole = plan({ ...read, refused, refusedRows, overwrites });
   const accepted = acceptedIn(openAttempts(read.selected, whole), header.watermark?.missing ?? []);
   if (!isStale(essence, { ...whole, conflicts: withoutAccepted(whole.conflicts, accepted) })) return;
-  throw new ApiFault('plan_stale', 'Newer attempts match the selection or changed resources of this plan.');
+  throw new ApiFault('plan_stale', 'Newer attempts with effects match the selection, or changed resources of this plan.');
 }
 
 /** An unknown agent or run is probably a typo, so that it is an error rather than an empty plan. */

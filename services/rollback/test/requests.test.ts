@@ -109,6 +109,21 @@ test('unknown things and invalid states have error codes', async () => {
   ).toEqual([422, 'system_unreachable']);
 });
 
+test('calls that a freeze denies, and calls without effects, leave a plan as it is', async () => {
+  const retrier = await stage.agent('retrier');
+  await retrier.sql('reprice', 'UPDATE orders SET price = 7 WHERE id = 60');
+  const { freeze } = await stage.operator.freeze({ scope: 'agent', value: 'retrier', reason: 'it goes on' });
+  const { id, digest } = await stage.operator.createPlan({ selection: { agents: ['retrier'] } });
+  await expect(retrier.sql('reprice', 'UPDATE orders SET price = 8 WHERE id = 60')).rejects.toMatchObject({ code: 'frozen' });
+  await retrier.flush();
+  const denied = await stage.operator.attempts({ agent: ['retrier'], outcome: ['denied'] });
+  expect(denied.items).toHaveLength(1);
+  const run = await stage.operator.createRun(id, digest);
+  await waitUntil(async () => (await stage.operator.run(run.id)).state === 'finished');
+  expect((await stage.operator.run(run.id)).account.outcomes).toEqual({ restored: 1 });
+  await stage.operator.thaw(freeze, 'done');
+});
+
 test('a stale plan is refused before the start; planned again, it runs', async () => {
   const first = await stage.operator.createPlan({ selection: { agents: ['pricer'] } });
   const bystander = await stage.agent('bystander');

@@ -68,18 +68,23 @@ export function createAttempts({ outbox, settings, permission, who, trace }: Att
     const context = contextFor(intent, captures, reported, onProblem);
     const running = { context, reversibility: intent.data.reversibility, run: captures.run };
     try {
+      const holdsLease = waits && (await permission.held(0));
       const answer = pushIntent(outbox, intent, redactBefore(captures.before, redactor));
       const deny: Deny = (error) => void settleDenied(outbox, intent, clock() - startedMs, error);
+      const starting = { tool: input.tool, session: input.session ?? who.session, onBehalfOf: input.onBehalfOf ?? who.onBehalfOf };
       if (waits) {
+        // Of a freeze that is known, intent and denial are sent together, so that the attempt is never open.
+        const known = holdsLease ? denied(permission, starting, deny) : undefined;
+        if (known !== undefined) {
+          await withTimeout(answer, ackTimeoutMs);
+          throw known;
+        }
         const fenced = await requireAcknowledgement(answer, { outbox, ackTimeoutMs, deny });
         await requireLease(permission, ackTimeoutMs, deny);
         if (intent.data.reversibility !== 'read') requireUnfenced(fenced ?? (await askFence(permission, intent, deny)), deny);
       } else void reportRefusal(answer, onProblem);
-      requireThawed(
-        permission,
-        { tool: input.tool, session: input.session ?? who.session, onBehalfOf: input.onBehalfOf ?? who.onBehalfOf },
-        deny,
-      );
+      const freeze = denied(permission, starting, deny);
+      if (freeze !== undefined) throw freeze;
     } catch (error) {
       if (waits || !(error instanceof RecantError) || error.code !== 'queue_full') {
         await captures.release();
@@ -188,14 +193,14 @@ function requireUnfenced(fence: FenceRule | undefined, deny: Deny): void {
 }
 
 /** I11: the last check before the tool runs; nothing is awaited after it. @throws RecantError `frozen` */
-function requireThawed(permission: Permission, action: StartingAction, deny: Deny): void {
+function denied(permission: Permission, action: StartingAction, deny: Deny): RecantError | undefined {
   const freeze = permission.frozen(action);
-  if (freeze === undefined) return;
+  if (freeze === undefined) return undefined;
   const what = freeze.value === undefined ? 'The tenant' : `${freeze.scope === 'agent' ? 'Agent' : `The ${freeze.scope}`} ${freeze.value}`;
   const message = `${what} is frozen since ${freeze.orderedAt} by ${freeze.by}: ${freeze.reason}`;
   // The name of a session or principal may be masked in the record.
   deny({ code: 'frozen', message: `Freeze ${freeze.freeze} forbids this action; the tool did not run.` });
-  throw new RecantError('frozen', `${message} (freeze ${freeze.freeze}). The tool did not run.`, { freeze });
+  return new RecantError('frozen', `${message} (freeze ${freeze.freeze}). The tool did not run.`, { freeze });
 }
 
 /** For an intent that no caller waits for. */

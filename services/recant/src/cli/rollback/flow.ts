@@ -1,5 +1,6 @@
 import type { FreezeBody, PlanInput, PlanRepeatsBody, PlanView, RunView, SelectionInput } from '@recant/api';
 import type { Client } from '@recant/client';
+import { scopeText } from '../../render/freeze.ts';
 import { CliError, EXIT, type ExitCode } from '../../terminal/exit.ts';
 import { askKey } from '../../terminal/key.ts';
 import type { Session, World } from '../../terminal/session.ts';
@@ -63,7 +64,13 @@ export function resumeText({ run, plan, freezes }: Pick<Flow, 'run' | 'plan' | '
 /** Ends the command; the next one goes on. @param options what to pass to the next command, besides the id */
 export function stopped(flow: Flow, code: ExitCode, message: string, options = ''): CliError {
   const resume = resumeText(flow);
-  return new CliError(code, message, resume === undefined ? undefined : `Go on: ${resume}${options}`);
+  const inForce = flow.freezes.filter(({ ended }) => ended === undefined);
+  const next = [
+    ...(resume === undefined ? [] : [`Go on: ${resume}${options}`]),
+    // Who walks away has to know it.
+    ...(inForce.length === 0 ? [] : [`(Still frozen: ${inForce.map(scopeText).join(', ')}; \`recant thaw\` ends it.)`]),
+  ];
+  return new CliError(code, message, next.length === 0 ? undefined : next.join(' '));
 }
 
 /** One key. @throws CliError `stopped` after Ctrl-C */

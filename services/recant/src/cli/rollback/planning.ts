@@ -19,10 +19,14 @@ const MODES = {
 } as const satisfies Record<string, Options>;
 const MODE_TEXTS = { s: 'skip attempts in conflict', r: 'skip rows in conflict', c: 'cascade to dependents' } as const;
 
-/** Step 4: a plan that can run as it is: nobody has to decide about conflicts or missing records any more. It may have no step. */
-export async function planUntilRunnable(flow: Flow, stored: PlanView | undefined): Promise<PlanView> {
+/**
+ * Step 4: a plan that can run as it is: nobody has to decide about conflicts or missing records any more. It may have no step.
+ * @param before a plan that became stale: what was decided for it holds for the next one
+ */
+export async function planUntilRunnable(flow: Flow, stored: PlanView | undefined, before?: PlanView): Promise<PlanView> {
   title(flow, 'Plan');
-  let options = stored === undefined ? optionsOf(flow) : optionsOfPlan(stored, flow);
+  const decided = stored ?? before;
+  let options = decided === undefined ? optionsOf(flow) : optionsOfPlan(decided, flow);
   let plan = stored !== undefined && !isChanged(flow) ? stored : await makePlan(flow, options);
   for (;;) {
     flow.plan = plan;

@@ -32,16 +32,22 @@ export async function walk(flow: Flow): Promise<ExitCode> {
 async function planAndStart(flow: Flow): Promise<RunView | undefined> {
   const { yes } = flow.given;
   let stored: PlanView | undefined = flow.plan;
+  let before: PlanView | undefined;
   for (let stale = 0; ; stale++) {
     if (yes && stale >= STALE_MAX)
-      throw stopped(flow, EXIT.refused, `The plan became stale ${stale} times: an agent that is not frozen goes on.`);
+      throw stopped(
+        flow,
+        EXIT.refused,
+        `The plan became stale ${stale} times: somebody goes on changing what it undoes, or is selected and goes on. Freeze them (recant freeze), or end the window: --to.`,
+      );
     if (stale > 0) await drain(flow);
-    const runnable = await planUntilRunnable(flow, stored);
+    const runnable = await planUntilRunnable(flow, stored, before);
     if (runnable.counts.steps === 0) return undefined;
     const plan = await confirmPlan(flow, await untilApproved(flow, runnable));
     const run = await startRun(flow, plan);
     if (run !== undefined) return run;
     stored = undefined;
+    before = plan;
   }
 }
 
