@@ -42,6 +42,7 @@ const backAgain: Pair = (random) => [update('item', 1, { qty: fresh(random) }), 
 const PAIRS: readonly Pair[] = [
   (random) => [update('item', 1, { qty: fresh(random) }), update('item', 1, { qty: fresh(random), price: '1' })],
   backAgain,
+  backAgain,
   () => [update('item', 2, { price: '5' }), update('item', 2, { price: '5' })],
   (random) => [insert('item', 5, { qty: '1', price: '1' }), update('item', 5, { note: random.of(['x', 'y']) })],
   (random) => [insert('item', 6, { qty: '1', note: 'made' }), update('item', 6, { price: fresh(random) })],
