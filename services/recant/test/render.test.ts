@@ -7,7 +7,7 @@ import { actionText, attemptsText, continuedText } from '../src/render/attempt.t
 import { builtOnText } from '../src/render/built-on.ts';
 import { conflictLines, explainText, planText, stepText } from '../src/render/plan.ts';
 import { changesText, resourceText } from '../src/render/resource.ts';
-import { runText } from '../src/render/run.ts';
+import { runText, summaryOfRun } from '../src/render/run.ts';
 import { printable } from '../src/terminal/output.ts';
 import { table, tableRow } from '../src/terminal/table.ts';
 
@@ -128,6 +128,19 @@ test('a long run shows steps that were not restored first, and counts what it le
   ]);
 });
 
+test('an account that counts an attempt as restored and as not undone says so', () => {
+  const account = (over: object) => ({
+    ...{ selected: 3, outcomes: { restored: 2 }, left: { skipped: 1 }, open: 0, verdict: 'partly_restored', unverified: {}, ...over },
+  });
+  const text = (over: object) => summaryOfRun({ state: 'finished', account: account(over) } as never, plain);
+  expect(text({})).toBe('Partly restored. 3 attempts selected: 2 restored, 1 not undone (skipped).');
+  expect(text({ selected: 2, rowsStay: 1 })).toBe(
+    'Partly restored. 2 attempts selected: 2 restored, 1 not undone (skipped), 1 row in conflict left alone; 1 of these counts twice: undone in part.',
+  );
+  // A dependent of others is no selected attempt.
+  expect(text({ selected: 3, outcomes: { restored: 3 }, cascaded: 1 })).not.toContain('twice');
+});
+
 /** Of a plan without a step and with one conflict that stops it. */
 const COUNTS = { steps: 0, left: 1, conflicts: 1, stopping: 1, cascaded: 0, overwriting: 0, overwrites: 0 };
 
@@ -181,7 +194,7 @@ test('explain starts with what stays damaged, which 60 harmless tables do not hi
   );
   const lines = text.split('\n');
   expect(lines[3]).toMatch(/^shop public\.customers +500 +0 +0 +0/);
-  expect(text).toContain('Stays damaged: 500 rows and files as the agent left them (2 deleted, 498 changed).');
+  expect(text).toContain('Stays: 500 rows and files (2 deleted, 498 changed), damaged unless somebody has changed or mended them since.');
   expect(text).toContain('Only compensated, with a residue: 3.');
   expect(text).toContain('... and 41 more tables and folders');
   expect(text).toMatch(/2 × later write by person \(tool transaction\), for one: shop customers 7/);

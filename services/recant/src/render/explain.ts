@@ -19,14 +19,14 @@ export function totalsText({ totals }: Contents, paint: Paint): string {
     .map(({ scope, undone, stays: staying }) => [scopeText(scope), sum(staying), undone.deleted, undone.created, undone.changed]);
   const more = totals.scopes.length - rows.length + totals.scopesMore;
   return [
-    table(['table or folder', 'stays damaged', 'comes back', 'is removed', 'is restored'], rows, paint),
+    table(['table or folder', 'stays', 'comes back', 'is removed', 'is restored'], rows, paint),
     ...(more > 0 ? [`  ... and ${count(more, 'more table or folder', 'more tables and folders')}`] : []),
     `Goes back: ${count(back, 'row or file', 'rows and files')}.${totals.compensated === 0 ? '' : ` Only compensated, with a residue: ${totals.compensated}.`}`,
     stays === 0
       ? paint('green', 'Nothing that is recorded of these attempts stays.')
       : paint(
           'yellow',
-          `Stays damaged: ${count(stays, 'row or file', 'rows and files')} as the agent left them (${kindsText(totals.stays)}).`,
+          `Stays: ${count(stays, 'row or file', 'rows and files')} (${kindsText(totals.stays)}), damaged unless somebody has changed or mended them since.`,
         ),
   ].join('\n');
 }

@@ -131,14 +131,19 @@ export function summaryOfRun(run: RunView, paint: Paint): string {
   const { account } = run;
   const ended = Object.entries(account.outcomes).map(([outcome, steps]) => `${steps} ${outcome.replaceAll('_', ' ')}`);
   const left = Object.entries(account.left).map(([reason, attempts]) => `${attempts} not undone (${reason.replaceAll('_', ' ')})`);
-  const rows = account.rowsStay === undefined ? [] : [`${count(account.rowsStay, 'row')} in conflict left as they were`];
+  const twice = total(account.outcomes) + account.open - (account.cascaded ?? 0) + total(account.left) - account.selected;
+  const inPart = twice > 0 ? `; ${twice} of these ${twice === 1 ? 'counts' : 'count'} twice: undone in part` : '';
+  const rows = account.rowsStay === undefined ? [] : [`${count(account.rowsStay, 'row')} in conflict left alone`];
   const dependents = account.cascaded === undefined ? [] : [`${count(account.cascaded, 'dependent attempt')} of others included`];
   const sum = [...ended, ...left, ...rows, ...dependents, ...(account.open === 0 ? [] : [`${account.open} open`])].join(', ');
   const verdict = hasEnded(run) ? `${VERDICT_TEXTS[account.verdict]}.` : 'Not finished yet.';
   const color = hasEnded(run) && account.verdict === 'fully_restored' ? 'green' : 'yellow';
   const doubts = unverifiedTexts(run).map((text) => `\nUnverified: ${text}.`);
-  return `${paint(color, verdict)} ${count(account.selected, 'attempt')} selected: ${sum === '' ? 'none had an effect' : sum}.${doubts.join('')}`;
+  return `${paint(color, verdict)} ${count(account.selected, 'attempt')} selected: ${sum === '' ? 'none had an effect' : sum}${inPart}.${doubts.join('')}`;
 }
+
+const total = (counts: Readonly<Partial<Record<string, number>>>): number =>
+  Object.values(counts).reduce<number>((sum, one) => sum + (one ?? 0), 0);
 
 const VERDICT_TEXTS: Readonly<Record<Verdict, string>> = {
   fully_restored: 'Fully restored',

@@ -14,7 +14,7 @@ export async function drain(flow: Flow): Promise<void> {
   const end = performance.now() + flow.given.waitMs;
   let running = await runningCount(flow);
   while (running > 0 && performance.now() < end) {
-    progress.note(`Waiting for ${actionsText(running)}, which go on and are recorded ...`);
+    progress.note(`Waiting for ${actionsText(running)} to end and to be recorded ...`);
     await delay(POLL_MS, flow.world.signal);
     throwIfStopped(flow);
     running = await runningCount(flow);
