@@ -75,13 +75,7 @@ export function createAttempts({ outbox, settings, permission, who, trace }: Att
       if (waits) {
         // Of a freeze that is known, intent and denial are sent together, so that the attempt is never open.
         const known = holdsLease ? denied(permission, starting, deny) : undefined;
-        if (known !== undefined) {
-          await withTimeout(answer, ackTimeoutMs);
-          throw known;
-        }
-        const fenced = await requireAcknowledgement(answer, { outbox, ackTimeoutMs, deny });
-        await requireLease(permission, ackTimeoutMs, deny);
-        if (intent.data.reversibility !== 'read') requireUnfenced(fenced ?? (await askFence(permission, intent, deny)), deny);
+        await requirePermission(answer, intent, known, { outbox, permission, ackTimeoutMs, deny });
       } else void reportRefusal(answer, onProblem);
       const freeze = denied(permission, starting, deny);
       if (freeze !== undefined) throw freeze;
@@ -128,6 +122,27 @@ function checkCapacity(outbox: Outbox, { inProgress }: Pick<Settlements, 'inProg
   outbox.checkCapacity();
   if (inProgress.size < max) return;
   throw new RecantError('queue_full', `${inProgress.size} settlements are not acknowledged yet. Try again later.`);
+}
+
+/**
+ * The intent is acknowledged, the recorder has a lease, and no fence stops the call.
+ * @param known what a known freeze denied: thrown once the ledger has it, so that a caller that tries again waits as well
+ * @throws RecantError
+ */
+async function requirePermission(
+  answer: Promise<Delivery>,
+  intent: Intent,
+  known: RecantError | undefined,
+  { permission, ...ports }: AcknowledgementPorts & { readonly permission: Permission },
+): Promise<void> {
+  const { ackTimeoutMs, deny } = ports;
+  if (known !== undefined) {
+    await withTimeout(answer, ackTimeoutMs);
+    throw known;
+  }
+  const fenced = await requireAcknowledgement(answer, ports);
+  await requireLease(permission, ackTimeoutMs, deny);
+  if (intent.data.reversibility !== 'read') requireUnfenced(fenced ?? (await askFence(permission, intent, deny)), deny);
 }
 
 interface AcknowledgementPorts {
@@ -192,7 +207,7 @@ function requireUnfenced(fence: FenceRule | undefined, deny: Deny): void {
   throw new RecantError('fenced', `${fence.detail} The tool did not run.`, { fence });
 }
 
-/** I11: the last check before the tool runs; nothing is awaited after it. @throws RecantError `frozen` */
+/** I11: the last check before the tool runs; nothing is awaited after it. @returns why a freeze forbids the action, which is settled as denied */
 function denied(permission: Permission, action: StartingAction, deny: Deny): RecantError | undefined {
   const freeze = permission.frozen(action);
   if (freeze === undefined) return undefined;
