@@ -93,7 +93,7 @@ async function flood(caller: Caller): Promise<number[]> {
   return statuses;
 }
 
-test('V11: memory does not grow from flood to flood, and whoever behaves is served after each', {
+test('V11: memory does not grow from flood to flood, and an honest agent is served after each', {
   timeout: ROUNDS * ROUND_MS,
 }, async () => {
   const database = await testLedgerDatabase();

@@ -44,7 +44,8 @@ DO $$ DECLARE "name" TEXT; BEGIN
   END LOOP;
 END $$;
 
--- In the transaction that starts or ends the alarm, so that whoever notices it, each webhook gets one message for each. A webhook is not told that itself fails.
+-- In the transaction that starts or ends the alarm: each webhook gets one message for each start and end, however many processes notice it. No webhook is told that it fails
+-- itself.
 CREATE FUNCTION "recant"."queue_webhooks" () RETURNS TRIGGER LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS
 $$ BEGIN
   INSERT INTO recant.webhook_message (tenant_id, webhook, alarm_id, ends, code, subject, detail, action, started_at, ended_at)

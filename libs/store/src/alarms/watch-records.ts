@@ -18,7 +18,7 @@ const STUCK = `SELECT r.tenant_id, r.id AS run, r.plan_id AS plan, s.step, s.fin
 const END_OTHERS = `UPDATE recant.alarm SET ended_at = greatest($4, started_at) WHERE code = $1 AND ended_at IS NULL
   AND (tenant_id, subject) NOT IN (SELECT * FROM unnest($2::text[], $3::text[]))`;
 
-/** Keeps the alarms about freezes and stuck steps equal to the rows that say so, whoever wrote them. Any number of processes may call it. */
+/** Keeps the alarms about freezes and stuck steps equal to the rows that say so, which any process may write. Any number of processes may call it. */
 export async function watchRecords(pool: pg.Pool, clock: () => number): Promise<void> {
   await inTransaction(pool, (client) => watchAll(client, clock()), LIMITS);
 }
