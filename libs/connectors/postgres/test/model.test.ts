@@ -123,8 +123,6 @@ test('undoing any set of attempts without conflicts leaves exactly the values wr
     expect(new Map([...(await read(stage.owner))].sort())).toEqual(new Map([...expected].sort()));
     if (selected.length === 0) expect(await read(stage.owner)).toEqual(before);
   });
-  await fc.assert(property, { numRuns: 60 });
-  // Both happen, however the random histories fall.
-  expect(restored).toBeGreaterThan(0);
-  expect(conflicts).toBeGreaterThan(0);
+  // More histories where chance gave too few of a kind; without end, so that the time limit fails the test, if it never gives any.
+  for (let numRuns = 60; restored <= 15 || conflicts <= 5; numRuns = 20) await fc.assert(property, { numRuns });
 });
