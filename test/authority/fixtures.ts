@@ -1,9 +1,8 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { EVENT_MEDIA_TYPE } from '@recant/api';
 import { createClient } from '@recant/client';
-import { eventId, partDigest, shardOf } from '@recant/events';
+import { eventId, MEDIA_TYPE_EVENT, partDigest, shardOf } from '@recant/events';
 import { createApprovals } from '@recant/store';
 import { TestSource } from '../../services/ledger/test/producer.ts';
 import { OWN } from './callers.ts';
@@ -50,7 +49,7 @@ async function fenceIn({ store }: World): Promise<string> {
 const EVENTS: Readonly<Record<string, Fixture>> = {
   submitEvents: {
     ...shared,
-    ask: () => ({ body: { type: EVENT_MEDIA_TYPE, bytes: new TestSource('acme-agent').opened() } }),
+    ask: () => ({ body: { type: MEDIA_TYPE_EVENT, bytes: new TestSource('acme-agent').opened() } }),
     shows: () => '"kind":"appended"',
   },
   putPart: {

@@ -1,8 +1,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseApiKey, SHARDS_DEFAULT, shardOf } from '@recant/events';
-import { createProducer, eventMessage, type OutgoingMessage } from '@recant/kafka';
+import { parseApiKey, SHARDS_DEFAULT } from '@recant/events';
+import { batchMessage, createProducer } from '@recant/kafka';
 import { startKafka } from '@recant/local-kafka';
 import { startPostgres } from '@recant/local-postgres';
 import { createLogger } from '@recant/service';
@@ -14,19 +14,25 @@ import { type Ceilings, CeilingTables } from './ceilings.ts';
 import { describeMachine, type Figure, type Results, round } from './figures.ts';
 import { cpuSecondsOf } from './processes.ts';
 import { profileSteps } from './steps.ts';
-import { createWorkload } from './workload.ts';
+import { batchesOf, createWorkload, type Workload } from './workload.ts';
 
 const TENANT = 'bench';
 const PREFIX = 'recant://bench';
 const SEED = 20_261_101;
+/** How producers send: an event a message, or what waits for a home shard under load. */
+const WAYS = [
+  { name: 'single', what: 'single messages', eventsMax: 1 },
+  { name: 'batch', what: 'batches of 64', eventsMax: 64 },
+] as const;
+type Way = (typeof WAYS)[number];
 /** As a share of the ceilings of the same run (`CeilingTables`). */
 const FLOOR_BYTES_ONLY = 0.12;
 const FLOOR_ALL_ROWS = 0.35;
 /** The profiled pass is shorter: it shows where the time is spent, not the rate. */
 const PROFILED_SHARE = 0.25;
-/** The ledger and both ceilings alternate, so that other load on the machine affects them equally. One extra round warms up. */
+/** Both ways and both ceilings alternate, so that other load on the machine affects them equally. One extra round warms up. */
 const ROUNDS = 5;
-const MESSAGES_PER_SEND = 2_000;
+const EVENTS_PER_SEND = 16_384;
 
 interface Place {
   readonly store: Store;
@@ -63,24 +69,32 @@ export async function benchIngest({ events }: { readonly events: number }): Prom
 }
 
 async function measure(place: Place, apiKey: string, events: number): Promise<Figure[]> {
-  const profiled = Math.round(events * PROFILED_SHARE);
+  const profiled = Math.round((events / WAYS.length) * PROFILED_SHARE);
   const workload = createWorkload({ sources: 256, agents: 16, sourcePrefix: PREFIX, seed: SEED, startMs: Date.now() });
   note(`filling topics with ${events} events`);
-  let valueBytes = 0;
-  const perRound = Math.floor(events / ROUNDS);
-  for (let round = 0; round <= ROUNDS; round += 1) {
-    const bytes = await fill(place, `bench.measured.${round}`, apiKey, workload, perRound);
-    if (round > 0) valueBytes += bytes;
+  let bytes = 0;
+  const perRound = Math.floor(events / ROUNDS / WAYS.length);
+  for (const way of WAYS) {
+    for (let round = 0; round <= ROUNDS; round += 1)
+      bytes += await fill(place, topicOf(way, round), apiKey, { way, workload, events: perRound });
+    bytes += await fill(place, topicOf(way, 'profiled'), apiKey, { way, workload, events: profiled });
   }
-  await fill(place, 'bench.profiled', apiKey, workload, profiled);
   note(`reading them into the ledger, and measuring PostgreSQL's own rate for the same bytes and rows`);
   const rounds = await measureRounds(place, perRound);
-  const space = await measureSpace(place.ownerUrl, perRound * (ROUNDS + 1));
+  const recorded = perRound * (ROUNDS + 1) * WAYS.length;
+  const space = await measureSpace(place.ownerUrl, recorded);
   await checkSound(place.store);
-  note('reading a last topic under the profiler');
-  const steps = await profileSteps(async () => void (await consume(place, 'bench.profiled', profiled)));
-  return figuresOf(perRound * ROUNDS, valueBytes, rounds, space, steps, profiled);
+  note('reading last topics under the profiler');
+  const figures: Figure[] = [];
+  for (const way of WAYS) {
+    const steps = await profileSteps(async () => void (await consume(place, topicOf(way, 'profiled'), profiled)));
+    figures.push(...figuresOf(way, perRound * ROUNDS, rounds.get(way.name) ?? []), ...stepsOf(way, steps, profiled));
+  }
+  const sent = round(bytes / (recorded + profiled * WAYS.length), 0);
+  return [...figures, { metric: 'event as sent', value: sent, unit: 'bytes' }, ...space];
 }
+
+const topicOf = ({ name }: Way, part: number | 'profiled'): string => `bench.${name}.${part}`;
 
 interface Round {
   readonly run: Run;
@@ -89,29 +103,26 @@ interface Round {
   readonly ceilings: Ceilings;
 }
 
-async function measureRounds(place: Place, perRound: number): Promise<Round[]> {
+/** @returns the rounds of each way, without the first */
+async function measureRounds(place: Place, perRound: number): Promise<ReadonlyMap<string, readonly Round[]>> {
   const tables = await CeilingTables.create(place.ownerUrl, TENANT);
-  const rounds: Round[] = [];
+  const rounds = new Map<string, Round[]>(WAYS.map(({ name }) => [name, []]));
   for (let round = 0; round <= ROUNDS; round += 1) {
-    await tables.checkpoint();
-    const run = await consume(place, `bench.measured.${round}`, perRound);
-    rounds.push({ run, rate: perRound / run.seconds, ceilings: await tables.measure() });
+    for (const way of WAYS) {
+      await tables.checkpoint();
+      const run = await consume(place, topicOf(way, round), perRound);
+      const measured = { run, rate: perRound / run.seconds, ceilings: await tables.measure() };
+      if (round > 0) rounds.get(way.name)?.push(measured);
+    }
   }
   await tables.close();
-  return rounds.slice(1);
+  return rounds;
 }
 
-function figuresOf(
-  events: number,
-  valueBytes: number,
-  rounds: readonly Round[],
-  space: readonly Figure[],
-  steps: ReadonlyMap<string, number>,
-  profiled: number,
-): Figure[] {
+function figuresOf({ what: sent }: Way, events: number, rounds: readonly Round[]): Figure[] {
   const rate = median(rounds.map((round) => round.rate));
   const compare = (what: string, ceiling: keyof Ceilings, floor: number): Figure => ({
-    metric: `events through Kafka into committed rows, compared with ${what}`,
+    metric: `${sent} through Kafka into committed rows, compared with ${what}`,
     value: Math.round(rate),
     unit: 'events/s',
     limit: Math.round(median(rounds.map(({ ceilings }) => ceilings[ceiling]))),
@@ -120,19 +131,17 @@ function figuresOf(
   });
   const total = (of: (run: Run) => number) => rounds.reduce((sum, { run }) => sum + of(run), 0);
   const cpu = (name: string, seconds: number): Figure => ({
-    metric: `CPU: ${name}`,
+    metric: `${sent}: CPU of ${name}`,
     value: round((seconds * 1e6) / events),
     unit: 'µs/event',
   });
   return [
     compare('(log, index, bytes) with its key', 'bytesOnly', FLOOR_BYTES_ONLY),
     compare('all rows into all tables', 'allRows', FLOOR_ALL_ROWS),
-    { metric: 'events', value: events, unit: 'events' },
-    { metric: 'transactions', value: total(({ transactions }) => transactions), unit: 'transactions' },
-    { metric: 'event as sent', value: round(valueBytes / events, 0), unit: 'bytes' },
-    ...space,
+    { metric: `${sent}: events`, value: events, unit: 'events' },
+    { metric: `${sent}: transactions`, value: total(({ transactions }) => transactions), unit: 'transactions' },
     cpu(
-      'ledger',
+      'the ledger',
       total(({ ledgerCpu }) => ledgerCpu),
     ),
     cpu(
@@ -143,23 +152,27 @@ function figuresOf(
       'Kafka',
       total(({ kafkaCpu }) => kafkaCpu),
     ),
-    ...[...steps]
-      .sort((a, b) => b[1] - a[1])
-      .map(([step, us]): Figure => ({ metric: `ledger step: ${step}`, value: round(us / profiled), unit: 'µs/event' })),
   ];
+}
+
+function stepsOf({ what }: Way, steps: ReadonlyMap<string, number>, events: number): Figure[] {
+  return [...steps]
+    .sort((a, b) => b[1] - a[1])
+    .map(([step, us]): Figure => ({ metric: `${what}: ledger step: ${step}`, value: round(us / events), unit: 'µs/event' }));
 }
 
 function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[values.length >> 1] as number;
 }
 
-async function fill(
-  place: Place,
-  topic: string,
-  apiKey: string,
-  workload: ReturnType<typeof createWorkload>,
-  events: number,
-): Promise<number> {
+interface Filling {
+  readonly way: Way;
+  readonly workload: Workload;
+  readonly events: number;
+}
+
+/** @returns bytes of the events */
+async function fill(place: Place, topic: string, apiKey: string, { way, workload, events }: Filling): Promise<number> {
   const key = parseApiKey(apiKey);
   if (key === undefined) throw new TypeError('not an API key');
   const { ensureTopic } = await import('@recant/kafka');
@@ -167,14 +180,11 @@ async function fill(
   const producer = await createProducer({ brokers: place.brokers, topic });
   let bytes = 0;
   try {
-    for (let made = 0; made < events; ) {
-      const messages: OutgoingMessage[] = [];
-      for (; messages.length < MESSAGES_PER_SEND && made < events; made += 1) {
-        const event = workload.next();
-        bytes += event.bytes.length;
-        messages.push(eventMessage(key, shardOf(TENANT, event.source, SHARDS_DEFAULT), event.bytes));
-      }
-      await producer.send(messages);
+    for (let made = 0; made < events; made += EVENTS_PER_SEND) {
+      const some = Array.from({ length: Math.min(EVENTS_PER_SEND, events - made) }, () => workload.next());
+      bytes += some.reduce((sum, event) => sum + event.bytes.length, 0);
+      const batches = batchesOf(some, { tenant: TENANT, shards: SHARDS_DEFAULT, eventsMax: way.eventsMax });
+      await producer.send(batches.map(({ shard, batch }) => batchMessage(key, shard, batch)));
     }
   } finally {
     await producer.close();

@@ -3,7 +3,7 @@ import { Session } from 'node:inspector/promises';
 /** Step of a stack frame: the first match from the innermost frame outwards. */
 const STEPS: readonly (readonly [string, RegExp])[] = [
   ['garbage collection', /^\(garbage collector\)/],
-  ['check MACs', /eventMac|services\/ledger\/src\/intake\.ts/],
+  ['check MACs and take batches apart', /messageMac|events\/src\/batch\.ts|services\/ledger\/src\/(intake|kafka-sender)\.ts/],
   ['decode and check events', /libs\/events\/src\/|libs\/ledger\/src\/admit\.ts/],
   ['facts of events', /libs\/verifier\/src\/facts\//],
   ['read records', /libs\/verifier\/src\/bundle\//],

@@ -1,9 +1,35 @@
-import { type Effect, effectsDigest, encodeEvent, eventId, formatSequence, type RecantEvent, uuidv7 } from '@recant/events';
+import {
+  type Effect,
+  effectsDigest,
+  encodeEvent,
+  eventId,
+  formatSequence,
+  joinBatch,
+  type RecantEvent,
+  shardOf,
+  uuidv7,
+} from '@recant/events';
 
 /** A repeatable stream of events as agents send them: per attempt an intent, one chunk of effects, a settlement. */
 export interface Workload {
   /** Bytes of the next event of a source, in the order in which the source numbers them. */
   next(): { readonly source: string; readonly bytes: Uint8Array };
+}
+
+type Made = ReturnType<Workload['next']>;
+
+/** Batches of at most `eventsMax` events of one home shard, in order for each source. */
+export function batchesOf(
+  events: readonly Made[],
+  { tenant, shards, eventsMax }: { readonly tenant: string; readonly shards: number; readonly eventsMax: number },
+): readonly { readonly shard: number; readonly batch: Uint8Array; readonly sent: readonly Made[] }[] {
+  const ofShard = Map.groupBy(events, ({ source }) => shardOf(tenant, source, shards));
+  return [...ofShard].flatMap(([shard, own]) =>
+    Array.from({ length: Math.ceil(own.length / eventsMax) }, (_, n) => {
+      const sent = own.slice(n * eventsMax, (n + 1) * eventsMax);
+      return { shard, batch: joinBatch(sent.map(({ bytes }) => bytes)), sent };
+    }),
+  );
 }
 
 export interface WorkloadOptions {

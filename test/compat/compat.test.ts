@@ -1,7 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { decodeEvent, encodeEvent, shardOf } from '@recant/events';
+import { type ApiKey, decodeEvent, encodeEvent, macSecretOf, messageMac, parseApiKey, shardOf, splitBatch } from '@recant/events';
 import { EVENT_TYPES, eventJsonSchema } from '@recant/events/schemas';
 import { describe, expect, test } from 'vitest';
+import type { ExpectedMessage } from './messages.ts';
 import type { ExpectedEvent, ExpectedRefusal } from './write.ts';
 
 const read = (path: string): Uint8Array => new Uint8Array(readFileSync(new URL(path, import.meta.url)));
@@ -22,6 +23,23 @@ describe('released events stay readable', () => {
     expect(Buffer.from(encodeEvent(event as never))).toEqual(Buffer.from(bytes));
     const { source } = event as { source: string };
     expect(shards.map(({ tenant, shards: of }) => shardOf(tenant, source, of))).toEqual(shards.map(({ shard }) => shard));
+  });
+});
+
+describe('messages stay readable, with the same MAC', () => {
+  const expected = readJson<ExpectedMessage[]>('messages/expected.json');
+
+  test('every file is listed', () => {
+    const found = readdirSync(new URL('messages', import.meta.url)).filter((name) => !name.endsWith('.json'));
+    expect(found.sort()).toEqual(expected.map(({ file }) => file).sort());
+  });
+
+  test.each(expected)('$file', ({ file, apiKey, kind, mac, events }) => {
+    const value = read(`messages/${file}`);
+    const { secret } = parseApiKey(apiKey) as ApiKey;
+    expect(messageMac(macSecretOf(secret), kind, value)).toBe(mac);
+    const split = kind === 'events' ? splitBatch(value) : { ok: true, events: [] };
+    expect(split).toEqual({ ok: true, events: events.map((name) => read(`v1/${name}`)) });
   });
 });
 

@@ -2,10 +2,11 @@
  * Writes the fixtures of a version that is about to be released. Existing files are never changed, because released bytes must stay readable.
  * Run: node test/compat/write.ts
  */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { type EventErrorCode, encodeEvent, shardOf } from '@recant/events';
 import { EVENT_TYPES, eventJsonSchema } from '@recant/events/schemas';
 import { examples } from '../../libs/events/test/examples.ts';
+import { messagesOf } from './messages.ts';
 import { REFUSED } from './refused.ts';
 
 const TENANTS = ['default', 'tenant-b'];
@@ -40,6 +41,14 @@ for (const { name, event } of examples) {
   expected.push({ file, event, shards });
 }
 writeExpected('v1/expected.json', expected);
+
+mkdirSync(at('messages'), { recursive: true });
+const messages = messagesOf(at('v1/'));
+for (const { file, value } of messages) writeOnce(`messages/${file}`, value);
+writeExpected(
+  'messages/expected.json',
+  messages.map(({ value: _, ...expected }) => expected),
+);
 
 for (const type of EVENT_TYPES) writeOnce(`schemas/${type}.json`, `${JSON.stringify(eventJsonSchema(type), null, 2)}\n`);
 

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { decodeEvent, parseApiKey, shardOf } from '@recant/events';
-import { createProducer, eventMessage } from '@recant/kafka';
+import { batchMessage, createProducer } from '@recant/kafka';
 import { decodeFrame } from '@recant/ledger';
 import { createStore, FAILPOINTS, type Store, withSnapshot } from '@recant/store';
 import { testKafka, testLedgerDatabase, waitUntil } from '@recant/test-support';
@@ -87,7 +87,7 @@ async function startProducing(store: Store, brokers: readonly string[], topic: s
     while (acknowledged.length < EVENTS && !closed) {
       if (acknowledged.length >= allowed) await new Promise<void>((resume) => (wake = resume));
       const batch = Array.from({ length: Math.min(100, EVENTS - acknowledged.length) }, () => workload.next());
-      await producer.send(batch.map(({ source, bytes }) => eventMessage(key, shardOf(TENANT, source, SHARDS), bytes)));
+      await producer.send(batch.map(({ source, bytes }) => batchMessage(key, shardOf(TENANT, source, SHARDS), bytes)));
       for (const { source, bytes } of batch) acknowledged.push({ source, id: idOf(bytes) });
     }
     return acknowledged;

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { createServer } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { shardOf } from '@recant/events';
-import { type ConnectionOptions, createProducer, ensureTopic, eventMessage, type KafkaLogin, readTopicIdentity } from '@recant/kafka';
+import { batchMessage, type ConnectionOptions, createProducer, ensureTopic, type KafkaLogin, readTopicIdentity } from '@recant/kafka';
 import { type RunningKafka, startKafka } from '@recant/local-kafka';
 import { createRecant } from '@recant/sdk';
 import { kafkaTransport } from '@recant/sdk/kafka';
@@ -128,7 +128,7 @@ test('a user without the right to create topics or to read their settings record
   const { action, bytes } = source.intended();
   const producer = await createProducer({ brokers, tls, sasl, topic });
   onTestFinished(() => producer.close());
-  await producer.send([eventMessage(ledger.agentApiKey, shardOf(TENANT, source.source, SHARDS), bytes)]);
+  await producer.send([batchMessage(ledger.agentApiKey, shardOf(TENANT, source.source, SHARDS), bytes)]);
   await waitUntil(async () => (await ledger.operator.action(action)).attempts.length === 1);
 }, 120_000);
 

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { type ApiKey, parseApiKey, shardOf } from '@recant/events';
-import { createProducer, type EventProducer, eventMessage } from '@recant/kafka';
+import { batchMessage, createProducer, type EventProducer } from '@recant/kafka';
 import { type TestDatabase, testKafka, testLedgerDatabase, waitUntil } from '@recant/test-support';
 import pg from 'pg';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type RunningLedger, SHARDS, startLedger, TENANT } from '../../services/ledger/test/harness.ts';
-import { TestSource } from '../../services/ledger/test/producer.ts';
+import { submitAll, TestSource } from '../../services/ledger/test/producer.ts';
 
 const B = 'globex';
 const FLOOD_SOURCES = 24;
@@ -34,14 +34,17 @@ afterEach(async () => {
 const keyOf = async (tenant: string): Promise<ApiKey> => parseApiKey((await ledger.makeKey({ tenant })).apiKey) as ApiKey;
 
 async function send(topic: string, key: ApiKey, tenant: string, source: TestSource, events: readonly Uint8Array[]): Promise<void> {
-  await producers.get(topic)?.send(events.map((bytes) => eventMessage(key, shardOf(tenant, source.source, SHARDS), bytes)));
+  await producers.get(topic)?.send(events.map((bytes) => batchMessage(key, shardOf(tenant, source.source, SHARDS), bytes)));
 }
 
 const attemptsOf = (tenant: string) => ledger.store.queries.attempts(tenant, { selection: {}, limit: 1_000, nowMs: 0 });
 
 test('I10: while one tenant’s topic is flooded and its logs are blocked, another tenant’s events are recorded', async () => {
   const source = new TestSource();
-  await ledger.agents.submitBatch(Array.from({ length: 20 }, () => new TestSource().opened()));
+  await submitAll(
+    ledger.agents,
+    Array.from({ length: 20 }, () => new TestSource().opened()),
+  );
   const blocking = new pg.Client({ connectionString: database.ownerUrl });
   await blocking.connect();
   // Blocks every transaction of A for the duration of this one.

@@ -1,7 +1,7 @@
 import { callKey, partDigest } from '@recant/events';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type RunningLedger, TENANT } from '../../services/ledger/test/harness.ts';
-import { changed, TestSource } from '../../services/ledger/test/producer.ts';
+import { changed, submitAll, TestSource } from '../../services/ledger/test/producer.ts';
 import { CANARY, liveOnce, PART, SALT, type World } from './world.ts';
 
 let alone: World;
@@ -23,7 +23,8 @@ async function actAsA(ledger: RunningLedger, round: number): Promise<void> {
   await ledger.agents.submitBatch([own.opened(), ...events]);
   await ledger.agents.submitBatch([...events, changed(events[0] as Uint8Array, { time: '2029-01-01T00:00:00.000Z' })]);
   const many = Array.from({ length: 20 }, (_, n) => Object.assign(new TestSource(CANARY), { source: `recant://${CANARY}/${round}/${n}` }));
-  await ledger.agents.submitBatch(
+  await submitAll(
+    ledger.agents,
     many.flatMap((source) => [source.opened(), source.intended({ arguments: { inline: { text: CANARY } } }).bytes]),
   );
   await ledger.agents.putPart(partDigest(SALT, PART), SALT.toString('base64url'), PART);

@@ -50,8 +50,8 @@ const KINDS: Record<string, (caller: Caller, socket: Socket) => void> = {
     socket.write(Buffer.alloc(MIB / 2, '['));
   },
   'batches of no events': (caller, socket) => {
-    const body = `[${Array.from({ length: 200 }, (_, n) => JSON.stringify({ id: n, data: '0'.repeat(2_000) })).join()}]`;
-    socket.write(posted(caller, body.length, 'application/cloudevents-batch+json'));
+    const body = Array.from({ length: 200 }, (_, n) => JSON.stringify({ id: n, data: '0'.repeat(2_000) })).join('\n');
+    socket.write(posted(caller, body.length, 'application/x-ndjson'));
     socket.write(body);
   },
   'headers over the limit': (caller, socket) => void socket.write(head('GET', '/v1/attempts', caller, [`x: ${'0'.repeat(60_000)}`])),

@@ -1,7 +1,6 @@
-import { BATCH_MEDIA_TYPE } from '@recant/api';
-import { type ApiKey, decodeEvent, parseApiKey, shardOf } from '@recant/events';
-import { type EventProducer, eventMessage } from '@recant/kafka';
-import { createWorkload } from '../bench/workload.ts';
+import { type ApiKey, decodeEvent, MEDIA_TYPE_BATCH, parseApiKey } from '@recant/events';
+import { batchMessage, type EventProducer } from '@recant/kafka';
+import { batchesOf, createWorkload } from '../bench/workload.ts';
 
 export interface Sent {
   readonly source: string;
@@ -36,16 +35,20 @@ const BATCH_EVENTS = 60;
 export const prefixOf = (name: string): string => `recant://${name}`;
 
 /** Sends each batch until it is acknowledged, alternating between the replicas. @param nextKey called when the key is refused */
-export function httpSender(options: SenderOptions, urls: readonly string[], nextKey: () => Promise<string | undefined>): Sender {
+export function httpSender(
+  options: SenderOptions,
+  shards: number,
+  urls: readonly string[],
+  nextKey: () => Promise<string | undefined>,
+): Sender {
   let { apiKey } = options;
   let turn = 0;
-  return run(options, {
+  return run(options, shards, {
     use: (key) => (apiKey = key),
-    async send(bytes, state) {
-      const body = Buffer.from(`[${bytes.map((each) => Buffer.from(each).toString()).join(',')}]`);
+    async send({ batch }, state) {
       for (;;) {
-        const headers = { authorization: `Bearer ${apiKey}`, 'content-type': BATCH_MEDIA_TYPE };
-        const response = await fetch(`${urls[turn++ % urls.length]}/v1/events`, { method: 'POST', headers, body });
+        const headers = { authorization: `Bearer ${apiKey}`, 'content-type': MEDIA_TYPE_BATCH };
+        const response = await fetch(`${urls[turn++ % urls.length]}/v1/events`, { method: 'POST', headers, body: Buffer.from(batch) });
         const answer = (await response.json()) as { receipts?: readonly { kind: string }[] };
         if (response.status === 401) {
           state.refusals += 1;
@@ -70,12 +73,11 @@ export function kafkaSender(
   room: () => Promise<unknown>,
 ): Sender {
   let key = parseApiKey(options.apiKey) as ApiKey;
-  return run(options, {
+  return run(options, shards, {
     use: (apiKey) => (key = parseApiKey(apiKey) as ApiKey),
-    async send(bytes, _state, sources) {
+    async send({ batch, shard }) {
       await room();
-      const shard = (n: number) => shardOf(options.tenant, sources[n] as string, shards);
-      await producer.send(bytes.map((each, n) => eventMessage(key, shard(n), each)));
+      await producer.send([batchMessage(key, shard, batch)]);
       return true;
     },
   });
@@ -84,24 +86,21 @@ export function kafkaSender(
 interface Way {
   use(apiKey: string): void;
   /** @returns whether the batch was acknowledged */
-  send(bytes: readonly Uint8Array[], state: { refusals: number }, sources: readonly string[]): Promise<boolean>;
+  send(batch: ReturnType<typeof batchesOf>[number], state: { refusals: number }): Promise<boolean>;
 }
 
-function run({ name, seed, startMs }: SenderOptions, way: Way): Sender {
+function run({ name, tenant, seed, startMs }: SenderOptions, shards: number, way: Way): Sender {
   const workload = createWorkload({ sources: SOURCES, agents: 1, sourcePrefix: prefixOf(name), seed, startMs });
   const acknowledged: Sent[] = [];
   const state = { refusals: 0 };
   let stopped = false;
   const loop = async (): Promise<void> => {
     while (!stopped) {
-      const batch = Array.from({ length: BATCH_EVENTS }, () => workload.next());
-      const taken = await way.send(
-        batch.map(({ bytes }) => bytes),
-        state,
-        batch.map(({ source }) => source),
-      );
-      if (!taken) return;
-      for (const { source, bytes } of batch) acknowledged.push({ source, id: idOf(bytes) });
+      const events = Array.from({ length: BATCH_EVENTS }, () => workload.next());
+      for (const batch of batchesOf(events, { tenant, shards, eventsMax: BATCH_EVENTS })) {
+        if (!(await way.send(batch, state))) return;
+        for (const { source, bytes } of batch.sent) acknowledged.push({ source, id: idOf(bytes) });
+      }
     }
   };
   const ended = loop();

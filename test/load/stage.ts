@@ -81,7 +81,7 @@ export async function setStage(seed: number): Promise<Stage> {
         seed: seed * 100 + n,
         startMs: Date.now(),
       });
-      const http = httpSender(way('http', 2 * senders.length), urls, () => next.promise);
+      const http = httpSender(way('http', 2 * senders.length), SHARDS, urls, () => next.promise);
       const over = overKafka ? kafkaSender(way('kafka', 2 * senders.length + 1), SHARDS, producer, () => behind(LAG_MAX)) : undefined;
       senders.push(http, ...(over ? [over] : []));
       return { keyId: credential.keyId, http, kafka: over, next };

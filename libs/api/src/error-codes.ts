@@ -102,12 +102,6 @@ const REQUEST_ERRORS = {
     action:
       'Compare its digest with the event: the part was altered, was sealed for another subject, or its key is in another key database.',
   },
-  batch_too_long: {
-    status: 413,
-    title: 'Too many events in one batch',
-    retry: 'never',
-    action: 'Split the batch.',
-  },
   body_too_large: {
     status: 413,
     title: 'Request body too large',

@@ -1,14 +1,17 @@
-import { BATCH_BYTES_MAX, PART_BYTES_MAX } from '@recant/events';
+import { BATCH_BYTES_MAX, MEDIA_TYPE_BATCH, MEDIA_TYPE_EVENT, PART_BYTES_MAX } from '@recant/events';
 import { z } from 'zod';
 import { index, name, shard } from './field.ts';
 import { route } from './route.ts';
 
-export const EVENT_MEDIA_TYPE = 'application/cloudevents+json';
-export const BATCH_MEDIA_TYPE = 'application/cloudevents-batch+json';
-
 const CloudEvent = z
   .looseObject({ specversion: z.literal('1.0'), id: name, source: name, type: name })
   .meta({ id: 'CloudEvent', description: 'RFC 8785 bytes of a Recant event; see the JSON Schemas of @recant/events.' });
+
+const EventBatch = z.string().meta({
+  id: 'EventBatch',
+  description:
+    'One or more events, each on a line: the RFC 8785 bytes of a CloudEvent, then LF (optional after the last). All of sources with the same home shard, such as those of one source. At most 2,000 events.',
+});
 
 export const ReceiptBody = z
   .object({
@@ -40,7 +43,7 @@ export const submitEvents = route({
   tag: 'events',
   summary: 'Record one event, or a batch of them',
   description:
-    'Responds after the commit. One event: 201 with its index, 200 if it was already recorded, 4xx with a problem document. A batch: 200 with one receipt per event, in order; a refused event does not block the others. An intent that a fence stops is recorded and answered with `fenced`. After a lost response, send the same bytes again.',
+    'Responds after the commit. One event: 201 with its index, 200 if it was already recorded, 4xx with a problem document. A batch, the same bytes as in Kafka: 200 with one receipt per line, in order; a refused event does not block the others. An intent that a fence stops is recorded and answered with `fenced`. After a lost response, send the same bytes again.',
   roles: ['emit', 'rollback'],
   headers: z.object({
     'recant-after': name.optional().meta({
@@ -48,7 +51,7 @@ export const submitEvents = route({
         'Id of the last acknowledged event of this source. A log that lacks it was restored from an older copy and refuses the request (`log_behind_source`). All events must have the same source.',
     }),
   }),
-  body: { kind: 'raw', bytesMax: BATCH_BYTES_MAX, content: { [EVENT_MEDIA_TYPE]: CloudEvent, [BATCH_MEDIA_TYPE]: z.array(CloudEvent) } },
+  body: { kind: 'raw', bytesMax: BATCH_BYTES_MAX, content: { [MEDIA_TYPE_EVENT]: CloudEvent, [MEDIA_TYPE_BATCH]: EventBatch } },
   responses: {
     200: { description: 'A batch, or one event that was already recorded', schema: z.union([ReceiptBody, BatchReceipts]) },
     201: { description: 'One event, newly recorded', schema: ReceiptBody },
@@ -70,6 +73,8 @@ export const submitEvents = route({
     'fenced',
     'log_behind_source',
     'unstorable',
+    'shard_mismatch',
+    'batch_empty',
     'batch_too_long',
     'media_type_unsupported',
     'store_full',

@@ -14,9 +14,27 @@ export const EVENT_REFUSALS = {
     status: 401,
     title: 'Message signature mismatch',
     retry: 'never',
-    action: 'Sign exactly the bytes of the message with the secret of the key in the `recant-key` header.',
+    action: 'Sign the kind, a line feed and exactly the bytes of the message with the secret of the key in the `recant-key` header.',
   },
   ...KAFKA_REFUSALS,
+  batch_empty: {
+    status: 400,
+    title: 'Empty batch',
+    retry: 'never',
+    action: 'Send at least one event, each on a line of its own.',
+  },
+  batch_too_long: {
+    status: 413,
+    title: 'Batch too large',
+    retry: 'never',
+    action: 'Split the batch.',
+  },
+  shard_mismatch: {
+    status: 422,
+    title: 'Event of another home shard',
+    retry: 'never',
+    action: 'Send the event in another batch: all events of a batch have one home shard, such as those of one source.',
+  },
   role_missing: {
     status: 403,
     title: 'Missing role',

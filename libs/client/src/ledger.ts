@@ -8,7 +8,6 @@ import {
   acknowledgeAlarm,
   allowFenced,
   askFence,
-  BATCH_MEDIA_TYPE,
   type BatchReceipts,
   type CreatedDataKey,
   type CreatedKey,
@@ -18,7 +17,6 @@ import {
   type DeadLetterBody,
   type DurabilityBody,
   type ErasedSubject,
-  EVENT_MEDIA_TYPE,
   endFence,
   eraseSubject,
   type FenceAnswer,
@@ -82,6 +80,7 @@ import {
   type UnsealedPart,
   unsealPart,
 } from '@recant/api';
+import { joinBatch, MEDIA_TYPE_BATCH, MEDIA_TYPE_EVENT } from '@recant/events';
 import type { Transport } from './transport.ts';
 
 /** Filters of attempts: fields are and-ed, values of one field or-ed. `from` and `to`: ISO 8601 with a zone, or a duration before now (`2h`). */
@@ -116,7 +115,7 @@ export interface LedgerClient {
   healthDetails(): Promise<HealthDetails>;
   /** @param bytes canonical bytes of one event. @throws ApiError if refused */
   submitEvent(bytes: Uint8Array): Promise<ReceiptBody>;
-  /** @param events canonical bytes of each. Returns one receipt per event, in order. */
+  /** @param events canonical bytes of each, at least one, of sources with the same home shard, such as one source. Returns one receipt per event, in order. */
   submitBatch(events: readonly Uint8Array[]): Promise<readonly ReceiptBody[]>;
   /** `digest`: lower-case hex SHA-256 of salt ‖ bytes; `salt`: base64url. */
   putPart(digest: string, salt: string, bytes: Uint8Array): Promise<void>;
@@ -194,9 +193,9 @@ export function ledgerClient(transport: Transport): LedgerClient {
   return {
     health: () => call(getHealth, { answers: [503] }),
     healthDetails: () => call(getHealthDetails),
-    submitEvent: (body) => call(submitEvents, { bytes: { body, mediaType: EVENT_MEDIA_TYPE } }),
+    submitEvent: (body) => call(submitEvents, { bytes: { body, mediaType: MEDIA_TYPE_EVENT } }),
     submitBatch: async (events) =>
-      (await call<BatchReceipts>(submitEvents, { bytes: { body: joinBatch(events), mediaType: BATCH_MEDIA_TYPE } })).receipts,
+      (await call<BatchReceipts>(submitEvents, { bytes: { body: joinBatch(events), mediaType: MEDIA_TYPE_BATCH } })).receipts,
     putPart: (digest, salt, body) =>
       call(putPart, { params: { digest }, headers: { 'recant-salt': salt }, bytes: { body, mediaType: 'application/octet-stream' } }),
     part: (digest) => call(getPart, { params: { digest } }),
@@ -235,18 +234,4 @@ export function ledgerClient(transport: Transport): LedgerClient {
     receipt: (action, attempt) => call(getReceipt, { params: { action }, query: { attempt }, text: true }),
     openEpoch: (shard, reason) => call(openEpoch, { params: { shard }, json: { reason } }),
   };
-}
-
-/** `[` event `,` event … `]`, every event byte for byte. */
-function joinBatch(events: readonly Uint8Array[]): Uint8Array {
-  const body = new Uint8Array(events.reduce((size, event) => size + event.length + 1, 1) + (events.length === 0 ? 1 : 0));
-  body[0] = 0x5b;
-  let at = 1;
-  for (const event of events) {
-    body.set(event, at);
-    at += event.length;
-    body[at++] = 0x2c;
-  }
-  body[events.length === 0 ? 1 : at - 1] = 0x5d;
-  return body;
 }

@@ -1,5 +1,5 @@
-export { API_SECRET_BYTES, type ApiKey, eventMac, formatApiKey, macSecretOf, parseApiKey } from './api-key.ts';
-export { type SplitBatch, splitBatch } from './batch.ts';
+export { API_SECRET_BYTES, type ApiKey, formatApiKey, macSecretOf, parseApiKey } from './api-key.ts';
+export { countLines, joinBatch, type SplitBatch, splitBatch } from './batch.ts';
 export { type Call, callKey, sameCallKey } from './call-key.ts';
 export { canonicalize } from './canonical.ts';
 export { type Decoded, decodeEvent } from './decode.ts';
@@ -23,6 +23,7 @@ export {
 } from './guard/texts.ts';
 export type { JsonObject, JsonValue } from './json.ts';
 export * from './limits.ts';
+export { isMessageKind, messageMac } from './message-mac.ts';
 export { isPlainName } from './plain-name.ts';
 export {
   agentMatches,

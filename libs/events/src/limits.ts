@@ -1,6 +1,6 @@
 /** Every limit of the protocol, with its unit. `limits.test.ts` checks limits that depend on one another. */
 
-/** Canonical bytes of one event. Its frame must fit a C2SP tile entry (uint16 length, 65,535 bytes). */
+/** Canonical bytes of one event, so of one line of a batch. Its frame must fit a C2SP tile entry (uint16 length, 65,535 bytes). */
 export const EVENT_BYTES_MAX = 65_000;
 /** Bytes of one framed entry (C2SP tlog-tiles: entries are prefixed with a uint16 length). */
 export const FRAME_BYTES_MAX = 65_535;
@@ -36,10 +36,12 @@ export const TENANT_BYTES_MAX = 64;
 export const DECLARED_RESOURCES_MAX = 256;
 /** Chunks of effects of one attempt: 100,000 chunks of several hundred effects make tens of millions. */
 export const EFFECT_CHUNKS_MAX = 100_000;
-/** Events of one HTTP batch, and of one ledger transaction. */
+/** Events of one batch, a Kafka message or an HTTP body, and of one ledger transaction. */
 export const BATCH_EVENTS_MAX = 2_000;
-/** Bytes of one HTTP batch body. */
+/** Bytes of one batch. Over Kafka the broker's own limit is lower: see KAFKA_REQUEST_BYTES_MAX. */
 export const BATCH_BYTES_MAX = 4_194_304;
+/** Bytes that a producer sends to one Kafka partition at once, headers included: a broker refuses a record batch over `max.message.bytes` (1,048,588 by default) as a whole. */
+export const KAFKA_REQUEST_BYTES_MAX = 900_000;
 /** Bytes of a refused message that its dead letter keeps: any event fits; of a larger message, the start. */
 export const DEAD_LETTER_BYTES_MAX = 65_536;
 /** Largest number of shards of a tenant: `shardOf` computes modulo in doubles, exact below 2^21. */

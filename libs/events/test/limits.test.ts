@@ -12,6 +12,7 @@ import {
   formatSequence,
   INLINE_BYTES_MAX,
   JSON_DEPTH_MAX,
+  KAFKA_REQUEST_BYTES_MAX,
   NAME_BYTES_MAX,
   PART_BYTES_MAX,
   RESOURCE_BYTES_MAX,
@@ -43,8 +44,11 @@ test('a resource fits a PostgreSQL key together with tenant and source', () => {
 });
 
 test('the largest event fits a batch, and the largest part a Kafka message', () => {
-  expect(BATCH_BYTES_MAX).toBeGreaterThan(EVENT_BYTES_MAX + 2);
-  expect(PART_BYTES_MAX).toBeLessThan(1_048_576 - 16_384);
+  expect(BATCH_BYTES_MAX).toBeGreaterThan(EVENT_BYTES_MAX + 1);
+  expect(PART_BYTES_MAX).toBeLessThan(KAFKA_REQUEST_BYTES_MAX - 16_384);
+  // The default of `max.message.bytes`, less the overhead of a record batch.
+  expect(KAFKA_REQUEST_BYTES_MAX).toBeLessThan(1_048_588 - 16_384);
+  expect(KAFKA_REQUEST_BYTES_MAX).toBeLessThan(BATCH_BYTES_MAX);
 });
 
 test('the deepest inline value does not exceed the depth of an event', () => {

@@ -5,14 +5,15 @@ import {
   agentMatches,
   createEffectsDigest,
   effectsDigest,
-  eventMac,
   formatApiKey,
   formatResource,
   formatSequence,
+  isMessageKind,
   isResourcePattern,
   isTime,
   isUuidV7,
   macSecretOf,
+  messageMac,
   parseApiKey,
   parseResource,
   parseSequence,
@@ -203,21 +204,25 @@ describe('API keys', () => {
     expect(text.endsWith('A')).toBe(true);
     expect(parseApiKey(`${text.slice(0, -1)}B`)).toBeUndefined();
   });
-  test('the MAC depends on the bytes and on a secret derived from the key', () => {
+  test('the MAC is HMAC-SHA256 of kind, line feed and value, under a secret derived from the key', () => {
     const mac = macSecretOf(secret);
-    expect(Buffer.from(mac)).toEqual(Buffer.from(hkdfSync('sha256', secret, '', 'recant.event-mac.v1', 32)));
-    const bytes = Buffer.from('{}');
-    expect(eventMac(mac, bytes)).toBe(createHmac('sha256', mac).update(bytes).digest('base64url'));
-    expect(eventMac(mac, Buffer.from('{ }'))).not.toBe(eventMac(mac, bytes));
-    expect(eventMac(secret, bytes)).not.toBe(eventMac(mac, bytes));
+    expect(Buffer.from(mac)).toEqual(Buffer.from(hkdfSync('sha256', secret, '', 'recant.message-mac.v1', 32)));
+    const value = Buffer.from('{}');
+    expect(messageMac(mac, 'events', value)).toBe(createHmac('sha256', mac).update('events\n{}').digest('base64url'));
+    const others = [messageMac(mac, 'part', value), messageMac(mac, 'events', Buffer.from('{ }')), messageMac(secret, 'events', value)];
+    expect(new Set([messageMac(mac, 'events', value), ...others]).size).toBe(4);
   });
-  test('the MAC is HMAC-SHA256 of any message under any secret of up to 64 bytes', () => {
+  test('the MAC is right for any value under any secret of up to 64 bytes', () => {
     fc.assert(
-      fc.property(fc.uint8Array({ maxLength: 64 }), fc.uint8Array({ maxLength: 300 }), (key, bytes) => {
-        const expected = createHmac('sha256', key).update(bytes).digest('base64url');
-        expect([eventMac(key, bytes), eventMac(key, bytes)]).toEqual([expected, expected]);
+      fc.property(fc.uint8Array({ maxLength: 64 }), fc.uint8Array({ maxLength: 300 }), (key, value) => {
+        const expected = createHmac('sha256', key).update('part\n').update(value).digest('base64url');
+        expect([messageMac(key, 'part', value), messageMac(key, 'part', value)]).toEqual([expected, expected]);
       }),
     );
-    expect(() => eventMac(new Uint8Array(65), new Uint8Array(0))).toThrow(RangeError);
+    expect(() => messageMac(new Uint8Array(65), 'part', new Uint8Array(0))).toThrow(RangeError);
+  });
+  test('a kind has no character that could end it', () => {
+    expect(['events', 'part', 'events.v2'].map(isMessageKind)).toEqual([true, true, true]);
+    expect(['', 'Events', 'events\n', 'a b', '1', 'ä', 'x'.repeat(33)].map(isMessageKind)).toEqual(Array(7).fill(false));
   });
 });

@@ -3,7 +3,7 @@ export type { BatchFault } from './codecs/batch-error.ts';
 export type { ConnectionOptions, KafkaLog, KafkaLogin, KafkaSecurity, KafkaTls } from './connection.ts';
 export { type ConsumerOptions, createConsumer, type EventConsumer } from './consumer.ts';
 export { KafkaError, type KafkaErrorCode } from './error.ts';
-export { eventMessage, type OutgoingMessage, partMessage, type ReceivedMessage } from './message.ts';
+export { batchMessage, type OutgoingMessage, partMessage, type ReceivedMessage } from './message.ts';
 export type { PartitionStatus } from './partition-reader.ts';
 export { misfit, type ReadState, type StoredPosition } from './partition-state.ts';
 export { createProducer, type EventProducer } from './producer.ts';

@@ -1,13 +1,14 @@
 import {
   type ApiKey,
-  eventMac,
   HEADER_KEY,
   HEADER_KIND,
   HEADER_MAC,
   HEADER_PART,
   HEADER_SALT,
-  MEDIA_TYPE_EVENT,
+  KIND_EVENTS,
+  KIND_PART,
   macSecretOf,
+  messageMac,
 } from '@recant/events';
 import type { Undecodable } from './record-set.ts';
 
@@ -21,23 +22,23 @@ export interface ReceivedMessage {
 }
 
 export interface OutgoingMessage {
-  /** Home shard of the source. */
+  /** Home shard of the sources. */
   readonly partition: number;
   readonly value: Uint8Array;
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** An event, signed with the API key. */
-export function eventMessage(key: ApiKey, partition: number, bytes: Uint8Array): OutgoingMessage {
-  return { partition, value: bytes, headers: { ...signature(key, bytes), 'content-type': MEDIA_TYPE_EVENT } };
+/** A batch (`joinBatch`), or the bytes of one event, signed with the API key. */
+export function batchMessage(key: ApiKey, partition: number, batch: Uint8Array): OutgoingMessage {
+  return { partition, value: batch, headers: signedHeaders(key, KIND_EVENTS, batch) };
 }
 
 /** A part referenced by an event; send it before the event, to the same partition. */
 export function partMessage(key: ApiKey, partition: number, part: { digest: string; salt: string; bytes: Uint8Array }): OutgoingMessage {
-  const headers = { [HEADER_KIND]: 'part', [HEADER_PART]: part.digest, [HEADER_SALT]: part.salt };
-  return { partition, value: part.bytes, headers: { ...signature(key, part.bytes), ...headers } };
+  const headers = { ...signedHeaders(key, KIND_PART, part.bytes), [HEADER_PART]: part.digest, [HEADER_SALT]: part.salt };
+  return { partition, value: part.bytes, headers };
 }
 
-function signature(key: ApiKey, bytes: Uint8Array): Record<string, string> {
-  return { [HEADER_KEY]: key.keyId, [HEADER_MAC]: eventMac(macSecretOf(key.secret), bytes) };
+function signedHeaders({ keyId, secret }: ApiKey, kind: string, value: Uint8Array): Record<string, string> {
+  return { [HEADER_KEY]: keyId, [HEADER_KIND]: kind, [HEADER_MAC]: messageMac(macSecretOf(secret), kind, value) };
 }

@@ -1,11 +1,10 @@
+import { KAFKA_REQUEST_BYTES_MAX } from '@recant/events';
 import { CompressionTypes, type Message, Partitioners } from 'kafkajs';
 import { type ConnectionOptions, connectionOf } from './connection.ts';
 import { KafkaError } from './error.ts';
 import { explainRefusal } from './explain-refusal.ts';
 import type { OutgoingMessage } from './message.ts';
 
-/** Bytes of one partition in one request. kafkajs never splits, and the broker rejects a whole record batch over `max.message.bytes` (1 MB). */
-export const REQUEST_BYTES_MAX = 900_000;
 /** Bytes that a record adds to its value: headers, lengths, offsets. */
 const RECORD_OVERHEAD_BYTES = 400;
 
@@ -50,18 +49,18 @@ export async function createProducer(options: ConnectionOptions & { topic: strin
   };
 }
 
-/** Requests in order, each with at most REQUEST_BYTES_MAX a partition. @throws KafkaError `message_too_large` */
+/** Requests in order, each with at most KAFKA_REQUEST_BYTES_MAX a partition: kafkajs never splits. @throws KafkaError `message_too_large` */
 function* roundsOf(messages: readonly OutgoingMessage[]): Generator<Message[]> {
   let round: Message[] = [];
   let bytes = new Map<number, number>();
   for (const { partition, value, headers } of messages) {
     const size = value.length + RECORD_OVERHEAD_BYTES;
-    if (size > REQUEST_BYTES_MAX)
+    if (size > KAFKA_REQUEST_BYTES_MAX)
       throw new KafkaError(
         'message_too_large',
-        `message too large: expected at most ${REQUEST_BYTES_MAX - RECORD_OVERHEAD_BYTES} bytes, got ${value.length}`,
+        `message too large: expected at most ${KAFKA_REQUEST_BYTES_MAX - RECORD_OVERHEAD_BYTES} bytes, got ${value.length}`,
       );
-    if ((bytes.get(partition) ?? 0) + size > REQUEST_BYTES_MAX) {
+    if ((bytes.get(partition) ?? 0) + size > KAFKA_REQUEST_BYTES_MAX) {
       yield round;
       round = [];
       bytes = new Map();

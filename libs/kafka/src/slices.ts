@@ -1,3 +1,4 @@
+import { BATCH_EVENTS_MAX, countLines, HEADER_KIND, KIND_EVENTS } from '@recant/events';
 import type { KafkaMessage } from 'kafkajs';
 import type { ReceivedMessage } from './message.ts';
 import type { FetchedRecord } from './record-set.ts';
@@ -13,6 +14,7 @@ export interface MessageBatch {
 }
 
 export interface SliceBounds {
+  /** A message has as many as its batch has lines. */
   readonly eventsMax: number;
   readonly bytesMax: number;
 }
@@ -28,19 +30,30 @@ export function* slicesOf(
 ): Generator<MessageBatch> {
   let from = place.from;
   let taken: ReceivedMessage[] = [];
+  let events = 0;
   let bytes = 0;
   for (const message of messages) {
     const received = receivedOf(message);
-    if (taken.length > 0 && (taken.length === bounds.eventsMax || bytes + received.value.length > bounds.bytesMax)) {
+    const own = eventsOf(received);
+    if (taken.length > 0 && (events + own > bounds.eventsMax || bytes + received.value.length > bounds.bytesMax)) {
       yield { ...place, from, next: received.offset, messages: taken };
       from = received.offset;
       taken = [];
+      events = 0;
       bytes = 0;
     }
     taken.push(received);
+    events += own;
     bytes += received.value.length;
   }
   yield { ...place, from, next: place.next, messages: taken };
+}
+
+/** A batch with too many lines is refused as a whole: one dead letter. */
+function eventsOf({ headers, value }: ReceivedMessage): number {
+  if (headers[HEADER_KIND] !== KIND_EVENTS) return 1;
+  const lines = countLines(value, BATCH_EVENTS_MAX);
+  return lines > BATCH_EVENTS_MAX ? 1 : lines;
 }
 
 function receivedOf(message: KafkaMessage): ReceivedMessage {

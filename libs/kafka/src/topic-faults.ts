@@ -1,4 +1,4 @@
-import { REQUEST_BYTES_MAX } from './producer.ts';
+import { KAFKA_REQUEST_BYTES_MAX } from '@recant/events';
 import { RECORD_BATCH_BYTES_MAX } from './record-set.ts';
 import type { TopicSettings } from './topic-settings.ts';
 
@@ -16,7 +16,7 @@ const RETENTION_MS_MIN = 86_400_000;
 const RETENTION_BYTES_MIN = 1_073_741_824;
 /** What a batch adds to its records. */
 const BATCH_OVERHEAD_BYTES = 100;
-const MESSAGE_BYTES_MIN = REQUEST_BYTES_MAX + BATCH_OVERHEAD_BYTES;
+const MESSAGE_BYTES_MIN = KAFKA_REQUEST_BYTES_MAX + BATCH_OVERHEAD_BYTES;
 
 /** At most one for each setting. Texts depend on the settings alone. */
 export function faultsOf(topic: string, settings: TopicSettings): readonly TopicFault[] {

@@ -1,3 +1,4 @@
+import { BATCH_EVENTS_MAX } from '@recant/events';
 import fc from 'fast-check';
 import type { KafkaMessage } from 'kafkajs';
 import { expect, test } from 'vitest';
@@ -31,6 +32,23 @@ test('slices touch each other, cover the batch, keep order and stay within their
       );
     }),
   );
+});
+
+test('a slice counts the events of its messages; a message with more than a batch may have is one', () => {
+  const place = { cluster: 'c', topic: 't', partition: 0, from: 0n, next: 9n };
+  const message = (offset: number, lines: number, kind = 'events') =>
+    ({ offset: String(offset), value: Buffer.from('x\n'.repeat(lines)), headers: { 'recant-kind': kind } }) as unknown as KafkaMessage;
+  const messages = [
+    message(0, 3),
+    message(1, 2),
+    message(2, 1),
+    message(3, 50, 'part'),
+    message(4, 4),
+    message(5, BATCH_EVENTS_MAX + 1),
+    message(6, 9),
+  ];
+  const slices = [...slicesOf(place, messages, { eventsMax: 5, bytesMax: 1_000_000 })];
+  expect(slices.map((slice) => slice.messages.map(({ offset }) => Number(offset)))).toEqual([[0, 1], [2, 3], [4, 5], [6]]);
 });
 
 test('a batch is accepted only from the stored position, and a position out of range stops the partition', () => {

@@ -24,8 +24,10 @@ export interface Submission {
   readonly bytes: Uint8Array;
   /** A refusal found before decoding (bad MAC, oversized): recorded as a dead letter without further checks. */
   readonly refused?: Refusal;
-  /** Stored with a dead letter: `http`, or `kafka:<topic>/<partition>/<offset>`. */
+  /** Stored with a dead letter: `http`, or `kafka:<topic>/<partition>/<offset>`, for a line of several followed by `#<line>`, from 1. */
   readonly origin: string;
+  /** Of a batch of several events: equal for all of them. They must have one home shard. */
+  readonly batch?: symbol;
   /** Id of an event of the same source whose acknowledgement the sender has. If the log lacks it: `log_behind_source`, and nothing is stored. */
   readonly after?: string;
   /** Over Kafka: the key is over its rate. Stored beside the logs, and recorded later in its source's order. */
@@ -51,6 +53,10 @@ export type RefusalCode =
   | 'type_unknown'
   | 'source_not_allowed'
   | 'topic_not_allowed'
+  | 'batch_empty'
+  | 'batch_too_long'
+  /** The home shard is not that of the batch's first event. */
+  | 'shard_mismatch'
   | 'agent_not_allowed'
   | 'role_missing'
   | 'resource_invalid'

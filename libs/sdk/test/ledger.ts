@@ -127,12 +127,12 @@ export async function startLedger(): Promise<FakeLedger> {
     }
     const split = splitBatch(body);
     if (!split.ok) return [400, { code: split.code, detail: split.detail }];
-    ledger.received.events += split.items.length;
-    ledger.batches.push(split.items.map((item) => (JSON.parse(Buffer.from(item).toString()) as { type: string }).type));
+    ledger.received.events += split.events.length;
+    ledger.batches.push(split.events.map((item) => (JSON.parse(Buffer.from(item).toString()) as { type: string }).type));
     const after = request.headers['recant-after'] as string | undefined;
     const has = ({ source }: { source: string }): boolean => after === undefined || taken.has(`${source} ${after}`);
     const behind = { kind: 'refused', code: 'log_behind_source', detail: `no ${after}`, action: 'Send all again.' };
-    return [200, { receipts: split.items.map((item) => (has(JSON.parse(Buffer.from(item).toString())) ? take(item) : behind)) }];
+    return [200, { receipts: split.events.map((item) => (has(JSON.parse(Buffer.from(item).toString())) ? take(item) : behind)) }];
   };
 
   const server = createServer((request, response) => {

@@ -3,7 +3,8 @@ import { type Appender, type Credential, LedgerTampered, type Submission } from 
 import type { Keyring, Logger, RateLimits } from '@recant/service';
 import type { HeldBacklog, HeldMessage, HeldMessages, Parts, TenantCondition } from '@recant/store';
 import { ofOperator } from './alarm-watch.ts';
-import { partOf, payerOf, refusalOfPart } from './intake.ts';
+import { payerOf } from './intake.ts';
+import { partOf, refusalOfPart } from './kafka-parts.ts';
 import { createLoop, type Loop } from './loop.ts';
 
 /** Milliseconds between two rounds. */

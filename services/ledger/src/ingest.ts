@@ -1,5 +1,5 @@
-import { ApiFault, BATCH_MEDIA_TYPE, describeError, type ErrorCode, putPart, type ReceiptBody, submitEvents } from '@recant/api';
-import { splitBatch } from '@recant/events';
+import { ApiFault, describeError, type ErrorCode, putPart, type ReceiptBody, submitEvents } from '@recant/api';
+import { MEDIA_TYPE_BATCH, splitBatch } from '@recant/events';
 import type { Credential, Receipt, Submission } from '@recant/ledger';
 import { type BoundRoute, handle, KeyRefusal } from '@recant/service';
 import type { Parts } from '@recant/store';
@@ -15,7 +15,7 @@ export function ingestRoutes({ groupCommit, parts }: IngestDeps): readonly Bound
   return [
     handle(submitEvents, async ({ headers, body, caller: { credential }, charge }) => {
       const after = headers['recant-after'];
-      if (body.mediaType === BATCH_MEDIA_TYPE) {
+      if (body.mediaType === MEDIA_TYPE_BATCH) {
         const batch = batchOf(body.bytes, credential, after);
         charge({ events: batch.length });
         const receipts = await groupCommit.submit(batch);
@@ -44,8 +44,9 @@ function submissionOf(bytes: Uint8Array, credential: Credential, after: string |
 
 function batchOf(bytes: Uint8Array, credential: Credential, after: string | undefined): readonly Submission[] {
   const split = splitBatch(bytes);
-  if (!split.ok) throw new ApiFault(split.code === 'too_large' ? 'batch_too_long' : split.code, split.detail);
-  return split.items.map((item) => submissionOf(item, credential, after));
+  if (!split.ok) throw new ApiFault(split.code, split.detail);
+  const batch = Symbol('batch');
+  return split.events.map((event) => ({ ...submissionOf(event, credential, after), batch }));
 }
 
 function receiptBody(receipt: Receipt): ReceiptBody {

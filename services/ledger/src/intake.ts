@@ -1,11 +1,12 @@
-import { timingSafeEqual } from 'node:crypto';
-import { eventMac, HEADER_KEY, HEADER_KIND, HEADER_MAC, HEADER_PART, HEADER_SALT, PART_BYTES_MAX } from '@recant/events';
-import { type MessageBatch, RECORD_BATCH_BYTES_MAX, type ReceivedMessage, type Undecodable } from '@recant/kafka';
-import type { Appender, Credential, Refusal, RefusalCode, Submission } from '@recant/ledger';
-import type { EndedKey, Keyring, KnownKey, Logger, Payer, RateLimits } from '@recant/service';
-import type { NewPart, PartReceipt, Parts } from '@recant/store';
+import { HEADER_KIND, KIND_EVENTS, KIND_PART, splitBatch } from '@recant/events';
+import type { MessageBatch, ReceivedMessage } from '@recant/kafka';
+import type { Appender, Credential, Refusal, Submission } from '@recant/ledger';
+import type { Keyring, Logger, Payer, RateLimits } from '@recant/service';
+import type { Parts } from '@recant/store';
 import { warnOfForgeries } from './forgeries.ts';
 import type { GarbageLimit } from './garbage.ts';
+import { type ReceivedPart, saltedOf, storeParts } from './kafka-parts.ts';
+import { findKeys, type Sender, senderOf } from './kafka-sender.ts';
 import type { Topics } from './topics.ts';
 
 export interface IntakeDeps {
@@ -21,7 +22,7 @@ export interface IntakeDeps {
 }
 
 /**
- * Ingests one batch from Kafka: stores its parts, then events, dead letters and the position in one transaction. No message content makes this
+ * Ingests messages from Kafka: stores their parts, then events, dead letters and the position in one transaction. No message content makes this
  * reject; only the store does. After a crash in between, the parts are stored again (idempotent). A message whose key is over its rate is held: the broker
  * has acknowledged it, so it is recorded later instead of refused.
  */
@@ -29,28 +30,76 @@ export async function ingestMessages(batch: MessageBatch, deps: IntakeDeps): Pro
   const keys = await findKeys(batch.messages, deps.keyring);
   const received = batch.messages.map((message): Received => {
     const sender = senderOf(message, keys, batch.topic, deps.topics);
-    return { message, sender, isOver: isOverRate(message, sender, deps.limits) };
+    return receive(message, sender, originOf(batch, message), deps.limits);
   });
-  const refusals = await storeParts(received, deps.parts);
-  const submissions: Submission[] = [];
-  for (const { message, sender, isOver } of received) {
-    const origin = originOf(batch, message);
-    const bytes = message.value;
-    const refused = refusals.get(message);
-    if (refused !== undefined) submissions.push({ ...sender, bytes, origin, refused });
-    else if ('refused' in sender || !isPart(message)) submissions.push({ ...sender, bytes, origin, ...(isOver && { hold: true }) });
-    else if (isOver) submissions.push({ ...sender, bytes, origin, part: saltedOf(message) });
-  }
+  const refusals = await storeParts(received.filter(isPart), deps.parts);
+  const submissions = received.flatMap((one) => submissionsOf(one, refusals.get(one.message)));
   const kept = deps.garbage.keep(submissions, `${batch.topic}/${batch.partition}`);
   const { cluster, topic, partition, from, next } = batch;
   const receipts = await deps.appender.append(kept, { cluster, topic, partition, from, next });
   warnOfForgeries(kept, receipts, deps.logger);
 }
 
+interface Message {
+  readonly message: ReceivedMessage;
+  readonly origin: string;
+}
+
+/** What a message is. One that is refused as a whole is one dead letter; an authentic batch is taken apart, so that each of its events is recorded or kept whole. */
+type Received = Message &
+  (
+    | { readonly kind: 'refused'; readonly credential: Credential | undefined; readonly refused: Refusal }
+    | ({ readonly kind: 'part' } & ReceivedPart)
+    | {
+        readonly kind: 'events';
+        readonly credential: Credential;
+        readonly events: readonly Uint8Array[];
+        readonly isOver: boolean;
+        /** Of the sender. */
+        readonly refused: Refusal | undefined;
+      }
+  );
+
+const isPart = (one: Received): one is Extract<Received, { kind: 'part' }> => one.kind === 'part';
+
 /** Charges an identified message. */
-function isOverRate({ value }: ReceivedMessage, sender: Sender, limits: RateLimits): boolean {
-  if ('refused' in sender) return false;
-  return limits.charge(payerOf(sender.credential), { events: 1, bytes: value.length }) !== undefined;
+function receive(message: ReceivedMessage, sender: Sender, origin: string, limits: RateLimits): Received {
+  const { credential } = sender;
+  const refuse = (refused: Refusal): Received => ({ kind: 'refused', message, origin, credential, refused });
+  if (credential === undefined) return refuse(sender.refused);
+  const isOver = (events: number): boolean => limits.charge(payerOf(credential), { events, bytes: message.value.length }) !== undefined;
+  const { kind, refused } = sender;
+  if (kind === KIND_EVENTS) {
+    const split = splitBatch(message.value);
+    const over = isOver(split.ok ? split.events.length : 1);
+    if (!split.ok) return refuse(refused ?? split);
+    // Nothing bounds an ended key but its rate: beyond it, one dead letter for the batch.
+    if (refused !== undefined && over) return refuse(refused);
+    return { kind: 'events', message, origin, credential, events: split.events, isOver: over, refused };
+  }
+  const over = isOver(1);
+  if (refused !== undefined) return refuse(refused);
+  if (kind === KIND_PART) return { kind: 'part', message, origin, credential, isOver: over };
+  return refuse({ code: 'type_unknown', detail: `Header ${HEADER_KIND}: expected "${KIND_EVENTS}" or "${KIND_PART}", got "${kind}".` });
+}
+
+function submissionsOf(one: Received, refusedPart: Refusal | undefined): readonly Submission[] {
+  const { message, origin, credential } = one;
+  const whole = { credential, bytes: message.value, origin };
+  switch (one.kind) {
+    case 'refused':
+      return [{ ...whole, refused: one.refused }];
+    case 'part':
+      if (refusedPart !== undefined) return [{ ...whole, refused: refusedPart }];
+      return one.isOver ? [{ ...whole, part: saltedOf(message) }] : [];
+    case 'events': {
+      const { events, isOver, refused } = one;
+      const common = { credential, ...(refused && { refused }), ...(isOver && { hold: true as const }) };
+      if (events.length === 1) return events.map((bytes) => ({ ...common, bytes, origin }));
+      const batch = Symbol('batch');
+      return events.map((bytes, n) => ({ ...common, batch, bytes, origin: `${origin}#${n + 1}` }));
+    }
+  }
 }
 
 export function payerOf({ tenant, keyId, roles }: Credential): Payer {
@@ -61,128 +110,4 @@ export function payerOf({ tenant, keyId, roles }: Credential): Payer {
 function originOf({ topic, partition }: MessageBatch, { offset, undecodable }: ReceivedMessage): string {
   const offsets = undecodable === undefined ? `${offset}` : `${undecodable.first}-${undecodable.last}`;
   return `kafka:${topic}/${partition}/${offsets}`;
-}
-
-type Keys = ReadonlyMap<string, KnownKey | EndedKey | undefined>;
-
-/** Looks up each key once per batch: a look-up per message would cost an event-loop turn each. */
-async function findKeys(messages: readonly ReceivedMessage[], keyring: Keyring): Promise<Keys> {
-  const named = new Set(messages.map(({ headers }) => headers[HEADER_KEY] ?? '').filter((keyId) => KEY_ID.test(keyId)));
-  return new Map(await Promise.all(Array.from(named, async (keyId) => [keyId, await keyring.find(keyId)] as const)));
-}
-
-/** Without a credential the sender is unknown, and the dead letter goes to the operator's tenant. */
-type Sender = { readonly credential: Credential } | { readonly credential: Credential | undefined; readonly refused: Refusal };
-
-function senderOf(message: ReceivedMessage, keys: Keys, topic: string, topics: IntakeDeps['topics']): Sender {
-  if (message.undecodable !== undefined) return { credential: undefined, refused: undecodableBatch(message.undecodable) };
-  return checkTopic(identify(message, keys), topic, topics);
-}
-
-function undecodableBatch({ first, last, fault, reason, size, digest }: Undecodable): Refusal {
-  const messages = `The batch with offsets ${first} to ${last} (${size} bytes, SHA-256 ${digest}) cannot be decoded: ${reason}.`;
-  return refusal(
-    'undecodable',
-    `${messages} ${ADVICE[fault]} Its start is kept; the broker has all of it until the topic's retention ends.`,
-  );
-}
-const ADVICE: Readonly<Record<Undecodable['fault'], string>> = {
-  corrupt: 'Send its messages again with a Kafka producer.',
-  too_large: `Send its messages again in batches of at most ${RECORD_BATCH_BYTES_MAX} bytes.`,
-  codec_unavailable: 'Then send its messages again.',
-};
-
-/** Identifies the sender. Only key id and MAC are trusted, and only together. */
-function identify({ headers, value }: ReceivedMessage, keys: Keys): Sender {
-  const keyId = headers[HEADER_KEY];
-  const mac = headers[HEADER_MAC];
-  if (keyId === undefined || mac === undefined)
-    return unidentified('unauthenticated', `Missing header ${HEADER_KEY} or ${HEADER_MAC}; sign the message with an API key.`);
-  const key = keys.get(keyId);
-  if (!key) return unidentified('unauthenticated', `Unknown key id in header ${HEADER_KEY}.`);
-  const given = Buffer.from(mac, 'base64url');
-  const right = Buffer.from(eventMac(key.macSecret, value), 'base64url');
-  if (given.length !== right.length || !timingSafeEqual(given, right))
-    return unidentified('mac_invalid', `The MAC does not match key ${keyId} and these bytes; sign exactly the bytes that are sent.`);
-  if (!('ended' in key)) return { credential: key.credential };
-  return { credential: key.was, refused: refusal('unauthenticated', `Key ${keyId} is ${key.ended}; send the event under another key.`) };
-}
-
-/** A key is valid only in its tenant's topic. */
-function checkTopic(sender: Sender, topic: string, topics: IntakeDeps['topics']): Sender {
-  if ('refused' in sender) return sender;
-  const refused = topics.refusal(topic, sender.credential.tenant);
-  return refused === undefined ? sender : { ...sender, refused };
-}
-const KEY_ID = /^[a-z0-9]{4,32}$/;
-const SALT = /^[A-Za-z0-9_-]{22}$/;
-
-interface Received {
-  readonly message: ReceivedMessage;
-  readonly sender: Sender;
-  readonly isOver: boolean;
-}
-
-const isPart = ({ headers }: ReceivedMessage): boolean => headers[HEADER_KIND] !== undefined;
-
-/** Stores the parts of a batch, one statement a tenant. @returns why messages were not stored */
-async function storeParts(received: readonly Received[], parts: IntakeDeps['parts']): Promise<ReadonlyMap<ReceivedMessage, Refusal>> {
-  const refusals = new Map<ReceivedMessage, Refusal>();
-  const ofTenant = new Map<string, ReceivedMessage[]>();
-  for (const { message, sender, isOver } of received) {
-    if ('refused' in sender || !isPart(message)) continue;
-    const { tenant } = sender.credential;
-    const refused = refusePart(message, sender.credential);
-    if (refused !== undefined) refusals.set(message, refused);
-    else if (!isOver) {
-      const messages = ofTenant.get(tenant) ?? [];
-      messages.push(message);
-      ofTenant.set(tenant, messages);
-    }
-  }
-  for (const [tenant, messages] of ofTenant) {
-    const receipts = await parts.put(
-      tenant,
-      messages.map((message) => partOf(saltedOf(message), message.value)),
-    );
-    for (const [n, message] of messages.entries()) {
-      const refused = refusalOfPart(receipts[n] as PartReceipt, message.value);
-      if (refused !== undefined) refusals.set(message, refused);
-    }
-  }
-  return refusals;
-}
-
-/** Why a part was not stored. */
-export function refusalOfPart(receipt: PartReceipt, bytes: Uint8Array): Refusal | undefined {
-  if (receipt === 'stored') return undefined;
-  if (receipt === 'too_large') return refusal('too_large', `Expected a part of at most ${PART_BYTES_MAX} bytes, got ${bytes.length}.`);
-  return refusal('id_mismatch', `Header ${HEADER_PART} is not the SHA-256 of salt and bytes.`);
-}
-
-interface Salted {
-  readonly digest: string;
-  readonly salt: string;
-}
-
-const saltedOf = ({ headers }: ReceivedMessage): Salted => ({ digest: headers[HEADER_PART] ?? '', salt: headers[HEADER_SALT] ?? '' });
-
-export function partOf({ digest, salt }: Salted, bytes: Uint8Array): NewPart {
-  return { digest, salt: Buffer.from(salt, 'base64url'), bytes };
-}
-
-function refusePart({ headers }: ReceivedMessage, { roles, keyId }: Credential): Refusal | undefined {
-  if (headers[HEADER_KIND] !== 'part') return refusal('type_unknown', `Header ${HEADER_KIND}: expected "part" or no header.`);
-  if (!roles.includes('emit') && !roles.includes('rollback'))
-    return refusal('role_missing', `Key ${keyId} lacks the role "emit"; send parts with a key that has it.`);
-  if (!SALT.test(headers[HEADER_SALT] ?? '')) return refusal('schema_invalid', `Header ${HEADER_SALT}: expected 16 bytes as base64url.`);
-  return undefined;
-}
-
-function unidentified(code: RefusalCode, detail: string): Sender {
-  return { credential: undefined, refused: refusal(code, detail) };
-}
-
-function refusal(code: RefusalCode, detail: string): Refusal {
-  return { code, detail };
 }

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { shardOf } from '@recant/events';
-import { createProducer, eventMessage } from '@recant/kafka';
+import { batchMessage, createProducer } from '@recant/kafka';
 import { startKafka } from '@recant/local-kafka';
 import { waitUntil } from '@recant/test-support';
 import { expect, test } from 'vitest';
@@ -30,7 +30,7 @@ test('I4: a broker that is away at the start leaves HTTP up, is read as soon as 
   const positions = () => ledger.store.positions.read(topic);
   await waitUntil(async () => (await positions()).length === SHARDS, { what: 'a position of each partition, before its first message' });
   const producer = await createProducer({ brokers, topic });
-  await producer.send([eventMessage(ledger.agentApiKey, shardOf(TENANT, source.source, SHARDS), source.settled(action))]);
+  await producer.send([batchMessage(ledger.agentApiKey, shardOf(TENANT, source.source, SHARDS), source.settled(action))]);
   await waitUntil(async () => (await ledger.operator.action(action)).attempts[0]?.status === 'succeeded');
   await producer.close();
 

@@ -5,7 +5,7 @@ import { testLedgerDatabase, waitUntil } from '@recant/test-support';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type AgentProcess, startAgents } from './fence-agents.ts';
 import { type RunningLedger, startLedger } from './harness.ts';
-import { newAction, TestSource } from './producer.ts';
+import { newAction, submitAll, TestSource } from './producer.ts';
 
 /** Replicas of the ledger on one database. */
 const replicas: RunningLedger[] = [];
@@ -43,7 +43,10 @@ const row = (n: number): string => `postgres://shop/public.orders/${n}`;
 async function bareAgents(): Promise<(tool: string, resource: string) => Promise<readonly string[]>> {
   const sources = Array.from({ length: 80 }, (_, n) => new TestSource(`bare-${n}`));
   const clients = replicas.map((replica) => replica.client(ledger().agentKey));
-  await clients[0]?.submitBatch(sources.map((source) => source.opened()));
+  await submitAll(
+    clients[0] as (typeof clients)[number],
+    sources.map((source) => source.opened()),
+  );
   return (tool, resource) =>
     Promise.all(
       sources.map(async (source, n) => {
@@ -124,8 +127,8 @@ test('a fence stops its call only: other agents, tenants, tools, arguments, read
   const operator = await operatorOf();
   const [mine, others] = [new TestSource('mine'), new TestSource('others')];
   const { agents } = ledger();
-  const kinds = async (events: readonly Uint8Array[]) => (await agents.submitBatch(events)).map(({ kind, code }) => code ?? kind);
-  await agents.submitBatch([mine.opened(), others.opened()]);
+  const kinds = async (events: readonly Uint8Array[]) => (await submitAll(agents, events)).map(({ kind, code }) => code ?? kind);
+  await submitAll(agents, [mine.opened(), others.opened()]);
   await operator.fence({ tool: 'move', resources: [row(20)], agent: 'mine', reason: 'only mine' });
   const move = { tool: 'move', resources: [row(20)] };
   expect(await kinds([mine.intended(move).bytes, others.intended(move).bytes])).toEqual(['fenced', 'appended']);

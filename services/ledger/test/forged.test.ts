@@ -1,6 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { type ApiKey, decodeEvent, HEADER_KEY, HEADER_MAC, OPERATOR_TENANT, parseApiKey, shardOf } from '@recant/events';
-import { createProducer, type EventProducer, eventMessage, type OutgoingMessage } from '@recant/kafka';
+import { batchMessage, createProducer, type EventProducer, type OutgoingMessage } from '@recant/kafka';
 import { decodeFrame } from '@recant/ledger';
 import { type DeadLetterSummary, type NewCredential, withSnapshot } from '@recant/store';
 import { type TestKafka, testKafka, waitUntil } from '@recant/test-support';
@@ -46,7 +46,7 @@ async function keyOf(over: Partial<NewCredential>): Promise<ApiKey> {
 }
 
 const HOME = shardOf(TENANT, source.source, SHARDS);
-const signed = (key: ApiKey, bytes: Uint8Array) => eventMessage(key, HOME, bytes);
+const signed = (key: ApiKey, bytes: Uint8Array) => batchMessage(key, HOME, bytes);
 const flipped = (bytes: Uint8Array, bit: number) => bytes.map((byte, at) => (at === bit >> 3 ? byte ^ (1 << (bit & 7)) : byte));
 
 /** Waits until the victim's next event is recorded, so that all earlier messages of the partition are processed. */

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { type ApiKey, OPERATOR_TENANT, parseApiKey, partDigest, shardOf } from '@recant/events';
-import { createProducer, type EventProducer, eventMessage, partMessage } from '@recant/kafka';
+import { type ApiKey, joinBatch, OPERATOR_TENANT, parseApiKey, partDigest, shardOf } from '@recant/events';
+import { batchMessage, createProducer, type EventProducer, partMessage } from '@recant/kafka';
 import { RATES_DEFAULT } from '@recant/service';
 import { type TestDatabase, type TestKafka, testKafka, testLedgerDatabase, waitUntil } from '@recant/test-support';
 import pg from 'pg';
@@ -37,7 +37,7 @@ function sourceOf(tenant: string, agent: string): TestSource {
   for (let source = new TestSource(agent); ; source = new TestSource(agent))
     if (shardOf(tenant, source.source, SHARDS) === 1) return source;
 }
-const send = (key: ApiKey, events: readonly Uint8Array[]) => producer.send(events.map((bytes) => eventMessage(key, 1, bytes)));
+const send = (key: ApiKey, events: readonly Uint8Array[]) => producer.send(events.map((bytes) => batchMessage(key, 1, bytes)));
 const NUMBERS = `SELECT e.sequence::int AS n FROM recant.entry e JOIN recant.source s USING (tenant_id, source_no) WHERE s.source = $1 ORDER BY e.idx`;
 const numbersOf = async ({ source }: TestSource) => (await admin.query(NUMBERS, [source])).rows.map(({ n }) => n as number);
 const upTo = (count: number) => Array.from({ length: count }, (_, n) => n + 1);
@@ -63,6 +63,23 @@ test('I4: a key over its rate is slowed, not refused: its events are recorded in
   await waitUntil(async () => (await ledger.store.parts.get(TENANT, partDigest(salt, bytes))) !== undefined);
   await waitUntil(async () => (await heldCount()) === 0);
   expect((await ledger.store.queries.deadLetters(TENANT, { limit: 10 })).deadLetters).toEqual([]);
+});
+
+test('I4: a batch counts its events; over the rate they wait in order, and its bad lines are one dead letter', async () => {
+  const [key, source] = [await keyOf(TENANT), sourceOf(TENANT, 'batched')];
+  const good = (count: number) => Array.from({ length: count }, () => source.intended().bytes);
+  const bad = Array.from({ length: 20 }, (_, n) => Buffer.from(`nonsense ${n}`));
+  const whole = [good(120), good(100)];
+  const mixed = good(30).flatMap((bytes, n) => (n < bad.length ? [bytes, bad[n] as Uint8Array] : [bytes]));
+  const batches = [...whole, mixed].map((events) => batchMessage(key, 1, joinBatch(events)));
+  await producer.send(batches);
+  await waitUntil(async () => (await numbersOf(source)).length === 220);
+  await waitUntil(async () => (await numbersOf(source)).length === 250, { timeoutMs: 60_000 });
+  expect(await numbersOf(source)).toEqual(upTo(250));
+  await waitUntil(async () => (await heldCount()) === 0);
+  const { deadLetters } = await ledger.store.queries.deadLetters(TENANT, { limit: 10 });
+  expect(deadLetters).toMatchObject([{ code: 'malformed_json', keyId: key.keyId, origin: expect.stringMatching(/#2$/) }]);
+  expect(deadLetters[0]?.detail).toMatch(/^20 events of this batch \(\d+ bytes, SHA-256 [0-9a-f]{64} of their lines in order\)/);
 });
 
 test('I4: messages of a locked log are held and recorded in order once it is free; other logs of the partition are recorded meanwhile', async () => {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import zlib from 'node:zlib';
 import { DEAD_LETTER_BYTES_MAX, OPERATOR_TENANT, shardOf } from '@recant/events';
-import { createProducer, type EventProducer, eventMessage, type OutgoingMessage } from '@recant/kafka';
+import { batchMessage, createProducer, type EventProducer, type OutgoingMessage } from '@recant/kafka';
 import { type TestKafka, testKafka, waitUntil } from '@recant/test-support';
 import { CompressionCodecs, CompressionTypes, Kafka, logLevel } from 'kafkajs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -56,7 +56,7 @@ async function sendCompressed(type: CompressionTypes, compress: Compress, messag
   await other.send({ topic: kafka.topic, compression: type, messages: copies }).finally(() => other.disconnect());
 }
 
-const signed = (source: TestSource, bytes: Uint8Array) => eventMessage(ledger.agentApiKey, shardOf(TENANT, source.source, SHARDS), bytes);
+const signed = (source: TestSource, bytes: Uint8Array) => batchMessage(ledger.agentApiKey, shardOf(TENANT, source.source, SHARDS), bytes);
 const isOpen = (action: string) => async () => (await ledger.operator.action(action)).attempts[0]?.status === 'open';
 const letters = async () => (await ledger.store.queries.deadLetters(OPERATOR_TENANT, { limit: 1_000 })).deadLetters;
 

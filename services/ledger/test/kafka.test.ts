@@ -9,7 +9,7 @@ import {
   partDigest,
   shardOf,
 } from '@recant/events';
-import { createProducer, type EventProducer, eventMessage, type OutgoingMessage, partMessage } from '@recant/kafka';
+import { batchMessage, createProducer, type EventProducer, type OutgoingMessage, partMessage } from '@recant/kafka';
 import type { DeadLetterSummary } from '@recant/store';
 import { type TestKafka, testKafka, testLedgerDatabase, waitUntil } from '@recant/test-support';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -31,7 +31,7 @@ afterAll(async () => {
 });
 
 const homeOf = (source: TestSource) => shardOf(TENANT, source.source, SHARDS);
-const signed = (source: TestSource, bytes: Uint8Array, key: ApiKey = ledger.agentApiKey) => eventMessage(key, homeOf(source), bytes);
+const signed = (source: TestSource, bytes: Uint8Array, key: ApiKey = ledger.agentApiKey) => batchMessage(key, homeOf(source), bytes);
 const settledStatus = async (action: string) => (await ledger.operator.action(action)).attempts[0]?.status;
 
 async function deadLetterOf(bytes: Uint8Array): Promise<DeadLetterSummary & { tenant: string }> {
@@ -50,7 +50,7 @@ const source = new TestSource('bad');
 const good = () => source.intended().bytes;
 const refusals: [string, string, () => OutgoingMessage | Promise<OutgoingMessage>][] = [
   ['malformed_json', TENANT, () => signed(source, Buffer.from('{"specversion":'))],
-  ['malformed_json', TENANT, () => signed(source, new Uint8Array(0))],
+  ['batch_empty', TENANT, () => signed(source, new Uint8Array(0))],
   ['not_canonical', TENANT, () => signed(source, Buffer.from(text(good()).replace('{"agent"', '{ "agent"')))],
   ['not_i_json', TENANT, () => signed(source, Buffer.from(text(good()).replace('"agent":"bad"', '"agent":"bad","agent":"bad"')))],
   ['not_i_json', TENANT, () => signed(source, Buffer.from(text(good()).replace('"tool":"reprice"', '"tool":"\\u0000"')))],

@@ -1,4 +1,6 @@
 import { randomBytes } from 'node:crypto';
+import type { ReceiptBody } from '@recant/api';
+import type { Client } from '@recant/client';
 import {
   type Effect,
   type EventData,
@@ -110,6 +112,15 @@ export class TestSource {
     const { action, bytes } = this.intended({ resources, ...over });
     return { action, events: [bytes, this.effects(action, resources), this.settled(action, resources)] };
   }
+}
+
+/** Submits events of several sources, a batch for each. @returns receipts in the order of the events */
+export async function submitAll(client: Pick<Client, 'submitBatch'>, events: readonly Uint8Array[]): Promise<readonly ReceiptBody[]> {
+  const sourceOf = (bytes: Uint8Array): string => (JSON.parse(Buffer.from(bytes).toString()) as { source: string }).source;
+  const receipts = new Map<Uint8Array, ReceiptBody>();
+  for (const own of Map.groupBy(events, sourceOf).values())
+    for (const [n, receipt] of (await client.submitBatch(own)).entries()) receipts.set(own[n] as Uint8Array, receipt);
+  return events.map((bytes) => receipts.get(bytes) as ReceiptBody);
 }
 
 export function newAction(): string {

@@ -8,7 +8,7 @@ import { testLedgerDatabase, waitUntil } from '@recant/test-support';
 import { expect, onTestFinished, test } from 'vitest';
 import { newSigningKey, parseSigningKeys } from '../src/wire.ts';
 import { SHARDS, startLedger, TENANT } from './harness.ts';
-import { TestSource } from './producer.ts';
+import { submitAll, TestSource } from './producer.ts';
 
 test('I4: an anchor that does not answer delays no commit, neither of new logs nor of all logs after a restart (L9, r5)', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'recant-slow-'));
@@ -44,7 +44,10 @@ test('I4: an anchor that does not answer delays no commit, neither of new logs n
     for (const { source } of sources) shards.add(shardOf(TENANT, source, SHARDS));
     const other = await ledger.makeKey({ tenant: 'globex' });
     const [receipts, single] = await Promise.all([
-      ledger.agents.submitBatch(sources.map((source) => source.intended().bytes)),
+      submitAll(
+        ledger.agents,
+        sources.map((source) => source.intended().bytes),
+      ),
       ledger.client(other.apiKey).submitEvent(new TestSource('bot').intended().bytes),
     ]);
     expect(receipts.map(({ kind }) => kind)).toEqual(Array(40).fill('appended'));

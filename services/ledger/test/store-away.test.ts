@@ -3,7 +3,7 @@ import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { shardOf } from '@recant/events';
-import { createProducer, eventMessage } from '@recant/kafka';
+import { batchMessage, createProducer } from '@recant/kafka';
 import { startPostgres } from '@recant/local-postgres';
 import { grantServiceRole, migrate } from '@recant/store';
 import { testKafka, waitUntil } from '@recant/test-support';
@@ -30,7 +30,7 @@ test('while PostgreSQL is down HTTP answers 503 and partitions pause; nothing is
   const send = (some: typeof attempts) =>
     producer.send(
       some.flatMap(({ source, events }) =>
-        events.map((bytes) => eventMessage(ledger.agentApiKey, shardOf(TENANT, source.source, SHARDS), bytes)),
+        events.map((bytes) => batchMessage(ledger.agentApiKey, shardOf(TENANT, source.source, SHARDS), bytes)),
       ),
     );
   const recorded = async () => (await ledger.operator.attempts({ agent: ['away'], outcome: ['succeeded'] }, { limit: 500 })).items.length;

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { folderAnchor } from '@recant/anchors';
 import { type ApiKey, parseApiKey, shardOf } from '@recant/events';
-import { createProducer, eventMessage } from '@recant/kafka';
+import { batchMessage, createProducer } from '@recant/kafka';
 import { headOriginOf, originOf } from '@recant/ledger';
 import { type TestDatabase, testKafka, testLedgerDatabase, waitUntil } from '@recant/test-support';
 import { Frontier, parseCheckpoint, parseNote, parseVerifierKey, verifyCheckpoint } from '@recant/transparency';
@@ -180,9 +180,9 @@ test('I4: Kafka messages of a tampered log are held, others of their partition a
   while (shardOf('rival', beside.source, SHARDS) !== shard) beside = new TestSource('beside');
   const taken = beside.intended();
   await producer.send([
-    ...waiting.map(({ bytes }) => eventMessage(ledger.agentApiKey, shard, bytes)),
+    ...waiting.map(({ bytes }) => batchMessage(ledger.agentApiKey, shard, bytes)),
     { partition: shard, value: Buffer.from('unsigned'), headers: {} },
-    eventMessage(rival, shard, taken.bytes),
+    batchMessage(rival, shard, taken.bytes),
   ]);
   const actions = async (tenant: string) =>
     (await ledger.store.queries.attempts(tenant, { selection: {}, limit: 100, nowMs: 0 })).attempts.map(({ ref }) => ref.action);

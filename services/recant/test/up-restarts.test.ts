@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createClient } from '@recant/client';
 import { type ApiKey, OPERATOR_TENANT, parseApiKey, SHARDS_DEFAULT, shardOf } from '@recant/events';
-import { createProducer, eventMessage } from '@recant/kafka';
+import { batchMessage, createProducer } from '@recant/kafka';
 import { waitUntil } from '@recant/test-support';
 import { expect, onTestFinished, test } from 'vitest';
 import { TestSource } from '../../ledger/test/producer.ts';
@@ -33,7 +33,7 @@ test('`up --kafka` outlives the death of its PostgreSQL and of its broker: both 
   process.kill(await brokerOf(join(folder.path, '.recant/kafka')), 'SIGKILL');
   const source = new TestSource('bot');
   const third = source.intended();
-  const message = eventMessage(parseApiKey(apiKey) as ApiKey, shardOf(OPERATOR_TENANT, source.source, SHARDS_DEFAULT), third.bytes);
+  const message = batchMessage(parseApiKey(apiKey) as ApiKey, shardOf(OPERATOR_TENANT, source.source, SHARDS_DEFAULT), third.bytes);
   await waitUntil(
     async () => {
       const producer = await createProducer({ brokers: place.split(','), topic: 'recant.events' });

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { PlanView } from '@recant/api';
 import { parseApiKey, shardOf } from '@recant/events';
-import { createProducer, eventMessage } from '@recant/kafka';
+import { batchMessage, createProducer } from '@recant/kafka';
 import { testKafka, waitUntil } from '@recant/test-support';
 import pg from 'pg';
 import { expect, test } from 'vitest';
@@ -21,7 +21,7 @@ async function overKafka() {
   const source = new TestSource('late');
   const producer = await createProducer({ brokers, topic });
   const send = (...events: readonly Uint8Array[]) =>
-    producer.send(events.map((bytes) => eventMessage(key, shardOf(TENANT, source.source, SHARDS), bytes)));
+    producer.send(events.map((bytes) => batchMessage(key, shardOf(TENANT, source.source, SHARDS), bytes)));
   return { stage, topic, source, send, producer, partition: shardOf(TENANT, source.source, SHARDS) };
 }
 

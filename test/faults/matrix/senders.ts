@@ -1,5 +1,5 @@
 import { type ApiKey, decodeEvent, parseApiKey, shardOf } from '@recant/events';
-import { type EventProducer, eventMessage } from '@recant/kafka';
+import { batchMessage, type EventProducer } from '@recant/kafka';
 import { createWorkload, type Workload } from '../../bench/workload.ts';
 import { elapse } from './elapse.ts';
 
@@ -105,7 +105,7 @@ export function kafkaSender(options: SenderOptions, shards: number, shard: numbe
 }
 
 async function sent(producer: Pick<EventProducer, 'send'>, key: ApiKey, shard: number, bytes: Uint8Array): Promise<boolean> {
-  return producer.send([eventMessage(key, shard, bytes)]).then(
+  return producer.send([batchMessage(key, shard, bytes)]).then(
     () => true,
     () => false,
   );

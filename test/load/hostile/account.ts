@@ -20,7 +20,12 @@ export async function accountOf({ pool }: Store): Promise<Account> {
   const events = (await pool.query(EVENTS)).rows.filter(({ tenant }) => tenant === HOSTILE || HONEST.includes(tenant));
   const refused: Record<string, number> = {};
   const { rows } = await pool.query(LETTERS, [`kafka:${TOPIC}/%`]);
-  for (const { code, detail, origin } of rows) refused[code] = (refused[code] ?? 0) + messagesOf(detail, origin);
+  const seen = new Set<string>();
+  for (const { code, detail, origin } of rows) {
+    const message = (origin as string).split('#', 1)[0] as string;
+    if (!seen.has(message)) refused[code] = (refused[code] ?? 0) + messagesOf(detail, message);
+    seen.add(message);
+  }
   return {
     events: Object.fromEntries(events.map(({ tenant, events }) => [tenant, events])),
     refused,
@@ -29,9 +34,9 @@ export async function accountOf({ pool }: Store): Promise<Account> {
   };
 }
 
-/** A letter for many names their number, one for a batch that cannot be decoded its offsets. */
+/** A letter for many names their number, one for a batch that cannot be decoded its offsets. Lines of one message count as one. */
 function messagesOf(detail: string, origin: string): number {
-  const several = /^(\d+) messages (?:of this key )?at offsets/.exec(detail)?.[1];
+  const several = /^(\d+) (?:messages|events and parts of this key) at offsets/.exec(detail)?.[1];
   if (several !== undefined) return Number(several);
   const [first, last] = origin
     .slice(origin.lastIndexOf('/') + 1)

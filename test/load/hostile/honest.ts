@@ -1,9 +1,8 @@
-import { BATCH_MEDIA_TYPE } from '@recant/api';
-import { type ApiKey, decodeEvent, parseApiKey, shardOf } from '@recant/events';
-import { type EventProducer, eventMessage } from '@recant/kafka';
+import { type ApiKey, decodeEvent, MEDIA_TYPE_BATCH, parseApiKey, shardOf } from '@recant/events';
+import { batchMessage, type EventProducer } from '@recant/kafka';
 import type { Store } from '@recant/store';
 import { waitUntil } from '@recant/test-support';
-import { createWorkload, type Workload } from '../../bench/workload.ts';
+import { batchesOf, createWorkload, type Workload } from '../../bench/workload.ts';
 import { elapse } from '../../faults/matrix/elapse.ts';
 
 /** Sends batches one after the other, each once the one before is recorded: its rate is what the ledger gives it. */
@@ -30,14 +29,19 @@ const POLL_MS = 25;
 /** A message waits behind the flood's in its partition. */
 const RECORDED_MS_MAX = 600_000;
 
-export function httpSender(options: HonestOptions, url: string): HonestSender {
-  const headers = { authorization: `Bearer ${options.apiKey}`, 'content-type': BATCH_MEDIA_TYPE };
-  return run(options, 'http', async (batch) => {
-    const body = Buffer.from(`[${batch.map(({ bytes }) => Buffer.from(bytes).toString()).join(',')}]`);
-    for (;;) {
+export function httpSender(options: HonestOptions, shards: number, url: string): HonestSender {
+  const { tenant, apiKey } = options;
+  const headers = { authorization: `Bearer ${apiKey}`, 'content-type': MEDIA_TYPE_BATCH };
+  return run(options, 'http', async (events) => {
+    const batches = batchesOf(events, { tenant, shards, eventsMax: BATCH_EVENTS });
+    for (let n = 0; n < batches.length; ) {
+      const body = Buffer.from(batches[n]?.batch as Uint8Array);
       const response = await fetch(`${url}/v1/events`, { method: 'POST', headers, body });
       const answer = (await response.json()) as { receipts?: readonly { kind: string }[] };
-      if (response.status === 200 && answer.receipts?.every(({ kind }) => kind === 'appended' || kind === 'duplicate')) return;
+      if (response.status === 200 && answer.receipts?.every(({ kind }) => kind === 'appended' || kind === 'duplicate')) {
+        n += 1;
+        continue;
+      }
       if (response.status !== 429 && response.status !== 503)
         throw new Error(`${options.tenant}: ${response.status} ${JSON.stringify(answer)}`);
       await elapse(RETRY_MS);
@@ -57,7 +61,7 @@ export function kafkaSender(options: HonestOptions, shards: number, producer: Ev
     return (await store.pool.query(RECORDED, [tenant, source, decoded.event.id])).rowCount === 1;
   };
   return run(options, 'kafka', async (batch) => {
-    await producer.send(batch.map(({ source, bytes }) => eventMessage(key, shardOf(tenant, source, shards), bytes)));
+    await producer.send(batch.map(({ source, bytes }) => batchMessage(key, shardOf(tenant, source, shards), bytes)));
     // Of each source the last one: a partition is recorded in order.
     const lasts = new Map(batch.map(({ source, bytes }) => [source, bytes]));
     for (const [source, bytes] of lasts)

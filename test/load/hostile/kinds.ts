@@ -1,4 +1,15 @@
-import { type ApiKey, eventMac, HEADER_KEY, HEADER_KIND, HEADER_MAC, HEADER_PART, HEADER_SALT, macSecretOf } from '@recant/events';
+import {
+  type ApiKey,
+  HEADER_KEY,
+  HEADER_KIND,
+  HEADER_MAC,
+  HEADER_PART,
+  HEADER_SALT,
+  KIND_EVENTS,
+  KIND_PART,
+  macSecretOf,
+  messageMac,
+} from '@recant/events';
 import type { IHeaders } from 'kafkajs';
 import { CODECS, type Codec, isBomb } from './codecs.ts';
 
@@ -111,7 +122,11 @@ export const isRecorded = ({ body, envelope }: Kind): boolean =>
   body === 'event' && ['signed', 'many headers', 'large headers'].includes(envelope);
 
 function headersOf(envelope: Envelope, keys: HostileKeys, value: Buffer, bytes: (size: number) => Buffer): IHeaders {
-  const signedBy = ({ keyId, secret }: ApiKey): IHeaders => ({ [HEADER_KEY]: keyId, [HEADER_MAC]: eventMac(macSecretOf(secret), value) });
+  const signedBy = ({ keyId, secret }: ApiKey, kind = KIND_EVENTS): IHeaders => ({
+    [HEADER_KEY]: keyId,
+    [HEADER_KIND]: kind,
+    [HEADER_MAC]: messageMac(macSecretOf(secret), kind, value),
+  });
   const own = (): IHeaders => signedBy(keys.own);
   const wrong = (): string => bytes(32).toString('base64url');
   switch (envelope) {
@@ -120,13 +135,17 @@ function headersOf(envelope: Envelope, keys: HostileKeys, value: Buffer, bytes: 
     case 'key without MAC':
       return { [HEADER_KEY]: keys.honestKeyId };
     case 'unknown key':
-      return { [HEADER_KEY]: 'nobody00', [HEADER_MAC]: wrong() };
+      return { [HEADER_KEY]: 'nobody00', [HEADER_KIND]: KIND_EVENTS, [HEADER_MAC]: wrong() };
     case 'wrong MAC':
-      return { [HEADER_KEY]: keys.honestKeyId, [HEADER_MAC]: wrong() };
+      return { [HEADER_KEY]: keys.honestKeyId, [HEADER_KIND]: KIND_EVENTS, [HEADER_MAC]: wrong() };
     case 'signed':
       return own();
     case 'wrong part':
-      return { ...own(), [HEADER_KIND]: 'part', [HEADER_PART]: bytes(32).toString('hex'), [HEADER_SALT]: bytes(16).toString('base64url') };
+      return {
+        ...signedBy(keys.own, KIND_PART),
+        [HEADER_PART]: bytes(32).toString('hex'),
+        [HEADER_SALT]: bytes(16).toString('base64url'),
+      };
     case 'unknown part kind':
       return { ...own(), [HEADER_KIND]: bytes(40) };
     case 'many headers':

@@ -85,7 +85,7 @@ export async function openStage(
     const { apiKey } = await keyOf({ tenant, sourcePrefix: `recant://${tenant}` });
     honestKeyId = parseApiKey(apiKey)?.keyId ?? '';
     const options = { tenant, apiKey, seed: seed * 100 + n };
-    senders.push(httpSender(options, url), kafkaSender({ ...options, seed: options.seed + 10 }, PARTITIONS, producer, store));
+    senders.push(httpSender(options, PARTITIONS, url), kafkaSender({ ...options, seed: options.seed + 10 }, PARTITIONS, producer, store));
   }
   started.defer(async () => void (await Promise.allSettled(senders.map((sender) => sender.stop()))));
   const [own, ended] = [await keyOf({ sourcePrefix: `recant://${HOSTILE}` }), await keyOf({ sourcePrefix: `recant://${HOSTILE}` })];

@@ -1,4 +1,4 @@
-import { MEDIA_TYPE_BATCH } from '@recant/events';
+import { joinBatch, MEDIA_TYPE_BATCH } from '@recant/events';
 import type { Outgoing, SendResult, Transport } from '../transport.ts';
 import { dataKeyAt } from './data-key.ts';
 import { durabilityAt } from './durability.ts';
@@ -28,7 +28,10 @@ export function httpTransport(options: HttpTransportOptions): Transport {
     const traceparent = items.length === 1 ? items[0]?.traceparent : undefined;
     if (traceparent !== undefined) headers.traceparent = traceparent;
     if (after !== undefined) headers['recant-after'] = after;
-    const response = await request({ method: 'POST', path: 'v1/events', headers, body: joinBatch(items) }, signal);
+    const response = await request(
+      { method: 'POST', path: 'v1/events', headers, body: joinBatch(items.map(({ bytes }) => bytes)) },
+      signal,
+    );
     if (response.ok) return receiptsOf(response, items.length);
     const refusal = await refusalOf(response);
     if (items.length === 1 || !SPLIT_AND_RETRY.has(refusal.code)) return items.map(() => refusal);
@@ -58,17 +61,4 @@ export function httpTransport(options: HttpTransportOptions): Transport {
     dataKey: dataKeyAt(options),
     close: async () => {},
   };
-}
-
-/** Joins the events' own bytes to `[a,b]`, so that exactly the hashed bytes are sent. */
-function joinBatch(items: readonly Outgoing[]): Uint8Array {
-  const body = Buffer.allocUnsafe(items.reduce((sum, { bytes }) => sum + bytes.length + 1, 1));
-  let at = 0;
-  for (const { bytes } of items) {
-    body[at] = at === 0 ? 0x5b : 0x2c;
-    body.set(bytes, at + 1);
-    at += bytes.length + 1;
-  }
-  body[at] = 0x5d;
-  return body;
 }

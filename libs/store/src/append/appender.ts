@@ -3,6 +3,7 @@ import { type Appender, type KafkaPosition, LedgerTampered, type LogKey, type Re
 import type pg from 'pg';
 import { serverOf } from '../access/pool.ts';
 import { StoreError, StoreUnavailable } from '../error.ts';
+import { judgeBatches } from './batches.ts';
 import { findRefused } from './bisect.ts';
 import { Continuity } from './continuity.ts';
 import type { Failpoints } from './failpoint.ts';
@@ -78,7 +79,8 @@ class BatchAppender {
   async append(batch: readonly Submission[], position?: KafkaPosition): Promise<readonly Receipt[]> {
     if (batch.length > BATCH_EVENTS_MAX)
       throw new RangeError(`batch too large: expected at most ${BATCH_EVENTS_MAX} messages, got ${batch.length}`);
-    const items = holdSources(batch.map((submission) => toItem(submission, this.#options)));
+    const found = batch.map((submission) => toItem(submission, this.#options));
+    const items = holdSources(judgeBatches(batch, found, this.#options));
     if (position === undefined && items.every(({ kind }) => kind === 'refused')) return items.map(refusedReceipt);
     const client = await connect(this.#pool);
     let failure: Error | undefined;

@@ -113,19 +113,24 @@ function boundHeld(items: readonly HeldItem[], used: ReadonlyMap<string, { messa
 
 function overflowItem({ first, last, count, bytes, digest }: Overflow): HeldItem {
   const { tenant, shard, keyId, reason } = first;
-  const from = first.origin.slice(first.origin.lastIndexOf('/') + 1).split('-')[0];
-  const to = last
-    .slice(last.lastIndexOf('/') + 1)
-    .split('-')
-    .at(-1);
+  const [from] = offsetsOf(first.origin);
+  const to = offsetsOf(last).at(-1);
   const origin = `${first.origin.slice(0, first.origin.lastIndexOf('/'))}/${from}-${to}`;
   const refused: Refusal = {
     code: 'backlog_full',
     detail:
-      `${count} messages of this key at offsets ${from} to ${to} (${bytes} bytes, SHA-256 ${digest.digest('hex')} of their values in order) were refused: ` +
+      `${count} events and parts of this key at offsets ${from} to ${to} (${bytes} bytes, SHA-256 ${digest.digest('hex')} of their values in order) were refused: ` +
       `${WHY[reason]}, and as many messages wait as are stored for that. The broker has them until the topic's retention ends.`,
   };
   return { kind: 'held', tenant, shard, keyId, bytes: first.bytes.subarray(0, PREFIX_BYTES), origin, reason, refused };
+}
+
+/** Without the number of a line. */
+function offsetsOf(origin: string): readonly string[] {
+  return origin
+    .slice(origin.lastIndexOf('/') + 1)
+    .split('-')
+    .map((offset) => offset.split('#', 1)[0] as string);
 }
 const WHY: Readonly<Record<HeldItem['reason'], string>> = { rate: 'the key is over its rate', log: 'their log accepts nothing now' };
 /** Bytes of the first refused message in its dead letter. */

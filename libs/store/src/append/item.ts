@@ -62,7 +62,7 @@ interface RefusedItem {
   readonly refusal: Refusal;
 }
 
-interface ItemOptions {
+export interface ItemOptions {
   readonly shards: number;
   /** The operator's tenant: dead letters of unknown senders. */
   readonly systemTenant: string;
