@@ -42,7 +42,8 @@ export async function undoInMemory(undo: Undo): Promise<Came> {
   const systems = new Map([[SYSTEM, target.connector]]);
   const vector = await reader.vector(TENANT);
   const input: PlanInput = { ...(await gather(reader, { tenant: TENANT, mode, selection, vector, systems })), derived: [] };
-  const body = await planWithTargets({ targets, clock }, input);
+  const draft = await planWithTargets({ targets, clock }, input);
+  const body: PlanBody = { ...draft, steps: [...draft.steps] };
   undo.onPlanned();
   const left = body.left.map(({ ref, reason, detail }): [string, Ended] => [nameOf(ref.action), { outcome: reason, why: detail }]);
   const base = { conflicting: new Set(body.conflicts.map(({ ref }) => nameOf(ref.action))), isOpen: false, isLagging: false };

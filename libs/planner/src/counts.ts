@@ -1,4 +1,4 @@
-import { PLAN_LISTS, type PlanBody, type PlanItem, type PlanList } from './plan.ts';
+import type { PlanItem, PlanList } from './plan.ts';
 
 /** How many of what a plan has. */
 export interface PlanCounts {
@@ -45,10 +45,4 @@ export function planCounter(): PlanCounter {
     },
     counts: () => ({ ...items, ...of, rows: rows.size }),
   };
-}
-
-export function countsOf(body: Pick<PlanBody, PlanList>): PlanCounts {
-  const counter = planCounter();
-  for (const list of PLAN_LISTS) for (const item of body[list]) counter.add(list, item);
-  return counter.counts();
 }

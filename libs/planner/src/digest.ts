@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { canonicalize } from '@recant/events';
-import { PLAN_LISTS, type PlanBody, type PlanHeader, type PlanItem, type PlanList } from './plan.ts';
+import { PLAN_LISTS, type PlanDraft, type PlanHeader, type PlanItem, type PlanList } from './plan.ts';
 
 /** SHA-256 of a plan's canonical JSON, item by item: nobody has to hold the whole plan. */
 export interface RunningDigest {
@@ -43,14 +43,7 @@ export function runningDigest(header: PlanHeader): RunningDigest {
   };
 }
 
-/** Lower-case hex SHA-256 of the canonical JSON of a whole plan. */
-export function planDigest(body: PlanBody): string {
-  const digest = runningDigest(headerOf(body));
-  for (const list of PLAN_LISTS) for (const item of body[list]) digest.add(list, item);
-  return digest.end();
-}
-
-export function headerOf(body: PlanBody): PlanHeader {
+export function headerOf(body: PlanDraft): PlanHeader {
   const { ambiguous: _ambiguous, conflicts: _conflicts, left: _left, steps: _steps, tainted: _tainted, ...header } = body;
   return header;
 }

@@ -3,7 +3,7 @@ import { dependentsOf } from './cascade.ts';
 import { PlannerError } from './error.ts';
 import { CASCADE_ROUNDS_MAX, PLAN_ATTEMPTS_MAX, PLAN_EFFECTS_MAX } from './limits.ts';
 import { cascades, modesOf, type Override } from './overrides.ts';
-import type { LedgerReader, RecordedAttempt, Vector } from './ports.ts';
+import type { LedgerReader, RecordedAttempt, RecordedEffect, Vector } from './ports.ts';
 import { refKey } from './ref.ts';
 import { selectAttempts } from './select-attempts.ts';
 import type { Selection } from './selection/selection.ts';
@@ -26,11 +26,12 @@ export async function gather(
     readonly overrides?: readonly Override[];
   },
 ): Promise<PlanInput> {
-  const { tenant, selection, vector } = question;
-  const selected = await selectAttempts(ledger, tenant, selection, vector);
+  const { tenant, vector } = question;
+  const chosen = await selectWhole(ledger, question);
+  const { selected } = chosen;
   const { overrides = [] } = question;
   const modes = overrides.length === 0 ? {} : { modes: await modesOf(ledger, tenant, overrides, selected, vector) };
-  let input = { ...(await around(ledger, question, selected, [])), ...modes };
+  let input = { ...(await around(ledger, question, chosen, [])), ...modes };
   if (!cascades(question)) return input;
   for (let round = 0; ; round++) {
     const known = new Set((input.dependents ?? []).map(({ ref }) => refKey(ref)));
@@ -41,35 +42,42 @@ export async function gather(
         'plan_too_large',
         `Dependents of dependents go deeper than ${CASCADE_ROUNDS_MAX} levels of resources. Narrow the selection, or plan in mode skip.`,
       );
-    input = { ...(await around(ledger, question, selected, found)), ...modes };
+    input = { ...(await around(ledger, question, chosen, found)), ...modes };
   }
 }
 
 type Question = Parameters<typeof gather>[1];
 
+/** Selected attempts with all of their effects. */
+interface Chosen {
+  readonly selected: readonly RecordedAttempt[];
+  readonly own: readonly RecordedEffect[];
+}
+
+async function selectWhole(ledger: LedgerReader, { tenant, selection, vector }: Question): Promise<Chosen> {
+  let own: readonly RecordedEffect[] | undefined;
+  const selected = await selectAttempts(ledger, tenant, selection, vector, (effects) => {
+    own = effects;
+  });
+  checkSize(selected.length, 'Too many attempts selected');
+  return { selected, own: own ?? (await effectsOf(ledger, tenant, selected, vector)) };
+}
+
 /** The attempts with their effects, and everything else that happened to the same resources. */
 async function around(
   ledger: LedgerReader,
   question: Question,
-  selected: readonly RecordedAttempt[],
+  { selected, own: ofSelected }: Chosen,
   dependents: readonly RecordedAttempt[],
 ): Promise<PlanInput> {
   const { tenant, vector } = question;
   const members = [...selected, ...dependents];
-  if (members.length > PLAN_ATTEMPTS_MAX)
-    throw new PlannerError(
-      'plan_too_large',
-      `Too many attempts selected${dependents.length > 0 ? ', with their dependents' : ''}: expected at most ${PLAN_ATTEMPTS_MAX}, got ${members.length}. Narrow the selection.`,
-    );
-  const own = await ledger.effectsOf(
-    tenant,
-    members.map((attempt) => attempt.ref),
-    vector,
-  );
+  checkSize(members.length, 'Too many attempts selected, with their dependents');
+  const own = [...ofSelected, ...(await effectsOf(ledger, tenant, dependents, vector))];
   const resources = [...new Set(own.map((effect) => effect.resource))].sort();
   const keys = new Set(members.map((attempt) => refKey(attempt.ref)));
   // Effects of selected attempts are read by attempt, not by resource: an edited projection that hides an effect cannot remove it from a step.
-  const others = (await ledger.effectsOn(tenant, resources, vector)).filter((effect) => !keys.has(refKey(effect.attempt)));
+  const others = (await ledger.effectsOn(tenant, resources, vector, own)).filter((effect) => !keys.has(refKey(effect.attempt)));
   const effects = [...own, ...others];
   if (effects.length > PLAN_EFFECTS_MAX)
     throw new PlannerError(
@@ -80,6 +88,21 @@ async function around(
   const attempts = await ledger.attempts(tenant, [...refs.values()], vector);
   const inverses = await inversesOf(ledger, tenant, [...members, ...attempts], vector);
   return { ...question, selected, attempts: [...attempts, ...inverses], effects, ...(dependents.length > 0 && { dependents }) };
+}
+
+async function effectsOf(ledger: LedgerReader, tenant: string, attempts: readonly RecordedAttempt[], vector: Vector) {
+  if (attempts.length === 0) return [];
+  return ledger.effectsOf(
+    tenant,
+    attempts.map(({ ref }) => ref),
+    vector,
+  );
+}
+
+/** @throws PlannerError `plan_too_large` */
+function checkSize(attempts: number, what: string): void {
+  if (attempts > PLAN_ATTEMPTS_MAX)
+    throw new PlannerError('plan_too_large', `${what}: expected at most ${PLAN_ATTEMPTS_MAX}, got ${attempts}. Narrow the selection.`);
 }
 
 /** Further inverses of these attempts, and inverses of those, to any depth. */

@@ -1,7 +1,7 @@
 export { alternativeOf } from './alternative.ts';
-export { countsOf, type PlanCounter, type PlanCounts, planCounter } from './counts.ts';
+export { type PlanCounter, type PlanCounts, planCounter } from './counts.ts';
 export { type DerivedParts, derivedIn, withoutDerived } from './derived.ts';
-export { headerOf, planDigest, type RunningDigest, runningDigest } from './digest.ts';
+export { headerOf, type RunningDigest, runningDigest } from './digest.ts';
 export { PlannerError, type PlannerErrorCode } from './error.ts';
 export { gather } from './gather.ts';
 export { OVERRIDES_MAX, PLAN_ATTEMPTS_MAX, PLAN_CANDIDATES_MAX, PLAN_EFFECTS_MAX, SELECTION_VALUES_MAX } from './limits.ts';
@@ -21,19 +21,23 @@ export type {
   PartGuard,
   Plan,
   PlanBody,
+  PlanDraft,
   PlanHeader,
   PlanItem,
   PlanList,
   PlanStep,
+  PlanStepHead,
+  StepList,
   StepSystem,
   Taint,
   UncapturedInTarget,
 } from './plan.ts';
-export { missingIn, obstaclesOf, PLAN_LISTS, stoppingIn } from './plan.ts';
+export { headsOf, missingIn, obstaclesOf, PLAN_LISTS, stoppingIn } from './plan.ts';
 export type {
   AttemptContexts,
   EntryAddress,
   LedgerReader,
+  OnEffects,
   RecordedAttempt,
   RecordedEffect,
   SourceHole,
@@ -51,6 +55,6 @@ export { namesIn, selectionText } from './selection/selection-text.ts';
 export { essenceReader, isStale } from './stale.ts';
 export { joinStep, type StepChange, type StepDetail, type StepHead, splitStep } from './step-parts.ts';
 export { stepSystems, undoneBy } from './steps.ts';
-export { type ItemReader, type PlanItems, readPlan } from './stored.ts';
+export { type ItemReader, type PlanItems, planDigest, readPlan } from './stored.ts';
 export { PARTIAL_UNDO } from './undone.ts';
 export type { PlanInput } from './view.ts';

@@ -1,5 +1,5 @@
 /** Selected attempts of one plan. */
-export const PLAN_ATTEMPTS_MAX = 50_000;
+export const PLAN_ATTEMPTS_MAX = 100_000;
 /** Effects that one plan reads: of the selected attempts, and of all other attempts on their resources. */
 export const PLAN_EFFECTS_MAX = 1_000_000;
 /** Values of one field of a selection. */

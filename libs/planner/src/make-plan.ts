@@ -7,21 +7,21 @@ import { conflictsOfExclusion, conflictsOfNeeds } from './conflicts/word-conflic
 import { orderSteps } from './order.ts';
 import { modeFor, type Override } from './overrides.ts';
 import { solveByRow } from './partial.ts';
-import type { Conflict, LeftAttempt, Overwrite, PlanBody, PlanOverride, PlanStep } from './plan.ts';
+import type { Conflict, LeftAttempt, PlanDraft, PlanOverride } from './plan.ts';
 import { compareText, plainRef, refKey } from './ref.ts';
 import { solve } from './solve.ts';
-import { knownOrdinals, stepSystems } from './steps.ts';
+import { stepList } from './step-list.ts';
 import { builtOn } from './taint.ts';
 import { totalsOf } from './totals.ts';
 import { undoingOf } from './undone.ts';
-import { reachedBeyond, unknownBeside } from './unknown-effects.ts';
-import { type Member, type PlanInput, type View, viewOf, writes } from './view.ts';
+import { type Member, type PlanInput, viewOf, writes } from './view.ts';
 
 /**
  * The plan for a selection. `steps` is the greatest set that can be undone without overwriting other attempts' work, in every mode. Mode `skip` runs
  * it; mode `refuse` only shows it and must not run while there is a conflict; in mode `cascade` the set includes dependents of selected attempts.
+ * The result refers to the attempts and effects of `input`.
  */
-export function plan(input: PlanInput): PlanBody {
+export function plan(input: PlanInput): PlanDraft {
   const whole = viewOf(input);
   const undoing = undoingOf(whole);
   const apart = withoutAmbiguous(whole, undoing, input.selection);
@@ -59,7 +59,7 @@ export function plan(input: PlanInput): PlanBody {
     selection: input.selection,
     vector: Object.fromEntries(Object.entries(input.vector).map(([shard, size]) => [shard, size.toString()])),
     sources: lastNumbers(input),
-    steps: numbered(steps, solved.needs, view, input.overwrites),
+    steps: stepList(steps, solved.needs, view.members, input.overwrites),
     left,
     conflicts: input.mode === 'refuse' ? conflicts.map((conflict) => passedOver(conflict, input)) : conflicts,
     ambiguous: view.apart.map(ambiguousChanges),
@@ -85,36 +85,6 @@ function counted({ mode, where }: Override, { modes, selected }: PlanInput): Pla
 const HARMLESS: ReadonlySet<string> = new Set<LeftAttempt['reason']>(['no_effect', 'already_undone', 'cancelled_out']);
 const NONE: Needs = { first: new Set(), obstacles: [] };
 const CYCLE = 'Cyclic dependency: this and another selected attempt overwrote each other.';
-
-function numbered(
-  steps: readonly Member[],
-  needs: ReadonlyMap<Member, Needs>,
-  view: View,
-  overwrites: PlanInput['overwrites'] = new Map(),
-): readonly PlanStep[] {
-  const numbers = new Map(steps.map((member, at) => [member, at + 1]));
-  const known = knownOrdinals(view.members);
-  return steps.map((member) => ({
-    step: numbers.get(member) as number,
-    undoes: plainRef(member.attempt.ref),
-    agent: member.attempt.agent,
-    tool: member.attempt.tool,
-    grade: member.attempt.grade,
-    ...unknownOf(member),
-    ...(member.remains === undefined ? {} : { remains: member.remains }),
-    ...(member.cascaded && { cascaded: true as const }),
-    ...(member.stays === undefined ? {} : { stays: member.stays }),
-    ...(member.changed === undefined ? {} : { changed: member.changed }),
-    ...(overwrites.has(member.key) && { overwrites: overwrites.get(member.key) as readonly Overwrite[] }),
-    systems: stepSystems(member.effects, (resource) => known.get(resource) as string),
-    after: [...(needs.get(member) as Needs).first].map((other) => numbers.get(other) as number).sort((a, b) => a - b),
-  }));
-}
-
-function unknownOf({ attempt, effects }: Member): Pick<PlanStep, 'unknown'> {
-  const unknown = [unknownBeside(attempt), reachedBeyond(effects)].filter((text) => text !== undefined);
-  return unknown.length === 0 ? {} : { unknown: unknown.join(' ') };
-}
 
 /** An attempt without any other effect is left because of its ambiguous ones. */
 function leftAmbiguous(exclusion: Exclusion | undefined, apart: readonly Member[], { key, effects }: Member): Exclusion | undefined {

@@ -51,6 +51,21 @@ export interface PlanBody {
   readonly tainted: readonly Taint[];
 }
 
+/** Steps in execution order. An array is one; where steps are made as they are read, nothing holds them all, and reading them again makes them again, the same. */
+export interface StepList extends Iterable<PlanStep> {
+  readonly length: number;
+  /** The steps without their rows, in order: cheaper to make. Absent: an array has them whole. */
+  heads?(): Iterable<PlanStepHead>;
+}
+export type PlanStepHead = Omit<PlanStep, 'systems'>;
+
+export const headsOf = (steps: StepList): Iterable<PlanStepHead> => steps.heads?.() ?? steps;
+
+/** A plan whose steps are made as they are read. */
+export interface PlanDraft extends Omit<PlanBody, 'steps'> {
+  readonly steps: StepList;
+}
+
 /** What grows with the selection: stored one row an item, and read in pages. In the order of canonical JSON. */
 export const PLAN_LISTS = ['ambiguous', 'conflicts', 'left', 'steps', 'tainted'] as const satisfies readonly (keyof PlanBody)[];
 export type PlanList = (typeof PLAN_LISTS)[number];

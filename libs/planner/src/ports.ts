@@ -61,8 +61,12 @@ export type Vector = Readonly<Record<number, bigint>>;
  */
 export interface LedgerReader {
   vector(tenant: string): Promise<Vector>;
-  /** Attempts that match the fields of the selection, `where` aside, ascending by (receivedAtMs, shard, index); at most PLAN_CANDIDATES_MAX + 1. */
-  select(tenant: string, selection: Selection, vector: Vector): Promise<readonly RecordedAttempt[]>;
+  /**
+   * Attempts that match the fields of the selection, `where` aside, ascending by (receivedAtMs, shard, index); at most PLAN_CANDIDATES_MAX + 1.
+   * @param onEffects called at most once, with what `effectsOf` answers for exactly these attempts: a reader that has read their entries anyway spares reading
+   *   them twice. Not called for more than PLAN_ATTEMPTS_MAX attempts. @throws PlannerError `plan_too_large` where it is given, as `effectsOf`
+   */
+  select(tenant: string, selection: Selection, vector: Vector, onEffects?: OnEffects): Promise<readonly RecordedAttempt[]>;
   attempts(tenant: string, refs: readonly AttemptRef[], vector: Vector): Promise<readonly RecordedAttempt[]>;
   /** Inverses of these attempts, including those without effects (nothing to write). */
   inversesOf(tenant: string, refs: readonly AttemptRef[], vector: Vector): Promise<readonly RecordedAttempt[]>;
@@ -70,9 +74,19 @@ export interface LedgerReader {
   contexts(tenant: string, attempts: readonly RecordedAttempt[]): Promise<AttemptContexts>;
   /** @throws PlannerError `plan_too_large`: over PLAN_EFFECTS_MAX; so does `effectsOn` */
   effectsOf(tenant: string, refs: readonly AttemptRef[], vector: Vector): Promise<readonly RecordedEffect[]>;
-  /** All effects, writes and reads, of all attempts on these resources (exact URIs). */
-  effectsOn(tenant: string, resources: readonly string[], vector: Vector): Promise<readonly RecordedEffect[]>;
+  /**
+   * All effects, writes and reads, of all attempts on these resources (exact URIs).
+   * @param known effects of whole entries that the caller has: the reader may leave out what these entries have
+   */
+  effectsOn(
+    tenant: string,
+    resources: readonly string[],
+    vector: Vector,
+    known?: readonly RecordedEffect[],
+  ): Promise<readonly RecordedEffect[]>;
 }
+
+export type OnEffects = (effects: readonly RecordedEffect[]) => void;
 
 /** Numbers of a source that the ledger lacks, both ends inclusive, and when it received the events before and after them: ledger clock, milliseconds. */
 export interface SourceHole {

@@ -1,6 +1,6 @@
 import { PlannerError } from './error.ts';
 import { CANDIDATES_AT_ONCE, PLAN_CANDIDATES_MAX } from './limits.ts';
-import type { AttemptContexts, LedgerReader, RecordedAttempt, Vector } from './ports.ts';
+import type { AttemptContexts, LedgerReader, OnEffects, RecordedAttempt, Vector } from './ports.ts';
 import { refKey } from './ref.ts';
 import { type Condition, partsOf } from './selection/condition.ts';
 import { type AttemptFacts, isMatch } from './selection/evaluate.ts';
@@ -9,6 +9,7 @@ import type { Selection } from './selection/selection.ts';
 
 /**
  * The attempts of a selection: looked up by its fields, then those that meet its condition.
+ * @param onEffects may be called with their effects, where the reader meets these (see `LedgerReader.select`)
  * @throws PlannerError `plan_too_large`: over PLAN_CANDIDATES_MAX to look at
  */
 export async function selectAttempts(
@@ -16,8 +17,10 @@ export async function selectAttempts(
   tenant: string,
   selection: Selection,
   vector: Vector,
+  onEffects?: OnEffects,
 ): Promise<readonly RecordedAttempt[]> {
-  const candidates = await ledger.select(tenant, selection, vector);
+  // Of candidates that the condition leaves out nothing more is needed.
+  const candidates = await ledger.select(tenant, selection, vector, selection.where === undefined ? onEffects : undefined);
   if (candidates.length > PLAN_CANDIDATES_MAX)
     throw new PlannerError(
       'plan_too_large',

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { canonicalize } from '@recant/events';
-import { PLAN_LISTS, type PlanBody, type PlanItem, type PlanList } from './plan.ts';
+import { PLAN_LISTS, type PlanDraft, type PlanItem, type PlanList } from './plan.ts';
 import type { ItemReader } from './stored.ts';
 
 /**
@@ -24,7 +24,7 @@ export function essenceReader(): EssenceReader {
 }
 
 /** @param then `essence` of the plan that was made. Whether it would be another one now. */
-export function isStale(then: string, now: PlanBody): boolean {
+export function isStale(then: string, now: Pick<PlanDraft, PlanList>): boolean {
   const reader = essenceReader();
   for (const list of PLAN_LISTS) for (const item of now[list]) reader.add(list, item);
   return reader.essence() !== then;

@@ -1,5 +1,5 @@
-import { runningDigest } from './digest.ts';
-import { PLAN_LISTS, type PlanHeader, type PlanItem, type PlanList, type PlanStep } from './plan.ts';
+import { headerOf, runningDigest } from './digest.ts';
+import { PLAN_LISTS, type PlanDraft, type PlanHeader, type PlanItem, type PlanList, type PlanStep } from './plan.ts';
 
 /** The items of stored plans, read in pages: nobody has to hold a whole plan. Read-after-write; plans do not change. */
 export interface PlanItems {
@@ -23,6 +23,18 @@ export async function readPlan(
   const digest = runningDigest(header);
   for (const list of PLAN_LISTS) {
     for await (const item of items.all(tenant, id, list)) {
+      digest.add(list, item);
+      for (const reader of readers) reader.add(list, item);
+    }
+  }
+  return digest.end();
+}
+
+/** Lower-case hex SHA-256 of the canonical JSON of a whole plan. @param readers each gets every item, as it passes */
+export function planDigest(draft: PlanDraft, ...readers: readonly ItemReader[]): string {
+  const digest = runningDigest(headerOf(draft));
+  for (const list of PLAN_LISTS) {
+    for (const item of draft[list]) {
       digest.add(list, item);
       for (const reader of readers) reader.add(list, item);
     }

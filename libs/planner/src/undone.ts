@@ -20,15 +20,20 @@ export function undoingOf(view: View): Undoing {
   const known = new Map<string, readonly Member[]>();
   /** An inverse follows its original, so recursion ends; `path` stops it where forged entries form a cycle. */
   const standing = (key: string, path: ReadonlySet<string>): readonly Member[] => {
+    const own = inverses.get(key);
+    if (own === undefined) return NONE;
     const before = known.get(key);
     if (before) return before;
     const deeper = new Set(path).add(key);
-    const found = (inverses.get(key) ?? []).filter((inverse) => !deeper.has(inverse.key) && standing(inverse.key, deeper).length === 0);
+    const found = own.filter((inverse) => !deeper.has(inverse.key) && standing(inverse.key, deeper).length === 0);
     known.set(key, found);
     return found;
   };
-  return { standingInversesOf: (member) => standing(member.key, new Set()) };
+  return { standingInversesOf: (member) => standing(member.key, NO_KEYS) };
 }
+
+const NONE: readonly Member[] = [];
+const NO_KEYS: ReadonlySet<string> = new Set();
 
 /** Tool of an inverse that left rows of its attempt as they were: both stay in effect. */
 export const PARTIAL_UNDO = 'undo_part';

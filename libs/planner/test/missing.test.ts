@@ -8,11 +8,11 @@ import {
   missingOfTopic,
   missingOfTransaction,
   openAttempts,
-  plan,
   type Selection,
   type SourceRecord,
   withoutAccepted,
 } from '../src/index.ts';
+import { plan } from './whole-plan.ts';
 import { attemptOf, SYSTEMS } from './world.ts';
 
 const HOUR = 3_600_000;

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { gather, type LedgerReader, type PlanBody, type PlanInput, plan, planDigest, type RecordedAttempt, refKey } from '../src/index.ts';
+import { gather, type LedgerReader, type PlanBody, type PlanInput, planDigest, type RecordedAttempt, refKey } from '../src/index.ts';
+import { plan } from './whole-plan.ts';
 import { World } from './world.ts';
 
 /** The seed of a failure: `SEED=… npx vitest run libs/planner/test/modes.property.test.ts`. */

@@ -1,7 +1,8 @@
 import { canonicalize } from '@recant/events';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { type PlanBody, plan } from '../src/index.ts';
+import type { PlanBody } from '../src/index.ts';
+import { plan } from './whole-plan.ts';
 import { type Entry, World } from './world.ts';
 
 const PARTS = ['1.x', '1.y', '2.x'];

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { canonicalize } from '@recant/events';
 import { expect, test } from 'vitest';
-import { type PlanInput, plan, planDigest, type RecordedAttempt, type RecordedEffect } from '../src/index.ts';
+import { type PlanInput, planDigest, type RecordedAttempt, type RecordedEffect } from '../src/index.ts';
+import { plan } from './whole-plan.ts';
 import { attemptOf, effect, refOf, SYSTEMS } from './world.ts';
 
 const ROW = 'postgres://shop/public.t/1';

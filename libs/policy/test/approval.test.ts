@@ -1,4 +1,4 @@
-import { countsOf, type PlanStep, type Selection } from '@recant/planner';
+import { type PlanCounts, type PlanStep, planCounter, type Selection } from '@recant/planner';
 import { expect, test } from 'vitest';
 import {
   type ApprovablePlan,
@@ -27,8 +27,13 @@ const plan = (over: { selection?: Selection; steps?: PlanStep[] } = {}, by = 'pe
   by,
   people: [by],
   selection: over.selection ?? { agents: ['a'] },
-  counts: countsOf({ steps: over.steps ?? [step('attested')], left: [], conflicts: [], ambiguous: [], tainted: [] }),
+  counts: countsOf(over.steps ?? [step('attested')]),
 });
+function countsOf(steps: readonly PlanStep[]): PlanCounts {
+  const counter = planCounter();
+  for (const one of steps) counter.add('steps', one);
+  return counter.counts();
+}
 const approval = (over: Partial<Approval> = {}): Approval => ({
   digest: 'd1',
   by: 'person:bob',

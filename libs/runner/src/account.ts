@@ -1,5 +1,15 @@
 import type { StepOutcome, UnverifiedReason, Verdict } from '@recant/events';
-import { type ItemReader, PLAN_LISTS, type PlanBody, type PlanHeader, type PlanItem, type PlanList, refKey } from '@recant/planner';
+import {
+  headsOf,
+  type ItemReader,
+  PLAN_LISTS,
+  type PlanDraft,
+  type PlanHeader,
+  type PlanItem,
+  type PlanList,
+  type PlanStepHead,
+  refKey,
+} from '@recant/planner';
 import type { StepRecord } from './ports.ts';
 import { endedWell } from './step-machine.ts';
 
@@ -50,14 +60,18 @@ const RESIDUE_MAX = 1_000;
 /** Reasons that leave nothing behind that is known of: the attempt had no effect, has none any more, or only effects that nothing recorded. */
 const HARMLESS: ReadonlySet<string> = new Set(['no_effect', 'already_undone', 'cancelled_out', 'effects_unknown']);
 
-export function summarize(body: PlanBody): PlanSummary {
+export function summarize(body: PlanDraft): PlanSummary {
   const reader = summaryReader(body);
-  for (const list of PLAN_LISTS) for (const item of body[list]) reader.add(list, item);
+  for (const list of PLAN_LISTS) {
+    if (list === 'steps') for (const step of headsOf(body.steps)) reader.addStep(step);
+    else for (const item of body[list]) reader.add(list, item);
+  }
   return reader.summary();
 }
 
 /** Summarizes a plan item by item. */
 export interface SummaryReader extends ItemReader {
+  addStep(step: PlanStepHead): void;
   summary(): PlanSummary;
 }
 
@@ -66,25 +80,27 @@ export function summaryReader({ watermark, uncaptured = [] }: Pick<PlanHeader, '
   const left: Record<string, number> = {};
   const stays = new Set<string>();
   const [apart, stepped, tainted] = [new Set<string>(), new Set<string>(), new Set<string>()];
+  const addStep = (step: PlanStepHead): void => {
+    of.steps++;
+    if (step.cascaded) of.cascaded++;
+    if (step.grade === 'claimed') of.claimed++;
+    if (step.unknown !== undefined) of.unknown++;
+    if (step.remains !== undefined) of.remains++;
+    if (step.stays !== undefined) of.partial++;
+    for (const resource of step.stays ?? []) stays.add(resource);
+    if (apart.has(refKey(step.undoes))) stepped.add(refKey(step.undoes));
+  };
   const readers: { readonly [L in PlanList]: (item: PlanItem<L>) => void } = {
     ambiguous: ({ ref }) => void apart.add(refKey(ref)),
     conflicts: () => undefined,
     left({ reason }) {
       left[reason] = (left[reason] ?? 0) + 1;
     },
-    steps(step) {
-      of.steps++;
-      if (step.cascaded) of.cascaded++;
-      if (step.grade === 'claimed') of.claimed++;
-      if (step.unknown !== undefined) of.unknown++;
-      if (step.remains !== undefined) of.remains++;
-      if (step.stays !== undefined) of.partial++;
-      for (const resource of step.stays ?? []) stays.add(resource);
-      if (apart.has(refKey(step.undoes))) stepped.add(refKey(step.undoes));
-    },
+    steps: addStep,
     tainted: ({ ref }) => void tainted.add(refKey(ref)),
   };
   return {
+    addStep,
     add: (list, item) => readers[list](item),
     summary() {
       const missing = watermark?.missing.length ?? 0;

@@ -284,7 +284,7 @@ export function fakeWorld(writes: readonly Write[], hook: Hook = () => undefined
     ['a', 'postgres'],
     ['b', 'postgres'],
   ]);
-  const body = plan({
+  const draft = plan({
     tenant: 't',
     mode,
     selection: { agents: ['bad'] },
@@ -294,6 +294,7 @@ export function fakeWorld(writes: readonly Write[], hook: Hook = () => undefined
     effects,
     systems,
   });
+  const body: PlanBody = { ...draft, steps: [...draft.steps] };
   const store = new FakeStore(body, hook);
   const events: RecantEvent[] = [];
   const known = new Set<string>();

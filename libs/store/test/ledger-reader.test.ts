@@ -116,6 +116,7 @@ describe('ledger reader', () => {
         statements.push(answer.rowCount ?? 0);
         return answer;
       },
+      connect: () => fixture.store.pool.connect(),
     } as unknown as pg.Pool;
     const reader = createLedgerReader(counted, () => NOW_MS);
     const lane = new Lane('pages', 'agent-pages');
@@ -140,15 +141,24 @@ describe('ledger reader', () => {
     expect(found.map(({ resource }) => resource).sort()).toEqual(all.map(({ resource }) => resource).sort());
     const resources = all.map(({ resource }) => resource);
     expect(await reader.effectsOn('acme', resources, vector)).toEqual(found);
+    const along: unknown[] = [];
+    expect(await reader.select('acme', { agents: [lane.agent] }, vector, (effects) => along.push(effects))).toEqual(selected);
+    expect(along).toEqual([found]);
+    const some = found.filter(({ entry }) => entry.index % 2n === 0n);
+    const rest = await reader.effectsOn('acme', resources, vector, some);
+    expect(rest).toEqual(found.filter(({ entry }) => entry.index % 2n === 1n));
     const frames = statements.filter((rows) => rows > ENTRIES_MAX + 1);
     // Addresses of entries, without their content.
-    expect(frames).toEqual([all.length]);
+    expect(frames).toEqual([all.length, all.length]);
 
     const bounded = createLedgerReader(counted, () => NOW_MS, 2 * ENTRIES_MAX);
     statements.length = 0;
     await expect(bounded.effectsOf('acme', refs, vector)).rejects.toMatchObject({ name: 'PlannerError', code: 'plan_too_large' });
     expect(Math.max(...statements)).toBe(ENTRIES_MAX + 1);
     await expect(bounded.effectsOn('acme', resources, vector)).rejects.toMatchObject({ code: 'plan_too_large' });
+    const whole = bounded.select('acme', { agents: [lane.agent] }, vector, () => undefined);
+    await expect(whole).rejects.toMatchObject({ code: 'plan_too_large' });
+    expect(await bounded.select('acme', { agents: [lane.agent] }, vector)).toEqual(selected);
     await fixture.expectSound();
   });
 });

@@ -1,4 +1,14 @@
-import { type Alternative, alternativeOf, type Conflict, type PlanBody, type PlanInput, PlannerError, plan, refKey } from '@recant/planner';
+import {
+  type Alternative,
+  alternativeOf,
+  type Conflict,
+  headsOf,
+  type PlanDraft,
+  type PlanInput,
+  PlannerError,
+  plan,
+  refKey,
+} from '@recant/planner';
 import type { RollbackCore } from './core.ts';
 import { readInput } from './read-input.ts';
 
@@ -6,7 +16,7 @@ import { readInput } from './read-input.ts';
  * What the other modes would do with the same ledger and the same refusals of the targets; what would be too large is left out.
  * @param read what the plan was made from
  */
-export async function alternativesTo(core: RollbackCore, read: PlanInput, planned: PlanBody): Promise<readonly Alternative[]> {
+export async function alternativesTo(core: RollbackCore, read: PlanInput, planned: PlanDraft): Promise<readonly Alternative[]> {
   const refused = [...planned.conflicts.filter(({ askedAtMs }) => askedAtMs !== undefined), ...overwritten(planned)];
   const inputs: readonly (PlanInput | undefined)[] = [{ ...read, mode: 'skip', dependents: [] }, await withDependents(core, read)];
   const others = inputs.flatMap((input) => {
@@ -36,8 +46,8 @@ const withoutOptions = ({
 }: PlanInput): PlanInput => whole;
 
 /** What a forced plan overwrites is a conflict in every other mode. */
-const overwritten = ({ steps }: PlanBody): readonly Conflict[] =>
-  steps.flatMap(({ undoes, agent, tool, overwrites = [] }) =>
+const overwritten = ({ steps }: PlanDraft): readonly Conflict[] =>
+  [...headsOf(steps)].flatMap(({ undoes, agent, tool, overwrites = [] }) =>
     overwrites.map(({ resource, part, detail }) => ({ kind: 'drift' as const, ref: undoes, agent, tool, resource, part, detail })),
   );
 

@@ -5,7 +5,7 @@ import {
   modeFor,
   type Overwrite,
   obstaclesOf,
-  type PlanBody,
+  type PlanDraft,
   type PlanInput,
   plainRef,
   plan,
@@ -13,7 +13,7 @@ import {
   refKey,
   undoneBy,
 } from '@recant/planner';
-import { type Refusal, type RunFindingCode, type RunnerPorts, rehearseSteps, type StepFinding } from '@recant/runner';
+import { type AskedStep, type Refusal, type RunFindingCode, type RunnerPorts, rehearseSteps, type StepFinding } from '@recant/runner';
 
 /** Unless the mode is `refuse`, a dropped step changes what the targets say about others, so they are asked again. A run meets what is left after these rounds. */
 const ROUNDS_MAX = 8;
@@ -27,7 +27,7 @@ const OF_ROWS: ReadonlySet<string> = new Set<FindingCode>(['drift', 'later_write
  * The plan over the ledger and the targets: a step that a target would refuse now is a conflict, dated; with `partial`, so are rows of it. In mode `force` the
  * targets say which later values of others a step would overwrite.
  */
-export async function planWithTargets(core: Pick<RunnerPorts, 'targets' | 'clock'>, input: PlanInput): Promise<PlanBody> {
+export async function planWithTargets(core: Pick<RunnerPorts, 'targets' | 'clock'>, input: PlanInput): Promise<PlanDraft> {
   const effects = Map.groupBy(input.effects, ({ attempt }) => refKey(attempt));
   const refused: Conflict[] = [];
   const rows = new Map<string, readonly string[]>();
@@ -39,9 +39,8 @@ export async function planWithTargets(core: Pick<RunnerPorts, 'targets' | 'clock
     const again = { ...input, refused, ...(rows.size > 0 && { refusedRows: { rows, conflicts } }) };
     const body = plan({ ...again, overwrites });
     if (round > ROUNDS_MAX || (input.mode === 'refuse' && round > 1 && obstaclesOf(body) > 0)) return body;
-    const asked = body.steps.map((step) =>
-      modeFor(input, step.undoes) === 'force' && !step.cascaded ? { ...step, overwrites: 'any' as const } : step,
-    );
+    const asked = [...askedSteps(body, input)];
+    const before = overwrites;
     overwrites = new Map();
     const refusals = await rehearseSteps(
       core.targets,
@@ -54,7 +53,7 @@ export async function planWithTargets(core: Pick<RunnerPorts, 'targets' | 'clock
         if (found.length > 0) overwrites.set(key, [...(overwrites.get(key) ?? []), ...found]);
       },
     );
-    if (refusals.length === 0) return plan({ ...again, overwrites });
+    if (refusals.length === 0) return before.size + overwrites.size === 0 ? body : plan({ ...again, overwrites });
     for (const refusal of refusals) {
       const found = conflictsOf(refusal, core.clock.now());
       const some = input.partial && round < ROUNDS_MAX ? rowsOf(refusal) : [];
@@ -65,6 +64,14 @@ export async function planWithTargets(core: Pick<RunnerPorts, 'targets' | 'clock
         conflicts.push(...found);
       }
     }
+  }
+}
+
+/** The steps as far as targets are asked about them: these get the effects themselves, and no guards. */
+function* askedSteps({ steps }: PlanDraft, input: PlanInput): Generator<AskedStep> {
+  for (const { systems, ...step } of steps) {
+    const isForced = modeFor(input, step.undoes) === 'force' && !step.cascaded;
+    yield { ...step, ...(isForced && { overwrites: 'any' }), systems: systems.map((system) => ({ ...system, guards: [] })) };
   }
 }
 
@@ -85,7 +92,7 @@ function overwriteOf(
   writers: ReadonlyMap<string, RecordedAttempt>,
 ): Overwrite | undefined {
   if (code !== 'overwritten' || resource === undefined || part === undefined || writer === undefined) return undefined;
-  const by = writer.isUncaptured ? undefined : writers.get(`${writer.ordinal} ${resource}`);
+  const by = writers.get(`${writer.ordinal} ${resource}`);
   return {
     resource,
     part,

@@ -2,17 +2,20 @@ import { ApiFault, createPlan, type PlanInput, parseInstant, parseWindow } from 
 import { eventId, type JsonObject, uuidv7 } from '@recant/events';
 import {
   cascades,
+  headerOf,
+  headsOf,
   isStale,
   type PlanInput as LedgerInput,
   type Missing,
   namesIn,
   type Overwrite,
   openAttempts,
-  type PlanBody,
+  type PlanDraft,
   type PlanHeader,
   parseOverrides,
   parseSelection,
   plan,
+  planCounter,
   planDigest,
   refKey,
   type Selection,
@@ -20,7 +23,7 @@ import {
 } from '@recant/planner';
 import { createSourceEvents, LEASE_MS } from '@recant/runner';
 import { actorOf, type Caller, withinInline } from '@recant/service';
-import type { NewPlan } from '@recant/store';
+import type { StoredPlan } from '@recant/store';
 import { alternativesTo } from './alternatives.ts';
 import { uncapturedInTargets } from './ask-open.ts';
 import { planWithTargets } from './ask-targets.ts';
@@ -30,7 +33,7 @@ import { type PlanReading, selectedIn } from './read-plan.ts';
 import { missingOf, type Reached, reachWatermark, withAcceptance } from './watermark.ts';
 
 /** Makes a plan: waits for the watermark, reads the ledger at one vector of log sizes, asks the systems, and stores the plan together with its act. */
-export async function makePlan(core: RollbackCore, caller: Caller, input: PlanInput, reason?: string): Promise<NewPlan> {
+export async function makePlan(core: RollbackCore, caller: Caller, input: PlanInput, reason?: string): Promise<StoredPlan> {
   const { store, clock } = core;
   const { tenant } = caller;
   const nowMs = clock.now();
@@ -44,13 +47,9 @@ export async function makePlan(core: RollbackCore, caller: Caller, input: PlanIn
   const read = await readInput(core, tenant, selection, options);
   const body = await planBody(core, read, reached, input.accept ?? [], { by: caller.id, reason });
   const id = uuidv7(nowMs, core.random16());
-  const made: NewPlan = {
-    id,
-    digest: planDigest(body),
-    body,
-    by: caller.id,
-    createdAtMs: nowMs,
-  };
+  const counter = planCounter();
+  const digest = planDigest(body, counter);
+  const made = { id, digest, counts: counter.counts(), by: caller.id, createdAtMs: nowMs };
 
   const source = await core.producer.sourceOf(tenant, 'plan', id);
   const events = createSourceEvents(source, 1, () => clock.now());
@@ -60,7 +59,7 @@ export async function makePlan(core: RollbackCore, caller: Caller, input: PlanIn
     act,
     actor: actorOf(caller),
     operation: createPlan.operationId,
-    object: { plan: id, digest: made.digest },
+    object: { plan: id, digest },
     selection: withinInline(body.selection),
     ...(reason === undefined ? {} : { reason }),
     outcome: 'done',
@@ -69,15 +68,12 @@ export async function makePlan(core: RollbackCore, caller: Caller, input: PlanIn
       steps: body.steps.length,
       conflicts: body.conflicts.length,
       ...missingDetail(body),
-      ...forcedDetail(
-        body,
-        body.steps.flatMap((step) => step.overwrites ?? []),
-      ),
+      ...forcedDetail(body, overwritesIn(body)),
     }),
   });
   events.add('recant.source.closed.v1', eventId.closed(), { reason: 'planned' });
-  await store.plans.put(tenant, made, { source, items: events.drain() });
-  return made;
+  await store.plans.put(tenant, { ...made, body }, { source, items: events.drain() });
+  return { ...made, header: headerOf(body) };
 }
 
 /** How conflicts are treated. @throws ApiFault `plan_mode_invalid`, `force_without_reason`; PlannerError */
@@ -107,14 +103,14 @@ async function planBody(
   reached: Reached,
   accepted: readonly string[],
   who: { readonly by: string; readonly reason: string | undefined },
-): Promise<PlanBody> {
+): Promise<PlanDraft> {
   const whole = await planWithTargets(core, read);
   const open = openAttempts(read.selected, whole);
   const found = [...(await missingOf(core, selectedIn(whole), read.vector, reached)), ...open.values()];
   const watermark = withAcceptance(reached, found, accepted, who);
   const planned = { ...whole, conflicts: withoutAccepted(whole.conflicts, acceptedIn(open, watermark.missing)) };
   const uncaptured = await uncapturedInTargets(core, read.tenant, selectedIn(planned), earliest(read));
-  const isContested = planned.conflicts.length > 0 || planned.steps.some(({ overwrites }) => overwrites !== undefined);
+  const isContested = planned.conflicts.length > 0 || overwritesIn(planned).length > 0;
   const alternatives = isContested ? await alternativesTo(core, read, planned) : [];
   return {
     ...planned,
@@ -123,6 +119,8 @@ async function planBody(
     ...(alternatives.length > 0 && { alternatives }),
   };
 }
+
+const overwritesIn = ({ steps }: PlanDraft): readonly Overwrite[] => [...headsOf(steps)].flatMap(({ overwrites }) => overwrites ?? []);
 
 /** Keys of the open attempts that a person plans without. */
 function acceptedIn(open: ReadonlyMap<string, Missing>, missing: readonly Missing[]): ReadonlySet<string> {
@@ -133,7 +131,7 @@ function acceptedIn(open: ReadonlyMap<string, Missing>, missing: readonly Missin
 /** Ids in an act: it has no room for more. */
 const NAMES_MAX = 20;
 
-function missingDetail({ watermark }: PlanBody): JsonObject {
+function missingDetail({ watermark }: PlanHeader): JsonObject {
   const missing = watermark?.missing ?? [];
   const accepted = missing.filter(({ accepted }) => accepted).map(({ id }) => id);
   return {

@@ -1,5 +1,5 @@
 import { ApiFault, createPlan, type PlanView, showPlan, showWatermark } from '@recant/api';
-import { countsOf, headerOf, missingIn, selectionText } from '@recant/planner';
+import { missingIn, selectionText } from '@recant/planner';
 import type { Statements } from '@recant/policy';
 import { type BoundRoute, handle } from '@recant/service';
 import type { StoredPlan } from '@recant/store';
@@ -18,9 +18,7 @@ export function planRoutes(core: RollbackCore): readonly BoundRoute[] {
     handle(createPlan, async ({ caller, body, reason }) => {
       const made = await withApiFaults(() => makePlan(core, caller, body, reason));
       core.wake();
-      const { body: whole, ...plan } = made;
-      const stored = { ...plan, header: headerOf(whole), counts: countsOf(whole) };
-      return { status: 201, body: await viewOf(core, caller.tenant, stored, { approvals: [] }) };
+      return { status: 201, body: await viewOf(core, caller.tenant, made, { approvals: [] }) };
     }),
     handle(showPlan, async ({ caller, params }) => {
       const plan = await findPlan(core, caller.tenant, params.plan);

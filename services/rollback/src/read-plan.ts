@@ -3,14 +3,15 @@ import { OWN_AGENT } from '@recant/events';
 import {
   type Conflict,
   essenceReader,
+  headsOf,
   type ItemReader,
   type Overwrite,
-  PLAN_LISTS,
-  type PlanBody,
   type PlanCounts,
+  type PlanDraft,
   type PlanHeader,
   type PlanItem,
   type PlanList,
+  type PlanStepHead,
   planCounter,
   readPlan,
   refKey,
@@ -40,15 +41,18 @@ export interface Selected extends Pick<PlanHeader, 'tenant' | 'selection' | 'sou
 }
 
 interface SelectedReader extends ItemReader {
+  addStep(step: PlanStepHead): void;
   selected(): Selected;
 }
 
 function selectedReader({ tenant, selection, sources }: PlanHeader): SelectedReader {
   const agents = new Set<string>();
   const unfinished = new Set<string>();
+  const addStep = ({ agent }: PlanStepHead): void => void agents.add(agent);
   return {
+    addStep,
     add(list, item) {
-      if (list === 'steps') agents.add((item as PlanItem<'steps'>).agent);
+      if (list === 'steps') addStep(item as PlanItem<'steps'>);
       if (list !== 'left') return;
       const { agent, reason, ref } = item as PlanItem<'left'>;
       agents.add(agent);
@@ -58,9 +62,10 @@ function selectedReader({ tenant, selection, sources }: PlanHeader): SelectedRea
   };
 }
 
-export function selectedIn(body: PlanBody): Selected {
-  const reader = selectedReader(body);
-  for (const list of PLAN_LISTS) for (const item of body[list]) reader.add(list, item);
+export function selectedIn(draft: PlanDraft): Selected {
+  const reader = selectedReader(draft);
+  for (const item of headsOf(draft.steps)) reader.addStep(item);
+  for (const item of draft.left) reader.add('left', item);
   return reader.selected();
 }
 

@@ -19,11 +19,15 @@ export interface Needs {
   readonly obstacles: readonly Obstacle[];
 }
 
-type Open = { first: Set<Member>; obstacles: Obstacle[] };
+type Open = { first: ReadonlySet<Member>; obstacles: readonly Obstacle[] };
+
+/** Of most members: nobody wrote later. */
+const NONE: ReadonlySet<Member> = new Set();
+const NO_OBSTACLES: readonly Obstacle[] = [];
 
 /** For each candidate, the next later writer in every timeline. Writers after that one are its own needs. */
 export function needsOf(candidates: readonly Member[], standing: Timelines): ReadonlyMap<Member, Needs> {
-  const needs = new Map<Member, Open>(candidates.map((member) => [member, { first: new Set(), obstacles: [] }]));
+  const needs = new Map<Member, Open>(candidates.map((member) => [member, { first: NONE, obstacles: NO_OBSTACLES }]));
   for (const parts of standing.values()) for (const line of parts.values()) walk(line, needs);
   return needs;
 }
@@ -89,7 +93,7 @@ function checkLaterMarks(line: Timeline, at: number, mark: Mark, open: Open, nee
     addNeed(line, mark.member, later.member, open, needs);
     // Somebody without a record wrote in between. Where the target captured both, it knows who, and whether the part is back already: the plan asks it.
     const isAsked = mark.captured && later.captured;
-    if (later.before !== mark.after && !isAsked) open.obstacles.push({ kind: 'drift', resource: line.resource, part: line.part });
+    if (later.before !== mark.after && !isAsked) addObstacle(open, { kind: 'drift', resource: line.resource, part: line.part });
     return;
   }
 }
@@ -105,6 +109,12 @@ function checkTie(line: Timeline, at: number, needs: ReadonlyMap<Member, Open>):
 
 function addNeed(line: Timeline, member: Member, later: Member, open: Open, needs: ReadonlyMap<Member, Open>): void {
   if (later === member) return;
-  if (needs.has(later)) open.first.add(later);
-  else open.obstacles.push({ kind: 'later_write', resource: line.resource, part: line.part, by: later });
+  if (!needs.has(later)) addObstacle(open, { kind: 'later_write', resource: line.resource, part: line.part, by: later });
+  else if (open.first === NONE) open.first = new Set([later]);
+  else (open.first as Set<Member>).add(later);
+}
+
+function addObstacle(open: Open, obstacle: Obstacle): void {
+  if (open.obstacles === NO_OBSTACLES) open.obstacles = [obstacle];
+  else (open.obstacles as Obstacle[]).push(obstacle);
 }

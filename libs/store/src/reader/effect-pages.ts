@@ -2,9 +2,9 @@ import type { AttemptRef } from '@recant/events';
 import type { Vector } from '@recant/planner';
 import type pg from 'pg';
 import { vectorArray, within } from '../query/attempt-sql.ts';
-import { decodeEntry, type EffectsEntry, ENTRIES_MAX } from './entries.ts';
+import { decodeEntry, type EffectsEntry, ENTRIES_MAX, type EntryRow, sharedRefs } from './entries.ts';
 
-/** Attempts of one statement. Fewer while their entries do not fit into one answer. */
+/** Attempts of one statement. Fewer while their entries do not fit into one answer; the first statement expects one entry of each. */
 const ATTEMPTS_MAX = 5_000;
 
 /** One range of the dedupe key per attempt: `.effects.` up to the character after the dot. 12 µs per attempt with one chunk (2026-11). */
@@ -61,7 +61,7 @@ export async function* readEffectPages(
   vector: Vector,
 ): AsyncGenerator<EffectsPage> {
   const reader = readerOf(pool, tenant, vector);
-  let size = ATTEMPTS_MAX;
+  let size = ENTRIES_MAX;
   for (let at = 0; at < refs.length; ) {
     const some = refs.slice(at, at + size);
     const entries = await reader.all(some);
@@ -81,26 +81,26 @@ export async function* readEffectPages(
 function readerOf(pool: pg.Pool, tenant: string, vector: Vector) {
   const sizes = vectorArray(vector);
   const prefixOf = ({ action, attempt }: AttemptRef): string => `${action}.${attempt}.effects`;
-  const ask = async (text: string, values: unknown[]): Promise<EffectsEntry[]> =>
-    (await pool.query(text, [tenant, ...values])).rows.map((row) => ({
-      entry: { shard: row.shard, index: BigInt(row.idx) },
-      ...decodeEntry(row.frame),
-    }));
+  const ask = async (text: string, values: unknown[]): Promise<EntryRow[]> => (await pool.query<EntryRow>(text, [tenant, ...values])).rows;
   return {
     /** undefined: too many for one answer. */
     async all(refs: readonly AttemptRef[]): Promise<EffectsEntry[] | undefined> {
       const sources = refs.map(({ source }) => source);
-      const own = await ask(EFFECTS_OF, [sources, refs.map(prefixOf), sizes]);
-      if (own.length > ENTRIES_MAX) return undefined;
-      const observed = await ask(OBSERVED_OF, [sources, refs.map(({ action }) => action), refs.map(({ attempt }) => attempt), sizes]);
-      if (observed.length > ENTRIES_MAX) return undefined;
-      return [...observed, ...byChunk(own)];
+      const [own, observed] = await Promise.all([
+        ask(EFFECTS_OF, [sources, refs.map(prefixOf), sizes]),
+        ask(OBSERVED_OF, [sources, refs.map(({ action }) => action), refs.map(({ attempt }) => attempt), sizes]),
+      ]);
+      if (own.length > ENTRIES_MAX || observed.length > ENTRIES_MAX) return undefined;
+      const decode = decoder(refs);
+      return [...observed.map(decode), ...byChunk(own.map(decode))];
     },
     async *one(ref: AttemptRef): AsyncGenerator<EffectsPage> {
       const refs = [ref];
+      const decode = decoder(refs);
       let after: EffectsEntry['entry'] = { shard: -1, index: -1n };
       for (;;) {
-        const entries = await ask(OBSERVED_AFTER, [ref.source, ref.action, ref.attempt, after.shard, String(after.index), sizes]);
+        const rows = await ask(OBSERVED_AFTER, [ref.source, ref.action, ref.attempt, after.shard, String(after.index), sizes]);
+        const entries = rows.map(decode);
         yield { refs, entries };
         if (entries.length < ENTRIES_MAX) break;
         after = (entries.at(-1) as EffectsEntry).entry;
@@ -108,10 +108,18 @@ function readerOf(pool: pg.Pool, tenant: string, vector: Vector) {
       const { rows } = await pool.query(LAST_CHUNK, [tenant, ref.source, prefixOf(ref)]);
       const last: number = rows[0]?.last ?? -1;
       for (let from = 0; from <= last; from += ENTRIES_MAX)
-        yield { refs, entries: await ask(CHUNKS_OF, [ref.source, prefixOf(ref), from, from + ENTRIES_MAX - 1, sizes]).then(byChunk) };
+        yield {
+          refs,
+          entries: byChunk((await ask(CHUNKS_OF, [ref.source, prefixOf(ref), from, from + ENTRIES_MAX - 1, sizes])).map(decode)),
+        };
       yield { refs, entries: [], isLast: true };
     },
   };
+}
+
+function decoder(refs: readonly AttemptRef[]): (row: EntryRow) => EffectsEntry {
+  const share = sharedRefs(refs);
+  return (row) => decodeEntry(row, share);
 }
 
 const byChunk = (entries: EffectsEntry[]): EffectsEntry[] => entries.sort((a, b) => a.event.data.chunk - b.event.data.chunk);

@@ -1,5 +1,5 @@
-import type { EventOf, RecantEvent } from '@recant/events';
-import { decodeFrame } from '@recant/ledger';
+import type { AttemptRef, EventOf, RecantEvent } from '@recant/events';
+import { decodeFrame, refOfEvent } from '@recant/ledger';
 import type { EntryAddress } from '@recant/planner';
 import type pg from 'pg';
 
@@ -11,8 +11,16 @@ export const ENTRIES_MAX = 1_000;
 type EffectsEvent = EventOf<'recant.attempt.effects.v1'> | EventOf<'recant.attempt.observed.v1'>;
 export interface EffectsEntry {
   readonly entry: EntryAddress;
-  readonly keyId: string;
   readonly event: EffectsEvent;
+  /** Of the event. Entries of one attempt share one object where they are read together. */
+  readonly attempt: AttemptRef;
+}
+
+/** One row of a statement that reads entries; `idx` is a bigint as text. */
+export interface EntryRow {
+  readonly shard: number;
+  readonly idx: string;
+  readonly frame: Buffer;
 }
 
 const INTENTS = `SELECT k.n, e.frame FROM unnest($2::int[], $3::bigint[], $4::int[]) AS k (shard, idx, n),
@@ -29,7 +37,7 @@ export async function readIntents(
     const some = entries.slice(at, at + KEYS_MAX);
     const values = [tenant, some.map(({ shard }) => shard), some.map(({ index }) => String(index)), some.map((_, n) => at + n)];
     for (const { n, frame } of (await pool.query(INTENTS, values)).rows) {
-      const { event } = decodeEntry(frame) as { event: RecantEvent };
+      const event = eventIn(frame);
       if (event.type === 'recant.attempt.intended.v1') found.set(n, event);
     }
   }
@@ -40,9 +48,29 @@ export function compareEntries(a: EntryAddress, b: EntryAddress): number {
   return a.shard - b.shard || (a.index < b.index ? -1 : a.index > b.index ? 1 : 0);
 }
 
+/** An entry with effects. @param share the object that stands for an attempt */
+export function decodeEntry({ shard, idx, frame }: EntryRow, share: (ref: AttemptRef) => AttemptRef): EffectsEntry {
+  const event = eventIn(frame) as EffectsEvent;
+  return { entry: { shard, index: BigInt(idx) }, event, attempt: share(refOfEvent(event)) };
+}
+
 /** The event as recorded; not validated again. */
-export function decodeEntry(bytes: Uint8Array): Pick<EffectsEntry, 'keyId' | 'event'> {
+function eventIn(bytes: Uint8Array): RecantEvent {
   const frame = decodeFrame(bytes);
   if (frame?.kind !== 'event') throw new TypeError('expected an event entry');
-  return { keyId: frame.keyId, event: JSON.parse((frame.body as Buffer).toString()) as EffectsEvent };
+  return JSON.parse((frame.body as Buffer).toString()) as RecantEvent;
 }
+
+/** One object for each attempt, of those that it is called with. */
+export function sharedRefs(known: readonly AttemptRef[] = []): (ref: AttemptRef) => AttemptRef {
+  const refs = new Map(known.map((ref) => [keyOf(ref), ref]));
+  return (ref) => {
+    const key = keyOf(ref);
+    const first = refs.get(key);
+    if (first === undefined) refs.set(key, ref);
+    return first ?? ref;
+  };
+}
+
+/** Identity of an attempt, as a map key. */
+export const keyOf = ({ source, action, attempt }: AttemptRef): string => `${action}.${attempt} ${source}`;

@@ -1,12 +1,10 @@
-import { type AttemptRef, createEffectsDigest, type Effect, type EventOf, type Grade } from '@recant/events';
-import { createObservedFold, effectsOfEvent, refOfEvent } from '@recant/ledger';
+import { createEffectsDigest, type Effect, type EventOf, type Grade } from '@recant/events';
+import { createObservedFold, effectsOfEvent } from '@recant/ledger';
 import { PLAN_EFFECTS_MAX, type RecordedAttempt, type RecordedEffect } from '@recant/planner';
 import type { AttemptSummary } from '../query/attempt-row.ts';
-import { compareEntries, type EffectsEntry } from './entries.ts';
+import { compareEntries, type EffectsEntry, keyOf } from './entries.ts';
 
 type Chunk = EventOf<'recant.attempt.effects.v1'>;
-
-export const keyOf = ({ source, action, attempt }: AttemptRef): string => `${action}.${attempt} ${source}`;
 
 /** What an attempt's record rests on. */
 export type Evidence = Pick<RecordedAttempt, 'complete' | 'witnessed' | 'grade' | 'registered' | 'unknown'>;
@@ -87,34 +85,42 @@ const placeIn = ({ resource, ordinal }: Effect): string => `${resource} ${ordina
 /** Every resource of the effect's system, as a pattern. */
 const systemOf = ({ resource }: Effect): string => `${resource.slice(0, resource.indexOf('/', resource.indexOf('://') + 3))}/*`;
 
-/**
- * The effects in these entries, ascending. One that both the target and another recorder report counts once, as the target recorded it.
- * @returns undefined: more than `most`
- */
-export async function effectsIn(
-  pages: AsyncIterable<readonly EffectsEntry[]>,
-  most: number,
-  wanted?: ReadonlySet<string>,
-): Promise<readonly RecordedEffect[] | undefined> {
+/** Collects the effects in entries, which come in any order. */
+export interface EffectsCollector {
+  /** @returns false: there are more than a plan may read */
+  add(entries: readonly EffectsEntry[]): boolean;
+  /** Ascending by entry. One that both the target and another recorder report counts once, as the target recorded it. */
+  effects(): readonly RecordedEffect[];
+}
+
+/** @param wanted resources; undefined: all */
+export function createEffectsCollector(most: number, wanted?: ReadonlySet<string>): EffectsCollector {
   const found: RecordedEffect[] = [];
-  const captured = new Set<string>();
-  for await (const entries of pages) {
-    for (const { entry, event } of entries) {
-      const attempt = refOfEvent(event);
-      const isCaptured = event.type === 'recant.attempt.observed.v1';
-      for (const effect of effectsOfEvent(event)) {
-        if (wanted !== undefined && !wanted.has(effect.resource)) continue;
-        if (isCaptured) captured.add(placeOf(attempt, effect));
-        found.push({ ...effect, attempt, entry, ...(isCaptured && CAPTURED) });
+  let captured = 0;
+  return {
+    add(entries) {
+      for (const { entry, event, attempt } of entries) {
+        const isCaptured = event.type === 'recant.attempt.observed.v1';
+        for (const effect of effectsOfEvent(event)) {
+          if (wanted !== undefined && !wanted.has(effect.resource)) continue;
+          if (isCaptured) captured += 1;
+          found.push({ ...effect, attempt, entry, ...(isCaptured && CAPTURED) });
+        }
       }
-    }
-    if (found.length > most) return undefined;
-  }
-  const once =
-    captured.size === 0 ? found : found.filter((effect) => effect.captured === true || !captured.has(placeOf(effect.attempt, effect)));
-  return once.sort((a, b) => compareEntries(a.entry, b.entry));
+      return found.length <= most;
+    },
+    effects() {
+      const once = captured === 0 || captured === found.length ? found : withoutReports(found);
+      return once.sort((a, b) => compareEntries(a.entry, b.entry));
+    },
+  };
+}
+
+function withoutReports(effects: readonly RecordedEffect[]): RecordedEffect[] {
+  const captured = new Set(effects.filter((effect) => effect.captured).map(placeOf));
+  return effects.filter((effect) => effect.captured === true || !captured.has(placeOf(effect)));
 }
 
 const CAPTURED = { captured: true } as const;
 
-const placeOf = (ref: AttemptRef, effect: Effect): string => `${keyOf(ref)} ${placeIn(effect)}`;
+const placeOf = (effect: RecordedEffect): string => `${keyOf(effect.attempt)} ${placeIn(effect)}`;

@@ -1,7 +1,7 @@
 import type { AttemptRef, Grade } from '@recant/events';
-import { refOfEvent } from '@recant/ledger';
 import {
   type LedgerReader,
+  PLAN_ATTEMPTS_MAX,
   PLAN_CANDIDATES_MAX,
   PLAN_EFFECTS_MAX,
   PlannerError,
@@ -11,13 +11,19 @@ import {
   type Vector,
 } from '@recant/planner';
 import type pg from 'pg';
+import { readCursor } from '../audit/read-cursor.ts';
+import { inTransaction } from '../in-transaction.ts';
 import { type AttemptSqlRow, type AttemptSummary, toSummary } from '../query/attempt-row.ts';
 import { attemptColumns, Parameters, SOURCE, selectionConditions, stands, vectorArray, within } from '../query/attempt-sql.ts';
 import { readVector } from '../query/vector.ts';
 import { readEffectPages } from './effect-pages.ts';
 import { findEffectsOn } from './effects-on.ts';
-import { readIntents } from './entries.ts';
-import { createEvidence, type Evidence, effectsIn, keyOf } from './evidence.ts';
+import { compareEntries, type EffectsEntry, keyOf, readIntents } from './entries.ts';
+import { createEffectsCollector, createEvidence, type EffectsCollector, type Evidence } from './evidence.ts';
+import { readAhead } from './read-ahead.ts';
+
+/** Attempts that one statement looks up by name. */
+const NAMED_MAX = 5_000;
 
 /**
  * The planner's reads, bounded by a vector.
@@ -28,22 +34,21 @@ export function createLedgerReader(pool: pg.Pool, clock: () => number, effectsMa
   return {
     vector: (tenant) => readVector(pool, tenant),
 
-    async select(tenant, selection, vector) {
-      const parameters = new Parameters();
-      const text = selectStatement(tenant, selection, vector, clock(), parameters);
-      return recorded(pool, tenant, (await pool.query(text, parameters.values)).rows, vector);
+    async select(tenant, selection, vector, onEffects) {
+      const listed = await listSelected(pool, tenant, selection, { vector, nowMs: clock() });
+      if (onEffects === undefined || listed.length > PLAN_ATTEMPTS_MAX) return recorded(pool, tenant, listed, vector);
+      const collector = createEffectsCollector(effectsMax);
+      const attempts = await recorded(pool, tenant, listed, vector, (entries) => collector.add(entries) || tooMany(effectsMax));
+      onEffects(collector.effects());
+      return attempts;
     },
 
     async attempts(tenant, refs, vector) {
-      const parameters = new Parameters();
-      const text = attemptsStatement(tenant, refs, vector, clock(), parameters);
-      return recorded(pool, tenant, (await pool.query(text, parameters.values)).rows, vector);
+      return recorded(pool, tenant, await listNamed(pool, tenant, refs, { vector, nowMs: clock() }, attemptsStatement), vector);
     },
 
     async inversesOf(tenant, refs, vector) {
-      const parameters = new Parameters();
-      const text = inversesStatement(tenant, refs, vector, clock(), parameters);
-      return recorded(pool, tenant, (await pool.query(text, parameters.values)).rows, vector);
+      return recorded(pool, tenant, await listNamed(pool, tenant, refs, { vector, nowMs: clock() }, inversesStatement), vector);
     },
 
     async contexts(tenant, attempts) {
@@ -58,24 +63,88 @@ export function createLedgerReader(pool: pg.Pool, clock: () => number, effectsMa
     },
 
     async effectsOf(tenant, refs, vector) {
-      return (await effectsIn(entriesOf(pool, tenant, refs, vector), effectsMax)) ?? tooMany(effectsMax);
+      const collector = createEffectsCollector(effectsMax);
+      for await (const { entries } of readAhead(readEffectPages(pool, tenant, refs, vector)))
+        if (!collector.add(entries)) tooMany(effectsMax);
+      return collector.effects();
     },
 
-    async effectsOn(tenant, resources, vector) {
+    async effectsOn(tenant, resources, vector, known = []) {
       const wanted = new Set(resources);
-      const pages = await findEffectsOn(pool, { tenant, resources: [...wanted], vector, most: effectsMax });
-      return (pages && (await effectsIn(pages, effectsMax, wanted))) ?? tooMany(effectsMax);
+      const pages = await findEffectsOn(pool, { tenant, resources: [...wanted], vector, most: effectsMax, known });
+      const collector: EffectsCollector = createEffectsCollector(effectsMax, wanted);
+      for await (const entries of readAhead(pages ?? tooMany(effectsMax))) if (!collector.add(entries)) tooMany(effectsMax);
+      return collector.effects();
     },
   };
-}
-
-async function* entriesOf(pool: pg.Pool, tenant: string, refs: readonly AttemptRef[], vector: Vector) {
-  for await (const { entries } of readEffectPages(pool, tenant, refs, vector)) yield entries;
 }
 
 function tooMany(most: number): never {
   throw new PlannerError('plan_too_large', `Too many effects to read: expected at most ${most}. Narrow the selection.`);
 }
+
+/** When, by the log and by the clock. */
+interface Instant {
+  readonly vector: Vector;
+  /** Milliseconds since 1970, UTC. */
+  readonly nowMs: number;
+}
+
+/** Rows are read in batches: one has several times the size of what is left of it. */
+function listSelected(pool: pg.Pool, tenant: string, selection: Selection, { vector, nowMs }: Instant): Promise<AttemptSummary[]> {
+  const parameters = new Parameters();
+  const text = selectStatement(tenant, selection, vector, nowMs, parameters);
+  const toRow = sharingTexts();
+  const listed: AttemptSummary[] = [];
+  // A cursor is otherwise planned for its first tenth.
+  const settings = 'SET TRANSACTION READ ONLY; SET LOCAL cursor_tuple_fraction = 1';
+  return inTransaction(
+    pool,
+    async (client) => {
+      for await (const one of readCursor(client, 'selected', text, parameters.values, toRow)) listed.push(one);
+      return listed;
+    },
+    settings,
+  );
+}
+
+/** Ascending, each once. @param statement of at most NAMED_MAX attempts */
+async function listNamed(
+  pool: pg.Pool,
+  tenant: string,
+  refs: readonly AttemptRef[],
+  { vector, nowMs }: Instant,
+  statement: typeof attemptsStatement,
+): Promise<AttemptSummary[]> {
+  const toRow = sharingTexts();
+  const listed: AttemptSummary[] = [];
+  const named = [...new Map(refs.map((ref) => [keyOf(ref), ref])).values()];
+  for (let at = 0; at < named.length; at += NAMED_MAX) {
+    const parameters = new Parameters();
+    const text = statement(tenant, named.slice(at, at + NAMED_MAX), vector, nowMs, parameters);
+    for (const row of (await pool.query<AttemptSqlRow>(text, parameters.values)).rows) listed.push(toRow(row));
+  }
+  return named.length > NAMED_MAX ? listed.sort(compareSummaries) : listed;
+}
+
+const compareSummaries = (a: AttemptSummary, b: AttemptSummary): number =>
+  a.receivedAtMs - b.receivedAtMs || compareEntries(a.entry, b.entry);
+
+/** Attempts of one agent have most of their texts in common: each is kept once. */
+function sharingTexts(): (row: Record<string, unknown>) => AttemptSummary {
+  const texts = new Map<unknown, unknown>();
+  return (row) => {
+    for (const column of SHARED_COLUMNS) {
+      const value = row[column];
+      if (typeof value !== 'string') continue;
+      const known = texts.get(value);
+      if (known === undefined) texts.set(value, value);
+      else row[column] = known;
+    }
+    return toSummary(row as AttemptSqlRow);
+  };
+}
+const SHARED_COLUMNS = ['source', 'agent', 'tool', 'session', 'trace', 'status', 'reversibility', 'key_id', 'system', 'login'] as const;
 
 function selectStatement(tenant: string, selection: Selection, vector: Vector, now: number, parameters: Parameters): string {
   const owner = parameters.add(tenant);
@@ -116,48 +185,60 @@ function keysOf(refs: readonly AttemptRef[], parameters: Parameters): string {
   return `unnest(${sources}::text[], ${actions}::uuid[], ${attempts}::int[]) AS k (source, action, attempt)`;
 }
 
+/**
+ * Reads the entries of these attempts page by page, and keeps of each attempt what the pages show.
+ * @param onEntries called with the entries of each page
+ */
 async function recorded(
   pool: pg.Pool,
   tenant: string,
-  rows: readonly AttemptSqlRow[],
+  listed: readonly AttemptSummary[],
   vector: Vector,
+  onEntries: (entries: readonly EffectsEntry[]) => void = () => undefined,
 ): Promise<readonly RecordedAttempt[]> {
-  const listed = rows.map(toSummary);
   const keys = await readKeys(pool, tenant, listed);
-  // Nothing settles the attempt of a revoked key any more.
-  const summaries = listed.map(
-    (summary): AttemptSummary =>
-      summary.status === 'open' && keys.get(summary.keyId)?.revoked ? { ...summary, status: 'unknown' } : summary,
-  );
-  const evidence = await readEvidence(pool, tenant, { summaries, keys, vector });
-  return summaries.map(({ settled: _settled, deadlineAtMs: _deadline, transaction: _transaction, ruling, ...rest }) => ({
-    ...rest,
-    ...(ruling && { ruledBy: ruling.by }),
-    ...(evidence.get(keyOf(rest.ref)) as Evidence),
-  }));
-}
-
-/** By `keyOf`. Reads page by page, and keeps of each attempt what the pages show. */
-async function readEvidence(
-  pool: pg.Pool,
-  tenant: string,
-  { summaries, keys, vector }: { summaries: readonly AttemptSummary[]; keys: ReadonlyMap<string, Key>; vector: Vector },
-): Promise<ReadonlyMap<string, Evidence>> {
-  const byKey = new Map(summaries.map((summary) => [keyOf(summary.ref), summary]));
-  const refs = [...byKey.values()].map(({ ref }) => ref);
-  const found = new Map<string, Evidence>();
-  const open = new Map<string, ReturnType<typeof createEvidence>>();
-  for await (const page of readEffectPages(pool, tenant, refs, vector)) {
-    for (const key of page.refs.map(keyOf)) {
-      const summary = byKey.get(key) as AttemptSummary;
-      if (!open.has(key)) open.set(key, createEvidence(summary, keys.get(summary.keyId) ?? { grade: 'claimed', resources: [] }));
-    }
-    for (const entry of page.entries) open.get(keyOf(refOfEvent(entry.event)))?.add(entry);
+  const share = sharedLists();
+  const found: RecordedAttempt[] = [];
+  const open = new Map<AttemptRef, { readonly summary: AttemptSummary; readonly evidence: ReturnType<typeof createEvidence> }>();
+  const refs = listed.map(({ ref }) => ref);
+  for await (const page of readAhead(readEffectPages(pool, tenant, refs, vector))) {
+    // The attempts of a page are the next ones of the list.
+    if (open.size === 0)
+      for (const listedOne of listed.slice(found.length, found.length + page.refs.length)) {
+        const key = keys.get(listedOne.keyId) ?? UNKNOWN_KEY;
+        const summary = asOf(listedOne, key);
+        open.set(summary.ref, { summary, evidence: createEvidence(summary, key) });
+      }
+    for (const entry of page.entries) open.get(entry.attempt)?.evidence.add(entry);
+    onEntries(page.entries);
     if (page.isLast !== true) continue;
-    for (const [key, one] of open) found.set(key, one.end());
+    for (const { summary, evidence } of open.values()) found.push(attemptOf(summary, evidence.end(), share));
     open.clear();
   }
   return found;
+}
+
+/** Nothing settles the attempt of a revoked key any more. */
+const asOf = (summary: AttemptSummary, { revoked }: Key): AttemptSummary =>
+  summary.status === 'open' && revoked ? { ...summary, status: 'unknown' } : summary;
+
+function attemptOf(
+  { settled: _settled, deadlineAtMs: _deadline, transaction: _transaction, ruling, ...rest }: AttemptSummary,
+  { registered, ...evidence }: Evidence,
+  share: (list: readonly string[]) => readonly string[],
+): RecordedAttempt {
+  return { ...rest, ...(ruling && { ruledBy: ruling.by }), ...evidence, registered: share(registered) };
+}
+
+/** Attempts of one key have the same resources: each list is kept once. */
+function sharedLists(): (list: readonly string[]) => readonly string[] {
+  const lists = new Map<string, readonly string[]>();
+  return (list) => {
+    const text = JSON.stringify(list);
+    const known = lists.get(text);
+    if (known === undefined) lists.set(text, list);
+    return known ?? list;
+  };
 }
 
 interface Key {
@@ -166,6 +247,8 @@ interface Key {
   /** Without a successor. */
   readonly revoked: boolean;
 }
+
+const UNKNOWN_KEY: Key = { grade: 'claimed', resources: [], revoked: false };
 
 const KEYS = `SELECT c.key_id, c.roles, c.resources, c.revoked_at IS NOT NULL
     AND NOT EXISTS (SELECT FROM recant.credential s WHERE s.tenant_id = c.tenant_id AND s.predecessor = c.key_id) AS revoked

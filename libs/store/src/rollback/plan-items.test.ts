@@ -1,12 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import {
-  countsOf,
   headerOf,
   PLAN_LISTS,
   type PlanBody,
+  type PlanCounts,
   type PlanItem,
   type PlanList,
   type PlanStep,
+  planCounter,
   planDigest,
   readPlan,
 } from '@recant/planner';
@@ -81,10 +82,20 @@ function bodyOf(steps: readonly PlanStep[]): PlanBody {
 }
 
 async function put(id: string, body: PlanBody): Promise<void> {
-  await createPlans(pool).put(TENANT, { id, digest: planDigest(body), body, by: 'key1', createdAtMs: 1 }, { source: `s/${id}`, items: [] });
+  await createPlans(pool).put(
+    TENANT,
+    { id, digest: planDigest(body), counts: countsOf(body), body, by: 'key1', createdAtMs: 1 },
+    { source: `s/${id}`, items: [] },
+  );
 }
 
 /** The digest of what is stored, and the one that it had. */
+function countsOf(body: PlanBody): PlanCounts {
+  const counter = planCounter();
+  planDigest(body, counter);
+  return counter.counts();
+}
+
 async function digestsOf(id: string, plans = createPlans(pool)) {
   const found = await plans.find(TENANT, id);
   if (!found) throw new Error(`expected the plan ${id}`);

@@ -1,7 +1,7 @@
 import {
   joinStep,
   PLAN_LISTS,
-  type PlanBody,
+  type PlanDraft,
   type PlanItem,
   type PlanList,
   type PlanStep,
@@ -42,7 +42,7 @@ interface PageRow extends Omit<Row, 'list'> {
 }
 
 /** In the transaction that inserts the plan. */
-export async function putItems(client: pg.PoolClient, tenant: string, plan: string, body: PlanBody): Promise<void> {
+export async function putItems(client: pg.PoolClient, tenant: string, plan: string, body: PlanDraft): Promise<void> {
   let chunk: Row[] = [];
   let chars = 0;
   const send = async (): Promise<void> => {
@@ -60,11 +60,13 @@ export async function putItems(client: pg.PoolClient, tenant: string, plan: stri
   if (chunk.length > 0) await send();
 }
 
-function* rowsOf(body: PlanBody): Generator<Row> {
+function* rowsOf(body: PlanDraft): Generator<Row> {
   for (const list of PLAN_LISTS) {
-    for (const [at, item] of body[list].entries()) {
+    let n = 0;
+    for (const item of body[list]) {
+      n += 1;
       const { head, detail } = list === 'steps' ? splitStep(item as PlanStep) : { head: item, detail: undefined };
-      yield { list, n: at + 1, head: JSON.stringify(head), detail: detail === undefined ? null : JSON.stringify(detail) };
+      yield { list, n, head: JSON.stringify(head), detail: detail === undefined ? null : JSON.stringify(detail) };
     }
   }
 }

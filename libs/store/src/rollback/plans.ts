@@ -1,4 +1,4 @@
-import { countsOf, headerOf, type Plan, type PlanCounts, type PlanHeader, type PlanItems, type PlanList } from '@recant/planner';
+import { headerOf, type PlanCounts, type PlanDraft, type PlanHeader, type PlanItems, type PlanList } from '@recant/planner';
 import { type OutboxItem, summarize } from '@recant/runner';
 import type pg from 'pg';
 import { asReader } from '../access/as-reader.ts';
@@ -14,7 +14,13 @@ interface Made {
 }
 
 /** A plan that was made, whole. */
-export interface NewPlan extends Plan, Made {}
+export interface NewPlan extends Made {
+  readonly id: string;
+  /** Of `body`, as the counts are. */
+  readonly digest: string;
+  readonly counts: PlanCounts;
+  readonly body: PlanDraft;
+}
 
 /** A plan without its items. */
 export interface StoredPlan extends Made {
@@ -43,9 +49,9 @@ export function createPlans(pool: pg.Pool): Plans {
   return {
     put: (tenant, plan, { source, items }) =>
       inTransaction(pool, async (client) => {
-        const { id, digest, body, by, createdAtMs } = plan;
+        const { id, digest, body, counts, by, createdAtMs } = plan;
         await client.query('INSERT INTO recant.tenant (id) VALUES ($1) ON CONFLICT DO NOTHING', [tenant]);
-        const texts = [JSON.stringify(headerOf(body)), JSON.stringify(summarize(body)), JSON.stringify(countsOf(body))];
+        const texts = [headerOf(body), summarize(body), counts].map((value) => JSON.stringify(value));
         const { rowCount } = await client.query(INSERT, [tenant, id, digest, body.mode, ...texts, by, createdAtMs]);
         if (rowCount !== 1) return;
         await putItems(client, tenant, id, body);

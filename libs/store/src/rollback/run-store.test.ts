@@ -1,5 +1,5 @@
 import type { PlanBody } from '@recant/planner';
-import { planDigest } from '@recant/planner';
+import { planCounter, planDigest } from '@recant/planner';
 import { testLedgerDatabase } from '@recant/test-support';
 import pg from 'pg';
 import { expect, test } from 'vitest';
@@ -41,8 +41,13 @@ async function stage() {
         ...{ compensated: 0, scopes: [], scopesMore: 0, tools: [], toolsMore: 0 },
       },
     };
-    const digest = planDigest(body);
-    await plans.put(TENANT, { id: `plan-${name}`, digest, body, by: 'key1', createdAtMs: 1 }, { source: `s/plan/${name}`, items: [] });
+    const counter = planCounter();
+    const digest = planDigest(body, counter);
+    await plans.put(
+      TENANT,
+      { id: `plan-${name}`, digest, counts: counter.counts(), body, by: 'key1', createdAtMs: 1 },
+      { source: `s/plan/${name}`, items: [] },
+    );
     const events = [{ sequence: 1, bytes: Buffer.from('{}') }];
     return runs.create(TENANT, {
       id: name,
