@@ -59,7 +59,7 @@ GRANT SELECT, INSERT ON recant.freeze_version, recant.freeze, recant.freeze_syst
 GRANT UPDATE (version) ON recant.freeze_version TO recant_writer;
 GRANT UPDATE (effective_at, ended_at, ended_by, end_reason) ON recant.freeze TO recant_writer;
 GRANT UPDATE (effective_at, standing, seen_at) ON recant.freeze_system TO recant_writer;
-GRANT UPDATE (agent, applied, granted_at), DELETE ON recant.lease TO recant_writer;
+GRANT UPDATE (agent, applied, applied_at, ends_at), DELETE ON recant.lease TO recant_writer;
 
 -- Fences last longer and end; a permission is used once.
 GRANT SELECT, INSERT ON recant.fence, recant.fence_allow, recant.fence_hit TO recant_writer;

@@ -574,7 +574,8 @@ CREATE TABLE recant.lease (
     source text COLLATE "C" NOT NULL,
     agent text COLLATE "C" NOT NULL,
     applied bigint NOT NULL,
-    granted_at timestamp(3) with time zone NOT NULL
+    applied_at timestamp(3) with time zone NOT NULL,
+    ends_at timestamp(3) with time zone NOT NULL
 );
 ALTER TABLE recant.lease OWNER TO recant_owner;
 ALTER TABLE recant.lease ADD CONSTRAINT lease_pkey PRIMARY KEY (tenant_id, source);
@@ -582,7 +583,7 @@ ALTER TABLE recant.lease ENABLE ROW LEVEL SECURITY;
 CREATE POLICY all_tenants ON recant.lease AS PERMISSIVE FOR ALL TO recant_writer USING (true) WITH CHECK (true);
 CREATE POLICY one_tenant ON recant.lease AS PERMISSIVE FOR SELECT TO recant_reader USING ((tenant_id = current_setting('recant.tenant'::text, true)));
 GRANT DELETE, INSERT, SELECT ON TABLE recant.lease TO recant_writer;
-GRANT UPDATE (agent, applied, granted_at) ON TABLE recant.lease TO recant_writer;
+GRANT UPDATE (agent, applied, applied_at, ends_at) ON TABLE recant.lease TO recant_writer;
 
 CREATE TABLE recant.ledger_head (
     tenant_id text COLLATE "C" NOT NULL,
@@ -796,7 +797,8 @@ CREATE TABLE recant.run (
     waits text NOT NULL DEFAULT '[]'::text,
     fence jsonb,
     deadline_at timestamp(3) with time zone,
-    rows_per_second integer
+    rows_per_second integer,
+    rate_free_at timestamp(3) with time zone
 );
 ALTER TABLE recant.run OWNER TO recant_owner;
 ALTER TABLE recant.run ADD CONSTRAINT run_digest_check CHECK ((octet_length(digest) = 32));

@@ -6,8 +6,11 @@ import { OpenInTargetBody } from './rollback-shapes.ts';
 import { route } from './route.ts';
 import { SelectionInput } from './selection-shapes.ts';
 
-/** How long a lease permits new actions, in milliseconds: a process that stopped or lost its connection starts none after this long. */
+/** How long a lease permits new actions by default, in milliseconds: a process that stopped or lost its connection starts none after this long. */
 export const LEASE_MS = 5_000;
+/** Bounds of its configuration. Shorter, and recorders renew it more often than the ledger answers under load; longer, and an order of a freeze outlasts its request. */
+export const LEASE_MS_MIN = 1_000;
+export const LEASE_MS_MAX = 20_000;
 /** Longest wait of a request for a lease, in milliseconds. */
 export const LEASE_WAIT_MS_MAX = 2_000;
 
@@ -99,7 +102,7 @@ export const orderFreeze = route({
   tag: 'ledger',
   summary: 'Stop an agent, principal, session, tool or the tenant from starting actions',
   description:
-    'Answers once the freeze is effective, or after twice the length of a lease. Running actions go on, and are recorded and settled. A freeze of the same target that is in force is returned as it is.',
+    'Answers once the freeze is effective, or at most 5 s after the last lease must have ended. Running actions go on, and are recorded and settled. A freeze of the same target that is in force is returned as it is.',
   roles: ['execute', 'administer'],
   body: { kind: 'json', schema: OrderFreezeBody },
   responses: { 200: { description: 'In force', schema: FreezeProgressBody } },

@@ -141,7 +141,7 @@ export interface LedgerClient {
   alarms(filter?: { readonly open?: boolean }, page?: PageRequest): Promise<AlarmPage>;
   /** An acknowledged alarm stays open, and degrades no health until its detail changes. */
   acknowledgeAlarm(alarm: string, reason: string): Promise<AlarmBody>;
-  /** Resolves once the freeze is effective, or after twice the length of a lease. */
+  /** Resolves once the freeze is effective, or at most 5 s after the last lease must have ended. */
   freeze(order: OrderFreezeBody): Promise<FreezeProgressBody>;
   thaw(freeze: string, reason: string): Promise<FreezeBody>;
   /** Newest first. `all`: also those that have ended. */

@@ -25,6 +25,7 @@ import { type AppendGuard, createAppender } from './append/appender.ts';
 import type { Failpoints } from './append/failpoint.ts';
 import { createFences, type Fences } from './fences/fences.ts';
 import { createFreezes, type Freezes } from './freezes/freezes.ts';
+import { createFreezeNews } from './freezes/news.ts';
 import { PrismaClient } from './generated/client.ts';
 import { createHeldMessages, type HeldMessages } from './held-messages.ts';
 import { createKafkaPositions, type KafkaPositions } from './positions.ts';
@@ -146,6 +147,7 @@ export function createStore(options: StoreOptions): Store {
   const prisma = new PrismaClient({ adapter: new PrismaPg(pools.keys, { schema: 'recant' }), transactionOptions: TRANSACTION });
   const sealer = createSealer(masterKey, options.olderMasterKeys);
   let guarding: AppendGuard = { admit: async () => {}, forget: () => {} };
+  const news = createFreezeNews();
   const guard: AppendGuard = { admit: (log) => guarding.admit(log), forget: () => guarding.forget() };
   return {
     appender: createAppender(pools.append, { clock, shards, systemTenant: OPERATOR_TENANT, failpoints, guard }),
@@ -154,9 +156,9 @@ export function createStore(options: StoreOptions): Store {
     parts: createParts(pools.append),
     alarms: createAlarms(work, clock),
     webhooks: createWebhooks(work),
-    freezes: createFreezes(pools.lookup, read, leaseMs),
+    freezes: createFreezes(pools.lookup, read, leaseMs, news),
     rulings: createRulings(pools.lookup),
-    fences: createFences(pools.lookup, read),
+    fences: createFences(pools.lookup, read, news),
     positions: createKafkaPositions(pools.lookup, OPERATOR_TENANT),
     held: createHeldMessages(work),
     queries: {

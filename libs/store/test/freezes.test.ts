@@ -33,7 +33,7 @@ test('I11: a freeze is effective once every lease of its agent knows it, and not
 
 test('I11: a recorder that asks again without obeying keeps no lease: it ends by itself', async () => {
   const short = fixture.open({ leaseMs: 400 });
-  await ask('silent', 'liar', 0);
+  await short.freezes.grant('silent', { source: 'liar', agent: 'bot', applied: 0 });
   const { id } = await short.freezes.order('silent', order());
   await waitUntil(async () => {
     expect(await short.freezes.grant('silent', { source: 'liar', agent: 'bot', applied: 0 })).toMatchObject({ granted: false });
@@ -91,4 +91,60 @@ test('I11: a database that was restored to an earlier state repeats no version',
   const { version } = await ask('restored', 'a', 0);
   await freezes.thaw('restored', id, { by: 'x', reason: 'y' });
   expect(version).toBeGreaterThan(Date.now() - 600_000);
+});
+
+test('I11: a freeze is effective from the last acknowledgement or end of a lease, however late somebody looks', async () => {
+  const short = fixture.open({ leaseMs: 300 });
+  const { pool } = fixture.store;
+  const lease = async (tenant: string, source: string) =>
+    (await pool.query('SELECT applied_at, ends_at FROM recant.lease WHERE tenant_id = $1 AND source = $2', [tenant, source])).rows[0];
+  const effective = async (tenant: string, id: string) => (await fixture.store.freezes.progress(tenant, id))?.freeze.effectiveAtMs;
+
+  for (const source of ['a', 'silent']) await short.freezes.grant('instant', { source, agent: 'bot', applied: 0 });
+  const frozen = await short.freezes.order('instant', order());
+  const { version } = await ask('instant', 'a', 0);
+  await ask('instant', 'a', version);
+  const ends = (await lease('instant', 'silent')).ends_at.getTime();
+  await waitUntil(() => Date.now() > ends + 50);
+  expect(await effective('instant', frozen.id)).toBe(Math.max(ends, frozen.orderedAtMs));
+
+  await ask('acknowledged', 'a', 0);
+  const answered = await fixture.store.freezes.order('acknowledged', order());
+  const told = await ask('acknowledged', 'a', 0);
+  await ask('acknowledged', 'a', told.version);
+  const since = (await lease('acknowledged', 'a')).applied_at.getTime();
+  await waitUntil(() => Date.now() > since + 5);
+  // It renews its lease before somebody looks.
+  await ask('acknowledged', 'a', told.version);
+  expect(await effective('acknowledged', answered.id)).toBe(since);
+  expect(await effective('acknowledged', answered.id)).toBe(since);
+});
+
+test('requests at once share statements, and each gets its own answer; of one source the one that obeys the least counts', async () => {
+  const { freezes } = fixture.store;
+  const { id } = await freezes.order('crowd', order({ value: 'agent-7' }));
+  const all = (applied: number) =>
+    Promise.all(Array.from({ length: 200 }, (_, n) => ask('crowd', `source-${n}`, applied, `agent-${n % 10}`)));
+  const told = await all(0);
+  expect(told.every(({ granted }) => !granted)).toBe(true);
+  expect(told.map(({ freezes: rules }) => rules.length)).toEqual(Array.from({ length: 200 }, (_, n) => (n % 10 === 7 ? 1 : 0)));
+  const version = told[0]?.version ?? 0;
+  expect((await all(version)).every(({ granted, freezes: rules }, n) => granted && rules.length === (n % 10 === 7 ? 1 : 0))).toBe(true);
+  expect((await freezes.progress('crowd', id))?.freeze.effectiveAtMs).toBeDefined();
+
+  const next = await freezes.order('crowd', order({ value: 'agent-8' }));
+  const { version: newest } = await ask('crowd', 'twice', 0, 'agent-8');
+  const [low, high] = await Promise.all([newest, newest + 5].map((applied) => ask('crowd', 'twice', applied, 'agent-8')));
+  expect([low?.granted, high?.granted]).toEqual([true, true]);
+  const { rows } = await fixture.store.pool.query("SELECT applied FROM recant.lease WHERE tenant_id = 'crowd' AND source = 'twice'");
+  expect(Number(rows[0].applied)).toBe(newest);
+  await freezes.thaw('crowd', next.id, { by: 'x', reason: 'y' });
+});
+
+test('what a recorder has to obey can be learnt without a lease', async () => {
+  const { freezes } = fixture.store;
+  const { id } = await freezes.order('learner', order());
+  const learnt = await freezes.learn('learner', { source: 'a', agent: 'bot', applied: 0 });
+  expect(learnt).toMatchObject({ granted: false, freezes: [{ id }] });
+  expect((await fixture.store.pool.query("SELECT FROM recant.lease WHERE tenant_id = 'learner'")).rowCount).toBe(0);
 });

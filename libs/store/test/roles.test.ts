@@ -64,7 +64,7 @@ const EXPECTED: Readonly<Record<string, { readonly owner: string; readonly write
   fence_hit: { owner: 'SELECT INSERT UPDATE DELETE TRUNCATE', writer: 'SELECT INSERT', reader: 'SELECT own' },
   lease: {
     owner: 'SELECT INSERT UPDATE DELETE TRUNCATE',
-    writer: 'SELECT INSERT UPDATE(agent, applied, granted_at) DELETE',
+    writer: 'SELECT INSERT UPDATE(agent, applied, applied_at, ends_at) DELETE',
     reader: '',
   },
   alarm: {

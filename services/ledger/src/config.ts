@@ -25,6 +25,7 @@ import { z } from 'zod';
 import { ALARM_ENV } from './alarm-env.ts';
 import type { KafkaDeps } from './consumers.ts';
 import { keysDatabaseOf } from './keys-database.ts';
+import { LEASE_ENV } from './lease-env.ts';
 import { EVIDENCE_ENV, placesOf } from './places.ts';
 import { readSigningKeys, type SigningKeys } from './signing-keys.ts';
 import { WEBHOOKS_ENV, type Webhook, webhooksOf } from './webhooks/read-webhooks.ts';
@@ -60,6 +61,7 @@ const LedgerEnv = z.object({
   ...EVIDENCE_ENV,
   ...OPENID_ENV,
   ...ALARM_ENV,
+  ...LEASE_ENV,
   ...WEBHOOKS_ENV,
   RECANT_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
   /** For fault tests: `<name>:<nth>`. */
@@ -84,6 +86,8 @@ export interface LedgerConfig {
   readonly places: Places;
   readonly people: readonly People[];
   readonly actionRows: number;
+  /** How long a recorder's lease permits new actions, in milliseconds. */
+  readonly leaseMs: number;
   readonly webhooks: readonly Webhook[];
 }
 
@@ -110,6 +114,7 @@ export function readLedgerConfig(env: Env): LedgerConfig {
     places: placesOf(read),
     people: openIdPeople(read, Date.now),
     actionRows: read.RECANT_ALARM_ROWS,
+    leaseMs: read.RECANT_AGENT_LEASE_MS,
     webhooks: webhooksOf(read, env),
   };
 }

@@ -16,16 +16,14 @@ import { callKey, eventId, isName, parseResource } from '@recant/events';
 import { checkSender } from '@recant/ledger';
 import { type BoundRoute, type Caller, handle } from '@recant/service';
 import { type FenceRecord, type Fences, fencedText, StoreError } from '@recant/store';
-import type { Leases } from './leases.ts';
 
 export interface FenceRoutesDeps {
   readonly fences: Fences;
-  readonly leases: Pick<Leases, 'changed'>;
   readonly clock: () => number;
 }
 
 /** Fences of the caller's tenant, and the question of recorders whose intents are not answered. */
-export function fenceRoutes({ fences, leases, clock }: FenceRoutesDeps): readonly BoundRoute[] {
+export function fenceRoutes({ fences, clock }: FenceRoutesDeps): readonly BoundRoute[] {
   return [
     handle(setFence, async ({ caller, body }) => {
       const expiresAtMs = parseExpiry(body.expires ?? FENCE_EXPIRES_DEFAULT, clock());
@@ -33,7 +31,6 @@ export function fenceRoutes({ fences, leases, clock }: FenceRoutesDeps): readonl
       const agent = body.agent === undefined ? {} : { agent: body.agent };
       const terms = { reason: body.reason, by: nameOf(caller), expiresAtMs };
       const set = fenceBody(await fences.set(caller.tenant, { ...call, ...agent }, terms).catch(refuseTooMany));
-      leases.changed(caller.tenant);
       const { fence, tool, expiresAt } = set;
       return { status: 200, body: set, act: { object: { fence, tool, ...agent }, detail: { expiresAt, resources: set.resources.length } } };
     }),
@@ -52,7 +49,6 @@ export function fenceRoutes({ fences, leases, clock }: FenceRoutesDeps): readonl
     }),
     handle(endFence, async ({ caller, params: { fence }, body: { reason } }) => {
       const ended = known(fence, await fences.end(caller.tenant, fence, { by: nameOf(caller), reason }));
-      leases.changed(caller.tenant);
       return { status: 200, body: fenceBody(ended), act: { object: { tool: ended.tool } } };
     }),
     handle(askFence, async ({ caller: { tenant, credential }, body: { source, agent, action, attempt, call } }) => {

@@ -18,8 +18,11 @@ import { type BoundRoute, type Caller, handle, withinInline } from '@recant/serv
 import { type FreezeProgress, type FreezeRecord, type Freezes, StoreError } from '@recant/store';
 import type { LeaseAnswer, Leases } from './leases.ts';
 
-/** Milliseconds between two looks at the leases while an order waits for its effect. */
+/** Milliseconds between two looks while an order waits for its effect: how late its answer is if another process was told of the last acknowledgement. */
 const LOOK_MS = 50;
+
+/** What an order waits beyond the length of a lease, at most, in milliseconds. */
+const BEYOND_LEASE_MS = 5_000;
 
 export interface FreezeRoutesDeps {
   readonly freezes: Freezes;
@@ -43,8 +46,9 @@ export function freezeRoutes({ freezes, leases, clock }: FreezeRoutesDeps): read
           ? new ApiFault('freezes_too_many', error.message, { cause: error })
           : error;
       });
-      leases.changed(caller.tenant);
-      const progress = await untilEffective(freezes, caller.tenant, ordered.id, 2 * freezes.leaseMs, signal);
+      const waitMs = freezes.leaseMs + Math.min(freezes.leaseMs, BEYOND_LEASE_MS);
+      await untilEffective(freezes, caller.tenant, ordered.id, waitMs, signal);
+      const progress = await freezes.progress(caller.tenant, ordered.id);
       const body = progressBody(progress ?? { freeze: ordered, waiting: NONE, unleased: NONE, systems: [] });
       const { freeze, orderedAt, effectiveAt } = body;
       const object = { freeze, scope, ...(value === '' ? {} : { value }) };
@@ -65,7 +69,6 @@ export function freezeRoutes({ freezes, leases, clock }: FreezeRoutesDeps): read
       const ended = await freezes.thaw(caller.tenant, freeze, { by: nameOf(caller), reason });
       if (ended === 'unknown') throw unknown(freeze);
       if (ended === 'ended') throw new ApiFault('freeze_ended', `Freeze ${freeze} has already ended.`);
-      leases.changed(caller.tenant);
       const { scope, value } = ended;
       return { status: 200, body: freezeBody(ended), act: { object: { scope, ...(value === '' ? {} : { value }) } } };
     }),
@@ -83,20 +86,30 @@ export function freezeRoutes({ freezes, leases, clock }: FreezeRoutesDeps): read
 const NONE = { count: 0, shown: [] };
 const unknown = (freeze: string): ApiFault => new ApiFault('freeze_unknown', `Unknown freeze ${freeze}.`);
 
-/** Looks until the freeze is effective, ends, the time is over or the client is gone. */
+/** Returns when the freeze is effective, has ended, the time is over or the client is gone. */
 async function untilEffective(
-  freezes: Pick<Freezes, 'progress'>,
+  freezes: Pick<Freezes, 'look' | 'news'>,
   tenant: string,
   id: string,
   waitMs: number,
   signal: AbortSignal,
-): Promise<FreezeProgress | undefined> {
-  for (const end = performance.now() + waitMs; ; ) {
-    const progress = await freezes.progress(tenant, id);
-    const { effectiveAtMs, ended } = progress?.freeze ?? {};
-    if (progress === undefined || effectiveAtMs !== undefined || ended !== undefined) return progress;
-    if (signal.aborted || performance.now() > end) return progress;
-    await delay(LOOK_MS);
+): Promise<void> {
+  let woken = new AbortController();
+  const unsubscribe = freezes.news.subscribe((of) => {
+    if (of === tenant) woken.abort();
+  });
+  try {
+    for (const end = performance.now() + waitMs; ; ) {
+      // Before the look: what is answered during it is looked at once more.
+      woken = new AbortController();
+      const look = await freezes.look(tenant, id);
+      const leftMs = end - performance.now();
+      if (look === undefined || look.isEffective || look.hasEnded || signal.aborted || leftMs <= 0) return;
+      const pauseMs = Math.max(1, Math.min(LOOK_MS, look.leaseEndsMs ?? LOOK_MS, leftMs));
+      await delay(pauseMs, undefined, { signal: woken.signal }).catch(() => undefined);
+    }
+  } finally {
+    unsubscribe();
   }
 }
 

@@ -1,11 +1,13 @@
 import type { Freezes } from '@recant/store';
 
-type Store = Pick<Freezes, 'grant' | 'versions' | 'forgetLeases'>;
+type Store = Pick<Freezes, 'grant' | 'learn' | 'versions' | 'forgetLeases' | 'news'>;
 export type LeaseAnswer = Awaited<ReturnType<Store['grant']>>;
 type LeaseRequest = Parameters<Store['grant']>[1];
 
 /** Milliseconds between two looks at the database while recorders wait: how late a freeze that another process ordered is noticed. */
 const LOOK_MS = 200;
+/** Waits end together at multiples of this time, so that renewals share their statements. */
+const TOGETHER_MS = 200;
 /** Requests that wait in this process; further ones are answered at once. */
 const WAITING_MAX = 10_000;
 const FORGET_MS = 600_000;
@@ -14,8 +16,6 @@ const FORGET_MS = 600_000;
 export interface Leases {
   /** @param waitMs longest wait for a change, in milliseconds */
   ask(tenant: string, request: LeaseRequest, waitMs: number, signal: AbortSignal): Promise<LeaseAnswer>;
-  /** The freezes of a tenant changed: answers all that wait. */
-  changed(tenant: string): void;
   /** Answers all that wait. */
   stop(): void;
 }
@@ -23,7 +23,7 @@ export interface Leases {
 interface Waiting {
   readonly tenant: string;
   readonly version: number;
-  readonly end: () => void;
+  end(isChanged: boolean): void;
 }
 
 /** @param onError the database did not answer; recorders ask again by themselves */
@@ -34,16 +34,19 @@ export function createLeases(store: Store, onError: (error: unknown) => void): L
   let looking = false;
   let stopped = false;
 
-  const endWhere = (matches: (one: Waiting) => boolean): void => {
-    for (const one of [...waiting].filter(matches)) one.end();
+  const changed = (matches: (one: Waiting) => boolean): void => {
+    for (const one of [...waiting].filter(matches)) one.end(true);
   };
+  const unsubscribe = store.news.subscribe((changedTenant, event) => {
+    if (event === 'changed') changed(({ tenant }) => tenant === changedTenant);
+  });
   const look = async (): Promise<void> => {
     timer = undefined;
     if (waiting.size === 0) return;
     looking = true;
     try {
       const versions = await store.versions([...new Set([...waiting].map(({ tenant }) => tenant))]);
-      endWhere(({ tenant, version }) => (versions.get(tenant) ?? 0) !== version);
+      changed(({ tenant, version }) => (versions.get(tenant) ?? 0) !== version);
       if (performance.now() - forgottenMs > FORGET_MS) {
         forgottenMs = performance.now();
         await store.forgetLeases();
@@ -58,36 +61,42 @@ export function createLeases(store: Store, onError: (error: unknown) => void): L
     if (timer !== undefined || looking || waiting.size === 0 || stopped) return;
     timer = setTimeout(() => void look(), LOOK_MS).unref();
   };
-  const change = (tenant: string, version: number, waitMs: number, signal: AbortSignal): Promise<void> =>
-    new Promise((resolve) => {
-      const one: Waiting = {
-        tenant,
-        version,
-        end() {
-          clearTimeout(late);
-          signal.removeEventListener('abort', one.end);
-          waiting.delete(one);
-          resolve();
-        },
-      };
-      const late = setTimeout(one.end, waitMs);
-      signal.addEventListener('abort', one.end, { once: true });
-      waiting.add(one);
-      watch();
-    });
 
   return {
     async ask(tenant, request, waitMs, signal) {
       const answer = await store.grant(tenant, request);
       if (!answer.granted || waitMs === 0 || stopped || signal.aborted || waiting.size >= WAITING_MAX) return answer;
-      await change(tenant, answer.version, waitMs, signal);
-      return signal.aborted ? answer : store.grant(tenant, request);
+      const change = changeOf(waiting, { tenant, version: answer.version }, waitMs, signal);
+      watch();
+      // The lease counts from the request, so its end needs no other statement while nothing changes.
+      if (!(await change) || signal.aborted) return answer;
+      const learnt = await store.learn(tenant, request);
+      return { ...learnt, granted: learnt.version === answer.version };
     },
-    changed: (changedTenant) => endWhere(({ tenant }) => tenant === changedTenant),
     stop() {
       stopped = true;
+      unsubscribe();
       clearTimeout(timer);
-      endWhere(() => true);
+      for (const one of [...waiting]) one.end(false);
     },
   };
+}
+
+/** @returns whether the freezes may have changed; false after `waitMs`, or when the client is gone */
+function changeOf(waiting: Set<Waiting>, of: Omit<Waiting, 'end'>, waitMs: number, signal: AbortSignal): Promise<boolean> {
+  return new Promise((resolve) => {
+    const one: Waiting = {
+      ...of,
+      end(isChanged) {
+        clearTimeout(late);
+        signal.removeEventListener('abort', unchanged);
+        waiting.delete(one);
+        resolve(isChanged);
+      },
+    };
+    const unchanged = (): void => one.end(false);
+    const late = setTimeout(unchanged, Math.max(0, waitMs - ((performance.now() + waitMs) % TOGETHER_MS)));
+    signal.addEventListener('abort', unchanged, { once: true });
+    waiting.add(one);
+  });
 }

@@ -11,17 +11,17 @@ await runProcess(async () => {
   const config = readLedgerConfig(process.env);
   if (config.caFile !== undefined) trustCertificates(config.caFile);
   await checkConnection(config.databaseUrl);
-  const { databaseUrl: connectionString, shards, rates, people, address, webhooks, actionRows } = config;
+  const { databaseUrl: connectionString, shards, leaseMs, rates, people, address, webhooks, actionRows } = config;
   const [masterKey, ...olderMasterKeys] = config.masterKeys;
-  const store = createStore({ connectionString, masterKey, olderMasterKeys, shards, failpoints: killAtFailpoint(config.failpoint) });
+  const keys = { masterKey, olderMasterKeys };
+  const store = createStore({ connectionString, ...keys, shards, leaseMs, failpoints: killAtFailpoint(config.failpoint) });
   // Fails at startup, not at the first event, if the login lacks the writer's role.
   await store.ping();
   const dataKeys = await openDataKeys(config, logger);
-  const kafka = config.kafka && { ...config.kafka, ...config.kafkaNames };
   const evidence = { keys: config.signingKeys, ...config.places };
   const metrics = processMetrics({ service: 'ledger', version: '0.1.0' });
   const deps = { store, logger, clock: Date.now, shards, evidence, dataKeys, rates, metrics, webhooks, actionRows };
-  const ledger = wireLedger({ ...deps, ...(kafka && { kafka }) });
+  const ledger = wireLedger({ ...deps, ...(config.kafka && { kafka: { ...config.kafka, ...config.kafkaNames } }) });
   const described = { title: 'Recant ledger', version: '0.1.0', requestId: randomUUID, keyring: store.credentials };
   const app = createApp({ ...described, ...ledger, metrics, rates, people, logger });
   const listening = await listen(app, { ...address, logger });

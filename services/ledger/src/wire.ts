@@ -31,6 +31,7 @@ export { createLedgerActs } from './acts.ts';
 export { ALARM_ENV } from './alarm-env.ts';
 export { keyBindings } from './keys.ts';
 export { keysDatabaseOf, openDataKeys } from './keys-database.ts';
+export { LEASE_ENV } from './lease-env.ts';
 export { EVIDENCE_ENV, placesOf } from './places.ts';
 export { newSigningKey, parseSigningKeys, readSigningKeys, type SigningKeys } from './signing-keys.ts';
 export { WebhookError } from './webhooks/post.ts';
@@ -113,7 +114,7 @@ export function wireLedger(deps: LedgerDeps): WiredLedger {
     ...settlingRoutes(store.queries, store.rulings, clock),
     ...alarmRoutes(store.alarms),
     ...freezeRoutes({ freezes: store.freezes, leases, clock }),
-    ...fenceRoutes({ fences: store.fences, leases, clock }),
+    ...fenceRoutes({ fences: store.fences, clock }),
     ...logRoutes(store.queries),
     ...sourceRoutes(store.queries, clock),
     ...reachRoutes(consumers?.reach),

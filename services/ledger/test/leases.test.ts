@@ -17,7 +17,11 @@ test('the database is asked only for tenants with recorders that wait, and not a
     return new Map(tenants.map((tenant) => [tenant, 1]));
   };
   const answer = { version: 1, granted: true, freezes: [] };
-  const leases = createLeases({ grant: async () => answer, versions, forgetLeases: async () => {} }, () => {});
+  const news = { tell: () => {}, subscribe: () => () => {} };
+  const leases = createLeases(
+    { grant: async () => answer, learn: async () => answer, versions, forgetLeases: async () => {}, news },
+    () => {},
+  );
   const first = new AbortController();
   const second = new AbortController();
   const waiting = [leases.ask('acme', REQUEST, 60_000, first.signal), leases.ask('globex', REQUEST, 60_000, second.signal)];
@@ -39,4 +43,52 @@ test('the database is asked only for tenants with recorders that wait, and not a
   expect(asked.length).toBeGreaterThan(1);
   leases.stop();
   await third;
+});
+
+test('a wait without a change needs no second statement; a change is learnt once, and grants nothing under another version', async () => {
+  const listeners = new Set<(tenant: string, event: 'changed' | 'answered') => void>();
+  const calls: string[] = [];
+  let version = 1;
+  const answer = (call: string) => async () => {
+    calls.push(call);
+    return { version, granted: call === 'grant', freezes: [] };
+  };
+  const leases = createLeases(
+    {
+      grant: answer('grant'),
+      learn: answer('learn'),
+      versions: async (tenants) => new Map(tenants.map((tenant) => [tenant, 1])),
+      forgetLeases: async () => {},
+      news: {
+        tell: (tenant, event) => listeners.forEach((listener) => void listener(tenant, event)),
+        subscribe: (listener) => {
+          listeners.add(listener);
+          return () => void listeners.delete(listener);
+        },
+      },
+    },
+    () => {},
+  );
+  const tell = (event: 'changed' | 'answered') => listeners.forEach((listener) => void listener('acme', event));
+  const ask = () => leases.ask('acme', REQUEST, 2_000, new AbortController().signal);
+
+  const unchanged = ask();
+  await vi.advanceTimersByTimeAsync(500);
+  tell('answered');
+  await vi.advanceTimersByTimeAsync(2_000);
+  expect([await unchanged, calls.splice(0)]).toEqual([{ version: 1, granted: true, freezes: [] }, ['grant']]);
+
+  const changed = ask();
+  await vi.advanceTimersByTimeAsync(10);
+  version = 2;
+  tell('changed');
+  expect([await changed, calls.splice(0)]).toEqual([{ version: 2, granted: false, freezes: [] }, ['grant', 'learn']]);
+
+  // Woken for nothing, the lease that was granted still holds.
+  const spurious = ask();
+  await vi.advanceTimersByTimeAsync(10);
+  tell('changed');
+  expect((await spurious).granted).toBe(true);
+  leases.stop();
+  expect(listeners.size).toBe(0);
 });

@@ -53,14 +53,14 @@ const failing = (env: Record<string, string>) => endOf(start(env));
 const good = () => ({ DATABASE_URL: database.url, RECANT_MASTER_KEY_FILE: keyFile });
 
 test('a wrong configuration names all problems, one line each', async () => {
-  const { code, stderr } = await failing({ KAFKA_BROKERS: 'nowhere', RECANT_PORT: 'x' });
+  const { code, stderr } = await failing({ KAFKA_BROKERS: 'nowhere', RECANT_PORT: 'x', RECANT_AGENT_LEASE_MS: '20001' });
   expect(code).toBe(1);
   expect(
     stderr
       .trim()
       .split('\n')
       .map((line) => line.split(/[ :]/)[0]),
-  ).toEqual(['DATABASE_URL', 'KAFKA_BROKERS', 'RECANT_PORT', 'RECANT_MASTER_KEY_FILE']);
+  ).toEqual(['DATABASE_URL', 'KAFKA_BROKERS', 'RECANT_PORT', 'RECANT_MASTER_KEY_FILE', 'RECANT_AGENT_LEASE_MS']);
 });
 
 test.each([

@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { createClient } from '@recant/client';
 import { filesystemSystem } from '@recant/connector-filesystem';
 import { createRecant } from '@recant/sdk';
 import { waitUntil } from '@recant/test-support';
@@ -15,7 +16,7 @@ beforeAll(async () => {
   folder = await ledgerFolder();
   root = join(folder.path, 'notes');
   await mkdir(root);
-  service = await up(folder.path, [], folder.env);
+  service = await up(folder.path, ['--agent-lease', '2000'], folder.env);
   agentKey = /agents\s+(recant_\S+)/.exec(service.out)?.[1] ?? '';
   expect(await run('connect', 'filesystem', 'notes', '--root', root, '--store', join(folder.path, 'images'))).toMatchObject({ code: 0 });
 });
@@ -61,4 +62,9 @@ test('freeze stops an agent and says when and why, thaw lets it go on; a target 
   expect((await run('freeze', '--agent', 'a')).code).toBe(2);
   await recorder.close();
   await notes.close();
+});
+
+test('the length of a lease is configured: recorders may go on that long without an answer', async () => {
+  const agent = createClient({ url: service.url, apiKey: agentKey });
+  expect(await agent.lease({ source: 'recant://asks/1', agent: 'asks', applied: 0 })).toMatchObject({ leaseMs: 2_000 });
 });

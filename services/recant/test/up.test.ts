@@ -130,14 +130,15 @@ test('a port in use is a one-line error that still shows what the start created,
   }
 }, 120_000);
 
-test('a wrong DATABASE_URL and a wrong port are one-line errors without the password', async () => {
-  const cases = [
+test('a wrong DATABASE_URL, port or lease is a one-line error without the password', async () => {
+  const cases: { env: Record<string, string>; args?: string[]; code: number; says: RegExp }[] = [
     { env: { DATABASE_URL: 'postgres://me:s3cret@127.0.0.1:1/none' }, code: 1, says: /127\.0\.0\.1:1.*DATABASE_URL/ },
     { env: { DATABASE_URL: 'mysql://me:s3cret@127.0.0.1/none' }, code: 2, says: /DATABASE_URL: must start with postgres/ },
     { env: { RECANT_PORT: 'many', RECANT_SHARDS: '0' }, code: 2, says: /RECANT_PORT: .*RECANT_SHARDS: / },
+    { env: {}, args: ['--agent-lease', '500'], code: 2, says: /RECANT_AGENT_LEASE_MS: must be .* from 1000 to 20000, got "500"/ },
   ];
-  for (const { env, code, says } of cases) {
-    const refused = await recant(folder.path, ['up'], env);
+  for (const { env, args = [], code, says } of cases) {
+    const refused = await recant(folder.path, ['up', ...args], env);
     expect(refused.code, refused.err).toBe(code);
     expect(refused.err).toMatch(says);
     expect(refused.err).not.toContain('s3cret');

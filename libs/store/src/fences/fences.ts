@@ -2,6 +2,7 @@ import type { Call } from '@recant/events';
 import type pg from 'pg';
 import { asReader } from '../access/as-reader.ts';
 import { StoreError } from '../error.ts';
+import type { FreezeNews } from '../freezes/news.ts';
 import { NEXT_VERSION } from '../freezes/version.ts';
 import { inTransaction } from '../in-transaction.ts';
 import { instantCursor, instantPlaceOf } from '../query/instant-cursor.ts';
@@ -75,7 +76,7 @@ const ALLOW = `INSERT INTO recant.fence_allow (tenant_id, fence_id, reason, allo
 const END = 'UPDATE recant.fence SET ended_at = clock_timestamp(), ended_by = $3, end_reason = $4 WHERE tenant_id = $1 AND id = $2::uuid';
 
 /** @param read connections for lists */
-export function createFences(pool: pg.Pool, read: pg.Pool): Fences {
+export function createFences(pool: pg.Pool, read: pg.Pool, news: FreezeNews): Fences {
   const change = (tenant: string, id: string, make: (client: pg.PoolClient) => Promise<unknown>) =>
     inTransaction(pool, async (client) => {
       const { rows } = await client.query<{ in_force: boolean }>(LOCK, [tenant, id]);
@@ -85,17 +86,23 @@ export function createFences(pool: pg.Pool, read: pg.Pool): Fences {
       return one(client, tenant, id);
     });
   return {
-    set: (tenant, fence, terms) =>
-      inTransaction(pool, async (client) => {
+    async set(tenant, fence, terms) {
+      const set = await inTransaction(pool, async (client) => {
         const [id] = await setFences(client, tenant, [fence], terms);
         return one(client, tenant, id as string);
-      }),
+      });
+      news.tell(tenant, 'changed');
+      return set;
+    },
     allow: (tenant, id, { by, reason }) => change(tenant, id, (client) => client.query(ALLOW, [tenant, id, reason, by])),
-    end: (tenant, id, { by, reason }) =>
-      change(tenant, id, async (client) => {
+    async end(tenant, id, { by, reason }) {
+      const ended = await change(tenant, id, async (client) => {
         await client.query(NEXT_VERSION, [tenant]);
         await client.query(END, [tenant, id, by, reason]);
-      }),
+      });
+      news.tell(tenant, 'changed');
+      return ended;
+    },
     async find(tenant, id) {
       const { rows } = await asReader(read, tenant, (client) => client.query<FenceSqlRow>(ONE, [tenant, id]));
       return rows[0] && fenceOf(rows[0]);

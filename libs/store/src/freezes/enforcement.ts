@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import type { FreezeNews } from './news.ts';
 
 /** A freeze that registered systems enforce themselves, for the rollback service to carry out. */
 export interface EnforcedFreeze {
@@ -66,7 +67,7 @@ const NOT_ANSWERED: Omit<SystemStanding, 'effective'> = {
   problem: 'The rollback service has not set the freeze there yet.',
 };
 
-export function createEnforcement(pool: pg.Pool): Enforcement {
+export function createEnforcement(pool: pg.Pool, news: FreezeNews): Enforcement {
   return {
     async enforced(tenant) {
       const { rows } = await pool.query<{ id: string; agent: string | null; reason: string; expires_at: Date | null; sources: string[] }>(
@@ -81,6 +82,7 @@ export function createEnforcement(pool: pg.Pool): Enforcement {
     },
     async note(tenant, freeze, system, { effective, ...standing }) {
       await pool.query(NOTE, [tenant, freeze, system, effective, standing]);
+      news.tell(tenant, 'answered');
     },
     async standings(tenant, freeze) {
       type Row = { system: string; effective_at: Date | null; standing: Omit<SystemStanding, 'effective'> | null };

@@ -5,6 +5,7 @@ import { inTransaction } from '../in-transaction.ts';
 import { instantCursor, instantPlaceOf } from '../query/instant-cursor.ts';
 import { createEnforcement, type Enforcement, SYSTEM_WAITING, type SystemFreeze } from './enforcement.ts';
 import { createLeases, type FreezeRule, type FreezeScope, type Leases, type RuleRow, ruleOf } from './leases.ts';
+import type { FreezeNews } from './news.ts';
 import { NEXT_VERSION } from './version.ts';
 
 /** What starts no new actions. */
@@ -39,6 +40,14 @@ export interface SourceCount {
   readonly shown: readonly string[];
 }
 
+/** Whether a freeze is effective. */
+export interface FreezeLook {
+  readonly isEffective: boolean;
+  readonly hasEnded: boolean;
+  /** Milliseconds until the next lease ends that it waits for. */
+  readonly leaseEndsMs?: number;
+}
+
 /** What stands between a freeze and its being effective. */
 export interface FreezeProgress {
   readonly freeze: FreezeRecord;
@@ -53,9 +62,12 @@ export interface FreezeProgress {
 export interface Freezes extends Leases, Enforcement {
   /** How long a lease permits new actions, in milliseconds. */
   readonly leaseMs: number;
+  readonly news: FreezeNews;
   /** Idempotent: a freeze of the same target that is in force is returned as it is. @throws StoreError `too_many` */
   order(tenant: string, order: FreezeOrder): Promise<FreezeRecord>;
-  /** Marks a freeze effective if it is. */
+  /** Marks a freeze effective if it is, with the moment since when; one statement. */
+  look(tenant: string, id: string): Promise<FreezeLook | undefined>;
+  /** Looks, and lists what the freeze waits for. */
   progress(tenant: string, id: string): Promise<FreezeProgress | undefined>;
   thaw(tenant: string, id: string, end: { readonly by: string; readonly reason: string }): Promise<FreezeRecord | 'unknown' | 'ended'>;
   /** Newest first. @throws StoreError `cursor_invalid` */
@@ -79,11 +91,22 @@ const LIST = `SELECT ${COLUMNS} FROM recant.freeze WHERE tenant_id = $1 AND (ord
   ORDER BY ordered_at DESC, id DESC LIMIT $4`;
 
 const ONE = `SELECT ${COLUMNS} FROM recant.freeze WHERE tenant_id = $1 AND id = $2::uuid`;
-/** Leases that may still permit actions of the freeze \`f\`. Only an agent is known of a lease; every recorder has to learn of any other scope. */
-const WAITING = `recant.lease l WHERE l.tenant_id = f.tenant_id AND l.applied < f.version AND (f.scope <> 'agent' OR l.agent = f.value)
-  AND l.granted_at > clock_timestamp() - $3::float8 * interval '1 millisecond'`;
-const MAKE_EFFECTIVE = `UPDATE recant.freeze f SET effective_at = clock_timestamp()
-  WHERE tenant_id = $1 AND id = $2::uuid AND ended_at IS NULL AND effective_at IS NULL AND NOT EXISTS (SELECT FROM ${WAITING}) AND NOT EXISTS (SELECT FROM ${SYSTEM_WAITING})`;
+/** Leases that concern the freeze `f`. Only an agent is known of a lease; every recorder has to learn of any other scope. */
+const CONCERNED = `recant.lease l WHERE l.tenant_id = f.tenant_id AND (f.scope <> 'agent' OR l.agent = f.value)`;
+/** Those that may still permit its actions. */
+const WAITING = `${CONCERNED} AND l.applied < f.version AND l.ends_at > clock_timestamp()`;
+/**
+ * The last moment at which a recorder began to obey, its lease ended or a system began to refuse. Where nobody looked while the freeze was new, recorders
+ * that opened later count too: the moment is then later than the true one, never earlier.
+ */
+const EFFECTIVE_AT = `greatest(f.ordered_at, (SELECT max(CASE WHEN l.applied < f.version THEN l.ends_at ELSE l.applied_at END) FROM ${CONCERNED}),
+  (SELECT max(s.effective_at) FROM recant.freeze_system s WHERE s.tenant_id = f.tenant_id AND s.freeze_id = f.id))`;
+const LOOK = `WITH made AS (UPDATE recant.freeze f SET effective_at = ${EFFECTIVE_AT}
+    WHERE tenant_id = $1 AND id = $2::uuid AND ended_at IS NULL AND effective_at IS NULL AND NOT EXISTS (SELECT FROM ${WAITING}) AND NOT EXISTS (SELECT FROM ${SYSTEM_WAITING})
+    RETURNING effective_at)
+  SELECT f.effective_at IS NOT NULL OR EXISTS (SELECT FROM made) AS is_effective, f.ended_at IS NOT NULL AS has_ended,
+    (SELECT extract(epoch FROM min(l.ends_at) - clock_timestamp()) * 1000 FROM ${WAITING})::float8 AS lease_ends_ms
+  FROM recant.freeze f WHERE f.tenant_id = $1 AND f.id = $2::uuid`;
 /** Sources that are neither closed nor silent, and that never had a lease. */
 const SOURCES = `SELECT ARRAY(SELECT l.source FROM ${WAITING} ORDER BY 1) AS waiting,
   ARRAY(SELECT s.source FROM recant.source_watch w JOIN recant.source s USING (tenant_id, source_no)
@@ -94,15 +117,23 @@ const SOURCES = `SELECT ARRAY(SELECT l.source FROM ${WAITING} ORDER BY 1) AS wai
 const SOURCES_SHOWN_MAX = 20;
 
 /** @param read connections for lists. @param leaseMs how long a lease permits new actions, in milliseconds */
-export function createFreezes(pool: pg.Pool, read: pg.Pool, leaseMs: number): Freezes {
-  const leases = createLeases(pool);
-  const enforcement = createEnforcement(pool);
+export function createFreezes(pool: pg.Pool, read: pg.Pool, leaseMs: number, news: FreezeNews): Freezes {
+  const leases = createLeases(pool, leaseMs, news);
+  const enforcement = createEnforcement(pool, news);
+  const look: Freezes['look'] = async (tenant, id) => {
+    type Row = { is_effective: boolean; has_ended: boolean; lease_ends_ms: number | null };
+    const [row] = (await pool.query<Row>(LOOK, [tenant, id])).rows;
+    if (row === undefined) return undefined;
+    const { is_effective: isEffective, has_ended: hasEnded, lease_ends_ms: leaseEndsMs } = row;
+    return { isEffective, hasEnded, ...(leaseEndsMs !== null && { leaseEndsMs }) };
+  };
   return {
     ...leases,
     ...enforcement,
     leaseMs,
+    news,
     async order(tenant, { scope, value, reason, by, expiresAtMs }) {
-      return inTransaction(pool, async (client) => {
+      const ordered = await inTransaction(pool, async (client) => {
         const { version } = (await client.query<{ version: string }>(NEXT_VERSION, [tenant])).rows[0] as { version: string };
         await client.query(EXPIRE, [tenant]);
         const known = await client.query<FreezeSqlRow>(SAME, [tenant, scope, value]);
@@ -113,22 +144,27 @@ export function createFreezes(pool: pg.Pool, read: pg.Pool, leaseMs: number): Fr
         const expires = expiresAtMs === undefined ? null : new Date(expiresAtMs);
         return recordOf((await client.query<FreezeSqlRow>(ORDER, [tenant, version, scope, value, reason, by, expires])).rows[0]);
       });
+      news.tell(tenant, 'changed');
+      return ordered;
     },
+    look,
     async progress(tenant, id) {
-      await pool.query(MAKE_EFFECTIVE, [tenant, id, leaseMs]);
+      if ((await look(tenant, id)) === undefined) return undefined;
       const freeze = (await pool.query<FreezeSqlRow>(ONE, [tenant, id])).rows[0];
       if (freeze === undefined) return undefined;
-      const { rows } = await pool.query<{ waiting: string[]; unleased: string[] }>(SOURCES, [tenant, id, leaseMs]);
+      const { rows } = await pool.query<{ waiting: string[]; unleased: string[] }>(SOURCES, [tenant, id]);
       const systems = await enforcement.standings(tenant, id);
       return { freeze: recordOf(freeze), waiting: countOf(rows[0]?.waiting), unleased: countOf(rows[0]?.unleased), systems };
     },
     async thaw(tenant, id, { by, reason }) {
-      return inTransaction(pool, async (client) => {
+      const thawed = await inTransaction(pool, async (client) => {
         await client.query(NEXT_VERSION, [tenant]);
         const { rows } = await client.query<FreezeSqlRow>(THAW, [tenant, id, by, reason]);
         if (rows[0] !== undefined) return recordOf(rows[0]);
         return (await client.query(EXISTS, [tenant, id])).rowCount === 0 ? 'unknown' : 'ended';
       });
+      news.tell(tenant, 'changed');
+      return thawed;
     },
     async list(tenant, { limit, inForce, cursor }) {
       const place = instantPlaceOf(cursor);

@@ -23,7 +23,16 @@ import {
   readConfig,
   secret,
 } from '@recant/service';
-import { ALARM_ENV, EVIDENCE_ENV, keysDatabaseOf, placesOf, WEBHOOKS_ENV, type Webhook, webhooksOf } from '@recant/service-ledger/wire';
+import {
+  ALARM_ENV,
+  EVIDENCE_ENV,
+  keysDatabaseOf,
+  LEASE_ENV,
+  placesOf,
+  WEBHOOKS_ENV,
+  type Webhook,
+  webhooksOf,
+} from '@recant/service-ledger/wire';
 import { z } from 'zod';
 import { DIR_DEFAULT } from '../terminal/connection.ts';
 import { CliError, EXIT } from '../terminal/exit.ts';
@@ -57,6 +66,7 @@ const Environment = z.object({
   ...EVIDENCE_ENV,
   ...OPENID_ENV,
   ...ALARM_ENV,
+  ...LEASE_ENV,
   ...WEBHOOKS_ENV,
   /** Plans that need approval by a second person. Default: `never` while there is one person, `always` where others can sign in. */
   RECANT_APPROVALS: z.enum(APPROVAL_RULES, `must be one of ${APPROVAL_RULES.join(', ')}`).optional(),
@@ -68,6 +78,7 @@ export interface UpOptions {
   readonly host?: string;
   readonly port?: string;
   readonly kafka?: boolean;
+  readonly agentLease?: string;
 }
 
 export interface UpSettings {
@@ -98,6 +109,8 @@ export interface UpSettings {
   readonly rowsMax: number;
   /** Rows and files above which one action is an alarm. */
   readonly actionRows: number;
+  /** How long a recorder's lease permits new actions, in milliseconds. */
+  readonly leaseMs: number;
   readonly webhooks: readonly Webhook[];
 }
 
@@ -108,6 +121,7 @@ export function readSettings(options: UpOptions, env: Env): UpSettings {
     ...(options.dir === undefined ? {} : { RECANT_DIR: options.dir }),
     ...(options.host === undefined ? {} : { RECANT_HOST: options.host }),
     ...(options.port === undefined ? {} : { RECANT_PORT: options.port }),
+    ...(options.agentLease === undefined ? {} : { RECANT_AGENT_LEASE_MS: options.agentLease }),
   };
   try {
     const read = readConfig(Environment, overlaid);
@@ -135,6 +149,7 @@ export function readSettings(options: UpOptions, env: Env): UpSettings {
       rowsMax: read.RECANT_RUN_ROWS_MAX,
       people,
       actionRows: read.RECANT_ALARM_ROWS,
+      leaseMs: read.RECANT_AGENT_LEASE_MS,
       webhooks: webhooksOf(read, env),
     };
   } catch (error) {

@@ -90,6 +90,7 @@ async function build(
     masterKey,
     olderMasterKeys,
     shards: settings.shards,
+    leaseMs: settings.leaseMs,
     failpoints: killAtFailpoint(settings.failpoint),
   });
   closers.push(store.close);

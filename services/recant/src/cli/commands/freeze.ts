@@ -10,7 +10,7 @@ import { fullId } from '../short-id.ts';
 
 const FREEZE_HELP = `
 A freeze stops an agent from starting actions: each recorder of the SDK refuses them with the code \`frozen\`. Running actions go on, and are recorded
-and settled. The command returns once the freeze is effective: every recorder has answered, or its lease of 5 s has expired. From then on
+and settled. The command returns once the freeze is effective: every recorder has answered, or its lease (5 s by default) has expired. From then on
 no frozen action starts. Exit code 5: not effective yet, or sources that record without the SDK's lease are open; nothing but the end of their
 processes stops those.
 
