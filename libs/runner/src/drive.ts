@@ -4,7 +4,6 @@ import { accountOf, type PlanSummary } from './account.ts';
 import { approvedPlan, type WorkStep } from './approved-plan.ts';
 import { RunnerError } from './error.ts';
 import { nextWork, type Work } from './next-work.ts';
-import { createPace } from './pace.ts';
 import { type Claim, RUNNER_CONFIG, type RunnerConfig, type RunnerPorts } from './ports.ts';
 import { refuseWhole } from './refuse-run.ts';
 import { runAcross, runSkipping } from './run-across.ts';
@@ -44,7 +43,7 @@ export async function driveRun(ports: RunnerPorts, claim: Claim, config: RunnerC
     await session.move('claim');
   }
   await ports.emitter.flush(claim.tenant, session.source);
-  const pace = createPace(record.limits.rowsPerSecond, ports.clock);
+  const { pace } = session;
   const { deadlineAtMs = Number.POSITIVE_INFINITY } = record.limits;
   const beforeMs = deadlineAtMs - ports.clock.now();
   // After the deadline nothing starts that this would have to precede.
@@ -58,7 +57,7 @@ export async function driveRun(ports: RunnerPorts, claim: Claim, config: RunnerC
       await session.move('pause');
       continue;
     }
-    const pausedMs = work.kind === 'none' ? work.dueMs : isGoing && rowsIn(work) > 0 ? pace.waitMs() : 0;
+    const pausedMs = work.kind === 'none' ? work.dueMs : isGoing && rowsIn(session, work) > 0 ? pace.waitMs() : 0;
     if (pausedMs !== undefined && pausedMs > 0 && session.state === 'running') {
       await ports.emitter.flush(claim.tenant, session.source);
       const delayMs = Math.min(pausedMs, leftMs);
@@ -68,7 +67,7 @@ export async function driveRun(ports: RunnerPorts, claim: Claim, config: RunnerC
       continue;
     }
     if (work.kind !== 'none') {
-      pace.started(rowsIn(work));
+      pace.started(rowsIn(session, work));
       await perform(session, ports, config, work);
       continue;
     }
@@ -91,10 +90,10 @@ const SLEEP_MS_MAX = 5_000;
 /** A person's pause or cancel is known within this time. */
 const PACE_MS_MAX = 1_000;
 
-/** Rows and files that are changed by work that starts; each step counts as one at least. */
-function rowsIn(work: Work): number {
-  if (work.kind === 'across') return Math.max(1, work.step.resources);
-  if (work.kind !== 'batch') return 0;
+/** Rows and files that are changed by work that starts; each step counts as one at least. What an earlier worker has started was counted then. */
+function rowsIn(session: Session, work: Work): number {
+  if (work.kind === 'across') return session.step(work.step.step).state === 'pending' ? Math.max(1, work.step.resources) : 0;
+  if (work.kind !== 'batch' || work.resumed) return 0;
   return work.steps.reduce((rows, { resources }) => rows + Math.max(1, resources), 0);
 }
 

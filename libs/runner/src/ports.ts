@@ -27,6 +27,8 @@ export interface RunRecord {
   /** Milliseconds since 1970, UTC: when the run was started. */
   readonly createdAtMs: number;
   readonly limits: RunLimits;
+  /** Milliseconds until the rate allows the next batch, from the load. Absent: none. */
+  readonly rateFreeMs?: number;
 }
 
 /** Absent: no limit. */
@@ -98,6 +100,8 @@ export interface Change {
   readonly alarm?: string | null;
   /** Absent: unchanged. */
   readonly waits?: readonly RunWait[];
+  /** Milliseconds until the rate allows the next batch, from now. Absent: unchanged. */
+  readonly rateFreeMs?: number;
 }
 
 /** `lost`: another worker claimed the run. `moved`: a person changed the run or a stuck step meanwhile; load it again. In both cases nothing was

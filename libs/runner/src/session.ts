@@ -2,6 +2,7 @@ import type { RunState } from '@recant/events';
 import type { PlanHeader, PlanStep, Vector } from '@recant/planner';
 import type { ApprovedPlan, WorkStep } from './approved-plan.ts';
 import { RunnerError } from './error.ts';
+import { createPace, type Pace } from './pace.ts';
 import type { Change, Claim, RunnerConfig, RunnerPorts, RunRecord, StepChange, StepRecord } from './ports.ts';
 import { nextRunState, type RunEvent } from './run-machine.ts';
 import { createSourceEvents, type SourceEvents } from './source-events.ts';
@@ -19,6 +20,7 @@ export interface Session {
   /** Systems for whose answer a person has to care; not asked again by this worker. */
   readonly unreachable: Set<string>;
   readonly waiting: Waiting;
+  readonly pace: Pace;
   readonly state: RunState;
   step(number: number): StepRecord;
   planStep(number: number): WorkStep;
@@ -45,6 +47,7 @@ export function openSession(
   const steps = new Map(record.steps.map((step) => [step.step, step]));
   const events = createSourceEvents(record.source, record.sequenceNext, () => clock.now());
   const waiting = createWaiting(record.waits, clock, config);
+  const pace = createPace(record.limits.rowsPerSecond, clock, record.rateFreeMs);
   let state = record.state;
   let waits = JSON.stringify(record.waits);
 
@@ -55,9 +58,11 @@ export function openSession(
     state = now.state;
     for (const step of now.steps) steps.set(step.step, step);
   };
+  const isPaced = record.limits.rowsPerSecond !== undefined;
   const commit = async (change: Change): Promise<boolean> => {
     const now = JSON.stringify(waiting.systems);
-    const committed = await store.commit(record.claim, now === waits ? change : { ...change, waits: waiting.systems });
+    const beside = { ...(now !== waits && { waits: waiting.systems }), ...(isPaced && { rateFreeMs: pace.waitMs() }) };
+    const committed = await store.commit(record.claim, { ...change, ...beside });
     if (committed.kind === 'lost') throw lost();
     if (committed.kind === 'committed') waits = now;
     state = committed.state;
@@ -77,6 +82,7 @@ export function openSession(
     events,
     unreachable: new Set(),
     waiting,
+    pace,
     reload,
     get state() {
       return state;

@@ -152,6 +152,9 @@ export class FakeStore implements RunStore, PlanItems, Outbox {
   token = 0n;
   outbox: OutboxItem[] = [];
   alarm: string | null = null;
+  nowMs: () => number = () => 0;
+  /** When `rateFreeMs` of the record was committed. */
+  #committedMs = 0;
   readonly #hook: Hook;
 
   constructor(body: PlanBody, hook: Hook) {
@@ -178,7 +181,9 @@ export class FakeStore implements RunStore, PlanItems, Outbox {
   }
 
   async load(claim: Claim): Promise<RunRecord | undefined> {
-    return claim.token === this.token ? structuredClone({ ...this.record, claim }) : undefined;
+    const { rateFreeMs = 0, ...record } = this.record;
+    const leftMs = this.#committedMs + rateFreeMs - this.nowMs();
+    return claim.token === this.token ? structuredClone({ ...record, claim, ...(leftMs > 0 && { rateFreeMs: leftMs }) }) : undefined;
   }
 
   async commit(claim: Claim, change: Change): Promise<Committed> {
@@ -195,8 +200,10 @@ export class FakeStore implements RunStore, PlanItems, Outbox {
       state: to,
       sequenceNext: this.record.sequenceNext + change.events.length,
       waits: change.waits ?? this.record.waits,
+      ...(change.rateFreeMs !== undefined && { rateFreeMs: change.rateFreeMs }),
       steps: this.record.steps.map((step) => ({ ...step, ...changes.get(step.step) })),
     };
+    if (change.rateFreeMs !== undefined) this.#committedMs = this.nowMs();
     this.outbox.push(...change.events);
     if (change.alarm !== undefined) this.alarm = change.alarm;
     this.#hook('commit', 'after');
@@ -310,6 +317,7 @@ export function fakeWorld(writes: readonly Write[], hook: Hook = () => undefined
   };
   let random = 0;
   let now = 1_700_000_000_000;
+  store.nowMs = () => now;
   const ports: RunnerPorts = {
     store,
     plans: store,

@@ -33,7 +33,26 @@ test('a step is never split: after a large one the worker gives the run back unt
   const { world, calls } = limited([1, 40], { rowsPerSecond: 2 });
   expect(await drive(world)).toEqual({ awayMs: 20_000 });
   expect([calls, ended(world), world.store.record.state]).toEqual([[0], 1, 'running']);
+  await world.ports.clock.sleep(8_000);
+  // So must the next one, for the rest.
+  expect(await drive(world)).toEqual({ awayMs: 12_000 });
+  await world.ports.clock.sleep(12_000);
   expect(await drive(world)).toBe('finished');
+  expect(calls).toEqual([0, 20_000]);
+});
+
+test('a worker that takes over from one that died keeps the rate; what the dead one had started is not counted again', async () => {
+  const { world, calls } = limited([1, 1, 1, 1, 1, 1], { rowsPerSecond: 2 });
+  // Dies right after its first batch took effect.
+  const failpoint = (point: string) => {
+    if (point === 'inverse.after') throw new Error('killed');
+  };
+  const dying = async () => driveRun({ ...world.ports, failpoint }, await world.store.claim(), CONFIG);
+  await expect(dying()).rejects.toThrow('killed');
+  await expect(dying()).rejects.toThrow('killed');
+  expect(await drive(world)).toBe('finished');
+  expect(calls).toEqual([0, 1_000, 2_000]);
+  expect(world.targets.get('a')?.writes.length).toBe(6);
 });
 
 test('at its deadline a run starts no further step and pauses; resumed without it, it goes on', async () => {

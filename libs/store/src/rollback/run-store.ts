@@ -17,7 +17,8 @@ const CLAIM = `UPDATE recant.run SET token = token + 1, worker = $1, alarm = NUL
       AND NOT EXISTS (SELECT 1 FROM recant.run older WHERE ${HOLDS_BEFORE})
     ORDER BY r.created_at, r.id LIMIT 1 FOR UPDATE SKIP LOCKED)
   RETURNING tenant_id, id, token`;
-const LOAD = `SELECT r.state, r.waits, r.plan_id, encode(r.digest, 'hex') AS digest, r.source, r.sequence_next, r.created_at, r.deadline_at, r.rows_per_second, p.header
+const LOAD = `SELECT r.state, r.waits, r.plan_id, encode(r.digest, 'hex') AS digest, r.source, r.sequence_next, r.created_at, r.deadline_at, r.rows_per_second,
+    (extract(epoch FROM r.rate_free_at - clock_timestamp()) * 1000)::float8 AS rate_free_ms, p.header
   FROM recant.run r JOIN recant.plan p ON p.tenant_id = r.tenant_id AND p.id = r.plan_id
   WHERE r.tenant_id = $1 AND r.id = $2 AND r.token = $3`;
 const LOCK = 'SELECT state, token, sequence_next, source FROM recant.run WHERE tenant_id = $1 AND id = $2 FOR UPDATE';
@@ -25,7 +26,8 @@ const LOCK = 'SELECT state, token, sequence_next, source FROM recant.run WHERE t
 const RELEASE = 'DELETE FROM recant.run_resource WHERE tenant_id = $1 AND run_id = $2 AND step = ANY ($3::int[])';
 const IN_FLIGHT = `SELECT 1 FROM recant.run_step WHERE tenant_id = $1 AND run_id = $2 AND state IN ('started', 'taking_back', 'skipping') LIMIT 1`;
 const ADVANCE = `UPDATE recant.run SET lease_until = now() + $3 * interval '1 millisecond', sequence_next = sequence_next + $4, state = $5,
-    alarm = CASE WHEN $6 THEN $7 ELSE alarm END, waits = coalesce($9, waits), finished_at = CASE WHEN $8 THEN now() ELSE finished_at END
+    alarm = CASE WHEN $6 THEN $7 ELSE alarm END, waits = coalesce($9, waits),
+    rate_free_at = coalesce(clock_timestamp() + $10::float8 * interval '1 millisecond', rate_free_at), finished_at = CASE WHEN $8 THEN now() ELSE finished_at END
   WHERE tenant_id = $1 AND id = $2`;
 /** One statement for all steps; columns missing from a change keep their value. */
 const STEPS = `UPDATE recant.run_step s SET state = coalesce(u.state, s.state), outcome = coalesce(u.outcome, s.outcome),
@@ -67,6 +69,7 @@ export function createRunStore(
         waits: JSON.parse(row.waits) as RunWait[],
         createdAtMs: row.created_at.getTime(),
         limits: limitsOf(row),
+        ...(row.rate_free_ms > 0 && { rateFreeMs: row.rate_free_ms }),
       };
     },
     commit: (claim, change) => inTransaction(pool, (client) => commit(client, claim, change, leaseMs)),
@@ -102,6 +105,7 @@ async function commit(client: pg.PoolClient, { tenant, run, token }: Claim, chan
     change.alarm ?? null,
     isRunEnd(to),
     isRunEnd(to) ? '[]' : change.waits && JSON.stringify(change.waits),
+    change.rateFreeMs ?? null,
   ]);
   await putSteps(client, tenant, run, change.steps);
   await putEvents(client, tenant, row.source, change.events);
