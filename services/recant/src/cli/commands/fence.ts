@@ -57,12 +57,11 @@ export function addFence(program: Command, world: World): void {
     .option('--for <duration>', 'end by itself after this time (2h, 1d), or at a time with a zone (default 24h)')
     .addHelpText('after', FENCE_HELP)
     .action((action: string | undefined, options: FenceOptions) => setFence(world, action, options));
-  withReason(
-    withConnection(fence.command('allow').description('let one repetition through').argument('<fence>', 'fence id, from `recant fences`')),
-  )
+  withConnection(fence.command('allow').description('let one repetition through').argument('<fence>', 'fence id, from `recant fences`'))
+    // Required by `fence`, which has options of the same names and takes them wherever they stand.
+    .option('--reason <text>', REASON)
     .addHelpText('after', ALLOW_HELP)
     .action(async (short: string, _own: ReasonOptions, command: Command) => {
-      // `fence` has options of the same names, which it takes wherever they stand.
       const options = command.optsWithGlobals<ReasonOptions>();
       const { client, json: asJson, paint } = await openSession(world, options);
       const allowed = await client.allowFenced(await fullId(client, ['fence'], short), options.reason);
@@ -81,7 +80,8 @@ export function addFence(program: Command, world: World): void {
     .action((short: string | undefined, options: UnfenceOptions) => unfence(world, short, options));
 }
 
-const withReason = (command: Command): Command => command.requiredOption('--reason <text>', 'why; recorded in the log');
+const REASON = 'why; recorded in the log';
+const withReason = (command: Command): Command => command.requiredOption('--reason <text>', REASON);
 
 async function setFence(world: World, action: string | undefined, options: FenceOptions): Promise<void> {
   const { tool, resource, agent, reason, for: expires } = options;
