@@ -38,12 +38,17 @@ export interface Stage {
   next(seed: number): Promise<Stage>;
 }
 
-/** Plays one history, undoes its selection in both modes, and compares. Without a conflict in \`refuse\` it is played twice. */
+/** Of so many histories one is undone in mode \`force\`, too. */
+const FORCE_EVERY = 4;
+
+/** Plays one history, undoes its selection in each mode, and compares. Without a conflict in \`refuse\` it is played again for \`skip\`. */
 export async function judge(stage: Stage, seed: number): Promise<readonly Outcome[]> {
+  const again = async (mode: Mode) => undo(await playOnce(await stage.next(seed), seed, `${seed}-${mode}`), mode, stage);
   const first = await playOnce(stage, seed, `${seed}-refuse`);
   const refuse = await undo(first, 'refuse', stage);
-  if (refuse.end === 'refused' || refuse.end === 'nothing') return [refuse, await undo(first, 'skip', stage)];
-  return [refuse, await undo(await playOnce(await stage.next(seed), seed, `${seed}-skip`), 'skip', stage)];
+  const isUntouched = refuse.end === 'refused' || refuse.end === 'nothing';
+  const skip = isUntouched ? await undo(first, 'skip', stage) : await again('skip');
+  return seed % FORCE_EVERY === 0 ? [refuse, skip, await again('force')] : [refuse, skip];
 }
 
 /** The target has another shape: the next history gets another one. */

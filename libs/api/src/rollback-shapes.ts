@@ -11,7 +11,7 @@ const instant = z.string().meta({ description: 'ISO 8601 in UTC with millisecond
 export const PlanMode = z.enum(PLAN_MODES).meta({
   id: 'PlanMode',
   description:
-    'refuse: any conflict blocks the plan. skip: attempts that cannot be undone are skipped, with the attempts that depend on them. cascade: attempts of others that wrote the same parts later are undone as well; what cannot be undone then is skipped. force: later values of others are overwritten where the target captured who wrote them (needs a reason); what cannot be undone then is skipped.',
+    'refuse: any conflict blocks the plan. skip: attempts that cannot be undone are skipped, with the attempts that depend on them. cascade: attempts of others that wrote the same parts later are undone as well; what cannot be undone then is skipped. force: later values of others are overwritten, in rows where the target captured who wrote them, in files whoever did (needs a reason); what cannot be undone then is skipped.',
 });
 export type PlanMode = z.infer<typeof PlanMode>;
 /** Longest wait of one request for a plan, in milliseconds. */
@@ -195,9 +195,12 @@ export const StepFindingBody = z
     expected: z.string().nullable().optional(),
     found: z.string().nullable().optional(),
     writer: z
-      .object({ who: z.string(), ordinal: z.string() })
+      .object({ who: z.string(), ordinal: z.string(), isUncaptured: z.literal(true).optional() })
       .optional()
-      .meta({ description: 'Of `overwritten`: the last write of the part by somebody else.' }),
+      .meta({
+        description:
+          'Of `overwritten`: the last write of the part by somebody else. isUncaptured: it came after that ordinal, and nothing recorded it (files).',
+      }),
   })
   .meta({ id: 'StepFinding' });
 export const StepsInput = z

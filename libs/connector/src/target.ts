@@ -193,8 +193,9 @@ export interface InverseStep {
    */
   readonly leaves?: readonly string[];
   /**
-   * Mode `force`: all that the step may overwrite although somebody else wrote it later. Each part that is overwritten gets a finding `overwritten`. What the
-   * target did not capture is never overwritten. `any`: only in a rehearsal, which finds out what there is; `invert` overwrites nothing then. Absent: nothing.
+   * Mode `force`: all that the step may overwrite although somebody else wrote it later. Each part that is overwritten gets a finding `overwritten`, and its value is captured
+   * as the *before* of the inverse: what a target cannot keep so is never overwritten. `any`: only in a rehearsal, which finds out what there is; `invert` overwrites nothing
+   * then. Absent: nothing.
    */
   readonly overwrites?: readonly Overwrite[] | 'any';
 }
@@ -232,8 +233,11 @@ export interface Finding extends PartAddress {
   readonly found?: VersionOrAbsent;
   /** Texts of the values now and as the attempt left them, where both are short. The caller redacts them, then adds them to `detail`. */
   readonly values?: { readonly now: string; readonly left: string };
-  /** Of `overwritten`: the last write of the part by somebody else. */
-  readonly writer?: { readonly who: string; readonly ordinal: string };
+  /**
+   * Of `overwritten`: the last write of the part by somebody else. `isUncaptured`: it came after that ordinal, and nothing captured it; the inverse keeps the value as its own
+   * *before*.
+   */
+  readonly writer?: { readonly who: string; readonly ordinal: string; readonly isUncaptured?: true };
 }
 
 export type FindingCode =

@@ -71,7 +71,7 @@ export interface StepFinding {
   readonly expected?: string | null;
   readonly found?: string | null;
   /** Of `overwritten`: whose value it was. */
-  readonly writer?: { readonly who: string; readonly ordinal: string };
+  readonly writer?: { readonly who: string; readonly ordinal: string; readonly isUncaptured?: true };
 }
 export type RunFindingCode =
   | 'predecessor' // a step that wrote the same parts later was not restored

@@ -92,7 +92,7 @@ function overwriteOf(
   writers: ReadonlyMap<string, RecordedAttempt>,
 ): Overwrite | undefined {
   if (code !== 'overwritten' || resource === undefined || part === undefined || writer === undefined) return undefined;
-  const by = writers.get(`${writer.ordinal} ${resource}`);
+  const by = writer.isUncaptured ? undefined : writers.get(`${writer.ordinal} ${resource}`);
   return {
     resource,
     part,

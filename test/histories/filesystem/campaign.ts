@@ -3,9 +3,10 @@ import { fork } from 'node:child_process';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { InverseResult, Overwrite } from '@recant/connector';
 import { createFilesystemConnector } from '../../../libs/connectors/filesystem/src/undo/filesystem-connector.ts';
 import { randomOf } from '../random.ts';
-import { Oracle } from './oracle.ts';
+import { Oracle, type Overwrites } from './oracle.ts';
 import { save } from './perform.ts';
 import { type Attempt, type History, Player } from './play.ts';
 import { LONG, type Script, scriptOf } from './script.ts';
@@ -16,6 +17,8 @@ export interface Counts {
   restored: number;
   conflicted: number;
   saves: number;
+  /** Parts that steps overwrote, in mode `force`. */
+  overwritten: number;
 }
 
 const THEIRS = 'saved by a person in the window';
@@ -85,24 +88,41 @@ async function undoAll(root: string, script: Script, history: History, counts: C
     effects: attempt.effects.filter(({ ambiguous }) => script.withAmbiguous || ambiguous !== true),
     knownOrdinals: {},
   });
+  const isForced = script.mode === 'force';
   try {
     const imagined = oracle.copy();
-    const planned = steps.map((attempt) => expectAndApply(imagined, attempt));
-    const rehearsed = (await target.rehearse(steps.map(stepOf))).map(({ outcome }) => outcome);
+    const named: Overwrites[] = [];
+    const planned = steps.map((attempt) => {
+      named.push(isForced ? imagined.overwrites(attempt.number) : new Map());
+      return expectAndApply(imagined, attempt, isForced ? 'any' : undefined);
+    });
+    const answers = await target.rehearse(
+      steps.map((step, at) => ({ ...stepOf(step, at), ...(isForced && { overwrites: 'any' as const }) })),
+    );
+    const rehearsed = answers.map(({ outcome }) => outcome);
     if (JSON.stringify(rehearsed) !== JSON.stringify(planned)) return `rehearsal ${rehearsed}, expected ${planned}`;
     const isRefused = script.mode === 'refuse' && planned.includes('conflicted');
     for (const [at, attempt] of isRefused ? [] : steps.entries()) {
       if (planned[at] === 'conflicted') continue;
       [current, saved] = [attempt, undefined];
-      const [result] = await target.invert({ run: 'run', token: '1', steps: [stepOf(attempt, at)] });
+      const overwrites = overwritesIn(answers[at]);
+      const [result] = await target.invert({
+        run: 'run',
+        token: '1',
+        steps: [{ ...stepOf(attempt, at), ...(isForced && { overwrites }) }],
+      });
       const during = saved as Saved | undefined;
-      const expected = during?.conflicts === true ? 'conflicted' : expectAndApply(oracle, attempt);
+      const wanted = placesOf(oracle.overwrites(attempt.number));
+      const expected = during?.conflicts === true ? 'conflicted' : expectAndApply(oracle, attempt, named[at]);
       if (during !== undefined) oracle.tree.set(during.path, { ...(await itemOf(root, during.path)), content: THEIRS });
       counts.saves += during === undefined ? 0 : 1;
       if (expected === 'restored') counts.restored += 1;
       if (expected === 'conflicted') counts.conflicted += 1;
       if (result?.outcome !== expected)
         return `step ${at + 1} ${result?.outcome} ${JSON.stringify(result?.findings)}, expected ${expected}`;
+      const lost = placesOf(overwritesIn(result));
+      if (expected === 'restored' && lost !== wanted) return `step ${at + 1} overwrites ${lost}, expected ${wanted}`;
+      counts.overwritten += expected === 'restored' ? overwrites.length : 0;
       if (expected === 'conflicted' && script.mode === 'refuse') break;
     }
     counts.conflicted += planned.filter((outcome) => outcome === 'conflicted').length;
@@ -113,8 +133,23 @@ async function undoAll(root: string, script: Script, history: History, counts: C
   }
 }
 
-function expectAndApply(oracle: Oracle, { number }: Attempt) {
-  const expected = oracle.expect(number);
+/** What the answer says that the step overwrites, as a plan names it. */
+const overwritesIn = (answer: InverseResult | undefined): readonly Overwrite[] =>
+  (answer?.findings ?? []).flatMap(({ code, resource, part, found, writer }) =>
+    code === 'overwritten' && writer ? [{ resource, part, version: found ?? null, through: writer.ordinal }] : [],
+  );
+
+/** Paths and parts. */
+const placesOf = (overwrites: Overwrites | readonly Overwrite[]): string =>
+  (overwrites instanceof Map
+    ? [...overwrites.keys()]
+    : (overwrites as readonly Overwrite[]).map(({ resource, part }) => `${resource.replace('filesystem://notes/', '')} ${part}`)
+  )
+    .sort()
+    .join(', ');
+
+function expectAndApply(oracle: Oracle, { number }: Attempt, seen?: Overwrites | 'any') {
+  const expected = oracle.expect(number, seen);
   if (expected === 'restored') oracle.apply(number);
   if (expected === 'already_undone') oracle.end(number);
   return expected;

@@ -10,7 +10,7 @@ test('I5: what an undo of files leaves is what the oracle computes, byte for byt
   timeout: 300_000,
 }, async () => {
   const started = performance.now();
-  const counts = { histories: 0, restored: 0, conflicted: 0, saves: 0 };
+  const counts = { histories: 0, restored: 0, conflicted: 0, saves: 0, overwritten: 0 };
   const goesOn = () => counts.histories < HISTORIES_MIN || performance.now() - started < SAMPLE_MS_MAX;
   expect(await playHistories(1, 500, goesOn, counts)).toEqual([]);
   expect(counts.restored).toBeGreaterThan(0);

@@ -16,12 +16,12 @@ export async function runFilesystemHistories(args: string[]): Promise<number> {
   });
   const [count, seed, minutes] = [values.count, values.seed, values.minutes].map(Number) as [number, number, number];
   const started = performance.now();
-  const counts = { histories: 0, restored: 0, conflicted: 0, saves: 0 };
+  const counts = { histories: 0, restored: 0, conflicted: 0, saves: 0, overwritten: 0 };
   const failures = await playHistories(seed, count, () => performance.now() - started < minutes * 60_000, counts);
   for (const failure of failures) process.stdout.write(`${failure}\n`);
   const seconds = Math.round((performance.now() - started) / 1_000);
   process.stdout.write(
-    `${counts.histories} of ${count} histories, ${failures.length} with mismatches; ${counts.restored} steps restored, ${counts.conflicted} conflicts that the oracle requires, ${counts.saves} saves in a window; ${seconds} s\n`,
+    `${counts.histories} of ${count} histories, ${failures.length} with mismatches; ${counts.restored} steps restored, ${counts.conflicted} conflicts that the oracle requires, ${counts.saves} saves in a window, ${counts.overwritten} values overwritten by force; ${seconds} s\n`,
   );
   return failures.length === 0 && counts.histories === count ? 0 : 1;
 }

@@ -15,12 +15,21 @@ export interface Write {
 
 export type Expected = 'restored' | 'already_undone' | 'conflicted';
 
+/**
+ * Mode `force`: what a step overwrites, by path and part: the value, and the number of the last recorded write of it by somebody else (-1: none). In a plan that is being
+ * made it may be anything; in a run only what the plan names. Nothing is overwritten where another kind of thing is, or nothing.
+ */
+export type Overwrites = ReadonlyMap<string, { readonly value: string | undefined; readonly at: number }>;
+const NOTHING: Overwrites = new Map();
+
 interface Net {
   readonly before: string | undefined;
   readonly after: string | undefined;
   /** Position of the first write. */
   readonly first: number;
 }
+
+type Nets = ReadonlyMap<string, ReadonlyMap<Part, Net>>;
 
 /** The state of an undo in progress. */
 export class Oracle {
@@ -40,24 +49,50 @@ export class Oracle {
   }
 
   /** What undoing the attributed writes of an attempt must give now; changes nothing. */
-  expect(attempt: number): Expected {
+  expect(attempt: number, seen: Overwrites | 'any' = NOTHING): Expected {
     const nets = this.netsOf(attempt);
     if (nets === undefined) return 'conflicted';
-    let [differing, atBefore, isBlocked] = [0, 0, false];
-    let isDrifted = false;
+    let [differing, atBefore] = [0, 0];
+    for (const [path, parts] of nets) {
+      for (const [part, { before, after }] of parts) {
+        if (before !== after) differing += 1;
+        if (before !== after && partValue(this.tree.get(path), part) === before) atBefore += 1;
+      }
+      if (!parts.has('exists') && this.tree.get(path)?.type === 'dir' && this.lastType(attempt, path) === 'file') return 'conflicted';
+    }
+    const contested = this.contested(attempt, nets);
+    for (const [place, { value, at }] of contested) {
+      const known = seen === 'any' ? { value, at } : seen.get(place);
+      const path = place.slice(0, place.lastIndexOf(' '));
+      if (known === undefined || known.value !== value || known.at < at || !this.isSameKind(attempt, path, nets)) return 'conflicted';
+    }
+    if (contested.size === 0 && differing > 0 && atBefore === differing) return 'already_undone';
+    return this.breaksFolders(nets) ? 'conflicted' : 'restored';
+  }
+
+  /** What it would overwrite now. */
+  overwrites(attempt: number): Overwrites {
+    const nets = this.netsOf(attempt);
+    return nets === undefined ? NOTHING : this.contested(attempt, nets);
+  }
+
+  /** Parts that are neither as before nor untouched since the attempt. */
+  private contested(attempt: number, nets: Nets): Overwrites {
+    const contested = new Map<string, { value: string | undefined; at: number }>();
     for (const [path, parts] of nets) {
       for (const [part, { before, after, first }] of parts) {
-        const found = partValue(this.tree.get(path), part);
-        if (before !== after) differing += 1;
-        if (found === before && before !== after) atBefore += 1;
-        else if (found !== after) isDrifted = true;
-        else if (this.isWrittenLater(attempt, path, part, first)) isBlocked = true;
+        const value = partValue(this.tree.get(path), part);
+        const at = this.laterWrite(attempt, path, part, first);
+        if (value === before && before !== after) continue;
+        if (value !== after || at >= 0) contested.set(`${path} ${part}`, { value, at });
       }
-      if (!parts.has('exists') && this.tree.get(path)?.type === 'dir' && this.lastType(attempt, path) === 'file') isDrifted = true;
     }
-    if (isDrifted || isBlocked) return 'conflicted';
-    if (differing > 0 && atBefore === differing) return 'already_undone';
-    return this.breaksFolders(nets) ? 'conflicted' : 'restored';
+    return contested;
+  }
+
+  private isSameKind(attempt: number, path: string, nets: Nets): boolean {
+    const type = this.tree.get(path)?.type;
+    return type !== undefined && type === (this.lastType(attempt, path) ?? nets.get(path)?.get('exists')?.before);
   }
 
   /** Undoes it. */
@@ -85,16 +120,16 @@ export class Oracle {
     const live = this.tree.get(path);
     const value = (part: Part) => {
       const net = parts.get(part);
-      const now = partValue(live, part);
-      return net !== undefined && (now === net.after || net.before === now) ? net.before : now;
+      return net === undefined ? partValue(live, part) : net.before;
     };
     const type = value('exists');
     if (type === undefined) return undefined;
     return { type: type as Item['type'], mode: Number(value('mode')), content: value('content') ?? '' };
   }
 
-  private isWrittenLater(attempt: number, path: string, part: Part, first: number): boolean {
-    return this.writes.some(
+  /** Number of the last one by somebody else; -1: none. */
+  private laterWrite(attempt: number, path: string, part: Part, first: number): number {
+    return this.writes.findLastIndex(
       (write, at) =>
         at > first &&
         write.path === path &&
@@ -105,7 +140,7 @@ export class Oracle {
   }
 
   /** A folder that would go must be empty, a file that would come needs its folder. */
-  private breaksFolders(nets: ReadonlyMap<string, ReadonlyMap<Part, Net>>): boolean {
+  private breaksFolders(nets: Nets): boolean {
     const after = new Map(this.tree);
     for (const [path, parts] of nets) {
       const item = this.itemAfter(path, parts);
@@ -120,7 +155,7 @@ export class Oracle {
   }
 
   /** Undefined: somebody else changed a part between two of its writes. */
-  private netsOf(attempt: number): ReadonlyMap<string, ReadonlyMap<Part, Net>> | undefined {
+  private netsOf(attempt: number): Nets | undefined {
     const nets = new Map<string, Map<Part, Net>>();
     for (const [at, write] of this.writes.entries()) {
       if (write.attempt !== attempt || write.isAmbiguous) continue;

@@ -17,7 +17,7 @@ export type Turn = { readonly actor: Actor } & (
 
 export interface Script {
   readonly seed: number;
-  readonly mode: 'refuse' | 'skip';
+  readonly mode: 'refuse' | 'skip' | 'force';
   /** Nobody but declared tools and handles writes. */
   readonly isExclusive: boolean;
   readonly turns: readonly Turn[];
@@ -32,6 +32,8 @@ export const PATHS = ['f0', 'f1', 'f2', 'd/g0', 'd/g1', 'e/h'];
 /** Spans pages. */
 export const LONG = 'long '.repeat(2_000);
 const CONTENTS = ['1', '2', '3', LONG];
+/** Of the histories. */
+const FORCE_PERCENT = 33;
 const MODES = [0o600, 0o640, 0o644];
 export const WINDOWS = ['plan.written', 'put.prepared', 'apply.write', 'aside.moved', 'aside.compared', 'put.placed', 'step.written'];
 
@@ -49,15 +51,16 @@ export function scriptOf(seed: number, random: Random): Script {
     } else turns.push({ actor, kind: 'do', op: opOf(random) });
   }
   for (const actor of running) turns.push({ actor, kind: 'settle' });
-  return {
+  const drawn = {
     seed,
-    mode: random.chance(50) ? 'refuse' : 'skip',
+    mode: random.chance(50) ? ('refuse' as const) : ('skip' as const),
     isExclusive,
     turns,
     undoes: random.of<readonly Actor[]>([['handle'], ['watched'], ['handle', 'watched'], ['handle', 'watched', 'second']]),
     withAmbiguous: random.chance(25),
     save: random.chance(40) ? { window: random.of(WINDOWS), nth: 1 + random.below(3), byRename: random.chance(50) } : undefined,
   };
+  return random.chance(FORCE_PERCENT) ? { ...drawn, mode: 'force' } : drawn;
 }
 
 function opOf(random: Random): Op {

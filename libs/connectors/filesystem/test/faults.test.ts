@@ -8,6 +8,7 @@ import type { Effect } from '@recant/events';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { filesystemConnector, filesystemSystem } from '../src/index.ts';
 import type { Errand } from './killed.ts';
+import { killErrand } from './killing.ts';
 import { mischief } from './mischief.ts';
 import { outcomesOf, type Played, play, refOf, stepOf, undo } from './play.ts';
 import { makeRoot, snapshotOf } from './world.ts';
@@ -29,15 +30,7 @@ afterEach(() => remove());
 
 const open = () => filesystemConnector.open({ name: 'notes', connector: 'filesystem', options: { root } });
 
-/** True: killed at the point; false: it never came by that often. */
-async function killedAt(point: string, nth: number, act: Errand['act']): Promise<boolean> {
-  const errand = join(parent, 'errand.json');
-  await writeFile(errand, JSON.stringify({ root, point, nth, act } satisfies Errand));
-  const child = spawn(process.execPath, [join(import.meta.dirname, 'killed.ts'), errand], { stdio: ['ignore', 'ignore', 'inherit'] });
-  const [code, signal] = (await once(child, 'exit')) as [number | null, string | null];
-  if (signal !== 'SIGKILL' && code !== 0) throw new Error(`the child ended with ${code ?? signal}`);
-  return signal === 'SIGKILL';
-}
+const killedAt = (point: string, nth: number, act: Errand['act']): Promise<boolean> => killErrand(parent, { root, point, nth, act });
 
 /** The effects of an attempt as the next process finds them. */
 async function settledLater(played: Pick<Played, 'ref'>): Promise<Played> {

@@ -89,6 +89,8 @@ export type JournalRecord =
       readonly undid: readonly number[];
       /** Device and inode of the folders that it writes in, and neither creates nor removes. */
       readonly folders: readonly (readonly [Path, string])[];
+      /** Findings about what it overwrites, in mode `force`. Absent: nothing. */
+      readonly overwritten?: readonly Finding[];
     }
   | {
       readonly k: 'step';

@@ -38,7 +38,7 @@ export async function endPlan(locked: LockedStore, plan: Plan, resumed: boolean)
   if (findings.length === 0) {
     const failed = await tryAll(locked, plan.es.map(forward), !resumed);
     findings = failed ?? [...(await readBackMismatches(locked, plan.es)), ...(await movedFolders(locked))];
-    if (findings.length === 0) return ended(locked, plan, plan.es, 'restored', []);
+    if (findings.length === 0) return ended(locked, plan, plan.es, 'restored', plan.overwritten ?? []);
   }
   locked.readOptions.folders?.follow();
   await clear(locked, plan.es);

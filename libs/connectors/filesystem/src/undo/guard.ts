@@ -1,10 +1,12 @@
-import type { Finding, FindingCode } from '@recant/connector';
+import type { Finding, FindingCode, RehearsedStep } from '@recant/connector';
 import { inParallel } from '../in-parallel.ts';
 import { childOf, type Path, parentOf, ROOT } from '../path.ts';
 import { namesIn, readState } from '../read-state.ts';
 import { imageOf, LETTERS, type Letter, PART_OF, type State, samePart } from '../state.ts';
+import type { Mark } from '../store/history.ts';
 import type { LockedStore } from '../store/locked-store.ts';
 import type { NetChange } from './net-change.ts';
+import { type Overwriting, overwritingOf } from './overwrites.ts';
 
 /** One path of a step with its live and its target state. Equal states: nothing to write. */
 export interface Judged {
@@ -15,7 +17,8 @@ export interface Judged {
   readonly write: readonly Letter[];
 }
 export type Judgement =
-  | { readonly kind: 'go'; readonly changes: readonly Judged[] }
+  /** `overwritten`: findings of that code. */
+  | { readonly kind: 'go'; readonly changes: readonly Judged[]; readonly overwritten: readonly Finding[] }
   | { readonly kind: 'already_undone' }
   | { readonly kind: 'conflicted'; readonly findings: readonly Finding[] };
 
@@ -26,67 +29,101 @@ export interface Imagined {
 }
 const NOTHING: Imagined = { states: new Map(), undone: new Set() };
 
-/**
- * Decides a step: compares every part with *before* and *after*, then checks folder constraints. Reads only (I5).
- * @param undid ordinals of the effects that the step undoes
- * @param imagined for a rehearsal
- */
+export interface Judging {
+  /** Ordinals of the effects that the step undoes. */
+  readonly undid: readonly number[];
+  /** Mode `force`; see InverseStep. */
+  readonly overwrites?: RehearsedStep['overwrites'];
+  /** For a rehearsal. */
+  readonly imagined?: Imagined;
+}
+
+/** Decides a step: compares every part with *before* and *after*, then checks folder constraints. Reads only (I5). */
 export async function judge(
   locked: LockedStore,
   nets: readonly NetChange[],
-  undid: readonly number[],
-  imagined: Imagined = NOTHING,
+  { undid, overwrites, imagined = NOTHING }: Judging,
 ): Promise<Judgement> {
   const findings: Finding[] = [];
   const judged: Judged[] = [];
-  const own = new Set([...undid, ...imagined.undone]);
+  const overwritten: Finding[] = [];
+  const context = { locked, own: new Set([...undid, ...imagined.undone]), overwriting: overwritingOf(locked, overwrites) };
   let differing = 0;
   let atBefore = 0;
   const looked = await inParallel(nets, async (net) => ({ net, seen: await seenAt(locked, net.path, net.parts.has('c'), imagined) }));
   for (const { net, seen } of looked) {
-    const find = (letter: Letter, code: FindingCode, detail: string, ends: Partial<Finding> = {}) =>
-      findings.push({ resource: net.resource, part: PART_OF[letter], code, detail, ...ends });
+    const find = finderOf(net, findings);
     if (seen.kind === 'unreadable') {
       find('e', seen.waits ? 'permission' : 'unreadable', seen.reason);
       continue;
     }
     const isOther = !net.parts.has('e') && seen.state !== null && !samePart(seen.state, net.left, 'e');
     if (isOther) find('e', 'drift', 'Something else is there now.', { found: locked.versionOf(seen.state, 'e') });
-    const write: Letter[] = [];
-    for (const [letter, { before, after }] of net.parts) {
-      const found = locked.versionOf(seen.state, letter);
-      if (before !== after) differing += 1;
-      if (found === before && before !== after) atBefore += 1;
-      else if (found === after) write.push(letter);
-      else find(letter, 'drift', 'Changed since the attempt.', { expected: after, found });
-    }
-    for (const letter of write)
-      if (writtenLater(locked, net, letter, own)) find(letter, 'later_write', 'Written later by another attempt.');
-    judged.push({ net, live: seen.state, target: targetOf(net, seen.state, write, find), write });
+    const compared = await compareParts(context, net, seen.state);
+    findings.push(...compared.findings);
+    overwritten.push(...compared.overwritten);
+    differing += compared.differing;
+    atBefore += compared.atBefore;
+    judged.push({ net, live: seen.state, target: targetOf(net, seen.state, compared.write, find), write: compared.write });
   }
   // Everything is at *before* already: nothing is written, so no work can be lost.
-  if (findings.length === 0 && differing > 0 && atBefore === differing) return { kind: 'already_undone' };
+  if (findings.length === 0 && overwritten.length === 0 && differing > 0 && atBefore === differing) return { kind: 'already_undone' };
   findings.push(...(await constraints(locked, judged, imagined)));
-  return findings.length > 0 ? { kind: 'conflicted', findings } : { kind: 'go', changes: judged.filter(({ write }) => write.length > 0) };
+  if (findings.length > 0) return { kind: 'conflicted', findings };
+  return { kind: 'go', changes: judged.filter(({ write }) => write.length > 0), overwritten };
 }
 
-/** Whether anybody wrote the part after the first effect that is undone, except for effects that are undone too, and what cancels out. */
-function writtenLater(locked: LockedStore, net: NetChange, letter: Letter, own: ReadonlySet<number>): boolean {
+type Find = (letter: Letter, code: FindingCode, detail: string, ends?: Partial<Finding>) => void;
+const finderOf =
+  ({ resource }: NetChange, findings: Finding[]): Find =>
+  (letter, code, detail, ends = {}) =>
+    void findings.push({ resource, part: PART_OF[letter], code, detail, ...ends });
+
+interface Comparing {
+  readonly locked: LockedStore;
+  readonly own: ReadonlySet<number>;
+  readonly overwriting: Overwriting;
+}
+
+/** The parts of one path that are written, because they are as the attempt left them or may be overwritten. */
+async function compareParts({ locked, own, overwriting }: Comparing, net: NetChange, live: State) {
+  const findings: Finding[] = [];
+  const overwritten: Finding[] = [];
+  const find = finderOf(net, findings);
+  const write: Letter[] = [];
+  let differing = 0;
+  let atBefore = 0;
+  for (const [letter, { before, after }] of net.parts) {
+    const found = locked.versionOf(live, letter);
+    if (before !== after) differing += 1;
+    if (found === before && before !== after) {
+      atBefore += 1;
+      continue;
+    }
+    const later = laterWrite(locked, net, letter, own);
+    const isUntouched = found === after && later === undefined;
+    const forced = isUntouched ? undefined : await overwriting({ net, letter, live, later });
+    if (found === after || forced?.code === 'overwritten') write.push(letter);
+    if (isUntouched) continue;
+    if (forced !== undefined) (forced.code === 'overwritten' ? overwritten : findings).push(forced);
+    else if (found === after) find(letter, 'later_write', 'Written later by another attempt.');
+    else find(letter, 'drift', 'Changed since the attempt.', { expected: after, found });
+  }
+  return { findings, overwritten, write, differing, atBefore };
+}
+
+/** The last write of the part after the first effect that is undone, except for effects that are undone too, and what cancels out. */
+function laterWrite(locked: LockedStore, net: NetChange, letter: Letter, own: ReadonlySet<number>): Mark | undefined {
   const first = net.parts.get(letter)?.first ?? 0;
   return locked.history
     .marksOf(net.path)
-    .some(
+    .findLast(
       ({ ordinal, written }) => ordinal > first && written.includes(letter) && !own.has(ordinal) && !locked.history.isCancelled(ordinal),
     );
 }
 
 /** The live state with the written parts from their images. Creation, removal and a change of type need guards on all parts. */
-function targetOf(
-  net: NetChange,
-  live: State,
-  write: readonly Letter[],
-  find: (letter: Letter, code: FindingCode, detail: string) => void,
-): State {
+function targetOf(net: NetChange, live: State, write: readonly Letter[], find: Find): State {
   const image = (letter: Letter): State => net.parts.get(letter)?.image ?? null;
   if (write.includes('e')) {
     for (const letter of LETTERS) {

@@ -29,12 +29,14 @@ async function invert(locked: LockedStore, folders: Folders, batch: InverseBatch
   if (stored !== undefined) return stored;
   const net = await netChangesOf(locked, step);
   if (net.kind === 'refused') return refused(step, outcomeFor(net.findings), net.findings);
-  const judgement = await judge(locked, net.nets, net.undid);
+  // Only what the plan names is overwritten.
+  const named = step.overwrites === 'any' ? undefined : step.overwrites;
+  const judgement = await judge(locked, net.nets, { undid: net.undid, overwrites: named });
   if (judgement.kind === 'already_undone') return alreadyUndone(locked, batch.run, step, net.undid);
   if (judgement.kind === 'conflicted') return refused(step, outcomeOf(judgement.findings), judgement.findings);
   const missing = await missingImages(locked, judgement.changes);
   if (missing.length > 0) return refused(step, 'expired', missing);
-  return apply(locked, folders, batch.run, step, judgement.changes, net.undid);
+  return apply(locked, folders, { run: batch.run, step, undid: net.undid, ...judgement });
 }
 
 /** What earlier steps of a rehearsal would leave. */
@@ -47,14 +49,14 @@ export interface Imagining {
 export async function rehearseStep(locked: LockedStore, step: RehearsedStep, imagined: Imagining): Promise<InverseResult> {
   const net = await netChangesOf(locked, step);
   if (net.kind === 'refused') return refused(step, outcomeFor(net.findings), net.findings);
-  const judgement = await judge(locked, net.nets, net.undid, imagined);
+  const judgement = await judge(locked, net.nets, { undid: net.undid, overwrites: step.overwrites, imagined });
   if (judgement.kind !== 'conflicted') for (const ordinal of net.undid) imagined.undone.add(ordinal);
   if (judgement.kind === 'already_undone') return refused(step, 'already_undone', []);
   if (judgement.kind === 'conflicted') return refused(step, outcomeOf(judgement.findings), judgement.findings);
   const missing = await missingImages(locked, judgement.changes);
   if (missing.length > 0) return refused(step, 'expired', missing);
   for (const { net: change, target } of judgement.changes) imagined.states.set(change.path, target);
-  return refused(step, 'restored', []);
+  return refused(step, 'restored', judgement.overwritten);
 }
 
 /** Fencing: a token higher than all seen is durable before any work under it; a lower one is refused. */
@@ -86,15 +88,17 @@ function resultOf(locked: LockedStore, { step, outcome, findings, residue, es }:
   return { step, outcome, findings, residue, effects: es.map((entry) => effectOf(locked.system, locked.versionOf, entry)) };
 }
 
+interface Applying {
+  readonly run: string;
+  readonly step: InverseStep;
+  readonly changes: readonly Judged[];
+  readonly undid: readonly number[];
+  readonly overwritten: readonly Finding[];
+}
+
 /** Write-ahead plan, work, record. A content that is overwritten becomes an image as it is set aside. */
-async function apply(
-  locked: LockedStore,
-  folders: Folders,
-  run: string,
-  step: InverseStep,
-  changes: readonly Judged[],
-  undid: readonly number[],
-): Promise<InverseResult> {
+async function apply(locked: LockedStore, folders: Folders, applying: Applying): Promise<InverseResult> {
+  const { run, step, changes, undid, overwritten } = applying;
   const next = locked.history.lastOrdinal + 1;
   const es = changes.map(({ net, live, target, write }, index): Entry => {
     const op = live === null ? 'create' : target === null ? 'remove' : write.includes('c') ? 'write' : 'chmod';
@@ -110,6 +114,7 @@ async function apply(
     es,
     undid,
     folders: [...folders.ids].filter(([path]) => !own.has(path)),
+    ...(overwritten.length > 0 && { overwritten }),
   };
   await locked.append(plan);
   await locked.failpoint('plan.written');

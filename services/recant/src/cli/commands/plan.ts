@@ -19,7 +19,7 @@ import { waitForRecord, waitOf } from '../wait-for-record.ts';
 
 const HELP = `
 Planning changes nothing. A plan runs once. In mode refuse, one conflict blocks the whole plan; in mode skip, conflicting attempts and those that
-depend on them are left out; in mode cascade, attempts of others that wrote the same rows later are undone as well; in mode force, their values are
+depend on them are left out; in mode cascade, attempts of others that wrote the same rows or files later are undone as well; in mode force, their values are
 overwritten: the plan names each, and whose it is. With --partial, rows in conflict stay as they are, and the other rows of their attempts are undone.
 --skip, --cascade and --force set the mode of single attempts.
 The plan names what its record lacks. In mode refuse a person accepts each by its name before it runs; no run of it ends fully restored.
