@@ -15,12 +15,24 @@ export function chunkDigest(effects: readonly Effect[]): string {
   return hash('sha256', canonicalize(effects as never), 'binary');
 }
 
+export interface EffectsDigest {
+  add(effects: readonly Effect[]): void;
+  /** A chunk as its canonical JSON. */
+  addText(text: string): void;
+  /** A chunk as its `chunkDigest`. */
+  addDigest(digest: string): void;
+  hex(): string;
+}
+
 /** Computes `effectsDigest` incrementally, chunk by chunk, or from their digests. `hex` can be called once, at the end. */
-export function createEffectsDigest(): { add(effects: readonly Effect[]): void; addDigest(digest: string): void; hex(): string } {
+export function createEffectsDigest(): EffectsDigest {
   const outer = createHash('sha256');
   return {
     add(effects) {
       outer.update(chunkDigest(effects), 'latin1');
+    },
+    addText(text) {
+      outer.update(hash('sha256', text, 'binary'), 'latin1');
     },
     addDigest(digest) {
       outer.update(digest, 'latin1');
