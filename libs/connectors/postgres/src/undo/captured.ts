@@ -17,12 +17,16 @@ export interface Captured {
   readonly written: readonly number[] | null;
 }
 
-const COLUMNS = `e.ordinal::text, e.attempt::text, e.pair::text, e.relation, e.shape, e.schema_name, e.table_name, e.key, e.operation, e.parts, e.read, e.written`;
-const OF_REFS_SQL = `SELECT ${COLUMNS}, u.n::int AS n FROM unnest($1::text[], $2::text[], $3::int[]) WITH ORDINALITY u(source, action, attempt, n)
+/** One text a row: the driver decodes arrays and twelve columns in five times the time of one `JSON.parse`. */
+const rowOf = (
+  more: string,
+): string => `json_build_object('ordinal', e.ordinal::text, 'attempt', e.attempt::text, 'pair', e.pair::text, 'relation', e.relation, 'shape', e.shape,
+  'schema_name', e.schema_name, 'table_name', e.table_name, 'key', e.key, 'operation', e.operation, 'parts', e.parts, 'read', e.read, 'written', e.written${more})::text AS row`;
+const OF_REFS_SQL = `SELECT ${rowOf(", 'n', u.n")} FROM unnest($1::text[], $2::text[], $3::int[]) WITH ORDINALITY u(source, action, attempt, n)
 JOIN recant.attempt a ON (a.source, a.action, a.attempt) = (u.source, u.action, u.attempt) JOIN recant.effect e ON e.attempt = a.id ORDER BY e.ordinal`;
-const OF_ID_SQL = `SELECT ${COLUMNS} FROM recant.effect e WHERE e.attempt = $1 ORDER BY e.ordinal`;
+const OF_ID_SQL = `SELECT ${rowOf('')} FROM recant.effect e WHERE e.attempt = $1 ORDER BY e.ordinal`;
 
-const OF_IDS_SQL = `SELECT ${COLUMNS} FROM recant.effect e WHERE e.attempt = ANY ($1::bigint[]) ORDER BY e.ordinal`;
+const OF_IDS_SQL = `SELECT ${rowOf('')} FROM recant.effect e WHERE e.attempt = ANY ($1::bigint[]) ORDER BY e.ordinal`;
 
 /** Attempts without a name, one a transaction, have the drain as their source. */
 const isDrainSource = (source: string, system: string): boolean =>
@@ -39,7 +43,7 @@ type Row = EffectRow & Omit<Captured, 'effect'>;
 
 /** Everything the target captured for each of these attempts, ascending. */
 export async function capturedOf(client: ClientBase, system: string, refs: readonly AttemptRef[]): Promise<Captured[][]> {
-  const { rows } = await client.query<Row & { n: number }>(OF_REFS_SQL, [
+  const rows = await readJson<Row & { n: number }>(client, OF_REFS_SQL, [
     refs.map((ref) => inTarget(ref, system).source),
     refs.map((ref) => ref.action),
     refs.map((ref) => ref.attempt),
@@ -50,7 +54,7 @@ export async function capturedOf(client: ClientBase, system: string, refs: reado
 }
 
 export async function capturedById(client: ClientBase, system: string, attempt: string): Promise<Captured[]> {
-  const { rows } = await client.query<Row>(OF_ID_SQL, [attempt]);
+  const rows = await readJson<Row>(client, OF_ID_SQL, [attempt]);
   return rows.map((row) => describe(system, row));
 }
 
@@ -60,12 +64,20 @@ export async function capturedByIds(
   system: string,
   attempts: readonly string[],
 ): Promise<ReadonlyMap<string, readonly Captured[]>> {
-  const { rows } = await client.query<Row>(OF_IDS_SQL, [attempts]);
+  const rows = await readJson<Row>(client, OF_IDS_SQL, [attempts]);
   return groupBy(
     rows.map((row) => describe(system, row)),
     ({ attempt }) => attempt,
   );
 }
+
+async function readJson<R>(client: ClientBase, text: string, values: readonly unknown[]): Promise<R[]> {
+  const { rows } = await client.query<{ row: string }>(text, [...values]);
+  return rows.map(({ row }) => JSON.parse(row) as R);
+}
+
+/** Ascending. */
+export const byOrdinal = ({ ordinal: a }: Captured, { ordinal: b }: Captured): number => a.length - b.length || (a < b ? -1 : 1);
 
 const describe = (system: string, row: Row): Captured => ({
   effect: effectOf(system, row),

@@ -1,6 +1,6 @@
 import { groupBy } from '../install/group-by.ts';
 import { EXISTS } from '../resource.ts';
-import type { Captured } from './captured.ts';
+import { byOrdinal, type Captured } from './captured.ts';
 import type { ChosenStep } from './choose-set.ts';
 import { resourceOf, sideEffects } from './goal.ts';
 import type { Registry } from './registry.ts';
@@ -32,10 +32,7 @@ export function matchChanges(
       own.push(change);
     }
     if (sideEffects(registry, one.goal, own).length > 0) return undefined;
-    matched.set(
-      one,
-      own.sort((a, b) => (BigInt(a.ordinal) < BigInt(b.ordinal) ? -1 : 1)),
-    );
+    matched.set(one, own.sort(byOrdinal));
   }
   const given = [...matched.values()].reduce((sum, own) => sum + own.length, 0);
   return given === written.length ? matched : undefined;

@@ -9,8 +9,9 @@ import { restoredVersions, rowsUnder } from './overlay.ts';
 import { uncapturedValues } from './overwrites.ts';
 import { isHiding } from './probe.ts';
 import { type Registry, readRegistry } from './registry.ts';
+import { byTable, readRows } from './rows.ts';
 import { inStepTransaction, inTransaction, isSqlError, withPatience } from './session.ts';
-import { byTable, guardStep, readRows, refusalOf, resultOf } from './step.ts';
+import { guardStep, refusalOf, resultOf } from './step.ts';
 import { withValues } from './values.ts';
 
 /** A rehearsal gives way: an application waits for it at most this long, in milliseconds. */

@@ -12,13 +12,14 @@ import { CONNECTOR } from '../resource.ts';
 import { type AgentCode, agentCodeFindings } from './agent-code.ts';
 import { capturedById } from './captured.ts';
 import { confirmedParts, recordConfirmed } from './confirm.ts';
+import { readRowsExpecting } from './expected-rows.ts';
 import { guard, type RowGoal, readBack, type StepGoal, sideEffects } from './goal.ts';
 import { holeFindings } from './hole-findings.ts';
 import { type LaterWrites, laterFindings, laterWriteOf, movedFinding, writerOf } from './later-writes.ts';
-import { keyId, readLive, type Versions } from './live.ts';
+import type { Versions } from './live.ts';
 import { overwritableIn, uncapturedValues } from './overwrites.ts';
 import { reachFindings, writesOutside } from './reach.ts';
-import type { CapturedTable, Registry } from './registry.ts';
+import type { Registry } from './registry.ts';
 import { isSqlError, underOwnPath, withPatience, wordsOf } from './session.ts';
 import { type Active, derivedStatements, inverseStatement, reversal } from './statement.ts';
 import { withValues } from './values.ts';
@@ -82,7 +83,7 @@ async function tryStep(context: StepContext, step: InverseStep, goal: StepGoal):
 
 async function attempt(context: StepContext, step: InverseStep, goal: StepGoal): Promise<InverseResult> {
   const { client, registry } = context;
-  const found = await readRows(client, [...goal.rows.values()]);
+  const found = await readRowsExpecting(client, registry, [goal], 'left');
   const guarded = guardStep(context, goal, found);
   const { active } = guarded;
   const refused = [...guarded.findings, ...(await uncapturedValues(client, registry, goal, context.later, guarded.accepted))];
@@ -110,7 +111,7 @@ async function attempt(context: StepContext, step: InverseStep, goal: StepGoal):
   await withPatience(client, 'SELECT recant.absorb()');
   const written = await capturedById(client, registry.system, attemptId);
   const rows = [...goal.rows.values()];
-  const live = await readRows(client, rows);
+  const live = await readRowsExpecting(client, registry, [goal], 'back');
   const findings = [...sideEffects(registry, goal, written), ...rows.flatMap((row) => readBack(row, live.get(row.resource)))];
   if (findings.length > 0) throw new StepRefused(findings);
   const result = resultOf(step.step, 'restored', { findings: accepted, residue: goal.residue });
@@ -237,44 +238,6 @@ async function nameInverse({ client, run }: StepContext, step: InverseStep): Pro
       detail: "The id of the inverse's own attempt is already used in the target by another login.",
     },
   ]);
-}
-
-/** Only parts that one of these rows has are read. */
-export async function readRows(client: ClientBase, rows: readonly RowGoal[]): Promise<Map<string, Versions>> {
-  const live = new Map<string, Versions>();
-  const partsByTable = new Map<CapturedTable, Set<string>>();
-  for (const { captured, parts } of rows) {
-    const known = partsByTable.get(captured) ?? new Set();
-    partsByTable.set(captured, known);
-    for (const part of parts.keys()) known.add(part);
-  }
-  for (const [captured, wanted] of byTable(rows)) {
-    const found = await readLive(
-      client,
-      captured,
-      wanted.map((row) => row.key),
-      partsByTable.get(captured),
-    );
-    for (const row of wanted) {
-      const versions = found.get(keyId(row.key));
-      if (versions !== undefined) live.set(row.resource, versions);
-    }
-  }
-  return live;
-}
-
-/** Each row once. Tables in one order for everybody: what locks them cannot deadlock with itself. */
-export function byTable(rows: readonly RowGoal[]): Map<CapturedTable, RowGoal[]> {
-  const tables = new Map<CapturedTable, RowGoal[]>();
-  const seen = new Set<string>();
-  for (const row of rows) {
-    if (seen.has(row.resource)) continue;
-    seen.add(row.resource);
-    const known = tables.get(row.captured);
-    if (known === undefined) tables.set(row.captured, [row]);
-    else known.push(row);
-  }
-  return new Map([...tables].sort(([a], [b]) => a.relation - b.relation));
 }
 
 export function resultOf(

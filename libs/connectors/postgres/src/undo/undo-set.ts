@@ -1,12 +1,14 @@
 import type { InverseResult } from '@recant/connector';
 import { type Captured, capturedById } from './captured.ts';
 import type { ChosenStep, StepSet } from './choose-set.ts';
+import { readRowsExpecting } from './expected-rows.ts';
 import type { RowGoal } from './goal.ts';
 import { matchChanges } from './match-changes.ts';
+import { mirrorChanges } from './mirror-changes.ts';
 import { reachFindings, writesOutside } from './reach.ts';
 import { isSqlError, underOwnPath, withPatience } from './session.ts';
 import { type Active, literalInverse } from './statement.ts';
-import { addressOf, isOfTransaction, readRows, type StepContext } from './step.ts';
+import { addressOf, isOfTransaction, type StepContext } from './step.ts';
 
 /** How long one statement of a set may take: a step that hangs is then looked for in smaller sets. In milliseconds. */
 const SET_STATEMENT_MS = 5_000;
@@ -68,11 +70,17 @@ async function writeAll(context: StepContext, set: StepSet, writing: readonly Ch
   const [first] = writing as [ChosenStep];
   if ((await reachFindings(client, reachBefore, addressOf(first.step))).length > 0) throw new SetRefused('reaches uncaptured');
   await withPatience(client, 'SELECT recant.absorb()');
-  const matched = matchChanges(registry, writing, await capturedById(client, registry.system, ids[0] as string));
+  const matched = await readChanges(context, writing, ids[0] as string);
   if (matched === undefined) throw new SetRefused('side effects');
   await readBack(context, set, writing);
   await giveChanges(context, writing, ids, matched);
   return matched;
+}
+
+/** What the target captured as the first step's inverse, each change given to the step that made it. */
+async function readChanges({ client, registry }: StepContext, writing: readonly ChosenStep[], inverse: string) {
+  const mirrored = await mirrorChanges(client, registry, writing, inverse);
+  return mirrored ?? matchChanges(registry, writing, await capturedById(client, registry.system, inverse));
 }
 
 /** Each step after those that wrote one of its rows before, so that a statement writes a row once. */
@@ -95,22 +103,16 @@ function layersOf(writing: readonly ChosenStep[]): ReadonlyMap<string, Active>[]
 }
 
 /** Every part that a step of the set puts back is what the last one of them left. */
-async function readBack({ client }: StepContext, { after }: StepSet, writing: readonly ChosenStep[]): Promise<void> {
-  const rows = new Map<string, RowGoal>();
-  const parts = new Map<string, Set<string>>();
-  for (const { goal } of writing)
-    for (const row of goal.rows.values()) {
-      rows.set(row.resource, row);
-      const known = parts.get(row.resource) ?? new Set();
-      parts.set(row.resource, known);
-      for (const part of row.parts.keys()) known.add(part);
+async function readBack({ client, registry }: StepContext, { after }: StepSet, writing: readonly ChosenStep[]): Promise<void> {
+  const goals = writing.map(({ goal }) => goal);
+  const live = await readRowsExpecting(client, registry, goals, 'back');
+  for (const { rows } of goals)
+    for (const { resource, parts } of rows.values()) {
+      if (!after.has(resource)) continue;
+      const [expected, found] = [after.get(resource), live.get(resource)];
+      if ((expected === undefined) !== (found === undefined)) throw new SetRefused('read-back');
+      for (const part of parts.keys()) if ((found?.get(part) ?? null) !== (expected?.get(part) ?? null)) throw new SetRefused('read-back');
     }
-  const live = await readRows(client, [...rows.values()]);
-  for (const [resource, expected] of after) {
-    const found = live.get(resource);
-    const isSame = [...(parts.get(resource) ?? [])].every((part) => (found?.get(part) ?? null) === (expected?.get(part) ?? null));
-    if (!isSame || (expected === undefined) !== (found === undefined)) throw new SetRefused('read-back');
-  }
 }
 
 /** From here on this transaction's changes are captured as the first step's inverse. @returns ids of the inverses, in order */

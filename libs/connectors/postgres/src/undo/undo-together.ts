@@ -1,8 +1,10 @@
 import type { InverseResult, InverseStep } from '@recant/connector';
 import { chooseSet, type LoneTables, type PlacedGoal, SET_STEPS_MAX } from './choose-set.ts';
+import { readRowsExpecting } from './expected-rows.ts';
 import type { StepGoal } from './goal.ts';
 import type { Versions } from './live.ts';
-import { readRows, refusalOf, type StepContext, undoStep } from './step.ts';
+import { readRows } from './rows.ts';
+import { refusalOf, type StepContext, undoStep } from './step.ts';
 import { type SetRefusal, undoSet } from './undo-set.ts';
 
 export interface TogetherOptions {
@@ -23,10 +25,7 @@ export async function undoTogether(
   put: (result: InverseResult) => void,
 ): Promise<void> {
   const open: PlacedGoal[] = [...goals];
-  const live = await readRows(
-    context.client,
-    open.flatMap(([, goal]) => [...goal.rows.values()]),
-  );
+  const live = await readRowsExpecting(context.client, context.registry, [...goals.values()], 'left');
   let [at, stepsMax] = [0, SET_STEPS_MAX];
   while (at < open.length && (at === 0 || performance.now() < until)) {
     const set = chooseSet(context, open, at, live, { lone, stepsMax });
