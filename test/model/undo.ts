@@ -1,6 +1,6 @@
 /** The product's side: its planner, its questions to targets, and its runner, over the ledger, the target and the store in memory. */
 import { decodeEvent } from '@recant/events';
-import { gather, obstaclesOf, type PlanBody, type PlanInput, planDigest, type Selection } from '@recant/planner';
+import { gather, type LedgerReader, obstaclesOf, type PlanBody, type PlanInput, planDigest, type Selection } from '@recant/planner';
 import { accountOf, createEmitter, driveRun, RUNNER_CONFIG, type RunnerPorts, summarize } from '@recant/runner';
 import { FakeStore } from '../../libs/runner/test/fakes.ts';
 import { planWithTargets } from '../../services/rollback/src/ask-targets.ts';
@@ -57,7 +57,7 @@ export async function undoInMemory(undo: Undo): Promise<Came> {
     };
   }
   const digest = planDigest(body);
-  const { store, wasKilled } = await run(undo, body, { targets, clock, ledger: reader });
+  const { store, wasKilled } = await run(undo, body, { targets, clock, ledger: stepLedgerOf(reader) });
   const { steps, state } = store.record;
   const names = new Map(body.steps.map(({ step, undoes }) => [step, nameOf(undoes.action)]));
   const ended = steps.map(({ step, outcome, state: at, findings }): [string, Ended] => [
@@ -117,6 +117,13 @@ async function run(
     }
   }
 }
+
+const stepLedgerOf = (reader: LedgerReader): RunnerPorts['ledger'] => ({
+  recordOf: async (tenant, refs, vector) => ({
+    attempts: await reader.attempts(tenant, refs, vector),
+    effects: await reader.effectsOf(tenant, refs, vector),
+  }),
+});
 
 /** I5, I6, I14: what no undo may do, whatever the oracle says. */
 function faultsOf({ target }: Undo, body: PlanBody, store: FakeStore): readonly string[] {

@@ -1,5 +1,4 @@
-import { createHash } from 'node:crypto';
-import { canonicalize } from '@recant/events';
+import { hash } from 'node:crypto';
 import { type PlanCounts, type PlanItem, type PlanItems, type PlanStep, planCounter, readPlan } from '@recant/planner';
 import { type PlanSummary, summaryReader } from './account.ts';
 import { RunnerError } from './error.ts';
@@ -59,4 +58,5 @@ function workStep({ step, after, systems }: PlanStep): WorkStep {
   };
 }
 
-const digestOf = (step: PlanStep): string => createHash('sha256').update(canonicalize(step), 'utf8').digest('base64');
+/** Of a step as it was read: the same stored text gives the same one, and another value another one. */
+const digestOf = (step: PlanStep): string => hash('sha256', JSON.stringify(step), 'base64');

@@ -1,4 +1,3 @@
-import { canonicalize } from '@recant/events';
 import { notRegistered, type PlanStep, type RecordedEffect, refKey, stepSystems, undoneBy, withoutDerived } from '@recant/planner';
 import type { RunnerPorts, StepFinding } from './ports.ts';
 import type { Session } from './session.ts';
@@ -16,8 +15,9 @@ export interface Checked {
 export async function checkSteps(session: Session, ports: RunnerPorts, steps: readonly PlanStep[]): Promise<Checked> {
   const refs = steps.map((step) => step.undoes);
   const { tenant } = session.claim;
-  const attempts = new Map((await ports.ledger.attempts(tenant, refs, session.vector)).map((attempt) => [refKey(attempt.ref), attempt]));
-  const recorded = withoutDerived(await ports.ledger.effectsOf(tenant, refs, session.vector), session.header.derived ?? []);
+  const record = await ports.ledger.recordOf(tenant, refs, session.vector);
+  const attempts = new Map(record.attempts.map((attempt) => [refKey(attempt.ref), attempt]));
+  const recorded = withoutDerived(record.effects, session.header.derived ?? []);
   const byAttempt = Map.groupBy(recorded, (effect) => refKey(effect.attempt));
   const effects = new Map<number, readonly RecordedEffect[]>();
   const refused = new Map<number, StepFinding>();
@@ -42,5 +42,16 @@ export async function checkSteps(session: Session, ports: RunnerPorts, steps: re
 function isAsPlanned(step: PlanStep, effects: readonly RecordedEffect[]): boolean {
   const known = new Map(step.systems.flatMap((system) => Object.entries(system.knownOrdinals)));
   const found = stepSystems(effects, (resource) => known.get(resource) ?? '');
-  return canonicalize(found) === canonicalize(step.systems);
+  return isSame(found, step.systems);
+}
+
+/** Whether two JSON values are equal. */
+function isSame(a: unknown, b: unknown): boolean {
+  if (a === b || typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return a === b;
+  if (Array.isArray(a) !== Array.isArray(b)) return false;
+  const keys = Object.keys(a);
+  if (keys.length !== Object.keys(b).length) return false;
+  for (const key of keys)
+    if (!Object.hasOwn(b, key) || !isSame((a as Record<string, unknown>)[key], (b as Record<string, unknown>)[key])) return false;
+  return true;
 }

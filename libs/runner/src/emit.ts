@@ -6,24 +6,34 @@ import type { Emitter, EventTransport, Outbox, OutboxItem } from './ports.ts';
 const SEND_EVENTS_MAX = 500;
 
 export function createEmitter(outbox: Outbox, transport: EventTransport): Emitter {
+  const sending = new Map<string, Promise<void>>();
   return {
+    /** One call after the other for each source: two at once would send every event twice. */
     async flush(tenant, source) {
-      for (;;) {
-        const items = bounded(await outbox.unsent(tenant, source, SEND_EVENTS_MAX));
-        const last = items.at(-1);
-        if (last === undefined) return;
-        const receipts = await send(transport, tenant, items);
-        const refused = receipts.findIndex((receipt) => receipt.kind === 'refused');
-        const through = refused < 0 ? last.sequence : (items[refused] as OutboxItem).sequence - 1;
-        await outbox.acknowledged(tenant, source, through);
-        if (refused >= 0)
-          throw new RunnerError(
-            'event_refused',
-            `The ledger refused event ${through + 1} of ${source} (${receipts[refused]?.code}): ${receipts[refused]?.detail}`,
-          );
-      }
+      const key = JSON.stringify([tenant, source]);
+      for (let other = sending.get(key); other !== undefined; other = sending.get(key)) await other.catch(() => undefined);
+      const own = sendAll(outbox, transport, tenant, source).finally(() => sending.delete(key));
+      sending.set(key, own);
+      await own;
     },
   };
+}
+
+async function sendAll(outbox: Outbox, transport: EventTransport, tenant: string, source: string): Promise<void> {
+  for (;;) {
+    const items = bounded(await outbox.unsent(tenant, source, SEND_EVENTS_MAX));
+    const last = items.at(-1);
+    if (last === undefined) return;
+    const receipts = await send(transport, tenant, items);
+    const refused = receipts.findIndex((receipt) => receipt.kind === 'refused');
+    const through = refused < 0 ? last.sequence : (items[refused] as OutboxItem).sequence - 1;
+    await outbox.acknowledged(tenant, source, through);
+    if (refused >= 0)
+      throw new RunnerError(
+        'event_refused',
+        `The ledger refused event ${through + 1} of ${source} (${receipts[refused]?.code}): ${receipts[refused]?.detail}`,
+      );
+  }
 }
 
 async function send(transport: EventTransport, tenant: string, items: readonly OutboxItem[]) {

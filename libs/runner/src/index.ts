@@ -24,6 +24,7 @@ export {
   type RunWait,
   type StepChange,
   type StepFinding,
+  type StepLedger,
   type StepRecord,
   type Targets,
 } from './ports.ts';

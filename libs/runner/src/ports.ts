@@ -1,6 +1,6 @@
 import type { FindingCode, TargetSystem } from '@recant/connector';
 import type { AttemptRef, RunState, StepOutcome, StepState } from '@recant/events';
-import type { LedgerReader, PlanCounts, PlanHeader, PlanItems } from '@recant/planner';
+import type { PlanCounts, PlanHeader, PlanItems, RecordedAttempt, RecordedEffect, Vector } from '@recant/planner';
 
 /** The right to work on one run until the lease ends. `token` grows with each claim of the run; targets and the store refuse lower ones (fencing). */
 export interface Claim {
@@ -83,6 +83,18 @@ export type RunFindingCode =
   | 'refused' // mode refuse: another step cannot be undone
   | 'skipped_by_person';
 
+/** What the ledger recorded of attempts, read again before each step. Bounded by a vector; effects are decoded from the entries, not from projections. */
+export interface StepLedger {
+  /** @throws PlannerError `plan_too_large`: more effects than a plan may have */
+  recordOf(tenant: string, refs: readonly AttemptRef[], vector: Vector): Promise<AttemptRecords>;
+}
+
+export interface AttemptRecords {
+  readonly attempts: readonly RecordedAttempt[];
+  /** Ascending. */
+  readonly effects: readonly RecordedEffect[];
+}
+
 /** An event on its way to the ledger. */
 export interface OutboxItem {
   readonly sequence: number;
@@ -128,7 +140,7 @@ export interface RunStore {
 
 /** Committed events that the ledger has not acknowledged yet, by source, in order. */
 export interface Outbox {
-  /** Sources with unsent events. */
+  /** Sources with unsent events, without those of runs on which a worker works. */
   sources(limit: number): Promise<readonly { readonly tenant: string; readonly source: string }[]>;
   unsent(tenant: string, source: string, limit: number): Promise<readonly OutboxItem[]>;
   acknowledged(tenant: string, source: string, through: number): Promise<void>;
@@ -176,7 +188,7 @@ export interface RunnerPorts {
   readonly store: RunStore;
   readonly plans: PlanItems;
   readonly emitter: Emitter;
-  readonly ledger: LedgerReader;
+  readonly ledger: StepLedger;
   readonly targets: Targets;
   readonly clock: Clock;
   /** 16 random bytes. */

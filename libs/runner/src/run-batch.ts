@@ -1,4 +1,4 @@
-import type { InverseResult, InverseStep } from '@recant/connector';
+import type { InverseResult, InverseStep, TargetSystem } from '@recant/connector';
 import { PARTIAL_UNDO, type PlanStep, plainRef, type RecordedEffect } from '@recant/planner';
 import { ask, type Inverted, invert, isSilent, type Silent } from './ask.ts';
 import { checkSteps } from './check-step.ts';
@@ -10,7 +10,10 @@ import type { Session } from './session.ts';
 import { endAfter, endOf, endWithout, hasEnded, isBadEnd, recordEnd, type StepEnd } from './step-end.ts';
 import { endedWell } from './step-machine.ts';
 
-/** Independent steps on one system: one commit of intents, one call of the target, one commit of results. */
+/**
+ * Steps on one system: one commit of their intents, then part by part one call of the target and one commit of its results. A part's results are committed and sent to
+ * the ledger while the target works on the next one. A crash leaves parts without a record: the next worker asks the target for them (S2).
+ */
 export async function runBatch(
   session: Session,
   ports: RunnerPorts,
@@ -37,41 +40,89 @@ export async function runBatch(
     ends.push(...applied.filter(hasEnded).map((result) => endOf(result, system)));
   }
   const known = new Set(ends.map(({ step }) => step));
-  const checked = await checkSteps(
-    session,
-    ports,
-    steps.filter(({ step }) => !known.has(step)),
-  );
+  const open = steps.filter(({ step }) => !known.has(step));
+  // The results of the batch before are on their way meanwhile.
+  const [checked] = await Promise.all([checkSteps(session, ports, open), ports.emitter.flush(session.claim.tenant, session.source)]);
   for (const [step, finding] of checked.refused) ends.push(endWithout(step, 'failed', finding));
   const going = steps.filter(({ step }) => checked.effects.has(step));
-
   await startSteps(session, ports, going);
   await ports.emitter.flush(session.claim.tenant, session.source);
-  let left: Silent | undefined;
-  let stuck: readonly InverseResult[] = [];
-  let putOff: readonly number[] = [];
-  if (going.length > 0) {
-    const numbers = going.map(({ step }) => step);
+  const rest = steps.filter(({ step }) => !checked.effects.has(step));
+  await record(session, ports, { system, steps: rest, ends, startedMs, stuck: [], putOff: [] });
+  const bad = new Set(ends.filter(({ took }) => took === false).map(({ step }) => step));
+  await invertParts(session, ports, config, { target: opened, steps: going, effects: checked.effects, bad });
+}
+
+interface Going {
+  readonly target: TargetSystem;
+  readonly steps: readonly PlanStep[];
+  readonly effects: ReadonlyMap<number, readonly RecordedEffect[]>;
+  /** Steps of the batch that have ended without being undone. Added to. */
+  readonly bad: Set<number>;
+}
+
+async function invertParts(session: Session, ports: RunnerPorts, config: RunnerConfig, going: Going): Promise<void> {
+  const { target, steps, effects, bad } = going;
+  const open = new Set<number>();
+  let recording = Promise.resolve();
+  for (let rest = steps; rest.length > 0; ) {
+    const part = firstPart(rest);
+    rest = rest.slice(part.length);
+    const startedMs = ports.clock.now();
+    const numbers = part.map(({ step }) => step);
     ports.failpoint?.('inverse.before', numbers);
-    const answer = await invert(ports, config, opened, {
+    const answer = await invert(ports, config, target, {
       run: session.claim.run,
       token: session.claim.token.toString(),
-      steps: going.map((step) => inverseStep(session, step, checked.effects.get(step.step) ?? [])),
+      steps: part.map((step) => inverseStep(session, step, effects.get(step.step) ?? [])),
       signal: ports.cancelled,
     });
     ports.failpoint?.('inverse.after', numbers);
-    const refused = new Set(ends.filter(({ took }) => took === false).map(({ step }) => step));
-    const sorted = sortAnswers(session, system, going, answer, refused);
-    ends.push(...sorted.ends);
-    putOff = sorted.putOff;
-    left = answer.left;
-    stuck = sorted.stuck;
+    await recording;
+    const sorted = sortAnswers(session, target.name, part, answer, { open, bad });
+    // A system that does not answer is not asked about the others either.
+    const also = answer.left ? rest : [];
+    recording = record(session, ports, { system: target.name, steps: [...part, ...also], startedMs, ...sorted, left: answer.left });
+    if (answer.left) break;
+    if (rest.length > 0) recording = recording.then(() => ports.emitter.flush(session.claim.tenant, session.source));
+    recording.catch(() => undefined);
   }
-  if (left === undefined) session.waiting.answered(system);
+  await recording;
+}
+
+/** Steps and resources of a part: the target works on one while the results of another are recorded. A step is never split. */
+const PART_STEPS = 500;
+const PART_RESOURCES = 5_000;
+
+function firstPart(steps: readonly PlanStep[]): readonly PlanStep[] {
+  let resources = 0;
+  const end = steps.findIndex(({ systems }, n) => {
+    resources += systems.reduce((sum, { knownOrdinals }) => sum + Object.keys(knownOrdinals).length, 0);
+    return n > 0 && (n >= PART_STEPS || resources > PART_RESOURCES);
+  });
+  return end < 0 ? steps : steps.slice(0, end);
+}
+
+interface Recording {
+  readonly system: string;
+  /** Steps that were sent, or have ended without. */
+  readonly steps: readonly PlanStep[];
+  readonly ends: readonly StepEnd[];
+  readonly stuck: readonly InverseResult[];
+  readonly putOff: readonly number[];
+  /** Why other steps have no result. */
+  readonly left?: Silent | undefined;
+  readonly startedMs: number;
+}
+
+async function record(session: Session, ports: RunnerPorts, { system, steps, stuck, putOff, ...recording }: Recording): Promise<void> {
+  if (steps.length === 0) return;
+  if (recording.left === undefined) session.waiting.answered(system);
   await stickResults(session, system, stuck);
   if (putOff.length > 0) await session.commit(putOff.map((step) => ({ step, event: 'put_off' })));
   const waiting = new Set([...stuck.map(({ step }) => step), ...putOff]);
-  await finish(session, ports, { steps: steps.filter(({ step }) => !waiting.has(step)), ends, startedMs, ...(left ? { left } : {}) });
+  const { left, ...ended } = recording;
+  await finish(session, ports, { ...ended, steps: steps.filter(({ step }) => !waiting.has(step)), ...(left && { left }) });
 }
 
 /** Commits the intents, which must be acknowledged before the inverse runs: an unrecorded inverse cannot be undone. Intents of a previous worker are kept. */
@@ -102,11 +153,16 @@ export async function startSteps(session: Session, ports: RunnerPorts, steps: re
  * What a refused step of a chain waits for, or was refused for, is the step before it: while that one is stuck, it is put off; where that one ended without being undone,
  * so does it.
  */
-function sortAnswers(session: Session, system: string, steps: readonly PlanStep[], answer: Inverted, refused: ReadonlySet<number>) {
+function sortAnswers(
+  session: Session,
+  system: string,
+  steps: readonly PlanStep[],
+  answer: Inverted,
+  /** Steps of the parts before that are not undone: they may be later, or have ended. Added to. */
+  { open, bad }: { readonly open: Set<number>; readonly bad: Set<number> },
+) {
   const results = new Map(answer.results.map((result) => [result.step, result]));
   const stuck = new Map(answer.stuck.map((result) => [result.step, result]));
-  const open = new Set<number>();
-  const bad = new Set(refused);
   const isHolding = session.header.mode === 'refuse';
   const ends: StepEnd[] = [];
   const putOff: number[] = [];

@@ -1,9 +1,9 @@
 import {
   canonicalize,
+  createEffectsDigest,
   type Effect,
   type EventData,
   type EventType,
-  effectsDigest,
   encodeEvent,
   eventId,
   formatSequence,
@@ -71,30 +71,42 @@ export function addSettlement(
 ): void {
   const { action, attempt } = ref;
   const chunks = chunked(end.effects);
-  for (const [chunk, part] of chunks.entries())
-    events.add('recant.attempt.effects.v1', eventId.effects(action, attempt, chunk), { action, attempt, chunk, effects: part });
+  const digest = createEffectsDigest();
+  for (const [chunk, { effects, texts }] of chunks.entries()) {
+    events.add('recant.attempt.effects.v1', eventId.effects(action, attempt, chunk), { action, attempt, chunk, effects });
+    digest.addText(`[${texts.join(',')}]`);
+  }
   events.add('recant.attempt.settled.v1', eventId.settled(action, attempt), {
     action,
     attempt,
     outcome: end.failed ? 'failed' : 'succeeded',
     chunks: chunks.length,
     effects: end.effects.length,
-    digest: effectsDigest(chunks),
+    digest: digest.hex(),
     durationMs: Math.max(0, Math.round(end.durationMs)),
     ...(end.failed ? { error: { code: end.failed.code, message: end.failed.message.slice(0, 500).toWellFormed() } } : {}),
   });
 }
 
-function chunked(effects: readonly Effect[]): readonly (readonly Effect[])[] {
-  const chunks: Effect[][] = [];
+interface Chunk {
+  readonly effects: Effect[];
+  /** Canonical JSON of each. */
+  readonly texts: string[];
+}
+
+function chunked(effects: readonly Effect[]): readonly Chunk[] {
+  const chunks: Chunk[] = [];
   let bytes = Number.POSITIVE_INFINITY;
   for (const effect of effects) {
-    const size = Buffer.byteLength(canonicalize(effect)) + 1;
+    const text = canonicalize(effect);
+    const size = Buffer.byteLength(text) + 1;
     if (bytes + size > CHUNK_BYTES_MAX) {
-      chunks.push([]);
+      chunks.push({ effects: [], texts: [] });
       bytes = 0;
     }
-    chunks.at(-1)?.push(effect);
+    const chunk = chunks.at(-1) as Chunk;
+    chunk.effects.push(effect);
+    chunk.texts.push(text);
     bytes += size;
   }
   return chunks;

@@ -3,7 +3,6 @@ import { ConnectorError } from '@recant/connector';
 import { decodeEvent, type Effect, type PlanMode, type RecantEvent } from '@recant/events';
 import {
   headerOf,
-  type LedgerReader,
   type PlanBody,
   type PlanItem,
   type PlanItems,
@@ -25,6 +24,7 @@ import {
   type RunnerPorts,
   type RunRecord,
   type RunStore,
+  type StepLedger,
 } from '../src/index.ts';
 
 /** Before or after a call of a port: where tests kill the worker. */
@@ -306,14 +306,11 @@ export function fakeWorld(writes: readonly Write[], hook: Hook = () => undefined
   const events: RecantEvent[] = [];
   const known = new Set<string>();
   const ledger = { attempts, effects };
-  const reader: LedgerReader = {
-    vector: async () => ({ 0: 99n }),
-    select: async () => ledger.attempts,
-    attempts: async (_tenant, refs) => ledger.attempts.filter(({ ref }) => refs.some((other) => refKey(other) === refKey(ref))),
-    inversesOf: async () => [],
-    contexts: async () => new Map(),
-    effectsOf: async (_tenant, refs) => ledger.effects.filter(({ attempt }) => refs.some((other) => refKey(other) === refKey(attempt))),
-    effectsOn: async () => [],
+  const reader: StepLedger = {
+    recordOf: async (_tenant, refs) => ({
+      attempts: ledger.attempts.filter(({ ref }) => refs.some((other) => refKey(other) === refKey(ref))),
+      effects: ledger.effects.filter(({ attempt }) => refs.some((other) => refKey(other) === refKey(attempt))),
+    }),
   };
   let random = 0;
   let now = 1_700_000_000_000;

@@ -5,6 +5,7 @@ import { LEASE_MS } from '@recant/api';
 import { OPERATOR_TENANT, SHARDS_DEFAULT } from '@recant/events';
 import type { Appender, HeadStore, LogKey, PublishStore } from '@recant/ledger';
 import type { LedgerReader, SourceReader } from '@recant/planner';
+import type { StepLedger } from '@recant/runner';
 import type pg from 'pg';
 import { type Credentials, createCredentials } from './access/credentials.ts';
 import { createParts, type Parts } from './access/parts.ts';
@@ -86,7 +87,7 @@ export interface Store {
   /** Messages from Kafka that wait. */
   readonly held: HeldMessages;
   readonly queries: Queries;
-  readonly ledgerReader: LedgerReader;
+  readonly ledgerReader: LedgerReader & StepLedger;
   readonly sourceReader: SourceReader;
   readonly publishing: PublishStore;
   readonly heads: HeadStore;

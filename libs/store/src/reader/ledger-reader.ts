@@ -10,6 +10,7 @@ import {
   type Selection,
   type Vector,
 } from '@recant/planner';
+import type { StepLedger } from '@recant/runner';
 import type pg from 'pg';
 import { readCursor } from '../audit/read-cursor.ts';
 import { inTransaction } from '../in-transaction.ts';
@@ -30,7 +31,7 @@ const NAMED_MAX = 5_000;
  * @param clock milliseconds since 1970, UTC: distinguishes `open` from `unknown`
  * @param effectsMax effects of one answer; beyond that `PlannerError` `plan_too_large`
  */
-export function createLedgerReader(pool: pg.Pool, clock: () => number, effectsMax = PLAN_EFFECTS_MAX): LedgerReader {
+export function createLedgerReader(pool: pg.Pool, clock: () => number, effectsMax = PLAN_EFFECTS_MAX): LedgerReader & StepLedger {
   return {
     vector: (tenant) => readVector(pool, tenant),
 
@@ -45,6 +46,13 @@ export function createLedgerReader(pool: pg.Pool, clock: () => number, effectsMa
 
     async attempts(tenant, refs, vector) {
       return recorded(pool, tenant, await listNamed(pool, tenant, refs, { vector, nowMs: clock() }, attemptsStatement), vector);
+    },
+
+    async recordOf(tenant, refs, vector) {
+      const listed = await listNamed(pool, tenant, refs, { vector, nowMs: clock() }, attemptsStatement);
+      const collector = createEffectsCollector(effectsMax);
+      const attempts = await recorded(pool, tenant, listed, vector, (entries) => collector.add(entries) || tooMany(effectsMax));
+      return { attempts, effects: collector.effects() };
     },
 
     async inversesOf(tenant, refs, vector) {

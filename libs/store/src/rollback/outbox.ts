@@ -1,21 +1,42 @@
 import type { Outbox, OutboxItem } from '@recant/runner';
 import type pg from 'pg';
 
+/** All bytes are one parameter, which the driver sends as they are: an array of them would be sent as hexadecimal text. */
 const INSERT = `INSERT INTO recant.outbox (tenant_id, source, sequence, bytes)
-  SELECT $1, $2, u.sequence, u.bytes FROM unnest($3::bigint[], $4::bytea[]) AS u (sequence, bytes)`;
+  SELECT $1, $2, u.sequence, substring($4::bytea FROM u.start FOR u.length) FROM unnest($3::bigint[], $5::int[], $6::int[]) AS u (sequence, start, length)`;
+/** Bytes of one statement, which has at least one event. */
+const CHUNK_BYTES_MAX = 16_777_216;
 
 /** Inserts events in the transaction of the change that they report. */
 export async function putEvents(client: pg.PoolClient, tenant: string, source: string, events: readonly OutboxItem[]): Promise<void> {
-  if (events.length === 0) return;
-  await client.query(INSERT, [tenant, source, events.map(({ sequence }) => sequence), events.map(({ bytes }) => Buffer.from(bytes))]);
+  for (let from = 0; from < events.length; ) {
+    const starts: number[] = [];
+    let [to, bytes] = [from, 0];
+    for (; to < events.length; to += 1) {
+      const { length } = (events[to] as OutboxItem).bytes;
+      if (to > from && bytes + length > CHUNK_BYTES_MAX) break;
+      starts.push(bytes + 1);
+      bytes += length;
+    }
+    const chunk = events.slice(from, to);
+    const sequences = chunk.map(({ sequence }) => sequence);
+    const all = Buffer.concat(chunk.map((event) => event.bytes));
+    await client.query(INSERT, [tenant, source, sequences, all, starts, chunk.map((event) => event.bytes.length)]);
+    from = to;
+  }
 }
+
+/** The worker of a run sends its events itself, as long as it has the lease: others would send each of them again. */
+const SOURCES = `SELECT o.tenant_id, o.source FROM recant.outbox o WHERE ($2::text IS NULL OR o.tenant_id = $2)
+    AND NOT EXISTS (SELECT FROM recant.run r WHERE r.tenant_id = o.tenant_id AND r.source = o.source
+      AND r.state NOT IN ('finished', 'cancelled') AND r.lease_until > now())
+  GROUP BY 1, 2 ORDER BY min(o.created_at) LIMIT $1`;
 
 /** Events to be sent; deleted once the ledger acknowledged them. @param tenantOf tenant whose events are sent; undefined for all tenants */
 export function createOutbox(pool: pg.Pool, tenantOf: () => Promise<string | undefined> = async () => undefined): Outbox {
   return {
     async sources(limit) {
-      const text = `SELECT tenant_id, source FROM recant.outbox WHERE $2::text IS NULL OR tenant_id = $2 GROUP BY 1, 2 ORDER BY min(created_at) LIMIT $1`;
-      const { rows } = await pool.query(text, [limit, (await tenantOf()) ?? null]);
+      const { rows } = await pool.query(SOURCES, [limit, (await tenantOf()) ?? null]);
       return rows.map((row) => ({ tenant: row.tenant_id, source: row.source }));
     },
     async unsent(tenant, source, limit) {
