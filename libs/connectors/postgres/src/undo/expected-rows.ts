@@ -93,7 +93,8 @@ async function readEqual(
     group.map((one) => one.row.key),
   );
   const { rows } = await client.query<{ places: string | null }>(
-    `SELECT string_agg(k.n::text, ',') AS places FROM ${keyedRows(captured, ['bigint'])} JOIN recant.change c ON c.ordinal OPERATOR(pg_catalog.=) k.a0
+    `SELECT string_agg(k.n::text, ',') AS places FROM ${keyedRows(captured, ['bigint'])} 
+     CROSS JOIN LATERAL (SELECT * FROM recant.change WHERE ordinal = k.a0 OFFSET 0) c
      WHERE ${image} IS NOT NULL AND ${values.join(' AND ')}`,
     [...keys, group.map((one) => one.change.ordinal)],
   );

@@ -17,9 +17,12 @@ interface Pair {
 
 const CHANGES_SQL = `SELECT json_build_array(c.ordinal::text, c.relation, c.key)::text AS row FROM recant.change c WHERE c.attempt = $1 ORDER BY c.ordinal`;
 
-/** The same columns of the same row, from what the undone change left to what it found. Equal texts of one type have equal versions. */
+/**
+ * The same columns of the same row, from what the undone change left to what it found. Equal texts of one type have equal versions. OFFSET 0: each change is looked up by its
+ * ordinal; else the planner may compare all changes of one shape with each other.
+ */
 const MIRRORED_SQL = `SELECT count(*)::int AS mirrored FROM unnest($1::bigint[], $2::bigint[]) p(undone, ordinal)
-JOIN recant.change u ON u.ordinal = p.undone JOIN recant.change c ON c.ordinal = p.ordinal
+CROSS JOIN LATERAL (SELECT * FROM recant.change WHERE ordinal = p.undone OFFSET 0) u CROSS JOIN LATERAL (SELECT * FROM recant.change WHERE ordinal = p.ordinal OFFSET 0) c
 WHERE c.operation = 'u' AND u.operation = 'u' AND c.relation = u.relation AND c.shape = u.shape AND c.key = u.key AND c.written = u.written AND c.old = u.new AND c.new = u.old`;
 
 /**
