@@ -15,7 +15,7 @@ import { confirmedParts, recordConfirmed } from './confirm.ts';
 import { readRowsExpecting } from './expected-rows.ts';
 import { guard, type RowGoal, readBack, type StepGoal, sideEffects } from './goal.ts';
 import { holeFindings } from './hole-findings.ts';
-import { type LaterWrites, laterFindings, laterWriteOf, movedFinding, writerOf } from './later-writes.ts';
+import { type LaterWrites, laterFindings, laterWriteOf, movedFinding, readLaterWrites, writerOf } from './later-writes.ts';
 import type { Versions } from './live.ts';
 import { overwritableIn, uncapturedValues } from './overwrites.ts';
 import { reachFindings, writesOutside } from './reach.ts';
@@ -55,8 +55,25 @@ class StepRefused extends Error {
  */
 export async function undoStep(context: StepContext, step: InverseStep, goal: StepGoal): Promise<InverseResult> {
   let done = await tryStep(context, step, goal);
-  if ('error' in done && isSqlError(done.error) && done.error.code === UNIQUE_VIOLATION) done = await tryStep(context, step, goal);
+  if (isOvertaken(done, goal, context.later)) done = await tryStep(await withNewWrites(context, goal), step, goal);
   return 'error' in done ? refusalOf(step, done.error) : done;
+}
+
+/** Somebody's commit brought a row that was not there, and so could not be locked: the write collided with it, or its guard saw it without knowing who it was. */
+function isOvertaken(done: InverseResult | { readonly error: unknown }, goal: StepGoal, later: LaterWrites): boolean {
+  if ('error' in done) return isSqlError(done.error) && done.error.code === UNIQUE_VIOLATION;
+  return done.findings.some(({ code, resource, part, expected }) => {
+    const row = code === 'drift' && expected === null ? goal.rows.get(resource) : undefined;
+    return row !== undefined && laterWriteOf(row, part, later) === undefined;
+  });
+}
+
+/** What others wrote since the rows were locked, to rows that were not there: the step's findings name them. */
+async function withNewWrites(context: StepContext, goal: StepGoal): Promise<StepContext> {
+  const { client, registry, later } = context;
+  await withPatience(client, 'SELECT recant.absorb()');
+  const { byPlace } = await readLaterWrites(client, registry, [goal]);
+  return { ...context, later: { ...later, byPlace } };
 }
 
 const UNIQUE_VIOLATION = '23505';
