@@ -26,13 +26,17 @@ export function isSystemName(text: string): boolean {
 }
 
 export function parseResource(text: string): Resource | undefined {
-  if (!isResource(text)) return undefined;
-  const [, connector = '', system = '', path = ''] = RESOURCE.exec(text) ?? [];
+  const found = text.length > RESOURCE_BYTES_MAX ? null : RESOURCE.exec(text);
+  if (found === null || !isEncodedOneWay(text)) return undefined;
+  const [, connector = '', system = '', path = ''] = found;
   return { connector, system, path };
 }
 
 export function isResource(text: string): boolean {
-  if (text.length > RESOURCE_BYTES_MAX || !RESOURCE.test(text)) return false;
+  return text.length <= RESOURCE_BYTES_MAX && RESOURCE.test(text) && isEncodedOneWay(text);
+}
+
+function isEncodedOneWay(text: string): boolean {
   return !(text.includes('%') && NEEDLESS.test(text)) && !(text.includes('/.') && DOT_SEGMENT.test(text));
 }
 

@@ -19,6 +19,8 @@ export function isIncluded({ ambiguous, resource }: RecordedEffect, selection: S
  * which is not selected, has the ambiguous ones. What an inverse in effect took back stays together.
  */
 export function withoutAmbiguous(view: View, undoing: Undoing, selection: Selection): View & { readonly apart: readonly Member[] } {
+  if (!view.members.some(({ selected, effects }) => selected && !effects.every((effect) => isIncluded(effect, selection))))
+    return { ...view, apart: [] };
   const apart: Member[] = [];
   const members = view.members.flatMap((member) => {
     const strange = member.selected ? member.effects.filter((effect) => !isIncluded(effect, selection)) : [];

@@ -9,8 +9,14 @@ import { type Member, type View, writes } from './view.ts';
  */
 export function withoutClaims<V extends View>(view: V, undoing: Undoing, systems: ReadonlyMap<string, string>): V {
   const apart = new Set<Member>();
-  const members = view.members.flatMap((member) => {
+  const remaining = new Map<Member, string>();
+  for (const member of view.members) {
     const remains = member.selected && undoing.standingInversesOf(member).length === 0 ? remainsOf(member, systems) : undefined;
+    if (remains !== undefined) remaining.set(member, remains);
+  }
+  if (remaining.size === 0) return view;
+  const members = view.members.flatMap((member) => {
+    const remains = remaining.get(member);
     if (remains === undefined) return [member];
     const claimed = member.effects.filter(({ captured }) => captured !== true);
     const other: Member = { ...member, key: `${member.key} claimed`, effects: claimed, selected: false };

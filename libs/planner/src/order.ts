@@ -8,7 +8,9 @@ import { type Member, writes } from './view.ts';
  * the row that it refers to; where systems disagree, the attempt that the ledger received last.
  */
 export function orderSteps(members: ReadonlySet<Member>, needs: ReadonlyMap<Member, Needs>): readonly Member[] {
-  const rank = new Map(byLatest(members).map((member, at) => [member, at]));
+  const latest = byLatest(members);
+  if (![...members].some((member) => hasFirst(member, members, needs))) return latest;
+  const rank = new Map(latest.map((member, at) => [member, at]));
   const waiting = new Map<Member, number>();
   const freedBy = new Map<Member, Member[]>();
   const ready = new Heap<Member>((a, b) => (rank.get(a) as number) - (rank.get(b) as number));
@@ -34,9 +36,16 @@ export function orderSteps(members: ReadonlySet<Member>, needs: ReadonlyMap<Memb
   return ordered;
 }
 
+function hasFirst(member: Member, members: ReadonlySet<Member>, needs: ReadonlyMap<Member, Needs>): boolean {
+  for (const other of (needs.get(member) as Needs).first) if (members.has(other)) return true;
+  return false;
+}
+
 /** Latest first: merges the orders of the systems. */
 function byLatest(members: ReadonlySet<Member>): readonly Member[] {
   const lines = linesBySystem(members);
+  const [only, ...others] = lines;
+  if (only && others.length === 0 && only.length === members.size) return only.map(({ member }) => member);
   const linesOf = new Map<Member, number>();
   for (const line of lines) for (const { member } of line) linesOf.set(member, (linesOf.get(member) ?? 0) + 1);
   const heads = lines.map(() => 0);
