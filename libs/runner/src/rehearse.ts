@@ -115,11 +115,14 @@ function rehearsedStep(step: AskedStep, name: string, effects: readonly Recorded
     step: step.step,
     undoes: plainRef(step.undoes),
     effects: systems.flatMap((system) => effectsOn(effects, system)).map(plainEffect),
-    knownOrdinals: Object.assign({}, ...systems.map(({ knownOrdinals }) => knownOrdinals)),
+    knownOrdinals: systems.length === 1 && systems[0] ? systems[0].knownOrdinals : mergedOrdinals(systems),
     ...(step.stays && { leaves: step.stays }),
     ...overwritesOf(step),
   };
 }
+
+const mergedOrdinals = (systems: readonly StepSystem[]): Record<string, string> =>
+  Object.assign({}, ...systems.map(({ knownOrdinals }) => knownOrdinals));
 
 /** What a connector has to know of it. */
 export const overwritesOf = ({ overwrites }: Pick<AskedStep, 'overwrites'>): Pick<RehearsedStep, 'overwrites'> =>

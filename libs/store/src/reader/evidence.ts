@@ -96,6 +96,7 @@ export interface EffectsCollector {
 /** @param wanted resources; undefined: all */
 export function createEffectsCollector(most: number, wanted?: ReadonlySet<string>): EffectsCollector {
   const found: RecordedEffect[] = [];
+  const share = sharedReads();
   let captured = 0;
   return {
     add(entries) {
@@ -104,7 +105,7 @@ export function createEffectsCollector(most: number, wanted?: ReadonlySet<string
         for (const effect of effectsOfEvent(event)) {
           if (wanted !== undefined && !wanted.has(effect.resource)) continue;
           if (isCaptured) captured += 1;
-          found.push({ ...effect, attempt, entry, ...(isCaptured && CAPTURED) });
+          found.push({ ...effect, ...(effect.reads && { reads: share(effect.reads) }), attempt, entry, ...(isCaptured && CAPTURED) });
         }
       }
       return found.length <= most;
@@ -113,6 +114,20 @@ export function createEffectsCollector(most: number, wanted?: ReadonlySet<string
       const once = captured === 0 || captured === found.length ? found : withoutReports(found);
       return once.sort((a, b) => compareEntries(a.entry, b.entry));
     },
+  };
+}
+
+type Reads = NonNullable<Effect['reads']>;
+
+/** Most rows of a table were read alike: one object stands for equal reads that follow each other. */
+function sharedReads(): (reads: Reads) => Reads {
+  let last: Reads = {};
+  return (reads) => {
+    const parts = Object.keys(reads);
+    const isSame =
+      parts.length === Object.keys(last).length && parts.every((part) => Object.hasOwn(last, part) && last[part] === reads[part]);
+    if (!isSame) last = reads;
+    return last;
   };
 }
 

@@ -15,8 +15,9 @@ import type pg from 'pg';
 const CHUNK_ITEMS_MAX = 1_000;
 const CHUNK_CHARS_MAX = 4_194_304;
 
+/** Rows as JSON: the driver escapes arrays element by element. */
 const INSERT = `INSERT INTO recant.plan_item (tenant_id, plan_id, list, n, head, detail)
-  SELECT $1, $2, u.* FROM unnest($3::text[], $4::int[], $5::text[], $6::text[]) AS u (list, n, head, detail)`;
+  SELECT $1, $2, u.* FROM json_to_recordset($3::json) AS u (list text, n int, head text, detail text)`;
 /** octet_length reads no value that is stored apart. `found` counts what is before the limit. */
 const page = (columns: string, values: string, bytes: string): string => `SELECT n, ${columns}, found FROM (
     SELECT *, sum(bytes) OVER (ORDER BY n) - bytes AS bytes_before, count(*) OVER ()::int AS found FROM (
@@ -45,10 +46,13 @@ interface PageRow extends Omit<Row, 'list'> {
 export async function putItems(client: pg.PoolClient, tenant: string, plan: string, body: PlanDraft): Promise<void> {
   let chunk: Row[] = [];
   let chars = 0;
+  let sent: Promise<unknown> = Promise.resolve();
+  /** The next rows are made while the server writes these. */
   const send = async (): Promise<void> => {
-    const column = <T>(value: (row: Row) => T): T[] => chunk.map(value);
-    const columns = [column(({ list }) => list), column(({ n }) => n), column(({ head }) => head), column(({ detail }) => detail)];
-    await client.query(INSERT, [tenant, plan, ...columns]);
+    await sent;
+    sent = client.query(INSERT, [tenant, plan, JSON.stringify(chunk)]);
+    // Awaited before anything else is sent.
+    sent.catch(() => undefined);
     [chunk, chars] = [[], 0];
   };
   for (const row of rowsOf(body)) {
@@ -58,6 +62,7 @@ export async function putItems(client: pg.PoolClient, tenant: string, plan: stri
     chars += length;
   }
   if (chunk.length > 0) await send();
+  await sent;
 }
 
 function* rowsOf(body: PlanDraft): Generator<Row> {
