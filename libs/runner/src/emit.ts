@@ -1,9 +1,6 @@
-import { BATCH_BYTES_MAX } from '@recant/events';
+import { BATCH_BYTES_MAX, BATCH_EVENTS_MAX } from '@recant/events';
 import { RunnerError } from './error.ts';
 import type { Emitter, EventTransport, Outbox, OutboxItem } from './ports.ts';
-
-/** Events of one request. */
-const SEND_EVENTS_MAX = 500;
 
 export function createEmitter(outbox: Outbox, transport: EventTransport): Emitter {
   const sending = new Map<string, Promise<void>>();
@@ -21,7 +18,7 @@ export function createEmitter(outbox: Outbox, transport: EventTransport): Emitte
 
 async function sendAll(outbox: Outbox, transport: EventTransport, tenant: string, source: string): Promise<void> {
   for (;;) {
-    const items = bounded(await outbox.unsent(tenant, source, SEND_EVENTS_MAX));
+    const items = bounded(await outbox.unsent(tenant, source, BATCH_EVENTS_MAX));
     const last = items.at(-1);
     if (last === undefined) return;
     const receipts = await send(transport, tenant, items);

@@ -203,7 +203,7 @@ export interface RunnerPorts {
 }
 
 export interface RunnerConfig {
-  /** Independent steps of one system that are inverted together. */
+  /** Steps of one system that are chosen at once. They are inverted in parts of at most 500 steps or 5,000 rows; a pause, cancel or refusal stops after a part. */
   readonly batchSteps: number;
   /** Calls of an unreachable target before it counts as away; `retryMs` before the second, doubled each time. */
   readonly tries: number;
@@ -216,7 +216,7 @@ export interface RunnerConfig {
   readonly lockMs: number;
 }
 export const RUNNER_CONFIG: RunnerConfig = {
-  batchSteps: 500,
+  batchSteps: 2_000,
   tries: 4,
   retryMs: 250,
   awayRetryMs: 2_000,

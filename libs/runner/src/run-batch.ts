@@ -2,7 +2,7 @@ import type { InverseResult, InverseStep, TargetSystem } from '@recant/connector
 import { PARTIAL_UNDO, type PlanStep, plainRef, type RecordedEffect } from '@recant/planner';
 import { ask, type Inverted, invert, isSilent, type Silent } from './ask.ts';
 import { checkSteps } from './check-step.ts';
-import { endOrHold } from './held.ts';
+import { endOrHold, isHeld } from './held.ts';
 import { intend } from './intend.ts';
 import type { RunnerConfig, RunnerPorts, StepRecord } from './ports.ts';
 import { overwritesOf, plainEffect } from './rehearse.ts';
@@ -11,8 +11,8 @@ import { endAfter, endOf, endWithout, hasEnded, isBadEnd, recordEnd, type StepEn
 import { endedWell } from './step-machine.ts';
 
 /**
- * Steps on one system: one commit of their intents, then part by part one call of the target and one commit of its results. A part's results are committed and sent to
- * the ledger while the target works on the next one. A crash leaves parts without a record: the next worker asks the target for them (S2).
+ * Steps on one system, part by part: one commit of intents, one call of the target, one commit of results. While the target works on a part, the results of the one before
+ * are committed, and the intents of the next one are committed and acknowledged. A crash leaves at most two parts without a record: the next worker asks the target (S2).
  */
 export async function runBatch(
   session: Session,
@@ -25,86 +25,117 @@ export async function runBatch(
   const opened = await ask(ports, config, system, () => ports.targets.open(session.claim.tenant, system, connector));
   if (isSilent(opened)) return setAside(session, steps, opened);
   if (opened === undefined) return unknownSystem(session, steps, system, resumed);
+  const batch: Batch = { session, ports, config, target: opened, system, resumed, open: new Set(), bad: new Set() };
+  if (!resumed) return runParts(batch, steps);
   const startedMs = ports.clock.now();
-  const ends: StepEnd[] = [];
-
-  if (resumed) {
-    const applied = await ask(ports, config, system, () =>
-      opened.applied(
-        session.claim.run,
-        steps.map(({ step }) => step),
-        session.claim.token.toString(),
-      ),
-    );
-    if (isSilent(applied)) return setAside(session, steps, applied);
-    ends.push(...applied.filter(hasEnded).map((result) => endOf(result, system)));
-  }
+  const numbers = steps.map(({ step }) => step);
+  const applied = await ask(ports, config, system, () => opened.applied(session.claim.run, numbers, session.claim.token.toString()));
+  if (isSilent(applied)) return setAside(session, steps, applied);
+  const ends = applied.filter(hasEnded).map((result) => endOf(result, system));
   const known = new Set(ends.map(({ step }) => step));
-  const open = steps.filter(({ step }) => !known.has(step));
-  // The results of the batch before are on their way meanwhile.
-  const [checked] = await Promise.all([checkSteps(session, ports, open), ports.emitter.flush(session.claim.tenant, session.source)]);
-  for (const [step, finding] of checked.refused) ends.push(endWithout(step, 'failed', finding));
-  const going = steps.filter(({ step }) => checked.effects.has(step));
-  await startSteps(session, ports, going);
-  await ports.emitter.flush(session.claim.tenant, session.source);
-  const rest = steps.filter(({ step }) => !checked.effects.has(step));
-  await record(session, ports, { system, steps: rest, ends, startedMs, stuck: [], putOff: [] });
-  const bad = new Set(ends.filter(({ took }) => took === false).map(({ step }) => step));
-  await invertParts(session, ports, config, { target: opened, steps: going, effects: checked.effects, bad });
+  await record(batch, { steps: steps.filter(({ step }) => known.has(step)), ends, stuck: [], putOff: [], startedMs });
+  const rest = steps.filter(({ step }) => !known.has(step));
+  return runParts(batch, rest);
 }
 
-interface Going {
+interface Batch {
+  readonly session: Session;
+  readonly ports: RunnerPorts;
+  readonly config: RunnerConfig;
   readonly target: TargetSystem;
-  readonly steps: readonly PlanStep[];
-  readonly effects: ReadonlyMap<number, readonly RecordedEffect[]>;
-  /** Steps of the batch that have ended without being undone. Added to. */
+  readonly system: string;
+  readonly resumed: boolean;
+  /** Steps of earlier parts that are not undone, and may be later; added to. */
+  readonly open: Set<number>;
+  /** Steps of the batch that have ended without being undone; added to. */
   readonly bad: Set<number>;
 }
 
-async function invertParts(session: Session, ports: RunnerPorts, config: RunnerConfig, going: Going): Promise<void> {
-  const { target, steps, effects, bad } = going;
-  const open = new Set<number>();
-  let recording = Promise.resolve();
-  for (let rest = steps; rest.length > 0; ) {
-    const part = firstPart(rest);
-    rest = rest.slice(part.length);
-    const startedMs = ports.clock.now();
-    const numbers = part.map(({ step }) => step);
-    ports.failpoint?.('inverse.before', numbers);
-    const answer = await invert(ports, config, target, {
-      run: session.claim.run,
-      token: session.claim.token.toString(),
-      steps: part.map((step) => inverseStep(session, step, effects.get(step.step) ?? [])),
-      signal: ports.cancelled,
-    });
-    ports.failpoint?.('inverse.after', numbers);
-    await recording;
-    const sorted = sortAnswers(session, target.name, part, answer, { open, bad });
-    // A system that does not answer is not asked about the others either.
-    const also = answer.left ? rest : [];
-    recording = record(session, ports, { system: target.name, steps: [...part, ...also], startedMs, ...sorted, left: answer.left });
-    if (answer.left) break;
-    if (rest.length > 0) recording = recording.then(() => ports.emitter.flush(session.claim.tenant, session.source));
-    recording.catch(() => undefined);
-  }
-  await recording;
+/** Steps whose intents are acknowledged. */
+interface Part {
+  readonly steps: readonly PlanStep[];
+  readonly effects: ReadonlyMap<number, readonly RecordedEffect[]>;
 }
 
-/** Steps and resources of a part: the target works on one while the results of another are recorded. A step is never split. */
+async function runParts(batch: Batch, steps: readonly PlanStep[]): Promise<void> {
+  const { session, ports, config, target } = batch;
+  const parts = partsOf(steps);
+  let part = await recordAndStart(batch, undefined, parts);
+  let answered: Recording | undefined;
+  while (part !== undefined) {
+    const startedMs = ports.clock.now();
+    const numbers = part.steps.map(({ step }) => step);
+    const { effects } = part;
+    ports.failpoint?.('inverse.before', numbers);
+    const inverting = invert(ports, config, target, {
+      run: session.claim.run,
+      token: session.claim.token.toString(),
+      steps: part.steps.map((step) => inverseStep(session, step, effects.get(step.step) ?? [])),
+      signal: ports.cancelled,
+    });
+    const meanwhile = recordAndStart(batch, answered, parts);
+    // It is awaited below, once the target has answered.
+    meanwhile.catch(() => undefined);
+    const answer = await inverting;
+    ports.failpoint?.('inverse.after', numbers);
+    const next = await meanwhile;
+    answered = { steps: part.steps, startedMs, ...sortAnswers(batch, part.steps, answer), left: answer.left };
+    // A system that does not answer is not asked about the others either.
+    if (answer.left) return record(batch, { ...answered, steps: [...part.steps, ...(next?.steps ?? [])] });
+    part = next;
+  }
+  if (answered !== undefined) await record(batch, answered);
+}
+
+/** @returns the next part; undefined: there is none, or a person or a refusal stopped the run */
+async function recordAndStart(batch: Batch, answered: Recording | undefined, parts: (readonly PlanStep[])[]): Promise<Part | undefined> {
+  if (answered !== undefined) await record(batch, answered);
+  while (parts.length > 0 && mayStart(batch)) {
+    const part = await startPart(batch, parts.shift() ?? []);
+    if (part !== undefined) return part;
+  }
+  return undefined;
+}
+
+const mayStart = ({ session, ports, resumed }: Batch): boolean =>
+  resumed || (session.state === 'running' && !isHeld(session) && ports.stopping?.() !== true);
+
+/** @returns undefined: none of these steps may run */
+async function startPart(batch: Batch, steps: readonly PlanStep[]): Promise<Part | undefined> {
+  const { session, ports, bad } = batch;
+  const startedMs = ports.clock.now();
+  const { effects, refused } = await checkSteps(session, ports, steps);
+  const going = steps.filter(({ step }) => effects.has(step));
+  const ends = [...refused].map(([step, finding]) => endWithout(step, 'failed', finding));
+  for (const { step } of ends) bad.add(step);
+  await record(batch, { steps: steps.filter(({ step }) => refused.has(step)), ends, stuck: [], putOff: [], startedMs });
+  if (going.length === 0) return undefined;
+  await startSteps(session, ports, going);
+  await ports.emitter.flush(session.claim.tenant, session.source);
+  return { steps: going, effects };
+}
+
+/** Steps and resources of a part. A step is never split. */
 const PART_STEPS = 500;
 const PART_RESOURCES = 5_000;
 
-function firstPart(steps: readonly PlanStep[]): readonly PlanStep[] {
+function partsOf(steps: readonly PlanStep[]): (readonly PlanStep[])[] {
+  const parts: PlanStep[][] = [];
   let resources = 0;
-  const end = steps.findIndex(({ systems }, n) => {
-    resources += systems.reduce((sum, { knownOrdinals }) => sum + Object.keys(knownOrdinals).length, 0);
-    return n > 0 && (n >= PART_STEPS || resources > PART_RESOURCES);
-  });
-  return end < 0 ? steps : steps.slice(0, end);
+  for (const step of steps) {
+    const own = step.systems.reduce((sum, { knownOrdinals }) => sum + Object.keys(knownOrdinals).length, 0);
+    const part = parts.at(-1);
+    resources += own;
+    if (part !== undefined && part.length < PART_STEPS && resources <= PART_RESOURCES) part.push(step);
+    else {
+      parts.push([step]);
+      resources = own;
+    }
+  }
+  return parts;
 }
 
 interface Recording {
-  readonly system: string;
   /** Steps that were sent, or have ended without. */
   readonly steps: readonly PlanStep[];
   readonly ends: readonly StepEnd[];
@@ -115,7 +146,7 @@ interface Recording {
   readonly startedMs: number;
 }
 
-async function record(session: Session, ports: RunnerPorts, { system, steps, stuck, putOff, ...recording }: Recording): Promise<void> {
+async function record({ session, ports, system }: Batch, { steps, stuck, putOff, ...recording }: Recording): Promise<void> {
   if (steps.length === 0) return;
   if (recording.left === undefined) session.waiting.answered(system);
   await stickResults(session, system, stuck);
@@ -153,14 +184,7 @@ export async function startSteps(session: Session, ports: RunnerPorts, steps: re
  * What a refused step of a chain waits for, or was refused for, is the step before it: while that one is stuck, it is put off; where that one ended without being undone,
  * so does it.
  */
-function sortAnswers(
-  session: Session,
-  system: string,
-  steps: readonly PlanStep[],
-  answer: Inverted,
-  /** Steps of the parts before that are not undone: they may be later, or have ended. Added to. */
-  { open, bad }: { readonly open: Set<number>; readonly bad: Set<number> },
-) {
+function sortAnswers({ session, system, open, bad }: Batch, steps: readonly PlanStep[], answer: Inverted) {
   const results = new Map(answer.results.map((result) => [result.step, result]));
   const stuck = new Map(answer.stuck.map((result) => [result.step, result]));
   const isHolding = session.header.mode === 'refuse';

@@ -33,7 +33,7 @@ const RollbackEnv = z.object({
   RECANT_CA_FILE: z.string().min(1).optional(),
   ...MASTER_KEY_ENV,
   /** Steps inverted in one batch. */
-  RECANT_BATCH_STEPS: z.coerce.number('must be a number').int().min(1).max(1_000).default(50),
+  RECANT_BATCH_STEPS: z.coerce.number('must be a number').int().min(1).max(2_000).default(2_000),
   RECANT_LEASE_MS: z.coerce.number('must be a number').int().min(500).default(30_000),
   /** Which plans need a second person. */
   RECANT_APPROVALS: z.enum(APPROVAL_RULES, `must be one of ${APPROVAL_RULES.join(', ')}`).default('always'),

@@ -1,3 +1,4 @@
+import { BATCH_BYTES_MAX } from '@recant/events';
 import type { Outbox, OutboxItem } from '@recant/runner';
 import type pg from 'pg';
 
@@ -32,6 +33,12 @@ const SOURCES = `SELECT o.tenant_id, o.source FROM recant.outbox o WHERE ($2::te
       AND r.state NOT IN ('finished', 'cancelled') AND r.lease_until > now())
   GROUP BY 1, 2 ORDER BY min(o.created_at) LIMIT $1`;
 
+/** As many as one request to the ledger may have. octet_length reads no value that is stored apart. */
+const UNSENT = `SELECT sequence, bytes FROM (
+    SELECT sequence, bytes, sum(octet_length(bytes)) OVER (ORDER BY sequence) - octet_length(bytes) AS bytes_before FROM (
+      SELECT sequence, bytes FROM recant.outbox WHERE tenant_id = $1 AND source = $2 ORDER BY sequence LIMIT $3) AS candidate) AS page
+  WHERE bytes_before < ${BATCH_BYTES_MAX} ORDER BY sequence`;
+
 /** Events to be sent; deleted once the ledger acknowledged them. @param tenantOf tenant whose events are sent; undefined for all tenants */
 export function createOutbox(pool: pg.Pool, tenantOf: () => Promise<string | undefined> = async () => undefined): Outbox {
   return {
@@ -40,8 +47,7 @@ export function createOutbox(pool: pg.Pool, tenantOf: () => Promise<string | und
       return rows.map((row) => ({ tenant: row.tenant_id, source: row.source }));
     },
     async unsent(tenant, source, limit) {
-      const text = 'SELECT sequence, bytes FROM recant.outbox WHERE tenant_id = $1 AND source = $2 ORDER BY sequence LIMIT $3';
-      const { rows } = await pool.query(text, [tenant, source, limit]);
+      const { rows } = await pool.query(UNSENT, [tenant, source, limit]);
       return rows.map((row) => ({ sequence: Number(row.sequence), bytes: row.bytes as Uint8Array }));
     },
     async acknowledged(tenant, source, through) {
