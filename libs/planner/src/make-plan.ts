@@ -64,7 +64,7 @@ export function plan(input: PlanInput): PlanDraft {
     conflicts: input.mode === 'refuse' ? conflicts.map((conflict) => passedOver(conflict, input)) : conflicts,
     ambiguous: view.apart.map(ambiguousChanges),
     tainted: builtOn(view.members, undone, solved.standing),
-    totals: totalsOf(view.members, undone, staying),
+    totals: totalsOf(view.members, undone, staying, undoing),
     ...(input.overrides && input.overrides.length > 0 && { overrides: input.overrides.map((override) => counted(override, input)) }),
     ...(input.partial && { partial: true as const }),
     ...(input.throughReads && { throughReads: true as const }),

@@ -1,28 +1,42 @@
 import type { PlanTotals, Rows, ScopeTotals } from './plan.ts';
 import { compareOrdinals, compareText, refKey } from './ref.ts';
 import { EXISTS } from './timeline.ts';
+import { putBackIn, type Undoing } from './undone.ts';
 import { type Member, writes } from './view.ts';
 
 const LISTED_MAX = 100;
 
 interface Row {
-  isStaying: boolean;
   isCompensated: boolean;
+  /** What goes back of it, and what stays. */
+  readonly undone: Span;
+  stays?: Span;
+}
+
+/** Whether a row existed before some effects, and after them. */
+interface Span {
   first?: { readonly ordinal: string; readonly before: string | null };
   last?: { readonly ordinal: string; readonly after: string | null };
 }
 
 /** @param left selected attempts without a step of which something may stay */
-export function totalsOf(members: readonly Member[], undone: ReadonlySet<Member>, left: ReadonlySet<Member>): PlanTotals {
+export function totalsOf(members: readonly Member[], undone: ReadonlySet<Member>, left: ReadonlySet<Member>, undoing: Undoing): PlanTotals {
   const rows = new Map<string, Row>();
+  const putBack = putBackIn(
+    members.filter((member) => !undone.has(member)),
+    undoing,
+  );
   const tools = new Map<string, { agent: string; tool: string; undone: number; left: number }>();
   for (const member of members) {
     // What an attempt of a step leaves is a member of its own.
-    const isApart = member.key !== refKey(member.attempt.ref);
+    const key = refKey(member.attempt.ref);
+    const isApart = member.key !== key;
     const isUndone = undone.has(member);
     if (!isUndone && !isApart && !left.has(member)) continue;
+    const back = isUndone ? undefined : putBack.get(key);
     for (const effect of member.effects)
-      if (writes(effect)) note(rows, effect, { isStaying: !isUndone, isCompensated: member.attempt.reversibility === 'compensable' });
+      if (writes(effect) && !isBack(back, effect))
+        note(rows, effect, { isStaying: !isUndone, isCompensated: member.attempt.reversibility === 'compensable' });
     if (isApart) continue;
     const { agent, tool } = member.attempt;
     const known = tools.get(`${agent}\u0000${tool}`) ?? { agent, tool, undone: 0, left: 0 };
@@ -43,7 +57,7 @@ export function totalsOf(members: readonly Member[], undone: ReadonlySet<Member>
   return {
     undone: added(scopes.map((scope) => scope.undone)),
     stays: added(scopes.map((scope) => scope.stays)),
-    compensated: [...rows.values()].filter(({ isStaying, isCompensated }) => !isStaying && isCompensated).length,
+    compensated: [...rows.values()].filter(({ stays, isCompensated }) => stays === undefined && isCompensated).length,
     scopes: scopes.slice(0, LISTED_MAX),
     scopesMore: Math.max(0, scopes.length - LISTED_MAX),
     tools: byTool.slice(0, LISTED_MAX),
@@ -54,19 +68,28 @@ export function totalsOf(members: readonly Member[], undone: ReadonlySet<Member>
 /** Written rows of a plan. */
 export const sum = ({ created, deleted, changed }: Rows): number => created + deleted + changed;
 
+type Effect = Member['effects'][number];
+
+/** @param back rows of the attempt that an earlier run put back */
+function isBack(back: ReadonlyMap<string, string> | undefined, { resource, ordinal }: Effect): boolean {
+  const written = back?.get(resource);
+  return written !== undefined && compareOrdinals(ordinal, written) < 0;
+}
+
 function note(
   rows: Map<string, Row>,
-  { resource, ordinal, parts }: Member['effects'][number],
-  how: Pick<Row, 'isStaying' | 'isCompensated'>,
+  { resource, ordinal, parts }: Effect,
+  { isStaying, isCompensated }: { readonly isStaying: boolean; readonly isCompensated: boolean },
 ): void {
-  const row = rows.get(resource) ?? { isStaying: false, isCompensated: false };
+  const row = rows.get(resource) ?? { isCompensated: false, undone: {} };
   rows.set(resource, row);
-  row.isStaying ||= how.isStaying;
-  row.isCompensated ||= how.isCompensated;
+  row.isCompensated ||= isCompensated;
+  if (isStaying) row.stays ??= {};
   const exists = Object.hasOwn(parts, EXISTS) ? parts[EXISTS] : undefined;
   if (exists === undefined) return;
-  if (row.first === undefined || compareOrdinals(ordinal, row.first.ordinal) < 0) row.first = { ordinal, before: exists.before };
-  if (row.last === undefined || compareOrdinals(ordinal, row.last.ordinal) >= 0) row.last = { ordinal, after: exists.after };
+  const span = isStaying && row.stays ? row.stays : row.undone;
+  if (span.first === undefined || compareOrdinals(ordinal, span.first.ordinal) < 0) span.first = { ordinal, before: exists.before };
+  if (span.last === undefined || compareOrdinals(ordinal, span.last.ordinal) >= 0) span.last = { ordinal, after: exists.after };
 }
 
 function scopesOf(rows: ReadonlyMap<string, Row>): Iterable<ScopeTotals> {
@@ -76,7 +99,8 @@ function scopesOf(rows: ReadonlyMap<string, Row>): Iterable<ScopeTotals> {
     const scope = resource.slice(0, resource.lastIndexOf('/') + 1);
     const totals = scopes.get(scope) ?? { scope, undone: { ...NONE }, stays: { ...NONE } };
     scopes.set(scope, totals);
-    totals[row.isStaying ? 'stays' : 'undone'][kindOf(row)]++;
+    // What goes back of a row that stays does not matter: an undone delete leaves a row that was changed before.
+    totals[row.stays ? 'stays' : 'undone'][kindOf(row.stays ?? row.undone)]++;
   }
   return scopes.values();
 }
@@ -84,7 +108,7 @@ function scopesOf(rows: ReadonlyMap<string, Row>): Iterable<ScopeTotals> {
 const NONE: Rows = { created: 0, deleted: 0, changed: 0 };
 
 /** Created and deleted by the same attempts is a change of nothing. */
-function kindOf({ first, last }: Row): keyof Rows {
+function kindOf({ first, last }: Span): keyof Rows {
   if (first === undefined || last === undefined || (first.before === null) === (last.after === null)) return 'changed';
   return first.before === null ? 'created' : 'deleted';
 }

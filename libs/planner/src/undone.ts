@@ -1,5 +1,5 @@
-import { refKey } from './ref.ts';
-import type { Member, View } from './view.ts';
+import { compareOrdinals, refKey } from './ref.ts';
+import { type Member, type View, writes } from './view.ts';
 
 /** Which attempts are undone by an inverse that is itself in effect. Undoing an inverse puts its original back into effect, to any depth. */
 export interface Undoing {
@@ -37,6 +37,24 @@ const NO_KEYS: ReadonlySet<string> = new Set();
 
 /** Tool of an inverse that left rows of its attempt as they were: both stay in effect. */
 export const PARTIAL_UNDO = 'undo_part';
+
+/** Rows that runs put back although others of their attempt stay: by the attempt's `refKey`, resource, and the ordinal of the last such write. */
+export type PutBack = ReadonlyMap<string, ReadonlyMap<string, string>>;
+
+export function putBackIn(members: readonly Member[], undoing: Undoing): PutBack {
+  const putBack = new Map<string, Map<string, string>>();
+  for (const member of members) {
+    const { inverts, tool, status } = member.attempt;
+    if (inverts === undefined || tool !== PARTIAL_UNDO || status !== 'succeeded' || undoing.standingInversesOf(member).length > 0) continue;
+    const rows = putBack.get(refKey(inverts)) ?? new Map<string, string>();
+    putBack.set(refKey(inverts), rows);
+    for (const { resource, ordinal } of member.effects.filter(writes)) {
+      const known = rows.get(resource);
+      if (known === undefined || compareOrdinals(known, ordinal) < 0) rows.set(resource, ordinal);
+    }
+  }
+  return putBack;
+}
 
 /** Settled as succeeded and complete, of the whole attempt. One without effects found everything already undone. */
 function tookEffect(member: Member): boolean {

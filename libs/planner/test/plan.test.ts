@@ -344,3 +344,44 @@ test('totals by table name what was created, deleted and changed; a table whose 
     toolsMore: 0,
   });
 });
+
+test('what an earlier run put back of an attempt does not count as damaged, unless that run was undone; the conflict says which run it was', () => {
+  const inverse = { agent: 'recant', tool: 'undo_part', inverts: { ...refOf('bad'), run: 'r1', step: 1 } };
+  const attempts = [
+    attemptOf('bad', 0),
+    attemptOf('other', 1, { agent: 'b' }),
+    attemptOf('part', 2, inverse),
+    attemptOf('back', 3, { agent: 'recant', inverts: { ...refOf('part'), run: 'r2', step: 1 } }),
+  ];
+  const effects = [
+    effect('bad', 1, ROW, write('1', '2')),
+    effect('bad', 2, OTHER, write('1', '2')),
+    effect('other', 3, OTHER, write('2', '3')),
+    effect('part', 4, ROW, write('2', '1')),
+  ];
+  const none = { created: 0, deleted: 0, changed: 0 };
+  const again = plan(inputOf(attempts.slice(0, 3), effects, ['bad']));
+  expect(again.totals.stays).toEqual({ ...none, changed: 1 });
+  expect(again.conflicts.find(({ by }) => by?.tool === 'undo_part')?.detail).toContain('Run r1 undid this attempt in part');
+  const damagedAgain = plan(inputOf(attempts, [...effects, effect('back', 5, ROW, write('1', '2'))], ['bad']));
+  expect(damagedAgain.totals.stays).toEqual({ ...none, changed: 2 });
+});
+
+test('a row that stays counts by what stays of it, whatever goes back of it', () => {
+  const [exists, gone] = [{ before: null, after: 'e' } as const, { before: 'e', after: null } as const];
+  const attempts = ['change', 'other', 'delete'].map((name, at) => attemptOf(name, at, { agent: name === 'other' ? 'b' : 'a' }));
+  // The later delete goes back; the change before it, of a value that somebody else wrote in between, stays.
+  const effects = [
+    effect('change', 1, ROW, write('1', '2')),
+    effect('change', 2, OTHER, write('1', '2')),
+    effect('other', 3, ROW, write('2', '3')),
+    effect('delete', 4, ROW, { exists: gone, x: { before: '3', after: null } }),
+    effect('delete', 5, `${OTHER}2`, { exists }),
+  ];
+  const body = plan({ ...inputOf(attempts, effects, ['change', 'delete']), partial: true });
+  expect(body.steps.map(({ undoes }) => undoes.action)).toEqual(['delete', 'change']);
+  expect(body.totals).toMatchObject({
+    stays: { created: 0, deleted: 0, changed: 1 },
+    undone: { created: 1, deleted: 0, changed: 1 },
+  });
+});

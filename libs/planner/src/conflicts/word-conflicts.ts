@@ -1,6 +1,7 @@
 /** Words conflicts; decides nothing. The decisions are in `decide-by-attempt.ts`, `decide-by-timeline.ts` and `undoable.ts`. */
 import type { Conflict } from '../plan.ts';
-import { compareText, plainRef } from '../ref.ts';
+import { compareText, plainRef, refKey } from '../ref.ts';
+import { PARTIAL_UNDO } from '../undone.ts';
 import type { Member } from '../view.ts';
 import type { Exclusion } from './decide-by-attempt.ts';
 import type { Needs, Obstacle } from './decide-by-timeline.ts';
@@ -36,6 +37,15 @@ export function conflictsOfNeeds(member: Member, needs: Needs, left: (other: Mem
 
 function direct(member: Member, { kind, resource, part, by }: Obstacle, parts: number): Conflict {
   const more = parts > 1 ? ` (and ${parts - 1} more part${parts > 2 ? 's' : ''})` : '';
+  if (by && isPartOf(by, member)) {
+    const values = parts === 1 ? '1 value that it put back is' : `${parts} values that it put back are`;
+    return {
+      kind,
+      ...named(member),
+      by: named(by),
+      detail: `Run ${by.attempt.inverts?.run} undid this attempt in part: ${values} as before it.`,
+    };
+  }
   if (by)
     return { kind, ...named(member), resource, part, by: named(by), detail: `${nameOf(by)} wrote ${part} of ${resource} later${more}.` };
   return {
@@ -46,6 +56,10 @@ function direct(member: Member, { kind, resource, part, by }: Obstacle, parts: n
     detail: `${part} of ${resource} was changed outside Recant after this attempt${more}.`,
   };
 }
+
+/** The inverse of some rows of the attempt. */
+const isPartOf = ({ attempt: { tool, inverts } }: Member, { attempt }: Member): boolean =>
+  inverts !== undefined && tool === PARTIAL_UNDO && refKey(inverts) === refKey(attempt.ref);
 
 function named(member: Member): Pick<Conflict, 'ref' | 'agent' | 'tool'> {
   return { ref: plainRef(member.attempt.ref), agent: member.attempt.agent, tool: member.attempt.tool };
