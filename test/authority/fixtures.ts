@@ -261,6 +261,7 @@ const ROLLBACK: Readonly<Record<string, Fixture>> = {
   },
   listRuns: { ask: () => ({}), shows: ({ firstRun }) => firstRun },
   showRun: runIn('paused'),
+  showRunTotals: { ...runIn('paused'), shows: () => '"scopesMore":' },
   watchRun: { ask: async (world) => ({ params: { run: await world.run('paused') }, query: { seconds: '0' } }), shows: () => '"rowsLeft":' },
   listRunSteps: { ...runIn('paused'), shows: ({ action }) => action },
   pauseRun: runIn('running'),

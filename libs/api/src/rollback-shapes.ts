@@ -8,6 +8,10 @@ import { SelectionInput, WindowInput } from './selection-shapes.ts';
 import { WatermarkBody } from './watermark-shapes.ts';
 
 const instant = z.string().meta({ description: 'ISO 8601 in UTC with milliseconds.', example: '2026-03-01T14:00:00.000Z' });
+const byName = z
+  .string()
+  .optional()
+  .meta({ description: 'The label of that key. Absent for people, whose name `by` has, and where the key has none.' });
 export const PlanMode = z.enum(PLAN_MODES).meta({
   id: 'PlanMode',
   description:
@@ -73,6 +77,7 @@ export type EndedTransactions = z.infer<typeof EndedTransactions>;
 const RowsBody = z
   .object({ created: z.int(), deleted: z.int(), changed: z.int() })
   .meta({ id: 'Rows', description: 'By what the attempts did to them.' });
+export type RowsBody = Immutable<z.infer<typeof RowsBody>>;
 export const PlanTotalsBody = z
   .object({
     undone: RowsBody.meta({ description: 'Rows and files that go back: created ones are removed, deleted ones come back.' }),
@@ -96,10 +101,15 @@ export const AlternativeBody = z
     left: z.int(),
     dependents: z.int().meta({ description: 'Attempts of others that are undone as well.' }),
     forced: z.int().optional().meta({ description: 'Mode force: attempts of `undone` that overwrite later values of others.' }),
+    overwrites: z.int().optional().meta({ description: 'Mode force: these values. Absent in an estimate.' }),
     rows: z.int(),
     rowsStay: z.int(),
+    estimated: z.literal(true).optional().meta({
+      description:
+        'By the ledger alone: the selection has over 10,000 rows and files, the systems took over 5 s, or one of them does not answer. Changes that only the systems know of may add to what stays. Absent: the systems rehearsed the steps.',
+    }),
   })
-  .meta({ id: 'PlanAlternative', description: 'What another mode would do, without a rehearsal of its steps.' });
+  .meta({ id: 'PlanAlternative', description: 'What another mode would do.' });
 export const PlanContents = z
   .object({
     version: z.literal(1),
@@ -147,6 +157,7 @@ export const PlanBodyShape = z
       description: 'SHA-256 of the plan: its header, and every item of its lists in order.',
     }),
     by: z.string().meta({ description: 'Who requested the plan: a key id, or `person:<subject>`.' }),
+    byName,
     createdAt: instant,
     selected: z.string().meta({ description: 'The selection in the grammar of `where`.' }),
     runnable: z
@@ -304,6 +315,7 @@ export type RunSummaryView = Immutable<z.infer<typeof RunSummary>>;
 export const RunBody = z
   .object({
     ...RunSummaryFields,
+    byName,
     states: z.partialRecord(z.enum(STEP_STATES), z.int()).meta({ description: 'Number of steps, by state.' }),
     intended: z.int().meta({ description: 'Steps whose inverse was intended: with none, the run has written nothing.' }),
     approvals: z.array(ApprovalBody).meta({ description: 'Approvals of the plan.' }),
@@ -311,5 +323,20 @@ export const RunBody = z
   })
   .meta({ id: 'Run', description: 'Its steps are a list of their own, in pages.' });
 export type RunView = Immutable<z.infer<typeof RunBody>>;
+const runRows = {
+  undone: RowsBody.meta({ description: 'Rows and files that went back.' }),
+  failed: RowsBody.meta({
+    description: 'Rows and files of steps that did not end well, or have not ended: wholly or in part as the attempts left them.',
+  }),
+  stays: RowsBody.meta({ description: 'Rows and files that the plan left as they were.' }),
+};
+export const RunTotalsBody = z
+  .object({
+    ...runRows,
+    scopes: z.array(z.object({ scope: z.string(), ...runRows })).meta({ description: 'By table or folder, in the order of the plan.' }),
+    scopesMore: z.int().meta({ description: 'Tables and folders that are not listed.' }),
+  })
+  .meta({ id: 'RunTotals', description: 'What a run did up to now. Each row counts once.' });
+export type RunTotalsView = Immutable<z.infer<typeof RunTotalsBody>>;
 export const RunPage = pageOf(RunSummary).meta({ id: 'RunPage' });
 export type RunPageView = Immutable<z.infer<typeof RunPage>>;

@@ -15,6 +15,7 @@ import {
   RunInput,
   RunPage,
   RunStepPage,
+  RunTotalsBody,
   StepsActed,
   StepsInput,
 } from './rollback-shapes.ts';
@@ -246,6 +247,17 @@ export const showRun = route({
   responses: { 200: { description: 'The run', schema: RunBody } },
   errors: ['run_unknown'],
 });
+export const showRunTotals = route({
+  ...common,
+  operationId: 'showRunTotals',
+  method: 'get',
+  path: '/v1/runs/{run}/totals',
+  summary: 'What a run did, counted by table and folder',
+  roles: readers,
+  params: runParams,
+  responses: { 200: { description: 'The totals', schema: RunTotalsBody } },
+  errors: ['run_unknown'],
+});
 export const listRunSteps = route({
   ...common,
   operationId: 'listRunSteps',
@@ -355,6 +367,7 @@ export const ROLLBACK_ROUTES = [
   createRun,
   listRuns,
   showRun,
+  showRunTotals,
   watchRun,
   listRunSteps,
   pauseRun,

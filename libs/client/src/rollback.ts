@@ -36,6 +36,7 @@ import {
   type RunInput,
   type RunStepView,
   type RunSummaryView,
+  type RunTotalsView,
   type RunView,
   registerSystem,
   removeSystem,
@@ -49,6 +50,7 @@ import {
   type SystemList,
   showPlan,
   showRun,
+  showRunTotals,
   showWatermark,
   skipStep,
   skipSteps,
@@ -112,6 +114,8 @@ export interface RollbackClient {
   createRun(plan: string, digest: string, options?: Omit<RunInput, 'plan' | 'digest'>): Promise<RunView>;
   runs(page?: PageRequest): Promise<Page<RunSummaryView>>;
   run(run: string): Promise<RunView>;
+  /** What it did up to now, by table and folder. */
+  runTotals(run: string): Promise<RunTotalsView>;
   runSteps(run: string, which?: RunStepFilter, page?: PageRequest): Promise<Page<RunStepView>>;
   pauseRun(run: string): Promise<RunView>;
   resumeRun(run: string): Promise<RunView>;
@@ -149,6 +153,7 @@ export function rollbackClient(transport: Transport): RollbackClient {
     createRun: (plan, digest, options) => call(createRun, { json: { plan, digest, ...options } }),
     runs: (page) => call(listRuns, { query: { ...page } }),
     run: (run) => call(showRun, { params: { run } }),
+    runTotals: (run) => call(showRunTotals, { params: { run } }),
     runSteps: (run, which, page) => call(listRunSteps, { params: { run }, query: { ...which, ...page } }),
     pauseRun: (run) => call(pauseRun, { params: { run } }),
     resumeRun: (run) => call(resumeRun, { params: { run } }),

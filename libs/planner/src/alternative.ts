@@ -4,13 +4,14 @@ import { sum } from './totals.ts';
 
 /**
  * A plan in short, to be compared with others. Mode `refuse` with conflicts does nothing; its `undone` is what it shows.
- * @param overwrites attempts, by `refKey`, that mode `force` undoes past the work of others
+ * @param estimate the plan was made without asking the targets: the attempts, by `refKey`, that mode `force` undoes past the work of others, as far as is known
  */
-export function alternativeOf({ mode, partial, steps, totals }: PlanDraft, overwrites: ReadonlySet<string> = new Set()): Alternative {
-  let [dependents, forced] = [0, 0];
-  for (const { cascaded, undoes } of headsOf(steps)) {
+export function alternativeOf({ mode, partial, steps, totals }: PlanDraft, estimate?: ReadonlySet<string>): Alternative {
+  let [dependents, forced, overwritten] = [0, 0, 0];
+  for (const { cascaded, undoes, overwrites = [] } of headsOf(steps)) {
     if (cascaded) dependents += 1;
-    if (overwrites.has(refKey(undoes))) forced += 1;
+    if (estimate ? estimate.has(refKey(undoes)) : overwrites.length > 0) forced += 1;
+    overwritten += overwrites.length;
   }
   return {
     mode,
@@ -18,8 +19,9 @@ export function alternativeOf({ mode, partial, steps, totals }: PlanDraft, overw
     undone: steps.length - dependents,
     left: totals.tools.reduce((all, { left }) => all + left, 0),
     dependents,
-    ...(mode === 'force' && { forced }),
+    ...(mode === 'force' && { forced, ...(!estimate && { overwrites: overwritten }) }),
     rows: sum(totals.undone),
     rowsStay: sum(totals.stays),
+    ...(estimate && { estimated: true as const }),
   };
 }

@@ -4,6 +4,7 @@ export { type DerivedParts, derivedIn, withoutDerived } from './derived.ts';
 export { headerOf, type RunningDigest, runningDigest } from './digest.ts';
 export { PlannerError, type PlannerErrorCode } from './error.ts';
 export { gather } from './gather.ts';
+export { rowsLeft } from './left-rows.ts';
 export { OVERRIDES_MAX, PLAN_ATTEMPTS_MAX, PLAN_CANDIDATES_MAX, PLAN_EFFECTS_MAX, SELECTION_VALUES_MAX } from './limits.ts';
 export { plan } from './make-plan.ts';
 export { accept, type Missing } from './missing/missing.ts';

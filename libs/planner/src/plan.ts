@@ -39,7 +39,7 @@ export interface PlanBody {
   /** Parts that recorded effects have and that their systems compute themselves by now: the plan leaves them out. Absent: none. */
   readonly derived?: readonly DerivedParts[];
   readonly totals: PlanTotals;
-  /** What other modes would do, by the ledger alone: their steps are not rehearsed. Absent: the plan has no conflict. */
+  /** What other modes would do. Absent: the plan has no conflict and overwrites nothing. */
   readonly alternatives?: readonly Alternative[];
   /** Modes of single attempts. Absent: all have the plan's. */
   readonly overrides?: readonly PlanOverride[];
@@ -144,11 +144,14 @@ export interface Alternative {
   readonly left: number;
   /** Attempts of others that are undone as well. */
   readonly dependents: number;
-  /** Mode `force`: attempts of `undone` that overwrite later values of others. */
+  /** Mode `force`: attempts of `undone` that overwrite later values of others, and these values. */
   readonly forced?: number;
+  readonly overwrites?: number;
   /** Rows. */
   readonly rows: number;
   readonly rowsStay: number;
+  /** From the ledger alone: the targets were not asked, which may know of further conflicts; `overwrites` is absent. Absent: they were asked. */
+  readonly estimated?: true;
 }
 
 export interface PlanStep {

@@ -1,5 +1,5 @@
 import { type AttemptRef, ROW_FATES, type RowFate } from '@recant/events';
-import type { Conflict, Overwrite, PartGuard, PlanStep } from './plan.ts';
+import type { Conflict, LeftAttempt, Overwrite, PartGuard, PlanStep } from './plan.ts';
 import { compareText } from './ref.ts';
 import { EXISTS } from './timeline.ts';
 
@@ -35,9 +35,11 @@ export interface RowsPage {
   readonly counts: ReadonlyMap<RowFate, number>;
 }
 
-/** Finds the rows of one page while a plan is read, conflicts before steps; deterministic. Of the other rows it holds none. */
+/** Finds the rows of one page while a plan is read, conflicts before the others; deterministic. Of other rows it holds the names of those that stay. */
 export interface RowCollector {
   addConflict(conflict: Conflict): void;
+  /** Rows of an attempt without a step: each row once, and not where a conflict names it. */
+  addLeft(left: LeftAttempt, resources: Iterable<string>): void;
   addStep(step: PlanStep): void;
   page(): RowsPage;
 }
@@ -56,7 +58,7 @@ export function rowCollector({
   after,
 }: WhichRows & { limit: number; after?: RowPlace | undefined }): RowCollector {
   const isWanted = (resource: string): boolean => under === undefined || resource.startsWith(under);
-  const inConflict = new Set<string>();
+  const staying = new Set<string>();
   const counts = new Map<RowFate, number>();
   let found: Placed[] = [];
   let at = 0;
@@ -75,12 +77,20 @@ export function rowCollector({
   return {
     addConflict({ resource, ref, agent, tool, detail }) {
       if (step !== undefined || resource === undefined || !isWanted(resource)) return;
-      inConflict.add(resource);
+      staying.add(resource);
       add({ resource, fate: 'stays', ref, agent, tool, detail });
+    },
+    addLeft({ ref, agent, tool, detail }, resources) {
+      if (step !== undefined) return;
+      for (const resource of resources) {
+        if (staying.has(resource) || !isWanted(resource)) continue;
+        staying.add(resource);
+        add({ resource, fate: 'stays', ref, agent, tool, detail });
+      }
     },
     addStep(one) {
       if (step !== undefined && one.step !== step) return;
-      for (const row of rowsOfStep(one, isWanted)) if (row.fate !== 'stays' || !inConflict.has(row.resource)) add(row);
+      for (const row of rowsOfStep(one, isWanted)) if (row.fate !== 'stays' || !staying.has(row.resource)) add(row);
     },
     page() {
       keep(limit + 1);

@@ -29,7 +29,15 @@ test('rows one by one say what happens to each, with values before and after whe
   const text = rowsText(
     {
       items: [
-        { ...row, resource: 'postgres://shop/public.orders/4', fate: 'stays', detail: 'changed later by support' },
+        {
+          ...row,
+          ...{
+            resource: 'postgres://shop/public.orders/4',
+            fate: 'stays',
+            detail: 'price of postgres://shop/public.orders/4 was changed by support.',
+          },
+          values: [{ part: 'price', before: "'9'", after: "'1'" }],
+        },
         {
           ...row,
           ...{ resource: 'postgres://shop/public.orders/7', fate: 'restored', step: 1, detail: 'price' },
@@ -46,9 +54,12 @@ test('rows one by one say what happens to each, with values before and after whe
     plain,
   );
   expect(text).toContain('61 rows and files: 1 stays, 60 is restored.');
-  expect(text).toContain('changed later by support');
-  expect(text).toContain("price: '9' -> NULL");
+  expect(text).toContain('price of shop orders 4 was changed by support.');
+  expect(text).toContain("price: the agent set '1' (before: '9')");
+  // What the undo does, not what the agent did.
+  expect(text).toContain("price: NULL -> '9'");
   expect(text).toContain('email: not shown: masked');
-  expect(text).toContain("note: no row -> 'x'");
+  expect(text).toContain("note: 'x' -> no row");
+  expect(text).not.toContain('does nothing');
   expect(text).toContain('--cursor 2');
 });

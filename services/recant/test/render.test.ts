@@ -6,7 +6,7 @@ import { actsText } from '../src/render/act.ts';
 import { actionText, attemptsText, continuedText } from '../src/render/attempt.ts';
 import { builtOnText } from '../src/render/built-on.ts';
 import { conflictLines, explainText, planText, stepText } from '../src/render/plan.ts';
-import { changesText, resourceText } from '../src/render/resource.ts';
+import { resourceText } from '../src/render/resource.ts';
 import { runText, summaryOfRun } from '../src/render/run.ts';
 import { printable } from '../src/terminal/output.ts';
 import { table, tableRow } from '../src/terminal/table.ts';
@@ -186,14 +186,29 @@ test('explain starts with what stays damaged, which 60 harmless tables do not hi
       { mode: 'skip', partial: false, undone: 60, left: 2, dependents: 0, rows: 1_000, rowsStay: 40 },
       { mode: 'skip', partial: true, undone: 61, left: 1, dependents: 0, rows: 1_038, rowsStay: 2 },
       ...[false, true].map((partial) => ({ mode: 'cascade', partial, undone: 62, left: 0, dependents: 1, rows: 1_040, rowsStay: 0 })),
+      { mode: 'force', undone: 62, left: 0, dependents: 0, forced: 2, overwrites: 3, rows: 1_040, rowsStay: 0 },
     ],
   };
+  const explained = (alternatives: readonly object[]): string[] =>
+    explainText(
+      {
+        id: 'p',
+        digest: 'd',
+        selected: '',
+        counts: COUNTS,
+        body: { ...body, alternatives },
+        approval: { state: 'not_needed', given: [] },
+      } as never,
+      plain,
+    ).split('\n');
   const text = explainText(
     { id: 'p', digest: 'd', selected: "agent = 'bot'", counts: COUNTS, body, approval: { state: 'not_needed', given: [] } } as never,
     plain,
   );
   const lines = text.split('\n');
-  expect(lines[3]).toMatch(/^shop public\.customers +500 +0 +0 +0/);
+  // The table does not contradict the modes below it: as it is, a refused plan does nothing.
+  expect(lines[2]).toBe('As it is, this plan does nothing. With --mode skip:');
+  expect(lines[4]).toMatch(/^shop customers +500 +0 +0 +0/);
   expect(text).toContain('Stays: 500 rows and files (2 deleted, 498 changed), damaged unless somebody has changed or mended them since.');
   expect(text).toContain('Only compensated, with a residue: 3.');
   expect(text).toContain('... and 41 more tables and folders');
@@ -201,6 +216,12 @@ test('explain starts with what stays damaged, which 60 harmless tables do not hi
   expect(lines.find((line) => line.includes('refuse (this plan)'))).toMatch(/ 0 +1 +0 +1040 +0 +0$/);
   expect(lines.find((line) => line.includes('--mode skip --partial'))).toMatch(/ 61 +1 +1038 +2 +0 +0$/);
   expect(lines.filter((line) => line.includes('--mode cascade'))).toHaveLength(1);
+  expect(lines.find((line) => line.includes('--mode force'))).toMatch(/ 62 +0 +1040 +0 +0 +3$/);
+  expect(text).not.toContain('estimate');
+  // Where the systems were not asked, nothing looks like a fact.
+  const guessed = explained(body.alternatives.map((one) => ({ ...one, estimated: true })));
+  expect(guessed.find((line) => line.includes('--mode force'))).toMatch(/^--mode force \(estimate\) .*unknown$/);
+  expect(guessed.find((line) => line.startsWith('estimate: by the ledger alone.'))).toContain('a plan in that mode asks the systems');
 });
 
 test('a plan lists an attempt that is not undone once, and equal ones in one line', () => {
@@ -296,19 +317,6 @@ test('a step says what changes on which resource', () => {
   expect(stepText(step('restored', 'cents'))).toBe('shop refunds 7: cents restored');
   expect(stepText(step('unchanged'))).toBe('shop refunds 7: no change');
   expect(stepText({ ...step('restored', 'cents'), stays: 2 })).toBe('shop refunds 7: cents restored. 2 rows in conflict stay');
-});
-
-test('resources with the same change share a line, and the common start of their names', () => {
-  const resources = [1, 2, 3, 4].map((n) => `postgres://shop/public.items/${n}`);
-  const change = { fate: 'restored' as const, parts: ['price'], rows: 4, resources };
-  expect(changesText([change], 3)).toEqual(['shop items 1, 2, 3 and 1 more: price restored']);
-  expect(changesText([{ ...change, rows: 9_000 }], 3)).toEqual(['shop items 1, 2, 3 and 8997 more: price restored']);
-});
-
-test('resources are shown as names', () => {
-  expect(resourceText('filesystem://catalogue/old%20prices/a.txt')).toBe('catalogue old prices/a.txt');
-  expect(resourceText('postgres://shop/sales.orders/a%2Cb,7')).toBe('shop sales.orders a,b,7');
-  expect(resourceText('not a uri')).toBe('not a uri');
 });
 
 test('in a narrow terminal ids are shortened, except those that the next command takes', () => {

@@ -16,6 +16,7 @@ function refused(options: Parameters<typeof windowOf>[0]): CliError {
 test('a duration is a window that ends now', () => {
   expect(windowOf({ window: '10m' }, NOW)).toEqual({ from: '2026-03-01T11:50:00.000Z' });
   expect(windowOf({ from: '2h', to: '1h' }, NOW)).toEqual({ from: '2026-03-01T10:00:00.000Z', to: '2026-03-01T11:00:00.000Z' });
+  expect(windowOf({ since: '2h', to: '1h' }, NOW)).toEqual(windowOf({ from: '2h', to: '1h' }, NOW));
   expect(windowOf({}, NOW)).toEqual({});
 });
 
@@ -33,6 +34,8 @@ test('a time without a zone, a reversed window and nonsense are usage errors wit
     { window: '10' },
     { window: '2026-03-01T11:00:00Z' },
     { window: '10m', from: '1h' },
+    { window: '10m', since: '1h' },
+    { since: '2h', from: '2h' },
   ]) {
     const error = refused(options);
     expect(error.exitCode, JSON.stringify(options)).toBe(EXIT.usage);

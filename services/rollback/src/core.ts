@@ -11,7 +11,7 @@ export interface RollbackCore {
     readonly plans: Plans;
     readonly runs: Runs;
     readonly approvals: Approvals;
-    readonly credentials: Pick<Store['credentials'], 'peopleOf'>;
+    readonly credentials: Pick<Store['credentials'], 'peopleOf' | 'labelOf'>;
     readonly outbox: Outbox;
   };
   readonly targets: OpenTargets;

@@ -1,7 +1,8 @@
 import { ApiFault, listPlanRows, PAGE_ITEMS_DEFAULT, type PlanRowBody, VALUE_ROWS_MAX } from '@recant/api';
 import type { PartValue } from '@recant/connector';
-import { type PlanRow, plainRef, type RowCollector, type RowPlace, refKey, rowCollector } from '@recant/planner';
+import { type PlanRow, plainRef, type RowCollector, type RowPlace, refKey, rowCollector, rowsLeft } from '@recant/planner';
 import { type BoundRoute, handle } from '@recant/service';
+import type { StoredPlan } from '@recant/store';
 import { valuesInTargets } from './ask-open.ts';
 import type { RollbackCore } from './core.ts';
 import { findPlan } from './plans.ts';
@@ -9,29 +10,35 @@ import { findPlan } from './plans.ts';
 /** Rows and files of a plan, in pages: of the plan it holds one page of rows. */
 export const planRowsRoute = (core: RollbackCore): BoundRoute =>
   handle(listPlanRows, async ({ caller, params, query }) => {
-    const { id } = await findPlan(core, caller.tenant, params.plan);
+    const plan = await findPlan(core, caller.tenant, params.plan);
     const { in: under, step, fate, limit = PAGE_ITEMS_DEFAULT } = query;
     const most = query.values ? Math.min(limit, VALUE_ROWS_MAX) : limit;
     const collector = rowCollector({ under, step, fate, limit: most, after: placeOf(query.cursor) });
-    await collect(core, caller.tenant, id, step, collector);
+    await collect(core, caller.tenant, plan, { step, fate }, collector);
     const { rows, next, counts } = collector.page();
     const items = query.values ? await withValues(core, caller.tenant, rows) : rows;
     return { status: 200, body: { items, ...(next && { next: cursorOf(next) }), counts: Object.fromEntries(counts) } };
   });
 
 async function collect(
-  { store: { plans } }: RollbackCore,
+  { store: { plans, ledgerReader } }: RollbackCore,
   tenant: string,
-  plan: string,
-  step: number | undefined,
+  { id, header }: StoredPlan,
+  { step, fate }: { readonly step?: number | undefined; readonly fate?: PlanRow['fate'] | undefined },
   collector: RowCollector,
 ): Promise<void> {
   if (step !== undefined) {
-    for (const one of await plans.steps(tenant, plan, [step])) collector.addStep(one);
+    for (const one of await plans.steps(tenant, id, [step])) collector.addStep(one);
     return;
   }
-  for await (const conflict of plans.all(tenant, plan, 'conflicts')) collector.addConflict(conflict);
-  for await (const one of plans.all(tenant, plan, 'steps')) collector.addStep(one);
+  if (fate === undefined || fate === 'stays') {
+    for await (const conflict of plans.all(tenant, id, 'conflicts')) collector.addConflict(conflict);
+    const { derived = [] } = header;
+    const vector = Object.fromEntries(Object.entries(header.vector).map(([shard, size]) => [shard, BigInt(size)]));
+    for await (const { left, resources } of rowsLeft(ledgerReader, { tenant, vector, derived }, plans.all(tenant, id, 'left')))
+      collector.addLeft(left, resources);
+  }
+  for await (const one of plans.all(tenant, id, 'steps')) collector.addStep(one);
 }
 
 const cursorOf = (place: RowPlace): string => Buffer.from(JSON.stringify(place)).toString('base64url');

@@ -24,7 +24,7 @@ import {
 import { createSourceEvents, LEASE_MS } from '@recant/runner';
 import { actorOf, type Caller, withinInline } from '@recant/service';
 import type { StoredPlan } from '@recant/store';
-import { alternativesTo } from './alternatives.ts';
+import { otherModes, withAllConflicts } from './alternatives.ts';
 import { uncapturedInTargets } from './ask-open.ts';
 import { planWithTargets } from './ask-targets.ts';
 import type { RollbackCore } from './core.ts';
@@ -111,9 +111,10 @@ async function planBody(
   const planned = { ...whole, conflicts: withoutAccepted(whole.conflicts, acceptedIn(open, watermark.missing)) };
   const uncaptured = await uncapturedInTargets(core, read.tenant, selectedIn(planned), earliest(read));
   const isContested = planned.conflicts.length > 0 || overwritesIn(planned).length > 0;
-  const alternatives = isContested ? await alternativesTo(core, read, planned) : [];
+  const others = isContested ? await otherModes(core, read, planned) : { alternatives: [], asked: [] };
+  const { alternatives } = others;
   return {
-    ...planned,
+    ...withAllConflicts(planned, others),
     watermark,
     ...(uncaptured.length > 0 && { uncaptured }),
     ...(alternatives.length > 0 && { alternatives }),

@@ -51,5 +51,17 @@ async function viewOf(core: RollbackCore, tenant: string, plan: StoredPlan, said
   const runnable = counts.steps > 0 && (header.mode !== 'refuse' || counts.stopping + missingIn(header).length === 0);
   const approval = approvalState(core, await withPeople(core, tenant, plan), said);
   const selected = selectionText(header.selection);
-  return { id, digest, by, createdAt: new Date(createdAtMs).toISOString(), selected, runnable, approval, counts, body };
+  const byName = await core.store.credentials.labelOf(tenant, by);
+  return {
+    id,
+    digest,
+    by,
+    ...(byName !== undefined && { byName }),
+    createdAt: new Date(createdAtMs).toISOString(),
+    selected,
+    runnable,
+    approval,
+    counts,
+    body,
+  };
 }

@@ -105,8 +105,10 @@ async function viewRun(core: RollbackCore, tenant: string, id: string): Promise<
   const found = await core.store.runs.find(tenant, id);
   if (!found) throw unknownRun(id);
   const said = await core.store.approvals.of(tenant, found.run.plan);
+  const byName = await core.store.credentials.labelOf(tenant, found.run.by);
   return {
     ...summaryOf(found.run),
+    ...(byName !== undefined && { byName }),
     states: found.states,
     intended: found.intended,
     approvals: bodiesOf(said),

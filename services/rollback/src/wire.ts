@@ -37,6 +37,7 @@ import { planRepeatsRoute } from './plan-repeats.ts';
 import { planRowsRoute } from './plan-rows.ts';
 import { planRoutes } from './plans.ts';
 import { watchRunRoute } from './progress/watching.ts';
+import { runTotalsRoute } from './run-totals.ts';
 import { runRoutes } from './runs.ts';
 import { RUN_ROWS_MAX } from './starting.ts';
 import { systemRoutes } from './systems.ts';
@@ -176,6 +177,7 @@ const runningRoutes = (core: RollbackCore, { store, progressMs }: RollbackDeps) 
   planRepeatsRoute(core),
   ...approvalRoutes(core),
   ...runRoutes(core),
+  runTotalsRoute(core),
   watchRunRoute(runProgressReader(store.pool), progressMs),
 ];
 

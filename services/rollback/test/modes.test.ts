@@ -25,6 +25,8 @@ const carryOut = async ({ id, digest }: { id: string; digest: string }) => {
   });
 };
 
+const row = (id: number): string => `postgres://shop/public.orders/${id}`;
+
 test('I5, I7: U12: one later change of one row keeps that row only, where an operator lets rows stay; the account and the next plan say so', async () => {
   const wide = await stage.agent('wide');
   const support = await stage.agent('support');
@@ -36,18 +38,24 @@ test('I5, I7: U12: one later change of one row keeps that row only, where an ope
 
   const refused = await make({ selection });
   expect(refused).toMatchObject({ runnable: false, body: { totals: { stays: { changed: 6 } } } });
-  expect(refused.body.alternatives).toMatchObject([
-    { mode: 'skip', undone: 0, rows: 0, rowsStay: 6 },
-    { mode: 'skip', partial: true, undone: 1, rows: 5, rowsStay: 1 },
-    { mode: 'cascade' },
-    { mode: 'cascade', partial: true },
-    { mode: 'force', undone: 1, forced: 1, rows: 6, rowsStay: 0 },
+  // The systems were asked about every mode before one is chosen: what only they know is a conflict already.
+  expect(refused.body.conflicts.map(({ kind, resource }) => [kind, resource]).sort()).toEqual([
+    ['drift', row(5)],
+    ['later_write', row(3)],
   ]);
+  expect(refused.body.alternatives).toEqual([
+    { mode: 'skip', undone: 0, left: 1, dependents: 0, rows: 0, rowsStay: 6 },
+    { mode: 'skip', partial: true, undone: 1, left: 0, dependents: 0, rows: 4, rowsStay: 2 },
+    { mode: 'cascade', undone: 0, left: 1, dependents: 0, rows: 0, rowsStay: 6 },
+    { mode: 'cascade', partial: true, undone: 1, left: 0, dependents: 1, rows: 5, rowsStay: 1 },
+    { mode: 'force', undone: 1, left: 0, dependents: 0, forced: 1, overwrites: 2, rows: 6, rowsStay: 0 },
+  ]);
+  // The rows that are listed are those that are counted.
+  expect((await stage.operator.planRows(refused.id)).counts).toEqual({ stays: 6 });
   expect((await make({ selection, mode: 'skip' })).body).toMatchObject({ steps: [], left: [{ reason: 'skipped' }] });
   await expect(make({ selection, partial: true })).rejects.toMatchObject({ problem: { code: 'plan_mode_invalid' } });
 
   const plan = await make({ selection, mode: 'skip', partial: true });
-  const row = (id: number) => `postgres://shop/public.orders/${id}`;
   expect(plan).toMatchObject({
     runnable: true,
     body: { partial: true, steps: [{ stays: 2 }], left: [] },
@@ -62,16 +70,46 @@ test('I5, I7: U12: one later change of one row keeps that row only, where an ope
     account: { selected: 1, outcomes: { restored: 1 }, left: { skipped: 1 }, rowsStay: 2, verdict: 'partly_restored' },
   });
   expect(await pricesOf(1, 2, 3, 4, 5, 6)).toEqual([100, 100, 2, 100, 7, 100]);
+  const none = { created: 0, deleted: 0, changed: 0 };
+  const did = { undone: { ...none, changed: 4 }, failed: none, stays: { ...none, changed: 2 } };
+  expect(await stage.operator.runTotals(run.id)).toEqual({
+    ...did,
+    scopes: [{ scope: 'postgres://shop/public.orders/', ...did }],
+    scopesMore: 0,
+  });
 
   // The attempt is not undone: its rows that stay are a conflict, never `already_undone`.
   const again = await make({ selection });
-  expect(again.body).toMatchObject({ steps: [], left: [{ reason: 'skipped' }] });
+  expect(again.body).toMatchObject({ steps: [], left: [{ reason: 'skipped' }], totals: { stays: { changed: 2 } } });
   expect(again.runnable).toBe(false);
+  expect((await stage.operator.planRows(again.id)).items.map(({ resource }) => resource).toSorted()).toEqual([3, 5].map(row));
 
   const back = await make({ selection: { runs: [run.id] } });
   expect(await carryOut(back)).toMatchObject({ account: { verdict: 'fully_restored' } });
   expect(await pricesOf(1, 2, 3, 4, 5, 6)).toEqual([1, 1, 2, 1, 7, 1]);
   expect(await stage.audit()).toEqual([]);
+});
+
+test('the totals of a run are what it did: steps that it did not undo are no success of the plan', async () => {
+  const late = await stage.agent('late');
+  await late.sql('reprice', 'UPDATE orders SET price = 1 WHERE id IN (11, 12)');
+  await late.sql('remove', 'DELETE FROM orders WHERE id = 13');
+  await late.sql('reprice', 'UPDATE orders SET price = 2 WHERE id = 14');
+  const plan = await make({ selection: { agents: ['late'] }, mode: 'skip', partial: true });
+  await stage.shop.owner.query('UPDATE orders SET price = 9 WHERE id = 12');
+  const run = await carryOut(plan);
+  expect(run).toMatchObject({ account: { outcomes: { conflicted: 1, restored: 2 }, verdict: 'partly_restored' } });
+  const none = { created: 0, deleted: 0, changed: 0 };
+  expect(await stage.operator.runTotals(run.id)).toMatchObject({
+    undone: { ...none, deleted: 1, changed: 1 },
+    failed: { ...none, changed: 2 },
+    stays: none,
+  });
+  await expect(stage.operator.runTotals('no-such-run')).rejects.toMatchObject({ problem: { code: 'run_unknown' } });
+  // A row that an attempt without a step wrote as well stays in any case: it counts once.
+  const again = await make({ selection: { agents: ['late'] }, mode: 'skip' });
+  expect(again.body).toMatchObject({ totals: { stays: { changed: 2 } } });
+  expect(await pricesOf(11, 12, 13, 14)).toEqual([1, 9, 100, 100]);
 });
 
 test('cascade undoes those who wrote the same rows later, to any depth, and nobody else', async () => {

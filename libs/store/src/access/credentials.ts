@@ -19,6 +19,8 @@ export interface Credentials {
   rotate(tenant: string, keyId: string, rotation: Rotation): Promise<Rotated>;
   /** Everybody who has had the key, as `person:<subject>`; empty if nobody is known. */
   peopleOf(tenant: string, keyId: string): Promise<readonly string[]>;
+  /** The label of a key; undefined without one, and for an id that is no key's. */
+  labelOf(tenant: string, keyId: string): Promise<string | undefined>;
   list(tenant: string): Promise<readonly CredentialSummary[]>;
   /** @returns false if there is no such key, or it was revoked before */
   revoke(tenant: string, keyId: string): Promise<boolean>;
@@ -52,6 +54,11 @@ export function createCredentials(pool: pg.Pool, prisma: PrismaClient, sealer: S
     async peopleOf(tenantId, keyId) {
       const row = await prisma.credential.findUnique({ where: { tenantId_keyId: { tenantId, keyId } }, select: { people: true } });
       return row?.people ?? [];
+    },
+
+    async labelOf(tenantId, keyId) {
+      const row = await prisma.credential.findUnique({ where: { tenantId_keyId: { tenantId, keyId } }, select: { label: true } });
+      return row?.label || undefined;
     },
 
     async list(tenantId) {

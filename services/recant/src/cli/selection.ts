@@ -2,7 +2,7 @@ import { AttemptStatus, type PlanInput, type SelectionInput } from '@recant/api'
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { CliError, EXIT } from '../terminal/exit.ts';
 import { several } from './options.ts';
-import { type WindowOptions, windowOf } from './window.ts';
+import { type WindowOptions, windowOf, withWindow } from './window.ts';
 
 /** Options that select attempts, the same in every command. */
 export interface FilterOptions extends WindowOptions {
@@ -30,17 +30,16 @@ function outcomes(value: string, before: AttemptStatus[] | undefined): AttemptSt
 }
 
 export function withFilters(command: Command): Command {
-  return command
+  const filtered = command
     .option('--agent <name>', 'agent name; every filter may be repeated', several)
     .option('--session <id>', 'session id', several)
     .option('--trace <id>', 'W3C trace id', several)
     .option('--tool <name>', 'tool name', several)
     .option('--resource <uri>', 'resource URI, exact or ending in *', several)
-    .option('--outcome <outcome>', 'open, succeeded, failed, denied, suspended or unknown', outcomes)
-    .option('--window <duration>', 'only the last 90s, 10m, 2h or 7d')
-    .option('--from <time>', 'start: ISO 8601 with a zone, or a duration before now (2h)')
-    .option('--to <time>', 'end, exclusive; same formats as --from')
-    .addOption(new Option('--clock <clock>', 'clock of the window: received (ledger) or claimed (agent)').choices(['received', 'claimed']));
+    .option('--outcome <outcome>', 'open, succeeded, failed, denied, suspended or unknown', outcomes);
+  return withWindow(filtered).addOption(
+    new Option('--clock <clock>', 'clock of the window: received (ledger) or claimed (agent)').choices(['received', 'claimed']),
+  );
 }
 
 /** Query of GET /v1/attempts. */
@@ -70,7 +69,7 @@ export function selectionOf(options: SelectionOptions, nowMs: number): Pick<Plan
     throw new CliError(
       EXIT.usage,
       'Empty selection',
-      'Pass --agent, --session, --trace, --tool, --resource, --outcome, --action, --run, --window or --where.',
+      'Pass --agent, --session, --trace, --tool, --resource, --outcome, --action, --run, --since, --window or --where.',
     );
   }
   return { selection, ...(Object.keys(window).length === 0 ? {} : { window }) };

@@ -1,7 +1,7 @@
 import type { PlanRowBody, PlanRowPage } from '@recant/api';
 import { count, type Paint, printable } from '../terminal/output.ts';
 import { table } from '../terminal/table.ts';
-import { resourceText } from './resource.ts';
+import { plainText, resourceText } from './resource.ts';
 
 const FATES: readonly (readonly [PlanRowBody['fate'], string])[] = [
   ['stays', 'stays'],
@@ -13,8 +13,8 @@ const FATES: readonly (readonly [PlanRowBody['fate'], string])[] = [
 ];
 const TEXTS = new Map(FATES);
 
-/** Their number by what happens to them, then one line a row, with its values below it. */
-export function rowsText({ items, next, counts }: PlanRowPage, paint: Paint): string {
+/** Their number by what happens to them, then one line a row, with its values below it. @param refused the plan does nothing as it is */
+export function rowsText({ items, next, counts }: PlanRowPage, paint: Paint, refused = false): string {
   const fates = FATES.flatMap(([fate, text]) => (counts[fate] === undefined ? [] : [`${counts[fate]} ${text}`]));
   const all = Object.values(counts).reduce((sum, found) => sum + (found ?? 0), 0);
   const shown = items.flatMap(({ resource, fate, step, agent, tool, detail, values = [] }) => [
@@ -23,13 +23,14 @@ export function rowsText({ items, next, counts }: PlanRowPage, paint: Paint): st
       TEXTS.get(fate) ?? fate,
       step ?? '',
       `${agent} ${tool}`,
-      values.length > 0 && fate !== 'stays' && fate !== 'overwrites' ? '' : detail,
+      values.length > 0 && fate !== 'stays' && fate !== 'overwrites' ? '' : plainText(detail),
     ],
-    ...values.map((value) => ['', '', '', '', valueText(value)]),
+    ...values.map((value) => ['', '', '', '', valueText(value, fate)]),
   ]);
   return [
+    ...(refused ? [paint('yellow', 'As it is, this plan does nothing. With --mode skip:')] : []),
     printable(`${count(all, 'row or file', 'rows and files')}: ${fates.join(', ')}.`),
-    table(['row or file', '', 'step', 'undoes', 'before the agent -> after'], shown, paint),
+    table(['row or file', '', 'step', 'by', 'value now -> after the undo'], shown, paint),
     ...(next === undefined ? [] : [`  ... and more: --limit, or --cursor ${next} (--json has it as "next")`]),
     '',
   ].join('\n');
@@ -37,7 +38,10 @@ export function rowsText({ items, next, counts }: PlanRowPage, paint: Paint): st
 
 const HIDDEN = { long: 'too long to show', gone: 'erased or expired', masked: 'not shown: masked' } as const;
 
-function valueText({ part, before, after, hidden }: NonNullable<PlanRowBody['values']>[number]): string {
+/** A step takes a value from what its attempt left to what was before it; of a row that stays, what the attempt did. */
+function valueText({ part, before, after, hidden }: NonNullable<PlanRowBody['values']>[number], fate: PlanRowBody['fate']): string {
   if (hidden !== undefined) return `${part}: ${HIDDEN[hidden]}`;
-  return `${part}: ${before ?? 'no row'} -> ${after ?? 'no row'}`;
+  const [old, set] = [before ?? 'no row', after ?? 'no row'];
+  if (fate === 'stays') return `${part}: the agent set ${set} (before: ${old})`;
+  return fate === 'overwrites' ? `${part}: back to ${old} (the agent set ${set})` : `${part}: ${set} -> ${old}`;
 }

@@ -1,4 +1,4 @@
-import type { FreezeBody, PlanRepeatsBody, PlanView } from '@recant/api';
+import type { FreezeBody, PlanRepeatsBody, PlanRowBody, PlanView } from '@recant/api';
 import type { WholeRun } from '@recant/client';
 import { count } from '../terminal/output.ts';
 import { builtOnLine } from './built-on.ts';
@@ -6,7 +6,7 @@ import { scopeText } from './freeze.ts';
 import { conflictLines } from './plan.ts';
 import { repeatLines } from './repeats.ts';
 import { resourceText } from './resource.ts';
-import { hasEnded, unverifiedTexts } from './run.ts';
+import { hasEnded, residueLines, unverifiedTexts } from './run.ts';
 
 /** Of one kind; the rest is counted. */
 const SHOWN_MAX = 20;
@@ -17,14 +17,17 @@ interface Accounted {
   readonly freezes: readonly FreezeBody[];
   readonly plan?: PlanView;
   readonly run?: WholeRun;
+  /** Rows that stay although others of their attempts went back, the first of them. */
+  readonly stays?: readonly PlanRowBody[];
   /** Absent: they could not be read. */
   readonly repeats?: PlanRepeatsBody;
 }
 
 /** What a person still has to do after a rollback, each as one line. */
-export function followUpsOf({ freezes, plan, run, repeats }: Accounted): readonly string[] {
+export function followUpsOf({ freezes, plan, run, stays = [], repeats }: Accounted): readonly string[] {
   return [
-    ...(run === undefined ? [] : ofRun(run)),
+    ...(run === undefined ? [] : ofRun(run, stays)),
+    ...(run === undefined || plan === undefined ? [] : againLines(run, plan)),
     ...(plan === undefined ? [] : ofPlan(plan)),
     ...(repeats === undefined ? [] : capped(repeatLines(repeats), 'probable repeat')),
     ...freezes
@@ -33,7 +36,7 @@ export function followUpsOf({ freezes, plan, run, repeats }: Accounted): readonl
   ];
 }
 
-function ofRun(run: WholeRun): readonly string[] {
+function ofRun(run: WholeRun, stays: readonly PlanRowBody[]): readonly string[] {
   const open = hasEnded(run) ? [] : [`The run is ${run.state}: recant rollback --resume ${run.id}`];
   const steps = run.stepList
     .filter(({ state, outcome }) => (state === 'ended' ? !DONE.has(outcome ?? '') : state === 'stuck'))
@@ -44,7 +47,6 @@ function ofRun(run: WholeRun): readonly string[] {
       return `Step ${step.step}, ${step.agent}'s ${step.tool}, ${(step.outcome ?? step.state).replaceAll('_', ' ')}${why}`;
     });
   const conflicts = conflictLines(run.conflicts).map((line) => `Not undone: ${line}`);
-  const rows = run.account.rowsStay ?? 0;
   const tainted = run.tainted.map((taint) => `May have built on what was undone: ${builtOnLine(taint)}`);
   return [
     ...open,
@@ -52,12 +54,38 @@ function ofRun(run: WholeRun): readonly string[] {
     ...capped(steps, 'step'),
     ...capped(conflicts, 'conflict'),
     ...leftLines(run),
-    ...(rows === 0 ? [] : [`${count(rows, 'row')} in conflict stay as they are`]),
+    ...staysLines(run, stays),
     ...unverifiedTexts(run).map((text) => `Look at it by hand: ${text}`),
-    ...capped(run.account.residue, 'residue', 'residues'),
+    ...capped(residueLines(run), 'residue', 'residues'),
     ...capped(tainted, 'attempt'),
   ];
 }
+
+/** Rows in conflict, by name. */
+function staysLines({ plan, account: { rowsStay = 0 } }: WholeRun, stays: readonly PlanRowBody[]): readonly string[] {
+  if (rowsStay === 0) return [];
+  const names = [...new Set(stays.map(({ resource }) => resource))].slice(0, SHOWN_MAX).map(resourceText);
+  const all = `recant explain ${plan} --fate stays`;
+  const which =
+    names.length === 0 ? all : `${names.join(', ')}${rowsStay > names.length ? ` and ${rowsStay - names.length} more: ${all}` : ''}`;
+  return [`${count(rowsStay, 'row')} in conflict ${rowsStay === 1 ? 'stays as it is' : 'stay as they are'}: ${which}`];
+}
+
+/** What somebody changed after the plan was made keeps its whole attempt from being undone; the next plan knows of it. */
+function againLines({ stepList }: WholeRun, { selected }: PlanView): readonly string[] {
+  const late = stepList.filter(
+    ({ outcome, findings }) =>
+      outcome === 'conflicted' && findings.some(({ code, resource }) => OF_ROWS.has(code) && resource !== undefined),
+  );
+  if (late.length === 0) return [];
+  const those = late.length === 1 ? 'that attempt' : 'those attempts';
+  return [
+    `${count(late.length, 'attempt')} changed by others after the plan was made. Plan again, so that only the rows in conflict of ${those} stay: recant rollback --where ${JSON.stringify(selected)} --mode skip --partial`,
+  ];
+}
+
+/** Codes of findings about single rows. */
+const OF_ROWS = new Set<string>(['drift', 'later_write']);
 
 /** Attempts without a conflict of their own, of one agent and tool and with one reason together. */
 function leftLines({ left, conflicts }: WholeRun): readonly string[] {

@@ -1,14 +1,15 @@
 import type { PlanView } from '@recant/api';
 import type { WholePlan } from '@recant/client';
+import { OWN_AGENT } from '@recant/events';
 import { count, type Paint, printable } from '../terminal/output.ts';
 import { table } from '../terminal/table.ts';
 import { actionTimeMs, clockTime } from '../terminal/time.ts';
 import { approvalText } from './approval.ts';
 import { builtOnLine, builtOnText } from './built-on.ts';
 import { type Conflict, causesOf } from './conflict-causes.ts';
-import { alternativesText, toolsText, totalsText } from './explain.ts';
+import { alternativesText, isRefused, plannedText, toolsText } from './explain.ts';
 import { acceptText, completeText, missingText, unacceptedIn } from './missing.ts';
-import { changesText, resourceText } from './resource.ts';
+import { changesText, plainText, resourceText } from './resource.ts';
 
 type Contents = WholePlan['body'];
 type Step = Contents['steps'][number];
@@ -26,7 +27,7 @@ export function planText(plan: WholePlan, paint: Paint): string {
     `${paint('bold', `Plan ${plan.id}`)}  mode ${body.mode}${body.partial ? ' by row' : ''}, ${count(body.steps.length, 'step')}, ${count(body.conflicts.length, 'conflict')}, ${count(body.left.length, 'attempt')} not undone`,
     printable(`Selected: ${plan.selected}${completeText(body)}`),
     missingText(body, paint),
-    totalsText(body, paint),
+    plannedText(plan, paint),
     body.steps.length > ROWS_SHOWN_MAX ? toolsText(body, paint) : stepsText(body.steps, paint),
     overwritesText(body, paint),
     ...detailsText(body, paint),
@@ -48,7 +49,7 @@ export function summaryText(plan: WholePlan, paint: Paint): string {
     `${paint('bold', `Plan ${plan.id}`)}  mode ${body.mode}${body.partial ? ' by row' : ''}`,
     printable(`Selected: ${plan.selected}${completeText(body)}`),
     missingText(body, paint),
-    totalsText(body, paint),
+    plannedText(plan, paint),
     toolsText(body, paint),
     overwritesText(body, paint),
     groupsText(body.conflicts, paint),
@@ -100,7 +101,7 @@ export function stepText(step: Step): string {
 /** One line a conflict. */
 function conflictText(conflict: Conflict): string {
   const attempt = `${conflict.agent}'s ${conflict.tool} (${clockTime(actionTimeMs(conflict.ref.action))})`;
-  const detail = conflict.detail.replace(/\.$/, '');
+  const detail = plainText(conflict.detail.replace(/\.$/, ''));
   if (conflict.resource === undefined) return printable(`${attempt}: ${overwrittenText(conflict) ?? detail}`);
   const what = resourceText(conflict.resource);
   const part = conflict.part === undefined ? 'it' : `\`${conflict.part}\``;
@@ -115,7 +116,8 @@ function conflictText(conflict: Conflict): string {
 
 /** A selected attempt that wrote the same parts later is not undone, so neither is this one. */
 function overwrittenText({ kind, by }: Conflict): string | undefined {
-  if (kind !== 'later_write' || by === undefined) return undefined;
+  // An earlier run that undid some rows of it: the detail says so.
+  if (kind !== 'later_write' || by === undefined || by.agent === OWN_AGENT) return undefined;
   return `${by.agent}'s ${by.tool} (${clockTime(actionTimeMs(by.ref.action))}) wrote the same parts later and is not undone`;
 }
 
@@ -216,7 +218,7 @@ function nextText(plan: PlanView, paint: Paint): string {
   const missing = plan.body.mode === 'refuse' ? unacceptedIn(plan.body) : [];
   if (missing.length > 0 && plan.counts.stopping === 0)
     return `${paint('red', 'Refused: the record is incomplete.')} Plan again when it is complete, or accept each by name: ${acceptText(missing)}`;
-  if (plan.body.mode === 'refuse' && plan.counts.stopping > 0) {
+  if (isRefused(plan)) {
     return `${paint('red', 'Refused: nothing will be undone.')} Plan again with --mode skip to leave the conflicting attempts out, or narrow the selection.`;
   }
   if (plan.counts.steps === 0) return plan.counts.left === 0 ? 'No recorded attempt matches this selection.' : 'Nothing to run.';

@@ -2,16 +2,33 @@ import type { PlanStepView } from '@recant/api';
 
 type Change = PlanStepView['changes'][number];
 
-/** `postgres://shop/public.orders/7` → `shop orders 7`; `filesystem://notes/a%20b.txt` → `notes a b.txt`. Other texts are returned unchanged. */
+/**
+ * `postgres://shop/public.orders/7` → `shop orders 7`; `filesystem://notes/a%20b.txt` → `notes a b.txt`. Tables and folders, which end in a slash, alike:
+ * `shop orders`, `notes`, `notes sub`. Other texts are returned unchanged.
+ */
 export function resourceText(uri: string): string {
-  const found = /^([a-z0-9+.-]+):\/\/([^/]+)\/(.+)$/.exec(uri);
+  const found = /^([a-z0-9+.-]+):\/\/([^/]+)\/(.*)$/.exec(uri);
   if (!found) return uri;
-  const [, connector = '', system = '', path = ''] = found;
+  const [, connector = '', system = '', rest = ''] = found;
+  const path = rest.replace(/\/$/, '');
+  if (path === '') return system;
   if (connector !== 'postgres') return `${system} ${decode(path)}`;
   const slash = path.indexOf('/');
-  if (slash < 0) return `${system} ${decode(path)}`;
-  const relation = decode(path.slice(0, slash)).replace(/^public\./, '');
-  return `${system} ${relation} ${decode(path.slice(slash + 1))}`;
+  const relation = decode(slash < 0 ? path : path.slice(0, slash)).replace(/^public\./, '');
+  return slash < 0 ? `${system} ${relation}` : `${system} ${relation} ${decode(path.slice(slash + 1))}`;
+}
+
+/** A sentence of the service with the names of its resources as they are printed elsewhere. */
+export const plainText = (text: string): string =>
+  text.replace(/(?:postgres|filesystem):\/\/[^\s,;()]*[^\s,;().]/g, (uri) => resourceText(uri));
+
+/** The start of the resources that a person means: a URI, or a system, table or folder as it is printed (`docs sub`, also `docs/sub` and `docs/sub/`). */
+export function scopeNamed(text: string, scopes: readonly string[]): string {
+  const plain = (name: string): string => name.replace(/[ /]+/g, ' ').trim();
+  const named = scopes.find((scope) => scope === text || plain(resourceText(scope)) === plain(text));
+  if (named !== undefined) return named;
+  const system = scopes.map((scope) => /^[a-z0-9+.-]+:\/\/([^/]+)\//.exec(scope)).find((found) => found?.[1] === plain(text));
+  return system?.[0] ?? text;
 }
 
 const FATES: Readonly<Record<Change['fate'], string>> = {

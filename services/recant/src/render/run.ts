@@ -32,9 +32,7 @@ export function runText(run: WholeRun, paint: Paint): string {
     stepsText(run, paint),
     overwrittenText(run, paint),
     leftText(run, paint),
-    run.account.residue.length === 0
-      ? ''
-      : [paint('yellow', 'Left behind:'), ...listed(run.account.residue.map((line) => `  ${printable(line)}`))].join('\n'),
+    leftBehindText(run, paint),
     run.tainted.length === 0
       ? ''
       : `${paint('yellow', 'May have built on what was undone:')} at least ${count(run.account.tainted, 'other attempt')}. Inspect with \`recant actions show\`.`,
@@ -44,6 +42,11 @@ export function runText(run: WholeRun, paint: Paint): string {
     nextText(run),
   ];
   return `${sections.filter((section) => section !== '').join('\n')}\n`;
+}
+
+function leftBehindText(run: WholeRun, paint: Paint): string {
+  const lines = residueLines(run);
+  return lines.length === 0 ? '' : [paint('yellow', 'Left behind:'), ...listed(lines.map((line) => `  ${printable(line)}`))].join('\n');
 }
 
 /** Empty without a deadline and a rate. */
@@ -112,6 +115,13 @@ function overwrittenText({ stepList }: WholeRun, paint: Paint): string {
     ({ resource, detail }) => `  ${printable(`${resource === undefined ? '' : `${resourceText(resource)}: `}${detail}`)}`,
   );
   return [paint('red', `Overwrote ${count(found.length, 'later value')} of others (force):`), ...listed(lines)].join('\n');
+}
+
+/** Each residue once, with the number of steps that leave it. */
+export function residueLines({ stepList }: Pick<WholeRun, 'stepList'>): readonly string[] {
+  const steps = new Map<string, number>();
+  for (const { residue = [] } of stepList) for (const line of new Set(residue)) steps.set(line, (steps.get(line) ?? 0) + 1);
+  return [...steps].map(([line, times]) => (times === 1 ? line : `${line} (${times} steps)`));
 }
 
 function leftText(run: WholeRun, paint: Paint): string {

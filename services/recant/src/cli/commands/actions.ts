@@ -98,7 +98,7 @@ async function tail(world: World, options: ListOptions): Promise<void> {
     throw new CliError(
       EXIT.usage,
       'actions tail prints new attempts only; a window does not apply',
-      'Leave out --window, --from and --to, or use `recant actions list`.',
+      'Leave out --window, --since, --from and --to, or use `recant actions list`.',
     );
   for await (const attempt of follow(session.client, filters, { signal: world.signal })) {
     world.out.write(`${session.json ? JSON.stringify(attempt) : tableRow(attemptRow(attempt), session.paint)}\n`);

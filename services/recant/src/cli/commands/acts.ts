@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
 import { actsText } from '../../render/act.ts';
-import { CliError, EXIT } from '../../terminal/exit.ts';
 import { json } from '../../terminal/output.ts';
 import { type CommonOptions, openSession, type World, withConnection } from '../../terminal/session.ts';
 import { nextPageText, type PageOptions, pageOf, withPages } from '../options.ts';
+import { type WindowOptions, windowOf, withWindow } from '../window.ts';
 
 const HELP = `
 The audit trail of Recant itself: every request that changed something, plans, runs, exports, password resets, reads of sealed parts, and
@@ -15,27 +15,23 @@ Examples:
   recant acts --window 24h --by person:ada@example.org
   recant acts --from 2026-11-23T10:00:00Z --to 2026-11-23T11:00:00Z --json`;
 
-type ActOptions = CommonOptions & PageOptions & { by?: string[]; window?: string; from?: string; to?: string };
+type ActOptions = CommonOptions & PageOptions & WindowOptions & { by?: string[] };
 
 export function addActs(program: Command, world: World): void {
   withPages(
-    withConnection(program.command('acts').description('list acts of operators and authorization failures, newest first'))
-      .option('--by <caller...>', 'key id, person:SUBJECT or local:LOGIN')
-      .option('--window <duration>', 'only the last 10m, 2h or 3d')
-      .option('--from <time>', 'start: ISO 8601 with a zone, or a duration before now (2h)')
-      .option('--to <time>', 'end, exclusive; same formats as --from'),
+    withWindow(
+      withConnection(program.command('acts').description('list acts of operators and authorization failures, newest first')).option(
+        '--by <caller...>',
+        'key id, person:SUBJECT or local:LOGIN',
+      ),
+    ),
   )
     .addHelpText('after', HELP)
     .action(async (options: ActOptions) => {
-      const { by, window, to } = options;
-      if (window !== undefined && options.from !== undefined)
-        throw new CliError(EXIT.usage, '--window excludes --from', 'Pass one of them.');
-      const from = window ?? options.from;
+      const { by } = options;
+      const window = windowOf(options, world.nowMs());
       const session = await openSession(world, options);
-      const page = await session.client.acts(
-        { ...(by && { by }), ...(from === undefined ? {} : { from }), ...(to === undefined ? {} : { to }) },
-        pageOf(options),
-      );
+      const page = await session.client.acts({ ...(by && { by }), ...window }, pageOf(options));
       if (session.json) return void world.out.write(json(page));
       world.out.write(actsText(page, session.paint));
       world.err.write(nextPageText(page.next, options));

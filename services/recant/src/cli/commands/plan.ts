@@ -1,11 +1,13 @@
-import type { PlanView } from '@recant/api';
+import type { PlanRowBody, PlanView } from '@recant/api';
 import { type Client, wholePlan } from '@recant/client';
-import type { Command } from 'commander';
+import { ROW_FATES } from '@recant/events';
+import { type Command, Option } from 'commander';
 import { causesOf } from '../../render/conflict-causes.ts';
+import { isRefused } from '../../render/explain.ts';
 import { rowsText } from '../../render/explain-rows.ts';
 import { unacceptedIn } from '../../render/missing.ts';
 import { explainText, planText } from '../../render/plan.ts';
-import { resourceText } from '../../render/resource.ts';
+import { resourceText, scopeNamed } from '../../render/resource.ts';
 import { CliError, EXIT } from '../../terminal/exit.ts';
 import { json } from '../../terminal/output.ts';
 import { progressLine } from '../../terminal/progress.ts';
@@ -80,18 +82,22 @@ export function addExplain(program: Command, world: World): void {
   )
     .option('--in <start>', 'only the rows and files of a table or folder, one by one: a URI, or as explain prints it')
     .option('--step <n>', 'only the rows and files of one step')
+    .addOption(new Option('--fate <fate>', 'only the rows and files to which this happens').choices(ROW_FATES))
     .option('--limit <n>', 'rows and files to print (default 50, at most 100)')
     .option('--cursor <cursor>', 'continue after an earlier page')
     .addHelpText('after', '\nExamples:\n  recant explain 0193f0a2-7c1e-7b43-9a52-1b2c3d4e5f60\n  recant explain PLAN --in "shop orders"')
-    .action(async (id: string, options: CommonOptions & { in?: string; step?: string; limit?: string; cursor?: string }) => {
+    .action(async (id: string, options: ExplainOptions) => {
       const page = pageOf(options);
       const step = wholeNumber('--step', options.step);
       const session = await openSession(world, options);
       const plan = await session.client.plan(await fullId(session.client, ['plan'], id));
-      if (options.in !== undefined || step !== undefined) {
-        const rows = await rowsIn(session.client, plan, { under: options.in, step, page });
-        if (rows.items.length === 0) throw noneUnder(plan, options.in ?? `step ${step}`);
-        world.out.write(session.json ? json({ id: plan.id, digest: plan.digest, ...rows }) : rowsText(rows, session.paint));
+      const { in: under, fate } = options;
+      if (under !== undefined || step !== undefined || fate !== undefined) {
+        const rows = await rowsIn(session.client, plan, { under, step, fate, page });
+        if (rows.items.length === 0) throw noneUnder(plan, under ?? (step === undefined ? `--fate ${fate}` : `step ${step}`));
+        world.out.write(
+          session.json ? json({ id: plan.id, digest: plan.digest, ...rows }) : rowsText(rows, session.paint, isRefused(plan)),
+        );
         return;
       }
       const whole = await wholePlan(session.client, plan);
@@ -120,25 +126,28 @@ export function addExplain(program: Command, world: World): void {
     });
 }
 
+type ExplainOptions = CommonOptions & { in?: string; step?: string; fate?: PlanRowBody['fate']; limit?: string; cursor?: string };
+
 interface RowsAsked {
   readonly under: string | undefined;
   readonly step: number | undefined;
+  readonly fate: PlanRowBody['fate'] | undefined;
   readonly page: { readonly limit: number; readonly cursor?: string };
 }
 
 /** The start of resources as a URI, or as `explain` prints it. */
-function rowsIn(client: Client, { id, body }: PlanView, { under, step, page }: RowsAsked) {
-  const named = under === undefined ? undefined : (body.totals.scopes.find(({ scope }) => printedScope(scope) === under)?.scope ?? under);
-  return client.planRows(id, { values: true, ...(named !== undefined && { in: named }), ...(step !== undefined && { step }) }, page);
+function rowsIn(client: Client, { id, body }: PlanView, { under, step, fate, page }: RowsAsked) {
+  const scopes = body.totals.scopes.map(({ scope }) => scope);
+  const named = under === undefined ? undefined : scopeNamed(under, scopes);
+  const which = { ...(named !== undefined && { in: named }), ...(step !== undefined && { step }), ...(fate && { fate }) };
+  return client.planRows(id, { values: true, ...which }, page);
 }
 
-const printedScope = (scope: string): string => resourceText(scope.replace(/\/$/, ''));
-
 function noneUnder({ body }: PlanView, start: string): CliError {
-  const scopes = body.totals.scopes.slice(0, 5).map(({ scope }) => JSON.stringify(printedScope(scope)));
+  const scopes = body.totals.scopes.slice(0, 5).map(({ scope }) => JSON.stringify(resourceText(scope)));
   return new CliError(
     EXIT.usage,
     `The plan names no row or file under ${JSON.stringify(start)}`,
-    `Expected a table or folder of the plan: ${scopes.join(', ')}. Attempts without a step are counted only.`,
+    `Expected a table or folder of the plan: ${scopes.join(', ')}.`,
   );
 }

@@ -1,4 +1,5 @@
 import type { PlanMode, SelectionInput } from '@recant/api';
+import type { Client } from '@recant/client';
 import { type Command, Option } from 'commander';
 import { ask, requireTerminal } from '../../terminal/ask.ts';
 import { CliError, EXIT } from '../../terminal/exit.ts';
@@ -31,7 +32,6 @@ Examples:
 
 type RollbackOptions = CommonOptions &
   SelectionOptions & {
-    since?: string;
     allTime?: boolean;
     resume?: string;
     mode?: PlanMode;
@@ -55,7 +55,6 @@ type RollbackOptions = CommonOptions &
 
 export function addRollback(program: Command, world: World, exit: (code: number) => void): void {
   withFilters(withReason(withConnection(program.command('rollback').description('stop agents and undo what they did, step by step'))))
-    .option('--since <time>', 'start, the same as --from')
     .option('--all-time', 'select without a start')
     .option('--action <id>', 'action id', several)
     .option('--run <id>', 'run id, to undo a rollback', several)
@@ -112,6 +111,8 @@ function givenOf(options: RollbackOptions): Given {
 
 async function begin(world: World, options: RollbackOptions, given: Given): Promise<Flow> {
   const selection = boundedSelection(world, options);
+  // Before the reason is asked for, and before a freeze of a misspelt name is in force.
+  await requireKnown((await openSession(world, options)).client, selection);
   const reason = options.reason ?? (await askReason(world, given));
   const session = await openSession(world, { ...options, ...(reason !== undefined && { reason }) });
   return flowOf(world, session, given, reason, { selection, freezes: [], breakGlass: options.breakGlass === true });
@@ -119,7 +120,8 @@ async function begin(world: World, options: RollbackOptions, given: Given): Prom
 
 async function goOn(world: World, options: RollbackOptions, given: Given, id: string): Promise<Flow> {
   const found = await findRollback((await openSession(world, options)).client, id);
-  const reason = options.reason ?? found.freezes[0]?.reason ?? (found.run === undefined ? await askReason(world, given) : undefined);
+  const reason =
+    options.reason ?? found.reason ?? found.freezes[0]?.reason ?? (found.run === undefined ? await askReason(world, given) : undefined);
   const session = await openSession(world, { ...options, ...(reason !== undefined && { reason }) });
   const named = found.freezes[0];
   const agents = named?.scope === 'agent' && named.value !== undefined ? { agent: [named.value] } : {};
@@ -132,9 +134,14 @@ function flowOf(
   session: Session,
   given: Given,
   reason: string | undefined,
-  { selection, ...found }: Found & Pick<Flow, 'selection' | 'breakGlass'>,
+  { selection, reason: _recorded, ...found }: Found & Pick<Flow, 'selection' | 'breakGlass'>,
 ): Flow {
   return { world, session, client: session.client, given, reason, interactive: world.input.isTTY === true, selection, ...found };
+}
+
+/** @throws ApiError `agent_unknown` */
+async function requireKnown(client: Pick<Client, 'attempts'>, { agents = [] }: SelectionInput): Promise<void> {
+  for (const agent of agents) await client.attempts({ agent: [agent] }, { limit: 1 });
 }
 
 /** A freeze needs a reason. */
@@ -148,13 +155,10 @@ async function askReason(world: World, { freezes }: Given): Promise<string | und
 
 /** A selection of everything that an agent ever did is hardly meant. @throws CliError `usage` */
 function boundedSelection(world: World, options: RollbackOptions): SelectionInput {
-  const { since, allTime, from, ...rest } = options;
-  if (since !== undefined && from !== undefined) throw new CliError(EXIT.usage, '--since and --from are the same', 'Pass one of them.');
-  const start = since ?? from;
-  const { selection = {}, window } = selectionOf({ ...rest, ...(start === undefined ? {} : { from: start }) }, world.nowMs());
+  const { selection = {}, window } = selectionOf(options, world.nowMs());
   const { from: fromIso, to: toIso } = (window ?? {}) as { readonly from?: string; readonly to?: string };
   const bounds = ['sessions', 'traces', 'actions', 'runs', 'where'];
-  if (fromIso === undefined && !allTime && !bounds.some((field) => field in (selection as object)))
+  if (fromIso === undefined && !options.allTime && !bounds.some((field) => field in (selection as object)))
     throw new CliError(EXIT.usage, 'Open window: the selection has no start', 'Pass --since 2h, or --all-time.');
   return {
     ...(selection as SelectionInput),

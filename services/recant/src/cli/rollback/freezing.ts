@@ -34,8 +34,6 @@ async function targetsOf(flow: Flow): Promise<readonly Target[]> {
   const { selection, given } = flow;
   if (!given.freezes || selection.runs !== undefined) return [];
   if (flow.plan !== undefined && flow.freezes.length > 0) return flow.freezes.map(targetOf);
-  // Refuses an unknown agent, before a freeze of a misspelt name is in force.
-  for (const agent of selection.agents ?? []) await flow.client.attempts({ agent: [agent] }, { limit: 1 });
   const named = namedIn(selection);
   if (named.length > 0 && selection.where === undefined) return named;
   say(flow, 'Looking for the agents of what is selected ...');

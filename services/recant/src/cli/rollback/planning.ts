@@ -3,7 +3,7 @@ import { ApiError, type Client, everyItem, wholePlan } from '@recant/client';
 import { acceptText, unacceptedIn } from '../../render/missing.ts';
 import { planText, summaryText } from '../../render/plan.ts';
 import { EXIT } from '../../terminal/exit.ts';
-import { count } from '../../terminal/output.ts';
+import { count, printable } from '../../terminal/output.ts';
 import { planRepeatsText } from '../plan-repeats.ts';
 import { choose, type Flow, say, stopped, throwIfStopped, title } from './flow.ts';
 
@@ -17,7 +17,9 @@ const MODES = {
   r: { mode: 'skip', partial: true },
   c: { mode: 'cascade' },
 } as const satisfies Record<string, Options>;
-const MODE_TEXTS = { s: 'skip attempts in conflict', r: 'skip rows in conflict', c: 'cascade to dependents' } as const;
+const MODE_TEXTS = { s: 'skip attempts in conflict', r: 'skip rows in conflict' } as const;
+/** Agents that a question names. */
+const AGENTS_NAMED_MAX = 3;
 
 /**
  * Step 4: a plan that can run as it is: nobody has to decide about conflicts or missing records any more. It may have no step.
@@ -60,18 +62,36 @@ async function decideMode(flow: Flow, plan: PlanView, options: Options): Promise
   const message = count(plan.counts.conflicts, 'conflict');
   if (!flow.interactive) throw stopped(flow, EXIT.refused, `${message}: choose a mode.`, ' --mode skip (or skip --partial, or cascade)');
   for (;;) {
-    const answer = await choose(flow, `${message}.`, { ...MODE_TEXTS, d: 'details', q: 'stop' });
+    const answer = await choose(flow, `${message}.`, { ...MODE_TEXTS, c: cascadeText(plan), d: 'details', q: 'stop' });
     if (answer === 'q') throw stopped(flow, EXIT.refused, 'Stopped: nothing was undone.');
     if (answer !== 'd') return modeOf(options, MODES[answer]);
     say(flow, planText(await wholePlan(flow.client, plan), flow.session.paint));
   }
 }
 
+function cascadeText({ body: { alternatives = [] } }: PlanView): string {
+  const dependents = alternatives.find(({ mode, partial }) => mode === 'cascade' && !partial)?.dependents ?? 0;
+  return dependents === 0 ? 'cascade to dependents (none)' : `cascade: undo ${count(dependents, 'attempt')} of others as well`;
+}
+
+/** `Undo 3 attempts, 1 of them by support-bot?` */
+async function undoQuestion(flow: Flow, { id, counts: { steps, cascaded, overwrites } }: PlanView): Promise<string> {
+  const others = new Map<string, number>();
+  if (cascaded > 0)
+    for await (const step of everyItem((cursor) => flow.client.planSteps(id, pageAfter(cursor))))
+      if (step.cascaded) others.set(step.agent, (others.get(step.agent) ?? 0) + 1);
+  const [first, ...more] = [...others].sort(([, a], [, b]) => b - a).slice(0, AGENTS_NAMED_MAX);
+  const named = first && [`${first[1]} of them by ${first[0]}`, ...more.map(([agent, attempts]) => `${attempts} by ${agent}`)].join(', ');
+  const rest = others.size > AGENTS_NAMED_MAX ? ` and ${others.size - AGENTS_NAMED_MAX} more agents` : '';
+  const lost = overwrites === 0 ? '' : `, overwriting ${count(overwrites, 'later value')} of others`;
+  return printable(`Undo ${count(steps, 'attempt')}${named === undefined ? '' : `, ${named}${rest}`}${lost}?`);
+}
+
 /** Step 6: the last question. @returns the plan to run, which may be another one than before */
 export async function confirmPlan(flow: Flow, confirmed: PlanView): Promise<PlanView> {
   title(flow, 'Run');
   if (flow.given.yes) return confirmed;
-  const question = `Undo ${count(confirmed.counts.steps, 'attempt')}?`;
+  const question = await undoQuestion(flow, confirmed);
   if (!flow.interactive) throw stopped(flow, EXIT.refused, `Not confirmed: nothing was undone. ${question}`, ' --yes');
   for (;;) {
     const answer = await choose(flow, question, { y: 'undo', d: 'details', q: 'stop' });
@@ -120,11 +140,12 @@ function modeOf({ accept }: Options, mode: Options): Options {
 /** Agents of the selected attempts of a plan. */
 export async function selectedAgents(client: Client, { id }: PlanView): Promise<ReadonlySet<string>> {
   const agents = new Set<string>();
-  const page = (cursor: string | undefined) => ({ limit: PAGE, ...(cursor === undefined ? {} : { cursor }) });
-  for await (const { agent, cascaded } of everyItem((cursor) => client.planSteps(id, page(cursor)))) if (!cascaded) agents.add(agent);
-  for await (const { agent } of everyItem((cursor) => client.planLeft(id, page(cursor)))) agents.add(agent);
+  for await (const { agent, cascaded } of everyItem((cursor) => client.planSteps(id, pageAfter(cursor)))) if (!cascaded) agents.add(agent);
+  for await (const { agent } of everyItem((cursor) => client.planLeft(id, pageAfter(cursor)))) agents.add(agent);
   return agents;
 }
+
+const pageAfter = (cursor: string | undefined) => ({ limit: PAGE, ...(cursor === undefined ? {} : { cursor }) });
 
 /** The selection of a stored plan, to plan it again. */
 export const selectionOfPlan = ({ body }: PlanView): SelectionInput => body.selection as SelectionInput;

@@ -12,10 +12,16 @@ export interface Found {
   readonly freezes: readonly FreezeBody[];
   readonly plan?: PlanView;
   readonly run?: RunView;
+  /** Why it was ordered. Absent: nobody said it, or the act of the run cannot be read. */
+  readonly reason?: string;
 }
 
 /** Acts that are searched for the plan that follows a freeze. */
 const ACTS_READ_MAX = 2_000;
+/** Freezes that are searched for those of a run, newest first. */
+const FREEZES_READ_MAX = 2_000;
+/** Milliseconds around the start of a run in which its act is searched. */
+const NEAR_MS = 60_000;
 const PAGE = 500;
 
 /** @param id of a freeze, a plan or a run. @throws CliError `usage` for any other */
@@ -42,17 +48,42 @@ export async function findRollback(client: Client, id: string): Promise<Found> {
 async function ofPlan(client: Client, plan: PlanView, known?: RunView): Promise<Found> {
   const selection = selectionOfPlan(plan);
   const run = known ?? (plan.run && (await client.run(plan.run.id)));
-  return { selection, plan, ...(run && { run }), freezes: await freezesOf(client, plan, selection) };
+  const freezes = await freezesOf(client, plan, selection, run);
+  const reason = freezes[0]?.reason ?? (run && (await reasonOf(client, run)));
+  return { selection, plan, ...(run && { run }), ...(reason !== undefined && { reason }), freezes };
 }
 
-/** Those in force for what the plan undoes. */
-async function freezesOf(client: Client, plan: PlanView, selection: SelectionInput): Promise<readonly FreezeBody[]> {
+/** What the act of the run says. */
+async function reasonOf(client: Client, { id, createdAt }: RunView): Promise<string | undefined> {
+  const ms = Date.parse(createdAt);
+  const window = { from: new Date(ms - NEAR_MS).toISOString(), to: new Date(ms + NEAR_MS).toISOString() };
+  const { items } = await client.acts(window, { limit: PAGE }).catch((error: unknown) => {
+    if (error instanceof ApiError) return { items: [] };
+    throw error;
+  });
+  return items.find(({ event: { data } }) => data.operation === 'createRun' && data.object.run === id)?.event.data.reason;
+}
+
+/** Those in force for what the plan undoes; of a run, also those that were in force while it was planned and ended since. */
+async function freezesOf(
+  client: Client,
+  plan: PlanView,
+  selection: SelectionInput,
+  run: RunView | undefined,
+): Promise<readonly FreezeBody[]> {
   const agents = [...(await selectedAgents(client, plan))];
   const targets = [...namedIn(selection), ...agents.map((value) => ({ scope: 'agent', value }))];
   const wanted = new Set(targets.map(({ scope, value }) => `${scope} ${value}`));
   const found: FreezeBody[] = [];
-  for await (const freeze of everyItem((cursor) => client.freezes({}, { limit: PAGE, ...(cursor === undefined ? {} : { cursor }) })))
-    if (wanted.has(`${freeze.scope} ${freeze.value}`)) found.push(freeze);
+  const concerns = ({ orderedAt, ended }: FreezeBody): boolean =>
+    ended === undefined || (run !== undefined && orderedAt <= run.createdAt && ended.at >= plan.createdAt);
+  let read = 0;
+  for await (const freeze of everyItem((cursor) =>
+    client.freezes({ all: run !== undefined }, { limit: PAGE, ...(cursor === undefined ? {} : { cursor }) }),
+  )) {
+    if (wanted.has(`${freeze.scope} ${freeze.value}`) && concerns(freeze)) found.push(freeze);
+    if (++read >= FREEZES_READ_MAX) break;
+  }
   return found;
 }
 

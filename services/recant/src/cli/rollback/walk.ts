@@ -1,6 +1,6 @@
 import type { PlanView, RunView } from '@recant/api';
-import { type WholeRun, wholeRun } from '@recant/client';
-import { type Accounted, accountHead, accountJson, accountTail } from '../../render/account.ts';
+import { ApiError, ConnectionError, type WholeRun, wholeRun } from '@recant/client';
+import { type Accounted, accountHead, accountJson, followUpsText, frozenText } from '../../render/account.ts';
 import { hasEnded } from '../../render/run.ts';
 import { EXIT, type ExitCode } from '../../terminal/exit.ts';
 import { json } from '../../terminal/output.ts';
@@ -54,24 +54,45 @@ async function planAndStart(flow: Flow): Promise<RunView | undefined> {
 /** What matched the selection has no effect, is undone already, or cannot be undone. */
 async function nothingToUndo(flow: Flow): Promise<ExitCode> {
   say(flow, 'Nothing to run: no selected attempt has an effect that can be undone.');
-  await thaw(flow);
-  const accounted = accountedOf(flow);
-  flow.world.out.write(flow.session.json ? json(accountJson(accounted)) : accountTail(accounted));
+  await settleAccount(flow, accountedOf(flow), true);
   return EXIT.refused;
 }
 
-/** Step 7: to stdout, for a ticket. What follows from the freezes is known only after the last question. */
+/** Step 7: to stdout, for a ticket. */
 async function account(flow: Flow, run: RunView): Promise<ExitCode> {
-  const { world, session, given } = flow;
+  const { client, session, given } = flow;
   title(flow, 'Account');
   const repeats = await planRepeats(session.client, run.plan);
   if (repeats !== undefined) flow.repeats = repeats;
-  const whole = await wholeRun(flow.client, run);
-  if (!session.json) world.out.write(accountHead(accountedOf(flow, whole), session.paint));
-  if (hasEnded(run)) await thaw(flow);
-  const accounted = accountedOf(flow, whole);
-  world.out.write(session.json ? json(accountJson(accounted)) : accountTail(accounted));
+  const whole = await wholeRun(client, run);
+  const totals = await unlessRefused(client.runTotals(run.id));
+  const stays =
+    whole.account.rowsStay === undefined
+      ? undefined
+      : await unlessRefused(client.planRows(run.plan, { fate: 'stays' }, { limit: STAYS_MAX }));
+  const accounted = { ...accountedOf(flow, whole), ...(totals && { totals }), ...(stays && { stays: stays.items }) };
+  await settleAccount(flow, accounted, hasEnded(run));
   return exitOf(run, false, given.acceptClaimed);
+}
+
+/** Rows in conflict that an account names. */
+const STAYS_MAX = 100;
+
+/** Whoever is asked about the thaw has read what was done and what is left to do. */
+async function settleAccount(flow: Flow, accounted: Accounted, isOver: boolean): Promise<void> {
+  const { world, session } = flow;
+  if (!session.json) world.out.write(`${accountHead(accounted, session.paint)}${followUpsText(accounted)}`);
+  if (isOver) await thaw(flow);
+  const { freezes } = flow;
+  world.out.write(session.json ? json(accountJson({ ...accounted, freezes })) : frozenText({ freezes }));
+}
+
+/** What else is known of the rollback is shown all the same. */
+async function unlessRefused<T>(request: Promise<T>): Promise<T | undefined> {
+  return request.catch((error: unknown) => {
+    if (error instanceof ApiError || error instanceof ConnectionError) return undefined;
+    throw error;
+  });
 }
 
 function accountedOf({ reason, freezes, plan, repeats }: Flow, run?: WholeRun): Accounted {
