@@ -74,11 +74,15 @@ async function undo(place: Place, agent: Agent, expected: number, planned = asyn
   return { seconds: rows[0]?.seconds ?? Number.NaN, steps: expected, run: id, outcomes, stuck: account.open, cpu };
 }
 
-/** Planned once the ledger has all attempts. */
-async function planOf(place: Place, agent: Agent, expected: number): Promise<{ readonly id: string; readonly digest: string }> {
+/** The ledger has all attempts: neither a run nor a script shares the machine with their recording. */
+async function recorded(place: Place): Promise<void> {
   const deadline = performance.now() + WAIT_MS_MAX;
   while ((await place.operator.watermark(PLAN_WAIT_MS_MAX)).missing.length > 0)
     if (performance.now() > deadline) throw new Error('the ledger did not receive what the target captured');
+}
+
+async function planOf(place: Place, agent: Agent, expected: number): Promise<{ readonly id: string; readonly digest: string }> {
+  await recorded(place);
   // As autovacuum does within a minute.
   for (const database of [place.target, place.ledger]) await database.query('ANALYZE');
   const plan = await place.operator.createPlan({ selection: { agents: [agent] }, mode: 'skip' });
@@ -119,6 +123,7 @@ async function besideScript(
   const undone = await undo(place, agent, attempts);
   if (undone.outcomes.restored !== attempts) throw new Error(`expected ${attempts} restored, got ${JSON.stringify(undone)}`);
   await spoil(place, agent, `${agent}_script`, attempts, width);
+  await recorded(place);
   const script = await scriptSeconds(place, `${agent}_script`, agent, undone.run);
   const rate = (seconds: number) => Math.round(rows / seconds);
   const what = width === 1 ? `${attempts} steps of one row` : `${rows} rows, ${width} a step`;
