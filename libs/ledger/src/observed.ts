@@ -31,11 +31,11 @@ export function createObservedFold(): { add(event: Observed): void; transactions
     add({ data }) {
       const { system, transaction, chunk, chunks } = data;
       const key = `${system} ${transaction}`;
-      const one = found.get(key) ?? { system, transaction, totals: new Set(), contents: new Set(), chunks: new Set() };
+      const one = found.get(key) ?? { system, transaction, totals: new Set(), contents: new Set(), chunks: new Set(), only: undefined };
       found.set(key, one);
       one.totals.add(chunks);
       one.chunks.add(chunk);
-      one.contents.add(hash('sha256', canonicalize(data), 'base64'));
+      addContent(one, data);
     },
     transactions: () =>
       [...found.keys()].sort().map((key) => {
@@ -45,16 +45,33 @@ export function createObservedFold(): { add(event: Observed): void; transactions
   };
 }
 
+/** The usual transaction is one event, which is compared with nothing: it is hashed once another one comes. */
+function addContent(one: Chunks, data: AttemptObserved): void {
+  if (data.chunks === 1 && one.only === undefined && one.contents.size === 0) {
+    one.only = data;
+    return;
+  }
+  if (one.only !== undefined) one.contents.add(contentOf(one.only));
+  one.only = undefined;
+  one.contents.add(contentOf(data));
+}
+
+const contentOf = (data: AttemptObserved): string => hash('sha256', canonicalize(data), 'base64');
+
 interface Chunks {
   readonly system: string;
   readonly transaction: string;
   /** Numbers of chunks that its events name. */
   readonly totals: Set<number>;
+  /** Hashes of different events. */
   readonly contents: Set<string>;
+  /** The only event so far, not hashed yet. */
+  only: AttemptObserved | undefined;
   readonly chunks: Set<number>;
 }
 
-function isComplete({ totals, contents, chunks }: Chunks): boolean {
+function isComplete({ totals, contents, chunks, only }: Chunks): boolean {
   const [total, ...others] = totals;
-  return others.length === 0 && contents.size === total && chunks.size === total && Math.max(...chunks) === total - 1;
+  const different = contents.size + (only === undefined ? 0 : 1);
+  return others.length === 0 && different === total && chunks.size === total && Math.max(...chunks) === total - 1;
 }

@@ -11,6 +11,9 @@ import { readRows } from './rows.ts';
 /** `left`: as the attempts left the rows, the first goal of a part counts. `back`: as they go back to, the last one counts. */
 export type Expectation = 'left' | 'back';
 
+/** In no name of a part. */
+const SEPARATOR = '\u0000';
+
 /** A row all of whose parts are expected to have the values of one image of one change. */
 interface Expected {
   readonly row: RowGoal;
@@ -40,7 +43,7 @@ export async function readRowsExpecting(
     const expected = expectedOf(registry, rows, expectation);
     if (expected === undefined) continue;
     const { row, change, versions } = expected;
-    const pattern = JSON.stringify([row.captured.relation, change.shape, ...versions.keys()]);
+    const pattern = `${row.captured.relation} ${change.shape} ${[...versions.keys()].join(SEPARATOR)}`;
     const group = groups.get(pattern);
     if (group === undefined) groups.set(pattern, [expected]);
     else group.push(expected);

@@ -1,7 +1,7 @@
 import { ConnectorError } from '@recant/connector';
 import type { ClientBase } from 'pg';
 import { COLUMNS_MAX } from '../effect.ts';
-import { readCatalogue, type Table } from '../install/catalogue.ts';
+import { type Column, readCatalogue, type Table } from '../install/catalogue.ts';
 import { LAYOUT } from '../install/tables-sql.ts';
 import { partOfColumn } from '../resource.ts';
 
@@ -26,6 +26,8 @@ export interface CapturedTable {
   readonly table: Table;
   /** Names of derived columns. */
   readonly derived: ReadonlySet<string>;
+  /** Columns by the names of their parts. */
+  readonly byPart: ReadonlyMap<string, Column>;
 }
 
 export interface Registry {
@@ -76,7 +78,8 @@ export async function readRegistry(client: ClientBase, system: string): Promise<
     const table = byRelid.get(Number(row.relid));
     if (table === undefined || table.key.length === 0) continue;
     const derived = new Set(table.columns.filter(({ attnum }) => row.derived.includes(attnum)).map(({ name }) => name));
-    const captured = { relation: row.id, history: row.history, table, derived };
+    const byPart = new Map(table.columns.map((column) => [partOfColumn(column.name), column]));
+    const captured = { relation: row.id, history: row.history, table, derived, byPart };
     byName.set(nameOf(table.schema, table.name), captured);
     byId.set(row.id, captured);
   }

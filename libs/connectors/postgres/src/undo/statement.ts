@@ -210,19 +210,20 @@ const firstTouch = (registry: Registry, row: RowGoal, column: Column): Captured 
 
 /** Finds the old image of each value of a change. A delete needs none: it only names the row. */
 function place(registry: Registry, change: Change): Placed {
-  const { columns } = change.row.captured.table;
+  const { byPart, table } = change.row.captured;
   if (change.kind === 'update' || change.kind === 'rekey') {
     const { parts } = change.kind === 'rekey' ? change.from : change.row;
-    const isWritten = ({ name, generated, identityAlways }: Column) =>
-      change.parts.includes(partOfColumn(name)) && !generated && !identityAlways;
-    const written = columns.filter(isWritten).map((column) => ({ column, source: parts.get(partOfColumn(column.name))?.source }));
+    const written = change.parts.flatMap((part) => {
+      const column = byPart.get(part);
+      return column === undefined || column.generated || column.identityAlways ? [] : [{ column, source: parts.get(part)?.source }];
+    });
     return placeValues(change, written, registry);
   }
   if (change.kind === 'delete') return placeValues(change, [], registry);
   // Derived columns are no parts: the whole image of the deleting change has them.
   const { parts, effects } = change.row;
   const whole = effects.find(({ effect }) => effect.parts[EXISTS]?.after === null);
-  const all = columns
+  const all = table.columns
     .filter(({ generated }) => !generated)
     .map((column) => ({ column, source: parts.get(partOfColumn(column.name))?.source ?? whole }));
   return placeValues(change, all, registry);
