@@ -5,6 +5,7 @@ import { belowFloor, formatTable, type Results } from './figures.ts';
 import { benchFilesystem } from './filesystem.ts';
 import { benchFreeze } from './freeze.ts';
 import { benchIngest } from './ingest.ts';
+import { benchLayouts } from './layouts.ts';
 import { benchPlan } from './plan.ts';
 import { benchProof } from './proof-reads.ts';
 import { benchRollback } from './rollback.ts';
@@ -12,6 +13,7 @@ import { benchVerify } from './verify.ts';
 
 const BENCHMARKS: Readonly<Record<string, (options: { events: number }) => Promise<Results>>> = {
   ingest: benchIngest,
+  layouts: benchLayouts,
   verify: benchVerify,
   proof: benchProof,
   capture: benchCapture,

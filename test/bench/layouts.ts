@@ -1,0 +1,399 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { finished } from 'node:stream/promises';
+import { promisify } from 'node:util';
+import { zstdCompress, zstdDecompress } from 'node:zlib';
+import { encodeFrame } from '@recant/ledger';
+import { startPostgres } from '@recant/local-postgres';
+import { leafHash } from '@recant/transparency';
+import pg from 'pg';
+import { from as copyFrom } from 'pg-copy-streams';
+import { CopyWriter } from '../../libs/store/src/copy/copy-writer.ts';
+import { against, describeMachine, type Figure, type Results, round } from './figures.ts';
+import { cpuSecondsOf } from './processes.ts';
+import { createWorkload } from './workload.ts';
+
+const TENANT = 'bench';
+const LOGS = 8;
+const SOURCES = 256;
+const KEY_ID = 'k_bench_000000000000';
+/** As many as the ledger puts into one transaction. */
+const ENTRIES_PER_TRANSACTION = 2_000;
+const ROUNDS = 3;
+const SINGLE_TRANSACTIONS = 1_000;
+const RANDOM_READS = 1_000;
+const SEGMENT_BYTES = 65_536;
+/** Fits into one page of a table. */
+const INLINE_SEGMENT_BYTES = 7_680;
+
+interface Entry {
+  /** Number of the source. */
+  readonly source: number;
+  readonly sequence: number;
+  readonly eventId: string;
+  readonly frame: Buffer;
+  readonly leaf: Uint8Array;
+}
+
+/** Entries of one transaction and log, by source. */
+interface Batch {
+  readonly log: number;
+  readonly first: number;
+  readonly entries: readonly Entry[];
+}
+
+interface Rows {
+  readonly copy: string;
+  readonly data: Buffer;
+}
+
+/** A way to store entries with their leaves and what finds a repeated event. */
+interface Layout {
+  readonly name: string;
+  readonly tables: string;
+  encode(batch: Batch): Promise<readonly Rows[]>;
+  /** SQL with the log and an index as parameters. */
+  readonly read: string;
+  /** Of one row of `read`. */
+  frameOf(row: Record<string, unknown>, index: number): Promise<Uint8Array>;
+}
+
+const compress = promisify(zstdCompress);
+const decompress = promisify(zstdDecompress);
+
+function table(copy: string, write: (writer: CopyWriter) => void, bytes = 0): Rows {
+  const writer = new CopyWriter(bytes);
+  write(writer);
+  return { copy: `COPY ${copy} FROM STDIN (FORMAT binary)`, data: writer.finish() };
+}
+
+const sizeOf = (entries: readonly Entry[]) => entries.reduce((sum, { frame }) => sum + frame.length + 100, 0);
+
+const bytesOnly: Layout = {
+  name: 'limit: (log, index, bytes) with its key',
+  tables: 'CREATE TABLE bytes_only (log int, idx bigint, frame bytea, PRIMARY KEY (log, idx))',
+  encode: async ({ log, first, entries }) => [
+    table(
+      'bytes_only',
+      (writer) => {
+        for (const [n, { frame }] of entries.entries()) {
+          writer.row(3);
+          writer.int32(log);
+          writer.int64(first + n);
+          writer.bytes(frame);
+        }
+      },
+      sizeOf(entries),
+    ),
+  ],
+  read: 'SELECT frame FROM bytes_only WHERE log = $1 AND idx = $2',
+  frameOf: async ({ frame }) => frame as Buffer,
+};
+
+const eventIds: Layout = {
+  name: 'a row an entry, unique key of event ids',
+  tables: `CREATE TABLE by_id (tenant_id text COLLATE "C" NOT NULL, shard smallint NOT NULL, idx bigint NOT NULL, source_no bigint, event_id text COLLATE "C",
+      sequence bigint, leaf bytea NOT NULL, frame bytea NOT NULL, PRIMARY KEY (tenant_id, shard, idx));
+    CREATE UNIQUE INDEX ON by_id (tenant_id, source_no, event_id) INCLUDE (sequence, idx)`,
+  encode: async ({ log, first, entries }) => [
+    table(
+      'by_id',
+      (writer) => {
+        for (const [n, entry] of entries.entries()) {
+          writer.row(8);
+          writer.text(TENANT);
+          writer.int16(log);
+          writer.int64(first + n);
+          writer.int64(entry.source);
+          writer.text(entry.eventId);
+          writer.int64(entry.sequence);
+          writer.bytes(entry.leaf);
+          writer.bytes(entry.frame);
+        }
+      },
+      sizeOf(entries),
+    ),
+  ],
+  read: `SELECT frame FROM by_id WHERE tenant_id = '${TENANT}' AND shard = $1 AND idx = $2`,
+  frameOf: async ({ frame }) => frame as Buffer,
+};
+
+/** Numbers of a source that stand together in its log. */
+const spanTable = (name: string) => `CREATE TABLE ${name} (source bigint, first bigint, count int, log int, idx bigint, PRIMARY KEY (source, first))`;
+const leafTable = (name: string) => `CREATE TABLE ${name} (log int, first bigint, hashes bytea, PRIMARY KEY (log, first));
+  ALTER TABLE ${name} ALTER hashes SET STORAGE EXTERNAL`;
+
+function spansOf(name: string, { log, first, entries }: Batch): Rows {
+  return table(name, (writer) => {
+    for (let from = 0; from < entries.length; ) {
+      const { source, sequence } = entries[from] as Entry;
+      let to = from + 1;
+      while (entries[to]?.source === source && entries[to]?.sequence === sequence + to - from) to += 1;
+      writer.row(5);
+      writer.int64(source);
+      writer.int64(sequence);
+      writer.int32(to - from);
+      writer.int32(log);
+      writer.int64(first + from);
+      from = to;
+    }
+  });
+}
+
+/** Leaves of a transaction in pieces that fit into a page. */
+const LEAVES_PER_ROW = 128;
+
+function leavesOf(name: string, { log, first, entries }: Batch): Rows {
+  return table(name, (writer) => {
+    for (let at = 0; at < entries.length; at += LEAVES_PER_ROW) {
+      writer.row(3);
+      writer.int32(log);
+      writer.int64(first + at);
+      writer.bytes(Buffer.concat(entries.slice(at, at + LEAVES_PER_ROW).map(({ leaf }) => leaf)));
+    }
+  });
+}
+
+const rowsAndSpans: Layout = {
+  name: 'a row an entry, spans of numbers',
+  tables: `CREATE TABLE by_span (log int, idx bigint, frame bytea, PRIMARY KEY (log, idx)); ${spanTable('by_span_span')}; ${leafTable('by_span_leaf')}`,
+  encode: async (batch) => [
+    ...(await bytesOnly.encode(batch)).map((rows) => ({ ...rows, copy: rows.copy.replace('bytes_only', 'by_span') })),
+    spansOf('by_span_span', batch),
+    leavesOf('by_span_leaf', batch),
+  ],
+  read: 'SELECT frame FROM by_span WHERE log = $1 AND idx = $2',
+  frameOf: async ({ frame }) => frame as Buffer,
+};
+
+/** Frames one after the other, each behind its length. */
+function cut(entries: readonly Entry[], bytesMax: number): { readonly at: number; readonly count: number; readonly bytes: Buffer }[] {
+  const segments: { at: number; count: number; bytes: Buffer }[] = [];
+  for (let at = 0; at < entries.length; ) {
+    const pieces: Buffer[] = [];
+    let size = 0;
+    let count = 0;
+    for (; at + count < entries.length; count += 1) {
+      const { frame } = entries[at + count] as Entry;
+      if (count > 0 && size + frame.length + 4 > bytesMax) break;
+      const length = Buffer.alloc(4);
+      length.writeUInt32BE(frame.length);
+      pieces.push(length, frame);
+      size += frame.length + 4;
+    }
+    segments.push({ at, count, bytes: Buffer.concat(pieces, size) });
+    at += count;
+  }
+  return segments;
+}
+
+function frameIn(segment: Buffer, n: number): Uint8Array {
+  let at = 0;
+  for (let skipped = 0; skipped < n; skipped += 1) at += 4 + segment.readUInt32BE(at);
+  return segment.subarray(at + 4, at + 4 + segment.readUInt32BE(at));
+}
+
+function segments(prefix: string, label: string, bytesMax: number, storage: 'PLAIN' | 'EXTERNAL', isCompressed: boolean): Layout {
+  return {
+    name: `${label}, spans of numbers`,
+    tables: `CREATE TABLE ${prefix} (log int, first bigint, count int, frames bytea, PRIMARY KEY (log, first));
+      ALTER TABLE ${prefix} ALTER frames SET STORAGE ${storage}; ${spanTable(`${prefix}_span`)}; ${leafTable(`${prefix}_leaf`)}`,
+    async encode(batch) {
+      const writer = new CopyWriter(sizeOf(batch.entries));
+      for (const { at, count, bytes } of cut(batch.entries, bytesMax)) {
+        writer.row(4);
+        writer.int32(batch.log);
+        writer.int64(batch.first + at);
+        writer.int32(count);
+        writer.bytes(isCompressed ? await compress(bytes) : bytes);
+      }
+      const own = { copy: `COPY ${prefix} FROM STDIN (FORMAT binary)`, data: writer.finish() };
+      return [own, spansOf(`${prefix}_span`, batch), leavesOf(`${prefix}_leaf`, batch)];
+    },
+    read: `SELECT first::int, frames FROM ${prefix} WHERE log = $1 AND first <= $2 ORDER BY first DESC LIMIT 1`,
+    async frameOf({ first, frames }, index) {
+      const segment = isCompressed ? await decompress(frames as Buffer) : (frames as Buffer);
+      return frameIn(segment, index - (first as number));
+    },
+  };
+}
+
+const LAYOUTS: readonly Layout[] = [
+  bytesOnly,
+  eventIds,
+  rowsAndSpans,
+  segments('inline', 'segments of one page', INLINE_SEGMENT_BYTES, 'PLAIN', false),
+  segments('large', 'segments of 64 KiB', SEGMENT_BYTES, 'EXTERNAL', false),
+  segments('packed', 'segments of 64 KiB, zstd', SEGMENT_BYTES, 'EXTERNAL', true),
+];
+
+interface Measured {
+  /** Events a second, by round. */
+  readonly rates: number[];
+  readonly singles: number[];
+  /** CPU of the server, µs an event. */
+  cpu: number;
+  bytes: number;
+  indexEntries: number;
+  /** Milliseconds to find and read one entry. */
+  readMs: number;
+  scanRate: number;
+}
+
+/** What a layout of entries costs, beside the limit, in the same run: rates, the server's CPU, bytes, index entries, reads. */
+export async function benchLayouts({ events }: { readonly events: number }): Promise<Results> {
+  const folder = await mkdtemp(join(tmpdir(), 'recant-bench-'));
+  const postgres = await startPostgres({ dataDir: join(folder, 'postgres'), temporary: true });
+  const client = new pg.Client({ connectionString: postgres.ownerUrl });
+  try {
+    await client.connect();
+    for (const { tables } of LAYOUTS) await client.query(tables);
+    const batches = makeBatches(events, (ROUNDS + 1) * SINGLE_TRANSACTIONS);
+    const measured = new Map(LAYOUTS.map((layout) => [layout, blank()]));
+    for (let turn = 0; turn <= ROUNDS; turn += 1) {
+      const part = batches.full.filter((_, n) => n % (ROUNDS + 1) === turn);
+      const singles = batches.single.slice(turn * SINGLE_TRANSACTIONS, (turn + 1) * SINGLE_TRANSACTIONS);
+      for (const [layout, result] of measured) await play(client, postgres.pid, layout, part, singles, turn > 0 ? result : blank());
+    }
+    for (const [layout, result] of measured) await look(client, layout, batches, result);
+    return { name: 'layouts', machine: describeMachine(), figures: figuresOf(measured) };
+  } finally {
+    await client.end();
+    await postgres.stop();
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+const blank = (): Measured => ({ rates: [], singles: [], cpu: 0, bytes: 0, indexEntries: 0, readMs: 0, scanRate: 0 });
+
+interface Batches {
+  readonly full: readonly Batch[];
+  readonly single: readonly Batch[];
+  /** Entries by log. */
+  readonly sizes: readonly number[];
+}
+
+function makeBatches(events: number, single: number): Batches {
+  const nowMs = Date.now();
+  const workload = createWorkload({ sources: SOURCES, agents: 16, sourcePrefix: 'recant://bench', seed: 20_261_201, startMs: nowMs });
+  const numbers = new Map<string, number>();
+  const next = (): Entry => {
+    const { source, bytes } = workload.next();
+    if (!numbers.has(source)) numbers.set(source, numbers.size);
+    const { id, sequence } = JSON.parse(Buffer.from(bytes).toString()) as { id: string; sequence: string };
+    const frame = encodeFrame({ kind: 'event', tenant: TENANT, keyId: KEY_ID, receivedAtMs: nowMs, body: bytes });
+    return { source: numbers.get(source) as number, sequence: Number.parseInt(sequence, 10), eventId: id, frame, leaf: leafHash(frame) };
+  };
+  const sizes = new Array<number>(LOGS).fill(0);
+  const add = (log: number, entries: readonly Entry[]): Batch => {
+    const first = sizes[log] as number;
+    sizes[log] = first + entries.length;
+    return { log, first, entries };
+  };
+  const full: Batch[] = [];
+  const waiting = Array.from({ length: LOGS }, () => [] as Entry[]);
+  for (let made = 0; made < events; made += 1) {
+    const entry = next();
+    const log = entry.source % LOGS;
+    const queue = waiting[log] as Entry[];
+    queue.push(entry);
+    if (queue.length < ENTRIES_PER_TRANSACTION) continue;
+    full.push(add(log, queue.splice(0).sort((a, b) => a.source - b.source || a.sequence - b.sequence)));
+  }
+  for (const [log, queue] of waiting.entries()) if (queue.length > 0) full.push(add(log, queue.sort((a, b) => a.source - b.source || a.sequence - b.sequence)));
+  const alone = Array.from({ length: single }, () => next());
+  return { full, single: alone.map((entry) => add(entry.source % LOGS, [entry])), sizes };
+}
+
+async function play(client: pg.Client, pid: number, layout: Layout, full: readonly Batch[], single: readonly Batch[], result: Measured): Promise<void> {
+  const prepared: (readonly Rows[])[] = [];
+  for (const batch of full) prepared.push(await layout.encode(batch));
+  const alone: (readonly Rows[])[] = [];
+  for (const batch of single) alone.push(await layout.encode(batch));
+  await client.query('CHECKPOINT');
+  const cpu = cpuSecondsOf(pid);
+  const seconds = await commitAll(client, prepared);
+  const events = full.reduce((sum, { entries }) => sum + entries.length, 0);
+  result.cpu += ((cpuSecondsOf(pid) - cpu) * 1e6) / events / ROUNDS;
+  result.rates.push(events / seconds);
+  result.singles.push(alone.length / (await commitAll(client, alone)));
+}
+
+/** @returns seconds */
+async function commitAll(client: pg.Client, transactions: readonly (readonly Rows[])[]): Promise<number> {
+  const start = performance.now();
+  for (const tables of transactions) {
+    await client.query('BEGIN');
+    for (const { copy, data } of tables) {
+      const stream = client.query(copyFrom(copy));
+      const done = finished(stream);
+      stream.end(data);
+      await done;
+    }
+    await client.query('COMMIT');
+  }
+  return (performance.now() - start) / 1_000;
+}
+
+const SPACE = `SELECT sum(pg_total_relation_size(c.oid))::float8 AS bytes,
+    sum((SELECT count(*) FROM pg_index i WHERE i.indrelid = c.oid) * (SELECT n_tup_ins FROM pg_stat_all_tables s WHERE s.relid = c.oid)
+      + coalesce((SELECT n_tup_ins FROM pg_stat_all_tables s WHERE s.relid = c.reltoastrelid), 0))::float8 AS entries
+  FROM pg_class c WHERE c.relname = ANY ($1) AND c.relkind = 'r'`;
+
+/** Space and reads, after all rounds. */
+async function look(client: pg.Client, layout: Layout, { full, single, sizes }: Batches, result: Measured): Promise<void> {
+  const names = [...layout.tables.matchAll(/CREATE TABLE (\w+)/g)].map(([, name]) => name as string);
+  await client.query('SELECT pg_stat_force_next_flush()');
+  for (const name of names) await client.query(`VACUUM ANALYZE ${name}`);
+  const entries = [...full, ...single].reduce((sum, batch) => sum + batch.entries.length, 0);
+  const { rows } = await client.query(SPACE, [names]);
+  result.bytes = rows[0].bytes / entries;
+  result.indexEntries = rows[0].entries / entries;
+  const byLog = Array.from({ length: LOGS }, () => [] as Entry[]);
+  for (const batch of [...full, ...single].toSorted((a, b) => a.first - b.first)) byLog[batch.log]?.push(...batch.entries);
+  const start = performance.now();
+  for (let n = 0; n < RANDOM_READS; n += 1) {
+    const log = n % LOGS;
+    const index = (n * 7_919) % (sizes[log] as number);
+    const { rows: found } = await client.query({ name: layout.name.slice(0, 60), text: layout.read, values: [log, index] });
+    const frame = await layout.frameOf(found[0], index);
+    if (Buffer.compare(frame, byLog[log]?.[index]?.frame as Buffer) !== 0) throw new Error(`${layout.name}: entry ${index} of log ${log} differs`);
+  }
+  result.readMs = (performance.now() - start) / RANDOM_READS;
+  const begun = performance.now();
+  const name = names[0] as string;
+  const column = layout.read.includes('frames') ? 'frames' : 'frame';
+  const key = layout.read.includes('first') ? 'first' : 'idx';
+  const log = layout === eventIds ? 'shard' : 'log';
+  let read = 0;
+  for (let n = 0; n < LOGS; n += 1) {
+    const { rows: all } = await client.query(`SELECT ${column} AS f FROM ${name} WHERE ${log} = $1 ORDER BY ${key}`, [n]);
+    read += all.length;
+    if (layout.name.includes('zstd')) for (const { f } of all) await decompress(f);
+  }
+  if (read === 0) throw new Error(`${layout.name}: nothing was read`);
+  result.scanRate = (entries * 1_000) / (performance.now() - begun);
+}
+
+const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[values.length >> 1] as number;
+
+function figuresOf(measured: ReadonlyMap<Layout, Measured>): Figure[] {
+  const limit = measured.get(bytesOnly) as Measured;
+  return [...measured].flatMap(([{ name }, result]): Figure[] => {
+    const ratioOf = (values: readonly number[], limits: readonly number[]) => median(values.map((value, n) => value / (limits[n] as number)));
+    const compared = (metric: string, unit: string, of: (one: Measured) => readonly number[]): Figure => ({
+      ...against({ metric, value: Math.round(median(of(result))), unit }, Math.round(median(of(limit)))),
+      ratio: round(ratioOf(of(result), of(limit)), 3),
+    });
+    return [
+      compared(`${name}: ${ENTRIES_PER_TRANSACTION} a transaction`, 'events/s', ({ rates }) => rates),
+      compared(`${name}: one a transaction`, 'events/s', ({ singles }) => singles),
+      { metric: `${name}: CPU of the server`, value: round(result.cpu, 2), unit: 'µs/event' },
+      { metric: `${name}: stored with indexes`, value: round(result.bytes, 0), unit: 'bytes/event' },
+      { metric: `${name}: index entries`, value: round(result.indexEntries, 3), unit: 'entries/event' },
+      { metric: `${name}: one entry by its index`, value: round(result.readMs, 3), unit: 'ms' },
+      { metric: `${name}: all entries in order`, value: Math.round(result.scanRate), unit: 'events/s' },
+    ];
+  });
+}
