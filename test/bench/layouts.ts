@@ -120,7 +120,8 @@ const eventIds: Layout = {
 };
 
 /** Numbers of a source that stand together in its log. */
-const spanTable = (name: string) => `CREATE TABLE ${name} (source bigint, first bigint, count int, log int, idx bigint, PRIMARY KEY (source, first))`;
+const spanTable = (name: string) =>
+  `CREATE TABLE ${name} (source bigint, first bigint, count int, log int, idx bigint, PRIMARY KEY (source, first))`;
 const leafTable = (name: string) => `CREATE TABLE ${name} (log int, first bigint, hashes bytea, PRIMARY KEY (log, first));
   ALTER TABLE ${name} ALTER hashes SET STORAGE EXTERNAL`;
 
@@ -299,14 +300,33 @@ function makeBatches(events: number, single: number): Batches {
     const queue = waiting[log] as Entry[];
     queue.push(entry);
     if (queue.length < ENTRIES_PER_TRANSACTION) continue;
-    full.push(add(log, queue.splice(0).sort((a, b) => a.source - b.source || a.sequence - b.sequence)));
+    full.push(
+      add(
+        log,
+        queue.splice(0).sort((a, b) => a.source - b.source || a.sequence - b.sequence),
+      ),
+    );
   }
-  for (const [log, queue] of waiting.entries()) if (queue.length > 0) full.push(add(log, queue.sort((a, b) => a.source - b.source || a.sequence - b.sequence)));
+  for (const [log, queue] of waiting.entries())
+    if (queue.length > 0)
+      full.push(
+        add(
+          log,
+          queue.sort((a, b) => a.source - b.source || a.sequence - b.sequence),
+        ),
+      );
   const alone = Array.from({ length: single }, () => next());
   return { full, single: alone.map((entry) => add(entry.source % LOGS, [entry])), sizes };
 }
 
-async function play(client: pg.Client, pid: number, layout: Layout, full: readonly Batch[], single: readonly Batch[], result: Measured): Promise<void> {
+async function play(
+  client: pg.Client,
+  pid: number,
+  layout: Layout,
+  full: readonly Batch[],
+  single: readonly Batch[],
+  result: Measured,
+): Promise<void> {
   const prepared: (readonly Rows[])[] = [];
   for (const batch of full) prepared.push(await layout.encode(batch));
   const alone: (readonly Rows[])[] = [];
@@ -358,7 +378,8 @@ async function look(client: pg.Client, layout: Layout, { full, single, sizes }: 
     const index = (n * 7_919) % (sizes[log] as number);
     const { rows: found } = await client.query({ name: layout.name.slice(0, 60), text: layout.read, values: [log, index] });
     const frame = await layout.frameOf(found[0], index);
-    if (Buffer.compare(frame, byLog[log]?.[index]?.frame as Buffer) !== 0) throw new Error(`${layout.name}: entry ${index} of log ${log} differs`);
+    if (Buffer.compare(frame, byLog[log]?.[index]?.frame as Buffer) !== 0)
+      throw new Error(`${layout.name}: entry ${index} of log ${log} differs`);
   }
   result.readMs = (performance.now() - start) / RANDOM_READS;
   const begun = performance.now();
@@ -381,7 +402,8 @@ const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[v
 function figuresOf(measured: ReadonlyMap<Layout, Measured>): Figure[] {
   const limit = measured.get(bytesOnly) as Measured;
   return [...measured].flatMap(([{ name }, result]): Figure[] => {
-    const ratioOf = (values: readonly number[], limits: readonly number[]) => median(values.map((value, n) => value / (limits[n] as number)));
+    const ratioOf = (values: readonly number[], limits: readonly number[]) =>
+      median(values.map((value, n) => value / (limits[n] as number)));
     const compared = (metric: string, unit: string, of: (one: Measured) => readonly number[]): Figure => ({
       ...against({ metric, value: Math.round(median(of(result))), unit }, Math.round(median(of(limit)))),
       ratio: round(ratioOf(of(result), of(limit)), 3),

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { BATCH_BYTES_MAX, BATCH_EVENTS_MAX } from '@recant/events';
 import type { Consumer, EachBatchPayload } from 'kafkajs';
 import { type OffsetRange, readOffsetRange, readOffsetRanges } from './admin.ts';
@@ -9,6 +10,7 @@ import {
   type PartitionState,
   placeBatch,
   type ReadState,
+  restMs,
   retryDelayMs,
   type StoredPosition,
 } from './partition-state.ts';
@@ -141,8 +143,10 @@ export class PartitionReader {
     const from = await this.#place(consumer, partition, fetchedOffsetOf(payload));
     if (from === undefined || !(await this.#isSameTopic(consumer, partition))) return;
     const place = { cluster: this.cluster, topic: batch.topic, partition: partition.id, from, next: BigInt(batch.lastOffset()) + 1n };
+    let appendMs = 0;
     for (const slice of slicesOf(place, batch.messages, this.#options.bounds ?? BOUNDS)) {
       if (!payload.isRunning() || payload.isStale()) return;
+      const startedAt = performance.now();
       const outcome = await withHeartbeats(payload.heartbeat, () => this.#options.append(slice));
       if (outcome === 'moved') {
         partition.expected = undefined;
@@ -155,7 +159,9 @@ export class PartitionReader {
       this.#resumed(partition);
       this.#commit(consumer, partition, slice.next);
       payload.resolveOffset((slice.next - 1n).toString());
+      appendMs = performance.now() - startedAt;
     }
+    if (place.next >= BigInt(batch.highWatermark)) await delay(restMs(appendMs));
   }
 
   /**

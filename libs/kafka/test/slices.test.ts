@@ -2,7 +2,7 @@ import { BATCH_EVENTS_MAX } from '@recant/events';
 import fc from 'fast-check';
 import type { KafkaMessage } from 'kafkajs';
 import { expect, test } from 'vitest';
-import { misfit, placeBatch, retryDelayMs } from '../src/partition-state.ts';
+import { misfit, placeBatch, restMs, retryDelayMs } from '../src/partition-state.ts';
 import { slicesOf } from '../src/slices.ts';
 
 test('slices touch each other, cover the batch, keep order and stay within their bounds', () => {
@@ -64,4 +64,8 @@ test('a batch is accepted only from the stored position, and a position out of r
 
 test('retry delays grow and stay bounded', () => {
   expect([1, 2, 3, 6, 100].map(retryDelayMs)).toEqual([250, 500, 1_000, 5_000, 5_000]);
+});
+
+test('a partition that was read to its end rests twice as long as its append took, and a tenth of a second at most', () => {
+  expect([0, 4, 50, 30_000].map(restMs)).toEqual([0, 8, 100, 100]);
 });
