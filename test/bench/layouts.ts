@@ -235,6 +235,8 @@ interface Measured {
   readonly singles: number[];
   /** CPU of the server, µs an event. */
   cpu: number;
+  /** CPU of the client that makes the rows, other threads included, µs an event. */
+  clientCpu: number;
   bytes: number;
   indexEntries: number;
   /** Milliseconds to find and read one entry. */
@@ -266,7 +268,7 @@ export async function benchLayouts({ events }: { readonly events: number }): Pro
   }
 }
 
-const blank = (): Measured => ({ rates: [], singles: [], cpu: 0, bytes: 0, indexEntries: 0, readMs: 0, scanRate: 0 });
+const blank = (): Measured => ({ rates: [], singles: [], cpu: 0, clientCpu: 0, bytes: 0, indexEntries: 0, readMs: 0, scanRate: 0 });
 
 interface Batches {
   readonly full: readonly Batch[];
@@ -328,7 +330,9 @@ async function play(
   result: Measured,
 ): Promise<void> {
   const prepared: (readonly Rows[])[] = [];
+  const before = process.cpuUsage();
   for (const batch of full) prepared.push(await layout.encode(batch));
+  const { user, system } = process.cpuUsage(before);
   const alone: (readonly Rows[])[] = [];
   for (const batch of single) alone.push(await layout.encode(batch));
   await client.query('CHECKPOINT');
@@ -336,6 +340,7 @@ async function play(
   const seconds = await commitAll(client, prepared);
   const events = full.reduce((sum, { entries }) => sum + entries.length, 0);
   result.cpu += ((cpuSecondsOf(pid) - cpu) * 1e6) / events / ROUNDS;
+  result.clientCpu += (user + system) / events / ROUNDS;
   result.rates.push(events / seconds);
   result.singles.push(alone.length / (await commitAll(client, alone)));
 }
@@ -412,6 +417,7 @@ function figuresOf(measured: ReadonlyMap<Layout, Measured>): Figure[] {
       compared(`${name}: ${ENTRIES_PER_TRANSACTION} a transaction`, 'events/s', ({ rates }) => rates),
       compared(`${name}: one a transaction`, 'events/s', ({ singles }) => singles),
       { metric: `${name}: CPU of the server`, value: round(result.cpu, 2), unit: 'µs/event' },
+      { metric: `${name}: CPU of the client that makes the rows`, value: round(result.clientCpu, 2), unit: 'µs/event' },
       { metric: `${name}: stored with indexes`, value: round(result.bytes, 0), unit: 'bytes/event' },
       { metric: `${name}: index entries`, value: round(result.indexEntries, 3), unit: 'entries/event' },
       { metric: `${name}: one entry by its index`, value: round(result.readMs, 3), unit: 'ms' },
