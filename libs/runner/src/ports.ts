@@ -203,8 +203,9 @@ export interface RunnerPorts {
 }
 
 export interface RunnerConfig {
-  /** Steps of one system that are chosen at once. They are inverted in parts of at most 500 steps or 5,000 rows; a pause, cancel or refusal stops after a part. */
+  /** Steps of one system that are chosen at once. They are inverted in parts of at most `partSteps` steps or 5,000 rows; a pause, cancel or refusal stops after a part. */
   readonly batchSteps: number;
+  readonly partSteps: number;
   /** Calls of an unreachable target before it counts as away; `retryMs` before the second, doubled each time. */
   readonly tries: number;
   readonly retryMs: number;
@@ -217,6 +218,7 @@ export interface RunnerConfig {
 }
 export const RUNNER_CONFIG: RunnerConfig = {
   batchSteps: 2_000,
+  partSteps: 500,
   tries: 4,
   retryMs: 250,
   awayRetryMs: 2_000,

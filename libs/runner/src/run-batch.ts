@@ -59,7 +59,7 @@ interface Part {
 
 async function runParts(batch: Batch, steps: readonly PlanStep[]): Promise<void> {
   const { session, ports, config, target } = batch;
-  const parts = partsOf(steps);
+  const parts = partsOf(steps, config.partSteps);
   let part = await recordAndStart(batch, undefined, parts);
   let answered: Recording | undefined;
   while (part !== undefined) {
@@ -115,18 +115,17 @@ async function startPart(batch: Batch, steps: readonly PlanStep[]): Promise<Part
   return { steps: going, effects };
 }
 
-/** Steps and resources of a part. A step is never split. */
-const PART_STEPS = 500;
+/** Of a part. A step is never split. */
 const PART_RESOURCES = 5_000;
 
-function partsOf(steps: readonly PlanStep[]): (readonly PlanStep[])[] {
+function partsOf(steps: readonly PlanStep[], partSteps: number): (readonly PlanStep[])[] {
   const parts: PlanStep[][] = [];
   let resources = 0;
   for (const step of steps) {
     const own = step.systems.reduce((sum, { knownOrdinals }) => sum + Object.keys(knownOrdinals).length, 0);
     const part = parts.at(-1);
     resources += own;
-    if (part !== undefined && part.length < PART_STEPS && resources <= PART_RESOURCES) part.push(step);
+    if (part !== undefined && part.length < partSteps && resources <= PART_RESOURCES) part.push(step);
     else {
       parts.push([step]);
       resources = own;

@@ -64,6 +64,8 @@ export interface RollbackDeps {
   readonly runner?: Partial<RunnerConfig>;
   readonly drain?: Partial<DrainOptions>;
   readonly failpoint?: Failpoint | undefined;
+  /** For fault tests: stands between the runner and its ports. */
+  readonly faults?: (ports: RunnerPorts) => RunnerPorts;
   /** How often the capture of each system is checked, in milliseconds. */
   readonly coverageMs?: number;
   /** Milliseconds between two rounds of the alarm watch. */
@@ -95,7 +97,7 @@ const NO_TENANT = '';
 
 /** Connects the adapters of the rollback service to its ports. Nothing runs before `start`, except for requests. */
 export function wireRollback(deps: RollbackDeps): WiredRollback {
-  const { store, logger, rowsMax = RUN_ROWS_MAX } = deps;
+  const { store, logger, rowsMax = RUN_ROWS_MAX, faults = (own) => own } = deps;
   const options: WorkerOptions = { ...WORKER_OPTIONS, ...deps.worker, name: randomUUID() };
   const clock: Clock = { now: deps.clock, sleep: (ms) => delay(ms) };
   const targets = createTargets(store.systems, maskConnectors(deps.connectors ?? [postgresConnector, filesystemConnector], randomBytes));
@@ -120,7 +122,7 @@ export function wireRollback(deps: RollbackDeps): WiredRollback {
   const conditions = () => [...coverage.conditions(), ...drains.conditions(), ...erasing.conditions()];
   const alarms = createAlarmWatch(store.alarms, logger.child({ part: 'alarms' }), conditions, deps.alarmMs);
   if (deps.metrics) measureRollback(deps.metrics, { drains, coverage, clock: deps.clock });
-  const ports: RunnerPorts = {
+  const ports = faults({
     store: createRunStore(store.pool, options.leaseMs, served),
     plans: core.store.plans,
     emitter: createEmitter(outbox, producer.transport),
@@ -130,7 +132,7 @@ export function wireRollback(deps: RollbackDeps): WiredRollback {
     random16,
     objection: (record, counts) => objectionTo(core, record, counts),
     ...(deps.failpoint ? { failpoint: deps.failpoint } : {}),
-  };
+  });
   const worker = createWorker(core, ports, { ...RUNNER_CONFIG, ...deps.runner }, options, logger.child({ part: 'rollback' }));
   return {
     conditions,
